@@ -1,0 +1,167 @@
+package abi
+
+import "github.com/tinylib/msgp/msgp"
+
+//go:generate go run github.com/tinylib/msgp -io=false -tests=false
+
+// Kind is what a script is.
+type Kind string
+
+// The kinds of script.
+const (
+	KindEndpoint Kind = "endpoint" // bound to routes and triggers
+	KindModule   Kind = "module"   // imported by other scripts of its app
+	KindPlugin   Kind = "plugin"   // a WebAssembly module, bound like an endpoint
+)
+
+// LoadRequest hands a script to the interpreter guest.
+type LoadRequest struct {
+	Name    string   `msg:"name"`
+	Source  string   `msg:"source"`
+	Kind    Kind     `msg:"kind"`
+	Limits  Limits   `msg:"limits"` // every field set
+	Modules []Module `msg:"modules"`
+}
+
+// Module is a script that another may import.
+type Module struct {
+	Name   string `msg:"name"`
+	Source string `msg:"source"`
+}
+
+// LoadResult answers a [LoadRequest].
+type LoadResult struct {
+	Error   *ScriptError `msg:"error"`   // nil: the script compiled
+	Imports []string     `msg:"imports"` // names the script imports, in order of appearance
+}
+
+// InvocationType says what caused an execution.
+type InvocationType string
+
+// The causes of an execution.
+const (
+	InvocationHTTP    InvocationType = "http"    // a route
+	InvocationExecute InvocationType = "execute" // the execute endpoint or a test run
+	InvocationTrigger InvocationType = "trigger" // an event
+)
+
+// Invocation is what a script sees as ctx.
+type Invocation struct {
+	SDKVersion     string         `msg:"sdk_version" json:"sdk_version"`
+	ExecutionID    string         `msg:"execution_id" json:"execution_id"`
+	RequestID      string         `msg:"request_id" json:"request_id"`
+	ScriptID       string         `msg:"script_id" json:"script_id"`
+	ScriptName     string         `msg:"script_name" json:"script_name"`
+	AppID          string         `msg:"app_id" json:"app_id"`
+	InvocationType InvocationType `msg:"invocation_type" json:"invocation_type"`
+	Request        *Request       `msg:"request,omitempty" json:"request,omitempty"`
+	Event          msgp.Raw       `msg:"event,omitempty" json:"-"` // a map; absent unless triggered
+}
+
+// Request is the HTTP request of an invocation.
+type Request struct {
+	Method  string            `msg:"method"`
+	Path    string            `msg:"path"`
+	Headers map[string]string `msg:"headers"`  // names in lower case, repeated values joined by ", "
+	Body    msgp.Raw          `msg:"body"`     // parsed when the content type is JSON, else as BodyRaw; unit when empty
+	BodyRaw msgp.Raw          `msg:"body_raw"` // a string, or a blob when it is not UTF-8
+	Params  map[string]string `msg:"params"`   // of a param route
+	Query   map[string]string `msg:"query"`    // the last of repeated names
+	Rest    string            `msg:"rest"`     // what a prefix route matched beyond its prefix
+}
+
+// RunRequest starts one execution of the loaded script.
+type RunRequest struct {
+	Invocation msgp.Raw `msg:"invocation"` // an [Invocation]
+	Entropy    [32]byte `msg:"entropy"`    // seeds this execution's random state; never reused
+	UnixNano   int64    `msg:"unix_nano"`  // wall clock at the start, nanoseconds since 1970 UTC
+	Describe   bool     `msg:"describe"`   // answer a [Description] instead of the value
+}
+
+// RunResult answers a [RunRequest].
+type RunResult struct {
+	Value      msgp.Raw     `msg:"value"`      // the script's value, absent on error
+	Error      *ScriptError `msg:"error"`      // nil on success
+	Operations int64        `msg:"operations"` // operations counted
+
+	Description *Description `msg:"description"` // when asked for, on success
+}
+
+// Description is the value of a script in words, for tools that work on the language.
+type Description struct {
+	Type    string `msg:"type"`    // as type_of gives it
+	Debug   string `msg:"debug"`   // in debug form
+	Display string `msg:"display"` // in string form
+}
+
+// ScriptError is why a script did not compile or ended early.
+type ScriptError struct {
+	Code    ErrorCode `msg:"code" json:"code"`
+	Message string    `msg:"message" json:"message"`         // the whole text, positions and call chain included
+	Line    int       `msg:"line" json:"line,omitempty"`     // from 1; 0 when unknown
+	Column  int       `msg:"column" json:"column,omitempty"` // in characters from 1; 0 when unknown
+	Limit   string    `msg:"limit" json:"limit,omitempty"`   // for [CodeLimitExceeded]: its name in [Limits]
+	Parsing bool      `msg:"parsing" json:"-"`               // it comes from the parser, of the script or of a text it evaluates
+}
+
+func (e *ScriptError) Error() string { return e.Message }
+
+// ErrorCode classifies how an execution failed.
+type ErrorCode string
+
+// How an execution can fail, with the status a route answers.
+const (
+	CodeScriptInvalid ErrorCode = "script_invalid" // 422: does not compile
+	CodeScriptError   ErrorCode = "script_error"   // 502: uncaught error or invalid response
+	CodeOverloaded    ErrorCode = "overloaded"     // 503: the execution gate is full
+	CodeTimeout       ErrorCode = "timeout"        // 504: time limit
+	CodeLimitExceeded ErrorCode = "limit_exceeded" // 507: operations, memory, size or depth limit
+	CodeInternal      ErrorCode = "internal"       // 500: our fault
+	CodeCancelled     ErrorCode = "cancelled"      // the caller went away or the host shuts down
+)
+
+// Values of the interrupt word.
+const (
+	InterruptNone     uint32 = 0
+	InterruptTimeout  uint32 = 1
+	InterruptCancel   uint32 = 2
+	InterruptShutdown uint32 = 3
+)
+
+// Values of the trap word.
+const (
+	TrapNone   uint32 = 0
+	TrapMemory uint32 = 1 // the memory limit is exhausted
+)
+
+// LogLevel orders log lines by severity.
+type LogLevel string
+
+// The log levels. print writes at info, debug at debug.
+const (
+	LogTrace LogLevel = "trace"
+	LogDebug LogLevel = "debug"
+	LogInfo  LogLevel = "info"
+	LogWarn  LogLevel = "warn"
+	LogError LogLevel = "error"
+)
+
+// LogEntry is the request of [OpLogWrite].
+type LogEntry struct {
+	Level   LogLevel `msg:"level" json:"level"`
+	Message string   `msg:"message" json:"message"`
+	Data    msgp.Raw `msg:"data,omitempty" json:"-"` // any value; absent when none was given
+}
+
+// Clock is the response of [OpClockMonotonic].
+type Clock struct {
+	Nanoseconds int64 `msg:"ns"` // since an arbitrary start
+}
+
+// OpError answers an operation that failed.
+type OpError struct {
+	Code    string `msg:"code" json:"code"` // for programs: "not_found", "invalid", "denied", "internal"
+	Message string `msg:"message" json:"message"`
+}
+
+func (e *OpError) Error() string { return e.Message }
