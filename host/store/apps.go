@@ -1,0 +1,70 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// App owns scripts, routes and data, and shares them with no other app.
+type App struct {
+	ID        string
+	Slug      string // unique
+	Name      string
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// AppChange says what to change of an app; a nil field stays as it is.
+type AppChange struct {
+	Slug *string
+	Name *string
+}
+
+// Apps keeps the apps and who works on them.
+type Apps interface {
+	// Create keeps a new app and returns it with its id and times. A slug in
+	// use is a [*ConflictError] on "slug".
+	Create(ctx context.Context, app App) (App, error)
+	// Get finds an app by id.
+	Get(ctx context.Context, id string) (App, error)
+	// GetBySlug finds an app by slug.
+	GetBySlug(ctx context.Context, slug string) (App, error)
+	// List pages through all apps in the order of their slugs (bytewise).
+	List(ctx context.Context, page PageRequest) (Page[App], error)
+	// ListOf pages through the apps a user is a member of, ordered as List.
+	ListOf(ctx context.Context, userID string, page PageRequest) (Page[App], error)
+	// Update changes an app and returns it as it is now.
+	Update(ctx context.Context, id string, change AppChange) (App, error)
+	// Delete removes an app with its scripts, routes, members, keys,
+	// executions and log lines.
+	Delete(ctx context.Context, id string) error
+
+	// SetMember makes a user a member of an app, or changes the role. An
+	// unknown app or user is [ErrNotFound].
+	SetMember(ctx context.Context, appID, userID string, role AppRole) error
+	// Member returns the user's role in the app; not being a member is
+	// [ErrNotFound].
+	Member(ctx context.Context, appID, userID string) (AppRole, error)
+	// Members lists an app's members in the order of their user names.
+	Members(ctx context.Context, appID string) ([]Member, error)
+	// RemoveMember ends a membership.
+	RemoveMember(ctx context.Context, appID, userID string) error
+}
+
+// AppRole is what a member may do in an app.
+type AppRole string
+
+// The roles in an app, from the most to the least.
+const (
+	RoleAppAdmin AppRole = "app_admin"
+	RoleEditor   AppRole = "editor"
+	RoleViewer   AppRole = "viewer"
+)
+
+// Member is a user's place in an app.
+type Member struct {
+	AppID    string
+	UserID   string
+	Username string
+	Role     AppRole
+}

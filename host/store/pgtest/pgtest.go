@@ -1,0 +1,216 @@
+//go:build unix
+
+// Package pgtest gives tests a real PostgreSQL.
+//
+// With PICLOUD_TEST_DATABASE_URL set it uses that server, whose user must be
+// allowed to create databases. Otherwise it starts a private one from the
+// PostgreSQL programs of this machine, one for each test process, on a Unix
+// socket in a temporary directory. A shell watches over it: it stops the
+// server and removes the directory when the test process ends, however it ends.
+package pgtest
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	// EnvURL names the server to use instead of a private one.
+	EnvURL = "PICLOUD_TEST_DATABASE_URL"
+	// EnvRequire, set to 1, makes a missing PostgreSQL fail the test instead
+	// of skipping it.
+	EnvRequire = "PICLOUD_REQUIRE_POSTGRES"
+)
+
+// errNotInstalled says that there is no PostgreSQL to start.
+var errNotInstalled = errors.New("PostgreSQL is not installed: no initdb and pg_ctl in PATH or /usr/lib/postgresql/*/bin")
+
+// server is the process's server, started at the first use.
+var server = sync.OnceValues(func() (running, error) {
+	if given := os.Getenv(EnvURL); given != "" {
+		return running{url: given}, nil
+	}
+	return start()
+})
+
+// running is a server that answers.
+type running struct {
+	url string
+	// lifeline keeps the shell that watches over a private server alive while
+	// it is open. It is held here lest the garbage collector close it.
+	lifeline io.Closer
+}
+
+// URL makes a new, empty database, dropped when the test ends, and returns the
+// URL to connect to it. Without PostgreSQL the test is skipped.
+func URL(tb testing.TB) string {
+	tb.Helper()
+	admin, err := server()
+	switch {
+	case errors.Is(err, errNotInstalled) && os.Getenv(EnvRequire) != "1":
+		tb.Skip(err)
+	case err != nil:
+		tb.Fatalf("starting PostgreSQL: %v", err)
+	}
+	name := "picloud_test_" + strings.ToLower(rand.Text())
+	execute(tb, admin.url, "CREATE DATABASE "+name)
+	tb.Cleanup(func() { execute(tb, admin.url, "DROP DATABASE "+name+" WITH (FORCE)") })
+	return withDatabase(tb, admin.url, name)
+}
+
+func execute(tb testing.TB, server, statement string) {
+	tb.Helper()
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, server)
+	if err != nil {
+		tb.Fatalf("connecting to PostgreSQL: %v", err)
+	}
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, statement); err != nil {
+		tb.Fatalf("%s: %v", statement, err)
+	}
+}
+
+func withDatabase(tb testing.TB, server, name string) string {
+	tb.Helper()
+	location, err := url.Parse(server)
+	if err != nil || location.Scheme == "" {
+		tb.Fatalf("%s must be a URL (postgres://...)", EnvURL)
+	}
+	location.Path = "/" + name
+	return location.String()
+}
+
+// supervise makes and starts a server in directory $1 with the programs in $2,
+// says so, and ends both when its input ends, which is when the test process
+// does. Durability is off: nothing here outlives the process.
+const supervise = `
+trap '' INT TERM
+"$2/initdb" -D "$1/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$1/log" 2>&1 &&
+"$2/pg_ctl" -D "$1/data" -w -t 60 -l "$1/log" -o "-k '$1' -c listen_addresses= -c fsync=off \
+	-c synchronous_commit=off -c full_page_writes=off -c max_connections=200 -c shared_buffers=32MB" start >>"$1/log" 2>&1 &&
+echo ready || { echo failed; tail -n 20 "$1/log"; echo .; }
+cat >/dev/null
+"$2/pg_ctl" -D "$1/data" -m immediate stop >/dev/null 2>&1
+rm -rf "$1"
+`
+
+// start starts the private server.
+func start() (running, error) {
+	programs, err := findPrograms()
+	if err != nil {
+		return running{}, err
+	}
+	directory, err := os.MkdirTemp(socketRoot(), "picloud-pg-")
+	if err != nil {
+		return running{}, err
+	}
+	shell := exec.Command("/bin/sh", "-c", supervise, "sh", directory, programs)
+	shell.Dir = "/"
+	shell.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // Ctrl-C is for the test, not for the shell
+	if err := asOrdinaryUser(shell, directory); err != nil {
+		return running{}, errors.Join(err, os.RemoveAll(directory))
+	}
+	lifeline, err := shell.StdinPipe()
+	if err != nil {
+		return running{}, errors.Join(err, os.RemoveAll(directory))
+	}
+	output, err := shell.StdoutPipe()
+	if err != nil {
+		return running{}, errors.Join(err, os.RemoveAll(directory))
+	}
+	if err := shell.Start(); err != nil {
+		return running{}, errors.Join(err, os.RemoveAll(directory))
+	}
+	lines := bufio.NewScanner(output)
+	if lines.Scan() && lines.Text() == "ready" {
+		settings := url.Values{"host": {directory}, "user": {"postgres"}, "sslmode": {"disable"}}
+		return running{"postgres:///postgres?" + settings.Encode(), lifeline}, nil
+	}
+	var log []string
+	for lines.Scan() && lines.Text() != "." {
+		log = append(log, lines.Text())
+	}
+	return running{}, fmt.Errorf("the server did not start:\n%s", strings.Join(log, "\n"))
+}
+
+// socketRoot is a directory whose name leaves room for that of a socket, about
+// 100 bytes in all.
+func socketRoot() string {
+	if root := os.TempDir(); len(root) < 50 {
+		return root
+	}
+	return "/tmp"
+}
+
+// asOrdinaryUser makes a command run as another user if this one is root, as
+// whom PostgreSQL refuses to run, and gives that user the directory.
+func asOrdinaryUser(command *exec.Cmd, directory string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	account, err := user.Lookup("postgres")
+	if err != nil {
+		if account, err = user.Lookup("nobody"); err != nil {
+			return err
+		}
+	}
+	uid, err := strconv.ParseUint(account.Uid, 10, 32)
+	if err != nil {
+		return err
+	}
+	gid, err := strconv.ParseUint(account.Gid, 10, 32)
+	if err != nil {
+		return err
+	}
+	command.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	return os.Chown(directory, int(uid), int(gid))
+}
+
+// findPrograms returns the directory of initdb and pg_ctl, the newest version
+// if there are several.
+func findPrograms() (string, error) {
+	var candidates []string
+	if path, err := exec.LookPath("initdb"); err == nil {
+		candidates = append(candidates, filepath.Dir(path))
+	}
+	debian, err := filepath.Glob("/usr/lib/postgresql/*/bin")
+	if err != nil {
+		return "", err
+	}
+	slices.SortFunc(debian, func(a, b string) int { return version(b) - version(a) })
+	for _, directory := range append(candidates, debian...) {
+		if isFile(directory, "initdb") && isFile(directory, "pg_ctl") {
+			return directory, nil
+		}
+	}
+	return "", errNotInstalled
+}
+
+// version is 15 for /usr/lib/postgresql/15/bin.
+func version(directory string) int {
+	n, _ := strconv.Atoi(filepath.Base(filepath.Dir(directory)))
+	return n
+}
+
+func isFile(directory, name string) bool {
+	info, err := os.Stat(filepath.Join(directory, name))
+	return err == nil && info.Mode().IsRegular()
+}

@@ -1,0 +1,116 @@
+// Package postgres is the store in a PostgreSQL database (13 or later), which
+// several nodes may share.
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+
+	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/store/sqlstore"
+	"github.com/picloud/picloud/migrations"
+)
+
+// Config says where the database is.
+type Config struct {
+	// URL is a libpq connection string, as a URL or as key=value pairs, with
+	// pgxpool's parameters (pool_max_conns, ...) if wanted.
+	URL string
+	Now func() time.Time // the clock, nil for time.Now
+}
+
+// Open connects to the store and brings its schema up to date; several nodes
+// may do so at once. A [*store.Error]'s cause tells what went wrong.
+func Open(ctx context.Context, config Config) (store.Store, error) {
+	s, err := open(ctx, config)
+	if err != nil {
+		return nil, &store.Error{Op: "open database", Cause: err}
+	}
+	return s, nil
+}
+
+func open(ctx context.Context, config Config) (store.Store, error) {
+	options, err := pgxpool.ParseConfig(config.URL)
+	if err != nil {
+		return nil, err
+	}
+	if options.ConnConfig.RuntimeParams["application_name"] == "" {
+		options.ConnConfig.RuntimeParams["application_name"] = "picloud"
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	db := stdlib.OpenDBFromPool(pool)
+	shut := func() error {
+		err := db.Close()
+		pool.Close()
+		return err
+	}
+	if err := migrate(ctx, db); err != nil {
+		return nil, errors.Join(err, shut())
+	}
+	return sqlstore.New(sqlstore.Config{
+		Read:  db,
+		Write: db,
+		Now:   config.Now,
+		Close: shut,
+		Dialect: sqlstore.Dialect{
+			// The row that every change of configuration raises.
+			Lock:      `SELECT value FROM meta WHERE name = 'generation' FOR UPDATE`,
+			Record:    record,
+			Retryable: retryable,
+		},
+	}), nil
+}
+
+// retryable tells deadlocks and serialization failures, which end one of the
+// transactions that were in each other's way.
+func retryable(err error) bool {
+	var failure *pgconn.PgError
+	return errors.As(err, &failure) && (failure.Code == "40P01" || failure.Code == "40001")
+}
+
+func migrate(ctx context.Context, db *sql.DB) error {
+	files, err := fs.Sub(migrations.Postgres, "postgres")
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithSessionLocker(migrationLock{}))
+	if err != nil {
+		return err
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	return nil
+}
+
+// Keys of advisory locks: "picloud" and a number.
+const (
+	lockMigration = 0x7069636c6f756401
+	lockRecord    = 0x7069636c6f756402
+)
+
+// migrationLock makes nodes that start at once migrate one after the other.
+// goose's own locker asks every few seconds; this one waits its turn.
+type migrationLock struct{}
+
+func (migrationLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
+	_, err := conn.ExecContext(ctx, `SELECT pg_advisory_lock($1)`, int64(lockMigration))
+	return err
+}
+
+func (migrationLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
+	_, err := conn.ExecContext(ctx, `SELECT pg_advisory_unlock($1)`, int64(lockMigration))
+	return err
+}

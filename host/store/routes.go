@@ -1,0 +1,71 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// HostKind is how a route's host is compared.
+type HostKind string
+
+// The kinds of host.
+const (
+	HostAny      HostKind = "any"      // every host
+	HostStrict   HostKind = "strict"   // this host
+	HostWildcard HostKind = "wildcard" // *.example.com
+)
+
+// PathKind is how a route's path is compared.
+type PathKind string
+
+// The kinds of path.
+const (
+	PathExact  PathKind = "exact"  // /greet
+	PathParam  PathKind = "param"  // /users/:id
+	PathPrefix PathKind = "prefix" // /hooks/*
+)
+
+// Dispatch is when a route's caller is answered.
+type Dispatch string
+
+// The ways to dispatch.
+const (
+	DispatchSync  Dispatch = "sync"  // with the script's response
+	DispatchAsync Dispatch = "async" // at once, the script runs later
+)
+
+// Route binds requests to a script. An app has at most one route for a method,
+// host and path.
+type Route struct {
+	ID        string
+	AppID     string // the script's app
+	ScriptID  string
+	Method    string // "" for any
+	Host      string // "" for any
+	HostKind  HostKind
+	Path      string
+	PathKind  PathKind
+	Dispatch  Dispatch
+	CreatedAt time.Time
+}
+
+// Routes keeps the routes.
+type Routes interface {
+	// Create keeps a new route and returns it with id and time. The same
+	// method, host and path in the app is a [*ConflictError] on "path" whose
+	// Other is the id of the route in the way; a script that is not in the app
+	// is [ErrNotFound].
+	Create(ctx context.Context, route Route) (Route, error)
+	// Get finds a route by id.
+	Get(ctx context.Context, id string) (Route, error)
+	// All lists every route of every app in the order of their ids, to build
+	// the routing table.
+	All(ctx context.Context) ([]Route, error)
+	// ByApp lists the routes of an app in the order of path, host and method.
+	ByApp(ctx context.Context, appID string) ([]Route, error)
+	// ByScript lists the routes of a script in the order of path, host and
+	// method.
+	ByScript(ctx context.Context, scriptID string) ([]Route, error)
+	// Delete removes a route.
+	Delete(ctx context.Context, id string) error
+}

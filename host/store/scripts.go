@@ -1,0 +1,64 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/picloud/picloud/abi"
+)
+
+// Script is a script in its present version.
+type Script struct {
+	ID        string
+	AppID     string
+	Name      string // unique in the app
+	Kind      abi.Kind
+	Source    string     // empty in listings
+	Limits    abi.Limits // as the author set them; zero fields are not set
+	Version   int64      // 1 at first, one more with every update
+	ReadOnly  bool
+	CreatedAt time.Time
+	UpdatedAt time.Time // later with every update, even if the clock stands still: id and UpdatedAt name a version
+}
+
+// ScriptChange says what to change of a script; a nil field stays as it is.
+type ScriptChange struct {
+	Name     *string
+	Kind     *abi.Kind
+	Source   *string
+	Limits   *abi.Limits // replaces all limits
+	ReadOnly *bool
+
+	// ExpectVersion, unless 0, is the version the change was made for: at any
+	// other the update fails with a [*VersionError] and changes nothing.
+	ExpectVersion int64
+}
+
+// Scripts keeps the scripts and what they import.
+type Scripts interface {
+	// Create keeps a new script and returns it with id, version and times. A
+	// name in use in the app is a [*ConflictError] on "name", an unknown app
+	// [ErrNotFound].
+	Create(ctx context.Context, script Script) (Script, error)
+	// Get finds a script by id.
+	Get(ctx context.Context, id string) (Script, error)
+	// GetByName finds a script of an app by name.
+	GetByName(ctx context.Context, appID, name string) (Script, error)
+	// List pages through an app's scripts, without their sources, in the order
+	// of their names (bytewise).
+	List(ctx context.Context, appID string, page PageRequest) (Page[Script], error)
+	// Update changes a script and returns it as it is now. An update without
+	// changes makes a new version too.
+	Update(ctx context.Context, id string, change ScriptChange) (Script, error)
+	// Delete removes a script with its routes, imports, executions and log
+	// lines.
+	Delete(ctx context.Context, id string) error
+
+	// SetImports replaces the names a script imports. The names need not exist.
+	SetImports(ctx context.Context, scriptID string, names []string) error
+	// Imports lists the names a script imports, bytewise ordered.
+	Imports(ctx context.Context, scriptID string) ([]string, error)
+	// Importers lists the scripts of an app that import name, without their
+	// sources, in the order of their names.
+	Importers(ctx context.Context, appID, name string) ([]Script, error)
+}

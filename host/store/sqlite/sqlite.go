@@ -1,0 +1,137 @@
+// Package sqlite is the store in one SQLite file, for a single node.
+//
+// The file is in WAL mode with synchronous=FULL: a commit is on the disk before
+// it is acknowledged. One connection writes and the others read, so readers
+// never wait and writers wait for each other in Go, where a context can end the
+// wait, instead of in SQLite.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/store/sqlstore"
+	"github.com/picloud/picloud/migrations"
+)
+
+// FileName is the name of the database in the data directory.
+const FileName = "picloud.db"
+
+// Config says where the database is.
+type Config struct {
+	Path string           // of the file; it and its directory are made if missing, for the owner only
+	Now  func() time.Time // the clock, nil for time.Now
+}
+
+// Open opens the store and brings its schema up to date. A [*store.Error]'s
+// cause tells what went wrong.
+func Open(ctx context.Context, config Config) (store.Store, error) {
+	s, err := open(ctx, config)
+	if err != nil {
+		return nil, &store.Error{Op: "open database", Cause: err}
+	}
+	return s, nil
+}
+
+func open(ctx context.Context, config Config) (_ store.Store, err error) {
+	if config.Path == "" {
+		return nil, errors.New("no path")
+	}
+	path, err := filepath.Abs(config.Path)
+	if err != nil {
+		return nil, err
+	}
+	if err := create(path); err != nil {
+		return nil, err
+	}
+	writer, err := sql.Open("sqlite", dsn(path, false))
+	if err != nil {
+		return nil, err
+	}
+	writer.SetMaxOpenConns(1)
+	if err := migrate(ctx, writer); err != nil {
+		return nil, errors.Join(err, writer.Close())
+	}
+	reader, err := sql.Open("sqlite", dsn(path, true))
+	if err != nil {
+		return nil, errors.Join(err, writer.Close())
+	}
+	readers := max(4, runtime.GOMAXPROCS(0))
+	reader.SetMaxOpenConns(readers)
+	reader.SetMaxIdleConns(readers)
+	return sqlstore.New(sqlstore.Config{
+		Read:    reader,
+		Write:   writer,
+		Now:     config.Now,
+		Prepare: true,
+		Dialect: sqlstore.Dialect{Record: record}, // BEGIN IMMEDIATE is the lock
+		// The writer last: the last connection folds the log into the file.
+		Close: func() error { return errors.Join(reader.Close(), writer.Close()) },
+	}), nil
+}
+
+// create makes the file, which SQLite would make readable by others.
+func create(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	return file.Close()
+}
+
+// dsn is the data source name of a connection that writes or only reads.
+func dsn(path string, readOnly bool) string {
+	options := url.Values{
+		// Another process may write too: a backup, the command line.
+		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"},
+		"_txlock": {"immediate"},
+		// Times are integers. They are read by sqlstore.
+		"_time_integer_format": {"unix_micro"},
+	}
+	if readOnly {
+		options.Add("_pragma", "query_only(1)")
+	}
+	location := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: options.Encode()}
+	if location.Path[0] != '/' {
+		location.Path = "/" + location.Path // a drive letter
+	}
+	return location.String()
+}
+
+// migrate brings the schema up to date. When two processes start at once, one
+// of them may find a change made that it was about to make, fail, and find
+// nothing left to do when it looks again.
+func migrate(ctx context.Context, db *sql.DB) error {
+	files, err := fs.Sub(migrations.SQLite, "sqlite")
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files)
+	if err != nil {
+		return err
+	}
+	for range 5 {
+		if _, err = provider.Up(ctx); err == nil || ctx.Err() != nil {
+			break
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,174 @@
+package sqlstore
+
+import (
+	"context"
+
+	"github.com/picloud/picloud/host/store"
+)
+
+type apps struct{ s *sqlStore }
+
+const (
+	appInsert = `INSERT INTO apps (id, slug, name, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`
+	appGet       = `SELECT id, slug, name, created_at, updated_at FROM apps WHERE id = $1`
+	appGetBySlug = `SELECT id, slug, name, created_at, updated_at FROM apps WHERE slug = $1`
+	appList      = `SELECT id, slug, name, created_at, updated_at FROM apps
+		WHERE slug > $1 ORDER BY slug LIMIT $2`
+	appListOfUser = `SELECT a.id, a.slug, a.name, a.created_at, a.updated_at
+		FROM app_members m JOIN apps a ON a.id = m.app_id
+		WHERE m.user_id = $1 AND a.slug > $2 ORDER BY a.slug LIMIT $3`
+	appUpdate = `UPDATE apps SET slug = $2, name = $3, updated_at = $4 WHERE id = $1`
+	appDelete = `DELETE FROM apps WHERE id = $1`
+	appExists = `SELECT 1 FROM apps WHERE id = $1`
+
+	memberSet = `INSERT INTO app_members (app_id, user_id, role) VALUES ($1, $2, $3)
+		ON CONFLICT (app_id, user_id) DO UPDATE SET role = excluded.role`
+	memberGet  = `SELECT role FROM app_members WHERE app_id = $1 AND user_id = $2`
+	memberList = `SELECT m.app_id, m.user_id, u.username, m.role
+		FROM app_members m JOIN users u ON u.id = m.user_id
+		WHERE m.app_id = $1 ORDER BY u.username_key`
+	memberDelete = `DELETE FROM app_members WHERE app_id = $1 AND user_id = $2`
+)
+
+func scanApp(row scanner) (a store.App, err error) {
+	err = row.Scan(&a.ID, &a.Slug, &a.Name, instant{&a.CreatedAt}, instant{&a.UpdatedAt})
+	return a, err
+}
+
+func (a apps) Create(ctx context.Context, app store.App) (store.App, error) {
+	if err := checkApp(app); err != nil {
+		return store.App{}, err
+	}
+	if app.ID == "" {
+		app.ID = newID()
+	}
+	app.CreatedAt = a.s.db.now()
+	app.UpdatedAt = app.CreatedAt
+	err := a.s.reconfigure(ctx, "create app", func(tx queryer) error {
+		n, err := affect(ctx, tx, appInsert, app.ID, app.Slug, app.Name, app.CreatedAt, app.UpdatedAt)
+		if err != nil || n == 1 {
+			return err
+		}
+		if err := appSlugFree(ctx, tx, app); err != nil {
+			return err
+		}
+		return &store.ConflictError{Resource: "app", Field: "id", Value: app.ID, Other: app.ID}
+	})
+	if err != nil {
+		return store.App{}, err
+	}
+	return app, nil
+}
+
+func checkApp(app store.App) error {
+	if err := require(field{"slug", app.Slug}); err != nil {
+		return err
+	}
+	return check(field{"id", app.ID}, field{"name", app.Name})
+}
+
+// appSlugFree refuses a slug that another app has.
+func appSlugFree(ctx context.Context, tx queryer, app store.App) error {
+	other, err := one(ctx, tx, "app", scanApp, appGetBySlug, app.Slug)
+	switch {
+	case missing(err) || err == nil && other.ID == app.ID:
+		return nil
+	case err != nil:
+		return err
+	}
+	return &store.ConflictError{Resource: "app", Field: "slug", Value: app.Slug, Other: other.ID}
+}
+
+func (a apps) Get(ctx context.Context, id string) (store.App, error) {
+	return one(ctx, a.s.reader(), "app", scanApp, appGet, id)
+}
+
+func (a apps) GetBySlug(ctx context.Context, slug string) (store.App, error) {
+	return one(ctx, a.s.reader(), "app", scanApp, appGetBySlug, slug)
+}
+
+func (a apps) List(ctx context.Context, page store.PageRequest) (store.Page[store.App], error) {
+	after, limit, err := afterName("apps", page)
+	if err != nil {
+		return store.Page[store.App]{}, err
+	}
+	rows, err := many(ctx, a.s.reader(), "apps", scanApp, appList, after, limit+1)
+	return pageOf(rows, limit, appCursor), err
+}
+
+func (a apps) ListOf(ctx context.Context, userID string, page store.PageRequest) (store.Page[store.App], error) {
+	after, limit, err := afterName("apps", page)
+	if err != nil {
+		return store.Page[store.App]{}, err
+	}
+	rows, err := many(ctx, a.s.reader(), "apps", scanApp, appListOfUser, userID, after, limit+1)
+	return pageOf(rows, limit, appCursor), err
+}
+
+func appCursor(last store.App) string { return makeCursor("apps", last.Slug) }
+
+func (a apps) Update(ctx context.Context, id string, change store.AppChange) (app store.App, err error) {
+	err = a.s.reconfigure(ctx, "update app", func(tx queryer) error {
+		if app, err = one(ctx, tx, "app", scanApp, appGet, id); err != nil {
+			return err
+		}
+		set(&app.Slug, change.Slug)
+		set(&app.Name, change.Name)
+		if err := checkApp(app); err != nil {
+			return err
+		}
+		if err := appSlugFree(ctx, tx, app); err != nil {
+			return err
+		}
+		app.UpdatedAt = later(app.UpdatedAt, a.s.db.now())
+		_, err := tx.ExecContext(ctx, appUpdate, app.ID, app.Slug, app.Name, app.UpdatedAt)
+		return err
+	})
+	if err != nil {
+		return store.App{}, err
+	}
+	return app, nil
+}
+
+func (a apps) Delete(ctx context.Context, id string) error {
+	return a.s.reconfigure(ctx, "delete app", func(tx queryer) error {
+		return deleteOne(ctx, tx, "app", appDelete, id)
+	})
+}
+
+func (a apps) SetMember(ctx context.Context, appID, userID string, role store.AppRole) error {
+	if err := require(field{"role", string(role)}); err != nil {
+		return err
+	}
+	return a.s.change(ctx, "set member", func(tx queryer) error {
+		if err := must(ctx, tx, "app", appExists, appID); err != nil {
+			return err
+		}
+		if err := must(ctx, tx, "user", userExists, userID); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, memberSet, appID, userID, string(role))
+		return err
+	})
+}
+
+func (a apps) Member(ctx context.Context, appID, userID string) (store.AppRole, error) {
+	role, err := one(ctx, a.s.reader(), "member", text, memberGet, appID, userID)
+	return store.AppRole(role), err
+}
+
+func (a apps) Members(ctx context.Context, appID string) ([]store.Member, error) {
+	return many(ctx, a.s.reader(), "members", scanMember, memberList, appID)
+}
+
+func scanMember(row scanner) (m store.Member, err error) {
+	err = row.Scan(&m.AppID, &m.UserID, &m.Username, &m.Role)
+	return m, err
+}
+
+func (a apps) RemoveMember(ctx context.Context, appID, userID string) error {
+	return a.s.change(ctx, "remove member", func(tx queryer) error {
+		return deleteOne(ctx, tx, "member", memberDelete, appID, userID)
+	})
+}

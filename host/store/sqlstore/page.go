@@ -1,0 +1,72 @@
+package sqlstore
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+
+	"github.com/picloud/picloud/host/store"
+)
+
+// A cursor is the base64url form of a JSON array: the name of the listing, then
+// the keys of the last row seen. Rows that come or go between two pages shift
+// nothing.
+
+func makeCursor(listing string, keys ...string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(encode(append([]string{listing}, keys...))))
+}
+
+// readCursor returns the keys of a cursor of the listing.
+func readCursor(listing, cursor string, keys int) ([]string, error) {
+	raw, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil {
+		return nil, store.ErrInvalidCursor
+	}
+	var parts []string
+	if json.Unmarshal(raw, &parts) != nil || len(parts) != 1+keys || parts[0] != listing {
+		return nil, store.ErrInvalidCursor
+	}
+	for _, part := range parts {
+		if unstorable(part) != "" {
+			return nil, store.ErrInvalidCursor
+		}
+	}
+	return parts[1:], nil
+}
+
+// pageSize checks the limit of a page.
+func pageSize(page store.PageRequest) (int, error) {
+	switch {
+	case page.Limit == 0:
+		return store.DefaultPageSize, nil
+	case page.Limit < 0 || page.Limit > store.MaxPageSize:
+		return 0, &store.InvalidError{
+			Field:  "limit",
+			Reason: fmt.Sprintf("must be between 1 and %d, got %d", store.MaxPageSize, page.Limit),
+		}
+	}
+	return page.Limit, nil
+}
+
+// afterName reads the request for a page of a listing that is ordered by a
+// unique, non-empty text.
+func afterName(listing string, page store.PageRequest) (after string, limit int, err error) {
+	if limit, err = pageSize(page); err != nil || page.Cursor == "" {
+		return "", limit, err
+	}
+	keys, err := readCursor(listing, page.Cursor, 1)
+	if err != nil {
+		return "", 0, err
+	}
+	return keys[0], limit, nil
+}
+
+// pageOf makes a page of up to limit+1 rows; the one too many tells that there
+// is a next page.
+func pageOf[T any](rows []T, limit int, cursor func(last T) string) store.Page[T] {
+	if len(rows) <= limit {
+		return store.Page[T]{Items: rows}
+	}
+	rows = rows[:limit]
+	return store.Page[T]{Items: rows, Next: cursor(rows[limit-1])}
+}

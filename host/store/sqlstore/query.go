@@ -1,0 +1,160 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/picloud/picloud/host/store"
+)
+
+// queryer runs statements: a database, a transaction, or [preparing].
+type queryer interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// preparing prepares each statement once. The statements are the constants of
+// this package, so there is a bounded number of them.
+type preparing struct {
+	db         *sql.DB
+	mu         sync.RWMutex
+	statements map[string]*sql.Stmt
+}
+
+// statement returns query prepared, or nil if that fails: running it unprepared
+// then shows the error.
+func (p *preparing) statement(ctx context.Context, query string) *sql.Stmt {
+	p.mu.RLock()
+	statement := p.statements[query]
+	p.mu.RUnlock()
+	if statement != nil {
+		return statement
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if statement := p.statements[query]; statement != nil {
+		return statement
+	}
+	statement, err := p.db.PrepareContext(ctx, query)
+	if err != nil {
+		return nil
+	}
+	p.statements[query] = statement
+	return statement
+}
+
+func (p *preparing) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if s := p.statement(ctx, query); s != nil {
+		return s.ExecContext(ctx, args...)
+	}
+	return p.db.ExecContext(ctx, query, args...)
+}
+
+func (p *preparing) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if s := p.statement(ctx, query); s != nil {
+		return s.QueryContext(ctx, args...)
+	}
+	return p.db.QueryContext(ctx, query, args...)
+}
+
+func (p *preparing) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	if s := p.statement(ctx, query); s != nil {
+		return s.QueryRowContext(ctx, args...)
+	}
+	return p.db.QueryRowContext(ctx, query, args...)
+}
+
+// scanner is a row to read: *sql.Row or *sql.Rows.
+type scanner interface{ Scan(dest ...any) error }
+
+// one reads the row that a query finds; none, as for an argument that no row
+// can hold, is "resource not found".
+func one[T any](ctx context.Context, q queryer, resource string, scan func(scanner) (T, error), query string, args ...any) (T, error) {
+	var none T
+	if !storable(args) {
+		return none, notFound(resource)
+	}
+	row, err := scan(q.QueryRowContext(ctx, query, args...))
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return none, notFound(resource)
+	case err != nil:
+		return none, failed(ctx, "read "+resource, err)
+	}
+	return row, nil
+}
+
+// many reads all rows that a query finds.
+func many[T any](ctx context.Context, q queryer, resource string, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
+	list := []T{}
+	if !storable(args) {
+		return list, nil
+	}
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, failed(ctx, "list "+resource, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		row, err := scan(rows)
+		if err != nil {
+			return nil, failed(ctx, "list "+resource, err)
+		}
+		list = append(list, row)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, failed(ctx, "list "+resource, err)
+	}
+	return list, nil
+}
+
+// exists tells whether a query finds a row.
+func exists(ctx context.Context, q queryer, query string, args ...any) (bool, error) {
+	if !storable(args) {
+		return false, nil
+	}
+	var found int
+	err := q.QueryRowContext(ctx, query, args...).Scan(&found)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// affect runs a statement and tells how many rows it concerned.
+func affect(ctx context.Context, q queryer, statement string, args ...any) (int64, error) {
+	if !storable(args) {
+		return 0, nil
+	}
+	result, err := q.ExecContext(ctx, statement, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// deleteOne runs a statement that must delete a row.
+func deleteOne(ctx context.Context, q queryer, resource, statement string, args ...any) error {
+	n, err := affect(ctx, q, statement, args...)
+	if err != nil {
+		return failed(ctx, "delete "+resource, err)
+	}
+	if n == 0 {
+		return notFound(resource)
+	}
+	return nil
+}
+
+// text reads a row of one text.
+func text(row scanner) (s string, err error) {
+	err = row.Scan(&s)
+	return s, err
+}
+
+func notFound(resource string) error {
+	return fmt.Errorf("%s %w", resource, store.ErrNotFound)
+}

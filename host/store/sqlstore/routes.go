@@ -1,0 +1,90 @@
+package sqlstore
+
+import (
+	"context"
+
+	"github.com/picloud/picloud/host/store"
+)
+
+type routes struct{ s *sqlStore }
+
+const (
+	routeInsert = `INSERT INTO routes (id, app_id, script_id, method, host, host_kind, path, path_kind, dispatch, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`
+	routeInTheWay = `SELECT id FROM routes WHERE app_id = $1 AND method = $2 AND host = $3 AND path = $4`
+	routeGet      = `SELECT id, app_id, script_id, method, host, host_kind, path, path_kind, dispatch, created_at
+		FROM routes WHERE id = $1`
+	routeAll = `SELECT id, app_id, script_id, method, host, host_kind, path, path_kind, dispatch, created_at
+		FROM routes ORDER BY id`
+	routeByApp = `SELECT id, app_id, script_id, method, host, host_kind, path, path_kind, dispatch, created_at
+		FROM routes WHERE app_id = $1 ORDER BY path, host, method`
+	routeByScript = `SELECT id, app_id, script_id, method, host, host_kind, path, path_kind, dispatch, created_at
+		FROM routes WHERE script_id = $1 ORDER BY path, host, method`
+	routeDelete = `DELETE FROM routes WHERE id = $1`
+
+	scriptOfApp = `SELECT 1 FROM scripts WHERE id = $1 AND app_id = $2`
+)
+
+func scanRoute(row scanner) (r store.Route, err error) {
+	err = row.Scan(&r.ID, &r.AppID, &r.ScriptID, &r.Method, &r.Host, &r.HostKind, &r.Path, &r.PathKind, &r.Dispatch,
+		instant{&r.CreatedAt})
+	return r, err
+}
+
+func (r routes) Create(ctx context.Context, route store.Route) (store.Route, error) {
+	if err := require(field{"path", route.Path}, field{"path_kind", string(route.PathKind)},
+		field{"host_kind", string(route.HostKind)}, field{"dispatch", string(route.Dispatch)}); err != nil {
+		return store.Route{}, err
+	}
+	if err := check(field{"id", route.ID}, field{"method", route.Method}, field{"host", route.Host}); err != nil {
+		return store.Route{}, err
+	}
+	if route.ID == "" {
+		route.ID = newID()
+	}
+	route.CreatedAt = r.s.db.now()
+	err := r.s.reconfigure(ctx, "create route", func(tx queryer) error {
+		if err := must(ctx, tx, "script", scriptOfApp, route.ScriptID, route.AppID); err != nil {
+			return err
+		}
+		n, err := affect(ctx, tx, routeInsert, route.ID, route.AppID, route.ScriptID, route.Method, route.Host,
+			string(route.HostKind), route.Path, string(route.PathKind), string(route.Dispatch), route.CreatedAt)
+		if err != nil || n == 1 {
+			return err
+		}
+		other, err := one(ctx, tx, "route", text, routeInTheWay, route.AppID, route.Method, route.Host, route.Path)
+		switch {
+		case missing(err):
+			return &store.ConflictError{Resource: "route", Field: "id", Value: route.ID, Other: route.ID}
+		case err != nil:
+			return err
+		}
+		return &store.ConflictError{Resource: "route", Field: "path", Value: route.Path, Other: other}
+	})
+	if err != nil {
+		return store.Route{}, err
+	}
+	return route, nil
+}
+
+func (r routes) Get(ctx context.Context, id string) (store.Route, error) {
+	return one(ctx, r.s.reader(), "route", scanRoute, routeGet, id)
+}
+
+func (r routes) All(ctx context.Context) ([]store.Route, error) {
+	return many(ctx, r.s.reader(), "routes", scanRoute, routeAll)
+}
+
+func (r routes) ByApp(ctx context.Context, appID string) ([]store.Route, error) {
+	return many(ctx, r.s.reader(), "routes", scanRoute, routeByApp, appID)
+}
+
+func (r routes) ByScript(ctx context.Context, scriptID string) ([]store.Route, error) {
+	return many(ctx, r.s.reader(), "routes", scanRoute, routeByScript, scriptID)
+}
+
+func (r routes) Delete(ctx context.Context, id string) error {
+	return r.s.reconfigure(ctx, "delete route", func(tx queryer) error {
+		return deleteOne(ctx, tx, "route", routeDelete, id)
+	})
+}

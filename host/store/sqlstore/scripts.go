@@ -1,0 +1,175 @@
+package sqlstore
+
+import (
+	"context"
+	"slices"
+
+	"github.com/picloud/picloud/host/store"
+)
+
+type scripts struct{ s *sqlStore }
+
+const (
+	scriptInsert = `INSERT INTO scripts (id, app_id, name, kind, limits, version, read_only, created_at, updated_at, source)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`
+	scriptGet = `SELECT id, app_id, name, kind, limits, version, read_only, created_at, updated_at, source
+		FROM scripts WHERE id = $1`
+	scriptGetByName = `SELECT id, app_id, name, kind, limits, version, read_only, created_at, updated_at, source
+		FROM scripts WHERE app_id = $1 AND name = $2`
+	scriptNamed = `SELECT id FROM scripts WHERE app_id = $1 AND name = $2`
+	scriptList  = `SELECT id, app_id, name, kind, limits, version, read_only, created_at, updated_at, ''
+		FROM scripts WHERE app_id = $1 AND name > $2 ORDER BY name LIMIT $3`
+	scriptUpdate = `UPDATE scripts SET name = $2, kind = $3, limits = $4, version = $5, read_only = $6, updated_at = $7, source = $8
+		WHERE id = $1`
+	scriptDelete = `DELETE FROM scripts WHERE id = $1`
+	scriptExists = `SELECT 1 FROM scripts WHERE id = $1`
+
+	importClear   = `DELETE FROM script_imports WHERE script_id = $1`
+	importInsert  = `INSERT INTO script_imports (script_id, name) VALUES ($1, $2)`
+	importList    = `SELECT name FROM script_imports WHERE script_id = $1 ORDER BY name`
+	importersList = `SELECT s.id, s.app_id, s.name, s.kind, s.limits, s.version, s.read_only, s.created_at, s.updated_at, ''
+		FROM script_imports i JOIN scripts s ON s.id = i.script_id
+		WHERE i.name = $2 AND s.app_id = $1 ORDER BY s.name`
+)
+
+func scanScript(row scanner) (s store.Script, err error) {
+	err = row.Scan(&s.ID, &s.AppID, &s.Name, &s.Kind, document{&s.Limits}, &s.Version, &s.ReadOnly,
+		instant{&s.CreatedAt}, instant{&s.UpdatedAt}, &s.Source)
+	return s, err
+}
+
+func (r scripts) Create(ctx context.Context, script store.Script) (store.Script, error) {
+	if err := checkScript(script); err != nil {
+		return store.Script{}, err
+	}
+	if script.ID == "" {
+		script.ID = newID()
+	}
+	script.Version = 1
+	script.CreatedAt = r.s.db.now()
+	script.UpdatedAt = script.CreatedAt
+	err := r.s.reconfigure(ctx, "create script", func(tx queryer) error {
+		if err := must(ctx, tx, "app", appExists, script.AppID); err != nil {
+			return err
+		}
+		n, err := affect(ctx, tx, scriptInsert, script.ID, script.AppID, script.Name, string(script.Kind), encode(script.Limits),
+			script.Version, script.ReadOnly, script.CreatedAt, script.UpdatedAt, script.Source)
+		if err != nil || n == 1 {
+			return err
+		}
+		if err := scriptNameFree(ctx, tx, script); err != nil {
+			return err
+		}
+		return &store.ConflictError{Resource: "script", Field: "id", Value: script.ID, Other: script.ID}
+	})
+	if err != nil {
+		return store.Script{}, err
+	}
+	return script, nil
+}
+
+func checkScript(script store.Script) error {
+	if err := require(field{"name", script.Name}, field{"kind", string(script.Kind)}); err != nil {
+		return err
+	}
+	return check(field{"id", script.ID}, field{"source", script.Source})
+}
+
+// scriptNameFree refuses a name that another script of the app has.
+func scriptNameFree(ctx context.Context, tx queryer, script store.Script) error {
+	other, err := one(ctx, tx, "script", text, scriptNamed, script.AppID, script.Name)
+	switch {
+	case missing(err) || err == nil && other == script.ID:
+		return nil
+	case err != nil:
+		return err
+	}
+	return &store.ConflictError{Resource: "script", Field: "name", Value: script.Name, Other: other}
+}
+
+func (r scripts) Get(ctx context.Context, id string) (store.Script, error) {
+	return one(ctx, r.s.reader(), "script", scanScript, scriptGet, id)
+}
+
+func (r scripts) GetByName(ctx context.Context, appID, name string) (store.Script, error) {
+	return one(ctx, r.s.reader(), "script", scanScript, scriptGetByName, appID, name)
+}
+
+func (r scripts) List(ctx context.Context, appID string, page store.PageRequest) (store.Page[store.Script], error) {
+	after, limit, err := afterName("scripts", page)
+	if err != nil {
+		return store.Page[store.Script]{}, err
+	}
+	rows, err := many(ctx, r.s.reader(), "scripts", scanScript, scriptList, appID, after, limit+1)
+	return pageOf(rows, limit, func(last store.Script) string { return makeCursor("scripts", last.Name) }), err
+}
+
+func (r scripts) Update(ctx context.Context, id string, change store.ScriptChange) (script store.Script, err error) {
+	err = r.s.reconfigure(ctx, "update script", func(tx queryer) error {
+		if script, err = one(ctx, tx, "script", scanScript, scriptGet, id); err != nil {
+			return err
+		}
+		if change.ExpectVersion != 0 && change.ExpectVersion != script.Version {
+			return &store.VersionError{Resource: "script", Expected: change.ExpectVersion, Current: script.Version}
+		}
+		set(&script.Name, change.Name)
+		set(&script.Kind, change.Kind)
+		set(&script.Source, change.Source)
+		set(&script.Limits, change.Limits)
+		set(&script.ReadOnly, change.ReadOnly)
+		if err := checkScript(script); err != nil {
+			return err
+		}
+		if err := scriptNameFree(ctx, tx, script); err != nil {
+			return err
+		}
+		script.Version++
+		script.UpdatedAt = later(script.UpdatedAt, r.s.db.now())
+		_, err := tx.ExecContext(ctx, scriptUpdate, script.ID, script.Name, string(script.Kind), encode(script.Limits),
+			script.Version, script.ReadOnly, script.UpdatedAt, script.Source)
+		return err
+	})
+	if err != nil {
+		return store.Script{}, err
+	}
+	return script, nil
+}
+
+func (r scripts) Delete(ctx context.Context, id string) error {
+	return r.s.reconfigure(ctx, "delete script", func(tx queryer) error {
+		return deleteOne(ctx, tx, "script", scriptDelete, id)
+	})
+}
+
+func (r scripts) SetImports(ctx context.Context, scriptID string, names []string) error {
+	names = slices.Clone(names)
+	slices.Sort(names)
+	names = slices.Compact(names)
+	for _, name := range names {
+		if err := require(field{"import", name}); err != nil {
+			return err
+		}
+	}
+	return r.s.reconfigure(ctx, "set imports", func(tx queryer) error {
+		if err := must(ctx, tx, "script", scriptExists, scriptID); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, importClear, scriptID); err != nil {
+			return err
+		}
+		for _, name := range names {
+			if _, err := tx.ExecContext(ctx, importInsert, scriptID, name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (r scripts) Imports(ctx context.Context, scriptID string) ([]string, error) {
+	return many(ctx, r.s.reader(), "imports", text, importList, scriptID)
+}
+
+func (r scripts) Importers(ctx context.Context, appID, name string) ([]store.Script, error) {
+	return many(ctx, r.s.reader(), "importers", scanScript, importersList, appID, name)
+}

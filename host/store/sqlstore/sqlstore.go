@@ -1,0 +1,212 @@
+// Package sqlstore is the part of a store that all SQL databases share: the
+// queries, and how rows become values. It speaks database/sql in the SQL that
+// SQLite and PostgreSQL have in common; a [Dialect] holds the rest. Packages
+// sqlite and postgres open a database and hand it in.
+//
+// Changes of configuration (all but sessions in use, key use and executions)
+// run one at a time, in a transaction that begins by taking one lock. So a
+// method looks for conflicts first and then writes, and has no need to
+// understand a driver's errors.
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/picloud/picloud/host/store"
+)
+
+// Dialect is what databases do differently.
+type Dialect struct {
+	// Lock is run first in a transaction that changes configuration and
+	// excludes all others of its kind until it ends; "" when beginning a
+	// transaction does that already.
+	Lock string
+	// Record inserts executions with their lines, in order, skipping those
+	// whose script is gone and those already there. All text is valid.
+	Record func(ctx context.Context, tx *sql.Tx, executions []store.Execution) error
+	// Retryable tells that a transaction failed only because of another one
+	// and may succeed if run again; nil when that cannot happen.
+	Retryable func(error) bool
+}
+
+// Config is an open database.
+type Config struct {
+	Read    *sql.DB // for queries outside transactions
+	Write   *sql.DB // for everything else; may be Read
+	Dialect Dialect
+	Now     func() time.Time // the clock; nil for time.Now
+	Close   func() error     // releases both databases, called once
+	// Prepare keeps the statements of queries prepared. For drivers that do
+	// not do so themselves.
+	Prepare bool
+}
+
+// New makes a store of an open database with the present schema.
+func New(config Config) store.Store {
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	if config.Dialect.Retryable == nil {
+		config.Dialect.Retryable = func(error) bool { return false }
+	}
+	db := &database{Config: config, close: sync.OnceValue(config.Close)}
+	db.reader = config.Read
+	if config.Prepare {
+		db.reader = &preparing{db: config.Read, statements: map[string]*sql.Stmt{}}
+	}
+	return &sqlStore{db: db}
+}
+
+// database is what all handles to one database share.
+type database struct {
+	Config
+	reader queryer
+	close  func() error
+}
+
+// now is the time for a row made or changed now.
+func (db *database) now() time.Time { return cut(db.Now()) }
+
+// sqlStore implements [store.Store]; each domain is a view of it.
+type sqlStore struct {
+	db *database
+	tx *sql.Tx // nil outside of InTx
+}
+
+func (s *sqlStore) Apps() store.Apps             { return apps{s} }
+func (s *sqlStore) Scripts() store.Scripts       { return scripts{s} }
+func (s *sqlStore) Routes() store.Routes         { return routes{s} }
+func (s *sqlStore) Users() store.Users           { return users{s} }
+func (s *sqlStore) Sessions() store.Sessions     { return sessions{s} }
+func (s *sqlStore) APIKeys() store.APIKeys       { return apiKeys{s} }
+func (s *sqlStore) Executions() store.Executions { return executions{s} }
+
+const (
+	generationGet   = `SELECT value FROM meta WHERE name = 'generation'`
+	generationRaise = `UPDATE meta SET value = value + 1 WHERE name = 'generation'`
+)
+
+func (s *sqlStore) Generation(ctx context.Context) (generation int64, err error) {
+	err = s.reader().QueryRowContext(ctx, generationGet).Scan(&generation)
+	return generation, failed(ctx, "read generation", err)
+}
+
+func (s *sqlStore) InTx(ctx context.Context, fn func(tx store.Store) error) error {
+	if s.tx != nil {
+		return fn(s)
+	}
+	// Not retried: fn may have effects that are not the database's.
+	return s.transact(ctx, "transaction", true, func(tx *sql.Tx) error {
+		return fn(&sqlStore{db: s.db, tx: tx})
+	})
+}
+
+func (s *sqlStore) Ping(ctx context.Context) error {
+	return failed(ctx, "ping", s.db.Write.PingContext(ctx))
+}
+
+func (s *sqlStore) Close() error {
+	if s.tx != nil {
+		return nil
+	}
+	return failed(context.Background(), "close database", s.db.close())
+}
+
+// reader is where queries go.
+func (s *sqlStore) reader() queryer {
+	if s.tx != nil {
+		return s.tx
+	}
+	return s.db.reader
+}
+
+// writer is where a single statement goes that needs no lock.
+func (s *sqlStore) writer() queryer {
+	if s.tx != nil {
+		return s.tx
+	}
+	return s.db.Write
+}
+
+// reconfigure runs fn like change, and counts it in the generation.
+func (s *sqlStore) reconfigure(ctx context.Context, op string, fn func(tx queryer) error) error {
+	return s.change(ctx, op, func(tx queryer) error {
+		if err := fn(tx); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, generationRaise)
+		return err
+	})
+}
+
+// change runs fn in the transaction of InTx or in one of its own, to the
+// exclusion of other changes.
+func (s *sqlStore) change(ctx context.Context, op string, fn func(tx queryer) error) error {
+	if s.tx != nil {
+		return failed(ctx, op, fn(s.tx))
+	}
+	return failed(ctx, op, s.retry(func() error {
+		return s.transact(ctx, op, true, func(tx *sql.Tx) error { return fn(tx) })
+	}))
+}
+
+// attempts bounds how often a transaction is run that others get in the way of.
+const attempts = 5
+
+func (s *sqlStore) retry(transaction func() error) (err error) {
+	for range attempts {
+		err = transaction()
+		if err == nil || !s.db.Dialect.Retryable(err) {
+			return err
+		}
+	}
+	return err
+}
+
+// transact begins a transaction, takes the lock if asked to, runs fn, and
+// commits unless fn fails or panics. It returns fn's error as it is.
+func (s *sqlStore) transact(ctx context.Context, op string, lock bool, fn func(tx *sql.Tx) error) error {
+	tx, err := s.db.Write.BeginTx(ctx, nil)
+	if err != nil {
+		return failed(ctx, op, err)
+	}
+	defer tx.Rollback() // after a commit it does nothing
+	if lock && s.db.Dialect.Lock != "" {
+		if _, err := tx.ExecContext(ctx, s.db.Dialect.Lock); err != nil {
+			return failed(ctx, op, err)
+		}
+	}
+	if err := fn(tx); err != nil {
+		return err
+	}
+	return failed(ctx, op, tx.Commit())
+}
+
+// failed makes an error safe to show: one of the store's own passes, anything
+// else becomes the cause of a [store.Error]. If the context has ended the cause
+// says so, whatever the driver made of it.
+func failed(ctx context.Context, op string, err error) error {
+	if err == nil || isOurs(err) {
+		return err
+	}
+	if ended := ctx.Err(); ended != nil && !errors.Is(err, ended) {
+		err = fmt.Errorf("%w: %w", ended, err)
+	}
+	return &store.Error{Op: op, Cause: err}
+}
+
+func isOurs(err error) bool {
+	var (
+		conflict *store.ConflictError
+		version  *store.VersionError
+		invalid  *store.InvalidError
+		failure  *store.Error
+	)
+	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrInvalidCursor) ||
+		errors.As(err, &conflict) || errors.As(err, &version) || errors.As(err, &invalid) || errors.As(err, &failure)
+}

@@ -1,0 +1,86 @@
+// Package store keeps what PiCloud must not forget: apps, scripts, routes,
+// users, sessions, API keys, executions and their log lines.
+//
+// [Store] is the whole of what the services need from a database, grouped by
+// domain. Package sqlite keeps it in one file, package postgres in a PostgreSQL
+// database; package storetest holds the suite that both must pass, so a service
+// need not know which of them it talks to.
+//
+// # Conventions
+//
+// Ids are UUIDv7 in their text form and are made by the store when the caller
+// leaves them empty. Times are UTC, cut to microseconds; the store sets
+// CreatedAt and UpdatedAt itself and ignores what the caller put there, except
+// where a row's documentation says otherwise. An acknowledged write survives
+// the death of the process and, as far as the disk keeps its word, of the
+// machine.
+//
+// Text must be valid UTF-8 without NUL; anything else is an [*InvalidError].
+// Names, slugs and paths are otherwise stored as they come: their shape is the
+// services' concern.
+//
+// # Errors
+//
+// A method answers one of
+//
+//   - an error that is [ErrNotFound] ("script not found"),
+//   - a [*ConflictError] naming the resource, the field and the value,
+//   - a [*VersionError] when an update expected another version,
+//   - an [*InvalidError] naming the field, [ErrInvalidCursor] for a page cursor,
+//   - an [*Error] for everything else: the database failed or the context ended.
+//
+// The text of all of them may be shown to a caller: none holds SQL, an address
+// or a path. An [*Error] keeps the driver's error for the log.
+package store
+
+import "context"
+
+// Store is one database. It is safe for concurrent use, except the one handed
+// to the function of [Store.InTx], which belongs to one goroutine.
+type Store interface {
+	Apps() Apps
+	Scripts() Scripts
+	Routes() Routes
+	Users() Users
+	Sessions() Sessions
+	APIKeys() APIKeys
+	Executions() Executions
+
+	// Generation counts the changes made to apps, scripts and routes by any
+	// node sharing the database. It is raised in the transaction of the change:
+	// whoever reads the same number twice has missed nothing in between.
+	Generation(ctx context.Context) (int64, error)
+
+	// InTx runs fn in one transaction: all that fn does through tx is kept
+	// when fn returns nil, and none of it otherwise. InTx returns fn's error as
+	// it is. Transactions exclude each other and every change of apps, scripts,
+	// routes and users, so that fn may look before it leaps; fn must therefore
+	// use tx only, and be quick. After an [*Error] from a method of tx fn must
+	// return: the transaction is lost. An InTx on tx joins it.
+	InTx(ctx context.Context, fn func(tx Store) error) error
+
+	// Ping tells whether the database answers.
+	Ping(ctx context.Context) error
+
+	// Close waits for running calls and releases the database. Later calls
+	// fail. Closing again, or closing the tx of [Store.InTx], does nothing.
+	Close() error
+}
+
+// Bounds of a page.
+const (
+	DefaultPageSize = 50
+	MaxPageSize     = 1000
+)
+
+// PageRequest asks for the next piece of a listing.
+type PageRequest struct {
+	Cursor string // Page.Next of the piece before, "" for the first
+	Limit  int    // at most this many items: 1 to MaxPageSize, 0 for DefaultPageSize
+}
+
+// Page is a piece of a listing.
+type Page[T any] struct {
+	Items []T
+	Next  string // cursor of the next piece, "" when this is the last
+}

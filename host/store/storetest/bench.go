@@ -1,0 +1,61 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/store"
+)
+
+// Benchmark measures what every request costs: finding a script, and its share
+// of a batch of executions.
+func Benchmark(b *testing.B, fresh func(tb testing.TB) Opener) {
+	s := subject{Store: fresh(b).mustOpen(b, time.Now), ctx: context.Background()}
+	defer s.Close()
+	app := s.app(b, "bench")
+	script, err := s.Scripts().Create(s.ctx, store.Script{AppID: app.ID, Name: "s", Kind: abi.KindEndpoint, Source: strings.Repeat("let x = 1;\n", 100)})
+	require.NoError(b, err)
+
+	b.Run("Scripts.Get", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := s.Scripts().Get(s.ctx, script.ID); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("Scripts.Get/parallel", func(b *testing.B) {
+		b.RunParallel(func(loop *testing.PB) {
+			for loop.Next() {
+				if _, err := s.Scripts().Get(s.ctx, script.ID); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	})
+	for _, size := range []int{1, 100, 1000} {
+		b.Run(fmt.Sprintf("Executions.Record/%d", size), func(b *testing.B) {
+			b.ReportAllocs()
+			batch := make([]store.Execution, size)
+			n := 0
+			for b.Loop() {
+				for i := range batch {
+					n++
+					batch[i] = execution(script, uuid.Must(uuid.NewV7()).String(), start.Add(time.Duration(n)), "hello", "world")
+				}
+				if err := s.Executions().Record(s.ctx, batch); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(n), "µs/execution")
+		})
+	}
+}

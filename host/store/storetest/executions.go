@@ -1,0 +1,325 @@
+package storetest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/store"
+)
+
+func testExecutions(t *testing.T, s subject) {
+	app := s.app(t, "running")
+	script := s.script(t, app, "run")
+
+	t.Run("record and find", func(t *testing.T) {
+		failed := store.Execution{
+			ID: "failed", AppID: app.ID, ScriptID: script.ID, ScriptVersion: 3, RequestID: "r", InvocationType: abi.InvocationExecute,
+			Outcome: abi.CodeScriptError, Status: 502, ErrorMessage: "Variable not found: x", ErrorLine: 7, ErrorColumn: 12,
+			StartedAt: start, Duration: 1234567 * time.Nanosecond, Operations: 5_000_000_000,
+			Lines: []store.LogLine{
+				{At: start.Add(time.Millisecond), Level: abi.LogTrace, Message: "", Data: json.RawMessage(`{"b":1,"a":[null, 1e400]}`)},
+				{At: start, Level: abi.LogError, Message: "line one\nline two 🐛"},
+			},
+		}
+		require.NoError(t, s.Executions().Record(s.ctx, []store.Execution{failed, execution(script, "fine", start)}))
+		got, err := s.Executions().Get(s.ctx, "failed")
+		require.NoError(t, err)
+		want := failed
+		want.StartedAt, want.Duration = kept(start), 1234*time.Microsecond
+		want.Lines = []store.LogLine{
+			{ExecutionID: "failed", Seq: 0, At: kept(start.Add(time.Millisecond)), Level: abi.LogTrace, Data: json.RawMessage(`{"b":1,"a":[null, 1e400]}`)},
+			{ExecutionID: "failed", Seq: 1, At: kept(start), Level: abi.LogError, Message: "line one\nline two 🐛"},
+		}
+		require.Equal(t, want, got)
+		got, err = s.Executions().Get(s.ctx, "fine")
+		require.NoError(t, err)
+		require.Empty(t, got.Outcome)
+		require.Empty(t, got.Lines)
+		_, err = s.Executions().Get(s.ctx, "nothing")
+		notFound(t, err, "execution")
+	})
+
+	t.Run("nothing", func(t *testing.T) { require.NoError(t, s.Executions().Record(s.ctx, nil)) })
+
+	t.Run("a batch again, or half of it", func(t *testing.T) {
+		batch := []store.Execution{execution(script, "again-1", start, "a", "b"), execution(script, "again-2", start, "c")}
+		require.NoError(t, s.Executions().Record(s.ctx, batch[:1]))
+		require.NoError(t, s.Executions().Record(s.ctx, batch))
+		require.NoError(t, s.Executions().Record(s.ctx, append(batch, batch...)))
+		for id, lines := range map[string]int{"again-1": 2, "again-2": 1} {
+			got, err := s.Executions().Get(s.ctx, id)
+			require.NoError(t, err)
+			require.Len(t, got.Lines, lines, id)
+		}
+	})
+
+	t.Run("of a script that is gone", func(t *testing.T) {
+		gone := s.script(t, app, "gone")
+		require.NoError(t, s.Scripts().Delete(s.ctx, gone.ID))
+		elsewhere := script
+		elsewhere.AppID = s.app(t, "elsewhere").ID
+		require.NoError(t, s.Executions().Record(s.ctx, []store.Execution{
+			execution(gone, "of-gone", start, "x"), execution(elsewhere, "of-elsewhere", start, "x"), execution(script, "of-this", start, "x")}))
+		_, err := s.Executions().Get(s.ctx, "of-gone")
+		notFound(t, err, "execution")
+		_, err = s.Executions().Get(s.ctx, "of-elsewhere")
+		notFound(t, err, "execution")
+		_, err = s.Executions().Get(s.ctx, "of-this")
+		require.NoError(t, err)
+	})
+
+	t.Run("texts no database takes", func(t *testing.T) {
+		odd := execution(script, "odd", start, "a\x00b", "\xff\xfe")
+		odd.ErrorMessage = "nul \x00"
+		odd.Lines[0].Data = json.RawMessage("\"\xff\"")
+		odd.Lines[1].Level = "shout"
+		require.NoError(t, s.Executions().Record(s.ctx, []store.Execution{odd}))
+		got, err := s.Executions().Get(s.ctx, "odd")
+		require.NoError(t, err)
+		require.Equal(t, "nul \uFFFD", got.ErrorMessage)
+		require.Equal(t, "a\uFFFDb", got.Lines[0].Message)
+		require.Equal(t, "\"\uFFFD\"", string(got.Lines[0].Data))
+		require.Equal(t, "\uFFFD", got.Lines[1].Message)
+		require.Equal(t, abi.LogInfo, got.Lines[1].Level)
+		require.Equal(t, "a\x00b", odd.Lines[0].Message, "the caller's batch is changed")
+
+		invalid(t, s.Executions().Record(s.ctx, []store.Execution{execution(script, "", start)}), "id", "must not be empty")
+	})
+
+	t.Run("listing, whenever they started", func(t *testing.T) {
+		script := s.script(t, app, "tied")
+		var batch []store.Execution
+		for i := range 10 {
+			batch = append(batch, execution(script, fmt.Sprintf("tied-%d", i), start.Add(time.Duration(i%4/2)*time.Second), "x"))
+		}
+		require.NoError(t, s.Executions().Record(s.ctx, batch))
+		want := project(batch, func(e store.Execution) string { return e.ID })
+		slices.Reverse(want)
+		for _, limit := range []int{1, 2, 3, 4, 10, 11} {
+			list := collect(t, limit, func(page store.PageRequest) (store.Page[store.Execution], error) {
+				return s.Executions().ListByScript(s.ctx, script.ID, page)
+			})
+			require.Equal(t, want, project(list, func(e store.Execution) string { return e.ID }), "pages of %d", limit)
+			require.Empty(t, list[0].Lines)
+		}
+	})
+
+	t.Run("while scripts are deleted", func(t *testing.T) {
+		var doomed []store.Script
+		for i := range 20 {
+			doomed = append(doomed, s.script(t, app, fmt.Sprint("doomed-", i)))
+		}
+		require.NoError(t, errors.Join(all(4, func(i int) error {
+			if i == 0 {
+				for _, script := range doomed {
+					if err := s.Scripts().Delete(s.ctx, script.ID); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
+			for j := range 20 {
+				batch := []store.Execution{execution(script, fmt.Sprintf("safe-%d-%d", i, j), start, "x")}
+				for k, script := range doomed {
+					batch = append(batch, execution(script, fmt.Sprintf("doomed-%d-%d-%d", i, j, k), start, "x"))
+				}
+				if err := s.Executions().Record(s.ctx, batch); err != nil {
+					return errors.Join(err, errors.Unwrap(err))
+				}
+			}
+			return nil
+		})...))
+		for i := 1; i < 4; i++ {
+			_, err := s.Executions().Get(s.ctx, fmt.Sprintf("safe-%d-19", i))
+			require.NoError(t, err)
+			_, err = s.Executions().Get(s.ctx, fmt.Sprintf("doomed-%d-0-19", i))
+			notFound(t, err, "execution")
+		}
+	})
+
+	t.Run("retention", func(t *testing.T) {
+		script := s.script(t, app, "old")
+		long := start.AddDate(-10, 0, 0)
+		var batch []store.Execution
+		for i := range 5 {
+			batch = append(batch, execution(script, fmt.Sprintf("old-%d", i), long.Add(time.Duration(i)*time.Second), "x"))
+		}
+		require.NoError(t, s.Executions().Record(s.ctx, batch))
+		remove := func(limit int) int64 {
+			n, err := s.Executions().DeleteBefore(s.ctx, long.Add(4*time.Second), limit)
+			require.NoError(t, err)
+			return n
+		}
+		require.Equal(t, int64(3), remove(3))
+		_, err := s.Executions().Get(s.ctx, "old-3")
+		require.NoError(t, err, "the oldest go first")
+		require.Equal(t, int64(1), remove(3))
+		require.Equal(t, int64(0), remove(3))
+		_, err = s.Executions().Get(s.ctx, "old-4")
+		require.NoError(t, err, "started at the very time")
+		logs, err := s.Executions().Logs(s.ctx, store.LogQuery{ScriptID: script.ID})
+		require.NoError(t, err)
+		require.Len(t, logs.Items, 1)
+		_, err = s.Executions().DeleteBefore(s.ctx, start, 0)
+		invalid(t, err, "limit", "must be at least 1, got 0")
+	})
+}
+
+func testLogs(t *testing.T, s subject) {
+	app := s.app(t, "logging")
+	script, other := s.script(t, app, "talker"), s.script(t, app, "other")
+	record := func(t *testing.T, executions ...store.Execution) {
+		t.Helper()
+		require.NoError(t, s.Executions().Record(s.ctx, executions))
+	}
+	messages := func(lines []store.LogLine) string {
+		return strings.Join(project(lines, func(l store.LogLine) string { return l.Message }), " ")
+	}
+	read := func(t *testing.T, query store.LogQuery) store.LogPage {
+		t.Helper()
+		query.ScriptID = script.ID
+		page, err := s.Executions().Logs(s.ctx, query)
+		require.NoError(t, err)
+		return page
+	}
+
+	empty := read(t, store.LogQuery{})
+	require.Empty(t, empty.Items)
+	require.Empty(t, empty.Next)
+
+	// The second execution started earlier and ended later.
+	record(t, execution(script, "1", start, "a", "b", "c"), execution(other, "x", start, "noise"))
+	record(t, execution(script, "2", start.Add(-time.Hour), "d", "e"))
+
+	t.Run("in both orders, page by page", func(t *testing.T) {
+		for _, direction := range []struct {
+			order store.LogOrder
+			want  string
+		}{{store.OldestFirst, "a b c d e"}, {store.NewestFirst, "e d c b a"}} {
+			for limit := 1; limit <= 6; limit++ {
+				var lines []store.LogLine
+				query := store.LogQuery{Order: direction.order, Page: store.PageRequest{Limit: limit}}
+				for {
+					page := read(t, query)
+					lines = append(lines, page.Items...)
+					query.Page.Cursor = page.Next
+					if len(page.Items) < limit || page.Next == "" {
+						break
+					}
+				}
+				require.Equal(t, direction.want, messages(lines), "pages of %d", limit)
+			}
+		}
+	})
+
+	t.Run("whole lines", func(t *testing.T) {
+		page := read(t, store.LogQuery{Page: store.PageRequest{Limit: 1}})
+		require.Equal(t, []store.LogLine{{ExecutionID: "2", Seq: 1, At: kept(start.Add(-time.Hour + time.Millisecond)),
+			Level: abi.LogInfo, Message: "e"}}, page.Items)
+	})
+
+	t.Run("following", func(t *testing.T) {
+		last := read(t, store.LogQuery{Page: store.PageRequest{Limit: 2}})
+		require.Equal(t, "e d", messages(last.Items))
+		follow := store.LogQuery{Order: store.OldestFirst, Page: store.PageRequest{Cursor: last.Newest}}
+		page := read(t, follow)
+		require.Empty(t, page.Items)
+		require.Equal(t, last.Newest, page.Next)
+		record(t, execution(script, "3", start.Add(-2*time.Hour), "f", "g"))
+		follow.Page.Cursor = page.Next
+		page = read(t, follow)
+		require.Equal(t, "f g", messages(page.Items))
+		follow.Page.Cursor = page.Next
+		require.Empty(t, read(t, follow).Items)
+
+		follow.Page.Cursor = empty.Newest
+		require.Equal(t, "a b c d e f g", messages(read(t, follow).Items), "from when there was nothing")
+	})
+
+	t.Run("following while several record", func(t *testing.T) {
+		const recorders, batches = 4, 10
+		busy := s.script(t, app, "busy")
+		done := make(chan error)
+		go func() {
+			done <- errors.Join(all(recorders, func(i int) error {
+				for j := range batches {
+					id := fmt.Sprintf("busy-%d-%d", i, j)
+					if err := s.Executions().Record(s.ctx, []store.Execution{execution(busy, id, start, id+"a", id+"b")}); err != nil {
+						return err
+					}
+				}
+				return nil
+			})...)
+		}()
+		seen := map[string]int{}
+		query := store.LogQuery{ScriptID: busy.ID, Order: store.OldestFirst, Page: store.PageRequest{Limit: 3}}
+		for ended := false; ; {
+			page, err := s.Executions().Logs(s.ctx, query)
+			require.NoError(t, err)
+			for _, line := range page.Items {
+				seen[line.Message]++
+			}
+			query.Page.Cursor = page.Next
+			if len(page.Items) > 0 {
+				continue
+			}
+			if ended {
+				break
+			}
+			select {
+			case err := <-done:
+				require.NoError(t, err)
+				ended = true
+			default:
+			}
+		}
+		require.Len(t, seen, recorders*batches*2)
+		for message, times := range seen {
+			require.Equal(t, 1, times, message)
+		}
+	})
+
+	t.Run("since", func(t *testing.T) {
+		page := read(t, store.LogQuery{Order: store.OldestFirst, Since: start.Add(time.Millisecond)})
+		require.Equal(t, "b c", messages(page.Items))
+	})
+
+	t.Run("by level", func(t *testing.T) {
+		loud := execution(script, "4", start)
+		for _, level := range []abi.LogLevel{abi.LogError, abi.LogTrace, abi.LogWarn, abi.LogInfo, abi.LogDebug} {
+			loud.Lines = append(loud.Lines, store.LogLine{At: start.Add(time.Hour), Level: level, Message: string(level)})
+		}
+		record(t, loud)
+		for level, want := range map[abi.LogLevel]string{
+			"":           "error trace warn info debug",
+			abi.LogTrace: "error trace warn info debug",
+			abi.LogDebug: "error warn info debug",
+			abi.LogInfo:  "error warn info",
+			abi.LogWarn:  "error warn",
+			abi.LogError: "error",
+		} {
+			page := read(t, store.LogQuery{Order: store.OldestFirst, Since: start.Add(time.Hour), MinLevel: level})
+			require.Equal(t, want, messages(page.Items), "level %q", level)
+		}
+		_, err := s.Executions().Logs(s.ctx, store.LogQuery{ScriptID: script.ID, MinLevel: "loud"})
+		invalid(t, err, "level", `must be one of ["trace" "debug" "info" "warn" "error"], got "loud"`)
+	})
+
+	t.Run("positions are not used again", func(t *testing.T) {
+		end := read(t, store.LogQuery{}).Newest
+		n, err := s.Executions().DeleteBefore(s.ctx, start.AddDate(1, 0, 0), 100)
+		require.NoError(t, err)
+		require.NotZero(t, n)
+		record(t, execution(script, "5", start, "new"))
+		page := read(t, store.LogQuery{Order: store.OldestFirst, Page: store.PageRequest{Cursor: end}})
+		require.Equal(t, "new", messages(page.Items))
+	})
+}

@@ -1,0 +1,113 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// InstanceRole is what a user may do on the whole instance.
+type InstanceRole string
+
+// The roles on the instance, from the most to the least.
+const (
+	RoleOwner  InstanceRole = "owner"
+	RoleAdmin  InstanceRole = "admin"
+	RoleMember InstanceRole = "member"
+)
+
+// User is a person with a password.
+type User struct {
+	ID           string
+	Username     string // unique, whatever the case
+	PasswordHash string
+	Role         InstanceRole
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+}
+
+// UserChange says what to change of a user; a nil field stays as it is.
+type UserChange struct {
+	Username     *string
+	PasswordHash *string
+	Role         *InstanceRole
+}
+
+// Users keeps the users.
+type Users interface {
+	// Create keeps a new user and returns it with its id and times. A name in
+	// use, in whatever case, is a [*ConflictError] on "username".
+	Create(ctx context.Context, user User) (User, error)
+	// Get finds a user by id.
+	Get(ctx context.Context, id string) (User, error)
+	// GetByUsername finds a user by name, in whatever case.
+	GetByUsername(ctx context.Context, username string) (User, error)
+	// List pages through all users in the order of their lower-cased names.
+	List(ctx context.Context, page PageRequest) (Page[User], error)
+	// Count tells how many users there are.
+	Count(ctx context.Context) (int64, error)
+	// Update changes a user and returns it as it is now.
+	Update(ctx context.Context, id string, change UserChange) (User, error)
+	// Delete removes a user with the user's memberships, sessions and keys.
+	Delete(ctx context.Context, id string) error
+}
+
+// Session is a login. Its token is known to the user only.
+type Session struct {
+	TokenHash  string
+	UserID     string
+	CreatedAt  time.Time
+	ExpiresAt  time.Time // given by the caller
+	LastUsedAt time.Time // CreatedAt at first
+}
+
+// Sessions keeps the logins.
+type Sessions interface {
+	// Create keeps a new session and returns it with its times. An unknown
+	// user is [ErrNotFound].
+	Create(ctx context.Context, session Session) (Session, error)
+	// Get finds a session that expires after now by the hash of its token.
+	Get(ctx context.Context, tokenHash string, now time.Time) (Session, error)
+	// Touch notes that a session was used; a session used later already, or
+	// gone, stays as it is.
+	Touch(ctx context.Context, tokenHash string, at time.Time) error
+	// Delete ends a session.
+	Delete(ctx context.Context, tokenHash string) error
+	// DeleteOf ends all sessions of a user and tells how many.
+	DeleteOf(ctx context.Context, userID string) (int64, error)
+	// DeleteExpired ends the sessions that expire at now or before and tells
+	// how many.
+	DeleteExpired(ctx context.Context, now time.Time) (int64, error)
+}
+
+// APIKey is a credential for programs. The key itself is known to its user
+// only.
+type APIKey struct {
+	ID         string
+	UserID     string
+	Name       string
+	KeyHash    string // unique
+	Prefix     string // the beginning of the key, for people to recognise it
+	Scopes     []string
+	AppID      string // "" when not bound to one app
+	CreatedAt  time.Time
+	ExpiresAt  time.Time // zero: never
+	LastUsedAt time.Time // zero: not yet
+}
+
+// APIKeys keeps the API keys.
+type APIKeys interface {
+	// Create keeps a new key and returns it with id and time. An unknown user
+	// or app is [ErrNotFound].
+	Create(ctx context.Context, key APIKey) (APIKey, error)
+	// Get finds a key by id, expired or not.
+	Get(ctx context.Context, id string) (APIKey, error)
+	// GetByHash finds a key that has not expired at now by its hash.
+	GetByHash(ctx context.Context, keyHash string, now time.Time) (APIKey, error)
+	// ListOf lists the keys of a user, expired ones too, oldest first.
+	ListOf(ctx context.Context, userID string) ([]APIKey, error)
+	// Touch notes that a key was used; a key used later already, or gone,
+	// stays as it is.
+	Touch(ctx context.Context, id string, at time.Time) error
+	// Delete revokes a key.
+	Delete(ctx context.Context, id string) error
+}
