@@ -1,0 +1,205 @@
+package compile
+
+import (
+	"github.com/picloud/picloud/plugins/rhai/syntax"
+	"github.com/picloud/picloud/plugins/rhai/vm"
+)
+
+// site makes the call site of a function or method called by name.
+func (f *function) site(name string, at syntax.Position, args []syntax.Expr) (*vm.Site, int) {
+	s := &vm.Site{Name: name, Natives: f.lib.Named(name), Position: at}
+	if len(args) > 0 {
+		s.ArgPos = args[0].Start()
+	}
+	f.out.Sites = append(f.out.Sites, s)
+	n := len(f.out.Sites) - 1
+	if n > 0xffff {
+		f.fail(at, "Function too complex: more than 65536 calls")
+		n = 0
+	}
+	return s, n
+}
+
+// call compiles name(args).
+func (f *function) call(e *syntax.Call, dst int) {
+	if len(e.Path) > 0 {
+		f.qualified(e, dst)
+		return
+	}
+	base := f.window(dst)
+	if f.keyword(e, base) {
+		f.result(dst, base, e.Position)
+		return
+	}
+	script := f.script(e.Name, len(e.Args))
+	if e.CaptureScope && script != nil {
+		f.callScoped(e, base, script)
+		f.result(dst, base, e.Position)
+		return
+	}
+
+	// A variable as the first argument is read last, and a native function works
+	// on the variable itself.
+	byRef := false
+	rest := e.Args
+	if len(e.Args) > 0 {
+		switch e.Args[0].(type) {
+		case *syntax.Variable, *syntax.This:
+			rest = e.Args[1:]
+			byRef = true
+		}
+	}
+	f.args(rest, base+len(e.Args)-len(rest))
+	if byRef {
+		f.firstArg(e.Args[0], base, script != nil)
+	}
+	if script != nil {
+		f.out.Calls = append(f.out.Calls, script)
+		if len(f.out.Calls) > 0x10000 {
+			f.fail(e.Position, "Function too complex: more than 65536 calls")
+		}
+		f.abc(vm.OpCall, base, len(e.Args), len(f.out.Calls)-1, e.Position)
+	} else {
+		_, n := f.site(e.Name, e.Position, e.Args)
+		f.abc(vm.OpCallNative, base, len(e.Args), n, e.Position)
+	}
+	f.result(dst, base, e.Position)
+}
+
+// window is where the arguments of a call whose result goes to dst begin: at dst
+// itself if that is the highest register in use.
+func (f *function) window(dst int) int {
+	if dst == f.next-1 {
+		return dst
+	}
+	return f.alloc()
+}
+
+// result moves a call's result to dst.
+func (f *function) result(dst, base int, at syntax.Position) {
+	if base != dst {
+		f.abc(vm.OpMove, dst, base, 0, at)
+	}
+}
+
+// args evaluates arguments into consecutive registers.
+func (f *function) args(list []syntax.Expr, first int) {
+	for i, a := range list {
+		if r := first + i; r >= f.next {
+			f.allocN(r + 1 - f.next)
+		}
+		f.expr(a, first+i)
+	}
+}
+
+// qualified compiles module::name(args).
+func (f *function) qualified(e *syntax.Call, dst int) {
+	base := f.window(dst)
+	f.args(e.Args, base)
+	name := pathName(e.Path)
+	if !f.lib.HasModule(name) {
+		f.noModule(e.Path)
+		return
+	}
+	_, n := f.site(name+"::"+e.Name, e.Position, e.Args)
+	f.abc(vm.OpCallNative, base, len(e.Args), n, e.Position)
+	f.result(dst, base, e.Position)
+}
+
+// firstArg loads a variable as the first argument: its value for a script
+// function, for a native one a reference if it is neither shared nor constant.
+func (f *function) firstArg(e syntax.Expr, dst int, script bool) {
+	switch e := e.(type) {
+	case *syntax.This:
+		if !script {
+			f.abc(vm.OpRefThis, dst, 0, 0, e.Position)
+			return
+		}
+	case *syntax.Variable:
+		if l := f.lookup(e.Name); !script && l != nil && !l.boxed && !l.constant && len(e.Path) == 0 {
+			f.abc(vm.OpRefLocal, dst, l.register, 0, e.Position)
+			return
+		}
+	}
+	f.expr(e, dst)
+}
+
+// keyword compiles the calls that are part of the language; false: e is none.
+func (f *function) keyword(e *syntax.Call, base int) bool {
+	args := e.Args
+	at := e.Position
+	if len(args) > 0 {
+		at = args[0].Start()
+	}
+	load := func() { f.args(args, base) }
+	switch {
+	case e.Name == "call" && len(args) >= 1:
+		load()
+		_, n := f.site(e.Name, e.Position, args)
+		f.abc(vm.OpCallPtr, base, len(args)-1, n, e.Position)
+	case e.Name == "Fn" && len(args) == 1:
+		load()
+		f.abc(vm.OpFnPtr, base, 0, 0, at)
+	case e.Name == "curry" && len(args) > 1:
+		load()
+		f.abc(vm.OpCurry, base, len(args)-1, 0, at)
+	case e.Name == "is_shared" && len(args) == 1:
+		if v, ok := args[0].(*syntax.Variable); ok {
+			if l := f.lookup(v.Name); l != nil && l.boxed {
+				f.abc(vm.OpIsShared, base, l.register, 0, at)
+				return true
+			}
+		}
+		load()
+		f.abc(vm.OpLoadBool, base, 0, 0, at)
+	case e.Name == "is_def_fn" && (len(args) == 2 || len(args) == 3):
+		load()
+		f.abc(vm.OpIsDefFn, base, len(args), 0, at)
+	case e.Name == "is_def_var" && len(args) == 1:
+		load()
+		s, n := f.site(e.Name, e.Position, args)
+		s.Scope = f.inSight()
+		f.ad(vm.OpIsDefVar, base, n, at)
+	case e.Name == "eval" && len(args) == 1:
+		load()
+		s, n := f.site(e.Name, e.Position, args)
+		s.Scope, s.Level, s.Depth = f.inSight(), f.level+len(f.locals), f.depth
+		f.ad(vm.OpEval, base, n, at)
+	default:
+		return false
+	}
+	return true
+}
+
+// inSight lists the variables that can be used here, innermost first.
+func (f *function) inSight() []vm.ScopeVar {
+	var vars []vm.ScopeVar
+	seen := map[string]bool{}
+	for i := len(f.locals) - 1; i >= 0; i-- {
+		if l := f.locals[i]; !seen[l.name] {
+			seen[l.name] = true
+			vars = append(vars, vm.ScopeVar{Name: l.name, Register: uint16(l.register), Level: f.level + i, Const: l.constant})
+		}
+	}
+	for _, v := range f.outer {
+		if !seen[v.Name] {
+			vars = append(vars, v)
+		}
+	}
+	return vars
+}
+
+// callScoped compiles name!(args).
+func (f *function) callScoped(e *syntax.Call, base int, script *vm.Function) {
+	f.args(e.Args, base)
+	for i, fn := range f.prog.Functions {
+		if fn != script {
+			continue
+		}
+		site := &vm.Site{Scope: f.inSight(), Level: f.level + len(f.locals), Depth: f.depth}
+		out := &vm.Function{Name: fn.Name, Params: fn.Params, Program: f.prog}
+		f.pending = append(f.pending, scoped{f.ast.Functions[i], out, site})
+		f.out.Scoped = append(f.out.Scoped, out)
+		f.abc(vm.OpCallScoped, base, len(e.Args), len(f.out.Scoped)-1, e.Position)
+	}
+}

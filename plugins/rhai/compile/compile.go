@@ -1,0 +1,408 @@
+// Package compile turns a parsed script into the register code of package vm.
+//
+// Names are resolved here: each local variable gets a register, each variable that a closure of its
+// function captures is marked as boxed, so that it is reached by the
+// instructions that look for a shared cell, and each call gets its candidates.
+//
+// Registers are handed out like a stack: variables when they are declared,
+// temporaries above them while an expression is evaluated. The arguments of a call are
+// placed in the highest registers in use, so that they can become the callee's
+// first ones without copying.
+package compile
+
+import (
+	"strconv"
+
+	"github.com/picloud/picloud/plugins/rhai/syntax"
+	"github.com/picloud/picloud/plugins/rhai/vm"
+)
+
+// Error is a script that is too large or uses what is not supported.
+type Error struct {
+	Message  string
+	Position syntax.Position
+}
+
+func (e *Error) Error() string {
+	if !e.Position.IsKnown() {
+		return e.Message
+	}
+	return e.Message + " (line " + strconv.Itoa(int(e.Position.Line)) + ", position " + strconv.Itoa(int(e.Position.Column)) + ")"
+}
+
+// maxRegisters is how many variables and temporaries a function may have.
+const maxRegisters = 32000
+
+// Program compiles a script. scope names the variables that exist before it runs, constants all
+// of them: they are the first registers of its main function.
+func Program(ast *syntax.Program, lib *vm.Library, scope []string) (*vm.Program, *Error) {
+	c := &compiler{lib: lib, ast: ast}
+	p := c.program(scope)
+	if c.wide && c.err == nil {
+		// A conditional jump was too short for its target: once more without them.
+		c = &compiler{lib: lib, ast: ast, wide: true}
+		p = c.program(scope)
+	}
+	if c.err != nil {
+		return nil, c.err
+	}
+	return p, nil
+}
+
+type compiler struct {
+	lib       *vm.Library
+	ast       *syntax.Program
+	prog      *vm.Program
+	functions map[string][]*vm.Function
+	wide      bool // do not use jumps of 16 bits
+	closures  int
+	scopes    int
+	tags      bool            // the script may attach tags to values
+	variables map[string]bool // that exist before the script runs
+	asked     map[string]bool // those of them that functions use
+	err       *Error
+}
+
+func (c *compiler) program(scope []string) *vm.Program {
+	c.prog = &vm.Program{Native: c.lib}
+	c.functions = make(map[string][]*vm.Function, len(c.ast.Functions))
+	for _, fn := range c.ast.Functions {
+		out := &vm.Function{Name: fn.Name, ThisType: fn.ThisType, Params: len(fn.Params), Private: fn.Private, Program: c.prog}
+		for _, p := range fn.Params {
+			out.ParamNames = append(out.ParamNames, p.Name)
+		}
+		c.prog.Functions = append(c.prog.Functions, out)
+		c.functions[fn.Name] = append(c.functions[fn.Name], out)
+	}
+	c.tags = usesTags(c.ast)
+	c.variables, c.asked = map[string]bool{}, map[string]bool{}
+	for _, name := range scope {
+		c.variables[name] = true
+	}
+	for i, fn := range c.ast.Functions {
+		f := c.newFunction(c.prog.Functions[i], fn.Body.Stmts)
+		for _, p := range fn.Params {
+			f.declare(p.Name, f.alloc(), false)
+		}
+		f.body(fn.Body.Stmts)
+	}
+	main := &vm.Function{Program: c.prog}
+	f := c.newFunction(main, c.ast.Body)
+	f.main = true
+	for _, name := range scope {
+		r := f.alloc()
+		f.declare(name, r, true)
+		if c.asked[name] {
+			f.ad(vm.OpSetGlobal, r, f.constant(vm.String(name)), syntax.Position{})
+		}
+	}
+	f.body(c.ast.Body)
+	c.prog.Main = main
+	c.prog.Link()
+	return c.prog
+}
+
+// script finds the script function that a call by name finds.
+func (c *compiler) script(name string, params int) *vm.Function {
+	for _, fn := range c.functions[name] {
+		if fn.Params == params && fn.ThisType == "" {
+			return fn
+		}
+	}
+	return nil
+}
+
+// function is the state of compiling one function.
+type function struct {
+	*compiler
+	out      *vm.Function
+	main     bool
+	locals   []local // in sight, innermost last
+	captured map[string]bool
+	next     int           // the first free register
+	depth    int           // of blocks
+	dynamic  bool          // variables are looked up at run time: there is an eval or a name!()
+	eval     bool          // the code of an eval: what its outermost level declares stays
+	outer    []vm.ScopeVar // of code that runs in another's window: that one's variables
+	level    int           // how many they are
+	base     int           // depth where the code of an eval begins
+	pending  []scoped      // functions to be compiled once this one's registers are known
+	loops    []*loop
+	consts   map[constKey]int
+}
+
+// scoped is a function called as name!() somewhere.
+type scoped struct {
+	fn   *syntax.Function
+	out  *vm.Function
+	site *vm.Site
+}
+
+type local struct {
+	name     string
+	register int
+	constant bool
+	boxed    bool // may hold a cell
+}
+
+type loop struct {
+	top       int   // where continue goes by a loop instruction, -1: by a jump to be patched
+	result    int   // register for the value, -1: not wanted
+	breaks    []int // jumps to the end
+	continues []int // jumps to where the next iteration begins
+}
+
+type constKey struct {
+	kind vm.Kind
+	bits uint64
+	text string
+}
+
+func (c *compiler) newFunction(out *vm.Function, body []syntax.Stmt) *function {
+	f := &function{compiler: c, out: out, captured: captures(body), dynamic: dynamic(body), consts: map[constKey]int{}}
+	out.Dynamic = f.dynamic
+	return f
+}
+
+// body compiles the statements of the function and finishes it.
+func (f *function) body(stmts []syntax.Stmt) {
+	f.out.Empty = len(stmts) == 0
+	f.stmts(stmts, f.alloc(), tail)
+	f.abc(vm.OpReturnUnit, 0, 0, 0, syntax.Position{}) // never reached: keeps the pointer to the next instruction within the code
+	f.out.Weight = int32(min(len(f.out.Code), 64))
+	for _, s := range f.out.Switches {
+		s.Index()
+	}
+	for _, p := range f.pending {
+		f.scopedBody(p)
+	}
+}
+
+// maxScoped is how many name!() calls may be nested in functions called so.
+const maxScoped = 16
+
+// scopedBody compiles a function called as name!() for that one place.
+func (f *function) scopedBody(p scoped) {
+	f.scopes++
+	defer func() { f.scopes-- }()
+	c := f.newFunction(p.out, p.fn.Body.Stmts)
+	c.dynamic, c.outer, c.level = true, p.site.Scope, p.site.Level
+	c.depth = p.site.Depth + 1
+	c.next = f.out.Registers
+	for _, id := range p.fn.Params {
+		c.declare(id.Name, c.alloc(), false)
+	}
+	if f.scopes > maxScoped {
+		c.raise(&vm.Error{Variant: vm.ErrorStackOverflow, Text: "Stack overflow", Limit: "max_call_levels"}, p.fn.Position)
+	}
+	if f.scopes <= maxScoped {
+		c.body(p.fn.Body.Stmts)
+	} else {
+		c.body(nil)
+	}
+}
+
+// Eval compiles the text of an eval that runs in the window of fn and sees what
+// site sees. It gives nil when there is nothing to run.
+func Eval(ast *syntax.Program, fn *vm.Function, site *vm.Site) (*vm.Function, *Error) {
+	if len(ast.Body) == 0 {
+		return nil, nil
+	}
+	c := &compiler{lib: fn.Program.Native, ast: ast, prog: fn.Program, wide: true}
+	c.functions = make(map[string][]*vm.Function, len(fn.Program.Functions))
+	for _, fn := range fn.Program.Functions {
+		c.functions[fn.Name] = append(c.functions[fn.Name], fn)
+	}
+	out := &vm.Function{Name: "eval", Eval: true, Program: fn.Program}
+	f := c.newFunction(out, ast.Body)
+	f.dynamic, f.eval, f.outer, f.level, f.depth = true, true, site.Scope, site.Level, site.Depth
+	f.base = site.Depth
+	f.next = fn.Registers
+	f.body(ast.Body)
+	return out, c.err
+}
+
+func (f *function) fail(at syntax.Position, message string) {
+	if f.err == nil {
+		f.err = &Error{Message: message, Position: at}
+	}
+}
+
+// Registers.
+
+func (f *function) alloc() int { return f.allocN(1) }
+
+func (f *function) allocN(n int) int {
+	r := f.next
+	f.next += n
+	if f.next > maxRegisters {
+		f.fail(syntax.Position{}, "Function too complex: more than "+strconv.Itoa(maxRegisters)+" variables and intermediate values")
+		f.next = n
+		return 0
+	}
+	f.out.Registers = max(f.out.Registers, f.next)
+	return r
+}
+
+func (f *function) declare(name string, register int, constant bool) {
+	f.locals = append(f.locals, local{name, register, constant, f.boxed(name)})
+}
+
+// boxed reports whether a variable of that name may be shared with a closure.
+func (f *function) boxed(name string) bool { return f.captured[name] || f.dynamic }
+
+func (f *function) lookup(name string) *local {
+	for i := len(f.locals) - 1; i >= 0; i-- {
+		if f.locals[i].name == name {
+			return &f.locals[i]
+		}
+	}
+	return nil
+}
+
+// Code.
+
+func (f *function) emit(in vm.Instr, at syntax.Position) int {
+	f.out.Code = append(f.out.Code, in)
+	f.out.Positions = append(f.out.Positions, at)
+	return len(f.out.Code) - 1
+}
+
+func (f *function) abc(op vm.Op, a, b, c int, at syntax.Position) int {
+	return f.emit(vm.MakeABC(op, uint16(a), uint16(b), uint16(c)), at)
+}
+
+func (f *function) ad(op vm.Op, a, d int, at syntax.Position) int {
+	return f.emit(vm.MakeAD(op, uint16(a), int32(d)), at)
+}
+
+func (f *function) here() int { return len(f.out.Code) }
+
+// jumpTo patches the jump at pc to go to target.
+func (f *function) jumpTo(pc, target int) {
+	in := f.out.Code[pc]
+	distance := target - pc - 1
+	switch op := in.Op(); {
+	case op >= vm.OpUnlessEq && op <= vm.OpUnlessGeI || op == vm.OpInRange:
+		if distance != int(int16(distance)) {
+			if f.wide {
+				f.fail(f.out.Positions[pc], "Statement too large")
+			}
+			f.wide = true
+		}
+		f.out.Code[pc] = vm.MakeABC(op, in.A(), in.B(), uint16(distance))
+	default:
+		f.out.Code[pc] = in&0xffffffff | vm.MakeAD(0, 0, int32(distance))
+	}
+}
+
+func (f *function) patch(jumps []int) {
+	for _, pc := range jumps {
+		f.jumpTo(pc, f.here())
+	}
+}
+
+// back emits a loop's jump back to target, whose weight is the code between.
+func (f *function) back(op vm.Op, a, target int, at syntax.Position) {
+	pc := f.ad(op, a, 0, at)
+	f.jumpTo(pc, target)
+	f.out.Code[pc] = f.out.Code[pc].WithWeight(uint8(min(max(pc-target, 1), 64)))
+}
+
+// Constants.
+
+func (f *function) constant(v vm.Value) int {
+	key := constKey{kind: v.Kind()}
+	switch v.Kind() {
+	case vm.KindString:
+		key.text = v.AsString()
+	case vm.KindInt, vm.KindFloat, vm.KindChar, vm.KindBool:
+		key.bits = uint64(v.AsInt())
+	default:
+		f.out.Consts = append(f.out.Consts, v)
+		return len(f.out.Consts) - 1
+	}
+	if i, ok := f.consts[key]; ok {
+		return i
+	}
+	i := len(f.out.Consts)
+	f.consts[key] = i
+	f.out.Consts = append(f.out.Consts, v)
+	return i
+}
+
+// name is the number of a string constant for an instruction with room for 16 bits.
+func (f *function) name(s string, at syntax.Position) int {
+	i := f.constant(vm.String(s))
+	if i > 0xffff {
+		f.fail(at, "Function too complex: more than 65536 constants")
+	}
+	return i
+}
+
+// literal is the value of a constant expression.
+func literal(e syntax.Expr) (vm.Value, bool) {
+	switch e := e.(type) {
+	case *syntax.UnitLit:
+		return vm.Unit, true
+	case *syntax.BoolLit:
+		return vm.Bool(e.Value), true
+	case *syntax.IntLit:
+		return vm.Int(e.Value), true
+	case *syntax.FloatLit:
+		return vm.Float(e.Value), true
+	case *syntax.CharLit:
+		return vm.Char(e.Value), true
+	case *syntax.StringLit:
+		return vm.String(e.Value), true
+	case *syntax.ArrayLit:
+		items := make([]vm.Value, len(e.Elems))
+		for i, elem := range e.Elems {
+			v, ok := literal(elem)
+			if !ok {
+				return vm.Unit, false
+			}
+			items[i] = v
+		}
+		return vm.NewArray(items).Share(), true
+	case *syntax.MapLit:
+		m := vm.NewMap(len(e.Keys))
+		for i, value := range e.Values {
+			v, ok := literal(value)
+			if !ok {
+				return vm.Unit, false
+			}
+			m.Set(e.Keys[i].Name, v)
+		}
+		return vm.NewMapValue(m).Share(), true
+	case *syntax.Binary:
+		if e.Op != syntax.OpRange && e.Op != syntax.OpRangeInclusive {
+			return vm.Unit, false
+		}
+		from, to, ok := int64(0), int64(1<<63-1), true
+		if e.Left != nil {
+			from, ok = intLiteral(e.Left)
+		}
+		if ok && e.Right != nil {
+			to, ok = intLiteral(e.Right)
+		}
+		if !ok {
+			return vm.Unit, false
+		}
+		return vm.NewRange(from, to, e.Op == syntax.OpRangeInclusive), true
+	}
+	return vm.Unit, false
+}
+
+func intLiteral(e syntax.Expr) (int64, bool) {
+	if n, ok := e.(*syntax.IntLit); ok {
+		return n.Value, true
+	}
+	return 0, false
+}
+
+// smallInt is the value of an integer literal that fits an operand.
+func smallInt(e syntax.Expr) (int, bool) {
+	n, ok := intLiteral(e)
+	return int(n), ok && n == int64(int16(n))
+}

@@ -1,0 +1,421 @@
+package compile
+
+import (
+	"github.com/picloud/picloud/plugins/rhai/syntax"
+	"github.com/picloud/picloud/plugins/rhai/vm"
+)
+
+// expr compiles e so that its value lands in the register dst, ready to be kept: a
+// container that is reachable elsewhere is marked as shared.
+//
+// dst may be written before all of e has been evaluated, so it must not be a
+// variable that e can see; see also assignTo.
+func (f *function) expr(e syntax.Expr, dst int) {
+	if f.load(e, dst) {
+		f.abc(vm.OpShare, dst, 0, 0, e.Pos())
+	}
+}
+
+// operand compiles e for its value to be read once, from the register it gives: the
+// variable's own where there is one.
+func (f *function) operand(e syntax.Expr) int {
+	if v, ok := e.(*syntax.Variable); ok && len(v.Path) == 0 {
+		if l := f.lookup(v.Name); l != nil && !l.boxed {
+			return l.register
+		}
+	}
+	r := f.alloc()
+	f.load(e, r)
+	return r
+}
+
+// left is operand for what is read only after the other expressions have been
+// evaluated: it copies a variable that one of them may change.
+func (f *function) left(e syntax.Expr, others ...syntax.Expr) int {
+	if _, ok := e.(*syntax.Variable); ok {
+		for _, o := range others {
+			if mayAssign(o) {
+				r := f.alloc()
+				f.expr(e, r)
+				return r
+			}
+		}
+	}
+	return f.operand(e)
+}
+
+// load compiles e so that its value lands in dst, to be read. It reports whether
+// the value may also be reachable elsewhere: to keep it, it must be shared.
+func (f *function) load(e syntax.Expr, dst int) (elsewhere bool) {
+	if f.err != nil {
+		return false
+	}
+	next := f.next
+	defer func() { f.next = next }()
+	if v, ok := literal(e); ok {
+		f.loadLiteral(v, dst, e)
+		return false // literals are made shared
+	}
+	switch e := e.(type) {
+	case *syntax.Variable:
+		return f.variable(e, dst)
+	case *syntax.This:
+		f.abc(vm.OpGetThis, dst, 0, 0, e.Position)
+	case *syntax.Interpolation:
+		parts := f.allocN(len(e.Parts))
+		for i, p := range e.Parts {
+			f.load(p, parts+i)
+		}
+		f.abc(vm.OpInterpolate, dst, parts, len(e.Parts), e.Position)
+	case *syntax.ArrayLit:
+		f.array(e, dst)
+	case *syntax.MapLit:
+		m := f.alloc()
+		f.ad(vm.OpMap, m, len(e.Keys), e.Position)
+		for i, v := range e.Values {
+			r := f.alloc()
+			f.expr(v, r)
+			f.abc(vm.OpMapSet, m, f.name(e.Keys[i].Name, e.Keys[i].Position), r, e.Keys[i].Position)
+			f.next = r
+		}
+		f.abc(vm.OpMove, dst, m, 0, e.Position)
+	case *syntax.Call:
+		f.call(e, dst)
+	case *syntax.Unary:
+		r := f.operand(e.Operand)
+		f.abc(vm.OpUnary, dst, r, int(e.Op), e.Position)
+	case *syntax.Binary:
+		f.binary(e, dst)
+	case *syntax.Property, *syntax.Index, *syntax.MethodCall:
+		return f.chain(e, dst)
+	case *syntax.Closure:
+		f.closure(e, dst)
+	case *syntax.StmtExpr:
+		f.exprStmt(e, dst, value)
+	default:
+		f.fail(e.Pos(), "Unsupported expression")
+	}
+	return false
+}
+
+func (f *function) loadLiteral(v vm.Value, dst int, e syntax.Expr) {
+	at := e.Pos()
+	switch v.Kind() {
+	case vm.KindUnit:
+		f.abc(vm.OpLoadUnit, dst, 0, 0, at)
+	case vm.KindBool:
+		b := 0
+		if v.AsBool() {
+			b = 1
+		}
+		f.abc(vm.OpLoadBool, dst, b, 0, at)
+	case vm.KindInt:
+		if n := v.AsInt(); n == int64(int32(n)) {
+			f.ad(vm.OpLoadInt, dst, int(n), at)
+			return
+		}
+		fallthrough
+	default:
+		f.ad(vm.OpLoadK, dst, f.constant(v), at)
+	}
+}
+
+func (f *function) variable(e *syntax.Variable, dst int) (elsewhere bool) {
+	if len(e.Path) > 0 {
+		if len(e.Path) == 1 && e.Path[0].Name == "global" {
+			f.ad(vm.OpGetGlobal, dst, f.constant(vm.String(e.Name)), e.Path[0].Position)
+			return true
+		}
+		f.noModule(e.Path)
+		return false
+	}
+	l := f.lookup(e.Name)
+	switch {
+	case f.dynamic && (l != nil || len(f.functions[e.Name]) == 0):
+		f.ad(vm.OpNameRef, dst, f.nameSite(e.Name), e.Position)
+		f.abc(vm.OpDeref, dst, dst, 0, e.Position)
+		return true
+	case l == nil && f.variables[e.Name]:
+		f.asked[e.Name] = true
+		f.ad(vm.OpGetGlobal, dst, f.constant(vm.String(e.Name)), e.Position)
+		return true
+	case l == nil && len(f.functions[e.Name]) > 0:
+		f.ad(vm.OpFnName, dst, f.constant(vm.String(e.Name)), e.Position)
+	case l == nil:
+		f.raise(vm.VariableNotFoundError(e.Name), e.Position)
+	case l.boxed:
+		f.abc(vm.OpGetCell, dst, l.register, 0, e.Position)
+	default:
+		f.abc(vm.OpMove, dst, l.register, 0, e.Position)
+		return true
+	}
+	return false
+}
+
+func pathName(path []syntax.Ident) string {
+	name := path[0].Name
+	for _, p := range path[1:] {
+		name += "::" + p.Name
+	}
+	return name
+}
+
+func (f *function) noModule(path []syntax.Ident) {
+	name := pathName(path)
+	f.raise(&vm.Error{Variant: vm.ErrorModuleNotFound, Text: "Module not found: " + name,
+		Fields: []vm.Field{{Name: "module", Value: vm.String(name)}}}, path[0].Position)
+}
+
+// arrayChunk is how many elements of an array literal are evaluated before they
+// are appended together.
+const arrayChunk = 32
+
+func (f *function) array(e *syntax.ArrayLit, dst int) {
+	a := f.alloc()
+	f.ad(vm.OpArray, a, len(e.Elems), e.Position)
+	for rest := e.Elems; len(rest) > 0; {
+		n := min(len(rest), arrayChunk)
+		first := f.allocN(n)
+		for i, elem := range rest[:n] {
+			f.expr(elem, first+i)
+		}
+		f.abc(vm.OpAppend, a, first, n, e.Position)
+		f.next = first
+		rest = rest[n:]
+	}
+	f.abc(vm.OpMove, dst, a, 0, e.Position)
+}
+
+func (f *function) binary(e *syntax.Binary, dst int) {
+	switch e.Op {
+	case syntax.OpAnd, syntax.OpOr:
+		r := f.alloc()
+		f.load(e.Left, r)
+		jump := vm.OpJumpFalse
+		if e.Op == syntax.OpOr {
+			jump = vm.OpJumpTrue
+		}
+		end := f.ad(jump, r, 0, e.Left.Pos())
+		f.load(e.Right, r)
+		f.abc(vm.OpCheckBool, r, 0, 0, e.Right.Pos())
+		f.jumpTo(end, f.here())
+		f.abc(vm.OpMove, dst, r, 0, e.Position)
+		return
+	case syntax.OpCoalesce:
+		r := f.alloc()
+		f.expr(e.Left, r)
+		end := f.ad(vm.OpJumpValue, r, 0, e.Position)
+		f.expr(e.Right, r)
+		f.jumpTo(end, f.here())
+		f.abc(vm.OpMove, dst, r, 0, e.Position)
+		return
+	case syntax.OpRange, syntax.OpRangeInclusive:
+		from := f.allocN(2)
+		f.bound(e.Left, from, 0, e.Position)
+		f.bound(e.Right, from+1, 1<<63-1, e.Position)
+		op := vm.OpRange
+		if e.Op == syntax.OpRangeInclusive {
+			op = vm.OpRangeIncl
+		}
+		f.abc(op, dst, from, from+1, e.Position)
+		return
+	}
+	l := f.left(e.Left, e.Right)
+	if op, ok := withConstant[e.Op]; ok {
+		if v, ok := literal(e.Right); ok && (v.Kind() == vm.KindInt || v.Kind() == vm.KindFloat) {
+			if k := f.constant(v); k <= 0xffff {
+				f.abc(op, dst, l, k, e.Position)
+				return
+			}
+		}
+	}
+	r := f.operand(e.Right)
+	switch {
+	case e.Op == syntax.OpIn:
+		f.abc(vm.OpIn, dst, l, r, e.Position)
+	case e.Op == syntax.OpNotIn:
+		found := f.alloc()
+		f.abc(vm.OpIn, found, l, r, e.Position)
+		f.abc(vm.OpUnary, dst, found, int(syntax.OpNot), e.Position)
+	case e.Op >= syntax.OpEq && e.Op <= syntax.OpGe:
+		f.abc(vm.OpEq+vm.Op(e.Op-syntax.OpEq), dst, l, r, e.Position)
+	case e.Op >= syntax.OpAdd && e.Op <= syntax.OpMod:
+		f.abc(vm.OpAdd+vm.Op(e.Op-syntax.OpAdd), dst, l, r, e.Position)
+	default:
+		f.emit(vm.MakeABC(vm.OpBinary, uint16(dst), uint16(l), uint16(r)).WithOperator(e.Op), e.Position)
+	}
+}
+
+var withConstant = map[syntax.Operator]vm.Op{
+	syntax.OpAdd: vm.OpAddK, syntax.OpSub: vm.OpSubK, syntax.OpMul: vm.OpMulK, syntax.OpDiv: vm.OpDivK, syntax.OpMod: vm.OpModK,
+}
+
+func (f *function) closure(e *syntax.Closure, dst int) {
+	f.closures++
+	out := &vm.Function{Name: "anon$" + hex(f.closures), Params: len(e.Captures) + len(e.Func.Params), Closure: true, Program: f.prog}
+	c := f.newFunction(out, e.Func.Body.Stmts)
+	for _, id := range e.Captures {
+		l := f.lookup(id.Name)
+		if f.dynamic {
+			r := f.alloc()
+			f.ad(vm.OpNameCell, r, f.nameSite(id.Name), id.Position)
+			l = &local{register: r, constant: l != nil && l.constant}
+		}
+		if l == nil && f.variables[id.Name] {
+			out.Params--
+			continue // it looks there itself
+		}
+		if l == nil {
+			f.raise(vm.VariableNotFoundError(id.Name), id.Position)
+			return
+		}
+		out.Captures = append(out.Captures, uint16(l.register))
+		c.declare(id.Name, c.alloc(), l.constant)
+		c.locals[len(c.locals)-1].boxed = true
+	}
+	for _, p := range e.Func.Params {
+		c.declare(p.Name, c.alloc(), false)
+	}
+	c.body(e.Func.Body.Stmts)
+	f.out.Closures = append(f.out.Closures, out)
+	f.ad(vm.OpClosure, dst, len(f.out.Closures)-1, e.Position)
+}
+
+func hex(n int) string {
+	const digits = "0123456789abcdef"
+	var b [16]byte
+	for i := range b {
+		b[15-i] = digits[n>>(4*i)&15]
+	}
+	return string(b[:])
+}
+
+// assign compiles target op= value.
+func (f *function) assign(s *syntax.Assign) {
+	switch t := s.Target.(type) {
+	case *syntax.Variable:
+		f.assignVariable(s, t)
+	case *syntax.This:
+		r := f.alloc()
+		f.expr(s.Value, r)
+		this := f.alloc()
+		f.abc(vm.OpRefThis, this, 0, 0, t.Position)
+		if s.Op == syntax.OpNone {
+			f.abc(vm.OpStoreP, this, r, 0, t.Position)
+		} else {
+			f.abc(vm.OpAssignP, this, r, int(s.Op), s.Position)
+		}
+	default:
+		f.assignPart(s)
+	}
+}
+
+// nameSite makes the site of a name that is looked up at run time.
+func (f *function) nameSite(name string) int {
+	site := &vm.Site{Name: name, Register: -1, Level: -1}
+	if l := f.lookup(name); l != nil {
+		for i := range f.locals {
+			if &f.locals[i] == l {
+				site.Register, site.Level = l.register, f.level+i
+			}
+		}
+		site.Define = l.constant
+	} else {
+		for _, v := range f.outer {
+			if v.Name == name {
+				site.Register, site.Level = int(v.Register), v.Level
+				site.Define = v.Const
+				break
+			}
+		}
+	}
+	f.out.Sites = append(f.out.Sites, site)
+	return len(f.out.Sites) - 1
+}
+
+// defineSite makes the site where an eval defines a variable or constant.
+func (f *function) defineSite(name string, constant bool) int {
+	f.out.Sites = append(f.out.Sites, &vm.Site{Name: name, Level: f.level + len(f.locals), Depth: f.depth, Define: constant})
+	return len(f.out.Sites) - 1
+}
+
+func (f *function) assignVariable(s *syntax.Assign, t *syntax.Variable) {
+	l := f.lookup(t.Name)
+	switch {
+	case f.dynamic && len(t.Path) == 0 && (l != nil || len(f.functions[t.Name]) == 0):
+		r := f.alloc()
+		f.expr(s.Value, r)
+		place := f.alloc()
+		n := f.nameSite(t.Name)
+		f.ad(vm.OpNameRef, place, n, t.Position)
+		f.ad(vm.OpNameConst, place, n, t.Position)
+		if s.Op == syntax.OpNone {
+			f.abc(vm.OpStoreP, place, r, 0, t.Position)
+		} else {
+			f.abc(vm.OpAssignP, place, r, int(s.Op), s.Position)
+		}
+	case len(t.Path) > 0:
+		f.operand(s.Value)
+		f.noModule(t.Path)
+	case l == nil:
+		f.operand(s.Value)
+		if len(f.functions[t.Name]) > 0 {
+			f.raise(constantError(t.Name), t.Position)
+		} else {
+			f.raise(vm.VariableNotFoundError(t.Name), t.Position)
+		}
+	case l.constant:
+		f.operand(s.Value)
+		f.raise(constantError(t.Name), t.Position)
+	case l.boxed:
+		r := f.alloc()
+		f.expr(s.Value, r)
+		if s.Op == syntax.OpNone {
+			f.abc(vm.OpSetCell, l.register, r, 0, t.Position)
+			return
+		}
+		place := f.alloc()
+		f.abc(vm.OpRefCell, place, l.register, 0, t.Position)
+		f.abc(vm.OpAssignP, place, r, int(s.Op), s.Position)
+		f.abc(vm.OpUnlock, 1, 0, 0, s.Position)
+	case s.Op == syntax.OpNone:
+		f.assignTo(l.register, s.Value)
+	case s.Op == syntax.OpAdd || s.Op == syntax.OpSub:
+		if n, small := smallInt(s.Value); small {
+			f.abc(vm.OpAddToI+vm.Op(s.Op-syntax.OpAdd), l.register, 0, n, s.Position)
+			return
+		}
+		f.abc(vm.OpAddTo+vm.Op(s.Op-syntax.OpAdd), l.register, f.kept(s.Value), 0, s.Position)
+	default:
+		f.abc(vm.OpAssign, l.register, f.kept(s.Value), int(s.Op), s.Position)
+	}
+}
+
+// kept is operand for a value that an assignment operator may store.
+func (f *function) kept(e syntax.Expr) int {
+	if v, ok := e.(*syntax.Variable); ok {
+		r := f.alloc()
+		f.expr(v, r)
+		return r
+	}
+	r := f.alloc()
+	f.expr(e, r)
+	return r
+}
+
+func constantError(name string) *vm.Error {
+	return &vm.Error{Variant: vm.ErrorAssignmentToConstant, Text: "Cannot modify constant " + name,
+		Fields: []vm.Field{{Name: "variable", Value: vm.String(name)}}}
+}
+
+// assignTo gives a variable a value that may be computed from it.
+func (f *function) assignTo(register int, e syntax.Expr) {
+	switch e := e.(type) {
+	case *syntax.Binary, *syntax.Unary, *syntax.IntLit, *syntax.FloatLit, *syntax.BoolLit, *syntax.StringLit, *syntax.ArrayLit, *syntax.MapLit:
+		f.expr(e, register) // these write their result last
+	default:
+		r := f.alloc()
+		f.expr(e, r)
+		f.abc(vm.OpMove, register, r, 0, e.Pos())
+	}
+}

@@ -1,0 +1,357 @@
+package vm
+
+import (
+	"unsafe"
+
+	"github.com/picloud/picloud/plugins/rhai/syntax"
+)
+
+// kindsOf packs the kinds of up to 8 arguments, and how many there are.
+func kindsOf(args []Value) uint64 {
+	k := uint64(len(args)) << 56
+	for i := range args {
+		k |= uint64(args[i].meta&kindMask+1) << (i * 7)
+	}
+	return k
+}
+
+// callNative calls the overload of site's function that fits args. args[0] may
+// be a reference: then the function works on what it refers to.
+func (t *Thread) callNative(site *Site, args []Value) (Value, *Error) {
+	var target *Value
+	if len(args) > 0 {
+		if k := args[0].Kind(); k == kindRef || k == kindProxy {
+			target = args[0].asRef()
+			args[0] = *target
+		}
+	}
+	kinds := kindsOf(args)
+	n := site.last
+	if n == nil || kinds != site.lastKinds {
+		if n = pick(site.Natives, args); n == nil {
+			return Unit, FunctionNotFoundError(Signature(site.Name, args))
+		}
+		site.last, site.lastKinds = n, kinds
+	}
+	if !n.Mutates {
+		return n.Func(t, args)
+	}
+	if f := &t.frames[len(t.frames)-1]; !n.Pure && (site.Const || f.thisConst && target == f.this && target != nil) {
+		return Unit, nonPureError(site.Name)
+	}
+	outer := t.constReceiver
+	t.constReceiver = site.Const
+	v, err := n.Func(t, args)
+	t.constReceiver = outer
+	if target != nil {
+		*target = args[0]
+	}
+	return v, err
+}
+
+// callMethod calls a method on the receiver *a, a value or a reference, which
+// lies right before args on the stack. It either leaves the result in *a or pushes
+// the frame of a script function that will.
+func (t *Thread) callMethod(site *Site, a *Value, args []Value, dst uint16) *Error {
+	target := a
+	if k := a.Kind(); k == kindRef || k == kindProxy {
+		target = a.asRef()
+	}
+	switch site.Name {
+	case "call":
+		if target.Kind() == KindFn {
+			return t.enter(target.AsFn(), nil, false, a, args, dst)
+		}
+		if len(args) == 0 {
+			return MismatchError("Fn", target.TypeName())
+		}
+		if args[0].Kind() != KindFn {
+			return MismatchError("Fn", args[0].TypeName()).At(site.ArgPos)
+		}
+		if err := raced(args[0].AsFn()); err != nil {
+			return err
+		}
+		return t.enter(args[0].AsFn(), target, site.Const, a, args[1:], dst)
+	case "curry":
+		if target.Kind() != KindFn {
+			return MismatchError("Fn", target.TypeName())
+		}
+		*a = NewFn(target.AsFn().curry(args))
+		return nil
+	}
+	if target.Kind() == KindMap {
+		if p, ok := target.AsMap().Get(site.Name); ok && p.Kind() == KindFn {
+			return t.enter(p.AsFn(), target, site.Const, a, args, dst)
+		}
+	}
+	if fn := t.method(site.Name, len(args), target); fn != nil {
+		return t.enterFunction(fn, target, site.Const, args, dst)
+	}
+	v, err := t.callNative(site, unsafe.Slice(a, len(args)+1))
+	if err != nil {
+		return err
+	}
+	*a = v
+	return nil
+}
+
+// method is the script function that a method call finds.
+func (t *Thread) method(name string, params int, this *Value) *Function {
+	if len(t.program.byName) == 0 {
+		return nil
+	}
+	candidates := t.program.byName[name]
+	if len(candidates) == 0 {
+		return nil
+	}
+	if fn := t.program.Find(name, params, this.TypeName()); fn != nil {
+		return fn
+	}
+	return t.program.Find(name, params, "")
+}
+
+// enterFunction pushes the frame of fn with args, which lie on the stack.
+func (t *Thread) enterFunction(fn *Function, this *Value, thisConst bool, args []Value, dst uint16) *Error {
+	if err := t.Charge(int64(fn.Weight)); err != nil {
+		return err
+	}
+	at := &t.frames[len(t.frames)-1]
+	f := frame{fn: fn, end: at.end, block: at.block, this: this, thisConst: thisConst, dst: dst}
+	f.base = unsafe.Pointer(unsafe.SliceData(args))
+	if len(args) == 0 {
+		f.base = t.top().base
+	}
+	return t.push(f, len(args))
+}
+
+// callPtr is call(f, args...): *a is the function pointer.
+func (t *Thread) callPtr(site *Site, a *Value, args []Value, dst uint16) *Error {
+	if a.Kind() != KindFn {
+		return MismatchError("Fn", a.TypeName()).At(site.ArgPos)
+	}
+	return t.enter(a.AsFn(), nil, false, a, args, dst)
+}
+
+// enter calls a function pointer: it leaves the result in *a or pushes the frame
+// of a script function that will. this is what a method call binds, or nil.
+func (t *Thread) enter(p *FnPtr, this *Value, thisConst bool, a *Value, args []Value, dst uint16) *Error {
+	fn := t.target(p, len(args), this)
+	if fn == nil {
+		v, err := t.callByName(p, this, args)
+		if err != nil {
+			return err
+		}
+		*a = v
+		return nil
+	}
+	if len(p.Curry) == 0 && len(args) > 0 {
+		return t.enterFunction(fn, this, thisConst, args, dst)
+	}
+	if err := t.Charge(int64(fn.Weight)); err != nil {
+		return err
+	}
+	f := t.top()
+	f.fn, f.this, f.thisConst, f.dst = fn, this, thisConst, dst
+	n := t.place(&f, p.Curry, args)
+	return t.push(f, n)
+}
+
+// raced refuses to hand a locked variable to a function.
+func raced(p *FnPtr) *Error {
+	for i, v := range p.Curry {
+		if v.Kind() == kindCell && v.asCell().locked {
+			return dataRace("argument #" + itoa(int64(i+1)) + " of function '" + p.Name + "'")
+		}
+	}
+	return nil
+}
+
+// target is the script function that p calls with nargs further arguments, nil
+// when it is a native one or none.
+func (t *Thread) target(p *FnPtr, nargs int, this *Value) *Function {
+	nargs += len(p.Curry)
+	if p.Func != nil && p.Func.Params == nargs {
+		return p.Func
+	}
+	if p.IsClosure() {
+		return nil
+	}
+	if this != nil {
+		if fn := t.method(p.Name, nargs, this); fn != nil {
+			return fn
+		}
+		return nil
+	}
+	return t.program.Find(p.Name, nargs, "")
+}
+
+// callByName calls what p names when that is no script function.
+func (t *Thread) callByName(p *FnPtr, this *Value, args []Value) (Value, *Error) {
+	all := make([]Value, 0, len(p.Curry)+len(args)+1)
+	if this != nil {
+		all = append(all, *this)
+	}
+	for _, v := range p.Curry {
+		if v.Kind() == kindCell {
+			v = v.asCell().value
+		}
+		all = append(all, v.Share())
+	}
+	all = append(all, args...)
+	if p.IsClosure() {
+		if err := raced(p); err != nil {
+			return Unit, err
+		}
+		return Unit, FunctionNotFoundError(Signature(p.Name, all))
+	}
+	site := Site{Name: p.Name, Natives: t.program.Native.functions[p.Name]}
+	v, err := t.callNative(&site, all)
+	if this != nil && site.last != nil && site.last.Mutates {
+		*this = all[0]
+	}
+	return v, err
+}
+
+// Call calls a function pointer from a native function. this is what a script
+// function sees as this, by reference; it may be nil.
+func (t *Thread) Call(p *FnPtr, this *Value, args ...Value) (Value, *Error) {
+	fn := t.target(p, len(args), this)
+	if fn == nil {
+		v, err := t.callByName(p, this, args)
+		if err != nil && !err.unplaced {
+			err.At(t.position())
+		}
+		return v, err
+	}
+	return t.callFunction(fn, this, p.Curry, args)
+}
+
+func (t *Thread) callFunction(fn *Function, this *Value, curry, args []Value) (Value, *Error) {
+	if err := t.Charge(int64(fn.Weight)); err != nil {
+		return Unit, err
+	}
+	if t.levels >= nativeDeep {
+		return Unit, &Error{Variant: ErrorStackOverflow, Text: "Stack overflow", Limit: "max_call_levels"}
+	}
+	t.levels++
+	defer func() { t.levels-- }()
+	f := t.top()
+	f.fn, f.this, f.thisConst = fn, this, this != nil && t.constReceiver
+	n := t.place(&f, curry, args)
+	stop := len(t.frames)
+	if err := t.push(f, n); err != nil {
+		return Unit, err
+	}
+	if err := t.run(stop); err != nil {
+		return Unit, err
+	}
+	return t.result, nil
+}
+
+// CallNamed calls a function as if the script had written name(args): a script
+// function first, then a native one.
+func (t *Thread) CallNamed(name string, args []Value) (Value, *Error) {
+	if fn := t.program.Find(name, len(args), ""); fn != nil {
+		return t.callFunction(fn, nil, nil, args)
+	}
+	return t.callNative(&Site{Name: name, Natives: t.program.Native.functions[name]}, args)
+}
+
+// Arity is the number of arguments a call of p takes besides the curried ones; -1
+// when p names a native function or there is no telling.
+func (p *FnPtr) Arity(t *Thread) int {
+	if p.Func != nil {
+		return p.Func.Params - len(p.Curry)
+	}
+	return -1
+}
+
+func (p *FnPtr) curry(args []Value) *FnPtr {
+	c := &FnPtr{Name: p.Name, Func: p.Func, Curry: make([]Value, 0, len(p.Curry)+len(args))}
+	c.Curry = append(append(c.Curry, p.Curry...), args...)
+	return c
+}
+
+// FnByName is Fn(name).
+func (t *Thread) FnByName(name string) (*FnPtr, *Error) {
+	if syntax.IsFunctionName(name) {
+		return &FnPtr{Name: name}, nil
+	}
+	if syntax.IsReserved(name) {
+		what := "symbol"
+		if c := name[0]; c == '_' || c|0x20 >= 'a' && c|0x20 <= 'z' {
+			what = "keyword"
+		}
+		return nil, newError(ErrorParsing, "Syntax error: '"+name+"' is a reserved "+what)
+	}
+	return nil, FunctionNotFoundError(name)
+}
+
+// closure makes a closure: each variable it captures becomes shared.
+func (t *Thread) closure(f *frame, fn *Function) Value {
+	p := &FnPtr{Name: fn.Name, Func: fn}
+	if len(fn.Captures) > 0 {
+		p.Curry = make([]Value, len(fn.Captures))
+		for i, r := range fn.Captures {
+			v := reg(f.base, uint64(r))
+			if v.Kind() != kindCell {
+				*v = Value{meta: uint32(kindCell), ref: unsafe.Pointer(&Cell{value: *v})}
+			}
+			p.Curry[i] = *v
+		}
+	}
+	return NewFn(p)
+}
+
+// isDefVar is is_def_var(*a).
+func (t *Thread) isDefVar(f *frame, a *Value, site *Site) *Error {
+	if a.Kind() != KindString {
+		return MismatchError("string", a.TypeName()).At(site.ArgPos)
+	}
+	name := a.AsString()
+	for _, v := range site.Scope {
+		if v.Name == name {
+			*a = Bool(true)
+			return nil
+		}
+	}
+	*a = Bool(f.names.find(name, -1) != nil)
+	return nil
+}
+
+// isDefFn is is_def_fn(name, params) or is_def_fn(type, name, params).
+func (t *Thread) isDefFn(a *Value, n int) *Error {
+	args := unsafe.Slice(a, n)
+	thisType := ""
+	if n == 3 {
+		if args[0].Kind() != KindString {
+			return MismatchError("string", args[0].TypeName())
+		}
+		thisType = args[0].AsString()
+		args = args[1:]
+	}
+	if args[0].Kind() != KindString {
+		return MismatchError("string", args[0].TypeName())
+	}
+	if args[1].Kind() != KindInt {
+		return MismatchError("i64", args[1].TypeName())
+	}
+	found := false
+	if params := args[1].AsInt(); params >= 0 && params < 1<<15 {
+		found = t.program.Find(args[0].AsString(), int(params), thisType) != nil
+	}
+	*a = Bool(found)
+	return nil
+}
+
+// Curried gives the leading arguments of p; what a closure captured, by its value now.
+func (p *FnPtr) Curried() []Value {
+	values := make([]Value, len(p.Curry))
+	for i, v := range p.Curry {
+		if v.Kind() == kindCell {
+			v = v.asCell().value
+		}
+		values[i] = v.Share()
+	}
+	return values
+}

@@ -1,0 +1,194 @@
+package vm
+
+import (
+	"strconv"
+
+	"github.com/picloud/picloud/plugins/rhai/syntax"
+)
+
+// Variant classifies an [Error] by the name that a script's catch sees as
+// "error". The names are those of Rhai's EvalAltResult.
+type Variant string
+
+// The variants.
+const (
+	ErrorVariableNotFound     Variant = "ErrorVariableNotFound"
+	ErrorVariableExists       Variant = "ErrorVariableExists"
+	ErrorForbiddenVariable    Variant = "ErrorForbiddenVariable"
+	ErrorPropertyNotFound     Variant = "ErrorPropertyNotFound"
+	ErrorFunctionNotFound     Variant = "ErrorFunctionNotFound"
+	ErrorModuleNotFound       Variant = "ErrorModuleNotFound"
+	ErrorInFunctionCall       Variant = "ErrorInFunctionCall"
+	ErrorInModule             Variant = "ErrorInModule"
+	ErrorUnboundThis          Variant = "ErrorUnboundThis"
+	ErrorMismatchDataType     Variant = "ErrorMismatchDataType"
+	ErrorMismatchOutputType   Variant = "ErrorMismatchOutputType"
+	ErrorIndexingType         Variant = "ErrorIndexingType"
+	ErrorArrayBounds          Variant = "ErrorArrayBounds"
+	ErrorStringBounds         Variant = "ErrorStringBounds"
+	ErrorBitFieldBounds       Variant = "ErrorBitFieldBounds"
+	ErrorIndexNotFound        Variant = "ErrorIndexNotFound"
+	ErrorFor                  Variant = "ErrorFor"
+	ErrorDataRace             Variant = "ErrorDataRace"
+	ErrorAssignmentToConstant Variant = "ErrorAssignmentToConstant"
+	ErrorNonPureMethodOnConst Variant = "ErrorNonPureMethodCallOnConstant"
+	ErrorDotExpr              Variant = "ErrorDotExpr"
+	ErrorArithmetic           Variant = "ErrorArithmetic"
+	ErrorTooManyOperations    Variant = "ErrorTooManyOperations"
+	ErrorTooManyModules       Variant = "ErrorTooManyModules"
+	ErrorStackOverflow        Variant = "ErrorStackOverflow"
+	ErrorDataTooLarge         Variant = "ErrorDataTooLarge"
+	ErrorTerminated           Variant = "ErrorTerminated"
+	ErrorRuntime              Variant = "ErrorRuntime"
+	ErrorParsing              Variant = "ErrorParsing"
+	errorExit                 Variant = "Exit" // exit(v): not an error, ends the script with v
+)
+
+// Error is why a script's run ended. There is one type for all of them; a nil
+// *Error is success.
+type Error struct {
+	Variant  Variant
+	Text     string          // the message without position and call chain
+	Position syntax.Position // zero: not known (yet)
+	Inner    *Error          // of ErrorInFunctionCall and ErrorInModule: what happened inside
+	Value    Value           // of ErrorRuntime: what was thrown; of exit: the result
+	Fields   []Field         // what a catch map says besides error, message, line and position
+	Limit    string          // of a limit's error: its name in abi.Limits
+	unplaced bool            // Rhai gives it no position at all
+	place    place           // which of its instruction's positions it gets
+}
+
+// place tells which position of an instruction an error gets.
+type place uint8
+
+const (
+	placeIndex   place = iota // the instruction's own: the index or name
+	placeBracket              // the bracket or dot
+	placeAssign               // the assignment's operator
+)
+
+// Field is a property of the map that catch makes of an error.
+type Field struct {
+	Name  string
+	Value Value
+}
+
+// Error is the whole text as Rhai prints it: the chain of calls from the inside
+// out, each with its position.
+func (e *Error) Error() string {
+	text := e.Message()
+	if e.Position.IsKnown() {
+		text += " (" + positionText(e.Position) + ")"
+	}
+	return text
+}
+
+// Message is Error without the outermost position.
+func (e *Error) Message() string {
+	if e.Inner != nil {
+		return e.Inner.Error() + "\n" + e.Text
+	}
+	return e.Text
+}
+
+func positionText(p syntax.Position) string {
+	return "line " + strconv.Itoa(int(p.Line)) + ", position " + strconv.Itoa(int(p.Column))
+}
+
+// At gives e the position p if it has none yet.
+func (e *Error) At(p syntax.Position) *Error {
+	if e != nil && !e.Position.IsKnown() {
+		e.Position = p
+	}
+	return e
+}
+
+func newError(v Variant, text string, fields ...Field) *Error {
+	return &Error{Variant: v, Text: text, Fields: fields}
+}
+
+// ArithmeticError is an overflow, a division by zero and the like; text is the whole
+// message.
+func ArithmeticError(text string) *Error { return newError(ErrorArithmetic, text) }
+
+// RuntimeError is what throw raises.
+func RuntimeError(v Value) *Error {
+	e := &Error{Variant: ErrorRuntime, Text: "Runtime error", Value: v}
+	if v.Kind() != KindUnit && !(v.Kind() == KindString && v.AsString() == "") {
+		e.Text += ": " + Display(v)
+	}
+	return e
+}
+
+// MismatchError is a value of another type than needed. Both are type names; requested
+// may be "" when nothing certain was.
+func MismatchError(requested, actual string) *Error {
+	text := "Data type incorrect: " + actual
+	switch {
+	case requested == "":
+	case actual == "":
+		text = "Data type incorrect: expecting " + requested
+	default:
+		text += " (expecting " + requested + ")"
+	}
+	return newError(ErrorMismatchDataType, text, Field{"requested", String(requested)}, Field{"actual", String(actual)})
+}
+
+// FunctionNotFoundError tells the signature that no function has, see [Signature].
+func FunctionNotFoundError(signature string) *Error {
+	return newError(ErrorFunctionNotFound, "Function not found: "+signature, Field{"function", String(signature)})
+}
+
+// VariableNotFoundError tells a name that is not defined.
+func VariableNotFoundError(name string) *Error {
+	return newError(ErrorVariableNotFound, "Variable not found: "+name, Field{"variable", String(name)})
+}
+
+// ArrayBoundsError tells an index outside an array or blob of the given length.
+func ArrayBoundsError(length int, index int64) *Error {
+	text := "Array index " + strconv.FormatInt(index, 10) + " out of bounds: "
+	switch length {
+	case 0:
+		text += "array is empty"
+	case 1:
+		text += "only 1 element in array"
+	default:
+		text += "only " + strconv.Itoa(length) + " elements in array"
+	}
+	return newError(ErrorArrayBounds, text, Field{"length", Int(int64(length))}, Field{"index", Int(index)})
+}
+
+// StringBoundsError tells an index outside a string of the given length in characters.
+func StringBoundsError(length int, index int64) *Error {
+	text := "String index " + strconv.FormatInt(index, 10) + " out of bounds: "
+	switch length {
+	case 0:
+		text += "string is empty"
+	case 1:
+		text += "only 1 character in string"
+	default:
+		text += "only " + strconv.Itoa(length) + " characters in string"
+	}
+	return newError(ErrorStringBounds, text, Field{"length", Int(int64(length))}, Field{"index", Int(index)})
+}
+
+// BitFieldBoundsError tells a bit index outside of an integer's 64 bits.
+func BitFieldBoundsError(index int64) *Error {
+	return newError(ErrorBitFieldBounds, "Bit-field index "+strconv.FormatInt(index, 10)+" out of bounds: only 64 bits in bit-field",
+		Field{"length", Int(64)}, Field{"index", Int(index)})
+}
+
+// DataTooLargeError is a value beyond a size limit. what is Rhai's words ("Length of
+// string", "Size of array", "Size of object map"), limit the name in abi.Limits.
+func DataTooLargeError(what, limit string) *Error {
+	e := newError(ErrorDataTooLarge, what+" too large")
+	e.Limit = limit
+	return e
+}
+
+// InFunctionCall wraps inner as having happened in a call of a named function at p.
+func InFunctionCall(name string, inner *Error, p syntax.Position) *Error {
+	e := &Error{Variant: ErrorInFunctionCall, Text: "in call to function '" + name + "'", Inner: inner, Position: p}
+	e.Fields = []Field{{"function", String(name)}, {"source", String("")}}
+	return e
+}

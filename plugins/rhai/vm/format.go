@@ -1,0 +1,379 @@
+package vm
+
+import (
+	"math"
+	"strconv"
+	"unicode"
+	"unicode/utf8"
+)
+
+// MaxNesting is how many levels of arrays and maps inside one another are followed when a
+// value is compared or written as text. It keeps Go's stack within bounds.
+const MaxNesting = 100
+
+// A value has two texts. The display form is that of print, to_string and
+// interpolation; the debug form is that of debug and to_debug, and of whatever
+// stands inside an array or a map. They differ for (), strings and floats:
+//
+//	           display  debug
+//	()                  ()
+//	"a\n"      a⏎       "a\n"
+//	1e14       1e14     100000000000000.0
+type form bool
+
+const (
+	displayForm form = false
+	debugForm   form = true
+)
+
+// unlimitedText is how long a text gets, in bytes, where no thread's limit applies.
+const unlimitedText = 1 << 20
+
+// Display is the display form of v. It is cut off at 1 MiB; see [Thread.Display]
+// for values whose size is not known to be small.
+func Display(v Value) string { return string(AppendDisplay(nil, v)) }
+
+// Debug is the debug form of v, cut off like [Display].
+func Debug(v Value) string {
+	w := textWriter{limit: unlimitedText}
+	w.value(v, debugForm, 0)
+	return string(w.end())
+}
+
+// AppendDisplay appends the display form of v to b, cut off like [Display].
+func AppendDisplay(b []byte, v Value) []byte {
+	if v.Kind() == KindString {
+		return append(b, v.AsString()...)
+	}
+	w := textWriter{buf: b, limit: len(b) + unlimitedText}
+	w.value(v, displayForm, 0)
+	return w.end()
+}
+
+// Display is the display form of v, refused when it is too long for a string.
+func (t *Thread) Display(v Value) (string, *Error) {
+	if v.Kind() == KindString {
+		return v.AsString(), nil
+	}
+	b, err := t.appendText(nil, v, displayForm)
+	return string(b), err
+}
+
+// DebugText is the debug form of v, refused when it is too long for a string.
+func (t *Thread) DebugText(v Value) (string, *Error) {
+	b, err := t.appendText(nil, v, debugForm)
+	return string(b), err
+}
+
+// AppendDisplay appends the display form of v to b, which must stay short enough for
+// a string.
+func (t *Thread) AppendDisplay(b []byte, v Value) ([]byte, *Error) {
+	return t.appendText(b, v, displayForm)
+}
+
+// bytesPerOperation is how much text is written or searched for one operation counted.
+const bytesPerOperation = 64
+
+func (t *Thread) appendText(b []byte, v Value, f form) ([]byte, *Error) {
+	start := len(b)
+	w := textWriter{buf: b, limit: int(min(t.limits.MaxStringSize, math.MaxInt32-1))}
+	w.value(v, f, 0)
+	if err := t.Charge(int64(len(w.buf)-start) / bytesPerOperation); err != nil {
+		return nil, err
+	}
+	if w.deep {
+		return nil, nestingError()
+	}
+	return w.buf, t.CheckString(int64(len(w.buf)))
+}
+
+// nestingError is a value whose parts are nested deeper than [MaxNesting].
+func nestingError() *Error {
+	return newError(ErrorDataTooLarge, "Nesting of value too large")
+}
+
+// textWriter builds a text. It stops, soon after the text is longer than limit.
+type textWriter struct {
+	buf   []byte
+	limit int
+	deep  bool // something was nested too deeply and is missing
+}
+
+func (w *textWriter) full() bool { return len(w.buf) > w.limit || w.deep }
+
+// end is the text, with a mark where it was cut off.
+func (w *textWriter) end() []byte {
+	if !w.full() {
+		return w.buf
+	}
+	cut := w.buf
+	if len(cut) > w.limit {
+		cut = cut[:w.limit]
+		for len(cut) > 0 && !utf8.RuneStart(w.buf[len(cut)]) {
+			cut = cut[:len(cut)-1]
+		}
+	}
+	return append(cut, "..."...)
+}
+
+func (w *textWriter) value(v Value, f form, depth int) {
+	switch v.Kind() {
+	case KindUnit:
+		if f == debugForm {
+			w.buf = append(w.buf, "()"...)
+		}
+	case KindBool:
+		w.buf = strconv.AppendBool(w.buf, v.AsBool())
+	case KindInt, KindU8:
+		w.buf = strconv.AppendInt(w.buf, v.AsInt(), 10)
+	case KindFloat:
+		if f == debugForm {
+			w.buf = appendFloatDebug(w.buf, v.AsFloat())
+		} else {
+			w.buf = appendFloat(w.buf, v.AsFloat())
+		}
+	case KindChar:
+		w.buf = utf8.AppendRune(w.buf, v.AsChar())
+	case KindString:
+		if f == debugForm {
+			w.buf = appendQuoted(w.buf, v.AsString(), w.limit)
+		} else {
+			w.buf = append(w.buf, v.AsString()...)
+		}
+	case KindBlob:
+		w.blob(v.AsBlob().Data)
+	case KindArray:
+		if depth == MaxNesting {
+			w.deep = true
+			return
+		}
+		w.buf = append(w.buf, '[')
+		for i, item := range v.AsArray().Items {
+			if w.full() {
+				return
+			}
+			if i > 0 {
+				w.buf = append(w.buf, ", "...)
+			}
+			w.value(item, debugForm, depth+1)
+		}
+		w.buf = append(w.buf, ']')
+	case KindMap:
+		if depth == MaxNesting {
+			w.deep = true
+			return
+		}
+		w.buf = append(w.buf, "#{"...)
+		m := v.AsMap()
+		for i, number := range m.Order() {
+			if w.full() {
+				return
+			}
+			if i > 0 {
+				w.buf = append(w.buf, ", "...)
+			}
+			key, value := m.Entry(number)
+			w.buf = appendQuoted(w.buf, key, w.limit)
+			w.buf = append(w.buf, ": "...)
+			w.value(*value, debugForm, depth+1)
+		}
+		w.buf = append(w.buf, '}')
+	case KindRange, KindRangeInclusive:
+		r := v.AsRange()
+		w.buf = strconv.AppendInt(w.buf, r.From, 10)
+		w.buf = append(w.buf, ".."...)
+		if v.Kind() == KindRangeInclusive {
+			w.buf = append(w.buf, '=')
+		}
+		if r.To != math.MaxInt64 {
+			w.buf = strconv.AppendInt(w.buf, r.To, 10)
+		}
+	case KindFn:
+		w.buf = append(w.buf, "Fn("...)
+		w.buf = append(w.buf, v.AsFn().Name...)
+		w.buf = append(w.buf, ')')
+	case KindTimestamp:
+		w.buf = append(w.buf, "<timestamp>"...)
+	case KindIterator:
+		w.buf = append(w.buf, v.TypeName()...)
+	}
+}
+
+// blob writes bytes in hexadecimal, in groups of eight.
+func (w *textWriter) blob(data []byte) {
+	const digits = "0123456789abcdef"
+	w.buf = append(w.buf, '[')
+	for i, c := range data {
+		if i > 0 && i%8 == 0 {
+			if w.full() {
+				return
+			}
+			w.buf = append(w.buf, ' ')
+		}
+		w.buf = append(w.buf, digits[c>>4], digits[c&15])
+	}
+	w.buf = append(w.buf, ']')
+}
+
+// FormatFloat is the display form of a float: in decimal notation between 1e-13 and
+// 1e13, with ".0" when whole, else in scientific notation. Zero has no sign.
+func FormatFloat(f float64) string { return string(appendFloat(nil, f)) }
+
+// The bounds of decimal notation. Rhai holds them as 32-bit floats.
+const (
+	maxNaturalFloat = float64(float32(10_000_000_000_000))
+	minNaturalFloat = float64(float32(0.000_000_000_000_1))
+)
+
+func appendFloat(b []byte, f float64) []byte {
+	abs := math.Abs(f)
+	switch {
+	case f == 0:
+		return append(b, "0.0"...)
+	case abs > maxNaturalFloat || abs < minNaturalFloat:
+		return appendFloatScientific(b, f)
+	}
+	b = appendFloatPlain(b, f)
+	if abs == math.Trunc(abs) {
+		b = append(b, ".0"...)
+	}
+	return b
+}
+
+// appendFloatDebug is the debug form: decimal notation from 1e-4 up to below 1e16,
+// always with a point.
+func appendFloatDebug(b []byte, f float64) []byte {
+	abs := math.Abs(f)
+	if abs >= 1e16 || (abs != 0 && abs < 1e-4) {
+		return appendFloatScientific(b, f)
+	}
+	b = appendFloatPlain(b, f)
+	if abs == math.Trunc(abs) {
+		b = append(b, ".0"...)
+	}
+	return b
+}
+
+// FormatFloatPlain is a float in decimal notation however long that is, as it
+// stands in messages: "10000000000000000000", "0.5", "inf", "NaN".
+func FormatFloatPlain(f float64) string { return string(appendFloatPlain(nil, f)) }
+
+func appendFloatPlain(b []byte, f float64) []byte {
+	if text := notFinite(f); text != "" {
+		return append(b, text...)
+	}
+	start := len(b)
+	return tieUp(strconv.AppendFloat(b, f, 'f', -1, 64), start, f)
+}
+
+// tieUp corrects the shortest text of f, at b[start:], where two texts of that length are
+// equally close to f: Go takes the one with the even last digit, Rust the
+// one further from zero. This happens with 15 digits and more only.
+func tieUp(b []byte, start int, f float64) []byte {
+	const enough = 15
+	digits, last := 0, -1 // significant ones, and where the last one stands
+	zeros := 0
+	for i := start; i < len(b) && b[i] != 'e'; i++ {
+		switch c := b[i]; {
+		case c == '0':
+			zeros++
+		case c > '0' && c <= '9':
+			if digits > 0 {
+				digits += zeros
+			}
+			digits++
+			zeros, last = 0, i
+		}
+	}
+	if digits < enough || b[last]&1 != 0 {
+		return b
+	}
+	// In a tie f is what the text says and half a unit more.
+	var long [64]byte
+	exact := strconv.AppendFloat(long[:0], math.Abs(f), 'e', digits+20, 64)
+	rest := exact[digits+1 : digits+22] // the point stands among the digits before
+	if rest[0] != '5' || exact[digits] != b[last] {
+		return b
+	}
+	for _, c := range rest[1:] {
+		if c != '0' {
+			return b
+		}
+	}
+	b[last]++
+	return b
+}
+
+func notFinite(f float64) string {
+	switch {
+	case math.IsNaN(f):
+		return "NaN"
+	case math.IsInf(f, 1):
+		return "inf"
+	case math.IsInf(f, -1):
+		return "-inf"
+	}
+	return ""
+}
+
+// appendFloatScientific writes 1.5e-7 and 1e16: the exponent without plus sign and
+// leading zeros.
+func appendFloatScientific(b []byte, f float64) []byte {
+	if text := notFinite(f); text != "" {
+		return append(b, text...)
+	}
+	start := len(b)
+	b = tieUp(strconv.AppendFloat(b, f, 'e', -1, 64), start, f)
+	e := start
+	for b[e] != 'e' {
+		e++
+	}
+	to, from := e+1, e+2
+	if b[e+1] == '-' {
+		to++
+	}
+	for from < len(b)-1 && b[from] == '0' {
+		from++
+	}
+	return append(b[:to], b[from:]...)
+}
+
+// AppendQuoted appends s as a string literal in double quotes, the debug form of strings.
+func AppendQuoted(b []byte, s string) []byte { return appendQuoted(b, s, math.MaxInt) }
+
+// appendQuoted stops soon after b is longer than limit.
+func appendQuoted(b []byte, s string, limit int) []byte {
+	b = append(b, '"')
+	plain := 0 // where the run of characters that stay as they are starts
+	for i, r := range s {
+		if r >= ' ' && r < 0x7f && r != '"' && r != '\\' {
+			continue
+		}
+		if r > 0x7f && unicode.IsPrint(r) && !unicode.In(r, unicode.Mn, unicode.Me, unicode.Other_Grapheme_Extend) {
+			continue
+		}
+		b = append(b, s[plain:i]...)
+		plain = i + utf8.RuneLen(r)
+		if len(b) > limit {
+			return b
+		}
+		switch r {
+		case '"', '\\':
+			b = append(b, '\\', byte(r))
+		case '\n':
+			b = append(b, `\n`...)
+		case '\r':
+			b = append(b, `\r`...)
+		case '\t':
+			b = append(b, `\t`...)
+		case 0:
+			b = append(b, `\0`...)
+		default:
+			b = append(b, `\u{`...)
+			b = strconv.AppendInt(b, int64(r), 16)
+			b = append(b, '}')
+		}
+	}
+	b = append(b, s[plain:]...)
+	return append(b, '"')
+}

@@ -1,0 +1,431 @@
+package vm
+
+import (
+	"unicode/utf8"
+	"unsafe"
+)
+
+// proxy stands for a part of a value that has no place of its own: a character or slice
+// of a string, bits of an integer, a byte of a blob. Its value comes first, so that
+// a pointer to it is a pointer to the value.
+type proxy struct {
+	value Value
+	was   Value  // value when made: written back only if it differs
+	of    *Value // what it is a part of
+	key   Value
+}
+
+// resolve turns an index that may count from the end into one from the start;
+// ok is false when it is out of bounds.
+func resolve(index int64, length int) (int, bool) {
+	if index < 0 {
+		index += int64(length)
+	}
+	return int(index), index >= 0 && index < int64(length)
+}
+
+// typeName is the name of a type in errors of indexing, where Rhai shows Rust's
+// names for ranges.
+func rawTypeName(v Value) string {
+	switch v.Kind() {
+	case KindRange:
+		return "core::ops::range::Range<i64>"
+	case KindRangeInclusive:
+		return "core::ops::range::RangeInclusive<i64>"
+	}
+	return v.TypeName()
+}
+
+// getIndex is base[key].
+func (t *Thread) getIndex(base *Value, key Value) (Value, *Error) {
+	switch base.Kind() {
+	case KindArray:
+		if key.Kind() != KindInt {
+			return Unit, MismatchError("i64", rawTypeName(key))
+		}
+		items := base.AsArray().Items
+		i, ok := resolve(key.AsInt(), len(items))
+		if !ok {
+			return Unit, ArrayBoundsError(len(items), key.AsInt())
+		}
+		return items[i], nil
+	case KindMap:
+		if key.Kind() != KindString {
+			return Unit, MismatchError("string", rawTypeName(key))
+		}
+		v, _ := base.AsMap().Get(key.AsString())
+		return v, nil
+	case KindBlob:
+		if key.Kind() != KindInt {
+			return Unit, MismatchError("i64", rawTypeName(key))
+		}
+		data := base.AsBlob().Data
+		i, ok := resolve(key.AsInt(), len(data))
+		if !ok {
+			return Unit, ArrayBoundsError(len(data), key.AsInt())
+		}
+		return Int(int64(data[i])), nil
+	case KindString:
+		switch key.Kind() {
+		case KindInt:
+			i, ok := resolve(key.AsInt(), base.Chars())
+			if !ok {
+				return Unit, StringBoundsError(base.Chars(), key.AsInt())
+			}
+			return Char(base.CharAt(i)), nil
+		case KindRange, KindRangeInclusive:
+			start, n, err := stringRange(*base, key)
+			if err != nil {
+				return Unit, err
+			}
+			return base.Slice(start, n), nil
+		}
+		return Unit, MismatchError("i64", rawTypeName(key))
+	case KindInt:
+		shift, mask, err := bitRange(key)
+		if err != nil {
+			return Unit, err
+		}
+		bits := base.AsInt() & mask
+		if key.Kind() == KindInt {
+			return Bool(bits != 0), nil
+		}
+		return Int(bits >> shift), nil
+	}
+	e := newError(ErrorIndexingType, "Indexer unavailable: "+base.TypeName()+" ["+key.TypeName()+"]",
+		Field{"type", String(base.TypeName() + " [" + key.TypeName() + "]")})
+	e.place = placeBracket
+	return Unit, e
+}
+
+// stringRange is the part of s that a range selects, in characters, cut to what there is.
+func stringRange(s, key Value) (start, n int, err *Error) {
+	r, length := key.AsRange(), int64(s.Chars())
+	if length == 0 {
+		return 0, 0, nil
+	}
+	from, to := r.From, r.To
+	if from < 0 {
+		if from += length; from < 0 {
+			return 0, 0, StringBoundsError(int(length), r.From)
+		}
+	}
+	if to < 0 {
+		to = max(to+length, 0)
+	}
+	if key.Kind() == KindRangeInclusive {
+		if to <= from && !(from == 0 && to >= length-1) {
+			// Rhai takes nothing unless the end lies behind the start.
+			return int(min(from, length)), 0, nil
+		}
+		to = min(to, length) + 1
+	}
+	from, to = min(from, length), min(to, length)
+	return int(from), int(max(to-from, 0)), nil
+}
+
+// bitRange is the bits of an integer that an index or range selects.
+func bitRange(key Value) (shift uint, mask int64, err *Error) {
+	switch key.Kind() {
+	case KindInt:
+		i, ok := resolve(key.AsInt(), 64)
+		if !ok {
+			return 0, 0, BitFieldBoundsError(key.AsInt())
+		}
+		return uint(i), 1 << uint(i), nil
+	case KindRange, KindRangeInclusive:
+		r := key.AsRange()
+		end := r.To
+		if key.Kind() == KindRangeInclusive {
+			if end == 1<<63-1 {
+				end = 63
+			}
+			if r.From < 0 || r.From > 63 {
+				return 0, 0, BitFieldBoundsError(r.From)
+			}
+			if end < 0 || end > 63 {
+				return 0, 0, BitFieldBoundsError(end)
+			}
+			end++
+		} else {
+			if end == 1<<63-1 {
+				end = 64
+			}
+			if r.From < 0 || r.From > 63 {
+				return 0, 0, BitFieldBoundsError(r.From)
+			}
+			if end < 0 || end > 64 {
+				return 0, 0, BitFieldBoundsError(end)
+			}
+		}
+		switch {
+		case end <= r.From:
+			return 0, 0, nil
+		case end-r.From == 64:
+			return 0, -1, nil
+		}
+		return uint(r.From), int64(uint64(1)<<uint(end-r.From)-1) << uint(r.From), nil
+	}
+	return 0, 0, MismatchError("i64", rawTypeName(key))
+}
+
+// setIndex is base[key] = v.
+func (t *Thread) setIndex(base *Value, key, v Value) *Error {
+	switch base.Kind() {
+	case KindArray:
+		if key.Kind() != KindInt {
+			return MismatchError("i64", rawTypeName(key))
+		}
+		arr := MutArray(base)
+		i, ok := resolve(key.AsInt(), len(arr.Items))
+		if !ok {
+			return ArrayBoundsError(len(arr.Items), key.AsInt())
+		}
+		arr.Items[i] = v
+		return nil
+	case KindMap:
+		if key.Kind() != KindString {
+			return MismatchError("string", rawTypeName(key))
+		}
+		return t.setKey(base, key.AsString(), v)
+	case KindBlob:
+		if key.Kind() != KindInt {
+			return MismatchError("i64", rawTypeName(key))
+		}
+		b := MutBlob(base)
+		i, ok := resolve(key.AsInt(), len(b.Data))
+		if !ok {
+			return ArrayBoundsError(len(b.Data), key.AsInt())
+		}
+		if v.Kind() != KindInt {
+			return assignMismatch("INT", v)
+		}
+		b.Data[i] = byte(v.AsInt())
+		return nil
+	case KindString:
+		return t.setText(base, key, v)
+	case KindInt:
+		shift, mask, err := bitRange(key)
+		if err != nil {
+			return err
+		}
+		n := base.AsInt()
+		if key.Kind() == KindInt {
+			if v.Kind() != KindBool {
+				return assignMismatch("bool", v)
+			}
+			n &^= mask
+			if v.AsBool() {
+				n |= mask
+			}
+		} else {
+			if v.Kind() != KindInt {
+				return assignMismatch("integer", v)
+			}
+			n = n&^mask | v.AsInt()<<shift&mask
+		}
+		base.bits = uint64(n)
+		return nil
+	}
+	text := base.TypeName() + " [" + key.TypeName() + "] = " + v.TypeName()
+	e := newError(ErrorIndexingType, "Indexer unavailable: "+text, Field{"type", String(text)})
+	e.place = placeBracket
+	return e
+}
+
+func (t *Thread) setKey(base *Value, key string, v Value) *Error {
+	m := MutMap(base)
+	hash := hashString(key)
+	if at := m.at(key, hash); at != nil {
+		*at = v
+		return nil
+	}
+	if err := t.CheckMap(int64(m.Len()) + 1); err != nil {
+		return err
+	}
+	m.set(key, hash, v)
+	return nil
+}
+
+func assignMismatch(requested string, v Value) *Error {
+	e := MismatchError(requested, v.TypeName())
+	e.place = placeAssign
+	return e
+}
+
+// setText replaces a character or a slice of a string.
+func (t *Thread) setText(base *Value, key, v Value) *Error {
+	s := base.AsString()
+	var start, n int
+	var with string
+	switch key.Kind() {
+	case KindInt:
+		i, ok := resolve(key.AsInt(), base.Chars())
+		if !ok {
+			return StringBoundsError(base.Chars(), key.AsInt())
+		}
+		if v.Kind() != KindChar {
+			return assignMismatch("char", v)
+		}
+		if key.AsInt() < 0 {
+			// Rhai counts from the end to read, but from the start to write.
+			if i = int(-key.AsInt()); i >= base.Chars() {
+				return nil
+			}
+		}
+		start, n, with = i, 1, string(v.AsChar())
+	case KindRange, KindRangeInclusive:
+		var err *Error
+		if start, n, err = stringRange(*base, key); err != nil {
+			return err
+		}
+		switch v.Kind() {
+		case KindString:
+			with = v.AsString()
+		case KindChar:
+			with = string(v.AsChar())
+		default:
+			return assignMismatch("string", v)
+		}
+	default:
+		return MismatchError("i64", rawTypeName(key))
+	}
+	from := ByteOffset(s, start)
+	to := from + ByteOffset(s[from:], n)
+	if err := t.CheckString(int64(len(s)) - int64(to-from) + int64(len(with))); err != nil {
+		return err
+	}
+	if err := t.Charge(int64(len(s)/64 + 1)); err != nil {
+		return err
+	}
+	chars := base.Chars() - n + utf8.RuneCountInString(with)
+	meta := base.meta
+	*base = stringOf(s[:from]+with+s[to:], chars)
+	base.meta = meta
+	return nil
+}
+
+// has reports whether a container has an element or property.
+func has(base *Value, key Value) bool {
+	switch base.Kind() {
+	case KindArray:
+		if key.Kind() == KindInt {
+			_, ok := resolve(key.AsInt(), len(base.AsArray().Items))
+			return ok
+		}
+	case KindMap:
+		if key.Kind() == KindString {
+			_, ok := base.AsMap().Get(key.AsString())
+			return ok
+		}
+	}
+	return false
+}
+
+func makeRef(v *Value) Value { return Value{meta: uint32(kindRef), ref: unsafe.Pointer(v)} }
+
+// refIndex is a reference to base[key].
+func (t *Thread) refIndex(base *Value, key Value, flags uint16) (Value, *Error) {
+	switch base.Kind() {
+	case KindArray:
+		if key.Kind() != KindInt {
+			return Unit, MismatchError("i64", rawTypeName(key))
+		}
+		arr := base.AsArray()
+		if flags&RefReadOnly == 0 {
+			arr = MutArray(base)
+		}
+		i, ok := resolve(key.AsInt(), len(arr.Items))
+		if !ok {
+			return Unit, ArrayBoundsError(len(arr.Items), key.AsInt())
+		}
+		return makeRef(&arr.Items[i]), nil
+	case KindMap:
+		if key.Kind() != KindString {
+			return Unit, MismatchError("string", rawTypeName(key))
+		}
+		return t.refKey(base, key.AsString(), flags)
+	}
+	v, err := t.getIndex(base, key)
+	if err != nil {
+		return Unit, err
+	}
+	p := &proxy{value: v, was: v, of: base, key: key}
+	return Value{meta: uint32(kindProxy), ref: unsafe.Pointer(p)}, nil
+}
+
+func (t *Thread) refKey(base *Value, key string, flags uint16) (Value, *Error) {
+	m := base.AsMap()
+	if flags&RefReadOnly == 0 {
+		m = MutMap(base)
+	}
+	at := m.At(key)
+	if at == nil {
+		if flags&RefCreate == 0 {
+			return makeRef(new(Value)), nil
+		}
+		if err := t.setKey(base, key, Unit); err != nil {
+			return Unit, err
+		}
+		at = base.AsMap().At(key)
+	}
+	return makeRef(at), nil
+}
+
+// writeBack stores a part that has changed into what it is a part of.
+func (p *proxy) writeBack(t *Thread) *Error {
+	if p.value.meta == p.was.meta && p.value.bits == p.was.bits && (p.value.meta < uint32(KindString) || p.value.ref == p.was.ref) {
+		return nil
+	}
+	return t.setIndex(p.of, p.key, p.value)
+}
+
+// getProperty is base.name on anything.
+func (t *Thread) getProperty(base *Value, name string) (Value, *Error) {
+	if base.Kind() == KindMap {
+		v, _ := base.AsMap().Get(name)
+		return v, nil
+	}
+	args := []Value{*base}
+	if n := pick(t.program.Native.getters[name], args); n != nil {
+		return n.Func(t, args)
+	}
+	text := "Unknown property '" + name + "' - a getter is not registered for type '" + base.TypeName() + "'"
+	return Unit, newError(ErrorDotExpr, text, Field{"property", String(text)})
+}
+
+// setProperty is base.name = v on anything.
+func (t *Thread) setProperty(base *Value, name string, v Value) *Error {
+	if base.Kind() == KindMap {
+		return t.setKey(base, name, v)
+	}
+	args := []Value{*base, v}
+	if n := pick(t.program.Native.setters[name], args); n != nil {
+		_, err := n.Func(t, args)
+		*base = args[0]
+		return err
+	}
+	text := "No writable property '" + name + "' - a setter is not registered for type '" + base.TypeName() + "' to handle '" + v.TypeName() + "'"
+	return newError(ErrorDotExpr, text, Field{"property", String(text)})
+}
+
+// refProperty is a reference to base.name.
+func (t *Thread) refProperty(base *Value, name string, flags uint16) (Value, *Error) {
+	if base.Kind() == KindMap {
+		return t.refKey(base, name, flags)
+	}
+	v, err := t.getProperty(base, name)
+	if err != nil {
+		return Unit, err
+	}
+	return makeRef(&v), nil
+}
+
+// in is item in container: what the function contains answers.
+func (t *Thread) in(item, container Value) (Value, *Error) {
+	if container.Kind() == KindMap && item.Kind() == KindString && t.program.Find("contains", 2, "") == nil {
+		_, ok := container.AsMap().Get(item.AsString())
+		return Bool(ok), nil
+	}
+	return t.CallNamed("contains", []Value{container, item})
+}

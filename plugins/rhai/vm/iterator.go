@@ -1,0 +1,8 @@
+package vm
+
+// Iterator is the object of an iterator value: what chars(), bits() and stepped
+// ranges give. It can be iterated again from its start.
+type Iterator struct {
+	// Start begins an iteration: next gives each item in turn and false at the end.
+	Start func() (next func() (Value, bool))
+}

@@ -1,0 +1,134 @@
+package vm
+
+import (
+	"unicode/utf8"
+	"unsafe"
+)
+
+// The object of a string is one block without pointers: a header of two 32-bit
+// words, how many bytes of text are used and how many there is room for, and
+// then the text. The lengths in bytes and in characters are in the Value, so
+// that several values can share a block: each sees a prefix of it.
+//
+// Appending to the value that sees all that is used, while there is room, writes
+// behind it in place. All other values still see their own prefix. This makes
+// building a string by += linear without counting references.
+const textHeader = 8
+
+func textUsed(ref unsafe.Pointer) *uint32 { return (*uint32)(ref) }
+func textRoom(ref unsafe.Pointer) uint32  { return *(*uint32)(unsafe.Add(ref, 4)) }
+func textData(ref unsafe.Pointer) *byte   { return (*byte)(unsafe.Add(ref, textHeader)) }
+
+func newText(used, room int) unsafe.Pointer {
+	block := make([]byte, (textHeader+room+7)&^7)
+	ref := unsafe.Pointer(unsafe.SliceData(block))
+	*(*uint32)(ref) = uint32(used)
+	*(*uint32)(unsafe.Add(ref, 4)) = uint32(len(block) - textHeader)
+	return ref
+}
+
+func textValue(ref unsafe.Pointer, bytes, chars int) Value {
+	return Value{meta: uint32(KindString), ref: ref, bits: uint64(bytes) | uint64(chars)<<32}
+}
+
+// String makes a string value with a copy of s, which must be valid UTF-8.
+func String(s string) Value { return stringOf(s, utf8.RuneCountInString(s)) }
+
+func stringOf(s string, chars int) Value {
+	if len(s) == 0 {
+		return Value{meta: uint32(KindString)}
+	}
+	ref := newText(len(s), len(s))
+	copy(unsafe.Slice(textData(ref), len(s)), s)
+	return textValue(ref, len(s), chars)
+}
+
+// AsString is the text of a string, without copying.
+func (v Value) AsString() string {
+	if n := uint32(v.bits); n > 0 {
+		return unsafe.String(textData(v.ref), int(n))
+	}
+	return ""
+}
+
+// Chars is the number of characters of a string.
+func (v Value) Chars() int { return int(v.bits >> 32) }
+
+// IsASCII reports whether each character of a string is one byte.
+func (v Value) IsASCII() bool { return uint32(v.bits) == uint32(v.bits>>32) }
+
+// Append is the string v followed by s. It takes amortised time proportional
+// to s when v is the last value made of its text.
+func (v Value) Append(s string) Value { return v.appendCounted(s, utf8.RuneCountInString(s)) }
+
+func (v Value) appendCounted(s string, chars int) Value {
+	if len(s) == 0 {
+		return Value{meta: uint32(KindString), ref: v.ref, bits: v.bits}
+	}
+	used := int(uint32(v.bits))
+	total := used + len(s)
+	chars += v.Chars()
+	if v.ref != nil && used > 0 && *textUsed(v.ref) == uint32(used) && total <= int(textRoom(v.ref)) {
+		copy(unsafe.Slice(textData(v.ref), total)[used:], s)
+		*textUsed(v.ref) = uint32(total)
+		return textValue(v.ref, total, chars)
+	}
+	room := total
+	if used > 0 {
+		room += total // the next appends fit
+	}
+	ref := newText(total, room)
+	data := unsafe.Slice(textData(ref), total)
+	copy(data, v.AsString())
+	copy(data[used:], s)
+	return textValue(ref, total, chars)
+}
+
+// Concat is a followed by b, in a block of just that size.
+func Concat(a, b Value) Value {
+	n, m := int(uint32(a.bits)), int(uint32(b.bits))
+	if n == 0 {
+		return Value{meta: uint32(KindString), ref: b.ref, bits: b.bits}
+	}
+	if m == 0 {
+		return Value{meta: uint32(KindString), ref: a.ref, bits: a.bits}
+	}
+	ref := newText(n+m, n+m)
+	data := unsafe.Slice(textData(ref), n+m)
+	copy(data, a.AsString())
+	copy(data[n:], b.AsString())
+	return textValue(ref, n+m, a.Chars()+b.Chars())
+}
+
+// CharAt is the character at index, which must be in 0..Chars()-1.
+func (v Value) CharAt(index int) rune {
+	s := v.AsString()
+	if v.IsASCII() {
+		return rune(s[index])
+	}
+	r, _ := utf8.DecodeRuneInString(s[ByteOffset(s, index):])
+	return r
+}
+
+// ByteOffset is where the character with the given index starts in s, len(s)
+// when there are not so many.
+func ByteOffset(s string, index int) int {
+	for i := range s {
+		if index == 0 {
+			return i
+		}
+		index--
+	}
+	return len(s)
+}
+
+// Slice is the n characters of a string from the character start; both must lie within it.
+func (v Value) Slice(start, n int) Value {
+	s := v.AsString()
+	if v.IsASCII() {
+		return stringOf(s[start:start+n], n)
+	}
+	from := ByteOffset(s, start)
+	to := from + ByteOffset(s[from:], n)
+	return stringOf(s[from:to], n)
+}

@@ -1,0 +1,445 @@
+package vm
+
+import (
+	"strconv"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/plugins/rhai/syntax"
+)
+
+// Host is what a script can reach outside of itself.
+type Host interface {
+	// Print writes a line of print's output.
+	Print(text string)
+	// Debug writes a line of debug's output; at is where debug was called.
+	Debug(text string, at syntax.Position)
+	// MonotonicNow is a clock that only moves forward, in nanoseconds.
+	MonotonicNow() int64
+	// Yield is called between slices of work. In a WebAssembly guest it must call the
+	// host: Go can neither preempt a guest nor collect garbage while it runs.
+	Yield()
+}
+
+// Thread runs one program once. It is not safe for concurrent use, except that
+// any goroutine may write the interrupt word.
+//
+// A call's registers are a window of a stack of values: the arguments, which
+// the caller has placed at the end of its own window, become the first registers
+// of the callee. Frames are on a stack of their own, so that no script can exhaust Go's.
+// The stack grows by further blocks; values in it never move, so that references (see
+// OpRefLocal) can point into it.
+type Thread struct {
+	program *Program
+	host    Host
+	limits  abi.Limits
+
+	budget    int64   // operations left in this slice
+	left      int64   // operations left after it
+	interrupt *uint32 // an Interrupt value of package abi; not 0: stop
+	frames    []frame
+	blocks    [][]Value // of the stack
+	locks     []*Cell   // locked cells, innermost last
+	levels    int64     // of natives that called back
+	globals   map[string]Value
+	tags      []int32 // by number - 1, see Value
+	random    uint64
+	result    Value
+
+	constReceiver bool // the native at work was called on a constant
+
+	// CompileEval compiles the text of an eval, which runs in the window of fn and
+	// sees what site sees. nil: eval is not available.
+	CompileEval func(source string, fn *Function, site *Site) (*Function, *Error)
+}
+
+type frame struct {
+	fn        *Function
+	ip        unsafe.Pointer // of the next instruction; current only while another frame or a native runs
+	base      unsafe.Pointer // register 0
+	end       uintptr        // of the stack block
+	this      *Value         // nil: unbound
+	block     int32          // the stack block's number
+	locks     int32          // len(Thread.locks) at entry
+	names     *names         // variables that evals have defined in this window
+	dst       uint16         // the caller's register for the result
+	thisConst bool
+}
+
+const (
+	valueSize  = unsafe.Sizeof(Value{})
+	instrSize  = unsafe.Sizeof(Instr(0))
+	blockSize  = 2048 // values in a block of the stack, at least
+	nativeDeep = 32   // natives calling back into the script, one inside the other: each takes room on Go's stack
+)
+
+// NewThread makes a thread that runs p once. Each field of limits must be set.
+// interrupt may be nil. seed should be fresh entropy.
+func NewThread(p *Program, host Host, limits abi.Limits, interrupt *uint32, seed uint64) *Thread {
+	if interrupt == nil {
+		interrupt = new(uint32)
+	}
+	t := &Thread{program: p, host: host, limits: limits, left: limits.MaxOperations, interrupt: interrupt, random: seed}
+	t.blocks = [][]Value{newBlock(blockSize)}
+	t.frames = make([]frame, 0, 16)
+	return t
+}
+
+// Run runs the program's main function and gives the script's value. args are
+// the values of the variables the program was compiled with in scope, in order.
+func (t *Thread) Run(args ...Value) (Value, *Error) {
+	base := unsafe.Pointer(unsafe.SliceData(t.blocks[0]))
+	for i, a := range args {
+		*reg(base, uint64(i)) = a
+	}
+	end := uintptr(base) + blockSize*valueSize
+	err := t.push(frame{fn: t.program.Main, base: base, end: end}, len(args))
+	if err == nil {
+		err = t.run(0)
+	}
+	if err != nil {
+		if err.Variant == errorExit {
+			return err.Value, nil
+		}
+		return Unit, err
+	}
+	return t.result, nil
+}
+
+// Operations is how many operations have been counted.
+func (t *Thread) Operations() int64 { return t.limits.MaxOperations - t.left - t.budget }
+
+// Functions are the script's functions, in the order of their definition.
+func (t *Thread) Functions() []*Function { return t.program.Functions }
+
+// Host is what the thread was made with.
+func (t *Thread) Host() Host { return t.host }
+
+// Limits are those the thread runs under.
+func (t *Thread) Limits() abi.Limits { return t.limits }
+
+func reg(base unsafe.Pointer, i uint64) *Value {
+	return (*Value)(unsafe.Add(base, uintptr(i)*valueSize))
+}
+
+// push enters a function whose nargs arguments are at f.base. It moves to another
+// block of the stack when the window does not fit.
+func (t *Thread) push(f frame, nargs int) *Error {
+	if int64(len(t.frames))+t.levels > t.limits.MaxCallLevels {
+		return &Error{Variant: ErrorStackOverflow, Text: "Stack overflow", Limit: "max_call_levels"}
+	}
+	need := f.fn.Registers
+	if f.fn.Dynamic {
+		need += evalRoom
+	}
+	if uintptr(need)*valueSize > f.end-uintptr(f.base) {
+		t.nextBlock(&f, nargs, need)
+	}
+	f.ip = unsafe.Pointer(unsafe.SliceData(f.fn.Code))
+	f.locks = int32(len(t.locks))
+	t.frames = append(t.frames, f)
+	return nil
+}
+
+// newBlock makes a block of the stack for n values. One more keeps a pointer behind the last
+// one within the block, where Go's collector wants it.
+func newBlock(n int) []Value { return make([]Value, n+1) }
+
+func (t *Thread) nextBlock(f *frame, nargs, need int) {
+	f.block++
+	n := int(f.block)
+	if n == len(t.blocks) || len(t.blocks[n]) <= need {
+		t.blocks = append(t.blocks[:n], newBlock(max(blockSize, need)))
+	}
+	base := unsafe.Pointer(unsafe.SliceData(t.blocks[n]))
+	for i := uint64(0); i < uint64(nargs); i++ {
+		*reg(base, i) = *reg(f.base, i)
+	}
+	f.base = base
+	f.end = uintptr(base) + uintptr(len(t.blocks[n])-1)*valueSize
+}
+
+// top is a frame for a callee behind everything that is in use.
+func (t *Thread) top() frame {
+	f := &t.frames[len(t.frames)-1]
+	return frame{base: unsafe.Add(f.base, uintptr(f.fn.Registers)*valueSize), end: f.end, block: f.block}
+}
+
+// place copies args to where the callee of f finds them.
+func (t *Thread) place(f *frame, args ...[]Value) int {
+	n := 0
+	for _, part := range args {
+		n += len(part)
+	}
+	if uintptr(n)*valueSize > f.end-uintptr(f.base) {
+		t.nextBlock(f, 0, f.fn.Registers)
+	}
+	n = 0
+	for _, part := range args {
+		for _, v := range part {
+			*reg(f.base, uint64(n)) = v
+			n++
+		}
+	}
+	return n
+}
+
+// Charge counts n operations and polls the interrupt word.
+func (t *Thread) Charge(n int64) *Error {
+	t.budget -= n
+	if t.budget < 0 || atomic.LoadUint32(t.interrupt) != 0 {
+		return t.slice()
+	}
+	return nil
+}
+
+// sliceSize is how many operations run between two calls of [Host.Yield].
+const sliceSize = 16384
+
+// slice begins the next slice of operations, or says why the thread must not go on.
+func (t *Thread) slice() *Error {
+	if atomic.LoadUint32(t.interrupt) != 0 {
+		return &Error{Variant: ErrorTerminated, Text: "Script terminated"}
+	}
+	n := min(max(sliceSize, -t.budget), t.left)
+	t.left -= n
+	t.budget += n
+	if t.budget < 0 {
+		return &Error{Variant: ErrorTooManyOperations, Text: "Too many operations", Limit: "max_operations"}
+	}
+	t.host.Yield()
+	return nil
+}
+
+// Interrupted is the value of the interrupt word.
+func (t *Thread) Interrupted() uint32 { return atomic.LoadUint32(t.interrupt) }
+
+// CheckString refuses a string of too many bytes.
+func (t *Thread) CheckString(bytes int64) *Error {
+	if bytes > t.limits.MaxStringSize {
+		return DataTooLargeError("Length of string", "max_string_size")
+	}
+	return nil
+}
+
+// CheckArray refuses an array or blob of too many elements.
+func (t *Thread) CheckArray(items int64) *Error {
+	if items > t.limits.MaxArraySize {
+		return DataTooLargeError("Size of array/BLOB", "max_array_size")
+	}
+	return nil
+}
+
+// CheckMap refuses a map of too many properties.
+func (t *Thread) CheckMap(items int64) *Error {
+	if items > t.limits.MaxMapSize {
+		return DataTooLargeError("Size of object map", "max_map_size")
+	}
+	return nil
+}
+
+// Print writes a line of output.
+func (t *Thread) Print(text string) { t.host.Print(text) }
+
+// Debug writes a line of debugging output.
+func (t *Thread) Debug(text string) { t.host.Debug(text, t.position()) }
+
+// MonotonicNow is a clock that only moves forward, in nanoseconds.
+func (t *Thread) MonotonicNow() int64 { return t.host.MonotonicNow() }
+
+// Random is the next of a sequence of random numbers (SplitMix64), seeded afresh for
+// each execution. It is not fit for secrets.
+func (t *Thread) Random() uint64 {
+	t.random += 0x9e3779b97f4a7c15
+	z := t.random
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}
+
+// Tag is the number a script attached to v, 0 when it did not.
+func (t *Thread) Tag(v Value) int32 {
+	if n := v.meta >> 8; n > 0 {
+		return t.tags[n-1]
+	}
+	return 0
+}
+
+// WithTag is v with a number attached, which copies of it keep.
+func (t *Thread) WithTag(v Value, tag int32) Value {
+	v.meta &= kindMask
+	if tag == 0 {
+		return v
+	}
+	for i, have := range t.tags {
+		if have == tag {
+			v.meta |= uint32(i+1) << 8
+			return v
+		}
+	}
+	t.tags = append(t.tags, tag)
+	v.meta |= uint32(len(t.tags)) << 8
+	return v
+}
+
+// position is where the innermost frame stands, while it waits for a native.
+func (t *Thread) position() syntax.Position {
+	if len(t.frames) == 0 {
+		return syntax.Position{}
+	}
+	return t.frames[len(t.frames)-1].position()
+}
+
+func (f *frame) pc() int32 {
+	return int32((uintptr(f.ip)-uintptr(unsafe.Pointer(unsafe.SliceData(f.fn.Code))))/instrSize) - 1
+}
+
+func (f *frame) position() syntax.Position { return f.fn.Positions[f.pc()] }
+
+// position is where the instruction pc can fail.
+func (fn *Function) position(pc int32, where place) syntax.Position {
+	if where != placeIndex {
+		for i := range fn.Indexing {
+			if p := &fn.Indexing[i]; p.PC == pc {
+				if where == placeAssign {
+					return p.Assign
+				}
+				return p.Bracket
+			}
+		}
+	}
+	return fn.Positions[pc]
+}
+
+// unwind finds who handles err: the innermost try block around it, within the
+// frames above the number stop. It leaves the thread ready to go on there and
+// gives nil, or leaves stop frames and gives err with the calls it passed through.
+func (t *Thread) unwind(err *Error, stop int) *Error {
+	for {
+		f := &t.frames[len(t.frames)-1]
+		pc := f.pc()
+		if !err.unplaced {
+			err.At(f.fn.position(pc, err.place))
+		}
+		for i := range f.fn.Handlers {
+			h := &f.fn.Handlers[i]
+			if pc < h.Start || pc >= h.End {
+				continue
+			}
+			if h.Rethrow {
+				if err.Variant == ErrorRuntime && err.Value.Kind() == KindUnit {
+					at := err.Position
+					caught := *(*Error)(reg(f.base, uint64(h.Error)).ref)
+					err = &caught
+					err.Position = at
+				}
+				continue
+			}
+			if !err.catchable() {
+				continue
+			}
+			*reg(f.base, uint64(h.Value)) = err.catchValue()
+			*reg(f.base, uint64(h.Error)) = Value{meta: uint32(kindError), ref: unsafe.Pointer(err)}
+			f.ip = unsafe.Add(unsafe.Pointer(unsafe.SliceData(f.fn.Code)), uintptr(h.Target)*instrSize)
+			t.unlock(int(f.locks))
+			return nil
+		}
+		fn := f.fn
+		t.unlock(int(f.locks))
+		t.frames = t.frames[:len(t.frames)-1]
+		if len(t.frames) > 0 {
+			at := t.position()
+			switch {
+			case err.Variant == errorExit:
+			case err.system() && !fn.Eval:
+				err.Position = at
+			default:
+				err = &Error{Variant: ErrorInFunctionCall, Inner: err, Position: at, Text: fn.callText()}
+				err.Fields = []Field{{"function", String(fn.Name)}, {"source", String("")}}
+			}
+		}
+		if len(t.frames) <= stop {
+			return err
+		}
+	}
+}
+
+// callText is how a chain of calls shows a call of f.
+func (f *Function) callText() string {
+	if f.Closure {
+		return "in closure call"
+	}
+	return "in call to function '" + f.Name + "'"
+}
+
+func (t *Thread) unlock(n int) {
+	for i := len(t.locks) - 1; i >= n; i-- {
+		t.locks[i].locked = false
+	}
+	t.locks = t.locks[:n]
+}
+
+// catchable reports whether catch sees the error.
+func (e *Error) catchable() bool {
+	switch e.Variant {
+	case ErrorParsing, errorExit:
+		return false
+	}
+	return !e.system()
+}
+
+// system reports whether the error passes through calls as it is and cannot be caught.
+func (e *Error) system() bool {
+	switch e.Variant {
+	case ErrorParsing, ErrorTooManyOperations, ErrorTooManyModules, ErrorStackOverflow, ErrorDataTooLarge, ErrorTerminated:
+		return true
+	}
+	return false
+}
+
+// catchValue is what the variable of catch gets.
+func (e *Error) catchValue() Value {
+	inner := e
+	for inner.Inner != nil {
+		inner = inner.Inner
+	}
+	if inner.Variant == ErrorRuntime {
+		return inner.Value.Share()
+	}
+	m := NewMap(6)
+	m.Set("message", String(e.Message()))
+	if e.Position.IsKnown() {
+		m.Set("line", Int(int64(e.Position.Line)))
+		m.Set("position", Int(int64(e.Position.Column)))
+	}
+	m.Set("error", String(string(e.Variant)))
+	for _, f := range e.Fields {
+		m.Set(f.Name, f.Value)
+	}
+	return NewMapValue(m)
+}
+
+// Exit is what exit(v) returns as its error: it ends the script with v.
+func Exit(v Value) *Error { return &Error{Variant: errorExit, Value: v.Share()} }
+
+// dataRace is an access to a variable that a method is at work on.
+func dataRace(name string) *Error {
+	text := "Data race detected"
+	if name != "" {
+		text += " on variable '" + name + "'"
+	}
+	e := newError(ErrorDataRace, text, Field{"variable", String(name)})
+	e.unplaced = true
+	return e
+}
+
+func constantError(name string) *Error {
+	return newError(ErrorAssignmentToConstant, "Cannot modify constant "+name, Field{"variable", String(name)})
+}
+
+func nonPureError(name string) *Error {
+	return newError(ErrorNonPureMethodOnConst, "Non-pure method '"+name+"' cannot be called on constant", Field{"function", String(name)})
+}
+
+func itoa(i int64) string { return strconv.FormatInt(i, 10) }
