@@ -1,0 +1,17 @@
+//go:build tinygo || wasm
+
+// Command guest is the interpreter as a WebAssembly module: plugins/rhai behind
+// the exports of package reactor. "make guest" builds it with TinyGo to
+// host/sandbox/guest.wasm.
+package main
+
+import (
+	"github.com/picloud/picloud/plugins/rhai/guest/reactor"
+	"github.com/picloud/picloud/plugins/rhai/sdk"
+)
+
+func init() {
+	reactor.Serve(&sdk.Session{Call: reactor.Call, Interrupt: reactor.Interrupt()})
+}
+
+func main() {}

@@ -1,0 +1,140 @@
+// Package sdk is what a script sees of PiCloud: the variable ctx and the modules log,
+// kv, docs and so on. It turns a script's values into the messages of
+// package abi and back.
+package sdk
+
+import (
+	"encoding/binary"
+	"strconv"
+	"sync/atomic"
+
+	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/plugins/rhai"
+	"github.com/picloud/picloud/plugins/rhai/syntax"
+	"github.com/picloud/picloud/plugins/rhai/vm"
+)
+
+// Caller performs an operation on the host. The error is an [*abi.OpError].
+type Caller func(op abi.Op, request []byte) (response []byte, err error)
+
+// Session is a loaded script. It can be run any number of times; each run starts
+// afresh.
+type Session struct {
+	Call      Caller
+	Interrupt *uint32 // the interrupt word; may be nil
+
+	program *vm.Program
+	limits  abi.Limits
+}
+
+// Load compiles a script.
+func (s *Session) Load(r *abi.LoadRequest) abi.LoadResult {
+	s.program, s.limits = nil, r.Limits.Or(abi.DefaultLimits)
+	program, err := rhai.CompileWith(Library(), r.Source, "ctx")
+	if err != nil {
+		e := s.scriptError(err)
+		e.Code = abi.CodeScriptInvalid
+		return abi.LoadResult{Error: e}
+	}
+	s.program = program
+	return abi.LoadResult{}
+}
+
+// Run runs the loaded script once.
+func (s *Session) Run(r *abi.RunRequest) abi.RunResult {
+	if s.program == nil {
+		return abi.RunResult{Error: &abi.ScriptError{Code: abi.CodeInternal, Message: "no script is loaded"}}
+	}
+	ctx := vm.NewMapValue(vm.NewMap(0))
+	if len(r.Invocation) > 0 {
+		var err error
+		if ctx, _, err = Decode(r.Invocation); err != nil {
+			return abi.RunResult{Error: &abi.ScriptError{Code: abi.CodeInternal, Message: "malformed invocation: " + err.Error()}}
+		}
+	}
+	t := vm.NewThread(s.program, &host{call: s.Call}, s.limits, s.Interrupt, binary.LittleEndian.Uint64(r.Entropy[:]))
+	rhai.Prepare(t)
+	v, err := t.Run(ctx)
+	result := abi.RunResult{Operations: t.Operations()}
+	switch {
+	case err != nil:
+		result.Error = s.scriptError(err)
+	case r.Describe:
+		result.Description = &abi.Description{Type: v.TypeName(), Debug: vm.Debug(v), Display: vm.Display(v)}
+	default:
+		if result.Value, err = Encode(nil, v); err != nil {
+			result.Error = s.scriptError(err)
+		}
+	}
+	return result
+}
+
+// scriptError is a script's error as the host gets it.
+func (s *Session) scriptError(err *vm.Error) *abi.ScriptError {
+	e := &abi.ScriptError{
+		Code:    abi.CodeScriptError,
+		Message: err.Error(),
+		Line:    int(err.Position.Line),
+		Column:  int(err.Position.Column),
+		Limit:   err.Limit,
+	}
+	for inner := err; inner != nil; inner = inner.Inner {
+		e.Parsing = inner.Variant == vm.ErrorParsing
+	}
+	switch {
+	case err.Limit != "":
+		e.Code = abi.CodeLimitExceeded
+	case err.Variant == vm.ErrorTerminated:
+		e.Code = abi.CodeCancelled
+		if s.Interrupt != nil && atomic.LoadUint32(s.Interrupt) == abi.InterruptTimeout {
+			e.Code = abi.CodeTimeout
+			e.Limit = "timeout_ms"
+		}
+	}
+	return e
+}
+
+// host reaches the host for a running script.
+type host struct{ call Caller }
+
+func (h *host) Print(text string) { h.log(abi.LogInfo, text, nil) }
+
+// Debug says where debug was called, as Rhai's default engine does.
+func (h *host) Debug(text string, at syntax.Position) {
+	h.log(abi.LogDebug, strconv.Itoa(int(at.Line))+":"+strconv.Itoa(int(at.Column))+" | "+text, nil)
+}
+
+func (h *host) log(level abi.LogLevel, message string, data []byte) error {
+	if h.call == nil {
+		return nil
+	}
+	entry := abi.LogEntry{Level: level, Message: message, Data: data}
+	request, err := entry.MarshalMsg(nil)
+	if err != nil {
+		return err
+	}
+	_, err = h.call(abi.OpLogWrite, request)
+	return err
+}
+
+// Yield lets the host's scheduler and garbage collector have their turn.
+func (h *host) Yield() {
+	if h.call != nil {
+		h.call(abi.OpYield, nil)
+	}
+}
+
+func (h *host) MonotonicNow() int64 {
+	if h.call == nil {
+		return 0
+	}
+	response, err := h.call(abi.OpClockMonotonic, nil)
+	if err != nil {
+		return 0
+	}
+	var c abi.Clock
+	if _, err := c.UnmarshalMsg(response); err != nil {
+		return 0
+	}
+	return c.Nanoseconds
+}
