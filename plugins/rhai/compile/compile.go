@@ -169,10 +169,7 @@ func (f *function) body(stmts []syntax.Stmt) {
 	f.out.Empty = len(stmts) == 0
 	f.stmts(stmts, f.alloc(), tail)
 	f.abc(vm.OpReturnUnit, 0, 0, 0, syntax.Position{}) // never reached: keeps the pointer to the next instruction within the code
-	f.out.Weight = int32(min(len(f.out.Code), 64))
-	for _, s := range f.out.Switches {
-		s.Index()
-	}
+	f.out.Seal()
 	for _, p := range f.pending {
 		f.scopedBody(p)
 	}

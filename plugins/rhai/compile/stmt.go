@@ -402,8 +402,7 @@ func (f *function) switchStmt(s *syntax.Switch, dst int, m mode) {
 		for _, p := range c.Patterns {
 			v, ok := literal(p)
 			if !ok {
-				f.fail(p.Pos(), "A case of a switch must be a constant")
-				return
+				continue // a function pointer: equal to nothing
 			}
 			if v.Kind() == vm.KindRange || v.Kind() == vm.KindRangeInclusive {
 				if k := f.constant(v); k <= 0xffff {

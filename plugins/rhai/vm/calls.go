@@ -234,7 +234,8 @@ func (t *Thread) callFunction(fn *Function, this *Value, curry, args []Value) (V
 		return Unit, &Error{Variant: ErrorStackOverflow, Text: "Stack overflow", Limit: "max_call_levels"}
 	}
 	t.levels++
-	defer func() { t.levels-- }()
+	t.maxFrames--
+	defer func() { t.levels--; t.maxFrames++ }()
 	f := t.top()
 	f.fn, f.this, f.thisConst = fn, this, this != nil && t.constReceiver
 	n := t.place(&f, curry, args)

@@ -157,7 +157,7 @@ func (w *textWriter) value(v Value, f form, depth int) {
 			}
 			w.value(item, debugForm, depth+1)
 		}
-		w.buf = append(w.buf, ']')
+		w.close(']')
 	case KindMap:
 		if depth == MaxNesting {
 			w.deep = true
@@ -177,7 +177,7 @@ func (w *textWriter) value(v Value, f form, depth int) {
 			w.buf = append(w.buf, ": "...)
 			w.value(*value, debugForm, depth+1)
 		}
-		w.buf = append(w.buf, '}')
+		w.close('}')
 	case KindRange, KindRangeInclusive:
 		r := v.AsRange()
 		w.buf = strconv.AppendInt(w.buf, r.From, 10)
@@ -196,6 +196,13 @@ func (w *textWriter) value(v Value, f form, depth int) {
 		w.buf = append(w.buf, "<timestamp>"...)
 	case KindIterator:
 		w.buf = append(w.buf, v.TypeName()...)
+	}
+}
+
+// close ends a container's text, unless something is missing from it.
+func (w *textWriter) close(bracket byte) {
+	if !w.full() {
+		w.buf = append(w.buf, bracket)
 	}
 }
 

@@ -38,11 +38,7 @@ func (t *Thread) iterInit(a *Value, subject Value) *Error {
 func (t *Thread) prepareRange(a *Value, inclusive bool) *Error {
 	end := reg(unsafe.Pointer(a), 1)
 	if a.Kind() != KindInt || end.Kind() != KindInt {
-		name := ".."
-		if inclusive {
-			name = "..="
-		}
-		return FunctionNotFoundError(Signature(name, []Value{*a, *end}))
+		return rangeNotFound(*a, *end, inclusive)
 	}
 	a.meta, end.meta = uint32(KindInt), uint32(KindInt)
 	switch {
@@ -52,6 +48,14 @@ func (t *Thread) prepareRange(a *Value, inclusive bool) *Error {
 		end.bits++ // may wrap around: the loop compares for equality
 	}
 	return nil
+}
+
+func rangeNotFound(from, to Value, inclusive bool) *Error {
+	name := ".."
+	if inclusive {
+		name = "..="
+	}
+	return FunctionNotFoundError(Signature(name, []Value{from, to}))
 }
 
 // iterNext puts the next item into a[2]; false when there is none.
@@ -134,8 +138,8 @@ func (s *Switch) find(v Value) (int32, bool) {
 	return 0, false
 }
 
-// Index makes look-up fast in a switch with many cases.
-func (s *Switch) Index() {
+// index makes look-up fast in a switch with many cases.
+func (s *Switch) index() {
 	for i, v := range s.Values {
 		switch v.Kind() {
 		case KindInt:

@@ -20,6 +20,19 @@ func (p *Program) Link() {
 	}
 }
 
+// Seal ends the making of a function: what follows from its code is computed.
+func (f *Function) Seal() {
+	room := f.Registers
+	if f.Dynamic {
+		room += evalRoom
+	}
+	f.Room = uint32(uintptr(room) * valueSize)
+	f.Weight = int32(min(len(f.Code), 64))
+	for _, s := range f.Switches {
+		s.index()
+	}
+}
+
 // Find gives the script function with a name and number of parameters, nil when
 // there is none. thisType is "" or the type of a typed method.
 func (p *Program) Find(name string, params int, thisType string) *Function {
@@ -43,6 +56,7 @@ type Function struct {
 	Weight     int32    // operations that a call is charged, its loops and calls not counted
 	Captures   []uint16 // of a closure: registers of the function around it, in the order of its parameters
 	Registers  int
+	Room       uint32 // bytes of the stack that a window takes
 	Code       []Instr
 	Consts     []Value
 	Closures   []*Function

@@ -132,3 +132,7 @@ func (v Value) Slice(start, n int) Value {
 	to := from + ByteOffset(s[from:], n)
 	return stringOf(s[from:to], n)
 }
+
+// Prefix is the first characters of a string, which take up the given number of bytes. It
+// copies nothing.
+func (v Value) Prefix(bytes, chars int) Value { return textValue(v.ref, bytes, chars) }

@@ -39,6 +39,7 @@ type Thread struct {
 	left      int64   // operations left after it
 	interrupt *uint32 // an Interrupt value of package abi; not 0: stop
 	frames    []frame
+	maxFrames int       // less the natives that called back
 	blocks    [][]Value // of the stack
 	locks     []*Cell   // locked cells, innermost last
 	levels    int64     // of natives that called back
@@ -82,7 +83,9 @@ func NewThread(p *Program, host Host, limits abi.Limits, interrupt *uint32, seed
 	}
 	t := &Thread{program: p, host: host, limits: limits, left: limits.MaxOperations, interrupt: interrupt, random: seed}
 	t.blocks = [][]Value{newBlock(blockSize)}
-	t.frames = make([]frame, 0, 16)
+	// All there can be, so that they never move.
+	t.frames = make([]frame, 0, limits.MaxCallLevels+2)
+	t.maxFrames = int(limits.MaxCallLevels) + 1
 	return t
 }
 
@@ -126,15 +129,11 @@ func reg(base unsafe.Pointer, i uint64) *Value {
 // push enters a function whose nargs arguments are at f.base. It moves to another
 // block of the stack when the window does not fit.
 func (t *Thread) push(f frame, nargs int) *Error {
-	if int64(len(t.frames))+t.levels > t.limits.MaxCallLevels {
+	if len(t.frames) >= t.maxFrames {
 		return &Error{Variant: ErrorStackOverflow, Text: "Stack overflow", Limit: "max_call_levels"}
 	}
-	need := f.fn.Registers
-	if f.fn.Dynamic {
-		need += evalRoom
-	}
-	if uintptr(need)*valueSize > f.end-uintptr(f.base) {
-		t.nextBlock(&f, nargs, need)
+	if uintptr(f.fn.Room) > f.end-uintptr(f.base) {
+		t.nextBlock(&f, nargs, int(uintptr(f.fn.Room)/valueSize))
 	}
 	f.ip = unsafe.Pointer(unsafe.SliceData(f.fn.Code))
 	f.locks = int32(len(t.locks))

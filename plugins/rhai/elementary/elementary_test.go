@@ -1,0 +1,167 @@
+package elementary
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+type one struct {
+	name string
+	f    func(float64) float64
+	ref  func(float64) float64 // of package math: good to a few units in the last place
+	from float64               // where the domain begins and ends for random arguments
+	to   float64
+}
+
+var ones = []one{
+	{"Sin", Sin, math.Sin, -1e6, 1e6},
+	{"Cos", Cos, math.Cos, -1e6, 1e6},
+	{"Tan", Tan, math.Tan, -1.5, 1.5},
+	{"Asin", Asin, math.Asin, -1, 1},
+	{"Acos", Acos, math.Acos, -1, 1},
+	{"Atan", Atan, math.Atan, -100, 100},
+	{"Sinh", Sinh, math.Sinh, -30, 30},
+	{"Cosh", Cosh, math.Cosh, -30, 30},
+	{"Tanh", Tanh, math.Tanh, -25, 25},
+	{"Exp", Exp, math.Exp, -700, 700},
+	{"Expm1", Expm1, math.Expm1, -50, 50},
+	{"Log", Log, math.Log, 0, 1000},
+	{"Log10", Log10, math.Log10, 0, 1000},
+	{"Log1p", Log1p, math.Log1p, -1, 1000},
+}
+
+// same compares bits, but for the payload of NaN.
+func same(a, b float64) bool {
+	return math.Float64bits(a) == math.Float64bits(b) || a != a && b != b
+}
+
+// near reports whether two results differ in the last digits only.
+func near(a, b float64) bool {
+	return same(a, b) || math.Abs(a-b) <= 4e-15*math.Max(math.Abs(a), 1e-3)
+}
+
+// TestKnown has results of the C library that package math misses.
+func TestKnown(t *testing.T) {
+	tests := []struct{ what, got, want float64 }{
+		{1, Pow(64, 1.5), 512},
+		{2, Pow(64, -2.5), 3.0517578125e-5},
+		{3, Pow(10, 0.3), 1.9952623149688795},
+		{4, Pow(58.7, 4.2), 26808963.612212494},
+		{5, Pow(51.1, 8.6), 492515316723388.06},
+		{6, Acos(0.5), 1.0471975511965979},
+		{7, Acos(0.9522837861673494), 0.3101631523835029},
+		{8, Asin(0.9999999999999617), 1.5707960500181117},
+		{9, Asin(-0.9341663364034632), -1.2059156207291546},
+		{10, Atan(82.23707949436174), 1.5586369611866844},
+		{11, Cos(61.078150595934446), -0.18188800981585576},
+		{12, Cos(1.8814882947503423e54), -0.8525785851979337},
+		{13, Sin(-1.6074529939425185e138), 0.1676951073518784},
+		{14, Tan(84.33140759085695), -0.5354374604686065},
+		{15, Exp(3.1891599021458505), 24.26803135587307},
+		{16, Log(796.1812089351928), 6.679826809352258},
+		{17, Log10(0.9999978010461141), -9.549945885870983e-7},
+		{18, Log10(1000), 3},
+		{19, Cosh(505.19254830361615), 1.2627170110798136e219},
+		{20, Sinh(-4.0844890673287507e-7), -4.084489067328864e-7},
+		{21, Tanh(4.184432227154555e-5), 4.1844322247123145e-5},
+		{22, Hypot(93.7, -16.999936165110352), 95.22965835084061},
+		{23, Atan2(1, -1), 2.356194490192345},
+	}
+	for _, test := range tests {
+		if test.got != test.want {
+			t.Errorf("case %.0f: got %v, want %v", test.what, test.got, test.want)
+		}
+	}
+}
+
+// specials are arguments with a result of their own, and neighbours of the places where
+// the functions change their method.
+var specials = []float64{
+	0, math.Copysign(0, -1), 1, -1, 0.5, -0.5, 2, -2, 3, -3, math.Inf(1), math.Inf(-1), math.NaN(),
+	5e-324, -5e-324, 0x1p-1022, 0x1p-60, 0x1p-54, 0x1p-30, -0x1p-27, 1 - 0x1p-53, 1 + 0x1p-52, 0.3465, 0.3466, 1e-5,
+	21.9, 22.1, 40.5, 700, 709.7, 709.79, 710.4, 711, -708.5, -740, -745.1, -745.2, -750,
+	1 << 20, 1<<20 + 0.5, 1e22, -1e300, math.MaxFloat64, -math.MaxFloat64, math.Pi, math.Pi / 2, 355, 1e15, 1e16,
+}
+
+func TestSpecials(t *testing.T) {
+	for _, fn := range ones {
+		for _, x := range specials {
+			got, want := fn.f(x), fn.ref(x)
+			if fn.name == "Tan" && math.Abs(want) > 1e10 {
+				continue // next to a pole, where math's is far off
+			}
+			if !near(got, want) && math.Abs(got-want) > 4e-15*math.Abs(want) {
+				t.Errorf("%s(%v): got %v, want %v", fn.name, x, got, want)
+			}
+			if want == 0 && !same(got, want) {
+				t.Errorf("%s(%v): got %v, want %v with its sign", fn.name, x, got, want)
+			}
+		}
+	}
+	twos := []struct {
+		name   string
+		f, ref func(x, y float64) float64
+	}{{"Pow", Pow, math.Pow}, {"Atan2", Atan2, math.Atan2}, {"Hypot", Hypot, math.Hypot}}
+	for _, fn := range twos {
+		for _, x := range specials {
+			for _, y := range specials {
+				got, want := fn.f(x, y), fn.ref(x, y)
+				// math.Pow loses digits as the exponent grows, and denormal results.
+				tolerance := 4e-15 * math.Abs(want)
+				if fn.name == "Pow" {
+					tolerance = math.Abs(want)*1e-12 + 1e-320
+				}
+				if !same(got, want) && !(math.Abs(got-want) <= tolerance) {
+					t.Errorf("%s(%v, %v): got %v, want %v", fn.name, x, y, got, want)
+				}
+			}
+		}
+	}
+}
+
+// TestRandom compares with package math in the digits that it gets right.
+func TestRandom(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, fn := range ones {
+		for range 2000 {
+			x := fn.from + random.Float64()*(fn.to-fn.from)
+			got, want := fn.f(x), fn.ref(x)
+			if math.Abs(got-want) > 1e-13*math.Max(math.Abs(want), 1e-2) {
+				t.Fatalf("%s(%v): got %v, want about %v", fn.name, x, got, want)
+			}
+		}
+	}
+}
+
+// TestReductions: the two ways to reduce an argument agree, and hold the digits next to
+// multiples of pi/2.
+func TestReductions(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	for range 2000 {
+		x := 1 + random.Float64()*(1<<20-1)
+		a, qa := reduce(x)
+		b, qb := reduceLarge(x)
+		if qa != qb || math.Abs(a.sub(b).hi) > 0x1p-85 {
+			t.Fatalf("reduce(%v): %v in quadrant %d, by the other way %v in %d", x, a, qa, b, qb)
+		}
+	}
+	// The double nearest to a multiple of pi/2 of all.
+	if r, _ := reduce(6381956970095103 * 0x1p797); math.Abs(r.hi/4.687165924254627611122582801963884e-19-1) > 1e-12 {
+		t.Errorf("worst case: got %v", r.hi)
+	}
+}
+
+var sink float64
+
+func BenchmarkPow(b *testing.B) {
+	for b.Loop() {
+		sink = Pow(1.5, 2.3)
+	}
+}
+
+func BenchmarkSin(b *testing.B) {
+	for b.Loop() {
+		sink = Sin(1.5)
+	}
+}

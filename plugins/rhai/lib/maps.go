@@ -1,0 +1,225 @@
+package lib
+
+import (
+	"strings"
+
+	"github.com/picloud/picloud/plugins/rhai/vm"
+)
+
+// registerMaps adds the functions of object maps.
+//
+// Costs, for a map of n properties: len, is_empty, contains, get, set (amortised)
+// and remove are constant. mixin and fill_with are linear in the other map. All others
+// visit the properties in the order of their names: that order is made, in n
+// log n, by the first of them after a property was added or removed, and kept; beyond it
+// they are linear.
+func registerMaps(l *vm.Library) {
+	const m, s, f = vm.KindMap, vm.KindString, vm.KindFn
+
+	l.Func("len", mapLen, m)
+	l.Func("is_empty", mapIsEmpty, m)
+	l.Func("contains", mapContains, m, s)
+	l.Func("get", mapGet, m, s)
+	l.Method("set", mapSet, m, s, vm.KindAny)
+	l.Method("clear", mapClear, m)
+	l.Method("remove", mapRemove, m, s)
+	l.Method("mixin", mapMixin, m, m)
+	l.Method("fill_with", mapFillWith, m, m)
+	l.Func("keys", mapKeys, m)
+	l.Func("values", mapValues, m)
+
+	l.PureMethod("map", mapMap, m, f)
+	l.PureMethod("filter", mapFilter, m, f)
+	l.Method("drain", mapDrain, m, f)
+	l.Method("retain", mapRetain, m, f)
+}
+
+func mapLen(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	return vm.Int(int64(args[0].AsMap().Len())), nil
+}
+
+func mapIsEmpty(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	return vm.Bool(args[0].AsMap().Len() == 0), nil
+}
+
+func mapContains(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	_, ok := args[0].AsMap().Get(args[1].AsString())
+	return vm.Bool(ok), nil
+}
+
+func mapGet(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	v, _ := args[0].AsMap().Get(args[1].AsString())
+	return v.Share(), nil
+}
+
+// put sets a property that may be new.
+func put(t *vm.Thread, m *vm.Map, key string, v vm.Value) *vm.Error {
+	if place := m.At(key); place != nil {
+		*place = v
+		return nil
+	}
+	if err := t.CheckMap(int64(m.Len()) + 1); err != nil {
+		return err
+	}
+	m.Set(key, v)
+	return nil
+}
+
+func mapSet(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	return vm.Unit, put(t, vm.MutMap(&args[0]), keyOf(args[1]), args[2].Share())
+}
+
+// keyOf is a string as the name of a property: a copy, so that a short name does not
+// keep the room behind it.
+func keyOf(v vm.Value) string { return strings.Clone(v.AsString()) }
+
+func mapClear(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	if args[0].AsMap().Len() > 0 {
+		vm.MutMap(&args[0]).Clear()
+	}
+	return vm.Unit, nil
+}
+
+func mapRemove(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	key := args[1].AsString()
+	if _, ok := args[0].AsMap().Get(key); !ok {
+		return vm.Unit, nil
+	}
+	v, _ := vm.MutMap(&args[0]).Delete(key)
+	return v, nil
+}
+
+func mapMixin(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	more := args[1].AsMap()
+	if more.Len() == 0 {
+		return vm.Unit, nil
+	}
+	m := vm.MutMap(&args[0])
+	for _, number := range more.Order() {
+		key, v := more.Entry(number)
+		if err := put(t, m, key, v.Share()); err != nil {
+			return vm.Unit, err
+		}
+	}
+	return vm.Unit, chargeItems(t, more.Len())
+}
+
+func mapFillWith(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	more := args[1].AsMap()
+	if more.Len() == 0 {
+		return vm.Unit, nil
+	}
+	m := vm.MutMap(&args[0])
+	for _, number := range more.Order() {
+		key, v := more.Entry(number)
+		if m.At(key) != nil {
+			continue
+		}
+		if err := put(t, m, key, v.Share()); err != nil {
+			return vm.Unit, err
+		}
+	}
+	return vm.Unit, chargeItems(t, more.Len())
+}
+
+func mapKeys(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	m := args[0].AsMap()
+	if err := t.Charge(int64(m.Len())); err != nil {
+		return vm.Unit, err
+	}
+	keys := make([]vm.Value, 0, m.Len())
+	for _, number := range m.Order() {
+		key, _ := m.Entry(number)
+		keys = append(keys, vm.String(key))
+	}
+	return vm.NewArray(keys), nil
+}
+
+func mapValues(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	m := args[0].AsMap()
+	if err := t.Charge(int64(m.Len())); err != nil {
+		return vm.Unit, err
+	}
+	values := make([]vm.Value, 0, m.Len())
+	for _, number := range m.Order() {
+		_, v := m.Entry(number)
+		values = append(values, v.Share())
+	}
+	return vm.NewArray(values), nil
+}
+
+// visitProperties calls f for each property of a map, in the order of names, and passes
+// what it answers on to then, until one of them fails.
+func visitProperties(t *vm.Thread, args []vm.Value, in string, then func(key string, v *vm.Value, answer vm.Value)) *vm.Error {
+	c := newCallback(t, args[1].AsFn(), in, 1, 0, 1)
+	m := args[0].AsMap()
+	if c.writes() {
+		m = vm.MutMap(&args[0])
+	}
+	for _, number := range m.Order() {
+		key, v := m.Entry(number)
+		answer, err := c.call(v, vm.Unit, vm.String(key))
+		if err != nil {
+			return err
+		}
+		then(key, v, answer)
+	}
+	return nil
+}
+
+func mapMap(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	result := vm.NewMap(args[0].AsMap().Len())
+	err := visitProperties(t, args, "filter", func(key string, _ *vm.Value, answer vm.Value) { // so named in Rhai
+		result.Set(key, answer)
+	})
+	if err != nil {
+		return vm.Unit, err
+	}
+	return vm.NewMapValue(result), nil
+}
+
+func mapFilter(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	result := vm.NewMap(0)
+	err := visitProperties(t, args, "filter", func(key string, v *vm.Value, answer vm.Value) {
+		if isTrue(answer) {
+			result.Set(key, v.Share())
+		}
+	})
+	if err != nil {
+		return vm.Unit, err
+	}
+	return vm.NewMapValue(result), nil
+}
+
+// divideMap takes the properties for which a function answers out out of a map and
+// gives them. On an error those found so far are lost, and so is the one it failed for.
+func divideMap(t *vm.Thread, args []vm.Value, in string, out bool) (vm.Value, *vm.Error) {
+	m := vm.MutMap(&args[0])
+	taken, kept := vm.NewMap(0), vm.NewMap(0)
+	seen := 0
+	err := visitProperties(t, args, in, func(key string, v *vm.Value, answer vm.Value) {
+		seen++
+		if isTrue(answer) == out {
+			taken.Set(key, *v)
+		} else {
+			kept.Set(key, *v)
+		}
+	})
+	if err != nil {
+		for _, number := range m.Order()[seen+1:] {
+			key, v := m.Entry(number)
+			kept.Set(key, *v)
+		}
+		taken = vm.NewMap(0)
+	}
+	*m = *kept
+	return vm.NewMapValue(taken), err
+}
+
+func mapDrain(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	return divideMap(t, args, "drain", true)
+}
+
+func mapRetain(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	return divideMap(t, args, "retain", false)
+}

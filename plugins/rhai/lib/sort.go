@@ -1,0 +1,207 @@
+package lib
+
+import (
+	"math/bits"
+	"strings"
+
+	"github.com/picloud/picloud/plugins/rhai/vm"
+)
+
+// registerSorts adds the functions that put an array in order. All sorting is stable
+// and takes n log n comparisons; order and its kin sort a copy.
+func registerSorts(l *vm.Library) {
+	const a, f, name = vm.KindArray, vm.KindFn, vm.KindString
+	l.Method("sort", arraySort, a)
+	l.Method("sort_desc", arraySortDesc, a)
+	l.Method("sort", arraySortBy, a, f)
+	l.Method("sort_by", arraySortBy, a, f)
+	l.Method("sort", byName(arraySortBy), a, name)
+	l.Method("order", ordered(arraySort), a)
+	l.Method("order_desc", ordered(arraySortDesc), a)
+	l.Method("order", ordered(arraySortBy), a, f)
+	l.Method("order_by", ordered(arraySortBy), a, f)
+}
+
+// ordered makes a function that sorts an array one that gives a sorted copy.
+func ordered(sort vm.NativeFunc) vm.NativeFunc {
+	return func(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+		items := args[0].AsArray().Items
+		if err := chargeItems(t, len(items)); err != nil {
+			return vm.Unit, err
+		}
+		sorted := [2]vm.Value{vm.NewArray(copyItems(items))}
+		copy(sorted[1:], args[1:])
+		_, err := sort(t, sorted[:len(args)])
+		return sorted[0], err
+	}
+}
+
+func arraySort(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	less, err := naturalOrder(args[0].AsArray().Items)
+	if err != nil || less == nil {
+		return vm.Unit, err
+	}
+	return vm.Unit, sortNaturally(t, &args[0], less)
+}
+
+func arraySortDesc(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	less, err := naturalOrder(args[0].AsArray().Items)
+	if err != nil || less == nil {
+		return vm.Unit, err
+	}
+	return vm.Unit, sortNaturally(t, &args[0], func(a, b vm.Value) bool { return less(b, a) })
+}
+
+func sortNaturally(t *vm.Thread, array *vm.Value, less func(a, b vm.Value) bool) *vm.Error {
+	items := vm.MutArray(array).Items
+	if err := t.Charge(int64(len(items)) * int64(bits.Len(uint(len(items)))) / 8); err != nil {
+		return err
+	}
+	return mergeSort(items, func(a, b vm.Value) (bool, *vm.Error) { return less(a, b), nil })
+}
+
+// naturalOrder is the order of the items' type, nil when there is nothing to sort. All
+// must be of one type, and of one that has an order.
+func naturalOrder(items []vm.Value) (func(a, b vm.Value) bool, *vm.Error) {
+	if len(items) <= 1 {
+		return nil, nil
+	}
+	kind := items[0].Kind()
+	for _, item := range items {
+		if item.Kind() != kind {
+			return nil, vm.FunctionNotFoundError("elements of different types cannot be sorted")
+		}
+	}
+	switch kind {
+	case vm.KindInt:
+		return func(a, b vm.Value) bool { return a.AsInt() < b.AsInt() }, nil
+	case vm.KindChar:
+		return func(a, b vm.Value) bool { return a.AsChar() < b.AsChar() }, nil
+	case vm.KindFloat:
+		return func(a, b vm.Value) bool { return a.AsFloat() < b.AsFloat() }, nil
+	case vm.KindString:
+		return func(a, b vm.Value) bool { return strings.Compare(a.AsString(), b.AsString()) < 0 }, nil
+	case vm.KindBool:
+		return func(a, b vm.Value) bool { return !a.AsBool() && b.AsBool() }, nil
+	case vm.KindUnit:
+		return nil, nil
+	}
+	return nil, vm.FunctionNotFoundError("elements of " + nativeTypeName(items[0]) + " cannot be sorted")
+}
+
+// nativeTypeName is the name of a value's type where Rhai lets that of Rust through.
+func nativeTypeName(v vm.Value) string {
+	switch v.Kind() {
+	case vm.KindRange:
+		return "core::ops::range::Range<i64>"
+	case vm.KindRangeInclusive:
+		return "core::ops::range::RangeInclusive<i64>"
+	}
+	return v.TypeName()
+}
+
+// arraySortBy sorts by a comparer, which gives a negative number or true when its first
+// argument comes first. Where it fails or gives anything else, items of one type
+// stay as they are, see typeRank for others.
+func arraySortBy(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	if len(args[0].AsArray().Items) <= 1 {
+		return vm.Unit, nil
+	}
+	f := args[1].AsFn()
+	return vm.Unit, mergeSort(vm.MutArray(&args[0]).Items, func(a, b vm.Value) (bool, *vm.Error) {
+		if err := t.Charge(1); err != nil {
+			return false, err
+		}
+		v, err := t.Call(f, nil, a.Share(), b.Share())
+		switch {
+		case err != nil && aborts(err):
+			return false, err
+		case err == nil && v.Kind() == vm.KindInt:
+			return v.AsInt() < 0, nil
+		case err == nil && v.Kind() == vm.KindBool:
+			return v.AsBool(), nil
+		}
+		return typeRank[a.Kind()] < typeRank[b.Kind()], nil
+	})
+}
+
+// typeRank is the order of types that a comparer fails for: in Rhai that of hashes of
+// Rust's types, arbitrary but the same for every script.
+var typeRank = [...]uint8{
+	vm.KindInt: 0, vm.KindFloat: 1, vm.KindRange: 2, vm.KindMap: 3, vm.KindIterator: 4, vm.KindArray: 5, vm.KindU8: 6, vm.KindString: 7,
+	vm.KindRangeInclusive: 8, vm.KindChar: 9, vm.KindUnit: 10, vm.KindBool: 11, vm.KindFn: 12, vm.KindBlob: 13, vm.KindTimestamp: 14,
+}
+
+// insertionRun is how many items are sorted by insertion. Up to so many, the
+// comparisons are those of Rust's sort, in the same order: a comparer may print.
+const insertionRun = 20
+
+// mergeSort is stable. less may be inconsistent; the items are then in some order.
+// After an error they are, too.
+func mergeSort(items []vm.Value, less func(a, b vm.Value) (bool, *vm.Error)) *vm.Error {
+	for start := 0; start < len(items); start += insertionRun {
+		if err := insertionSort(items[start:min(start+insertionRun, len(items))], less); err != nil {
+			return err
+		}
+	}
+	if len(items) <= insertionRun {
+		return nil
+	}
+	left := make([]vm.Value, 0, len(items))
+	for width := insertionRun; width < len(items); width *= 2 {
+		for start := 0; start+width < len(items); start += 2 * width {
+			run := items[start:min(start+2*width, len(items))]
+			if err := merge(run, width, left, less); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func insertionSort(items []vm.Value, less func(a, b vm.Value) (bool, *vm.Error)) *vm.Error {
+	for i := 1; i < len(items); i++ {
+		item := items[i]
+		at := i
+		for ; at > 0; at-- {
+			first, err := less(item, items[at-1])
+			if err != nil {
+				items[at] = item
+				return err
+			}
+			if !first {
+				break
+			}
+			items[at] = items[at-1]
+		}
+		items[at] = item
+	}
+	return nil
+}
+
+// merge makes one sorted run of two, items[:mid] and items[mid:]. left is room for the
+// first.
+func merge(items []vm.Value, mid int, left []vm.Value, less func(a, b vm.Value) (bool, *vm.Error)) *vm.Error {
+	if second, err := less(items[mid], items[mid-1]); err != nil || !second {
+		return err
+	}
+	left = append(left, items[:mid]...)
+	right, to := mid, 0
+	for len(left) > 0 && right < len(items) {
+		second, err := less(items[right], left[0])
+		if err != nil {
+			copy(items[to:], left)
+			return err
+		}
+		if second {
+			items[to] = items[right]
+			right++
+		} else {
+			items[to] = left[0]
+			left = left[1:]
+		}
+		to++
+	}
+	copy(items[to:], left)
+	return nil
+}

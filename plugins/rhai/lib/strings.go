@@ -1,0 +1,584 @@
+package lib
+
+import (
+	"math"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/picloud/picloud/plugins/rhai/vm"
+)
+
+// registerStrings adds the functions of strings.
+//
+// Positions and lengths are in characters. Costs, for a string of n bytes: len, bytes,
+// is_empty and pop are constant, and so is finding a place in a string that is all ASCII; in others
+// it is linear in the place. get, sub_string, crop, truncate and chars add what they give,
+// index_of and contains how far they search, append what is appended (amortised, see
+// [vm.Value.Append]). Everything else is linear in n.
+func registerStrings(l *vm.Library) {
+	const s, c, i = vm.KindString, vm.KindChar, vm.KindInt
+
+	l.Func("len", stringLen, s)
+	l.Getter("len", stringLen, s)
+	l.Func("is_empty", stringIsEmpty, s)
+	l.Getter("is_empty", stringIsEmpty, s)
+	l.Func("bytes", stringBytes, s)
+	l.Getter("bytes", stringBytes, s)
+	l.Func("to_blob", stringToBlob, s)
+
+	l.Func("contains", stringContains, s, s)
+	l.Func("contains", stringContains, s, c)
+	l.Func("starts_with", stringStartsWith, s, s)
+	l.Func("starts_with", stringStartsWith, s, c)
+	l.Func("ends_with", stringEndsWith, s, s)
+	l.Func("ends_with", stringEndsWith, s, c)
+	for _, what := range []vm.Kind{s, c} {
+		l.Func("index_of", stringIndexOf, s, what)
+		l.Func("index_of", stringIndexOf, s, what, i)
+	}
+
+	l.Func("get", stringGet, s, i)
+	l.Method("set", stringSet, s, i, c)
+	l.Func("sub_string", subString, s, i)
+	spanArgs(l.Func, "sub_string", subString, s)
+	l.Method("crop", stringCrop, s, i)
+	spanArgs(l.Method, "crop", stringCrop, s)
+	l.Method("truncate", stringTruncate, s, i)
+	l.Method("clear", stringClear, s)
+	l.Method("pop", stringPop, s)
+	l.Method("pop", stringPopMany, s, i)
+
+	l.Method("append", stringAppendBlob, s, vm.KindBlob)
+	l.Method("append", stringAppend, s, vm.KindAny)
+	l.Method("remove", stringRemove, s, s)
+	l.Method("remove", stringRemove, s, c)
+	for _, find := range []vm.Kind{s, c} {
+		for _, with := range []vm.Kind{s, c} {
+			l.Method("replace", stringReplace, s, find, with)
+		}
+	}
+	l.Method("pad", stringPad, s, i, c)
+	l.Method("pad", stringPad, s, i, s)
+	l.Method("trim", stringTrim, s)
+
+	l.Func("to_upper", stringToUpper, s)
+	l.Func("to_lower", stringToLower, s)
+	l.Method("make_upper", changes(stringToUpper), s)
+	l.Method("make_lower", changes(stringToLower), s)
+
+	// As in Rhai, the functions that split a string are refused on constants.
+	l.Method("split", splitWhitespace, s)
+	l.Method("split", splitAt, s, i)
+	for _, by := range []vm.Kind{s, c} {
+		l.Method("split", stringSplit, s, by)
+		l.Method("split", stringSplit, s, by, i)
+		l.Method("split_rev", stringSplitRev, s, by)
+		l.Method("split_rev", stringSplitRev, s, by, i)
+	}
+	l.Func("to_chars", stringToChars, s)
+	l.Func("chars", stringChars, s)
+	l.Getter("chars", stringChars, s)
+	l.Func("chars", stringChars, s, i)
+	l.Func("chars", stringChars, s, i, i)
+	l.Func("chars", stringCharsIn, s, vm.KindRange)
+	l.Func("chars", stringCharsIn, s, vm.KindRangeInclusive)
+}
+
+// bytesPerOperation is how many bytes of text or blob are worked on for one
+// operation counted: about what one costs in time.
+const bytesPerOperation = 64
+
+func chargeBytes(t *vm.Thread, n int) *vm.Error { return t.Charge(int64(n) / bytesPerOperation) }
+
+// pattern is the text of a string or character argument.
+func pattern(v vm.Value) string {
+	if v.Kind() == vm.KindChar {
+		return string(v.AsChar())
+	}
+	return v.AsString()
+}
+
+// changes makes a function of a value one that changes it.
+func changes(f vm.NativeFunc) vm.NativeFunc {
+	return func(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+		v, err := f(t, args)
+		if err != nil {
+			return vm.Unit, err
+		}
+		assign(t, &args[0], v)
+		return vm.Unit, nil
+	}
+}
+
+// assign gives *target another value, which keeps the tag.
+func assign(t *vm.Thread, target *vm.Value, v vm.Value) {
+	if tag := t.Tag(*target); tag != 0 {
+		v = t.WithTag(v, tag)
+	}
+	*target = v
+}
+
+func assignText(t *vm.Thread, target *vm.Value, s string) {
+	if s != target.AsString() {
+		assign(t, target, vm.String(s))
+	}
+}
+
+func stringLen(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	return vm.Int(int64(args[0].Chars())), nil
+}
+
+func stringIsEmpty(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	return vm.Bool(args[0].Chars() == 0), nil
+}
+
+func stringBytes(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	return vm.Int(int64(len(args[0].AsString()))), nil
+}
+
+func stringToBlob(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	text := args[0].AsString()
+	if err := t.CheckArray(int64(len(text))); err != nil {
+		return vm.Unit, err
+	}
+	return vm.NewBlob([]byte(text)), chargeBytes(t, len(text))
+}
+
+func stringContains(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	at, searched := search(args[0].AsString(), pattern(args[1]))
+	return vm.Bool(at >= 0), chargeBytes(t, searched)
+}
+
+// search is where find first is in text, -1 if nowhere, and how many bytes it took to know.
+func search(text, find string) (at, searched int) {
+	if at = strings.Index(text, find); at < 0 {
+		return at, len(text)
+	}
+	return at, at + len(find)
+}
+
+func stringStartsWith(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	return vm.Bool(strings.HasPrefix(args[0].AsString(), pattern(args[1]))), nil
+}
+
+func stringEndsWith(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	return vm.Bool(strings.HasSuffix(args[0].AsString(), pattern(args[1]))), nil
+}
+
+// charSpan is span for a string.
+func charSpan(v vm.Value, start, n int64) (from, count int) { return span(v.Chars(), start, n) }
+
+// byteOffset is where the character at index starts.
+func byteOffset(v vm.Value, index int) int {
+	if v.IsASCII() {
+		return index
+	}
+	return vm.ByteOffset(v.AsString(), index)
+}
+
+// placing is how many bytes it takes to look through to find the character at index.
+func placing(v vm.Value, index int) int {
+	if v.IsASCII() {
+		return 0
+	}
+	return index
+}
+
+// charIndex is the index of the character that starts at a byte.
+func charIndex(v vm.Value, offset int) int {
+	if v.IsASCII() {
+		return offset
+	}
+	return utf8.RuneCountInString(v.AsString()[:offset])
+}
+
+func stringIndexOf(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	s := args[0]
+	from, start := 0, 0
+	if len(args) == 3 {
+		from, _ = charSpan(s, args[2].AsInt(), 0)
+		if from >= s.Chars() && args[2].AsInt() >= 0 {
+			return vm.Int(-1), nil
+		}
+		start = byteOffset(s, from)
+	}
+	if s.Chars() == 0 {
+		return vm.Int(-1), nil
+	}
+	at, searched := search(s.AsString()[start:], pattern(args[1]))
+	if at >= 0 {
+		at = charIndex(s, start+at)
+	}
+	return vm.Int(int64(at)), chargeBytes(t, placing(s, from)+searched)
+}
+
+func stringGet(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	at, ok := itemIndex(args[0].Chars(), args[1].AsInt())
+	if !ok {
+		return vm.Unit, nil
+	}
+	return vm.Char(args[0].CharAt(at)), chargeBytes(t, placing(args[0], at))
+}
+
+func stringSet(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	s := args[0]
+	at, ok := itemIndex(s.Chars(), args[1].AsInt())
+	if !ok {
+		return vm.Unit, nil
+	}
+	text := s.AsString()
+	from := byteOffset(s, at)
+	_, size := utf8.DecodeRuneInString(text[from:])
+	b := make([]byte, 0, len(text)+utf8.UTFMax)
+	b = append(b, text[:from]...)
+	b = utf8.AppendRune(b, args[2].AsChar())
+	b = append(b, text[from+size:]...)
+	if err := t.CheckString(int64(len(b))); err != nil {
+		return vm.Unit, err
+	}
+	assign(t, &args[0], vm.String(string(b)))
+	return vm.Unit, chargeBytes(t, len(b))
+}
+
+// spanOf is the span of characters that a function's arguments after the first name: none
+// (all of the string), a start, or a start and a length.
+func spanOf(args []vm.Value) (from, count int) {
+	start, n := int64(0), int64(math.MaxInt64)
+	if len(args) > 1 {
+		start = args[1].AsInt()
+	}
+	if len(args) > 2 {
+		n = args[2].AsInt()
+	}
+	return charSpan(args[0], start, n)
+}
+
+func subString(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	from, count := spanOf(args)
+	return args[0].Slice(from, count), chargeBytes(t, placing(args[0], from)+count)
+}
+
+func stringCrop(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	from, count := spanOf(args)
+	if count == args[0].Chars() {
+		return vm.Unit, nil
+	}
+	err := chargeBytes(t, placing(args[0], from)+count)
+	assign(t, &args[0], args[0].Slice(from, count))
+	return vm.Unit, err
+}
+
+func stringTruncate(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	s := args[0]
+	if n := max(args[1].AsInt(), 0); n < int64(s.Chars()) {
+		assign(t, &args[0], s.Prefix(byteOffset(s, int(n)), int(n)))
+		return vm.Unit, chargeBytes(t, placing(s, int(n)))
+	}
+	return vm.Unit, nil
+}
+
+func stringClear(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	assignText(t, &args[0], "")
+	return vm.Unit, nil
+}
+
+func stringPop(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	s := args[0]
+	if s.Chars() == 0 {
+		return vm.Unit, nil
+	}
+	text := s.AsString()
+	last, size := utf8.DecodeLastRuneInString(text)
+	assign(t, &args[0], s.Prefix(len(text)-size, s.Chars()-1))
+	return vm.Char(last), nil
+}
+
+func stringPopMany(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	s := args[0]
+	if args[1].AsInt() <= 0 {
+		return vm.String(""), nil
+	}
+	n := int(min(args[1].AsInt(), int64(s.Chars())))
+	keep := s.Chars() - n
+	popped := s.Slice(keep, n)
+	assign(t, &args[0], s.Prefix(byteOffset(s, keep), keep))
+	return popped, chargeBytes(t, placing(s, keep)+n)
+}
+
+func appendText(t *vm.Thread, target *vm.Value, text string) *vm.Error {
+	if err := t.CheckString(int64(len(target.AsString())) + int64(len(text))); err != nil {
+		return err
+	}
+	assign(t, target, target.Append(text))
+	return chargeBytes(t, len(text))
+}
+
+func stringAppend(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	text, err := t.Display(args[1])
+	if err != nil {
+		return vm.Unit, err
+	}
+	return vm.Unit, appendText(t, &args[0], text)
+}
+
+func stringAppendBlob(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	return vm.Unit, appendText(t, &args[0], lossyText(args[1].AsBlob().Data))
+}
+
+func stringRemove(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	text, find := args[0].AsString(), pattern(args[1])
+	if find != "" {
+		assignText(t, &args[0], strings.ReplaceAll(text, find, ""))
+	}
+	return vm.Unit, chargeBytes(t, len(text))
+}
+
+func stringReplace(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	text, find, with := args[0].AsString(), pattern(args[1]), pattern(args[2])
+	if text == "" {
+		return vm.Unit, nil
+	}
+	count := strings.Count(text, find)
+	size := int64(len(text)) + int64(count)*int64(len(with)-len(find))
+	if err := t.CheckString(size); err != nil {
+		return vm.Unit, err
+	}
+	if err := chargeBytes(t, len(text)+int(size)); err != nil {
+		return vm.Unit, err
+	}
+	if count > 0 {
+		assignText(t, &args[0], strings.ReplaceAll(text, find, with))
+	}
+	return vm.Unit, nil
+}
+
+func stringPad(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	length, padding := args[1].AsInt(), pattern(args[2])
+	if length <= 0 {
+		return vm.Unit, nil
+	}
+	if err := t.CheckString(length); err != nil {
+		return vm.Unit, err
+	}
+	missing := int(length) - args[0].Chars()
+	if missing <= 0 || padding == "" { // with nothing to pad with, Rhai would never come back
+		return vm.Unit, nil
+	}
+	per := utf8.RuneCountInString(padding)
+	rest := padding[:vm.ByteOffset(padding, missing%per)]
+	size := int64(len(padding))*int64(missing/per) + int64(len(rest))
+	if err := t.CheckString(size + int64(len(args[0].AsString()))); err != nil {
+		return vm.Unit, err
+	}
+	return vm.Unit, appendText(t, &args[0], strings.Repeat(padding, missing/per)+rest)
+}
+
+func stringTrim(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	text := args[0].AsString()
+	assignText(t, &args[0], strings.TrimSpace(text))
+	return vm.Unit, chargeBytes(t, len(text))
+}
+
+// caseMapped is the result of a mapping of a string's case, which may make it longer.
+func caseMapped(t *vm.Thread, s vm.Value, mapping func(string) string) (vm.Value, *vm.Error) {
+	text := s.AsString()
+	if err := chargeBytes(t, 4*len(text)); err != nil {
+		return vm.Unit, err
+	}
+	mapped := mapping(text)
+	if mapped == text {
+		return t.WithTag(s, 0), nil
+	}
+	return vm.String(mapped), t.CheckString(int64(len(mapped)))
+}
+
+func stringToUpper(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	return caseMapped(t, args[0], upperText)
+}
+
+func stringToLower(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	return caseMapped(t, args[0], lowerText)
+}
+
+// pieces collects the parts a string is split into.
+type pieces struct {
+	t     *vm.Thread
+	items []vm.Value
+}
+
+func newPieces(t *vm.Thread, whole string, count int) (*pieces, *vm.Error) {
+	if err := t.CheckArray(int64(count)); err != nil {
+		return nil, err
+	}
+	if err := t.Charge(int64(count) + int64(len(whole))/bytesPerOperation); err != nil {
+		return nil, err
+	}
+	return &pieces{t, make([]vm.Value, 0, count)}, nil
+}
+
+func (p *pieces) add(s string) { p.items = append(p.items, vm.String(s)) }
+
+func (p *pieces) array() (vm.Value, *vm.Error) { return vm.NewArray(p.items), nil }
+
+func splitWhitespace(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	text := args[0].AsString()
+	if text == "" {
+		return vm.NewArray([]vm.Value{t.WithTag(args[0], 0)}), nil
+	}
+	words, inWord := 0, false
+	for _, r := range text {
+		space := unicode.IsSpace(r)
+		if !space && !inWord {
+			words++
+		}
+		inWord = !space
+	}
+	p, err := newPieces(t, text, words)
+	if err != nil {
+		return vm.Unit, err
+	}
+	start := -1
+	for i, r := range text {
+		switch space := unicode.IsSpace(r); {
+		case space && start >= 0:
+			p.add(text[start:i])
+			start = -1
+		case !space && start < 0:
+			start = i
+		}
+	}
+	if start >= 0 {
+		p.add(text[start:])
+	}
+	return p.array()
+}
+
+// splitAt splits into two. An index of zero or less counts from the end.
+func splitAt(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	s, index := args[0], args[1].AsInt()
+	size := int64(s.Chars())
+	at := 0
+	switch {
+	case index > 0:
+		at = int(min(index, size))
+	case index >= -size:
+		at = int(size + index)
+	}
+	text := s.AsString()
+	p, err := newPieces(t, text, 2)
+	if err != nil {
+		return vm.Unit, err
+	}
+	cut := byteOffset(s, at)
+	p.add(text[:cut])
+	p.add(text[cut:])
+	return p.array()
+}
+
+// splitLimit is how many pieces a split may make: its third argument, if there.
+func splitLimit(args []vm.Value) int64 {
+	if len(args) == 3 {
+		return max(args[2].AsInt(), 1)
+	}
+	return math.MaxInt64
+}
+
+// stringSplit splits at each delimiter. An empty one is found before each
+// character and at the end.
+func stringSplit(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	text, by := args[0].AsString(), pattern(args[1])
+	if text == "" {
+		return vm.NewArray([]vm.Value{t.WithTag(args[0], 0)}), nil
+	}
+	count := min(int64(strings.Count(text, by))+1, splitLimit(args))
+	p, err := newPieces(t, text, int(count))
+	if err != nil {
+		return vm.Unit, err
+	}
+	start, from := 0, 0 // of the piece, and of the search
+	for ; count > 1; count-- {
+		at := from + strings.Index(text[from:], by)
+		p.add(text[start:at])
+		start = at + len(by)
+		from = start
+		if by == "" && start < len(text) {
+			_, size := utf8.DecodeRuneInString(text[start:])
+			from += size
+		}
+	}
+	p.add(text[start:])
+	return p.array()
+}
+
+// stringSplitRev is stringSplit from the end: the last piece comes first.
+func stringSplitRev(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	text, by := args[0].AsString(), pattern(args[1])
+	if text == "" {
+		return vm.NewArray([]vm.Value{t.WithTag(args[0], 0)}), nil
+	}
+	// Delimiters that overlap may be fewer from this side, but not more than these.
+	count := min(int64(strings.Count(text, by))+1, splitLimit(args))
+	p, err := newPieces(t, text, int(count))
+	if err != nil {
+		return vm.Unit, err
+	}
+	end, to := len(text), len(text)
+	for ; count > 1; count-- {
+		at := to
+		if by != "" {
+			if at = strings.LastIndex(text[:to], by); at < 0 {
+				break
+			}
+		}
+		p.add(text[at+len(by) : end])
+		end, to = at, at
+		if by == "" && to > 0 {
+			_, size := utf8.DecodeLastRuneInString(text[:to])
+			to -= size
+		}
+	}
+	p.add(text[:end])
+	return p.array()
+}
+
+func stringToChars(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	n := int64(args[0].Chars())
+	if err := t.CheckArray(n); err != nil {
+		return vm.Unit, err
+	}
+	if err := t.Charge(n); err != nil {
+		return vm.Unit, err
+	}
+	items := make([]vm.Value, 0, n)
+	for _, r := range args[0].AsString() {
+		items = append(items, vm.Char(r))
+	}
+	return vm.NewArray(items), nil
+}
+
+func stringChars(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	from, count := spanOf(args)
+	text := args[0].AsString()[byteOffset(args[0], from):]
+	return vm.NewIterator(&vm.Iterator{Start: func() func() (vm.Value, bool) {
+		rest, left := text, count
+		return func() (vm.Value, bool) {
+			if left == 0 {
+				return vm.Unit, false
+			}
+			r, size := utf8.DecodeRuneInString(rest)
+			rest, left = rest[size:], left-1
+			return vm.Char(r), true
+		}
+	}}), nil
+}
+
+// stringCharsIn differs from the other functions that take a range: one that ends before it
+// starts is empty even if it includes its end.
+func stringCharsIn(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	start, n := rangeSpan(args[1])
+	if args[1].AsRange().To < start {
+		n = 0
+	}
+	return stringChars(t, []vm.Value{args[0], vm.Int(start), vm.Int(n)})
+}

@@ -1,0 +1,96 @@
+package lib
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// TestLossyText: the examples of Unicode 16, tables 3-8 to 3-11, and the edges of
+// what is valid.
+func TestLossyText(t *testing.T) {
+	const r = "\uFFFD"
+	tests := []struct{ data, want string }{
+		{"", ""},
+		{"plain é 日 😀", "plain é 日 😀"},
+		{"\xC0\xAF\xE0\x80\xBF\xF0\x81\x82\x41", strings.Repeat(r, 8) + "A"},
+		{"\xED\xA0\x80\xED\xBF\xBF\xED\xAF\x41", strings.Repeat(r, 8) + "A"},
+		{"\xF4\x91\x92\x93\xFF\x41\x80\xBF\x42", strings.Repeat(r, 5) + "A" + r + r + "B"},
+		{"\xE1\x80\xE2\xF0\x91\x92\xF1\xBF\x41", strings.Repeat(r, 4) + "A"},
+		{"\xE2\x82", r},
+		{"\xE2\x82\xAC", "€"},
+		{"\xF0\x9F\x98", r},
+		{"\xF4\x8F\xBF\xBF", "\U0010FFFF"},
+		{"\xF4\x90\x80\x80", strings.Repeat(r, 4)},
+		{"a\x80", "a" + r},
+	}
+	for _, test := range tests {
+		if got := lossyText([]byte(test.data)); got != test.want {
+			t.Errorf("% x\n got %+q\nwant %+q", test.data, got, test.want)
+		}
+	}
+}
+
+func TestCases(t *testing.T) {
+	tests := []struct{ text, upper, lower string }{
+		{"", "", ""},
+		{"abcXYZ-1", "ABCXYZ-1", "abcxyz-1"},
+		{"straße", "STRASSE", "straße"},
+		{"ﬃ", "FFI", "ﬃ"},
+		{"İI", "İI", "i̇i"},
+		{"ǅ", "Ǆ", "ǆ"},
+		{"ΑΣ", "ΑΣ", "ας"},
+		{"ΑΣΑ", "ΑΣΑ", "ασα"},
+		{"Σ", "Σ", "σ"},
+		{"ΑΣ. ΑΣ'Α ΑΣ'", "ΑΣ. ΑΣ'Α ΑΣ'", "ας. ασ'α ας'"},
+		{"\u019B\U00010D70", "\uA7DC\U00010D50", "\u019B\U00010D70"}, // of Unicode 16
+	}
+	for _, test := range tests {
+		if got := upperText(test.text); got != test.upper {
+			t.Errorf("upper case of %q: got %q, want %q", test.text, got, test.upper)
+		}
+		if got := lowerText(test.text); got != test.lower {
+			t.Errorf("lower case of %q: got %q, want %q", test.text, got, test.lower)
+		}
+	}
+}
+
+// TestExpandedUppersSorted: the table is searched by halving.
+func TestExpandedUppersSorted(t *testing.T) {
+	for i, e := range expandedUppers {
+		if i > 0 && expandedUppers[i-1].from >= e.from {
+			t.Errorf("%U is out of order", e.from)
+		}
+		if utf8.RuneCountInString(e.to) < 2 {
+			t.Errorf("%U: %q is a single character", e.from, e.to)
+		}
+	}
+}
+
+func TestSpan(t *testing.T) {
+	const most, least = 1<<63 - 1, -1 << 63
+	tests := []struct {
+		length     int
+		start, n   int64
+		from, many int
+	}{
+		{5, 0, 5, 0, 5},
+		{5, 0, most, 0, 5},
+		{5, 2, 2, 2, 2},
+		{5, 2, 0, 2, 0},
+		{5, 2, -1, 2, 0},
+		{5, 5, 1, 5, 0},
+		{5, most, most, 5, 0},
+		{5, -1, 3, 4, 1},
+		{5, -5, 2, 0, 2},
+		{5, -6, 2, 0, 2},
+		{5, least, most, 0, 5},
+		{0, 0, 1, 0, 0},
+		{0, -1, 1, 0, 0},
+	}
+	for _, test := range tests {
+		if from, many := span(test.length, test.start, test.n); from != test.from || many != test.many {
+			t.Errorf("span(%d, %d, %d): got %d, %d, want %d, %d", test.length, test.start, test.n, from, many, test.from, test.many)
+		}
+	}
+}
