@@ -7,7 +7,7 @@ import (
 
 // site makes the call site of a function or method called by name.
 func (f *function) site(name string, at syntax.Position, args []syntax.Expr) (*vm.Site, int) {
-	s := &vm.Site{Name: name, Natives: f.lib.Named(name), Position: at}
+	s := &vm.Site{Name: name, Natives: f.lib.Named(name), Scripts: f.functions[name], Position: at}
 	if len(args) > 0 {
 		s.ArgPos = args[0].Start()
 	}

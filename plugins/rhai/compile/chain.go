@@ -138,6 +138,7 @@ func (f *function) assignPart(s *syntax.Assign) {
 		name := f.name(last.name, last.pos)
 		if w.isConst {
 			f.abc(vm.OpGuardProp, w.at, name, f.name(w.constant, at), at)
+			f.positions(last.pos, last.pos)
 		}
 		if s.Op == syntax.OpNone {
 			f.abc(vm.OpSetPropP, w.at, name, v, last.pos)
@@ -145,6 +146,7 @@ func (f *function) assignPart(s *syntax.Assign) {
 		} else {
 			f.abc(vm.OpRefProp, w.cursor, name, vm.RefCreate, last.pos)
 			f.abc(vm.OpAssignP, w.cursor, v, int(s.Op), s.Position)
+			f.abc(vm.OpWriteBack, w.cursor, 0, 0, last.pos)
 		}
 	}
 	w.end(nil)
@@ -354,7 +356,7 @@ func (w *walker) method(i int) {
 	site, n := w.site(s.name, s.pos, s.args)
 	site.Const = w.isConst
 	w.abc(vm.OpCallMethod, s.register, len(s.args), n, s.pos)
-	if i > 0 && w.c.steps[i-1].index != nil && w.isRef {
+	if i > 0 && w.isRef {
 		w.abc(vm.OpWriteBack, w.at, 0, 0, w.c.steps[i-1].pos)
 		w.positions(s.op, s.op)
 	}
@@ -387,6 +389,6 @@ func (w *walker) end(unit func()) {
 		}
 	}
 	if w.locked {
-		w.abc(vm.OpUnlock, 1, 0, 0, syntax.Position{})
+		w.abc(vm.OpUnlock, 0, 0, 0, syntax.Position{})
 	}
 }

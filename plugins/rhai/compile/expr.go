@@ -377,7 +377,7 @@ func (f *function) assignVariable(s *syntax.Assign, t *syntax.Variable) {
 		place := f.alloc()
 		f.abc(vm.OpRefCell, place, l.register, 0, t.Position)
 		f.abc(vm.OpAssignP, place, r, int(s.Op), s.Position)
-		f.abc(vm.OpUnlock, 1, 0, 0, s.Position)
+		f.abc(vm.OpUnlock, 0, 0, 0, s.Position)
 	case s.Op == syntax.OpNone:
 		f.assignTo(l.register, s.Value)
 	case s.Op == syntax.OpAdd || s.Op == syntax.OpSub:

@@ -58,7 +58,7 @@ func (f *function) block(b *syntax.Block, dst int, m mode) {
 // trim forgets what evals have defined in blocks that are left here.
 func (f *function) trim() {
 	if f.dynamic {
-		f.abc(vm.OpTrim, f.depth, 0, 0, syntax.Position{})
+		f.ad(vm.OpTrim, 0, f.depth, syntax.Position{})
 	}
 }
 

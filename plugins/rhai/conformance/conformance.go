@@ -74,13 +74,16 @@ func Load(path string) ([]Case, error) {
 }
 
 // Native runs a script in this process.
-func Native(script string) Outcome {
+func Native(script string) Outcome { return NativeWithin(Limits, script) }
+
+// NativeWithin runs a script in this process under other limits.
+func NativeWithin(limits abi.Limits, script string) Outcome {
 	program, err := rhai.Compile(script)
 	if err != nil {
 		return failure(err, nil)
 	}
 	host := &Recorder{}
-	t := vm.NewThread(program, host, Limits, nil, 1)
+	t := vm.NewThread(program, host, limits, nil, 1)
 	rhai.Prepare(t)
 	v, verr := t.Run()
 	if verr != nil {

@@ -36,11 +36,6 @@ func same(a, b float64) bool {
 	return math.Float64bits(a) == math.Float64bits(b) || a != a && b != b
 }
 
-// near reports whether two results differ in the last digits only.
-func near(a, b float64) bool {
-	return same(a, b) || math.Abs(a-b) <= 4e-15*math.Max(math.Abs(a), 1e-3)
-}
-
 // TestKnown has results of the C library that package math misses.
 func TestKnown(t *testing.T) {
 	tests := []struct{ what, got, want float64 }{
@@ -56,7 +51,7 @@ func TestKnown(t *testing.T) {
 		{10, Atan(82.23707949436174), 1.5586369611866844},
 		{11, Cos(61.078150595934446), -0.18188800981585576},
 		{12, Cos(1.8814882947503423e54), -0.8525785851979337},
-		{13, Sin(-1.6074529939425185e138), 0.1676951073518784},
+		{13, Sin(-1.6074529939425185e141), 0.1676951073518784},
 		{14, Tan(84.33140759085695), -0.5354374604686065},
 		{15, Exp(3.1891599021458505), 24.26803135587307},
 		{16, Log(796.1812089351928), 6.679826809352258},
@@ -67,6 +62,11 @@ func TestKnown(t *testing.T) {
 		{21, Tanh(4.184432227154555e-5), 4.1844322247123145e-5},
 		{22, Hypot(93.7, -16.999936165110352), 95.22965835084061},
 		{23, Atan2(1, -1), 2.356194490192345},
+		{24, Sin(math.MaxFloat64), 0.004961954789184062},
+		{25, Log(5e-324), -744.4400719213812},
+		{26, Pow(5e-324, 0.3465), 9.427496581760688e-113},
+		{27, Pow(1-0x1p-53, 1e15), 0.8949187898136988},
+		{28, Pow(1+0x1p-52, 1e16), 9.21143870499353},
 	}
 	for _, test := range tests {
 		if test.got != test.want {
@@ -88,10 +88,10 @@ func TestSpecials(t *testing.T) {
 	for _, fn := range ones {
 		for _, x := range specials {
 			got, want := fn.f(x), fn.ref(x)
-			if fn.name == "Tan" && math.Abs(want) > 1e10 {
-				continue // next to a pole, where math's is far off
+			if fn.name == "Tan" && math.Abs(want) > 1e10 || math.Abs(x) == math.MaxFloat64 && math.Abs(want) < 1 || x == 5e-324 && want < -1 {
+				continue // where math's are far off
 			}
-			if !near(got, want) && math.Abs(got-want) > 4e-15*math.Abs(want) {
+			if !same(got, want) && !(math.Abs(got-want) <= 4e-15*math.Abs(want)) {
 				t.Errorf("%s(%v): got %v, want %v", fn.name, x, got, want)
 			}
 			if want == 0 && !same(got, want) {
@@ -107,10 +107,12 @@ func TestSpecials(t *testing.T) {
 		for _, x := range specials {
 			for _, y := range specials {
 				got, want := fn.f(x, y), fn.ref(x, y)
-				// math.Pow loses digits as the exponent grows, and denormal results.
 				tolerance := 4e-15 * math.Abs(want)
-				if fn.name == "Pow" {
+				if fn.name == "Pow" { // math's loses digits as the exponent grows
 					tolerance = math.Abs(want)*1e-12 + 1e-320
+					if x == 5e-324 || math.Abs(x-1) < 1e-10 && x != 1 {
+						continue
+					}
 				}
 				if !same(got, want) && !(math.Abs(got-want) <= tolerance) {
 					t.Errorf("%s(%v, %v): got %v, want %v", fn.name, x, y, got, want)

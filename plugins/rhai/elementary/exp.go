@@ -89,6 +89,16 @@ func Pow(x, y float64) float64 {
 	if x == 0 || y == 0 || x == 1 || x != x || y != y || math.IsInf(x, 0) || math.IsInf(y, 0) {
 		return math.Pow(x, y)
 	}
+	switch y {
+	case 1:
+		return x
+	case 2:
+		return x * x
+	case -1:
+		return 1 / x
+	case 0.5:
+		return math.Sqrt(x)
+	}
 	sign := 1.0
 	if x < 0 {
 		if !isInteger(y) {

@@ -32,7 +32,11 @@ func registerLog(l *vm.Library) {
 			if err := t.Charge(int64(1 + len(data)/64)); err != nil {
 				return vm.Unit, err
 			}
-			if err := hostOf(t).log(level, vm.Display(args[0]), data); err != nil {
+			message, verr := t.Display(args[0])
+			if verr != nil {
+				return vm.Unit, verr
+			}
+			if err := hostOf(t).log(level, message, data); err != nil {
 				return vm.Unit, vm.RuntimeError(vm.String(err.Error()))
 			}
 			return vm.Unit, nil

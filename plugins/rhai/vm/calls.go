@@ -52,7 +52,10 @@ func (t *Thread) callNative(site *Site, args []Value) (Value, *Error) {
 // callMethod calls a method on the receiver *a, a value or a reference, which
 // lies right before args on the stack. It either leaves the result in *a or pushes
 // the frame of a script function that will.
-func (t *Thread) callMethod(site *Site, a *Value, args []Value, dst uint16) *Error {
+//
+//go:noinline
+func (t *Thread) callMethod(site *Site, a *Value, n int, dst uint16) *Error {
+	args := unsafe.Slice(reg(unsafe.Pointer(a), 1), n)
 	target := a
 	if k := a.Kind(); k == kindRef || k == kindProxy {
 		target = a.asRef()
@@ -84,7 +87,7 @@ func (t *Thread) callMethod(site *Site, a *Value, args []Value, dst uint16) *Err
 			return t.enter(p.AsFn(), target, site.Const, a, args, dst)
 		}
 	}
-	if fn := t.method(site.Name, len(args), target); fn != nil {
+	if fn := method(site.Scripts, len(args), target); fn != nil {
 		return t.enterFunction(fn, target, site.Const, args, dst)
 	}
 	v, err := t.callNative(site, unsafe.Slice(a, len(args)+1))
@@ -95,19 +98,22 @@ func (t *Thread) callMethod(site *Site, a *Value, args []Value, dst uint16) *Err
 	return nil
 }
 
-// method is the script function that a method call finds.
-func (t *Thread) method(name string, params int, this *Value) *Function {
-	if len(t.program.byName) == 0 {
-		return nil
+// method finds among the script functions of a name the one that a method call
+// finds: of the receiver's type, or of any.
+func method(candidates []*Function, params int, this *Value) *Function {
+	var any *Function
+	for _, fn := range candidates {
+		if fn.Params != params {
+			continue
+		}
+		switch fn.ThisType {
+		case "":
+			any = fn
+		case this.TypeName():
+			return fn
+		}
 	}
-	candidates := t.program.byName[name]
-	if len(candidates) == 0 {
-		return nil
-	}
-	if fn := t.program.Find(name, params, this.TypeName()); fn != nil {
-		return fn
-	}
-	return t.program.Find(name, params, "")
+	return any
 }
 
 // enterFunction pushes the frame of fn with args, which lie on the stack.
@@ -177,7 +183,7 @@ func (t *Thread) target(p *FnPtr, nargs int, this *Value) *Function {
 		return nil
 	}
 	if this != nil {
-		if fn := t.method(p.Name, nargs, this); fn != nil {
+		if fn := method(t.program.byName[p.Name], nargs, this); fn != nil {
 			return fn
 		}
 		return nil

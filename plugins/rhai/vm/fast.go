@@ -664,7 +664,7 @@ func (t *Thread) fast(stop int) (returned bool) {
 				continue
 			}
 		case OpUnlock:
-			t.unlock(len(t.locks) - int(in.A()))
+			t.unlock(len(t.locks) - 1)
 			continue
 
 		case OpCall:

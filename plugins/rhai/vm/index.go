@@ -12,7 +12,8 @@ type proxy struct {
 	value Value
 	was   Value  // value when made: written back only if it differs
 	of    *Value // what it is a part of
-	key   Value
+	key   Value  // the index; of a property its name
+	named bool   // it is a property
 }
 
 // resolve turns an index that may count from the end into one from the start;
@@ -377,6 +378,13 @@ func (p *proxy) writeBack(t *Thread) *Error {
 	if p.value.meta == p.was.meta && p.value.bits == p.was.bits && (p.value.meta < uint32(KindString) || p.value.ref == p.was.ref) {
 		return nil
 	}
+	if p.named {
+		err := t.setProperty(p.of, p.key.AsString(), p.value)
+		if err != nil && err.Variant == ErrorDotExpr {
+			return nil // it can only be read
+		}
+		return err
+	}
 	return t.setIndex(p.of, p.key, p.value)
 }
 
@@ -418,7 +426,22 @@ func (t *Thread) refProperty(base *Value, name string, flags uint16) (Value, *Er
 	if err != nil {
 		return Unit, err
 	}
-	return makeRef(&v), nil
+	p := &proxy{value: v, was: v, of: base, key: String(name), named: true}
+	return Value{meta: uint32(kindProxy), ref: unsafe.Pointer(p)}, nil
+}
+
+// guardProperty refuses to set a property of a constant, unless it is a map that gets a
+// new one.
+func (t *Thread) guardProperty(base *Value, name Value, constant string) *Error {
+	if has(base, name) {
+		return constantError(constant)
+	}
+	if base.Kind() != KindMap && len(t.program.Native.setters[name.AsString()]) > 0 {
+		e := newError(ErrorNonPureMethodOnConst, "Cannot modify property '"+name.AsString()+"' of constant", Field{"function", name})
+		e.place = placeBracket
+		return e
+	}
+	return nil
 }
 
 // in is item in container: what the function contains answers.

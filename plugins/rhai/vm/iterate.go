@@ -107,7 +107,10 @@ func (t *Thread) interpolate(parts []Value) (Value, *Error) {
 		if p.Kind() == KindString {
 			buf = append(buf, p.AsString()...)
 		} else {
-			buf = AppendDisplay(buf, p)
+			var err *Error
+			if buf, err = t.AppendDisplay(buf, p); err != nil {
+				return Unit, err
+			}
 		}
 		if err := t.CheckString(int64(len(buf))); err != nil {
 			return Unit, err

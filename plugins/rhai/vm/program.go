@@ -83,7 +83,8 @@ type IndexPositions struct {
 // Site is what a call by name needs to know at run time.
 type Site struct {
 	Name     string
-	Natives  []*Native // overloads by that name
+	Natives  []*Native   // overloads by that name
+	Scripts  []*Function // script functions by that name
 	Position syntax.Position
 	ArgPos   syntax.Position // of the first argument
 	Const    bool            // the receiver is (part of) a constant
@@ -269,7 +270,7 @@ const (
 	OpNameConst  // error if the variable that the name of site D has now is an eval's constant
 	OpDefine     // the name of site D becomes a variable of the window with the value R[A]
 	OpUntag      // a string R[A] loses its tag
-	OpTrim       // forget the variables defined by evals in more than A blocks
+	OpTrim       // forget the variables defined by evals in more than D blocks
 	OpReturn     // return R[A]
 	OpReturnUnit // return ()
 	OpThrow      // raise R[A]

@@ -20,7 +20,22 @@ func (t *Thread) run(stop int) *Error {
 		f := &t.frames[len(t.frames)-1]
 		in := *(*Instr)(f.ip)
 		f.ip = unsafe.Add(f.ip, instrSize)
-		if err := t.step(f, in); err != nil {
+		var err *Error
+		switch Op(in) {
+		case OpCallNative:
+			err = t.stepNative(f, in)
+		case OpCallMethod:
+			err = t.callMethod(f.fn.Sites[in.C()], f.at(in.A()), int(in.B()), in.A())
+		case OpAdd, OpSub, OpMul, OpDiv, OpMod, OpAddK, OpSubK, OpMulK, OpDivK, OpModK, OpEq, OpNe, OpLt, OpLe, OpGt, OpGe, OpBinary:
+			err = t.stepBinary(f, in)
+		case OpAddTo, OpSubTo, OpAddToI, OpSubToI, OpAssign, OpAssignP:
+			err = t.stepAssign(f, in)
+		case OpGetIndex, OpGetIndexI, OpSetIndex, OpSetIndexP:
+			err = t.stepIndex(f, in)
+		default:
+			err = t.step(f, in)
+		}
+		if err != nil {
 			if err = t.unwind(err, stop); err != nil {
 				return err
 			}
@@ -28,11 +43,77 @@ func (t *Thread) run(stop int) *Error {
 	}
 }
 
-// step runs one instruction of the frame f, the innermost one.
+// The instructions that are run most have functions of their own: TinyGo clears room for
+// each pointer in a function that may allocate when it is entered.
+
+//go:noinline
+func (t *Thread) stepNative(f *frame, in Instr) *Error {
+	a := f.at(in.A())
+	v, err := t.callNative(f.fn.Sites[in.C()], unsafe.Slice(a, int(in.B())))
+	if err == nil {
+		*a = v
+	}
+	return err
+}
+
+//go:noinline
+func (t *Thread) stepBinary(f *frame, in Instr) *Error {
+	o := Op(in)
+	if o >= OpAddK && o <= OpModK {
+		return t.binary(f.at(in.A()), syntax.OpAdd+syntax.Operator(o-OpAddK), *f.at(in.B()), *f.constant(int32(in.C())))
+	}
+	op, c := in.Operator(), f.at(in.C())
+	switch {
+	case o <= OpMod:
+		op = syntax.OpAdd + syntax.Operator(o-OpAdd)
+	case o != OpBinary:
+		op = syntax.OpEq + syntax.Operator(o-OpEq)
+	}
+	return t.binary(f.at(in.A()), op, *f.at(in.B()), *c)
+}
+
+//go:noinline
+func (t *Thread) stepAssign(f *frame, in Instr) *Error {
+	a := f.at(in.A())
+	switch Op(in) {
+	case OpAddTo, OpSubTo:
+		return t.OpAssign(syntax.OpAdd+syntax.Operator(Op(in)-OpAddTo), a, *f.at(in.B()))
+	case OpAddToI, OpSubToI:
+		return t.OpAssign(syntax.OpAdd+syntax.Operator(Op(in)-OpAddToI), a, Int(int64(int16(in.C()))))
+	case OpAssignP:
+		a = a.asRef()
+	}
+	return t.OpAssign(syntax.Operator(in.C()), a, *f.at(in.B()))
+}
+
+//go:noinline
+func (t *Thread) stepIndex(f *frame, in Instr) *Error {
+	a, b := f.at(in.A()), f.at(in.B())
+	switch Op(in) {
+	case OpSetIndex:
+		return t.setIndex(a, *b, *f.at(in.C()))
+	case OpSetIndexP:
+		return t.setIndex(a.asRef(), *b, *f.at(in.C()))
+	}
+	key := Int(int64(int16(in.C())))
+	if Op(in) == OpGetIndex {
+		key = *f.at(in.C())
+	}
+	v, err := t.getIndex(b, key)
+	if err == nil {
+		*a = v
+	}
+	return err
+}
+
+// at is a register.
+func (f *frame) at(register uint16) *Value { return reg(f.base, uint64(register)) }
+
+// step runs one of the other instructions of the frame f, the innermost one.
+//
+//go:noinline
 func (t *Thread) step(f *frame, in Instr) *Error {
-	base := f.base
-	a := reg(base, uint64(in.A()))
-	b := reg(base, uint64(in.B()))
+	a := f.at(in.A())
 	switch Op(in) {
 	case OpGetCell, OpSetCell:
 		return dataRace("")
@@ -51,35 +132,18 @@ func (t *Thread) step(f *frame, in Instr) *Error {
 		}
 		t.globals[f.constant(in.D()).AsString()] = a.Share()
 
-	case OpAdd, OpSub, OpMul, OpDiv, OpMod:
-		return t.binary(a, syntax.OpAdd+syntax.Operator(Op(in)-OpAdd), *b, *reg(base, uint64(in.C())))
-	case OpAddK, OpSubK, OpMulK, OpDivK, OpModK:
-		return t.binary(a, syntax.OpAdd+syntax.Operator(Op(in)-OpAddK), *b, *f.constant(int32(in.C())))
-	case OpEq, OpNe, OpLt, OpLe, OpGt, OpGe:
-		return t.binary(a, syntax.OpEq+syntax.Operator(Op(in)-OpEq), *b, *reg(base, uint64(in.C())))
-	case OpBinary:
-		return t.binary(a, in.Operator(), *b, *reg(base, uint64(in.C())))
 	case OpUnary:
-		v, err := t.Unary(syntax.Operator(in.C()), *b)
+		v, err := t.Unary(syntax.Operator(in.C()), *f.at(in.B()))
 		if err != nil {
 			return err
 		}
 		*a = v
 	case OpIn:
-		v, err := t.in(*b, *reg(base, uint64(in.C())))
+		v, err := t.in(*f.at(in.B()), *f.at(in.C()))
 		if err != nil {
 			return err
 		}
 		*a = v
-
-	case OpAddTo, OpSubTo:
-		return t.OpAssign(syntax.OpAdd+syntax.Operator(Op(in)-OpAddTo), a, *b)
-	case OpAddToI, OpSubToI:
-		return t.OpAssign(syntax.OpAdd+syntax.Operator(Op(in)-OpAddToI), a, Int(int64(int16(in.C()))))
-	case OpAssign:
-		return t.OpAssign(syntax.Operator(in.C()), a, *b)
-	case OpAssignP:
-		return t.OpAssign(syntax.Operator(in.C()), a.asRef(), *b)
 
 	case OpJumpFalse, OpJumpTrue, OpCheckBool:
 		// A bool with a tag is one, too.
@@ -90,7 +154,7 @@ func (t *Thread) step(f *frame, in Instr) *Error {
 			f.jump(int(in.D()))
 		}
 	case OpUnlessEq, OpUnlessNe, OpUnlessLt, OpUnlessLe, OpUnlessGt, OpUnlessGe:
-		return t.unless(f, syntax.OpEq+syntax.Operator(Op(in)-OpUnlessEq), *a, *b, in)
+		return t.unless(f, syntax.OpEq+syntax.Operator(Op(in)-OpUnlessEq), *a, *f.at(in.B()), in)
 	case OpUnlessEqI, OpUnlessNeI, OpUnlessLtI, OpUnlessLeI, OpUnlessGtI, OpUnlessGeI:
 		return t.unless(f, syntax.OpEq+syntax.Operator(Op(in)-OpUnlessEqI), *a, Int(int64(int16(in.B()))), in)
 	case OpLoop, OpForRange:
@@ -102,7 +166,7 @@ func (t *Thread) step(f *frame, in Instr) *Error {
 	case OpRangePrep:
 		return t.prepareRange(a, in.B() != 0)
 	case OpIterInit:
-		return t.iterInit(a, *b)
+		return t.iterInit(a, *f.at(in.B()))
 	case OpIterNext:
 		if err := t.Charge(int64(uint8(in >> 8))); err != nil {
 			return err
@@ -119,49 +183,38 @@ func (t *Thread) step(f *frame, in Instr) *Error {
 		*a = NewArray(make([]Value, 0, int(in.D())))
 	case OpAppend:
 		arr := a.AsArray()
-		arr.Items = append(arr.Items, unsafe.Slice(b, int(in.C()))...)
+		arr.Items = append(arr.Items, unsafe.Slice(f.at(in.B()), int(in.C()))...)
 		return t.CheckArray(int64(len(arr.Items)))
 	case OpMap:
 		*a = NewMapValue(NewMap(int(in.D())))
 	case OpMapSet:
-		a.AsMap().Set(f.constant(int32(in.B())).AsString(), *reg(base, uint64(in.C())))
+		a.AsMap().Set(f.constant(int32(in.B())).AsString(), *f.at(in.C()))
 	case OpRange, OpRangeIncl:
-		c := reg(base, uint64(in.C()))
+		b, c := f.at(in.B()), f.at(in.C())
 		inclusive := Op(in) == OpRangeIncl
 		if b.Kind() != KindInt || c.Kind() != KindInt {
-			return rangeNotFound(*b, *c, inclusive)
+			return rangeNotFound(*f.at(in.B()), *c, inclusive)
 		}
 		*a = NewRange(b.AsInt(), c.AsInt(), inclusive)
 	case OpInterpolate:
-		v, err := t.interpolate(unsafe.Slice(b, int(in.C())))
+		v, err := t.interpolate(unsafe.Slice(f.at(in.B()), int(in.C())))
 		if err != nil {
 			return err
 		}
 		*a = v
 
-	case OpGetIndex, OpGetIndexI:
-		key := Int(int64(int16(in.C())))
-		if Op(in) == OpGetIndex {
-			key = *reg(base, uint64(in.C()))
-		}
-		v, err := t.getIndex(b, key)
-		if err != nil {
-			return err
-		}
-		*a = v
 	case OpGetProp:
-		v, err := t.getProperty(b, f.constant(int32(in.C())).AsString())
+		v, err := t.getProperty(f.at(in.B()), f.constant(int32(in.C())).AsString())
 		if err != nil {
 			return err
 		}
 		*a = v
-	case OpSetIndex:
-		return t.setIndex(a, *b, *reg(base, uint64(in.C())))
 	case OpSetProp:
-		return t.setProperty(a, f.constant(int32(in.B())).AsString(), *reg(base, uint64(in.C())))
+		return t.setProperty(a, f.constant(int32(in.B())).AsString(), *f.at(in.C()))
 
 	case OpRefCell:
 		c := &Cell{} // so that OpUnlock finds one
+		b := f.at(in.B())
 		place := b
 		if b.meta == uint32(kindCell) {
 			c = b.asCell()
@@ -174,7 +227,7 @@ func (t *Thread) step(f *frame, in Instr) *Error {
 		t.locks = append(t.locks, c)
 		*a = makeRef(place)
 	case OpRefIndex:
-		v, err := t.refIndex(a.asRef(), *b, in.C())
+		v, err := t.refIndex(a.asRef(), *f.at(in.B()), in.C())
 		if err != nil {
 			return err
 		}
@@ -189,32 +242,20 @@ func (t *Thread) step(f *frame, in Instr) *Error {
 		if f.thisConst && a.asRef() == f.this {
 			return constantError("")
 		}
-		*a.asRef() = *b
-	case OpSetIndexP:
-		return t.setIndex(a.asRef(), *b, *reg(base, uint64(in.C())))
+		*a.asRef() = *f.at(in.B())
 	case OpSetPropP:
-		return t.setProperty(a.asRef(), f.constant(int32(in.B())).AsString(), *reg(base, uint64(in.C())))
+		return t.setProperty(a.asRef(), f.constant(int32(in.B())).AsString(), *f.at(in.C()))
 	case OpGuardIndex:
-		if has(a.asRef(), *b) {
+		if has(a.asRef(), *f.at(in.B())) {
 			return constantError(f.constant(int32(in.C())).AsString())
 		}
 	case OpGuardProp:
-		if has(a.asRef(), *f.constant(int32(in.B()))) {
-			return constantError(f.constant(int32(in.C())).AsString())
-		}
+		return t.guardProperty(a.asRef(), *f.constant(int32(in.B())), f.constant(int32(in.C())).AsString())
 	case OpWriteBack:
 		return a.asProxy().writeBack(t)
 
 	case OpCall:
 		return t.enterFunction(f.fn.Calls[in.C()], nil, false, unsafe.Slice(a, int(in.B())), in.A())
-	case OpCallNative:
-		v, err := t.callNative(f.fn.Sites[in.C()], unsafe.Slice(a, int(in.B())))
-		if err != nil {
-			return err
-		}
-		*a = v
-	case OpCallMethod:
-		return t.callMethod(f.fn.Sites[in.C()], a, unsafe.Slice(reg(unsafe.Pointer(a), 1), int(in.B())), in.A())
 	case OpCallPtr:
 		return t.callPtr(f.fn.Sites[in.C()], a, unsafe.Slice(reg(unsafe.Pointer(a), 1), int(in.B())), in.A())
 	case OpFnPtr:
@@ -237,7 +278,7 @@ func (t *Thread) step(f *frame, in Instr) *Error {
 	case OpClosure:
 		*a = t.closure(f, f.fn.Closures[in.D()])
 	case OpIsShared:
-		*a = Bool(b.Kind() == kindCell)
+		*a = Bool(f.at(in.B()).Kind() == kindCell)
 	case OpIsDefVar:
 		return t.isDefVar(f, a, f.fn.Sites[in.D()])
 	case OpIsDefFn:
@@ -270,7 +311,7 @@ func (t *Thread) step(f *frame, in Instr) *Error {
 			a.meta = uint32(KindString)
 		}
 	case OpTrim:
-		f.names.trim(int(in.A()))
+		f.names.trim(int(in.D()))
 	case OpThrow:
 		return RuntimeError(a.Share())
 	case OpFail:
@@ -305,14 +346,11 @@ func (t *Thread) unless(f *frame, op syntax.Operator, l, r Value, in Instr) *Err
 	return nil
 }
 
-// binary is the slow path of the binary operators: *a = l op r. Rhai gives its
-// arithmetic errors no position.
+// binary is the slow path of the binary operators: *a = l op r.
 func (t *Thread) binary(a *Value, op syntax.Operator, l, r Value) *Error {
 	v, err := t.Binary(op, l, r)
-	if err != nil {
-		err.unplaced = err.Variant != ErrorFunctionNotFound && l.Kind() != KindU8
-		return err
+	if err == nil {
+		*a = v
 	}
-	*a = v
-	return nil
+	return err
 }

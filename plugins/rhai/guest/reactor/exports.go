@@ -9,6 +9,10 @@ import (
 	"github.com/picloud/picloud/plugins/rhai/guest/heap"
 )
 
+// input and output are the messages under way; as globals they outlive the
+// calls that made them.
+var input, output []byte
+
 func pointer[T any](p *T) uint32 { return uint32(uintptr(unsafe.Pointer(p))) }
 
 //go:wasmexport buffer

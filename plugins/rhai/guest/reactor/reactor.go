@@ -29,10 +29,6 @@ var interrupt uint32
 // loop. See [abi.InterruptTimeout] and its neighbours for what it says.
 func Interrupt() *uint32 { return &interrupt }
 
-// input and output are the messages under way; as globals they outlive the
-// calls that made them.
-var input, output []byte
-
 // load answers a load request.
 func load(message []byte) []byte {
 	var r abi.LoadRequest

@@ -1,0 +1,266 @@
+package vm
+
+import (
+	"strings"
+	"unicode/utf8"
+	"unsafe"
+
+	"github.com/picloud/picloud/plugins/rhai/syntax"
+)
+
+// Strings.
+
+// textBinary is an operator with a string on one side at least.
+func (t *Thread) textBinary(op syntax.Operator, l, r Value) (v Value, err *Error, ok bool) {
+	lk, rk := l.Kind(), r.Kind()
+	switch op {
+	case syntax.OpAdd:
+		v, err = t.concatTexts(l, r)
+		return v, err, true
+	case syntax.OpSub:
+		if lk == KindString && (rk == KindString || rk == KindChar) {
+			v, err = t.without(l, r)
+			return v, err, true
+		}
+	}
+	if !isComparison(op) {
+		return Unit, nil, false
+	}
+	switch {
+	case lk == KindString && rk == KindString:
+		a, b := l.AsString(), r.AsString()
+		if op == syntax.OpEq || op == syntax.OpNe {
+			return Bool((a == b) == (op == syntax.OpEq)), nil, true
+		}
+		return Bool(orders(op, strings.Compare(a, b))), nil, true
+	case lk == KindString && rk == KindChar:
+		return Bool(orders(op, -compareCharText(r.AsChar(), l.AsString()))), nil, true
+	case lk == KindChar:
+		return Bool(orders(op, compareCharText(l.AsChar(), r.AsString()))), nil, true
+	}
+	return Unit, nil, false
+}
+
+// compareCharText compares a character as a string of one with a string.
+func compareCharText(c rune, s string) int {
+	if s == "" {
+		return 1
+	}
+	first, size := utf8.DecodeRuneInString(s)
+	if c == first && len(s) > size {
+		return -1
+	}
+	return cmpInt(int64(c), int64(first))
+}
+
+// concatTexts is l + r where one is a string: the other one's text is added.
+func (t *Thread) concatTexts(l, r Value) (Value, *Error) {
+	switch {
+	case l.Kind() == KindUnit:
+		return r, nil
+	case r.Kind() == KindUnit:
+		return l, nil
+	}
+	a, placed, err := t.operandText(l)
+	if err != nil {
+		return Unit, err
+	}
+	b, placedToo, err := t.operandText(r)
+	if err != nil {
+		return Unit, err
+	}
+	if err := t.CheckString(int64(len(a.AsString())) + int64(len(b.AsString()))); err != nil {
+		err.unplaced = !placed && !placedToo
+		return Unit, err
+	}
+	if err := t.Charge(int64(len(a.AsString())+len(b.AsString())) / bytesPerOperation); err != nil {
+		return Unit, err
+	}
+	return Concat(a, b), nil
+}
+
+// operandText is the text of an operand of + as a string; blobs are read as UTF-8. converted
+// tells whether the value is neither a string nor a character.
+func (t *Thread) operandText(v Value) (text Value, converted bool, err *Error) {
+	switch v.Kind() {
+	case KindString:
+		return v, false, nil
+	case KindChar:
+		return String(string(v.AsChar())), false, nil
+	case KindBlob:
+		text, err = t.DecodeUTF8(v.AsBlob().Data)
+		return text, true, err
+	}
+	s, err := t.Display(v)
+	return String(s), true, err
+}
+
+// DecodeUTF8 makes a string of data. Each maximal part of it that starts a character
+// but is not one becomes one U+FFFD.
+func (t *Thread) DecodeUTF8(data []byte) (Value, *Error) {
+	if err := t.Charge(int64(len(data)) / bytesPerOperation); err != nil {
+		return Unit, err
+	}
+	if err := t.CheckString(int64(len(data))); err != nil {
+		return Unit, err
+	}
+	if utf8.Valid(data) {
+		return String(unsafe.String(unsafe.SliceData(data), len(data))), nil
+	}
+	text := make([]byte, 0, len(data)+2*len("\ufffd"))
+	for len(data) > 0 {
+		r, size := utf8.DecodeRune(data)
+		if r == utf8.RuneError && size == 1 {
+			size = invalidPrefix(data)
+		}
+		text = utf8.AppendRune(text, r)
+		data = data[size:]
+	}
+	if err := t.CheckString(int64(len(text))); err != nil {
+		return Unit, err
+	}
+	return String(unsafe.String(unsafe.SliceData(text), len(text))), nil
+}
+
+// invalidPrefix is how many bytes of data, which does not start with a character, could
+// have been the start of one, at least 1 (Unicode 3.9, "maximal subpart").
+func invalidPrefix(data []byte) int {
+	lead := data[0]
+	need, low, high := 0, byte(0x80), byte(0xbf)
+	switch {
+	case lead >= 0xc2 && lead <= 0xdf:
+		need = 1
+	case lead >= 0xe0 && lead <= 0xef:
+		need = 2
+		switch lead {
+		case 0xe0:
+			low = 0xa0
+		case 0xed:
+			high = 0x9f
+		}
+	case lead >= 0xf0 && lead <= 0xf4:
+		need = 3
+		switch lead {
+		case 0xf0:
+			low = 0x90
+		case 0xf4:
+			high = 0x8f
+		}
+	}
+	n := 1
+	for n <= need && n < len(data) && data[n] >= low && data[n] <= high {
+		n++
+		low, high = 0x80, 0xbf
+	}
+	return n
+}
+
+// without is l with all occurrences of r, a string or a character, removed. An empty l is
+// replaced by a string r: so does Rhai.
+func (t *Thread) without(l, r Value) (Value, *Error) {
+	cut := r
+	if r.Kind() == KindChar {
+		cut = String(string(r.AsChar()))
+	}
+	s := l.AsString()
+	l.meta &= kindMask
+	r.meta &= kindMask
+	switch {
+	case cut.AsString() == "":
+		return l, nil
+	case s == "" && r.Kind() == KindString:
+		return r, nil
+	}
+	if err := t.Charge(int64(len(s)) / bytesPerOperation); err != nil {
+		return Unit, err
+	}
+	if !strings.Contains(s, cut.AsString()) {
+		return l, nil
+	}
+	return String(strings.ReplaceAll(s, cut.AsString(), "")), nil
+}
+
+// Containers.
+
+func (t *Thread) concatArrays(l, r Value) (Value, *Error) {
+	a, b := l.AsArray().Items, r.AsArray().Items
+	l.meta &= kindMask
+	r.meta &= kindMask
+	switch {
+	case len(b) == 0:
+		return l.Share(), nil
+	case len(a) == 0:
+		return r.Share(), nil
+	}
+	if err := t.CheckArray(int64(len(a)) + int64(len(b))); err != nil {
+		return Unit, err
+	}
+	if err := t.Charge(int64(len(a)+len(b)) / itemsPerOperation); err != nil {
+		return Unit, err
+	}
+	items := make([]Value, 0, len(a)+len(b))
+	items = append(append(items, a...), b...)
+	for i := range items {
+		items[i].Share()
+	}
+	return NewArray(items), nil
+}
+
+// itemsPerOperation is how many values are copied for one operation counted.
+const itemsPerOperation = 8
+
+func (t *Thread) mergeMaps(l, r Value) (Value, *Error) {
+	l.meta &= kindMask
+	r.meta &= kindMask
+	switch {
+	case r.AsMap().Len() == 0:
+		return l.Share(), nil
+	case l.AsMap().Len() == 0:
+		return r.Share(), nil
+	}
+	if err := t.Charge(int64(l.AsMap().Len()) / itemsPerOperation); err != nil {
+		return Unit, err
+	}
+	merged := NewMapValue(l.AsMap().Clone())
+	return merged, t.mixin(merged.AsMap(), r.AsMap())
+}
+
+// mixin sets all properties of from in m, which must not be shared.
+func (t *Thread) mixin(m, from *Map) *Error {
+	if err := t.Charge(int64(from.Len()) / itemsPerOperation); err != nil {
+		return err
+	}
+	for i := range from.entries {
+		e := &from.entries[i]
+		m.set(e.key, e.hash, e.value.Share())
+		if err := t.CheckMap(int64(m.Len())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// extendBlob is l + r where r is a blob or a character.
+func (t *Thread) extendBlob(l, r Value) (Value, *Error) {
+	a := l.AsBlob().Data
+	var b []byte
+	if r.Kind() == KindChar {
+		b = utf8.AppendRune(b, r.AsChar())
+	} else {
+		b = r.AsBlob().Data
+		switch {
+		case len(b) == 0:
+			return l.Share(), nil
+		case len(a) == 0:
+			return r.Share(), nil
+		}
+	}
+	if err := t.CheckArray(int64(len(a)) + int64(len(b))); err != nil {
+		err.unplaced = true
+		return Unit, err
+	}
+	if err := t.Charge(int64(len(a)+len(b)) / bytesPerOperation); err != nil {
+		return Unit, err
+	}
+	return NewBlob(append(append(make([]byte, 0, len(a)+len(b)), a...), b...)), nil
+}
