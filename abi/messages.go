@@ -32,7 +32,7 @@ type Module struct {
 // LoadResult answers a [LoadRequest].
 type LoadResult struct {
 	Error   *ScriptError `msg:"error"`   // nil: the script compiled
-	Imports []string     `msg:"imports"` // names the script imports, in order of appearance
+	Imports []string     `msg:"imports"` // names the script imports, in order of appearance; also when one of them is the error
 }
 
 // InvocationType says what caused an execution.

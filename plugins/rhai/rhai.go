@@ -7,6 +7,10 @@
 package rhai
 
 import (
+	"slices"
+	"strconv"
+	"strings"
+
 	"github.com/picloud/picloud/plugins/rhai/compile"
 	"github.com/picloud/picloud/plugins/rhai/lib"
 	"github.com/picloud/picloud/plugins/rhai/syntax"
@@ -26,11 +30,7 @@ func CompileWith(library *vm.Library, source string, variables ...string) (*vm.P
 	if err != nil {
 		return nil, parseError(err)
 	}
-	p, cerr := compile.Program(ast, library, variables)
-	if cerr != nil {
-		return nil, &vm.Error{Variant: vm.ErrorParsing, Text: cerr.Message, Position: cerr.Position}
-	}
-	return p, nil
+	return compiled(compile.Program(ast, library, variables))
 }
 
 // parseError is a parser's error as Rhai's evaluation reports it.
@@ -41,6 +41,93 @@ func parseError(err error) *vm.Error {
 	}
 	e.Text = "Syntax error: " + e.Text
 	return e
+}
+
+// MaxImportDepth is how deep modules may import one another.
+const MaxImportDepth = 8
+
+// Link compiles the modules that a script imports, and those that they import, and
+// makes them known to it. Each import must name its module by a string literal. source gives
+// the text of a module. Cycles, unknown modules and modules that are more than constants,
+// functions and imports are errors, as is a depth of more than MaxImportDepth.
+func Link(script *vm.Program, source func(name string) (text string, ok bool), variables ...string) *vm.Error {
+	l := &linker{source: source, variables: variables, script: script, modules: map[string]*vm.Program{}, heights: map[string]int{}}
+	script.Modules = l.modules
+	_, err := l.link(script, nil)
+	return err
+}
+
+type linker struct {
+	source    func(name string) (string, bool)
+	variables []string
+	script    *vm.Program
+	modules   map[string]*vm.Program
+	heights   map[string]int // of modules that are linked: 1 for one that imports nothing
+}
+
+// link compiles what p imports and gives the height of that. path names the modules from the script to p.
+func (l *linker) link(p *vm.Program, path []string) (height int, err *vm.Error) {
+	for _, i := range p.Imports {
+		h, err := l.module(i, path)
+		if err != nil {
+			return 0, err.At(i.Position)
+		}
+		height = max(height, h)
+	}
+	return height, nil
+}
+
+func (l *linker) module(i vm.Import, path []string) (height int, err *vm.Error) {
+	if i.Name == "" {
+		return 0, invalid("The name of an imported module must be a string literal that is not empty")
+	}
+	outer := slices.Index(path, i.Name)
+	path = append(path, i.Name)
+	if outer >= 0 {
+		return 0, invalid("Import cycle: " + strings.Join(path[outer:], " -> "))
+	}
+	if len(path)+max(l.heights[i.Name]-1, 0) > MaxImportDepth {
+		return 0, invalid("Imports nested more than " + strconv.Itoa(MaxImportDepth) + " deep: " + strings.Join(path, " -> "))
+	}
+	if h, linked := l.heights[i.Name]; linked {
+		return h, nil
+	}
+	text, ok := l.source(i.Name)
+	if !ok {
+		return 0, vm.ModuleNotFoundError(i.Name)
+	}
+	m, err := CompileModule(l.script.Native, text, l.variables...)
+	if err == nil {
+		m.Number = len(l.modules) + 1
+		l.modules[i.Name] = m
+		height, err = l.link(m, path)
+	}
+	if err != nil && err.Variant == vm.ErrorParsing && err.Position.IsKnown() {
+		err = &vm.Error{Variant: vm.ErrorParsing, Text: "in module '" + i.Name + "'", Inner: err}
+	}
+	l.heights[i.Name] = height + 1
+	return height + 1, err
+}
+
+// CompileModule compiles a module: constants, functions and imports.
+func CompileModule(library *vm.Library, source string, variables ...string) (*vm.Program, *vm.Error) {
+	ast, err := syntax.Parse(source, syntax.Options{})
+	if err != nil {
+		return nil, parseError(err)
+	}
+	if at, ok := compile.IsModule(ast); !ok {
+		return nil, invalid("A module may contain only constants, functions and imports").At(at)
+	}
+	return compiled(compile.Program(ast, library, variables))
+}
+
+func invalid(text string) *vm.Error { return &vm.Error{Variant: vm.ErrorParsing, Text: text} }
+
+func compiled(p *vm.Program, err *compile.Error) (*vm.Program, *vm.Error) {
+	if err != nil {
+		return nil, invalid(err.Message).At(err.Position)
+	}
+	return p, nil
 }
 
 // Prepare gives a thread what it needs to compile code at run time, for eval.

@@ -96,13 +96,14 @@ func (f *function) args(list []syntax.Expr, first int) {
 func (f *function) qualified(e *syntax.Call, dst int) {
 	base := f.window(dst)
 	f.args(e.Args, base)
-	name := pathName(e.Path)
-	if !f.lib.HasModule(name) {
-		f.noModule(e.Path)
-		return
+	site, n := f.site(e.Name, e.Position, e.Args)
+	site.Path, site.Scripts = e.Path, nil
+	name := e.Path[0].Name
+	for _, p := range e.Path[1:] {
+		name += "::" + p.Name
 	}
-	_, n := f.site(name+"::"+e.Name, e.Position, e.Args)
-	f.abc(vm.OpCallNative, base, len(e.Args), n, e.Position)
+	site.Natives = f.lib.Named(name + "::" + e.Name)
+	f.abc(vm.OpCallQualified, base, len(e.Args), n, e.Position)
 	f.result(dst, base, e.Position)
 }
 

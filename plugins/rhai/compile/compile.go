@@ -49,6 +49,23 @@ func Program(ast *syntax.Program, lib *vm.Library, scope []string) (*vm.Program,
 	return p, nil
 }
 
+// IsModule reports whether a script is no more than constants, functions, imports and
+// exports, so that others can import it, or else where it is more.
+func IsModule(ast *syntax.Program) (at syntax.Position, ok bool) {
+	for _, s := range ast.Body {
+		switch s := s.(type) {
+		case *syntax.Import, *syntax.Export, *syntax.Noop:
+			continue
+		case *syntax.Let:
+			if s.Const {
+				continue
+			}
+		}
+		return s.Pos(), false
+	}
+	return syntax.Position{}, true
+}
+
 type compiler struct {
 	lib       *vm.Library
 	ast       *syntax.Program
@@ -115,20 +132,21 @@ func (c *compiler) script(name string, params int) *vm.Function {
 // function is the state of compiling one function.
 type function struct {
 	*compiler
-	out      *vm.Function
-	main     bool
-	locals   []local // in sight, innermost last
-	captured map[string]bool
-	next     int           // the first free register
-	depth    int           // of blocks
-	dynamic  bool          // variables are looked up at run time: there is an eval or a name!()
-	eval     bool          // the code of an eval: what its outermost level declares stays
-	outer    []vm.ScopeVar // of code that runs in another's window: that one's variables
-	level    int           // how many they are
-	base     int           // depth where the code of an eval begins
-	pending  []scoped      // functions to be compiled once this one's registers are known
-	loops    []*loop
-	consts   map[constKey]int
+	out        *vm.Function
+	main       bool
+	locals     []local // in sight, innermost last
+	captured   map[string]bool
+	next       int           // the first free register
+	depth      int           // of blocks
+	dynamic    bool          // variables are looked up at run time: there is an eval or a name!()
+	hasImports bool          // there has been an import statement
+	eval       bool          // the code of an eval: what its outermost level declares stays
+	outer      []vm.ScopeVar // of code that runs in another's window: that one's variables
+	level      int           // how many they are
+	base       int           // depth where the code of an eval begins
+	pending    []scoped      // functions to be compiled once this one's registers are known
+	loops      []*loop
+	consts     map[constKey]int
 }
 
 // scoped is a function called as name!() somewhere.

@@ -126,8 +126,9 @@ func (f *function) variable(e *syntax.Variable, dst int) (elsewhere bool) {
 			f.ad(vm.OpGetGlobal, dst, f.constant(vm.String(e.Name)), e.Path[0].Position)
 			return true
 		}
-		f.noModule(e.Path)
-		return false
+		f.out.Sites = append(f.out.Sites, &vm.Site{Name: e.Name, Path: e.Path})
+		f.ad(vm.OpGetQualified, dst, len(f.out.Sites)-1, e.Path[0].Position)
+		return true
 	}
 	l := f.lookup(e.Name)
 	switch {
@@ -150,20 +151,6 @@ func (f *function) variable(e *syntax.Variable, dst int) (elsewhere bool) {
 		return true
 	}
 	return false
-}
-
-func pathName(path []syntax.Ident) string {
-	name := path[0].Name
-	for _, p := range path[1:] {
-		name += "::" + p.Name
-	}
-	return name
-}
-
-func (f *function) noModule(path []syntax.Ident) {
-	name := pathName(path)
-	f.raise(&vm.Error{Variant: vm.ErrorModuleNotFound, Text: "Module not found: " + name,
-		Fields: []vm.Field{{Name: "module", Value: vm.String(name)}}}, path[0].Position)
 }
 
 // arrayChunk is how many elements of an array literal are evaluated before they
@@ -355,8 +342,10 @@ func (f *function) assignVariable(s *syntax.Assign, t *syntax.Variable) {
 			f.abc(vm.OpAssignP, place, r, int(s.Op), s.Position)
 		}
 	case len(t.Path) > 0:
+		// What a module exports is constant.
 		f.operand(s.Value)
-		f.noModule(t.Path)
+		f.variable(t, f.alloc())
+		f.raise(constantError(t.Name), t.Path[0].Position)
 	case l == nil:
 		f.operand(s.Value)
 		if len(f.functions[t.Name]) > 0 {

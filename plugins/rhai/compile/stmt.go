@@ -55,10 +55,13 @@ func (f *function) block(b *syntax.Block, dst int, m mode) {
 	f.locals, f.next = f.locals[:locals], next
 }
 
-// trim forgets what evals have defined in blocks that are left here.
+// trim forgets what evals have defined, and what was imported, in blocks that are left here.
 func (f *function) trim() {
 	if f.dynamic {
 		f.ad(vm.OpTrim, 0, f.depth, syntax.Position{})
+	}
+	if f.hasImports {
+		f.ad(vm.OpImportTrim, 0, f.depth, syntax.Position{})
 	}
 }
 
@@ -127,18 +130,10 @@ func (f *function) stmt(s syntax.Stmt, dst int, m mode) {
 	case *syntax.Try:
 		f.try(s, dst, m)
 	case *syntax.Import:
-		r := f.alloc()
-		f.expr(s.Path, r)
-		name := ""
-		if lit, ok := s.Path.(*syntax.StringLit); ok {
-			name = lit.Value
-		}
-		f.raise(&vm.Error{Variant: vm.ErrorModuleNotFound, Text: "Module not found: " + name,
-			Fields: []vm.Field{{Name: "module", Value: vm.String(name)}}}, s.Path.Start())
+		f.importStmt(s)
+		f.unit(dst, m, s.Position)
 	case *syntax.Export:
-		if f.lookup(s.Name.Name) == nil && !f.dynamic {
-			f.raise(vm.VariableNotFoundError(s.Name.Name), s.Name.Position)
-		}
+		f.export(s)
 		f.unit(dst, m, s.Position)
 	default:
 		f.fail(s.Pos(), "Unsupported statement")
@@ -192,6 +187,42 @@ func (f *function) let(s *syntax.Let) {
 	if s.Const && f.main && len(f.prog.Functions) > 0 && f.depth == 0 {
 		f.ad(vm.OpSetGlobal, r, f.constant(vm.String(s.Name.Name)), s.Position)
 	}
+	if s.Export {
+		f.exportAs(r, s.Name.Name, s.Position)
+	}
+}
+
+func (f *function) importStmt(s *syntax.Import) {
+	f.hasImports = true
+	name := ""
+	if lit, ok := s.Path.(*syntax.StringLit); ok {
+		name = lit.Value
+	}
+	f.prog.Imports = append(f.prog.Imports, vm.Import{Name: name, Position: s.Path.Start()})
+	r := f.alloc()
+	f.expr(s.Path, r)
+	f.out.Sites = append(f.out.Sites, &vm.Site{Name: s.Alias.Name, Depth: f.depth})
+	f.ad(vm.OpImport, r, len(f.out.Sites)-1, s.Path.Start())
+}
+
+func (f *function) export(s *syntax.Export) {
+	l := f.lookup(s.Name.Name)
+	if l == nil {
+		if !f.dynamic {
+			f.raise(vm.VariableNotFoundError(s.Name.Name), s.Name.Position)
+		}
+		return
+	}
+	name := s.Alias.Name
+	if name == "" {
+		name = s.Name.Name
+	}
+	f.exportAs(l.register, name, s.Position)
+}
+
+func (f *function) exportAs(register int, name string, at syntax.Position) {
+	f.out.Sites = append(f.out.Sites, &vm.Site{Name: name})
+	f.ad(vm.OpExport, register, len(f.out.Sites)-1, at)
 }
 
 func (f *function) ifStmt(s *syntax.If, dst int, m mode) {

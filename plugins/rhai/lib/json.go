@@ -57,13 +57,11 @@ func evalJSON(t *vm.Thread, l *vm.Library, text string) (vm.Value, *vm.Error) {
 	}
 	v, failure := t.Call(&vm.FnPtr{Func: program.Main}, nil)
 	switch {
-	case failure != nil && failure.Variant == vm.ErrorInFunctionCall && failure.Inner != nil:
-		// The expression is no function to the script. What happened without a place in it
-		// happened, for the script, where parse_json was called.
-		e := failure.Inner
-		return vm.Unit, &vm.Error{Variant: e.Variant, Text: e.Text, Position: e.Position, Inner: e.Inner, Value: e.Value, Fields: e.Fields, Limit: e.Limit}
 	case failure != nil:
-		return vm.Unit, failure
+		// What happened without a place in the expression happened, for the script, where
+		// parse_json was called.
+		e := failure
+		return vm.Unit, &vm.Error{Variant: e.Variant, Text: e.Text, Position: e.Position, Inner: e.Inner, Value: e.Value, Fields: e.Fields, Limit: e.Limit}
 	case v.Kind() != vm.KindMap:
 		return vm.Unit, &vm.Error{Variant: vm.ErrorMismatchOutputType, Text: "Output type incorrect: " + v.TypeName() + " (expecting map)",
 			Fields: []vm.Field{{Name: "requested", Value: vm.String("map")}, {Name: "actual", Value: vm.String(v.TypeName())}}}

@@ -5,6 +5,7 @@ package sdk
 
 import (
 	"encoding/binary"
+	"slices"
 	"strconv"
 	"sync/atomic"
 
@@ -27,17 +28,36 @@ type Session struct {
 	limits  abi.Limits
 }
 
-// Load compiles a script.
+// Load compiles a script and the modules it imports.
 func (s *Session) Load(r *abi.LoadRequest) abi.LoadResult {
 	s.program, s.limits = nil, r.Limits.Or(abi.DefaultLimits)
 	program, err := rhai.CompileWith(Library(), r.Source, "ctx")
+	if r.Kind == abi.KindModule {
+		program, err = rhai.CompileModule(Library(), r.Source, "ctx")
+	}
+	var result abi.LoadResult
+	if err == nil {
+		for _, i := range program.Imports {
+			if i.Name != "" && !slices.Contains(result.Imports, i.Name) {
+				result.Imports = append(result.Imports, i.Name)
+			}
+		}
+		err = rhai.Link(program, func(name string) (string, bool) {
+			for i := range r.Modules {
+				if r.Modules[i].Name == name {
+					return r.Modules[i].Source, true
+				}
+			}
+			return "", false
+		}, "ctx")
+	}
 	if err != nil {
-		e := s.scriptError(err)
-		e.Code = abi.CodeScriptInvalid
-		return abi.LoadResult{Error: e}
+		result.Error = s.scriptError(err)
+		result.Error.Code = abi.CodeScriptInvalid
+		return result
 	}
 	s.program = program
-	return abi.LoadResult{}
+	return result
 }
 
 // Run runs the loaded script once.

@@ -122,7 +122,7 @@ func (t *Thread) enterFunction(fn *Function, this *Value, thisConst bool, args [
 		return err
 	}
 	at := &t.frames[len(t.frames)-1]
-	f := frame{fn: fn, end: at.end, block: at.block, this: this, thisConst: thisConst, dst: dst}
+	f := frame{fn: fn, end: at.end, block: at.block, imports: at.imports, this: this, thisConst: thisConst, dst: dst}
 	f.base = unsafe.Pointer(unsafe.SliceData(args))
 	if len(args) == 0 {
 		f.base = t.top().base
@@ -183,12 +183,12 @@ func (t *Thread) target(p *FnPtr, nargs int, this *Value) *Function {
 		return nil
 	}
 	if this != nil {
-		if fn := method(t.program.byName[p.Name], nargs, this); fn != nil {
+		if fn := method(t.current().byName[p.Name], nargs, this); fn != nil {
 			return fn
 		}
 		return nil
 	}
-	return t.program.Find(p.Name, nargs, "")
+	return t.current().Find(p.Name, nargs, "")
 }
 
 // callByName calls what p names when that is no script function.
@@ -258,7 +258,7 @@ func (t *Thread) callFunction(fn *Function, this *Value, curry, args []Value) (V
 // CallNamed calls a function as if the script had written name(args): a script
 // function first, then a native one.
 func (t *Thread) CallNamed(name string, args []Value) (Value, *Error) {
-	if fn := t.program.Find(name, len(args), ""); fn != nil {
+	if fn := t.current().Find(name, len(args), ""); fn != nil {
 		return t.callFunction(fn, nil, nil, args)
 	}
 	return t.callNative(&Site{Name: name, Natives: t.program.Native.functions[name]}, args)
@@ -345,7 +345,7 @@ func (t *Thread) isDefFn(a *Value, n int) *Error {
 	}
 	found := false
 	if params := args[1].AsInt(); params >= 0 && params < 1<<15 {
-		found = t.program.Find(args[0].AsString(), int(params), thisType) != nil
+		found = t.current().Find(args[0].AsString(), int(params), thisType) != nil
 	}
 	*a = Bool(found)
 	return nil

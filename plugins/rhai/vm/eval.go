@@ -117,7 +117,7 @@ func (t *Thread) pushShared(f *frame, fn *Function, dst uint16) *Error {
 	if uintptr(fn.Registers)*valueSize > f.end-uintptr(f.base) {
 		return &Error{Variant: ErrorStackOverflow, Text: "Stack overflow", Limit: "max_call_levels"}
 	}
-	return t.push(frame{fn: fn, base: f.base, end: f.end, block: f.block, names: f.names, dst: dst}, 0)
+	return t.push(frame{fn: fn, base: f.base, end: f.end, block: f.block, names: f.names, imports: f.imports, dst: dst}, 0)
 }
 
 // callScoped calls a function in the window of f: its parameters are the first

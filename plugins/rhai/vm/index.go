@@ -446,7 +446,7 @@ func (t *Thread) guardProperty(base *Value, name Value, constant string) *Error 
 
 // in is item in container: what the function contains answers.
 func (t *Thread) in(item, container Value) (Value, *Error) {
-	if container.Kind() == KindMap && item.Kind() == KindString && t.program.Find("contains", 2, "") == nil {
+	if container.Kind() == KindMap && item.Kind() == KindString && t.current().Find("contains", 2, "") == nil {
 		_, ok := container.AsMap().Get(item.AsString())
 		return Bool(ok), nil
 	}

@@ -9,7 +9,19 @@ type Program struct {
 	Native    *Library
 	Consts    []Value // shared by all functions
 
+	// Modules are what scripts may import, by name; all programs that are linked
+	// together share them. Number is the program's own among those, the script's is 0.
+	Modules map[string]*Program
+	Number  int
+	Imports []Import // the import statements, in the order of the code
+
 	byName map[string][]*Function
+}
+
+// Import is an import statement.
+type Import struct {
+	Name     string          // "" when it is not a literal
+	Position syntax.Position // of the name
 }
 
 // Link prepares p to run: call sites get their candidates.
@@ -88,6 +100,7 @@ type Site struct {
 	Position syntax.Position
 	ArgPos   syntax.Position // of the first argument
 	Const    bool            // the receiver is (part of) a constant
+	Path     []syntax.Ident  // of a qualified name: the modules
 	Scope    []ScopeVar      // of eval and is_def_var: the variables in sight
 	Register int             // of a name looked up at run time: its variable, -1 if there is none
 	Level    int             // how many variables were declared before this place, or before that variable
@@ -252,31 +265,36 @@ const (
 	OpWriteBack  // if *R[A] is a part of a string, integer or blob: store it back
 	OpUnlock     // release the A last locks
 
-	OpCall       // R[A] = script function Calls[C] of R[A] .. R[A+B-1]
-	OpCallNative // R[A] = native function of site C with R[A] .. R[A+B-1]; R[A] may be a ref
-	OpCallMethod // R[A] = method of site C on R[A], value or ref, with R[A+1] .. R[A+B]
-	OpCallPtr    // R[A] = call of the function pointer R[A] with R[A+1] .. R[A+B], at site C
-	OpFnPtr      // R[A] = Fn(R[A])
-	OpFnName     // R[A] = pointer to the script function named K[D]
-	OpCurry      // R[A] = R[A] curried with R[A+1] .. R[A+B]
-	OpClosure    // R[A] = closure of Closures[D]
-	OpIsShared   // R[A] = whether the variable R[B] is shared
-	OpIsDefVar   // R[A] = whether the name R[A] is in sight of site D
-	OpIsDefFn    // R[A] = whether a function R[A] of R[A+1] parameters exists; with B=3: of type R[A], name R[A+1], R[A+2] parameters
-	OpEval       // R[A] = eval of the text R[A] at site D
-	OpCallScoped // R[A] = Scoped[C] of R[A] .. R[A+B-1], in this window
-	OpNameRef    // R[A] = ref to the variable that the name of site D has now
-	OpNameCell   // R[A] = the same as a cell, for a closure to capture
-	OpNameConst  // error if the variable that the name of site D has now is an eval's constant
-	OpDefine     // the name of site D becomes a variable of the window with the value R[A]
-	OpUntag      // a string R[A] loses its tag
-	OpTrim       // forget the variables defined by evals in more than D blocks
-	OpReturn     // return R[A]
-	OpReturnUnit // return ()
-	OpThrow      // raise R[A]
-	OpFail       // raise Errors[D]
-	OpSwitch     // jump to where Switches[D] says for R[A], else go on
-	OpInRange    // jump to i(C) unless the number R[A] is within the range K[B]
+	OpCall          // R[A] = script function Calls[C] of R[A] .. R[A+B-1]
+	OpCallNative    // R[A] = native function of site C with R[A] .. R[A+B-1]; R[A] may be a ref
+	OpCallMethod    // R[A] = method of site C on R[A], value or ref, with R[A+1] .. R[A+B]
+	OpCallPtr       // R[A] = call of the function pointer R[A] with R[A+1] .. R[A+B], at site C
+	OpFnPtr         // R[A] = Fn(R[A])
+	OpFnName        // R[A] = pointer to the script function named K[D]
+	OpCurry         // R[A] = R[A] curried with R[A+1] .. R[A+B]
+	OpClosure       // R[A] = closure of Closures[D]
+	OpIsShared      // R[A] = whether the variable R[B] is shared
+	OpIsDefVar      // R[A] = whether the name R[A] is in sight of site D
+	OpIsDefFn       // R[A] = whether a function R[A] of R[A+1] parameters exists; with B=3: of type R[A], name R[A+1], R[A+2] parameters
+	OpEval          // R[A] = eval of the text R[A] at site D
+	OpCallScoped    // R[A] = Scoped[C] of R[A] .. R[A+B-1], in this window
+	OpNameRef       // R[A] = ref to the variable that the name of site D has now
+	OpNameCell      // R[A] = the same as a cell, for a closure to capture
+	OpNameConst     // error if the variable that the name of site D has now is an eval's constant
+	OpImport        // import the module named R[A], as the name of site D
+	OpImportTrim    // forget the modules imported in more than D blocks
+	OpExport        // R[A] becomes a variable of the module under the name of site D
+	OpCallQualified // R[A] = function of a module, as site C says, of R[A] .. R[A+B-1]
+	OpGetQualified  // R[A] = variable of a module, as site D says
+	OpDefine        // the name of site D becomes a variable of the window with the value R[A]
+	OpUntag         // a string R[A] loses its tag
+	OpTrim          // forget the variables defined by evals in more than D blocks
+	OpReturn        // return R[A]
+	OpReturnUnit    // return ()
+	OpThrow         // raise R[A]
+	OpFail          // raise Errors[D]
+	OpSwitch        // jump to where Switches[D] says for R[A], else go on
+	OpInRange       // jump to i(C) unless the number R[A] is within the range K[B]
 	numOps
 )
 
@@ -307,7 +325,7 @@ var opNames = [numOps]string{
 	"reflocal", "refcell", "refthis", "refindex", "refprop", "deref", "storep", "setindexp", "setpropp", "guardindex", "guardprop",
 	"writeback", "unlock",
 	"call", "callnative", "callmethod", "callptr", "fnptr", "fnname", "curry", "closure", "isshared", "isdefvar", "isdeffn", "eval",
-	"callscoped", "nameref", "namecell", "nameconst", "define", "untag", "trim",
+	"callscoped", "nameref", "namecell", "nameconst", "import", "importtrim", "export", "callqualified", "getqualified", "define", "untag", "trim",
 	"return", "returnunit", "throw", "fail", "switch", "inrange",
 }
 

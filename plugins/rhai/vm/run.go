@@ -121,16 +121,35 @@ func (t *Thread) step(f *frame, in Instr) *Error {
 		return newError(ErrorUnboundThis, "'this' not bound")
 	case OpGetGlobal:
 		name := f.constant(in.D()).AsString()
-		v, ok := t.globals[name]
+		var v Value
+		ok := false
+		if n := f.fn.Program.Number; n < len(t.globals) {
+			v, ok = t.globals[n][name]
+		}
 		if !ok {
 			return VariableNotFoundError("global::" + name)
 		}
 		*a = v
 	case OpSetGlobal:
-		if t.globals == nil {
-			t.globals = map[string]Value{}
+		n := f.fn.Program.Number
+		for len(t.globals) <= n {
+			t.globals = append(t.globals, map[string]Value{})
 		}
-		t.globals[f.constant(in.D()).AsString()] = a.Share()
+		t.globals[n][f.constant(in.D()).AsString()] = a.Share()
+	case OpImport:
+		return t.importModule(f, *a, f.fn.Sites[in.D()])
+	case OpImportTrim:
+		f.imports = f.imports.trim(int(in.D()))
+	case OpExport:
+		t.export(f, f.fn.Sites[in.D()].Name, *a)
+	case OpCallQualified:
+		return t.callQualified(f, f.fn.Sites[in.C()], a, int(in.B()), in.A())
+	case OpGetQualified:
+		v, err := t.qualified(f, f.fn.Sites[in.D()])
+		if err != nil {
+			return err
+		}
+		*a = v
 
 	case OpUnary:
 		v, err := t.Unary(syntax.Operator(in.C()), *f.at(in.B()))
@@ -159,9 +178,11 @@ func (t *Thread) step(f *frame, in Instr) *Error {
 		return t.unless(f, syntax.OpEq+syntax.Operator(Op(in)-OpUnlessEqI), *a, Int(int64(int16(in.B()))), in)
 	case OpLoop, OpForRange:
 		// Out of this slice of operations. With the next one the instruction is run again.
-		if err := t.slice(); err != nil {
+		weight := int64(uint8(in >> 8))
+		if err := t.Charge(weight); err != nil {
 			return err
 		}
+		t.budget += weight
 		f.jump(-1)
 	case OpRangePrep:
 		return t.prepareRange(a, in.B() != 0)
@@ -269,7 +290,7 @@ func (t *Thread) step(f *frame, in Instr) *Error {
 		*a = NewFn(p)
 	case OpFnName:
 		name := f.constant(in.D()).AsString()
-		*a = NewFn(&FnPtr{Name: name, Func: t.program.byName[name][0]})
+		*a = NewFn(&FnPtr{Name: name, Func: t.current().byName[name][0]})
 	case OpCurry:
 		if a.Kind() != KindFn {
 			return MismatchError("Fn", a.TypeName())

@@ -39,12 +39,15 @@ type Thread struct {
 	left      int64   // operations left after it
 	interrupt *uint32 // an Interrupt value of package abi; not 0: stop
 	frames    []frame
-	maxFrames int       // less the natives that called back
-	blocks    [][]Value // of the stack
-	locks     []*Cell   // locked cells, innermost last
-	levels    int64     // of natives that called back
-	globals   map[string]Value
-	tags      []int32 // by number - 1, see Value
+	maxFrames int                // less the natives that called back
+	blocks    [][]Value          // of the stack
+	locks     []*Cell            // locked cells, innermost last
+	levels    int64              // of natives that called back
+	globals   []map[string]Value // global:: constants, by number of the program
+	modules   map[string]*module // those imported so far, by name
+	loading   []*module          // those whose constants are being evaluated, the innermost last
+	tags      []int32            // by number - 1, see Value
+	args      []Value            // of Run: modules get them, too
 	random    uint64
 	result    Value
 
@@ -63,6 +66,7 @@ type frame struct {
 	this      *Value         // nil: unbound
 	block     int32          // the stack block's number
 	locks     int32          // len(Thread.locks) at entry
+	imports   *imported      // the modules in sight
 	names     *names         // variables that evals have defined in this window
 	dst       uint16         // the caller's register for the result
 	thisConst bool
@@ -92,6 +96,7 @@ func NewThread(p *Program, host Host, limits abi.Limits, interrupt *uint32, seed
 // Run runs the program's main function and gives the script's value. args are
 // the values of the variables the program was compiled with in scope, in order.
 func (t *Thread) Run(args ...Value) (Value, *Error) {
+	t.args = args
 	base := unsafe.Pointer(unsafe.SliceData(t.blocks[0]))
 	for i, a := range args {
 		*reg(base, uint64(i)) = a
@@ -114,7 +119,15 @@ func (t *Thread) Run(args ...Value) (Value, *Error) {
 func (t *Thread) Operations() int64 { return t.limits.MaxOperations - t.left - t.budget }
 
 // Functions are the script's functions, in the order of their definition.
-func (t *Thread) Functions() []*Function { return t.program.Functions }
+func (t *Thread) Functions() []*Function { return t.current().Functions }
+
+// current is the program whose code is running: the script's or a module's.
+func (t *Thread) current() *Program {
+	if n := len(t.frames); n > 0 {
+		return t.frames[n-1].fn.Program
+	}
+	return t.program
+}
 
 // Host is what the thread was made with.
 func (t *Thread) Host() Host { return t.host }
@@ -162,7 +175,7 @@ func (t *Thread) nextBlock(f *frame, nargs, need int) {
 // top is a frame for a callee behind everything that is in use.
 func (t *Thread) top() frame {
 	f := &t.frames[len(t.frames)-1]
-	return frame{base: unsafe.Add(f.base, uintptr(f.fn.Registers)*valueSize), end: f.end, block: f.block}
+	return frame{base: unsafe.Add(f.base, uintptr(f.fn.Registers)*valueSize), end: f.end, block: f.block, imports: f.imports}
 }
 
 // place copies args to where the callee of f finds them.
@@ -350,7 +363,7 @@ func (t *Thread) unwind(err *Error, stop int) *Error {
 		if len(t.frames) > 0 {
 			at := t.position()
 			switch {
-			case err.Variant == errorExit:
+			case err.Variant == errorExit || fn == fn.Program.Main: // a module's
 			case err.system() && !fn.Eval:
 				err.Position = at
 			default:

@@ -13,10 +13,12 @@ func (g *generator) expr(k kind, depth int) *node {
 	if k == function && g.eval {
 		k = integer
 	}
-	if depth <= 0 || g.size < 0 || g.chance(0.2) {
+	if depth <= 0 || g.size < 0 || g.nested() || g.chance(0.2) {
 		return g.simple(k)
 	}
 	depth--
+	g.nest++
+	defer func() { g.nest-- }()
 	switch g.IntN(16) {
 	case 0, 1:
 		return g.simple(k)
@@ -29,7 +31,7 @@ func (g *generator) expr(k kind, depth int) *node {
 	case 5:
 		return g.compound(k, depth)
 	case 6:
-		return expr("(", g.expr(pick(g, unit, k), depth), " ?? ", g.expr(k, depth), ")")
+		return g.infix(pick(g, unit, k), " ?? ", k, depth)
 	case 7:
 		if n := g.part(k, depth); n != nil {
 			return n
@@ -198,7 +200,7 @@ func (g *generator) closure(params int) *node {
 
 // pointer is a function pointer by name.
 func (g *generator) pointer() *node {
-	name := pick(g, "abs", "len", "to_upper", "max", "+", "missing", "push", "f", "up")
+	name := pick(g, "abs", "len", "to_upper", "max", "missing", "push", "f", "up")
 	if len(g.fns) > 0 && g.chance(0.7) {
 		name = g.fns[g.IntN(len(g.fns))].name
 		if g.chance(0.3) && g.within == 0 {
@@ -319,8 +321,17 @@ func (g *generator) call(k kind, depth int) *node {
 	return g.simple(k)
 }
 
-// compound is a statement used as an expression.
+// compound is a statement used as an expression, mostly in brackets: a chain cannot go on
+// behind all of them.
 func (g *generator) compound(k kind, depth int) *node {
+	n := g.statementExpr(k, depth)
+	if len(n.parts) > 1 && g.chance(0.8) {
+		return expr("(", n, ")")
+	}
+	return n
+}
+
+func (g *generator) statementExpr(k kind, depth int) *node {
 	switch g.IntN(5) {
 	case 0:
 		return expr("if ", g.expr(boolean, depth), " { ", g.expr(k, depth), " } else { ", g.expr(k, depth), " }")
@@ -360,11 +371,17 @@ func (g *generator) part(k kind, depth int) *node {
 	return root
 }
 
+// infix is l op r, often without the brackets that would keep it together.
+func (g *generator) infix(l kind, op string, r kind, depth int) *node {
+	if g.chance(0.4) {
+		return expr("(", g.expr(l, depth), op, g.expr(r, depth), ")")
+	}
+	return expr(g.expr(l, depth), op, g.expr(r, depth))
+}
+
 // operation applies operators or builds a value.
 func (g *generator) operation(k kind, depth int) *node {
-	both := func(op string, l, r kind) *node {
-		return expr("(", g.expr(l, depth), " "+op+" ", g.expr(r, depth), ")")
-	}
+	both := func(op string, l, r kind) *node { return g.infix(l, " "+op+" ", r, depth) }
 	number := pick(g, integer, integer, float)
 	switch k {
 	case boolean:
@@ -422,15 +439,26 @@ func (g *generator) membership(depth int) *node {
 	op := pick(g, " in ", " in ", " !in ")
 	switch g.IntN(4) {
 	case 0:
-		return expr("(", g.expr(pick(g, str, char), depth), op, g.expr(str, depth), ")")
+		return g.infix(pick(g, str, char), op, str, depth)
 	case 1:
-		return expr("(", g.expr(str, depth), op, g.expr(object, depth), ")")
+		return g.infix(str, op, object, depth)
 	case 2:
-		return expr("(", g.expr(integer, depth), op, "(", g.rangeLiteral(), "))")
+		return expr(g.expr(integer, depth), op, "(", g.rangeLiteral(), ")")
 	}
 	k := g.anyKind()
 	if k == function {
 		k = integer
 	}
-	return expr("(", g.expr(k, depth), op, g.expr(array, depth), ")")
+	return g.infix(k, op, array, depth)
+}
+
+// constant is a literal that a switch can have as a case.
+func (g *generator) constant(k kind) *node {
+	switch k {
+	case array:
+		return expr(pick(g, "[]", "[1]", "[1, 2]", `["a"]`))
+	case str:
+		return expr(pick(g, `""`, `"a"`, `"abc"`, `"hello"`))
+	}
+	return g.literal(k)
 }

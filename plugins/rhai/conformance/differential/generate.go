@@ -21,6 +21,7 @@ type generator struct {
 	eval    bool // no closures here
 	this    kind // what this is bound to; unit: nothing
 	size    int  // nodes left to make
+	nest    int  // levels around this place
 }
 
 // variable is one that can be seen.
@@ -88,6 +89,14 @@ func (g *generator) chance(p float64) bool { return g.Float64() < p }
 
 func pick[T any](g *generator, list ...T) T { return list[g.IntN(len(list))] }
 
+// nested reports whether the parser, which counts levels, would soon refuse to go deeper.
+func (g *generator) nested() bool {
+	if g.within > 0 {
+		return g.nest > 5
+	}
+	return g.nest > 11
+}
+
 // fresh is a name that is used in no other place.
 func (g *generator) fresh(prefix string) string {
 	g.hidden++
@@ -138,10 +147,10 @@ func (g *generator) variable(k kind) *variable {
 
 // definition is a script function or method.
 func (g *generator) definition() *node {
-	vars := g.vars
-	g.vars = nil
+	vars, nest := g.vars, g.nest
+	g.vars, g.nest = nil, 0
 	g.within++
-	defer func() { g.vars = vars; g.within--; g.this = unit }()
+	defer func() { g.vars, g.nest = vars, nest; g.within--; g.this = unit }()
 
 	d := definition{name: pick(g, "f", "g", "h", "k") + pick(g, "", "1", "2"), this: unit}
 	head := "fn "
@@ -205,7 +214,7 @@ func (g *generator) returning(k kind) *node {
 	return stmt(g.expr(k, 2))
 }
 
-var typeNames = [kinds]string{boolean: "bool", integer: "i64", float: "f64", char: "char", str: "string", array: "array", object: "map", blob: "blob", function: "Fn"}
+var typeNames = [kinds]string{boolean: "bool", integer: "i64", float: "f64", char: "char", str: "string", array: "array", object: "map", blob: "blob"}
 
 func commas(nodes []*node) []any {
 	var out []any

@@ -23,10 +23,12 @@ func (g *generator) statements(depth int) []*node {
 // statement is one statement of any kind with its end.
 func (g *generator) statement(depth int) *node {
 	g.size--
-	if depth <= 0 || g.size < 0 {
+	if depth <= 0 || g.size < 0 || g.nested() {
 		return pick(g, g.print, g.let, g.assign)()
 	}
 	depth--
+	g.nest += 2
+	defer func() { g.nest -= 2 }()
 	switch g.IntN(22) {
 	case 0, 1, 2:
 		return g.let()
@@ -196,7 +198,14 @@ func (g *generator) ifElse(depth int) *node {
 	return n
 }
 
-func (g *generator) condition() *node { return g.expr(boolean, 2) }
+// condition is a boolean expression that the parser takes for one.
+func (g *generator) condition() *node {
+	n := g.expr(boolean, 2)
+	if s := n.String(); strings.ContainsAny(s[:1], "{[#|(ifs`\"'") && g.chance(0.95) {
+		return expr(pick(g, "true == ", "false || ", "true && "), n)
+	}
+	return n
+}
 
 // loop is a loop of some kind of a few rounds.
 func (g *generator) loop(depth int) *node {
@@ -335,7 +344,7 @@ func (g *generator) switchOn(body func() *node) *node {
 			case k == integer:
 				patterns = append(patterns, expr(fmt.Sprint(g.IntN(8))))
 			default:
-				patterns = append(patterns, g.literal(k))
+				patterns = append(patterns, g.constant(k))
 			}
 		}
 		arm := text(join(" | ", patterns))
@@ -357,7 +366,7 @@ func (g *generator) mutation() *node {
 	target, got := g.place(k)
 	if target == nil || got != k && !g.chance(0.3) {
 		if target = nil; g.this == unit {
-			if v := g.variable(k); v != nil {
+			if v := g.variable(k); v != nil && !v.counter {
 				target = expr(v.name)
 			}
 		}
