@@ -21,6 +21,9 @@ type LoadRequest struct {
 	Kind    Kind     `msg:"kind"`
 	Limits  Limits   `msg:"limits"` // every field set
 	Modules []Module `msg:"modules"`
+	// Lazy leaves the import of a module that is not among Modules to fail when it is
+	// reached, as the language has it; otherwise the script is invalid.
+	Lazy bool `msg:"lazy"`
 }
 
 // Module is a script that another may import.

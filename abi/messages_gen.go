@@ -387,9 +387,9 @@ func (z Kind) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *LoadRequest) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// map header, size 5
+	// map header, size 6
 	// string "name"
-	o = append(o, 0x85, 0xa4, 0x6e, 0x61, 0x6d, 0x65)
+	o = append(o, 0x86, 0xa4, 0x6e, 0x61, 0x6d, 0x65)
 	o = msgp.AppendString(o, z.Name)
 	// string "source"
 	o = append(o, 0xa6, 0x73, 0x6f, 0x75, 0x72, 0x63, 0x65)
@@ -416,6 +416,9 @@ func (z *LoadRequest) MarshalMsg(b []byte) (o []byte, err error) {
 		o = append(o, 0xa6, 0x73, 0x6f, 0x75, 0x72, 0x63, 0x65)
 		o = msgp.AppendString(o, z.Modules[za0001].Source)
 	}
+	// string "lazy"
+	o = append(o, 0xa4, 0x6c, 0x61, 0x7a, 0x79)
+	o = msgp.AppendBool(o, z.Lazy)
 	return
 }
 
@@ -513,6 +516,12 @@ func (z *LoadRequest) UnmarshalMsg(bts []byte) (o []byte, err error) {
 					}
 				}
 			}
+		case "lazy":
+			z.Lazy, bts, err = msgp.ReadBoolBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Lazy")
+				return
+			}
 		default:
 			bts, err = msgp.Skip(bts)
 			if err != nil {
@@ -531,6 +540,7 @@ func (z *LoadRequest) Msgsize() (s int) {
 	for za0001 := range z.Modules {
 		s += 1 + 5 + msgp.StringPrefixSize + len(z.Modules[za0001].Name) + 7 + msgp.StringPrefixSize + len(z.Modules[za0001].Source)
 	}
+	s += 5 + msgp.BoolSize
 	return
 }
 

@@ -84,7 +84,7 @@ func runLinked(script string, modules map[string]string) string {
 	if err != nil {
 		return err.Error()
 	}
-	err = rhai.Link(p, func(name string) (string, bool) { text, ok := modules[name]; return text, ok }, "ctx")
+	err = rhai.Link(p, func(name string) (string, bool) { text, ok := modules[name]; return text, ok }, false, "ctx")
 	if err != nil {
 		return err.Error()
 	}

@@ -49,9 +49,10 @@ const MaxImportDepth = 8
 // Link compiles the modules that a script imports, and those that they import, and
 // makes them known to it. Each import must name its module by a string literal. source gives
 // the text of a module. Cycles, unknown modules and modules that are more than constants,
-// functions and imports are errors, as is a depth of more than MaxImportDepth.
-func Link(script *vm.Program, source func(name string) (text string, ok bool), variables ...string) *vm.Error {
-	l := &linker{source: source, variables: variables, script: script, modules: map[string]*vm.Program{}, heights: map[string]int{}}
+// functions and imports are errors, as is a depth of more than MaxImportDepth. With lazy, an
+// import whose module is not known by its name is left to fail when it is reached.
+func Link(script *vm.Program, source func(name string) (text string, ok bool), lazy bool, variables ...string) *vm.Error {
+	l := &linker{source: source, lazy: lazy, variables: variables, script: script, modules: map[string]*vm.Program{}, heights: map[string]int{}}
 	script.Modules = l.modules
 	_, err := l.link(script, nil)
 	return err
@@ -59,6 +60,7 @@ func Link(script *vm.Program, source func(name string) (text string, ok bool), v
 
 type linker struct {
 	source    func(name string) (string, bool)
+	lazy      bool
 	variables []string
 	script    *vm.Program
 	modules   map[string]*vm.Program
@@ -78,6 +80,9 @@ func (l *linker) link(p *vm.Program, path []string) (height int, err *vm.Error) 
 }
 
 func (l *linker) module(i vm.Import, path []string) (height int, err *vm.Error) {
+	if i.Name == "" && l.lazy {
+		return 0, nil
+	}
 	if i.Name == "" {
 		return 0, invalid("The name of an imported module must be a string literal that is not empty")
 	}
@@ -93,6 +98,9 @@ func (l *linker) module(i vm.Import, path []string) (height int, err *vm.Error) 
 		return h, nil
 	}
 	text, ok := l.source(i.Name)
+	if !ok && l.lazy {
+		return 0, nil
+	}
 	if !ok {
 		return 0, vm.ModuleNotFoundError(i.Name)
 	}

@@ -117,7 +117,16 @@ func (f *function) firstArg(e syntax.Expr, dst int, script bool) {
 			return
 		}
 	case *syntax.Variable:
-		if l := f.lookup(e.Name); !script && l != nil && !l.boxed && !l.constant && len(e.Path) == 0 {
+		l := f.lookup(e.Name)
+		switch {
+		case script || len(e.Path) > 0:
+		case f.dynamic && (l != nil || len(f.functions[e.Name]) == 0):
+			f.ad(vm.OpNameOwn, dst, f.nameSite(e.Name), e.Position)
+			return
+		case l != nil && l.boxed && !l.constant:
+			f.abc(vm.OpRefOwn, dst, l.register, 0, e.Position)
+			return
+		case l != nil && !l.constant:
 			f.abc(vm.OpRefLocal, dst, l.register, 0, e.Position)
 			return
 		}
@@ -135,14 +144,14 @@ func (f *function) keyword(e *syntax.Call, base int) bool {
 	load := func() { f.args(args, base) }
 	switch {
 	case e.Name == "call" && len(args) >= 1:
-		load()
+		f.pointer(args, base)
 		_, n := f.site(e.Name, e.Position, args)
 		f.abc(vm.OpCallPtr, base, len(args)-1, n, e.Position)
 	case e.Name == "Fn" && len(args) == 1:
 		load()
 		f.abc(vm.OpFnPtr, base, 0, 0, at)
 	case e.Name == "curry" && len(args) > 1:
-		load()
+		f.pointer(args, base)
 		f.abc(vm.OpCurry, base, len(args)-1, 0, at)
 	case e.Name == "is_shared" && len(args) == 1:
 		if v, ok := args[0].(*syntax.Variable); ok {
@@ -170,6 +179,15 @@ func (f *function) keyword(e *syntax.Call, base int) bool {
 		return false
 	}
 	return true
+}
+
+// pointer evaluates a function pointer, which must be one before the arguments for it are evaluated.
+func (f *function) pointer(args []syntax.Expr, base int) {
+	f.args(args[:1], base)
+	if len(args) > 1 {
+		f.abc(vm.OpCheckFn, base, 0, 0, args[0].Start())
+	}
+	f.args(args[1:], base+1)
 }
 
 // inSight lists the variables that can be used here, innermost first.

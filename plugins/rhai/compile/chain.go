@@ -243,7 +243,12 @@ func (w *walker) begin(reads bool, e syntax.Expr) {
 		l := w.lookup(root.Name)
 		if w.dynamic && len(root.Path) == 0 && (l != nil || len(w.functions[root.Name]) == 0) {
 			n := w.nameSite(root.Name)
-			w.ad(vm.OpNameRef, w.at, n, root.Position)
+			if reads {
+				w.ad(vm.OpNameRef, w.at, n, root.Position)
+			} else {
+				w.ad(vm.OpNameLock, w.at, n, root.Position)
+				w.locked = true
+			}
 			w.isRef = true
 			w.isConst, w.constant = w.out.Sites[n].Define, root.Name
 			w.unchanged()
@@ -358,7 +363,7 @@ func (w *walker) method(i int) {
 	w.abc(vm.OpCallMethod, s.register, len(s.args), n, s.pos)
 	if i > 0 && w.isRef {
 		w.abc(vm.OpWriteBack, w.at, 0, 0, w.c.steps[i-1].pos)
-		w.positions(s.op, s.op)
+		w.positions(s.op, s.pos)
 	}
 	w.at, w.isRef, w.owned, w.isConst = s.register, false, true, false
 	w.flags = 0

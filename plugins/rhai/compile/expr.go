@@ -198,13 +198,16 @@ func (f *function) binary(e *syntax.Binary, dst int) {
 		return
 	case syntax.OpRange, syntax.OpRangeInclusive:
 		from := f.allocN(2)
-		f.bound(e.Left, from, 0, e.Position)
-		f.bound(e.Right, from+1, 1<<63-1, e.Position)
+		f.bounds(e, from)
 		op := vm.OpRange
 		if e.Op == syntax.OpRangeInclusive {
 			op = vm.OpRangeIncl
 		}
 		f.abc(op, dst, from, from+1, e.Position)
+		return
+	}
+	if e.Op == syntax.OpIn || e.Op == syntax.OpNotIn {
+		f.in(e, dst)
 		return
 	}
 	l := f.left(e.Left, e.Right)
@@ -218,12 +221,6 @@ func (f *function) binary(e *syntax.Binary, dst int) {
 	}
 	r := f.operand(e.Right)
 	switch {
-	case e.Op == syntax.OpIn:
-		f.abc(vm.OpIn, dst, l, r, e.Position)
-	case e.Op == syntax.OpNotIn:
-		found := f.alloc()
-		f.abc(vm.OpIn, found, l, r, e.Position)
-		f.abc(vm.OpUnary, dst, found, int(syntax.OpNot), e.Position)
 	case e.Op >= syntax.OpEq && e.Op <= syntax.OpGe:
 		f.abc(vm.OpEq+vm.Op(e.Op-syntax.OpEq), dst, l, r, e.Position)
 	case e.Op >= syntax.OpAdd && e.Op <= syntax.OpMod:
@@ -231,6 +228,27 @@ func (f *function) binary(e *syntax.Binary, dst int) {
 	default:
 		f.emit(vm.MakeABC(vm.OpBinary, uint16(dst), uint16(l), uint16(r)).WithOperator(e.Op), e.Position)
 	}
+}
+
+// in compiles a membership test. As the first argument of Rhai's function contains the container is evaluated
+// first, unless it is a variable.
+func (f *function) in(e *syntax.Binary, dst int) {
+	var l, r int
+	switch e.Right.(type) {
+	case *syntax.Variable, *syntax.This:
+		l = f.left(e.Left, e.Right)
+		r = f.operand(e.Right)
+	default:
+		r = f.left(e.Right, e.Left)
+		l = f.operand(e.Left)
+	}
+	if e.Op == syntax.OpIn {
+		f.abc(vm.OpIn, dst, l, r, e.Position)
+		return
+	}
+	found := f.alloc()
+	f.abc(vm.OpIn, found, l, r, e.Position)
+	f.abc(vm.OpUnary, dst, found, int(syntax.OpNot), e.Position)
 }
 
 var withConstant = map[syntax.Operator]vm.Op{

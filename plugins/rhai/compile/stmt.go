@@ -331,8 +331,7 @@ func (f *function) forLoop(s *syntax.For, dst int, m mode) {
 	state := f.allocN(3) // two registers of state, and the item
 	next := vm.OpIterNext
 	if r, ok := s.Subject.(*syntax.Binary); ok && (r.Op == syntax.OpRange || r.Op == syntax.OpRangeInclusive) {
-		f.bound(r.Left, state, 0, r.Position)
-		f.bound(r.Right, state+1, 1<<63-1, r.Position)
+		f.bounds(r, state)
 		inclusive := 0
 		if r.Op == syntax.OpRangeInclusive {
 			inclusive = 1
@@ -381,13 +380,18 @@ func (f *function) forLoop(s *syntax.For, dst int, m mode) {
 	f.leave(l, dst, m, s.Position)
 }
 
-// bound evaluates a bound of a range, which has a default when it is left out.
-func (f *function) bound(e syntax.Expr, dst int, otherwise int64, at syntax.Position) {
-	if e != nil {
-		f.expr(e, dst)
-		return
+// bounds evaluates the bounds of a range, of which either can be left out.
+func (f *function) bounds(e *syntax.Binary, dst int) {
+	if e.Left != nil {
+		f.expr(e.Left, dst)
+	} else {
+		f.ad(vm.OpLoadInt, dst, 0, e.Position)
 	}
-	f.ad(vm.OpLoadK, dst, f.constant(vm.Int(otherwise)), at)
+	if e.Right != nil {
+		f.expr(e.Right, dst+1)
+	} else {
+		f.abc(vm.OpLoadUnit, dst+1, 0, 0, e.Position)
+	}
 }
 
 func (f *function) try(s *syntax.Try, dst int, m mode) {

@@ -140,7 +140,7 @@ func bitsOf(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	}
 	n = min(max(n, 0), wordBits-int64(first))
 	field := args[0].AsInt() >> first
-	return vm.NewIterator(&vm.Iterator{Start: func() func() (vm.Value, bool) {
+	return vm.NewIterator(&vm.Iterator{Type: "rhai::packages::iter_basic::BitRange", Start: func() func() (vm.Value, bool) {
 		rest, left := field, n
 		return func() (vm.Value, bool) {
 			if left == 0 {

@@ -104,7 +104,7 @@ func steps[T int64 | float64](from, to, step T, add func(x, y T) (T, bool), item
 			direction = -1
 		}
 	}
-	return vm.NewIterator(&vm.Iterator{Start: func() func() (vm.Value, bool) {
+	return vm.NewIterator(&vm.Iterator{Type: "rhai::packages::iter_basic::StepRange<" + item(from).TypeName() + ">", Start: func() func() (vm.Value, bool) {
 		at, direction := from, direction
 		return func() (vm.Value, bool) {
 			if direction == 0 {

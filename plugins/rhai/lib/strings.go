@@ -560,7 +560,7 @@ func stringToChars(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 func stringChars(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	from, count := spanOf(args)
 	text := args[0].AsString()[byteOffset(args[0], from):]
-	return vm.NewIterator(&vm.Iterator{Start: func() func() (vm.Value, bool) {
+	return vm.NewIterator(&vm.Iterator{Type: "rhai::packages::iter_basic::CharsStream", Start: func() func() (vm.Value, bool) {
 		rest, left := text, count
 		return func() (vm.Value, bool) {
 			if left == 0 {

@@ -49,7 +49,7 @@ func (s *Session) Load(r *abi.LoadRequest) abi.LoadResult {
 				}
 			}
 			return "", false
-		}, "ctx")
+		}, r.Lazy, "ctx")
 	}
 	if err != nil {
 		result.Error = s.scriptError(err)

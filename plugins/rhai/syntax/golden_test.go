@@ -81,7 +81,11 @@ func goldenCases(t testing.TB, pattern string) []goldenCase {
 }
 
 func TestGolden(t *testing.T) {
-	cases := goldenCases(t, "../conformance/*.jsonl")
+	// The other files there are about what happens at run time.
+	var cases []goldenCase
+	for _, name := range []string{"core", "errors", "lib", "program"} {
+		cases = append(cases, goldenCases(t, "../conformance/"+name+".jsonl")...)
+	}
 	if more, _ := filepath.Glob("testdata/*.jsonl"); len(more) > 0 {
 		cases = append(cases, goldenCases(t, "testdata/*.jsonl")...)
 	}

@@ -74,6 +74,7 @@ func (t *Thread) callMethod(site *Site, a *Value, n int, dst uint16) *Error {
 		if err := raced(args[0].AsFn()); err != nil {
 			return err
 		}
+		a.detach()
 		return t.enter(args[0].AsFn(), target, site.Const, a, args[1:], dst)
 	case "curry":
 		if target.Kind() != KindFn {
@@ -88,6 +89,7 @@ func (t *Thread) callMethod(site *Site, a *Value, n int, dst uint16) *Error {
 		}
 	}
 	if fn := method(site.Scripts, len(args), target); fn != nil {
+		a.detach()
 		return t.enterFunction(fn, target, site.Const, args, dst)
 	}
 	v, err := t.callNative(site, unsafe.Slice(a, len(args)+1))
@@ -300,11 +302,7 @@ func (t *Thread) closure(f *frame, fn *Function) Value {
 	if len(fn.Captures) > 0 {
 		p.Curry = make([]Value, len(fn.Captures))
 		for i, r := range fn.Captures {
-			v := reg(f.base, uint64(r))
-			if v.Kind() != kindCell {
-				*v = Value{meta: uint32(kindCell), ref: unsafe.Pointer(&Cell{value: *v})}
-			}
-			p.Curry[i] = *v
+			p.Curry[i] = reg(f.base, uint64(r)).share()
 		}
 	}
 	return NewFn(p)

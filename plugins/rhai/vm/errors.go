@@ -115,7 +115,7 @@ func ArithmeticError(text string) *Error { return newError(ErrorArithmetic, text
 func RuntimeError(v Value) *Error {
 	e := &Error{Variant: ErrorRuntime, Text: "Runtime error", Value: v}
 	if v.Kind() != KindUnit && !(v.Kind() == KindString && v.AsString() == "") {
-		e.Text += ": " + Display(v)
+		e.Text = string(appendCut([]byte(e.Text+": "), v, rawDisplayForm))
 	}
 	return e
 }

@@ -13,14 +13,14 @@ const evalRoom = 512
 
 // names are the variables that evals have defined in a window, the latest last.
 type names struct {
-	vars []namedVar
+	vars []*namedVar
 }
 
 type namedVar struct {
 	name     string
-	cell     *Cell
-	level    int // it hides the variables declared before, which have lower levels
-	depth    int // of blocks: it is gone when they are left
+	value    Value // a cell if a closure shares it
+	level    int   // it hides the variables declared before, which have lower levels
+	depth    int   // of blocks: it is gone when they are left
 	constant bool
 }
 
@@ -31,50 +31,86 @@ func (n *names) find(name string, level int) *namedVar {
 		return nil
 	}
 	for i := len(n.vars) - 1; i >= 0; i-- {
-		if v := &n.vars[i]; v.name == name && v.level > level {
+		if v := n.vars[i]; v.name == name && v.level > level {
 			return v
 		}
 	}
 	return nil
 }
 
-// nameRef gives the place of the variable that site's name has now.
-func (t *Thread) nameRef(f *frame, site *Site) (*Value, *Error) {
-	if v := f.names.find(site.Name, site.Level); v != nil {
-		return &v.cell.value, nil
+// name does the instruction op on the variable that site's name has now.
+func (t *Thread) name(f *frame, op Op, site *Site) (Value, *Error) {
+	var v *Value
+	constant := site.Define
+	if n := f.names.find(site.Name, site.Level); n != nil {
+		v, constant = &n.value, n.constant
+	} else if site.Register >= 0 {
+		v = reg(f.base, uint64(site.Register))
+	} else {
+		return Unit, VariableNotFoundError(site.Name)
 	}
-	if site.Register < 0 {
-		return nil, VariableNotFoundError(site.Name)
+	switch {
+	case op == OpNameCell:
+		return v.share(), nil
+	case op == OpNameLock:
+		place, err := t.lock(v)
+		return makeRef(place), err
+	case op == OpNameOwn && !constant:
+		return own(v)
 	}
-	v := reg(f.base, uint64(site.Register))
 	if v.Kind() == kindCell {
 		c := v.asCell()
 		if c.locked {
-			return nil, dataRace("")
+			return Unit, dataRace("")
 		}
-		return &c.value, nil
+		v = &c.value
 	}
-	return v, nil
+	if op == OpNameOwn {
+		return v.Share(), nil
+	}
+	return makeRef(v), nil
 }
 
-// nameCell gives the variable as a cell.
-func (t *Thread) nameCell(f *frame, site *Site) (Value, *Error) {
-	if v := f.names.find(site.Name, site.Level); v != nil {
-		return Value{meta: uint32(kindCell), ref: unsafe.Pointer(v.cell)}, nil
-	}
-	if site.Register < 0 {
-		return Unit, VariableNotFoundError(site.Name)
-	}
-	v := reg(f.base, uint64(site.Register))
+// share makes the variable *v one that closures can share, and gives its cell.
+func (v *Value) share() Value {
 	if v.Kind() != kindCell {
 		*v = Value{meta: uint32(kindCell), ref: unsafe.Pointer(&Cell{value: *v})}
 	}
-	return *v, nil
+	return *v
+}
+
+// lock gives the place of the variable *v's value, which is locked until an OpUnlock if
+// it is shared.
+func (t *Thread) lock(v *Value) (*Value, *Error) {
+	c := &Cell{} // so that OpUnlock finds one
+	if v.Kind() == kindCell {
+		c = v.asCell()
+		if c.locked {
+			return nil, dataRace("")
+		}
+		c.locked = true
+		v = &c.value
+	}
+	t.locks = append(t.locks, c)
+	return v, nil
+}
+
+// own is a reference to the variable *v for a function to work on, or its value if
+// it is shared.
+func own(v *Value) (Value, *Error) {
+	if v.Kind() != kindCell {
+		return makeRef(v), nil
+	}
+	c := v.asCell()
+	if c.locked {
+		return Unit, dataRace("")
+	}
+	return c.value.Share(), nil
 }
 
 // define makes a variable of the window.
 func (f *frame) define(site *Site, v Value) {
-	f.names.vars = append(f.names.vars, namedVar{site.Name, &Cell{value: v}, site.Level, site.Depth, site.Define})
+	f.names.vars = append(f.names.vars, &namedVar{site.Name, v, site.Level, site.Depth, site.Define})
 }
 
 // trim forgets the variables of blocks that have been left.

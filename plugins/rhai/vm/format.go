@@ -19,12 +19,27 @@ const MaxNesting = 100
 //	()                  ()
 //	"a\n"      a⏎       "a\n"
 //	1e14       1e14     100000000000000.0
-type form bool
+//
+// The raw forms are those of Rust, which Rhai shows where it does not go through its own
+// functions: in the text of a thrown value, and when a value replaces a part of a string.
+// They differ inside arrays and maps for characters and function pointers, and
+// for iterators.
+type form uint8
 
 const (
-	displayForm form = false
-	debugForm   form = true
+	displayForm form = iota
+	debugForm
+	rawDisplayForm
+	rawDebugForm
 )
+
+// raw reports whether f is one of Rust's.
+func (f form) raw() bool { return f >= rawDisplayForm }
+
+// inner is the form of what stands inside an array or a map.
+func (f form) inner() form { return f | debugForm }
+
+func (f form) debug() bool { return f&debugForm != 0 }
 
 // unlimitedText is how long a text gets, in bytes, where no thread's limit applies.
 const unlimitedText = 1 << 20
@@ -41,12 +56,14 @@ func Debug(v Value) string {
 }
 
 // AppendDisplay appends the display form of v to b, cut off like [Display].
-func AppendDisplay(b []byte, v Value) []byte {
+func AppendDisplay(b []byte, v Value) []byte { return appendCut(b, v, displayForm) }
+
+func appendCut(b []byte, v Value, f form) []byte {
 	if v.Kind() == KindString {
 		return append(b, v.AsString()...)
 	}
 	w := textWriter{buf: b, limit: len(b) + unlimitedText}
-	w.value(v, displayForm, 0)
+	w.value(v, f, 0)
 	return w.end()
 }
 
@@ -56,6 +73,15 @@ func (t *Thread) Display(v Value) (string, *Error) {
 		return v.AsString(), nil
 	}
 	b, err := t.appendText(nil, v, displayForm)
+	return string(b), err
+}
+
+// rawDisplay is Rust's display form of v.
+func (t *Thread) rawDisplay(v Value) (string, *Error) {
+	if v.Kind() == KindString {
+		return v.AsString(), nil
+	}
+	b, err := t.appendText(nil, v, rawDisplayForm)
 	return string(b), err
 }
 
@@ -119,7 +145,7 @@ func (w *textWriter) end() []byte {
 func (w *textWriter) value(v Value, f form, depth int) {
 	switch v.Kind() {
 	case KindUnit:
-		if f == debugForm {
+		if f.debug() {
 			w.buf = append(w.buf, "()"...)
 		}
 	case KindBool:
@@ -127,15 +153,19 @@ func (w *textWriter) value(v Value, f form, depth int) {
 	case KindInt, KindU8:
 		w.buf = strconv.AppendInt(w.buf, v.AsInt(), 10)
 	case KindFloat:
-		if f == debugForm {
+		if f.debug() {
 			w.buf = appendFloatDebug(w.buf, v.AsFloat())
 		} else {
 			w.buf = appendFloat(w.buf, v.AsFloat())
 		}
 	case KindChar:
-		w.buf = utf8.AppendRune(w.buf, v.AsChar())
+		if f == rawDebugForm {
+			w.buf = appendQuotedChar(w.buf, v.AsChar())
+		} else {
+			w.buf = utf8.AppendRune(w.buf, v.AsChar())
+		}
 	case KindString:
-		if f == debugForm {
+		if f.debug() {
 			w.buf = appendQuoted(w.buf, v.AsString(), w.limit)
 		} else {
 			w.buf = append(w.buf, v.AsString()...)
@@ -155,7 +185,7 @@ func (w *textWriter) value(v Value, f form, depth int) {
 			if i > 0 {
 				w.buf = append(w.buf, ", "...)
 			}
-			w.value(item, debugForm, depth+1)
+			w.value(item, f.inner(), depth+1)
 		}
 		w.close(']')
 	case KindMap:
@@ -175,7 +205,7 @@ func (w *textWriter) value(v Value, f form, depth int) {
 			key, value := m.Entry(number)
 			w.buf = appendQuoted(w.buf, key, w.limit)
 			w.buf = append(w.buf, ": "...)
-			w.value(*value, debugForm, depth+1)
+			w.value(*value, f.inner(), depth+1)
 		}
 		w.close('}')
 	case KindRange, KindRangeInclusive:
@@ -189,14 +219,47 @@ func (w *textWriter) value(v Value, f form, depth int) {
 			w.buf = strconv.AppendInt(w.buf, r.To, 10)
 		}
 	case KindFn:
+		if f == rawDebugForm {
+			w.pointer(v.AsFn(), depth)
+			return
+		}
 		w.buf = append(w.buf, "Fn("...)
 		w.buf = append(w.buf, v.AsFn().Name...)
 		w.buf = append(w.buf, ')')
 	case KindTimestamp:
 		w.buf = append(w.buf, "<timestamp>"...)
 	case KindIterator:
-		w.buf = append(w.buf, v.TypeName()...)
+		if f.raw() {
+			w.buf = append(w.buf, v.AsIterator().Type...)
+		} else {
+			w.buf = append(w.buf, v.TypeName()...)
+		}
+	case kindCell:
+		w.value(v.asCell().value, f, depth)
+		w.buf = append(w.buf, " (shared)"...)
 	}
+}
+
+// pointer writes a function pointer with its curried arguments, as Rust does.
+func (w *textWriter) pointer(p *FnPtr, depth int) {
+	if depth == MaxNesting {
+		w.deep = true
+		return
+	}
+	w.buf = append(w.buf, "Fn"...)
+	if p.Func != nil {
+		w.buf = append(w.buf, "*+"...)
+	}
+	w.buf = append(w.buf, '(')
+	w.buf = appendQuoted(w.buf, p.Name, w.limit)
+	for _, c := range p.Curry {
+		if w.full() {
+			return
+		}
+		w.buf = append(w.buf, ", "...)
+		w.value(c, rawDebugForm, depth+1)
+	}
+	w.close(')')
 }
 
 // close ends a container's text, unless something is missing from it.
@@ -343,6 +406,20 @@ func appendFloatScientific(b []byte, f float64) []byte {
 		from++
 	}
 	return append(b[:to], b[from:]...)
+}
+
+// appendQuotedChar appends r as a character literal, as Rust writes it.
+func appendQuotedChar(b []byte, r rune) []byte {
+	switch r {
+	case '"':
+		return append(b, `'"'`...)
+	case '\'':
+		return append(b, `'\''`...)
+	}
+	start := len(b)
+	b = AppendQuoted(b, string(r))
+	b[start], b[len(b)-1] = '\'', '\''
+	return b
 }
 
 // AppendQuoted appends s as a string literal in double quotes, the debug form of strings.

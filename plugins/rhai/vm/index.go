@@ -11,9 +11,17 @@ import (
 type proxy struct {
 	value Value
 	was   Value  // value when made: written back only if it differs
-	of    *Value // what it is a part of
+	of    *Value // what it is a part of; nil: not to be written back
 	key   Value  // the index; of a property its name
 	named bool   // it is a property
+}
+
+// detach makes v, if it is a part of a string, an integer or a blob, one of its own: what a
+// script function makes of such a this is lost.
+func (v Value) detach() {
+	if v.Kind() == kindProxy {
+		v.asProxy().of = nil
+	}
 }
 
 // resolve turns an index that may count from the end into one from the start;
@@ -25,14 +33,16 @@ func resolve(index int64, length int) (int, bool) {
 	return int(index), index >= 0 && index < int64(length)
 }
 
-// typeName is the name of a type in errors of indexing, where Rhai shows Rust's
-// names for ranges.
+// rawTypeName is the name of a type in some errors, where Rhai shows Rust's names for
+// ranges and iterators.
 func rawTypeName(v Value) string {
 	switch v.Kind() {
 	case KindRange:
 		return "core::ops::range::Range<i64>"
 	case KindRangeInclusive:
 		return "core::ops::range::RangeInclusive<i64>"
+	case KindIterator:
+		return v.AsIterator().Type
 	}
 	return v.TypeName()
 }
@@ -93,19 +103,24 @@ func (t *Thread) getIndex(base *Value, key Value) (Value, *Error) {
 		}
 		return Int(bits >> shift), nil
 	}
-	e := newError(ErrorIndexingType, "Indexer unavailable: "+base.TypeName()+" ["+key.TypeName()+"]",
-		Field{"type", String(base.TypeName() + " [" + key.TypeName() + "]")})
-	e.place = placeBracket
-	return Unit, e
+	return Unit, noIndexer(base, key, nil)
 }
 
-// stringRange is the part of s that a range selects, in characters, cut to what there is.
-func stringRange(s, key Value) (start, n int, err *Error) {
-	r, length := key.AsRange(), int64(s.Chars())
-	if length == 0 {
-		return 0, 0, nil
+// noIndexer is base[key], or base[key] = *v, on a type that has no elements.
+func noIndexer(base *Value, key Value, v *Value) *Error {
+	text := base.TypeName() + " [" + key.TypeName() + "]"
+	if v != nil {
+		text += " = " + v.TypeName()
 	}
-	from, to := r.From, r.To
+	e := newError(ErrorIndexingType, "Indexer unavailable: "+text, Field{"type", String(text)})
+	e.place = placeBracket
+	return e
+}
+
+// stringBounds are the bounds of a range of characters, counted from the start of s.
+func stringBounds(s, key Value) (from, to int64, err *Error) {
+	r, length := key.AsRange(), int64(s.Chars())
+	from, to = r.From, r.To
 	if from < 0 {
 		if from += length; from < 0 {
 			return 0, 0, StringBoundsError(int(length), r.From)
@@ -113,6 +128,19 @@ func stringRange(s, key Value) (start, n int, err *Error) {
 	}
 	if to < 0 {
 		to = max(to+length, 0)
+	}
+	return from, to, nil
+}
+
+// stringRange is the part of s that a range selects, in characters, cut to what there is.
+func stringRange(s, key Value) (start, n int, err *Error) {
+	length := int64(s.Chars())
+	if length == 0 {
+		return 0, 0, nil
+	}
+	from, to, err := stringBounds(s, key)
+	if err != nil {
+		return 0, 0, err
 	}
 	if key.Kind() == KindRangeInclusive {
 		if to <= from && !(from == 0 && to >= length-1) {
@@ -228,10 +256,7 @@ func (t *Thread) setIndex(base *Value, key, v Value) *Error {
 		base.bits = uint64(n)
 		return nil
 	}
-	text := base.TypeName() + " [" + key.TypeName() + "] = " + v.TypeName()
-	e := newError(ErrorIndexingType, "Indexer unavailable: "+text, Field{"type", String(text)})
-	e.place = placeBracket
-	return e
+	return noIndexer(base, key, &v)
 }
 
 func (t *Thread) setKey(base *Value, key string, v Value) *Error {
@@ -249,7 +274,7 @@ func (t *Thread) setKey(base *Value, key string, v Value) *Error {
 }
 
 func assignMismatch(requested string, v Value) *Error {
-	e := MismatchError(requested, v.TypeName())
+	e := MismatchError(requested, rawTypeName(v))
 	e.place = placeAssign
 	return e
 }
@@ -257,7 +282,7 @@ func assignMismatch(requested string, v Value) *Error {
 // setText replaces a character or a slice of a string.
 func (t *Thread) setText(base *Value, key, v Value) *Error {
 	s := base.AsString()
-	var start, n int
+	var head, tail int // characters before and after what is replaced: they overlap when the range runs backwards
 	var with string
 	switch key.Kind() {
 	case KindInt:
@@ -274,32 +299,33 @@ func (t *Thread) setText(base *Value, key, v Value) *Error {
 				return nil
 			}
 		}
-		start, n, with = i, 1, string(v.AsChar())
+		head, tail, with = i, i+1, string(v.AsChar())
 	case KindRange, KindRangeInclusive:
-		var err *Error
-		if start, n, err = stringRange(*base, key); err != nil {
-			return err
+		if n := int64(base.Chars()); n > 0 {
+			from, to, err := stringBounds(*base, key)
+			if err != nil {
+				return err
+			}
+			head, tail = int(min(from, n)), int(min(to, n))
+			if key.Kind() == KindRangeInclusive {
+				tail = int(min(to, n-1)) + 1
+			}
 		}
-		switch v.Kind() {
-		case KindString:
-			with = v.AsString()
-		case KindChar:
-			with = string(v.AsChar())
-		default:
-			return assignMismatch("string", v)
+		var err *Error
+		if with, err = t.rawDisplay(v); err != nil {
+			return err
 		}
 	default:
 		return MismatchError("i64", rawTypeName(key))
 	}
-	from := ByteOffset(s, start)
-	to := from + ByteOffset(s[from:], n)
-	if err := t.CheckString(int64(len(s)) - int64(to-from) + int64(len(with))); err != nil {
+	from, to := ByteOffset(s, head), ByteOffset(s, tail)
+	if err := t.CheckString(int64(from+len(with)) + int64(len(s)-to)); err != nil {
 		return err
 	}
 	if err := t.Charge(int64(len(s)/64 + 1)); err != nil {
 		return err
 	}
-	chars := base.Chars() - n + utf8.RuneCountInString(with)
+	chars := head + utf8.RuneCountInString(with) + base.Chars() - tail
 	meta := base.meta
 	*base = stringOf(s[:from]+with+s[to:], chars)
 	base.meta = meta
@@ -373,8 +399,12 @@ func (t *Thread) refKey(base *Value, key string, flags uint16) (Value, *Error) {
 	return makeRef(at), nil
 }
 
-// writeBack stores a part that has changed into what it is a part of.
+// writeBack stores a part that has changed into what it is a part of, unless that is
+// not to be.
 func (p *proxy) writeBack(t *Thread) *Error {
+	if p.of == nil {
+		return nil
+	}
 	if p.value.meta == p.was.meta && p.value.bits == p.was.bits && (p.value.meta < uint32(KindString) || p.value.ref == p.was.ref) {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"math"
 	"unicode/utf8"
 	"unsafe"
 )
@@ -37,10 +38,11 @@ func (t *Thread) iterInit(a *Value, subject Value) *Error {
 // first one not to be reached.
 func (t *Thread) prepareRange(a *Value, inclusive bool) *Error {
 	end := reg(unsafe.Pointer(a), 1)
-	if a.Kind() != KindInt || end.Kind() != KindInt {
-		return rangeNotFound(*a, *end, inclusive)
+	first, last, err := bounds(*a, *end, inclusive)
+	if err != nil {
+		return err
 	}
-	a.meta, end.meta = uint32(KindInt), uint32(KindInt)
+	*a, *end = Int(first), Int(last)
 	switch {
 	case a.AsInt() > end.AsInt():
 		end.bits = a.bits
@@ -48,6 +50,21 @@ func (t *Thread) prepareRange(a *Value, inclusive bool) *Error {
 		end.bits++ // may wrap around: the loop compares for equality
 	}
 	return nil
+}
+
+// bounds are those of a range from..to, where () is an open end.
+func bounds(from, to Value, inclusive bool) (first, last int64, err *Error) {
+	first, last = from.AsInt(), to.AsInt()
+	switch {
+	case from.Kind() == KindInt && to.Kind() == KindInt:
+	case from.Kind() == KindInt && to.Kind() == KindUnit:
+		last = math.MaxInt64
+	case from.Kind() == KindUnit && to.Kind() == KindInt:
+		first = 0
+	default:
+		return 0, 0, rangeNotFound(from, to, inclusive)
+	}
+	return first, last, nil
 }
 
 func rangeNotFound(from, to Value, inclusive bool) *Error {

@@ -4,5 +4,6 @@ package vm
 // ranges give. It can be iterated again from its start.
 type Iterator struct {
 	// Start begins an iteration: next gives each item in turn and false at the end.
+	Type  string // Rust's name of its type, which some errors show
 	Start func() (next func() (Value, bool))
 }

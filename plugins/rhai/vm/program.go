@@ -253,6 +253,7 @@ const (
 	// References, to work on a place inside of a value.
 	OpRefLocal   // R[A] = ref to R[B]
 	OpRefCell    // R[A] = ref to the variable R[B]; locks it if it is shared
+	OpRefOwn     // R[A] = ref to the variable R[B], or its value if it is shared
 	OpRefThis    // R[A] = ref to T
 	OpRefIndex   // R[A] = ref to *R[A] at R[B]; flags C
 	OpRefProp    // R[A] = ref to property K[B] of *R[A]; flags C
@@ -269,6 +270,7 @@ const (
 	OpCallNative    // R[A] = native function of site C with R[A] .. R[A+B-1]; R[A] may be a ref
 	OpCallMethod    // R[A] = method of site C on R[A], value or ref, with R[A+1] .. R[A+B]
 	OpCallPtr       // R[A] = call of the function pointer R[A] with R[A+1] .. R[A+B], at site C
+	OpCheckFn       // R[A] must be a function pointer
 	OpFnPtr         // R[A] = Fn(R[A])
 	OpFnName        // R[A] = pointer to the script function named K[D]
 	OpCurry         // R[A] = R[A] curried with R[A+1] .. R[A+B]
@@ -279,6 +281,8 @@ const (
 	OpEval          // R[A] = eval of the text R[A] at site D
 	OpCallScoped    // R[A] = Scoped[C] of R[A] .. R[A+B-1], in this window
 	OpNameRef       // R[A] = ref to the variable that the name of site D has now
+	OpNameLock      // the same; locks it if it is shared
+	OpNameOwn       // the same, or its value if it is shared or constant
 	OpNameCell      // R[A] = the same as a cell, for a closure to capture
 	OpNameConst     // error if the variable that the name of site D has now is an eval's constant
 	OpImport        // import the module named R[A], as the name of site D
@@ -322,10 +326,10 @@ var opNames = [numOps]string{
 	"unlesseqi", "unlessnei", "unlesslti", "unlesslei", "unlessgti", "unlessgei", "loop",
 	"forrange", "rangeprep", "iterinit", "iternext", "array", "append", "map", "mapset", "range", "rangeincl", "interpolate",
 	"getindex", "getindexi", "getprop", "setindex", "setprop",
-	"reflocal", "refcell", "refthis", "refindex", "refprop", "deref", "storep", "setindexp", "setpropp", "guardindex", "guardprop",
+	"reflocal", "refcell", "refown", "refthis", "refindex", "refprop", "deref", "storep", "setindexp", "setpropp", "guardindex", "guardprop",
 	"writeback", "unlock",
-	"call", "callnative", "callmethod", "callptr", "fnptr", "fnname", "curry", "closure", "isshared", "isdefvar", "isdeffn", "eval",
-	"callscoped", "nameref", "namecell", "nameconst", "import", "importtrim", "export", "callqualified", "getqualified", "define", "untag", "trim",
+	"call", "callnative", "callmethod", "callptr", "checkfn", "fnptr", "fnname", "curry", "closure", "isshared", "isdefvar", "isdeffn", "eval",
+	"callscoped", "nameref", "namelock", "nameown", "namecell", "nameconst", "import", "importtrim", "export", "callqualified", "getqualified", "define", "untag", "trim",
 	"return", "returnunit", "throw", "fail", "switch", "inrange",
 }
 

@@ -167,7 +167,7 @@ func (t *Thread) step(f *frame, in Instr) *Error {
 	case OpJumpFalse, OpJumpTrue, OpCheckBool:
 		// A bool with a tag is one, too.
 		if a.Kind() != KindBool {
-			return MismatchError("bool", a.TypeName())
+			return MismatchError("bool", rawTypeName(*a))
 		}
 		if Op(in) != OpCheckBool && a.AsBool() == (Op(in) == OpJumpTrue) {
 			f.jump(int(in.D()))
@@ -211,12 +211,11 @@ func (t *Thread) step(f *frame, in Instr) *Error {
 	case OpMapSet:
 		a.AsMap().Set(f.constant(int32(in.B())).AsString(), *f.at(in.C()))
 	case OpRange, OpRangeIncl:
-		b, c := f.at(in.B()), f.at(in.C())
-		inclusive := Op(in) == OpRangeIncl
-		if b.Kind() != KindInt || c.Kind() != KindInt {
-			return rangeNotFound(*f.at(in.B()), *c, inclusive)
+		from, to, err := bounds(*f.at(in.B()), *f.at(in.C()), Op(in) == OpRangeIncl)
+		if err != nil {
+			return err
 		}
-		*a = NewRange(b.AsInt(), c.AsInt(), inclusive)
+		*a = NewRange(from, to, Op(in) == OpRangeIncl)
 	case OpInterpolate:
 		v, err := t.interpolate(unsafe.Slice(f.at(in.B()), int(in.C())))
 		if err != nil {
@@ -234,22 +233,26 @@ func (t *Thread) step(f *frame, in Instr) *Error {
 		return t.setProperty(a, f.constant(int32(in.B())).AsString(), *f.at(in.C()))
 
 	case OpRefCell:
-		c := &Cell{} // so that OpUnlock finds one
-		b := f.at(in.B())
-		place := b
-		if b.meta == uint32(kindCell) {
-			c = b.asCell()
-			if c.locked {
-				return dataRace("")
-			}
-			c.locked = true
-			place = &c.value
-		}
-		t.locks = append(t.locks, c)
-		*a = makeRef(place)
-	case OpRefIndex:
-		v, err := t.refIndex(a.asRef(), *f.at(in.B()), in.C())
+		place, err := t.lock(f.at(in.B()))
 		if err != nil {
+			return err
+		}
+		*a = makeRef(place)
+	case OpRefOwn:
+		v, err := own(f.at(in.B()))
+		if err != nil {
+			return err
+		}
+		*a = v
+	case OpRefIndex:
+		base, key := a.asRef(), f.at(in.B())
+		v, err := t.refIndex(base, *key, in.C())
+		if err != nil {
+			if err.Variant == ErrorIndexingType && in.C()&RefCreate != 0 {
+				// Rhai then tries to set it to the operand of the OpAssignP that follows.
+				next := *(*Instr)(f.ip)
+				err = noIndexer(base, *key, f.at(next.B()))
+			}
 			return err
 		}
 		*a = v
@@ -291,6 +294,10 @@ func (t *Thread) step(f *frame, in Instr) *Error {
 	case OpFnName:
 		name := f.constant(in.D()).AsString()
 		*a = NewFn(&FnPtr{Name: name, Func: t.current().byName[name][0]})
+	case OpCheckFn:
+		if a.Kind() != KindFn {
+			return MismatchError("Fn", a.TypeName())
+		}
 	case OpCurry:
 		if a.Kind() != KindFn {
 			return MismatchError("Fn", a.TypeName())
@@ -308,14 +315,8 @@ func (t *Thread) step(f *frame, in Instr) *Error {
 		return t.eval(f, a, f.fn.Sites[in.D()], in.A())
 	case OpCallScoped:
 		return t.callScoped(f, f.fn.Scoped[in.C()], unsafe.Slice(a, int(in.B())), in.A())
-	case OpNameRef:
-		v, err := t.nameRef(f, f.fn.Sites[in.D()])
-		if err != nil {
-			return err
-		}
-		*a = makeRef(v)
-	case OpNameCell:
-		v, err := t.nameCell(f, f.fn.Sites[in.D()])
+	case OpNameRef, OpNameLock, OpNameOwn, OpNameCell:
+		v, err := t.name(f, Op(in), f.fn.Sites[in.D()])
 		if err != nil {
 			return err
 		}

@@ -214,6 +214,9 @@ func (t *Thread) slice() *Error {
 	if atomic.LoadUint32(t.interrupt) != 0 {
 		return &Error{Variant: ErrorTerminated, Text: "Script terminated"}
 	}
+	if t.left == 0 {
+		return &Error{Variant: ErrorTooManyOperations, Text: "Too many operations", Limit: "max_operations"}
+	}
 	n := min(max(sliceSize, -t.budget), t.left)
 	t.left -= n
 	t.budget += n

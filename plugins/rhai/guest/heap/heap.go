@@ -250,7 +250,7 @@ func (h *Heap) makeRoom(least, want uint32) (line, n uint32) {
 func (h *Heap) grow(size uint32) bool {
 	span := uint64(h.top - base)
 	need := span + uint64(size) + lineSize
-	need += need / (lineSize / bytesPerLine)
+	need += need/(lineSize/bytesPerLine-1) + lineSize // for the tables, rounded up
 	// The arena doubles, by 16 MiB at most: the tables are copied each time.
 	most := max(span+min(span, 16<<20), firstArena)
 	top := min(h.memory.wholePages(base+max(need, most)+lineSize), uint64(h.limit)) &^ (lineSize - 1)

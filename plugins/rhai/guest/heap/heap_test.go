@@ -72,6 +72,22 @@ func (h *Heap) check(t testing.TB) {
 	}
 }
 
+// TestGrowsEnough allocates what is about as large as the arena, so that the tables of
+// what it grows by count.
+func TestGrowsEnough(t *testing.T) {
+	for first := uint32(1 << 20); first < 24<<20; first += 1<<20 + 77777 {
+		h := newHeap(t, 256<<20)
+		for _, size := range []uint32{first, 3 * first / 2, 16 << 20, 2*first + 1} {
+			before := h.top
+			h.allocate(size, layoutNoPointers)
+			if h.stats.Collections > 0 && h.top == before {
+				break // it made room otherwise
+			}
+		}
+		h.check(t)
+	}
+}
+
 func TestAllocate(t *testing.T) {
 	h := newHeap(t, 64<<20)
 	seen := map[address]uint32{}
@@ -336,7 +352,7 @@ func TestLimit(t *testing.T) {
 	const limit = 8 << 20
 	exhaust := func(h *Heap, size uint32, keep bool) (objects int, panicked any) {
 		defer func() { panicked = recover() }()
-		for ; objects < 100_000; objects++ {
+		for ; uint64(objects)*uint64(size) < 64<<20; objects++ {
 			a := h.allocate(size, layoutPointers)
 			if keep {
 				h.store(a, h.load(h.root(0)))

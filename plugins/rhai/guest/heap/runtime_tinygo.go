@@ -4,6 +4,7 @@ package heap
 
 import (
 	"runtime"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/picloud/picloud/abi"
@@ -68,7 +69,7 @@ func readMemStats(m *runtime.MemStats) {
 
 // exhausted traps, telling the host why.
 func (h *Heap) exhausted() {
-	trapWord = abi.TrapMemory
+	atomic.StoreUint32(&trapWord, abi.TrapMemory) // a plain store before a trap is one the compiler may drop
 	panic("out of memory")
 }
 

@@ -1,0 +1,117 @@
+package sandbox
+
+import (
+	"testing"
+
+	"github.com/picloud/picloud/abi"
+	"github.com/stretchr/testify/require"
+)
+
+// BenchmarkHello is a whole execution of a small script, gate to result.
+func BenchmarkHello(b *testing.B) {
+	s := newToy(b, Config{})
+	for b.Loop() {
+		if _, err := s.Execute(b.Context(), toy("text hello"), abi.Invocation{}, echo); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkHelloParallel is the same from all processors.
+func BenchmarkHelloParallel(b *testing.B) {
+	s := newToy(b, Config{})
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := s.Execute(b.Context(), toy("text hello"), abi.Invocation{}, echo); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// BenchmarkSlot is taking a slot, restoring a script's image and putting it
+// back, with nothing run.
+func BenchmarkSlot(b *testing.B) {
+	s := newReal(b, Config{})
+	key := rhai(`"Hello, world!"`)
+	key.Limits = abi.DefaultLimits
+	_, err := s.Execute(b.Context(), key, abi.Invocation{}, echo)
+	require.NoError(b, err)
+	image, err := s.scripts.get(key, nil)
+	require.NoError(b, err)
+	for b.Loop() {
+		slot, err := s.guest.take(b.Context())
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := slot.restore(image); err != nil {
+			b.Fatal(err)
+		}
+		s.guest.put(slot)
+	}
+	b.ReportMetric(float64(image.held()), "image-bytes")
+}
+
+// BenchmarkNewSlot is making a slot, as for the first execution or after a trap.
+func BenchmarkNewSlot(b *testing.B) {
+	s := newReal(b, Config{})
+	for b.Loop() {
+		slot, err := s.guest.take(b.Context())
+		if err != nil {
+			b.Fatal(err)
+		}
+		slot.broken = true
+		s.guest.put(slot)
+	}
+}
+
+// BenchmarkLoad is the first execution of a script after upload.
+func BenchmarkLoad(b *testing.B) {
+	s := newReal(b, Config{})
+	script := rhai(`"Hello, world!"`)
+	script.ID = "" // never cached
+	for b.Loop() {
+		if _, err := s.Execute(b.Context(), script, abi.Invocation{}, echo); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkStart is making a sandbox with the guest in the compilation cache.
+func BenchmarkStart(b *testing.B) {
+	if s, err := New(b.Context(), Config{CacheDir: cacheDir}); err != nil || s.Close(b.Context()) != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		s, err := New(b.Context(), Config{CacheDir: cacheDir})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := s.Close(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkScript runs real scripts in the real guest.
+func BenchmarkScript(b *testing.B) {
+	s := newReal(b, Config{})
+	for _, c := range []struct{ name, source string }{
+		{"hello", `"Hello, world!"`},
+		{"response", `#{statusCode: 200, headers: #{"x-a": "b"}, body: #{message: "Hello " + ctx.script_name, items: [1, 2, 3]}}`},
+		{"fib27", fib + "fib(27)"},
+		{"for3M", "let x = 0; for i in 0..3000000 { x += i % 7; } x"},
+		{"while1M", "let x = 1000000; while x > 0 { x -= 1; } x"},
+		{"append100k", `let a = []; for i in 0..100000 { a.push("x" + i); } a.len()`},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			script := rhai(c.source)
+			script.Limits.MaxOperations = 1 << 40
+			for b.Loop() {
+				if _, err := s.Execute(b.Context(), script, abi.Invocation{}, echo); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,106 @@
+package sandbox
+
+import (
+	"errors"
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/picloud/picloud/abi"
+)
+
+// scriptCache keeps the images of the scripts used last.
+type scriptCache struct {
+	entries *lru.Cache[scriptKey, *cacheEntry]
+	seed    maphash.Seed
+
+	hits, misses, evictions atomic.Int64
+	bytes                   atomic.Int64
+}
+
+// scriptKey names a script at one version, with what it may import.
+type scriptKey struct {
+	appID, id string
+	updatedAt int64
+	limits    abi.Limits
+	modules   uint64 // hash of names and sources
+}
+
+// A cacheEntry is a script's image, or why there is none.
+type cacheEntry struct {
+	mu      sync.Mutex // held while the image is made
+	image   *image
+	invalid *abi.ScriptError
+	held    atomic.Int64 // bytes counted for it; evicted: none any more
+}
+
+const evicted = -1
+
+func newScriptCache(size int) (*scriptCache, error) {
+	c := &scriptCache{seed: maphash.MakeSeed()}
+	var err error
+	c.entries, err = lru.NewWithEvict(size, func(_ scriptKey, e *cacheEntry) {
+		c.evictions.Add(1)
+		if held := e.held.Swap(evicted); held > 0 {
+			c.bytes.Add(-held)
+		}
+	})
+	return c, err
+}
+
+// get answers a script's image, made by load when it is not there. Calls for
+// the same script at the same time load it once. What is wrong with a script is
+// kept; other failures, such as a timeout, are not.
+func (c *scriptCache) get(script Script, load func() (*image, error)) (*image, error) {
+	if script.ID == "" {
+		return load()
+	}
+	key := c.key(script)
+	entry, ok := c.entries.Get(key)
+	if !ok {
+		entry = new(cacheEntry)
+		if earlier, found, _ := c.entries.PeekOrAdd(key, entry); found {
+			entry = earlier
+		}
+	}
+	entry.mu.Lock()
+	defer entry.mu.Unlock()
+	switch {
+	case entry.image != nil:
+		c.hits.Add(1)
+		return entry.image, nil
+	case entry.invalid != nil:
+		c.hits.Add(1)
+		return nil, entry.invalid
+	}
+	c.misses.Add(1)
+	image, err := load()
+	var scriptError *abi.ScriptError
+	switch {
+	case err == nil:
+		entry.image = image
+		if held := int64(image.held()); entry.held.CompareAndSwap(0, held) {
+			c.bytes.Add(held)
+		}
+	case errors.As(err, &scriptError) && (scriptError.Code == abi.CodeScriptInvalid || scriptError.Code == abi.CodeLimitExceeded):
+		entry.invalid = scriptError
+	}
+	return image, err
+}
+
+func (c *scriptCache) key(s Script) scriptKey {
+	k := scriptKey{appID: s.AppID, id: s.ID, updatedAt: s.UpdatedAt.UnixNano(), limits: s.Limits}
+	if len(s.Modules) > 0 {
+		var h maphash.Hash
+		h.SetSeed(c.seed)
+		for _, m := range s.Modules {
+			maphash.WriteComparable(&h, m)
+		}
+		k.modules = h.Sum64()
+	}
+	return k
+}
+
+// purge empties the cache.
+func (c *scriptCache) purge() { c.entries.Purge() }

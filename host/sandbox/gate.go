@@ -1,0 +1,133 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/picloud/picloud/abi"
+)
+
+// A gate admits so many executions at once and refuses the others: there is no
+// queue, because whoever waits in one holds memory and answers late.
+type gate struct {
+	mu      sync.Mutex
+	max     int
+	running map[*execution]struct{}
+	closed  bool
+	empty   chan struct{} // closed when closed is set and nothing runs
+}
+
+func newGate(max int) *gate {
+	return &gate{max: max, running: make(map[*execution]struct{}, max), empty: make(chan struct{})}
+}
+
+// Causes for which an execution's context ends.
+var (
+	errTimeout  = errors.New("time limit exceeded")
+	errShutdown = errors.New("the host shuts down")
+	errEnded    = errors.New("the execution has ended")
+)
+
+// enter admits an execution, whose time then runs. The error is an
+// [*abi.ScriptError].
+func (g *gate) enter(ctx context.Context, limits abi.Limits) (*execution, error) {
+	if ctx.Err() != nil {
+		return nil, &abi.ScriptError{Code: abi.CodeCancelled, Message: "cancelled"}
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case g.closed:
+		return nil, &abi.ScriptError{Code: abi.CodeCancelled, Message: errShutdown.Error()}
+	case len(g.running) >= g.max:
+		return nil, &abi.ScriptError{
+			Code:    abi.CodeOverloaded,
+			Message: fmt.Sprintf("all %d executions are taken", g.max),
+		}
+	}
+	e := &execution{limits: limits}
+	ctx, e.cancel = context.WithCancelCause(ctx)
+	e.ctx, e.stop = context.WithTimeoutCause(ctx, time.Duration(limits.TimeoutMS)*time.Millisecond, errTimeout)
+	g.running[e] = struct{}{}
+	return e, nil
+}
+
+// leave ends an execution.
+func (g *gate) leave(e *execution) {
+	e.cancel(errEnded)
+	e.stop()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.running, e)
+	if g.closed && len(g.running) == 0 {
+		close(g.empty)
+	}
+}
+
+// count answers how many executions run.
+func (g *gate) count() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.running)
+}
+
+// close refuses what comes, interrupts what runs and waits until it has ended.
+func (g *gate) close(ctx context.Context) error {
+	g.mu.Lock()
+	if !g.closed {
+		g.closed = true
+		if len(g.running) == 0 {
+			close(g.empty)
+		}
+	}
+	for e := range g.running {
+		e.cancel(errShutdown)
+	}
+	g.mu.Unlock()
+	select {
+	case <-g.empty:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// An execution is what the gate has admitted: a time limit and a way to end it.
+type execution struct {
+	ctx    context.Context // ends with the execution; the cause says why
+	cancel context.CancelCauseFunc
+	stop   context.CancelFunc
+	limits abi.Limits
+}
+
+// interruptWord answers what the guest is told, see [abi.InterruptTimeout].
+func (e *execution) interruptWord() uint32 {
+	switch context.Cause(e.ctx) {
+	case nil:
+		return abi.InterruptNone
+	case errTimeout:
+		return abi.InterruptTimeout
+	case errShutdown:
+		return abi.InterruptShutdown
+	default:
+		return abi.InterruptCancel
+	}
+}
+
+// interruption answers why a guest was interrupted.
+func (e *execution) interruption() *abi.ScriptError {
+	switch e.interruptWord() {
+	case abi.InterruptTimeout:
+		return &abi.ScriptError{
+			Code:    abi.CodeTimeout,
+			Message: fmt.Sprintf("time limit exceeded: %d ms", e.limits.TimeoutMS),
+		}
+	case abi.InterruptShutdown:
+		return &abi.ScriptError{Code: abi.CodeCancelled, Message: errShutdown.Error()}
+	default:
+		return &abi.ScriptError{Code: abi.CodeCancelled, Message: "cancelled"}
+	}
+}

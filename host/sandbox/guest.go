@@ -1,0 +1,143 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	goruntime "runtime"
+	"sync"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+)
+
+// A guest is the compiled guest module with its base image and its idle slots.
+type guest struct {
+	logger  *slog.Logger
+	runtime wazero.Runtime
+	cache   wazero.CompilationCache
+	module  wazero.CompiledModule
+	base    *baseImage
+
+	mu   sync.Mutex
+	idle []*slot // their memory is the base image
+}
+
+// newGuest compiles a guest and takes its base image.
+func newGuest(ctx context.Context, cacheDir string, wasm []byte, logger *slog.Logger) (g *guest, err error) {
+	g = &guest{logger: logger}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, g.close(ctx))
+		}
+	}()
+	g.cache = wazero.NewCompilationCache()
+	if cacheDir != "" {
+		if g.cache, err = wazero.NewCompilationCacheWithDir(cacheDir); err != nil {
+			return g, fmt.Errorf("compilation cache: %w", err)
+		}
+	}
+	g.runtime = wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().WithCompilationCache(g.cache))
+	if err := instantiateHost(ctx, g.runtime, logger); err != nil {
+		return g, err
+	}
+	if g.module, err = g.runtime.CompileModule(experimental.WithCompilationWorkers(ctx, goruntime.GOMAXPROCS(0)), wasm); err != nil {
+		return g, fmt.Errorf("compile the guest: %w", err)
+	}
+	first, err := g.newSlot(ctx, "_initialize")
+	if err != nil {
+		return g, err
+	}
+	defer first.close(ctx)
+	g.base, err = newBaseImage(ctx, first)
+	return g, err
+}
+
+// newSlot makes an instance of the guest, of which it runs the start function
+// that is named, if any.
+func (g *guest) newSlot(ctx context.Context, start ...string) (*slot, error) {
+	memory := newRegion()
+	module, err := g.runtime.InstantiateModule(
+		experimental.WithMemoryAllocator(ctx, memory), g.module,
+		wazero.NewModuleConfig().WithName("").WithStartFunctions(start...))
+	if err != nil {
+		memory.Free()
+		return nil, fmt.Errorf("instantiate the guest: %w", err)
+	}
+	s := &slot{module: module, region: memory, memory: module.Memory()}
+	for _, f := range []struct {
+		name string
+		to   *api.Function
+	}{
+		{"buffer", &s.buffer}, {"load", &s.load}, {"run", &s.run},
+		{"interrupt_address", &s.interruptAddress}, {"trap_address", &s.trapAddress},
+	} {
+		if *f.to = module.ExportedFunction(f.name); *f.to == nil {
+			s.close(ctx)
+			return nil, fmt.Errorf("the guest does not export the function %q", f.name)
+		}
+	}
+	var ok bool
+	if s.stackPointer, ok = module.ExportedGlobal("__stack_pointer").(api.MutableGlobal); !ok {
+		s.close(ctx)
+		return nil, errors.New("the guest does not export its stack pointer")
+	}
+	return s, nil
+}
+
+// take answers a slot whose memory is the base image and that nobody else has.
+func (g *guest) take(ctx context.Context) (*slot, error) {
+	g.mu.Lock()
+	if n := len(g.idle); n > 0 {
+		s := g.idle[n-1]
+		g.idle = g.idle[:n-1]
+		g.mu.Unlock()
+		return s, nil
+	}
+	g.mu.Unlock()
+	s, err := g.newSlot(context.WithoutCancel(ctx))
+	if err != nil {
+		return nil, err
+	}
+	if err := s.become(g.base); err != nil {
+		s.close(ctx)
+		return nil, err
+	}
+	return s, nil
+}
+
+// put takes a slot back. One that trapped, or whose memory grew beyond the base
+// image, is not used again: an instance's memory cannot shrink, and how large it
+// is would tell of the execution before.
+func (g *guest) put(s *slot) {
+	if s.broken || s.memory.Size() != g.base.size || s.reset() != nil {
+		s.close(context.Background())
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.idle = append(g.idle, s)
+}
+
+// close frees everything. No slot may be out.
+func (g *guest) close(ctx context.Context) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, s := range g.idle {
+		s.close(ctx)
+	}
+	g.idle = nil
+	var errs []error
+	if g.runtime != nil {
+		errs = append(errs, g.runtime.Close(ctx))
+	}
+	if g.cache != nil {
+		errs = append(errs, g.cache.Close(ctx))
+	}
+	if g.base != nil {
+		errs = append(errs, g.base.close())
+	}
+	return errors.Join(errs...)
+}

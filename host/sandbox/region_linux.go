@@ -1,0 +1,136 @@
+//go:build linux && !portable
+
+package sandbox
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"unsafe"
+
+	"github.com/tetratelabs/wazero/experimental"
+	"golang.org/x/sys/unix"
+)
+
+// A region is the memory of one slot: address space for the most that a wasm
+// memory can be, so that growing never moves it, of which as much is accessible
+// as the memory is large. Over its beginning a base image is mapped, copy on
+// write.
+type region struct {
+	space []byte // all of it
+	size  uint64
+	limit uint64 // what it may not grow beyond
+}
+
+const regionSpace = 4 << 30
+
+func newRegion() *region { return &region{limit: regionSpace} }
+
+// Allocate implements [experimental.MemoryAllocator]: a region is its own
+// allocator, of one memory.
+func (r *region) Allocate(_, _ uint64) experimental.LinearMemory {
+	space, err := unix.MmapPtr(-1, 0, nil, regionSpace, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
+	if err == nil {
+		r.space = unsafe.Slice((*byte)(space), regionSpace)
+	}
+	return r // without space it refuses to grow
+}
+
+// Reallocate makes so many bytes accessible; nil when the limit or the system
+// refuses.
+func (r *region) Reallocate(size uint64) []byte {
+	if size > r.limit || size > uint64(len(r.space)) {
+		return nil
+	}
+	if size > r.size {
+		if unix.Mprotect(r.space[r.size:size], unix.PROT_READ|unix.PROT_WRITE) != nil {
+			return nil
+		}
+		r.size = size
+	}
+	return r.space[:size]
+}
+
+// Free gives the region back to the system.
+func (r *region) Free() {
+	if r.space != nil {
+		_ = unix.MunmapPtr(unsafe.Pointer(unsafe.SliceData(r.space)), regionSpace)
+		r.space, r.size = nil, 0
+	}
+}
+
+func (r *region) bytes() []byte { return r.space[:r.size] }
+
+// attach maps the base image over the region, which is at least as large.
+func (r *region) attach(base *baseImage) error {
+	_, err := unix.MmapPtr(int(base.memory.file.Fd()), 0, unsafe.Pointer(unsafe.SliceData(r.space)), uintptr(base.size),
+		unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_FIXED|unix.MAP_NORESERVE)
+	if err != nil {
+		return fmt.Errorf("map the base image: %w", err)
+	}
+	return nil
+}
+
+// reset drops all that was written since the base image was attached.
+func (r *region) reset(*baseImage) error {
+	if err := unix.Madvise(r.bytes(), unix.MADV_DONTNEED); err != nil {
+		return fmt.Errorf("drop a slot's pages: %w", err)
+	}
+	return nil
+}
+
+// changed answers the pages written since the base image was attached: those
+// the kernel holds as private copies.
+func (r *region) changed(base *baseImage) ([]uint32, error) {
+	const present, swapped, file = 1 << 63, 1 << 62, 1 << 61 // of an entry, see proc_pid_pagemap(5)
+	pagemap, err := os.Open("/proc/self/pagemap")
+	if err != nil || os.Getpagesize() != pageSize {
+		return differing(r.bytes(), base.memory.bytes), nil
+	}
+	defer pagemap.Close()
+	entries := make([]byte, 8*(r.size/pageSize))
+	first := int64(uintptr(unsafe.Pointer(unsafe.SliceData(r.space))) / pageSize)
+	if _, err := pagemap.ReadAt(entries, 8*first); err != nil {
+		return differing(r.bytes(), base.memory.bytes), nil
+	}
+	var pages []uint32
+	for page := range uint32(len(entries) / 8) {
+		if e := binary.NativeEndian.Uint64(entries[8*page:]); e&(present|swapped) != 0 && e&file == 0 {
+			pages = append(pages, page)
+		}
+	}
+	return pages, nil
+}
+
+// imageMemory holds the base image in a file without a name, for mapping.
+type imageMemory struct {
+	file  *os.File
+	bytes []byte // the same, for reading
+}
+
+func newImageMemory(memory []byte) (m imageMemory, err error) {
+	fd, err := unix.MemfdCreate("picloud-guest", unix.MFD_CLOEXEC)
+	if err != nil {
+		return m, fmt.Errorf("a file for the base image: %w", err)
+	}
+	m.file = os.NewFile(uintptr(fd), "picloud-guest")
+	if err := m.file.Truncate(int64(len(memory))); err != nil {
+		return m, fmt.Errorf("a file for the base image: %w", err)
+	}
+	for _, page := range differing(memory, nil) { // zero pages stay holes
+		at := int64(page) * pageSize
+		if _, err := m.file.WriteAt(memory[at:at+pageSize], at); err != nil {
+			return m, fmt.Errorf("write the base image: %w", err)
+		}
+	}
+	m.bytes, err = unix.Mmap(fd, 0, len(memory), unix.PROT_READ, unix.MAP_SHARED)
+	if err != nil {
+		return m, fmt.Errorf("map the base image: %w", err)
+	}
+	return m, nil
+}
+
+func (m imageMemory) close() error {
+	_ = unix.Munmap(m.bytes)
+	return m.file.Close()
+}

@@ -1,0 +1,258 @@
+// Package sandbox runs scripts in WebAssembly instances that no earlier
+// execution has touched.
+//
+// The interpreter is one WebAssembly module, the guest, compiled once. Its
+// memory after start is the base image; the memory after it has loaded a script
+// is that script's image, kept as the pages that differ from the base. A slot is
+// an instance of the guest; each execution takes one whose memory is the base
+// image, lays the script's image over it, runs, and afterwards everything
+// written is dropped (see slot and image).
+//
+// The guest runs on the caller's goroutine. Go cannot preempt it there, neither
+// for other goroutines nor for its garbage collector, which all others then wait
+// for; a guest must therefore call the host now and then, if only to yield (see
+// [abi.OpYield]). One that does not could not be stopped.
+package sandbox
+
+import (
+	"context"
+	"crypto/rand"
+	_ "embed"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/picloud/picloud/abi"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/tinylib/msgp/msgp"
+)
+
+// guestWasm is plugins/rhai/guest, built by "make guest".
+//
+//go:embed guest.wasm
+var guestWasm []byte
+
+// Script is a script at one version, with all it needs to run.
+type Script struct {
+	ID, AppID, Name string
+	Kind            abi.Kind
+	Source          string
+	UpdatedAt       time.Time    // with ID, names the version that the cache holds
+	Limits          abi.Limits   // unset fields take [abi.DefaultLimits]
+	Modules         []abi.Module // what it may import
+}
+
+// Config configures a [Sandbox].
+type Config struct {
+	CacheDir        string                // compiled guests; "" keeps them in memory only
+	ScriptCacheSize int                   // scripts kept ready to run; 0: 256
+	MaxConcurrent   int                   // executions at once; 0: 32
+	Logger          *slog.Logger          // nil: slog.Default()
+	Registerer      prometheus.Registerer // nil: no metrics
+}
+
+// HostCaller performs the operations that a script asks of its host.
+type HostCaller interface {
+	// Call performs op. The request is only valid during the call. The context
+	// ends with the execution. An [*abi.OpError] is shown to the script as it
+	// is; any other error is logged and shown as "internal".
+	Call(ctx context.Context, op abi.Op, request []byte) (response []byte, err error)
+}
+
+// Result tells what an execution answered and used.
+type Result struct {
+	Value       msgp.Raw      // the script's value; nil on error
+	Operations  int64         // operations counted by the interpreter
+	Duration    time.Duration // of the run; without compiling and the caller's own work
+	MemoryBytes int64         // size of the guest's memory at the end
+}
+
+// Sandbox executes scripts. It is safe for concurrent use.
+type Sandbox struct {
+	logger  *slog.Logger
+	gate    *gate
+	guest   *guest
+	scripts *scriptCache
+	metrics *metrics
+}
+
+// New compiles the guest, or finds it compiled in the cache directory, and
+// takes its base image.
+func New(ctx context.Context, c Config) (*Sandbox, error) { return newSandbox(ctx, c, guestWasm) }
+
+func newSandbox(ctx context.Context, c Config, wasm []byte) (*Sandbox, error) {
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.ScriptCacheSize == 0 {
+		c.ScriptCacheSize = 256
+	}
+	if c.MaxConcurrent == 0 {
+		c.MaxConcurrent = 32
+	}
+	if c.ScriptCacheSize < 1 {
+		return nil, fmt.Errorf("sandbox: script cache size must be at least 1, got %d", c.ScriptCacheSize)
+	}
+	if c.MaxConcurrent < 1 {
+		return nil, fmt.Errorf("sandbox: concurrent executions must be at least 1, got %d", c.MaxConcurrent)
+	}
+	s := &Sandbox{logger: c.Logger, gate: newGate(c.MaxConcurrent)}
+	var err error
+	if s.scripts, err = newScriptCache(c.ScriptCacheSize); err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	if s.guest, err = newGuest(ctx, c.CacheDir, wasm, c.Logger); err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	if s.metrics, err = newMetrics(c.Registerer, s); err != nil {
+		return nil, errors.Join(fmt.Errorf("sandbox: %w", err), s.guest.close(ctx))
+	}
+	return s, nil
+}
+
+// Validate compiles a script and answers the names it imports, in order of
+// appearance, also when it is one of them that is wrong. The error is an [*abi.ScriptError].
+func (s *Sandbox) Validate(ctx context.Context, script Script) (imports []string, err error) {
+	script.Limits = script.Limits.Or(abi.DefaultLimits)
+	e, err := s.gate.enter(ctx, script.Limits)
+	if err != nil {
+		return nil, err
+	}
+	defer s.gate.leave(e)
+	_, imports, err = s.load(e, script, false)
+	return imports, err
+}
+
+// Execute runs a script once, compiling it when it is not in the cache. The
+// error is an [*abi.ScriptError] for every outcome but success; the result
+// carries figures in both cases.
+func (s *Sandbox) Execute(ctx context.Context, script Script, inv abi.Invocation, host HostCaller) (Result, error) {
+	script.Limits = script.Limits.Or(abi.DefaultLimits)
+	result, err := s.execute(ctx, script, inv, host, nil)
+	s.metrics.observe(result, err)
+	return result, err
+}
+
+// Describe is Execute for tools that work on the language: it answers the value in
+// words, whatever it is.
+func (s *Sandbox) Describe(ctx context.Context, script Script, inv abi.Invocation, host HostCaller) (abi.Description, Result, error) {
+	script.Limits = script.Limits.Or(abi.DefaultLimits)
+	var d abi.Description
+	result, err := s.execute(ctx, script, inv, host, &d)
+	return d, result, err
+}
+
+// execute runs a script; it fills in the description of the value if one is wanted.
+func (s *Sandbox) execute(ctx context.Context, script Script, inv abi.Invocation, host HostCaller, d *abi.Description) (Result, error) {
+	e, err := s.gate.enter(ctx, script.Limits)
+	if err != nil {
+		return Result{}, err
+	}
+	defer s.gate.leave(e)
+	image, err := s.scripts.get(script, func() (*image, error) {
+		image, _, err := s.load(e, script, d != nil)
+		return image, err
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	return s.run(e, image, inv, host, d)
+}
+
+// load compiles a script in a slot of its own and takes the image. When lazy, a
+// module it imports may be missing. It answers the imports also of a script in which they are what is wrong.
+func (s *Sandbox) load(e *execution, script Script, lazy bool) (*image, []string, error) {
+	request := abi.LoadRequest{
+		Name: script.Name, Source: script.Source, Kind: script.Kind,
+		Limits: script.Limits, Modules: script.Modules, Lazy: lazy,
+	}
+	slot, err := s.guest.take(e.ctx)
+	if err != nil {
+		return nil, nil, s.internal("no slot for a script", err)
+	}
+	defer s.guest.put(slot)
+	var answer abi.LoadResult
+	if err := slot.call(e, nil, slot.load, &request, &answer); err != nil {
+		return nil, nil, s.outcome(e, slot, err)
+	}
+	if answer.Error != nil {
+		return nil, answer.Imports, answer.Error
+	}
+	image, err := newImage(slot)
+	if err != nil {
+		return nil, nil, s.internal("a script's image cannot be taken", err)
+	}
+	return image, answer.Imports, nil
+}
+
+// run runs a loaded script in a slot restored from its image.
+func (s *Sandbox) run(e *execution, image *image, inv abi.Invocation, host HostCaller, d *abi.Description) (result Result, err error) {
+	start := time.Now()
+	defer func() { result.Duration = time.Since(start) }()
+	slot, err := s.guest.take(e.ctx)
+	if err != nil {
+		return result, s.internal("no slot for an execution", err)
+	}
+	defer s.guest.put(slot)
+	if err := slot.restore(image); err != nil {
+		return result, s.internal("a script's image cannot be restored", err)
+	}
+	request := abi.RunRequest{Describe: d != nil}
+	if request.Invocation, err = inv.MarshalMsg(nil); err != nil {
+		return result, s.internal("an invocation cannot be encoded", err)
+	}
+	rand.Read(request.Entropy[:])
+	request.UnixNano = start.UnixNano()
+	var answer abi.RunResult
+	err = slot.call(e, host, slot.run, &request, &answer)
+	result.MemoryBytes = int64(slot.memory.Size())
+	if err != nil {
+		return result, s.outcome(e, slot, err)
+	}
+	result.Operations = answer.Operations
+	if answer.Error != nil {
+		return result, answer.Error
+	}
+	if d != nil && answer.Description != nil {
+		*d = *answer.Description
+	}
+	result.Value = answer.Value
+	return result, nil
+}
+
+// outcome says what a call that did not return was.
+func (s *Sandbox) outcome(e *execution, slot *slot, err error) error {
+	switch {
+	case slot.trapWord() == abi.TrapMemory:
+		return &abi.ScriptError{
+			Code: abi.CodeLimitExceeded, Limit: "memory_mb",
+			Message: fmt.Sprintf("memory limit exceeded: %d MiB", e.limits.MemoryMB),
+		}
+	case slot.stackOverflowed(err):
+		return &abi.ScriptError{
+			Code: abi.CodeLimitExceeded, Limit: "max_call_levels",
+			Message: "stack limit exceeded: calls or values are nested too deep",
+		}
+	case errors.Is(err, errKilled):
+		s.logger.Warn("a guest did not end when interrupted")
+		return e.interruption()
+	}
+	return s.internal("a guest failed", err)
+}
+
+// internal logs an error in full and answers what callers may see of it.
+func (s *Sandbox) internal(what string, err error) error {
+	s.logger.Error("sandbox: "+what, "error", err)
+	return &abi.ScriptError{Code: abi.CodeInternal, Message: "internal error"}
+}
+
+// Close refuses new executions, interrupts those that run, waits for them until
+// the context ends, and frees what the sandbox holds.
+func (s *Sandbox) Close(ctx context.Context) error {
+	if err := s.gate.close(ctx); err != nil {
+		return fmt.Errorf("sandbox: executions still run: %w", err)
+	}
+	s.scripts.purge()
+	return s.guest.close(ctx)
+}

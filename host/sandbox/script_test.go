@@ -1,0 +1,204 @@
+package sandbox
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/picloud/picloud/abi"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// These tests run real scripts in the real guest.
+
+func newReal(t testing.TB, c Config) *Sandbox {
+	t.Helper()
+	c.CacheDir = cacheDir
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	s, err := New(t.Context(), c)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, s.Close(context.Background())) })
+	return s
+}
+
+func rhai(source string) Script {
+	return Script{ID: source, AppID: "app", Name: "test", Kind: abi.KindEndpoint, Source: source}
+}
+
+const fib = "fn fib(n) { if n < 2 { n } else { fib(n-1) + fib(n-2) } } "
+
+func TestScripts(t *testing.T) {
+	s := newReal(t, Config{})
+	for source, want := range map[string]any{
+		"40 + 2":        int64(42),
+		fib + "fib(15)": int64(610),
+		`let s = ""; for i in 0..5 { s += i; } s`:                "01234",
+		`let a = []; for i in 0..1000 { a.push(i * 2); } a[999]`: int64(1998),
+		`ctx.script_name`: "greeter",
+	} {
+		for range 3 {
+			result, err := s.Execute(t.Context(), rhai(source), abi.Invocation{ScriptName: "greeter"}, echo)
+			if assert.NoError(t, err, source) {
+				assert.Equal(t, want, decode(t, result), source)
+			}
+		}
+	}
+}
+
+func TestScriptOutcomes(t *testing.T) {
+	s := newReal(t, Config{})
+	long := abi.Limits{MaxOperations: 1 << 40, TimeoutMS: 20}
+	large := abi.Limits{MaxOperations: 1 << 40, MaxArraySize: 1 << 30, MaxStringSize: 1 << 30, MemoryMB: 16}
+	for _, c := range []struct {
+		name, source string
+		limits       abi.Limits
+		code         abi.ErrorCode
+		limit        string
+	}{
+		{"does not compile", "let x = ;", abi.Limits{}, abi.CodeScriptInvalid, ""},
+		{"throws", `throw "no"`, abi.Limits{}, abi.CodeScriptError, ""},
+		{"loops for ever", "loop {}", abi.Limits{}, abi.CodeLimitExceeded, "max_operations"},
+		{"loops for too long", "loop {}", long, abi.CodeTimeout, "timeout_ms"},
+		{"sleeps for too long", "sleep(100)", long, abi.CodeTimeout, "timeout_ms"},
+		{"recurses for ever", "fn f(n) { f(n + 1) } f(0)", abi.Limits{}, abi.CodeLimitExceeded, "max_call_levels"},
+		{"recurses as deep as allowed", "fn f(n) { f(n + 1) } f(0)", abi.Limits{MaxCallLevels: 256}, abi.CodeLimitExceeded, "max_call_levels"},
+		{"is nested too deep", strings.Repeat("[", 100_000), abi.Limits{}, abi.CodeScriptInvalid, ""},
+		{"allocates for ever", `let a = []; loop { a.push("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" + a.len()); }`, large, abi.CodeLimitExceeded, "memory_mb"},
+		{"doubles a string for ever", `let s = "x"; loop { s += s; }`, large, abi.CodeLimitExceeded, "memory_mb"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			script := rhai(c.source)
+			script.Limits = c.limits
+			_, err := s.Execute(t.Context(), script, abi.Invocation{}, echo)
+			var got *abi.ScriptError
+			require.ErrorAs(t, err, &got)
+			assert.Equal(t, c.code, got.Code, got.Message)
+			assert.Equal(t, c.limit, got.Limit, got.Message)
+		})
+	}
+}
+
+func TestGarbageOfAScriptIsCollected(t *testing.T) {
+	s := newReal(t, Config{})
+	script := rhai(`let a = []; for i in 0..300000 { a = ["x" + i, #{n: i}]; } a[0]`)
+	script.Limits.MaxOperations = 1 << 40
+	result, err := s.Execute(t.Context(), script, abi.Invocation{}, echo)
+	require.NoError(t, err)
+	assert.Equal(t, "x299999", decode(t, result))
+	assert.GreaterOrEqual(t, result.Operations, int64(300_000))
+	assert.Less(t, result.MemoryBytes, int64(16<<20))
+}
+
+// TestScriptsAreIsolated mixes scripts that change all they can reach with ones
+// that look for traces, of two apps on shared slots.
+func TestScriptsAreIsolated(t *testing.T) {
+	s := newReal(t, Config{MaxConcurrent: 4})
+	sources := map[string]string{ // with the display of what each must answer every time
+		`let x = 0; let f = || { x += 1; x }; f.call(); f.call()`: "2",
+		`let a = [1, 2, 3]; a.push(4); a[0] = 9; a.len() + a[0]`:  "13",
+		`let m = #{a: 1}; m.b = 2; m.remove("a"); m.len()`:        "1",
+		`let s = "abc"; s += "d"; s.make_upper(); s`:              "ABCD",
+		`let n = 0; for i in 0..2000 { n += ("k" + i).len(); } n`: "8890",
+		`fn f(n) { f(n) } f(1)`:                                   "",
+		`throw #{code: 42}`:                                       "",
+		`loop {}`:                                                 "",
+	}
+	var all sync.WaitGroup
+	for worker := range 4 {
+		all.Go(func() {
+			for range 25 {
+				for source, want := range sources {
+					script := rhai(source)
+					script.AppID = fmt.Sprint("app ", worker%2)
+					script.Limits = abi.Limits{MaxOperations: 50_000, TimeoutMS: 2000}
+					result, err := s.Execute(t.Context(), script, abi.Invocation{}, echo)
+					if want == "" {
+						assert.Error(t, err, source)
+						continue
+					}
+					if !assert.NoError(t, err, source) || !assert.Equal(t, want, fmt.Sprint(decode(t, result)), source) {
+						return
+					}
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// TestInterruptionIsPrompt measures how long scripts that are busy in different
+// ways take to notice that the caller has gone.
+func TestInterruptionIsPrompt(t *testing.T) {
+	s := newReal(t, Config{})
+	for _, source := range []string{
+		`print(1); loop {}`,
+		`print(1); let a = []; a.pad(100000, 7); loop { a.sort(|x, y| x - y); }`,
+		`print(1); let s = "abc"; s.pad(1000000, 'x'); loop { s.replace("x", "y"); s.replace("y", "x"); }`,
+		`print(1); sleep(10)`,
+	} {
+		var took []time.Duration
+		for range 5 {
+			ctx, cancel := context.WithCancel(t.Context())
+			running := make(chan struct{}, 1)
+			host := hostFunc(func(context.Context, abi.Op, []byte) ([]byte, error) {
+				select {
+				case running <- struct{}{}:
+				default: // told before
+				}
+				return nil, nil
+			})
+			cancelled := make(chan time.Time, 1)
+			go func() {
+				<-running
+				cancelled <- time.Now()
+				cancel()
+			}()
+			script := rhai(source)
+			script.Limits = abi.Limits{MaxOperations: 1 << 40}
+			_, err := s.Execute(ctx, script, abi.Invocation{}, host)
+			took = append(took, time.Since(<-cancelled))
+			var got *abi.ScriptError
+			require.ErrorAs(t, err, &got, source)
+			assert.Equal(t, abi.CodeCancelled, got.Code, "%s: %v", source, err)
+			cancel()
+		}
+		slices.Sort(took)
+		t.Logf("%-40.40s median %v, worst %v", source, took[len(took)/2], took[len(took)-1])
+		assert.Less(t, took[len(took)/2], 100*time.Millisecond, "to interrupt %s", source)
+	}
+}
+
+// TestABusyScriptDoesNotStopTheHost has Go's collector run while a script does:
+// the collector must wait for the script, and everybody for the collector.
+func TestABusyScriptDoesNotStopTheHost(t *testing.T) {
+	s := newReal(t, Config{})
+	script := rhai("let x = 0; loop { x += 1; }")
+	script.Limits = abi.Limits{MaxOperations: 1 << 40, TimeoutMS: 500}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = s.Execute(context.Background(), script, abi.Invocation{}, echo)
+	}()
+	worst := time.Duration(0)
+	for running := true; running; {
+		select {
+		case <-ended:
+			running = false
+		default:
+			start := time.Now()
+			runtime.GC()
+			worst = max(worst, time.Since(start))
+		}
+	}
+	t.Log("the longest collection:", worst)
+	assert.Less(t, worst, 250*time.Millisecond, "the longest collection while a script ran for 500 ms")
+}
