@@ -1,0 +1,145 @@
+package api
+
+import (
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/store"
+)
+
+func TestLoginMeLogout(t *testing.T) {
+	s := newSite(t)
+	token := do[wire.Token](s, "POST", "auth/login", wire.Login{Username: "Owner", Password: adminPassword}, 200)
+	assert.WithinDuration(t, time.Now().Add(time.Hour), token.ExpiresAt, time.Minute)
+	s.token = token.Token
+	me := do[wire.Me](s, "GET", "auth/me", nil, 200)
+	assert.Equal(t, "owner", me.Username)
+	assert.Equal(t, "owner", me.Role)
+	do[any](s, "POST", "auth/logout", nil, 204)
+	s.refused(s.admin(token.Token, "GET", "auth/me", ""), 401, "", "unknown, expired or revoked")
+}
+
+func TestLoginRefuses(t *testing.T) {
+	s := newSite(t)
+	login := func(body string) answer { return s.admin("", "POST", "auth/login", body) }
+	s.refused(login(`{"username":"owner"}`), 422, "body", "password")
+	s.refused(login(`{"username":7,"password":"x"}`), 422, "body.username", "expected string")
+	s.refused(login(`{"username":"owner","password":"x","otp":"1"}`), 422, "body.otp", "unexpected property")
+	s.refused(login(`{"Username":"owner","password":"x"}`), 422, "body.Username", "unexpected property")
+	got := login(`{"username":"owner","password":["secret-in-the-wrong-type"]}`)
+	s.refused(got, 422, "body.password", "expected string")
+	assert.NotContains(t, string(got.body), "secret", "a password is never echoed")
+	unknown, wrong := login(`{"username":"nobody","password":"xxxxxxxx"}`), login(`{"username":"owner","password":"xxxxxxxx"}`)
+	s.refused(unknown, 401, "", "wrong username or password")
+	assert.Equal(t, string(unknown.body), string(wrong.body), "an unknown name and a wrong password look the same")
+}
+
+func TestLoginIsThrottled(t *testing.T) {
+	s := newSite(t)
+	var got answer
+	for range 50 {
+		if got = s.admin("", "POST", "auth/login", `{"username":"owner","password":"wrong-one"}`); got.StatusCode == 429 {
+			break
+		}
+	}
+	s.refused(got, 429, "", "too many failed logins")
+	seconds, err := strconv.Atoi(got.Header.Get("Retry-After"))
+	require.NoError(t, err)
+	assert.Positive(t, seconds)
+}
+
+func TestAPIKeys(t *testing.T) {
+	s := newSite(t)
+	mine, other := s.app("mine"), s.app("other")
+	script := s.script("mine", "s", "1")
+	key := do[wire.APIKey](s, "POST", "api-keys", wire.APIKeyCreate{Name: "ci", Scopes: []string{"script:write"}, App: "mine"}, 201)
+	require.NotEmpty(t, key.Key)
+	assert.Equal(t, mine.ID, key.AppID)
+
+	list := do[wire.Page[wire.APIKey]](s, "GET", "api-keys", nil, 200)
+	require.Len(t, list.Items, 1)
+	assert.Empty(t, list.Items[0].Key, "the key is shown once")
+	assert.Equal(t, key.Prefix, list.Items[0].Prefix)
+
+	as := func(method, path, body string) answer { return s.admin(key.Key, method, path, body) }
+	assert.Equal(t, 200, as("GET", "scripts/"+script.ID, "").StatusCode)
+	assert.Equal(t, 200, as("PUT", "scripts/"+script.ID, `{"source":"2"}`).StatusCode)
+	assert.Contains(t, string(as("GET", "apps", "").body), mine.ID)
+	assert.NotContains(t, string(as("GET", "apps", "").body), other.ID)
+	assert.Contains(t, string(as("GET", "auth/me", "").body), key.ID)
+	s.refused(as("GET", "apps/other", ""), 404, "", "app not found")
+	s.refused(as("POST", "apps", `{"slug":"new"}`), 403, "", "app.create")
+	s.refused(as("POST", "scripts/"+script.ID+"/routes", `{"path":"/x"}`), 403, "", "route.write")
+	s.refused(as("GET", "scripts/"+script.ID+"/logs", ""), 403, "", "log.read")
+	s.refused(as("POST", "api-keys", `{"name":"more","scopes":["script:read"]}`), 403, "", "keys.manage")
+	s.refused(as("DELETE", "apps/mine", ""), 403, "", "app.delete")
+
+	stranger := s.user("stranger", store.RoleMember)
+	s.refused(s.admin(stranger, "DELETE", "api-keys/"+key.ID, ""), 404, "", "API key not found")
+	do[any](s, "DELETE", "api-keys/"+key.ID, nil, 204)
+	s.refused(as("GET", "auth/me", ""), 401, "", "unknown, expired or revoked")
+	s.refused(s.admin(s.token, "DELETE", "api-keys/"+key.ID, ""), 404, "", "API key not found")
+}
+
+func TestAPIKeyRefuses(t *testing.T) {
+	s := newSite(t)
+	create := func(body string) answer { return s.admin(s.token, "POST", "api-keys", body) }
+	s.refused(create(`{"name":"k","scopes":[]}`), 422, "body.scopes", "length")
+	s.refused(create(`{"name":"k","scopes":["script:read","script:read"]}`), 422, "body.scopes", "unique")
+	s.refused(create(`{"name":"k","scopes":["all"]}`), 422, "body.scopes[0]", "one of")
+	s.refused(create(`{"name":"","scopes":["script:read"]}`), 422, "body.name", "length")
+	s.refused(create(`{"name":"k","scopes":["script:read"],"app":"none"}`), 404, "", "app not found")
+	s.refused(create(`{"name":"k","scopes":["script:read"],"expires_at":"2020-01-01T00:00:00Z"}`), 422, "body.expires_at", "future")
+	s.refused(create(`{"name":"k","scopes":["script:read"],"expires_at":"tomorrow"}`), 422, "body.expires_at", "RFC 3339")
+}
+
+func TestRolesThroughTheAPI(t *testing.T) {
+	s := newSite(t)
+	app := s.app("app")
+	s.app("hidden")
+	script := s.script("app", "s", "1")
+	tokens := map[string]string{"": s.user("nobody", store.RoleMember)}
+	for _, role := range []store.AppRole{store.RoleViewer, store.RoleEditor, store.RoleAppAdmin} {
+		tokens[string(role)] = s.user(string(role), store.RoleMember)
+		user, err := s.db.Users().GetByUsername(t.Context(), string(role))
+		require.NoError(t, err)
+		require.NoError(t, s.db.Apps().SetMember(t.Context(), app.ID, user.ID, role))
+	}
+	for _, c := range []struct {
+		method, path, body               string
+		nobody, viewer, editor, appAdmin int
+	}{
+		{"GET", "apps/app", "", 404, 200, 200, 200},
+		{"GET", "apps/hidden", "", 404, 404, 404, 404},
+		{"GET", "scripts/" + script.ID, "", 404, 200, 200, 200},
+		{"GET", "scripts/" + script.ID + "/logs", "", 404, 200, 200, 200},
+		{"GET", "scripts/" + script.ID + "/executions", "", 404, 200, 200, 200},
+		{"GET", "apps/app/routes", "", 404, 200, 200, 200},
+		{"POST", "apps/app/routes:match", `{"path":"/x"}`, 404, 200, 200, 200},
+		{"POST", "scripts/" + script.ID + "/validate", `{}`, 404, 200, 200, 200},
+		{"POST", "scripts/" + script.ID + "/run", `{}`, 404, 403, 200, 200},
+		{"PUT", "scripts/" + script.ID, `{"source":"2"}`, 404, 403, 200, 200},
+		{"PUT", "apps/app", `{"name":"App"}`, 404, 403, 403, 200},
+		{"POST", "apps", `{"slug":"new"}`, 403, 403, 403, 403},
+		{"DELETE", "apps/hidden", "", 404, 404, 404, 404},
+	} {
+		for role, want := range map[string]int{"": c.nobody, "viewer": c.viewer, "editor": c.editor, "app_admin": c.appAdmin} {
+			got := s.admin(tokens[role], c.method, c.path, c.body)
+			assert.Equal(t, want, got.StatusCode, "%q: %s %s: %s", role, c.method, c.path, got.body)
+		}
+	}
+	for role, want := range map[string]int{"": 0, "viewer": 1} {
+		got := s.admin(tokens[role], "GET", "apps", "")
+		assert.Contains(t, string(got.body), map[int]string{0: `"items":[]`, 1: app.ID}[want], role)
+	}
+	execute := func(role string) int {
+		return s.fetch("POST", "/api/v1/execute/"+script.ID, "", "Authorization: Bearer "+tokens[role]).StatusCode
+	}
+	assert.Equal(t, []int{404, 403, 200}, []int{execute(""), execute("viewer"), execute("editor")}, fmt.Sprint(tokens))
+}

@@ -1,0 +1,157 @@
+package api
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/tinylib/msgp/msgp"
+
+	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/executions"
+	"github.com/picloud/picloud/host/routing"
+)
+
+func (s *Server) mountRun() {
+	operation(s, http.MethodPost, "/scripts/{id}/run", "run-script", "Run a script with a request or an event and see everything", http.StatusOK, s.runScript)
+}
+
+func (s *Server) runScript(ctx context.Context, in *struct {
+	ScriptPath
+	Body wire.RunRequest
+}) (*body[wire.RunResult], error) {
+	script, err := s.findScript(ctx, in.ID, authz.ScriptExecute)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.need(ctx, script.AppID, "script", authz.ScriptRead); err != nil {
+		return nil, err
+	}
+	id, _ := ctx.Value(requestIDKey{}).(string)
+	invocation := executions.Invocation{ScriptID: script.ID, Type: abi.InvocationExecute, RequestID: id}
+	switch {
+	case in.Body.Request != nil && in.Body.Event != nil:
+		return nil, invalidField("body.event", "cannot be given together with request", nil)
+	case in.Body.Event != nil:
+		invocation.Type = abi.InvocationTrigger
+		if invocation.Event, err = eventValue(in.Body.Event); err != nil {
+			return nil, err
+		}
+	default:
+		request := in.Body.Request
+		if request == nil {
+			request = &wire.Request{}
+		}
+		if invocation.Request, err = testRequest(request); err != nil {
+			return nil, err
+		}
+	}
+	out, err := s.executions.Run(ctx, invocation)
+	if err != nil {
+		return nil, unknown(err, "script")
+	}
+	result := wire.RunResult{
+		ExecutionID: out.ExecutionID, Outcome: out.Name(), Status: out.Status(),
+		Headers: map[string]string{}, Body: json.RawMessage("null"), Error: out.Error,
+		Logs: make([]wire.LogLine, len(out.Lines)), DurationUS: out.Duration.Microseconds(), Operations: out.Operations,
+	}
+	for i, line := range out.Lines {
+		line.ExecutionID = out.ExecutionID
+		result.Logs[i] = wireLogLine(line)
+	}
+	for _, h := range out.Response.Headers {
+		if before, repeated := result.Headers[h.Name]; repeated {
+			h.Value = before + "\n" + h.Value
+		}
+		result.Headers[h.Name] = h.Value
+	}
+	if result.Body, err = shownBody(out.Response.Body, result.Headers["content-type"]); err != nil {
+		return nil, err
+	}
+	return &body[wire.RunResult]{result}, nil
+}
+
+func eventValue(event json.RawMessage) (msgp.Raw, error) {
+	value, err := abi.AppendFromJSON(nil, event)
+	if err != nil {
+		return nil, invalidField("body.event", err.Error(), nil)
+	}
+	if msgp.NextType(value) != msgp.MapType {
+		return nil, invalidField("body.event", "must be an object", nil)
+	}
+	return value, nil
+}
+
+// testRequest makes the request that a route would have made.
+func testRequest(r *wire.Request) (*abi.Request, error) {
+	request := &abi.Request{
+		Method: strings.ToUpper(r.Method), Path: r.Path, Headers: map[string]string{},
+		Params: r.Params, Query: r.Query, Rest: r.Rest,
+	}
+	if request.Method == "" {
+		request.Method = http.MethodGet
+	}
+	if request.Path == "" {
+		request.Path = "/"
+	}
+	if _, err := routing.CleanPath(request.Path); err != nil {
+		return nil, invalidField("body.request.path", err.Error(), r.Path)
+	}
+	if request.Params == nil {
+		request.Params = map[string]string{}
+	}
+	if request.Query == nil {
+		request.Query = map[string]string{}
+	}
+	for name, value := range r.Headers {
+		request.Headers[strings.ToLower(name)] = value
+	}
+	content, err := bodyBytes(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	if _, given := request.Headers["content-type"]; !given && len(content) > 0 && r.Body[0] != '"' {
+		request.Headers["content-type"] = "application/json"
+	}
+	request.Body, request.BodyRaw = requestBody(content, request.Headers["content-type"])
+	return request, nil
+}
+
+// bodyBytes are the bytes that a JSON value stands for as a body.
+func bodyBytes(value json.RawMessage) ([]byte, error) {
+	if len(value) == 0 || string(value) == "null" {
+		return nil, nil
+	}
+	decoded, err := abi.AppendFromJSON(nil, value)
+	if err != nil {
+		return nil, invalidField("body.request.body", err.Error(), nil)
+	}
+	switch msgp.NextType(decoded) {
+	case msgp.StrType:
+		text, _, err := msgp.ReadStringZC(decoded)
+		return text, err
+	case msgp.BinType:
+		data, _, err := msgp.ReadBytesZC(decoded)
+		return data, err
+	}
+	return value, nil
+}
+
+// shownBody shows a response's body as JSON.
+func shownBody(content []byte, contentType string) (json.RawMessage, error) {
+	switch {
+	case len(content) == 0:
+		return json.RawMessage("null"), nil
+	case isJSON(contentType) && json.Valid(content):
+		return content, nil
+	case utf8.Valid(content):
+		return json.Marshal(string(content))
+	}
+	return json.RawMessage(fmt.Sprintf(`{"$blob":%q}`, base64.StdEncoding.EncodeToString(content))), nil
+}

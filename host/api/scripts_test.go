@@ -1,0 +1,127 @@
+package api
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/api/wire"
+)
+
+func TestScripts(t *testing.T) {
+	s := newSite(t)
+	app := s.app("app")
+	script := do[wire.Script](s, "POST", "apps/app/scripts", wire.ScriptCreate{
+		Name: "greet", Source: `"hello"`, Limits: &abi.Limits{TimeoutMS: 500},
+	}, 201)
+	assert.Equal(t, app.ID, script.AppID)
+	assert.Equal(t, abi.KindEndpoint, script.Kind)
+	assert.EqualValues(t, 1, script.Version)
+	assert.EqualValues(t, 500, script.Limits.TimeoutMS)
+	assert.Equal(t, script, do[wire.Script](s, "GET", "scripts/"+script.ID, nil, 200))
+
+	changed := do[wire.Script](s, "PUT", "scripts/"+script.ID, `{"source":"\"bye\""}`, 200)
+	assert.EqualValues(t, 2, changed.Version)
+	assert.Equal(t, "greet", changed.Name, "what is not named stays")
+	assert.EqualValues(t, 500, changed.Limits.TimeoutMS)
+	assert.True(t, changed.UpdatedAt.After(script.UpdatedAt))
+	changed = do[wire.Script](s, "PUT", "scripts/"+script.ID, `{"name":"lib/greet.v2","kind":"module","source":"fn greet() { 1 }","limits":{}}`, 200)
+	assert.Equal(t, "lib/greet.v2", changed.Name)
+	assert.Equal(t, abi.KindModule, changed.Kind)
+	assert.Zero(t, changed.Limits)
+
+	list := do[wire.Page[wire.Script]](s, "GET", "apps/app/scripts", nil, 200)
+	require.Len(t, list.Items, 1)
+	assert.Empty(t, list.Items[0].Source, "listings are short")
+
+	do[any](s, "DELETE", "scripts/"+script.ID, nil, 204)
+	s.refused(s.admin(s.token, "GET", "scripts/"+script.ID, ""), 404, "", "script not found")
+}
+
+func TestScriptsRefuse(t *testing.T) {
+	s := newSite(t)
+	s.app("app")
+	first := s.script("app", "taken", "1")
+	second := s.script("app", "second", "1")
+	create := func(body string) answer { return s.admin(s.token, "POST", "apps/app/scripts", body) }
+	update := func(body string) answer { return s.admin(s.token, "PUT", "scripts/"+second.ID, body) }
+	p := s.refused(create(`{"name":"taken","source":"1"}`), 409, "body.name", "already in use")
+	assert.Equal(t, first.ID, p.Other)
+	s.refused(update(`{"name":"taken"}`), 409, "body.name", "already in use")
+	s.refused(create(`{"name":"x"}`), 422, "body", "source")
+	s.refused(create(`{"name":"x","source":7}`), 422, "body.source", "expected string")
+	s.refused(create(`{"name":"x","source":"1","speed":9}`), 422, "body.speed", "unexpected property")
+	s.refused(create(`{"name":"x","source":"1","kind":"daemon"}`), 422, "body.kind", "one of")
+	s.refused(create(`{"name":"x","source":"1","limits":{"timeout":1}}`), 422, "body.limits.timeout", "unexpected property")
+	s.refused(create(`{"name":"x","source":"1","limits":{"timeout_ms":"1s"}}`), 422, "body.limits.timeout_ms", "expected integer")
+	s.refused(create(`{"name":"x","source":"1","limits":{"timeout_ms":300001}}`), 422, "body.limits.timeout_ms", "between 1 and 300000")
+	s.refused(create(`{"name":"x","source":"1","limits":{"memory_mb":-1}}`), 422, "body.limits.memory_mb", "between 1 and 512")
+	s.refused(update(`{"limits":{"max_operations":100000001}}`), 422, "body.limits.max_operations", "100000000")
+	s.refused(create(`{"name":"x","source":"print(1);","kind":"module"}`), 422, "body.source", "module")
+	s.refused(create(`{"name":"x","source":"1\u0000"}`), 422, "body.source", "NUL (byte 1)")
+	for _, name := range []string{"", "1a", "a b", "/a", "a/", "a//b", "a/../b", "é", strings.Repeat("x", 129)} {
+		encoded, err := json.Marshal(wire.ScriptCreate{Name: name, Source: "1"})
+		require.NoError(t, err)
+		s.refused(create(string(encoded)), 422, "body.name", "expected")
+	}
+	s.refused(s.admin(s.token, "POST", "apps/none/scripts", `{"name":"x","source":"1"}`), 404, "", "app not found")
+	for _, id := range []string{"nope", "01a20970-f805-7922-8ded-6d329840dbfc", "%00", "%ff"} {
+		s.refused(s.admin(s.token, "GET", "scripts/"+id, ""), 404, "", "script not found")
+	}
+	stale := s.refused(update(`{"source":"2","version":7}`), 409, "body.version", "is at version 1, not at version 7")
+	assert.Equal(t, "conflict", stale.Code)
+	assert.EqualValues(t, 1, do[wire.Script](s, "GET", "scripts/"+second.ID, nil, 200).Version, "nothing was changed")
+}
+
+func TestSourceLimit(t *testing.T) {
+	s := newSite(t)
+	s.app("app")
+	most := `"` + strings.Repeat("x", MaxSourceBytes-2) + `".len()`
+	s.script("app", "most", most[:MaxSourceBytes-7-1]+`"`)
+	body, err := json.Marshal(wire.ScriptCreate{Name: "more", Source: "//" + strings.Repeat("x", MaxSourceBytes-1)})
+	require.NoError(t, err)
+	s.refused(s.admin(s.token, "POST", "apps/app/scripts", string(body)), 422, "body.source", "must not be larger than 1048576 bytes, got 1048577")
+}
+
+func TestScriptThatDoesNotCompile(t *testing.T) {
+	s := newSite(t)
+	s.app("app")
+	source := "let a = 1;\nlet x = ;\n"
+	body, err := json.Marshal(wire.ScriptCreate{Name: "broken", Source: source})
+	require.NoError(t, err)
+	p := s.refused(s.admin(s.token, "POST", "apps/app/scripts", string(body)), 422, "body.source", "line 2, position 9")
+	assert.Equal(t, "script_invalid", p.Code)
+	require.NotNil(t, p.Script)
+	assert.Equal(t, 2, p.Script.Line)
+	assert.Equal(t, 9, p.Script.Column)
+	assert.Equal(t, "let x = ;", p.Script.SourceLine)
+
+	script := s.script("app", "good", "1")
+	s.refused(s.admin(s.token, "PUT", "scripts/"+script.ID, `{"source":"let x = ;"}`), 422, "body.source", "position 9")
+	assert.Equal(t, "1", do[wire.Script](s, "GET", "scripts/"+script.ID, nil, 200).Source, "the old source stays")
+
+	valid := do[wire.Validation](s, "POST", "scripts/"+script.ID+"/validate", nil, 200)
+	assert.True(t, valid.Valid)
+	invalid := do[wire.Validation](s, "POST", "scripts/"+script.ID+"/validate", wire.Validate{Source: &source}, 200)
+	assert.False(t, invalid.Valid)
+	require.NotNil(t, invalid.Error)
+	assert.Equal(t, 2, invalid.Error.Line)
+	assert.Equal(t, "let x = ;", invalid.Line)
+}
+
+func TestSourceLine(t *testing.T) {
+	for _, c := range []struct {
+		source string
+		line   int
+		want   string
+	}{
+		{"a\nb\r\nc", 1, "a"}, {"a\nb\r\nc", 2, "b"}, {"a\nb\r\nc", 3, "c"}, {"a", 2, ""}, {"a", 0, ""}, {"", 1, ""},
+		{strings.Repeat("é", 600), 1, strings.Repeat("é", 500)},
+	} {
+		assert.Equal(t, c.want, sourceLine(c.source, c.line), "%.20q line %d", c.source, c.line)
+	}
+}

@@ -1,0 +1,185 @@
+package authz
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/picloud/picloud/host/store"
+)
+
+// Beginnings of the credentials, which tell them from others' tokens.
+const (
+	SessionPrefix = "pcs_"
+	KeyPrefix     = "pic_"
+)
+
+// touchEvery is how stale the time of last use may be: not every request
+// writes to the database.
+const touchEvery = 5 * time.Minute
+
+var (
+	// ErrCredentials answers a login with a wrong name or password; which of
+	// them is not told.
+	ErrCredentials = errors.New("wrong username or password")
+	// ErrToken answers a token that is unknown, expired or revoked.
+	ErrToken = errors.New("the token is unknown, expired or revoked")
+)
+
+// ThrottledError answers a login after too many failures.
+type ThrottledError struct{ RetryAfter time.Duration }
+
+func (e *ThrottledError) Error() string {
+	return fmt.Sprintf("too many failed logins, try again in %d seconds", e.Seconds())
+}
+
+// Seconds is RetryAfter rounded up.
+func (e *ThrottledError) Seconds() int { return int((e.RetryAfter + time.Second - 1) / time.Second) }
+
+// Authority authenticates callers and answers what they may do. It is safe for
+// concurrent use.
+type Authority struct {
+	store      store.Store
+	sessionTTL time.Duration
+	throttle   *throttle
+	now        func() time.Time
+}
+
+// New makes an authority over a store; a session lasts ttl.
+func New(s store.Store, ttl time.Duration) *Authority {
+	return newAt(s, ttl, time.Now)
+}
+
+func newAt(s store.Store, ttl time.Duration, now func() time.Time) *Authority {
+	return &Authority{store: s, sessionTTL: ttl, throttle: newThrottle(now), now: now}
+}
+
+// Login checks a password and makes a session. Address is the client's, for
+// throttling. The error is [ErrCredentials], a [*ThrottledError] or the
+// store's.
+func (a *Authority) Login(ctx context.Context, username, password, address string) (token string, expires time.Time, err error) {
+	if wait := a.throttle.attempt(username, address); wait > 0 {
+		return "", time.Time{}, &ThrottledError{RetryAfter: wait}
+	}
+	user, err := a.store.Users().GetByUsername(ctx, username)
+	var invalid *store.InvalidError
+	unknown := errors.Is(err, store.ErrNotFound) || errors.As(err, &invalid)
+	if err != nil && !unknown {
+		return "", time.Time{}, err
+	}
+	hash := user.PasswordHash
+	if unknown {
+		hash = nobody
+	}
+	matches, err := passwordMatches(ctx, password, hash)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	if unknown || !matches {
+		return "", time.Time{}, ErrCredentials
+	}
+	a.throttle.succeeded(username, address)
+	token = newSecret(SessionPrefix)
+	expires = a.now().Add(a.sessionTTL).UTC().Truncate(time.Microsecond)
+	_, err = a.store.Sessions().Create(ctx, store.Session{TokenHash: hashToken(token), UserID: user.ID, ExpiresAt: expires})
+	return token, expires, err
+}
+
+// Logout ends the session of a principal; of an API key it ends nothing.
+func (a *Authority) Logout(ctx context.Context, p *Principal) error {
+	if p.tokenHash == "" {
+		return nil
+	}
+	err := a.store.Sessions().Delete(ctx, p.tokenHash)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// IsToken tells whether a text looks like a credential of PiCloud.
+func IsToken(s string) bool {
+	return strings.HasPrefix(s, SessionPrefix) || strings.HasPrefix(s, KeyPrefix)
+}
+
+// Authenticate finds the caller that a token belongs to. The error is
+// [ErrToken] or the store's.
+func (a *Authority) Authenticate(ctx context.Context, token string) (*Principal, error) {
+	var p Principal
+	now, hash := a.now(), hashToken(token)
+	var err error
+	switch {
+	case strings.HasPrefix(token, SessionPrefix):
+		var session store.Session
+		if session, err = a.store.Sessions().Get(ctx, hash, now); err != nil {
+			return nil, orToken(err)
+		}
+		if now.Sub(session.LastUsedAt) > touchEvery {
+			if err := a.store.Sessions().Touch(ctx, hash, now); err != nil {
+				return nil, err
+			}
+		}
+		p.tokenHash, p.Expires = hash, session.ExpiresAt
+		p.User, err = a.store.Users().Get(ctx, session.UserID)
+	case strings.HasPrefix(token, KeyPrefix):
+		var key store.APIKey
+		if key, err = a.store.APIKeys().GetByHash(ctx, hash, now); err != nil {
+			return nil, orToken(err)
+		}
+		if now.Sub(key.LastUsedAt) > touchEvery {
+			if err := a.store.APIKeys().Touch(ctx, key.ID, now); err != nil {
+				return nil, err
+			}
+		}
+		p.Key, p.Expires = &key, key.ExpiresAt
+		p.User, err = a.store.Users().Get(ctx, key.UserID)
+	default:
+		return nil, ErrToken
+	}
+	if err != nil {
+		return nil, orToken(err)
+	}
+	return &p, nil
+}
+
+func orToken(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return ErrToken
+	}
+	return err
+}
+
+// CreateKey makes an API key for a user. The key itself is answered here and
+// never again.
+func (a *Authority) CreateKey(ctx context.Context, userID, name string, scopes []Scope, appID string, expires time.Time) (key string, row store.APIKey, err error) {
+	key = newSecret(KeyPrefix)
+	row = store.APIKey{UserID: userID, Name: name, KeyHash: hashToken(key), Prefix: key[:len(KeyPrefix)+6], AppID: appID, ExpiresAt: expires}
+	for _, scope := range scopes {
+		if _, ok := ofScope[scope]; !ok {
+			return "", store.APIKey{}, &store.InvalidError{Field: "scopes", Reason: fmt.Sprintf("unknown scope %q", scope)}
+		}
+		row.Scopes = append(row.Scopes, string(scope))
+	}
+	row, err = a.store.APIKeys().Create(ctx, row)
+	return key, row, err
+}
+
+// newSecret makes a credential with 256 bits of entropy.
+func newSecret(prefix string) string {
+	var secret [32]byte
+	rand.Read(secret[:]) // never fails (crypto/rand)
+	return prefix + base64.RawURLEncoding.EncodeToString(secret[:])
+}
+
+// hashToken is what the database keeps of a credential. The credentials are
+// random, so one round of SHA-256 is enough.
+func hashToken(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:])
+}

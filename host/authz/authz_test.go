@@ -1,0 +1,253 @@
+package authz
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/argon2id"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/store/sqlite"
+)
+
+// house is an authority over a real store, with a clock of its own and a user
+// of each kind.
+type house struct {
+	*Authority
+	t     *testing.T
+	now   time.Time
+	users map[string]store.User
+	app   store.App // ann is its app_admin, ed an editor, vi a viewer
+	other store.App // nobody's
+}
+
+const password = "correct horse"
+
+// Real hashes cost 30 ms, and half a second under the race detector.
+var realHashing = *hashing
+
+func init() {
+	hashing = &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+}
+
+func newHouse(t *testing.T) *house {
+	t.Helper()
+	ctx := context.Background()
+	db, err := sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(t.TempDir(), sqlite.FileName)})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	h := &house{t: t, now: time.Now(), users: map[string]store.User{}}
+	h.Authority = newAt(db, time.Hour, func() time.Time { return h.now })
+	hash, err := HashPassword(password)
+	require.NoError(t, err)
+	for name, role := range map[string]store.InstanceRole{
+		"owner": store.RoleOwner, "admin": store.RoleAdmin,
+		"ann": store.RoleMember, "ed": store.RoleMember, "vi": store.RoleMember, "stranger": store.RoleMember,
+	} {
+		h.users[name], err = db.Users().Create(ctx, store.User{Username: name, PasswordHash: hash, Role: role})
+		require.NoError(t, err)
+	}
+	h.app, err = db.Apps().Create(ctx, store.App{Slug: "app", Name: "App"})
+	require.NoError(t, err)
+	h.other, err = db.Apps().Create(ctx, store.App{Slug: "other", Name: "Other"})
+	require.NoError(t, err)
+	for name, role := range map[string]store.AppRole{"ann": store.RoleAppAdmin, "ed": store.RoleEditor, "vi": store.RoleViewer} {
+		require.NoError(t, db.Apps().SetMember(ctx, h.app.ID, h.users[name].ID, role))
+	}
+	return h
+}
+
+func (h *house) mayIn(p *Principal, app store.App, c Capability) bool {
+	h.t.Helper()
+	may, err := h.MayIn(context.Background(), p, app.ID, c)
+	require.NoError(h.t, err)
+	return may
+}
+
+func TestRoles(t *testing.T) {
+	h := newHouse(t)
+	for _, c := range []struct {
+		capability Capability
+		holders    string // in the app; owner and admin hold all of these everywhere
+	}{
+		{AppRead, "ann ed vi"}, {ScriptRead, "ann ed vi"}, {RouteRead, "ann ed vi"}, {LogRead, "ann ed vi"}, {DataRead, "ann ed vi"},
+		{ScriptWrite, "ann ed"}, {ScriptDelete, "ann ed"}, {ScriptExecute, "ann ed"}, {RouteWrite, "ann ed"}, {DataWrite, "ann ed"},
+		{AppUpdate, "ann"}, {AppDelete, "ann"}, {MembersManage, "ann"}, {DomainsManage, "ann"},
+	} {
+		for name, user := range h.users {
+			p := &Principal{User: user}
+			everywhere := name == "owner" || name == "admin"
+			assert.Equal(t, everywhere || strings.Contains(" "+c.holders+" ", " "+name+" "), h.mayIn(p, h.app, c.capability), "%s %s", name, c.capability)
+			assert.Equal(t, everywhere, h.mayIn(p, h.other, c.capability), "%s %s in another app", name, c.capability)
+		}
+	}
+	for _, c := range []struct {
+		capability Capability
+		holders    string
+	}{
+		{AppCreate, "owner admin"}, {UsersManage, "owner admin"}, {OwnersManage, "owner"}, {KeysManage, "owner admin ann ed vi stranger"}, {AppRead, "owner admin"},
+	} {
+		for name, user := range h.users {
+			assert.Equal(t, strings.Contains(" "+c.holders+" ", " "+name+" "), (&Principal{User: user}).May(c.capability), "%s %s", name, c.capability)
+		}
+	}
+	assert.False(t, h.mayIn(nil, h.app, AppRead), "nobody may nothing")
+	assert.False(t, (*Principal)(nil).May(KeysManage))
+}
+
+func TestKeysNarrowRoles(t *testing.T) {
+	h := newHouse(t)
+	ctx := context.Background()
+	for _, c := range []struct {
+		name, user string
+		scopes     []Scope
+		bound      bool
+		may        []Capability // of all capabilities in the app
+	}{
+		{"no scope", "owner", nil, false, nil},
+		{"script:read", "owner", []Scope{ScopeScriptRead}, false, []Capability{AppRead, ScriptRead, RouteRead}},
+		{"script:write", "ed", []Scope{ScopeScriptWrite}, false, []Capability{AppRead, ScriptRead, ScriptWrite, ScriptDelete, ScriptExecute, RouteRead}},
+		{"script:write of a viewer", "vi", []Scope{ScopeScriptWrite}, false, []Capability{AppRead, ScriptRead, RouteRead}},
+		{"route:write and log:read, bound", "ed", []Scope{ScopeRouteWrite, ScopeLogRead}, true, []Capability{AppRead, RouteRead, RouteWrite, LogRead}},
+		{"app:admin of an editor", "ed", []Scope{ScopeAppAdmin}, true, editor},
+		{"instance:admin", "admin", []Scope{ScopeInstanceAdmin}, false, []Capability{AppRead}},
+		{"domain:manage", "ann", []Scope{ScopeDomainManage}, false, []Capability{AppRead, RouteRead, DomainsManage}},
+		{"of a stranger", "stranger", Scopes, false, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bound := ""
+			if c.bound {
+				bound = h.app.ID
+			}
+			key, row, err := h.CreateKey(ctx, h.users[c.user].ID, "k", c.scopes, bound, time.Time{})
+			require.NoError(t, err)
+			assert.True(t, strings.HasPrefix(key, row.Prefix) && len(row.Prefix) < 12)
+			p, err := h.Authenticate(ctx, key)
+			require.NoError(t, err)
+			for _, capability := range appAdmin {
+				assert.Equal(t, capabilitySet(c.may).has(capability), h.mayIn(p, h.app, capability), capability)
+				if c.bound {
+					assert.False(t, h.mayIn(p, h.other, capability), "in another app")
+				}
+			}
+			assert.False(t, p.May(KeysManage), "a key must not make keys")
+			assert.Equal(t, c.name == "instance:admin", p.May(AppCreate))
+		})
+	}
+	_, _, err := h.CreateKey(ctx, h.users["owner"].ID, "k", []Scope{"script:everything"}, "", time.Time{})
+	assert.ErrorContains(t, err, "script:everything")
+}
+
+func TestSessionLifetime(t *testing.T) {
+	h := newHouse(t)
+	ctx := context.Background()
+	token, expires, err := h.Login(ctx, "OWNER", password, "1.2.3.4")
+	require.NoError(t, err)
+	assert.True(t, strings.HasPrefix(token, SessionPrefix))
+	assert.WithinDuration(t, h.now.Add(time.Hour), expires, time.Millisecond)
+	p, err := h.Authenticate(ctx, token)
+	require.NoError(t, err)
+	assert.Equal(t, "owner", p.User.Username)
+
+	h.now = h.now.Add(59 * time.Minute)
+	_, err = h.Authenticate(ctx, token)
+	require.NoError(t, err)
+	h.now = h.now.Add(2 * time.Minute)
+	_, err = h.Authenticate(ctx, token)
+	assert.ErrorIs(t, err, ErrToken, "expired")
+
+	token, _, err = h.Login(ctx, "owner", password, "1.2.3.4")
+	require.NoError(t, err)
+	p, err = h.Authenticate(ctx, token)
+	require.NoError(t, err)
+	require.NoError(t, h.Logout(ctx, p))
+	require.NoError(t, h.Logout(ctx, p), "twice does no harm")
+	_, err = h.Authenticate(ctx, token)
+	assert.ErrorIs(t, err, ErrToken, "logged out")
+}
+
+func TestAuthenticateRefuses(t *testing.T) {
+	h := newHouse(t)
+	ctx := context.Background()
+	key, row, err := h.CreateKey(ctx, h.users["ed"].ID, "k", Scopes, "", h.now.Add(time.Minute))
+	require.NoError(t, err)
+	for _, token := range []string{"", "x", SessionPrefix, KeyPrefix, SessionPrefix + "unknown", key + "x", strings.ToUpper(key), hashToken(key), "pcs_\x00"} {
+		_, err := h.Authenticate(ctx, token)
+		assert.ErrorIs(t, err, ErrToken, "%q", token)
+	}
+	_, err = h.Authenticate(ctx, key)
+	require.NoError(t, err)
+	h.now = h.now.Add(time.Minute)
+	_, err = h.Authenticate(ctx, key)
+	assert.ErrorIs(t, err, ErrToken, "expired")
+	h.now = h.now.Add(-time.Minute)
+	require.NoError(t, h.store.APIKeys().Delete(ctx, row.ID))
+	_, err = h.Authenticate(ctx, key)
+	assert.ErrorIs(t, err, ErrToken, "revoked")
+}
+
+func TestLoginTellsNothingAboutNames(t *testing.T) {
+	h := newHouse(t)
+	for _, c := range []struct{ username, password string }{
+		{"owner", "wrong"}, {"nobody", password}, {"nobody", ""}, {"", ""}, {"own\x00er", password}, {"\xff", password},
+	} {
+		_, _, err := h.Login(context.Background(), c.username, c.password, "1.2.3.4")
+		assert.ErrorIs(t, err, ErrCredentials, "%q", c)
+		assert.EqualError(t, err, "wrong username or password")
+	}
+	// The hash compared for nobody must cost what a real one costs.
+	matches, err := passwordMatches(context.Background(), "x", nobody)
+	require.NoError(t, err)
+	assert.False(t, matches)
+	params, _, _, err := argon2id.DecodeHash(nobody)
+	require.NoError(t, err)
+	assert.Equal(t, realHashing.Memory, params.Memory)
+	assert.Equal(t, realHashing.Iterations, params.Iterations)
+	assert.Equal(t, realHashing.Parallelism, params.Parallelism)
+}
+
+func TestLoginIsThrottled(t *testing.T) {
+	h := newHouse(t)
+	ctx := context.Background()
+	login := func(username, password, address string) error {
+		_, _, err := h.Login(ctx, username, password, address)
+		return err
+	}
+	for range loginBurst {
+		require.ErrorIs(t, login("owner", "wrong", "1.1.1.1"), ErrCredentials)
+	}
+	var throttled *ThrottledError
+	require.ErrorAs(t, login("Owner", password, "1.1.1.1"), &throttled, "even with the right password")
+	assert.Equal(t, 6, throttled.Seconds())
+	assert.NoError(t, login("owner", password, "2.2.2.2"), "from elsewhere")
+	assert.NoError(t, login("admin", password, "1.1.1.1"), "as another user")
+	h.now = h.now.Add(loginRefill)
+	assert.NoError(t, login("owner", password, "1.1.1.1"), "after waiting")
+	for range loginBurst {
+		require.NoError(t, login("owner", password, "1.1.1.1"), "success is not counted")
+	}
+}
+
+func TestAddressIsThrottledOverNames(t *testing.T) {
+	now := time.Now()
+	throttle := newThrottle(func() time.Time { return now })
+	for i := range addressBurst {
+		require.Zero(t, throttle.attempt(strings.Repeat("x", i), "1.1.1.1"))
+	}
+	assert.Positive(t, throttle.attempt("fresh", "1.1.1.1"))
+	assert.Zero(t, throttle.attempt("fresh", "2.2.2.2"))
+	now = now.Add(addressRefill)
+	assert.Zero(t, throttle.attempt("fresh", "1.1.1.1"))
+}
+
+func TestCheckPassword(t *testing.T) {
+	assert.NoError(t, CheckPassword("12345678"))
+	assert.ErrorContains(t, CheckPassword("1234567"), "got 7")
+	assert.ErrorContains(t, CheckPassword(strings.Repeat("x", 1025)), "1024")
+	assert.ErrorContains(t, CheckPassword("\xff2345678"), "UTF-8")
+}

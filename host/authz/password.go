@@ -1,0 +1,54 @@
+package authz
+
+import (
+	"context"
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/alexedwards/argon2id"
+)
+
+// Bounds of a password, in bytes.
+const (
+	MinPasswordBytes = 8
+	MaxPasswordBytes = 1024
+)
+
+// hashing are the parameters of Argon2id that OWASP recommends where memory
+// counts (Password Storage Cheat Sheet: m=19 MiB, t=2, p=1).
+var hashing = &argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+
+// hashers bounds the memory that hashing takes: each hash needs 19 MiB.
+var hashers = make(chan struct{}, 2)
+
+// nobody is the hash compared for a user that does not exist, so that an
+// unknown name takes as long to refuse as a wrong password.
+const nobody = "$argon2id$v=19$m=19456,t=2,p=1$c29tZSBzYWx0IG9mIG5vYm9keQ$3bGgFSWrGo4XrNfTY9JJpSrGC6mWhI/ol9CbVv3qxwk"
+
+// CheckPassword tells what is wrong with a password that someone wants to set.
+func CheckPassword(password string) error {
+	switch {
+	case len(password) < MinPasswordBytes || len(password) > MaxPasswordBytes:
+		return fmt.Errorf("password must have between %d and %d bytes, got %d", MinPasswordBytes, MaxPasswordBytes, len(password))
+	case !utf8.ValidString(password):
+		return fmt.Errorf("password must be valid UTF-8")
+	}
+	return nil
+}
+
+// HashPassword makes the hash to store.
+func HashPassword(password string) (string, error) {
+	hashers <- struct{}{}
+	defer func() { <-hashers }()
+	return argon2id.CreateHash(password, hashing)
+}
+
+func passwordMatches(ctx context.Context, password, hash string) (bool, error) {
+	select {
+	case hashers <- struct{}{}:
+		defer func() { <-hashers }()
+		return argon2id.ComparePasswordAndHash(password, hash)
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+}

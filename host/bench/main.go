@@ -1,0 +1,100 @@
+// Command bench measures PiCloud against its peers on one machine, in one run.
+//
+// For every figure it warms both sides up, then takes rounds in turn: one of
+// ours, one of theirs, so that a machine that is busy for a while is busy for
+// both. A figure is the median of the rounds, beside it the lowest and the
+// highest; a ratio is the median of the rounds' ratios. It prints one table and
+// writes everything, every round included, to results.json.
+//
+// The load goes to servers it starts itself on loopback, from the same machine:
+// the load generator's own work is part of what the processors do, for each
+// side alike.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// settings say how thoroughly to measure.
+type settings struct {
+	root   string        // the repository
+	rounds int           // of each figure, on each side
+	load   time.Duration // of one round of HTTP load
+	warmup time.Duration // of HTTP load, before the first round
+}
+
+// A section measures a group of figures and adds them to the report. A peer
+// that is missing on this machine is a note, not an error.
+type section struct {
+	name    string
+	measure func(context.Context, settings, *report) error
+}
+
+var sections = []section{
+	{"start", measureStart},
+	{"engine", measureEngine},
+	{"http", measureHTTP},
+}
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == bareFiberCommand {
+		bareFiber(os.Args[2:])
+		return
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	var names []string
+	for _, s := range sections {
+		names = append(names, s.name)
+	}
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	root := flags.String("root", "../..", "the repository")
+	out := flags.String("out", "results.json", "file for the results")
+	quick := flags.Bool("quick", false, "one short round of everything: shows that the harness works, measures nothing")
+	only := flags.String("only", strings.Join(names, ","), "sections to measure")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	chosen := strings.Split(*only, ",")
+	for _, name := range chosen {
+		if !slices.Contains(names, name) {
+			return fmt.Errorf("-only: there is no section %q, only %s", name, strings.Join(names, ", "))
+		}
+	}
+	s := settings{root: *root, rounds: 5, load: 3 * time.Second, warmup: 2 * time.Second}
+	if *quick {
+		s.rounds, s.load, s.warmup = 1, 200*time.Millisecond, 100*time.Millisecond
+	}
+	if err := build(ctx, s.root); err != nil {
+		return err
+	}
+	r := newReport(ctx, s)
+	for _, section := range sections {
+		if !slices.Contains(chosen, section.name) {
+			continue
+		}
+		fmt.Fprintf(os.Stderr, "measuring %s ...\n", section.name)
+		if err := section.measure(ctx, s, r); err != nil {
+			return errors.Join(fmt.Errorf("%s: %w", section.name, err), ctx.Err())
+		}
+	}
+	r.finish()
+	r.print(os.Stdout)
+	return r.write(*out)
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+)
+
+// idlePause is how long a server is left alone before its memory is read, so
+// that what only its start needed has been given back.
+const idlePause = 2 * time.Second
+
+// measureStart takes the time from starting the process to its first answered
+// request, once on an empty data directory, then with what that left there, and
+// the memory of a server that has answered once and has nothing to do.
+func measureStart(ctx context.Context, s settings, r *report) error {
+	data, err := os.MkdirTemp("", "picloud-bench-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(data)
+	var first, warm, resident samples
+	for round := range s.rounds + 1 {
+		server, err := startPiCloud(ctx, s, data)
+		if err != nil {
+			return err
+		}
+		ms := float64(server.started.Microseconds()) / 1000
+		if round == 0 {
+			first = append(first, ms)
+		} else {
+			warm = append(warm, ms)
+			select {
+			case <-time.After(min(idlePause, s.load)):
+			case <-ctx.Done():
+			}
+			mb, err := server.residentMB()
+			if err != nil {
+				return errors.Join(err, server.stop())
+			}
+			resident = append(resident, mb)
+		}
+		if err := errors.Join(ctx.Err(), server.stop()); err != nil {
+			return err
+		}
+	}
+	r.add("very first start to first answer", "ms", "", first)
+	r.add("start with warm cache to first answer", "ms", "below 500", warm)
+	r.add("resident memory, idle", "MiB", "below 80", resident)
+	return nil
+}

@@ -1,0 +1,182 @@
+// Package client is a typed client of PiCloud's admin API. The command line,
+// the tests and the benchmarks speak to a server through it.
+//
+// A [Client] is safe for concurrent use. Methods that list answer an iterator
+// that fetches the next page when the caller gets there. An answer of 400 or
+// above becomes an [*Error]; a server that cannot be reached, an
+// [*UnreachableError].
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/picloud/picloud/host/api/wire"
+)
+
+const (
+	adminPath = "/api/v1/admin/"
+
+	// maxAnswer bounds what is read of one answer: the largest page of the
+	// largest sources stays below it.
+	maxAnswer = 256 << 20
+
+	// requestTimeout is above the longest time limit a script can have, so that
+	// a run is ended by the server, with an explanation.
+	requestTimeout = 310 * time.Second
+)
+
+// Client speaks to one server as one user.
+type Client struct {
+	base  *url.URL
+	token string
+	http  *http.Client
+}
+
+// New makes a client of the server at address, an http or https URL. The token
+// comes from [Client.Login] or is an API key; it may be empty for what needs
+// none.
+func New(address, token string) (*Client, error) {
+	base, err := ParseAddress(address)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{base: base, token: token, http: &http.Client{
+		Timeout: requestTimeout,
+		// A redirect would carry the token to wherever it points.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}, nil
+}
+
+// ParseAddress checks the address of a server: an absolute http or https URL
+// without query or fragment. A trailing slash is dropped.
+func ParseAddress(address string) (*url.URL, error) {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "":
+		return nil, fmt.Errorf("server address must be an http or https URL such as http://127.0.0.1:8080, got %q", address)
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return nil, fmt.Errorf("server address must not carry credentials, a query or a fragment, got %q", u.Redacted())
+	}
+	u.Path = strings.TrimRight(u.Path, "/")
+	return u, nil
+}
+
+// Address is the server's URL, without a trailing slash.
+func (c *Client) Address() string { return c.base.String() }
+
+// UnreachableError is a request that got no answer.
+type UnreachableError struct {
+	Address string
+	Cause   error
+}
+
+func (e *UnreachableError) Error() string {
+	cause := e.Cause
+	var wrapped *url.Error
+	if errors.As(cause, &wrapped) { // its text repeats method and URL
+		cause = wrapped.Err
+	}
+	return fmt.Sprintf("cannot reach %s: %v", e.Address, cause)
+}
+
+func (e *UnreachableError) Unwrap() error { return e.Cause }
+
+// call performs one request of the admin API and decodes its answer.
+func call[T any](ctx context.Context, c *Client, method string, path []string, query url.Values, in any) (T, error) {
+	var out T
+	err := c.do(ctx, method, path, query, in, &out)
+	return out, err
+}
+
+// do performs one request of the admin API: in, unless nil, goes out as JSON,
+// and the answer is decoded into out, unless nil. Elements of path are escaped.
+func (c *Client) do(ctx context.Context, method string, path []string, query url.Values, in, out any) error {
+	var body io.Reader
+	if in != nil {
+		encoded, err := json.Marshal(in)
+		if err != nil {
+			return fmt.Errorf("encode request: %w", err)
+		}
+		body = bytes.NewReader(encoded)
+	}
+	target := c.base.String() + adminPath + escape(path)
+	if len(query) > 0 {
+		target += "?" + query.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, method, target, body)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Accept", "application/json, application/problem+json")
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return &UnreachableError{Address: c.Address(), Cause: err}
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	switch {
+	case err != nil:
+		return &UnreachableError{Address: c.Address(), Cause: err}
+	case len(answer) > maxAnswer:
+		return fmt.Errorf("%s %s: the answer is larger than %d bytes", method, target, maxAnswer)
+	case resp.StatusCode < 200 || resp.StatusCode > 299:
+		return refusal(resp, answer)
+	case out == nil:
+		return nil
+	}
+	if err := json.Unmarshal(answer, out); err != nil {
+		return fmt.Errorf("%s %s: not the answer of a PiCloud server: %w", method, target, err)
+	}
+	return nil
+}
+
+func escape(path []string) string {
+	escaped := make([]string, len(path))
+	for i, element := range path {
+		escaped[i] = url.PathEscape(element)
+	}
+	return strings.Join(escaped, "/")
+}
+
+// list walks the pages of a listing. The iteration ends after the first error.
+func list[T any](ctx context.Context, c *Client, path ...string) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		query := url.Values{}
+		for {
+			page, err := call[wire.Page[T]](ctx, c, http.MethodGet, path, query, nil)
+			if err != nil {
+				var none T
+				yield(none, err)
+				return
+			}
+			for _, item := range page.Items {
+				if !yield(item, nil) {
+					return
+				}
+			}
+			if page.Cursor == "" {
+				return
+			}
+			query.Set("cursor", page.Cursor)
+		}
+	}
+}

@@ -1,0 +1,71 @@
+package client
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"unicode"
+
+	"github.com/picloud/picloud/host/api/wire"
+)
+
+// Error is an answer of 400 or above, as the server explained it.
+type Error struct {
+	wire.Problem
+}
+
+// Error is the problem's detail and what is wrong with each field, fit for a
+// terminal.
+func (e *Error) Error() string {
+	text := e.Detail
+	if text == "" {
+		text = fmt.Sprintf("the server answered %d %s", e.Status, e.Title)
+	}
+	for _, field := range e.Errors {
+		if !strings.Contains(text, field.Message) { // the detail may be the first field's message
+			text += "; " + strings.TrimPrefix(field.Location, "body.") + ": " + field.Message
+		}
+		text += got(field.Value)
+	}
+	return Printable(text)
+}
+
+// got shows the value at fault, unless it would bury the message.
+func got(value any) string {
+	const maxValue = 200 // bytes
+	text, err := json.Marshal(value)
+	if value == nil || value == "" || err != nil || len(text) > maxValue {
+		return ""
+	}
+	return ", got " + string(text)
+}
+
+// refusal makes the error of an answer that is not a success. What is not a
+// PiCloud server answers something else than a problem; of that only the status
+// is told, because its text is a stranger's.
+func refusal(resp *http.Response, answer []byte) error {
+	var e Error
+	if err := json.Unmarshal(answer, &e.Problem); err != nil || e.Status == 0 {
+		e.Problem = wire.Problem{Title: http.StatusText(resp.StatusCode), Status: resp.StatusCode}
+	}
+	return &e
+}
+
+// HasStatus tells whether err is an [*Error] with that HTTP status.
+func HasStatus(err error, status int) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Status == status
+}
+
+// Printable replaces control characters other than line feed and tab: what a
+// server or a script wrote must not steer the terminal.
+func Printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,112 @@
+package client
+
+import (
+	"context"
+	"iter"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/api/wire"
+)
+
+// LogQuery narrows a script's log.
+type LogQuery struct {
+	Level abi.LogLevel // at least this severe; "" for all
+	Since time.Time    // written at or after; zero for all
+	Limit int          // of the newest lines, at most this many
+}
+
+// maxLogPage is the most lines that the server answers at once.
+const maxLogPage = 1000
+
+// Logs reads the newest lines of a script's log, the oldest of them first.
+func (c *Client) Logs(ctx context.Context, scriptID string, q LogQuery) ([]wire.LogLine, error) {
+	return c.newestLogs(ctx, scriptID, q, "")
+}
+
+// newestLogs reads the newest lines before a cursor, the oldest of them first.
+func (c *Client) newestLogs(ctx context.Context, scriptID string, q LogQuery, cursor string) ([]wire.LogLine, error) {
+	var lines []wire.LogLine
+	for len(lines) < q.Limit {
+		page, err := c.logPage(ctx, scriptID, q, "newest", cursor, min(q.Limit-len(lines), maxLogPage))
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, page.Items...)
+		if cursor = page.Cursor; cursor == "" {
+			break
+		}
+	}
+	slices.Reverse(lines)
+	return lines, nil
+}
+
+// FollowLogs yields the newest lines of a script's log, then lines as they are
+// written, asking once in a while. It goes on until the context ends, an error
+// or the caller stops.
+func (c *Client) FollowLogs(ctx context.Context, scriptID string, q LogQuery, every time.Duration) iter.Seq2[wire.LogLine, error] {
+	return func(yield func(wire.LogLine, error) bool) {
+		lines, cursor, err := c.newestWithCursor(ctx, scriptID, q)
+		poll := time.NewTicker(every)
+		defer poll.Stop()
+		for first := true; ; first = false {
+			if err != nil {
+				yield(wire.LogLine{}, err)
+				return
+			}
+			for _, line := range lines {
+				if !yield(line, nil) {
+					return
+				}
+			}
+			if !first && len(lines) < maxLogPage { // caught up
+				select {
+				case <-ctx.Done():
+					return
+				case <-poll.C:
+				}
+			}
+			var page wire.Page[wire.LogLine]
+			page, err = c.logPage(ctx, scriptID, q, "oldest", cursor, maxLogPage)
+			if ctx.Err() != nil {
+				return
+			}
+			lines, cursor = page.Items, page.Cursor
+		}
+	}
+}
+
+// newestWithCursor reads the newest lines and a cursor to go on after them. A
+// page's cursor leads on from the page's last line in either direction, so a
+// page of the newest line alone has the cursor that is wanted, unless that line
+// is the only one.
+func (c *Client) newestWithCursor(ctx context.Context, scriptID string, q LogQuery) ([]wire.LogLine, string, error) {
+	newest, err := c.logPage(ctx, scriptID, q, "newest", "", 1)
+	if err != nil || newest.Cursor == "" {
+		return nil, "", err // following from the start yields it
+	}
+	if q.Limit < 1 {
+		return nil, newest.Cursor, nil
+	}
+	q.Limit--
+	before, err := c.newestLogs(ctx, scriptID, q, newest.Cursor)
+	return append(before, newest.Items...), newest.Cursor, err
+}
+
+func (c *Client) logPage(ctx context.Context, scriptID string, q LogQuery, order, cursor string, limit int) (wire.Page[wire.LogLine], error) {
+	query := url.Values{"order": {order}, "limit": {strconv.Itoa(limit)}}
+	if cursor != "" {
+		query.Set("cursor", cursor)
+	}
+	if q.Level != "" {
+		query.Set("level", string(q.Level))
+	}
+	if !q.Since.IsZero() {
+		query.Set("since", q.Since.UTC().Format(time.RFC3339Nano))
+	}
+	return call[wire.Page[wire.LogLine]](ctx, c, http.MethodGet, []string{"scripts", scriptID, "logs"}, query, nil)
+}

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/api/wire"
+)
+
+// manifestName is the file that makes a folder deployable.
+const manifestName = "picloud.yaml"
+
+// maxSource is the most bytes of source a server takes.
+const maxSource = 1 << 20
+
+// A manifest describes an app: its scripts and their routes.
+//
+//	app: todo                   # slug; the app is created when missing
+//	name: Todo list             # for people, optional
+//	scripts:
+//	  - name: todo
+//	    file: todo.rhai         # inside the folder; NAME.rhai when absent
+//	    kind: endpoint          # or module; endpoint when absent
+//	    limits:
+//	      timeout_ms: 2000
+//	    routes:                 # [METHOD ][HOST]/PATH
+//	      - GET /todos
+//	      - GET /todos/:id
+type manifest struct {
+	App     string           `yaml:"app"`
+	Name    string           `yaml:"name"`
+	Scripts []manifestScript `yaml:"scripts"`
+}
+
+type manifestScript struct {
+	Name   string           `yaml:"name"`
+	File   string           `yaml:"file"`
+	Kind   abi.Kind         `yaml:"kind"`
+	Limits map[string]int64 `yaml:"limits"`
+	Routes []string         `yaml:"routes"`
+}
+
+// A plannedScript is what a deploy wants to be true of a script. Nil fields are
+// left as they are.
+type plannedScript struct {
+	File   string // for messages
+	Name   string
+	Source string
+	Kind   *abi.Kind
+	Limits *abi.Limits
+	Routes []wire.RouteCreate // nil when the deploy is not about routes
+}
+
+// A plan is a manifest read and checked, with the sources it names.
+type plan struct {
+	App     string
+	AppName string
+	Scripts []plannedScript // modules first, else in the manifest's order
+}
+
+// readPlan reads the manifest of a folder and the files it names. Nothing
+// outside the folder is read.
+func readPlan(dir string) (plan, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return plan{}, err
+	}
+	defer root.Close()
+	path := filepath.Join(dir, manifestName)
+	text, err := readIn(root, manifestName)
+	if err != nil {
+		return plan{}, fmt.Errorf("%s is not deployable: %w", dir, err)
+	}
+	var m manifest
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&m); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = errors.New("is empty")
+		}
+		return plan{}, fmt.Errorf("%s: %s", path, describeYAML(err))
+	}
+	if m.App == "" {
+		return plan{}, fmt.Errorf("%s: app is missing: name the app's slug", path)
+	}
+	p := plan{App: m.App, AppName: m.Name}
+	for i, s := range m.Scripts {
+		planned, err := s.plan(root)
+		if err != nil {
+			return plan{}, fmt.Errorf("%s: scripts[%d]: %w", path, i, err)
+		}
+		planned.File = filepath.Join(dir, planned.File)
+		if slices.ContainsFunc(p.Scripts, func(other plannedScript) bool { return other.Name == s.Name }) {
+			return plan{}, fmt.Errorf("%s: scripts[%d]: name %q is used twice", path, i, s.Name)
+		}
+		p.Scripts = append(p.Scripts, planned)
+	}
+	// A script is compiled when it arrives, and its imports must be there.
+	slices.SortStableFunc(p.Scripts, func(a, b plannedScript) int { return rank(*a.Kind) - rank(*b.Kind) })
+	return p, nil
+}
+
+func rank(kind abi.Kind) int {
+	if kind == abi.KindModule {
+		return 0
+	}
+	return 1
+}
+
+func (s manifestScript) plan(root *os.Root) (plannedScript, error) {
+	switch s.Kind {
+	case "":
+		s.Kind = abi.KindEndpoint
+	case abi.KindEndpoint, abi.KindModule:
+	default:
+		return plannedScript{}, fmt.Errorf("kind must be endpoint or module, got %q", s.Kind)
+	}
+	if s.Name == "" {
+		return plannedScript{}, errors.New("name is missing")
+	}
+	if s.File == "" {
+		s.File = s.Name + ".rhai"
+	}
+	limits, err := limitsFrom(s.Limits)
+	if err != nil {
+		return plannedScript{}, err
+	}
+	if s.Kind == abi.KindModule && len(s.Routes) > 0 {
+		return plannedScript{}, errors.New("routes: a module cannot have any")
+	}
+	routes := []wire.RouteCreate{}
+	for i, text := range s.Routes {
+		route, err := parsePattern(text)
+		if err != nil {
+			return plannedScript{}, fmt.Errorf("routes[%d]: %w", i, err)
+		}
+		routes = append(routes, route)
+	}
+	source, err := readIn(root, s.File)
+	if err != nil {
+		return plannedScript{}, fmt.Errorf("file: %w", err)
+	}
+	if err := checkUTF8(s.File, string(source)); err != nil {
+		return plannedScript{}, err
+	}
+	return plannedScript{
+		File: s.File, Name: s.Name, Source: string(source),
+		Kind: &s.Kind, Limits: &limits, Routes: routes,
+	}, nil
+}
+
+// readSource reads a script's file.
+func readSource(path string) (string, error) {
+	root, err := os.OpenRoot(filepath.Dir(path))
+	if err != nil {
+		return "", err
+	}
+	defer root.Close()
+	source, err := readIn(root, filepath.Base(path))
+	if err != nil {
+		return "", err
+	}
+	return string(source), checkUTF8(path, string(source))
+}
+
+// readIn reads a file of at most maxSource bytes inside root.
+func readIn(root *os.Root, name string) ([]byte, error) {
+	file, err := root.Open(filepath.FromSlash(name))
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	if info, err := file.Stat(); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a file", name)
+	}
+	text, err := io.ReadAll(io.LimitReader(file, maxSource+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxSource {
+		return nil, fmt.Errorf("%s is larger than %d bytes", name, maxSource)
+	}
+	return text, nil
+}
+
+// describeYAML takes what is about our code out of a YAML error.
+func describeYAML(err error) string {
+	text := strings.NewReplacer(
+		"yaml: unmarshal errors:\n", "", "yaml: ", "",
+		" not found in type main.manifestScript", " is not known here",
+		" not found in type main.manifest", " is not known here",
+		"main.manifestScript", "a script", "main.manifest", "a manifest",
+	).Replace(err.Error())
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = strings.TrimSpace(lines[i])
+	}
+	return strings.Join(lines, "; ")
+}

@@ -1,0 +1,123 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/abi"
+)
+
+func parse(t *testing.T, args ...string) (*Config, error) {
+	t.Helper()
+	var cli struct {
+		Serve struct{ Config } `cmd:""`
+	}
+	parser, err := kong.New(&cli, append(KongOptions(), kong.Exit(func(int) { t.Fatal("kong exits") }))...)
+	require.NoError(t, err)
+	_, err = parser.Parse(append([]string{"serve"}, args...))
+	return &cli.Serve.Config, err
+}
+
+func file(t *testing.T, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "picloud.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+	return path
+}
+
+func TestDefaults(t *testing.T) {
+	c, err := parse(t)
+	require.NoError(t, err)
+	assert.Equal(t, "127.0.0.1:8080", c.Addr)
+	assert.Equal(t, "./data", c.Data)
+	assert.Equal(t, 256, c.ScriptCacheSize)
+	assert.Equal(t, 32, c.MaxConcurrentExecutions)
+	assert.EqualValues(t, 10<<20, c.MaxBodyBytes)
+	assert.Equal(t, abi.DefaultCeiling, c.Ceiling())
+}
+
+func TestPrecedence(t *testing.T) {
+	t.Setenv("PICLOUD_DATA", "/env")
+	t.Setenv("PICLOUD_ADDR", "127.0.0.1:1")
+	path := file(t, "data: /file\naddr: 127.0.0.1:2\nscript_cache_size: 7\nmax-timeout: 1m\nlog_level: debug\n")
+	c, err := parse(t, "--config", path, "--addr", "127.0.0.1:3")
+	require.NoError(t, err)
+	assert.Equal(t, "127.0.0.1:3", c.Addr, "flags win")
+	assert.Equal(t, "/env", c.Data, "then variables")
+	assert.Equal(t, 7, c.ScriptCacheSize, "then the file")
+	assert.Equal(t, time.Minute, c.MaxTimeout)
+	assert.EqualValues(t, 60_000, c.Ceiling().TimeoutMS)
+	assert.True(t, c.Logger().Enabled(t.Context(), slog.LevelDebug))
+}
+
+func TestRefuses(t *testing.T) {
+	for _, c := range []struct{ flag, value, field, says string }{
+		{"addr", "8080", "addr", "host:port"},
+		{"addr", "127.0.0.1:99999", "addr", "65535"},
+		{"data", "", "data", "directory"},
+		{"database-url", "mysql://user:pw@db/x", "database_url", "postgres://"},
+		{"admin-username", "", "admin_username", "128"},
+		{"admin-password", "short", "admin_password", "between 8 and 1024"},
+		{"script-cache-size", "0", "script_cache_size", "between 1"},
+		{"max-concurrent-executions", "-1", "max_concurrent_executions", `"-1"`},
+		{"max-body-bytes", "1", "max_body_bytes", "1024"},
+		{"max-memory-mb", "9999", "max_memory_mb", "4096"},
+		{"max-operations", "0", "max_operations", "1000"},
+		{"max-timeout", "0s", "max_timeout", "1ms"},
+		{"session-ttl", "1s", "session_ttl", "1m0s"},
+		{"log-retention", "-1h", "log_retention", "between 0s"},
+		{"shutdown-grace", "2h", "shutdown_grace", "1h0m0s"},
+		{"log-format", "xml", "log_format", "text or json"},
+		{"log-level", "loud", "log_level", "debug, info"},
+	} {
+		t.Run(c.flag+"="+c.value, func(t *testing.T) {
+			_, err := parse(t, "--"+c.flag+"="+c.value)
+			var wrong *FieldError
+			require.True(t, errors.As(err, &wrong), "got %v", err)
+			assert.Equal(t, c.field, wrong.Field)
+			assert.Contains(t, err.Error(), c.says)
+			assert.NotContains(t, err.Error(), "pw", "secrets stay out of errors")
+			assert.NotContains(t, err.Error(), "short")
+		})
+	}
+}
+
+func TestFileRefuses(t *testing.T) {
+	for _, c := range []struct{ name, content, says string }{
+		{"unknown key", "addr: 127.0.0.1:1\nadress: x\n", "line 2: unknown setting adress"},
+		{"nested", "addr:\n  host: x\n", "addr must be a single value"},
+		{"no YAML", "addr: [", "configuration file"},
+		{"not a map", "- x", "configuration file"},
+		{"wrong type", "script_cache_size: many", "script-cache-size"},
+		{"wrong value", "script_cache_size: 0", "script_cache_size: must be"},
+		{"names another file", "config: other.yaml", "unknown setting config"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := parse(t, "--config", file(t, c.content))
+			assert.ErrorContains(t, err, c.says)
+		})
+	}
+	_, err := parse(t, "--config", filepath.Join(t.TempDir(), "missing.yaml"))
+	assert.Error(t, err)
+}
+
+func TestSecretsAreMasked(t *testing.T) {
+	c, err := parse(t, "--admin-password", "hunter2hunter2", "--database-url", "postgres://me:topsecret@db.example.com/picloud?password=alsosecret")
+	require.NoError(t, err)
+	var out bytes.Buffer
+	slog.New(slog.NewTextHandler(&out, nil)).Info("starting", "config", c)
+	for _, secret := range []string{"hunter2", "topsecret", "alsosecret"} {
+		assert.NotContains(t, out.String(), secret)
+	}
+	assert.Contains(t, out.String(), "config.database_url=postgres://***@db.example.com/picloud")
+	assert.Contains(t, out.String(), "config.admin_password=***")
+}

@@ -1,0 +1,135 @@
+package executions
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/sandbox"
+	"github.com/picloud/picloud/host/store"
+)
+
+// script is a script with the modules it imports, directly or not.
+type script struct {
+	row     store.Script
+	modules []abi.Module
+}
+
+func (s *script) forSandbox(limits abi.Limits) sandbox.Script {
+	return sandbox.Script{
+		ID: s.row.ID, AppID: s.row.AppID, Name: s.row.Name, Kind: s.row.Kind, Source: s.row.Source,
+		UpdatedAt: s.row.UpdatedAt, Limits: limits, Modules: s.modules,
+	}
+}
+
+// scripts reads scripts and keeps the most recent in memory, so that a request
+// needs no query.
+type scripts struct {
+	store store.Store
+	cache *lru.Cache[string, *script]
+
+	mu      sync.Mutex
+	changes uint64 // raised by forget, so that a read begun before is not kept
+}
+
+func newScripts(s store.Store, size int) *scripts {
+	cache, err := lru.New[string, *script](max(size, 1))
+	if err != nil {
+		panic(err) // only for a size below 1
+	}
+	return &scripts{store: s, cache: cache}
+}
+
+func (s *scripts) get(ctx context.Context, id string) (*script, error) {
+	if found, ok := s.cache.Get(id); ok {
+		return found, nil
+	}
+	s.mu.Lock()
+	before := s.changes
+	s.mu.Unlock()
+	row, err := s.store.Scripts().Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	imports, err := s.store.Scripts().Imports(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	found := &script{row: row}
+	if found.modules, err = s.modules(ctx, row.AppID, imports); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.changes == before {
+		s.cache.Add(id, found)
+	}
+	return found, nil
+}
+
+// forget drops all scripts of an app: each may import what was changed.
+func (s *scripts) forget(appID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changes++
+	for _, id := range s.cache.Keys() {
+		if found, ok := s.cache.Peek(id); ok && found.row.AppID == appID {
+			s.cache.Remove(id)
+		}
+	}
+}
+
+// modules collects the modules of an app that have these names and those they
+// import in turn. A name that no module has is left out: what is missing is
+// for the compiler to say.
+func (s *scripts) modules(ctx context.Context, appID string, names []string) ([]abi.Module, error) {
+	var modules []abi.Module
+	queue := slices.Clone(names)
+	seen := map[string]bool{}
+	for len(queue) > 0 {
+		name := queue[0]
+		queue = queue[1:]
+		if seen[name] {
+			continue
+		}
+		seen[name] = true
+		row, err := s.store.Scripts().GetByName(ctx, appID, name)
+		var invalid *store.InvalidError
+		if errors.Is(err, store.ErrNotFound) || errors.As(err, &invalid) || err == nil && row.Kind != abi.KindModule {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		modules = append(modules, abi.Module{Name: row.Name, Source: row.Source})
+		imports, err := s.store.Scripts().Imports(ctx, row.ID)
+		if err != nil {
+			return nil, err
+		}
+		queue = append(queue, imports...)
+	}
+	return modules, nil
+}
+
+// validate compiles a script that need not be stored. The first pass tells what
+// it imports, be it found or not; the second has the modules.
+func (s *scripts) validate(ctx context.Context, row store.Script, box *sandbox.Sandbox, limits abi.Limits) ([]string, error) {
+	candidate := &script{row: row}
+	imports, err := box.Validate(ctx, candidate.forSandbox(limits))
+	if len(imports) == 0 {
+		return nil, err
+	}
+	modules, failed := s.modules(ctx, row.AppID, imports)
+	if failed != nil {
+		return nil, failed
+	}
+	if len(modules) == 0 {
+		return imports, err
+	}
+	candidate.modules = modules
+	return box.Validate(ctx, candidate.forSandbox(limits))
+}

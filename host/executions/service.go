@@ -1,0 +1,276 @@
+// Package executions runs scripts. Routes, the execute endpoint and test runs
+// all come through [Service.Run]: it finds the script, merges its limits, gives
+// it its host calls, turns what it returned into a response, and records the
+// execution and its log.
+package executions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/tinylib/msgp/msgp"
+
+	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/hostcalls"
+	"github.com/picloud/picloud/host/sandbox"
+	"github.com/picloud/picloud/host/store"
+)
+
+func init() { uuid.EnableRandPool() } // an id of an execution is no secret
+
+// Config is what a [Service] is made of.
+type Config struct {
+	Store           store.Store
+	Sandbox         *sandbox.Sandbox
+	Dispatcher      *hostcalls.Dispatcher
+	Ceiling         abi.Limits // every field set
+	ScriptCacheSize int        // scripts whose source is kept in memory
+	Logger          *slog.Logger
+	Registerer      prometheus.Registerer
+}
+
+// Service runs scripts. It is safe for concurrent use.
+type Service struct {
+	sandbox    *sandbox.Sandbox
+	dispatcher *hostcalls.Dispatcher
+	ceiling    abi.Limits
+	scripts    *scripts
+	records    *Recorder
+	log        *slog.Logger
+	metrics    metrics
+}
+
+// New makes a service. Close it after the last Run.
+func New(c Config) *Service {
+	return &Service{
+		sandbox:    c.Sandbox,
+		dispatcher: c.Dispatcher,
+		ceiling:    c.Ceiling,
+		scripts:    newScripts(c.Store, c.ScriptCacheSize),
+		records:    NewRecorder(c.Store.Executions(), c.Logger, c.Registerer),
+		log:        c.Logger,
+		metrics:    newMetrics(c.Registerer),
+	}
+}
+
+// Invocation asks for one execution.
+type Invocation struct {
+	ScriptID  string
+	Type      abi.InvocationType
+	RequestID string
+	Request   *abi.Request // nil for an event
+	Event     msgp.Raw     // a map; nil for a request
+}
+
+// Outcome is how an execution ended.
+type Outcome struct {
+	ExecutionID string
+	AppID       string
+	Response    abi.Response     // of a script that returned a value
+	Error       *abi.ScriptError // nil when it did
+	Lines       []store.LogLine  // what it logged; the error is the last line
+	Duration    time.Duration
+	Operations  int64
+}
+
+// OutcomeOK is the outcome of an execution without an error.
+const OutcomeOK = "ok"
+
+// Name is [OutcomeOK] or the code of the error.
+func (o *Outcome) Name() string {
+	if o.Error == nil {
+		return OutcomeOK
+	}
+	return string(o.Error.Code)
+}
+
+// Status is what an HTTP caller is answered.
+func (o *Outcome) Status() int {
+	if o.Error == nil {
+		return o.Response.Status
+	}
+	return StatusOf(o.Error.Code)
+}
+
+// StatusOf is the HTTP status of a failed execution.
+func StatusOf(code abi.ErrorCode) int {
+	switch code {
+	case abi.CodeScriptInvalid:
+		return 422
+	case abi.CodeScriptError:
+		return 502
+	case abi.CodeOverloaded, abi.CodeCancelled: // cancelled by us: the caller would not see it
+		return 503
+	case abi.CodeTimeout:
+		return 504
+	case abi.CodeLimitExceeded:
+		return 507
+	}
+	return 500
+}
+
+// PublicMessage is what a caller is told who may not read the app's logs.
+func PublicMessage(code abi.ErrorCode) string {
+	switch code {
+	case abi.CodeScriptInvalid:
+		return "the script does not compile"
+	case abi.CodeScriptError:
+		return "the script failed"
+	case abi.CodeOverloaded:
+		return "too many executions at once, try again"
+	case abi.CodeCancelled:
+		return "the execution was cancelled"
+	case abi.CodeTimeout:
+		return "the script took too long"
+	case abi.CodeLimitExceeded:
+		return "the script exceeded one of its limits"
+	}
+	return "internal error"
+}
+
+// Limits are those a script runs with: its own, else the defaults, and never
+// more than the ceiling.
+func (s *Service) Limits(own abi.Limits) abi.Limits {
+	return clamp(own.Or(abi.DefaultLimits), s.ceiling)
+}
+
+// Ceiling is the most a script's limits may be.
+func (s *Service) Ceiling() abi.Limits { return s.ceiling }
+
+// Run executes a script once. The error is the store's, and wraps
+// [store.ErrNotFound] when there is no such script; how the script itself fared
+// is in the outcome.
+func (s *Service) Run(ctx context.Context, in Invocation) (*Outcome, error) {
+	script, err := s.scripts.get(ctx, in.ScriptID)
+	if err != nil {
+		return nil, err
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, err
+	}
+	started := time.Now()
+	var log hostcalls.Log
+	scope := &hostcalls.Scope{
+		ExecutionID: id.String(), AppID: script.row.AppID, ScriptID: script.row.ID,
+		Log: &log, Started: started,
+	}
+	out := &Outcome{ExecutionID: scope.ExecutionID, AppID: scope.AppID}
+	result, err := s.execute(ctx, script, in, scope)
+	out.Operations = result.Operations
+	if err == nil {
+		out.Response, err = newResponse(result.Value)
+	}
+	out.Duration = time.Since(started)
+	if err != nil {
+		out.Error = s.scriptError(err, scope, s.Limits(script.row.Limits))
+		log.WriteLast(abi.LogError, out.Error.Message)
+	}
+	out.Lines = log.Lines()
+	s.finished(ctx, script.row, in, out, started)
+	return out, nil
+}
+
+func (s *Service) execute(ctx context.Context, script *script, in Invocation, scope *hostcalls.Scope) (sandbox.Result, error) {
+	if script.row.Kind == abi.KindModule {
+		return sandbox.Result{}, &abi.ScriptError{Code: abi.CodeScriptInvalid, Message: "a module cannot be run, only imported"}
+	}
+	return s.sandbox.Execute(ctx, script.forSandbox(s.Limits(script.row.Limits)), abi.Invocation{
+		SDKVersion:     abi.SDKVersion,
+		ExecutionID:    scope.ExecutionID,
+		RequestID:      in.RequestID,
+		ScriptID:       script.row.ID,
+		ScriptName:     script.row.Name,
+		AppID:          script.row.AppID,
+		InvocationType: in.Type,
+		Request:        in.Request,
+		Event:          in.Event,
+	}, hostcalls.Caller{Dispatcher: s.dispatcher, Scope: scope})
+}
+
+func newResponse(value msgp.Raw) (abi.Response, error) {
+	response, err := abi.NewResponse(value)
+	if err != nil {
+		return abi.Response{}, &abi.ScriptError{Code: abi.CodeScriptError, Message: "invalid response: " + err.Error()}
+	}
+	return response, nil
+}
+
+// scriptError makes any error one that may be recorded and shown.
+func (s *Service) scriptError(err error, scope *hostcalls.Scope, limits abi.Limits) *abi.ScriptError {
+	var known *abi.ScriptError
+	if errors.As(err, &known) {
+		if known.Code == abi.CodeTimeout { // whose text does not say how long it had
+			timeout := *known
+			timeout.Message = fmt.Sprintf("timeout_ms of %d exceeded: %s", limits.TimeoutMS, known.Message)
+			return &timeout
+		}
+		return known
+	}
+	s.log.Error("execution failed inside the host", "execution_id", scope.ExecutionID, "script_id", scope.ScriptID, "error", err)
+	return &abi.ScriptError{Code: abi.CodeInternal, Message: "internal error"}
+}
+
+// finished records an execution. One that the gate refused never began: it is
+// counted but leaves no record, so that an overload does not cost writes too.
+func (s *Service) finished(ctx context.Context, script store.Script, in Invocation, out *Outcome, started time.Time) {
+	s.metrics.observe(in.Type, out)
+	level := slog.LevelDebug
+	if out.Error != nil {
+		level = slog.LevelWarn
+		if out.Error.Code == abi.CodeInternal {
+			level = slog.LevelError
+		}
+	}
+	if s.log.Enabled(ctx, level) {
+		attributes := []slog.Attr{
+			slog.String("execution_id", out.ExecutionID), slog.String("request_id", in.RequestID),
+			slog.String("app_id", script.AppID), slog.String("script_id", script.ID),
+			slog.String("type", string(in.Type)), slog.String("outcome", out.Name()),
+			slog.Int("status", out.Status()), slog.Duration("duration", out.Duration),
+			slog.Int64("operations", out.Operations),
+		}
+		if out.Error != nil {
+			attributes = append(attributes, slog.String("error", out.Error.Message))
+		}
+		s.log.LogAttrs(ctx, level, "execution", attributes...)
+	}
+	record := store.Execution{
+		ID: out.ExecutionID, AppID: script.AppID, ScriptID: script.ID, ScriptVersion: script.Version,
+		RequestID: in.RequestID, InvocationType: in.Type, Status: out.Status(),
+		StartedAt: started.UTC(), Duration: out.Duration, Operations: out.Operations, Lines: out.Lines,
+	}
+	if out.Error != nil {
+		if out.Error.Code == abi.CodeOverloaded {
+			return
+		}
+		record.Outcome, record.ErrorMessage = out.Error.Code, out.Error.Message
+		record.ErrorLine, record.ErrorColumn = out.Error.Line, out.Error.Column
+	}
+	s.records.Add(record)
+}
+
+// Validate compiles a script as Run would and answers the names it imports.
+// The error is an [*abi.ScriptError], an [*abi.LimitError] or the store's.
+func (s *Service) Validate(ctx context.Context, row store.Script) (imports []string, err error) {
+	if err := row.Limits.Check(s.ceiling); err != nil {
+		return nil, err
+	}
+	return s.scripts.validate(ctx, row, s.sandbox, s.Limits(row.Limits))
+}
+
+// Changed must be called after scripts of an app were changed or removed, so
+// that the next execution sees the change.
+func (s *Service) Changed(appID string) { s.scripts.forget(appID) }
+
+// Flush waits until every execution that ended before is in the store, so that
+// who asks for logs sees what just happened.
+func (s *Service) Flush(ctx context.Context) error { return s.records.Flush(ctx) }
+
+// Close writes what is not yet written.
+func (s *Service) Close(ctx context.Context) error { return s.records.Close(ctx) }

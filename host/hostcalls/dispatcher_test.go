@@ -1,0 +1,121 @@
+package hostcalls
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/tinylib/msgp/msgp"
+
+	"github.com/picloud/picloud/abi"
+)
+
+func newScope() *Scope { return &Scope{Log: &Log{}, Started: time.Now()} }
+
+func TestEveryOperationHasAHandler(t *testing.T) {
+	d := New()
+	for _, row := range abi.Operations {
+		require.Less(t, int(row.Op), len(d.handlers), row.Name)
+		assert.NotNil(t, d.handlers[row.Op], row.Name)
+	}
+}
+
+func TestCallRefuses(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		op      abi.Op
+		request []byte
+		code    string
+		says    string
+	}{
+		{"unknown operation", 9999, nil, "invalid", "9999"},
+		{"not MessagePack", abi.OpLogWrite, []byte{0xc1}, "invalid", "malformed"},
+		{"empty request", abi.OpLogWrite, nil, "invalid", "malformed"},
+		{"unknown level", abi.OpLogWrite, entry(t, "loud", "x", nil), "invalid", "loud"},
+		{"infinite data", abi.OpLogWrite, entry(t, abi.LogInfo, "x", msgp.AppendFloat64(nil, infinity())), "invalid", "Inf"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := Caller{New(), newScope()}.Call(context.Background(), c.op, c.request)
+			var op *abi.OpError
+			require.ErrorAs(t, err, &op)
+			assert.Equal(t, c.code, op.Code)
+			assert.Contains(t, op.Message, c.says)
+		})
+	}
+}
+
+func infinity() float64 { zero := 0.0; return 1 / zero }
+
+func entry(t *testing.T, level abi.LogLevel, message string, data msgp.Raw) []byte {
+	t.Helper()
+	e := abi.LogEntry{Level: level, Message: message, Data: data}
+	b, err := e.MarshalMsg(nil)
+	require.NoError(t, err)
+	return b
+}
+
+func TestLogWrite(t *testing.T) {
+	scope := newScope()
+	call := func(level abi.LogLevel, message string, data msgp.Raw) {
+		_, err := Caller{New(), scope}.Call(context.Background(), abi.OpLogWrite, entry(t, level, message, data))
+		require.NoError(t, err)
+	}
+	call(abi.LogInfo, "plain", nil)
+	call(abi.LogError, "with data", msgp.AppendInt(msgp.AppendString(msgp.AppendMapHeader(nil, 1), "n"), 3))
+	lines := scope.Log.Lines()
+	require.Len(t, lines, 2)
+	assert.Equal(t, "plain", lines[0].Message)
+	assert.Nil(t, lines[0].Data)
+	assert.Equal(t, abi.LogError, lines[1].Level)
+	assert.JSONEq(t, `{"n":3}`, string(lines[1].Data))
+	assert.Equal(t, 1, lines[1].Seq)
+}
+
+func TestLogIsBounded(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		message string
+		most    int
+	}{
+		{"lines", "x", MaxLogLines},
+		{"bytes", strings.Repeat("x", 8<<10), MaxLogBytes / (8 << 10)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var log Log
+			for range MaxLogLines + 10 {
+				log.Write(abi.LogInfo, c.message, nil)
+			}
+			lines := log.Lines()
+			require.Len(t, lines, c.most+1)
+			assert.Contains(t, lines[c.most].Message, "truncated")
+			assert.Equal(t, abi.LogWarn, lines[c.most].Level)
+		})
+	}
+}
+
+func TestLongMessageIsCutBetweenCharacters(t *testing.T) {
+	var log Log
+	log.Write(abi.LogInfo, "x"+strings.Repeat("é", MaxLogLine), []byte(`"`+strings.Repeat("y", MaxLogLine)+`"`))
+	line := log.Lines()[0]
+	assert.Less(t, len(line.Message), MaxLogLine+40)
+	assert.Contains(t, line.Message, "bytes more")
+	assert.NotContains(t, line.Message, "\uFFFD")
+	assert.Contains(t, string(line.Data), "16386 bytes of data")
+}
+
+func TestClockMovesForward(t *testing.T) {
+	caller := Caller{New(), newScope()}
+	last := int64(-1)
+	for range 3 {
+		response, err := caller.Call(context.Background(), abi.OpClockMonotonic, nil)
+		require.NoError(t, err)
+		var clock abi.Clock
+		_, err = clock.UnmarshalMsg(response)
+		require.NoError(t, err)
+		assert.GreaterOrEqual(t, clock.Nanoseconds, last)
+		last = clock.Nanoseconds
+	}
+}

@@ -1,0 +1,91 @@
+package hostcalls
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/store"
+)
+
+// Bounds of one execution's log. What comes after either is dropped, and one
+// line says so.
+const (
+	MaxLogLines = 1000
+	MaxLogBytes = 256 << 10 // of messages and data
+	MaxLogLine  = 16 << 10  // of one message, and of one line's data
+)
+
+// Log collects the lines that one execution writes. It is used by one
+// goroutine at a time.
+type Log struct {
+	lines     []store.LogLine
+	bytes     int
+	truncated bool
+}
+
+// Lines are the lines written so far.
+func (l *Log) Lines() []store.LogLine { return l.lines }
+
+// Write appends a line, or notes that the log is full. Messages longer than
+// [MaxLogLine] are cut.
+func (l *Log) Write(level abi.LogLevel, message string, data json.RawMessage) {
+	if l.truncated {
+		return
+	}
+	message = strings.ToValidUTF8(message, "\uFFFD")
+	if len(message) > MaxLogLine {
+		cut := MaxLogLine
+		for !utf8.RuneStart(message[cut]) {
+			cut--
+		}
+		message = message[:cut] + fmt.Sprintf("... (%d bytes more)", len(message)-cut)
+	}
+	if len(data) > MaxLogLine {
+		data, _ = json.Marshal(fmt.Sprintf("(%d bytes of data, more than the %d a line may have)", len(data), MaxLogLine))
+	}
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	if l.bytes += len(message) + len(data); len(l.lines) >= MaxLogLines || l.bytes > MaxLogBytes {
+		l.truncated = true
+		level, data = abi.LogWarn, nil
+		message = fmt.Sprintf("log truncated: an execution may write %d lines of %d bytes in all", MaxLogLines, MaxLogBytes)
+	}
+	l.lines = append(l.lines, store.LogLine{Seq: len(l.lines), At: now, Level: level, Message: message, Data: data})
+}
+
+// WriteLast appends a line even when the log is full: why an execution ended is
+// never lost.
+func (l *Log) WriteLast(level abi.LogLevel, message string) {
+	l.truncated, l.bytes = false, 0
+	full := l.lines
+	l.lines = nil
+	l.Write(level, message, nil)
+	last := l.lines[0]
+	last.Seq = len(full)
+	l.lines, l.truncated = append(full, last), true
+}
+
+func logWrite(_ context.Context, scope *Scope, request []byte) ([]byte, error) {
+	var entry abi.LogEntry
+	if _, err := entry.UnmarshalMsg(request); err != nil {
+		return nil, &abi.OpError{Code: "invalid", Message: "log.write: malformed request"}
+	}
+	switch entry.Level {
+	case abi.LogTrace, abi.LogDebug, abi.LogInfo, abi.LogWarn, abi.LogError:
+	default:
+		return nil, &abi.OpError{Code: "invalid", Message: fmt.Sprintf("log.write: unknown level %q", entry.Level)}
+	}
+	var data json.RawMessage
+	if len(entry.Data) > 0 {
+		var err error
+		if data, err = abi.AppendJSON(nil, entry.Data); err != nil {
+			return nil, &abi.OpError{Code: "invalid", Message: "log data: " + err.Error()}
+		}
+	}
+	scope.Log.Write(entry.Level, entry.Message, data)
+	return nil, nil
+}

@@ -1,0 +1,147 @@
+package routing
+
+import (
+	"strings"
+
+	"github.com/picloud/picloud/host/store"
+)
+
+// Match is a route found for a request.
+type Match struct {
+	Route store.Route
+	entry *entry
+	path  string
+}
+
+// Params are the segments that the route's parameters stand for, decoded; nil
+// unless the route is a param route.
+func (m Match) Params() map[string]string {
+	if m.entry == nil || m.Route.PathKind != store.PathParam {
+		return nil
+	}
+	params := make(map[string]string, len(m.entry.segments)-m.entry.literals)
+	rest := m.path[1:]
+	for _, pattern := range m.entry.segments {
+		var segment string
+		segment, rest, _ = strings.Cut(rest, "/")
+		if isParam(pattern) {
+			params[pattern[1:]] = decodeSegment(segment)
+		}
+	}
+	return params
+}
+
+// Rest is what a prefix route matched beyond its prefix, in the form of
+// [CleanPath]; "" for other routes.
+func (m Match) Rest() string {
+	if m.entry == nil || m.Route.PathKind != store.PathPrefix {
+		return ""
+	}
+	return m.path[len(m.Route.Path)-len("*"):]
+}
+
+// Match finds the route that answers a request with this method, Host header
+// and path, as [CleanPath] gives it.
+func (t *Table) Match(method, host, path string) (Match, bool) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	host = cleanHost(host)
+	e := t.find(method, host, path)
+	if e == nil {
+		return Match{}, false
+	}
+	return Match{Route: e.route, entry: e, path: path}, true
+}
+
+// Allow lists the methods with which [Table.Match] would find a route for this
+// host and path, in the order of [Methods].
+func (t *Table) Allow(host, path string) []string {
+	var allowed []string
+	for _, method := range Methods {
+		if _, ok := t.Match(method, host, path); ok {
+			allowed = append(allowed, method)
+		}
+	}
+	return allowed
+}
+
+func (t *Table) find(method, host, path string) *entry {
+	if p := t.strict[host]; p != nil {
+		if e := p.find(method, path); e != nil {
+			return e
+		}
+	}
+	if len(t.wildcard) > 0 {
+		// From the left, so that the longest wildcard comes first. A host has at
+		// most 253 bytes (RFC 1035), which bounds the tries.
+		for i := 1; i < len(host) && len(host) <= 254; i++ {
+			if host[i] != '.' {
+				continue
+			}
+			if p := t.wildcard[host[i:]]; p != nil {
+				if e := p.find(method, path); e != nil {
+					return e
+				}
+			}
+		}
+	}
+	return t.any.find(method, path)
+}
+
+func (p *paths) find(method, path string) *entry {
+	if e := p.exact[path].pick(method); e != nil {
+		return e
+	}
+	if e := p.tree.findParam(method, path[1:]); e != nil {
+		return e
+	}
+	return p.tree.findPrefix(method, path[1:])
+}
+
+// findParam finds the param route for what remains of the path. Literal before
+// parameter at each segment finds the one with most leading literals first.
+func (n *node) findParam(method, rest string) *entry {
+	segment, rest, more := strings.Cut(rest, "/")
+	for _, next := range [...]*node{n.literal[segment], n.param} {
+		if next == nil || next == n.param && segment == "" {
+			continue
+		}
+		var e *entry
+		if more {
+			e = next.findParam(method, rest)
+		} else {
+			e = next.ends.pick(method)
+		}
+		if e != nil {
+			return e
+		}
+	}
+	return nil
+}
+
+func (n *node) findPrefix(method, rest string) *entry {
+	best := n.prefix.pick(method)
+	for {
+		segment, after, more := strings.Cut(rest, "/")
+		if n = n.literal[segment]; n == nil || !more {
+			return best
+		}
+		if e := n.prefix.pick(method); e != nil {
+			best = e
+		}
+		rest = after
+	}
+}
+
+// pick is the oldest route for the method.
+func (es entries) pick(method string) *entry {
+	for _, e := range es {
+		if e.route.Method == "" || e.route.Method == method {
+			return e
+		}
+	}
+	if method == "HEAD" {
+		return es.pick("GET")
+	}
+	return nil
+}

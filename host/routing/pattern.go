@@ -1,0 +1,217 @@
+// Package routing finds the route that answers a request.
+//
+// # Paths
+//
+// A route's path is one of
+//
+//	exact    /greet        this path
+//	param    /users/:id    :name stands for one segment that is not empty
+//	prefix   /hooks/*      everything below /hooks/; not /hooks itself
+//
+// A trailing slash counts: /greet and /greet/ are two paths. Route paths are
+// written decoded ("/menü", not "/men%C3%BC"). A request's path is decoded
+// before it is compared, except that an encoded slash or percent sign stays
+// encoded (%2F, %25), so that "/a%2Fb" has one segment; see [CleanPath].
+//
+// # Hosts
+//
+// A host is empty for any, a name for that host (strict), or *.example.com for
+// every name below example.com at whatever depth (wildcard). Case, port and a
+// trailing dot are ignored.
+//
+// # Precedence
+//
+// Of the routes whose host, path and method match, the one with
+//
+//  1. the strict host, then the longest wildcard, then any host;
+//  2. the exact path, then a param path, then a prefix path;
+//  3. among param paths, more literal segments before the first parameter;
+//     among prefix paths, the longer prefix.
+//
+// Two routes of one app still equal after that conflict, if one request could
+// match both: [Table.Conflict] finds them, and they are not allowed to exist.
+// Routes of different apps may be equal: then, from left to right, a literal
+// segment goes before a parameter, and finally the older route goes first.
+//
+// A GET route matches HEAD requests too, unless a route made for HEAD is its
+// equal.
+package routing
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/picloud/picloud/host/store"
+)
+
+// Bounds of a route.
+const (
+	MaxPathBytes = 2048
+	MaxSegments  = 64
+)
+
+// Methods that a route can be bound to.
+var Methods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+// reserved are the first segments that belong to PiCloud on every host.
+var reserved = map[string]bool{
+	"api": true, "admin": true, "healthz": true, "readyz": true, "version": true, "metrics": true, "realtime": true,
+}
+
+// PatternError says which part of a route is wrong.
+type PatternError struct {
+	Field  string // "method", "host", "host_kind", "path" or "path_kind"
+	Value  string
+	Reason string
+}
+
+func (e *PatternError) Error() string { return fmt.Sprintf("%s %q %s", e.Field, e.Value, e.Reason) }
+
+// Parse checks and normalises what a person wrote into the columns of a route:
+// Method, Host, HostKind, Path and PathKind are set, the rest is empty. A kind
+// may be "" to be inferred; one that is given must be what the host or path
+// is. The error is a [*PatternError].
+func Parse(method, host string, hostKind store.HostKind, path string, pathKind store.PathKind) (store.Route, error) {
+	var r store.Route
+	var err error
+	if r.Method, err = parseMethod(method); err != nil {
+		return store.Route{}, err
+	}
+	if r.Host, r.HostKind, err = parseHost(host); err != nil {
+		return store.Route{}, err
+	}
+	if hostKind != "" && hostKind != r.HostKind {
+		return store.Route{}, &PatternError{"host_kind", string(hostKind), fmt.Sprintf("does not fit: host %q is of kind %s", host, r.HostKind)}
+	}
+	if r.PathKind, err = parsePath(path); err != nil {
+		return store.Route{}, err
+	}
+	if pathKind != "" && pathKind != r.PathKind {
+		return store.Route{}, &PatternError{"path_kind", string(pathKind), fmt.Sprintf("does not fit: path %q is of kind %s", path, r.PathKind)}
+	}
+	r.Path = path
+	return r, nil
+}
+
+func parseMethod(method string) (string, error) {
+	upper := strings.ToUpper(method)
+	if upper == "" || upper == "ANY" || upper == "*" {
+		return "", nil
+	}
+	for _, m := range Methods {
+		if upper == m {
+			return m, nil
+		}
+	}
+	return "", &PatternError{"method", method, "must be one of " + strings.Join(Methods, ", ") + ", or empty for any"}
+}
+
+func parseHost(host string) (string, store.HostKind, error) {
+	if host == "" || host == "*" {
+		return "", store.HostAny, nil
+	}
+	kind, name := store.HostStrict, strings.ToLower(strings.TrimSuffix(host, "."))
+	if below, ok := strings.CutPrefix(name, "*."); ok {
+		kind, name = store.HostWildcard, below
+	}
+	fail := func(reason string) (string, store.HostKind, error) {
+		return "", "", &PatternError{"host", host, reason}
+	}
+	if strings.Contains(name, "*") {
+		return fail("may have a * only as its whole first label, as in *.example.com")
+	}
+	if inner, ok := strings.CutPrefix(name, "["); ok && kind == store.HostStrict {
+		if inner, ok = strings.CutSuffix(inner, "]"); ok && inner != "" && strings.Trim(inner, "0123456789abcdef:.") == "" {
+			return name, kind, nil
+		}
+		return fail("is not an IPv6 address in brackets")
+	}
+	if strings.Contains(name, ":") {
+		return fail("must not name a port")
+	}
+	if len(name) > 253 {
+		return fail("must not be longer than 253 bytes")
+	}
+	for label := range strings.SplitSeq(name, ".") {
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
+			return fail("must consist of labels of 1 to 63 characters that neither begin nor end with a hyphen")
+		}
+		for i := range len(label) {
+			if c := label[i]; !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '_') {
+				return fail("may hold letters a-z, digits, hyphens and dots only; write other scripts in their xn-- form")
+			}
+		}
+	}
+	if kind == store.HostWildcard {
+		name = "*." + name
+	}
+	return name, kind, nil
+}
+
+func parsePath(path string) (store.PathKind, error) {
+	fail := func(reason string) (store.PathKind, error) { return "", &PatternError{"path", path, reason} }
+	switch {
+	case !strings.HasPrefix(path, "/"):
+		return fail("must begin with /")
+	case len(path) > MaxPathBytes:
+		return "", &PatternError{"path", path[:32] + "...", fmt.Sprintf("must not be longer than %d bytes, got %d", MaxPathBytes, len(path))}
+	case strings.Contains(path, "//"):
+		return fail("must not contain //")
+	case !utf8.ValidString(path):
+		return fail("must be valid UTF-8")
+	}
+	if i := strings.IndexFunc(path, func(r rune) bool { return r < 0x20 || r == 0x7f }); i >= 0 {
+		return fail("must not contain control characters")
+	}
+	if i := strings.IndexAny(path, "?#%\\"); i >= 0 {
+		reason := fmt.Sprintf("must not contain %q", path[i])
+		if path[i] == '%' {
+			reason += ": write the characters themselves, not their percent-encoding"
+		}
+		return fail(reason)
+	}
+	segments := strings.Split(path[1:], "/")
+	if len(segments) > MaxSegments {
+		return fail(fmt.Sprintf("must not have more than %d segments, got %d", MaxSegments, len(segments)))
+	}
+	if reserved[segments[0]] {
+		return fail("is reserved: /" + segments[0] + " belongs to PiCloud")
+	}
+	kind := store.PathExact
+	names := map[string]bool{}
+	for i, segment := range segments {
+		switch {
+		case segment == "." || segment == "..":
+			return fail("must not have . or .. as a segment")
+		case segment == "*" && i == len(segments)-1:
+			if kind == store.PathParam {
+				return fail("cannot have both parameters and a final *")
+			}
+			kind = store.PathPrefix
+		case strings.Contains(segment, "*"):
+			return fail("may have a * only as its whole last segment")
+		case strings.HasPrefix(segment, ":"):
+			name := segment[1:]
+			if !isName(name) {
+				return fail(fmt.Sprintf("has a parameter %q that is not a letter or underscore followed by letters, digits and underscores", segment))
+			}
+			if names[name] {
+				return fail(fmt.Sprintf("names the parameter %q twice", segment))
+			}
+			names[name] = true
+			kind = store.PathParam
+		}
+	}
+	return kind, nil
+}
+
+func isName(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if !(c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || i > 0 && c >= '0' && c <= '9') {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 64
+}

@@ -1,0 +1,237 @@
+package routing
+
+import (
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/picloud/picloud/host/store"
+)
+
+// Table holds the routes of all apps. It is safe for concurrent use.
+//
+// Routes are added and removed in place, under a lock that readers share,
+// rather than by compiling a new table: a new route costs microseconds however
+// many there are, and answers requests as soon as Add returns.
+type Table struct {
+	mu       sync.RWMutex
+	strict   map[string]*paths // by host
+	wildcard map[string]*paths // by what follows the *, ".example.com"
+	any      *paths
+	byID     map[string]*entry
+}
+
+// paths are the routes of one host pattern.
+type paths struct {
+	exact map[string]entries
+	tree  node // param and prefix paths
+	size  int
+}
+
+// node is a place in the tree of path segments.
+type node struct {
+	literal map[string]*node
+	param   *node   // any one segment
+	ends    entries // param paths that end here
+	prefix  entries // prefix paths whose * comes next
+}
+
+// entry is a route ready to be matched.
+type entry struct {
+	route    store.Route
+	segments []string // of the path; of a prefix path without the *
+	literals int      // segments before the first parameter
+}
+
+// entries are routes that compete for the same requests, the oldest first.
+type entries []*entry
+
+func newEntry(route store.Route) *entry {
+	e := &entry{route: route, segments: strings.Split(route.Path[1:], "/")}
+	if route.PathKind == store.PathPrefix {
+		e.segments = e.segments[:len(e.segments)-1]
+	}
+	for _, segment := range e.segments {
+		if isParam(segment) && route.PathKind == store.PathParam {
+			break
+		}
+		e.literals++
+	}
+	return e
+}
+
+func isParam(segment string) bool { return strings.HasPrefix(segment, ":") }
+
+// older orders entries by age; ids are UUIDv7 and break ties of the clock.
+func older(a, b *entry) int {
+	if c := a.route.CreatedAt.Compare(b.route.CreatedAt); c != 0 {
+		return c
+	}
+	return strings.Compare(a.route.ID, b.route.ID)
+}
+
+// NewTable makes a table of routes, as [Parse] and the store give them.
+func NewTable(routes []store.Route) *Table {
+	t := &Table{}
+	t.Replace(routes)
+	return t
+}
+
+// Replace makes the table hold these routes and no others.
+func (t *Table) Replace(routes []store.Route) {
+	fresh := &Table{strict: map[string]*paths{}, wildcard: map[string]*paths{}, any: newPaths(), byID: map[string]*entry{}}
+	for _, route := range routes {
+		fresh.add(route)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.strict, t.wildcard, t.any, t.byID = fresh.strict, fresh.wildcard, fresh.any, fresh.byID
+}
+
+func newPaths() *paths { return &paths{exact: map[string]entries{}} }
+
+// Add adds a route. One that is in the table already, by id, is replaced.
+func (t *Table) Add(route store.Route) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.remove(route.ID)
+	t.add(route)
+}
+
+func (t *Table) add(route store.Route) {
+	e := newEntry(route)
+	t.byID[route.ID] = e
+	p := t.pathsOf(route.HostKind, route.Host, true)
+	p.size++
+	switch route.PathKind {
+	case store.PathExact:
+		p.exact[route.Path] = p.exact[route.Path].with(e)
+	case store.PathParam:
+		n := p.tree.grow(e)
+		n.ends = n.ends.with(e)
+	case store.PathPrefix:
+		n := p.tree.grow(e)
+		n.prefix = n.prefix.with(e)
+	}
+}
+
+// Remove removes a route by id; one that is not in the table is no error.
+func (t *Table) Remove(id string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.remove(id)
+}
+
+// RemoveIf removes the routes for which gone holds.
+func (t *Table) RemoveIf(gone func(store.Route) bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for id, e := range t.byID {
+		if gone(e.route) {
+			t.remove(id)
+		}
+	}
+}
+
+func (t *Table) remove(id string) {
+	e, ok := t.byID[id]
+	if !ok {
+		return
+	}
+	delete(t.byID, id)
+	p := t.pathsOf(e.route.HostKind, e.route.Host, false)
+	if p.size--; p.size == 0 {
+		switch e.route.HostKind {
+		case store.HostStrict:
+			delete(t.strict, e.route.Host)
+		case store.HostWildcard:
+			delete(t.wildcard, e.route.Host[1:])
+		default:
+			t.any = newPaths()
+		}
+		return
+	}
+	if e.route.PathKind == store.PathExact {
+		if p.exact[e.route.Path] = p.exact[e.route.Path].without(e); len(p.exact[e.route.Path]) == 0 {
+			delete(p.exact, e.route.Path)
+		}
+		return
+	}
+	p.tree.prune(e, e.segments)
+}
+
+// Len is the number of routes.
+func (t *Table) Len() int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return len(t.byID)
+}
+
+func (t *Table) pathsOf(kind store.HostKind, host string, create bool) *paths {
+	m, key := t.strict, host
+	switch kind {
+	case store.HostStrict:
+	case store.HostWildcard:
+		m, key = t.wildcard, host[1:]
+	default:
+		return t.any
+	}
+	p := m[key]
+	if p == nil && create {
+		p = newPaths()
+		m[key] = p
+	}
+	return p
+}
+
+func (es entries) with(e *entry) entries {
+	i, _ := slices.BinarySearchFunc(es, e, older)
+	return slices.Insert(es, i, e)
+}
+
+func (es entries) without(e *entry) entries {
+	return slices.DeleteFunc(es, func(other *entry) bool { return other == e })
+}
+
+// grow finds the node where e's path ends and makes what is missing on the way.
+func (n *node) grow(e *entry) *node {
+	for _, segment := range e.segments {
+		if e.route.PathKind == store.PathParam && isParam(segment) {
+			if n.param == nil {
+				n.param = &node{}
+			}
+			n = n.param
+			continue
+		}
+		next := n.literal[segment]
+		if next == nil {
+			if n.literal == nil {
+				n.literal = map[string]*node{}
+			}
+			next = &node{}
+			n.literal[segment] = next
+		}
+		n = next
+	}
+	return n
+}
+
+// prune removes e below n, and the nodes that become empty; segments are what
+// remains of e's path. It tells whether n itself is empty.
+func (n *node) prune(e *entry, segments []string) bool {
+	switch {
+	case len(segments) == 0 && e.route.PathKind == store.PathParam:
+		n.ends = n.ends.without(e)
+	case len(segments) == 0:
+		n.prefix = n.prefix.without(e)
+	case e.route.PathKind == store.PathParam && isParam(segments[0]):
+		if n.param.prune(e, segments[1:]) {
+			n.param = nil
+		}
+	default:
+		if n.literal[segments[0]].prune(e, segments[1:]) {
+			delete(n.literal, segments[0])
+		}
+	}
+	return len(n.literal) == 0 && n.param == nil && len(n.ends) == 0 && len(n.prefix) == 0
+}
