@@ -4,13 +4,16 @@ BIN      := bin
 ADDR     ?= 127.0.0.1:8080
 DATA     ?= ./data
 FUZZTIME ?= 10s
+N        ?= 20000
+SEED     ?= 1
+SOAK     ?= 10m
 
 # Debian's packages that the tests use: a real PostgreSQL, and what compiles the guest.
 PACKAGES := postgresql llvm-19-dev libclang-19-dev clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32 binaryen
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: run build test deps lint unit race fuzz bench bench-engine generate clean
+.PHONY: run build test deps lint unit race fuzz differential bench bench-engine bench-plugin soak generate clean
 
 build:
 	go build -o $(BIN)/picloud ./host/cmd/picloud
@@ -57,12 +60,31 @@ fuzz:
 		done; \
 	done
 
-bench: build
-	cd host/bench && go run .
+# N programs made from a grammar by the seed SEED, each run by the real engine and by ours. RHAI_ORACLE names
+# a binary of the oracle; without it cargo builds one.
+differential:
+	@if [ -z "$$RHAI_ORACLE" ] && ! command -v cargo >/dev/null; then \
+		echo "differential: skipped, it needs cargo or RHAI_ORACLE"; exit 0; \
+	fi; \
+	[ -n "$$RHAI_ORACLE" ] || (cd plugins/rhai/conformance/oracle && cargo build --release --quiet) || exit 1; \
+	go run ./plugins/rhai/conformance/differential -n $(N) -seed $(SEED)
+
+# Writes host/bench/results.json and chart.svg. BENCH=-quick shows in a minute or two that it works.
+bench:
+	cd host/bench && go run . $(BENCH)
 
 # The interpreter in the sandbox against the native engine; see host/bench.
-bench-engine: build
-	cd host/bench && go run . -only engine
+bench-engine:
+	cd host/bench && go run . -only engine $(BENCH)
+
+# The plugin of the benchmark's peer Extism, which is committed.
+bench-plugin: $(TINYGO)
+	cd host/bench/peers/extism && $(TINYGO_RUN) build -target=$(CURDIR)/$(GUEST_DIR)/tinygo/wasm.json -gc=leaking \
+		-opt=2 -no-debug -panic=trap -scheduler=none -o plugin.wasm ./plugin
+
+# Good and hostile scripts at full concurrency for a while: right answers, flat memory.
+soak: build
+	cd host/bench && go run ./soak -for $(SOAK)
 
 # Code made from other code: the messages' codecs.
 generate:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -181,8 +182,17 @@ func (s *Server) problemOf(ctx context.Context, err error) error {
 	case errors.Is(err, authz.ErrCredentials):
 		return newProblem(http.StatusUnauthorized, codeUnauthorized, err.Error())
 	}
-	s.log.ErrorContext(ctx, "request failed", "request_id", ctx.Value(requestIDKey{}), "error", err)
+	s.log.Log(ctx, severity(err), "request failed", "request_id", ctx.Value(requestIDKey{}), "error", err)
 	return newProblem(http.StatusInternalServerError, codeInternal, "internal error")
+}
+
+// severity is how an error that is nobody's mistake is logged: one that a caller caused
+// by going away is none of ours either.
+func severity(err error) slog.Level {
+	if errors.Is(err, context.Canceled) {
+		return slog.LevelDebug
+	}
+	return slog.LevelError
 }
 
 // failed answers what fiber and fasthttp refuse, and defects.
@@ -192,7 +202,7 @@ func (s *Server) failed(c *fiber.Ctx, err error) error {
 	if errors.As(err, &known) {
 		status, detail = known.Code, known.Message
 	} else {
-		s.log.Error("request failed", "request_id", requestID(c), "error", err)
+		s.log.Log(c.Context(), severity(err), "request failed", "request_id", requestID(c), "error", err)
 	}
 	switch status {
 	case http.StatusRequestEntityTooLarge:

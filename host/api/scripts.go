@@ -21,7 +21,7 @@ func (s *Server) mountScripts() {
 	operation(s, http.MethodPost, "/apps/{app}/scripts", "create-script", "Upload a script; it must compile", http.StatusCreated, s.createScript)
 	operation(s, http.MethodGet, "/scripts/{id}", "get-script", "Show a script", http.StatusOK, s.getScript)
 	operation(s, http.MethodPut, "/scripts/{id}", "update-script", "Change a script; it must compile", http.StatusOK, s.updateScript)
-	operation(s, http.MethodDelete, "/scripts/{id}", "delete-script", "Delete a script with its routes and logs", http.StatusNoContent, s.deleteScript)
+	operation(s, http.MethodDelete, "/scripts/{id}", "delete-script", "Delete a script with its routes and logs; not a module that is imported", http.StatusNoContent, s.deleteScript)
 	operation(s, http.MethodPost, "/scripts/{id}/validate", "validate-script", "Compile a script without storing it", http.StatusOK, s.validateScript)
 }
 
@@ -65,7 +65,7 @@ func (s *Server) createScript(ctx context.Context, in *struct {
 		if script, err = tx.Scripts().Create(ctx, script); err != nil {
 			return err
 		}
-		return tx.Scripts().SetImports(ctx, script.ID, imports)
+		return setImports(ctx, tx, script, imports)
 	})
 	if err != nil {
 		return nil, err
@@ -95,8 +95,8 @@ func (s *Server) updateScript(ctx context.Context, in *struct {
 		// What is compiled below is the script at this version.
 		ExpectVersion: script.Version,
 	}
-	if in.Body.Version != 0 {
-		change.ExpectVersion = in.Body.Version
+	if v := in.Body.Version; v != 0 && v != script.Version {
+		return nil, &store.VersionError{Resource: "script", Expected: v, Current: script.Version}
 	}
 	candidate := changed(script, change)
 	if candidate.Kind == abi.KindModule && script.Kind != abi.KindModule {
@@ -116,10 +116,22 @@ func (s *Server) updateScript(ctx context.Context, in *struct {
 		return nil, err
 	}
 	err = s.store.InTx(ctx, func(tx store.Store) error {
-		if script, err = tx.Scripts().Update(ctx, in.ID, change); err != nil {
+		if candidate.Kind != script.Kind {
+			if err := notImported(ctx, tx, script, "body.kind"); err != nil {
+				return err
+			}
+		}
+		if candidate.Name != script.Name {
+			if err := notImported(ctx, tx, script, "body.name"); err != nil {
+				return err
+			}
+		}
+		updated, err := tx.Scripts().Update(ctx, script.ID, change)
+		if err != nil {
 			return err
 		}
-		return tx.Scripts().SetImports(ctx, script.ID, imports)
+		script = updated
+		return setImports(ctx, tx, script, imports)
 	})
 	if err != nil {
 		return nil, err
@@ -150,7 +162,13 @@ func (s *Server) deleteScript(ctx context.Context, in *ScriptPath) (*none, error
 		return nil, err
 	}
 	return nil, s.changes.do(func() error {
-		if err := s.store.Scripts().Delete(ctx, script.ID); err != nil {
+		err := s.store.InTx(ctx, func(tx store.Store) error {
+			if err := notImported(ctx, tx, script, "path.id"); err != nil {
+				return err
+			}
+			return tx.Scripts().Delete(ctx, script.ID)
+		})
+		if err != nil {
 			return err
 		}
 		s.routes.RemoveIf(func(r store.Route) bool { return r.ScriptID == script.ID })

@@ -56,21 +56,27 @@ func TestMain(m *testing.M) {
 // site is a whole server on a real listener, over a real database, with an
 // owner who is logged in.
 type site struct {
-	t     testing.TB
-	url   string
-	db    store.Store
-	token string // the owner's
-	auth  *authz.Authority
+	t      testing.TB
+	url    string
+	db     store.Store
+	dbPath string
+	token  string // the owner's
+	auth   *authz.Authority
 }
 
 func newSite(t testing.TB) *site {
 	t.Helper()
+	return newSiteLogging(t, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError})))
+}
+
+func newSiteLogging(t testing.TB, log *slog.Logger) *site {
+	t.Helper()
 	ctx := context.Background()
-	db, err := sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(t.TempDir(), sqlite.FileName)})
+	path := filepath.Join(t.TempDir(), sqlite.FileName)
+	db, err := sqlite.Open(ctx, sqlite.Config{Path: path})
 	require.NoError(t, err)
-	s := &site{t: t, db: db, auth: authz.New(db, time.Hour)}
+	s := &site{t: t, db: db, dbPath: path, auth: authz.New(db, time.Hour)}
 	registry := prometheus.NewRegistry()
-	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
 	runs := executions.New(executions.Config{
 		Store: db, Sandbox: box, Dispatcher: hostcalls.New(), Ceiling: abi.DefaultCeiling,
 		ScriptCacheSize: 64, Logger: log, Registerer: registry,

@@ -12,19 +12,25 @@ import (
 const (
 	serverBinary = "host/bench/bin/picloud"
 	engineBinary = "host/bench/bin/rhai"
+	sandboxTests = "host/bench/bin/sandbox.test"
 )
 
 // build makes the programs as they are in the working tree.
 func build(ctx context.Context, root string) error {
-	for binary, pkg := range map[string]string{
-		serverBinary: "./host/cmd/picloud",
-		engineBinary: "./plugins/rhai/cmd/rhai",
+	for _, b := range []struct {
+		binary  string
+		command []string
+		pkg     string
+	}{
+		{serverBinary, []string{"build"}, "./host/cmd/picloud"},
+		{engineBinary, []string{"build"}, "./plugins/rhai/cmd/rhai"},
+		{sandboxTests, []string{"test", "-c"}, "./host/sandbox"},
 	} {
-		path, err := filepath.Abs(filepath.Join(root, binary))
+		path, err := filepath.Abs(filepath.Join(root, b.binary))
 		if err != nil {
 			return err
 		}
-		if err := command(ctx, root, "go", "build", "-o", path, pkg); err != nil {
+		if err := command(ctx, root, "go", append(b.command, "-o", path, b.pkg)...); err != nil {
 			return err
 		}
 	}

@@ -2,104 +2,157 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"runtime/debug"
+	"os/exec"
+	"path/filepath"
+	"strconv"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/picloud/picloud/host/bench/process"
 )
 
 // connectionCounts are the loads that HTTP is measured under.
 var connectionCounts = []int{1, 8, 32, 128}
 
-// measureHTTP puts the same load on PiCloud's hello route and on bare fiber
-// with the same answer, in turn.
+// The groups of figures that measureHTTP takes; the chart draws them.
+const (
+	groupThroughput = "HTTP, requests a second"
+	groupP50        = "HTTP, p50"
+	groupP99        = "HTTP, p99"
+)
+
+// A side is a running server and the answer expected of it.
+type side struct {
+	name   string
+	server *process.Process
+	url    string
+	body   string
+	rounds map[int]*loadRounds // by connections
+}
+
+// loadRounds are the rounds of one side.
+type loadRounds struct{ perSecond, p50, p99 samples }
+
+// measureHTTP puts the same load on PiCloud and on its peers, in turn. All
+// answer the same JSON.
 func measureHTTP(ctx context.Context, s settings, r *report) (err error) {
 	data, err := os.MkdirTemp("", "picloud-bench-*")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(data)
-	ours, err := startPiCloud(ctx, s, data)
+	others, err := peers(ctx, s, r)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, ours.stop()) }()
-	contentType, body, err := answer(ours.url)
+	ours, err := startPiCloud(ctx, s, filepath.Join(data, "picloud"))
 	if err != nil {
 		return err
 	}
-	peer, err := startBareFiber(ctx, contentType, body)
-	if err != nil {
+	defer func() { err = errors.Join(err, ours.Stop()) }()
+	if err := deployHello(ctx, ours); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, peer.stop()) }()
-
-	name := "bare fiber " + moduleVersion("github.com/gofiber/fiber/v2")
+	sides := []*side{{name: "PiCloud", server: ours, url: ours.Address + helloPath}}
+	for _, p := range others {
+		server, err := startPeer(ctx, p, filepath.Join(data, strconv.Itoa(len(sides))))
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+		defer func() { err = errors.Join(err, server.Stop()) }()
+		sides = append(sides, &side{name: p.name, server: server, url: server.Address + "/hello"})
+	}
+	for _, side := range sides {
+		if side.body, err = helloAnswer(side.url); err != nil {
+			return err
+		}
+		side.rounds = map[int]*loadRounds{}
+	}
 	for _, connections := range connectionCounts {
-		for _, side := range []*server{ours, peer} {
-			if _, err := applyLoad(ctx, side.url, connections, s.warmup, body); err != nil {
-				return fmt.Errorf("%s with %d connections: %w", side.url, connections, err)
+		for _, side := range sides {
+			side.rounds[connections] = &loadRounds{}
+			if _, err := applyLoad(ctx, []string{side.url}, connections, s.warmup, side.body); err != nil {
+				return fmt.Errorf("%s with %d connections: %w", side.name, connections, err)
 			}
 		}
-		var us, them loadRounds
 		for range s.rounds {
-			if err := errors.Join(us.take(ctx, s, ours.url, connections, body), them.take(ctx, s, peer.url, connections, body)); err != nil {
-				return err
+			for _, side := range sides {
+				if err := side.take(ctx, s, connections); err != nil {
+					return err
+				}
 			}
 		}
-		at := fmt.Sprintf("GET /hello, %d connections: ", connections)
-		r.compare(at+"throughput", "req/s", "", us.perSecond, name, them.perSecond)
-		r.compare(at+"p50", "ms", "", us.p50, name, them.p50)
-		r.compare(at+"p99", "ms", "", us.p99, name, them.p99)
 	}
-	resident, err := ours.residentMB()
-	if err != nil {
-		return err
+	reportHTTP(r, sides)
+	resident := make([]measured, len(sides))
+	for i, side := range sides {
+		mib, err := side.server.ResidentMiB()
+		if err != nil {
+			return err
+		}
+		resident[i] = measured{side.name, samples{mib}}
 	}
-	r.add("resident memory, after the HTTP load", "MiB", "", samples{resident})
+	r.compare("HTTP", "resident memory after the load", "MiB", "", resident[0].rounds, resident[1:]...)
 	return nil
 }
 
-// loadRounds are the rounds of one side.
-type loadRounds struct{ perSecond, p50, p99 samples }
+func startPeer(ctx context.Context, p peer, data string) (*process.Process, error) {
+	return process.Start(ctx, "/hello", os.Stderr, func(addr string) *exec.Cmd { return p.command(addr, data) })
+}
 
-func (l *loadRounds) take(ctx context.Context, s settings, url string, connections int, want string) error {
-	result, err := applyLoad(ctx, url, connections, s.load, want)
+func (s *side) take(ctx context.Context, settings settings, connections int) error {
+	result, err := applyLoad(ctx, []string{s.url}, connections, settings.load, s.body)
 	if err != nil {
-		return fmt.Errorf("%s with %d connections: %w", url, connections, err)
+		return fmt.Errorf("%s with %d connections: %w", s.name, connections, err)
 	}
+	l := s.rounds[connections]
 	l.perSecond = append(l.perSecond, result.PerSecond)
 	l.p50 = append(l.p50, result.P50)
 	l.p99 = append(l.p99, result.P99)
 	return nil
 }
 
-// answer reads what the route answers, so that the peer can answer the same.
-func answer(url string) (contentType, body string, err error) {
-	request, response := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
-	defer fasthttp.ReleaseRequest(request)
-	defer fasthttp.ReleaseResponse(response)
-	request.SetRequestURI(url)
-	if err := fasthttp.Do(request, response); err != nil {
-		return "", "", err
-	}
-	if response.StatusCode() != fasthttp.StatusOK {
-		return "", "", fmt.Errorf("%s answered %d", url, response.StatusCode())
-	}
-	return string(response.Header.ContentType()), string(response.Body()), nil
-}
-
-func moduleVersion(path string) string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	for _, module := range info.Deps {
-		if module.Path == path {
-			return module.Version
+func reportHTTP(r *report, sides []*side) {
+	for _, group := range []struct {
+		name, unit string
+		of         func(*loadRounds) samples
+	}{
+		{groupThroughput, "req/s", func(l *loadRounds) samples { return l.perSecond }},
+		{groupP50, "ms", func(l *loadRounds) samples { return l.p50 }},
+		{groupP99, "ms", func(l *loadRounds) samples { return l.p99 }},
+	} {
+		for _, connections := range connectionCounts {
+			var others []measured
+			for _, side := range sides[1:] {
+				others = append(others, measured{side.name, group.of(side.rounds[connections])})
+			}
+			reach := ""
+			if connections == 32 && group.name == groupThroughput {
+				reach = "2 times workerd, 3 times PocketBase"
+			}
+			name := fmt.Sprintf("%d connections", connections)
+			if connections == 1 {
+				name = "1 connection"
+			}
+			r.compare(group.name, name, group.unit, reach, group.of(sides[0].rounds[connections]), others...)
 		}
 	}
-	return ""
+}
+
+// helloAnswer checks that a server greets, and answers the body as it came:
+// some end it with a line feed.
+func helloAnswer(url string) (string, error) {
+	status, body, err := fasthttp.Get(nil, url)
+	if err != nil {
+		return "", err
+	}
+	var answer struct{ Message string }
+	if err := json.Unmarshal(body, &answer); err != nil || status != fasthttp.StatusOK || answer.Message != "Hello, world!" {
+		return "", fmt.Errorf("%s answered %d %q", url, status, body)
+	}
+	return string(body), nil
 }

@@ -18,8 +18,9 @@ type loadResult struct {
 }
 
 // applyLoad keeps a number of connections busy for a while: each sends its next
-// request when it has its answer. Every answer must be the expected one.
-func applyLoad(ctx context.Context, url string, connections int, d time.Duration, want string) (loadResult, error) {
+// request when it has its answer, to one URL after the other. Every answer must
+// be the expected one.
+func applyLoad(ctx context.Context, urls []string, connections int, d time.Duration, want string) (loadResult, error) {
 	client := &fasthttp.Client{MaxConnsPerHost: connections, NoDefaultUserAgentHeader: true}
 	defer client.CloseIdleConnections()
 	var (
@@ -30,7 +31,7 @@ func applyLoad(ctx context.Context, url string, connections int, d time.Duration
 	)
 	for i := range connections {
 		workers.Go(func() {
-			latencies[i], failures[i] = askUntil(ctx, client, url, began.Add(d), want)
+			latencies[i], failures[i] = askUntil(ctx, client, urls, i*len(urls)/connections, began.Add(d), want)
 		})
 	}
 	workers.Wait()
@@ -47,14 +48,19 @@ func applyLoad(ctx context.Context, url string, connections int, d time.Duration
 	}, ctx.Err()
 }
 
-// askUntil sends requests one after another and answers their latencies, ms.
-func askUntil(ctx context.Context, client *fasthttp.Client, url string, end time.Time, want string) ([]float64, error) {
+// askUntil sends requests one after another, beginning with the URL at next,
+// and answers their latencies, ms.
+func askUntil(ctx context.Context, client *fasthttp.Client, urls []string, next int, end time.Time, want string) ([]float64, error) {
 	request, response := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
 	defer fasthttp.ReleaseRequest(request)
 	defer fasthttp.ReleaseResponse(response)
-	request.SetRequestURI(url)
+	request.SetRequestURI(urls[next])
 	latencies := make([]float64, 0, 1<<16)
 	for now := time.Now(); now.Before(end) && ctx.Err() == nil; {
+		if len(urls) > 1 {
+			request.SetRequestURI(urls[next])
+			next = (next + 1) % len(urls)
+		}
 		if err := client.Do(request, response); err != nil {
 			return nil, fmt.Errorf("after %d requests: %w", len(latencies), err)
 		}

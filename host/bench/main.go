@@ -4,7 +4,8 @@
 // ours, one of theirs, so that a machine that is busy for a while is busy for
 // both. A figure is the median of the rounds, beside it the lowest and the
 // highest; a ratio is the median of the rounds' ratios. It prints one table and
-// writes everything, every round included, to results.json.
+// writes everything, every round included, to results.json, and a chart of it
+// to chart.svg.
 //
 // The load goes to servers it starts itself on loopback, from the same machine:
 // the load generator's own work is part of what the processors do, for each
@@ -18,6 +19,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -30,6 +32,8 @@ type settings struct {
 	rounds int           // of each figure, on each side
 	load   time.Duration // of one round of HTTP load
 	warmup time.Duration // of HTTP load, before the first round
+
+	executions int // of a round in the sandbox
 }
 
 // A section measures a group of figures and adds them to the report. A peer
@@ -41,8 +45,10 @@ type section struct {
 
 var sections = []section{
 	{"start", measureStart},
+	{"sandbox", measureSandbox},
 	{"engine", measureEngine},
 	{"http", measureHTTP},
+	{"growth", measureGrowth},
 }
 
 func main() {
@@ -65,7 +71,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	root := flags.String("root", "../..", "the repository")
-	out := flags.String("out", "results.json", "file for the results")
+	out := flags.String("out", "", "folder for results.json and chart.svg; by default this one, or bin when not everything is measured")
 	quick := flags.Bool("quick", false, "one short round of everything: shows that the harness works, measures nothing")
 	only := flags.String("only", strings.Join(names, ","), "sections to measure")
 	if err := flags.Parse(args); err != nil {
@@ -77,9 +83,15 @@ func run(ctx context.Context, args []string) error {
 			return fmt.Errorf("-only: there is no section %q, only %s", name, strings.Join(names, ", "))
 		}
 	}
-	s := settings{root: *root, rounds: 5, load: 3 * time.Second, warmup: 2 * time.Second}
+	s := settings{root: *root, rounds: 5, load: 2 * time.Second, warmup: time.Second, executions: 20_000}
 	if *quick {
-		s.rounds, s.load, s.warmup = 1, 200*time.Millisecond, 100*time.Millisecond
+		s.rounds, s.load, s.warmup, s.executions = 1, 200*time.Millisecond, 100*time.Millisecond, 1000
+	}
+	if *out == "" {
+		*out = "."
+		if *quick || len(chosen) < len(sections) {
+			*out = "bin"
+		}
 	}
 	if err := build(ctx, s.root); err != nil {
 		return err
@@ -96,5 +108,5 @@ func run(ctx context.Context, args []string) error {
 	}
 	r.finish()
 	r.print(os.Stdout)
-	return r.write(*out)
+	return errors.Join(r.write(filepath.Join(*out, "results.json")), r.draw(filepath.Join(*out, "chart.svg")))
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,6 +12,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/picloud/picloud/host/bench/process"
 )
 
 // report is everything a run found out.
@@ -33,18 +34,30 @@ type machine struct {
 	Kernel      string `json:"kernel"`
 	Go          string `json:"go"`
 	Commit      string `json:"commit"`
-	LoadAverage string `json:"load_average"` // at the start: other work on the machine
+	LoadAverage string `json:"load_average"` // at the start and at the end, 1 minute: other work on the machine, and this
 }
 
-// figure is one measured quantity, ours and if there is one a peer's.
+// figure is one measured quantity, ours and if there are any the peers'.
 type figure struct {
-	Name   string   `json:"name"`
-	Unit   string   `json:"unit"`
-	Ours   summary  `json:"ours"`
-	Peer   string   `json:"peer,omitempty"`
-	Theirs *summary `json:"theirs,omitempty"`
-	Ratio  *summary `json:"ratio,omitempty"` // ours / theirs, round by round
-	Reach  string   `json:"reach,omitempty"` // what we aim for
+	Group string       `json:"group"`
+	Name  string       `json:"name"`
+	Unit  string       `json:"unit"`
+	Ours  summary      `json:"ours"`
+	Peers []peerFigure `json:"peers,omitempty"`
+	Reach string       `json:"reach,omitempty"` // what we aim for
+}
+
+// peerFigure is the same quantity of a peer.
+type peerFigure struct {
+	Name   string  `json:"name"`
+	Theirs summary `json:"theirs"`
+	Ratio  summary `json:"ratio"` // ours / theirs, round by round
+}
+
+// measured are a peer's rounds of a figure.
+type measured struct {
+	peer   string
+	rounds samples
 }
 
 func newReport(ctx context.Context, s settings) *report {
@@ -58,39 +71,59 @@ func newReport(ctx context.Context, s settings) *report {
 }
 
 // add records a figure without a peer.
-func (r *report) add(name, unit, reach string, ours samples) {
-	r.Figures = append(r.Figures, figure{Name: name, Unit: unit, Reach: reach, Ours: ours.summary()})
+func (r *report) add(group, name, unit, reach string, ours samples) {
+	r.compare(group, name, unit, reach, ours)
 }
 
-// compare records a figure of both sides.
-func (r *report) compare(name, unit, reach string, ours samples, peer string, theirs samples) {
-	them, ratio := theirs.summary(), ours.over(theirs).summary()
-	r.Figures = append(r.Figures, figure{
-		Name: name, Unit: unit, Reach: reach, Ours: ours.summary(), Peer: peer, Theirs: &them, Ratio: &ratio,
-	})
+// compare records a figure of ours and of its peers.
+func (r *report) compare(group, name, unit, reach string, ours samples, peers ...measured) {
+	f := figure{Group: group, Name: name, Unit: unit, Reach: reach, Ours: ours.summary()}
+	for _, p := range peers {
+		f.Peers = append(f.Peers, peerFigure{Name: p.peer, Theirs: p.rounds.summary(), Ratio: ours.over(p.rounds).summary()})
+	}
+	r.Figures = append(r.Figures, f)
+}
+
+// group answers the figures of a group, in the order taken.
+func (r *report) group(name string) []figure {
+	var found []figure
+	for _, f := range r.Figures {
+		if f.Group == name {
+			found = append(found, f)
+		}
+	}
+	return found
 }
 
 func (r *report) note(format string, args ...any) {
 	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
 }
 
-func (r *report) finish() { r.Finished = time.Now().UTC() }
+func (r *report) finish() {
+	r.Finished = time.Now().UTC()
+	r.Machine.LoadAverage += " to " + loadAverage()
+}
 
 // print writes the table that people read.
 func (r *report) print(w io.Writer) {
 	m := r.Machine
 	fmt.Fprintf(w, "%s, %d processors, %d MiB, Linux %s, %s, commit %s\n", m.CPU, m.Processors, m.MemoryMB, m.Kernel, m.Go, m.Commit)
-	fmt.Fprintf(w, "load average at the start %s; %s\n\n", m.LoadAverage, r.Load)
+	fmt.Fprintf(w, "load average %s; %s\n\n", m.LoadAverage, r.Load)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "figure\tunit\tmedian\tmin\tmax\tspread\tpeer\tmedian\tmin\tmax\tours/theirs\treach")
+	row := func(name string, s summary, unit, ratio, reach string) {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%.0f%%\t%s\t%s\t%s\n",
+			name, number(s.Median), number(s.Min), number(s.Max), 100*s.spread(), unit, ratio, reach)
+	}
+	fmt.Fprintln(table, "\tmedian\tmin\tmax\tspread\tunit\tours/theirs\treach")
+	group := ""
 	for _, f := range r.Figures {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%.0f%%", f.Name, f.Unit,
-			number(f.Ours.Median), number(f.Ours.Min), number(f.Ours.Max), 100*f.Ours.spread())
-		if f.Theirs != nil {
-			fmt.Fprintf(table, "\t%s\t%s\t%s\t%s\t%s\t%s\n", f.Peer,
-				number(f.Theirs.Median), number(f.Theirs.Min), number(f.Theirs.Max), number(f.Ratio.Median), f.Reach)
-		} else {
-			fmt.Fprintf(table, "\t\t\t\t\t\t%s\n", f.Reach)
+		if f.Group != group {
+			group = f.Group
+			fmt.Fprintln(table, group+"\t\t\t\t\t\t\t")
+		}
+		row("  "+f.Name, f.Ours, f.Unit, "", f.Reach)
+		for _, p := range f.Peers {
+			row("    "+p.Name, p.Theirs, f.Unit, number(p.Ratio.Median), "")
 		}
 	}
 	_ = table.Flush() // to a terminal or a pipe: nothing to be done
@@ -122,19 +155,17 @@ func number(f float64) string {
 
 func describeMachine(ctx context.Context, root string) machine {
 	m := machine{CPU: runtime.GOARCH, Processors: runtime.NumCPU(), Go: runtime.Version()}
-	if model := procField("/proc/cpuinfo", "model name"); model != "" {
+	if model := process.ProcField("/proc/cpuinfo", "model name"); model != "" {
 		m.CPU = model
 	}
 	var kB int
-	if _, err := fmt.Sscanf(procField("/proc/meminfo", "MemTotal"), "%d kB", &kB); err == nil {
+	if _, err := fmt.Sscanf(process.ProcField("/proc/meminfo", "MemTotal"), "%d kB", &kB); err == nil {
 		m.MemoryMB = kB / 1024
 	}
 	if release, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
 		m.Kernel = strings.TrimSpace(string(release))
 	}
-	if load, err := os.ReadFile("/proc/loadavg"); err == nil {
-		m.LoadAverage = strings.Join(strings.Fields(string(load))[:3], " ")
-	}
+	m.LoadAverage = loadAverage()
 	m.Commit = "unknown"
 	if commit, err := exec.CommandContext(ctx, "git", "-C", root, "describe", "--always", "--dirty").Output(); err == nil {
 		m.Commit = strings.TrimSpace(string(commit))
@@ -142,18 +173,12 @@ func describeMachine(ctx context.Context, root string) machine {
 	return m
 }
 
-// procField reads "name: value" from a file of /proc, or "".
-func procField(path, name string) string {
-	file, err := os.Open(path)
+// loadAverage is how many processes wanted to run during the last minute.
+func loadAverage() string {
+	load, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
-		return ""
+		return "unknown"
 	}
-	defer file.Close()
-	for lines := bufio.NewScanner(file); lines.Scan(); {
-		key, value, _ := strings.Cut(lines.Text(), ":")
-		if strings.TrimSpace(key) == name {
-			return strings.TrimSpace(value)
-		}
-	}
-	return ""
+	first, _, _ := strings.Cut(string(load), " ")
+	return first
 }

@@ -15,6 +15,7 @@ const idlePause = 2 * time.Second
 // request, once on an empty data directory, then with what that left there, and
 // the memory of a server that has answered once and has nothing to do.
 func measureStart(ctx context.Context, s settings, r *report) error {
+	const group = "start"
 	data, err := os.MkdirTemp("", "picloud-bench-*")
 	if err != nil {
 		return err
@@ -26,7 +27,7 @@ func measureStart(ctx context.Context, s settings, r *report) error {
 		if err != nil {
 			return err
 		}
-		ms := float64(server.started.Microseconds()) / 1000
+		ms := milliseconds(server.Started)
 		if round == 0 {
 			first = append(first, ms)
 		} else {
@@ -35,18 +36,20 @@ func measureStart(ctx context.Context, s settings, r *report) error {
 			case <-time.After(min(idlePause, s.load)):
 			case <-ctx.Done():
 			}
-			mb, err := server.residentMB()
+			mb, err := server.ResidentMiB()
 			if err != nil {
-				return errors.Join(err, server.stop())
+				return errors.Join(err, server.Stop())
 			}
 			resident = append(resident, mb)
 		}
-		if err := errors.Join(ctx.Err(), server.stop()); err != nil {
+		if err := errors.Join(ctx.Err(), server.Stop()); err != nil {
 			return err
 		}
 	}
-	r.add("very first start to first answer", "ms", "", first)
-	r.add("start with warm cache to first answer", "ms", "below 500", warm)
-	r.add("resident memory, idle", "MiB", "below 80", resident)
+	r.add(group, "very first start to first answer", "ms", "", first)
+	r.add(group, "start with warm cache to first answer", "ms", "below 500", warm)
+	r.add(group, "resident memory, idle", "MiB", "below 80", resident)
 	return nil
 }
+
+func milliseconds(d time.Duration) float64 { return d.Seconds() * 1e3 }

@@ -64,3 +64,12 @@ func percentile(sorted []float64, p float64) float64 {
 	rank := int(math.Ceil(p/100*float64(len(sorted)))) - 1
 	return sorted[min(max(rank, 0), len(sorted)-1)]
 }
+
+// geometricMean is the mean of what multiplies, such as ratios.
+func (s samples) geometricMean() float64 {
+	sum := 0.0
+	for _, x := range s {
+		sum += math.Log(x)
+	}
+	return math.Exp(sum / float64(len(s)))
+}

@@ -64,3 +64,9 @@ func TestRatioOfRounds(t *testing.T) {
 		}
 	}
 }
+
+func TestGeometricMean(t *testing.T) {
+	if got := (samples{0.5, 2, 8, 2}).geometricMean(); math.Abs(got-2) > 1e-12 {
+		t.Errorf("geometric mean = %v, want 2", got)
+	}
+}

@@ -17,15 +17,15 @@ import (
 const (
 	maxQueued      = 16_384   // executions
 	maxQueuedBytes = 64 << 20 // of log lines
-	batchSize      = 512      // executions in one transaction
-	linger         = 25 * time.Millisecond
+	batchSize      = 1024     // executions in one transaction
+	linger         = 100 * time.Millisecond
 	writeAttempts  = 4
 	firstPause     = 50 * time.Millisecond // between attempts, four times longer each
 )
 
 // Recorder writes executions and their log lines in batches, beside the
-// requests: a request never waits for a write. A batch is written 25 ms after
-// its first execution ended, or when 512 wait. So a crash loses the log of what
+// requests: a request never waits for a write. A batch is written 100 ms after
+// its first execution ended, or when 1024 wait. So a crash loses the log of what
 // ended in the last moments, an orderly stop nothing.
 //
 // When the store is slower than the executions for long, what waits reaches

@@ -60,7 +60,7 @@ func (s *scripts) get(ctx context.Context, id string) (*script, error) {
 		return nil, err
 	}
 	found := &script{row: row}
-	if found.modules, err = s.modules(ctx, row.AppID, imports); err != nil {
+	if found.modules, err = s.modules(ctx, row.AppID, imports, nil); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -85,8 +85,9 @@ func (s *scripts) forget(appID string) {
 
 // modules collects the modules of an app that have these names and those they
 // import in turn. A name that no module has is left out: what is missing is
-// for the compiler to say.
-func (s *scripts) modules(ctx context.Context, appID string, names []string) ([]abi.Module, error) {
+// for the compiler to say. Unless nil, candidate is a module that is about to
+// be stored: importing it finds what it will be.
+func (s *scripts) modules(ctx context.Context, appID string, names []string, candidate *store.Script) ([]abi.Module, error) {
 	var modules []abi.Module
 	queue := slices.Clone(names)
 	seen := map[string]bool{}
@@ -97,6 +98,10 @@ func (s *scripts) modules(ctx context.Context, appID string, names []string) ([]
 			continue
 		}
 		seen[name] = true
+		if candidate != nil && candidate.Name == name { // a cycle; what it imports is in the queue already
+			modules = append(modules, abi.Module{Name: name, Source: candidate.Source})
+			continue
+		}
 		row, err := s.store.Scripts().GetByName(ctx, appID, name)
 		var invalid *store.InvalidError
 		if errors.Is(err, store.ErrNotFound) || errors.As(err, &invalid) || err == nil && row.Kind != abi.KindModule {
@@ -123,7 +128,11 @@ func (s *scripts) validate(ctx context.Context, row store.Script, box *sandbox.S
 	if len(imports) == 0 {
 		return nil, err
 	}
-	modules, failed := s.modules(ctx, row.AppID, imports)
+	var self *store.Script
+	if row.Kind == abi.KindModule {
+		self = &row
+	}
+	modules, failed := s.modules(ctx, row.AppID, imports, self)
 	if failed != nil {
 		return nil, failed
 	}

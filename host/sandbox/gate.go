@@ -49,16 +49,16 @@ func (g *gate) enter(ctx context.Context, limits abi.Limits) (*execution, error)
 		}
 	}
 	e := &execution{limits: limits}
-	ctx, e.cancel = context.WithCancelCause(ctx)
-	e.ctx, e.stop = context.WithTimeoutCause(ctx, time.Duration(limits.TimeoutMS)*time.Millisecond, errTimeout)
+	e.ctx, e.cancel = context.WithCancelCause(ctx)
+	e.timer = time.AfterFunc(time.Duration(limits.TimeoutMS)*time.Millisecond, func() { e.cancel(errTimeout) })
 	g.running[e] = struct{}{}
 	return e, nil
 }
 
 // leave ends an execution.
 func (g *gate) leave(e *execution) {
+	e.timer.Stop()
 	e.cancel(errEnded)
-	e.stop()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.running, e)
@@ -99,7 +99,7 @@ func (g *gate) close(ctx context.Context) error {
 type execution struct {
 	ctx    context.Context // ends with the execution; the cause says why
 	cancel context.CancelCauseFunc
-	stop   context.CancelFunc
+	timer  *time.Timer // cancels at the time limit; half the cost of a context with a deadline
 	limits abi.Limits
 }
 

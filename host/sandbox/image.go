@@ -65,15 +65,11 @@ type image struct {
 
 // newImage takes the image of a slot that has loaded a script. Stack below the
 // stack pointer is left out.
-func newImage(s *slot) (*image, error) {
+func newImage(s *slot) *image {
 	i := &image{size: s.memory.Size()}
 	memory, _ := s.memory.Read(0, i.size)
-	changed, err := s.region.changed(s.base)
-	if err != nil {
-		return nil, err
-	}
 	used := uint32(pageFloor(s.stackPointer.Get()) / pageSize)
-	for _, page := range changed {
+	for _, page := range s.region.changed(s.base) {
 		if page >= used {
 			i.pages = append(i.pages, page)
 		}
@@ -82,7 +78,7 @@ func newImage(s *slot) (*image, error) {
 	for _, page := range i.pages {
 		i.bytes = append(i.bytes, memory[int(page)*pageSize:][:pageSize]...)
 	}
-	return i, nil
+	return i
 }
 
 // held answers how many bytes the image keeps in memory.

@@ -88,8 +88,7 @@ func TestAnImageIsWhatWasLoaded(t *testing.T) {
 	var answer abi.LoadResult
 	request := abi.LoadRequest{Source: script.Source, Limits: script.Limits}
 	require.NoError(t, loaded.call(e, nil, loaded.load, &request, &answer))
-	image, err := newImage(loaded)
-	require.NoError(t, err)
+	image := newImage(loaded)
 	restored, err := s.guest.take(context.Background())
 	require.NoError(t, err)
 	require.NoError(t, restored.restore(image))

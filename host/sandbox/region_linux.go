@@ -3,7 +3,6 @@
 package sandbox
 
 import (
-	"encoding/binary"
 	"fmt"
 	"os"
 	"unsafe"
@@ -20,6 +19,7 @@ type region struct {
 	space []byte // all of it
 	size  uint64
 	limit uint64 // what it may not grow beyond
+	scan  pageScan
 }
 
 const regionSpace = 4 << 30
@@ -71,35 +71,39 @@ func (r *region) attach(base *baseImage) error {
 	return nil
 }
 
-// reset drops all that was written since the base image was attached.
-func (r *region) reset(*baseImage) error {
+// reset makes the memory the base image again: it copies back the few pages
+// that were written, which stay mapped for the next execution, or drops them
+// all when they are many or unknown.
+func (r *region) reset(base *baseImage) error {
+	if runs, ok := r.scan.written(r.bytes()); ok && runs.count() <= keptPages {
+		memory := r.bytes()
+		for _, run := range runs {
+			copy(memory[run.first*pageSize:run.end*pageSize], base.memory.bytes[run.first*pageSize:])
+		}
+		return nil
+	}
 	if err := unix.Madvise(r.bytes(), unix.MADV_DONTNEED); err != nil {
 		return fmt.Errorf("drop a slot's pages: %w", err)
 	}
 	return nil
 }
 
-// changed answers the pages written since the base image was attached: those
-// the kernel holds as private copies.
-func (r *region) changed(base *baseImage) ([]uint32, error) {
-	const present, swapped, file = 1 << 63, 1 << 62, 1 << 61 // of an entry, see proc_pid_pagemap(5)
-	pagemap, err := os.Open("/proc/self/pagemap")
-	if err != nil || os.Getpagesize() != pageSize {
-		return differing(r.bytes(), base.memory.bytes), nil
+// keptPages is how many pages of its own an idle slot may keep.
+const keptPages = 64
+
+// changed answers the pages written since the base image was attached.
+func (r *region) changed(base *baseImage) []uint32 {
+	runs, ok := r.scan.written(r.bytes())
+	if !ok {
+		return differing(r.bytes(), base.memory.bytes)
 	}
-	defer pagemap.Close()
-	entries := make([]byte, 8*(r.size/pageSize))
-	first := int64(uintptr(unsafe.Pointer(unsafe.SliceData(r.space))) / pageSize)
-	if _, err := pagemap.ReadAt(entries, 8*first); err != nil {
-		return differing(r.bytes(), base.memory.bytes), nil
-	}
-	var pages []uint32
-	for page := range uint32(len(entries) / 8) {
-		if e := binary.NativeEndian.Uint64(entries[8*page:]); e&(present|swapped) != 0 && e&file == 0 {
-			pages = append(pages, page)
+	pages := make([]uint32, 0, runs.count())
+	for _, run := range runs {
+		for page := run.first; page < run.end; page++ {
+			pages = append(pages, uint32(page))
 		}
 	}
-	return pages, nil
+	return pages
 }
 
 // imageMemory holds the base image in a file without a name, for mapping.

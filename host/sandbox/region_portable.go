@@ -52,8 +52,8 @@ func (r *region) reset(base *baseImage) error {
 }
 
 // changed answers the pages in which the memory differs from the base image.
-func (r *region) changed(base *baseImage) ([]uint32, error) {
-	return differing(r.memory, base.memory.bytes), nil
+func (r *region) changed(base *baseImage) []uint32 {
+	return differing(r.memory, base.memory.bytes)
 }
 
 // imageMemory holds the base image.

@@ -179,11 +179,7 @@ func (s *Sandbox) load(e *execution, script Script, lazy bool) (*image, []string
 	if answer.Error != nil {
 		return nil, answer.Imports, answer.Error
 	}
-	image, err := newImage(slot)
-	if err != nil {
-		return nil, nil, s.internal("a script's image cannot be taken", err)
-	}
-	return image, answer.Imports, nil
+	return newImage(slot), answer.Imports, nil
 }
 
 // run runs a loaded script in a slot restored from its image.

@@ -148,14 +148,16 @@ func TestDeployFile(t *testing.T) {
 	if got := p.must(t, "deploy", "adder.rhai"); !strings.Contains(got, "script  adder  updated (version 2)") {
 		t.Errorf("printed\n%s\nwant version 2", got)
 	}
-	changes := decode[[]change](t, p, "deploy", "adder.rhai", "--name", "lib", "--kind", "module")
+	const module = "export const STEP = 2;\nfn add(x) { x + global::STEP }"
+	p.write(t, "lib.rhai", module)
+	changes := decode[[]change](t, p, "deploy", "lib.rhai", "--kind", "module")
 	if len(changes) != 1 || changes[0].What != "script" || changes[0].Name != "lib" || changes[0].Result != "created" || changes[0].Version != 1 {
 		t.Errorf("changes = %+v", changes)
 	}
-	if s := decode[wire.Script](t, p, "scripts", "show", "lib"); s.ID != changes[0].ID || s.Kind != "module" || s.Source != "let x = 41;\nx + 2" {
+	if s := decode[wire.Script](t, p, "scripts", "show", "lib"); s.ID != changes[0].ID || s.Kind != "module" || s.Source != module {
 		t.Errorf("script = %+v", s)
 	}
-	if got := p.must(t, "scripts", "show", "lib", "--source"); got != "let x = 41;\nx + 2" {
+	if got := p.must(t, "scripts", "show", "lib", "--source"); got != module {
 		t.Errorf("source is %q", got)
 	}
 	if table := p.must(t, "scripts", "list"); !regexp.MustCompile(`^NAME +KIND +VERSION +UPDATED +ID\nadder +endpoint +2 .*\nhello +endpoint +1 .*\nlib +module +1 .*\n$`).MatchString(table) {

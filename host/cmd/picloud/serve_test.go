@@ -19,6 +19,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/store/pgtest"
+	"github.com/picloud/picloud/host/store/sqlite"
 )
 
 // A daemon is a server under test that can be stopped and killed.
@@ -175,6 +177,47 @@ func TestAcknowledgedWritesSurviveAKill(t *testing.T) {
 		}
 	}
 	require.NoError(t, d.end(syscall.SIGTERM))
+}
+
+// A server on PostgreSQL does the main job, and a second start finds all of it, the
+// session and the log too.
+func TestServeOnPostgreSQL(t *testing.T) {
+	p := newPlace(t)
+	p.env = append(p.env, "PICLOUD_DATABASE_URL="+pgtest.URL(t))
+	d := launch(t, p)
+	token := d.login()
+	upload := func(name, kind, source string) (script wire.Script) {
+		status, body := d.fetch("POST", "/api/v1/admin/apps/default/scripts", token,
+			fmt.Sprintf(`{"name":%q,"kind":%q,"source":%q}`, name, kind, source))
+		require.Equal(t, 201, status, "%s", body)
+		require.NoError(t, json.Unmarshal(body, &script))
+		return script
+	}
+	call := func(want string) {
+		t.Helper()
+		status, body := d.fetch("POST", "/total", "", `{"items":[1,2,3]}`)
+		assert.Equal(t, 200, status, "%s", body)
+		assert.JSONEq(t, want, string(body))
+	}
+	library := upload("sums", "module", `fn total(items) { items.reduce(|s, x| s + x, 0) }`)
+	script := upload("total", "endpoint", `import "sums" as s; print("called"); #{ total: s::total(ctx.request.body.items) }`)
+	status, body := d.fetch("POST", "/api/v1/admin/scripts/"+script.ID+"/routes", token, `{"method":"POST","path":"/total"}`)
+	require.Equal(t, 201, status, "%s", body)
+	call(`{"total":6}`)
+	require.NoError(t, d.end(syscall.SIGTERM))
+
+	d = launch(t, p)
+	call(`{"total":6}`)
+	status, body = d.fetch("PUT", "/api/v1/admin/scripts/"+library.ID, token, `{"source":"fn total(items) { items.len() }"}`)
+	require.Equal(t, 200, status, "%s", body)
+	call(`{"total":3}`)
+	status, body = d.fetch("GET", "/api/v1/admin/scripts/"+script.ID+"/logs", token, "")
+	require.Equal(t, 200, status, "%s", body)
+	var logs wire.Page[wire.LogLine]
+	require.NoError(t, json.Unmarshal(body, &logs))
+	assert.Len(t, logs.Items, 3, "of both starts")
+	require.NoError(t, d.end(syscall.SIGTERM))
+	assert.NoFileExists(t, filepath.Join(p.dir, "data", sqlite.FileName), "the database is not in the data directory")
 }
 
 // A stop lets a running execution finish within the grace, and interrupts one

@@ -3,6 +3,8 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"maps"
+	"runtime"
 	"strings"
 
 	"github.com/picloud/picloud/host/store"
@@ -10,58 +12,93 @@ import (
 )
 
 const (
-	scriptOfApp     = `SELECT EXISTS (SELECT 1 FROM scripts WHERE id = $1 AND app_id = $2)`
-	executionInsert = `INSERT INTO executions (id, app_id, script_id, script_version, request_id, invocation_type, outcome,
-			status, error_message, error_line, error_column, started_at, duration_us, operations)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING`
-	lineInsert = `INSERT INTO log_lines (script_id, execution, seq, at, level, message, data) VALUES (?, ?, ?, ?, ?, ?, ?)`
+	scriptOfApp  = `SELECT EXISTS (SELECT 1 FROM scripts WHERE id = $1 AND app_id = $2)`
+	lastPosition = `SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'executions'), 0)`
+	positions    = `SELECT position FROM executions WHERE position > $1`
+
+	executionInsert = `INSERT INTO executions (position, id, app_id, script_id, script_version, request_id, invocation_type,
+			outcome, status, error_message, error_line, error_column, started_at, duration_us, operations)
+		VALUES `
+	onceOnly   = ` ON CONFLICT DO NOTHING`
+	lineInsert = `INSERT INTO log_lines (script_id, execution, seq, at, level, message, data) VALUES `
 )
 
-// linesTogether is how many lines one statement inserts. More would gain
-// nothing measurable.
-const linesTogether = 16
-
-var linesInsert = lineInsert + strings.Repeat(`, (?, ?, ?, ?, ?, ?, ?)`, linesTogether-1)
-
-// record inserts executions one by one and their lines by the dozen.
+// record inserts executions, then the lines of those that were not there
+// already. It gives the positions itself: the transaction is the only writer,
+// and to be told of each would need a statement for each.
 func record(ctx context.Context, tx *sql.Tx, executions []store.Execution) error {
 	scripts, err := existing(ctx, tx, executions)
 	if err != nil {
 		return err
 	}
-	insert, err := tx.PrepareContext(ctx, executionInsert)
-	if err != nil {
+	var before int64
+	if err := tx.QueryRowContext(ctx, lastPosition).Scan(&before); err != nil {
 		return err
 	}
-	defer insert.Close()
-	lines := lineWriter{tx: tx}
-	defer lines.close()
-	for _, e := range executions {
+	position := before
+	rows := rowWriter{tx: tx, insert: executionInsert, columns: 15, conflict: onceOnly}
+	defer rows.close()
+	recorded := make(map[int64]*store.Execution, len(executions))
+	for i := range executions {
+		e := &executions[i]
 		if !scripts[scriptKey{e.ScriptID, e.AppID}] {
 			continue
 		}
-		result, err := insert.ExecContext(ctx, e.ID, e.AppID, e.ScriptID, e.ScriptVersion, e.RequestID,
-			string(e.InvocationType), string(e.Outcome), e.Status, e.ErrorMessage, e.ErrorLine, e.ErrorColumn,
+		position++
+		recorded[position] = e
+		err := rows.add(ctx, position, e.ID, e.AppID, e.ScriptID, e.ScriptVersion, e.RequestID, string(e.InvocationType),
+			string(e.Outcome), e.Status, e.ErrorMessage, e.ErrorLine, e.ErrorColumn,
 			e.StartedAt, e.Duration.Microseconds(), e.Operations)
 		if err != nil {
 			return err
 		}
-		if n, err := result.RowsAffected(); err != nil {
+	}
+	if err := rows.rest(ctx); err != nil {
+		return err
+	}
+	if rows.inserted < position-before {
+		if err := keepInserted(ctx, tx, recorded, before); err != nil {
 			return err
-		} else if n == 0 {
+		}
+	}
+	lines := rowWriter{tx: tx, insert: lineInsert, columns: 7}
+	defer lines.close()
+	for at := before + 1; at <= position; at++ {
+		e := recorded[at]
+		if e == nil {
 			continue
 		}
-		position, err := result.LastInsertId()
-		if err != nil {
-			return err
-		}
 		for _, line := range e.Lines {
-			if err := lines.add(ctx, e.ScriptID, position, line); err != nil {
+			var data any
+			if len(line.Data) > 0 {
+				data = string(line.Data)
+			}
+			if err := lines.add(ctx, e.ScriptID, at, line.Seq, line.At, sqlstore.LevelNumber(line.Level), line.Message, data); err != nil {
 				return err
 			}
 		}
 	}
 	return lines.rest(ctx)
+}
+
+// keepInserted removes those from recorded that had been recorded before and so
+// are not at the position they were given.
+func keepInserted(ctx context.Context, tx *sql.Tx, recorded map[int64]*store.Execution, before int64) error {
+	rows, err := tx.QueryContext(ctx, positions, before)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	inserted := make(map[int64]bool, len(recorded))
+	for rows.Next() {
+		var position int64
+		if err := rows.Scan(&position); err != nil {
+			return err
+		}
+		inserted[position] = true
+	}
+	maps.DeleteFunc(recorded, func(position int64, _ *store.Execution) bool { return !inserted[position] })
+	return rows.Err()
 }
 
 type scriptKey struct{ script, app string }
@@ -84,46 +121,59 @@ func existing(ctx context.Context, tx *sql.Tx, executions []store.Execution) (ma
 	return scripts, nil
 }
 
-// lineWriter inserts lines as soon as it has enough of them for a statement.
-type lineWriter struct {
-	tx       *sql.Tx
-	prepared *sql.Stmt
-	args     []any // of lines not inserted yet
+// rowsTogether is how many rows one statement inserts. More would gain nothing
+// measurable.
+const rowsTogether = 32
+
+// rowWriter inserts rows as soon as it has enough of them for a statement.
+type rowWriter struct {
+	tx               *sql.Tx
+	insert, conflict string // around the values
+	columns          int
+	prepared         *sql.Stmt // of rowsTogether rows
+	args             []any     // of rows not inserted yet
+	inserted         int64     // rows
 }
 
-// argsOfLine is how many arguments a line has.
-const argsOfLine = 7
-
-func (w *lineWriter) add(ctx context.Context, scriptID string, position int64, line store.LogLine) (err error) {
-	var data any
-	if len(line.Data) > 0 {
-		data = string(line.Data)
-	}
-	w.args = append(w.args, scriptID, position, line.Seq, line.At, sqlstore.LevelNumber(line.Level), line.Message, data)
-	if len(w.args) < linesTogether*argsOfLine {
+func (w *rowWriter) add(ctx context.Context, row ...any) (err error) {
+	w.args = append(w.args, row...)
+	if len(w.args) < rowsTogether*w.columns {
 		return nil
 	}
 	if w.prepared == nil {
-		if w.prepared, err = w.tx.PrepareContext(ctx, linesInsert); err != nil {
+		if w.prepared, err = w.tx.PrepareContext(ctx, w.statement(rowsTogether)); err != nil {
 			return err
 		}
 	}
-	_, err = w.prepared.ExecContext(ctx, w.args...)
+	result, err := w.prepared.ExecContext(ctx, w.args...)
 	w.args = w.args[:0]
+	runtime.Gosched() // who waits for an answer goes before a record
+	return w.count(result, err)
+}
+
+// rest inserts the rows that were too few for a statement.
+func (w *rowWriter) rest(ctx context.Context) error {
+	if len(w.args) == 0 {
+		return nil
+	}
+	return w.count(w.tx.ExecContext(ctx, w.statement(len(w.args)/w.columns), w.args...))
+}
+
+func (w *rowWriter) count(result sql.Result, err error) error {
+	if err != nil {
+		return err
+	}
+	n, err := result.RowsAffected()
+	w.inserted += n
 	return err
 }
 
-// rest inserts the lines that were too few for a statement.
-func (w *lineWriter) rest(ctx context.Context) error {
-	for ; len(w.args) > 0; w.args = w.args[argsOfLine:] {
-		if _, err := w.tx.ExecContext(ctx, lineInsert, w.args[:argsOfLine]...); err != nil {
-			return err
-		}
-	}
-	return nil
+func (w *rowWriter) statement(rows int) string {
+	row := "(?" + strings.Repeat(", ?", w.columns-1) + ")"
+	return w.insert + row + strings.Repeat(", "+row, rows-1) + w.conflict
 }
 
-func (w *lineWriter) close() {
+func (w *rowWriter) close() {
 	if w.prepared != nil {
 		w.prepared.Close()
 	}

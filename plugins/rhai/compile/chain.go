@@ -65,6 +65,8 @@ type walker struct {
 	locked   bool
 	constant string // name of the root if it is a constant
 	isConst  bool
+	isThis   bool     // the root is this, which may be a constant
+	rootSite *vm.Site // of a root that is looked up at run time
 	flags    int
 	toUnit   []int // jumps of ?. and ?[ on ()
 }
@@ -121,7 +123,7 @@ func (f *function) assignPart(s *syntax.Assign) {
 	}
 	at := s.Target.Start()
 	if last.index != nil {
-		if w.isConst {
+		if w.isConst || w.isThis {
 			f.abc(vm.OpGuardIndex, w.at, last.register, f.name(w.constant, at), at)
 		}
 		if s.Op == syntax.OpNone {
@@ -131,12 +133,12 @@ func (f *function) assignPart(s *syntax.Assign) {
 			f.abc(vm.OpRefIndex, w.cursor, last.register, vm.RefCreate, last.pos)
 			f.positions(last.op, s.Position)
 			f.abc(vm.OpAssignP, w.cursor, v, int(s.Op), s.Position)
-			f.abc(vm.OpWriteBack, w.cursor, 0, 0, last.pos)
+			f.abc(vm.OpWriteBack, w.cursor, 1, 0, last.pos)
 			f.positions(last.op, s.Position)
 		}
 	} else {
 		name := f.name(last.name, last.pos)
-		if w.isConst {
+		if w.isConst || w.isThis {
 			f.abc(vm.OpGuardProp, w.at, name, f.name(w.constant, at), at)
 			f.positions(last.pos, last.pos)
 		}
@@ -146,6 +148,7 @@ func (f *function) assignPart(s *syntax.Assign) {
 		} else {
 			f.abc(vm.OpRefProp, w.cursor, name, vm.RefCreate, last.pos)
 			f.abc(vm.OpAssignP, w.cursor, v, int(s.Op), s.Position)
+			f.abc(vm.OpWriteBack, w.cursor, 1, 0, last.pos)
 			f.abc(vm.OpWriteBack, w.cursor, 0, 0, last.pos)
 		}
 	}
@@ -189,7 +192,7 @@ func (w *walker) arguments() {
 		}
 	}
 	w.free = w.allocN(spares)
-	simple := true // no argument can change a variable
+	simple := !mayAssign(w.c.root) // neither the root nor an argument can change a variable
 	for _, s := range steps {
 		if s.index != nil && mayAssign(s.index) {
 			simple = false
@@ -250,7 +253,8 @@ func (w *walker) begin(reads bool, e syntax.Expr) {
 				w.locked = true
 			}
 			w.isRef = true
-			w.isConst, w.constant = w.out.Sites[n].Define, root.Name
+			w.rootSite = w.out.Sites[n]
+			w.isConst, w.constant = w.rootSite.Define, root.Name
 			w.unchanged()
 			return
 		}
@@ -276,7 +280,7 @@ func (w *walker) begin(reads bool, e syntax.Expr) {
 		return
 	case *syntax.This:
 		w.abc(vm.OpRefThis, w.at, 0, 0, root.Position)
-		w.isRef = true
+		w.isRef, w.isThis = true, true
 		if reads {
 			w.abc(vm.OpDeref, w.at, w.at, 0, root.Position)
 			w.isRef = false
@@ -359,14 +363,17 @@ func (w *walker) method(i int) {
 	}
 	w.abc(vm.OpMove, s.register, w.at, 0, s.pos)
 	site, n := w.site(s.name, s.pos, s.args)
-	site.Const = w.isConst
+	site.Const, site.This, site.Root = w.isConst, w.isThis, w.rootSite
+	if len(s.args) > 0 {
+		site.ArgPos = s.args[0].Pos()
+	}
 	w.abc(vm.OpCallMethod, s.register, len(s.args), n, s.pos)
 	if i > 0 && w.isRef {
 		w.abc(vm.OpWriteBack, w.at, 0, 0, w.c.steps[i-1].pos)
 		w.positions(s.op, s.pos)
 	}
 	w.at, w.isRef, w.owned, w.isConst = s.register, false, true, false
-	w.flags = 0
+	w.flags, w.isThis, w.rootSite = 0, false, nil
 	for _, later := range w.c.steps[i+1:] {
 		if later.method {
 			// The result is a value of the walk's own, in a register that the next

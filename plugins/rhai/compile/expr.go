@@ -230,18 +230,11 @@ func (f *function) binary(e *syntax.Binary, dst int) {
 	}
 }
 
-// in compiles a membership test. As the first argument of Rhai's function contains the container is evaluated
-// first, unless it is a variable.
+// in compiles a membership test. The item is evaluated before the container, as since Rhai 1.26;
+// before, it was the other way round.
 func (f *function) in(e *syntax.Binary, dst int) {
-	var l, r int
-	switch e.Right.(type) {
-	case *syntax.Variable, *syntax.This:
-		l = f.left(e.Left, e.Right)
-		r = f.operand(e.Right)
-	default:
-		r = f.left(e.Right, e.Left)
-		l = f.operand(e.Left)
-	}
+	l := f.left(e.Left, e.Right)
+	r := f.operand(e.Right)
 	if e.Op == syntax.OpIn {
 		f.abc(vm.OpIn, dst, l, r, e.Position)
 		return
@@ -308,6 +301,7 @@ func (f *function) assign(s *syntax.Assign) {
 		if s.Op == syntax.OpNone {
 			f.abc(vm.OpStoreP, this, r, 0, t.Position)
 		} else {
+			f.abc(vm.OpGuardThis, this, 0, 0, t.Position)
 			f.abc(vm.OpAssignP, this, r, int(s.Op), s.Position)
 		}
 	default:

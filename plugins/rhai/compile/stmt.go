@@ -310,9 +310,8 @@ func (f *function) while(s *syntax.While, dst int, m mode) {
 
 func (f *function) doLoop(s *syntax.DoLoop, dst int, m mode) {
 	top := f.here()
-	l := f.enter(-1, dst, m)
+	l := f.enter(top, dst, m) // continue does not look at the condition
 	f.block(s.Body, dst, discard)
-	f.patch(l.continues)
 	var exit []int
 	if s.Until {
 		next := f.next
@@ -344,13 +343,10 @@ func (f *function) forLoop(s *syntax.For, dst int, m mode) {
 	f.next = state + 3
 	item, counter, hidden := state+2, -1, -1
 	if s.Counter.Name != "" {
-		counter = f.alloc()
-		hidden = counter
-		f.ad(vm.OpLoadInt, counter, -1, s.Position)
-		if f.boxed(s.Counter.Name) {
-			counter = f.alloc()
-			f.abc(vm.OpLoadUnit, counter, 0, 0, s.Position)
-		}
+		// The loop counts in a register of its own: the script may assign to its variable.
+		hidden, counter = f.alloc(), f.alloc()
+		f.ad(vm.OpLoadInt, hidden, -1, s.Position)
+		f.abc(vm.OpLoadUnit, counter, 0, 0, s.Position)
 		f.declare(s.Counter.Name, counter, false)
 	}
 	if f.boxed(s.Name.Name) {
@@ -365,8 +361,10 @@ func (f *function) forLoop(s *syntax.For, dst int, m mode) {
 	l := f.enter(-1, dst, m)
 	if hidden >= 0 {
 		f.abc(vm.OpAddToI, hidden, 0, 1, s.Position)
-		if hidden != counter {
+		if f.boxed(s.Counter.Name) {
 			f.abc(vm.OpSetCell, counter, hidden, 0, s.Position)
+		} else {
+			f.abc(vm.OpMove, counter, hidden, 0, s.Position)
 		}
 	}
 	if item != state+2 {

@@ -109,6 +109,11 @@ func (c *callback) call(this *vm.Value, extra vm.Value, own ...vm.Value) (vm.Val
 }
 
 func (c *callback) callAs(as form, this *vm.Value, extra vm.Value, own []vm.Value) (vm.Value, *vm.Error) {
+	if as == formMoved && c.move == len(own) { // most calls: |x|, and |sum, x|
+		copy(c.args[:], own)
+		c.args[c.move] = this.Share()
+		return c.t.Call(c.f, nil, c.args[:c.move+1]...)
+	}
 	args := append(c.args[:0], own...)
 	if as == formMovedExtra || as == formThisExtra {
 		if c.e > 0 {

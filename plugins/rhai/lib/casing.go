@@ -4,15 +4,21 @@ import (
 	"sort"
 	"unicode"
 	"unicode/utf8"
+	"unsafe"
+
+	"github.com/picloud/picloud/plugins/rhai/vm"
 )
 
 // Go's mappings of case are one character to one, of Unicode 15. Rhai's are the
 // full ones of Unicode 17; the difference is here.
 
 // upperText is s in upper case by Unicode's full mapping: "ß" becomes "SS".
-func upperText(s string) string {
+func upperText(m *vm.Meter, s string) (string, *vm.Error) {
 	b := make([]byte, 0, len(s))
 	for _, r := range s {
+		if err := m.Add(caseCost); err != nil {
+			return "", err
+		}
 		if r < utf8.RuneSelf {
 			if 'a' <= r && r <= 'z' {
 				r -= 'a' - 'A'
@@ -24,8 +30,11 @@ func upperText(s string) string {
 			b = utf8.AppendRune(b, newerCases.ToUpper(r))
 		}
 	}
-	return string(b)
+	return unsafe.String(unsafe.SliceData(b), len(b)), nil
 }
+
+// caseCost is what mapping a character counts, in bytes of work.
+const caseCost = 4
 
 const (
 	dottedI    = 'İ'  // the one character whose lower case is two
@@ -36,9 +45,12 @@ const (
 
 // lowerText is s in lower case by Unicode's full mapping. A capital sigma at the
 // end of a word becomes a final one.
-func lowerText(s string) string {
+func lowerText(m *vm.Meter, s string) (string, *vm.Error) {
 	b := make([]byte, 0, len(s))
 	for i, r := range s {
+		if err := m.Add(caseCost); err != nil {
+			return "", err
+		}
 		switch {
 		case r < utf8.RuneSelf:
 			if 'A' <= r && r <= 'Z' {
@@ -53,7 +65,7 @@ func lowerText(s string) string {
 			b = utf8.AppendRune(b, newerCases.ToLower(r))
 		}
 	}
-	return string(b)
+	return unsafe.String(unsafe.SliceData(b), len(b)), nil
 }
 
 // endsWord is Unicode's condition Final_Sigma for the sigma at s[i]: a letter with

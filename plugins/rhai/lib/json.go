@@ -27,9 +27,9 @@ func parseJSON(t *vm.Thread, l *vm.Library, text string) (vm.Value, *vm.Error) {
 		return vm.Unit, err
 	}
 	limits := t.Limits()
-	r := jsonReader{text: text, maxString: limits.MaxStringSize, maxArray: limits.MaxArraySize, maxMap: limits.MaxMapSize}
-	if v, ok := r.document(); ok {
-		return v, nil
+	r := jsonReader{t: t, text: text, maxString: limits.MaxStringSize, maxArray: limits.MaxArraySize, maxMap: limits.MaxMapSize}
+	if v, ok := r.document(); ok || r.err != nil {
+		return v, r.err
 	}
 	return evalJSON(t, l, text)
 }
@@ -43,7 +43,11 @@ func evalJSON(t *vm.Thread, l *vm.Library, text string) (vm.Value, *vm.Error) {
 		MaxStringSize: int(limits.MaxStringSize),
 		MaxArraySize:  int(limits.MaxArraySize),
 		MaxMapSize:    int(limits.MaxMapSize),
+		Stop:          func() bool { return t.Charge(0) != nil },
 	})
+	if stopped := t.Charge(0); stopped != nil {
+		return vm.Unit, stopped
+	}
 	if err != nil {
 		failure := &vm.Error{Variant: vm.ErrorParsing, Text: "Syntax error: " + err.Error()}
 		if e, ok := err.(*syntax.ParseError); ok {
@@ -72,6 +76,9 @@ func evalJSON(t *vm.Thread, l *vm.Library, text string) (vm.Value, *vm.Error) {
 // jsonReader reads what is JSON beyond doubt. Whatever else it meets, be it wrong or
 // just a matter for Rhai's parser, it gives up.
 type jsonReader struct {
+	t                           *vm.Thread
+	err                         *vm.Error // it was interrupted
+	values                      int       // read so far
 	text                        string
 	at                          int
 	maxString, maxArray, maxMap int64
@@ -104,6 +111,11 @@ func (r *jsonReader) next() byte {
 }
 
 func (r *jsonReader) value(depth int) (vm.Value, bool) {
+	if r.values++; r.values%pollEvery == 0 {
+		if r.err = r.t.Charge(0); r.err != nil {
+			return vm.Unit, false
+		}
+	}
 	switch c := r.next(); {
 	case c == '"':
 		s, ok := r.quoted()
@@ -379,6 +391,11 @@ func (w *jsonWriter) value(v vm.Value, depth int) *vm.Error {
 			if i > 0 {
 				w.buf = append(w.buf, ',')
 			}
+			if i%pollEvery == 0 {
+				if err := w.t.Charge(0); err != nil {
+					return err
+				}
+			}
 			w.buf = strconv.AppendUint(w.buf, uint64(b), 10)
 		}
 		w.buf = append(w.buf, ']')
@@ -434,8 +451,12 @@ func (w *jsonWriter) array(items []vm.Value, depth int) *vm.Error {
 }
 
 func (w *jsonWriter) object(m *vm.Map, depth int) *vm.Error {
+	order, err := w.t.Order(m)
+	if err != nil {
+		return err
+	}
 	w.buf = append(w.buf, '{')
-	for i, number := range m.Order() {
+	for i, number := range order {
 		if i > 0 {
 			w.buf = append(w.buf, ',')
 		}

@@ -94,8 +94,12 @@ func mapMixin(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if more.Len() == 0 {
 		return vm.Unit, nil
 	}
+	order, err := t.Order(more)
+	if err != nil {
+		return vm.Unit, err
+	}
 	m := vm.MutMap(&args[0])
-	for _, number := range more.Order() {
+	for _, number := range order {
 		key, v := more.Entry(number)
 		if err := put(t, m, key, v.Share()); err != nil {
 			return vm.Unit, err
@@ -109,8 +113,12 @@ func mapFillWith(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if more.Len() == 0 {
 		return vm.Unit, nil
 	}
+	order, err := t.Order(more)
+	if err != nil {
+		return vm.Unit, err
+	}
 	m := vm.MutMap(&args[0])
-	for _, number := range more.Order() {
+	for _, number := range order {
 		key, v := more.Entry(number)
 		if m.At(key) != nil {
 			continue
@@ -127,8 +135,12 @@ func mapKeys(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if err := t.Charge(int64(m.Len())); err != nil {
 		return vm.Unit, err
 	}
+	order, err := t.Order(m)
+	if err != nil {
+		return vm.Unit, err
+	}
 	keys := make([]vm.Value, 0, m.Len())
-	for _, number := range m.Order() {
+	for _, number := range order {
 		key, _ := m.Entry(number)
 		keys = append(keys, vm.String(key))
 	}
@@ -140,8 +152,12 @@ func mapValues(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if err := t.Charge(int64(m.Len())); err != nil {
 		return vm.Unit, err
 	}
+	order, err := t.Order(m)
+	if err != nil {
+		return vm.Unit, err
+	}
 	values := make([]vm.Value, 0, m.Len())
-	for _, number := range m.Order() {
+	for _, number := range order {
 		_, v := m.Entry(number)
 		values = append(values, v.Share())
 	}
@@ -156,7 +172,11 @@ func visitProperties(t *vm.Thread, args []vm.Value, in string, then func(key str
 	if c.writes() {
 		m = vm.MutMap(&args[0])
 	}
-	for _, number := range m.Order() {
+	order, err := t.Order(m)
+	if err != nil {
+		return err
+	}
+	for _, number := range order {
 		key, v := m.Entry(number)
 		answer, err := c.call(v, vm.Unit, vm.String(key))
 		if err != nil {

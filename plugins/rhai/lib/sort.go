@@ -2,6 +2,7 @@ package lib
 
 import (
 	"math/bits"
+	"slices"
 	"strings"
 
 	"github.com/picloud/picloud/plugins/rhai/vm"
@@ -41,6 +42,12 @@ func arraySort(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if err != nil || less == nil {
 		return vm.Unit, err
 	}
+	if err := chargeSort(t, &args[0]); err != nil {
+		return vm.Unit, err
+	}
+	if done, err := sortInts(t, vm.MutArray(&args[0]).Items); done || err != nil {
+		return vm.Unit, err
+	}
 	return vm.Unit, sortNaturally(t, &args[0], less)
 }
 
@@ -49,15 +56,84 @@ func arraySortDesc(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if err != nil || less == nil {
 		return vm.Unit, err
 	}
+	if err := chargeSort(t, &args[0]); err != nil {
+		return vm.Unit, err
+	}
 	return vm.Unit, sortNaturally(t, &args[0], func(a, b vm.Value) bool { return less(b, a) })
 }
 
+// chargeSort charges what sorting an array in its natural order costs.
+func chargeSort(t *vm.Thread, array *vm.Value) *vm.Error {
+	n := len(array.AsArray().Items)
+	return t.Charge(int64(n) * int64(bits.Len(uint(n))) / 8)
+}
+
+// pollEvery is how many items are compared between two looks at the interrupt word.
+const pollEvery = 1024
+
 func sortNaturally(t *vm.Thread, array *vm.Value, less func(a, b vm.Value) bool) *vm.Error {
-	items := vm.MutArray(array).Items
-	if err := t.Charge(int64(len(items)) * int64(bits.Len(uint(len(items)))) / 8); err != nil {
-		return err
+	compared := 0
+	return mergeSort(vm.MutArray(array).Items, func(a, b vm.Value) (bool, *vm.Error) {
+		if compared++; compared%pollEvery == 0 {
+			if err := t.Charge(0); err != nil {
+				return false, err
+			}
+		}
+		if a.Kind() == vm.KindString {
+			if err := t.ChargeCompared(len(a.AsString()), len(b.AsString())); err != nil {
+				return false, err
+			}
+		}
+		return less(a, b), nil
+	})
+}
+
+// sortInts sorts integers in ascending order if all items are ones without a tag, so that
+// equal ones cannot be told apart.
+func sortInts(t *vm.Thread, items []vm.Value) (bool, *vm.Error) {
+	ints := make([]int64, len(items))
+	for i, item := range items {
+		if !item.IsPlainInt() {
+			return false, nil
+		}
+		ints[i] = item.AsInt()
 	}
-	return mergeSort(items, func(a, b vm.Value) (bool, *vm.Error) { return less(a, b), nil })
+	for run := range slices.Chunk(ints, pollEvery) {
+		slices.Sort(run)
+		if err := t.Charge(0); err != nil {
+			return false, err
+		}
+	}
+	for room, width := make([]int64, len(ints)), pollEvery; width < len(ints); width *= 2 {
+		for start := 0; start < len(ints); start += 2 * width {
+			middle, end := min(start+width, len(ints)), min(start+2*width, len(ints))
+			if err := mergeInts(t, room[start:end], ints[start:middle], ints[middle:end]); err != nil {
+				return false, err
+			}
+		}
+		ints, room = room, ints
+	}
+	for i, n := range ints {
+		items[i] = vm.Int(n)
+	}
+	return true, nil
+}
+
+// mergeInts fills to with two sorted runs, sorted.
+func mergeInts(t *vm.Thread, to, a, b []int64) *vm.Error {
+	for i := range to {
+		if i%pollEvery == 0 {
+			if err := t.Charge(0); err != nil {
+				return err
+			}
+		}
+		if len(b) == 0 || len(a) > 0 && a[0] <= b[0] {
+			to[i], a = a[0], a[1:]
+		} else {
+			to[i], b = b[0], b[1:]
+		}
+	}
+	return nil
 }
 
 // naturalOrder is the order of the items' type, nil when there is nothing to sort. All
@@ -68,7 +144,7 @@ func naturalOrder(items []vm.Value) (func(a, b vm.Value) bool, *vm.Error) {
 	}
 	kind := items[0].Kind()
 	for _, item := range items {
-		if item.Kind() != kind {
+		if item.Kind() != kind || kind == vm.KindIterator && item.AsIterator().Type != items[0].AsIterator().Type {
 			return nil, vm.FunctionNotFoundError("elements of different types cannot be sorted")
 		}
 	}

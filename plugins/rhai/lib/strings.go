@@ -146,16 +146,41 @@ func stringToBlob(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 }
 
 func stringContains(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	at, searched := search(args[0].AsString(), pattern(args[1]))
-	return vm.Bool(at >= 0), chargeBytes(t, searched)
+	m := t.Meter()
+	at, err := m.Search(args[0].AsString(), pattern(args[1]))
+	return vm.Bool(at >= 0), err
 }
 
-// search is where find first is in text, -1 if nowhere, and how many bytes it took to know.
-func search(text, find string) (at, searched int) {
-	if at = strings.Index(text, find); at < 0 {
-		return at, len(text)
+// searchStep is how many bytes are searched between two counts of the work.
+const searchStep = 32 << 10
+
+// searchLast is where find is last in text, -1 if nowhere.
+func searchLast(m *vm.Meter, text, find string) (at int, err *vm.Error) {
+	step := max(searchStep, len(find))
+	for end := len(text); ; end -= step {
+		from := max(end-step-len(find), 0)
+		if at = strings.LastIndex(text[from:end], find); at >= 0 {
+			return from + at, m.Add(end - from - at)
+		}
+		if err := m.Add(end - from); err != nil || from == 0 {
+			return -1, err
+		}
 	}
-	return at, at + len(find)
+}
+
+// count is how often find is in text without overlapping; an empty one is before each
+// character and at the end.
+func count(m *vm.Meter, text, find string) (n int, err *vm.Error) {
+	if find == "" {
+		return utf8.RuneCountInString(text) + 1, m.Add(len(text))
+	}
+	for ; ; n++ {
+		at, err := m.Search(text, find)
+		if err != nil || at < 0 {
+			return n, err
+		}
+		text = text[at+len(find):]
+	}
 }
 
 func stringStartsWith(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
@@ -206,11 +231,15 @@ func stringIndexOf(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if s.Chars() == 0 {
 		return vm.Int(-1), nil
 	}
-	at, searched := search(s.AsString()[start:], pattern(args[1]))
+	m := t.Meter()
+	if err := m.Add(placing(s, from)); err != nil {
+		return vm.Unit, err
+	}
+	at, err := m.Search(s.AsString()[start:], pattern(args[1]))
 	if at >= 0 {
 		at = charIndex(s, start+at)
 	}
-	return vm.Int(int64(at)), chargeBytes(t, placing(s, from)+searched)
+	return vm.Int(int64(at)), err
 }
 
 func stringGet(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
@@ -328,10 +357,15 @@ func stringAppendBlob(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 
 func stringRemove(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	text, find := args[0].AsString(), pattern(args[1])
-	if find != "" {
-		assignText(t, &args[0], strings.ReplaceAll(text, find, ""))
+	if find == "" {
+		return vm.Unit, nil
 	}
-	return vm.Unit, chargeBytes(t, len(text))
+	m := t.Meter()
+	rest, err := m.ReplaceAll(text, find, "", len(text))
+	if err == nil {
+		assignText(t, &args[0], rest)
+	}
+	return vm.Unit, err
 }
 
 func stringReplace(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
@@ -339,17 +373,25 @@ func stringReplace(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if text == "" {
 		return vm.Unit, nil
 	}
-	count := strings.Count(text, find)
+	m := t.Meter()
+	count, err := count(&m, text, find)
+	if err != nil || count == 0 {
+		return vm.Unit, err
+	}
 	size := int64(len(text)) + int64(count)*int64(len(with)-len(find))
 	if err := t.CheckString(size); err != nil {
 		return vm.Unit, err
 	}
-	if err := chargeBytes(t, len(text)+int(size)); err != nil {
+	replaced := ""
+	if find == "" {
+		if err := m.Add(int(size)); err != nil {
+			return vm.Unit, err
+		}
+		replaced = strings.ReplaceAll(text, find, with)
+	} else if replaced, err = m.ReplaceAll(text, find, with, int(size)); err != nil {
 		return vm.Unit, err
 	}
-	if count > 0 {
-		assignText(t, &args[0], strings.ReplaceAll(text, find, with))
-	}
+	assignText(t, &args[0], replaced)
 	return vm.Unit, nil
 }
 
@@ -381,12 +423,12 @@ func stringTrim(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 }
 
 // caseMapped is the result of a mapping of a string's case, which may make it longer.
-func caseMapped(t *vm.Thread, s vm.Value, mapping func(string) string) (vm.Value, *vm.Error) {
-	text := s.AsString()
-	if err := chargeBytes(t, 4*len(text)); err != nil {
+func caseMapped(t *vm.Thread, s vm.Value, mapping func(m *vm.Meter, s string) (string, *vm.Error)) (vm.Value, *vm.Error) {
+	text, m := s.AsString(), t.Meter()
+	mapped, err := mapping(&m, text)
+	if err != nil {
 		return vm.Unit, err
 	}
-	mapped := mapping(text)
 	if mapped == text {
 		return t.WithTag(s, 0), nil
 	}
@@ -405,36 +447,45 @@ func stringToLower(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 type pieces struct {
 	t     *vm.Thread
 	items []vm.Value
+	err   *vm.Error
 }
 
-func newPieces(t *vm.Thread, whole string, count int) (*pieces, *vm.Error) {
+func newPieces(t *vm.Thread, count int) (*pieces, *vm.Error) {
 	if err := t.CheckArray(int64(count)); err != nil {
 		return nil, err
 	}
-	if err := t.Charge(int64(count) + int64(len(whole))/bytesPerOperation); err != nil {
-		return nil, err
-	}
-	return &pieces{t, make([]vm.Value, 0, count)}, nil
+	return &pieces{t: t, items: make([]vm.Value, 0, count)}, nil
 }
 
-func (p *pieces) add(s string) { p.items = append(p.items, vm.String(s)) }
+// add adds a part and reports whether there may be more.
+func (p *pieces) add(s string) bool {
+	p.items = append(p.items, vm.String(s))
+	p.err = p.t.Charge(1 + int64(len(s))/bytesPerOperation)
+	return p.err == nil
+}
 
-func (p *pieces) array() (vm.Value, *vm.Error) { return vm.NewArray(p.items), nil }
+func (p *pieces) array() (vm.Value, *vm.Error) { return vm.NewArray(p.items), p.err }
 
 func splitWhitespace(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	text := args[0].AsString()
 	if text == "" {
 		return vm.NewArray([]vm.Value{t.WithTag(args[0], 0)}), nil
 	}
-	words, inWord := 0, false
-	for _, r := range text {
+	words, inWord, m, metered := 0, false, t.Meter(), 0
+	for i, r := range text {
+		if i >= metered+searchStep {
+			if err := m.Add(i - metered); err != nil {
+				return vm.Unit, err
+			}
+			metered = i
+		}
 		space := unicode.IsSpace(r)
 		if !space && !inWord {
 			words++
 		}
 		inWord = !space
 	}
-	p, err := newPieces(t, text, words)
+	p, err := newPieces(t, words)
 	if err != nil {
 		return vm.Unit, err
 	}
@@ -442,7 +493,9 @@ func splitWhitespace(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	for i, r := range text {
 		switch space := unicode.IsSpace(r); {
 		case space && start >= 0:
-			p.add(text[start:i])
+			if !p.add(text[start:i]) {
+				return p.array()
+			}
 			start = -1
 		case !space && start < 0:
 			start = i
@@ -466,7 +519,7 @@ func splitAt(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 		at = int(size + index)
 	}
 	text := s.AsString()
-	p, err := newPieces(t, text, 2)
+	p, err := newPieces(t, 2)
 	if err != nil {
 		return vm.Unit, err
 	}
@@ -491,15 +544,26 @@ func stringSplit(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if text == "" {
 		return vm.NewArray([]vm.Value{t.WithTag(args[0], 0)}), nil
 	}
-	count := min(int64(strings.Count(text, by))+1, splitLimit(args))
-	p, err := newPieces(t, text, int(count))
+	m := t.Meter()
+	found, err := count(&m, text, by)
+	if err != nil {
+		return vm.Unit, err
+	}
+	count := min(int64(found)+1, splitLimit(args))
+	p, err := newPieces(t, int(count))
 	if err != nil {
 		return vm.Unit, err
 	}
 	start, from := 0, 0 // of the piece, and of the search
 	for ; count > 1; count-- {
-		at := from + strings.Index(text[from:], by)
-		p.add(text[start:at])
+		at, err := m.Search(text[from:], by)
+		if err != nil {
+			return vm.Unit, err
+		}
+		at += from
+		if !p.add(text[start:at]) {
+			return p.array()
+		}
 		start = at + len(by)
 		from = start
 		if by == "" && start < len(text) {
@@ -518,8 +582,13 @@ func stringSplitRev(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 		return vm.NewArray([]vm.Value{t.WithTag(args[0], 0)}), nil
 	}
 	// Delimiters that overlap may be fewer from this side, but not more than these.
-	count := min(int64(strings.Count(text, by))+1, splitLimit(args))
-	p, err := newPieces(t, text, int(count))
+	m := t.Meter()
+	found, err := count(&m, text, by)
+	if err != nil {
+		return vm.Unit, err
+	}
+	count := min(int64(found)+1, splitLimit(args))
+	p, err := newPieces(t, int(count))
 	if err != nil {
 		return vm.Unit, err
 	}
@@ -527,11 +596,16 @@ func stringSplitRev(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	for ; count > 1; count-- {
 		at := to
 		if by != "" {
-			if at = strings.LastIndex(text[:to], by); at < 0 {
+			if at, err = searchLast(&m, text[:to], by); err != nil {
+				return vm.Unit, err
+			}
+			if at < 0 {
 				break
 			}
 		}
-		p.add(text[at+len(by) : end])
+		if !p.add(text[at+len(by) : end]) {
+			return p.array()
+		}
 		end, to = at, at
 		if by == "" && to > 0 {
 			_, size := utf8.DecodeLastRuneInString(text[:to])
@@ -547,11 +621,11 @@ func stringToChars(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if err := t.CheckArray(n); err != nil {
 		return vm.Unit, err
 	}
-	if err := t.Charge(n); err != nil {
-		return vm.Unit, err
-	}
-	items := make([]vm.Value, 0, n)
+	items, m := make([]vm.Value, 0, n), t.Meter()
 	for _, r := range args[0].AsString() {
+		if err := m.Add(bytesPerOperation); err != nil {
+			return vm.Unit, err
+		}
 		items = append(items, vm.Char(r))
 	}
 	return vm.NewArray(items), nil

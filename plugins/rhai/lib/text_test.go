@@ -4,6 +4,9 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/plugins/rhai/vm"
 )
 
 // TestLossyText: the examples of Unicode 16, tables 3-8 to 3-11, and the edges of
@@ -46,10 +49,11 @@ func TestCases(t *testing.T) {
 		{"\u019B\U00010D70", "\uA7DC\U00010D50", "\u019B\U00010D70"}, // of Unicode 16
 	}
 	for _, test := range tests {
-		if got := upperText(test.text); got != test.upper {
+		m := vm.NewThread(&vm.Program{}, nil, abi.DefaultLimits, nil, 1).Meter()
+		if got, _ := upperText(&m, test.text); got != test.upper {
 			t.Errorf("upper case of %q: got %q, want %q", test.text, got, test.upper)
 		}
-		if got := lowerText(test.text); got != test.lower {
+		if got, _ := lowerText(&m, test.text); got != test.lower {
 			t.Errorf("lower case of %q: got %q, want %q", test.text, got, test.lower)
 		}
 	}

@@ -98,13 +98,15 @@ func (s *Session) scriptError(err *vm.Error) *abi.ScriptError {
 		Column:  int(err.Position.Column),
 		Limit:   err.Limit,
 	}
-	for inner := err; inner != nil; inner = inner.Inner {
-		e.Parsing = inner.Variant == vm.ErrorParsing
+	cause := err
+	for cause.Inner != nil {
+		cause = cause.Inner
 	}
+	e.Parsing = cause.Variant == vm.ErrorParsing
 	switch {
 	case err.Limit != "":
 		e.Code = abi.CodeLimitExceeded
-	case err.Variant == vm.ErrorTerminated:
+	case cause.Variant == vm.ErrorTerminated:
 		e.Code = abi.CodeCancelled
 		if s.Interrupt != nil && atomic.LoadUint32(s.Interrupt) == abi.InterruptTimeout {
 			e.Code = abi.CodeTimeout

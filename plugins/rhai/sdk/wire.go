@@ -177,6 +177,9 @@ func decode(b []byte, depth int) (vm.Value, []byte, error) {
 			if key, rest, err = msgp.ReadStringZC(rest); err != nil {
 				return vm.Unit, b, err
 			}
+			if !utf8.Valid(key) {
+				return vm.Unit, b, msgp.ErrShortBytes
+			}
 			if v, rest, err = decode(rest, depth+1); err != nil {
 				return vm.Unit, b, err
 			}

@@ -72,6 +72,7 @@ const (
 	msgFunctionName     = "Expecting function name in function declaration"
 	msgNestedExport     = "Export statement can only appear at global level"
 	msgBreak            = "Break statement should only be used inside a loop"
+	msgStopped          = "Stopped"
 	msgUnterminated     = "Open string is not terminated"
 	msgAssignConstant   = "Cannot assign to a constant value"
 	msgAssignExpression = "Expression cannot be assigned to"

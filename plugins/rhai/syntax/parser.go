@@ -43,6 +43,8 @@ type Options struct {
 	// MaxArraySize and MaxMapSize limit literals, in items. As in Rhai an array of exactly
 	// the limit is refused. 0: no limit.
 	MaxStringSize, MaxArraySize, MaxMapSize int
+	// Stop is asked now and then; true ends the parsing with some error. It may be nil.
+	Stop func() bool
 }
 
 // Parse reads a source. The error, if any, is a *ParseError.
@@ -98,6 +100,7 @@ type parser struct {
 	fn       function
 	names    names
 	closures int32 // how many there were so far
+	taken    int   // tokens
 	defined  map[signature]bool
 }
 
@@ -136,11 +139,18 @@ func (p *parser) upAt(st settings, pos Position) (settings, bool) {
 	return st, ok
 }
 
+// stopEvery is how many tokens are read between two questions to Stop.
+const stopEvery = 256
+
 // peek looks at the next token. It is valid until the next call of peek or next.
 func (p *parser) peek() *token {
 	if !p.has {
 		p.tok = p.scanner.token()
 		p.has = true
+		if p.taken++; p.taken%stopEvery == 0 && p.opts.Stop != nil && p.opts.Stop() {
+			p.scanner.src = p.scanner.src[:p.scanner.off] // nothing more follows
+			p.tok = token{kind: tokError, pos: p.tok.pos, text: msgStopped}
+		}
 	}
 	return &p.tok
 }

@@ -36,6 +36,9 @@ func (t *Thread) OpAssign(op syntax.Operator, target *Value, r Value) *Error {
 		if target.AsMap() == r.AsMap() {
 			return nil
 		}
+		if err := t.copies(target); err != nil {
+			return err
+		}
 		return t.mixin(MutMap(target), r.AsMap())
 	default:
 		tag = 0
@@ -82,6 +85,9 @@ func (t *Thread) appendToArray(target *Value, r Value) *Error {
 	if err := t.Charge(int64(len(more)) / itemsPerOperation); err != nil {
 		return err
 	}
+	if err := t.copies(target); err != nil {
+		return err
+	}
 	a := MutArray(target)
 	for i := range more {
 		more[i].Share()
@@ -108,6 +114,9 @@ func (t *Thread) appendToBlob(target *Value, r Value) *Error {
 		return err
 	}
 	if err := t.Charge(int64(len(more)) / bytesPerOperation); err != nil {
+		return err
+	}
+	if err := t.copies(target); err != nil {
 		return err
 	}
 	b := MutBlob(target)

@@ -19,9 +19,13 @@ func kindsOf(args []Value) uint64 {
 // be a reference: then the function works on what it refers to.
 func (t *Thread) callNative(site *Site, args []Value) (Value, *Error) {
 	var target *Value
+	var part *proxy
 	if len(args) > 0 {
 		if k := args[0].Kind(); k == kindRef || k == kindProxy {
 			target = args[0].asRef()
+			if k == kindProxy {
+				part = args[0].asProxy()
+			}
 			args[0] = *target
 		}
 	}
@@ -36,17 +40,40 @@ func (t *Thread) callNative(site *Site, args []Value) (Value, *Error) {
 	if !n.Mutates {
 		return n.Func(t, args)
 	}
-	if f := &t.frames[len(t.frames)-1]; !n.Pure && (site.Const || f.thisConst && target == f.this && target != nil) {
+	f := &t.frames[len(t.frames)-1]
+	constant := part == nil && (f.isConstant(site) || f.thisConst && target == f.this && target != nil)
+	if constant && !n.Pure {
 		return Unit, nonPureError(site.Name)
 	}
 	outer := t.constReceiver
-	t.constReceiver = site.Const
+	t.constReceiver = constant
+	if !n.Pure {
+		if err := t.copies(&args[0]); err != nil {
+			return Unit, err
+		}
+	}
 	v, err := n.Func(t, args)
 	t.constReceiver = outer
 	if target != nil {
 		*target = args[0]
 	}
+	if part != nil {
+		part.touched = true
+	}
 	return v, err
+}
+
+// isConstant reports whether the receiver of a method call is (part of) a constant. That does not
+// hold for what has no place of its own there, such as a character of a string.
+func (f *frame) isConstant(site *Site) bool {
+	if site.Const || site.This && f.thisConst {
+		return true
+	}
+	if site.Root == nil {
+		return false
+	}
+	v := f.names.find(site.Root.Name, site.Root.Level)
+	return v != nil && v.constant
 }
 
 // callMethod calls a method on the receiver *a, a value or a reference, which
@@ -60,6 +87,7 @@ func (t *Thread) callMethod(site *Site, a *Value, n int, dst uint16) *Error {
 	if k := a.Kind(); k == kindRef || k == kindProxy {
 		target = a.asRef()
 	}
+	constant := a.Kind() != kindProxy && t.frames[len(t.frames)-1].isConstant(site)
 	switch site.Name {
 	case "call":
 		if target.Kind() == KindFn {
@@ -74,23 +102,21 @@ func (t *Thread) callMethod(site *Site, a *Value, n int, dst uint16) *Error {
 		if err := raced(args[0].AsFn()); err != nil {
 			return err
 		}
-		a.detach()
-		return t.enter(args[0].AsFn(), target, site.Const, a, args[1:], dst)
+		return t.enter(args[0].AsFn(), target, constant, a, args[1:], dst)
 	case "curry":
 		if target.Kind() != KindFn {
 			return MismatchError("Fn", target.TypeName())
 		}
-		*a = NewFn(target.AsFn().curry(args))
-		return nil
+		return t.curry(a, target.AsFn(), args)
 	}
 	if target.Kind() == KindMap {
 		if p, ok := target.AsMap().Get(site.Name); ok && p.Kind() == KindFn {
-			return t.enter(p.AsFn(), target, site.Const, a, args, dst)
+			return t.enter(p.AsFn(), target, constant, a, args, dst)
 		}
 	}
 	if fn := method(site.Scripts, len(args), target); fn != nil {
 		a.detach()
-		return t.enterFunction(fn, target, site.Const, args, dst)
+		return t.enterFunction(fn, target, constant, args, dst)
 	}
 	v, err := t.callNative(site, unsafe.Slice(a, len(args)+1))
 	if err != nil {
@@ -152,6 +178,7 @@ func (t *Thread) enter(p *FnPtr, this *Value, thisConst bool, a *Value, args []V
 		*a = v
 		return nil
 	}
+	a.detach()
 	if len(p.Curry) == 0 && len(args) > 0 {
 		return t.enterFunction(fn, this, thisConst, args, dst)
 	}
@@ -195,6 +222,9 @@ func (t *Thread) target(p *FnPtr, nargs int, this *Value) *Function {
 
 // callByName calls what p names when that is no script function.
 func (t *Thread) callByName(p *FnPtr, this *Value, args []Value) (Value, *Error) {
+	if err := t.Charge(int64(len(p.Curry)) / itemsPerOperation); err != nil {
+		return Unit, err
+	}
 	all := make([]Value, 0, len(p.Curry)+len(args)+1)
 	if this != nil {
 		all = append(all, *this)
@@ -243,16 +273,42 @@ func (t *Thread) callFunction(fn *Function, this *Value, curry, args []Value) (V
 	}
 	t.levels++
 	t.maxFrames--
-	defer func() { t.levels--; t.maxFrames++ }()
-	f := t.top()
-	f.fn, f.this, f.thisConst = fn, this, this != nil && t.constReceiver
-	n := t.place(&f, curry, args)
+	v, err := t.nested(fn, this, curry, args)
+	t.levels--
+	t.maxFrames++
+	return v, err
+}
+
+// nested runs a function to its end in a dispatch loop of its own.
+func (t *Thread) nested(fn *Function, this *Value, curry, args []Value) (Value, *Error) {
 	stop := len(t.frames)
-	if err := t.push(f, n); err != nil {
-		return Unit, err
+	at := &t.frames[stop-1]
+	base := unsafe.Add(at.base, uintptr(at.fn.Registers)*valueSize)
+	if n := len(curry) + len(args); stop < t.maxFrames && n <= fn.Registers && uintptr(fn.Room) <= at.end-uintptr(base) {
+		// The common case of place and push, without copying a frame.
+		for i := range curry {
+			*reg(base, uint64(i)) = curry[i]
+		}
+		for i := range args {
+			*reg(base, uint64(len(curry)+i)) = args[i]
+		}
+		t.frames = t.frames[:stop+1]
+		f := &t.frames[stop]
+		f.fn, f.base, f.end, f.block = fn, base, at.end, at.block
+		f.ip = unsafe.Pointer(unsafe.SliceData(fn.Code))
+		f.this, f.thisConst, f.names, f.imports, f.dst = this, this != nil && t.constReceiver, nil, at.imports, 0
+		f.locks = int32(len(t.locks))
+	} else {
+		f := t.top()
+		f.fn, f.this, f.thisConst = fn, this, this != nil && t.constReceiver
+		if err := t.push(f, t.place(&f, curry, args)); err != nil {
+			return Unit, err
+		}
 	}
-	if err := t.run(stop); err != nil {
-		return Unit, err
+	if !t.fast(stop) {
+		if err := t.run(stop); err != nil {
+			return Unit, err
+		}
 	}
 	return t.result, nil
 }
@@ -275,10 +331,19 @@ func (p *FnPtr) Arity(t *Thread) int {
 	return -1
 }
 
-func (p *FnPtr) curry(args []Value) *FnPtr {
+// curry makes *a the function pointer p with further leading arguments.
+func (t *Thread) curry(a *Value, p *FnPtr, args []Value) *Error {
+	n := int64(len(p.Curry) + len(args))
+	if err := t.CheckArray(n); err != nil {
+		return err
+	}
+	if err := t.Charge(n / itemsPerOperation); err != nil {
+		return err
+	}
 	c := &FnPtr{Name: p.Name, Func: p.Func, Curry: make([]Value, 0, len(p.Curry)+len(args))}
 	c.Curry = append(append(c.Curry, p.Curry...), args...)
-	return c
+	*a = NewFn(c)
+	return nil
 }
 
 // FnByName is Fn(name).
@@ -297,21 +362,25 @@ func (t *Thread) FnByName(name string) (*FnPtr, *Error) {
 }
 
 // closure makes a closure: each variable it captures becomes shared.
-func (t *Thread) closure(f *frame, fn *Function) Value {
+func closure(f *frame, fn *Function) (Value, *Error) {
 	p := &FnPtr{Name: fn.Name, Func: fn}
 	if len(fn.Captures) > 0 {
 		p.Curry = make([]Value, len(fn.Captures))
 		for i, r := range fn.Captures {
-			p.Curry[i] = reg(f.base, uint64(r)).share()
+			v := reg(f.base, uint64(r)).share()
+			if v.asCell().locked {
+				return Unit, dataRace("")
+			}
+			p.Curry[i] = v
 		}
 	}
-	return NewFn(p)
+	return NewFn(p), nil
 }
 
 // isDefVar is is_def_var(*a).
 func (t *Thread) isDefVar(f *frame, a *Value, site *Site) *Error {
 	if a.Kind() != KindString {
-		return MismatchError("string", a.TypeName()).At(site.ArgPos)
+		return MismatchError("string", rawTypeName(*a)).At(site.ArgPos)
 	}
 	name := a.AsString()
 	for _, v := range site.Scope {

@@ -30,7 +30,11 @@ func (t *Thread) textBinary(op syntax.Operator, l, r Value) (v Value, err *Error
 	case lk == KindString && rk == KindString:
 		a, b := l.AsString(), r.AsString()
 		if op == syntax.OpEq || op == syntax.OpNe {
-			return Bool((a == b) == (op == syntax.OpEq)), nil, true
+			equal, err := t.equal(l, r, 0)
+			return Bool(equal == (op == syntax.OpEq)), err, true
+		}
+		if err := t.Charge(int64(min(len(a), len(b))) / bytesPerOperation); err != nil {
+			return Unit, err, true
 		}
 		return Bool(orders(op, strings.Compare(a, b))), nil, true
 	case lk == KindString && rk == KindChar:
@@ -39,6 +43,89 @@ func (t *Thread) textBinary(op syntax.Operator, l, r Value) (v Value, err *Error
 		return Bool(orders(op, compareCharText(l.AsChar(), r.AsString()))), nil, true
 	}
 	return Unit, nil, false
+}
+
+// joinTexts is *a = l + r in the common cases: strings and integers, one of them a
+// string, well within the limits. It reports whether it was one.
+func (t *Thread) joinTexts(a, l, r *Value) bool {
+	var buf [20]byte
+	var left, right string
+	chars := 0
+	switch {
+	case l.meta == uint32(KindString) && r.meta == uint32(KindString):
+		left, right, chars = l.AsString(), r.AsString(), l.Chars()+r.Chars()
+	case l.meta == uint32(KindString) && r.meta == uint32(KindInt):
+		left, right = l.AsString(), decimal(&buf, r.AsInt())
+		chars = l.Chars() + len(right)
+	case l.meta == uint32(KindInt) && r.meta == uint32(KindString):
+		left, right = decimal(&buf, l.AsInt()), r.AsString()
+		chars = len(left) + r.Chars()
+	default:
+		return false
+	}
+	n := len(left) + len(right)
+	cost := int64(n) / bytesPerOperation
+	if n == 0 || int64(n) > t.limits.MaxStringSize || t.budget < cost {
+		return false
+	}
+	t.budget -= cost
+	ref := newText(n, n)
+	data := unsafe.Slice(textData(ref), n)
+	copy(data, left)
+	copy(data[len(left):], right)
+	*a = textValue(ref, n, chars)
+	return true
+}
+
+// extendText is *a += r in the common cases, see joinTexts.
+func (t *Thread) extendText(a, r *Value) bool {
+	if a.meta != uint32(KindString) {
+		return false
+	}
+	var buf [20]byte
+	tail, chars := "", 0
+	switch r.meta {
+	case uint32(KindString):
+		tail, chars = r.AsString(), r.Chars()
+	case uint32(KindInt):
+		tail = decimal(&buf, r.AsInt())
+		chars = len(tail)
+	default:
+		return false
+	}
+	cost := int64(len(tail)) / bytesPerOperation
+	if int64(uint32(a.bits))+int64(len(tail)) > t.limits.MaxStringSize || t.budget < cost {
+		return false
+	}
+	t.budget -= cost
+	*a = a.appendCounted(tail, chars)
+	return true
+}
+
+// decimal is the digits of n, in buf.
+func decimal(buf *[20]byte, n int64) string {
+	i := len(buf)
+	u := uint64(n)
+	if n < 0 {
+		u = -u
+	}
+	for u >= 1<<32 {
+		i--
+		buf[i] = '0' + byte(u%10)
+		u /= 10
+	}
+	for v := uint32(u); ; {
+		i--
+		buf[i] = '0' + byte(v%10)
+		if v /= 10; v == 0 {
+			break
+		}
+	}
+	if n < 0 {
+		i--
+		buf[i] = '-'
+	}
+	return unsafe.String(&buf[i], len(buf)-i)
 }
 
 // compareCharText compares a character as a string of one with a string.
@@ -171,13 +258,15 @@ func (t *Thread) without(l, r Value) (Value, *Error) {
 	case s == "" && r.Kind() == KindString:
 		return r, nil
 	}
-	if err := t.Charge(int64(len(s)) / bytesPerOperation); err != nil {
+	m := t.Meter()
+	rest, err := m.ReplaceAll(s, cut.AsString(), "", len(s))
+	switch {
+	case err != nil:
 		return Unit, err
-	}
-	if !strings.Contains(s, cut.AsString()) {
+	case len(rest) == len(s):
 		return l, nil
 	}
-	return String(strings.ReplaceAll(s, cut.AsString(), "")), nil
+	return String(rest), nil
 }
 
 // Containers.

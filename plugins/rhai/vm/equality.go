@@ -1,14 +1,21 @@
 package vm
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/picloud/picloud/plugins/rhai/syntax"
 )
 
-// differ reports whether Rhai compares values of two kinds as different without
-// an error: when the kinds differ and are not both numbers.
-func differ(l, r Kind) bool { return l != r && !(isNumber(l) && isNumber(r)) }
+// differ reports whether Rhai compares two values as different without an error: when their
+// types differ and are not both numbers.
+func differ(l, r Value) bool {
+	lk, rk := l.Kind(), r.Kind()
+	if lk == KindIterator && rk == KindIterator {
+		return l.AsIterator().Type != r.AsIterator().Type
+	}
+	return lk != rk && !(isNumber(lk) && isNumber(rk))
+}
 
 func isNumber(k Kind) bool { return k == KindInt || k == KindFloat || k == KindU8 }
 
@@ -22,7 +29,11 @@ func (t *Thread) equal(l, r Value, depth int) (bool, *Error) {
 	case lk == KindInt && rk == KindInt:
 		return l.bits == r.bits, nil
 	case lk == KindString && rk == KindString:
-		return l.AsString() == r.AsString(), nil
+		if l.bits != r.bits {
+			return false, nil
+		}
+		err := t.Charge(int64(uint32(l.bits)) / bytesPerOperation)
+		return l.AsString() == r.AsString() && err == nil, err
 	case lk == KindFloat && rk == KindFloat:
 		return compareFloats(syntax.OpEq, l.AsFloat(), r.AsFloat()), nil
 	case lk == KindInt && rk == KindFloat:
@@ -35,7 +46,7 @@ func (t *Thread) equal(l, r Value, depth int) (bool, *Error) {
 		return compareCharText(l.AsChar(), r.AsString()) == 0, nil
 	case bothRanges(lk, rk) && lk != rk, lk == KindBlob && rk == KindChar:
 		return false, operatorNotFound(syntax.OpEq, l, r)
-	case differ(lk, rk):
+	case differ(l, r):
 		return false, nil
 	case lk != rk:
 		return false, operatorNotFound(syntax.OpEq, l, r)
@@ -48,7 +59,8 @@ func (t *Thread) equal(l, r Value, depth int) (bool, *Error) {
 	case KindRange, KindRangeInclusive:
 		return *l.AsRange() == *r.AsRange(), nil
 	case KindBlob:
-		return string(l.AsBlob().Data) == string(r.AsBlob().Data), nil
+		err := t.Charge(int64(len(l.AsBlob().Data)) / bytesPerOperation)
+		return bytes.Equal(l.AsBlob().Data, r.AsBlob().Data) && err == nil, err
 	case KindArray:
 		return t.equalArrays(l.AsArray().Items, r.AsArray().Items, depth)
 	case KindMap:
@@ -86,7 +98,11 @@ func (t *Thread) equalMaps(a, b *Map, depth int) (bool, *Error) {
 	if depth == MaxNesting {
 		return false, nestingError()
 	}
-	for _, number := range a.Order() { // in this order, because an error ends it
+	order, err := t.Order(a)
+	if err != nil {
+		return false, err
+	}
+	for _, number := range order { // in this order, because an error ends it
 		if err := t.Charge(1); err != nil {
 			return false, err
 		}
@@ -105,7 +121,7 @@ func (t *Thread) equalMaps(a, b *Map, depth int) (bool, *Error) {
 // notEqual is l != r for values that are not both numbers, strings, or units.
 func (t *Thread) notEqual(l, r Value) (bool, *Error) {
 	switch lk, rk := l.Kind(), r.Kind(); {
-	case lk != rk && (bothRanges(lk, rk) || differ(lk, rk)):
+	case lk != rk && bothRanges(lk, rk), differ(l, r):
 		return true, nil
 	case lk != rk || lk == KindFn || lk == KindIterator:
 		return false, operatorNotFound(syntax.OpNe, l, r)

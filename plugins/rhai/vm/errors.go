@@ -188,7 +188,7 @@ func DataTooLargeError(what, limit string) *Error {
 
 // InFunctionCall wraps inner as having happened in a call of a named function at p.
 func InFunctionCall(name string, inner *Error, p syntax.Position) *Error {
-	e := &Error{Variant: ErrorInFunctionCall, Text: "in call to function '" + name + "'", Inner: inner, Position: p}
+	e := &Error{Variant: ErrorInFunctionCall, Text: "in call to function '" + name + "'", Inner: inner, Position: p, Limit: inner.Limit}
 	e.Fields = []Field{{"function", String(name)}, {"source", String("")}}
 	return e
 }

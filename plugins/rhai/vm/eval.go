@@ -126,7 +126,7 @@ func (n *names) trim(depth int) {
 // eval compiles the text *a and pushes its frame.
 func (t *Thread) eval(f *frame, a *Value, site *Site, dst uint16) *Error {
 	if a.Kind() != KindString {
-		return MismatchError("string", a.TypeName())
+		return MismatchError("string", rawTypeName(*a))
 	}
 	if err := t.Charge(int64(len(a.AsString())/8 + 1)); err != nil {
 		return err
@@ -135,6 +135,9 @@ func (t *Thread) eval(f *frame, a *Value, site *Site, dst uint16) *Error {
 		return FunctionNotFoundError(Signature("eval", []Value{*a}))
 	}
 	fn, err := t.CompileEval(a.AsString(), f.fn, site)
+	if err != nil && err.Variant == ErrorTerminated {
+		return err
+	}
 	if err != nil {
 		return InFunctionCall("eval", err, f.position())
 	}

@@ -15,6 +15,8 @@ import (
 // Nothing in here allocates, not even an error. That is more than thrift: TinyGo then
 // keeps pointers in registers, where a function that may allocate has to store each one in
 // memory for the garbage collector to find, which makes this loop three times slower.
+//
+//go:noinline
 func (t *Thread) fast(stop int) (returned bool) {
 	f := &t.frames[len(t.frames)-1]
 	ip, base := f.ip, f.base
@@ -601,6 +603,10 @@ func (t *Thread) fast(stop int) (returned bool) {
 				}
 				continue
 			}
+			if n, ok := length(b); ok && reg(consts, uint64(in>>48)).AsString() == "len" {
+				a.meta, a.bits = uint32(KindInt), n
+				continue
+			}
 		case OpSetIndex, OpSetIndexP:
 			if Op(in) == OpSetIndexP {
 				a = a.asRef()
@@ -686,6 +692,35 @@ func (t *Thread) fast(stop int) (returned bool) {
 				consts = unsafe.Pointer(unsafe.SliceData(callee.Consts))
 				continue
 			}
+		case OpCallMethod:
+			site := f.fn.Sites[uint16(in>>48)]
+			if site.builtin == builtinNone {
+				break
+			}
+			target := a
+			if a.meta == uint32(kindRef) {
+				target = a.asRef()
+			}
+			if site.builtin == builtinLen {
+				if n, ok := length(target); ok {
+					a.meta, a.bits = uint32(KindInt), n
+					continue
+				}
+				break
+			}
+			// push: in place, where there is room.
+			if target.meta != uint32(KindArray) || site.Const {
+				break
+			}
+			arr := target.AsArray()
+			n := len(arr.Items)
+			if arr.shared || n >= cap(arr.Items) || int64(n) >= t.limits.MaxArraySize {
+				break
+			}
+			arr.Items = arr.Items[:n+1]
+			arr.Items[n] = *reg(unsafe.Pointer(a), 1)
+			a.meta = uint32(KindUnit)
+			continue
 		case OpReturn, OpReturnUnit:
 			v := unitValue
 			if Op(in) == OpReturn {
@@ -711,6 +746,19 @@ func (t *Thread) fast(stop int) (returned bool) {
 
 var unitValue = &Value{}
 
+// length is len of a string, array or blob.
+func length(v *Value) (n uint64, ok bool) {
+	switch v.meta {
+	case uint32(KindString):
+		return v.bits >> 32, true
+	case uint32(KindArray):
+		return uint64(len(v.AsArray().Items)), true
+	case uint32(KindBlob):
+		return uint64(len(v.AsBlob().Data)), true
+	}
+	return 0, false
+}
+
 func truth(b bool) uint64 {
 	if b {
 		return 1
@@ -718,13 +766,19 @@ func truth(b bool) uint64 {
 	return 0
 }
 
+// longText is the length in bytes from which the comparison of texts is charged.
+const longText = 4096
+
 // compare compares two floats or strings, or a float and an integer; ok is false for
-// anything else.
+// anything else and for long texts.
 func compare(op syntax.Operator, l, r *Value) (holds, ok bool) {
 	switch {
 	case l.meta == uint32(KindFloat) && r.meta == uint32(KindFloat):
 		return compareFloats(op, l.AsFloat(), r.AsFloat()), true
 	case l.meta == uint32(KindString) && r.meta == uint32(KindString):
+		if l.bits == r.bits && uint32(l.bits) >= longText {
+			return false, false
+		}
 		switch op {
 		case syntax.OpEq:
 			return l.AsString() == r.AsString(), true

@@ -102,8 +102,11 @@ const bytesPerOperation = 64
 
 func (t *Thread) appendText(b []byte, v Value, f form) ([]byte, *Error) {
 	start := len(b)
-	w := textWriter{buf: b, limit: int(min(t.limits.MaxStringSize, math.MaxInt32-1))}
+	w := textWriter{buf: b, limit: int(min(t.limits.MaxStringSize, math.MaxInt32-1)), t: t}
 	w.value(v, f, 0)
+	if w.err != nil {
+		return nil, w.err
+	}
 	if err := t.Charge(int64(len(w.buf)-start) / bytesPerOperation); err != nil {
 		return nil, err
 	}
@@ -123,9 +126,32 @@ type textWriter struct {
 	buf   []byte
 	limit int
 	deep  bool // something was nested too deeply and is missing
+
+	t     *Thread // whose interrupt word is heeded; may be nil
+	err   *Error  // it was interrupted
+	items int     // of containers, so far
 }
 
-func (w *textWriter) full() bool { return len(w.buf) > w.limit || w.deep }
+// full reports whether nothing more should be written. It is asked before each item.
+func (w *textWriter) full() bool {
+	const pollEvery = 512
+	if w.items++; w.items%pollEvery == 0 && w.t != nil && w.err == nil {
+		w.err = w.t.Charge(0)
+	}
+	return len(w.buf) > w.limit || w.deep || w.err != nil
+}
+
+// order is the order of a map's properties.
+func (w *textWriter) order(m *Map) []uint32 {
+	if w.t == nil {
+		return m.Order()
+	}
+	order, err := w.t.Order(m)
+	if err != nil {
+		w.err = err
+	}
+	return order
+}
 
 // end is the text, with a mark where it was cut off.
 func (w *textWriter) end() []byte {
@@ -195,7 +221,7 @@ func (w *textWriter) value(v Value, f form, depth int) {
 		}
 		w.buf = append(w.buf, "#{"...)
 		m := v.AsMap()
-		for i, number := range m.Order() {
+		for i, number := range w.order(m) {
 			if w.full() {
 				return
 			}

@@ -10,10 +10,12 @@ import (
 // a pointer to it is a pointer to the value.
 type proxy struct {
 	value Value
-	was   Value  // value when made: written back only if it differs
+	was   Value  // value when made
 	of    *Value // what it is a part of; nil: not to be written back
 	key   Value  // the index; of a property its name
 	named bool   // it is a property
+
+	touched bool // a function that may have changed it has been called
 }
 
 // detach makes v, if it is a part of a string, an integer or a blob, one of its own: what a
@@ -83,13 +85,22 @@ func (t *Thread) getIndex(base *Value, key Value) (Value, *Error) {
 			if !ok {
 				return Unit, StringBoundsError(base.Chars(), key.AsInt())
 			}
+			if !base.IsASCII() {
+				if err := t.Charge(int64(i) / bytesPerOperation); err != nil {
+					return Unit, err
+				}
+			}
 			return Char(base.CharAt(i)), nil
 		case KindRange, KindRangeInclusive:
 			start, n, err := stringRange(*base, key)
 			if err != nil {
 				return Unit, err
 			}
-			return base.Slice(start, n), nil
+			read := n
+			if !base.IsASCII() {
+				read += start
+			}
+			return base.Slice(start, n), t.Charge(int64(read) / bytesPerOperation)
 		}
 		return Unit, MismatchError("i64", rawTypeName(key))
 	case KindInt:
@@ -130,6 +141,15 @@ func stringBounds(s, key Value) (from, to int64, err *Error) {
 		to = max(to+length, 0)
 	}
 	return from, to, nil
+}
+
+// chargeChars charges for finding a character: in text that is not ASCII those before it
+// are counted.
+func (t *Thread) chargeChars(s Value, index int) *Error {
+	if s.IsASCII() {
+		return nil
+	}
+	return t.Charge(int64(index) / 16)
 }
 
 // stringRange is the part of s that a range selects, in characters, cut to what there is.
@@ -205,6 +225,9 @@ func (t *Thread) setIndex(base *Value, key, v Value) *Error {
 		if key.Kind() != KindInt {
 			return MismatchError("i64", rawTypeName(key))
 		}
+		if err := t.copies(base); err != nil {
+			return err
+		}
 		arr := MutArray(base)
 		i, ok := resolve(key.AsInt(), len(arr.Items))
 		if !ok {
@@ -220,6 +243,9 @@ func (t *Thread) setIndex(base *Value, key, v Value) *Error {
 	case KindBlob:
 		if key.Kind() != KindInt {
 			return MismatchError("i64", rawTypeName(key))
+		}
+		if err := t.copies(base); err != nil {
+			return err
 		}
 		b := MutBlob(base)
 		i, ok := resolve(key.AsInt(), len(b.Data))
@@ -260,6 +286,9 @@ func (t *Thread) setIndex(base *Value, key, v Value) *Error {
 }
 
 func (t *Thread) setKey(base *Value, key string, v Value) *Error {
+	if err := t.copies(base); err != nil {
+		return err
+	}
 	m := MutMap(base)
 	hash := hashString(key)
 	if at := m.at(key, hash); at != nil {
@@ -269,7 +298,7 @@ func (t *Thread) setKey(base *Value, key string, v Value) *Error {
 	if err := t.CheckMap(int64(m.Len()) + 1); err != nil {
 		return err
 	}
-	m.set(key, hash, v)
+	m.add(key, hash, v)
 	return nil
 }
 
@@ -360,6 +389,9 @@ func (t *Thread) refIndex(base *Value, key Value, flags uint16) (Value, *Error) 
 		}
 		arr := base.AsArray()
 		if flags&RefReadOnly == 0 {
+			if err := t.copies(base); err != nil {
+				return Unit, err
+			}
 			arr = MutArray(base)
 		}
 		i, ok := resolve(key.AsInt(), len(arr.Items))
@@ -384,6 +416,9 @@ func (t *Thread) refIndex(base *Value, key Value, flags uint16) (Value, *Error) 
 func (t *Thread) refKey(base *Value, key string, flags uint16) (Value, *Error) {
 	m := base.AsMap()
 	if flags&RefReadOnly == 0 {
+		if err := t.copies(base); err != nil {
+			return Unit, err
+		}
 		m = MutMap(base)
 	}
 	at := m.At(key)
@@ -399,18 +434,18 @@ func (t *Thread) refKey(base *Value, key string, flags uint16) (Value, *Error) {
 	return makeRef(at), nil
 }
 
-// writeBack stores a part that has changed into what it is a part of, unless that is
-// not to be.
-func (p *proxy) writeBack(t *Thread) *Error {
+// writeBack stores a part that may have changed into what it is a part of, unless that is
+// not to be. assigned: it was assigned to.
+func (p *proxy) writeBack(t *Thread, assigned bool) *Error {
 	if p.of == nil {
 		return nil
 	}
-	if p.value.meta == p.was.meta && p.value.bits == p.was.bits && (p.value.meta < uint32(KindString) || p.value.ref == p.was.ref) {
+	if !assigned && !p.touched && p.value.meta == p.was.meta && p.value.bits == p.was.bits && (p.value.meta < uint32(KindString) || p.value.ref == p.was.ref) {
 		return nil
 	}
 	if p.named {
 		err := t.setProperty(p.of, p.key.AsString(), p.value)
-		if err != nil && err.Variant == ErrorDotExpr {
+		if err != nil && err.Variant == ErrorDotExpr && !assigned {
 			return nil // it can only be read
 		}
 		return err

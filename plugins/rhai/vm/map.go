@@ -115,6 +115,11 @@ func (m *Map) set(key string, hash uint32, v Value) {
 		m.entries[i].value = v
 		return
 	}
+	m.add(key, hash, v)
+}
+
+// add is set for a property that there is not yet.
+func (m *Map) add(key string, hash uint32, v Value) {
 	m.sorted = nil
 	m.entries = append(m.entries, mapEntry{key, hash, v})
 	switch n := len(m.entries); {

@@ -90,7 +90,7 @@ func (t *Thread) evaluateModule(m *module) *Error {
 	t.maxFrames--
 	f := t.top()
 	f.fn, f.imports = m.program.Main, nil
-	n := t.place(&f, t.args)
+	n := t.place(&f, nil, t.args)
 	stop := len(t.frames)
 	err := t.push(f, n)
 	if err == nil {

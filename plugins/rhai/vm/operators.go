@@ -76,7 +76,7 @@ func (t *Thread) Binary(op syntax.Operator, l, r Value) (Value, *Error) {
 		b, err := t.notEqual(l, r)
 		return Bool(b), err
 	case syntax.OpLt, syntax.OpLe, syntax.OpGt, syntax.OpGe:
-		if differ(l.Kind(), r.Kind()) && !bothRanges(l.Kind(), r.Kind()) {
+		if differ(l, r) && !bothRanges(l.Kind(), r.Kind()) {
 			return Bool(false), nil
 		}
 	case syntax.OpRange, syntax.OpRangeInclusive:

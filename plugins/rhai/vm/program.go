@@ -100,6 +100,8 @@ type Site struct {
 	Position syntax.Position
 	ArgPos   syntax.Position // of the first argument
 	Const    bool            // the receiver is (part of) a constant
+	This     bool            // the receiver is (part of) this, which may be a constant
+	Root     *Site           // the receiver is (part of) the variable that this site's name has now
 	Path     []syntax.Ident  // of a qualified name: the modules
 	Scope    []ScopeVar      // of eval and is_def_var: the variables in sight
 	Register int             // of a name looked up at run time: its variable, -1 if there is none
@@ -107,8 +109,30 @@ type Site struct {
 	Depth    int             // of blocks around this place
 	Define   bool            // of a name: it is a constant
 
+	builtin   builtin // a method that has a short cut
 	last      *Native // the overload chosen last
 	lastKinds uint64  // for arguments of these kinds
+}
+
+// builtin names the methods that fast runs itself.
+type builtin uint8
+
+const (
+	builtinNone builtin = iota
+	builtinLen
+	builtinPush
+)
+
+// Shorten finds whether the method that s calls with so many arguments has a short cut. Call it when all
+// else is set.
+func (s *Site) Shorten(args int) {
+	switch {
+	case len(s.Scripts) > 0:
+	case s.Name == "len" && args == 0:
+		s.builtin = builtinLen
+	case s.Name == "push" && args == 1:
+		s.builtin = builtinPush
+	}
 }
 
 // ScopeVar is a variable in sight at a [Site].
@@ -261,9 +285,10 @@ const (
 	OpStoreP     // *R[A] = R[B]
 	OpSetIndexP  // (*R[A])[R[B]] = R[C]
 	OpSetPropP   // (*R[A]).K[B] = R[C]
-	OpGuardIndex // error if *R[A], a constant, has the element R[B]; K[C] is the constant's name
-	OpGuardProp  // error if *R[A], a constant, has the property K[B]; K[C] is the constant's name
-	OpWriteBack  // if *R[A] is a part of a string, integer or blob: store it back
+	OpGuardIndex // error if *R[A], in a constant, has the element R[B]; K[C] is the constant's name, "": T may be one
+	OpGuardProp  // error if *R[A], in a constant, has the property K[B]; K[C] is the constant's name, "": T may be one
+	OpGuardThis  // error if T is a constant
+	OpWriteBack  // if *R[A] is a part of a string, integer or blob: store it back; if B is 0, only if it may have changed
 	OpUnlock     // release the A last locks
 
 	OpCall          // R[A] = script function Calls[C] of R[A] .. R[A+B-1]
@@ -326,7 +351,7 @@ var opNames = [numOps]string{
 	"unlesseqi", "unlessnei", "unlesslti", "unlesslei", "unlessgti", "unlessgei", "loop",
 	"forrange", "rangeprep", "iterinit", "iternext", "array", "append", "map", "mapset", "range", "rangeincl", "interpolate",
 	"getindex", "getindexi", "getprop", "setindex", "setprop",
-	"reflocal", "refcell", "refown", "refthis", "refindex", "refprop", "deref", "storep", "setindexp", "setpropp", "guardindex", "guardprop",
+	"reflocal", "refcell", "refown", "refthis", "refindex", "refprop", "deref", "storep", "setindexp", "setpropp", "guardindex", "guardprop", "guardthis",
 	"writeback", "unlock",
 	"call", "callnative", "callmethod", "callptr", "checkfn", "fnptr", "fnname", "curry", "closure", "isshared", "isdefvar", "isdeffn", "eval",
 	"callscoped", "nameref", "namelock", "nameown", "namecell", "nameconst", "import", "importtrim", "export", "callqualified", "getqualified", "define", "untag", "trim",

@@ -63,6 +63,9 @@ func (t *Thread) stepBinary(f *frame, in Instr) *Error {
 		return t.binary(f.at(in.A()), syntax.OpAdd+syntax.Operator(o-OpAddK), *f.at(in.B()), *f.constant(int32(in.C())))
 	}
 	op, c := in.Operator(), f.at(in.C())
+	if o == OpAdd && t.joinTexts(f.at(in.A()), f.at(in.B()), c) {
+		return nil
+	}
 	switch {
 	case o <= OpMod:
 		op = syntax.OpAdd + syntax.Operator(o-OpAdd)
@@ -77,6 +80,9 @@ func (t *Thread) stepAssign(f *frame, in Instr) *Error {
 	a := f.at(in.A())
 	switch Op(in) {
 	case OpAddTo, OpSubTo:
+		if Op(in) == OpAddTo && t.extendText(a, f.at(in.B())) {
+			return nil
+		}
 		return t.OpAssign(syntax.OpAdd+syntax.Operator(Op(in)-OpAddTo), a, *f.at(in.B()))
 	case OpAddToI, OpSubToI:
 		return t.OpAssign(syntax.OpAdd+syntax.Operator(Op(in)-OpAddToI), a, Int(int64(int16(in.C()))))
@@ -270,13 +276,21 @@ func (t *Thread) step(f *frame, in Instr) *Error {
 	case OpSetPropP:
 		return t.setProperty(a.asRef(), f.constant(int32(in.B())).AsString(), *f.at(in.C()))
 	case OpGuardIndex:
-		if has(a.asRef(), *f.at(in.B())) {
-			return constantError(f.constant(int32(in.C())).AsString())
+		constant := f.constant(int32(in.C())).AsString()
+		if (constant != "" || f.thisConst) && has(a.asRef(), *f.at(in.B())) {
+			return constantError(constant)
 		}
 	case OpGuardProp:
-		return t.guardProperty(a.asRef(), *f.constant(int32(in.B())), f.constant(int32(in.C())).AsString())
+		constant := f.constant(int32(in.C())).AsString()
+		if constant != "" || f.thisConst {
+			return t.guardProperty(a.asRef(), *f.constant(int32(in.B())), constant)
+		}
+	case OpGuardThis:
+		if f.thisConst {
+			return constantError("")
+		}
 	case OpWriteBack:
-		return a.asProxy().writeBack(t)
+		return a.asProxy().writeBack(t, in.B() != 0)
 
 	case OpCall:
 		return t.enterFunction(f.fn.Calls[in.C()], nil, false, unsafe.Slice(a, int(in.B())), in.A())
@@ -284,7 +298,7 @@ func (t *Thread) step(f *frame, in Instr) *Error {
 		return t.callPtr(f.fn.Sites[in.C()], a, unsafe.Slice(reg(unsafe.Pointer(a), 1), int(in.B())), in.A())
 	case OpFnPtr:
 		if a.Kind() != KindString {
-			return MismatchError("string", a.TypeName())
+			return MismatchError("string", rawTypeName(*a))
 		}
 		p, err := t.FnByName(a.AsString())
 		if err != nil {
@@ -302,9 +316,13 @@ func (t *Thread) step(f *frame, in Instr) *Error {
 		if a.Kind() != KindFn {
 			return MismatchError("Fn", a.TypeName())
 		}
-		*a = NewFn(a.AsFn().curry(unsafe.Slice(reg(unsafe.Pointer(a), 1), int(in.B()))))
+		return t.curry(a, a.AsFn(), unsafe.Slice(reg(unsafe.Pointer(a), 1), int(in.B())))
 	case OpClosure:
-		*a = t.closure(f, f.fn.Closures[in.D()])
+		v, err := closure(f, f.fn.Closures[in.D()])
+		if err != nil {
+			return err
+		}
+		*a = v
 	case OpIsShared:
 		*a = Bool(f.at(in.B()).Kind() == kindCell)
 	case OpIsDefVar:

@@ -32,7 +32,17 @@ func textValue(ref unsafe.Pointer, bytes, chars int) Value {
 }
 
 // String makes a string value with a copy of s, which must be valid UTF-8.
-func String(s string) Value { return stringOf(s, utf8.RuneCountInString(s)) }
+func String(s string) Value { return stringOf(s, countChars(s)) }
+
+// countChars is utf8.RuneCountInString, faster for ASCII.
+func countChars(s string) int {
+	for i := 0; i < len(s); i++ {
+		if s[i] >= utf8.RuneSelf {
+			return i + utf8.RuneCountInString(s[i:])
+		}
+	}
+	return len(s)
+}
 
 func stringOf(s string, chars int) Value {
 	if len(s) == 0 {
@@ -59,7 +69,7 @@ func (v Value) IsASCII() bool { return uint32(v.bits) == uint32(v.bits>>32) }
 
 // Append is the string v followed by s. It takes amortised time proportional
 // to s when v is the last value made of its text.
-func (v Value) Append(s string) Value { return v.appendCounted(s, utf8.RuneCountInString(s)) }
+func (v Value) Append(s string) Value { return v.appendCounted(s, countChars(s)) }
 
 func (v Value) appendCounted(s string, chars int) Value {
 	if len(s) == 0 {

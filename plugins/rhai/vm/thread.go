@@ -116,7 +116,9 @@ func (t *Thread) Run(args ...Value) (Value, *Error) {
 }
 
 // Operations is how many operations have been counted.
-func (t *Thread) Operations() int64 { return t.limits.MaxOperations - t.left - t.budget }
+func (t *Thread) Operations() int64 {
+	return t.limits.MaxOperations - t.left - max(t.budget, 0)
+}
 
 // Functions are the script's functions, in the order of their definition.
 func (t *Thread) Functions() []*Function { return t.current().Functions }
@@ -178,22 +180,15 @@ func (t *Thread) top() frame {
 	return frame{base: unsafe.Add(f.base, uintptr(f.fn.Registers)*valueSize), end: f.end, block: f.block, imports: f.imports}
 }
 
-// place copies args to where the callee of f finds them.
-func (t *Thread) place(f *frame, args ...[]Value) int {
-	n := 0
-	for _, part := range args {
-		n += len(part)
-	}
+// place copies curried and other arguments to where the callee of f finds them.
+func (t *Thread) place(f *frame, curry, args []Value) int {
+	n := len(curry) + len(args)
 	if uintptr(n)*valueSize > f.end-uintptr(f.base) {
-		t.nextBlock(f, 0, f.fn.Registers)
+		t.nextBlock(f, 0, max(n, f.fn.Registers))
 	}
-	n = 0
-	for _, part := range args {
-		for _, v := range part {
-			*reg(f.base, uint64(n)) = v
-			n++
-		}
-	}
+	at := unsafe.Slice((*Value)(f.base), n)
+	copy(at, curry)
+	copy(at[len(curry):], args)
 	return n
 }
 
@@ -370,7 +365,7 @@ func (t *Thread) unwind(err *Error, stop int) *Error {
 			case err.system() && !fn.Eval:
 				err.Position = at
 			default:
-				err = &Error{Variant: ErrorInFunctionCall, Inner: err, Position: at, Text: fn.callText()}
+				err = &Error{Variant: ErrorInFunctionCall, Inner: err, Position: at, Text: fn.callText(), Limit: err.Limit}
 				err.Fields = []Field{{"function", String(fn.Name)}, {"source", String("")}}
 			}
 		}

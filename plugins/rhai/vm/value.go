@@ -121,6 +121,9 @@ func NewIterator(it *Iterator) Value {
 // Kind is the value's kind.
 func (v Value) Kind() Kind { return Kind(v.meta & kindMask) }
 
+// IsPlainInt reports whether v is an integer without a tag, all of which is in AsInt.
+func (v Value) IsPlainInt() bool { return v.meta == uint32(KindInt) }
+
 // The accessors below must be called on a value of their kind only.
 
 // AsBool is the value of a bool.
@@ -242,6 +245,26 @@ func MutBlob(v *Value) *Blob {
 		v.ref = unsafe.Pointer(b)
 	}
 	return b
+}
+
+// copies charges for the copy that changing *v is about to make, if it makes one.
+func (t *Thread) copies(v *Value) *Error {
+	bytes := 0
+	switch v.Kind() {
+	case KindArray:
+		if a := v.AsArray(); a.shared {
+			bytes = len(a.Items) * int(valueSize)
+		}
+	case KindMap:
+		if m := v.AsMap(); m.shared {
+			bytes = m.Len() * int(unsafe.Sizeof(mapEntry{}))
+		}
+	case KindBlob:
+		if b := v.AsBlob(); b.shared {
+			bytes = len(b.Data)
+		}
+	}
+	return t.Charge(int64(bytes) / bytesPerOperation)
 }
 
 var kindNames = [numKinds]string{

@@ -113,7 +113,7 @@ func (g *generator) stringLiteral() *node {
 	if !g.eval && g.chance(0.2) {
 		n := expr("`")
 		for range 1 + g.IntN(3) {
-			n.parts = append(n.parts, pick(g, "", "x", " ", "é=", "\n"), "${", g.expr(anything, 1), "}")
+			n.parts = append(n.parts, pick(g, "", "x", " ", "é=", "\n"), "${", g.expr(g.shownKind(), 1), "}")
 		}
 		n.parts = append(n.parts, "`")
 		return n
@@ -160,7 +160,8 @@ func (g *generator) closure(params int) *node {
 	copy(outer, g.vars)
 	g.vars = nil
 	for _, v := range outer {
-		if !v.pinned && g.chance(0.8) {
+		if !v.pinned && !g.evals && g.chance(0.8) {
+			v.captured = true
 			g.vars = append(g.vars, v)
 		}
 	}
@@ -203,7 +204,7 @@ func (g *generator) pointer() *node {
 	name := pick(g, "abs", "len", "to_upper", "max", "missing", "push", "f", "up")
 	if len(g.fns) > 0 && g.chance(0.7) {
 		name = g.fns[g.IntN(len(g.fns))].name
-		if g.chance(0.3) && g.within == 0 {
+		if g.chance(0.3) && !g.evals {
 			return expr(name)
 		}
 	}
@@ -229,6 +230,8 @@ func (g *generator) arguments(params []kind, depth int, small bool) []*node {
 			args = append(args, g.pointer())
 		case k == span:
 			args = append(args, g.rangeLiteral())
+		case k == anything:
+			args = append(args, g.expr(g.shownKind(), depth))
 		default:
 			args = append(args, g.expr(k, depth))
 		}
@@ -416,9 +419,9 @@ func (g *generator) operation(k kind, depth int) *node {
 	case str:
 		switch g.IntN(4) {
 		case 0:
-			return both("+", str, g.anyKind())
+			return both("+", str, g.shownKind())
 		case 1:
-			return both("+", g.anyKind(), str)
+			return both("+", g.shownKind(), str)
 		case 2:
 			return both("-", str, pick(g, str, char))
 		}
@@ -435,21 +438,19 @@ func (g *generator) operation(k kind, depth int) *node {
 	return g.literal(k)
 }
 
+// membership is a test with in, of a literal: see rules.go.
 func (g *generator) membership(depth int) *node {
 	op := pick(g, " in ", " in ", " !in ")
 	switch g.IntN(4) {
 	case 0:
-		return g.infix(pick(g, str, char), op, str, depth)
+		return expr("(", g.constant(pick(g, str, char)), op, g.expr(str, depth), ")")
 	case 1:
-		return g.infix(str, op, object, depth)
+		return expr("(", g.constant(str), op, g.expr(object, depth), ")")
 	case 2:
-		return expr(g.expr(integer, depth), op, "(", g.rangeLiteral(), ")")
+		return expr("(", g.constant(integer), op, "(", g.rangeLiteral(), "))")
 	}
-	k := g.anyKind()
-	if k == function {
-		k = integer
-	}
-	return g.infix(k, op, array, depth)
+	k := pick(g, unit, boolean, integer, float, char, str, array)
+	return expr("(", g.constant(k), op, g.expr(array, depth), ")")
 }
 
 // constant is a literal that a switch can have as a case.

@@ -19,6 +19,7 @@ type generator struct {
 	ends    bool // a break here would leave a loop of ours
 	within  int  // functions and closures around this place
 	eval    bool // no closures here
+	evals   bool // the program may have evals, and then no bare names of functions, see rules.go
 	this    kind // what this is bound to; unit: nothing
 	size    int  // nodes left to make
 	nest    int  // levels around this place
@@ -46,6 +47,7 @@ type definition struct {
 func generate(seed, number uint64) *node {
 	g := &generator{Rand: rand.New(rand.NewPCG(seed, number))}
 	g.wild = []float64{0, 0.02, 0.02, 0.15}[g.IntN(4)]
+	g.evals = g.chance(0.3)
 	g.size = 40 + g.IntN(200)
 	var parts []*node
 	for range g.IntN(4) {
@@ -103,12 +105,27 @@ func (g *generator) fresh(prefix string) string {
 	return fmt.Sprint(prefix, g.hidden)
 }
 
-// name is one for a new variable: few, so that they shadow each other.
-func (g *generator) name() string { return pick(g, "a", "b", "c", "d", "x", "y", "z", "v", "w") }
+// name is one for a new variable: few, so that they shadow each other where they can.
+func (g *generator) name() string {
+	if g.evals && !g.eval {
+		return g.fresh(pick(g, "a", "b", "x"))
+	}
+	return pick(g, "a", "b", "c", "d", "x", "y", "z", "v", "w")
+}
 
 // anyKind is a type, the frequent ones more often.
 func (g *generator) anyKind() kind {
 	return pick(g, integer, integer, integer, str, str, array, array, object, object, float, boolean, char, blob, span, unit, function)
+}
+
+// shownKind is the type of a value that becomes a part of a text: no function, whose name is another
+// one in each engine.
+func (g *generator) shownKind() kind {
+	for {
+		if k := g.anyKind(); k != function {
+			return k
+		}
+	}
 }
 
 // scope makes what a function makes in a scope of its own.

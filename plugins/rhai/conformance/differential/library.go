@@ -54,7 +54,7 @@ var byResult = func() (by [kinds][]native) {
 }()
 
 var excluded = map[string]bool{
-	"sleep": true, "timestamp": true, "elapsed": true, "exit": true, "print": true, "debug": true, "get_fn_metadata_list": true,
+	"sleep": true, "timestamp": true, "elapsed": true, "exit": true, "name": true, "print": true, "debug": true, "get_fn_metadata_list": true,
 }
 
 func parseFunctions(lines string) []native {

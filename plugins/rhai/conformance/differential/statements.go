@@ -397,7 +397,7 @@ func (g *generator) mutation() *node {
 
 // evaluation is an eval of a text, whose variables stay.
 func (g *generator) evaluation(depth int) *node {
-	if g.eval || g.chance(0.5) {
+	if g.eval || !g.evals {
 		return g.print()
 	}
 	ends, within := g.ends, g.within

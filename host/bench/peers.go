@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
+)
+
+// A peer is another server that answers GET /hello with
+// {"message":"Hello, world!"}.
+type peer struct {
+	name    string // with its version
+	command func(addr, data string) *exec.Cmd
+}
+
+// errMissing says that this machine lacks what a peer needs.
+var errMissing = errors.New("not available")
+
+// peers makes ready what HTTP is compared with. One that cannot be had here is
+// noted and left out.
+func peers(ctx context.Context, s settings, r *report) ([]peer, error) {
+	var ready []peer
+	for _, p := range []struct {
+		name string
+		make func(ctx context.Context, dir string) (peer, error)
+	}{
+		{"bare fiber", newBareFiber},
+		{"PocketBase", newPocketBase},
+		{"workerd", newWorkerd},
+		{"Extism", newExtism},
+	} {
+		made, err := p.make(ctx, filepath.Join(s.root, "host/bench/peers"))
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case err != nil:
+			r.note("%s is left out: %v", p.name, err)
+		default:
+			ready = append(ready, made)
+		}
+	}
+	return ready, nil
+}
+
+// newBareFiber is this program itself, in another process.
+func newBareFiber(context.Context, string) (peer, error) {
+	self, err := os.Executable()
+	return peer{
+		name:    "bare fiber " + moduleVersion("github.com/gofiber/fiber/v2") + ", a constant",
+		command: func(addr, _ string) *exec.Cmd { return exec.Command(self, bareFiberCommand, addr) },
+	}, err
+}
+
+// newPocketBase is PocketBase with a JavaScript hook: its runtimes are pooled
+// and used again and again.
+func newPocketBase(ctx context.Context, peersDir string) (peer, error) {
+	dir := filepath.Join(peersDir, "pocketbase")
+	binary, err := buildPeer(ctx, dir, "pocketbase")
+	if err != nil {
+		return peer{}, err
+	}
+	hooks, err := filepath.Abs(filepath.Join(dir, "hooks"))
+	if err != nil {
+		return peer{}, err
+	}
+	version := required(ctx, dir, "github.com/pocketbase/pocketbase")
+	return peer{name: "PocketBase " + version + ", JS hook", command: func(addr, data string) *exec.Cmd {
+		c := exec.Command(binary, "serve", "--dev=false", "--http", addr, "--dir", data, "--hooksDir", hooks)
+		c.Stdout = io.Discard
+		return c
+	}}, nil
+}
+
+// newExtism is a WebAssembly plugin in a fresh instance for each request.
+func newExtism(ctx context.Context, peersDir string) (peer, error) {
+	dir := filepath.Join(peersDir, "extism")
+	binary, err := buildPeer(ctx, dir, "extism")
+	if err != nil {
+		return peer{}, err
+	}
+	version := required(ctx, dir, "github.com/extism/go-sdk")
+	return peer{name: "Extism " + version + ", an instance per call", command: func(addr, _ string) *exec.Cmd {
+		return exec.Command(binary, "-addr", addr)
+	}}, nil
+}
+
+// newWorkerd is a JavaScript worker on V8: one isolate, used again and again.
+func newWorkerd(ctx context.Context, peersDir string) (peer, error) {
+	dir, err := filepath.Abs(filepath.Join(peersDir, "workerd"))
+	if err != nil {
+		return peer{}, err
+	}
+	if _, err := exec.LookPath("npm"); err != nil {
+		return peer{}, errors.Join(errMissing, err)
+	}
+	architecture := map[string]string{"amd64": "64", "arm64": "arm64"}[runtime.GOARCH]
+	binary := filepath.Join(dir, "node_modules/@cloudflare/workerd-"+runtime.GOOS+"-"+architecture+"/bin/workerd")
+	if _, err := os.Stat(binary); err != nil {
+		// The binary comes in the package; its scripts are not needed.
+		if err := command(ctx, dir, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"); err != nil {
+			return peer{}, errors.Join(errMissing, err)
+		}
+	}
+	version, err := exec.CommandContext(ctx, binary, "--version").Output() // "workerd 2026-11-17"
+	if err != nil {
+		return peer{}, errors.Join(errMissing, err)
+	}
+	return peer{name: strings.TrimSpace(string(version)), command: func(addr, _ string) *exec.Cmd {
+		return exec.Command(binary, "serve", filepath.Join(dir, "config.capnp"), "--socket-addr", "http="+addr)
+	}}, nil
+}
+
+// buildPeer builds a peer that is a Go module of its own.
+func buildPeer(ctx context.Context, dir, name string) (string, error) {
+	binary, err := filepath.Abs(filepath.Join(dir, "../../bin", name))
+	if err != nil {
+		return "", err
+	}
+	if err := command(ctx, dir, "go", "build", "-o", binary, "."); err != nil {
+		return "", errors.Join(errMissing, err)
+	}
+	return binary, nil
+}
+
+// required is the version of a module that the module in dir is built with.
+func required(ctx context.Context, dir, module string) string {
+	c := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Version}}", module)
+	c.Dir = dir
+	version, err := c.Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(version))
+}
+
+// moduleVersion is the version of a module that this program is built with.
+func moduleVersion(path string) string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, module := range info.Deps {
+		if module.Path == path {
+			return module.Version
+		}
+	}
+	return ""
+}

@@ -1,0 +1,1 @@
+routerAdd("GET", "/hello", (e) => e.json(200, { message: "Hello, world!" }))

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// measuredReport has a figure of each kind.
+func measuredReport() *report {
+	r := &report{Notes: []string{}}
+	r.add("start", "to first answer", "ms", "below 500", samples{40, 50, 60})
+	r.compare(groupThroughput, "32 connections", "req/s", "", samples{10, 20}, measured{"bare fiber 2", samples{100, 100}}, measured{"workerd", samples{5, 20}})
+	r.compare(groupEngine, "fib", "ms", "", samples{2}, measured{"native", samples{16}})
+	return r
+}
+
+func TestPrint(t *testing.T) {
+	var text strings.Builder
+	r := measuredReport()
+	r.note("workerd is slow today")
+	r.print(&text)
+	lines := strings.Split(text.String(), "\n")
+	for _, want := range [][]string{
+		{"to first answer", "50", "40", "60", "40%", "ms", "below 500"},
+		{"32 connections", "15", "10", "20", "67%", "req/s"},
+		{"workerd", "12.5", "5", "20", "120%", "req/s", "1.5"}, // the median of 2 and 1
+		{"note: workerd is slow today"},
+	} {
+		found := false
+		for _, line := range lines {
+			found = found || strings.Join(strings.Fields(line), " ") == strings.Join(want, " ")
+		}
+		if !found {
+			t.Errorf("no line %q in\n%s", want, text.String())
+		}
+	}
+}
+
+func TestWriteAndDraw(t *testing.T) {
+	dir := t.TempDir()
+	r := measuredReport()
+	results, chart := filepath.Join(dir, "results.json"), filepath.Join(dir, "chart.svg")
+	if err := errors.Join(r.write(results), r.draw(chart)); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(results)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read report
+	if err := json.Unmarshal(text, &read); err != nil {
+		t.Fatal(err)
+	}
+	if got := read.group(groupEngine); len(got) != 1 || got[0].Peers[0].Ratio.Median != 0.125 {
+		t.Errorf("the engine's figures read back are %+v, want one with the ratio 0.125", got)
+	}
+	svg, err := os.ReadFile(chart)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for decoder := xml.NewDecoder(strings.NewReader(string(svg))); ; {
+		if _, err := decoder.Token(); err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatalf("the chart is not XML: %v", err)
+		}
+	}
+	for _, want := range []string{"PiCloud", "workerd", "32 connections", "fib"} {
+		if !strings.Contains(string(svg), want) {
+			t.Errorf("the chart does not show %q", want)
+		}
+	}
+}
+
+// Nothing to compare, nothing to draw.
+func TestDrawWithoutPeers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "chart.svg")
+	r := &report{}
+	r.add("start", "to first answer", "ms", "", samples{40})
+	if err := r.draw(path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a chart was made of no comparison: %v", err)
+	}
+}

@@ -1,0 +1,212 @@
+package sandbox
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/picloud/picloud/abi"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// busy are scripts that work long in different ways for ever: first once for what they
+// work on, then in a loop.
+var busy = []struct{ name, setup, loop string }{
+	{"nothing", ``, ``},
+	{"while", `let x = 0;`, `while x < 1000000000 { x += 1; }`},
+	{"for", ``, `for i in 0..1000000000 {}`},
+	{"recursion", `fn f(n) { if n == 0 { 0 } else { f(n - 1) + 1 } }`, `f(50);`},
+	{"closures", `let f = |x| x + 1; let x = 0;`, `x = f.call(x);`},
+	{"throw and catch", ``, `try { throw 1; } catch (e) { }`},
+	{"sleep", ``, `sleep(10);`},
+	{"eval of a large text", `let s = "[";` + fill("s", `"1234567,"`, 60000) + `s += "1]";`, `eval(s);`},
+	{"eval of many statements", `let s = "";` + fill("s", `"1 + 2;"`, 60000), `eval(s);`},
+	{"eval of a long comment", `let s = "/*"; s.pad(1048570, ' '); s += "*/";`, `eval(s);`},
+
+	{"string pad", ``, `let s = ""; s.pad(1048576, "abc");`},
+	{"string pad with é", ``, `let s = ""; s.pad(524288, 'é');`},
+	{"string replace, all", text, `let c = s; c.replace("a", "b");`},
+	{"string replace, none", text, `s.replace("y", "x");`},
+	{"string replace of words", words, `let c = s; c.replace("a ", "b ");`},
+	{"string remove", words, `let c = s; c.remove("a ");`},
+	{"string -", words, `s - "a ";`},
+	{"string contains", text, `s.contains("ab");`},
+	{"string contains, worst", text, `s.contains("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab");`},
+	{"string index_of", text, `s.index_of("ab");`},
+	{"string index_of é", accents, `s.index_of("x");`},
+	{"string split at spaces", `let s = "a "; s.pad(199990, "a ");`, `s.split();`},
+	{"string split", `let s = "a,"; s.pad(199990, "a,");`, `s.split(",");`},
+	{"string split_rev", `let s = "a,"; s.pad(199990, "a,");`, `s.split_rev(",");`},
+	{"string split_rev, none", text, `s.split_rev("ab");`},
+	{"string split into characters", `let s = ""; s.pad(99990, 'a');`, `s.split("");`},
+	{"string to_chars", `let s = ""; s.pad(99990, 'a');`, `s.to_chars();`},
+	{"string characters", accents, `for c in s {}`},
+	{"string index at the end", accents, `s[524287];`},
+	{"string set", text, `s.set(1000, 'b');`},
+	{"string trim", spaces, `let c = s; c.trim();`},
+	{"string to_upper", text, `s.to_upper();`},
+	{"string to_upper é", accents, `s.to_upper();`},
+	{"string to_lower é", accents, `s.to_lower();`},
+	{"string to_lower sigmas", `let s = ""; s.pad(524288, 'Σ');`, `s.to_lower();`},
+	{"string to_lower of sigma and dots", `let s = ""; s.pad(200000, "Σ.");`, `s.to_lower();`},
+	{"string sub_string", accents, `s.sub_string(100000, 400000);`},
+	{"string to_blob", `let s = ""; s.pad(99990, 'a');`, `s.to_blob();`},
+	{"string +", text, `s.truncate(500000); s + s;`},
+	{"string ==", text + `let r = s; r.set(1048575, 'b');`, `s == r;`},
+	{"string <", text + `let r = s; r.set(1048575, 'b');`, `s < r;`},
+	{"string in", text, `"ab" in s;`},
+	{"string interpolation", text + `s.truncate(500000);`, "`${s}${s}`;"},
+	{"string to_debug", text + `s.truncate(500000);`, `s.to_debug();`},
+	{"string to_debug é", accents + `s.truncate(250000);`, `s.to_debug();`},
+	{"string += in a loop", ``, `let s = ""; while s.len() < 1000000 { s += "abcdefgh"; }`},
+	{"string as a key", text + `let m = #{};`, `m[s] = 1;`},
+	{"parse_int of a long text", `let s = ""; s.pad(1048576, '0');`, `try { parse_int(s); } catch {}`},
+	{"parse_float of a long text", `let s = ""; s.pad(1048576, '1');`, `try { parse_float(s); } catch {}`},
+
+	{"array pad", ``, `let a = []; a.pad(100000, 1);`},
+	{"array sort", numbers, `let b = a; b.sort();`},
+	{"array sort_desc", numbers, `let b = a; b.sort_desc();`},
+	{"array sort by", numbers, `let b = a; b.sort(|x, y| x - y);`},
+	{"array sort of long strings", longStrings, `let b = a; b.sort();`},
+	{"array order", numbers, `a.order();`},
+	{"array reverse", numbers, `a.reverse();`},
+	{"array +", numbers + `a.truncate(49999);`, `a + a;`},
+	{"array append", numbers + `a.truncate(49999);`, `let b = a; b.append(a);`},
+	{"array insert", numbers + `a.truncate(99990);`, `a.insert(0, 1); a.remove(0);`},
+	{"array splice", numbers + `a.truncate(49999);`, `let b = a; b.splice(0, 1, a);`},
+	{"array extract", numbers, `a.extract(0, 100000);`},
+	{"array drain", numbers, `let b = a; b.drain(0, 99999);`},
+	{"array retain", numbers, `let b = a; b.retain(1, 99998);`},
+	{"array map", numbers, `a.map(|x| x + 1);`},
+	{"array filter", numbers, `a.filter(|x| x > 1);`},
+	{"array reduce", numbers, `a.reduce(|s, x| s + x, 0);`},
+	{"array zip", numbers, `a.zip(a, |x, y| x + y);`},
+	{"array dedup", numbers, `let b = a; b.dedup();`},
+	{"array dedup of long strings", longStrings, `let b = a; b.dedup();`},
+	{"array contains", numbers, `a.contains(-1);`},
+	{"array contains a long string", longStrings + `let s = a[0]; s.set(1000, 'b');`, `a.contains(s);`},
+	{"array index_of", numbers, `a.index_of(-1);`},
+	{"array ==", numbers + `let b = a; b[99999] = -1;`, `a == b;`},
+	{"array of long strings ==", longStrings + `let b = a; b[99999] = "";`, `a == b;`},
+	{"array to_string", numbers, `a.to_string();`},
+	{"array print", numbers, `print(a);`},
+	{"range to_array", ``, `let a = []; for i in range(0, 100000) { a.push(i); }`},
+
+	{"blob", ``, `blob(100000, 7);`},
+	{"blob ==", bytes100k + `let c = b; c[99999] = 1;`, `b == c;`},
+	{"blob to_array", bytes100k, `b.to_array();`},
+	{"blob as_string", bytes100k, `b.as_string();`},
+	{"blob as_string, no UTF-8", `let b = blob(100000, 255);`, `b.as_string();`},
+	{"blob reverse", bytes100k, `b.reverse();`},
+	{"blob to_string", bytes100k, `b.to_string();`},
+	{"blob append", bytes100k, `let c = blob(); c.append(b);`},
+	{"blob insert", `let b = blob(99990, 7);`, `b.insert(0, 1); b.remove(0);`},
+
+	{"map keys", properties, `m.keys();`},
+	{"map keys after a change", properties, `m.x = 1; m.remove("x"); m.keys();`},
+	{"map values", properties, `m.values();`},
+	{"map +", properties, `m + #{x: 1};`},
+	{"map copied", properties, `let c = m; c.x = 1;`},
+	{"map mixin", properties, `let c = #{}; c.mixin(m);`},
+	{"map fill_with", properties, `let c = #{}; c.fill_with(m);`},
+	{"map ==", properties + `let c = m; c.k9 = -1;`, `m == c;`},
+	{"map filter", properties, `m.filter(|k, v| true);`},
+	{"map to_json", properties, `m.to_json();`},
+	{"map to_string", properties, `m.to_string();`},
+	{"to_json of a long string", text + `s.truncate(1000000); let m = #{s: s};`, `m.to_json();`},
+	{"to_json of long strings", `let s = ""; s.pad(100000, '"'); let m = #{a: [s, s, s, s, s]};`, `m.to_json();`},
+	{"parse_json", `let s = "{\"a\":[";` + fill("s", `"123456,"`, 90000) + `s += "1]}";`, `parse_json(s);`},
+	{"parse_json of objects", `let s = "{\"a\":[";` + fill("s", `"{\"a\":1,\"b\":[true]},"`, 40000) + `s += "1]}";`, `parse_json(s);`},
+	{"parse_json of an expression", `let s = "{\"a\":[";` + fill("s", `"1+2,"`, 50000) + `s += "1]}";`, `parse_json(s);`},
+	{"parse_json of a long string", `let s = "{\"a\":\""; s.pad(1048570, 'x'); s += "\"}";`, `parse_json(s);`},
+}
+
+const (
+	text        = `let s = ""; s.pad(1048576, 'a');`
+	words       = `let s = ""; s.pad(1048576, "a ");`
+	spaces      = `let s = ""; s.pad(1048576, ' ');`
+	accents     = `let s = ""; s.pad(524288, 'é');`
+	numbers     = `let a = []; for i in 0..100000 { a.push(i * 7919 % 100003); }`
+	longStrings = `let one = ""; one.pad(1000000, 'a'); let two = one; two.set(999999, 'b');
+		let a = []; while a.len() < 99998 { a.push(one); a.push(two); }`
+	bytes100k  = `let b = blob(100000, 65);`
+	properties = `let m = #{}; for i in 0..99000 { m["k" + i] = i; }`
+)
+
+// fill is the code that appends what to a string n times.
+func fill(name, what string, n int) string {
+	return fmt.Sprintf("for i in 0..%d { %s += %s; }", n, name, what)
+}
+
+// interrupt runs a script until it is busy, cancels it at a random moment of the
+// next 20 ms, and answers how long it took to end and why it did.
+func interrupt(t testing.TB, s *Sandbox, script Script) (time.Duration, error) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var begun sync.Once
+	var cancelled time.Time
+	host := hostFunc(func(_ context.Context, op abi.Op, _ []byte) ([]byte, error) {
+		if op == abi.OpLogWrite {
+			begun.Do(func() {
+				time.AfterFunc(rand.N(20*time.Millisecond), func() {
+					cancelled = time.Now()
+					cancel()
+				})
+			})
+		}
+		return nil, nil
+	})
+	_, err := s.Execute(ctx, script, abi.Invocation{}, host)
+	<-ctx.Done()
+	return time.Since(cancelled), err
+}
+
+func busyScript(setup, loop string) Script {
+	script := rhai(setup + " print(1); loop { " + loop + " }")
+	script.Limits = abi.Limits{MaxOperations: 1 << 40, TimeoutMS: 60_000, MemoryMB: 256}
+	return script
+}
+
+// TestInterruption cancels scripts at work in all kinds of built-ins. How promptly
+// they end is for BenchmarkInterruption; here they only must not go on.
+func TestInterruption(t *testing.T) {
+	s := newReal(t, Config{})
+	for _, c := range busy {
+		t.Run(c.name, func(t *testing.T) {
+			took, err := interrupt(t, s, busyScript(c.setup, c.loop))
+			var got *abi.ScriptError
+			require.ErrorAs(t, err, &got)
+			assert.Equal(t, abi.CodeCancelled, got.Code, got.Message)
+			assert.Less(t, took, time.Second)
+		})
+	}
+}
+
+// BenchmarkInterruption reports how long scripts go on after their caller has gone: the
+// median and the 99th percentile, in microseconds, of so many attempts
+// as -benchtime says (-benchtime 200x).
+func BenchmarkInterruption(b *testing.B) {
+	s := newReal(b, Config{})
+	for _, c := range busy {
+		b.Run(c.name, func(b *testing.B) {
+			script := busyScript(c.setup, c.loop)
+			var took []time.Duration
+			for b.Loop() {
+				d, err := interrupt(b, s, script)
+				var got *abi.ScriptError
+				require.ErrorAs(b, err, &got)
+				require.Equal(b, abi.CodeCancelled, got.Code, got.Message)
+				took = append(took, d)
+			}
+			slices.Sort(took)
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-µs")
+			b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
+		})
+	}
+}

@@ -1,0 +1,106 @@
+package vm
+
+import (
+	"slices"
+	"strings"
+	"unsafe"
+)
+
+// A Meter counts operations for long work while it is done, so that it ends soon after an
+// interrupt, and at the limit of operations, without being finished first.
+type Meter struct {
+	t    *Thread
+	work int // bytes not counted yet
+}
+
+// meterStep is how many bytes are worked on between two looks at the interrupt word. In a
+// sandbox a byte takes up to 100 ns, mapping the case of text that is not ASCII.
+const meterStep = 8 << 10
+
+// Meter makes a meter of work for t.
+func (t *Thread) Meter() Meter { return Meter{t: t} }
+
+// Add counts work on n bytes of text.
+func (m *Meter) Add(n int) *Error {
+	m.work += n
+	if m.work < meterStep {
+		return nil
+	}
+	operations := m.work / bytesPerOperation
+	m.work %= bytesPerOperation
+	return m.t.Charge(int64(operations))
+}
+
+// ChargeCompared counts comparing two texts of so many bytes, if they are long: short ones
+// are part of the operation that compares them.
+func (t *Thread) ChargeCompared(a, b int) *Error {
+	const long = 1024
+	if n := min(a, b); n >= long {
+		return t.Charge(int64(n) / bytesPerOperation)
+	}
+	return nil
+}
+
+// Order is m's [Map.Order], made so that it can be interrupted.
+func (t *Thread) Order(m *Map) ([]uint32, *Error) {
+	const large, pollEvery = 1024, 512
+	if m.sorted != nil || len(m.entries) < large {
+		return m.Order(), nil
+	}
+	order := make([]uint32, len(m.entries))
+	for i := range order {
+		order[i] = uint32(i)
+	}
+	var err *Error
+	compared := 0
+	slices.SortFunc(order, func(a, b uint32) int {
+		if compared++; compared%pollEvery == 0 && err == nil {
+			err = t.Charge(0)
+		}
+		if err != nil {
+			return 0 // ends soon when all are equal
+		}
+		return strings.Compare(m.entries[a].key, m.entries[b].key)
+	})
+	if err == nil {
+		m.sorted = order
+	}
+	return order, err
+}
+
+// searchStep is how many bytes are searched between two counts of the work.
+const searchStep = 32 << 10
+
+// Search is where find first is in text, -1 if nowhere.
+func (m *Meter) Search(text, find string) (at int, err *Error) {
+	step := max(searchStep, len(find)) // places to look at
+	for from := 0; ; from += step {
+		end := min(from+step+len(find), len(text))
+		if at = strings.Index(text[from:end], find); at >= 0 {
+			return from + at, m.Add(at + len(find))
+		}
+		if err := m.Add(end - from); err != nil || end == len(text) {
+			return -1, err
+		}
+	}
+}
+
+// ReplaceAll is text with with for each find, which is not empty. size is what is enough for it.
+func (m *Meter) ReplaceAll(text, find, with string, size int) (string, *Error) {
+	b := make([]byte, 0, size)
+	for {
+		at, err := m.Search(text, find)
+		if err == nil {
+			err = m.Add(len(with))
+		}
+		if err != nil {
+			return "", err
+		}
+		if at < 0 {
+			b = append(b, text...)
+			return unsafe.String(unsafe.SliceData(b), len(b)), nil
+		}
+		b = append(append(b, text[:at]...), with...)
+		text = text[at+len(find):]
+	}
+}
