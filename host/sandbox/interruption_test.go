@@ -92,7 +92,7 @@ var busy = []struct{ name, setup, loop string }{
 	{"array contains a long string", longStrings + `let s = a[0]; s.set(1000, 'b');`, `a.contains(s);`},
 	{"array index_of", numbers, `a.index_of(-1);`},
 	{"array ==", numbers + `let b = a; b[99999] = -1;`, `a == b;`},
-	{"array of long strings ==", longStrings + `let b = a; b[99999] = "";`, `a == b;`},
+	{"array of long strings ==", longStrings + `let b = a; b[99997] = "";`, `a == b;`},
 	{"array to_string", numbers, `a.to_string();`},
 	{"array print", numbers, `print(a);`},
 	{"range to_array", ``, `let a = []; for i in range(0, 100000) { a.push(i); }`},
@@ -162,7 +162,9 @@ func interrupt(t testing.TB, s *Sandbox, script Script) (time.Duration, error) {
 		return nil, nil
 	})
 	_, err := s.Execute(ctx, script, abi.Invocation{}, host)
-	<-ctx.Done()
+	if ctx.Err() == nil {
+		return 0, err // it ended by itself, before it was to be interrupted
+	}
 	return time.Since(cancelled), err
 }
 

@@ -81,7 +81,7 @@ type pagemapScan struct {
 	inverted, all, any, answered uint64
 }
 
-type pageRegion struct{ start, end, categories uint64 }
+type pageRegion struct{ start, end, _ uint64 } // the last are its categories
 
 const (
 	pagemapScanRequest = 3<<30 | uintptr(unsafe.Sizeof(pagemapScan{}))<<16 | 'f'<<8 | 16

@@ -29,8 +29,8 @@ func (t *Thread) equal(l, r Value, depth int) (bool, *Error) {
 	case lk == KindInt && rk == KindInt:
 		return l.bits == r.bits, nil
 	case lk == KindString && rk == KindString:
-		if l.bits != r.bits {
-			return false, nil
+		if l.bits != r.bits || l.ref == r.ref {
+			return l.bits == r.bits, nil
 		}
 		err := t.Charge(int64(uint32(l.bits)) / bytesPerOperation)
 		return l.AsString() == r.AsString() && err == nil, err
@@ -81,14 +81,20 @@ func (t *Thread) equalArrays(a, b []Value, depth int) (bool, *Error) {
 			return false, err
 		}
 		equal, err := t.equal(a[i], b[i], depth+1)
-		if err != nil && err.Variant == ErrorFunctionNotFound && a[i].Kind() != b[i].Kind() {
-			err = nil // Rhai forgives items that cannot be compared, but not in maps
+		if err != nil && err.Variant == ErrorFunctionNotFound && forgiven(a[i], b[i]) {
+			equal, err = false, nil
 		}
 		if err != nil || !equal {
 			return false, err
 		}
 	}
 	return true, nil
+}
+
+// forgiven reports whether two items of arrays that cannot be compared are taken to differ: those of
+// different types, and arrays and maps, for what is in them.
+func forgiven(l, r Value) bool {
+	return l.Kind() != r.Kind() || l.Kind() == KindArray || l.Kind() == KindMap
 }
 
 func (t *Thread) equalMaps(a, b *Map, depth int) (bool, *Error) {

@@ -85,10 +85,8 @@ func (t *Thread) getIndex(base *Value, key Value) (Value, *Error) {
 			if !ok {
 				return Unit, StringBoundsError(base.Chars(), key.AsInt())
 			}
-			if !base.IsASCII() {
-				if err := t.Charge(int64(i) / bytesPerOperation); err != nil {
-					return Unit, err
-				}
+			if err := t.chargeChars(*base, i); err != nil {
+				return Unit, err
 			}
 			return Char(base.CharAt(i)), nil
 		case KindRange, KindRangeInclusive:
@@ -96,11 +94,10 @@ func (t *Thread) getIndex(base *Value, key Value) (Value, *Error) {
 			if err != nil {
 				return Unit, err
 			}
-			read := n
-			if !base.IsASCII() {
-				read += start
+			if err := t.chargeChars(*base, start+n); err != nil {
+				return Unit, err
 			}
-			return base.Slice(start, n), t.Charge(int64(read) / bytesPerOperation)
+			return base.Slice(start, n), t.Charge(int64(n) / bytesPerOperation)
 		}
 		return Unit, MismatchError("i64", rawTypeName(key))
 	case KindInt:

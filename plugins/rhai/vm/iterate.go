@@ -225,10 +225,12 @@ func same(a, b Value) bool {
 // Same reports whether switch treats two values as one case.
 func Same(a, b Value) bool { return same(a, b) }
 
-// rangeContains reports whether the range holds v, an integer or float.
+// rangeContains reports whether the range holds v, an integer or float, or is the same as v.
 func (r Value) rangeContains(v Value) bool {
 	b, incl := r.AsRange(), r.Kind() == KindRangeInclusive
 	switch v.Kind() {
+	case r.Kind():
+		return *v.AsRange() == *b
 	case KindInt:
 		n := v.AsInt()
 		return n >= b.From && (n < b.To || incl && n == b.To)
