@@ -14,8 +14,8 @@ func TestNative(t *testing.T) {
 	}
 	for _, file := range files {
 		cases, err := Load(file)
-		if err != nil {
-			t.Fatal(err)
+		if err != nil || len(cases) == 0 {
+			t.Fatalf("%s: %d cases, %v", file, len(cases), err)
 		}
 		t.Run(strings.TrimSuffix(file, ".jsonl"), func(t *testing.T) {
 			failed := 0

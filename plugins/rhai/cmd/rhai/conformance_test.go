@@ -23,8 +23,8 @@ func TestSandboxed(t *testing.T) {
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			cases, err := conformance.Load(file)
-			if err != nil {
-				t.Fatal(err)
+			if err != nil || len(cases) == 0 {
+				t.Fatalf("%d cases, %v", len(cases), err)
 			}
 			for _, c := range cases {
 				if got := e.outcome(ctx, c.Script); !got.Equal(c.Expect) {
