@@ -7,6 +7,7 @@
 #   make guest        build the guest and the sandbox's test guest
 #   make guest-check  build both again and compare with what is committed
 #   make guest-go     the same source through Go's own compiler, smoke-tested
+#   make guest-stress the conformance cases in a guest that collects whenever it may
 #   make guest-bench  the heap against TinyGo's own collectors
 
 GUEST_DIR     := plugins/rhai/guest
@@ -18,7 +19,7 @@ TINYGO        := $(TINYGO_CACHE)/tinygo
 TINYGO_RUN     = TINYGOROOT=$(TINYGO_CACHE)/root $(TINYGO)
 TINYGO_FLAGS  := -target=$(GUEST_DIR)/tinygo/wasm.json -opt=2 -no-debug -panic=trap -scheduler=none
 
-.PHONY: guest guest-check guest-go guest-bench
+.PHONY: guest guest-check guest-go guest-stress guest-bench
 
 $(TINYGO): $(GUEST_DIR)/tinygo/go.mod $(GUEST_DIR)/tinygo/go.sum
 	cd $(GUEST_DIR)/tinygo && GOFLAGS= go build -mod=readonly -tags llvm19 -o $(TINYGO).new github.com/tinygo-org/tinygo
@@ -41,7 +42,13 @@ guest-check: $(TINYGO)
 guest-go:
 	go test -run TestGuestFromGo -count=1 -tags guestgo ./host/sandbox
 
+guest-stress: $(TINYGO)
+	built=$$(mktemp -d) && trap 'rm -rf '$$built EXIT && \
+	$(TINYGO_RUN) build $(TINYGO_FLAGS) -tags heapstress -o $$built/guest.wasm ./$(GUEST_DIR) && \
+	echo '{"Replace":{"$(CURDIR)/$(GUEST_WASM)":"'$$built/guest.wasm'"}}' >$$built/overlay.json && \
+	go test -overlay $$built/overlay.json -count=1 -timeout 30m -run TestSandboxed ./plugins/rhai/cmd/rhai
+
 guest-bench: $(TINYGO)
-	for gc in custom leaking precise conservative; do \
+	for gc in none leaking precise conservative; do \
 		$(TINYGO_RUN) build $(TINYGO_FLAGS) -gc=$$gc -o $(TINYGO_CACHE)/bench-$$gc.wasm ./$(GUEST_DIR)/heap/bench || exit 1; done
 	go run ./$(GUEST_DIR)/heap/bench/compare $(TINYGO_CACHE)/bench-*.wasm

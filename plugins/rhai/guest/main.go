@@ -6,11 +6,14 @@
 package main
 
 import (
+	"github.com/picloud/picloud/plugins/rhai/guest/heap"
 	"github.com/picloud/picloud/plugins/rhai/guest/reactor"
 	"github.com/picloud/picloud/plugins/rhai/sdk"
+	"github.com/picloud/picloud/plugins/rhai/vm"
 )
 
 func init() {
+	vm.SetCollector(vm.Collector{Due: heap.Due(), Collect: heap.Collect})
 	reactor.Serve(&sdk.Session{Call: reactor.Call, Interrupt: reactor.Interrupt()})
 }
 

@@ -45,8 +45,8 @@ func registerArrays(l *vm.Library) {
 	spanArgs(l.Method, "drain", arrayDrain, a)
 	spanArgs(l.Method, "retain", arrayRetain, a)
 
-	registerVisits(l)
-	registerSorts(l)
+	l.Calling(registerVisits)
+	l.Calling(registerSorts)
 }
 
 // itemsPerOperation is how many items are moved or copied for one operation counted.

@@ -29,6 +29,7 @@ type callback struct {
 	move int // where the element goes among the arguments; -1: it is only ever this
 	form form
 	args [4]vm.Value
+	own  [2]vm.Value // while the form is not known
 }
 
 type form uint8
@@ -43,6 +44,7 @@ const (
 
 func newCallback(t *vm.Thread, f *vm.FnPtr, in string, n, e, move int) *callback {
 	c := &callback{t: t, f: f, in: in, n: n, e: e, move: move}
+	vm.Keep(t, c)
 	if f.Func == nil {
 		return c
 	}
@@ -88,6 +90,7 @@ func (c *callback) call(this *vm.Value, extra vm.Value, own ...vm.Value) (vm.Val
 	if c.form != formUnknown {
 		return c.callAs(c.form, this, extra, own)
 	}
+	own = c.own[:copy(c.own[:], own)]
 	v, err := c.callAs(formThis, this, extra, own)
 	if c.unknown(err) && c.move >= 0 && this != nil {
 		v, err = c.callAs(formMoved, this, extra, own)

@@ -16,9 +16,11 @@ import (
 // it takes expressions and comments, and refuses the escapes \/ \b \f and those of surrogates.
 // to_json writes characters in single quotes, and NaN and infinities by name.
 func registerJSON(l *vm.Library) {
-	l.Func("parse_json", func(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-		return parseJSON(t, l, args[0].AsString())
-	}, vm.KindString)
+	l.Calling(func(l *vm.Library) { // the expression that a text is
+		l.Func("parse_json", func(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+			return parseJSON(t, l, args[0].AsString())
+		}, vm.KindString)
+	})
 	l.Func("to_json", mapToJSON, vm.KindMap)
 }
 

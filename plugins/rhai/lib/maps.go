@@ -28,10 +28,12 @@ func registerMaps(l *vm.Library) {
 	l.Func("keys", mapKeys, m)
 	l.Func("values", mapValues, m)
 
-	l.PureMethod("map", mapMap, m, f)
-	l.PureMethod("filter", mapFilter, m, f)
-	l.Method("drain", mapDrain, m, f)
-	l.Method("retain", mapRetain, m, f)
+	l.Calling(func(l *vm.Library) {
+		l.PureMethod("map", mapMap, m, f)
+		l.PureMethod("filter", mapFilter, m, f)
+		l.Method("drain", mapDrain, m, f)
+		l.Method("retain", mapRetain, m, f)
+	})
 }
 
 func mapLen(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
@@ -176,6 +178,9 @@ func visitProperties(t *vm.Thread, args []vm.Value, in string, then func(key str
 	if err != nil {
 		return err
 	}
+	vm.Keep(t, m)
+	vm.Keep(t, &then)
+	vm.KeepItems(t, order)
 	for _, number := range order {
 		key, v := m.Entry(number)
 		answer, err := c.call(v, vm.Unit, vm.String(key))

@@ -32,6 +32,7 @@ func ordered(sort vm.NativeFunc) vm.NativeFunc {
 		}
 		sorted := [2]vm.Value{vm.NewArray(copyItems(items))}
 		copy(sorted[1:], args[1:])
+		vm.KeepItems(t, sorted[:])
 		_, err := sort(t, sorted[:len(args)])
 		return sorted[0], err
 	}
@@ -73,7 +74,7 @@ const pollEvery = 1024
 
 func sortNaturally(t *vm.Thread, array *vm.Value, less func(a, b vm.Value) bool) *vm.Error {
 	compared := 0
-	return mergeSort(vm.MutArray(array).Items, func(a, b vm.Value) (bool, *vm.Error) {
+	return mergeSort(t, vm.MutArray(array).Items, func(a, b vm.Value) (bool, *vm.Error) {
 		if compared++; compared%pollEvery == 0 {
 			if err := t.Charge(0); err != nil {
 				return false, err
@@ -184,7 +185,9 @@ func arraySortBy(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 		return vm.Unit, nil
 	}
 	f := args[1].AsFn()
-	return vm.Unit, mergeSort(vm.MutArray(&args[0]).Items, func(a, b vm.Value) (bool, *vm.Error) {
+	items := vm.MutArray(&args[0]).Items
+	vm.KeepItems(t, slices.Clone(items)) // while sorted, an item may be nowhere else
+	return vm.Unit, mergeSort(t, items, func(a, b vm.Value) (bool, *vm.Error) {
 		if err := t.Charge(1); err != nil {
 			return false, err
 		}
@@ -214,7 +217,8 @@ const insertionRun = 20
 
 // mergeSort is stable. less may be inconsistent; the items are then in some order.
 // After an error they are, too.
-func mergeSort(items []vm.Value, less func(a, b vm.Value) (bool, *vm.Error)) *vm.Error {
+func mergeSort(t *vm.Thread, items []vm.Value, less func(a, b vm.Value) (bool, *vm.Error)) *vm.Error {
+	vm.Keep(t, &less)
 	for start := 0; start < len(items); start += insertionRun {
 		if err := insertionSort(items[start:min(start+insertionRun, len(items))], less); err != nil {
 			return err
@@ -224,6 +228,7 @@ func mergeSort(items []vm.Value, less func(a, b vm.Value) (bool, *vm.Error)) *vm
 		return nil
 	}
 	left := make([]vm.Value, 0, len(items))
+	vm.KeepItems(t, left)
 	for width := insertionRun; width < len(items); width *= 2 {
 		for start := 0; start+width < len(items); start += 2 * width {
 			run := items[start:min(start+2*width, len(items))]

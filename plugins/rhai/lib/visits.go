@@ -51,10 +51,12 @@ func registerVisits(l *vm.Library) {
 // visited gives the items that the function of c is to be called with, in a place where
 // it may change them if it can.
 func visited(c *callback, array *vm.Value) []vm.Value {
+	a := array.AsArray()
 	if c.writes() {
-		return vm.MutArray(array).Items
+		a = vm.MutArray(array)
 	}
-	return array.AsArray().Items
+	vm.KeepItems(c.t, a.Items)
+	return a.Items
 }
 
 func arrayForEach(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
@@ -72,6 +74,7 @@ func arrayMap(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	c := elementCallback(t, args[1], "map")
 	items := visited(c, &args[0])
 	results := make([]vm.Value, len(items))
+	vm.KeepItems(t, results)
 	for i := range items {
 		v, err := c.element(&items[i], i)
 		if err != nil {
@@ -85,17 +88,18 @@ func arrayMap(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 func arrayFilter(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	c := elementCallback(t, args[1], "filter")
 	items := visited(c, &args[0])
-	var kept []vm.Value
+	kept := &vm.Array{}
+	vm.Keep(t, kept)
 	for i := range items {
 		ok, err := c.test(&items[i], i)
 		if err != nil {
 			return vm.Unit, err
 		}
 		if ok {
-			kept = append(kept, items[i].Share())
+			kept.Items = append(kept.Items, items[i].Share())
 		}
 	}
-	return vm.NewArray(kept), nil
+	return vm.NewArray(kept.Items), nil
 }
 
 // indexWhere is the index of the first item from start on for which c answers want,
@@ -202,6 +206,9 @@ func arrayZip(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	c := newCallback(t, args[2].AsFn(), "zip", 2, 1, -1)
 	left, right := args[0].AsArray().Items, args[1].AsArray().Items
 	results := make([]vm.Value, min(len(left), len(right)))
+	vm.KeepItems(t, left)
+	vm.KeepItems(t, right)
+	vm.KeepItems(t, results)
 	for i := range results {
 		v, err := c.call(nil, vm.Int(int64(i)), left[i].Share(), right[i].Share())
 		if err != nil {
@@ -215,8 +222,9 @@ func arrayZip(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 // divide takes the items for which c answers out out of an array and gives them. On an
 // error those found so far are lost and the others stay.
 func divide(c *callback, array *vm.Value, out bool) (vm.Value, *vm.Error) {
-	a := vm.MutArray(array)
-	var taken []vm.Value
+	a, taken := vm.MutArray(array), &vm.Array{}
+	vm.Keep(c.t, a)
+	vm.Keep(c.t, taken)
 	kept := 0
 	for i := range a.Items {
 		ok, err := c.test(&a.Items[i], i)
@@ -226,14 +234,14 @@ func divide(c *callback, array *vm.Value, out bool) (vm.Value, *vm.Error) {
 			return vm.Unit, err
 		}
 		if ok == out {
-			taken = append(taken, a.Items[i])
+			taken.Items = append(taken.Items, a.Items[i])
 			continue
 		}
 		a.Items[kept] = a.Items[i]
 		kept++
 	}
 	cut(a, kept)
-	return vm.NewArray(taken), nil
+	return vm.NewArray(taken.Items), nil
 }
 
 func arrayDrainWhere(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
@@ -248,6 +256,7 @@ func arrayRetainWhere(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 // same counts as a no.
 func dedup(t *vm.Thread, array *vm.Value, same func(kept, item vm.Value) (bool, *vm.Error)) *vm.Error {
 	a := vm.MutArray(array)
+	vm.Keep(t, &same)
 	kept := 0
 	for i, item := range a.Items {
 		if err := t.Charge(1); err != nil {

@@ -26,6 +26,7 @@ type Session struct {
 
 	program *vm.Program
 	limits  abi.Limits
+	thread  *vm.Thread // of the run under way: garbage is what cannot be reached from here
 }
 
 // Load compiles a script and the modules it imports.
@@ -65,6 +66,9 @@ func (s *Session) Run(r *abi.RunRequest) abi.RunResult {
 	if s.program == nil {
 		return abi.RunResult{Error: &abi.ScriptError{Code: abi.CodeInternal, Message: "no script is loaded"}}
 	}
+	if s.thread != nil {
+		return abi.RunResult{Error: &abi.ScriptError{Code: abi.CodeInternal, Message: "the script is running"}}
+	}
 	ctx := vm.NewMapValue(vm.NewMap(0))
 	if len(r.Invocation) > 0 {
 		var err error
@@ -74,12 +78,15 @@ func (s *Session) Run(r *abi.RunRequest) abi.RunResult {
 	}
 	t := vm.NewThread(s.program, &host{call: s.Call}, s.limits, s.Interrupt, binary.LittleEndian.Uint64(r.Entropy[:]))
 	rhai.Prepare(t)
+	s.thread = t
+	describe := r.Describe
 	v, err := t.Run(ctx)
+	s.thread = nil
 	result := abi.RunResult{Operations: t.Operations()}
 	switch {
 	case err != nil:
 		result.Error = s.scriptError(err)
-	case r.Describe:
+	case describe:
 		result.Description = &abi.Description{Type: v.TypeName(), Debug: vm.Debug(v), Display: vm.Display(v)}
 	default:
 		if result.Value, err = Encode(nil, v); err != nil {

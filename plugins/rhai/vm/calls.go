@@ -37,6 +37,21 @@ func (t *Thread) callNative(site *Site, args []Value) (Value, *Error) {
 		}
 		site.last, site.lastKinds = n, kinds
 	}
+	if n.Calls {
+		kept := len(t.kept)
+		KeepItems(t, args)
+		Keep(t, target)
+		Keep(t, part)
+		v, err := t.invoke(site, n, args, target, part)
+		t.release(kept)
+		return v, err
+	}
+	return t.invoke(site, n, args, target, part)
+}
+
+// invoke calls a native function with what callNative has found. target is what args[0]
+// was taken from, part that as a part of a value; both may be nil.
+func (t *Thread) invoke(site *Site, n *Native, args []Value, target *Value, part *proxy) (Value, *Error) {
 	if !n.Mutates {
 		return n.Func(t, args)
 	}
@@ -242,9 +257,17 @@ func (t *Thread) callByName(p *FnPtr, this *Value, args []Value) (Value, *Error)
 		}
 		return Unit, FunctionNotFoundError(Signature(p.Name, all))
 	}
-	site := Site{Name: p.Name, Natives: t.program.Native.functions[p.Name]}
-	v, err := t.callNative(&site, all)
-	if this != nil && site.last != nil && site.last.Mutates {
+	site := &Site{Name: p.Name, Natives: t.program.Native.functions[p.Name]}
+	if this == nil {
+		return t.callNative(site, all)
+	}
+	kept := len(t.kept)
+	Keep(t, this)
+	KeepItems(t, all)
+	Keep(t, site)
+	v, err := t.callNative(site, all)
+	t.release(kept)
+	if site.last != nil && site.last.Mutates {
 		*this = all[0]
 	}
 	return v, err

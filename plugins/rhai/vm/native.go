@@ -17,6 +17,7 @@ type Native struct {
 	Params  []Kind // KindAny accepts all; at most 8
 	Mutates bool   // takes its first argument by mutable reference: refused on constants
 	Pure    bool   // with Mutates: allowed on constants, what it calls back sees a constant
+	Calls   bool   // may call back into the script
 	Func    NativeFunc
 }
 
@@ -25,6 +26,7 @@ type Library struct {
 	functions map[string][]*Native
 	getters   map[string][]*Native // by property: one parameter
 	setters   map[string][]*Native // by property: two parameters, Mutates
+	calling   bool                 // within Calling
 }
 
 // NewLibrary makes an empty library.
@@ -32,20 +34,32 @@ func NewLibrary() *Library {
 	return &Library{functions: map[string][]*Native{}, getters: map[string][]*Native{}, setters: map[string][]*Native{}}
 }
 
+func (l *Library) add(n *Native) {
+	n.Calls = l.calling
+	l.functions[n.Name] = append(l.functions[n.Name], n)
+}
+
+// Calling registers functions that may call back into the script, see [Keep].
+func (l *Library) Calling(register func(*Library)) {
+	l.calling = true
+	register(l)
+	l.calling = false
+}
+
 // Func adds a function that leaves its arguments as they are.
 func (l *Library) Func(name string, f NativeFunc, params ...Kind) {
-	l.functions[name] = append(l.functions[name], &Native{Name: name, Params: params, Func: f})
+	l.add(&Native{Name: name, Params: params, Func: f})
 }
 
 // Method adds a function that may change its first argument.
 func (l *Library) Method(name string, f NativeFunc, params ...Kind) {
-	l.functions[name] = append(l.functions[name], &Native{Name: name, Params: params, Func: f, Mutates: true})
+	l.add(&Native{Name: name, Params: params, Func: f, Mutates: true})
 }
 
 // PureMethod adds a function that may change its first argument only by what it calls
 // back with a part of it as this. It may be called on constants.
 func (l *Library) PureMethod(name string, f NativeFunc, params ...Kind) {
-	l.functions[name] = append(l.functions[name], &Native{Name: name, Params: params, Func: f, Mutates: true, Pure: true})
+	l.add(&Native{Name: name, Params: params, Func: f, Mutates: true, Pure: true})
 }
 
 // Getter adds a readable property of a kind.

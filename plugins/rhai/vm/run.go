@@ -17,6 +17,9 @@ func (t *Thread) run(stop int) *Error {
 		if t.fast(stop) {
 			return nil
 		}
+		if *collector.Due != 0 {
+			collector.Collect()
+		}
 		f := &t.frames[len(t.frames)-1]
 		in := *(*Instr)(f.ip)
 		f.ip = unsafe.Add(f.ip, instrSize)

@@ -47,6 +47,7 @@ type Thread struct {
 	modules   map[string]*module // those imported so far, by name
 	loading   []*module          // those whose constants are being evaluated, the innermost last
 	tags      []int32            // by number - 1, see Value
+	kept      []unsafe.Pointer   // see Keep
 	args      []Value            // of Run: modules get them, too
 	random    uint64
 	result    Value

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/plugins/rhai/guest/heap"
 	"github.com/picloud/picloud/plugins/rhai/guest/reactor"
 	"github.com/tinylib/msgp/msgp"
 )
@@ -76,6 +77,9 @@ func (t *toy) Run(r *abi.RunRequest) (result abi.RunResult) {
 	case "garbage": // so many MiB of it
 		for range n << 10 {
 			t.kept = [][]byte{make([]byte, 1000)}
+			if *heap.Due() != 0 {
+				heap.Collect()
+			}
 		}
 		result.Value = msgp.AppendBool(nil, true)
 	case "touch": // dirty so many MiB

@@ -21,7 +21,7 @@ func (h *Heap) collect() {
 	h.stats.Live = h.sweep() << lineShift
 	h.stats.Collections++
 	h.search = [len(h.search)]uint32{}
-	h.allocated = 0
+	h.allocated, h.due = 0, stress
 	h.setThreshold()
 }
 
@@ -36,6 +36,9 @@ func (h *Heap) sweep() (live uint32) {
 		case s == stateTables:
 			live++
 		default:
+			if stress != 0 && s != stateFree {
+				h.poison(uint32(i))
+			}
 			states[i] = stateFree
 		}
 	}

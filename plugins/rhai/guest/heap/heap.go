@@ -1,10 +1,20 @@
-// Package heap is the guest's memory: the allocator and garbage collector that
-// TinyGo's runtime calls when it is built with -gc=custom.
+// Package heap is the guest's memory: the allocator that TinyGo's runtime calls
+// when it is built with -gc=none, and a garbage collector for it.
 //
 // An execution lives in a fresh sandbox and most end before they have allocated
 // four megabytes, so allocation is a bump of a pointer and nothing is collected
-// until that much has been allocated; then the heap is marked from the stack
-// and the globals, and what is free is filled by bumping again.
+// until that much has been allocated; then the heap is marked from the globals,
+// and what is free is filled by bumping again.
+//
+// # When it collects
+//
+// A collection does not see the pointers in local variables. For a collector
+// that does, TinyGo stores each pointer that a function loads or makes in memory,
+// if the function may allocate, and clears room for them when it is entered: that
+// made scripts that work with strings, arrays and maps run at less than half the speed.
+// So nothing is collected by allocating. When enough has been allocated the heap
+// says that a collection is [Due], and the interpreter calls [Collect] between two
+// instructions, when all that lives can be reached from globals.
 //
 // # Lines
 //
@@ -27,10 +37,7 @@
 // end when it grows.
 //
 // All of it works on 32-bit offsets: in the guest from the end of the globals
-// on, in native tests into a byte slice. TinyGo spills every pointer that a
-// function loads or converts to a stack the collector scans, if the function
-// may collect; offsets, and pointers made by adding one to a symbol, it does
-// not, and allocation is twice as fast for it.
+// on, in native tests into a byte slice.
 package heap
 
 import "math/bits"
@@ -85,6 +92,7 @@ type Heap struct {
 	stackEnd address
 	overflow bool // an object was marked but did not fit in the mark stack
 	roots    func(h *Heap)
+	due      uint32 // 1: enough has been allocated to collect
 }
 
 // Stats counts what a heap has done.
@@ -103,6 +111,7 @@ func (h *Heap) start(limit address, roots func(h *Heap)) {
 	if !h.grow(lineSize) {
 		h.exhausted()
 	}
+	h.due = stress
 }
 
 // setLimit sets the address the arena may not pass. The arena gives up what it
@@ -115,10 +124,13 @@ func (h *Heap) setLimit(limit address) {
 }
 
 // setThreshold makes collections cost a bounded share of the work: the more
-// they find live, the seldomer they are.
+// they find live, the seldomer they are. It leaves as much again as may be allocated
+// before the next one for what is allocated until that is called.
 func (h *Heap) setThreshold() {
 	after := min(uint32(collectAfter), uint32(h.limit)/4)
-	h.threshold = max(after, min(2*h.stats.Live, 64<<20)) >> lineShift
+	after = max(after, min(2*h.stats.Live, 64<<20))
+	free := uint32(h.limit) - min(h.stats.Live, uint32(h.limit))
+	h.threshold = max(min(after, free/2), uint32(h.limit)/64) >> lineShift
 }
 
 // allocate answers zeroed memory of size bytes, aligned to 8. The layout says
@@ -142,8 +154,8 @@ func (h *Heap) allocateSlow(size, layout uint32) address {
 	}
 	n := (size + headerSize + granule - 1) &^ (granule - 1)
 	if n > uint32(h.end-h.cursor) {
-		if h.allocated >= h.threshold {
-			h.collect()
+		if h.top == 0 {
+			initialize(h)
 		}
 		if n > lineSize {
 			lines := (n + lineSize - 1) >> lineShift
@@ -198,6 +210,9 @@ func (h *Heap) take(least, want uint32) (a, size address) {
 	}
 	h.search[bits.Len32(least)-1] = line + n
 	h.allocated += n
+	if h.allocated >= h.threshold {
+		h.due = 1
+	}
 	for i := line; i < line+n; i++ {
 		*h.state(i) = stateUsed
 	}
@@ -230,19 +245,13 @@ func (h *Heap) find(least, want uint32) (line, n uint32) {
 	return 0, 0
 }
 
-// makeRoom finds a run that is not there yet, by growing the arena, or by
-// collecting when it may not grow. It does not return when neither helps.
+// makeRoom finds a run that is not there yet, by growing the arena. It does not return
+// when that may not grow.
 func (h *Heap) makeRoom(least, want uint32) (line, n uint32) {
-	if h.grow(least << lineShift) {
-		return h.find(least, want)
-	}
-	h.collect()
-	line, n = h.find(least, want)
-	// With next to nothing free every few allocations would collect again.
-	if n == 0 || h.lines()-h.stats.Live>>lineShift < h.lines()/32 {
+	if !h.grow(least << lineShift) {
 		h.exhausted()
 	}
-	return line, n
+	return h.find(least, want)
 }
 
 // grow extends the arena so that a run of size bytes fits at its end. It

@@ -36,6 +36,14 @@ func (h *Heap) load(a address) uint32     { return binary.LittleEndian.Uint32(h.
 func (h *Heap) store(a address, v uint32) { binary.LittleEndian.PutUint32(h.memory[a:], v) }
 func (h *Heap) root(i int) address        { return address(rootsAt + 4*i) }
 
+// grant allocates as the guest does: collecting before, when that is due.
+func (h *Heap) grant(size, layout uint32) address {
+	if h.due != 0 {
+		h.collect()
+	}
+	return h.allocate(size, layout)
+}
+
 // check verifies what must hold between operations: every object lies in lines
 // in use, no two overlap, and every byte of each finds its way back to the start.
 func (h *Heap) check(t testing.TB) {
@@ -79,7 +87,7 @@ func TestGrowsEnough(t *testing.T) {
 		h := newHeap(t, 256<<20)
 		for _, size := range []uint32{first, 3 * first / 2, 16 << 20, 2*first + 1} {
 			before := h.top
-			h.allocate(size, layoutNoPointers)
+			h.grant(size, layoutNoPointers)
 			if h.stats.Collections > 0 && h.top == before {
 				break // it made room otherwise
 			}
@@ -196,7 +204,7 @@ func (m *model) setRoot(i int, o *object) {
 func (m *model) allocate(size uint32) *object {
 	layouts := []uint32{layoutUnknown, layoutNoPointers, layoutPointers, layoutValues, layoutBig, layoutString, layoutHuge}
 	layout := layouts[m.r.IntN(len(layouts))]
-	at := m.h.allocate(size, layout)
+	at := m.h.grant(size, layout)
 	o := &object{at: at, size: size, serial: uint32(len(m.objects))<<1 | 0x8000_0001, pointers: map[address]*object{}}
 	for w := address(0); w+4 <= address(size); w += 4 {
 		if v := m.h.load(at + w); v != 0 {
@@ -270,9 +278,9 @@ func (m *model) verify() {
 func TestFreesWhatIsNot(t *testing.T) {
 	h := newHeap(t, 64<<20)
 	for range 50_000 {
-		h.store(h.root(0), uint32(h.allocate(60, layoutPointers)))
+		h.store(h.root(0), uint32(h.grant(60, layoutPointers)))
 	}
-	kept := h.allocate(1000, layoutNoPointers)
+	kept := h.grant(1000, layoutNoPointers)
 	h.store(h.root(0), uint32(kept)+500)
 	h.collect()
 	if live, most := h.stats.Live, h.tables[1]<<lineShift+2048; live > most {
@@ -292,10 +300,10 @@ func TestFreesWhatIsNot(t *testing.T) {
 func TestGarbageKeepsMemoryFlat(t *testing.T) {
 	for _, size := range []uint32{24, 100, 1000, 20_000, 700_000} {
 		h := newHeap(t, 256<<20)
-		keep := h.allocate(4*1024, layoutPointers)
+		keep := h.grant(4*1024, layoutPointers)
 		h.store(h.root(0), uint32(keep))
 		for i := range (48 << 20) / size {
-			a := h.allocate(size, layoutPointers)
+			a := h.grant(size, layoutPointers)
 			if size < 2000 {
 				h.store(keep+address(4*(i%1024)), uint32(a))
 			}
@@ -314,15 +322,15 @@ func TestStructuresDeepAndWide(t *testing.T) {
 		h.memory = h.memory[:len(h.memory):room]
 		const n = 100_000
 		for i := range n { // a list, its head in root 0
-			a := h.allocate(16, layoutPointers)
+			a := h.grant(16, layoutPointers)
 			h.store(a, h.load(h.root(0)))
 			h.store(a+12, uint32(i))
 			h.store(h.root(0), uint32(a))
 		}
-		wide := h.allocate(4*n, layoutPointers)
+		wide := h.grant(4*n, layoutPointers)
 		h.store(h.root(1), uint32(wide))
 		for i := range address(n) {
-			a := h.allocate(8, layoutPointers)
+			a := h.grant(8, layoutPointers)
 			h.store(a+4, uint32(i))
 			h.store(wide+4*i, uint32(a))
 		}
@@ -353,7 +361,7 @@ func TestLimit(t *testing.T) {
 	exhaust := func(h *Heap, size uint32, keep bool) (objects int, panicked any) {
 		defer func() { panicked = recover() }()
 		for ; uint64(objects)*uint64(size) < 64<<20; objects++ {
-			a := h.allocate(size, layoutPointers)
+			a := h.grant(size, layoutPointers)
 			if keep {
 				h.store(a, h.load(h.root(0)))
 				h.store(h.root(0), uint32(a))
@@ -393,7 +401,7 @@ func TestAnyWordMayBeARoot(t *testing.T) {
 	h := newHeap(t, 64<<20)
 	for range 50 {
 		for range 500 {
-			h.allocate(1+r.Uint32N(2000), layoutUnknown)
+			h.grant(1+r.Uint32N(2000), layoutUnknown)
 		}
 		for i := range rootCount {
 			word := r.Uint32N(uint32(h.memory.size()) + 1<<16)
@@ -412,7 +420,7 @@ func BenchmarkAllocate(b *testing.B) {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
 			h := newHeap(b, 64<<20)
 			for b.Loop() {
-				h.allocate(size, layoutNoPointers)
+				h.grant(size, layoutNoPointers)
 			}
 		})
 	}

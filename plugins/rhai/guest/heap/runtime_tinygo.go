@@ -1,17 +1,13 @@
-//go:build tinygo && gc.custom
+//go:build tinygo && gc.none
 
 package heap
 
 import (
-	"runtime"
 	"sync/atomic"
 	"unsafe"
 
 	"github.com/picloud/picloud/abi"
 )
-
-// The functions that TinyGo's runtime expects of a collector, see its
-// src/runtime/gc_custom.go. None of them may allocate.
 
 var theHeap Heap
 
@@ -24,11 +20,12 @@ var zeroSized uint64
 // defaultLimit holds until SetLimit is called.
 const defaultLimit = 64 << 20
 
-//go:linkname initHeap runtime.initHeap
-func initHeap() {
-	theHeap.start(defaultLimit-origin(), markReachable)
-}
+// initialize is called by the first allocation: by then no initialiser may have run.
+func initialize(h *Heap) { h.start(defaultLimit-origin(), markGlobals) }
 
+// alloc is what TinyGo's compiler calls for each object on the heap, see its
+// src/runtime/gc_none.go.
+//
 //go:linkname alloc runtime.alloc
 //go:noinline
 func alloc(size uintptr, layout unsafe.Pointer) unsafe.Pointer {
@@ -38,34 +35,21 @@ func alloc(size uintptr, layout unsafe.Pointer) unsafe.Pointer {
 	return theHeap.memory.at(theHeap.allocate(uint32(size), uint32(uintptr(layout))))
 }
 
-//go:linkname free runtime.free
-func free(unsafe.Pointer) {}
+// markGlobals marks what the globals point to, and what the part of the stack in use
+// does: not all pointers are there (see the package's comment), but those that are may
+// as well count.
+func markGlobals(h *Heap) {
+	for at, end := stackPointer(), uintptr(origin()); at < end; at += 4 {
+		h.mark(*(*address)(unsafe.Pointer(at)) - origin()) // below the origin, so Heap.pointer cannot read it
+	}
+}
 
-// gcMarkReachable is the runtime's: it calls markRoots for the stack and for
-// the globals.
+// stackPointer is where the stack ends. It is the runtime's, written in assembly: the
+// compiler cannot tell what is read from there on, so all that is to be stored has
+// been stored by then. Of the address of a local variable it could tell.
 //
-//go:linkname gcMarkReachable runtime.gcMarkReachable
-func gcMarkReachable()
-
-func markReachable(*Heap) { gcMarkReachable() }
-
-//go:linkname markRoots runtime.markRoots
-func markRoots(start, end uintptr) {
-	start = (start + 3) &^ 3
-	theHeap.markRange(address(start)-origin(), uint32(end-start)/4)
-}
-
-//go:linkname collectNow runtime.GC
-func collectNow() { theHeap.collect() }
-
-//go:linkname setFinalizer runtime.SetFinalizer
-func setFinalizer(obj, finalizer interface{}) {}
-
-//go:linkname readMemStats runtime.ReadMemStats
-func readMemStats(m *runtime.MemStats) {
-	m.HeapSys = uint64(theHeap.stats.Arena)
-	m.HeapAlloc = uint64(theHeap.stats.Live + theHeap.allocated<<lineShift)
-}
+//export tinygo_getCurrentStackPointer
+func stackPointer() uintptr
 
 // exhausted traps, telling the host why.
 func (h *Heap) exhausted() {
@@ -82,6 +66,13 @@ func SetLimit(bytes int64) {
 
 // TrapWord answers where the heap says why it traps, see [abi.TrapMemory].
 func TrapWord() *uint32 { return &trapWord }
+
+// Due answers where the heap says, by 1, that Collect should be called.
+func Due() *uint32 { return &theHeap.due }
+
+// Collect frees what cannot be reached from a global variable. What only a local
+// variable points to is lost.
+func Collect() { theHeap.collect() }
 
 // Statistics tells what the heap has done.
 func Statistics() Stats { return theHeap.stats }

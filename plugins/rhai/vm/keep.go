@@ -1,0 +1,40 @@
+package vm
+
+import "unsafe"
+
+// # Garbage
+//
+// In the guest, Go's pointers in local variables are invisible to the garbage
+// collector: to show it each one would make everything that may allocate two to
+// three times slower. It therefore runs only between two instructions, when all
+// that is alive can be reached from the thread, which is reachable from a global
+// variable: registers, frames, the program.
+//
+// Only a native function that calls back into the script has such an instruction
+// within it. Those are registered by [Library.Calling], which keeps their
+// arguments alive, and they pass [Keep] whatever else they hold during a call.
+
+// Collector is a garbage collector that has to be called between instructions.
+type Collector struct {
+	Due     *uint32 // not 0: it wants to be called
+	Collect func()
+}
+
+// collector is never due where Go collects by itself.
+var collector = Collector{Due: new(uint32), Collect: func() {}}
+
+// SetCollector sets the collector of all threads, before the first one runs.
+func SetCollector(c Collector) { collector = c }
+
+// Keep keeps what p points to, and what can be reached from there, alive until the
+// native function that is at work returns.
+func Keep[T any](t *Thread, p *T) { t.kept = append(t.kept, unsafe.Pointer(p)) }
+
+// KeepItems is [Keep] for the items of a slice.
+func KeepItems[T any](t *Thread, items []T) { Keep(t, unsafe.SliceData(items)) }
+
+// release lets go of what has been kept since there were n.
+func (t *Thread) release(n int) {
+	clear(t.kept[n:])
+	t.kept = t.kept[:n]
+}
