@@ -85,7 +85,11 @@ func (f *function) chain(e syntax.Expr, dst int) (elsewhere bool) {
 		f.abc(vm.OpDeref, dst, w.at, 0, e.Pos())
 		elsewhere = true
 	default:
-		f.abc(vm.OpMove, dst, w.at, 0, e.Pos())
+		if w.at == w.cursor {
+			f.moveTemporary(dst, w.at, e.Pos())
+		} else {
+			f.abc(vm.OpMove, dst, w.at, 0, e.Pos())
+		}
 		elsewhere = !w.owned
 	}
 	if elsewhere && w.locked {
@@ -157,7 +161,7 @@ func (f *function) assignPart(s *syntax.Assign) {
 
 // positions adds where else the instruction just emitted can fail.
 func (f *function) positions(bracket, assign syntax.Position) {
-	f.out.Indexing = append(f.out.Indexing, vm.IndexPositions{PC: int32(f.here() - 1), Bracket: bracket, Assign: assign})
+	f.out.Indexing = append(f.out.Indexing, vm.IndexPositions{PC: int32(len(f.out.Code) - 1), Bracket: bracket, Assign: assign})
 }
 
 // plainRoot is the register of a root that is a variable of this function alone.
@@ -361,7 +365,11 @@ func (w *walker) method(i int) {
 		w.at, w.isRef, w.owned = s.register, false, true
 		return
 	}
-	w.abc(vm.OpMove, s.register, w.at, 0, s.pos)
+	if i == 0 && w.at == w.cursor && !s.elvis {
+		w.moveTemporary(s.register, w.at, s.pos)
+	} else {
+		w.abc(vm.OpMove, s.register, w.at, 0, s.pos)
+	}
 	site, n := w.site(s.name, s.pos, s.args)
 	site.Const, site.This, site.Root = w.isConst, w.isThis, w.rootSite
 	if len(s.args) > 0 {

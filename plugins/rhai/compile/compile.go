@@ -137,6 +137,7 @@ type function struct {
 	locals     []local // in sight, innermost last
 	captured   map[string]bool
 	next       int           // the first free register
+	label      int           // the last place that something may jump to
 	depth      int           // of blocks
 	dynamic    bool          // variables are looked up at run time: there is an eval or a name!()
 	hasImports bool          // there has been an import statement
@@ -278,6 +279,12 @@ func (f *function) lookup(name string) *local {
 // Code.
 
 func (f *function) emit(in vm.Instr, at syntax.Position) int {
+	if in.Op() == vm.OpShare {
+		if last := f.last(); last != nil && last.Op() == vm.OpMove && last.A() == in.A() {
+			*last = vm.MakeABC(vm.OpCopy, last.A(), last.B(), 0)
+			return len(f.out.Code) - 1
+		}
+	}
 	f.out.Code = append(f.out.Code, in)
 	f.out.Positions = append(f.out.Positions, at)
 	return len(f.out.Code) - 1
@@ -291,7 +298,51 @@ func (f *function) ad(op vm.Op, a, d int, at syntax.Position) int {
 	return f.emit(vm.MakeAD(op, uint16(a), int32(d)), at)
 }
 
-func (f *function) here() int { return len(f.out.Code) }
+// here is the place of the next instruction, which something may jump to.
+func (f *function) here() int {
+	f.label = len(f.out.Code)
+	return f.label
+}
+
+// last is the instruction emitted last, for the next one to be made a part of it; nil if
+// something may jump between the two.
+func (f *function) last() *vm.Instr {
+	n := len(f.out.Code)
+	if n == 0 || f.label == n {
+		return nil
+	}
+	return &f.out.Code[n-1]
+}
+
+// moveTemporary moves a value to dst from a register that nobody reads again. It has the
+// instruction that made the value put it there in the first place, if it can.
+func (f *function) moveTemporary(dst, from int, at syntax.Position) {
+	if last := f.last(); last != nil && int(last.A()) == from {
+		switch last.Op() {
+		case vm.OpGetIndex, vm.OpGetIndexI, vm.OpGetProp, vm.OpGetCell, vm.OpRefLocal, vm.OpRefThis, vm.OpRefCell, vm.OpDeref:
+			*last = last.WithA(uint16(dst))
+			return
+		}
+	}
+	f.abc(vm.OpMove, dst, from, 0, at)
+}
+
+// drop removes the instructions that only bring a value to dst, where nobody wants it.
+func (f *function) drop(dst int) {
+	for {
+		last := f.last()
+		if last == nil || int(last.A()) != dst {
+			return
+		}
+		switch last.Op() {
+		case vm.OpMove, vm.OpCopy, vm.OpShare:
+			n := len(f.out.Code) - 1
+			f.out.Code, f.out.Positions = f.out.Code[:n], f.out.Positions[:n]
+		default:
+			return
+		}
+	}
+}
 
 // jumpTo patches the jump at pc to go to target.
 func (f *function) jumpTo(pc, target int) {
@@ -321,8 +372,11 @@ func (f *function) patch(jumps []int) {
 func (f *function) back(op vm.Op, a, target int, at syntax.Position) {
 	pc := f.ad(op, a, 0, at)
 	f.jumpTo(pc, target)
-	f.out.Code[pc] = f.out.Code[pc].WithWeight(uint8(min(max(pc-target, 1), 64)))
+	f.out.Code[pc] = f.out.Code[pc].WithWeight(weight(target, pc))
 }
+
+// weight is what a round of a loop between two instructions is charged.
+func weight(top, end int) uint8 { return uint8(min(max(end-top, 1), 64)) }
 
 // Constants.
 

@@ -386,7 +386,7 @@ func (f *function) assignVariable(s *syntax.Assign, t *syntax.Variable) {
 			f.abc(vm.OpAddToI+vm.Op(s.Op-syntax.OpAdd), l.register, 0, n, s.Position)
 			return
 		}
-		f.abc(vm.OpAddTo+vm.Op(s.Op-syntax.OpAdd), l.register, f.kept(s.Value), 0, s.Position)
+		f.abc(vm.OpAddTo+vm.Op(s.Op-syntax.OpAdd), l.register, f.operand(s.Value), 0, s.Position)
 	default:
 		f.abc(vm.OpAssign, l.register, f.kept(s.Value), int(s.Op), s.Position)
 	}
@@ -394,11 +394,6 @@ func (f *function) assignVariable(s *syntax.Assign, t *syntax.Variable) {
 
 // kept is operand for a value that an assignment operator may store.
 func (f *function) kept(e syntax.Expr) int {
-	if v, ok := e.(*syntax.Variable); ok {
-		r := f.alloc()
-		f.expr(v, r)
-		return r
-	}
 	r := f.alloc()
 	f.expr(e, r)
 	return r

@@ -159,6 +159,9 @@ func (f *function) exprStmt(e syntax.Expr, dst int, m mode) {
 		dst = f.alloc()
 	}
 	f.expr(e, dst)
+	if m == discard {
+		f.drop(dst)
+	}
 	f.done(dst, m, e.Pos())
 }
 
@@ -303,9 +306,34 @@ func (f *function) while(s *syntax.While, dst int, m mode) {
 		exit = f.jumpUnless(s.Cond)
 	}
 	f.block(s.Body, dst, discard)
+	if len(exit) == 1 && exit[0] == top {
+		f.again(top, s.Body.Position)
+	}
 	f.back(vm.OpLoop, 0, top, s.Body.Position)
 	f.patch(exit)
 	f.leave(l, dst, m, s.Position)
+}
+
+// whileOps are the conditions that can be evaluated at the end of a loop.
+var whileOps = map[vm.Op]vm.Op{
+	vm.OpUnlessLt: vm.OpWhileLt, vm.OpUnlessLe: vm.OpWhileLe, vm.OpUnlessGt: vm.OpWhileGt,
+	vm.OpUnlessNeI: vm.OpWhileNeI, vm.OpUnlessLtI: vm.OpWhileLtI, vm.OpUnlessGtI: vm.OpWhileGtI, vm.OpUnlessGeI: vm.OpWhileGeI,
+}
+
+// again emits, before a loop's jump back to its condition, that condition if it is but the
+// instruction at top, and one that can be evaluated here: most rounds then take one jump, not two.
+func (f *function) again(top int, at syntax.Position) {
+	head := f.out.Code[top]
+	op, ok := whileOps[head.Op()]
+	if !ok {
+		return
+	}
+	pc := f.here()
+	distance := top - pc // behind the instruction at top
+	if distance != int(int16(distance)) {
+		return
+	}
+	f.emit(vm.MakeABC(op, head.A(), head.B(), uint16(distance)).WithWeight(weight(top, pc)), at)
 }
 
 func (f *function) doLoop(s *syntax.DoLoop, dst int, m mode) {

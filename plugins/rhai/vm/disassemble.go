@@ -75,5 +75,11 @@ func (i Instr) describe(pc int) string {
 		}
 		return text + num(a) + num(b) + " ->" + num(pc+1+int(int16(c)))
 	}
+	if op >= OpWhileLt && op <= OpWhileGeI {
+		if op >= OpWhileNeI {
+			b = int(int16(b))
+		}
+		return text + num(a) + num(b) + " ->" + num(pc+1+int(int16(c)))
+	}
 	return text + num(a) + num(b) + num(c)
 }

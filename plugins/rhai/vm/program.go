@@ -175,6 +175,9 @@ func MakeAD(op Op, a uint16, d int32) Instr {
 	return Instr(op) | Instr(a)<<16 | Instr(uint32(d))<<32
 }
 
+// WithA is the instruction with another operand A.
+func (i Instr) WithA(a uint16) Instr { return i&^(0xffff<<16) | Instr(a)<<16 }
+
 // Op is the opcode, A, B, C and D the operands of an instruction.
 func (i Instr) Op() Op    { return Op(i) }
 func (i Instr) A() uint16 { return uint16(i >> 16) }
@@ -226,7 +229,7 @@ const (
 	OpIn    // R[A] = R[B] in R[C]
 
 	// Assignment operators on a variable: R[A] op= R[B].
-	OpAddTo
+	OpAddTo // shares R[B] if it is a container
 	OpSubTo
 	OpAddToI  // R[A] += i(C)
 	OpSubToI  // R[A] -= i(C)
@@ -254,6 +257,17 @@ const (
 	OpUnlessGtI
 	OpUnlessGeI
 	OpLoop // charge, poll the interrupt word, jump to D
+	// The end of a while loop with a condition on integers: if they are, charge, poll and
+	// then, if R[A] op R[B], jump to i(C), else over the next instruction. If they are not, or
+	// operations have run out, go on to that: an OpLoop to where the condition is evaluated.
+	OpWhileLt
+	OpWhileLe
+	OpWhileGt
+	// The same with an integer: R[A] op i(B).
+	OpWhileNeI
+	OpWhileLtI
+	OpWhileGtI
+	OpWhileGeI
 
 	OpForRange  // R[A] < R[A+1]: R[A+2] = R[A], R[A] += 1, charge, poll, jump to D; else go on
 	OpRangePrep // R[A], R[A+1] are a range's bounds, exclusive (B=0) or inclusive (B=1): make them ready for OpForRange
@@ -349,6 +363,7 @@ var opNames = [numOps]string{
 	"jump", "jumpfalse", "jumptrue", "jumpunit", "jumpvalue", "checkbool",
 	"unlesseq", "unlessne", "unlesslt", "unlessle", "unlessgt", "unlessge",
 	"unlesseqi", "unlessnei", "unlesslti", "unlesslei", "unlessgti", "unlessgei", "loop",
+	"whilelt", "whilele", "whilegt", "whilenei", "whilelti", "whilegti", "whilegei",
 	"forrange", "rangeprep", "iterinit", "iternext", "array", "append", "map", "mapset", "range", "rangeincl", "interpolate",
 	"getindex", "getindexi", "getprop", "setindex", "setprop",
 	"reflocal", "refcell", "refown", "refthis", "refindex", "refprop", "deref", "storep", "setindexp", "setpropp", "guardindex", "guardprop", "guardthis",

@@ -86,7 +86,7 @@ func (t *Thread) stepAssign(f *frame, in Instr) *Error {
 		if Op(in) == OpAddTo && t.extendText(a, f.at(in.B())) {
 			return nil
 		}
-		return t.OpAssign(syntax.OpAdd+syntax.Operator(Op(in)-OpAddTo), a, *f.at(in.B()))
+		return t.OpAssign(syntax.OpAdd+syntax.Operator(Op(in)-OpAddTo), a, f.at(in.B()).Share())
 	case OpAddToI, OpSubToI:
 		return t.OpAssign(syntax.OpAdd+syntax.Operator(Op(in)-OpAddToI), a, Int(int64(int16(in.C()))))
 	case OpAssignP:

@@ -52,10 +52,13 @@ const kindMask = 0xff
 // its object; whoever changes an object goes through MutArray, MutMap or
 // MutBlob, which first copy a marked one. The mark is never removed: a copy is a
 // new object. Strings are immutable but for appending, see text.go.
+//
+// meta comes last: a sandbox checks once for each address how far behind it is read, and
+// what has a look at the kind first has then been allowed the rest.
 type Value struct {
-	meta uint32
-	ref  unsafe.Pointer
 	bits uint64
+	ref  unsafe.Pointer
+	meta uint32
 }
 
 // Unit is the value ().
