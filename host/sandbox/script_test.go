@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -87,15 +88,69 @@ func TestScriptOutcomes(t *testing.T) {
 	}
 }
 
+// garbageTime is for how long each kind of garbage is made: go test -run
+// TestGarbage ./host/sandbox -args -garbage 1m.
+var garbageTime = flag.Duration("garbage", 300*time.Millisecond, "how long to make each kind of garbage")
+
+// TestGarbageOfAScriptIsCollected runs scripts that make garbage until their time is over, in
+// memory that would not hold it for long.
 func TestGarbageOfAScriptIsCollected(t *testing.T) {
 	s := newReal(t, Config{})
-	script := rhai(`let a = []; for i in 0..300000 { a = ["x" + i, #{n: i}]; } a[0]`)
-	script.Limits.MaxOperations = 1 << 40
-	result, err := s.Execute(t.Context(), script, abi.Invocation{}, echo)
-	require.NoError(t, err)
-	assert.Equal(t, "x299999", decode(t, result))
-	assert.GreaterOrEqual(t, result.Operations, int64(300_000))
-	assert.Less(t, result.MemoryBytes, int64(16<<20))
+	for name, source := range map[string]string{
+		"strings":                 `let i = 0; loop { let s = "text " + i; s += s; i += 1; }`,
+		"long strings":            `let i = 0; let s = "x"; s.pad(100000, "y"); loop { let t = s + i; i += 1; }`,
+		"arrays":                  `let a = []; let i = 0; loop { a = ["x" + i, [i, [i]]]; i += 1; }`,
+		"large arrays":            `loop { let a = []; a.pad(50000, 1.5); }`,
+		"growing arrays":          `loop { let a = []; for i in 0..5000 { a.push(i); } }`,
+		"maps":                    `let m = #{}; let i = 0; loop { m = #{a: i, b: #{c: "x" + i}}; m.d = [i]; i += 1; }`,
+		"closures":                `let i = 0; loop { let n = i; let f = |x| x + n; i += f.call(1) - n; }`,
+		"in callbacks":            `let a = []; a.pad(1000, 1); loop { a.map(|x| { let s = "x" + x; [s, s + s] }); }`,
+		"in a callback":           `[1].for_each(|x| { let i = 0; loop { let s = ["x" + i, #{a: i}]; i += 1; } })`,
+		"in comparers":            `let a = []; for i in 0..1000 { a.push(i * 7919 % 1000); } loop { let b = a; b.sort(|x, y| { let s = "x" + x; x - y }); }`,
+		"in functions":            `fn f(n) { if n == 0 { "" } else { f(n - 1) + "x" } } loop { f(40); }`,
+		"errors":                  `loop { try { let a = [1, "x" + 2]; a[7] } catch (e) { let t = e.message; } }`,
+		"evaluated":               `let i = 0; loop { eval("let x" + i % 10 + " = [" + i + "]"); i += 1; }`,
+		"texts of maps":           `let m = #{}; for i in 0..100 { m["k" + i] = i; } loop { let s = m.to_json(); let p = parse_json(s); }`,
+		"a map, emptied in turn":  `let m = #{}; let i = 0; loop { m["k" + i] = "v" + i; m.remove("k" + (i - 100)); i += 1; }`,
+		"an array, used as queue": `let q = []; let i = 0; loop { q.push("v" + i); if i > 100 { q.shift(); } i += 1; }`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			script := rhai(source)
+			script.Limits = abi.Limits{MaxOperations: 1 << 60, TimeoutMS: garbageTime.Milliseconds(), MemoryMB: 16}
+			_, err := s.Execute(t.Context(), script, abi.Invocation{}, echo)
+			var got *abi.ScriptError
+			require.ErrorAs(t, err, &got)
+			assert.Equal(t, abi.CodeTimeout, got.Code, got.Message)
+		})
+	}
+}
+
+// TestDataBeyondTheMemory keeps what it makes.
+func TestDataBeyondTheMemory(t *testing.T) {
+	s := newReal(t, Config{})
+	for name, source := range map[string]string{
+		"strings":       `let a = []; let i = 0; loop { a.push("text " + i); i += 1; }`,
+		"a string":      `let s = "x"; loop { s += s; }`,
+		"arrays":        `let a = []; loop { a = [a, 1, 2, 3]; }`,
+		"a map":         `let m = #{}; let i = 0; loop { m["k" + i] = i; i += 1; }`,
+		"blobs":         `let a = []; loop { a.push(blob(10000)); }`,
+		"closures":      `let a = []; let i = 0; loop { let n = i; a.push(|x| x + n); i += 1; }`,
+		"in a callback": `let a = []; a.pad(100000, 1); a.map(|x| { let b = []; b.pad(100, x); b })`,
+		"in frames":     `fn f(n) { let a = []; a.pad(50000, n); f(n + 1) + a.len() } f(0)`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			script := rhai(source)
+			script.Limits = abi.Limits{MaxOperations: 1 << 60, MaxStringSize: 1 << 30, MaxArraySize: 1 << 30, MaxMapSize: 1 << 30, MemoryMB: 16}
+			_, err := s.Execute(t.Context(), script, abi.Invocation{}, echo)
+			var got *abi.ScriptError
+			require.ErrorAs(t, err, &got)
+			assert.Equal(t, abi.CodeLimitExceeded, got.Code, got.Message)
+			assert.Equal(t, "memory_mb", got.Limit, got.Message)
+			result, err := s.Execute(t.Context(), rhai("40 + 2"), abi.Invocation{}, echo)
+			require.NoError(t, err)
+			assert.Equal(t, int64(42), decode(t, result))
+		})
+	}
 }
 
 // TestScriptsAreIsolated mixes scripts that change all they can reach with ones

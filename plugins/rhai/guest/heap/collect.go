@@ -3,6 +3,8 @@ package heap
 import "math/bits"
 
 // collect frees every line that no reachable object touches.
+//
+//go:noinline
 func (h *Heap) collect() {
 	h.cursor, h.end = 0, 0 // what is left of the hole is free after this
 	clear(h.memory.bytes(h.marks, 2*h.lines()))

@@ -21,7 +21,28 @@ var zeroSized uint64
 const defaultLimit = 64 << 20
 
 // initialize is called by the first allocation: by then no initialiser may have run.
-func initialize(h *Heap) { h.start(defaultLimit-origin(), markGlobals) }
+func initialize(h *Heap) {
+	for i, at := 0, uintptr(unsafe.Pointer(&globalBase)); i < 32*len(notPointers) && at < uintptr(origin()); i, at = i+1, at+4 {
+		if *(*address)(unsafe.Pointer(at)) >= origin() {
+			notPointers[i/32] |= 1 << (i % 32)
+		}
+	}
+	h.start(defaultLimit-origin(), markGlobals)
+}
+
+// notPointers has a bit for each word of the globals that looked like a pointer into
+// the heap before there was one: constants such as the tables of Unicode. Together
+// they would keep all large objects alive.
+var notPointers [maxGlobals / 4 / 32]uint32
+
+// maxGlobals is how many bytes of globals are looked at.
+const maxGlobals = 512 << 10
+
+// globalBase is a symbol of the linker, where the stack ends and the globals begin. They
+// end where the heap begins.
+//
+//go:extern __global_base
+var globalBase [0]byte
 
 // alloc is what TinyGo's compiler calls for each object on the heap, see its
 // src/runtime/gc_none.go.
@@ -39,8 +60,17 @@ func alloc(size uintptr, layout unsafe.Pointer) unsafe.Pointer {
 // does: not all pointers are there (see the package's comment), but those that are may
 // as well count.
 func markGlobals(h *Heap) {
-	for at, end := stackPointer(), uintptr(origin()); at < end; at += 4 {
-		h.mark(*(*address)(unsafe.Pointer(at)) - origin()) // below the origin, so Heap.pointer cannot read it
+	globals := uintptr(unsafe.Pointer(&globalBase))
+	for at := stackPointer(); at < globals; at += 4 {
+		h.mark(*(*address)(unsafe.Pointer(at)) - origin())
+	}
+	// The heap's own fields are offsets, which must not be taken for addresses.
+	own := uintptr(unsafe.Pointer(h))
+	for i, at := 0, globals; at < uintptr(origin()); i, at = i+1, at+4 {
+		if i < 32*len(notPointers) && notPointers[i/32]>>(i%32)&1 != 0 || at-own < unsafe.Sizeof(*h) {
+			continue
+		}
+		h.mark(*(*address)(unsafe.Pointer(at)) - origin())
 	}
 }
 
