@@ -257,7 +257,7 @@ func (t *Thread) callByName(p *FnPtr, this *Value, args []Value) (Value, *Error)
 		}
 		return Unit, FunctionNotFoundError(Signature(p.Name, all))
 	}
-	site := &Site{Name: p.Name, Natives: t.program.Native.functions[p.Name]}
+	site := &Site{Name: p.Name, Natives: t.program.Native.functions.get(p.Name)}
 	if this == nil {
 		return t.callNative(site, all)
 	}
@@ -342,7 +342,7 @@ func (t *Thread) CallNamed(name string, args []Value) (Value, *Error) {
 	if fn := t.current().Find(name, len(args), ""); fn != nil {
 		return t.callFunction(fn, nil, nil, args)
 	}
-	return t.callNative(&Site{Name: name, Natives: t.program.Native.functions[name]}, args)
+	return t.callNative(&Site{Name: name, Natives: t.program.Native.functions.get(name)}, args)
 }
 
 // Arity is the number of arguments a call of p takes besides the curried ones; -1

@@ -457,7 +457,7 @@ func (t *Thread) getProperty(base *Value, name string) (Value, *Error) {
 		return v, nil
 	}
 	args := []Value{*base}
-	if n := pick(t.program.Native.getters[name], args); n != nil {
+	if n := pick(t.program.Native.getters.get(name), args); n != nil {
 		return n.Func(t, args)
 	}
 	text := "Unknown property '" + name + "' - a getter is not registered for type '" + base.TypeName() + "'"
@@ -470,7 +470,7 @@ func (t *Thread) setProperty(base *Value, name string, v Value) *Error {
 		return t.setKey(base, name, v)
 	}
 	args := []Value{*base, v}
-	if n := pick(t.program.Native.setters[name], args); n != nil {
+	if n := pick(t.program.Native.setters.get(name), args); n != nil {
 		_, err := n.Func(t, args)
 		*base = args[0]
 		return err
@@ -498,7 +498,7 @@ func (t *Thread) guardProperty(base *Value, name Value, constant string) *Error 
 	if has(base, name) {
 		return constantError(constant)
 	}
-	if base.Kind() != KindMap && len(t.program.Native.setters[name.AsString()]) > 0 {
+	if base.Kind() != KindMap && len(t.program.Native.setters.get(name.AsString())) > 0 {
 		e := newError(ErrorNonPureMethodOnConst, "Cannot modify property '"+name.AsString()+"' of constant", Field{"function", name})
 		e.place = placeBracket
 		return e

@@ -38,3 +38,23 @@ func (t *Thread) release(n int) {
 	clear(t.kept[n:])
 	t.kept = t.kept[:n]
 }
+
+// collect has garbage collected, between two instructions.
+func (t *Thread) collect() {
+	// What registers held before keeps nothing alive.
+	f := &t.frames[len(t.frames)-1]
+	used := int((uintptr(f.base)-uintptr(unsafe.Pointer(unsafe.SliceData(t.blocks[f.block]))))/valueSize) + int(uintptr(f.fn.Room)/valueSize)
+	clear(t.blocks[f.block][used:])
+	for i := range t.blocks[:f.block+1] {
+		for j := range t.blocks[i] {
+			if v := &t.blocks[i][j]; v.Kind() < KindString {
+				v.ref = nil
+			}
+		}
+	}
+	clear(t.blocks[f.block+1:])
+	t.blocks = t.blocks[:f.block+1]
+	clear(t.frames[len(t.frames):cap(t.frames)])
+	t.result = Unit
+	collector.Collect()
+}

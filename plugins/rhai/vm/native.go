@@ -1,6 +1,9 @@
 package vm
 
-import "maps"
+import (
+	"slices"
+	"strings"
+)
 
 // NativeFunc is a function of the standard library.
 //
@@ -23,20 +26,55 @@ type Native struct {
 
 // Library is a set of native functions and property getters and setters.
 type Library struct {
-	functions map[string][]*Native
-	getters   map[string][]*Native // by property: one parameter
-	setters   map[string][]*Native // by property: two parameters, Mutates
+	functions overloads
+	getters   overloads // by property: one parameter
+	setters   overloads // by property: two parameters, Mutates
 	calling   bool                 // within Calling
 }
 
-// NewLibrary makes an empty library.
-func NewLibrary() *Library {
-	return &Library{functions: map[string][]*Native{}, getters: map[string][]*Native{}, setters: map[string][]*Native{}}
+// overloads are functions by their names, in the order of these. It is no Go map: that
+// would be in memory for as long as the library, and a collector that does not
+// know which of its words are pointers takes the hashes in it for some.
+type overloads []named
+
+type named struct {
+	name    string
+	natives []*Native
 }
+
+func (o overloads) find(name string) (at int, found bool) {
+	return slices.BinarySearchFunc(o, name, func(n named, name string) int { return strings.Compare(n.name, name) })
+}
+
+func (o overloads) get(name string) []*Native {
+	if at, ok := o.find(name); ok {
+		return o[at].natives
+	}
+	return nil
+}
+
+func (o *overloads) add(n *Native) {
+	at, ok := o.find(n.Name)
+	if !ok {
+		*o = slices.Insert(*o, at, named{name: n.Name})
+	}
+	(*o)[at].natives = append((*o)[at].natives, n)
+}
+
+func (o overloads) clone() overloads {
+	c := slices.Clone(o)
+	for i := range c {
+		c[i].natives = slices.Clip(c[i].natives)
+	}
+	return c
+}
+
+// NewLibrary makes an empty library.
+func NewLibrary() *Library { return &Library{} }
 
 func (l *Library) add(n *Native) {
 	n.Calls = l.calling
-	l.functions[n.Name] = append(l.functions[n.Name], n)
+	l.functions.add(n)
 }
 
 // Calling registers functions that may call back into the script, see [Keep].
@@ -64,18 +102,18 @@ func (l *Library) PureMethod(name string, f NativeFunc, params ...Kind) {
 
 // Getter adds a readable property of a kind.
 func (l *Library) Getter(name string, f NativeFunc, of Kind) {
-	l.getters[name] = append(l.getters[name], &Native{Name: name, Params: []Kind{of}, Func: f})
+	l.getters.add(&Native{Name: name, Params: []Kind{of}, Func: f})
 }
 
 // Setter adds a writable property of a kind; args are the receiver and the new value.
 func (l *Library) Setter(name string, f NativeFunc, of, value Kind) {
-	l.setters[name] = append(l.setters[name], &Native{Name: name, Params: []Kind{of, value}, Func: f, Mutates: true})
+	l.setters.add(&Native{Name: name, Params: []Kind{of, value}, Func: f, Mutates: true})
 }
 
-// Functions calls visit for each overload, in no order.
+// Functions calls visit for each overload, in the order of names.
 func (l *Library) Functions(visit func(*Native)) {
-	for _, overloads := range l.functions {
-		for _, n := range overloads {
+	for _, f := range l.functions {
+		for _, n := range f.natives {
 			visit(n)
 		}
 	}
@@ -121,12 +159,12 @@ func Signature(name string, args []Value) string {
 }
 
 // Named gives the overloads of a function.
-func (l *Library) Named(name string) []*Native { return l.functions[name] }
+func (l *Library) Named(name string) []*Native { return l.functions.get(name) }
 
 // Mutating reports whether a method of that name and number of further arguments
 // may change its receiver.
 func (l *Library) Mutating(name string, args int) bool {
-	for _, n := range l.functions[name] {
+	for _, n := range l.functions.get(name) {
 		if n.Mutates && len(n.Params) == args+1 {
 			return true
 		}
@@ -136,15 +174,11 @@ func (l *Library) Mutating(name string, args int) bool {
 
 // HasModule reports whether there are functions named name::something.
 func (l *Library) HasModule(name string) bool {
-	for have := range l.functions {
-		if len(have) > len(name)+2 && have[:len(name)] == name && have[len(name):len(name)+2] == "::" {
-			return true
-		}
-	}
-	return false
+	at, _ := l.functions.find(name + "::")
+	return at < len(l.functions) && strings.HasPrefix(l.functions[at].name, name+"::")
 }
 
 // Extend makes a library that has the functions of l, too.
 func (l *Library) Extend() *Library {
-	return &Library{functions: maps.Clone(l.functions), getters: maps.Clone(l.getters), setters: maps.Clone(l.setters)}
+	return &Library{functions: l.functions.clone(), getters: l.getters.clone(), setters: l.setters.clone()}
 }

@@ -18,7 +18,7 @@ func (t *Thread) run(stop int) *Error {
 			return nil
 		}
 		if *collector.Due != 0 {
-			collector.Collect()
+			t.collect()
 		}
 		f := &t.frames[len(t.frames)-1]
 		in := *(*Instr)(f.ip)

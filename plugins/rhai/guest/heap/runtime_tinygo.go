@@ -58,20 +58,23 @@ func alloc(size uintptr, layout unsafe.Pointer) unsafe.Pointer {
 
 // markGlobals marks what the globals point to, and what the part of the stack in use
 // does: not all pointers are there (see the package's comment), but those that are may
-// as well count.
+// as well count. The heap's own fields are none: offsets look like addresses.
 func markGlobals(h *Heap) {
 	globals := uintptr(unsafe.Pointer(&globalBase))
 	for at := stackPointer(); at < globals; at += 4 {
 		h.mark(*(*address)(unsafe.Pointer(at)) - origin())
 	}
-	// The heap's own fields are offsets, which must not be taken for addresses.
-	own := uintptr(unsafe.Pointer(h))
 	for i, at := 0, globals; at < uintptr(origin()); i, at = i+1, at+4 {
-		if i < 32*len(notPointers) && notPointers[i/32]>>(i%32)&1 != 0 || at-own < unsafe.Sizeof(*h) {
+		if i < 32*len(notPointers) && notPointers[i/32]>>(i%32)&1 != 0 || within(at, h) || within(at, &notPointers) {
 			continue
 		}
 		h.mark(*(*address)(unsafe.Pointer(at)) - origin())
 	}
+}
+
+// within tells whether an address is in the variable that p points to.
+func within[T any](at uintptr, p *T) bool {
+	return at-uintptr(unsafe.Pointer(p)) < unsafe.Sizeof(*p)
 }
 
 // stackPointer is where the stack ends. It is the runtime's, written in assembly: the
