@@ -158,13 +158,32 @@ type LogEntry struct {
 
 // Clock is the response of [OpClockMonotonic].
 type Clock struct {
-	Nanoseconds int64 `msg:"ns"` // since an arbitrary start
+	Nanoseconds int64 `msg:"ns"`      // since an arbitrary start; only moves forward
+	UnixNano    int64 `msg:"unix_ns"` // wall clock, nanoseconds since 1970 UTC
 }
 
 // OpError answers an operation that failed.
 type OpError struct {
-	Code    string `msg:"code" json:"code"` // for programs: "not_found", "invalid", "denied", "internal"
+	Code    OpCode `msg:"code" json:"code"`
 	Message string `msg:"message" json:"message"`
 }
 
 func (e *OpError) Error() string { return e.Message }
+
+// OpCode says for programs why an operation failed.
+type OpCode string
+
+// Why an operation can fail.
+const (
+	OpCodeInvalid     OpCode = "invalid"     // the request has a field that is missing, malformed or over a limit
+	OpCodeDenied      OpCode = "denied"      // the execution lacks the capability
+	OpCodeNotFound    OpCode = "not_found"   // there is no such thing in this app
+	OpCodeConflict    OpCode = "conflict"    // it is at another version than the one expected
+	OpCodeCorrupted   OpCode = "corrupted"   // stored bytes are not what was stored
+	OpCodeQuota       OpCode = "quota"       // the app may not keep more
+	OpCodeUnreachable OpCode = "unreachable" // another server cannot be had: refused address, name, connection, protocol
+	OpCodeTimeout     OpCode = "timeout"     // it took longer than it may
+	OpCodeCancelled   OpCode = "cancelled"   // the execution has been ended
+	OpCodeUnavailable OpCode = "unavailable" // the storage fails just now; it may be worth trying again
+	OpCodeInternal    OpCode = "internal"    // our fault
+)

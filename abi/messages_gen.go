@@ -9,10 +9,13 @@ import (
 // MarshalMsg implements msgp.Marshaler
 func (z Clock) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// map header, size 1
+	// map header, size 2
 	// string "ns"
-	o = append(o, 0x81, 0xa2, 0x6e, 0x73)
+	o = append(o, 0x82, 0xa2, 0x6e, 0x73)
 	o = msgp.AppendInt64(o, z.Nanoseconds)
+	// string "unix_ns"
+	o = append(o, 0xa7, 0x75, 0x6e, 0x69, 0x78, 0x5f, 0x6e, 0x73)
+	o = msgp.AppendInt64(o, z.UnixNano)
 	return
 }
 
@@ -40,6 +43,12 @@ func (z *Clock) UnmarshalMsg(bts []byte) (o []byte, err error) {
 				err = msgp.WrapError(err, "Nanoseconds")
 				return
 			}
+		case "unix_ns":
+			z.UnixNano, bts, err = msgp.ReadInt64Bytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "UnixNano")
+				return
+			}
 		default:
 			bts, err = msgp.Skip(bts)
 			if err != nil {
@@ -54,7 +63,7 @@ func (z *Clock) UnmarshalMsg(bts []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z Clock) Msgsize() (s int) {
-	s = 1 + 3 + msgp.Int64Size
+	s = 1 + 3 + msgp.Int64Size + 8 + msgp.Int64Size
 	return
 }
 
@@ -826,12 +835,40 @@ func (z Module) Msgsize() (s int) {
 }
 
 // MarshalMsg implements msgp.Marshaler
+func (z OpCode) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	o = msgp.AppendString(o, string(z))
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *OpCode) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	{
+		var zb0001 string
+		zb0001, bts, err = msgp.ReadStringBytes(bts)
+		if err != nil {
+			err = msgp.WrapError(err)
+			return
+		}
+		(*z) = OpCode(zb0001)
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z OpCode) Msgsize() (s int) {
+	s = msgp.StringPrefixSize + len(string(z))
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
 func (z OpError) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// map header, size 2
 	// string "code"
 	o = append(o, 0x82, 0xa4, 0x63, 0x6f, 0x64, 0x65)
-	o = msgp.AppendString(o, z.Code)
+	o = msgp.AppendString(o, string(z.Code))
 	// string "message"
 	o = append(o, 0xa7, 0x6d, 0x65, 0x73, 0x73, 0x61, 0x67, 0x65)
 	o = msgp.AppendString(o, z.Message)
@@ -857,10 +894,14 @@ func (z *OpError) UnmarshalMsg(bts []byte) (o []byte, err error) {
 		}
 		switch msgp.UnsafeString(field) {
 		case "code":
-			z.Code, bts, err = msgp.ReadStringBytes(bts)
-			if err != nil {
-				err = msgp.WrapError(err, "Code")
-				return
+			{
+				var zb0002 string
+				zb0002, bts, err = msgp.ReadStringBytes(bts)
+				if err != nil {
+					err = msgp.WrapError(err, "Code")
+					return
+				}
+				z.Code = OpCode(zb0002)
 			}
 		case "message":
 			z.Message, bts, err = msgp.ReadStringBytes(bts)
@@ -882,7 +923,7 @@ func (z *OpError) UnmarshalMsg(bts []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z OpError) Msgsize() (s int) {
-	s = 1 + 5 + msgp.StringPrefixSize + len(z.Code) + 8 + msgp.StringPrefixSize + len(z.Message)
+	s = 1 + 5 + msgp.StringPrefixSize + len(string(z.Code)) + 8 + msgp.StringPrefixSize + len(z.Message)
 	return
 }
 

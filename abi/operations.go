@@ -11,13 +11,51 @@ const (
 	OpYield Op = 0
 	// OpLogWrite appends one line to the execution's log.
 	OpLogWrite Op = 1
-	// OpClockMonotonic reads a clock that only moves forward.
+	// OpClockMonotonic reads a clock that only moves forward, and the wall clock beside it.
 	OpClockMonotonic Op = 2
+	// OpTimeZone asks what a time zone's offset is at a time.
+	OpTimeZone Op = 3
+
+	OpKVGet           Op = 10
+	OpKVSet           Op = 11
+	OpKVHas           Op = 12
+	OpKVDelete        Op = 13
+	OpKVList          Op = 14
+	OpKVIncr          Op = 15
+	OpKVCompareAndSet Op = 16
+
+	OpDocsCreate Op = 20
+	OpDocsGet    Op = 21
+	OpDocsFind   Op = 22
+	OpDocsUpdate Op = 23
+	OpDocsPatch  Op = 24
+	OpDocsDelete Op = 25
+	OpDocsCount  Op = 26
+
+	OpFilesCreate Op = 30
+	OpFilesHead   Op = 31
+	OpFilesGet    Op = 32
+	OpFilesUpdate Op = 33
+	OpFilesDelete Op = 34
+	OpFilesList   Op = 35
+
+	OpHTTPRequest Op = 40
 )
 
 // Capability names a permission an execution needs to perform an operation.
 // The empty capability is held by every execution.
 type Capability string
+
+// The capabilities of executions.
+const (
+	AppKVRead      Capability = "AppKvRead"
+	AppKVWrite     Capability = "AppKvWrite"
+	AppDocsRead    Capability = "AppDocsRead"
+	AppDocsWrite   Capability = "AppDocsWrite"
+	AppFilesRead   Capability = "AppFilesRead"
+	AppFilesWrite  Capability = "AppFilesWrite"
+	AppHTTPRequest Capability = "AppHttpRequest"
+)
 
 // Operation is one row of the contract: everything both kinds of guest and the
 // dispatcher need to know of an operation.
@@ -38,14 +76,42 @@ var Operations = []Operation{
 	{Op: OpYield, Name: "yield", Since: "1.0"},
 	{Op: OpLogWrite, Name: "log.write", Request: "LogEntry", Since: "1.0"},
 	{Op: OpClockMonotonic, Name: "clock.monotonic", Response: "Clock", Since: "1.0"},
+	{Op: OpTimeZone, Name: "time.zone", Request: "TimeZoneRequest", Response: "TimeZoneResponse", Since: "1.0"},
+	{Op: OpKVGet, Name: "kv.get", Request: "KVGetRequest", Response: "KVGetResponse", Capability: AppKVRead, Since: "1.0"},
+	{Op: OpKVSet, Name: "kv.set", Request: "KVSetRequest", Response: "KVSetResponse", Capability: AppKVWrite, Since: "1.0"},
+	{Op: OpKVHas, Name: "kv.has", Request: "KVGetRequest", Response: "KVFoundResponse", Capability: AppKVRead, Since: "1.0"},
+	{Op: OpKVDelete, Name: "kv.delete", Request: "KVGetRequest", Response: "KVFoundResponse", Capability: AppKVWrite, Since: "1.0"},
+	{Op: OpKVList, Name: "kv.list", Request: "KVListRequest", Response: "KVListResponse", Capability: AppKVRead, Since: "1.0"},
+	{Op: OpKVIncr, Name: "kv.incr", Request: "KVIncrRequest", Response: "KVIncrResponse", Capability: AppKVWrite, Since: "1.0"},
+	{Op: OpKVCompareAndSet, Name: "kv.compare_and_set", Request: "KVCompareAndSetRequest", Response: "KVSetResponse", Capability: AppKVWrite, Since: "1.0"},
+	{Op: OpDocsCreate, Name: "docs.create", Request: "DocsCreateRequest", Response: "DocsCreateResponse", Capability: AppDocsWrite, Since: "1.0"},
+	{Op: OpDocsGet, Name: "docs.get", Request: "DocsGetRequest", Response: "DocsGetResponse", Capability: AppDocsRead, Since: "1.0"},
+	{Op: OpDocsFind, Name: "docs.find", Request: "DocsFindRequest", Response: "DocsFindResponse", Capability: AppDocsRead, Since: "1.0"},
+	{Op: OpDocsUpdate, Name: "docs.update", Request: "DocsUpdateRequest", Response: "DocsUpdateResponse", Capability: AppDocsWrite, Since: "1.0"},
+	{Op: OpDocsPatch, Name: "docs.patch", Request: "DocsUpdateRequest", Response: "DocsUpdateResponse", Capability: AppDocsWrite, Since: "1.0"},
+	{Op: OpDocsDelete, Name: "docs.delete", Request: "DocsGetRequest", Response: "DocsDeleteResponse", Capability: AppDocsWrite, Since: "1.0"},
+	{Op: OpDocsCount, Name: "docs.count", Request: "DocsFindRequest", Response: "DocsCountResponse", Capability: AppDocsRead, Since: "1.0"},
+	{Op: OpFilesCreate, Name: "files.create", Request: "FilesCreateRequest", Response: "FilesInfoResponse", Capability: AppFilesWrite, Since: "1.0"},
+	{Op: OpFilesHead, Name: "files.head", Request: "FilesGetRequest", Response: "FilesInfoResponse", Capability: AppFilesRead, Since: "1.0"},
+	{Op: OpFilesGet, Name: "files.get", Request: "FilesGetRequest", Response: "FilesGetResponse", Capability: AppFilesRead, Since: "1.0"},
+	{Op: OpFilesUpdate, Name: "files.update", Request: "FilesUpdateRequest", Response: "FilesInfoResponse", Capability: AppFilesWrite, Since: "1.0"},
+	{Op: OpFilesDelete, Name: "files.delete", Request: "FilesGetRequest", Response: "FilesDeleteResponse", Capability: AppFilesWrite, Since: "1.0"},
+	{Op: OpFilesList, Name: "files.list", Request: "FilesListRequest", Response: "FilesListResponse", Capability: AppFilesRead, Since: "1.0"},
+	{Op: OpHTTPRequest, Name: "http.request", Request: "HTTPRequest", Response: "HTTPResponse", Capability: AppHTTPRequest, Since: "1.0"},
 }
 
 // Lookup finds the row of op; ok is false for a number that is not in the table.
 func Lookup(op Op) (row Operation, ok bool) {
-	for _, row := range Operations {
-		if row.Op == op {
-			return row, true
-		}
+	if int(op) < len(rows) && rows[op].Name != "" {
+		return rows[op], true
 	}
 	return Operation{}, false
 }
+
+// rows has each operation at the index of its number.
+var rows = func() (rows [OpHTTPRequest + 1]Operation) {
+	for _, row := range Operations {
+		rows[row.Op] = row
+	}
+	return rows
+}()

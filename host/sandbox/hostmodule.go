@@ -84,7 +84,7 @@ func (c *hostCalls) call(memory api.Memory, op abi.Op, at, size uint32, logger *
 	}
 	var shown *abi.OpError
 	if !errors.As(err, &shown) {
-		shown = &abi.OpError{Code: "internal", Message: "internal error"}
+		shown = &abi.OpError{Code: abi.OpCodeInternal, Message: "internal error"}
 		if word := c.execution.interruptWord(); word != abi.InterruptNone {
 			shown.Message = c.execution.interruption().Message
 		} else {
@@ -104,7 +104,7 @@ func (c *hostCalls) perform(op abi.Op, request []byte) (response []byte, err err
 		}
 	}()
 	if c.host == nil {
-		return nil, &abi.OpError{Code: "denied", Message: "not available while a script is loaded"}
+		return nil, &abi.OpError{Code: abi.OpCodeDenied, Message: "not available while a script is loaded"}
 	}
 	return c.host.Call(c.execution.ctx, op, request)
 }

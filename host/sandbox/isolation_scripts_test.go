@@ -196,3 +196,20 @@ func TestFiguresOfFailedRuns(t *testing.T) {
 		assert.Positive(t, result.MemoryBytes, source)
 	}
 }
+
+// TestRandomValuesNeverRepeat takes what a script can get of chance in each of many
+// executions, of the same script in the same slots.
+func TestRandomValuesNeverRepeat(t *testing.T) {
+	s := newReal(t, Config{})
+	script := rhai(`[random::int(0, 9223372036854775807), random::string(20), uuid::v4(), uuid::v7(), hex::encode(random::bytes(16)), "" + random::float()]`)
+	seen := map[any]int{}
+	for execution := range 10_000 {
+		result, err := s.Execute(t.Context(), script, abi.Invocation{}, echo)
+		require.NoError(t, err)
+		for i, v := range decode(t, result).([]any) {
+			before, again := seen[v]
+			require.False(t, again, "value %d of execution %d was there in execution %d: %v", i, execution, before, v)
+			seen[v] = execution
+		}
+	}
+}

@@ -31,8 +31,8 @@
 //
 // Instructions. One is 64 bits: the opcode, and three operands of 16 bits or one of 16
 // and one of 32. [vm.Op] lists all opcodes, each with what it does to the registers:
-// R[A] = R[B] + R[C]. Two loops run them: one for the common paths, which never allocates,
-// and one for the rest, see [vm.Thread].
+// R[A] = R[B] + R[C]. Two loops run them: one for the common paths, and one for what
+// allocates or can fail, see [vm.Thread].
 //
 // Captured variables. A variable that a closure of its function captures is reached by
 // instructions of its own. It is an ordinary value until the closure is made; then its register holds a
@@ -49,6 +49,9 @@
 //
 // Operations are charged at the jumps that close loops, at calls, and by built-ins in
 // proportion to their work; at the same places the interrupt word is polled.
+//
+// Garbage, in the guest, is collected between two instructions and never while a
+// function of Go runs, see [vm.Keep]: what lives is what can be reached from the thread.
 package rhai
 
 import (

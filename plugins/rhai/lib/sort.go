@@ -212,6 +212,7 @@ func arraySortBy(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 var typeRank = [...]uint8{
 	vm.KindInt: 0, vm.KindFloat: 1, vm.KindRange: 2, vm.KindMap: 3, vm.KindIterator: 4, vm.KindArray: 5, vm.KindU8: 6, vm.KindString: 7,
 	vm.KindRangeInclusive: 8, vm.KindChar: 9, vm.KindUnit: 10, vm.KindBool: 11, vm.KindFn: 12, vm.KindBlob: 13, vm.KindTimestamp: 14,
+	vm.KindHandle + vm.HandleKinds - 1: 15, // and 0 for the other handles
 }
 
 // insertionRun is how many items are sorted by insertion. Up to so many, the

@@ -1,16 +1,15 @@
-// Package sdk is what a script sees of PiCloud: the variable ctx and the modules log,
-// kv, docs and so on. It turns a script's values into the messages of
-// package abi and back.
 package sdk
 
 import (
 	"encoding/binary"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"sync/atomic"
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/plugins/rhai"
+	"github.com/picloud/picloud/plugins/rhai/sdk/regex"
 	"github.com/picloud/picloud/plugins/rhai/syntax"
 	"github.com/picloud/picloud/plugins/rhai/vm"
 )
@@ -76,7 +75,7 @@ func (s *Session) Run(r *abi.RunRequest) abi.RunResult {
 			return abi.RunResult{Error: &abi.ScriptError{Code: abi.CodeInternal, Message: "malformed invocation: " + err.Error()}}
 		}
 	}
-	t := vm.NewThread(s.program, &host{call: s.Call}, s.limits, s.Interrupt, binary.LittleEndian.Uint64(r.Entropy[:]))
+	t := vm.NewThread(s.program, newHost(s.Call, r), s.limits, s.Interrupt, binary.LittleEndian.Uint64(r.Entropy[:]))
 	rhai.Prepare(t)
 	s.thread = t
 	describe := r.Describe
@@ -123,8 +122,20 @@ func (s *Session) scriptError(err *vm.Error) *abi.ScriptError {
 	return e
 }
 
-// host reaches the host for a running script.
-type host struct{ call Caller }
+// host reaches the host for a running script, and keeps what its run has of its own.
+type host struct {
+	call     Caller
+	entropy  [32]byte
+	unixNano int64         // wall clock at the start
+	buffer   []byte        // for the next request
+	random   *rand.ChaCha8 // nil: not used yet
+	uuidTime uint64        // of the last UUID of version 7
+	patterns map[string]*regex.Regex
+}
+
+func newHost(call Caller, r *abi.RunRequest) *host {
+	return &host{call: call, entropy: r.Entropy, unixNano: r.UnixNano}
+}
 
 func (h *host) Print(text string) { h.log(abi.LogInfo, text, nil) }
 
@@ -153,17 +164,19 @@ func (h *host) Yield() {
 	}
 }
 
-func (h *host) MonotonicNow() int64 {
+func (h *host) MonotonicNow() int64 { return h.clock().Nanoseconds }
+
+// clock is zero without a host, as for a command of package cmd/rhai.
+func (h *host) clock() (c abi.Clock) {
 	if h.call == nil {
-		return 0
+		return c
 	}
 	response, err := h.call(abi.OpClockMonotonic, nil)
+	if err == nil {
+		_, err = c.UnmarshalMsg(response)
+	}
 	if err != nil {
-		return 0
+		return abi.Clock{}
 	}
-	var c abi.Clock
-	if _, err := c.UnmarshalMsg(response); err != nil {
-		return 0
-	}
-	return c.Nanoseconds
+	return c
 }

@@ -263,6 +263,13 @@ func (w *textWriter) value(v Value, f form, depth int) {
 	case kindCell:
 		w.value(v.asCell().value, f, depth)
 		w.buf = append(w.buf, " (shared)"...)
+	default:
+		if v.IsHandle() {
+			w.buf = append(w.buf, v.TypeName()...)
+			w.buf = append(w.buf, '(')
+			w.buf = appendQuoted(w.buf, v.AsHandle().Name, w.limit)
+			w.buf = append(w.buf, ')')
+		}
 	}
 }
 

@@ -2,8 +2,6 @@ package vm
 
 import "unsafe"
 
-// # Garbage
-//
 // In the guest, Go's pointers in local variables are invisible to the garbage
 // collector: to show it each one would make everything that may allocate two to
 // three times slower. It therefore runs only between two instructions, when all

@@ -29,7 +29,7 @@ type Library struct {
 	functions overloads
 	getters   overloads // by property: one parameter
 	setters   overloads // by property: two parameters, Mutates
-	calling   bool                 // within Calling
+	calling   bool      // within Calling
 }
 
 // overloads are functions by their names, in the order of these. It is no Go map: that

@@ -26,12 +26,13 @@ const (
 	KindFn        // object: *FnPtr
 	KindTimestamp // bits: monotonic nanoseconds
 	KindIterator  // object: *Iterator; scripts see type "range"
+	KindHandle    // object: *Handle; so are those of the kinds up to HandleKinds-1 after it
 
 	// The kinds below never reach a script.
-	kindCell  // object: *Cell, a variable shared with a closure
-	kindRef   // object: *Value, the place a method or an assignment works on
-	kindProxy // object: *proxy, a part of a value that is written back after use
-	kindError // object: *Error, what a catch block may rethrow
+	kindCell  Kind = iota + HandleKinds - 1 // object: *Cell, a variable shared with a closure
+	kindRef                                 // object: *Value, the place a method or an assignment works on
+	kindProxy                               // object: *proxy, a part of a value that is written back after use
+	kindError                               // object: *Error, what a catch block may rethrow
 	numKinds
 )
 
@@ -277,4 +278,9 @@ var kindNames = [numKinds]string{
 }
 
 // TypeName is the name that type_of gives: "i64", "string", "map".
-func (v Value) TypeName() string { return kindNames[v.Kind()] }
+func (v Value) TypeName() string {
+	if v.IsHandle() {
+		return v.AsHandle().Type
+	}
+	return kindNames[v.Kind()]
+}

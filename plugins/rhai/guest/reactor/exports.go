@@ -69,7 +69,7 @@ func Call(op abi.Op, request []byte) ([]byte, error) {
 	}
 	e := new(abi.OpError)
 	if _, err := e.UnmarshalMsg(response); err != nil {
-		return nil, &abi.OpError{Code: "internal", Message: "malformed error from the host"}
+		return nil, &abi.OpError{Code: abi.OpCodeInternal, Message: "malformed error from the host"}
 	}
 	return nil, e
 }

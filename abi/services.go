@@ -1,0 +1,250 @@
+package abi
+
+import "github.com/tinylib/msgp/msgp"
+
+//go:generate go run github.com/tinylib/msgp -io=false -tests=false
+
+// The requests and responses of the operations on an app's data and on the
+// network. The app is never among them: it comes from the execution. A
+// msgp.Raw holds any value of a script (see doc.go).
+
+// KVGetRequest is the request of [OpKVGet], [OpKVHas] and [OpKVDelete].
+type KVGetRequest struct {
+	Collection string `msg:"collection"`
+	Key        string `msg:"key"`
+}
+
+// KVGetResponse answers [OpKVGet].
+type KVGetResponse struct {
+	Found bool     `msg:"found"`
+	Value msgp.Raw `msg:"value,omitempty"` // absent unless found
+}
+
+// KVFoundResponse answers [OpKVHas] and [OpKVDelete].
+type KVFoundResponse struct {
+	Found bool `msg:"found"` // there was such a key
+}
+
+// KVSetRequest is the request of [OpKVSet].
+type KVSetRequest struct {
+	Collection string   `msg:"collection"`
+	Key        string   `msg:"key"`
+	Value      msgp.Raw `msg:"value"`
+	TTLMillis  *int64   `msg:"ttl_ms,omitempty"`    // nil: kept for ever; else at least 1
+	IfAbsent   bool     `msg:"if_absent,omitempty"` // leave an existing value alone
+}
+
+// KVSetResponse answers [OpKVSet] and [OpKVCompareAndSet].
+type KVSetResponse struct {
+	Set bool `msg:"set"` // false: the condition did not hold and nothing has changed
+}
+
+// KVListRequest is the request of [OpKVList].
+type KVListRequest struct {
+	Collection string `msg:"collection"`
+	Prefix     string `msg:"prefix,omitempty"`
+	Cursor     string `msg:"cursor,omitempty"` // of the page before, "" for the first
+	Limit      int    `msg:"limit,omitempty"`  // 1 to 1000; 0: 50
+}
+
+// KVListResponse answers [OpKVList], in the order of the keys' bytes.
+type KVListResponse struct {
+	Items  []KVItem `msg:"items"`
+	Cursor string   `msg:"cursor"` // of the next page, "" when this is the last
+}
+
+// KVItem is a key with its value.
+type KVItem struct {
+	Key   string   `msg:"key"`
+	Value msgp.Raw `msg:"value"`
+}
+
+// KVIncrRequest is the request of [OpKVIncr].
+type KVIncrRequest struct {
+	Collection string `msg:"collection"`
+	Key        string `msg:"key"`
+	By         int64  `msg:"by"`
+}
+
+// KVIncrResponse answers [OpKVIncr].
+type KVIncrResponse struct {
+	Value int64 `msg:"value"` // after the addition
+}
+
+// KVCompareAndSetRequest is the request of [OpKVCompareAndSet].
+type KVCompareAndSetRequest struct {
+	Collection string   `msg:"collection"`
+	Key        string   `msg:"key"`
+	Old        msgp.Raw `msg:"old"` // unit: the key must be missing
+	New        msgp.Raw `msg:"new"` // unit: delete the key
+}
+
+// Document is a stored document in its envelope.
+type Document struct {
+	ID        string   `msg:"id"`
+	Data      msgp.Raw `msg:"data"`
+	CreatedAt string   `msg:"created_at"` // RFC 3339, UTC
+	UpdatedAt string   `msg:"updated_at"`
+	Version   int64    `msg:"version"` // from 1, raised by each update
+}
+
+// DocsCreateRequest is the request of [OpDocsCreate].
+type DocsCreateRequest struct {
+	Collection string   `msg:"collection"`
+	Data       msgp.Raw `msg:"data"` // a map
+}
+
+// DocsCreateResponse answers [OpDocsCreate].
+type DocsCreateResponse struct {
+	ID string `msg:"id"`
+}
+
+// DocsGetRequest is the request of [OpDocsGet] and [OpDocsDelete].
+type DocsGetRequest struct {
+	Collection string `msg:"collection"`
+	ID         string `msg:"id"`
+}
+
+// DocsGetResponse answers [OpDocsGet].
+type DocsGetResponse struct {
+	Document *Document `msg:"document"` // nil: not found
+}
+
+// DocsDeleteResponse answers [OpDocsDelete].
+type DocsDeleteResponse struct {
+	Found bool `msg:"found"` // there was such a document
+}
+
+// DocsFindRequest is the request of [OpDocsFind] and, with the filter alone, of
+// [OpDocsCount].
+type DocsFindRequest struct {
+	Collection string   `msg:"collection"`
+	Filter     msgp.Raw `msg:"filter,omitempty"` // a map; absent: every document
+	Sort       msgp.Raw `msg:"sort,omitempty"`   // a map of path to 1 or -1; absent: by id
+	Cursor     string   `msg:"cursor,omitempty"`
+	Limit      int      `msg:"limit,omitempty"` // 1 to 1000; 0: 50
+}
+
+// DocsFindResponse answers [OpDocsFind].
+type DocsFindResponse struct {
+	Items  []Document `msg:"items"`
+	Cursor string     `msg:"cursor"` // of the next page, "" when this is the last
+}
+
+// DocsUpdateRequest is the request of [OpDocsUpdate], which replaces the data,
+// and of [OpDocsPatch], which merges into it (RFC 7396).
+type DocsUpdateRequest struct {
+	Collection string   `msg:"collection"`
+	ID         string   `msg:"id"`
+	Data       msgp.Raw `msg:"data"`                 // a map
+	IfVersion  *int64   `msg:"if_version,omitempty"` // the version it must be at; nil: any
+}
+
+// DocsUpdateResponse answers [OpDocsUpdate] and [OpDocsPatch].
+type DocsUpdateResponse struct {
+	Document Document `msg:"document"` // as it is now
+}
+
+// DocsCountResponse answers [OpDocsCount].
+type DocsCountResponse struct {
+	Count int64 `msg:"count"`
+}
+
+// FileInfo is what is known of a stored file besides its bytes.
+type FileInfo struct {
+	ID          string `msg:"id"`
+	Name        string `msg:"name"`
+	ContentType string `msg:"content_type"`
+	Size        int64  `msg:"size"`       // bytes
+	SHA256      string `msg:"sha256"`     // in hex
+	CreatedAt   string `msg:"created_at"` // RFC 3339, UTC
+	UpdatedAt   string `msg:"updated_at"`
+}
+
+// FilesCreateRequest is the request of [OpFilesCreate].
+type FilesCreateRequest struct {
+	Collection  string  `msg:"collection"`
+	Name        string  `msg:"name"`
+	ContentType string  `msg:"content_type"`
+	Data        *[]byte `msg:"data"` // required: nil is refused, empty is not
+}
+
+// FilesGetRequest is the request of [OpFilesHead], [OpFilesGet] and
+// [OpFilesDelete].
+type FilesGetRequest struct {
+	Collection string `msg:"collection"`
+	ID         string `msg:"id"`
+}
+
+// FilesInfoResponse answers [OpFilesCreate], [OpFilesHead] and [OpFilesUpdate].
+type FilesInfoResponse struct {
+	File *FileInfo `msg:"file"` // nil: not found, for OpFilesHead alone
+}
+
+// FilesGetResponse answers [OpFilesGet].
+type FilesGetResponse struct {
+	Found bool   `msg:"found"`
+	Data  []byte `msg:"data"`
+}
+
+// FilesUpdateRequest is the request of [OpFilesUpdate]. What is nil stays.
+type FilesUpdateRequest struct {
+	Collection  string  `msg:"collection"`
+	ID          string  `msg:"id"`
+	Name        *string `msg:"name,omitempty"`
+	ContentType *string `msg:"content_type,omitempty"`
+	Data        *[]byte `msg:"data,omitempty"`
+}
+
+// FilesDeleteResponse answers [OpFilesDelete].
+type FilesDeleteResponse struct {
+	Found bool `msg:"found"` // there was such a file
+}
+
+// FilesListRequest is the request of [OpFilesList].
+type FilesListRequest struct {
+	Collection string `msg:"collection"`
+	Cursor     string `msg:"cursor,omitempty"`
+	Limit      int    `msg:"limit,omitempty"` // 1 to 1000; 0: 50
+}
+
+// FilesListResponse answers [OpFilesList], in the order of the ids.
+type FilesListResponse struct {
+	Items  []FileInfo `msg:"items"`
+	Cursor string     `msg:"cursor"` // of the next page, "" when this is the last
+}
+
+// HTTPRequest is the request of [OpHTTPRequest].
+type HTTPRequest struct {
+	Method           string            `msg:"method"`
+	URL              string            `msg:"url"`
+	Headers          map[string]string `msg:"headers,omitempty"`
+	Query            map[string]string `msg:"query,omitempty"`              // added to the URL's
+	Body             msgp.Raw          `msg:"body,omitempty"`               // a map or an array is sent as JSON, a string as text, a blob as its bytes; absent or unit: no body
+	TimeoutMillis    int64             `msg:"timeout_ms,omitempty"`         // 0: the operator's
+	MaxResponseBytes int64             `msg:"max_response_bytes,omitempty"` // 0: the operator's
+	FollowRedirects  *bool             `msg:"follow_redirects,omitempty"`   // nil: true
+}
+
+// HTTPResponse answers [OpHTTPRequest].
+type HTTPResponse struct {
+	Status  int               `msg:"status"`
+	Headers map[string]string `msg:"headers"`  // names in lower case, repeated values joined by ", "
+	Body    msgp.Raw          `msg:"body"`     // parsed when the content type is JSON, else as BodyRaw; unit when empty
+	BodyRaw msgp.Raw          `msg:"body_raw"` // a string, or a blob when it is not UTF-8
+}
+
+// TimeZoneRequest is the request of [OpTimeZone].
+type TimeZoneRequest struct {
+	Zone string `msg:"zone"` // an IANA name: "Europe/Berlin"
+	Unix int64  `msg:"unix"` // seconds since 1970 UTC; with Local set, of the wall clock there
+	// Local asks for the offset at a wall clock time. Of a time that occurs twice the
+	// first is meant, one that is skipped is read with the offset before it.
+	Local bool `msg:"local,omitempty"`
+}
+
+// TimeZoneResponse answers [OpTimeZone].
+type TimeZoneResponse struct {
+	Offset       int    `msg:"offset"` // seconds east of UTC
+	Abbreviation string `msg:"abbreviation"`
+}
