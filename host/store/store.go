@@ -26,6 +26,7 @@
 //   - an error that is [ErrNotFound] ("script not found"),
 //   - a [*ConflictError] naming the resource, the field and the value,
 //   - a [*VersionError] when an update expected another version,
+//   - a [*QuotaError] when an app may not keep as many bytes of files,
 //   - an [*InvalidError] naming the field, [ErrInvalidCursor] for a page cursor,
 //   - an [*Error] for everything else: the database failed or the context ended.
 //
@@ -45,6 +46,9 @@ type Store interface {
 	Sessions() Sessions
 	APIKeys() APIKeys
 	Executions() Executions
+	KV() KV
+	Docs() Docs
+	Files() Files
 
 	// Generation counts the changes made to apps, scripts and routes by any
 	// node sharing the database. It is raised in the transaction of the change:

@@ -26,6 +26,8 @@ type Config struct {
 	// pgxpool's parameters (pool_max_conns, ...) if wanted.
 	URL string
 	Now func() time.Time // the clock, nil for time.Now
+	// Emit is told of each change of apps' data; nil: nobody is.
+	Emit store.Emitter
 }
 
 // Open connects to the store and brings its schema up to date; several nodes
@@ -63,10 +65,17 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 		Read:  db,
 		Write: db,
 		Now:   config.Now,
+		Emit:  config.Emit,
 		Close: shut,
 		Dialect: sqlstore.Dialect{
 			// The row that every change of configuration raises.
 			Lock:      `SELECT value FROM meta WHERE name = 'generation' FOR UPDATE`,
+			ForUpdate: ` FOR UPDATE`,
+			Terms: sqlstore.TermIndex{
+				Encode: func(terms []int64) any { return append([]int64{}, terms...) }, // never NULL
+				Any:    [2]string{"terms && $", "::bigint[]"},
+				Count:  `SELECT count(*) FROM (SELECT 1 FROM docs WHERE terms && $1::bigint[] LIMIT $2) AS found`,
+			},
 			Record:    record,
 			Retryable: retryable,
 		},

@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -33,6 +34,7 @@ const FileName = "picloud.db"
 type Config struct {
 	Path string           // of the file; it and its directory are made if missing, for the owner only
 	Now  func() time.Time // the clock, nil for time.Now
+	Emit store.Emitter    // told of each change of apps' data; nil: nobody is
 }
 
 // Open opens the store and brings its schema up to date. A [*store.Error]'s
@@ -75,11 +77,31 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 		Read:    reader,
 		Write:   writer,
 		Now:     config.Now,
+		Emit:    config.Emit,
 		Prepare: true,
-		Dialect: sqlstore.Dialect{Record: record}, // BEGIN IMMEDIATE is the lock
+		Dialect: sqlstore.Dialect{ // BEGIN IMMEDIATE is the lock
+			Record: record,
+			Terms: sqlstore.TermIndex{
+				Encode: encodeTerms,
+				Any:    [2]string{"position IN (SELECT position FROM docs_terms WHERE term IN (SELECT value FROM json_each($", ")))"},
+				Count:  `SELECT count(*) FROM (SELECT 1 FROM docs_terms WHERE term IN (SELECT value FROM json_each($1)) LIMIT $2)`,
+			},
+		},
 		// The writer last: the last connection folds the log into the file.
 		Close: func() error { return errors.Join(reader.Close(), writer.Close()) },
 	}), nil
+}
+
+// encodeTerms writes terms as a JSON array.
+func encodeTerms(terms []int64) any {
+	text := []byte{'['}
+	for i, term := range terms {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = strconv.AppendInt(text, term, 10)
+	}
+	return string(append(text, ']'))
 }
 
 // create makes the file, which SQLite would make readable by others.

@@ -26,6 +26,11 @@ type Dialect struct {
 	// excludes all others of its kind until it ends; "" when beginning a
 	// transaction does that already.
 	Lock string
+	// ForUpdate ends a query that keeps the rows it finds from other writers
+	// until the transaction ends; "" when one transaction at a time writes.
+	ForUpdate string
+	// Terms is how documents are found by their terms.
+	Terms TermIndex
 	// Record inserts executions with their lines, in order, skipping those
 	// whose script is gone and those already there. All text is valid.
 	Record func(ctx context.Context, tx *sql.Tx, executions []store.Execution) error
@@ -40,6 +45,7 @@ type Config struct {
 	Write   *sql.DB // for everything else; may be Read
 	Dialect Dialect
 	Now     func() time.Time // the clock; nil for time.Now
+	Emit    store.Emitter    // told of each change of apps' data; nil: nobody is
 	Close   func() error     // releases both databases, called once
 	// Prepare keeps the statements of queries prepared. For drivers that do
 	// not do so themselves.
@@ -85,6 +91,9 @@ func (s *sqlStore) Users() store.Users           { return users{s} }
 func (s *sqlStore) Sessions() store.Sessions     { return sessions{s} }
 func (s *sqlStore) APIKeys() store.APIKeys       { return apiKeys{s} }
 func (s *sqlStore) Executions() store.Executions { return executions{s} }
+func (s *sqlStore) KV() store.KV                 { return kv{s} }
+func (s *sqlStore) Docs() store.Docs             { return docs{s} }
+func (s *sqlStore) Files() store.Files           { return files{s} }
 
 const (
 	generationGet   = `SELECT value FROM meta WHERE name = 'generation'`
@@ -142,6 +151,26 @@ func (s *sqlStore) reconfigure(ctx context.Context, op string, fn func(tx querye
 		_, err := tx.ExecContext(ctx, generationRaise)
 		return err
 	})
+}
+
+// mutate runs fn, which changes an app's data, in the transaction of InTx or in
+// one of its own. It takes no lock: fn must hold its own against others at work
+// on the same rows, and may be run again.
+func (s *sqlStore) mutate(ctx context.Context, op string, fn func(tx *sqlStore) error) error {
+	if s.tx != nil {
+		return failed(ctx, op, fn(s))
+	}
+	return failed(ctx, op, s.retry(func() error {
+		return s.transact(ctx, op, false, func(tx *sql.Tx) error { return fn(&sqlStore{db: s.db, tx: tx}) })
+	}))
+}
+
+// emit tells of a change in the transaction of s.
+func (s *sqlStore) emit(ctx context.Context, change store.Change) error {
+	if s.db.Emit == nil {
+		return nil
+	}
+	return s.db.Emit(ctx, s, change)
 }
 
 // change runs fn in the transaction of InTx or in one of its own, to the
@@ -205,8 +234,9 @@ func isOurs(err error) bool {
 		conflict *store.ConflictError
 		version  *store.VersionError
 		invalid  *store.InvalidError
+		quota    *store.QuotaError
 		failure  *store.Error
 	)
 	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrInvalidCursor) ||
-		errors.As(err, &conflict) || errors.As(err, &version) || errors.As(err, &invalid) || errors.As(err, &failure)
+		errors.As(err, &conflict) || errors.As(err, &version) || errors.As(err, &invalid) || errors.As(err, &quota) || errors.As(err, &failure)
 }

@@ -18,11 +18,11 @@ import (
 
 // Opener opens one database, again if called again, as several nodes do. The
 // caller closes the store.
-type Opener func(now func() time.Time) (store.Store, error)
+type Opener func(now func() time.Time, emit store.Emitter) (store.Store, error)
 
 func (open Opener) mustOpen(tb testing.TB, now func() time.Time) store.Store {
 	tb.Helper()
-	s, err := open(now)
+	s, err := open(now, nil)
 	if err != nil {
 		tb.Fatalf("opening the store: %v, because of %v", err, errors.Unwrap(err))
 	}
@@ -53,6 +53,10 @@ func Exercise(t *testing.T, fresh func(tb testing.TB) Opener) {
 		{"Texts", onOne(testTexts)},
 		{"Pages", onOne(testPages)},
 		{"Failures", onOne(testFailures)},
+		{"KV", onOne(testKV)},
+		{"KVLargePages", testKVLargePages},
+		{"Docs", onOne(testDocs)},
+		{"Files", onOne(testFiles)},
 	} {
 		t.Run(topic.name, func(t *testing.T) { topic.test(t, fresh) })
 	}
@@ -61,17 +65,19 @@ func Exercise(t *testing.T, fresh func(tb testing.TB) Opener) {
 // subject is a store under test, with the things most tests begin with.
 type subject struct {
 	store.Store
-	clock *clock
-	ctx   context.Context
+	clock   *clock
+	changes *changes
+	ctx     context.Context
 }
 
 // onOne runs a test on a store of its own.
 func onOne(test func(t *testing.T, s subject)) func(*testing.T, func(testing.TB) Opener) {
 	return func(t *testing.T, fresh func(testing.TB) Opener) {
-		clock := &clock{now: start}
-		opened := fresh(t).mustOpen(t, clock.Now)
+		clock, changes := &clock{now: start}, &changes{}
+		opened, err := fresh(t)(clock.Now, changes.emit)
+		require.NoError(t, err, "opening the store: %v", errors.Unwrap(err))
 		t.Cleanup(func() { require.NoError(t, opened.Close()) })
-		test(t, subject{Store: opened, clock: clock, ctx: context.Background()})
+		test(t, subject{Store: opened, clock: clock, changes: changes, ctx: context.Background()})
 	}
 }
 
@@ -221,7 +227,7 @@ func testOpening(t *testing.T, fresh func(testing.TB) Opener) {
 		open := fresh(t)
 		const nodes = 8
 		require.NoError(t, errors.Join(all(nodes, func(i int) error {
-			s, err := open(time.Now)
+			s, err := open(time.Now, nil)
 			if err != nil {
 				return errors.Join(err, errors.Unwrap(err))
 			}
@@ -240,7 +246,7 @@ func testOpening(t *testing.T, fresh func(testing.TB) Opener) {
 		nodes := []store.Store{open.mustOpen(t, time.Now), open.mustOpen(t, time.Now)}
 		defer nodes[0].Close()
 		defer nodes[1].Close()
-		app := subject{nodes[0], nil, ctx}.app(t, "shared")
+		app := subject{Store: nodes[0], ctx: ctx}.app(t, "shared")
 		const each = 5
 		require.NoError(t, errors.Join(all(len(nodes), func(i int) error {
 			for range each {
@@ -269,7 +275,7 @@ func testOpening(t *testing.T, fresh func(testing.TB) Opener) {
 
 	t.Run("again after closing", func(t *testing.T) {
 		open := fresh(t)
-		first := subject{open.mustOpen(t, time.Now), nil, ctx}
+		first := subject{Store: open.mustOpen(t, time.Now), ctx: ctx}
 		app := first.app(t, "lasting")
 		script := first.script(t, app, "hello")
 		route := first.route(t, script, "/hello")

@@ -1,0 +1,85 @@
+//go:build unix
+
+package docs_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/host/docs"
+	"github.com/picloud/picloud/host/store"
+)
+
+// order is the i-th of many documents of a likely size.
+func order(i int) string {
+	return fmt.Sprintf(`{"number":%d,"customer":{"id":"c%05d","name":"Customer %d","city":"city-%d"},"status":"%s","total":%d.%02d,`+
+		`"paid":%t,"items":[{"sku":"sku-%d","count":%d},{"sku":"sku-%d","count":1}],"note":"Please ring at the back door, number %d."}`,
+		i, i%10_000, i%10_000, i%100, []string{"new", "paid", "sent", "done"}[i%4], i%997, i%100, i%4 > 0, i%500, i%7, i%77, i)
+}
+
+// fill creates n documents in a collection.
+func (f fixture) fill(tb testing.TB, collection string, n int, document func(i int) string) {
+	tb.Helper()
+	const batch = 5000
+	for from := 0; from < n; from += batch {
+		require.NoError(tb, f.store.InTx(f.ctx, func(tx store.Store) error {
+			service := docs.New(docs.Config{Store: tx.Docs()})
+			for i := from; i < min(n, from+batch); i++ {
+				if _, err := service.Create(f.ctx, f.app, collection, value(tb, document(i))); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+	}
+}
+
+// Benchmark works on a collection of 100,000 documents of 330 bytes.
+func Benchmark(b *testing.B) {
+	for name, open := range databases {
+		b.Run(name, func(b *testing.B) {
+			f := newFixture(b, open)
+			f.fill(b, "orders", 100_000, order)
+			known := f.create(b, "orders", `{"number":"known"}`).ID
+			data := value(b, order(100_000))
+			patch := value(b, `{"status":"sent"}`)
+			run := func(name string, work func(i int) error) {
+				b.Run(name, func(b *testing.B) {
+					b.ReportAllocs()
+					for i := 0; b.Loop(); i++ {
+						if err := work(i); err != nil {
+							b.Fatal(err)
+						}
+					}
+				})
+			}
+			find := func(name string, found int, query func(i int) docs.Query) {
+				run(name, func(i int) error {
+					page, err := f.Find(f.ctx, f.app, "orders", query(i))
+					if err == nil && len(page.Items) != found {
+						err = fmt.Errorf("found %d instead of %d", len(page.Items), found)
+					}
+					return err
+				})
+			}
+			filter := func(format string) func(i int) docs.Query {
+				return func(i int) docs.Query { return docs.Query{Filter: value(b, fmt.Sprintf(format, i%10_000))} }
+			}
+			run("get", func(int) error { _, err := f.Get(f.ctx, f.app, "orders", known); return err })
+			find("find one", 1, filter(`{"number":%d}`))
+			find("find ten", 10, filter(`{"customer.id":"c%05d"}`))
+			find("find ten of two", 10, filter(`{"customer.id":"c%05d","paid":{"$exists":true}}`))
+			find("find of half", 50, filter(`{"paid":true,"number":{"$gte":%d}}`))
+			find("list", 50, func(int) docs.Query { return docs.Query{} })
+			find("range none", 0, filter(`{"number":{"$lt":-1,"$gt":%d}}`))
+			find("sort all", 50, func(int) docs.Query { return docs.Query{Sort: value(b, `{"total":-1}`)} })
+			run("count all", func(int) error { _, err := f.Count(f.ctx, f.app, "orders", nil); return err })
+			run("count quarter", func(int) error { _, err := f.Count(f.ctx, f.app, "orders", value(b, `{"status":"sent"}`)); return err })
+			run("create", func(int) error { _, err := f.Create(f.ctx, f.app, "more", data); return err })
+			run("update", func(int) error { _, err := f.Update(f.ctx, f.app, "orders", known, data, nil); return err })
+			run("patch", func(int) error { _, err := f.Patch(f.ctx, f.app, "orders", known, patch, nil); return err })
+		})
+	}
+}

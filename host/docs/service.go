@@ -1,0 +1,139 @@
+// Package docs is the service of JSON documents: collections of documents with
+// ids, versions and a language of filters.
+//
+// What a filter, a sort and a page mean is decided here, in Go, on the text of
+// the documents; the databases keep the text and an index of terms (see
+// terms.go) that leaves few documents to look at. So every database gives the
+// same answer to the last digit.
+package docs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/google/uuid"
+	"github.com/tinylib/msgp/msgp"
+
+	"github.com/picloud/picloud/host/store"
+)
+
+// Bounds of what is kept.
+const (
+	MaxDataBytes       = 1 << 20 // of a document's data as JSON
+	MaxCollectionBytes = 512     // of a collection's name
+)
+
+// Config is what the service works with.
+type Config struct {
+	Store store.Docs
+}
+
+// Service keeps and finds documents. It is safe for concurrent use. Values come
+// in as MessagePack (see package abi) and documents go out with their data as
+// JSON. Bad input is a [*store.InvalidError] naming the field; what is not there
+// is [store.ErrNotFound], in another app as in none.
+type Service struct {
+	store store.Docs
+}
+
+// New makes the service.
+func New(config Config) *Service { return &Service{store: config.Store} }
+
+// Create keeps a new document under an id of its own, a UUIDv7.
+func (s *Service) Create(ctx context.Context, appID, collection string, data msgp.Raw) (store.Document, error) {
+	content, err := checked(appID, collection, data)
+	if err != nil {
+		return store.Document{}, err
+	}
+	return s.store.Create(ctx, store.DocumentKey{AppID: appID, Collection: collection}, content)
+}
+
+// Get finds a document.
+func (s *Service) Get(ctx context.Context, appID, collection, id string) (store.Document, error) {
+	if err := checkCollection(collection); err != nil {
+		return store.Document{}, err
+	}
+	return s.store.Get(ctx, store.DocumentKey{AppID: appID, Collection: collection, ID: id})
+}
+
+// Put keeps a document under a given id, a UUID: a new one, or new data of the
+// one that is there, as an import does. created tells which.
+func (s *Service) Put(ctx context.Context, appID, collection, id string, data msgp.Raw) (doc store.Document, created bool, err error) {
+	if parsed, err := uuid.Parse(id); err != nil || parsed.String() != id {
+		return store.Document{}, false, refuse("id", "must be a UUID in lower case, got %.40q", id)
+	}
+	content, err := checked(appID, collection, data)
+	if err != nil {
+		return store.Document{}, false, err
+	}
+	key := store.DocumentKey{AppID: appID, Collection: collection, ID: id}
+	for {
+		doc, err = s.store.Replace(ctx, key, content, nil)
+		if !errors.Is(err, store.ErrNotFound) {
+			return doc, false, err
+		}
+		doc, err = s.store.Create(ctx, key, content)
+		if conflict := (*store.ConflictError)(nil); !errors.As(err, &conflict) {
+			return doc, err == nil, err
+		}
+		// It has been created in the meantime.
+	}
+}
+
+// Update replaces the data of a document and returns it as it is now. With
+// ifVersion not nil it must be at that version; otherwise the error is a
+// [*store.VersionError].
+func (s *Service) Update(ctx context.Context, appID, collection, id string, data msgp.Raw, ifVersion *int64) (store.Document, error) {
+	content, err := checked(appID, collection, data)
+	if err != nil {
+		return store.Document{}, err
+	}
+	return s.store.Replace(ctx, store.DocumentKey{AppID: appID, Collection: collection, ID: id}, content, ifVersion)
+}
+
+// Patch merges a map into the data of a document (RFC 7396), otherwise like
+// Update. Unit removes a key; a blob is a value, not a map.
+func (s *Service) Patch(ctx context.Context, appID, collection, id string, patch msgp.Raw, ifVersion *int64) (store.Document, error) {
+	if err := checkCollection(collection); err != nil {
+		return store.Document{}, err
+	}
+	changes, err := readMap("data", patch, MaxDataBytes)
+	if err != nil {
+		return store.Document{}, err
+	}
+	terms := newTerms(appID, collection)
+	key := store.DocumentKey{AppID: appID, Collection: collection, ID: id}
+	return s.store.Modify(ctx, key, ifVersion, func(data json.RawMessage) (store.DocumentContent, error) {
+		result := merged(text(data), changes)
+		if len(result) > MaxDataBytes {
+			return store.DocumentContent{}, refuse("data", "must be at most %d bytes as JSON, would be %d", MaxDataBytes, len(result))
+		}
+		return store.DocumentContent{Data: json.RawMessage(result), Terms: terms.ofDocument(result)}, nil
+	})
+}
+
+// Delete removes a document.
+func (s *Service) Delete(ctx context.Context, appID, collection, id string) error {
+	if err := checkCollection(collection); err != nil {
+		return err
+	}
+	return s.store.Delete(ctx, store.DocumentKey{AppID: appID, Collection: collection, ID: id})
+}
+
+// Collections pages through the collections of an app, by name.
+func (s *Service) Collections(ctx context.Context, appID string, page store.PageRequest) (store.Page[store.DocumentCollection], error) {
+	return s.store.Collections(ctx, appID, page)
+}
+
+// checked is what is kept of data that came with a request.
+func checked(appID, collection string, data msgp.Raw) (store.DocumentContent, error) {
+	if err := checkCollection(collection); err != nil {
+		return store.DocumentContent{}, err
+	}
+	content, err := readMap("data", data, MaxDataBytes)
+	if err != nil {
+		return store.DocumentContent{}, err
+	}
+	return store.DocumentContent{Data: json.RawMessage(content), Terms: newTerms(appID, collection).ofDocument(content)}, nil
+}

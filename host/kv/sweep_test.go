@@ -1,0 +1,69 @@
+package kv_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/host/kv"
+	"github.com/picloud/picloud/host/store"
+)
+
+func TestSweep(t *testing.T) {
+	onEach(t, func(t *testing.T, s subject) {
+		for i := range 250 { // more than a batch
+			s.set(t, fmt.Sprint(i), `1`, kv.SetOptions{TTLMillis: new(int64(1 + i/230))})
+		}
+		s.set(t, "lasting", `1`, kv.SetOptions{})
+		for _, step := range []struct {
+			advance time.Duration
+			removes int
+		}{{0, 0}, {time.Millisecond, 230}, {0, 0}, {time.Millisecond, 20}, {time.Hour, 0}} {
+			s.clock.advance(step.advance)
+			swept, err := s.Sweep(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, step.removes, swept)
+		}
+		require.Equal(t, `1`, s.value(t, "lasting"))
+	})
+}
+
+// Start sweeps at once and then every now and then; each expired entry is told
+// as one deletion, though nobody asks for it.
+func TestStartAndStop(t *testing.T) {
+	for name, kind := range databases {
+		t.Run(name, func(t *testing.T) {
+			told := make(chan store.Change, 10)
+			clock := &clock{now: time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)}
+			opened := kind.mustOpen(t, clock.Now, func(_ context.Context, _ store.Store, change store.Change) error {
+				if change.Operation == store.ChangeDelete {
+					told <- change
+				}
+				return nil
+			})
+			app, err := opened.Apps().Create(t.Context(), store.App{Slug: "app"})
+			require.NoError(t, err)
+			s := kv.New(kv.Config{Store: opened.KV(), Log: slog.New(slog.DiscardHandler), Now: clock.Now, SweepEvery: time.Millisecond})
+			set := func(key string) {
+				_, err := s.Set(t.Context(), app.ID, "c", key, json.RawMessage(`1`), kv.SetOptions{TTLMillis: new(int64(1))})
+				require.NoError(t, err)
+				clock.advance(time.Millisecond)
+			}
+			set("at once")
+			s.Start()
+			require.Equal(t, "at once", (<-told).Key)
+			set("later")
+			require.Equal(t, "later", (<-told).Key)
+			s.Stop()
+			set("never")
+			require.NoError(t, opened.Close())
+			require.Empty(t, told)
+		})
+	}
+	kv.New(kv.Config{}).Stop() // never started
+}

@@ -1,0 +1,102 @@
+package kv
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strconv"
+
+	"github.com/tinylib/msgp/msgp"
+
+	"github.com/picloud/picloud/abi"
+)
+
+func isNull(value json.RawMessage) bool { return string(value) == "null" }
+
+// add adds to the value of a key, nil if it is missing, and returns the sum
+// also as a value.
+func add(key string, value json.RawMessage, by int64) (int64, json.RawMessage, error) {
+	present := int64(0)
+	if value != nil {
+		var err error
+		// Of what is JSON this takes the integers, and -0, which is a float.
+		if present, err = strconv.ParseInt(string(value), 10, 64); err != nil || string(value) == "-0" {
+			return 0, nil, refuse("key", "%q holds %s, not an integer of 64 bits", key, kind(value))
+		}
+	}
+	sum := present + by
+	if (sum < present) != (by < 0) {
+		return 0, nil, refuse("by", "%d + %d does not fit into 64 bits", present, by)
+	}
+	return sum, strconv.AppendInt(nil, sum, 10), nil
+}
+
+// kind describes a value for an error.
+func kind(value json.RawMessage) string {
+	switch value[0] {
+	case '"':
+		return "a string"
+	case '[':
+		return "an array"
+	case '{':
+		return "a map or blob"
+	case 't', 'f':
+		return "a bool"
+	case 'n':
+		return "unit"
+	default:
+		return "a float"
+	}
+}
+
+// same tells whether two JSON texts are the same value to a script.
+func same(a, b json.RawMessage) bool {
+	return bytes.Equal(a, b) || bytes.Equal(canonical(a), canonical(b))
+}
+
+// canonical makes one MessagePack of all the texts of a value. The text is JSON.
+func canonical(text json.RawMessage) []byte {
+	value, err := abi.AppendFromJSON(nil, text)
+	if err != nil {
+		return nil // never: it was checked when it came
+	}
+	out, _ := appendSorted(make([]byte, 0, len(value)), value)
+	return out
+}
+
+// appendSorted appends the first value in b with the keys of all maps in their
+// order, and returns what follows it. AppendFromJSON writes everything else in
+// one way only. Of two equal keys the last counts.
+func appendSorted(dst, b []byte) (out, rest []byte) {
+	switch msgp.NextType(b) {
+	case msgp.ArrayType:
+		n, rest, _ := msgp.ReadArrayHeaderBytes(b)
+		dst = msgp.AppendArrayHeader(dst, n)
+		for range n {
+			dst, rest = appendSorted(dst, rest)
+		}
+		return dst, rest
+	case msgp.MapType:
+		n, rest, _ := msgp.ReadMapHeaderBytes(b)
+		type entry struct{ key, value []byte }
+		entries := make([]entry, n)
+		for i := range entries {
+			entries[i].key, rest, _ = msgp.ReadStringZC(rest)
+			entries[i].value, rest = appendSorted(nil, rest)
+		}
+		slices.Reverse(entries)
+		slices.SortStableFunc(entries, func(a, b entry) int { return bytes.Compare(a.key, b.key) })
+		entries = slices.CompactFunc(entries, func(a, b entry) bool { return bytes.Equal(a.key, b.key) })
+		dst = msgp.AppendMapHeader(dst, uint32(len(entries)))
+		for _, e := range entries {
+			dst = append(msgp.AppendStringFromBytes(dst, e.key), e.value...)
+		}
+		return dst, rest
+	default:
+		rest, err := msgp.Skip(b)
+		if err != nil {
+			return dst, nil
+		}
+		return append(dst, b[:len(b)-len(rest)]...), rest
+	}
+}

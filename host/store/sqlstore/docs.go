@@ -1,0 +1,174 @@
+package sqlstore
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/picloud/picloud/host/store"
+)
+
+// docs implements [store.Docs].
+type docs struct{ *sqlStore }
+
+const (
+	docKey = ` WHERE app_id = $1 AND collection = $2 AND id = $3`
+
+	// docInsert does nothing when the id is there or the app is not.
+	docInsert = `INSERT INTO docs (app_id, collection, id, version, created_at, updated_at, terms, data)
+		SELECT id, $2, $3, $4, $5, $6, $7, $8 FROM apps WHERE id = $1 ON CONFLICT DO NOTHING`
+	docGet     = `SELECT id, version, created_at, updated_at, data FROM docs` + docKey
+	docVersion = `SELECT id, version, created_at, updated_at, '' FROM docs` + docKey
+	docUpdate  = `UPDATE docs SET version = $4, updated_at = $5, terms = $6, data = $7` + docKey
+	docDelete  = `DELETE FROM docs` + docKey + ` RETURNING id, version, created_at, updated_at, data`
+
+	// docReplace updates a document that is at the version $7, if that is not
+	// NULL, and returns the data it had too, in one statement of PostgreSQL.
+	docReplace = `WITH old AS MATERIALIZED (SELECT version, updated_at, data FROM docs` + docKey + ` FOR UPDATE)
+		UPDATE docs SET version = old.version + 1, updated_at = GREATEST($4, old.updated_at + INTERVAL '1 microsecond'),
+			terms = $5, data = $6
+		FROM old` + docKey + ` AND ($7::bigint IS NULL OR old.version = $7)
+		RETURNING id, docs.version, created_at, docs.updated_at, old.data`
+)
+
+func scanDocument(row scanner) (d store.Document, err error) {
+	err = row.Scan(&d.ID, &d.Version, instant{&d.CreatedAt}, instant{&d.UpdatedAt}, (*[]byte)(&d.Data))
+	return d, err
+}
+
+func docArgs(key store.DocumentKey, more ...any) []any {
+	return append([]any{key.AppID, key.Collection, key.ID}, more...)
+}
+
+func (d docs) Create(ctx context.Context, key store.DocumentKey, content store.DocumentContent) (store.Document, error) {
+	if err := checkDocument(key, content); err != nil {
+		return store.Document{}, err
+	}
+	if key.ID == "" {
+		key.ID = newID()
+	}
+	now := d.db.now()
+	doc := store.Document{ID: key.ID, Data: content.Data, Version: 1, CreatedAt: now, UpdatedAt: now}
+	err := d.mutate(ctx, "create document", func(tx *sqlStore) error {
+		n, err := affect(ctx, tx.tx, docInsert, docArgs(key, doc.Version, doc.CreatedAt, doc.UpdatedAt,
+			tx.db.Dialect.Terms.Encode(content.Terms), string(content.Data))...)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			if err := must(ctx, tx.tx, "app", appExists, key.AppID); err != nil {
+				return err
+			}
+			return &store.ConflictError{Resource: "document", Field: "id", Value: key.ID, Other: key.ID}
+		}
+		return tx.emit(ctx, docChange(key, store.ChangeCreate, content.Data, nil))
+	})
+	if err != nil {
+		return store.Document{}, err
+	}
+	return doc, nil
+}
+
+func checkDocument(key store.DocumentKey, content store.DocumentContent) error {
+	if err := require(field{"collection", key.Collection}); err != nil {
+		return err
+	}
+	return check(field{"id", key.ID}, field{"data", string(content.Data)})
+}
+
+func docChange(key store.DocumentKey, operation store.ChangeOperation, data, previous json.RawMessage) store.Change {
+	return store.Change{AppID: key.AppID, Source: store.ChangeDocs, Collection: key.Collection, Key: key.ID,
+		Operation: operation, New: data, Previous: previous}
+}
+
+func (d docs) Get(ctx context.Context, key store.DocumentKey) (store.Document, error) {
+	return one(ctx, d.reader(), "document", scanDocument, docGet, docArgs(key)...)
+}
+
+func (d docs) Replace(ctx context.Context, key store.DocumentKey, content store.DocumentContent, expect *int64) (doc store.Document, err error) {
+	if err := checkDocument(key, content); err != nil {
+		return store.Document{}, err
+	}
+	if d.db.Dialect.ForUpdate == "" {
+		// The database is in this process and nobody else writes: to read what was
+		// there costs little.
+		return d.Modify(ctx, key, expect, func(json.RawMessage) (store.DocumentContent, error) { return content, nil })
+	}
+	err = d.mutate(ctx, "update document", func(tx *sqlStore) error {
+		for {
+			doc, err = one(ctx, tx.tx, "document", scanDocument, docReplace, docArgs(key, tx.db.now(),
+				tx.db.Dialect.Terms.Encode(content.Terms), string(content.Data), expect)...)
+			if err == nil {
+				previous := doc.Data
+				doc.Data = content.Data
+				return tx.emit(ctx, docChange(key, store.ChangeUpdate, doc.Data, previous))
+			}
+			if !missing(err) || expect == nil {
+				return err
+			}
+			present, err := one(ctx, tx.tx, "document", scanDocument, docVersion, docArgs(key)...)
+			if err != nil {
+				return err
+			}
+			if present.Version != *expect {
+				return &store.VersionError{Resource: "document", Expected: *expect, Current: present.Version}
+			}
+			// It has come to that version in the meantime.
+		}
+	})
+	if err != nil {
+		return store.Document{}, err
+	}
+	return doc, nil
+}
+
+func (d docs) Modify(ctx context.Context, key store.DocumentKey, expect *int64,
+	change func(json.RawMessage) (store.DocumentContent, error)) (doc store.Document, err error) {
+	var refused error // by change, which may use errors of its own
+	err = d.mutate(ctx, "update document", func(tx *sqlStore) error {
+		refused = nil
+		if doc, err = one(ctx, tx.tx, "document", scanDocument, docGet+tx.db.Dialect.ForUpdate, docArgs(key)...); err != nil {
+			return err
+		}
+		if expect != nil && *expect != doc.Version {
+			return &store.VersionError{Resource: "document", Expected: *expect, Current: doc.Version}
+		}
+		content, err := change(doc.Data)
+		if err != nil {
+			refused = err
+			return err
+		}
+		if err := checkDocument(key, content); err != nil {
+			return err
+		}
+		previous := doc.Data
+		doc.Data = content.Data
+		doc.Version++
+		doc.UpdatedAt = later(doc.UpdatedAt, tx.db.now())
+		_, err = tx.tx.ExecContext(ctx, docUpdate, docArgs(key, doc.Version, doc.UpdatedAt,
+			tx.db.Dialect.Terms.Encode(content.Terms), string(content.Data))...)
+		if err != nil {
+			return err
+		}
+		return tx.emit(ctx, docChange(key, store.ChangeUpdate, doc.Data, previous))
+	})
+	if refused != nil {
+		return store.Document{}, refused
+	}
+	if err != nil {
+		return store.Document{}, err
+	}
+	return doc, nil
+}
+
+func (d docs) Delete(ctx context.Context, key store.DocumentKey) error {
+	if !storable(docArgs(key)) {
+		return notFound("document")
+	}
+	return d.mutate(ctx, "delete document", func(tx *sqlStore) error {
+		doc, err := one(ctx, tx.tx, "document", scanDocument, docDelete, docArgs(key)...)
+		if err != nil {
+			return err
+		}
+		return tx.emit(ctx, docChange(key, store.ChangeDelete, nil, doc.Data))
+	})
+}

@@ -1,0 +1,98 @@
+//go:build unix
+
+package sqlstore_test
+
+import (
+	"context"
+	"encoding/json"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/store/pgtest"
+	"github.com/picloud/picloud/host/store/postgres"
+	"github.com/picloud/picloud/host/store/sqlite"
+	"github.com/picloud/picloud/host/store/sqlstore"
+)
+
+// TestDocsAreFoundByTheirTerms reads the databases' plans: a query for terms
+// that few documents have goes by the index of terms, whatever the statistics
+// say, and one for the first documents with a common term by their order.
+func TestDocsAreFoundByTheirTerms(t *testing.T) {
+	const (
+		rare, common = 1_000_000, 2_000_000
+		documents    = 6000 // more than make a term common
+	)
+	ctx := context.Background()
+	for _, database := range []struct {
+		name             string
+		open             func(t *testing.T) (store.Store, error)
+		explain, analyze string
+		byTerm, byOrder  string // lines of plans
+	}{
+		{
+			"sqlite",
+			func(t *testing.T) (store.Store, error) {
+				return sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(t.TempDir(), sqlite.FileName)})
+			},
+			"EXPLAIN QUERY PLAN", "ANALYZE",
+			"SEARCH docs_terms USING PRIMARY KEY (term=?)",
+			"SEARCH docs USING INDEX sqlite_autoindex_docs_1 (app_id=? AND collection=? AND id>?)",
+		},
+		{
+			"postgres",
+			func(t *testing.T) (store.Store, error) {
+				return postgres.Open(ctx, postgres.Config{URL: pgtest.URL(t)})
+			},
+			"EXPLAIN", "ANALYZE docs",
+			"Bitmap Index Scan on docs_terms",
+			"Index Scan using docs_pkey",
+		},
+	} {
+		t.Run(database.name, func(t *testing.T) {
+			s, err := database.open(t)
+			require.NoError(t, err)
+			defer s.Close()
+			app, err := s.Apps().Create(ctx, store.App{Slug: "many"})
+			require.NoError(t, err)
+			require.NoError(t, s.InTx(ctx, func(tx store.Store) error {
+				for i := range int64(documents) {
+					_, err := tx.Docs().Create(ctx, store.DocumentKey{AppID: app.ID, Collection: "c"},
+						store.DocumentContent{Data: json.RawMessage(`{}`), Terms: []int64{i, rare + i%1000, common}})
+					if err != nil {
+						return err
+					}
+				}
+				return nil
+			}))
+			for _, statistics := range []string{"without", "with"} {
+				if statistics == "with" {
+					require.NoError(t, sqlstore.Exec(ctx, s, database.analyze))
+				}
+				for _, c := range []struct {
+					name  string
+					terms [][]int64
+					limit int
+					plan  string
+				}{
+					{"one document", [][]int64{{77, 5}}, 51, database.byTerm},
+					{"one document, no limit", [][]int64{{77, 5}}, 0, database.byTerm},
+					{"few documents", [][]int64{{rare + 7, -1}}, 51, database.byTerm},
+					{"of two terms", [][]int64{{rare + 7}, {77}}, 51, database.byTerm},
+					{"a rare and a common term", [][]int64{{77}, {common}}, 51, database.byTerm},
+					{"a common term", [][]int64{{common}}, 51, database.byOrder},
+					{"no term", nil, 51, database.byOrder},
+				} {
+					query := store.DocumentQuery{AppID: app.ID, Collection: "c", Terms: c.terms, Limit: c.limit}
+					plan, err := sqlstore.Plan(ctx, s, database.explain, query)
+					require.NoError(t, err)
+					require.Contains(t, plan, c.plan, "%s, %s statistics", c.name, statistics)
+					require.NotContains(t, plan, "Seq Scan")
+					require.NotContains(t, plan, "SCAN docs")
+				}
+			}
+		})
+	}
+}

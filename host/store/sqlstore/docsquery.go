@@ -1,0 +1,151 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/picloud/picloud/host/store"
+)
+
+// TermIndex is how a database keeps the terms of documents.
+type TermIndex struct {
+	// Encode makes an argument of terms: the value of the column docs.terms, or
+	// what Any looks for.
+	Encode func(terms []int64) any
+	// Any is the condition that a row of docs has one of the terms in the
+	// argument, whose number comes between its two parts.
+	Any [2]string
+	// Count is a query that counts the documents with one of the terms $1, but
+	// not beyond $2.
+	Count string
+}
+
+// commonTerm is the number of documents from which on the index of terms does
+// not help to find the first few of them: who reads documents in the order of
+// their ids soon meets one.
+const commonTerm = 5000
+
+const (
+	docScan     = `SELECT id, version, created_at, updated_at, data FROM docs `
+	docsInOrder = `WHERE app_id = $1 AND collection = $2 AND id > $3`
+	// docsByTerm leaves a database only the index of terms. Its statistics know
+	// too little of one app among many to choose.
+	docsByTerm = `WHERE app_id || '' = $1 AND collection || '' = $2 AND id > $3`
+
+	docCount       = `SELECT count(*) FROM docs WHERE app_id = $1 AND collection = $2`
+	docCollections = `SELECT collection, count(*) FROM docs WHERE app_id = $1 AND collection > $2
+		GROUP BY collection ORDER BY collection LIMIT $3`
+)
+
+// scanQuery is the statement of a query and its arguments. Its text depends on
+// the number of groups and whether there is a limit.
+func (d docs) scanQuery(query store.DocumentQuery) (string, []any) {
+	terms := d.db.Dialect.Terms
+	var text strings.Builder
+	text.WriteString(docScan)
+	if len(query.Terms) > 0 {
+		text.WriteString(docsByTerm)
+	} else {
+		text.WriteString(docsInOrder)
+	}
+	args := []any{query.AppID, query.Collection, query.After}
+	for _, group := range query.Terms {
+		args = append(args, terms.Encode(group))
+		text.WriteString(" AND " + terms.Any[0] + strconv.Itoa(len(args)) + terms.Any[1])
+	}
+	if query.Limit > 0 {
+		args = append(args, query.Limit)
+		text.WriteString(" ORDER BY id LIMIT $" + strconv.Itoa(len(args)))
+	}
+	return text.String(), args
+}
+
+// selective are the groups of terms that help to find the first documents.
+func (d docs) selective(ctx context.Context, groups [][]int64) (helpful [][]int64, err error) {
+	for _, group := range groups {
+		var count int
+		row := d.reader().QueryRowContext(ctx, d.db.Dialect.Terms.Count, d.db.Dialect.Terms.Encode(group), commonTerm)
+		if err := row.Scan(&count); err != nil {
+			return nil, failed(ctx, "find documents", err)
+		}
+		if count < commonTerm {
+			helpful = append(helpful, group)
+		}
+	}
+	return helpful, nil
+}
+
+func (d docs) Scan(ctx context.Context, query store.DocumentQuery, visit func(store.Document) error) (looked store.Looked, err error) {
+	if !storable([]any{query.AppID, query.Collection, query.After}) {
+		return looked, nil
+	}
+	if query.Limit > 0 {
+		if query.Terms, err = d.selective(ctx, query.Terms); err != nil {
+			return looked, err
+		}
+	}
+	statement, args := d.scanQuery(query)
+	rows, err := d.reader().QueryContext(ctx, statement, args...)
+	if err != nil {
+		return looked, failed(ctx, "find documents", err)
+	}
+	defer rows.Close()
+	var (
+		id, version, created, updated driverValue
+		data                          sql.RawBytes // not copied: most are looked at and dropped
+	)
+	for rows.Next() {
+		if err := rows.Scan(&id, &version, &created, &updated, &data); err != nil {
+			return looked, failed(ctx, "find documents", err)
+		}
+		looked.Documents++
+		looked.Last, _ = id.value.(string)
+		if query.Match != nil && !query.Match(json.RawMessage(data)) {
+			continue
+		}
+		doc := store.Document{ID: looked.Last, Data: json.RawMessage(data)}
+		doc.Version, _ = version.value.(int64)
+		if err := errors.Join(instant{&doc.CreatedAt}.Scan(created.value), instant{&doc.UpdatedAt}.Scan(updated.value)); err != nil {
+			return looked, failed(ctx, "find documents", err)
+		}
+		if err := visit(doc); err != nil {
+			return looked, err
+		}
+	}
+	return looked, failed(ctx, "find documents", rows.Err())
+}
+
+// driverValue is a column as the driver gives it: a text as a string, an integer
+// as an int64. Few of those that are read are wanted.
+type driverValue struct{ value any }
+
+func (v *driverValue) Scan(value any) error {
+	v.value = value
+	return nil
+}
+
+func (d docs) Count(ctx context.Context, appID, collection string) (count int64, err error) {
+	if !storable([]any{appID, collection}) {
+		return 0, nil
+	}
+	err = d.reader().QueryRowContext(ctx, docCount, appID, collection).Scan(&count)
+	return count, failed(ctx, "count documents", err)
+}
+
+func (d docs) Collections(ctx context.Context, appID string, page store.PageRequest) (store.Page[store.DocumentCollection], error) {
+	after, limit, err := afterName("doc collections", page)
+	if err != nil {
+		return store.Page[store.DocumentCollection]{}, err
+	}
+	rows, err := many(ctx, d.reader(), "collections", scanDocumentCollection, docCollections, appID, after, limit+1)
+	return pageOf(rows, limit, func(last store.DocumentCollection) string { return makeCursor("doc collections", last.Name) }), err
+}
+
+func scanDocumentCollection(row scanner) (c store.DocumentCollection, err error) {
+	err = row.Scan(&c.Name, &c.Count)
+	return c, err
+}

@@ -1,0 +1,49 @@
+package sqlstore
+
+import (
+	"context"
+	"strings"
+
+	"github.com/picloud/picloud/host/store"
+)
+
+// Plan is how the database would answer a query for documents.
+func Plan(ctx context.Context, s store.Store, explain string, query store.DocumentQuery) (string, error) {
+	d := s.Docs().(docs)
+	if query.Limit > 0 {
+		var err error
+		if query.Terms, err = d.selective(ctx, query.Terms); err != nil {
+			return "", err
+		}
+	}
+	statement, args := d.scanQuery(query)
+	rows, err := d.db.Write.QueryContext(ctx, explain+" "+statement, args...)
+	if err != nil {
+		return "", err
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		return "", err
+	}
+	row := make([]any, len(columns))
+	var last string // the column that tells
+	for i := range row {
+		row[i] = new(any)
+	}
+	row[len(row)-1] = &last
+	var lines []string
+	for rows.Next() {
+		if err := rows.Scan(row...); err != nil {
+			return "", err
+		}
+		lines = append(lines, last)
+	}
+	return strings.Join(lines, "\n"), rows.Err()
+}
+
+// Exec runs a statement.
+func Exec(ctx context.Context, s store.Store, statement string) error {
+	_, err := s.(*sqlStore).writer().ExecContext(ctx, statement)
+	return err
+}

@@ -1,0 +1,216 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/picloud/picloud/host/store"
+)
+
+// files implements [store.Files].
+type files struct{ *sqlStore }
+
+const (
+	fileInsert = `INSERT INTO files (app_id, collection, id, name, content_type, size, sha256, created_at, updated_at, blob, sums)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (app_id, collection, id) DO NOTHING`
+	// The dialect's ForUpdate may come behind it.
+	fileGet = `SELECT app_id, collection, id, name, content_type, size, sha256, created_at, updated_at, blob, sums
+		FROM files WHERE app_id = $1 AND collection = $2 AND id = $3`
+	fileList = `SELECT app_id, collection, id, name, content_type, size, sha256, created_at, updated_at, blob, NULL
+		FROM files WHERE app_id = $1 AND collection = $2 AND id > $3 ORDER BY id LIMIT $4`
+	fileCollections = `SELECT collection, COUNT(*), CAST(SUM(size) AS BIGINT)
+		FROM files WHERE app_id = $1 AND collection > $2 GROUP BY collection ORDER BY collection LIMIT $3`
+	fileUpdate = `UPDATE files SET name = $4, content_type = $5, size = $6, sha256 = $7, updated_at = $8, blob = $9, sums = $10
+		WHERE app_id = $1 AND collection = $2 AND id = $3`
+	fileDelete = `DELETE FROM files WHERE app_id = $1 AND collection = $2 AND id = $3
+		RETURNING app_id, collection, id, name, content_type, size, sha256, created_at, updated_at, blob, NULL`
+	fileRootSet = `INSERT INTO file_root (one, mark) VALUES (1, $1) ON CONFLICT (one) DO NOTHING`
+	fileRootGet = `SELECT mark FROM file_root`
+	fileBlobs   = `SELECT blob FROM files WHERE blob >= $1 AND blob < $2`
+
+	// Nothing happens if the app is unknown or would then have more than $3
+	// bytes, 0 for no quota.
+	fileUsageAdd = `INSERT INTO file_usage (app_id, bytes)
+		SELECT id, CAST($2 AS BIGINT) FROM apps
+			WHERE id = $1 AND (CAST($3 AS BIGINT) = 0 OR CAST($2 AS BIGINT) <= CAST($3 AS BIGINT))
+		ON CONFLICT (app_id) DO UPDATE SET bytes = file_usage.bytes + excluded.bytes
+			WHERE CAST($3 AS BIGINT) = 0 OR file_usage.bytes + excluded.bytes <= CAST($3 AS BIGINT)`
+	fileUsageGet = `SELECT COALESCE((SELECT bytes FROM file_usage WHERE app_id = $1), 0)`
+)
+
+func scanFile(row scanner) (f store.File, err error) {
+	err = row.Scan(&f.AppID, &f.Collection, &f.ID, &f.Name, &f.ContentType, &f.Size, &f.SHA256,
+		instant{&f.CreatedAt}, instant{&f.UpdatedAt}, &f.Blob, &f.Sums)
+	return f, err
+}
+
+func scanFileCollection(row scanner) (c store.FileCollection, err error) {
+	err = row.Scan(&c.Name, &c.Files, &c.Bytes)
+	return c, err
+}
+
+func scanBytes(row scanner) (n int64, err error) {
+	err = row.Scan(&n)
+	return n, err
+}
+
+func checkFile(file store.File) error {
+	if err := require(field{"collection", file.Collection}, field{"name", file.Name},
+		field{"content_type", file.ContentType}, field{"blob", file.Blob}); err != nil {
+		return err
+	}
+	return check(field{"id", file.ID}, field{"sha256", file.SHA256})
+}
+
+func (f files) Create(ctx context.Context, file store.File, quota int64) (store.File, error) {
+	if err := checkFile(file); err != nil {
+		return store.File{}, err
+	}
+	if file.ID == "" {
+		file.ID = newID()
+	}
+	file.CreatedAt = f.db.now()
+	file.UpdatedAt = file.CreatedAt
+	err := f.mutate(ctx, "create file", func(tx *sqlStore) error {
+		if err := addFileUsage(ctx, tx.tx, file.AppID, file.Size, quota); err != nil {
+			return err
+		}
+		n, err := affect(ctx, tx.tx, fileInsert, file.AppID, file.Collection, file.ID, file.Name, file.ContentType,
+			file.Size, file.SHA256, file.CreatedAt, file.UpdatedAt, file.Blob, file.Sums)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			if err := addFileUsage(ctx, tx.tx, file.AppID, -file.Size, 0); err != nil {
+				return err
+			}
+			return &store.ConflictError{Resource: "file", Field: "id", Value: file.ID, Other: file.ID}
+		}
+		return tx.emitFile(ctx, store.ChangeCreate, &file, nil)
+	})
+	if err != nil {
+		return store.File{}, err
+	}
+	return file, nil
+}
+
+// addFileUsage counts bytes an app has more, or fewer, of.
+func addFileUsage(ctx context.Context, tx *sql.Tx, appID string, bytes, quota int64) error {
+	if bytes <= 0 {
+		quota = 0
+	}
+	n, err := affect(ctx, tx, fileUsageAdd, appID, bytes, quota)
+	if err != nil || n == 1 {
+		return err
+	}
+	if err := must(ctx, tx, "app", appExists, appID); err != nil {
+		return err
+	}
+	used, err := one(ctx, tx, "file usage", scanBytes, fileUsageGet, appID)
+	if err != nil {
+		return err
+	}
+	return &store.QuotaError{Quota: quota, Used: used, Wanted: bytes}
+}
+
+// emitFile tells of a change of a file; nil stands for none.
+func (s *sqlStore) emitFile(ctx context.Context, operation store.ChangeOperation, now, before *store.File) error {
+	change := store.Change{Source: store.ChangeFiles, Operation: operation}
+	if before != nil {
+		change.AppID, change.Collection, change.Key = before.AppID, before.Collection, before.ID
+		change.Previous = []byte(encode(before))
+	}
+	if now != nil {
+		change.AppID, change.Collection, change.Key = now.AppID, now.Collection, now.ID
+		change.New = []byte(encode(now))
+	}
+	return s.emit(ctx, change)
+}
+
+func (f files) Get(ctx context.Context, appID, collection, id string) (store.File, error) {
+	return one(ctx, f.reader(), "file", scanFile, fileGet, appID, collection, id)
+}
+
+func (f files) List(ctx context.Context, appID, collection string, page store.PageRequest) (store.Page[store.File], error) {
+	after, limit, err := afterName("files", page)
+	if err != nil {
+		return store.Page[store.File]{}, err
+	}
+	rows, err := many(ctx, f.reader(), "files", scanFile, fileList, appID, collection, after, limit+1)
+	return pageOf(rows, limit, func(last store.File) string { return makeCursor("files", last.ID) }), err
+}
+
+func (f files) Collections(ctx context.Context, appID string, page store.PageRequest) (store.Page[store.FileCollection], error) {
+	after, limit, err := afterName("file collections", page)
+	if err != nil {
+		return store.Page[store.FileCollection]{}, err
+	}
+	rows, err := many(ctx, f.reader(), "file collections", scanFileCollection, fileCollections, appID, after, limit+1)
+	return pageOf(rows, limit, func(last store.FileCollection) string { return makeCursor("file collections", last.Name) }), err
+}
+
+func (f files) Update(ctx context.Context, appID, collection, id string, change store.FileChange, quota int64) (now, before store.File, err error) {
+	err = f.mutate(ctx, "update file", func(tx *sqlStore) error {
+		if before, err = one(ctx, tx.tx, "file", scanFile, fileGet+tx.db.Dialect.ForUpdate, appID, collection, id); err != nil {
+			return err
+		}
+		now = before
+		set(&now.Name, change.Name)
+		set(&now.ContentType, change.ContentType)
+		if c := change.Content; c != nil {
+			now.Size, now.SHA256, now.Blob, now.Sums = c.Size, c.SHA256, c.Blob, c.Sums
+		}
+		if err := checkFile(now); err != nil {
+			return err
+		}
+		if now.Size != before.Size {
+			if err := addFileUsage(ctx, tx.tx, appID, now.Size-before.Size, quota); err != nil {
+				return err
+			}
+		}
+		now.UpdatedAt = later(before.UpdatedAt, f.db.now())
+		if _, err := tx.tx.ExecContext(ctx, fileUpdate, appID, collection, id, now.Name, now.ContentType,
+			now.Size, now.SHA256, now.UpdatedAt, now.Blob, now.Sums); err != nil {
+			return err
+		}
+		return tx.emitFile(ctx, store.ChangeUpdate, &now, &before)
+	})
+	if err != nil {
+		return store.File{}, store.File{}, err
+	}
+	return now, before, nil
+}
+
+func (f files) Delete(ctx context.Context, appID, collection, id string) (file store.File, err error) {
+	err = f.mutate(ctx, "delete file", func(tx *sqlStore) error {
+		if file, err = one(ctx, tx.tx, "file", scanFile, fileDelete, appID, collection, id); err != nil {
+			return err
+		}
+		if err := addFileUsage(ctx, tx.tx, appID, -file.Size, 0); err != nil {
+			return err
+		}
+		return tx.emitFile(ctx, store.ChangeDelete, nil, &file)
+	})
+	if err != nil {
+		return store.File{}, err
+	}
+	return file, nil
+}
+
+func (f files) Usage(ctx context.Context, appID string) (int64, error) {
+	return one(ctx, f.reader(), "file usage", scanBytes, fileUsageGet, appID)
+}
+
+func (f files) Blobs(ctx context.Context, from, to string) ([]string, error) {
+	return many(ctx, f.reader(), "blobs", text, fileBlobs, from, to)
+}
+
+func (f files) Root(ctx context.Context, mark string) (string, error) {
+	if err := require(field{"mark", mark}); err != nil {
+		return "", err
+	}
+	if _, err := affect(ctx, f.writer(), fileRootSet, mark); err != nil {
+		return "", failed(ctx, "set files root", err)
+	}
+	return one(ctx, f.reader(), "files root", text, fileRootGet)
+}
