@@ -5,11 +5,20 @@ package hostcalls
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/docs"
+	"github.com/picloud/picloud/host/fetch"
+	"github.com/picloud/picloud/host/files"
+	"github.com/picloud/picloud/host/kv"
+	"github.com/picloud/picloud/host/store"
 )
 
 // Scope is what an operation may know of the execution that asks for it. The
@@ -28,28 +37,53 @@ type Scope struct {
 // the script; any other error is logged and shown as "internal".
 type Handler func(ctx context.Context, scope *Scope, request []byte) (response []byte, err error)
 
+// Services are what the operations are performed by.
+type Services struct {
+	KV    *kv.Service
+	Docs  *docs.Service
+	Files *files.Service
+	HTTP  *fetch.Client
+}
+
+// Config is what a [Dispatcher] is made of beside the services.
+type Config struct {
+	Services
+	Log        *slog.Logger          // of failures that are not the script's; nil: slog.Default()
+	Registerer prometheus.Registerer // of metrics; nil: none are kept
+}
+
 // Dispatcher knows the handler of every operation. It is safe for concurrent
 // use.
 type Dispatcher struct {
-	handlers []Handler // by operation number
+	handlers [operations]Handler // by operation number
+	log      *slog.Logger
+	metrics  *metrics
 }
+
+// operations is above every operation's number.
+const operations = int(abi.OpHTTPRequest) + 1
 
 // New makes a dispatcher with a handler for every row of [abi.Operations].
-func New() *Dispatcher {
-	return newDispatcher(map[abi.Op]Handler{
-		abi.OpYield:          yield,
-		abi.OpLogWrite:       logWrite,
-		abi.OpClockMonotonic: clockMonotonic,
-	})
-}
-
-func newDispatcher(handlers map[abi.Op]Handler) *Dispatcher {
-	d := &Dispatcher{}
-	for op, handler := range handlers {
-		for len(d.handlers) <= int(op) {
-			d.handlers = append(d.handlers, nil)
+func New(c Config) *Dispatcher {
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	d := &Dispatcher{log: c.Log, metrics: newMetrics(c.Registerer)}
+	for _, handlers := range []map[abi.Op]Handler{
+		{
+			abi.OpYield:          yield,
+			abi.OpLogWrite:       logWrite,
+			abi.OpClockMonotonic: clockMonotonic,
+			abi.OpTimeZone:       timeZone(),
+		},
+		kvHandlers(c.KV),
+		docsHandlers(c.Docs),
+		filesHandlers(c.Files),
+		httpHandlers(c.HTTP),
+	} {
+		for op, handler := range handlers {
+			d.handlers[op] = handler
 		}
-		d.handlers[op] = handler
 	}
 	return d
 }
@@ -57,13 +91,25 @@ func newDispatcher(handlers map[abi.Op]Handler) *Dispatcher {
 // Call performs op for the execution of scope.
 func (d *Dispatcher) Call(ctx context.Context, scope *Scope, op abi.Op, request []byte) ([]byte, error) {
 	row, ok := abi.Lookup(op)
-	if !ok || int(op) >= len(d.handlers) || d.handlers[op] == nil {
-		return nil, &abi.OpError{Code: "invalid", Message: fmt.Sprintf("unknown operation %d", op)}
+	if !ok || d.handlers[op] == nil {
+		return nil, &abi.OpError{Code: abi.OpCodeInvalid, Message: fmt.Sprintf("unknown operation %d", op)}
 	}
 	if row.Capability != "" && !slices.Contains(scope.Capabilities, row.Capability) {
-		return nil, &abi.OpError{Code: "denied", Message: fmt.Sprintf("%s needs the capability %s", row.Name, row.Capability)}
+		err := &abi.OpError{Code: abi.OpCodeDenied, Message: fmt.Sprintf("%s needs the capability %s, which this execution does not have", row.Name, row.Capability)}
+		d.metrics.failed(row, err)
+		return nil, err
 	}
-	return d.handlers[op](ctx, scope, request)
+	response, err := d.handlers[op](ctx, scope, request)
+	if err == nil {
+		d.metrics.performed(op)
+		return response, nil
+	}
+	d.metrics.failed(row, err)
+	var hidden *store.Error
+	if errors.As(err, &hidden) { // of which the script learns only that it happened
+		d.log.Error("hostcalls: the storage failed", "operation", row.Name, "execution_id", scope.ExecutionID, "app_id", scope.AppID, "error", hidden)
+	}
+	return nil, err
 }
 
 // Caller binds the dispatcher to one execution. It is a sandbox.HostCaller.
@@ -81,6 +127,6 @@ func (c Caller) Call(ctx context.Context, op abi.Op, request []byte) ([]byte, er
 func yield(context.Context, *Scope, []byte) ([]byte, error) { return nil, nil }
 
 func clockMonotonic(_ context.Context, scope *Scope, _ []byte) ([]byte, error) {
-	clock := abi.Clock{Nanoseconds: time.Since(scope.Started).Nanoseconds()}
+	clock := abi.Clock{Nanoseconds: time.Since(scope.Started).Nanoseconds(), UnixNano: time.Now().UnixNano()}
 	return clock.MarshalMsg(nil)
 }

@@ -1,22 +1,29 @@
 package hostcalls
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/kv"
+	"github.com/picloud/picloud/host/store/sqlite"
 )
 
 func newScope() *Scope { return &Scope{Log: &Log{}, Started: time.Now()} }
 
 func TestEveryOperationHasAHandler(t *testing.T) {
-	d := New()
+	d := New(Config{})
 	for _, row := range abi.Operations {
 		require.Less(t, int(row.Op), len(d.handlers), row.Name)
 		assert.NotNil(t, d.handlers[row.Op], row.Name)
@@ -28,7 +35,7 @@ func TestCallRefuses(t *testing.T) {
 		name    string
 		op      abi.Op
 		request []byte
-		code    string
+		code    abi.OpCode
 		says    string
 	}{
 		{"unknown operation", 9999, nil, "invalid", "9999"},
@@ -38,7 +45,7 @@ func TestCallRefuses(t *testing.T) {
 		{"infinite data", abi.OpLogWrite, entry(t, abi.LogInfo, "x", msgp.AppendFloat64(nil, infinity())), "invalid", "Inf"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := Caller{New(), newScope()}.Call(context.Background(), c.op, c.request)
+			_, err := Caller{New(Config{}), newScope()}.Call(context.Background(), c.op, c.request)
 			var op *abi.OpError
 			require.ErrorAs(t, err, &op)
 			assert.Equal(t, c.code, op.Code)
@@ -60,7 +67,7 @@ func entry(t *testing.T, level abi.LogLevel, message string, data msgp.Raw) []by
 func TestLogWrite(t *testing.T) {
 	scope := newScope()
 	call := func(level abi.LogLevel, message string, data msgp.Raw) {
-		_, err := Caller{New(), scope}.Call(context.Background(), abi.OpLogWrite, entry(t, level, message, data))
+		_, err := Caller{New(Config{}), scope}.Call(context.Background(), abi.OpLogWrite, entry(t, level, message, data))
 		require.NoError(t, err)
 	}
 	call(abi.LogInfo, "plain", nil)
@@ -107,7 +114,7 @@ func TestLongMessageIsCutBetweenCharacters(t *testing.T) {
 }
 
 func TestClockMovesForward(t *testing.T) {
-	caller := Caller{New(), newScope()}
+	caller := Caller{New(Config{}), newScope()}
 	last := int64(-1)
 	for range 3 {
 		response, err := caller.Call(context.Background(), abi.OpClockMonotonic, nil)
@@ -118,4 +125,58 @@ func TestClockMovesForward(t *testing.T) {
 		assert.GreaterOrEqual(t, clock.Nanoseconds, last)
 		last = clock.Nanoseconds
 	}
+}
+
+// Without the capability an operation is refused before anything else is looked
+// at, the request included.
+func TestOperationsNeedTheirCapability(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	d := New(Config{Registerer: registry})
+	for _, row := range abi.Operations {
+		if row.Capability == "" {
+			continue
+		}
+		scope := newScope()
+		for _, other := range abi.Operations {
+			if other.Capability != row.Capability {
+				scope.Capabilities = append(scope.Capabilities, other.Capability)
+			}
+		}
+		_, err := d.Call(context.Background(), scope, row.Op, []byte{0xc1})
+		var refused *abi.OpError
+		require.ErrorAs(t, err, &refused, row.Name)
+		assert.Equal(t, abi.OpCodeDenied, refused.Code, row.Name)
+		assert.Contains(t, refused.Message, row.Name)
+		assert.Contains(t, refused.Message, string(row.Capability))
+
+		scope.Capabilities = []abi.Capability{row.Capability}
+		_, err = d.Call(context.Background(), scope, row.Op, []byte{0xc1})
+		require.ErrorAs(t, err, &refused, row.Name)
+		assert.Equal(t, abi.OpCodeInvalid, refused.Code, "%s: %s", row.Name, refused.Message)
+
+		assert.Equal(t, 1.0, testutil.ToFloat64(d.metrics.total.WithLabelValues(row.Name, "denied")))
+		assert.Equal(t, 1.0, testutil.ToFloat64(d.metrics.total.WithLabelValues(row.Name, "invalid")))
+	}
+	_, err := d.Call(context.Background(), newScope(), abi.OpClockMonotonic, nil)
+	require.NoError(t, err)
+	assert.Equal(t, 1.0, testutil.ToFloat64(d.metrics.total.WithLabelValues("clock.monotonic", "ok")))
+}
+
+// A guest learns that the storage failed; why is for the log alone.
+func TestStorageFailureIsLogged(t *testing.T) {
+	var log bytes.Buffer
+	db, err := sqlite.Open(context.Background(), sqlite.Config{Path: filepath.Join(t.TempDir(), sqlite.FileName)})
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+	d := New(Config{Services: Services{KV: kv.New(kv.Config{Store: db.KV()})}, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	scope := newScope()
+	scope.ExecutionID, scope.AppID, scope.Capabilities = "execution-1", "app-1", []abi.Capability{abi.AppKVRead}
+	request, err := (&abi.KVGetRequest{Collection: "c", Key: "k"}).MarshalMsg(nil)
+	require.NoError(t, err)
+	_, err = d.Call(context.Background(), scope, abi.OpKVGet, request)
+	var shown *abi.OpError
+	require.ErrorAs(t, err, &shown)
+	assert.Equal(t, abi.OpError{Code: abi.OpCodeUnavailable, Message: "kv.get: the storage is not available"}, *shown)
+	assert.Contains(t, log.String(), "operation=kv.get execution_id=execution-1 app_id=app-1")
+	assert.Contains(t, log.String(), "closed", "the cause")
 }

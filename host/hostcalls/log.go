@@ -72,18 +72,18 @@ func (l *Log) WriteLast(level abi.LogLevel, message string) {
 func logWrite(_ context.Context, scope *Scope, request []byte) ([]byte, error) {
 	var entry abi.LogEntry
 	if _, err := entry.UnmarshalMsg(request); err != nil {
-		return nil, &abi.OpError{Code: "invalid", Message: "log.write: malformed request"}
+		return nil, &abi.OpError{Code: abi.OpCodeInvalid, Message: "log.write: malformed request"}
 	}
 	switch entry.Level {
 	case abi.LogTrace, abi.LogDebug, abi.LogInfo, abi.LogWarn, abi.LogError:
 	default:
-		return nil, &abi.OpError{Code: "invalid", Message: fmt.Sprintf("log.write: unknown level %q", entry.Level)}
+		return nil, &abi.OpError{Code: abi.OpCodeInvalid, Message: fmt.Sprintf("log.write: unknown level %q", entry.Level)}
 	}
 	var data json.RawMessage
 	if len(entry.Data) > 0 {
 		var err error
 		if data, err = abi.AppendJSON(nil, entry.Data); err != nil {
-			return nil, &abi.OpError{Code: "invalid", Message: "log data: " + err.Error()}
+			return nil, &abi.OpError{Code: abi.OpCodeInvalid, Message: "log data: " + err.Error()}
 		}
 	}
 	scope.Log.Write(entry.Level, entry.Message, data)

@@ -1,0 +1,179 @@
+package fetch
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tinylib/msgp/msgp"
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/picloud/picloud/abi"
+)
+
+// Bounds of a request beside its body.
+const (
+	maxMethodBytes = 32
+	maxHeaderBytes = 64 << 10 // of all names and values
+)
+
+// bounds are the limits of one request.
+type bounds struct {
+	timeout       time.Duration
+	responseBytes int64
+}
+
+// bounds takes the operator's limits, or the lower ones that a script asks for.
+func (c *Client) bounds(request *abi.HTTPRequest) (bounds, error) {
+	b := bounds{c.config.Timeout, c.config.MaxResponseBytes}
+	if asked, most := request.TimeoutMillis, c.config.Timeout.Milliseconds(); asked < 0 || asked > most {
+		return b, invalid("timeout_ms", "must be between 1 and %d, got %d", most, asked)
+	} else if asked > 0 {
+		b.timeout = time.Duration(asked) * time.Millisecond
+	}
+	if asked, most := request.MaxResponseBytes, c.config.MaxResponseBytes; asked < 0 || asked > most {
+		return b, invalid("max_response_bytes", "must be between 1 and %d, got %d", most, asked)
+	} else if asked > 0 {
+		b.responseBytes = asked
+	}
+	return b, nil
+}
+
+// outgoing makes the request to send out of what a script asks for.
+func (c *Client) outgoing(scriptID string, request *abi.HTTPRequest) (*http.Request, error) {
+	method, err := checkMethod(request.Method)
+	if err != nil {
+		return nil, err
+	}
+	target, err := c.url(request)
+	if err != nil {
+		return nil, err
+	}
+	headers, err := checkHeaders(request.Headers)
+	if err != nil {
+		return nil, err
+	}
+	body, contentType, err := encodeBody(request.Body)
+	switch {
+	case err != nil:
+		return nil, invalid("body", "%v", err)
+	case int64(len(body)) > c.config.MaxRequestBytes:
+		return nil, invalid("body", "must have at most %d bytes, got %d", c.config.MaxRequestBytes, len(body))
+	}
+	var reader io.Reader
+	if contentType != "" {
+		reader = bytes.NewReader(body)
+	}
+	outgoing, err := http.NewRequest(method, "", reader)
+	if err != nil {
+		return nil, err // of the method, which has been checked
+	}
+	outgoing.URL, outgoing.Header = target, headers
+	if _, given := headers["Content-Type"]; !given && contentType != "" {
+		headers.Set("Content-Type", contentType)
+	}
+	if _, given := headers["User-Agent"]; !given {
+		headers.Set("User-Agent", fmt.Sprintf("PiCloud/%s (script %s)", c.config.Version, scriptID))
+	}
+	return outgoing, nil
+}
+
+// checkMethod gives a method in upper case, as all that are registered are.
+func checkMethod(method string) (string, error) {
+	if len(method) > maxMethodBytes {
+		return "", invalid("method", "must have at most %d bytes, got %d", maxMethodBytes, len(method))
+	}
+	if !httpguts.ValidHeaderFieldName(method) { // both are tokens
+		return "", invalid("method", "must be a word like GET, got %q", method)
+	}
+	method = strings.ToUpper(method)
+	if method == http.MethodConnect || method == http.MethodTrace {
+		return "", invalid("method", "must not be %s", method)
+	}
+	return method, nil
+}
+
+// url is the URL with the query of the request added to its own.
+func (c *Client) url(request *abi.HTTPRequest) (*url.URL, error) {
+	if n := len(request.URL); n > maxURLBytes {
+		return nil, invalid("url", "must have at most %d bytes, got %d", maxURLBytes, n)
+	}
+	u, err := parseTarget(c.guard, request.URL)
+	if errors.Is(err, errPrivate) {
+		return nil, err
+	} else if err != nil {
+		return nil, invalid("url", "%v", err)
+	}
+	if len(request.Query) > 0 {
+		added := url.Values{}
+		for name, value := range request.Query {
+			added.Set(name, value)
+		}
+		if u.RawQuery != "" {
+			u.RawQuery += "&"
+		}
+		u.RawQuery += added.Encode()
+		if n := len(u.RawQuery); n > maxURLBytes {
+			return nil, invalid("query", "must have at most %d bytes with the URL's own, got %d", maxURLBytes, n)
+		}
+	}
+	return u, nil
+}
+
+// ours are the headers that a script may not set: where the request goes and
+// how it is framed (RFC 9110, 7.6.1) is decided here. The user agent is not
+// among them, since many services ask for one that names a contact.
+var ours = map[string]bool{
+	"Connection": true, "Content-Length": true, "Expect": true, "Host": true, "Keep-Alive": true,
+	"Proxy-Authorization": true, "Proxy-Connection": true, "Te": true, "Trailer": true,
+	"Transfer-Encoding": true, "Upgrade": true,
+}
+
+func checkHeaders(given map[string]string) (http.Header, error) {
+	headers, size := make(http.Header, len(given)+2), 0
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		value, key := given[name], http.CanonicalHeaderKey(name)
+		switch {
+		case !httpguts.ValidHeaderFieldName(name):
+			return nil, invalid("headers", "%q is not the name of a header", name)
+		case ours[key]:
+			return nil, invalid("headers", "%s must not be set", name)
+		case headers[key] != nil:
+			return nil, invalid("headers", "%s is given twice", strings.ToLower(name))
+		case !httpguts.ValidHeaderFieldValue(value):
+			return nil, invalid("headers", "the value of %s must not contain control characters", name)
+		}
+		headers[key] = []string{strings.Trim(value, " \t")}
+		if size += len(name) + len(value); size > maxHeaderBytes {
+			return nil, invalid("headers", "must have at most %d bytes", maxHeaderBytes)
+		}
+	}
+	return headers, nil
+}
+
+// encodeBody gives a value the form and content type in which it is sent, the
+// same that a script's response has. No content type: there is no body.
+func encodeBody(value msgp.Raw) (body []byte, contentType string, err error) {
+	if len(value) == 0 {
+		return nil, "", nil
+	}
+	switch msgp.NextType(value) {
+	case msgp.NilType:
+		return nil, "", nil
+	case msgp.StrType:
+		body, _, err = msgp.ReadStringZC(value)
+		return body, "text/plain; charset=utf-8", err
+	case msgp.BinType:
+		body, _, err = msgp.ReadBytesZC(value)
+		return body, "application/octet-stream", err
+	}
+	body, err = abi.AppendJSON(nil, value)
+	return body, "application/json", err
+}

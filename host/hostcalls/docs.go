@@ -1,0 +1,94 @@
+package hostcalls
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/tinylib/msgp/msgp"
+
+	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/docs"
+	"github.com/picloud/picloud/host/store"
+)
+
+// docsHandlers are the operations on documents.
+func docsHandlers(s *docs.Service) map[abi.Op]Handler {
+	return map[abi.Op]Handler{
+		abi.OpDocsCreate: handle(abi.OpDocsCreate, func(ctx context.Context, scope *Scope, r *abi.DocsCreateRequest) (msgp.Marshaler, error) {
+			doc, err := s.Create(ctx, scope.AppID, r.Collection, r.Data)
+			return &abi.DocsCreateResponse{ID: doc.ID}, err
+		}),
+		abi.OpDocsGet: handle(abi.OpDocsGet, func(ctx context.Context, scope *Scope, r *abi.DocsGetRequest) (msgp.Marshaler, error) {
+			doc, err := s.Get(ctx, scope.AppID, r.Collection, r.ID)
+			if errors.Is(err, store.ErrNotFound) {
+				return &abi.DocsGetResponse{}, nil
+			}
+			if err != nil {
+				return nil, err
+			}
+			envelope, err := envelope(doc)
+			return &abi.DocsGetResponse{Document: &envelope}, err
+		}),
+		abi.OpDocsFind: handle(abi.OpDocsFind, func(ctx context.Context, scope *Scope, r *abi.DocsFindRequest) (msgp.Marshaler, error) {
+			page, err := s.Find(ctx, scope.AppID, r.Collection, docs.Query{Filter: r.Filter, Sort: r.Sort, Cursor: r.Cursor, Limit: r.Limit})
+			if err != nil {
+				return nil, err
+			}
+			if limit := cmp.Or(r.Limit, store.DefaultPageSize); page.Next != "" && len(page.Items) < limit {
+				// A script that asks for an array would take it for all there is.
+				return nil, &store.InvalidError{Field: "limit", Reason: fmt.Sprintf(
+					"the first %d documents have more than %d bytes; ask for fewer than %d", len(page.Items)+1, docs.MaxPageBytes, limit)}
+			}
+			response := &abi.DocsFindResponse{Items: make([]abi.Document, len(page.Items)), Cursor: page.Next}
+			for i, doc := range page.Items {
+				if response.Items[i], err = envelope(doc); err != nil {
+					return nil, err
+				}
+			}
+			return response, nil
+		}),
+		abi.OpDocsUpdate: handle(abi.OpDocsUpdate, func(ctx context.Context, scope *Scope, r *abi.DocsUpdateRequest) (msgp.Marshaler, error) {
+			return updated(s.Update(ctx, scope.AppID, r.Collection, r.ID, r.Data, r.IfVersion))
+		}),
+		abi.OpDocsPatch: handle(abi.OpDocsPatch, func(ctx context.Context, scope *Scope, r *abi.DocsUpdateRequest) (msgp.Marshaler, error) {
+			return updated(s.Patch(ctx, scope.AppID, r.Collection, r.ID, r.Data, r.IfVersion))
+		}),
+		abi.OpDocsDelete: handle(abi.OpDocsDelete, func(ctx context.Context, scope *Scope, r *abi.DocsGetRequest) (msgp.Marshaler, error) {
+			err := s.Delete(ctx, scope.AppID, r.Collection, r.ID)
+			if errors.Is(err, store.ErrNotFound) {
+				return &abi.DocsDeleteResponse{}, nil
+			}
+			return &abi.DocsDeleteResponse{Found: true}, err
+		}),
+		abi.OpDocsCount: handle(abi.OpDocsCount, func(ctx context.Context, scope *Scope, r *abi.DocsFindRequest) (msgp.Marshaler, error) {
+			count, err := s.Count(ctx, scope.AppID, r.Collection, r.Filter)
+			return &abi.DocsCountResponse{Count: count}, err
+		}),
+	}
+}
+
+func updated(doc store.Document, err error) (msgp.Marshaler, error) {
+	if err != nil {
+		return nil, err
+	}
+	envelope, err := envelope(doc)
+	return &abi.DocsUpdateResponse{Document: envelope}, err
+}
+
+// documentTime is RFC 3339 with all its digits, so that texts of times are in the
+// order of the times.
+const documentTime = "2006-01-02T15:04:05.000000Z07:00"
+
+// envelope is a document as a guest sees it.
+func envelope(doc store.Document) (abi.Document, error) {
+	data, err := storedValue(doc.Data)
+	return abi.Document{
+		ID:        doc.ID,
+		Data:      data,
+		CreatedAt: doc.CreatedAt.Format(documentTime),
+		UpdatedAt: doc.UpdatedAt.Format(documentTime),
+		Version:   doc.Version,
+	}, err
+}

@@ -1,0 +1,85 @@
+package hostcalls
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/tinylib/msgp/msgp"
+
+	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/files"
+	"github.com/picloud/picloud/host/store"
+)
+
+// filesHandlers are the operations on files.
+func filesHandlers(s *files.Service) map[abi.Op]Handler {
+	return map[abi.Op]Handler{
+		abi.OpFilesCreate: handle(abi.OpFilesCreate, func(ctx context.Context, scope *Scope, r *abi.FilesCreateRequest) (msgp.Marshaler, error) {
+			file, err := s.Create(ctx, scope.AppID, r.Collection, r.Name, r.ContentType, fileData(r.Data))
+			return fileResponse(file, err)
+		}),
+		abi.OpFilesHead: handle(abi.OpFilesHead, func(ctx context.Context, scope *Scope, r *abi.FilesGetRequest) (msgp.Marshaler, error) {
+			file, err := s.Head(ctx, scope.AppID, r.Collection, r.ID)
+			if errors.Is(err, store.ErrNotFound) {
+				return &abi.FilesInfoResponse{}, nil
+			}
+			return fileResponse(file, err)
+		}),
+		abi.OpFilesGet: handle(abi.OpFilesGet, func(ctx context.Context, scope *Scope, r *abi.FilesGetRequest) (msgp.Marshaler, error) {
+			data, err := s.Get(ctx, scope.AppID, r.Collection, r.ID)
+			if errors.Is(err, store.ErrNotFound) {
+				return &abi.FilesGetResponse{}, nil
+			}
+			return &abi.FilesGetResponse{Found: true, Data: data}, err
+		}),
+		abi.OpFilesUpdate: handle(abi.OpFilesUpdate, func(ctx context.Context, scope *Scope, r *abi.FilesUpdateRequest) (msgp.Marshaler, error) {
+			file, err := s.Update(ctx, scope.AppID, r.Collection, r.ID,
+				files.Update{Name: r.Name, ContentType: r.ContentType, Data: fileData(r.Data)})
+			return fileResponse(file, err)
+		}),
+		abi.OpFilesDelete: handle(abi.OpFilesDelete, func(ctx context.Context, scope *Scope, r *abi.FilesGetRequest) (msgp.Marshaler, error) {
+			err := s.Delete(ctx, scope.AppID, r.Collection, r.ID)
+			if errors.Is(err, store.ErrNotFound) {
+				return &abi.FilesDeleteResponse{}, nil
+			}
+			return &abi.FilesDeleteResponse{Found: true}, err
+		}),
+		abi.OpFilesList: handle(abi.OpFilesList, func(ctx context.Context, scope *Scope, r *abi.FilesListRequest) (msgp.Marshaler, error) {
+			page, err := s.List(ctx, scope.AppID, r.Collection, store.PageRequest{Cursor: r.Cursor, Limit: r.Limit})
+			if err != nil {
+				return nil, err
+			}
+			response := &abi.FilesListResponse{Items: make([]abi.FileInfo, len(page.Items)), Cursor: page.Next}
+			for i, file := range page.Items {
+				response.Items[i] = fileInfo(file)
+			}
+			return response, nil
+		}),
+	}
+}
+
+// fileData reads data; nil stays nil.
+func fileData(data *[]byte) io.Reader {
+	if data == nil {
+		return nil
+	}
+	return bytes.NewReader(*data)
+}
+
+func fileResponse(file store.File, err error) (msgp.Marshaler, error) {
+	if err != nil {
+		return nil, err
+	}
+	info := fileInfo(file)
+	return &abi.FilesInfoResponse{File: &info}, nil
+}
+
+func fileInfo(file store.File) abi.FileInfo {
+	return abi.FileInfo{
+		ID: file.ID, Name: file.Name, ContentType: file.ContentType, Size: file.Size, SHA256: file.SHA256,
+		CreatedAt: file.CreatedAt.Format(time.RFC3339Nano), UpdatedAt: file.UpdatedAt.Format(time.RFC3339Nano),
+	}
+}
