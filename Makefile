@@ -7,13 +7,14 @@ FUZZTIME ?= 10s
 N        ?= 20000
 SEED     ?= 1
 SOAK     ?= 10m
+ROUNDS   ?= 200
 
 # Debian's packages that the tests use: a real PostgreSQL, and what compiles the guest.
 PACKAGES := postgresql llvm-19-dev libclang-19-dev clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32 binaryen
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: run build test deps lint unit race fuzz differential bench bench-engine bench-plugin soak generate clean
+.PHONY: run build test deps lint unit race fuzz differential bench bench-engine bench-plugin soak kill generate clean
 
 build:
 	go build -o $(BIN)/picloud ./host/cmd/picloud
@@ -85,6 +86,10 @@ bench-plugin: $(TINYGO)
 # Good and hostile scripts at full concurrency for a while: right answers, flat memory.
 soak: build
 	cd host/bench && go run ./soak -for $(SOAK)
+
+# Kills the server ROUNDS times on each database while data is written.
+kill:
+	PICLOUD_KILL_ROUNDS=$(ROUNDS) go test -count=1 -run TestKilledWhileDataIsWritten -timeout 2h -v ./host/cmd/picloud
 
 # Code made from other code: the messages' codecs.
 generate:

@@ -1,10 +1,12 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"mime"
 	"net/http"
+	"net/url"
 	"strings"
 	"unicode/utf8"
 
@@ -46,6 +48,9 @@ func (s *Server) mountAdmin() {
 	s.mountLogs()
 	s.mountExecutions()
 	s.mountRoutes()
+	s.mountKV()
+	s.mountDocs()
+	s.mountFiles()
 	s.app.Use("/api", func(c *fiber.Ctx) error {
 		if strings.HasPrefix(c.Path(), apiPrefix+"/execute/") {
 			return c.Next()
@@ -67,21 +72,30 @@ func (r verbRouter) Add(method, path string, handlers ...fiber.Handler) fiber.Ro
 // Go's decoder replaces silently.
 func checkBody(c *fiber.Ctx) error {
 	c.Locals(clientAddressKey{}, c.Context().RemoteIP().String())
-	requestID(c) // for the log, through the request's context
-	body := c.Request().Body()
-	if len(body) == 0 {
-		return c.Next()
+	requestID(c)                                                                     // for the log, through the request's context
+	if _, err := url.ParseRequestURI(string(c.Request().RequestURI())); err != nil { // which huma takes for granted
+		return newProblem(http.StatusBadRequest, codeInvalid, "malformed address").send(c)
+	}
+	_, isUpload := c.Locals(uploadKey{}).(*upload)
+	var body []byte
+	if !isUpload {
+		if body = c.Request().Body(); len(body) == 0 {
+			return c.Next()
+		}
 	}
 	var refused *Problem
 	media, _, err := mime.ParseMediaType(c.Get(fiber.HeaderContentType, fiber.MIMEApplicationJSON))
 	switch {
 	case len(c.Request().Header.ContentEncoding()) > 0:
 		refused = newProblem(http.StatusUnsupportedMediaType, codeInvalid, "the body must not be compressed")
+	case isUpload: // of any type, to be read by its handler
+		return c.Next()
 	case err != nil || media != fiber.MIMEApplicationJSON && !strings.HasSuffix(media, "+json"):
 		refused = newProblem(http.StatusUnsupportedMediaType, codeInvalid, "the content type must be application/json, got "+shorten(c.Get(fiber.HeaderContentType)))
 	case !utf8.Valid(body):
 		refused = newProblem(http.StatusBadRequest, codeInvalid, "the body is not valid UTF-8")
 	default:
+		c.Request().SetBodyStream(bytes.NewReader(body), len(body)) // where huma looks for it
 		return c.Next()
 	}
 	return refused.send(c)
@@ -100,14 +114,14 @@ func (s *Server) authenticate(ctx huma.Context, next func(huma.Context)) {
 	}
 	p, err := s.principal(ctx.Context(), ctx.Header("Authorization"))
 	if err != nil {
-		status, detail := http.StatusInternalServerError, "internal error"
+		refused := newProblem(http.StatusUnauthorized, codeUnauthorized, err.Error())
 		if errors.Is(err, authz.ErrToken) {
-			status, detail = http.StatusUnauthorized, err.Error()
 			ctx.SetHeader("WWW-Authenticate", `Bearer realm="picloud"`)
 		} else {
-			s.log.Error("authentication failed", "error", err)
+			s.log.Error("authentication failed", "error", logged(err))
+			refused = newProblem(failure(err))
 		}
-		_ = huma.WriteErr(s.admin, ctx, status, detail)
+		_ = huma.WriteErr(s.admin, ctx, refused.Status, refused.Detail)
 		return
 	}
 	next(huma.WithValue(ctx, principalKey{}, p))
@@ -177,7 +191,7 @@ func unknown(err error, resource string) error {
 }
 
 // operation registers a handler with huma. Its errors become problems.
-func operation[I, O any](s *Server, method, path, id, summary string, status int, handler func(context.Context, *I) (*O, error)) {
+func operation[I, O any](s *Server, method, path, id, summary string, status int, handler func(context.Context, *I) (*O, error), more ...func(*huma.Operation)) {
 	op := huma.Operation{
 		OperationID: id, Method: method, Path: adminPrefix + path, Summary: summary,
 		Tags: []string{strings.Split(path, "/")[1]}, DefaultStatus: status,
@@ -185,6 +199,9 @@ func operation[I, O any](s *Server, method, path, id, summary string, status int
 	}
 	if id == "login" {
 		op.Security = nil
+	}
+	for _, change := range more {
+		change(&op)
 	}
 	huma.Register(s.admin, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)

@@ -44,6 +44,7 @@ func (s *Server) dataPlane(c *fiber.Ctx) error {
 	request.Rest = match.Rest()
 	return s.answer(c, executions.Invocation{
 		ScriptID: match.Route.ScriptID, Type: abi.InvocationHTTP, RequestID: requestID(c), Request: request,
+		Capabilities: authz.AppExecution,
 	})
 }
 
@@ -72,8 +73,13 @@ func (s *Server) execute(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	capabilities, err := s.authority.Execution(ctx, p, script.AppID)
+	if err != nil {
+		return err
+	}
 	return s.answer(c, executions.Invocation{
 		ScriptID: script.ID, Type: abi.InvocationExecute, RequestID: requestID(c), Request: newRequest(c, path),
+		Capabilities: capabilities,
 	})
 }
 

@@ -34,6 +34,6 @@ func TestNotReadyWithoutDatabase(t *testing.T) {
 	assert.Equal(t, 200, s.fetch("GET", "/healthz", "").StatusCode)
 
 	got = s.admin(s.token, "GET", "apps", "")
-	s.refused(got, 500, "", "internal error")
+	s.refused(got, 503, "", "the storage is not available just now")
 	assert.NotContains(t, string(got.body), "sql")
 }

@@ -182,8 +182,8 @@ func TestStoreErrorBehindAnImport(t *testing.T) {
 		s.fetch("GET", "/main", "", "Authorization: Bearer "+s.token),
 		s.admin(s.token, "POST", "scripts/"+main.ID+"/run", `{}`),
 	} {
-		assert.Equal(t, 500, got.StatusCode, "%s", got.body)
-		assert.Contains(t, string(got.body), "internal")
+		assert.Equal(t, 503, got.StatusCode, "%s", got.body)
+		assert.Contains(t, string(got.body), "the storage is not available just now")
 		for _, secret := range []string{"script_imports", "SQL", "table", s.dbPath} {
 			assert.NotContains(t, string(got.body), secret)
 		}

@@ -99,6 +99,9 @@ func codeOf(status int) string {
 	case http.StatusTooManyRequests:
 		return codeThrottled
 	}
+	if status == http.StatusServiceUnavailable {
+		return string(abi.OpCodeUnavailable)
+	}
 	if status >= 500 {
 		return codeInternal
 	}
@@ -152,12 +155,16 @@ func (s *Server) problemOf(ctx context.Context, err error) error {
 		limit     *abi.LimitError
 		pattern   *routing.PatternError
 		throttled *authz.ThrottledError
+		operation *abi.OpError
+		broken    *bodyError
 	)
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &known):
 		return known
+	case errors.As(err, &broken):
+		return broken.problem()
 	case errors.Is(err, store.ErrNotFound):
 		return newProblem(http.StatusNotFound, codeNotFound, err.Error())
 	case errors.Is(err, store.ErrInvalidCursor):
@@ -182,8 +189,51 @@ func (s *Server) problemOf(ctx context.Context, err error) error {
 	case errors.Is(err, authz.ErrCredentials):
 		return newProblem(http.StatusUnauthorized, codeUnauthorized, err.Error())
 	}
-	s.log.Log(ctx, severity(err), "request failed", "request_id", ctx.Value(requestIDKey{}), "error", err)
-	return newProblem(http.StatusInternalServerError, codeInternal, "internal error")
+	if errors.As(err, &operation) {
+		if p := operationProblem(operation); p != nil {
+			return p
+		}
+	}
+	s.log.Log(ctx, severity(err), "request failed", "request_id", ctx.Value(requestIDKey{}), "error", logged(err))
+	return newProblem(failure(err))
+}
+
+// operationProblem is what a service refuses, for the caller; nil for a defect of
+// ours.
+func operationProblem(e *abi.OpError) *Problem {
+	status := map[abi.OpCode]int{
+		abi.OpCodeInvalid:     http.StatusUnprocessableEntity,
+		abi.OpCodeDenied:      http.StatusForbidden,
+		abi.OpCodeNotFound:    http.StatusNotFound,
+		abi.OpCodeConflict:    http.StatusConflict,
+		abi.OpCodeCorrupted:   http.StatusInternalServerError,
+		abi.OpCodeQuota:       http.StatusInsufficientStorage,
+		abi.OpCodeTimeout:     http.StatusGatewayTimeout,
+		abi.OpCodeUnavailable: http.StatusServiceUnavailable,
+	}[e.Code]
+	if status == 0 {
+		return nil
+	}
+	return newProblem(status, string(e.Code), e.Message)
+}
+
+// failure is what is told of an error that is nobody's mistake: whether it may
+// be worth trying again, and nothing else.
+func failure(err error) (status int, code, detail string) {
+	var database *store.Error
+	if errors.As(err, &database) {
+		return http.StatusServiceUnavailable, string(abi.OpCodeUnavailable), "the storage is not available just now"
+	}
+	return http.StatusInternalServerError, codeInternal, "internal error"
+}
+
+// logged is an error as the log shows it: with the cause, of one of the storage.
+func logged(err error) any {
+	var database *store.Error
+	if errors.As(err, &database) {
+		return database
+	}
+	return err
 }
 
 // severity is how an error that is nobody's mistake is logged: one that a caller caused
@@ -199,10 +249,19 @@ func severity(err error) slog.Level {
 func (s *Server) failed(c *fiber.Ctx, err error) error {
 	status, detail := http.StatusInternalServerError, "internal error"
 	var known *fiber.Error
+	var broken *bodyError
 	if errors.As(err, &known) {
 		status, detail = known.Code, known.Message
+	} else if errors.As(err, &broken) {
+		p := broken.problem()
+		c.Set(fiber.HeaderConnection, "close")
+		return s.refuse(c, p.Status, p.Code, p.Detail)
 	} else {
-		s.log.Log(c.Context(), severity(err), "request failed", "request_id", requestID(c), "error", err)
+		s.log.Log(c.Context(), severity(err), "request failed", "request_id", requestID(c), "error", logged(err))
+		var code string
+		if status, code, detail = failure(err); status == http.StatusServiceUnavailable {
+			return s.refuse(c, status, code, detail)
+		}
 	}
 	switch status {
 	case http.StatusRequestEntityTooLarge:

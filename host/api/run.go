@@ -33,8 +33,12 @@ func (s *Server) runScript(ctx context.Context, in *struct {
 	if err := s.need(ctx, script.AppID, "script", authz.ScriptRead); err != nil {
 		return nil, err
 	}
+	capabilities, err := s.authority.Execution(ctx, caller(ctx), script.AppID)
+	if err != nil {
+		return nil, err
+	}
 	id, _ := ctx.Value(requestIDKey{}).(string)
-	invocation := executions.Invocation{ScriptID: script.ID, Type: abi.InvocationExecute, RequestID: id}
+	invocation := executions.Invocation{ScriptID: script.ID, Type: abi.InvocationExecute, RequestID: id, Capabilities: capabilities}
 	switch {
 	case in.Body.Request != nil && in.Body.Event != nil:
 		return nil, invalidField("body.event", "cannot be given together with request", nil)

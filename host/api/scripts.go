@@ -53,7 +53,7 @@ func (s *Server) createScript(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	script := store.Script{AppID: app.ID, Name: in.Body.Name, Kind: in.Body.Kind, Source: in.Body.Source}
+	script := store.Script{AppID: app.ID, Name: in.Body.Name, Kind: in.Body.Kind, Source: in.Body.Source, ReadOnly: in.Body.ReadOnly}
 	if in.Body.Limits != nil {
 		script.Limits = *in.Body.Limits
 	}
@@ -91,7 +91,7 @@ func (s *Server) updateScript(ctx context.Context, in *struct {
 		return nil, err
 	}
 	change := store.ScriptChange{
-		Name: in.Body.Name, Kind: in.Body.Kind, Source: in.Body.Source, Limits: in.Body.Limits,
+		Name: in.Body.Name, Kind: in.Body.Kind, Source: in.Body.Source, Limits: in.Body.Limits, ReadOnly: in.Body.ReadOnly,
 		// What is compiled below is the script at this version.
 		ExpectVersion: script.Version,
 	}
@@ -254,7 +254,7 @@ func sourceLine(source string, line int) string {
 
 func wireScript(s store.Script) wire.Script {
 	return wire.Script{
-		ID: s.ID, AppID: s.AppID, Name: s.Name, Kind: s.Kind, Source: s.Source, Limits: s.Limits,
+		ID: s.ID, AppID: s.AppID, Name: s.Name, Kind: s.Kind, Source: s.Source, Limits: s.Limits, ReadOnly: s.ReadOnly,
 		Version: s.Version, CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
 	}
 }

@@ -17,7 +17,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/docs"
 	"github.com/picloud/picloud/host/executions"
+	"github.com/picloud/picloud/host/files"
+	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/routing"
 	"github.com/picloud/picloud/host/store"
 )
@@ -27,8 +30,11 @@ type Config struct {
 	Store        store.Store
 	Authority    *authz.Authority
 	Executions   *executions.Service
+	KV           *kv.Service
+	Docs         *docs.Service
+	Files        *files.Service
 	Routes       *routing.Table
-	MaxBodyBytes int64 // of a request
+	MaxBodyBytes int64 // of a request, uploads of files excepted
 	Version      string
 	Logger       *slog.Logger
 	Registry     *prometheus.Registry
@@ -39,6 +45,9 @@ type Server struct {
 	store      store.Store
 	authority  *authz.Authority
 	executions *executions.Service
+	kv         *kv.Service
+	docs       *docs.Service
+	files      *files.Service
 	routes     *routing.Table
 	changes    routeChanges
 	maxBody    int64
@@ -60,22 +69,26 @@ const (
 func New(c Config) *Server {
 	s := &Server{
 		store: c.Store, authority: c.Authority, executions: c.Executions, routes: c.Routes,
+		kv: c.KV, docs: c.Docs, files: c.Files,
 		maxBody: c.MaxBodyBytes, version: c.Version, log: c.Logger,
 	}
 	s.app = fiber.New(fiber.Config{
-		DisableStartupMessage:     true,
-		DisableDefaultContentType: true,
-		CaseSensitive:             true,
-		StrictRouting:             true,
-		Immutable:                 true, // what handlers keep must not change under them
-		BodyLimit:                 int(c.MaxBodyBytes),
-		ReadBufferSize:            maxHeaderBytes,
-		ReadTimeout:               headerTimeout,
-		IdleTimeout:               idleTimeout,
-		ErrorHandler:              s.failed,
+		DisableStartupMessage:        true,
+		DisableDefaultContentType:    true,
+		CaseSensitive:                true,
+		StrictRouting:                true,
+		Immutable:                    true, // what handlers keep must not change under them
+		BodyLimit:                    int(c.MaxBodyBytes),
+		StreamRequestBody:            true, // see takeBody
+		DisablePreParseMultipartForm: true, // scripts get it as it came
+		ReadBufferSize:               maxHeaderBytes,
+		ReadTimeout:                  headerTimeout,
+		IdleTimeout:                  idleTimeout,
+		ErrorHandler:                 s.failed,
 	})
 	s.app.Server().CloseOnShutdown = true
 	s.app.Use(s.guard)
+	s.app.Use(s.takeBody)
 	s.mountHealth(c.Registry)
 	s.mountAdmin()
 	s.app.All("/api/v1/execute/:id", s.execute)
@@ -84,7 +97,7 @@ func New(c Config) *Server {
 }
 
 // Serve answers requests on a listener until [Server.Shutdown].
-func (s *Server) Serve(listener net.Listener) error { return s.app.Listener(listener) }
+func (s *Server) Serve(listener net.Listener) error { return s.app.Listener(watchedListener{listener}) }
 
 // Shutdown refuses new connections and waits for running requests until the
 // context ends. /readyz answers 503 from now on.

@@ -111,8 +111,8 @@ func TestKeysNarrowRoles(t *testing.T) {
 	}{
 		{"no scope", "owner", nil, false, nil},
 		{"script:read", "owner", []Scope{ScopeScriptRead}, false, []Capability{AppRead, ScriptRead, RouteRead}},
-		{"script:write", "ed", []Scope{ScopeScriptWrite}, false, []Capability{AppRead, ScriptRead, ScriptWrite, ScriptDelete, ScriptExecute, RouteRead}},
-		{"script:write of a viewer", "vi", []Scope{ScopeScriptWrite}, false, []Capability{AppRead, ScriptRead, RouteRead}},
+		{"script:write", "ed", []Scope{ScopeScriptWrite}, false, []Capability{AppRead, ScriptRead, ScriptWrite, ScriptDelete, ScriptExecute, RouteRead, DataRead, DataWrite}},
+		{"script:write of a viewer", "vi", []Scope{ScopeScriptWrite}, false, []Capability{AppRead, ScriptRead, RouteRead, DataRead}},
 		{"route:write and log:read, bound", "ed", []Scope{ScopeRouteWrite, ScopeLogRead}, true, []Capability{AppRead, RouteRead, RouteWrite, LogRead}},
 		{"app:admin of an editor", "ed", []Scope{ScopeAppAdmin}, true, editor},
 		{"instance:admin", "admin", []Scope{ScopeInstanceAdmin}, false, []Capability{AppRead}},

@@ -88,7 +88,7 @@ var ofInstanceRole = map[store.InstanceRole]capabilitySet{
 // No scope holds KeysManage: a leaked key must not be able to make others.
 var ofScope = map[Scope]capabilitySet{
 	ScopeScriptRead:    {AppRead, ScriptRead, RouteRead},
-	ScopeScriptWrite:   {AppRead, ScriptRead, RouteRead, ScriptWrite, ScriptDelete, ScriptExecute},
+	ScopeScriptWrite:   {AppRead, ScriptRead, RouteRead, ScriptWrite, ScriptDelete, ScriptExecute, DataRead, DataWrite}, // see execution.go
 	ScopeRouteWrite:    {AppRead, RouteRead, RouteWrite},
 	ScopeLogRead:       {AppRead, LogRead},
 	ScopeDomainManage:  {AppRead, RouteRead, DomainsManage},

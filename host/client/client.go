@@ -40,6 +40,9 @@ type Client struct {
 	base  *url.URL
 	token string
 	http  *http.Client
+	// transfers has no limit of time: a large file over a slow line takes as
+	// long as it takes.
+	transfers *http.Client
 }
 
 // New makes a client of the server at address, an http or https URL. The token
@@ -50,11 +53,13 @@ func New(address, token string) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{base: base, token: token, http: &http.Client{
-		Timeout: requestTimeout,
-		// A redirect would carry the token to wherever it points.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}, nil
+	// A redirect would carry the token to wherever it points.
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &Client{
+		base: base, token: token,
+		http:      &http.Client{Timeout: requestTimeout, CheckRedirect: stay},
+		transfers: &http.Client{CheckRedirect: stay},
+	}, nil
 }
 
 // ParseAddress checks the address of a server: an absolute http or https URL
@@ -109,42 +114,58 @@ func (c *Client) do(ctx context.Context, method string, path []string, query url
 		}
 		body = bytes.NewReader(encoded)
 	}
+	header := http.Header{"Accept": {"application/json, application/problem+json"}}
+	if in != nil {
+		header.Set("Content-Type", "application/json")
+	}
+	resp, err := c.send(ctx, c.http, method, path, query, header, body)
+	if err != nil {
+		return err
+	}
+	return c.receive(resp, out)
+}
+
+// send performs a request with a given client.
+func (c *Client) send(ctx context.Context, via *http.Client, method string, path []string, query url.Values, header http.Header, body io.Reader) (*http.Response, error) {
 	target := c.base.String() + adminPath + escape(path)
 	if len(query) > 0 {
 		target += "?" + query.Encode()
 	}
 	req, err := http.NewRequestWithContext(ctx, method, target, body)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	req.Header.Set("Accept", "application/json, application/problem+json")
-	if in != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
+	req.Header = header
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
-	resp, err := c.http.Do(req)
+	resp, err := via.Do(req)
 	if err != nil {
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return nil, ctx.Err()
 		}
-		return &UnreachableError{Address: c.Address(), Cause: err}
+		return nil, &UnreachableError{Address: c.Address(), Cause: err}
 	}
+	return resp, nil
+}
+
+// receive decodes an answer into out, unless nil, and closes it.
+func (c *Client) receive(resp *http.Response, out any) error {
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	what := resp.Request.Method + " " + resp.Request.URL.String()
 	switch {
 	case err != nil:
 		return &UnreachableError{Address: c.Address(), Cause: err}
 	case len(answer) > maxAnswer:
-		return fmt.Errorf("%s %s: the answer is larger than %d bytes", method, target, maxAnswer)
+		return fmt.Errorf("%s: the answer is larger than %d bytes", what, maxAnswer)
 	case resp.StatusCode < 200 || resp.StatusCode > 299:
 		return refusal(resp, answer)
 	case out == nil:
 		return nil
 	}
 	if err := json.Unmarshal(answer, out); err != nil {
-		return fmt.Errorf("%s %s: not the answer of a PiCloud server: %w", method, target, err)
+		return fmt.Errorf("%s: not the answer of a PiCloud server: %w", what, err)
 	}
 	return nil
 }
@@ -159,8 +180,13 @@ func escape(path []string) string {
 
 // list walks the pages of a listing. The iteration ends after the first error.
 func list[T any](ctx context.Context, c *Client, path ...string) iter.Seq2[T, error] {
+	return listQuery[T](ctx, c, url.Values{}, path...)
+}
+
+// listQuery is list with more query parameters than the cursor.
+func listQuery[T any](ctx context.Context, c *Client, query url.Values, path ...string) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		query := url.Values{}
+		query.Del("cursor")
 		for {
 			page, err := call[wire.Page[T]](ctx, c, http.MethodGet, path, query, nil)
 			if err != nil {

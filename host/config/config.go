@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -36,6 +37,15 @@ type Config struct {
 	MaxOperations int64         `default:"100000000" help:"Most operations a script may be allowed." env:"PICLOUD_MAX_OPERATIONS"`
 	MaxMemoryMB   int64         `name:"max-memory-mb" default:"512" help:"Most memory a script may be allowed, MiB." env:"PICLOUD_MAX_MEMORY_MB"`
 	MaxTimeout    time.Duration `default:"300s" help:"Longest time limit a script may be allowed." env:"PICLOUD_MAX_TIMEOUT"`
+
+	FilesRoot    string `placeholder:"DIR" help:"Directory for the contents of apps' files; files in the data directory when not set. It must not be shared with another database." env:"PICLOUD_FILES_ROOT"`
+	FilesQuota   int64  `default:"1073741824" help:"Most bytes that the files of one app may have in all; 0 is no bound." env:"PICLOUD_FILES_QUOTA"`
+	MaxFileBytes int64  `default:"104857600" help:"Largest file, bytes." env:"PICLOUD_MAX_FILE_BYTES"`
+
+	HTTPAllowPrivate     bool          `name:"http-allow-private" help:"Let scripts reach private addresses, this machine's too. For development." env:"PICLOUD_HTTP_ALLOW_PRIVATE"`
+	HTTPTimeout          time.Duration `name:"http-timeout" default:"30s" help:"Longest that an HTTP request of a script may take." env:"PICLOUD_HTTP_TIMEOUT"`
+	HTTPMaxRequestBytes  int64         `name:"http-max-request-bytes" default:"10485760" help:"Largest body that a script may send, bytes." env:"PICLOUD_HTTP_MAX_REQUEST_BYTES"`
+	HTTPMaxResponseBytes int64         `name:"http-max-response-bytes" default:"10485760" help:"Largest body that a script may be answered, bytes." env:"PICLOUD_HTTP_MAX_RESPONSE_BYTES"`
 
 	SessionTTL    time.Duration `name:"session-ttl" default:"720h" help:"How long a login lasts." env:"PICLOUD_SESSION_TTL"`
 	LogRetention  time.Duration `default:"720h" help:"How long executions and their logs are kept; 0 keeps them for ever." env:"PICLOUD_LOG_RETENTION"`
@@ -90,6 +100,10 @@ func (c *Config) Validate() error {
 		{"max_concurrent_executions", int64(c.MaxConcurrentExecutions), 1, 10_000},
 		{"max_body_bytes", c.MaxBodyBytes, 1024, 1 << 30},
 		{"max_operations", c.MaxOperations, 1000, 1 << 50},
+		{"files_quota", c.FilesQuota, 0, 1 << 50},
+		{"max_file_bytes", c.MaxFileBytes, 1, 1 << 40},
+		{"http_max_request_bytes", c.HTTPMaxRequestBytes, 1, 1 << 30},
+		{"http_max_response_bytes", c.HTTPMaxResponseBytes, 1, 1 << 30},
 		{"max_memory_mb", c.MaxMemoryMB, 1, 4096},
 	} {
 		if f.value < f.low || f.value > f.high {
@@ -101,6 +115,7 @@ func (c *Config) Validate() error {
 		value, low, high time.Duration
 	}{
 		{"max_timeout", c.MaxTimeout, time.Millisecond, 24 * time.Hour},
+		{"http_timeout", c.HTTPTimeout, time.Millisecond, time.Hour},
 		{"session_ttl", c.SessionTTL, time.Minute, 10 * 365 * 24 * time.Hour},
 		{"log_retention", c.LogRetention, 0, 100 * 365 * 24 * time.Hour},
 		{"shutdown_grace", c.ShutdownGrace, 0, time.Hour},
@@ -128,6 +143,14 @@ func (c *Config) Ceiling() abi.Limits {
 	}.Or(abi.DefaultCeiling)
 }
 
+// FilesDir is the directory of the contents of files.
+func (c *Config) FilesDir() string {
+	if c.FilesRoot != "" {
+		return c.FilesRoot
+	}
+	return filepath.Join(c.Data, "files")
+}
+
 // Logger makes the logger that LogFormat and LogLevel ask for, on stderr.
 func (c *Config) Logger() *slog.Logger {
 	var level slog.Level
@@ -153,6 +176,13 @@ func (c *Config) LogValue() slog.Value {
 		slog.Int64("max_operations", c.MaxOperations),
 		slog.Int64("max_memory_mb", c.MaxMemoryMB),
 		slog.Duration("max_timeout", c.MaxTimeout),
+		slog.String("files_root", c.FilesDir()),
+		slog.Int64("files_quota", c.FilesQuota),
+		slog.Int64("max_file_bytes", c.MaxFileBytes),
+		slog.Bool("http_allow_private", c.HTTPAllowPrivate),
+		slog.Duration("http_timeout", c.HTTPTimeout),
+		slog.Int64("http_max_request_bytes", c.HTTPMaxRequestBytes),
+		slog.Int64("http_max_response_bytes", c.HTTPMaxResponseBytes),
 		slog.Duration("session_ttl", c.SessionTTL),
 		slog.Duration("log_retention", c.LogRetention),
 		slog.Duration("shutdown_grace", c.ShutdownGrace),

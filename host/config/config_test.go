@@ -43,6 +43,27 @@ func TestDefaults(t *testing.T) {
 	assert.Equal(t, 32, c.MaxConcurrentExecutions)
 	assert.EqualValues(t, 10<<20, c.MaxBodyBytes)
 	assert.Equal(t, abi.DefaultCeiling, c.Ceiling())
+	assert.Equal(t, filepath.Join("data", "files"), c.FilesDir())
+	assert.EqualValues(t, 100<<20, c.MaxFileBytes)
+	assert.EqualValues(t, 1<<30, c.FilesQuota)
+	assert.False(t, c.HTTPAllowPrivate)
+	assert.Equal(t, 30*time.Second, c.HTTPTimeout)
+	assert.EqualValues(t, 10<<20, c.HTTPMaxResponseBytes)
+}
+
+func TestServicesSettings(t *testing.T) {
+	t.Setenv("PICLOUD_FILES_ROOT", "/mnt/files")
+	t.Setenv("PICLOUD_HTTP_ALLOW_PRIVATE", "true")
+	t.Setenv("PICLOUD_FILES_QUOTA", "0")
+	c, err := parse(t, "--config", file(t, "max_file_bytes: 5\nhttp_timeout: 2s\n"), "--http-max-request-bytes=7", "--http-max-response-bytes=9")
+	require.NoError(t, err)
+	assert.Equal(t, "/mnt/files", c.FilesDir())
+	assert.True(t, c.HTTPAllowPrivate)
+	assert.Zero(t, c.FilesQuota)
+	assert.EqualValues(t, 5, c.MaxFileBytes)
+	assert.Equal(t, 2*time.Second, c.HTTPTimeout)
+	assert.EqualValues(t, 7, c.HTTPMaxRequestBytes)
+	assert.EqualValues(t, 9, c.HTTPMaxResponseBytes)
 }
 
 func TestPrecedence(t *testing.T) {
@@ -74,6 +95,11 @@ func TestRefuses(t *testing.T) {
 		{"max-operations", "0", "max_operations", "1000"},
 		{"max-timeout", "0s", "max_timeout", "1ms"},
 		{"session-ttl", "1s", "session_ttl", "1m0s"},
+		{"files-quota", "-1", "files_quota", "between 0"},
+		{"max-file-bytes", "0", "max_file_bytes", "between 1"},
+		{"http-timeout", "0s", "http_timeout", "1ms"},
+		{"http-max-request-bytes", "-1", "http_max_request_bytes", "between 1"},
+		{"http-max-response-bytes", "0", "http_max_response_bytes", "between 1"},
 		{"log-retention", "-1h", "log_retention", "between 0s"},
 		{"shutdown-grace", "2h", "shutdown_grace", "1h0m0s"},
 		{"log-format", "xml", "log_format", "text or json"},

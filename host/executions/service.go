@@ -16,6 +16,7 @@ import (
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/hostcalls"
 	"github.com/picloud/picloud/host/sandbox"
 	"github.com/picloud/picloud/host/store"
@@ -65,6 +66,10 @@ type Invocation struct {
 	RequestID string
 	Request   *abi.Request // nil for an event
 	Event     msgp.Raw     // a map; nil for a request
+
+	// Capabilities are what the execution may do, as package authz tells of
+	// whoever starts it. A read-only script keeps only those to read.
+	Capabilities []abi.Capability
 }
 
 // Outcome is how an execution ended.
@@ -158,7 +163,10 @@ func (s *Service) Run(ctx context.Context, in Invocation) (*Outcome, error) {
 	var log hostcalls.Log
 	scope := &hostcalls.Scope{
 		ExecutionID: id.String(), AppID: script.row.AppID, ScriptID: script.row.ID,
-		Log: &log, Started: started,
+		Capabilities: in.Capabilities, Log: &log, Started: started,
+	}
+	if script.row.ReadOnly {
+		scope.Capabilities = authz.ReadOnly(in.Capabilities)
 	}
 	out := &Outcome{ExecutionID: scope.ExecutionID, AppID: scope.AppID}
 	result, err := s.execute(ctx, script, in, scope)

@@ -14,7 +14,11 @@ import (
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/docs"
+	"github.com/picloud/picloud/host/fetch"
+	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/hostcalls"
+	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/sandbox"
 	"github.com/picloud/picloud/host/store"
 )
@@ -38,11 +42,22 @@ func TestMain(m *testing.M) {
 func newService(t *testing.T, a *archive) *Service {
 	t.Helper()
 	s := New(Config{
-		Store: a, Sandbox: box, Dispatcher: hostcalls.New(), Ceiling: abi.DefaultCeiling, ScriptCacheSize: 8,
+		Store: a, Sandbox: box, Dispatcher: hostcalls.New(hostcalls.Config{Services: services(t, a)}), Ceiling: abi.DefaultCeiling, ScriptCacheSize: 8,
 		Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
 	})
 	t.Cleanup(func() { require.NoError(t, s.Close(context.Background())) })
 	return s
+}
+
+// services are what scripts work with, on the archive's database.
+func services(t *testing.T, a *archive) hostcalls.Services {
+	t.Helper()
+	stored, err := files.New(files.Config{Store: a.Files(), Root: t.TempDir()})
+	require.NoError(t, err)
+	return hostcalls.Services{
+		KV: kv.New(kv.Config{Store: a.KV()}), Docs: docs.New(docs.Config{Store: a.Docs()}),
+		Files: stored, HTTP: fetch.New(fetch.Config{}),
+	}
 }
 
 // upload replaces the source of the archive's script.

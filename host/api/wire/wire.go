@@ -44,6 +44,7 @@ type Script struct {
 	Kind      abi.Kind   `json:"kind" enum:"endpoint,module,plugin"`
 	Source    string     `json:"source,omitempty" doc:"Absent in listings"`
 	Limits    abi.Limits `json:"limits" doc:"As the author set them; what is absent has the default"`
+	ReadOnly  bool       `json:"read_only,omitempty" doc:"Its executions can read the app's data but change nothing, and send no HTTP requests"`
 	Version   int64      `json:"version" doc:"1 at first, one more with every update"`
 	CreatedAt time.Time  `json:"created_at"`
 	UpdatedAt time.Time  `json:"updated_at"`
@@ -51,19 +52,21 @@ type Script struct {
 
 // ScriptCreate is the body of POST apps/{app}/scripts.
 type ScriptCreate struct {
-	Name   string      `json:"name" minLength:"1" maxLength:"128" pattern:"^[A-Za-z_][A-Za-z0-9_.-]*([/][A-Za-z0-9_][A-Za-z0-9_.-]*)*$" patternDescription:"a letter or underscore, then letters, digits and _ . - with / between parts" doc:"Unique in the app"`
-	Kind   abi.Kind    `json:"kind,omitempty" enum:"endpoint,module" default:"endpoint"`
-	Source string      `json:"source" doc:"Rhai, UTF-8, up to 1 MiB"`
-	Limits *abi.Limits `json:"limits,omitempty"`
+	Name     string      `json:"name" minLength:"1" maxLength:"128" pattern:"^[A-Za-z_][A-Za-z0-9_.-]*([/][A-Za-z0-9_][A-Za-z0-9_.-]*)*$" patternDescription:"a letter or underscore, then letters, digits and _ . - with / between parts" doc:"Unique in the app"`
+	Kind     abi.Kind    `json:"kind,omitempty" enum:"endpoint,module" default:"endpoint"`
+	Source   string      `json:"source" doc:"Rhai, UTF-8, up to 1 MiB"`
+	Limits   *abi.Limits `json:"limits,omitempty"`
+	ReadOnly bool        `json:"read_only,omitempty" doc:"Its executions can read the app's data but change nothing, and send no HTTP requests"`
 }
 
 // ScriptUpdate is the body of PUT scripts/{id}; absent fields stay as they are.
 type ScriptUpdate struct {
-	Name    *string     `json:"name,omitempty" minLength:"1" maxLength:"128" pattern:"^[A-Za-z_][A-Za-z0-9_.-]*([/][A-Za-z0-9_][A-Za-z0-9_.-]*)*$" patternDescription:"a letter or underscore, then letters, digits and _ . - with / between parts"`
-	Kind    *abi.Kind   `json:"kind,omitempty" enum:"endpoint,module"`
-	Source  *string     `json:"source,omitempty" doc:"Rhai, UTF-8, up to 1 MiB"`
-	Limits  *abi.Limits `json:"limits,omitempty" doc:"Replaces all limits"`
-	Version int64       `json:"version,omitempty" minimum:"0" doc:"The version this change was made for: at any other it is refused with 409"`
+	Name     *string     `json:"name,omitempty" minLength:"1" maxLength:"128" pattern:"^[A-Za-z_][A-Za-z0-9_.-]*([/][A-Za-z0-9_][A-Za-z0-9_.-]*)*$" patternDescription:"a letter or underscore, then letters, digits and _ . - with / between parts"`
+	Kind     *abi.Kind   `json:"kind,omitempty" enum:"endpoint,module"`
+	Source   *string     `json:"source,omitempty" doc:"Rhai, UTF-8, up to 1 MiB"`
+	Limits   *abi.Limits `json:"limits,omitempty" doc:"Replaces all limits"`
+	ReadOnly *bool       `json:"read_only,omitempty"`
+	Version  int64       `json:"version,omitempty" minimum:"0" doc:"The version this change was made for: at any other it is refused with 409"`
 }
 
 // Validate is the body of POST scripts/{id}/validate.
@@ -178,6 +181,72 @@ type Execution struct {
 	DurationUS     int64              `json:"duration_us" doc:"Microseconds"`
 	Operations     int64              `json:"operations"`
 	Logs           []LogLine          `json:"logs,omitempty" doc:"Absent in listings"`
+}
+
+// KVCollection is a collection of keys and values in a listing.
+type KVCollection struct {
+	Name    string `json:"name"`
+	Entries int    `json:"entries" doc:"Not counted beyond 1000"`
+}
+
+// KVEntry is a key with its value.
+type KVEntry struct {
+	Key       string          `json:"key"`
+	Value     json.RawMessage `json:"value" doc:"Any JSON value. Integers keep 64 bits; {\"$blob\":base64} is a blob to scripts"`
+	ExpiresAt *time.Time      `json:"expires_at,omitempty" doc:"Absent: never"`
+}
+
+// KVSet is the body of PUT apps/{app}/kv/{collection}/{key}.
+type KVSet struct {
+	Value     json.RawMessage `json:"value" doc:"Any JSON value, up to 1 MiB"`
+	TTLMillis *int64          `json:"ttl_ms,omitempty" doc:"Milliseconds until it expires; absent: never"`
+	ExpiresAt *time.Time      `json:"expires_at,omitempty" doc:"When it expires, instead of ttl_ms"`
+	IfAbsent  bool            `json:"if_absent,omitempty" doc:"Refuse with 409 if there is such a key"`
+}
+
+// DocsCollection is a collection of documents in a listing.
+type DocsCollection struct {
+	Name      string `json:"name"`
+	Documents int64  `json:"documents"`
+}
+
+// Document is a document in its envelope.
+type Document struct {
+	ID        string          `json:"id" doc:"UUIDv7 unless its creator chose another"`
+	Data      json.RawMessage `json:"data" doc:"A JSON object"`
+	Version   int64           `json:"version" doc:"1 at first, one more with every update"`
+	CreatedAt time.Time       `json:"created_at"`
+	UpdatedAt time.Time       `json:"updated_at"`
+}
+
+// DocumentWrite is the body of requests that create, replace or patch a document.
+type DocumentWrite struct {
+	Data json.RawMessage `json:"data" doc:"A JSON object, up to 1 MiB; for PATCH what to change of it (RFC 7396)"`
+}
+
+// FilesCollection is a collection of files in a listing.
+type FilesCollection struct {
+	Name  string `json:"name"`
+	Files int64  `json:"files"`
+	Bytes int64  `json:"bytes" doc:"Of all its files"`
+}
+
+// File is what is known of a stored file besides its bytes.
+type File struct {
+	ID          string    `json:"id" doc:"UUIDv7"`
+	Name        string    `json:"name"`
+	ContentType string    `json:"content_type"`
+	Size        int64     `json:"size" doc:"Bytes"`
+	SHA256      string    `json:"sha256" doc:"Of the bytes, in hex"`
+	CreatedAt   time.Time `json:"created_at"`
+	UpdatedAt   time.Time `json:"updated_at"`
+}
+
+// FileUpdate is the body of PATCH apps/{app}/files/{collection}/{id}; absent
+// fields stay as they are.
+type FileUpdate struct {
+	Name        *string `json:"name,omitempty"`
+	ContentType *string `json:"content_type,omitempty"`
 }
 
 // Login is the body of POST auth/login.

@@ -12,10 +12,12 @@ import (
 	"github.com/picloud/picloud/host/api/wire"
 )
 
-// loggedIn is a place with a fresh server and a login to it.
-func loggedIn(t *testing.T) (*place, running) {
+// loggedIn is a place with a fresh server and a login to it. Variables are more of
+// the server's environment.
+func loggedIn(t *testing.T, variables ...string) (*place, running) {
 	t.Helper()
 	p := newPlace(t)
+	p.env = append(p.env, variables...)
 	server := startServer(t, p)
 	if r := p.run(t, server.password+"\n", "login", "--url", server.url, "--password-stdin"); r.status != exitOK {
 		t.Fatal(r)
@@ -167,7 +169,7 @@ func TestDeployFile(t *testing.T) {
 	p.fails(t, exitFailed, `app default has no script "lib": it has adder, hello`, "scripts", "show", "lib")
 
 	p.must(t, "routes", "add", "adder", "GET", "/adder")
-	if status, _, body := fetch(t, "GET", server.url+"/adder", ""); status != 200 || body != "43" {
+	if status, _, body := request(t, "GET", server.url+"/adder", ""); status != 200 || body != "43" {
 		t.Errorf("GET /adder = %d %q, want 200 43", status, body)
 	}
 }
@@ -233,7 +235,7 @@ scripts:
 		"route GET /cart created\nroute POST /cart created\nroute GET /old created")
 	check("again", results(), "script cart unchanged\nscript old unchanged\n"+
 		"route GET /cart unchanged\nroute POST /cart unchanged\nroute GET /old unchanged")
-	if status, _, body := fetch(t, "GET", server.url+"/old", ""); status != 200 || body != "old" {
+	if status, _, body := request(t, "GET", server.url+"/old", ""); status != 200 || body != "old" {
 		t.Errorf("GET /old = %d %q", status, body)
 	}
 
@@ -256,10 +258,10 @@ scripts:
 	if s := decode[wire.Script](t, p, "scripts", "show", "cart", "-a", "shop"); s.Limits.TimeoutMS != 500 || s.Version != 2 {
 		t.Errorf("script = %+v, want version 2 with a limit", s)
 	}
-	if status, _, body := fetch(t, "GET", server.url+"/old", ""); status != 200 || body != "cart" {
+	if status, _, body := request(t, "GET", server.url+"/old", ""); status != 200 || body != "cart" {
 		t.Errorf("GET /old = %d %q", status, body)
 	}
-	if status, _, _ := fetch(t, "POST", server.url+"/cart", ""); status == 200 {
+	if status, _, _ := request(t, "POST", server.url+"/cart", ""); status == 200 {
 		t.Error("POST /cart is still answered")
 	}
 	p.fails(t, exitUsage, "is not deployable", "deploy", "bin")

@@ -19,6 +19,9 @@ type ClientCommands struct {
 	Invoke  InvokeCmd  `cmd:"" help:"Run a script once and print its response."`
 	Logs    LogsCmd    `cmd:"" help:"Print or follow a script's log."`
 	Routes  RoutesCmd  `cmd:"" help:"List, add, delete and match routes."`
+	KV      KVCmd      `cmd:"" name:"kv" help:"Browse, change, export and import an app's keys and values."`
+	Docs    DocsCmd    `cmd:"" help:"Browse, change, export and import an app's documents."`
+	Files   FilesCmd   `cmd:"" help:"Browse, upload, download, export and import an app's files."`
 }
 
 const defaultAddress = "http://127.0.0.1:8080"

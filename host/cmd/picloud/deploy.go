@@ -180,6 +180,9 @@ func (d *deployment) script(ctx context.Context, app string, planned plannedScri
 		if planned.Kind != nil {
 			create.Kind = *planned.Kind
 		}
+		if planned.ReadOnly != nil {
+			create.ReadOnly = *planned.ReadOnly
+		}
 		script, err := d.client.CreateScript(ctx, app, create)
 		if err == nil {
 			d.note("script", script.Name, "created", script.ID, script.Version)
@@ -197,6 +200,9 @@ func (d *deployment) script(ctx context.Context, app string, planned plannedScri
 	}
 	if planned.Kind != nil && script.Kind != *planned.Kind {
 		change.Kind, changed = planned.Kind, true
+	}
+	if planned.ReadOnly != nil && script.ReadOnly != *planned.ReadOnly {
+		change.ReadOnly, changed = planned.ReadOnly, true
 	}
 	if planned.Limits != nil && script.Limits != *planned.Limits {
 		change.Limits, changed = planned.Limits, true

@@ -48,13 +48,13 @@ func TestExamples(t *testing.T) {
 		{"GET /todos/3", "", 200, jsonType, `{"done":false,"id":3,"title":"Write a script"}`}, // a pristine sandbox each time
 	} {
 		method, path, _ := strings.Cut(test.request, " ")
-		status, header, body := fetch(t, method, server.url+path, test.body)
+		status, header, body := request(t, method, server.url+path, test.body)
 		if status != test.status || header.Get("Content-Type") != test.contentType || body != test.want {
 			t.Errorf("%s %s\ngot  %d %s %s\nwant %d %s %s", test.request, test.body,
 				status, header.Get("Content-Type"), body, test.status, test.contentType, test.want)
 		}
 	}
-	if _, header, _ := fetch(t, "POST", server.url+"/todos", `{"title":"a"}`); header.Get("Location") != "/todos/4" {
+	if _, header, _ := request(t, "POST", server.url+"/todos", `{"title":"a"}`); header.Get("Location") != "/todos/4" {
 		t.Errorf("location is %q, want /todos/4", header.Get("Location"))
 	}
 }

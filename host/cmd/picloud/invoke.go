@@ -118,7 +118,7 @@ func (cmd *InvokeCmd) request(stdin io.Reader) (wire.RunRequest, error) {
 	}
 	data, err := readData(cmd.Data, stdin)
 	if err != nil {
-		return wire.RunRequest{}, err
+		return wire.RunRequest{}, fmt.Errorf("--data: %w", err)
 	}
 	if request.Headers["content-type"] == "" {
 		request.Headers["content-type"] = contentType(data)
@@ -127,7 +127,7 @@ func (cmd *InvokeCmd) request(stdin io.Reader) (wire.RunRequest, error) {
 	return wire.RunRequest{Request: request}, err
 }
 
-// readData reads the value of --data.
+// readData reads an argument: itself, or @ and where it is.
 func readData(data string, stdin io.Reader) ([]byte, error) {
 	name, isFile := strings.CutPrefix(data, "@")
 	if !isFile {
@@ -137,17 +137,17 @@ func readData(data string, stdin io.Reader) ([]byte, error) {
 	if name != "-" {
 		file, err := os.Open(name)
 		if err != nil {
-			return nil, fmt.Errorf("--data: %w", err)
+			return nil, err
 		}
 		defer file.Close()
 		source = file
 	}
 	content, err := io.ReadAll(io.LimitReader(source, maxData+1))
 	if err != nil {
-		return nil, fmt.Errorf("--data: %w", err)
+		return nil, err
 	}
 	if len(content) > maxData {
-		return nil, fmt.Errorf("--data is larger than %d bytes", maxData)
+		return nil, fmt.Errorf("larger than %d bytes", maxData)
 	}
 	return content, nil
 }

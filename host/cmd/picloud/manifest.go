@@ -30,6 +30,7 @@ const maxSource = 1 << 20
 //	  - name: todo
 //	    file: todo.rhai         # inside the folder; NAME.rhai when absent
 //	    kind: endpoint          # or module; endpoint when absent
+//	    read_only: true         # may read the app's data only; false when absent
 //	    limits:
 //	      timeout_ms: 2000
 //	    routes:                 # [METHOD ][HOST]/PATH
@@ -42,22 +43,24 @@ type manifest struct {
 }
 
 type manifestScript struct {
-	Name   string           `yaml:"name"`
-	File   string           `yaml:"file"`
-	Kind   abi.Kind         `yaml:"kind"`
-	Limits map[string]int64 `yaml:"limits"`
-	Routes []string         `yaml:"routes"`
+	Name     string           `yaml:"name"`
+	File     string           `yaml:"file"`
+	Kind     abi.Kind         `yaml:"kind"`
+	ReadOnly bool             `yaml:"read_only"`
+	Limits   map[string]int64 `yaml:"limits"`
+	Routes   []string         `yaml:"routes"`
 }
 
 // A plannedScript is what a deploy wants to be true of a script. Nil fields are
 // left as they are.
 type plannedScript struct {
-	File   string // for messages
-	Name   string
-	Source string
-	Kind   *abi.Kind
-	Limits *abi.Limits
-	Routes []wire.RouteCreate // nil when the deploy is not about routes
+	File     string // for messages
+	Name     string
+	Source   string
+	Kind     *abi.Kind
+	ReadOnly *bool
+	Limits   *abi.Limits
+	Routes   []wire.RouteCreate // nil when the deploy is not about routes
 }
 
 // A plan is a manifest read and checked, with the sources it names.
@@ -154,7 +157,7 @@ func (s manifestScript) plan(root *os.Root) (plannedScript, error) {
 	}
 	return plannedScript{
 		File: s.File, Name: s.Name, Source: string(source),
-		Kind: &s.Kind, Limits: &limits, Routes: routes,
+		Kind: &s.Kind, ReadOnly: &s.ReadOnly, Limits: &limits, Routes: routes,
 	}, nil
 }
 

@@ -34,6 +34,7 @@ app: shop
 name: The shop
 scripts:
   - name: cart
+    read_only: true
     limits:
       timeout_ms: 2000
       max_operations: 5
@@ -53,8 +54,8 @@ scripts:
 	}
 	endpoint, module := abi.KindEndpoint, abi.KindModule
 	want := plan{App: "shop", AppName: "The shop", Scripts: []plannedScript{
-		{File: filepath.Join(dir, "lib/prices.rhai"), Name: "prices", Source: "2", Kind: &module, Limits: &abi.Limits{}, Routes: []wire.RouteCreate{}},
-		{File: filepath.Join(dir, "cart.rhai"), Name: "cart", Source: "1", Kind: &endpoint,
+		{File: filepath.Join(dir, "lib/prices.rhai"), Name: "prices", Source: "2", Kind: &module, ReadOnly: new(false), Limits: &abi.Limits{}, Routes: []wire.RouteCreate{}},
+		{File: filepath.Join(dir, "cart.rhai"), Name: "cart", Source: "1", Kind: &endpoint, ReadOnly: new(true),
 			Limits: &abi.Limits{TimeoutMS: 2000, MaxOperations: 5},
 			Routes: []wire.RouteCreate{{Method: "GET", Path: "/cart/:id"}, {Path: "/cart"}}},
 	}}

@@ -18,8 +18,12 @@ import (
 	"github.com/picloud/picloud/host/api"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/config"
+	"github.com/picloud/picloud/host/docs"
 	"github.com/picloud/picloud/host/executions"
+	"github.com/picloud/picloud/host/fetch"
+	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/hostcalls"
+	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/routing"
 	"github.com/picloud/picloud/host/sandbox"
 	"github.com/picloud/picloud/host/store"
@@ -70,8 +74,14 @@ func serve(ctx context.Context, c *config.Config, out io.Writer) (err error) {
 	if err != nil {
 		return fmt.Errorf("sandbox: %w", err)
 	}
+	services, err := newServices(c, db, log)
+	if err != nil {
+		return err
+	}
+	defer services.HTTP.Close()
+	dispatcher := hostcalls.New(hostcalls.Config{Services: services, Log: log, Registerer: registry})
 	runs := executions.New(executions.Config{
-		Store: db, Sandbox: box, Dispatcher: hostcalls.New(), Ceiling: c.Ceiling(),
+		Store: db, Sandbox: box, Dispatcher: dispatcher, Ceiling: c.Ceiling(),
 		ScriptCacheSize: c.ScriptCacheSize, Logger: log, Registerer: registry,
 	})
 	password, err := firstStart(ctx, db, c)
@@ -84,6 +94,7 @@ func serve(ctx context.Context, c *config.Config, out io.Writer) (err error) {
 	}
 	server := api.New(api.Config{
 		Store: db, Authority: authz.New(db, c.SessionTTL), Executions: runs,
+		KV: services.KV, Docs: services.Docs, Files: services.Files,
 		Routes: routing.NewTable(routes), MaxBodyBytes: c.MaxBodyBytes,
 		Version: version, Logger: log, Registry: registry,
 	})
@@ -102,6 +113,10 @@ func serve(ctx context.Context, c *config.Config, out io.Writer) (err error) {
 	if c.LogRetention > 0 {
 		go executions.Retain(background, db.Executions(), c.LogRetention, log)
 	}
+	services.KV.Start()
+	defer services.KV.Stop()
+	services.Files.Start()
+	defer services.Files.Stop()
 
 	// Closing the sandbox interrupts what still runs.
 	interrupt := sync.OnceValue(func() error {
@@ -168,6 +183,28 @@ func shown(log *slog.Logger, err error) error {
 		log.Error("database", "error", hidden)
 	}
 	return err
+}
+
+// newServices makes what scripts work with.
+func newServices(c *config.Config, db store.Store, log *slog.Logger) (hostcalls.Services, error) {
+	stored, err := files.New(files.Config{
+		Store: db.Files(), Root: c.FilesDir(), MaxFileSize: c.MaxFileBytes, Quota: c.FilesQuota, Log: log,
+	})
+	if err != nil {
+		return hostcalls.Services{}, fmt.Errorf("files_root: %w", err)
+	}
+	if c.HTTPAllowPrivate {
+		log.Warn("scripts may send HTTP requests to private addresses and to this machine: http_allow_private is for development")
+	}
+	return hostcalls.Services{
+		KV:    kv.New(kv.Config{Store: db.KV(), Log: log}),
+		Docs:  docs.New(docs.Config{Store: db.Docs()}),
+		Files: stored,
+		HTTP: fetch.New(fetch.Config{
+			Version: version, AllowPrivate: c.HTTPAllowPrivate, Timeout: c.HTTPTimeout,
+			MaxRequestBytes: c.HTTPMaxRequestBytes, MaxResponseBytes: c.HTTPMaxResponseBytes,
+		}),
+	}, nil
 }
 
 func expireSessions(ctx context.Context, db store.Store, log *slog.Logger) {

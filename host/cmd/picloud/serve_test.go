@@ -312,3 +312,14 @@ func TestServeRefuses(t *testing.T) {
 		assert.NotContains(t, r.stdout+r.stderr, "topsecret")
 	}
 }
+
+// Who lets scripts reach private addresses is told so.
+func TestPrivateAddressesAreWarnedOf(t *testing.T) {
+	const warning = "http_allow_private is for development"
+	d := launch(t, newPlace(t), "--http-allow-private")
+	require.NoError(t, d.end(syscall.SIGTERM))
+	assert.Contains(t, d.output.String(), warning)
+	d = launch(t, newPlace(t))
+	require.NoError(t, d.end(syscall.SIGTERM))
+	assert.NotContains(t, d.output.String(), warning)
+}

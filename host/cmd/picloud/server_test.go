@@ -211,8 +211,8 @@ func (s *transcript) String() string {
 	return s.text.String()
 }
 
-// fetch sends a request and answers status, header and body.
-func fetch(t *testing.T, method, url, body string) (int, http.Header, string) {
+// request sends a request and answers status, header and body.
+func request(t *testing.T, method, url, body string) (int, http.Header, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {

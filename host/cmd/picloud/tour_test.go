@@ -21,7 +21,7 @@ func TestDocumentsWorkWordForWord(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Skip("curl is not installed")
 	}
-	for _, document := range []string{"README.md", "examples/hello/README.md", "examples/todo/README.md"} {
+	for _, document := range []string{"README.md", "examples/hello/README.md", "examples/todo/README.md", "examples/guestbook/README.md", "examples/shortener/README.md"} {
 		t.Run(document, func(t *testing.T) {
 			text, err := os.ReadFile(filepath.Join("../../..", document))
 			if err != nil {

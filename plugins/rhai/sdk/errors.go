@@ -8,9 +8,9 @@ import (
 )
 
 // ErrorOperation is an operation that failed, or a function of these modules that was given what it
-// cannot take. A script's catch gets a map as for Rhai's own errors, with code (an
+// cannot take. A script's catch, also around a function that it happened in, gets a map as for Rhai's own errors, with code (an
 // [abi.OpCode]) and operation beside error, message, line and position.
-const ErrorOperation vm.Variant = "ErrorOperation"
+const ErrorOperation = vm.ErrorOperation
 
 // failure is an error of the function or operation with a name: "kv.set", "regex::find".
 func failure(name string, code abi.OpCode, message string) *vm.Error {

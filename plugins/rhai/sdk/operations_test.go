@@ -297,6 +297,10 @@ func TestErrorsOfOperations(t *testing.T) {
 	require.Nil(t, failure)
 	assert.Equal(t, `{"code":"invalid","error":"ErrorOperation","line":2,"message":"kv.set: ttl_ms must be at least 1, got 0","operation":"kv.set","position":5}`, got)
 
+	got, failure = run(t, w, `fn f() { kv::collection("c").get("k") } let r = (); try { f() } catch (e) { r = e.code; } r`, abi.Limits{})
+	require.Nil(t, failure)
+	assert.Equal(t, `"invalid"`, got)
+
 	_, failure = run(t, w, `fn f() { kv::collection("c").get("k") } try { f() } catch { throw }`, abi.Limits{})
 	require.NotNil(t, failure)
 	assert.Contains(t, failure.Message, "kv.get: kv.set: ttl_ms must")

@@ -40,6 +40,7 @@ const (
 	ErrorDataTooLarge         Variant = "ErrorDataTooLarge"
 	ErrorTerminated           Variant = "ErrorTerminated"
 	ErrorRuntime              Variant = "ErrorRuntime"
+	ErrorOperation            Variant = "ErrorOperation" // not Rhai's: of what the host provides
 	ErrorParsing              Variant = "ErrorParsing"
 	errorExit                 Variant = "Exit" // exit(v): not an error, ends the script with v
 )

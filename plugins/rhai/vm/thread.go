@@ -415,8 +415,11 @@ func (e *Error) catchValue() Value {
 	for inner.Inner != nil {
 		inner = inner.Inner
 	}
-	if inner.Variant == ErrorRuntime {
+	switch inner.Variant {
+	case ErrorRuntime:
 		return inner.Value.Share()
+	case ErrorOperation: // not Rhai's: its code is wanted wherever it is caught
+		e = inner
 	}
 	m := NewMap(6)
 	m.Set("message", String(e.Message()))

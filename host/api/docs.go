@@ -1,0 +1,228 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/tinylib/msgp/msgp"
+
+	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/docs"
+	"github.com/picloud/picloud/host/store"
+)
+
+func (s *Server) mountDocs() {
+	operation(s, http.MethodGet, "/apps/{app}/docs", "list-docs-collections", "List the collections that have documents", http.StatusOK, s.listDocsCollections)
+	operation(s, http.MethodGet, "/apps/{app}/docs/{collection}", "find-docs", "Find documents of a collection", http.StatusOK, s.findDocs)
+	operation(s, http.MethodPost, "/apps/{app}/docs/{collection}", "create-doc", "Create a document", http.StatusCreated, s.createDoc)
+	operation(s, http.MethodGet, "/apps/{app}/docs/{collection}/{id}", "get-doc", "Show a document", http.StatusOK, s.getDoc)
+	operation(s, http.MethodPut, "/apps/{app}/docs/{collection}/{id}", "put-doc", "Replace a document, or create one with this id (201)", http.StatusOK, s.putDoc)
+	operation(s, http.MethodPatch, "/apps/{app}/docs/{collection}/{id}", "patch-doc", "Merge into a document (RFC 7396)", http.StatusOK, s.patchDoc)
+	operation(s, http.MethodDelete, "/apps/{app}/docs/{collection}/{id}", "delete-doc", "Delete a document", http.StatusNoContent, s.deleteDoc)
+}
+
+// ItemPath is the path parameters of a document or a file.
+type ItemPath struct {
+	CollectionPath
+	ID string `path:"id"`
+}
+
+// IfMatch is the version that a change of a document was made for.
+type IfMatch struct {
+	IfMatch string `header:"If-Match" doc:"The version that the change was made for, as in the ETag: \"3\". At any other it is refused with 412"`
+}
+
+// version is nil without the header, and for "*".
+func (m IfMatch) version() (*int64, error) {
+	if m.IfMatch == "" || m.IfMatch == "*" {
+		return nil, nil
+	}
+	text, quoted := strings.CutPrefix(m.IfMatch, `"`)
+	if quoted {
+		text, quoted = strings.CutSuffix(text, `"`)
+	}
+	version, err := strconv.ParseInt(text, 10, 64)
+	if !quoted || err != nil || version < 1 {
+		return nil, invalidField("header.If-Match", `must be one version in quotes, as in "3"`, m.IfMatch)
+	}
+	return &version, nil
+}
+
+// docBody is a document with its version as the entity tag.
+type docBody struct {
+	Status int
+	ETag   string `header:"ETag"`
+	Body   wire.Document
+}
+
+func newDocBody(status int, doc store.Document) *docBody {
+	return &docBody{Status: status, ETag: strconv.Quote(strconv.FormatInt(doc.Version, 10)), Body: wireDocument(doc)}
+}
+
+// inDocs locates the fields of the service in a request.
+func inDocs(err error) error {
+	var version *store.VersionError
+	if errors.As(err, &version) {
+		return newProblem(http.StatusPreconditionFailed, codeConflict, version.Error(),
+			wire.FieldError{Location: "header.If-Match", Message: version.Error(), Value: version.Expected})
+	}
+	return located(err, "collection", "path.collection", "id", "path.id",
+		"filter", "query.filter", "sort", "query.sort", "data", "body.data")
+}
+
+func (s *Server) listDocsCollections(ctx context.Context, in *struct {
+	AppPath
+	Paging
+}) (*body[wire.Page[wire.DocsCollection]], error) {
+	app, err := s.findApp(ctx, in.App, authz.DataRead)
+	if err != nil {
+		return nil, err
+	}
+	page, err := s.docs.Collections(ctx, app.ID, in.request())
+	if err != nil {
+		return nil, err
+	}
+	return &body[wire.Page[wire.DocsCollection]]{wirePage(page, func(c store.DocumentCollection) wire.DocsCollection {
+		return wire.DocsCollection{Name: c.Name, Documents: c.Count}
+	})}, nil
+}
+
+func (s *Server) findDocs(ctx context.Context, in *struct {
+	CollectionPath
+	Paging
+	Filter string `query:"filter" doc:"A JSON object as scripts' filters are: {\"age\":{\"$gte\":18}}; absent: every document"`
+	Sort   string `query:"sort" doc:"A JSON object of path to 1 or -1; absent: by id"`
+}) (*body[wire.Page[wire.Document]], error) {
+	appID, collection, err := s.within(ctx, in.CollectionPath, authz.DataRead)
+	if err != nil {
+		return nil, err
+	}
+	query := docs.Query{Cursor: in.Cursor, Limit: in.Limit}
+	for _, p := range []struct {
+		name, text string
+		value      *msgp.Raw
+	}{{"filter", in.Filter, &query.Filter}, {"sort", in.Sort, &query.Sort}} {
+		if p.text == "" {
+			continue
+		}
+		if *p.value, err = abi.AppendFromJSON(nil, []byte(p.text)); err != nil {
+			return nil, invalidField("query."+p.name, "must be a JSON object: "+err.Error(), p.text)
+		}
+	}
+	page, err := s.docs.Find(ctx, appID, collection, query)
+	if err != nil {
+		return nil, inDocs(err)
+	}
+	return &body[wire.Page[wire.Document]]{wirePage(page, wireDocument)}, nil
+}
+
+func (s *Server) createDoc(ctx context.Context, in *struct {
+	CollectionPath
+	Body wire.DocumentWrite
+}) (*docBody, error) {
+	appID, collection, err := s.within(ctx, in.CollectionPath, authz.DataWrite)
+	if err != nil {
+		return nil, err
+	}
+	data, err := documentData(in.Body.Data)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := s.docs.Create(ctx, appID, collection, data)
+	if err != nil {
+		return nil, inDocs(err)
+	}
+	return newDocBody(http.StatusCreated, doc), nil
+}
+
+func (s *Server) getDoc(ctx context.Context, in *ItemPath) (*docBody, error) {
+	appID, collection, err := s.within(ctx, in.CollectionPath, authz.DataRead)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := s.docs.Get(ctx, appID, collection, in.ID)
+	if err != nil {
+		return nil, inDocs(err)
+	}
+	return newDocBody(http.StatusOK, doc), nil
+}
+
+// docChange is the input of a change of a document.
+type docChange struct {
+	ItemPath
+	IfMatch
+	Body wire.DocumentWrite
+}
+
+// read finds what a change is about.
+func (in *docChange) read(ctx context.Context, s *Server) (appID, collection string, version *int64, data msgp.Raw, err error) {
+	if appID, collection, err = s.within(ctx, in.CollectionPath, authz.DataWrite); err != nil {
+		return
+	}
+	if version, err = in.version(); err != nil {
+		return
+	}
+	data, err = documentData(in.Body.Data)
+	return
+}
+
+func (s *Server) putDoc(ctx context.Context, in *docChange) (*docBody, error) {
+	appID, collection, version, data, err := in.read(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if in.IfMatch.IfMatch != "" { // which says that there is a document
+		doc, err := s.docs.Update(ctx, appID, collection, in.ID, data, version)
+		if err != nil {
+			return nil, inDocs(err)
+		}
+		return newDocBody(http.StatusOK, doc), nil
+	}
+	doc, created, err := s.docs.Put(ctx, appID, collection, in.ID, data)
+	if err != nil {
+		return nil, inDocs(err)
+	}
+	status := http.StatusOK
+	if created {
+		status = http.StatusCreated
+	}
+	return newDocBody(status, doc), nil
+}
+
+func (s *Server) patchDoc(ctx context.Context, in *docChange) (*docBody, error) {
+	appID, collection, version, data, err := in.read(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := s.docs.Patch(ctx, appID, collection, in.ID, data, version)
+	if err != nil {
+		return nil, inDocs(err)
+	}
+	return newDocBody(http.StatusOK, doc), nil
+}
+
+func (s *Server) deleteDoc(ctx context.Context, in *ItemPath) (*none, error) {
+	appID, collection, err := s.within(ctx, in.CollectionPath, authz.DataWrite)
+	if err != nil {
+		return nil, err
+	}
+	return nil, inDocs(s.docs.Delete(ctx, appID, collection, in.ID))
+}
+
+func documentData(text json.RawMessage) (msgp.Raw, error) {
+	data, err := abi.AppendFromJSON(make([]byte, 0, len(text)), text)
+	if err != nil {
+		return nil, invalidField("body.data", err.Error(), nil)
+	}
+	return data, nil
+}
+
+func wireDocument(d store.Document) wire.Document {
+	return wire.Document{ID: d.ID, Data: d.Data, Version: d.Version, CreatedAt: d.CreatedAt, UpdatedAt: d.UpdatedAt}
+}

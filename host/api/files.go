@@ -1,0 +1,167 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/files"
+	"github.com/picloud/picloud/host/store"
+)
+
+func (s *Server) mountFiles() {
+	operation(s, http.MethodGet, "/apps/{app}/files", "list-files-collections", "List the collections that have files", http.StatusOK, s.listFilesCollections)
+	operation(s, http.MethodGet, "/apps/{app}/files/{collection}", "list-files", "List the files of a collection, the oldest first", http.StatusOK, s.listFiles)
+	operation(s, http.MethodPost, "/apps/{app}/files/{collection}", "upload-file", "Upload a file", http.StatusCreated, s.uploadFile, takesBytes)
+	operation(s, http.MethodGet, "/apps/{app}/files/{collection}/{id}", "download-file", "Download a file; Range and If-None-Match are honoured", http.StatusOK, s.downloadFile)
+	operation(s, http.MethodHead, "/apps/{app}/files/{collection}/{id}", "head-file", "The headers of a download", http.StatusOK, s.downloadFile)
+	operation(s, http.MethodPut, "/apps/{app}/files/{collection}/{id}", "replace-file", "Replace the bytes of a file and its content type", http.StatusOK, s.replaceFile, takesBytes)
+	operation(s, http.MethodPatch, "/apps/{app}/files/{collection}/{id}", "update-file", "Change a file's name or content type", http.StatusOK, s.updateFile)
+	operation(s, http.MethodDelete, "/apps/{app}/files/{collection}/{id}", "delete-file", "Delete a file", http.StatusNoContent, s.deleteFile)
+	operation(s, http.MethodGet, "/apps/{app}/files/{collection}/{id}/metadata", "get-file-metadata", "Show what is known of a file besides its bytes", http.StatusOK, s.getFileMetadata)
+}
+
+// takesBytes documents a body that an operation reads by itself.
+func takesBytes(op *huma.Operation) {
+	op.RequestBody = &huma.RequestBody{
+		Description: "The bytes of the file; the content type is kept with them", Required: true,
+		Content: map[string]*huma.MediaType{"*/*": {Schema: &huma.Schema{Type: "string", Format: "binary"}}},
+	}
+}
+
+// inFiles locates the fields of the service in a request whose name and content
+// type are at these locations.
+func inFiles(err error, name, contentType string) error {
+	var invalid *store.InvalidError
+	if errors.As(err, &invalid) && invalid.Field == "data" {
+		return newProblem(http.StatusRequestEntityTooLarge, codeTooLarge, "body: "+invalid.Reason,
+			wire.FieldError{Location: "body", Message: invalid.Reason})
+	}
+	return located(err, "collection", "path.collection", "id", "path.id", "name", name, "content_type", contentType)
+}
+
+func (s *Server) listFilesCollections(ctx context.Context, in *struct {
+	AppPath
+	Paging
+}) (*body[wire.Page[wire.FilesCollection]], error) {
+	app, err := s.findApp(ctx, in.App, authz.DataRead)
+	if err != nil {
+		return nil, err
+	}
+	page, err := s.files.Collections(ctx, app.ID, in.request())
+	if err != nil {
+		return nil, err
+	}
+	return &body[wire.Page[wire.FilesCollection]]{wirePage(page, func(c store.FileCollection) wire.FilesCollection {
+		return wire.FilesCollection{Name: c.Name, Files: c.Files, Bytes: c.Bytes}
+	})}, nil
+}
+
+func (s *Server) listFiles(ctx context.Context, in *struct {
+	CollectionPath
+	Paging
+}) (*body[wire.Page[wire.File]], error) {
+	appID, collection, err := s.within(ctx, in.CollectionPath, authz.DataRead)
+	if err != nil {
+		return nil, err
+	}
+	page, err := s.files.List(ctx, appID, collection, in.request())
+	if err != nil {
+		return nil, inFiles(err, "", "")
+	}
+	return &body[wire.Page[wire.File]]{wirePage(page, wireFile)}, nil
+}
+
+func (s *Server) uploadFile(ctx context.Context, in *struct {
+	CollectionPath
+	Name        string `query:"name" required:"true" doc:"Of the file, up to 255 bytes without path separators"`
+	ContentType string `header:"Content-Type" default:"application/octet-stream"`
+}) (*body[wire.File], error) {
+	appID, collection, err := s.within(ctx, in.CollectionPath, authz.DataWrite)
+	if err != nil {
+		return nil, err
+	}
+	file, err := s.files.Create(ctx, appID, collection, in.Name, in.ContentType, uploaded(ctx))
+	if err != nil {
+		return nil, inFiles(err, "query.name", "header.Content-Type")
+	}
+	return &body[wire.File]{wireFile(file)}, nil
+}
+
+func (s *Server) replaceFile(ctx context.Context, in *struct {
+	ItemPath
+	Name        string `query:"name" doc:"A new name for the file; absent: it keeps its own"`
+	ContentType string `header:"Content-Type" doc:"Absent: it keeps its own"`
+}) (*body[wire.File], error) {
+	appID, collection, err := s.within(ctx, in.CollectionPath, authz.DataWrite)
+	if err != nil {
+		return nil, err
+	}
+	update := files.Update{Data: uploaded(ctx)}
+	if in.Name != "" {
+		update.Name = &in.Name
+	}
+	if in.ContentType != "" {
+		update.ContentType = &in.ContentType
+	}
+	file, err := s.files.Update(ctx, appID, collection, in.ID, update)
+	if err != nil {
+		return nil, inFiles(err, "query.name", "header.Content-Type")
+	}
+	return &body[wire.File]{wireFile(file)}, nil
+}
+
+// uploaded is the body of the request. Without one the file is empty.
+func uploaded(ctx context.Context) io.Reader {
+	if u, ok := ctx.Value(uploadKey{}).(*upload); ok {
+		return u
+	}
+	return http.NoBody
+}
+
+func (s *Server) updateFile(ctx context.Context, in *struct {
+	ItemPath
+	Body wire.FileUpdate
+}) (*body[wire.File], error) {
+	appID, collection, err := s.within(ctx, in.CollectionPath, authz.DataWrite)
+	if err != nil {
+		return nil, err
+	}
+	file, err := s.files.Update(ctx, appID, collection, in.ID, files.Update{Name: in.Body.Name, ContentType: in.Body.ContentType})
+	if err != nil {
+		return nil, inFiles(err, "body.name", "body.content_type")
+	}
+	return &body[wire.File]{wireFile(file)}, nil
+}
+
+func (s *Server) deleteFile(ctx context.Context, in *ItemPath) (*none, error) {
+	appID, collection, err := s.within(ctx, in.CollectionPath, authz.DataWrite)
+	if err != nil {
+		return nil, err
+	}
+	return nil, inFiles(s.files.Delete(ctx, appID, collection, in.ID), "", "")
+}
+
+func (s *Server) getFileMetadata(ctx context.Context, in *ItemPath) (*body[wire.File], error) {
+	appID, collection, err := s.within(ctx, in.CollectionPath, authz.DataRead)
+	if err != nil {
+		return nil, err
+	}
+	file, err := s.files.Head(ctx, appID, collection, in.ID)
+	if err != nil {
+		return nil, inFiles(err, "", "")
+	}
+	return &body[wire.File]{wireFile(file)}, nil
+}
+
+func wireFile(f store.File) wire.File {
+	return wire.File{
+		ID: f.ID, Name: f.Name, ContentType: f.ContentType, Size: f.Size, SHA256: f.SHA256,
+		CreatedAt: f.CreatedAt, UpdatedAt: f.UpdatedAt,
+	}
+}

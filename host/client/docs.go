@@ -1,0 +1,49 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+	"net/http"
+	"net/url"
+
+	"github.com/picloud/picloud/host/api/wire"
+)
+
+// DocsCollections lists the collections of an app that have documents.
+func (c *Client) DocsCollections(ctx context.Context, app string) iter.Seq2[wire.DocsCollection, error] {
+	return list[wire.DocsCollection](ctx, c, "apps", app, "docs")
+}
+
+// Docs finds documents of a collection. Filter and sort are JSON objects as in
+// scripts, "" for every document and the order of their ids.
+func (c *Client) Docs(ctx context.Context, app, collection, filter, sort string) iter.Seq2[wire.Document, error] {
+	query := url.Values{}
+	if filter != "" {
+		query.Set("filter", filter)
+	}
+	if sort != "" {
+		query.Set("sort", sort)
+	}
+	return listQuery[wire.Document](ctx, c, query, "apps", app, "docs", collection)
+}
+
+// Doc finds a document by id.
+func (c *Client) Doc(ctx context.Context, app, collection, id string) (wire.Document, error) {
+	return call[wire.Document](ctx, c, http.MethodGet, []string{"apps", app, "docs", collection, id}, nil, nil)
+}
+
+// CreateDoc keeps a new document.
+func (c *Client) CreateDoc(ctx context.Context, app, collection string, data json.RawMessage) (wire.Document, error) {
+	return call[wire.Document](ctx, c, http.MethodPost, []string{"apps", app, "docs", collection}, nil, wire.DocumentWrite{Data: data})
+}
+
+// PutDoc replaces a document, or keeps a new one under an id.
+func (c *Client) PutDoc(ctx context.Context, app, collection, id string, data json.RawMessage) (wire.Document, error) {
+	return call[wire.Document](ctx, c, http.MethodPut, []string{"apps", app, "docs", collection, id}, nil, wire.DocumentWrite{Data: data})
+}
+
+// DeleteDoc removes a document.
+func (c *Client) DeleteDoc(ctx context.Context, app, collection, id string) error {
+	return c.do(ctx, http.MethodDelete, []string{"apps", app, "docs", collection, id}, nil, nil, nil)
+}
