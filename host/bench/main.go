@@ -49,6 +49,7 @@ var sections = []section{
 	{"engine", measureEngine},
 	{"http", measureHTTP},
 	{"growth", measureGrowth},
+	{"services", measureServices},
 }
 
 func main() {
