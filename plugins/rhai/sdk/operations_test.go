@@ -72,11 +72,6 @@ func raw(t testing.TB, json string) msgp.Raw {
 	return b
 }
 
-const (
-	document = `{"id":"d1","data":{"n":9223372036854775807,"b":{"$blob":"AP8="}},"created_at":"c","updated_at":"u","version":3}`
-	fileInfo = `{"id":"f1","name":"a.png","content_type":"image/png","size":2,"sha256":"00","created_at":"c","updated_at":"u"}`
-)
-
 // bridges are the functions of scripts that perform operations: each with the request that it makes, as
 // the host decodes and encodes it again, and what it makes of the response.
 func bridges(t testing.TB) []struct {
