@@ -21,6 +21,7 @@ const (
 	linger         = 100 * time.Millisecond
 	writeAttempts  = 4
 	firstPause     = 50 * time.Millisecond // between attempts, four times longer each
+	writeTimeout   = time.Minute           // of an attempt: a busy disk takes seconds to sync, and a short one would only begin again
 )
 
 // Recorder writes executions and their log lines in batches, beside the
@@ -228,7 +229,7 @@ func (r *Recorder) take() []store.Execution {
 func (r *Recorder) write(batch []store.Execution) {
 	pause := r.firstPause
 	for attempt := 1; ; attempt++ {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
 		err := r.store.Record(ctx, batch)
 		cancel()
 		if err == nil {
