@@ -56,7 +56,7 @@ func NewResponse(value msgp.Raw) (Response, error) {
 			return fields.response()
 		}
 	}
-	body, contentType, err := encodeBody(value)
+	body, contentType, err := EncodeBody(value)
 	if err != nil {
 		return Response{}, err
 	}
@@ -117,7 +117,7 @@ func (f responseFields) response() (Response, error) {
 	r.Status = int(status)
 	contentType := ""
 	if f.body != nil {
-		if r.Body, contentType, err = encodeBody(f.body); err != nil {
+		if r.Body, contentType, err = EncodeBody(f.body); err != nil {
 			return Response{}, within(err, "body")
 		}
 	}
@@ -137,8 +137,13 @@ func (f responseFields) response() (Response, error) {
 	return r, nil
 }
 
-// encodeBody answers no content type for unit.
-func encodeBody(value msgp.Raw) (body []byte, contentType string, err error) {
+// EncodeBody gives a value the form and content type in which HTTP carries it: a
+// string as text, a blob as its bytes, anything else as JSON. Unit, and no value at
+// all, has no body and no content type. The error is a [*ValueError].
+func EncodeBody(value msgp.Raw) (body []byte, contentType string, err error) {
+	if len(value) == 0 {
+		return nil, "", nil
+	}
 	switch msgp.NextType(value) {
 	case msgp.NilType:
 		return nil, "", nil

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/tinylib/msgp/msgp"
 
@@ -25,18 +23,7 @@ func refuse(field, format string, args ...any) error {
 }
 
 func checkCollection(name string) error {
-	if len(name) == 0 || len(name) > MaxCollectionBytes {
-		return refuse("collection", "must be 1 to %d bytes, got %d", MaxCollectionBytes, len(name))
-	}
-	for i, r := range name {
-		if unicode.IsControl(r) {
-			return refuse("collection", "must not contain control characters (%U at byte %d)", r, i)
-		}
-		if r == utf8.RuneError && !strings.HasPrefix(name[i:], "\uFFFD") {
-			return refuse("collection", "must be UTF-8 (byte %d is not)", i)
-		}
-	}
-	return nil
+	return store.CheckName("collection", name, MaxCollectionBytes)
 }
 
 // readMap is the JSON of a map that came as a field of a request.

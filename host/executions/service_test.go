@@ -159,12 +159,14 @@ func TestCancelledByTheCaller(t *testing.T) {
 	a := newArchive(t)
 	s := newService(t, a)
 	a.upload(s, `loop {}`)
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
-	defer cancel()
 	limits := abi.Limits{MaxOperations: abi.DefaultCeiling.MaxOperations}
 	_, err := a.Scripts().Update(context.Background(), a.script.ID, store.ScriptChange{Limits: &limits})
 	require.NoError(t, err)
 	s.Changed(a.script.AppID)
+	_, err = s.scripts.get(context.Background(), a.script.ID) // so that the execution is cancelled, not the reading of its script
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
 	started := time.Now()
 	out, err := s.Run(ctx, Invocation{ScriptID: a.script.ID, Type: abi.InvocationExecute})
 	require.NoError(t, err)

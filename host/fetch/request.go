@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tinylib/msgp/msgp"
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/picloud/picloud/abi"
@@ -60,7 +59,7 @@ func (c *Client) outgoing(scriptID string, request *abi.HTTPRequest) (*http.Requ
 	if err != nil {
 		return nil, err
 	}
-	body, contentType, err := encodeBody(request.Body)
+	body, contentType, err := abi.EncodeBody(request.Body)
 	switch {
 	case err != nil:
 		return nil, invalid("body", "%v", err)
@@ -156,24 +155,4 @@ func checkHeaders(given map[string]string) (http.Header, error) {
 		}
 	}
 	return headers, nil
-}
-
-// encodeBody gives a value the form and content type in which it is sent, the
-// same that a script's response has. No content type: there is no body.
-func encodeBody(value msgp.Raw) (body []byte, contentType string, err error) {
-	if len(value) == 0 {
-		return nil, "", nil
-	}
-	switch msgp.NextType(value) {
-	case msgp.NilType:
-		return nil, "", nil
-	case msgp.StrType:
-		body, _, err = msgp.ReadStringZC(value)
-		return body, "text/plain; charset=utf-8", err
-	case msgp.BinType:
-		body, _, err = msgp.ReadBytesZC(value)
-		return body, "application/octet-stream", err
-	}
-	body, err = abi.AppendJSON(nil, value)
-	return body, "application/json", err
 }

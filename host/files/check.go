@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"mime"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/picloud/picloud/host/store"
 )
@@ -14,31 +12,14 @@ func refuse(field, format string, args ...any) error {
 	return &store.InvalidError{Field: field, Reason: fmt.Sprintf(format, args...)}
 }
 
-func checkText(field, text string, most int) error {
-	if len(text) == 0 || len(text) > most {
-		return refuse(field, "must be 1 to %d bytes, got %d", most, len(text))
-	}
-	for i, r := range text {
-		switch {
-		case r == utf8.RuneError:
-			if _, size := utf8.DecodeRuneInString(text[i:]); size == 1 {
-				return refuse(field, "must be UTF-8 (byte %d is not)", i)
-			}
-		case unicode.IsControl(r):
-			return refuse(field, "must not contain control characters (%U at byte %d)", r, i)
-		}
-	}
-	return nil
-}
-
 func checkCollection(collection string) error {
-	return checkText("collection", collection, MaxCollectionBytes)
+	return store.CheckName("collection", collection, MaxCollectionBytes)
 }
 
 // checkName refuses what could not be the name of a file in a directory, where
 // a download may put it.
 func checkName(name string) error {
-	if err := checkText("name", name, MaxNameBytes); err != nil {
+	if err := store.CheckName("name", name, MaxNameBytes); err != nil {
 		return err
 	}
 	if i := strings.IndexAny(name, `/\`); i >= 0 {

@@ -41,6 +41,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/sweep"
 )
 
 // Bounds of what a file may be.
@@ -86,8 +87,7 @@ type Service struct {
 	config    Config
 	directory *directory
 	verified  *lru.Cache[string, os.FileInfo] // blobs found whole, as they were then
-	stop      context.CancelFunc              // nil unless started
-	done      chan struct{}
+	sweeper   *sweep.Sweeper                  // nil unless started
 }
 
 // Update says what to change of a file; what is nil stays.

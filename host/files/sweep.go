@@ -7,41 +7,17 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
+
+	"github.com/picloud/picloud/host/sweep"
 )
 
-// Start begins to sweep orphans, now and then every SweepEvery.
+// Start begins to sweep orphans, now and then every SweepEvery, until Stop.
 func (s *Service) Start() {
-	ctx, stop := context.WithCancel(context.Background())
-	s.stop, s.done = stop, make(chan struct{})
-	go func() {
-		defer close(s.done)
-		ticker := time.NewTicker(s.config.SweepEvery)
-		defer ticker.Stop()
-		for {
-			n, err := s.Sweep(ctx)
-			if err != nil && !errors.Is(err, context.Canceled) {
-				s.config.Log.Error("orphaned files not removed", "error", err)
-			}
-			if n > 0 {
-				s.config.Log.Info("orphaned files removed", "files", n)
-			}
-			select {
-			case <-ticker.C:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
+	s.sweeper = sweep.Start("orphaned", "files", s.config.SweepEvery, s.config.Log, s.Sweep)
 }
 
-// Stop ends the sweeps and waits for the one that is under way.
-func (s *Service) Stop() {
-	if s.stop != nil {
-		s.stop()
-		<-s.done
-	}
-}
+// Stop ends the sweeps and waits for the one under way.
+func (s *Service) Stop() { s.sweeper.Stop() }
 
 // marker is the file in the root that tells which database it belongs to.
 const marker = "database"

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/store"
@@ -27,27 +25,10 @@ func refuse(field, reason string, args ...any) error {
 }
 
 func checkNames(collection, key string) error {
-	if err := checkName("collection", collection); err != nil {
+	if err := store.CheckName("collection", collection, MaxNameBytes); err != nil {
 		return err
 	}
-	return checkName("key", key)
-}
-
-func checkName(field, name string) error {
-	if len(name) == 0 || len(name) > MaxNameBytes {
-		return refuse(field, "must be 1 to %d bytes, got %d", MaxNameBytes, len(name))
-	}
-	for i, r := range name {
-		switch {
-		case r == utf8.RuneError:
-			if _, size := utf8.DecodeRuneInString(name[i:]); size == 1 {
-				return refuse(field, "must be UTF-8 (byte %d is not)", i)
-			}
-		case unicode.IsControl(r):
-			return refuse(field, "must not contain control characters (%U at byte %d)", r, i)
-		}
-	}
-	return nil
+	return store.CheckName("key", key, MaxNameBytes)
 }
 
 // checkValue returns the value without the space around it.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/sweep"
 )
 
 // Config is what the service needs.
@@ -34,9 +35,8 @@ type Config struct {
 // What is refused is a [*store.InvalidError] naming the field; other errors are
 // those of package store.
 type Service struct {
-	config Config
-	stop   context.CancelFunc // nil unless started
-	done   chan struct{}
+	config  Config
+	sweeper *sweep.Sweeper // nil unless started
 }
 
 // New makes the service. Start begins its sweeps.
@@ -73,9 +73,9 @@ func (s *Service) Has(ctx context.Context, appID, collection, key string) (bool,
 // keys' bytes. A page ends early when its values come to
 // [store.MaxKVPageBytes].
 func (s *Service) List(ctx context.Context, appID, collection, prefix string, page store.PageRequest) (store.Page[store.KVEntry], error) {
-	err := checkName("collection", collection)
+	err := store.CheckName("collection", collection, MaxNameBytes)
 	if err == nil && prefix != "" {
-		err = checkName("prefix", prefix)
+		err = store.CheckName("prefix", prefix, MaxNameBytes)
 	}
 	if err != nil {
 		return store.Page[store.KVEntry]{}, err

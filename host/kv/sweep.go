@@ -2,8 +2,8 @@ package kv
 
 import (
 	"context"
-	"errors"
-	"time"
+
+	"github.com/picloud/picloud/host/sweep"
 )
 
 // sweepBatch bounds how long one transaction of a sweep keeps others waiting.
@@ -11,36 +11,11 @@ const sweepBatch = 100
 
 // Start begins to sweep, now and then every SweepEvery, until Stop.
 func (s *Service) Start() {
-	ctx, stop := context.WithCancel(context.Background())
-	s.stop, s.done = stop, make(chan struct{})
-	go func() {
-		defer close(s.done)
-		ticker := time.NewTicker(s.config.SweepEvery)
-		defer ticker.Stop()
-		for {
-			n, err := s.Sweep(ctx)
-			if err != nil && !errors.Is(err, context.Canceled) {
-				s.config.Log.Error("expired keys not removed", "error", err)
-			}
-			if n > 0 {
-				s.config.Log.Info("expired keys removed", "keys", n)
-			}
-			select {
-			case <-ticker.C:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
+	s.sweeper = sweep.Start("expired", "keys", s.config.SweepEvery, s.config.Log, s.Sweep)
 }
 
-// Stop ends the sweeps that Start began and waits for the one under way.
-func (s *Service) Stop() {
-	if s.stop != nil {
-		s.stop()
-		<-s.done
-	}
-}
+// Stop ends the sweeps and waits for the one under way.
+func (s *Service) Stop() { s.sweeper.Stop() }
 
 // Sweep removes the rows of all expired entries, in batches, and returns their
 // number. It frees room and tells of the deletions; no operation sees the

@@ -77,7 +77,7 @@ func TestKilledWhileDataIsWritten(t *testing.T) {
 			kept, err := collect(c.Files(t.Context(), "default", "f"))
 			require.NoError(t, err)
 			require.NoError(t, d.end(syscall.SIGTERM), "%s", d.output)
-			sweep(t, p, args, len(kept))
+			sweepOrphans(t, p, args, len(kept))
 		})
 	}
 }
@@ -191,8 +191,8 @@ func requireWhole(t *testing.T, value json.RawMessage) {
 	require.Equal(t, document(parts.Name), string(value))
 }
 
-// sweep sweeps orphans of any age and counts what is left.
-func sweep(t *testing.T, p *place, args []string, kept int) {
+// sweepOrphans sweeps orphans of any age and counts what is left.
+func sweepOrphans(t *testing.T, p *place, args []string, kept int) {
 	t.Helper()
 	c := &config.Config{Data: filepath.Join(p.dir, "data")}
 	if len(args) > 0 {

@@ -107,7 +107,7 @@ func TestKilledWhileDataIsWrittenByScripts(t *testing.T) {
 				}
 			}
 			t.Logf("%d steps are kept, %d of them without having been acknowledged", steps, further)
-			sweep(t, p, args, left)
+			sweepOrphans(t, p, args, left)
 		})
 	}
 }

@@ -29,6 +29,7 @@ import (
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/postgres"
 	"github.com/picloud/picloud/host/store/sqlite"
+	"github.com/picloud/picloud/host/sweep"
 )
 
 // ServeCmd runs the server until it is interrupted.
@@ -107,11 +108,11 @@ func serve(ctx context.Context, c *config.Config, out io.Writer) (err error) {
 	}
 	fmt.Fprintf(out, "  PiCloud %s listens on http://%s (try http://%s/hello)\n", version, listener.Addr(), listener.Addr())
 
-	background, stopBackground := context.WithCancel(context.Background())
-	defer stopBackground()
-	go expireSessions(background, db, log)
+	defer sweep.Start("expired", "sessions", time.Hour, log, func(ctx context.Context) (int64, error) {
+		return db.Sessions().DeleteExpired(ctx, time.Now())
+	}).Stop()
 	if c.LogRetention > 0 {
-		go executions.Retain(background, db.Executions(), c.LogRetention, log)
+		defer executions.Retain(db.Executions(), c.LogRetention, log).Stop()
 	}
 	services.KV.Start()
 	defer services.KV.Stop()
@@ -132,7 +133,6 @@ func serve(ctx context.Context, c *config.Config, out io.Writer) (err error) {
 		log.Info("stopping", "grace", c.ShutdownGrace)
 		err = stop(server, interrupt, c.ShutdownGrace, log)
 	}
-	stopBackground()
 	closing, cancel := context.WithTimeout(context.Background(), closeGrace)
 	defer cancel()
 	return errors.Join(err, interrupt(), runs.Close(closing))
@@ -205,19 +205,4 @@ func newServices(c *config.Config, db store.Store, log *slog.Logger) (hostcalls.
 			MaxRequestBytes: c.HTTPMaxRequestBytes, MaxResponseBytes: c.HTTPMaxResponseBytes,
 		}),
 	}, nil
-}
-
-func expireSessions(ctx context.Context, db store.Store, log *slog.Logger) {
-	ticker := time.NewTicker(time.Hour)
-	defer ticker.Stop()
-	for {
-		if _, err := db.Sessions().DeleteExpired(ctx, time.Now()); err != nil && ctx.Err() == nil {
-			log.Error("expired sessions not removed", "error", err)
-		}
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return
-		}
-	}
 }

@@ -51,4 +51,4 @@ guest-stress: $(TINYGO)
 guest-bench: $(TINYGO)
 	for gc in none leaking precise conservative; do \
 		$(TINYGO_RUN) build $(TINYGO_FLAGS) -gc=$$gc -o $(TINYGO_CACHE)/bench-$$gc.wasm ./$(GUEST_DIR)/heap/bench || exit 1; done
-	go run ./$(GUEST_DIR)/heap/bench/compare $(TINYGO_CACHE)/bench-*.wasm
+	go run ./$(GUEST_DIR)/heap/bench/compare $(foreach gc,none leaking precise conservative,$(TINYGO_CACHE)/bench-$(gc).wasm)

@@ -3,8 +3,7 @@ package vm
 import "unsafe"
 
 // In the guest, Go's pointers in local variables are invisible to the garbage
-// collector: to show it each one would make everything that may allocate two to
-// three times slower. It therefore runs only between two instructions, when all
+// collector: to show it each one costs more than what it is shown for. It therefore runs only between two instructions, when all
 // that is alive can be reached from the thread, which is reachable from a global
 // variable: registers, frames, the program.
 //

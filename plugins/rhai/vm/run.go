@@ -46,8 +46,8 @@ func (t *Thread) run(stop int) *Error {
 	}
 }
 
-// The instructions that are run most have functions of their own: TinyGo clears room for
-// each pointer in a function that may allocate when it is entered.
+// The instructions that are run most have functions of their own, which have little to save when
+// they are entered.
 
 //go:noinline
 func (t *Thread) stepNative(f *frame, in Instr) *Error {

@@ -10,8 +10,8 @@
 //
 // A collection does not see the pointers in local variables. For a collector
 // that does, TinyGo stores each pointer that a function loads or makes in memory,
-// if the function may allocate, and clears room for them when it is entered: that
-// made scripts that work with strings, arrays and maps run at less than half the speed.
+// if the function may allocate, and clears room for them when it is entered:
+// "make guest-bench" shows what that costs the collectors that need it.
 // So nothing is collected by allocating. When enough has been allocated the heap
 // says that a collection is [Due], and the interpreter calls [Collect] between two
 // instructions, when all that lives can be reached from globals.

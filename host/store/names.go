@@ -1,0 +1,30 @@
+package store
+
+import (
+	"fmt"
+	"unicode"
+	"unicode/utf8"
+)
+
+// CheckName refuses a name that is not 1 to most bytes of UTF-8 without control
+// characters, as those of collections, keys and files are. The error is an
+// [*InvalidError] of the field.
+func CheckName(field, name string, most int) error {
+	refuse := func(format string, args ...any) error {
+		return &InvalidError{Field: field, Reason: fmt.Sprintf(format, args...)}
+	}
+	if len(name) == 0 || len(name) > most {
+		return refuse("must be 1 to %d bytes, got %d", most, len(name))
+	}
+	for i, r := range name {
+		switch {
+		case r == utf8.RuneError:
+			if _, size := utf8.DecodeRuneInString(name[i:]); size == 1 {
+				return refuse("must be UTF-8 (byte %d is not)", i)
+			}
+		case unicode.IsControl(r):
+			return refuse("must not contain control characters (%U at byte %d)", r, i)
+		}
+	}
+	return nil
+}
