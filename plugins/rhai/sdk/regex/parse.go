@@ -155,8 +155,8 @@ func (p *parser) repetition() (min, max int, ok bool) {
 	min, ok = p.count()
 	max = min
 	if ok && p.take(",") {
-		if max, ok = p.count(); !ok {
-			max, ok = -1, true
+		if max = -1; p.more() && p.peek() != '}' {
+			max, ok = p.count()
 		}
 	}
 	if !ok || !p.take("}") {
