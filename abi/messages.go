@@ -46,6 +46,7 @@ const (
 	InvocationHTTP    InvocationType = "http"    // a route
 	InvocationExecute InvocationType = "execute" // the execute endpoint or a test run
 	InvocationTrigger InvocationType = "trigger" // an event
+	InvocationInvoke  InvocationType = "invoke"  // another script of the app, see [OpInvoke]
 )
 
 // Invocation is what a script sees as ctx.
@@ -59,6 +60,7 @@ type Invocation struct {
 	InvocationType InvocationType `msg:"invocation_type" json:"invocation_type"`
 	Request        *Request       `msg:"request,omitempty" json:"request,omitempty"`
 	Event          msgp.Raw       `msg:"event,omitempty" json:"-"` // a map; absent unless triggered
+	Args           msgp.Raw       `msg:"args,omitempty" json:"-"`  // any value; unit unless invoked with one
 }
 
 // Request is the HTTP request of an invocation.
@@ -175,15 +177,17 @@ type OpCode string
 
 // Why an operation can fail.
 const (
-	OpCodeInvalid     OpCode = "invalid"     // the request has a field that is missing, malformed or over a limit
-	OpCodeDenied      OpCode = "denied"      // the execution lacks the capability
-	OpCodeNotFound    OpCode = "not_found"   // there is no such thing in this app
-	OpCodeConflict    OpCode = "conflict"    // it is at another version than the one expected
-	OpCodeCorrupted   OpCode = "corrupted"   // stored bytes are not what was stored
-	OpCodeQuota       OpCode = "quota"       // the app may not keep more
-	OpCodeUnreachable OpCode = "unreachable" // another server cannot be had: refused address, name, connection, protocol
-	OpCodeTimeout     OpCode = "timeout"     // it took longer than it may
-	OpCodeCancelled   OpCode = "cancelled"   // the execution has been ended
-	OpCodeUnavailable OpCode = "unavailable" // the storage fails just now; it may be worth trying again
-	OpCodeInternal    OpCode = "internal"    // our fault
+	OpCodeInvalid     OpCode = "invalid"        // the request has a field that is missing, malformed or over a limit
+	OpCodeDenied      OpCode = "denied"         // the execution lacks the capability
+	OpCodeNotFound    OpCode = "not_found"      // there is no such thing in this app
+	OpCodeConflict    OpCode = "conflict"       // it is at another version than the one expected
+	OpCodeCorrupted   OpCode = "corrupted"      // stored bytes are not what was stored
+	OpCodeQuota       OpCode = "quota"          // the app may not keep more
+	OpCodeUnreachable OpCode = "unreachable"    // another server cannot be had: refused address, name, connection, protocol
+	OpCodeTimeout     OpCode = "timeout"        // it took longer than it may
+	OpCodeCancelled   OpCode = "cancelled"      // the execution has been ended
+	OpCodeUnavailable OpCode = "unavailable"    // the storage fails just now; it may be worth trying again
+	OpCodeFailed      OpCode = "failed"         // what was invoked failed: an error that it did not catch, or that it does not compile
+	OpCodeLimit       OpCode = "limit_exceeded" // what was invoked exceeded one of its limits, or would be nested deeper than [MaxInvokeDepth]
+	OpCodeInternal    OpCode = "internal"       // our fault
 )

@@ -169,8 +169,8 @@ func (z ErrorCode) Msgsize() (s int) {
 func (z *Invocation) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// check for omitted fields
-	zb0001Len := uint32(9)
-	var zb0001Mask uint16 /* 9 bits */
+	zb0001Len := uint32(10)
+	var zb0001Mask uint16 /* 10 bits */
 	_ = zb0001Mask
 	if z.Request == nil {
 		zb0001Len--
@@ -220,6 +220,13 @@ func (z *Invocation) MarshalMsg(b []byte) (o []byte, err error) {
 		o, err = z.Event.MarshalMsg(o)
 		if err != nil {
 			err = msgp.WrapError(err, "Event")
+			return
+		}
+		// string "args"
+		o = append(o, 0xa4, 0x61, 0x72, 0x67, 0x73)
+		o, err = z.Args.MarshalMsg(o)
+		if err != nil {
+			err = msgp.WrapError(err, "Args")
 			return
 		}
 	}
@@ -313,6 +320,12 @@ func (z *Invocation) UnmarshalMsg(bts []byte) (o []byte, err error) {
 				err = msgp.WrapError(err, "Event")
 				return
 			}
+		case "args":
+			bts, err = z.Args.UnmarshalMsg(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Args")
+				return
+			}
 		default:
 			bts, err = msgp.Skip(bts)
 			if err != nil {
@@ -333,7 +346,7 @@ func (z *Invocation) Msgsize() (s int) {
 	} else {
 		s += z.Request.Msgsize()
 	}
-	s += 6 + z.Event.Msgsize()
+	s += 6 + z.Event.Msgsize() + 5 + z.Args.Msgsize()
 	return
 }
 

@@ -40,7 +40,18 @@ const (
 	OpFilesList   Op = 35
 
 	OpHTTPRequest Op = 40
+
+	// OpInvoke runs another script of the app, in a sandbox of its own, and answers its
+	// value. It needs no capability: what is invoked has those of its caller.
+	OpInvoke Op = 50
+
+	// OpEnd is above every operation's number.
+	OpEnd = OpInvoke + 1
 )
+
+// MaxInvokeDepth is how deep invocations nest: the execution that a request or an event
+// began is at depth 0, and one at this depth invokes no other. A script may invoke itself.
+const MaxInvokeDepth = 8
 
 // Capability names a permission an execution needs to perform an operation.
 // The empty capability is held by every execution.
@@ -98,6 +109,7 @@ var Operations = []Operation{
 	{Op: OpFilesDelete, Name: "files.delete", Request: "FilesGetRequest", Response: "FilesDeleteResponse", Capability: AppFilesWrite, Since: "1.0"},
 	{Op: OpFilesList, Name: "files.list", Request: "FilesListRequest", Response: "FilesListResponse", Capability: AppFilesRead, Since: "1.0"},
 	{Op: OpHTTPRequest, Name: "http.request", Request: "HTTPRequest", Response: "HTTPResponse", Capability: AppHTTPRequest, Since: "1.0"},
+	{Op: OpInvoke, Name: "invoke", Request: "InvokeRequest", Response: "InvokeResponse", Since: "1.0"},
 }
 
 // Lookup finds the row of op; ok is false for a number that is not in the table.
@@ -109,7 +121,7 @@ func Lookup(op Op) (row Operation, ok bool) {
 }
 
 // rows has each operation at the index of its number.
-var rows = func() (rows [OpHTTPRequest + 1]Operation) {
+var rows = func() (rows [OpEnd]Operation) {
 	for _, row := range Operations {
 		rows[row.Op] = row
 	}

@@ -106,7 +106,7 @@ func (f responseFields) response() (Response, error) {
 	status, rest, err := msgp.ReadInt64Bytes(f.status)
 	switch {
 	case err != nil || len(rest) > 0:
-		return r, &ValueError{"statusCode", "must be an integer, got " + describe(f.status)}
+		return r, &ValueError{"statusCode", "must be an integer, got " + Describe(f.status)}
 	case status < 100 || status > 599:
 		return r, &ValueError{"statusCode", "must be between 100 and 599, got " + strconv.FormatInt(status, 10)}
 	case status < 200:
@@ -164,7 +164,7 @@ func EncodeBody(value msgp.Raw) (body []byte, contentType string, err error) {
 
 func readHeaders(value msgp.Raw) ([]Header, error) {
 	if msgp.NextType(value) != msgp.MapType {
-		return nil, &ValueError{"", "must be a map, got " + describe(value)}
+		return nil, &ValueError{"", "must be a map, got " + Describe(value)}
 	}
 	n, rest, err := msgp.ReadMapHeaderBytes(value)
 	if err != nil {
@@ -213,7 +213,7 @@ func headerValue(b []byte) (text string, rest []byte, err error) {
 		s, rest, err = appendJSON(nil, b, 0)
 		text = string(s)
 	default:
-		return "", b, &ValueError{"", "must be a string, number, bool or an array of them, got " + describe(b)}
+		return "", b, &ValueError{"", "must be a string, number, bool or an array of them, got " + Describe(b)}
 	}
 	if err != nil {
 		return "", b, asValueError(err)
@@ -237,8 +237,8 @@ func isToken(s string) bool {
 	return s != ""
 }
 
-// describe names the type of a value for an error, as scripts name it.
-func describe(b []byte) string {
+// Describe names the type of a MessagePack value for an error, as scripts name it: "a map".
+func Describe(b []byte) string {
 	switch msgp.NextType(b) {
 	case msgp.NilType:
 		return "()"

@@ -4,8 +4,8 @@ import "github.com/tinylib/msgp/msgp"
 
 //go:generate go run github.com/tinylib/msgp -io=false -tests=false
 
-// The requests and responses of the operations on an app's data and on the
-// network. The app is never among them: it comes from the execution. A
+// The requests and responses of the operations on an app's data and scripts and on
+// the network. The app is never among them: it comes from the execution. A
 // msgp.Raw holds any value of a script (see doc.go).
 
 // KVGetRequest is the request of [OpKVGet], [OpKVHas] and [OpKVDelete].
@@ -247,4 +247,17 @@ type TimeZoneRequest struct {
 type TimeZoneResponse struct {
 	Offset       int    `msg:"offset"` // seconds east of UTC
 	Abbreviation string `msg:"abbreviation"`
+}
+
+// InvokeRequest is the request of [OpInvoke].
+type InvokeRequest struct {
+	Name string   `msg:"name"`           // of an endpoint or a plugin
+	Args msgp.Raw `msg:"args,omitempty"` // any value, which it sees as ctx.args; absent: unit
+}
+
+// InvokeResponse answers [OpInvoke].
+type InvokeResponse struct {
+	// Value is what a script returned or a plugin put out, as it is: the map of a
+	// structured response has its statusCode, whatever that says.
+	Value msgp.Raw `msg:"value"`
 }

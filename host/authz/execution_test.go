@@ -31,6 +31,7 @@ var operationNeeds = map[string]string{
 	"files.head": read, "files.get": read, "files.list": read,
 	"files.create": write, "files.update": write, "files.delete": write,
 	"http.request": fetch,
+	"invoke":       free, // what is invoked has the capabilities of its caller
 }
 
 func TestExecutionsOfCallers(t *testing.T) {

@@ -1,7 +1,8 @@
 // Package executions runs scripts. Routes, the execute endpoint and test runs
 // all come through [Service.Run]: it finds the script, merges its limits, gives
 // it its host calls, turns what it returned into a response, and records the
-// execution and its log.
+// execution and its log. What a running script invokes takes the same way, within
+// its caller's place among the executions and within its caller's time.
 package executions
 
 import (
@@ -66,6 +67,8 @@ type Invocation struct {
 	RequestID string
 	Request   *abi.Request // nil for an event
 	Event     msgp.Raw     // a map; nil for a request
+	args      msgp.Raw     // of one that another execution asks for
+	depth     int          // above 0: another execution asks for it
 
 	// Capabilities are what the execution may do, as package authz tells of
 	// whoever starts it. A read-only script keeps only those to read.
@@ -78,6 +81,7 @@ type Outcome struct {
 	AppID       string
 	Response    abi.Response     // of a script that returned a value
 	Error       *abi.ScriptError // nil when it did
+	value       msgp.Raw         // that it returned
 	Lines       []store.LogLine  // what it logged; the error is the last line
 	Duration    time.Duration
 	Operations  int64
@@ -155,6 +159,10 @@ func (s *Service) Run(ctx context.Context, in Invocation) (*Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.run(ctx, script, in)
+}
+
+func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outcome, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return nil, err
@@ -163,15 +171,20 @@ func (s *Service) Run(ctx context.Context, in Invocation) (*Outcome, error) {
 	var log hostcalls.Log
 	scope := &hostcalls.Scope{
 		ExecutionID: id.String(), AppID: script.row.AppID, ScriptID: script.row.ID,
-		Capabilities: in.Capabilities, Log: &log, Started: started,
+		Capabilities: in.Capabilities, Log: &log, Started: started, Depth: in.depth,
 	}
 	if script.row.ReadOnly {
 		scope.Capabilities = authz.ReadOnly(in.Capabilities)
 	}
+	scope.Invoke = s.invoker(scope, in.RequestID)
 	out := &Outcome{ExecutionID: scope.ExecutionID, AppID: scope.AppID}
 	result, err := s.execute(ctx, script, in, scope)
-	out.Operations = result.Operations
-	if err == nil {
+	out.Operations, out.value = result.Operations, result.Value
+	switch {
+	case err != nil:
+	case in.Type == abi.InvocationInvoke: // nobody is answered over HTTP
+		out.Response.Status = 200
+	default:
 		out.Response, err = newResponse(result.Value)
 	}
 	out.Duration = time.Since(started)
@@ -198,6 +211,7 @@ func (s *Service) execute(ctx context.Context, script *script, in Invocation, sc
 		InvocationType: in.Type,
 		Request:        in.Request,
 		Event:          in.Event,
+		Args:           in.args,
 	}, hostcalls.Caller{Dispatcher: s.dispatcher, Scope: scope})
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/tinylib/msgp/msgp"
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/docs"
@@ -30,6 +31,9 @@ type Scope struct {
 	Capabilities []abi.Capability // beside the empty one, which everybody has
 	Log          *Log
 	Started      time.Time // with a monotonic clock reading
+
+	Depth  int     // of invocations: 0 unless another execution invoked this one
+	Invoke Invoker // nil: the execution cannot invoke others
 }
 
 // A Handler performs one operation. Request and response are MessagePack of the
@@ -55,13 +59,10 @@ type Config struct {
 // Dispatcher knows the handler of every operation. It is safe for concurrent
 // use.
 type Dispatcher struct {
-	handlers [operations]Handler // by operation number
+	handlers [abi.OpEnd]Handler // by operation number
 	log      *slog.Logger
 	metrics  *metrics
 }
-
-// operations is above every operation's number.
-const operations = int(abi.OpHTTPRequest) + 1
 
 // New makes a dispatcher with a handler for every row of [abi.Operations].
 func New(c Config) *Dispatcher {
@@ -72,9 +73,10 @@ func New(c Config) *Dispatcher {
 	for _, handlers := range []map[abi.Op]Handler{
 		{
 			abi.OpYield:          yield,
-			abi.OpLogWrite:       logWrite,
-			abi.OpClockMonotonic: clockMonotonic,
+			abi.OpLogWrite:       handle(abi.OpLogWrite, logWrite),
+			abi.OpClockMonotonic: handle(abi.OpClockMonotonic, clockMonotonic),
 			abi.OpTimeZone:       timeZone(),
+			abi.OpInvoke:         handle(abi.OpInvoke, invoke),
 		},
 		kvHandlers(c.KV),
 		docsHandlers(c.Docs),
@@ -126,7 +128,6 @@ func (c Caller) Call(ctx context.Context, op abi.Op, request []byte) ([]byte, er
 // yield does nothing: that the guest called was its purpose.
 func yield(context.Context, *Scope, []byte) ([]byte, error) { return nil, nil }
 
-func clockMonotonic(_ context.Context, scope *Scope, _ []byte) ([]byte, error) {
-	clock := abi.Clock{Nanoseconds: time.Since(scope.Started).Nanoseconds(), UnixNano: time.Now().UnixNano()}
-	return clock.MarshalMsg(nil)
+func clockMonotonic(_ context.Context, scope *Scope, _ *nothing) (msgp.Marshaler, error) {
+	return abi.Clock{Nanoseconds: time.Since(scope.Started).Nanoseconds(), UnixNano: time.Now().UnixNano()}, nil
 }

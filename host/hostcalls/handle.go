@@ -3,6 +3,7 @@ package hostcalls
 import (
 	"context"
 	"errors"
+	"reflect"
 
 	"github.com/tinylib/msgp/msgp"
 
@@ -16,18 +17,33 @@ type message[T any] interface {
 	msgp.Unmarshaler
 }
 
+// nothing is the request of an operation that takes none.
+type nothing struct{}
+
+func (*nothing) UnmarshalMsg(b []byte) ([]byte, error) { return msgp.Skip(b) }
+
 // handle makes the handler of op out of a function from its request to its
-// response. Errors of the store become those of operations.
+// response, nil if it answers nothing. Errors of the store become those of
+// operations.
 func handle[T any, M message[T]](op abi.Op, perform func(ctx context.Context, scope *Scope, request *T) (msgp.Marshaler, error)) Handler {
 	row, _ := abi.Lookup(op)
+	known := fieldsOf(row.Name, reflect.TypeFor[T]())
 	return func(ctx context.Context, scope *Scope, encoded []byte) ([]byte, error) {
 		var request T
-		if rest, err := M(&request).UnmarshalMsg(encoded); err != nil || len(rest) > 0 {
-			return nil, &abi.OpError{Code: abi.OpCodeInvalid, Message: row.Name + ": malformed request"}
+		if row.Request != "" || len(encoded) > 0 {
+			if err := known.check(encoded); err != nil {
+				return nil, err
+			}
+			if _, err := M(&request).UnmarshalMsg(encoded); err != nil {
+				return nil, known.malformed()
+			}
 		}
 		response, err := perform(ctx, scope, &request)
 		if err != nil {
 			return nil, asOpError(row.Name, err)
+		}
+		if response == nil {
+			return nil, nil
 		}
 		return response.MarshalMsg(nil)
 	}

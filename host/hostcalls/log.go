@@ -8,6 +8,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/tinylib/msgp/msgp"
+
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/store"
 )
@@ -69,11 +71,7 @@ func (l *Log) WriteLast(level abi.LogLevel, message string) {
 	l.lines, l.truncated = append(full, last), true
 }
 
-func logWrite(_ context.Context, scope *Scope, request []byte) ([]byte, error) {
-	var entry abi.LogEntry
-	if _, err := entry.UnmarshalMsg(request); err != nil {
-		return nil, &abi.OpError{Code: abi.OpCodeInvalid, Message: "log.write: malformed request"}
-	}
+func logWrite(_ context.Context, scope *Scope, entry *abi.LogEntry) (msgp.Marshaler, error) {
 	switch entry.Level {
 	case abi.LogTrace, abi.LogDebug, abi.LogInfo, abi.LogWarn, abi.LogError:
 	default:

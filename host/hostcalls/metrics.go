@@ -12,7 +12,7 @@ import (
 // metrics counts operations. A nil one counts nothing.
 type metrics struct {
 	total *prometheus.CounterVec
-	ok    [operations]prometheus.Counter // of total, found beforehand: most operations succeed
+	ok    [abi.OpEnd]prometheus.Counter // of total, found beforehand: most operations succeed
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {

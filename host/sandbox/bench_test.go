@@ -37,8 +37,9 @@ func BenchmarkSlot(b *testing.B) {
 	key.Limits = abi.DefaultLimits
 	_, err := s.Execute(b.Context(), key, abi.Invocation{}, echo)
 	require.NoError(b, err)
-	image, err := s.scripts.get(key, nil)
+	ready, err := s.scripts.get(key, nil)
 	require.NoError(b, err)
+	image := ready.(*image)
 	for b.Loop() {
 		slot, err := s.guest.take(b.Context())
 		if err != nil {

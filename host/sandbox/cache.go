@@ -10,7 +10,7 @@ import (
 	"github.com/picloud/picloud/abi"
 )
 
-// scriptCache keeps the images of the scripts used last.
+// scriptCache keeps ready the scripts and plugins used last.
 type scriptCache struct {
 	entries *lru.Cache[scriptKey, *cacheEntry]
 	seed    maphash.Seed
@@ -27,10 +27,17 @@ type scriptKey struct {
 	modules   uint64 // hash of names and sources
 }
 
-// A cacheEntry is a script's image, or why there is none.
+// prepared is what runs: the image of a script, or a compiled plugin.
+type prepared interface {
+	held() int    // bytes of memory
+	retain() bool // keeps it until release; false: it is gone
+	release()
+}
+
+// A cacheEntry is a prepared script, or why there is none.
 type cacheEntry struct {
-	mu      sync.Mutex // held while the image is made
-	image   *image
+	mu      sync.Mutex // held while it is prepared
+	ready   prepared
 	invalid *abi.ScriptError
 	held    atomic.Int64 // bytes counted for it; evicted: none any more
 }
@@ -44,15 +51,16 @@ func newScriptCache(size int) (*scriptCache, error) {
 		c.evictions.Add(1)
 		if held := e.held.Swap(evicted); held > 0 {
 			c.bytes.Add(-held)
+			e.ready.release()
 		}
 	})
 	return c, err
 }
 
-// get answers a script's image, made by load when it is not there. Calls for
-// the same script at the same time load it once. What is wrong with a script is
-// kept; other failures, such as a timeout, are not.
-func (c *scriptCache) get(script Script, load func() (*image, error)) (*image, error) {
+// get answers a script made ready, by load when it is not there, for the caller to
+// release. Calls for the same script at the same time load it once. What is wrong
+// with a script is kept; other failures, such as a timeout, are not.
+func (c *scriptCache) get(script Script, load func() (prepared, error)) (prepared, error) {
 	if script.ID == "" {
 		return load()
 	}
@@ -67,26 +75,29 @@ func (c *scriptCache) get(script Script, load func() (*image, error)) (*image, e
 	entry.mu.Lock()
 	defer entry.mu.Unlock()
 	switch {
-	case entry.image != nil:
+	case entry.ready != nil && entry.ready.retain():
 		c.hits.Add(1)
-		return entry.image, nil
+		return entry.ready, nil
 	case entry.invalid != nil:
 		c.hits.Add(1)
 		return nil, entry.invalid
 	}
 	c.misses.Add(1)
-	image, err := load()
+	ready, err := load()
 	var scriptError *abi.ScriptError
 	switch {
 	case err == nil:
-		entry.image = image
-		if held := int64(image.held()); entry.held.CompareAndSwap(0, held) {
+		entry.ready = ready
+		ready.retain() // for the cache
+		if held := int64(ready.held()); entry.held.CompareAndSwap(0, held) {
 			c.bytes.Add(held)
+		} else { // evicted meanwhile
+			ready.release()
 		}
 	case errors.As(err, &scriptError) && (scriptError.Code == abi.CodeScriptInvalid || scriptError.Code == abi.CodeLimitExceeded):
 		entry.invalid = scriptError
 	}
-	return image, err
+	return ready, err
 }
 
 func (c *scriptCache) key(s Script) scriptKey {

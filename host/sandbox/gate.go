@@ -31,17 +31,20 @@ var (
 	errEnded    = errors.New("the execution has ended")
 )
 
-// enter admits an execution, whose time then runs. The error is an
+// enter admits an execution, whose time then runs. One that another execution
+// asked for, through its host, takes that one's place. The error is an
 // [*abi.ScriptError].
 func (g *gate) enter(ctx context.Context, limits abi.Limits) (*execution, error) {
 	if ctx.Err() != nil {
 		return nil, &abi.ScriptError{Code: abi.CodeCancelled, Message: "cancelled"}
 	}
+	caller, _ := ctx.Value(hostCallsKey{}).(*hostCalls)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
 	case g.closed:
 		return nil, &abi.ScriptError{Code: abi.CodeCancelled, Message: errShutdown.Error()}
+	case caller != nil: // which waits meanwhile, and has been admitted
 	case len(g.running) >= g.max:
 		return nil, &abi.ScriptError{
 			Code:    abi.CodeOverloaded,
@@ -51,6 +54,10 @@ func (g *gate) enter(ctx context.Context, limits abi.Limits) (*execution, error)
 	e := &execution{limits: limits}
 	e.ctx, e.cancel = context.WithCancelCause(ctx)
 	e.timer = time.AfterFunc(time.Duration(limits.TimeoutMS)*time.Millisecond, func() { e.cancel(errTimeout) })
+	if caller != nil {
+		e.caller = caller.execution
+		return e, nil
+	}
 	g.running[e] = struct{}{}
 	return e, nil
 }
@@ -59,6 +66,9 @@ func (g *gate) enter(ctx context.Context, limits abi.Limits) (*execution, error)
 func (g *gate) leave(e *execution) {
 	e.timer.Stop()
 	e.cancel(errEnded)
+	if e.caller != nil {
+		return
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.running, e)
@@ -101,11 +111,16 @@ type execution struct {
 	cancel context.CancelCauseFunc
 	timer  *time.Timer // cancels at the time limit; half the cost of a context with a deadline
 	limits abi.Limits
+	caller *execution // that asked for this one; nil: none did
 }
 
 // interruptWord answers what the guest is told, see [abi.InterruptTimeout].
 func (e *execution) interruptWord() uint32 {
-	switch context.Cause(e.ctx) {
+	cause := context.Cause(e.ctx)
+	if cause == errTimeout && e.caller != nil && e.caller.ctx.Err() != nil {
+		return abi.InterruptCancel // the time was the caller's
+	}
+	switch cause {
 	case nil:
 		return abi.InterruptNone
 	case errTimeout:

@@ -19,6 +19,7 @@ import (
 // guest asks and keeps the response until the guest takes it.
 type hostCalls struct {
 	execution   *execution
+	ctx         context.Context // of the execution; [gate.enter] finds these calls in it
 	host        HostCaller
 	word        *uint32 // the guest's interrupt word
 	response    []byte
@@ -82,18 +83,22 @@ func (c *hostCalls) call(memory api.Memory, op abi.Op, at, size uint32, logger *
 		c.response = response
 		return int32(len(response))
 	}
-	var shown *abi.OpError
-	if !errors.As(err, &shown) {
-		shown = &abi.OpError{Code: abi.OpCodeInternal, Message: "internal error"}
-		if word := c.execution.interruptWord(); word != abi.InterruptNone {
-			shown.Message = c.execution.interruption().Message
-		} else {
-			row, _ := abi.Lookup(op)
-			logger.Error("sandbox: an operation failed", "operation", row.Name, "op", op, "error", err)
-		}
-	}
-	c.response = encodeError(shown)
+	c.response = encodeError(c.shown(op, err, logger))
 	return -int32(len(c.response))
+}
+
+// shown is what the guest learns of an error. What is not meant for it is logged.
+func (c *hostCalls) shown(op abi.Op, err error, logger *slog.Logger) *abi.OpError {
+	var shown *abi.OpError
+	if errors.As(err, &shown) {
+		return shown
+	}
+	if c.execution.interruptWord() != abi.InterruptNone {
+		return &abi.OpError{Code: abi.OpCodeInternal, Message: c.execution.interruption().Message}
+	}
+	row, _ := abi.Lookup(op)
+	logger.Error("sandbox: an operation failed", "operation", row.Name, "op", op, "error", err)
+	return &abi.OpError{Code: abi.OpCodeInternal, Message: "internal error"}
 }
 
 // perform calls the host, of whose panics the guest learns as of any failure.
@@ -106,5 +111,5 @@ func (c *hostCalls) perform(op abi.Op, request []byte) (response []byte, err err
 	if c.host == nil {
 		return nil, &abi.OpError{Code: abi.OpCodeDenied, Message: "not available while a script is loaded"}
 	}
-	return c.host.Call(c.execution.ctx, op, request)
+	return c.host.Call(c.ctx, op, request)
 }

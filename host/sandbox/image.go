@@ -69,7 +69,7 @@ func newImage(s *slot) *image {
 	i := &image{size: s.memory.Size()}
 	memory, _ := s.memory.Read(0, i.size)
 	used := uint32(pageFloor(s.stackPointer.Get()) / pageSize)
-	for _, page := range s.region.changed(s.base) {
+	for _, page := range s.region.changed(s.base.memory) {
 		if page >= used {
 			i.pages = append(i.pages, page)
 		}
@@ -83,6 +83,10 @@ func newImage(s *slot) *image {
 
 // held answers how many bytes the image keeps in memory.
 func (i *image) held() int { return cap(i.bytes) + 4*cap(i.pages) }
+
+// retain and release leave the image to the garbage collector.
+func (i *image) retain() bool { return true }
+func (i *image) release()     {}
 
 func pageFloor(address uint64) uint64 { return address &^ (pageSize - 1) }
 

@@ -61,24 +61,24 @@ func (r *region) Free() {
 
 func (r *region) bytes() []byte { return r.space[:r.size] }
 
-// attach maps the base image over the region, which is at least as large.
-func (r *region) attach(base *baseImage) error {
-	_, err := unix.MmapPtr(int(base.memory.file.Fd()), 0, unsafe.Pointer(unsafe.SliceData(r.space)), uintptr(base.size),
+// attach maps an image over the region, which is at least as large.
+func (r *region) attach(image imageMemory) error {
+	_, err := unix.MmapPtr(int(image.file.Fd()), 0, unsafe.Pointer(unsafe.SliceData(r.space)), uintptr(len(image.bytes)),
 		unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_FIXED|unix.MAP_NORESERVE)
 	if err != nil {
-		return fmt.Errorf("map the base image: %w", err)
+		return fmt.Errorf("map an image: %w", err)
 	}
 	return nil
 }
 
-// reset makes the memory the base image again: it copies back the few pages
-// that were written, which stay mapped for the next execution, or drops them
-// all when they are many or unknown.
-func (r *region) reset(base *baseImage) error {
+// reset makes the memory the image again that is attached to it and is as large: it
+// copies back the few pages that were written, which stay mapped for the next
+// execution, or drops them all when they are many or unknown.
+func (r *region) reset(image imageMemory) error {
 	if runs, ok := r.scan.written(r.bytes()); ok && runs.count() <= keptPages {
 		memory := r.bytes()
 		for _, run := range runs {
-			copy(memory[run.first*pageSize:run.end*pageSize], base.memory.bytes[run.first*pageSize:])
+			copy(memory[run.first*pageSize:run.end*pageSize], image.bytes[run.first*pageSize:])
 		}
 		return nil
 	}
@@ -91,11 +91,11 @@ func (r *region) reset(base *baseImage) error {
 // keptPages is how many pages of its own an idle slot may keep.
 const keptPages = 64
 
-// changed answers the pages written since the base image was attached.
-func (r *region) changed(base *baseImage) []uint32 {
+// changed answers the pages written since the image was attached.
+func (r *region) changed(image imageMemory) []uint32 {
 	runs, ok := r.scan.written(r.bytes())
 	if !ok {
-		return differing(r.bytes(), base.memory.bytes)
+		return differing(r.bytes(), image.bytes)
 	}
 	pages := make([]uint32, 0, runs.count())
 	for _, run := range runs {
@@ -106,7 +106,7 @@ func (r *region) changed(base *baseImage) []uint32 {
 	return pages
 }
 
-// imageMemory holds the base image in a file without a name, for mapping.
+// imageMemory holds an image in a file without a name, for mapping.
 type imageMemory struct {
 	file  *os.File
 	bytes []byte // the same, for reading

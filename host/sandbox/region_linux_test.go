@@ -43,7 +43,7 @@ func TestARegionBecomesItsBaseAgain(t *testing.T) {
 			r.Allocate(0, size)
 			defer r.Free()
 			require.Len(t, r.Reallocate(size), size)
-			require.NoError(t, r.attach(base))
+			require.NoError(t, r.attach(base.memory))
 			for _, written := range []struct {
 				name  string
 				pages []uint32
@@ -58,9 +58,9 @@ func TestARegionBecomesItsBaseAgain(t *testing.T) {
 				for _, page := range written.pages {
 					r.bytes()[page*pageSize+17]++
 				}
-				changed := r.changed(base)
+				changed := r.changed(base.memory)
 				assert.Subset(t, changed, written.pages, written.name)
-				require.NoError(t, r.reset(base))
+				require.NoError(t, r.reset(base.memory))
 				assert.Empty(t, differing(r.bytes(), base.memory.bytes), written.name)
 				if runs, ok := r.scan.written(r.bytes()); ok {
 					assert.LessOrEqual(t, runs.count(), uint64(keptPages), "pages kept after %s", written.name)

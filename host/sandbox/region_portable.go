@@ -41,22 +41,21 @@ func (r *region) Free() { r.memory = nil }
 
 func (r *region) bytes() []byte { return r.memory }
 
-// attach copies the base image into the region, which is at least as large.
-func (r *region) attach(base *baseImage) error { return r.reset(base) }
-
-// reset makes the memory the base image again.
-func (r *region) reset(base *baseImage) error {
-	n := copy(r.memory, base.memory.bytes)
-	clear(r.memory[n:])
+// attach copies an image into the region, which is at least as large.
+func (r *region) attach(image imageMemory) error {
+	clear(r.memory[copy(r.memory, image.bytes):])
 	return nil
 }
 
-// changed answers the pages in which the memory differs from the base image.
-func (r *region) changed(base *baseImage) []uint32 {
-	return differing(r.memory, base.memory.bytes)
+// reset makes the memory the image again.
+func (r *region) reset(image imageMemory) error { return r.attach(image) }
+
+// changed answers the pages in which the memory differs from the image.
+func (r *region) changed(image imageMemory) []uint32 {
+	return differing(r.memory, image.bytes)
 }
 
-// imageMemory holds the base image.
+// imageMemory holds an image.
 type imageMemory struct{ bytes []byte }
 
 func newImageMemory(memory []byte) (imageMemory, error) {

@@ -23,6 +23,7 @@ import (
 	"log/slog"
 	"time"
 
+	extism "github.com/extism/go-sdk"
 	"github.com/picloud/picloud/abi"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/tinylib/msgp/msgp"
@@ -41,6 +42,10 @@ type Script struct {
 	UpdatedAt       time.Time    // with ID, names the version that the cache holds
 	Limits          abi.Limits   // unset fields take [abi.DefaultLimits]
 	Modules         []abi.Module // what it may import
+
+	// Wasm reads the module of a plugin, which has no source. It is called when
+	// the plugin is not in the cache, and to validate it.
+	Wasm func(ctx context.Context) ([]byte, error)
 }
 
 // Config configures a [Sandbox].
@@ -75,6 +80,11 @@ type Sandbox struct {
 	guest   *guest
 	scripts *scriptCache
 	metrics *metrics
+
+	cacheDir        string
+	compiling       chan struct{} // held by the plugin that is compiled
+	pluginFunctions []extism.HostFunction
+	kernel          *regionPool // memories of Extism's kernel
 }
 
 // New compiles the guest, or finds it compiled in the cache directory, and
@@ -97,7 +107,10 @@ func newSandbox(ctx context.Context, c Config, wasm []byte) (*Sandbox, error) {
 	if c.MaxConcurrent < 1 {
 		return nil, fmt.Errorf("sandbox: concurrent executions must be at least 1, got %d", c.MaxConcurrent)
 	}
-	s := &Sandbox{logger: c.Logger, gate: newGate(c.MaxConcurrent)}
+	s := &Sandbox{
+		logger: c.Logger, gate: newGate(c.MaxConcurrent),
+		cacheDir: c.CacheDir, compiling: make(chan struct{}, 1), pluginFunctions: newPluginFunctions(c.Logger),
+	}
 	var err error
 	if s.scripts, err = newScriptCache(c.ScriptCacheSize); err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
@@ -105,8 +118,11 @@ func newSandbox(ctx context.Context, c Config, wasm []byte) (*Sandbox, error) {
 	if s.guest, err = newGuest(ctx, c.CacheDir, wasm, c.Logger); err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
-	if s.metrics, err = newMetrics(c.Registerer, s); err != nil {
+	if s.kernel, err = newRegionPool(make([]byte, kernelBytes)); err != nil {
 		return nil, errors.Join(fmt.Errorf("sandbox: %w", err), s.guest.close(ctx))
+	}
+	if s.metrics, err = newMetrics(c.Registerer, s); err != nil {
+		return nil, errors.Join(fmt.Errorf("sandbox: %w", err), s.guest.close(ctx), s.kernel.close())
 	}
 	return s, nil
 }
@@ -120,6 +136,13 @@ func (s *Sandbox) Validate(ctx context.Context, script Script) (imports []string
 		return nil, err
 	}
 	defer s.gate.leave(e)
+	if script.Kind == abi.KindPlugin {
+		p, err := s.newPlugin(e, script)
+		if err == nil {
+			p.release()
+		}
+		return nil, err
+	}
 	_, imports, err = s.load(e, script, false)
 	return imports, err
 }
@@ -150,14 +173,21 @@ func (s *Sandbox) execute(ctx context.Context, script Script, inv abi.Invocation
 		return Result{}, err
 	}
 	defer s.gate.leave(e)
-	image, err := s.scripts.get(script, func() (*image, error) {
+	ready, err := s.scripts.get(script, func() (prepared, error) {
+		if script.Kind == abi.KindPlugin {
+			return s.newPlugin(e, script)
+		}
 		image, _, err := s.load(e, script, d != nil)
 		return image, err
 	})
 	if err != nil {
 		return Result{}, err
 	}
-	return s.run(e, image, inv, host, d)
+	defer ready.release()
+	if p, ok := ready.(*plugin); ok {
+		return s.runPlugin(e, p, inv, host)
+	}
+	return s.run(e, ready.(*image), inv, host, d)
 }
 
 // load compiles a script in a slot of its own and takes the image. When lazy, a
@@ -221,20 +251,28 @@ func (s *Sandbox) run(e *execution, image *image, inv abi.Invocation, host HostC
 func (s *Sandbox) outcome(e *execution, slot *slot, err error) error {
 	switch {
 	case slot.trapWord() == abi.TrapMemory:
-		return &abi.ScriptError{
-			Code: abi.CodeLimitExceeded, Limit: "memory_mb",
-			Message: fmt.Sprintf("memory limit exceeded: %d MiB", e.limits.MemoryMB),
-		}
+		return memoryExceeded(e)
 	case slot.stackOverflowed(err):
-		return &abi.ScriptError{
-			Code: abi.CodeLimitExceeded, Limit: "max_call_levels",
-			Message: "stack limit exceeded: calls or values are nested too deep",
-		}
+		return stackExceeded()
 	case errors.Is(err, errKilled):
 		s.logger.Warn("a guest did not end when interrupted")
 		return e.interruption()
 	}
 	return s.internal("a guest failed", err)
+}
+
+func memoryExceeded(e *execution) *abi.ScriptError {
+	return &abi.ScriptError{
+		Code: abi.CodeLimitExceeded, Limit: "memory_mb",
+		Message: fmt.Sprintf("memory limit exceeded: %d MiB", e.limits.MemoryMB),
+	}
+}
+
+func stackExceeded() *abi.ScriptError {
+	return &abi.ScriptError{
+		Code: abi.CodeLimitExceeded, Limit: "max_call_levels",
+		Message: "stack limit exceeded: calls or values are nested too deep",
+	}
 }
 
 // internal logs an error in full and answers what callers may see of it.
@@ -250,5 +288,5 @@ func (s *Sandbox) Close(ctx context.Context) error {
 		return fmt.Errorf("sandbox: executions still run: %w", err)
 	}
 	s.scripts.purge()
-	return s.guest.close(ctx)
+	return errors.Join(s.guest.close(ctx), s.kernel.close())
 }

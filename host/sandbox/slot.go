@@ -51,14 +51,14 @@ func (s *slot) call(e *execution, host HostCaller, function api.Function, reques
 		return fmt.Errorf("a request of %d bytes", size)
 	}
 	calls := &hostCalls{execution: e, host: host, word: s.word(s.base.interrupt)}
-	ctx := context.WithValue(e.ctx, hostCallsKey{}, calls)
+	calls.ctx = context.WithValue(e.ctx, hostCallsKey{}, calls)
 	s.region.limit = uint64(e.limits.MemoryMB)<<20 + memoryMargin
 
 	var watch interruptWatch
 	defer watch.start(calls)()
 
 	s.stack[0] = uint64(size)
-	if err := s.buffer.CallWithStack(ctx, s.stack[:]); err != nil {
+	if err := s.buffer.CallWithStack(calls.ctx, s.stack[:]); err != nil {
 		return err
 	}
 	at := uint32(s.stack[0])
@@ -74,7 +74,7 @@ func (s *slot) call(e *execution, host HostCaller, function api.Function, reques
 		return fmt.Errorf("a request of %d bytes was estimated at %d", len(encoded), size)
 	}
 	s.stack[0], s.stack[1] = uint64(at), uint64(len(encoded))
-	if err := function.CallWithStack(ctx, s.stack[:]); err != nil {
+	if err := function.CallWithStack(calls.ctx, s.stack[:]); err != nil {
 		return err
 	}
 	at, length := uint32(s.stack[0]>>32), uint32(s.stack[0])
@@ -144,7 +144,7 @@ func (s *slot) become(base *baseImage) error {
 		return err
 	}
 	s.stackPointer.Set(base.stackPointer)
-	return s.region.attach(base)
+	return s.region.attach(base.memory)
 }
 
 // grow makes the memory at least so many bytes, whatever its limit.
@@ -173,7 +173,7 @@ func (s *slot) restore(image *image) error {
 // reset makes the memory the base image again.
 func (s *slot) reset() error {
 	s.stackPointer.Set(s.base.stackPointer)
-	return s.region.reset(s.base)
+	return s.region.reset(s.base.memory)
 }
 
 func (s *slot) close(ctx context.Context) {

@@ -1,10 +1,10 @@
 // Package sdk is what a script sees of PiCloud: the variable ctx and the modules log, kv, docs, files,
-// http, json, base64, hex, url, regex, random, uuid, crypto and time. The comments of the register
-// functions list what is in each.
+// http, json, base64, hex, url, regex, random, uuid, crypto and time, and the function invoke. The
+// comments of the register functions list what is in each.
 //
 // # Operations
 //
-// Functions of log, kv, docs, files and http perform an operation of package abi: a request is written
+// Functions of log, kv, docs, files and http, and invoke, perform an operation of package abi: a request is written
 // straight from the script's values, the response becomes values again. A collection is a value of its own type
 // (KvCollection, DocsCollection, FilesCollection) whose methods these are:
 //

@@ -12,9 +12,10 @@ import (
 // [abi.OpCode]) and operation beside error, message, line and position.
 const ErrorOperation = vm.ErrorOperation
 
-// failure is an error of the function or operation with a name: "kv.set", "regex::find".
+// failure is an error of the function or operation with a name: "kv.set", "regex::find". The message may begin
+// with it.
 func failure(name string, code abi.OpCode, message string) *vm.Error {
-	if !strings.HasPrefix(message, name+": ") {
+	if rest, ok := strings.CutPrefix(message, name); !ok || !strings.HasPrefix(rest, ": ") && !strings.HasPrefix(rest, " \"") {
 		message = name + ": " + message
 	}
 	return &vm.Error{Variant: ErrorOperation, Text: message, Fields: []vm.Field{

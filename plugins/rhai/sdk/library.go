@@ -18,6 +18,7 @@ var library = sync.OnceValue(func() *vm.Library {
 	registerDocs(l)
 	registerFiles(l)
 	registerHTTP(l)
+	registerInvoke(l)
 	registerJSON(l)
 	registerEncodings(l)
 	registerURL(l)

@@ -147,6 +147,11 @@ func bridges(t testing.TB) []struct {
 		{abi.OpHTTPRequest, `http::patch("u", blob(1))`, `{"method":"PATCH","url":"u","body":{"$blob":"AA=="}}`, answered, answer},
 		{abi.OpHTTPRequest, `http::request("PROPFIND", "u")`, `{"method":"PROPFIND","url":"u"}`, answered, answer},
 		{abi.OpHTTPRequest, `http::request("GET", "u", (), #{timeout_ms: 5})`, `{"method":"GET","url":"u","timeout_ms":5}`, answered, answer},
+
+		{abi.OpInvoke, `invoke("resize")`, `{"name":"resize"}`, `null`, &abi.InvokeResponse{}},
+		{abi.OpInvoke, `invoke("resize", ())`, `{"name":"resize","args":null}`, `7`, &abi.InvokeResponse{Value: raw(t, `7`)}},
+		{abi.OpInvoke, `invoke("resize", #{width: 64, of: blob(1)})`, `{"name":"resize","args":{"of":{"$blob":"AA=="},"width":64}}`, `{"body":{"$blob":"/w=="},"statusCode":201}`,
+			&abi.InvokeResponse{Value: raw(t, `{"statusCode":201,"body":{"$blob":"/w=="}}`)}},
 	}
 }
 
@@ -186,6 +191,7 @@ func init() {
 	requestType[abi.FilesUpdateRequest]("FilesUpdateRequest")
 	requestType[abi.FilesListRequest]("FilesListRequest")
 	requestType[abi.HTTPRequest]("HTTPRequest")
+	requestType[abi.InvokeRequest]("InvokeRequest")
 }
 
 func TestBridges(t *testing.T) {
@@ -249,6 +255,8 @@ func TestRefusedArguments(t *testing.T) {
 		{`files` + c + `.create(#{name: "a", content_type: "b", data: ()})`, `files.create: data is missing`},
 		{`files` + c + `.create(#{name: "a", content_type: "b", data: 1})`, `files.create: data must be a blob or a string, got i64`},
 		{`files` + c + `.update("f", #{nam: "b"})`, `files.update: unknown property "nam"; there are name, content_type, data`},
+		{`invoke("f", |x| x)`, `invoke: args cannot leave the script: Fn`},
+		{`invoke("f", [1, #{at: timestamp()}])`, `invoke: args[1].at cannot leave the script: timestamp`},
 		{`http::get("u", #{headers: "x"})`, `http.request: headers must be a map of strings, got string`},
 		{`http::get("u", #{headers: #{a: [1]}})`, `http.request: headers.a must be a string, got array`},
 		{`http::get("u", #{retries: 1})`, `http.request: unknown property "retries"; there are follow_redirects, headers, max_response_bytes, query, timeout_ms`},
@@ -270,6 +278,7 @@ func TestWrongTypesOfArguments(t *testing.T) {
 		`kv::collection("c").get(1)`:         `Function not found: get (KvCollection, i64) (line 1, position 21)`,
 		`docs::collection("c").create([])`:   `Function not found: create (DocsCollection, array) (line 1, position 23)`,
 		`files::collection("c").incr("a",1)`: `Function not found: incr (FilesCollection, &str | ImmutableString | String, i64) (line 1, position 24)`,
+		`invoke(1)`:                          `Function not found: invoke (i64) (line 1, position 1)`,
 		`kv::nope("c")`:                      `Function not found: kv::nope (&str | ImmutableString | String) (line 1, position 5)`,
 	} {
 		_, failure := run(t, &wire{}, script, abi.Limits{})
@@ -304,6 +313,22 @@ func TestErrorsOfOperations(t *testing.T) {
 	got, failure = run(t, w, `let r = (); try { http::get("u") } catch (e) { r = [e.code, e.message]; } r`, abi.Limits{})
 	require.Nil(t, failure)
 	assert.Equal(t, `["denied","http.request: needs a capability"]`, got)
+}
+
+// TestErrorsOfInvoked shows an error of the callee in its caller.
+func TestErrorsOfInvoked(t *testing.T) {
+	w := &wire{fails: &abi.OpError{Code: abi.OpCodeFailed, Message: `invoke "resize": boom (line 3, position 1)`}}
+	_, failure := run(t, w, `invoke("resize")`, abi.Limits{})
+	require.NotNil(t, failure)
+	assert.Equal(t, `invoke "resize": boom (line 3, position 1) (line 1, position 1)`, failure.Message)
+	assert.Equal(t, abi.CodeScriptError, failure.Code)
+	got, failure := run(t, w, `let r = (); try { invoke("resize") } catch (e) { r = e; } r`, abi.Limits{})
+	require.Nil(t, failure)
+	assert.Equal(t, `{"code":"failed","error":"ErrorOperation","line":1,"message":"invoke \"resize\": boom (line 3, position 1)","operation":"invoke","position":19}`, got)
+
+	got, failure = run(t, &wire{}, `fn invoke(name, args) { name + args } invoke("a", "b")`, abi.Limits{})
+	require.Nil(t, failure)
+	assert.Equal(t, `"ab"`, got, "a function of the script's own comes first")
 }
 
 // TestMalformedResponses is what a broken host would cause.

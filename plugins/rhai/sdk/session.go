@@ -71,8 +71,9 @@ func (s *Session) Run(r *abi.RunRequest) abi.RunResult {
 	ctx := vm.NewMapValue(vm.NewMap(0))
 	if len(r.Invocation) > 0 {
 		var err error
-		if ctx, _, err = Decode(r.Invocation); err != nil {
-			return abi.RunResult{Error: &abi.ScriptError{Code: abi.CodeInternal, Message: "malformed invocation: " + err.Error()}}
+		d := decoder{size: len(r.Invocation)}
+		if ctx, _, err = d.value(r.Invocation, -depthInInvocation); err != nil {
+			return abi.RunResult{Error: invocationError(err)}
 		}
 	}
 	t := vm.NewThread(s.program, newHost(s.Call, r), s.limits, s.Interrupt, binary.LittleEndian.Uint64(r.Entropy[:]))
@@ -93,6 +94,17 @@ func (s *Session) Run(r *abi.RunRequest) abi.RunResult {
 		}
 	}
 	return result
+}
+
+// depthInInvocation is how deep in an invocation the values of others are: ctx.args, ctx.event, ctx.request.body. They may
+// be nested as deep as any that crosses the boundary.
+const depthInInvocation = 2
+
+func invocationError(err error) *abi.ScriptError {
+	if _, deep := err.(nestingError); deep {
+		return &abi.ScriptError{Code: abi.CodeScriptError, Message: "ctx: " + err.Error()}
+	}
+	return &abi.ScriptError{Code: abi.CodeInternal, Message: "malformed invocation: " + err.Error()}
 }
 
 // scriptError is a script's error as the host gets it.

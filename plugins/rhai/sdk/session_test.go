@@ -1,6 +1,7 @@
 package sdk_test
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -115,6 +116,36 @@ func TestInterrupt(t *testing.T) {
 		*s.Interrupt = word
 		if err := s.Run(&abi.RunRequest{}).Error; err == nil || err.Code != want {
 			t.Errorf("interrupt %d: got %+v, want %s", word, err, want)
+		}
+	}
+}
+
+// TestNestedInvocation runs a script with arguments nested as deep as what it may send itself, and deeper.
+func TestNestedInvocation(t *testing.T) {
+	const script = `let depth = 0; let a = ctx.args; while a.len() > 0 { a = a[0]; depth += 1; } depth`
+	for depth, want := range map[int]string{
+		64: `63`, // arrays around one without elements
+		99: "ctx: value nested more than 64 deep",
+	} {
+		args := append(bytes.Repeat([]byte{0x91}, depth-1), 0x90)
+		invocation := abi.Invocation{Args: args}
+		ctx, err := invocation.MarshalMsg(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := sdk.Session{}
+		if failure := s.Load(&abi.LoadRequest{Source: script}).Error; failure != nil {
+			t.Fatal(failure)
+		}
+		result := s.Run(&abi.RunRequest{Invocation: ctx})
+		if result.Error != nil {
+			if result.Error.Code != abi.CodeScriptError || result.Error.Message != want {
+				t.Errorf("%d deep: got %+v, want %s", depth, result.Error, want)
+			}
+			continue
+		}
+		if got, err := abi.AppendJSON(nil, result.Value); err != nil || string(got) != want {
+			t.Errorf("%d deep: got %s, %v, want %s", depth, got, err, want)
 		}
 	}
 }

@@ -1,0 +1,48 @@
+package executions
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/tinylib/msgp/msgp"
+
+	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/hostcalls"
+	"github.com/picloud/picloud/host/store"
+)
+
+// invoker lets the execution of scope invoke other scripts of its app. Each is an
+// execution of its own: a sandbox, limits, a record and a log. From its caller it has
+// the request's id, what it may do at most, and by the context the time that is left.
+func (s *Service) invoker(scope *hostcalls.Scope, requestID string) hostcalls.Invoker {
+	return func(ctx context.Context, name string, args msgp.Raw) (msgp.Raw, error) {
+		script, err := s.named(ctx, scope.AppID, name)
+		if err != nil {
+			return nil, err
+		}
+		out, err := s.run(ctx, script, Invocation{
+			ScriptID: script.row.ID, Type: abi.InvocationInvoke, RequestID: requestID,
+			Capabilities: scope.Capabilities, args: args, depth: scope.Depth + 1,
+		})
+		if err != nil {
+			return nil, err
+		}
+		if out.Error != nil {
+			return nil, out.Error
+		}
+		return out.value, nil
+	}
+}
+
+// named finds the endpoint or plugin of an app that has a name.
+func (s *Service) named(ctx context.Context, appID, name string) (*script, error) {
+	row, err := s.scripts.store.Scripts().GetByName(ctx, appID, name)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.scripts.get(ctx, row.ID)
+	if err == nil && found.row.Kind == abi.KindModule {
+		err = fmt.Errorf("%w: a module is imported, not invoked", store.ErrNotFound)
+	}
+	return found, err
+}

@@ -1,0 +1,184 @@
+package hostcalls
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/tinylib/msgp/msgp"
+
+	"github.com/picloud/picloud/abi"
+)
+
+// fields are those that the request of an operation has. The interpreter sends no
+// others; a plugin sends whatever its author wrote, and msgp passes over fields
+// that it does not know.
+type fields struct {
+	operation string
+	list      []field
+}
+
+type field struct {
+	name     string // of its msg tag
+	is       fieldType
+	optional bool // may be nil
+}
+
+// fieldType is what a field may hold, in the words of an error.
+type fieldType string
+
+const (
+	isAny     fieldType = "any value"
+	isBool    fieldType = "a bool"
+	isInteger fieldType = "an integer"
+	isString  fieldType = "a string"
+	isBlob    fieldType = "a blob"
+	isTexts   fieldType = "a map of strings"
+)
+
+// fieldsOf reads the fields of a message type from its tags. It panics for a type
+// that no message has had so far.
+func fieldsOf(operation string, message reflect.Type) fields {
+	f := fields{operation: operation}
+	for i := range message.NumField() {
+		of := message.Field(i)
+		name, _, _ := strings.Cut(of.Tag.Get("msg"), ",")
+		t := of.Type
+		next := field{name: name, optional: t.Kind() == reflect.Pointer}
+		if next.optional {
+			t = t.Elem()
+		}
+		switch {
+		case t == reflect.TypeFor[msgp.Raw]():
+			next.is = isAny
+		case t == reflect.TypeFor[[]byte]():
+			next.is = isBlob
+		case t == reflect.TypeFor[map[string]string]():
+			next.is = isTexts
+		case t.Kind() == reflect.Bool:
+			next.is = isBool
+		case t.Kind() == reflect.Int || t.Kind() == reflect.Int64:
+			next.is = isInteger
+		case t.Kind() == reflect.String:
+			next.is = isString
+		default:
+			panic(fmt.Sprintf("hostcalls: %s of %s is a %s", name, operation, t))
+		}
+		f.list = append(f.list, next)
+	}
+	return f
+}
+
+// check refuses a message with a field that there is not or that holds something
+// else than it may. The error is an [*abi.OpError].
+func (f *fields) check(message []byte) error {
+	n, rest, err := msgp.ReadMapHeaderBytes(message)
+	for ; n > 0 && err == nil; n-- {
+		var key []byte
+		if key, rest, err = msgp.ReadStringZC(rest); err != nil {
+			break
+		}
+		known := f.find(key)
+		if known == nil {
+			return f.refusal("unknown field %s; it takes %s", quoted(key), f.names())
+		}
+		value := rest
+		if rest, err = msgp.Skip(rest); err != nil {
+			break
+		}
+		if !known.holds(msgp.NextType(value)) {
+			return f.refusal("%s must be %s, got %s", known.name, known.is, describe(value))
+		}
+		if known.is == isTexts {
+			if err := f.texts(known.name, value); err != nil {
+				return err
+			}
+		}
+	}
+	if err != nil || len(rest) > 0 {
+		return f.malformed()
+	}
+	return nil
+}
+
+func (f *fields) find(name []byte) *field {
+	for i := range f.list {
+		if f.list[i].name == string(name) {
+			return &f.list[i]
+		}
+	}
+	return nil
+}
+
+func (f *field) holds(t msgp.Type) bool {
+	switch f.is {
+	case isAny:
+		return true
+	case isBool:
+		return t == msgp.BoolType || f.optional && t == msgp.NilType
+	case isInteger:
+		return t == msgp.IntType || t == msgp.UintType || f.optional && t == msgp.NilType
+	case isString:
+		return t == msgp.StrType || f.optional && t == msgp.NilType
+	case isBlob:
+		return t == msgp.BinType || f.optional && t == msgp.NilType
+	default:
+		return t == msgp.MapType
+	}
+}
+
+// texts checks a map whose values must be strings.
+func (f *fields) texts(name string, value []byte) error {
+	n, value, err := msgp.ReadMapHeaderBytes(value)
+	for ; n > 0 && err == nil; n-- {
+		var key []byte
+		if key, value, err = msgp.ReadStringZC(value); err != nil {
+			break
+		}
+		if msgp.NextType(value) != msgp.StrType {
+			return f.refusal("%s.%s must be a string, got %s", name, shortened(key), describe(value))
+		}
+		value, err = msgp.Skip(value)
+	}
+	if err != nil {
+		return f.malformed()
+	}
+	return nil
+}
+
+func (f *fields) malformed() error { return f.refusal("malformed request") }
+
+func (f *fields) refusal(format string, args ...any) error {
+	return &abi.OpError{Code: abi.OpCodeInvalid, Message: f.operation + ": " + fmt.Sprintf(format, args...)}
+}
+
+func (f *fields) names() string {
+	if len(f.list) == 0 {
+		return "none"
+	}
+	names := make([]string, len(f.list))
+	for i, known := range f.list {
+		names[i] = known.name
+	}
+	return strings.Join(names, ", ")
+}
+
+// describe names the type of a value as plugins, in whatever language, know it.
+func describe(value []byte) string {
+	if msgp.IsNil(value) {
+		return "null"
+	}
+	return abi.Describe(value)
+}
+
+// maxShownName is how many bytes of a name that does not exist an error repeats.
+const maxShownName = 64
+
+func shortened(name []byte) string {
+	if len(name) <= maxShownName {
+		return strings.ToValidUTF8(string(name), "\uFFFD")
+	}
+	return strings.ToValidUTF8(string(name[:maxShownName]), "") + "..."
+}
+
+func quoted(name []byte) string { return fmt.Sprintf("%q", shortened(name)) }

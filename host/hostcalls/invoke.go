@@ -1,0 +1,63 @@
+package hostcalls
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/tinylib/msgp/msgp"
+
+	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/store"
+)
+
+// An Invoker runs another script of an execution's app by its name and answers
+// the script's value. The context is the one that the operation came with: what
+// is invoked ends with its caller. The error wraps [store.ErrNotFound] when there
+// is no such script, is an [*abi.ScriptError] when it failed, an [*abi.OpError],
+// or the store's.
+type Invoker func(ctx context.Context, name string, args msgp.Raw) (value msgp.Raw, err error)
+
+// invoke performs [abi.OpInvoke]. Its errors name what was invoked.
+func invoke(ctx context.Context, scope *Scope, request *abi.InvokeRequest) (msgp.Marshaler, error) {
+	refuse := func(code abi.OpCode, reason string) (msgp.Marshaler, error) {
+		return nil, &abi.OpError{Code: code, Message: "invoke " + quoted([]byte(request.Name)) + ": " + reason}
+	}
+	switch {
+	case scope.Invoke == nil:
+		return refuse(abi.OpCodeUnavailable, "this execution cannot invoke others")
+	case scope.Depth >= abi.MaxInvokeDepth:
+		return refuse(abi.OpCodeLimit, fmt.Sprintf("invocations may be nested %d deep, and this would be number %d", abi.MaxInvokeDepth, scope.Depth+1))
+	}
+	value, err := scope.Invoke(ctx, request.Name, request.Args)
+	var (
+		failed  *abi.ScriptError
+		invalid *store.InvalidError
+	)
+	switch {
+	case err == nil:
+		return &abi.InvokeResponse{Value: value}, nil
+	case errors.As(err, &failed):
+		return refuse(invokedCode(failed.Code), failed.Message)
+	case errors.Is(err, store.ErrNotFound), errors.As(err, &invalid): // no script has a name that may not be
+		return refuse(abi.OpCodeNotFound, "the app has no endpoint or plugin of this name")
+	}
+	return nil, err
+}
+
+// invokedCode is how the failure of what was invoked looks to its caller.
+func invokedCode(code abi.ErrorCode) abi.OpCode {
+	switch code {
+	case abi.CodeScriptInvalid, abi.CodeScriptError:
+		return abi.OpCodeFailed
+	case abi.CodeLimitExceeded:
+		return abi.OpCodeLimit
+	case abi.CodeTimeout:
+		return abi.OpCodeTimeout
+	case abi.CodeCancelled:
+		return abi.OpCodeCancelled
+	case abi.CodeOverloaded:
+		return abi.OpCodeUnavailable
+	}
+	return abi.OpCodeInternal
+}

@@ -1,0 +1,608 @@
+package sandbox
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"math"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+
+	"github.com/picloud/picloud/abi"
+)
+
+// wasmProgram writes modules by hand, so that a test can have any there may be.
+// Its functions are numbered as they are added, those imported first.
+type wasmProgram struct {
+	m      pluginModule
+	code   [][]byte
+	memory *wasmLimits
+	start  int // a function, from 1; 0: none
+	data   string
+}
+
+func (p *wasmProgram) signature(s wasmSignature) uint32 {
+	p.m.types = append(p.m.types, s)
+	return uint32(len(p.m.types) - 1)
+}
+
+// imports adds a function of Extism's or ours.
+func (p *wasmProgram) imports(module, name string) (function byte) {
+	known := map[string]func() map[string]wasmSignature{
+		extismEnvironment: environmentFunctions, extismUser: userFunctions, "wasi_snapshot_preview1": wasiFunctions,
+	}[module]
+	var s wasmSignature
+	if known != nil {
+		s = known()[name]
+	}
+	p.m.imports = append(p.m.imports, wasmImport{module, name, externFunction, p.signature(s)})
+	return byte(len(p.m.imports) - 1)
+}
+
+// function adds a function of a body without its end, with one local variable of
+// type i64, and exports it unless the name is "".
+func (p *wasmProgram) function(export string, results []byte, body ...[]byte) (function byte) {
+	p.m.functions = append(p.m.functions, p.signature(wasmSignature{results: results}))
+	content := []byte{1, 1, api.ValueTypeI64}
+	for _, part := range body {
+		content = append(content, part...)
+	}
+	p.code = append(p.code, append(content, opEnd))
+	index := byte(len(p.m.imports) + len(p.m.functions) - 1)
+	if export != "" {
+		p.m.exports = append(p.m.exports, wasmExport{export, externFunction, uint32(index)})
+	}
+	return index
+}
+
+// handle adds the function that answers, whose body answers success at its end.
+func (p *wasmProgram) handle(body ...[]byte) []byte {
+	p.function(exportHandle, []byte{api.ValueTypeI32}, append(body, []byte{opI32Const, 0})...)
+	return p.bytes()
+}
+
+func (p *wasmProgram) bytes() []byte {
+	m := pluginModule{}
+	section := func(id byte, count int, content []byte) {
+		if count > 0 {
+			m.sections = append(m.sections, wasmSection{id, append(binary.AppendUvarint(nil, uint64(count)), content...)})
+		}
+	}
+	sized := func(b []byte) []byte { return append(binary.AppendUvarint(nil, uint64(len(b))), b...) }
+	var types, imports, functions, globals, code []byte
+	for _, t := range p.m.types {
+		types = append(append(append(types, 0x60), sized(t.params)...), sized(t.results)...)
+	}
+	for _, i := range p.m.imports {
+		imports = append(append(append(imports, sized([]byte(i.module))...), sized([]byte(i.name))...), i.kind)
+		if i.kind == externMemory {
+			imports = append(imports, 0) // no maximum
+		}
+		imports = append(imports, byte(i.index))
+	}
+	for _, f := range p.m.functions {
+		functions = append(functions, byte(f))
+	}
+	for _, g := range p.m.globals {
+		globals = append(append(globals, g.kind, 1), g.value...)
+	}
+	for _, c := range p.code {
+		code = append(code, sized(c)...)
+	}
+	section(sectionType, len(p.m.types), types)
+	section(sectionImport, len(p.m.imports), imports)
+	section(sectionFunction, len(p.m.functions), functions)
+	if p.memory != nil {
+		section(sectionMemory, 1, p.memory.append(nil))
+	}
+	section(sectionGlobal, len(p.m.globals), globals)
+	m.sections = append(m.sections, wasmSection{sectionExport, encodeExports(p.m.exports)})
+	if p.start > 0 {
+		m.sections = append(m.sections, wasmSection{sectionStart, []byte{byte(p.start)}})
+	}
+	section(sectionCode, len(p.code), code)
+	if p.data != "" {
+		section(sectionData, 1, append([]byte{0, opI32Const, 0, opEnd}, sized([]byte(p.data))...))
+	}
+	return m.encode(nil)
+}
+
+// Instructions.
+var (
+	opLoop        = []byte{0x03, 0x40}
+	opBranch      = []byte{0x0c, 0}
+	opDrop        = []byte{0x1a}
+	opUnreachable = []byte{0x00}
+	opMemoryGrow  = []byte{0x40, 0}
+	opTeeLocal    = []byte{0x22, 0}
+	opGetLocal    = []byte{0x20, 0}
+	opSetLocal    = []byte{0x21, 0}
+	opEndBlock    = []byte{opEnd}
+)
+
+func opCall(function byte) []byte { return []byte{0x10, function} }
+func opConstant(v int64) []byte   { return appendSigned([]byte{opI64Const}, v) }
+func opConstant32(v int32) []byte { return appendSigned([]byte{opI32Const}, int64(v)) }
+
+func join(parts ...[]byte) (all []byte) {
+	for _, p := range parts {
+		all = append(all, p...)
+	}
+	return all
+}
+
+// block puts a text into a block of Extism's memory, whose offset is then in the
+// local variable.
+func (p *wasmProgram) block(text string) []byte {
+	alloc, store := p.imports(extismEnvironment, "alloc"), p.imports(extismEnvironment, "store_u8")
+	body := join(opConstant(int64(len(text))), opCall(alloc), opSetLocal)
+	for i := range len(text) {
+		body = append(body, join(opGetLocal, opConstant(int64(i)), []byte{0x7c}, opConstant32(int32(text[i])), opCall(store))...)
+	}
+	return body
+}
+
+// answer makes a text the plugin's output.
+func (p *wasmProgram) answer(text string) []byte {
+	body := p.block(text)
+	return join(body, opGetLocal, opConstant(int64(len(text))), opCall(p.imports(extismEnvironment, "output_set")))
+}
+
+func pluginScript(wasm []byte) Script {
+	return Script{
+		ID: string(wasm), AppID: "app", Name: "plugin", Kind: abi.KindPlugin,
+		Wasm:   func(context.Context) ([]byte, error) { return wasm, nil },
+		Limits: abi.Limits{TimeoutMS: 5000},
+	}
+}
+
+// answered is a plugin's value as JSON.
+func answered(t *testing.T, r Result) string {
+	t.Helper()
+	if r.Value == nil {
+		return ""
+	}
+	out, err := abi.AppendJSON(nil, r.Value)
+	require.NoError(t, err)
+	return string(out)
+}
+
+// recordedLog is a HostCaller that keeps the log and answers everything else with nothing.
+type recordedLog struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (l *recordedLog) Call(_ context.Context, op abi.Op, request []byte) ([]byte, error) {
+	if op != abi.OpLogWrite {
+		return nil, nil
+	}
+	var entry abi.LogEntry
+	if _, err := entry.UnmarshalMsg(request); err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = append(l.lines, string(entry.Level)+" "+entry.Message)
+	return nil, nil
+}
+
+func TestPluginAnswers(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		wasm  func(p *wasmProgram) []byte
+		value string
+		log   []string
+	}{
+		{"nothing", func(p *wasmProgram) []byte { return p.handle() }, "", nil},
+		{"JSON", func(p *wasmProgram) []byte { return p.handle(p.answer(`{"a":[1,2.5,"x",null,{"$blob":"AAE="}]}`)) },
+			`{"a":[1,2.5,"x",null,{"$blob":"AAE="}]}`, nil},
+		{"what is outside its memory, which is nothing to Extism", func(p *wasmProgram) []byte {
+			set := p.imports(extismEnvironment, "output_set")
+			return p.handle(opConstant(math.MaxUint32), opConstant(100), opCall(set))
+		}, "", nil},
+		{"its input", func(p *wasmProgram) []byte {
+			offset, length := p.imports(extismEnvironment, "input_offset"), p.imports(extismEnvironment, "input_length")
+			set := p.imports(extismEnvironment, "output_set")
+			return p.handle(opCall(offset), opCall(length), opCall(set))
+		}, `{"sdk_version":"1.0","execution_id":"e","request_id":"","script_id":"","script_name":"","app_id":"app","invocation_type":"execute"}`, nil},
+		{"the answer of an operation", func(p *wasmProgram) []byte {
+			length, set := p.imports(extismEnvironment, "length"), p.imports(extismEnvironment, "output_set")
+			get := p.imports(extismUser, "kv_get")
+			block := p.block(`{"collection":"c","key":"k"}`)
+			return p.handle(block, opGetLocal, opCall(get), opTeeLocal, opGetLocal, opCall(length), opCall(set))
+		}, `{"result":null}`, nil},
+		{"with a log", func(p *wasmProgram) []byte {
+			info := p.imports(extismEnvironment, "log_info")
+			return p.handle(p.block("Hello"), opGetLocal, opCall(info))
+		}, "", []string{"info Hello"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newToy(t, Config{})
+			script := pluginScript(c.wasm(new(wasmProgram)))
+			_, err := s.Validate(t.Context(), script)
+			require.NoError(t, err)
+			for range 3 {
+				var log recordedLog
+				result, err := s.Execute(t.Context(), script, abi.Invocation{SDKVersion: "1.0", ExecutionID: "e", AppID: "app", InvocationType: "execute"}, &log)
+				require.NoError(t, err)
+				assert.Equal(t, c.value, answered(t, result))
+				assert.Equal(t, c.log, log.lines)
+			}
+		})
+	}
+}
+
+// TestPluginsAreRefused is about modules that are no plugins.
+func TestPluginsAreRefused(t *testing.T) {
+	good := new(wasmProgram).handle()
+	for _, c := range []struct {
+		name string
+		wasm []byte
+		err  string
+	}{
+		{"empty", nil, "does not begin with"},
+		{"text", []byte("let x = 1;"), "does not begin with"},
+		{"header only", good[:8], "does not export the function handle"},
+		{"truncated", good[:len(good)-3], "truncated"},
+		{"trailing bytes", append(good[:len(good):len(good)], 200), "truncated"},
+		{"no handle", new(wasmProgram).bytes(), "does not export the function handle"},
+		{"handle with a wrong type", func() []byte {
+			p := new(wasmProgram)
+			p.function(exportHandle, nil)
+			return p.bytes()
+		}(), "exports handle as () -> (), but it must be () -> i32"},
+		{"unknown module", func() []byte {
+			p := new(wasmProgram)
+			p.imports("env", "evil")
+			return p.handle()
+		}(), "imports env.evil; it may import from wasi_snapshot_preview1, extism:host/env and extism:host/user"},
+		{"unknown operation", func() []byte {
+			p := new(wasmProgram)
+			p.imports(extismUser, "kv_steal")
+			return p.handle()
+		}(), "imports extism:host/user.kv_steal, which does not exist"},
+		{"operation with a wrong type", func() []byte {
+			p := new(wasmProgram)
+			p.m.imports = append(p.m.imports, wasmImport{extismUser, "kv_get", externFunction, p.signature(wasmSignature{})})
+			return p.handle()
+		}(), "imports extism:host/user.kv_get as () -> (), but it is (i64) -> i64"},
+		{"memory of the host's", func() []byte {
+			p := new(wasmProgram)
+			p.m.imports = append(p.m.imports, wasmImport{"env", "memory", externMemory, 1})
+			return p.handle()
+		}(), "env.memory"},
+		{"four billion imports", append(good[:8:8], sectionImport, 5, 0xff, 0xff, 0xff, 0xff, 0x0f), "a vector of 4294967295 elements"},
+		{"four billion locals", func() []byte {
+			p := new(wasmProgram)
+			p.handle()
+			p.code[0] = []byte{1, 0xff, 0xff, 0xff, 0xff, 0x0f, api.ValueTypeI64, opI32Const, 0, opEnd}
+			return p.bytes()
+		}(), "4294967295 local variables, at most 50000 are allowed"},
+		{"four billion table entries", append(good[:8:8], sectionTable, 8, 1, 0x70, 0, 0xff, 0xff, 0xff, 0xff, 0x0f), "a table of 4294967295 entries"},
+		{"code that is not valid", new(wasmProgram).handle(opDrop), "it does not compile"},
+		{"a start function that traps", func() []byte {
+			p := new(wasmProgram)
+			p.handle()
+			p.start = int(p.function("", nil, opUnreachable))
+			return p.bytes()
+		}(), "its initialisation fails"},
+		{"_initialize that traps", func() []byte {
+			p := new(wasmProgram)
+			p.function("_initialize", nil, opUnreachable)
+			return p.handle()
+		}(), "its initialisation fails: wasm error: unreachable"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newToy(t, Config{})
+			script := pluginScript(c.wasm)
+			_, err := s.Validate(t.Context(), script)
+			refused := new(abi.ScriptError)
+			require.ErrorAs(t, err, &refused)
+			assert.Equal(t, abi.CodeScriptInvalid, refused.Code)
+			assert.Contains(t, refused.Message, c.err)
+			_, err = s.Execute(t.Context(), script, abi.Invocation{}, echo)
+			assert.Equal(t, refused, err, "the same when it is run all the same")
+		})
+	}
+}
+
+// TestHostilePlugins is about plugins that do what they should not. Each ends with
+// its outcome, and the next execution is right.
+func TestHostilePlugins(t *testing.T) {
+	loop := join(opLoop, opBranch, opEndBlock)
+	grow := join(opLoop, opConstant32(16), opMemoryGrow, opConstant32(-1), []byte{0x46, 0x04, 0x40}, opUnreachable, opEndBlock, opBranch, opEndBlock)
+	for _, c := range []struct {
+		name string
+		wasm func(p *wasmProgram) []byte
+		code abi.ErrorCode
+		err  string
+	}{
+		{"loops", func(p *wasmProgram) []byte { return p.handle(loop) }, abi.CodeTimeout, "time limit exceeded: 1000 ms"},
+		{"loops at its start", func(p *wasmProgram) []byte {
+			p.handle()
+			p.start = int(p.function("", nil, loop))
+			return p.bytes()
+		}, abi.CodeTimeout, "time limit"},
+		{"loops while it is initialised", func(p *wasmProgram) []byte {
+			p.function("_initialize", nil, loop)
+			return p.handle()
+		}, abi.CodeTimeout, "time limit"},
+		{"grows its memory for ever", func(p *wasmProgram) []byte {
+			p.memory = &wasmLimits{min: 1}
+			return p.handle(grow)
+		}, abi.CodeLimitExceeded, "memory limit exceeded: 64 MiB"},
+		{"grows its memory while it is initialised", func(p *wasmProgram) []byte {
+			p.memory = &wasmLimits{min: 1}
+			p.function("_initialize", nil, grow)
+			return p.handle()
+		}, abi.CodeLimitExceeded, "memory limit"},
+		{"begins with too much memory", func(p *wasmProgram) []byte {
+			p.memory = &wasmLimits{min: 65536}
+			return p.handle()
+		}, abi.CodeLimitExceeded, "memory limit"},
+		{"allocates blocks for ever", func(p *wasmProgram) []byte {
+			alloc := p.imports(extismEnvironment, "alloc")
+			return p.handle(opLoop, opConstant(1<<20), opCall(alloc), []byte{0x50, 0x04, 0x40}, opUnreachable, opEndBlock, opBranch, opEndBlock)
+		}, abi.CodeLimitExceeded, "memory limit"},
+		{"recurses for ever", func(p *wasmProgram) []byte {
+			return p.handle(opCall(0), opDrop)
+		}, abi.CodeLimitExceeded, "stack limit exceeded"},
+		{"traps", func(p *wasmProgram) []byte { return p.handle(opUnreachable) }, abi.CodeScriptError, "wasm error: unreachable"},
+		{"exits", func(p *wasmProgram) []byte {
+			exit := p.imports("wasi_snapshot_preview1", "proc_exit")
+			return p.handle(opConstant32(3), opCall(exit))
+		}, abi.CodeScriptError, "the plugin exited with code 3"},
+		{"answers a number", func(p *wasmProgram) []byte {
+			p.function(exportHandle, []byte{api.ValueTypeI32}, opConstant32(7))
+			return p.bytes()
+		}, abi.CodeScriptError, "the plugin answered 7 and no error"},
+		{"fails with a message", func(p *wasmProgram) []byte {
+			set := p.imports(extismEnvironment, "error_set")
+			p.function(exportHandle, []byte{api.ValueTypeI32}, p.block("no bread"), opGetLocal, opCall(set), opConstant32(1))
+			return p.bytes()
+		}, abi.CodeScriptError, "no bread"},
+		{"answers no JSON", func(p *wasmProgram) []byte { return p.handle(p.answer("{'a'}")) }, abi.CodeScriptError, "invalid response: not JSON"},
+		{"answers 20 MB", func(p *wasmProgram) []byte {
+			alloc, set := p.imports(extismEnvironment, "alloc"), p.imports(extismEnvironment, "output_set")
+			return p.handle(opConstant(20e6), opCall(alloc), opConstant(20e6), opCall(set))
+		}, abi.CodeLimitExceeded, "must not be larger than 16777216 bytes, got 20000000"},
+		{"answers 100 MB", func(p *wasmProgram) []byte {
+			alloc, set := p.imports(extismEnvironment, "alloc"), p.imports(extismEnvironment, "output_set")
+			return p.handle(opConstant(100e6), opCall(alloc), opTeeLocal, []byte{0x50, 0x04, 0x40}, opUnreachable, opEndBlock, opGetLocal, opConstant(100e6), opCall(set))
+		}, abi.CodeLimitExceeded, "memory limit"},
+		{"sends a request that is no block", func(p *wasmProgram) []byte {
+			get := p.imports(extismUser, "kv_get")
+			return p.handle(opConstant(123456789), opCall(get), opDrop)
+		}, abi.CodeScriptError, "kv.get: invalid memory block"},
+		{"frees what is not its own", func(p *wasmProgram) []byte {
+			free := p.imports(extismEnvironment, "free")
+			return p.handle(opConstant(-1), opCall(free), opUnreachable)
+		}, abi.CodeScriptError, ""},
+		{"reads outside Extism's memory", func(p *wasmProgram) []byte {
+			load := p.imports(extismEnvironment, "load_u64")
+			return p.handle(opConstant(math.MaxUint32), opCall(load), opDrop)
+		}, abi.CodeScriptError, ""},
+		{"asks Extism for HTTP", func(p *wasmProgram) []byte {
+			request := p.imports(extismEnvironment, "http_request")
+			return p.handle(p.block(`{"url":"http://127.0.0.1/"}`), opGetLocal, opConstant(0), opCall(request), opDrop)
+		}, abi.CodeScriptError, "is not allowed"},
+		{"sleeps", func(p *wasmProgram) []byte {
+			p.memory = &wasmLimits{min: 1}
+			poll := p.imports("wasi_snapshot_preview1", "poll_oneoff")
+			// A subscription to the clock 10 s from now, at address 0 (WASI preview 1, subscription).
+			subscription := make([]byte, 48)
+			binary.LittleEndian.PutUint32(subscription[16:], 1) // monotonic
+			binary.LittleEndian.PutUint64(subscription[24:], 10e9)
+			p.data = string(subscription)
+			return p.handle(opConstant32(0), opConstant32(64), opConstant32(1), opConstant32(128), opCall(poll), opDrop)
+		}, abi.CodeTimeout, "time limit"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newToy(t, Config{MaxConcurrent: 2})
+			script := pluginScript(c.wasm(new(wasmProgram)))
+			script.Limits.TimeoutMS = 1000
+			var log recordedLog
+			_, err := s.Execute(t.Context(), script, abi.Invocation{}, &log)
+			failed := new(abi.ScriptError)
+			require.ErrorAs(t, err, &failed)
+			assert.Equal(t, c.code, failed.Code, failed.Message)
+			assert.Contains(t, failed.Message, c.err)
+			assert.NotContains(t, failed.Message, "stack trace")
+			assert.NotContains(t, failed.Message, "goroutine")
+
+			result, err := s.Execute(t.Context(), pluginScript(new(wasmProgram).answering(`"fine"`)), abi.Invocation{}, echo)
+			require.NoError(t, err)
+			assert.Equal(t, `"fine"`, answered(t, result))
+		})
+	}
+}
+
+func (p *wasmProgram) answering(text string) []byte { return p.handle(p.answer(text)) }
+
+// TestPluginsReachEveryOperation walks the table of operations: each has its
+// function, whose JSON reaches the host as the same MessagePack that a script sends,
+// and whose answer and error come back.
+func TestPluginsReachEveryOperation(t *testing.T) {
+	s := newToy(t, Config{})
+	for _, row := range abi.Operations {
+		if row.Op == abi.OpYield {
+			continue
+		}
+		p := new(wasmProgram)
+		length, set := p.imports(extismEnvironment, "length"), p.imports(extismEnvironment, "output_set")
+		call := p.imports(extismUser, pluginFunction(row.Name))
+		script := pluginScript(p.handle(p.block(`{"a":[1,{"$blob":"AQI="}]}`), opGetLocal, opCall(call), opTeeLocal, opGetLocal, opCall(length), opCall(set)))
+
+		want, err := abi.AppendFromJSON(nil, []byte(`{"a":[1,{"$blob":"AQI="}]}`))
+		require.NoError(t, err)
+		if row.Request == "" {
+			want = nil
+		}
+		answering := hostFunc(func(_ context.Context, op abi.Op, request []byte) ([]byte, error) {
+			assert.Equal(t, row.Op, op, row.Name)
+			assert.Equal(t, []byte(want), request, row.Name)
+			return abi.AppendFromJSON(nil, []byte(`{"b":{"$blob":"AA=="},"n":9007199254740993}`))
+		})
+		result, err := s.Execute(t.Context(), script, abi.Invocation{}, answering)
+		require.NoError(t, err, row.Name)
+		assert.Equal(t, `{"result":{"b":{"$blob":"AA=="},"n":9007199254740993}}`, answered(t, result), row.Name)
+
+		failing := hostFunc(func(context.Context, abi.Op, []byte) ([]byte, error) {
+			return nil, &abi.OpError{Code: abi.OpCodeDenied, Message: "no"}
+		})
+		result, err = s.Execute(t.Context(), script, abi.Invocation{}, failing)
+		require.NoError(t, err, row.Name)
+		assert.JSONEq(t, `{"error":{"code":"denied","message":"no"}}`, answered(t, result), row.Name)
+
+		secret := hostFunc(func(context.Context, abi.Op, []byte) ([]byte, error) {
+			return nil, errors.New("10.0.0.1 refused")
+		})
+		result, err = s.Execute(t.Context(), script, abi.Invocation{}, secret)
+		require.NoError(t, err, row.Name)
+		assert.JSONEq(t, `{"error":{"code":"internal","message":"internal error"}}`, answered(t, result), row.Name)
+	}
+}
+
+// TestPluginsRequestsAreRefused is about requests that are not right: the plugin
+// learns what is wrong and goes on.
+func TestPluginsRequestsAreRefused(t *testing.T) {
+	for _, c := range []struct{ request, err string }{
+		{"{", "kv.get: the request is not right: "},
+		{"[]", "kv.get: the request is not right: must be an object"},
+		{"\xff\xfe", "kv.get: the request is not right: "},
+		{strings.Repeat(`{"a":`, 1000), "kv.get: the request is not right: "},
+	} {
+		p := new(wasmProgram)
+		length, set := p.imports(extismEnvironment, "length"), p.imports(extismEnvironment, "output_set")
+		get := p.imports(extismUser, "kv_get")
+		wasm := p.handle(p.block(c.request), opGetLocal, opCall(get), opTeeLocal, opGetLocal, opCall(length), opCall(set))
+		s := newToy(t, Config{})
+		result, err := s.Execute(t.Context(), pluginScript(wasm), abi.Invocation{}, echo)
+		require.NoError(t, err, c.request)
+		var answer struct {
+			Error struct{ Code, Message string }
+		}
+		require.NoError(t, json.Unmarshal([]byte(answered(t, result)), &answer))
+		assert.Equal(t, "invalid", answer.Error.Code)
+		assert.Contains(t, answer.Error.Message, c.err)
+	}
+}
+
+// TestPluginsAreInitialisedOnce shows what is kept of an initialisation and what
+// is not: memory and globals are as it left them, in each execution anew.
+func TestPluginsAreInitialisedOnce(t *testing.T) {
+	counting := func(p *wasmProgram) []byte {
+		// The global and the word at 0 are 1 more with each call.
+		return join([]byte{0x23, 0}, opConstant(1), []byte{0x7c, 0x24, 0},
+			opConstant32(0), opConstant32(0), []byte{0x29, 3, 0}, opConstant(1), []byte{0x7c, 0x37, 3, 0})
+	}
+	program := func(initialize ...[]byte) []byte {
+		p := &wasmProgram{memory: &wasmLimits{min: 1}, data: "\x05"}
+		p.m.globals = []wasmGlobal{{api.ValueTypeI64, true, constantOf(api.ValueTypeI64, 40)}}
+		alloc, store, set := p.imports(extismEnvironment, "alloc"), p.imports(extismEnvironment, "store_u8"), p.imports(extismEnvironment, "output_set")
+		p.imports("wasi_snapshot_preview1", "clock_time_get")
+		count := counting(p)
+		p.function("_initialize", nil, append([][]byte{count}, initialize...)...)
+		digit := func(offset int64, value ...byte) []byte { // one character of the answer
+			return join(opGetLocal, opConstant(offset), []byte{0x7c}, value, []byte{0xa7}, opCall(store))
+		}
+		return p.handle(count, opConstant(2), opCall(alloc), opSetLocal,
+			digit(0, append([]byte{0x23, 0}, join(opConstant('0'-40+0), []byte{0x7c})...)...),
+			digit(1, join(opConstant32(0), []byte{0x29, 3, 0}, opConstant('0'), []byte{0x7c})...),
+			opGetLocal, opConstant(2), opCall(set))
+	}
+	clock := join(opConstant32(0), opConstant(1), opConstant32(1024), []byte{0x10, 3}, opDrop)
+	for name, c := range map[string]struct {
+		wasm []byte
+		kept bool
+	}{
+		"kept":                     {program(), true},
+		"not kept: it has a clock": {program(clock), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newToy(t, Config{})
+			script := pluginScript(c.wasm)
+			script.Limits = script.Limits.Or(abi.DefaultLimits)
+			for range 5 {
+				result, err := s.Execute(t.Context(), script, abi.Invocation{}, echo)
+				require.NoError(t, err)
+				assert.Equal(t, "27", answered(t, result), "40 and 5, twice one more")
+			}
+			ready, err := s.scripts.get(script, nil)
+			require.NoError(t, err)
+			assert.Equal(t, c.kept, ready.(*plugin).memory != nil)
+			ready.release()
+		})
+	}
+}
+
+// TestPluginsStop: a plugin that loops ends when its caller goes away or the host
+// shuts down.
+func TestPluginsStop(t *testing.T) {
+	wasm := new(wasmProgram).handle(opLoop, opBranch, opEndBlock)
+	s := newToy(t, Config{})
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(50*time.Millisecond, cancel)
+	_, err := s.Execute(ctx, pluginScript(wasm), abi.Invocation{}, echo)
+	failed := new(abi.ScriptError)
+	require.ErrorAs(t, err, &failed)
+	assert.Equal(t, abi.CodeCancelled, failed.Code)
+}
+
+// TestPluginsInTheCache: what is evicted while it runs is closed when it has ended.
+func TestPluginsInTheCache(t *testing.T) {
+	s := newToy(t, Config{ScriptCacheSize: 1})
+	var wait sync.WaitGroup
+	for i := range 8 {
+		wait.Go(func() {
+			text := strings.Repeat("x", i%4+1)
+			for range 5 {
+				result, err := s.Execute(t.Context(), pluginScript(new(wasmProgram).answering(`"`+text+`"`)), abi.Invocation{}, echo)
+				if assert.NoError(t, err) {
+					assert.Equal(t, `"`+text+`"`, answered(t, result))
+				}
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// FuzzPluginModule: no module makes the host fail, and one that is accepted
+// compiles after it was rewritten if it compiles at all.
+func FuzzPluginModule(f *testing.F) {
+	f.Add(new(wasmProgram).answering("1"))
+	f.Add((&wasmProgram{memory: &wasmLimits{1, 2, true}, data: "abc"}).handle())
+	f.Add(append(new(wasmProgram).handle(), 0, 1, 0))
+	small, err := os.ReadFile("../bench/peers/extism/plugin.wasm")
+	require.NoError(f, err)
+	f.Add(small)
+	f.Fuzz(func(t *testing.T, wasm []byte) {
+		m, err := parsePluginModule(wasm)
+		if err != nil || m.check() != nil {
+			return
+		}
+		again, err := parsePluginModule(m.withGlobals())
+		require.NoError(t, err)
+		require.NoError(t, again.check())
+		restored := m.initialized(make([]uint64, len(m.globals)), m.minPages())
+		_, err = parsePluginModule(restored)
+		require.NoError(t, err)
+
+		r := wazero.NewRuntimeWithConfig(t.Context(), wazero.NewRuntimeConfigInterpreter())
+		defer r.Close(t.Context())
+		if _, err := r.CompileModule(t.Context(), m.withGlobals()); err == nil && m.restorable() {
+			_, err = r.CompileModule(t.Context(), restored)
+			require.NoError(t, err)
+		}
+	})
+}

@@ -1,0 +1,221 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+
+	extism "github.com/extism/go-sdk"
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
+	"github.com/tinylib/msgp/msgp"
+
+	"github.com/picloud/picloud/abi"
+)
+
+// Modules that a plugin may import from, beside WASI.
+const (
+	extismEnvironment = "extism:host/env"  // Extism's own functions
+	extismUser        = "extism:host/user" // the operations of package abi
+)
+
+// pluginFunction is the name of an operation's function: kv_get for kv.get.
+func pluginFunction(operation string) string { return strings.ReplaceAll(operation, ".", "_") }
+
+// newPluginFunctions makes the functions of all operations. Each takes a block of
+// Extism's memory with the request as JSON, 0 for an empty one, and answers one
+// with {"result": response} or {"error": {"code", "message"}}. Plugins have
+// no use for yield: they are interrupted without.
+func newPluginFunctions(logger *slog.Logger) (functions []extism.HostFunction) {
+	for _, row := range abi.Operations {
+		if row.Op == abi.OpYield {
+			continue
+		}
+		functions = append(functions, extism.NewHostFunctionWithStack(pluginFunction(row.Name),
+			func(ctx context.Context, p *extism.CurrentPlugin, stack []uint64) {
+				request, err := pluginRequest(p, stack[0])
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", row.Name, err))
+				}
+				if stack[0], err = p.WriteBytes(callsOf(ctx).pluginCall(row, request, logger)); err != nil || stack[0] == 0 {
+					panic(fmt.Errorf("%s: no memory for the response", row.Name))
+				}
+			}, []extism.ValueType{extism.ValueTypePTR}, []extism.ValueType{extism.ValueTypePTR}))
+	}
+	return functions
+}
+
+func pluginRequest(p *extism.CurrentPlugin, at uint64) ([]byte, error) {
+	if at == 0 {
+		return []byte("{}"), nil
+	}
+	request, err := p.ReadBytes(at)
+	if err == nil && len(request) == 0 {
+		err = errors.New("the request is not a block of memory")
+	}
+	return request, err
+}
+
+// pluginCall performs an operation for a plugin.
+func (c *hostCalls) pluginCall(row abi.Operation, request []byte, logger *slog.Logger) []byte {
+	value, err := abi.AppendFromJSON(nil, request)
+	if err == nil && msgp.NextType(value) != msgp.MapType {
+		err = errors.New("must be an object")
+	}
+	if err != nil {
+		return pluginError(&abi.OpError{Code: abi.OpCodeInvalid, Message: row.Name + ": the request is not right: " + err.Error()})
+	}
+	if row.Request == "" {
+		value = nil
+	}
+	response, err := c.perform(row.Op, value)
+	if err != nil {
+		return pluginError(c.shown(row.Op, err, logger))
+	}
+	out := append(make([]byte, 0, 2*len(response)+16), `{"result":`...)
+	if len(response) == 0 {
+		return append(out, "null}"...)
+	}
+	if out, err = abi.AppendJSON(out, response); err != nil {
+		return pluginError(&abi.OpError{Code: abi.OpCodeInvalid, Message: row.Name + ": the response is not JSON: " + err.Error()})
+	}
+	return append(out, '}')
+}
+
+func pluginError(err *abi.OpError) []byte {
+	out, _ := json.Marshal(map[string]any{"error": map[string]string{"code": string(err.Code), "message": err.Message}})
+	return out
+}
+
+// pluginLog takes the log that Extism's own functions write.
+func (c *hostCalls) pluginLog(level extism.LogLevel, message string) {
+	if level <= extism.LogLevelDebug && ofExtism(message) {
+		return
+	}
+	levels := map[extism.LogLevel]abi.LogLevel{
+		extism.LogLevelTrace: abi.LogTrace, extism.LogLevelDebug: abi.LogDebug, extism.LogLevelInfo: abi.LogInfo,
+		extism.LogLevelWarn: abi.LogWarn, extism.LogLevelError: abi.LogError,
+	}
+	c.log(levels[level], message)
+}
+
+// ofExtism tells whether a message is of the SDK itself and not of a plugin.
+func ofExtism(message string) bool {
+	for _, own := range []string{"Calling function : ", "Calling _", "Initializing runtime for ", "Initialized Haskell "} {
+		if strings.HasPrefix(message, own) {
+			return true
+		}
+	}
+	return false
+}
+
+// log writes a line to the execution's log.
+func (c *hostCalls) log(level abi.LogLevel, message string) {
+	entry := abi.LogEntry{Level: level, Message: message}
+	if request, err := entry.MarshalMsg(nil); err == nil {
+		_, _ = c.perform(abi.OpLogWrite, request)
+	}
+}
+
+// logWriter makes lines of the log out of what a plugin writes to stdout or stderr.
+type logWriter struct {
+	calls *hostCalls
+	level abi.LogLevel
+	line  []byte
+}
+
+// maxLogLine is where a line without end is broken.
+const maxLogLine = 16 << 10
+
+func (w *logWriter) Write(p []byte) (int, error) {
+	written := len(p)
+	for len(p) > 0 {
+		end := bytes.IndexByte(p, '\n')
+		take := p[:min(len(p), maxLogLine-len(w.line))]
+		if end >= 0 && end <= len(take) {
+			take = p[:end]
+		} else {
+			end = -1
+		}
+		w.line = append(w.line, take...)
+		p = p[len(take):]
+		if end >= 0 {
+			p = p[1:]
+		}
+		if end >= 0 || len(w.line) == maxLogLine {
+			w.calls.log(w.level, string(w.line))
+			w.line = w.line[:0]
+		}
+	}
+	return written, nil
+}
+
+// flush writes what has no line feed behind it.
+func (w *logWriter) flush() {
+	if len(w.line) > 0 {
+		w.calls.log(w.level, string(w.line))
+		w.line = nil
+	}
+}
+
+// The functions there are, with their types.
+var (
+	wasiFunctions        = sync.OnceValue(wasiSignatures)
+	environmentFunctions = sync.OnceValue(extismSignatures)
+	userFunctions        = sync.OnceValue(operationSignatures)
+)
+
+// wasiSignatures compiles wazero's WASI to learn what it has.
+func wasiSignatures() map[string]wasmSignature {
+	ctx := context.Background()
+	r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter())
+	defer r.Close(ctx)
+	compiled, err := wasi_snapshot_preview1.NewBuilder(r).Compile(ctx)
+	if err != nil {
+		panic(err) // the same at each start
+	}
+	functions := map[string]wasmSignature{}
+	for name, f := range compiled.ExportedFunctions() {
+		functions[name] = wasmSignature{f.ParamTypes(), f.ResultTypes()}
+	}
+	return functions
+}
+
+func operationSignatures() map[string]wasmSignature {
+	functions := map[string]wasmSignature{}
+	for _, row := range abi.Operations {
+		if row.Op != abi.OpYield {
+			functions[pluginFunction(row.Name)] = wasmSignature{[]byte{api.ValueTypeI64}, []byte{api.ValueTypeI64}}
+		}
+	}
+	return functions
+}
+
+// extismSignatures are what Extism's SDK offers (its host.go), which does not tell.
+func extismSignatures() map[string]wasmSignature {
+	of := func(letters string) []byte { // i and I are i32 and i64
+		var types []byte
+		for _, l := range letters {
+			types = append(types, map[rune]byte{'i': api.ValueTypeI32, 'I': api.ValueTypeI64}[l])
+		}
+		return types
+	}
+	functions := map[string]wasmSignature{}
+	for _, f := range strings.Fields(`
+		alloc:I:I free:I: length:I:I length_unsafe:I:I memory_bytes::I reset::
+		load_u8:I:i load_u64:I:I store_u8:Ii: store_u64:II:
+		input_load_u8:I:i input_load_u64:I:I input_length::I input_offset::I input_set:II:
+		output_set:II: output_length::I output_offset::I error_set:I: error_get::I
+		config_get:I:I var_get:I:I var_set:II: http_request:II:I http_status_code::i http_headers::I
+		get_log_level::i log_trace:I: log_debug:I: log_info:I: log_warn:I: log_error:I:`) {
+		parts := strings.Split(f, ":")
+		functions[parts[0]] = wasmSignature{of(parts[1]), of(parts[2])}
+	}
+	return functions
+}
