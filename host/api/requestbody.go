@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"io"
+	"mime"
 	"net"
 	"net/http"
 	"strings"
@@ -55,15 +56,30 @@ func (s *Server) takeBody(c *fiber.Ctx) error {
 	}
 }
 
-// isUpload tells whether a request brings the bytes of a file.
+// isUpload tells whether a request brings the bytes of a file or the module of a
+// plugin, which are for its handler to read.
 func isUpload(c *fiber.Ctx) bool {
-	path, ok := strings.CutPrefix(c.Path(), adminPrefix+"/apps/")
+	path, ok := strings.CutPrefix(c.Path(), adminPrefix+"/")
 	if !ok {
 		return false
 	}
-	parts := strings.Split(path, "/")
-	return len(parts) > 1 && parts[1] == "files" &&
-		(len(parts) == 3 && c.Method() == http.MethodPost || len(parts) == 4 && c.Method() == http.MethodPut)
+	switch parts := strings.Split(path, "/"); {
+	case len(parts) == 4 && parts[0] == "apps" && parts[2] == "files":
+		return c.Method() == http.MethodPost
+	case len(parts) == 5 && parts[0] == "apps" && parts[2] == "files":
+		return c.Method() == http.MethodPut
+	case len(parts) == 3 && parts[0] == "apps" && parts[2] == "scripts":
+		return c.Method() == http.MethodPost && !bringsJSON(c)
+	case len(parts) == 2 && parts[0] == "scripts":
+		return c.Method() == http.MethodPut && !bringsJSON(c)
+	}
+	return false
+}
+
+// bringsJSON tells whether the body of a request says that it is JSON, or nothing.
+func bringsJSON(c *fiber.Ctx) bool {
+	media, _, err := mime.ParseMediaType(c.Get(fiber.HeaderContentType, fiber.MIMEApplicationJSON))
+	return err == nil && (media == fiber.MIMEApplicationJSON || strings.HasSuffix(media, "+json"))
 }
 
 // uploadPause is how long an upload may bring nothing before it is given up.

@@ -18,11 +18,12 @@ const MaxSourceBytes = 1 << 20
 
 func (s *Server) mountScripts() {
 	operation(s, http.MethodGet, "/apps/{app}/scripts", "list-scripts", "List an app's scripts, without their sources", http.StatusOK, s.listScripts)
-	operation(s, http.MethodPost, "/apps/{app}/scripts", "create-script", "Upload a script; it must compile", http.StatusCreated, s.createScript)
+	operation(s, http.MethodPost, "/apps/{app}/scripts", "create-script", "Upload a script or a plugin; it must compile", http.StatusCreated, s.createScript, s.takesModule)
 	operation(s, http.MethodGet, "/scripts/{id}", "get-script", "Show a script", http.StatusOK, s.getScript)
-	operation(s, http.MethodPut, "/scripts/{id}", "update-script", "Change a script; it must compile", http.StatusOK, s.updateScript)
+	operation(s, http.MethodPut, "/scripts/{id}", "update-script", "Change a script or a plugin; it must compile", http.StatusOK, s.updateScript, s.takesModule)
 	operation(s, http.MethodDelete, "/scripts/{id}", "delete-script", "Delete a script with its routes and logs; not a module that is imported", http.StatusNoContent, s.deleteScript)
 	operation(s, http.MethodPost, "/scripts/{id}/validate", "validate-script", "Compile a script without storing it", http.StatusOK, s.validateScript)
+	s.mountModules()
 }
 
 // ScriptPath is the path parameter of everything below a script.
@@ -47,13 +48,16 @@ func (s *Server) listScripts(ctx context.Context, in *struct {
 
 func (s *Server) createScript(ctx context.Context, in *struct {
 	AppPath
+	ModuleQuery
 	Body wire.ScriptCreate
 }) (*body[wire.Script], error) {
 	app, err := s.findApp(ctx, in.App, authz.ScriptWrite)
 	if err != nil {
 		return nil, err
 	}
-	script := store.Script{AppID: app.ID, Name: in.Body.Name, Kind: in.Body.Kind, Source: in.Body.Source, ReadOnly: in.Body.ReadOnly}
+	script := store.Script{
+		AppID: app.ID, Name: in.Body.Name, Kind: in.Body.Kind, Source: in.Body.Source, Wasm: moduleOf(ctx), ReadOnly: in.Body.ReadOnly,
+	}
 	if in.Body.Limits != nil {
 		script.Limits = *in.Body.Limits
 	}
@@ -84,6 +88,7 @@ func (s *Server) getScript(ctx context.Context, in *ScriptPath) (*body[wire.Scri
 
 func (s *Server) updateScript(ctx context.Context, in *struct {
 	ScriptPath
+	ModuleChange
 	Body wire.ScriptUpdate
 }) (*body[wire.Script], error) {
 	script, err := s.findScript(ctx, in.ID, authz.ScriptWrite)
@@ -91,12 +96,15 @@ func (s *Server) updateScript(ctx context.Context, in *struct {
 		return nil, err
 	}
 	change := store.ScriptChange{
-		Name: in.Body.Name, Kind: in.Body.Kind, Source: in.Body.Source, Limits: in.Body.Limits, ReadOnly: in.Body.ReadOnly,
+		Name: in.Body.Name, Kind: in.Body.Kind, Source: in.Body.Source, Wasm: moduleOf(ctx), Limits: in.Body.Limits, ReadOnly: in.Body.ReadOnly,
 		// What is compiled below is the script at this version.
 		ExpectVersion: script.Version,
 	}
 	if v := in.Body.Version; v != 0 && v != script.Version {
 		return nil, &store.VersionError{Resource: "script", Expected: v, Current: script.Version}
+	}
+	if err := checkModule(script, change); err != nil {
+		return nil, err
 	}
 	candidate := changed(script, change)
 	if candidate.Kind == abi.KindModule && script.Kind != abi.KindModule {
@@ -150,6 +158,9 @@ func changed(script store.Script, change store.ScriptChange) store.Script {
 	if change.Source != nil {
 		script.Source = *change.Source
 	}
+	if change.Wasm != nil {
+		script.Wasm = change.Wasm
+	}
 	if change.Limits != nil {
 		script.Limits = *change.Limits
 	}
@@ -186,7 +197,11 @@ func (s *Server) validateScript(ctx context.Context, in *struct {
 		return nil, err
 	}
 	if in.Body != nil {
-		script = changed(script, store.ScriptChange{Source: in.Body.Source, Limits: in.Body.Limits})
+		change := store.ScriptChange{Source: in.Body.Source, Limits: in.Body.Limits}
+		if err := checkModule(script, change); err != nil {
+			return nil, err
+		}
+		script = changed(script, change)
 	}
 	imports, err := s.compile(ctx, script)
 	var refused *invalidScript
@@ -199,7 +214,7 @@ func (s *Server) validateScript(ctx context.Context, in *struct {
 	return &body[wire.Validation]{wire.Validation{Valid: true, Imports: append([]string{}, imports...)}}, nil
 }
 
-// invalidScript is the problem of a script that does not compile.
+// invalidScript is the problem of a script or plugin that does not compile.
 type invalidScript struct {
 	*Problem
 	cause *abi.ScriptError
@@ -229,6 +244,11 @@ func (s *Server) compile(ctx context.Context, script store.Script) (imports []st
 	default:
 		return nil, err
 	}
+	if script.Kind == abi.KindPlugin {
+		p := newProblem(http.StatusUnprocessableEntity, string(abi.CodeScriptInvalid), cause.Message,
+			wire.FieldError{Location: "body", Message: cause.Message})
+		return nil, &invalidScript{p, cause}
+	}
 	line := sourceLine(script.Source, cause.Line)
 	p := newProblem(http.StatusUnprocessableEntity, string(abi.CodeScriptInvalid), cause.Message,
 		wire.FieldError{Location: "body.source", Message: cause.Message})
@@ -253,8 +273,12 @@ func sourceLine(source string, line int) string {
 }
 
 func wireScript(s store.Script) wire.Script {
-	return wire.Script{
+	out := wire.Script{
 		ID: s.ID, AppID: s.AppID, Name: s.Name, Kind: s.Kind, Source: s.Source, Limits: s.Limits, ReadOnly: s.ReadOnly,
 		Version: s.Version, CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
 	}
+	if s.WasmSHA256 != "" {
+		out.Wasm = &wire.WasmModule{SHA256: s.WasmSHA256, Size: s.WasmSize}
+	}
+	return out
 }

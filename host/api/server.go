@@ -5,6 +5,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net"
@@ -27,17 +28,18 @@ import (
 
 // Config is what a [Server] is made of.
 type Config struct {
-	Store        store.Store
-	Authority    *authz.Authority
-	Executions   *executions.Service
-	KV           *kv.Service
-	Docs         *docs.Service
-	Files        *files.Service
-	Routes       *routing.Table
-	MaxBodyBytes int64 // of a request, uploads of files excepted
-	Version      string
-	Logger       *slog.Logger
-	Registry     *prometheus.Registry
+	Store          store.Store
+	Authority      *authz.Authority
+	Executions     *executions.Service
+	KV             *kv.Service
+	Docs           *docs.Service
+	Files          *files.Service
+	Routes         *routing.Table
+	MaxBodyBytes   int64 // of a request, uploads of files and plugins excepted
+	MaxPluginBytes int64 // of a plugin's module; 0: 16 MiB
+	Version        string
+	Logger         *slog.Logger
+	Registry       *prometheus.Registry
 }
 
 // Server answers HTTP.
@@ -51,6 +53,7 @@ type Server struct {
 	routes     *routing.Table
 	changes    routeChanges
 	maxBody    int64
+	maxPlugin  int64
 	version    string
 	log        *slog.Logger
 	app        *fiber.App
@@ -70,7 +73,7 @@ func New(c Config) *Server {
 	s := &Server{
 		store: c.Store, authority: c.Authority, executions: c.Executions, routes: c.Routes,
 		kv: c.KV, docs: c.Docs, files: c.Files,
-		maxBody: c.MaxBodyBytes, version: c.Version, log: c.Logger,
+		maxBody: c.MaxBodyBytes, maxPlugin: cmp.Or(c.MaxPluginBytes, 16<<20), version: c.Version, log: c.Logger,
 	}
 	s.app = fiber.New(fiber.Config{
 		DisableStartupMessage:        true,

@@ -39,6 +39,7 @@ const (
 	maxConcurrent = 4
 	maxBody       = 3 << 20
 	maxFile       = 8 << 20
+	maxPlugin     = 1 << 20
 	adminPassword = "correct horse"
 )
 
@@ -95,7 +96,7 @@ func newSiteLogging(t testing.TB, log *slog.Logger) *site {
 	server := New(Config{
 		Store: db, Authority: s.auth, Executions: runs, Routes: routing.NewTable(nil),
 		KV: services.KV, Docs: services.Docs, Files: services.Files,
-		MaxBodyBytes: maxBody, Version: "test", Logger: log, Registry: registry,
+		MaxBodyBytes: maxBody, MaxPluginBytes: maxPlugin, Version: "test", Logger: log, Registry: registry,
 	})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

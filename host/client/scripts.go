@@ -1,8 +1,13 @@
 package client
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
+	"io"
 	"iter"
+	"mime/multipart"
 	"net/http"
 
 	"github.com/picloud/picloud/host/api/wire"
@@ -27,6 +32,81 @@ func (c *Client) CreateScript(ctx context.Context, app string, script wire.Scrip
 // UpdateScript changes a script, which makes a new version of it.
 func (c *Client) UpdateScript(ctx context.Context, id string, change wire.ScriptUpdate) (wire.Script, error) {
 	return call[wire.Script](ctx, c, http.MethodPut, []string{"scripts", id}, nil, change)
+}
+
+// CreatePlugin makes a plugin of a WebAssembly module, which is sent as it is
+// read. Of the script, kind and source are set by the module.
+func (c *Client) CreatePlugin(ctx context.Context, app string, plugin wire.ScriptCreate, module io.Reader) (wire.Script, error) {
+	return c.sendModule(ctx, http.MethodPost, []string{"apps", app, "scripts"}, plugin, module)
+}
+
+// UpdatePlugin replaces the module of a plugin, and changes what else there is to
+// change, which makes a new version of it.
+func (c *Client) UpdatePlugin(ctx context.Context, id string, change wire.ScriptUpdate, module io.Reader) (wire.Script, error) {
+	return c.sendModule(ctx, http.MethodPut, []string{"scripts", id}, change, module)
+}
+
+// sendModule sends a module in a form, behind the fields of the JSON that a
+// script would be sent as.
+func (c *Client) sendModule(ctx context.Context, method string, path []string, fields any, module io.Reader) (script wire.Script, err error) {
+	var around bytes.Buffer // what comes before and after the module
+	form := multipart.NewWriter(&around)
+	if err := writeFields(form, fields); err != nil {
+		return script, fmt.Errorf("encode request: %w", err)
+	}
+	_, _ = form.CreateFormFile("file", "plugin.wasm") // a buffer takes everything
+	before := around.Len()
+	_ = form.Close()
+	body := io.MultiReader(bytes.NewReader(around.Bytes()[:before]), module, bytes.NewReader(around.Bytes()[before:]))
+	resp, err := c.send(ctx, c.transfers, method, path, nil, http.Header{"Content-Type": {form.FormDataContentType()}}, body)
+	if err != nil {
+		return script, err
+	}
+	return script, c.receive(resp, &script)
+}
+
+// writeFields writes the fields of what is else sent as JSON, but for those that
+// a plugin does not have: texts as they are, anything else as JSON.
+func writeFields(form *multipart.Writer, fields any) error {
+	encoded, err := json.Marshal(fields)
+	if err != nil {
+		return err
+	}
+	var values map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(encoded))
+	decoder.UseNumber()
+	if err := decoder.Decode(&values); err != nil {
+		return err
+	}
+	delete(values, "kind")
+	delete(values, "source")
+	for name, value := range values {
+		text, ok := value.(string)
+		if !ok {
+			encoded, err := json.Marshal(value)
+			if err != nil {
+				return err
+			}
+			text = string(encoded)
+		}
+		if err := form.WriteField(name, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// DownloadModule opens the WebAssembly module of a plugin. The caller reads and
+// closes it; a transfer that breaks off is an error of the last read.
+func (c *Client) DownloadModule(ctx context.Context, id string) (io.ReadCloser, error) {
+	resp, err := c.send(ctx, c.transfers, http.MethodGet, []string{"scripts", id, "wasm"}, nil, http.Header{}, nil)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return nil, c.receive(resp, nil)
+	}
+	return resp.Body, nil
 }
 
 // DeleteScript removes a script with its routes, executions and log.

@@ -33,6 +33,7 @@ type Config struct {
 	ScriptCacheSize         int   `default:"256" help:"Scripts kept ready to run." env:"PICLOUD_SCRIPT_CACHE_SIZE"`
 	MaxConcurrentExecutions int   `default:"32" help:"Executions at once; more are refused with 503." env:"PICLOUD_MAX_CONCURRENT_EXECUTIONS"`
 	MaxBodyBytes            int64 `default:"10485760" help:"Largest request body, bytes." env:"PICLOUD_MAX_BODY_BYTES"`
+	MaxPluginBytes          int64 `default:"16777216" help:"Largest WebAssembly module of a plugin, bytes." env:"PICLOUD_MAX_PLUGIN_BYTES"`
 
 	MaxOperations int64         `default:"100000000" help:"Most operations a script may be allowed." env:"PICLOUD_MAX_OPERATIONS"`
 	MaxMemoryMB   int64         `name:"max-memory-mb" default:"512" help:"Most memory a script may be allowed, MiB." env:"PICLOUD_MAX_MEMORY_MB"`
@@ -99,6 +100,7 @@ func (c *Config) Validate() error {
 		{"script_cache_size", int64(c.ScriptCacheSize), 1, 1_000_000},
 		{"max_concurrent_executions", int64(c.MaxConcurrentExecutions), 1, 10_000},
 		{"max_body_bytes", c.MaxBodyBytes, 1024, 1 << 30},
+		{"max_plugin_bytes", c.MaxPluginBytes, 1024, 256 << 20},
 		{"max_operations", c.MaxOperations, 1000, 1 << 50},
 		{"files_quota", c.FilesQuota, 0, 1 << 50},
 		{"max_file_bytes", c.MaxFileBytes, 1, 1 << 40},
@@ -173,6 +175,7 @@ func (c *Config) LogValue() slog.Value {
 		slog.Int("script_cache_size", c.ScriptCacheSize),
 		slog.Int("max_concurrent_executions", c.MaxConcurrentExecutions),
 		slog.Int64("max_body_bytes", c.MaxBodyBytes),
+		slog.Int64("max_plugin_bytes", c.MaxPluginBytes),
 		slog.Int64("max_operations", c.MaxOperations),
 		slog.Int64("max_memory_mb", c.MaxMemoryMB),
 		slog.Duration("max_timeout", c.MaxTimeout),

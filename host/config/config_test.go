@@ -42,6 +42,7 @@ func TestDefaults(t *testing.T) {
 	assert.Equal(t, 256, c.ScriptCacheSize)
 	assert.Equal(t, 32, c.MaxConcurrentExecutions)
 	assert.EqualValues(t, 10<<20, c.MaxBodyBytes)
+	assert.EqualValues(t, 16<<20, c.MaxPluginBytes)
 	assert.Equal(t, abi.DefaultCeiling, c.Ceiling())
 	assert.Equal(t, filepath.Join("data", "files"), c.FilesDir())
 	assert.EqualValues(t, 100<<20, c.MaxFileBytes)
@@ -55,11 +56,13 @@ func TestServicesSettings(t *testing.T) {
 	t.Setenv("PICLOUD_FILES_ROOT", "/mnt/files")
 	t.Setenv("PICLOUD_HTTP_ALLOW_PRIVATE", "true")
 	t.Setenv("PICLOUD_FILES_QUOTA", "0")
+	t.Setenv("PICLOUD_MAX_PLUGIN_BYTES", "1048576")
 	c, err := parse(t, "--config", file(t, "max_file_bytes: 5\nhttp_timeout: 2s\n"), "--http-max-request-bytes=7", "--http-max-response-bytes=9")
 	require.NoError(t, err)
 	assert.Equal(t, "/mnt/files", c.FilesDir())
 	assert.True(t, c.HTTPAllowPrivate)
 	assert.Zero(t, c.FilesQuota)
+	assert.EqualValues(t, 1<<20, c.MaxPluginBytes)
 	assert.EqualValues(t, 5, c.MaxFileBytes)
 	assert.Equal(t, 2*time.Second, c.HTTPTimeout)
 	assert.EqualValues(t, 7, c.HTTPMaxRequestBytes)
@@ -91,6 +94,8 @@ func TestRefuses(t *testing.T) {
 		{"script-cache-size", "0", "script_cache_size", "between 1"},
 		{"max-concurrent-executions", "-1", "max_concurrent_executions", `"-1"`},
 		{"max-body-bytes", "1", "max_body_bytes", "1024"},
+		{"max-plugin-bytes", "1023", "max_plugin_bytes", "between 1024 and 268435456"},
+		{"max-plugin-bytes", "268435457", "max_plugin_bytes", `"268435457"`},
 		{"max-memory-mb", "9999", "max_memory_mb", "4096"},
 		{"max-operations", "0", "max_operations", "1000"},
 		{"max-timeout", "0s", "max_timeout", "1ms"},

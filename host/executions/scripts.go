@@ -17,12 +17,13 @@ import (
 type script struct {
 	row     store.Script
 	modules []abi.Module
+	wasm    func(ctx context.Context) ([]byte, error) // reads the module of a plugin
 }
 
 func (s *script) forSandbox(limits abi.Limits) sandbox.Script {
 	return sandbox.Script{
 		ID: s.row.ID, AppID: s.row.AppID, Name: s.row.Name, Kind: s.row.Kind, Source: s.row.Source,
-		UpdatedAt: s.row.UpdatedAt, Limits: limits, Modules: s.modules,
+		UpdatedAt: s.row.UpdatedAt, Limits: limits, Modules: s.modules, Wasm: s.wasm,
 	}
 }
 
@@ -59,7 +60,7 @@ func (s *scripts) get(ctx context.Context, id string) (*script, error) {
 	if err != nil {
 		return nil, err
 	}
-	found := &script{row: row}
+	found := &script{row: row, wasm: s.wasm(row)}
 	if found.modules, err = s.modules(ctx, row.AppID, imports, nil); err != nil {
 		return nil, err
 	}
@@ -69,6 +70,21 @@ func (s *scripts) get(ctx context.Context, id string) (*script, error) {
 		s.cache.Add(id, found)
 	}
 	return found, nil
+}
+
+// wasm reads the module of a plugin: the one it is about to be stored with, else
+// the one in the store, which is not kept in memory here.
+func (s *scripts) wasm(row store.Script) func(ctx context.Context) ([]byte, error) {
+	if row.Kind != abi.KindPlugin {
+		return nil
+	}
+	return func(ctx context.Context) ([]byte, error) {
+		if row.Wasm != nil {
+			return row.Wasm, nil
+		}
+		module, err := s.store.Scripts().Wasm(ctx, row.ID)
+		return module.Data, err
+	}
 }
 
 // forget drops all scripts of an app: each may import what was changed.
@@ -123,7 +139,7 @@ func (s *scripts) modules(ctx context.Context, appID string, names []string, can
 // validate compiles a script that need not be stored. The first pass tells what
 // it imports, be it found or not; the second has the modules.
 func (s *scripts) validate(ctx context.Context, row store.Script, box *sandbox.Sandbox, limits abi.Limits) ([]string, error) {
-	candidate := &script{row: row}
+	candidate := &script{row: row, wasm: s.wasm(row)}
 	imports, err := box.Validate(ctx, candidate.forSandbox(limits))
 	if len(imports) == 0 {
 		return nil, err

@@ -13,12 +13,22 @@ type Script struct {
 	AppID     string
 	Name      string // unique in the app
 	Kind      abi.Kind
-	Source    string     // empty in listings
+	Source    string     // empty in listings, and of a plugin
 	Limits    abi.Limits // as the author set them; zero fields are not set
 	Version   int64      // 1 at first, one more with every update
 	ReadOnly  bool
 	CreatedAt time.Time
 	UpdatedAt time.Time // later with every update, even if the clock stands still: id and UpdatedAt name a version
+
+	Wasm       []byte // module of a plugin that is to be created; [Scripts.Wasm] reads it
+	WasmSHA256 string // of a plugin's module, in hex; the store sets it
+	WasmSize   int64  // of a plugin's module, bytes; the store sets it
+}
+
+// WasmModule is the module of a plugin.
+type WasmModule struct {
+	SHA256 string // of Data, in hex
+	Data   []byte
 }
 
 // ScriptChange says what to change of a script; a nil field stays as it is.
@@ -26,6 +36,7 @@ type ScriptChange struct {
 	Name     *string
 	Kind     *abi.Kind
 	Source   *string
+	Wasm     []byte      // replaces the module of a plugin
 	Limits   *abi.Limits // replaces all limits
 	ReadOnly *bool
 
@@ -38,12 +49,16 @@ type ScriptChange struct {
 type Scripts interface {
 	// Create keeps a new script and returns it with id, version and times. A
 	// name in use in the app is a [*ConflictError] on "name", an unknown app
-	// [ErrNotFound].
+	// [ErrNotFound]. A plugin must have a module and no source, any other
+	// script no module.
 	Create(ctx context.Context, script Script) (Script, error)
 	// Get finds a script by id.
 	Get(ctx context.Context, id string) (Script, error)
 	// GetByName finds a script of an app by name.
 	GetByName(ctx context.Context, appID, name string) (Script, error)
+	// Wasm reads the module of a plugin, as it is now. It is kept once however
+	// many plugins have it, and for as long as one has it.
+	Wasm(ctx context.Context, id string) (WasmModule, error)
 	// List pages through an app's scripts, without their sources, in the order
 	// of their names (bytewise).
 	List(ctx context.Context, appID string, page PageRequest) (Page[Script], error)

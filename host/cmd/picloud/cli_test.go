@@ -162,7 +162,7 @@ func TestDeployFile(t *testing.T) {
 	if got := p.must(t, "scripts", "show", "lib", "--source"); got != module {
 		t.Errorf("source is %q", got)
 	}
-	if table := p.must(t, "scripts", "list"); !regexp.MustCompile(`^NAME +KIND +VERSION +UPDATED +ID\nadder +endpoint +2 .*\nhello +endpoint +1 .*\nlib +module +1 .*\n$`).MatchString(table) {
+	if table := p.must(t, "scripts", "list"); !regexp.MustCompile(`^NAME +KIND +VERSION +BYTES +UPDATED +ID\nadder +endpoint +2 .*\nhello +endpoint +1 .*\nlib +module +1 .*\n$`).MatchString(table) {
 		t.Errorf("table is\n%s", table)
 	}
 	p.must(t, "scripts", "delete", "lib")

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -20,9 +23,9 @@ import (
 type DeployCmd struct {
 	Remote
 	InApp
-	Path  string `arg:"" help:"A script, or a folder with a picloud.yaml (whose app wins over --app)."`
-	Name  string `help:"Name of a single script; the file's name without .rhai when absent."`
-	Kind  string `enum:"endpoint,module," default:"" help:"Kind of a single script: endpoint or module (a new one is an endpoint)."`
+	Path  string `arg:"" help:"A script, the WebAssembly module of a plugin, or a folder with a picloud.yaml (whose app wins over --app)."`
+	Name  string `help:"Name of a single script or plugin; the file's name without .rhai or .wasm when absent."`
+	Kind  string `enum:"endpoint,module,plugin," default:"" help:"Kind of a single script: endpoint or module (a new one is an endpoint); a WebAssembly module is a plugin."`
 	Prune bool   `help:"Delete the app's scripts that the folder's picloud.yaml does not name."`
 }
 
@@ -43,7 +46,7 @@ func (cmd *DeployCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
 	if err != nil {
 		return err
 	}
-	d := deployment{client: c, done: []change{}}
+	d := deployment{remote: r, client: c, done: []change{}}
 	failed := d.apply(ctx, p, cmd.Prune)
 	if len(d.done) > 0 || failed == nil {
 		if err := printAll(r, d.done, changeColumns); err != nil {
@@ -68,17 +71,16 @@ func (cmd *DeployCmd) plan(in *InApp) (plan, error) {
 	if cmd.Prune {
 		return plan{}, fmt.Errorf("--prune is for a folder, %s is a file", cmd.Path)
 	}
-	source, err := readSource(cmd.Path)
+	content, err := readFile(cmd.Path)
 	if err != nil {
 		return plan{}, err
 	}
-	script := plannedScript{File: cmd.Path, Name: cmd.Name, Source: source}
-	if script.Name == "" {
-		script.Name = strings.TrimSuffix(filepath.Base(cmd.Path), ".rhai")
+	script, err := planScript(cmd.Path, content, abi.Kind(cmd.Kind))
+	if err != nil {
+		return plan{}, err
 	}
-	if cmd.Kind != "" {
-		kind := abi.Kind(cmd.Kind)
-		script.Kind = &kind
+	if script.Name = cmd.Name; script.Name == "" {
+		script.Name = strings.TrimSuffix(strings.TrimSuffix(filepath.Base(cmd.Path), rhaiSuffix), wasmSuffix)
 	}
 	return plan{App: in.App, Scripts: []plannedScript{script}}, nil
 }
@@ -105,6 +107,7 @@ var changeColumns = []column[change]{
 
 // A deployment brings an app from what it is to what a plan says.
 type deployment struct {
+	remote *Remote // to show the progress on
 	client *client.Client
 	done   []change
 }
@@ -183,7 +186,7 @@ func (d *deployment) script(ctx context.Context, app string, planned plannedScri
 		if planned.ReadOnly != nil {
 			create.ReadOnly = *planned.ReadOnly
 		}
-		script, err := d.client.CreateScript(ctx, app, create)
+		script, err := d.create(ctx, app, planned, create)
 		if err == nil {
 			d.note("script", script.Name, "created", script.ID, script.Version)
 		}
@@ -194,8 +197,8 @@ func (d *deployment) script(ctx context.Context, app string, planned plannedScri
 		return script, err
 	}
 	change := wire.ScriptUpdate{Version: script.Version}
-	changed := false
-	if script.Source != planned.Source {
+	changed := planned.hasOtherWasm(script)
+	if planned.Wasm == nil && script.Source != planned.Source {
 		change.Source, changed = &planned.Source, true
 	}
 	if planned.Kind != nil && script.Kind != *planned.Kind {
@@ -211,11 +214,39 @@ func (d *deployment) script(ctx context.Context, app string, planned plannedScri
 		d.note("script", script.Name, "unchanged", script.ID, script.Version)
 		return script, nil
 	}
-	script, err = d.client.UpdateScript(ctx, script.ID, change)
+	script, err = d.update(ctx, planned, script, change)
 	if err == nil {
 		d.note("script", script.Name, "updated", script.ID, script.Version)
 	}
 	return script, err
+}
+
+func (d *deployment) create(ctx context.Context, app string, planned plannedScript, create wire.ScriptCreate) (wire.Script, error) {
+	if planned.Wasm == nil {
+		return d.client.CreateScript(ctx, app, create)
+	}
+	bar := d.remote.progressBytes(planned.Name, int64(len(planned.Wasm)))
+	defer bar.Close()
+	return d.client.CreatePlugin(ctx, app, create, counted(bytes.NewReader(planned.Wasm), bar))
+}
+
+func (d *deployment) update(ctx context.Context, planned plannedScript, script wire.Script, change wire.ScriptUpdate) (wire.Script, error) {
+	if !planned.hasOtherWasm(script) {
+		return d.client.UpdateScript(ctx, script.ID, change)
+	}
+	bar := d.remote.progressBytes(planned.Name, int64(len(planned.Wasm)))
+	defer bar.Close()
+	return d.client.UpdatePlugin(ctx, script.ID, change, counted(bytes.NewReader(planned.Wasm), bar))
+}
+
+// hasOtherWasm tells whether the module of a planned plugin is another than that
+// of the script as it is.
+func (p *plannedScript) hasOtherWasm(script wire.Script) bool {
+	if p.Wasm == nil {
+		return false
+	}
+	sum := sha256.Sum256(p.Wasm)
+	return script.Wasm == nil || script.Wasm.SHA256 != hex.EncodeToString(sum[:])
 }
 
 // routes makes the routes of the planned scripts as planned. What is not wanted

@@ -19,8 +19,12 @@ import (
 // manifestName is the file that makes a folder deployable.
 const manifestName = "picloud.yaml"
 
-// maxSource is the most bytes of source a server takes.
-const maxSource = 1 << 20
+// Most bytes that are read of a file: of source as many as a server takes, of a
+// plugin's module as many as one can be made to take.
+const (
+	maxSource = 1 << 20
+	maxModule = 256 << 20
+)
 
 // A manifest describes an app: its scripts and their routes.
 //
@@ -28,8 +32,8 @@ const maxSource = 1 << 20
 //	name: Todo list             # for people, optional
 //	scripts:
 //	  - name: todo
-//	    file: todo.rhai         # inside the folder; NAME.rhai when absent
-//	    kind: endpoint          # or module; endpoint when absent
+//	    file: todo.rhai         # inside the folder; NAME.rhai when absent, NAME.wasm of a plugin
+//	    kind: endpoint          # or module; endpoint when absent, plugin of a WebAssembly module
 //	    read_only: true         # may read the app's data only; false when absent
 //	    limits:
 //	      timeout_ms: 2000
@@ -57,6 +61,7 @@ type plannedScript struct {
 	File     string // for messages
 	Name     string
 	Source   string
+	Wasm     []byte // module of a plugin, which has no source; nil of anything else
 	Kind     *abi.Kind
 	ReadOnly *bool
 	Limits   *abi.Limits
@@ -121,17 +126,17 @@ func rank(kind abi.Kind) int {
 
 func (s manifestScript) plan(root *os.Root) (plannedScript, error) {
 	switch s.Kind {
-	case "":
-		s.Kind = abi.KindEndpoint
-	case abi.KindEndpoint, abi.KindModule:
+	case "", abi.KindEndpoint, abi.KindModule, abi.KindPlugin:
 	default:
-		return plannedScript{}, fmt.Errorf("kind must be endpoint or module, got %q", s.Kind)
+		return plannedScript{}, fmt.Errorf("kind must be endpoint, module or plugin, got %q", s.Kind)
 	}
 	if s.Name == "" {
 		return plannedScript{}, errors.New("name is missing")
 	}
-	if s.File == "" {
-		s.File = s.Name + ".rhai"
+	if s.File == "" && s.Kind == abi.KindPlugin {
+		s.File = s.Name + wasmSuffix
+	} else if s.File == "" {
+		s.File = s.Name + rhaiSuffix
 	}
 	limits, err := limitsFrom(s.Limits)
 	if err != nil {
@@ -148,34 +153,67 @@ func (s manifestScript) plan(root *os.Root) (plannedScript, error) {
 		}
 		routes = append(routes, route)
 	}
-	source, err := readIn(root, s.File)
+	content, err := readIn(root, s.File)
 	if err != nil {
 		return plannedScript{}, fmt.Errorf("file: %w", err)
 	}
-	if err := checkUTF8(s.File, string(source)); err != nil {
+	planned, err := planScript(s.File, content, s.Kind)
+	if err != nil {
 		return plannedScript{}, err
 	}
-	return plannedScript{
-		File: s.File, Name: s.Name, Source: string(source),
-		Kind: &s.Kind, ReadOnly: &s.ReadOnly, Limits: &limits, Routes: routes,
-	}, nil
+	if planned.Kind == nil {
+		planned.Kind = new(abi.KindEndpoint)
+	}
+	planned.Name, planned.ReadOnly, planned.Limits, planned.Routes = s.Name, &s.ReadOnly, &limits, routes
+	return planned, nil
 }
 
-// readSource reads a script's file.
-func readSource(path string) (string, error) {
+// Suffixes of the files of scripts and plugins.
+const (
+	rhaiSuffix = ".rhai"
+	wasmSuffix = ".wasm"
+)
+
+// wasmMagic is how a WebAssembly module begins.
+var wasmMagic = []byte("\x00asm")
+
+// planScript makes a script of the contents of its file, or a plugin if that is
+// what they are. kind is "" when nothing is known of it.
+func planScript(file string, content []byte, kind abi.Kind) (plannedScript, error) {
+	planned := plannedScript{File: file}
+	isWasm := bytes.HasPrefix(content, wasmMagic)
+	switch {
+	case isWasm && kind != "" && kind != abi.KindPlugin:
+		return planned, fmt.Errorf("%s is a WebAssembly module: its kind is plugin, not %s", file, kind)
+	case isWasm:
+		kind = abi.KindPlugin
+		planned.Wasm = content
+	case kind == abi.KindPlugin || strings.HasSuffix(file, wasmSuffix):
+		return planned, fmt.Errorf("%s is not a WebAssembly module", file)
+	default:
+		if err := checkUTF8(file, string(content)); err != nil {
+			return planned, err
+		}
+		planned.Source = string(content)
+	}
+	if kind != "" {
+		planned.Kind = &kind
+	}
+	return planned, nil
+}
+
+// readFile reads the file of a script or plugin.
+func readFile(path string) ([]byte, error) {
 	root, err := os.OpenRoot(filepath.Dir(path))
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer root.Close()
-	source, err := readIn(root, filepath.Base(path))
-	if err != nil {
-		return "", err
-	}
-	return string(source), checkUTF8(path, string(source))
+	return readIn(root, filepath.Base(path))
 }
 
-// readIn reads a file of at most maxSource bytes inside root.
+// readIn reads a file inside root of at most maxSource bytes, or of maxModule if
+// it is a WebAssembly module.
 func readIn(root *os.Root, name string) ([]byte, error) {
 	file, err := root.Open(filepath.FromSlash(name))
 	if err != nil {
@@ -185,14 +223,21 @@ func readIn(root *os.Root, name string) ([]byte, error) {
 	if info, err := file.Stat(); err == nil && !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is not a file", name)
 	}
-	text, err := io.ReadAll(io.LimitReader(file, maxSource+1))
+	most := maxSource
+	content, err := io.ReadAll(io.LimitReader(file, maxSource+1))
+	if err == nil && bytes.HasPrefix(content, wasmMagic) {
+		most = maxModule
+		var rest []byte
+		rest, err = io.ReadAll(io.LimitReader(file, int64(maxModule+1-len(content))))
+		content = append(content, rest...)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if len(text) > maxSource {
-		return nil, fmt.Errorf("%s is larger than %d bytes", name, maxSource)
+	if len(content) > most {
+		return nil, fmt.Errorf("%s is larger than %d bytes", name, most)
 	}
-	return text, nil
+	return content, nil
 }
 
 // describeYAML takes what is about our code out of a YAML error.

@@ -72,7 +72,11 @@ func TestReadPlanRefuses(t *testing.T) {
 		{"no name", "app: a\nscripts:\n  - file: s.rhai", "scripts[0]: name is missing"},
 		{"unknown field", head + "    rotues: []", "line 4: field rotues is not known here"},
 		{"wrong type", head + "    routes: /x", "line 4: cannot unmarshal !!str `/x` into []string"},
-		{"unknown kind", head + "    kind: plugin", `scripts[0]: kind must be endpoint or module, got "plugin"`},
+		{"unknown kind", head + "    kind: daemon", `scripts[0]: kind must be endpoint, module or plugin, got "daemon"`},
+		{"missing plugin", head + "    kind: plugin", "scripts[0]: file: openat s.wasm: no such file or directory"},
+		{"a plugin of text", head + "    kind: plugin\n    file: s.rhai", "scripts[0]: s.rhai is not a WebAssembly module"},
+		{"text named as a plugin", head + "    file: text.wasm", "scripts[0]: text.wasm is not a WebAssembly module"},
+		{"a plugin as endpoint", head + "    kind: endpoint\n    file: plugin.wasm", "scripts[0]: plugin.wasm is a WebAssembly module: its kind is plugin, not endpoint"},
 		{"unknown limit", head + "    limits: {timeout: 5}", `scripts[0]: limits: unknown field "timeout"`},
 		{"zero limit", head + "    limits: {timeout_ms: 0}", "scripts[0]: limits.timeout_ms must be at least 1, got 0"},
 		{"bad route", head + "    routes: [GET]", `scripts[0]: routes[0]: route "GET" has no path`},
@@ -92,6 +96,8 @@ func TestReadPlanRefuses(t *testing.T) {
 				"sub/x.rhai":   "1",
 				"large.rhai":   strings.Repeat(" ", maxSource+1),
 				"binary.rhai":  "ab\xff",
+				"text.wasm":    "1",
+				"plugin.wasm":  "\x00asm",
 			})
 			_, err := readPlan(dir)
 			if err == nil || !strings.Contains(err.Error(), test.want) {

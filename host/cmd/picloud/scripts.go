@@ -2,8 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
+	"path"
 	"strconv"
 	"strings"
 
@@ -18,7 +22,7 @@ type ScriptsCmd struct {
 	Remote
 	InApp
 	List     ScriptsListCmd     `cmd:"" help:"List the app's scripts."`
-	Show     ScriptsShowCmd     `cmd:"" help:"Show a script, or print its source."`
+	Show     ScriptsShowCmd     `cmd:"" help:"Show a script, or print its source or a plugin's module."`
 	Validate ScriptsValidateCmd `cmd:"" help:"Compile a script, or a file to take its place, without keeping or running it."`
 	Delete   ScriptsDeleteCmd   `cmd:"" help:"Delete a script with its routes and log."`
 }
@@ -27,8 +31,20 @@ var scriptColumns = []column[wire.Script]{
 	{"NAME", func(s wire.Script) string { return s.Name }},
 	{"KIND", func(s wire.Script) string { return string(s.Kind) }},
 	{"VERSION", func(s wire.Script) string { return strconv.FormatInt(s.Version, 10) }},
+	{"BYTES", scriptBytes},
 	{"UPDATED", func(s wire.Script) string { return localTime(s.UpdatedAt) }},
 	{"ID", func(s wire.Script) string { return s.ID }},
+}
+
+// scriptBytes is the size of a source or module. Listings have no sources.
+func scriptBytes(s wire.Script) string {
+	switch {
+	case s.Wasm != nil:
+		return strconv.FormatInt(s.Wasm.Size, 10)
+	case s.Source != "":
+		return strconv.Itoa(len(s.Source))
+	}
+	return ""
 }
 
 // findScript finds the script that a person means by ref: an id, or a name in
@@ -89,7 +105,7 @@ func (ScriptsListCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
 // ScriptsShowCmd is `picloud scripts show`.
 type ScriptsShowCmd struct {
 	Script string `arg:"" help:"Name or id."`
-	Source bool   `help:"Print the source and nothing else."`
+	Source bool   `help:"Print the source, or the module of a plugin, and nothing else."`
 }
 
 // Run shows the script.
@@ -106,13 +122,42 @@ func (cmd *ScriptsShowCmd) Run(ctx context.Context, r *Remote, in *InApp) error 
 	if err != nil {
 		return err
 	}
+	if cmd.Source && script.Wasm != nil {
+		return printModule(ctx, r, c, script)
+	}
 	if cmd.Source {
 		_, err := fmt.Fprint(r.stdout, script.Source)
 		return err
 	}
-	return printOne(r, script, append(scriptColumns[:len(scriptColumns):len(scriptColumns)],
-		column[wire.Script]{"LIMITS", func(s wire.Script) string { return describeLimits(s.Limits) }},
-		column[wire.Script]{"BYTES", func(s wire.Script) string { return strconv.Itoa(len(s.Source)) }}))
+	properties := append(scriptColumns[:len(scriptColumns):len(scriptColumns)],
+		column[wire.Script]{"LIMITS", func(s wire.Script) string { return describeLimits(s.Limits) }})
+	if script.Wasm != nil {
+		properties = append(properties, column[wire.Script]{"SHA256", func(s wire.Script) string { return s.Wasm.SHA256 }})
+	}
+	return printOne(r, script, properties)
+}
+
+// printModule writes the module of a plugin to standard output, and compares what
+// came with its checksum.
+func printModule(ctx context.Context, r *Remote, c *client.Client, plugin wire.Script) error {
+	if terminal(r.stdout) {
+		return &usageError{fmt.Errorf("%s is a plugin, whose module is nothing for a terminal: send it to a file with > %s", plugin.Name, path.Base(plugin.Name)+wasmSuffix)}
+	}
+	module, err := c.DownloadModule(ctx, plugin.ID)
+	if err != nil {
+		return err
+	}
+	defer module.Close()
+	bar := r.progressBytes(client.Printable(plugin.Name), plugin.Wasm.Size)
+	defer bar.Close()
+	hash := sha256.New()
+	if _, err := io.Copy(io.MultiWriter(r.stdout, hash), counted(module, bar)); err != nil {
+		return fmt.Errorf("download of %s: %w", plugin.Name, err)
+	}
+	if got := hex.EncodeToString(hash.Sum(nil)); got != plugin.Wasm.SHA256 {
+		return fmt.Errorf("download of %s: what came has the checksum %s, not %s: it was changed meanwhile or damaged", plugin.Name, got, plugin.Wasm.SHA256)
+	}
+	return nil
 }
 
 // ScriptsValidateCmd is `picloud scripts validate`.
@@ -134,11 +179,18 @@ func (cmd *ScriptsValidateCmd) Run(ctx context.Context, r *Remote, in *InApp) er
 	var instead wire.Validate
 	name := script.Name
 	if cmd.File != "" {
-		source, err := readSource(cmd.File)
+		content, err := readFile(cmd.File)
 		if err != nil {
 			return err
 		}
-		instead.Source, name = &source, cmd.File
+		planned, err := planScript(cmd.File, content, "")
+		if err != nil {
+			return err
+		}
+		if planned.Wasm != nil {
+			return &usageError{fmt.Errorf("%s is a plugin: it is validated when it is deployed", cmd.File)}
+		}
+		instead.Source, name = &planned.Source, cmd.File
 	}
 	validation, err := c.ValidateScript(ctx, script.ID, instead)
 	if err != nil {

@@ -96,7 +96,7 @@ func serve(ctx context.Context, c *config.Config, out io.Writer) (err error) {
 	server := api.New(api.Config{
 		Store: db, Authority: authz.New(db, c.SessionTTL), Executions: runs,
 		KV: services.KV, Docs: services.Docs, Files: services.Files,
-		Routes: routing.NewTable(routes), MaxBodyBytes: c.MaxBodyBytes,
+		Routes: routing.NewTable(routes), MaxBodyBytes: c.MaxBodyBytes, MaxPluginBytes: c.MaxPluginBytes,
 		Version: version, Logger: log, Registry: registry,
 	})
 	listener, err := net.Listen("tcp", c.Addr)

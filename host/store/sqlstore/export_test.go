@@ -47,3 +47,8 @@ func Exec(ctx context.Context, s store.Store, statement string) error {
 	_, err := s.(*sqlStore).writer().ExecContext(ctx, statement)
 	return err
 }
+
+// WasmModules are the hashes of all modules there are, whoever has them.
+func WasmModules(ctx context.Context, s store.Store) ([]string, error) {
+	return many(ctx, s.(*sqlStore).reader(), "wasm modules", text, `SELECT sha256 FROM wasm_modules ORDER BY size`)
+}

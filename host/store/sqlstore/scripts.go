@@ -10,16 +10,16 @@ import (
 type scripts struct{ s *sqlStore }
 
 const (
-	scriptInsert = `INSERT INTO scripts (id, app_id, name, kind, limits, version, read_only, created_at, updated_at, source)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`
-	scriptGet = `SELECT id, app_id, name, kind, limits, version, read_only, created_at, updated_at, source
-		FROM scripts WHERE id = $1`
-	scriptGetByName = `SELECT id, app_id, name, kind, limits, version, read_only, created_at, updated_at, source
-		FROM scripts WHERE app_id = $1 AND name = $2`
+	scriptInsert = `INSERT INTO scripts (id, app_id, name, kind, limits, version, read_only, created_at, updated_at, source, wasm)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
+	scriptGet = `SELECT id, app_id, name, kind, limits, version, read_only, created_at, updated_at, source, wasm, ` + wasmSize + `
+		FROM scripts s WHERE id = $1`
+	scriptGetByName = `SELECT id, app_id, name, kind, limits, version, read_only, created_at, updated_at, source, wasm, ` + wasmSize + `
+		FROM scripts s WHERE app_id = $1 AND name = $2`
 	scriptNamed = `SELECT id FROM scripts WHERE app_id = $1 AND name = $2`
-	scriptList  = `SELECT id, app_id, name, kind, limits, version, read_only, created_at, updated_at, ''
-		FROM scripts WHERE app_id = $1 AND name > $2 ORDER BY name LIMIT $3`
-	scriptUpdate = `UPDATE scripts SET name = $2, kind = $3, limits = $4, version = $5, read_only = $6, updated_at = $7, source = $8
+	scriptList  = `SELECT id, app_id, name, kind, limits, version, read_only, created_at, updated_at, '', wasm, ` + wasmSize + `
+		FROM scripts s WHERE app_id = $1 AND name > $2 ORDER BY name LIMIT $3`
+	scriptUpdate = `UPDATE scripts SET name = $2, kind = $3, limits = $4, version = $5, read_only = $6, updated_at = $7, source = $8, wasm = $9
 		WHERE id = $1`
 	scriptDelete = `DELETE FROM scripts WHERE id = $1`
 	scriptExists = `SELECT 1 FROM scripts WHERE id = $1`
@@ -27,18 +27,20 @@ const (
 	importClear   = `DELETE FROM script_imports WHERE script_id = $1`
 	importInsert  = `INSERT INTO script_imports (script_id, name) VALUES ($1, $2)`
 	importList    = `SELECT name FROM script_imports WHERE script_id = $1 ORDER BY name`
-	importersList = `SELECT s.id, s.app_id, s.name, s.kind, s.limits, s.version, s.read_only, s.created_at, s.updated_at, ''
+	importersList = `SELECT s.id, s.app_id, s.name, s.kind, s.limits, s.version, s.read_only, s.created_at, s.updated_at, '', s.wasm, ` + wasmSize + `
 		FROM script_imports i JOIN scripts s ON s.id = i.script_id
 		WHERE i.name = $2 AND s.app_id = $1 ORDER BY s.name`
 )
 
 func scanScript(row scanner) (s store.Script, err error) {
 	err = row.Scan(&s.ID, &s.AppID, &s.Name, &s.Kind, document{&s.Limits}, &s.Version, &s.ReadOnly,
-		instant{&s.CreatedAt}, instant{&s.UpdatedAt}, &s.Source)
+		instant{&s.CreatedAt}, instant{&s.UpdatedAt}, &s.Source, optional{&s.WasmSHA256}, &s.WasmSize)
 	return s, err
 }
 
 func (r scripts) Create(ctx context.Context, script store.Script) (store.Script, error) {
+	module := moduleOf(script.Wasm)
+	module.giveTo(&script)
 	if err := checkScript(script); err != nil {
 		return store.Script{}, err
 	}
@@ -52,15 +54,20 @@ func (r scripts) Create(ctx context.Context, script store.Script) (store.Script,
 		if err := must(ctx, tx, "app", appExists, script.AppID); err != nil {
 			return err
 		}
-		n, err := affect(ctx, tx, scriptInsert, script.ID, script.AppID, script.Name, string(script.Kind), encode(script.Limits),
-			script.Version, script.ReadOnly, script.CreatedAt, script.UpdatedAt, script.Source)
-		if err != nil || n == 1 {
-			return err
-		}
 		if err := scriptNameFree(ctx, tx, script); err != nil {
 			return err
 		}
-		return &store.ConflictError{Resource: "script", Field: "id", Value: script.ID, Other: script.ID}
+		if there, err := exists(ctx, tx, scriptExists, script.ID); err != nil {
+			return err
+		} else if there {
+			return &store.ConflictError{Resource: "script", Field: "id", Value: script.ID, Other: script.ID}
+		}
+		if err := module.keep(ctx, tx); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, scriptInsert, script.ID, script.AppID, script.Name, string(script.Kind), encode(script.Limits),
+			script.Version, script.ReadOnly, script.CreatedAt, script.UpdatedAt, script.Source, textOrNull(script.WasmSHA256))
+		return err
 	})
 	if err != nil {
 		return store.Script{}, err
@@ -70,6 +77,9 @@ func (r scripts) Create(ctx context.Context, script store.Script) (store.Script,
 
 func checkScript(script store.Script) error {
 	if err := require(field{"name", script.Name}, field{"kind", string(script.Kind)}); err != nil {
+		return err
+	}
+	if err := checkWasm(script); err != nil {
 		return err
 	}
 	return check(field{"id", script.ID}, field{"source", script.Source})
@@ -105,6 +115,7 @@ func (r scripts) List(ctx context.Context, appID string, page store.PageRequest)
 }
 
 func (r scripts) Update(ctx context.Context, id string, change store.ScriptChange) (script store.Script, err error) {
+	module := moduleOf(change.Wasm)
 	err = r.s.reconfigure(ctx, "update script", func(tx queryer) error {
 		if script, err = one(ctx, tx, "script", scanScript, scriptGet, id); err != nil {
 			return err
@@ -117,16 +128,20 @@ func (r scripts) Update(ctx context.Context, id string, change store.ScriptChang
 		set(&script.Source, change.Source)
 		set(&script.Limits, change.Limits)
 		set(&script.ReadOnly, change.ReadOnly)
+		module.giveTo(&script)
 		if err := checkScript(script); err != nil {
 			return err
 		}
 		if err := scriptNameFree(ctx, tx, script); err != nil {
 			return err
 		}
+		if err := module.keep(ctx, tx); err != nil {
+			return err
+		}
 		script.Version++
 		script.UpdatedAt = later(script.UpdatedAt, r.s.db.now())
 		_, err := tx.ExecContext(ctx, scriptUpdate, script.ID, script.Name, string(script.Kind), encode(script.Limits),
-			script.Version, script.ReadOnly, script.UpdatedAt, script.Source)
+			script.Version, script.ReadOnly, script.UpdatedAt, script.Source, textOrNull(script.WasmSHA256))
 		return err
 	})
 	if err != nil {

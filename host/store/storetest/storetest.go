@@ -41,6 +41,7 @@ func Exercise(t *testing.T, fresh func(tb testing.TB) Opener) {
 		{"Members", onOne(testMembers)},
 		{"Scripts", onOne(testScripts)},
 		{"Imports", onOne(testImports)},
+		{"Wasm", onOne(testWasm)},
 		{"Routes", onOne(testRoutes)},
 		{"Users", onOne(testUsers)},
 		{"Sessions", onOne(testSessions)},
