@@ -102,3 +102,4 @@ clean:
 	rm -rf $(BIN)
 
 include plugins/rhai/guest/guest.mk
+include examples/plugins.mk
