@@ -50,6 +50,7 @@ var sections = []section{
 	{"http", measureHTTP},
 	{"growth", measureGrowth},
 	{"services", measureServices},
+	{"plugins", measurePlugins},
 }
 
 func main() {

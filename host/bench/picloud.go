@@ -19,19 +19,25 @@ const helloSource = `#{ message: "Hello, world!" }`
 // helloPath is its route; /hello is that of the first start's own script.
 const helloPath = "/message"
 
-// startPiCloud starts the server on a data directory, new or used.
-func startPiCloud(ctx context.Context, s settings, data string) (*process.Process, error) {
+// startPiCloud starts the server on a data directory, new or used, with more
+// settings as process.PiCloud takes them.
+func startPiCloud(ctx context.Context, s settings, data string, more ...string) (*process.Process, error) {
 	binary, err := filepath.Abs(filepath.Join(s.root, serverBinary))
 	if err != nil {
 		return nil, err
 	}
-	return process.PiCloud(ctx, binary, data, os.Stderr, "PICLOUD_LOG_LEVEL=warn",
+	return process.PiCloud(ctx, binary, data, os.Stderr, append(more, "PICLOUD_LOG_LEVEL=warn",
 		// The gate refuses rather than queues: let every connection in.
-		fmt.Sprintf("PICLOUD_MAX_CONCURRENT_EXECUTIONS=%d", slices.Max(connectionCounts)))
+		fmt.Sprintf("PICLOUD_MAX_CONCURRENT_EXECUTIONS=%d", slices.Max(connectionCounts)))...)
 }
 
 // deployHello binds the script to its route on a server.
 func deployHello(ctx context.Context, server *process.Process) error {
+	return deploy(ctx, server, "default", "message", helloSource, helloPath)
+}
+
+// deploy makes a script of an app and binds it to GET path.
+func deploy(ctx context.Context, server *process.Process, app, name, source, path string) error {
 	c, err := client.New(server.Address, "")
 	if err != nil {
 		return err
@@ -39,10 +45,10 @@ func deployHello(ctx context.Context, server *process.Process) error {
 	if _, err := c.Login(ctx, "admin", process.AdminPassword); err != nil {
 		return err
 	}
-	script, err := c.CreateScript(ctx, "default", wire.ScriptCreate{Name: "message", Source: helloSource})
+	script, err := c.CreateScript(ctx, app, wire.ScriptCreate{Name: name, Source: source})
 	if err != nil {
 		return err
 	}
-	_, err = c.CreateRoute(ctx, script.ID, wire.RouteCreate{Method: "GET", Path: helloPath})
+	_, err = c.CreateRoute(ctx, script.ID, wire.RouteCreate{Method: "GET", Path: path})
 	return err
 }

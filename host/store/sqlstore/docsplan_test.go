@@ -5,7 +5,10 @@ package sqlstore_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"net/url"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -91,6 +94,68 @@ func TestDocsAreFoundByTheirTerms(t *testing.T) {
 					require.Contains(t, plan, c.plan, "%s, %s statistics", c.name, statistics)
 					require.NotContains(t, plan, "Seq Scan")
 					require.NotContains(t, plan, "SCAN docs")
+				}
+			}
+		})
+	}
+}
+
+// TestNoPlanReadsAllDocs has PostgreSQL count what it does: of a statement that
+// has run a few times it makes a plan without knowing the arguments, which
+// EXPLAIN does not show.
+func TestNoPlanReadsAllDocs(t *testing.T) {
+	const (
+		documents = 6000 // of few it would be right to read all
+		scans     = `COALESCE(max(seq_scan), 0)::text FROM pg_stat_xact_user_tables WHERE relname = 'docs'`
+		begin     = `SELECT set_config('test.scans', (SELECT ` + scans + `), true)`
+		nothing   = `DO $$ BEGIN
+			IF current_setting('test.scans') <> (SELECT ` + scans + `) THEN
+				RAISE EXCEPTION 'docs was read from end to end';
+			END IF;
+		END $$`
+	)
+	data := fmt.Appendf(nil, "%q", strings.Repeat("x", 50))
+	ctx := context.Background()
+	base := pgtest.URL(t)
+	for _, plans := range []string{"force_custom_plan", "force_generic_plan"} {
+		t.Run(plans, func(t *testing.T) {
+			address, err := url.Parse(base)
+			require.NoError(t, err)
+			query := address.Query()
+			query.Set("plan_cache_mode", plans)
+			address.RawQuery = query.Encode()
+			s, err := postgres.Open(ctx, postgres.Config{URL: address.String()})
+			require.NoError(t, err)
+			defer s.Close()
+			app, err := s.Apps().Create(ctx, store.App{Slug: strings.ReplaceAll(plans, "_", "-")})
+			require.NoError(t, err)
+			require.NoError(t, s.InTx(ctx, func(tx store.Store) error {
+				for i := range int64(documents) {
+					if _, err := tx.Docs().Create(ctx, store.DocumentKey{AppID: app.ID, Collection: "c"},
+						store.DocumentContent{Data: data, Terms: []int64{i, 1_000_000 + i%10}}); err != nil {
+						return err
+					}
+				}
+				return nil
+			}))
+			for _, statistics := range []string{"SELECT 'none'", "ANALYZE docs"} {
+				require.NoError(t, sqlstore.Exec(ctx, s, statistics))
+				for _, q := range []store.DocumentQuery{
+					{Terms: [][]int64{{77, 5}}, Limit: 51},
+					{Terms: [][]int64{{77, 5}}},
+					{Terms: [][]int64{{1_000_007}, {77}}, Limit: 51},
+					{Limit: 51},
+				} {
+					q.AppID, q.Collection = app.ID, "c"
+					require.NoError(t, s.InTx(ctx, func(tx store.Store) error {
+						require.NoError(t, sqlstore.Exec(ctx, tx, begin))
+						if _, err := tx.Docs().Scan(ctx, q, func(store.Document) error { return nil }); err != nil {
+							return err
+						}
+						err := sqlstore.Exec(ctx, tx, nothing)
+						require.NoError(t, err, "terms %v, limit %d, statistics: %s", q.Terms, q.Limit, statistics)
+						return err
+					}))
 				}
 			}
 		})

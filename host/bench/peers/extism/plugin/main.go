@@ -1,7 +1,7 @@
-//go:build tinygo
+//go:build tinygo || wasip1
 
-// Command plugin is the Extism plugin that the benchmark's peer runs. Built by
-// "make bench-plugin".
+// Command plugin is the Extism plugin that the benchmark and its peer run. Built by
+// "make bench-plugin" with TinyGo, and by the benchmark with Go's own compiler.
 package main
 
 import "github.com/extism/go-pdk"

@@ -1,0 +1,51 @@
+package bare
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/picloud/picloud/host/store"
+)
+
+const (
+	docColumns = `SELECT id, version, created_at, updated_at, data FROM docs `
+	docRead    = docColumns + `WHERE app_id = $1 AND collection = $2 AND id = $3`
+	docInsert  = `INSERT INTO docs (app_id, collection, id, version, created_at, updated_at, terms, data)
+		SELECT id, $2, $3, $4, $5, $6, $7, $8 FROM apps WHERE id = $1 ON CONFLICT DO NOTHING`
+	// docSearch leaves a database only the index of terms, as PiCloud's does.
+	docSearch = docColumns + `WHERE app_id || '' = $1 AND collection || '' = $2 AND id > $3 AND %s ORDER BY id LIMIT $5`
+)
+
+func docsCreate(ctx context.Context, d *Database, _ Input) error {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	return d.exec(ctx, docInsert, d.App, "new", id.String(), 1, now, now, d.terms([]int64{1, 2, rand.Int64(), rand.Int64()}),
+		fmt.Sprintf(`{"number":%d,"name":"document","city":"Bern","at":"%s"}`, d.number.Add(1), d.App))
+}
+
+// document is where the columns of a document go.
+type document struct {
+	id, data         string
+	version          int64
+	created, updated any
+}
+
+func (to *document) columns() []any {
+	return []any{&to.id, &to.version, &to.created, &to.updated, &to.data}
+}
+
+func docsGet(ctx context.Context, d *Database, _ Input) error {
+	return d.scan(ctx, (&document{}).columns(), docRead, d.App, "bench", d.Doc)
+}
+
+func docsFind(ctx context.Context, d *Database, _ Input) error {
+	return d.scan(ctx, (&document{}).columns(), fmt.Sprintf(docSearch, d.byTerm),
+		d.App, "bench", "", d.terms([]int64{d.Term}), store.DefaultPageSize+1)
+}

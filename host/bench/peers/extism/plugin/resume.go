@@ -1,0 +1,8 @@
+//go:build resume
+
+package main
+
+// resume lets the host keep the memory as it is after initialisation.
+//
+//go:wasmexport picloud_resume
+func resume() {}
