@@ -99,11 +99,13 @@ func FuzzCheck(f *testing.F) {
 	f.Add([]byte{0x81, 0xa7, 'h', 'e', 'a', 'd', 'e', 'r', 's', 0xdf, 0xff, 0xff, 0xff, 0xff})
 	f.Add(msgp.AppendUint64(msgp.AppendString(msgp.AppendMapHeader(nil, 1), "timeout_ms"), 1<<63))
 	f.Fuzz(func(t *testing.T, message []byte) {
-		refused := known.check(message)
+		if known.check(message) != nil { // reading it might allocate what a length only claims
+			return
+		}
 		var request abi.HTTPRequest
 		_, err := request.UnmarshalMsg(message)
 		var overflow msgp.UintOverflow
-		if refused == nil && err != nil && !errors.As(err, &overflow) {
+		if err != nil && !errors.As(err, &overflow) {
 			t.Errorf("%x is let through and cannot be read: %v", message, err)
 		}
 	})
