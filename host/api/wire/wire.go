@@ -180,7 +180,7 @@ type Execution struct {
 	ScriptID       string             `json:"script_id"`
 	ScriptVersion  int64              `json:"script_version"`
 	RequestID      string             `json:"request_id"`
-	InvocationType abi.InvocationType `json:"invocation_type" enum:"http,execute,trigger"`
+	InvocationType abi.InvocationType `json:"invocation_type" enum:"http,execute,trigger,invoke"`
 	Outcome        string             `json:"outcome" doc:"ok, or the code of the error"`
 	Status         int                `json:"status" doc:"HTTP status answered"`
 	Error          *abi.ScriptError   `json:"error,omitempty"`

@@ -105,7 +105,7 @@ func TestDocsAreFoundByTheirTerms(t *testing.T) {
 // EXPLAIN does not show.
 func TestNoPlanReadsAllDocs(t *testing.T) {
 	const (
-		documents = 6000 // of few it would be right to read all
+		documents = 3000 // of few it would be right to read all, of many no plan would
 		scans     = `COALESCE(max(seq_scan), 0)::text FROM pg_stat_xact_user_tables WHERE relname = 'docs'`
 		begin     = `SELECT set_config('test.scans', (SELECT ` + scans + `), true)`
 		nothing   = `DO $$ BEGIN
