@@ -5,12 +5,12 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"math"
 	"os"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -288,6 +288,14 @@ func TestPluginsAreRefused(t *testing.T) {
 			p.code[0] = []byte{1, 0xff, 0xff, 0xff, 0xff, 0x0f, api.ValueTypeI64, opI32Const, 0, opEnd}
 			return p.bytes()
 		}(), "4294967295 local variables, at most 50000 are allowed"},
+		{"many locals in many functions", func() []byte {
+			p := new(wasmProgram)
+			for range 100 {
+				p.function("", nil)
+				p.code[len(p.code)-1] = []byte{1, 0xd0, 0x86, 0x03, api.ValueTypeI64, opEnd} // 50,000
+			}
+			return p.handle()
+		}(), "has functions with more than 4000000 local variables in all"},
 		{"four billion table entries", append(good[:8:8], sectionTable, 8, 1, 0x70, 0, 0xff, 0xff, 0xff, 0xff, 0x0f), "a table of 4294967295 entries"},
 		{"code that is not valid", new(wasmProgram).handle(opDrop), "it does not compile"},
 		{"a start function that traps", func() []byte {
@@ -552,14 +560,46 @@ func TestPluginsAreInitialisedOnce(t *testing.T) {
 // TestPluginsStop: a plugin that loops ends when its caller goes away or the host
 // shuts down.
 func TestPluginsStop(t *testing.T) {
-	wasm := new(wasmProgram).handle(opLoop, opBranch, opEndBlock)
+	for name, stop := range map[string]func(cancel, shutDown func()){
+		"the caller goes away": func(cancel, _ func()) { cancel() },
+		"the host shuts down":  func(_, shutDown func()) { shutDown() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := new(wasmProgram)
+			clock := p.imports(extismUser, "clock_monotonic") // tells that it runs
+			wasm := p.handle(opConstant(0), opCall(clock), opDrop, opLoop, opBranch, opEndBlock)
+			s, err := newSandbox(t.Context(), Config{CacheDir: cacheDir, Logger: slog.New(slog.DiscardHandler)}, toyWasm)
+			require.NoError(t, err)
+			shutDown := sync.OnceFunc(func() { assert.NoError(t, s.Close(context.Background())) })
+			defer shutDown() // waits for the one that has begun
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			running := hostFunc(func(context.Context, abi.Op, []byte) ([]byte, error) {
+				go stop(cancel, shutDown)
+				return nil, nil
+			})
+			script := pluginScript(wasm)
+			script.Limits.TimeoutMS = 60_000
+			_, err = s.Execute(ctx, script, abi.Invocation{}, running)
+			failed := new(abi.ScriptError)
+			require.ErrorAs(t, err, &failed)
+			assert.Equal(t, abi.CodeCancelled, failed.Code)
+		})
+	}
+}
+
+// TestPluginsFindExtismsMemoryEmpty: what one execution leaves in the memory of
+// Extism's kernel is not there for the next.
+func TestPluginsFindExtismsMemoryEmpty(t *testing.T) {
+	p := new(wasmProgram)
+	alloc, load, store := p.imports(extismEnvironment, "alloc"), p.imports(extismEnvironment, "load_u64"), p.imports(extismEnvironment, "store_u64")
+	wasm := p.handle(opConstant(8000), opCall(alloc), opTeeLocal, opCall(load), opConstant(0), []byte{0x52, 0x04, 0x40}, opUnreachable, opEndBlock, // not 0: trap
+		opGetLocal, opConstant(0x5ec2e7), opCall(store))
 	s := newToy(t, Config{})
-	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(50*time.Millisecond, cancel)
-	_, err := s.Execute(ctx, pluginScript(wasm), abi.Invocation{}, echo)
-	failed := new(abi.ScriptError)
-	require.ErrorAs(t, err, &failed)
-	assert.Equal(t, abi.CodeCancelled, failed.Code)
+	for range 5 {
+		_, err := s.Execute(t.Context(), pluginScript(wasm), abi.Invocation{}, echo)
+		require.NoError(t, err)
+	}
 }
 
 // TestPluginsInTheCache: what is evicted while it runs is closed when it has ended.

@@ -8,21 +8,11 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 
 	extism "github.com/extism/go-sdk"
-	"github.com/tetratelabs/wazero"
-	"github.com/tetratelabs/wazero/api"
-	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/picloud/picloud/abi"
-)
-
-// Modules that a plugin may import from, beside WASI.
-const (
-	extismEnvironment = "extism:host/env"  // Extism's own functions
-	extismUser        = "extism:host/user" // the operations of package abi
 )
 
 // pluginFunction is the name of an operation's function: kv_get for kv.get.
@@ -162,60 +152,4 @@ func (w *logWriter) flush() {
 		w.calls.log(w.level, string(w.line))
 		w.line = nil
 	}
-}
-
-// The functions there are, with their types.
-var (
-	wasiFunctions        = sync.OnceValue(wasiSignatures)
-	environmentFunctions = sync.OnceValue(extismSignatures)
-	userFunctions        = sync.OnceValue(operationSignatures)
-)
-
-// wasiSignatures compiles wazero's WASI to learn what it has.
-func wasiSignatures() map[string]wasmSignature {
-	ctx := context.Background()
-	r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter())
-	defer r.Close(ctx)
-	compiled, err := wasi_snapshot_preview1.NewBuilder(r).Compile(ctx)
-	if err != nil {
-		panic(err) // the same at each start
-	}
-	functions := map[string]wasmSignature{}
-	for name, f := range compiled.ExportedFunctions() {
-		functions[name] = wasmSignature{f.ParamTypes(), f.ResultTypes()}
-	}
-	return functions
-}
-
-func operationSignatures() map[string]wasmSignature {
-	functions := map[string]wasmSignature{}
-	for _, row := range abi.Operations {
-		if row.Op != abi.OpYield {
-			functions[pluginFunction(row.Name)] = wasmSignature{[]byte{api.ValueTypeI64}, []byte{api.ValueTypeI64}}
-		}
-	}
-	return functions
-}
-
-// extismSignatures are what Extism's SDK offers (its host.go), which does not tell.
-func extismSignatures() map[string]wasmSignature {
-	of := func(letters string) []byte { // i and I are i32 and i64
-		var types []byte
-		for _, l := range letters {
-			types = append(types, map[rune]byte{'i': api.ValueTypeI32, 'I': api.ValueTypeI64}[l])
-		}
-		return types
-	}
-	functions := map[string]wasmSignature{}
-	for _, f := range strings.Fields(`
-		alloc:I:I free:I: length:I:I length_unsafe:I:I memory_bytes::I reset::
-		load_u8:I:i load_u64:I:I store_u8:Ii: store_u64:II:
-		input_load_u8:I:i input_load_u64:I:I input_length::I input_offset::I input_set:II:
-		output_set:II: output_length::I output_offset::I error_set:I: error_get::I
-		config_get:I:I var_get:I:I var_set:II: http_request:II:I http_status_code::i http_headers::I
-		get_log_level::i log_trace:I: log_debug:I: log_info:I: log_warn:I: log_error:I:`) {
-		parts := strings.Split(f, ":")
-		functions[parts[0]] = wasmSignature{of(parts[1]), of(parts[2])}
-	}
-	return functions
 }

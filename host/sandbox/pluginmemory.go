@@ -15,7 +15,8 @@ type pluginMemory struct {
 	regions []*regionPool // of the memories that are still to come; nil: an empty memory
 	used    uint64        // bytes, of both
 	refused bool          // more was asked for than the limit allows
-	last    *pluginRegion
+
+	allocated []*pluginRegion
 }
 
 // Allocate implements [experimental.MemoryAllocator].
@@ -25,8 +26,17 @@ func (m *pluginMemory) Allocate(_, _ uint64) experimental.LinearMemory {
 		r.pool, m.regions = m.regions[0], m.regions[1:]
 	}
 	r.region = r.pool.take()
-	m.last = r
+	m.allocated = append(m.allocated, r)
 	return r
+}
+
+// free gives the memories back for other executions, when nothing of this one runs
+// any more.
+func (m *pluginMemory) free() {
+	for _, r := range m.allocated {
+		r.pool.put(r.region)
+	}
+	m.allocated = nil
 }
 
 // pluginRegion is one of the memories.
@@ -56,13 +66,10 @@ func (r *pluginRegion) Reallocate(size uint64) []byte {
 	return b
 }
 
-// Free gives the memory back for another execution.
-func (r *pluginRegion) Free() {
-	if r.region != nil {
-		r.pool.put(r.region)
-		r.region = nil
-	}
-}
+// Free leaves the memory to [pluginMemory.free]. wazero frees it when the instance is
+// interrupted, while Extism may still read it, and does not when an instance fails
+// in the making.
+func (r *pluginRegion) Free() {}
 
 // kernelBytes is how large the memory of Extism's kernel is at first (its 16 pages).
 // Were it another, memories would not be used again, and executions slower.

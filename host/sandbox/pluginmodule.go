@@ -26,8 +26,10 @@ type pluginModule struct {
 	tables    []wasmTable
 	globals   []wasmGlobal
 	exports   []wasmExport
-	segments  int  // of data
-	passive   bool // it has element segments that only code can put into tables
+	segments  int    // of data
+	locals    uint64 // of all functions
+	elements  int    // of all segments
+	passive   bool   // it has element segments that only code can put into tables
 }
 
 type wasmSection struct {
@@ -81,6 +83,9 @@ const (
 	// maxLocals bounds the locals of a function, as browsers do (WebAssembly
 	// JavaScript Interface, "Implementation-defined limits").
 	maxLocals = 50_000
+	// maxAllLocals bounds those of all functions together, of each of which wazero keeps
+	// the type.
+	maxAllLocals = 4_000_000
 	// maxItems bounds everything else of which there are many: functions, types,
 	// imports. What a large program of Go has is a tenth of it.
 	maxItems     = 100_000
@@ -204,6 +209,9 @@ func (m *pluginModule) parse(id byte, r *wasmReader) error {
 	case sectionElement:
 		for n := r.count(maxItems); n > 0 && r.err == nil; n-- {
 			m.parseElements(r)
+			if m.elements > maxTableEntries {
+				return fmt.Errorf("has more than %d elements for its tables", maxTableEntries)
+			}
 		}
 	case sectionCode:
 		for n := r.count(maxItems); n > 0 && r.err == nil; n-- {
@@ -215,6 +223,9 @@ func (m *pluginModule) parse(id byte, r *wasmReader) error {
 			}
 			if locals > maxLocals {
 				return fmt.Errorf("has a function with %d local variables, at most %d are allowed", locals, maxLocals)
+			}
+			if m.locals += locals; m.locals > maxAllLocals {
+				return fmt.Errorf("has functions with more than %d local variables in all", maxAllLocals)
 			}
 			if body.err != nil {
 				r.err = body.err
@@ -263,6 +274,7 @@ func (m *pluginModule) parseElements(r *wasmReader) {
 		r.byte() // kind or type
 	}
 	for n := r.count(maxTableEntries); n > 0 && r.err == nil; n-- {
+		m.elements++
 		if flags&expressions != 0 {
 			r.constant()
 		} else {
@@ -407,7 +419,9 @@ func (m *pluginModule) content(id byte) []byte {
 }
 
 // restorable tells whether instances can begin from memory and globals that were
-// kept: whatever else initialisation may have changed would be lost.
+// kept: whatever else initialisation may have changed would be lost. That code puts
+// single functions into tables (table.set) is not noticed; no compiler we know of
+// makes initialisations that do.
 func (m *pluginModule) restorable() bool {
 	for _, g := range m.globals {
 		if g.mutable && constantOf(g.kind, 0) == nil {
@@ -502,7 +516,8 @@ func (r *wasmReader) u32() uint32 {
 	return uint32(v)
 }
 
-// count reads the length of a vector, of which each element takes a byte at least.
+// count reads the length of a vector, of which each element takes a byte at least, and
+// refuses one with more than most.
 func (r *wasmReader) count(most int) int {
 	n := r.u32()
 	if n > uint32(most) {

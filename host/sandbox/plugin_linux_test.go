@@ -1,0 +1,40 @@
+//go:build linux && !portable
+
+package sandbox
+
+import (
+	"bytes"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/abi"
+)
+
+// TestFailedPluginsKeepNoMemory: an instance that fails while it is made gives its
+// memory back, though wazero does not close what it could not make.
+func TestFailedPluginsKeepNoMemory(t *testing.T) {
+	p := &wasmProgram{memory: &wasmLimits{min: 1}}
+	clock := p.imports("wasi_snapshot_preview1", "clock_time_get") // so that it is initialised each time
+	p.handle()
+	p.start = int(p.function("", nil, opConstant32(0), opConstant(1), opConstant32(0), opCall(clock), opDrop, opUnreachable))
+	script := pluginScript(p.bytes())
+	s := newToy(t, Config{})
+	mappings := func() int {
+		maps, err := os.ReadFile("/proc/self/maps")
+		require.NoError(t, err)
+		return bytes.Count(maps, []byte("\n"))
+	}
+	fail := func(times int) {
+		for range times {
+			_, err := s.Execute(t.Context(), script, abi.Invocation{}, echo)
+			require.ErrorContains(t, err, "unreachable")
+		}
+	}
+	fail(3)
+	before := mappings()
+	fail(200)
+	assert.Less(t, mappings(), before+100)
+}
