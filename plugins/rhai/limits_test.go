@@ -16,6 +16,9 @@ import (
 // shared makes an array that has 2 to the power of 60 parts and takes little memory.
 const shared = "let a = [1]; for i in 0..60 { a = [a, a]; } "
 
+// longKey makes a map and the name of a property that takes its time to be found.
+const longKey = "let m = #{}; let s = ``; s.pad(1000000, 'x'); m[s] = #{}; "
+
 // TestLimits runs hostile scripts under the default limits. Each must end at a limit, soon
 // and without taking much memory on the way.
 func TestLimits(t *testing.T) {
@@ -126,6 +129,15 @@ func TestLimits(t *testing.T) {
 		{"shared searched", shared + "a.contains(1)", ""},
 		{"shared sorted", shared + "a.sort()", ""},
 		{"shared without duplicates", shared + "a.dedup()", ""},
+		{"interpolation of a long text", "let s = ``; s.pad(1000000, 'x'); loop { let r = `${s}!`; }", operations},
+		{"a long key: read", longKey + "loop { m[s]; }", operations},
+		{"a long key: written", longKey + "loop { m[s] = 1; }", operations},
+		{"a long key: in", longKey + "loop { s in m; }", operations},
+		{"a long key: get", longKey + "loop { m.get(s); }", operations},
+		{"a long key: set", longKey + "loop { m.set(s, 1); }", operations},
+		{"a long key: contains", longKey + "loop { m.contains(s); }", operations},
+		{"a long key: remove", longKey + "loop { m.remove(s); }", operations},
+		{"a long key: of a part", longKey + "loop { m[s].x = 1; }", operations},
 		{"long interpolation", "let a = []; a.pad(90000, \"0123456789\"); loop { let s = `${a}`; }", operations + " " + text},
 		{"curried without end", `let f = Fn("f"); loop { f = f.curry(f); }`, operations},
 		{"curried with more and more", `let f = Fn("f"); loop { f = f.curry(1); }`, operations},

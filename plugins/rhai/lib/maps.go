@@ -44,12 +44,18 @@ func mapIsEmpty(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	return vm.Bool(args[0].AsMap().Len() == 0), nil
 }
 
-func mapContains(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+func mapContains(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	if err := t.ChargeKey(args[1].AsString()); err != nil {
+		return vm.Unit, err
+	}
 	_, ok := args[0].AsMap().Get(args[1].AsString())
 	return vm.Bool(ok), nil
 }
 
-func mapGet(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+func mapGet(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	if err := t.ChargeKey(args[1].AsString()); err != nil {
+		return vm.Unit, err
+	}
 	v, _ := args[0].AsMap().Get(args[1].AsString())
 	return v.Share(), nil
 }
@@ -68,6 +74,9 @@ func put(t *vm.Thread, m *vm.Map, key string, v vm.Value) *vm.Error {
 }
 
 func mapSet(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	if err := t.ChargeKey(args[1].AsString()); err != nil {
+		return vm.Unit, err
+	}
 	return vm.Unit, put(t, vm.MutMap(&args[0]), keyOf(args[1]), args[2].Share())
 }
 
@@ -82,8 +91,11 @@ func mapClear(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	return vm.Unit, nil
 }
 
-func mapRemove(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+func mapRemove(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	key := args[1].AsString()
+	if err := t.ChargeKey(key); err != nil {
+		return vm.Unit, err
+	}
 	if _, ok := args[0].AsMap().Get(key); !ok {
 		return vm.Unit, nil
 	}

@@ -203,6 +203,9 @@ func (r *request) send() ([]byte, *vm.Error) {
 	if err == nil {
 		return response, nil
 	}
+	if ended := t.Charge(0); ended != nil { // the operation was cut short: that is not its failure
+		return nil, ended
+	}
 	return nil, operationError(r.name, err)
 }
 

@@ -66,6 +66,9 @@ func (t *Thread) getIndex(base *Value, key Value) (Value, *Error) {
 		if key.Kind() != KindString {
 			return Unit, MismatchError("string", rawTypeName(key))
 		}
+		if err := t.ChargeKey(key.AsString()); err != nil {
+			return Unit, err
+		}
 		v, _ := base.AsMap().Get(key.AsString())
 		return v, nil
 	case KindBlob:
@@ -283,6 +286,9 @@ func (t *Thread) setIndex(base *Value, key, v Value) *Error {
 }
 
 func (t *Thread) setKey(base *Value, key string, v Value) *Error {
+	if err := t.ChargeKey(key); err != nil {
+		return err
+	}
 	if err := t.copies(base); err != nil {
 		return err
 	}
@@ -411,6 +417,9 @@ func (t *Thread) refIndex(base *Value, key Value, flags uint16) (Value, *Error) 
 }
 
 func (t *Thread) refKey(base *Value, key string, flags uint16) (Value, *Error) {
+	if err := t.ChargeKey(key); err != nil {
+		return Unit, err
+	}
 	m := base.AsMap()
 	if flags&RefReadOnly == 0 {
 		if err := t.copies(base); err != nil {
@@ -509,6 +518,9 @@ func (t *Thread) guardProperty(base *Value, name Value, constant string) *Error 
 // in is item in container: what the function contains answers.
 func (t *Thread) in(item, container Value) (Value, *Error) {
 	if container.Kind() == KindMap && item.Kind() == KindString && t.current().Find("contains", 2, "") == nil {
+		if err := t.ChargeKey(item.AsString()); err != nil {
+			return Unit, err
+		}
 		_, ok := container.AsMap().Get(item.AsString())
 		return Bool(ok), nil
 	}

@@ -122,7 +122,11 @@ func (t *Thread) interpolate(parts []Value) (Value, *Error) {
 	buf := make([]byte, 0, 64)
 	for _, p := range parts {
 		if p.Kind() == KindString {
-			buf = append(buf, p.AsString()...)
+			text := p.AsString()
+			if err := t.Charge(int64(len(text)) / bytesPerOperation); err != nil {
+				return Unit, err
+			}
+			buf = append(buf, text...)
 		} else {
 			var err *Error
 			if buf, err = t.AppendDisplay(buf, p); err != nil {

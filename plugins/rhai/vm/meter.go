@@ -41,6 +41,9 @@ func (t *Thread) ChargeCompared(a, b int) *Error {
 	return nil
 }
 
+// ChargeKey counts finding a property by its name, as ChargeCompared counts.
+func (t *Thread) ChargeKey(key string) *Error { return t.ChargeCompared(len(key), len(key)) }
+
 // Order is m's [Map.Order], made so that it can be interrupted.
 func (t *Thread) Order(m *Map) ([]uint32, *Error) {
 	const large, pollEvery = 1024, 512
