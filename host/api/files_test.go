@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bufio"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -10,14 +9,12 @@ import (
 	"io"
 	"io/fs"
 	"mime"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -239,21 +236,7 @@ func TestUploadsThatBreakOff(t *testing.T) {
 		{"whole, chunked, and another request", head(s.token, "Transfer-Encoding: chunked") + "5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n" + smuggled, false, "201", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
-			require.NoError(t, err)
-			defer conn.Close()
-			require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
-			_, err = io.WriteString(conn, c.raw)
-			require.NoError(t, err)
-			if c.half {
-				require.NoError(t, conn.(*net.TCPConn).CloseWrite())
-			}
-			reader := bufio.NewReader(conn)
-			first, err := http.ReadResponse(reader, nil)
-			require.NoError(t, err)
-			body, err := io.ReadAll(first.Body)
-			require.NoError(t, err)
-			assert.Contains(t, first.Status, c.status, "%s", body)
+			reader := s.raw(t, c.raw, c.half, c.status)
 			if c.closes {
 				_, err := reader.ReadByte()
 				assert.ErrorIs(t, err, io.EOF, "the connection must end")

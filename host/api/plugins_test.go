@@ -1,18 +1,14 @@
 package api
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
 	"mime/multipart"
-	"net"
-	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -378,22 +374,8 @@ func TestModulesThatBreakOff(t *testing.T) {
 		{"of another type", head(s.token, "", "text/plain", len(smuggled)) + smuggled, "415", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
-			require.NoError(t, err)
-			defer conn.Close()
-			require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
-			_, err = io.WriteString(conn, c.raw)
-			require.NoError(t, err)
-			if c.half {
-				require.NoError(t, conn.(*net.TCPConn).CloseWrite())
-			}
-			reader := bufio.NewReader(conn)
-			got, err := http.ReadResponse(reader, nil)
-			require.NoError(t, err)
-			body, err := io.ReadAll(got.Body)
-			require.NoError(t, err)
-			assert.Contains(t, got.Status, c.status, "%s", body)
-			_, err = reader.ReadByte()
+			reader := s.raw(t, c.raw, c.half, c.status)
+			_, err := reader.ReadByte()
 			assert.ErrorIs(t, err, io.EOF, "the connection must end")
 		})
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -357,4 +358,26 @@ func TestRequestID(t *testing.T) {
 		assert.NotEqual(t, wrong, got)
 		assert.Len(t, got, 36)
 	}
+}
+
+// raw sends bytes on a connection of their own, ends the client's side if half, and reads one response, which must have the
+// status. What comes after it is for the caller to read.
+func (s *site) raw(t *testing.T, request string, half bool, status string) *bufio.Reader {
+	t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+	_, err = io.WriteString(conn, request)
+	require.NoError(t, err)
+	if half {
+		require.NoError(t, conn.(*net.TCPConn).CloseWrite())
+	}
+	reader := bufio.NewReader(conn)
+	response, err := http.ReadResponse(reader, nil)
+	require.NoError(t, err)
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	assert.Contains(t, response.Status, status, "%s", body)
+	return reader
 }

@@ -51,7 +51,11 @@ func (c *Client) upload(ctx context.Context, method string, path []string, query
 // DownloadFile opens the bytes of a file. The caller reads and closes them; a
 // transfer that breaks off is an error of the last read.
 func (c *Client) DownloadFile(ctx context.Context, app, collection, id string) (io.ReadCloser, error) {
-	resp, err := c.send(ctx, c.transfers, http.MethodGet, []string{"apps", app, "files", collection, id}, nil, http.Header{}, nil)
+	return c.download(ctx, "apps", app, "files", collection, id)
+}
+
+func (c *Client) download(ctx context.Context, path ...string) (io.ReadCloser, error) {
+	resp, err := c.send(ctx, c.transfers, http.MethodGet, path, nil, http.Header{}, nil)
 	if err != nil {
 		return nil, err
 	}

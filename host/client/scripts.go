@@ -99,14 +99,7 @@ func writeFields(form *multipart.Writer, fields any) error {
 // DownloadModule opens the WebAssembly module of a plugin. The caller reads and
 // closes it; a transfer that breaks off is an error of the last read.
 func (c *Client) DownloadModule(ctx context.Context, id string) (io.ReadCloser, error) {
-	resp, err := c.send(ctx, c.transfers, http.MethodGet, []string{"scripts", id, "wasm"}, nil, http.Header{}, nil)
-	if err != nil {
-		return nil, err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return nil, c.receive(resp, nil)
-	}
-	return resp.Body, nil
+	return c.download(ctx, "scripts", id, "wasm")
 }
 
 // DeleteScript removes a script with its routes, executions and log.

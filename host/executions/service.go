@@ -179,6 +179,9 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 	scope.Invoke = s.invoker(scope, in.RequestID)
 	out := &Outcome{ExecutionID: scope.ExecutionID, AppID: scope.AppID}
 	result, err := s.execute(ctx, script, in, scope)
+	if unread := (*store.Error)(nil); errors.As(err, &unread) || errors.Is(err, store.ErrNotFound) { // of a plugin's module
+		return nil, err
+	}
 	out.Operations, out.value = result.Operations, result.Value
 	switch {
 	case err != nil:

@@ -102,6 +102,23 @@ func TestRunAnswersAndRecords(t *testing.T) {
 	require.Len(t, got.Lines, 1)
 }
 
+// TestModuleThatCannotBeRead is about a plugin whose row is in memory and whose module
+// cannot be read: that is the storage's failure and no execution.
+func TestModuleThatCannotBeRead(t *testing.T) {
+	a := newArchive(t)
+	s := newService(t, a)
+	wasm, err := os.ReadFile("../bench/peers/extism/plugin.wasm")
+	require.NoError(t, err)
+	plugin, err := a.Scripts().Create(context.Background(), store.Script{AppID: a.script.AppID, Name: "p", Kind: abi.KindPlugin, Wasm: wasm})
+	require.NoError(t, err)
+	_, err = s.scripts.get(context.Background(), plugin.ID)
+	require.NoError(t, err)
+	require.NoError(t, a.Close())
+	_, err = s.Run(context.Background(), Invocation{ScriptID: plugin.ID, Type: abi.InvocationHTTP})
+	var failed *store.Error
+	require.ErrorAs(t, err, &failed)
+}
+
 func TestOutcomes(t *testing.T) {
 	a := newArchive(t)
 	s := newService(t, a)

@@ -128,7 +128,8 @@ func newSandbox(ctx context.Context, c Config, wasm []byte) (*Sandbox, error) {
 }
 
 // Validate compiles a script and answers the names it imports, in order of
-// appearance, also when it is one of them that is wrong. The error is an [*abi.ScriptError].
+// appearance, also when it is one of them that is wrong. The error is an [*abi.ScriptError], or
+// what [Script.Wasm] failed with.
 func (s *Sandbox) Validate(ctx context.Context, script Script) (imports []string, err error) {
 	script.Limits = script.Limits.Or(abi.DefaultLimits)
 	e, err := s.gate.enter(ctx, script.Limits)
@@ -148,8 +149,8 @@ func (s *Sandbox) Validate(ctx context.Context, script Script) (imports []string
 }
 
 // Execute runs a script once, compiling it when it is not in the cache. The
-// error is an [*abi.ScriptError] for every outcome but success; the result
-// carries figures in both cases.
+// error is an [*abi.ScriptError] for every outcome but success, or what
+// [Script.Wasm] failed with; the result carries figures in both cases.
 func (s *Sandbox) Execute(ctx context.Context, script Script, inv abi.Invocation, host HostCaller) (Result, error) {
 	script.Limits = script.Limits.Or(abi.DefaultLimits)
 	result, err := s.execute(ctx, script, inv, host, nil)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -74,7 +75,7 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 			Terms: sqlstore.TermIndex{
 				Encode: func(terms []int64) any { return append([]int64{}, terms...) }, // never NULL
 				Any:    [2]string{"terms && $", "::bigint[]"},
-				Count:  `SELECT count(*) FROM (SELECT 1 FROM docs WHERE terms && $1::bigint[] LIMIT $2) AS found`,
+				Count:  `SELECT count(*) FROM (SELECT 1 FROM docs WHERE terms && $1::bigint[] LIMIT ` + strconv.Itoa(sqlstore.CommonTerm) + `) AS found`,
 			},
 			Record:    record,
 			Retryable: retryable,

@@ -84,7 +84,7 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 			Terms: sqlstore.TermIndex{
 				Encode: encodeTerms,
 				Any:    [2]string{"position IN (SELECT position FROM docs_terms WHERE term IN (SELECT value FROM json_each($", ")))"},
-				Count:  `SELECT count(*) FROM (SELECT 1 FROM docs_terms WHERE term IN (SELECT value FROM json_each($1)) LIMIT $2)`,
+				Count:  `SELECT count(*) FROM (SELECT 1 FROM docs_terms WHERE term IN (SELECT value FROM json_each($1)) LIMIT ` + strconv.Itoa(sqlstore.CommonTerm) + `)`,
 			},
 		},
 		// The writer last: the last connection folds the log into the file.

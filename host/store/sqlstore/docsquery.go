@@ -19,15 +19,17 @@ type TermIndex struct {
 	// Any is the condition that a row of docs has one of the terms in the
 	// argument, whose number comes between its two parts.
 	Any [2]string
-	// Count is a query that counts the documents with one of the terms $1, but
-	// not beyond $2.
+	// Count is a query that counts the documents with one of the terms $1, but not
+	// beyond [CommonTerm]. That is written out: as an argument it would mislead
+	// PostgreSQL, whose plan for any arguments takes a limit for a tenth of what is
+	// found, and reads the table.
 	Count string
 }
 
-// commonTerm is the number of documents from which on the index of terms does
+// CommonTerm is the number of documents from which on the index of terms does
 // not help to find the first few of them: who reads documents in the order of
 // their ids soon meets one.
-const commonTerm = 5000
+const CommonTerm = 5000
 
 const (
 	docScan     = `SELECT id, version, created_at, updated_at, data FROM docs `
@@ -67,16 +69,13 @@ func (d docs) scanQuery(query store.DocumentQuery) (string, []any) {
 // selective are the groups of terms that help to find the first documents.
 func (d docs) selective(ctx context.Context, groups [][]int64) (helpful [][]int64, err error) {
 	terms := d.db.Dialect.Terms
-	// As an argument the limit would mislead PostgreSQL: its plan for any
-	// arguments takes it for a tenth of what is found, and reads the table.
-	query := strings.Replace(terms.Count, "$2", strconv.Itoa(commonTerm), 1)
 	for _, group := range groups {
 		var count int
-		row := d.reader().QueryRowContext(ctx, query, terms.Encode(group))
+		row := d.reader().QueryRowContext(ctx, terms.Count, terms.Encode(group))
 		if err := row.Scan(&count); err != nil {
 			return nil, failed(ctx, "find documents", err)
 		}
-		if count < commonTerm {
+		if count < CommonTerm {
 			helpful = append(helpful, group)
 		}
 	}
