@@ -33,7 +33,8 @@ func loadKeys() (keys []string) {
 // scripts when they do nothing, and on a bare fiber server that does the
 // operation, in turn.
 func (d *database) load(ctx context.Context, s settings, r *report, data string) (err error) {
-	ours, err := startPiCloud(ctx, s, data, "PICLOUD_DATABASE_URL="+d.bare.Postgres, "PICLOUD_FILES_ROOT="+d.root)
+	ours, err := startPiCloud(ctx, s, data, "PICLOUD_DATABASE_URL="+d.bare.Postgres, "PICLOUD_FILES_ROOT="+d.root,
+		"PICLOUD_FILES_QUOTA=0") // the files of the operations measured before fill it
 	if err != nil {
 		return err
 	}
