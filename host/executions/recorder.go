@@ -26,8 +26,8 @@ const (
 
 // Recorder writes executions and their log lines in batches, beside the
 // requests: a request never waits for a write. A batch is written 100 ms after
-// its first execution ended, or when 1024 wait. So a crash loses the log of what
-// ended in the last moments, an orderly stop nothing.
+// the first execution since the last one, or when 1024 wait. So a crash loses
+// the log of what ended in the last moments, an orderly stop nothing.
 //
 // When the store is slower than the executions for long, what waits reaches
 // its bound: then the oldest waiting log lines go first, then the oldest
@@ -184,28 +184,51 @@ func (r *Recorder) run() {
 			timer := time.NewTimer(linger)
 			select {
 			case <-timer.C:
+				r.writeBatch()
 			case <-r.full:
 			case <-r.stop: // seen again above
 			case written = <-r.flush:
 			}
 			timer.Stop()
 		}
-		r.writeAll()
 		if written != nil {
+			r.writeAll()
 			close(written)
+			continue
+		}
+		// What ended meanwhile may be few: a transaction of its own for each few
+		// would cost a busy server more than the executions' own rows do.
+		for r.waiting() >= batchSize {
+			r.writeBatch()
+		}
+		if r.waiting() > 0 {
+			signal(r.wake)
 		}
 	}
 }
 
 // writeAll writes until nothing waits.
 func (r *Recorder) writeAll() {
-	for {
-		batch := r.take()
-		if len(batch) == 0 {
-			return
-		}
+	for r.waiting() > 0 {
+		r.writeBatch()
+	}
+}
+
+// writeBatch writes the oldest that wait, a whole batch or all.
+func (r *Recorder) writeBatch() {
+	select {
+	case <-r.full: // told of what is written now
+	default:
+	}
+	if batch := r.take(); len(batch) > 0 {
 		r.write(batch)
 	}
+}
+
+func (r *Recorder) waiting() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.queue)
 }
 
 func (r *Recorder) take() []store.Execution {

@@ -131,6 +131,42 @@ func TestWithoutFlushItIsWrittenSoon(t *testing.T) {
 	require.Eventually(t, func() bool { return a.recorded() == 1 }, 5*time.Second, 5*time.Millisecond)
 }
 
+// trickle is a store during each of whose first writes another execution ends.
+type trickle struct {
+	store.Executions
+	more   func() // adds one
+	mu     sync.Mutex
+	writes []time.Time
+}
+
+const trickleWrites = 3
+
+func (s *trickle) Record(ctx context.Context, batch []store.Execution) error {
+	s.mu.Lock()
+	s.writes = append(s.writes, time.Now())
+	more := len(s.writes) < trickleWrites
+	s.mu.Unlock()
+	if more {
+		s.more()
+	}
+	return s.Executions.Record(ctx, batch)
+}
+
+func TestFewAreNotWrittenAtOnce(t *testing.T) {
+	a := newArchive(t)
+	s := &trickle{Executions: a.Executions()}
+	r := NewRecorder(s, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	t.Cleanup(func() { _ = r.Close(context.Background()) })
+	s.more = func() { r.Add(a.execution()) }
+	s.more()
+	require.Eventually(t, func() bool { return a.recorded() == trickleWrites }, 5*time.Second, 5*time.Millisecond)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, write := range s.writes[1:] {
+		assert.GreaterOrEqual(t, write.Sub(s.writes[i]), linger, "what ended during a write waits for more")
+	}
+}
+
 func TestSlowStoreNeitherBlocksNorGrows(t *testing.T) {
 	a := newArchive(t)
 	r := a.recorder()
