@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/tinylib/msgp/msgp"
+
+	"github.com/picloud/picloud/abi/decimal"
 )
 
 // Values and JSON
@@ -447,7 +449,7 @@ func (p *jsonParser) number() error {
 			return nil
 		}
 	}
-	v, err := strconv.ParseFloat(text, 64)
+	v, err := decimal.ParseFloat(text)
 	if err != nil {
 		p.at = start
 		return p.fail("the number is out of range")

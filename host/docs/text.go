@@ -7,6 +7,8 @@ import (
 	"iter"
 	"math"
 	"strconv"
+
+	"github.com/picloud/picloud/abi/decimal"
 )
 
 // text is one value in the JSON that [abi.AppendJSON] writes: without spaces,
@@ -211,7 +213,7 @@ func (t text) number() number {
 	if i, err := strconv.ParseInt(s, 10, 64); err == nil {
 		return number{integer: i, whole: true}
 	}
-	f, _ := strconv.ParseFloat(s, 64)
+	f, _ := decimal.ParseFloat(s)
 	return floating(f)
 }
 

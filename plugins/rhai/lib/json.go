@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/picloud/picloud/abi/decimal"
 	"github.com/picloud/picloud/plugins/rhai/compile"
 	"github.com/picloud/picloud/plugins/rhai/syntax"
 	"github.com/picloud/picloud/plugins/rhai/vm"
@@ -283,7 +284,7 @@ func (r *jsonReader) number() (vm.Value, bool) {
 			return vm.Int(i), true
 		}
 	}
-	f, _ := strconv.ParseFloat(text, 64) // too large: infinity, as in Rhai
+	f, _ := decimal.ParseFloat(text) // too large: infinity, as in Rhai
 	return vm.Float(f), true
 }
 

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/picloud/picloud/abi/decimal"
 	"github.com/picloud/picloud/plugins/rhai/vm"
 )
 
@@ -176,7 +177,7 @@ func floatFromText(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if s == "" {
 		problem = "cannot parse float from empty string"
 	} else if isFloat(s) {
-		x, _ := strconv.ParseFloat(s, 64) // out of range: an infinity, as in Rust
+		x, _ := decimal.ParseFloat(s) // out of range: an infinity, as in Rust
 		return vm.Float(x), nil
 	}
 	return vm.Unit, vm.ArithmeticError("Error parsing floating-point number '" + args[0].AsString() + "': " + problem)

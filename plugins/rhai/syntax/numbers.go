@@ -4,6 +4,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/picloud/picloud/abi/decimal"
 )
 
 // number scans a number that begins at start, its first digit taken. In a place for
@@ -30,7 +32,7 @@ func (s *scanner) number(start int, pos Position, negative bool) token {
 			return token{kind: tokInt, pos: pos, number: uint64(v)}
 		}
 	}
-	v, err := strconv.ParseFloat(literal, 64)
+	v, err := decimal.ParseFloat(literal)
 	if err != nil && !math.IsInf(v, 0) {
 		return badNumber(pos, strings.ReplaceAll(literal, "E", "e"))
 	}
