@@ -3,10 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -21,7 +24,11 @@ func TestDocumentsWorkWordForWord(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Skip("curl is not installed")
 	}
-	for _, document := range []string{"README.md", "examples/hello/README.md", "examples/todo/README.md", "examples/guestbook/README.md", "examples/shortener/README.md"} {
+	for _, document := range []string{
+		"README.md", "examples/hello/README.md", "examples/todo/README.md", "examples/guestbook/README.md",
+		"examples/shortener/README.md", "examples/images/README.md", weatherReadme,
+		"examples/plugin-c/README.md", "examples/plugin-assemblyscript/README.md",
+	} {
 		t.Run(document, func(t *testing.T) {
 			text, err := os.ReadFile(filepath.Join("../../..", document))
 			if err != nil {
@@ -32,6 +39,12 @@ func TestDocumentsWorkWordForWord(t *testing.T) {
 				t.Fatalf("%s has no console block", document)
 			}
 			p := newPlace(t)
+			if document == weatherReadme {
+				// The public service is another's: once deployed, the example asks one here.
+				upstream := newWeatherService(t)
+				p.env = append(p.env, "PICLOUD_HTTP_ALLOW_PRIVATE=true")
+				steps = slices.Insert(steps, 1, step{command: `bin/picloud kv put settings upstream '"` + upstream + `"' --app weather`, shown: "Key upstream written."})
+			}
 			server := startServer(t, p)
 			if document != "README.md" { // whose reader has logged in already
 				if r := p.run(t, server.password+"\n", "login", "--url", server.url, "--password-stdin"); r.status != exitOK {
@@ -46,6 +59,18 @@ func TestDocumentsWorkWordForWord(t *testing.T) {
 			}
 		})
 	}
+}
+
+const weatherReadme = "examples/weather/README.md"
+
+// newWeatherService starts a service in the place of the public one.
+func newWeatherService(t *testing.T) (url string) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"current":{"temperature_2m":7.4,"wind_speed_10m":11.2}}`)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
 }
 
 // A step is a command of a document and the output shown below it.
