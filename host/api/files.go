@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"regexp"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -42,8 +44,31 @@ func inFiles(err error, name, contentType string) error {
 		return newProblem(http.StatusRequestEntityTooLarge, codeTooLarge, "body: "+invalid.Reason,
 			wire.FieldError{Location: "body", Message: invalid.Reason})
 	}
+	var content *store.ContentError
+	if errors.As(err, &content) {
+		return newProblem(http.StatusPreconditionFailed, codeConflict, content.Error(),
+			wire.FieldError{Location: "header.If-Match", Message: content.Error(), Value: content.Expected})
+	}
 	return located(err, "collection", "path.collection", "id", "path.id", "name", name, "content_type", contentType)
 }
+
+// IfMatchFile is the bytes that a change of a file was made for.
+type IfMatchFile struct {
+	IfMatch string `header:"If-Match" doc:"The bytes that the change was made for, as the ETag of a download names them. When the file has others, it is refused with 412"`
+}
+
+// sha256 is "" without the header, and for "*".
+func (m IfMatchFile) sha256() (string, error) {
+	if m.IfMatch == "" || m.IfMatch == "*" {
+		return "", nil
+	}
+	if !entityTag.MatchString(m.IfMatch) {
+		return "", invalidField("header.If-Match", "must be one ETag of the file: its SHA-256 in hex, in quotes", m.IfMatch)
+	}
+	return strings.Trim(m.IfMatch, `"`), nil
+}
+
+var entityTag = regexp.MustCompile(`^"[0-9a-f]{64}"$`)
 
 func (s *Server) listFilesCollections(ctx context.Context, in *struct {
 	AppPath
@@ -95,6 +120,7 @@ func (s *Server) uploadFile(ctx context.Context, in *struct {
 
 func (s *Server) replaceFile(ctx context.Context, in *struct {
 	ItemPath
+	IfMatchFile
 	Name        string `query:"name" doc:"A new name for the file; absent: it keeps its own"`
 	ContentType string `header:"Content-Type" doc:"Absent: it keeps its own"`
 }) (*body[wire.File], error) {
@@ -102,7 +128,11 @@ func (s *Server) replaceFile(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	update := files.Update{Data: uploaded(ctx)}
+	expect, err := in.sha256()
+	if err != nil {
+		return nil, err
+	}
+	update := files.Update{Expect: expect, Data: uploaded(ctx)}
 	if in.Name != "" {
 		update.Name = &in.Name
 	}
@@ -126,25 +156,37 @@ func uploaded(ctx context.Context) io.Reader {
 
 func (s *Server) updateFile(ctx context.Context, in *struct {
 	ItemPath
+	IfMatchFile
 	Body wire.FileUpdate
 }) (*body[wire.File], error) {
 	appID, collection, err := s.within(ctx, in.CollectionPath, authz.DataWrite)
 	if err != nil {
 		return nil, err
 	}
-	file, err := s.files.Update(ctx, appID, collection, in.ID, files.Update{Name: in.Body.Name, ContentType: in.Body.ContentType})
+	expect, err := in.sha256()
+	if err != nil {
+		return nil, err
+	}
+	file, err := s.files.Update(ctx, appID, collection, in.ID, files.Update{Expect: expect, Name: in.Body.Name, ContentType: in.Body.ContentType})
 	if err != nil {
 		return nil, inFiles(err, "body.name", "body.content_type")
 	}
 	return &body[wire.File]{wireFile(file)}, nil
 }
 
-func (s *Server) deleteFile(ctx context.Context, in *ItemPath) (*none, error) {
+func (s *Server) deleteFile(ctx context.Context, in *struct {
+	ItemPath
+	IfMatchFile
+}) (*none, error) {
 	appID, collection, err := s.within(ctx, in.CollectionPath, authz.DataWrite)
 	if err != nil {
 		return nil, err
 	}
-	return nil, inFiles(s.files.Delete(ctx, appID, collection, in.ID), "", "")
+	expect, err := in.sha256()
+	if err != nil {
+		return nil, err
+	}
+	return nil, inFiles(s.files.Delete(ctx, appID, collection, in.ID, expect), "", "")
 }
 
 func (s *Server) getFileMetadata(ctx context.Context, in *ItemPath) (*body[wire.File], error) {

@@ -163,6 +163,34 @@ func TestRangesAndConditions(t *testing.T) {
 	assert.Equal(t, content, string(got.body), "of another version all is sent")
 }
 
+// Whoever says which bytes a change is for does not overwrite others.
+func TestFilesIfMatch(t *testing.T) {
+	s := newSite(t)
+	s.app("shop")
+	file := s.store("shop", "c", "a.txt", "text/plain", "one")
+	path := "apps/shop/files/c/" + file.ID
+	change := func(method, match, content string) answer {
+		r := s.uploadRequest(s.token, method, path, "text/plain", strings.NewReader(content))
+		r.Header.Set("If-Match", match)
+		return s.send(r)
+	}
+	tag := func(content string) string { return `"` + digest(content) + `"` }
+	s.refused(change("PUT", tag("other"), "two"), 412, "header.If-Match", digest("one"))
+	s.refused(s.change("PATCH", path, tag("other"), `{"name":"b.txt"}`), 412, "header.If-Match", digest("one"))
+	s.refused(s.change("DELETE", path, tag("other"), ""), 412, "header.If-Match", digest("one"))
+	for _, wrong := range []string{digest("one"), `"1"`, "W/" + tag("one"), tag("one") + ", " + tag("two")} {
+		s.refused(change("PUT", wrong, "two"), 422, "header.If-Match", "one ETag")
+	}
+	assert.Equal(t, "one", string(s.download(path).body))
+
+	assert.Equal(t, 200, change("PUT", tag("one"), "two").StatusCode)
+	assert.Equal(t, 200, change("PUT", "*", "three").StatusCode)
+	assert.Equal(t, 200, s.change("PATCH", path, tag("three"), `{"name":"b.txt"}`).StatusCode)
+	s.refused(s.change("DELETE", path, tag("two"), ""), 412, "header.If-Match", digest("three"))
+	assert.Equal(t, 204, s.change("DELETE", path, tag("three"), "").StatusCode)
+	s.refused(change("PUT", "*", "four"), 404, "", "file not found")
+}
+
 func TestContentDispositionCannotBeAbused(t *testing.T) {
 	s := newSite(t)
 	s.app("shop")

@@ -91,7 +91,7 @@ func doomed(data, at string) error {
 	case "update":
 		_, err = service.Update(ctx, app.ID, "c", page.Items[0].ID, Update{Name: new("after"), Data: bytes.NewReader(crashAfter)})
 	case "delete":
-		err = service.Delete(ctx, app.ID, "c", page.Items[0].ID)
+		err = service.Delete(ctx, app.ID, "c", page.Items[0].ID, "")
 	default:
 		err = work(service, app)
 	}
@@ -125,7 +125,7 @@ func work(service *Service, app store.App) error {
 			say("done", file.ID, file.SHA256)
 		default:
 			say("+", ids[i], "")
-			if err := service.Delete(ctx, app.ID, "c", ids[i]); err != nil {
+			if err := service.Delete(ctx, app.ID, "c", ids[i], ""); err != nil {
 				return err
 			}
 			say("done", ids[i], "")

@@ -73,7 +73,7 @@ func TestDamageIsFound(t *testing.T) {
 				_, err = f.Update(f.ctx, f.app.ID, "c", file.ID, Update{Data: bytes.NewReader(random(5))})
 				require.NoError(t, err, "a damaged file can be replaced")
 				require.Equal(t, random(5), f.read(t, file))
-				require.NoError(t, f.Delete(f.ctx, f.app.ID, "c", file.ID))
+				require.NoError(t, f.Delete(f.ctx, f.app.ID, "c", file.ID, ""))
 			})
 		}
 	}
@@ -121,7 +121,7 @@ func TestWholeFilesAreRemembered(t *testing.T) {
 	later := info.ModTime().Add(1)
 	require.NoError(t, os.Chtimes(path, later, later))
 	require.EqualValues(t, 2, partsRead())
-	require.NoError(t, f.Delete(f.ctx, f.app.ID, "c", file.ID))
+	require.NoError(t, f.Delete(f.ctx, f.app.ID, "c", file.ID, ""))
 	require.Zero(t, f.verified.Len(), "what is gone is forgotten")
 }
 
@@ -146,7 +146,7 @@ func TestDamagedMetadata(t *testing.T) {
 			operationError(t, err, abi.OpCodeCorrupted)
 			_, err = f.Get(f.ctx, f.app.ID, "c", file.ID)
 			operationError(t, err, abi.OpCodeCorrupted)
-			require.NoError(t, f.Delete(f.ctx, f.app.ID, "c", file.ID))
+			require.NoError(t, f.Delete(f.ctx, f.app.ID, "c", file.ID, ""))
 		})
 	}
 }

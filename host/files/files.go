@@ -92,6 +92,7 @@ type Service struct {
 
 // Update says what to change of a file; what is nil stays.
 type Update struct {
+	Expect      string // SHA-256 of the bytes it was made for, else it is a [*store.ContentError]; "": any
 	Name        *string
 	ContentType *string
 	Data        io.Reader
@@ -236,7 +237,10 @@ func (s *Service) Update(ctx context.Context, appID, collection, id string, upda
 	if before, err = s.Head(ctx, appID, collection, id); err != nil {
 		return now, err
 	}
-	change := store.FileChange{Name: update.Name}
+	change := store.FileChange{Expect: update.Expect, Name: update.Name}
+	if change.Expect != "" && change.Expect != before.SHA256 { // before any bytes are taken
+		return now, &store.ContentError{Expected: change.Expect, Current: before.SHA256}
+	}
 	if update.Name != nil {
 		if err := checkName(*update.Name); err != nil {
 			return now, err
@@ -266,12 +270,13 @@ func (s *Service) Update(ctx context.Context, appID, collection, id string, upda
 	return now, nil
 }
 
-// Delete removes a file. Whoever reads it reads on.
-func (s *Service) Delete(ctx context.Context, appID, collection, id string) error {
+// Delete removes a file. With expect not "" it is one whose bytes have that
+// SHA-256, or the error is a [*store.ContentError]. Whoever reads it reads on.
+func (s *Service) Delete(ctx context.Context, appID, collection, id, expect string) error {
 	if err := checkCollection(collection); err != nil {
 		return err
 	}
-	file, err := s.config.Store.Delete(ctx, appID, collection, id)
+	file, err := s.config.Store.Delete(ctx, appID, collection, id, expect)
 	if err != nil {
 		return err
 	}

@@ -151,7 +151,7 @@ func TestFileComesBack(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, file, head)
 			require.Equal(t, []string{file.Blob}, f.blobs(t))
-			require.NoError(t, f.Delete(f.ctx, f.app.ID, "c", file.ID))
+			require.NoError(t, f.Delete(f.ctx, f.app.ID, "c", file.ID, ""))
 			_, err = f.Open(f.ctx, f.app.ID, "c", file.ID)
 			require.ErrorIs(t, err, store.ErrNotFound)
 			require.Empty(t, f.blobs(t))
@@ -344,7 +344,7 @@ func TestNobodyElsesFiles(t *testing.T) {
 				"open":   second(f.Open(f.ctx, at[0], at[1], at[2])),
 				"rename": second(f.Update(f.ctx, at[0], at[1], at[2], Update{Name: new("x")})),
 				"update": second(f.Update(f.ctx, at[0], at[1], at[2], Update{Data: strings.NewReader("x")})),
-				"delete": f.Delete(f.ctx, at[0], at[1], at[2]),
+				"delete": f.Delete(f.ctx, at[0], at[1], at[2], ""),
 			} {
 				require.EqualError(t, err, "file not found", operation)
 				require.ErrorIs(t, err, store.ErrNotFound, operation)

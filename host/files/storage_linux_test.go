@@ -44,7 +44,7 @@ func TestDiskFull(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, len(data), page)
 
-	require.NoError(t, f.Delete(f.ctx, f.app.ID, "c", file.ID), "which makes room")
+	require.NoError(t, f.Delete(f.ctx, f.app.ID, "c", file.ID, ""), "which makes room")
 	f.create(t, random(5*partSize))
 }
 
@@ -65,7 +65,7 @@ func TestDiskCannotBeWritten(t *testing.T) {
 	refused(second(f.Create(f.ctx, f.app.ID, "c", "n", "a/b", bytes.NewReader(random(10)))))
 	refused(second(f.Update(f.ctx, f.app.ID, "c", file.ID, Update{Data: bytes.NewReader(random(10))})))
 	require.Contains(t, f.log.String(), "read-only file system", "the log tells why")
-	require.NoError(t, f.Delete(f.ctx, f.app.ID, "c", file.ID), "its bytes are left to the sweeper")
+	require.NoError(t, f.Delete(f.ctx, f.app.ID, "c", file.ID, ""), "its bytes are left to the sweeper")
 	require.Equal(t, []string{file.Blob}, f.blobs(t))
 
 	remount(0)

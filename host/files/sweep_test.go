@@ -133,7 +133,7 @@ func TestFailingDatabase(t *testing.T) {
 	for operation, err := range map[string]error{
 		"create": second(f.Create(f.ctx, f.app.ID, "c", "n", "a/b", bytes.NewReader(random(20)))),
 		"update": second(f.Update(f.ctx, f.app.ID, "c", file.ID, Update{Data: bytes.NewReader(random(30))})),
-		"delete": f.Delete(f.ctx, f.app.ID, "c", file.ID),
+		"delete": f.Delete(f.ctx, f.app.ID, "c", file.ID, ""),
 	} {
 		var failure *store.Error
 		require.ErrorAs(t, err, &failure, operation)

@@ -41,7 +41,7 @@ func filesHandlers(s *files.Service) map[abi.Op]Handler {
 			return fileResponse(file, err)
 		}),
 		abi.OpFilesDelete: handle(abi.OpFilesDelete, func(ctx context.Context, scope *Scope, r *abi.FilesGetRequest) (msgp.Marshaler, error) {
-			err := s.Delete(ctx, scope.AppID, r.Collection, r.ID)
+			err := s.Delete(ctx, scope.AppID, r.Collection, r.ID, "")
 			if errors.Is(err, store.ErrNotFound) {
 				return &abi.FilesDeleteResponse{}, nil
 			}

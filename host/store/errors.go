@@ -37,6 +37,16 @@ func (e *VersionError) Error() string {
 	return fmt.Sprintf("%s is at version %d, not at version %d", e.Resource, e.Current, e.Expected)
 }
 
+// ContentError says that a file has other bytes than those a change was made for.
+type ContentError struct {
+	Expected string // SHA-256 in hex
+	Current  string
+}
+
+func (e *ContentError) Error() string {
+	return fmt.Sprintf("the file's bytes have the SHA-256 %s, not %q", e.Current, e.Expected)
+}
+
 // InvalidError says why a value cannot be kept.
 type InvalidError struct {
 	Field  string // "source"

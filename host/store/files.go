@@ -38,6 +38,7 @@ type FileContent struct {
 
 // FileChange says what to change of a file; a nil field stays as it is.
 type FileChange struct {
+	Expect      string // SHA-256 of the bytes the change was made for; "": any
 	Name        *string
 	ContentType *string
 	Content     *FileContent
@@ -81,10 +82,12 @@ type Files interface {
 	// Collections pages through an app's collections in the order of their
 	// names (bytewise).
 	Collections(ctx context.Context, appID string, page PageRequest) (Page[FileCollection], error)
-	// Update changes a file and returns it as it is now and as it was.
+	// Update changes a file and returns it as it is now and as it was. One whose
+	// bytes are not those that change expects is a [*ContentError].
 	Update(ctx context.Context, appID, collection, id string, change FileChange, quota int64) (now, before File, err error)
-	// Delete removes a file and returns it as it was.
-	Delete(ctx context.Context, appID, collection, id string) (File, error)
+	// Delete removes a file and returns it as it was. With expect not "" one whose
+	// bytes have another SHA-256 is a [*ContentError].
+	Delete(ctx context.Context, appID, collection, id, expect string) (File, error)
 
 	// Usage is how many bytes the files of an app have.
 	Usage(ctx context.Context, appID string) (int64, error)

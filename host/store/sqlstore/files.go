@@ -154,6 +154,9 @@ func (f files) Update(ctx context.Context, appID, collection, id string, change 
 		if before, err = one(ctx, tx.tx, "file", scanFile, fileGet+tx.db.Dialect.ForUpdate, appID, collection, id); err != nil {
 			return err
 		}
+		if err := checkContent(before, change.Expect); err != nil {
+			return err
+		}
 		now = before
 		set(&now.Name, change.Name)
 		set(&now.ContentType, change.ContentType)
@@ -181,8 +184,24 @@ func (f files) Update(ctx context.Context, appID, collection, id string, change 
 	return now, before, nil
 }
 
-func (f files) Delete(ctx context.Context, appID, collection, id string) (file store.File, err error) {
+// checkContent refuses a file with other bytes than those expected, "" for any.
+func checkContent(file store.File, expect string) error {
+	if expect != "" && file.SHA256 != expect {
+		return &store.ContentError{Expected: expect, Current: file.SHA256}
+	}
+	return nil
+}
+
+func (f files) Delete(ctx context.Context, appID, collection, id, expect string) (file store.File, err error) {
 	err = f.mutate(ctx, "delete file", func(tx *sqlStore) error {
+		if expect != "" {
+			if file, err = one(ctx, tx.tx, "file", scanFile, fileGet+tx.db.Dialect.ForUpdate, appID, collection, id); err != nil {
+				return err
+			}
+			if err := checkContent(file, expect); err != nil {
+				return err
+			}
+		}
 		if file, err = one(ctx, tx.tx, "file", scanFile, fileDelete, appID, collection, id); err != nil {
 			return err
 		}

@@ -74,7 +74,7 @@ func testFiles(t *testing.T, s subject) {
 				notFound(t, err, "file")
 				_, _, err = s.Files().Update(s.ctx, at[0], at[1], at[2], store.FileChange{Name: new("x")}, 0)
 				notFound(t, err, "file")
-				_, err = s.Files().Delete(s.ctx, at[0], at[1], at[2])
+				_, err = s.Files().Delete(s.ctx, at[0], at[1], at[2], "")
 				notFound(t, err, "file")
 			})
 		}
@@ -152,7 +152,7 @@ func testFiles(t *testing.T, s subject) {
 		require.Equal(t, want, got)
 		told(store.ChangeUpdate, fileJSON(t, rewritten), fileJSON(t, renamed))
 
-		deleted, err := s.Files().Delete(s.ctx, app.ID, "c", file.ID)
+		deleted, err := s.Files().Delete(s.ctx, app.ID, "c", file.ID, "")
 		require.NoError(t, err)
 		want.Sums = nil
 		require.Equal(t, want, deleted)
@@ -171,7 +171,7 @@ func testFiles(t *testing.T, s subject) {
 			errs = append(errs, err)
 			_, _, err = files.Update(s.ctx, app.ID, "c", file.ID, store.FileChange{Name: new("x"), Content: &store.FileContent{Size: 99, Blob: "b"}}, 0)
 			errs = append(errs, err)
-			_, err = files.Delete(s.ctx, app.ID, "c", file.ID)
+			_, err = files.Delete(s.ctx, app.ID, "c", file.ID, "")
 			return append(errs, err)
 		}
 		unchanged := func(t *testing.T) {
@@ -232,7 +232,7 @@ func testFiles(t *testing.T, s subject) {
 		s.file(t, app, "c", "over, as after the quota was lowered", 50)
 		require.NoError(t, resize(file, 59), "less is never refused")
 		quota(resize(file, 60), 149, 1)
-		_, err = s.Files().Delete(s.ctx, app.ID, "c", file.ID)
+		_, err = s.Files().Delete(s.ctx, app.ID, "c", file.ID, "")
 		require.NoError(t, err)
 		used, err := s.Files().Usage(s.ctx, app.ID)
 		require.NoError(t, err)
@@ -264,6 +264,49 @@ func testFiles(t *testing.T, s subject) {
 		used, err := s.Files().Usage(s.ctx, app.ID)
 		require.NoError(t, err)
 		require.EqualValues(t, quota, used)
+	})
+
+	t.Run("a change for other bytes", func(t *testing.T) {
+		app := s.app(t, "expected")
+		file := s.file(t, app, "c", "name", 5)
+		stale := func(err error) {
+			t.Helper()
+			var content *store.ContentError
+			require.ErrorAs(t, err, &content)
+			require.Equal(t, &store.ContentError{Expected: "other", Current: file.SHA256}, content)
+		}
+		s.takeChanges(t)
+		_, _, err := s.Files().Update(s.ctx, app.ID, "c", file.ID, store.FileChange{Expect: "other", Name: new("b")}, 0)
+		stale(err)
+		_, err = s.Files().Delete(s.ctx, app.ID, "c", file.ID, "other")
+		stale(err)
+		s.sameChanges(t)
+		got, err := s.Files().Get(s.ctx, app.ID, "c", file.ID)
+		require.NoError(t, err)
+		require.Equal(t, file, got)
+
+		// Of many that change the same bytes one wins.
+		won := 0
+		for i, err := range all(16, func(i int) error {
+			_, _, err := s.Files().Update(s.ctx, app.ID, "c", file.ID, store.FileChange{
+				Expect: file.SHA256, Content: &store.FileContent{Size: 5, SHA256: fmt.Sprint(i), Blob: uuid.NewString()},
+			}, 0)
+			return err
+		}) {
+			var content *store.ContentError
+			if !errors.As(err, &content) {
+				require.NoError(t, err, i)
+				won++
+			}
+		}
+		require.Equal(t, 1, won)
+		now, err := s.Files().Get(s.ctx, app.ID, "c", file.ID)
+		require.NoError(t, err)
+		_, err = s.Files().Delete(s.ctx, app.ID, "c", file.ID, now.SHA256)
+		require.NoError(t, err)
+		used, err := s.Files().Usage(s.ctx, app.ID)
+		require.NoError(t, err)
+		require.Zero(t, used)
 	})
 
 	t.Run("listings", func(t *testing.T) {
