@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"math"
 	"strconv"
@@ -141,11 +140,11 @@ func (e executions) Record(ctx context.Context, batch []store.Execution) error {
 	}
 	const op = "record executions"
 	if e.s.tx != nil {
-		return failed(ctx, op, e.s.db.Dialect.Record(ctx, e.s.tx, mendedBatch))
+		return failed(ctx, op, e.s.db.Dialect.Record(ctx, e.s.tx.Tx, mendedBatch))
 	}
 	return failed(ctx, op, e.s.retry(func() error {
-		return e.s.transact(ctx, op, false, func(tx *sql.Tx) error {
-			return e.s.db.Dialect.Record(ctx, tx, mendedBatch)
+		return e.s.transact(ctx, op, false, func(tx *transaction) error {
+			return e.s.db.Dialect.Record(ctx, tx.Tx, mendedBatch)
 		})
 	}))
 }

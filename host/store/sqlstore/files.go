@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 
 	"github.com/picloud/picloud/host/store"
 )
@@ -95,7 +94,7 @@ func (f files) Create(ctx context.Context, file store.File, quota int64) (store.
 }
 
 // addFileUsage counts bytes an app has more, or fewer, of.
-func addFileUsage(ctx context.Context, tx *sql.Tx, appID string, bytes, quota int64) error {
+func addFileUsage(ctx context.Context, tx queryer, appID string, bytes, quota int64) error {
 	if bytes <= 0 {
 		quota = 0
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/picloud/picloud/host/store"
 )
 
-// queryer runs statements: a database, a transaction, or [preparing].
+// queryer runs statements: a database, a [transaction], or [preparing].
 type queryer interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
@@ -21,30 +21,46 @@ type queryer interface {
 // this package, so there is a bounded number of them.
 type preparing struct {
 	db         *sql.DB
-	mu         sync.RWMutex
-	statements map[string]*sql.Stmt
+	statements sync.Map // *sql.Stmt by its text
+
+	mu      sync.Mutex
+	missing map[string]bool // that a transaction had to do without
+}
+
+// known returns query prepared, nil if it is not yet.
+func (p *preparing) known(query string) *sql.Stmt {
+	statement, _ := p.statements.Load(query)
+	prepared, _ := statement.(*sql.Stmt)
+	return prepared
 }
 
 // statement returns query prepared, or nil if that fails: running it unprepared
 // then shows the error.
 func (p *preparing) statement(ctx context.Context, query string) *sql.Stmt {
-	p.mu.RLock()
-	statement := p.statements[query]
-	p.mu.RUnlock()
-	if statement != nil {
-		return statement
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if statement := p.statements[query]; statement != nil {
+	if statement := p.known(query); statement != nil {
 		return statement
 	}
 	statement, err := p.db.PrepareContext(ctx, query)
 	if err != nil {
 		return nil
 	}
-	p.statements[query] = statement
+	if first, twice := p.statements.LoadOrStore(query, statement); twice {
+		statement.Close()
+		return first.(*sql.Stmt)
+	}
 	return statement
+}
+
+// prepareMissing prepares what transactions missed: none can itself, while it has
+// the one connection that writes.
+func (p *preparing) prepareMissing(ctx context.Context) {
+	p.mu.Lock()
+	missing := p.missing
+	p.missing = nil
+	p.mu.Unlock()
+	for query := range missing {
+		p.statement(ctx, query)
+	}
 }
 
 func (p *preparing) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
@@ -66,6 +82,50 @@ func (p *preparing) QueryRowContext(ctx context.Context, query string, args ...a
 		return s.QueryRowContext(ctx, args...)
 	}
 	return p.db.QueryRowContext(ctx, query, args...)
+}
+
+// transaction runs what is prepared as that, and notes what is not for the next.
+type transaction struct {
+	*sql.Tx
+	prepared *preparing // nil: the driver prepares
+}
+
+func (t *transaction) statement(ctx context.Context, query string) *sql.Stmt {
+	if t.prepared == nil {
+		return nil
+	}
+	statement := t.prepared.known(query)
+	if statement == nil {
+		t.prepared.mu.Lock()
+		defer t.prepared.mu.Unlock()
+		if t.prepared.missing == nil {
+			t.prepared.missing = map[string]bool{}
+		}
+		t.prepared.missing[query] = true
+		return nil
+	}
+	return t.StmtContext(ctx, statement)
+}
+
+func (t *transaction) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if s := t.statement(ctx, query); s != nil {
+		return s.ExecContext(ctx, args...)
+	}
+	return t.Tx.ExecContext(ctx, query, args...)
+}
+
+func (t *transaction) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if s := t.statement(ctx, query); s != nil {
+		return s.QueryContext(ctx, args...)
+	}
+	return t.Tx.QueryContext(ctx, query, args...)
+}
+
+func (t *transaction) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	if s := t.statement(ctx, query); s != nil {
+		return s.QueryRowContext(ctx, args...)
+	}
+	return t.Tx.QueryRowContext(ctx, query, args...)
 }
 
 // scanner is a row to read: *sql.Row or *sql.Rows.

@@ -47,8 +47,7 @@ type Config struct {
 	Now     func() time.Time // the clock; nil for time.Now
 	Emit    store.Emitter    // told of each change of apps' data; nil: nobody is
 	Close   func() error     // releases both databases, called once
-	// Prepare keeps the statements of queries prepared. For drivers that do
-	// not do so themselves.
+	// Prepare keeps statements prepared. For drivers that do not do so themselves.
 	Prepare bool
 }
 
@@ -61,9 +60,10 @@ func New(config Config) store.Store {
 		config.Dialect.Retryable = func(error) bool { return false }
 	}
 	db := &database{Config: config, close: sync.OnceValue(config.Close)}
-	db.reader = config.Read
+	db.reader, db.writer = config.Read, config.Write
 	if config.Prepare {
-		db.reader = &preparing{db: config.Read, statements: map[string]*sql.Stmt{}}
+		db.prepared = &preparing{db: config.Write}
+		db.reader, db.writer = &preparing{db: config.Read}, db.prepared
 	}
 	return &sqlStore{db: db}
 }
@@ -71,8 +71,9 @@ func New(config Config) store.Store {
 // database is what all handles to one database share.
 type database struct {
 	Config
-	reader queryer
-	close  func() error
+	reader, writer queryer
+	prepared       *preparing // the writer's; nil without Config.Prepare
+	close          func() error
 }
 
 // now is the time for a row made or changed now.
@@ -81,7 +82,7 @@ func (db *database) now() time.Time { return cut(db.Now()) }
 // sqlStore implements [store.Store]; each domain is a view of it.
 type sqlStore struct {
 	db *database
-	tx *sql.Tx // nil outside of InTx
+	tx *transaction // nil outside of InTx
 }
 
 func (s *sqlStore) Apps() store.Apps             { return apps{s} }
@@ -110,7 +111,7 @@ func (s *sqlStore) InTx(ctx context.Context, fn func(tx store.Store) error) erro
 		return fn(s)
 	}
 	// Not retried: fn may have effects that are not the database's.
-	return s.transact(ctx, "transaction", true, func(tx *sql.Tx) error {
+	return s.transact(ctx, "transaction", true, func(tx *transaction) error {
 		return fn(&sqlStore{db: s.db, tx: tx})
 	})
 }
@@ -139,7 +140,7 @@ func (s *sqlStore) writer() queryer {
 	if s.tx != nil {
 		return s.tx
 	}
-	return s.db.Write
+	return s.db.writer
 }
 
 // reconfigure runs fn like change, and counts it in the generation.
@@ -161,7 +162,7 @@ func (s *sqlStore) mutate(ctx context.Context, op string, fn func(tx *sqlStore) 
 		return failed(ctx, op, fn(s))
 	}
 	return failed(ctx, op, s.retry(func() error {
-		return s.transact(ctx, op, false, func(tx *sql.Tx) error { return fn(&sqlStore{db: s.db, tx: tx}) })
+		return s.transact(ctx, op, false, func(tx *transaction) error { return fn(&sqlStore{db: s.db, tx: tx}) })
 	}))
 }
 
@@ -180,7 +181,7 @@ func (s *sqlStore) change(ctx context.Context, op string, fn func(tx queryer) er
 		return failed(ctx, op, fn(s.tx))
 	}
 	return failed(ctx, op, s.retry(func() error {
-		return s.transact(ctx, op, true, func(tx *sql.Tx) error { return fn(tx) })
+		return s.transact(ctx, op, true, func(tx *transaction) error { return fn(tx) })
 	}))
 }
 
@@ -199,8 +200,8 @@ func (s *sqlStore) retry(transaction func() error) (err error) {
 
 // transact begins a transaction, takes the lock if asked to, runs fn, and
 // commits unless fn fails or panics. It returns fn's error as it is.
-func (s *sqlStore) transact(ctx context.Context, op string, lock bool, fn func(tx *sql.Tx) error) error {
-	tx, err := s.db.Write.BeginTx(ctx, nil)
+func (s *sqlStore) transact(ctx context.Context, op string, lock bool, fn func(tx *transaction) error) error {
+	tx, err := s.db.begin(ctx)
 	if err != nil {
 		return failed(ctx, op, err)
 	}
@@ -214,6 +215,15 @@ func (s *sqlStore) transact(ctx context.Context, op string, lock bool, fn func(t
 		return err
 	}
 	return failed(ctx, op, tx.Commit())
+}
+
+// begin begins a transaction.
+func (db *database) begin(ctx context.Context) (*transaction, error) {
+	if db.prepared != nil {
+		db.prepared.prepareMissing(ctx)
+	}
+	tx, err := db.Write.BeginTx(ctx, nil)
+	return &transaction{tx, db.prepared}, err
 }
 
 // failed makes an error safe to show: one of the store's own passes, anything
@@ -235,8 +245,9 @@ func isOurs(err error) bool {
 		version  *store.VersionError
 		invalid  *store.InvalidError
 		quota    *store.QuotaError
+		content  *store.ContentError
 		failure  *store.Error
 	)
 	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrInvalidCursor) ||
-		errors.As(err, &conflict) || errors.As(err, &version) || errors.As(err, &invalid) || errors.As(err, &quota) || errors.As(err, &failure)
+		errors.As(err, &conflict) || errors.As(err, &version) || errors.As(err, &invalid) || errors.As(err, &quota) || errors.As(err, &content) || errors.As(err, &failure)
 }
