@@ -140,11 +140,11 @@ func (e executions) Record(ctx context.Context, batch []store.Execution) error {
 	}
 	const op = "record executions"
 	if e.s.tx != nil {
-		return failed(ctx, op, e.s.db.Dialect.Record(ctx, e.s.tx.Tx, mendedBatch))
+		return failed(ctx, op, e.s.db.Dialect.Record(ctx, e.s.tx.sql, mendedBatch))
 	}
 	return failed(ctx, op, e.s.retry(func() error {
 		return e.s.transact(ctx, op, false, func(tx *transaction) error {
-			return e.s.db.Dialect.Record(ctx, tx.Tx, mendedBatch)
+			return e.s.db.Dialect.Record(ctx, tx.sql, mendedBatch)
 		})
 	}))
 }

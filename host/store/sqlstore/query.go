@@ -10,33 +10,81 @@ import (
 	"github.com/picloud/picloud/host/store"
 )
 
-// queryer runs statements: a database, a [transaction], or [preparing].
+// queryer runs statements: a database, a [transaction], or [preparedFirst].
 type queryer interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// preparing prepares each statement once. The statements are the constants of
-// this package, so there is a bounded number of them.
-type preparing struct {
-	db         *sql.DB
-	statements sync.Map // *sql.Stmt by its text
+// preparedFirst runs a query as the statement that find has for it, else as text.
+type preparedFirst struct {
+	find   func(ctx context.Context, query string) *sql.Stmt // nil: there is none
+	asText queryer
+}
+
+func (p preparedFirst) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if s := p.find(ctx, query); s != nil {
+		return s.ExecContext(ctx, args...)
+	}
+	return p.asText.ExecContext(ctx, query, args...)
+}
+
+func (p preparedFirst) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if s := p.find(ctx, query); s != nil {
+		return s.QueryContext(ctx, args...)
+	}
+	return p.asText.QueryContext(ctx, query, args...)
+}
+
+func (p preparedFirst) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	if s := p.find(ctx, query); s != nil {
+		return s.QueryRowContext(ctx, args...)
+	}
+	return p.asText.QueryRowContext(ctx, query, args...)
+}
+
+// statements prepares each statement of a database once. They are the constants of
+// this package and what it makes of a bounded number of parts, so their number
+// is bounded.
+type statements struct {
+	db       *sql.DB
+	prepared sync.Map // *sql.Stmt by its text
 
 	mu      sync.Mutex
 	missing map[string]bool // that a transaction had to do without
 }
 
+// outside runs statements outside of transactions.
+func (p *statements) outside() queryer { return preparedFirst{p.statement, p.db} }
+
+// within runs statements in a transaction, which cannot prepare any while it has
+// the one connection that writes: what is not prepared yet will be for the next.
+func (p *statements) within(tx *sql.Tx) queryer {
+	return preparedFirst{func(ctx context.Context, query string) *sql.Stmt {
+		if s := p.known(query); s != nil {
+			return tx.StmtContext(ctx, s)
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.missing == nil {
+			p.missing = map[string]bool{}
+		}
+		p.missing[query] = true
+		return nil
+	}, tx}
+}
+
 // known returns query prepared, nil if it is not yet.
-func (p *preparing) known(query string) *sql.Stmt {
-	statement, _ := p.statements.Load(query)
+func (p *statements) known(query string) *sql.Stmt {
+	statement, _ := p.prepared.Load(query)
 	prepared, _ := statement.(*sql.Stmt)
 	return prepared
 }
 
-// statement returns query prepared, or nil if that fails: running it unprepared
-// then shows the error.
-func (p *preparing) statement(ctx context.Context, query string) *sql.Stmt {
+// statement returns query prepared, or nil if that fails: running it as text then
+// shows the error.
+func (p *statements) statement(ctx context.Context, query string) *sql.Stmt {
 	if statement := p.known(query); statement != nil {
 		return statement
 	}
@@ -44,16 +92,15 @@ func (p *preparing) statement(ctx context.Context, query string) *sql.Stmt {
 	if err != nil {
 		return nil
 	}
-	if first, twice := p.statements.LoadOrStore(query, statement); twice {
+	if first, twice := p.prepared.LoadOrStore(query, statement); twice {
 		statement.Close()
 		return first.(*sql.Stmt)
 	}
 	return statement
 }
 
-// prepareMissing prepares what transactions missed: none can itself, while it has
-// the one connection that writes.
-func (p *preparing) prepareMissing(ctx context.Context) {
+// prepareMissing prepares what transactions had to do without.
+func (p *statements) prepareMissing(ctx context.Context) {
 	p.mu.Lock()
 	missing := p.missing
 	p.missing = nil
@@ -61,71 +108,6 @@ func (p *preparing) prepareMissing(ctx context.Context) {
 	for query := range missing {
 		p.statement(ctx, query)
 	}
-}
-
-func (p *preparing) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	if s := p.statement(ctx, query); s != nil {
-		return s.ExecContext(ctx, args...)
-	}
-	return p.db.ExecContext(ctx, query, args...)
-}
-
-func (p *preparing) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	if s := p.statement(ctx, query); s != nil {
-		return s.QueryContext(ctx, args...)
-	}
-	return p.db.QueryContext(ctx, query, args...)
-}
-
-func (p *preparing) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	if s := p.statement(ctx, query); s != nil {
-		return s.QueryRowContext(ctx, args...)
-	}
-	return p.db.QueryRowContext(ctx, query, args...)
-}
-
-// transaction runs what is prepared as that, and notes what is not for the next.
-type transaction struct {
-	*sql.Tx
-	prepared *preparing // nil: the driver prepares
-}
-
-func (t *transaction) statement(ctx context.Context, query string) *sql.Stmt {
-	if t.prepared == nil {
-		return nil
-	}
-	statement := t.prepared.known(query)
-	if statement == nil {
-		t.prepared.mu.Lock()
-		defer t.prepared.mu.Unlock()
-		if t.prepared.missing == nil {
-			t.prepared.missing = map[string]bool{}
-		}
-		t.prepared.missing[query] = true
-		return nil
-	}
-	return t.StmtContext(ctx, statement)
-}
-
-func (t *transaction) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	if s := t.statement(ctx, query); s != nil {
-		return s.ExecContext(ctx, args...)
-	}
-	return t.Tx.ExecContext(ctx, query, args...)
-}
-
-func (t *transaction) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	if s := t.statement(ctx, query); s != nil {
-		return s.QueryContext(ctx, args...)
-	}
-	return t.Tx.QueryContext(ctx, query, args...)
-}
-
-func (t *transaction) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	if s := t.statement(ctx, query); s != nil {
-		return s.QueryRowContext(ctx, args...)
-	}
-	return t.Tx.QueryRowContext(ctx, query, args...)
 }
 
 // scanner is a row to read: *sql.Row or *sql.Rows.

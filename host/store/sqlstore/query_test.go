@@ -21,7 +21,7 @@ func TestTransactionsPrepare(t *testing.T) {
 	writer.SetMaxOpenConns(1)
 	_, err = writer.Exec(`CREATE TABLE rows (n INTEGER)`)
 	expect.NoError(t, err)
-	db := &database{Config: Config{Write: writer}, prepared: &preparing{db: writer}}
+	db := &database{Config: Config{Write: writer}, statements: &statements{db: writer}}
 	const (
 		insert  = `INSERT INTO rows (n) VALUES ($1)`
 		count   = `SELECT count(*) FROM rows`
@@ -32,7 +32,7 @@ func TestTransactionsPrepare(t *testing.T) {
 		tx, err := db.begin(ctx)
 		expect.NoError(t, err)
 		for _, query := range []string{insert, count, list} {
-			assert.Equal(t, n > 0, db.prepared.known(query) != nil, "transaction %d: %s", n, query)
+			assert.Equal(t, n > 0, db.statements.known(query) != nil, "transaction %d: %s", n, query)
 		}
 		_, err = tx.ExecContext(ctx, insert, n)
 		expect.NoError(t, err)
@@ -44,7 +44,7 @@ func TestTransactionsPrepare(t *testing.T) {
 		assert.Len(t, listed, n+1)
 		_, err = tx.ExecContext(ctx, invalid)
 		assert.ErrorContains(t, err, "no such table", "what cannot be prepared shows why each time")
-		expect.NoError(t, tx.Commit())
+		expect.NoError(t, tx.sql.Commit())
 	}
 
 	// What is rolled back leaves the statements as they were.
@@ -52,8 +52,8 @@ func TestTransactionsPrepare(t *testing.T) {
 	expect.NoError(t, err)
 	_, err = tx.ExecContext(ctx, insert, 3)
 	expect.NoError(t, err)
-	expect.NoError(t, tx.Rollback())
+	expect.NoError(t, tx.sql.Rollback())
 	var rows int
-	expect.NoError(t, db.prepared.QueryRowContext(ctx, count).Scan(&rows))
+	expect.NoError(t, db.statements.outside().QueryRowContext(ctx, count).Scan(&rows))
 	assert.Equal(t, 3, rows)
 }

@@ -62,8 +62,8 @@ func New(config Config) store.Store {
 	db := &database{Config: config, close: sync.OnceValue(config.Close)}
 	db.reader, db.writer = config.Read, config.Write
 	if config.Prepare {
-		db.prepared = &preparing{db: config.Write}
-		db.reader, db.writer = &preparing{db: config.Read}, db.prepared
+		db.statements = &statements{db: config.Write}
+		db.reader, db.writer = (&statements{db: config.Read}).outside(), db.statements.outside()
 	}
 	return &sqlStore{db: db}
 }
@@ -72,7 +72,7 @@ func New(config Config) store.Store {
 type database struct {
 	Config
 	reader, writer queryer
-	prepared       *preparing // the writer's; nil without Config.Prepare
+	statements     *statements // the writer's; nil without Config.Prepare
 	close          func() error
 }
 
@@ -205,7 +205,7 @@ func (s *sqlStore) transact(ctx context.Context, op string, lock bool, fn func(t
 	if err != nil {
 		return failed(ctx, op, err)
 	}
-	defer tx.Rollback() // after a commit it does nothing
+	defer tx.sql.Rollback() // after a commit it does nothing
 	if lock && s.db.Dialect.Lock != "" {
 		if _, err := tx.ExecContext(ctx, s.db.Dialect.Lock); err != nil {
 			return failed(ctx, op, err)
@@ -214,16 +214,27 @@ func (s *sqlStore) transact(ctx context.Context, op string, lock bool, fn func(t
 	if err := fn(tx); err != nil {
 		return err
 	}
-	return failed(ctx, op, tx.Commit())
+	return failed(ctx, op, tx.sql.Commit())
 }
 
-// begin begins a transaction.
+// A transaction is one of the database, and what runs statements in it.
+type transaction struct {
+	queryer
+	sql *sql.Tx
+}
+
 func (db *database) begin(ctx context.Context) (*transaction, error) {
-	if db.prepared != nil {
-		db.prepared.prepareMissing(ctx)
+	if db.statements != nil {
+		db.statements.prepareMissing(ctx)
 	}
 	tx, err := db.Write.BeginTx(ctx, nil)
-	return &transaction{tx, db.prepared}, err
+	if err != nil {
+		return nil, err
+	}
+	if db.statements != nil {
+		return &transaction{db.statements.within(tx), tx}, nil
+	}
+	return &transaction{tx, tx}, nil
 }
 
 // failed makes an error safe to show: one of the store's own passes, anything
