@@ -137,31 +137,6 @@ func (f responseFields) response() (Response, error) {
 	return r, nil
 }
 
-// EncodeBody gives a value the form and content type in which HTTP carries it: a
-// string as text, a blob as its bytes, anything else as JSON. Unit, and no value at
-// all, has no body and no content type. The error is a [*ValueError].
-func EncodeBody(value msgp.Raw) (body []byte, contentType string, err error) {
-	if len(value) == 0 {
-		return nil, "", nil
-	}
-	switch msgp.NextType(value) {
-	case msgp.NilType:
-		return nil, "", nil
-	case msgp.StrType:
-		if body, _, err = msgp.ReadStringZC(value); err != nil {
-			return nil, "", asValueError(err)
-		}
-		return body, contentText, nil
-	case msgp.BinType:
-		if body, _, err = msgp.ReadBytesZC(value); err != nil {
-			return nil, "", asValueError(err)
-		}
-		return body, contentBlob, nil
-	}
-	body, err = AppendJSON(make([]byte, 0, len(value)+len(value)/2+16), value)
-	return body, contentJSON, err
-}
-
 func readHeaders(value msgp.Raw) ([]Header, error) {
 	if msgp.NextType(value) != msgp.MapType {
 		return nil, &ValueError{"", "must be a map, got " + Describe(value)}

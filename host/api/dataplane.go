@@ -5,10 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/tinylib/msgp/msgp"
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/authz"
@@ -156,34 +154,8 @@ func newRequest(c *fiber.Ctx, path string) *abi.Request {
 		request.Query[valid(key)] = valid(value)
 	}
 	// Not c.Body(), which would decompress without bound.
-	request.Body, request.BodyRaw = requestBody(c.Request().Body(), request.Headers["content-type"])
+	request.Body, request.BodyRaw = abi.DecodeBody(c.Request().Body(), request.Headers["content-type"])
 	return request
 }
 
 func valid(b []byte) string { return strings.ToValidUTF8(string(b), "\uFFFD") }
-
-// requestBody is a body as scripts see it: parsed when it is JSON, else text,
-// else a blob; unit when empty. A body that claims to be JSON and is not stays
-// text: the script decides what to answer.
-func requestBody(content []byte, contentType string) (parsed, raw msgp.Raw) {
-	if len(content) == 0 {
-		return msgp.AppendNil(nil), msgp.AppendString(nil, "")
-	}
-	if !utf8.Valid(content) {
-		raw = msgp.AppendBytes(nil, content)
-		return raw, raw
-	}
-	raw = msgp.AppendStringFromBytes(make([]byte, 0, len(content)+5), content)
-	if isJSON(contentType) {
-		if parsed, err := abi.AppendFromJSON(make([]byte, 0, len(content)+len(content)/4+16), content); err == nil {
-			return parsed, raw
-		}
-	}
-	return raw, raw
-}
-
-func isJSON(contentType string) bool {
-	media, _, _ := strings.Cut(contentType, ";")
-	media = strings.ToLower(strings.TrimSpace(media))
-	return media == "application/json" || strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
-}

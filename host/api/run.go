@@ -123,7 +123,7 @@ func testRequest(r *wire.Request) (*abi.Request, error) {
 	if _, given := request.Headers["content-type"]; !given && len(content) > 0 && r.Body[0] != '"' {
 		request.Headers["content-type"] = "application/json"
 	}
-	request.Body, request.BodyRaw = requestBody(content, request.Headers["content-type"])
+	request.Body, request.BodyRaw = abi.DecodeBody(content, request.Headers["content-type"])
 	return request, nil
 }
 
@@ -152,7 +152,7 @@ func shownBody(content []byte, contentType string) (json.RawMessage, error) {
 	switch {
 	case len(content) == 0:
 		return json.RawMessage("null"), nil
-	case isJSON(contentType) && json.Valid(content):
+	case abi.IsJSON(contentType) && json.Valid(content):
 		return content, nil
 	case utf8.Valid(content):
 		return json.Marshal(string(content))

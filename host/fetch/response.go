@@ -1,14 +1,9 @@
 package fetch
 
 import (
-	"bytes"
 	"io"
-	"mime"
 	"net/http"
 	"strings"
-	"unicode/utf8"
-
-	"github.com/tinylib/msgp/msgp"
 
 	"github.com/picloud/picloud/abi"
 )
@@ -29,44 +24,10 @@ func read(incoming *http.Response, limit int64) (*abi.HTTPResponse, error) {
 	response := &abi.HTTPResponse{
 		Status:  incoming.StatusCode,
 		Headers: make(map[string]string, len(incoming.Header)),
-		BodyRaw: raw(body),
 	}
 	for name, values := range incoming.Header {
 		response.Headers[strings.ToLower(name)] = strings.ToValidUTF8(strings.Join(values, ", "), "\uFFFD")
 	}
-	response.Body = parsed(incoming.Header.Get("Content-Type"), body, response.BodyRaw)
+	response.Body, response.BodyRaw = abi.DecodeBody(body, incoming.Header.Get("Content-Type"))
 	return response, nil
-}
-
-// raw is a body as a string, or as a blob when it is not UTF-8.
-func raw(body []byte) msgp.Raw {
-	if utf8.Valid(body) {
-		return msgp.AppendStringFromBytes(make([]byte, 0, len(body)+5), body)
-	}
-	return msgp.AppendBytes(make([]byte, 0, len(body)+5), body)
-}
-
-// parsed is the value of a JSON body. One that claims to be JSON and is not,
-// often an error page of a proxy, stays as it is: the status tells more than an
-// error here could.
-func parsed(contentType string, body []byte, asIs msgp.Raw) msgp.Raw {
-	if len(body) == 0 {
-		return msgp.AppendNil(nil)
-	}
-	if isJSON(contentType) {
-		if value, err := abi.AppendFromJSON(nil, bytes.TrimPrefix(body, []byte("\uFEFF"))); err == nil {
-			return value
-		}
-	}
-	return asIs
-}
-
-// isJSON knows application/json and the types that end in +json (RFC 6839).
-func isJSON(contentType string) bool {
-	kind, _, err := mime.ParseMediaType(contentType)
-	if err != nil {
-		kind, _, _ = strings.Cut(contentType, ";")
-		kind = strings.ToLower(strings.TrimSpace(kind))
-	}
-	return kind == "application/json" || kind == "text/json" || strings.HasSuffix(kind, "+json")
 }

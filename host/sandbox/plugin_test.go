@@ -451,7 +451,7 @@ func TestPluginsReachEveryOperation(t *testing.T) {
 		}
 		p := new(wasmProgram)
 		length, set := p.imports(extismEnvironment, "length"), p.imports(extismEnvironment, "output_set")
-		call := p.imports(extismUser, pluginFunction(row.Name))
+		call := p.imports(extismUser, abi.PluginFunction(row.Name))
 		script := pluginScript(p.handle(p.block(`{"a":[1,{"$blob":"AQI="}]}`), opGetLocal, opCall(call), opTeeLocal, opGetLocal, opCall(length), opCall(set)))
 
 		want, err := abi.AppendFromJSON(nil, []byte(`{"a":[1,{"$blob":"AQI="}]}`))

@@ -118,7 +118,7 @@ func operationSignatures() map[string]wasmSignature {
 	functions := map[string]wasmSignature{}
 	for _, row := range abi.Operations {
 		if row.Op != abi.OpYield {
-			functions[pluginFunction(row.Name)] = wasmSignature{[]byte{api.ValueTypeI64}, []byte{api.ValueTypeI64}}
+			functions[abi.PluginFunction(row.Name)] = wasmSignature{[]byte{api.ValueTypeI64}, []byte{api.ValueTypeI64}}
 		}
 	}
 	return functions

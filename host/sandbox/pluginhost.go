@@ -3,20 +3,14 @@ package sandbox
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
 
 	extism "github.com/extism/go-sdk"
-	"github.com/tinylib/msgp/msgp"
-
 	"github.com/picloud/picloud/abi"
 )
-
-// pluginFunction is the name of an operation's function: kv_get for kv.get.
-func pluginFunction(operation string) string { return strings.ReplaceAll(operation, ".", "_") }
 
 // newPluginFunctions makes the functions of all operations. Each takes a block of
 // Extism's memory with the request as JSON, 0 for an empty one, and answers one
@@ -27,7 +21,7 @@ func newPluginFunctions(logger *slog.Logger) (functions []extism.HostFunction) {
 		if row.Op == abi.OpYield {
 			continue
 		}
-		functions = append(functions, extism.NewHostFunctionWithStack(pluginFunction(row.Name),
+		functions = append(functions, extism.NewHostFunctionWithStack(abi.PluginFunction(row.Name),
 			func(ctx context.Context, p *extism.CurrentPlugin, stack []uint64) {
 				request, err := pluginRequest(p, stack[0])
 				if err != nil {
@@ -43,7 +37,7 @@ func newPluginFunctions(logger *slog.Logger) (functions []extism.HostFunction) {
 
 func pluginRequest(p *extism.CurrentPlugin, at uint64) ([]byte, error) {
 	if at == 0 {
-		return []byte("{}"), nil
+		return nil, nil
 	}
 	request, err := p.ReadBytes(at)
 	if err == nil && len(request) == 0 {
@@ -54,33 +48,13 @@ func pluginRequest(p *extism.CurrentPlugin, at uint64) ([]byte, error) {
 
 // pluginCall performs an operation for a plugin.
 func (c *hostCalls) pluginCall(row abi.Operation, request []byte, logger *slog.Logger) []byte {
-	value, err := abi.AppendFromJSON(nil, request)
-	if err == nil && msgp.NextType(value) != msgp.MapType {
-		err = errors.New("must be an object")
-	}
-	if err != nil {
-		return pluginError(&abi.OpError{Code: abi.OpCodeInvalid, Message: row.Name + ": the request is not right: " + err.Error()})
-	}
-	if row.Request == "" {
-		value = nil
-	}
-	response, err := c.perform(row.Op, value)
-	if err != nil {
-		return pluginError(c.shown(row.Op, err, logger))
-	}
-	out := append(make([]byte, 0, 2*len(response)+16), `{"result":`...)
-	if len(response) == 0 {
-		return append(out, "null}"...)
-	}
-	if out, err = abi.AppendJSON(out, response); err != nil {
-		return pluginError(&abi.OpError{Code: abi.OpCodeInvalid, Message: row.Name + ": the response is not JSON: " + err.Error()})
-	}
-	return append(out, '}')
-}
-
-func pluginError(err *abi.OpError) []byte {
-	out, _ := json.Marshal(map[string]any{"error": map[string]string{"code": string(err.Code), "message": err.Message}})
-	return out
+	return abi.PluginCall(row, request, func(request []byte) ([]byte, *abi.OpError) {
+		response, err := c.perform(row.Op, request)
+		if err != nil {
+			return nil, c.shown(row.Op, err, logger)
+		}
+		return response, nil
+	})
 }
 
 // pluginLog takes the log that Extism's own functions write.

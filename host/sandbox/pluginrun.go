@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -15,7 +14,6 @@ import (
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/experimental"
 	"github.com/tetratelabs/wazero/sys"
-	"github.com/tinylib/msgp/msgp"
 )
 
 // maxPluginOutput is the size of the largest response of a plugin, in bytes of JSON.
@@ -30,7 +28,7 @@ func (s *Sandbox) runPlugin(e *execution, p *plugin, inv abi.Invocation, host Ho
 		}
 		result.Duration = time.Since(start)
 	}()
-	input, err := pluginInput(inv)
+	input, err := abi.PluginInput(inv)
 	if err != nil {
 		return result, s.internal("an invocation cannot be encoded", err)
 	}
@@ -75,34 +73,6 @@ func (s *Sandbox) runPlugin(e *execution, p *plugin, inv abi.Invocation, host Ho
 		}
 	}
 	return result, nil
-}
-
-// pluginInput is an invocation as JSON. What is not there has no key.
-func pluginInput(inv abi.Invocation) ([]byte, error) {
-	optional := []struct {
-		name  string
-		value msgp.Raw
-	}{{"event", inv.Event}, {"args", inv.Args}}
-	inv.Event, inv.Args = nil, nil
-	encoded, err := inv.MarshalMsg(nil)
-	if err != nil {
-		return nil, err
-	}
-	input, err := abi.AppendJSON(make([]byte, 0, 2*len(encoded)), encoded)
-	if err != nil {
-		return nil, err
-	}
-	input = bytes.TrimSuffix(input, []byte(`,"event":null,"args":null}`))
-	for _, o := range optional {
-		if o.value == nil {
-			continue
-		}
-		input = append(append(append(input, `,"`...), o.name...), `":`...)
-		if input, err = abi.AppendJSON(input, o.value); err != nil {
-			return nil, err
-		}
-	}
-	return append(input, '}'), nil
 }
 
 // pluginConfig is what all plugins have of WASI: clocks, random bytes and nothing else.

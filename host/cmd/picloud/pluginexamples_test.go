@@ -1,6 +1,9 @@
 package main
 
 import (
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -43,4 +46,61 @@ func TestPluginExamples(t *testing.T) {
 	p.must(t, "routes", "add", "caller", "GET", "/caller", "--app", "limiter")
 	visit{"GET /caller?key=grace", "", 200, "true"}.check(t, server.url)
 	visit{"GET /caller?key=grace", "", 200, "false"}.check(t, server.url)
+
+	// So does another plugin, which Go's own compiler made.
+	p.write(t, "caller.wasm", string(buildPlugin(t, "./testdata/caller")))
+	p.must(t, "deploy", "caller.wasm", "--name", "asker", "--app", "limiter")
+	p.must(t, "routes", "add", "asker", "GET", "/asker", "--app", "limiter")
+	visit{"GET /asker?of=limiter", "", 200, "true"}.check(t, server.url)
+	visit{"GET /asker?of=limiter", "", 200, "false"}.check(t, server.url)
+	visit{"GET /asker?of=nobody", "", 502, `{"code":"not_found","error":"invoke \"nobody\": the app has no endpoint or plugin of this name"}`}.check(t, server.url)
+}
+
+// The example in Go answers the same from TinyGo, as it is committed, and from Go's own
+// compiler.
+func TestGoPluginExample(t *testing.T) {
+	p, server := loggedIn(t)
+	p.must(t, "deploy", "examples/plugin-go")
+	for _, c := range []struct {
+		compiler string
+		deploy   func()
+	}{
+		{"TinyGo", func() {}},
+		{"Go", func() {
+			p.write(t, "pages.wasm", string(buildPlugin(t, "../../../examples/plugin-go")))
+			p.must(t, "deploy", "pages.wasm", "--app", "pages")
+		}},
+	} {
+		t.Run(c.compiler, func(t *testing.T) {
+			c.deploy()
+			visit{"GET /pages/tea", "", 404, `{"error":"there is no such page","got":"tea"}`}.check(t, server.url)
+			visit{"PUT /pages/tea", "# Tea & co\n\n~~cold~~ <script>", 200, `{"page":"/pages/tea","title":"Tea & co"}`}.check(t, server.url)
+			header, page := visit{"GET /pages/tea", "", 200, "..."}.check(t, server.url)
+			want := "<!doctype html>\n<title>Tea &amp; co</title>\n<h1>Tea &amp; co</h1>\n<p><del>cold</del> <!-- raw HTML omitted --></p>\n"
+			if page != want || header.Get("Content-Type") != "text/html; charset=utf-8" || header.Get("Last-Modified") == "" {
+				t.Errorf("answered %v\n%s\nwant\n%s", header, page, want)
+			}
+			visit{"PUT /pages/Tea", "text", 422, `{"error":"name must be 1 to 64 of a-z, 0-9 and -","got":"Tea"}`}.check(t, server.url)
+			visit{"DELETE /pages/tea", "", 204, ""}.check(t, server.url)
+			if got := p.must(t, "logs", "pages", "--app", "pages"); !strings.Contains(got, `info  written {"bytes":29,"page":"tea"}`) {
+				t.Errorf("the log is\n%s", got)
+			}
+		})
+	}
+}
+
+// buildPlugin makes a plugin of a package with Go's own compiler.
+func buildPlugin(t *testing.T, folder string) []byte {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "plugin.wasm")
+	build := exec.Command("go", "build", "-buildmode=c-shared", "-ldflags=-s -w", "-o", path, folder)
+	build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, output)
+	}
+	wasm, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return wasm
 }

@@ -27,7 +27,7 @@ func TestDocumentsWorkWordForWord(t *testing.T) {
 	for _, document := range []string{
 		"README.md", "examples/hello/README.md", "examples/todo/README.md", "examples/guestbook/README.md",
 		"examples/shortener/README.md", "examples/images/README.md", weatherReadme,
-		"examples/plugin-c/README.md", "examples/plugin-assemblyscript/README.md",
+		"examples/plugin-c/README.md", "examples/plugin-assemblyscript/README.md", "examples/plugin-go/README.md",
 	} {
 		t.Run(document, func(t *testing.T) {
 			text, err := os.ReadFile(filepath.Join("../../..", document))

@@ -1,0 +1,91 @@
+package abi
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+
+	"github.com/tinylib/msgp/msgp"
+)
+
+// How plugins are driven, and how they call the host: with the messages of this
+// package as JSON.
+
+// PluginFunction is the name under which plugins import an operation, from module
+// "extism:host/user": kv_get for kv.get.
+func PluginFunction(operation string) string { return strings.ReplaceAll(operation, ".", "_") }
+
+// PluginInput is an invocation as JSON, what a plugin's handle finds as its input.
+// What is not there has no key. The error is a [*ValueError].
+func PluginInput(inv Invocation) ([]byte, error) {
+	optional := []struct {
+		name  string
+		value msgp.Raw
+	}{{"event", inv.Event}, {"args", inv.Args}}
+	inv.Event, inv.Args = nil, nil
+	encoded, err := inv.MarshalMsg(nil)
+	if err != nil {
+		return nil, err
+	}
+	input, err := AppendJSON(make([]byte, 0, 2*len(encoded)), encoded)
+	if err != nil {
+		return nil, err
+	}
+	input = bytes.TrimSuffix(input, []byte(`,"event":null,"args":null}`))
+	for _, o := range optional {
+		if o.value == nil {
+			continue
+		}
+		input = append(append(append(input, `,"`...), o.name...), `":`...)
+		if input, err = AppendJSON(input, o.value); err != nil {
+			return nil, err
+		}
+	}
+	return append(input, '}'), nil
+}
+
+// PluginCall performs an operation for a plugin: the request is JSON, empty for none,
+// and so is the answer, {"result": response} or {"error": {"code", "message"}}.
+func PluginCall(row Operation, request []byte, perform func(request []byte) (response []byte, err *OpError)) []byte {
+	if len(request) == 0 {
+		request = []byte("{}")
+	}
+	invalid := func(what string, err error) []byte {
+		return pluginError(&OpError{Code: OpCodeInvalid, Message: row.Name + ": the " + what + ": " + err.Error()})
+	}
+	value, err := AppendFromJSON(nil, request)
+	if err == nil && msgp.NextType(value) != msgp.MapType {
+		err = errors.New("must be an object")
+	}
+	if err != nil {
+		return invalid("request is not right", err)
+	}
+	if row.Request == "" {
+		value = nil
+	}
+	response, failure := perform(value)
+	if failure != nil {
+		return pluginError(failure)
+	}
+	out := append(make([]byte, 0, 2*len(response)+16), `{"result":`...)
+	if len(response) == 0 {
+		return append(out, "null}"...)
+	}
+	if out, err = AppendJSON(out, response); err != nil {
+		return invalid("response is not JSON", err)
+	}
+	return append(out, '}')
+}
+
+func pluginError(failure *OpError) []byte {
+	shown := OpError{Code: failure.Code, Message: strings.ToValidUTF8(failure.Message, "\uFFFD")}
+	encoded, err := shown.MarshalMsg(nil)
+	out := []byte(`{"error":`)
+	if err == nil {
+		out, err = AppendJSON(out, encoded)
+	}
+	if err != nil { // two strings of valid UTF-8 have a JSON
+		panic(err)
+	}
+	return append(out, '}')
+}

@@ -1,0 +1,186 @@
+// Package docs is for documents: JSON with an id, found by what is in it.
+//
+// Names of collections are 1 to 512 bytes of UTF-8 without control characters, a
+// document is a map of at most 1 MiB as JSON. Errors are [*sdk.Error]: invalid for
+// what may not be, not_found, conflict for a document at another version, denied
+// without the capability AppDocsRead or AppDocsWrite, unavailable.
+package docs
+
+import (
+	"bytes"
+	"iter"
+	"time"
+
+	"github.com/picloud/picloud/guest-sdk/internal/host"
+	"github.com/picloud/picloud/guest-sdk/internal/wire"
+)
+
+// Collection is a collection of the app by its name. Its documents' data are Ts,
+// which are structs or maps; sdk.Value and any take whatever there is.
+//
+//	notes := docs.Collection[Note]("notes")
+type Collection[T any] string
+
+// Document is a stored document in its envelope.
+type Document[T any] struct {
+	ID        string    `json:"id"`
+	Data      T         `json:"data"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+	Version   int64     `json:"version"` // from 1, raised by each update
+}
+
+// Page is a piece of what was found.
+type Page[T any] struct {
+	Items  []Document[T] `json:"items"`
+	Cursor string        `json:"cursor"` // of the next page, "" when this is the last
+}
+
+// Filter says which documents are meant: paths into their data with the value they
+// must have or a condition on it. nil means all.
+//
+//	docs.Filter{"author.name": "ada", "likes": docs.Filter{"$gte": 10}}
+type Filter map[string]any
+
+// Order is a path to sort by, see [Asc] and [Desc].
+type Order struct {
+	path      string
+	direction int
+}
+
+// Asc sorts by a path, the least first.
+func Asc(path string) Order { return Order{path, 1} }
+
+// Desc sorts by a path, the greatest first.
+func Desc(path string) Order { return Order{path, -1} }
+
+// sorting is a map of path to direction in which the order counts.
+type sorting []Order
+
+// MarshalJSON writes the paths in their order.
+func (s sorting) MarshalJSON() ([]byte, error) {
+	var out bytes.Buffer
+	for i, order := range s {
+		entry, err := wire.Marshal(map[string]int{order.path: order.direction})
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		out.Write(entry[1 : len(entry)-1])
+	}
+	return []byte("{" + out.String() + "}"), nil
+}
+
+// Query asks for a page of documents.
+type Query struct {
+	Filter Filter
+	Sort   []Order // none: by id, which is the order of creation
+	Cursor string  // of the page before, with the same filter and sort; "" for the first
+	Limit  int     // 1 to 1000; 0: 50
+}
+
+type name struct {
+	Collection string `json:"collection"`
+	ID         string `json:"id"`
+}
+
+type document[T any] struct {
+	Document Document[T] `json:"document"`
+}
+
+// Create stores a new document and answers its id.
+func (c Collection[T]) Create(data T) (id string, err error) {
+	response, err := host.Call[struct {
+		ID string `json:"id"`
+	}](host.DocsCreate, struct {
+		Collection string `json:"collection"`
+		Data       T      `json:"data"`
+	}{string(c), data})
+	return response.ID, err
+}
+
+// Get is the document with an id. Without one, found is false.
+func (c Collection[T]) Get(id string) (doc Document[T], found bool, err error) {
+	response, err := host.Call[struct {
+		Document *Document[T] `json:"document"`
+	}](host.DocsGet, name{string(c), id})
+	if err != nil || response.Document == nil {
+		return doc, false, err
+	}
+	return *response.Document, true, nil
+}
+
+// Find is a page of the documents that a filter means.
+func (c Collection[T]) Find(query Query) (Page[T], error) {
+	return host.Call[Page[T]](host.DocsFind, struct {
+		Collection string  `json:"collection"`
+		Filter     Filter  `json:"filter,omitempty"`
+		Sort       sorting `json:"sort,omitempty"`
+		Cursor     string  `json:"cursor,omitzero"`
+		Limit      int     `json:"limit,omitzero"`
+	}{string(c), query.Filter, query.Sort, query.Cursor, query.Limit})
+}
+
+// All goes through all documents that a filter means, page by page, and ends at an
+// error. Limit is the size of a page.
+func (c Collection[T]) All(query Query) iter.Seq2[Document[T], error] {
+	return host.Pages(func(cursor string) ([]Document[T], string, error) {
+		if cursor != "" {
+			query.Cursor = cursor
+		}
+		page, err := c.Find(query)
+		return page.Items, page.Cursor, err
+	})
+}
+
+// Count is how many documents a filter means.
+func (c Collection[T]) Count(filter Filter) (int64, error) {
+	response, err := host.Call[struct {
+		Count int64 `json:"count"`
+	}](host.DocsCount, struct {
+		Collection string `json:"collection"`
+		Filter     Filter `json:"filter,omitempty"`
+	}{string(c), filter})
+	return response.Count, err
+}
+
+// Update replaces the data of a document.
+func (c Collection[T]) Update(id string, data T) (Document[T], error) {
+	return c.change(host.DocsUpdate, id, data, nil)
+}
+
+// UpdateIf replaces the data of a document if it is at a version. At another one it
+// is a conflict.
+func (c Collection[T]) UpdateIf(id string, version int64, data T) (Document[T], error) {
+	return c.change(host.DocsUpdate, id, data, &version)
+}
+
+// Patch merges a map or a struct into the data of a document: what is null in it is
+// removed, maps are merged in their turn, anything else is replaced (RFC 7396).
+func (c Collection[T]) Patch(id string, patch any) (Document[T], error) {
+	return c.change(host.DocsPatch, id, patch, nil)
+}
+
+// PatchIf is Patch if the document is at a version. At another one it is a conflict.
+func (c Collection[T]) PatchIf(id string, version int64, patch any) (Document[T], error) {
+	return c.change(host.DocsPatch, id, patch, &version)
+}
+
+func (c Collection[T]) change(operation host.Operation, id string, data any, version *int64) (Document[T], error) {
+	response, err := host.Call[document[T]](operation, struct {
+		name
+		Data      any    `json:"data"`
+		IfVersion *int64 `json:"if_version,omitzero"`
+	}{name{string(c), id}, data, version})
+	return response.Document, err
+}
+
+// Delete removes a document. Found is false when there was none.
+func (c Collection[T]) Delete(id string) (found bool, err error) {
+	response, err := host.Call[struct {
+		Found bool `json:"found"`
+	}](host.DocsDelete, name{string(c), id})
+	return response.Found, err
+}

@@ -1,0 +1,50 @@
+package sdk
+
+import (
+	"errors"
+
+	"github.com/picloud/picloud/guest-sdk/internal/wire"
+)
+
+// Handler answers an execution. An error is a failure of the plugin: the caller
+// gets a 502 that does not tell why, the execution's log does. What the caller
+// should be told is a [Response].
+type Handler func(ctx Context, req Request) (Response, error)
+
+var handler Handler
+
+// Handle names the plugin's handler. It is called once, from an init function:
+// main does not run in a plugin.
+func Handle(h Handler) {
+	handler = h
+	// What the JSON library learns of the types is then part of the memory that every
+	// execution begins from.
+	var in invocation
+	_ = wire.Unmarshal([]byte(`{"request":{"headers":{"a":"b"},"body":null,"body_raw":""}}`), &in)
+	_, _ = Text(200, "").encode()
+	_, _ = OK(nil).encode()
+}
+
+// invocation is what the host calls a plugin with.
+type invocation struct {
+	Context
+	Request Request `json:"request"`
+}
+
+var errNoHandler = errors.New("the plugin has no handler: call sdk.Handle in an init function")
+
+// serve runs the handler from JSON to JSON, which is nil for a response without a body.
+func serve(input []byte) (output []byte, err error) {
+	if handler == nil {
+		return nil, errNoHandler
+	}
+	var in invocation
+	if err := wire.Unmarshal(input, &in); err != nil {
+		return nil, err
+	}
+	response, err := handler(in.Context, in.Request)
+	if err != nil {
+		return nil, err
+	}
+	return response.encode()
+}

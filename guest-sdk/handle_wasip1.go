@@ -1,0 +1,18 @@
+package sdk
+
+import "github.com/picloud/picloud/guest-sdk/internal/host"
+
+// handle is what the host calls for each execution.
+//
+//go:wasmexport handle
+func handle() int32 {
+	output, err := serve(host.Input())
+	if err != nil {
+		host.Fail(err.Error())
+		return 1
+	}
+	if output != nil {
+		host.Output(output)
+	}
+	return 0
+}

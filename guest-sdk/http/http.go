@@ -1,0 +1,73 @@
+// Package http makes requests to other servers. The host performs them: private
+// networks cannot be reached, bodies and times are bounded.
+//
+// Any status is an answer. Errors are [*sdk.Error]: invalid for what is wrong with a
+// request, timeout, unreachable for what lies with the other side, denied without the
+// capability AppHttpRequest.
+package http
+
+import (
+	"strings"
+	"time"
+
+	sdk "github.com/picloud/picloud/guest-sdk"
+	"github.com/picloud/picloud/guest-sdk/internal/host"
+)
+
+// Request is a request to another server.
+type Request struct {
+	Method           string // "": GET
+	URL              string // http or https
+	Headers          map[string]string
+	Query            map[string]string // added to the URL's
+	Body             any               // a map, a struct or an array is sent as JSON, a string as text, []byte as it is, nil not at all
+	Timeout          time.Duration     // of the whole request, at most what the operator allows; 0: that
+	MaxResponseBytes int64             // of the body, at most what the operator allows; 0: that
+	KeepRedirects    bool              // answer a redirect as it is instead of following it
+}
+
+// Response is another server's answer.
+type Response struct {
+	Status  int               `json:"status"`
+	Headers map[string]string `json:"headers"`  // names in lower case, repeated values joined by ", "
+	Body    sdk.Value         `json:"body"`     // parsed when the content type is JSON, else a string, or a blob when it is not UTF-8; null when empty
+	BodyRaw []byte            `json:"body_raw"` // as it came
+}
+
+// Header is the value of a header, "" when it is missing. Case does not count.
+func (r Response) Header(name string) string { return r.Headers[strings.ToLower(name)] }
+
+// Decode stores the body in what target points to, as [sdk.Value.Decode] does.
+func (r Response) Decode(target any) error { return r.Body.Decode(target) }
+
+// Do makes a request.
+func Do(request Request) (Response, error) {
+	message := struct {
+		Method           string            `json:"method"`
+		URL              string            `json:"url"`
+		Headers          map[string]string `json:"headers,omitempty"`
+		Query            map[string]string `json:"query,omitempty"`
+		Body             any               `json:"body,omitzero"`
+		TimeoutMillis    int64             `json:"timeout_ms,omitzero"`
+		MaxResponseBytes int64             `json:"max_response_bytes,omitzero"`
+		FollowRedirects  *bool             `json:"follow_redirects,omitzero"`
+	}{
+		request.Method, request.URL, request.Headers, request.Query, request.Body,
+		request.Timeout.Milliseconds(), request.MaxResponseBytes, nil,
+	}
+	if message.Method == "" {
+		message.Method = "GET"
+	}
+	if request.KeepRedirects {
+		message.FollowRedirects = new(bool)
+	}
+	return host.Call[Response](host.HTTPRequest, message)
+}
+
+// Get makes a GET request.
+func Get(url string) (Response, error) { return Do(Request{URL: url}) }
+
+// Post makes a POST request with a body, see [Request].
+func Post(url string, body any) (Response, error) {
+	return Do(Request{Method: "POST", URL: url, Body: body})
+}

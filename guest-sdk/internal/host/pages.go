@@ -1,0 +1,26 @@
+package host
+
+import "iter"
+
+// Pages goes through what a listing answers page by page, and ends at an error.
+func Pages[Item any](list func(cursor string) (items []Item, next string, err error)) iter.Seq2[Item, error] {
+	return func(yield func(Item, error) bool) {
+		for cursor := ""; ; {
+			items, next, err := list(cursor)
+			if err != nil {
+				var none Item
+				yield(none, err)
+				return
+			}
+			for _, item := range items {
+				if !yield(item, nil) {
+					return
+				}
+			}
+			if next == "" {
+				return
+			}
+			cursor = next
+		}
+	}
+}

@@ -1,0 +1,33 @@
+//go:build tinygo && wasip1
+
+package sdk
+
+import "unsafe"
+
+// The host keeps a plugin's memory after initialisation and begins each execution
+// from it if the plugin takes care that none repeats the random numbers of another.
+// For that, these two functions replace those of wasi-libc, from which all random
+// numbers of TinyGo come and which draw on a state in memory; and what state the
+// runtime has of its own is made anew when an execution begins.
+
+//go:wasmimport wasi_snapshot_preview1 random_get
+func randomGet(to unsafe.Pointer, size uint32) (errno uint32)
+
+//export arc4random_buf
+func arc4randomBuf(to unsafe.Pointer, size uint) {
+	if randomGet(to, uint32(size)) != 0 {
+		panic("the host has no random bytes")
+	}
+}
+
+//export arc4random
+func arc4random() (n uint32) {
+	arc4randomBuf(unsafe.Pointer(&n), 4)
+	return n
+}
+
+//go:linkname seedRuntime runtime.initRand
+func seedRuntime()
+
+//go:wasmexport picloud_resume
+func resume() { seedRuntime() }

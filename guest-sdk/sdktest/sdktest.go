@@ -1,0 +1,331 @@
+// Package sdktest runs a plugin's code in go test, without WebAssembly: its calls go
+// to the services that the server has, over a database in the test's directory.
+//
+//	func TestHello(t *testing.T) {
+//		host := sdktest.New(t)
+//		response, err := host.Handle(sdk.Request{Path: "/hello"})
+//		...
+//	}
+//
+// Limits of memory and time, and the request's way through a route, are the server's
+// alone and not here.
+package sdktest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tinylib/msgp/msgp"
+
+	"github.com/picloud/picloud/abi"
+	sdk "github.com/picloud/picloud/guest-sdk"
+	guest "github.com/picloud/picloud/guest-sdk/internal/host"
+	"github.com/picloud/picloud/host/docs"
+	"github.com/picloud/picloud/host/fetch"
+	"github.com/picloud/picloud/host/files"
+	"github.com/picloud/picloud/host/hostcalls"
+	"github.com/picloud/picloud/host/kv"
+	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/store/sqlite"
+)
+
+// Host is an app with services of its own, in which the test is an execution. It is
+// used by one goroutine at a time.
+type Host struct {
+	db         store.Store
+	client     *fetch.Client
+	dispatcher *hostcalls.Dispatcher
+	scope      *hostcalls.Scope
+	invocation abi.Invocation
+	scripts    map[string]func(args sdk.Value) (any, error)
+	observe    func(row abi.Operation, request msgp.Raw) // nil but in the SDK's own tests
+}
+
+// Response is what an HTTP client gets.
+type Response struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// Line is a line of the execution's log.
+type Line struct {
+	Level   string // trace, debug, info, warn or error
+	Message string
+	Data    sdk.Value // null when there are none
+}
+
+// New makes a host that lasts as long as the test. Tests with a Host cannot run in
+// parallel: the packages of the SDK know one at a time.
+func New(t testing.TB) *Host {
+	t.Helper()
+	h, err := Open(t.TempDir())
+	if err != nil {
+		t.Fatal("sdktest: ", err)
+	}
+	t.Cleanup(func() {
+		if err := h.Close(); err != nil {
+			t.Error("sdktest: ", err)
+		}
+	})
+	return h
+}
+
+// Open makes a host outside of a test, which keeps what it stores in a directory and
+// is to be closed.
+func Open(dir string) (_ *Host, err error) {
+	if guest.Serve != nil {
+		return nil, errors.New("another host is in use; tests with one cannot run in parallel")
+	}
+	h := &Host{scripts: map[string]func(sdk.Value) (any, error){}}
+	defer func() {
+		if err != nil {
+			_ = h.Close()
+		}
+	}()
+	ctx := context.Background()
+	if h.db, err = sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(dir, sqlite.FileName)}); err != nil {
+		return nil, err
+	}
+	stored, err := files.New(files.Config{Store: h.db.Files(), Root: filepath.Join(dir, "files")})
+	if err != nil {
+		return nil, err
+	}
+	h.client = fetch.New(fetch.Config{Version: "test", AllowPrivate: true})
+	h.dispatcher = hostcalls.New(hostcalls.Config{Services: hostcalls.Services{
+		KV: kv.New(kv.Config{Store: h.db.KV()}), Docs: docs.New(docs.Config{Store: h.db.Docs()}), Files: stored, HTTP: h.client,
+	}})
+	app, err := h.db.Apps().Create(ctx, store.App{Slug: "test", Name: "test"})
+	if err != nil {
+		return nil, err
+	}
+	h.invocation = abi.Invocation{
+		SDKVersion: abi.SDKVersion, ExecutionID: "execution", RequestID: "request",
+		ScriptID: "script", ScriptName: "plugin", AppID: app.ID,
+	}
+	h.scope = &hostcalls.Scope{
+		ExecutionID: h.invocation.ExecutionID, AppID: app.ID, ScriptID: h.invocation.ScriptID,
+		Log: &hostcalls.Log{}, Started: time.Now(), Invoke: h.invoke,
+	}
+	for _, row := range abi.Operations {
+		h.scope.Capabilities = append(h.scope.Capabilities, row.Capability)
+	}
+	guest.Serve = h.serve
+	return h, nil
+}
+
+// Run calls f with a host that lasts as long as the call: for examples, which have no
+// [testing.TB]. It panics where New fails the test.
+func Run(f func(host *Host)) {
+	dir, err := os.MkdirTemp("", "sdktest")
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	host, err := Open(dir)
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = host.Close() }()
+	f(host)
+}
+
+// Close ends the host.
+func (h *Host) Close() error {
+	guest.Serve = nil
+	if h.client != nil {
+		h.client.Close()
+	}
+	if h.db == nil {
+		return nil
+	}
+	return h.db.Close()
+}
+
+// serve performs an operation as the sandbox does for a plugin.
+func (h *Host) serve(operation string, request []byte) []byte {
+	for _, row := range abi.Operations {
+		if row.Name != operation {
+			continue
+		}
+		return abi.PluginCall(row, request, func(request []byte) ([]byte, *abi.OpError) {
+			if h.observe != nil {
+				h.observe(row, request)
+			}
+			response, err := hostcalls.Caller{Dispatcher: h.dispatcher, Scope: h.scope}.Call(context.Background(), row.Op, request)
+			if err != nil {
+				return nil, shown(err)
+			}
+			return response, nil
+		})
+	}
+	panic("sdktest: there is no operation " + operation)
+}
+
+func shown(err error) *abi.OpError {
+	if code := sdk.ErrorCode(err); code != "" {
+		return &abi.OpError{Code: code, Message: err.Error()}
+	}
+	return &abi.OpError{Code: abi.OpCodeInternal, Message: err.Error()}
+}
+
+// Handle runs the plugin's handler for a request and answers what a client of a route
+// would get. The error is the handler's, or says what is wrong with its response.
+//
+// Method is GET and Path / unless they are given. Without BodyRaw a Body is sent: a
+// string as text, a blob as its bytes, anything else as JSON.
+func (h *Host) Handle(request sdk.Request) (Response, error) {
+	body := request.BodyRaw
+	headers := map[string]string{}
+	for name, value := range request.Headers {
+		headers[strings.ToLower(name)] = value
+	}
+	if body == nil {
+		value, err := abi.AppendFromJSON(nil, []byte(request.Body.String()))
+		if err != nil {
+			return Response{}, fmt.Errorf("the request's body: %w", err)
+		}
+		var contentType string
+		if body, contentType, err = abi.EncodeBody(value); err != nil {
+			return Response{}, fmt.Errorf("the request's body: %w", err)
+		}
+		if _, given := headers["content-type"]; !given && contentType != "" {
+			headers["content-type"] = contentType
+		}
+	}
+	parsed, raw := abi.DecodeBody(body, headers["content-type"])
+	in := &abi.Request{
+		Method: strings.ToUpper(request.Method), Path: request.Path, Headers: headers, Body: parsed, BodyRaw: raw,
+		Params: request.Params, Query: request.Query, Rest: request.Rest,
+	}
+	if in.Method == "" {
+		in.Method = http.MethodGet
+	}
+	if in.Path == "" {
+		in.Path = "/"
+	}
+	invocation := h.invocation
+	invocation.InvocationType, invocation.Request = abi.InvocationHTTP, in
+	value, err := h.run(invocation)
+	if err != nil {
+		return Response{}, err
+	}
+	out, err := abi.NewResponse(value)
+	if err != nil {
+		return Response{}, fmt.Errorf("invalid response: %w", err)
+	}
+	response := Response{Status: out.Status, Header: http.Header{}, Body: out.Body}
+	for _, field := range out.Headers {
+		response.Header.Add(field.Name, field.Value)
+	}
+	return response, nil
+}
+
+// Invoke runs the plugin's handler as another script does with invoke, and answers
+// what that would get.
+func (h *Host) Invoke(args any) (sdk.Value, error) {
+	value, err := wireValue(args)
+	if err != nil {
+		return nil, fmt.Errorf("args: %w", err)
+	}
+	invocation := h.invocation
+	invocation.InvocationType, invocation.Args = abi.InvocationInvoke, value
+	return h.answer(invocation)
+}
+
+// Trigger runs the plugin's handler for an event, a map.
+func (h *Host) Trigger(event any) (sdk.Value, error) {
+	value, err := wireValue(event)
+	if err != nil {
+		return nil, fmt.Errorf("event: %w", err)
+	}
+	invocation := h.invocation
+	invocation.InvocationType, invocation.Event = abi.InvocationTrigger, value
+	return h.answer(invocation)
+}
+
+func (h *Host) answer(invocation abi.Invocation) (sdk.Value, error) {
+	value, err := h.run(invocation)
+	if err != nil || len(value) == 0 {
+		return nil, err
+	}
+	return abi.AppendJSON(nil, value)
+}
+
+// run calls the handler from JSON to JSON, as the sandbox does.
+func (h *Host) run(invocation abi.Invocation) (msgp.Raw, error) {
+	input, err := abi.PluginInput(invocation)
+	if err != nil {
+		return nil, err
+	}
+	output, err := guest.Handle(input)
+	if err != nil || len(output) == 0 {
+		return nil, err
+	}
+	return abi.AppendFromJSON(nil, output)
+}
+
+// wireValue is a Go value as the host has it.
+func wireValue(v any) (msgp.Raw, error) {
+	text, err := sdk.ValueOf(v)
+	if err != nil {
+		return nil, err
+	}
+	return abi.AppendFromJSON(nil, text)
+}
+
+// Provide stands in for another script of the app, which sdk.Invoke then finds by its
+// name. An error is that script's failure.
+func (h *Host) Provide(name string, script func(args sdk.Value) (any, error)) {
+	h.scripts[name] = script
+}
+
+// invoke is a [hostcalls.Invoker].
+func (h *Host) invoke(_ context.Context, name string, args msgp.Raw) (msgp.Raw, error) {
+	script, found := h.scripts[name]
+	if !found {
+		return nil, store.ErrNotFound
+	}
+	var text sdk.Value
+	if len(args) > 0 {
+		var err error
+		if text, err = abi.AppendJSON(nil, args); err != nil {
+			return nil, err
+		}
+	}
+	value, err := script(text)
+	if err != nil {
+		return nil, &abi.ScriptError{Code: abi.CodeScriptError, Message: err.Error()}
+	}
+	return wireValue(value)
+}
+
+// Log is what was logged so far.
+func (h *Host) Log() (lines []Line) {
+	for _, line := range h.scope.Log.Lines() {
+		lines = append(lines, Line{string(line.Level), line.Message, sdk.Value(line.Data)})
+	}
+	return lines
+}
+
+// Deny takes capabilities away from the execution: "AppKvWrite".
+func (h *Host) Deny(capabilities ...string) {
+	var left []abi.Capability
+next:
+	for _, held := range h.scope.Capabilities {
+		for _, denied := range capabilities {
+			if string(held) == denied {
+				continue next
+			}
+		}
+		left = append(left, held)
+	}
+	h.scope.Capabilities = left
+}
