@@ -1,4 +1,4 @@
-# The plugins that are committed: the examples, and one of the sandbox's tests.
+# The plugins that are committed: the examples, and one of the tests of the sandbox.
 #
 #   make plugins        build them
 #   make plugins-check  build them again and compare with what is committed

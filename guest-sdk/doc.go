@@ -25,16 +25,24 @@
 // Build it with TinyGo, which makes plugins that are small and start fast, or with
 // Go's own compiler, which has all of the language and its library:
 //
-//	tinygo build -target=wasip1 -buildmode=c-shared -opt=2 -no-debug -o hello.wasm .
+//	tinygo build -target=tinygo.json -buildmode=c-shared -opt=z -no-debug -o hello.wasm .
 //	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -ldflags='-s -w' -o hello.wasm .
 //
 // and upload it:
 //
 //	picloud deploy hello.wasm
 //
+// The target is the file tinygo.json beside this one: wasip1 without a scheduler and
+// with a stack of 1 MiB instead of 64 KiB, in which little fits. (tinygo-system.json is
+// the same for a TinyGo built from source, over the libraries of Debian.)
+//
 // What package initialisation has done is there in each execution, and nothing of
 // what another execution did: package variables are good for tables that take long to
-// make, not for caches. A plugin has no files, environment or network but what the
+// make, not for caches. The host keeps the memory of TinyGo's plugins after
+// initialisation, so that it happens once; those of Go's own compiler initialise each
+// execution anew, which takes milliseconds, unless they import package snapshot. Of
+// random numbers none repeats for that, but what a plugin seeds by itself in its
+// initialisation does, and so does the time read there. A plugin has no files, environment or network but what the
 // packages kv, docs, files and http give it; stdout, stderr and package log go to the
 // execution's log.
 //

@@ -26,6 +26,7 @@ var pluginGuests = []struct{ name, wasm, reach string }{
 	{"Go, hello, restored", "host/bench/bin/plugin-go-resume.wasm", "0.5"},
 	{"example in AssemblyScript", "examples/plugin-assemblyscript/limiter.wasm", ""},
 	{"example in C", "examples/plugin-c/avatar.wasm", ""},
+	{"example in Go, TinyGo", "examples/plugin-go/pages.wasm", ""},
 }
 
 // measurePlugins takes what a call of a plugin costs: in our sandbox, in a fresh

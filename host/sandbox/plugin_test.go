@@ -557,6 +557,55 @@ func TestPluginsAreInitialisedOnce(t *testing.T) {
 	}
 }
 
+// Plugins that count in their memory, fail, loop and fill their memory run beside one
+// another, and each execution finds what initialisation left.
+func TestPluginsAreIsolated(t *testing.T) {
+	const executions = 100 // of each plugin
+	counter := func(initial byte, initialize ...[]byte) []byte {
+		p := &wasmProgram{memory: &wasmLimits{min: 1}, data: string(initial)}
+		alloc, store, set := p.imports(extismEnvironment, "alloc"), p.imports(extismEnvironment, "store_u8"), p.imports(extismEnvironment, "output_set")
+		p.imports("wasi_snapshot_preview1", "clock_time_get")
+		p.function("_initialize", nil, initialize...)
+		return p.handle(
+			opConstant32(0), opConstant32(0), []byte{0x29, 3, 0}, opConstant(1), []byte{0x7c, 0x37, 3, 0},
+			opConstant(1), opCall(alloc), opSetLocal,
+			opGetLocal, opConstant32(0), []byte{0x29, 3, 0}, opConstant('0'), []byte{0x7c, 0xa7}, opCall(store),
+			opGetLocal, opConstant(1), opCall(set))
+	}
+	clock := join(opConstant32(8), opConstant(1), opConstant32(1024), []byte{0x10, 3}, opDrop)
+	loop := join(opLoop, opBranch, opEndBlock)
+	grow := join(opLoop, opConstant32(16), opMemoryGrow, opConstant32(-1), []byte{0x46, 0x04, 0x40}, opUnreachable, opEndBlock, opBranch, opEndBlock)
+	s := newToy(t, Config{MaxConcurrent: 8})
+	var running sync.WaitGroup
+	for name, c := range map[string]struct {
+		wasm []byte
+		want string // "": it fails
+	}{
+		"kept memory":      {counter(1), "2"},
+		"its own memory":   {counter(5), "6"},
+		"no kept memory":   {counter(7, clock), "8"},
+		"traps":            {new(wasmProgram).handle(opUnreachable), ""},
+		"loops":            {new(wasmProgram).handle(loop), ""},
+		"fills its memory": {(&wasmProgram{memory: &wasmLimits{min: 1}}).handle(grow), ""},
+	} {
+		running.Go(func() {
+			script := pluginScript(c.wasm)
+			if name == "loops" {
+				script.Limits.TimeoutMS = 10
+			}
+			for range executions {
+				result, err := s.Execute(t.Context(), script, abi.Invocation{}, echo)
+				if c.want == "" {
+					assert.ErrorAs(t, err, new(*abi.ScriptError), name)
+				} else if assert.NoError(t, err, name) {
+					assert.Equal(t, c.want, answered(t, result), name)
+				}
+			}
+		})
+	}
+	running.Wait()
+}
+
 // TestPluginsStop: a plugin that loops ends when its caller goes away or the host
 // shuts down.
 func TestPluginsStop(t *testing.T) {
