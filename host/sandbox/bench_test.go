@@ -116,3 +116,23 @@ func BenchmarkScript(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkPlugin is a whole execution of plugins: one that does nothing, which is what
+// wazero, Extism and the sandbox cost, and one of the SDK that answers a few strings.
+func BenchmarkPlugin(b *testing.B) {
+	for name, wasm := range map[string][]byte{
+		"nothing": new(wasmProgram).handle(),
+		"sdk":     randomPlugin,
+	} {
+		b.Run(name, func(b *testing.B) {
+			s := newToy(b, Config{})
+			script := pluginScript(wasm)
+			script.Limits = script.Limits.Or(abi.DefaultLimits)
+			for b.Loop() {
+				if _, err := s.Execute(b.Context(), script, abi.Invocation{}, echo); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
