@@ -48,14 +48,14 @@ func (d docs) Create(ctx context.Context, key store.DocumentKey, content store.D
 	}
 	now := d.db.now()
 	doc := store.Document{ID: key.ID, Data: content.Data, Version: 1, CreatedAt: now, UpdatedAt: now}
-	err := d.mutate(ctx, "create document", func(tx *sqlStore) error {
-		n, err := affect(ctx, tx.tx, docInsert, docArgs(key, doc.Version, doc.CreatedAt, doc.UpdatedAt,
+	err := d.mutateAlone(ctx, "create document", func(tx *sqlStore) error {
+		n, err := affect(ctx, tx.writer(), docInsert, docArgs(key, doc.Version, doc.CreatedAt, doc.UpdatedAt,
 			tx.db.Dialect.Terms.Encode(content.Terms), string(content.Data))...)
 		if err != nil {
 			return err
 		}
 		if n == 0 {
-			if err := must(ctx, tx.tx, "app", appExists, key.AppID); err != nil {
+			if err := must(ctx, tx.reader(), "app", appExists, key.AppID); err != nil {
 				return err
 			}
 			return &store.ConflictError{Resource: "document", Field: "id", Value: key.ID, Other: key.ID}
@@ -93,9 +93,9 @@ func (d docs) Replace(ctx context.Context, key store.DocumentKey, content store.
 		// there costs little.
 		return d.Modify(ctx, key, expect, func(json.RawMessage) (store.DocumentContent, error) { return content, nil })
 	}
-	err = d.mutate(ctx, "update document", func(tx *sqlStore) error {
+	err = d.mutateAlone(ctx, "update document", func(tx *sqlStore) error {
 		for {
-			doc, err = one(ctx, tx.tx, "document", scanDocument, docReplace, docArgs(key, tx.db.now(),
+			doc, err = one(ctx, tx.writer(), "document", scanDocument, docReplace, docArgs(key, tx.db.now(),
 				tx.db.Dialect.Terms.Encode(content.Terms), string(content.Data), expect)...)
 			if err == nil {
 				previous := doc.Data
@@ -105,7 +105,7 @@ func (d docs) Replace(ctx context.Context, key store.DocumentKey, content store.
 			if !missing(err) || expect == nil {
 				return err
 			}
-			present, err := one(ctx, tx.tx, "document", scanDocument, docVersion, docArgs(key)...)
+			present, err := one(ctx, tx.reader(), "document", scanDocument, docVersion, docArgs(key)...)
 			if err != nil {
 				return err
 			}
@@ -164,8 +164,8 @@ func (d docs) Delete(ctx context.Context, key store.DocumentKey) error {
 	if !storable(docArgs(key)) {
 		return notFound("document")
 	}
-	return d.mutate(ctx, "delete document", func(tx *sqlStore) error {
-		doc, err := one(ctx, tx.tx, "document", scanDocument, docDelete, docArgs(key)...)
+	return d.mutateAlone(ctx, "delete document", func(tx *sqlStore) error {
+		doc, err := one(ctx, tx.writer(), "document", scanDocument, docDelete, docArgs(key)...)
 		if err != nil {
 			return err
 		}

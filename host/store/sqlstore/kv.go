@@ -104,7 +104,8 @@ func (k kv) Delete(ctx context.Context, appID, collection, key string) (found bo
 	if !storable(id.args()) {
 		return false, nil
 	}
-	err = k.alone(ctx, "delete key", id, func(tx kvTx) error {
+	err = k.mutateAlone(ctx, "delete key", func(s *sqlStore) error {
+		tx := kvTx{s, id, k.db.now()}
 		row, err := one(ctx, tx.writer(), "key", scanKV, kvTake, id.args()...)
 		if missing(err) {
 			found = false
@@ -162,15 +163,6 @@ type kvTx struct {
 // on runs fn in the transaction of InTx or in one of its own.
 func (k kv) on(ctx context.Context, op string, id kvKey, fn func(tx kvTx) error) error {
 	return k.mutate(ctx, op, func(tx *sqlStore) error { return fn(kvTx{tx, id, k.db.now()}) })
-}
-
-// alone runs fn, which is one statement, without a transaction unless somebody
-// is to be told of the change.
-func (k kv) alone(ctx context.Context, op string, id kvKey, fn func(tx kvTx) error) error {
-	if k.db.Emit != nil {
-		return k.on(ctx, op, id, fn)
-	}
-	return failed(ctx, op, fn(kvTx{k.sqlStore, id, k.db.now()}))
 }
 
 // over tells whether the entry of a row has expired.

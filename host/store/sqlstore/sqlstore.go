@@ -166,6 +166,15 @@ func (s *sqlStore) mutate(ctx context.Context, op string, fn func(tx *sqlStore) 
 	}))
 }
 
+// mutateAlone is mutate for an fn whose change is one statement, by s.writer(): it runs
+// without a transaction unless somebody is to be told of the change.
+func (s *sqlStore) mutateAlone(ctx context.Context, op string, fn func(s *sqlStore) error) error {
+	if s.tx != nil || s.db.Emit != nil {
+		return s.mutate(ctx, op, fn)
+	}
+	return failed(ctx, op, s.retry(func() error { return fn(s) }))
+}
+
 // emit tells of a change in the transaction of s.
 func (s *sqlStore) emit(ctx context.Context, change store.Change) error {
 	if s.db.Emit == nil {
