@@ -73,15 +73,24 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 			Lock:      `SELECT value FROM meta WHERE name = 'generation' FOR UPDATE`,
 			ForUpdate: ` FOR UPDATE`,
 			Terms: sqlstore.TermIndex{
-				Encode: func(terms []int64) any { return append([]int64{}, terms...) }, // never NULL
-				Any:    [2]string{"terms && $", "::bigint[]"},
-				Count:  `SELECT count(*) FROM (SELECT 1 FROM docs WHERE terms && $1::bigint[] LIMIT ` + strconv.Itoa(sqlstore.CommonTerm) + `) AS found`,
+				Value: encodeTerms,
+				Any: func(terms []int64, first int) (string, []any) {
+					return "terms && $" + strconv.Itoa(first) + "::bigint[]", []any{encodeTerms(terms)}
+				},
+				Count: func(terms []int64, first int) (string, []any) {
+					return "SELECT count(*) FROM (SELECT 1 FROM docs WHERE terms && $" + strconv.Itoa(first) + "::bigint[] LIMIT " +
+						strconv.Itoa(sqlstore.CommonTerm) + ") AS found", []any{encodeTerms(terms)}
+				},
+				Gate: true,
 			},
 			Record:    record,
 			Retryable: retryable,
 		},
 	}), nil
 }
+
+// encodeTerms makes an array of terms, never NULL.
+func encodeTerms(terms []int64) any { return append([]int64{}, terms...) }
 
 // retryable tells deadlocks and serialization failures, which end one of the
 // transactions that were in each other's way.

@@ -82,9 +82,15 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 		Dialect: sqlstore.Dialect{ // BEGIN IMMEDIATE is the lock
 			Record: record,
 			Terms: sqlstore.TermIndex{
-				Encode: encodeTerms,
-				Any:    [2]string{"position IN (SELECT position FROM docs_terms WHERE term IN (SELECT value FROM json_each($", ")))"},
-				Count:  `SELECT count(*) FROM (SELECT 1 FROM docs_terms WHERE term IN (SELECT value FROM json_each($1)) LIMIT ` + strconv.Itoa(sqlstore.CommonTerm) + `)`,
+				Value: encodeTerms,
+				Any: func(terms []int64, first int) (string, []any) {
+					list, args := termList(terms, first)
+					return "position IN (SELECT position FROM docs_terms WHERE term IN (" + list + "))", args
+				},
+				Count: func(terms []int64, first int) (string, []any) {
+					list, args := termList(terms, first)
+					return "SELECT count(*) FROM (SELECT 1 FROM docs_terms WHERE term IN (" + list + ") LIMIT " + strconv.Itoa(sqlstore.CommonTerm) + ")", args
+				},
 			},
 		},
 		// The writer last: the last connection folds the log into the file.
@@ -102,6 +108,14 @@ func encodeTerms(terms []int64) any {
 		text = strconv.AppendInt(text, term, 10)
 	}
 	return string(append(text, ']'))
+}
+
+// termList is what a term may be: one of the arguments, or of the one that has many.
+func termList(terms []int64, first int) (list string, args []any) {
+	if len(terms) != 2 { // a value, or what stands for any, is what most filters ask for
+		return "SELECT value FROM json_each($" + strconv.Itoa(first) + ")", []any{encodeTerms(terms)}
+	}
+	return "$" + strconv.Itoa(first) + ", $" + strconv.Itoa(first+1), []any{terms[0], terms[1]}
 }
 
 // create makes the file, which SQLite would make readable by others.

@@ -50,7 +50,7 @@ func (d docs) Create(ctx context.Context, key store.DocumentKey, content store.D
 	doc := store.Document{ID: key.ID, Data: content.Data, Version: 1, CreatedAt: now, UpdatedAt: now}
 	err := d.mutateAlone(ctx, "create document", func(tx *sqlStore) error {
 		n, err := affect(ctx, tx.writer(), docInsert, docArgs(key, doc.Version, doc.CreatedAt, doc.UpdatedAt,
-			tx.db.Dialect.Terms.Encode(content.Terms), string(content.Data))...)
+			tx.db.Dialect.Terms.Value(content.Terms), string(content.Data))...)
 		if err != nil {
 			return err
 		}
@@ -96,7 +96,7 @@ func (d docs) Replace(ctx context.Context, key store.DocumentKey, content store.
 	err = d.mutateAlone(ctx, "update document", func(tx *sqlStore) error {
 		for {
 			doc, err = one(ctx, tx.writer(), "document", scanDocument, docReplace, docArgs(key, tx.db.now(),
-				tx.db.Dialect.Terms.Encode(content.Terms), string(content.Data), expect)...)
+				tx.db.Dialect.Terms.Value(content.Terms), string(content.Data), expect)...)
 			if err == nil {
 				previous := doc.Data
 				doc.Data = content.Data
@@ -145,7 +145,7 @@ func (d docs) Modify(ctx context.Context, key store.DocumentKey, expect *int64,
 		doc.Version++
 		doc.UpdatedAt = later(doc.UpdatedAt, tx.db.now())
 		_, err = tx.tx.ExecContext(ctx, docUpdate, docArgs(key, doc.Version, doc.UpdatedAt,
-			tx.db.Dialect.Terms.Encode(content.Terms), string(content.Data))...)
+			tx.db.Dialect.Terms.Value(content.Terms), string(content.Data))...)
 		if err != nil {
 			return err
 		}

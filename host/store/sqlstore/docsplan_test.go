@@ -94,6 +94,10 @@ func TestDocsAreFoundByTheirTerms(t *testing.T) {
 					require.Contains(t, plan, c.plan, "%s, %s statistics", c.name, statistics)
 					require.NotContains(t, plan, "Seq Scan")
 					require.NotContains(t, plan, "SCAN docs")
+					if plan, err = sqlstore.GatedPlan(ctx, s, database.explain, query); plan != "" && c.terms != nil && c.limit > 0 {
+						require.Contains(t, plan, "One-Time Filter", c.name) // before anything is read
+					}
+					require.NoError(t, err)
 				}
 			}
 		})

@@ -13,17 +13,19 @@ import (
 
 // TermIndex is how a database keeps the terms of documents.
 type TermIndex struct {
-	// Encode makes an argument of terms: the value of the column docs.terms, or
-	// what Any looks for.
-	Encode func(terms []int64) any
-	// Any is the condition that a row of docs has one of the terms in the
-	// argument, whose number comes between its two parts.
-	Any [2]string
-	// Count is a query that counts the documents with one of the terms $1, but not
+	// Value makes the value of the column docs.terms.
+	Value func(terms []int64) any
+	// Any is the condition that a row of docs has one of the terms, whose arguments
+	// are numbered from first.
+	Any func(terms []int64, first int) (condition string, args []any)
+	// Count is a query that counts the documents with one of the terms, but not
 	// beyond [CommonTerm]. That is written out: as an argument it would mislead
 	// PostgreSQL, whose plan for any arguments takes a limit for a tenth of what is
 	// found, and reads the table.
-	Count string
+	Count func(terms []int64, first int) (query string, args []any)
+	// Gate tells that a condition on Count is looked at before any row: what is
+	// found and whether the terms are rare can be asked in one statement.
+	Gate bool
 }
 
 // CommonTerm is the number of documents from which on the index of terms does
@@ -44,8 +46,9 @@ const (
 )
 
 // scanQuery is the statement of a query and its arguments. Its text depends on
-// the number of groups and whether there is a limit.
-func (d docs) scanQuery(query store.DocumentQuery) (string, []any) {
+// the number of groups, how large they are, and whether there is a limit. If rare, it
+// finds nothing where the terms of one of the groups are common.
+func (d docs) scanQuery(query store.DocumentQuery, rare bool) (string, []any) {
 	terms := d.db.Dialect.Terms
 	var text strings.Builder
 	text.WriteString(docScan)
@@ -56,8 +59,13 @@ func (d docs) scanQuery(query store.DocumentQuery) (string, []any) {
 	}
 	args := []any{query.AppID, query.Collection, query.After}
 	for _, group := range query.Terms {
-		args = append(args, terms.Encode(group))
-		text.WriteString(" AND " + terms.Any[0] + strconv.Itoa(len(args)) + terms.Any[1])
+		condition, more := terms.Any(group, len(args)+1)
+		text.WriteString(" AND " + condition)
+		if rare {
+			count, _ := terms.Count(group, len(args)+1)
+			text.WriteString(" AND (" + count + ") < " + strconv.Itoa(CommonTerm))
+		}
+		args = append(args, more...)
 	}
 	if query.Limit > 0 {
 		args = append(args, query.Limit)
@@ -68,11 +76,10 @@ func (d docs) scanQuery(query store.DocumentQuery) (string, []any) {
 
 // selective are the groups of terms that help to find the first documents.
 func (d docs) selective(ctx context.Context, groups [][]int64) (helpful [][]int64, err error) {
-	terms := d.db.Dialect.Terms
 	for _, group := range groups {
 		var count int
-		row := d.reader().QueryRowContext(ctx, terms.Count, terms.Encode(group))
-		if err := row.Scan(&count); err != nil {
+		query, args := d.db.Dialect.Terms.Count(group, 1)
+		if err := d.reader().QueryRowContext(ctx, query, args...).Scan(&count); err != nil {
 			return nil, failed(ctx, "find documents", err)
 		}
 		if count < CommonTerm {
@@ -86,12 +93,23 @@ func (d docs) Scan(ctx context.Context, query store.DocumentQuery, visit func(st
 	if !storable([]any{query.AppID, query.Collection, query.After}) {
 		return looked, nil
 	}
-	if query.Limit > 0 {
-		if query.Terms, err = d.selective(ctx, query.Terms); err != nil {
+	if query.Limit > 0 && len(query.Terms) > 0 {
+		gate := d.db.Dialect.Terms.Gate
+		if gate { // most often all terms are rare, and this is all there is to do
+			if looked, err = d.scan(ctx, query, true, visit); err != nil || looked.Documents > 0 {
+				return looked, err
+			}
+		}
+		all := len(query.Terms)
+		if query.Terms, err = d.selective(ctx, query.Terms); err != nil || gate && len(query.Terms) == all {
 			return looked, err
 		}
 	}
-	statement, args := d.scanQuery(query)
+	return d.scan(ctx, query, false, visit)
+}
+
+func (d docs) scan(ctx context.Context, query store.DocumentQuery, rare bool, visit func(store.Document) error) (looked store.Looked, err error) {
+	statement, args := d.scanQuery(query, rare)
 	rows, err := d.reader().QueryContext(ctx, statement, args...)
 	if err != nil {
 		return looked, failed(ctx, "find documents", err)

@@ -16,7 +16,21 @@ func Plan(ctx context.Context, s store.Store, explain string, query store.Docume
 			return "", err
 		}
 	}
-	statement, args := d.scanQuery(query)
+	return d.plan(ctx, explain, query, false)
+}
+
+// GatedPlan is how it would first try to, if the terms turn out to be rare; "" if it
+// does not try.
+func GatedPlan(ctx context.Context, s store.Store, explain string, query store.DocumentQuery) (string, error) {
+	d := s.Docs().(docs)
+	if !d.db.Dialect.Terms.Gate {
+		return "", nil
+	}
+	return d.plan(ctx, explain, query, true)
+}
+
+func (d docs) plan(ctx context.Context, explain string, query store.DocumentQuery, rare bool) (string, error) {
+	statement, args := d.scanQuery(query, rare)
 	rows, err := d.db.Write.QueryContext(ctx, explain+" "+statement, args...)
 	if err != nil {
 		return "", err
