@@ -88,6 +88,11 @@ func measureHTTP(ctx context.Context, s settings, r *report) (err error) {
 		}
 	}
 	reportHTTP(r, sides)
+	if s.profile != "" {
+		if err := sides[0].profile(ctx, s); err != nil {
+			return fmt.Errorf("profile: %w", err)
+		}
+	}
 	resident := make([]measured, len(sides))
 	for i, side := range sides {
 		mib, err := side.server.ResidentMiB()
@@ -114,6 +119,21 @@ func (s *side) take(ctx context.Context, settings settings, connections int) err
 	l.p50 = append(l.p50, result.P50)
 	l.p99 = append(l.p99, result.P99)
 	return nil
+}
+
+// profile has perf look at the server while it is under load.
+func (s *side) profile(ctx context.Context, settings settings) error {
+	perf := exec.CommandContext(ctx, "perf", "record", "--call-graph", "fp", "--event", "cpu-clock", "--quiet",
+		"--output", settings.profile, "--pid", strconv.Itoa(s.server.ID()),
+		"--", "sleep", strconv.Itoa(int(settings.load.Seconds())))
+	perf.Stderr = os.Stderr
+	if err := perf.Start(); err != nil {
+		return err
+	}
+	if _, err := applyLoad(ctx, []string{s.url}, 32, 2*settings.load, s.body); err != nil {
+		return errors.Join(err, perf.Wait())
+	}
+	return perf.Wait()
 }
 
 func reportHTTP(r *report, sides []*side) {

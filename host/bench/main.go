@@ -34,6 +34,8 @@ type settings struct {
 	warmup time.Duration // of HTTP load, before the first round
 
 	executions int // of a round in the sandbox
+
+	profile string // where perf's record of PiCloud under HTTP load goes; "": none is made
 }
 
 // A section measures a group of figures and adds them to the report. A peer
@@ -76,6 +78,7 @@ func run(ctx context.Context, args []string) error {
 	out := flags.String("out", "", "folder for results.json and chart.svg; by default this one, or bin when not everything is measured")
 	quick := flags.Bool("quick", false, "one short round of everything: shows that the harness works, measures nothing")
 	only := flags.String("only", strings.Join(names, ","), "sections to measure")
+	profile := flags.String("profile", "", "file for perf's record of PiCloud while 32 connections ask; read it with perf report -i FILE --children")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -85,7 +88,7 @@ func run(ctx context.Context, args []string) error {
 			return fmt.Errorf("-only: there is no section %q, only %s", name, strings.Join(names, ", "))
 		}
 	}
-	s := settings{root: *root, rounds: 5, load: 2 * time.Second, warmup: time.Second, executions: 20_000}
+	s := settings{root: *root, rounds: 5, load: 2 * time.Second, warmup: time.Second, executions: 20_000, profile: *profile}
 	if *quick {
 		s.rounds, s.load, s.warmup, s.executions = 1, 200*time.Millisecond, 100*time.Millisecond, 1000
 	}

@@ -87,6 +87,9 @@ func (p *Process) awaitAnswer(ctx context.Context, url string, began time.Time) 
 	}
 }
 
+// ID is the process's number.
+func (p *Process) ID() int { return p.command.Process.Pid }
+
 // ResidentMiB is the memory the process holds now.
 func (p *Process) ResidentMiB() (float64, error) {
 	text := ProcField(fmt.Sprintf("/proc/%d/status", p.command.Process.Pid), "VmRSS")
