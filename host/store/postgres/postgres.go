@@ -54,6 +54,12 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 		return nil, err
 	}
 	db := stdlib.OpenDBFromPool(pool)
+	// database/sql keeps the connections, which it would otherwise take from the pool
+	// and give back for each statement.
+	db.SetMaxOpenConns(int(options.MaxConns))
+	db.SetMaxIdleConns(int(options.MaxConns))
+	db.SetConnMaxLifetime(options.MaxConnLifetime)
+	db.SetConnMaxIdleTime(options.MaxConnIdleTime)
 	shut := func() error {
 		err := db.Close()
 		pool.Close()
