@@ -83,11 +83,14 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 				Any: func(terms []int64, first int) (string, []any) {
 					return "terms && $" + strconv.Itoa(first) + "::bigint[]", []any{encodeTerms(terms)}
 				},
-				Count: func(terms []int64, first int) (string, []any) {
-					return "SELECT count(*) FROM (SELECT 1 FROM docs WHERE terms && $" + strconv.Itoa(first) + "::bigint[] LIMIT " +
-						strconv.Itoa(sqlstore.CommonTerm) + ") AS found", []any{encodeTerms(terms)}
+				Count: func(terms []int64, first, limit int) (string, []any) {
+					return "SELECT count(*) AS hits FROM (SELECT 1 FROM docs WHERE terms && $" + strconv.Itoa(first) + "::bigint[] LIMIT " +
+						strconv.Itoa(limit) + ") AS found", []any{encodeTerms(terms)}
 				},
-				Gate: true,
+				// A condition without a column is a filter that is looked at one time.
+				Gate: func(count string, limit, _ int) (string, string) {
+					return "", "(" + count + ") < " + strconv.Itoa(limit)
+				},
 			},
 			Record:    record,
 			Retryable: retryable,

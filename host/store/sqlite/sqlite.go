@@ -87,9 +87,14 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 					list, args := termList(terms, first)
 					return "position IN (SELECT position FROM docs_terms WHERE term IN (" + list + "))", args
 				},
-				Count: func(terms []int64, first int) (string, []any) {
+				Count: func(terms []int64, first, limit int) (string, []any) {
 					list, args := termList(terms, first)
-					return "SELECT count(*) FROM (SELECT 1 FROM docs_terms WHERE term IN (" + list + ") LIMIT " + strconv.Itoa(sqlstore.CommonTerm) + ")", args
+					return "SELECT count(*) AS hits FROM (SELECT 1 FROM docs_terms WHERE term IN (" + list + ") LIMIT " + strconv.Itoa(limit) + ")", args
+				},
+				// Joined in this order, the count is made and compared first.
+				Gate: func(count string, limit, nth int) (string, string) {
+					gate := "gate" + strconv.Itoa(nth)
+					return "(" + count + ") AS " + gate + " CROSS JOIN ", gate + ".hits < " + strconv.Itoa(limit)
 				},
 			},
 		},

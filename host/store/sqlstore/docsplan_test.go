@@ -34,6 +34,7 @@ func TestDocsAreFoundByTheirTerms(t *testing.T) {
 		open             func(t *testing.T) (store.Store, error)
 		explain, analyze string
 		byTerm, byOrder  string // lines of plans
+		gate             string // a pattern: docs is not read before the terms are known to be rare
 	}{
 		{
 			"sqlite",
@@ -43,6 +44,7 @@ func TestDocsAreFoundByTheirTerms(t *testing.T) {
 			"EXPLAIN QUERY PLAN", "ANALYZE",
 			"SEARCH docs_terms USING PRIMARY KEY (term=?)",
 			"SEARCH docs USING INDEX sqlite_autoindex_docs_1 (app_id=? AND collection=? AND id>?)",
+			`(?s)^.*SEARCH docs_terms.*SCAN gate1.*SEARCH docs USING`,
 		},
 		{
 			"postgres",
@@ -52,6 +54,7 @@ func TestDocsAreFoundByTheirTerms(t *testing.T) {
 			"EXPLAIN", "ANALYZE docs",
 			"Bitmap Index Scan on docs_terms",
 			"Index Scan using docs_pkey",
+			"One-Time Filter",
 		},
 	} {
 		t.Run(database.name, func(t *testing.T) {
@@ -94,10 +97,11 @@ func TestDocsAreFoundByTheirTerms(t *testing.T) {
 					require.Contains(t, plan, c.plan, "%s, %s statistics", c.name, statistics)
 					require.NotContains(t, plan, "Seq Scan")
 					require.NotContains(t, plan, "SCAN docs")
-					if plan, err = sqlstore.GatedPlan(ctx, s, database.explain, query); plan != "" && c.terms != nil && c.limit > 0 {
-						require.Contains(t, plan, "One-Time Filter", c.name) // before anything is read
+					if c.terms != nil && c.limit > 0 {
+						plan, err := sqlstore.GatedPlan(ctx, s, database.explain, query)
+						require.NoError(t, err)
+						require.Regexp(t, database.gate, plan, c.name)
 					}
-					require.NoError(t, err)
 				}
 			}
 		})

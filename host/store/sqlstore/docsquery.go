@@ -19,13 +19,14 @@ type TermIndex struct {
 	// are numbered from first.
 	Any func(terms []int64, first int) (condition string, args []any)
 	// Count is a query that counts the documents with one of the terms, but not
-	// beyond [CommonTerm]. That is written out: as an argument it would mislead
-	// PostgreSQL, whose plan for any arguments takes a limit for a tenth of what is
-	// found, and reads the table.
-	Count func(terms []int64, first int) (query string, args []any)
-	// Gate tells that a condition on Count is looked at before any row: what is
-	// found and whether the terms are rare can be asked in one statement.
-	Gate bool
+	// beyond limit; its column is called hits. The limit is written out: as an argument
+	// it would mislead PostgreSQL, whose plan for any arguments takes a limit for a
+	// tenth of what is found, and reads the table.
+	Count func(terms []int64, first, limit int) (query string, args []any)
+	// Gate is a table to read before docs, if there is one, and a condition that holds
+	// if the number that count finds is below limit, and is looked at before any row of
+	// docs is. It is the nth in its statement.
+	Gate func(count string, limit, nth int) (table, condition string)
 }
 
 // CommonTerm is the number of documents from which on the index of terms does
@@ -33,8 +34,13 @@ type TermIndex struct {
 // their ids soon meets one.
 const CommonTerm = 5000
 
+// rareTerm is the number of documents below which those with a term are looked for
+// without counting them first: more would be read in vain.
+const rareTerm = 500
+
 const (
-	docScan     = `SELECT id, version, created_at, updated_at, data FROM docs `
+	docScan     = `SELECT id, version, created_at, updated_at, data FROM `
+	docsTable   = `docs `
 	docsInOrder = `WHERE app_id = $1 AND collection = $2 AND id > $3`
 	// docsByTerm leaves a database only the index of terms. Its statistics know
 	// too little of one app among many to choose.
@@ -47,46 +53,52 @@ const (
 
 // scanQuery is the statement of a query and its arguments. Its text depends on
 // the number of groups, how large they are, and whether there is a limit. If rare, it
-// finds nothing where the terms of one of the groups are common.
+// finds nothing unless the terms of each group are rare.
 func (d docs) scanQuery(query store.DocumentQuery, rare bool) (string, []any) {
 	terms := d.db.Dialect.Terms
-	var text strings.Builder
-	text.WriteString(docScan)
-	if len(query.Terms) > 0 {
-		text.WriteString(docsByTerm)
-	} else {
-		text.WriteString(docsInOrder)
-	}
 	args := []any{query.AppID, query.Collection, query.After}
-	for _, group := range query.Terms {
+	var gates, conditions strings.Builder
+	for i, group := range query.Terms {
 		condition, more := terms.Any(group, len(args)+1)
-		text.WriteString(" AND " + condition)
+		conditions.WriteString(" AND " + condition)
 		if rare {
-			count, _ := terms.Count(group, len(args)+1)
-			text.WriteString(" AND (" + count + ") < " + strconv.Itoa(CommonTerm))
+			count, _ := terms.Count(group, len(args)+1, rareTerm)
+			table, condition := terms.Gate(count, rareTerm, i+1)
+			gates.WriteString(table)
+			conditions.WriteString(" AND " + condition)
 		}
 		args = append(args, more...)
 	}
+	statement := docScan + gates.String() + docsTable
+	if len(query.Terms) > 0 {
+		statement += docsByTerm + conditions.String()
+	} else {
+		statement += docsInOrder
+	}
 	if query.Limit > 0 {
 		args = append(args, query.Limit)
-		text.WriteString(" ORDER BY id LIMIT $" + strconv.Itoa(len(args)))
+		statement += " ORDER BY id LIMIT $" + strconv.Itoa(len(args))
 	}
-	return text.String(), args
+	return statement, args
 }
 
-// selective are the groups of terms that help to find the first documents.
-func (d docs) selective(ctx context.Context, groups [][]int64) (helpful [][]int64, err error) {
+// selective are the groups of terms that help to find the first documents; none tells
+// that there is no document with a term of each.
+func (d docs) selective(ctx context.Context, groups [][]int64) (helpful [][]int64, none bool, err error) {
 	for _, group := range groups {
 		var count int
-		query, args := d.db.Dialect.Terms.Count(group, 1)
+		query, args := d.db.Dialect.Terms.Count(group, 1, CommonTerm)
 		if err := d.reader().QueryRowContext(ctx, query, args...).Scan(&count); err != nil {
-			return nil, failed(ctx, "find documents", err)
+			return nil, false, failed(ctx, "find documents", err)
+		}
+		if count == 0 {
+			return nil, true, nil
 		}
 		if count < CommonTerm {
 			helpful = append(helpful, group)
 		}
 	}
-	return helpful, nil
+	return helpful, false, nil
 }
 
 func (d docs) Scan(ctx context.Context, query store.DocumentQuery, visit func(store.Document) error) (looked store.Looked, err error) {
@@ -94,14 +106,12 @@ func (d docs) Scan(ctx context.Context, query store.DocumentQuery, visit func(st
 		return looked, nil
 	}
 	if query.Limit > 0 && len(query.Terms) > 0 {
-		gate := d.db.Dialect.Terms.Gate
-		if gate { // most often all terms are rare, and this is all there is to do
-			if looked, err = d.scan(ctx, query, true, visit); err != nil || looked.Documents > 0 {
-				return looked, err
-			}
+		// Most often this is all there is to do.
+		if looked, err = d.scan(ctx, query, true, visit); err != nil || looked.Documents > 0 {
+			return looked, err
 		}
-		all := len(query.Terms)
-		if query.Terms, err = d.selective(ctx, query.Terms); err != nil || gate && len(query.Terms) == all {
+		none := false
+		if query.Terms, none, err = d.selective(ctx, query.Terms); err != nil || none {
 			return looked, err
 		}
 	}

@@ -12,21 +12,16 @@ func Plan(ctx context.Context, s store.Store, explain string, query store.Docume
 	d := s.Docs().(docs)
 	if query.Limit > 0 {
 		var err error
-		if query.Terms, err = d.selective(ctx, query.Terms); err != nil {
+		if query.Terms, _, err = d.selective(ctx, query.Terms); err != nil {
 			return "", err
 		}
 	}
 	return d.plan(ctx, explain, query, false)
 }
 
-// GatedPlan is how it would first try to, if the terms turn out to be rare; "" if it
-// does not try.
+// GatedPlan is how it would first try to, if the terms turn out to be rare.
 func GatedPlan(ctx context.Context, s store.Store, explain string, query store.DocumentQuery) (string, error) {
-	d := s.Docs().(docs)
-	if !d.db.Dialect.Terms.Gate {
-		return "", nil
-	}
-	return d.plan(ctx, explain, query, true)
+	return s.Docs().(docs).plan(ctx, explain, query, true)
 }
 
 func (d docs) plan(ctx context.Context, explain string, query store.DocumentQuery, rare bool) (string, error) {
