@@ -3,6 +3,7 @@ package abi
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"math"
 	"strconv"
 	"unicode/utf16"
@@ -224,7 +225,16 @@ func (e *JSONError) Error() string {
 // AppendFromJSON appends a JSON text (RFC 8259) as a MessagePack value. The
 // error is a [*JSONError].
 func AppendFromJSON(dst []byte, text []byte) (msgp.Raw, error) {
-	p := jsonParser{text: text, out: dst}
+	return AppendFromJSONUntil(dst, text, nil)
+}
+
+// ErrStopped is why [AppendFromJSONUntil] ended early.
+var ErrStopped = errors.New("stopped")
+
+// AppendFromJSONUntil is [AppendFromJSON] for texts that take long: it asks stop each
+// few KiB, and ends with [ErrStopped] when that is true.
+func AppendFromJSONUntil(dst []byte, text []byte, stop func() bool) (msgp.Raw, error) {
+	p := jsonParser{text: text, out: dst, stop: stop}
 	p.space()
 	if err := p.value(0); err != nil {
 		return dst, err
@@ -239,6 +249,18 @@ type jsonParser struct {
 	text []byte
 	at   int
 	out  []byte
+	stop func() bool // nil: never
+	due  int         // where to ask it next
+}
+
+// stopped asks whether to stop if it is time to.
+func (p *jsonParser) stopped() bool {
+	const every = 4 << 10
+	if p.at < p.due || p.stop == nil {
+		return false
+	}
+	p.due = p.at + every
+	return p.stop()
 }
 
 func (p *jsonParser) fail(reason string) error { return &JSONError{Offset: p.at, Reason: reason} }
@@ -277,6 +299,9 @@ func (p *jsonParser) value(depth int) error {
 	}
 	if p.at >= len(p.text) {
 		return p.fail("unexpected end")
+	}
+	if p.stopped() {
+		return ErrStopped
 	}
 	switch c := p.text[p.at]; {
 	case c == '{':
@@ -462,6 +487,9 @@ func (p *jsonParser) number() error {
 func (p *jsonParser) string() error {
 	p.at++
 	for p.at < len(p.text) {
+		if p.stopped() {
+			return ErrStopped
+		}
 		switch c := p.text[p.at]; {
 		case c == '"':
 			p.at++
@@ -473,8 +501,7 @@ func (p *jsonParser) string() error {
 				return err
 			}
 		case c < utf8.RuneSelf:
-			p.out = append(p.out, c)
-			p.at++
+			p.plain()
 		default:
 			r, size := utf8.DecodeRune(p.text[p.at:])
 			if r == utf8.RuneError && size == 1 {
@@ -485,6 +512,18 @@ func (p *jsonParser) string() error {
 		}
 	}
 	return p.fail("unexpected end in a string")
+}
+
+// plain appends characters of a string that stand for themselves, but not many KiB.
+func (p *jsonParser) plain() {
+	const most = 4 << 10
+	rest := p.text[p.at:min(p.at+most, len(p.text))]
+	n := 0
+	for n < len(rest) && rest[n] >= 0x20 && rest[n] < utf8.RuneSelf && rest[n] != '"' && rest[n] != '\\' {
+		n++
+	}
+	p.out = append(p.out, rest[:n]...)
+	p.at += n
 }
 
 func (p *jsonParser) escape() error {

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tinylib/msgp/msgp"
 )
 
@@ -249,4 +251,25 @@ func BenchmarkJSON(b *testing.B) {
 			raw, _ = AppendFromJSON(raw[:0], text)
 		}
 	})
+}
+
+func TestAppendFromJSONUntil(t *testing.T) {
+	for name, text := range map[string]string{
+		"a long string":      `"` + strings.Repeat("x", 100_000) + `"`,
+		"accents":            `"` + strings.Repeat("é", 50_000) + `"`,
+		"many values":        `[` + strings.Repeat(`12,`, 50_000) + `1]`,
+		"many small objects": `[` + strings.Repeat(`{"a":1},`, 20_000) + `{}]`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			want, err := AppendFromJSON(nil, []byte(text))
+			require.NoError(t, err)
+			asked := 0
+			got, err := AppendFromJSONUntil(nil, []byte(text), func() bool { asked++; return false })
+			require.NoError(t, err)
+			assert.Equal(t, want, got)
+			assert.Greater(t, asked, len(text)/10_000)
+			_, err = AppendFromJSONUntil(nil, []byte(text), func() bool { asked--; return asked == 5 })
+			assert.ErrorIs(t, err, ErrStopped)
+		})
+	}
 }

@@ -33,51 +33,43 @@ func shortened(text string) string {
 		short, rest = append(short, rest[0]), rest[1:]
 	}
 	short = append(short, "0."...)
-	var (
-		kept     int   // digits in short
-		exponent int64 // of short
-		dropped  byte  = '0'
-		digits   bool
-		point    bool
-	)
-	for ; rest != ""; rest = rest[1:] {
-		c := rest[0]
-		if c == '.' && !point {
-			point = true
-			continue
-		}
-		if c < '0' || c > '9' {
-			break
-		}
-		digits = true
-		if significant := kept > 0 || c != '0'; significant && !point {
-			exponent++
-		} else if !significant && point {
-			exponent--
-		}
-		switch {
-		case kept == 0 && c == '0':
-		case kept < exactDigits:
-			short = append(short, c)
-			kept++
-		case c != '0':
-			dropped = '1' // a digit that stands for all that follow: not a tie
-		}
+	whole := rest[:Digits(rest)]
+	rest = rest[len(whole):]
+	fraction := ""
+	if rest != "" && rest[0] == '.' {
+		fraction = rest[1:][:Digits(rest[1:])]
+		rest = rest[1+len(fraction):]
 	}
 	written, ok := int64(0), true
 	if rest != "" {
 		written, ok = decimalExponent(rest)
 	}
-	if !digits || !ok {
+	if len(whole)+len(fraction) == 0 || !ok {
 		return text
+	}
+	whole = whole[Zeros(whole):]
+	exponent := int64(len(whole))
+	if whole == "" {
+		small := Zeros(fraction)
+		exponent, fraction = -int64(small), fraction[small:]
+	}
+	room, dropped := exactDigits, byte('0')
+	for _, digits := range [...]string{whole, fraction} {
+		kept := min(room, len(digits))
+		short = append(short, digits[:kept]...)
+		room -= kept
+		if digits = digits[kept:]; Zeros(digits) < len(digits) {
+			dropped = '1' // a digit that stands for all that follow: not a tie
+		}
 	}
 	short = append(short, dropped, 'e')
 	return string(strconv.AppendInt(short, min(max(exponent+written, -farExponent), farExponent), 10))
 }
 
-// decimalExponent reads "e", a sign perhaps, and digits. It stops counting far
-// beyond what the length of any text could outweigh.
+// decimalExponent reads "e", a sign perhaps, and digits. It counts to far beyond
+// what the length of any text could outweigh.
 func decimalExponent(text string) (n int64, ok bool) {
+	const most, mostDigits = 1 << 56, 16
 	if text[0] != 'e' && text[0] != 'E' {
 		return 0, false
 	}
@@ -86,16 +78,59 @@ func decimalExponent(text string) (n int64, ok bool) {
 	if text != "" && (text[0] == '+' || text[0] == '-') {
 		negative, text = text[0] == '-', text[1:]
 	}
-	for i := range len(text) {
-		if text[i] < '0' || text[i] > '9' {
-			return 0, false
-		}
-		if n < 1<<56 {
-			n = n*10 + int64(text[i]-'0')
+	if text == "" || Digits(text) < len(text) {
+		return 0, false
+	}
+	if text = text[Zeros(text):]; len(text) > mostDigits {
+		n = most
+	} else {
+		for _, c := range []byte(text) {
+			n = n*10 + int64(c-'0')
 		}
 	}
 	if negative {
 		n = -n
 	}
-	return n, text != ""
+	return n, true
+}
+
+// Long texts are looked at eight bytes at a time.
+const (
+	wordSize  = 8
+	wordZeros = 0x3030303030303030 // the text "00000000"
+)
+
+// word is the first eight bytes of text, which must have so many.
+func word(text string) uint64 {
+	_ = text[wordSize-1]
+	return uint64(text[0]) | uint64(text[1])<<8 | uint64(text[2])<<16 | uint64(text[3])<<24 |
+		uint64(text[4])<<32 | uint64(text[5])<<40 | uint64(text[6])<<48 | uint64(text[7])<<56
+}
+
+// Digits is how many decimal digits text begins with.
+func Digits(text string) int {
+	const high = 0xf0f0f0f0f0f0f0f0
+	n := 0
+	for ; n+wordSize <= len(text); n += wordSize {
+		// A digit is 0x30 to 0x39: adding 6 does not change its upper half.
+		if w := word(text[n:]); w&high != wordZeros || (w+0x0606060606060606)&high != wordZeros {
+			break
+		}
+	}
+	for n < len(text) && '0' <= text[n] && text[n] <= '9' {
+		n++
+	}
+	return n
+}
+
+// Zeros is how many zeros text begins with.
+func Zeros(text string) int {
+	n := 0
+	for n+wordSize <= len(text) && word(text[n:]) == wordZeros {
+		n += wordSize
+	}
+	for n < len(text) && text[n] == '0' {
+		n++
+	}
+	return n
 }

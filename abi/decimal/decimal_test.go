@@ -75,3 +75,18 @@ func TestParseFloatRefusesWhatStrconvRefuses(t *testing.T) {
 		assert.ErrorIs(t, err, strconv.ErrSyntax, "%.20s", text)
 	}
 }
+
+func TestDigits(t *testing.T) {
+	for _, digits := range []string{"", "0", "1234567", "90123456", "0123456789", strings.Repeat("9", 100)} {
+		for c := range 256 {
+			if c >= '0' && c <= '9' {
+				continue
+			}
+			for _, behind := range []string{"", "1", "12345678"} {
+				text := digits + string([]byte{byte(c)}) + behind
+				require.Equal(t, len(digits), decimal.Digits(text), "%q", text)
+			}
+		}
+		assert.Equal(t, len(digits), decimal.Digits(digits))
+	}
+}

@@ -138,6 +138,12 @@ func TestLimits(t *testing.T) {
 		{"a long key: contains", longKey + "loop { m.contains(s); }", operations},
 		{"a long key: remove", longKey + "loop { m.remove(s); }", operations},
 		{"a long key: of a part", longKey + "loop { m[s].x = 1; }", operations},
+		{"a long text: switch", longKey + "loop { switch s { `a` => 1, _ => 2 } }", operations},
+		{"a long text: starts_with", longKey + "loop { s.starts_with(s); }", operations},
+		{"a long text: ends_with", longKey + "loop { s.ends_with(s); }", operations},
+		{"a long text: parse_float", longKey + "loop { try { parse_float(s); } catch {} }", operations},
+		{"a long text: parse_int", longKey + "loop { try { parse_int(s); } catch {} }", operations},
+		{"many sorts of different types", "let a = []; a.pad(99998, 0); a.push(`x`); loop { try { a.sort(); } catch {} }", operations},
 		{"long interpolation", "let a = []; a.pad(90000, \"0123456789\"); loop { let s = `${a}`; }", operations + " " + text},
 		{"curried without end", `let f = Fn("f"); loop { f = f.curry(f); }`, operations},
 		{"curried with more and more", `let f = Fn("f"); loop { f = f.curry(1); }`, operations},
@@ -166,6 +172,41 @@ func TestLimits(t *testing.T) {
 				t.Errorf("ended by limit %q, want %q: %v", got, test.limit, err)
 			}
 		})
+	}
+}
+
+// TestLongEval: compiling a long eval gives the host its turn, and ends when it is interrupted.
+func TestLongEval(t *testing.T) {
+	for _, text := range []string{"1 + 2;", "[1, x]; ", "/* a comment */", "`text`; ", "if a { b } "} {
+		script := "let s = ``; s.pad(600000, `" + strings.ReplaceAll(text, "`", "``") + "`); print(s.len()); eval(s);"
+		program, err := rhai.Compile(script)
+		if err != nil {
+			t.Fatal(err)
+		}
+		host := turns{}
+		thread := vm.NewThread(program, &host, abi.Limits{MaxOperations: 1 << 30}.Or(abi.DefaultLimits), &host.interrupt, 1)
+		rhai.Prepare(thread)
+		if _, err = thread.Run(); err == nil || err.Variant != vm.ErrorTerminated {
+			t.Errorf("eval of %q, interrupted: got %v", text, err)
+		}
+	}
+}
+
+// turns is a host that interrupts a script at the fifth turn it gets after a print.
+type turns struct {
+	silent
+	printed   bool
+	yields    int
+	interrupt uint32
+}
+
+func (h *turns) Print(string) { h.printed = true }
+
+func (h *turns) Yield() {
+	if h.printed {
+		if h.yields++; h.yields == 5 {
+			h.interrupt = abi.InterruptCancel
+		}
 	}
 }
 

@@ -78,7 +78,7 @@ func CompileWith(library *vm.Library, source string, variables ...string) (*vm.P
 	if err != nil {
 		return nil, parseError(err)
 	}
-	return compiled(compile.Program(ast, library, variables))
+	return compiled(compile.Program(ast, library, variables, nil))
 }
 
 // parseError is a parser's error as Rhai's evaluation reports it.
@@ -174,7 +174,7 @@ func CompileModule(library *vm.Library, source string, variables ...string) (*vm
 	if at, ok := compile.IsModule(ast); !ok {
 		return nil, invalid("A module may contain only constants, functions and imports").At(at)
 	}
-	return compiled(compile.Program(ast, library, variables))
+	return compiled(compile.Program(ast, library, variables, nil))
 }
 
 func invalid(text string) *vm.Error { return &vm.Error{Variant: vm.ErrorParsing, Text: text} }
@@ -194,14 +194,18 @@ func Prepare(t *vm.Thread) {
 }
 
 func compileEval(t *vm.Thread, source string, fn *vm.Function, site *vm.Site) (*vm.Function, *vm.Error) {
-	ast, err := syntax.Parse(source, syntax.Options{Mode: syntax.Eval, Stop: func() bool { return t.Charge(0) != nil }})
-	if stopped := t.Charge(0); stopped != nil {
+	stop := func() bool { return t.Poll() != nil }
+	ast, err := syntax.Parse(source, syntax.Options{Mode: syntax.Eval, Stop: stop})
+	if stopped := t.Poll(); stopped != nil {
 		return nil, stopped
 	}
 	if err != nil {
 		return nil, parseError(err)
 	}
-	out, cerr := compile.Eval(ast, fn, site)
+	out, cerr := compile.Eval(ast, fn, site, stop)
+	if stopped := t.Poll(); stopped != nil {
+		return nil, stopped
+	}
 	if cerr != nil {
 		return nil, &vm.Error{Variant: vm.ErrorParsing, Text: cerr.Message, Position: cerr.Position}
 	}

@@ -165,6 +165,7 @@ func (f *function) keyword(e *syntax.Call, base int) bool {
 	case e.Name == "is_def_fn" && (len(args) == 2 || len(args) == 3):
 		load()
 		f.abc(vm.OpIsDefFn, base, len(args), 0, at)
+		f.positions(args[1].Start(), args[len(args)-1].Start())
 	case e.Name == "is_def_var" && len(args) == 1:
 		load()
 		s, n := f.site(e.Name, e.Position, args)

@@ -67,8 +67,10 @@ type walker struct {
 	isConst  bool
 	isThis   bool     // the root is this, which may be a constant
 	rootSite *vm.Site // of a root that is looked up at run time
-	flags    int
-	toUnit   []int // jumps of ?. and ?[ on ()
+
+	rootNumber int // of rootSite
+	flags      int
+	toUnit     []int // jumps of ?. and ?[ on ()
 }
 
 // chain compiles the reading of a chain. It reports whether the value may be
@@ -127,7 +129,7 @@ func (f *function) assignPart(s *syntax.Assign) {
 	}
 	at := s.Target.Start()
 	if last.index != nil {
-		if w.isConst || w.isThis {
+		if w.mayBeConst() {
 			f.abc(vm.OpGuardIndex, w.at, last.register, f.name(w.constant, at), at)
 		}
 		if s.Op == syntax.OpNone {
@@ -142,7 +144,7 @@ func (f *function) assignPart(s *syntax.Assign) {
 		}
 	} else {
 		name := f.name(last.name, last.pos)
-		if w.isConst || w.isThis {
+		if w.mayBeConst() {
 			f.abc(vm.OpGuardProp, w.at, name, f.name(w.constant, at), at)
 			f.positions(last.pos, last.pos)
 		}
@@ -157,6 +159,16 @@ func (f *function) assignPart(s *syntax.Assign) {
 		}
 	}
 	w.end(nil)
+}
+
+// mayBeConst reports whether the next instruction is to guard the chain's root, which may be a
+// constant. Where only running tells, it is skipped unless it is one.
+func (w *walker) mayBeConst() bool {
+	if w.rootSite != nil {
+		w.ad(vm.OpUnlessConst, 0, w.rootNumber, syntax.Position{})
+		return true
+	}
+	return w.isConst || w.isThis
 }
 
 // positions adds where else the instruction just emitted can fail.
@@ -257,7 +269,7 @@ func (w *walker) begin(reads bool, e syntax.Expr) {
 				w.locked = true
 			}
 			w.isRef = true
-			w.rootSite = w.out.Sites[n]
+			w.rootSite, w.rootNumber = w.out.Sites[n], n
 			w.isConst, w.constant = w.rootSite.Define, root.Name
 			w.unchanged()
 			return

@@ -34,13 +34,14 @@ func (e *Error) Error() string {
 const maxRegisters = 32000
 
 // Program compiles a script. scope names the variables that exist before it runs, constants all
-// of them: they are the first registers of its main function.
-func Program(ast *syntax.Program, lib *vm.Library, scope []string) (*vm.Program, *Error) {
-	c := &compiler{lib: lib, ast: ast}
+// of them: they are the first registers of its main function. stop is asked now and then; true
+// ends it with some error. It may be nil.
+func Program(ast *syntax.Program, lib *vm.Library, scope []string, stop func() bool) (*vm.Program, *Error) {
+	c := &compiler{lib: lib, ast: ast, stop: stop}
 	p := c.program(scope)
 	if c.wide && c.err == nil {
 		// A conditional jump was too short for its target: once more without them.
-		c = &compiler{lib: lib, ast: ast, wide: true}
+		c = &compiler{lib: lib, ast: ast, wide: true, stop: stop}
 		p = c.program(scope)
 	}
 	if c.err != nil {
@@ -77,6 +78,8 @@ type compiler struct {
 	tags      bool            // the script may attach tags to values
 	variables map[string]bool // that exist before the script runs
 	asked     map[string]bool // those of them that functions use
+	stop      func() bool     // see Program
+	nodes     int             // visited so far
 	err       *Error
 }
 
@@ -91,7 +94,7 @@ func (c *compiler) program(scope []string) *vm.Program {
 		c.prog.Functions = append(c.prog.Functions, out)
 		c.functions[fn.Name] = append(c.functions[fn.Name], out)
 	}
-	c.tags = usesTags(c.ast)
+	c.tags = c.usesTags(c.ast)
 	c.variables, c.asked = map[string]bool{}, map[string]bool{}
 	for _, name := range scope {
 		c.variables[name] = true
@@ -178,7 +181,7 @@ type constKey struct {
 }
 
 func (c *compiler) newFunction(out *vm.Function, body []syntax.Stmt) *function {
-	f := &function{compiler: c, out: out, captured: captures(body), dynamic: dynamic(body), consts: map[constKey]int{}}
+	f := &function{compiler: c, out: out, captured: c.captures(body), dynamic: c.dynamic(body), consts: map[constKey]int{}}
 	out.Dynamic = f.dynamic
 	return f
 }
@@ -219,12 +222,12 @@ func (f *function) scopedBody(p scoped) {
 }
 
 // Eval compiles the text of an eval that runs in the window of fn and sees what
-// site sees. It gives nil when there is nothing to run.
-func Eval(ast *syntax.Program, fn *vm.Function, site *vm.Site) (*vm.Function, *Error) {
+// site sees. It gives nil when there is nothing to run. stop is as for [Program].
+func Eval(ast *syntax.Program, fn *vm.Function, site *vm.Site, stop func() bool) (*vm.Function, *Error) {
 	if len(ast.Body) == 0 {
 		return nil, nil
 	}
-	c := &compiler{lib: fn.Program.Native, ast: ast, prog: fn.Program, wide: true}
+	c := &compiler{lib: fn.Program.Native, ast: ast, prog: fn.Program, wide: true, stop: stop}
 	c.functions = make(map[string][]*vm.Function, len(fn.Program.Functions))
 	for _, fn := range fn.Program.Functions {
 		c.functions[fn.Name] = append(c.functions[fn.Name], fn)
@@ -238,9 +241,20 @@ func Eval(ast *syntax.Program, fn *vm.Function, site *vm.Site) (*vm.Function, *E
 	return out, c.err
 }
 
-func (f *function) fail(at syntax.Position, message string) {
-	if f.err == nil {
-		f.err = &Error{Message: message, Position: at}
+// stopEvery is how many nodes of the tree are visited between two questions to stop.
+const stopEvery = 256
+
+// stopped reports whether there is an error, and nothing more to compile.
+func (c *compiler) stopped() bool {
+	if c.nodes++; c.nodes%stopEvery == 0 && c.stop != nil && c.stop() {
+		c.fail(syntax.Position{}, "Stopped")
+	}
+	return c.err != nil
+}
+
+func (c *compiler) fail(at syntax.Position, message string) {
+	if c.err == nil {
+		c.err = &Error{Message: message, Position: at}
 	}
 }
 

@@ -47,7 +47,7 @@ func (f *function) left(e syntax.Expr, others ...syntax.Expr) int {
 // load compiles e so that its value lands in dst, to be read. It reports whether
 // the value may also be reachable elsewhere: to keep it, it must be shared.
 func (f *function) load(e syntax.Expr, dst int) (elsewhere bool) {
-	if f.err != nil {
+	if f.stopped() {
 		return false
 	}
 	next := f.next

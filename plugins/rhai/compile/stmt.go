@@ -66,7 +66,7 @@ func (f *function) trim() {
 }
 
 func (f *function) stmt(s syntax.Stmt, dst int, m mode) {
-	if f.err != nil {
+	if f.stopped() {
 		return
 	}
 	next := f.next

@@ -92,19 +92,19 @@ func walk(n any, visit func(n any) bool) {
 }
 
 // captures lists the names that closures in a body capture.
-func captures(body []syntax.Stmt) map[string]bool {
+func (c *compiler) captures(body []syntax.Stmt) map[string]bool {
 	var names map[string]bool
 	for _, s := range body {
 		walk(s, func(n any) bool {
-			if c, ok := n.(*syntax.Closure); ok {
+			if closure, ok := n.(*syntax.Closure); ok {
 				if names == nil {
 					names = map[string]bool{}
 				}
-				for _, id := range c.Captures {
+				for _, id := range closure.Captures {
 					names[id.Name] = true
 				}
 			}
-			return true
+			return !c.stopped()
 		})
 	}
 	return names
@@ -135,21 +135,21 @@ func mayAssign(e syntax.Expr) bool {
 }
 
 // dynamic reports whether a body has an eval or a name!() call of its own.
-func dynamic(body []syntax.Stmt) bool {
+func (c *compiler) dynamic(body []syntax.Stmt) bool {
 	found := false
 	for _, s := range body {
 		walk(s, func(n any) bool {
-			if c, ok := n.(*syntax.Call); ok && len(c.Path) == 0 && (c.CaptureScope || c.Name == "eval" && len(c.Args) == 1) {
+			if call, ok := n.(*syntax.Call); ok && len(call.Path) == 0 && (call.CaptureScope || call.Name == "eval" && len(call.Args) == 1) {
 				found = true
 			}
-			return !found
+			return !found && !c.stopped()
 		})
 	}
 	return found
 }
 
 // usesTags reports whether a script attaches tags to values anywhere.
-func usesTags(ast *syntax.Program) bool {
+func (c *compiler) usesTags(ast *syntax.Program) bool {
 	found := false
 	var visit func(n any) bool
 	body := func(stmts []syntax.Stmt) {
@@ -168,7 +168,7 @@ func usesTags(ast *syntax.Program) bool {
 		case *syntax.Closure:
 			body(n.Func.Body.Stmts)
 		}
-		return !found
+		return !found && !c.stopped()
 	}
 	body(ast.Body)
 	for _, fn := range ast.Functions {

@@ -13,7 +13,7 @@ import (
 )
 
 func init() {
-	vm.SetCollector(vm.Collector{Due: heap.Due(), Collect: heap.Collect})
+	vm.SetCollector(vm.Collector{Due: heap.Due(), Collect: heap.CollectUnless})
 	reactor.Serve(&sdk.Session{Call: reactor.Call, Interrupt: reactor.Interrupt()})
 }
 

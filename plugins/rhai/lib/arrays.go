@@ -23,7 +23,7 @@ func registerArrays(l *vm.Library) {
 	l.Getter("len", arrayLen, a)
 	l.Func("is_empty", arrayIsEmpty, a)
 	l.Getter("is_empty", arrayIsEmpty, a)
-	l.Method("get", arrayGet, a, i)
+	l.Reader("get", arrayGet, a, i)
 	l.Method("set", arraySet, a, i, any)
 	l.Func("contains", arrayContains, a, any)
 
@@ -34,13 +34,13 @@ func registerArrays(l *vm.Library) {
 	l.Method("pop", arrayPop, a)
 	l.Method("shift", arrayShift, a)
 	l.Method("remove", arrayRemove, a, i)
-	l.Method("clear", arrayClear, a)
+	l.Reader("clear", arrayClear, a)
 	l.Method("truncate", arrayTruncate, a, i)
 	l.Method("chop", arrayChop, a, i)
 	l.Method("reverse", arrayReverse, a)
 	spanArgs(l.Method, "splice", arraySplice, a, a)
-	l.Method("extract", arrayExtract, a, i)
-	spanArgs(l.Method, "extract", arrayExtract, a)
+	l.Reader("extract", arrayExtract, a, i)
+	spanArgs(l.Reader, "extract", arrayExtract, a)
 	l.Method("split", arraySplit, a, i)
 	spanArgs(l.Method, "drain", arrayDrain, a)
 	spanArgs(l.Method, "retain", arrayRetain, a)
@@ -53,15 +53,6 @@ func registerArrays(l *vm.Library) {
 const itemsPerOperation = 32
 
 func chargeItems(t *vm.Thread, n int) *vm.Error { return t.Charge(int64(n) / itemsPerOperation) }
-
-// copyItems is a copy of items that stay where they are, too.
-func copyItems(items []vm.Value) []vm.Value {
-	c := slices.Clone(items)
-	for _, item := range c {
-		item.Share()
-	}
-	return c
-}
 
 func arrayLen(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	return vm.Int(int64(len(args[0].AsArray().Items))), nil
@@ -83,7 +74,7 @@ func arrayGet(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 func arraySet(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	at, _ := span(len(args[0].AsArray().Items), args[1].AsInt(), 0)
 	if at < len(args[0].AsArray().Items) {
-		vm.MutArray(&args[0]).Items[at] = args[2].Share()
+		args[0].AsArray().Items[at] = args[2].Share()
 	}
 	return vm.Unit, nil
 }
@@ -123,7 +114,7 @@ func arrayContains(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 }
 
 func arrayPush(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	a := vm.MutArray(&args[0])
+	a := args[0].AsArray()
 	if err := t.CheckArray(int64(len(a.Items)) + 1); err != nil {
 		return vm.Unit, err
 	}
@@ -132,18 +123,20 @@ func arrayPush(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 }
 
 func arrayAppend(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	a, more := vm.MutArray(&args[0]), args[1].AsArray().Items
+	a, more := args[0].AsArray(), args[1].AsArray().Items
 	if err := t.CheckArray(int64(len(a.Items)) + int64(len(more))); err != nil {
 		return vm.Unit, err
 	}
-	for _, item := range more {
-		a.Items = append(a.Items, item.Share())
+	items, err := t.AppendItems(a.Items, more)
+	if err != nil {
+		return vm.Unit, err
 	}
+	a.Items = items
 	return vm.Unit, chargeItems(t, len(more))
 }
 
 func arrayInsert(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	a := vm.MutArray(&args[0])
+	a := args[0].AsArray()
 	if err := t.CheckArray(int64(len(a.Items)) + 1); err != nil {
 		return vm.Unit, err
 	}
@@ -160,12 +153,13 @@ func arrayPad(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if err := t.CheckArray(length); err != nil {
 		return vm.Unit, err
 	}
-	a, item := vm.MutArray(&args[0]), args[2].Share()
+	a := args[0].AsArray()
 	missing := int(length) - len(a.Items)
-	a.Items = slices.Grow(a.Items, missing)
-	for range missing {
-		a.Items = append(a.Items, item)
+	items, err := t.Repeat(a.Items, args[2], missing)
+	if err != nil {
+		return vm.Unit, err
 	}
+	a.Items = items
 	return vm.Unit, chargeItems(t, missing)
 }
 
@@ -180,7 +174,7 @@ func arrayPop(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if n == 0 {
 		return vm.Unit, nil
 	}
-	a := vm.MutArray(&args[0])
+	a := args[0].AsArray()
 	last := a.Items[n-1]
 	cut(a, n-1)
 	return last, nil
@@ -190,7 +184,7 @@ func arrayShift(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if len(args[0].AsArray().Items) == 0 {
 		return vm.Unit, nil
 	}
-	a := vm.MutArray(&args[0])
+	a := args[0].AsArray()
 	first := a.Items[0]
 	a.Items[0] = vm.Unit
 	a.Items = a.Items[1:] // the room before is given up when the array next grows
@@ -202,27 +196,27 @@ func arrayRemove(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if !ok {
 		return vm.Unit, nil
 	}
-	a := vm.MutArray(&args[0])
+	a := args[0].AsArray()
 	removed := a.Items[at]
 	a.Items = slices.Delete(a.Items, at, at+1)
 	return removed, chargeItems(t, len(a.Items)-at)
 }
 
-func arrayClear(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	vm.MutArray(&args[0]).Items = nil
+func arrayClear(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	assign(t, &args[0], vm.NewArray(nil))
 	return vm.Unit, nil
 }
 
 func arrayTruncate(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if n := max(args[1].AsInt(), 0); n < int64(len(args[0].AsArray().Items)) {
-		cut(vm.MutArray(&args[0]), int(n))
+		cut(args[0].AsArray(), int(n))
 	}
 	return vm.Unit, nil
 }
 
 func arrayChop(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if n := max(args[1].AsInt(), 0); n < int64(len(args[0].AsArray().Items)) {
-		a := vm.MutArray(&args[0])
+		a := args[0].AsArray()
 		drop := len(a.Items) - int(n)
 		clear(a.Items[:drop])
 		a.Items = a.Items[drop:]
@@ -231,7 +225,7 @@ func arrayChop(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 }
 
 func arrayReverse(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	a := vm.MutArray(&args[0])
+	a := args[0].AsArray()
 	slices.Reverse(a.Items)
 	return vm.Unit, chargeItems(t, len(a.Items))
 }
@@ -246,7 +240,11 @@ func arraySpan(args []vm.Value) (from, count int) {
 }
 
 func arraySplice(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	a, with := vm.MutArray(&args[0]), copyItems(args[3].AsArray().Items)
+	a := args[0].AsArray()
+	with, err := t.AppendItems(nil, args[3].AsArray().Items)
+	if err != nil {
+		return vm.Unit, err
+	}
 	from, count := arraySpan(args)
 	if err := t.CheckArray(int64(len(a.Items)-count) + int64(len(with))); err != nil {
 		return vm.Unit, err
@@ -257,7 +255,11 @@ func arraySplice(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 
 func arrayExtract(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	from, count := arraySpan(args)
-	return vm.NewArray(copyItems(args[0].AsArray().Items[from : from+count])), chargeItems(t, count)
+	items, err := t.AppendItems(nil, args[0].AsArray().Items[from:from+count])
+	if err != nil {
+		return vm.Unit, err
+	}
+	return vm.NewArray(items), chargeItems(t, count)
 }
 
 func arraySplit(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
@@ -265,7 +267,7 @@ func arraySplit(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if count == 0 {
 		return vm.NewArray(nil), nil
 	}
-	a := vm.MutArray(&args[0])
+	a := args[0].AsArray()
 	tail := slices.Clone(a.Items[from:])
 	cut(a, from)
 	return vm.NewArray(tail), chargeItems(t, count)
@@ -276,7 +278,7 @@ func arrayDrain(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if count == 0 {
 		return vm.NewArray(nil), nil
 	}
-	a := vm.MutArray(&args[0])
+	a := args[0].AsArray()
 	drained := slices.Clone(a.Items[from : from+count])
 	a.Items = slices.Delete(a.Items, from, from+count)
 	return vm.NewArray(drained), chargeItems(t, len(a.Items)-from+count)
@@ -288,7 +290,7 @@ func arrayRetain(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if count == 0 {
 		return vm.NewArray(nil), nil
 	}
-	a := vm.MutArray(&args[0])
+	a := args[0].AsArray()
 	drained := slices.Concat(a.Items[:from], a.Items[from+count:])
 	a.Items = slices.Clone(a.Items[from : from+count])
 	return vm.NewArray(drained), chargeItems(t, len(drained)+count)

@@ -42,13 +42,13 @@ func registerBlobs(l *vm.Library) {
 	l.Method("pop", blobPop, b)
 	l.Method("shift", blobShift, b)
 	l.Method("remove", blobRemove, b, i)
-	l.Method("clear", blobClear, b)
+	l.Reader("clear", blobClear, b)
 	l.Method("truncate", blobTruncate, b, i)
 	l.Method("chop", blobChop, b, i)
 	l.Method("reverse", blobReverse, b)
 	spanArgs(l.Method, "splice", blobSplice, b, b)
-	l.Method("extract", blobExtract, b, i)
-	spanArgs(l.Method, "extract", blobExtract, b)
+	l.Reader("extract", blobExtract, b, i)
+	spanArgs(l.Reader, "extract", blobExtract, b)
 	l.Method("split", blobSplit, b, i)
 	spanArgs(l.Method, "drain", blobDrain, b)
 	spanArgs(l.Method, "retain", blobRetain, b)
@@ -63,55 +63,6 @@ func registerBlobs(l *vm.Library) {
 	}
 	spanArgs(l.Method, "write_utf8", writeUTF8, b, s)
 	spanArgs(l.Method, "write_ascii", writeASCII, b, s)
-}
-
-// lossyText is data as text. Each longest part that could start a character, but
-// does not make one, becomes U+FFFD (Unicode 16, section 3.9, "substitution of maximal subparts").
-func lossyText(data []byte) string {
-	if utf8.Valid(data) {
-		return string(data)
-	}
-	text := make([]byte, 0, len(data)+len(data)/2)
-	for len(data) > 0 {
-		r, size := utf8.DecodeRune(data)
-		if r == utf8.RuneError && size == 1 {
-			size = maximalSubpart(data)
-		}
-		text = utf8.AppendRune(text, r)
-		data = data[size:]
-	}
-	return string(text)
-}
-
-// maximalSubpart is how many bytes at the start of invalid data look like the start of
-// one character, at least 1.
-func maximalSubpart(data []byte) int {
-	lead := data[0]
-	low, high, length := byte(0x80), byte(0xBF), 0 // of the second byte; bytes in all
-	switch {
-	case 0xC2 <= lead && lead <= 0xDF:
-		length = 2
-	case 0xE0 <= lead && lead <= 0xEF:
-		length = 3
-		if lead == 0xE0 {
-			low = 0xA0
-		} else if lead == 0xED {
-			high = 0x9F
-		}
-	case 0xF0 <= lead && lead <= 0xF4:
-		length = 4
-		if lead == 0xF0 {
-			low = 0x90
-		} else if lead == 0xF4 {
-			high = 0x8F
-		}
-	}
-	n := 1
-	for n < length && n < len(data) && low <= data[n] && data[n] <= high {
-		low, high = 0x80, 0xBF
-		n++
-	}
-	return n
 }
 
 func newBlob(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
@@ -130,8 +81,12 @@ func newBlob(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 }
 
 func fill(data []byte, b byte) {
-	for i := range data {
-		data[i] = b
+	if len(data) == 0 {
+		return
+	}
+	data[0] = b
+	for n := 1; n < len(data); n *= 2 {
+		copy(data[n:], data[:n])
 	}
 }
 
@@ -142,13 +97,21 @@ func blobToArray(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	}
 	items := make([]vm.Value, len(data))
 	for i, b := range data {
+		if i%pollEvery == 0 {
+			if err := t.Poll(); err != nil {
+				return vm.Unit, err
+			}
+		}
 		items[i] = vm.Int(int64(b))
 	}
 	return vm.NewArray(items), nil
 }
 
 func blobAsString(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	text := lossyText(args[0].AsBlob().Data)
+	text, err := t.LossyText(args[0].AsBlob().Data)
+	if err != nil {
+		return vm.Unit, err
+	}
 	if err := t.CheckString(int64(len(text))); err != nil {
 		return vm.Unit, err
 	}
@@ -180,13 +143,13 @@ func blobGet(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 func blobSet(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	at, _ := span(len(args[0].AsBlob().Data), args[1].AsInt(), 0)
 	if at < len(args[0].AsBlob().Data) {
-		vm.MutBlob(&args[0]).Data[at] = byte(args[2].AsInt())
+		args[0].AsBlob().Data[at] = byte(args[2].AsInt())
 	}
 	return vm.Unit, nil
 }
 
 func blobPush(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	b := vm.MutBlob(&args[0])
+	b := args[0].AsBlob()
 	if err := t.CheckArray(int64(len(b.Data)) + 1); err != nil {
 		return vm.Unit, err
 	}
@@ -205,7 +168,7 @@ func blobAppend(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	default:
 		more = utf8.AppendRune(nil, args[1].AsChar())
 	}
-	b := vm.MutBlob(&args[0])
+	b := args[0].AsBlob()
 	if err := t.CheckArray(int64(len(b.Data)) + int64(len(more))); err != nil {
 		return vm.Unit, err
 	}
@@ -214,7 +177,7 @@ func blobAppend(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 }
 
 func blobInsert(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	b := vm.MutBlob(&args[0])
+	b := args[0].AsBlob()
 	if err := t.CheckArray(int64(len(b.Data)) + 1); err != nil {
 		return vm.Unit, err
 	}
@@ -231,7 +194,7 @@ func blobPad(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if length <= int64(len(args[0].AsBlob().Data)) {
 		return vm.Unit, nil
 	}
-	b := vm.MutBlob(&args[0])
+	b := args[0].AsBlob()
 	old := len(b.Data)
 	b.Data = append(b.Data, make([]byte, int(length)-old)...)
 	fill(b.Data[old:], byte(args[2].AsInt()))
@@ -243,7 +206,7 @@ func blobPop(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if n == 0 {
 		return vm.Int(0), nil
 	}
-	b := vm.MutBlob(&args[0])
+	b := args[0].AsBlob()
 	last := b.Data[n-1]
 	b.Data = b.Data[:n-1]
 	return vm.Int(int64(last)), nil
@@ -253,7 +216,7 @@ func blobShift(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if len(args[0].AsBlob().Data) == 0 {
 		return vm.Int(0), nil
 	}
-	b := vm.MutBlob(&args[0])
+	b := args[0].AsBlob()
 	first := b.Data[0]
 	b.Data = b.Data[1:] // what is before is given up when the blob next grows
 	return vm.Int(int64(first)), nil
@@ -264,20 +227,20 @@ func blobRemove(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if !ok {
 		return vm.Int(0), nil
 	}
-	b := vm.MutBlob(&args[0])
+	b := args[0].AsBlob()
 	removed := b.Data[at]
 	b.Data = slices.Delete(b.Data, at, at+1)
 	return vm.Int(int64(removed)), chargeBytes(t, len(b.Data)-at)
 }
 
-func blobClear(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	vm.MutBlob(&args[0]).Data = nil
+func blobClear(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	assign(t, &args[0], vm.NewBlob(nil))
 	return vm.Unit, nil
 }
 
 func blobTruncate(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if n := max(args[1].AsInt(), 0); n < int64(len(args[0].AsBlob().Data)) {
-		b := vm.MutBlob(&args[0])
+		b := args[0].AsBlob()
 		b.Data = b.Data[:n]
 	}
 	return vm.Unit, nil
@@ -285,20 +248,20 @@ func blobTruncate(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 
 func blobChop(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if n := max(args[1].AsInt(), 0); n < int64(len(args[0].AsBlob().Data)) {
-		b := vm.MutBlob(&args[0])
+		b := args[0].AsBlob()
 		b.Data = b.Data[len(b.Data)-int(n):]
 	}
 	return vm.Unit, nil
 }
 
 func blobReverse(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	b := vm.MutBlob(&args[0])
+	b := args[0].AsBlob()
 	slices.Reverse(b.Data)
 	return vm.Unit, chargeBytes(t, len(b.Data))
 }
 
 func blobSplice(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	b, with := vm.MutBlob(&args[0]), args[3].AsBlob().Data
+	b, with := args[0].AsBlob(), args[3].AsBlob().Data
 	from, count := span(len(b.Data), args[1].AsInt(), args[2].AsInt())
 	if count == 0 {
 		from = len(b.Data) // not where it was asked for: so it is in Rhai
@@ -326,7 +289,7 @@ func blobExtract(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 
 func blobSplit(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	from, count := blobSpan(args)
-	b := vm.MutBlob(&args[0])
+	b := args[0].AsBlob()
 	tail := slices.Clone(b.Data[from:])
 	b.Data = b.Data[:from]
 	return vm.NewBlob(tail), chargeBytes(t, count)
@@ -337,7 +300,7 @@ func blobDrain(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if count == 0 {
 		return vm.NewBlob(nil), nil
 	}
-	b := vm.MutBlob(&args[0])
+	b := args[0].AsBlob()
 	drained := slices.Clone(b.Data[from : from+count])
 	b.Data = slices.Delete(b.Data, from, from+count)
 	return vm.NewBlob(drained), chargeBytes(t, len(b.Data)-from+count)
@@ -348,7 +311,7 @@ func blobRetain(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 		return vm.NewBlob(nil), nil
 	}
 	from, count := blobSpan(args)
-	b := vm.MutBlob(&args[0])
+	b := args[0].AsBlob()
 	drained := slices.Concat(b.Data[:from], b.Data[from+count:])
 	b.Data = slices.Clone(b.Data[from : from+count])
 	return vm.NewBlob(drained), chargeBytes(t, len(drained)+count)
@@ -385,7 +348,7 @@ func writeNumber(order binary.ByteOrder) vm.NativeFunc {
 			order.PutUint64(b[:], math.Float64bits(args[3].AsFloat()))
 		}
 		if from, count := blobSpan(args); count > 0 {
-			copy(vm.MutBlob(&args[0]).Data[from:from+count], b[:])
+			copy(args[0].AsBlob().Data[from:from+count], b[:])
 		}
 		return vm.Unit, nil
 	}
@@ -396,7 +359,7 @@ func writeUTF8(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if count == 0 {
 		return vm.Unit, nil
 	}
-	n := copy(vm.MutBlob(&args[0]).Data[from:from+count], args[3].AsString())
+	n := copy(args[0].AsBlob().Data[from:from+count], args[3].AsString())
 	return vm.Unit, chargeBytes(t, n)
 }
 
@@ -408,7 +371,7 @@ func writeASCII(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if count == 0 {
 		return vm.Unit, nil
 	}
-	to := vm.MutBlob(&args[0]).Data[from : from+count]
+	to := args[0].AsBlob().Data[from : from+count]
 	for i := 0; i < len(text) && len(to) > 0; i++ {
 		if text[i] < utf8.RuneSelf {
 			to[0] = text[i]

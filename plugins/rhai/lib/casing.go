@@ -16,7 +16,7 @@ import (
 func upperText(m *vm.Meter, s string) (string, *vm.Error) {
 	b := make([]byte, 0, len(s))
 	for _, r := range s {
-		if err := m.Add(caseCost); err != nil {
+		if err := m.Add(caseCost(r)); err != nil {
 			return "", err
 		}
 		if r < utf8.RuneSelf {
@@ -33,8 +33,14 @@ func upperText(m *vm.Meter, s string) (string, *vm.Error) {
 	return unsafe.String(unsafe.SliceData(b), len(b)), nil
 }
 
-// caseCost is what mapping a character counts, in bytes of work.
-const caseCost = 4
+// caseCost is what mapping a character counts, in bytes of work: beyond ASCII there are tables
+// to look it up in.
+func caseCost(r rune) int {
+	if r < utf8.RuneSelf {
+		return 4
+	}
+	return 64
+}
 
 const (
 	dottedI    = 'İ'  // the one character whose lower case is two
@@ -48,7 +54,7 @@ const (
 func lowerText(m *vm.Meter, s string) (string, *vm.Error) {
 	b := make([]byte, 0, len(s))
 	for i, r := range s {
-		if err := m.Add(caseCost); err != nil {
+		if err := m.Add(caseCost(r)); err != nil {
 			return "", err
 		}
 		switch {

@@ -12,11 +12,11 @@ import (
 func registerCore(l *vm.Library) {
 	l.Func("exit", exit)
 	l.Func("exit", exit, vm.KindAny)
-	l.Method("take", take, vm.KindAny)
+	l.Reader("take", take, vm.KindAny)
 	l.Func("type_of", typeOf, vm.KindAny)
 	l.Func("tag", tag, vm.KindAny)
 	l.Getter("tag", tag, vm.KindAny)
-	l.Method("set_tag", setTag, vm.KindAny, vm.KindInt)
+	l.Reader("set_tag", setTag, vm.KindAny, vm.KindInt)
 	l.Setter("tag", setTag, vm.KindAny, vm.KindInt)
 	l.Func("sleep", sleep, vm.KindInt)
 	l.Func("sleep", sleep, vm.KindFloat)

@@ -40,7 +40,7 @@ func runOn(t *testing.T, host vm.Host, script string, limits abi.Limits, interru
 	if err != nil {
 		t.Fatalf("%s\n%v", script, err)
 	}
-	program, failure := compile.Program(ast, Standard(), nil)
+	program, failure := compile.Program(ast, Standard(), nil, nil)
 	if failure != nil {
 		t.Fatalf("%s\n%v", script, failure)
 	}

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+	"unsafe"
 
 	"github.com/picloud/picloud/abi/decimal"
 	"github.com/picloud/picloud/plugins/rhai/compile"
@@ -41,14 +42,15 @@ func parseJSON(t *vm.Thread, l *vm.Library, text string) (vm.Value, *vm.Error) {
 // that. It sees no variable and no function of the script, only those of l.
 func evalJSON(t *vm.Thread, l *vm.Library, text string) (vm.Value, *vm.Error) {
 	limits := t.Limits()
+	stop := func() bool { return t.Poll() != nil }
 	ast, err := syntax.Parse(text, syntax.Options{
 		Mode:          syntax.JSON,
 		MaxStringSize: int(limits.MaxStringSize),
 		MaxArraySize:  int(limits.MaxArraySize),
 		MaxMapSize:    int(limits.MaxMapSize),
-		Stop:          func() bool { return t.Charge(0) != nil },
+		Stop:          stop,
 	})
-	if stopped := t.Charge(0); stopped != nil {
+	if stopped := t.Poll(); stopped != nil {
 		return vm.Unit, stopped
 	}
 	if err != nil {
@@ -58,7 +60,10 @@ func evalJSON(t *vm.Thread, l *vm.Library, text string) (vm.Value, *vm.Error) {
 		}
 		return vm.Unit, failure
 	}
-	program, tooLarge := compile.Program(ast, l, nil)
+	program, tooLarge := compile.Program(ast, l, nil, stop)
+	if stopped := t.Poll(); stopped != nil {
+		return vm.Unit, stopped
+	}
 	if tooLarge != nil {
 		return vm.Unit, &vm.Error{Variant: vm.ErrorParsing, Text: "Syntax error: " + tooLarge.Message, Position: tooLarge.Position}
 	}
@@ -81,7 +86,7 @@ func evalJSON(t *vm.Thread, l *vm.Library, text string) (vm.Value, *vm.Error) {
 type jsonReader struct {
 	t                           *vm.Thread
 	err                         *vm.Error // it was interrupted
-	values                      int       // read so far
+	polled                      int       // how far it had come at the last look at the interrupt word
 	text                        string
 	at                          int
 	maxString, maxArray, maxMap int64
@@ -103,7 +108,7 @@ func (r *jsonReader) document() (vm.Value, bool) {
 
 // next skips white space and gives the byte there, 0 at the end.
 func (r *jsonReader) next() byte {
-	for ; r.at < len(r.text); r.at++ {
+	for ; r.at < len(r.text) && r.poll(); r.at++ {
 		switch c := r.text[r.at]; c {
 		case ' ', '\t', '\r', '\n':
 		default:
@@ -114,10 +119,8 @@ func (r *jsonReader) next() byte {
 }
 
 func (r *jsonReader) value(depth int) (vm.Value, bool) {
-	if r.values++; r.values%pollEvery == 0 {
-		if r.err = r.t.Charge(0); r.err != nil {
-			return vm.Unit, false
-		}
+	if !r.poll() {
+		return vm.Unit, false
 	}
 	switch c := r.next(); {
 	case c == '"':
@@ -133,6 +136,17 @@ func (r *jsonReader) value(depth int) (vm.Value, bool) {
 		return r.word()
 	}
 	return vm.Unit, false
+}
+
+// jsonStep is how many bytes are read between two looks at the interrupt word.
+const jsonStep = 8 << 10
+
+// poll reports whether to go on.
+func (r *jsonReader) poll() bool {
+	if r.at-r.polled >= jsonStep {
+		r.polled, r.err = r.at, r.t.Poll()
+	}
+	return r.err == nil
 }
 
 func (r *jsonReader) object(depth int) (vm.Value, bool) {
@@ -236,11 +250,9 @@ func isWordByte(c byte) bool {
 }
 
 func (r *jsonReader) digits() int {
-	start := r.at
-	for r.at < len(r.text) && '0' <= r.text[r.at] && r.text[r.at] <= '9' {
-		r.at++
-	}
-	return r.at - start
+	n := decimal.Digits(r.text[r.at:])
+	r.at += n
+	return n
 }
 
 func (r *jsonReader) byteAt(i int) byte {
@@ -293,7 +305,10 @@ func (r *jsonReader) quoted() (string, bool) {
 	r.at++
 	start := r.at
 	for r.at < len(r.text) {
-		switch r.text[r.at] {
+		if r.at += vm.PlainPrefix(r.text[r.at:min(r.at+jsonStep, len(r.text))]); !r.poll() {
+			return "", false
+		}
+		switch r.byteAt(r.at) {
 		case '"':
 			s := r.text[start:r.at]
 			return s, r.endQuoted(len(s))
@@ -317,6 +332,9 @@ func (r *jsonReader) endQuoted(length int) bool {
 func (r *jsonReader) escaped(start int) (string, bool) {
 	b := append(r.scratch[:0], r.text[start:r.at]...)
 	for r.at < len(r.text) {
+		if !r.poll() {
+			return "", false
+		}
 		c := r.text[r.at]
 		switch c {
 		case '"':
@@ -361,7 +379,7 @@ func mapToJSON(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if err := w.value(args[0], 0); err != nil {
 		return vm.Unit, err
 	}
-	return vm.String(string(w.buf)), nil
+	return vm.String(unsafe.String(unsafe.SliceData(w.buf), len(w.buf))), nil
 }
 
 type jsonWriter struct {
@@ -395,7 +413,7 @@ func (w *jsonWriter) value(v vm.Value, depth int) *vm.Error {
 				w.buf = append(w.buf, ',')
 			}
 			if i%pollEvery == 0 {
-				if err := w.t.Charge(0); err != nil {
+				if err := w.t.Poll(); err != nil {
 					return err
 				}
 			}
@@ -419,8 +437,10 @@ func (w *jsonWriter) value(v vm.Value, depth int) *vm.Error {
 	return nil
 }
 
-func (w *jsonWriter) quoted(s string) *vm.Error {
-	w.buf = vm.AppendQuoted(w.buf, s)
+func (w *jsonWriter) quoted(s string) (err *vm.Error) {
+	if w.buf, err = w.t.AppendQuoted(w.buf, s); err != nil {
+		return err
+	}
 	return w.t.CheckString(int64(len(w.buf)))
 }
 

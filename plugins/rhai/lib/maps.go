@@ -21,7 +21,7 @@ func registerMaps(l *vm.Library) {
 	l.Func("contains", mapContains, m, s)
 	l.Func("get", mapGet, m, s)
 	l.Method("set", mapSet, m, s, vm.KindAny)
-	l.Method("clear", mapClear, m)
+	l.Reader("clear", mapClear, m)
 	l.Method("remove", mapRemove, m, s)
 	l.Method("mixin", mapMixin, m, m)
 	l.Method("fill_with", mapFillWith, m, m)
@@ -45,7 +45,7 @@ func mapIsEmpty(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 }
 
 func mapContains(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	if err := t.ChargeKey(args[1].AsString()); err != nil {
+	if err := t.ChargeText(args[1].AsString()); err != nil {
 		return vm.Unit, err
 	}
 	_, ok := args[0].AsMap().Get(args[1].AsString())
@@ -53,7 +53,7 @@ func mapContains(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 }
 
 func mapGet(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	if err := t.ChargeKey(args[1].AsString()); err != nil {
+	if err := t.ChargeText(args[1].AsString()); err != nil {
 		return vm.Unit, err
 	}
 	v, _ := args[0].AsMap().Get(args[1].AsString())
@@ -74,72 +74,45 @@ func put(t *vm.Thread, m *vm.Map, key string, v vm.Value) *vm.Error {
 }
 
 func mapSet(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	if err := t.ChargeKey(args[1].AsString()); err != nil {
+	if err := t.ChargeText(args[1].AsString()); err != nil {
 		return vm.Unit, err
 	}
-	return vm.Unit, put(t, vm.MutMap(&args[0]), keyOf(args[1]), args[2].Share())
+	return vm.Unit, put(t, args[0].AsMap(), keyOf(args[1]), args[2].Share())
 }
 
 // keyOf is a string as the name of a property: a copy, so that a short name does not
 // keep the room behind it.
 func keyOf(v vm.Value) string { return strings.Clone(v.AsString()) }
 
-func mapClear(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	if args[0].AsMap().Len() > 0 {
-		vm.MutMap(&args[0]).Clear()
-	}
+func mapClear(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	assign(t, &args[0], vm.NewMapValue(vm.NewMap(0)))
 	return vm.Unit, nil
 }
 
 func mapRemove(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	key := args[1].AsString()
-	if err := t.ChargeKey(key); err != nil {
+	if err := t.ChargeText(key); err != nil {
 		return vm.Unit, err
 	}
 	if _, ok := args[0].AsMap().Get(key); !ok {
 		return vm.Unit, nil
 	}
-	v, _ := vm.MutMap(&args[0]).Delete(key)
+	v, _ := args[0].AsMap().Delete(key)
 	return v, nil
 }
 
 func mapMixin(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	more := args[1].AsMap()
-	if more.Len() == 0 {
-		return vm.Unit, nil
-	}
-	order, err := t.Order(more)
-	if err != nil {
-		return vm.Unit, err
-	}
-	m := vm.MutMap(&args[0])
-	for _, number := range order {
-		key, v := more.Entry(number)
-		if err := put(t, m, key, v.Share()); err != nil {
-			return vm.Unit, err
-		}
-	}
-	return vm.Unit, chargeItems(t, more.Len())
+	return mixin(t, args, true)
 }
 
 func mapFillWith(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	return mixin(t, args, false)
+}
+
+func mixin(t *vm.Thread, args []vm.Value, replace bool) (vm.Value, *vm.Error) {
 	more := args[1].AsMap()
-	if more.Len() == 0 {
-		return vm.Unit, nil
-	}
-	order, err := t.Order(more)
-	if err != nil {
+	if err := t.Mixin(args[0].AsMap(), more, replace); err != nil {
 		return vm.Unit, err
-	}
-	m := vm.MutMap(&args[0])
-	for _, number := range order {
-		key, v := more.Entry(number)
-		if m.At(key) != nil {
-			continue
-		}
-		if err := put(t, m, key, v.Share()); err != nil {
-			return vm.Unit, err
-		}
 	}
 	return vm.Unit, chargeItems(t, more.Len())
 }
@@ -154,7 +127,12 @@ func mapKeys(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 		return vm.Unit, err
 	}
 	keys := make([]vm.Value, 0, m.Len())
-	for _, number := range order {
+	for i, number := range order {
+		if i%pollEvery == 0 {
+			if err := t.Poll(); err != nil {
+				return vm.Unit, err
+			}
+		}
 		key, _ := m.Entry(number)
 		keys = append(keys, vm.String(key))
 	}
@@ -171,7 +149,12 @@ func mapValues(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 		return vm.Unit, err
 	}
 	values := make([]vm.Value, 0, m.Len())
-	for _, number := range order {
+	for i, number := range order {
+		if i%pollEvery == 0 {
+			if err := t.Poll(); err != nil {
+				return vm.Unit, err
+			}
+		}
 		_, v := m.Entry(number)
 		values = append(values, v.Share())
 	}
@@ -182,10 +165,12 @@ func mapValues(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 // what it answers on to then, until one of them fails.
 func visitProperties(t *vm.Thread, args []vm.Value, in string, then func(key string, v *vm.Value, answer vm.Value)) *vm.Error {
 	c := newCallback(t, args[1].AsFn(), in, 1, 0, 1)
-	m := args[0].AsMap()
 	if c.writes() {
-		m = vm.MutMap(&args[0])
+		if err := t.Own(&args[0]); err != nil {
+			return err
+		}
 	}
+	m := args[0].AsMap()
 	order, err := t.Order(m)
 	if err != nil {
 		return err
@@ -231,7 +216,7 @@ func mapFilter(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 // divideMap takes the properties for which a function answers out out of a map and
 // gives them. On an error those found so far are lost, and so is the one it failed for.
 func divideMap(t *vm.Thread, args []vm.Value, in string, out bool) (vm.Value, *vm.Error) {
-	m := vm.MutMap(&args[0])
+	m := args[0].AsMap()
 	taken, kept := vm.NewMap(0), vm.NewMap(0)
 	seen := 0
 	err := visitProperties(t, args, in, func(key string, v *vm.Value, answer vm.Value) {

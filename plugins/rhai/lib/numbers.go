@@ -116,7 +116,7 @@ func floatToInt(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 }
 
 // intFromText reads an integer with an optional sign, in radix 10 or the one given.
-func intFromText(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+func intFromText(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	radix := int64(10)
 	if len(args) > 1 {
 		radix = args[1].AsInt()
@@ -124,7 +124,10 @@ func intFromText(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if radix < 2 || radix > 36 {
 		return vm.Unit, vm.ArithmeticError("Invalid radix: '" + strconv.FormatInt(radix, 10) + "'")
 	}
-	n, problem := readInt(strings.TrimSpace(args[0].AsString()), uint64(radix))
+	if err := t.ChargeText(args[0].AsString()); err != nil {
+		return vm.Unit, err
+	}
+	n, problem := readInt(trimmed(args[0].AsString()), uint64(radix))
 	if problem != "" {
 		return vm.Unit, vm.ArithmeticError("Error parsing integer number '" + args[0].AsString() + "': " + problem)
 	}
@@ -147,6 +150,7 @@ func readInt(s string, radix uint64) (n int64, problem string) {
 		}
 	}
 	sum := uint64(0)
+	s = s[decimal.Zeros(s):]
 	for i := 0; i < len(s); i++ {
 		digit := uint64(36)
 		switch c := s[i]; {
@@ -171,8 +175,11 @@ func readInt(s string, radix uint64) (n int64, problem string) {
 	return int64(sum), ""
 }
 
-func floatFromText(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	s := strings.TrimSpace(args[0].AsString())
+func floatFromText(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	if err := t.ChargeText(args[0].AsString()); err != nil {
+		return vm.Unit, err
+	}
+	s := trimmed(args[0].AsString())
 	problem := "invalid float literal"
 	if s == "" {
 		problem = "cannot parse float from empty string"
@@ -189,16 +196,18 @@ func isFloat(s string) bool {
 	if s[0] == '+' || s[0] == '-' {
 		s = s[1:]
 	}
-	switch strings.ToLower(s) {
-	case "inf", "infinity", "nan":
-		return true
+	if len(s) <= len("infinity") {
+		switch strings.ToLower(s) {
+		case "inf", "infinity", "nan":
+			return true
+		}
 	}
-	rest := strings.TrimLeft(s, "0123456789")
-	digits := len(s) - len(rest)
+	digits := decimal.Digits(s)
+	rest := s[digits:]
 	if strings.HasPrefix(rest, ".") {
-		fraction := rest[1:]
-		rest = strings.TrimLeft(fraction, "0123456789")
-		digits += len(fraction) - len(rest)
+		n := decimal.Digits(rest[1:])
+		rest = rest[1+n:]
+		digits += n
 	}
 	if digits == 0 {
 		return false
@@ -213,5 +222,5 @@ func isFloat(s string) bool {
 	if rest != "" && (rest[0] == '+' || rest[0] == '-') {
 		rest = rest[1:]
 	}
-	return rest != "" && strings.TrimLeft(rest, "0123456789") == ""
+	return rest != "" && decimal.Digits(rest) == len(rest)
 }

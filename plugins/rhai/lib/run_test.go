@@ -26,7 +26,7 @@ func run(tb testing.TB, script, text string, limits abi.Limits) (vm.Value, int64
 	if err != nil {
 		tb.Fatalf("%s\n%v", script, err)
 	}
-	program, failure := compile.Program(ast, Standard(), []string{"text"})
+	program, failure := compile.Program(ast, Standard(), []string{"text"}, nil)
 	if failure != nil {
 		tb.Fatalf("%s\n%v", script, failure)
 	}

@@ -3,7 +3,6 @@ package lib
 import (
 	"math/bits"
 	"slices"
-	"strings"
 
 	"github.com/picloud/picloud/plugins/rhai/vm"
 )
@@ -17,10 +16,10 @@ func registerSorts(l *vm.Library) {
 	l.Method("sort", arraySortBy, a, f)
 	l.Method("sort_by", arraySortBy, a, f)
 	l.Method("sort", byName(arraySortBy), a, name)
-	l.Method("order", ordered(arraySort), a)
-	l.Method("order_desc", ordered(arraySortDesc), a)
-	l.Method("order", ordered(arraySortBy), a, f)
-	l.Method("order_by", ordered(arraySortBy), a, f)
+	l.Reader("order", ordered(arraySort), a)
+	l.Reader("order_desc", ordered(arraySortDesc), a)
+	l.Reader("order", ordered(arraySortBy), a, f)
+	l.Reader("order_by", ordered(arraySortBy), a, f)
 }
 
 // ordered makes a function that sorts an array one that gives a sorted copy.
@@ -30,30 +29,34 @@ func ordered(sort vm.NativeFunc) vm.NativeFunc {
 		if err := chargeItems(t, len(items)); err != nil {
 			return vm.Unit, err
 		}
-		sorted := [2]vm.Value{vm.NewArray(copyItems(items))}
+		items, err := t.AppendItems(nil, items)
+		if err != nil {
+			return vm.Unit, err
+		}
+		sorted := [2]vm.Value{vm.NewArray(items)}
 		copy(sorted[1:], args[1:])
 		vm.KeepItems(t, sorted[:])
-		_, err := sort(t, sorted[:len(args)])
+		_, err = sort(t, sorted[:len(args)])
 		return sorted[0], err
 	}
 }
 
 func arraySort(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	less, err := naturalOrder(args[0].AsArray().Items)
+	less, err := naturalOrder(t, args[0].AsArray().Items)
 	if err != nil || less == nil {
 		return vm.Unit, err
 	}
 	if err := chargeSort(t, &args[0]); err != nil {
 		return vm.Unit, err
 	}
-	if done, err := sortInts(t, vm.MutArray(&args[0]).Items); done || err != nil {
+	if done, err := sortInts(t, args[0].AsArray().Items); done || err != nil {
 		return vm.Unit, err
 	}
 	return vm.Unit, sortNaturally(t, &args[0], less)
 }
 
 func arraySortDesc(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	less, err := naturalOrder(args[0].AsArray().Items)
+	less, err := naturalOrder(t, args[0].AsArray().Items)
 	if err != nil || less == nil {
 		return vm.Unit, err
 	}
@@ -74,9 +77,9 @@ const pollEvery = 1024
 
 func sortNaturally(t *vm.Thread, array *vm.Value, less func(a, b vm.Value) bool) *vm.Error {
 	compared := 0
-	return mergeSort(t, vm.MutArray(array).Items, func(a, b vm.Value) (bool, *vm.Error) {
+	return mergeSort(t, array.AsArray().Items, func(a, b vm.Value) (bool, *vm.Error) {
 		if compared++; compared%pollEvery == 0 {
-			if err := t.Charge(0); err != nil {
+			if err := t.Poll(); err != nil {
 				return false, err
 			}
 		}
@@ -126,7 +129,7 @@ func sortInts(t *vm.Thread, items []vm.Value) (bool, *vm.Error) {
 				*to++
 			}
 			keys, room = room, keys
-			if err := t.Charge(0); err != nil {
+			if err := t.Poll(); err != nil {
 				return false, err
 			}
 		}
@@ -142,12 +145,20 @@ const fewInts = 256
 
 // naturalOrder is the order of the items' type, nil when there is nothing to sort. All
 // must be of one type, and of one that has an order.
-func naturalOrder(items []vm.Value) (func(a, b vm.Value) bool, *vm.Error) {
+func naturalOrder(t *vm.Thread, items []vm.Value) (func(a, b vm.Value) bool, *vm.Error) {
 	if len(items) <= 1 {
 		return nil, nil
 	}
+	if err := chargeItems(t, len(items)); err != nil {
+		return nil, err
+	}
 	kind := items[0].Kind()
-	for _, item := range items {
+	for i, item := range items {
+		if i%pollEvery == 0 {
+			if err := t.Poll(); err != nil {
+				return nil, err
+			}
+		}
 		if item.Kind() != kind || kind == vm.KindIterator && item.AsIterator().Type != items[0].AsIterator().Type {
 			return nil, vm.FunctionNotFoundError("elements of different types cannot be sorted")
 		}
@@ -160,7 +171,7 @@ func naturalOrder(items []vm.Value) (func(a, b vm.Value) bool, *vm.Error) {
 	case vm.KindFloat:
 		return func(a, b vm.Value) bool { return a.AsFloat() < b.AsFloat() }, nil
 	case vm.KindString:
-		return func(a, b vm.Value) bool { return strings.Compare(a.AsString(), b.AsString()) < 0 }, nil
+		return func(a, b vm.Value) bool { return vm.CompareText(a.AsString(), b.AsString()) < 0 }, nil
 	case vm.KindBool:
 		return func(a, b vm.Value) bool { return !a.AsBool() && b.AsBool() }, nil
 	case vm.KindUnit:
@@ -188,7 +199,7 @@ func arraySortBy(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 		return vm.Unit, nil
 	}
 	f := args[1].AsFn()
-	items := vm.MutArray(&args[0]).Items
+	items := args[0].AsArray().Items
 	vm.KeepItems(t, slices.Clone(items)) // while sorted, an item may be nowhere else
 	return vm.Unit, mergeSort(t, items, func(a, b vm.Value) (bool, *vm.Error) {
 		if err := t.Charge(1); err != nil {

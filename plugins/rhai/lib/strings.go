@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+	"unsafe"
 
 	"github.com/picloud/picloud/plugins/rhai/vm"
 )
@@ -120,7 +121,7 @@ func assign(t *vm.Thread, target *vm.Value, v vm.Value) {
 }
 
 func assignText(t *vm.Thread, target *vm.Value, s string) {
-	if s != target.AsString() {
+	if !vm.EqualText(s, target.AsString()) {
 		assign(t, target, vm.String(s))
 	}
 }
@@ -172,7 +173,7 @@ func searchLast(m *vm.Meter, text, find string) (at int, err *vm.Error) {
 // character and at the end.
 func count(m *vm.Meter, text, find string) (n int, err *vm.Error) {
 	if find == "" {
-		return utf8.RuneCountInString(text) + 1, m.Add(len(text))
+		return vm.CountChars(text) + 1, m.Add(len(text))
 	}
 	for ; ; n++ {
 		at, err := m.Search(text, find)
@@ -183,12 +184,20 @@ func count(m *vm.Meter, text, find string) (n int, err *vm.Error) {
 	}
 }
 
-func stringStartsWith(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	return vm.Bool(strings.HasPrefix(args[0].AsString(), pattern(args[1]))), nil
+func stringStartsWith(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	text, start := args[0].AsString(), pattern(args[1])
+	if len(start) > len(text) {
+		return vm.Bool(false), nil
+	}
+	return vm.Bool(vm.EqualText(text[:len(start)], start)), t.ChargeText(start)
 }
 
-func stringEndsWith(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	return vm.Bool(strings.HasSuffix(args[0].AsString(), pattern(args[1]))), nil
+func stringEndsWith(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	text, end := args[0].AsString(), pattern(args[1])
+	if len(end) > len(text) {
+		return vm.Bool(false), nil
+	}
+	return vm.Bool(vm.EqualText(text[len(text)-len(end):], end)), t.ChargeText(end)
 }
 
 // charSpan is span for a string.
@@ -215,7 +224,7 @@ func charIndex(v vm.Value, offset int) int {
 	if v.IsASCII() {
 		return offset
 	}
-	return utf8.RuneCountInString(v.AsString()[:offset])
+	return vm.CountChars(v.AsString()[:offset])
 }
 
 func stringIndexOf(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
@@ -266,7 +275,7 @@ func stringSet(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if err := t.CheckString(int64(len(b))); err != nil {
 		return vm.Unit, err
 	}
-	assign(t, &args[0], vm.String(string(b)))
+	assign(t, &args[0], vm.String(unsafe.String(unsafe.SliceData(b), len(b))))
 	return vm.Unit, chargeBytes(t, len(b))
 }
 
@@ -352,7 +361,11 @@ func stringAppend(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 }
 
 func stringAppendBlob(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	return vm.Unit, appendText(t, &args[0], lossyText(args[1].AsBlob().Data))
+	text, err := t.LossyText(args[1].AsBlob().Data)
+	if err != nil {
+		return vm.Unit, err
+	}
+	return vm.Unit, appendText(t, &args[0], text)
 }
 
 func stringRemove(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
@@ -407,7 +420,7 @@ func stringPad(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if missing <= 0 || padding == "" { // with nothing to pad with, Rhai would never come back
 		return vm.Unit, nil
 	}
-	per := utf8.RuneCountInString(padding)
+	per := vm.CountChars(padding)
 	rest := padding[:vm.ByteOffset(padding, missing%per)]
 	size := int64(len(padding))*int64(missing/per) + int64(len(rest))
 	if err := t.CheckString(size + int64(len(args[0].AsString()))); err != nil {
@@ -418,8 +431,20 @@ func stringPad(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 
 func stringTrim(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	text := args[0].AsString()
-	assignText(t, &args[0], strings.TrimSpace(text))
+	assignText(t, &args[0], trimmed(text))
 	return vm.Unit, chargeBytes(t, len(text))
+}
+
+// trimmed is text without the white space at both ends.
+func trimmed(text string) string {
+	const spaces = "        "
+	for strings.HasPrefix(text, spaces) {
+		text = text[len(spaces):]
+	}
+	for strings.HasSuffix(text, spaces) {
+		text = text[:len(text)-len(spaces)]
+	}
+	return strings.TrimSpace(text)
 }
 
 // caseMapped is the result of a mapping of a string's case, which may make it longer.
@@ -429,7 +454,7 @@ func caseMapped(t *vm.Thread, s vm.Value, mapping func(m *vm.Meter, s string) (s
 	if err != nil {
 		return vm.Unit, err
 	}
-	if mapped == text {
+	if vm.EqualText(mapped, text) {
 		return t.WithTag(s, 0), nil
 	}
 	return vm.String(mapped), t.CheckString(int64(len(mapped)))

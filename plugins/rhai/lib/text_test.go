@@ -28,10 +28,16 @@ func TestLossyText(t *testing.T) {
 		{"a\x80", "a" + r},
 	}
 	for _, test := range tests {
-		if got := lossyText([]byte(test.data)); got != test.want {
-			t.Errorf("% x\n got %+q\nwant %+q", test.data, got, test.want)
+		for _, before := range []string{"", strings.Repeat("a", 8191), strings.Repeat("é日", 5000)} { // it goes in steps
+			if got, err := thread().LossyText([]byte(before + test.data)); err != nil || got != before+test.want {
+				t.Errorf("% x behind %d bytes\n got %+q, %v\nwant %+q", test.data, len(before), strings.TrimPrefix(got, before), err, test.want)
+			}
 		}
 	}
+}
+
+func thread() *vm.Thread {
+	return vm.NewThread(&vm.Program{}, silentHost{}, abi.DefaultLimits, nil, 1)
 }
 
 func TestCases(t *testing.T) {
@@ -49,7 +55,7 @@ func TestCases(t *testing.T) {
 		{"\u019B\U00010D70", "\uA7DC\U00010D50", "\u019B\U00010D70"}, // of Unicode 16
 	}
 	for _, test := range tests {
-		m := vm.NewThread(&vm.Program{}, nil, abi.DefaultLimits, nil, 1).Meter()
+		m := thread().Meter()
 		if got, _ := upperText(&m, test.text); got != test.upper {
 			t.Errorf("upper case of %q: got %q, want %q", test.text, got, test.upper)
 		}

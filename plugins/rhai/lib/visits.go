@@ -50,18 +50,23 @@ func registerVisits(l *vm.Library) {
 
 // visited gives the items that the function of c is to be called with, in a place where
 // it may change them if it can.
-func visited(c *callback, array *vm.Value) []vm.Value {
-	a := array.AsArray()
+func visited(c *callback, array *vm.Value) ([]vm.Value, *vm.Error) {
 	if c.writes() {
-		a = vm.MutArray(array)
+		if err := c.t.Own(array); err != nil {
+			return nil, err
+		}
 	}
-	vm.KeepItems(c.t, a.Items)
-	return a.Items
+	items := array.AsArray().Items
+	vm.KeepItems(c.t, items)
+	return items, nil
 }
 
 func arrayForEach(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	c := newCallback(t, args[1].AsFn(), "for_each", 0, 1, -1)
-	items := visited(c, &args[0])
+	items, err := visited(c, &args[0])
+	if err != nil {
+		return vm.Unit, err
+	}
 	for i := range items {
 		if _, err := c.element(&items[i], i); err != nil {
 			return vm.Unit, err
@@ -72,7 +77,10 @@ func arrayForEach(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 
 func arrayMap(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	c := elementCallback(t, args[1], "map")
-	items := visited(c, &args[0])
+	items, err := visited(c, &args[0])
+	if err != nil {
+		return vm.Unit, err
+	}
 	results := make([]vm.Value, len(items))
 	vm.KeepItems(t, results)
 	for i := range items {
@@ -87,7 +95,10 @@ func arrayMap(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 
 func arrayFilter(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	c := elementCallback(t, args[1], "filter")
-	items := visited(c, &args[0])
+	items, err := visited(c, &args[0])
+	if err != nil {
+		return vm.Unit, err
+	}
 	kept := &vm.Array{}
 	vm.Keep(t, kept)
 	for i := range items {
@@ -105,7 +116,10 @@ func arrayFilter(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 // indexWhere is the index of the first item from start on for which c answers want,
 // -1 when there is none.
 func indexWhere(c *callback, array *vm.Value, start int64, want bool) (int, *vm.Error) {
-	items := visited(c, array)
+	items, err := visited(c, array)
+	if err != nil {
+		return -1, err
+	}
 	from, _ := span(len(items), start, 0)
 	for i := from; i < len(items); i++ {
 		ok, err := c.test(&items[i], i)
@@ -159,7 +173,10 @@ func arrayFind(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 
 func arrayFindMap(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	c := elementCallback(t, args[1], "find_map")
-	items := visited(c, &args[0])
+	items, err := visited(c, &args[0])
+	if err != nil {
+		return vm.Unit, err
+	}
 	from, _ := span(len(items), startArg(args), 0)
 	for i := from; i < len(items); i++ {
 		v, err := c.element(&items[i], i)
@@ -180,8 +197,11 @@ func initialArg(args []vm.Value) vm.Value {
 
 func arrayReduce(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	c := newCallback(t, args[1].AsFn(), "reduce", 1, 1, 1)
-	items, result := visited(c, &args[0]), initialArg(args)
-	var err *vm.Error
+	items, err := visited(c, &args[0])
+	if err != nil {
+		return vm.Unit, err
+	}
+	result := initialArg(args)
 	for i := range items {
 		if result, err = c.call(&items[i], vm.Int(int64(i)), result); err != nil {
 			return vm.Unit, err
@@ -192,8 +212,11 @@ func arrayReduce(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 
 func arrayReduceRev(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	c := newCallback(t, args[1].AsFn(), "reduce_rev", 1, 1, 1)
-	items, result := visited(c, &args[0]), initialArg(args)
-	var err *vm.Error
+	items, err := visited(c, &args[0])
+	if err != nil {
+		return vm.Unit, err
+	}
+	result := initialArg(args)
 	for i := len(items) - 1; i >= 0; i-- {
 		if result, err = c.call(&items[i], vm.Int(int64(i)), result); err != nil {
 			return vm.Unit, err
@@ -222,7 +245,7 @@ func arrayZip(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 // divide takes the items for which c answers out out of an array and gives them. On an
 // error those found so far are lost and the others stay.
 func divide(c *callback, array *vm.Value, out bool) (vm.Value, *vm.Error) {
-	a, taken := vm.MutArray(array), &vm.Array{}
+	a, taken := array.AsArray(), &vm.Array{}
 	vm.Keep(c.t, a)
 	vm.Keep(c.t, taken)
 	kept := 0
@@ -255,7 +278,7 @@ func arrayRetainWhere(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 // dedup removes each item that is the same as the last one kept before it. An error of
 // same counts as a no.
 func dedup(t *vm.Thread, array *vm.Value, same func(kept, item vm.Value) (bool, *vm.Error)) *vm.Error {
-	a := vm.MutArray(array)
+	a := array.AsArray()
 	vm.Keep(t, &same)
 	kept := 0
 	for i, item := range a.Items {

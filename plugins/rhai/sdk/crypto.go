@@ -15,14 +15,20 @@ import (
 //	constant_time_eq(a, b)                                  in a time that depends on the lengths alone
 func registerCrypto(l *vm.Library) {
 	kinds := []vm.Kind{vm.KindString, vm.KindBlob}
-	digest := func(name string, of func(data []byte) []byte) {
+	digest := func(name string, of func(data []byte, goesOn sha2.GoesOn) []byte) {
 		for _, kind := range kinds {
-			l.Func("crypto::"+name, hexDigest(of), kind)
-			l.Func("crypto::"+name+"_bytes", blobDigest(of), kind)
+			l.Func("crypto::"+name, func(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+				d, err := digestOf(t, bytesOf(args[0]), of)
+				return vm.String(hexText(d)), err
+			}, kind)
+			l.Func("crypto::"+name+"_bytes", func(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+				d, err := digestOf(t, bytesOf(args[0]), of)
+				return vm.NewBlob(d), err
+			}, kind)
 		}
 	}
-	digest("sha256", func(data []byte) []byte { d := sha2.Sum256(data); return d[:] })
-	digest("sha512", func(data []byte) []byte { d := sha2.Sum512(data); return d[:] })
+	digest("sha256", func(data []byte, goesOn sha2.GoesOn) []byte { d := sha2.Sum256(data, goesOn); return d[:] })
+	digest("sha512", func(data []byte, goesOn sha2.GoesOn) []byte { d := sha2.Sum512(data, goesOn); return d[:] })
 	for _, a := range kinds {
 		for _, b := range kinds {
 			l.Func("crypto::hmac_sha256", func(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
@@ -41,32 +47,21 @@ func registerCrypto(l *vm.Library) {
 // chargeDigest counts the work of hashing, about 10 ns for each byte in a sandbox.
 func chargeDigest(t *vm.Thread, bytes int) *vm.Error { return t.Charge(4 + int64(bytes)/16) }
 
-func hexDigest(of func([]byte) []byte) vm.NativeFunc {
-	return func(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-		data := bytesOf(args[0])
-		if err := chargeDigest(t, len(data)); err != nil {
-			return vm.Unit, err
-		}
-		return vm.String(hexText(of(data))), nil
+func digestOf(t *vm.Thread, data []byte, of func([]byte, sha2.GoesOn) []byte) (digest []byte, err *vm.Error) {
+	if err := chargeDigest(t, len(data)); err != nil {
+		return nil, err
 	}
+	digest = of(data, func() bool { err = t.Poll(); return err == nil })
+	return digest, err
 }
 
-func blobDigest(of func([]byte) []byte) vm.NativeFunc {
-	return func(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-		data := bytesOf(args[0])
-		if err := chargeDigest(t, len(data)); err != nil {
-			return vm.Unit, err
-		}
-		return vm.NewBlob(of(data)), nil
-	}
-}
-
-func hmacSHA256(t *vm.Thread, args []vm.Value) ([32]byte, *vm.Error) {
+func hmacSHA256(t *vm.Thread, args []vm.Value) (mac [32]byte, err *vm.Error) {
 	key, data := bytesOf(args[0]), bytesOf(args[1])
 	if err := chargeDigest(t, len(key)+len(data)+128); err != nil {
-		return [32]byte{}, err
+		return mac, err
 	}
-	return sha2.HMAC256(key, data), nil
+	mac = sha2.HMAC256(key, data, func() bool { err = t.Poll(); return err == nil })
+	return mac, err
 }
 
 func constantTimeEq(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {

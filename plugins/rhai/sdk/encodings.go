@@ -24,7 +24,10 @@ func registerEncodings(l *vm.Library) {
 			if err := makeString(t, encoding.EncodedLen(len(data))); err != nil {
 				return vm.Unit, err
 			}
-			return vm.String(encoding.EncodeToString(data)), nil
+			// Three bytes make four characters: all parts but the last have threes only.
+			text := make([]byte, 0, encoding.EncodedLen(len(data)))
+			err := inSteps(t, data, 6<<10, func(part []byte) { text = encoding.AppendEncode(text, part) })
+			return vm.String(unsafe.String(unsafe.SliceData(text), len(text))), err
 		}
 	}
 	decoder := func(name string, encoding *base64.Encoding) vm.NativeFunc {
@@ -53,6 +56,20 @@ func registerEncodings(l *vm.Library) {
 	l.Func("base64::decode_url", decoder("base64::decode_url", base64.RawURLEncoding), vm.KindString)
 	data("hex::encode", hexEncode)
 	l.Func("hex::decode", hexDecode, vm.KindString)
+}
+
+// inSteps calls do for the parts of data, all but the last of step bytes. The script can be interrupted
+// between them.
+func inSteps[T []byte | string](t *vm.Thread, data T, step int, do func(part T)) *vm.Error {
+	for len(data) > step {
+		do(data[:step])
+		data = data[step:]
+		if err := t.Poll(); err != nil {
+			return err
+		}
+	}
+	do(data)
+	return nil
 }
 
 // bytesOf is the bytes of a blob, or of a string, to read.
@@ -93,15 +110,18 @@ func hexEncode(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if err := makeString(t, 2*len(data)); err != nil {
 		return vm.Unit, err
 	}
-	return vm.String(hexText(data)), nil
+	text := make([]byte, 0, 2*len(data))
+	err := inSteps(t, data, meterStep, func(part []byte) { text = appendHex(text, part) })
+	return vm.String(unsafe.String(unsafe.SliceData(text), len(text))), err
 }
 
-func hexText(data []byte) string {
-	text := make([]byte, 0, 2*len(data))
+func hexText(data []byte) string { return string(appendHex(nil, data)) }
+
+func appendHex(text, data []byte) []byte {
 	for _, b := range data {
 		text = append(text, hexDigits[b>>4], hexDigits[b&15])
 	}
-	return string(text)
+	return text
 }
 
 // hexValue is the value of a hexadecimal digit, -1 if it is none.

@@ -3,6 +3,9 @@ package sdk
 import (
 	"strconv"
 	"strings"
+	"unsafe"
+
+	"github.com/tinylib/msgp/msgp"
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/plugins/rhai/vm"
@@ -25,7 +28,14 @@ func jsonParse(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if err := t.Charge(int64(len(text)) / 16); err != nil {
 		return vm.Unit, err
 	}
-	message, err := abi.AppendFromJSON(make([]byte, 0, len(text)), text)
+	var stopped *vm.Error
+	message, err := abi.AppendFromJSONUntil(make([]byte, 0, len(text)), text, func() bool {
+		stopped = t.Poll()
+		return stopped != nil
+	})
+	if stopped != nil {
+		return vm.Unit, stopped
+	}
 	if err != nil {
 		return vm.Unit, invalid("json::parse", err.Error())
 	}
@@ -57,10 +67,14 @@ func jsonStringify(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if err := t.Charge(int64(len(e.b)) / 16); err != nil {
 		return vm.Unit, err
 	}
-	text, err := abi.AppendJSON(make([]byte, 0, len(e.b)), e.b)
-	if err != nil {
+	w := jsonWriter{t: t, text: make([]byte, 0, len(e.b))}
+	if _, err := w.value(e.b); err != nil {
 		return vm.Unit, invalid("json::stringify", err.Error())
 	}
+	if w.stopped != nil {
+		return vm.Unit, w.stopped
+	}
+	text := w.text
 	if indent > 0 {
 		var stopped *vm.Error
 		if text, stopped = indented(t, text, strings.Repeat(" ", int(indent))); stopped != nil {
@@ -70,7 +84,60 @@ func jsonStringify(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if err := makeString(t, len(text)); err != nil {
 		return vm.Unit, err
 	}
-	return vm.String(string(text)), nil
+	return vm.String(unsafe.String(unsafe.SliceData(text), len(text))), nil
+}
+
+// A jsonWriter writes what an encoder wrote as JSON, a small part at a time.
+type jsonWriter struct {
+	t       *vm.Thread
+	text    []byte
+	written int       // bytes since the last look at the interrupt word
+	stopped *vm.Error // it was interrupted
+}
+
+// value writes one value of MessagePack and gives what follows it.
+func (w *jsonWriter) value(b msgp.Raw) (rest msgp.Raw, err error) {
+	if w.written >= meterStep && w.stopped == nil {
+		w.written, w.stopped = 0, w.t.Poll()
+	}
+	if w.stopped != nil {
+		return nil, nil
+	}
+	switch kind := msgp.NextType(b); kind {
+	case msgp.ArrayType:
+		n, items, err := msgp.ReadArrayHeaderBytes(b)
+		return w.items(items, n, kind, '[', ']', err)
+	case msgp.MapType:
+		n, items, err := msgp.ReadMapHeaderBytes(b)
+		return w.items(items, n, kind, '{', '}', err)
+	}
+	rest, err = msgp.Skip(b)
+	if err != nil {
+		return nil, err
+	}
+	size := len(b) - len(rest)
+	w.written += 8 + size
+	w.text, err = abi.AppendJSON(w.text, b[:size])
+	return rest, err
+}
+
+// items writes the n items of a container and gives what follows it.
+func (w *jsonWriter) items(b msgp.Raw, n uint32, kind msgp.Type, begin, end byte, err error) (msgp.Raw, error) {
+	w.text = append(w.text, begin)
+	for i := uint32(0); i < n && err == nil && w.stopped == nil; i++ {
+		if i > 0 {
+			w.text = append(w.text, ',')
+		}
+		if kind == msgp.MapType {
+			b, err = w.value(b)
+			w.text = append(w.text, ':')
+		}
+		if err == nil {
+			b, err = w.value(b)
+		}
+	}
+	w.text = append(w.text, end)
+	return b, err
 }
 
 // indented puts the items of JSON without white space on lines of their own.

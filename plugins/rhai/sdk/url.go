@@ -23,7 +23,10 @@ func registerURL(l *vm.Library) {
 		if err := t.Charge(int64(len(text)) / bytesPerOperation); err != nil {
 			return vm.Unit, err
 		}
-		b := appendEncoded(make([]byte, 0, len(text)+len(text)/4), text, "-._~")
+		b := make([]byte, 0, len(text)+len(text)/4)
+		if err := inSteps(t, text, meterStep, func(part string) { b = appendEncoded(b, part, "-._~") }); err != nil {
+			return vm.Unit, err
+		}
 		if err := makeString(t, len(b)); err != nil {
 			return vm.Unit, err
 		}

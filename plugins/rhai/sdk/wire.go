@@ -33,7 +33,10 @@ func (w *work) add(n int) *vm.Error {
 	}
 	operations := w.bytes / bytesPerOperation
 	w.bytes %= bytesPerOperation
-	return w.t.Charge(int64(operations))
+	if err := w.t.Charge(int64(operations)); err != nil {
+		return err
+	}
+	return w.t.Poll()
 }
 
 // Encode appends v as MessagePack to b. Integers keep their 64 bits, a char becomes a
@@ -82,6 +85,16 @@ func (e *encoder) nest(depth int) bool {
 	return e.refuse("a value nested more than " + strconv.Itoa(maxNesting) + " deep")
 }
 
+// order is the order of a map's properties; err says why there is none.
+func (e *encoder) order(m *vm.Map) []uint32 {
+	if e.work.t == nil {
+		return m.Order()
+	}
+	order, err := e.work.t.Order(m)
+	e.err = err
+	return order
+}
+
 // value reports whether v was written. If not, err or refused says why.
 func (e *encoder) value(v vm.Value, depth int) bool {
 	size := 8
@@ -123,8 +136,12 @@ func (e *encoder) value(v vm.Value, depth int) bool {
 		if !e.nest(depth) {
 			return false
 		}
+		order := e.order(m)
+		if e.err != nil {
+			return false
+		}
 		e.b = msgp.AppendMapHeader(e.b, uint32(m.Len()))
-		for _, n := range m.Order() {
+		for _, n := range order {
 			key, item := m.Entry(n)
 			e.b = msgp.AppendString(e.b, key)
 			size += len(key)

@@ -57,6 +57,7 @@ func Parse(source string, opts Options) (*Program, error) {
 		scanner: newScanner(source, opts.MaxStringSize, opts.Mode == JSON),
 		program: &Program{},
 	}
+	p.scanner.stop = opts.Stop
 	settings := settings{
 		pos:   Position{Line: 1},
 		max:   depth(opts.ExprDepth, DefaultExprDepth),

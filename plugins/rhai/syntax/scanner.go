@@ -23,6 +23,9 @@ type scanner struct {
 	maxString int // bytes, 0 for any
 	failure   lexFailure
 	docs      []string // the doc comments before the latest token
+
+	stop func() bool // see Options.Stop
+	ask  int         // where to ask it next
 }
 
 func newScanner(src string, maxString int, json bool) scanner {
@@ -32,6 +35,21 @@ func newScanner(src string, maxString int, json bool) scanner {
 // pos is the position of the last character taken. Like Rhai it stops counting at 65,535.
 func (s *scanner) pos() Position {
 	return Position{min(s.line, math.MaxUint16), min(s.col, math.MaxUint16)}
+}
+
+// askEvery is how many bytes of a long token are read between two questions to stop.
+const askEvery = 8 << 10
+
+// more reports whether there is more of the source, which there is not when stop says so. It
+// is asked before each character of what can be long.
+func (s *scanner) more() bool {
+	if s.off >= s.ask && s.stop != nil {
+		s.ask = s.off + askEvery
+		if s.stop() {
+			s.src = s.src[:s.off]
+		}
+	}
+	return s.off < len(s.src)
 }
 
 func (s *scanner) newLine() { s.line, s.col = s.line+1, 0 }
@@ -229,7 +247,7 @@ func (s *scanner) word(start int) token {
 
 // lineComment skips a // comment, of which the first slash is taken.
 func (s *scanner) lineComment(start int) {
-	for s.off < len(s.src) {
+	for s.more() {
 		c := s.next()
 		if c == '\r' || c == '\n' {
 			end := s.off - 1
@@ -248,7 +266,7 @@ func (s *scanner) lineComment(start int) {
 func (s *scanner) blockComment(start int) {
 	s.advance(1)
 	for depth := 1; depth > 0; {
-		if s.off >= len(s.src) {
+		if !s.more() {
 			s.openComment = true
 			return
 		}

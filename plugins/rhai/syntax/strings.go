@@ -81,7 +81,7 @@ func (s *scanner) quoted(quote byte, joinLines bool) (string, Position, textStat
 
 	for {
 		off := s.off
-		if off >= len(s.src) {
+		if !s.more() {
 			s.col++
 			if joinLines && escaped {
 				return "", Position{}, textOpen
@@ -192,7 +192,7 @@ func (s *scanner) verbatim() (string, Position, textState) {
 
 	for {
 		off := s.off
-		if off >= len(s.src) {
+		if !s.more() {
 			s.col++
 			state = textOpen
 			break
@@ -252,7 +252,7 @@ func (s *scanner) raw() (string, Position, textState) {
 	b := buffer{src: s.src, start: s.off, end: s.off}
 	seen := -1 // hashes after a quote, -1 when there was no quote
 	quoteAt := 0
-	for s.off < len(s.src) {
+	for s.more() {
 		off := s.off
 		c := s.next()
 		switch {

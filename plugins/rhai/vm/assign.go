@@ -36,10 +36,10 @@ func (t *Thread) OpAssign(op syntax.Operator, target *Value, r Value) *Error {
 		if target.AsMap() == r.AsMap() {
 			return nil
 		}
-		if err := t.copies(target); err != nil {
+		if err := t.Own(target); err != nil {
 			return err
 		}
-		return t.mixin(MutMap(target), r.AsMap())
+		return t.mixin(target.AsMap(), r.AsMap())
 	default:
 		tag = 0
 	}
@@ -85,15 +85,15 @@ func (t *Thread) appendToArray(target *Value, r Value) *Error {
 	if err := t.Charge(int64(len(more)) / itemsPerOperation); err != nil {
 		return err
 	}
-	if err := t.copies(target); err != nil {
+	if err := t.Own(target); err != nil {
 		return err
 	}
-	a := MutArray(target)
-	for i := range more {
-		more[i].Share()
+	a := target.AsArray()
+	items, err := t.AppendItems(a.Items, more)
+	if err == nil {
+		a.Items = items
 	}
-	a.Items = append(a.Items, more...)
-	return nil
+	return err
 }
 
 // appendToBlob adds the bytes of a blob, a string or a character, or one byte.
@@ -116,10 +116,10 @@ func (t *Thread) appendToBlob(target *Value, r Value) *Error {
 	if err := t.Charge(int64(len(more)) / bytesPerOperation); err != nil {
 		return err
 	}
-	if err := t.copies(target); err != nil {
+	if err := t.Own(target); err != nil {
 		return err
 	}
-	b := MutBlob(target)
+	b := target.AsBlob()
 	b.Data = append(b.Data, more...)
 	return nil
 }

@@ -62,8 +62,8 @@ func (t *Thread) invoke(site *Site, n *Native, args []Value, target *Value, part
 	}
 	outer := t.constReceiver
 	t.constReceiver = constant
-	if !n.Pure {
-		if err := t.copies(&args[0]); err != nil {
+	if !n.Pure && !n.Reads {
+		if err := t.Own(&args[0]); err != nil {
 			return Unit, err
 		}
 	}
@@ -427,11 +427,18 @@ func (t *Thread) isDefFn(a *Value, n int) *Error {
 		thisType = args[0].AsString()
 		args = args[1:]
 	}
+	// Its places are those of its first argument, its second (placeBracket) and its last (placeAssign).
 	if args[0].Kind() != KindString {
-		return MismatchError("string", args[0].TypeName())
+		err := MismatchError("string", args[0].TypeName())
+		if n == 3 {
+			err.place = placeBracket
+		}
+		return err
 	}
 	if args[1].Kind() != KindInt {
-		return MismatchError("i64", args[1].TypeName())
+		err := MismatchError("i64", args[1].TypeName())
+		err.place = placeAssign
+		return err
 	}
 	found := false
 	if params := args[1].AsInt(); params >= 0 && params < 1<<15 {

@@ -1,7 +1,6 @@
 package vm
 
 import (
-	"strings"
 	"unicode/utf8"
 	"unsafe"
 
@@ -36,7 +35,7 @@ func (t *Thread) textBinary(op syntax.Operator, l, r Value) (v Value, err *Error
 		if err := t.Charge(int64(min(len(a), len(b))) / bytesPerOperation); err != nil {
 			return Unit, err, true
 		}
-		return Bool(orders(op, strings.Compare(a, b))), nil, true
+		return Bool(orders(op, CompareText(a, b))), nil, true
 	case lk == KindString && rk == KindChar:
 		return Bool(orders(op, -compareCharText(r.AsChar(), l.AsString()))), nil, true
 	case lk == KindChar:
@@ -191,22 +190,56 @@ func (t *Thread) DecodeUTF8(data []byte) (Value, *Error) {
 	if err := t.CheckString(int64(len(data))); err != nil {
 		return Unit, err
 	}
-	if utf8.Valid(data) {
-		return String(unsafe.String(unsafe.SliceData(data), len(data))), nil
-	}
-	text := make([]byte, 0, len(data)+2*len("\ufffd"))
-	for len(data) > 0 {
-		r, size := utf8.DecodeRune(data)
-		if r == utf8.RuneError && size == 1 {
-			size = invalidPrefix(data)
-		}
-		text = utf8.AppendRune(text, r)
-		data = data[size:]
+	text, err := t.LossyText(data)
+	if err != nil {
+		return Unit, err
 	}
 	if err := t.CheckString(int64(len(text))); err != nil {
 		return Unit, err
 	}
-	return String(unsafe.String(unsafe.SliceData(text), len(text))), nil
+	return String(text), nil
+}
+
+// decodeStep is how many bytes are decoded between two looks at the interrupt word.
+const decodeStep = 8 << 10
+
+// LossyText is data as text, valid until that changes. Each maximal part of it that starts a
+// character but is not one becomes one U+FFFD.
+func (t *Thread) LossyText(data []byte) (string, *Error) {
+	valid := 0 // bytes at the start
+	for valid < len(data) {
+		if err := t.Poll(); err != nil {
+			return "", err
+		}
+		// A step ends where a character starts, if what is there are any.
+		end := min(valid+decodeStep, len(data))
+		for back := 0; back < utf8.UTFMax && end < len(data) && !utf8.RuneStart(data[end]); back++ {
+			end--
+		}
+		if !utf8.Valid(data[valid:end]) {
+			break
+		}
+		valid = end
+	}
+	if valid == len(data) {
+		return unsafe.String(unsafe.SliceData(data), len(data)), nil
+	}
+	text := append(make([]byte, 0, len(data)+len(data)/2), data[:valid]...)
+	for next := 0; valid < len(data); {
+		if len(text) >= next {
+			if err := t.Poll(); err != nil {
+				return "", err
+			}
+			next = len(text) + decodeStep
+		}
+		r, size := utf8.DecodeRune(data[valid:])
+		if r == utf8.RuneError && size == 1 {
+			size = invalidPrefix(data[valid:])
+		}
+		text = utf8.AppendRune(text, r)
+		valid += size
+	}
+	return unsafe.String(unsafe.SliceData(text), len(text)), nil
 }
 
 // invalidPrefix is how many bytes of data, which does not start with a character, could
@@ -287,12 +320,11 @@ func (t *Thread) concatArrays(l, r Value) (Value, *Error) {
 	if err := t.Charge(int64(len(a)+len(b)) / itemsPerOperation); err != nil {
 		return Unit, err
 	}
-	items := make([]Value, 0, len(a)+len(b))
-	items = append(append(items, a...), b...)
-	for i := range items {
-		items[i].Share()
+	items, err := t.AppendItems(make([]Value, 0, len(a)+len(b)), a)
+	if err == nil {
+		items, err = t.AppendItems(items, b)
 	}
-	return NewArray(items), nil
+	return NewArray(items), err
 }
 
 // itemsPerOperation is how many values are copied for one operation counted.
@@ -310,20 +342,39 @@ func (t *Thread) mergeMaps(l, r Value) (Value, *Error) {
 	if err := t.Charge(int64(l.AsMap().Len()) / itemsPerOperation); err != nil {
 		return Unit, err
 	}
-	merged := NewMapValue(l.AsMap().Clone())
-	return merged, t.mixin(merged.AsMap(), r.AsMap())
+	merged, err := t.cloneMap(l.AsMap())
+	if err == nil {
+		err = t.mixin(merged, r.AsMap())
+	}
+	return NewMapValue(merged), err
 }
 
-// mixin sets all properties of from in m, which must not be shared.
+// mixin is [Thread.Mixin], counted.
 func (t *Thread) mixin(m, from *Map) *Error {
 	if err := t.Charge(int64(from.Len()) / itemsPerOperation); err != nil {
 		return err
 	}
+	return t.Mixin(m, from, true)
+}
+
+// Mixin sets the properties of from in m, which must not be shared; if replace is false, only
+// those that m has not.
+func (t *Thread) Mixin(m, from *Map, replace bool) *Error {
+	const pollEvery = 512
 	for i := range from.entries {
+		if i%pollEvery == 0 {
+			if err := t.Poll(); err != nil {
+				return err
+			}
+		}
 		e := &from.entries[i]
-		m.set(e.key, e.hash, e.value.Share())
-		if err := t.CheckMap(int64(m.Len())); err != nil {
-			return err
+		if at := m.at(e.key, e.hash); at == nil {
+			if err := t.CheckMap(int64(m.Len()) + 1); err != nil {
+				return err
+			}
+			m.add(e.key, e.hash, e.value.Share())
+		} else if replace {
+			*at = e.value.Share()
 		}
 	}
 	return nil

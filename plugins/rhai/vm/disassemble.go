@@ -60,7 +60,7 @@ func (i Instr) describe(pc int) string {
 	switch op {
 	case OpBinary:
 		return text + num(a) + num(b) + " " + i.Operator().String() + num(c)
-	case OpLoadK, OpLoadInt, OpGetGlobal, OpSetGlobal, OpArray, OpMap, OpFnName, OpClosure, OpIsDefVar, OpEval, OpNameRef, OpNameLock, OpNameOwn, OpNameCell, OpNameConst, OpDefine, OpImport, OpImportTrim, OpExport, OpGetQualified, OpFail, OpSwitch:
+	case OpLoadK, OpLoadInt, OpGetGlobal, OpSetGlobal, OpArray, OpMap, OpFnName, OpClosure, OpIsDefVar, OpEval, OpNameRef, OpNameLock, OpNameOwn, OpNameCell, OpNameConst, OpUnlessConst, OpDefine, OpImport, OpImportTrim, OpExport, OpGetQualified, OpFail, OpSwitch:
 		return text + num(a) + num(d)
 	case OpJump:
 		return text + " ->" + num(pc+1+d)

@@ -1,11 +1,6 @@
 package vm
 
-import (
-	"bytes"
-	"strings"
-
-	"github.com/picloud/picloud/plugins/rhai/syntax"
-)
+import "github.com/picloud/picloud/plugins/rhai/syntax"
 
 // differ reports whether Rhai compares two values as different without an error: when their
 // types differ and are not both numbers.
@@ -33,7 +28,7 @@ func (t *Thread) equal(l, r Value, depth int) (bool, *Error) {
 			return l.bits == r.bits, nil
 		}
 		err := t.Charge(int64(uint32(l.bits)) / bytesPerOperation)
-		return l.AsString() == r.AsString() && err == nil, err
+		return err == nil && EqualText(l.AsString(), r.AsString()), err
 	case lk == KindFloat && rk == KindFloat:
 		return compareFloats(syntax.OpEq, l.AsFloat(), r.AsFloat()), nil
 	case lk == KindInt && rk == KindFloat:
@@ -60,7 +55,7 @@ func (t *Thread) equal(l, r Value, depth int) (bool, *Error) {
 		return *l.AsRange() == *r.AsRange(), nil
 	case KindBlob:
 		err := t.Charge(int64(len(l.AsBlob().Data)) / bytesPerOperation)
-		return bytes.Equal(l.AsBlob().Data, r.AsBlob().Data) && err == nil, err
+		return err == nil && EqualText(l.AsBlob().text(), r.AsBlob().text()), err
 	case KindArray:
 		return t.equalArrays(l.AsArray().Items, r.AsArray().Items, depth)
 	case KindMap:
@@ -154,7 +149,7 @@ func Compare(a, b Value) (order int, ok bool) {
 		}
 		return 0, true
 	case KindString:
-		return strings.Compare(a.AsString(), b.AsString()), true
+		return CompareText(a.AsString(), b.AsString()), true
 	case KindUnit:
 		return 0, true
 	}

@@ -38,6 +38,14 @@ func (n *names) find(name string, level int) *namedVar {
 	return nil
 }
 
+// constant reports whether the variable that a site's name has now is a constant.
+func (n *names) constant(site *Site) bool {
+	if v := n.find(site.Name, site.Level); v != nil {
+		return v.constant
+	}
+	return site.Define
+}
+
 // name does the instruction op on the variable that site's name has now.
 func (t *Thread) name(f *frame, op Op, site *Site) (Value, *Error) {
 	var v *Value

@@ -100,9 +100,12 @@ func (t *Thread) AppendDisplay(b []byte, v Value) ([]byte, *Error) {
 // bytesPerOperation is how much text is written or searched for one operation counted.
 const bytesPerOperation = 64
 
+// textLimit is how long a text may get, in bytes.
+func (t *Thread) textLimit() int { return int(min(t.limits.MaxStringSize, math.MaxInt32-1)) }
+
 func (t *Thread) appendText(b []byte, v Value, f form) ([]byte, *Error) {
 	start := len(b)
-	w := textWriter{buf: b, limit: int(min(t.limits.MaxStringSize, math.MaxInt32-1)), t: t}
+	w := textWriter{buf: b, limit: t.textLimit(), t: t}
 	w.value(v, f, 0)
 	if w.err != nil {
 		return nil, w.err
@@ -135,10 +138,16 @@ type textWriter struct {
 // full reports whether nothing more should be written. It is asked before each item.
 func (w *textWriter) full() bool {
 	const pollEvery = 512
-	if w.items++; w.items%pollEvery == 0 && w.t != nil && w.err == nil {
-		w.err = w.t.Charge(0)
+	if w.items++; w.items%pollEvery == 0 {
+		w.poll()
 	}
 	return len(w.buf) > w.limit || w.deep || w.err != nil
+}
+
+func (w *textWriter) poll() {
+	if w.t != nil && w.err == nil {
+		w.err = w.t.Poll()
+	}
 }
 
 // order is the order of a map's properties.
@@ -192,7 +201,7 @@ func (w *textWriter) value(v Value, f form, depth int) {
 		}
 	case KindString:
 		if f.debug() {
-			w.buf = appendQuoted(w.buf, v.AsString(), w.limit)
+			w.quoted(v.AsString())
 		} else {
 			w.buf = append(w.buf, v.AsString()...)
 		}
@@ -229,7 +238,7 @@ func (w *textWriter) value(v Value, f form, depth int) {
 				w.buf = append(w.buf, ", "...)
 			}
 			key, value := m.Entry(number)
-			w.buf = appendQuoted(w.buf, key, w.limit)
+			w.quoted(key)
 			w.buf = append(w.buf, ": "...)
 			w.value(*value, f.inner(), depth+1)
 		}
@@ -267,7 +276,7 @@ func (w *textWriter) value(v Value, f form, depth int) {
 		if v.IsHandle() {
 			w.buf = append(w.buf, v.TypeName()...)
 			w.buf = append(w.buf, '(')
-			w.buf = appendQuoted(w.buf, v.AsHandle().Name, w.limit)
+			w.quoted(v.AsHandle().Name)
 			w.buf = append(w.buf, ')')
 		}
 	}
@@ -284,7 +293,7 @@ func (w *textWriter) pointer(p *FnPtr, depth int) {
 		w.buf = append(w.buf, "*+"...)
 	}
 	w.buf = append(w.buf, '(')
-	w.buf = appendQuoted(w.buf, p.Name, w.limit)
+	w.quoted(p.Name)
 	for _, c := range p.Curry {
 		if w.full() {
 			return
@@ -456,24 +465,57 @@ func appendQuotedChar(b []byte, r rune) []byte {
 }
 
 // AppendQuoted appends s as a string literal in double quotes, the debug form of strings.
-func AppendQuoted(b []byte, s string) []byte { return appendQuoted(b, s, math.MaxInt) }
+func AppendQuoted(b []byte, s string) []byte {
+	return append(appendEscaped(append(b, '"'), s), '"')
+}
 
-// appendQuoted stops soon after b is longer than limit.
-func appendQuoted(b []byte, s string, limit int) []byte {
-	b = append(b, '"')
+// AppendQuoted is [AppendQuoted] for texts that can be long. It stops soon after b is longer
+// than a string may be.
+func (t *Thread) AppendQuoted(b []byte, s string) ([]byte, *Error) {
+	w := textWriter{buf: b, limit: t.textLimit(), t: t}
+	w.quoted(s)
+	return w.buf, w.err
+}
+
+// quoteStep is how many bytes are written in quotes between two looks at the interrupt word.
+const quoteStep = 4 << 10
+
+// quoted stops soon after the text is longer than its limit.
+func (w *textWriter) quoted(s string) {
+	w.buf = append(w.buf, '"')
+	for len(s) > quoteStep {
+		part := wholeChars(s, quoteStep)
+		s = s[len(part):]
+		w.buf = appendEscaped(w.buf, part)
+		w.poll()
+		if len(w.buf) > w.limit || w.err != nil {
+			return
+		}
+	}
+	w.buf = append(appendEscaped(w.buf, s), '"')
+}
+
+// appendEscaped appends s as it is written between double quotes.
+func appendEscaped(b []byte, s string) []byte {
 	plain := 0 // where the run of characters that stay as they are starts
-	for i, r := range s {
+	for i := 0; i < len(s); {
+		if i += PlainPrefix(s[i:]); i == len(s) {
+			break
+		}
+		r, size := rune(s[i]), 1
+		if r >= utf8.RuneSelf {
+			r, size = utf8.DecodeRuneInString(s[i:])
+		}
+		at := i
+		i += size
 		if r >= ' ' && r < 0x7f && r != '"' && r != '\\' {
 			continue
 		}
 		if r > 0x7f && unicode.IsPrint(r) && !unicode.In(r, unicode.Mn, unicode.Me, unicode.Other_Grapheme_Extend) {
 			continue
 		}
-		b = append(b, s[plain:i]...)
-		plain = i + utf8.RuneLen(r)
-		if len(b) > limit {
-			return b
-		}
+		b = append(b, s[plain:at]...)
+		plain = i
 		switch r {
 		case '"', '\\':
 			b = append(b, '\\', byte(r))
@@ -491,6 +533,5 @@ func appendQuoted(b []byte, s string, limit int) []byte {
 			b = append(b, '}')
 		}
 	}
-	b = append(b, s[plain:]...)
-	return append(b, '"')
+	return append(b, s[plain:]...)
 }

@@ -1,9 +1,6 @@
 package vm
 
-import (
-	"unicode/utf8"
-	"unsafe"
-)
+import "unsafe"
 
 // proxy stands for a part of a value that has no place of its own: a character or slice
 // of a string, bits of an integer, a byte of a blob. Its value comes first, so that
@@ -66,7 +63,7 @@ func (t *Thread) getIndex(base *Value, key Value) (Value, *Error) {
 		if key.Kind() != KindString {
 			return Unit, MismatchError("string", rawTypeName(key))
 		}
-		if err := t.ChargeKey(key.AsString()); err != nil {
+		if err := t.ChargeText(key.AsString()); err != nil {
 			return Unit, err
 		}
 		v, _ := base.AsMap().Get(key.AsString())
@@ -225,10 +222,10 @@ func (t *Thread) setIndex(base *Value, key, v Value) *Error {
 		if key.Kind() != KindInt {
 			return MismatchError("i64", rawTypeName(key))
 		}
-		if err := t.copies(base); err != nil {
+		if err := t.Own(base); err != nil {
 			return err
 		}
-		arr := MutArray(base)
+		arr := base.AsArray()
 		i, ok := resolve(key.AsInt(), len(arr.Items))
 		if !ok {
 			return ArrayBoundsError(len(arr.Items), key.AsInt())
@@ -244,10 +241,10 @@ func (t *Thread) setIndex(base *Value, key, v Value) *Error {
 		if key.Kind() != KindInt {
 			return MismatchError("i64", rawTypeName(key))
 		}
-		if err := t.copies(base); err != nil {
+		if err := t.Own(base); err != nil {
 			return err
 		}
-		b := MutBlob(base)
+		b := base.AsBlob()
 		i, ok := resolve(key.AsInt(), len(b.Data))
 		if !ok {
 			return ArrayBoundsError(len(b.Data), key.AsInt())
@@ -286,13 +283,13 @@ func (t *Thread) setIndex(base *Value, key, v Value) *Error {
 }
 
 func (t *Thread) setKey(base *Value, key string, v Value) *Error {
-	if err := t.ChargeKey(key); err != nil {
+	if err := t.ChargeText(key); err != nil {
 		return err
 	}
-	if err := t.copies(base); err != nil {
+	if err := t.Own(base); err != nil {
 		return err
 	}
-	m := MutMap(base)
+	m := base.AsMap()
 	hash := hashString(key)
 	if at := m.at(key, hash); at != nil {
 		*at = v
@@ -357,7 +354,7 @@ func (t *Thread) setText(base *Value, key, v Value) *Error {
 	if err := t.Charge(int64(len(s)/64 + 1)); err != nil {
 		return err
 	}
-	chars := head + utf8.RuneCountInString(with) + base.Chars() - tail
+	chars := head + countChars(with) + base.Chars() - tail
 	meta := base.meta
 	*base = stringOf(s[:from]+with+s[to:], chars)
 	base.meta = meta
@@ -392,10 +389,10 @@ func (t *Thread) refIndex(base *Value, key Value, flags uint16) (Value, *Error) 
 		}
 		arr := base.AsArray()
 		if flags&RefReadOnly == 0 {
-			if err := t.copies(base); err != nil {
+			if err := t.Own(base); err != nil {
 				return Unit, err
 			}
-			arr = MutArray(base)
+			arr = base.AsArray()
 		}
 		i, ok := resolve(key.AsInt(), len(arr.Items))
 		if !ok {
@@ -417,15 +414,15 @@ func (t *Thread) refIndex(base *Value, key Value, flags uint16) (Value, *Error) 
 }
 
 func (t *Thread) refKey(base *Value, key string, flags uint16) (Value, *Error) {
-	if err := t.ChargeKey(key); err != nil {
+	if err := t.ChargeText(key); err != nil {
 		return Unit, err
 	}
 	m := base.AsMap()
 	if flags&RefReadOnly == 0 {
-		if err := t.copies(base); err != nil {
+		if err := t.Own(base); err != nil {
 			return Unit, err
 		}
-		m = MutMap(base)
+		m = base.AsMap()
 	}
 	at := m.At(key)
 	if at == nil {
@@ -518,7 +515,7 @@ func (t *Thread) guardProperty(base *Value, name Value, constant string) *Error 
 // in is item in container: what the function contains answers.
 func (t *Thread) in(item, container Value) (Value, *Error) {
 	if container.Kind() == KindMap && item.Kind() == KindString && t.current().Find("contains", 2, "") == nil {
-		if err := t.ChargeKey(item.AsString()); err != nil {
+		if err := t.ChargeText(item.AsString()); err != nil {
 			return Unit, err
 		}
 		_, ok := container.AsMap().Get(item.AsString())

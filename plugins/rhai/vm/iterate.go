@@ -195,7 +195,7 @@ func same(a, b Value) bool {
 	case KindBool, KindInt, KindFloat, KindChar, KindU8:
 		return a.bits == b.bits
 	case KindString:
-		return a.AsString() == b.AsString()
+		return EqualText(a.AsString(), b.AsString())
 	case KindRange, KindRangeInclusive:
 		return *a.AsRange() == *b.AsRange()
 	case KindArray:
@@ -210,7 +210,7 @@ func same(a, b Value) bool {
 		}
 		return true
 	case KindBlob:
-		return string(a.AsBlob().Data) == string(b.AsBlob().Data)
+		return EqualText(a.AsBlob().text(), b.AsBlob().text())
 	case KindMap:
 		x, y := a.AsMap(), b.AsMap()
 		if x.Len() != y.Len() {

@@ -1,6 +1,9 @@
 package vm
 
-import "unsafe"
+import (
+	"sync/atomic"
+	"unsafe"
+)
 
 // In the guest, Go's pointers in local variables are invisible to the garbage
 // collector: to show it each one costs more than what it is shown for. It therefore runs only between two instructions, when all
@@ -13,12 +16,12 @@ import "unsafe"
 
 // Collector is a garbage collector that has to be called between instructions.
 type Collector struct {
-	Due     *uint32 // not 0: it wants to be called
-	Collect func()
+	Due     *uint32                // not 0: it wants to be called
+	Collect func(stop func() bool) // ends early when stop, which it asks now and then, says so
 }
 
 // collector is never due where Go collects by itself.
-var collector = Collector{Due: new(uint32), Collect: func() {}}
+var collector = Collector{Due: new(uint32), Collect: func(func() bool) {}}
 
 // SetCollector sets the collector of all threads, before the first one runs.
 func SetCollector(c Collector) { collector = c }
@@ -53,5 +56,15 @@ func (t *Thread) collect() {
 	t.blocks = t.blocks[:f.block+1]
 	clear(t.frames[len(t.frames):cap(t.frames)])
 	t.result = Unit
-	collector.Collect()
+	collector.Collect(t.stops)
+}
+
+// stops reports whether the thread is to end; if not, it lets the host have its turn. It does
+// not allocate.
+func (t *Thread) stops() bool {
+	if atomic.LoadUint32(t.interrupt) != 0 {
+		return true
+	}
+	t.host.Yield()
+	return false
 }

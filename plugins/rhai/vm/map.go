@@ -1,9 +1,6 @@
 package vm
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 // Map is the object of a map value: properties by name. Properties are kept in
 // the order of insertion with a hash index beside them once there are more than
@@ -37,9 +34,21 @@ func NewMap(n int) *Map {
 	return m
 }
 
+// hashLong is the length from which names are hashed eight bytes at a time.
+const hashLong = 64
+
 func hashString(s string) uint32 { // FNV-1a
 	h := uint32(2166136261)
-	for i := 0; i < len(s); i++ {
+	i := 0
+	if len(s) >= hashLong {
+		long := uint64(len(s))
+		for ; i+wordSize <= len(s); i += wordSize {
+			long = (long ^ wordAt(s, i)) * 0x9e3779b97f4a7c15
+			long ^= long >> 32
+		}
+		h ^= uint32(long)
+	}
+	for ; i < len(s); i++ {
 		h = (h ^ uint32(s[i])) * 16777619
 	}
 	return h ^ h>>15
@@ -72,7 +81,7 @@ func (m *Map) link(i int) {
 func (m *Map) find(key string, hash uint32) int {
 	if m.index == nil {
 		for i := range m.entries {
-			if e := &m.entries[i]; e.hash == hash && e.key == key {
+			if e := &m.entries[i]; e.hash == hash && EqualText(e.key, key) {
 				return i
 			}
 		}
@@ -81,7 +90,7 @@ func (m *Map) find(key string, hash uint32) int {
 	mask := uint32(len(m.index) - 1)
 	for at := hash & mask; m.index[at] != 0; at = (at + 1) & mask {
 		i := int(m.index[at] - 1)
-		if e := &m.entries[i]; e.hash == hash && e.key == key {
+		if e := &m.entries[i]; e.hash == hash && EqualText(e.key, key) {
 			return i
 		}
 	}
@@ -107,7 +116,7 @@ func (m *Map) at(key string, hash uint32) *Value {
 	return nil
 }
 
-// Set gives a property a value. The map must not be shared: see [MutMap].
+// Set gives a property a value. The map must not be shared: see [Thread.Own].
 func (m *Map) Set(key string, v Value) { m.set(key, hashString(key), v) }
 
 func (m *Map) set(key string, hash uint32, v Value) {
@@ -173,18 +182,6 @@ func (m *Map) unlink(i int) {
 	m.index[at] = 0
 }
 
-// Clear removes all properties. The map must not be shared.
-func (m *Map) Clear() { *m = Map{} }
-
-// Clone is a copy that shares its values' objects, all marked as shared.
-func (m *Map) Clone() *Map {
-	c := &Map{entries: slices.Clone(m.entries), index: slices.Clone(m.index), sorted: slices.Clone(m.sorted)}
-	for i := range c.entries {
-		c.entries[i].value.Share()
-	}
-	return c
-}
-
 // Order gives the numbers of the properties in the order of their names, for use with
 // [Map.Entry]. It must not be changed and is valid until a property is added or removed.
 func (m *Map) Order() []uint32 {
@@ -194,7 +191,7 @@ func (m *Map) Order() []uint32 {
 			m.sorted[i] = uint32(i)
 		}
 		slices.SortFunc(m.sorted, func(a, b uint32) int {
-			return strings.Compare(m.entries[a].key, m.entries[b].key)
+			return CompareText(m.entries[a].key, m.entries[b].key)
 		})
 	}
 	return m.sorted

@@ -28,7 +28,10 @@ func (m *Meter) Add(n int) *Error {
 	}
 	operations := m.work / bytesPerOperation
 	m.work %= bytesPerOperation
-	return m.t.Charge(int64(operations))
+	if err := m.t.Charge(int64(operations)); err != nil {
+		return err
+	}
+	return m.t.Poll()
 }
 
 // ChargeCompared counts comparing two texts of so many bytes, if they are long: short ones
@@ -41,8 +44,8 @@ func (t *Thread) ChargeCompared(a, b int) *Error {
 	return nil
 }
 
-// ChargeKey counts finding a property by its name, as ChargeCompared counts.
-func (t *Thread) ChargeKey(key string) *Error { return t.ChargeCompared(len(key), len(key)) }
+// ChargeText counts reading a text, such as a property's name, as ChargeCompared counts.
+func (t *Thread) ChargeText(s string) *Error { return t.ChargeCompared(len(s), len(s)) }
 
 // Order is m's [Map.Order], made so that it can be interrupted.
 func (t *Thread) Order(m *Map) ([]uint32, *Error) {
@@ -58,12 +61,12 @@ func (t *Thread) Order(m *Map) ([]uint32, *Error) {
 	compared := 0
 	slices.SortFunc(order, func(a, b uint32) int {
 		if compared++; compared%pollEvery == 0 && err == nil {
-			err = t.Charge(0)
+			err = t.Poll()
 		}
 		if err != nil {
 			return 0 // ends soon when all are equal
 		}
-		return strings.Compare(m.entries[a].key, m.entries[b].key)
+		return CompareText(m.entries[a].key, m.entries[b].key)
 	})
 	if err == nil {
 		m.sorted = order

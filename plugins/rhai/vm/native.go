@@ -9,7 +9,8 @@ import (
 //
 // args are the call's arguments, the receiver first in method style. They are
 // the function's to change: what it leaves in args[0] becomes the receiver's new
-// value when the overload is registered with Mutates. Values it stores elsewhere
+// value when the overload is registered with Mutates; its object is then not shared with any
+// other value, but for those registered with Pure or Reads: see [Thread.Own]. Values it stores elsewhere
 // (into a container, into its result) must be marked with [Value.Share] unless it
 // made them; values it reads out of a container it leaves in place, likewise. An error without a position gets the call's.
 type NativeFunc func(t *Thread, args []Value) (Value, *Error)
@@ -20,6 +21,7 @@ type Native struct {
 	Params  []Kind // KindAny accepts all; at most 8
 	Mutates bool   // takes its first argument by mutable reference: refused on constants
 	Pure    bool   // with Mutates: allowed on constants, what it calls back sees a constant
+	Reads   bool   // with Mutates: leaves the object of its first argument as it is
 	Calls   bool   // may call back into the script
 	Func    NativeFunc
 }
@@ -94,8 +96,14 @@ func (l *Library) Method(name string, f NativeFunc, params ...Kind) {
 	l.add(&Native{Name: name, Params: params, Func: f, Mutates: true})
 }
 
+// Reader adds a function that is refused on constants, as those of Method are, but does not
+// change what is in its first argument. It may put another value in its place.
+func (l *Library) Reader(name string, f NativeFunc, params ...Kind) {
+	l.add(&Native{Name: name, Params: params, Func: f, Mutates: true, Reads: true})
+}
+
 // PureMethod adds a function that may change its first argument only by what it calls
-// back with a part of it as this. It may be called on constants.
+// back with a part of it as this: it has to call [Thread.Own] before. It may be called on constants.
 func (l *Library) PureMethod(name string, f NativeFunc, params ...Kind) {
 	l.add(&Native{Name: name, Params: params, Func: f, Mutates: true, Pure: true})
 }

@@ -324,6 +324,7 @@ const (
 	OpNameOwn       // the same, or its value if it is shared or constant
 	OpNameCell      // R[A] = the same as a cell, for a closure to capture
 	OpNameConst     // error if the variable that the name of site D has now is an eval's constant
+	OpUnlessConst   // skip an instruction unless the variable that the name of site D has now is a constant
 	OpImport        // import the module named R[A], as the name of site D
 	OpImportTrim    // forget the modules imported in more than D blocks
 	OpExport        // R[A] becomes a variable of the module under the name of site D

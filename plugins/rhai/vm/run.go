@@ -343,9 +343,12 @@ func (t *Thread) step(f *frame, in Instr) *Error {
 		}
 		*a = v
 	case OpNameConst:
-		site := f.fn.Sites[in.D()]
-		if v := f.names.find(site.Name, site.Level); v != nil && v.constant || v == nil && site.Define {
+		if site := f.fn.Sites[in.D()]; f.names.constant(site) {
 			return constantError(site.Name)
+		}
+	case OpUnlessConst:
+		if !f.names.constant(f.fn.Sites[in.D()]) {
+			f.jump(1)
 		}
 	case OpDefine:
 		f.define(f.fn.Sites[in.D()], *a)
@@ -361,6 +364,11 @@ func (t *Thread) step(f *frame, in Instr) *Error {
 		e := *f.fn.Errors[in.D()]
 		return &e
 	case OpSwitch:
+		if a.Kind() == KindString {
+			if err := t.ChargeText(a.AsString()); err != nil {
+				return err
+			}
+		}
 		if target, ok := f.fn.Switches[in.D()].find(*a); ok {
 			f.jump(int(target))
 		}

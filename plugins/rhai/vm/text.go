@@ -34,16 +34,6 @@ func textValue(ref unsafe.Pointer, bytes, chars int) Value {
 // String makes a string value with a copy of s, which must be valid UTF-8.
 func String(s string) Value { return stringOf(s, countChars(s)) }
 
-// countChars is utf8.RuneCountInString, faster for ASCII.
-func countChars(s string) int {
-	for i := 0; i < len(s); i++ {
-		if s[i] >= utf8.RuneSelf {
-			return i + utf8.RuneCountInString(s[i:])
-		}
-	}
-	return len(s)
-}
-
 func stringOf(s string, chars int) Value {
 	if len(s) == 0 {
 		return Value{meta: uint32(KindString)}
@@ -118,18 +108,6 @@ func (v Value) CharAt(index int) rune {
 	}
 	r, _ := utf8.DecodeRuneInString(s[ByteOffset(s, index):])
 	return r
-}
-
-// ByteOffset is where the character with the given index starts in s, len(s)
-// when there are not so many.
-func ByteOffset(s string, index int) int {
-	for i := range s {
-		if index == 0 {
-			return i
-		}
-		index--
-	}
-	return len(s)
 }
 
 // Slice is the n characters of a string from the character start; both must lie within it.

@@ -37,6 +37,7 @@ type Thread struct {
 
 	budget    int64   // operations left in this slice
 	left      int64   // operations left after it
+	polls     uint8   // see Poll
 	interrupt *uint32 // an Interrupt value of package abi; not 0: stop
 	frames    []frame
 	maxFrames int                // less the natives that called back
@@ -201,6 +202,22 @@ func (t *Thread) Charge(n int64) *Error {
 	}
 	return nil
 }
+
+// Poll looks at the interrupt word within long work that has been counted, and now and then
+// lets the host have its turn. Call it after each 100 µs of work, or less.
+func (t *Thread) Poll() *Error {
+	if atomic.LoadUint32(t.interrupt) != 0 {
+		return t.slice()
+	}
+	if t.polls++; t.polls%pollsPerYield == 0 {
+		t.host.Yield()
+	}
+	return nil
+}
+
+// pollsPerYield is how often long work looks at the interrupt word between two calls of
+// [Host.Yield].
+const pollsPerYield = 8
 
 // sliceSize is how many operations run between two calls of [Host.Yield].
 const sliceSize = 16384

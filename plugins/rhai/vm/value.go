@@ -50,8 +50,8 @@ const kindMask = 0xff
 //
 // Arrays, maps and blobs have value semantics by copy-on-write: whoever stores
 // a value that stays reachable elsewhere calls [Value.Share] on it, which marks
-// its object; whoever changes an object goes through MutArray, MutMap or
-// MutBlob, which first copy a marked one. The mark is never removed: a copy is a
+// its object; whoever changes an object calls [Thread.Own] before, which copies a marked
+// one. The mark is never removed: a copy is a
 // new object. Strings are immutable but for appending, see text.go.
 //
 // meta comes last: a sandbox checks once for each address how far behind it is read, and
@@ -142,13 +142,13 @@ func (v Value) AsFloat() float64 { return math.Float64frombits(v.bits) }
 // AsChar is the code point of a char.
 func (v Value) AsChar() rune { return rune(v.bits) }
 
-// AsArray is the object of an array, to read.
+// AsArray is the object of an array, to read, or to change after [Thread.Own].
 func (v Value) AsArray() *Array { return (*Array)(v.ref) }
 
-// AsMap is the object of a map, to read.
+// AsMap is the object of a map, to read, or to change after [Thread.Own].
 func (v Value) AsMap() *Map { return (*Map)(v.ref) }
 
-// AsBlob is the object of a blob, to read.
+// AsBlob is the object of a blob, to read, or to change after [Thread.Own].
 func (v Value) AsBlob() *Blob { return (*Blob)(v.ref) }
 
 // AsRange is the object of a range.
@@ -185,6 +185,9 @@ type Blob struct {
 	shared bool
 }
 
+// text is the bytes of b, valid until they change.
+func (b *Blob) text() string { return unsafe.String(unsafe.SliceData(b.Data), len(b.Data)) }
+
 // Cell is a variable that a closure shares.
 type Cell struct {
 	value  Value
@@ -213,62 +216,6 @@ func (v Value) Share() Value {
 		(*Blob)(v.ref).shared = true
 	}
 	return v
-}
-
-// MutArray gives the array object of *v to change, copied first if it is
-// shared: *v then holds the copy.
-func MutArray(v *Value) *Array {
-	a := (*Array)(v.ref)
-	if a.shared {
-		items := make([]Value, len(a.Items), len(a.Items)+len(a.Items)/4+1)
-		copy(items, a.Items)
-		for _, item := range items {
-			item.Share()
-		}
-		a = &Array{Items: items}
-		v.ref = unsafe.Pointer(a)
-	}
-	return a
-}
-
-// MutMap is [MutArray] for a map.
-func MutMap(v *Value) *Map {
-	m := (*Map)(v.ref)
-	if m.shared {
-		m = m.Clone()
-		v.ref = unsafe.Pointer(m)
-	}
-	return m
-}
-
-// MutBlob is [MutArray] for a blob.
-func MutBlob(v *Value) *Blob {
-	b := (*Blob)(v.ref)
-	if b.shared {
-		b = &Blob{Data: append([]byte(nil), b.Data...)}
-		v.ref = unsafe.Pointer(b)
-	}
-	return b
-}
-
-// copies charges for the copy that changing *v is about to make, if it makes one.
-func (t *Thread) copies(v *Value) *Error {
-	bytes := 0
-	switch v.Kind() {
-	case KindArray:
-		if a := v.AsArray(); a.shared {
-			bytes = len(a.Items) * int(valueSize)
-		}
-	case KindMap:
-		if m := v.AsMap(); m.shared {
-			bytes = m.Len() * int(unsafe.Sizeof(mapEntry{}))
-		}
-	case KindBlob:
-		if b := v.AsBlob(); b.shared {
-			bytes = len(b.Data)
-		}
-	}
-	return t.Charge(int64(bytes) / bytesPerOperation)
 }
 
 var kindNames = [numKinds]string{

@@ -2,10 +2,15 @@ package heap
 
 import "math/bits"
 
-// collect frees every line that no reachable object touches.
+// stopEvery is how many elements of objects are scanned between two questions to stop.
+const stopEvery = 8192 >> (13 * stress)
+
+// collect frees every line that no reachable object touches. It asks stop, unless that is nil,
+// now and then; true ends it with nothing freed. stop must not allocate.
 //
 //go:noinline
-func (h *Heap) collect() {
+func (h *Heap) collect(stop func() bool) {
+	h.stop, h.stopped = stop, false
 	h.cursor, h.end = 0, 0 // what is left of the hole is free after this
 	clear(h.memory.bytes(h.marks, 2*h.lines()))
 
@@ -13,18 +18,37 @@ func (h *Heap) collect() {
 	h.overflow = false
 	h.roots(h)
 	used := h.drain()
-	for h.overflow {
+	for h.overflow && !h.stopped {
 		h.overflow = false
 		used = max(used, h.rescan())
 	}
 	h.zero(h.top, used)
-
+	h.allocated, h.due = 0, stress
+	if h.stop = nil; h.stopped {
+		h.unflag()
+		return
+	}
 	h.starts, h.marks = h.marks, h.starts
 	h.stats.Live = h.sweep() << lineShift
 	h.stats.Collections++
 	h.search = [len(h.search)]uint32{}
-	h.allocated, h.due = 0, stress
 	h.setThreshold()
+}
+
+// unflag makes the lines' states what they were before the collection.
+func (h *Heap) unflag() {
+	states := h.memory.bytes(h.states, h.lines())
+	for i := range states {
+		states[i] &^= stateLive
+	}
+}
+
+// goesOn counts an element scanned and reports whether to scan more.
+func (h *Heap) goesOn() bool {
+	if h.scanned++; h.scanned%stopEvery == 0 && h.stop != nil {
+		h.stopped = h.stopped || h.stop()
+	}
+	return !h.stopped
 }
 
 // sweep frees the lines that were not flagged live and counts the others.
@@ -50,6 +74,9 @@ func (h *Heap) sweep() (live uint32) {
 // markRange marks what any of the words from from on may point to.
 func (h *Heap) markRange(from address, words uint32) {
 	for i := range address(words) {
+		if !h.goesOn() {
+			return
+		}
 		h.mark(h.pointer(from + 4*i))
 	}
 }
@@ -125,7 +152,7 @@ func (h *Heap) push(a address) {
 // stack has reached.
 func (h *Heap) drain() (reached address) {
 	reached = h.stack
-	for h.stack > h.top {
+	for h.stack > h.top && !h.stopped {
 		reached = max(reached, h.stack)
 		h.stack -= 4
 		h.scan(*(*address)(h.memory.at(h.stack)))
@@ -172,7 +199,7 @@ func (h *Heap) scan(a address) {
 		if element == 0 {
 			return
 		}
-		for ; from+element <= to; from += element {
+		for ; from+element <= to && h.goesOn(); from += element {
 			for m := mask; m != 0; m &= m - 1 {
 				h.mark(h.pointer(from + address(4*bits.TrailingZeros32(m))))
 			}
@@ -183,7 +210,7 @@ func (h *Heap) scan(a address) {
 		if words == 0 {
 			return
 		}
-		for ; from+4*words <= to; from += 4 * words {
+		for ; from+4*words <= to && h.goesOn(); from += 4 * words {
 			for i := range words {
 				if *(*uint8)(h.memory.at(bitmap + 4 + i/8))>>(i%8)&1 != 0 {
 					h.mark(h.pointer(from + 4*i))

@@ -92,7 +92,10 @@ type Heap struct {
 	stackEnd address
 	overflow bool // an object was marked but did not fit in the mark stack
 	roots    func(h *Heap)
-	due      uint32 // 1: enough has been allocated to collect
+	stop     func() bool // of the collection under way; may be nil
+	stopped  bool        // it said so
+	scanned  uint32      // elements, ever
+	due      uint32      // 1: enough has been allocated to collect
 }
 
 // Stats counts what a heap has done.

@@ -39,7 +39,7 @@ func (h *Heap) root(i int) address        { return address(rootsAt + 4*i) }
 // grant allocates as the guest does: collecting before, when that is due.
 func (h *Heap) grant(size, layout uint32) address {
 	if h.due != 0 {
-		h.collect()
+		h.collect(nil)
 	}
 	return h.allocate(size, layout)
 }
@@ -120,6 +120,52 @@ func TestAllocate(t *testing.T) {
 	}
 }
 
+// TestStoppedCollection stops collections after any number of questions: nothing is lost by that,
+// and the next one frees what is garbage.
+func TestStoppedCollection(t *testing.T) {
+	h := newHeap(t, 64<<20)
+	list := address(0)
+	for i := range uint32(20_000) {
+		cell := h.allocate(16, layoutValues)
+		h.store(cell, i)
+		h.store(cell+4, uint32(list))
+		list = cell
+		h.allocate(1000, layoutNoPointers) // garbage
+	}
+	h.store(h.root(0), uint32(list))
+	for questions := 0; ; questions += 1 + questions/2 {
+		asked := 0
+		h.collect(func() bool { asked++; return asked > questions })
+		h.check(t)
+		n := uint32(20_000)
+		for at := list; at != 0; at = address(h.load(at + 4)) {
+			if n--; h.load(at) != n {
+				t.Fatalf("stopped after %d questions: element %d is %d", questions, n, h.load(at))
+			}
+		}
+		if n != 0 {
+			t.Fatalf("stopped after %d questions: %d elements are lost", questions, n)
+		}
+		if !h.stopped {
+			if questions < 2 {
+				t.Errorf("%d questions were asked, want more", questions)
+			}
+			break
+		}
+		if h.stats.Collections != 0 {
+			t.Fatal("a collection that was stopped counts")
+		}
+	}
+	if live := h.stats.Live; h.stats.Collections != 1 || live > 500*20_000 {
+		t.Errorf("%d bytes live after %d collections", live, h.stats.Collections)
+	}
+	for at := h.top; at < address(len(h.memory)); at++ {
+		if h.memory[at] != 0 {
+			t.Fatalf("%#x above the arena is %#x, want 0", at, h.memory[at])
+		}
+	}
+}
+
 // TestKeepsWhatIsReachable allocates and drops objects at random, compares the
 // heap with a model of it, and collects often, in the stress case at every step.
 func TestKeepsWhatIsReachable(t *testing.T) {
@@ -141,7 +187,7 @@ func TestKeepsWhatIsReachable(t *testing.T) {
 					for step := range c.steps {
 						m.step(c.maxObject)
 						if step%c.every == c.every-1 {
-							m.h.collect()
+							m.h.collect(nil)
 						}
 						if step%1000 == 999 {
 							m.verify()
@@ -282,7 +328,7 @@ func TestFreesWhatIsNot(t *testing.T) {
 	}
 	kept := h.grant(1000, layoutNoPointers)
 	h.store(h.root(0), uint32(kept)+500)
-	h.collect()
+	h.collect(nil)
 	if live, most := h.stats.Live, h.tables[1]<<lineShift+2048; live > most {
 		t.Errorf("live after a collection: %d bytes, want at most %d", live, most)
 	}
@@ -290,7 +336,7 @@ func TestFreesWhatIsNot(t *testing.T) {
 		t.Error("an object was freed that a pointer into its middle reaches")
 	}
 	h.store(h.root(0), 0)
-	h.collect()
+	h.collect(nil)
 	if live, want := h.stats.Live, h.tables[1]<<lineShift; live != want {
 		t.Errorf("live with no roots: %d bytes, want the tables' %d", live, want)
 	}
@@ -334,7 +380,7 @@ func TestStructuresDeepAndWide(t *testing.T) {
 			h.store(a+4, uint32(i))
 			h.store(wide+4*i, uint32(a))
 		}
-		h.collect()
+		h.collect(nil)
 		list := address(h.load(h.root(0)))
 		for i := range n {
 			if got := h.load(list + 12); int(got) != n-1-i {
@@ -410,7 +456,7 @@ func TestAnyWordMayBeARoot(t *testing.T) {
 			}
 			h.store(h.root(i), word)
 		}
-		h.collect()
+		h.collect(nil)
 		h.check(t)
 	}
 }

@@ -105,7 +105,11 @@ func Due() *uint32 { return &theHeap.due }
 
 // Collect frees what cannot be reached from a global variable. What only a local
 // variable points to is lost.
-func Collect() { theHeap.collect() }
+func Collect() { theHeap.collect(nil) }
+
+// CollectUnless is Collect, but it asks stop each fraction of a millisecond, and frees
+// nothing when that says yes. stop must not allocate.
+func CollectUnless(stop func() bool) { theHeap.collect(stop) }
 
 // Statistics tells what the heap has done.
 func Statistics() Stats { return theHeap.stats }

@@ -11,11 +11,22 @@ import (
 // the size of a word; the constants are the fractional parts of the square and cube roots of
 // the first primes (4.2, 5.3). Those of SHA-256 are the upper halves of SHA-512's.
 
+// A GoesOn is asked after each 8 KiB of data whether to hash more. If not, the digest means
+// nothing. It may be nil.
+type GoesOn func() bool
+
+const askEvery = 8 << 10
+
+// asked reports whether to go on with the next block of what is left of the data.
+func (g GoesOn) asked(left []byte, block int) bool {
+	return len(left)%askEvery >= block || g == nil || g()
+}
+
 // Sum256 is the SHA-256 of data.
-func Sum256(data []byte) [32]byte { return sum256(nil, data) }
+func Sum256(data []byte, goesOn GoesOn) [32]byte { return sum256(nil, data, goesOn) }
 
 // sum256 is the SHA-256 of prefix, which has 0 or 64 bytes, and data.
-func sum256(prefix, data []byte) (digest [32]byte) {
+func sum256(prefix, data []byte, goesOn GoesOn) (digest [32]byte) {
 	var h [8]uint32
 	for i := range h {
 		h[i] = uint32(initial[i] >> 32)
@@ -25,6 +36,9 @@ func sum256(prefix, data []byte) (digest [32]byte) {
 		block256(&h, prefix)
 	}
 	for ; len(data) >= 64; data = data[64:] {
+		if !goesOn.asked(data, 64) {
+			return digest
+		}
 		block256(&h, data)
 	}
 	var last [128]byte
@@ -68,10 +82,13 @@ func block256(state *[8]uint32, block []byte) {
 }
 
 // Sum512 is the SHA-512 of data.
-func Sum512(data []byte) (digest [64]byte) {
+func Sum512(data []byte, goesOn GoesOn) (digest [64]byte) {
 	h := initial
 	length := uint64(len(data)) * 8
 	for ; len(data) >= 128; data = data[128:] {
+		if !goesOn.asked(data, 128) {
+			return digest
+		}
 		block512(&h, data)
 	}
 	var last [256]byte
@@ -115,9 +132,9 @@ func block512(state *[8]uint64, block []byte) {
 }
 
 // HMAC256 is the HMAC-SHA-256 of data with a key.
-func HMAC256(key, data []byte) [32]byte {
+func HMAC256(key, data []byte, goesOn GoesOn) [32]byte {
 	if len(key) > 64 {
-		hashed := Sum256(key)
+		hashed := Sum256(key, goesOn)
 		key = hashed[:]
 	}
 	var inner, outer [64]byte
@@ -127,8 +144,8 @@ func HMAC256(key, data []byte) [32]byte {
 		inner[i] ^= 0x36
 		outer[i] ^= 0x5c
 	}
-	digest := sum256(inner[:], data)
-	return sum256(outer[:], digest[:])
+	digest := sum256(inner[:], data, goesOn)
+	return sum256(outer[:], digest[:], nil)
 }
 
 // initial has the square roots of the first 8 primes.
