@@ -30,6 +30,6 @@ plugins-check: $(TINYGO)
 	$(PLUGIN_TINYGO) -o $$built/pages.wasm ./$(PLUGIN_GO) && cmp $$built/pages.wasm $(PLUGIN_GO)/pages.wasm && \
 	$(PLUGIN_TINYGO) -o $$built/random.wasm ./$(PLUGIN_RANDOM) && cmp $$built/random.wasm $(PLUGIN_RANDOM)/random.wasm && \
 	$(PLUGIN_CC) -o $$built/avatar.wasm $(PLUGIN_C)/avatar.c && cmp $$built/avatar.wasm $(PLUGIN_C)/avatar.wasm && \
-	if command -v npm >/dev/null; then \
+	if command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)'; then \
 		(cd $(PLUGIN_AS) && $(PLUGIN_ASC) --outFile $$built/limiter.wasm) && cmp $$built/limiter.wasm $(PLUGIN_AS)/limiter.wasm; \
-	else echo "plugins-check: AssemblyScript is left out, there is no npm"; fi
+	else echo "plugins-check: AssemblyScript is left out, there is no npm with Node.js 20"; fi
