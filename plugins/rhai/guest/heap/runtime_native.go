@@ -31,3 +31,6 @@ func Due() *uint32 { return &neverDue }
 
 // Collect does nothing with Go's own heap.
 func Collect() {}
+
+// CollectUnless does nothing with Go's own heap.
+func CollectUnless(func() bool) {}
