@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	extism "github.com/extism/go-sdk"
@@ -113,7 +112,7 @@ func (nothing) Call(context.Context, abi.Op, []byte) ([]byte, error) { return ni
 // emptyFunctions are the same for Extism.
 func emptyFunctions() (functions []extism.HostFunction) {
 	for _, row := range abi.Operations {
-		functions = append(functions, extism.NewHostFunctionWithStack(strings.ReplaceAll(row.Name, ".", "_"),
+		functions = append(functions, extism.NewHostFunctionWithStack(abi.PluginFunction(row.Name),
 			func(_ context.Context, p *extism.CurrentPlugin, stack []uint64) {
 				offset, err := p.WriteString(`{"result":null}`)
 				if err != nil {

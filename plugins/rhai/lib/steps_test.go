@@ -6,8 +6,6 @@ import (
 	"testing"
 
 	"github.com/picloud/picloud/abi"
-	"github.com/picloud/picloud/plugins/rhai/compile"
-	"github.com/picloud/picloud/plugins/rhai/syntax"
 	"github.com/picloud/picloud/plugins/rhai/vm"
 )
 
@@ -27,16 +25,9 @@ func (h *yieldingHost) Yield() {
 
 func (h *yieldingHost) run(t *testing.T, script string) (vm.Value, *vm.Error) {
 	t.Helper()
-	ast, err := syntax.Parse(script, syntax.Options{})
-	if err != nil {
-		t.Fatalf("%s\n%v", script, err)
-	}
-	program, failure := compile.Program(ast, Standard(), nil, nil)
-	if failure != nil {
-		t.Fatalf("%s\n%v", script, failure)
-	}
 	limits := abi.Limits{MaxOperations: 1 << 40, MaxStringSize: 8 << 20, MaxArraySize: 1 << 20, MaxMapSize: 1 << 20}
-	return vm.NewThread(program, h, limits.Or(abi.DefaultLimits), &h.interrupt, 1).Run()
+	v, _, raised := runOn(t, h, script, limits, &h.interrupt)
+	return v, raised
 }
 
 // TestLongWorkYields: what works long gives the host its turn in between, and ends there when
