@@ -18,7 +18,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 build:
 	go build -o $(BIN)/picloud ./host/cmd/picloud
-	go build -o $(BIN)/rhai ./plugins/rhai/cmd/rhai
+	go build -o $(BIN)/rhai ./host/cmd/rhai
 
 run: build
 	$(BIN)/picloud serve --addr $(ADDR) --data $(DATA)

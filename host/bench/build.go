@@ -23,7 +23,7 @@ func build(ctx context.Context, root string) error {
 		pkg     string
 	}{
 		{serverBinary, []string{"build"}, "./host/cmd/picloud"},
-		{engineBinary, []string{"build"}, "./plugins/rhai/cmd/rhai"},
+		{engineBinary, []string{"build"}, "./host/cmd/rhai"},
 		{sandboxTests, []string{"test", "-c"}, "./host/sandbox"},
 	} {
 		path, err := filepath.Abs(filepath.Join(root, b.binary))

@@ -4,7 +4,7 @@
 // The pipeline is the folder list: syntax scans and parses, compile resolves names
 // and makes register code, vm holds the values and runs it, lib is the standard
 // library. This package puts them together. What a script sees of PiCloud is in
-// sdk, and guest makes a WebAssembly module of it all.
+// bridge, and guest makes a WebAssembly module of it all.
 //
 // # The machine
 //

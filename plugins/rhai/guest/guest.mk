@@ -46,7 +46,7 @@ guest-stress: $(TINYGO)
 	built=$$(mktemp -d) && trap 'rm -rf '$$built EXIT && \
 	$(TINYGO_RUN) build $(TINYGO_FLAGS) -tags heapstress -o $$built/guest.wasm ./$(GUEST_DIR) && \
 	echo '{"Replace":{"$(CURDIR)/$(GUEST_WASM)":"'$$built/guest.wasm'"}}' >$$built/overlay.json && \
-	go test -overlay $$built/overlay.json -count=1 -timeout 30m -run TestSandboxed ./plugins/rhai/cmd/rhai
+	go test -overlay $$built/overlay.json -count=1 -timeout 30m -run TestSandboxed ./host/cmd/rhai
 
 guest-bench: $(TINYGO)
 	for gc in none leaking precise conservative; do \

@@ -8,13 +8,13 @@ package main
 import (
 	"github.com/picloud/picloud/plugins/rhai/guest/heap"
 	"github.com/picloud/picloud/plugins/rhai/guest/reactor"
-	"github.com/picloud/picloud/plugins/rhai/sdk"
+	"github.com/picloud/picloud/plugins/rhai/bridge"
 	"github.com/picloud/picloud/plugins/rhai/vm"
 )
 
 func init() {
 	vm.SetCollector(vm.Collector{Due: heap.Due(), Collect: heap.CollectUnless})
-	reactor.Serve(&sdk.Session{Call: reactor.Call, Interrupt: reactor.Interrupt()})
+	reactor.Serve(&bridge.Session{Call: reactor.Call, Interrupt: reactor.Interrupt()})
 }
 
 func main() {}

@@ -1,0 +1,45 @@
+package bridge
+
+import (
+	"sync"
+
+	"github.com/picloud/picloud/plugins/rhai/lib"
+	"github.com/picloud/picloud/plugins/rhai/vm"
+)
+
+// Library is Rhai's standard library and the modules of PiCloud. It is built once
+// and must not be changed.
+func Library() *vm.Library { return library() }
+
+var library = sync.OnceValue(func() *vm.Library {
+	l := lib.Standard().Extend()
+	registerLog(l)
+	registerKV(l)
+	registerDocs(l)
+	registerFiles(l)
+	registerHTTP(l)
+	registerInvoke(l)
+	registerJSON(l)
+	registerEncodings(l)
+	registerURL(l)
+	registerRegex(l)
+	registerRandom(l)
+	registerUUID(l)
+	registerCrypto(l)
+	registerTime(l)
+	return l
+})
+
+// The kinds of collection. Each is a handle with the collection's name.
+const (
+	kvCollection    = vm.KindHandle
+	docsCollection  = vm.KindHandle + 1
+	filesCollection = vm.KindHandle + 2
+)
+
+// registerCollection adds module::collection(name).
+func registerCollection(l *vm.Library, module string, kind vm.Kind, typeName string) {
+	l.Func(module+"::collection", func(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+		return vm.NewHandle(kind, &vm.Handle{Type: typeName, Name: args[0].AsString()}), nil
+	}, vm.KindString)
+}

@@ -1,0 +1,151 @@
+package bridge_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/tinylib/msgp/msgp"
+
+	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/plugins/rhai/bridge"
+)
+
+// recorder is a host that keeps log lines.
+type recorder struct{ lines []string }
+
+func (r *recorder) call(op abi.Op, request []byte) ([]byte, error) {
+	if op != abi.OpLogWrite {
+		return nil, nil
+	}
+	var e abi.LogEntry
+	if _, err := e.UnmarshalMsg(request); err != nil {
+		return nil, err
+	}
+	line := string(e.Level) + " " + e.Message
+	if len(e.Data) > 0 {
+		var json strings.Builder
+		if _, err := msgp.UnmarshalAsJSON(&json, e.Data); err != nil {
+			return nil, err
+		}
+		line += " " + json.String()
+	}
+	r.lines = append(r.lines, line)
+	return nil, nil
+}
+
+func TestSession(t *testing.T) {
+	invocation := abi.Invocation{SDKVersion: "1.0", AppID: "app", Request: &abi.Request{
+		Method: "GET", Path: "/x", Params: map[string]string{"name": "Ada"}, Body: msgp.AppendNil(nil), BodyRaw: msgp.AppendNil(nil),
+	}}
+	ctx, err := invocation.MarshalMsg(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name, script string
+		limits       abi.Limits
+		want         string // the value as JSON
+		fails        abi.ErrorCode
+		limit        string
+		lines        string
+	}{
+		{name: "value", script: `#{b: [1, 2.5, "x", ()], a: true}`, want: `{"a":true,"b":[1,2.5,"x",null]}`},
+		{name: "ctx", script: "`${ctx.request.method} ${ctx.request.params.name}`", want: `"GET Ada"`},
+		{name: "ctx in a function", script: `fn path() { ctx.request.path } path()`, want: `"/x"`},
+		{name: "ctx in a closure", script: `let f = || ctx.app_id; f.call()`, want: `"app"`},
+		{name: "64 bits", script: `9223372036854775807`, want: `9223372036854775807`},
+		{name: "char", script: `'c'`, want: `"c"`},
+		{name: "log", script: `log::warn("w", #{n: 1}); log::info(42); print("p"); debug("d");`, want: `null`,
+			lines: "warn w {\"n\":1}|info 42|info p|debug 1:53 | \"d\""},
+		{name: "assignment to ctx", script: `ctx = 1`, fails: abi.CodeScriptError},
+		{name: "syntax", script: `let = 1`, fails: abi.CodeScriptInvalid},
+		{name: "unknown import", script: `import "m" as m;`, fails: abi.CodeScriptInvalid},
+		{name: "throw", script: `throw "no"`, fails: abi.CodeScriptError},
+		{name: "function as the value", script: `#{f: [|x| x]}`, fails: abi.CodeScriptError},
+		{name: "not a number as the value", script: `0.0 / 0.0`, fails: abi.CodeScriptError},
+		{name: "nested too deep", script: `let a = []; for i in 0..70 { a = [a]; } a`, fails: abi.CodeScriptError},
+		{name: "operations", script: `loop {}`, limits: abi.Limits{MaxOperations: 1000}, fails: abi.CodeLimitExceeded, limit: "max_operations"},
+		{name: "calls", script: `fn f() { f() } f()`, fails: abi.CodeLimitExceeded, limit: "max_call_levels"},
+		{name: "string size", script: `let s = "x"; loop { s += s; }`, limits: abi.Limits{MaxStringSize: 1000}, fails: abi.CodeLimitExceeded, limit: "max_string_size"},
+		{name: "array size", script: `let a = [1]; loop { a += a; }`, limits: abi.Limits{MaxArraySize: 1000}, fails: abi.CodeLimitExceeded, limit: "max_array_size"},
+		{name: "map size", script: `let m = #{}; let i = 0; loop { m["k" + i] = i; i += 1; }`, limits: abi.Limits{MaxMapSize: 100}, fails: abi.CodeLimitExceeded, limit: "max_map_size"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			host := &recorder{}
+			s := bridge.Session{Call: host.call}
+			failure := s.Load(&abi.LoadRequest{Name: "test", Source: test.script, Kind: abi.KindEndpoint, Limits: test.limits}).Error
+			var result abi.RunResult
+			if failure == nil {
+				result = s.Run(&abi.RunRequest{Invocation: ctx})
+				failure = result.Error
+			}
+			if test.fails != "" {
+				if failure == nil || failure.Code != test.fails || failure.Limit != test.limit {
+					t.Fatalf("%s: got %+v, want %s %s", test.script, failure, test.fails, test.limit)
+				}
+				return
+			}
+			if failure != nil {
+				t.Fatalf("%s: %+v", test.script, failure)
+			}
+			var json strings.Builder
+			if _, err := msgp.UnmarshalAsJSON(&json, result.Value); err != nil {
+				t.Fatal(err)
+			}
+			if json.String() != test.want {
+				t.Errorf("%s: got %s, want %s", test.script, json.String(), test.want)
+			}
+			if lines := strings.Join(host.lines, "|"); lines != test.lines {
+				t.Errorf("%s: logged %s, want %s", test.script, lines, test.lines)
+			}
+		})
+	}
+}
+
+// TestInterrupt ends a script through the interrupt word.
+func TestInterrupt(t *testing.T) {
+	for word, want := range map[uint32]abi.ErrorCode{
+		abi.InterruptTimeout: abi.CodeTimeout, abi.InterruptCancel: abi.CodeCancelled, abi.InterruptShutdown: abi.CodeCancelled,
+	} {
+		s := bridge.Session{Interrupt: new(uint32)}
+		if err := s.Load(&abi.LoadRequest{Source: "loop {}"}).Error; err != nil {
+			t.Fatal(err)
+		}
+		*s.Interrupt = word
+		if err := s.Run(&abi.RunRequest{}).Error; err == nil || err.Code != want {
+			t.Errorf("interrupt %d: got %+v, want %s", word, err, want)
+		}
+	}
+}
+
+// TestNestedInvocation runs a script with arguments nested as deep as what it may send itself, and deeper.
+func TestNestedInvocation(t *testing.T) {
+	const script = `let depth = 0; let a = ctx.args; while a.len() > 0 { a = a[0]; depth += 1; } depth`
+	for depth, want := range map[int]string{
+		64: `63`, // arrays around one without elements
+		99: "ctx: value nested more than 64 deep",
+	} {
+		args := append(bytes.Repeat([]byte{0x91}, depth-1), 0x90)
+		invocation := abi.Invocation{Args: args}
+		ctx, err := invocation.MarshalMsg(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := bridge.Session{}
+		if failure := s.Load(&abi.LoadRequest{Source: script}).Error; failure != nil {
+			t.Fatal(failure)
+		}
+		result := s.Run(&abi.RunRequest{Invocation: ctx})
+		if result.Error != nil {
+			if result.Error.Code != abi.CodeScriptError || result.Error.Message != want {
+				t.Errorf("%d deep: got %+v, want %s", depth, result.Error, want)
+			}
+			continue
+		}
+		if got, err := abi.AppendJSON(nil, result.Value); err != nil || string(got) != want {
+			t.Errorf("%d deep: got %s, %v, want %s", depth, got, err, want)
+		}
+	}
+}
