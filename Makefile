@@ -92,7 +92,7 @@ soak: build
 
 # Kills the server ROUNDS times on each database while data is written.
 kill:
-	PICLOUD_KILL_ROUNDS=$(ROUNDS) go test -count=1 -run TestKilledWhileDataIsWritten -timeout 2h -v ./host/cmd/picloud
+	PICLOUD_KILL_ROUNDS=$(ROUNDS) go test -count=1 -run TestKilledWhileDataIsWritten -timeout 2h -v ./host/e2e
 
 # Code made from other code: the messages' codecs.
 generate:
