@@ -49,11 +49,7 @@ type Store interface {
 	KV() KV
 	Docs() Docs
 	Files() Files
-
-	// Generation counts the changes made to apps, scripts and routes by any
-	// node sharing the database. It is raised in the transaction of the change:
-	// whoever reads the same number twice has missed nothing in between.
-	Generation(ctx context.Context) (int64, error)
+	Revisions() Revisions
 
 	// InTx runs fn in one transaction: all that fn does through tx is kept
 	// when fn returns nil, and none of it otherwise. InTx returns fn's error as

@@ -93,6 +93,8 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 				},
 			},
 			Record:    record,
+			Announce:  announceRevision,
+			Listen:    listener(options.ConnConfig, channelRevisions),
 			Retryable: retryable,
 		},
 	}), nil

@@ -34,6 +34,11 @@ type Dialect struct {
 	// Record inserts executions with their lines, in order, skipping those
 	// whose script is gone and those already there. All text is valid.
 	Record func(ctx context.Context, tx *sql.Tx, executions []store.Execution) error
+	// Announce is run last in a transaction that makes a revision, for Listen of other nodes; ""
+	// when there are none.
+	Announce string
+	// Listen implements [store.Revisions]; nil when no other process may use the database.
+	Listen func(ctx context.Context, wake func()) error
 	// Retryable tells that a transaction failed only because of another one
 	// and may succeed if run again; nil when that cannot happen.
 	Retryable func(error) bool
@@ -95,16 +100,7 @@ func (s *sqlStore) Executions() store.Executions { return executions{s} }
 func (s *sqlStore) KV() store.KV                 { return kv{s} }
 func (s *sqlStore) Docs() store.Docs             { return docs{s} }
 func (s *sqlStore) Files() store.Files           { return files{s} }
-
-const (
-	generationGet   = `SELECT value FROM meta WHERE name = 'generation'`
-	generationRaise = `UPDATE meta SET value = value + 1 WHERE name = 'generation'`
-)
-
-func (s *sqlStore) Generation(ctx context.Context) (generation int64, err error) {
-	err = s.reader().QueryRowContext(ctx, generationGet).Scan(&generation)
-	return generation, failed(ctx, "read generation", err)
-}
+func (s *sqlStore) Revisions() store.Revisions   { return revisions{s} }
 
 func (s *sqlStore) InTx(ctx context.Context, fn func(tx store.Store) error) error {
 	if s.tx != nil {
@@ -141,17 +137,6 @@ func (s *sqlStore) writer() queryer {
 		return s.tx
 	}
 	return s.db.writer
-}
-
-// reconfigure runs fn like change, and counts it in the generation.
-func (s *sqlStore) reconfigure(ctx context.Context, op string, fn func(tx queryer) error) error {
-	return s.change(ctx, op, func(tx queryer) error {
-		if err := fn(tx); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, generationRaise)
-		return err
-	})
 }
 
 // mutate runs fn, which changes an app's data, in the transaction of InTx or in
