@@ -99,6 +99,14 @@ func (s *scripts) forget(appID string) {
 	}
 }
 
+// forgetAll drops all scripts.
+func (s *scripts) forgetAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changes++
+	s.cache.Purge()
+}
+
 // modules collects the modules of an app that have these names and those they
 // import in turn. A name that no module has is left out: what is missing is
 // for the compiler to say. Unless nil, candidate is a module that is about to

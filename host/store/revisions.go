@@ -26,7 +26,7 @@ const (
 )
 
 // KeptRevisions is how many revisions are kept, the newest.
-const KeptRevisions = 10_000
+const KeptRevisions = 1_000
 
 // Revisions tells of changes of configuration that any node sharing the database makes.
 type Revisions interface {
