@@ -1,4 +1,4 @@
-package api
+package front
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"github.com/gofiber/fiber/v2/middleware/adaptor"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/picloud/picloud/host/api/problem"
 )
 
 // mountHealth answers, without credentials:
@@ -43,7 +45,7 @@ func (s *Server) mountHealth(registry *prometheus.Registry) {
 	for _, path := range []string{"/healthz", "/readyz", "/version", "/metrics"} {
 		s.app.All(path, func(c *fiber.Ctx) error {
 			c.Set(fiber.HeaderAllow, "GET, HEAD")
-			return s.refuse(c, http.StatusMethodNotAllowed, "method_not_allowed", c.Path()+" answers GET only")
+			return s.refuse(c, http.StatusMethodNotAllowed, problem.CodeMethodNotAllowed, c.Path()+" answers GET only")
 		})
 	}
 }

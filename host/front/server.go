@@ -1,11 +1,9 @@
-// Package api is PiCloud's HTTP surface: the admin API under /api/v1/admin
-// (described by the OpenAPI document at /api/v1/openapi.json), the execute
-// endpoint, health and metrics, and the data plane that answers everything a
-// route claims.
-package api
+// Package front is PiCloud's HTTP server: it reads requests and their bodies, gives them ids, notices
+// clients that go away, answers for the server's health, and answers on the data plane everything
+// that a route claims, as well as the execute endpoint. What answers below /api is mounted on it.
+package front
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
 	"net"
@@ -13,33 +11,31 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/gofiber/fiber/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/picloud/picloud/host/authz"
-	"github.com/picloud/picloud/host/docs"
 	"github.com/picloud/picloud/host/executions"
-	"github.com/picloud/picloud/host/files"
-	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/routing"
 	"github.com/picloud/picloud/host/store"
 )
 
 // Config is what a [Server] is made of.
 type Config struct {
-	Store          store.Store
-	Authority      *authz.Authority
-	Executions     *executions.Service
-	KV             *kv.Service
-	Docs           *docs.Service
-	Files          *files.Service
-	Routes         *routing.Table
-	MaxBodyBytes   int64 // of a request, uploads of files and plugins excepted
-	MaxPluginBytes int64 // of a plugin's module; 0: 16 MiB
-	Version        string
-	Logger         *slog.Logger
-	Registry       *prometheus.Registry
+	Store        store.Store
+	Authority    *authz.Authority
+	Executions   *executions.Service
+	Routes       *routing.Table
+	MaxBodyBytes int64 // of a request, streamed ones excepted
+	Version      string
+	Logger       *slog.Logger
+	Registry     *prometheus.Registry
+
+	// Mount adds what answers below /api, before the data plane.
+	Mount func(*fiber.App)
+	// Streams reports whether a request's body is for its handler to read, as [BodyOf] gives it;
+	// nil: none is.
+	Streams func(*fiber.Ctx) bool
 }
 
 // Server answers HTTP.
@@ -47,17 +43,12 @@ type Server struct {
 	store      store.Store
 	authority  *authz.Authority
 	executions *executions.Service
-	kv         *kv.Service
-	docs       *docs.Service
-	files      *files.Service
 	routes     *routing.Table
-	changes    routeChanges
 	maxBody    int64
-	maxPlugin  int64
+	streams    func(*fiber.Ctx) bool
 	version    string
 	log        *slog.Logger
 	app        *fiber.App
-	admin      huma.API
 	stopping   atomic.Bool
 }
 
@@ -68,12 +59,14 @@ const (
 	idleTimeout    = 120 * time.Second
 )
 
+// executePath is followed by the id of the script to run.
+const executePath = "/api/v1/execute/"
+
 // New makes a server. It does not listen yet.
 func New(c Config) *Server {
 	s := &Server{
 		store: c.Store, authority: c.Authority, executions: c.Executions, routes: c.Routes,
-		kv: c.KV, docs: c.Docs, files: c.Files,
-		maxBody: c.MaxBodyBytes, maxPlugin: cmp.Or(c.MaxPluginBytes, 16<<20), version: c.Version, log: c.Logger,
+		maxBody: c.MaxBodyBytes, streams: c.Streams, version: c.Version, log: c.Logger,
 	}
 	s.app = fiber.New(fiber.Config{
 		DisableStartupMessage:        true,
@@ -93,8 +86,11 @@ func New(c Config) *Server {
 	s.app.Use(s.guard)
 	s.app.Use(s.takeBody)
 	s.mountHealth(c.Registry)
-	s.mountAdmin()
-	s.app.All("/api/v1/execute/:id", s.execute)
+	s.app.All(executePath+":id", s.execute)
+	s.app.All(executePath+"*", s.dataPlane)
+	if c.Mount != nil {
+		c.Mount(s.app)
+	}
 	s.app.Use(s.dataPlane)
 	return s
 }
@@ -109,13 +105,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return s.app.ShutdownWithContext(ctx)
 }
 
-// OpenAPI is the OpenAPI 3.1 document of the admin API, as JSON.
-func (s *Server) OpenAPI() ([]byte, error) { return s.admin.OpenAPI().MarshalJSON() }
-
 // guard gives every request an id and keeps a defect in a handler from ending
 // the process.
 func (s *Server) guard(c *fiber.Ctx) (err error) {
-	id := requestID(c)
+	id := RequestID(c)
 	c.Set(fiber.HeaderXRequestID, id)
 	defer func() {
 		if defect := recover(); defect != nil {

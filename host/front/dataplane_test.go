@@ -1,4 +1,4 @@
-package api
+package front_test
 
 import (
 	"bufio"
@@ -18,30 +18,32 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/api/apitest"
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/front"
 	"github.com/picloud/picloud/host/store"
 )
 
 // seen decodes what a script that answers ctx.request saw.
 func seen(t *testing.T, got answer) map[string]any {
 	t.Helper()
-	require.Equal(t, 200, got.StatusCode, "%s", got.body)
+	require.Equal(t, 200, got.StatusCode, "%s", got.Content)
 	var request map[string]any
-	require.NoError(t, json.Unmarshal(got.body, &request), "%s", got.body)
+	require.NoError(t, json.Unmarshal(got.Content, &request), "%s", got.Content)
 	return request
 }
 
 func TestTheMainJob(t *testing.T) {
 	s := newSite(t)
-	s.app("shop")
-	script := s.script("shop", "price", `
+	s.App("shop")
+	script := s.Script("shop", "price", `
 		let n = ctx.request.body.quantity;
 		print("pricing " + n);
 		#{ statusCode: 201, headers: #{ "x-total": n * 5 }, body: #{ total: n * 5 } }`)
-	s.route(script, "POST", "/price")
-	got := s.fetch("POST", "/price", `{"quantity": 4}`, "Content-Type: application/json")
-	require.Equal(t, 201, got.StatusCode, "%s", got.body)
-	assert.Equal(t, `{"total":20}`, string(got.body))
+	s.Route(script, "POST", "/price")
+	got := s.Fetch("POST", "/price", `{"quantity": 4}`, "Content-Type: application/json")
+	require.Equal(t, 201, got.StatusCode, "%s", got.Content)
+	assert.Equal(t, `{"total":20}`, string(got.Content))
 	assert.Equal(t, "20", got.Header.Get("X-Total"))
 	assert.Equal(t, "application/json", got.Header.Get("Content-Type"))
 	logs := do[wire.Page[wire.LogLine]](s, "GET", "scripts/"+script.ID+"/logs", nil, 200)
@@ -52,8 +54,8 @@ func TestTheMainJob(t *testing.T) {
 
 func TestWhatAScriptSees(t *testing.T) {
 	s := newSite(t)
-	s.deploy("/see/:id", `ctx.request`)
-	request := seen(t, s.fetch("POST", "/see/a%2Fb%C3%A9?q=1&q=2&e=%26&flag", `{"a":[1,2.5,{"b":null}]}`,
+	s.Deploy("/see/:id", `ctx.request`)
+	request := seen(t, s.Fetch("POST", "/see/a%2Fb%C3%A9?q=1&q=2&e=%26&flag", `{"a":[1,2.5,{"b":null}]}`,
 		"Content-Type: application/vnd.x+json; charset=utf-8", "X-Two: a", "X-Two: b", "X-Odd: caf\xe9"))
 	assert.Equal(t, "POST", request["method"])
 	assert.Equal(t, "/see/a%2Fbé", request["path"])
@@ -70,7 +72,7 @@ func TestWhatAScriptSees(t *testing.T) {
 
 func TestBodiesAScriptSees(t *testing.T) {
 	s := newSite(t)
-	s.deploy("/body", `#{ body: ctx.request.body, raw: ctx.request.body_raw }`)
+	s.Deploy("/body", `#{ body: ctx.request.body, raw: ctx.request.body_raw }`)
 	for _, c := range []struct{ name, contentType, body, want string }{
 		{"none", "", "", `{"body":null,"raw":""}`},
 		{"text", "text/plain", "héllo", `{"body":"héllo","raw":"héllo"}`},
@@ -90,9 +92,9 @@ func TestBodiesAScriptSees(t *testing.T) {
 			if strings.HasPrefix(c.name, "compressed") {
 				headers = append(headers, "Content-Encoding: gzip")
 			}
-			got := s.fetch("POST", "/body", c.body, headers...)
+			got := s.Fetch("POST", "/body", c.body, headers...)
 			assert.Equal(t, 200, got.StatusCode)
-			assert.Equal(t, c.want, string(got.body))
+			assert.Equal(t, c.want, string(got.Content))
 		})
 	}
 }
@@ -117,8 +119,8 @@ func TestResponses(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := fmt.Sprintf("/r%d", i)
-			s.deploy(path, c.source)
-			r := s.request("GET", path, "")
+			s.Deploy(path, c.source)
+			r := s.Request("GET", path, "")
 			resp, err := http.DefaultTransport.RoundTrip(r) // does not follow redirects
 			require.NoError(t, err)
 			defer resp.Body.Close()
@@ -135,56 +137,56 @@ func TestResponses(t *testing.T) {
 
 func TestRepeatedResponseHeader(t *testing.T) {
 	s := newSite(t)
-	s.deploy("/cookies", `#{ statusCode: 200, headers: #{ "Set-Cookie": ["a=1; Path=/", "b=2"], "content-length": "999" }, body: "x" }`)
-	got := s.fetch("GET", "/cookies", "")
+	s.Deploy("/cookies", `#{ statusCode: 200, headers: #{ "Set-Cookie": ["a=1; Path=/", "b=2"], "content-length": "999" }, body: "x" }`)
+	got := s.Fetch("GET", "/cookies", "")
 	assert.Equal(t, []string{"a=1; Path=/", "b=2"}, got.Header.Values("Set-Cookie"))
 	assert.EqualValues(t, 1, got.ContentLength)
 }
 
 func TestMethods(t *testing.T) {
 	s := newSite(t)
-	s.app("app")
-	script := s.script("app", "s", `ctx.request.method`)
-	s.route(script, "GET", "/get")
-	got := s.fetch("HEAD", "/get", "")
+	s.App("app")
+	script := s.Script("app", "s", `ctx.request.method`)
+	s.Route(script, "GET", "/get")
+	got := s.Fetch("HEAD", "/get", "")
 	assert.Equal(t, 200, got.StatusCode)
 	assert.EqualValues(t, 4, got.ContentLength, "HEAD is answered by GET's route, as HEAD")
-	assert.Empty(t, got.body)
-	got = s.fetch("POST", "/get", "")
+	assert.Empty(t, got.Content)
+	got = s.Fetch("POST", "/get", "")
 	assert.Equal(t, 405, got.StatusCode)
 	assert.Equal(t, "GET, HEAD", got.Header.Get("Allow"))
-	s.route(script, "", "/any")
+	s.Route(script, "", "/any")
 	for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} {
-		assert.Equal(t, method, string(s.fetch(method, "/any", "").body))
+		assert.Equal(t, method, string(s.Fetch(method, "/any", "").Content))
 	}
 }
 
 func TestRestOfAPrefix(t *testing.T) {
 	s := newSite(t)
-	s.deploy("/files/*", `ctx.request.rest`)
-	assert.Equal(t, "a/b é", string(s.fetch("GET", "/files/a/b%20%C3%A9?x=1", "").body))
-	assert.Equal(t, "", string(s.fetch("GET", "/files/", "").body))
-	assert.Equal(t, 404, s.fetch("GET", "/files", "").StatusCode)
+	s.Deploy("/files/*", `ctx.request.rest`)
+	assert.Equal(t, "a/b é", string(s.Fetch("GET", "/files/a/b%20%C3%A9?x=1", "").Content))
+	assert.Equal(t, "", string(s.Fetch("GET", "/files/", "").Content))
+	assert.Equal(t, 404, s.Fetch("GET", "/files", "").StatusCode)
 }
 
 func TestHosts(t *testing.T) {
 	s := newSite(t)
-	s.app("app")
+	s.App("app")
 	for host, answer := range map[string]string{"": "any", "*.example.com": "wild", "api.example.com": "strict"} {
-		script := s.script("app", answer, fmt.Sprintf("%q", answer))
+		script := s.Script("app", answer, fmt.Sprintf("%q", answer))
 		do[wire.Route](s, "POST", "scripts/"+script.ID+"/routes", wire.RouteCreate{Path: "/h", Host: host}, 201)
 	}
 	for host, want := range map[string]string{"api.example.com": "strict", "API.EXAMPLE.COM:99": "strict", "a.b.example.com": "wild", "example.com": "any", "[::1]:80": "any"} {
-		r := s.request("GET", "/h", "")
+		r := s.Request("GET", "/h", "")
 		r.Host = host
-		assert.Equal(t, want, string(s.send(r).body), host)
+		assert.Equal(t, want, string(s.Send(r).Content), host)
 	}
 }
 
 // withLimits deploys a script with limits.
 func (s *site) withLimits(path, source string, limits abi.Limits) wire.Script {
-	s.t.Helper()
-	script := s.deploy(path, source)
+	s.T.Helper()
+	script := s.Deploy(path, source)
 	return do[wire.Script](s, "PUT", "scripts/"+script.ID, wire.ScriptUpdate{Limits: &limits}, 200)
 }
 
@@ -208,19 +210,19 @@ func TestFailures(t *testing.T) {
 			script := s.withLimits(path, c.source, c.limits)
 			check := func(got answer) wire.ExecutionError {
 				t.Helper()
-				require.Equal(t, c.status, got.StatusCode, "%s", got.body)
+				require.Equal(t, c.status, got.StatusCode, "%s", got.Content)
 				assert.Equal(t, "application/json", got.Header.Get("Content-Type"))
 				var failure wire.ExecutionError
-				require.NoError(t, json.Unmarshal(got.body, &failure))
+				require.NoError(t, json.Unmarshal(got.Content, &failure))
 				assert.EqualValues(t, c.code, failure.Error.Code)
 				assert.Equal(t, got.Header.Get("X-Execution-Id"), failure.Error.ExecutionID)
 				return failure
 			}
-			public := check(s.fetch("GET", path, ""))
+			public := check(s.Fetch("GET", path, ""))
 			assert.NotContains(t, public.Error.Message, c.says)
-			private := check(s.fetch("GET", path, "", "Authorization: Bearer "+s.token))
+			private := check(s.Fetch("GET", path, "", "Authorization: Bearer "+s.Token))
 			assert.Contains(t, private.Error.Message, c.says)
-			check(s.fetch("GET", path, "", "Authorization: Bearer pcs_wrong"))
+			check(s.Fetch("GET", path, "", "Authorization: Bearer pcs_wrong"))
 
 			execution := do[wire.Execution](s, "GET", "executions/"+public.Error.ExecutionID, nil, 200)
 			assert.Equal(t, c.code, execution.Outcome)
@@ -232,7 +234,7 @@ func TestFailures(t *testing.T) {
 			assert.Contains(t, execution.Logs[len(execution.Logs)-1].Message, c.says)
 
 			do[wire.Script](s, "PUT", "scripts/"+script.ID, `{"source":"\"alive\""}`, 200)
-			assert.Equal(t, "alive", string(s.fetch("GET", path, "").body))
+			assert.Equal(t, "alive", string(s.Fetch("GET", path, "").Content))
 		})
 	}
 }
@@ -243,17 +245,17 @@ func TestOverload(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var refused atomic.Pointer[answer]
 	var wg sync.WaitGroup
-	for range maxConcurrent + 1 { // one more than the gate lets in
+	for range apitest.MaxConcurrent + 1 { // one more than the gate lets in
 		wg.Go(func() {
 			for ctx.Err() == nil {
-				resp, err := http.DefaultClient.Do(s.request("GET", "/busy", "").WithContext(ctx))
+				resp, err := http.DefaultClient.Do(s.Request("GET", "/busy", "").WithContext(ctx))
 				if err != nil {
 					continue
 				}
 				body, err := io.ReadAll(resp.Body)
 				resp.Body.Close()
 				if resp.StatusCode == 503 && err == nil {
-					refused.Store(&answer{resp, body})
+					refused.Store(&answer{Response: resp, Content: body})
 					cancel()
 				}
 			}
@@ -264,7 +266,7 @@ func TestOverload(t *testing.T) {
 	got := refused.Load()
 	require.NotNil(t, got, "no request was refused")
 	assert.Equal(t, "1", got.Header.Get("Retry-After"))
-	assert.Contains(t, string(got.body), `"code":"overloaded"`)
+	assert.Contains(t, string(got.Content), `"code":"overloaded"`)
 }
 
 // The watch on the connection must end an execution whose client has gone, and
@@ -272,11 +274,11 @@ func TestOverload(t *testing.T) {
 func TestClientDisconnect(t *testing.T) {
 	s := newSite(t)
 	script := s.withLimits("/slow", `loop {}`, abi.Limits{MaxOperations: 100_000_000, TimeoutMS: 30_000})
-	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
 	require.NoError(t, err)
 	_, err = io.WriteString(conn, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
 	require.NoError(t, err)
-	time.Sleep(4 * watchAfter) // so that the end comes while it runs
+	time.Sleep(4 * front.WatchAfter) // so that the end comes while it runs
 	require.NoError(t, conn.Close())
 	require.Eventually(t, func() bool {
 		page := do[wire.Page[wire.Execution]](s, "GET", "scripts/"+script.ID+"/executions", nil, 200)
@@ -287,7 +289,7 @@ func TestClientDisconnect(t *testing.T) {
 func TestConnectionGoesOnAfterAWatch(t *testing.T) {
 	s := newSite(t)
 	s.withLimits("/slow", `let x = 0; while x < 200000 { x += 1; } x`, abi.Limits{MaxOperations: 100_000_000})
-	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
 	require.NoError(t, err)
 	defer conn.Close()
 	reader := bufio.NewReader(conn)
@@ -308,7 +310,7 @@ func TestConnectionGoesOnAfterAWatch(t *testing.T) {
 	}
 	_, err = io.WriteString(conn, request) // the second arrives while the first runs
 	require.NoError(t, err)
-	time.Sleep(2 * watchAfter)
+	time.Sleep(2 * front.WatchAfter)
 	_, err = io.WriteString(conn, request)
 	require.NoError(t, err)
 	read()
@@ -317,9 +319,9 @@ func TestConnectionGoesOnAfterAWatch(t *testing.T) {
 
 func TestExecute(t *testing.T) {
 	s := newSite(t)
-	s.app("app")
-	script := s.script("app", "s", `#{ type: ctx.invocation_type, method: ctx.request.method, body: ctx.request.body, headers: ctx.request.headers }`)
-	got := s.fetch("PUT", "/api/v1/execute/"+script.ID+"?a=1", `[1]`, "Content-Type: application/json", "Authorization: Bearer "+s.token, "X-Mine: yes")
+	s.App("app")
+	script := s.Script("app", "s", `#{ type: ctx.invocation_type, method: ctx.request.method, body: ctx.request.body, headers: ctx.request.headers }`)
+	got := s.Fetch("PUT", "/api/v1/execute/"+script.ID+"?a=1", `[1]`, "Content-Type: application/json", "Authorization: Bearer "+s.Token, "X-Mine: yes")
 	out := seen(t, got)
 	assert.Equal(t, "execute", out["type"])
 	assert.Equal(t, "PUT", out["method"])
@@ -327,36 +329,36 @@ func TestExecute(t *testing.T) {
 	headers := out["headers"].(map[string]any)
 	assert.Equal(t, "yes", headers["x-mine"])
 	assert.NotContains(t, headers, "authorization", "a script must not see the caller's credential")
-	assert.NotContains(t, string(got.body), s.token)
+	assert.NotContains(t, string(got.Content), s.Token)
 
 	for _, header := range []string{"X-None: x", "Authorization: Bearer pcs_wrong", "Authorization: Bearer"} {
-		got = s.fetch("GET", "/api/v1/execute/"+script.ID, "", header)
+		got = s.Fetch("GET", "/api/v1/execute/"+script.ID, "", header)
 		assert.Equal(t, 401, got.StatusCode)
-		assert.Contains(t, string(got.body), `"code":"unauthorized"`)
+		assert.Contains(t, string(got.Content), `"code":"unauthorized"`)
 	}
 	for _, id := range []string{"nope", "01a20970-f805-7922-8ded-6d329840dbfc"} {
-		got = s.fetch("GET", "/api/v1/execute/"+id, "", "Authorization: Bearer "+s.token)
+		got = s.Fetch("GET", "/api/v1/execute/"+id, "", "Authorization: Bearer "+s.Token)
 		assert.Equal(t, 404, got.StatusCode)
-		assert.Contains(t, string(got.body), "script not found")
+		assert.Contains(t, string(got.Content), "script not found")
 	}
 	key := do[wire.APIKey](s, "POST", "api-keys", wire.APIKeyCreate{Name: "r", Scopes: []string{"script:read"}}, 201)
-	got = s.fetch("GET", "/api/v1/execute/"+script.ID, "", "Authorization: Bearer "+key.Key)
+	got = s.Fetch("GET", "/api/v1/execute/"+script.ID, "", "Authorization: Bearer "+key.Key)
 	assert.Equal(t, 403, got.StatusCode)
 }
 
 func TestCredentialsOfOthersReachTheScript(t *testing.T) {
 	s := newSite(t)
-	s.deploy("/auth", `ctx.request.headers.authorization`)
-	assert.Equal(t, "Bearer someone-else", string(s.fetch("GET", "/auth", "", "Authorization: Bearer someone-else").body))
-	assert.Equal(t, 204, s.fetch("GET", "/auth", "", "Authorization: Bearer "+s.token).StatusCode)
-	s.user("x", store.RoleMember)
-	assert.Equal(t, 204, s.fetch("GET", "/auth", "", "Authorization: bearer  pic_anything").StatusCode)
+	s.Deploy("/auth", `ctx.request.headers.authorization`)
+	assert.Equal(t, "Bearer someone-else", string(s.Fetch("GET", "/auth", "", "Authorization: Bearer someone-else").Content))
+	assert.Equal(t, 204, s.Fetch("GET", "/auth", "", "Authorization: Bearer "+s.Token).StatusCode)
+	s.User("x", store.RoleMember)
+	assert.Equal(t, 204, s.Fetch("GET", "/auth", "", "Authorization: bearer  pic_anything").StatusCode)
 }
 
 func TestScriptDeletedWhileRouted(t *testing.T) {
 	s := newSite(t)
-	script := s.deploy("/x", `"x"`)
-	assert.Equal(t, 200, s.fetch("GET", "/x", "").StatusCode)
+	script := s.Deploy("/x", `"x"`)
+	assert.Equal(t, 200, s.Fetch("GET", "/x", "").StatusCode)
 	do[any](s, "DELETE", "scripts/"+script.ID, nil, 204)
-	assert.Equal(t, 404, s.fetch("GET", "/x", "").StatusCode)
+	assert.Equal(t, 404, s.Fetch("GET", "/x", "").StatusCode)
 }

@@ -1,4 +1,4 @@
-package api
+package front_test
 
 import (
 	"testing"
@@ -15,25 +15,25 @@ func TestHealth(t *testing.T) {
 		"/version": `"version":"test"`,
 		"/metrics": "picloud_records_queued 0",
 	} {
-		got := s.fetch("GET", path, "")
+		got := s.Fetch("GET", path, "")
 		assert.Equal(t, 200, got.StatusCode, path)
-		assert.Contains(t, string(got.body), want, path)
-		got = s.fetch("POST", path, "")
+		assert.Contains(t, string(got.Content), want, path)
+		got = s.Fetch("POST", path, "")
 		assert.Equal(t, 405, got.StatusCode, path)
 		assert.Equal(t, "GET, HEAD", got.Header.Get("Allow"), path)
-		assert.Equal(t, 200, s.fetch("HEAD", path, "").StatusCode, path)
+		assert.Equal(t, 200, s.Fetch("HEAD", path, "").StatusCode, path)
 	}
 }
 
 func TestNotReadyWithoutDatabase(t *testing.T) {
 	s := newSite(t)
-	require.NoError(t, s.db.Close())
-	got := s.fetch("GET", "/readyz", "")
+	require.NoError(t, s.DB.Close())
+	got := s.Fetch("GET", "/readyz", "")
 	assert.Equal(t, 503, got.StatusCode)
-	assert.JSONEq(t, `{"status":"the database does not answer"}`, string(got.body))
-	assert.Equal(t, 200, s.fetch("GET", "/healthz", "").StatusCode)
+	assert.JSONEq(t, `{"status":"the database does not answer"}`, string(got.Content))
+	assert.Equal(t, 200, s.Fetch("GET", "/healthz", "").StatusCode)
 
-	got = s.admin(s.token, "GET", "apps", "")
-	s.refused(got, 503, "", "the storage is not available just now")
-	assert.NotContains(t, string(got.body), "sql")
+	got = s.Admin(s.Token, "GET", "apps", "")
+	s.Refused(got, 503, "", "the storage is not available just now")
+	assert.NotContains(t, string(got.Content), "sql")
 }

@@ -1,4 +1,4 @@
-package api
+package front_test
 
 import (
 	"fmt"
@@ -38,31 +38,31 @@ func touched(read, write, http string) string {
 // caller what they may in the app; a read-only script may only read.
 func TestExecutionsHaveTheCapabilitiesOfTheirStarter(t *testing.T) {
 	s := newSite(t)
-	app := s.app("shop")
-	script := s.script("shop", "touching", touching)
-	s.route(script, "GET", "/touch")
+	app := s.App("shop")
+	script := s.Script("shop", "touching", touching)
+	s.Route(script, "GET", "/touch")
 	all, reads := touched("yes", "yes", "unreachable"), touched("yes", "denied", "denied") // nobody answers on that port
 	key := func(scopes ...string) string {
 		return do[wire.APIKey](s, "POST", "api-keys", wire.APIKeyCreate{Name: "k", Scopes: scopes}, 201).Key
 	}
 	execute := func(token string) answer {
-		return s.fetch("POST", "/api/v1/execute/"+script.ID, "", "Authorization: Bearer "+token)
+		return s.Fetch("POST", "/api/v1/execute/"+script.ID, "", "Authorization: Bearer "+token)
 	}
-	tokens := map[string]string{"owner": s.token, "editor": s.member(app.ID, "editor"), "script:write": key("script:write"), "app:admin": key("app:admin")}
+	tokens := map[string]string{"owner": s.Token, "editor": s.Member(app.ID, "editor"), "script:write": key("script:write"), "app:admin": key("app:admin")}
 	for _, c := range []struct {
 		readOnly bool
 		want     string
 	}{{false, all}, {true, reads}, {false, all}} {
 		do[wire.Script](s, "PUT", "scripts/"+script.ID, wire.ScriptUpdate{ReadOnly: &c.readOnly}, 200)
 		assert.Equal(t, c.readOnly, do[wire.Script](s, "GET", "scripts/"+script.ID, nil, 200).ReadOnly)
-		assert.Equal(t, c.want, string(s.fetch("GET", "/touch", "").body), "route, read-only %v", c.readOnly)
+		assert.Equal(t, c.want, string(s.Fetch("GET", "/touch", "").Content), "route, read-only %v", c.readOnly)
 		for who, token := range tokens {
-			assert.Equal(t, c.want, string(execute(token).body), "%s, read-only %v", who, c.readOnly)
+			assert.Equal(t, c.want, string(execute(token).Content), "%s, read-only %v", who, c.readOnly)
 		}
 		run := do[wire.RunResult](s, "POST", "scripts/"+script.ID+"/run", wire.RunRequest{}, 200)
 		assert.Equal(t, c.want, string(run.Body), "test run, read-only %v", c.readOnly)
 	}
-	for who, token := range map[string]string{"viewer": s.member(app.ID, "viewer"), "script:read": key("script:read"), "log:read": key("log:read")} {
+	for who, token := range map[string]string{"viewer": s.Member(app.ID, "viewer"), "script:read": key("script:read"), "log:read": key("log:read")} {
 		assert.Equal(t, 403, execute(token).StatusCode, who)
 	}
 }
@@ -70,13 +70,13 @@ func TestExecutionsHaveTheCapabilitiesOfTheirStarter(t *testing.T) {
 // However many add to one counter at once, none is lost.
 func TestCounterUnderLoad(t *testing.T) {
 	s := newSite(t)
-	s.deploy("/count", `kv::collection("c").incr("n", 1)`)
+	s.Deploy("/count", `kv::collection("c").incr("n", 1)`)
 	const clients, each = 64, 10
 	var wait sync.WaitGroup
 	for range clients {
 		wait.Go(func() {
 			for done := 0; done < each; {
-				r, err := http.NewRequest("POST", s.url+"/count", nil)
+				r, err := http.NewRequest("POST", s.URL+"/count", nil)
 				if !assert.NoError(t, err) {
 					return
 				}
@@ -97,7 +97,7 @@ func TestCounterUnderLoad(t *testing.T) {
 		})
 	}
 	wait.Wait()
-	got := s.fetch("POST", "/count", "")
-	require.Equal(t, 200, got.StatusCode, "%s", got.body)
-	assert.Equal(t, fmt.Sprint(clients*each+1), string(got.body))
+	got := s.Fetch("POST", "/count", "")
+	require.Equal(t, 200, got.StatusCode, "%s", got.Content)
+	assert.Equal(t, fmt.Sprint(clients*each+1), string(got.Content))
 }

@@ -1,28 +1,29 @@
-package api
+package front
 
 import (
+	"context"
 	"errors"
 	"io"
-	"mime"
 	"net"
 	"net/http"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+
+	"github.com/picloud/picloud/host/api/problem"
 )
 
-// fasthttp hands every body over unread, so that an upload can go to the disk as
-// it comes in. takeBody reads the others into memory, within the limit, before
-// any handler runs; an upload's handler finds its [upload] in the context.
+// fasthttp hands every body over unread, so that an upload can go to the disk as it comes in.
+// takeBody reads the others into memory, within the limit, before any handler runs; the handler of
+// one that is streamed finds it with [BodyOf].
 func (s *Server) takeBody(c *fiber.Ctx) error {
 	stream := c.Request().BodyStream()
 	if stream == nil { // there is none
 		return c.Next()
 	}
 	length := c.Request().Header.ContentLength() // -1: chunked
-	if isUpload(c) {
+	if s.streams != nil && s.streams(c) {
 		u := &upload{stream: stream, length: length, conn: c.Context().Conn(), paced: true}
 		c.Locals(uploadKey{}, u)
 		err := c.Next()
@@ -56,32 +57,6 @@ func (s *Server) takeBody(c *fiber.Ctx) error {
 	}
 }
 
-// isUpload tells whether a request brings the bytes of a file or the module of a
-// plugin, which are for its handler to read.
-func isUpload(c *fiber.Ctx) bool {
-	path, ok := strings.CutPrefix(c.Path(), adminPrefix+"/")
-	if !ok {
-		return false
-	}
-	switch parts := strings.Split(path, "/"); {
-	case len(parts) == 4 && parts[0] == "apps" && parts[2] == "files":
-		return c.Method() == http.MethodPost
-	case len(parts) == 5 && parts[0] == "apps" && parts[2] == "files":
-		return c.Method() == http.MethodPut
-	case len(parts) == 3 && parts[0] == "apps" && parts[2] == "scripts":
-		return c.Method() == http.MethodPost && !bringsJSON(c)
-	case len(parts) == 2 && parts[0] == "scripts":
-		return c.Method() == http.MethodPut && !bringsJSON(c)
-	}
-	return false
-}
-
-// bringsJSON tells whether the body of a request says that it is JSON, or nothing.
-func bringsJSON(c *fiber.Ctx) bool {
-	media, _, err := mime.ParseMediaType(c.Get(fiber.HeaderContentType, fiber.MIMEApplicationJSON))
-	return err == nil && (media == fiber.MIMEApplicationJSON || strings.HasSuffix(media, "+json"))
-}
-
 // uploadPause is how long an upload may bring nothing before it is given up.
 const uploadPause = 60 * time.Second
 
@@ -98,6 +73,15 @@ type upload struct {
 }
 
 type uploadKey struct{}
+
+// BodyOf returns the body of a streamed request, whose context ctx is, and nil for any other. Its
+// errors say that the client is to blame: a [*problem.Problem] is found in each.
+func BodyOf(ctx context.Context) io.Reader {
+	if u, ok := ctx.Value(uploadKey{}).(*upload); ok {
+		return u
+	}
+	return nil
+}
 
 func (u *upload) Read(p []byte) (int, error) {
 	if u.ended || u.read == u.length {
@@ -128,18 +112,34 @@ func (u *upload) Read(p []byte) (int, error) {
 // bodyError says that a body could not be read, which is the client's doing.
 type bodyError struct{ cause error }
 
-func (e *bodyError) Error() string { return e.problem().Detail }
-func (e *bodyError) Unwrap() error { return e.cause }
+func (e *bodyError) Error() string   { return e.problem().Detail }
+func (e *bodyError) Unwrap() []error { return []error{e.problem(), e.cause} }
 
-func (e *bodyError) problem() *Problem {
+func (e *bodyError) problem() *problem.Problem {
 	var late net.Error
 	switch {
 	case errors.As(e.cause, &late) && late.Timeout():
-		return newProblem(http.StatusRequestTimeout, codeInvalid, "the body did not come in time")
+		return problem.New(http.StatusRequestTimeout, problem.CodeInvalid, "the body did not come in time")
 	case errors.Is(e.cause, io.ErrUnexpectedEOF):
-		return newProblem(http.StatusBadRequest, codeInvalid, "the body ended before it was complete")
+		return problem.New(http.StatusBadRequest, problem.CodeInvalid, "the body ended before it was complete")
 	}
-	return newProblem(http.StatusBadRequest, codeInvalid, "the body is malformed")
+	return problem.New(http.StatusBadRequest, problem.CodeInvalid, "the body is malformed")
+}
+
+// drain takes what a client is still sending of a body that is not wanted.
+// Closing the connection while it sends would reset it, and the client might
+// not see the answer. It ends after a pause of the client, or 5 seconds.
+func drain(conn net.Conn) {
+	const pause, most = 100 * time.Millisecond, 5 * time.Second
+	buffer := make([]byte, 32<<10)
+	for end := time.Now().Add(most); time.Now().Before(end); {
+		if conn.SetReadDeadline(time.Now().Add(pause)) != nil {
+			return
+		}
+		if _, err := conn.Read(buffer); err != nil {
+			return
+		}
+	}
 }
 
 // A watchedListener accepts connections that know whether the client has ended

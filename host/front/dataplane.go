@@ -1,4 +1,4 @@
-package api
+package front
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/executions"
 	"github.com/picloud/picloud/host/routing"
@@ -21,19 +22,19 @@ const headerExecutionID = "X-Execution-Id"
 func (s *Server) dataPlane(c *fiber.Ctx) error {
 	path, err := routing.CleanPath(string(c.Request().URI().PathOriginal()))
 	if err != nil {
-		return s.refuse(c, http.StatusBadRequest, codeInvalid, err.Error())
+		return s.refuse(c, http.StatusBadRequest, problem.CodeInvalid, err.Error())
 	}
 	method, host := c.Method(), string(c.Request().Host())
 	if routing.Reserved(path) {
-		return s.refuse(c, http.StatusNotFound, codeNotFound, "there is nothing at "+shorten(method+" "+path))
+		return s.refuse(c, http.StatusNotFound, problem.CodeNotFound, "there is nothing at "+problem.Shorten(method+" "+path))
 	}
 	match, ok := s.routes.Match(method, host, path)
 	if !ok {
 		if allowed := s.routes.Allow(host, path); len(allowed) > 0 {
 			c.Set(fiber.HeaderAllow, strings.Join(allowed, ", "))
-			return s.refuse(c, http.StatusMethodNotAllowed, "method_not_allowed", "no route answers "+shorten(method+" "+path))
+			return s.refuse(c, http.StatusMethodNotAllowed, problem.CodeMethodNotAllowed, "no route answers "+problem.Shorten(method+" "+path))
 		}
-		return s.refuse(c, http.StatusNotFound, codeNotFound, "no route answers "+shorten(method+" "+path))
+		return s.refuse(c, http.StatusNotFound, problem.CodeNotFound, "no route answers "+problem.Shorten(method+" "+path))
 	}
 	request := newRequest(c, path)
 	if params := match.Params(); params != nil {
@@ -41,7 +42,7 @@ func (s *Server) dataPlane(c *fiber.Ctx) error {
 	}
 	request.Rest = match.Rest()
 	return s.answer(c, executions.Invocation{
-		ScriptID: match.Route.ScriptID, Type: abi.InvocationHTTP, RequestID: requestID(c), Request: request,
+		ScriptID: match.Route.ScriptID, Type: abi.InvocationHTTP, RequestID: RequestID(c), Request: request,
 		Capabilities: authz.AppExecution,
 	})
 }
@@ -51,34 +52,54 @@ func (s *Server) execute(c *fiber.Ctx) error {
 	p, err := s.principal(c.UserContext(), c.Get(fiber.HeaderAuthorization))
 	if errors.Is(err, authz.ErrToken) {
 		c.Set(fiber.HeaderWWWAuthenticate, `Bearer realm="picloud"`)
-		return s.refuse(c, http.StatusUnauthorized, codeUnauthorized, "this needs a token: "+authz.ErrToken.Error())
+		return s.refuse(c, http.StatusUnauthorized, problem.CodeUnauthorized, "this needs a token: "+authz.ErrToken.Error())
 	}
 	if err != nil {
 		return err
 	}
 	path, err := routing.CleanPath(string(c.Request().URI().PathOriginal()))
 	if err != nil {
-		return s.refuse(c, http.StatusBadRequest, codeInvalid, err.Error())
+		return s.refuse(c, http.StatusBadRequest, problem.CodeInvalid, err.Error())
 	}
 	id := path[strings.LastIndexByte(path, '/')+1:]
 	c.Locals(principalKey{}, p)
-	ctx := context.WithValue(c.UserContext(), principalKey{}, p)
-	script, err := s.findScript(ctx, id, authz.ScriptExecute)
-	var refused *Problem
-	if errors.As(err, &refused) {
-		return s.refuse(c, refused.Status, refused.Code, refused.Detail)
-	}
+	script, err := s.executable(c.UserContext(), p, id)
 	if err != nil {
-		return err
+		return s.refused(c, err)
 	}
-	capabilities, err := s.authority.Execution(ctx, p, script.AppID)
+	capabilities, err := s.authority.Execution(c.UserContext(), p, script.AppID)
 	if err != nil {
 		return err
 	}
 	return s.answer(c, executions.Invocation{
-		ScriptID: script.ID, Type: abi.InvocationExecute, RequestID: requestID(c), Request: newRequest(c, path),
+		ScriptID: script.ID, Type: abi.InvocationExecute, RequestID: RequestID(c), Request: newRequest(c, path),
 		Capabilities: capabilities,
 	})
+}
+
+type principalKey struct{}
+
+// principal finds the caller that an Authorization header names.
+func (s *Server) principal(ctx context.Context, header string) (*authz.Principal, error) {
+	return s.authority.Authenticate(ctx, Bearer(header))
+}
+
+// Bearer returns the token of an Authorization header (RFC 6750, section 2.1), "" if it has none.
+func Bearer(header string) string {
+	scheme, token, _ := strings.Cut(header, " ")
+	if !strings.EqualFold(scheme, "bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
+}
+
+// executable finds a script by id, for a caller who may execute it.
+func (s *Server) executable(ctx context.Context, p *authz.Principal, id string) (store.Script, error) {
+	script, err := s.store.Scripts().Get(ctx, id)
+	if err != nil {
+		return store.Script{}, problem.Unknown(err, "script")
+	}
+	return script, s.authority.Require(ctx, p, script.AppID, "script", authz.ScriptExecute)
 }
 
 // answer runs a script and writes its response.
@@ -89,7 +110,7 @@ func (s *Server) answer(c *fiber.Ctx, in executions.Invocation) error {
 	out, err := s.executions.Run(ctx, in)
 	stop()
 	if errors.Is(err, store.ErrNotFound) { // deleted since the route was found
-		return s.refuse(c, http.StatusNotFound, codeNotFound, "the script does not exist any more")
+		return s.refuse(c, http.StatusNotFound, problem.CodeNotFound, "the script does not exist any more")
 	}
 	if err != nil {
 		return err
@@ -104,7 +125,7 @@ func (s *Server) answer(c *fiber.Ctx, in executions.Invocation) error {
 		if s.mayReadLogs(c, out.AppID) {
 			message = out.Error.Message
 		}
-		return c.Status(status).JSON(errorBody(string(out.Error.Code), message, out.ExecutionID))
+		return c.Status(status).JSON(problem.Execution(string(out.Error.Code), message, out.ExecutionID))
 	}
 	response := c.Response()
 	for _, h := range out.Response.Headers {

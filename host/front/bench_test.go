@@ -1,4 +1,4 @@
-package api
+package front_test
 
 import (
 	"fmt"
@@ -12,7 +12,7 @@ import (
 // constant, and the same without a script.
 func BenchmarkRoute(b *testing.B) {
 	s := newSite(b)
-	s.deploy("/hello", `#{ message: "hello" }`)
+	s.Deploy("/hello", `#{ message: "hello" }`)
 	for _, path := range []string{"/hello", "/healthz"} {
 		for _, connections := range []int{1, 2} {
 			b.Run(fmt.Sprintf("%s/connections=%d", path[1:], connections*2), func(b *testing.B) {
@@ -20,7 +20,7 @@ func BenchmarkRoute(b *testing.B) {
 				b.SetParallelism(connections)
 				b.RunParallel(func(pb *testing.PB) {
 					request, response := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
-					request.SetRequestURI(s.url + path)
+					request.SetRequestURI(s.URL + path)
 					for pb.Next() {
 						require.NoError(b, client.Do(request, response))
 						require.Equal(b, 200, response.StatusCode())
