@@ -1,5 +1,5 @@
-// Package cli is the command line of a client: the commands that talk to a running server,
-// one file for each noun.
+// Package cli is the command line of a client: the commands that talk to a running server, one file
+// for each noun.
 package cli
 
 import "github.com/alecthomas/kong"

@@ -197,8 +197,8 @@ func (cmd *FilesDeleteCmd) Run(ctx context.Context, r *Remote, c *client.Client,
 	return r.printDone(file, "File %s deleted.", file.Name)
 }
 
-// indexName is the file of an exported directory that says what the others are:
-// an [exportedFile] a line.
+// indexName is the file of an exported directory that says what the others are: an [exportedFile] a
+// line.
 const indexName = ".picloud-files.jsonl"
 
 type exportedFile struct {
@@ -308,8 +308,8 @@ func (cmd *FilesImportCmd) Run(ctx context.Context, r *Remote, c *client.Client,
 	return r.printDone(done, "%d imported.", done.Items)
 }
 
-// filesToImport lists the files of a directory with what its index notes of
-// them, and their size in all.
+// filesToImport lists the files of a directory with what its index notes of them, and their size in
+// all.
 func filesToImport(root *os.Root) (files []exportedFile, size int64, err error) {
 	noted := map[string]exportedFile{}
 	index, err := root.Open(indexName)

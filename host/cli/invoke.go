@@ -35,8 +35,8 @@ type InvokeCmd struct {
 	Event  string            `xor:"cause" help:"Run the script as triggered by this event (a JSON object) instead."`
 }
 
-// Run is `picloud invoke`. The response goes to standard output, the log of the
-// execution to standard error.
+// Run is `picloud invoke`. The response goes to standard output, the log of the execution to
+// standard error.
 func (cmd *InvokeCmd) Run(ctx context.Context, r *Remote, c *client.Client, script wire.Script) error {
 	run, err := cmd.request(r.stdin)
 	if err != nil {
@@ -156,8 +156,8 @@ func contentType(data []byte) string {
 	}
 }
 
-// encodeBody writes bytes the way a test run takes a body: a string, or a blob
-// when they are not UTF-8.
+// encodeBody writes bytes the way a test run takes a body: a string, or a blob when they are not
+// UTF-8.
 func encodeBody(data []byte) (json.RawMessage, error) {
 	if utf8.Valid(data) {
 		return json.Marshal(string(data))
@@ -170,8 +170,8 @@ type blob struct {
 	Base64 []byte `json:"$blob"`
 }
 
-// writeBody prints the body of a response as its caller would have got it; to a
-// terminal without what could steer it.
+// writeBody prints the body of a response as its caller would have got it; to a terminal without
+// what could steer it.
 func writeBody(w io.Writer, result wire.RunResult) error {
 	var body []byte
 	var text string

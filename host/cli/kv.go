@@ -37,7 +37,7 @@ var kvColumns = []column[wire.KVEntry]{
 	}},
 }
 
-// excerpt is what fits into a table of a text.
+// excerpt returns what fits into a table of a text.
 func excerpt(text string) string {
 	const most = 60
 	if runes := []rune(text); len(runes) > most {

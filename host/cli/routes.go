@@ -136,7 +136,7 @@ type RoutesMatchCmd struct {
 	Request []string `arg:"" help:"A request: [METHOD] PATH or [METHOD] URL. GET when there is no method."`
 }
 
-// Run tells which route matches. No match is a failure.
+// Run shows the route that matches. No match is a failure.
 func (cmd *RoutesMatchCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
 	request, err := parseRequestLine(cmd.Request)
 	if err != nil {

@@ -40,7 +40,7 @@ var scriptColumns = []column[wire.Script]{
 	{"ID", func(s wire.Script) string { return s.ID }},
 }
 
-// scriptBytes is the size of a source or module. Listings have no sources.
+// scriptBytes returns the size of a source or module. Listings have no sources.
 func scriptBytes(s wire.Script) string {
 	switch {
 	case s.Wasm != nil:
@@ -150,8 +150,8 @@ func (cmd *ScriptsShowCmd) Run(ctx context.Context, r *Remote, c *client.Client,
 	return printOne(r, script, properties)
 }
 
-// printModule writes the module of a plugin to standard output, and compares what
-// came with its checksum.
+// printModule writes the module of a plugin to standard output, and compares what came with its
+// checksum.
 func printModule(ctx context.Context, r *Remote, c *client.Client, plugin wire.Script) error {
 	if terminal(r.stdout) {
 		return &usageError{fmt.Errorf("%s is a plugin, whose module is nothing for a terminal: send it to a file with > %s", plugin.Name, path.Base(plugin.Name)+manifest.WasmSuffix)}

@@ -17,8 +17,9 @@ import (
 	"github.com/picloud/picloud/abi"
 )
 
-// Config is everything an operator can set. Every field is a flag (--name), a variable (PICLOUD_NAME)
-// and a key of the YAML file (name); its tags are all that is said of it, see [setting].
+// Config is everything an operator can set. Every field is a flag (--name), a variable
+// (PICLOUD_NAME) and a key of the YAML file (name); its tags are all that is said of it, see
+// [setting].
 type Config struct {
 	File kong.ConfigFlag `name:"config" placeholder:"FILE" help:"YAML file with settings; flags and variables win." env:"PICLOUD_CONFIG"`
 

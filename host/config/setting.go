@@ -19,7 +19,8 @@ import (
 //	secret     not shown in logs and errors
 type setting struct{ *kong.Value }
 
-// settings lists the settings of c in the order of their fields, but for the file they are read from.
+// settings lists the settings of c in the order of their fields, but for the file they are read
+// from.
 func (c *Config) settings() []setting {
 	holder := struct{ Config }{*c}
 	var all []setting

@@ -11,7 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Each setting has the variable of its name and bounds that can be read; a number has bounds; each is logged.
+// Each setting has the variable of its name and bounds that can be read; a number has bounds; each
+// is logged.
 func TestEverySetting(t *testing.T) {
 	c, err := parse(t)
 	require.NoError(t, err)

@@ -12,7 +12,8 @@ import (
 	"github.com/picloud/picloud/host/client"
 )
 
-// An Error is an error at a place in a script. Its text shows the line and a caret below the column:
+// An Error is an error at a place in a script. Its text shows the line and a caret below the
+// column:
 //
 //	greet.rhai:3:9: Expecting ';' to terminate this statement
 //	  3 | let x = 1 let y

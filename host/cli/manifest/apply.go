@@ -31,8 +31,8 @@ type application struct {
 	ids    map[string]string // of scripts, by name
 }
 
-// Apply does what the plan says, and returns what was done up to the first error. What changed since
-// the plan was made is refused by the server, not overwritten.
+// Apply does what the plan says, and returns what was done up to the first error. What changed
+// since the plan was made is refused by the server, not overwritten.
 func (p *Plan) Apply(ctx context.Context, server Server) ([]Change, error) {
 	a := &application{server: server, app: p.app, ids: map[string]string{}}
 	done := []Change{}

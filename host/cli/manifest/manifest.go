@@ -1,5 +1,6 @@
-// Package manifest reads what is to be deployed (a picloud.yaml with its scripts, or a single script)
-// and makes a plan of it: what to create, update and delete, computed before anything is done.
+// Package manifest reads what is to be deployed (a picloud.yaml with its scripts, or a single
+// script) and makes a plan of it: what to create, update and delete, computed before anything is
+// done.
 //
 // There is a file for each thing that a plan is about: app.go, script.go, route.go. A new one is a
 // field of the manifest, a step, and a line in [Make].

@@ -27,9 +27,9 @@ type Plan struct {
 
 // A step is one thing that a plan finds to do, or to be as wanted already.
 type step interface {
-	// planned tells what the step will do.
+	// planned returns what the step will do.
 	planned() Change
-	// apply does it, and tells what it did.
+	// apply does it, and returns what it did.
 	apply(context.Context, *application) (Change, error)
 }
 
@@ -66,8 +66,8 @@ type NoAppError struct{ App string }
 
 func (e *NoAppError) Error() string { return "there is no app " + e.App }
 
-// Make computes a plan. Nothing is changed. The error is a [*NoAppError], a [*ConflictError], or that of
-// the state.
+// Make computes a plan. Nothing is changed. The error is a [*NoAppError], a [*ConflictError], or
+// that of the state.
 func Make(ctx context.Context, state State, want App, options Options) (*Plan, error) {
 	plan := &Plan{app: want.Ref}
 	app, err := state.App(ctx, want.Ref)

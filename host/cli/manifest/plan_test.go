@@ -146,7 +146,7 @@ func script(name, source string, kind abi.Kind, routes ...string) Script {
 	return s
 }
 
-// deployed is an app with two endpoints, a route each, and two modules of which one imports the other.
+// deployed is an app with two endpoints, a route each, a plugin, and two modules: n imports m.
 func deployed() *remote {
 	return &remote{
 		app: &wire.App{ID: "app", Slug: "shop", Name: "Shop"},

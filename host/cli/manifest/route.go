@@ -95,8 +95,9 @@ type routeSteps struct {
 	wanted    []step
 }
 
-// planRoutes returns the steps that give the scripts the routes that are wanted. A route that another
-// script of the app will keep is no conflict yet, but would be one half-way: it is refused here.
+// planRoutes returns the steps that give the scripts the routes that are wanted. A route that
+// another script of the app will keep is no conflict yet, but would be one half-way: it is refused
+// here.
 func planRoutes(want []Script, present map[string]wire.Script, routes []wire.Route, prune bool) (routeSteps, error) {
 	type key struct{ script, method, host, path string }
 	var steps routeSteps

@@ -149,7 +149,8 @@ func (s *scriptStep) explain(err error) error {
 // scriptDeletion deletes a script with its routes and log.
 type scriptDeletion struct{ present wire.Script }
 
-// planPrune returns a step for each script that is not wanted, modules last: others may import them.
+// planPrune returns a step for each script that is not wanted, modules last: others may import
+// them.
 func planPrune(want []Script, present map[string]wire.Script) []step {
 	var unwanted []wire.Script
 	for name, script := range present {

@@ -70,8 +70,8 @@ func newScript(file string, content []byte, kind abi.Kind) (Script, error) {
 	return script, nil
 }
 
-// readIn reads a file inside root of at most maxSource bytes, or of maxModule if it is a WebAssembly
-// module.
+// readIn reads a file inside root of at most maxSource bytes, or of maxModule if it is a
+// WebAssembly module.
 func readIn(root *os.Root, name string) ([]byte, error) {
 	file, err := root.Open(filepath.FromSlash(name))
 	if err != nil {
