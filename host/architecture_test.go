@@ -12,6 +12,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -229,6 +230,26 @@ func TestHouseHasNoArrowUp(t *testing.T) {
 	for _, name := range slices.Concat(foundation, roof, notYet) {
 		assert.Contains(t, names, name)
 	}
+}
+
+// The README's table of folders is complete, and has nothing that is not there.
+func TestReadmeShowsTheHouse(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	require.NoError(t, err)
+	var shown []string
+	for _, name := range regexp.MustCompile("`(host/[a-z0-9]+)/`").FindAllSubmatch(readme, -1) {
+		shown = append(shown, string(name[1]))
+	}
+	var folders []string
+	for _, r := range house {
+		parts := strings.Split(r.name, "/")
+		if parts[0] == "host" && len(parts) > 1 && !slices.Contains(notYet, r.name) {
+			folders = append(folders, "host/"+parts[1])
+		}
+	}
+	slices.Sort(shown)
+	slices.Sort(folders)
+	assert.Equal(t, slices.Compact(folders), shown)
 }
 
 // A sourcePackage is a folder with Go files.
