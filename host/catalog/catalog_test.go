@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -292,4 +293,17 @@ func TestRules(t *testing.T) {
 		})
 	}
 	assert.Equal(t, "2", n.answer(t, "/users/7"), "what was refused has changed nothing")
+}
+
+func TestLineOf(t *testing.T) {
+	for _, c := range []struct {
+		source string
+		line   int
+		want   string
+	}{
+		{"a\nb\r\nc", 1, "a"}, {"a\nb\r\nc", 2, "b"}, {"a\nb\r\nc", 3, "c"}, {"a", 2, ""}, {"a", 0, ""}, {"", 1, ""},
+		{strings.Repeat("é", 600), 1, strings.Repeat("é", 500)},
+	} {
+		assert.Equal(t, c.want, lineOf(c.source, c.line), "%.20q line %d", c.source, c.line)
+	}
 }

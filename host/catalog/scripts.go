@@ -54,6 +54,11 @@ func (c *Catalog) UpdateScript(ctx context.Context, script store.Script, change 
 	if err != nil {
 		return store.Script{}, err
 	}
+	if candidate.Kind != script.Kind {
+		if err := mayBeOfKind(ctx, c.store, script, candidate.Kind); err != nil { // before it is compiled as that
+			return store.Script{}, err
+		}
+	}
 	imports, err := c.Compile(ctx, candidate)
 	if err != nil {
 		return store.Script{}, err
