@@ -94,6 +94,9 @@ func (a *API) Mount(app *fiber.App) {
 	a.mountDocs(admin)
 	a.mountFiles(admin)
 	app.Use("/api", func(c *fiber.Ctx) error {
+		if path := c.Path(); path != "/api" && !strings.HasPrefix(path, "/api/") {
+			return c.Next() // "/apiary", which fiber takes to begin with /api
+		}
 		return problem.New(http.StatusNotFound, problem.CodeNotFound, "there is nothing at "+problem.Shorten(c.Method()+" "+c.Path())).Send(c)
 	})
 }

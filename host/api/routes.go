@@ -106,23 +106,19 @@ func (a *API) matchRoute(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	path, err := routing.CleanPath(in.Body.Path)
+	found, err := a.catalog.Routes().Resolve(in.Body.Method, in.Body.Host, in.Body.Path)
 	if err != nil {
 		return nil, problem.InvalidField("body.path", err.Error(), in.Body.Path)
 	}
 	out := &body[wire.RouteMatched]{}
-	if routing.Reserved(path) {
-		return out, nil
-	}
-	match, ok := a.catalog.Routes().Match(in.Body.Method, in.Body.Host, path)
 	switch {
-	case !ok:
-		out.Body.Allow = a.catalog.Routes().Allow(in.Body.Host, path)
-	case match.Route.AppID != app.ID:
+	case !found.Found:
+		out.Body.Allow = found.Allow
+	case found.Route.AppID != app.ID:
 		out.Body.Other = true
 	default:
-		route := wireRoute(match.Route)
-		out.Body = wire.RouteMatched{Matched: true, Route: &route, Params: match.Params(), Rest: match.Rest()}
+		route := wireRoute(found.Route)
+		out.Body = wire.RouteMatched{Matched: true, Route: &route, Params: found.Params(), Rest: found.Rest()}
 	}
 	return out, nil
 }

@@ -8,8 +8,9 @@ import (
 	"github.com/picloud/picloud/host/store"
 )
 
-// CreateRoute binds requests to a script. route is as [routing.Parse] gives it. shadowed reports
-// whether an older route of another app answers its requests first.
+// CreateRoute binds requests to a script. route is as [routing.Parse] gives it. One that would take
+// requests from a route of another app is refused; shadowed reports whether, the other way round, a
+// route of another app answers some of its requests first.
 func (c *Catalog) CreateRoute(ctx context.Context, script store.Script, route store.Route) (created store.Route, shadowed bool, err error) {
 	if script.Kind == abi.KindModule {
 		return store.Route{}, false, invalid("id", "is a module, which cannot have routes", script.ID)
@@ -21,6 +22,10 @@ func (c *Catalog) CreateRoute(ctx context.Context, script store.Script, route st
 				Field: "path", Reason: "conflicts with " + describe(other), Value: route.Path, Other: other.ID,
 				text: fmt.Sprintf("the route %s could match the same requests at the same precedence", describe(other)),
 			}
+		}
+		if _, takes := c.routes.Takes(route); takes { // which of them is not for this app to know
+			const reason = "would take requests of this host from a route of another app"
+			return &Conflict{Field: "path", Reason: reason, Value: route.Path, text: "the route " + reason}
 		}
 		created, err = tx.Routes().Create(ctx, route)
 		return err
