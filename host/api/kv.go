@@ -98,7 +98,7 @@ func (s *Server) setKV(ctx context.Context, in *struct {
 		}
 		options.ExpiresAt = *in.Body.ExpiresAt
 	}
-	set, err := s.kv.Set(ctx, appID, collection, key, in.Body.Value, options)
+	set, err := s.kv.Set(ctx, appID, collection, key, kv.JSON(in.Body.Value), options)
 	if err != nil {
 		return nil, inKV(err)
 	}
