@@ -146,7 +146,7 @@ var roof = []string{"host/cmd/picloud", "host/cmd/rhai", "host/cli/...", "host/s
 
 // notYet are rooms of later parts, which nobody has built.
 var notYet = []string{
-	"host/dashboard", "host/reference", "host/dispatch", "host/identity", "host/events", "host/secrets",
+	"host/dashboard", "host/reference", "host/dispatch", "host/identity", "host/secrets",
 	"host/domains", "host/quota", "host/audit",
 }
 

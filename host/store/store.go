@@ -59,6 +59,13 @@ type Store interface {
 	// return: the transaction is lost. An InTx on tx joins it.
 	InTx(ctx context.Context, fn func(tx Store) error) error
 
+	// AfterCommit has fn called after the transaction has committed, before the method that began
+	// it returns: never if it is rolled back, and once if it had to be repeated. Outside of a
+	// transaction there is nothing to wait for, and fn is called at once. fn must be quick and not
+	// use the transaction. A commit of which the store does not learn, because the connection
+	// broke, calls nothing: fn may speed up what is found without it, as waking somebody does.
+	AfterCommit(fn func())
+
 	// Ping tells whether the database answers.
 	Ping(ctx context.Context) error
 
