@@ -1,57 +1,16 @@
-// Package rhai is an interpreter for the Rhai language, version 1.24 with the
-// default engine and its standard packages.
+// Package rhai is an interpreter for the Rhai language, version 1.24 with the default engine and
+// its standard packages.
 //
-// The pipeline is the folder list: syntax scans and parses, compile resolves names
-// and makes register code, vm holds the values and runs it, lib is the standard
-// library. This package puts them together. What a script sees of PiCloud is in
-// bridge, and guest makes a WebAssembly module of it all.
+// A script passes through the packages in this order:
 //
-// # The machine
+//	syntax   scans and parses: text becomes a tree
+//	compile  resolves names and makes code for registers: a tree becomes a vm.Program
+//	vm       runs it; its package comment shows the machine
+//	lib      is Rhai's standard library, functions that the machine calls
 //
-// A script becomes a [vm.Program]: a main function, script functions and closures, each a
-// [vm.Function] with its code, constants and line table.
-//
-// Values. A [vm.Value] is a struct of 16 bytes in the guest: the kind and the number of
-// a tag, one pointer, 64 bits. Units, bools, integers, floats and characters live in it; strings,
-// arrays, maps, blobs, ranges and function pointers have an object behind the pointer.
-// Nothing on the common paths is a Go interface.
-//
-// Copies. Values behave as copies. Copying an array, map or blob copies the Value and
-// marks the object as shared; whoever changes a marked object copies it first, its
-// elements being marked in turn. Strings are immutable, but the last value made of
-// a block of text can be appended to in place.
-//
-// Registers. Each call has a window of registers on one stack of values: parameters
-// first, then variables in the order of their declaration, then temporaries. A caller puts the arguments
-// into its highest registers, which become the callee's first: a call copies nothing.
-// The stack grows by blocks that do not move.
-//
-// Frames. A call pushes a frame (function, next instruction, window, this) on a stack
-// of its own, never on Go's; only a native function that calls back starts another dispatch loop.
-//
-// Instructions. One is 64 bits: the opcode, and three operands of 16 bits or one of 16
-// and one of 32. [vm.Op] lists all opcodes, each with what it does to the registers:
-// R[A] = R[B] + R[C]. Two loops run them: one for the common paths, and one for what
-// allocates or can fail, see [vm.Thread].
-//
-// Captured variables. A variable that a closure of its function captures is reached by
-// instructions of its own. It is an ordinary value until the closure is made; then its register holds a
-// cell that both share. The closure gets its cells as leading arguments, as Rhai's
-// currying does.
-//
-// Places. Assignments and methods work on references: to a register, an element, or
-// this. a.b[i].f(x) makes a reference to a, narrows it to b and to the element, and
-// calls f on that, so that what f does to its receiver happens in a. Parts without a
-// place of their own, like a character of a string, are copied, worked on and written back.
-//
-// Errors are values of the one type [vm.Error]. An error unwinds frames until a handler's
-// range covers the instruction, and collects the calls it passes through.
-//
-// Operations are charged at the jumps that close loops, at calls, and by built-ins in
-// proportion to their work; at the same places the interrupt word is polled.
-//
-// Garbage, in the guest, is collected between two instructions and never while a
-// function of Go runs, see [vm.Keep]: what lives is what can be reached from the thread.
+// This package puts them together, and links modules. Package bridge adds what scripts see of
+// PiCloud, and guest makes a WebAssembly module of it all. Package conformance has the golden
+// cases, made by the real engine. Nothing here imports anything of the host but package abi.
 package rhai
 
 import (
@@ -115,7 +74,8 @@ type linker struct {
 	heights   map[string]int // of modules that are linked: 1 for one that imports nothing
 }
 
-// link compiles what p imports and gives the height of that. path names the modules from the script to p.
+// link compiles what p imports and gives the height of that. path names the modules from the script
+// to p.
 func (l *linker) link(p *vm.Program, path []string) (height int, err *vm.Error) {
 	for _, i := range p.Imports {
 		h, err := l.module(i, path)

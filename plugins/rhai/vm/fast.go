@@ -849,9 +849,8 @@ func (t *Thread) warm(f *frame, in Instr) bool {
 	case OpUnlock:
 		t.unlock(len(t.locks) - 1)
 		return true
-
 	}
-	return false
+	return false // run knows the others, and what is left of these
 }
 
 var unitValue = &Value{}
