@@ -77,13 +77,14 @@ func TestDisassembly(t *testing.T) {
 // disassembled returns the code of a script and of its evals, and its value or error. It can
 // import the module "m".
 func disassembled(t *testing.T, source string) string {
-	p, err := rhai.CompileWith(lib.Standard(), source, "ctx")
+	compiler := rhai.Compiler{Library: lib.Standard(), Variables: []string{"ctx"}}
+	p, err := compiler.Script(source)
 	if err != nil {
 		t.Fatalf("%s\n%v", source, err)
 	}
-	err = rhai.Link(p, func(name string) (string, bool) {
+	err = compiler.Link(p, rhai.Modules{Source: func(name string) (string, bool) {
 		return "export const ANSWER = 42; fn twice(x) { x * 2 }", name == "m"
-	}, false, "ctx")
+	}})
 	if err != nil {
 		t.Fatalf("%s\n%v", source, err)
 	}
