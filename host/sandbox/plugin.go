@@ -17,6 +17,7 @@ import (
 	"github.com/tetratelabs/wazero/sys"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/sandbox/wasmbin"
 )
 
 // A plugin is a compiled WebAssembly module written with an Extism PDK. Each
@@ -69,14 +70,14 @@ func (s *Sandbox) newPlugin(e *execution, script Script) (_ *plugin, err error) 
 	case err != nil:
 		return nil, err
 	}
-	module, err := parsePluginModule(wasm)
+	module, err := wasmbin.Parse(wasm)
 	if err == nil {
-		err = module.check()
+		err = checkPlugin(module)
 	}
 	if err != nil {
 		return nil, invalidPlugin("it %w", err)
 	}
-	if pages := module.minPages(); int64(pages)*wasmPage > e.limits.MemoryMB<<20 {
+	if pages := module.MinPages(); int64(pages)*wasmPage > e.limits.MemoryMB<<20 {
 		return nil, memoryExceeded(e)
 	}
 	select { // one at a time: compiling takes the processors for itself
@@ -121,8 +122,8 @@ func (p *plugin) runtimeConfig() wazero.RuntimeConfig {
 // it is now. It cannot be kept when initialisation has asked the host for
 // anything, unless the plugin exports [exportResume]: what is answered to one
 // execution, random bytes and the time most of all, is not another's.
-func (s *Sandbox) initialize(e *execution, p *plugin, module *pluginModule) (wasm []byte, err error) {
-	wasm = module.withGlobals()
+func (s *Sandbox) initialize(e *execution, p *plugin, module *wasmbin.Module) (wasm []byte, err error) {
+	wasm = module.WithGlobals()
 	memory := &pluginMemory{limit: uint64(e.limits.MemoryMB) << 20}
 	defer memory.free()
 	r := wazero.NewRuntimeWithConfig(e.ctx, p.runtimeConfig())
@@ -145,7 +146,7 @@ func (s *Sandbox) initialize(e *execution, p *plugin, module *pluginModule) (was
 			}
 		}
 	}
-	keep := module.restorable() && !module.exported(haskellInit)
+	keep := module.Restorable() && !module.ExportsFunction(haskellInit)
 	switch {
 	case err != nil && (asked.Load() || !keep) && e.ctx.Err() == nil:
 		return wasm, nil // it could not be done here
@@ -155,45 +156,45 @@ func (s *Sandbox) initialize(e *execution, p *plugin, module *pluginModule) (was
 			return nil, invalidPlugin("its initialisation fails: %s", failure.Message)
 		}
 		return nil, failure
-	case !keep || asked.Load() && !module.exported(exportResume):
+	case !keep || asked.Load() && !module.ExportsFunction(exportResume):
 		return wasm, nil
 	}
-	values := make([]uint64, len(module.globals))
-	for i, g := range module.globals {
-		if g.mutable {
-			values[i] = instance.ExportedGlobal(globalExport(i)).Get()
+	values := make([]uint64, len(module.Globals))
+	for i, g := range module.Globals {
+		if g.Mutable {
+			values[i] = instance.ExportedGlobal(wasmbin.GlobalExport(i)).Get()
 		}
 	}
 	pages := uint32(0)
-	if module.memory != nil {
+	if module.Memory != nil {
 		if p.memory, err = newRegionPool(memory.allocated[0].bytes()); err != nil {
 			return nil, s.internal("a plugin's memory cannot be kept", err)
 		}
 		pages = uint32(memory.used / wasmPage)
 	}
-	p.resumes = module.exported(exportResume)
-	return module.initialized(values, pages), nil
+	p.resumes = module.ExportsFunction(exportResume)
+	return module.Initialized(values, pages, initializers), nil
 }
 
 // instantiateAsking gives a module what it imports, for its initialisation: WASI
 // as it is, of anything else functions that fail.
-func instantiateAsking(ctx context.Context, r wazero.Runtime, module *pluginModule, asked *atomic.Bool) error {
+func instantiateAsking(ctx context.Context, r wazero.Runtime, module *wasmbin.Module, asked *atomic.Bool) error {
 	if _, err := wasi_snapshot_preview1.Instantiate(ctx, r); err != nil {
 		return err
 	}
 	builders := map[string]wazero.HostModuleBuilder{}
-	for _, i := range module.imports {
-		if i.module == wasi_snapshot_preview1.ModuleName {
+	for _, i := range module.Imports {
+		if i.Module == wasi_snapshot_preview1.ModuleName {
 			continue
 		}
-		if builders[i.module] == nil {
-			builders[i.module] = r.NewHostModuleBuilder(i.module)
+		if builders[i.Module] == nil {
+			builders[i.Module] = r.NewHostModuleBuilder(i.Module)
 		}
-		name, signature := i.name, module.types[i.index]
-		builders[i.module].NewFunctionBuilder().WithGoFunction(api.GoFunc(func(context.Context, []uint64) {
+		name, signature := i.Name, module.Types[i.Index]
+		builders[i.Module].NewFunctionBuilder().WithGoFunction(api.GoFunc(func(context.Context, []uint64) {
 			asked.Store(true)
 			panic(fmt.Errorf("%s is not available during initialisation", name))
-		}), signature.params, signature.results).Export(name)
+		}), signature.Params, signature.Results).Export(name)
 	}
 	for _, builder := range builders {
 		if _, err := builder.Instantiate(ctx); err != nil {

@@ -11,16 +11,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/sandbox/wasmbin"
+	"github.com/picloud/picloud/host/sandbox/wasmbin/wasmtest"
 )
 
 // TestFailedPluginsKeepNoMemory: an instance that fails while it is made gives its
 // memory back, though wazero does not close what it could not make.
 func TestFailedPluginsKeepNoMemory(t *testing.T) {
-	p := &wasmProgram{memory: &wasmLimits{min: 1}}
+	p := &wasmProgram{wasmtest.Program{Memory: &wasmbin.Limits{Min: 1}}}
 	clock := p.imports("wasi_snapshot_preview1", "clock_time_get") // so that it is initialised each time
 	p.handle()
-	p.start = int(p.function("", nil, opConstant32(0), opConstant(1), opConstant32(0), opCall(clock), opDrop, opUnreachable))
-	script := pluginScript(p.bytes())
+	p.Start = int(p.Function("", nil, wasmtest.I32(0), wasmtest.I64(1), wasmtest.I32(0), wasmtest.Call(clock), wasmtest.Drop, wasmtest.Unreachable))
+	script := pluginScript(p.Bytes())
 	s := newToy(t, Config{})
 	mappings := func() int {
 		maps, err := os.ReadFile("/proc/self/maps")

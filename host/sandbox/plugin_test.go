@@ -7,146 +7,47 @@ import (
 	"errors"
 	"log/slog"
 	"math"
-	"os"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/sandbox/wasmbin"
+	"github.com/picloud/picloud/host/sandbox/wasmbin/wasmtest"
 )
 
-// wasmProgram writes modules by hand, so that a test can have any there may be.
-// Its functions are numbered as they are added, those imported first.
-type wasmProgram struct {
-	m      pluginModule
-	code   [][]byte
-	memory *wasmLimits
-	start  int // a function, from 1; 0: none
-	data   string
-}
-
-func (p *wasmProgram) signature(s wasmSignature) uint32 {
-	p.m.types = append(p.m.types, s)
-	return uint32(len(p.m.types) - 1)
-}
+// wasmProgram writes plugins by hand.
+type wasmProgram struct{ wasmtest.Program }
 
 // imports adds a function of Extism's or ours.
 func (p *wasmProgram) imports(module, name string) (function byte) {
-	known := map[string]func() map[string]wasmSignature{
+	known := map[string]func() map[string]wasmbin.Signature{
 		extismEnvironment: environmentFunctions, extismUser: userFunctions, "wasi_snapshot_preview1": wasiFunctions,
 	}[module]
-	var s wasmSignature
+	var s wasmbin.Signature
 	if known != nil {
 		s = known()[name]
 	}
-	p.m.imports = append(p.m.imports, wasmImport{module, name, externFunction, p.signature(s)})
-	return byte(len(p.m.imports) - 1)
-}
-
-// function adds a function of a body without its end, with one local variable of
-// type i64, and exports it unless the name is "".
-func (p *wasmProgram) function(export string, results []byte, body ...[]byte) (function byte) {
-	p.m.functions = append(p.m.functions, p.signature(wasmSignature{results: results}))
-	content := []byte{1, 1, api.ValueTypeI64}
-	for _, part := range body {
-		content = append(content, part...)
-	}
-	p.code = append(p.code, append(content, opEnd))
-	index := byte(len(p.m.imports) + len(p.m.functions) - 1)
-	if export != "" {
-		p.m.exports = append(p.m.exports, wasmExport{export, externFunction, uint32(index)})
-	}
-	return index
+	return p.Import(module, name, s)
 }
 
 // handle adds the function that answers, whose body answers success at its end.
 func (p *wasmProgram) handle(body ...[]byte) []byte {
-	p.function(exportHandle, []byte{api.ValueTypeI32}, append(body, []byte{opI32Const, 0})...)
-	return p.bytes()
-}
-
-func (p *wasmProgram) bytes() []byte {
-	m := pluginModule{}
-	section := func(id byte, count int, content []byte) {
-		if count > 0 {
-			m.sections = append(m.sections, wasmSection{id, append(binary.AppendUvarint(nil, uint64(count)), content...)})
-		}
-	}
-	sized := func(b []byte) []byte { return append(binary.AppendUvarint(nil, uint64(len(b))), b...) }
-	var types, imports, functions, globals, code []byte
-	for _, t := range p.m.types {
-		types = append(append(append(types, 0x60), sized(t.params)...), sized(t.results)...)
-	}
-	for _, i := range p.m.imports {
-		imports = append(append(append(imports, sized([]byte(i.module))...), sized([]byte(i.name))...), i.kind)
-		if i.kind == externMemory {
-			imports = append(imports, 0) // no maximum
-		}
-		imports = append(imports, byte(i.index))
-	}
-	for _, f := range p.m.functions {
-		functions = append(functions, byte(f))
-	}
-	for _, g := range p.m.globals {
-		globals = append(append(globals, g.kind, 1), g.value...)
-	}
-	for _, c := range p.code {
-		code = append(code, sized(c)...)
-	}
-	section(sectionType, len(p.m.types), types)
-	section(sectionImport, len(p.m.imports), imports)
-	section(sectionFunction, len(p.m.functions), functions)
-	if p.memory != nil {
-		section(sectionMemory, 1, p.memory.append(nil))
-	}
-	section(sectionGlobal, len(p.m.globals), globals)
-	m.sections = append(m.sections, wasmSection{sectionExport, encodeExports(p.m.exports)})
-	if p.start > 0 {
-		m.sections = append(m.sections, wasmSection{sectionStart, []byte{byte(p.start)}})
-	}
-	section(sectionCode, len(p.code), code)
-	if p.data != "" {
-		section(sectionData, 1, append([]byte{0, opI32Const, 0, opEnd}, sized([]byte(p.data))...))
-	}
-	return m.encode(nil)
-}
-
-// Instructions.
-var (
-	opLoop        = []byte{0x03, 0x40}
-	opBranch      = []byte{0x0c, 0}
-	opDrop        = []byte{0x1a}
-	opUnreachable = []byte{0x00}
-	opMemoryGrow  = []byte{0x40, 0}
-	opTeeLocal    = []byte{0x22, 0}
-	opGetLocal    = []byte{0x20, 0}
-	opSetLocal    = []byte{0x21, 0}
-	opEndBlock    = []byte{opEnd}
-)
-
-func opCall(function byte) []byte { return []byte{0x10, function} }
-func opConstant(v int64) []byte   { return appendSigned([]byte{opI64Const}, v) }
-func opConstant32(v int32) []byte { return appendSigned([]byte{opI32Const}, int64(v)) }
-
-func join(parts ...[]byte) (all []byte) {
-	for _, p := range parts {
-		all = append(all, p...)
-	}
-	return all
+	p.Function(exportHandle, []byte{api.ValueTypeI32}, append(body, wasmtest.I32(0))...)
+	return p.Bytes()
 }
 
 // block puts a text into a block of Extism's memory, whose offset is then in the
 // local variable.
 func (p *wasmProgram) block(text string) []byte {
 	alloc, store := p.imports(extismEnvironment, "alloc"), p.imports(extismEnvironment, "store_u8")
-	body := join(opConstant(int64(len(text))), opCall(alloc), opSetLocal)
+	body := wasmtest.Join(wasmtest.I64(int64(len(text))), wasmtest.Call(alloc), wasmtest.Set)
 	for i := range len(text) {
-		body = append(body, join(opGetLocal, opConstant(int64(i)), []byte{0x7c}, opConstant32(int32(text[i])), opCall(store))...)
+		body = append(body, wasmtest.Join(wasmtest.Get, wasmtest.I64(int64(i)), wasmtest.Add64, wasmtest.I32(int32(text[i])), wasmtest.Call(store))...)
 	}
 	return body
 }
@@ -154,7 +55,7 @@ func (p *wasmProgram) block(text string) []byte {
 // answer makes a text the plugin's output.
 func (p *wasmProgram) answer(text string) []byte {
 	body := p.block(text)
-	return join(body, opGetLocal, opConstant(int64(len(text))), opCall(p.imports(extismEnvironment, "output_set")))
+	return wasmtest.Join(body, wasmtest.Get, wasmtest.I64(int64(len(text))), wasmtest.Call(p.imports(extismEnvironment, "output_set")))
 }
 
 func pluginScript(wasm []byte) Script {
@@ -208,22 +109,22 @@ func TestPluginAnswers(t *testing.T) {
 			`{"a":[1,2.5,"x",null,{"$blob":"AAE="}]}`, nil},
 		{"what is outside its memory, which is nothing to Extism", func(p *wasmProgram) []byte {
 			set := p.imports(extismEnvironment, "output_set")
-			return p.handle(opConstant(math.MaxUint32), opConstant(100), opCall(set))
+			return p.handle(wasmtest.I64(math.MaxUint32), wasmtest.I64(100), wasmtest.Call(set))
 		}, "", nil},
 		{"its input", func(p *wasmProgram) []byte {
 			offset, length := p.imports(extismEnvironment, "input_offset"), p.imports(extismEnvironment, "input_length")
 			set := p.imports(extismEnvironment, "output_set")
-			return p.handle(opCall(offset), opCall(length), opCall(set))
+			return p.handle(wasmtest.Call(offset), wasmtest.Call(length), wasmtest.Call(set))
 		}, `{"sdk_version":"1.0","execution_id":"e","request_id":"","script_id":"","script_name":"","app_id":"app","invocation_type":"execute"}`, nil},
 		{"the answer of an operation", func(p *wasmProgram) []byte {
 			length, set := p.imports(extismEnvironment, "length"), p.imports(extismEnvironment, "output_set")
 			get := p.imports(extismUser, "kv_get")
 			block := p.block(`{"collection":"c","key":"k"}`)
-			return p.handle(block, opGetLocal, opCall(get), opTeeLocal, opGetLocal, opCall(length), opCall(set))
+			return p.handle(block, wasmtest.Get, wasmtest.Call(get), wasmtest.Tee, wasmtest.Get, wasmtest.Call(length), wasmtest.Call(set))
 		}, `{"result":null}`, nil},
 		{"with a log", func(p *wasmProgram) []byte {
 			info := p.imports(extismEnvironment, "log_info")
-			return p.handle(p.block("Hello"), opGetLocal, opCall(info))
+			return p.handle(p.block("Hello"), wasmtest.Get, wasmtest.Call(info))
 		}, "", []string{"info Hello"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -255,11 +156,11 @@ func TestPluginsAreRefused(t *testing.T) {
 		{"header only", good[:8], "does not export the function handle"},
 		{"truncated", good[:len(good)-3], "truncated"},
 		{"trailing bytes", append(good[:len(good):len(good)], 200), "truncated"},
-		{"no handle", new(wasmProgram).bytes(), "does not export the function handle"},
+		{"no handle", new(wasmProgram).Bytes(), "does not export the function handle"},
 		{"handle with a wrong type", func() []byte {
 			p := new(wasmProgram)
-			p.function(exportHandle, nil)
-			return p.bytes()
+			p.Function(exportHandle, nil)
+			return p.Bytes()
 		}(), "exports handle as () -> (), but it must be () -> i32"},
 		{"unknown module", func() []byte {
 			p := new(wasmProgram)
@@ -273,40 +174,40 @@ func TestPluginsAreRefused(t *testing.T) {
 		}(), "imports extism:host/user.kv_steal, which does not exist"},
 		{"operation with a wrong type", func() []byte {
 			p := new(wasmProgram)
-			p.m.imports = append(p.m.imports, wasmImport{extismUser, "kv_get", externFunction, p.signature(wasmSignature{})})
+			p.Imports = append(p.Imports, wasmbin.Import{Module: extismUser, Name: "kv_get", Kind: wasmbin.ExternFunction, Index: p.Signature(wasmbin.Signature{})})
 			return p.handle()
 		}(), "imports extism:host/user.kv_get as () -> (), but it is (i64) -> i64"},
 		{"memory of the host's", func() []byte {
 			p := new(wasmProgram)
-			p.m.imports = append(p.m.imports, wasmImport{"env", "memory", externMemory, 1})
+			p.Imports = append(p.Imports, wasmbin.Import{Module: "env", Name: "memory", Kind: wasmbin.ExternMemory, Index: 1})
 			return p.handle()
 		}(), "env.memory"},
-		{"four billion imports", append(good[:8:8], sectionImport, 5, 0xff, 0xff, 0xff, 0xff, 0x0f), "a vector of 4294967295 elements"},
+		{"four billion imports", append(good[:8:8], 2, 5, 0xff, 0xff, 0xff, 0xff, 0x0f), "a vector of 4294967295 elements"},
 		{"four billion locals", func() []byte {
 			p := new(wasmProgram)
 			p.handle()
-			p.code[0] = []byte{1, 0xff, 0xff, 0xff, 0xff, 0x0f, api.ValueTypeI64, opI32Const, 0, opEnd}
-			return p.bytes()
+			p.Code[0] = []byte{1, 0xff, 0xff, 0xff, 0xff, 0x0f, api.ValueTypeI64, 0x41, 0, 0x0b}
+			return p.Bytes()
 		}(), "4294967295 local variables, at most 50000 are allowed"},
 		{"many locals in many functions", func() []byte {
 			p := new(wasmProgram)
 			for range 100 {
-				p.function("", nil)
-				p.code[len(p.code)-1] = []byte{1, 0xd0, 0x86, 0x03, api.ValueTypeI64, opEnd} // 50,000
+				p.Function("", nil)
+				p.Code[len(p.Code)-1] = []byte{1, 0xd0, 0x86, 0x03, api.ValueTypeI64, 0x0b} // 50,000
 			}
 			return p.handle()
 		}(), "has functions with more than 4000000 local variables in all"},
-		{"four billion table entries", append(good[:8:8], sectionTable, 8, 1, 0x70, 0, 0xff, 0xff, 0xff, 0xff, 0x0f), "a table of 4294967295 entries"},
-		{"code that is not valid", new(wasmProgram).handle(opDrop), "it does not compile"},
+		{"four billion table entries", append(good[:8:8], 4, 8, 1, 0x70, 0, 0xff, 0xff, 0xff, 0xff, 0x0f), "a table of 4294967295 entries"},
+		{"code that is not valid", new(wasmProgram).handle(wasmtest.Drop), "it does not compile"},
 		{"a start function that traps", func() []byte {
 			p := new(wasmProgram)
 			p.handle()
-			p.start = int(p.function("", nil, opUnreachable))
-			return p.bytes()
+			p.Start = int(p.Function("", nil, wasmtest.Unreachable))
+			return p.Bytes()
 		}(), "its initialisation fails"},
 		{"_initialize that traps", func() []byte {
 			p := new(wasmProgram)
-			p.function("_initialize", nil, opUnreachable)
+			p.Function("_initialize", nil, wasmtest.Unreachable)
 			return p.handle()
 		}(), "its initialisation fails: wasm error: unreachable"},
 	} {
@@ -327,8 +228,8 @@ func TestPluginsAreRefused(t *testing.T) {
 // TestHostilePlugins is about plugins that do what they should not. Each ends with
 // its outcome, and the next execution is right.
 func TestHostilePlugins(t *testing.T) {
-	loop := join(opLoop, opBranch, opEndBlock)
-	grow := join(opLoop, opConstant32(16), opMemoryGrow, opConstant32(-1), []byte{0x46, 0x04, 0x40}, opUnreachable, opEndBlock, opBranch, opEndBlock)
+	loop := wasmtest.Join(wasmtest.Loop, wasmtest.Branch, wasmtest.End)
+	grow := wasmtest.Join(wasmtest.Loop, wasmtest.I32(16), wasmtest.MemoryGrow, wasmtest.I32(-1), wasmtest.Equal32, wasmtest.If, wasmtest.Unreachable, wasmtest.End, wasmtest.Branch, wasmtest.End)
 	for _, c := range []struct {
 		name string
 		wasm func(p *wasmProgram) []byte
@@ -338,81 +239,81 @@ func TestHostilePlugins(t *testing.T) {
 		{"loops", func(p *wasmProgram) []byte { return p.handle(loop) }, abi.CodeTimeout, "time limit exceeded: 500 ms"},
 		{"loops at its start", func(p *wasmProgram) []byte {
 			p.handle()
-			p.start = int(p.function("", nil, loop))
-			return p.bytes()
+			p.Start = int(p.Function("", nil, loop))
+			return p.Bytes()
 		}, abi.CodeTimeout, "time limit"},
 		{"loops while it is initialised", func(p *wasmProgram) []byte {
-			p.function("_initialize", nil, loop)
+			p.Function("_initialize", nil, loop)
 			return p.handle()
 		}, abi.CodeTimeout, "time limit"},
 		{"grows its memory for ever", func(p *wasmProgram) []byte {
-			p.memory = &wasmLimits{min: 1}
+			p.Memory = &wasmbin.Limits{Min: 1}
 			return p.handle(grow)
 		}, abi.CodeLimitExceeded, "memory limit exceeded: 64 MiB"},
 		{"grows its memory while it is initialised", func(p *wasmProgram) []byte {
-			p.memory = &wasmLimits{min: 1}
-			p.function("_initialize", nil, grow)
+			p.Memory = &wasmbin.Limits{Min: 1}
+			p.Function("_initialize", nil, grow)
 			return p.handle()
 		}, abi.CodeLimitExceeded, "memory limit"},
 		{"begins with too much memory", func(p *wasmProgram) []byte {
-			p.memory = &wasmLimits{min: 65536}
+			p.Memory = &wasmbin.Limits{Min: 65536}
 			return p.handle()
 		}, abi.CodeLimitExceeded, "memory limit"},
 		{"allocates blocks for ever", func(p *wasmProgram) []byte {
 			alloc := p.imports(extismEnvironment, "alloc")
-			return p.handle(opLoop, opConstant(1<<20), opCall(alloc), []byte{0x50, 0x04, 0x40}, opUnreachable, opEndBlock, opBranch, opEndBlock)
+			return p.handle(wasmtest.Loop, wasmtest.I64(1<<20), wasmtest.Call(alloc), wasmtest.Zero64, wasmtest.If, wasmtest.Unreachable, wasmtest.End, wasmtest.Branch, wasmtest.End)
 		}, abi.CodeLimitExceeded, "memory limit"},
 		{"recurses for ever", func(p *wasmProgram) []byte {
-			return p.handle(opCall(0), opDrop)
+			return p.handle(wasmtest.Call(0), wasmtest.Drop)
 		}, abi.CodeLimitExceeded, "stack limit exceeded"},
-		{"traps", func(p *wasmProgram) []byte { return p.handle(opUnreachable) }, abi.CodeScriptError, "wasm error: unreachable"},
+		{"traps", func(p *wasmProgram) []byte { return p.handle(wasmtest.Unreachable) }, abi.CodeScriptError, "wasm error: unreachable"},
 		{"exits", func(p *wasmProgram) []byte {
 			exit := p.imports("wasi_snapshot_preview1", "proc_exit")
-			return p.handle(opConstant32(3), opCall(exit))
+			return p.handle(wasmtest.I32(3), wasmtest.Call(exit))
 		}, abi.CodeScriptError, "the plugin exited with code 3"},
 		{"answers a number", func(p *wasmProgram) []byte {
-			p.function(exportHandle, []byte{api.ValueTypeI32}, opConstant32(7))
-			return p.bytes()
+			p.Function(exportHandle, []byte{api.ValueTypeI32}, wasmtest.I32(7))
+			return p.Bytes()
 		}, abi.CodeScriptError, "the plugin answered 7 and no error"},
 		{"fails with a message", func(p *wasmProgram) []byte {
 			set := p.imports(extismEnvironment, "error_set")
-			p.function(exportHandle, []byte{api.ValueTypeI32}, p.block("no bread"), opGetLocal, opCall(set), opConstant32(1))
-			return p.bytes()
+			p.Function(exportHandle, []byte{api.ValueTypeI32}, p.block("no bread"), wasmtest.Get, wasmtest.Call(set), wasmtest.I32(1))
+			return p.Bytes()
 		}, abi.CodeScriptError, "no bread"},
 		{"answers no JSON", func(p *wasmProgram) []byte { return p.handle(p.answer("{'a'}")) }, abi.CodeScriptError, "invalid response: not JSON"},
 		{"answers 20 MB", func(p *wasmProgram) []byte {
 			alloc, set := p.imports(extismEnvironment, "alloc"), p.imports(extismEnvironment, "output_set")
-			return p.handle(opConstant(20e6), opCall(alloc), opConstant(20e6), opCall(set))
+			return p.handle(wasmtest.I64(20e6), wasmtest.Call(alloc), wasmtest.I64(20e6), wasmtest.Call(set))
 		}, abi.CodeLimitExceeded, "must not be larger than 16777216 bytes, got 20000000"},
 		{"answers 100 MB", func(p *wasmProgram) []byte {
 			alloc, set := p.imports(extismEnvironment, "alloc"), p.imports(extismEnvironment, "output_set")
-			return p.handle(opConstant(100e6), opCall(alloc), opTeeLocal, []byte{0x50, 0x04, 0x40}, opUnreachable, opEndBlock, opGetLocal, opConstant(100e6), opCall(set))
+			return p.handle(wasmtest.I64(100e6), wasmtest.Call(alloc), wasmtest.Tee, wasmtest.Zero64, wasmtest.If, wasmtest.Unreachable, wasmtest.End, wasmtest.Get, wasmtest.I64(100e6), wasmtest.Call(set))
 		}, abi.CodeLimitExceeded, "memory limit"},
 		{"sends a request that is no block", func(p *wasmProgram) []byte {
 			get := p.imports(extismUser, "kv_get")
-			return p.handle(opConstant(123456789), opCall(get), opDrop)
+			return p.handle(wasmtest.I64(123456789), wasmtest.Call(get), wasmtest.Drop)
 		}, abi.CodeScriptError, "kv.get: invalid memory block"},
 		{"frees what is not its own", func(p *wasmProgram) []byte {
 			free := p.imports(extismEnvironment, "free")
-			return p.handle(opConstant(-1), opCall(free), opUnreachable)
+			return p.handle(wasmtest.I64(-1), wasmtest.Call(free), wasmtest.Unreachable)
 		}, abi.CodeScriptError, ""},
 		{"reads outside Extism's memory", func(p *wasmProgram) []byte {
 			load := p.imports(extismEnvironment, "load_u64")
-			return p.handle(opConstant(math.MaxUint32), opCall(load), opDrop)
+			return p.handle(wasmtest.I64(math.MaxUint32), wasmtest.Call(load), wasmtest.Drop)
 		}, abi.CodeScriptError, ""},
 		{"asks Extism for HTTP", func(p *wasmProgram) []byte {
 			request := p.imports(extismEnvironment, "http_request")
-			return p.handle(p.block(`{"url":"http://127.0.0.1/"}`), opGetLocal, opConstant(0), opCall(request), opDrop)
+			return p.handle(p.block(`{"url":"http://127.0.0.1/"}`), wasmtest.Get, wasmtest.I64(0), wasmtest.Call(request), wasmtest.Drop)
 		}, abi.CodeScriptError, "is not allowed"},
 		{"sleeps", func(p *wasmProgram) []byte {
-			p.memory = &wasmLimits{min: 1}
+			p.Memory = &wasmbin.Limits{Min: 1}
 			poll := p.imports("wasi_snapshot_preview1", "poll_oneoff")
 			// A subscription to the clock 10 s from now, at address 0 (WASI preview 1, subscription).
 			subscription := make([]byte, 48)
 			binary.LittleEndian.PutUint32(subscription[16:], 1) // monotonic
 			binary.LittleEndian.PutUint64(subscription[24:], 10e9)
-			p.data = string(subscription)
-			return p.handle(opConstant32(0), opConstant32(64), opConstant32(1), opConstant32(128), opCall(poll), opDrop)
+			p.Data = string(subscription)
+			return p.handle(wasmtest.I32(0), wasmtest.I32(64), wasmtest.I32(1), wasmtest.I32(128), wasmtest.Call(poll), wasmtest.Drop)
 		}, abi.CodeTimeout, "time limit"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -452,7 +353,7 @@ func TestPluginsReachEveryOperation(t *testing.T) {
 		p := new(wasmProgram)
 		length, set := p.imports(extismEnvironment, "length"), p.imports(extismEnvironment, "output_set")
 		call := p.imports(extismUser, abi.PluginFunction(row.Name))
-		script := pluginScript(p.handle(p.block(`{"a":[1,{"$blob":"AQI="}]}`), opGetLocal, opCall(call), opTeeLocal, opGetLocal, opCall(length), opCall(set)))
+		script := pluginScript(p.handle(p.block(`{"a":[1,{"$blob":"AQI="}]}`), wasmtest.Get, wasmtest.Call(call), wasmtest.Tee, wasmtest.Get, wasmtest.Call(length), wasmtest.Call(set)))
 
 		want, err := abi.AppendFromJSON(nil, []byte(`{"a":[1,{"$blob":"AQI="}]}`))
 		require.NoError(t, err)
@@ -496,7 +397,7 @@ func TestPluginsRequestsAreRefused(t *testing.T) {
 		p := new(wasmProgram)
 		length, set := p.imports(extismEnvironment, "length"), p.imports(extismEnvironment, "output_set")
 		get := p.imports(extismUser, "kv_get")
-		wasm := p.handle(p.block(c.request), opGetLocal, opCall(get), opTeeLocal, opGetLocal, opCall(length), opCall(set))
+		wasm := p.handle(p.block(c.request), wasmtest.Get, wasmtest.Call(get), wasmtest.Tee, wasmtest.Get, wasmtest.Call(length), wasmtest.Call(set))
 		s := newToy(t, Config{})
 		result, err := s.Execute(t.Context(), pluginScript(wasm), abi.Invocation{}, echo)
 		require.NoError(t, err, c.request)
@@ -514,25 +415,25 @@ func TestPluginsRequestsAreRefused(t *testing.T) {
 func TestPluginsAreInitialisedOnce(t *testing.T) {
 	counting := func(p *wasmProgram) []byte {
 		// The global and the word at 0 are 1 more with each call.
-		return join([]byte{0x23, 0}, opConstant(1), []byte{0x7c, 0x24, 0},
-			opConstant32(0), opConstant32(0), []byte{0x29, 3, 0}, opConstant(1), []byte{0x7c, 0x37, 3, 0})
+		return wasmtest.Join([]byte{0x23, 0}, wasmtest.I64(1), []byte{0x7c, 0x24, 0},
+			wasmtest.I32(0), wasmtest.I32(0), []byte{0x29, 3, 0}, wasmtest.I64(1), []byte{0x7c, 0x37, 3, 0})
 	}
 	program := func(initialize ...[]byte) []byte {
-		p := &wasmProgram{memory: &wasmLimits{min: 1}, data: "\x05"}
-		p.m.globals = []wasmGlobal{{api.ValueTypeI64, true, constantOf(api.ValueTypeI64, 40)}}
+		p := &wasmProgram{wasmtest.Program{Memory: &wasmbin.Limits{Min: 1}, Data: "\x05"}}
+		p.Globals = []wasmbin.Global{{Kind: api.ValueTypeI64, Mutable: true, Value: wasmbin.Constant(api.ValueTypeI64, 40)}}
 		alloc, store, set := p.imports(extismEnvironment, "alloc"), p.imports(extismEnvironment, "store_u8"), p.imports(extismEnvironment, "output_set")
 		p.imports("wasi_snapshot_preview1", "clock_time_get")
 		count := counting(p)
-		p.function("_initialize", nil, append([][]byte{count}, initialize...)...)
+		p.Function("_initialize", nil, append([][]byte{count}, initialize...)...)
 		digit := func(offset int64, value ...byte) []byte { // one character of the answer
-			return join(opGetLocal, opConstant(offset), []byte{0x7c}, value, []byte{0xa7}, opCall(store))
+			return wasmtest.Join(wasmtest.Get, wasmtest.I64(offset), wasmtest.Add64, value, []byte{0xa7}, wasmtest.Call(store))
 		}
-		return p.handle(count, opConstant(2), opCall(alloc), opSetLocal,
-			digit(0, append([]byte{0x23, 0}, join(opConstant('0'-40+0), []byte{0x7c})...)...),
-			digit(1, join(opConstant32(0), []byte{0x29, 3, 0}, opConstant('0'), []byte{0x7c})...),
-			opGetLocal, opConstant(2), opCall(set))
+		return p.handle(count, wasmtest.I64(2), wasmtest.Call(alloc), wasmtest.Set,
+			digit(0, append([]byte{0x23, 0}, wasmtest.Join(wasmtest.I64('0'-40+0), wasmtest.Add64)...)...),
+			digit(1, wasmtest.Join(wasmtest.I32(0), []byte{0x29, 3, 0}, wasmtest.I64('0'), wasmtest.Add64)...),
+			wasmtest.Get, wasmtest.I64(2), wasmtest.Call(set))
 	}
-	clock := join(opConstant32(0), opConstant(1), opConstant32(1024), []byte{0x10, 3}, opDrop)
+	clock := wasmtest.Join(wasmtest.I32(0), wasmtest.I64(1), wasmtest.I32(1024), []byte{0x10, 3}, wasmtest.Drop)
 	for name, c := range map[string]struct {
 		wasm []byte
 		kept bool
@@ -562,19 +463,19 @@ func TestPluginsAreInitialisedOnce(t *testing.T) {
 func TestPluginsAreIsolated(t *testing.T) {
 	const executions = 100 // of each plugin
 	counter := func(initial byte, initialize ...[]byte) []byte {
-		p := &wasmProgram{memory: &wasmLimits{min: 1}, data: string(initial)}
+		p := &wasmProgram{wasmtest.Program{Memory: &wasmbin.Limits{Min: 1}, Data: string(initial)}}
 		alloc, store, set := p.imports(extismEnvironment, "alloc"), p.imports(extismEnvironment, "store_u8"), p.imports(extismEnvironment, "output_set")
 		p.imports("wasi_snapshot_preview1", "clock_time_get")
-		p.function("_initialize", nil, initialize...)
+		p.Function("_initialize", nil, initialize...)
 		return p.handle(
-			opConstant32(0), opConstant32(0), []byte{0x29, 3, 0}, opConstant(1), []byte{0x7c, 0x37, 3, 0},
-			opConstant(1), opCall(alloc), opSetLocal,
-			opGetLocal, opConstant32(0), []byte{0x29, 3, 0}, opConstant('0'), []byte{0x7c, 0xa7}, opCall(store),
-			opGetLocal, opConstant(1), opCall(set))
+			wasmtest.I32(0), wasmtest.I32(0), []byte{0x29, 3, 0}, wasmtest.I64(1), []byte{0x7c, 0x37, 3, 0},
+			wasmtest.I64(1), wasmtest.Call(alloc), wasmtest.Set,
+			wasmtest.Get, wasmtest.I32(0), []byte{0x29, 3, 0}, wasmtest.I64('0'), []byte{0x7c, 0xa7}, wasmtest.Call(store),
+			wasmtest.Get, wasmtest.I64(1), wasmtest.Call(set))
 	}
-	clock := join(opConstant32(8), opConstant(1), opConstant32(1024), []byte{0x10, 3}, opDrop)
-	loop := join(opLoop, opBranch, opEndBlock)
-	grow := join(opLoop, opConstant32(16), opMemoryGrow, opConstant32(-1), []byte{0x46, 0x04, 0x40}, opUnreachable, opEndBlock, opBranch, opEndBlock)
+	clock := wasmtest.Join(wasmtest.I32(8), wasmtest.I64(1), wasmtest.I32(1024), []byte{0x10, 3}, wasmtest.Drop)
+	loop := wasmtest.Join(wasmtest.Loop, wasmtest.Branch, wasmtest.End)
+	grow := wasmtest.Join(wasmtest.Loop, wasmtest.I32(16), wasmtest.MemoryGrow, wasmtest.I32(-1), wasmtest.Equal32, wasmtest.If, wasmtest.Unreachable, wasmtest.End, wasmtest.Branch, wasmtest.End)
 	s := newToy(t, Config{MaxConcurrent: 8})
 	var running sync.WaitGroup
 	for name, c := range map[string]struct {
@@ -584,9 +485,9 @@ func TestPluginsAreIsolated(t *testing.T) {
 		"kept memory":      {counter(1), "2"},
 		"its own memory":   {counter(5), "6"},
 		"no kept memory":   {counter(7, clock), "8"},
-		"traps":            {new(wasmProgram).handle(opUnreachable), ""},
+		"traps":            {new(wasmProgram).handle(wasmtest.Unreachable), ""},
 		"loops":            {new(wasmProgram).handle(loop), ""},
-		"fills its memory": {(&wasmProgram{memory: &wasmLimits{min: 1}}).handle(grow), ""},
+		"fills its memory": {(&wasmProgram{wasmtest.Program{Memory: &wasmbin.Limits{Min: 1}}}).handle(grow), ""},
 	} {
 		running.Go(func() {
 			script := pluginScript(c.wasm)
@@ -616,7 +517,7 @@ func TestPluginsStop(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := new(wasmProgram)
 			clock := p.imports(extismUser, "clock_monotonic") // tells that it runs
-			wasm := p.handle(opConstant(0), opCall(clock), opDrop, opLoop, opBranch, opEndBlock)
+			wasm := p.handle(wasmtest.I64(0), wasmtest.Call(clock), wasmtest.Drop, wasmtest.Loop, wasmtest.Branch, wasmtest.End)
 			s, err := newSandbox(t.Context(), Config{CacheDir: cacheDir, Logger: slog.New(slog.DiscardHandler)}, toyWasm)
 			require.NoError(t, err)
 			shutDown := sync.OnceFunc(func() { assert.NoError(t, s.Close(context.Background())) })
@@ -642,8 +543,8 @@ func TestPluginsStop(t *testing.T) {
 func TestPluginsFindExtismsMemoryEmpty(t *testing.T) {
 	p := new(wasmProgram)
 	alloc, load, store := p.imports(extismEnvironment, "alloc"), p.imports(extismEnvironment, "load_u64"), p.imports(extismEnvironment, "store_u64")
-	wasm := p.handle(opConstant(8000), opCall(alloc), opTeeLocal, opCall(load), opConstant(0), []byte{0x52, 0x04, 0x40}, opUnreachable, opEndBlock, // not 0: trap
-		opGetLocal, opConstant(0x5ec2e7), opCall(store))
+	wasm := p.handle(wasmtest.I64(8000), wasmtest.Call(alloc), wasmtest.Tee, wasmtest.Call(load), wasmtest.I64(0), wasmtest.NotEqual64, wasmtest.If, wasmtest.Unreachable, wasmtest.End, // not 0: trap
+		wasmtest.Get, wasmtest.I64(0x5ec2e7), wasmtest.Call(store))
 	s := newToy(t, Config{})
 	for range 5 {
 		_, err := s.Execute(t.Context(), pluginScript(wasm), abi.Invocation{}, echo)
@@ -667,34 +568,4 @@ func TestPluginsInTheCache(t *testing.T) {
 		})
 	}
 	wait.Wait()
-}
-
-// FuzzPluginModule: no module makes the host fail, and one that is accepted
-// compiles after it was rewritten if it compiles at all.
-func FuzzPluginModule(f *testing.F) {
-	f.Add(new(wasmProgram).answering("1"))
-	f.Add((&wasmProgram{memory: &wasmLimits{1, 2, true}, data: "abc"}).handle())
-	f.Add(append(new(wasmProgram).handle(), 0, 1, 0))
-	small, err := os.ReadFile("../bench/peers/extism/plugin.wasm")
-	require.NoError(f, err)
-	f.Add(small)
-	f.Fuzz(func(t *testing.T, wasm []byte) {
-		m, err := parsePluginModule(wasm)
-		if err != nil || m.check() != nil {
-			return
-		}
-		again, err := parsePluginModule(m.withGlobals())
-		require.NoError(t, err)
-		require.NoError(t, again.check())
-		restored := m.initialized(make([]uint64, len(m.globals)), m.minPages())
-		_, err = parsePluginModule(restored)
-		require.NoError(t, err)
-
-		r := wazero.NewRuntimeWithConfig(t.Context(), wazero.NewRuntimeConfigInterpreter())
-		defer r.Close(t.Context())
-		if _, err := r.CompileModule(t.Context(), m.withGlobals()); err == nil && m.restorable() {
-			_, err = r.CompileModule(t.Context(), restored)
-			require.NoError(t, err)
-		}
-	})
 }

@@ -1,0 +1,54 @@
+package wasmbin
+
+import (
+	"encoding/binary"
+	"slices"
+)
+
+type section struct {
+	id      byte
+	content []byte
+}
+
+// Numbers of sections.
+const (
+	sectionCustom, sectionType, sectionImport, sectionFunction = 0, 1, 2, 3
+	sectionTable, sectionMemory, sectionGlobal, sectionExport  = 4, 5, 6, 7
+	sectionStart, sectionElement, sectionCode, sectionData     = 8, 9, 10, 11
+	sectionDataCount                                           = 12
+)
+
+// sectionOrder is where a section must be: the count of data segments comes before the code.
+func sectionOrder(id byte) byte {
+	if id == sectionDataCount {
+		return 2*sectionElement + 1
+	}
+	return 2 * id
+}
+
+func (m *Module) content(id byte) []byte {
+	for _, s := range m.sections {
+		if s.id == id {
+			return s.content
+		}
+	}
+	return nil
+}
+
+// encode writes the module. The sections that differ are given by number; nil
+// leaves one out.
+func (m *Module) encode(changed map[byte][]byte) []byte {
+	out := slices.Clone(header)
+	for _, s := range m.sections {
+		content := s.content
+		if c, ok := changed[s.id]; ok {
+			if content = c; c == nil {
+				continue
+			}
+		}
+		out = append(out, s.id)
+		out = binary.AppendUvarint(out, uint64(len(content)))
+		out = append(out, content...)
+	}
+	return out
+}
