@@ -1,6 +1,6 @@
 //go:build linux && !portable
 
-package sandbox
+package plugin
 
 import (
 	"bytes"
@@ -22,8 +22,8 @@ func TestFailedPluginsKeepNoMemory(t *testing.T) {
 	clock := p.imports("wasi_snapshot_preview1", "clock_time_get") // so that it is initialised each time
 	p.handle()
 	p.Start = int(p.Function("", nil, wasmtest.I32(0), wasmtest.I64(1), wasmtest.I32(0), wasmtest.Call(clock), wasmtest.Drop, wasmtest.Unreachable))
-	script := pluginScript(p.Bytes())
-	s := newToy(t, Config{})
+	wasm := p.Bytes()
+	b := newBox(t, 32)
 	mappings := func() int {
 		maps, err := os.ReadFile("/proc/self/maps")
 		require.NoError(t, err)
@@ -31,7 +31,7 @@ func TestFailedPluginsKeepNoMemory(t *testing.T) {
 	}
 	fail := func(times int) {
 		for range times {
-			_, err := s.Execute(t.Context(), script, abi.Invocation{}, echo)
+			_, err := b.run(t.Context(), wasm, abi.Limits{}, idle)
 			require.ErrorContains(t, err, "unreachable")
 		}
 	}

@@ -1,6 +1,6 @@
 //go:build linux && !portable
 
-package sandbox
+package region
 
 import (
 	"os"
@@ -51,7 +51,7 @@ func (s *pageScan) written(memory []byte) (runs pageRuns, ok bool) {
 			return nil, false
 		}
 		for _, f := range s.found[:n] {
-			s.runs = append(s.runs, pageRun{(f.start - start) / pageSize, (f.end - start) / pageSize})
+			s.runs = append(s.runs, pageRun{(f.start - start) / PageSize, (f.end - start) / PageSize})
 		}
 		if s.request.reached >= s.request.end {
 			return s.runs, true
@@ -63,7 +63,7 @@ func (s *pageScan) written(memory []byte) (runs pageRuns, ok bool) {
 // closed, or noPagemap when there is none or its pages are not as large as ours.
 var openPagemap = sync.OnceValue(func() (fd uintptr) {
 	pagemap, err := unix.Open("/proc/self/pagemap", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil || os.Getpagesize() != pageSize {
+	if err != nil || os.Getpagesize() != PageSize {
 		return noPagemap
 	}
 	return uintptr(pagemap)

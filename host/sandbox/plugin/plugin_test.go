@@ -1,4 +1,4 @@
-package sandbox
+package plugin
 
 import (
 	"context"
@@ -16,6 +16,7 @@ import (
 	"github.com/tetratelabs/wazero/api"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/sandbox/gate"
 	"github.com/picloud/picloud/host/sandbox/wasmbin"
 	"github.com/picloud/picloud/host/sandbox/wasmbin/wasmtest"
 )
@@ -58,32 +59,84 @@ func (p *wasmProgram) answer(text string) []byte {
 	return wasmtest.Join(body, wasmtest.Get, wasmtest.I64(int64(len(text))), wasmtest.Call(p.imports(extismEnvironment, "output_set")))
 }
 
-func pluginScript(wasm []byte) Script {
-	return Script{
-		ID: string(wasm), AppID: "app", Name: "plugin", Kind: abi.KindPlugin,
-		Wasm:   func(context.Context) ([]byte, error) { return wasm, nil },
-		Limits: abi.Limits{TimeoutMS: 5000},
-	}
+// A box runs plugins as package sandbox does: each is compiled once.
+type box struct {
+	gate    *gate.Gate
+	runtime *Runtime
+
+	mu       sync.Mutex
+	compiled map[string]*Plugin // by module
 }
 
-// answered is a plugin's value as JSON.
-func answered(t *testing.T, r Result) string {
+func newBox(t testing.TB, concurrent int) *box {
 	t.Helper()
-	if r.Value == nil {
-		return ""
-	}
-	out, err := abi.AppendJSON(nil, r.Value)
+	runtime, err := NewRuntime(cacheDir)
 	require.NoError(t, err)
-	return string(out)
+	b := &box{gate: gate.New(concurrent, slog.New(slog.DiscardHandler)), runtime: runtime, compiled: map[string]*Plugin{}}
+	t.Cleanup(func() {
+		assert.NoError(t, b.gate.Close(context.Background()))
+		for _, p := range b.compiled {
+			p.Release()
+		}
+		assert.NoError(t, runtime.Close())
+	})
+	return b
 }
 
-// recordedLog is a HostCaller that keeps the log and answers everything else with nothing.
+// compile compiles a module within an execution, or finds it compiled.
+func (b *box) compile(e *gate.Execution, wasm []byte) (*Plugin, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if p := b.compiled[string(wasm)]; p != nil {
+		return p, nil
+	}
+	p, err := b.runtime.Compile(e, func(context.Context) ([]byte, error) { return wasm, nil })
+	if err == nil {
+		b.compiled[string(wasm)] = p
+	}
+	return p, err
+}
+
+// run runs a plugin once and returns its value as JSON.
+func (b *box) run(ctx context.Context, wasm []byte, limits abi.Limits, operations gate.Performer) (value string, err error) {
+	return b.invoke(ctx, wasm, limits, abi.Invocation{}, gate.NewWorld(operations))
+}
+
+func (b *box) invoke(ctx context.Context, wasm []byte, limits abi.Limits, inv abi.Invocation, world gate.World) (value string, err error) {
+	e, err := b.gate.Enter(ctx, limits.Or(abi.Limits{TimeoutMS: 5000}).Or(abi.DefaultLimits), world)
+	if err != nil {
+		return "", err
+	}
+	defer b.gate.Leave(e)
+	p, err := b.compile(e, wasm)
+	if err != nil {
+		return "", err
+	}
+	raw, _, err := p.Run(e, inv)
+	if err != nil || raw == nil {
+		return "", err
+	}
+	json, err := abi.AppendJSON(nil, raw)
+	return string(json), err
+}
+
+// performer is a function that performs operations.
+type performer func(ctx context.Context, op abi.Op, request []byte) ([]byte, error)
+
+func (f performer) Perform(ctx context.Context, op abi.Op, request []byte) ([]byte, error) {
+	return f(ctx, op, request)
+}
+
+// idle answers each operation with nothing.
+var idle = performer(func(context.Context, abi.Op, []byte) ([]byte, error) { return nil, nil })
+
+// recordedLog is a Performer that keeps the log and answers everything else with nothing.
 type recordedLog struct {
 	mu    sync.Mutex
 	lines []string
 }
 
-func (l *recordedLog) Call(_ context.Context, op abi.Op, request []byte) ([]byte, error) {
+func (l *recordedLog) Perform(_ context.Context, op abi.Op, request []byte) ([]byte, error) {
 	if op != abi.OpLogWrite {
 		return nil, nil
 	}
@@ -128,15 +181,14 @@ func TestPluginAnswers(t *testing.T) {
 		}, "", []string{"info Hello"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newToy(t, Config{})
-			script := pluginScript(c.wasm(new(wasmProgram)))
-			_, err := s.Validate(t.Context(), script)
-			require.NoError(t, err)
+			b := newBox(t, 32)
+			wasm := c.wasm(new(wasmProgram))
 			for range 3 {
 				var log recordedLog
-				result, err := s.Execute(t.Context(), script, abi.Invocation{SDKVersion: "1.0", ExecutionID: "e", AppID: "app", InvocationType: "execute"}, &log)
+				result, err := b.invoke(t.Context(), wasm, abi.Limits{},
+					abi.Invocation{SDKVersion: "1.0", ExecutionID: "e", AppID: "app", InvocationType: "execute"}, gate.NewWorld(&log))
 				require.NoError(t, err)
-				assert.Equal(t, c.value, answered(t, result))
+				assert.Equal(t, c.value, result)
 				assert.Equal(t, c.log, log.lines)
 			}
 		})
@@ -212,15 +264,12 @@ func TestPluginsAreRefused(t *testing.T) {
 		}(), "its initialisation fails: wasm error: unreachable"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newToy(t, Config{})
-			script := pluginScript(c.wasm)
-			_, err := s.Validate(t.Context(), script)
+			b := newBox(t, 32)
+			_, err := b.run(t.Context(), c.wasm, abi.Limits{}, idle)
 			refused := new(abi.ScriptError)
 			require.ErrorAs(t, err, &refused)
 			assert.Equal(t, abi.CodeScriptInvalid, refused.Code)
 			assert.Contains(t, refused.Message, c.err)
-			_, err = s.Execute(t.Context(), script, abi.Invocation{}, echo)
-			assert.Equal(t, refused, err, "the same when it is run all the same")
 		})
 	}
 }
@@ -317,14 +366,14 @@ func TestHostilePlugins(t *testing.T) {
 		}, abi.CodeTimeout, "time limit"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newToy(t, Config{MaxConcurrent: 2})
-			script := pluginScript(c.wasm(new(wasmProgram)))
-			script.Limits.TimeoutMS = 30_000 // a full stack takes its time under -race
+			b := newBox(t, 2)
+			wasm := c.wasm(new(wasmProgram))
+			limits := abi.Limits{TimeoutMS: 30_000} // a full stack takes its time under -race
 			if c.code == abi.CodeTimeout {
-				script.Limits.TimeoutMS = 500
+				limits.TimeoutMS = 500
 			}
 			var log recordedLog
-			_, err := s.Execute(t.Context(), script, abi.Invocation{}, &log)
+			_, err := b.run(t.Context(), wasm, limits, &log)
 			failed := new(abi.ScriptError)
 			require.ErrorAs(t, err, &failed)
 			assert.Equal(t, c.code, failed.Code, failed.Message)
@@ -332,9 +381,9 @@ func TestHostilePlugins(t *testing.T) {
 			assert.NotContains(t, failed.Message, "stack trace")
 			assert.NotContains(t, failed.Message, "goroutine")
 
-			result, err := s.Execute(t.Context(), pluginScript(new(wasmProgram).answering(`"fine"`)), abi.Invocation{}, echo)
+			result, err := b.run(t.Context(), new(wasmProgram).answering(`"fine"`), abi.Limits{}, idle)
 			require.NoError(t, err)
-			assert.Equal(t, `"fine"`, answered(t, result))
+			assert.Equal(t, `"fine"`, result)
 		})
 	}
 }
@@ -345,7 +394,7 @@ func (p *wasmProgram) answering(text string) []byte { return p.handle(p.answer(t
 // function, whose JSON reaches the host as the same MessagePack that a script sends,
 // and whose answer and error come back.
 func TestPluginsReachEveryOperation(t *testing.T) {
-	s := newToy(t, Config{})
+	b := newBox(t, 32)
 	for _, row := range abi.Operations {
 		if row.Op == abi.OpYield {
 			continue
@@ -353,35 +402,35 @@ func TestPluginsReachEveryOperation(t *testing.T) {
 		p := new(wasmProgram)
 		length, set := p.imports(extismEnvironment, "length"), p.imports(extismEnvironment, "output_set")
 		call := p.imports(extismUser, abi.PluginFunction(row.Name))
-		script := pluginScript(p.handle(p.block(`{"a":[1,{"$blob":"AQI="}]}`), wasmtest.Get, wasmtest.Call(call), wasmtest.Tee, wasmtest.Get, wasmtest.Call(length), wasmtest.Call(set)))
+		wasm := p.handle(p.block(`{"a":[1,{"$blob":"AQI="}]}`), wasmtest.Get, wasmtest.Call(call), wasmtest.Tee, wasmtest.Get, wasmtest.Call(length), wasmtest.Call(set))
 
 		want, err := abi.AppendFromJSON(nil, []byte(`{"a":[1,{"$blob":"AQI="}]}`))
 		require.NoError(t, err)
 		if row.Request == "" {
 			want = nil
 		}
-		answering := hostFunc(func(_ context.Context, op abi.Op, request []byte) ([]byte, error) {
+		answering := performer(func(_ context.Context, op abi.Op, request []byte) ([]byte, error) {
 			assert.Equal(t, row.Op, op, row.Name)
 			assert.Equal(t, []byte(want), request, row.Name)
 			return abi.AppendFromJSON(nil, []byte(`{"b":{"$blob":"AA=="},"n":9007199254740993}`))
 		})
-		result, err := s.Execute(t.Context(), script, abi.Invocation{}, answering)
+		result, err := b.run(t.Context(), wasm, abi.Limits{}, answering)
 		require.NoError(t, err, row.Name)
-		assert.Equal(t, `{"result":{"b":{"$blob":"AA=="},"n":9007199254740993}}`, answered(t, result), row.Name)
+		assert.Equal(t, `{"result":{"b":{"$blob":"AA=="},"n":9007199254740993}}`, result, row.Name)
 
-		failing := hostFunc(func(context.Context, abi.Op, []byte) ([]byte, error) {
+		failing := performer(func(context.Context, abi.Op, []byte) ([]byte, error) {
 			return nil, &abi.OpError{Code: abi.OpCodeDenied, Message: "no"}
 		})
-		result, err = s.Execute(t.Context(), script, abi.Invocation{}, failing)
+		result, err = b.run(t.Context(), wasm, abi.Limits{}, failing)
 		require.NoError(t, err, row.Name)
-		assert.JSONEq(t, `{"error":{"code":"denied","message":"no"}}`, answered(t, result), row.Name)
+		assert.JSONEq(t, `{"error":{"code":"denied","message":"no"}}`, result, row.Name)
 
-		secret := hostFunc(func(context.Context, abi.Op, []byte) ([]byte, error) {
+		secret := performer(func(context.Context, abi.Op, []byte) ([]byte, error) {
 			return nil, errors.New("10.0.0.1 refused")
 		})
-		result, err = s.Execute(t.Context(), script, abi.Invocation{}, secret)
+		result, err = b.run(t.Context(), wasm, abi.Limits{}, secret)
 		require.NoError(t, err, row.Name)
-		assert.JSONEq(t, `{"error":{"code":"internal","message":"internal error"}}`, answered(t, result), row.Name)
+		assert.JSONEq(t, `{"error":{"code":"internal","message":"internal error"}}`, result, row.Name)
 	}
 }
 
@@ -398,13 +447,13 @@ func TestPluginsRequestsAreRefused(t *testing.T) {
 		length, set := p.imports(extismEnvironment, "length"), p.imports(extismEnvironment, "output_set")
 		get := p.imports(extismUser, "kv_get")
 		wasm := p.handle(p.block(c.request), wasmtest.Get, wasmtest.Call(get), wasmtest.Tee, wasmtest.Get, wasmtest.Call(length), wasmtest.Call(set))
-		s := newToy(t, Config{})
-		result, err := s.Execute(t.Context(), pluginScript(wasm), abi.Invocation{}, echo)
+		b := newBox(t, 32)
+		result, err := b.run(t.Context(), wasm, abi.Limits{}, idle)
 		require.NoError(t, err, c.request)
 		var answer struct {
 			Error struct{ Code, Message string }
 		}
-		require.NoError(t, json.Unmarshal([]byte(answered(t, result)), &answer))
+		require.NoError(t, json.Unmarshal([]byte(result), &answer))
 		assert.Equal(t, "invalid", answer.Error.Code)
 		assert.Contains(t, answer.Error.Message, c.err)
 	}
@@ -442,18 +491,13 @@ func TestPluginsAreInitialisedOnce(t *testing.T) {
 		"not kept: it has a clock": {program(clock), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newToy(t, Config{})
-			script := pluginScript(c.wasm)
-			script.Limits = script.Limits.Or(abi.DefaultLimits)
+			b := newBox(t, 32)
 			for range 5 {
-				result, err := s.Execute(t.Context(), script, abi.Invocation{}, echo)
+				result, err := b.run(t.Context(), c.wasm, abi.Limits{}, idle)
 				require.NoError(t, err)
-				assert.Equal(t, "27", answered(t, result), "40 and 5, twice one more")
+				assert.Equal(t, "27", result, "40 and 5, twice one more")
 			}
-			ready, err := s.scripts.get(script, nil)
-			require.NoError(t, err)
-			assert.Equal(t, c.kept, ready.(*plugin).memory != nil)
-			ready.release()
+			assert.Equal(t, c.kept, b.compiled[string(c.wasm)].Restored())
 		})
 	}
 }
@@ -476,7 +520,7 @@ func TestPluginsAreIsolated(t *testing.T) {
 	clock := wasmtest.Join(wasmtest.I32(8), wasmtest.I64(1), wasmtest.I32(1024), []byte{0x10, 3}, wasmtest.Drop)
 	loop := wasmtest.Join(wasmtest.Loop, wasmtest.Branch, wasmtest.End)
 	grow := wasmtest.Join(wasmtest.Loop, wasmtest.I32(16), wasmtest.MemoryGrow, wasmtest.I32(-1), wasmtest.Equal32, wasmtest.If, wasmtest.Unreachable, wasmtest.End, wasmtest.Branch, wasmtest.End)
-	s := newToy(t, Config{MaxConcurrent: 8})
+	b := newBox(t, 8)
 	var running sync.WaitGroup
 	for name, c := range map[string]struct {
 		wasm []byte
@@ -490,16 +534,16 @@ func TestPluginsAreIsolated(t *testing.T) {
 		"fills its memory": {(&wasmProgram{wasmtest.Program{Memory: &wasmbin.Limits{Min: 1}}}).handle(grow), ""},
 	} {
 		running.Go(func() {
-			script := pluginScript(c.wasm)
+			limits := abi.Limits{}
 			if name == "loops" {
-				script.Limits.TimeoutMS = 10
+				limits.TimeoutMS = 10
 			}
 			for range executions {
-				result, err := s.Execute(t.Context(), script, abi.Invocation{}, echo)
+				result, err := b.run(t.Context(), c.wasm, limits, idle)
 				if c.want == "" {
 					assert.ErrorAs(t, err, new(*abi.ScriptError), name)
 				} else if assert.NoError(t, err, name) {
-					assert.Equal(t, c.want, answered(t, result), name)
+					assert.Equal(t, c.want, result, name)
 				}
 			}
 		})
@@ -518,19 +562,16 @@ func TestPluginsStop(t *testing.T) {
 			p := new(wasmProgram)
 			clock := p.imports(extismUser, "clock_monotonic") // tells that it runs
 			wasm := p.handle(wasmtest.I64(0), wasmtest.Call(clock), wasmtest.Drop, wasmtest.Loop, wasmtest.Branch, wasmtest.End)
-			s, err := newSandbox(t.Context(), Config{CacheDir: cacheDir, Logger: slog.New(slog.DiscardHandler)}, toyWasm)
-			require.NoError(t, err)
-			shutDown := sync.OnceFunc(func() { assert.NoError(t, s.Close(context.Background())) })
+			b := newBox(t, 32)
+			shutDown := sync.OnceFunc(func() { assert.NoError(t, b.gate.Close(context.Background())) })
 			defer shutDown() // waits for the one that has begun
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			running := hostFunc(func(context.Context, abi.Op, []byte) ([]byte, error) {
+			running := performer(func(context.Context, abi.Op, []byte) ([]byte, error) {
 				go stop(cancel, shutDown)
 				return nil, nil
 			})
-			script := pluginScript(wasm)
-			script.Limits.TimeoutMS = 60_000
-			_, err = s.Execute(ctx, script, abi.Invocation{}, running)
+			_, err := b.run(ctx, wasm, abi.Limits{TimeoutMS: 60_000}, running)
 			failed := new(abi.ScriptError)
 			require.ErrorAs(t, err, &failed)
 			assert.Equal(t, abi.CodeCancelled, failed.Code)
@@ -545,27 +586,9 @@ func TestPluginsFindExtismsMemoryEmpty(t *testing.T) {
 	alloc, load, store := p.imports(extismEnvironment, "alloc"), p.imports(extismEnvironment, "load_u64"), p.imports(extismEnvironment, "store_u64")
 	wasm := p.handle(wasmtest.I64(8000), wasmtest.Call(alloc), wasmtest.Tee, wasmtest.Call(load), wasmtest.I64(0), wasmtest.NotEqual64, wasmtest.If, wasmtest.Unreachable, wasmtest.End, // not 0: trap
 		wasmtest.Get, wasmtest.I64(0x5ec2e7), wasmtest.Call(store))
-	s := newToy(t, Config{})
+	b := newBox(t, 32)
 	for range 5 {
-		_, err := s.Execute(t.Context(), pluginScript(wasm), abi.Invocation{}, echo)
+		_, err := b.run(t.Context(), wasm, abi.Limits{}, idle)
 		require.NoError(t, err)
 	}
-}
-
-// TestPluginsInTheCache: what is evicted while it runs is closed when it has ended.
-func TestPluginsInTheCache(t *testing.T) {
-	s := newToy(t, Config{ScriptCacheSize: 1})
-	var wait sync.WaitGroup
-	for i := range 8 {
-		wait.Go(func() {
-			text := strings.Repeat("x", i%4+1)
-			for range 5 {
-				result, err := s.Execute(t.Context(), pluginScript(new(wasmProgram).answering(`"`+text+`"`)), abi.Invocation{}, echo)
-				if assert.NoError(t, err) {
-					assert.Equal(t, `"`+text+`"`, answered(t, result))
-				}
-			}
-		})
-	}
-	wait.Wait()
 }

@@ -1,4 +1,4 @@
-package sandbox
+package plugin
 
 import (
 	"context"
@@ -20,8 +20,8 @@ const (
 	extismUser        = "extism:host/user" // the operations of package abi
 )
 
-// checkPlugin says what a module lacks to be a plugin, or has too much.
-func checkPlugin(m *wasmbin.Module) error {
+// check says what a module lacks to be a plugin, or has too much.
+func check(m *wasmbin.Module) error {
 	for _, i := range m.Imports {
 		switch {
 		case i.Kind != wasmbin.ExternFunction:
