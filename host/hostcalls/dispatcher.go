@@ -112,7 +112,7 @@ func (d *Dispatcher) Perform(ctx context.Context, scope *Scope, op abi.Op, reque
 	}
 	d.metrics.failed(row, err)
 	var hidden *store.Error
-	if errors.As(err, &hidden) { // of which the script learns only that it happened
+	if errors.As(err, &hidden) { // the script learns only that it happened
 		d.log.Error("hostcalls: the storage failed", "operation", row.Name, "execution_id", scope.ExecutionID, "app_id", scope.AppID, "error", hidden)
 	}
 	return nil, err

@@ -113,6 +113,19 @@ func TestLongMessageIsCutBetweenCharacters(t *testing.T) {
 	assert.Contains(t, string(line.Data), "16386 bytes of data")
 }
 
+// The clock is the execution's own: what has passed since it began, and the wall clock.
+func TestClockIsTheExecutions(t *testing.T) {
+	scope := newScope()
+	scope.Started = time.Unix(1_800_000_000, 5)
+	scope.Now = func() time.Time { return scope.Started.Add(90 * time.Second) }
+	response, err := New(Config{}).For(scope).Perform(context.Background(), abi.OpClockMonotonic, nil)
+	require.NoError(t, err)
+	var clock abi.Clock
+	_, err = clock.UnmarshalMsg(response)
+	require.NoError(t, err)
+	assert.Equal(t, abi.Clock{Nanoseconds: 90e9, UnixNano: 1_800_000_090e9 + 5}, clock)
+}
+
 func TestClockMovesForward(t *testing.T) {
 	performer := New(Config{}).For(newScope())
 	last := int64(-1)

@@ -55,8 +55,8 @@ func newGuest(ctx context.Context, cacheDir string, wasm []byte) (g *guest, err 
 	return g, err
 }
 
-// newSlot makes an instance of the guest, of which it runs the start function
-// that is named, if any.
+// newSlot makes an instance of the guest and runs its start function that is named,
+// if any.
 func (g *guest) newSlot(ctx context.Context, start ...string) (*slot, error) {
 	memory := region.New()
 	module, err := g.runtime.InstantiateModule(
@@ -87,7 +87,7 @@ func (g *guest) newSlot(ctx context.Context, start ...string) (*slot, error) {
 	return s, nil
 }
 
-// take answers a slot whose memory is the base image and that nobody else has.
+// take returns a slot whose memory is the base image and that nobody else has.
 func (g *guest) take(ctx context.Context) (*slot, error) {
 	g.mu.Lock()
 	if n := len(g.idle); n > 0 {

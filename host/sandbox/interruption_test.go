@@ -227,8 +227,9 @@ func TestInterruption(t *testing.T) {
 
 // BenchmarkInterruption reports how long guests go on after they have been told to end: the
 // median and the 99th percentile, in microseconds, of so many attempts as -benchtime
-// says (-benchtime 200x). Time in which the guest's thread had no processor does not count. What the
-// host takes is reported apart: to tell the guest once the caller has gone, and to clean up behind it.
+// says (-benchtime 200x). Time in which the guest's thread had no processor does not count. What
+// the host takes is reported apart: to tell the guest once the caller has gone, and to clean up
+// behind it.
 func BenchmarkInterruption(b *testing.B) {
 	s := newReal(b, Config{})
 	for _, c := range busy {
@@ -286,7 +287,7 @@ func newInterrupted(b *testing.B, s *Sandbox, script Script) *interrupted {
 	return i
 }
 
-// once runs the script and interrupts it. It does what [Sandbox.run] does, and answers how
+// once runs the script and interrupts it. It does what [Sandbox.run] does, and returns how
 // long it took until the guest was told, until it returned, and until its slot was free.
 func (i *interrupted) once(b *testing.B) (told, ended, cleaned time.Duration) {
 	ctx, cancel := context.WithCancel(b.Context())

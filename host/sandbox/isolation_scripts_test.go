@@ -106,7 +106,7 @@ func scriptOf(app, source string) Script {
 	return script
 }
 
-// lookAround runs a probe and checks what it answers and what it told its host.
+// lookAround runs a probe and checks what it returns and what it told its host.
 func lookAround(t *testing.T, s *Sandbox, app string, p probe) {
 	var calls atomic.Int32
 	host := performer(func(_ context.Context, op abi.Op, _ []byte) ([]byte, error) {

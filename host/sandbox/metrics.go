@@ -15,7 +15,7 @@ type metrics struct {
 	outcomes   map[abi.ErrorCode]prometheus.Counter
 }
 
-// outcomeOK is the outcome of an execution that answered a value.
+// outcomeOK is the outcome of an execution that returned a value.
 const outcomeOK abi.ErrorCode = "ok"
 
 // newMetrics registers the metrics, unless there is nowhere to.

@@ -57,7 +57,7 @@ func TestPluginsInTheCache(t *testing.T) {
 	wait.Wait()
 }
 
-// What is wrong with a plugin is said when it is validated, and the same when it is run all the same.
+// What is wrong with a plugin is said when it is validated, and again when it is run all the same.
 func TestPluginsThatAreNone(t *testing.T) {
 	s := newToy(t, Config{})
 	script := pluginScript(new(wasmtest.Program).Bytes())

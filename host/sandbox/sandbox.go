@@ -64,7 +64,7 @@ type World = gate.World
 // NewWorld returns the world of an execution that begins now and resembles no other.
 func NewWorld(operations gate.Performer) World { return gate.NewWorld(operations) }
 
-// Result tells what an execution answered and used.
+// Result is what an execution returned and used.
 type Result struct {
 	Value       msgp.Raw      // the script's value; nil on error
 	Operations  int64         // operations counted by the interpreter
@@ -119,9 +119,9 @@ func newSandbox(ctx context.Context, c Config, wasm []byte) (*Sandbox, error) {
 	return s, nil
 }
 
-// Validate compiles a script and answers the names it imports, in order of
-// appearance, also when it is one of them that is wrong. The error is an [*abi.ScriptError], or
-// what [Script.Wasm] failed with.
+// Validate compiles a script and returns the names it imports, in order of
+// appearance, also when it is one of them that is wrong. The error is an
+// [*abi.ScriptError], or what [Script.Wasm] failed with.
 func (s *Sandbox) Validate(ctx context.Context, script Script) (imports []string, err error) {
 	script.Limits = script.Limits.Or(abi.DefaultLimits)
 	e, err := s.gate.Enter(ctx, script.Limits, NewWorld(nil))
@@ -150,7 +150,7 @@ func (s *Sandbox) Execute(ctx context.Context, script Script, inv abi.Invocation
 	return result, err
 }
 
-// Describe is Execute for tools that work on the language: it answers the value in
+// Describe is Execute for tools that work on the language: it returns the value in
 // words, whatever it is.
 func (s *Sandbox) Describe(ctx context.Context, script Script, inv abi.Invocation, world World) (abi.Description, Result, error) {
 	script.Limits = script.Limits.Or(abi.DefaultLimits)
@@ -188,7 +188,8 @@ func (s *Sandbox) execute(ctx context.Context, script Script, inv abi.Invocation
 }
 
 // load compiles a script in a slot of its own and takes the image. When lazy, a
-// module it imports may be missing. It answers the imports also of a script in which they are what is wrong.
+// module it imports may be missing. It returns the imports also of a script in which
+// they are what is wrong.
 func (s *Sandbox) load(e *gate.Execution, script Script, lazy bool) (*image, []string, error) {
 	request := abi.LoadRequest{
 		Name: script.Name, Source: script.Source, Kind: script.Kind,

@@ -260,7 +260,7 @@ func TestHostCallEndsWithTheExecution(t *testing.T) {
 	assert.Equal(t, abi.CodeTimeout, got.Code)
 }
 
-// started answers a host that tells when a script has called it.
+// started returns a host that tells when a script has called it.
 func started() (host performer, calls chan struct{}) {
 	calls = make(chan struct{}, 1000)
 	return func(ctx context.Context, _ abi.Op, _ []byte) ([]byte, error) {

@@ -97,8 +97,8 @@ type interruptWatch struct {
 	done bool
 }
 
-// start begins to watch. What it answers ends that: after it the word is zero
-// and not written any more.
+// start begins to watch, until end is called: after it the word is zero and not
+// written any more.
 func (w *interruptWatch) start(c *guestCall) (end func()) {
 	stop := context.AfterFunc(c.execution.Context(), func() {
 		w.mu.Lock()
@@ -120,7 +120,7 @@ func (w *interruptWatch) start(c *guestCall) (end func()) {
 	}
 }
 
-// word answers a word of the guest's memory. It stays where it is: a region does
+// word returns a word of the guest's memory. It stays where it is: a region does
 // not move.
 func (s *slot) word(at uint32) *uint32 {
 	return (*uint32)(unsafe.Pointer(&s.region.Bytes()[at]))
@@ -131,7 +131,7 @@ func (s *slot) trapWord() uint32 {
 	return word
 }
 
-// stackOverflowed answers whether a trap was the stack running full: the guest's
+// stackOverflowed reports whether a trap was the stack running full: the guest's
 // own, which lies at the start of its memory and grows down past address 0, or
 // the one wazero keeps.
 func (s *slot) stackOverflowed(err error) bool {
@@ -183,7 +183,7 @@ func (s *slot) close(ctx context.Context) {
 	_ = s.module.Close(ctx) // frees the region
 }
 
-// address calls a function that answers an address, and checks that it is one.
+// address calls a function that returns an address, and checks that it is one.
 func (s *slot) address(ctx context.Context, f api.Function) (uint32, error) {
 	if err := f.CallWithStack(ctx, s.stack[:]); err != nil {
 		return 0, err

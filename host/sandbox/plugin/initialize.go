@@ -20,14 +20,14 @@ import (
 	"github.com/picloud/picloud/host/sandbox/wasmbin"
 )
 
-// initializers are the exports that initialise a module, the first of which is
+// initializers are the exports that initialise a module. The first that there is is
 // called, as Extism does: a WASI reactor's, or a C library's constructors.
 var initializers = []string{"_initialize", "__wasm_call_ctors"}
 
 // haskellInit initialises a module in a way of its own, which is left to Extism.
 const haskellInit = "hs_init"
 
-// initialize runs what a module does before it is first called, and answers the
+// initialize runs what a module does before it is first called, and returns the
 // module to make instances of. When the memory can be kept, that is the module as
 // it is now. It cannot be kept when initialisation has asked the host for
 // anything, unless the plugin exports [exportResume]: what is answered to one

@@ -48,20 +48,32 @@ func (p *Pool) Take() *Region {
 // Put takes a region back. One that grew is not used again: how large it is would
 // tell of the execution before.
 func (p *Pool) Put(r *Region) {
-	if p == nil || len(r.Bytes()) != len(p.image.bytes) || r.Reset(p.image) != nil {
+	if p == nil || !p.putBack(r) {
 		r.Free()
-		return
+	}
+}
+
+// putBack reports whether the region is the pool's again.
+func (p *Pool) putBack(r *Region) bool {
+	if len(r.Bytes()) != len(p.image.bytes) || p.isClosed() || r.Reset(p.image) != nil {
+		return false
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed {
-		r.Free()
-		return
+	if !p.closed {
+		p.idle = append(p.idle, r)
 	}
-	p.idle = append(p.idle, r)
+	return !p.closed
 }
 
-// Close frees the regions that are not in use now, and those that are when they are put back.
+func (p *Pool) isClosed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closed
+}
+
+// Close frees the image and the regions that are idle; others are freed when they are put back. No
+// region may be put back meanwhile.
 func (p *Pool) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -31,8 +31,8 @@ type pageScan struct {
 	runs    pageRuns
 }
 
-// written answers the pages of memory written since a file was mapped over it:
-// those of which the kernel holds a private copy. It is valid until the next
+// written returns the pages of memory written since a file was mapped over it:
+// those that the kernel holds a private copy of. It is valid until the next
 // call. Not ok: the kernel cannot tell (PAGEMAP_SCAN came with Linux 6.7).
 func (s *pageScan) written(memory []byte) (runs pageRuns, ok bool) {
 	pagemap := openPagemap()
@@ -59,7 +59,7 @@ func (s *pageScan) written(memory []byte) (runs pageRuns, ok bool) {
 	}
 }
 
-// openPagemap answers a descriptor of this process' page map that is never
+// openPagemap returns a descriptor of this process' page map that is never
 // closed, or noPagemap when there is none or its pages are not as large as ours.
 var openPagemap = sync.OnceValue(func() (fd uintptr) {
 	pagemap, err := unix.Open("/proc/self/pagemap", unix.O_RDONLY|unix.O_CLOEXEC, 0)
@@ -77,7 +77,7 @@ type pagemapScan struct {
 	found                            *pageRegion
 	room, most                       uint64
 	// A page is found that is in all of the categories all and in one of any, where
-	// the inverted ones are turned round. Answered are only those asked for here.
+	// the inverted ones are turned round. Only those asked for here are told.
 	inverted, all, any, answered uint64
 }
 

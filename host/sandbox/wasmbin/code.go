@@ -2,6 +2,7 @@ package wasmbin
 
 import "fmt"
 
+// parseCode reads the code section as far as the local variables of each function (5.5.13).
 func (m *Module) parseCode(r *reader) error {
 	for n := r.count(maxItems); n > 0 && r.err == nil; n-- {
 		body := &reader{rest: r.bytes(r.u32())}

@@ -6,14 +6,14 @@ import (
 	"github.com/tetratelabs/wazero/api"
 )
 
-// Instructions of constant expressions.
+// Instructions of constant expressions (3.3.10, 5.4).
 const (
 	opEnd, opI32Const, opI64Const, opF32Const, opF64Const = 0x0b, 0x41, 0x42, 0x43, 0x44
 	opGlobalGet, opRefNull, opRefFunc, opVector           = 0x23, 0xd0, 0xd2, 0xfd
 )
 
-// Constant is the expression of a global's value as [api.Global] gives it; nil
-// for a type that has none.
+// Constant is the expression of a number as [api.Global] gives it; nil for a type of value that is
+// no number.
 func Constant(kind byte, bits uint64) []byte {
 	switch kind {
 	case api.ValueTypeI32:
@@ -28,7 +28,7 @@ func Constant(kind byte, bits uint64) []byte {
 	return nil
 }
 
-// constant reads a constant expression, up to its end.
+// constant reads a constant expression with its end (5.4.9).
 func (r *reader) constant() []byte {
 	start := r.rest
 	for r.err == nil {
@@ -54,7 +54,7 @@ func (r *reader) constant() []byte {
 	return nil
 }
 
-// appendSigned appends signed LEB128, which is not Go's signed varint.
+// appendSigned appends signed LEB128 (5.2.2), which is not Go's signed varint.
 func appendSigned(out []byte, v int64) []byte {
 	for {
 		b := byte(v & 0x7f)

@@ -2,6 +2,7 @@ package wasmbin
 
 import "fmt"
 
+// parseElements reads the element section (5.5.12).
 func (m *Module) parseElements(r *reader) error {
 	for n := r.count(maxItems); n > 0 && r.err == nil; n-- {
 		m.parseElementSegment(r)
@@ -12,8 +13,8 @@ func (m *Module) parseElements(r *reader) error {
 	return nil
 }
 
-// parseElementSegment reads an element segment, whose flags say what it consists of:
-// not active, with a table or declarative, of expressions.
+// parseElementSegment reads one segment. Its flags say what it consists of: bit 0, it is not
+// active; bit 1, it names its table or is declarative; bit 2, it is of expressions (5.5.12).
 func (m *Module) parseElementSegment(r *reader) {
 	flags := r.u32()
 	if flags > 7 {

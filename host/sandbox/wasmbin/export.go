@@ -5,20 +5,21 @@ import (
 	"slices"
 )
 
-// An Export is what a module offers its host.
+// An Export is something that a module offers its host (5.5.10).
 type Export struct {
 	Name  string
-	Kind  byte
-	Index uint32
+	Kind  byte   // [ExternFunction] and so on
+	Index uint32 // among those of its kind, imported ones first
 }
 
+// parseExports reads the export section (5.5.10).
 func (m *Module) parseExports(r *reader) {
 	for n := r.count(maxItems); n > 0 && r.err == nil; n-- {
 		m.Exports = append(m.Exports, Export{r.name(), r.byte(), r.u32()})
 	}
 }
 
-// Exports tells whether a module exports a function of that name.
+// ExportsFunction reports whether the module exports a function of that name.
 func (m *Module) ExportsFunction(name string) bool {
 	return slices.ContainsFunc(m.Exports, func(e Export) bool { return e.Name == name && e.Kind == ExternFunction })
 }

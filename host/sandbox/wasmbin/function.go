@@ -1,12 +1,14 @@
 package wasmbin
 
+// parseFunctions reads the function section (5.5.6).
 func (m *Module) parseFunctions(r *reader) {
 	for n := r.count(maxItems); n > 0 && r.err == nil; n-- {
 		m.Functions = append(m.Functions, r.u32())
 	}
 }
 
-// Signature answers the type of a function that is exported; nil when there is none.
+// Signature returns the type of a function that is exported and not imported; nil when there is
+// none.
 func (m *Module) Signature(export string) *Signature {
 	imported := uint32(0)
 	for _, i := range m.Imports {

@@ -1,17 +1,18 @@
 package wasmbin
 
-// An Import is what a module expects of its host.
+// An Import is something that a module expects of its host (5.5.5).
 type Import struct {
 	Module, Name string
-	Kind         byte
-	Index        uint32 // the type of a function
+	Kind         byte   // [ExternFunction] and so on
+	Index        uint32 // of a function: that of its type, which need not exist
 }
 
-// Kinds of imports and exports.
+// Kinds of imports and exports (5.5.5, 5.5.10).
 const (
 	ExternFunction, ExternTable, ExternMemory, ExternGlobal = 0, 1, 2, 3
 )
 
+// parseImports reads the import section (5.5.5).
 func (m *Module) parseImports(r *reader) {
 	for n := r.count(maxItems); n > 0 && r.err == nil; n-- {
 		i := Import{Module: r.name(), Name: r.name(), Kind: r.byte()}
@@ -32,4 +33,5 @@ func (m *Module) parseImports(r *reader) {
 	}
 }
 
+// String is the import as in "env.memory".
 func (i Import) String() string { return i.Module + "." + i.Name }

@@ -2,10 +2,11 @@ package wasmbin
 
 import "encoding/binary"
 
-// Limits say how large a table or memory is.
+// Limits say how large a table, in entries, or a memory, in pages, is at first and may become
+// (5.3.7).
 type Limits struct {
 	Min, Max uint32
-	Bounded  bool // there is a max
+	Bounded  bool // there is a Max
 }
 
 func (r *reader) limits() (l Limits) {

@@ -2,6 +2,7 @@ package wasmbin
 
 import "fmt"
 
+// parseMemory reads the memory section (5.5.8).
 func (m *Module) parseMemory(r *reader) error {
 	n := r.count(maxItems)
 	if n > 1 {
@@ -14,7 +15,7 @@ func (m *Module) parseMemory(r *reader) error {
 	return nil
 }
 
-// MinPages is how large the memory is at first, in pages of WebAssembly.
+// MinPages is how large the memory is at first, in pages of 64 KiB.
 func (m *Module) MinPages() uint32 {
 	if m.Memory == nil {
 		return 0

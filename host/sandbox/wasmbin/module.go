@@ -1,3 +1,10 @@
+// Package wasmbin reads WebAssembly modules in their binary format, bounds what they ask for, and
+// writes them anew. Sections are those of the WebAssembly Core Specification 2.0, chapter 5; there
+// is a file for each.
+//
+// wazero allocates what a module says it will have (elements of vectors, locals, entries of tables)
+// before it reads them: a module of 20 bytes could ask for more than the machine has. So a module
+// is read here first, as far as that is needed. What its code does is for wazero to validate.
 package wasmbin
 
 import (
@@ -6,33 +13,31 @@ import (
 	"fmt"
 )
 
-// A Module is a WebAssembly module taken apart as far as is needed to judge
-// it before it is compiled, and to write it anew. wazero allocates what a module
-// says it will have (elements of vectors, locals, entries of tables) before it
-// reads them, so that a module of 20 bytes could ask for more than the machine
-// has. See the binary format in the specification, chapter 5.
+// A Module is a WebAssembly module taken apart, within the bounds of this package (5.5.16). Its
+// slices refer to the bytes it was parsed from.
 type Module struct {
-	sections []section // in their order; custom ones are left out
-
 	Types     []Signature
 	Imports   []Import
-	Functions []uint32 // the types of those that are not imported
-	Memory    *Limits
-	tables    []table
-	Globals   []Global
+	Functions []uint32 // indices of the types of those that are not imported
+	Memory    *Limits  // its own, in pages of 64 KiB; nil: it has none
+	Globals   []Global // its own
 	Exports   []Export
-	segments  int    // of data
-	locals    uint64 // of all functions
-	elements  int    // of all segments
-	passive   bool   // it has element segments that only code can put into tables
+
+	sections []section // in their order; custom ones are left out
+	tables   []table
+	segments int    // of data
+	locals   uint64 // of all functions
+	elements int    // of all segments
+	passive  bool   // it has element segments that only code can put into tables
 }
 
 var header = []byte("\x00asm\x01\x00\x00\x00")
 
-// errNotWasm is of bytes that do not even begin as a module.
+// errNotWasm is of bytes that do not even begin as a module (5.5.16).
 var errNotWasm = errors.New("is not a WebAssembly module: it does not begin with \\0asm and version 1")
 
-// Parse takes a module apart. Its errors say what is wrong with it.
+// Parse takes a module apart. The error continues a sentence that begins with the module: "is
+// truncated", "has 17 tables, at most 16 are allowed".
 func Parse(wasm []byte) (*Module, error) {
 	if !bytes.HasPrefix(wasm, header) {
 		return nil, errNotWasm
@@ -67,8 +72,7 @@ func Parse(wasm []byte) (*Module, error) {
 	return m, r.err
 }
 
-// parse reads one section. What is malformed is in the reader's error, what we
-// do not accept is answered.
+// parse reads one section. The error is what we do not accept; what is malformed is the reader's.
 func (m *Module) parse(id byte, r *reader) error {
 	switch id {
 	case sectionType:

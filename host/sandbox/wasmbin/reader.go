@@ -6,12 +6,13 @@ import (
 	"math"
 )
 
-// A reader reads the parts of a module. After an error it answers nothing.
+// A reader reads the parts of a module. After an error it returns zeros.
 type reader struct {
 	rest []byte
 	err  error
 }
 
+// fail sets the error, unless there is one already.
 func (r *reader) fail(format string, args ...any) {
 	if r.err == nil {
 		r.err = fmt.Errorf(format, args...)
@@ -29,7 +30,7 @@ func (r *reader) byte() byte {
 	return b
 }
 
-// u32 reads unsigned LEB128.
+// u32 reads unsigned LEB128 (5.2.2).
 func (r *reader) u32() uint32 {
 	v, n := binary.Uvarint(r.rest)
 	if n <= 0 || n > 5 || v > math.MaxUint32 {
@@ -40,8 +41,8 @@ func (r *reader) u32() uint32 {
 	return uint32(v)
 }
 
-// count reads the length of a vector, of which each element takes a byte at least, and
-// refuses one with more than most.
+// count reads the length of a vector (5.1.3) and refuses one with more than most elements, or
+// with more than can follow: each takes a byte at least.
 func (r *reader) count(most int) int {
 	n := r.u32()
 	if n > uint32(most) {
@@ -55,6 +56,7 @@ func (r *reader) count(most int) int {
 	return int(n)
 }
 
+// bytes reads so many bytes.
 func (r *reader) bytes(n uint32) []byte {
 	if uint64(n) > uint64(len(r.rest)) {
 		r.fail("%d bytes where %d are left", n, len(r.rest))
@@ -65,4 +67,5 @@ func (r *reader) bytes(n uint32) []byte {
 	return b
 }
 
+// name reads a name (5.2.4), whose UTF-8 is for wazero to check.
 func (r *reader) name() string { return string(r.bytes(r.u32())) }

@@ -6,11 +6,11 @@ import (
 	"slices"
 )
 
-// GlobalExport is the name under which a global that can change is exported.
+// GlobalExport is the name under which [Module.WithGlobals] exports a global.
 func GlobalExport(i int) string { return fmt.Sprintf("picloud:global:%d", i) }
 
-// WithGlobals is the module with bounded tables, and with its globals that can
-// change exported.
+// WithGlobals is the module with bounded tables, and with every global of its own that can change
+// exported: how else would the host read what initialisation left there?
 func (m *Module) WithGlobals() []byte {
 	exports := slices.Clone(m.Exports)
 	for i, g := range m.Globals {
@@ -23,9 +23,9 @@ func (m *Module) WithGlobals() []byte {
 	return m.encode(changed)
 }
 
-// Initialized is the module as it is after its initialisation: the globals have
-// the values given, the memory is so many pages of which the host provides the
-// contents, and nothing is left to be initialised.
+// Initialized is the module as it is after its initialisation. Its globals that can change have the
+// values given, by index. Its memory is so many pages, whose contents the host provides. It has no
+// start function, and no functions exported under the names of without.
 func (m *Module) Initialized(values []uint64, pages uint32, without []string) []byte {
 	changed := map[byte][]byte{sectionStart: nil}
 	m.boundTables(changed)
@@ -54,8 +54,8 @@ func (m *Module) Initialized(values []uint64, pages uint32, without []string) []
 	case m.content(sectionDataCount) == nil: // so no instruction refers to a segment
 		changed[sectionData] = nil
 	case m.segments > 0:
-		// Active segments are part of the memory already. After instantiation they
-		// count as dropped, which an empty passive one is as good as.
+		// Active segments are part of the memory already. After instantiation they count as
+		// dropped (4.5.4), and an empty passive one is as good as that.
 		r := &reader{rest: m.content(sectionData)}
 		out := binary.AppendUvarint(nil, uint64(r.count(maxItems)))
 		for range m.segments {
@@ -79,10 +79,9 @@ func (m *Module) Initialized(values []uint64, pages uint32, without []string) []
 	return m.encode(changed)
 }
 
-// Restorable tells whether instances can begin from memory and globals that were
-// kept: whatever else initialisation may have changed would be lost. That code puts
-// single functions into tables (table.set) is not noticed; no compiler we know of
-// makes initialisations that do.
+// Restorable reports whether instances can begin from memory and globals that were kept: whatever
+// else initialisation may have changed would be lost. That code puts single functions into tables
+// (table.set) is not noticed; no compiler we know of makes initialisations that do.
 func (m *Module) Restorable() bool {
 	for _, g := range m.Globals {
 		if g.Mutable && Constant(g.Kind, 0) == nil {

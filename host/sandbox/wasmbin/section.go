@@ -5,12 +5,13 @@ import (
 	"slices"
 )
 
+// A section is what a module consists of (5.5.2).
 type section struct {
 	id      byte
 	content []byte
 }
 
-// Numbers of sections.
+// Numbers of sections (5.5.2).
 const (
 	sectionCustom, sectionType, sectionImport, sectionFunction = 0, 1, 2, 3
 	sectionTable, sectionMemory, sectionGlobal, sectionExport  = 4, 5, 6, 7
@@ -18,7 +19,8 @@ const (
 	sectionDataCount                                           = 12
 )
 
-// sectionOrder is where a section must be: the count of data segments comes before the code.
+// sectionOrder is where a section must be: the count of data segments comes before the code
+// (5.5.16).
 func sectionOrder(id byte) byte {
 	if id == sectionDataCount {
 		return 2*sectionElement + 1
@@ -26,6 +28,7 @@ func sectionOrder(id byte) byte {
 	return 2 * id
 }
 
+// content is what a section contains; nil: there is none of that number.
 func (m *Module) content(id byte) []byte {
 	for _, s := range m.sections {
 		if s.id == id {
@@ -35,8 +38,7 @@ func (m *Module) content(id byte) []byte {
 	return nil
 }
 
-// encode writes the module. The sections that differ are given by number; nil
-// leaves one out.
+// encode writes the module. The sections that differ are given by number; nil leaves one out.
 func (m *Module) encode(changed map[byte][]byte) []byte {
 	out := slices.Clone(header)
 	for _, s := range m.sections {

@@ -7,9 +7,11 @@ import (
 	"github.com/tetratelabs/wazero/api"
 )
 
-// A Signature is the type of a function.
+// A Signature is the type of a function (5.3.6): the types of values, as package api of wazero
+// numbers them.
 type Signature struct{ Params, Results []byte }
 
+// parseTypes reads the type section (5.5.4).
 func (m *Module) parseTypes(r *reader) error {
 	for n := r.count(maxItems); n > 0 && r.err == nil; n-- {
 		if form := r.byte(); form != 0x60 {
@@ -23,7 +25,7 @@ func (m *Module) parseTypes(r *reader) error {
 	return nil
 }
 
-// String writes a signature as in "(i64, i32) -> i64".
+// String is the signature as in "(i64, i32) -> i64".
 func (s Signature) String() string {
 	list := func(of []byte) string {
 		names := make([]string, len(of))

@@ -5,11 +5,13 @@ import (
 	"fmt"
 )
 
+// A table holds references (5.3.9).
 type table struct {
 	kind   byte
 	limits Limits
 }
 
+// parseTables reads the table section (5.5.7).
 func (m *Module) parseTables(r *reader) error {
 	for n := r.count(maxItems); n > 0 && r.err == nil; n-- {
 		m.tables = append(m.tables, table{r.byte(), r.limits()})
@@ -23,6 +25,7 @@ func (m *Module) parseTables(r *reader) error {
 	return nil
 }
 
+// boundTables gives each table a maximum, beyond which table.grow fails.
 func (m *Module) boundTables(changed map[byte][]byte) {
 	if len(m.tables) == 0 {
 		return
