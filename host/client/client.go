@@ -206,3 +206,15 @@ func listQuery[T any](ctx context.Context, c *Client, query url.Values, path ...
 		}
 	}
 }
+
+// Collect reads a listing to its end, or to its first error.
+func Collect[T any](listing iter.Seq2[T, error]) ([]T, error) {
+	var items []T
+	for item, err := range listing {
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, item)
+	}
+	return items, nil
+}

@@ -7,37 +7,32 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/alecthomas/kong"
-
+	"github.com/picloud/picloud/host/cli"
 	"github.com/picloud/picloud/host/config"
+	"github.com/picloud/picloud/host/server"
 )
 
-// CLI is the whole command line.
-type CLI struct {
-	Serve   ServeCmd   `cmd:"" help:"Run the server."`
-	Version VersionCmd `cmd:"" help:"Print the version."`
+// commands is the whole command line.
+type commands struct {
+	Serve   serveCmd   `cmd:"" help:"Run the server."`
+	Version versionCmd `cmd:"" help:"Print the version."`
 
-	ClientCommands
+	cli.Commands
+}
+
+// serveCmd runs the server until it is interrupted.
+type serveCmd struct {
+	config.Config
+}
+
+// Run serves until ctx ends, then stops in order.
+func (c *serveCmd) Run(ctx context.Context) error {
+	return server.Serve(ctx, &c.Config, version, os.Stdout)
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	var cli CLI
-	options := append(config.KongOptions(),
-		kong.Name("picloud"),
-		kong.Description("A self-hosted function host: upload a script, call it over HTTP."),
-		kong.ShortUsageOnError(),
-		kong.Exit(func(status int) {
-			if status != exitOK { // only the parser ends the process this way
-				status = exitUsage
-			}
-			exit(status)
-		}),
-		kong.BindTo(ctx, (*context.Context)(nil)),
-	)
-	if err := kong.Parse(&cli, options...).Run(); err != nil {
-		fail(err)
-	}
+	os.Exit(cli.Run(ctx, new(commands), config.KongOptions()...))
 }
