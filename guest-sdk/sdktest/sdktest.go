@@ -112,7 +112,7 @@ func Open(dir string) (_ *Host, err error) {
 	}
 	h.scope = &hostcalls.Scope{
 		ExecutionID: h.invocation.ExecutionID, AppID: app.ID, ScriptID: h.invocation.ScriptID,
-		Log: &hostcalls.Log{}, Started: time.Now(), Invoke: h.invoke,
+		Log: &hostcalls.Log{}, Started: time.Now(), Now: time.Now, Invoke: h.invoke,
 	}
 	for _, row := range abi.Operations {
 		h.scope.Capabilities = append(h.scope.Capabilities, row.Capability)
@@ -159,7 +159,7 @@ func (h *Host) serve(operation string, request []byte) []byte {
 			if h.observe != nil {
 				h.observe(row, request)
 			}
-			response, err := hostcalls.Caller{Dispatcher: h.dispatcher, Scope: h.scope}.Call(context.Background(), row.Op, request)
+			response, err := h.dispatcher.Perform(context.Background(), h.scope, row.Op, request)
 			if err != nil {
 				return nil, shown(err)
 			}

@@ -153,7 +153,7 @@ func (e engines) agree(ctx context.Context, box *sandbox.Sandbox) error {
 	script := endpoint(filepath.Base(e.file), string(source), abi.Limits{
 		MaxOperations: 1 << 50, MaxArraySize: 1 << 24, MaxMapSize: 1 << 24, MemoryMB: 512, TimeoutMS: 60_000,
 	})
-	ours, _, err := box.Describe(ctx, script, request(""), silence{})
+	ours, _, err := box.Describe(ctx, script, request(""), sandbox.NewWorld(silence{}))
 	if err != nil {
 		return fmt.Errorf("%s: %w", filepath.Base(e.file), err)
 	}

@@ -46,7 +46,7 @@ func request(id string) abi.Invocation {
 // silence is a host for scripts that ask nothing of it but the time of day.
 type silence struct{}
 
-func (silence) Call(_ context.Context, op abi.Op, _ []byte) ([]byte, error) {
+func (silence) Perform(_ context.Context, op abi.Op, _ []byte) ([]byte, error) {
 	if op == abi.OpClockMonotonic {
 		return (&abi.Clock{}).MarshalMsg(nil)
 	}

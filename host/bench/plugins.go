@@ -70,7 +70,7 @@ func measurePlugins(ctx context.Context, s settings, r *report) (err error) {
 		}
 		sides := []func() error{
 			func() error {
-				_, err := box.Execute(ctx, script, request(script.ID), nothing{})
+				_, err := box.Execute(ctx, script, request(script.ID), sandbox.NewWorld(nothing{}))
 				return err
 			},
 			func() error {
@@ -107,7 +107,7 @@ var pluginInput = []byte(`{"sdk_version":"1.0","execution_id":"01890000-0000-700
 // nothing is a host whose operations answer nothing.
 type nothing struct{}
 
-func (nothing) Call(context.Context, abi.Op, []byte) ([]byte, error) { return nil, nil }
+func (nothing) Perform(context.Context, abi.Op, []byte) ([]byte, error) { return nil, nil }
 
 // emptyFunctions are the same for Extism.
 func emptyFunctions() (functions []extism.HostFunction) {

@@ -71,7 +71,7 @@ func measureSandbox(ctx context.Context, s settings, r *report) (err error) {
 		{"hello", helloSource, "64"}, {"200 lines", string(long), ""},
 	} {
 		for i := range cachedScripts { // one after another pushes out what was there
-			if _, err := box.Execute(ctx, endpoint(fmt.Sprintf("%s %d", script.name, i), script.source, abi.Limits{}), request(""), silence{}); err != nil {
+			if _, err := box.Execute(ctx, endpoint(fmt.Sprintf("%s %d", script.name, i), script.source, abi.Limits{}), request(""), sandbox.NewWorld(silence{})); err != nil {
 				return fmt.Errorf("%s: %w", script.name, err)
 			}
 		}
@@ -91,7 +91,7 @@ func executions(ctx context.Context, box *sandbox.Sandbox, n int, script func(i 
 	for i := range n {
 		s := script(i)
 		began := time.Now()
-		_, err := box.Execute(ctx, s, request(s.ID), silence{})
+		_, err := box.Execute(ctx, s, request(s.ID), sandbox.NewWorld(silence{}))
 		if err != nil {
 			return 0, 0, err
 		}

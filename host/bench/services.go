@@ -165,10 +165,11 @@ func (d *database) measure(ctx context.Context, s settings, r *report, box *sand
 		for _, row := range abi.Operations {
 			capabilities = append(capabilities, row.Capability)
 		}
-		host := hostcalls.Caller{Dispatcher: d.dispatcher, Scope: &hostcalls.Scope{AppID: d.bare.App, ScriptID: script.ID,
-			Capabilities: capabilities, Log: &hostcalls.Log{}, Started: time.Now()}}
+		world := sandbox.NewWorld(nil)
+		world.Operations = d.dispatcher.For(&hostcalls.Scope{AppID: d.bare.App, ScriptID: script.ID,
+			Capabilities: capabilities, Log: &hostcalls.Log{}, Started: world.Started, Now: world.Now})
 		began := time.Now()
-		_, err := box.Execute(ctx, script, inv, host)
+		_, err := box.Execute(ctx, script, inv, world)
 		return time.Since(began), err
 	}
 	without := func(n int) (time.Duration, error) {

@@ -11,7 +11,7 @@ import (
 	"github.com/picloud/picloud/host/store"
 )
 
-// An Invoker runs another script of an execution's app by its name and answers
+// An Invoker runs another script of an execution's app by its name and returns
 // the script's value. The context is the one that the operation came with: what
 // is invoked ends with its caller. The error wraps [store.ErrNotFound] when there
 // is no such script, is an [*abi.ScriptError] when it failed, an [*abi.OpError],
