@@ -24,6 +24,7 @@ import (
 	"github.com/picloud/picloud/host/executions"
 	"github.com/picloud/picloud/host/fetch"
 	"github.com/picloud/picloud/host/files"
+	"github.com/picloud/picloud/host/front"
 	"github.com/picloud/picloud/host/hostcalls"
 	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/routing"
@@ -86,11 +87,17 @@ func Serve(ctx context.Context, c *config.Config, version string, out io.Writer)
 	if err != nil {
 		return shown(log, err)
 	}
-	server := api.New(api.Config{
-		Store: db, Authority: authz.New(db, c.SessionTTL), Executions: runs,
+	authority, table := authz.New(db, c.SessionTTL), routing.NewTable(routes)
+	admin := api.New(api.Config{
+		Store: db, Authority: authority, Executions: runs,
 		KV: services.KV, Docs: services.Docs, Files: services.Files,
-		Routes: routing.NewTable(routes), MaxBodyBytes: c.MaxBodyBytes, MaxPluginBytes: c.MaxPluginBytes,
-		Version: version, Logger: log, Registry: registry,
+		Routes: table, MaxBodyBytes: c.MaxBodyBytes, MaxPluginBytes: c.MaxPluginBytes,
+		Version: version, Logger: log,
+	})
+	server := front.New(front.Config{
+		Store: db, Authority: authority, Executions: runs, Routes: table,
+		MaxBodyBytes: c.MaxBodyBytes, Version: version, Logger: log, Registry: registry,
+		Mount: admin.Mount, Streams: api.Streams,
 	})
 	listener, err := net.Listen("tcp", c.Addr)
 	if err != nil {
@@ -133,7 +140,7 @@ func Serve(ctx context.Context, c *config.Config, version string, out io.Writer)
 
 // stop lets running requests finish for as long as grace, then interrupts the
 // executions and lets those requests be answered.
-func stop(server *api.Server, interrupt func() error, grace time.Duration, log *slog.Logger) error {
+func stop(server *front.Server, interrupt func() error, grace time.Duration, log *slog.Logger) error {
 	ctx, cancel := context.WithTimeout(context.Background(), grace+interruptGrace)
 	defer cancel()
 	stopped := make(chan error, 1)
