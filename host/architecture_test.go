@@ -39,7 +39,7 @@ type room struct {
 //
 // Everything in host may also import the foundation.
 var house = []room{
-	// What is measured and what runs the built program. A benchmark may look into everything but the roof.
+	// Tests and what is measured. A benchmark may look into everything but the roof.
 	{"host", nil, false},
 	{"host/e2e", []string{"host/server"}, false}, // whose store and settings it reads
 	{"host/bench/...", []string{
@@ -48,10 +48,15 @@ var house = []room{
 		"host/store/sqlite", "host/store/postgres", "host/store/pgtest", "host/store",
 	}, true},
 
+	{"host/api/apitest", []string{ // a whole server for the tests of what is HTTP
+		"host/front", "host/api", "host/api/wire", "host/catalog", "host/executions", "host/hostcalls", "host/sandbox/...",
+		"host/kv", "host/docs", "host/files", "host/fetch", "host/authz", "host/routing", "host/store/sqlite", "host/store",
+	}, true},
+
 	// Commands. Nothing imports cmd, cli or server but what is above them.
 	{"host/cmd/picloud", []string{"host/cli/...", "host/server", "host/config"}, false},
 	{"host/cmd/rhai", []string{"host/sandbox/...", "plugins/rhai/..."}, false},
-	{"host/cli/...", []string{"host/client", "host/api/wire", "host/api/problem"}, true},
+	{"host/cli/...", []string{"host/client", "host/api/wire", "host/routing"}, true}, // routing: for what conflicts in a manifest
 	{"host/server", []string{
 		"host/dashboard", "host/api", "host/front", "host/reference",
 		"host/catalog", "host/dispatch", "host/identity", "host/executions", "host/hostcalls", "host/sandbox/...",
@@ -71,9 +76,9 @@ var house = []room{
 		"host/api/problem", "host/catalog", "host/dispatch", "host/identity", "host/executions", "host/events", "host/files",
 		"host/domains", "host/quota", "host/authz", "host/routing", "host/store",
 	}, true},
-	{"host/client", []string{"host/api/wire", "host/api/problem"}, true},
+	{"host/client", []string{"host/api/wire"}, true},
+	{"host/api/problem", []string{"host/api/wire"}, true},
 	{"host/api/wire", nil, false},
-	{"host/api/problem", nil, true},
 	{"host/reference", nil, false},
 
 	// The rules about what is kept, and about when something runs.
@@ -149,13 +154,14 @@ var notYet = []string{
 // holds has to go, or the test fails.
 var knownExceptions = []string{
 	"host/api speaks HTTP, and begins a transaction in scripts.go",
-	"host/api/problem is a row without a package",
+	"host/api/problem imports host/authz",
+	"host/api/problem imports host/routing",
+	"host/api/problem imports host/store",
 	"host/background is a row without a package",
 	"host/catalog is a row without a package",
 	"host/executions imports host/sweep",
 	"host/fault is a row without a package",
 	"host/files imports host/sweep",
-	"host/front is a row without a package",
 	"host/kv imports host/sweep",
 	"host/server imports host/sweep",
 	"host/server speaks HTTP, and begins a transaction in firststart.go",
