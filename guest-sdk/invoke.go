@@ -3,8 +3,8 @@ package sdk
 import "github.com/picloud/picloud/guest-sdk/internal/host"
 
 // Invoke runs another script or plugin of the app by name, in a sandbox of its own, and returns its
-// value as a T. A structured response is the map with statusCode that the callee returned. The callee
-// sees args as ctx.args. If it fails, the error is an [*Error] that names it; its code is
+// value as a T. A structured response is the map with statusCode that the callee returned. The
+// callee sees args as ctx.args. If it fails, the error is an [*Error] that names it; its code is
 // [CodeNotFound] when there is no script of this name. Invocations nest 8 deep.
 func Invoke[T any](name string, args any) (T, error) {
 	response, err := host.Call[struct {

@@ -6,11 +6,11 @@ import (
 	"github.com/picloud/picloud/guest-sdk/internal/wire"
 )
 
-// Response is what a handler returns. The type of the body says how it is sent: a string as text, []byte
-// as it is, nil not at all, anything else as JSON.
+// Response is what a handler returns. The type of the body says how it is sent: a string as text,
+// []byte as it is, nil not at all, anything else as JSON.
 //
-// A Response without Status and Headers is its body alone: a script that invoked the plugin gets just
-// that, an HTTP client a 200, or a 204 without a body.
+// A Response without Status and Headers is its body alone: a script that invoked the plugin gets
+// just that, an HTTP client a 200, or a 204 without a body.
 type Response struct {
 	Status  int                 // 200 to 599; 0: 200, or 204 when there is no body
 	Headers map[string][]string // a content-type among them wins over the body's
@@ -57,8 +57,8 @@ func (r Response) With(name, value string) Response {
 	return r
 }
 
-// encode returns the response as the host takes it: the body, or a map with statusCode; nil for nothing
-// at all.
+// encode returns the response as the host takes it: the body, or a map with statusCode; nil for
+// nothing at all.
 func (r Response) encode() ([]byte, error) {
 	switch {
 	case r.Status == 0 && len(r.Headers) == 0 && r.Body == nil:
@@ -88,8 +88,8 @@ func (r Response) encode() ([]byte, error) {
 // asJSON is a body that is sent as JSON whatever it is.
 type asJSON struct{ value any }
 
-// jsonBody returns a body that the host sends as the given JSON. A string, a blob and null would not be
-// sent as JSON, so they become text.
+// jsonBody returns a body that the host sends as the given JSON. A string, a blob and null would
+// not be sent as JSON, so they become text.
 func jsonBody(text []byte) any {
 	if text[0] == '"' || text[0] == 'n' || bytes.HasPrefix(text, []byte(`{"$blob":"`)) {
 		return string(text)

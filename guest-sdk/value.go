@@ -2,10 +2,10 @@ package sdk
 
 import "github.com/picloud/picloud/guest-sdk/internal/wire"
 
-// Value is a value as scripts, plugins and the stores exchange it: null, a bool, an integer of 64 bits,
-// a float, a string, a blob, an array or a map with string keys. It is kept as JSON until [Value.Decode]
-// makes a Go value of it; a field of this type is for what a plugin does not want to look into. The zero
-// Value is null.
+// Value is a value as scripts, plugins and the stores exchange it: null, a bool, an integer of 64
+// bits, a float, a string, a blob, an array or a map with string keys. It is kept as JSON until
+// [Value.Decode] makes a Go value of it; a field of this type is for what a plugin does not want to
+// look into. The zero Value is null.
 //
 //	value    Go, as Any returns it    JSON
 //	null     nil                      null
@@ -17,10 +17,10 @@ import "github.com/picloud/picloud/guest-sdk/internal/wire"
 //	array    []any                    []
 //	map      map[string]any           {}
 //
-// Other Go types are written as encoding/json/v2 does: fields of structs under the names of their json
-// tags, compared exactly; time.Time in RFC 3339; nil slices and maps as empty ones. []byte is a blob, and
-// also reads the bytes of a string. Types derived from float64 and []byte are not known as such: their
-// whole numbers become integers, their bytes a string in base64.
+// Other Go types are written as encoding/json/v2 does: fields of structs under the names of their
+// json tags, compared exactly; time.Time in RFC 3339; nil slices and maps as empty ones. []byte is
+// a blob, and also reads the bytes of a string. Types derived from float64 and []byte are not known
+// as such: their whole numbers become integers, their bytes a string in base64.
 type Value []byte
 
 // ValueOf returns a Go value as a Value. The error names the path to what cannot be one: functions,

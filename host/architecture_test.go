@@ -1,5 +1,5 @@
-// Package host has no code: it is the folder of the server's packages. Its one test holds them to the
-// architecture, which is the table of rooms below.
+// Package host has no code: it is the folder of the server's packages. Its one test holds them to
+// the architecture, which is the table of rooms below.
 package host
 
 import (
@@ -31,8 +31,8 @@ type room struct {
 	speaksHTTP bool // may import a library of HTTP; then it has no rules
 }
 
-// house is the whole repository, from the roof to the cellar: a room may import rooms further down only.
-// Where several rows fit a package, the longest name counts.
+// house is the whole repository, from the roof to the cellar: a room may import rooms further down
+// only. Where several rows fit a package, the longest name counts.
 //
 //	cmd -> cli, server -> api, front, dashboard -> catalog, dispatch, identity -> executions
 //	    -> hostcalls, sandbox -> the services, events -> store
@@ -128,8 +128,8 @@ var house = []room{
 	{"abi/...", nil, false},
 }
 
-// outside are the packages that are not part of the server: what authors of plugins use. sdktest runs
-// their code against the server's own services, and nothing in the house imports any of it.
+// outside are the packages that are not part of the server: what authors of plugins use. sdktest
+// runs their code against the server's own services, and nothing in the house imports any of it.
 var outside = []room{
 	{"examples/...", []string{"guest-sdk/..."}, false},
 	{"guest-sdk/sdktest", []string{
@@ -150,8 +150,8 @@ var notYet = []string{
 	"host/domains", "host/quota", "host/audit",
 }
 
-// knownExceptions are what is wrong and known, as the test words it. It should be empty; one that no longer
-// holds has to go, or the test fails.
+// knownExceptions are what is wrong and known, as the test words it. It should be empty; one that
+// no longer holds has to go, or the test fails.
 var knownExceptions = []string{
 	"host/api speaks HTTP, and begins a transaction in scripts.go",
 	"host/api/problem imports host/authz",
@@ -357,8 +357,8 @@ func allowed(r *room, imported string) bool {
 		strings.HasPrefix(r.name, "host/") && contained(foundation, imported)
 }
 
-// allowedInTest reports whether the tests of a room may import a package. Those of host build on real
-// parts, so that they may import all but the roof; the others keep to their row.
+// allowedInTest reports whether the tests of a room may import a package. Those of host build on
+// real parts, so that they may import all but the roof; the others keep to their row.
 func allowedInTest(r *room, imported string) bool {
 	if strings.HasPrefix(r.name, "host/") {
 		return !contained(roof, imported) || slices.Contains(roof, r.name) || allowed(r, imported)

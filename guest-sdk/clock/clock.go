@@ -1,5 +1,5 @@
-// Package clock asks the host for the time and for the rules of time zones, so that a plugin does not
-// have to carry them.
+// Package clock asks the host for the time and for the rules of time zones, so that a plugin does
+// not have to carry them.
 package clock
 
 import (
@@ -13,8 +13,8 @@ type clock struct {
 	UnixNano    int64 `json:"unix_ns"`
 }
 
-// Now returns the host's time in UTC. time.Now has it as well; this one fails when the execution has
-// been ended.
+// Now returns the host's time in UTC. time.Now has it as well; this one fails when the execution
+// has been ended.
 func Now() (time.Time, error) {
 	now, err := host.Call[clock](host.ClockMonotonic, nil)
 	return time.Unix(0, now.UnixNano).UTC(), err
@@ -36,8 +36,8 @@ func In(t time.Time, zone string) (time.Time, error) {
 	return t.In(location), nil
 }
 
-// Date returns the moment of a wall clock time in a zone, like [time.Date]. A time that occurs twice
-// means its first occurrence; one that is skipped is read with the offset before the gap.
+// Date returns the moment of a wall clock time in a zone, like [time.Date]. A time that occurs
+// twice means its first occurrence; one that is skipped is read with the offset before the gap.
 func Date(year int, month time.Month, day, hour, min, sec, nsec int, zone string) (time.Time, error) {
 	wall := time.Date(year, month, day, hour, min, sec, nsec, time.UTC)
 	location, err := locate(wall.Unix(), zone, true)

@@ -1,9 +1,10 @@
-// Package docs keeps an app's documents: JSON objects with an id, found by filters on what is in them.
+// Package docs keeps an app's documents: JSON objects with an id, found by filters on what is in
+// them.
 //
-// Names of collections are 1 to 512 bytes of UTF-8 without control characters. A document is a map of
-// at most 1 MiB as JSON. Errors are [*sdk.Error]: invalid for a name, document, filter or option that is
-// not allowed, not_found, conflict for a document at another version, denied without the capability
-// AppDocsRead or AppDocsWrite, and unavailable.
+// Names of collections are 1 to 512 bytes of UTF-8 without control characters. A document is a map
+// of at most 1 MiB as JSON. Errors are [*sdk.Error]: invalid for a name, document, filter or option
+// that is not allowed, not_found, conflict for a document at another version, denied without the
+// capability AppDocsRead or AppDocsWrite, and unavailable.
 package docs
 
 import (
@@ -36,8 +37,8 @@ type Page[T any] struct {
 	Cursor string        `json:"cursor"` // of the next page, "" when this is the last
 }
 
-// Filter selects documents: it has paths into their data, each with the value that must be there or a
-// condition on it. nil selects all.
+// Filter selects documents: it has paths into their data, each with the value that must be there or
+// a condition on it. nil selects all.
 //
 //	docs.Filter{"author.name": "ada", "likes": docs.Filter{"$gte": 10}}
 type Filter map[string]any
@@ -123,8 +124,8 @@ func (c Collection[T]) Find(query Query) (Page[T], error) {
 	}{string(c), query.Filter, query.Sort, query.Cursor, query.Limit})
 }
 
-// All iterates over all documents that match a query, page by page, and stops after an error. Limit is
-// the size of a page.
+// All iterates over all documents that match a query, page by page, and stops after an error. Limit
+// is the size of a page.
 func (c Collection[T]) All(query Query) iter.Seq2[Document[T], error] {
 	return host.Pages(func(cursor string) ([]Document[T], string, error) {
 		if cursor != "" {
@@ -151,14 +152,14 @@ func (c Collection[T]) Update(id string, data T) (Document[T], error) {
 	return c.change(host.DocsUpdate, id, data, nil)
 }
 
-// UpdateIf replaces the data of a document that is at the given version. The error for one at another
-// version is a conflict.
+// UpdateIf replaces the data of a document that is at the given version. The error for one at
+// another version is a conflict.
 func (c Collection[T]) UpdateIf(id string, version int64, data T) (Document[T], error) {
 	return c.change(host.DocsUpdate, id, data, &version)
 }
 
-// Patch merges a map or a struct into the data of a document: null removes a field, maps are merged,
-// anything else replaces what was there (RFC 7396).
+// Patch merges a map or a struct into the data of a document: null removes a field, maps are
+// merged, anything else replaces what was there (RFC 7396).
 func (c Collection[T]) Patch(id string, patch any) (Document[T], error) {
 	return c.change(host.DocsPatch, id, patch, nil)
 }

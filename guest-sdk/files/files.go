@@ -1,10 +1,10 @@
 // Package files keeps an app's files: bytes with a name and a content type.
 //
-// Names of collections are 1 to 512 bytes of UTF-8 without control characters. The operator sets how
-// large a file may be; a plugin reads a file whole, so that its memory has to hold it. Errors are
-// [*sdk.Error]: invalid for a name, content type or option that is not allowed, not_found, quota when
-// the app may keep no more, corrupted when the bytes are not those that were stored, denied without the
-// capability AppFilesRead or AppFilesWrite, and unavailable.
+// Names of collections are 1 to 512 bytes of UTF-8 without control characters. The operator sets
+// how large a file may be; a plugin reads a file whole, so that its memory has to hold it. Errors
+// are [*sdk.Error]: invalid for a name, content type or option that is not allowed, not_found,
+// quota when the app may keep no more, corrupted when the bytes are not those that were stored,
+// denied without the capability AppFilesRead or AppFilesWrite, and unavailable.
 package files
 
 import (

@@ -1,9 +1,9 @@
-// Package http makes requests to other servers. The host performs them: it refuses addresses in private
-// networks and bounds the size of bodies and the time.
+// Package http makes requests to other servers. The host performs them: it refuses addresses in
+// private networks and bounds the size of bodies and the time.
 //
-// A response with any status is no error. Errors are [*sdk.Error]: invalid for a request that is wrong,
-// timeout, unreachable when the other server cannot be had or breaks off, and denied without the
-// capability AppHttpRequest.
+// A response with any status is no error. Errors are [*sdk.Error]: invalid for a request that is
+// wrong, timeout, unreachable when the other server cannot be had or breaks off, and denied without
+// the capability AppHttpRequest.
 package http
 
 import (

@@ -1,9 +1,9 @@
 // Package kv keeps an app's values under keys.
 //
-// Names of collections and keys are 1 to 512 bytes of UTF-8 without control characters. Values have at
-// most 1 MiB as JSON. Every method but List and All is atomic, also beside other executions. Errors are
-// [*sdk.Error]: invalid for a name or value that is not allowed, denied without the capability AppKvRead
-// or AppKvWrite, and unavailable.
+// Names of collections and keys are 1 to 512 bytes of UTF-8 without control characters. Values have
+// at most 1 MiB as JSON. Every method but List and All is atomic, also beside other executions.
+// Errors are [*sdk.Error]: invalid for a name or value that is not allowed, denied without the
+// capability AppKvRead or AppKvWrite, and unavailable.
 package kv
 
 import (
@@ -13,8 +13,8 @@ import (
 	"github.com/picloud/picloud/guest-sdk/internal/host"
 )
 
-// Collection is the name of a collection of the app. Its values are read into Ts and written from them;
-// sdk.Value and any take whatever there is.
+// Collection is the name of a collection of the app. Its values are read into Ts and written from
+// them; sdk.Value and any take whatever there is.
 //
 //	visits := kv.Collection[int64]("visits")
 type Collection[T any] string
@@ -102,8 +102,8 @@ func (c Collection[T]) SetWith(key string, value T, options Options) (set bool, 
 	return response.Set, err
 }
 
-// Incr adds to an integer and returns the sum. A missing key counts as 0. The error is invalid when the
-// value is no integer or the sum does not fit into 64 bits.
+// Incr adds to an integer and returns the sum. A missing key counts as 0. The error is invalid when
+// the value is no integer or the sum does not fit into 64 bits.
 func (c Collection[T]) Incr(key string, by int64) (sum int64, err error) {
 	response, err := host.Call[struct {
 		Value int64 `json:"value"`
@@ -114,8 +114,9 @@ func (c Collection[T]) Incr(key string, by int64) (sum int64, err error) {
 	return response.Value, err
 }
 
-// CompareAndSet replaces a value if it equals old. A nil old means that the key must be missing, a nil
-// new that it is to be deleted. Set is false when another value was there and nothing has changed.
+// CompareAndSet replaces a value if it equals old. A nil old means that the key must be missing, a
+// nil new that it is to be deleted. Set is false when another value was there and nothing has
+// changed.
 func (c Collection[T]) CompareAndSet(key string, old, new *T) (set bool, err error) {
 	response, err := host.Call[setResponse](host.KVCompareAndSet, struct {
 		name

@@ -1,5 +1,5 @@
-// Package sdktest runs a plugin's code in go test, without WebAssembly: its calls go to the server's own
-// services, over a database in the test's directory.
+// Package sdktest runs a plugin's code in go test, without WebAssembly: its calls go to the
+// server's own services, over a database in the test's directory.
 //
 //	func TestHello(t *testing.T) {
 //		host := sdktest.New(t)
@@ -35,8 +35,8 @@ import (
 	"github.com/picloud/picloud/host/store/sqlite"
 )
 
-// Host is an app with services of its own, and the test is an execution in it. One goroutine at a time
-// may use it.
+// Host is an app with services of its own, and the test is an execution in it. One goroutine at a
+// time may use it.
 type Host struct {
 	db         store.Store
 	client     *fetch.Client
@@ -77,7 +77,8 @@ func New(t testing.TB) *Host {
 	return h
 }
 
-// Open returns a host outside of a test. It keeps what it stores in a directory; close it after use.
+// Open returns a host outside of a test. It keeps what it stores in a directory; close it after
+// use.
 func Open(dir string) (_ *Host, err error) {
 	if guest.Serve != nil {
 		return nil, errors.New("another host is in use; tests with one cannot run in parallel")
@@ -119,8 +120,8 @@ func Open(dir string) (_ *Host, err error) {
 	return h, nil
 }
 
-// Run calls f with a host that lasts as long as the call: for examples, which have no [testing.TB]. It
-// panics where New fails the test.
+// Run calls f with a host that lasts as long as the call: for examples, which have no [testing.TB].
+// It panics where New fails the test.
 func Run(f func(host *Host)) {
 	dir, err := os.MkdirTemp("", "sdktest")
 	if err != nil {
@@ -174,11 +175,11 @@ func shown(err error) *abi.OpError {
 	return &abi.OpError{Code: abi.OpCodeInternal, Message: err.Error()}
 }
 
-// Handle runs the plugin's handler for a request and returns what a client of a route would get. The
-// error is the handler's, or says what is wrong with its response.
+// Handle runs the plugin's handler for a request and returns what a client of a route would get.
+// The error is the handler's, or says what is wrong with its response.
 //
-// Method is GET and Path / unless they are given. Without BodyRaw, Body is sent: a string as text, a
-// blob as its bytes, anything else as JSON.
+// Method is GET and Path / unless they are given. Without BodyRaw, Body is sent: a string as text,
+// a blob as its bytes, anything else as JSON.
 func (h *Host) Handle(request sdk.Request) (Response, error) {
 	body := request.BodyRaw
 	headers := map[string]string{}
@@ -279,8 +280,8 @@ func wireValue(v any) (msgp.Raw, error) {
 	return abi.AppendFromJSON(nil, text)
 }
 
-// Provide puts a function in the place of another script of the app, which sdk.Invoke then finds by its
-// name. An error is that script's failure.
+// Provide puts a function in the place of another script of the app, which sdk.Invoke then finds by
+// its name. An error is that script's failure.
 func (h *Host) Provide(name string, script func(args sdk.Value) (any, error)) {
 	h.scripts[name] = script
 }

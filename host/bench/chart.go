@@ -20,8 +20,8 @@ const (
 	panelHeight = 9 * vg.Centimeter
 )
 
-// palette has the colors of the sides, ours first. They can be told apart without seeing red and green
-// (Okabe and Ito).
+// palette has the colors of the sides, ours first. They can be told apart without seeing red and
+// green (Okabe and Ito).
 var palette = []color.Color{
 	color.RGBA{0xd5, 0x5e, 0x00, 0xff}, color.RGBA{0x00, 0x72, 0xb2, 0xff}, color.RGBA{0x56, 0xb4, 0xe9, 0xff},
 	color.RGBA{0x99, 0x99, 0x99, 0xff}, color.RGBA{0xf0, 0xe4, 0x42, 0xff},
@@ -82,8 +82,8 @@ func compared(figures []figure) []figure {
 	return found
 }
 
-// grouped draws for each figure a bar for each side. Bare fiber, which runs no script, is left to the
-// table: it would flatten the others.
+// grouped draws for each figure a bar for each side. Bare fiber, which runs no script, is left to
+// the table: it would flatten the others.
 func grouped(title string, figures []figure) (*plot.Plot, error) {
 	p := plot.New()
 	p.Title.Text = title

@@ -167,8 +167,8 @@ func (e engines) agree(ctx context.Context, box *sandbox.Sandbox) error {
 	return nil
 }
 
-// buildOracle builds the native engine's runner and returns its path, "" where there is no cargo, and
-// the engine's name with its version.
+// buildOracle builds the native engine's runner and returns its path, "" where there is no cargo,
+// and the engine's name with its version.
 func buildOracle(ctx context.Context, root string) (path, version string, err error) {
 	if _, err := exec.LookPath("cargo"); err != nil {
 		return "", "", nil

@@ -12,8 +12,8 @@ import (
 	"text/template"
 )
 
-// templates has the documents that show figures: all of FIGURES.md, and the part of the repository's
-// README between the two marks.
+// templates has the documents that show figures: all of FIGURES.md, and the part of the
+// repository's README between the two marks.
 //
 //go:embed templates/*.md
 var templates embed.FS
@@ -30,8 +30,8 @@ const (
 // notMeasured stands where results lack a figure: its section or a peer was left out.
 const notMeasured = "–"
 
-// writeFigures makes what people read from the results in dir: the chart, FIGURES.md, and the figures in
-// the README if its path is not "".
+// writeFigures makes what people read from the results in dir: the chart, FIGURES.md, and the
+// figures in the README if its path is not "".
 func writeFigures(dir, readme string) error {
 	r, err := readReport(filepath.Join(dir, resultsFile))
 	if err != nil {
@@ -148,8 +148,8 @@ func (f *figure) peer(name string) *peerFigure {
 	return nil
 }
 
-// better returns how many times better we are than a peer, as the median of the rounds' ratios: more
-// answers, less time or less memory. Below 1 the peer is better.
+// better returns how many times better we are than a peer, as the median of the rounds' ratios:
+// more answers, less time or less memory. Below 1 the peer is better.
 func (f *figure) better(p *peerFigure) float64 {
 	if f.Unit == perSecond {
 		return p.Ratio.Median

@@ -21,9 +21,9 @@ func (s size) String() string { return fmt.Sprintf("%d scripts, %d routes", s.sc
 
 var sizes = []size{{10, 100}, {1000, 10_000}, {10_000, 100_000}}
 
-// measureGrowth puts the same load on servers of different size, in turn: on one route that is always
-// the same, and on a thousand scripts one after another, which is more than the script cache holds. The
-// data is written through the store before the server starts.
+// measureGrowth puts the same load on servers of different size, in turn: on one route that is
+// always the same, and on a thousand scripts one after another, which is more than the script cache
+// holds. The data is written through the store before the server starts.
 func measureGrowth(ctx context.Context, s settings, r *report) (err error) {
 	const connections = 1
 	data, err := os.MkdirTemp("", "picloud-bench-*")
@@ -151,7 +151,8 @@ func grow(ctx context.Context, path string, size size) (err error) {
 	})
 }
 
-// routePath returns the path of a script's k-th route: exact, with a parameter, a prefix, and so on.
+// routePath returns the path of a script's k-th route: exact, with a parameter, a prefix, and so
+// on.
 func routePath(script, k int) string {
 	base := fmt.Sprintf("/growth/s%d/%d", script, k)
 	switch k % 3 {

@@ -40,7 +40,8 @@ type side struct {
 // loadRounds are the rounds of one side.
 type loadRounds struct{ perSecond, p50, p99 samples }
 
-// measureHTTP puts the same load on PiCloud and on its peers, in turn. All answer with the same JSON.
+// measureHTTP puts the same load on PiCloud and on its peers, in turn. All answer with the same
+// JSON.
 func measureHTTP(ctx context.Context, s settings, r *report) (err error) {
 	data, err := os.MkdirTemp("", "picloud-bench-*")
 	if err != nil {

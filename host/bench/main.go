@@ -1,13 +1,13 @@
 // Command bench measures PiCloud against its peers on one machine, in one run.
 //
-// For every figure it warms both sides up and then takes rounds in turn, one of ours, one of theirs: a
-// machine that is busy for a while is busy for both. A figure is the median of the rounds, with the
-// lowest and the highest; a ratio is the median of the rounds' ratios. It prints one table and writes
-// everything, every round included, to results.json. From that it makes what people read: the chart,
-// FIGURES.md and the figures in the README.
+// For every figure it warms both sides up and then takes rounds in turn, one of ours, one of
+// theirs: a machine that is busy for a while is busy for both. A figure is the median of the
+// rounds, with the lowest and the highest; a ratio is the median of the rounds' ratios. It prints
+// one table and writes everything, every round included, to results.json. From that it makes what
+// people read: the chart, FIGURES.md and the figures in the README.
 //
-// The load goes to servers that it starts itself on loopback. The load generator's own work is part of
-// what the processors do, for each side alike.
+// The load goes to servers that it starts itself on loopback. The load generator's own work is part
+// of what the processors do, for each side alike.
 package main
 
 import (

@@ -21,7 +21,8 @@ type peer struct {
 // errMissing says that this machine lacks what a peer needs.
 var errMissing = errors.New("not available")
 
-// peers builds the peers that HTTP is compared with. One that cannot be had here is noted and left out.
+// peers builds the peers that HTTP is compared with. One that cannot be had here is noted and left
+// out.
 func peers(ctx context.Context, s settings, r *report) ([]peer, error) {
 	var ready []peer
 	for _, p := range []struct {
@@ -55,8 +56,8 @@ func newBareFiber(context.Context, string) (peer, error) {
 	}, err
 }
 
-// newPocketBase returns PocketBase with a JavaScript hook. Its runtimes are pooled and used again and
-// again.
+// newPocketBase returns PocketBase with a JavaScript hook. Its runtimes are pooled and used again
+// and again.
 func newPocketBase(ctx context.Context, peersDir string) (peer, error) {
 	dir := filepath.Join(peersDir, "pocketbase")
 	binary, err := buildPeer(ctx, dir, "pocketbase")

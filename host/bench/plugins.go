@@ -17,8 +17,8 @@ import (
 	"github.com/picloud/picloud/host/sandbox"
 )
 
-// pluginGuests are the plugins that are called. The first three do the same, next to nothing; the others
-// are the examples.
+// pluginGuests are the plugins that are called. The first three do the same, next to nothing; the
+// others are the examples.
 var pluginGuests = []struct{ name, wasm, reach string }{
 	{"TinyGo, hello", "host/bench/peers/extism/plugin.wasm", "0.1"},
 	{"Go, hello", "host/bench/bin/plugin-go.wasm", ""},
@@ -28,9 +28,9 @@ var pluginGuests = []struct{ name, wasm, reach string }{
 	{"example in Go, TinyGo", "examples/plugin-go/pages.wasm", ""},
 }
 
-// measurePlugins measures a call of a plugin three ways: in our sandbox, in a fresh Extism instance of a
-// module compiled once, and in a new Extism plugin for each call with wazero's compilation cache. Host
-// functions return nothing, on all sides.
+// measurePlugins measures a call of a plugin three ways: in our sandbox, in a fresh Extism instance
+// of a module compiled once, and in a new Extism plugin for each call with wazero's compilation
+// cache. Host functions return nothing, on all sides.
 func measurePlugins(ctx context.Context, s settings, r *report) (err error) {
 	if err := buildPlugins(ctx, s.root); err != nil {
 		return err

@@ -32,8 +32,8 @@ const (
 	largeFile   = 10_000_000 // bytes: the most that max_array_size may be, a little less than 10 MiB
 )
 
-// A database is one that the services are measured on, with an app in it. It is open a second time for
-// package bare.
+// A database is one that the services are measured on, with an app in it. It is open a second time
+// for package bare.
 type database struct {
 	name       string
 	open       func(ctx context.Context) (store.Store, error)
@@ -64,8 +64,8 @@ var operations = []operation{
 	{"files get, 10 MB", "files_get", largeFile, ""},
 }
 
-// script returns the script of an operation. The query of its request says how often to do the operation
-// (n), and how often to do nothing instead (empty).
+// script returns the script of an operation. The query of its request says how often to do the
+// operation (n), and how often to do nothing instead (empty).
 func (op operation) script(s settings) (string, error) {
 	source, err := os.ReadFile(filepath.Join(s.root, "host/bench/workloads/services", op.name+".rhai"))
 	return string(source), err
@@ -79,8 +79,8 @@ func (d *database) query(op operation, empty, n int) map[string]string {
 }
 
 // measureServices measures what an operation costs inside a script, in this process: a loop of
-// operations less an empty loop, beside package bare. Then it puts load on routes whose scripts do one
-// operation.
+// operations less an empty loop, beside package bare. Then it puts load on routes whose scripts do
+// one operation.
 func measureServices(ctx context.Context, s settings, r *report) (err error) {
 	data, err := os.MkdirTemp("", "picloud-bench-*")
 	if err != nil {

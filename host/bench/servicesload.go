@@ -20,8 +20,8 @@ const (
 	servicesPeer = "host/bench/peers/services"
 )
 
-// loadKeys returns the keys that requests in parallel work on. They are many, so that not all requests
-// wait for one row.
+// loadKeys returns the keys that requests in parallel work on. They are many, so that not all
+// requests wait for one row.
 func loadKeys() (keys []string) {
 	for i := range servicesConnections {
 		keys = append(keys, fmt.Sprintf("key%d", i))
@@ -29,8 +29,8 @@ func loadKeys() (keys []string) {
 	return keys
 }
 
-// load measures requests of three kinds, in turn: to routes whose scripts do one operation each, to the
-// same scripts when they do nothing, and to a bare fiber server that does the operation.
+// load measures requests of three kinds, in turn: to routes whose scripts do one operation each, to
+// the same scripts when they do nothing, and to a bare fiber server that does the operation.
 func (d *database) load(ctx context.Context, s settings, r *report, data string) (err error) {
 	ours, err := startPiCloud(ctx, s, data, "PICLOUD_DATABASE_URL="+d.bare.Postgres, "PICLOUD_FILES_ROOT="+d.root,
 		"PICLOUD_FILES_QUOTA=0") // the files of the operations measured before fill it

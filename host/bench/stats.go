@@ -44,8 +44,8 @@ func (s samples) median() float64 {
 	return (sorted[n/2-1] + sorted[n/2]) / 2
 }
 
-// over divides each round by the same round of base. The rounds were taken in turn, so what slowed one
-// slowed the other.
+// over divides each round by the same round of base. The rounds were taken in turn, so what slowed
+// one slowed the other.
 func (s samples) over(base samples) samples {
 	ratios := make(samples, min(len(s), len(base)))
 	for i := range ratios {

@@ -2,14 +2,14 @@ package routing
 
 import "github.com/picloud/picloud/host/store"
 
-// Conflict finds a route of the same app that could match the same request as
-// route at the same precedence. A route with the same id is not in its own way.
+// Conflict returns a route of the same app that could match the same request as route at the same
+// precedence. A route does not conflict with itself, the one with the same id.
 func (t *Table) Conflict(route store.Route) (store.Route, bool) {
 	return t.overlap(route, func(other *entry) bool { return other.route.AppID == route.AppID })
 }
 
-// Shadow finds an older route of another app that answers at least some of the
-// requests route is made for, at the same precedence.
+// Shadow returns an older route of another app that answers at least some of the requests route is
+// made for, at the same precedence.
 func (t *Table) Shadow(route store.Route) (store.Route, bool) {
 	e := newEntry(route)
 	return t.overlap(route, func(other *entry) bool {
@@ -56,8 +56,8 @@ func (t *Table) overlap(route store.Route, wanted func(*entry) bool) (store.Rout
 
 func methodsMeet(a, b string) bool { return a == "" || b == "" || a == b }
 
-// overlap searches the param routes below n that one path could match together
-// with the segments, and that have as many leading literals.
+// overlap searches the param routes below n for one that matches a path the segments also match,
+// and that has as many leading literals.
 func (n *node) overlap(segments []string, literals int, search func(entries) *entry) *entry {
 	if len(segments) == 0 {
 		return search(n.ends)

@@ -6,8 +6,8 @@ import (
 )
 
 // Call performs an operation. The request, nil for none, and the Response have the fields of the
-// messages that [abi.Operations] names for it. The error is an [*abi.OpError], also for a request that
-// cannot be written as JSON.
+// messages that [abi.Operations] names for it. The error is an [*abi.OpError], also for a request
+// that cannot be written as JSON.
 func Call[Response any](operation Operation, request any) (Response, error) {
 	var answer struct {
 		Result Response     `json:"result"`

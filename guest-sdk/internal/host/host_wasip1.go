@@ -1,11 +1,11 @@
-// Package host is the SDK's way to the host, the server that runs a plugin: in a plugin the functions
-// it imports, in a native test what package sdktest puts in their place.
+// Package host is the SDK's way to the host, the server that runs a plugin: in a plugin the
+// functions it imports, in a native test what package sdktest puts in their place.
 package host
 
 import pdk "github.com/extism/go-pdk"
 
-// Operation is a function that the host offers. It takes the offset of a block with the request, 0 for
-// none, and returns the offset of a block with the response.
+// Operation is a function that the host offers. It takes the offset of a block with the request, 0
+// for none, and returns the offset of a block with the response.
 type Operation func(request uint64) (response uint64)
 
 // call sends a request, nil for none, and returns the response.

@@ -1,5 +1,5 @@
-// Package wire reads and writes the JSON between a plugin and the host: with go-json-experiment/json,
-// and so that integers, floats and blobs stay what they are.
+// Package wire reads and writes the JSON between a plugin and the host: with
+// go-json-experiment/json, and so that integers, floats and blobs stay what they are.
 package wire
 
 import (
@@ -19,8 +19,8 @@ func Marshal(v any) ([]byte, error) { return json.Marshal(v, options) }
 // Unmarshal stores JSON in what target points to. Keys without a field are passed over.
 func Unmarshal(text []byte, target any) error { return json.Unmarshal(text, target, options) }
 
-// A float has a point or an exponent on the wire, a blob is an object, and integers have 64 bits: what
-// is a float, a blob or a large integer here is one for scripts too.
+// A float has a point or an exponent on the wire, a blob is an object, and integers have 64 bits:
+// what is a float, a blob or a large integer here is one for scripts too.
 var options = json.JoinOptions(
 	json.Deterministic(true),
 	json.WithMarshalers(json.JoinMarshalers(

@@ -1,6 +1,6 @@
-// Package bare is a program without PiCloud to compare PiCloud's services with. It works in the same
-// database and writes the same bytes to the disk, with SQL of its own, for one app, without checks,
-// capabilities and events.
+// Package bare is a program without PiCloud to compare PiCloud's services with. It works in the
+// same database and writes the same bytes to the disk, with SQL of its own, for one app, without
+// checks, capabilities and events.
 package bare
 
 import (
@@ -18,8 +18,8 @@ import (
 	_ "modernc.org/sqlite"             // the driver "sqlite"
 )
 
-// A Place is where operations work: a database that PiCloud made, and what is in it. It can be handed to
-// another process as JSON.
+// A Place is where operations work: a database that PiCloud made, and what is in it. It can be
+// handed to another process as JSON.
 type Place struct {
 	SQLite   string `json:"sqlite"`   // the path of its file; "" for PostgreSQL
 	Postgres string `json:"postgres"` // its URL

@@ -1,5 +1,5 @@
-// Package process runs the servers that the benchmark measures: it starts them on loopback, reads the
-// memory they hold, and stops them.
+// Package process runs the servers that the benchmark measures: it starts them on loopback, reads
+// the memory they hold, and stops them.
 package process
 
 import (
@@ -30,8 +30,8 @@ type Process struct {
 	exited  chan error
 }
 
-// PiCloud starts a PiCloud server on a data directory, new or used. The settings are variables of its
-// environment, "PICLOUD_NAME=value"; what it logs goes to log.
+// PiCloud starts a PiCloud server on a data directory, new or used. The settings are variables of
+// its environment, "PICLOUD_NAME=value"; what it logs goes to log.
 func PiCloud(ctx context.Context, binary, data string, log io.Writer, settings ...string) (*Process, error) {
 	return Start(ctx, "/hello", log, func(addr string) *exec.Cmd {
 		c := exec.Command(binary, "serve", "--addr", addr, "--data", data)
@@ -41,7 +41,8 @@ func PiCloud(ctx context.Context, binary, data string, log io.Writer, settings .
 	})
 }
 
-// Start runs the command made for a free address, host:port, and waits until it answers 200 on path.
+// Start runs the command made for a free address, host:port, and waits until it answers 200 on
+// path.
 func Start(ctx context.Context, path string, log io.Writer, command func(addr string) *exec.Cmd) (*Process, error) {
 	addr, err := freeAddress()
 	if err != nil {

@@ -24,8 +24,8 @@ type soakCase struct {
 // constant returns an answer that does not depend on the request.
 func constant(value any) func(int) any { return func(int) any { return value } }
 
-// cases are the scripts of every app. The good ones would notice if anything of another execution were
-// left; the hostile ones try to leave something, or to take the host down.
+// cases are the scripts of every app. The good ones would notice if anything of another execution
+// were left; the hostile ones try to leave something, or to take the host down.
 var cases = []soakCase{
 	{
 		name: "lib", kind: abi.KindModule,

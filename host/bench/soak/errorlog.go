@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// errorLog keeps the beginning of what the server writes to its standard error, where only errors should
-// come.
+// errorLog keeps the beginning of what the server writes to its standard error, where only errors
+// should come.
 type errorLog struct {
 	mu   sync.Mutex
 	text strings.Builder

@@ -1,5 +1,5 @@
-// Command soak is PiCloud's endurance test. It runs a server for a while with good and hostile scripts of
-// two apps, more at once than the server admits, and checks that
+// Command soak is PiCloud's endurance test. It runs a server for a while with good and hostile
+// scripts of two apps, more at once than the server admits, and checks that
 //
 //   - every answer is the only right one, or says that the server is full,
 //   - a script that is updated answers as updated at once,

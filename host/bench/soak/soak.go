@@ -255,8 +255,8 @@ func (s *soak) settled(ctx context.Context) error {
 	return nil
 }
 
-// windows returns the median memory after the warm-up, which is the first third, and at the end, each
-// over a sixth of the time; 0 when the soak was too short.
+// windows returns the median memory after the warm-up, which is the first third, and at the end,
+// each over a sixth of the time; 0 when the soak was too short.
 func (s *soak) windows() (after, end float64) {
 	n := len(s.memory)
 	if n < 6 {
@@ -265,8 +265,8 @@ func (s *soak) windows() (after, end float64) {
 	return median(s.memory[n/3 : n/3+n/6]), median(s.memory[n-n/6:])
 }
 
-// flat returns an error if memory has grown. Go returns memory late and the cache of the database fills
-// slowly; hence the tolerance.
+// flat returns an error if memory has grown. Go returns memory late and the cache of the database
+// fills slowly; hence the tolerance.
 func (s *soak) flat() error {
 	const factor, extra = 1.10, 16.0
 	if after, end := s.windows(); end > after*factor+extra {

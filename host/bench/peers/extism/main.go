@@ -1,6 +1,6 @@
-// Command extism is a peer of the benchmark. It serves GET /hello from an Extism plugin that is compiled
-// once: in a fresh instance for each request, with a time limit, behind the HTTP server that PiCloud
-// uses too.
+// Command extism is a peer of the benchmark. It serves GET /hello from an Extism plugin that is
+// compiled once: in a fresh instance for each request, with a time limit, behind the HTTP server
+// that PiCloud uses too.
 package main
 
 import (
