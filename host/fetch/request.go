@@ -126,10 +126,9 @@ func (c *Client) url(request *abi.HTTPRequest) (*url.URL, error) {
 	return u, nil
 }
 
-// ours are the headers that a script may not set: where the request goes and how it is framed (RFC
-// 9110,
-// 7.6.1) is decided here. The user agent is not among them, since many services ask for one that names a
-// contact.
+// ours are the headers that a script may not set: where the request goes and how it is framed is
+// decided here (RFC 9110, 7.6.1). The user agent is not among them, since many services ask for one
+// that names a contact.
 var ours = map[string]bool{
 	"Connection": true, "Content-Length": true, "Expect": true, "Host": true, "Keep-Alive": true,
 	"Proxy-Authorization": true, "Proxy-Connection": true, "Te": true, "Trailer": true,

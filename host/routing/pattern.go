@@ -26,14 +26,17 @@
 //  1. the strict host, then the longest wildcard, then any host;
 //  2. the exact path, then a param path, then a prefix path;
 //  3. among param paths, more literal segments before the first parameter;
-//     among prefix paths, the longer prefix.
+//     among prefix paths, the longer prefix;
+//  4. among routes of the same path, whatever their parameters are called, the method that is named,
+//     before any.
 //
 // Two routes of one app that are still equal conflict if one request could match both.
 // [Table.Conflict] finds them; they are not allowed to exist. Routes of different apps may be
 // equal. Then, from left to right, a literal segment goes before a parameter, and finally the older
-// route goes first.
+// route goes first. A route that would take requests of a host away from another app's route is not
+// allowed to exist either; [Table.Takes] finds that one.
 //
-// A GET route matches HEAD requests too, unless an equal route is made for HEAD.
+// A GET route matches HEAD requests too, after a route made for HEAD.
 package routing
 
 import (

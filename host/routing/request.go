@@ -17,9 +17,8 @@ var (
 
 // CleanPath decodes the path of a request for [Table.Match]. An encoded slash or percent sign stays
 // encoded, as %2F and %25, so that the result can be split at its slashes and every segment decoded
-// without loss. A . or .. segment is an error: clients remove them before they send a request (RFC
-// 3986,
-// 5.2.4).
+// without loss. A . or .. segment is an error: clients remove them before they send a request
+// (RFC 3986, 5.2.4).
 func CleanPath(raw string) (string, error) {
 	if !strings.HasPrefix(raw, "/") {
 		return "", ErrPathSlash
@@ -103,9 +102,7 @@ func cleanHost(host string) string {
 	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
-// Reserved reports whether a path in the form of [CleanPath] belongs to PiCloud, whatever routes
-// say.
-func Reserved(path string) bool {
+func firstSegment(path string) string {
 	first, _, _ := strings.Cut(path[1:], "/")
-	return reserved[first]
+	return first
 }
