@@ -16,7 +16,7 @@ import (
 	"github.com/picloud/picloud/abi"
 )
 
-// prefix of all errors: the operation, as other services' errors have it.
+// prefix begins all errors: the operation, as in the errors of other services.
 const prefix = "http.request: "
 
 func invalid(field, format string, args ...any) error {
@@ -33,9 +33,9 @@ func timedOut(format string, args ...any) error {
 
 var errNotHTTP = unreachable("the connection broke or the answer is not valid HTTP")
 
-// failure says why a request failed by category, since the texts of package net
-// name hosts and addresses. The first context is the execution's, the other has
-// the request's own time limit too.
+// failure returns the error of a request that failed. It names a category, because the texts of
+// package net name hosts and addresses. The first context is the execution's, the other has the
+// request's own time limit too.
 func (c *Client) failure(ctx, limited context.Context, bounds bounds, err error) error {
 	var (
 		ours    *abi.OpError
@@ -84,8 +84,8 @@ func (c *Client) failure(ctx, limited context.Context, bounds bounds, err error)
 	return errNotHTTP
 }
 
-// certificateFault says what is wrong with a server's certificate, "" when the
-// error is another.
+// certificateFault returns what is wrong with a server's certificate, "" when the error is another
+// one.
 func certificateFault(err error) string {
 	var (
 		verification *tls.CertificateVerificationError
