@@ -84,7 +84,7 @@ func (a *API) refuse(ctx huma.Context, err error) {
 // problemOf turns an error of the services into one that may be shown, and logs what is not the
 // caller's fault.
 func (a *API) problemOf(ctx context.Context, err error) *problem.Problem {
-	p, ours := problem.Of(err)
+	p, ours := problem.Of(ofCatalog(err))
 	if ours {
 		problem.Log(ctx, a.log, front.RequestIDOf(ctx), err)
 	}

@@ -1,9 +1,9 @@
 package kv
 
 import (
-	"bytes"
-	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/picloud/picloud/abi"
@@ -20,8 +20,26 @@ const (
 // lastExpiry is where times end that RFC 3339 can write.
 var lastExpiry = time.Date(9999, time.December, 31, 23, 59, 59, 0, time.UTC)
 
+// maxFieldName bounds the name of a field in an error, which may have keys of a caller's in it.
+const maxFieldName = 300
+
 func refuse(field, reason string, args ...any) error {
+	if len(field) > maxFieldName {
+		field = strings.ToValidUTF8(field[:maxFieldName], "") + "..."
+	}
 	return &store.InvalidError{Field: field, Reason: fmt.Sprintf(reason, args...)}
+}
+
+// refuseWithin refuses a field because of a value that is no JSON, at the place in it.
+func refuseWithin(field string, err error) error {
+	var at *abi.ValueError
+	if !errors.As(err, &at) {
+		return err
+	}
+	if at.Path != "" && at.Path[0] != '[' {
+		field += "."
+	}
+	return refuse(field+at.Path, "%s", at.Reason)
 }
 
 func checkNames(collection, key string) error {
@@ -29,18 +47,6 @@ func checkNames(collection, key string) error {
 		return err
 	}
 	return store.CheckName("key", key, MaxNameBytes)
-}
-
-// checkValue returns the value without the space around it.
-func checkValue(field string, value json.RawMessage) (json.RawMessage, error) {
-	value = bytes.Trim(value, " \t\r\n")
-	if len(value) > MaxValueBytes {
-		return nil, refuse(field, "must be at most %d bytes of JSON, got %d", MaxValueBytes, len(value))
-	}
-	if _, err := abi.AppendFromJSON(nil, value); err != nil {
-		return nil, refuse(field, "%v", err)
-	}
-	return value, nil
 }
 
 // expiry is when an entry expires that is written now.
