@@ -79,8 +79,8 @@ func (cmd *LoginCmd) password(ctx context.Context, r *Remote, address string) (s
 	return readSilently(ctx, fd)
 }
 
-// readSilently reads a line from a terminal without showing it. The terminal is
-// as before when it returns, also when ctx ends first.
+// readSilently reads a line from a terminal without showing it. The terminal is as before when it
+// returns, also when ctx ends first.
 func readSilently(ctx context.Context, fd int) (string, error) {
 	before, err := term.GetState(fd)
 	if err != nil {
@@ -114,8 +114,7 @@ func loopback(host string) bool {
 // LogoutCmd ends the saved session.
 type LogoutCmd struct{ Remote }
 
-// Run is `picloud logout`. The session is forgotten here even when the server
-// cannot be told.
+// Run is `picloud logout`. The session is forgotten here even when the server cannot be told.
 func (cmd *LogoutCmd) Run(ctx context.Context, r *Remote) error {
 	saved, err := loadCredentials()
 	if err == nil && saved.Token != "" {

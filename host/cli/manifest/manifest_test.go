@@ -1,4 +1,4 @@
-package cli
+package manifest
 
 import (
 	"os"
@@ -27,7 +27,7 @@ func folder(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-func TestReadPlan(t *testing.T) {
+func TestRead(t *testing.T) {
 	dir := folder(t, map[string]string{
 		"picloud.yaml": `
 app: shop
@@ -48,23 +48,23 @@ scripts:
 		"cart.rhai":       "1",
 		"lib/prices.rhai": "2",
 	})
-	got, err := readPlan(dir)
+	got, err := Read(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	endpoint, module := abi.KindEndpoint, abi.KindModule
-	want := plan{App: "shop", AppName: "The shop", Scripts: []plannedScript{
+	want := App{Ref: "shop", Name: "The shop", Scripts: []Script{
 		{File: filepath.Join(dir, "lib/prices.rhai"), Name: "prices", Source: "2", Kind: &module, ReadOnly: new(false), Limits: &abi.Limits{}, Routes: []wire.RouteCreate{}},
 		{File: filepath.Join(dir, "cart.rhai"), Name: "cart", Source: "1", Kind: &endpoint, ReadOnly: new(true),
 			Limits: &abi.Limits{TimeoutMS: 2000, MaxOperations: 5},
 			Routes: []wire.RouteCreate{{Method: "GET", Path: "/cart/:id"}, {Path: "/cart"}}},
 	}}
 	if !reflect.DeepEqual(got, want) {
-		t.Errorf("plan = %+v, want %+v", got, want)
+		t.Errorf("app = %+v, want %+v", got, want)
 	}
 }
 
-func TestReadPlanRefuses(t *testing.T) {
+func TestReadRefuses(t *testing.T) {
 	const head = "app: a\nscripts:\n  - name: s\n"
 	for _, test := range []struct{ name, manifest, want string }{
 		{"nothing", "", "is empty"},
@@ -81,6 +81,11 @@ func TestReadPlanRefuses(t *testing.T) {
 		{"zero limit", head + "    limits: {timeout_ms: 0}", "scripts[0]: limits.timeout_ms must be at least 1, got 0"},
 		{"bad route", head + "    routes: [GET]", `scripts[0]: routes[0]: route "GET" has no path`},
 		{"routes of a module", head + "    kind: module\n    routes: [/x]", "scripts[0]: routes: a module cannot have any"},
+		{"reserved path", head + "    routes: [GET /api/x]", `scripts[0]: routes[0]: path "/api/x" is reserved`},
+		{"unknown method", head + "    routes: [FETCH /x]", `scripts[0]: routes[0]: method "FETCH" must be one of GET`},
+		{"a route twice", head + "    routes: [/x, /y, ANY /x]", `scripts[0]: routes[2]: route ANY /x of s is there twice`},
+		{"routes of two scripts", head + "    routes: [GET /x/:id]\n  - name: t\n    file: s.rhai\n    routes: [GET /x/:name]",
+			`scripts[1]: routes[0]: route GET /x/:name of t conflicts with GET /x/:id of s`},
 		{"used twice", head + "  - name: s", `scripts[1]: name "s" is used twice`},
 		{"missing file", head + "    file: gone.rhai", "scripts[0]: file: openat gone.rhai: no such file or directory"},
 		{"file outside", head + "    file: ../secret", "scripts[0]: file: openat ../secret: path escapes from parent"},
@@ -99,7 +104,7 @@ func TestReadPlanRefuses(t *testing.T) {
 				"text.wasm":    "1",
 				"plugin.wasm":  "\x00asm",
 			})
-			_, err := readPlan(dir)
+			_, err := Read(dir)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error = %v, want it to say: %s", err, test.want)
 			}
@@ -110,9 +115,9 @@ func TestReadPlanRefuses(t *testing.T) {
 	}
 }
 
-func TestReadPlanNeedsManifest(t *testing.T) {
+func TestReadNeedsManifest(t *testing.T) {
 	dir := t.TempDir()
-	_, err := readPlan(dir)
+	_, err := Read(dir)
 	if err == nil || !strings.Contains(err.Error(), dir+" is not deployable: openat picloud.yaml") {
 		t.Errorf("error = %v, want one that names folder and file", err)
 	}

@@ -1,65 +1,65 @@
-package cli
+package caret
 
 import (
 	"strings"
 	"testing"
 )
 
-func TestScriptError(t *testing.T) {
+func TestError(t *testing.T) {
 	long := strings.Repeat("a", 200) + "!" + strings.Repeat("b", 200)
 	for _, test := range []struct {
 		name string
-		err  scriptError
+		err  Error
 		want []string
 	}{
 		{
 			"caret below the column",
-			scriptError{"greet.rhai", 3, 5, "Expecting a name", "let = 4;"},
+			Error{"greet.rhai", 3, 5, "Expecting a name", "let = 4;"},
 			[]string{"greet.rhai:3:5: Expecting a name", "  3 | let = 4;", "    |     ^"},
 		},
 		{
 			"line number of two digits",
-			scriptError{"a.rhai", 12, 1, "no", "}"},
+			Error{"a.rhai", 12, 1, "no", "}"},
 			[]string{"a.rhai:12:1: no", "  12 | }", "     | ^"},
 		},
 		{
 			"tabs stay tabs",
-			scriptError{"a.rhai", 1, 4, "no", "\t\tx y"},
+			Error{"a.rhai", 1, 4, "no", "\t\tx y"},
 			[]string{"a.rhai:1:4: no", "  1 | \t\tx y", "    | \t\t ^"},
 		},
 		{
 			"columns count characters, not bytes",
-			scriptError{"a.rhai", 1, 10, "no", `"größe" x`},
+			Error{"a.rhai", 1, 10, "no", `"größe" x`},
 			[]string{"a.rhai:1:10: no", `  1 | "größe" x`, "    |          ^"},
 		},
 		{
 			"wide characters take two cells, combining ones none",
-			scriptError{"a.rhai", 1, 5, "no", "世界e\u0301 x"},
+			Error{"a.rhai", 1, 5, "no", "世界e\u0301 x"},
 			[]string{"a.rhai:1:5: no", "  1 | 世界e\u0301 x", "    |      ^"},
 		},
 		{
 			"something is missing at the end of the line",
-			scriptError{"a.rhai", 1, 6, "no", "f(1, \r"},
+			Error{"a.rhai", 1, 6, "no", "f(1, \r"},
 			[]string{"a.rhai:1:6: no", "  1 | f(1, ", "    |      ^"},
 		},
 		{
 			"a column beyond the line is its end",
-			scriptError{"a.rhai", 1, 99, "no", "ab"},
+			Error{"a.rhai", 1, 99, "no", "ab"},
 			[]string{"a.rhai:1:99: no", "  1 | ab", "    |   ^"},
 		},
 		{
 			"no column",
-			scriptError{"a.rhai", 2, 0, "no", "ab"},
+			Error{"a.rhai", 2, 0, "no", "ab"},
 			[]string{"a.rhai:2: no", "  2 | ab"},
 		},
 		{
 			"no line",
-			scriptError{"a.rhai", 0, 0, "too large", ""},
+			Error{"a.rhai", 0, 0, "too large", ""},
 			[]string{"a.rhai: too large"},
 		},
 		{
 			"a long line is cut around the column",
-			scriptError{"a.rhai", 1, 201, "no", long},
+			Error{"a.rhai", 1, 201, "no", long},
 			[]string{
 				"a.rhai:1:201: no",
 				"  1 | …" + strings.Repeat("a", 60) + "!" + strings.Repeat("b", 59) + "…",
@@ -68,7 +68,7 @@ func TestScriptError(t *testing.T) {
 		},
 		{
 			"text does not steer the terminal",
-			scriptError{"a.rhai", 1, 3, "bad \x1b[31m", "a\x1bb"},
+			Error{"a.rhai", 1, 3, "bad \x1b[31m", "a\x1bb"},
 			[]string{"a.rhai:1:3: bad �[31m", "  1 | a�b", "    |   ^"},
 		},
 	} {
@@ -80,20 +80,20 @@ func TestScriptError(t *testing.T) {
 	}
 }
 
-func TestLineOf(t *testing.T) {
+func TestLine(t *testing.T) {
 	const source = "one\r\ntwo\n\nfour"
 	for number, want := range map[int]string{1: "one", 2: "two", 3: "", 4: "four", 5: "", 0: ""} {
-		if got := lineOf(source, number); got != want {
+		if got := Line(source, number); got != want {
 			t.Errorf("line %d = %q, want %q", number, got, want)
 		}
 	}
 }
 
 func TestCheckUTF8(t *testing.T) {
-	if err := checkUTF8("a.rhai", "größe � \n"); err != nil {
+	if err := CheckUTF8("a.rhai", "größe � \n"); err != nil {
 		t.Errorf("valid UTF-8, U+FFFD included, is refused: %v", err)
 	}
-	err := checkUTF8("a.rhai", "ok\n\"gr\xf6\xdfe\"")
+	err := CheckUTF8("a.rhai", "ok\n\"gr\xf6\xdfe\"")
 	if want := "a.rhai:2:4: not valid UTF-8"; err == nil || err.Error() != want {
 		t.Errorf("error = %v, want %s", err, want)
 	}

@@ -1,4 +1,5 @@
-package cli
+// Package caret shows an error at its place in a script: the line, and a caret below the column.
+package caret
 
 import (
 	"fmt"
@@ -11,21 +12,21 @@ import (
 	"github.com/picloud/picloud/host/client"
 )
 
-// A scriptError is an error at a place in a script. Its text shows the line and
-// a caret below the column:
+// An Error is an error at a place in a script. Its text shows the line and a caret below the
+// column:
 //
 //	greet.rhai:3:9: Expecting ';' to terminate this statement
 //	  3 | let x = 1 let y
 //	    |           ^
-type scriptError struct {
-	Name       string // file or script
-	Line       int    // from 1; 0 when unknown
-	Column     int    // in characters from 1; 0 when unknown
-	Message    string
-	SourceLine string // "" when unknown
+type Error struct {
+	Name       string `json:"name"`             // file or script
+	Line       int    `json:"line,omitempty"`   // from 1; 0 when unknown
+	Column     int    `json:"column,omitempty"` // in characters from 1; 0 when unknown
+	Message    string `json:"message"`
+	SourceLine string `json:"source_line,omitempty"` // "" when unknown
 }
 
-func (e *scriptError) Error() string {
+func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(e.Name)
 	if e.Line > 0 {
@@ -44,8 +45,8 @@ func (e *scriptError) Error() string {
 // maxSnippet is the number of characters shown of a long line.
 const maxSnippet = 120
 
-// snippet draws a line of source and, unless column is 0, a caret below the
-// column. A long line is cut to the column's neighbourhood.
+// snippet draws a line of source and, unless column is 0, a caret below the column. A long line is
+// cut to the column's neighbourhood.
 func snippet(line, column int, source string) string {
 	text := []rune(client.Printable(strings.TrimRight(source, "\r\n")))
 	column = min(column, len(text)+1) // one past the end: where something is missing
@@ -69,8 +70,8 @@ func snippet(line, column int, source string) string {
 	return fmt.Sprintf("%s\n  %*s | %s^", drawn, len(number), "", padding(before+string(text[:column-1])))
 }
 
-// padding is as wide on a terminal as text: a tab stays a tab, a wide character
-// becomes two spaces, a combining one none.
+// padding returns blanks as wide on a terminal as text: a tab stays a tab, a wide character becomes
+// two spaces, a combining one none.
 func padding(text string) string {
 	var b strings.Builder
 	for _, r := range text {
@@ -83,8 +84,8 @@ func padding(text string) string {
 	return b.String()
 }
 
-// lineOf is the line of source with that number, from 1, or "".
-func lineOf(source string, number int) string {
+// Line returns the line of source with that number, from 1, or "" if there is none.
+func Line(source string, number int) string {
 	for line := range strings.SplitSeq(source, "\n") {
 		if number--; number == 0 {
 			return strings.TrimSuffix(line, "\r")
@@ -93,8 +94,8 @@ func lineOf(source string, number int) string {
 	return ""
 }
 
-// checkUTF8 tells where source stops being UTF-8.
-func checkUTF8(name, source string) error {
+// CheckUTF8 returns an [*Error] at the place where source stops being UTF-8, or nil.
+func CheckUTF8(name, source string) error {
 	if utf8.ValidString(source) {
 		return nil
 	}
@@ -110,5 +111,5 @@ func checkUTF8(name, source string) error {
 			line, column = line+1, 1
 		}
 	}
-	return &scriptError{Name: name, Line: line, Column: column, Message: "not valid UTF-8"}
+	return &Error{Name: name, Line: line, Column: column, Message: "not valid UTF-8"}
 }

@@ -1,4 +1,4 @@
-package cli
+package manifest
 
 import (
 	"bytes"
@@ -8,16 +8,6 @@ import (
 
 	"github.com/picloud/picloud/abi"
 )
-
-// describeLimits writes the limits that are set as "timeout_ms=2000 ...", or
-// "defaults".
-func describeLimits(limits abi.Limits) string {
-	encoded, err := json.Marshal(limits)
-	if err != nil || string(encoded) == "{}" {
-		return "defaults"
-	}
-	return strings.NewReplacer("{", "", "}", "", `"`, "", ":", "=", ",", " ").Replace(string(encoded))
-}
 
 // limitsFrom makes limits of names and values as a manifest gives them.
 func limitsFrom(values map[string]int64) (abi.Limits, error) {

@@ -1,4 +1,4 @@
-package cli
+package manifest
 
 import (
 	"errors"
@@ -8,15 +8,14 @@ import (
 	"github.com/picloud/picloud/host/api/wire"
 )
 
-// parsePattern reads what a route answers, written as "[METHOD ][HOST]/PATH":
+// ParsePattern reads what a route answers, written as "[METHOD ][HOST]/PATH":
 //
 //	GET /todos/:id
 //	/hooks/*
 //	POST *.example.com/upload
 //
-// Without a method, or with ANY, every method matches; without a host, every
-// host.
-func parsePattern(pattern string) (wire.RouteCreate, error) {
+// Without a method, or with ANY, every method matches; without a host, every host.
+func ParsePattern(pattern string) (wire.RouteCreate, error) {
 	method, target, found := strings.Cut(strings.TrimSpace(pattern), " ")
 	if !found {
 		method, target = "", method
@@ -38,8 +37,8 @@ func parsePattern(pattern string) (wire.RouteCreate, error) {
 	return wire.RouteCreate{Method: method, Host: strings.ToLower(host), Path: "/" + path}, nil
 }
 
-// pattern writes a route as parsePattern reads it, with ANY for every method.
-func pattern(method, host, path string) string {
+// Pattern writes a route as [ParsePattern] reads it, with ANY for every method.
+func Pattern(method, host, path string) string {
 	if method == "" {
 		method = "ANY"
 	}
