@@ -16,6 +16,7 @@ import (
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/docs"
 	"github.com/picloud/picloud/host/executions"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/routing"
@@ -95,7 +96,7 @@ func (a *API) Mount(app *fiber.App) {
 	a.mountDocs(admin)
 	a.mountFiles(admin)
 	app.Use("/api", func(c *fiber.Ctx) error {
-		return problem.New(http.StatusNotFound, problem.CodeNotFound, "there is nothing at "+problem.Shorten(c.Method()+" "+c.Path())).Send(c)
+		return problem.New(http.StatusNotFound, fault.NotFound, "there is nothing at "+problem.Shorten(c.Method()+" "+c.Path())).Send(c)
 	})
 }
 

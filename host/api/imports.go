@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -25,7 +25,7 @@ func notImported(ctx context.Context, tx store.Store, module store.Script, locat
 		return err
 	}
 	by := "is imported by " + namesOf(importers)
-	p := problem.New(http.StatusConflict, problem.CodeConflict, fmt.Sprintf("module %q %s", module.Name, by),
+	p := problem.New(http.StatusConflict, fault.Conflict, fmt.Sprintf("module %q %s", module.Name, by),
 		wire.FieldError{Location: location, Message: "the module " + by})
 	p.Other = importers[0].ID
 	return p
@@ -50,8 +50,8 @@ func namesOf(scripts []store.Script) string {
 func setImports(ctx context.Context, tx store.Store, script store.Script, imports []string) error {
 	for _, name := range imports {
 		module, err := tx.Scripts().GetByName(ctx, script.AppID, name)
-		if errors.Is(err, store.ErrNotFound) || err == nil && module.Kind != abi.KindModule {
-			return problem.New(http.StatusConflict, problem.CodeConflict, fmt.Sprintf("module %q was removed meanwhile, try again", name),
+		if fault.Of(err) == fault.NotFound || err == nil && module.Kind != abi.KindModule {
+			return problem.New(http.StatusConflict, fault.Conflict, fmt.Sprintf("module %q was removed meanwhile, try again", name),
 				wire.FieldError{Location: "body.source", Message: fmt.Sprintf("imports %q, which was removed meanwhile", name)})
 		}
 		if err != nil {

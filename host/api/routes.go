@@ -13,6 +13,7 @@ import (
 	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/routing"
 	"github.com/picloud/picloud/host/store"
 )
@@ -55,7 +56,7 @@ func (a *API) createRoute(ctx context.Context, in *struct {
 	var created wire.Route
 	err = a.changes.do(func() error {
 		if other, taken := a.routes.Conflict(route); taken {
-			p := problem.New(http.StatusConflict, problem.CodeConflict,
+			p := problem.New(http.StatusConflict, fault.Conflict,
 				fmt.Sprintf("the route %s could match the same requests at the same precedence", describeRoute(other)),
 				wire.FieldError{Location: "body.path", Message: "conflicts with " + describeRoute(other), Value: problem.Shorten(route.Path)})
 			p.Other = other.ID
@@ -113,7 +114,7 @@ func (a *API) listScriptRoutes(ctx context.Context, in *ScriptPath) (*body[wire.
 func (a *API) findRoute(ctx context.Context, id string, c authz.Capability) (store.Route, error) {
 	route, err := a.store.Routes().Get(ctx, id)
 	if err != nil {
-		return store.Route{}, problem.Unknown(err, "route")
+		return store.Route{}, unknown(err, "route")
 	}
 	return route, a.need(ctx, route.AppID, "route", c)
 }

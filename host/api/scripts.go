@@ -13,6 +13,7 @@ import (
 	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -104,7 +105,7 @@ func (a *API) updateScript(ctx context.Context, in *struct {
 		ExpectVersion: script.Version,
 	}
 	if v := in.Body.Version; v != 0 && v != script.Version {
-		return nil, &store.VersionError{Resource: "script", Expected: v, Current: script.Version}
+		return nil, store.Stale("script", v, script.Version)
 	}
 	if err := checkModule(script, change); err != nil {
 		return nil, err
@@ -116,7 +117,7 @@ func (a *API) updateScript(ctx context.Context, in *struct {
 			return nil, err
 		}
 		if len(routes) > 0 {
-			p := problem.New(http.StatusConflict, problem.CodeConflict, "a script with routes cannot become a module",
+			p := problem.New(http.StatusConflict, fault.Conflict, "a script with routes cannot become a module",
 				wire.FieldError{Location: "body.kind", Message: "the script has routes", Value: string(abi.KindModule)})
 			p.Other = routes[0].ID
 			return nil, p
@@ -243,17 +244,17 @@ func (a *API) compile(ctx context.Context, script store.Script) (imports []strin
 	switch cause.Code {
 	case abi.CodeScriptInvalid, abi.CodeLimitExceeded, abi.CodeTimeout:
 	case abi.CodeOverloaded:
-		return nil, problem.New(http.StatusServiceUnavailable, string(cause.Code), "too many executions at once, try again")
+		return nil, problem.New(http.StatusServiceUnavailable, fault.Overloaded, "too many executions at once, try again")
 	default:
 		return nil, err
 	}
 	if script.Kind == abi.KindPlugin {
-		p := problem.New(http.StatusUnprocessableEntity, string(abi.CodeScriptInvalid), cause.Message,
+		p := problem.New(http.StatusUnprocessableEntity, fault.ScriptInvalid, cause.Message,
 			wire.FieldError{Location: "body", Message: cause.Message})
 		return nil, &invalidScript{p, cause}
 	}
 	line := sourceLine(script.Source, cause.Line)
-	p := problem.New(http.StatusUnprocessableEntity, string(abi.CodeScriptInvalid), cause.Message,
+	p := problem.New(http.StatusUnprocessableEntity, fault.ScriptInvalid, cause.Message,
 		wire.FieldError{Location: "body.source", Message: cause.Message})
 	p.Script = &wire.ScriptSource{Line: cause.Line, Column: cause.Column, Message: cause.Message, SourceLine: line}
 	return nil, &invalidScript{p, cause}

@@ -67,9 +67,15 @@ func New(code Code, format string, args ...any) error {
 	return &Error{Code: code, Text: fmt.Sprintf(format, args...)}
 }
 
+// maxField bounds the name of a field, which may have keys of a caller's in it.
+const maxField = 300 // bytes
+
 // Refuse makes the refusal of a field's value, [Invalid]. The reason goes on from the name of the
-// field: "must be ...".
+// field, of which no more than 300 bytes are told: "must be ...".
 func Refuse(field, format string, args ...any) error {
+	if len(field) > maxField {
+		field = strings.ToValidUTF8(field[:maxField], "") + "..."
+	}
 	return &Error{Code: Invalid, Field: field, Reason: fmt.Sprintf(format, args...)}
 }
 

@@ -95,7 +95,7 @@ func New(config Config) *Client {
 func (c *Client) Close() { c.pools.Purge() }
 
 // Do performs a request for a script of an app. Any status is an answer, not an
-// error. An error is the context's when that has ended, else an [*abi.OpError]:
+// error. An error is the context's when that has ended, else one of package fault:
 // invalid for what is wrong with the request, timeout, or unreachable for what
 // lies with the other side; it never names an address.
 func (c *Client) Do(ctx context.Context, appID, scriptID string, request *abi.HTTPRequest) (*abi.HTTPResponse, error) {

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -51,7 +52,7 @@ func (s *Service) Get(ctx context.Context, appID, collection, id string) ([]byte
 	}
 	defer r.Close()
 	if r.File.Size > MaxGetBytes {
-		return nil, refuse("data", "must be at most %d bytes to be read by a function, the file has %d", MaxGetBytes, r.File.Size)
+		return nil, fault.Refuse("data", "must be at most %d bytes to be read by a function, the file has %d", MaxGetBytes, r.File.Size)
 	}
 	data := make([]byte, r.File.Size)
 	for part := range parts(r.File.Size) {

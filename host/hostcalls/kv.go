@@ -4,12 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/store"
 )
@@ -19,7 +19,7 @@ func kvHandlers(s *kv.Service) map[abi.Op]Handler {
 	return map[abi.Op]Handler{
 		abi.OpKVGet: handle(abi.OpKVGet, func(ctx context.Context, scope *Scope, r *abi.KVGetRequest) (msgp.Marshaler, error) {
 			entry, err := s.Get(ctx, scope.AppID, r.Collection, r.Key)
-			if errors.Is(err, store.ErrNotFound) {
+			if fault.Of(err) == fault.NotFound {
 				return &abi.KVGetResponse{}, nil
 			}
 			if err != nil {
@@ -90,7 +90,7 @@ func valueJSON(field string, value msgp.Raw) (json.RawMessage, error) {
 	}
 	// No value is five times as long in MessagePack as in JSON.
 	if len(value) > 5*kv.MaxValueBytes {
-		return nil, &store.InvalidError{Field: field, Reason: fmt.Sprintf("must be at most %d bytes of JSON, got more", kv.MaxValueBytes)}
+		return nil, fault.Refuse(field, "must be at most %d bytes of JSON, got more", kv.MaxValueBytes)
 	}
 	text, err := abi.AppendJSON(make([]byte, 0, len(value)+len(value)/2), value)
 	var at *abi.ValueError
@@ -98,7 +98,7 @@ func valueJSON(field string, value msgp.Raw) (json.RawMessage, error) {
 		if at.Path != "" {
 			field = strings.Replace(field+"."+at.Path, ".[", "[", 1)
 		}
-		return nil, &store.InvalidError{Field: field, Reason: at.Reason}
+		return nil, fault.Refuse(field, "%s", at.Reason)
 	}
 	return text, err
 }

@@ -3,10 +3,10 @@ package kv
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -21,7 +21,7 @@ const (
 var lastExpiry = time.Date(9999, time.December, 31, 23, 59, 59, 0, time.UTC)
 
 func refuse(field, reason string, args ...any) error {
-	return &store.InvalidError{Field: field, Reason: fmt.Sprintf(reason, args...)}
+	return fault.Refuse(field, reason, args...)
 }
 
 func checkNames(collection, key string) error {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -230,10 +231,7 @@ func (e executions) Logs(ctx context.Context, query store.LogQuery) (store.LogPa
 	if query.MinLevel != "" {
 		level = LevelNumber(query.MinLevel)
 		if levels[level] != query.MinLevel {
-			return store.LogPage{}, &store.InvalidError{
-				Field:  "level",
-				Reason: fmt.Sprintf("must be one of %q, got %q", levels, query.MinLevel),
-			}
+			return store.LogPage{}, fault.Refuse("level", "must be one of %q, got %q", levels, query.MinLevel)
 		}
 	}
 	from, statement := afterAll, linesNewestFirst
@@ -277,7 +275,7 @@ func (e executions) Logs(ctx context.Context, query store.LogQuery) (store.LogPa
 
 func (e executions) DeleteBefore(ctx context.Context, before time.Time, limit int) (int64, error) {
 	if limit < 1 {
-		return 0, &store.InvalidError{Field: "limit", Reason: fmt.Sprintf("must be at least 1, got %d", limit)}
+		return 0, fault.Refuse("limit", "must be at least 1, got %d", limit)
 	}
 	n, err := affect(ctx, e.s.writer(), executionDeleteBefore, cut(before), limit)
 	return n, failed(ctx, "delete executions", err)

@@ -3,8 +3,8 @@ package sqlstore
 import (
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -40,10 +40,7 @@ func pageSize(page store.PageRequest) (int, error) {
 	case page.Limit == 0:
 		return store.DefaultPageSize, nil
 	case page.Limit < 0 || page.Limit > store.MaxPageSize:
-		return 0, &store.InvalidError{
-			Field:  "limit",
-			Reason: fmt.Sprintf("must be between 1 and %d, got %d", store.MaxPageSize, page.Limit),
-		}
+		return 0, fault.Refuse("limit", "must be between 1 and %d, got %d", store.MaxPageSize, page.Limit)
 	}
 	return page.Limit, nil
 }
