@@ -51,13 +51,18 @@ var house = []room{
 	// Commands. Nothing imports cmd, cli or server but what is above them.
 	{"host/cmd/picloud", []string{"host/cli/...", "host/server", "host/config"}, false},
 	{"host/cmd/rhai", []string{"host/sandbox/...", "plugins/rhai/..."}, false},
-	{"host/cli/...", []string{"host/client", "host/api/wire", "host/api/problem"}, true},
+	{"host/cli/...", []string{"host/client", "host/api/wire", "host/routing"}, true},
 	{"host/server", []string{
 		"host/dashboard", "host/api", "host/front", "host/reference",
 		"host/catalog", "host/dispatch", "host/identity", "host/executions", "host/hostcalls", "host/sandbox/...",
 		"host/events", "host/kv", "host/docs", "host/files", "host/fetch", "host/secrets",
 		"host/domains", "host/quota", "host/audit", "host/authz", "host/routing", "host/config",
 		"host/store/sqlite", "host/store/postgres", "host/store",
+	}, true},
+
+	{"host/api/apitest", []string{ // for tests
+		"host/api", "host/front", "host/api/wire", "host/catalog", "host/executions", "host/hostcalls", "host/sandbox/...",
+		"host/kv", "host/docs", "host/files", "host/fetch", "host/authz", "host/store/sqlite", "host/store",
 	}, true},
 
 	// Handlers translate.
@@ -141,21 +146,21 @@ var roof = []string{"host/cmd/picloud", "host/cmd/rhai", "host/cli/...", "host/s
 
 // notYet are rooms of later parts, which nobody has built.
 var notYet = []string{
-	"host/dashboard", "host/reference", "host/dispatch", "host/identity", "host/events", "host/secrets",
+	"host/dashboard", "host/reference", "host/dispatch", "host/identity", "host/secrets",
 	"host/domains", "host/quota", "host/audit",
 }
 
 // knownExceptions are what is wrong and known, as the test words it. It should be empty; one that no longer
 // holds has to go, or the test fails.
 var knownExceptions = []string{
-	"host/api speaks HTTP, and begins a transaction in scripts.go",
-	"host/api/problem is a row without a package",
+	"host/api/problem imports host/api/wire",
+	"host/api/problem imports host/authz",
+	"host/api/problem imports host/routing",
+	"host/api/problem imports host/store",
 	"host/background is a row without a package",
-	"host/catalog is a row without a package",
 	"host/executions imports host/sweep",
 	"host/fault is a row without a package",
 	"host/files imports host/sweep",
-	"host/front is a row without a package",
 	"host/kv imports host/sweep",
 	"host/server imports host/sweep",
 	"host/server speaks HTTP, and begins a transaction in firststart.go",

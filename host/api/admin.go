@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"errors"
 	"mime"
 	"net/http"
 	"net/url"
@@ -15,7 +16,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/picloud/picloud/host/api/problem"
+	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/catalog"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/front"
 	"github.com/picloud/picloud/host/store"
@@ -88,6 +91,9 @@ func (a *API) problemOf(ctx context.Context, err error) *problem.Problem {
 	p, ours := problem.Of(err)
 	if ours {
 		problem.Log(ctx, a.log, front.RequestIDOf(ctx), err)
+	}
+	if script := (*catalog.InvalidScript)(nil); errors.As(err, &script) && fault.From(err).Field == "source" {
+		p.Script = &wire.ScriptSource{Line: script.Line, Column: script.Column, Message: script.Message, SourceLine: script.SourceLine}
 	}
 	return p
 }

@@ -102,7 +102,7 @@ func (a *API) setKV(ctx context.Context, in *struct {
 		}
 		options.ExpiresAt = *in.Body.ExpiresAt
 	}
-	set, err := a.kv.Set(ctx, appID, collection, key, in.Body.Value, options)
+	set, err := a.kv.Set(ctx, appID, collection, key, kv.JSON(in.Body.Value), options)
 	if err != nil {
 		return nil, inKV(err)
 	}

@@ -24,7 +24,6 @@ import (
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/front"
-	"github.com/picloud/picloud/host/store"
 )
 
 // The requests that create and change scripts bring JSON, or the module of a
@@ -278,23 +277,6 @@ func (f moduleFields) json(create bool) ([]byte, error) {
 		values["kind"], values["source"] = abi.KindPlugin, ""
 	}
 	return json.Marshal(values)
-}
-
-// checkModule refuses a change that would make a plugin of a script or a script
-// of a plugin.
-func checkModule(script store.Script, change store.ScriptChange) error {
-	isPlugin := script.Kind == abi.KindPlugin
-	switch {
-	case change.Wasm != nil && !isPlugin:
-		reason := fmt.Sprintf("only a plugin has a module, %q is of kind %s", script.Name, script.Kind)
-		return problem.New(http.StatusConflict, fault.Conflict, reason, wire.FieldError{Location: "body", Message: reason})
-	case change.Kind != nil && (*change.Kind == abi.KindPlugin) != isPlugin:
-		reason := fmt.Sprintf("%q is of kind %s: a plugin stays one, and nothing becomes one", script.Name, script.Kind)
-		return problem.New(http.StatusConflict, fault.Conflict, reason, wire.FieldError{Location: "body.kind", Message: reason, Value: string(*change.Kind)})
-	case change.Source != nil && isPlugin:
-		return problem.InvalidField("body.source", "a plugin has no source: send another module with content-type "+typeWasm+" or "+typeForm, nil)
-	}
-	return nil
 }
 
 func (a *API) mountModules(admin huma.API) {

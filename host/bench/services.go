@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -233,7 +232,7 @@ func (d *database) fill(ctx context.Context, opened store.Store) error {
 	}
 	d.bare.App, d.bare.Files = app.ID, map[int]string{}
 	for _, key := range append(loadKeys(), "key") {
-		if _, err := services.KV.Set(ctx, app.ID, "bench", key, json.RawMessage(`{"n":0}`), kv.SetOptions{}); err != nil {
+		if _, err := services.KV.Set(ctx, app.ID, "bench", key, kv.JSON([]byte(`{"n":0}`)), kv.SetOptions{}); err != nil {
 			return err
 		}
 	}

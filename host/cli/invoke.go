@@ -67,7 +67,7 @@ func (cmd *InvokeCmd) Run(ctx context.Context, r *Remote, c *client.Client, scri
 	}
 	failure := &caret.Error{
 		Name: script.Name, Line: result.Error.Line, Column: result.Error.Column,
-		Message: result.Error.Message,
+		Message: result.Error.Message, Code: string(result.Error.Code),
 	}
 	if failure.Line > 0 {
 		if whole, err := c.Script(ctx, script.ID); err == nil && whole.Version == script.Version {

@@ -17,6 +17,7 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -127,6 +128,9 @@ func (c *Client) do(ctx context.Context, method string, path []string, query url
 
 // send performs a request with a given client.
 func (c *Client) send(ctx context.Context, via *http.Client, method string, path []string, query url.Values, header http.Header, body io.Reader) (*http.Response, error) {
+	if i := slices.Index(path, ""); i >= 0 { // the server would see another path
+		return nil, fmt.Errorf("the name or id that comes after %q must not be empty", strings.Join(path[:i], "/"))
+	}
 	target := c.base.String() + adminPath + escape(path)
 	if len(query) > 0 {
 		target += "?" + query.Encode()

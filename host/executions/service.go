@@ -277,6 +277,9 @@ func (s *Service) Validate(ctx context.Context, row store.Script) (imports []str
 // that the next execution sees the change.
 func (s *Service) Changed(appID string) { s.scripts.forget(appID) }
 
+// ChangedAll is Changed for all apps.
+func (s *Service) ChangedAll() { s.scripts.forgetAll() }
+
 // Flush waits until every execution that ended before is in the store, so that
 // who asks for logs sees what just happened.
 func (s *Service) Flush(ctx context.Context) error { return s.records.Flush(ctx) }

@@ -163,7 +163,7 @@ func (r *Reader) read(part int64, buffer []byte) error {
 	return nil
 }
 
-// Read hands out bytes. A part that turns out to be damaged is an [*abi.OpError]
+// Read hands out bytes. A part that turns out to be damaged is [fault.Corrupted]
 // with the code corrupted.
 func (r *Reader) Read(p []byte) (int, error) {
 	switch {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/host/events"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/sqlite"
@@ -118,17 +119,18 @@ func TestSweepWithoutDatabase(t *testing.T) {
 // until the sweep, which knows.
 func TestFailingDatabase(t *testing.T) {
 	refuse := false
-	s, err := sqlite.Open(context.Background(), sqlite.Config{
-		Path: filepath.Join(t.TempDir(), sqlite.FileName),
-		Emit: func(context.Context, store.Store, store.Change) error {
-			if refuse {
-				return errors.New("outbox is gone")
-			}
-			return nil
-		},
+	listeners := events.NewRegistry(func(context.Context, store.Store, store.Change, []events.Listener) error {
+		if refuse {
+			return errors.New("outbox is gone")
+		}
+		return nil
 	})
+	s, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), sqlite.FileName), Listeners: listeners})
 	require.NoError(t, err)
 	f := newFixtureOn(t, s, func(c *Config) { c.Now = func() time.Time { return time.Now().Add(24 * time.Hour) } })
+	require.NoError(t, listeners.Reload(f.ctx, f.app.ID, func(context.Context) ([]events.Listener, error) {
+		return []events.Listener{{Source: store.ChangeFiles, Collection: "*"}}, nil
+	}))
 	file := f.create(t, random(10))
 	refuse = true
 	for operation, err := range map[string]error{

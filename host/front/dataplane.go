@@ -20,29 +20,27 @@ const headerExecutionID = "X-Execution-Id"
 
 // dataPlane answers what a route claims.
 func (s *Server) dataPlane(c *fiber.Ctx) error {
-	path, err := routing.CleanPath(string(c.Request().URI().PathOriginal()))
-	if err != nil {
+	method := c.Method()
+	found, err := s.routes.Resolve(method, string(c.Request().Host()), string(c.Request().URI().PathOriginal()))
+	what := problem.Shorten(method + " " + found.Path)
+	switch {
+	case err != nil:
 		return s.refuse(c, http.StatusBadRequest, fault.Invalid, err.Error())
+	case found.Reserved:
+		return s.refuse(c, http.StatusNotFound, fault.NotFound, "there is nothing at "+what)
+	case !found.Found && len(found.Allow) > 0:
+		c.Set(fiber.HeaderAllow, strings.Join(found.Allow, ", "))
+		return s.refuse(c, http.StatusMethodNotAllowed, fault.MethodNotAllowed, "no route answers "+what)
+	case !found.Found:
+		return s.refuse(c, http.StatusNotFound, fault.NotFound, "no route answers "+what)
 	}
-	method, host := c.Method(), string(c.Request().Host())
-	if routing.Reserved(path) {
-		return s.refuse(c, http.StatusNotFound, fault.NotFound, "there is nothing at "+problem.Shorten(method+" "+path))
-	}
-	match, ok := s.routes.Match(method, host, path)
-	if !ok {
-		if allowed := s.routes.Allow(host, path); len(allowed) > 0 {
-			c.Set(fiber.HeaderAllow, strings.Join(allowed, ", "))
-			return s.refuse(c, http.StatusMethodNotAllowed, fault.MethodNotAllowed, "no route answers "+problem.Shorten(method+" "+path))
-		}
-		return s.refuse(c, http.StatusNotFound, fault.NotFound, "no route answers "+problem.Shorten(method+" "+path))
-	}
-	request := newRequest(c, path)
-	if params := match.Params(); params != nil {
+	request := newRequest(c, found.Path)
+	if params := found.Params(); params != nil {
 		request.Params = params
 	}
-	request.Rest = match.Rest()
+	request.Rest = found.Rest()
 	return s.answer(c, executions.Invocation{
-		ScriptID: match.Route.ScriptID, Type: abi.InvocationHTTP, RequestID: RequestID(c), Request: request,
+		ScriptID: found.Route.ScriptID, Type: abi.InvocationHTTP, RequestID: RequestID(c), Request: request,
 		Capabilities: authz.AppExecution,
 	})
 }

@@ -3,6 +3,7 @@ package kv
 import (
 	"context"
 
+	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/sweep"
 )
 
@@ -17,15 +18,8 @@ func (s *Service) Start() {
 // Stop ends the sweeps and waits for the one under way.
 func (s *Service) Stop() { s.sweeper.Stop() }
 
-// Sweep removes the rows of all expired entries, in batches, and returns their
-// number. It frees room and tells of the deletions; no operation sees the
-// entries anyway.
-func (s *Service) Sweep(ctx context.Context) (swept int, err error) {
-	for {
-		n, err := s.config.Store.Sweep(ctx, sweepBatch)
-		swept += n
-		if err != nil || n < sweepBatch {
-			return swept, err
-		}
-	}
+// Sweep removes the rows of all expired entries, in batches, and returns their number. It frees
+// room and tells those who listen; no operation sees the entries anyway.
+func (s *Service) Sweep(ctx context.Context) (int, error) {
+	return store.InBatches(ctx, sweepBatch, s.config.Store.Sweep)
 }

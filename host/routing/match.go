@@ -40,6 +40,33 @@ func (m Match) Rest() string {
 	return m.path[len(m.Route.Path)-len("*"):]
 }
 
+// Resolution is what becomes of a request.
+type Resolution struct {
+	Match
+	Found    bool
+	Path     string   // as [CleanPath] gives it
+	Reserved bool     // the path belongs to PiCloud, whatever routes say
+	Allow    []string // where nothing is found: the methods with which something would be, in the order of [Methods]
+}
+
+// Resolve finds what becomes of a request with this method, Host header and path as it was sent. The
+// error is that of [CleanPath].
+func (t *Table) Resolve(method, host, rawPath string) (Resolution, error) {
+	path, err := CleanPath(rawPath)
+	if err != nil {
+		return Resolution{}, err
+	}
+	r := Resolution{Path: path}
+	if reserved[firstSegment(path)] {
+		r.Reserved = true
+		return r, nil
+	}
+	if r.Match, r.Found = t.Match(method, host, path); !r.Found {
+		r.Allow = t.Allow(host, path)
+	}
+	return r, nil
+}
+
 // Match finds the route that answers a request with this method, Host header
 // and path, as [CleanPath] gives it.
 func (t *Table) Match(method, host, path string) (Match, bool) {
@@ -133,15 +160,26 @@ func (n *node) findPrefix(method, rest string) *entry {
 	}
 }
 
-// pick is the oldest route for the method.
+// pick returns the oldest route that is made for the method, else the oldest that is made for GET where
+// the method is HEAD, else the oldest that is made for any method.
 func (es entries) pick(method string) *entry {
+	var get, any *entry
 	for _, e := range es {
-		if e.route.Method == "" || e.route.Method == method {
+		switch e.route.Method {
+		case method:
 			return e
+		case "GET":
+			if get == nil && method == "HEAD" {
+				get = e
+			}
+		case "":
+			if any == nil {
+				any = e
+			}
 		}
 	}
-	if method == "HEAD" {
-		return es.pick("GET")
+	if get != nil {
+		return get
 	}
-	return nil
+	return any
 }

@@ -26,15 +26,18 @@
 //  1. the strict host, then the longest wildcard, then any host;
 //  2. the exact path, then a param path, then a prefix path;
 //  3. among param paths, more literal segments before the first parameter;
-//     among prefix paths, the longer prefix.
+//     among prefix paths, the longer prefix;
+//  4. among routes of the same path, but for the names of parameters, the method
+//     that is named, before any.
 //
 // Two routes of one app still equal after that conflict, if one request could
 // match both: [Table.Conflict] finds them, and they are not allowed to exist.
 // Routes of different apps may be equal: then, from left to right, a literal
 // segment goes before a parameter, and finally the older route goes first.
+// A route that would take requests of a host away from another app's route is
+// not allowed to exist either: [Table.Takes] finds that one.
 //
-// A GET route matches HEAD requests too, unless a route made for HEAD is its
-// equal.
+// A GET route matches HEAD requests too, after a route made for HEAD.
 package routing
 
 import (

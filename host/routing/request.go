@@ -102,9 +102,7 @@ func cleanHost(host string) string {
 	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
-// Reserved tells whether a path, as [CleanPath] gives it, belongs to PiCloud
-// whatever routes say.
-func Reserved(path string) bool {
+func firstSegment(path string) string {
 	first, _, _ := strings.Cut(path[1:], "/")
-	return reserved[first]
+	return first
 }

@@ -25,7 +25,8 @@ type Table struct {
 type paths struct {
 	exact map[string]entries
 	tree  node // param and prefix paths
-	size  int
+	byID  map[string]*entry
+	apps  map[string]int // how many of them each app has
 }
 
 // node is a place in the tree of path segments.
@@ -88,7 +89,14 @@ func (t *Table) Replace(routes []store.Route) {
 	t.strict, t.wildcard, t.any, t.byID = fresh.strict, fresh.wildcard, fresh.any, fresh.byID
 }
 
-func newPaths() *paths { return &paths{exact: map[string]entries{}} }
+func newPaths() *paths {
+	return &paths{exact: map[string]entries{}, byID: map[string]*entry{}, apps: map[string]int{}}
+}
+
+// only reports whether no app but one has routes here.
+func (p *paths) only(appID string) bool {
+	return len(p.apps) == 0 || len(p.apps) == 1 && p.apps[appID] > 0
+}
 
 // Add adds a route. One that is in the table already, by id, is replaced.
 func (t *Table) Add(route store.Route) {
@@ -102,7 +110,8 @@ func (t *Table) add(route store.Route) {
 	e := newEntry(route)
 	t.byID[route.ID] = e
 	p := t.pathsOf(route.HostKind, route.Host, true)
-	p.size++
+	p.byID[route.ID] = e
+	p.apps[route.AppID]++
 	switch route.PathKind {
 	case store.PathExact:
 		p.exact[route.Path] = p.exact[route.Path].with(e)
@@ -140,7 +149,11 @@ func (t *Table) remove(id string) {
 	}
 	delete(t.byID, id)
 	p := t.pathsOf(e.route.HostKind, e.route.Host, false)
-	if p.size--; p.size == 0 {
+	delete(p.byID, id)
+	if p.apps[e.route.AppID]--; p.apps[e.route.AppID] == 0 {
+		delete(p.apps, e.route.AppID)
+	}
+	if len(p.byID) == 0 {
 		switch e.route.HostKind {
 		case store.HostStrict:
 			delete(t.strict, e.route.Host)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/picloud/picloud/host/api"
 	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/catalog"
 	"github.com/picloud/picloud/host/config"
 	"github.com/picloud/picloud/host/docs"
 	"github.com/picloud/picloud/host/executions"
@@ -28,7 +29,6 @@ import (
 	"github.com/picloud/picloud/host/front"
 	"github.com/picloud/picloud/host/hostcalls"
 	"github.com/picloud/picloud/host/kv"
-	"github.com/picloud/picloud/host/routing"
 	"github.com/picloud/picloud/host/sandbox"
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/postgres"
@@ -89,19 +89,19 @@ func Serve(ctx context.Context, c *config.Config, version string, out io.Writer)
 	if err != nil {
 		return fmt.Errorf("first start: %w", err)
 	}
-	routes, err := db.Routes().All(ctx)
+	apps, err := catalog.New(ctx, catalog.Config{Store: db, Executions: runs, Logger: log})
 	if err != nil {
 		return err
 	}
-	authority, table := authz.New(db, c.SessionTTL), routing.NewTable(routes)
+	authority := authz.New(db, c.SessionTTL)
 	admin := api.New(api.Config{
 		Store: db, Authority: authority, Executions: runs,
 		KV: services.KV, Docs: services.Docs, Files: services.Files,
-		Routes: table, MaxBodyBytes: c.MaxBodyBytes, MaxPluginBytes: c.MaxPluginBytes,
+		Catalog: apps, MaxBodyBytes: c.MaxBodyBytes, MaxPluginBytes: c.MaxPluginBytes,
 		Version: version, Logger: log,
 	})
 	server := front.New(front.Config{
-		Store: db, Authority: authority, Executions: runs, Routes: table,
+		Store: db, Authority: authority, Executions: runs, Routes: apps.Routes(),
 		MaxBodyBytes: c.MaxBodyBytes, Version: version, Logger: log, Registry: registry,
 		Mount: admin.Mount, Streams: api.Streams,
 	})
@@ -120,6 +120,9 @@ func Serve(ctx context.Context, c *config.Config, version string, out io.Writer)
 	if c.LogRetention > 0 {
 		defer executions.Retain(db.Executions(), c.LogRetention, log).Stop()
 	}
+	watching, stopWatching := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWatching()
+	go apps.Watch(watching)
 	services.KV.Start()
 	defer services.KV.Stop()
 	services.Files.Start()

@@ -49,11 +49,7 @@ type Store interface {
 	KV() KV
 	Docs() Docs
 	Files() Files
-
-	// Generation counts the changes made to apps, scripts and routes by any
-	// node sharing the database. It is raised in the transaction of the change:
-	// whoever reads the same number twice has missed nothing in between.
-	Generation(ctx context.Context) (int64, error)
+	Revisions() Revisions
 
 	// InTx runs fn in one transaction: all that fn does through tx is kept
 	// when fn returns nil, and none of it otherwise. InTx returns fn's error as
@@ -62,6 +58,13 @@ type Store interface {
 	// use tx only, and be quick. After a Storage error from a method of tx fn must
 	// return: the transaction is lost. An InTx on tx joins it.
 	InTx(ctx context.Context, fn func(tx Store) error) error
+
+	// AfterCommit has fn called after the transaction has committed, before the method that began
+	// it returns: never if it is rolled back, and once if it had to be repeated. Outside of a
+	// transaction there is nothing to wait for, and fn is called at once. fn must be quick and not
+	// use the transaction. A commit of which the store does not learn, because the connection
+	// broke, calls nothing: fn may speed up what is found without it, as waking somebody does.
+	AfterCommit(fn func())
 
 	// Ping tells whether the database answers.
 	Ping(ctx context.Context) error

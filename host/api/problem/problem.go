@@ -73,11 +73,15 @@ func Of(err error) (p *Problem, ours bool) {
 		return New(fault.Internal.Status(), fault.Internal, "internal error"), true
 	case refused.Code == fault.Storage: // it may be worth trying again
 		return New(refused.Code.Status(), refused.Code, "the storage is not available just now"), true
-	case refused.Field == "cursor": // of whatever listing
-		return ofField(refused, "query.cursor"), false
+	}
+	if errors.As(At(err, places...), &known) {
+		return known, false
 	}
 	return ofField(refused, "body."+refused.Field), false
 }
+
+// places are where the fields are that have one place in all requests. Others are in the body.
+var places = []string{"cursor", "query.cursor", "id", "path.id", "wasm", "body"}
 
 // At tells of a field that a service refuses where in the request it is. Places are pairs of a
 // field of the service and a location. Other errors are returned as they are.

@@ -18,8 +18,8 @@ import (
 
 func fresh(tb testing.TB) storetest.Opener {
 	url := pgtest.URL(tb)
-	return func(now func() time.Time, emit store.Emitter) (store.Store, error) {
-		return postgres.Open(context.Background(), postgres.Config{URL: url, Now: now, Emit: emit})
+	return func(now func() time.Time, listeners store.Listeners) (store.Store, error) {
+		return postgres.Open(context.Background(), postgres.Config{URL: url, Now: now, Listeners: listeners})
 	}
 }
 

@@ -34,7 +34,8 @@ const FileName = "picloud.db"
 type Config struct {
 	Path string           // of the file; it and its directory are made if missing, for the owner only
 	Now  func() time.Time // the clock, nil for time.Now
-	Emit store.Emitter    // told of each change of apps' data; nil: nobody is
+	// Listeners are told of changes of apps' data; nil: nobody is.
+	Listeners store.Listeners
 }
 
 // Open opens the store and brings its schema up to date. The cause of an
@@ -74,11 +75,11 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 	reader.SetMaxOpenConns(readers)
 	reader.SetMaxIdleConns(readers)
 	return sqlstore.New(sqlstore.Config{
-		Read:    reader,
-		Write:   writer,
-		Now:     config.Now,
-		Emit:    config.Emit,
-		Prepare: true,
+		Read:      reader,
+		Write:     writer,
+		Now:       config.Now,
+		Listeners: config.Listeners,
+		Prepare:   true,
 		Dialect: sqlstore.Dialect{ // BEGIN IMMEDIATE is the lock
 			Record: record,
 			Terms: sqlstore.TermIndex{

@@ -18,8 +18,8 @@ import (
 func fresh(tb testing.TB) storetest.Opener {
 	// A directory that does not exist, with what is special in a URL.
 	path := filepath.Join(tb.TempDir(), "a ?b#c%20", sqlite.FileName)
-	return func(now func() time.Time, emit store.Emitter) (store.Store, error) {
-		return sqlite.Open(context.Background(), sqlite.Config{Path: path, Now: now, Emit: emit})
+	return func(now func() time.Time, listeners store.Listeners) (store.Store, error) {
+		return sqlite.Open(context.Background(), sqlite.Config{Path: path, Now: now, Listeners: listeners})
 	}
 }
 

@@ -273,10 +273,10 @@ func (e executions) Logs(ctx context.Context, query store.LogQuery) (store.LogPa
 	return page, nil
 }
 
-func (e executions) DeleteBefore(ctx context.Context, before time.Time, limit int) (int64, error) {
-	if limit < 1 {
-		return 0, fault.Refuse("limit", "must be at least 1, got %d", limit)
+func (e executions) DeleteBefore(ctx context.Context, before time.Time, limit int) (int, error) {
+	if err := checkLimit(limit, store.MaxBatch); err != nil {
+		return 0, err
 	}
 	n, err := affect(ctx, e.s.writer(), executionDeleteBefore, cut(before), limit)
-	return n, failed(ctx, "delete executions", err)
+	return int(n), failed(ctx, "delete executions", err)
 }

@@ -166,7 +166,7 @@ func testDocsVersions(t *testing.T, s *shelf) {
 		require.NoError(t, err, name)
 		version++
 		require.Equal(t, version, got.Version)
-		require.Len(t, s.takeChanges(t), 1)
+		s.tookChanges(t, 1)
 	}
 	_, err := s.Docs().Replace(s.ctx, s.key("nowhere"), content(`{}`), nil)
 	notFound(t, err, "document")
@@ -263,9 +263,10 @@ func testDocsData(t *testing.T, s *shelf) {
 		replaced, err := s.Docs().Replace(s.ctx, s.key(doc.ID), content(data), nil)
 		require.NoError(t, err)
 		s.has(t, replaced)
-		taken := s.takeChanges(t)
-		require.Len(t, taken, 2)
-		require.Equal(t, data, string(taken[1].Previous))
+		if taken := s.takeChanges(t); !s.changes.deaf {
+			require.Len(t, taken, 2)
+			require.Equal(t, data, string(taken[1].Previous))
+		}
 	}
 }
 
@@ -379,10 +380,12 @@ func testDocsUndone(t *testing.T, s *shelf) {
 	}
 	for name, change := range changes {
 		t.Run(name, func(t *testing.T) {
-			s.changes.refuse(refusal)
-			require.Equal(t, error(refusal), change(s), "the emitter's error is the caller's")
-			s.changes.refuse(nil)
-			same()
+			if !s.changes.deaf {
+				s.changes.refuse(refusal)
+				require.Equal(t, error(refusal), change(s), "the error of who is told is the caller's")
+				s.changes.refuse(nil)
+				same()
+			}
 			rollback := errors.New("changed my mind")
 			require.Equal(t, rollback, s.InTx(s.ctx, func(tx store.Store) error {
 				require.NoError(t, change(tx))
@@ -434,9 +437,11 @@ func testDocsConcurrency(t *testing.T, s *shelf) {
 	for _, change := range s.takeChanges(t) {
 		from[string(change.Previous)] = string(change.New)
 	}
-	require.Len(t, from, clients*each)
-	for n := range clients * each {
-		require.Equal(t, fmt.Sprint(n+1), from[fmt.Sprint(n)])
+	if !s.changes.deaf {
+		require.Len(t, from, clients*each)
+		for n := range clients * each {
+			require.Equal(t, fmt.Sprint(n+1), from[fmt.Sprint(n)])
+		}
 	}
 
 	created := all(clients, func(int) error {
@@ -452,7 +457,7 @@ func testDocsConcurrency(t *testing.T, s *shelf) {
 		}
 	}
 	require.Equal(t, 1, winners)
-	require.Len(t, s.takeChanges(t), 1)
+	s.tookChanges(t, 1)
 }
 
 // optimistic changes a document as a client does that holds no lock.

@@ -170,7 +170,7 @@ func testFailures(t *testing.T, s subject) {
 		"record executions": func(ctx context.Context) error {
 			return s.Executions().Record(ctx, []store.Execution{{ID: "x"}})
 		},
-		"read generation": func(ctx context.Context) error { _, err := s.Generation(ctx); return err },
+		"read generation": func(ctx context.Context) error { _, err := s.Revisions().Generation(ctx); return err },
 		"ping":            s.Ping,
 	}
 	check := func(t *testing.T, op string, err error) {

@@ -1,22 +1,18 @@
-package api
+package catalog
 
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"strings"
 
 	"github.com/picloud/picloud/abi"
-	"github.com/picloud/picloud/host/api/problem"
-	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
-// notImported refuses to take a module away from the scripts that import it by
-// its name. location is the field that would do so. It belongs in the
-// transaction of the change.
-func notImported(ctx context.Context, tx store.Store, module store.Script, location string) error {
+// notImported refuses to take a module away from the scripts that import it by its name. field is
+// what would do so. It belongs in the transaction of the change.
+func notImported(ctx context.Context, tx store.Store, module store.Script, field string) error {
 	if module.Kind != abi.KindModule {
 		return nil
 	}
@@ -25,10 +21,10 @@ func notImported(ctx context.Context, tx store.Store, module store.Script, locat
 		return err
 	}
 	by := "is imported by " + namesOf(importers)
-	p := problem.New(http.StatusConflict, fault.Conflict, fmt.Sprintf("module %q %s", module.Name, by),
-		wire.FieldError{Location: location, Message: "the module " + by})
-	p.Other = importers[0].ID
-	return p
+	return &fault.Error{
+		Code: fault.Conflict, Text: fmt.Sprintf("module %q %s", module.Name, by),
+		Field: field, Reason: "the module " + by, Other: importers[0].ID,
+	}
 }
 
 // namesOf lists names, not more than a person reads.
@@ -45,14 +41,16 @@ func namesOf(scripts []store.Script) string {
 	return text
 }
 
-// setImports keeps what a script imports, unless a module it was compiled with has
-// gone since. It belongs in the transaction that keeps the script.
+// setImports keeps what a script imports, unless a module it was compiled with has gone since. It
+// belongs in the transaction that keeps the script.
 func setImports(ctx context.Context, tx store.Store, script store.Script, imports []string) error {
 	for _, name := range imports {
 		module, err := tx.Scripts().GetByName(ctx, script.AppID, name)
 		if fault.Of(err) == fault.NotFound || err == nil && module.Kind != abi.KindModule {
-			return problem.New(http.StatusConflict, fault.Conflict, fmt.Sprintf("module %q was removed meanwhile, try again", name),
-				wire.FieldError{Location: "body.source", Message: fmt.Sprintf("imports %q, which was removed meanwhile", name)})
+			return &fault.Error{
+				Code: fault.Conflict, Text: fmt.Sprintf("module %q was removed meanwhile, try again", name),
+				Field: "source", Reason: fmt.Sprintf("imports %q, which was removed meanwhile", name),
+			}
 		}
 		if err != nil {
 			return err
