@@ -151,18 +151,20 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 	if err != nil {
 		return nil, err
 	}
-	started := time.Now()
+	world := sandbox.NewWorld(nil)
+	started := world.Started
 	var log hostcalls.Log
 	scope := &hostcalls.Scope{
 		ExecutionID: id.String(), AppID: script.row.AppID, ScriptID: script.row.ID,
-		Capabilities: in.Capabilities, Log: &log, Started: started, Depth: in.depth,
+		Capabilities: in.Capabilities, Log: &log, Started: started, Now: world.Now, Depth: in.depth,
 	}
 	if script.row.ReadOnly {
 		scope.Capabilities = authz.ReadOnly(in.Capabilities)
 	}
 	scope.Invoke = s.invoker(scope, in.RequestID)
+	world.Operations = s.dispatcher.For(scope)
 	out := &Outcome{ExecutionID: scope.ExecutionID, AppID: scope.AppID}
-	result, err := s.execute(ctx, script, in, scope)
+	result, err := s.execute(ctx, script, in, scope, world)
 	if code := fault.Of(err); code == fault.Storage || code == fault.NotFound { // of a plugin's module
 		return nil, err
 	}
@@ -184,7 +186,7 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 	return out, nil
 }
 
-func (s *Service) execute(ctx context.Context, script *script, in Invocation, scope *hostcalls.Scope) (sandbox.Result, error) {
+func (s *Service) execute(ctx context.Context, script *script, in Invocation, scope *hostcalls.Scope, world sandbox.World) (sandbox.Result, error) {
 	if script.row.Kind == abi.KindModule {
 		return sandbox.Result{}, &abi.ScriptError{Code: abi.CodeScriptInvalid, Message: "a module cannot be run, only imported"}
 	}
@@ -199,7 +201,7 @@ func (s *Service) execute(ctx context.Context, script *script, in Invocation, sc
 		Request:        in.Request,
 		Event:          in.Event,
 		Args:           in.args,
-	}, hostcalls.Caller{Dispatcher: s.dispatcher, Scope: scope})
+	}, world)
 }
 
 func newResponse(value msgp.Raw) (abi.Response, error) {

@@ -25,9 +25,9 @@ func timedOut(format string, args ...any) error {
 
 var errNotHTTP = unreachable("the connection broke or the answer is not valid HTTP")
 
-// failure says why a request failed by category, since the texts of package net
-// name hosts and addresses. The first context is the execution's, the other has
-// the request's own time limit too.
+// failure returns the error of a request that failed. It names a category, because the texts of
+// package net name hosts and addresses. The first context is the execution's, the other has the
+// request's own time limit too.
 func (c *Client) failure(ctx, limited context.Context, bounds bounds, err error) error {
 	var (
 		network net.Error
@@ -75,8 +75,8 @@ func (c *Client) failure(ctx, limited context.Context, bounds bounds, err error)
 	return errNotHTTP
 }
 
-// certificateFault says what is wrong with a server's certificate, "" when the
-// error is another.
+// certificateFault returns what is wrong with a server's certificate, "" when the error is another
+// one.
 func certificateFault(err error) string {
 	var (
 		verification *tls.CertificateVerificationError

@@ -29,8 +29,8 @@ import (
 	"github.com/picloud/picloud/host/fault"
 )
 
-// hostile is a server at standIn that reads a request's headers and then does
-// with the connection what it likes. It closes it afterwards.
+// hostile starts a server at standIn that reads a request's headers, then misbehaves, and closes
+// the connection.
 func hostile(t *testing.T, misbehave func(connection *net.TCPConn)) (url string) {
 	t.Helper()
 	listener, err := net.Listen("tcp4", net.JoinHostPort(standIn, "0"))
@@ -54,12 +54,12 @@ func hostile(t *testing.T, misbehave func(connection *net.TCPConn)) (url string)
 	return "http://" + listener.Addr().String()
 }
 
-// says answers with a text and closes the connection.
+// says returns a misbehaviour: it answers with a text and closes the connection.
 func says(text string) func(*net.TCPConn) {
 	return func(c *net.TCPConn) { _, _ = io.WriteString(c, text) }
 }
 
-// holds answers with a text and keeps the connection until the client goes.
+// holds answers with a text and keeps the connection open until the client goes.
 func holds(text string) func(*net.TCPConn) {
 	return func(c *net.TCPConn) {
 		_, _ = io.WriteString(c, text)
@@ -67,8 +67,7 @@ func holds(text string) func(*net.TCPConn) {
 	}
 }
 
-// drips answers with a text, and then with a piece every millisecond until the
-// client goes.
+// drips answers with a text, and then with a piece every millisecond until the client goes.
 func drips(text, piece string) func(*net.TCPConn) {
 	return func(c *net.TCPConn) {
 		_, _ = io.WriteString(c, text)
@@ -200,7 +199,7 @@ func TestNoConnection(t *testing.T) {
 	}
 }
 
-// certified is a TLS server with a certificate made for it, and the authority
+// certified starts a TLS server with a certificate made for it, and returns it with the authority
 // that signed it.
 func certified(t *testing.T, host string, expires time.Time) (server *httptest.Server, authority *x509.CertPool) {
 	t.Helper()
@@ -252,8 +251,7 @@ func TestTLSFailures(t *testing.T) {
 	requireFault(t, get(&httptest.Server{URL: url}, nil), fault.Unreachable, "TLS: the server does not speak it")
 }
 
-// The end of the execution ends its request wherever it is, and is no error of
-// the request.
+// The end of the execution ends its request wherever it is, and is no error of the request.
 func TestCancel(t *testing.T) {
 	arrived := make(chan struct{}, 1)
 	signal := func(then func(*net.TCPConn)) func(*net.TCPConn) {

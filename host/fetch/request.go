@@ -30,7 +30,7 @@ type bounds struct {
 	responseBytes int64
 }
 
-// bounds takes the operator's limits, or the lower ones that a script asks for.
+// bounds returns the operator's limits, or the lower ones that a script asks for.
 func (c *Client) bounds(request *abi.HTTPRequest) (bounds, error) {
 	b := bounds{c.config.Timeout, c.config.MaxResponseBytes}
 	if asked, most := request.TimeoutMillis, c.config.Timeout.Milliseconds(); asked < 0 || asked > most {
@@ -46,7 +46,7 @@ func (c *Client) bounds(request *abi.HTTPRequest) (bounds, error) {
 	return b, nil
 }
 
-// outgoing makes the request to send out of what a script asks for.
+// outgoing returns the request to send for what a script asks for.
 func (c *Client) outgoing(scriptID string, request *abi.HTTPRequest) (*http.Request, error) {
 	method, err := checkMethod(request.Method)
 	if err != nil {
@@ -85,7 +85,7 @@ func (c *Client) outgoing(scriptID string, request *abi.HTTPRequest) (*http.Requ
 	return outgoing, nil
 }
 
-// checkMethod gives a method in upper case, as all that are registered are.
+// checkMethod returns a method in upper case, as all registered methods are.
 func checkMethod(method string) (string, error) {
 	if len(method) > maxMethodBytes {
 		return "", fault.Refuse("method", "must have at most %d bytes, got %d", maxMethodBytes, len(method))
@@ -100,7 +100,7 @@ func checkMethod(method string) (string, error) {
 	return method, nil
 }
 
-// url is the URL with the query of the request added to its own.
+// url returns the URL with the query of the request added to its own.
 func (c *Client) url(request *abi.HTTPRequest) (*url.URL, error) {
 	if n := len(request.URL); n > maxURLBytes {
 		return nil, fault.Refuse("url", "must have at most %d bytes, got %d", maxURLBytes, n)
@@ -127,9 +127,9 @@ func (c *Client) url(request *abi.HTTPRequest) (*url.URL, error) {
 	return u, nil
 }
 
-// ours are the headers that a script may not set: where the request goes and
-// how it is framed (RFC 9110, 7.6.1) is decided here. The user agent is not
-// among them, since many services ask for one that names a contact.
+// ours are the headers that a script may not set: where the request goes and how it is framed is
+// decided here (RFC 9110, 7.6.1). The user agent is not among them, since many services ask for one
+// that names a contact.
 var ours = map[string]bool{
 	"Connection": true, "Content-Length": true, "Expect": true, "Host": true, "Keep-Alive": true,
 	"Proxy-Authorization": true, "Proxy-Connection": true, "Te": true, "Trailer": true,

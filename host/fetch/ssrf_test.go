@@ -19,8 +19,8 @@ import (
 	"github.com/picloud/picloud/host/fault"
 )
 
-// attempts are URLs that must not lead to this machine or its network, by what
-// the error says. PORT is the victim's.
+// attempts are URLs that must not lead to this machine or its network, by what the error says. PORT
+// is the victim's.
 var attempts = map[string][]string{
 	"private network address": {
 		// As it is
@@ -135,11 +135,11 @@ var names = zone{
 	"rebinding.test":     {standIn, "then", "127.0.0.1"},
 }
 
-// standIn is where the tests have a server that plays one of the public
-// internet: the guard of publicClient lets it pass.
+// standIn is where the tests have a server that plays one of the public internet: the guard of
+// publicClient lets it pass.
 const standIn = "127.0.0.77"
 
-// publicClient is a client with the guard of the real one but for standIn.
+// publicClient returns a client whose guard is the real one, but lets standIn pass.
 func publicClient(t *testing.T, config Config) *Client {
 	t.Helper()
 	if config.Resolver == nil {
@@ -152,7 +152,7 @@ func publicClient(t *testing.T, config Config) *Client {
 	return c
 }
 
-// publicServer answers at standIn.
+// publicServer starts a server at standIn.
 func publicServer(t *testing.T, handler http.HandlerFunc) *httptest.Server {
 	t.Helper()
 	listener, err := net.Listen("tcp4", net.JoinHostPort(standIn, "0"))
@@ -167,8 +167,7 @@ func publicServer(t *testing.T, handler http.HandlerFunc) *httptest.Server {
 	return server
 }
 
-// victim is a server on every address of this machine that counts the
-// connections made to it.
+// victim is a server on every address of this machine that counts the connections made to it.
 type victim struct {
 	port        string
 	connections atomic.Int64
@@ -196,8 +195,8 @@ func newVictim(t *testing.T) *victim {
 
 func (v *victim) url(template string) string { return strings.ReplaceAll(template, "PORT", v.port) }
 
-// reached tells how many connections were made. One made before is counted
-// first, since the server accepts in order.
+// reached returns how many connections were made. One that was made before the call is counted,
+// since the server accepts in order.
 func (v *victim) reached(t *testing.T) int64 {
 	t.Helper()
 	response, err := New(Config{AllowPrivate: true}).Do(context.Background(), "app", "script", &abi.HTTPRequest{Method: "GET", URL: "http://127.0.0.1:" + v.port})
@@ -244,7 +243,7 @@ func TestAttemptsReachNothing(t *testing.T) {
 	assert.GreaterOrEqual(t, count, 150)
 }
 
-// The same URLs, where the server of a script's choice answers with them.
+// The same URLs, as redirects of a server that a script may ask.
 func TestRedirectsReachNothing(t *testing.T) {
 	v := newVictim(t)
 	c := publicClient(t, Config{})
@@ -288,8 +287,7 @@ func TestRedirectThroughManyHops(t *testing.T) {
 	assert.Zero(t, v.reached(t))
 }
 
-// A name that resolves to a public address when it is looked at and to a
-// private one when it is used.
+// A name that resolves to a public address when it is checked and to a private one when it is used.
 func TestRebinding(t *testing.T) {
 	v := newVictim(t)
 	server := publicServer(t, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Connection", "close") })
@@ -336,8 +334,8 @@ func TestAllowPrivateReaches(t *testing.T) {
 	}
 }
 
-// Whatever a URL looks like, what the guard lets through is in one form that
-// stays as it is, and is no address it refuses.
+// Whatever a URL looks like, what the guard lets through is in one form that stays as it is, and is
+// no address it refuses.
 func FuzzTarget(f *testing.F) {
 	for _, urls := range attempts {
 		for _, template := range urls {

@@ -29,7 +29,11 @@ type Scope struct {
 	ScriptID     string
 	Capabilities []abi.Capability // beside the empty one, which everybody has
 	Log          *Log
-	Started      time.Time // with a monotonic clock reading
+
+	// Started is when the execution began, and Now is the time of each moment in it.
+	// Both have a monotonic reading.
+	Started time.Time
+	Now     func() time.Time
 
 	Depth  int     // of invocations: 0 unless another execution invoked this one
 	Invoke Invoker // nil: the execution cannot invoke others
@@ -90,8 +94,8 @@ func New(c Config) *Dispatcher {
 	return d
 }
 
-// Call performs op for the execution of scope.
-func (d *Dispatcher) Call(ctx context.Context, scope *Scope, op abi.Op, request []byte) ([]byte, error) {
+// Perform performs op for the execution of scope.
+func (d *Dispatcher) Perform(ctx context.Context, scope *Scope, op abi.Op, request []byte) ([]byte, error) {
 	row, ok := abi.Lookup(op)
 	if !ok || d.handlers[op] == nil {
 		return nil, &abi.OpError{Code: abi.OpCodeInvalid, Message: fmt.Sprintf("unknown operation %d", op)}
@@ -114,20 +118,24 @@ func (d *Dispatcher) Call(ctx context.Context, scope *Scope, op abi.Op, request 
 	return nil, shown
 }
 
-// Caller binds the dispatcher to one execution. It is a sandbox.HostCaller.
-type Caller struct {
-	Dispatcher *Dispatcher
-	Scope      *Scope
+// For binds the dispatcher to the execution of scope.
+func (d *Dispatcher) For(scope *Scope) Performer { return Performer{d, scope} }
+
+// A Performer performs operations for one execution, as the sandbox wants it.
+type Performer struct {
+	dispatcher *Dispatcher
+	scope      *Scope
 }
 
-// Call performs op for the execution.
-func (c Caller) Call(ctx context.Context, op abi.Op, request []byte) ([]byte, error) {
-	return c.Dispatcher.Call(ctx, c.Scope, op, request)
+// Perform performs op for the execution.
+func (p Performer) Perform(ctx context.Context, op abi.Op, request []byte) ([]byte, error) {
+	return p.dispatcher.Perform(ctx, p.scope, op, request)
 }
 
 // yield does nothing: that the guest called was its purpose.
 func yield(context.Context, *Scope, []byte) ([]byte, error) { return nil, nil }
 
 func clockMonotonic(_ context.Context, scope *Scope, _ *nothing) (msgp.Marshaler, error) {
-	return abi.Clock{Nanoseconds: time.Since(scope.Started).Nanoseconds(), UnixNano: time.Now().UnixNano()}, nil
+	now := scope.Now()
+	return abi.Clock{Nanoseconds: now.Sub(scope.Started).Nanoseconds(), UnixNano: now.UnixNano()}, nil
 }

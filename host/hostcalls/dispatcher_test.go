@@ -23,7 +23,7 @@ import (
 	"github.com/picloud/picloud/host/store/sqlite"
 )
 
-func newScope() *Scope { return &Scope{Log: &Log{}, Started: time.Now()} }
+func newScope() *Scope { return &Scope{Log: &Log{}, Started: time.Now(), Now: time.Now} }
 
 func TestEveryOperationHasAHandler(t *testing.T) {
 	d := New(Config{})
@@ -48,7 +48,7 @@ func TestCallRefuses(t *testing.T) {
 		{"infinite data", abi.OpLogWrite, entry(t, abi.LogInfo, "x", msgp.AppendFloat64(nil, infinity())), "invalid", "Inf"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := Caller{New(Config{}), newScope()}.Call(context.Background(), c.op, c.request)
+			_, err := New(Config{}).For(newScope()).Perform(context.Background(), c.op, c.request)
 			var op *abi.OpError
 			require.ErrorAs(t, err, &op)
 			assert.Equal(t, c.code, op.Code)
@@ -70,7 +70,7 @@ func entry(t *testing.T, level abi.LogLevel, message string, data msgp.Raw) []by
 func TestLogWrite(t *testing.T) {
 	scope := newScope()
 	call := func(level abi.LogLevel, message string, data msgp.Raw) {
-		_, err := Caller{New(Config{}), scope}.Call(context.Background(), abi.OpLogWrite, entry(t, level, message, data))
+		_, err := New(Config{}).For(scope).Perform(context.Background(), abi.OpLogWrite, entry(t, level, message, data))
 		require.NoError(t, err)
 	}
 	call(abi.LogInfo, "plain", nil)
@@ -116,11 +116,24 @@ func TestLongMessageIsCutBetweenCharacters(t *testing.T) {
 	assert.Contains(t, string(line.Data), "16386 bytes of data")
 }
 
+// The clock is the execution's own: what has passed since it began, and the wall clock.
+func TestClockIsTheExecutions(t *testing.T) {
+	scope := newScope()
+	scope.Started = time.Unix(1_800_000_000, 5)
+	scope.Now = func() time.Time { return scope.Started.Add(90 * time.Second) }
+	response, err := New(Config{}).For(scope).Perform(context.Background(), abi.OpClockMonotonic, nil)
+	require.NoError(t, err)
+	var clock abi.Clock
+	_, err = clock.UnmarshalMsg(response)
+	require.NoError(t, err)
+	assert.Equal(t, abi.Clock{Nanoseconds: 90e9, UnixNano: 1_800_000_090e9 + 5}, clock)
+}
+
 func TestClockMovesForward(t *testing.T) {
-	caller := Caller{New(Config{}), newScope()}
+	performer := New(Config{}).For(newScope())
 	last := int64(-1)
 	for range 3 {
-		response, err := caller.Call(context.Background(), abi.OpClockMonotonic, nil)
+		response, err := performer.Perform(context.Background(), abi.OpClockMonotonic, nil)
 		require.NoError(t, err)
 		var clock abi.Clock
 		_, err = clock.UnmarshalMsg(response)
@@ -145,7 +158,7 @@ func TestOperationsNeedTheirCapability(t *testing.T) {
 				scope.Capabilities = append(scope.Capabilities, other.Capability)
 			}
 		}
-		_, err := d.Call(context.Background(), scope, row.Op, []byte{0xc1})
+		_, err := d.Perform(context.Background(), scope, row.Op, []byte{0xc1})
 		var refused *abi.OpError
 		require.ErrorAs(t, err, &refused, row.Name)
 		assert.Equal(t, abi.OpCodeDenied, refused.Code, row.Name)
@@ -153,14 +166,14 @@ func TestOperationsNeedTheirCapability(t *testing.T) {
 		assert.Contains(t, refused.Message, string(row.Capability))
 
 		scope.Capabilities = []abi.Capability{row.Capability}
-		_, err = d.Call(context.Background(), scope, row.Op, []byte{0xc1})
+		_, err = d.Perform(context.Background(), scope, row.Op, []byte{0xc1})
 		require.ErrorAs(t, err, &refused, row.Name)
 		assert.Equal(t, abi.OpCodeInvalid, refused.Code, "%s: %s", row.Name, refused.Message)
 
 		assert.Equal(t, 1.0, testutil.ToFloat64(d.metrics.total.WithLabelValues(row.Name, "denied")))
 		assert.Equal(t, 1.0, testutil.ToFloat64(d.metrics.total.WithLabelValues(row.Name, "invalid")))
 	}
-	_, err := d.Call(context.Background(), newScope(), abi.OpClockMonotonic, nil)
+	_, err := d.Perform(context.Background(), newScope(), abi.OpClockMonotonic, nil)
 	require.NoError(t, err)
 	assert.Equal(t, 1.0, testutil.ToFloat64(d.metrics.total.WithLabelValues("clock.monotonic", "ok")))
 }
@@ -196,7 +209,7 @@ func TestStorageFailureIsLogged(t *testing.T) {
 	scope.ExecutionID, scope.AppID, scope.Capabilities = "execution-1", "app-1", []abi.Capability{abi.AppKVRead}
 	request, err := (&abi.KVGetRequest{Collection: "c", Key: "k"}).MarshalMsg(nil)
 	require.NoError(t, err)
-	_, err = d.Call(context.Background(), scope, abi.OpKVGet, request)
+	_, err = d.Perform(context.Background(), scope, abi.OpKVGet, request)
 	var shown *abi.OpError
 	require.ErrorAs(t, err, &shown)
 	assert.Equal(t, abi.OpError{Code: abi.OpCodeUnavailable, Message: "kv.get: the storage is not available"}, *shown)

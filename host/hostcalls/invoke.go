@@ -11,7 +11,7 @@ import (
 	"github.com/picloud/picloud/host/fault"
 )
 
-// An Invoker runs another script of an execution's app by its name and answers
+// An Invoker runs another script of an execution's app by its name and returns
 // the script's value. The context is the one that the operation came with: what
 // is invoked ends with its caller. The error is [fault.NotFound] or [fault.Invalid]
 // when there is no such script, an [*abi.ScriptError] when it failed, or the store's.

@@ -67,7 +67,7 @@ func TestInvokeHidesOurErrors(t *testing.T) {
 	scope.Invoke = func(context.Context, string, msgp.Raw) (msgp.Raw, error) { return nil, fmt.Errorf("dial 10.0.0.7") }
 	request, err := (&abi.InvokeRequest{Name: "f"}).MarshalMsg(nil)
 	require.NoError(t, err)
-	_, err = New(Config{}).Call(context.Background(), scope, abi.OpInvoke, request)
+	_, err = New(Config{}).Perform(context.Background(), scope, abi.OpInvoke, request)
 	var shown *abi.OpError
 	assert.NotErrorAs(t, err, &shown, "the sandbox logs it and shows an internal error")
 }

@@ -1,4 +1,5 @@
-// Package routing finds the route that answers a request.
+// Package routing finds the route that answers an HTTP request. A route binds a host, a path and a
+// method to a script; a [Table] holds the routes of all apps in memory.
 //
 // # Paths
 //
@@ -8,16 +9,15 @@
 //	param    /users/:id    :name stands for one segment that is not empty
 //	prefix   /hooks/*      everything below /hooks/; not /hooks itself
 //
-// A trailing slash counts: /greet and /greet/ are two paths. Route paths are
-// written decoded ("/menü", not "/men%C3%BC"). A request's path is decoded
-// before it is compared, except that an encoded slash or percent sign stays
-// encoded (%2F, %25), so that "/a%2Fb" has one segment; see [CleanPath].
+// A trailing slash counts: /greet and /greet/ are two paths. Route paths are written decoded
+// ("/menü", not "/men%C3%BC"). A request's path is decoded before it is compared, except that an
+// encoded slash or percent sign stays encoded (%2F, %25), so that "/a%2Fb" has one segment; see
+// [CleanPath].
 //
 // # Hosts
 //
-// A host is empty for any, a name for that host (strict), or *.example.com for
-// every name below example.com at whatever depth (wildcard). Case, port and a
-// trailing dot are ignored.
+// A host is empty for any host, a name for that host (strict), or *.example.com for every name
+// below example.com at whatever depth (wildcard). Case, port and a trailing dot are ignored.
 //
 // # Precedence
 //
@@ -27,15 +27,14 @@
 //  2. the exact path, then a param path, then a prefix path;
 //  3. among param paths, more literal segments before the first parameter;
 //     among prefix paths, the longer prefix;
-//  4. among routes of the same path, but for the names of parameters, the method
-//     that is named, before any.
+//  4. among routes of the same path, whatever their parameters are called, the method that is named,
+//     before any.
 //
-// Two routes of one app still equal after that conflict, if one request could
-// match both: [Table.Conflict] finds them, and they are not allowed to exist.
-// Routes of different apps may be equal: then, from left to right, a literal
-// segment goes before a parameter, and finally the older route goes first.
-// A route that would take requests of a host away from another app's route is
-// not allowed to exist either: [Table.Takes] finds that one.
+// Two routes of one app that are still equal conflict if one request could match both.
+// [Table.Conflict] finds them; they are not allowed to exist. Routes of different apps may be
+// equal. Then, from left to right, a literal segment goes before a parameter, and finally the older
+// route goes first. A route that would take requests of a host away from another app's route is not
+// allowed to exist either; [Table.Takes] finds that one.
 //
 // A GET route matches HEAD requests too, after a route made for HEAD.
 package routing
@@ -71,10 +70,10 @@ func wrong(field, value, reason string) error {
 	}
 }
 
-// Parse checks and normalises what a person wrote into the columns of a route:
-// Method, Host, HostKind, Path and PathKind are set, the rest is empty. A kind
-// may be "" to be inferred; one that is given must be what the host or path
-// is. The error is [fault.Invalid] and names the part.
+// Parse checks and normalises a route as a person wrote it. In the result Method, Host, HostKind,
+// Path and PathKind are set, the rest is empty. A kind that is "" is inferred; one that is given
+// must agree with the host or path. The error is [fault.Invalid] and names
+// the part.
 func Parse(method, host string, hostKind store.HostKind, path string, pathKind store.PathKind) (store.Route, error) {
 	var r store.Route
 	var err error

@@ -1,6 +1,6 @@
 //go:build linux && !portable
 
-package sandbox
+package region
 
 import (
 	"os"
@@ -31,8 +31,8 @@ type pageScan struct {
 	runs    pageRuns
 }
 
-// written answers the pages of memory written since a file was mapped over it:
-// those of which the kernel holds a private copy. It is valid until the next
+// written returns the pages of memory written since a file was mapped over it:
+// those that the kernel holds a private copy of. It is valid until the next
 // call. Not ok: the kernel cannot tell (PAGEMAP_SCAN came with Linux 6.7).
 func (s *pageScan) written(memory []byte) (runs pageRuns, ok bool) {
 	pagemap := openPagemap()
@@ -51,7 +51,7 @@ func (s *pageScan) written(memory []byte) (runs pageRuns, ok bool) {
 			return nil, false
 		}
 		for _, f := range s.found[:n] {
-			s.runs = append(s.runs, pageRun{(f.start - start) / pageSize, (f.end - start) / pageSize})
+			s.runs = append(s.runs, pageRun{(f.start - start) / PageSize, (f.end - start) / PageSize})
 		}
 		if s.request.reached >= s.request.end {
 			return s.runs, true
@@ -59,11 +59,11 @@ func (s *pageScan) written(memory []byte) (runs pageRuns, ok bool) {
 	}
 }
 
-// openPagemap answers a descriptor of this process' page map that is never
+// openPagemap returns a descriptor of this process' page map that is never
 // closed, or noPagemap when there is none or its pages are not as large as ours.
 var openPagemap = sync.OnceValue(func() (fd uintptr) {
 	pagemap, err := unix.Open("/proc/self/pagemap", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil || os.Getpagesize() != pageSize {
+	if err != nil || os.Getpagesize() != PageSize {
 		return noPagemap
 	}
 	return uintptr(pagemap)
@@ -77,7 +77,7 @@ type pagemapScan struct {
 	found                            *pageRegion
 	room, most                       uint64
 	// A page is found that is in all of the categories all and in one of any, where
-	// the inverted ones are turned round. Answered are only those asked for here.
+	// the inverted ones are turned round. Only those asked for here are told.
 	inverted, all, any, answered uint64
 }
 

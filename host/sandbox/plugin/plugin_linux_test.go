@@ -1,6 +1,6 @@
 //go:build linux && !portable
 
-package sandbox
+package plugin
 
 import (
 	"bytes"
@@ -11,17 +11,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/sandbox/wasmbin"
+	"github.com/picloud/picloud/host/sandbox/wasmbin/wasmtest"
 )
 
 // TestFailedPluginsKeepNoMemory: an instance that fails while it is made gives its
 // memory back, though wazero does not close what it could not make.
 func TestFailedPluginsKeepNoMemory(t *testing.T) {
-	p := &wasmProgram{memory: &wasmLimits{min: 1}}
+	p := &wasmProgram{wasmtest.Program{Memory: &wasmbin.Limits{Min: 1}}}
 	clock := p.imports("wasi_snapshot_preview1", "clock_time_get") // so that it is initialised each time
 	p.handle()
-	p.start = int(p.function("", nil, opConstant32(0), opConstant(1), opConstant32(0), opCall(clock), opDrop, opUnreachable))
-	script := pluginScript(p.bytes())
-	s := newToy(t, Config{})
+	p.Start = int(p.Function("", nil, wasmtest.I32(0), wasmtest.I64(1), wasmtest.I32(0), wasmtest.Call(clock), wasmtest.Drop, wasmtest.Unreachable))
+	wasm := p.Bytes()
+	b := newBox(t, 32)
 	mappings := func() int {
 		maps, err := os.ReadFile("/proc/self/maps")
 		require.NoError(t, err)
@@ -29,7 +31,7 @@ func TestFailedPluginsKeepNoMemory(t *testing.T) {
 	}
 	fail := func(times int) {
 		for range times {
-			_, err := s.Execute(t.Context(), script, abi.Invocation{}, echo)
+			_, err := b.run(t.Context(), wasm, abi.Limits{}, idle)
 			require.ErrorContains(t, err, "unreachable")
 		}
 	}

@@ -1,6 +1,6 @@
 //go:build linux && !portable
 
-package sandbox
+package region
 
 import (
 	"testing"
@@ -12,19 +12,17 @@ import (
 // TestARegionBecomesItsBaseAgain writes to pages far and wide, with a kernel
 // that tells which were written and with one that does not.
 func TestARegionBecomesItsBaseAgain(t *testing.T) {
-	const size = 16 * wasmPage
+	const size = 16 * WasmPage
 	contents := make([]byte, size)
 	for i := range contents {
-		contents[i] = byte(i / pageSize)
+		contents[i] = byte(i / PageSize)
 	}
-	base := &baseImage{size: size}
-	var err error
-	base.memory, err = newImageMemory(contents)
+	base, err := NewImage(contents)
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, base.close()) })
+	t.Cleanup(func() { require.NoError(t, base.Close()) })
 
 	every := func(step uint32) (pages []uint32) {
-		for page := uint32(1); page < size/pageSize; page += step {
+		for page := uint32(1); page < size/PageSize; page += step {
 			pages = append(pages, page)
 		}
 		return pages
@@ -39,11 +37,11 @@ func TestARegionBecomesItsBaseAgain(t *testing.T) {
 				openPagemap = func() uintptr { return noPagemap }
 				t.Cleanup(func() { openPagemap = original })
 			}
-			r := newRegion()
+			r := New()
 			r.Allocate(0, size)
 			defer r.Free()
 			require.Len(t, r.Reallocate(size), size)
-			require.NoError(t, r.attach(base.memory))
+			require.NoError(t, r.Attach(base))
 			for _, written := range []struct {
 				name  string
 				pages []uint32
@@ -56,13 +54,13 @@ func TestARegionBecomesItsBaseAgain(t *testing.T) {
 				{"a few again", every(50)},
 			} {
 				for _, page := range written.pages {
-					r.bytes()[page*pageSize+17]++
+					r.Bytes()[page*PageSize+17]++
 				}
-				changed := r.changed(base.memory)
+				changed := r.Changed(base)
 				assert.Subset(t, changed, written.pages, written.name)
-				require.NoError(t, r.reset(base.memory))
-				assert.Empty(t, differing(r.bytes(), base.memory.bytes), written.name)
-				if runs, ok := r.scan.written(r.bytes()); ok {
+				require.NoError(t, r.Reset(base))
+				assert.Empty(t, Differing(r.Bytes(), base.bytes), written.name)
+				if runs, ok := r.scan.written(r.Bytes()); ok {
 					assert.LessOrEqual(t, runs.count(), uint64(keptPages), "pages kept after %s", written.name)
 				}
 			}

@@ -1,4 +1,4 @@
-package sandbox
+package plugin
 
 import (
 	_ "embed"
@@ -18,15 +18,13 @@ var randomPlugin []byte
 // yet no execution draws what another has drawn.
 func TestRandomNumbersOfRestoredPlugins(t *testing.T) {
 	const executions = 300
-	s := newToy(t, Config{})
-	script := pluginScript(randomPlugin)
-	script.Limits = script.Limits.Or(abi.DefaultLimits)
+	b := newBox(t, 32)
 	seen := map[string]map[string]int{}
 	for range executions {
-		result, err := s.Execute(t.Context(), script, abi.Invocation{}, echo)
+		result, err := b.run(t.Context(), randomPlugin, abi.Limits{}, idle)
 		require.NoError(t, err)
 		var numbers map[string]string
-		require.NoError(t, json.Unmarshal([]byte(answered(t, result)), &numbers))
+		require.NoError(t, json.Unmarshal([]byte(result), &numbers))
 		for source, number := range numbers {
 			if seen[source] == nil {
 				seen[source] = map[string]int{}
@@ -34,10 +32,7 @@ func TestRandomNumbersOfRestoredPlugins(t *testing.T) {
 			seen[source][number]++
 		}
 	}
-	ready, err := s.scripts.get(script, nil)
-	require.NoError(t, err)
-	defer ready.release()
-	assert.NotNil(t, ready.(*plugin).memory, "the memory is kept")
+	assert.True(t, b.compiled[string(randomPlugin)].Restored(), "the memory is kept")
 	assert.Len(t, seen["initial"], 1, "all begin from one initialisation")
 	for _, source := range []string{"crypto/rand", "math/rand", "math/rand/v2", "maphash"} {
 		assert.Len(t, seen[source], executions, source)
