@@ -27,6 +27,7 @@ import (
 	sdk "github.com/picloud/picloud/guest-sdk"
 	guest "github.com/picloud/picloud/guest-sdk/internal/host"
 	"github.com/picloud/picloud/host/docs"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/fetch"
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/hostcalls"
@@ -290,7 +291,7 @@ func (h *Host) Provide(name string, script func(args sdk.Value) (any, error)) {
 func (h *Host) invoke(_ context.Context, name string, args msgp.Raw) (msgp.Raw, error) {
 	script, found := h.scripts[name]
 	if !found {
-		return nil, store.ErrNotFound
+		return nil, fault.Missing("script")
 	}
 	var text sdk.Value
 	if len(args) > 0 {

@@ -19,6 +19,7 @@ import (
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/docs"
 	"github.com/picloud/picloud/host/executions"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/fetch"
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/hostcalls"
@@ -208,9 +209,8 @@ func TestNodesDecideTogether(t *testing.T) {
 		making.Wait()
 		refused := 0
 		for _, err := range errs {
-			var conflict *Conflict
 			if err != nil {
-				require.ErrorAs(t, err, &conflict)
+				require.Equal(t, fault.Conflict, fault.Of(err))
 				refused++
 			}
 		}

@@ -26,7 +26,7 @@ func TestCheckGlob(t *testing.T) {
 			require.NoError(t, err, c.glob)
 			continue
 		}
-		require.Equal(t, &store.InvalidError{Field: "collection", Reason: c.reason}, err)
+		require.EqualError(t, err, "collection: "+c.reason)
 	}
 }
 

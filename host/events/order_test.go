@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/host/events"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/pgtest"
 	"github.com/picloud/picloud/host/store/postgres"
@@ -70,7 +71,7 @@ func (n *node) open(t *testing.T, open opener, listeners store.Listeners) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, n.Close()) })
 	app, err := n.Apps().GetBySlug(t.Context(), "app")
-	if errors.Is(err, store.ErrNotFound) {
+	if fault.Of(err) == fault.NotFound {
 		app, err = n.Apps().Create(t.Context(), store.App{Slug: "app"})
 	}
 	require.NoError(t, err)

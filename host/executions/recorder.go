@@ -2,7 +2,6 @@ package executions
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -259,8 +259,7 @@ func (r *Recorder) write(batch []store.Execution) {
 			return
 		}
 		r.failures.Inc()
-		var invalid *store.InvalidError
-		if attempt == writeAttempts || errors.As(err, &invalid) {
+		if attempt == writeAttempts || fault.Of(err) == fault.Invalid {
 			r.log.Error("executions not recorded", "executions", len(batch), "first_execution_id", batch[0].ID, "error", err)
 			for _, e := range batch {
 				r.drop(e)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/hostcalls"
 	"github.com/picloud/picloud/host/sandbox"
 	"github.com/picloud/picloud/host/store"
@@ -103,24 +104,7 @@ func (o *Outcome) Status() int {
 	if o.Error == nil {
 		return o.Response.Status
 	}
-	return StatusOf(o.Error.Code)
-}
-
-// StatusOf is the HTTP status of a failed execution.
-func StatusOf(code abi.ErrorCode) int {
-	switch code {
-	case abi.CodeScriptInvalid:
-		return 422
-	case abi.CodeScriptError:
-		return 502
-	case abi.CodeOverloaded, abi.CodeCancelled: // cancelled by us: the caller would not see it
-		return 503
-	case abi.CodeTimeout:
-		return 504
-	case abi.CodeLimitExceeded:
-		return 507
-	}
-	return 500
+	return fault.OfScript(o.Error.Code).Status()
 }
 
 // PublicMessage is what a caller is told who may not read the app's logs.
@@ -151,8 +135,8 @@ func (s *Service) Limits(own abi.Limits) abi.Limits {
 // Ceiling is the most a script's limits may be.
 func (s *Service) Ceiling() abi.Limits { return s.ceiling }
 
-// Run executes a script once. The error is the store's, and wraps
-// [store.ErrNotFound] when there is no such script; how the script itself fared
+// Run executes a script once. The error is the store's,
+// [fault.NotFound] when there is no such script; how the script itself fared
 // is in the outcome.
 func (s *Service) Run(ctx context.Context, in Invocation) (*Outcome, error) {
 	script, err := s.scripts.get(ctx, in.ScriptID)
@@ -181,7 +165,7 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 	world.Operations = s.dispatcher.For(scope)
 	out := &Outcome{ExecutionID: scope.ExecutionID, AppID: scope.AppID}
 	result, err := s.execute(ctx, script, in, scope, world)
-	if unread := (*store.Error)(nil); errors.As(err, &unread) || errors.Is(err, store.ErrNotFound) { // of a plugin's module
+	if code := fault.Of(err); code == fault.Storage || code == fault.NotFound { // of a plugin's module
 		return nil, err
 	}
 	out.Operations, out.value = result.Operations, result.Value
@@ -283,10 +267,10 @@ func (s *Service) finished(ctx context.Context, script store.Script, in Invocati
 }
 
 // Validate compiles a script as Run would and answers the names it imports.
-// The error is an [*abi.ScriptError], an [*abi.LimitError] or the store's.
+// The error is an [*abi.ScriptError], [fault.Invalid] for a limit, or the store's.
 func (s *Service) Validate(ctx context.Context, row store.Script) (imports []string, err error) {
 	if err := row.Limits.Check(s.ceiling); err != nil {
-		return nil, err
+		return nil, refusedLimit(err)
 	}
 	return s.scripts.validate(ctx, row, s.sandbox, s.Limits(row.Limits))
 }

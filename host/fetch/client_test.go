@@ -16,6 +16,7 @@ import (
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 )
 
 // value returns a script's value that is written as JSON.
@@ -191,10 +192,9 @@ func TestInvalidRequests(t *testing.T) {
 			}
 			test.request.URL = server.URL + test.request.URL
 			_, err := c.Do(context.Background(), "app", "script", &test.request)
-			var op *abi.OpError
-			require.ErrorAs(t, err, &op)
-			assert.Equal(t, abi.OpCodeInvalid, op.Code)
-			assert.Contains(t, op.Message, "http.request: "+test.says)
+			require.Error(t, err)
+			assert.Equal(t, fault.Invalid, fault.Of(err))
+			assert.Contains(t, err.Error(), test.says)
 		})
 	}
 }
@@ -295,7 +295,7 @@ func TestRedirectsAreFollowed(t *testing.T) {
 		assert.Contains(t, response.Headers["location"], "?n=9")
 	}
 	_, err := get(c, server.URL+"/302?n=11")
-	requireOpError(t, err, abi.OpCodeUnreachable, "more than 10 redirects")
+	requireFault(t, err, fault.Unreachable, "more than 10 redirects")
 }
 
 // What is meant for one server does not go to another, nor to the same one on another port or

@@ -7,28 +7,20 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"syscall"
 
-	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 )
 
-// prefix begins all errors: the operation, as in the errors of other services.
-const prefix = "http.request: "
-
-func invalid(field, format string, args ...any) error {
-	return &abi.OpError{Code: abi.OpCodeInvalid, Message: prefix + field + ": " + fmt.Sprintf(format, args...)}
-}
-
 func unreachable(format string, args ...any) error {
-	return &abi.OpError{Code: abi.OpCodeUnreachable, Message: prefix + fmt.Sprintf(format, args...)}
+	return fault.New(fault.Unreachable, format, args...)
 }
 
 func timedOut(format string, args ...any) error {
-	return &abi.OpError{Code: abi.OpCodeTimeout, Message: prefix + fmt.Sprintf(format, args...)}
+	return fault.New(fault.Timeout, format, args...)
 }
 
 var errNotHTTP = unreachable("the connection broke or the answer is not valid HTTP")
@@ -38,7 +30,6 @@ var errNotHTTP = unreachable("the connection broke or the answer is not valid HT
 // request's own time limit too.
 func (c *Client) failure(ctx, limited context.Context, bounds bounds, err error) error {
 	var (
-		ours    *abi.OpError
 		network net.Error
 		dns     *net.DNSError
 		op      *net.OpError
@@ -48,8 +39,8 @@ func (c *Client) failure(ctx, limited context.Context, bounds bounds, err error)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case errors.As(err, &ours):
-		return ours
+	case fault.From(err) != nil:
+		return fault.From(err)
 	case limited.Err() != nil:
 		return timedOut("not finished within %d ms", bounds.timeout.Milliseconds())
 	case errors.As(err, &network) && network.Timeout():

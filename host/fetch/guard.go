@@ -6,7 +6,7 @@ import (
 
 	"code.dny.dev/ssrf"
 
-	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 )
 
 // guard decides which addresses may be reached: those of the public internet. The library has the
@@ -20,7 +20,7 @@ type guard struct {
 // configuration and secrets).
 var azureHost = netip.MustParsePrefix("168.63.129.16/32")
 
-var errPrivate = &abi.OpError{Code: abi.OpCodeUnreachable, Message: prefix + "refused: private network address"}
+var errPrivate = fault.New(fault.Unreachable, "refused: private network address")
 
 func newGuard(allowPrivate bool) *guard {
 	if allowPrivate {

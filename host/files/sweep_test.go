@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/host/events"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/sqlite"
 )
@@ -137,8 +138,7 @@ func TestFailingDatabase(t *testing.T) {
 		"update": second(f.Update(f.ctx, f.app.ID, "c", file.ID, Update{Data: bytes.NewReader(random(30))})),
 		"delete": f.Delete(f.ctx, f.app.ID, "c", file.ID, ""),
 	} {
-		var failure *store.Error
-		require.ErrorAs(t, err, &failure, operation)
+		require.Equal(t, fault.Storage, fault.Of(err), operation)
 		require.EqualError(t, err, operation+" file: storage failed")
 	}
 	require.Len(t, f.blobs(t), 3)

@@ -31,7 +31,7 @@ type Config struct {
 //
 // An entry that has expired is missing to every operation. [store.KV] says when that is told.
 //
-// What is refused is a [*store.InvalidError] naming the field; other errors are
+// What is refused is [fault.Invalid] and names the field; other errors are
 // those of package store.
 type Service struct {
 	config  Config
@@ -52,7 +52,7 @@ func New(config Config) *Service {
 	return &Service{config: config}
 }
 
-// Get returns an entry; without one the error is [store.ErrNotFound].
+// Get returns an entry; without one the error is [fault.NotFound].
 func (s *Service) Get(ctx context.Context, appID, collection, key string) (store.KVEntry, error) {
 	if err := checkNames(collection, key); err != nil {
 		return store.KVEntry{}, err

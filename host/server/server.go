@@ -23,6 +23,7 @@ import (
 	"github.com/picloud/picloud/host/config"
 	"github.com/picloud/picloud/host/docs"
 	"github.com/picloud/picloud/host/executions"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/fetch"
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/front"
@@ -47,13 +48,18 @@ const (
 func Serve(ctx context.Context, c *config.Config, version string, out io.Writer) (err error) {
 	log := c.Logger()
 	log.Info("starting", "version", version, "config", c)
+	defer func() {
+		if fault.Cause(err) != nil { // which whoever reads the error does not see
+			log.Error("serve", "error", err)
+		}
+	}()
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return fmt.Errorf("data: %w", err)
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
-	db, err := OpenStore(ctx, c, log)
+	db, err := OpenStore(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -81,11 +87,11 @@ func Serve(ctx context.Context, c *config.Config, version string, out io.Writer)
 	})
 	password, err := firstStart(ctx, db, c)
 	if err != nil {
-		return fmt.Errorf("first start: %w", shown(log, err))
+		return fmt.Errorf("first start: %w", err)
 	}
 	apps, err := catalog.New(ctx, catalog.Config{Store: db, Executions: runs, Logger: log})
 	if err != nil {
-		return shown(log, err)
+		return err
 	}
 	authority := authz.New(db, c.SessionTTL)
 	admin := api.New(api.Config{
@@ -166,7 +172,7 @@ func stop(server *front.Server, interrupt func() error, grace time.Duration, log
 }
 
 // OpenStore opens the database that the settings name, and brings its schema up to date.
-func OpenStore(ctx context.Context, c *config.Config, log *slog.Logger) (store.Store, error) {
+func OpenStore(ctx context.Context, c *config.Config) (store.Store, error) {
 	var db store.Store
 	var err error
 	if c.DatabaseURL != "" {
@@ -175,18 +181,9 @@ func OpenStore(ctx context.Context, c *config.Config, log *slog.Logger) (store.S
 		db, err = sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(c.Data, sqlite.FileName)})
 	}
 	if err != nil {
-		return nil, fmt.Errorf("database: %w", shown(log, err))
+		return nil, fmt.Errorf("database: %w", err)
 	}
 	return db, nil
-}
-
-// shown logs the cause of a store's error, which its text keeps to itself.
-func shown(log *slog.Logger, err error) error {
-	var hidden *store.Error
-	if errors.As(err, &hidden) {
-		log.Error("database", "error", hidden)
-	}
-	return err
 }
 
 // newServices makes what scripts work with.

@@ -53,7 +53,7 @@ func (a apps) Create(ctx context.Context, app store.App) (store.App, error) {
 		if err := appSlugFree(ctx, tx, app); err != nil {
 			return err
 		}
-		return &store.ConflictError{Resource: "app", Field: "id", Value: app.ID, Other: app.ID}
+		return store.Conflict("app", "id", app.ID, app.ID)
 	})
 	if err != nil {
 		return store.App{}, err
@@ -77,7 +77,7 @@ func appSlugFree(ctx context.Context, tx queryer, app store.App) error {
 	case err != nil:
 		return err
 	}
-	return &store.ConflictError{Resource: "app", Field: "slug", Value: app.Slug, Other: other.ID}
+	return store.Conflict("app", "slug", app.Slug, other.ID)
 }
 
 func (a apps) Get(ctx context.Context, id string) (store.App, error) {

@@ -84,7 +84,7 @@ func (f files) Create(ctx context.Context, file store.File, quota int64) (store.
 			if err := addFileUsage(ctx, tx.tx, file.AppID, -file.Size, 0); err != nil {
 				return err
 			}
-			return &store.ConflictError{Resource: "file", Field: "id", Value: file.ID, Other: file.ID}
+			return store.Conflict("file", "id", file.ID, file.ID)
 		}
 		return tx.tellFile(ctx, store.ChangeCreate, &file, nil)
 	})
@@ -110,7 +110,7 @@ func addFileUsage(ctx context.Context, tx queryer, appID string, bytes, quota in
 	if err != nil {
 		return err
 	}
-	return &store.QuotaError{Quota: quota, Used: used, Wanted: bytes}
+	return store.OverQuota(quota, used, bytes)
 }
 
 // aboutFile is a change of a file.
@@ -192,7 +192,7 @@ func (f files) Update(ctx context.Context, appID, collection, id string, change 
 // checkContent refuses a file with other bytes than those expected, "" for any.
 func checkContent(file store.File, expect string) error {
 	if expect != "" && file.SHA256 != expect {
-		return &store.ContentError{Expected: expect, Current: file.SHA256}
+		return store.OtherContent(expect, file.SHA256)
 	}
 	return nil
 }

@@ -3,8 +3,8 @@ package sqlstore
 import (
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -45,7 +45,7 @@ func pageSize(page store.PageRequest) (int, error) {
 // checkLimit refuses to go for more rows than most at a time, or for none.
 func checkLimit(limit, most int) error {
 	if limit < 1 || limit > most {
-		return &store.InvalidError{Field: "limit", Reason: fmt.Sprintf("must be between 1 and %d, got %d", most, limit)}
+		return fault.Refuse("limit", "must be between 1 and %d, got %d", most, limit)
 	}
 	return nil
 }
