@@ -110,7 +110,7 @@ func newSiteLogging(t testing.TB, log *slog.Logger) *site {
 		defer cancel()
 		_ = server.Shutdown(ctx)
 		<-served
-		require.NoError(t, runs.Close(ctx))
+		require.NoError(t, runs.Stop(ctx))
 		require.NoError(t, db.Close())
 	})
 	s.token = s.user("owner", store.RoleOwner)
