@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/store"
 )
@@ -20,8 +21,8 @@ type CollectionPath struct {
 
 // within finds the app, for a caller with a capability in it, and the name of
 // the collection.
-func (s *Server) within(ctx context.Context, in CollectionPath, c authz.Capability) (appID, collection string, err error) {
-	app, err := s.findApp(ctx, in.App, c)
+func (a *API) within(ctx context.Context, in CollectionPath, c authz.Capability) (appID, collection string, err error) {
+	app, err := a.findApp(ctx, in.App, c)
 	if err != nil {
 		return "", "", err
 	}
@@ -33,7 +34,7 @@ func (s *Server) within(ctx context.Context, in CollectionPath, c authz.Capabili
 func unescape(location, part string) (string, error) {
 	text, err := url.PathUnescape(part)
 	if err != nil {
-		return "", invalidField(location, "is not percent-encoded", part)
+		return "", problem.InvalidField(location, "is not percent-encoded", part)
 	}
 	return text, nil
 }
@@ -48,7 +49,7 @@ func located(err error, places ...string) error {
 	for i := 0; i < len(places); i += 2 {
 		rest, ok := strings.CutPrefix(invalid.Field, places[i])
 		if ok && (rest == "" || rest[0] == '.' || rest[0] == '[') {
-			return invalidField(places[i+1]+rest, invalid.Reason, nil)
+			return problem.InvalidField(places[i+1]+rest, invalid.Reason, nil)
 		}
 	}
 	return err

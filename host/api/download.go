@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
 
+	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/files"
 )
@@ -21,25 +22,25 @@ import (
 // downloadFile sends a file as it is read. What a browser makes of it is bounded:
 // it is saved, not shown; should it be shown all the same, it is of its content
 // type, runs no script and has an origin of its own.
-func (s *Server) downloadFile(ctx context.Context, in *ItemPath) (*huma.StreamResponse, error) {
-	appID, collection, err := s.within(ctx, in.CollectionPath, authz.DataRead)
+func (a *API) downloadFile(ctx context.Context, in *ItemPath) (*huma.StreamResponse, error) {
+	appID, collection, err := a.within(ctx, in.CollectionPath, authz.DataRead)
 	if err != nil {
 		return nil, err
 	}
-	file, err := s.files.Open(ctx, appID, collection, in.ID)
+	file, err := a.files.Open(ctx, appID, collection, in.ID)
 	if err != nil {
 		return nil, inFiles(err, "", "")
 	}
 	return &huma.StreamResponse{Body: func(c huma.Context) {
 		if refused := serveFile(c, file); refused != nil {
-			_ = huma.WriteErr(s.admin, c, refused.Status, refused.Detail)
+			_ = refused.Send(humafiber.Unwrap(c))
 		}
 	}}, nil
 }
 
 // serveFile leaves the preconditions and ranges (RFC 9110, sections 13 and 14)
 // to net/http, and what it decides to fasthttp.
-func serveFile(c huma.Context, file *files.Reader) *Problem {
+func serveFile(c huma.Context, file *files.Reader) *problem.Problem {
 	request := &http.Request{Method: c.Method(), Header: http.Header{}}
 	for _, name := range []string{"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range"} {
 		if value := c.Header(name); value != "" {
@@ -61,7 +62,7 @@ func serveFile(c huma.Context, file *files.Reader) *Problem {
 	if answer.status == http.StatusRequestedRangeNotSatisfiable {
 		file.Close()
 		c.SetHeader("Content-Range", answer.header.Get("Content-Range"))
-		return newProblem(answer.status, codeInvalid, "the range lies outside the file")
+		return problem.New(answer.status, problem.CodeInvalid, "the range lies outside the file")
 	}
 	for name, values := range answer.header {
 		c.SetHeader(name, values[0])

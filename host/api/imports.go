@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/store"
 )
@@ -24,7 +25,7 @@ func notImported(ctx context.Context, tx store.Store, module store.Script, locat
 		return err
 	}
 	by := "is imported by " + namesOf(importers)
-	p := newProblem(http.StatusConflict, codeConflict, fmt.Sprintf("module %q %s", module.Name, by),
+	p := problem.New(http.StatusConflict, problem.CodeConflict, fmt.Sprintf("module %q %s", module.Name, by),
 		wire.FieldError{Location: location, Message: "the module " + by})
 	p.Other = importers[0].ID
 	return p
@@ -50,7 +51,7 @@ func setImports(ctx context.Context, tx store.Store, script store.Script, import
 	for _, name := range imports {
 		module, err := tx.Scripts().GetByName(ctx, script.AppID, name)
 		if errors.Is(err, store.ErrNotFound) || err == nil && module.Kind != abi.KindModule {
-			return newProblem(http.StatusConflict, codeConflict, fmt.Sprintf("module %q was removed meanwhile, try again", name),
+			return problem.New(http.StatusConflict, problem.CodeConflict, fmt.Sprintf("module %q was removed meanwhile, try again", name),
 				wire.FieldError{Location: "body.source", Message: fmt.Sprintf("imports %q, which was removed meanwhile", name)})
 		}
 		if err != nil {

@@ -7,20 +7,23 @@ import (
 	"sync"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/routing"
 	"github.com/picloud/picloud/host/store"
 )
 
-func (s *Server) mountRoutes() {
-	operation(s, http.MethodGet, "/apps/{app}/routes", "list-app-routes", "List an app's routes", http.StatusOK, s.listAppRoutes)
-	operation(s, http.MethodPost, "/apps/{app}/routes:match", "match-route", "Which route answers a request?", http.StatusOK, s.matchRoute)
-	operation(s, http.MethodGet, "/scripts/{id}/routes", "list-script-routes", "List a script's routes", http.StatusOK, s.listScriptRoutes)
-	operation(s, http.MethodPost, "/scripts/{id}/routes", "create-route", "Bind requests to a script", http.StatusCreated, s.createRoute)
-	operation(s, http.MethodGet, "/routes/{id}", "get-route", "Show a route", http.StatusOK, s.getRoute)
-	operation(s, http.MethodDelete, "/routes/{id}", "delete-route", "Delete a route", http.StatusNoContent, s.deleteRoute)
+func (a *API) mountRoutes(admin huma.API) {
+	operation(a, admin, http.MethodGet, "/apps/{app}/routes", "list-app-routes", "List an app's routes", http.StatusOK, a.listAppRoutes)
+	operation(a, admin, http.MethodPost, "/apps/{app}/routes:match", "match-route", "Which route answers a request?", http.StatusOK, a.matchRoute)
+	operation(a, admin, http.MethodGet, "/scripts/{id}/routes", "list-script-routes", "List a script's routes", http.StatusOK, a.listScriptRoutes)
+	operation(a, admin, http.MethodPost, "/scripts/{id}/routes", "create-route", "Bind requests to a script", http.StatusCreated, a.createRoute)
+	operation(a, admin, http.MethodGet, "/routes/{id}", "get-route", "Show a route", http.StatusOK, a.getRoute)
+	operation(a, admin, http.MethodDelete, "/routes/{id}", "delete-route", "Delete a route", http.StatusNoContent, a.deleteRoute)
 }
 
 // routeChanges makes a check of the routing table, the write to the store and
@@ -33,16 +36,16 @@ func (c *routeChanges) do(change func() error) error {
 	return change()
 }
 
-func (s *Server) createRoute(ctx context.Context, in *struct {
+func (a *API) createRoute(ctx context.Context, in *struct {
 	ScriptPath
 	Body wire.RouteCreate
 }) (*body[wire.Route], error) {
-	script, err := s.findScript(ctx, in.ID, authz.RouteWrite)
+	script, err := a.findScript(ctx, in.ID, authz.RouteWrite)
 	if err != nil {
 		return nil, err
 	}
 	if script.Kind == abi.KindModule {
-		return nil, invalidField("path.id", "is a module, which cannot have routes", script.ID)
+		return nil, problem.InvalidField("path.id", "is a module, which cannot have routes", script.ID)
 	}
 	route, err := routing.Parse(in.Body.Method, in.Body.Host, store.HostKind(in.Body.HostKind), in.Body.Path, store.PathKind(in.Body.PathKind))
 	if err != nil {
@@ -50,20 +53,20 @@ func (s *Server) createRoute(ctx context.Context, in *struct {
 	}
 	route.AppID, route.ScriptID, route.Dispatch = script.AppID, script.ID, store.Dispatch(in.Body.Dispatch)
 	var created wire.Route
-	err = s.changes.do(func() error {
-		if other, taken := s.routes.Conflict(route); taken {
-			p := newProblem(http.StatusConflict, codeConflict,
+	err = a.changes.do(func() error {
+		if other, taken := a.routes.Conflict(route); taken {
+			p := problem.New(http.StatusConflict, problem.CodeConflict,
 				fmt.Sprintf("the route %s could match the same requests at the same precedence", describeRoute(other)),
-				wire.FieldError{Location: "body.path", Message: "conflicts with " + describeRoute(other), Value: shorten(route.Path)})
+				wire.FieldError{Location: "body.path", Message: "conflicts with " + describeRoute(other), Value: problem.Shorten(route.Path)})
 			p.Other = other.ID
 			return p
 		}
-		if route, err = s.store.Routes().Create(ctx, route); err != nil {
+		if route, err = a.store.Routes().Create(ctx, route); err != nil {
 			return err
 		}
-		s.routes.Add(route)
+		a.routes.Add(route)
 		created = wireRoute(route)
-		if _, shadowed := s.routes.Shadow(route); shadowed {
+		if _, shadowed := a.routes.Shadow(route); shadowed {
 			created.Warning = "an older route of another app answers the same requests first"
 		}
 		return nil
@@ -83,83 +86,83 @@ func describeRoute(r store.Route) string {
 	return method + " " + r.Host + r.Path + " (" + r.ID + ")"
 }
 
-func (s *Server) listAppRoutes(ctx context.Context, in *AppPath) (*body[wire.Page[wire.Route]], error) {
-	app, err := s.findApp(ctx, in.App, authz.RouteRead)
+func (a *API) listAppRoutes(ctx context.Context, in *AppPath) (*body[wire.Page[wire.Route]], error) {
+	app, err := a.findApp(ctx, in.App, authz.RouteRead)
 	if err != nil {
 		return nil, err
 	}
-	routes, err := s.store.Routes().ByApp(ctx, app.ID)
-	if err != nil {
-		return nil, err
-	}
-	return &body[wire.Page[wire.Route]]{wirePage(store.Page[store.Route]{Items: routes}, wireRoute)}, nil
-}
-
-func (s *Server) listScriptRoutes(ctx context.Context, in *ScriptPath) (*body[wire.Page[wire.Route]], error) {
-	script, err := s.findScript(ctx, in.ID, authz.RouteRead)
-	if err != nil {
-		return nil, err
-	}
-	routes, err := s.store.Routes().ByScript(ctx, script.ID)
+	routes, err := a.store.Routes().ByApp(ctx, app.ID)
 	if err != nil {
 		return nil, err
 	}
 	return &body[wire.Page[wire.Route]]{wirePage(store.Page[store.Route]{Items: routes}, wireRoute)}, nil
 }
 
-func (s *Server) findRoute(ctx context.Context, id string, c authz.Capability) (store.Route, error) {
-	route, err := s.store.Routes().Get(ctx, id)
+func (a *API) listScriptRoutes(ctx context.Context, in *ScriptPath) (*body[wire.Page[wire.Route]], error) {
+	script, err := a.findScript(ctx, in.ID, authz.RouteRead)
 	if err != nil {
-		return store.Route{}, unknown(err, "route")
+		return nil, err
 	}
-	return route, s.need(ctx, route.AppID, "route", c)
+	routes, err := a.store.Routes().ByScript(ctx, script.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &body[wire.Page[wire.Route]]{wirePage(store.Page[store.Route]{Items: routes}, wireRoute)}, nil
 }
 
-func (s *Server) getRoute(ctx context.Context, in *struct {
+func (a *API) findRoute(ctx context.Context, id string, c authz.Capability) (store.Route, error) {
+	route, err := a.store.Routes().Get(ctx, id)
+	if err != nil {
+		return store.Route{}, problem.Unknown(err, "route")
+	}
+	return route, a.need(ctx, route.AppID, "route", c)
+}
+
+func (a *API) getRoute(ctx context.Context, in *struct {
 	ID string `path:"id"`
 }) (*body[wire.Route], error) {
-	route, err := s.findRoute(ctx, in.ID, authz.RouteRead)
+	route, err := a.findRoute(ctx, in.ID, authz.RouteRead)
 	if err != nil {
 		return nil, err
 	}
 	return &body[wire.Route]{wireRoute(route)}, nil
 }
 
-func (s *Server) deleteRoute(ctx context.Context, in *struct {
+func (a *API) deleteRoute(ctx context.Context, in *struct {
 	ID string `path:"id"`
 }) (*none, error) {
-	if _, err := s.findRoute(ctx, in.ID, authz.RouteWrite); err != nil {
+	if _, err := a.findRoute(ctx, in.ID, authz.RouteWrite); err != nil {
 		return nil, err
 	}
-	return nil, s.changes.do(func() error {
-		if err := s.store.Routes().Delete(ctx, in.ID); err != nil {
+	return nil, a.changes.do(func() error {
+		if err := a.store.Routes().Delete(ctx, in.ID); err != nil {
 			return err
 		}
-		s.routes.Remove(in.ID)
+		a.routes.Remove(in.ID)
 		return nil
 	})
 }
 
-func (s *Server) matchRoute(ctx context.Context, in *struct {
+func (a *API) matchRoute(ctx context.Context, in *struct {
 	AppPath
 	Body wire.RouteMatch
 }) (*body[wire.RouteMatched], error) {
-	app, err := s.findApp(ctx, in.App, authz.RouteRead)
+	app, err := a.findApp(ctx, in.App, authz.RouteRead)
 	if err != nil {
 		return nil, err
 	}
 	path, err := routing.CleanPath(in.Body.Path)
 	if err != nil {
-		return nil, invalidField("body.path", err.Error(), in.Body.Path)
+		return nil, problem.InvalidField("body.path", err.Error(), in.Body.Path)
 	}
 	out := &body[wire.RouteMatched]{}
 	if routing.Reserved(path) {
 		return out, nil
 	}
-	match, ok := s.routes.Match(in.Body.Method, in.Body.Host, path)
+	match, ok := a.routes.Match(in.Body.Method, in.Body.Host, path)
 	switch {
 	case !ok:
-		out.Body.Allow = s.routes.Allow(in.Body.Host, path)
+		out.Body.Allow = a.routes.Allow(in.Body.Host, path)
 	case match.Route.AppID != app.ID:
 		out.Body.Other = true
 	default:

@@ -3,6 +3,7 @@ package authz
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/picloud/picloud/host/store"
@@ -53,4 +54,28 @@ func (a *Authority) MayIn(ctx context.Context, p *Principal, appID string, c Cap
 		return false, nil
 	}
 	return ofAppRole[role].has(c), err
+}
+
+// DeniedError says that a caller lacks a capability.
+type DeniedError struct{ Capability Capability }
+
+func (e *DeniedError) Error() string {
+	return "this needs the capability " + string(e.Capability) + ", which you or your API key do not have"
+}
+
+// Require returns nil for a caller who holds a capability in an app, and otherwise a
+// [*DeniedError], or an error that is [store.ErrNotFound] of the resource: an app that the caller
+// may not even see does not exist for them, nor does anything in it.
+func (a *Authority) Require(ctx context.Context, p *Principal, appID, resource string, c Capability) error {
+	ok, err := a.MayIn(ctx, p, appID, c)
+	if err != nil || ok {
+		return err
+	}
+	if ok, err = a.MayIn(ctx, p, appID, AppRead); err != nil {
+		return err
+	}
+	if !ok {
+		return fmt.Errorf("%s %w", resource, store.ErrNotFound)
+	}
+	return &DeniedError{c}
 }

@@ -25,6 +25,10 @@ const (
 	groupP99        = "HTTP, p99"
 )
 
+// perSecond is the unit of requests a second, of which more is better; of everything else that is
+// compared less is.
+const perSecond = "req/s"
+
 // A side is a running server and the answer expected of it.
 type side struct {
 	name   string
@@ -141,7 +145,7 @@ func reportHTTP(r *report, sides []*side) {
 		name, unit string
 		of         func(*loadRounds) samples
 	}{
-		{groupThroughput, "req/s", func(l *loadRounds) samples { return l.perSecond }},
+		{groupThroughput, perSecond, func(l *loadRounds) samples { return l.perSecond }},
 		{groupP50, "ms", func(l *loadRounds) samples { return l.p50 }},
 		{groupP99, "ms", func(l *loadRounds) samples { return l.p99 }},
 	} {

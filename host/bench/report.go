@@ -13,6 +13,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/picloud/picloud/host/bench/process"
 )
 
@@ -141,13 +143,13 @@ func (r *report) write(path string) error {
 	return os.WriteFile(path, append(text, '\n'), 0o644)
 }
 
-// number writes three significant digits, and whole numbers from 100 on.
+// number writes three significant digits, and from 100 on whole numbers with commas: 12,051.
 func number(f float64) string {
 	switch {
 	case math.IsNaN(f) || math.IsInf(f, 0):
 		return "-"
 	case math.Abs(f) >= 100:
-		return fmt.Sprintf("%.0f", f)
+		return humanize.Comma(int64(math.Round(f)))
 	default:
 		return fmt.Sprintf("%.3g", f)
 	}

@@ -85,7 +85,7 @@ func (d *database) loadOperation(ctx context.Context, s settings, r *report, op 
 			}
 		}
 	}
-	r.compare(fmt.Sprintf("services on %s, by a route, %d connections", d.name, servicesConnections), op.title, "req/s", "", sides[0].rounds,
+	r.compare(fmt.Sprintf("services on %s, by a route, %d connections", d.name, servicesConnections), op.title, perSecond, "", sides[0].rounds,
 		measured{sides[1].name, sides[1].rounds}, measured{sides[2].name, sides[2].rounds})
 	return nil
 }

@@ -27,11 +27,7 @@ var appColumns = []column[wire.App]{
 type AppsListCmd struct{}
 
 // Run lists the apps.
-func (AppsListCmd) Run(ctx context.Context, r *Remote) error {
-	c, err := r.connect()
-	if err != nil {
-		return err
-	}
+func (AppsListCmd) Run(ctx context.Context, r *Remote, c *client.Client) error {
 	apps, err := client.Collect(c.Apps(ctx))
 	if err != nil {
 		return err
@@ -46,11 +42,7 @@ type AppsCreateCmd struct {
 }
 
 // Run creates the app.
-func (cmd *AppsCreateCmd) Run(ctx context.Context, r *Remote) error {
-	c, err := r.connect()
-	if err != nil {
-		return err
-	}
+func (cmd *AppsCreateCmd) Run(ctx context.Context, r *Remote, c *client.Client) error {
 	app, err := c.CreateApp(ctx, wire.AppCreate{Slug: cmd.Slug, Name: cmd.Name})
 	if err != nil {
 		return err
@@ -64,11 +56,7 @@ type AppsShowCmd struct {
 }
 
 // Run shows the app.
-func (cmd *AppsShowCmd) Run(ctx context.Context, r *Remote) error {
-	c, err := r.connect()
-	if err != nil {
-		return err
-	}
+func (cmd *AppsShowCmd) Run(ctx context.Context, r *Remote, c *client.Client) error {
 	app, err := c.App(ctx, cmd.App)
 	if err != nil {
 		return err
@@ -82,11 +70,7 @@ type AppsDeleteCmd struct {
 }
 
 // Run deletes the app.
-func (cmd *AppsDeleteCmd) Run(ctx context.Context, r *Remote) error {
-	c, err := r.connect()
-	if err != nil {
-		return err
-	}
+func (cmd *AppsDeleteCmd) Run(ctx context.Context, r *Remote, c *client.Client) error {
 	app, err := c.App(ctx, cmd.App)
 	if err != nil {
 		return err

@@ -1,15 +1,8 @@
-// Package cli is the command line of a client: the commands that talk to a running server,
-// one file for each noun.
+// Package cli is the command line of a client: the commands that talk to a running server, one file
+// for each noun.
 package cli
 
-import (
-	"io"
-	"os"
-
-	"github.com/alecthomas/kong"
-
-	"github.com/picloud/picloud/host/client"
-)
+import "github.com/alecthomas/kong"
 
 // Commands are the commands that talk to a running server.
 type Commands struct {
@@ -24,69 +17,6 @@ type Commands struct {
 	KV      KVCmd      `cmd:"" name:"kv" help:"Browse, change, export and import an app's keys and values."`
 	Docs    DocsCmd    `cmd:"" help:"Browse, change, export and import an app's documents."`
 	Files   FilesCmd   `cmd:"" help:"Browse, upload, download, export and import an app's files."`
-}
-
-const defaultAddress = "http://127.0.0.1:8080"
-
-// Remote holds what every client command needs: which server, as whom, and how
-// to print. A command embeds it and receives it in its Run methods.
-//
-// The server is --url, else PICLOUD_URL, else the one last logged in to, else
-// the default of `picloud serve`. The token is PICLOUD_TOKEN, else that of the
-// login, which is never sent to a server other than its own.
-type Remote struct {
-	URL    string `placeholder:"URL" env:"PICLOUD_URL" help:"Server to talk to; else the one logged in to, else http://127.0.0.1:8080."`
-	Output string `short:"o" enum:"table,json" default:"table" help:"Print a table or JSON: ${enum}."`
-
-	stdin  io.Reader
-	stdout io.Writer
-	stderr io.Writer
-}
-
-// AfterApply makes the Remote an argument of the command's Run method.
-func (r *Remote) AfterApply(command *kong.Context) error {
-	r.stdin, r.stdout, r.stderr = os.Stdin, command.Stdout, command.Stderr
-	command.Bind(r)
-	return nil
-}
-
-// address is the server to talk to, given what was saved at login.
-func (r *Remote) address(saved credentials) string {
-	switch {
-	case r.URL != "":
-		return r.URL
-	case saved.URL != "":
-		return saved.URL
-	default:
-		return defaultAddress
-	}
-}
-
-// connect makes the client for the command.
-func (r *Remote) connect() (*client.Client, error) {
-	saved, err := loadCredentials()
-	if err != nil {
-		return nil, err
-	}
-	c, err := client.New(r.address(saved), "")
-	if err != nil {
-		return nil, &usageError{err}
-	}
-	token := os.Getenv("PICLOUD_TOKEN")
-	if token == "" && c.Address() == saved.URL {
-		token = saved.Token
-	}
-	if token == "" {
-		return nil, &notLoggedInError{Address: c.Address()}
-	}
-	return client.New(c.Address(), token)
-}
-
-// A notLoggedInError means that there is no token to send to a server.
-type notLoggedInError struct{ Address string }
-
-func (e *notLoggedInError) Error() string {
-	return "not logged in to " + e.Address + ": run `picloud login --url " + e.Address + "` or set PICLOUD_TOKEN"
 }
 
 // InApp is the flag of commands that work within one app.

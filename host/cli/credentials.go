@@ -10,9 +10,8 @@ import (
 	"time"
 )
 
-// credentials are what `picloud login` leaves for the other commands, in
-// picloud/credentials.json under the user's configuration directory, readable
-// by nobody else.
+// credentials are what `picloud login` leaves for the other commands, in picloud/credentials.json
+// under the user's configuration directory, readable by nobody else.
 type credentials struct {
 	URL       string    `json:"url"`
 	Username  string    `json:"username"`
@@ -51,8 +50,8 @@ func loadCredentials() (credentials, error) {
 	return saved, nil
 }
 
-// save replaces the saved login. The token is never in a file that others can
-// read, not even for a moment.
+// save replaces the saved login. The token is never in a file that others can read, not even for a
+// moment.
 func (c credentials) save() (path string, err error) {
 	path, err = credentialsPath()
 	if err != nil {

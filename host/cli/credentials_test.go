@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// ownConfig points the user's configuration directory into a temporary one and
-// clears the variables that commands read.
+// ownConfig points the user's configuration directory into a temporary one and clears the variables
+// that commands read.
 func ownConfig(t *testing.T) string {
 	t.Helper()
 	home := t.TempDir()

@@ -33,11 +33,7 @@ var docsColumns = []column[wire.Document]{
 type DocsCollectionsCmd struct{}
 
 // Run lists the collections.
-func (DocsCollectionsCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
-	c, err := r.connect()
-	if err != nil {
-		return err
-	}
+func (DocsCollectionsCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
 	collections, err := client.Collect(c.DocsCollections(ctx, in.App))
 	if err != nil {
 		return err
@@ -57,11 +53,7 @@ type DocsListCmd struct {
 }
 
 // Run lists the documents.
-func (cmd *DocsListCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
-	c, err := r.connect()
-	if err != nil {
-		return err
-	}
+func (cmd *DocsListCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
 	docs, err := client.Collect(first(cmd.Limit, c.Docs(ctx, in.App, cmd.Collection, cmd.Filter, cmd.Sort)))
 	if err != nil {
 		return err
@@ -76,11 +68,7 @@ type DocsGetCmd struct {
 }
 
 // Run prints the document: its data, or with --output json its envelope too.
-func (cmd *DocsGetCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
-	c, err := r.connect()
-	if err != nil {
-		return err
-	}
+func (cmd *DocsGetCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
 	doc, err := c.Doc(ctx, in.App, cmd.Collection, cmd.ID)
 	if err != nil {
 		return err
@@ -99,14 +87,10 @@ type DocsPutCmd struct {
 }
 
 // Run writes the document.
-func (cmd *DocsPutCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
+func (cmd *DocsPutCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
 	data, err := readJSON("DATA", cmd.Data, r.stdin)
 	if err != nil {
 		return &usageError{err}
-	}
-	c, err := r.connect()
-	if err != nil {
-		return err
 	}
 	var doc wire.Document
 	if cmd.ID == "" {
@@ -127,11 +111,7 @@ type DocsDeleteCmd struct {
 }
 
 // Run deletes the document.
-func (cmd *DocsDeleteCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
-	c, err := r.connect()
-	if err != nil {
-		return err
-	}
+func (cmd *DocsDeleteCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
 	doc, err := c.Doc(ctx, in.App, cmd.Collection, cmd.ID)
 	if err != nil {
 		return err
@@ -150,11 +130,7 @@ type DocsExportCmd struct {
 }
 
 // Run exports the documents.
-func (cmd *DocsExportCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
-	c, err := r.connect()
-	if err != nil {
-		return err
-	}
+func (cmd *DocsExportCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
 	return exportLines(r, cmd.File, c.Docs(ctx, in.App, cmd.Collection, cmd.Filter, ""))
 }
 
@@ -172,11 +148,7 @@ server's. When a line fails, those before it have been written.`
 }
 
 // Run imports the documents.
-func (cmd *DocsImportCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
-	c, err := r.connect()
-	if err != nil {
-		return err
-	}
+func (cmd *DocsImportCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
 	return importLines(r, cmd.File, func(doc wire.Document) error {
 		if doc.Data == nil {
 			return errors.New("data is missing")

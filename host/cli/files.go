@@ -46,11 +46,7 @@ var filesColumns = []column[wire.File]{
 type FilesCollectionsCmd struct{}
 
 // Run lists the collections.
-func (FilesCollectionsCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
-	c, err := r.connect()
-	if err != nil {
-		return err
-	}
+func (FilesCollectionsCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
 	collections, err := client.Collect(c.FilesCollections(ctx, in.App))
 	if err != nil {
 		return err
@@ -69,11 +65,7 @@ type FilesListCmd struct {
 }
 
 // Run lists the files.
-func (cmd *FilesListCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
-	c, err := r.connect()
-	if err != nil {
-		return err
-	}
+func (cmd *FilesListCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
 	files, err := client.Collect(first(cmd.Limit, c.Files(ctx, in.App, cmd.Collection)))
 	if err != nil {
 		return err
@@ -89,11 +81,7 @@ type FilesGetCmd struct {
 }
 
 // Run downloads the file.
-func (cmd *FilesGetCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
-	c, err := r.connect()
-	if err != nil {
-		return err
-	}
+func (cmd *FilesGetCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
 	file, err := c.File(ctx, in.App, cmd.Collection, cmd.ID)
 	if err != nil {
 		return err
@@ -146,16 +134,12 @@ type FilesPutCmd struct {
 }
 
 // Run uploads the file.
-func (cmd *FilesPutCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
+func (cmd *FilesPutCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
 	if cmd.File == "-" && cmd.Name == "" && cmd.ID == "" {
 		return &usageError{errors.New("standard input has no name: use --name")}
 	}
 	if cmd.ID != "" && cmd.Name != "" {
 		return &usageError{errors.New("--id replaces the bytes of a file, whose name stays: it cannot be combined with --name")}
-	}
-	c, err := r.connect()
-	if err != nil {
-		return err
 	}
 	source, size := r.stdin, int64(-1)
 	if cmd.File != "-" {
@@ -180,6 +164,7 @@ func (cmd *FilesPutCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
 	bar := r.progressBytes(name, size)
 	defer bar.Close()
 	var kept wire.File
+	var err error
 	if cmd.ID != "" {
 		kept, err = c.ReplaceFile(ctx, in.App, cmd.Collection, cmd.ID, cmd.ContentType, counted(source, bar))
 	} else {
@@ -201,11 +186,7 @@ type FilesDeleteCmd struct {
 }
 
 // Run deletes the file.
-func (cmd *FilesDeleteCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
-	c, err := r.connect()
-	if err != nil {
-		return err
-	}
+func (cmd *FilesDeleteCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
 	file, err := c.File(ctx, in.App, cmd.Collection, cmd.ID)
 	if err != nil {
 		return err
@@ -216,8 +197,8 @@ func (cmd *FilesDeleteCmd) Run(ctx context.Context, r *Remote, in *InApp) error 
 	return r.printDone(file, "File %s deleted.", file.Name)
 }
 
-// indexName is the file of an exported directory that says what the others are:
-// an [exportedFile] a line.
+// indexName is the file of an exported directory that says what the others are: an [exportedFile] a
+// line.
 const indexName = ".picloud-files.jsonl"
 
 type exportedFile struct {
@@ -240,11 +221,7 @@ its id. ` + indexName + ` says what each of them is, for an import.`
 }
 
 // Run exports the files.
-func (cmd *FilesExportCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
-	c, err := r.connect()
-	if err != nil {
-		return err
-	}
+func (cmd *FilesExportCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
 	if err := os.MkdirAll(cmd.Directory, 0o755); err != nil {
 		return err
 	}
@@ -256,7 +233,7 @@ func (cmd *FilesExportCmd) Run(ctx context.Context, r *Remote, in *InApp) error 
 	bar := r.progressBytes("exporting", -1)
 	defer bar.Close()
 	var done lineCount
-	err = replaceFile(filepath.Join(cmd.Directory, indexName), func(index io.Writer) error {
+	err := replaceFile(filepath.Join(cmd.Directory, indexName), func(index io.Writer) error {
 		lines := json.NewEncoder(index)
 		lines.SetEscapeHTML(false)
 		taken := map[string]bool{}
@@ -303,11 +280,7 @@ directory, links and names that begin with a dot are left out.`
 }
 
 // Run imports the files.
-func (cmd *FilesImportCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
-	c, err := r.connect()
-	if err != nil {
-		return err
-	}
+func (cmd *FilesImportCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
 	root, err := os.OpenRoot(cmd.Directory)
 	if err != nil {
 		return err
@@ -335,8 +308,8 @@ func (cmd *FilesImportCmd) Run(ctx context.Context, r *Remote, in *InApp) error 
 	return r.printDone(done, "%d imported.", done.Items)
 }
 
-// filesToImport lists the files of a directory with what its index notes of
-// them, and their size in all.
+// filesToImport lists the files of a directory with what its index notes of them, and their size in
+// all.
 func filesToImport(root *os.Root) (files []exportedFile, size int64, err error) {
 	noted := map[string]exportedFile{}
 	index, err := root.Open(indexName)

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/cli/caret"
 	"github.com/picloud/picloud/host/client"
 )
 
@@ -24,7 +25,7 @@ const maxData = 10 << 20
 type InvokeCmd struct {
 	Remote
 	InApp
-	Script string            `arg:"" help:"Name or id."`
+	ScriptArg
 	Method string            `short:"X" help:"Method of the request; POST with --data, else GET."`
 	Path   string            `default:"/" help:"Path of the request."`
 	Data   string            `short:"d" help:"Body of the request; @FILE reads a file, @- standard input. JSON is sent as such, unless a content-type header says otherwise."`
@@ -34,20 +35,12 @@ type InvokeCmd struct {
 	Event  string            `xor:"cause" help:"Run the script as triggered by this event (a JSON object) instead."`
 }
 
-// Run is `picloud invoke`. The response goes to standard output, the log of the
-// execution to standard error.
-func (cmd *InvokeCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
+// Run is `picloud invoke`. The response goes to standard output, the log of the execution to
+// standard error.
+func (cmd *InvokeCmd) Run(ctx context.Context, r *Remote, c *client.Client, script wire.Script) error {
 	run, err := cmd.request(r.stdin)
 	if err != nil {
 		return &usageError{err}
-	}
-	c, err := r.connect()
-	if err != nil {
-		return err
-	}
-	script, err := findScript(ctx, c, in, cmd.Script)
-	if err != nil {
-		return err
 	}
 	result, err := c.Run(ctx, script.ID, run)
 	if err != nil {
@@ -72,13 +65,13 @@ func (cmd *InvokeCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
 	if result.Error == nil {
 		return nil
 	}
-	failure := &scriptError{
+	failure := &caret.Error{
 		Name: script.Name, Line: result.Error.Line, Column: result.Error.Column,
 		Message: result.Error.Message,
 	}
 	if failure.Line > 0 {
 		if whole, err := c.Script(ctx, script.ID); err == nil && whole.Version == script.Version {
-			failure.SourceLine = lineOf(whole.Source, failure.Line)
+			failure.SourceLine = caret.Line(whole.Source, failure.Line)
 		}
 	}
 	return failure
@@ -163,8 +156,8 @@ func contentType(data []byte) string {
 	}
 }
 
-// encodeBody writes bytes the way a test run takes a body: a string, or a blob
-// when they are not UTF-8.
+// encodeBody writes bytes the way a test run takes a body: a string, or a blob when they are not
+// UTF-8.
 func encodeBody(data []byte) (json.RawMessage, error) {
 	if utf8.Valid(data) {
 		return json.Marshal(string(data))
@@ -177,8 +170,8 @@ type blob struct {
 	Base64 []byte `json:"$blob"`
 }
 
-// writeBody prints the body of a response as its caller would have got it; to a
-// terminal without what could steer it.
+// writeBody prints the body of a response as its caller would have got it; to a terminal without
+// what could steer it.
 func writeBody(w io.Writer, result wire.RunResult) error {
 	var body []byte
 	var text string

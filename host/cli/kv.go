@@ -37,7 +37,7 @@ var kvColumns = []column[wire.KVEntry]{
 	}},
 }
 
-// excerpt is what fits into a table of a text.
+// excerpt returns what fits into a table of a text.
 func excerpt(text string) string {
 	const most = 60
 	if runes := []rune(text); len(runes) > most {
@@ -50,11 +50,7 @@ func excerpt(text string) string {
 type KVCollectionsCmd struct{}
 
 // Run lists the collections.
-func (KVCollectionsCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
-	c, err := r.connect()
-	if err != nil {
-		return err
-	}
+func (KVCollectionsCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
 	collections, err := client.Collect(c.KVCollections(ctx, in.App))
 	if err != nil {
 		return err
@@ -73,11 +69,7 @@ type KVListCmd struct {
 }
 
 // Run lists the entries.
-func (cmd *KVListCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
-	c, err := r.connect()
-	if err != nil {
-		return err
-	}
+func (cmd *KVListCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
 	entries, err := client.Collect(first(cmd.Limit, c.KV(ctx, in.App, cmd.Collection, cmd.Prefix)))
 	if err != nil {
 		return err
@@ -92,11 +84,7 @@ type KVGetCmd struct {
 }
 
 // Run prints the value.
-func (cmd *KVGetCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
-	c, err := r.connect()
-	if err != nil {
-		return err
-	}
+func (cmd *KVGetCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
 	entry, err := c.KVEntry(ctx, in.App, cmd.Collection, cmd.Key)
 	if err != nil {
 		return err
@@ -117,7 +105,7 @@ type KVPutCmd struct {
 }
 
 // Run writes the entry.
-func (cmd *KVPutCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
+func (cmd *KVPutCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
 	value, err := readJSON("VALUE", cmd.Value, r.stdin)
 	if err != nil {
 		return &usageError{err}
@@ -128,10 +116,6 @@ func (cmd *KVPutCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
 			return &usageError{fmt.Errorf("--ttl must be at least 1ms, got %v", cmd.TTL)}
 		}
 		set.TTLMillis = new(cmd.TTL.Milliseconds())
-	}
-	c, err := r.connect()
-	if err != nil {
-		return err
 	}
 	entry, err := c.SetKV(ctx, in.App, cmd.Collection, cmd.Key, set)
 	if err != nil {
@@ -147,11 +131,7 @@ type KVDeleteCmd struct {
 }
 
 // Run deletes the entry.
-func (cmd *KVDeleteCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
-	c, err := r.connect()
-	if err != nil {
-		return err
-	}
+func (cmd *KVDeleteCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
 	if err := c.DeleteKV(ctx, in.App, cmd.Collection, cmd.Key); err != nil {
 		return err
 	}
@@ -166,11 +146,7 @@ type KVExportCmd struct {
 }
 
 // Run exports the entries.
-func (cmd *KVExportCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
-	c, err := r.connect()
-	if err != nil {
-		return err
-	}
+func (cmd *KVExportCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
 	return exportLines(r, cmd.File, c.KV(ctx, in.App, cmd.Collection, cmd.Prefix))
 }
 
@@ -188,11 +164,7 @@ before it have been written. A line that has expired meanwhile is left out.`
 }
 
 // Run imports the entries.
-func (cmd *KVImportCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
-	c, err := r.connect()
-	if err != nil {
-		return err
-	}
+func (cmd *KVImportCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
 	return importLines(r, cmd.File, func(entry wire.KVEntry) error {
 		if entry.Key == "" {
 			return errors.New("key is missing")

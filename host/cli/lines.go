@@ -14,13 +14,13 @@ import (
 // maxLine is the longest line an import takes: a value of 1 MiB, escaped.
 const maxLine = 8 << 20
 
-// A lineCount tells how many lines were exported or imported.
+// A lineCount is how many lines were exported or imported.
 type lineCount struct {
 	Items int `json:"items"`
 }
 
-// exportLines writes a listing as JSON, one item a line, to a file or to
-// standard output. A file that is there is replaced when all is written.
+// exportLines writes a listing as JSON, one item a line, to a file or to standard output. A file
+// that is there is replaced when all is written.
 func exportLines[T any](r *Remote, path string, listing iter.Seq2[T, error]) error {
 	var done lineCount
 	progress := r.progress("exporting", -1)

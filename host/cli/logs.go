@@ -18,7 +18,7 @@ const followInterval = 500 * time.Millisecond
 type LogsCmd struct {
 	Remote
 	InApp
-	Script string       `arg:"" help:"Name or id."`
+	ScriptArg
 	Follow bool         `short:"f" help:"Go on with lines as they are written, until interrupted. With --output json, one object a line."`
 	Level  abi.LogLevel `enum:"trace,debug,info,warn,error" default:"trace" help:"Least severity: ${enum}."`
 	Since  string       `placeholder:"WHEN" help:"Lines from this time on: 10m, 2h or 2026-01-31T15:04:05Z."`
@@ -26,21 +26,13 @@ type LogsCmd struct {
 }
 
 // Run is `picloud logs`.
-func (cmd *LogsCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
+func (cmd *LogsCmd) Run(ctx context.Context, r *Remote, c *client.Client, script wire.Script) error {
 	since, err := parseSince(cmd.Since, time.Now())
 	if err == nil && (cmd.Limit < 0 || cmd.Limit == 0 && !cmd.Follow) {
 		err = fmt.Errorf("--limit must be at least 1, got %d", cmd.Limit)
 	}
 	if err != nil {
 		return &usageError{err}
-	}
-	c, err := r.connect()
-	if err != nil {
-		return err
-	}
-	script, err := findScript(ctx, c, in, cmd.Script)
-	if err != nil {
-		return err
 	}
 	query := client.LogQuery{Level: cmd.Level, Since: since, Limit: cmd.Limit}
 	if cmd.Follow {

@@ -45,8 +45,7 @@ func cell(table *tabwriter.Writer, i int, text string) {
 	fmt.Fprint(table, strings.NewReplacer("\n", " ", "\t", " ").Replace(client.Printable(text)))
 }
 
-// printOne prints an item as a table of its properties, one a line, or as a
-// JSON object.
+// printOne prints an item as a table of its properties, one a line, or as a JSON object.
 func printOne[T any](r *Remote, item T, properties []column[T]) error {
 	if r.Output == "json" {
 		return r.printJSON(item)

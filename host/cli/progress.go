@@ -7,13 +7,13 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// progress counts items on standard error, if that is a terminal. A count of -1
+// progress returns a bar that counts items on standard error, if that is a terminal. A count of -1
 // is not known.
 func (r *Remote) progress(what string, count int64) *progressbar.ProgressBar {
 	return progressbar.NewOptions64(count, r.barOptions(what, progressbar.OptionShowIts())...)
 }
 
-// progressBytes is progress for bytes.
+// progressBytes counts bytes instead of items.
 func (r *Remote) progressBytes(what string, size int64) *progressbar.ProgressBar {
 	return progressbar.NewOptions64(size, r.barOptions(what, progressbar.OptionShowBytes(true))...)
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/cli/manifest"
 	"github.com/picloud/picloud/host/client"
 )
 
@@ -29,7 +30,7 @@ type namedRoute struct {
 }
 
 var routeColumns = []column[namedRoute]{
-	{"ROUTE", func(n namedRoute) string { return pattern(n.Method, n.Host, n.Path) }},
+	{"ROUTE", func(n namedRoute) string { return manifest.Pattern(n.Method, n.Host, n.Path) }},
 	{"SCRIPT", func(n namedRoute) string { return n.Script }},
 	{"KIND", func(n namedRoute) string { return n.HostKind + " " + n.PathKind }},
 	{"ID", func(n namedRoute) string { return n.ID }},
@@ -53,18 +54,14 @@ type RoutesListCmd struct {
 }
 
 // Run lists the routes.
-func (cmd *RoutesListCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
-	c, err := r.connect()
-	if err != nil {
-		return err
-	}
+func (cmd *RoutesListCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
 	listing := c.AppRoutes(ctx, in.App)
 	names, err := scriptNames(ctx, c, in.App)
 	if err != nil {
 		return err
 	}
 	if cmd.Script != "" {
-		script, err := findScript(ctx, c, in, cmd.Script)
+		script, err := findScript(ctx, c, in.App, cmd.Script)
 		if err != nil {
 			return err
 		}
@@ -82,23 +79,15 @@ func (cmd *RoutesListCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
 
 // RoutesAddCmd is `picloud routes add`.
 type RoutesAddCmd struct {
-	Script string   `arg:"" help:"Name or id."`
-	Route  []string `arg:"" help:"What to answer: [METHOD] [HOST]/PATH, such as GET /todos/:id."`
+	ScriptArg
+	Route []string `arg:"" help:"What to answer: [METHOD] [HOST]/PATH, such as GET /todos/:id."`
 }
 
 // Run adds the route.
-func (cmd *RoutesAddCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
-	create, err := parsePattern(strings.Join(cmd.Route, " "))
+func (cmd *RoutesAddCmd) Run(ctx context.Context, r *Remote, c *client.Client, script wire.Script) error {
+	create, err := manifest.ParsePattern(strings.Join(cmd.Route, " "))
 	if err != nil {
 		return &usageError{err}
-	}
-	c, err := r.connect()
-	if err != nil {
-		return err
-	}
-	script, err := findScript(ctx, c, in, cmd.Script)
-	if err != nil {
-		return err
 	}
 	route, err := c.CreateRoute(ctx, script.ID, create)
 	if err != nil {
@@ -107,7 +96,7 @@ func (cmd *RoutesAddCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
 	if route.Warning != "" {
 		fmt.Fprintln(r.stderr, "warning: "+client.Printable(route.Warning))
 	}
-	return r.printDone(route, "Route %s bound to %s.", pattern(route.Method, route.Host, route.Path), script.Name)
+	return r.printDone(route, "Route %s bound to %s.", manifest.Pattern(route.Method, route.Host, route.Path), script.Name)
 }
 
 // RoutesDeleteCmd is `picloud routes delete`.
@@ -116,15 +105,11 @@ type RoutesDeleteCmd struct {
 }
 
 // Run deletes the route.
-func (cmd *RoutesDeleteCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
-	c, err := r.connect()
-	if err != nil {
-		return err
-	}
+func (cmd *RoutesDeleteCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
 	ref := strings.Join(cmd.Route, " ")
 	same := func(route wire.Route) bool { return route.ID == ref }
 	if strings.Contains(ref, "/") {
-		wanted, err := parsePattern(ref)
+		wanted, err := manifest.ParsePattern(ref)
 		if err != nil {
 			return &usageError{err}
 		}
@@ -143,7 +128,7 @@ func (cmd *RoutesDeleteCmd) Run(ctx context.Context, r *Remote, in *InApp) error
 	if err := c.DeleteRoute(ctx, routes[i].ID); err != nil {
 		return err
 	}
-	return r.printDone(routes[i], "Route %s deleted.", pattern(routes[i].Method, routes[i].Host, routes[i].Path))
+	return r.printDone(routes[i], "Route %s deleted.", manifest.Pattern(routes[i].Method, routes[i].Host, routes[i].Path))
 }
 
 // RoutesMatchCmd is `picloud routes match`.
@@ -151,15 +136,11 @@ type RoutesMatchCmd struct {
 	Request []string `arg:"" help:"A request: [METHOD] PATH or [METHOD] URL. GET when there is no method."`
 }
 
-// Run tells which route matches. No match is a failure.
-func (cmd *RoutesMatchCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
+// Run shows the route that matches. No match is a failure.
+func (cmd *RoutesMatchCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
 	request, err := parseRequestLine(cmd.Request)
 	if err != nil {
 		return &usageError{err}
-	}
-	c, err := r.connect()
-	if err != nil {
-		return err
 	}
 	matched, err := c.MatchRoute(ctx, in.App, request)
 	if err != nil {

@@ -21,10 +21,10 @@ type usageError struct{ error }
 
 func (e *usageError) Unwrap() error { return e.error }
 
-// Run parses the process's arguments into commands, a struct for kong, runs the
-// command they name and returns the exit status of the process. An error is
-// printed as it is, the lines below a place in a script included. The parser ends
-// the process itself where it has nothing to run: for --help, or a wrong command line.
+// Run parses the process's arguments into commands, a struct for kong, runs the command they name
+// and returns the exit status of the process. An error is printed as it is, the lines below a place
+// in a script included. The parser ends the process itself where it has nothing to run: for --help,
+// or a wrong command line.
 func Run(ctx context.Context, commands any, options ...kong.Option) (status int) {
 	err := kong.Parse(commands, append(options,
 		kong.Name("picloud"),

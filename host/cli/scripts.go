@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +14,10 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/cli/caret"
+	"github.com/picloud/picloud/host/cli/manifest"
 	"github.com/picloud/picloud/host/client"
 )
 
@@ -36,7 +40,7 @@ var scriptColumns = []column[wire.Script]{
 	{"ID", func(s wire.Script) string { return s.ID }},
 }
 
-// scriptBytes is the size of a source or module. Listings have no sources.
+// scriptBytes returns the size of a source or module. Listings have no sources.
 func scriptBytes(s wire.Script) string {
 	switch {
 	case s.Wasm != nil:
@@ -47,16 +51,37 @@ func scriptBytes(s wire.Script) string {
 	return ""
 }
 
-// findScript finds the script that a person means by ref: an id, or a name in
-// the app. Sources are absent.
-func findScript(ctx context.Context, c *client.Client, in *InApp, ref string) (wire.Script, error) {
+// describeLimits writes the limits that are set as "timeout_ms=2000 ...", or "defaults".
+func describeLimits(limits abi.Limits) string {
+	encoded, err := json.Marshal(limits)
+	if err != nil || string(encoded) == "{}" {
+		return "defaults"
+	}
+	return strings.NewReplacer("{", "", "}", "", `"`, "", ":", "=", ",", " ").Replace(string(encoded))
+}
+
+// A ScriptArg is the argument that names a script. The Run method of a command that embeds it
+// receives the script that it names, without its source. (It receives the client before that: an
+// error of a provider that another one needs would begin with a type's name.)
+type ScriptArg struct {
+	Script string `arg:"" help:"Name or id."`
+}
+
+// ProvideScript finds the script.
+func (arg *ScriptArg) ProvideScript(ctx context.Context, c *client.Client, in *InApp) (wire.Script, error) {
+	return findScript(ctx, c, in.App, arg.Script)
+}
+
+// findScript finds the script that a person means by ref: an id, or a name in the app. Sources are
+// absent.
+func findScript(ctx context.Context, c *client.Client, app, ref string) (wire.Script, error) {
 	if uuid.Validate(ref) == nil {
 		script, err := c.Script(ctx, ref)
 		script.Source = ""
 		return script, err
 	}
 	var names []string
-	for script, err := range c.Scripts(ctx, in.App) {
+	for script, err := range c.Scripts(ctx, app) {
 		if err != nil {
 			return wire.Script{}, err
 		}
@@ -65,7 +90,7 @@ func findScript(ctx context.Context, c *client.Client, in *InApp, ref string) (w
 		}
 		names = append(names, script.Name)
 	}
-	return wire.Script{}, &noSuchScriptError{App: in.App, Name: ref, Names: names}
+	return wire.Script{}, &noSuchScriptError{App: app, Name: ref, Names: names}
 }
 
 // A noSuchScriptError names a script that is not there, and those that are.
@@ -90,11 +115,7 @@ func (e *noSuchScriptError) Error() string {
 type ScriptsListCmd struct{}
 
 // Run lists the scripts.
-func (ScriptsListCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
-	c, err := r.connect()
-	if err != nil {
-		return err
-	}
+func (ScriptsListCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
 	scripts, err := client.Collect(c.Scripts(ctx, in.App))
 	if err != nil {
 		return err
@@ -104,20 +125,12 @@ func (ScriptsListCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
 
 // ScriptsShowCmd is `picloud scripts show`.
 type ScriptsShowCmd struct {
-	Script string `arg:"" help:"Name or id."`
-	Source bool   `help:"Print the source, or the module of a plugin, and nothing else."`
+	ScriptArg
+	Source bool `help:"Print the source, or the module of a plugin, and nothing else."`
 }
 
 // Run shows the script.
-func (cmd *ScriptsShowCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
-	c, err := r.connect()
-	if err != nil {
-		return err
-	}
-	found, err := findScript(ctx, c, in, cmd.Script)
-	if err != nil {
-		return err
-	}
+func (cmd *ScriptsShowCmd) Run(ctx context.Context, r *Remote, c *client.Client, found wire.Script) error {
 	script, err := c.Script(ctx, found.ID)
 	if err != nil {
 		return err
@@ -137,11 +150,11 @@ func (cmd *ScriptsShowCmd) Run(ctx context.Context, r *Remote, in *InApp) error 
 	return printOne(r, script, properties)
 }
 
-// printModule writes the module of a plugin to standard output, and compares what
-// came with its checksum.
+// printModule writes the module of a plugin to standard output, and compares what came with its
+// checksum.
 func printModule(ctx context.Context, r *Remote, c *client.Client, plugin wire.Script) error {
 	if terminal(r.stdout) {
-		return &usageError{fmt.Errorf("%s is a plugin, whose module is nothing for a terminal: send it to a file with > %s", plugin.Name, path.Base(plugin.Name)+wasmSuffix)}
+		return &usageError{fmt.Errorf("%s is a plugin, whose module is nothing for a terminal: send it to a file with > %s", plugin.Name, path.Base(plugin.Name)+manifest.WasmSuffix)}
 	}
 	module, err := c.DownloadModule(ctx, plugin.ID)
 	if err != nil {
@@ -162,35 +175,23 @@ func printModule(ctx context.Context, r *Remote, c *client.Client, plugin wire.S
 
 // ScriptsValidateCmd is `picloud scripts validate`.
 type ScriptsValidateCmd struct {
-	Script string `arg:"" help:"Name or id."`
-	File   string `arg:"" optional:"" help:"Source to compile in its place."`
+	ScriptArg
+	File string `arg:"" optional:"" help:"Source to compile in its place."`
 }
 
 // Run validates the script.
-func (cmd *ScriptsValidateCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
-	c, err := r.connect()
-	if err != nil {
-		return err
-	}
-	script, err := findScript(ctx, c, in, cmd.Script)
-	if err != nil {
-		return err
-	}
+func (cmd *ScriptsValidateCmd) Run(ctx context.Context, r *Remote, c *client.Client, script wire.Script) error {
 	var instead wire.Validate
 	name := script.Name
 	if cmd.File != "" {
-		content, err := readFile(cmd.File)
+		read, err := manifest.ReadScript(cmd.File, "")
 		if err != nil {
 			return err
 		}
-		planned, err := planScript(cmd.File, content, "")
-		if err != nil {
-			return err
-		}
-		if planned.Wasm != nil {
+		if read.Wasm != nil {
 			return &usageError{fmt.Errorf("%s is a plugin: it is validated when it is deployed", cmd.File)}
 		}
-		instead.Source, name = &planned.Source, cmd.File
+		instead.Source, name = &read.Source, cmd.File
 	}
 	validation, err := c.ValidateScript(ctx, script.ID, instead)
 	if err != nil {
@@ -205,7 +206,7 @@ func (cmd *ScriptsValidateCmd) Run(ctx context.Context, r *Remote, in *InApp) er
 		if validation.Error == nil {
 			return errors.New(name + " is not valid")
 		}
-		return &scriptError{
+		return &caret.Error{
 			Name: name, Line: validation.Error.Line, Column: validation.Error.Column,
 			Message: validation.Error.Message, SourceLine: validation.Line,
 		}
@@ -217,20 +218,10 @@ func (cmd *ScriptsValidateCmd) Run(ctx context.Context, r *Remote, in *InApp) er
 }
 
 // ScriptsDeleteCmd is `picloud scripts delete`.
-type ScriptsDeleteCmd struct {
-	Script string `arg:"" help:"Name or id."`
-}
+type ScriptsDeleteCmd struct{ ScriptArg }
 
 // Run deletes the script.
-func (cmd *ScriptsDeleteCmd) Run(ctx context.Context, r *Remote, in *InApp) error {
-	c, err := r.connect()
-	if err != nil {
-		return err
-	}
-	script, err := findScript(ctx, c, in, cmd.Script)
-	if err != nil {
-		return err
-	}
+func (cmd *ScriptsDeleteCmd) Run(ctx context.Context, r *Remote, c *client.Client, script wire.Script) error {
 	if err := c.DeleteScript(ctx, script.ID); err != nil {
 		return err
 	}

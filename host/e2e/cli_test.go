@@ -258,10 +258,15 @@ scripts:
     limits: {timeout_ms: 500}
     routes: [GET /cart, GET /old]
 `)
-	p.fails(t, exitFailed, "route GET /old of cart: ", "deploy", "shop")
-	p.must(t, "routes", "delete", "GET", "/old", "--app", "shop")
-	check("after a change", results("--prune"), "script cart unchanged\nroute GET /cart unchanged\n"+
-		"route GET /old created\nscript old deleted")
+	p.fails(t, exitFailed, "route GET /old of cart conflicts with GET /old of old, which is deployed and not in this manifest", "deploy", "shop")
+	if s := decode[wire.Script](t, p, "scripts", "show", "cart", "-a", "shop"); s.Version != 1 {
+		t.Errorf("a deploy that was refused has made version %d", s.Version)
+	}
+	changes := "app shop updated\nscript cart updated\nscript old deleted\n" +
+		"route POST /cart deleted\nroute GET /cart unchanged\nroute GET /old created"
+	check("dry run", results("--prune", "--dry-run"), changes)
+	check("the dry run did nothing", results("--prune", "--dry-run"), changes)
+	check("after a change", results("--prune"), changes)
 	if app := decode[wire.App](t, p, "apps", "show", "shop"); app.Name != "The shop" {
 		t.Errorf("the app's name is %q", app.Name)
 	}

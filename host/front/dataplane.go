@@ -1,0 +1,182 @@
+package front
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/api/problem"
+	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/executions"
+	"github.com/picloud/picloud/host/routing"
+	"github.com/picloud/picloud/host/store"
+)
+
+const headerExecutionID = "X-Execution-Id"
+
+// dataPlane answers what a route claims.
+func (s *Server) dataPlane(c *fiber.Ctx) error {
+	path, err := routing.CleanPath(string(c.Request().URI().PathOriginal()))
+	if err != nil {
+		return s.refuse(c, http.StatusBadRequest, problem.CodeInvalid, err.Error())
+	}
+	method, host := c.Method(), string(c.Request().Host())
+	if routing.Reserved(path) {
+		return s.refuse(c, http.StatusNotFound, problem.CodeNotFound, "there is nothing at "+problem.Shorten(method+" "+path))
+	}
+	match, ok := s.routes.Match(method, host, path)
+	if !ok {
+		if allowed := s.routes.Allow(host, path); len(allowed) > 0 {
+			c.Set(fiber.HeaderAllow, strings.Join(allowed, ", "))
+			return s.refuse(c, http.StatusMethodNotAllowed, problem.CodeMethodNotAllowed, "no route answers "+problem.Shorten(method+" "+path))
+		}
+		return s.refuse(c, http.StatusNotFound, problem.CodeNotFound, "no route answers "+problem.Shorten(method+" "+path))
+	}
+	request := newRequest(c, path)
+	if params := match.Params(); params != nil {
+		request.Params = params
+	}
+	request.Rest = match.Rest()
+	return s.answer(c, executions.Invocation{
+		ScriptID: match.Route.ScriptID, Type: abi.InvocationHTTP, RequestID: RequestID(c), Request: request,
+		Capabilities: authz.AppExecution,
+	})
+}
+
+// execute runs a script by id for a caller who may.
+func (s *Server) execute(c *fiber.Ctx) error {
+	p, err := s.principal(c.UserContext(), c.Get(fiber.HeaderAuthorization))
+	if errors.Is(err, authz.ErrToken) {
+		c.Set(fiber.HeaderWWWAuthenticate, `Bearer realm="picloud"`)
+		return s.refuse(c, http.StatusUnauthorized, problem.CodeUnauthorized, "this needs a token: "+authz.ErrToken.Error())
+	}
+	if err != nil {
+		return err
+	}
+	path, err := routing.CleanPath(string(c.Request().URI().PathOriginal()))
+	if err != nil {
+		return s.refuse(c, http.StatusBadRequest, problem.CodeInvalid, err.Error())
+	}
+	id := path[strings.LastIndexByte(path, '/')+1:]
+	c.Locals(principalKey{}, p)
+	script, err := s.executable(c.UserContext(), p, id)
+	if err != nil {
+		return s.refused(c, err)
+	}
+	capabilities, err := s.authority.Execution(c.UserContext(), p, script.AppID)
+	if err != nil {
+		return err
+	}
+	return s.answer(c, executions.Invocation{
+		ScriptID: script.ID, Type: abi.InvocationExecute, RequestID: RequestID(c), Request: newRequest(c, path),
+		Capabilities: capabilities,
+	})
+}
+
+type principalKey struct{}
+
+// principal finds the caller that an Authorization header names.
+func (s *Server) principal(ctx context.Context, header string) (*authz.Principal, error) {
+	return s.authority.Authenticate(ctx, Bearer(header))
+}
+
+// Bearer returns the token of an Authorization header (RFC 6750, section 2.1), "" if it has none.
+func Bearer(header string) string {
+	scheme, token, _ := strings.Cut(header, " ")
+	if !strings.EqualFold(scheme, "bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
+}
+
+// executable finds a script by id, for a caller who may execute it.
+func (s *Server) executable(ctx context.Context, p *authz.Principal, id string) (store.Script, error) {
+	script, err := s.store.Scripts().Get(ctx, id)
+	if err != nil {
+		return store.Script{}, problem.Unknown(err, "script")
+	}
+	return script, s.authority.Require(ctx, p, script.AppID, "script", authz.ScriptExecute)
+}
+
+// answer runs a script and writes its response.
+func (s *Server) answer(c *fiber.Ctx, in executions.Invocation) error {
+	ctx, cancel := context.WithCancel(c.UserContext())
+	defer cancel()
+	stop := watchDisconnect(c.Context().Conn(), cancel)
+	out, err := s.executions.Run(ctx, in)
+	stop()
+	if errors.Is(err, store.ErrNotFound) { // deleted since the route was found
+		return s.refuse(c, http.StatusNotFound, problem.CodeNotFound, "the script does not exist any more")
+	}
+	if err != nil {
+		return err
+	}
+	c.Set(headerExecutionID, out.ExecutionID)
+	if out.Error != nil {
+		status := executions.StatusOf(out.Error.Code)
+		if status == http.StatusServiceUnavailable {
+			c.Set(fiber.HeaderRetryAfter, "1")
+		}
+		message := executions.PublicMessage(out.Error.Code)
+		if s.mayReadLogs(c, out.AppID) {
+			message = out.Error.Message
+		}
+		return c.Status(status).JSON(problem.Execution(string(out.Error.Code), message, out.ExecutionID))
+	}
+	response := c.Response()
+	for _, h := range out.Response.Headers {
+		response.Header.Add(h.Name, h.Value)
+	}
+	response.SetStatusCode(out.Response.Status)
+	response.SetBodyRaw(out.Response.Body)
+	return nil
+}
+
+// mayReadLogs tells whether the request carries a credential that may read the
+// app's logs, and so see why a script failed.
+func (s *Server) mayReadLogs(c *fiber.Ctx, appID string) bool {
+	p, ok := c.Locals(principalKey{}).(*authz.Principal)
+	if !ok {
+		var err error
+		if p, err = s.principal(c.UserContext(), c.Get(fiber.HeaderAuthorization)); err != nil {
+			return false
+		}
+	}
+	may, err := s.authority.MayIn(c.UserContext(), p, appID, authz.LogRead)
+	return err == nil && may
+}
+
+// newRequest is what the script sees of a request. Text that is not UTF-8 is
+// made so. An Authorization header with a credential of PiCloud is not for
+// scripts.
+func newRequest(c *fiber.Ctx, path string) *abi.Request {
+	request := &abi.Request{
+		Method: c.Method(), Path: path,
+		Headers: make(map[string]string, c.Request().Header.Len()),
+		Params:  map[string]string{}, Query: map[string]string{},
+	}
+	for key, value := range c.Request().Header.All() {
+		name, text := strings.ToLower(string(key)), valid(value)
+		if name == "authorization" {
+			if _, token, _ := strings.Cut(text, " "); authz.IsToken(strings.TrimSpace(token)) {
+				continue
+			}
+		}
+		if before, repeated := request.Headers[name]; repeated {
+			text = before + ", " + text
+		}
+		request.Headers[name] = text
+	}
+	for key, value := range c.Context().QueryArgs().All() {
+		request.Query[valid(key)] = valid(value)
+	}
+	// Not c.Body(), which would decompress without bound.
+	request.Body, request.BodyRaw = abi.DecodeBody(c.Request().Body(), request.Headers["content-type"])
+	return request
+}
+
+func valid(b []byte) string { return strings.ToValidUTF8(string(b), "\uFFFD") }

@@ -1,0 +1,51 @@
+package front
+
+import (
+	"context"
+	"net/http"
+	"runtime"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/adaptor"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/picloud/picloud/host/api/problem"
+)
+
+// mountHealth answers, without credentials:
+//
+//	/healthz  200 while the process runs
+//	/readyz   200 when requests can be answered, 503 when the database does not
+//	          answer or the server stops
+//	/version  {"version","go"}
+//	/metrics  Prometheus metrics
+func (s *Server) mountHealth(registry *prometheus.Registry) {
+	status := func(c *fiber.Ctx, code int, text string) error {
+		return c.Status(code).JSON(fiber.Map{"status": text})
+	}
+	s.app.Get("/healthz", func(c *fiber.Ctx) error { return status(c, http.StatusOK, "ok") })
+	s.app.Get("/readyz", func(c *fiber.Ctx) error {
+		if s.stopping.Load() {
+			return status(c, http.StatusServiceUnavailable, "stopping")
+		}
+		ctx, cancel := context.WithTimeout(c.UserContext(), 2*time.Second)
+		defer cancel()
+		if err := s.store.Ping(ctx); err != nil {
+			s.log.Warn("not ready", "error", err)
+			return status(c, http.StatusServiceUnavailable, "the database does not answer")
+		}
+		return status(c, http.StatusOK, "ready")
+	})
+	s.app.Get("/version", func(c *fiber.Ctx) error {
+		return c.JSON(fiber.Map{"version": s.version, "go": runtime.Version()})
+	})
+	s.app.Get("/metrics", adaptor.HTTPHandler(promhttp.HandlerFor(registry, promhttp.HandlerOpts{})))
+	for _, path := range []string{"/healthz", "/readyz", "/version", "/metrics"} {
+		s.app.All(path, func(c *fiber.Ctx) error {
+			c.Set(fiber.HeaderAllow, "GET, HEAD")
+			return s.refuse(c, http.StatusMethodNotAllowed, problem.CodeMethodNotAllowed, c.Path()+" answers GET only")
+		})
+	}
+}
