@@ -16,6 +16,7 @@ import (
 
 	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/files"
 )
 
@@ -62,7 +63,7 @@ func serveFile(c huma.Context, file *files.Reader) *problem.Problem {
 	if answer.status == http.StatusRequestedRangeNotSatisfiable {
 		file.Close()
 		c.SetHeader("Content-Range", answer.header.Get("Content-Range"))
-		return problem.New(answer.status, problem.CodeInvalid, "the range lies outside the file")
+		return problem.New(answer.status, fault.Invalid, "the range lies outside the file")
 	}
 	for name, values := range answer.header {
 		c.SetHeader(name, values[0])

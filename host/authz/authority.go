@@ -6,11 +6,11 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -27,20 +27,19 @@ const touchEvery = 5 * time.Minute
 var (
 	// ErrCredentials answers a login with a wrong name or password; which of
 	// them is not told.
-	ErrCredentials = errors.New("wrong username or password")
+	ErrCredentials = fault.New(fault.Unauthorized, "wrong username or password")
 	// ErrToken answers a token that is unknown, expired or revoked.
-	ErrToken = errors.New("the token is unknown, expired or revoked")
+	ErrToken = fault.New(fault.Unauthorized, "the token is unknown, expired or revoked")
 )
 
-// ThrottledError answers a login after too many failures.
-type ThrottledError struct{ RetryAfter time.Duration }
-
-func (e *ThrottledError) Error() string {
-	return fmt.Sprintf("too many failed logins, try again in %d seconds", e.Seconds())
+// throttled refuses a login after too many failures.
+func throttled(wait time.Duration) error {
+	seconds := (wait + time.Second - 1) / time.Second
+	return &fault.Error{
+		Code: fault.Throttled, Text: fmt.Sprintf("too many failed logins, try again in %d seconds", seconds),
+		RetryAfter: seconds * time.Second,
+	}
 }
-
-// Seconds is RetryAfter rounded up.
-func (e *ThrottledError) Seconds() int { return int((e.RetryAfter + time.Second - 1) / time.Second) }
 
 // Authority authenticates callers and answers what they may do. It is safe for
 // concurrent use.
@@ -61,15 +60,13 @@ func newAt(s store.Store, ttl time.Duration, now func() time.Time) *Authority {
 }
 
 // Login checks a password and makes a session. Address is the client's, for
-// throttling. The error is [ErrCredentials], a [*ThrottledError] or the
-// store's.
+// throttling. The error is [ErrCredentials], [fault.Throttled] or the store's.
 func (a *Authority) Login(ctx context.Context, username, password, address string) (token string, expires time.Time, err error) {
 	if wait := a.throttle.attempt(username, address); wait > 0 {
-		return "", time.Time{}, &ThrottledError{RetryAfter: wait}
+		return "", time.Time{}, throttled(wait)
 	}
 	user, err := a.store.Users().GetByUsername(ctx, username)
-	var invalid *store.InvalidError
-	unknown := errors.Is(err, store.ErrNotFound) || errors.As(err, &invalid)
+	unknown := fault.Unknown(err)
 	if err != nil && !unknown {
 		return "", time.Time{}, err
 	}
@@ -102,7 +99,7 @@ func (a *Authority) Logout(ctx context.Context, p *Principal) error {
 		return nil
 	}
 	err := a.store.Sessions().Delete(ctx, p.tokenHash)
-	if errors.Is(err, store.ErrNotFound) {
+	if fault.Of(err) == fault.NotFound {
 		return nil
 	}
 	return err
@@ -154,7 +151,7 @@ func (a *Authority) Authenticate(ctx context.Context, token string) (*Principal,
 }
 
 func orToken(err error) error {
-	if errors.Is(err, store.ErrNotFound) {
+	if fault.Of(err) == fault.NotFound {
 		return ErrToken
 	}
 	return err
@@ -167,7 +164,7 @@ func (a *Authority) CreateKey(ctx context.Context, userID, name string, scopes [
 	row = store.APIKey{UserID: userID, Name: name, KeyHash: hashToken(key), Prefix: key[:len(KeyPrefix)+6], AppID: appID, ExpiresAt: expires}
 	for _, scope := range scopes {
 		if _, ok := ofScope[scope]; !ok {
-			return "", store.APIKey{}, &store.InvalidError{Field: "scopes", Reason: fmt.Sprintf("unknown scope %q", scope)}
+			return "", store.APIKey{}, fault.Refuse("scopes", "unknown scope %q", scope)
 		}
 		row.Scopes = append(row.Scopes, string(scope))
 	}

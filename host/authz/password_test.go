@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -43,7 +44,7 @@ func TestSetPassword(t *testing.T) {
 
 	ann := h.users["ann"].ID
 	require.ErrorContains(t, SetPassword(t.Context(), h.store, ann, "short"), "between 8 and 1024 bytes, got 5")
-	require.ErrorIs(t, SetPassword(t.Context(), h.store, "nobody", "another password"), store.ErrNotFound)
+	require.Equal(t, fault.NotFound, fault.Of(SetPassword(t.Context(), h.store, "nobody", "another password")))
 	_, err = h.Authenticate(t.Context(), hers)
 	require.NoError(t, err, "what is refused changes nothing")
 

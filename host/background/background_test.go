@@ -148,37 +148,6 @@ func TestSweep(t *testing.T) {
 	})
 }
 
-func TestInBatches(t *testing.T) {
-	for _, c := range []struct {
-		name    string
-		left    int
-		fails   int // the batch that fails
-		removed int
-		calls   int
-	}{
-		{"nothing", 0, 0, 0, 1},
-		{"less than a batch", 9, 0, 9, 1},
-		{"a whole batch may not be all", 10, 0, 10, 2},
-		{"many", 35, 0, 35, 4},
-		{"until one fails", 35, 3, 20, 3},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			calls := 0
-			removed, err := background.InBatches(10, func() (int, error) {
-				if calls++; calls == c.fails {
-					return 0, errors.New("no reply")
-				}
-				n := min(c.left, 10)
-				c.left -= n
-				return n, nil
-			})
-			assert.Equal(t, c.fails > 0, err != nil)
-			assert.Equal(t, c.removed, removed)
-			assert.Equal(t, c.calls, calls)
-		})
-	}
-}
-
 func TestSignal(t *testing.T) {
 	var s background.Signal[string]
 	s.Send("nobody listens")

@@ -38,15 +38,3 @@ func NewSweep[N int | int64](kind, things string, every time.Duration, log *slog
 
 // Swept tells of each sweep that did not fail how many things it removed.
 func (s *Sweep) Swept() *Subscription[int64] { return s.swept.Subscribe() }
-
-// InBatches calls remove until it removes fewer than size, and returns how many it removed in all.
-// A batch bounds how long one transaction keeps others waiting.
-func InBatches[N int | int64](size N, remove func() (N, error)) (removed N, err error) {
-	for {
-		n, err := remove()
-		removed += n
-		if err != nil || n < size {
-			return removed, err
-		}
-	}
-}

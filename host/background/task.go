@@ -12,7 +12,7 @@ import (
 // Pauses after failures: they double from the first to the longest.
 const (
 	firstPause   = time.Second // or TaskConfig.Every, if that is shorter
-	longestPause = time.Minute // or TaskConfig.Every, if that is longer
+	longestPause = time.Minute // or TaskConfig.Every, if that is longer, or TaskConfig.MaxPause
 )
 
 // TaskConfig is what a [Task] is made of.
@@ -27,15 +27,19 @@ type TaskConfig struct {
 	// done with the first run that returns nil.
 	Every time.Duration
 
+	// MaxPause is the longest pause after failures; 0: a minute, or Every if that is longer.
+	MaxPause time.Duration
+
 	Log *slog.Logger // nil: slog.Default()
 }
 
 // Task is a [Service] that runs a function: at once, and then again every so often.
 //
-// A run that fails, or panics, is logged. The next one comes after a pause of one second, which
-// doubles with each failure in a row up to a minute. Where Every is shorter than the one or longer
-// than the other, it takes its place: a sweep each hour is soon tried again, and a poll each 100 ms
-// does not flood the log while the database is away.
+// After a run that failed, or panicked, the next one comes after a pause of one second, which doubles
+// with each failure in a row up to a minute. Where Every is shorter than the one or longer than the
+// other, it takes its place: a sweep each hour is soon tried again, and a poll each 100 ms leaves a
+// database alone that is away. The log tells of the first failure in a row, and then whenever their
+// number has doubled, and of the success that ends them.
 type Task struct {
 	config TaskConfig
 	ran    Signal[error]
@@ -125,15 +129,16 @@ func (t *Task) loop() {
 		began := time.Now()
 		err := protect(func() error { return t.config.Run(t.ctx) })
 		pause, woken := t.config.Every, t.wake
-		if err == nil {
-			failures = 0
-		} else {
-			if time.Since(began) > longestPause {
-				failures = 0 // it did its work for a while
-			}
+		if time.Since(began) > longestPause {
+			failures = 0 // it did its work for a while
+		}
+		if err != nil {
 			failures++
-			pause, woken = pauseAfter(failures, t.config.Every), nil
+			pause, woken = t.config.pauseAfter(failures), nil
 			t.report(err, failures, pause)
+		} else if failures > 0 {
+			t.config.Log.Info("background task works again", "task", t.config.Name, "failures", failures)
+			failures = 0
 		}
 		t.ran.Send(err)
 		if err == nil && t.config.Every == 0 {
@@ -153,22 +158,25 @@ func (t *Task) loop() {
 }
 
 // pauseAfter is how long a task waits after a number of failures in a row.
-func pauseAfter(failures int, every time.Duration) time.Duration {
-	pause, longest := firstPause, max(every, longestPause)
-	if every > 0 {
-		pause = min(every, firstPause)
+func (c *TaskConfig) pauseAfter(failures int) time.Duration {
+	pause, longest := firstPause, max(c.Every, longestPause)
+	if c.Every > 0 {
+		pause = min(c.Every, firstPause)
+	}
+	if c.MaxPause > 0 {
+		longest = c.MaxPause
 	}
 	for range failures - 1 {
 		if pause *= 2; pause >= longest {
-			return longest
+			break
 		}
 	}
-	return pause
+	return min(pause, longest)
 }
 
 // report logs a failure; being stopped is none.
 func (t *Task) report(err error, failures int, pause time.Duration) {
-	if !t.reportPanic(err) && t.ctx.Err() == nil {
+	if !t.reportPanic(err) && t.ctx.Err() == nil && failures&(failures-1) == 0 {
 		t.config.Log.Error("background task failed", "task", t.config.Name, "error", err, "failures", failures, "again_in", pause)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -67,18 +68,20 @@ func TestTaskWithoutEveryRunsUntilItSucceeds(t *testing.T) {
 // Failures in a row are followed by longer and longer pauses, whatever the task's own rhythm.
 func TestFailuresBackOff(t *testing.T) {
 	for _, c := range []struct {
-		name  string
-		every time.Duration
-		after []time.Duration // pauses between the runs
+		name       string
+		every, max time.Duration
+		after      []time.Duration // pauses between the runs
 	}{
-		{"a task that runs once", 0, []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 32 * time.Second, time.Minute, time.Minute}},
-		{"a hasty one", 100 * time.Millisecond, []time.Duration{100 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond}},
-		{"an hourly one", time.Hour, []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 32 * time.Second,
+		{"a task that runs once", 0, 0, []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 32 * time.Second, time.Minute, time.Minute}},
+		{"a hasty one", 100 * time.Millisecond, 0, []time.Duration{100 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond}},
+		{"one that must not wait for long", time.Second, 2 * time.Second, []time.Duration{time.Second, 2 * time.Second, 2 * time.Second}},
+		{"one that must not wait at all longer", time.Second, time.Second, []time.Duration{time.Second, time.Second, time.Second}},
+		{"an hourly one", time.Hour, 0, []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 32 * time.Second,
 			64 * time.Second, 128 * time.Second, 256 * time.Second, 512 * time.Second, 1024 * time.Second, 2048 * time.Second, time.Hour, time.Hour}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				task := background.NewTask(background.TaskConfig{Name: "work", Every: c.every, Log: slog.New(slog.DiscardHandler),
+				task := background.NewTask(background.TaskConfig{Name: "work", Every: c.every, MaxPause: c.max, Log: slog.New(slog.DiscardHandler),
 					Run: func(context.Context) error { return errors.New("no reply") }})
 				ran := task.Ran()
 				task.Start()
@@ -111,6 +114,25 @@ func TestSuccessEndsTheBackingOff(t *testing.T) {
 		}
 		require.NoError(t, task.Stop(t.Context()))
 		assert.Equal(t, []time.Duration{0, time.Second, 3 * time.Second, 63 * time.Second, 64 * time.Second}, at)
+	})
+}
+
+// An outage is told of by a few lines, however long it lasts, and so is its end.
+func TestFailuresDoNotFloodTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, text := transcript()
+		runs := 0
+		task := background.NewTask(background.TaskConfig{Name: "poll", Every: time.Second, MaxPause: time.Second, Log: log, Run: func(context.Context) error {
+			if runs++; runs > 3600 {
+				return nil
+			}
+			return errors.New("no reply")
+		}})
+		task.Start()
+		time.Sleep(2 * time.Hour)
+		require.NoError(t, task.Stop(t.Context()))
+		assert.Equal(t, 12, strings.Count(text.String(), `msg="background task failed" task=poll error="no reply"`), "1, 2, 4, ... 2048")
+		assert.Equal(t, 1, strings.Count(text.String(), `level=INFO msg="background task works again" task=poll failures=3600`))
 	})
 }
 

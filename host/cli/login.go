@@ -27,7 +27,7 @@ func (cmd *LoginCmd) Run(ctx context.Context, r *Remote) error {
 		return &usageError{err}
 	}
 	if base, _ := client.ParseAddress(c.Address()); base.Scheme == "http" && !loopback(base.Hostname()) {
-		fmt.Fprintf(r.stderr, "warning: %s is not encrypted: the password can be read on the way\n", c.Address())
+		r.notices.warn("%s is not encrypted: the password can be read on the way", c.Address())
 	}
 	prompt := fmt.Sprintf("Password of %s at %s: ", cmd.Username, c.Address())
 	password, err := askPassword(ctx, r.stdin, r.stderr, cmd.PasswordStdin, prompt)
@@ -60,9 +60,19 @@ func loopback(host string) bool {
 // LogoutCmd ends the saved session.
 type LogoutCmd struct{ Remote }
 
-// Run is `picloud logout`. The session is forgotten here even when the server cannot be told.
+// Run is `picloud logout`. The session is forgotten here even when the server cannot be told. One
+// of another server than the one that is meant stays.
 func (cmd *LogoutCmd) Run(ctx context.Context, r *Remote) error {
 	saved, err := loadCredentials()
+	if err == nil && r.URL != "" {
+		meant, err := client.ParseAddress(r.URL)
+		if err != nil {
+			return &usageError{err}
+		}
+		if meant.String() != saved.URL {
+			return &notLoggedInError{Address: meant.String(), To: saved.URL}
+		}
+	}
 	if err == nil && saved.Token != "" {
 		var c *client.Client
 		if c, err = client.New(saved.URL, saved.Token); err == nil {

@@ -4,7 +4,6 @@ package docs_test
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/docs"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/pgtest"
 	"github.com/picloud/picloud/host/store/postgres"
@@ -109,8 +109,7 @@ func (f fixture) find(tb testing.TB, collection string, names map[string]string,
 // the text.
 func refused(tb testing.TB, err error, field, reason string) {
 	tb.Helper()
-	var invalid *store.InvalidError
-	require.ErrorAs(tb, err, &invalid, fmt.Sprint(err))
-	require.Equal(tb, field, invalid.Field, invalid.Reason)
-	require.Contains(tb, invalid.Reason, reason)
+	require.Equal(tb, fault.Invalid, fault.Of(err), "%v", err)
+	require.Equal(tb, field, fault.From(err).Field, "%v", err)
+	require.Contains(tb, fault.From(err).Reason, reason)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/picloud/picloud/host/background"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -90,8 +91,7 @@ func (r *Recorder) write(ctx context.Context, executions []store.Execution) erro
 		return nil
 	}
 	r.failures.Inc()
-	var invalid *store.InvalidError
-	if errors.As(err, &invalid) {
+	if fault.Of(err) == fault.Invalid {
 		return background.Permanent(err)
 	}
 	return err

@@ -211,7 +211,7 @@ func TestRetention(t *testing.T) {
 	a := newArchive(t)
 	ctx := context.Background()
 	var old []store.Execution
-	for i := range retentionBatch + 5 {
+	for i := range store.MaxBatch + 5 {
 		e := a.execution(fmt.Sprint(i))
 		e.StartedAt = e.StartedAt.Add(-48 * time.Hour)
 		old = append(old, e)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/hostcalls"
 	"github.com/picloud/picloud/host/sandbox"
 	"github.com/picloud/picloud/host/store"
@@ -104,24 +105,7 @@ func (o *Outcome) Status() int {
 	if o.Error == nil {
 		return o.Response.Status
 	}
-	return StatusOf(o.Error.Code)
-}
-
-// StatusOf is the HTTP status of a failed execution.
-func StatusOf(code abi.ErrorCode) int {
-	switch code {
-	case abi.CodeScriptInvalid:
-		return 422
-	case abi.CodeScriptError:
-		return 502
-	case abi.CodeOverloaded, abi.CodeCancelled: // cancelled by us: the caller would not see it
-		return 503
-	case abi.CodeTimeout:
-		return 504
-	case abi.CodeLimitExceeded:
-		return 507
-	}
-	return 500
+	return fault.OfScript(o.Error.Code).Status()
 }
 
 // PublicMessage is what a caller is told who may not read the app's logs.
@@ -152,8 +136,8 @@ func (s *Service) Limits(own abi.Limits) abi.Limits {
 // Ceiling is the most a script's limits may be.
 func (s *Service) Ceiling() abi.Limits { return s.ceiling }
 
-// Run executes a script once. The error is the store's, and wraps
-// [store.ErrNotFound] when there is no such script; how the script itself fared
+// Run executes a script once. The error is the store's,
+// [fault.NotFound] when there is no such script; how the script itself fared
 // is in the outcome.
 func (s *Service) Run(ctx context.Context, in Invocation) (*Outcome, error) {
 	script, err := s.scripts.get(ctx, in.ScriptID)
@@ -168,19 +152,21 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 	if err != nil {
 		return nil, err
 	}
-	started := time.Now()
+	world := sandbox.NewWorld(nil)
+	started := world.Started
 	var log hostcalls.Log
 	scope := &hostcalls.Scope{
 		ExecutionID: id.String(), AppID: script.row.AppID, ScriptID: script.row.ID,
-		Capabilities: in.Capabilities, Log: &log, Started: started, Depth: in.depth,
+		Capabilities: in.Capabilities, Log: &log, Started: started, Now: world.Now, Depth: in.depth,
 	}
 	if script.row.ReadOnly {
 		scope.Capabilities = authz.ReadOnly(in.Capabilities)
 	}
 	scope.Invoke = s.invoker(scope, in.RequestID)
+	world.Operations = s.dispatcher.For(scope)
 	out := &Outcome{ExecutionID: scope.ExecutionID, AppID: scope.AppID}
-	result, err := s.execute(ctx, script, in, scope)
-	if unread := (*store.Error)(nil); errors.As(err, &unread) || errors.Is(err, store.ErrNotFound) { // of a plugin's module
+	result, err := s.execute(ctx, script, in, scope, world)
+	if code := fault.Of(err); code == fault.Storage || code == fault.NotFound { // of a plugin's module
 		return nil, err
 	}
 	out.Operations, out.value = result.Operations, result.Value
@@ -201,7 +187,7 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 	return out, nil
 }
 
-func (s *Service) execute(ctx context.Context, script *script, in Invocation, scope *hostcalls.Scope) (sandbox.Result, error) {
+func (s *Service) execute(ctx context.Context, script *script, in Invocation, scope *hostcalls.Scope, world sandbox.World) (sandbox.Result, error) {
 	if script.row.Kind == abi.KindModule {
 		return sandbox.Result{}, &abi.ScriptError{Code: abi.CodeScriptInvalid, Message: "a module cannot be run, only imported"}
 	}
@@ -216,7 +202,7 @@ func (s *Service) execute(ctx context.Context, script *script, in Invocation, sc
 		Request:        in.Request,
 		Event:          in.Event,
 		Args:           in.args,
-	}, hostcalls.Caller{Dispatcher: s.dispatcher, Scope: scope})
+	}, world)
 }
 
 func newResponse(value msgp.Raw) (abi.Response, error) {
@@ -282,10 +268,10 @@ func (s *Service) finished(ctx context.Context, script store.Script, in Invocati
 }
 
 // Validate compiles a script as Run would and answers the names it imports.
-// The error is an [*abi.ScriptError], an [*abi.LimitError] or the store's.
+// The error is an [*abi.ScriptError], [fault.Invalid] for a limit, or the store's.
 func (s *Service) Validate(ctx context.Context, row store.Script) (imports []string, err error) {
 	if err := row.Limits.Check(s.ceiling); err != nil {
-		return nil, err
+		return nil, refusedLimit(err)
 	}
 	return s.scripts.validate(ctx, row, s.sandbox, s.Limits(row.Limits))
 }
@@ -293,6 +279,9 @@ func (s *Service) Validate(ctx context.Context, row store.Script) (imports []str
 // Changed must be called after scripts of an app were changed or removed, so
 // that the next execution sees the change.
 func (s *Service) Changed(appID string) { s.scripts.forget(appID) }
+
+// ChangedAll is Changed for all apps.
+func (s *Service) ChangedAll() { s.scripts.forgetAll() }
 
 // Start begins to record executions.
 func (s *Service) Start() { s.records.Start() }

@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/fault"
 )
 
 // node makes the service of another node on the fixture's database.
@@ -125,8 +125,7 @@ func TestClaimsAtTheSameTime(t *testing.T) {
 func TestClaimWithoutDatabase(t *testing.T) {
 	f := newFixture(t, nil)
 	require.NoError(t, f.store.Close())
-	var failure *store.Error
-	require.ErrorAs(t, f.Claim(context.Background()), &failure)
+	require.Equal(t, fault.Storage, fault.Of(f.Claim(context.Background())))
 	require.NoFileExists(t, filepath.Join(f.config.Root, markFile))
 }
 

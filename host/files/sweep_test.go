@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/host/events"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/sqlite"
 )
@@ -95,17 +97,18 @@ func TestSweepWithoutDatabase(t *testing.T) {
 // until the sweep, which knows.
 func TestFailingDatabase(t *testing.T) {
 	refuse := false
-	s, err := sqlite.Open(context.Background(), sqlite.Config{
-		Path: filepath.Join(t.TempDir(), sqlite.FileName),
-		Emit: func(context.Context, store.Store, store.Change) error {
-			if refuse {
-				return errors.New("outbox is gone")
-			}
-			return nil
-		},
+	listeners := events.NewRegistry(func(context.Context, store.Store, store.Change, []events.Listener) error {
+		if refuse {
+			return errors.New("outbox is gone")
+		}
+		return nil
 	})
+	s, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), sqlite.FileName), Listeners: listeners})
 	require.NoError(t, err)
 	f := newFixtureOn(t, s, func(c *Config) { c.Now = func() time.Time { return time.Now().Add(24 * time.Hour) } })
+	require.NoError(t, listeners.Reload(f.ctx, f.app.ID, func(context.Context) ([]events.Listener, error) {
+		return []events.Listener{{Source: store.ChangeFiles, Collection: "*"}}, nil
+	}))
 	file := f.create(t, random(10))
 	refuse = true
 	for operation, err := range map[string]error{
@@ -113,8 +116,7 @@ func TestFailingDatabase(t *testing.T) {
 		"update": second(f.Update(f.ctx, f.app.ID, "c", file.ID, Update{Data: bytes.NewReader(random(30))})),
 		"delete": f.Delete(f.ctx, f.app.ID, "c", file.ID, ""),
 	} {
-		var failure *store.Error
-		require.ErrorAs(t, err, &failure, operation)
+		require.Equal(t, fault.Storage, fault.Of(err), operation)
 		require.EqualError(t, err, operation+" file: storage failed")
 	}
 	require.Len(t, f.blobs(t), 3)

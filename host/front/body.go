@@ -12,6 +12,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/picloud/picloud/host/api/problem"
+	"github.com/picloud/picloud/host/fault"
 )
 
 // fasthttp hands every body over unread, so that an upload can go to the disk as it comes in.
@@ -119,11 +120,11 @@ func (e *bodyError) problem() *problem.Problem {
 	var late net.Error
 	switch {
 	case errors.As(e.cause, &late) && late.Timeout():
-		return problem.New(http.StatusRequestTimeout, problem.CodeInvalid, "the body did not come in time")
+		return problem.New(http.StatusRequestTimeout, fault.Invalid, "the body did not come in time")
 	case errors.Is(e.cause, io.ErrUnexpectedEOF):
-		return problem.New(http.StatusBadRequest, problem.CodeInvalid, "the body ended before it was complete")
+		return problem.New(http.StatusBadRequest, fault.Invalid, "the body ended before it was complete")
 	}
-	return problem.New(http.StatusBadRequest, problem.CodeInvalid, "the body is malformed")
+	return problem.New(http.StatusBadRequest, fault.Invalid, "the body is malformed")
 }
 
 // drain takes what a client is still sending of a body that is not wanted.

@@ -27,10 +27,9 @@ type Config struct {
 // other, though a script, to which a missing key is unit, cannot tell the two
 // apart by Get.
 //
-// An entry that has expired is missing to every operation. [store.KV] says when
-// its deletion is told.
+// An entry that has expired is missing to every operation. [store.KV] says when that is told.
 //
-// What is refused is a [*store.InvalidError] naming the field; other errors are
+// What is refused is [fault.Invalid] and names the field; other errors are
 // those of package store.
 type Service struct{ config Config }
 
@@ -42,7 +41,7 @@ func New(config Config) *Service {
 	return &Service{config: config}
 }
 
-// Get returns an entry; without one the error is [store.ErrNotFound].
+// Get returns an entry; without one the error is [fault.NotFound].
 func (s *Service) Get(ctx context.Context, appID, collection, key string) (store.KVEntry, error) {
 	if err := checkNames(collection, key); err != nil {
 		return store.KVEntry{}, err
@@ -82,11 +81,11 @@ type SetOptions struct {
 
 // Set writes an entry and reports whether it did: nothing but IfAbsent keeps it
 // from doing so.
-func (s *Service) Set(ctx context.Context, appID, collection, key string, value json.RawMessage, options SetOptions) (bool, error) {
+func (s *Service) Set(ctx context.Context, appID, collection, key string, value Value, options SetOptions) (bool, error) {
 	if err := checkNames(collection, key); err != nil {
 		return false, err
 	}
-	value, err := checkValue("value", value)
+	text, err := value.read("value")
 	if err != nil {
 		return false, err
 	}
@@ -94,7 +93,7 @@ func (s *Service) Set(ctx context.Context, appID, collection, key string, value 
 	if err != nil {
 		return false, err
 	}
-	return s.config.Store.Set(ctx, appID, collection, store.KVEntry{Key: key, Value: value, ExpiresAt: expires}, options.IfAbsent)
+	return s.config.Store.Set(ctx, appID, collection, store.KVEntry{Key: key, Value: text, ExpiresAt: expires}, options.IfAbsent)
 }
 
 // Delete removes an entry and reports whether there was one.
@@ -130,24 +129,26 @@ func (s *Service) Incr(ctx context.Context, appID, collection, key string, by in
 // same if they are the same to a script: the order of keys and how a number is
 // written make no difference, but 1 is not 1.0. The entry keeps the time at
 // which it expires.
-func (s *Service) CompareAndSet(ctx context.Context, appID, collection, key string, old, next json.RawMessage) (swapped bool, err error) {
+func (s *Service) CompareAndSet(ctx context.Context, appID, collection, key string, old, next Value) (swapped bool, err error) {
 	if err := checkNames(collection, key); err != nil {
 		return false, err
 	}
-	if old, err = checkValue("old", old); err != nil {
+	oldText, err := old.read("old")
+	if err != nil {
 		return false, err
 	}
-	if next, err = checkValue("new", next); err != nil {
+	nextText, err := next.read("new")
+	if err != nil {
 		return false, err
 	}
-	if isNull(next) {
-		next = nil
+	if isNull(nextText) {
+		nextText = nil
 	}
 	err = s.config.Store.Update(ctx, appID, collection, key, func(value json.RawMessage) (json.RawMessage, bool, error) {
-		if swapped = value == nil && isNull(old) || value != nil && same(value, old); !swapped {
+		if swapped = value == nil && isNull(oldText) || value != nil && same(value, oldText); !swapped {
 			return nil, false, nil
 		}
-		return next, true, nil
+		return nextText, true, nil
 	})
 	return swapped && err == nil, err
 }

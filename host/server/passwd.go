@@ -5,18 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"strings"
 
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/config"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
 // SetPassword gives a user a new password and ends the user's sessions, on the machine of a server
 // that does not run: whoever may write its data directory may do so without knowing the old one.
-func SetPassword(ctx context.Context, at *config.Location, username, password string, log *slog.Logger) (err error) {
+func SetPassword(ctx context.Context, at *config.Location, username, password string) (err error) {
 	if at.DatabaseURL == "" {
 		if _, err := os.Stat(databaseFile(at)); errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("data: %s has no database: name the data directory of the server with --data", at.Data)
@@ -32,18 +32,18 @@ func SetPassword(ctx context.Context, at *config.Location, username, password st
 	defer func() { err = errors.Join(err, lock.Close()) }()
 	db, err := OpenStore(ctx, at)
 	if err != nil {
-		return fmt.Errorf("database: %w", shown(log, err))
+		return fmt.Errorf("database: %w", err)
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 
 	user, err := db.Users().GetByUsername(ctx, username)
-	if errors.Is(err, store.ErrNotFound) {
+	if fault.Of(err) == fault.NotFound {
 		return unknownUser(ctx, db, username)
 	}
 	if err != nil {
-		return shown(log, err)
+		return err
 	}
-	return shown(log, authz.SetPassword(ctx, db, user.ID, password))
+	return authz.SetPassword(ctx, db, user.ID, password)
 }
 
 // unknownUser says which users there are, at least the first.

@@ -2,7 +2,6 @@ package server
 
 import (
 	"fmt"
-	"log/slog"
 	"os"
 	"testing"
 	"time"
@@ -17,7 +16,7 @@ import (
 
 func setPassword(t *testing.T, c *config.Config, username, password string) error {
 	t.Helper()
-	return SetPassword(t.Context(), &c.Location, username, password, slog.New(slog.DiscardHandler))
+	return SetPassword(t.Context(), &c.Location, username, password)
 }
 
 func TestSetPassword(t *testing.T) {

@@ -22,15 +22,16 @@ import (
 	"github.com/picloud/picloud/host/api"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/background"
+	"github.com/picloud/picloud/host/catalog"
 	"github.com/picloud/picloud/host/config"
 	"github.com/picloud/picloud/host/docs"
 	"github.com/picloud/picloud/host/executions"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/fetch"
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/front"
 	"github.com/picloud/picloud/host/hostcalls"
 	"github.com/picloud/picloud/host/kv"
-	"github.com/picloud/picloud/host/routing"
 	"github.com/picloud/picloud/host/sandbox"
 	"github.com/picloud/picloud/host/store"
 )
@@ -65,6 +66,7 @@ type Server struct {
 	authority  *authz.Authority
 	listener   net.Listener
 	admin      *generatedAdmin // nil: nobody has to be told a password
+	catalog    *catalog.Catalog
 	front      *front.Server
 	background background.Group
 
@@ -101,7 +103,10 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		{"background", s.makeBackground},
 	} {
 		if err := step.make(ctx); err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: %w", step.blames, shown(s.log, err)), s.Stop())
+			if fault.Cause(err) != nil { // which whoever reads the error does not see
+				s.log.Error("start", "error", err)
+			}
+			return nil, errors.Join(fmt.Errorf("%s: %w", step.blames, err), s.Stop())
 		}
 	}
 	return s, nil
@@ -247,20 +252,21 @@ func (s *Server) listen(ctx context.Context) (err error) {
 
 // makeFront makes what answers requests.
 func (s *Server) makeFront(ctx context.Context) error {
-	routes, err := s.store.Routes().All(ctx)
+	apps, err := catalog.New(ctx, catalog.Config{Store: s.store, Executions: s.executions, Logger: s.log})
 	if err != nil {
 		return err
 	}
-	c, table := s.settings, routing.NewTable(routes)
+	c := s.settings
+	s.catalog = apps
 	s.authority = authz.New(s.store, c.SessionTTL)
 	admin := api.New(api.Config{
 		Store: s.store, Authority: s.authority, Executions: s.executions,
 		KV: s.services.KV, Docs: s.services.Docs, Files: s.services.Files,
-		Routes: table, MaxBodyBytes: c.MaxBodyBytes, MaxPluginBytes: c.MaxPluginBytes,
+		Catalog: apps, MaxBodyBytes: c.MaxBodyBytes, MaxPluginBytes: c.MaxPluginBytes,
 		Version: s.version, Logger: s.log,
 	})
 	s.front = front.New(front.Config{
-		Store: s.store, Authority: s.authority, Executions: s.executions, Routes: table,
+		Store: s.store, Authority: s.authority, Executions: s.executions, Routes: apps.Routes(),
 		MaxBodyBytes: c.MaxBodyBytes, Version: s.version, Logger: s.log, Registry: s.metrics,
 		Mount: admin.Mount, Streams: api.Streams,
 	})
@@ -270,6 +276,7 @@ func (s *Server) makeFront(ctx context.Context) error {
 // makeBackground lists what runs beside requests. It stops as they do.
 func (s *Server) makeBackground(context.Context) error {
 	s.background = background.Group{
+		s.catalog.Watcher(),
 		s.authority.SessionSweeper(s.log),
 		s.services.KV.Sweeper(),
 		s.services.Files.Sweeper(),

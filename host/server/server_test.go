@@ -434,7 +434,9 @@ func TestBackground(t *testing.T) {
 	defer s.Stop()
 	var swept []*background.Subscription[int64]
 	for _, service := range s.background {
-		swept = append(swept, service.(*background.Sweep).Swept())
+		if sweep, ok := service.(*background.Sweep); ok {
+			swept = append(swept, sweep.Swept())
+		}
 	}
 	require.Len(t, swept, 4)
 	ctx, end := context.WithCancel(t.Context())

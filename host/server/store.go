@@ -2,8 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
-	"log/slog"
 	"path/filepath"
 
 	"github.com/picloud/picloud/host/config"
@@ -22,12 +20,3 @@ func OpenStore(ctx context.Context, at *config.Location) (store.Store, error) {
 
 // databaseFile is where SQLite keeps the database.
 func databaseFile(at *config.Location) string { return filepath.Join(at.Data, sqlite.FileName) }
-
-// shown logs the cause of a store's error, which its text keeps to itself.
-func shown(log *slog.Logger, err error) error {
-	var hidden *store.Error
-	if errors.As(err, &hidden) {
-		log.Error("database", "error", hidden)
-	}
-	return err
-}

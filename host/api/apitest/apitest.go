@@ -27,6 +27,7 @@ import (
 	"github.com/picloud/picloud/host/api"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/catalog"
 	"github.com/picloud/picloud/host/docs"
 	"github.com/picloud/picloud/host/executions"
 	"github.com/picloud/picloud/host/fetch"
@@ -34,7 +35,6 @@ import (
 	"github.com/picloud/picloud/host/front"
 	"github.com/picloud/picloud/host/hostcalls"
 	"github.com/picloud/picloud/host/kv"
-	"github.com/picloud/picloud/host/routing"
 	"github.com/picloud/picloud/host/sandbox"
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/sqlite"
@@ -103,14 +103,15 @@ func NewLogging(t testing.TB, log *slog.Logger) *Site {
 		ScriptCacheSize: 64, Logger: log, Registerer: registry,
 	})
 	runs.Start()
-	routes := routing.NewTable(nil)
+	apps, err := catalog.New(ctx, catalog.Config{Store: db, Executions: runs, Logger: log})
+	require.NoError(t, err)
 	admin := api.New(api.Config{
-		Store: db, Authority: s.Auth, Executions: runs, Routes: routes,
+		Store: db, Authority: s.Auth, Executions: runs, Catalog: apps,
 		KV: services.KV, Docs: services.Docs, Files: services.Files,
 		MaxBodyBytes: MaxBody, MaxPluginBytes: MaxPlugin, Version: "test", Logger: log,
 	})
 	server := front.New(front.Config{
-		Store: db, Authority: s.Auth, Executions: runs, Routes: routes,
+		Store: db, Authority: s.Auth, Executions: runs, Routes: apps.Routes(),
 		MaxBodyBytes: MaxBody, Version: "test", Logger: log, Registry: registry,
 		Mount: admin.Mount, Streams: api.Streams,
 	})

@@ -4,13 +4,13 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
 
 	"github.com/picloud/picloud/host/cli"
 	"github.com/picloud/picloud/host/config"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/server"
 )
 
@@ -50,7 +50,10 @@ func (c *passwdCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := server.SetPassword(ctx, &c.Location, c.User, password, slog.Default()); err != nil {
+	if err := server.SetPassword(ctx, &c.Location, c.User, password); err != nil {
+		if cause := fault.Cause(err); cause != nil { // the server's machine is where it may be read
+			return fmt.Errorf("%w: %w", err, cause)
+		}
 		return err
 	}
 	fmt.Printf("%s has a new password, and has to log in again.\n", c.User)

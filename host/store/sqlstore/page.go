@@ -3,8 +3,8 @@ package sqlstore
 import (
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -36,16 +36,18 @@ func readCursor(listing, cursor string, keys int) ([]string, error) {
 
 // pageSize checks the limit of a page.
 func pageSize(page store.PageRequest) (int, error) {
-	switch {
-	case page.Limit == 0:
+	if page.Limit == 0 {
 		return store.DefaultPageSize, nil
-	case page.Limit < 0 || page.Limit > store.MaxPageSize:
-		return 0, &store.InvalidError{
-			Field:  "limit",
-			Reason: fmt.Sprintf("must be between 1 and %d, got %d", store.MaxPageSize, page.Limit),
-		}
 	}
-	return page.Limit, nil
+	return page.Limit, checkLimit(page.Limit, store.MaxPageSize)
+}
+
+// checkLimit refuses to go for more rows than most at a time, or for none.
+func checkLimit(limit, most int) error {
+	if limit < 1 || limit > most {
+		return fault.Refuse("limit", "must be between 1 and %d, got %d", most, limit)
+	}
+	return nil
 }
 
 // afterName reads the request for a page of a listing that is ordered by a

@@ -4,10 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"sync"
 
-	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/fault"
 )
 
 // queryer runs statements: a database, a [transaction], or [preparedFirst].
@@ -198,5 +197,5 @@ func text(row scanner) (s string, err error) {
 }
 
 func notFound(resource string) error {
-	return fmt.Errorf("%s %w", resource, store.ErrNotFound)
+	return fault.Missing(resource)
 }

@@ -49,7 +49,7 @@ func (u users) Create(ctx context.Context, user store.User) (store.User, error) 
 		if err := usernameFree(ctx, tx, user); err != nil {
 			return err
 		}
-		return &store.ConflictError{Resource: "user", Field: "id", Value: user.ID, Other: user.ID}
+		return store.Conflict("user", "id", user.ID, user.ID)
 	})
 	if err != nil {
 		return store.User{}, err
@@ -73,7 +73,7 @@ func usernameFree(ctx context.Context, tx queryer, user store.User) error {
 	case err != nil:
 		return err
 	}
-	return &store.ConflictError{Resource: "user", Field: "username", Value: user.Username, Other: other.ID}
+	return store.Conflict("user", "username", user.Username, other.ID)
 }
 
 func (u users) Get(ctx context.Context, id string) (store.User, error) {

@@ -28,15 +28,15 @@ func testUsers(t *testing.T, s subject) {
 	}
 
 	_, err = s.Users().Create(s.ctx, store.User{Username: "äDMIN", Role: store.RoleMember})
-	conflict(t, err, store.ConflictError{Resource: "user", Field: "username", Value: "äDMIN", Other: admin.ID})
+	conflict(t, err, store.Conflict("user", "username", "äDMIN", admin.ID))
 	_, err = s.Users().Create(s.ctx, store.User{ID: admin.ID, Username: "free", Role: store.RoleMember})
-	conflict(t, err, store.ConflictError{Resource: "user", Field: "id", Value: admin.ID, Other: admin.ID})
+	conflict(t, err, store.Conflict("user", "id", admin.ID, admin.ID))
 	_, err = s.Users().Create(s.ctx, store.User{Role: store.RoleMember})
 	invalid(t, err, "username", "must not be empty")
 
 	bob := s.user(t, "Bob")
 	_, err = s.Users().Update(s.ctx, bob.ID, store.UserChange{Username: new("ÄDMIN")})
-	conflict(t, err, store.ConflictError{Resource: "user", Field: "username", Value: "ÄDMIN", Other: admin.ID})
+	conflict(t, err, store.Conflict("user", "username", "ÄDMIN", admin.ID))
 	s.clock.advance(time.Second)
 	changed, err := s.Users().Update(s.ctx, bob.ID, store.UserChange{Username: new("BOB"), Role: new(store.RoleAdmin)})
 	require.NoError(t, err, "a name does not conflict with itself")
@@ -110,7 +110,7 @@ func testSessions(t *testing.T, s subject) {
 	notFound(t, err, "session")
 
 	_, err = s.Sessions().Create(s.ctx, store.Session{TokenHash: "hash-1", UserID: user.ID, ExpiresAt: start})
-	conflict(t, err, store.ConflictError{Resource: "session", Field: "token_hash"})
+	conflict(t, err, store.Conflict("session", "token_hash", "", ""))
 	_, err = s.Sessions().Create(s.ctx, store.Session{TokenHash: "hash-2", UserID: "nobody", ExpiresAt: start})
 	notFound(t, err, "user")
 	_, err = s.Sessions().Create(s.ctx, store.Session{UserID: user.ID, ExpiresAt: start})
@@ -171,9 +171,9 @@ func testAPIKeys(t *testing.T, s subject) {
 	require.Equal(t, bound, got)
 
 	_, err = s.APIKeys().Create(s.ctx, store.APIKey{UserID: user.ID, Name: "twin", KeyHash: "h1"})
-	conflict(t, err, store.ConflictError{Resource: "api key", Field: "key_hash"})
+	conflict(t, err, store.Conflict("api key", "key_hash", "", ""))
 	_, err = s.APIKeys().Create(s.ctx, store.APIKey{ID: free.ID, UserID: user.ID, Name: "twin", KeyHash: "h4"})
-	conflict(t, err, store.ConflictError{Resource: "api key", Field: "id", Value: free.ID, Other: free.ID})
+	conflict(t, err, store.Conflict("api key", "id", free.ID, free.ID))
 	_, err = s.APIKeys().Create(s.ctx, store.APIKey{UserID: "nobody", Name: "x", KeyHash: "h5"})
 	notFound(t, err, "user")
 	_, err = s.APIKeys().Create(s.ctx, store.APIKey{UserID: user.ID, Name: "x", KeyHash: "h5", AppID: "nowhere"})
