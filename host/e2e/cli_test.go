@@ -323,6 +323,22 @@ if r.method == "DELETE" { throw "no"; }
 		r.status != exitFailed || !strings.HasPrefix(r.stdout, "502  (") {
 		t.Errorf("%s\nwant status 1 and a caret below throw", r)
 	}
+
+	// Inside a function the caret is below what failed, not below the call; in a module, in its source.
+	p.write(t, "lib.rhai", "fn half(x) {\n  x.nope()\n}")
+	p.must(t, "deploy", "lib.rhai", "--kind", "module")
+	p.write(t, "calls.rhai", "import \"lib\" as lib;\nfn third(x) {\n  x.gone()\n}\nif ctx.request.query.lib == \"yes\" { lib::half(1) } else { third(1) }")
+	p.must(t, "deploy", "calls.rhai")
+	r = p.run(t, "", "invoke", "calls")
+	if !strings.Contains(r.stderr, "picloud: error: calls:3:5: Function not found: gone (i64) (line 3, position 5)\nin call to function 'third' (line 5, position ") ||
+		!strings.HasSuffix(r.stderr, "  3 |   x.gone()\n    |     ^\n") {
+		t.Errorf("%s\nwant a caret below gone", r)
+	}
+	r = p.run(t, "", "invoke", "calls", "--query", "lib=yes")
+	if !strings.Contains(r.stderr, "picloud: error: lib:2:5: Function not found: nope (i64) (line 2, position 5)\n") ||
+		!strings.HasSuffix(r.stderr, "  2 |   x.nope()\n    |     ^\n") {
+		t.Errorf("%s\nwant a caret below nope, in the module", r)
+	}
 	p.fails(t, exitUsage, `--header must be NAME: VALUE, got "x"`, "invoke", "echo", "-H", "x")
 	p.fails(t, exitUsage, "--data: open gone: no such file or directory", "invoke", "echo", "-d", "@gone")
 	p.fails(t, exitUsage, "--event must be a JSON object", "invoke", "echo", "--event", "[1]")

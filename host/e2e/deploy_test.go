@@ -194,10 +194,10 @@ func TestDeployToMissingApp(t *testing.T) {
 // A route that another app answers first is warned of, whatever is deployed.
 func TestDeployWarns(t *testing.T) {
 	p, _ := loggedIn(t)
-	p.write(t, "shop/picloud.yaml", "app: shop\nscripts: [{name: cart, routes: [GET /hello]}]\n")
+	p.write(t, "shop/picloud.yaml", "app: shop\nscripts: [{name: cart, routes: [/hello]}]\n")
 	p.write(t, "shop/cart.rhai", "1")
 	r := p.run(t, "", "deploy", "shop")
-	const warning = "route GET /hello: an older route of another app answers the same requests first"
+	const warning = "route ANY /hello: an older route of another app answers the same requests first"
 	if r.status != exitOK || r.stderr != "warning: "+warning+"\n" {
 		t.Errorf("%s\nwant the warning on standard error", r)
 	}

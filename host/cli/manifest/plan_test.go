@@ -268,8 +268,8 @@ func TestPlanRefuses(t *testing.T) {
 		err   string
 	}{
 		{"an app that is not there", &remote{}, shop(), "there is no app shop"},
-		{"a route in the way", deployed(), shop(script("a", "1", abi.KindEndpoint, "/b")),
-			"route ANY /b of a conflicts with GET /b of b, which is deployed and not in this manifest: delete it, or deploy with --prune"},
+		{"a route in the way", deployed(), shop(script("a", "1", abi.KindEndpoint, "GET /b")),
+			"route GET /b of a conflicts with GET /b of b, which is deployed and not in this manifest: delete it, or deploy with --prune"},
 		{"a script where a plugin is", deployed(), shop(script("p", "1", abi.KindEndpoint)),
 			"script p is deployed as a plugin, and a plugin has no source: delete it first, with its routes and log, or choose another name"},
 	} {

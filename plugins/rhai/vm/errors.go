@@ -57,6 +57,38 @@ type Error struct {
 	Limit    string          // of a limit's error: its name in abi.Limits
 	unplaced bool            // Rhai gives it no position at all
 	place    place           // which of its instruction's positions it gets
+	origin   origin
+}
+
+// origin is where an error arose: Position is that of the outermost call that it ended.
+type origin struct {
+	program *Program // nil: not known (yet)
+	at      syntax.Position
+}
+
+// Origin returns where in script, or in the module of it that is named, the error arose. It is not
+// known of an error that did not arise in a run, or that arose in what eval compiled.
+func (e *Error) Origin(script *Program) (module string, at syntax.Position, ok bool) {
+	if e.origin.program == script {
+		return "", e.origin.at, e.origin.at.IsKnown()
+	}
+	for name, program := range script.Modules {
+		if program == e.origin.program {
+			return name, e.origin.at, e.origin.at.IsKnown()
+		}
+	}
+	return "", syntax.Position{}, false
+}
+
+// arise notes where the error arose, unless that is known: at an instruction of fn.
+func (e *Error) arise(fn *Function, pc int32) {
+	if e.origin.program != nil || fn.Eval {
+		return
+	}
+	e.origin = origin{fn.Program, e.Position}
+	if !e.Position.IsKnown() {
+		e.origin.at = fn.position(pc, e.place)
+	}
 }
 
 // place tells which position of an instruction an error gets.
@@ -189,7 +221,7 @@ func DataTooLargeError(what, limit string) *Error {
 
 // InFunctionCall wraps inner as having happened in a call of a named function at p.
 func InFunctionCall(name string, inner *Error, p syntax.Position) *Error {
-	e := &Error{Variant: ErrorInFunctionCall, Text: "in call to function '" + name + "'", Inner: inner, Position: p, Limit: inner.Limit}
+	e := &Error{Variant: ErrorInFunctionCall, Text: "in call to function '" + name + "'", Inner: inner, Position: p, Limit: inner.Limit, origin: inner.origin}
 	e.Fields = []Field{{"function", String(name)}, {"source", String("")}}
 	return e
 }

@@ -290,6 +290,7 @@ func (t *Thread) unwind(err *Error, stop int) *Error {
 		if !err.unplaced {
 			err.At(f.fn.position(pc, err.place))
 		}
+		err.arise(f.fn, pc)
 		for i := range f.fn.Handlers {
 			h := &f.fn.Handlers[i]
 			if pc < h.Start || pc >= h.End {
@@ -323,7 +324,7 @@ func (t *Thread) unwind(err *Error, stop int) *Error {
 			case err.system() && !fn.Eval:
 				err.Position = at
 			default:
-				err = &Error{Variant: ErrorInFunctionCall, Inner: err, Position: at, Text: fn.callText(), Limit: err.Limit}
+				err = &Error{Variant: ErrorInFunctionCall, Inner: err, Position: at, Text: fn.callText(), Limit: err.Limit, origin: err.origin}
 				err.Fields = []Field{{"function", String(fn.Name)}, {"source", String("")}}
 			}
 		}
