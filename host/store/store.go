@@ -66,7 +66,7 @@ type Store interface {
 	// broke, calls nothing: fn may speed up what is found without it, as waking somebody does.
 	AfterCommit(fn func())
 
-	// Ping tells whether the database answers.
+	// Ping reports whether the database answers.
 	Ping(ctx context.Context) error
 
 	// Close waits for running calls and releases the database. Later calls

@@ -153,7 +153,7 @@ func many[T any](ctx context.Context, q queryer, resource string, scan func(scan
 	return list, nil
 }
 
-// exists tells whether a query finds a row.
+// exists reports whether a query finds a row.
 func exists(ctx context.Context, q queryer, query string, args ...any) (bool, error) {
 	if !storable(args) {
 		return false, nil
