@@ -35,7 +35,7 @@ type search struct {
 }
 
 func newSearch(appID, collection string, query Query) (q search, err error) {
-	if err := checkCollection(collection); err != nil {
+	if err := store.CheckCollection(collection); err != nil {
 		return q, err
 	}
 	if q.filter, err = parseFilter(query.Filter); err != nil {

@@ -18,11 +18,8 @@ import (
 	"github.com/picloud/picloud/host/store"
 )
 
-// Bounds of what is kept.
-const (
-	MaxDataBytes       = 1 << 20 // of a document's data as JSON
-	MaxCollectionBytes = 512     // of a collection's name
-)
+// MaxDataBytes is how long a document's data may be as JSON.
+const MaxDataBytes = 1 << 20
 
 // Config is what the service works with.
 type Config struct {
@@ -51,7 +48,7 @@ func (s *Service) Create(ctx context.Context, appID, collection string, data msg
 
 // Get finds a document.
 func (s *Service) Get(ctx context.Context, appID, collection, id string) (store.Document, error) {
-	if err := checkCollection(collection); err != nil {
+	if err := store.CheckCollection(collection); err != nil {
 		return store.Document{}, err
 	}
 	return s.store.Get(ctx, store.DocumentKey{AppID: appID, Collection: collection, ID: id})
@@ -95,7 +92,7 @@ func (s *Service) Update(ctx context.Context, appID, collection, id string, data
 // Patch merges a map into the data of a document (RFC 7396), otherwise like
 // Update. Unit removes a key; a blob is a value, not a map.
 func (s *Service) Patch(ctx context.Context, appID, collection, id string, patch msgp.Raw, ifVersion *int64) (store.Document, error) {
-	if err := checkCollection(collection); err != nil {
+	if err := store.CheckCollection(collection); err != nil {
 		return store.Document{}, err
 	}
 	changes, err := readMap("data", patch, MaxDataBytes)
@@ -115,7 +112,7 @@ func (s *Service) Patch(ctx context.Context, appID, collection, id string, patch
 
 // Delete removes a document.
 func (s *Service) Delete(ctx context.Context, appID, collection, id string) error {
-	if err := checkCollection(collection); err != nil {
+	if err := store.CheckCollection(collection); err != nil {
 		return err
 	}
 	return s.store.Delete(ctx, store.DocumentKey{AppID: appID, Collection: collection, ID: id})
@@ -128,7 +125,7 @@ func (s *Service) Collections(ctx context.Context, appID string, page store.Page
 
 // checked is what is kept of data that came with a request.
 func checked(appID, collection string, data msgp.Raw) (store.DocumentContent, error) {
-	if err := checkCollection(collection); err != nil {
+	if err := store.CheckCollection(collection); err != nil {
 		return store.DocumentContent{}, err
 	}
 	content, err := readMap("data", data, MaxDataBytes)

@@ -16,14 +16,11 @@ type Listener struct {
 	Operations []store.ChangeOperation // empty: any
 }
 
-// maxGlobBytes is the length of the longest name of a collection.
-const maxGlobBytes = 512
-
 // CheckGlob refuses what is no glob of collections: a name, which is that collection; the beginning of
 // names with a * behind it, which is all collections that begin so; or * alone, which is all. There
 // is no other place for a *. The error is [fault.Invalid] of the field.
 func CheckGlob(field, glob string) error {
-	if err := store.CheckName(field, glob, maxGlobBytes); err != nil {
+	if err := store.CheckName(field, glob, store.MaxCollectionBytes); err != nil {
 		return err
 	}
 	if i := strings.IndexByte(glob, '*'); i >= 0 && i < len(glob)-1 {

@@ -8,10 +8,6 @@ import (
 	"github.com/picloud/picloud/host/store"
 )
 
-func checkCollection(collection string) error {
-	return store.CheckName("collection", collection, MaxCollectionBytes)
-}
-
 // checkName refuses what could not be the name of a file in a directory, where
 // a download may put it.
 func checkName(name string) error {

@@ -47,7 +47,6 @@ import (
 
 // Bounds of what a file may be.
 const (
-	MaxCollectionBytes  = 512 // bytes of a collection's name
 	MaxNameBytes        = 255 // bytes of a file's name
 	MaxContentTypeBytes = 255 // bytes of a content type
 	// MaxGetBytes is the most [Service.Get] reads: what a function can hold.
@@ -77,7 +76,7 @@ type Config struct {
 // Service performs the operations on files. It is safe for concurrent use, and
 // several processes may share a root and a database.
 //
-// Collections are 1 to [MaxCollectionBytes] bytes of UTF-8 without control
+// Collections are 1 to [store.MaxCollectionBytes] bytes of UTF-8 without control
 // characters; names of files 1 to [MaxNameBytes], without path separators too;
 // content types media types with their parameters (RFC 9110, section 8.3.1),
 // kept in the form of [mime.FormatMediaType].
@@ -132,7 +131,7 @@ func New(config Config) (*Service, error) {
 // Create keeps a new file of the bytes of data, which are read once. An error
 // of data itself is returned as it is.
 func (s *Service) Create(ctx context.Context, appID, collection, name, contentType string, data io.Reader) (file store.File, err error) {
-	if err := checkCollection(collection); err != nil {
+	if err := store.CheckCollection(collection); err != nil {
 		return file, err
 	}
 	if err := checkName(name); err != nil {
@@ -207,7 +206,7 @@ func (s *Service) discard(blob string) {
 
 // Head returns what is known of a file.
 func (s *Service) Head(ctx context.Context, appID, collection, id string) (store.File, error) {
-	if err := checkCollection(collection); err != nil {
+	if err := store.CheckCollection(collection); err != nil {
 		return store.File{}, err
 	}
 	return s.config.Store.Get(ctx, appID, collection, id)
@@ -216,7 +215,7 @@ func (s *Service) Head(ctx context.Context, appID, collection, id string) (store
 // List pages through a collection in the order of the ids, which is that of
 // their creation.
 func (s *Service) List(ctx context.Context, appID, collection string, page store.PageRequest) (store.Page[store.File], error) {
-	if err := checkCollection(collection); err != nil {
+	if err := store.CheckCollection(collection); err != nil {
 		return store.Page[store.File]{}, err
 	}
 	return s.config.Store.List(ctx, appID, collection, page)
@@ -270,7 +269,7 @@ func (s *Service) Update(ctx context.Context, appID, collection, id string, upda
 // Delete removes a file. With expect not "" it is one whose bytes have that
 // SHA-256, or the error is [store.OtherContent]. Whoever reads it reads on.
 func (s *Service) Delete(ctx context.Context, appID, collection, id, expect string) error {
-	if err := checkCollection(collection); err != nil {
+	if err := store.CheckCollection(collection); err != nil {
 		return err
 	}
 	file, err := s.config.Store.Delete(ctx, appID, collection, id, expect)

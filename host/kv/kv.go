@@ -23,8 +23,8 @@ type Config struct {
 
 // Service performs the operations of kv. It is safe for concurrent use.
 //
-// Names of collections and keys are 1 to [MaxNameBytes] bytes of UTF-8 without
-// control characters. Values are JSON by the mapping of package abi, at most
+// Names of collections are 1 to [store.MaxCollectionBytes] bytes of UTF-8 without control characters,
+// keys 1 to [MaxKeyBytes]. Values are JSON by the mapping of package abi, at most
 // [MaxValueBytes] of text, and are kept as they come. null is a value like any
 // other, though a script, to which a missing key is unit, cannot tell the two
 // apart by Get.
@@ -72,9 +72,9 @@ func (s *Service) Has(ctx context.Context, appID, collection, key string) (bool,
 // keys' bytes. A page ends early when its values come to
 // [store.MaxKVPageBytes].
 func (s *Service) List(ctx context.Context, appID, collection, prefix string, page store.PageRequest) (store.Page[store.KVEntry], error) {
-	err := store.CheckName("collection", collection, MaxNameBytes)
+	err := store.CheckCollection(collection)
 	if err == nil && prefix != "" {
-		err = store.CheckName("prefix", prefix, MaxNameBytes)
+		err = store.CheckName("prefix", prefix, MaxKeyBytes)
 	}
 	if err != nil {
 		return store.Page[store.KVEntry]{}, err
