@@ -76,7 +76,7 @@ func (s *Service) Find(ctx context.Context, appID, collection string, query Quer
 	return s.findSorted(ctx, q)
 }
 
-// Count tells how many documents match a filter; absent, how many there are.
+// Count returns the number of documents that match a filter, without one of all there are.
 func (s *Service) Count(ctx context.Context, appID, collection string, filter msgp.Raw) (count int64, err error) {
 	q, err := newSearch(appID, collection, Query{Filter: filter})
 	if err != nil {
@@ -167,7 +167,7 @@ func (s *Service) findSorted(ctx context.Context, q search) (store.Page[store.Do
 	return s.fill(ctx, q, first)
 }
 
-// fill makes a page of candidates, of which there is one too many if there is a
+// fill makes a page of candidates. There is one too many of them if there is a
 // next page.
 func (s *Service) fill(ctx context.Context, q search, first []candidate) (store.Page[store.Document], error) {
 	page := store.Page[store.Document]{Items: []store.Document{}}

@@ -73,7 +73,7 @@ type keySet struct {
 	many map[string]bool
 }
 
-// add tells whether the key is new.
+// add reports whether the key is new.
 func (s *keySet) add(key text) bool {
 	if s.many == nil {
 		for _, other := range s.few[:s.n] {

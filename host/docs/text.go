@@ -64,7 +64,7 @@ const (
 	blobEnd   = `"}`
 )
 
-// isBlob tells whether an object stands for a blob, as abi.AppendFromJSON does.
+// isBlob reports whether an object stands for a blob, as abi.AppendFromJSON does.
 func (t text) isBlob() bool {
 	if !bytes.HasPrefix(t, []byte(blobStart)) || !bytes.HasSuffix(t, []byte(blobEnd)) {
 		return false
@@ -257,7 +257,7 @@ func order[T int64 | float64](a, b T) int {
 	return 0
 }
 
-// equal tells whether two values are the same: of the same type, numbers by
+// equal reports whether two values are the same: of the same type, numbers by
 // value, strings by code point, arrays element by element, maps whatever the
 // order of their keys.
 func equal(a, b text) bool {

@@ -36,7 +36,7 @@ type DocumentQuery struct {
 	AppID      string
 	Collection string
 	// Terms are groups: a document that has not at least one term of each group
-	// may be left out. An index answers them.
+	// may be left out. They are looked up in an index.
 	Terms [][]int64
 	After string // only ids after this, bytewise; "": all
 	Limit int    // look at most at this many documents, in the order of ids; 0: at all, in any order
@@ -45,7 +45,7 @@ type DocumentQuery struct {
 	Match func(data json.RawMessage) bool
 }
 
-// Looked tells how far [Docs.Scan] has come.
+// Looked is how far [Docs.Scan] has come.
 type Looked struct {
 	Documents int    // looked at
 	Last      string // id of the last of them, "" if there was none
@@ -82,7 +82,7 @@ type Docs interface {
 	// valid during its visit alone, and visit must not use the store. Behind the
 	// last document that it has looked at a query with a limit can go on.
 	Scan(ctx context.Context, query DocumentQuery, visit func(Document) error) (looked Looked, err error)
-	// Count tells how many documents a collection has.
+	// Count returns the number of documents of a collection.
 	Count(ctx context.Context, appID, collection string) (int64, error)
 	// Collections pages through an app's collections in the order of their
 	// names (bytewise).

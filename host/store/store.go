@@ -59,14 +59,14 @@ type Store interface {
 	// return: the transaction is lost. An InTx on tx joins it.
 	InTx(ctx context.Context, fn func(tx Store) error) error
 
-	// AfterCommit has fn called after the transaction has committed, before the method that began
-	// it returns: never if it is rolled back, and once if it had to be repeated. Outside of a
-	// transaction there is nothing to wait for, and fn is called at once. fn must be quick and not
-	// use the transaction. A commit of which the store does not learn, because the connection
-	// broke, calls nothing: fn may speed up what is found without it, as waking somebody does.
+	// AfterCommit calls fn after the transaction has committed, before the method that began it
+	// returns: never if it is rolled back, and once if it had to be repeated. Outside of a
+	// transaction it calls fn at once. fn must be quick and not use the transaction. fn is not
+	// called either if the connection breaks during the commit, whether that succeeded or not: it
+	// may speed up what is found without it, as waking somebody does.
 	AfterCommit(fn func())
 
-	// Ping tells whether the database answers.
+	// Ping returns an error unless the database can be reached.
 	Ping(ctx context.Context) error
 
 	// Close waits for running calls and releases the database. Later calls

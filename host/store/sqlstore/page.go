@@ -76,7 +76,7 @@ func pageBy[T any](ctx context.Context, q queryer, listing string, scan func(sca
 	return pageOf(rows, limit, func(last T) string { return makeCursor(listing, key(last)) }), err
 }
 
-// pageOf makes a page of up to limit+1 rows; the one too many tells that there
+// pageOf makes a page of up to limit+1 rows; the one too many is there if there
 // is a next page.
 func pageOf[T any](rows []T, limit int, cursor func(last T) string) store.Page[T] {
 	if len(rows) <= limit {

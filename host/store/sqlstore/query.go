@@ -153,7 +153,7 @@ func many[T any](ctx context.Context, q queryer, resource string, scan func(scan
 	return list, nil
 }
 
-// exists tells whether a query finds a row.
+// exists reports whether a query finds a row.
 func exists(ctx context.Context, q queryer, query string, args ...any) (bool, error) {
 	if !storable(args) {
 		return false, nil
@@ -166,7 +166,7 @@ func exists(ctx context.Context, q queryer, query string, args ...any) (bool, er
 	return err == nil, err
 }
 
-// affect runs a statement and tells how many rows it concerned.
+// affect runs a statement and returns the number of rows it concerned.
 func affect(ctx context.Context, q queryer, statement string, args ...any) (int64, error) {
 	if !storable(args) {
 		return 0, nil

@@ -40,7 +40,7 @@ type Dialect struct {
 	Announce string
 	// Listen implements [store.Revisions]; nil when no other process may use the database.
 	Listen func(ctx context.Context, wake func()) error
-	// Retryable tells that a transaction failed only because of another one
+	// Retryable reports whether a transaction failed only because of another one
 	// and may succeed if run again; nil when that cannot happen.
 	Retryable func(error) bool
 }

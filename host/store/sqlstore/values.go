@@ -92,7 +92,7 @@ func textOrNull(s string) any {
 	return s
 }
 
-// storable tells whether all texts among the arguments could be in a row.
+// storable reports whether all texts among the arguments could be in a row.
 func storable(args []any) bool {
 	for _, arg := range args {
 		if s, ok := arg.(string); ok && unstorable(s) != "" {
