@@ -82,6 +82,11 @@ func (a *Authority) Login(ctx context.Context, username, password, address strin
 		return "", time.Time{}, ErrCredentials
 	}
 	a.throttle.succeeded(username, address)
+	if user.PasswordGenerated { // not any longer one that each start renews
+		if _, err := a.store.Users().Update(ctx, user.ID, store.UserChange{PasswordGenerated: new(false)}); err != nil {
+			return "", time.Time{}, err
+		}
+	}
 	token = newSecret(SessionPrefix)
 	expires = a.now().Add(a.sessionTTL).UTC().Truncate(time.Microsecond)
 	_, err = a.store.Sessions().Create(ctx, store.Session{TokenHash: hashToken(token), UserID: user.ID, ExpiresAt: expires})

@@ -6,6 +6,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/alexedwards/argon2id"
+
+	"github.com/picloud/picloud/host/store"
 )
 
 // Bounds of a password, in bytes.
@@ -41,6 +43,25 @@ func HashPassword(password string) (string, error) {
 	hashers <- struct{}{}
 	defer func() { <-hashers }()
 	return argon2id.CreateHash(password, hashing)
+}
+
+// SetPassword gives a user a new password and ends the user's sessions, all of which began with
+// another one. API keys stay. The error is that of [CheckPassword], or the store's.
+func SetPassword(ctx context.Context, db store.Store, userID, password string) error {
+	if err := CheckPassword(password); err != nil {
+		return err
+	}
+	hash, err := HashPassword(password)
+	if err != nil {
+		return err
+	}
+	return db.InTx(ctx, func(tx store.Store) error {
+		if _, err := tx.Users().Update(ctx, userID, store.UserChange{PasswordHash: &hash}); err != nil {
+			return err
+		}
+		_, err := tx.Sessions().DeleteOf(ctx, userID)
+		return err
+	})
 }
 
 func passwordMatches(ctx context.Context, password, hash string) (bool, error) {

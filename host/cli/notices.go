@@ -27,7 +27,7 @@ func (n *notices) warn(format string, args ...any) {
 		n.print(map[string]string{"warning": text})
 		return
 	}
-	fmt.Fprintln(n.w, "warning: "+text)
+	fmt.Fprintln(n.w, paint(n.w, yellow, "warning:"), text)
 }
 
 // fail tells why the command failed.
@@ -36,7 +36,7 @@ func (n *notices) fail(err error) {
 		n.print(map[string]failure{"error": newFailure(err)})
 		return
 	}
-	fmt.Fprintln(n.w, "picloud: error: "+err.Error())
+	fmt.Fprintln(n.w, "picloud:", paint(n.w, red, "error:"), err.Error())
 }
 
 func (n *notices) print(value any) {

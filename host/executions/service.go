@@ -37,7 +37,8 @@ type Config struct {
 	Registerer      prometheus.Registerer
 }
 
-// Service runs scripts. It is safe for concurrent use.
+// Service runs scripts. It is safe for concurrent use. Its Start and Stop are those of a
+// [background.Service], which records in the background what was executed.
 type Service struct {
 	sandbox    *sandbox.Sandbox
 	dispatcher *hostcalls.Dispatcher
@@ -48,7 +49,7 @@ type Service struct {
 	metrics    metrics
 }
 
-// New makes a service. Close it after the last Run.
+// New makes a service. It runs scripts at once, and records them from its Start on.
 func New(c Config) *Service {
 	return &Service{
 		sandbox:    c.Sandbox,
@@ -282,9 +283,12 @@ func (s *Service) Changed(appID string) { s.scripts.forget(appID) }
 // ChangedAll is Changed for all apps.
 func (s *Service) ChangedAll() { s.scripts.forgetAll() }
 
-// Flush waits until every execution that ended before is in the store, so that
-// who asks for logs sees what just happened.
-func (s *Service) Flush(ctx context.Context) error { return s.records.Flush(ctx) }
+// Start begins to record executions.
+func (s *Service) Start() { s.records.Start() }
 
-// Close writes what is not yet written.
-func (s *Service) Close(ctx context.Context) error { return s.records.Close(ctx) }
+// Stop records what is not yet recorded. Call it after the last Run.
+func (s *Service) Stop(ctx context.Context) error { return s.records.Stop(ctx) }
+
+// Flush waits until every execution that ended before is in the store, so that whoever asks for
+// logs sees what just happened.
+func (s *Service) Flush(ctx context.Context) error { return s.records.Flush(ctx) }

@@ -42,7 +42,6 @@ import (
 
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
-	"github.com/picloud/picloud/host/sweep"
 )
 
 // Bounds of what a file may be.
@@ -69,8 +68,6 @@ type Config struct {
 	Quota       int64            // bytes of all files of an app; 0: none
 	Log         *slog.Logger     // nil: slog.Default()
 	Now         func() time.Time // the clock of the sweeps; nil: time.Now
-	SweepEvery  time.Duration    // between two sweeps; 0: an hour
-	SweepAge    time.Duration    // how old an orphan must be to be swept; 0: an hour
 }
 
 // Service performs the operations on files. It is safe for concurrent use, and
@@ -86,7 +83,6 @@ type Service struct {
 	config    Config
 	directory *directory
 	verified  *lru.Cache[string, os.FileInfo] // blobs found whole, as they were then
-	sweeper   *sweep.Sweeper                  // nil unless started
 }
 
 // Update says what to change of a file; what is nil stays.
@@ -100,7 +96,7 @@ type Update struct {
 // maxVerified is how many blobs are remembered as found whole.
 const maxVerified = 10_000
 
-// New makes the service and its directory. Start begins its sweeps.
+// New makes the service and its directory.
 func New(config Config) (*Service, error) {
 	if config.Root == "" {
 		return nil, errors.New("files: no root directory")
@@ -109,8 +105,6 @@ func New(config Config) (*Service, error) {
 		return nil, fmt.Errorf("files: MaxFileSize and Quota must not be negative, got %d and %d", config.MaxFileSize, config.Quota)
 	}
 	config.MaxFileSize = cmp.Or(config.MaxFileSize, DefaultMaxFileSize)
-	config.SweepEvery = cmp.Or(config.SweepEvery, time.Hour)
-	config.SweepAge = cmp.Or(config.SweepAge, time.Hour)
 	if config.Log == nil {
 		config.Log = slog.Default()
 	}

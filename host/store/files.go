@@ -82,7 +82,7 @@ type Files interface {
 	// Blobs lists the blobs in use, of all apps, whose names are at least from
 	// and less than to (bytewise).
 	Blobs(ctx context.Context, from, to string) ([]string, error)
-	// Root returns the mark of the directory of the blobs: the first that it was
-	// ever called with.
+	// Root returns the mark of the directory of the blobs: the first other than "" that it was ever
+	// called with, "" as long as there was none.
 	Root(ctx context.Context, mark string) (string, error)
 }

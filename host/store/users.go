@@ -20,16 +20,21 @@ type User struct {
 	ID           string
 	Username     string // unique, whatever the case
 	PasswordHash string
-	Role         InstanceRole
-	CreatedAt    time.Time
-	UpdatedAt    time.Time
+	// PasswordGenerated says that the server made the password, and that nobody has logged in with it
+	// yet.
+	PasswordGenerated bool
+	Role              InstanceRole
+	CreatedAt         time.Time
+	UpdatedAt         time.Time
 }
 
-// UserChange says what to change of a user; a nil field stays as it is.
+// UserChange says what to change of a user; a nil field stays as it is, but that a new password is
+// none that was generated unless PasswordGenerated says so.
 type UserChange struct {
-	Username     *string
-	PasswordHash *string
-	Role         *InstanceRole
+	Username          *string
+	PasswordHash      *string
+	PasswordGenerated *bool
+	Role              *InstanceRole
 }
 
 // Users keeps the users.

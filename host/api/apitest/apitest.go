@@ -102,6 +102,7 @@ func NewLogging(t testing.TB, log *slog.Logger) *Site {
 		Store: db, Sandbox: box, Dispatcher: hostcalls.New(hostcalls.Config{Services: services, Log: log}), Ceiling: abi.DefaultCeiling,
 		ScriptCacheSize: 64, Logger: log, Registerer: registry,
 	})
+	runs.Start()
 	apps, err := catalog.New(ctx, catalog.Config{Store: db, Executions: runs, Logger: log})
 	require.NoError(t, err)
 	admin := api.New(api.Config{
@@ -125,7 +126,7 @@ func NewLogging(t testing.TB, log *slog.Logger) *Site {
 		defer cancel()
 		_ = server.Shutdown(ctx)
 		<-served
-		require.NoError(t, runs.Close(ctx))
+		require.NoError(t, runs.Stop(ctx))
 		require.NoError(t, db.Close())
 	})
 	s.Token = s.User("owner", store.RoleOwner)

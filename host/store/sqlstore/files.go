@@ -25,7 +25,7 @@ const (
 	fileDelete = `DELETE FROM files WHERE app_id = $1 AND collection = $2 AND id = $3
 		RETURNING app_id, collection, id, name, content_type, size, sha256, created_at, updated_at, blob, NULL`
 	fileRootSet = `INSERT INTO file_root (one, mark) VALUES (1, $1) ON CONFLICT (one) DO NOTHING`
-	fileRootGet = `SELECT mark FROM file_root`
+	fileRootGet = `SELECT COALESCE((SELECT mark FROM file_root), '')`
 	fileBlobs   = `SELECT blob FROM files WHERE blob >= $1 AND blob < $2`
 
 	// Nothing happens if the app is unknown or would then have more than $3
@@ -221,11 +221,13 @@ func (f files) Blobs(ctx context.Context, from, to string) ([]string, error) {
 }
 
 func (f files) Root(ctx context.Context, mark string) (string, error) {
-	if err := require(field{"mark", mark}); err != nil {
+	if err := check(field{"mark", mark}); err != nil {
 		return "", err
 	}
-	if _, err := affect(ctx, f.writer(), fileRootSet, mark); err != nil {
-		return "", failed(ctx, "set files root", err)
+	if mark != "" {
+		if _, err := affect(ctx, f.writer(), fileRootSet, mark); err != nil {
+			return "", failed(ctx, "set files root", err)
+		}
 	}
 	return one(ctx, f.reader(), "files root", text, fileRootGet)
 }

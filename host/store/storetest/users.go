@@ -50,6 +50,27 @@ func testUsers(t *testing.T, s subject) {
 	require.Equal(t, changed, got)
 	require.Equal(t, "$argon2id$2", got.PasswordHash)
 
+	// A password is a generated one until that is taken back, or another is set.
+	carl, err := s.Users().Create(s.ctx, store.User{Username: "carl", PasswordHash: "$argon2id$3", PasswordGenerated: true, Role: store.RoleOwner})
+	require.NoError(t, err)
+	require.True(t, carl.PasswordGenerated)
+	for _, c := range []struct {
+		change    store.UserChange
+		generated bool
+	}{
+		{store.UserChange{Role: new(store.RoleAdmin)}, true},
+		{store.UserChange{PasswordGenerated: new(false)}, false},
+		{store.UserChange{PasswordHash: new("$argon2id$4"), PasswordGenerated: new(true)}, true},
+		{store.UserChange{PasswordHash: new("$argon2id$5")}, false},
+	} {
+		_, err = s.Users().Update(s.ctx, carl.ID, c.change)
+		require.NoError(t, err)
+		got, err = s.Users().Get(s.ctx, carl.ID)
+		require.NoError(t, err)
+		require.Equal(t, c.generated, got.PasswordGenerated)
+	}
+	require.NoError(t, s.Users().Delete(s.ctx, carl.ID))
+
 	s.user(t, "anna")
 	users := collect(t, 2, func(page store.PageRequest) (store.Page[store.User], error) { return s.Users().List(s.ctx, page) })
 	require.Equal(t, []string{"anna", "BOB", "Ädmin"}, project(users, func(u store.User) string { return u.Username }))
