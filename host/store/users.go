@@ -48,7 +48,7 @@ type Users interface {
 	GetByUsername(ctx context.Context, username string) (User, error)
 	// List pages through all users in the order of their lower-cased names.
 	List(ctx context.Context, page PageRequest) (Page[User], error)
-	// Count tells how many users there are.
+	// Count returns the number of users.
 	Count(ctx context.Context) (int64, error)
 	// Update changes a user and returns it as it is now.
 	Update(ctx context.Context, id string, change UserChange) (User, error)
@@ -77,11 +77,11 @@ type Sessions interface {
 	Touch(ctx context.Context, tokenHash string, at time.Time) error
 	// Delete ends a session.
 	Delete(ctx context.Context, tokenHash string) error
-	// DeleteOf ends all sessions of a user and tells how many.
+	// DeleteOf ends all sessions of a user and returns their number.
 	DeleteOf(ctx context.Context, userID string) (int64, error)
-	// DeleteExpired ends the sessions that expire at now or before and tells
-	// how many.
-	DeleteExpired(ctx context.Context, now time.Time) (int64, error)
+	// DeleteExpired ends up to limit sessions, 1 to [MaxBatch], that expire at now or before, and
+	// returns their number: less than limit when none is left.
+	DeleteExpired(ctx context.Context, now time.Time, limit int) (int, error)
 }
 
 // APIKey is a credential for programs. The key itself is known to its user
