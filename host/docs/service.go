@@ -1,10 +1,9 @@
-// Package docs is the service of JSON documents: collections of documents with
-// ids, versions and a language of filters.
+// Package docs is the service of JSON documents: collections of documents with ids, versions and a
+// language of filters.
 //
-// What a filter, a sort and a page mean is decided here, in Go, on the text of
-// the documents; the databases keep the text and an index of terms (see
-// terms.go) that leaves few documents to look at. So every database gives the
-// same answer to the last digit.
+// What a filter, a sort and a page mean is decided here, in Go, on the text of the documents; the
+// databases keep the text and an index of terms (see terms.go) that leaves few documents to look
+// at. So every database gives the same answer to the last digit.
 package docs
 
 import (
@@ -26,10 +25,9 @@ type Config struct {
 	Store store.Docs
 }
 
-// Service keeps and finds documents. It is safe for concurrent use. Values come
-// in as MessagePack (see package abi) and documents go out with their data as
-// JSON. Bad input is [fault.Invalid] and names the field; what is not there is
-// [fault.NotFound], in another app as in none.
+// Service keeps and finds documents. It is safe for concurrent use. Values come in as MessagePack
+// (see package abi) and documents go out with their data as JSON. Bad input is [fault.Invalid] and
+// names the field; what is not there is [fault.NotFound], in another app as in none.
 type Service struct {
 	store store.Docs
 }
@@ -54,8 +52,8 @@ func (s *Service) Get(ctx context.Context, appID, collection, id string) (store.
 	return s.store.Get(ctx, store.DocumentKey{AppID: appID, Collection: collection, ID: id})
 }
 
-// Put keeps a document under a given id, a UUID: a new one, or new data of the
-// one that is there, as an import does. created tells which.
+// Put keeps a document under a given id, a UUID: a new one, or new data of the one that is there,
+// as an import does. created tells which.
 func (s *Service) Put(ctx context.Context, appID, collection, id string, data msgp.Raw) (doc store.Document, created bool, err error) {
 	if parsed, err := uuid.Parse(id); err != nil || parsed.String() != id {
 		return store.Document{}, false, fault.Refuse("id", "must be a UUID in lower case, got %.40q", id)
@@ -78,9 +76,8 @@ func (s *Service) Put(ctx context.Context, appID, collection, id string, data ms
 	}
 }
 
-// Update replaces the data of a document and returns it as it is now. With
-// ifVersion not nil it must be at that version; otherwise the error is a
-// [fault.Stale].
+// Update replaces the data of a document and returns it as it is now. With ifVersion not nil it
+// must be at that version; otherwise the error is a [fault.Stale].
 func (s *Service) Update(ctx context.Context, appID, collection, id string, data msgp.Raw, ifVersion *int64) (store.Document, error) {
 	content, err := checked(appID, collection, data)
 	if err != nil {
@@ -89,8 +86,8 @@ func (s *Service) Update(ctx context.Context, appID, collection, id string, data
 	return s.store.Replace(ctx, store.DocumentKey{AppID: appID, Collection: collection, ID: id}, content, ifVersion)
 }
 
-// Patch merges a map into the data of a document (RFC 7396), otherwise like
-// Update. Unit removes a key; a blob is a value, not a map.
+// Patch merges a map into the data of a document (RFC 7396), otherwise like Update. Unit removes a
+// key; a blob is a value, not a map.
 func (s *Service) Patch(ctx context.Context, appID, collection, id string, patch msgp.Raw, ifVersion *int64) (store.Document, error) {
 	if err := store.CheckCollection(collection); err != nil {
 		return store.Document{}, err

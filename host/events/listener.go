@@ -16,9 +16,9 @@ type Listener struct {
 	Operations []store.ChangeOperation // empty: any
 }
 
-// CheckGlob refuses what is no glob of collections: a name, which is that collection; the beginning of
-// names with a * behind it, which is all collections that begin so; or * alone, which is all. There
-// is no other place for a *. The error is [fault.Invalid] of the field.
+// CheckGlob refuses what is no glob of collections: a name, which is that collection; the beginning
+// of names with a * behind it, which is all collections that begin so; or * alone, which is all.
+// There is no other place for a *. The error is [fault.Invalid] of the field.
 func CheckGlob(field, glob string) error {
 	if err := store.CheckName(field, glob, store.MaxCollectionBytes); err != nil {
 		return err
@@ -98,8 +98,9 @@ func newCollections(listeners []Listener) *collections {
 	return c
 }
 
-// has reports whether somebody listens to a collection. The one prefix that a name can begin with is
-// the last that is not behind it: what comes between the two in order begins with the prefix too.
+// has reports whether somebody listens to a collection. The one prefix that a name can begin with
+// is the last that is not behind it: what comes between the two in order begins with the prefix
+// too.
 func (c *collections) has(name string) bool {
 	if _, ok := c.names[name]; ok {
 		return true

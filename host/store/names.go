@@ -16,8 +16,8 @@ func CheckCollection(name string) error {
 	return CheckName("collection", name, MaxCollectionBytes)
 }
 
-// CheckName refuses a name that is not 1 to most bytes of UTF-8 without control characters, as those
-// of collections, keys and files are.
+// CheckName refuses a name that is not 1 to most bytes of UTF-8 without control characters, as
+// those of collections, keys and files are.
 func CheckName(field, name string, most int) error {
 	refuse := func(format string, args ...any) error {
 		return fault.Refuse(field, format, args...)
