@@ -1,6 +1,10 @@
 package fault
 
-import "github.com/picloud/picloud/abi"
+import (
+	"net/http"
+
+	"github.com/picloud/picloud/abi"
+)
 
 // Code says for programs why something was refused or failed.
 type Code uint8
@@ -42,27 +46,27 @@ type row struct {
 }
 
 var table = [end]row{
-	Internal:         {"internal", 500, abi.OpCodeInternal, true},
-	Invalid:          {"invalid", 422, abi.OpCodeInvalid, false},
-	TooLarge:         {"body_too_large", 413, abi.OpCodeInvalid, false},
-	Unauthorized:     {"unauthorized", 401, abi.OpCodeDenied, false},
-	Forbidden:        {"forbidden", 403, abi.OpCodeDenied, false},
-	NotFound:         {"not_found", 404, abi.OpCodeNotFound, false},
-	MethodNotAllowed: {"method_not_allowed", 405, abi.OpCodeInvalid, false},
-	Conflict:         {"conflict", 409, abi.OpCodeConflict, false},
-	Stale:            {"conflict", 409, abi.OpCodeConflict, false},
-	Throttled:        {"throttled", 429, abi.OpCodeUnavailable, false},
-	Quota:            {"quota", 507, abi.OpCodeQuota, false},
-	Corrupted:        {"corrupted", 500, abi.OpCodeCorrupted, false},
-	Unreachable:      {"unreachable", 502, abi.OpCodeUnreachable, false},
-	Timeout:          {"timeout", 504, abi.OpCodeTimeout, false},
-	Unavailable:      {"unavailable", 503, abi.OpCodeUnavailable, false},
-	Storage:          {"unavailable", 503, abi.OpCodeUnavailable, true},
-	Overloaded:       {"overloaded", 503, abi.OpCodeUnavailable, false},
-	Cancelled:        {"cancelled", 503, abi.OpCodeCancelled, false},
-	ScriptInvalid:    {"script_invalid", 422, abi.OpCodeFailed, false},
-	ScriptFailed:     {"script_error", 502, abi.OpCodeFailed, false},
-	LimitExceeded:    {"limit_exceeded", 507, abi.OpCodeLimit, false},
+	Internal:         {"internal", http.StatusInternalServerError, abi.OpCodeInternal, true},
+	Invalid:          {"invalid", http.StatusUnprocessableEntity, abi.OpCodeInvalid, false},
+	TooLarge:         {"body_too_large", http.StatusRequestEntityTooLarge, abi.OpCodeInvalid, false},
+	Unauthorized:     {"unauthorized", http.StatusUnauthorized, abi.OpCodeDenied, false},
+	Forbidden:        {"forbidden", http.StatusForbidden, abi.OpCodeDenied, false},
+	NotFound:         {"not_found", http.StatusNotFound, abi.OpCodeNotFound, false},
+	MethodNotAllowed: {"method_not_allowed", http.StatusMethodNotAllowed, abi.OpCodeInvalid, false},
+	Conflict:         {"conflict", http.StatusConflict, abi.OpCodeConflict, false},
+	Stale:            {"conflict", http.StatusConflict, abi.OpCodeConflict, false},
+	Throttled:        {"throttled", http.StatusTooManyRequests, abi.OpCodeUnavailable, false},
+	Quota:            {"quota", http.StatusInsufficientStorage, abi.OpCodeQuota, false},
+	Corrupted:        {"corrupted", http.StatusInternalServerError, abi.OpCodeCorrupted, false},
+	Unreachable:      {"unreachable", http.StatusBadGateway, abi.OpCodeUnreachable, false},
+	Timeout:          {"timeout", http.StatusGatewayTimeout, abi.OpCodeTimeout, false},
+	Unavailable:      {"unavailable", http.StatusServiceUnavailable, abi.OpCodeUnavailable, false},
+	Storage:          {"unavailable", http.StatusServiceUnavailable, abi.OpCodeUnavailable, true},
+	Overloaded:       {"overloaded", http.StatusServiceUnavailable, abi.OpCodeUnavailable, false},
+	Cancelled:        {"cancelled", http.StatusServiceUnavailable, abi.OpCodeCancelled, false},
+	ScriptInvalid:    {"script_invalid", http.StatusUnprocessableEntity, abi.OpCodeFailed, false},
+	ScriptFailed:     {"script_error", http.StatusBadGateway, abi.OpCodeFailed, false},
+	LimitExceeded:    {"limit_exceeded", http.StatusInsufficientStorage, abi.OpCodeLimit, false},
 }
 
 // String returns the code as it stands in JSON.

@@ -7,9 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/picloud/picloud/abi"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/abi"
 )
 
 // TestValidateResolvesImports: the modules that a script imports are asked for once it is known
