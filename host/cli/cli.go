@@ -8,6 +8,7 @@ import "github.com/alecthomas/kong"
 type Commands struct {
 	Login   LoginCmd   `cmd:"" help:"Log in to a server and remember the session."`
 	Logout  LogoutCmd  `cmd:"" help:"End the session and forget it."`
+	Context ContextCmd `cmd:"" help:"List the servers that you are logged in to, and choose one."`
 	Apps    AppsCmd    `cmd:"" help:"List, create, show and delete apps."`
 	Scripts ScriptsCmd `cmd:"" help:"List, show, validate and delete scripts."`
 	Deploy  DeployCmd  `cmd:"" help:"Create or update a script from a file, or an app from a folder with a picloud.yaml."`
