@@ -17,6 +17,12 @@ var examples = map[string][]string{
 	"context list": {"picloud context list"},
 	"context use":  {"picloud context use staging"},
 
+	"completion": {
+		"source <(picloud completion bash)",
+		"source <(picloud completion zsh)",
+		"picloud completion fish | source",
+	},
+
 	"apps list":   {"picloud apps list"},
 	"apps create": {"picloud apps create shop --name 'The shop'"},
 	"apps show":   {"picloud apps show shop --output json"},
