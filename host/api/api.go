@@ -17,6 +17,7 @@ import (
 	"github.com/picloud/picloud/host/catalog"
 	"github.com/picloud/picloud/host/docs"
 	"github.com/picloud/picloud/host/executions"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/store"
@@ -97,12 +98,12 @@ func (a *API) Mount(app *fiber.App) {
 		if path := c.Path(); path != "/api" && !strings.HasPrefix(path, "/api/") {
 			return c.Next() // "/apiary", which fiber takes to begin with /api
 		}
-		return problem.New(http.StatusNotFound, problem.CodeNotFound, "there is nothing at "+problem.Shorten(c.Method()+" "+c.Path())).Send(c)
+		return problem.New(http.StatusNotFound, fault.NotFound, "there is nothing at "+problem.Shorten(c.Method()+" "+c.Path())).Send(c)
 	})
 }
 
-// verbRouter registers paths that end in a verb, as in routes:match, with the
-// colon escaped: fiber would take it for a parameter.
+// verbRouter registers paths that end in a verb, as in routes:match, with the colon escaped: fiber
+// would take it for a parameter.
 type verbRouter struct{ fiber.Router }
 
 func (r verbRouter) Add(method, path string, handlers ...fiber.Handler) fiber.Router {

@@ -9,6 +9,7 @@ import (
 	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/store"
 )
@@ -106,7 +107,7 @@ func (a *API) setKV(ctx context.Context, in *struct {
 		return nil, inKV(err)
 	}
 	if !set {
-		return nil, problem.New(http.StatusConflict, problem.CodeConflict, "there is such a key",
+		return nil, problem.New(http.StatusConflict, fault.Conflict, "there is such a key",
 			wire.FieldError{Location: "path.key", Message: "is in use", Value: problem.Shorten(key)})
 	}
 	entry, err := a.kv.Get(ctx, appID, collection, key)
@@ -123,7 +124,7 @@ func (a *API) deleteKV(ctx context.Context, in *KeyPath) (*none, error) {
 	}
 	found, err := a.kv.Delete(ctx, appID, collection, key)
 	if err == nil && !found {
-		return nil, problem.NotFound("key")
+		return nil, fault.Missing("key")
 	}
 	return nil, inKV(err)
 }

@@ -74,7 +74,7 @@ func (a *API) listScriptRoutes(ctx context.Context, in *ScriptPath) (*body[wire.
 func (a *API) findRoute(ctx context.Context, id string, c authz.Capability) (store.Route, error) {
 	route, err := a.store.Routes().Get(ctx, id)
 	if err != nil {
-		return store.Route{}, problem.Unknown(err, "route")
+		return store.Route{}, unknown(err, "route")
 	}
 	return route, a.need(ctx, route.AppID, "route", c)
 }

@@ -7,8 +7,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/picloud/picloud/abi"
-	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/catalog"
@@ -118,59 +116,12 @@ func (a *API) validateScript(ctx context.Context, in *struct {
 	imports, err := a.catalog.Compile(ctx, script)
 	var refused *catalog.InvalidScript
 	if errors.As(err, &refused) {
-		return &body[wire.Validation]{wire.Validation{Imports: []string{}, Error: refused.Cause, Line: refused.SourceLine}}, nil
+		return &body[wire.Validation]{wire.Validation{Imports: []string{}, Error: refused.ScriptError, Line: refused.SourceLine}}, nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	return &body[wire.Validation]{wire.Validation{Valid: true, Imports: append([]string{}, imports...)}}, nil
-}
-
-// ofCatalog makes a problem of what the catalog refuses; any other error stays as it is.
-func ofCatalog(err error) error {
-	var (
-		conflict *catalog.Conflict
-		invalid  *catalog.Invalid
-		script   *catalog.InvalidScript
-	)
-	switch {
-	case errors.As(err, &conflict):
-		field := wire.FieldError{Location: in("body", conflict.Field), Message: conflict.Reason}
-		if conflict.Value != "" {
-			field.Value = problem.Shorten(conflict.Value)
-		}
-		p := problem.New(http.StatusConflict, problem.CodeConflict, conflict.Error(), field)
-		p.Other = conflict.Other
-		return p
-	case errors.As(err, &invalid):
-		var value any
-		if invalid.Value != "" {
-			value = invalid.Value
-		}
-		return problem.InvalidField(in("body", invalid.Field), invalid.Reason, value)
-	case errors.As(err, &script) && script.Kind == abi.KindPlugin:
-		return problem.New(http.StatusUnprocessableEntity, string(abi.CodeScriptInvalid), script.Error(),
-			wire.FieldError{Location: "body", Message: script.Error()})
-	case errors.As(err, &script):
-		p := problem.New(http.StatusUnprocessableEntity, string(abi.CodeScriptInvalid), script.Error(),
-			wire.FieldError{Location: "body.source", Message: script.Error()})
-		p.Script = &wire.ScriptSource{Line: script.Cause.Line, Column: script.Cause.Column, Message: script.Error(), SourceLine: script.SourceLine}
-		return p
-	case errors.Is(err, catalog.ErrBusy):
-		return problem.New(http.StatusServiceUnavailable, string(abi.CodeOverloaded), err.Error())
-	}
-	return err
-}
-
-// in is the location of a field; "id" is in the path.
-func in(place, field string) string {
-	switch field {
-	case "id":
-		return "path.id"
-	case "":
-		return place
-	}
-	return place + "." + field
 }
 
 func wireScript(s store.Script) wire.Script {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -43,7 +44,7 @@ func (c *Catalog) DeleteApp(ctx context.Context, id string) error {
 // checkSlug keeps slugs and ids apart, because either may name an app.
 func checkSlug(slug string) error {
 	if _, err := uuid.Parse(slug); err == nil {
-		return invalid("slug", "must not look like an id", slug)
+		return &fault.Error{Code: fault.Invalid, Field: "slug", Reason: "must not look like an id", Value: slug}
 	}
 	return nil
 }

@@ -9,11 +9,11 @@ package catalog
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 
 	"github.com/picloud/picloud/host/executions"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/routing"
 	"github.com/picloud/picloud/host/store"
 )
@@ -93,7 +93,7 @@ func (c *Catalog) follow(ctx context.Context, s store.Store, revision store.Revi
 	switch revision.Resource {
 	case store.ResourceApp:
 		_, err := s.Apps().Get(ctx, revision.ID)
-		if errors.Is(err, store.ErrNotFound) {
+		if fault.Of(err) == fault.NotFound {
 			c.routes.RemoveIf(func(r store.Route) bool { return r.AppID == revision.ID })
 			c.executions.Changed(revision.ID)
 			return nil
@@ -102,7 +102,7 @@ func (c *Catalog) follow(ctx context.Context, s store.Store, revision store.Revi
 	case store.ResourceScript:
 		c.executions.Changed(revision.AppID) // others may import it
 		_, err := s.Scripts().Get(ctx, revision.ID)
-		if errors.Is(err, store.ErrNotFound) {
+		if fault.Of(err) == fault.NotFound {
 			c.routes.RemoveIf(func(r store.Route) bool { return r.ScriptID == revision.ID })
 			return nil
 		}
@@ -110,7 +110,7 @@ func (c *Catalog) follow(ctx context.Context, s store.Store, revision store.Revi
 	case store.ResourceRoute:
 		route, err := s.Routes().Get(ctx, revision.ID)
 		switch {
-		case errors.Is(err, store.ErrNotFound):
+		case fault.Of(err) == fault.NotFound:
 			c.routes.Remove(revision.ID)
 		case err != nil:
 			return err

@@ -2,11 +2,11 @@ package catalog
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -21,9 +21,9 @@ func notImported(ctx context.Context, tx store.Store, module store.Script, field
 		return err
 	}
 	by := "is imported by " + namesOf(importers)
-	return &Conflict{
+	return &fault.Error{
+		Code: fault.Conflict, Text: fmt.Sprintf("module %q %s", module.Name, by),
 		Field: field, Reason: "the module " + by, Other: importers[0].ID,
-		text: fmt.Sprintf("module %q %s", module.Name, by),
 	}
 }
 
@@ -46,10 +46,10 @@ func namesOf(scripts []store.Script) string {
 func setImports(ctx context.Context, tx store.Store, script store.Script, imports []string) error {
 	for _, name := range imports {
 		module, err := tx.Scripts().GetByName(ctx, script.AppID, name)
-		if errors.Is(err, store.ErrNotFound) || err == nil && module.Kind != abi.KindModule {
-			return &Conflict{
+		if fault.Of(err) == fault.NotFound || err == nil && module.Kind != abi.KindModule {
+			return &fault.Error{
+				Code: fault.Conflict, Text: fmt.Sprintf("module %q was removed meanwhile, try again", name),
 				Field: "source", Reason: fmt.Sprintf("imports %q, which was removed meanwhile", name),
-				text: fmt.Sprintf("module %q was removed meanwhile, try again", name),
 			}
 		}
 		if err != nil {

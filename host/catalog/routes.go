@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -13,19 +14,21 @@ import (
 // route of another app answers some of its requests first.
 func (c *Catalog) CreateRoute(ctx context.Context, script store.Script, route store.Route) (created store.Route, shadowed bool, err error) {
 	if script.Kind == abi.KindModule {
-		return store.Route{}, false, invalid("id", "is a module, which cannot have routes", script.ID)
+		return store.Route{}, false, &fault.Error{
+			Code: fault.Invalid, Field: "id", Reason: "is a module, which cannot have routes", Value: script.ID,
+		}
 	}
 	route.AppID, route.ScriptID = script.AppID, script.ID
 	err = c.change(ctx, func(tx store.Store) error {
 		if other, taken := c.routes.Conflict(route); taken {
-			return &Conflict{
+			return &fault.Error{
+				Code: fault.Conflict, Text: fmt.Sprintf("the route %s could match the same requests at the same precedence", describe(other)),
 				Field: "path", Reason: "conflicts with " + describe(other), Value: route.Path, Other: other.ID,
-				text: fmt.Sprintf("the route %s could match the same requests at the same precedence", describe(other)),
 			}
 		}
 		if _, takes := c.routes.Takes(route); takes { // which of them is not for this app to know
 			const reason = "would take requests of this host from a route of another app"
-			return &Conflict{Field: "path", Reason: reason, Value: route.Path, text: "the route " + reason}
+			return &fault.Error{Code: fault.Conflict, Text: "the route " + reason, Field: "path", Reason: reason, Value: route.Path}
 		}
 		created, err = tx.Routes().Create(ctx, route)
 		return err

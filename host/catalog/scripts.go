@@ -7,26 +7,19 @@ import (
 	"strings"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
 // MaxSourceBytes is the size of the largest script.
 const MaxSourceBytes = 1 << 20
 
-// InvalidScript says why a script or plugin does not compile.
+// InvalidScript tells more of a script or plugin that does not compile: it is the cause of a
+// [fault.ScriptInvalid], whose field is "source", or "wasm" for a plugin.
 type InvalidScript struct {
-	Cause      *abi.ScriptError
-	Kind       abi.Kind
+	*abi.ScriptError
 	SourceLine string // where the error is, cut to a reasonable length; "" when unknown
 }
-
-func (e *InvalidScript) Error() string { return e.Cause.Message }
-
-// Unwrap returns the cause.
-func (e *InvalidScript) Unwrap() error { return e.Cause }
-
-// ErrBusy refuses to compile while too much else runs.
-var ErrBusy = errors.New("too many executions at once, try again")
 
 // CreateScript makes a script or a plugin, which must compile.
 func (c *Catalog) CreateScript(ctx context.Context, script store.Script) (store.Script, error) {
@@ -44,10 +37,10 @@ func (c *Catalog) CreateScript(ctx context.Context, script store.Script) (store.
 }
 
 // UpdateScript changes a script as it was read by the caller; it must compile as it will be. A script
-// that is at another version than change expects, or than the one read, is a [*store.VersionError].
+// that is at another version than change expects, or than the one read, is [fault.Stale].
 func (c *Catalog) UpdateScript(ctx context.Context, script store.Script, change store.ScriptChange) (store.Script, error) {
 	if v := change.ExpectVersion; v != 0 && v != script.Version {
-		return store.Script{}, &store.VersionError{Resource: "script", Expected: v, Current: script.Version}
+		return store.Script{}, store.Stale("script", v, script.Version)
 	}
 	change.ExpectVersion = script.Version // which is what is compiled
 	candidate, err := Changed(script, change)
@@ -96,9 +89,9 @@ func mayBeOfKind(ctx context.Context, tx store.Store, script store.Script, kind 
 	if err != nil || len(routes) == 0 {
 		return err
 	}
-	return &Conflict{
+	return &fault.Error{
+		Code: fault.Conflict, Text: "a script with routes cannot become a module",
 		Field: "kind", Reason: "the script has routes", Value: string(kind), Other: routes[0].ID,
-		text: "a script with routes cannot become a module",
 	}
 }
 
@@ -113,18 +106,22 @@ func (c *Catalog) DeleteScript(ctx context.Context, script store.Script) error {
 }
 
 // Changed is a script as a change makes it. A change that would make a plugin of a script, or a
-// script of a plugin, is a [*Conflict].
+// script of a plugin, is a [fault.Conflict].
 func Changed(script store.Script, change store.ScriptChange) (store.Script, error) {
 	isPlugin := script.Kind == abi.KindPlugin
 	switch {
 	case change.Wasm != nil && !isPlugin:
-		reason := fmt.Sprintf("only a plugin has a module, %q is of kind %s", script.Name, script.Kind)
-		return script, &Conflict{Reason: reason, text: reason}
+		return script, &fault.Error{
+			Code: fault.Conflict, Text: fmt.Sprintf("only a plugin has a module, %q is of kind %s", script.Name, script.Kind),
+			Field: "wasm",
+		}
 	case change.Kind != nil && (*change.Kind == abi.KindPlugin) != isPlugin:
-		reason := fmt.Sprintf("%q is of kind %s: a plugin stays one, and nothing becomes one", script.Name, script.Kind)
-		return script, &Conflict{Field: "kind", Reason: reason, Value: string(*change.Kind), text: reason}
+		return script, &fault.Error{
+			Code: fault.Conflict, Text: fmt.Sprintf("%q is of kind %s: a plugin stays one, and nothing becomes one", script.Name, script.Kind),
+			Field: "kind", Value: string(*change.Kind),
+		}
 	case change.Source != nil && isPlugin:
-		return script, invalid("source", "a plugin has no source: send another module", "")
+		return script, fault.Refuse("source", "a plugin has no source: send another module")
 	}
 	set(&script.Name, change.Name)
 	set(&script.Kind, change.Kind)
@@ -144,13 +141,14 @@ func set[T any](to, from *T) {
 }
 
 // Compile checks a script that need not be stored, its size and limits, and that it compiles, and
-// returns the names it imports, in order of appearance. What is wrong with it is an [*InvalidScript].
+// returns the names it imports, in order of appearance. What does not
+// compile is [fault.ScriptInvalid], caused by an [*InvalidScript].
 func (c *Catalog) Compile(ctx context.Context, script store.Script) (imports []string, err error) {
 	if n := len(script.Source); n > MaxSourceBytes {
-		return nil, invalid("source", fmt.Sprintf("must not be larger than %d bytes, got %d", MaxSourceBytes, n), "")
+		return nil, fault.Refuse("source", "must not be larger than %d bytes, got %d", MaxSourceBytes, n)
 	}
 	if i := strings.IndexByte(script.Source, 0); i >= 0 {
-		return nil, invalid("source", fmt.Sprintf("must not contain NUL (byte %d)", i), "")
+		return nil, fault.Refuse("source", "must not contain NUL (byte %d)", i)
 	}
 	imports, err = c.executions.Validate(ctx, script)
 	var cause *abi.ScriptError
@@ -159,9 +157,16 @@ func (c *Catalog) Compile(ctx context.Context, script store.Script) (imports []s
 	}
 	switch cause.Code {
 	case abi.CodeScriptInvalid, abi.CodeLimitExceeded, abi.CodeTimeout:
-		return nil, &InvalidScript{Cause: cause, Kind: script.Kind, SourceLine: lineOf(script.Source, cause.Line)}
+		field := "source"
+		if script.Kind == abi.KindPlugin {
+			field = "wasm"
+		}
+		return nil, &fault.Error{
+			Code: fault.ScriptInvalid, Text: cause.Message, Field: field,
+			Cause: &InvalidScript{cause, lineOf(script.Source, cause.Line)},
+		}
 	case abi.CodeOverloaded:
-		return nil, ErrBusy
+		return nil, fault.New(fault.Overloaded, "too many executions at once, try again")
 	}
 	return nil, err
 }

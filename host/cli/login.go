@@ -1,17 +1,10 @@
 package cli
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net"
-	"os"
-	"strings"
 	"time"
-
-	"golang.org/x/term"
 
 	"github.com/picloud/picloud/host/client"
 )
@@ -36,7 +29,8 @@ func (cmd *LoginCmd) Run(ctx context.Context, r *Remote) error {
 	if base, _ := client.ParseAddress(c.Address()); base.Scheme == "http" && !loopback(base.Hostname()) {
 		r.notices.warn("%s is not encrypted: the password can be read on the way", c.Address())
 	}
-	password, err := cmd.password(ctx, r, c.Address())
+	prompt := fmt.Sprintf("Password of %s at %s: ", cmd.Username, c.Address())
+	password, err := askPassword(ctx, r.stdin, r.stderr, cmd.PasswordStdin, prompt)
 	if err != nil {
 		return err
 	}
@@ -80,54 +74,6 @@ func (cmd *LoginCmd) server(r *Remote, saved credentials) (*client.Client, strin
 		name = server.context()
 	}
 	return c, name, nil
-}
-
-func (cmd *LoginCmd) password(ctx context.Context, r *Remote, address string) (string, error) {
-	if cmd.PasswordStdin {
-		line, err := bufio.NewReader(io.LimitReader(r.stdin, 4096)).ReadString('\n')
-		if err != nil && !errors.Is(err, io.EOF) {
-			return "", fmt.Errorf("read the password: %w", err)
-		}
-		password := strings.TrimRight(line, "\r\n")
-		if password == "" {
-			return "", &usageError{errors.New("no password on standard input")}
-		}
-		return password, nil
-	}
-	fd := int(os.Stdin.Fd())
-	if !term.IsTerminal(fd) {
-		return "", &usageError{errors.New("standard input is not a terminal: use --password-stdin")}
-	}
-	fmt.Fprintf(r.stderr, "Password of %s at %s: ", cmd.Username, address)
-	defer fmt.Fprintln(r.stderr)
-	return readSilently(ctx, fd)
-}
-
-// readSilently reads a line from a terminal without showing it. The terminal is as before when it
-// returns, also when ctx ends first.
-func readSilently(ctx context.Context, fd int) (string, error) {
-	before, err := term.GetState(fd)
-	if err != nil {
-		return "", fmt.Errorf("read the password: %w", err)
-	}
-	type answer struct {
-		password []byte
-		err      error
-	}
-	answers := make(chan answer, 1)
-	go func() {
-		password, err := term.ReadPassword(fd)
-		answers <- answer{password, err}
-	}()
-	select {
-	case <-ctx.Done():
-		return "", errors.Join(errors.New("interrupted"), term.Restore(fd, before))
-	case a := <-answers:
-		if a.err != nil {
-			return "", fmt.Errorf("read the password: %w", a.err)
-		}
-		return string(a.password), nil
-	}
 }
 
 func loopback(host string) bool {

@@ -1,10 +1,10 @@
 package events
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -21,13 +21,13 @@ const maxGlobBytes = 512
 
 // CheckGlob refuses what is no glob of collections: a name, which is that collection; the beginning of
 // names with a * behind it, which is all collections that begin so; or * alone, which is all. There
-// is no other place for a *. The error is a [*store.InvalidError] of the field.
+// is no other place for a *. The error is [fault.Invalid] of the field.
 func CheckGlob(field, glob string) error {
 	if err := store.CheckName(field, glob, maxGlobBytes); err != nil {
 		return err
 	}
 	if i := strings.IndexByte(glob, '*'); i >= 0 && i < len(glob)-1 {
-		return &store.InvalidError{Field: field, Reason: fmt.Sprintf("may have a * at its end only, got %q", glob)}
+		return fault.Refuse(field, "may have a * at its end only, got %q", glob)
 	}
 	return nil
 }

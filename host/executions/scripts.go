@@ -2,13 +2,13 @@ package executions
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/sandbox"
 	"github.com/picloud/picloud/host/store"
 )
@@ -127,8 +127,7 @@ func (s *scripts) modules(ctx context.Context, appID string, names []string, can
 			continue
 		}
 		row, err := s.store.Scripts().GetByName(ctx, appID, name)
-		var invalid *store.InvalidError
-		if errors.Is(err, store.ErrNotFound) || errors.As(err, &invalid) || err == nil && row.Kind != abi.KindModule {
+		if fault.Unknown(err) || err == nil && row.Kind != abi.KindModule {
 			continue
 		}
 		if err != nil {

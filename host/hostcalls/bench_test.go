@@ -41,7 +41,7 @@ func BenchmarkKV(b *testing.B) {
 			b.Run(row.Name+"/"+strconv.Itoa(items), func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					if _, err := d.Call(b.Context(), scope, operation.op, operation.request); err != nil {
+					if _, err := d.Perform(b.Context(), scope, operation.op, operation.request); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -74,7 +74,7 @@ func (g guest) call(op abi.Op, request msgp.Marshaler) string {
 	g.t.Helper()
 	encoded, err := request.MarshalMsg(nil)
 	require.NoError(g.t, err)
-	response, err := g.d.Call(context.Background(), g.scope, op, encoded)
+	response, err := g.d.Perform(context.Background(), g.scope, op, encoded)
 	var refused *abi.OpError
 	if errors.As(err, &refused) {
 		return fmt.Sprintf("%s: %s", refused.Code, refused.Message)
@@ -191,7 +191,7 @@ func (g guest) decode(response msgp.Unmarshaler, op abi.Op, request msgp.Marshal
 	g.t.Helper()
 	encoded, err := request.MarshalMsg(nil)
 	require.NoError(g.t, err)
-	answer, err := g.d.Call(context.Background(), g.scope, op, encoded)
+	answer, err := g.d.Perform(context.Background(), g.scope, op, encoded)
 	require.NoError(g.t, err)
 	_, err = response.UnmarshalMsg(answer)
 	require.NoError(g.t, err)

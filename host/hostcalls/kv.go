@@ -3,11 +3,11 @@ package hostcalls
 import (
 	"context"
 	"encoding/json"
-	"errors"
 
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/store"
 )
@@ -17,7 +17,7 @@ func kvHandlers(s *kv.Service) map[abi.Op]Handler {
 	return map[abi.Op]Handler{
 		abi.OpKVGet: handle(abi.OpKVGet, func(ctx context.Context, scope *Scope, r *abi.KVGetRequest) (msgp.Marshaler, error) {
 			entry, err := s.Get(ctx, scope.AppID, r.Collection, r.Key)
-			if errors.Is(err, store.ErrNotFound) {
+			if fault.Of(err) == fault.NotFound {
 				return &abi.KVGetResponse{}, nil
 			}
 			if err != nil {

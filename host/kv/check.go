@@ -2,11 +2,10 @@ package kv
 
 import (
 	"errors"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -20,16 +19,6 @@ const (
 // lastExpiry is where times end that RFC 3339 can write.
 var lastExpiry = time.Date(9999, time.December, 31, 23, 59, 59, 0, time.UTC)
 
-// maxFieldName bounds the name of a field in an error, which may have keys of a caller's in it.
-const maxFieldName = 300
-
-func refuse(field, reason string, args ...any) error {
-	if len(field) > maxFieldName {
-		field = strings.ToValidUTF8(field[:maxFieldName], "") + "..."
-	}
-	return &store.InvalidError{Field: field, Reason: fmt.Sprintf(reason, args...)}
-}
-
 // refuseWithin refuses a field because of a value that is no JSON, at the place in it.
 func refuseWithin(field string, err error) error {
 	var at *abi.ValueError
@@ -39,7 +28,7 @@ func refuseWithin(field string, err error) error {
 	if at.Path != "" && at.Path[0] != '[' {
 		field += "."
 	}
-	return refuse(field+at.Path, "%s", at.Reason)
+	return fault.Refuse(field+at.Path, "%s", at.Reason)
 }
 
 func checkNames(collection, key string) error {
@@ -53,13 +42,13 @@ func checkNames(collection, key string) error {
 func (o SetOptions) expiry(now time.Time) (time.Time, error) {
 	switch {
 	case o.TTLMillis != nil && !o.ExpiresAt.IsZero():
-		return time.Time{}, refuse("expires_at", "must not be given beside ttl_ms")
+		return time.Time{}, fault.Refuse("expires_at", "must not be given beside ttl_ms")
 	case o.TTLMillis == nil && o.ExpiresAt.After(lastExpiry):
-		return time.Time{}, refuse("expires_at", "must be before the year 10000, got %d", o.ExpiresAt.Year())
+		return time.Time{}, fault.Refuse("expires_at", "must be before the year 10000, got %d", o.ExpiresAt.Year())
 	case o.TTLMillis == nil:
 		return o.ExpiresAt, nil
 	case *o.TTLMillis < 1 || *o.TTLMillis > MaxTTLMillis:
-		return time.Time{}, refuse("ttl_ms", "must be 1 to %d, got %d", MaxTTLMillis, *o.TTLMillis)
+		return time.Time{}, fault.Refuse("ttl_ms", "must be 1 to %d, got %d", MaxTTLMillis, *o.TTLMillis)
 	}
 	return now.Add(time.Duration(*o.TTLMillis) * time.Millisecond), nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/store"
 )
@@ -33,7 +34,7 @@ func (s subject) value(t *testing.T, key string) string {
 	require.NoError(t, hasErr)
 	require.Equal(t, err == nil, has)
 	if err != nil {
-		require.ErrorIs(t, err, store.ErrNotFound)
+		require.Equal(t, fault.NotFound, fault.Of(err))
 	}
 	return string(entry.Value)
 }
@@ -41,10 +42,9 @@ func (s subject) value(t *testing.T, key string) string {
 // refused fails the test unless err refuses a field for the reason, "" for any.
 func refused(t *testing.T, err error, field, reason string) {
 	t.Helper()
-	var invalid *store.InvalidError
-	require.ErrorAs(t, err, &invalid)
-	require.Equal(t, field, invalid.Field)
-	require.Contains(t, invalid.Reason, reason)
+	require.Equal(t, fault.Invalid, fault.Of(err), "%v", err)
+	require.Equal(t, field, fault.From(err).Field)
+	require.Contains(t, fault.From(err).Reason, reason)
 }
 
 func TestNames(t *testing.T) {
@@ -87,7 +87,7 @@ func TestNames(t *testing.T) {
 				asCollection, asKey := perform(c.name, "key"), perform("collection", c.name)
 				if c.reason == "" {
 					for _, err := range []error{asCollection, asKey} {
-						require.True(t, err == nil || errors.Is(err, store.ErrNotFound), "%s of %q: %v", field, c.name, err)
+						require.True(t, err == nil || fault.Of(err) == fault.NotFound, "%s of %q: %v", field, c.name, err)
 					}
 					continue
 				}
@@ -361,7 +361,7 @@ func TestManyClients(t *testing.T) {
 					if err == nil {
 						old = kv.JSON(entry.Value)
 						n, _ = strconv.Atoi(string(entry.Value))
-					} else if !errors.Is(err, store.ErrNotFound) {
+					} else if fault.Of(err) != fault.NotFound {
 						return err
 					}
 					swapped, err := s.CompareAndSet(t.Context(), s.app, "c", "loop", old, value(strconv.Itoa(n+1)))

@@ -7,8 +7,8 @@ import (
 	"github.com/picloud/picloud/host/store"
 )
 
-// Conflict finds a route of the same app that could match the same request as
-// route at the same precedence. A route with the same id is not in its own way.
+// Conflict returns a route of the same app that could match the same request as route at the same
+// precedence. A route does not conflict with itself, the one with the same id.
 func (t *Table) Conflict(route store.Route) (store.Route, bool) {
 	e := newEntry(route)
 	return t.overlap(route, func(other *entry) bool {
@@ -24,8 +24,8 @@ func samePath(a, b *entry) bool {
 	})
 }
 
-// Shadow finds a route of another app that answers at least some of the requests
-// route is made for, at the same precedence: being older, or by its method.
+// Shadow returns a route of another app that answers at least some of the requests route is made
+// for, at the same precedence: being older, or by its method.
 func (t *Table) Shadow(route store.Route) (store.Route, bool) {
 	e := newEntry(route)
 	return t.overlap(route, func(other *entry) bool {
@@ -76,8 +76,8 @@ func methodsMeet(a, b *entry) bool {
 	return x == "" || y == "" || x == y || x == "GET" && y == "HEAD" || x == "HEAD" && y == "GET"
 }
 
-// overlap searches the param routes below n that one path could match together
-// with the segments, and that have as many leading literals.
+// overlap searches the param routes below n for one that matches a path the segments also match,
+// and that has as many leading literals.
 func (n *node) overlap(segments []string, literals int, search func(entries) *entry) *entry {
 	if len(segments) == 0 {
 		return search(n.ends)
@@ -112,9 +112,9 @@ func (n *node) overlap(segments []string, literals int, search func(entries) *en
 	return nil
 }
 
-// Takes finds a route of another app that answers, on a host which the route's host pattern names or
-// covers, requests that route would take away from it. That any host answers a path claims none of
-// them: routes of a named host may go before those of any host.
+// Takes returns a route of another app from which route would take requests: one of the same host,
+// or of a wildcard that covers it. A route for any host does not count, because it claims no host:
+// those of a named host may go before it.
 func (t *Table) Takes(route store.Route) (store.Route, bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()

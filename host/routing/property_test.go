@@ -13,8 +13,8 @@ import (
 	"github.com/picloud/picloud/host/store"
 )
 
-// rank is the precedence of the package documentation, written down as it
-// reads: how well a route matches a request, more first.
+// rank returns how well a route matches a request, more first: the precedence of the package
+// documentation, written down as it reads.
 func rank(r store.Route, method, host, path string) (rank []int, matches bool) {
 	if r.Method != "" && r.Method != method && !(method == "HEAD" && r.Method == "GET") {
 		return nil, false
@@ -54,7 +54,7 @@ func rank(r store.Route, method, host, path string) (rank []int, matches bool) {
 	return append(rank, 2, leading), true
 }
 
-// tieBreak orders what rank leaves equal, more first.
+// tieBreak returns the order of what rank leaves equal, more first.
 func tieBreak(r store.Route, method string) (order []int) {
 	for segment := range strings.SplitSeq(r.Path, "/") {
 		if strings.HasPrefix(segment, ":") && r.PathKind == store.PathParam {
@@ -197,8 +197,8 @@ func TestConflictIsExact(t *testing.T) {
 	require.Greater(t, conflicts, 10, "the generator must make conflicts")
 }
 
-// A route takes requests of another app's exactly when some request on a named host goes to it that went to the other
-// before.
+// A route takes requests of another app's exactly when some request on a named host goes to it that
+// went to the other before.
 func TestTakesIsExact(t *testing.T) {
 	var paths []string
 	var walk func(string, int)

@@ -29,9 +29,9 @@ type scriptKey struct {
 
 // prepared is what runs: the image of a script, or a compiled plugin.
 type prepared interface {
-	held() int    // bytes of memory
-	retain() bool // keeps it until release; false: it is gone
-	release()
+	Held() int    // bytes of memory
+	Retain() bool // keeps it until Release; false: it is gone
+	Release()
 }
 
 // A cacheEntry is a prepared script, or why there is none.
@@ -51,13 +51,13 @@ func newScriptCache(size int) (*scriptCache, error) {
 		c.evictions.Add(1)
 		if held := e.held.Swap(evicted); held > 0 {
 			c.bytes.Add(-held)
-			e.ready.release()
+			e.ready.Release()
 		}
 	})
 	return c, err
 }
 
-// get answers a script made ready, by load when it is not there, for the caller to
+// get returns a script made ready, by load when it is not there, for the caller to
 // release. Calls for the same script at the same time load it once. What is wrong
 // with a script is kept; other failures, such as a timeout, are not.
 func (c *scriptCache) get(script Script, load func() (prepared, error)) (prepared, error) {
@@ -75,7 +75,7 @@ func (c *scriptCache) get(script Script, load func() (prepared, error)) (prepare
 	entry.mu.Lock()
 	defer entry.mu.Unlock()
 	switch {
-	case entry.ready != nil && entry.ready.retain():
+	case entry.ready != nil && entry.ready.Retain():
 		c.hits.Add(1)
 		return entry.ready, nil
 	case entry.invalid != nil:
@@ -88,11 +88,11 @@ func (c *scriptCache) get(script Script, load func() (prepared, error)) (prepare
 	switch {
 	case err == nil:
 		entry.ready = ready
-		ready.retain() // for the cache
-		if held := int64(ready.held()); entry.held.CompareAndSwap(0, held) {
+		ready.Retain() // for the cache
+		if held := int64(ready.Held()); entry.held.CompareAndSwap(0, held) {
 			c.bytes.Add(held)
 		} else { // evicted meanwhile
-			ready.release()
+			ready.Release()
 		}
 	case errors.As(err, &scriptError) && (scriptError.Code == abi.CodeScriptInvalid || scriptError.Code == abi.CodeLimitExceeded):
 		entry.invalid = scriptError

@@ -4,18 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	goruntime "runtime"
 	"sync"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
+
+	"github.com/picloud/picloud/host/sandbox/region"
 )
 
 // A guest is the compiled guest module with its base image and its idle slots.
 type guest struct {
-	logger  *slog.Logger
 	runtime wazero.Runtime
 	cache   wazero.CompilationCache
 	module  wazero.CompiledModule
@@ -26,8 +26,8 @@ type guest struct {
 }
 
 // newGuest compiles a guest and takes its base image.
-func newGuest(ctx context.Context, cacheDir string, wasm []byte, logger *slog.Logger) (g *guest, err error) {
-	g = &guest{logger: logger}
+func newGuest(ctx context.Context, cacheDir string, wasm []byte) (g *guest, err error) {
+	g = new(guest)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, g.close(ctx))
@@ -40,7 +40,7 @@ func newGuest(ctx context.Context, cacheDir string, wasm []byte, logger *slog.Lo
 		}
 	}
 	g.runtime = wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().WithCompilationCache(g.cache))
-	if err := instantiateHost(ctx, g.runtime, logger); err != nil {
+	if err := instantiateImports(ctx, g.runtime); err != nil {
 		return g, err
 	}
 	if g.module, err = g.runtime.CompileModule(experimental.WithCompilationWorkers(ctx, goruntime.GOMAXPROCS(0)), wasm); err != nil {
@@ -55,10 +55,10 @@ func newGuest(ctx context.Context, cacheDir string, wasm []byte, logger *slog.Lo
 	return g, err
 }
 
-// newSlot makes an instance of the guest, of which it runs the start function
-// that is named, if any.
+// newSlot makes an instance of the guest and runs its start function that is named,
+// if any.
 func (g *guest) newSlot(ctx context.Context, start ...string) (*slot, error) {
-	memory := newRegion()
+	memory := region.New()
 	module, err := g.runtime.InstantiateModule(
 		experimental.WithMemoryAllocator(ctx, memory), g.module,
 		wazero.NewModuleConfig().WithName("").WithStartFunctions(start...))
@@ -87,7 +87,7 @@ func (g *guest) newSlot(ctx context.Context, start ...string) (*slot, error) {
 	return s, nil
 }
 
-// take answers a slot whose memory is the base image and that nobody else has.
+// take returns a slot whose memory is the base image and that nobody else has.
 func (g *guest) take(ctx context.Context) (*slot, error) {
 	g.mu.Lock()
 	if n := len(g.idle); n > 0 {

@@ -17,7 +17,7 @@ type KV interface {
 	// Get returns an entry: "key not found" if there is none.
 	Get(ctx context.Context, appID, collection, key string) (KVEntry, error)
 
-	// Has tells whether there is an entry.
+	// Has reports whether there is an entry.
 	Has(ctx context.Context, appID, collection, key string) (bool, error)
 
 	// List returns the entries of a collection whose keys begin with prefix, in
@@ -25,11 +25,11 @@ type KV interface {
 	// [MaxKVPageBytes].
 	List(ctx context.Context, appID, collection, prefix string, page PageRequest) (Page[KVEntry], error)
 
-	// Set writes an entry, if asked only where there is none, and tells whether
+	// Set writes an entry, if asked only where there is none, and reports whether
 	// it did. The value must be JSON and is kept as it is.
 	Set(ctx context.Context, appID, collection string, entry KVEntry, ifAbsent bool) (bool, error)
 
-	// Delete removes an entry and tells whether there was one.
+	// Delete removes an entry and reports whether there was one.
 	Delete(ctx context.Context, appID, collection, key string) (bool, error)
 
 	// Update replaces the value of an entry by what decide makes of it, while

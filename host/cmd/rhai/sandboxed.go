@@ -41,7 +41,7 @@ func (s *sandboxed) script(source string, limits abi.Limits) sandbox.Script {
 
 func (s *sandboxed) outcome(ctx context.Context, source string) conformance.Outcome {
 	host := &logRecorder{}
-	d, _, err := s.sandbox.Describe(ctx, s.script(source, conformance.Limits), abi.Invocation{}, host)
+	d, _, err := s.sandbox.Describe(ctx, s.script(source, conformance.Limits), abi.Invocation{}, sandbox.NewWorld(host))
 	if err == nil {
 		return conformance.Outcome{OK: true, Type: d.Type, Value: d.Debug, Display: d.Display, Stdout: host.Lines}
 	}
@@ -69,7 +69,7 @@ func (s *sandboxed) measure(ctx context.Context, source string, runs int) (compi
 	}
 	script := s.script(source, limits)
 	for i := range runs {
-		result, err := s.sandbox.Execute(ctx, script, abi.Invocation{}, &logRecorder{})
+		result, err := s.sandbox.Execute(ctx, script, abi.Invocation{}, sandbox.NewWorld(&logRecorder{}))
 		if err != nil {
 			return 0, 0, explain(source, err)
 		}
@@ -97,8 +97,8 @@ type logRecorder struct {
 	now   int64
 }
 
-// Call answers the operations that every script may call.
-func (r *logRecorder) Call(_ context.Context, op abi.Op, request []byte) ([]byte, error) {
+// Perform performs the operations that every script may ask for.
+func (r *logRecorder) Perform(_ context.Context, op abi.Op, request []byte) ([]byte, error) {
 	switch op {
 	case abi.OpLogWrite:
 		var e abi.LogEntry

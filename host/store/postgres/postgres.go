@@ -32,11 +32,11 @@ type Config struct {
 }
 
 // Open connects to the store and brings its schema up to date; several nodes
-// may do so at once. A [*store.Error]'s cause tells what went wrong.
+// may do so at once. The cause of an error, a [store.Failed], tells what went wrong.
 func Open(ctx context.Context, config Config) (store.Store, error) {
 	s, err := open(ctx, config)
 	if err != nil {
-		return nil, &store.Error{Op: "open database", Cause: err}
+		return nil, store.Failed("open database", err)
 	}
 	return s, nil
 }

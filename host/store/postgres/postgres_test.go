@@ -4,12 +4,12 @@ package postgres_test
 
 import (
 	"context"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/pgtest"
 	"github.com/picloud/picloud/host/store/postgres"
@@ -36,7 +36,7 @@ func TestOpenFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := postgres.Open(context.Background(), postgres.Config{URL: url})
 			require.EqualError(t, err, "open database: storage failed")
-			require.False(t, strings.Contains(err.(*store.Error).Cause.Error(), "secret:secret"), "the log shows the password: %v", err.(*store.Error).Cause)
+			require.NotContains(t, fault.Cause(err).Error(), "secret:secret", "the log shows the password")
 		})
 	}
 }

@@ -38,12 +38,12 @@ type Config struct {
 	Listeners store.Listeners
 }
 
-// Open opens the store and brings its schema up to date. A [*store.Error]'s
-// cause tells what went wrong.
+// Open opens the store and brings its schema up to date. The cause of an
+// error, a [store.Failed], tells what went wrong.
 func Open(ctx context.Context, config Config) (store.Store, error) {
 	s, err := open(ctx, config)
 	if err != nil {
-		return nil, &store.Error{Op: "open database", Cause: err}
+		return nil, store.Failed("open database", err)
 	}
 	return s, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/sqlite"
 	"github.com/picloud/picloud/host/store/storetest"
@@ -56,7 +57,7 @@ func TestOpenFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := sqlite.Open(context.Background(), sqlite.Config{Path: path})
 			require.EqualError(t, err, "open database: storage failed")
-			require.NotEmpty(t, err.(*store.Error).Cause.Error())
+			require.NotEmpty(t, fault.Cause(err).Error())
 		})
 	}
 }

@@ -58,7 +58,7 @@ func (d docs) Create(ctx context.Context, key store.DocumentKey, content store.D
 			if err := must(ctx, tx.reader(), "app", appExists, key.AppID); err != nil {
 				return err
 			}
-			return &store.ConflictError{Resource: "document", Field: "id", Value: key.ID, Other: key.ID}
+			return store.Conflict("document", "id", key.ID, key.ID)
 		}
 		return tx.tell(ctx, store.ChangeCreate, content.Data, nil)
 	})
@@ -110,7 +110,7 @@ func (d docs) Replace(ctx context.Context, key store.DocumentKey, content store.
 				return err
 			}
 			if present.Version != *expect {
-				return &store.VersionError{Resource: "document", Expected: *expect, Current: present.Version}
+				return store.Stale("document", *expect, present.Version)
 			}
 			// It has come to that version in the meantime.
 		}
@@ -130,7 +130,7 @@ func (d docs) Modify(ctx context.Context, key store.DocumentKey, expect *int64,
 			return err
 		}
 		if expect != nil && *expect != doc.Version {
-			return &store.VersionError{Resource: "document", Expected: *expect, Current: doc.Version}
+			return store.Stale("document", *expect, doc.Version)
 		}
 		content, err := change(doc.Data)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -230,10 +231,7 @@ func (e executions) Logs(ctx context.Context, query store.LogQuery) (store.LogPa
 	if query.MinLevel != "" {
 		level = LevelNumber(query.MinLevel)
 		if levels[level] != query.MinLevel {
-			return store.LogPage{}, &store.InvalidError{
-				Field:  "level",
-				Reason: fmt.Sprintf("must be one of %q, got %q", levels, query.MinLevel),
-			}
+			return store.LogPage{}, fault.Refuse("level", "must be one of %q, got %q", levels, query.MinLevel)
 		}
 	}
 	from, statement := afterAll, linesNewestFirst

@@ -165,7 +165,7 @@ func (k kv) on(ctx context.Context, op string, id kvKey, fn func(tx kvTx) error)
 	return k.mutate(ctx, op, id.about(), func(m mutation) error { return fn(k.at(m, id)) })
 }
 
-// over tells whether the entry of a row has expired.
+// over reports whether the entry of a row has expired.
 func (tx kvTx) over(row store.KVEntry) bool {
 	return !row.ExpiresAt.IsZero() && !row.ExpiresAt.After(tx.now)
 }

@@ -39,7 +39,7 @@ func (r revisions) Shared() bool { return r.s.db.Dialect.Listen != nil }
 
 func (r revisions) Listen(ctx context.Context, wake func()) error {
 	if !r.Shared() {
-		return &store.Error{Op: "listen", Cause: errors.ErrUnsupported}
+		return store.Failed("listen", errors.ErrUnsupported)
 	}
 	return failed(ctx, "listen", r.s.db.Dialect.Listen(ctx, wake))
 }

@@ -56,11 +56,11 @@ func (r routes) Create(ctx context.Context, route store.Route) (store.Route, err
 		other, err := one(ctx, tx, "route", text, routeInTheWay, route.AppID, route.Method, route.Host, route.Path)
 		switch {
 		case missing(err):
-			return &store.ConflictError{Resource: "route", Field: "id", Value: route.ID, Other: route.ID}
+			return store.Conflict("route", "id", route.ID, route.ID)
 		case err != nil:
 			return err
 		}
-		return &store.ConflictError{Resource: "route", Field: "path", Value: route.Path, Other: other}
+		return store.Conflict("route", "path", route.Path, other)
 	})
 	if err != nil {
 		return store.Route{}, err

@@ -62,7 +62,7 @@ func (r scripts) Create(ctx context.Context, script store.Script) (store.Script,
 		if there, err := exists(ctx, tx, scriptExists, script.ID); err != nil {
 			return err
 		} else if there {
-			return &store.ConflictError{Resource: "script", Field: "id", Value: script.ID, Other: script.ID}
+			return store.Conflict("script", "id", script.ID, script.ID)
 		}
 		if err := module.keep(ctx, tx); err != nil {
 			return err
@@ -96,7 +96,7 @@ func scriptNameFree(ctx context.Context, tx queryer, script store.Script) error 
 	case err != nil:
 		return err
 	}
-	return &store.ConflictError{Resource: "script", Field: "name", Value: script.Name, Other: other}
+	return store.Conflict("script", "name", script.Name, other)
 }
 
 func (r scripts) Get(ctx context.Context, id string) (store.Script, error) {
@@ -108,12 +108,7 @@ func (r scripts) GetByName(ctx context.Context, appID, name string) (store.Scrip
 }
 
 func (r scripts) List(ctx context.Context, appID string, page store.PageRequest) (store.Page[store.Script], error) {
-	after, limit, err := afterName("scripts", page)
-	if err != nil {
-		return store.Page[store.Script]{}, err
-	}
-	rows, err := many(ctx, r.s.reader(), "scripts", scanScript, scriptList, appID, after, limit+1)
-	return pageOf(rows, limit, func(last store.Script) string { return makeCursor("scripts", last.Name) }), err
+	return pageBy(ctx, r.s.reader(), "scripts", scanScript, func(s store.Script) string { return s.Name }, page, scriptList, appID)
 }
 
 func (r scripts) Update(ctx context.Context, id string, change store.ScriptChange) (script store.Script, err error) {
@@ -125,7 +120,7 @@ func (r scripts) Update(ctx context.Context, id string, change store.ScriptChang
 		}
 		revision.AppID = script.AppID
 		if change.ExpectVersion != 0 && change.ExpectVersion != script.Version {
-			return &store.VersionError{Resource: "script", Expected: change.ExpectVersion, Current: script.Version}
+			return store.Stale("script", change.ExpectVersion, script.Version)
 		}
 		set(&script.Name, change.Name)
 		set(&script.Kind, change.Kind)

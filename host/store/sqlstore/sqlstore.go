@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -243,28 +244,14 @@ func (db *database) begin(ctx context.Context) (*transaction, error) {
 	return &transaction{queryer: tx, sql: tx}, nil
 }
 
-// failed makes an error safe to show: one of the store's own passes, anything
-// else becomes the cause of a [store.Error]. If the context has ended the cause
-// says so, whatever the driver made of it.
+// failed makes an error safe to show: a refusal passes, anything else becomes the cause of a
+// [store.Failed]. If the context has ended the cause says so, whatever the driver made of it.
 func failed(ctx context.Context, op string, err error) error {
-	if err == nil || isOurs(err) {
+	if err == nil || fault.From(err) != nil {
 		return err
 	}
 	if ended := ctx.Err(); ended != nil && !errors.Is(err, ended) {
 		err = fmt.Errorf("%w: %w", ended, err)
 	}
-	return &store.Error{Op: op, Cause: err}
-}
-
-func isOurs(err error) bool {
-	var (
-		conflict *store.ConflictError
-		version  *store.VersionError
-		invalid  *store.InvalidError
-		quota    *store.QuotaError
-		content  *store.ContentError
-		failure  *store.Error
-	)
-	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrInvalidCursor) ||
-		errors.As(err, &conflict) || errors.As(err, &version) || errors.As(err, &invalid) || errors.As(err, &quota) || errors.As(err, &content) || errors.As(err, &failure)
+	return store.Failed(op, err)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -35,7 +36,7 @@ func testDocs(t *testing.T, s subject) {
 			app := s.app(t, "docs-"+strings.ToLower(strings.ReplaceAll(topic.name, " ", "-")))
 			topic.test(t, &shelf{s, app.ID, "shelf"})
 			err := s.Apps().Delete(s.ctx, app.ID)
-			require.True(t, err == nil || errors.Is(err, store.ErrNotFound), err)
+			require.True(t, err == nil || fault.Of(err) == fault.NotFound, err)
 			s.takeChanges(t)
 		})
 	}
@@ -134,7 +135,7 @@ func testDocsChanges(t *testing.T, s *shelf) {
 	require.NoError(t, err)
 	require.Equal(t, "given", given.ID)
 	_, err = s.Docs().Create(s.ctx, s.key("given"), content(`{"other":1}`))
-	conflict(t, err, store.ConflictError{Resource: "document", Field: "id", Value: "given", Other: "given"})
+	conflict(t, err, store.Conflict("document", "id", "given", "given"))
 	s.has(t, given)
 	s.sameChanges(t, s.change("given", store.ChangeCreate, "", `{}`))
 }
@@ -156,9 +157,7 @@ func testDocsVersions(t *testing.T, s *shelf) {
 	for name, update := range update {
 		for _, wrong := range []int64{version - 1, version + 1, -1} {
 			_, err := update(doc.ID, wrong)
-			var mismatch *store.VersionError
-			require.ErrorAs(t, err, &mismatch, name)
-			require.Equal(t, store.VersionError{Resource: "document", Expected: wrong, Current: version}, *mismatch)
+			require.Equal(t, store.Stale("document", wrong, version), err, name)
 		}
 		_, err := update("nowhere", 1)
 		notFound(t, err, "document")
@@ -356,7 +355,7 @@ func testDocsRefusals(t *testing.T, s *shelf) {
 func testDocsUndone(t *testing.T, s *shelf) {
 	doc := s.put(t, `{"n":1}`, 1)
 	s.takeChanges(t)
-	refusal := &store.InvalidError{Field: "event", Reason: "not now"}
+	refusal := fault.Refuse("event", "not now")
 	modify := func(tx store.Store, fail error) error {
 		_, err := tx.Docs().Modify(s.ctx, s.key(doc.ID), nil, func(json.RawMessage) (store.DocumentContent, error) {
 			return content(`{"n":2}`, 2), fail
@@ -454,7 +453,7 @@ func testDocsConcurrency(t *testing.T, s *shelf) {
 		if err == nil {
 			winners++
 		} else {
-			conflict(t, err, store.ConflictError{Resource: "document", Field: "id", Value: "once", Other: "once"})
+			conflict(t, err, store.Conflict("document", "id", "once", "once"))
 		}
 	}
 	require.Equal(t, 1, winners)
@@ -473,7 +472,7 @@ func (s *shelf) optimistic(id string, change func(json.RawMessage) (store.Docume
 			return err
 		}
 		_, err = s.Docs().Replace(s.ctx, s.key(id), next, &doc.Version)
-		if mismatch := (*store.VersionError)(nil); !errors.As(err, &mismatch) {
+		if fault.Of(err) != fault.Stale {
 			return err
 		}
 	}

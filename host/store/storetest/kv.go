@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -137,7 +138,7 @@ func testKVChanges(t *testing.T, b *basket) {
 			}))
 		}, `5`, nil},
 		{"update refused", func() {
-			refusal := &store.InvalidError{Field: "by", Reason: "too much"}
+			refusal := fault.Refuse("by", "too much")
 			require.Equal(t, refusal, b.KV().Update(b.ctx, b.app, b.name, "k", func(json.RawMessage) (json.RawMessage, bool, error) {
 				return nil, true, refusal
 			}))
@@ -641,8 +642,7 @@ func testKVUndone(t *testing.T, b *basket) {
 				err := mutate(b.KV())
 				b.changes.refuse(nil)
 				require.ErrorIs(t, err, refusal)
-				var failure *store.Error
-				require.ErrorAs(t, err, &failure)
+				require.Equal(t, fault.Storage, fault.Of(err))
 				unchanged()
 			}
 

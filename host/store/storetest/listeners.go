@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -109,7 +110,7 @@ func testListeners(t *testing.T, s subject) {
 	t.Run("left when it is done", func(t *testing.T) {
 		value := func() string {
 			entry, err := s.KV().Get(s.ctx, app, "heard", "k")
-			if errors.Is(err, store.ErrNotFound) {
+			if fault.Of(err) == fault.NotFound {
 				return ""
 			}
 			require.NoError(t, err)

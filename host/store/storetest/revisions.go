@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -150,7 +151,6 @@ func testListening(t *testing.T, fresh func(testing.TB) Opener) {
 	wait()
 	stop()
 	err = <-ended
-	var failure *store.Error
-	require.ErrorAs(t, err, &failure)
+	require.Equal(t, fault.Storage, fault.Of(err))
 	require.ErrorIs(t, err, context.Canceled)
 }

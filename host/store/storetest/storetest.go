@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -173,24 +174,20 @@ func execution(script store.Script, id string, started time.Time, messages ...st
 // notFound fails the test unless err says that a resource was not found.
 func notFound(t testing.TB, err error, resource string) {
 	t.Helper()
-	require.ErrorIs(t, err, store.ErrNotFound)
+	require.Equal(t, fault.NotFound, fault.Of(err))
 	require.EqualError(t, err, resource+" not found")
 }
 
 // conflict fails the test unless err is the conflict.
-func conflict(t testing.TB, err error, want store.ConflictError) {
+func conflict(t testing.TB, err error, want error) {
 	t.Helper()
-	var got *store.ConflictError
-	require.ErrorAs(t, err, &got)
-	require.Equal(t, want, *got)
+	require.Equal(t, want, err)
 }
 
 // invalid fails the test unless err refuses the field.
 func invalid(t testing.TB, err error, field, reason string) {
 	t.Helper()
-	var got *store.InvalidError
-	require.ErrorAs(t, err, &got)
-	require.Equal(t, store.InvalidError{Field: field, Reason: reason}, *got)
+	require.Equal(t, fault.Refuse(field, "%s", reason), err)
 }
 
 // collect reads all pages of a listing and checks that none but the last is

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -133,9 +134,8 @@ func testTransactions(t *testing.T, s subject) {
 
 func conflictOn(t testing.TB, err error, field string) {
 	t.Helper()
-	var refused *store.ConflictError
-	require.ErrorAs(t, err, &refused)
-	require.Equal(t, field, refused.Field)
+	require.Equal(t, fault.Conflict, fault.Of(err))
+	require.Equal(t, field, fault.From(err).Field)
 }
 
 func testCascades(t *testing.T, s subject) {
