@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"errors"
 	"mime"
 	"net/http"
 	"net/url"
@@ -15,7 +16,10 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/picloud/picloud/host/api/problem"
+	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/catalog"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/front"
 	"github.com/picloud/picloud/host/store"
 )
@@ -23,14 +27,13 @@ import (
 // bearer marks an operation that needs a credential.
 var bearer = []map[string][]string{{"bearer": {}}}
 
-// checkBody refuses bodies that huma would take too easily: compressed ones,
-// which could unfold to any size, and JSON that is not UTF-8, whose wrong bytes
-// Go's decoder replaces silently.
+// checkBody refuses bodies that huma would take too easily: compressed ones, which could unfold to
+// any size, and JSON that is not UTF-8, whose wrong bytes Go's decoder replaces silently.
 func checkBody(c *fiber.Ctx) error {
 	c.Locals(clientAddressKey{}, c.Context().RemoteIP().String())
 	front.RequestID(c)                                                               // for the log, through the request's context
 	if _, err := url.ParseRequestURI(string(c.Request().RequestURI())); err != nil { // which huma takes for granted
-		return problem.New(http.StatusBadRequest, problem.CodeInvalid, "malformed address").Send(c)
+		return problem.New(http.StatusBadRequest, fault.Invalid, "malformed address").Send(c)
 	}
 	isUpload := front.BodyOf(c.Context()) != nil
 	var body []byte
@@ -43,13 +46,13 @@ func checkBody(c *fiber.Ctx) error {
 	media, _, err := mime.ParseMediaType(c.Get(fiber.HeaderContentType, fiber.MIMEApplicationJSON))
 	switch {
 	case len(c.Request().Header.ContentEncoding()) > 0:
-		refused = problem.New(http.StatusUnsupportedMediaType, problem.CodeInvalid, "the body must not be compressed")
+		refused = problem.New(http.StatusUnsupportedMediaType, fault.Invalid, "the body must not be compressed")
 	case isUpload: // of any type, to be read by its handler
 		return c.Next()
 	case err != nil || media != fiber.MIMEApplicationJSON && !strings.HasSuffix(media, "+json"):
-		refused = problem.New(http.StatusUnsupportedMediaType, problem.CodeInvalid, "the content type must be application/json, got "+problem.Shorten(c.Get(fiber.HeaderContentType)))
+		refused = problem.New(http.StatusUnsupportedMediaType, fault.Invalid, "the content type must be application/json, got "+problem.Shorten(c.Get(fiber.HeaderContentType)))
 	case !utf8.Valid(body):
-		refused = problem.New(http.StatusBadRequest, problem.CodeInvalid, "the body is not valid UTF-8")
+		refused = problem.New(http.StatusBadRequest, fault.Invalid, "the body is not valid UTF-8")
 	default:
 		c.Request().SetBodyStream(bytes.NewReader(body), len(body)) // where huma looks for it
 		return c.Next()
@@ -88,6 +91,9 @@ func (a *API) problemOf(ctx context.Context, err error) *problem.Problem {
 	if ours {
 		problem.Log(ctx, a.log, front.RequestIDOf(ctx), err)
 	}
+	if script := (*catalog.InvalidScript)(nil); errors.As(err, &script) && fault.From(err).Field == "source" {
+		p.Script = &wire.ScriptSource{Line: script.Line, Column: script.Column, Message: script.Message, SourceLine: script.SourceLine}
+	}
 	return p
 }
 
@@ -111,7 +117,7 @@ func (a *API) findApp(ctx context.Context, ref string, c authz.Capability) (stor
 		app, err = a.store.Apps().GetBySlug(ctx, ref)
 	}
 	if err != nil {
-		return store.App{}, problem.Unknown(err, "app")
+		return store.App{}, unknown(err, "app")
 	}
 	return app, a.need(ctx, app.ID, "app", c)
 }
@@ -120,9 +126,17 @@ func (a *API) findApp(ctx context.Context, ref string, c authz.Capability) (stor
 func (a *API) findScript(ctx context.Context, id string, c authz.Capability) (store.Script, error) {
 	script, err := a.store.Scripts().Get(ctx, id)
 	if err != nil {
-		return store.Script{}, problem.Unknown(err, "script")
+		return store.Script{}, unknown(err, "script")
 	}
 	return script, a.need(ctx, script.AppID, "script", c)
+}
+
+// unknown makes an id that the store could never hold one that does not exist.
+func unknown(err error, resource string) error {
+	if fault.Unknown(err) {
+		return fault.Missing(resource)
+	}
+	return err
 }
 
 // operation registers a handler with huma. Its errors become problems.

@@ -14,11 +14,12 @@ import (
 
 	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/catalog"
 	"github.com/picloud/picloud/host/docs"
 	"github.com/picloud/picloud/host/executions"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/kv"
-	"github.com/picloud/picloud/host/routing"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -30,7 +31,7 @@ type Config struct {
 	KV             *kv.Service
 	Docs           *docs.Service
 	Files          *files.Service
-	Routes         *routing.Table
+	Catalog        *catalog.Catalog
 	MaxBodyBytes   int64 // of a request, uploads of files and plugins excepted
 	MaxPluginBytes int64 // of a plugin's module; 0: 16 MiB
 	Version        string
@@ -45,8 +46,7 @@ type API struct {
 	kv         *kv.Service
 	docs       *docs.Service
 	files      *files.Service
-	routes     *routing.Table
-	changes    routeChanges
+	catalog    *catalog.Catalog
 	maxBody    int64
 	maxPlugin  int64
 	version    string
@@ -56,7 +56,7 @@ type API struct {
 // New makes the API, to be mounted.
 func New(c Config) *API {
 	return &API{
-		store: c.Store, authority: c.Authority, executions: c.Executions, routes: c.Routes,
+		store: c.Store, authority: c.Authority, executions: c.Executions, catalog: c.Catalog,
 		kv: c.KV, docs: c.Docs, files: c.Files,
 		maxBody: c.MaxBodyBytes, maxPlugin: cmp.Or(c.MaxPluginBytes, 16<<20), version: c.Version, log: c.Logger,
 	}
@@ -95,12 +95,15 @@ func (a *API) Mount(app *fiber.App) {
 	a.mountDocs(admin)
 	a.mountFiles(admin)
 	app.Use("/api", func(c *fiber.Ctx) error {
-		return problem.New(http.StatusNotFound, problem.CodeNotFound, "there is nothing at "+problem.Shorten(c.Method()+" "+c.Path())).Send(c)
+		if path := c.Path(); path != "/api" && !strings.HasPrefix(path, "/api/") {
+			return c.Next() // "/apiary", which fiber takes to begin with /api
+		}
+		return problem.New(http.StatusNotFound, fault.NotFound, "there is nothing at "+problem.Shorten(c.Method()+" "+c.Path())).Send(c)
 	})
 }
 
-// verbRouter registers paths that end in a verb, as in routes:match, with the
-// colon escaped: fiber would take it for a parameter.
+// verbRouter registers paths that end in a verb, as in routes:match, with the colon escaped: fiber
+// would take it for a parameter.
 type verbRouter struct{ fiber.Router }
 
 func (r verbRouter) Add(method, path string, handlers ...fiber.Handler) fiber.Router {

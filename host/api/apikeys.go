@@ -10,6 +10,7 @@ import (
 	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -22,7 +23,7 @@ func (a *API) mountAPIKeys(admin huma.API) {
 func (a *API) createAPIKey(ctx context.Context, in *struct{ Body wire.APIKeyCreate }) (*body[wire.APIKey], error) {
 	p := caller(ctx)
 	if !p.May(authz.KeysManage) {
-		return nil, problem.Forbidden(authz.KeysManage)
+		return nil, authz.Denied(authz.KeysManage)
 	}
 	var appID string
 	if in.Body.App != "" {
@@ -54,7 +55,7 @@ func (a *API) createAPIKey(ctx context.Context, in *struct{ Body wire.APIKeyCrea
 func (a *API) listAPIKeys(ctx context.Context, _ *none) (*body[wire.Page[wire.APIKey]], error) {
 	p := caller(ctx)
 	if !p.May(authz.KeysManage) {
-		return nil, problem.Forbidden(authz.KeysManage)
+		return nil, authz.Denied(authz.KeysManage)
 	}
 	keys, err := a.store.APIKeys().ListOf(ctx, p.User.ID)
 	if err != nil {
@@ -72,14 +73,14 @@ func (a *API) deleteAPIKey(ctx context.Context, in *struct {
 }) (*none, error) {
 	p := caller(ctx)
 	if !p.May(authz.KeysManage) {
-		return nil, problem.Forbidden(authz.KeysManage)
+		return nil, authz.Denied(authz.KeysManage)
 	}
 	key, err := a.store.APIKeys().Get(ctx, in.ID)
 	if err != nil {
-		return nil, problem.Unknown(err, "API key")
+		return nil, unknown(err, "API key")
 	}
 	if key.UserID != p.User.ID {
-		return nil, problem.NotFound("API key")
+		return nil, fault.Missing("API key")
 	}
 	return nil, a.store.APIKeys().Delete(ctx, in.ID)
 }

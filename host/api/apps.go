@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/google/uuid"
 
 	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/api/wire"
@@ -51,28 +50,13 @@ func (a *API) listApps(ctx context.Context, in *Paging) (*body[wire.Page[wire.Ap
 
 func (a *API) createApp(ctx context.Context, in *struct{ Body wire.AppCreate }) (*body[wire.App], error) {
 	if !caller(ctx).May(authz.AppCreate) {
-		return nil, problem.Forbidden(authz.AppCreate)
+		return nil, authz.Denied(authz.AppCreate)
 	}
-	if err := checkSlug(in.Body.Slug); err != nil {
-		return nil, err
-	}
-	app := store.App{Slug: in.Body.Slug, Name: in.Body.Name}
-	if app.Name == "" {
-		app.Name = app.Slug
-	}
-	app, err := a.store.Apps().Create(ctx, app)
+	app, err := a.catalog.CreateApp(ctx, in.Body.Slug, in.Body.Name)
 	if err != nil {
 		return nil, err
 	}
 	return &body[wire.App]{wireApp(app)}, nil
-}
-
-// checkSlug keeps slugs and ids apart, because either may name an app.
-func checkSlug(slug string) error {
-	if _, err := uuid.Parse(slug); err == nil {
-		return problem.InvalidField("body.slug", "must not look like an id", slug)
-	}
-	return nil
 }
 
 func (a *API) getApp(ctx context.Context, in *AppPath) (*body[wire.App], error) {
@@ -91,12 +75,7 @@ func (a *API) updateApp(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	if in.Body.Slug != nil {
-		if err := checkSlug(*in.Body.Slug); err != nil {
-			return nil, err
-		}
-	}
-	app, err = a.store.Apps().Update(ctx, app.ID, store.AppChange{Slug: in.Body.Slug, Name: in.Body.Name})
+	app, err = a.catalog.UpdateApp(ctx, app.ID, store.AppChange{Slug: in.Body.Slug, Name: in.Body.Name})
 	if err != nil {
 		return nil, err
 	}
@@ -108,14 +87,7 @@ func (a *API) deleteApp(ctx context.Context, in *AppPath) (*none, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, a.changes.do(func() error {
-		if err := a.store.Apps().Delete(ctx, app.ID); err != nil {
-			return err
-		}
-		a.routes.RemoveIf(func(r store.Route) bool { return r.AppID == app.ID })
-		a.executions.Changed(app.ID)
-		return nil
-	})
+	return nil, a.catalog.DeleteApp(ctx, app.ID)
 }
 
 func wireApp(a store.App) wire.App {

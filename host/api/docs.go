@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -69,11 +68,6 @@ func newDocBody(status int, doc store.Document) *docBody {
 
 // inDocs locates the fields of the service in a request.
 func inDocs(err error) error {
-	var version *store.VersionError
-	if errors.As(err, &version) {
-		return problem.New(http.StatusPreconditionFailed, problem.CodeConflict, version.Error(),
-			wire.FieldError{Location: "header.If-Match", Message: version.Error(), Value: version.Expected})
-	}
 	return located(err, "collection", "path.collection", "id", "path.id",
 		"filter", "query.filter", "sort", "query.sort", "data", "body.data")
 }

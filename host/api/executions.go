@@ -7,7 +7,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/picloud/picloud/abi"
-	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/executions"
@@ -45,7 +44,7 @@ func (a *API) getExecution(ctx context.Context, in *struct {
 	}
 	execution, err := a.store.Executions().Get(ctx, in.ID)
 	if err != nil {
-		return nil, problem.Unknown(err, "execution")
+		return nil, unknown(err, "execution")
 	}
 	if err := a.need(ctx, execution.AppID, "execution", authz.LogRead); err != nil {
 		return nil, err

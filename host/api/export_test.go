@@ -7,5 +7,3 @@ const (
 	MaxFormField = maxFormField
 	MaxFormExtra = maxFormExtra
 )
-
-var SourceLine = sourceLine

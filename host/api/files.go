@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"regexp"
@@ -38,20 +37,10 @@ func takesBytes(op *huma.Operation) {
 	}
 }
 
-// inFiles locates the fields of the service in a request whose name and content
-// type are at these locations.
+// inFiles locates the fields of the service in a request whose name and content type are at these
+// locations.
 func inFiles(err error, name, contentType string) error {
-	var invalid *store.InvalidError
-	if errors.As(err, &invalid) && invalid.Field == "data" {
-		return problem.New(http.StatusRequestEntityTooLarge, problem.CodeTooLarge, "body: "+invalid.Reason,
-			wire.FieldError{Location: "body", Message: invalid.Reason})
-	}
-	var content *store.ContentError
-	if errors.As(err, &content) {
-		return problem.New(http.StatusPreconditionFailed, problem.CodeConflict, content.Error(),
-			wire.FieldError{Location: "header.If-Match", Message: content.Error(), Value: content.Expected})
-	}
-	return located(err, "collection", "path.collection", "id", "path.id", "name", name, "content_type", contentType)
+	return located(err, "collection", "path.collection", "id", "path.id", "data", "body", "name", name, "content_type", contentType)
 }
 
 // IfMatchFile is the bytes that a change of a file was made for.

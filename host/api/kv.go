@@ -9,6 +9,7 @@ import (
 	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/store"
 )
@@ -101,12 +102,12 @@ func (a *API) setKV(ctx context.Context, in *struct {
 		}
 		options.ExpiresAt = *in.Body.ExpiresAt
 	}
-	set, err := a.kv.Set(ctx, appID, collection, key, in.Body.Value, options)
+	set, err := a.kv.Set(ctx, appID, collection, key, kv.JSON(in.Body.Value), options)
 	if err != nil {
 		return nil, inKV(err)
 	}
 	if !set {
-		return nil, problem.New(http.StatusConflict, problem.CodeConflict, "there is such a key",
+		return nil, problem.New(http.StatusConflict, fault.Conflict, "there is such a key",
 			wire.FieldError{Location: "path.key", Message: "is in use", Value: problem.Shorten(key)})
 	}
 	entry, err := a.kv.Get(ctx, appID, collection, key)
@@ -123,7 +124,7 @@ func (a *API) deleteKV(ctx context.Context, in *KeyPath) (*none, error) {
 	}
 	found, err := a.kv.Delete(ctx, appID, collection, key)
 	if err == nil && !found {
-		return nil, problem.NotFound("key")
+		return nil, fault.Missing("key")
 	}
 	return nil, inKV(err)
 }

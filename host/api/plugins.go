@@ -22,15 +22,14 @@ import (
 	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/front"
-	"github.com/picloud/picloud/host/store"
 )
 
-// The requests that create and change scripts bring JSON, or the module of a
-// plugin: alone, as application/wasm, with the fields of the JSON that it needs
-// in the query; or as the part "file" of multipart/form-data, whose other parts
-// are the fields of the JSON. takeModule reads the module and shows the fields to
-// huma as the JSON they would be.
+// The requests that create and change scripts bring JSON, or the module of a plugin: alone, as
+// application/wasm, with the fields of the JSON that it needs in the query; or as the part "file"
+// of multipart/form-data, whose other parts are the fields of the JSON. takeModule reads the module
+// and shows the fields to huma as the JSON they would be.
 
 const (
 	typeWasm = "application/wasm"
@@ -117,8 +116,8 @@ func (a *API) takeModule(ctx huma.Context, next func(huma.Context)) {
 	next(jsonRequest{ctx, body})
 }
 
-// readScript reads the body of a request: JSON, or what stands for it, and the
-// module if there is one.
+// readScript reads the body of a request: JSON, or what stands for it, and the module if there is
+// one.
 func (a *API) readScript(ctx huma.Context) (body, module []byte, err error) {
 	stream := front.BodyOf(ctx.Context())
 	contentType := ctx.Header("Content-Type")
@@ -148,7 +147,7 @@ func (a *API) readScript(ctx huma.Context) (body, module []byte, err error) {
 	case err == nil && media == typeForm && parameters["boundary"] != "":
 		module, err = a.readForm(stream, parameters["boundary"], fields)
 	default:
-		err = problem.New(http.StatusUnsupportedMediaType, problem.CodeInvalid, fmt.Sprintf(
+		err = problem.New(http.StatusUnsupportedMediaType, fault.Invalid, fmt.Sprintf(
 			"the content type must be %s for a script, %s or %s for a plugin, got %s", typeJSON, typeWasm, typeForm, problem.Shorten(contentType)))
 	}
 	if err != nil {
@@ -158,8 +157,8 @@ func (a *API) readScript(ctx huma.Context) (body, module []byte, err error) {
 	return body, module, err
 }
 
-// readJSON reads the body of a request that brings no module. A new plugin must:
-// whatever else is wrong, its author is told how.
+// readJSON reads the body of a request that brings no module. A new plugin must: whatever else is
+// wrong, its author is told how.
 func readJSON(ctx huma.Context) ([]byte, error) {
 	stream := ctx.BodyReader() // in memory
 	if stream == nil {
@@ -190,7 +189,7 @@ func (a *API) readModule(from io.Reader) ([]byte, error) {
 
 func (a *API) moduleTooLarge() *problem.Problem {
 	reason := fmt.Sprintf("a module must not be larger than %d bytes", a.maxPlugin)
-	return problem.New(http.StatusRequestEntityTooLarge, problem.CodeTooLarge, reason, wire.FieldError{Location: "body", Message: reason})
+	return problem.New(http.StatusRequestEntityTooLarge, fault.TooLarge, reason, wire.FieldError{Location: "body", Message: reason})
 }
 
 // readForm reads the parts of a form: one is the module, the others are fields.
@@ -226,7 +225,7 @@ func (a *API) readForm(from io.Reader, boundary string, fields moduleFields) (mo
 		case bounded.N == 0:
 			err = a.moduleTooLarge()
 		default:
-			err = problem.New(http.StatusBadRequest, problem.CodeInvalid, "the body is not the "+typeForm+" that its content type says")
+			err = problem.New(http.StatusBadRequest, fault.Invalid, "the body is not the "+typeForm+" that its content type says")
 		}
 		if err != nil {
 			return nil, err
@@ -250,14 +249,14 @@ func (f moduleFields) read(name string, part io.Reader) error {
 	case len(text) > maxFormField:
 		return problem.InvalidField("body."+problem.Shorten(name), fmt.Sprintf("must not be larger than %d bytes", maxFormField), nil)
 	case !utf8.ValidString(name) || !utf8.Valid(text):
-		return problem.New(http.StatusBadRequest, problem.CodeInvalid, "the body is not valid UTF-8")
+		return problem.New(http.StatusBadRequest, fault.Invalid, "the body is not valid UTF-8")
 	}
 	f[name] = string(text)
 	return nil
 }
 
-// json is the fields as JSON, with what it must have for a new plugin. What is no
-// text there is JSON already; if it is not, it goes as text and is refused there.
+// json is the fields as JSON, with what it must have for a new plugin. What is no text there is
+// JSON already; if it is not, it goes as text and is refused there.
 func (f moduleFields) json(create bool) ([]byte, error) {
 	if kind, ok := f["kind"]; ok && kind != string(abi.KindPlugin) {
 		return nil, problem.InvalidField("body.kind", "must be plugin or absent beside a module", kind)
@@ -277,23 +276,6 @@ func (f moduleFields) json(create bool) ([]byte, error) {
 		values["kind"], values["source"] = abi.KindPlugin, ""
 	}
 	return json.Marshal(values)
-}
-
-// checkModule refuses a change that would make a plugin of a script or a script
-// of a plugin.
-func checkModule(script store.Script, change store.ScriptChange) error {
-	isPlugin := script.Kind == abi.KindPlugin
-	switch {
-	case change.Wasm != nil && !isPlugin:
-		reason := fmt.Sprintf("only a plugin has a module, %q is of kind %s", script.Name, script.Kind)
-		return problem.New(http.StatusConflict, problem.CodeConflict, reason, wire.FieldError{Location: "body", Message: reason})
-	case change.Kind != nil && (*change.Kind == abi.KindPlugin) != isPlugin:
-		reason := fmt.Sprintf("%q is of kind %s: a plugin stays one, and nothing becomes one", script.Name, script.Kind)
-		return problem.New(http.StatusConflict, problem.CodeConflict, reason, wire.FieldError{Location: "body.kind", Message: reason, Value: string(*change.Kind)})
-	case change.Source != nil && isPlugin:
-		return problem.InvalidField("body.source", "a plugin has no source: send another module with content-type "+typeWasm+" or "+typeForm, nil)
-	}
-	return nil
 }
 
 func (a *API) mountModules(admin huma.API) {
@@ -325,7 +307,7 @@ func (a *API) downloadWasm(ctx context.Context, in *struct {
 		return nil, err
 	}
 	if script.Kind != abi.KindPlugin {
-		return nil, problem.New(http.StatusNotFound, problem.CodeNotFound, fmt.Sprintf("%q has no module, being of kind %s", script.Name, script.Kind))
+		return nil, problem.New(http.StatusNotFound, fault.NotFound, fmt.Sprintf("%q has no module, being of kind %s", script.Name, script.Kind))
 	}
 	for tag := range strings.SplitSeq(in.IfNoneMatch, ",") { // RFC 9110, section 13.1.2
 		if tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/"); tag == "*" || tag == strconv.Quote(script.WasmSHA256) {

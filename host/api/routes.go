@@ -2,14 +2,11 @@ package api
 
 import (
 	"context"
-	"fmt"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
@@ -26,16 +23,6 @@ func (a *API) mountRoutes(admin huma.API) {
 	operation(a, admin, http.MethodDelete, "/routes/{id}", "delete-route", "Delete a route", http.StatusNoContent, a.deleteRoute)
 }
 
-// routeChanges makes a check of the routing table, the write to the store and
-// the change of the table one step.
-type routeChanges struct{ mu sync.Mutex }
-
-func (c *routeChanges) do(change func() error) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return change()
-}
-
 func (a *API) createRoute(ctx context.Context, in *struct {
 	ScriptPath
 	Body wire.RouteCreate
@@ -44,46 +31,20 @@ func (a *API) createRoute(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	if script.Kind == abi.KindModule {
-		return nil, problem.InvalidField("path.id", "is a module, which cannot have routes", script.ID)
-	}
 	route, err := routing.Parse(in.Body.Method, in.Body.Host, store.HostKind(in.Body.HostKind), in.Body.Path, store.PathKind(in.Body.PathKind))
 	if err != nil {
 		return nil, err
 	}
-	route.AppID, route.ScriptID, route.Dispatch = script.AppID, script.ID, store.Dispatch(in.Body.Dispatch)
-	var created wire.Route
-	err = a.changes.do(func() error {
-		if other, taken := a.routes.Conflict(route); taken {
-			p := problem.New(http.StatusConflict, problem.CodeConflict,
-				fmt.Sprintf("the route %s could match the same requests at the same precedence", describeRoute(other)),
-				wire.FieldError{Location: "body.path", Message: "conflicts with " + describeRoute(other), Value: problem.Shorten(route.Path)})
-			p.Other = other.ID
-			return p
-		}
-		if route, err = a.store.Routes().Create(ctx, route); err != nil {
-			return err
-		}
-		a.routes.Add(route)
-		created = wireRoute(route)
-		if _, shadowed := a.routes.Shadow(route); shadowed {
-			created.Warning = "an older route of another app answers the same requests first"
-		}
-		return nil
-	})
+	route.Dispatch = store.Dispatch(in.Body.Dispatch)
+	route, shadowed, err := a.catalog.CreateRoute(ctx, script, route)
 	if err != nil {
 		return nil, err
 	}
-	return &body[wire.Route]{created}, nil
-}
-
-// describeRoute names a route for people: "GET example.com/users/:id (id)".
-func describeRoute(r store.Route) string {
-	method := r.Method
-	if method == "" {
-		method = "ANY"
+	created := wireRoute(route)
+	if shadowed {
+		created.Warning = "an older route of another app answers the same requests first"
 	}
-	return method + " " + r.Host + r.Path + " (" + r.ID + ")"
+	return &body[wire.Route]{created}, nil
 }
 
 func (a *API) listAppRoutes(ctx context.Context, in *AppPath) (*body[wire.Page[wire.Route]], error) {
@@ -113,7 +74,7 @@ func (a *API) listScriptRoutes(ctx context.Context, in *ScriptPath) (*body[wire.
 func (a *API) findRoute(ctx context.Context, id string, c authz.Capability) (store.Route, error) {
 	route, err := a.store.Routes().Get(ctx, id)
 	if err != nil {
-		return store.Route{}, problem.Unknown(err, "route")
+		return store.Route{}, unknown(err, "route")
 	}
 	return route, a.need(ctx, route.AppID, "route", c)
 }
@@ -134,13 +95,7 @@ func (a *API) deleteRoute(ctx context.Context, in *struct {
 	if _, err := a.findRoute(ctx, in.ID, authz.RouteWrite); err != nil {
 		return nil, err
 	}
-	return nil, a.changes.do(func() error {
-		if err := a.store.Routes().Delete(ctx, in.ID); err != nil {
-			return err
-		}
-		a.routes.Remove(in.ID)
-		return nil
-	})
+	return nil, a.catalog.DeleteRoute(ctx, in.ID)
 }
 
 func (a *API) matchRoute(ctx context.Context, in *struct {
@@ -151,23 +106,19 @@ func (a *API) matchRoute(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	path, err := routing.CleanPath(in.Body.Path)
+	found, err := a.catalog.Routes().Resolve(in.Body.Method, in.Body.Host, in.Body.Path)
 	if err != nil {
 		return nil, problem.InvalidField("body.path", err.Error(), in.Body.Path)
 	}
 	out := &body[wire.RouteMatched]{}
-	if routing.Reserved(path) {
-		return out, nil
-	}
-	match, ok := a.routes.Match(in.Body.Method, in.Body.Host, path)
 	switch {
-	case !ok:
-		out.Body.Allow = a.routes.Allow(in.Body.Host, path)
-	case match.Route.AppID != app.ID:
+	case !found.Found:
+		out.Body.Allow = found.Allow
+	case found.Route.AppID != app.ID:
 		out.Body.Other = true
 	default:
-		route := wireRoute(match.Route)
-		out.Body = wire.RouteMatched{Matched: true, Route: &route, Params: match.Params(), Rest: match.Rest()}
+		route := wireRoute(found.Route)
+		out.Body = wire.RouteMatched{Matched: true, Route: &route, Params: found.Params(), Rest: found.Rest()}
 	}
 	return out, nil
 }

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
@@ -36,7 +37,7 @@ func TestRoutesRefuse(t *testing.T) {
 	script := s.Script("app", "s", "1")
 	first := s.Route(script, "GET", "/users/:id")
 	create := func(body string) answer { return s.Admin(s.Token, "POST", "scripts/"+script.ID+"/routes", body) }
-	p := s.Refused(create(`{"path":"/users/:name"}`), 409, "body.path", "GET /users/:id ("+first.ID+")")
+	p := s.Refused(create(`{"method":"GET","path":"/users/:name"}`), 409, "body.path", "GET /users/:id ("+first.ID+")")
 	assert.Equal(t, first.ID, p.Other)
 	s.Refused(create(`{"method":"GET","path":"/users/:id"}`), 409, "body.path", first.ID)
 	s.Refused(create(`{"path":"users"}`), 422, "body.path", "begin with /")
@@ -71,6 +72,62 @@ func TestRouteOfTwoApps(t *testing.T) {
 	assert.False(t, match.Matched)
 	assert.True(t, match.Other)
 	assert.Nil(t, match.Route, "another app's route is not shown")
+}
+
+// A route that would take another app's requests away is refused; on a host that no other app has
+// anything is allowed.
+func TestRouteTakesFromNoOtherApp(t *testing.T) {
+	s := newSite(t)
+	s.App("shop")
+	s.App("thief")
+	ours := s.Script("shop", "s", `"shop"`)
+	for _, route := range []string{
+		`{"method":"GET","path":"/users/:id","host":"shop.example"}`,
+		`{"path":"/files/*","host":"shop.example"}`,
+		`{"path":"/*","host":"*.cloud.example"}`,
+	} {
+		do[wire.Route](s, "POST", "scripts/"+ours.ID+"/routes", json.RawMessage(route), 201)
+	}
+	theirs := s.Script("thief", "s", `"thief"`)
+	create := func(body string) answer { return s.Admin(s.Token, "POST", "scripts/"+theirs.ID+"/routes", body) }
+	for _, route := range []string{
+		`{"path":"/users/login","host":"shop.example"}`,
+		`{"method":"HEAD","path":"/users/:id","host":"shop.example"}`,
+		`{"path":"/files/secret","host":"shop.example"}`,
+		`{"path":"/files/:name","host":"shop.example"}`,
+		`{"path":"/files/a/*","host":"shop.example"}`,
+		`{"path":"/x","host":"a.cloud.example"}`,
+		`{"path":"/x","host":"*.b.cloud.example"}`,
+	} {
+		p := s.Refused(create(route), 409, "body.path", "from a route of another app")
+		assert.Empty(t, p.Other, "which one is not told")
+	}
+	for _, route := range []string{
+		`{"method":"POST","path":"/users/login","host":"shop.example"}`,
+		`{"path":"/elsewhere","host":"shop.example"}`,
+		`{"path":"/users/login"}`,
+		`{"path":"/*","host":"thief.example"}`,
+		`{"path":"/x","host":"*.example"}`,
+	} {
+		do[wire.Route](s, "POST", "scripts/"+theirs.ID+"/routes", json.RawMessage(route), 201)
+	}
+}
+
+// The method decides between routes of the same path, and nothing but the reserved paths is
+// reserved.
+func TestRoutesSideBySide(t *testing.T) {
+	s := newSite(t)
+	s.App("app")
+	s.Route(s.Script("app", "any", `"any"`), "", "/x")
+	s.Route(s.Script("app", "get", `"get"`), "GET", "/x")
+	assert.Equal(t, "get", string(s.Fetch("GET", "/x", "").Content))
+	assert.Equal(t, "any", string(s.Fetch("POST", "/x", "").Content))
+	for _, path := range []string{"/apiary", "/api-docs/:x", "/administrator", "/versions", "/metrics2", "/realtime2/*"} {
+		s.Route(s.Script("app", "s"+strings.NewReplacer("/", "", ":", "", "*", "", "-", "").Replace(path), `"own"`), "GET", path)
+		request := strings.NewReplacer(":x", "7", "*", "7").Replace(path)
+		assert.Equal(t, "own", string(s.Fetch("GET", request, "").Content), request)
+		assert.True(t, do[wire.RouteMatched](s, "POST", "apps/app/routes:match", wire.RouteMatch{Path: request}, 200).Matched, request)
+	}
 }
 
 func TestMatchRoute(t *testing.T) {

@@ -60,7 +60,7 @@ func (a *API) runScript(ctx context.Context, in *struct {
 	}
 	out, err := a.executions.Run(ctx, invocation)
 	if err != nil {
-		return nil, problem.Unknown(err, "script")
+		return nil, unknown(err, "script")
 	}
 	result := wire.RunResult{
 		ExecutionID: out.ExecutionID, Outcome: out.Name(), Status: out.Status(),

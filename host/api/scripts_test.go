@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/abi"
-	"github.com/picloud/picloud/host/api"
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/catalog"
 )
 
 func TestScripts(t *testing.T) {
@@ -81,9 +81,9 @@ func TestScriptsRefuse(t *testing.T) {
 func TestSourceLimit(t *testing.T) {
 	s := newSite(t)
 	s.App("app")
-	most := `"` + strings.Repeat("x", api.MaxSourceBytes-2) + `".len()`
-	s.Script("app", "most", most[:api.MaxSourceBytes-7-1]+`"`)
-	body, err := json.Marshal(wire.ScriptCreate{Name: "more", Source: "//" + strings.Repeat("x", api.MaxSourceBytes-1)})
+	most := `"` + strings.Repeat("x", catalog.MaxSourceBytes-2) + `".len()`
+	s.Script("app", "most", most[:catalog.MaxSourceBytes-7-1]+`"`)
+	body, err := json.Marshal(wire.ScriptCreate{Name: "more", Source: "//" + strings.Repeat("x", catalog.MaxSourceBytes-1)})
 	require.NoError(t, err)
 	s.Refused(s.Admin(s.Token, "POST", "apps/app/scripts", string(body)), 422, "body.source", "must not be larger than 1048576 bytes, got 1048577")
 }
@@ -112,17 +112,4 @@ func TestScriptThatDoesNotCompile(t *testing.T) {
 	require.NotNil(t, invalid.Error)
 	assert.Equal(t, 2, invalid.Error.Line)
 	assert.Equal(t, "let x = ;", invalid.Line)
-}
-
-func TestSourceLine(t *testing.T) {
-	for _, c := range []struct {
-		source string
-		line   int
-		want   string
-	}{
-		{"a\nb\r\nc", 1, "a"}, {"a\nb\r\nc", 2, "b"}, {"a\nb\r\nc", 3, "c"}, {"a", 2, ""}, {"a", 0, ""}, {"", 1, ""},
-		{strings.Repeat("é", 600), 1, strings.Repeat("é", 500)},
-	} {
-		assert.Equal(t, c.want, api.SourceLine(c.source, c.line), "%.20q line %d", c.source, c.line)
-	}
 }

@@ -6,11 +6,11 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -20,30 +20,26 @@ const (
 	KeyPrefix     = "pic_"
 )
 
-// touchEvery is how stale the time of last use may be: not every request
-// writes to the database.
+// touchEvery is how stale the time of last use may be: not every request writes to the database.
 const touchEvery = 5 * time.Minute
 
 var (
-	// ErrCredentials answers a login with a wrong name or password; which of
-	// them is not told.
-	ErrCredentials = errors.New("wrong username or password")
+	// ErrCredentials answers a login with a wrong name or password; which of them is not told.
+	ErrCredentials = fault.New(fault.Unauthorized, "wrong username or password")
 	// ErrToken answers a token that is unknown, expired or revoked.
-	ErrToken = errors.New("the token is unknown, expired or revoked")
+	ErrToken = fault.New(fault.Unauthorized, "the token is unknown, expired or revoked")
 )
 
-// ThrottledError answers a login after too many failures.
-type ThrottledError struct{ RetryAfter time.Duration }
-
-func (e *ThrottledError) Error() string {
-	return fmt.Sprintf("too many failed logins, try again in %d seconds", e.Seconds())
+// throttled refuses a login after too many failures.
+func throttled(wait time.Duration) error {
+	seconds := (wait + time.Second - 1) / time.Second
+	return &fault.Error{
+		Code: fault.Throttled, Text: fmt.Sprintf("too many failed logins, try again in %d seconds", seconds),
+		RetryAfter: seconds * time.Second,
+	}
 }
 
-// Seconds is RetryAfter rounded up.
-func (e *ThrottledError) Seconds() int { return int((e.RetryAfter + time.Second - 1) / time.Second) }
-
-// Authority authenticates callers and answers what they may do. It is safe for
-// concurrent use.
+// Authority authenticates callers and answers what they may do. It is safe for concurrent use.
 type Authority struct {
 	store      store.Store
 	sessionTTL time.Duration
@@ -60,16 +56,14 @@ func newAt(s store.Store, ttl time.Duration, now func() time.Time) *Authority {
 	return &Authority{store: s, sessionTTL: ttl, throttle: newThrottle(now), now: now}
 }
 
-// Login checks a password and makes a session. Address is the client's, for
-// throttling. The error is [ErrCredentials], a [*ThrottledError] or the
-// store's.
+// Login checks a password and makes a session. Address is the client's, for throttling. The error
+// is [ErrCredentials], [fault.Throttled] or the store's.
 func (a *Authority) Login(ctx context.Context, username, password, address string) (token string, expires time.Time, err error) {
 	if wait := a.throttle.attempt(username, address); wait > 0 {
-		return "", time.Time{}, &ThrottledError{RetryAfter: wait}
+		return "", time.Time{}, throttled(wait)
 	}
 	user, err := a.store.Users().GetByUsername(ctx, username)
-	var invalid *store.InvalidError
-	unknown := errors.Is(err, store.ErrNotFound) || errors.As(err, &invalid)
+	unknown := fault.Unknown(err)
 	if err != nil && !unknown {
 		return "", time.Time{}, err
 	}
@@ -85,6 +79,11 @@ func (a *Authority) Login(ctx context.Context, username, password, address strin
 		return "", time.Time{}, ErrCredentials
 	}
 	a.throttle.succeeded(username, address)
+	if user.PasswordGenerated { // not any longer one that each start renews
+		if _, err := a.store.Users().Update(ctx, user.ID, store.UserChange{PasswordGenerated: new(false)}); err != nil {
+			return "", time.Time{}, err
+		}
+	}
 	token = newSecret(SessionPrefix)
 	expires = a.now().Add(a.sessionTTL).UTC().Truncate(time.Microsecond)
 	_, err = a.store.Sessions().Create(ctx, store.Session{TokenHash: hashToken(token), UserID: user.ID, ExpiresAt: expires})
@@ -97,19 +96,18 @@ func (a *Authority) Logout(ctx context.Context, p *Principal) error {
 		return nil
 	}
 	err := a.store.Sessions().Delete(ctx, p.tokenHash)
-	if errors.Is(err, store.ErrNotFound) {
+	if fault.Of(err) == fault.NotFound {
 		return nil
 	}
 	return err
 }
 
-// IsToken tells whether a text looks like a credential of PiCloud.
+// IsToken reports whether a text looks like a credential of PiCloud.
 func IsToken(s string) bool {
 	return strings.HasPrefix(s, SessionPrefix) || strings.HasPrefix(s, KeyPrefix)
 }
 
-// Authenticate finds the caller that a token belongs to. The error is
-// [ErrToken] or the store's.
+// Authenticate finds the caller that a token belongs to. The error is [ErrToken] or the store's.
 func (a *Authority) Authenticate(ctx context.Context, token string) (*Principal, error) {
 	var p Principal
 	now, hash := a.now(), hashToken(token)
@@ -149,20 +147,19 @@ func (a *Authority) Authenticate(ctx context.Context, token string) (*Principal,
 }
 
 func orToken(err error) error {
-	if errors.Is(err, store.ErrNotFound) {
+	if fault.Of(err) == fault.NotFound {
 		return ErrToken
 	}
 	return err
 }
 
-// CreateKey makes an API key for a user. The key itself is answered here and
-// never again.
+// CreateKey makes an API key for a user. The key itself is answered here and never again.
 func (a *Authority) CreateKey(ctx context.Context, userID, name string, scopes []Scope, appID string, expires time.Time) (key string, row store.APIKey, err error) {
 	key = newSecret(KeyPrefix)
 	row = store.APIKey{UserID: userID, Name: name, KeyHash: hashToken(key), Prefix: key[:len(KeyPrefix)+6], AppID: appID, ExpiresAt: expires}
 	for _, scope := range scopes {
 		if _, ok := ofScope[scope]; !ok {
-			return "", store.APIKey{}, &store.InvalidError{Field: "scopes", Reason: fmt.Sprintf("unknown scope %q", scope)}
+			return "", store.APIKey{}, fault.Refuse("scopes", "unknown scope %q", scope)
 		}
 		row.Scopes = append(row.Scopes, string(scope))
 	}
@@ -177,8 +174,8 @@ func newSecret(prefix string) string {
 	return prefix + base64.RawURLEncoding.EncodeToString(secret[:])
 }
 
-// hashToken is what the database keeps of a credential. The credentials are
-// random, so one round of SHA-256 is enough.
+// hashToken is what the database keeps of a credential. The credentials are random, so one round of
+// SHA-256 is enough.
 func hashToken(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return hex.EncodeToString(sum[:])

@@ -11,12 +11,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/sqlite"
 )
 
-// house is an authority over a real store, with a clock of its own and a user
-// of each kind.
+// house is an authority over a real store, with a clock of its own and a user of each kind.
 type house struct {
 	*Authority
 	t     *testing.T
@@ -221,9 +221,10 @@ func TestLoginIsThrottled(t *testing.T) {
 	for range loginBurst {
 		require.ErrorIs(t, login("owner", "wrong", "1.1.1.1"), ErrCredentials)
 	}
-	var throttled *ThrottledError
-	require.ErrorAs(t, login("Owner", password, "1.1.1.1"), &throttled, "even with the right password")
-	assert.Equal(t, 6, throttled.Seconds())
+	refused := fault.From(login("Owner", password, "1.1.1.1"))
+	require.NotNil(t, refused, "even with the right password")
+	assert.Equal(t, fault.Throttled, refused.Code)
+	assert.Equal(t, 6*time.Second, refused.RetryAfter)
 	assert.NoError(t, login("owner", password, "2.2.2.2"), "from elsewhere")
 	assert.NoError(t, login("admin", password, "1.1.1.1"), "as another user")
 	h.now = h.now.Add(loginRefill)

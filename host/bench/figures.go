@@ -12,7 +12,7 @@ import (
 	"text/template"
 )
 
-// The documents that show figures, as templates: FIGURES.md is all of one, README.md the part of the
+// templates has the documents that show figures: all of FIGURES.md, and the part of the
 // repository's README between the two marks.
 //
 //go:embed templates/*.md
@@ -30,8 +30,8 @@ const (
 // notMeasured stands where results lack a figure: its section or a peer was left out.
 const notMeasured = "–"
 
-// writeFigures makes from the results in dir what people read of them: the chart, FIGURES.md, and the
-// figures in the README if a path to it is given.
+// writeFigures makes what people read from the results in dir: the chart, FIGURES.md, and the
+// figures in the README if its path is not "".
 func writeFigures(dir, readme string) error {
 	r, err := readReport(filepath.Join(dir, resultsFile))
 	if err != nil {
@@ -109,7 +109,7 @@ func (r *report) find(group, name string) *figure {
 	return nil
 }
 
-// value writes our median of a figure with its unit.
+// value returns our median of a figure with its unit.
 func (r *report) value(group, name string) string {
 	f := r.find(group, name)
 	if f == nil {
@@ -118,8 +118,8 @@ func (r *report) value(group, name string) string {
 	return strings.TrimSpace(number(f.Ours.Median) + " " + f.Unit)
 }
 
-// against writes how a figure compares with those of some peers, each named by the beginning of
-// its name: "1.36 times workerd 2026-11-17, ...".
+// against returns how many times better our figure is than those of some peers, each given by the
+// beginning of its name: "1.36 times workerd 2026-11-17, ...".
 func (r *report) against(group, name string, peers ...string) string {
 	var parts []string
 	f := r.find(group, name)
@@ -148,8 +148,8 @@ func (f *figure) peer(name string) *peerFigure {
 	return nil
 }
 
-// better is how many times better we are than a peer, by the median of the rounds' ratios: more
-// answers, less time or less memory. Below 1 the peer is better.
+// better returns how many times better we are than a peer, as the median of the rounds' ratios:
+// more answers, less time or less memory. Below 1 the peer is better.
 func (f *figure) better(p *peerFigure) float64 {
 	if f.Unit == perSecond {
 		return p.Ratio.Median
@@ -157,7 +157,7 @@ func (f *figure) better(p *peerFigure) float64 {
 	return p.Theirs.Rounds.over(f.Ours.Rounds).median()
 }
 
-// list writes a table of groups without peers.
+// list returns a table of groups without peers.
 func (r *report) list(groups ...string) string {
 	table := markdown{}
 	table.row("", "median", "lowest and highest", "to reach")
@@ -169,7 +169,7 @@ func (r *report) list(groups ...string) string {
 	return table.text()
 }
 
-// comparison writes a table of a group with a column for each side. In brackets, behind a peer's
+// comparison returns a table of a group with a column for each side. In brackets, behind a peer's
 // median, is how many times better ours is.
 func (r *report) comparison(group string) string {
 	figures := r.group(group)
@@ -223,7 +223,7 @@ func (m *markdown) row(cells ...string) {
 	m.n++
 }
 
-// text is the table without its last line feed, or what stands for one without rows.
+// text returns the table without its last line feed, or [notMeasured] if it has only a head.
 func (m *markdown) text() string {
 	if m.n < 2 {
 		return notMeasured

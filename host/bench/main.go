@@ -1,15 +1,13 @@
 // Command bench measures PiCloud against its peers on one machine, in one run.
 //
-// For every figure it warms both sides up, then takes rounds in turn: one of
-// ours, one of theirs, so that a machine that is busy for a while is busy for
-// both. A figure is the median of the rounds, beside it the lowest and the
-// highest; a ratio is the median of the rounds' ratios. It prints one table and
-// writes everything, every round included, to results.json. From that it makes
-// what people read: the chart, FIGURES.md and the figures in the README.
+// For every figure it warms both sides up and then takes rounds in turn, one of ours, one of
+// theirs: a machine that is busy for a while is busy for both. A figure is the median of the
+// rounds, with the lowest and the highest; a ratio is the median of the rounds' ratios. It prints
+// one table and writes everything, every round included, to results.json. From that it makes what
+// people read: the chart, FIGURES.md and the figures in the README.
 //
-// The load goes to servers it starts itself on loopback, from the same machine:
-// the load generator's own work is part of what the processors do, for each
-// side alike.
+// The load goes to servers that it starts itself on loopback. The load generator's own work is part
+// of what the processors do, for each side alike.
 package main
 
 import (
@@ -39,8 +37,8 @@ type settings struct {
 	profile string // where perf's record of PiCloud under HTTP load goes; "": none is made
 }
 
-// A section measures a group of figures and adds them to the report. A peer
-// that is missing on this machine is a note, not an error.
+// A section measures a group of figures and adds them to the report. A peer that is missing on this
+// machine is a note, not an error.
 type section struct {
 	name    string
 	measure func(context.Context, settings, *report) error
@@ -99,7 +97,7 @@ func run(ctx context.Context, args []string) error {
 		*out = "bin"
 	}
 	if *out != "" {
-		readme = "" // shows the figures of this folder
+		readme = "" // it shows the figures of this folder
 	}
 	*out = cmp.Or(*out, ".")
 	if *figures {

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// measuredReport has a figure of each kind.
+// measuredReport returns a report with a figure of each kind.
 func measuredReport() *report {
 	r := &report{Notes: []string{}}
 	r.add("start", "to first answer", "ms", "below 500", samples{40, 50, 60})

@@ -22,8 +22,8 @@ import (
 // cachedScripts is the size of the script cache, the server's default.
 const cachedScripts = 256
 
-// measureSandbox takes what the sandbox adds to a script, in this process,
-// without HTTP, routing and recording.
+// measureSandbox measures what the sandbox adds to a script, in this process, without HTTP, routing
+// and records.
 func measureSandbox(ctx context.Context, s settings, r *report) (err error) {
 	const group = "sandbox"
 	metrics := prometheus.NewRegistry()
@@ -84,8 +84,8 @@ func measureSandbox(ctx context.Context, s settings, r *report) (err error) {
 	return nil
 }
 
-// executions runs n scripts one after another and answers the median and the
-// 99th percentile of the time each took, ms.
+// executions runs n scripts one after another and returns the median and the 99th percentile of the
+// time each took, ms.
 func executions(ctx context.Context, box *sandbox.Sandbox, n int, script func(i int) sandbox.Script) (p50, p99 float64, err error) {
 	latencies := make([]float64, 0, n)
 	for i := range n {
@@ -103,8 +103,8 @@ func executions(ctx context.Context, box *sandbox.Sandbox, n int, script func(i 
 
 var slotResult = regexp.MustCompile(`BenchmarkSlot\S*\s+\d+\s+([0-9.]+) ns/op`)
 
-// slotRounds measures what only the sandbox's own benchmark can reach: a slot
-// taken, restored and put back, with nothing run. Each round is the mean of many, µs.
+// slotRounds measures what only the sandbox's own benchmark can reach: a slot taken, restored and
+// put back, with nothing run. Each round is the mean of many, µs.
 func slotRounds(ctx context.Context, s settings) (samples, error) {
 	binary, err := filepath.Abs(filepath.Join(s.root, sandboxTests))
 	if err != nil {

@@ -66,6 +66,7 @@ func (cmd *AppsShowCmd) Run(ctx context.Context, r *Remote, c *client.Client) er
 
 // AppsDeleteCmd is `picloud apps delete`.
 type AppsDeleteCmd struct {
+	Confirmation
 	App string `arg:"" help:"Slug or id."`
 }
 
@@ -73,6 +74,9 @@ type AppsDeleteCmd struct {
 func (cmd *AppsDeleteCmd) Run(ctx context.Context, r *Remote, c *client.Client) error {
 	app, err := c.App(ctx, cmd.App)
 	if err != nil {
+		return err
+	}
+	if err := cmd.confirm(ctx, r, "Delete the app %s (%s) with its scripts, routes, logs and data?", app.Slug, app.Name); err != nil {
 		return err
 	}
 	if err := c.DeleteApp(ctx, app.ID); err != nil {

@@ -2,9 +2,11 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/schollz/progressbar/v3"
@@ -19,11 +21,13 @@ import (
 type DeployCmd struct {
 	Remote
 	InApp
-	Path   string `arg:"" help:"A script, the WebAssembly module of a plugin, or a folder with a picloud.yaml (whose app wins over --app)."`
+	Path   string `arg:"" help:"A script, the WebAssembly module of a plugin, or a folder with a picloud.yaml, or that file (its app wins over --app)."`
 	Name   string `help:"Name of a single script or plugin; the file's name without .rhai or .wasm when absent."`
 	Kind   string `enum:"endpoint,module,plugin," default:"" help:"Kind of a single script: endpoint or module (a new one is an endpoint); a WebAssembly module is a plugin."`
 	Prune  bool   `help:"Delete the app's scripts that the folder's picloud.yaml does not name."`
 	DryRun bool   `help:"Show what would be done, and do nothing."`
+
+	CreateApp bool `help:"Create the app of a single script when it is missing. (That of a picloud.yaml is created anyway.)"`
 }
 
 // Help is shown by --help.
@@ -41,14 +45,19 @@ func (cmd *DeployCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *
 	if err != nil {
 		return &usageError{err}
 	}
-	plan, err := manifest.Make(ctx, c, app, manifest.Options{CreateApp: true, Prune: cmd.Prune})
+	plan, err := manifest.Make(ctx, c, app)
 	if err != nil {
-		return err
+		return suggestApp(ctx, c, err)
 	}
 	if cmd.DryRun {
 		return printAll(r, plan.Changes(), changeColumns("WOULD BE"))
 	}
 	done, failed := plan.Apply(ctx, uploads{c, r})
+	for _, change := range done {
+		if change.Warning != "" {
+			r.notices.warn("%s %s: %s", change.What, change.Name, change.Warning)
+		}
+	}
 	if len(done) > 0 || failed == nil {
 		if err := printAll(r, done, changeColumns("RESULT")); err != nil {
 			return err
@@ -63,12 +72,23 @@ func (cmd *DeployCmd) read(in *InApp) (manifest.App, error) {
 	if err != nil {
 		return manifest.App{}, err
 	}
-	if info.IsDir() {
-		if cmd.Name != "" || cmd.Kind != "" {
-			return manifest.App{}, fmt.Errorf("--name and --kind are for a single script, %s is a folder", cmd.Path)
-		}
-		return manifest.Read(cmd.Path)
+	folder := cmd.Path
+	switch isFolder := info.IsDir(); {
+	case !isFolder && filepath.Base(cmd.Path) == manifest.FileName:
+		folder = filepath.Dir(cmd.Path)
+	case !isFolder:
+		return cmd.readScript(in)
 	}
+	if cmd.Name != "" || cmd.Kind != "" {
+		return manifest.App{}, fmt.Errorf("--name and --kind are for a single script, %s is an app", cmd.Path)
+	}
+	app, err := manifest.Read(folder)
+	app.Prune = cmd.Prune
+	return app, err
+}
+
+// readScript reads a single script.
+func (cmd *DeployCmd) readScript(in *InApp) (manifest.App, error) {
 	if cmd.Prune {
 		return manifest.App{}, fmt.Errorf("--prune is for a folder, %s is a file", cmd.Path)
 	}
@@ -79,7 +99,26 @@ func (cmd *DeployCmd) read(in *InApp) (manifest.App, error) {
 	if cmd.Name != "" {
 		script.Name = cmd.Name
 	}
-	return manifest.App{Ref: in.App, Scripts: []manifest.Script{script}}, nil
+	return manifest.App{Ref: in.App, Scripts: []manifest.Script{script}, Create: cmd.CreateApp}, nil
+}
+
+// suggestApp adds to the error of an app that is not there which one may be meant.
+func suggestApp(ctx context.Context, c *client.Client, err error) error {
+	var missing *manifest.NoAppError
+	if !errors.As(err, &missing) {
+		return err
+	}
+	var slugs []string
+	for app, err := range c.Apps(ctx) {
+		if err != nil {
+			break // the suggestion is not worth an error
+		}
+		slugs = append(slugs, app.Slug)
+	}
+	if meant := closest(missing.App, slugs); meant != "" {
+		return fmt.Errorf("%w: did you mean %s? With --create-app it is created", err, meant)
+	}
+	return fmt.Errorf("%w: with --create-app it is created", err)
 }
 
 func changeColumns(result string) []column[manifest.Change] {

@@ -46,10 +46,10 @@ func (DocsCollectionsCmd) Run(ctx context.Context, r *Remote, c *client.Client, 
 
 // DocsListCmd is `picloud docs list`.
 type DocsListCmd struct {
-	Collection string `arg:"" help:"Name of the collection."`
-	Filter     string `placeholder:"JSON" help:"Only documents that match, as in scripts: {\"age\": {\"$gte\": 18}}."`
-	Sort       string `placeholder:"JSON" help:"Order by these paths, 1 up and -1 down: {\"age\": -1}; else by id."`
-	Limit      int    `default:"100" help:"At most so many documents; 0 for all (default ${default})."`
+	CollectionArg
+	Filter string `placeholder:"JSON" help:"Only documents that match, as in scripts: {\"age\": {\"$gte\": 18}}."`
+	Sort   string `placeholder:"JSON" help:"Order by these paths, 1 up and -1 down: {\"age\": -1}; else by id."`
+	Limit  int    `default:"100" help:"At most so many documents; 0 for all (default ${default})."`
 }
 
 // Run lists the documents.
@@ -63,8 +63,8 @@ func (cmd *DocsListCmd) Run(ctx context.Context, r *Remote, c *client.Client, in
 
 // DocsGetCmd is `picloud docs get`.
 type DocsGetCmd struct {
-	Collection string `arg:"" help:"Name of the collection."`
-	ID         string `arg:"" help:"Id of the document."`
+	CollectionArg
+	ID string `arg:"" help:"Id of the document."`
 }
 
 // Run prints the document: its data, or with --output json its envelope too.
@@ -81,9 +81,9 @@ func (cmd *DocsGetCmd) Run(ctx context.Context, r *Remote, c *client.Client, in 
 
 // DocsPutCmd is `picloud docs put`.
 type DocsPutCmd struct {
-	Collection string `arg:"" help:"Name of the collection."`
-	Data       string `arg:"" help:"The document, a JSON object; @FILE reads a file, @- standard input."`
-	ID         string `help:"Replace the document with this id, or create it under it; else it gets an id of its own."`
+	CollectionArg
+	Data string `arg:"" help:"The document, a JSON object; @FILE reads a file, @- standard input."`
+	ID   string `help:"Replace the document with this id, or create it under it; else it gets an id of its own."`
 }
 
 // Run writes the document.
@@ -106,8 +106,8 @@ func (cmd *DocsPutCmd) Run(ctx context.Context, r *Remote, c *client.Client, in 
 
 // DocsDeleteCmd is `picloud docs delete`.
 type DocsDeleteCmd struct {
-	Collection string `arg:"" help:"Name of the collection."`
-	ID         string `arg:"" help:"Id of the document."`
+	CollectionArg
+	ID string `arg:"" help:"Id of the document."`
 }
 
 // Run deletes the document.
@@ -124,9 +124,9 @@ func (cmd *DocsDeleteCmd) Run(ctx context.Context, r *Remote, c *client.Client, 
 
 // DocsExportCmd is `picloud docs export`.
 type DocsExportCmd struct {
-	Collection string `arg:"" help:"Name of the collection."`
-	File       string `arg:"" default:"-" help:"Where to write; - is standard output."`
-	Filter     string `placeholder:"JSON" help:"Only documents that match."`
+	CollectionArg
+	File   string `arg:"" default:"-" help:"Where to write; - is standard output."`
+	Filter string `placeholder:"JSON" help:"Only documents that match."`
 }
 
 // Run exports the documents.
@@ -136,8 +136,8 @@ func (cmd *DocsExportCmd) Run(ctx context.Context, r *Remote, c *client.Client, 
 
 // DocsImportCmd is `picloud docs import`.
 type DocsImportCmd struct {
-	Collection string `arg:"" help:"Name of the collection."`
-	File       string `arg:"" help:"An export; - is standard input."`
+	CollectionArg
+	File string `arg:"" help:"An export; - is standard input."`
 }
 
 // Help is shown by --help.

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -60,8 +62,8 @@ func (FilesCollectionsCmd) Run(ctx context.Context, r *Remote, c *client.Client,
 
 // FilesListCmd is `picloud files list`.
 type FilesListCmd struct {
-	Collection string `arg:"" help:"Name of the collection."`
-	Limit      int    `default:"100" help:"At most so many files; 0 for all (default ${default})."`
+	CollectionArg
+	Limit int `default:"100" help:"At most so many files; 0 for all (default ${default})."`
 }
 
 // Run lists the files.
@@ -75,9 +77,9 @@ func (cmd *FilesListCmd) Run(ctx context.Context, r *Remote, c *client.Client, i
 
 // FilesGetCmd is `picloud files get`.
 type FilesGetCmd struct {
-	Collection string `arg:"" help:"Name of the collection."`
-	ID         string `arg:"" help:"Id of the file."`
-	To         string `placeholder:"FILE" help:"Where to write; - is standard output. Else a new file of its name in this directory."`
+	CollectionArg
+	ID string `arg:"" help:"Id of the file."`
+	To string `placeholder:"FILE" help:"Where to write; - is standard output. Else a new file of its name in this directory."`
 }
 
 // Run downloads the file.
@@ -126,7 +128,7 @@ func fetchFile(ctx context.Context, c *client.Client, app, collection string, fi
 
 // FilesPutCmd is `picloud files put`.
 type FilesPutCmd struct {
-	Collection  string `arg:"" help:"Name of the collection."`
+	CollectionArg
 	File        string `arg:"" help:"What to upload; - is standard input."`
 	Name        string `help:"Name to keep it under; the file's own when absent."`
 	ContentType string `placeholder:"TYPE" help:"As in text/plain; guessed from the name when absent."`
@@ -181,8 +183,8 @@ func typeOf(name string) string { return mime.TypeByExtension(filepath.Ext(name)
 
 // FilesDeleteCmd is `picloud files delete`.
 type FilesDeleteCmd struct {
-	Collection string `arg:"" help:"Name of the collection."`
-	ID         string `arg:"" help:"Id of the file."`
+	CollectionArg
+	ID string `arg:"" help:"Id of the file."`
 }
 
 // Run deletes the file.
@@ -210,8 +212,8 @@ type exportedFile struct {
 
 // FilesExportCmd is `picloud files export`.
 type FilesExportCmd struct {
-	Collection string `arg:"" help:"Name of the collection."`
-	Directory  string `arg:"" help:"Where to write; made if missing, else it must be empty."`
+	CollectionArg
+	Directory string `arg:"" help:"Where to write; made if missing, else it must be empty."`
 }
 
 // Help is shown by --help.
@@ -268,8 +270,8 @@ func (cmd *FilesExportCmd) Run(ctx context.Context, r *Remote, c *client.Client,
 
 // FilesImportCmd is `picloud files import`.
 type FilesImportCmd struct {
-	Collection string `arg:"" help:"Name of the collection."`
-	Directory  string `arg:"" help:"An exported directory, or any other."`
+	CollectionArg
+	Directory string `arg:"" help:"An exported directory, or any other."`
 }
 
 // Help is shown by --help.
@@ -316,7 +318,11 @@ func filesToImport(root *os.Root) (files []exportedFile, size int64, err error) 
 	switch {
 	case err == nil:
 		defer index.Close()
-		for lines := json.NewDecoder(index); lines.More(); {
+		text := bufio.NewReader(index)
+		if mark, _ := text.Peek(len(byteOrderMark)); bytes.Equal(mark, byteOrderMark) {
+			_, _ = text.Discard(len(mark))
+		}
+		for lines := json.NewDecoder(text); lines.More(); {
 			var file exportedFile
 			if err := lines.Decode(&file); err != nil {
 				return nil, 0, fmt.Errorf("%s: %w", indexName, err)

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/cli/caret"
 	"github.com/picloud/picloud/host/client"
@@ -37,7 +38,7 @@ type InvokeCmd struct {
 
 // Run is `picloud invoke`. The response goes to standard output, the log of the execution to
 // standard error.
-func (cmd *InvokeCmd) Run(ctx context.Context, r *Remote, c *client.Client, script wire.Script) error {
+func (cmd *InvokeCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp, script wire.Script) error {
 	run, err := cmd.request(r.stdin)
 	if err != nil {
 		return &usageError{err}
@@ -52,7 +53,7 @@ func (cmd *InvokeCmd) Run(ctx context.Context, r *Remote, c *client.Client, scri
 		}
 	} else {
 		for _, line := range result.Logs {
-			fmt.Fprintln(r.stderr, formatLine(line))
+			fmt.Fprintln(r.stderr, formatLine(r.stderr, line))
 		}
 		fmt.Fprintf(r.stdout, "%d  (%v, %d operations)\n",
 			result.Status, time.Duration(result.DurationUS)*time.Microsecond, result.Operations)
@@ -65,16 +66,31 @@ func (cmd *InvokeCmd) Run(ctx context.Context, r *Remote, c *client.Client, scri
 	if result.Error == nil {
 		return nil
 	}
-	failure := &caret.Error{
-		Name: script.Name, Line: result.Error.Line, Column: result.Error.Column,
-		Message: result.Error.Message,
-	}
-	if failure.Line > 0 {
-		if whole, err := c.Script(ctx, script.ID); err == nil && whole.Version == script.Version {
-			failure.SourceLine = caret.Line(whole.Source, failure.Line)
+	return place(ctx, c, in.App, script, result.Error)
+}
+
+// place shows where an execution failed: inside the function, rather than at the call that led
+// there. The source is that of now, and is left out when it is not the one that ran.
+func place(ctx context.Context, c *client.Client, app string, script wire.Script, failed *abi.ScriptError) *caret.Error {
+	e := &caret.Error{Name: script.Name, Line: failed.Line, Column: failed.Column, Message: failed.Message, Code: string(failed.Code)}
+	if failed.Inside != nil {
+		e.Line, e.Column = failed.Inside.Line, failed.Inside.Column
+		if module := failed.Inside.Module; module != "" {
+			e.Name = module
+			found, err := findScript(ctx, c, app, module)
+			if err != nil {
+				return e
+			}
+			script = found
 		}
 	}
-	return failure
+	if e.Line == 0 {
+		return e
+	}
+	if whole, err := c.Script(ctx, script.ID); err == nil && whole.Version == script.Version {
+		e.SourceLine = caret.Line(whole.Source, e.Line)
+	}
+	return e
 }
 
 // request builds what the script is to see.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -37,6 +38,29 @@ var kvColumns = []column[wire.KVEntry]{
 	}},
 }
 
+// A CollectionArg is the argument that names a collection.
+type CollectionArg struct {
+	Collection string `arg:"" help:"Name of the collection."`
+}
+
+// Validate refuses what the path of a request cannot carry; the rest is up to the server.
+func (arg *CollectionArg) Validate() error { return notEmpty("collection", arg.Collection) }
+
+// A KeyArg is the argument that is a key.
+type KeyArg struct {
+	Key string `arg:"" help:"The key."`
+}
+
+// Validate is as [CollectionArg.Validate].
+func (arg *KeyArg) Validate() error { return notEmpty("key", arg.Key) }
+
+func notEmpty(what, name string) error {
+	if name == "" {
+		return fmt.Errorf("%s must be 1 to 512 bytes, got 0", what)
+	}
+	return nil
+}
+
 // excerpt returns what fits into a table of a text.
 func excerpt(text string) string {
 	const most = 60
@@ -63,9 +87,9 @@ func (KVCollectionsCmd) Run(ctx context.Context, r *Remote, c *client.Client, in
 
 // KVListCmd is `picloud kv list`.
 type KVListCmd struct {
-	Collection string `arg:"" help:"Name of the collection."`
-	Prefix     string `help:"Only keys that begin so."`
-	Limit      int    `default:"100" help:"At most so many entries; 0 for all (default ${default})."`
+	CollectionArg
+	Prefix string `help:"Only keys that begin so."`
+	Limit  int    `default:"100" help:"At most so many entries; 0 for all (default ${default})."`
 }
 
 // Run lists the entries.
@@ -79,8 +103,8 @@ func (cmd *KVListCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *
 
 // KVGetCmd is `picloud kv get`.
 type KVGetCmd struct {
-	Collection string `arg:"" help:"Name of the collection."`
-	Key        string `arg:"" help:"The key."`
+	CollectionArg
+	KeyArg
 }
 
 // Run prints the value.
@@ -97,11 +121,11 @@ func (cmd *KVGetCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *I
 
 // KVPutCmd is `picloud kv put`.
 type KVPutCmd struct {
-	Collection string        `arg:"" help:"Name of the collection."`
-	Key        string        `arg:"" help:"The key."`
-	Value      string        `arg:"" help:"The value as JSON, so a text in quotes; @FILE reads a file, @- standard input."`
-	TTL        time.Duration `name:"ttl" placeholder:"DURATION" help:"Let it expire after this time: 90s, 1h30m."`
-	IfAbsent   bool          `help:"Fail if there is such a key."`
+	CollectionArg
+	KeyArg
+	Value    string        `arg:"" help:"The value as JSON, so a text in quotes; @FILE reads a file, @- standard input."`
+	TTL      time.Duration `name:"ttl" placeholder:"DURATION" help:"Let it expire after this time: 90s, 1h30m."`
+	IfAbsent bool          `help:"Fail if there is such a key."`
 }
 
 // Run writes the entry.
@@ -126,8 +150,8 @@ func (cmd *KVPutCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *I
 
 // KVDeleteCmd is `picloud kv delete`.
 type KVDeleteCmd struct {
-	Collection string `arg:"" help:"Name of the collection."`
-	Key        string `arg:"" help:"The key."`
+	CollectionArg
+	KeyArg
 }
 
 // Run deletes the entry.
@@ -140,9 +164,9 @@ func (cmd *KVDeleteCmd) Run(ctx context.Context, r *Remote, c *client.Client, in
 
 // KVExportCmd is `picloud kv export`.
 type KVExportCmd struct {
-	Collection string `arg:"" help:"Name of the collection."`
-	File       string `arg:"" default:"-" help:"Where to write; - is standard output."`
-	Prefix     string `help:"Only keys that begin so."`
+	CollectionArg
+	File   string `arg:"" default:"-" help:"Where to write; - is standard output."`
+	Prefix string `help:"Only keys that begin so."`
 }
 
 // Run exports the entries.
@@ -152,8 +176,8 @@ func (cmd *KVExportCmd) Run(ctx context.Context, r *Remote, c *client.Client, in
 
 // KVImportCmd is `picloud kv import`.
 type KVImportCmd struct {
-	Collection string `arg:"" help:"Name of the collection."`
-	File       string `arg:"" help:"An export; - is standard input."`
+	CollectionArg
+	File string `arg:"" help:"An export; - is standard input."`
 }
 
 // Help is shown by --help.
@@ -186,6 +210,7 @@ func readJSON(name, argument string, stdin io.Reader) (json.RawMessage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	text = bytes.TrimPrefix(text, byteOrderMark)
 	if !json.Valid(text) {
 		return nil, fmt.Errorf(`%s must be JSON (a text in quotes: '"hello"'), got %s`, name, excerpt(string(text)))
 	}

@@ -14,6 +14,9 @@ import (
 // maxLine is the longest line an import takes: a value of 1 MiB, escaped.
 const maxLine = 8 << 20
 
+// byteOrderMark is what some editors write before a text. It is no part of JSON.
+var byteOrderMark = []byte("\ufeff")
+
 // A lineCount is how many lines were exported or imported.
 type lineCount struct {
 	Items int `json:"items"`
@@ -76,11 +79,15 @@ func importLines[T any](r *Remote, path string, keep func(T) error) error {
 	for lines.Scan() {
 		number++
 		_ = progress.Add(len(lines.Bytes()) + 1)
-		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
+		line := lines.Bytes()
+		if number == 1 {
+			line = bytes.TrimPrefix(line, byteOrderMark)
+		}
+		if len(bytes.TrimSpace(line)) == 0 {
 			continue
 		}
 		var item T
-		err := json.Unmarshal(lines.Bytes(), &item)
+		err := json.Unmarshal(line, &item)
 		if err == nil {
 			err = keep(item)
 		}

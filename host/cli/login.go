@@ -1,17 +1,10 @@
 package cli
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net"
-	"os"
-	"strings"
 	"time"
-
-	"golang.org/x/term"
 
 	"github.com/picloud/picloud/host/client"
 )
@@ -34,9 +27,10 @@ func (cmd *LoginCmd) Run(ctx context.Context, r *Remote) error {
 		return &usageError{err}
 	}
 	if base, _ := client.ParseAddress(c.Address()); base.Scheme == "http" && !loopback(base.Hostname()) {
-		fmt.Fprintf(r.stderr, "warning: %s is not encrypted: the password can be read on the way\n", c.Address())
+		r.notices.warn("%s is not encrypted: the password can be read on the way", c.Address())
 	}
-	password, err := cmd.password(ctx, r, c.Address())
+	prompt := fmt.Sprintf("Password of %s at %s: ", cmd.Username, c.Address())
+	password, err := askPassword(ctx, r.stdin, r.stderr, cmd.PasswordStdin, prompt)
 	if err != nil {
 		return err
 	}
@@ -58,54 +52,6 @@ func (cmd *LoginCmd) Run(ctx context.Context, r *Remote) error {
 	return nil
 }
 
-func (cmd *LoginCmd) password(ctx context.Context, r *Remote, address string) (string, error) {
-	if cmd.PasswordStdin {
-		line, err := bufio.NewReader(io.LimitReader(r.stdin, 4096)).ReadString('\n')
-		if err != nil && !errors.Is(err, io.EOF) {
-			return "", fmt.Errorf("read the password: %w", err)
-		}
-		password := strings.TrimRight(line, "\r\n")
-		if password == "" {
-			return "", &usageError{errors.New("no password on standard input")}
-		}
-		return password, nil
-	}
-	fd := int(os.Stdin.Fd())
-	if !term.IsTerminal(fd) {
-		return "", &usageError{errors.New("standard input is not a terminal: use --password-stdin")}
-	}
-	fmt.Fprintf(r.stderr, "Password of %s at %s: ", cmd.Username, address)
-	defer fmt.Fprintln(r.stderr)
-	return readSilently(ctx, fd)
-}
-
-// readSilently reads a line from a terminal without showing it. The terminal is as before when it
-// returns, also when ctx ends first.
-func readSilently(ctx context.Context, fd int) (string, error) {
-	before, err := term.GetState(fd)
-	if err != nil {
-		return "", fmt.Errorf("read the password: %w", err)
-	}
-	type answer struct {
-		password []byte
-		err      error
-	}
-	answers := make(chan answer, 1)
-	go func() {
-		password, err := term.ReadPassword(fd)
-		answers <- answer{password, err}
-	}()
-	select {
-	case <-ctx.Done():
-		return "", errors.Join(errors.New("interrupted"), term.Restore(fd, before))
-	case a := <-answers:
-		if a.err != nil {
-			return "", fmt.Errorf("read the password: %w", a.err)
-		}
-		return string(a.password), nil
-	}
-}
-
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
@@ -114,9 +60,19 @@ func loopback(host string) bool {
 // LogoutCmd ends the saved session.
 type LogoutCmd struct{ Remote }
 
-// Run is `picloud logout`. The session is forgotten here even when the server cannot be told.
+// Run is `picloud logout`. The session is forgotten here even when the server cannot be told. One
+// of another server than the one that is meant stays.
 func (cmd *LogoutCmd) Run(ctx context.Context, r *Remote) error {
 	saved, err := loadCredentials()
+	if err == nil && r.URL != "" {
+		meant, err := client.ParseAddress(r.URL)
+		if err != nil {
+			return &usageError{err}
+		}
+		if meant.String() != saved.URL {
+			return &notLoggedInError{Address: meant.String(), To: saved.URL}
+		}
+	}
 	if err == nil && saved.Token != "" {
 		var c *client.Client
 		if c, err = client.New(saved.URL, saved.Token); err == nil {

@@ -21,14 +21,20 @@ type Remote struct {
 	URL    string `placeholder:"URL" env:"PICLOUD_URL" help:"Server to talk to; else the one logged in to, else http://127.0.0.1:8080."`
 	Output string `short:"o" enum:"table,json" default:"table" help:"Print a table or JSON: ${enum}."`
 
-	stdin  io.Reader
-	stdout io.Writer
-	stderr io.Writer
+	stdin   io.Reader
+	stdout  io.Writer
+	stderr  io.Writer // for people: progress, questions, a script's log
+	notices *notices
 }
 
+// tokenVariable holds a token that is used instead of a login's.
+const tokenVariable = "PICLOUD_TOKEN"
+
 // AfterApply makes the Remote and its client arguments of the command's Run method.
-func (r *Remote) AfterApply(command *kong.Context) error {
+func (r *Remote) AfterApply(command *kong.Context, notices *notices) error {
 	r.stdin, r.stdout, r.stderr = os.Stdin, command.Stdout, command.Stderr
+	r.notices = notices
+	notices.json = r.Output == "json"
 	command.Bind(r)
 	return command.BindSingletonProvider(r.connect)
 }
@@ -55,7 +61,7 @@ func (r *Remote) connect() (*client.Client, error) {
 	if err != nil {
 		return nil, &usageError{err}
 	}
-	token := os.Getenv("PICLOUD_TOKEN")
+	token := os.Getenv(tokenVariable)
 	if token == "" && c.Address() == saved.URL {
 		token = saved.Token
 	}
@@ -66,8 +72,14 @@ func (r *Remote) connect() (*client.Client, error) {
 }
 
 // A notLoggedInError means that there is no token to send to a server.
-type notLoggedInError struct{ Address string }
+type notLoggedInError struct {
+	Address string
+	To      string // the server of a logout that is logged in to instead; "" for none and for others
+}
 
 func (e *notLoggedInError) Error() string {
-	return "not logged in to " + e.Address + ": run `picloud login --url " + e.Address + "` or set PICLOUD_TOKEN"
+	if e.To != "" {
+		return "not logged in to " + e.Address + ", but to " + e.To
+	}
+	return "not logged in to " + e.Address + ": run `picloud login --url " + e.Address + "` or set " + tokenVariable
 }

@@ -94,7 +94,7 @@ func (cmd *RoutesAddCmd) Run(ctx context.Context, r *Remote, c *client.Client, s
 		return err
 	}
 	if route.Warning != "" {
-		fmt.Fprintln(r.stderr, "warning: "+client.Printable(route.Warning))
+		r.notices.warn("%s", route.Warning)
 	}
 	return r.printDone(route, "Route %s bound to %s.", manifest.Pattern(route.Method, route.Host, route.Path), script.Name)
 }

@@ -208,7 +208,7 @@ func (cmd *ScriptsValidateCmd) Run(ctx context.Context, r *Remote, c *client.Cli
 		}
 		return &caret.Error{
 			Name: name, Line: validation.Error.Line, Column: validation.Error.Column,
-			Message: validation.Error.Message, SourceLine: validation.Line,
+			Message: validation.Error.Message, SourceLine: validation.Line, Code: string(validation.Error.Code),
 		}
 	}
 	if r.Output == "table" {
@@ -218,10 +218,16 @@ func (cmd *ScriptsValidateCmd) Run(ctx context.Context, r *Remote, c *client.Cli
 }
 
 // ScriptsDeleteCmd is `picloud scripts delete`.
-type ScriptsDeleteCmd struct{ ScriptArg }
+type ScriptsDeleteCmd struct {
+	Confirmation
+	ScriptArg
+}
 
 // Run deletes the script.
 func (cmd *ScriptsDeleteCmd) Run(ctx context.Context, r *Remote, c *client.Client, script wire.Script) error {
+	if err := cmd.confirm(ctx, r, "Delete the script %s with its routes and log?", script.Name); err != nil {
+		return err
+	}
 	if err := c.DeleteScript(ctx, script.ID); err != nil {
 		return err
 	}

@@ -15,20 +15,28 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 )
+
+// Location is where a server's data are: what a command on the server's machine has to know of its
+// settings.
+type Location struct {
+	File kong.ConfigFlag `name:"config" placeholder:"FILE" help:"YAML file with settings; flags and variables win." env:"PICLOUD_CONFIG"`
+
+	Data        string `default:"./data" help:"Directory for the database, files and caches." env:"PICLOUD_DATA"`
+	DatabaseURL string `name:"database-url" secret:"" placeholder:"URL" help:"PostgreSQL to use instead of SQLite in the data directory." env:"PICLOUD_DATABASE_URL"`
+}
 
 // Config is everything an operator can set. Every field is a flag (--name), a variable
 // (PICLOUD_NAME) and a key of the YAML file (name); its tags are all that is said of it, see
 // [setting].
 type Config struct {
-	File kong.ConfigFlag `name:"config" placeholder:"FILE" help:"YAML file with settings; flags and variables win." env:"PICLOUD_CONFIG"`
+	Location
 
-	Addr        string `default:"127.0.0.1:8080" help:"Address to listen on, host:port." env:"PICLOUD_ADDR"`
-	Data        string `default:"./data" help:"Directory for the database, files and caches." env:"PICLOUD_DATA"`
-	DatabaseURL string `name:"database-url" secret:"" placeholder:"URL" help:"PostgreSQL to use instead of SQLite in the data directory." env:"PICLOUD_DATABASE_URL"`
+	Addr string `default:"127.0.0.1:8080" help:"Address to listen on, host:port." env:"PICLOUD_ADDR"`
 
 	AdminUsername string `default:"admin" min:"1" max:"128" help:"Name of the first admin, made at the first start." env:"PICLOUD_ADMIN_USERNAME"`
-	AdminPassword string `secret:"" min:"8" max:"1024" placeholder:"SECRET" help:"Password of the first admin; generated and printed once when not set." env:"PICLOUD_ADMIN_PASSWORD"`
+	AdminPassword string `secret:"" min:"8" max:"1024" placeholder:"SECRET" help:"Password of the first admin; when not set one is generated, and printed by each start until it was used." env:"PICLOUD_ADMIN_PASSWORD"`
 
 	ScriptCacheSize         int   `default:"256" min:"1" max:"1000000" help:"Scripts kept ready to run." env:"PICLOUD_SCRIPT_CACHE_SIZE"`
 	MaxConcurrentExecutions int   `default:"32" min:"1" max:"10000" help:"Executions at once; more are refused with 503." env:"PICLOUD_MAX_CONCURRENT_EXECUTIONS"`
@@ -72,20 +80,29 @@ func (e *FieldError) Error() string { return fmt.Sprintf("%s: %s, got %q", e.Fie
 
 // Validate checks what parsing cannot. Kong calls it. The error is a [*FieldError] for the first
 // wrong setting.
+func (l *Location) Validate() error {
+	if l.Data == "" {
+		return &FieldError{"data", l.Data, "must name a directory"}
+	}
+	if l.DatabaseURL != "" {
+		u, err := url.Parse(l.DatabaseURL)
+		if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
+			return &FieldError{"database_url", mask(l.DatabaseURL), "must be a postgres:// URL"}
+		}
+	}
+	return nil
+}
+
+// Validate checks what parsing cannot. Kong calls it. The error is a [*FieldError] for the first
+// wrong setting.
 func (c *Config) Validate() error {
 	if _, port, err := net.SplitHostPort(c.Addr); err != nil {
 		return &FieldError{"addr", c.Addr, "must be host:port, as in 127.0.0.1:8080"}
 	} else if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
 		return &FieldError{"addr", c.Addr, "must have a port between 0 and 65535"}
 	}
-	if c.Data == "" {
-		return &FieldError{"data", c.Data, "must name a directory"}
-	}
-	if c.DatabaseURL != "" {
-		u, err := url.Parse(c.DatabaseURL)
-		if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
-			return &FieldError{"database_url", mask(c.DatabaseURL), "must be a postgres:// URL"}
-		}
+	if err := c.Location.Validate(); err != nil {
+		return err
 	}
 	for _, s := range c.settings() {
 		if err := s.check(); err != nil {
@@ -123,7 +140,7 @@ func (c *Config) FilesDir() string {
 func (c *Config) Logger() *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(c.LogLevel)) // checked by Validate
-	options := &slog.HandlerOptions{Level: level}
+	options := &slog.HandlerOptions{Level: level, ReplaceAttr: fault.ReplaceAttr}
 	if c.LogFormat == "json" {
 		return slog.New(slog.NewJSONHandler(os.Stderr, options))
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tinylib/msgp/msgp"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -47,7 +48,7 @@ func newSearch(appID, collection string, query Query) (q search, err error) {
 		q.limit = store.DefaultPageSize
 	}
 	if q.limit < 0 || q.limit > store.MaxPageSize {
-		return q, refuse("limit", "must be between 1 and %d, got %d", store.MaxPageSize, q.limit)
+		return q, fault.Refuse("limit", "must be between 1 and %d, got %d", store.MaxPageSize, q.limit)
 	}
 	if query.Cursor != "" {
 		after, err := q.sort.read(query.Cursor)
@@ -178,7 +179,7 @@ func (s *Service) fill(ctx context.Context, q search, first []candidate) (store.
 		}
 		if c.Data == nil {
 			whole, err := s.store.Get(ctx, store.DocumentKey{AppID: q.AppID, Collection: q.Collection, ID: c.ID})
-			if errors.Is(err, store.ErrNotFound) {
+			if fault.Of(err) == fault.NotFound {
 				continue // gone in the meantime
 			}
 			if err != nil {

@@ -10,11 +10,11 @@ package docs
 import (
 	"context"
 	"encoding/json"
-	"errors"
 
 	"github.com/google/uuid"
 	"github.com/tinylib/msgp/msgp"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -31,8 +31,8 @@ type Config struct {
 
 // Service keeps and finds documents. It is safe for concurrent use. Values come
 // in as MessagePack (see package abi) and documents go out with their data as
-// JSON. Bad input is a [*store.InvalidError] naming the field; what is not there
-// is [store.ErrNotFound], in another app as in none.
+// JSON. Bad input is [fault.Invalid] and names the field; what is not there is
+// [fault.NotFound], in another app as in none.
 type Service struct {
 	store store.Docs
 }
@@ -61,7 +61,7 @@ func (s *Service) Get(ctx context.Context, appID, collection, id string) (store.
 // one that is there, as an import does. created tells which.
 func (s *Service) Put(ctx context.Context, appID, collection, id string, data msgp.Raw) (doc store.Document, created bool, err error) {
 	if parsed, err := uuid.Parse(id); err != nil || parsed.String() != id {
-		return store.Document{}, false, refuse("id", "must be a UUID in lower case, got %.40q", id)
+		return store.Document{}, false, fault.Refuse("id", "must be a UUID in lower case, got %.40q", id)
 	}
 	content, err := checked(appID, collection, data)
 	if err != nil {
@@ -70,11 +70,11 @@ func (s *Service) Put(ctx context.Context, appID, collection, id string, data ms
 	key := store.DocumentKey{AppID: appID, Collection: collection, ID: id}
 	for {
 		doc, err = s.store.Replace(ctx, key, content, nil)
-		if !errors.Is(err, store.ErrNotFound) {
+		if fault.Of(err) != fault.NotFound {
 			return doc, false, err
 		}
 		doc, err = s.store.Create(ctx, key, content)
-		if conflict := (*store.ConflictError)(nil); !errors.As(err, &conflict) {
+		if fault.Of(err) != fault.Conflict {
 			return doc, err == nil, err
 		}
 		// It has been created in the meantime.
@@ -83,7 +83,7 @@ func (s *Service) Put(ctx context.Context, appID, collection, id string, data ms
 
 // Update replaces the data of a document and returns it as it is now. With
 // ifVersion not nil it must be at that version; otherwise the error is a
-// [*store.VersionError].
+// [fault.Stale].
 func (s *Service) Update(ctx context.Context, appID, collection, id string, data msgp.Raw, ifVersion *int64) (store.Document, error) {
 	content, err := checked(appID, collection, data)
 	if err != nil {
@@ -107,7 +107,7 @@ func (s *Service) Patch(ctx context.Context, appID, collection, id string, patch
 	return s.store.Modify(ctx, key, ifVersion, func(data json.RawMessage) (store.DocumentContent, error) {
 		result := merged(text(data), changes)
 		if len(result) > MaxDataBytes {
-			return store.DocumentContent{}, refuse("data", "must be at most %d bytes as JSON, would be %d", MaxDataBytes, len(result))
+			return store.DocumentContent{}, fault.Refuse("data", "must be at most %d bytes as JSON, would be %d", MaxDataBytes, len(result))
 		}
 		return store.DocumentContent{Data: json.RawMessage(result), Terms: terms.ofDocument(result)}, nil
 	})

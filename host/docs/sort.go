@@ -9,6 +9,7 @@ import (
 
 	"github.com/tinylib/msgp/msgp"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -53,10 +54,10 @@ func parseSort(raw msgp.Raw) (s sorting, err error) {
 			sign = value.number()
 		}
 		if !sign.whole || sign.integer != 1 && sign.integer != -1 {
-			return s, refuse(field, "must be 1 or -1, got %s", shown(value))
+			return s, fault.Refuse(field, "must be 1 or -1, got %s", shown(value))
 		}
 		if s.paths = append(s.paths, to); len(s.paths) > maxSortPaths {
-			return s, refuse(field, "documents can be sorted by %d paths", maxSortPaths)
+			return s, fault.Refuse(field, "documents can be sorted by %d paths", maxSortPaths)
 		}
 		s.signs = append(s.signs, int(sign.integer))
 	}

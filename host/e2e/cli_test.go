@@ -37,12 +37,6 @@ func (p *place) write(t *testing.T, name, content string) {
 	}
 }
 
-// A change is what a deploy says of one thing that it found or did.
-type change struct {
-	What, Name, Result, ID string
-	Version                int64
-}
-
 // decode runs a command with --output json and decodes what it prints.
 func decode[T any](t *testing.T, p *place, args ...string) T {
 	t.Helper()
@@ -106,6 +100,117 @@ func TestLoginAndLogout(t *testing.T) {
 	}
 }
 
+// A logout ends the session of the server that is meant, and no other.
+func TestLogoutFromAnotherServer(t *testing.T) {
+	p, server := loggedIn(t)
+	p.fails(t, exitFailed, "not logged in to http://127.0.0.1:1, but to "+server.url, "logout", "--url", "http://127.0.0.1:1")
+	p.must(t, "apps", "list")
+	p.must(t, "logout", "--url", server.url+"/")
+	p.fails(t, exitFailed, "not logged in", "apps", "list", "--url", server.url)
+}
+
+// What holds other things is deleted after a question; where nobody can be asked, only with --yes.
+func TestDeleteNeedsYes(t *testing.T) {
+	p, _ := loggedIn(t)
+	p.fails(t, exitUsage, "Delete the app default (Default) with its scripts, routes, logs and data? "+
+		"Standard input is not a terminal to ask on: pass --yes", "apps", "delete", "default")
+	p.fails(t, exitUsage, "pass --yes", "scripts", "delete", "hello")
+	p.must(t, "scripts", "show", "hello")
+	p.must(t, "scripts", "delete", "hello", "--yes")
+	p.must(t, "apps", "delete", "-y", "default")
+	p.fails(t, exitFailed, "not found", "apps", "show", "default")
+}
+
+// A negative number is an argument like another.
+func TestNegativeNumbers(t *testing.T) {
+	p, _ := loggedIn(t)
+	for _, test := range []struct {
+		key, want string
+		args      []string
+	}{
+		{"n", "-5", []string{"n", "-5"}},
+		{"-1", "-2.5e3", []string{"-1", "-2.5e3", "--ttl", "1h"}},
+		{"f", "-7", []string{"--if-absent", "f", "-7"}},
+		{"d", "-8", []string{"d", "--", "-8"}},
+	} {
+		p.must(t, append([]string{"kv", "put", "numbers"}, test.args...)...)
+		if got := p.must(t, "kv", "get", "numbers", test.key); got != test.want+"\n" {
+			t.Errorf("after put %q: got %q, want %s", test.args, got, test.want)
+		}
+	}
+	p.fails(t, exitUsage, "--ttl must be at least 1ms, got -5s", "kv", "put", "numbers", "t", "1", "--ttl", "-5s")
+	p.fails(t, exitUsage, "--limit must be at least 1, got -3", "logs", "hello", "-n", "-3")
+	p.fails(t, exitUsage, "unexpected argument -5", "apps", "list", "-5")
+	p.fails(t, exitUsage, "unknown flag -x", "kv", "put", "numbers", "n", "-x")
+}
+
+func TestEmptyNames(t *testing.T) {
+	p, _ := loggedIn(t)
+	p.fails(t, exitUsage, "key must be 1 to 512 bytes, got 0", "kv", "put", "c", "", "1")
+	p.fails(t, exitUsage, "collection must be 1 to 512 bytes, got 0", "docs", "list", "")
+	p.fails(t, exitFailed, `the name or id that comes after "apps" must not be empty`, "apps", "show", "")
+}
+
+// A byte order mark, as some editors write it, is no part of what is imported.
+func TestImportsOfByteOrderMark(t *testing.T) {
+	p, _ := loggedIn(t)
+	p.write(t, "kv.jsonl", "\ufeff"+`{"key":"a","value":1}`+"\r\n"+`{"key":"b","value":2}`+"\r\n")
+	if got := p.must(t, "kv", "import", "c", "kv.jsonl"); got != "2 imported.\n" {
+		t.Errorf("printed %q", got)
+	}
+	p.write(t, "docs.jsonl", "\ufeff"+`{"data":{"a":1}}`)
+	p.must(t, "docs", "import", "c", "docs.jsonl")
+	p.write(t, "value.json", "\ufeff[1]")
+	p.must(t, "kv", "put", "c", "v", "@value.json")
+	p.write(t, "files/.picloud-files.jsonl", "\ufeff"+`{"file":"a","name":"b","content_type":"text/csv"}`)
+	p.write(t, "files/a", "1")
+	p.must(t, "files", "import", "c", "files")
+	if files := decode[[]wire.File](t, p, "files", "list", "c"); len(files) != 1 || files[0].Name != "b" || files[0].ContentType != "text/csv" {
+		t.Errorf("files are %+v, want what the index says", files)
+	}
+}
+
+// A variable that is meant to be a setting is no setting when it is misspelt.
+func TestUnknownVariables(t *testing.T) {
+	for _, args := range [][]string{{"serve", "--addr", "127.0.0.1:0"}, {"apps", "list"}} {
+		p := newPlace(t)
+		p.env = append(p.env, "PICLOUD_DATABSE_URL=postgres://db.example.com/x")
+		p.fails(t, exitUsage, "unknown variable PICLOUD_DATABSE_URL: did you mean PICLOUD_DATABASE_URL?", args...)
+	}
+	p := newPlace(t)
+	p.env = append(p.env, "PICLOUD_SOMETHING=1", "PICLOUD_TEST_X=1", "PICLOUD_SERVICE_HOST=10.0.0.1", "PICLOUD_PORT_8080_TCP_ADDR=10.0.0.1")
+	if r := p.run(t, "", "version"); r.status != exitOK || r.stderr != "warning: unknown variable PICLOUD_SOMETHING is ignored\n" {
+		t.Errorf("%s\nwant a warning of the one that is nobody's", r)
+	}
+}
+
+// With --output json, what is wrong is JSON too: an object a line on standard error.
+func TestErrorsAreJSON(t *testing.T) {
+	p, _ := loggedIn(t)
+	p.write(t, "w.rhai", "let x = ;")
+	p.write(t, "throws.rhai", "let x = 1;\nthrow x;")
+	p.must(t, "deploy", "throws.rhai")
+	for _, test := range []struct {
+		args   []string
+		status int
+		want   string
+	}{
+		{[]string{"apps", "show", "shop"}, exitFailed, `{"code":"not_found","message":"app not found","status":404}`},
+		{[]string{"apps", "lst"}, exitUsage, `{"code":"usage","message":"unexpected argument lst, did you mean \"list\"?"}`},
+		{[]string{"scripts", "show", "nope"}, exitFailed, `{"code":"not_found","message":"app default has no script \"nope\": it has hello, throws"}`},
+		{[]string{"routes", "match", "/nope"}, exitFailed, `{"code":"no_match","message":"no route answers this request"}`},
+		{[]string{"apps", "list", "--url", "http://127.0.0.1:1"}, exitFailed, `{"code":"not_logged_in",`},
+		{[]string{"deploy", "w.rhai"}, exitFailed, `"script":{"name":"w.rhai","line":1,"column":9,"message":"`},
+		{[]string{"invoke", "throws"}, exitFailed, `{"code":"script_error","message":"Runtime error: 1 (line 2, position 1)","script":{"name":"throws","line":2,"column":1,"message":"Runtime error: 1 (line 2, position 1)","source_line":"throw x;"}}`},
+	} {
+		r := p.run(t, "", append(test.args, "-o", "json")...)
+		var failure struct{ Error json.RawMessage }
+		if err := json.Unmarshal([]byte(r.stderr), &failure); err != nil || r.status != test.status || !strings.Contains(string(failure.Error), test.want) {
+			t.Errorf("%s\nwant status %d and an error with %s", r, test.status, test.want)
+		}
+	}
+}
+
 func TestTokenFromEnvironment(t *testing.T) {
 	p, server := loggedIn(t)
 	saved, err := os.ReadFile(filepath.Join(p.dir, ".config", "picloud", "credentials.json"))
@@ -144,143 +249,8 @@ func TestApps(t *testing.T) {
 	if table := p.must(t, "apps", "list"); !regexp.MustCompile(`^SLUG +NAME +CREATED +ID\ndefault +Default +.*\nshop +The shop +.*\n$`).MatchString(table) {
 		t.Errorf("table is\n%s", table)
 	}
-	p.must(t, "apps", "delete", shop.ID)
+	p.must(t, "apps", "delete", shop.ID, "--yes")
 	p.fails(t, exitFailed, "not found", "apps", "show", "shop")
-}
-
-func TestDeployFile(t *testing.T) {
-	p, server := loggedIn(t)
-	p.write(t, "adder.rhai", "let x = 40;\nx + 2")
-	for _, want := range []string{"created (version 1)", "unchanged (version 1)"} {
-		if got := p.must(t, "deploy", "adder.rhai"); !strings.Contains(got, "script  adder  "+want) {
-			t.Errorf("printed\n%s\nwant %s", got, want)
-		}
-	}
-	p.write(t, "adder.rhai", "let x = 41;\nx + 2")
-	if got := p.must(t, "deploy", "adder.rhai"); !strings.Contains(got, "script  adder  updated (version 2)") {
-		t.Errorf("printed\n%s\nwant version 2", got)
-	}
-	const module = "export const STEP = 2;\nfn add(x) { x + global::STEP }"
-	p.write(t, "lib.rhai", module)
-	changes := decode[[]change](t, p, "deploy", "lib.rhai", "--kind", "module")
-	if len(changes) != 1 || changes[0].What != "script" || changes[0].Name != "lib" || changes[0].Result != "created" || changes[0].Version != 1 {
-		t.Errorf("changes = %+v", changes)
-	}
-	if s := decode[wire.Script](t, p, "scripts", "show", "lib"); s.ID != changes[0].ID || s.Kind != "module" || s.Source != module {
-		t.Errorf("script = %+v", s)
-	}
-	if got := p.must(t, "scripts", "show", "lib", "--source"); got != module {
-		t.Errorf("source is %q", got)
-	}
-	if table := p.must(t, "scripts", "list"); !regexp.MustCompile(`^NAME +KIND +VERSION +BYTES +UPDATED +ID\nadder +endpoint +2 .*\nhello +endpoint +1 .*\nlib +module +1 .*\n$`).MatchString(table) {
-		t.Errorf("table is\n%s", table)
-	}
-	p.must(t, "scripts", "delete", "lib")
-	p.fails(t, exitFailed, `app default has no script "lib": it has adder, hello`, "scripts", "show", "lib")
-
-	p.must(t, "routes", "add", "adder", "GET", "/adder")
-	if status, _, body := request(t, "GET", server.url+"/adder", ""); status != 200 || body != "43" {
-		t.Errorf("GET /adder = %d %q, want 200 43", status, body)
-	}
-}
-
-// A script that does not compile is shown with a caret, tabs and all, and what
-// runs already goes on.
-func TestDeployOfWrongScript(t *testing.T) {
-	p, _ := loggedIn(t)
-	p.write(t, "w.rhai", "1")
-	p.must(t, "deploy", "w.rhai")
-	p.write(t, "w.rhai", "// größer\n{\n\tlet \"ö\" = 4;\n}\n")
-	r := p.run(t, "", "deploy", "w.rhai")
-	want := "  3 | \tlet \"ö\" = 4;\n    | \t    ^\n"
-	if r.status != exitFailed || !strings.HasPrefix(r.stderr, "picloud: error: w.rhai:3:6: ") || !strings.HasSuffix(r.stderr, want) || r.stdout != "" {
-		t.Errorf("%s\nwant status 1 and the error at w.rhai:3:6 with\n%s", r, want)
-	}
-	if s := decode[wire.Script](t, p, "scripts", "show", "w"); s.Version != 1 || s.Source != "1" {
-		t.Errorf("script is %+v after a refused deploy, want version 1", s)
-	}
-
-	r = p.run(t, "", "scripts", "validate", "w", "w.rhai")
-	if r.status != exitFailed || !strings.HasSuffix(r.stderr, want) {
-		t.Errorf("%s\nwant\n%s", r, want)
-	}
-	if got := p.must(t, "scripts", "validate", "w"); got != "w is valid.\n" {
-		t.Errorf("printed %q", got)
-	}
-	p.write(t, "binary.rhai", "ab\xff")
-	p.fails(t, exitUsage, "binary.rhai:1:3: not valid UTF-8", "deploy", "binary.rhai")
-	p.write(t, "large.rhai", strings.Repeat(" ", 1<<20+1))
-	p.fails(t, exitUsage, "large.rhai is larger than 1048576 bytes", "deploy", "large.rhai")
-	p.fails(t, exitUsage, "no such file", "deploy", "gone.rhai")
-}
-
-func TestDeployFolder(t *testing.T) {
-	p, server := loggedIn(t)
-	p.write(t, "shop/picloud.yaml", `
-app: shop
-name: Shop
-scripts:
-  - name: cart
-    routes: [GET /cart, POST /cart]
-  - name: old
-    routes: [GET /old]
-`)
-	p.write(t, "shop/cart.rhai", "`cart`")
-	p.write(t, "shop/old.rhai", "`old`")
-	results := func(args ...string) string {
-		t.Helper()
-		var lines []string
-		for _, c := range decode[[]change](t, p, append([]string{"deploy", "shop"}, args...)...) {
-			lines = append(lines, c.What+" "+c.Name+" "+c.Result)
-		}
-		return strings.Join(lines, "\n")
-	}
-	check := func(step, got, want string) {
-		t.Helper()
-		if got != want {
-			t.Errorf("%s:\n%s\nwant\n%s", step, got, want)
-		}
-	}
-	check("first deploy", results(), "app shop created\nscript cart created\nscript old created\n"+
-		"route GET /cart created\nroute POST /cart created\nroute GET /old created")
-	check("again", results(), "script cart unchanged\nscript old unchanged\n"+
-		"route GET /cart unchanged\nroute POST /cart unchanged\nroute GET /old unchanged")
-	if status, _, body := request(t, "GET", server.url+"/old", ""); status != 200 || body != "old" {
-		t.Errorf("GET /old = %d %q", status, body)
-	}
-
-	// A script and a route go, a route moves, limits and the app's name change.
-	p.write(t, "shop/picloud.yaml", `
-app: shop
-name: The shop
-scripts:
-  - name: cart
-    limits: {timeout_ms: 500}
-    routes: [GET /cart, GET /old]
-`)
-	p.fails(t, exitFailed, "route GET /old of cart conflicts with GET /old of old, which is deployed and not in this manifest", "deploy", "shop")
-	if s := decode[wire.Script](t, p, "scripts", "show", "cart", "-a", "shop"); s.Version != 1 {
-		t.Errorf("a deploy that was refused has made version %d", s.Version)
-	}
-	changes := "app shop updated\nscript cart updated\nscript old deleted\n" +
-		"route POST /cart deleted\nroute GET /cart unchanged\nroute GET /old created"
-	check("dry run", results("--prune", "--dry-run"), changes)
-	check("the dry run did nothing", results("--prune", "--dry-run"), changes)
-	check("after a change", results("--prune"), changes)
-	if app := decode[wire.App](t, p, "apps", "show", "shop"); app.Name != "The shop" {
-		t.Errorf("the app's name is %q", app.Name)
-	}
-	if s := decode[wire.Script](t, p, "scripts", "show", "cart", "-a", "shop"); s.Limits.TimeoutMS != 500 || s.Version != 2 {
-		t.Errorf("script = %+v, want version 2 with a limit", s)
-	}
-	if status, _, body := request(t, "GET", server.url+"/old", ""); status != 200 || body != "cart" {
-		t.Errorf("GET /old = %d %q", status, body)
-	}
-	if status, _, _ := request(t, "POST", server.url+"/cart", ""); status == 200 {
-		t.Error("POST /cart is still answered")
-	}
-	p.fails(t, exitUsage, "is not deployable", "deploy", "bin")
-	p.fails(t, exitUsage, "--name and --kind are for a single script", "deploy", "shop", "--name", "x")
 }
 
 func TestRoutes(t *testing.T) {
@@ -352,6 +322,22 @@ if r.method == "DELETE" { throw "no"; }
 	if !strings.Contains(r.stderr, "picloud: error: echo:3:27: ") || !strings.HasSuffix(r.stderr, "  3 | if r.method == \"DELETE\" { throw \"no\"; }\n    |                           ^\n") ||
 		r.status != exitFailed || !strings.HasPrefix(r.stdout, "502  (") {
 		t.Errorf("%s\nwant status 1 and a caret below throw", r)
+	}
+
+	// Inside a function the caret is below what failed, not below the call; in a module, in its source.
+	p.write(t, "lib.rhai", "fn half(x) {\n  x.nope()\n}")
+	p.must(t, "deploy", "lib.rhai", "--kind", "module")
+	p.write(t, "calls.rhai", "import \"lib\" as lib;\nfn third(x) {\n  x.gone()\n}\nif ctx.request.query.lib == \"yes\" { lib::half(1) } else { third(1) }")
+	p.must(t, "deploy", "calls.rhai")
+	r = p.run(t, "", "invoke", "calls")
+	if !strings.Contains(r.stderr, "picloud: error: calls:3:5: Function not found: gone (i64) (line 3, position 5)\nin call to function 'third' (line 5, position ") ||
+		!strings.HasSuffix(r.stderr, "  3 |   x.gone()\n    |     ^\n") {
+		t.Errorf("%s\nwant a caret below gone", r)
+	}
+	r = p.run(t, "", "invoke", "calls", "--query", "lib=yes")
+	if !strings.Contains(r.stderr, "picloud: error: lib:2:5: Function not found: nope (i64) (line 2, position 5)\n") ||
+		!strings.HasSuffix(r.stderr, "  2 |   x.nope()\n    |     ^\n") {
+		t.Errorf("%s\nwant a caret below nope, in the module", r)
 	}
 	p.fails(t, exitUsage, `--header must be NAME: VALUE, got "x"`, "invoke", "echo", "-H", "x")
 	p.fails(t, exitUsage, "--data: open gone: no such file or directory", "invoke", "echo", "-d", "@gone")

@@ -2,13 +2,13 @@ package executions
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/sandbox"
 	"github.com/picloud/picloud/host/store"
 )
@@ -99,6 +99,14 @@ func (s *scripts) forget(appID string) {
 	}
 }
 
+// forgetAll drops all scripts.
+func (s *scripts) forgetAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changes++
+	s.cache.Purge()
+}
+
 // modules collects the modules of an app that have these names and those they
 // import in turn. A name that no module has is left out: what is missing is
 // for the compiler to say. Unless nil, candidate is a module that is about to
@@ -119,8 +127,7 @@ func (s *scripts) modules(ctx context.Context, appID string, names []string, can
 			continue
 		}
 		row, err := s.store.Scripts().GetByName(ctx, appID, name)
-		var invalid *store.InvalidError
-		if errors.Is(err, store.ErrNotFound) || errors.As(err, &invalid) || err == nil && row.Kind != abi.KindModule {
+		if fault.Unknown(err) || err == nil && row.Kind != abi.KindModule {
 			continue
 		}
 		if err != nil {
@@ -136,25 +143,15 @@ func (s *scripts) modules(ctx context.Context, appID string, names []string, can
 	return modules, nil
 }
 
-// validate compiles a script that need not be stored. The first pass tells what
-// it imports, be it found or not; the second has the modules.
+// validate compiles a script that need not be stored.
 func (s *scripts) validate(ctx context.Context, row store.Script, box *sandbox.Sandbox, limits abi.Limits) ([]string, error) {
-	candidate := &script{row: row, wasm: s.wasm(row)}
-	imports, err := box.Validate(ctx, candidate.forSandbox(limits))
-	if len(imports) == 0 {
-		return nil, err
-	}
+	candidate := (&script{row: row, wasm: s.wasm(row)}).forSandbox(limits)
 	var self *store.Script
 	if row.Kind == abi.KindModule {
 		self = &row
 	}
-	modules, failed := s.modules(ctx, row.AppID, imports, self)
-	if failed != nil {
-		return nil, failed
+	candidate.Resolve = func(ctx context.Context, imports []string) ([]abi.Module, error) {
+		return s.modules(ctx, row.AppID, imports, self)
 	}
-	if len(modules) == 0 {
-		return imports, err
-	}
-	candidate.modules = modules
-	return box.Validate(ctx, candidate.forSandbox(limits))
+	return box.Validate(ctx, candidate)
 }

@@ -40,8 +40,8 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
-	"github.com/picloud/picloud/host/sweep"
 )
 
 // Bounds of what a file may be.
@@ -69,8 +69,6 @@ type Config struct {
 	Quota       int64            // bytes of all files of an app; 0: none
 	Log         *slog.Logger     // nil: slog.Default()
 	Now         func() time.Time // the clock of the sweeps; nil: time.Now
-	SweepEvery  time.Duration    // between two sweeps; 0: an hour
-	SweepAge    time.Duration    // how old an orphan must be to be swept; 0: an hour
 }
 
 // Service performs the operations on files. It is safe for concurrent use, and
@@ -81,18 +79,16 @@ type Config struct {
 // content types media types with their parameters (RFC 9110, section 8.3.1),
 // kept in the form of [mime.FormatMediaType].
 //
-// Errors are those of package store (a [*store.InvalidError] names the field)
-// or an [*abi.OpError] with the code corrupted, quota or unavailable.
+// Errors are those of package fault.
 type Service struct {
 	config    Config
 	directory *directory
 	verified  *lru.Cache[string, os.FileInfo] // blobs found whole, as they were then
-	sweeper   *sweep.Sweeper                  // nil unless started
 }
 
 // Update says what to change of a file; what is nil stays.
 type Update struct {
-	Expect      string // SHA-256 of the bytes it was made for, else it is a [*store.ContentError]; "": any
+	Expect      string // SHA-256 of the bytes it was made for, else it is [store.OtherContent]; "": any
 	Name        *string
 	ContentType *string
 	Data        io.Reader
@@ -101,7 +97,7 @@ type Update struct {
 // maxVerified is how many blobs are remembered as found whole.
 const maxVerified = 10_000
 
-// New makes the service and its directory. Start begins its sweeps.
+// New makes the service and its directory.
 func New(config Config) (*Service, error) {
 	if config.Root == "" {
 		return nil, errors.New("files: no root directory")
@@ -110,8 +106,6 @@ func New(config Config) (*Service, error) {
 		return nil, fmt.Errorf("files: MaxFileSize and Quota must not be negative, got %d and %d", config.MaxFileSize, config.Quota)
 	}
 	config.MaxFileSize = cmp.Or(config.MaxFileSize, DefaultMaxFileSize)
-	config.SweepEvery = cmp.Or(config.SweepEvery, time.Hour)
-	config.SweepAge = cmp.Or(config.SweepAge, time.Hour)
 	if config.Log == nil {
 		config.Log = slog.Default()
 	}
@@ -142,7 +136,7 @@ func (s *Service) Create(ctx context.Context, appID, collection, name, contentTy
 		return file, err
 	}
 	if data == nil {
-		return file, refuse("data", "is missing")
+		return file, fault.Refuse("data", "is missing")
 	}
 	err = s.keep(ctx, appID, 0, data, func(content store.FileContent) error {
 		file, err = s.config.Store.Create(ctx, store.File{
@@ -157,7 +151,7 @@ func (s *Service) Create(ctx context.Context, appID, collection, name, contentTy
 // keep makes the bytes of data a blob and has refer make metadata refer to it.
 // They are in the place of as many bytes as present.
 func (s *Service) keep(ctx context.Context, appID string, present int64, data io.Reader, refer func(store.FileContent) error) error {
-	limit, full := s.config.MaxFileSize, refuse("data", "must be at most %d bytes", s.config.MaxFileSize)
+	limit, full := s.config.MaxFileSize, tooLarge(s.config.MaxFileSize)
 	if s.config.Quota > 0 {
 		// Only so as not to read what cannot be kept: the store decides.
 		used, err := s.config.Store.Usage(ctx, appID)
@@ -165,7 +159,7 @@ func (s *Service) keep(ctx context.Context, appID string, present int64, data io
 			return err
 		}
 		if room := max(s.config.Quota-used, 0) + present; room < limit {
-			limit, full = room, quotaExceeded(s.config.Quota, used)
+			limit, full = room, overQuota(s.config.Quota, used)
 		}
 	}
 	blob := newBlob()
@@ -186,16 +180,13 @@ func (s *Service) keep(ctx context.Context, appID string, present int64, data io
 		s.directory.after("committed")
 		return nil
 	}
-	var quota *store.QuotaError
-	if errors.As(err, &quota) {
-		err = quotaExceeded(quota.Quota, quota.Used)
+	switch refused := fault.From(err); fault.Of(err) {
+	case fault.Storage: // it may have committed all the same: the blob is left to the sweeper
+		return err
+	case fault.Quota:
+		err = overQuota(refused.Limit, refused.Current.(int64))
 	}
-	// A failing database may have committed all the same: that blob is left to
-	// the sweeper.
-	var unsure *store.Error
-	if !errors.As(err, &unsure) {
-		s.discard(blob)
-	}
+	s.discard(blob)
 	return err
 }
 
@@ -239,7 +230,7 @@ func (s *Service) Update(ctx context.Context, appID, collection, id string, upda
 	}
 	change := store.FileChange{Expect: update.Expect, Name: update.Name}
 	if change.Expect != "" && change.Expect != before.SHA256 { // before any bytes are taken
-		return now, &store.ContentError{Expected: change.Expect, Current: before.SHA256}
+		return now, store.OtherContent(change.Expect, before.SHA256)
 	}
 	if update.Name != nil {
 		if err := checkName(*update.Name); err != nil {
@@ -271,7 +262,7 @@ func (s *Service) Update(ctx context.Context, appID, collection, id string, upda
 }
 
 // Delete removes a file. With expect not "" it is one whose bytes have that
-// SHA-256, or the error is a [*store.ContentError]. Whoever reads it reads on.
+// SHA-256, or the error is [store.OtherContent]. Whoever reads it reads on.
 func (s *Service) Delete(ctx context.Context, appID, collection, id, expect string) error {
 	if err := checkCollection(collection); err != nil {
 		return err

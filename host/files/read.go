@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -51,7 +52,7 @@ func (s *Service) Get(ctx context.Context, appID, collection, id string) ([]byte
 	}
 	defer r.Close()
 	if r.File.Size > MaxGetBytes {
-		return nil, refuse("data", "must be at most %d bytes to be read by a function, the file has %d", MaxGetBytes, r.File.Size)
+		return nil, fault.Refuse("data", "must be at most %d bytes to be read by a function, the file has %d", MaxGetBytes, r.File.Size)
 	}
 	data := make([]byte, r.File.Size)
 	for part := range parts(r.File.Size) {
@@ -162,7 +163,7 @@ func (r *Reader) read(part int64, buffer []byte) error {
 	return nil
 }
 
-// Read hands out bytes. A part that turns out to be damaged is an [*abi.OpError]
+// Read hands out bytes. A part that turns out to be damaged is [fault.Corrupted]
 // with the code corrupted.
 func (r *Reader) Read(p []byte) (int, error) {
 	switch {

@@ -2,7 +2,6 @@ package front
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"strings"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/executions"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/routing"
 	"github.com/picloud/picloud/host/store"
 )
@@ -20,29 +20,27 @@ const headerExecutionID = "X-Execution-Id"
 
 // dataPlane answers what a route claims.
 func (s *Server) dataPlane(c *fiber.Ctx) error {
-	path, err := routing.CleanPath(string(c.Request().URI().PathOriginal()))
-	if err != nil {
-		return s.refuse(c, http.StatusBadRequest, problem.CodeInvalid, err.Error())
+	method := c.Method()
+	found, err := s.routes.Resolve(method, string(c.Request().Host()), string(c.Request().URI().PathOriginal()))
+	what := problem.Shorten(method + " " + found.Path)
+	switch {
+	case err != nil:
+		return s.refuse(c, http.StatusBadRequest, fault.Invalid, err.Error())
+	case found.Reserved:
+		return s.refuse(c, http.StatusNotFound, fault.NotFound, "there is nothing at "+what)
+	case !found.Found && len(found.Allow) > 0:
+		c.Set(fiber.HeaderAllow, strings.Join(found.Allow, ", "))
+		return s.refuse(c, http.StatusMethodNotAllowed, fault.MethodNotAllowed, "no route answers "+what)
+	case !found.Found:
+		return s.refuse(c, http.StatusNotFound, fault.NotFound, "no route answers "+what)
 	}
-	method, host := c.Method(), string(c.Request().Host())
-	if routing.Reserved(path) {
-		return s.refuse(c, http.StatusNotFound, problem.CodeNotFound, "there is nothing at "+problem.Shorten(method+" "+path))
-	}
-	match, ok := s.routes.Match(method, host, path)
-	if !ok {
-		if allowed := s.routes.Allow(host, path); len(allowed) > 0 {
-			c.Set(fiber.HeaderAllow, strings.Join(allowed, ", "))
-			return s.refuse(c, http.StatusMethodNotAllowed, problem.CodeMethodNotAllowed, "no route answers "+problem.Shorten(method+" "+path))
-		}
-		return s.refuse(c, http.StatusNotFound, problem.CodeNotFound, "no route answers "+problem.Shorten(method+" "+path))
-	}
-	request := newRequest(c, path)
-	if params := match.Params(); params != nil {
+	request := newRequest(c, found.Path)
+	if params := found.Params(); params != nil {
 		request.Params = params
 	}
-	request.Rest = match.Rest()
+	request.Rest = found.Rest()
 	return s.answer(c, executions.Invocation{
-		ScriptID: match.Route.ScriptID, Type: abi.InvocationHTTP, RequestID: RequestID(c), Request: request,
+		ScriptID: found.Route.ScriptID, Type: abi.InvocationHTTP, RequestID: RequestID(c), Request: request,
 		Capabilities: authz.AppExecution,
 	})
 }
@@ -50,16 +48,15 @@ func (s *Server) dataPlane(c *fiber.Ctx) error {
 // execute runs a script by id for a caller who may.
 func (s *Server) execute(c *fiber.Ctx) error {
 	p, err := s.principal(c.UserContext(), c.Get(fiber.HeaderAuthorization))
-	if errors.Is(err, authz.ErrToken) {
-		c.Set(fiber.HeaderWWWAuthenticate, `Bearer realm="picloud"`)
-		return s.refuse(c, http.StatusUnauthorized, problem.CodeUnauthorized, "this needs a token: "+authz.ErrToken.Error())
+	if fault.Of(err) == fault.Unauthorized {
+		err = fault.New(fault.Unauthorized, "this needs a token: %v", err)
 	}
 	if err != nil {
-		return err
+		return s.refused(c, err)
 	}
 	path, err := routing.CleanPath(string(c.Request().URI().PathOriginal()))
 	if err != nil {
-		return s.refuse(c, http.StatusBadRequest, problem.CodeInvalid, err.Error())
+		return s.refuse(c, http.StatusBadRequest, fault.Invalid, err.Error())
 	}
 	id := path[strings.LastIndexByte(path, '/')+1:]
 	c.Locals(principalKey{}, p)
@@ -97,7 +94,10 @@ func Bearer(header string) string {
 func (s *Server) executable(ctx context.Context, p *authz.Principal, id string) (store.Script, error) {
 	script, err := s.store.Scripts().Get(ctx, id)
 	if err != nil {
-		return store.Script{}, problem.Unknown(err, "script")
+		if fault.Unknown(err) {
+			err = fault.Missing("script")
+		}
+		return store.Script{}, err
 	}
 	return script, s.authority.Require(ctx, p, script.AppID, "script", authz.ScriptExecute)
 }
@@ -109,15 +109,15 @@ func (s *Server) answer(c *fiber.Ctx, in executions.Invocation) error {
 	stop := watchDisconnect(c.Context().Conn(), cancel)
 	out, err := s.executions.Run(ctx, in)
 	stop()
-	if errors.Is(err, store.ErrNotFound) { // deleted since the route was found
-		return s.refuse(c, http.StatusNotFound, problem.CodeNotFound, "the script does not exist any more")
+	if fault.Of(err) == fault.NotFound { // deleted since the route was found
+		return s.refuse(c, http.StatusNotFound, fault.NotFound, "the script does not exist any more")
 	}
 	if err != nil {
 		return err
 	}
 	c.Set(headerExecutionID, out.ExecutionID)
 	if out.Error != nil {
-		status := executions.StatusOf(out.Error.Code)
+		status := out.Status()
 		if status == http.StatusServiceUnavailable {
 			c.Set(fiber.HeaderRetryAfter, "1")
 		}
@@ -125,7 +125,7 @@ func (s *Server) answer(c *fiber.Ctx, in executions.Invocation) error {
 		if s.mayReadLogs(c, out.AppID) {
 			message = out.Error.Message
 		}
-		return c.Status(status).JSON(problem.Execution(string(out.Error.Code), message, out.ExecutionID))
+		return c.Status(status).JSON(problem.Execution(out.Error.Code, message, out.ExecutionID))
 	}
 	response := c.Response()
 	for _, h := range out.Response.Headers {
@@ -136,8 +136,8 @@ func (s *Server) answer(c *fiber.Ctx, in executions.Invocation) error {
 	return nil
 }
 
-// mayReadLogs tells whether the request carries a credential that may read the
-// app's logs, and so see why a script failed.
+// mayReadLogs reports whether the request carries a credential that may read the app's logs, and so
+// see why a script failed.
 func (s *Server) mayReadLogs(c *fiber.Ctx, appID string) bool {
 	p, ok := c.Locals(principalKey{}).(*authz.Principal)
 	if !ok {
@@ -150,9 +150,8 @@ func (s *Server) mayReadLogs(c *fiber.Ctx, appID string) bool {
 	return err == nil && may
 }
 
-// newRequest is what the script sees of a request. Text that is not UTF-8 is
-// made so. An Authorization header with a credential of PiCloud is not for
-// scripts.
+// newRequest is what the script sees of a request. Text that is not UTF-8 is made so. An
+// Authorization header with a credential of PiCloud is not for scripts.
 func newRequest(c *fiber.Ctx, path string) *abi.Request {
 	request := &abi.Request{
 		Method: c.Method(), Path: path,

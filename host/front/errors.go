@@ -8,7 +8,9 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/api/problem"
+	"github.com/picloud/picloud/host/fault"
 )
 
 // failed answers what fiber and fasthttp refuse, and defects.
@@ -35,7 +37,7 @@ func (s *Server) failed(c *fiber.Ctx, err error) error {
 	}
 	c.Set(fiber.HeaderConnection, "close")
 	c.Set(fiber.HeaderXRequestID, RequestID(c))
-	return s.refuse(c, status, problem.CodeOf(status), detail)
+	return s.refuse(c, status, fault.OfStatus(status), detail)
 }
 
 // refused answers an error of the services.
@@ -44,14 +46,19 @@ func (s *Server) refused(c *fiber.Ctx, err error) error {
 	if ours {
 		problem.Log(c.Context(), s.log, RequestID(c), err)
 	}
-	return s.refuse(c, p.Status, p.Code, p.Detail)
+	return send(c, p)
 }
 
-// refuse answers an error outside huma: a problem for the API, the data plane's
-// form elsewhere.
-func (s *Server) refuse(c *fiber.Ctx, status int, code, detail string) error {
+// refuse answers what is wrong with a request before any service sees it.
+func (s *Server) refuse(c *fiber.Ctx, status int, code fault.Code, detail string) error {
+	return send(c, problem.New(status, code, detail))
+}
+
+// send answers a problem: as such below /api, in the data plane's form elsewhere.
+func send(c *fiber.Ctx, p *problem.Problem) error {
 	if strings.HasPrefix(c.Path()+"/", "/api/") && !strings.HasPrefix(c.Path(), executePath) {
-		return problem.New(status, code, detail).Send(c)
+		return p.Send(c)
 	}
-	return c.Status(status).JSON(problem.Execution(code, detail, ""))
+	p.SetHeaders(c)
+	return c.Status(p.Status).JSON(problem.Execution(abi.ErrorCode(p.Code), p.Detail, ""))
 }

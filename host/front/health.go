@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/picloud/picloud/host/api/problem"
+	"github.com/picloud/picloud/host/fault"
 )
 
 // mountHealth answers, without credentials:
@@ -45,7 +45,7 @@ func (s *Server) mountHealth(registry *prometheus.Registry) {
 	for _, path := range []string{"/healthz", "/readyz", "/version", "/metrics"} {
 		s.app.All(path, func(c *fiber.Ctx) error {
 			c.Set(fiber.HeaderAllow, "GET, HEAD")
-			return s.refuse(c, http.StatusMethodNotAllowed, problem.CodeMethodNotAllowed, c.Path()+" answers GET only")
+			return s.refuse(c, http.StatusMethodNotAllowed, fault.MethodNotAllowed, c.Path()+" answers GET only")
 		})
 	}
 }

@@ -5,7 +5,6 @@ package hostcalls
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -16,10 +15,10 @@ import (
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/docs"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/fetch"
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/kv"
-	"github.com/picloud/picloud/host/store"
 )
 
 // Scope is what an operation may know of the execution that asks for it. The
@@ -42,7 +41,8 @@ type Scope struct {
 
 // A Handler performs one operation. Request and response are MessagePack of the
 // types that the table [abi.Operations] names. An [*abi.OpError] is shown to
-// the script; any other error is logged and shown as "internal".
+// the script as it is, one of package fault with the name of the operation; any
+// other error is logged and shown as "internal".
 type Handler func(ctx context.Context, scope *Scope, request []byte) (response []byte, err error)
 
 // Services are what the operations are performed by.
@@ -110,12 +110,12 @@ func (d *Dispatcher) Perform(ctx context.Context, scope *Scope, op abi.Op, reque
 		d.metrics.performed(op)
 		return response, nil
 	}
-	d.metrics.failed(row, err)
-	var hidden *store.Error
-	if errors.As(err, &hidden) { // the script learns only that it happened
-		d.log.Error("hostcalls: the storage failed", "operation", row.Name, "execution_id", scope.ExecutionID, "app_id", scope.AppID, "error", hidden)
+	shown := told(row.Name, err)
+	d.metrics.failed(row, shown)
+	if fault.Cause(err) != nil && !ended(err) { // of which the script learns only that it happened
+		d.log.Error("hostcalls: the storage failed", "operation", row.Name, "execution_id", scope.ExecutionID, "app_id", scope.AppID, "error", err)
 	}
-	return nil, err
+	return nil, shown
 }
 
 // For binds the dispatcher to the execution of scope.

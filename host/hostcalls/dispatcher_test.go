@@ -3,6 +3,8 @@ package hostcalls
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -16,6 +18,7 @@ import (
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/store/sqlite"
 )
@@ -173,6 +176,26 @@ func TestOperationsNeedTheirCapability(t *testing.T) {
 	_, err := d.Perform(context.Background(), newScope(), abi.OpClockMonotonic, nil)
 	require.NoError(t, err)
 	assert.Equal(t, 1.0, testutil.ToFloat64(d.metrics.total.WithLabelValues("clock.monotonic", "ok")))
+}
+
+// A guest is told of every fault by the table, with the name of the operation, and of none its cause.
+func TestFaults(t *testing.T) {
+	for code := fault.Internal; code.String() != "none"; code++ {
+		err := told("kv.get", fmt.Errorf("wrapped: %w", &fault.Error{Code: code, Text: "said", Cause: errors.New("secret")}))
+		if code == fault.Internal {
+			assert.Equal(t, fault.Internal, fault.Of(err), "a defect of ours stays as it is, for the log")
+			continue
+		}
+		shown, ok := err.(*abi.OpError)
+		require.True(t, ok, "%s: %v", code, err)
+		assert.Equal(t, code.Guest(), shown.Code)
+		assert.NotContains(t, shown.Message, "secret")
+		want := "kv.get: said"
+		if code.Ours() {
+			want = "kv.get: the storage is not available"
+		}
+		assert.Equal(t, want, shown.Message, code)
+	}
 }
 
 // A guest learns that the storage failed; why is for the log alone.

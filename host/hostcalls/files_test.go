@@ -20,7 +20,7 @@ import (
 
 // filesGuest performs operations on files for the executions of two apps.
 type filesGuest struct {
-	handlers   map[abi.Op]Handler
+	dispatcher *Dispatcher
 	app, other *Scope
 	root       string
 }
@@ -38,7 +38,10 @@ func newFilesGuest(t *testing.T) *filesGuest {
 	require.NoError(t, err)
 	other, err := s.Apps().Create(ctx, store.App{Slug: "other"})
 	require.NoError(t, err)
-	return &filesGuest{filesHandlers(service), &Scope{AppID: app.ID}, &Scope{AppID: other.ID}, root}
+	scope := func(app store.App) *Scope {
+		return &Scope{AppID: app.ID, Capabilities: []abi.Capability{abi.AppFilesRead, abi.AppFilesWrite}}
+	}
+	return &filesGuest{New(Config{Services: Services{Files: service}}), scope(app), scope(other), root}
 }
 
 // call performs an operation as scope; the response is decoded into one, unless
@@ -48,7 +51,7 @@ func (c *filesGuest) call(scope *Scope, op abi.Op, request msgp.Marshaler, respo
 	if err != nil {
 		return err
 	}
-	answer, err := c.handlers[op](context.Background(), scope, encoded)
+	answer, err := c.dispatcher.Perform(context.Background(), scope, op, encoded)
 	if err != nil || response == nil {
 		return err
 	}
@@ -175,5 +178,5 @@ func TestDamagedFileIsNeverHandedOut(t *testing.T) {
 	require.Len(t, paths, 1)
 	require.NoError(t, os.WriteFile(paths[0], []byte("jello"), 0o600))
 	err = c.call(c.app, abi.OpFilesGet, &abi.FilesGetRequest{Collection: "c", ID: file.ID}, nil)
-	require.Equal(t, &abi.OpError{Code: abi.OpCodeCorrupted, Message: "file " + file.ID + ": its bytes are not what was stored"}, err)
+	require.Equal(t, &abi.OpError{Code: abi.OpCodeCorrupted, Message: "files.get: file " + file.ID + ": its bytes are not what was stored"}, err)
 }

@@ -10,15 +10,13 @@ import (
 	"time"
 
 	"github.com/picloud/picloud/host/store"
-	"github.com/picloud/picloud/host/sweep"
 )
 
 // Config is what the service needs.
 type Config struct {
-	Store      store.KV
-	Log        *slog.Logger     // nil: slog.Default()
-	Now        func() time.Time // the clock that ttl_ms counts from, the store's; nil: time.Now
-	SweepEvery time.Duration    // between two sweeps of expired entries; 0: an hour
+	Store store.KV
+	Log   *slog.Logger     // of the sweeps; nil: slog.Default()
+	Now   func() time.Time // the clock that ttl_ms counts from, the store's; nil: time.Now
 }
 
 // Service performs the operations of kv. It is safe for concurrent use.
@@ -29,31 +27,21 @@ type Config struct {
 // other, though a script, to which a missing key is unit, cannot tell the two
 // apart by Get.
 //
-// An entry that has expired is missing to every operation. [store.KV] says when
-// its deletion is told.
+// An entry that has expired is missing to every operation. [store.KV] says when that is told.
 //
-// What is refused is a [*store.InvalidError] naming the field; other errors are
+// What is refused is [fault.Invalid] and names the field; other errors are
 // those of package store.
-type Service struct {
-	config  Config
-	sweeper *sweep.Sweeper // nil unless started
-}
+type Service struct{ config Config }
 
-// New makes the service. Start begins its sweeps.
+// New makes the service.
 func New(config Config) *Service {
-	if config.Log == nil {
-		config.Log = slog.Default()
-	}
 	if config.Now == nil {
 		config.Now = time.Now
-	}
-	if config.SweepEvery == 0 {
-		config.SweepEvery = time.Hour
 	}
 	return &Service{config: config}
 }
 
-// Get returns an entry; without one the error is [store.ErrNotFound].
+// Get returns an entry; without one the error is [fault.NotFound].
 func (s *Service) Get(ctx context.Context, appID, collection, key string) (store.KVEntry, error) {
 	if err := checkNames(collection, key); err != nil {
 		return store.KVEntry{}, err
@@ -61,7 +49,7 @@ func (s *Service) Get(ctx context.Context, appID, collection, key string) (store
 	return s.config.Store.Get(ctx, appID, collection, key)
 }
 
-// Has tells whether there is an entry.
+// Has reports whether there is an entry.
 func (s *Service) Has(ctx context.Context, appID, collection, key string) (bool, error) {
 	if err := checkNames(collection, key); err != nil {
 		return false, err
@@ -91,13 +79,13 @@ type SetOptions struct {
 	IfAbsent  bool      // leave an existing entry alone
 }
 
-// Set writes an entry and tells whether it did: nothing but IfAbsent keeps it
+// Set writes an entry and reports whether it did: nothing but IfAbsent keeps it
 // from doing so.
-func (s *Service) Set(ctx context.Context, appID, collection, key string, value json.RawMessage, options SetOptions) (bool, error) {
+func (s *Service) Set(ctx context.Context, appID, collection, key string, value Value, options SetOptions) (bool, error) {
 	if err := checkNames(collection, key); err != nil {
 		return false, err
 	}
-	value, err := checkValue("value", value)
+	text, err := value.read("value")
 	if err != nil {
 		return false, err
 	}
@@ -105,10 +93,10 @@ func (s *Service) Set(ctx context.Context, appID, collection, key string, value 
 	if err != nil {
 		return false, err
 	}
-	return s.config.Store.Set(ctx, appID, collection, store.KVEntry{Key: key, Value: value, ExpiresAt: expires}, options.IfAbsent)
+	return s.config.Store.Set(ctx, appID, collection, store.KVEntry{Key: key, Value: text, ExpiresAt: expires}, options.IfAbsent)
 }
 
-// Delete removes an entry and tells whether there was one.
+// Delete removes an entry and reports whether there was one.
 func (s *Service) Delete(ctx context.Context, appID, collection, key string) (bool, error) {
 	if err := checkNames(collection, key); err != nil {
 		return false, err
@@ -135,30 +123,32 @@ func (s *Service) Incr(ctx context.Context, appID, collection, key string, by in
 	return sum, nil
 }
 
-// CompareAndSet replaces the value old by next and tells whether it did: not if
+// CompareAndSet replaces the value old by next and reports whether it did: not if
 // the value is another one. As old, null stands for a missing key or null, for
 // Get gives a script unit for both; as next, it deletes the key. Values are the
 // same if they are the same to a script: the order of keys and how a number is
 // written make no difference, but 1 is not 1.0. The entry keeps the time at
 // which it expires.
-func (s *Service) CompareAndSet(ctx context.Context, appID, collection, key string, old, next json.RawMessage) (swapped bool, err error) {
+func (s *Service) CompareAndSet(ctx context.Context, appID, collection, key string, old, next Value) (swapped bool, err error) {
 	if err := checkNames(collection, key); err != nil {
 		return false, err
 	}
-	if old, err = checkValue("old", old); err != nil {
+	oldText, err := old.read("old")
+	if err != nil {
 		return false, err
 	}
-	if next, err = checkValue("new", next); err != nil {
+	nextText, err := next.read("new")
+	if err != nil {
 		return false, err
 	}
-	if isNull(next) {
-		next = nil
+	if isNull(nextText) {
+		nextText = nil
 	}
 	err = s.config.Store.Update(ctx, appID, collection, key, func(value json.RawMessage) (json.RawMessage, bool, error) {
-		if swapped = value == nil && isNull(old) || value != nil && same(value, old); !swapped {
+		if swapped = value == nil && isNull(oldText) || value != nil && same(value, oldText); !swapped {
 			return nil, false, nil
 		}
-		return next, true, nil
+		return nextText, true, nil
 	})
 	return swapped && err == nil, err
 }

@@ -62,12 +62,12 @@ type DocumentCollection struct {
 // means is decided by the caller, on the documents a query leaves.
 type Docs interface {
 	// Create keeps a new document with an id of its own, or under the id given.
-	// An unknown app is [ErrNotFound], an id in use a [*ConflictError] on "id".
+	// An unknown app is [fault.NotFound], an id in use a [Conflict] on "id".
 	Create(ctx context.Context, key DocumentKey, content DocumentContent) (Document, error)
 	// Get finds a document.
 	Get(ctx context.Context, key DocumentKey) (Document, error)
 	// Replace puts new content into a document and returns it as it is now. With
-	// expect not nil a document at another version is a [*VersionError].
+	// expect not nil a document at another version is [Stale].
 	Replace(ctx context.Context, key DocumentKey, content DocumentContent, expect *int64) (Document, error)
 	// Modify is Replace with content made from the present data. No other change
 	// comes between. An error of change is returned as it is and nothing has

@@ -85,8 +85,7 @@ type Executions interface {
 	// ended. A line recorded after a page was read is on a later page of
 	// [OldestFirst], even if its time is earlier.
 	Logs(ctx context.Context, query LogQuery) (LogPage, error)
-	// DeleteBefore removes up to limit executions that started before a time,
-	// oldest first, with their lines, and tells how many. Call it until it
-	// removes less than limit.
-	DeleteBefore(ctx context.Context, before time.Time, limit int) (int64, error)
+	// DeleteBefore removes up to limit executions, 1 to [MaxBatch], that started before a time,
+	// oldest first, with their lines, and returns their number: less than limit when none is left.
+	DeleteBefore(ctx context.Context, before time.Time, limit int) (int, error)
 }

@@ -52,9 +52,9 @@ type Route struct {
 // Routes keeps the routes.
 type Routes interface {
 	// Create keeps a new route and returns it with id and time. The same
-	// method, host and path in the app is a [*ConflictError] on "path" whose
+	// method, host and path in the app is a [Conflict] on "path" whose
 	// Other is the id of the route in the way; a script that is not in the app
-	// is [ErrNotFound].
+	// is [fault.NotFound].
 	Create(ctx context.Context, route Route) (Route, error)
 	// Get finds a route by id.
 	Get(ctx context.Context, id string) (Route, error)

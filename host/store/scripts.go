@@ -41,15 +41,15 @@ type ScriptChange struct {
 	ReadOnly *bool
 
 	// ExpectVersion, unless 0, is the version the change was made for: at any
-	// other the update fails with a [*VersionError] and changes nothing.
+	// other the update fails with [Stale] and changes nothing.
 	ExpectVersion int64
 }
 
 // Scripts keeps the scripts and what they import.
 type Scripts interface {
 	// Create keeps a new script and returns it with id, version and times. A
-	// name in use in the app is a [*ConflictError] on "name", an unknown app
-	// [ErrNotFound]. A plugin must have a module and no source, any other
+	// name in use in the app is a [Conflict] on "name", an unknown app
+	// [fault.NotFound]. A plugin must have a module and no source, any other
 	// script no module.
 	Create(ctx context.Context, script Script) (Script, error)
 	// Get finds a script by id.

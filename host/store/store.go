@@ -15,23 +15,23 @@
 // the death of the process and, as far as the disk keeps its word, of the
 // machine.
 //
-// Text must be valid UTF-8 without NUL; anything else is an [*InvalidError].
+// Text must be valid UTF-8 without NUL; anything else is refused as fault.Invalid.
 // Names, slugs and paths are otherwise stored as they come: their shape is the
 // services' concern.
 //
 // # Errors
 //
-// A method answers one of
+// A method returns errors of package fault, with the code
 //
-//   - an error that is [ErrNotFound] ("script not found"),
-//   - a [*ConflictError] naming the resource, the field and the value,
-//   - a [*VersionError] when an update expected another version,
-//   - a [*QuotaError] when an app may not keep as many bytes of files,
-//   - an [*InvalidError] naming the field, [ErrInvalidCursor] for a page cursor,
-//   - an [*Error] for everything else: the database failed or the context ended.
+//   - NotFound for a row that does not exist ("script not found"),
+//   - Conflict for a value that is in use ([Conflict]),
+//   - Stale when an update expected another version ([Stale]) or other bytes ([OtherContent]),
+//   - Quota when an app may not keep as many bytes of files ([OverQuota]),
+//   - Invalid for a field that no row can hold, and for a page cursor ([ErrInvalidCursor]),
+//   - Storage for everything else: the database failed or the context ended ([Failed]).
 //
-// The text of all of them may be shown to a caller: none holds SQL, an address
-// or a path. An [*Error] keeps the driver's error for the log.
+// The text of all of them may be shown to a caller: none holds SQL, an address or a path. The
+// driver's error is the cause, for the log.
 package store
 
 import "context"
@@ -49,21 +49,24 @@ type Store interface {
 	KV() KV
 	Docs() Docs
 	Files() Files
-
-	// Generation counts the changes made to apps, scripts and routes by any
-	// node sharing the database. It is raised in the transaction of the change:
-	// whoever reads the same number twice has missed nothing in between.
-	Generation(ctx context.Context) (int64, error)
+	Revisions() Revisions
 
 	// InTx runs fn in one transaction: all that fn does through tx is kept
 	// when fn returns nil, and none of it otherwise. InTx returns fn's error as
 	// it is. Transactions exclude each other and every change of apps, scripts,
 	// routes and users, so that fn may look before it leaps; fn must therefore
-	// use tx only, and be quick. After an [*Error] from a method of tx fn must
+	// use tx only, and be quick. After a Storage error from a method of tx fn must
 	// return: the transaction is lost. An InTx on tx joins it.
 	InTx(ctx context.Context, fn func(tx Store) error) error
 
-	// Ping tells whether the database answers.
+	// AfterCommit has fn called after the transaction has committed, before the method that began
+	// it returns: never if it is rolled back, and once if it had to be repeated. Outside of a
+	// transaction there is nothing to wait for, and fn is called at once. fn must be quick and not
+	// use the transaction. A commit of which the store does not learn, because the connection
+	// broke, calls nothing: fn may speed up what is found without it, as waking somebody does.
+	AfterCommit(fn func())
+
+	// Ping reports whether the database answers.
 	Ping(ctx context.Context) error
 
 	// Close waits for running calls and releases the database. Later calls

@@ -20,22 +20,27 @@ type User struct {
 	ID           string
 	Username     string // unique, whatever the case
 	PasswordHash string
-	Role         InstanceRole
-	CreatedAt    time.Time
-	UpdatedAt    time.Time
+	// PasswordGenerated says that the server made the password, and that nobody has logged in with it
+	// yet.
+	PasswordGenerated bool
+	Role              InstanceRole
+	CreatedAt         time.Time
+	UpdatedAt         time.Time
 }
 
-// UserChange says what to change of a user; a nil field stays as it is.
+// UserChange says what to change of a user; a nil field stays as it is, but that a new password is
+// none that was generated unless PasswordGenerated says so.
 type UserChange struct {
-	Username     *string
-	PasswordHash *string
-	Role         *InstanceRole
+	Username          *string
+	PasswordHash      *string
+	PasswordGenerated *bool
+	Role              *InstanceRole
 }
 
 // Users keeps the users.
 type Users interface {
 	// Create keeps a new user and returns it with its id and times. A name in
-	// use, in whatever case, is a [*ConflictError] on "username".
+	// use, in whatever case, is a [Conflict] on "username".
 	Create(ctx context.Context, user User) (User, error)
 	// Get finds a user by id.
 	Get(ctx context.Context, id string) (User, error)
@@ -63,7 +68,7 @@ type Session struct {
 // Sessions keeps the logins.
 type Sessions interface {
 	// Create keeps a new session and returns it with its times. An unknown
-	// user is [ErrNotFound].
+	// user is [fault.NotFound].
 	Create(ctx context.Context, session Session) (Session, error)
 	// Get finds a session that expires after now by the hash of its token.
 	Get(ctx context.Context, tokenHash string, now time.Time) (Session, error)
@@ -97,7 +102,7 @@ type APIKey struct {
 // APIKeys keeps the API keys.
 type APIKeys interface {
 	// Create keeps a new key and returns it with id and time. An unknown user
-	// or app is [ErrNotFound].
+	// or app is [fault.NotFound].
 	Create(ctx context.Context, key APIKey) (APIKey, error)
 	// Get finds a key by id, expired or not.
 	Get(ctx context.Context, id string) (APIKey, error)

@@ -27,6 +27,7 @@ import (
 	"github.com/picloud/picloud/host/api"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/catalog"
 	"github.com/picloud/picloud/host/docs"
 	"github.com/picloud/picloud/host/executions"
 	"github.com/picloud/picloud/host/fetch"
@@ -34,7 +35,6 @@ import (
 	"github.com/picloud/picloud/host/front"
 	"github.com/picloud/picloud/host/hostcalls"
 	"github.com/picloud/picloud/host/kv"
-	"github.com/picloud/picloud/host/routing"
 	"github.com/picloud/picloud/host/sandbox"
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/sqlite"
@@ -66,8 +66,7 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// Site is a whole server on a real listener, over a real database, with an
-// owner who is logged in.
+// Site is a whole server on a real listener, over a real database, with an owner who is logged in.
 type Site struct {
 	T      testing.TB
 	URL    string
@@ -102,14 +101,16 @@ func NewLogging(t testing.TB, log *slog.Logger) *Site {
 		Store: db, Sandbox: box, Dispatcher: hostcalls.New(hostcalls.Config{Services: services, Log: log}), Ceiling: abi.DefaultCeiling,
 		ScriptCacheSize: 64, Logger: log, Registerer: registry,
 	})
-	routes := routing.NewTable(nil)
+	runs.Start()
+	apps, err := catalog.New(ctx, catalog.Config{Store: db, Executions: runs, Logger: log})
+	require.NoError(t, err)
 	admin := api.New(api.Config{
-		Store: db, Authority: s.Auth, Executions: runs, Routes: routes,
+		Store: db, Authority: s.Auth, Executions: runs, Catalog: apps,
 		KV: services.KV, Docs: services.Docs, Files: services.Files,
 		MaxBodyBytes: MaxBody, MaxPluginBytes: MaxPlugin, Version: "test", Logger: log,
 	})
 	server := front.New(front.Config{
-		Store: db, Authority: s.Auth, Executions: runs, Routes: routes,
+		Store: db, Authority: s.Auth, Executions: runs, Routes: apps.Routes(),
 		MaxBodyBytes: MaxBody, Version: "test", Logger: log, Registry: registry,
 		Mount: admin.Mount, Streams: api.Streams,
 	})
@@ -124,7 +125,7 @@ func NewLogging(t testing.TB, log *slog.Logger) *Site {
 		defer cancel()
 		_ = server.Shutdown(ctx)
 		<-served
-		require.NoError(t, runs.Close(ctx))
+		require.NoError(t, runs.Stop(ctx))
 		require.NoError(t, db.Close())
 	})
 	s.Token = s.User("owner", store.RoleOwner)
@@ -264,8 +265,8 @@ func (s *Site) Deploy(path, source string) wire.Script {
 	return script
 }
 
-// Raw sends bytes on a connection of their own, ends the client's side if half, and reads one response,
-// which must have the status. What comes after it is for the caller to read.
+// Raw sends bytes on a connection of their own, ends the client's side if half, and reads one
+// response, which must have the status. What comes after it is for the caller to read.
 func (s *Site) Raw(t testing.TB, request string, half bool, status string) *bufio.Reader {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))

@@ -7,6 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/fault"
 )
 
 func init() {
@@ -17,7 +18,7 @@ func init() {
 
 // ofHuma makes a problem of what huma finds wrong with a request.
 func ofHuma(status int, message string, errs ...error) huma.StatusError {
-	p := New(status, CodeOf(status), message)
+	p := New(status, fault.OfStatus(status), message)
 	for _, err := range errs {
 		var detailer huma.ErrorDetailer
 		switch {

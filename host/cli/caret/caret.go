@@ -24,6 +24,7 @@ type Error struct {
 	Column     int    `json:"column,omitempty"` // in characters from 1; 0 when unknown
 	Message    string `json:"message"`
 	SourceLine string `json:"source_line,omitempty"` // "" when unknown
+	Code       string `json:"-"`                     // for programs, as the server gives it; "" when there is none
 }
 
 func (e *Error) Error() string {

@@ -14,52 +14,52 @@ func TestError(t *testing.T) {
 	}{
 		{
 			"caret below the column",
-			Error{"greet.rhai", 3, 5, "Expecting a name", "let = 4;"},
+			Error{Name: "greet.rhai", Line: 3, Column: 5, Message: "Expecting a name", SourceLine: "let = 4;"},
 			[]string{"greet.rhai:3:5: Expecting a name", "  3 | let = 4;", "    |     ^"},
 		},
 		{
 			"line number of two digits",
-			Error{"a.rhai", 12, 1, "no", "}"},
+			Error{Name: "a.rhai", Line: 12, Column: 1, Message: "no", SourceLine: "}"},
 			[]string{"a.rhai:12:1: no", "  12 | }", "     | ^"},
 		},
 		{
 			"tabs stay tabs",
-			Error{"a.rhai", 1, 4, "no", "\t\tx y"},
+			Error{Name: "a.rhai", Line: 1, Column: 4, Message: "no", SourceLine: "\t\tx y"},
 			[]string{"a.rhai:1:4: no", "  1 | \t\tx y", "    | \t\t ^"},
 		},
 		{
 			"columns count characters, not bytes",
-			Error{"a.rhai", 1, 10, "no", `"größe" x`},
+			Error{Name: "a.rhai", Line: 1, Column: 10, Message: "no", SourceLine: `"größe" x`},
 			[]string{"a.rhai:1:10: no", `  1 | "größe" x`, "    |          ^"},
 		},
 		{
 			"wide characters take two cells, combining ones none",
-			Error{"a.rhai", 1, 5, "no", "世界e\u0301 x"},
+			Error{Name: "a.rhai", Line: 1, Column: 5, Message: "no", SourceLine: "世界e\u0301 x"},
 			[]string{"a.rhai:1:5: no", "  1 | 世界e\u0301 x", "    |      ^"},
 		},
 		{
 			"something is missing at the end of the line",
-			Error{"a.rhai", 1, 6, "no", "f(1, \r"},
+			Error{Name: "a.rhai", Line: 1, Column: 6, Message: "no", SourceLine: "f(1, \r"},
 			[]string{"a.rhai:1:6: no", "  1 | f(1, ", "    |      ^"},
 		},
 		{
 			"a column beyond the line is its end",
-			Error{"a.rhai", 1, 99, "no", "ab"},
+			Error{Name: "a.rhai", Line: 1, Column: 99, Message: "no", SourceLine: "ab"},
 			[]string{"a.rhai:1:99: no", "  1 | ab", "    |   ^"},
 		},
 		{
 			"no column",
-			Error{"a.rhai", 2, 0, "no", "ab"},
+			Error{Name: "a.rhai", Line: 2, Column: 0, Message: "no", SourceLine: "ab"},
 			[]string{"a.rhai:2: no", "  2 | ab"},
 		},
 		{
 			"no line",
-			Error{"a.rhai", 0, 0, "too large", ""},
+			Error{Name: "a.rhai", Line: 0, Column: 0, Message: "too large", SourceLine: ""},
 			[]string{"a.rhai: too large"},
 		},
 		{
 			"a long line is cut around the column",
-			Error{"a.rhai", 1, 201, "no", long},
+			Error{Name: "a.rhai", Line: 1, Column: 201, Message: "no", SourceLine: long},
 			[]string{
 				"a.rhai:1:201: no",
 				"  1 | …" + strings.Repeat("a", 60) + "!" + strings.Repeat("b", 59) + "…",
@@ -68,7 +68,7 @@ func TestError(t *testing.T) {
 		},
 		{
 			"text does not steer the terminal",
-			Error{"a.rhai", 1, 3, "bad \x1b[31m", "a\x1bb"},
+			Error{Name: "a.rhai", Line: 1, Column: 3, Message: "bad \x1b[31m", SourceLine: "a\x1bb"},
 			[]string{"a.rhai:1:3: bad �[31m", "  1 | a�b", "    |   ^"},
 		},
 	} {

@@ -30,6 +30,8 @@ type App struct {
 	Ref     string   // slug, or id of one that is there
 	Name    string   // for people; "" leaves it as it is
 	Scripts []Script // modules first, else in the manifest's order
+	Create  bool     // create the app when it is missing
+	Prune   bool     // delete the scripts that are there and not wanted
 }
 
 // A Script is what a deploy wants to be true of a script. Nil fields are left as they are.
@@ -117,7 +119,7 @@ func parse(root *os.Root, text []byte) (App, error) {
 	if d.App == "" {
 		return App{}, errors.New("app is missing: name the app's slug")
 	}
-	app := App{Ref: d.App, Name: d.Name}
+	app := App{Ref: d.App, Name: d.Name, Create: true}
 	for i, entry := range d.Scripts {
 		script, err := entry.read(root)
 		if err == nil && slices.ContainsFunc(app.Scripts, func(other Script) bool { return other.Name == entry.Name }) {

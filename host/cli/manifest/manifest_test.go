@@ -53,7 +53,7 @@ scripts:
 		t.Fatal(err)
 	}
 	endpoint, module := abi.KindEndpoint, abi.KindModule
-	want := App{Ref: "shop", Name: "The shop", Scripts: []Script{
+	want := App{Ref: "shop", Name: "The shop", Create: true, Scripts: []Script{
 		{File: filepath.Join(dir, "lib/prices.rhai"), Name: "prices", Source: "2", Kind: &module, ReadOnly: new(false), Limits: &abi.Limits{}, Routes: []wire.RouteCreate{}},
 		{File: filepath.Join(dir, "cart.rhai"), Name: "cart", Source: "1", Kind: &endpoint, ReadOnly: new(true),
 			Limits: &abi.Limits{TimeoutMS: 2000, MaxOperations: 5},

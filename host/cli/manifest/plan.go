@@ -55,12 +55,6 @@ const (
 	Deleted   Result = "deleted"
 )
 
-// Options are what a deploy may do beyond what the manifest names.
-type Options struct {
-	CreateApp bool // create the app when it is missing
-	Prune     bool // delete the app's scripts that are not wanted
-}
-
 // A NoAppError names an app that is not there and that the deploy may not create.
 type NoAppError struct{ App string }
 
@@ -68,12 +62,12 @@ func (e *NoAppError) Error() string { return "there is no app " + e.App }
 
 // Make computes a plan. Nothing is changed. The error is a [*NoAppError], a [*ConflictError], or
 // that of the state.
-func Make(ctx context.Context, state State, want App, options Options) (*Plan, error) {
+func Make(ctx context.Context, state State, want App) (*Plan, error) {
 	plan := &Plan{app: want.Ref}
 	app, err := state.App(ctx, want.Ref)
 	missing := client.HasStatus(err, http.StatusNotFound)
 	switch {
-	case missing && !options.CreateApp:
+	case missing && !want.Create:
 		return nil, &NoAppError{want.Ref}
 	case err != nil && !missing:
 		return nil, err
@@ -100,10 +94,10 @@ func Make(ctx context.Context, state State, want App, options Options) (*Plan, e
 		return nil, err
 	}
 	var unwanted []step
-	if options.Prune {
+	if want.Prune {
 		unwanted = planPrune(want.Scripts, present)
 	}
-	changed, err := planRoutes(want.Scripts, present, routes, options.Prune)
+	changed, err := planRoutes(want.Scripts, present, routes, want.Prune)
 	if err != nil {
 		return nil, err
 	}

@@ -134,6 +134,10 @@ func (r *remote) DeleteRoute(_ context.Context, id string) error {
 
 func shop(scripts ...Script) App { return App{Ref: "shop", Name: "Shop", Scripts: scripts} }
 
+// created and pruned are what a manifest and --prune say.
+func created(app App) App { app.Create = true; return app }
+func pruned(app App) App  { app.Prune = true; return app }
+
 func script(name, source string, kind abi.Kind, routes ...string) Script {
 	s := Script{File: name + RhaiSuffix, Name: name, Source: source, Kind: &kind, ReadOnly: new(false), Limits: &abi.Limits{}, Routes: []wire.RouteCreate{}}
 	for _, text := range routes {
@@ -169,16 +173,15 @@ func TestPlan(t *testing.T) {
 	const endpoint, module = abi.KindEndpoint, abi.KindModule
 	plugin := Script{File: "p.wasm", Name: "p", Wasm: []byte("\x00asm"), Kind: new(abi.KindPlugin)}
 	for _, test := range []struct {
-		name    string
-		there   *remote
-		want    App
-		options Options
-		plan    []string
-		done    []string
+		name  string
+		there *remote
+		want  App
+		plan  []string
+		done  []string
 	}{
 		{
-			name: "all is new", there: &remote{}, options: Options{CreateApp: true},
-			want: shop(script("m", "3", module), script("a", "1", endpoint, "GET /a"), plugin),
+			name: "all is new", there: &remote{},
+			want: created(shop(script("m", "3", module), script("a", "1", endpoint, "GET /a"), plugin)),
 			plan: []string{"app shop created", "script m created 1", "script a created 1", "script p created 1", "route GET /a created"},
 			done: []string{`create app shop "Shop"`, "create module m: 3", "create endpoint a: 1", "create plugin p of 4 bytes", "create route GET /a of new-a"},
 		},
@@ -212,14 +215,14 @@ func TestPlan(t *testing.T) {
 		},
 		{
 			// Modules go last, and m after n, which imports it. The route of b is free then.
-			name: "what is not wanted is pruned", there: deployed(), options: Options{Prune: true},
-			want: shop(script("a", "1", endpoint, "GET /a", "GET /b")),
+			name: "what is not wanted is pruned", there: deployed(),
+			want: pruned(shop(script("a", "1", endpoint, "GET /a", "GET /b"))),
 			plan: []string{"script a unchanged 3", "script b deleted", "script p deleted", "script m deleted", "script n deleted", "route GET /a unchanged", "route GET /b created"},
 			done: []string{"delete script b", "delete script p", "delete script n", "create route GET /b of a", "delete script m"},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			plan, err := Make(t.Context(), test.there, test.want, test.options)
+			plan, err := Make(t.Context(), test.there, test.want)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -265,13 +268,13 @@ func TestPlanRefuses(t *testing.T) {
 		err   string
 	}{
 		{"an app that is not there", &remote{}, shop(), "there is no app shop"},
-		{"a route in the way", deployed(), shop(script("a", "1", abi.KindEndpoint, "/b")),
-			"route ANY /b of a conflicts with GET /b of b, which is deployed and not in this manifest: delete it, or deploy with --prune"},
+		{"a route in the way", deployed(), shop(script("a", "1", abi.KindEndpoint, "GET /b")),
+			"route GET /b of a conflicts with GET /b of b, which is deployed and not in this manifest: delete it, or deploy with --prune"},
 		{"a script where a plugin is", deployed(), shop(script("p", "1", abi.KindEndpoint)),
 			"script p is deployed as a plugin, and a plugin has no source: delete it first, with its routes and log, or choose another name"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := Make(t.Context(), test.there, test.want, Options{})
+			_, err := Make(t.Context(), test.there, test.want)
 			if err == nil || err.Error() != test.err {
 				t.Errorf("error = %v, want %s", err, test.err)
 			}
@@ -282,7 +285,7 @@ func TestPlanRefuses(t *testing.T) {
 // What fails half-way tells what was done before it, and shows the place in the file.
 func TestApplyFailsHalfWay(t *testing.T) {
 	there := &remote{}
-	plan, err := Make(t.Context(), there, shop(script("a", "1", abi.KindEndpoint, "/a"), script("b", "broken", abi.KindEndpoint)), Options{CreateApp: true})
+	plan, err := Make(t.Context(), there, created(shop(script("a", "1", abi.KindEndpoint, "/a"), script("b", "broken", abi.KindEndpoint))))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -299,7 +302,7 @@ func TestApplyFailsHalfWay(t *testing.T) {
 func TestApplyGivesUpOnModules(t *testing.T) {
 	there := deployed()
 	there.imports["n"] = "m"
-	plan, err := Make(t.Context(), there, shop(), Options{Prune: true})
+	plan, err := Make(t.Context(), there, pruned(shop()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -310,7 +313,7 @@ func TestApplyGivesUpOnModules(t *testing.T) {
 
 func TestWarningsAreTold(t *testing.T) {
 	there := deployed()
-	plan, err := Make(t.Context(), there, shop(script("a", "1", abi.KindEndpoint, "GET /a", "/warn-of-another-app")), Options{})
+	plan, err := Make(t.Context(), there, shop(script("a", "1", abi.KindEndpoint, "GET /a", "/warn-of-another-app")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -322,7 +325,7 @@ func TestWarningsAreTold(t *testing.T) {
 
 func TestStateFails(t *testing.T) {
 	there := &failing{deployed()}
-	if _, err := Make(t.Context(), there, shop(), Options{CreateApp: true}); !errors.Is(err, io.ErrUnexpectedEOF) {
+	if _, err := Make(t.Context(), there, created(shop())); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("error = %v, want that of the state", err)
 	}
 }

@@ -140,7 +140,7 @@ func (s *scriptStep) explain(err error) error {
 	if errors.As(err, &refused) && refused.Script != nil {
 		return &caret.Error{
 			Name: s.want.File, Line: refused.Script.Line, Column: refused.Script.Column,
-			Message: refused.Script.Message, SourceLine: caret.Line(s.want.Source, refused.Script.Line),
+			Message: refused.Script.Message, SourceLine: caret.Line(s.want.Source, refused.Script.Line), Code: refused.Code,
 		}
 	}
 	return fmt.Errorf("script %s: %w", s.want.Name, err)

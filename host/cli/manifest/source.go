@@ -28,6 +28,13 @@ const (
 // wasmMagic is how a WebAssembly module begins.
 var wasmMagic = []byte("\x00asm")
 
+// byteOrderMark is what some editors write before a text. It is no part of a script.
+var byteOrderMark = []byte("\ufeff")
+
+func isYAML(file string) bool {
+	return strings.HasSuffix(file, ".yaml") || strings.HasSuffix(file, ".yml")
+}
+
 // ReadScript reads the file of a single script or plugin, named after the file. kind is "" when
 // nothing is known of it.
 func ReadScript(path string, kind abi.Kind) (Script, error) {
@@ -58,7 +65,10 @@ func newScript(file string, content []byte, kind abi.Kind) (Script, error) {
 		script.Wasm = content
 	case kind == abi.KindPlugin || strings.HasSuffix(file, WasmSuffix):
 		return script, fmt.Errorf("%s is not a WebAssembly module", file)
+	case isYAML(file):
+		return script, fmt.Errorf("%s is not a script: a manifest is called %s", file, FileName)
 	default:
+		content = bytes.TrimPrefix(content, byteOrderMark)
 		if err := caret.CheckUTF8(file, string(content)); err != nil {
 			return script, err
 		}

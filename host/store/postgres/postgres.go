@@ -27,16 +27,16 @@ type Config struct {
 	// pgxpool's parameters (pool_max_conns, ...) if wanted.
 	URL string
 	Now func() time.Time // the clock, nil for time.Now
-	// Emit is told of each change of apps' data; nil: nobody is.
-	Emit store.Emitter
+	// Listeners are told of changes of apps' data; nil: nobody is.
+	Listeners store.Listeners
 }
 
 // Open connects to the store and brings its schema up to date; several nodes
-// may do so at once. A [*store.Error]'s cause tells what went wrong.
+// may do so at once. The cause of an error, a [store.Failed], tells what went wrong.
 func Open(ctx context.Context, config Config) (store.Store, error) {
 	s, err := open(ctx, config)
 	if err != nil {
-		return nil, &store.Error{Op: "open database", Cause: err}
+		return nil, store.Failed("open database", err)
 	}
 	return s, nil
 }
@@ -69,11 +69,11 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 		return nil, errors.Join(err, shut())
 	}
 	return sqlstore.New(sqlstore.Config{
-		Read:  db,
-		Write: db,
-		Now:   config.Now,
-		Emit:  config.Emit,
-		Close: shut,
+		Read:      db,
+		Write:     db,
+		Now:       config.Now,
+		Listeners: config.Listeners,
+		Close:     shut,
 		Dialect: sqlstore.Dialect{
 			// The row that every change of configuration raises.
 			Lock:      `SELECT value FROM meta WHERE name = 'generation' FOR UPDATE`,
@@ -93,6 +93,8 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 				},
 			},
 			Record:    record,
+			Announce:  announceRevision,
+			Listen:    listener(options.ConnConfig, channelRevisions),
 			Retryable: retryable,
 		},
 	}), nil

@@ -34,15 +34,16 @@ const FileName = "picloud.db"
 type Config struct {
 	Path string           // of the file; it and its directory are made if missing, for the owner only
 	Now  func() time.Time // the clock, nil for time.Now
-	Emit store.Emitter    // told of each change of apps' data; nil: nobody is
+	// Listeners are told of changes of apps' data; nil: nobody is.
+	Listeners store.Listeners
 }
 
-// Open opens the store and brings its schema up to date. A [*store.Error]'s
-// cause tells what went wrong.
+// Open opens the store and brings its schema up to date. The cause of an
+// error, a [store.Failed], tells what went wrong.
 func Open(ctx context.Context, config Config) (store.Store, error) {
 	s, err := open(ctx, config)
 	if err != nil {
-		return nil, &store.Error{Op: "open database", Cause: err}
+		return nil, store.Failed("open database", err)
 	}
 	return s, nil
 }
@@ -74,11 +75,11 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 	reader.SetMaxOpenConns(readers)
 	reader.SetMaxIdleConns(readers)
 	return sqlstore.New(sqlstore.Config{
-		Read:    reader,
-		Write:   writer,
-		Now:     config.Now,
-		Emit:    config.Emit,
-		Prepare: true,
+		Read:      reader,
+		Write:     writer,
+		Now:       config.Now,
+		Listeners: config.Listeners,
+		Prepare:   true,
 		Dialect: sqlstore.Dialect{ // BEGIN IMMEDIATE is the lock
 			Record: record,
 			Terms: sqlstore.TermIndex{

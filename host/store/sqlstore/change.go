@@ -2,10 +2,9 @@ package sqlstore
 
 import (
 	"context"
-	"errors"
 	"time"
 
-	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/fault"
 )
 
 // set takes over a changed value; nil means unchanged.
@@ -33,4 +32,4 @@ func must(ctx context.Context, q queryer, resource, query string, args ...any) e
 	return err
 }
 
-func missing(err error) bool { return errors.Is(err, store.ErrNotFound) }
+func missing(err error) bool { return fault.Of(err) == fault.NotFound }

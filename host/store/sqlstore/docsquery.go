@@ -168,12 +168,8 @@ func (d docs) Count(ctx context.Context, appID, collection string) (count int64,
 }
 
 func (d docs) Collections(ctx context.Context, appID string, page store.PageRequest) (store.Page[store.DocumentCollection], error) {
-	after, limit, err := afterName("doc collections", page)
-	if err != nil {
-		return store.Page[store.DocumentCollection]{}, err
-	}
-	rows, err := many(ctx, d.reader(), "collections", scanDocumentCollection, docCollections, appID, after, limit+1)
-	return pageOf(rows, limit, func(last store.DocumentCollection) string { return makeCursor("doc collections", last.Name) }), err
+	name := func(c store.DocumentCollection) string { return c.Name }
+	return pageBy(ctx, d.reader(), "doc collections", scanDocumentCollection, name, page, docCollections, appID)
 }
 
 func scanDocumentCollection(row scanner) (c store.DocumentCollection, err error) {

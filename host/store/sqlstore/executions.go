@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -230,10 +231,7 @@ func (e executions) Logs(ctx context.Context, query store.LogQuery) (store.LogPa
 	if query.MinLevel != "" {
 		level = LevelNumber(query.MinLevel)
 		if levels[level] != query.MinLevel {
-			return store.LogPage{}, &store.InvalidError{
-				Field:  "level",
-				Reason: fmt.Sprintf("must be one of %q, got %q", levels, query.MinLevel),
-			}
+			return store.LogPage{}, fault.Refuse("level", "must be one of %q, got %q", levels, query.MinLevel)
 		}
 	}
 	from, statement := afterAll, linesNewestFirst
@@ -275,10 +273,10 @@ func (e executions) Logs(ctx context.Context, query store.LogQuery) (store.LogPa
 	return page, nil
 }
 
-func (e executions) DeleteBefore(ctx context.Context, before time.Time, limit int) (int64, error) {
-	if limit < 1 {
-		return 0, &store.InvalidError{Field: "limit", Reason: fmt.Sprintf("must be at least 1, got %d", limit)}
+func (e executions) DeleteBefore(ctx context.Context, before time.Time, limit int) (int, error) {
+	if err := checkLimit(limit, store.MaxBatch); err != nil {
+		return 0, err
 	}
 	n, err := affect(ctx, e.s.writer(), executionDeleteBefore, cut(before), limit)
-	return n, failed(ctx, "delete executions", err)
+	return int(n), failed(ctx, "delete executions", err)
 }

@@ -16,13 +16,13 @@ const (
 	// kvCollections jumps from one name to the next.
 	kvCollections = `WITH RECURSIVE names (name) AS (
 			SELECT min(collection) FROM kv_entries
-			WHERE app_id = $1 AND collection > $2 AND (expires_at IS NULL OR expires_at > $3)
+			WHERE app_id = $1 AND collection > $4 AND (expires_at IS NULL OR expires_at > $2)
 		UNION ALL
 			SELECT (SELECT min(collection) FROM kv_entries
-				WHERE app_id = $1 AND collection > name AND (expires_at IS NULL OR expires_at > $3))
+				WHERE app_id = $1 AND collection > name AND (expires_at IS NULL OR expires_at > $2))
 			FROM names WHERE name IS NOT NULL)
 		SELECT name, (SELECT count(*) FROM (SELECT 1 FROM kv_entries
-			WHERE app_id = $1 AND collection = name AND (expires_at IS NULL OR expires_at > $3) LIMIT $4) AS counted)
+			WHERE app_id = $1 AND collection = name AND (expires_at IS NULL OR expires_at > $2) LIMIT $3) AS counted)
 		FROM names WHERE name IS NOT NULL LIMIT $5`
 )
 
@@ -92,12 +92,8 @@ func prefixEnd(prefix string) string {
 }
 
 func (k kv) Collections(ctx context.Context, appID string, page store.PageRequest) (store.Page[store.KVCollection], error) {
-	after, limit, err := afterName("kv collections", page)
-	if err != nil {
-		return store.Page[store.KVCollection]{}, err
-	}
-	rows, err := many(ctx, k.reader(), "collections", scanKVCollection, kvCollections, appID, after, k.db.now(), store.MaxKVCount, limit+1)
-	return pageOf(rows, limit, func(last store.KVCollection) string { return makeCursor("kv collections", last.Name) }), err
+	name := func(c store.KVCollection) string { return c.Name }
+	return pageBy(ctx, k.reader(), "kv collections", scanKVCollection, name, page, kvCollections, appID, k.db.now(), store.MaxKVCount)
 }
 
 func scanKVCollection(row scanner) (c store.KVCollection, err error) {

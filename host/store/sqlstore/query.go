@@ -4,10 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"sync"
 
-	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/fault"
 )
 
 // queryer runs statements: a database, a [transaction], or [preparedFirst].
@@ -154,7 +153,7 @@ func many[T any](ctx context.Context, q queryer, resource string, scan func(scan
 	return list, nil
 }
 
-// exists tells whether a query finds a row.
+// exists reports whether a query finds a row.
 func exists(ctx context.Context, q queryer, query string, args ...any) (bool, error) {
 	if !storable(args) {
 		return false, nil
@@ -198,5 +197,5 @@ func text(row scanner) (s string, err error) {
 }
 
 func notFound(resource string) error {
-	return fmt.Errorf("%s %w", resource, store.ErrNotFound)
+	return fault.Missing(resource)
 }

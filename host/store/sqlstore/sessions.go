@@ -42,7 +42,7 @@ func (r sessions) Create(ctx context.Context, session store.Session) (store.Sess
 			return err
 		}
 		// The hash is a credential's: the error does not repeat it.
-		return &store.ConflictError{Resource: "session", Field: "token_hash"}
+		return store.Conflict("session", "token_hash", "", "")
 	})
 	if err != nil {
 		return store.Session{}, err

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/fault"
 )
 
 // newID makes an id, later ones ordered after earlier ones.
@@ -92,7 +92,7 @@ func textOrNull(s string) any {
 	return s
 }
 
-// storable tells whether all texts among the arguments could be in a row.
+// storable reports whether all texts among the arguments could be in a row.
 func storable(args []any) bool {
 	for _, arg := range args {
 		if s, ok := arg.(string); ok && unstorable(s) != "" {
@@ -136,7 +136,7 @@ type field struct{ name, value string }
 func check(fields ...field) error {
 	for _, f := range fields {
 		if reason := unstorable(f.value); reason != "" {
-			return &store.InvalidError{Field: f.name, Reason: reason}
+			return fault.Refuse(f.name, "%s", reason)
 		}
 	}
 	return nil
@@ -146,7 +146,7 @@ func check(fields ...field) error {
 func require(fields ...field) error {
 	for _, f := range fields {
 		if f.value == "" {
-			return &store.InvalidError{Field: f.name, Reason: "must not be empty"}
+			return fault.Refuse(f.name, "must not be empty")
 		}
 	}
 	return check(fields...)

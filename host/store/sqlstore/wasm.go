@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -50,11 +51,11 @@ func (m *wasmModule) keep(ctx context.Context, tx queryer) error {
 func checkWasm(script store.Script) error {
 	switch {
 	case script.Kind != abi.KindPlugin && script.WasmSHA256 != "":
-		return &store.InvalidError{Field: "wasm", Reason: "only a plugin has a module"}
+		return fault.Refuse("wasm", "only a plugin has a module")
 	case script.Kind == abi.KindPlugin && script.WasmSHA256 == "":
-		return &store.InvalidError{Field: "wasm", Reason: "a plugin must have a module"}
+		return fault.Refuse("wasm", "a plugin must have a module")
 	case script.Kind == abi.KindPlugin && script.Source != "":
-		return &store.InvalidError{Field: "source", Reason: "a plugin has no source"}
+		return fault.Refuse("source", "a plugin has no source")
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -89,8 +90,7 @@ func testWasm(t *testing.T, s subject) {
 		s.hasWasm(t, same, two)
 
 		_, err = s.Scripts().Update(s.ctx, script.ID, store.ScriptChange{Wasm: one, ExpectVersion: 1})
-		var refused *store.VersionError
-		require.ErrorAs(t, err, &refused)
+		require.Equal(t, fault.Stale, fault.Of(err))
 		s.hasWasm(t, same, two)
 	})
 

@@ -2,6 +2,8 @@ package bridge_test
 
 import (
 	"bytes"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -104,6 +106,95 @@ func TestSession(t *testing.T) {
 	}
 }
 
+// TestLoadCompilesOnce: a script, and each module that it or others import, is compiled once, also
+// when it is loaded without its modules first. What is compiled shows in the operations counted.
+func TestLoadCompilesOnce(t *testing.T) {
+	long := func(name string) (text string) {
+		for i := range 100 {
+			text += "fn " + name + strconv.Itoa(i) + "() { if 1 > 2 { [1, 2, 3] } else { #{a: 1} } }\n"
+		}
+		return text
+	}
+	script := abi.LoadRequest{Name: "s", Kind: abi.KindEndpoint, Source: `import "a" as a; import "b" as b; ` + long("s")}
+	a := abi.Module{Name: "a", Source: `import "b" as b; ` + long("a")}
+	b := abi.Module{Name: "b", Source: long("b")}
+	operations := func(load *abi.LoadRequest) int64 {
+		return new(bridge.Session).Load(load).Operations
+	}
+	alone := func(source string) int64 {
+		return operations(&abi.LoadRequest{Kind: abi.KindEndpoint, Source: source})
+	}
+	once := alone(script.Source) + alone(a.Source) + alone(b.Source)
+	if once < 1000 {
+		t.Fatalf("compiling counts %d operations: too few to tell", once)
+	}
+	check := func(what string, got, want int64) {
+		t.Helper()
+		if got < want-5 || got > want+5 { // of each budget a part of an operation is left
+			t.Errorf("%s counts %d operations, want %d", what, got, want)
+		}
+	}
+
+	linked := script
+	linked.Modules = []abi.Module{a, b}
+	check("loading with modules", operations(&linked), once)
+
+	var s bridge.Session
+	first := s.Load(&script)
+	if first.Error == nil || !slices.Equal(first.Imports, []string{"a", "b"}) {
+		t.Errorf("without modules: %+v", first)
+	}
+	second := s.Load(&linked)
+	if second.Error != nil || !slices.Equal(second.Imports, []string{"a", "b"}) {
+		t.Errorf("then with modules: %+v", second)
+	}
+	check("loading without modules and then with them", first.Operations+second.Operations, once)
+
+	module := abi.LoadRequest{Kind: abi.KindModule, Source: b.Source}
+	check("loading a module itself", operations(&module), alone(b.Source))
+
+	other := linked
+	other.Source = "fn other() { 1 } " + linked.Source
+	s.Load(&script)
+	if r := s.Load(&other); r.Error != nil || r.Operations < once {
+		t.Errorf("another source after one without modules: %+v, want it to be compiled", r)
+	}
+}
+
+// TestLoadIsBounded: loading looks at the interrupt word, lets the host have its turn, and ends
+// when it takes more operations than it may.
+func TestLoadIsBounded(t *testing.T) {
+	yields := 0
+	var s *bridge.Session
+	call := func(op abi.Op, _ []byte) ([]byte, error) {
+		if op == abi.OpYield {
+			if yields++; yields == 5 {
+				*s.Interrupt = abi.InterruptTimeout
+			}
+		}
+		return nil, nil
+	}
+	s = &bridge.Session{Call: call, Interrupt: new(uint32)}
+	long := strings.Repeat("let x = [1, 2, 3];\n", 30_000)
+	if err := s.Load(&abi.LoadRequest{Source: long}).Error; err == nil || err.Code != abi.CodeTimeout || yields != 5 {
+		t.Errorf("interrupted: got %+v after %d yields", err, yields)
+	}
+	*s.Interrupt = 0
+	if r := s.Load(&abi.LoadRequest{Source: long}); r.Error != nil || yields < 50 {
+		t.Errorf("not interrupted: got %+v after %d yields", r.Error, yields)
+	}
+
+	// Each name!() is compiled for its place: 16 levels of 10 calls each are too many.
+	deep := "fn f0() { 1 } "
+	for i := range 16 {
+		deep += "fn f" + strconv.Itoa(i+1) + "() { " + strings.Repeat("f"+strconv.Itoa(i)+"!(); ", 10) + "} "
+	}
+	r := s.Load(&abi.LoadRequest{Source: deep + "f16!()", Limits: abi.Limits{MaxOperations: 1000}})
+	if r.Error == nil || r.Error.Code != abi.CodeScriptInvalid || r.Error.Limit != "max_operations" {
+		t.Errorf("16 levels of name!(): got %+v", r.Error)
+	}
+}
+
 // TestInterrupt ends a script through the interrupt word.
 func TestInterrupt(t *testing.T) {
 	for word, want := range map[uint32]abi.ErrorCode{
@@ -120,7 +211,8 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
-// TestNestedInvocation runs a script with arguments nested as deep as what it may send itself, and deeper.
+// TestNestedInvocation runs a script with arguments nested as deep as what it may send itself, and
+// deeper.
 func TestNestedInvocation(t *testing.T) {
 	const script = `let depth = 0; let a = ctx.args; while a.len() > 0 { a = a[0]; depth += 1; } depth`
 	for depth, want := range map[int]string{
@@ -147,5 +239,46 @@ func TestNestedInvocation(t *testing.T) {
 		if got, err := abi.AppendJSON(nil, result.Value); err != nil || string(got) != want {
 			t.Errorf("%d deep: got %s, %v, want %s", depth, got, err, want)
 		}
+	}
+}
+
+// An error inside a function has the place of the call, as Rhai counts, and the place where it happened.
+func TestPlaceOfError(t *testing.T) {
+	const module = "fn half(x) {\n  x.nope()\n}\nfn ok() { 1 }"
+	for _, test := range []struct {
+		name, script string
+		line, column int
+		inside       *abi.Place
+	}{
+		{"at the top", "let x = 1;\nx.nope()", 2, 3, nil},
+		{"in a function", "fn f(x) {\n  x.nope()\n}\nf(1)", 4, 1, &abi.Place{Line: 2, Column: 5}},
+		{"in a function of a function", "fn g(x) { x.nope() }\nfn f(x) { g(x) }\nf(1)", 3, 1, &abi.Place{Line: 1, Column: 13}},
+		{"in a closure", "let a = [1];\na.map(|x|\n  x.nope())", 2, 3, &abi.Place{Line: 3, Column: 5}},
+		{"thrown", "fn f() {\n  throw 1\n}\nf()", 4, 1, &abi.Place{Line: 2, Column: 3}},
+		{"thrown again", "fn f() {\n  throw 1\n}\ntry { f() } catch (e) { throw e }", 4, 25, nil},
+		{"in a module", "import \"m\" as m;\nm::half(1)", 2, 4, &abi.Place{Module: "m", Line: 2, Column: 5}},
+		{"in a function called by a module's value", "import \"m\" as m;\nfn f(x) {\n  m::ok() + x.nope()\n}\nf(1)", 5, 1, &abi.Place{Line: 3, Column: 15}},
+		{"too many operations", "fn f() {\n  loop {}\n}\nf()", 4, 1, &abi.Place{Line: 2, Column: 8}},
+		{"in what eval compiled", "fn f() {\n  eval(\"1.nope()\")\n}\nf()", 4, 1, &abi.Place{Line: 2, Column: 8}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := bridge.Session{Call: new(recorder).call}
+			load := abi.LoadRequest{Name: "t", Source: test.script, Limits: abi.Limits{MaxOperations: 1000},
+				Modules: []abi.Module{{Name: "m", Source: module}}}
+			if result := s.Load(&load); result.Error != nil {
+				t.Fatal(result.Error)
+			}
+			result := s.Run(new(abi.RunRequest))
+			if result.Error == nil {
+				t.Fatal("no error")
+			}
+			e := result.Error
+			if e.Line != test.line || e.Column != test.column {
+				t.Errorf("the error is at %d:%d, want %d:%d (%s)", e.Line, e.Column, test.line, test.column, e.Message)
+			}
+			if got, want := e.Inside, test.inside; (got == nil) != (want == nil) || got != nil && *got != *want {
+				t.Errorf("it happened at %+v, want %+v (%s)", got, want, e.Message)
+			}
+		})
 	}
 }

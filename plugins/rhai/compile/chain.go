@@ -7,10 +7,10 @@ import (
 
 // A chain is a root followed by indexes, properties and method calls: a.b[i].f(x).
 //
-// As Rhai does, it is evaluated in two rounds: first all indexes and arguments,
-// left to right, then the root and the steps. A chain that calls a method or is assigned to works on references into
-// its root, so that changes reach it; one that only reads works on values. A
-// shared root stays locked until the end of the chain.
+// As Rhai does, it is evaluated in two rounds: first all indexes and arguments, left to right, then
+// the root and the steps. A chain that calls a method or is assigned to works on references into
+// its root, so that changes reach it; one that only reads works on values. A shared root stays
+// locked until the end of the chain.
 type chain struct {
 	root  syntax.Expr
 	steps []step
@@ -103,80 +103,12 @@ func (f *function) chain(e syntax.Expr, dst int) (elsewhere bool) {
 	return elsewhere
 }
 
-// assignPart compiles an assignment to an element or property.
-func (f *function) assignPart(s *syntax.Assign) {
-	v := f.alloc()
-	f.expr(s.Value, v)
-	w := &walker{function: f, c: flatten(s.Target)}
-	w.arguments()
-	last := &w.c.steps[len(w.c.steps)-1]
-	if r, ok := w.plainRoot(); ok && len(w.c.steps) == 1 && s.Op == syntax.OpNone && !last.elvis {
-		if last.index != nil {
-			f.abc(vm.OpSetIndex, r, last.register, v, last.pos)
-		} else {
-			f.abc(vm.OpSetProp, r, f.name(last.name, last.pos), v, last.pos)
-		}
-		f.positions(last.op, s.Position)
-		return
-	}
-	w.begin(false, s.Target)
-	for i := range w.c.steps[:len(w.c.steps)-1] {
-		w.step(i)
-	}
-	w.makeRef()
-	if last.elvis {
-		w.toUnit = append(w.toUnit, f.ad(vm.OpJumpUnit, w.at, 0, last.op))
-	}
-	at := s.Target.Start()
-	if last.index != nil {
-		if w.mayBeConst() {
-			f.abc(vm.OpGuardIndex, w.at, last.register, f.name(w.constant, at), at)
-		}
-		if s.Op == syntax.OpNone {
-			f.abc(vm.OpSetIndexP, w.at, last.register, v, last.pos)
-			f.positions(last.op, s.Position)
-		} else {
-			f.abc(vm.OpRefIndex, w.cursor, last.register, vm.RefCreate, last.pos)
-			f.positions(last.op, s.Position)
-			f.abc(vm.OpAssignP, w.cursor, v, int(s.Op), s.Position)
-			f.abc(vm.OpWriteBack, w.cursor, 1, 0, last.pos)
-			f.positions(last.op, s.Position)
-		}
-	} else {
-		name := f.name(last.name, last.pos)
-		if w.mayBeConst() {
-			f.abc(vm.OpGuardProp, w.at, name, f.name(w.constant, at), at)
-			f.positions(last.pos, last.pos)
-		}
-		if s.Op == syntax.OpNone {
-			f.abc(vm.OpSetPropP, w.at, name, v, last.pos)
-			f.positions(last.op, s.Position)
-		} else {
-			f.abc(vm.OpRefProp, w.cursor, name, vm.RefCreate, last.pos)
-			f.abc(vm.OpAssignP, w.cursor, v, int(s.Op), s.Position)
-			f.abc(vm.OpWriteBack, w.cursor, 1, 0, last.pos)
-			f.abc(vm.OpWriteBack, w.cursor, 0, 0, last.pos)
-		}
-	}
-	w.end(nil)
-}
-
-// mayBeConst reports whether the next instruction is to guard the chain's root, which may be a
-// constant. Where only running tells, it is skipped unless it is one.
-func (w *walker) mayBeConst() bool {
-	if w.rootSite != nil {
-		w.ad(vm.OpUnlessConst, 0, w.rootNumber, syntax.Position{})
-		return true
-	}
-	return w.isConst || w.isThis
-}
-
 // positions adds where else the instruction just emitted can fail.
 func (f *function) positions(bracket, assign syntax.Position) {
 	f.out.Indexing = append(f.out.Indexing, vm.IndexPositions{PC: int32(len(f.out.Code) - 1), Bracket: bracket, Assign: assign})
 }
 
-// plainRoot is the register of a root that is a variable of this function alone.
+// plainRoot returns the register of a root that is a variable of this function alone.
 func (w *walker) plainRoot() (int, bool) {
 	if v, ok := w.c.root.(*syntax.Variable); ok && len(v.Path) == 0 {
 		if l := w.lookup(v.Name); l != nil && !l.boxed && !l.constant {
@@ -196,8 +128,8 @@ func (w *walker) readsOnly() bool {
 	return true
 }
 
-// arguments evaluates the indexes and arguments of all steps. Those of later method calls are placed
-// in lower registers, since a call may overwrite all registers above its arguments.
+// arguments evaluates the indexes and arguments of all steps. Those of later method calls are
+// placed in lower registers, since a call may overwrite all registers above its arguments.
 func (w *walker) arguments() {
 	w.cursor = w.alloc()
 	steps := w.c.steps

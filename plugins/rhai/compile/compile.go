@@ -1,13 +1,15 @@
-// Package compile turns a parsed script into the register code of package vm.
+// Package compile turns a parsed script into the code of package vm, whose comment shows the
+// machine.
 //
-// Names are resolved here: each local variable gets a register, each variable that a closure of its
-// function captures is marked as boxed, so that it is reached by the
-// instructions that look for a shared cell, and each call gets its candidates.
+// Names are resolved here: each local variable gets a register, each call its candidates. A
+// variable that a closure captures is marked as boxed: the instructions that reach it look for a
+// shared cell.
 //
-// Registers are handed out like a stack: variables when they are declared,
-// temporaries above them while an expression is evaluated. The arguments of a call are
-// placed in the highest registers in use, so that they can become the callee's
-// first ones without copying.
+// Registers are handed out like a stack: to variables when they are declared, above them to
+// temporaries while an expression is evaluated. The arguments of a call are placed in the highest
+// registers in use, so that they become the callee's first ones without copying.
+//
+// The folder testdata has small programs with the code they compile to.
 package compile
 
 import (
@@ -34,17 +36,19 @@ func (e *Error) Error() string {
 const maxRegisters = 32000
 
 // Program compiles a script. scope names the variables that exist before it runs, constants all
-// of them: they are the first registers of its main function. stop is asked now and then; true
-// ends it with some error. It may be nil.
-func Program(ast *syntax.Program, lib *vm.Library, scope []string, stop func() bool) (*vm.Program, *Error) {
-	c := &compiler{lib: lib, ast: ast, stop: stop}
+// of them: they are the first registers of its main function. step is called now and then with how
+// many nodes of the tree have been visited since its last call; when it returns false, compiling
+// ends with some error. It may be nil.
+func Program(ast *syntax.Program, lib *vm.Library, scope []string, step func(n int) (goOn bool)) (*vm.Program, *Error) {
+	c := &compiler{lib: lib, ast: ast, step: step}
 	p := c.program(scope)
 	if c.wide && c.err == nil {
 		// A conditional jump was too short for its target: once more without them.
-		c = &compiler{lib: lib, ast: ast, wide: true, stop: stop}
+		steps := c.steps
+		c = &compiler{lib: lib, ast: ast, wide: true, step: step, steps: steps}
 		p = c.program(scope)
 	}
-	if c.err != nil {
+	if c.report(); c.err != nil {
 		return nil, c.err
 	}
 	return p, nil
@@ -78,8 +82,8 @@ type compiler struct {
 	tags      bool            // the script may attach tags to values
 	variables map[string]bool // that exist before the script runs
 	asked     map[string]bool // those of them that functions use
-	stop      func() bool     // see Program
-	nodes     int             // visited so far
+	step      func(int) bool  // see Program
+	steps     int             // done, and not reported to step
 	err       *Error
 }
 
@@ -190,7 +194,8 @@ func (c *compiler) newFunction(out *vm.Function, body []syntax.Stmt) *function {
 func (f *function) body(stmts []syntax.Stmt) {
 	f.out.Empty = len(stmts) == 0
 	f.stmts(stmts, f.alloc(), tail)
-	f.abc(vm.OpReturnUnit, 0, 0, 0, syntax.Position{}) // never reached: keeps the pointer to the next instruction within the code
+	// Never reached: it keeps the pointer to the next instruction within the code.
+	f.abc(vm.OpReturnUnit, 0, 0, 0, syntax.Position{})
 	f.out.Seal()
 	for _, p := range f.pending {
 		f.scopedBody(p)
@@ -222,12 +227,12 @@ func (f *function) scopedBody(p scoped) {
 }
 
 // Eval compiles the text of an eval that runs in the window of fn and sees what
-// site sees. It gives nil when there is nothing to run. stop is as for [Program].
-func Eval(ast *syntax.Program, fn *vm.Function, site *vm.Site, stop func() bool) (*vm.Function, *Error) {
+// site sees. It returns nil when there is nothing to run. step is as for [Program].
+func Eval(ast *syntax.Program, fn *vm.Function, site *vm.Site, step func(n int) (goOn bool)) (*vm.Function, *Error) {
 	if len(ast.Body) == 0 {
 		return nil, nil
 	}
-	c := &compiler{lib: fn.Program.Native, ast: ast, prog: fn.Program, wide: true, stop: stop}
+	c := &compiler{lib: fn.Program.Native, ast: ast, prog: fn.Program, wide: true, step: step}
 	c.functions = make(map[string][]*vm.Function, len(fn.Program.Functions))
 	for _, fn := range fn.Program.Functions {
 		c.functions[fn.Name] = append(c.functions[fn.Name], fn)
@@ -238,18 +243,32 @@ func Eval(ast *syntax.Program, fn *vm.Function, site *vm.Site, stop func() bool)
 	f.base = site.Depth
 	f.next = fn.Registers
 	f.body(ast.Body)
+	c.report()
 	return out, c.err
 }
 
-// stopEvery is how many nodes of the tree are visited between two questions to stop.
-const stopEvery = 256
+// reportEvery is how many steps are done between two reports to step.
+const reportEvery = 256
 
-// stopped reports whether there is an error, and nothing more to compile.
+// stopped counts a step and reports whether there is an error, and nothing more to compile.
 func (c *compiler) stopped() bool {
-	if c.nodes++; c.nodes%stopEvery == 0 && c.stop != nil && c.stop() {
+	c.count(1)
+	return c.err != nil
+}
+
+// count counts steps.
+func (c *compiler) count(n int) {
+	if c.steps += n; c.steps >= reportEvery {
+		c.report()
+	}
+}
+
+// report passes the steps on to step.
+func (c *compiler) report() {
+	if c.step != nil && !c.step(c.steps) {
 		c.fail(syntax.Position{}, "Stopped")
 	}
-	return c.err != nil
+	c.steps = 0
 }
 
 func (c *compiler) fail(at syntax.Position, message string) {
@@ -312,13 +331,13 @@ func (f *function) ad(op vm.Op, a, d int, at syntax.Position) int {
 	return f.emit(vm.MakeAD(op, uint16(a), int32(d)), at)
 }
 
-// here is the place of the next instruction, which something may jump to.
+// here returns the place of the next instruction, which something may jump to.
 func (f *function) here() int {
 	f.label = len(f.out.Code)
 	return f.label
 }
 
-// last is the instruction emitted last, for the next one to be made a part of it; nil if
+// last returns the instruction emitted last, for the next one to be made a part of it; nil if
 // something may jump between the two.
 func (f *function) last() *vm.Instr {
 	n := len(f.out.Code)
@@ -389,7 +408,7 @@ func (f *function) back(op vm.Op, a, target int, at syntax.Position) {
 	f.out.Code[pc] = f.out.Code[pc].WithWeight(weight(target, pc))
 }
 
-// weight is what a round of a loop between two instructions is charged.
+// weight returns what a round of a loop between two instructions is charged.
 func weight(top, end int) uint8 { return uint8(min(max(end-top, 1), 64)) }
 
 // Constants.
@@ -414,7 +433,7 @@ func (f *function) constant(v vm.Value) int {
 	return i
 }
 
-// name is the number of a string constant for an instruction with room for 16 bits.
+// name returns the number of a string constant for an instruction with room for 16 bits.
 func (f *function) name(s string, at syntax.Position) int {
 	i := f.constant(vm.String(s))
 	if i > 0xffff {
@@ -423,7 +442,7 @@ func (f *function) name(s string, at syntax.Position) int {
 	return i
 }
 
-// literal is the value of a constant expression.
+// literal returns the value of a constant expression.
 func literal(e syntax.Expr) (vm.Value, bool) {
 	switch e := e.(type) {
 	case *syntax.UnitLit:
@@ -484,7 +503,7 @@ func intLiteral(e syntax.Expr) (int64, bool) {
 	return 0, false
 }
 
-// smallInt is the value of an integer literal that fits an operand.
+// smallInt returns the value of an integer literal that fits an operand.
 func smallInt(e syntax.Expr) (int, bool) {
 	n, ok := intLiteral(e)
 	return int(n), ok && n == int64(int16(n))

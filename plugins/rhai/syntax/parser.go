@@ -11,13 +11,14 @@ import (
 	"unicode"
 )
 
-// Mode tells what kind of text is parsed.
+// Mode says what kind of text is parsed.
 type Mode uint8
 
 const (
 	// Script is a whole script.
 	Script Mode = iota
-	// Eval is the text given to eval: functions and closures are refused, white space around it does not count.
+	// Eval is the text given to eval: functions and closures are refused, white space around it
+	// does not count.
 	Eval
 	// JSON is the text given to parse_json: one expression, in which braces
 	// mean object maps, property names are quoted and null is unit.
@@ -43,8 +44,10 @@ type Options struct {
 	// MaxArraySize and MaxMapSize limit literals, in items. As in Rhai an array of exactly
 	// the limit is refused. 0: no limit.
 	MaxStringSize, MaxArraySize, MaxMapSize int
-	// Stop is asked now and then; true ends the parsing with some error. It may be nil.
-	Stop func() bool
+	// Step is called each few hundred steps of the work, and at its end, with how many there have
+	// been since the last call: a token is one, and so are 16 bytes. When it returns false, the
+	// parsing ends with some error. It may be nil.
+	Step func(n int) (goOn bool)
 }
 
 // Parse reads a source. The error, if any, is a *ParseError.
@@ -57,7 +60,7 @@ func Parse(source string, opts Options) (*Program, error) {
 		scanner: newScanner(source, opts.MaxStringSize, opts.Mode == JSON),
 		program: &Program{},
 	}
-	p.scanner.stop = opts.Stop
+	p.scanner.step = opts.Step
 	settings := settings{
 		pos:   Position{Line: 1},
 		max:   depth(opts.ExprDepth, DefaultExprDepth),
@@ -71,6 +74,9 @@ func Parse(source string, opts Options) (*Program, error) {
 	}
 	if ok && opts.Mode == Eval && (len(p.program.Functions) > 0 || p.closures > 0) {
 		p.err = &ParseError{Message: msgNestedFunction}
+	}
+	if !p.scanner.report() && p.err == nil {
+		p.fail(Position{}, msgStopped)
 	}
 	if p.err != nil {
 		return nil, p.err
@@ -89,7 +95,7 @@ func depth(wanted, otherwise int) int16 {
 }
 
 // parser holds what is common to all levels of the recursion. Its methods return nil or
-// false when they failed; err then tells why.
+// false when they failed; err then says why.
 type parser struct {
 	scanner  scanner
 	tok      token // the token ahead, when has
@@ -101,7 +107,6 @@ type parser struct {
 	fn       function
 	names    names
 	closures int32 // how many there were so far
-	taken    int   // tokens
 	defined  map[signature]bool
 }
 
@@ -124,7 +129,7 @@ const (
 	loopExpr                      // loops are expressions
 )
 
-// up is one level deeper; it fails when that is too deep.
+// up goes one level deeper; it fails when that is too deep.
 func (p *parser) up(st settings) (settings, bool) {
 	if st.level >= st.max {
 		return st, p.fail(st.pos, msgTooDeep)
@@ -133,23 +138,19 @@ func (p *parser) up(st settings) (settings, bool) {
 	return st, true
 }
 
-// upAt is up with a new position.
+// upAt works as up, with a new position.
 func (p *parser) upAt(st settings, pos Position) (settings, bool) {
 	st, ok := p.up(st)
 	st.pos = pos
 	return st, ok
 }
 
-// stopEvery is how many tokens are read between two questions to Stop.
-const stopEvery = 256
-
 // peek looks at the next token. It is valid until the next call of peek or next.
 func (p *parser) peek() *token {
 	if !p.has {
 		p.tok = p.scanner.token()
 		p.has = true
-		if p.taken++; p.taken%stopEvery == 0 && p.opts.Stop != nil && p.opts.Stop() {
-			p.scanner.src = p.scanner.src[:p.scanner.off] // nothing more follows
+		if !p.scanner.count() {
 			p.tok = token{kind: tokError, pos: p.tok.pos, text: msgStopped}
 		}
 	}

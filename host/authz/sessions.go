@@ -1,0 +1,19 @@
+package authz
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/picloud/picloud/host/background"
+)
+
+const sessionSweepEvery = time.Hour
+
+// SessionSweeper makes the sweep of expired sessions, which comes every hour. They let nobody in
+// before either.
+func (a *Authority) SessionSweeper(log *slog.Logger) *background.Sweep {
+	return background.NewSweep("expired", "sessions", sessionSweepEvery, log, func(ctx context.Context) (int64, error) {
+		return a.store.Sessions().DeleteExpired(ctx, a.now())
+	})
+}
