@@ -51,7 +51,7 @@ func newThrottle(now func() time.Time) *throttle {
 	return &throttle{buckets: buckets, now: now}
 }
 
-// attempt takes one attempt, or tells how long to wait for the next.
+// attempt takes one attempt, or returns how long to wait for the next.
 func (t *throttle) attempt(username, address string) (wait time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -69,7 +69,7 @@ func (t *throttle) attempt(username, address string) (wait time.Duration) {
 	return 0
 }
 
-// level refills a bucket and tells how long it takes until it holds a token.
+// level refills a bucket and returns how long it takes until it holds a token.
 func (t *throttle) level(key who, burst float64, refill time.Duration) time.Duration {
 	now := t.now()
 	b, ok := t.buckets.Get(key)

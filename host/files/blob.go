@@ -61,7 +61,7 @@ func newBlob() string {
 	return hex.EncodeToString(random[:])
 }
 
-// isBlob tells whether a name could be that of a blob.
+// isBlob reports whether a name could be that of a blob.
 func isBlob(name string) bool {
 	for _, c := range []byte(name) {
 		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {

@@ -96,7 +96,7 @@ func kind(value json.RawMessage) string {
 	}
 }
 
-// same tells whether two JSON texts are the same value to a script.
+// same reports whether two JSON texts are the same value to a script.
 func same(a, b json.RawMessage) bool {
 	return bytes.Equal(a, b) || bytes.Equal(canonical(a), canonical(b))
 }

@@ -63,10 +63,10 @@ type Server struct {
 	services   hostcalls.Services
 	sandbox    *sandbox.Sandbox
 	executions *executions.Service
-	authority  *authz.Authority
 	listener   net.Listener
 	admin      *generatedAdmin // nil: nobody has to be told a password
 	catalog    *catalog.Catalog
+	authority  *authz.Authority
 	front      *front.Server
 	background background.Group
 
@@ -257,8 +257,7 @@ func (s *Server) makeFront(ctx context.Context) error {
 		return err
 	}
 	c := s.settings
-	s.catalog = apps
-	s.authority = authz.New(s.store, c.SessionTTL)
+	s.catalog, s.authority = apps, authz.New(s.store, c.SessionTTL)
 	admin := api.New(api.Config{
 		Store: s.store, Authority: s.authority, Executions: s.executions,
 		KV: s.services.KV, Docs: s.services.Docs, Files: s.services.Files,
