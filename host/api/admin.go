@@ -27,9 +27,8 @@ import (
 // bearer marks an operation that needs a credential.
 var bearer = []map[string][]string{{"bearer": {}}}
 
-// checkBody refuses bodies that huma would take too easily: compressed ones,
-// which could unfold to any size, and JSON that is not UTF-8, whose wrong bytes
-// Go's decoder replaces silently.
+// checkBody refuses bodies that huma would take too easily: compressed ones, which could unfold to
+// any size, and JSON that is not UTF-8, whose wrong bytes Go's decoder replaces silently.
 func checkBody(c *fiber.Ctx) error {
 	c.Locals(clientAddressKey{}, c.Context().RemoteIP().String())
 	front.RequestID(c)                                                               // for the log, through the request's context

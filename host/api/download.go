@@ -20,9 +20,9 @@ import (
 	"github.com/picloud/picloud/host/files"
 )
 
-// downloadFile sends a file as it is read. What a browser makes of it is bounded:
-// it is saved, not shown; should it be shown all the same, it is of its content
-// type, runs no script and has an origin of its own.
+// downloadFile sends a file as it is read. What a browser makes of it is bounded: it is saved, not
+// shown; should it be shown all the same, it is of its content type, runs no script and has an
+// origin of its own.
 func (a *API) downloadFile(ctx context.Context, in *ItemPath) (*huma.StreamResponse, error) {
 	appID, collection, err := a.within(ctx, in.CollectionPath, authz.DataRead)
 	if err != nil {
@@ -39,8 +39,8 @@ func (a *API) downloadFile(ctx context.Context, in *ItemPath) (*huma.StreamRespo
 	}}, nil
 }
 
-// serveFile leaves the preconditions and ranges (RFC 9110, sections 13 and 14)
-// to net/http, and what it decides to fasthttp.
+// serveFile leaves the preconditions and ranges (RFC 9110, sections 13 and 14) to net/http, and
+// what it decides to fasthttp.
 func serveFile(c huma.Context, file *files.Reader) *problem.Problem {
 	request := &http.Request{Method: c.Method(), Header: http.Header{}}
 	for _, name := range []string{"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range"} {
@@ -78,8 +78,8 @@ func serveFile(c huma.Context, file *files.Reader) *problem.Problem {
 	return nil
 }
 
-// attachment is the Content-Disposition for a file's name (RFC 6266), which is
-// quoted or encoded (RFC 8187) so that it is a file name and nothing else.
+// attachment is the Content-Disposition for a file's name (RFC 6266), which is quoted or encoded
+// (RFC 8187) so that it is a file name and nothing else.
 func attachment(name string) string {
 	if value := mime.FormatMediaType("attachment", map[string]string{"filename": name}); value != "" {
 		return value
@@ -87,8 +87,8 @@ func attachment(name string) string {
 	return "attachment"
 }
 
-// response is what [http.ServeContent] makes of a request. It takes the body
-// unread: the part of the file that is to be sent.
+// response is what [http.ServeContent] makes of a request. It takes the body unread: the part of
+// the file that is to be sent.
 type response struct {
 	header http.Header
 	status int

@@ -74,7 +74,8 @@ func TestRouteOfTwoApps(t *testing.T) {
 	assert.Nil(t, match.Route, "another app's route is not shown")
 }
 
-// A route that would take another app's requests away is refused; on a host that no other app has anything is allowed.
+// A route that would take another app's requests away is refused; on a host that no other app has
+// anything is allowed.
 func TestRouteTakesFromNoOtherApp(t *testing.T) {
 	s := newSite(t)
 	s.App("shop")
@@ -112,7 +113,8 @@ func TestRouteTakesFromNoOtherApp(t *testing.T) {
 	}
 }
 
-// The method decides between routes of the same path, and nothing but the reserved paths is reserved.
+// The method decides between routes of the same path, and nothing but the reserved paths is
+// reserved.
 func TestRoutesSideBySide(t *testing.T) {
 	s := newSite(t)
 	s.App("app")

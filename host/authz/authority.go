@@ -20,8 +20,7 @@ const (
 	KeyPrefix     = "pic_"
 )
 
-// touchEvery is how stale the time of last use may be: not every request
-// writes to the database.
+// touchEvery is how stale the time of last use may be: not every request writes to the database.
 const touchEvery = 5 * time.Minute
 
 var (
@@ -57,8 +56,8 @@ func newAt(s store.Store, ttl time.Duration, now func() time.Time) *Authority {
 	return &Authority{store: s, sessionTTL: ttl, throttle: newThrottle(now), now: now}
 }
 
-// Login checks a password and makes a session. Address is the client's, for
-// throttling. The error is [ErrCredentials], [fault.Throttled] or the store's.
+// Login checks a password and makes a session. Address is the client's, for throttling. The error
+// is [ErrCredentials], [fault.Throttled] or the store's.
 func (a *Authority) Login(ctx context.Context, username, password, address string) (token string, expires time.Time, err error) {
 	if wait := a.throttle.attempt(username, address); wait > 0 {
 		return "", time.Time{}, throttled(wait)
@@ -108,8 +107,7 @@ func IsToken(s string) bool {
 	return strings.HasPrefix(s, SessionPrefix) || strings.HasPrefix(s, KeyPrefix)
 }
 
-// Authenticate finds the caller that a token belongs to. The error is
-// [ErrToken] or the store's.
+// Authenticate finds the caller that a token belongs to. The error is [ErrToken] or the store's.
 func (a *Authority) Authenticate(ctx context.Context, token string) (*Principal, error) {
 	var p Principal
 	now, hash := a.now(), hashToken(token)
@@ -155,8 +153,7 @@ func orToken(err error) error {
 	return err
 }
 
-// CreateKey makes an API key for a user. The key itself is answered here and
-// never again.
+// CreateKey makes an API key for a user. The key itself is answered here and never again.
 func (a *Authority) CreateKey(ctx context.Context, userID, name string, scopes []Scope, appID string, expires time.Time) (key string, row store.APIKey, err error) {
 	key = newSecret(KeyPrefix)
 	row = store.APIKey{UserID: userID, Name: name, KeyHash: hashToken(key), Prefix: key[:len(KeyPrefix)+6], AppID: appID, ExpiresAt: expires}
@@ -177,8 +174,8 @@ func newSecret(prefix string) string {
 	return prefix + base64.RawURLEncoding.EncodeToString(secret[:])
 }
 
-// hashToken is what the database keeps of a credential. The credentials are
-// random, so one round of SHA-256 is enough.
+// hashToken is what the database keeps of a credential. The credentials are random, so one round of
+// SHA-256 is enough.
 func hashToken(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return hex.EncodeToString(sum[:])

@@ -16,8 +16,7 @@ import (
 	"github.com/picloud/picloud/host/store/sqlite"
 )
 
-// house is an authority over a real store, with a clock of its own and a user
-// of each kind.
+// house is an authority over a real store, with a clock of its own and a user of each kind.
 type house struct {
 	*Authority
 	t     *testing.T

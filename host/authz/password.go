@@ -16,15 +16,15 @@ const (
 	MaxPasswordBytes = 1024
 )
 
-// hashing are the parameters of Argon2id that OWASP recommends where memory
-// counts (Password Storage Cheat Sheet: m=19 MiB, t=2, p=1).
+// hashing are the parameters of Argon2id that OWASP recommends where memory counts (Password
+// Storage Cheat Sheet: m=19 MiB, t=2, p=1).
 var hashing = &argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 
 // hashers bounds the memory that hashing takes: each hash needs 19 MiB.
 var hashers = make(chan struct{}, 2)
 
-// nobody is the hash compared for a user that does not exist, so that an
-// unknown name takes as long to refuse as a wrong password.
+// nobody is the hash compared for a user that does not exist, so that an unknown name takes as long
+// to refuse as a wrong password.
 const nobody = "$argon2id$v=19$m=19456,t=2,p=1$c29tZSBzYWx0IG9mIG5vYm9keQ$3bGgFSWrGo4XrNfTY9JJpSrGC6mWhI/ol9CbVv3qxwk"
 
 // CheckPassword returns what is wrong with a password that someone wants to set.

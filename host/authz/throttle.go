@@ -8,9 +8,9 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// throttle limits failed logins: each (username, address) has a bucket of
-// attempts that refills slowly, and so has each address for all usernames.
-// Buckets are kept for the most recent, so memory is bounded.
+// throttle limits failed logins: each (username, address) has a bucket of attempts that refills
+// slowly, and so has each address for all usernames. Buckets are kept for the most recent, so
+// memory is bounded.
 type throttle struct {
 	mu      sync.Mutex
 	buckets *lru.Cache[who, bucket]

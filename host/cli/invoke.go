@@ -53,7 +53,7 @@ func (cmd *InvokeCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *
 		}
 	} else {
 		for _, line := range result.Logs {
-			fmt.Fprintln(r.stderr, formatLine(line))
+			fmt.Fprintln(r.stderr, formatLine(r.stderr, line))
 		}
 		fmt.Fprintf(r.stdout, "%d  (%v, %d operations)\n",
 			result.Status, time.Duration(result.DurationUS)*time.Microsecond, result.Operations)

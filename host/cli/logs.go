@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/picloud/picloud/abi"
@@ -46,7 +47,7 @@ func (cmd *LogsCmd) Run(ctx context.Context, r *Remote, c *client.Client, script
 		return printAll(r, lines, []column[wire.LogLine]{})
 	}
 	for _, line := range lines {
-		if _, err := fmt.Fprintln(r.stdout, formatLine(line)); err != nil {
+		if _, err := fmt.Fprintln(r.stdout, formatLine(r.stdout, line)); err != nil {
 			return err
 		}
 	}
@@ -59,7 +60,7 @@ func (r *Remote) follow(lines func(yield func(wire.LogLine, error) bool)) error 
 		if err != nil {
 			return err
 		}
-		text := formatLine(line)
+		text := formatLine(r.stdout, line)
 		if r.Output == "json" {
 			encoded, err := json.Marshal(line)
 			if err != nil {
@@ -89,9 +90,12 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 	return at, nil
 }
 
-// formatLine writes a line for people, in their time zone.
-func formatLine(line wire.LogLine) string {
-	text := fmt.Sprintf("%s %-5s %s", line.At.Local().Format("2006-01-02 15:04:05.000"), line.Level, client.Printable(line.Message))
+var levelColors = map[abi.LogLevel]string{abi.LogTrace: faint, abi.LogDebug: faint, abi.LogWarn: yellow, abi.LogError: red}
+
+// formatLine writes a line for people who look at w, in their time zone.
+func formatLine(w io.Writer, line wire.LogLine) string {
+	level := paint(w, levelColors[line.Level], fmt.Sprintf("%-5s", line.Level))
+	text := fmt.Sprintf("%s %s %s", line.At.Local().Format("2006-01-02 15:04:05.000"), level, client.Printable(line.Message))
 	if len(line.Data) > 0 {
 		text += " " + client.Printable(string(line.Data))
 	}

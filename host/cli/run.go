@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -24,15 +25,12 @@ func (e *usageError) Unwrap() error { return e.error }
 // Run parses the process's arguments into commands, a struct for kong, runs the command they name
 // and returns the exit status of the process. An error is printed as it is, the lines below a place
 // in a script included. The parser ends the process itself for --help.
-func Run(ctx context.Context, commands any, options ...kong.Option) (status int) {
+func Run(ctx context.Context, commands any, more ...kong.Option) (status int) {
 	notices := &notices{w: os.Stderr, json: wantsJSON(os.Args[1:])}
-	parser := kong.Must(commands, append(options,
-		kong.Name("picloud"),
-		kong.Description("A self-hosted function host: upload a script, call it over HTTP."),
+	parser := kong.Must(commands, slices.Concat(options(), more, []kong.Option{
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(notices),
-		numbersAsArguments(),
-	)...)
+	})...)
 	command, err := parser.Parse(shieldNumbers(os.Args[1:]))
 	if err == nil {
 		err = checkVariables(parser.Model, os.Environ(), notices)
@@ -57,4 +55,14 @@ func Run(ctx context.Context, commands any, options ...kong.Option) (status int)
 		return exitUsage
 	}
 	return exitFailed
+}
+
+// options are what the parser needs for any commands.
+func options() []kong.Option {
+	return []kong.Option{
+		kong.Name("picloud"),
+		kong.Description("A self-hosted function host: upload a script, call it over HTTP."),
+		numbersAsArguments(),
+		showExamples(),
+	}
 }

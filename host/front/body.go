@@ -61,9 +61,9 @@ func (s *Server) takeBody(c *fiber.Ctx) error {
 // uploadPause is how long an upload may bring nothing before it is given up.
 const uploadPause = 60 * time.Second
 
-// upload is the body of a request as it comes in. It gives fasthttp's stream
-// what that lacks: an end that comes early is an error, and after the end comes
-// nothing but the end. Its errors are [*bodyError]s.
+// upload is the body of a request as it comes in. It gives fasthttp's stream what that lacks: an
+// end that comes early is an error, and after the end comes nothing but the end. Its errors are
+// [*bodyError]s.
 type upload struct {
 	stream io.Reader
 	length int // -1: chunked
@@ -127,9 +127,9 @@ func (e *bodyError) problem() *problem.Problem {
 	return problem.New(http.StatusBadRequest, fault.Invalid, "the body is malformed")
 }
 
-// drain takes what a client is still sending of a body that is not wanted.
-// Closing the connection while it sends would reset it, and the client might
-// not see the answer. It ends after a pause of the client, or 5 seconds.
+// drain takes what a client is still sending of a body that is not wanted. Closing the connection
+// while it sends would reset it, and the client might not see the answer. It ends after a pause of
+// the client, or 5 seconds.
 func drain(conn net.Conn) {
 	const pause, most = 100 * time.Millisecond, 5 * time.Second
 	buffer := make([]byte, 32<<10)
@@ -143,9 +143,8 @@ func drain(conn net.Conn) {
 	}
 }
 
-// A watchedListener accepts connections that know whether the client has ended
-// its side: fasthttp answers the same to the end of the connection between two
-// chunks as to that of the body.
+// A watchedListener accepts connections that know whether the client has ended its side: fasthttp
+// answers the same to the end of the connection between two chunks as to that of the body.
 type watchedListener struct{ net.Listener }
 
 func (l watchedListener) Accept() (net.Conn, error) {
@@ -169,7 +168,7 @@ func (c *watchedConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// hasEnded tells whether a read has met the end of what the client sends.
+// hasEnded reports whether a read has met the end of what the client sends.
 func hasEnded(conn net.Conn) bool {
 	watched, ok := conn.(*watchedConn)
 	return ok && watched.ended.Load()

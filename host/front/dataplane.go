@@ -136,8 +136,8 @@ func (s *Server) answer(c *fiber.Ctx, in executions.Invocation) error {
 	return nil
 }
 
-// mayReadLogs tells whether the request carries a credential that may read the
-// app's logs, and so see why a script failed.
+// mayReadLogs reports whether the request carries a credential that may read the app's logs, and so
+// see why a script failed.
 func (s *Server) mayReadLogs(c *fiber.Ctx, appID string) bool {
 	p, ok := c.Locals(principalKey{}).(*authz.Principal)
 	if !ok {
@@ -150,9 +150,8 @@ func (s *Server) mayReadLogs(c *fiber.Ctx, appID string) bool {
 	return err == nil && may
 }
 
-// newRequest is what the script sees of a request. Text that is not UTF-8 is
-// made so. An Authorization header with a credential of PiCloud is not for
-// scripts.
+// newRequest is what the script sees of a request. Text that is not UTF-8 is made so. An
+// Authorization header with a credential of PiCloud is not for scripts.
 func newRequest(c *fiber.Ctx, path string) *abi.Request {
 	request := &abi.Request{
 		Method: c.Method(), Path: path,

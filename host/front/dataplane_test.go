@@ -269,8 +269,8 @@ func TestOverload(t *testing.T) {
 	assert.Contains(t, string(got.Content), `"code":"overloaded"`)
 }
 
-// The watch on the connection must end an execution whose client has gone, and
-// leave alone a connection that goes on.
+// The watch on the connection must end an execution whose client has gone, and leave alone a
+// connection that goes on.
 func TestClientDisconnect(t *testing.T) {
 	s := newSite(t)
 	script := s.withLimits("/slow", `loop {}`, abi.Limits{MaxOperations: 100_000_000, TimeoutMS: 30_000})

@@ -9,9 +9,8 @@ import (
 
 const maxRequestID = 128
 
-// RequestID returns the id the client sent as X-Request-Id, if it is 1 to 128
-// letters, digits and _ - . : characters, else a new one. It is the same
-// whenever asked for during a request.
+// RequestID returns the id the client sent as X-Request-Id, if it is 1 to 128 letters, digits and _
+// - . : characters, else a new one. It is the same whenever asked for during a request.
 func RequestID(c *fiber.Ctx) string {
 	if id, ok := c.Locals(requestIDKey{}).(string); ok {
 		return id
@@ -24,8 +23,8 @@ func RequestID(c *fiber.Ctx) string {
 	return id
 }
 
-// RequestIDOf is [RequestID] for what is handed a request's context; "" before anybody has asked for
-// the id.
+// RequestIDOf is [RequestID] for what is handed a request's context; "" before anybody has asked
+// for the id.
 func RequestIDOf(ctx context.Context) string {
 	id, _ := ctx.Value(requestIDKey{}).(string)
 	return id

@@ -1,6 +1,7 @@
-// Package front is PiCloud's HTTP server: it reads requests and their bodies, gives them ids, notices
-// clients that go away, answers for the server's health, and answers on the data plane everything
-// that a route claims, as well as the execute endpoint. What answers below /api is mounted on it.
+// Package front is PiCloud's HTTP server: it reads requests and their bodies, gives them ids,
+// notices clients that go away, answers for the server's health, and answers on the data plane
+// everything that a route claims, as well as the execute endpoint. What answers below /api is
+// mounted on it.
 package front
 
 import (
@@ -98,15 +99,14 @@ func New(c Config) *Server {
 // Serve answers requests on a listener until [Server.Shutdown].
 func (s *Server) Serve(listener net.Listener) error { return s.app.Listener(watchedListener{listener}) }
 
-// Shutdown refuses new connections and waits for running requests until the
-// context ends. /readyz answers 503 from now on.
+// Shutdown refuses new connections and waits for running requests until the context ends. /readyz
+// answers 503 from now on.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stopping.Store(true)
 	return s.app.ShutdownWithContext(ctx)
 }
 
-// guard gives every request an id and keeps a defect in a handler from ending
-// the process.
+// guard gives every request an id and keeps a defect in a handler from ending the process.
 func (s *Server) guard(c *fiber.Ctx) (err error) {
 	id := RequestID(c)
 	c.Set(fiber.HeaderXRequestID, id)

@@ -66,8 +66,7 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// Site is a whole server on a real listener, over a real database, with an
-// owner who is logged in.
+// Site is a whole server on a real listener, over a real database, with an owner who is logged in.
 type Site struct {
 	T      testing.TB
 	URL    string
@@ -266,8 +265,8 @@ func (s *Site) Deploy(path, source string) wire.Script {
 	return script
 }
 
-// Raw sends bytes on a connection of their own, ends the client's side if half, and reads one response,
-// which must have the status. What comes after it is for the caller to read.
+// Raw sends bytes on a connection of their own, ends the client's side if half, and reads one
+// response, which must have the status. What comes after it is for the caller to read.
 func (s *Site) Raw(t testing.TB, request string, half bool, status string) *bufio.Reader {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))

@@ -85,12 +85,8 @@ func (u users) GetByUsername(ctx context.Context, username string) (store.User, 
 }
 
 func (u users) List(ctx context.Context, page store.PageRequest) (store.Page[store.User], error) {
-	after, limit, err := afterName("users", page)
-	if err != nil {
-		return store.Page[store.User]{}, err
-	}
-	rows, err := many(ctx, u.s.reader(), "users", scanUser, userList, after, limit+1)
-	return pageOf(rows, limit, func(last store.User) string { return makeCursor("users", usernameKey(last.Username)) }), err
+	key := func(user store.User) string { return usernameKey(user.Username) }
+	return pageBy(ctx, u.s.reader(), "users", scanUser, key, page, userList)
 }
 
 func (u users) Count(ctx context.Context) (count int64, err error) {

@@ -66,7 +66,7 @@ func (f *function) call(e *syntax.Call, dst int) {
 	f.result(dst, base, e.Position)
 }
 
-// window is where the arguments of a call whose result goes to dst begin: at dst
+// window returns where the arguments of a call whose result goes to dst begin: at dst
 // itself if that is the highest register in use.
 func (f *function) window(dst int) int {
 	if dst == f.next-1 {
@@ -182,7 +182,8 @@ func (f *function) keyword(e *syntax.Call, base int) bool {
 	return true
 }
 
-// pointer evaluates a function pointer, which must be one before the arguments for it are evaluated.
+// pointer evaluates a function pointer, which must be one before the arguments for it are
+// evaluated.
 func (f *function) pointer(args []syntax.Expr, base int) {
 	f.args(args[:1], base)
 	if len(args) > 1 {

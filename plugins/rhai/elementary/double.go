@@ -1,5 +1,5 @@
 // Package elementary has the elementary functions of floats with the results that
-// the C library gives to Rhai. Most of those are correctly rounded in 99.9 % of cases;
+// the C library has for Rhai. Most of those are correctly rounded in 99.9 % of cases;
 // the functions here are in all but one in millions. (Package math's differ in
 // the last digit in up to two thirds of cases, and from one processor to another.
 // Here no operation is fused, so that results are the same everywhere.)
@@ -16,14 +16,14 @@ type double struct{ hi, lo float64 }
 
 // The explicit conversions below keep the compiler from fusing a product into a sum.
 
-// twoSum is a+b exactly.
+// twoSum returns a+b exactly.
 func twoSum(a, b float64) double {
 	s := a + b
 	t := s - a
 	return double{s, (a - (s - t)) + (b - t)}
 }
 
-// quickSum is a+b exactly, for |a| >= |b|.
+// quickSum returns a+b exactly, for |a| >= |b|.
 func quickSum(a, b float64) double {
 	s := a + b
 	return double{s, b - (s - a)}
@@ -36,7 +36,7 @@ func split(a float64) (hi, lo float64) {
 	return hi, a - hi
 }
 
-// twoMul is a*b exactly, barring underflow and overflow (Dekker).
+// twoMul returns a*b exactly, barring underflow and overflow (Dekker).
 func twoMul(a, b float64) double {
 	p := float64(a * b)
 	ah, al := split(a)
@@ -81,7 +81,7 @@ func (a double) div(b double) double {
 	return quickSum(q, q2).addFloat(r.hi / b.hi)
 }
 
-// scale is a times a power of two that loses nothing.
+// scale returns a times a power of two that loses nothing.
 func (a double) scale(power float64) double { return double{a.hi * power, a.lo * power} }
 
 func (a double) float() float64 { return a.hi + a.lo }

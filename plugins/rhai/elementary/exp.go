@@ -10,7 +10,7 @@ const (
 	ln2c = 0x1.b39803f2f6af4p-80
 )
 
-// expm1Double is e**a - 1 scaled down by 2**k: the result is (1+m) * 2**k - 1
+// expm1Double returns e**a - 1 scaled down by 2**k: the result is (1+m) * 2**k - 1
 // for the m returned. |a| must be below 750.
 func expm1Double(a double) (m double, k int) {
 	n := math.RoundToEven(a.hi * (1 / ln2.hi))
@@ -29,7 +29,7 @@ func expm1Double(a double) (m double, k int) {
 	return m, int(n)
 }
 
-// expDouble is e**a rounded.
+// expDouble returns e**a rounded.
 func expDouble(a double) float64 {
 	switch {
 	case a.hi > 710:
@@ -48,7 +48,7 @@ func expDouble(a double) float64 {
 	return math.Ldexp(m.float(), k)
 }
 
-// Exp is e**x.
+// Exp returns e**x.
 func Exp(x float64) float64 {
 	if x != x {
 		return x
@@ -56,7 +56,7 @@ func Exp(x float64) float64 {
 	return expDouble(double{x, 0})
 }
 
-// logDouble is the natural logarithm of a positive, finite x.
+// logDouble returns the natural logarithm of a positive, finite x.
 func logDouble(x float64) double {
 	m, e := math.Frexp(x)
 	if m < math.Sqrt2/2 {
@@ -76,7 +76,7 @@ func logDouble(x float64) double {
 	return ln2.mulFloat(float64(e)).add(d.addFloat(y))
 }
 
-// Log is the natural logarithm of x.
+// Log returns the natural logarithm of x.
 func Log(x float64) float64 {
 	if !(x > 0) || math.IsInf(x, 1) {
 		return math.Log(x)
@@ -84,7 +84,7 @@ func Log(x float64) float64 {
 	return logDouble(x).float()
 }
 
-// Pow is x**y, with the special cases of C's pow.
+// Pow returns x**y, with the special cases of C's pow.
 func Pow(x, y float64) float64 {
 	if x == 0 || y == 0 || x == 1 || x != x || y != y || math.IsInf(x, 0) || math.IsInf(y, 0) {
 		return math.Pow(x, y)
@@ -121,7 +121,7 @@ func Pow(x, y float64) float64 {
 	return sign * expDouble(l.mulFloat(y))
 }
 
-// Expm1 is e**x - 1.
+// Expm1 returns e**x - 1.
 func Expm1(x float64) float64 {
 	switch {
 	case x != x || x > 710 || math.Abs(x) < 0x1p-54:
@@ -141,7 +141,7 @@ func Expm1(x float64) float64 {
 // The hyperbolic functions and the decimal logarithm are not as accurate in C
 // libraries as the others, since they combine rounded results of those. These do the same.
 
-// Sinh is the hyperbolic sine of x.
+// Sinh returns the hyperbolic sine of x.
 func Sinh(x float64) float64 {
 	half, a := math.Copysign(0.5, x), math.Abs(x)
 	switch {
@@ -160,7 +160,7 @@ func Sinh(x float64) float64 {
 	return half * (t + t/(t+1))
 }
 
-// Cosh is the hyperbolic cosine of x.
+// Cosh returns the hyperbolic cosine of x.
 func Cosh(x float64) float64 {
 	a := math.Abs(x)
 	switch {
@@ -182,7 +182,7 @@ func Cosh(x float64) float64 {
 	return float64(0.5*t) + 0.5/t
 }
 
-// Tanh is the hyperbolic tangent of x.
+// Tanh returns the hyperbolic tangent of x.
 func Tanh(x float64) float64 {
 	a := math.Abs(x)
 	switch {
@@ -197,7 +197,7 @@ func Tanh(x float64) float64 {
 	return math.Copysign(-t/(t+2), x)
 }
 
-// Log1p is the natural logarithm of 1+x.
+// Log1p returns the natural logarithm of 1+x.
 func Log1p(x float64) float64 {
 	if !(x > -1) || math.IsInf(x, 1) || math.Abs(x) < 0x1p-53 {
 		return math.Log1p(x)
@@ -219,7 +219,7 @@ const (
 	log2b = math.Ln2/math.Ln10 - log2a
 )
 
-// Log10 is the logarithm of x to the base of 10.
+// Log10 returns the logarithm of x to the base of 10.
 func Log10(x float64) float64 {
 	if !(x > 0) || math.IsInf(x, 1) {
 		return math.Log10(x)

@@ -23,7 +23,7 @@ var twoOverPi = [...]uint64{
 	0x3d0739f78a5292ea, 0x6bfb5fb11f8d5d08, 0x56033046fc7b6bab, 0xf0cfbc209af4361d,
 }
 
-// reduce is x less the nearest multiple of half of pi, and that multiple's
+// reduce returns x less the nearest multiple of half of pi, and that multiple's
 // number modulo 4. x must be finite.
 func reduce(x float64) (r double, quadrant int) {
 	a := math.Abs(x)
@@ -41,7 +41,7 @@ func reduce(x float64) (r double, quadrant int) {
 	return r, quadrant
 }
 
-// reduceLarge is reduce by the method of Payne and Hanek: only those bits of x * 2/pi
+// reduceLarge does what reduce does by the method of Payne and Hanek: only those bits of x * 2/pi
 // are computed that matter, 256 of them from the last two before the point.
 func reduceLarge(x float64) (double, int) {
 	fraction, e := math.Frexp(x)
@@ -95,7 +95,7 @@ func reduceLarge(x float64) (double, int) {
 	return f, quadrant & 3
 }
 
-// sinCos is the sine and cosine of r, at most 0.8 in magnitude, by Taylor's series.
+// sinCos returns the sine and cosine of r, at most 0.8 in magnitude, by Taylor's series.
 func sinCos(r double) (sin, cos double) {
 	square := r.mul(r).neg()
 	sin, cos = inverseFactorials[27], inverseFactorials[28]
@@ -108,7 +108,7 @@ func sinCos(r double) (sin, cos double) {
 	return sin.mul(r), cos
 }
 
-// sinCosAny is the sine and cosine of a finite x.
+// sinCosAny returns the sine and cosine of a finite x.
 func sinCosAny(x float64) (sin, cos double) {
 	r, quadrant := reduce(x)
 	sin, cos = sinCos(r)
@@ -123,7 +123,7 @@ func sinCosAny(x float64) (sin, cos double) {
 	return sin, cos
 }
 
-// Sin is the sine of x in radians.
+// Sin returns the sine of x in radians.
 func Sin(x float64) float64 {
 	switch {
 	case isInfinite(x):
@@ -135,7 +135,7 @@ func Sin(x float64) float64 {
 	return sin.float()
 }
 
-// Cos is the cosine of x in radians.
+// Cos returns the cosine of x in radians.
 func Cos(x float64) float64 {
 	if isInfinite(x) {
 		return math.NaN()
@@ -144,7 +144,7 @@ func Cos(x float64) float64 {
 	return cos.float()
 }
 
-// Tan is the tangent of x in radians.
+// Tan returns the tangent of x in radians.
 func Tan(x float64) float64 {
 	switch {
 	case isInfinite(x):
@@ -159,7 +159,7 @@ func Tan(x float64) float64 {
 // isInfinite reports whether x is an infinity or NaN.
 func isInfinite(x float64) bool { return !(math.Abs(x) <= math.MaxFloat64) }
 
-// Asin is the angle whose sine is x.
+// Asin returns the angle whose sine is x.
 func Asin(x float64) float64 {
 	a := math.Abs(x)
 	switch {
@@ -173,7 +173,7 @@ func Asin(x float64) float64 {
 	return math.Copysign(asinDouble(a).float(), x)
 }
 
-// asinDouble is the angle whose sine is a, in 0..1.
+// asinDouble returns the angle whose sine is a, in 0..1.
 func asinDouble(a float64) double {
 	if a > 0.5 {
 		return pi2.sub(acosDouble(a))
@@ -183,7 +183,7 @@ func asinDouble(a float64) double {
 	return double{a, 0}.sub(sin).div(cos).addFloat(y)
 }
 
-// acosDouble is the angle whose cosine is a, in 0.5..1: twice the angle whose sine is
+// acosDouble returns the angle whose cosine is a, in 0.5..1: twice the angle whose sine is
 // the root of (1-a)/2.
 func acosDouble(a float64) double {
 	square := (1 - a) / 2
@@ -196,7 +196,7 @@ func acosDouble(a float64) double {
 	return d.addFloat(y).scale(2)
 }
 
-// Acos is the angle whose cosine is x.
+// Acos returns the angle whose cosine is x.
 func Acos(x float64) float64 {
 	switch {
 	case !(math.Abs(x) <= 1):
@@ -213,7 +213,7 @@ func Acos(x float64) float64 {
 	return pi2.sub(asinDouble(x)).float()
 }
 
-// Atan is the angle whose tangent is x.
+// Atan returns the angle whose tangent is x.
 func Atan(x float64) float64 {
 	a := math.Abs(x)
 	switch {
@@ -225,7 +225,7 @@ func Atan(x float64) float64 {
 	return math.Copysign(angle(a, 1).float(), x)
 }
 
-// angle is the angle of the point (x, y), both positive, by a step of Newton's method.
+// angle returns the angle of the point (x, y), both positive, by a step of Newton's method.
 func angle(y, x float64) double {
 	guess := math.Atan2(y, x)
 	sin, cos := sinCosAny(guess)
@@ -233,7 +233,7 @@ func angle(y, x float64) double {
 	return d.addFloat(guess)
 }
 
-// Atan2 is the angle of the point (x, y).
+// Atan2 returns the angle of the point (x, y).
 func Atan2(y, x float64) float64 {
 	if x != x || y != y || x == 0 || y == 0 || math.IsInf(x, 0) || math.IsInf(y, 0) {
 		return math.Atan2(y, x)
@@ -250,7 +250,7 @@ func Atan2(y, x float64) float64 {
 	return math.Copysign(at.float(), y)
 }
 
-// Hypot is the length of the line from (0, 0) to (x, y).
+// Hypot returns the length of the line from (0, 0) to (x, y).
 func Hypot(x, y float64) float64 {
 	if x != x || y != y || math.IsInf(x, 0) || math.IsInf(y, 0) || x == 0 || y == 0 {
 		return math.Hypot(x, y)

@@ -24,7 +24,7 @@ type namedVar struct {
 	constant bool
 }
 
-// find gives the latest variable of a name that hides those up to a level, nil when
+// find returns the latest variable of a name that hides those up to a level, nil when
 // there is none.
 func (n *names) find(name string, level int) *namedVar {
 	if n == nil {
@@ -79,7 +79,7 @@ func (t *Thread) name(f *frame, op Op, site *Site) (Value, *Error) {
 	return makeRef(v), nil
 }
 
-// share makes the variable *v one that closures can share, and gives its cell.
+// share makes the variable *v one that closures can share, and returns its cell.
 func (v *Value) share() Value {
 	if v.Kind() != kindCell {
 		*v = Value{meta: uint32(kindCell), ref: unsafe.Pointer(&Cell{value: *v})}
@@ -87,7 +87,7 @@ func (v *Value) share() Value {
 	return *v
 }
 
-// lock gives the place of the variable *v's value, which is locked until an OpUnlock if
+// lock returns the place of the variable *v's value, which is locked until an OpUnlock if
 // it is shared.
 func (t *Thread) lock(v *Value) (*Value, *Error) {
 	c := &Cell{} // so that OpUnlock finds one
@@ -103,7 +103,7 @@ func (t *Thread) lock(v *Value) (*Value, *Error) {
 	return v, nil
 }
 
-// own is a reference to the variable *v for a function to work on, or its value if
+// own returns a reference to the variable *v for a function to work on, or its value if
 // it is shared.
 func own(v *Value) (Value, *Error) {
 	if v.Kind() != kindCell {

@@ -42,12 +42,12 @@ func (i *imported) trim(depth int) *imported {
 	return i
 }
 
-// ModuleNotFoundError tells the name of a module that there is not.
+// ModuleNotFoundError returns the error of a name that no module has.
 func ModuleNotFoundError(name string) *Error {
 	return newError(ErrorModuleNotFound, "Module not found: "+name, Field{"module", String(name)})
 }
 
-// importModule is import name as alias. alias may be "".
+// importModule does import name as alias. alias may be "".
 func (t *Thread) importModule(f *frame, name Value, site *Site) *Error {
 	if int64(len(t.modules)) >= t.limits.MaxModules {
 		return &Error{Variant: ErrorTooManyModules, Text: "Too many modules imported", Limit: "max_modules"}
@@ -170,7 +170,7 @@ func (t *Thread) callQualified(f *frame, site *Site, a *Value, n int, dst uint16
 	return FunctionNotFoundError(Signature(pathText(site.Path)+"::"+site.Name, args))
 }
 
-// qualified is the value of m::name.
+// qualified returns the value of m::name.
 func (t *Thread) qualified(f *frame, site *Site) (Value, *Error) {
 	m := t.find(f, site.Path)
 	if m == nil {

@@ -6,7 +6,7 @@ import (
 	"github.com/picloud/picloud/plugins/rhai/syntax"
 )
 
-// timeBinary is an operator whose left operand is a timestamp.
+// timeBinary applies an operator whose left operand is a timestamp.
 func timeBinary(op syntax.Operator, l, r Value) (v Value, err *Error, ok bool) {
 	at := l.AsTimestamp()
 	switch r.Kind() {
@@ -30,8 +30,8 @@ func timeBinary(op syntax.Operator, l, r Value) (v Value, err *Error, ok bool) {
 	return Unit, nil, false
 }
 
-// seconds is from one point in time to a later one, or the negative of that, rounded as
-// Rust's Duration does.
+// seconds returns the seconds from one point in time to a later one, or the negative of that,
+// rounded as Rust's Duration does.
 func seconds(to, from int64) float64 {
 	if to < from {
 		return -seconds(from, to)

@@ -12,20 +12,21 @@ import (
 // The real engine names closures by a hash of their place: both names are masked.
 //
 // The two engines count operations differently: a program that is stopped for too many
-// of them by either one tells nothing.
+// of them by either one shows nothing.
 //
-// After an eval that declares a variable, the names of script functions are no values any more
-// in Rhai, which 1.26 fixed. A let that shadows another variable of its block, whose place it takes, replaces a
-// wrong one then, and a closure shares a wrong one. The generator does none of that in a program
-// with evals.
+// After an eval that declares a variable, the names of script functions are no values any more in
+// Rhai, which 1.26 fixed. A let that shadows another variable of its block, whose place it takes,
+// replaces a wrong one then, and a closure shares a wrong one. The generator does none of that in a
+// program with evals.
 //
-// Rhai 1.24 evaluates the container of an in first, 1.26 the item: in the generator's programs the item is a literal.
+// Rhai 1.24 evaluates the container of an in first, 1.26 the item: in the generator's programs the
+// item is a literal.
 //
 // A variable that a closure captures never matches a case of a switch in Rhai 1.24, which
 // later versions fixed: the generator captures no variable that it switches on.
 //
-// The names of closures in the text of a value can also be taken apart: the generator avoids that. What
-// still differs in characters of such a name is no difference.
+// The names of closures in the text of a value can also be taken apart: the generator avoids that.
+// What still differs in characters of such a name is no difference.
 var rules = []struct {
 	reason  string
 	applies func(source string, want, got conformance.Outcome) bool
@@ -51,7 +52,7 @@ func mentions(o conformance.Outcome, text string) bool {
 	return strings.Contains(o.Error, text) || strings.Contains(strings.Join(o.Stdout, "\n"), text)
 }
 
-// excuse gives the reason for which a difference is none, "" if it is one.
+// excuse returns the reason for which a difference is none, "" if it is one.
 func excuse(source string, want, got conformance.Outcome) string {
 	for _, r := range rules {
 		if r.applies(source, want, got) {
@@ -63,7 +64,7 @@ func excuse(source string, want, got conformance.Outcome) string {
 
 var anonymous = regexp.MustCompile(`(?i)a?non\$[0-9a-f]*`)
 
-// masked is an outcome without the names of closures.
+// masked returns an outcome without the names of closures.
 func masked(o conformance.Outcome) conformance.Outcome {
 	mask := func(s string) string { return anonymous.ReplaceAllLiteralString(s, "anon$") }
 	o.Value, o.Display, o.Error = mask(o.Value), mask(o.Display), mask(o.Error)
