@@ -25,9 +25,9 @@ const (
 const touchEvery = 5 * time.Minute
 
 var (
-	// ErrCredentials answers a login with a wrong name or password; which of them is not told.
+	// ErrCredentials refuses a login with a wrong name or password, without saying which is wrong.
 	ErrCredentials = fault.New(fault.Unauthorized, "wrong username or password")
-	// ErrToken answers a token that is unknown, expired or revoked.
+	// ErrToken refuses a token that is unknown, expired or revoked.
 	ErrToken = fault.New(fault.Unauthorized, "the token is unknown, expired or revoked")
 )
 
@@ -40,7 +40,7 @@ func throttled(wait time.Duration) error {
 	}
 }
 
-// Authority authenticates callers and answers what they may do. It is safe for concurrent use.
+// Authority authenticates callers and decides what they may do. It is safe for concurrent use.
 type Authority struct {
 	store      store.Store
 	sessionTTL time.Duration

@@ -80,7 +80,7 @@ func (t *throttle) attempt(username string, source from) (wait time.Duration) {
 	return 0
 }
 
-// level refills a bucket and tells how long it takes until it holds a token.
+// level refills a bucket and returns how long it takes until it holds a token.
 func (t *throttle) level(key who, burst float64, refill time.Duration) time.Duration {
 	now := t.now()
 	b, ok := t.buckets.Get(key)

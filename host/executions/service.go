@@ -109,7 +109,7 @@ func (o *Outcome) Status() int {
 	return fault.OfScript(o.Error.Code).Status()
 }
 
-// PublicMessage is what a caller is told who may not read the app's logs.
+// PublicMessage returns the message for a caller who may not read the app's logs.
 func PublicMessage(code abi.ErrorCode) string {
 	switch code {
 	case abi.CodeScriptInvalid:
@@ -284,7 +284,7 @@ func (s *Service) finished(ctx context.Context, script store.Script, in Invocati
 	s.records.Add(record)
 }
 
-// Validate compiles a script as Run would and answers the names it imports.
+// Validate compiles a script as Run would and returns the names it imports.
 // The error is an [*abi.ScriptError], [fault.Invalid] for a limit, or the store's.
 func (s *Service) Validate(ctx context.Context, row store.Script) (imports []string, err error) {
 	if err := row.Limits.Check(s.ceiling); err != nil {

@@ -26,7 +26,7 @@ type Config struct {
 // [MaxValueBytes] of text, and are kept as they come. null is a value like any other, though a
 // script, to which a missing key is unit, cannot tell the two apart by Get.
 //
-// An entry that has expired is missing to every operation. [store.KV] says when that is told.
+// An entry that has expired is missing to every operation. [store.KV] says when those who listen hear of it.
 //
 // What is refused is [fault.Invalid] and names the field; other errors are those of package store.
 type Service struct{ config Config }
