@@ -7,6 +7,7 @@ import (
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/routing"
 	"github.com/picloud/picloud/host/store"
 )
@@ -42,15 +43,18 @@ func (s *Server) firstStart(ctx context.Context) error {
 	if admin.PasswordHash, err = authz.HashPassword(password); err != nil {
 		return err
 	}
+	if before.ID == "" { // before there is anybody who could change or delete it
+		if err := s.makeHello(ctx); err != nil {
+			return err
+		}
+	}
 	return s.store.InTx(ctx, func(tx store.Store) error {
 		now, unused, err := unusedAdmin(ctx, tx)
 		if err != nil || !unused || now.PasswordHash != before.PasswordHash {
 			return err // another node was faster: it tells its password
 		}
 		if now.ID == "" {
-			if _, err = tx.Users().Create(ctx, admin); err == nil {
-				err = createHello(ctx, tx)
-			}
+			_, err = tx.Users().Create(ctx, admin)
 		} else {
 			admin.Username = now.Username
 			_, err = tx.Users().Update(ctx, now.ID, store.UserChange{
@@ -75,12 +79,20 @@ func unusedAdmin(ctx context.Context, db store.Store) (admin store.User, unused 
 	return admin, page.Next == "" && admin.PasswordGenerated, nil
 }
 
-func createHello(ctx context.Context, tx store.Store) error {
-	app, err := tx.Apps().Create(ctx, store.App{Slug: "default", Name: "Default"})
+// makeHello makes the default app with its hello script and route, by the catalog's rules. What is there
+// already, of a first start that was cut short or of another node's, stays.
+func (s *Server) makeHello(ctx context.Context) error {
+	app, err := s.catalog.CreateApp(ctx, "default", "Default")
+	if fault.Of(err) == fault.Conflict {
+		app, err = s.store.Apps().GetBySlug(ctx, "default")
+	}
 	if err != nil {
 		return err
 	}
-	script, err := tx.Scripts().Create(ctx, store.Script{AppID: app.ID, Name: "hello", Kind: abi.KindEndpoint, Source: helloSource})
+	script, err := s.catalog.CreateScript(ctx, store.Script{AppID: app.ID, Name: "hello", Kind: abi.KindEndpoint, Source: helloSource})
+	if fault.Of(err) == fault.Conflict {
+		script, err = s.store.Scripts().GetByName(ctx, app.ID, "hello")
+	}
 	if err != nil {
 		return err
 	}
@@ -88,7 +100,9 @@ func createHello(ctx context.Context, tx store.Store) error {
 	if err != nil {
 		return err
 	}
-	route.AppID, route.ScriptID, route.Dispatch = app.ID, script.ID, store.DispatchSync
-	_, err = tx.Routes().Create(ctx, route)
+	route.Dispatch = store.DispatchSync
+	if _, _, err = s.catalog.CreateRoute(ctx, script, route); fault.Of(err) == fault.Conflict {
+		err = nil
+	}
 	return err
 }

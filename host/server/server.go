@@ -63,10 +63,10 @@ type Server struct {
 	services   hostcalls.Services
 	sandbox    *sandbox.Sandbox
 	executions *executions.Service
-	authority  *authz.Authority
+	catalog    *catalog.Catalog
 	listener   net.Listener
 	admin      *generatedAdmin // nil: nobody has to be told a password
-	catalog    *catalog.Catalog
+	authority  *authz.Authority
 	front      *front.Server
 	background background.Group
 
@@ -97,6 +97,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		{"files_root", s.makeServices},
 		{"sandbox", s.makeSandbox},
 		{"executions", s.makeExecutions},
+		{"catalog", s.makeCatalog},
 		{"addr", s.listen}, // before anything is done that only a first start does
 		{"first start", s.firstStart},
 		{"front", s.makeFront},
@@ -238,6 +239,11 @@ func (s *Server) makeExecutions(context.Context) error {
 	return nil
 }
 
+func (s *Server) makeCatalog(ctx context.Context) (err error) {
+	s.catalog, err = catalog.New(ctx, catalog.Config{Store: s.store, Executions: s.executions, Logger: s.log})
+	return err
+}
+
 func (s *Server) listen(ctx context.Context) (err error) {
 	var c net.ListenConfig
 	if s.listener, err = c.Listen(ctx, "tcp", s.settings.Addr); err != nil {
@@ -251,22 +257,17 @@ func (s *Server) listen(ctx context.Context) (err error) {
 }
 
 // makeFront makes what answers requests.
-func (s *Server) makeFront(ctx context.Context) error {
-	apps, err := catalog.New(ctx, catalog.Config{Store: s.store, Executions: s.executions, Logger: s.log})
-	if err != nil {
-		return err
-	}
+func (s *Server) makeFront(context.Context) error {
 	c := s.settings
-	s.catalog = apps
 	s.authority = authz.New(s.store, c.SessionTTL)
 	admin := api.New(api.Config{
 		Store: s.store, Authority: s.authority, Executions: s.executions,
 		KV: s.services.KV, Docs: s.services.Docs, Files: s.services.Files,
-		Catalog: apps, MaxBodyBytes: c.MaxBodyBytes, MaxPluginBytes: c.MaxPluginBytes,
+		Catalog: s.catalog, MaxBodyBytes: c.MaxBodyBytes, MaxPluginBytes: c.MaxPluginBytes,
 		Version: s.version, Logger: s.log,
 	})
 	s.front = front.New(front.Config{
-		Store: s.store, Authority: s.authority, Executions: s.executions, Routes: apps.Routes(),
+		Store: s.store, Authority: s.authority, Executions: s.executions, Routes: s.catalog.Routes(),
 		MaxBodyBytes: c.MaxBodyBytes, Version: s.version, Logger: s.log, Registry: s.metrics,
 		Mount: admin.Mount, Streams: api.Streams,
 	})

@@ -39,6 +39,9 @@ func (r *Runtime) Compile(e *gate.Execution, read func(context.Context) ([]byte,
 	if err == nil {
 		err = check(module)
 	}
+	if err == nil {
+		module, err = module.WithBoundedStack(maxStack(e.Limits))
+	}
 	if err != nil {
 		return nil, invalid("it %w", err)
 	}
@@ -76,6 +79,10 @@ func (r *Runtime) Compile(e *gate.Execution, read func(context.Context) ([]byte,
 	}
 	return p, nil
 }
+
+// maxStack is how much native stack calls within a plugin may take, in bytes as
+// [wasmbin.Module.WithBoundedStack] counts them: as much again as memory, but not more than 8 MiB.
+func maxStack(limits abi.Limits) int { return int(min(limits.MemoryMB, 8)) << 20 }
 
 // runtimeConfig makes what runs end with its context: a plugin polls nothing.
 func (p *Plugin) runtimeConfig() wazero.RuntimeConfig {
