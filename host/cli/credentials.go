@@ -20,6 +20,7 @@ type login struct {
 	Username  string    `json:"username"`
 	Token     string    `json:"token"`
 	ExpiresAt time.Time `json:"expires_at"`
+	Device    string    `json:"device,omitempty"` // shown at the next login: a device that is known
 }
 
 // context returns the name of the login's context.

@@ -34,11 +34,14 @@ func (cmd *LoginCmd) Run(ctx context.Context, r *Remote) error {
 	if err != nil {
 		return err
 	}
-	session, err := c.Login(ctx, cmd.Username, password)
+	before, _ := saved.find(func(l login) bool { return l.URL == c.Address() && l.Username == cmd.Username })
+	session, err := c.Login(ctx, cmd.Username, password, before.Device)
 	if err != nil {
 		return err
 	}
-	saved.use(login{Name: name, URL: c.Address(), Username: cmd.Username, Token: session.Token, ExpiresAt: session.ExpiresAt})
+	saved.use(login{
+		Name: name, URL: c.Address(), Username: cmd.Username, Token: session.Token, ExpiresAt: session.ExpiresAt, Device: session.Device,
+	})
 	path, err := saved.save()
 	if err != nil {
 		return err

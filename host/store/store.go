@@ -61,7 +61,8 @@ type Store interface {
 	// may speed up what is found without it, as waking somebody does.
 	AfterCommit(fn func())
 
-	// Ping returns an error unless the database can be reached.
+	// Ping returns an error unless the database can be reached and takes writes: a full disk is found
+	// so, too.
 	Ping(ctx context.Context) error
 
 	// Close waits for running calls and releases the database. Later calls fail. Closing again, or
