@@ -54,8 +54,8 @@ func (cmd *LoginCmd) Run(ctx context.Context, r *Remote) error {
 	return nil
 }
 
-// server returns a client of the server to log in to, and the name of the context that the login gets:
-// a given one, that of an earlier login there, or the server's.
+// server returns a client of the server to log in to, and the name of the context that the login
+// gets: a given one, that of an earlier login there, or the server's.
 func (cmd *LoginCmd) server(r *Remote, saved credentials) (*client.Client, string, error) {
 	at := Remote{URL: r.URL, Context: r.Context}
 	if _, err := saved.inContext(r.Context); r.URL != "" || err != nil {

@@ -14,9 +14,9 @@ const defaultAddress = "http://127.0.0.1:8080"
 // Remote holds what every client command needs: which server, as whom, and how to print. A command
 // embeds it; its Run method receives it, and the [*client.Client] made of it if it asks for one.
 //
-// The server is that of --context, else --url, else PICLOUD_URL, else the one of the current context,
-// else the default of `picloud serve`. The token is PICLOUD_TOKEN, else that of the login there: a
-// token is never sent to a server other than its own.
+// The server is that of --context, else --url, else PICLOUD_URL, else the one of the current
+// context, else the default of `picloud serve`. The token is PICLOUD_TOKEN, else that of the login
+// there: a token is never sent to a server other than its own.
 type Remote struct {
 	URL     string `placeholder:"URL" env:"PICLOUD_URL" help:"Server to talk to; else the one logged in to, else http://127.0.0.1:8080."`
 	Context string `placeholder:"NAME" complete:"contexts" help:"Login to use, see picloud context; wins over --url."`
