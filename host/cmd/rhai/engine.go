@@ -16,8 +16,8 @@ import (
 
 // engine runs scripts, in this process or in the sandbox.
 type engine interface {
-	// outcome runs a script with the limits of the golden cases.
-	outcome(ctx context.Context, script string) conformance.Outcome
+	// outcome runs a script, which may import modules, with the limits of the golden cases.
+	outcome(ctx context.Context, script string, modules map[string]string) conformance.Outcome
 	// measure gives the shortest of several compilations and runs.
 	measure(ctx context.Context, script string, runs int) (compile, eval time.Duration, err error)
 	close()
@@ -35,8 +35,8 @@ type native struct{}
 
 func (native) close() {}
 
-func (native) outcome(_ context.Context, script string) conformance.Outcome {
-	return conformance.Native(script)
+func (native) outcome(_ context.Context, script string, modules map[string]string) conformance.Outcome {
+	return conformance.Native(script, modules)
 }
 
 // benchLimits let any workload finish.

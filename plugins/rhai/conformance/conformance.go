@@ -18,11 +18,12 @@ import (
 
 // Case is one line of a file of cases.
 type Case struct {
-	ID     string  `json:"id"`
-	Area   string  `json:"area,omitempty"`
-	Topic  string  `json:"topic,omitempty"`
-	Script string  `json:"script"`
-	Expect Outcome `json:"expect"`
+	ID      string            `json:"id"`
+	Area    string            `json:"area,omitempty"`
+	Topic   string            `json:"topic,omitempty"`
+	Script  string            `json:"script"`
+	Modules map[string]string `json:"modules,omitempty"` // that it imports, by name
+	Expect  Outcome           `json:"expect"`
 }
 
 // Outcome is what a script came to. To conform, all fields must be equal.
@@ -74,11 +75,16 @@ func Load(path string) ([]Case, error) {
 }
 
 // Native runs a script in this process.
-func Native(script string) Outcome { return NativeWithin(Limits, script) }
+func Native(script string, modules map[string]string) Outcome {
+	return NativeWithin(Limits, script, modules)
+}
 
 // NativeWithin runs a script in this process under other limits.
-func NativeWithin(limits abi.Limits, script string) Outcome {
+func NativeWithin(limits abi.Limits, script string, modules map[string]string) Outcome {
 	program, err := rhai.Compile(script)
+	if err == nil {
+		err = rhai.Link(program, func(name string) (string, bool) { text, ok := modules[name]; return text, ok }, true)
+	}
 	if err != nil {
 		return failure(err, nil)
 	}

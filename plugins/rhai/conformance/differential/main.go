@@ -156,7 +156,7 @@ func ours(source string) (o conformance.Outcome) {
 			o = conformance.Outcome{Kind: "panic", Error: fmt.Sprint(e, "\n", strings.Join(stack[min(7, len(stack)):min(19, len(stack))], "\n"))}
 		}
 	}()
-	return conformance.NativeWithin(limits, source)
+	return conformance.NativeWithin(limits, source, nil)
 }
 
 // describe is the kind of a difference, to tell those apart that have one cause.
