@@ -36,6 +36,8 @@ type Module struct {
 type LoadResult struct {
 	Error   *ScriptError `msg:"error"`   // nil: the script compiled
 	Imports []string     `msg:"imports"` // names the script imports, in order of appearance; also when one of them is the error
+
+	Operations int64 `msg:"operations"` // operations counted for compiling
 }
 
 // InvocationType says what caused an execution.

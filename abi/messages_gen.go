@@ -569,9 +569,9 @@ func (z *LoadRequest) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *LoadResult) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// map header, size 2
+	// map header, size 3
 	// string "error"
-	o = append(o, 0x82, 0xa5, 0x65, 0x72, 0x72, 0x6f, 0x72)
+	o = append(o, 0x83, 0xa5, 0x65, 0x72, 0x72, 0x6f, 0x72)
 	if z.Error == nil {
 		o = msgp.AppendNil(o)
 	} else {
@@ -587,6 +587,9 @@ func (z *LoadResult) MarshalMsg(b []byte) (o []byte, err error) {
 	for za0001 := range z.Imports {
 		o = msgp.AppendString(o, z.Imports[za0001])
 	}
+	// string "operations"
+	o = append(o, 0xaa, 0x6f, 0x70, 0x65, 0x72, 0x61, 0x74, 0x69, 0x6f, 0x6e, 0x73)
+	o = msgp.AppendInt64(o, z.Operations)
 	return
 }
 
@@ -644,6 +647,12 @@ func (z *LoadResult) UnmarshalMsg(bts []byte) (o []byte, err error) {
 					return
 				}
 			}
+		case "operations":
+			z.Operations, bts, err = msgp.ReadInt64Bytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Operations")
+				return
+			}
 		default:
 			bts, err = msgp.Skip(bts)
 			if err != nil {
@@ -668,6 +677,7 @@ func (z *LoadResult) Msgsize() (s int) {
 	for za0001 := range z.Imports {
 		s += msgp.StringPrefixSize + len(z.Imports[za0001])
 	}
+	s += 11 + msgp.Int64Size
 	return
 }
 

@@ -136,25 +136,15 @@ func (s *scripts) modules(ctx context.Context, appID string, names []string, can
 	return modules, nil
 }
 
-// validate compiles a script that need not be stored. The first pass tells what
-// it imports, be it found or not; the second has the modules.
+// validate compiles a script that need not be stored.
 func (s *scripts) validate(ctx context.Context, row store.Script, box *sandbox.Sandbox, limits abi.Limits) ([]string, error) {
-	candidate := &script{row: row, wasm: s.wasm(row)}
-	imports, err := box.Validate(ctx, candidate.forSandbox(limits))
-	if len(imports) == 0 {
-		return nil, err
-	}
+	candidate := (&script{row: row, wasm: s.wasm(row)}).forSandbox(limits)
 	var self *store.Script
 	if row.Kind == abi.KindModule {
 		self = &row
 	}
-	modules, failed := s.modules(ctx, row.AppID, imports, self)
-	if failed != nil {
-		return nil, failed
+	candidate.Resolve = func(ctx context.Context, imports []string) ([]abi.Module, error) {
+		return s.modules(ctx, row.AppID, imports, self)
 	}
-	if len(modules) == 0 {
-		return imports, err
-	}
-	candidate.modules = modules
-	return box.Validate(ctx, candidate.forSandbox(limits))
+	return box.Validate(ctx, candidate)
 }

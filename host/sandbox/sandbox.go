@@ -43,6 +43,11 @@ type Script struct {
 	Limits          abi.Limits   // unset fields take [abi.DefaultLimits]
 	Modules         []abi.Module // what it may import
 
+	// Resolve returns the modules of a script that is about to be stored, given the names it imports,
+	// and those that these import in turn. Only [Sandbox.Validate] calls it, instead of taking Modules.
+	// It may be nil.
+	Resolve func(ctx context.Context, imports []string) ([]abi.Module, error)
+
 	// Wasm reads the module of a plugin, which has no source. It is called when
 	// the plugin is not in the cache, and to validate it.
 	Wasm func(ctx context.Context) ([]byte, error)
@@ -127,9 +132,9 @@ func newSandbox(ctx context.Context, c Config, wasm []byte) (*Sandbox, error) {
 	return s, nil
 }
 
-// Validate compiles a script and answers the names it imports, in order of
-// appearance, also when it is one of them that is wrong. The error is an [*abi.ScriptError], or
-// what [Script.Wasm] failed with.
+// Validate compiles a script and the modules it imports, each once, and returns the names it imports
+// itself, in order of appearance, also when it is one of them that is wrong. The error is an
+// [*abi.ScriptError], or what [Script.Wasm] or [Script.Resolve] failed with.
 func (s *Sandbox) Validate(ctx context.Context, script Script) (imports []string, err error) {
 	script.Limits = script.Limits.Or(abi.DefaultLimits)
 	e, err := s.gate.enter(ctx, script.Limits)
@@ -206,6 +211,16 @@ func (s *Sandbox) load(e *execution, script Script, lazy bool) (*image, []string
 	var answer abi.LoadResult
 	if err := slot.call(e, nil, slot.load, &request, &answer); err != nil {
 		return nil, nil, s.outcome(e, slot, err)
+	}
+	if script.Resolve != nil && answer.Error != nil && len(answer.Imports) > 0 {
+		// The guest has kept the script: it compiles only the modules.
+		if request.Modules, err = script.Resolve(e.ctx, answer.Imports); err != nil {
+			return nil, answer.Imports, err
+		}
+		answer = abi.LoadResult{}
+		if err := slot.call(e, nil, slot.load, &request, &answer); err != nil {
+			return nil, nil, s.outcome(e, slot, err)
+		}
 	}
 	if answer.Error != nil {
 		return nil, answer.Imports, answer.Error

@@ -80,11 +80,12 @@ func diamonds(n int) map[string]string {
 
 // runLinked runs a script with modules; ctx is #{name: "test"}.
 func runLinked(script string, modules map[string]string) string {
-	p, err := rhai.CompileWith(lib.Standard(), script, "ctx")
+	compiler := rhai.Compiler{Library: lib.Standard(), Variables: []string{"ctx"}}
+	p, err := compiler.Script(script)
 	if err != nil {
 		return err.Error()
 	}
-	err = rhai.Link(p, func(name string) (string, bool) { text, ok := modules[name]; return text, ok }, false, "ctx")
+	err = compiler.Link(p, rhai.Modules{Source: func(name string) (string, bool) { text, ok := modules[name]; return text, ok }})
 	if err != nil {
 		return err.Error()
 	}

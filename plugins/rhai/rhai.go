@@ -1,84 +1,73 @@
-// Package rhai is an interpreter for the Rhai language, version 1.24 with the
-// default engine and its standard packages.
+// Package rhai is an interpreter for the Rhai language, version 1.24 with the default engine and
+// its standard packages.
 //
-// The pipeline is the folder list: syntax scans and parses, compile resolves names
-// and makes register code, vm holds the values and runs it, lib is the standard
-// library. This package puts them together. What a script sees of PiCloud is in
-// bridge, and guest makes a WebAssembly module of it all.
+// A script passes through the packages in this order:
 //
-// # The machine
+//	syntax   scans and parses: text becomes a tree
+//	compile  resolves names and makes code for registers: a tree becomes a vm.Program
+//	vm       runs it; its package comment shows the machine
+//	lib      is Rhai's standard library, functions that the machine calls
 //
-// A script becomes a [vm.Program]: a main function, script functions and closures, each a
-// [vm.Function] with its code, constants and line table.
-//
-// Values. A [vm.Value] is a struct of 16 bytes in the guest: the kind and the number of
-// a tag, one pointer, 64 bits. Units, bools, integers, floats and characters live in it; strings,
-// arrays, maps, blobs, ranges and function pointers have an object behind the pointer.
-// Nothing on the common paths is a Go interface.
-//
-// Copies. Values behave as copies. Copying an array, map or blob copies the Value and
-// marks the object as shared; whoever changes a marked object copies it first, its
-// elements being marked in turn. Strings are immutable, but the last value made of
-// a block of text can be appended to in place.
-//
-// Registers. Each call has a window of registers on one stack of values: parameters
-// first, then variables in the order of their declaration, then temporaries. A caller puts the arguments
-// into its highest registers, which become the callee's first: a call copies nothing.
-// The stack grows by blocks that do not move.
-//
-// Frames. A call pushes a frame (function, next instruction, window, this) on a stack
-// of its own, never on Go's; only a native function that calls back starts another dispatch loop.
-//
-// Instructions. One is 64 bits: the opcode, and three operands of 16 bits or one of 16
-// and one of 32. [vm.Op] lists all opcodes, each with what it does to the registers:
-// R[A] = R[B] + R[C]. Two loops run them: one for the common paths, and one for what
-// allocates or can fail, see [vm.Thread].
-//
-// Captured variables. A variable that a closure of its function captures is reached by
-// instructions of its own. It is an ordinary value until the closure is made; then its register holds a
-// cell that both share. The closure gets its cells as leading arguments, as Rhai's
-// currying does.
-//
-// Places. Assignments and methods work on references: to a register, an element, or
-// this. a.b[i].f(x) makes a reference to a, narrows it to b and to the element, and
-// calls f on that, so that what f does to its receiver happens in a. Parts without a
-// place of their own, like a character of a string, are copied, worked on and written back.
-//
-// Errors are values of the one type [vm.Error]. An error unwinds frames until a handler's
-// range covers the instruction, and collects the calls it passes through.
-//
-// Operations are charged at the jumps that close loops, at calls, and by built-ins in
-// proportion to their work; at the same places the interrupt word is polled.
-//
-// Garbage, in the guest, is collected between two instructions and never while a
-// function of Go runs, see [vm.Keep]: what lives is what can be reached from the thread.
+// This package puts them together, and links modules. Package bridge adds what scripts see of
+// PiCloud, and guest makes a WebAssembly module of it all. Package conformance has the golden
+// cases, made by the real engine. Nothing here imports anything of the host but package abi.
 package rhai
 
 import (
-	"slices"
-	"strconv"
-	"strings"
-
 	"github.com/picloud/picloud/plugins/rhai/compile"
 	"github.com/picloud/picloud/plugins/rhai/lib"
 	"github.com/picloud/picloud/plugins/rhai/syntax"
 	"github.com/picloud/picloud/plugins/rhai/vm"
 )
 
-// Compile parses and compiles a script that has Rhai's standard library.
-func Compile(source string) (*vm.Program, *vm.Error) {
-	return CompileWith(lib.Standard(), source)
+// A Compiler makes programs of scripts and of the modules they import.
+type Compiler struct {
+	Library *vm.Library
+	// Variables are the names of those that exist before a script runs. Scripts cannot assign to
+	// them.
+	Variables []string
+	// Budget is charged for the work, which ends when it runs out or is interrupted. nil: none is.
+	Budget *vm.Budget
 }
 
-// CompileWith compiles a script that has the given library. variables are the names of
-// those that exist before it runs; scripts cannot assign to them. The error is of the
-// variant [vm.ErrorParsing].
-func CompileWith(library *vm.Library, source string, variables ...string) (*vm.Program, *vm.Error) {
-	ast, err := syntax.Parse(source, syntax.Options{})
-	if err != nil {
+// Compile compiles a script that has Rhai's standard library.
+func Compile(source string) (*vm.Program, *vm.Error) {
+	return (&Compiler{Library: lib.Standard()}).Script(source)
+}
+
+// Script compiles a script. The error is of the variant [vm.ErrorParsing], unless the budget ends
+// the work.
+func (c *Compiler) Script(source string) (*vm.Program, *vm.Error) {
+	return c.compile(source, false)
+}
+
+// Module compiles a module: constants, functions and imports.
+func (c *Compiler) Module(source string) (*vm.Program, *vm.Error) {
+	return c.compile(source, true)
+}
+
+func (c *Compiler) compile(source string, module bool) (*vm.Program, *vm.Error) {
+	work := c.Budget.Compilation()
+	ast, err := syntax.Parse(source, syntax.Options{Step: work.Step})
+	switch {
+	case work.Err != nil:
+		return nil, work.Err
+	case err != nil:
 		return nil, parseError(err)
 	}
-	return compiled(compile.Program(ast, library, variables, nil))
+	if module {
+		if at, ok := compile.IsModule(ast); !ok {
+			return nil, invalid("A module may contain only constants, functions and imports").At(at)
+		}
+	}
+	p, failure := compile.Program(ast, c.Library, c.Variables, work.Step)
+	switch {
+	case work.Err != nil:
+		return nil, work.Err
+	case failure != nil:
+		return nil, invalid(failure.Message).At(failure.Position)
+	}
+	return p, nil
 }
 
 // parseError is a parser's error as Rhai's evaluation reports it.
@@ -91,100 +80,7 @@ func parseError(err error) *vm.Error {
 	return e
 }
 
-// MaxImportDepth is how deep modules may import one another.
-const MaxImportDepth = 8
-
-// Link compiles the modules that a script imports, and those that they import, and
-// makes them known to it. Each import must name its module by a string literal. source gives
-// the text of a module. Cycles, unknown modules and modules that are more than constants,
-// functions and imports are errors, as is a depth of more than MaxImportDepth. With lazy, an
-// import whose module is not known by its name is left to fail when it is reached.
-func Link(script *vm.Program, source func(name string) (text string, ok bool), lazy bool, variables ...string) *vm.Error {
-	l := &linker{source: source, lazy: lazy, variables: variables, script: script, modules: map[string]*vm.Program{}, heights: map[string]int{}}
-	script.Modules = l.modules
-	_, err := l.link(script, nil)
-	return err
-}
-
-type linker struct {
-	source    func(name string) (string, bool)
-	lazy      bool
-	variables []string
-	script    *vm.Program
-	modules   map[string]*vm.Program
-	heights   map[string]int // of modules that are linked: 1 for one that imports nothing
-}
-
-// link compiles what p imports and gives the height of that. path names the modules from the script to p.
-func (l *linker) link(p *vm.Program, path []string) (height int, err *vm.Error) {
-	for _, i := range p.Imports {
-		h, err := l.module(i, path)
-		if err != nil {
-			return 0, err.At(i.Position)
-		}
-		height = max(height, h)
-	}
-	return height, nil
-}
-
-func (l *linker) module(i vm.Import, path []string) (height int, err *vm.Error) {
-	if i.Name == "" && l.lazy {
-		return 0, nil
-	}
-	if i.Name == "" {
-		return 0, invalid("The name of an imported module must be a string literal that is not empty")
-	}
-	outer := slices.Index(path, i.Name)
-	path = append(path, i.Name)
-	if outer >= 0 {
-		return 0, invalid("Import cycle: " + strings.Join(path[outer:], " -> "))
-	}
-	if len(path)+max(l.heights[i.Name]-1, 0) > MaxImportDepth {
-		return 0, invalid("Imports nested more than " + strconv.Itoa(MaxImportDepth) + " deep: " + strings.Join(path, " -> "))
-	}
-	if h, linked := l.heights[i.Name]; linked {
-		return h, nil
-	}
-	text, ok := l.source(i.Name)
-	if !ok && l.lazy {
-		return 0, nil
-	}
-	if !ok {
-		return 0, vm.ModuleNotFoundError(i.Name)
-	}
-	m, err := CompileModule(l.script.Native, text, l.variables...)
-	if err == nil {
-		m.Number = len(l.modules) + 1
-		l.modules[i.Name] = m
-		height, err = l.link(m, path)
-	}
-	if err != nil && err.Variant == vm.ErrorParsing && err.Position.IsKnown() {
-		err = &vm.Error{Variant: vm.ErrorParsing, Text: "in module '" + i.Name + "'", Inner: err}
-	}
-	l.heights[i.Name] = height + 1
-	return height + 1, err
-}
-
-// CompileModule compiles a module: constants, functions and imports.
-func CompileModule(library *vm.Library, source string, variables ...string) (*vm.Program, *vm.Error) {
-	ast, err := syntax.Parse(source, syntax.Options{})
-	if err != nil {
-		return nil, parseError(err)
-	}
-	if at, ok := compile.IsModule(ast); !ok {
-		return nil, invalid("A module may contain only constants, functions and imports").At(at)
-	}
-	return compiled(compile.Program(ast, library, variables, nil))
-}
-
 func invalid(text string) *vm.Error { return &vm.Error{Variant: vm.ErrorParsing, Text: text} }
-
-func compiled(p *vm.Program, err *compile.Error) (*vm.Program, *vm.Error) {
-	if err != nil {
-		return nil, invalid(err.Message).At(err.Position)
-	}
-	return p, nil
-}
 
 // Prepare gives a thread what it needs to compile code at run time, for eval.
 func Prepare(t *vm.Thread) {
@@ -194,20 +90,20 @@ func Prepare(t *vm.Thread) {
 }
 
 func compileEval(t *vm.Thread, source string, fn *vm.Function, site *vm.Site) (*vm.Function, *vm.Error) {
-	stop := func() bool { return t.Poll() != nil }
-	ast, err := syntax.Parse(source, syntax.Options{Mode: syntax.Eval, Stop: stop})
-	if stopped := t.Poll(); stopped != nil {
-		return nil, stopped
-	}
-	if err != nil {
+	work := t.Compilation()
+	ast, err := syntax.Parse(source, syntax.Options{Mode: syntax.Eval, Step: work.Step})
+	switch {
+	case work.Err != nil:
+		return nil, work.Err
+	case err != nil:
 		return nil, parseError(err)
 	}
-	out, cerr := compile.Eval(ast, fn, site, stop)
-	if stopped := t.Poll(); stopped != nil {
-		return nil, stopped
-	}
-	if cerr != nil {
-		return nil, &vm.Error{Variant: vm.ErrorParsing, Text: cerr.Message, Position: cerr.Position}
+	out, failure := compile.Eval(ast, fn, site, work.Step)
+	switch {
+	case work.Err != nil:
+		return nil, work.Err
+	case failure != nil:
+		return nil, invalid(failure.Message).At(failure.Position)
 	}
 	return out, nil
 }

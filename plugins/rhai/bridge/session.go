@@ -3,7 +3,6 @@ package bridge
 import (
 	"encoding/binary"
 	"math/rand/v2"
-	"slices"
 	"strconv"
 	"sync/atomic"
 
@@ -23,41 +22,94 @@ type Session struct {
 	Call      Caller
 	Interrupt *uint32 // the interrupt word; may be nil
 
-	program *vm.Program
-	limits  abi.Limits
-	thread  *vm.Thread // of the run under way: garbage is what cannot be reached from here
+	program  *vm.Program
+	unlinked unlinked
+	limits   abi.Limits
+	thread   *vm.Thread // of the run under way: garbage is what cannot be reached from here
 }
 
-// Load compiles a script and the modules it imports.
-func (s *Session) Load(r *abi.LoadRequest) abi.LoadResult {
+// Load compiles a script and the modules it imports. A host that does not know what a script imports
+// loads it without modules first: the result names them, and loading the same source again, with
+// them, compiles only these.
+//
+// Loading has a budget of operations of its own: as many as an execution may take, and no fewer
+// than [abi.DefaultLimits] has.
+func (s *Session) Load(r *abi.LoadRequest) (result abi.LoadResult) {
 	s.program, s.limits = nil, r.Limits.Or(abi.DefaultLimits)
-	program, err := rhai.CompileWith(Library(), r.Source, "ctx")
-	if r.Kind == abi.KindModule {
-		program, err = rhai.CompileModule(Library(), r.Source, "ctx")
-	}
-	var result abi.LoadResult
+	budget := vm.NewBudget(max(s.limits.MaxOperations, abi.DefaultLimits.MaxOperations), s.Interrupt, s.yield)
+	compiler := rhai.Compiler{Library: Library(), Variables: []string{"ctx"}, Budget: &budget}
+	program, err := s.compiled(&compiler, r)
 	if err == nil {
-		for _, i := range program.Imports {
-			if i.Name != "" && !slices.Contains(result.Imports, i.Name) {
-				result.Imports = append(result.Imports, i.Name)
-			}
+		result.Imports = importedNames(program)
+		if err = compiler.Link(program, rhai.Modules{Source: sources(r.Modules), Lazy: r.Lazy}); err != nil {
+			s.unlinked = unlinked{program: program, source: r.Source, kind: r.Kind}
 		}
-		err = rhai.Link(program, func(name string) (string, bool) {
-			for i := range r.Modules {
-				if r.Modules[i].Name == name {
-					return r.Modules[i].Source, true
-				}
-			}
-			return "", false
-		}, r.Lazy, "ctx")
+	}
+	result.Operations = budget.Operations()
+	if err != nil && err.Variant == vm.ErrorTooManyOperations {
+		err.Text += ": compiling takes more than " + strconv.FormatInt(result.Operations, 10)
 	}
 	if err != nil {
 		result.Error = s.scriptError(err)
-		result.Error.Code = abi.CodeScriptInvalid
+		if result.Error.Code != abi.CodeTimeout && result.Error.Code != abi.CodeCancelled {
+			result.Error.Code = abi.CodeScriptInvalid
+		}
 		return result
 	}
 	s.program = program
 	return result
+}
+
+// unlinked is a script whose modules were not there when it was loaded.
+type unlinked struct {
+	program *vm.Program
+	source  string
+	kind    abi.Kind
+}
+
+// compiled returns the program of a source: the one that could not be linked, if it is of the same.
+func (s *Session) compiled(c *rhai.Compiler, r *abi.LoadRequest) (*vm.Program, *vm.Error) {
+	before := s.unlinked
+	s.unlinked = unlinked{}
+	switch {
+	case before.program != nil && before.source == r.Source && before.kind == r.Kind:
+		return before.program, nil
+	case r.Kind == abi.KindModule:
+		return c.Module(r.Source)
+	}
+	return c.Script(r.Source)
+}
+
+// importedNames returns the names of the modules that a program imports, each once, in order of
+// appearance.
+func importedNames(p *vm.Program) (names []string) {
+	seen := map[string]bool{"": true}
+	for _, i := range p.Imports {
+		if !seen[i.Name] {
+			seen[i.Name] = true
+			names = append(names, i.Name)
+		}
+	}
+	return names
+}
+
+// sources finds the modules of a request.
+func sources(modules []abi.Module) func(name string) (text string, ok bool) {
+	texts := make(map[string]string, len(modules))
+	for _, m := range modules {
+		texts[m.Name] = m.Source
+	}
+	return func(name string) (text string, ok bool) {
+		text, ok = texts[name]
+		return text, ok
+	}
+}
+
+// yield lets the host's scheduler and garbage collector have their turn.
+func (s *Session) yield() {
+	if s.Call != nil {
+		s.Call(abi.OpYield, nil)
+	}
 }
 
 // Run runs the loaded script once.

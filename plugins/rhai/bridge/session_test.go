@@ -2,6 +2,8 @@ package bridge_test
 
 import (
 	"bytes"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -101,6 +103,95 @@ func TestSession(t *testing.T) {
 				t.Errorf("%s: logged %s, want %s", test.script, lines, test.lines)
 			}
 		})
+	}
+}
+
+// TestLoadCompilesOnce: a script, and each module that it or others import, is compiled once, also
+// when it is loaded without its modules first. What is compiled shows in the operations counted.
+func TestLoadCompilesOnce(t *testing.T) {
+	long := func(name string) (text string) {
+		for i := range 100 {
+			text += "fn " + name + strconv.Itoa(i) + "() { if 1 > 2 { [1, 2, 3] } else { #{a: 1} } }\n"
+		}
+		return text
+	}
+	script := abi.LoadRequest{Name: "s", Kind: abi.KindEndpoint, Source: `import "a" as a; import "b" as b; ` + long("s")}
+	a := abi.Module{Name: "a", Source: `import "b" as b; ` + long("a")}
+	b := abi.Module{Name: "b", Source: long("b")}
+	operations := func(load *abi.LoadRequest) int64 {
+		return new(bridge.Session).Load(load).Operations
+	}
+	alone := func(source string) int64 {
+		return operations(&abi.LoadRequest{Kind: abi.KindEndpoint, Source: source})
+	}
+	once := alone(script.Source) + alone(a.Source) + alone(b.Source)
+	if once < 1000 {
+		t.Fatalf("compiling counts %d operations: too few to tell", once)
+	}
+	check := func(what string, got, want int64) {
+		t.Helper()
+		if got < want-5 || got > want+5 { // of each budget a part of an operation is left
+			t.Errorf("%s counts %d operations, want %d", what, got, want)
+		}
+	}
+
+	linked := script
+	linked.Modules = []abi.Module{a, b}
+	check("loading with modules", operations(&linked), once)
+
+	var s bridge.Session
+	first := s.Load(&script)
+	if first.Error == nil || !slices.Equal(first.Imports, []string{"a", "b"}) {
+		t.Errorf("without modules: %+v", first)
+	}
+	second := s.Load(&linked)
+	if second.Error != nil || !slices.Equal(second.Imports, []string{"a", "b"}) {
+		t.Errorf("then with modules: %+v", second)
+	}
+	check("loading without modules and then with them", first.Operations+second.Operations, once)
+
+	module := abi.LoadRequest{Kind: abi.KindModule, Source: b.Source}
+	check("loading a module itself", operations(&module), alone(b.Source))
+
+	other := linked
+	other.Source = "fn other() { 1 } " + linked.Source
+	s.Load(&script)
+	if r := s.Load(&other); r.Error != nil || r.Operations < once {
+		t.Errorf("another source after one without modules: %+v, want it to be compiled", r)
+	}
+}
+
+// TestLoadIsBounded: loading looks at the interrupt word, lets the host have its turn, and ends when
+// it takes more operations than it may.
+func TestLoadIsBounded(t *testing.T) {
+	yields := 0
+	var s *bridge.Session
+	call := func(op abi.Op, _ []byte) ([]byte, error) {
+		if op == abi.OpYield {
+			if yields++; yields == 5 {
+				*s.Interrupt = abi.InterruptTimeout
+			}
+		}
+		return nil, nil
+	}
+	s = &bridge.Session{Call: call, Interrupt: new(uint32)}
+	long := strings.Repeat("let x = [1, 2, 3];\n", 30_000)
+	if err := s.Load(&abi.LoadRequest{Source: long}).Error; err == nil || err.Code != abi.CodeTimeout || yields != 5 {
+		t.Errorf("interrupted: got %+v after %d yields", err, yields)
+	}
+	*s.Interrupt = 0
+	if r := s.Load(&abi.LoadRequest{Source: long}); r.Error != nil || yields < 50 {
+		t.Errorf("not interrupted: got %+v after %d yields", r.Error, yields)
+	}
+
+	// Each name!() is compiled for its place: 16 levels of 10 calls each are too many.
+	deep := "fn f0() { 1 } "
+	for i := range 16 {
+		deep += "fn f" + strconv.Itoa(i+1) + "() { " + strings.Repeat("f"+strconv.Itoa(i)+"!(); ", 10) + "} "
+	}
+	r := s.Load(&abi.LoadRequest{Source: deep + "f16!()", Limits: abi.Limits{MaxOperations: 1000}})
+	if r.Error == nil || r.Error.Code != abi.CodeScriptInvalid || r.Error.Limit != "max_operations" {
+		t.Errorf("16 levels of name!(): got %+v", r.Error)
 	}
 }
 

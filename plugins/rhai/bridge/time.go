@@ -45,55 +45,67 @@ func registerTime(l *vm.Library) {
 		ms, _ := floorDiv(hostOf(t).now(), 1e6)
 		return vm.Int(ms), nil
 	})
-	const s, m = vm.KindString, vm.KindMap
-	l.Func("time::parse", timeParse, s)
-	l.Func("time::parse", timeParse, s, s)
-	l.Func("time::parse", timeParse, s, s, s)
-	kinds := []vm.Kind{vm.KindInt, vm.KindString}
-	for _, k := range kinds {
-		l.Func("time::format", timeFormat, k)
-		l.Func("time::format", timeFormat, k, s)
-		l.Func("time::format", timeFormat, k, s, s)
-		l.Func("time::in_zone", timeInZone, k, s)
-		l.Func("time::add", timeAdd, k, m)
-		l.Func("time::add", timeAdd, k, m, s)
-		l.Func("time::start_of", timeStartOf, k, s)
-		l.Func("time::start_of", timeStartOf, k, s, s)
-		l.Func("time::parts", timeParts, k)
-		l.Func("time::parts", timeParts, k, s)
-		for _, to := range kinds {
-			l.Func("time::diff", timeDiff, k, to)
-			l.Func("time::diff", timeDiff, k, to, s)
-		}
+	const text, amounts = vm.KindString, vm.KindMap
+	calendarFunc(l, "time::parse", 2, (*calendar).parse, []vm.Kind{text, text}, []vm.Kind{text, text, text})
+	momentFunc(l, "time::parse", 2, (*calendar).milliseconds, []vm.Kind{text})
+	for _, time := range []vm.Kind{vm.KindInt, vm.KindString} {
+		momentFunc(l, "time::format", 2, (*calendar).format, []vm.Kind{time}, []vm.Kind{time, text}, []vm.Kind{time, text, text})
+		momentFunc(l, "time::in_zone", 1, (*calendar).inZone, []vm.Kind{time, text})
+		momentFunc(l, "time::add", 2, (*calendar).add, []vm.Kind{time, amounts}, []vm.Kind{time, amounts, text})
+		momentFunc(l, "time::diff", 3, (*calendar).diff,
+			[]vm.Kind{time, vm.KindInt}, []vm.Kind{time, vm.KindString}, []vm.Kind{time, vm.KindInt, text}, []vm.Kind{time, vm.KindString, text})
+		momentFunc(l, "time::start_of", 2, (*calendar).startOf, []vm.Kind{time, text}, []vm.Kind{time, text, text})
+		momentFunc(l, "time::parts", 1, (*calendar).parts, []vm.Kind{time}, []vm.Kind{time, text})
 	}
 }
 
-// A calendar is a function of time at work: its name, and the zone that it was given.
+// A calendar is a function of time at work: its name, its arguments, and the zone among them.
 type calendar struct {
 	t    *vm.Thread
 	name string
+	args []vm.Value
 	zone string // "": none
 }
 
-// newCalendar counts the call. The zone is the argument number n, if there is one.
-func newCalendar(t *vm.Thread, name string, args []vm.Value, n int) (calendar, *vm.Error) {
-	c := calendar{t: t, name: name}
-	if len(args) > n {
-		if c.zone = args[n].AsString(); c.zone == "" {
-			return c, invalid(name, "the zone must not be empty")
+// calendarFunc adds a function of time, with the kinds of its arguments for each overload. The zone
+// is the argument number zone, where there is one. The call is counted by its texts.
+func calendarFunc(l *vm.Library, name string, zone int, f func(*calendar) (vm.Value, *vm.Error), overloads ...[]vm.Kind) {
+	call := func(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+		c := calendar{t: t, name: name, args: args}
+		if len(args) > zone {
+			if c.zone = args[zone].AsString(); c.zone == "" {
+				return vm.Unit, invalid(name, "the zone must not be empty")
+			}
 		}
-	}
-	bytes := 0
-	for _, a := range args {
-		if a.Kind() == vm.KindString {
-			bytes += len(a.AsString())
+		bytes := 0
+		for _, a := range args {
+			if a.Kind() == vm.KindString {
+				bytes += len(a.AsString())
+			}
 		}
+		if err := t.Charge(8 + int64(bytes)/16); err != nil {
+			return vm.Unit, err
+		}
+		return f(&c)
 	}
-	return c, t.Charge(8 + int64(bytes)/16)
+	for _, kinds := range overloads {
+		l.Func(name, call, kinds...)
+	}
+}
+
+// momentFunc is calendarFunc for a function whose first argument is a time.
+func momentFunc(l *vm.Library, name string, zone int, f func(*calendar, moment) (vm.Value, *vm.Error), overloads ...[]vm.Kind) {
+	calendarFunc(l, name, zone, func(c *calendar) (vm.Value, *vm.Error) {
+		m, err := c.moment(c.args[0])
+		if err != nil {
+			return vm.Unit, err
+		}
+		return f(c, m)
+	}, overloads...)
 }
 
 // offset is that of the zone at a number of seconds since 1970; local says that they are those of a clock there.
-func (c calendar) offset(seconds int64, local bool) (offset int64, abbreviation string, err *vm.Error) {
+func (c *calendar) offset(seconds int64, local bool) (offset int64, abbreviation string, err *vm.Error) {
 	if c.zone == "UTC" || c.zone == "" {
 		return 0, "UTC", nil
 	}
@@ -114,7 +126,7 @@ func (c calendar) offset(seconds int64, local bool) (offset int64, abbreviation 
 }
 
 // moment is a time, in the zone if there is one.
-func (c calendar) moment(v vm.Value) (moment, *vm.Error) {
+func (c *calendar) moment(v vm.Value) (moment, *vm.Error) {
 	m := moment{ms: v.AsInt(), zone: "UTC"}
 	if v.Kind() == vm.KindString {
 		r := timeReader{text: v.AsString(), clock: clock{year: 1970, month: 1, day: 1}}
@@ -142,7 +154,7 @@ func (c calendar) moment(v vm.Value) (moment, *vm.Error) {
 }
 
 // check refuses what is not between the years 1 and 9999.
-func (c calendar) check(ms int64) *vm.Error {
+func (c *calendar) check(ms int64) *vm.Error {
 	if ms < firstMoment || ms > lastMoment {
 		return invalid(c.name, "the time must be between the years 1 and 9999, got "+strconv.FormatInt(ms, 10)+" ms")
 	}
@@ -150,7 +162,7 @@ func (c calendar) check(ms int64) *vm.Error {
 }
 
 // absolute is when the clock of the zone, or at m's offset if there is none, shows local: milliseconds since 1970.
-func (c calendar) absolute(m moment, local int64) (int64, *vm.Error) {
+func (c *calendar) absolute(m moment, local int64) (int64, *vm.Error) {
 	if c.zone == "" {
 		return local - m.offset*1000, nil
 	}
@@ -160,7 +172,7 @@ func (c calendar) absolute(m moment, local int64) (int64, *vm.Error) {
 }
 
 // like is the time ms as a value of the type that v has.
-func (c calendar) like(v vm.Value, m moment, ms int64) (vm.Value, *vm.Error) {
+func (c *calendar) like(v vm.Value, m moment, ms int64) (vm.Value, *vm.Error) {
 	if err := c.check(ms); err != nil {
 		return vm.Unit, err
 	}
@@ -177,20 +189,15 @@ func (c calendar) like(v vm.Value, m moment, ms int64) (vm.Value, *vm.Error) {
 	return vm.String(m.rfc3339()), nil
 }
 
-func timeParse(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	c, err := newCalendar(t, "time::parse", args, 2)
-	if err != nil {
-		return vm.Unit, err
-	}
-	if len(args) == 1 {
-		m, err := c.moment(args[0])
-		return vm.Int(m.ms), err
-	}
-	pattern := args[1].AsString()
+// milliseconds is parse of a text without a pattern.
+func (c *calendar) milliseconds(m moment) (vm.Value, *vm.Error) { return vm.Int(m.ms), nil }
+
+func (c *calendar) parse() (vm.Value, *vm.Error) {
+	pattern := c.args[1].AsString()
 	if problem := checkPattern(pattern); problem != "" {
 		return vm.Unit, invalid(c.name, problem)
 	}
-	r := timeReader{text: args[0].AsString(), clock: clock{year: 1970, month: 1, day: 1}}
+	r := timeReader{text: c.args[0].AsString(), clock: clock{year: 1970, month: 1, day: 1}}
 	r.pattern(pattern)
 	local := r.end()
 	if r.problem != "" {
@@ -198,6 +205,7 @@ func timeParse(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	}
 	ms := local - r.offset*1000
 	if !r.placed && !r.epoch {
+		var err *vm.Error
 		if ms, err = c.absolute(moment{}, local); err != nil {
 			return vm.Unit, err
 		}
@@ -205,41 +213,25 @@ func timeParse(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	return vm.Int(ms), c.check(ms)
 }
 
-func timeFormat(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	c, err := newCalendar(t, "time::format", args, 2)
-	if err != nil {
-		return vm.Unit, err
-	}
-	m, err := c.moment(args[0])
-	if err != nil {
-		return vm.Unit, err
-	}
-	if len(args) == 1 {
+func (c *calendar) format(m moment) (vm.Value, *vm.Error) {
+	if len(c.args) == 1 {
 		return vm.String(m.rfc3339()), nil
 	}
-	pattern := args[1].AsString()
+	pattern := c.args[1].AsString()
 	if problem := checkPattern(pattern); problem != "" {
 		return vm.Unit, invalid(c.name, problem)
 	}
-	if err := t.Charge(int64(len(pattern))); err != nil {
+	if err := c.t.Charge(int64(len(pattern))); err != nil {
 		return vm.Unit, err
 	}
 	text := m.append(make([]byte, 0, 2*len(pattern)+32), pattern)
-	if err := makeString(t, len(text)); err != nil {
+	if err := makeString(c.t, len(text)); err != nil {
 		return vm.Unit, err
 	}
 	return vm.String(string(text)), nil
 }
 
-func timeInZone(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	c, err := newCalendar(t, "time::in_zone", args, 1)
-	if err != nil {
-		return vm.Unit, err
-	}
-	m, err := c.moment(args[0])
-	if err != nil {
-		return vm.Unit, err
-	}
+func (c *calendar) inZone(m moment) (vm.Value, *vm.Error) {
 	return vm.String(m.rfc3339()), nil
 }
 
@@ -262,17 +254,9 @@ func unitOf(name string) (ms int64, known bool) {
 	return 0, false
 }
 
-func timeAdd(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	c, err := newCalendar(t, "time::add", args, 2)
-	if err != nil {
-		return vm.Unit, err
-	}
-	m, err := c.moment(args[0])
-	if err != nil {
-		return vm.Unit, err
-	}
+func (c *calendar) add(m moment) (vm.Value, *vm.Error) {
 	var months, days, ms int64
-	amounts := args[1].AsMap()
+	amounts := c.args[1].AsMap()
 	for _, n := range amounts.Order() {
 		name, v := amounts.Entry(n)
 		unit, known := unitOf(name)
@@ -315,50 +299,35 @@ func timeAdd(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 		if err := c.check(local); err != nil {
 			return vm.Unit, err
 		}
+		var err *vm.Error
 		if at, err = c.absolute(m, local); err != nil {
 			return vm.Unit, err
 		}
 	}
-	return c.like(args[0], m, at+ms)
+	return c.like(c.args[0], m, at+ms)
 }
 
-func timeDiff(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	c, err := newCalendar(t, "time::diff", args, 3)
-	if err != nil {
-		return vm.Unit, err
-	}
-	from, err := c.moment(args[0])
-	if err != nil {
-		return vm.Unit, err
-	}
-	to, err := c.moment(args[1])
+func (c *calendar) diff(from moment) (vm.Value, *vm.Error) {
+	to, err := c.moment(c.args[1])
 	if err != nil {
 		return vm.Unit, err
 	}
 	ms := to.ms - from.ms
-	if len(args) == 2 || args[2].AsString() == "ms" {
+	if len(c.args) == 2 || c.args[2].AsString() == "ms" {
 		return vm.Int(ms), nil
 	}
-	unit, known := unitOf(args[2].AsString())
+	unit, known := unitOf(c.args[2].AsString())
 	if !known {
-		return vm.Unit, invalid(c.name, "unknown unit "+quoted(args[2].AsString())+"; there are weeks, days, hours, minutes, seconds, ms")
+		return vm.Unit, invalid(c.name, "unknown unit "+quoted(c.args[2].AsString())+"; there are weeks, days, hours, minutes, seconds, ms")
 	}
 	return vm.Float(float64(ms) / float64(unit)), nil
 }
 
-func timeStartOf(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	c, err := newCalendar(t, "time::start_of", args, 2)
-	if err != nil {
-		return vm.Unit, err
-	}
-	m, err := c.moment(args[0])
-	if err != nil {
-		return vm.Unit, err
-	}
+func (c *calendar) startOf(m moment) (vm.Value, *vm.Error) {
 	k := m.clock()
 	midnight := clock{year: k.year, month: k.month, day: k.day}
 	back := int64(0) // days
-	switch unit := args[1].AsString(); unit {
+	switch unit := c.args[1].AsString(); unit {
 	case "minute", "hour":
 		// By the time that has gone by since: a clock may show an hour twice.
 		length := int64(minuteMS)
@@ -366,7 +335,7 @@ func timeStartOf(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 			length = hourMS
 		}
 		_, since := floorDiv(m.ms+m.offset*1000, length)
-		return c.like(args[0], m, m.ms-since)
+		return c.like(c.args[0], m, m.ms-since)
 	case "day":
 	case "week":
 		back = k.weekday() - 1
@@ -375,24 +344,16 @@ func timeStartOf(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	case "year":
 		midnight.month, midnight.day = 1, 1
 	default:
-		return vm.Unit, invalid(c.name, "unknown unit "+quoted(args[1].AsString())+"; there are minute, hour, day, week, month, year")
+		return vm.Unit, invalid(c.name, "unknown unit "+quoted(c.args[1].AsString())+"; there are minute, hour, day, week, month, year")
 	}
 	at, err := c.absolute(m, midnight.ms()-back*dayMS)
 	if err != nil {
 		return vm.Unit, err
 	}
-	return c.like(args[0], m, at)
+	return c.like(c.args[0], m, at)
 }
 
-func timeParts(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	c, err := newCalendar(t, "time::parts", args, 1)
-	if err != nil {
-		return vm.Unit, err
-	}
-	m, err := c.moment(args[0])
-	if err != nil {
-		return vm.Unit, err
-	}
+func (c *calendar) parts(m moment) (vm.Value, *vm.Error) {
 	k := m.clock()
 	parts := vm.NewMap(11)
 	for _, p := range []struct {

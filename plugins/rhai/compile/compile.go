@@ -34,17 +34,19 @@ func (e *Error) Error() string {
 const maxRegisters = 32000
 
 // Program compiles a script. scope names the variables that exist before it runs, constants all
-// of them: they are the first registers of its main function. stop is asked now and then; true
-// ends it with some error. It may be nil.
-func Program(ast *syntax.Program, lib *vm.Library, scope []string, stop func() bool) (*vm.Program, *Error) {
-	c := &compiler{lib: lib, ast: ast, stop: stop}
+// of them: they are the first registers of its main function. step is told how many nodes of the
+// tree have been visited since its last call; when it returns false, compiling ends with some
+// error. It may be nil.
+func Program(ast *syntax.Program, lib *vm.Library, scope []string, step func(n int) (goOn bool)) (*vm.Program, *Error) {
+	c := &compiler{lib: lib, ast: ast, step: step}
 	p := c.program(scope)
 	if c.wide && c.err == nil {
 		// A conditional jump was too short for its target: once more without them.
-		c = &compiler{lib: lib, ast: ast, wide: true, stop: stop}
+		steps := c.steps
+		c = &compiler{lib: lib, ast: ast, wide: true, step: step, steps: steps}
 		p = c.program(scope)
 	}
-	if c.err != nil {
+	if c.report(); c.err != nil {
 		return nil, c.err
 	}
 	return p, nil
@@ -78,8 +80,8 @@ type compiler struct {
 	tags      bool            // the script may attach tags to values
 	variables map[string]bool // that exist before the script runs
 	asked     map[string]bool // those of them that functions use
-	stop      func() bool     // see Program
-	nodes     int             // visited so far
+	step      func(int) bool  // see Program
+	steps     int             // done, and not reported to step
 	err       *Error
 }
 
@@ -222,12 +224,12 @@ func (f *function) scopedBody(p scoped) {
 }
 
 // Eval compiles the text of an eval that runs in the window of fn and sees what
-// site sees. It gives nil when there is nothing to run. stop is as for [Program].
-func Eval(ast *syntax.Program, fn *vm.Function, site *vm.Site, stop func() bool) (*vm.Function, *Error) {
+// site sees. It returns nil when there is nothing to run. step is as for [Program].
+func Eval(ast *syntax.Program, fn *vm.Function, site *vm.Site, step func(n int) (goOn bool)) (*vm.Function, *Error) {
 	if len(ast.Body) == 0 {
 		return nil, nil
 	}
-	c := &compiler{lib: fn.Program.Native, ast: ast, prog: fn.Program, wide: true, stop: stop}
+	c := &compiler{lib: fn.Program.Native, ast: ast, prog: fn.Program, wide: true, step: step}
 	c.functions = make(map[string][]*vm.Function, len(fn.Program.Functions))
 	for _, fn := range fn.Program.Functions {
 		c.functions[fn.Name] = append(c.functions[fn.Name], fn)
@@ -238,18 +240,32 @@ func Eval(ast *syntax.Program, fn *vm.Function, site *vm.Site, stop func() bool)
 	f.base = site.Depth
 	f.next = fn.Registers
 	f.body(ast.Body)
+	c.report()
 	return out, c.err
 }
 
-// stopEvery is how many nodes of the tree are visited between two questions to stop.
-const stopEvery = 256
+// reportEvery is how many steps are done between two reports to step.
+const reportEvery = 256
 
-// stopped reports whether there is an error, and nothing more to compile.
+// stopped counts a step and reports whether there is an error, and nothing more to compile.
 func (c *compiler) stopped() bool {
-	if c.nodes++; c.nodes%stopEvery == 0 && c.stop != nil && c.stop() {
+	c.count(1)
+	return c.err != nil
+}
+
+// count counts steps.
+func (c *compiler) count(n int) {
+	if c.steps += n; c.steps >= reportEvery {
+		c.report()
+	}
+}
+
+// report tells of the steps.
+func (c *compiler) report() {
+	if c.step != nil && !c.step(c.steps) {
 		c.fail(syntax.Position{}, "Stopped")
 	}
-	return c.err != nil
+	c.steps = 0
 }
 
 func (c *compiler) fail(at syntax.Position, message string) {

@@ -288,27 +288,6 @@ func hex(n int) string {
 	return string(b[:])
 }
 
-// assign compiles target op= value.
-func (f *function) assign(s *syntax.Assign) {
-	switch t := s.Target.(type) {
-	case *syntax.Variable:
-		f.assignVariable(s, t)
-	case *syntax.This:
-		r := f.alloc()
-		f.expr(s.Value, r)
-		this := f.alloc()
-		f.abc(vm.OpRefThis, this, 0, 0, t.Position)
-		if s.Op == syntax.OpNone {
-			f.abc(vm.OpStoreP, this, r, 0, t.Position)
-		} else {
-			f.abc(vm.OpGuardThis, this, 0, 0, t.Position)
-			f.abc(vm.OpAssignP, this, r, int(s.Op), s.Position)
-		}
-	default:
-		f.assignPart(s)
-	}
-}
-
 // nameSite makes the site of a name that is looked up at run time.
 func (f *function) nameSite(name string) int {
 	site := &vm.Site{Name: name, Register: -1, Level: -1}
@@ -336,82 +315,4 @@ func (f *function) nameSite(name string) int {
 func (f *function) defineSite(name string, constant bool) int {
 	f.out.Sites = append(f.out.Sites, &vm.Site{Name: name, Level: f.level + len(f.locals), Depth: f.depth, Define: constant})
 	return len(f.out.Sites) - 1
-}
-
-func (f *function) assignVariable(s *syntax.Assign, t *syntax.Variable) {
-	l := f.lookup(t.Name)
-	switch {
-	case f.dynamic && len(t.Path) == 0 && (l != nil || len(f.functions[t.Name]) == 0):
-		r := f.alloc()
-		f.expr(s.Value, r)
-		place := f.alloc()
-		n := f.nameSite(t.Name)
-		f.ad(vm.OpNameRef, place, n, t.Position)
-		f.ad(vm.OpNameConst, place, n, t.Position)
-		if s.Op == syntax.OpNone {
-			f.abc(vm.OpStoreP, place, r, 0, t.Position)
-		} else {
-			f.abc(vm.OpAssignP, place, r, int(s.Op), s.Position)
-		}
-	case len(t.Path) > 0:
-		// What a module exports is constant.
-		f.operand(s.Value)
-		f.variable(t, f.alloc())
-		f.raise(constantError(t.Name), t.Path[0].Position)
-	case l == nil:
-		f.operand(s.Value)
-		if len(f.functions[t.Name]) > 0 {
-			f.raise(constantError(t.Name), t.Position)
-		} else {
-			f.raise(vm.VariableNotFoundError(t.Name), t.Position)
-		}
-	case l.constant:
-		f.operand(s.Value)
-		f.raise(constantError(t.Name), t.Position)
-	case l.boxed:
-		r := f.alloc()
-		f.expr(s.Value, r)
-		if s.Op == syntax.OpNone {
-			f.abc(vm.OpSetCell, l.register, r, 0, t.Position)
-			return
-		}
-		place := f.alloc()
-		f.abc(vm.OpRefCell, place, l.register, 0, t.Position)
-		f.abc(vm.OpAssignP, place, r, int(s.Op), s.Position)
-		f.abc(vm.OpUnlock, 0, 0, 0, s.Position)
-	case s.Op == syntax.OpNone:
-		f.assignTo(l.register, s.Value)
-	case s.Op == syntax.OpAdd || s.Op == syntax.OpSub:
-		if n, small := smallInt(s.Value); small {
-			f.abc(vm.OpAddToI+vm.Op(s.Op-syntax.OpAdd), l.register, 0, n, s.Position)
-			return
-		}
-		f.abc(vm.OpAddTo+vm.Op(s.Op-syntax.OpAdd), l.register, f.operand(s.Value), 0, s.Position)
-	default:
-		f.abc(vm.OpAssign, l.register, f.kept(s.Value), int(s.Op), s.Position)
-	}
-}
-
-// kept is operand for a value that an assignment operator may store.
-func (f *function) kept(e syntax.Expr) int {
-	r := f.alloc()
-	f.expr(e, r)
-	return r
-}
-
-func constantError(name string) *vm.Error {
-	return &vm.Error{Variant: vm.ErrorAssignmentToConstant, Text: "Cannot modify constant " + name,
-		Fields: []vm.Field{{Name: "variable", Value: vm.String(name)}}}
-}
-
-// assignTo gives a variable a value that may be computed from it.
-func (f *function) assignTo(register int, e syntax.Expr) {
-	switch e := e.(type) {
-	case *syntax.Binary, *syntax.Unary, *syntax.IntLit, *syntax.FloatLit, *syntax.BoolLit, *syntax.StringLit, *syntax.ArrayLit, *syntax.MapLit:
-		f.expr(e, register) // these write their result last
-	default:
-		r := f.alloc()
-		f.expr(e, r)
-		f.abc(vm.OpMove, register, r, 0, e.Pos())
-	}
 }

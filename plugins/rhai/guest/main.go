@@ -6,9 +6,9 @@
 package main
 
 import (
+	"github.com/picloud/picloud/plugins/rhai/bridge"
 	"github.com/picloud/picloud/plugins/rhai/guest/heap"
 	"github.com/picloud/picloud/plugins/rhai/guest/reactor"
-	"github.com/picloud/picloud/plugins/rhai/bridge"
 	"github.com/picloud/picloud/plugins/rhai/vm"
 )
 

@@ -42,16 +42,16 @@ func parseJSON(t *vm.Thread, l *vm.Library, text string) (vm.Value, *vm.Error) {
 // that. It sees no variable and no function of the script, only those of l.
 func evalJSON(t *vm.Thread, l *vm.Library, text string) (vm.Value, *vm.Error) {
 	limits := t.Limits()
-	stop := func() bool { return t.Poll() != nil }
+	work := t.Compilation()
 	ast, err := syntax.Parse(text, syntax.Options{
 		Mode:          syntax.JSON,
 		MaxStringSize: int(limits.MaxStringSize),
 		MaxArraySize:  int(limits.MaxArraySize),
 		MaxMapSize:    int(limits.MaxMapSize),
-		Stop:          stop,
+		Step:          work.Step,
 	})
-	if stopped := t.Poll(); stopped != nil {
-		return vm.Unit, stopped
+	if work.Err != nil {
+		return vm.Unit, work.Err
 	}
 	if err != nil {
 		failure := &vm.Error{Variant: vm.ErrorParsing, Text: "Syntax error: " + err.Error()}
@@ -60,9 +60,9 @@ func evalJSON(t *vm.Thread, l *vm.Library, text string) (vm.Value, *vm.Error) {
 		}
 		return vm.Unit, failure
 	}
-	program, tooLarge := compile.Program(ast, l, nil, stop)
-	if stopped := t.Poll(); stopped != nil {
-		return vm.Unit, stopped
+	program, tooLarge := compile.Program(ast, l, nil, work.Step)
+	if work.Err != nil {
+		return vm.Unit, work.Err
 	}
 	if tooLarge != nil {
 		return vm.Unit, &vm.Error{Variant: vm.ErrorParsing, Text: "Syntax error: " + tooLarge.Message, Position: tooLarge.Position}

@@ -48,7 +48,7 @@ func badNumber(pos Position, literal string) token {
 func (s *scanner) numeral(start int) (radix int, fraction bool) {
 	exponent := false
 	digits := 1
-	for s.off < len(s.src) {
+	for s.more() {
 		c := s.src[s.off]
 		next := byte('_') // what ends a number before a point or an e
 		if s.off+1 < len(s.src) {

@@ -43,8 +43,10 @@ type Options struct {
 	// MaxArraySize and MaxMapSize limit literals, in items. As in Rhai an array of exactly
 	// the limit is refused. 0: no limit.
 	MaxStringSize, MaxArraySize, MaxMapSize int
-	// Stop is asked now and then; true ends the parsing with some error. It may be nil.
-	Stop func() bool
+	// Step is told how many steps have been done since the last call: a token is one, and so are
+	// 16 bytes. It is called each few hundred, and at the end; when it returns false, the parsing
+	// ends with some error. It may be nil.
+	Step func(n int) (goOn bool)
 }
 
 // Parse reads a source. The error, if any, is a *ParseError.
@@ -57,7 +59,7 @@ func Parse(source string, opts Options) (*Program, error) {
 		scanner: newScanner(source, opts.MaxStringSize, opts.Mode == JSON),
 		program: &Program{},
 	}
-	p.scanner.stop = opts.Stop
+	p.scanner.step = opts.Step
 	settings := settings{
 		pos:   Position{Line: 1},
 		max:   depth(opts.ExprDepth, DefaultExprDepth),
@@ -71,6 +73,9 @@ func Parse(source string, opts Options) (*Program, error) {
 	}
 	if ok && opts.Mode == Eval && (len(p.program.Functions) > 0 || p.closures > 0) {
 		p.err = &ParseError{Message: msgNestedFunction}
+	}
+	if !p.scanner.report() && p.err == nil {
+		p.fail(Position{}, msgStopped)
 	}
 	if p.err != nil {
 		return nil, p.err
@@ -101,7 +106,6 @@ type parser struct {
 	fn       function
 	names    names
 	closures int32 // how many there were so far
-	taken    int   // tokens
 	defined  map[signature]bool
 }
 
@@ -140,16 +144,12 @@ func (p *parser) upAt(st settings, pos Position) (settings, bool) {
 	return st, ok
 }
 
-// stopEvery is how many tokens are read between two questions to Stop.
-const stopEvery = 256
-
 // peek looks at the next token. It is valid until the next call of peek or next.
 func (p *parser) peek() *token {
 	if !p.has {
 		p.tok = p.scanner.token()
 		p.has = true
-		if p.taken++; p.taken%stopEvery == 0 && p.opts.Stop != nil && p.opts.Stop() {
-			p.scanner.src = p.scanner.src[:p.scanner.off] // nothing more follows
+		if !p.scanner.count() {
 			p.tok = token{kind: tokError, pos: p.tok.pos, text: msgStopped}
 		}
 	}

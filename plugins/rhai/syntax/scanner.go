@@ -24,8 +24,10 @@ type scanner struct {
 	failure   lexFailure
 	docs      []string // the doc comments before the latest token
 
-	stop func() bool // see Options.Stop
-	ask  int         // where to ask it next
+	step    func(n int) bool // see Options.Step
+	steps   int              // done, and not reported to step
+	counted int              // bytes of src that are in steps
+	ask     int              // where in src to report next
 }
 
 func newScanner(src string, maxString int, json bool) scanner {
@@ -37,17 +39,42 @@ func (s *scanner) pos() Position {
 	return Position{min(s.line, math.MaxUint16), min(s.col, math.MaxUint16)}
 }
 
-// askEvery is how many bytes of a long token are read between two questions to stop.
-const askEvery = 8 << 10
+const (
+	bytesPerStep = 16
+	reportEvery  = 256     // steps between two reports
+	askEvery     = 8 << 10 // bytes of a long token between two reports
+)
 
-// more reports whether there is more of the source, which there is not when stop says so. It
-// is asked before each character of what can be long.
+// count counts a token as a step, with the bytes before its end. It reports whether to go on.
+func (s *scanner) count() bool {
+	s.steps += 1 + s.bytes()
+	return s.steps < reportEvery || s.report()
+}
+
+// bytes returns the steps that the bytes are which have been read since its last call.
+func (s *scanner) bytes() int {
+	n := (s.off - s.counted) / bytesPerStep
+	s.counted += n * bytesPerStep
+	return n
+}
+
+// report tells of the steps. It returns false, and nothing more follows, if that is to end it.
+func (s *scanner) report() bool {
+	n := s.steps + s.bytes()
+	s.steps = 0
+	if s.step == nil || s.step(n) {
+		return true
+	}
+	s.src = s.src[:s.off]
+	return false
+}
+
+// more reports whether there is more of the source. It is asked before each character of what can
+// be long.
 func (s *scanner) more() bool {
-	if s.off >= s.ask && s.stop != nil {
+	if s.off >= s.ask {
 		s.ask = s.off + askEvery
-		if s.stop() {
-			s.src = s.src[:s.off]
-		}
+		s.report()
 	}
 	return s.off < len(s.src)
 }
@@ -170,7 +197,7 @@ func (s *scanner) scan() token {
 		return token{kind: tokEOF, pos: s.pos()}
 	}
 	signPos, signed := Position{}, false
-	for s.off < len(s.src) {
+	for s.more() {
 		start := s.off
 		c := s.next()
 		if c >= utf8.RuneSelf {

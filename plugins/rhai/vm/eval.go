@@ -136,14 +136,14 @@ func (t *Thread) eval(f *frame, a *Value, site *Site, dst uint16) *Error {
 	if a.Kind() != KindString {
 		return MismatchError("string", rawTypeName(*a))
 	}
-	if err := t.Charge(int64(len(a.AsString())/8 + 1)); err != nil {
+	if err := t.Charge(1); err != nil {
 		return err
 	}
 	if t.CompileEval == nil {
 		return FunctionNotFoundError(Signature("eval", []Value{*a}))
 	}
 	fn, err := t.CompileEval(a.AsString(), f.fn, site)
-	if err != nil && err.Variant == ErrorTerminated {
+	if err != nil && err.system() && err.Variant != ErrorParsing {
 		return err
 	}
 	if err != nil {

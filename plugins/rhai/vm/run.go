@@ -376,6 +376,8 @@ func (t *Thread) step(f *frame, in Instr) *Error {
 		if !f.constant(int32(in.B())).rangeContains(*a) {
 			f.jump(int(int16(in.C())))
 		}
+	default:
+		panic("vm: no loop runs this instruction") // a fault of ours, which must not go unseen
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package vm
 
 import (
 	"strconv"
-	"sync/atomic"
 	"unsafe"
 
 	"github.com/picloud/picloud/abi"
@@ -31,14 +30,11 @@ type Host interface {
 // The stack grows by further blocks; values in it never move, so that references (see
 // OpRefLocal) can point into it.
 type Thread struct {
+	Budget
 	program *Program
 	host    Host
 	limits  abi.Limits
 
-	budget    int64   // operations left in this slice
-	left      int64   // operations left after it
-	polls     uint8   // see Poll
-	interrupt *uint32 // an Interrupt value of package abi; not 0: stop
 	frames    []frame
 	maxFrames int                // less the natives that called back
 	blocks    [][]Value          // of the stack
@@ -84,10 +80,8 @@ const (
 // NewThread makes a thread that runs p once. Each field of limits must be set.
 // interrupt may be nil. seed should be fresh entropy.
 func NewThread(p *Program, host Host, limits abi.Limits, interrupt *uint32, seed uint64) *Thread {
-	if interrupt == nil {
-		interrupt = new(uint32)
-	}
-	t := &Thread{program: p, host: host, limits: limits, left: limits.MaxOperations, interrupt: interrupt, random: seed}
+	t := &Thread{program: p, host: host, limits: limits, random: seed}
+	t.Budget = NewBudget(limits.MaxOperations, interrupt, host.Yield)
 	t.blocks = [][]Value{newBlock(blockSize)}
 	// All there can be, so that they never move.
 	t.frames = make([]frame, 0, limits.MaxCallLevels+2)
@@ -115,11 +109,6 @@ func (t *Thread) Run(args ...Value) (Value, *Error) {
 		return Unit, err
 	}
 	return t.result, nil
-}
-
-// Operations is how many operations have been counted.
-func (t *Thread) Operations() int64 {
-	return t.limits.MaxOperations - t.left - max(t.budget, 0)
 }
 
 // Functions are the script's functions, in the order of their definition.
@@ -193,55 +182,6 @@ func (t *Thread) place(f *frame, curry, args []Value) int {
 	copy(at[len(curry):], args)
 	return n
 }
-
-// Charge counts n operations and polls the interrupt word.
-func (t *Thread) Charge(n int64) *Error {
-	t.budget -= n
-	if t.budget < 0 || atomic.LoadUint32(t.interrupt) != 0 {
-		return t.slice()
-	}
-	return nil
-}
-
-// Poll looks at the interrupt word within long work that has been counted, and now and then
-// lets the host have its turn. Call it after each 100 µs of work, or less.
-func (t *Thread) Poll() *Error {
-	if atomic.LoadUint32(t.interrupt) != 0 {
-		return t.slice()
-	}
-	if t.polls++; t.polls%pollsPerYield == 0 {
-		t.host.Yield()
-	}
-	return nil
-}
-
-// pollsPerYield is how often long work looks at the interrupt word between two calls of
-// [Host.Yield].
-const pollsPerYield = 8
-
-// sliceSize is how many operations run between two calls of [Host.Yield].
-const sliceSize = 16384
-
-// slice begins the next slice of operations, or says why the thread must not go on.
-func (t *Thread) slice() *Error {
-	if atomic.LoadUint32(t.interrupt) != 0 {
-		return &Error{Variant: ErrorTerminated, Text: "Script terminated"}
-	}
-	if t.left == 0 {
-		return &Error{Variant: ErrorTooManyOperations, Text: "Too many operations", Limit: "max_operations"}
-	}
-	n := min(max(sliceSize, -t.budget), t.left)
-	t.left -= n
-	t.budget += n
-	if t.budget < 0 {
-		return &Error{Variant: ErrorTooManyOperations, Text: "Too many operations", Limit: "max_operations"}
-	}
-	t.host.Yield()
-	return nil
-}
-
-// Interrupted is the value of the interrupt word.
-func (t *Thread) Interrupted() uint32 { return atomic.LoadUint32(t.interrupt) }
 
 // CheckString refuses a string of too many bytes.
 func (t *Thread) CheckString(bytes int64) *Error {
