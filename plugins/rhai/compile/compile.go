@@ -97,6 +97,7 @@ func (c *compiler) program(scope []string) *vm.Program {
 		c.functions[fn.Name] = append(c.functions[fn.Name], out)
 	}
 	c.tags = c.usesTags(c.ast)
+	c.prog.Asks = len(c.ast.Functions) > 0 || c.hasClosures(c.ast.Body)
 	c.variables, c.asked = map[string]bool{}, map[string]bool{}
 	for _, name := range scope {
 		c.variables[name] = true
@@ -238,6 +239,7 @@ func Eval(ast *syntax.Program, fn *vm.Function, site *vm.Site, step func(n int) 
 	f := c.newFunction(out, ast.Body)
 	f.dynamic, f.eval, f.outer, f.level, f.depth = true, true, site.Scope, site.Level, site.Depth
 	f.base = site.Depth
+	f.main = site.Main
 	f.next = fn.Registers
 	f.body(ast.Body)
 	c.report()

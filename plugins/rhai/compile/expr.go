@@ -230,11 +230,10 @@ func (f *function) binary(e *syntax.Binary, dst int) {
 	}
 }
 
-// in compiles a membership test. The item is evaluated before the container, as since Rhai 1.26;
-// before, it was the other way round.
+// in compiles a membership test. The container is evaluated before the item.
 func (f *function) in(e *syntax.Binary, dst int) {
-	l := f.left(e.Left, e.Right)
-	r := f.operand(e.Right)
+	r := f.left(e.Right, e.Left)
+	l := f.operand(e.Left)
 	if e.Op == syntax.OpIn {
 		f.abc(vm.OpIn, dst, l, r, e.Position)
 		return

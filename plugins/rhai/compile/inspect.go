@@ -89,3 +89,16 @@ func (c *compiler) usesTags(ast *syntax.Program) bool {
 	}
 	return found
 }
+
+// hasClosures reports whether there is a closure among statements.
+func (c *compiler) hasClosures(body []syntax.Stmt) bool {
+	found := false
+	for _, s := range body {
+		syntax.Walk(s, func(n any) bool {
+			_, ok := n.(*syntax.Closure)
+			found = found || ok
+			return !found && !c.stopped()
+		})
+	}
+	return found
+}

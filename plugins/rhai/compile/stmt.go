@@ -184,10 +184,13 @@ func (f *function) let(s *syntax.Let) {
 	}
 	if f.eval && f.depth == f.base {
 		f.ad(vm.OpDefine, r, f.defineSite(s.Name.Name, s.Const), s.Position)
+		if s.Const && f.depth == 0 && f.main {
+			f.ad(vm.OpSetGlobal, r, f.constant(vm.String(s.Name.Name)), s.Position)
+		}
 		return
 	}
 	f.declare(s.Name.Name, r, s.Const)
-	if s.Const && f.main && len(f.prog.Functions) > 0 && f.depth == 0 {
+	if s.Const && f.main && f.depth == 0 {
 		f.ad(vm.OpSetGlobal, r, f.constant(vm.String(s.Name.Name)), s.Position)
 	}
 	if s.Export {
@@ -204,7 +207,7 @@ func (f *function) importStmt(s *syntax.Import) {
 	f.prog.Imports = append(f.prog.Imports, vm.Import{Name: name, Position: s.Path.Start()})
 	r := f.alloc()
 	f.expr(s.Path, r)
-	f.out.Sites = append(f.out.Sites, &vm.Site{Name: s.Alias.Name, Depth: f.depth})
+	f.out.Sites = append(f.out.Sites, &vm.Site{Name: s.Alias.Name, Depth: f.depth, Position: s.Path.Pos()})
 	f.ad(vm.OpImport, r, len(f.out.Sites)-1, s.Path.Start())
 }
 
@@ -509,7 +512,7 @@ func (f *function) switchStmt(s *syntax.Switch, dst int, m mode) {
 			}
 		}
 		if !sure {
-			toDefault = append(toDefault, f.ad(vm.OpJump, 0, 0, s.Position))
+			f.back(vm.OpJump, 0, at+1, s.Position) // to the ranges
 		}
 	}
 	var toEnd []int

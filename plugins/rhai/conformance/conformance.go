@@ -12,6 +12,7 @@ import (
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/plugins/rhai"
+	"github.com/picloud/picloud/plugins/rhai/lib"
 	"github.com/picloud/picloud/plugins/rhai/syntax"
 	"github.com/picloud/picloud/plugins/rhai/vm"
 )
@@ -81,9 +82,11 @@ func Native(script string, modules map[string]string) Outcome {
 
 // NativeWithin runs a script in this process under other limits.
 func NativeWithin(limits abi.Limits, script string, modules map[string]string) Outcome {
-	program, err := rhai.Compile(script)
+	compiler := &rhai.Compiler{Library: lib.Standard()}
+	program, err := compiler.Script(script)
 	if err == nil {
-		err = rhai.Link(program, func(name string) (string, bool) { text, ok := modules[name]; return text, ok }, true)
+		source := func(name string) (string, bool) { text, ok := modules[name]; return text, ok }
+		err = compiler.Link(program, rhai.Modules{Source: source, Lazy: true})
 	}
 	if err != nil {
 		return failure(err, nil)

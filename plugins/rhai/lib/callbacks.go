@@ -106,7 +106,7 @@ func (c *callback) call(this *vm.Value, extra vm.Value, own ...vm.Value) (vm.Val
 		if aborts(err) {
 			return vm.Unit, err
 		}
-		return vm.Unit, vm.InFunctionCall(c.in, err, syntax.Position{})
+		return vm.Unit, c.t.InFunctionCall(c.in, err, syntax.Position{})
 	}
 	return v, nil
 }

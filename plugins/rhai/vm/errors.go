@@ -189,7 +189,20 @@ func DataTooLargeError(what, limit string) *Error {
 
 // InFunctionCall wraps inner as having happened in a call of a named function at p.
 func InFunctionCall(name string, inner *Error, p syntax.Position) *Error {
-	e := &Error{Variant: ErrorInFunctionCall, Text: "in call to function '" + name + "'", Inner: inner, Position: p, Limit: inner.Limit}
-	e.Fields = []Field{{"function", String(name)}, {"source", String("")}}
+	return inCall("in call to function '"+name+"'", name, "", inner, p)
+}
+
+// InFunctionCall is the same for a call by the code
+// that is running, which a module may be.
+func (t *Thread) InFunctionCall(name string, inner *Error, p syntax.Position) *Error {
+	return inCall("in call to function '"+name+"'", name, t.source(len(t.frames)-1), inner, p)
+}
+
+func inCall(text, name, source string, inner *Error, p syntax.Position) *Error {
+	if source != "" {
+		text += " (from '" + source + "')"
+	}
+	e := &Error{Variant: ErrorInFunctionCall, Text: text, Inner: inner, Position: p, Limit: inner.Limit}
+	e.Fields = []Field{{"function", String(name)}, {"source", String(source)}}
 	return e
 }

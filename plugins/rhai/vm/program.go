@@ -9,11 +9,10 @@ type Program struct {
 	Native    *Library
 	Consts    []Value // shared by all functions
 
-	// Modules are what scripts may import, by name; all programs that are linked
-	// together share them. Number is the program's own among those, the script's is 0.
-	Modules map[string]*Program
-	Number  int
-	Imports []Import // the import statements, in the order of the code
+	Modules map[string]*Program // what the script and its modules may import, by name
+	Name    string              // of a module
+	Asks    bool                // there are functions or closures, which can ask for global constants
+	Imports []Import            // the import statements, in the order of the code
 
 	byName map[string][]*Function
 }
@@ -107,6 +106,7 @@ type Site struct {
 	Register int             // of a name looked up at run time: its variable, -1 if there is none
 	Level    int             // how many variables were declared before this place, or before that variable
 	Depth    int             // of blocks around this place
+	Main     bool            // of eval: what it declares outside of blocks is global
 	Define   bool            // of a name: it is a constant
 
 	builtin   builtin // a method that has a short cut

@@ -40,7 +40,7 @@ type Thread struct {
 	blocks    [][]Value          // of the stack
 	locks     []*Cell            // locked cells, innermost last
 	levels    int64              // of natives that called back
-	globals   []map[string]Value // global:: constants, by number of the program
+	joined    joined             // see environment
 	modules   map[string]*module // those imported so far, by name
 	loading   []*module          // those whose constants are being evaluated, the innermost last
 	tags      []int32            // by number - 1, see Value
@@ -64,7 +64,7 @@ type frame struct {
 	this      *Value         // nil: unbound
 	block     int32          // the stack block's number
 	locks     int32          // len(Thread.locks) at entry
-	imports   *imported      // the modules in sight
+	env       *environment   // what is in sight besides variables
 	names     *names         // variables that evals have defined in this window
 	dst       uint16         // the caller's register for the result
 	thisConst bool
@@ -98,7 +98,7 @@ func (t *Thread) Run(args ...Value) (Value, *Error) {
 		*reg(base, uint64(i)) = a
 	}
 	end := uintptr(base) + blockSize*valueSize
-	err := t.push(frame{fn: t.program.Main, base: base, end: end}, len(args))
+	err := t.push(frame{fn: t.program.Main, base: base, end: end, env: noEnvironment}, len(args))
 	if err == nil {
 		err = t.run(0)
 	}
@@ -168,7 +168,7 @@ func (t *Thread) nextBlock(f *frame, nargs, need int) {
 // top is a frame for a callee behind everything that is in use.
 func (t *Thread) top() frame {
 	f := &t.frames[len(t.frames)-1]
-	return frame{base: unsafe.Add(f.base, uintptr(f.fn.Registers)*valueSize), end: f.end, block: f.block, imports: f.imports}
+	return frame{base: unsafe.Add(f.base, uintptr(f.fn.Registers)*valueSize), end: f.end, block: f.block, env: f.env}
 }
 
 // place copies curried and other arguments to where the callee of f finds them.
@@ -313,7 +313,7 @@ func (t *Thread) unwind(err *Error, stop int) *Error {
 			t.unlock(int(f.locks))
 			return nil
 		}
-		fn := f.fn
+		fn, source := f.fn, t.source(len(t.frames)-1)
 		t.unlock(int(f.locks))
 		t.frames = t.frames[:len(t.frames)-1]
 		if len(t.frames) > 0 {
@@ -323,8 +323,7 @@ func (t *Thread) unwind(err *Error, stop int) *Error {
 			case err.system() && !fn.Eval:
 				err.Position = at
 			default:
-				err = &Error{Variant: ErrorInFunctionCall, Inner: err, Position: at, Text: fn.callText(), Limit: err.Limit}
-				err.Fields = []Field{{"function", String(fn.Name)}, {"source", String("")}}
+				err = inCall(fn.callText(), fn.Name, source, err, at)
 			}
 		}
 		if len(t.frames) <= stop {
