@@ -54,7 +54,7 @@ func TestModules(t *testing.T) {
 			"A module may contain only constants, functions and imports (line 1, position 1)\nin module 'a' (line 1, position 8)"},
 		{"does not parse", map[string]string{"a": "\nfn f( {"}, `import "a" as a;`, "(line 2, position 7)\nin module 'a' (line 1, position 8)"},
 		{"error in its constants", map[string]string{"a": `export const X = [1][3];`}, `import "a" as a;`,
-			"Array index 3 out of bounds: only 1 element in array (line 1, position 22)\nError in module 'a' (line 1, position 8)"},
+			"Array index 3 out of bounds: only 1 element in array (line 1, position 22)\nin module 'a' (line 1, position 8)"},
 		{"many paths to one module", diamonds(7), `import "d0" as d;`, `()`},
 		{"log is no import", nil, `math::sin(1)`, `Module not found: math (line 1, position 1)`},
 	}

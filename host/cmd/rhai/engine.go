@@ -75,8 +75,8 @@ func (native) measure(_ context.Context, script string, runs int) (compile, eval
 type console struct{ start time.Time }
 
 func (console) Print(text string) { fmt.Println(text) }
-func (console) Debug(text string, at syntax.Position) {
-	fmt.Fprintf(os.Stderr, "%d:%d | %s\n", at.Line, at.Column, text)
+func (console) Debug(text, at string) {
+	fmt.Fprintf(os.Stderr, "%s | %s\n", at, text)
 }
 func (console) Yield()                {}
 func (c console) MonotonicNow() int64 { return int64(time.Since(c.start)) }

@@ -60,7 +60,6 @@ func TestSession(t *testing.T) {
 		{name: "char", script: `'c'`, want: `"c"`},
 		{name: "log", script: `log::warn("w", #{n: 1}); log::info(42); print("p"); debug("d");`, want: `null`,
 			lines: "warn w {\"n\":1}|info 42|info p|debug 1:53 | \"d\""},
-		{name: "assignment to ctx", script: `ctx = 1`, fails: abi.CodeScriptError},
 		{name: "syntax", script: `let = 1`, fails: abi.CodeScriptInvalid},
 		{name: "unknown import", script: `import "m" as m;`, fails: abi.CodeScriptInvalid},
 		{name: "throw", script: `throw "no"`, fails: abi.CodeScriptError},

@@ -152,7 +152,10 @@ func (f *function) keyword(e *syntax.Call, base int) bool {
 	switch {
 	case e.Name == "call" && len(args) >= 1:
 		f.pointer(args, base)
-		_, n := f.site(e.Name, e.Position, args)
+		s, n := f.site(e.Name, e.Position, args)
+		if s.Capture = e.CaptureScope; s.Capture {
+			s.Scope, s.Level, s.Depth = f.inSight(), f.level+len(f.locals), f.depth
+		}
 		f.abc(vm.OpCallPtr, base, len(args)-1, n, e.Position)
 	case e.Name == "Fn" && len(args) == 1:
 		load()
@@ -231,14 +234,9 @@ func (f *function) inSight() []vm.ScopeVar {
 // callScoped compiles name!(args).
 func (f *function) callScoped(e *syntax.Call, base int, script *vm.Function) {
 	f.args(e.Args, base)
-	for i, fn := range f.prog.Functions {
-		if fn != script {
-			continue
-		}
-		site := &vm.Site{Scope: f.inSight(), Level: f.level + len(f.locals), Depth: f.depth}
-		out := &vm.Function{Name: fn.Name, Params: fn.Params, Program: f.prog}
-		f.pending = append(f.pending, scoped{f.ast.Functions[i], out, site})
-		f.out.Scoped = append(f.out.Scoped, out)
-		f.abc(vm.OpCallScoped, base, len(e.Args), len(f.out.Scoped)-1, e.Position)
-	}
+	site := &vm.Site{Scope: f.inSight(), Level: f.level + len(f.locals), Depth: f.depth}
+	out := &vm.Function{Name: script.Name, Params: script.Params, Program: f.prog}
+	f.pending = append(f.pending, scoped{script.Tree, out, site})
+	f.out.Scoped = append(f.out.Scoped, out)
+	f.abc(vm.OpCallScoped, base, len(e.Args), len(f.out.Scoped)-1, e.Position)
 }

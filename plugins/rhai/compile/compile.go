@@ -33,8 +33,9 @@ func (e *Error) Error() string {
 // maxRegisters is how many variables and temporaries a function may have.
 const maxRegisters = 32000
 
-// Program compiles a script. scope names the variables that exist before it runs, constants all
-// of them: they are the first registers of its main function. step is told how many nodes of the
+// Program compiles a script. scope names the variables that exist before it runs: they are the first
+// registers of its main function, and each function and closure that mentions one begins with a
+// copy of its own. step is told how many nodes of the
 // tree have been visited since its last call; when it returns false, compiling ends with some
 // error. It may be nil.
 func Program(ast *syntax.Program, lib *vm.Library, scope []string, step func(n int) (goOn bool)) (*vm.Program, *Error) {
@@ -70,26 +71,25 @@ func IsModule(ast *syntax.Program) (at syntax.Position, ok bool) {
 }
 
 type compiler struct {
-	lib       *vm.Library
-	ast       *syntax.Program
-	prog      *vm.Program
-	functions map[string][]*vm.Function
-	wide      bool // do not use jumps of 16 bits
-	closures  int
-	scopes    int
-	tags      bool            // the script may attach tags to values
-	variables map[string]bool // that exist before the script runs
-	asked     map[string]bool // those of them that functions use
-	step      func(int) bool  // see Program
-	steps     int             // done, and not reported to step
-	err       *Error
+	lib         *vm.Library
+	ast         *syntax.Program
+	prog        *vm.Program
+	functions   map[string][]*vm.Function
+	wide        bool // do not use jumps of 16 bits
+	closures    int
+	scopes      int
+	tags        bool           // the script may attach tags to values
+	scopedCalls bool           // there are evals or calls that share the caller's scope
+	step        func(int) bool // see Program
+	steps       int            // done, and not reported to step
+	err         *Error
 }
 
 func (c *compiler) program(scope []string) *vm.Program {
-	c.prog = &vm.Program{Native: c.lib}
+	c.prog = &vm.Program{Native: c.lib, Scope: scope}
 	c.functions = make(map[string][]*vm.Function, len(c.ast.Functions))
 	for _, fn := range c.ast.Functions {
-		out := &vm.Function{Name: fn.Name, ThisType: fn.ThisType, Params: len(fn.Params), Private: fn.Private, Program: c.prog}
+		out := &vm.Function{Name: fn.Name, ThisType: fn.ThisType, Params: len(fn.Params), Private: fn.Private, Program: c.prog, Tree: fn}
 		for _, p := range fn.Params {
 			out.ParamNames = append(out.ParamNames, p.Name)
 		}
@@ -98,10 +98,8 @@ func (c *compiler) program(scope []string) *vm.Program {
 	}
 	c.tags = c.usesTags(c.ast)
 	c.prog.Asks = len(c.ast.Functions) > 0 || c.hasClosures(c.ast.Body)
-	c.variables, c.asked = map[string]bool{}, map[string]bool{}
-	for _, name := range scope {
-		c.variables[name] = true
-	}
+	_, module := IsModule(c.ast)
+	c.asks = c.prog.Asks || module
 	for i, fn := range c.ast.Functions {
 		f := c.newFunction(c.prog.Functions[i], fn.Body.Stmts)
 		for _, p := range fn.Params {
@@ -114,13 +112,16 @@ func (c *compiler) program(scope []string) *vm.Program {
 	f.main = true
 	for _, name := range scope {
 		r := f.alloc()
-		f.declare(name, r, true)
-		if c.asked[name] {
-			f.ad(vm.OpSetGlobal, r, f.constant(vm.String(name)), syntax.Position{})
-		}
+		f.declare(name, r, false)
+		f.locals[len(f.locals)-1].given = true
 	}
 	f.body(c.ast.Body)
 	c.prog.Main = main
+	if !c.scopedCalls {
+		for _, fn := range c.prog.Functions {
+			fn.Tree = nil
+		}
+	}
 	c.prog.Link()
 	return c.prog
 }
@@ -168,6 +169,7 @@ type local struct {
 	register int
 	constant bool
 	boxed    bool // may hold a cell
+	given    bool // existed before the script ran: closures have their own
 }
 
 type loop struct {
@@ -186,18 +188,46 @@ type constKey struct {
 func (c *compiler) newFunction(out *vm.Function, body []syntax.Stmt) *function {
 	f := &function{compiler: c, out: out, captured: c.captures(body), dynamic: c.dynamic(body), consts: map[constKey]int{}}
 	out.Dynamic = f.dynamic
+	c.scopedCalls = c.scopedCalls || f.dynamic
 	return f
 }
 
 // body compiles the statements of the function and finishes it.
 func (f *function) body(stmts []syntax.Stmt) {
 	f.out.Empty = len(stmts) == 0
+	f.given(stmts)
 	f.stmts(stmts, f.alloc(), tail)
 	f.abc(vm.OpReturnUnit, 0, 0, 0, syntax.Position{}) // never reached: keeps the pointer to the next instruction within the code
 	f.out.Seal()
 	for _, p := range f.pending {
 		f.scopedBody(p)
 	}
+}
+
+// given declares the variables that exist before the script runs and that the function may mention.
+func (f *function) given(stmts []syntax.Stmt) {
+	for i, name := range f.prog.Scope {
+		if f.inReach(name) || !f.dynamic && !f.mentions(stmts, name) || len(stmts) == 0 {
+			continue
+		}
+		r := f.alloc()
+		f.ad(vm.OpGetGiven, r, i, syntax.Position{})
+		f.declare(name, r, false)
+		f.locals[len(f.locals)-1].given = true
+	}
+}
+
+// inReach reports whether a name stands for a variable of the function, or of the code whose window it runs in.
+func (f *function) inReach(name string) bool {
+	if f.lookup(name) != nil {
+		return true
+	}
+	for _, v := range f.outer {
+		if v.Name == name {
+			return true
+		}
+	}
+	return false
 }
 
 // maxScoped is how many name!() calls may be nested in functions called so.
@@ -207,13 +237,7 @@ const maxScoped = 16
 func (f *function) scopedBody(p scoped) {
 	f.scopes++
 	defer func() { f.scopes-- }()
-	c := f.newFunction(p.out, p.fn.Body.Stmts)
-	c.dynamic, c.outer, c.level = true, p.site.Scope, p.site.Level
-	c.depth = p.site.Depth + 1
-	c.next = f.out.Registers
-	for _, id := range p.fn.Params {
-		c.declare(id.Name, c.alloc(), false)
-	}
+	c := f.inScope(p.fn, p.out, p.site, f.out)
 	if f.scopes > maxScoped {
 		c.raise(&vm.Error{Variant: vm.ErrorStackOverflow, Text: "Stack overflow", Limit: "max_call_levels"}, p.fn.Position)
 	}
@@ -224,17 +248,47 @@ func (f *function) scopedBody(p scoped) {
 	}
 }
 
+// inScope is the state of compiling a function that runs in the window of caller and sees what site
+// sees.
+func (c *compiler) inScope(fn *syntax.Function, out *vm.Function, site *vm.Site, caller *vm.Function) *function {
+	f := c.newFunction(out, fn.Body.Stmts)
+	f.dynamic, f.outer, f.level = true, site.Scope, site.Level
+	f.depth = site.Depth + 1
+	f.next = caller.Registers
+	for _, id := range fn.Params {
+		f.declare(id.Name, f.alloc(), false)
+	}
+	return f
+}
+
+// Scoped compiles a function for a call that runs in the window of caller and sees what site sees. step is as
+// for [Program].
+func Scoped(callee, caller *vm.Function, site *vm.Site, step func(n int) (goOn bool)) (*vm.Function, *Error) {
+	c := late(callee.Program, &syntax.Program{}, step)
+	out := &vm.Function{Name: callee.Name, Params: callee.Params, Program: callee.Program}
+	f := c.inScope(callee.Tree, out, site, caller)
+	f.body(callee.Tree.Body.Stmts)
+	c.report()
+	return out, c.err
+}
+
+// late is a compiler for code that a program that runs needs.
+func late(prog *vm.Program, ast *syntax.Program, step func(n int) (goOn bool)) *compiler {
+	c := &compiler{lib: prog.Native, ast: ast, prog: prog, wide: true, step: step, asks: prog.Asks}
+	c.functions = make(map[string][]*vm.Function, len(prog.Functions))
+	for _, fn := range prog.Functions {
+		c.functions[fn.Name] = append(c.functions[fn.Name], fn)
+	}
+	return c
+}
+
 // Eval compiles the text of an eval that runs in the window of fn and sees what
 // site sees. It returns nil when there is nothing to run. step is as for [Program].
 func Eval(ast *syntax.Program, fn *vm.Function, site *vm.Site, step func(n int) (goOn bool)) (*vm.Function, *Error) {
 	if len(ast.Body) == 0 {
 		return nil, nil
 	}
-	c := &compiler{lib: fn.Program.Native, ast: ast, prog: fn.Program, wide: true, step: step}
-	c.functions = make(map[string][]*vm.Function, len(fn.Program.Functions))
-	for _, fn := range fn.Program.Functions {
-		c.functions[fn.Name] = append(c.functions[fn.Name], fn)
-	}
+	c := late(fn.Program, ast, step)
 	out := &vm.Function{Name: "eval", Eval: true, Program: fn.Program}
 	f := c.newFunction(out, ast.Body)
 	f.dynamic, f.eval, f.outer, f.level, f.depth = true, true, site.Scope, site.Level, site.Depth
@@ -293,7 +347,7 @@ func (f *function) allocN(n int) int {
 }
 
 func (f *function) declare(name string, register int, constant bool) {
-	f.locals = append(f.locals, local{name, register, constant, f.boxed(name)})
+	f.locals = append(f.locals, local{name, register, constant, f.boxed(name), false})
 }
 
 // boxed reports whether a variable of that name may be shared with a closure.

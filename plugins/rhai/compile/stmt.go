@@ -184,17 +184,20 @@ func (f *function) let(s *syntax.Let) {
 	}
 	if f.eval && f.depth == f.base {
 		f.ad(vm.OpDefine, r, f.defineSite(s.Name.Name, s.Const), s.Position)
-		if s.Const && f.depth == 0 && f.main {
-			f.ad(vm.OpSetGlobal, r, f.constant(vm.String(s.Name.Name)), s.Position)
-		}
+		f.global(s, r)
 		return
 	}
 	f.declare(s.Name.Name, r, s.Const)
-	if s.Const && f.main && f.depth == 0 {
-		f.ad(vm.OpSetGlobal, r, f.constant(vm.String(s.Name.Name)), s.Position)
-	}
+	f.global(s, r)
 	if s.Export {
 		f.exportAs(r, s.Name.Name, s.Position)
+	}
+}
+
+// global makes a constant a global one if it is declared outside of blocks, and somebody could ask for it.
+func (f *function) global(s *syntax.Let, r int) {
+	if s.Const && f.main && f.depth == 0 && f.asks {
+		f.ad(vm.OpSetGlobal, r, f.constant(vm.String(s.Name.Name)), s.Position)
 	}
 }
 
@@ -351,7 +354,7 @@ func (f *function) doLoop(s *syntax.DoLoop, dst int, m mode) {
 	} else {
 		exit = f.jumpUnless(s.Cond)
 	}
-	f.back(vm.OpLoop, 0, top, s.Body.Position)
+	f.back(vm.OpLoop, 0, top, s.Cond.Pos())
 	f.patch(exit)
 	f.leave(l, dst, m, s.Position)
 }

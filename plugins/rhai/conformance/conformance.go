@@ -13,7 +13,6 @@ import (
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/plugins/rhai"
 	"github.com/picloud/picloud/plugins/rhai/lib"
-	"github.com/picloud/picloud/plugins/rhai/syntax"
 	"github.com/picloud/picloud/plugins/rhai/vm"
 )
 
@@ -121,8 +120,8 @@ type Recorder struct {
 func (r *Recorder) Print(text string) { r.Lines = append(r.Lines, text) }
 
 // Debug keeps a line as the default engine prints it.
-func (r *Recorder) Debug(text string, at syntax.Position) {
-	r.Lines = append(r.Lines, fmt.Sprintf("%d:%d | %s", at.Line, at.Column, text))
+func (r *Recorder) Debug(text, at string) {
+	r.Lines = append(r.Lines, at+" | "+text)
 }
 
 // Yield does nothing.

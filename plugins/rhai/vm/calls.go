@@ -161,7 +161,14 @@ func (t *Thread) callPtr(site *Site, a *Value, args []Value, dst uint16) *Error 
 	if a.Kind() != KindFn {
 		return MismatchError("Fn", a.TypeName()).At(site.ArgPos)
 	}
-	return t.enter(a.AsFn(), nil, false, a, args, dst)
+	p := a.AsFn()
+	if n := len(p.Curry) + len(args); site.Capture && !p.IsClosure() && (p.Func == nil || p.Func.Params != n) {
+		f := &t.frames[len(t.frames)-1]
+		if fn := f.function(p.Name, n); fn != nil {
+			return t.callPtrScoped(f, site, fn, append(p.Curried(), args...), dst)
+		}
+	}
+	return t.enter(p, nil, false, a, args, dst)
 }
 
 // enter calls a function pointer: it leaves the result in *a or pushes the frame
@@ -273,6 +280,9 @@ func (t *Thread) Call(p *FnPtr, this *Value, args ...Value) (Value, *Error) {
 		}
 		return v, err
 	}
+	if fn != p.Func && fn.Empty {
+		return Unit, nil
+	}
 	if fn != p.Func {
 		t.maxFrames--
 		v, err := t.callFunction(fn, env, this, p.Curry, args)
@@ -287,7 +297,7 @@ func (t *Thread) callFunction(fn *Function, env *environment, this *Value, curry
 		return Unit, err
 	}
 	if t.levels >= nativeDeep {
-		return Unit, &Error{Variant: ErrorStackOverflow, Text: "Stack overflow", Limit: "max_call_levels"}
+		return Unit, stackOverflow().At(t.position())
 	}
 	t.levels++
 	t.maxFrames--
@@ -320,7 +330,7 @@ func (t *Thread) nested(fn *Function, env *environment, this *Value, curry, args
 		f := t.top()
 		f.fn, f.env, f.this, f.thisConst = fn, env, this, this != nil && t.constReceiver
 		if err := t.push(f, t.place(&f, curry, args)); err != nil {
-			return Unit, err
+			return Unit, err.At(t.position())
 		}
 	}
 	if !t.fast(stop) {

@@ -178,7 +178,7 @@ func (t *Thread) pushShared(f *frame, fn *Function, dst uint16) *Error {
 		f.names = &names{}
 	}
 	if uintptr(fn.Registers)*valueSize > f.end-uintptr(f.base) {
-		return &Error{Variant: ErrorStackOverflow, Text: "Stack overflow", Limit: "max_call_levels"}
+		return stackOverflow()
 	}
 	return t.push(frame{fn: fn, base: f.base, end: f.end, block: f.block, names: f.names, env: f.env, dst: dst}, 0)
 }
@@ -196,4 +196,23 @@ func (t *Thread) callScoped(f *frame, fn *Function, args []Value, dst uint16) *E
 		}
 	}
 	return t.pushShared(f, fn, dst)
+}
+
+// callPtrScoped is callScoped of a function that was found by its name.
+func (t *Thread) callPtrScoped(f *frame, site *Site, fn *Function, args []Value, dst uint16) *Error {
+	scoped := site.scoped[fn]
+	if scoped == nil {
+		if t.CompileScoped == nil || fn.Tree == nil {
+			return FunctionNotFoundError(Signature(fn.Name, args))
+		}
+		var err *Error
+		if scoped, err = t.CompileScoped(fn, f.fn, site); err != nil {
+			return err
+		}
+		if site.scoped == nil {
+			site.scoped = map[*Function]*Function{}
+		}
+		site.scoped[fn] = scoped
+	}
+	return t.callScoped(f, scoped, args, dst)
 }

@@ -125,7 +125,7 @@ func (t *Thread) importModule(f *frame, name Value, site *Site) *Error {
 // evaluateModule runs a module's statements.
 func (t *Thread) evaluateModule(at *frame, m *module) *Error {
 	if t.levels >= nativeDeep {
-		return &Error{Variant: ErrorStackOverflow, Text: "Stack overflow", Limit: "max_call_levels"}
+		return stackOverflow()
 	}
 	t.loading = append(t.loading, m)
 	t.levels++
@@ -213,7 +213,7 @@ func pathText(path []syntax.Ident) string {
 func (t *Thread) callQualified(f *frame, site *Site, a *Value, n int, dst uint16) *Error {
 	args := unsafe.Slice(a, n)
 	m := t.find(f, site.Path)
-	if m == nil {
+	if m == nil && f.env.imports.find(site.Path[0].Name) == nil {
 		if len(site.Natives) > 0 {
 			v, err := t.callNative(site, args)
 			if err == nil {
@@ -226,21 +226,24 @@ func (t *Thread) callQualified(f *frame, site *Site, a *Value, n int, dst uint16
 		}
 		return ModuleNotFoundError(pathText(site.Path)).At(site.Path[0].Position)
 	}
+	if m == nil {
+		return FunctionNotFoundError(Signature(pathText(site.Path)+"::"+site.Name, args))
+	}
 	if fn := m.program.Find(site.Name, n, ""); fn != nil && !fn.Private {
-		return t.enterFunction(fn, &m.carried, nil, false, args, dst)
+		return t.enterFunction(fn, t.environment(f, fn.Program, &m.carried), nil, false, args, dst)
 	}
 	return FunctionNotFoundError(Signature(pathText(site.Path)+"::"+site.Name, args))
 }
 
 // qualified is the value of m::name.
 func (t *Thread) qualified(f *frame, site *Site) (Value, *Error) {
-	m := t.find(f, site.Path)
-	if m == nil {
+	if f.env.imports.find(site.Path[0].Name) == nil {
 		return Unit, ModuleNotFoundError(pathText(site.Path))
 	}
-	v, ok := m.vars[site.Name]
-	if !ok {
-		return Unit, VariableNotFoundError(pathText(site.Path) + "::" + site.Name)
+	if m := t.find(f, site.Path); m != nil {
+		if v, ok := m.vars[site.Name]; ok {
+			return v, nil
+		}
 	}
-	return v, nil
+	return Unit, VariableNotFoundError(pathText(site.Path) + "::" + site.Name)
 }

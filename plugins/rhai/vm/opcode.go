@@ -25,6 +25,7 @@ const (
 	OpSetCell             // variable R[A] = R[B]; a locked one is a data race
 	OpGetThis             // R[A] = share T, which must be bound
 	OpGetGlobal           // R[A] = the program's global constant K[D], which must be set
+	OpGetGiven            // R[A] = share the variable number D of those that existed before the script ran
 	OpSetGlobal           // the program's global constant K[D] = share R[A]
 
 	// Binary operators: R[A] = R[B] op R[C].
@@ -221,6 +222,7 @@ var opcodes = [numOps]opcode{
 	OpSetCell:   {name: "setcell", a: "R", b: "R"},
 	OpGetThis:   {name: "getthis", a: "R"},
 	OpGetGlobal: {name: "getglobal", a: "R", d: "K"},
+	OpGetGiven:  {name: "getgiven", a: "R", d: "n"},
 	OpSetGlobal: {name: "setglobal", a: "R", d: "K"},
 
 	OpAdd:    {name: "add", a: "R", b: "R", c: "R"},

@@ -7,7 +7,8 @@ type Program struct {
 	Main      *Function
 	Functions []*Function // script functions; those of one name together
 	Native    *Library
-	Consts    []Value // shared by all functions
+	Consts    []Value  // shared by all functions
+	Scope     []string // the variables that exist before it runs
 
 	Modules map[string]*Program // what the script and its modules may import, by name
 	Name    string              // of a module
@@ -82,6 +83,7 @@ type Function struct {
 	Positions  []syntax.Position // of each instruction
 	Indexing   []IndexPositions  // further positions of instructions on elements, in the order of the code
 	Program    *Program
+	Tree       *syntax.Function // of a script function that may be called in the scope of a caller that is not known yet
 }
 
 // IndexPositions are where else an instruction on an element or property can fail.
@@ -106,12 +108,14 @@ type Site struct {
 	Register int             // of a name looked up at run time: its variable, -1 if there is none
 	Level    int             // how many variables were declared before this place, or before that variable
 	Depth    int             // of blocks around this place
+	Capture  bool            // of a call by pointer: a function that is found by its name sees Scope
 	Main     bool            // of eval: what it declares outside of blocks is global
 	Define   bool            // of a name: it is a constant
 
-	builtin   builtin // a method that has a short cut
-	last      *Native // the overload chosen last
-	lastKinds uint64  // for arguments of these kinds
+	builtin   builtin                 // a method that has a short cut
+	last      *Native                 // the overload chosen last
+	lastKinds uint64                  // for arguments of these kinds
+	scoped    map[*Function]*Function // with Capture: what has been compiled
 }
 
 // builtin names the methods that fast runs itself.

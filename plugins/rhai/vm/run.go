@@ -142,6 +142,8 @@ func (t *Thread) step(f *frame, in Instr) *Error {
 			return err
 		}
 		*a = v
+	case OpGetGiven:
+		*a = t.args[in.D()].Share()
 	case OpSetGlobal:
 		t.setConstant(f, f.constant(in.D()).AsString(), *a)
 	case OpImport:
@@ -295,7 +297,12 @@ func (t *Thread) step(f *frame, in Instr) *Error {
 		return a.asProxy().writeBack(t, in.B() != 0)
 
 	case OpCall:
-		return t.enterFunction(f.fn.Calls[in.C()], f.env, nil, false, unsafe.Slice(a, int(in.B())), in.A())
+		fn := f.fn.Calls[in.C()]
+		if fn.Empty {
+			*a = Unit // whatever the depth
+			return nil
+		}
+		return t.enterFunction(fn, f.env, nil, false, unsafe.Slice(a, int(in.B())), in.A())
 	case OpCallPtr:
 		return t.callPtr(f.fn.Sites[in.C()], a, unsafe.Slice(reg(unsafe.Pointer(a), 1), int(in.B())), in.A())
 	case OpFnPtr:
