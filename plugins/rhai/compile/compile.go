@@ -79,6 +79,7 @@ type compiler struct {
 	closures    int
 	scopes      int
 	tags        bool           // the script may attach tags to values
+	asks        bool           // for global constants: there are functions, or the script may be a module
 	scopedCalls bool           // there are evals or calls that share the caller's scope
 	step        func(int) bool // see Program
 	steps       int            // done, and not reported to step
