@@ -102,7 +102,16 @@ func (f *function) args(list []syntax.Expr, first int) {
 // qualified compiles module::name(args).
 func (f *function) qualified(e *syntax.Call, dst int) {
 	base := f.window(dst)
-	f.args(e.Args, base)
+	// A variable as the first argument is read last.
+	rest := e.Args
+	if len(e.Args) > 0 {
+		switch e.Args[0].(type) {
+		case *syntax.Variable, *syntax.This:
+			rest = e.Args[1:]
+		}
+	}
+	f.args(rest, base+len(e.Args)-len(rest))
+	f.args(e.Args[:len(e.Args)-len(rest)], base)
 	site, n := f.site(e.Name, e.Position, e.Args)
 	site.Path, site.Scripts = e.Path, nil
 	name := e.Path[0].Name

@@ -82,10 +82,10 @@ func (e *Error) Error() string { return e.text("") }
 // text is Error, with the name of the module that the position is in.
 func (e *Error) text(source string) string {
 	text := e.Message()
+	if source != "" {
+		text += " @ '" + source + "'"
+	}
 	if e.Position.IsKnown() {
-		if source != "" {
-			text += " @ '" + source + "'"
-		}
 		text += " (" + positionText(e.Position) + ")"
 	}
 	return text

@@ -320,7 +320,7 @@ func (t *Thread) unwind(err *Error, stop int) *Error {
 			if !err.catchable() {
 				continue
 			}
-			*reg(f.base, uint64(h.Value)) = err.catchValue()
+			*reg(f.base, uint64(h.Value)) = err.catchValue(t.source(len(t.frames) - 1))
 			*reg(f.base, uint64(h.Error)) = Value{meta: uint32(kindError), ref: unsafe.Pointer(err)}
 			f.ip = unsafe.Add(unsafe.Pointer(unsafe.SliceData(f.fn.Code)), uintptr(h.Target)*instrSize)
 			t.unlock(int(f.locks))
@@ -378,8 +378,8 @@ func (e *Error) system() bool {
 	return false
 }
 
-// catchValue is what the variable of catch gets.
-func (e *Error) catchValue() Value {
+// catchValue is what the variable of catch gets, in a module with its name.
+func (e *Error) catchValue(source string) Value {
 	inner := e
 	for inner.Inner != nil {
 		inner = inner.Inner
@@ -397,6 +397,9 @@ func (e *Error) catchValue() Value {
 		m.Set("position", Int(int64(e.Position.Column)))
 	}
 	m.Set("error", String(string(e.Variant)))
+	if source != "" {
+		m.Set("source", String(source))
+	}
 	for _, f := range e.Fields {
 		m.Set(f.Name, f.Value)
 	}

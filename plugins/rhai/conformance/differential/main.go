@@ -117,7 +117,8 @@ func (c *comparison) program(number uint64) {
 	want, got, _ = c.compare(source)
 	fmt.Printf("--- %d:%d\n%s\n got %+v\nwant %+v\n\n", c.seed, number, source, got, want)
 	if c.out != nil {
-		line, err := json.Marshal(conformance.Case{ID: fmt.Sprintf("differential-%d-%d", c.seed, number), Area: "differential", Script: source, Expect: want})
+		script, modules := divide(source)
+		line, err := json.Marshal(conformance.Case{ID: fmt.Sprintf("differential-%d-%d", c.seed, number), Area: "differential", Script: script, Modules: modules, Expect: want})
 		if err == nil {
 			c.out.Write(append(line, '\n'))
 		}
@@ -126,12 +127,12 @@ func (c *comparison) program(number uint64) {
 
 // compare runs a script with both engines and tells whether they differ.
 func (c *comparison) compare(source string) (want, got conformance.Outcome, differ bool) {
-	want, err := c.oracle.run(source)
+	want, err := c.oracle.run(divide(source))
 	if err != nil {
 		c.excused[err.Error()]++
 		return want, got, false
 	}
-	got = ours(source)
+	got = ours(divide(source))
 	if masked(want).Equal(masked(got)) {
 		return want, got, false
 	}
@@ -145,7 +146,7 @@ func (c *comparison) compare(source string) (want, got conformance.Outcome, diff
 var limits = abi.Limits{MaxOperations: 1_000_000, MaxStringSize: 1 << 28, MaxArraySize: 1 << 26, MaxMapSize: 1 << 24}.Or(abi.DefaultLimits)
 
 // ours is what this interpreter makes of a script. One that does not end ends the command.
-func ours(source string) (o conformance.Outcome) {
+func ours(source string, modules map[string]string) (o conformance.Outcome) {
 	watch := time.AfterFunc(time.Minute, func() {
 		panic("hangs:\n" + source)
 	})
@@ -156,7 +157,7 @@ func ours(source string) (o conformance.Outcome) {
 			o = conformance.Outcome{Kind: "panic", Error: fmt.Sprint(e, "\n", strings.Join(stack[min(7, len(stack)):min(19, len(stack))], "\n"))}
 		}
 	}()
-	return conformance.NativeWithin(limits, source, nil)
+	return conformance.NativeWithin(limits, source, modules)
 }
 
 // describe is the kind of a difference, to tell those apart that have one cause.

@@ -98,7 +98,7 @@ func compareMath(o *oracle, seed, n uint64, rhai string) (same bool, err error) 
 				return false, err
 			}
 			for i, got := range all {
-				want, err := o.run(sources[i])
+				want, err := o.run(sources[i], nil)
 				if err != nil {
 					return false, err
 				}
@@ -129,7 +129,7 @@ func compareMath(o *oracle, seed, n uint64, rhai string) (same bool, err error) 
 func outcomes(sources []string, rhai string) (all []conformance.Outcome, err error) {
 	if rhai == "" {
 		for _, s := range sources {
-			all = append(all, ours(s))
+			all = append(all, ours(s, nil))
 		}
 		return all, nil
 	}
