@@ -26,6 +26,15 @@ func Elapsed() (time.Duration, error) {
 	return time.Duration(now.Nanoseconds), err
 }
 
+// Sleep waits. It fails when the execution has been ended meanwhile. A plugin that waits in any other way,
+// as by time.Sleep, keeps a processor busy.
+func Sleep(d time.Duration) error {
+	_, err := host.Call[struct{}](host.ClockSleep, struct {
+		Nanoseconds int64 `json:"ns"`
+	}{max(d.Nanoseconds(), 0)})
+	return err
+}
+
 // In is a time in a zone by its IANA name: "Europe/Berlin". Its location has the
 // offset of that very moment and no other. An unknown zone is an [*sdk.Error],
 // invalid.

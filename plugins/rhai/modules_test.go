@@ -45,7 +45,7 @@ func TestModules(t *testing.T) {
 		{"constant changed by a method", map[string]string{"a": `export const L = [1];`}, `import "a" as a; a::L.push(2); a::L`, `Non-pure method 'push' cannot be called on constant (line 1, position 23)`},
 		{"closure into a module", shapes, `import "shapes" as s; import "units" as u; fn run(f) { f.call(2) } run(|x| u::to_cm(x))`, `200`},
 		{"error in a module", map[string]string{"a": "fn f() {\n g() }\nfn g() { 1 / 0 }"}, `import "a" as a; a::f()`,
-			"Division by zero: 1 / 0\nin call to function 'g' (from 'a') @ 'a' (line 2, position 2)\nin call to function 'f' (from 'a') (line 1, position 21)"},
+			"Division by zero: 1 / 0 @ 'a'\nin call to function 'g' (from 'a') @ 'a' (line 2, position 2)\nin call to function 'f' (from 'a') (line 1, position 21)"},
 		{"in a function", shapes, `import "units" as u; fn f(x) { u::to_cm(x) } f(2)`, `200`},
 		{"its scope is the block", shapes, `{ import "units" as u; u::to_cm(1); } u::to_cm(2)`, `Module not found: u (line 1, position 39)`},
 		{"twice, under two names", shapes, `import "units" as a; import "units" as b; a::CM + b::CM`, `200`},

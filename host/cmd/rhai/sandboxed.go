@@ -112,6 +112,12 @@ func (r *logRecorder) Call(_ context.Context, op abi.Op, request []byte) ([]byte
 			return nil, err
 		}
 		r.Lines = append(r.Lines, e.Message)
+	case abi.OpClockSleep:
+		var s abi.ClockSleepRequest
+		if _, err := s.UnmarshalMsg(request); err != nil {
+			return nil, err
+		}
+		r.now += s.Nanoseconds
 	case abi.OpClockMonotonic:
 		r.now += 1e6
 		c := abi.Clock{Nanoseconds: r.now}

@@ -227,6 +227,17 @@ func (h *host) Yield() {
 	}
 }
 
+// Sleep waits in the host. Why it ended is for the interrupt word to say.
+func (h *host) Sleep(nanoseconds int64) {
+	if h.call == nil {
+		return
+	}
+	sleep := abi.ClockSleepRequest{Nanoseconds: nanoseconds}
+	if request, err := sleep.MarshalMsg(nil); err == nil {
+		h.call(abi.OpClockSleep, request)
+	}
+}
+
 func (h *host) MonotonicNow() int64 { return h.clock().Nanoseconds }
 
 // clock is zero without a host, as for a command of package cmd/rhai.

@@ -127,6 +127,9 @@ func (r *Recorder) Debug(text, at string) {
 // Yield does nothing.
 func (r *Recorder) Yield() {}
 
+// Sleep lets the time pass.
+func (r *Recorder) Sleep(nanoseconds int64) { r.now += nanoseconds }
+
 // MonotonicNow counts the calls in milliseconds.
 func (r *Recorder) MonotonicNow() int64 {
 	r.now += 1e6

@@ -14,6 +14,7 @@ type silentHost struct{}
 
 func (silentHost) Print(string)        {}
 func (silentHost) Debug(_, _ string)   {}
+func (silentHost) Sleep(int64)         {}
 func (silentHost) MonotonicNow() int64 { return 0 }
 func (silentHost) Yield()              {}
 

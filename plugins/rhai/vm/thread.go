@@ -17,6 +17,8 @@ type Host interface {
 	Debug(text, at string)
 	// MonotonicNow is a clock that only moves forward, in nanoseconds.
 	MonotonicNow() int64
+	// Sleep waits for so many nanoseconds, or less when the script is to end.
+	Sleep(nanoseconds int64)
 	// Yield is called between slices of work. In a WebAssembly guest it must call the
 	// host: Go can neither preempt a guest nor collect garbage while it runs.
 	Yield()
@@ -228,6 +230,12 @@ func (t *Thread) Debug(text string) {
 
 // MonotonicNow is a clock that only moves forward, in nanoseconds.
 func (t *Thread) MonotonicNow() int64 { return t.host.MonotonicNow() }
+
+// Sleep waits in the host for so many nanoseconds, or until the script is to end.
+func (t *Thread) Sleep(nanoseconds int64) *Error {
+	t.host.Sleep(nanoseconds)
+	return t.Poll()
+}
 
 // Random is the next of a sequence of random numbers (SplitMix64), seeded afresh for
 // each execution. It is not fit for secrets.

@@ -52,6 +52,9 @@ var rules = []struct {
 	{"modules are compiled before the script runs", func(_ string, want, got conformance.Outcome) bool {
 		return got.Kind == "parse" && strings.Contains(got.Error, "\nin module '") && len(got.Stdout) == 0
 	}},
+	{"index_of of a text", func(source string, want, _ conformance.Outcome) bool {
+		return strings.Contains(source, "index_of(") && mentions(want, "Function not found")
+	}},
 	{"split on a constant", func(_ string, want, got conformance.Outcome) bool {
 		return mentions(want, "Non-pure method 'split")
 	}},
