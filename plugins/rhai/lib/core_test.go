@@ -2,7 +2,6 @@ package lib
 
 import (
 	"slices"
-	"strconv"
 	"testing"
 
 	"github.com/picloud/picloud/abi"
@@ -20,10 +19,8 @@ type tickingHost struct {
 	onLook    func(looks int)
 }
 
-func (h *tickingHost) Print(text string) { h.lines = append(h.lines, text) }
-func (h *tickingHost) Debug(text string, at syntax.Position) {
-	h.lines = append(h.lines, strconv.Itoa(int(at.Line))+":"+strconv.Itoa(int(at.Column))+" "+text)
-}
+func (h *tickingHost) Print(text string)     { h.lines = append(h.lines, text) }
+func (h *tickingHost) Debug(text, at string) { h.lines = append(h.lines, at+" "+text) }
 func (h *tickingHost) MonotonicNow() int64 {
 	h.looks++
 	if h.onLook != nil {

@@ -26,6 +26,8 @@ func main() {
 		most   = flag.Int("most", 40, "stop after so many kinds of difference")
 		each   = flag.Int("each", 1, "differences of one kind to show")
 		show   = flag.Bool("show", false, "only print the programs")
+		maths  = flag.Uint64("math", 0, "instead compare so many arguments of each function of floats")
+		rhai   = flag.String("rhai", "", "with -math, the command rhai: ours runs in the sandbox")
 		report = flag.String("out", "", "file of cases to write differences to")
 	)
 	flag.Parse()
@@ -47,6 +49,17 @@ func main() {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "differential:", err)
 		os.Exit(2)
+	}
+	if *maths > 0 {
+		same, err := compareMath(o, *seed, *maths, *rhai)
+		o.stop()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "differential:", err)
+		}
+		if !same {
+			os.Exit(1)
+		}
+		return
 	}
 	c := &comparison{oracle: o, seed: *seed, kinds: map[string]int{}, excused: map[string]int{}, each: *each}
 	if *report != "" {
@@ -143,7 +156,7 @@ func ours(source string) (o conformance.Outcome) {
 			o = conformance.Outcome{Kind: "panic", Error: fmt.Sprint(e, "\n", strings.Join(stack[min(7, len(stack)):min(19, len(stack))], "\n"))}
 		}
 	}()
-	return conformance.NativeWithin(limits, source)
+	return conformance.NativeWithin(limits, source, nil)
 }
 
 // describe returns the kind of a difference, the same for all that have one cause.
