@@ -8,7 +8,7 @@ import (
 	"github.com/tinylib/msgp/msgp"
 )
 
-// EncodeBody gives a value the form and content type in which HTTP carries it: a
+// EncodeBody returns a value in the form in which HTTP carries it, and its content type: a
 // string as text, a blob as its bytes, anything else as JSON. Unit, and no value at
 // all, has no body and no content type. The error is a [*ValueError].
 func EncodeBody(value msgp.Raw) (body []byte, contentType string, err error) {
@@ -33,7 +33,7 @@ func EncodeBody(value msgp.Raw) (body []byte, contentType string, err error) {
 	return body, contentJSON, err
 }
 
-// DecodeBody is a body that HTTP carried as guests see it: parsed when its content type
+// DecodeBody returns a body that HTTP carried as guests see it: parsed when its content type
 // is JSON, else as raw; unit when empty. Raw is a string, or a blob when it is not UTF-8.
 // A body that claims to be JSON and is not stays as it is: what to make of it is for the
 // guest to decide.
@@ -55,7 +55,7 @@ func DecodeBody(body []byte, contentType string) (parsed, raw msgp.Raw) {
 	return raw, raw
 }
 
-// IsJSON knows application/json and the types that end in +json (RFC 6839).
+// IsJSON reports whether a content type is application/json or ends in +json (RFC 6839).
 func IsJSON(contentType string) bool {
 	media, _, _ := strings.Cut(contentType, ";")
 	media = strings.ToLower(strings.TrimSpace(media))

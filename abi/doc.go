@@ -8,8 +8,8 @@
 // The interpreter guest exports
 //
 //	buffer(size u32) -> ptr u32        room for a message the host writes next
-//	load(ptr u32, len u32) -> u64      decode a [LoadRequest], answer a [LoadResult]
-//	run(ptr u32, len u32) -> u64       decode a [RunRequest], answer a [RunResult]
+//	load(ptr u32, len u32) -> u64      decode a [LoadRequest], return a [LoadResult]
+//	run(ptr u32, len u32) -> u64       decode a [RunRequest], return a [RunResult]
 //	interrupt_address() -> ptr u32     the address of the interrupt word
 //	trap_address() -> ptr u32          the address of the trap word
 //
@@ -20,9 +20,8 @@
 //
 // The guest imports, from module "picloud",
 //
-//	call(op u32, ptr u32, len u32) -> i32   perform an operation, answer the
-//	                                        response's size; negative: an [OpError]
-//	                                        of that size (-len)
+//	call(op u32, ptr u32, len u32) -> i32   perform an operation, return the size of
+//	                                        its response, or -size of an [OpError]
 //	take(ptr u32)                           copy the response of the last call
 //
 // All messages are MessagePack; [Operations] lists what can be called.

@@ -231,7 +231,7 @@ func AppendFromJSON(dst []byte, text []byte) (msgp.Raw, error) {
 // ErrStopped is why [AppendFromJSONUntil] ended early.
 var ErrStopped = errors.New("stopped")
 
-// AppendFromJSONUntil is [AppendFromJSON] for texts that take long: it asks stop each
+// AppendFromJSONUntil works as [AppendFromJSON] for texts that take long: it asks stop each
 // few KiB, and ends with [ErrStopped] when that is true.
 func AppendFromJSONUntil(dst []byte, text []byte, stop func() bool) (msgp.Raw, error) {
 	p := jsonParser{text: text, out: dst, stop: stop}
@@ -338,7 +338,7 @@ func (p *jsonParser) word(w string) bool {
 	return false
 }
 
-// shorten gives the string from start, written with the longest header, the
+// shorten returns the message with the string from start, written with the longest header, the
 // shortest it can have.
 func (p *jsonParser) shorten(start int) {
 	body := p.out[start+5:]

@@ -7,10 +7,10 @@ import "fmt"
 // Limits bound one execution. A zero field means "not set": [Limits.Or] fills
 // it from another set.
 type Limits struct {
-	MaxOperations int64 `msg:"max_operations" json:"max_operations,omitempty"`   // VM instructions and the work of built-ins
+	MaxOperations int64 `msg:"max_operations" json:"max_operations,omitempty"`   // see package vm
 	MaxCallLevels int64 `msg:"max_call_levels" json:"max_call_levels,omitempty"` // nested function calls
 	MaxStringSize int64 `msg:"max_string_size" json:"max_string_size,omitempty"` // bytes of one string
-	MaxArraySize  int64 `msg:"max_array_size" json:"max_array_size,omitempty"`   // elements of one array, bytes of one blob
+	MaxArraySize  int64 `msg:"max_array_size" json:"max_array_size,omitempty"`   // items of an array, bytes of a blob
 	MaxMapSize    int64 `msg:"max_map_size" json:"max_map_size,omitempty"`       // properties of one map
 	MaxModules    int64 `msg:"max_modules" json:"max_modules,omitempty"`         // modules imported, in all
 	MemoryMB      int64 `msg:"memory_mb" json:"memory_mb,omitempty"`             // MiB of guest memory

@@ -32,12 +32,13 @@ type Module struct {
 	Source string `msg:"source"`
 }
 
-// LoadResult answers a [LoadRequest].
+// LoadResult is the result of a [LoadRequest].
 type LoadResult struct {
-	Error   *ScriptError `msg:"error"`   // nil: the script compiled
-	Imports []string     `msg:"imports"` // names the script imports, in order of appearance; also when one of them is the error
-
-	Operations int64 `msg:"operations"` // operations counted for compiling
+	Error *ScriptError `msg:"error"` // nil: the script compiled
+	// Imports are the names the script imports, in order of appearance. They are there also when
+	// one of them is the error.
+	Imports    []string `msg:"imports"`
+	Operations int64    `msg:"operations"` // operations counted for compiling
 }
 
 // InvocationType says what caused an execution.
@@ -62,15 +63,15 @@ type Invocation struct {
 	InvocationType InvocationType `msg:"invocation_type" json:"invocation_type"`
 	Request        *Request       `msg:"request,omitempty" json:"request,omitempty"`
 	Event          msgp.Raw       `msg:"event,omitempty" json:"-"` // a map; absent unless triggered
-	Args           msgp.Raw       `msg:"args,omitempty" json:"-"`  // any value; unit unless invoked with one
+	Args           msgp.Raw       `msg:"args,omitempty" json:"-"`  // any value; unit unless invoked
 }
 
 // Request is the HTTP request of an invocation.
 type Request struct {
 	Method  string            `msg:"method"`
 	Path    string            `msg:"path"`
-	Headers map[string]string `msg:"headers"`  // names in lower case, repeated values joined by ", "
-	Body    msgp.Raw          `msg:"body"`     // parsed when the content type is JSON, else as BodyRaw; unit when empty
+	Headers map[string]string `msg:"headers"`  // names in lower case; repeated values, joined by ", "
+	Body    msgp.Raw          `msg:"body"`     // parsed if it is JSON, else as BodyRaw; unit when empty
 	BodyRaw msgp.Raw          `msg:"body_raw"` // a string, or a blob when it is not UTF-8
 	Params  map[string]string `msg:"params"`   // of a param route
 	Query   map[string]string `msg:"query"`    // the last of repeated names
@@ -82,10 +83,10 @@ type RunRequest struct {
 	Invocation msgp.Raw `msg:"invocation"` // an [Invocation]
 	Entropy    [32]byte `msg:"entropy"`    // seeds this execution's random state; never reused
 	UnixNano   int64    `msg:"unix_nano"`  // wall clock at the start, nanoseconds since 1970 UTC
-	Describe   bool     `msg:"describe"`   // answer a [Description] instead of the value
+	Describe   bool     `msg:"describe"`   // the result has a [Description] instead of the value
 }
 
-// RunResult answers a [RunRequest].
+// RunResult is the result of a [RunRequest].
 type RunResult struct {
 	Value      msgp.Raw     `msg:"value"`      // the script's value, absent on error
 	Error      *ScriptError `msg:"error"`      // nil on success
@@ -96,7 +97,7 @@ type RunResult struct {
 
 // Description is the value of a script in words, for tools that work on the language.
 type Description struct {
-	Type    string `msg:"type"`    // as type_of gives it
+	Type    string `msg:"type"`    // as type_of returns it
 	Debug   string `msg:"debug"`   // in debug form
 	Display string `msg:"display"` // in string form
 }
@@ -104,11 +105,11 @@ type Description struct {
 // ScriptError is why a script did not compile or ended early.
 type ScriptError struct {
 	Code    ErrorCode `msg:"code" json:"code"`
-	Message string    `msg:"message" json:"message"`         // the whole text, positions and call chain included
+	Message string    `msg:"message" json:"message"`         // in full, with positions and calls
 	Line    int       `msg:"line" json:"line,omitempty"`     // from 1; 0 when unknown
 	Column  int       `msg:"column" json:"column,omitempty"` // in characters from 1; 0 when unknown
-	Limit   string    `msg:"limit" json:"limit,omitempty"`   // for [CodeLimitExceeded]: its name in [Limits]
-	Parsing bool      `msg:"parsing" json:"-"`               // it comes from the parser, of the script or of a text it evaluates
+	Limit   string    `msg:"limit" json:"limit,omitempty"`   // which of [Limits] was exceeded
+	Parsing bool      `msg:"parsing" json:"-"`               // the parser found it
 }
 
 func (e *ScriptError) Error() string { return e.Message }
@@ -116,7 +117,7 @@ func (e *ScriptError) Error() string { return e.Message }
 // ErrorCode classifies how an execution failed.
 type ErrorCode string
 
-// How an execution can fail, with the status a route answers.
+// How an execution can fail, with the status of the response of a route.
 const (
 	CodeScriptInvalid ErrorCode = "script_invalid" // 422: does not compile
 	CodeScriptError   ErrorCode = "script_error"   // 502: uncaught error or invalid response
@@ -166,7 +167,7 @@ type Clock struct {
 	UnixNano    int64 `msg:"unix_ns"` // wall clock, nanoseconds since 1970 UTC
 }
 
-// OpError answers an operation that failed.
+// OpError is the response of an operation that failed.
 type OpError struct {
 	Code    OpCode `msg:"code" json:"code"`
 	Message string `msg:"message" json:"message"`
@@ -179,17 +180,17 @@ type OpCode string
 
 // Why an operation can fail.
 const (
-	OpCodeInvalid     OpCode = "invalid"        // the request has a field that is missing, malformed or over a limit
+	OpCodeInvalid     OpCode = "invalid"        // a field is missing, malformed or over a limit
 	OpCodeDenied      OpCode = "denied"         // the execution lacks the capability
 	OpCodeNotFound    OpCode = "not_found"      // there is no such thing in this app
 	OpCodeConflict    OpCode = "conflict"       // it is at another version than the one expected
 	OpCodeCorrupted   OpCode = "corrupted"      // stored bytes are not what was stored
 	OpCodeQuota       OpCode = "quota"          // the app may not keep more
-	OpCodeUnreachable OpCode = "unreachable"    // another server cannot be had: refused address, name, connection, protocol
+	OpCodeUnreachable OpCode = "unreachable"    // another server cannot be reached
 	OpCodeTimeout     OpCode = "timeout"        // it took longer than it may
 	OpCodeCancelled   OpCode = "cancelled"      // the execution has been ended
-	OpCodeUnavailable OpCode = "unavailable"    // the storage fails just now; it may be worth trying again
-	OpCodeFailed      OpCode = "failed"         // what was invoked failed: an error that it did not catch, or that it does not compile
-	OpCodeLimit       OpCode = "limit_exceeded" // what was invoked exceeded one of its limits, or would be nested deeper than [MaxInvokeDepth]
+	OpCodeUnavailable OpCode = "unavailable"    // the storage fails just now; try again
+	OpCodeFailed      OpCode = "failed"         // what was invoked failed, or does not compile
+	OpCodeLimit       OpCode = "limit_exceeded" // of what was invoked, or [MaxInvokeDepth]
 	OpCodeInternal    OpCode = "internal"       // our fault
 )

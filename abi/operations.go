@@ -43,7 +43,7 @@ const (
 
 	OpHTTPRequest Op = 40
 
-	// OpInvoke runs another script of the app, in a sandbox of its own, and answers its
+	// OpInvoke runs another script of the app, in a sandbox of its own, and returns its
 	// value. It needs no capability: what is invoked has those of its caller.
 	OpInvoke Op = 50
 
@@ -76,7 +76,7 @@ type Operation struct {
 	Op         Op
 	Name       string     // as scripts' errors and logs show it: "log.write"
 	Request    string     // name of the request type in this package
-	Response   string     // name of the response type, "" when it answers nothing
+	Response   string     // name of the response type, "" when there is none
 	Capability Capability // needed to call it
 	Since      string     // SDK version that introduced it
 }

@@ -11,11 +11,11 @@ import (
 // How plugins are driven, and how they call the host: with the messages of this
 // package as JSON.
 
-// PluginFunction is the name under which plugins import an operation, from module
+// PluginFunction returns the name under which plugins import an operation, from module
 // "extism:host/user": kv_get for kv.get.
 func PluginFunction(operation string) string { return strings.ReplaceAll(operation, ".", "_") }
 
-// PluginInput is an invocation as JSON, what a plugin's handle finds as its input.
+// PluginInput returns an invocation as JSON, what a plugin's handle finds as its input.
 // What is not there has no key. The error is a [*ValueError].
 func PluginInput(inv Invocation) ([]byte, error) {
 	optional := []struct {
@@ -44,8 +44,8 @@ func PluginInput(inv Invocation) ([]byte, error) {
 	return append(input, '}'), nil
 }
 
-// PluginCall performs an operation for a plugin: the request is JSON, empty for none,
-// and so is the answer, {"result": response} or {"error": {"code", "message"}}.
+// PluginCall performs an operation for a plugin. The request is JSON, empty for none, and what it
+// returns is JSON, too: {"result": response} or {"error": {"code", "message"}}.
 func PluginCall(row Operation, request []byte, perform func(request []byte) (response []byte, err *OpError)) []byte {
 	if len(request) == 0 {
 		request = []byte("{}")

@@ -28,7 +28,7 @@ const (
 )
 
 // connectionHeaders are the server's business (RFC 9110, 7.6.1): a script that
-// passes on the headers of another server's answer may name them, and they are
+// passes on the headers of another server's response may name them, and they are
 // left out.
 var connectionHeaders = map[string]bool{
 	"connection": true, "content-length": true, "keep-alive": true, "proxy-connection": true,
@@ -36,17 +36,17 @@ var connectionHeaders = map[string]bool{
 }
 
 // NewResponse turns the value a script returned into a response. A map with
-// the key statusCode says what to answer:
+// the key statusCode is a structured response:
 //
 //	statusCode  200 to 599; 1xx cannot end a request and is refused
 //	headers     a map; a value is a string, number or bool, or an array of
 //	            them for a header that is repeated
 //	body        any value
 //
-// Any other value is the body of a 200. Maps, arrays, numbers and bools are
-// answered as JSON, strings as text, blobs as bytes; unit is an empty 204, or
-// an empty body when the script gave a status. A content-type header of the
-// script's wins. The error is a [*ValueError] with the path to what is wrong.
+// Any other value is the body of a 200. Maps, arrays, numbers and bools are sent as JSON, strings
+// as text, blobs as bytes; unit is an empty 204, or an empty body where the script has set a
+// status. A content-type header of the script's wins. The error is a [*ValueError] with the path
+// to what is wrong.
 func NewResponse(value msgp.Raw) (Response, error) {
 	if len(value) == 0 {
 		value = msgp.Raw{0xc0}
@@ -201,7 +201,7 @@ func headerValue(b []byte) (text string, rest []byte, err error) {
 	return text, rest, nil
 }
 
-// isToken tells whether s may name a header (RFC 9110, 5.6.2).
+// isToken reports whether s may name a header (RFC 9110, 5.6.2).
 func isToken(s string) bool {
 	for i := range len(s) {
 		c := s[i]

@@ -14,13 +14,13 @@ type KVGetRequest struct {
 	Key        string `msg:"key"`
 }
 
-// KVGetResponse answers [OpKVGet].
+// KVGetResponse is the response of [OpKVGet].
 type KVGetResponse struct {
 	Found bool     `msg:"found"`
 	Value msgp.Raw `msg:"value,omitempty"` // absent unless found
 }
 
-// KVFoundResponse answers [OpKVHas] and [OpKVDelete].
+// KVFoundResponse is the response of [OpKVHas] and [OpKVDelete].
 type KVFoundResponse struct {
 	Found bool `msg:"found"` // there was such a key
 }
@@ -34,7 +34,7 @@ type KVSetRequest struct {
 	IfAbsent   bool     `msg:"if_absent,omitempty"` // leave an existing value alone
 }
 
-// KVSetResponse answers [OpKVSet] and [OpKVCompareAndSet].
+// KVSetResponse is the response of [OpKVSet] and [OpKVCompareAndSet].
 type KVSetResponse struct {
 	Set bool `msg:"set"` // false: the condition did not hold and nothing has changed
 }
@@ -47,7 +47,7 @@ type KVListRequest struct {
 	Limit      int    `msg:"limit,omitempty"`  // 1 to 1000; 0: 50
 }
 
-// KVListResponse answers [OpKVList], in the order of the keys' bytes.
+// KVListResponse is the response of [OpKVList], in the order of the keys' bytes.
 type KVListResponse struct {
 	Items  []KVItem `msg:"items"`
 	Cursor string   `msg:"cursor"` // of the next page, "" when this is the last
@@ -66,7 +66,7 @@ type KVIncrRequest struct {
 	By         int64  `msg:"by"`
 }
 
-// KVIncrResponse answers [OpKVIncr].
+// KVIncrResponse is the response of [OpKVIncr].
 type KVIncrResponse struct {
 	Value int64 `msg:"value"` // after the addition
 }
@@ -94,7 +94,7 @@ type DocsCreateRequest struct {
 	Data       msgp.Raw `msg:"data"` // a map
 }
 
-// DocsCreateResponse answers [OpDocsCreate].
+// DocsCreateResponse is the response of [OpDocsCreate].
 type DocsCreateResponse struct {
 	ID string `msg:"id"`
 }
@@ -105,12 +105,12 @@ type DocsGetRequest struct {
 	ID         string `msg:"id"`
 }
 
-// DocsGetResponse answers [OpDocsGet].
+// DocsGetResponse is the response of [OpDocsGet].
 type DocsGetResponse struct {
 	Document *Document `msg:"document"` // nil: not found
 }
 
-// DocsDeleteResponse answers [OpDocsDelete].
+// DocsDeleteResponse is the response of [OpDocsDelete].
 type DocsDeleteResponse struct {
 	Found bool `msg:"found"` // there was such a document
 }
@@ -125,7 +125,7 @@ type DocsFindRequest struct {
 	Limit      int      `msg:"limit,omitempty"` // 1 to 1000; 0: 50
 }
 
-// DocsFindResponse answers [OpDocsFind].
+// DocsFindResponse is the response of [OpDocsFind].
 type DocsFindResponse struct {
 	Items  []Document `msg:"items"`
 	Cursor string     `msg:"cursor"` // of the next page, "" when this is the last
@@ -140,12 +140,12 @@ type DocsUpdateRequest struct {
 	IfVersion  *int64   `msg:"if_version,omitempty"` // the version it must be at; nil: any
 }
 
-// DocsUpdateResponse answers [OpDocsUpdate] and [OpDocsPatch].
+// DocsUpdateResponse is the response of [OpDocsUpdate] and [OpDocsPatch].
 type DocsUpdateResponse struct {
 	Document Document `msg:"document"` // as it is now
 }
 
-// DocsCountResponse answers [OpDocsCount].
+// DocsCountResponse is the response of [OpDocsCount].
 type DocsCountResponse struct {
 	Count int64 `msg:"count"`
 }
@@ -169,19 +169,18 @@ type FilesCreateRequest struct {
 	Data        *[]byte `msg:"data"` // required: nil is refused, empty is not
 }
 
-// FilesGetRequest is the request of [OpFilesHead], [OpFilesGet] and
-// [OpFilesDelete].
+// FilesGetRequest is the request of [OpFilesHead], [OpFilesGet] and [OpFilesDelete].
 type FilesGetRequest struct {
 	Collection string `msg:"collection"`
 	ID         string `msg:"id"`
 }
 
-// FilesInfoResponse answers [OpFilesCreate], [OpFilesHead] and [OpFilesUpdate].
+// FilesInfoResponse is the response of [OpFilesCreate], [OpFilesHead] and [OpFilesUpdate].
 type FilesInfoResponse struct {
 	File *FileInfo `msg:"file"` // nil: not found, for OpFilesHead alone
 }
 
-// FilesGetResponse answers [OpFilesGet].
+// FilesGetResponse is the response of [OpFilesGet].
 type FilesGetResponse struct {
 	Found bool   `msg:"found"`
 	Data  []byte `msg:"data"`
@@ -196,7 +195,7 @@ type FilesUpdateRequest struct {
 	Data        *[]byte `msg:"data,omitempty"`
 }
 
-// FilesDeleteResponse answers [OpFilesDelete].
+// FilesDeleteResponse is the response of [OpFilesDelete].
 type FilesDeleteResponse struct {
 	Found bool `msg:"found"` // there was such a file
 }
@@ -208,7 +207,7 @@ type FilesListRequest struct {
 	Limit      int    `msg:"limit,omitempty"` // 1 to 1000; 0: 50
 }
 
-// FilesListResponse answers [OpFilesList], in the order of the ids.
+// FilesListResponse is the response of [OpFilesList], in the order of the ids.
 type FilesListResponse struct {
 	Items  []FileInfo `msg:"items"`
 	Cursor string     `msg:"cursor"` // of the next page, "" when this is the last
@@ -220,17 +219,17 @@ type HTTPRequest struct {
 	URL              string            `msg:"url"`
 	Headers          map[string]string `msg:"headers,omitempty"`
 	Query            map[string]string `msg:"query,omitempty"`              // added to the URL's
-	Body             msgp.Raw          `msg:"body,omitempty"`               // a map or an array is sent as JSON, a string as text, a blob as its bytes; absent or unit: no body
+	Body             msgp.Raw          `msg:"body,omitempty"`               // see [EncodeBody]; absent: none
 	TimeoutMillis    int64             `msg:"timeout_ms,omitempty"`         // 0: the operator's
 	MaxResponseBytes int64             `msg:"max_response_bytes,omitempty"` // 0: the operator's
 	FollowRedirects  *bool             `msg:"follow_redirects,omitempty"`   // nil: true
 }
 
-// HTTPResponse answers [OpHTTPRequest].
+// HTTPResponse is the response of [OpHTTPRequest].
 type HTTPResponse struct {
 	Status  int               `msg:"status"`
-	Headers map[string]string `msg:"headers"`  // names in lower case, repeated values joined by ", "
-	Body    msgp.Raw          `msg:"body"`     // parsed when the content type is JSON, else as BodyRaw; unit when empty
+	Headers map[string]string `msg:"headers"`  // names in lower case; repeated values, joined by ", "
+	Body    msgp.Raw          `msg:"body"`     // parsed if it is JSON, else as BodyRaw; unit when empty
 	BodyRaw msgp.Raw          `msg:"body_raw"` // a string, or a blob when it is not UTF-8
 }
 
@@ -248,7 +247,7 @@ type TimeZoneRequest struct {
 	Local bool `msg:"local,omitempty"`
 }
 
-// TimeZoneResponse answers [OpTimeZone].
+// TimeZoneResponse is the response of [OpTimeZone].
 type TimeZoneResponse struct {
 	Offset       int    `msg:"offset"` // seconds east of UTC
 	Abbreviation string `msg:"abbreviation"`
@@ -260,7 +259,7 @@ type InvokeRequest struct {
 	Args msgp.Raw `msg:"args,omitempty"` // any value, which it sees as ctx.args; absent: unit
 }
 
-// InvokeResponse answers [OpInvoke].
+// InvokeResponse is the response of [OpInvoke].
 type InvokeResponse struct {
 	// Value is what a script returned or a plugin put out, as it is: the map of a
 	// structured response has its statusCode, whatever that says.

@@ -14,7 +14,7 @@ const (
 	farExponent = 5000
 )
 
-// ParseFloat is [strconv.ParseFloat] with 64 bits for decimal numbers of any
+// ParseFloat works as [strconv.ParseFloat] with 64 bits for decimal numbers of any
 // length. strconv takes "1" with 5,000 zeros and "e-5000" for 0, since it counts
 // neither more than 800 digits nor an exponent beyond 10,000.
 func ParseFloat(text string) (float64, error) {
@@ -24,7 +24,7 @@ func ParseFloat(text string) (float64, error) {
 	return strconv.ParseFloat(text, 64)
 }
 
-// shortened is a number that rounds as the decimal number text does, and short:
+// shortened returns a number that rounds as the decimal number text does, and short:
 // its digits behind "0." and an exponent. What is no decimal number stays as it is.
 func shortened(text string) string {
 	rest := text
@@ -100,14 +100,14 @@ const (
 	wordZeros = 0x3030303030303030 // the text "00000000"
 )
 
-// word is the first eight bytes of text, which must have so many.
+// word returns the first eight bytes of text, which must have so many.
 func word(text string) uint64 {
 	_ = text[wordSize-1]
 	return uint64(text[0]) | uint64(text[1])<<8 | uint64(text[2])<<16 | uint64(text[3])<<24 |
 		uint64(text[4])<<32 | uint64(text[5])<<40 | uint64(text[6])<<48 | uint64(text[7])<<56
 }
 
-// Digits is how many decimal digits text begins with.
+// Digits returns how many decimal digits text begins with.
 func Digits(text string) int {
 	const high = 0xf0f0f0f0f0f0f0f0
 	n := 0
@@ -123,7 +123,7 @@ func Digits(text string) int {
 	return n
 }
 
-// Zeros is how many zeros text begins with.
+// Zeros returns how many zeros text begins with.
 func Zeros(text string) int {
 	n := 0
 	for n+wordSize <= len(text) && word(text[n:]) == wordZeros {

@@ -37,7 +37,8 @@ func FuzzRun(f *testing.F) {
 		if took := time.Since(start); took > 5*time.Second {
 			t.Errorf("ran for %v", took)
 		}
-		// One charge may go beyond. The error can be caught around an eval, but nothing that is charged runs then.
+		// One charge may go beyond. The error can be caught around an eval, but nothing that is
+		// charged runs then.
 		if n := thread.Operations(); n > 2*smallLimits.MaxOperations+int64(len(source)) {
 			t.Errorf("%d operations counted, the limit is %d: %v", n, smallLimits.MaxOperations, err)
 		}
@@ -53,7 +54,7 @@ func FuzzRun(f *testing.F) {
 	})
 }
 
-// goldenScripts are the scripts of all golden cases.
+// goldenScripts returns the scripts of all golden cases.
 func goldenScripts(f *testing.F) (scripts []string) {
 	files, _ := filepath.Glob("conformance/*.jsonl")
 	for _, file := range files {

@@ -73,7 +73,7 @@ func TestModules(t *testing.T) {
 	}
 }
 
-// diamonds are n levels of modules of which each imports the next one 30 times.
+// diamonds returns n levels of modules. Each imports the next one 30 times.
 func diamonds(n int) map[string]string {
 	modules := map[string]string{}
 	for i := range n {

@@ -70,7 +70,7 @@ func (c *Compiler) compile(source string, module bool) (*vm.Program, *vm.Error) 
 	return p, nil
 }
 
-// parseError is a parser's error as Rhai's evaluation reports it.
+// parseError returns a parser's error as Rhai's evaluation reports it.
 func parseError(err error) *vm.Error {
 	e := &vm.Error{Variant: vm.ErrorParsing, Text: err.Error()}
 	if p, ok := err.(*syntax.ParseError); ok {

@@ -29,7 +29,7 @@ const (
 	dayMS    = 24 * hourMS
 )
 
-// floorDiv is a / b and a % b rounded down, for b > 0.
+// floorDiv returns a / b and a % b rounded down, for b > 0.
 func floorDiv(a, b int64) (quotient, rest int64) {
 	quotient, rest = a/b, a%b
 	if rest < 0 {
@@ -38,8 +38,8 @@ func floorDiv(a, b int64) (quotient, rest int64) {
 	return quotient, rest
 }
 
-// dayNumber is how many days after 1970-01-01 a date is. The year begins in March for it, so that a
-// leap day is the last day.
+// dayNumber returns how many days after 1970-01-01 a date is. The year begins in March for it, so
+// that a leap day is the last day.
 func dayNumber(year, month, day int64) int64 {
 	if month <= 2 {
 		year--
@@ -49,7 +49,7 @@ func dayNumber(year, month, day int64) int64 {
 	return era*146097 + y*365 + y/4 - y/100 + (153*(month-3)+2)/5 + day - 1 - 719468
 }
 
-// date is the reverse of dayNumber.
+// date returns the date with a number, as dayNumber counts.
 func date(number int64) (year, month, day int64) {
 	era, n := floorDiv(number+719468, 146097)
 	y := (n - n/1460 + n/36524 - n/146096) / 365
@@ -62,7 +62,7 @@ func date(number int64) (year, month, day int64) {
 	return year, month, day
 }
 
-// daysIn is how many days a month has.
+// daysIn returns how many days a month has.
 func daysIn(year, month int64) int64 {
 	if month == 12 {
 		return 31
@@ -70,12 +70,12 @@ func daysIn(year, month int64) int64 {
 	return dayNumber(year, month+1, 1) - dayNumber(year, month, 1)
 }
 
-// ms is when the clock shows this at an offset of 0, in milliseconds since 1970.
+// ms returns the time at which a clock shows c at an offset of 0, in milliseconds since 1970.
 func (c clock) ms() int64 {
 	return dayNumber(c.year, c.month, c.day)*dayMS + c.hour*hourMS + c.minute*minuteMS + c.second*secondMS + c.milli
 }
 
-// clockAt is the reverse of ms.
+// clockAt returns what a clock shows at ms, at an offset of 0.
 func clockAt(ms int64) (c clock) {
 	days, rest := floorDiv(ms, dayMS)
 	c.year, c.month, c.day = date(days)
@@ -83,21 +83,21 @@ func clockAt(ms int64) (c clock) {
 	return c
 }
 
-// clock is what a clock shows at m.
+// clock returns what a clock shows at m.
 func (m moment) clock() clock { return clockAt(m.ms + m.offset*1000) }
 
-// weekday is 1 for a Monday, 7 for a Sunday.
+// weekday returns 1 for a Monday, 7 for a Sunday.
 func (c clock) weekday() int64 {
 	_, n := floorDiv(dayNumber(c.year, c.month, c.day)+3, 7)
 	return n + 1
 }
 
-// yearday is 1 for the first of January.
+// yearday returns 1 for the first of January.
 func (c clock) yearday() int64 {
 	return dayNumber(c.year, c.month, c.day) - dayNumber(c.year, 1, 1) + 1
 }
 
-// problem is the field that no clock shows, "" if there is none.
+// problem returns what is wrong with a field that no clock shows, "" if there is none.
 func (c clock) problem() string {
 	for _, f := range []struct {
 		name            string
@@ -138,7 +138,7 @@ func appendOffset(b []byte, seconds int64, separator string) []byte {
 	return appendNumber(append(b, separator...), seconds/60%60, 2, '0')
 }
 
-// rfc3339 is m as text, with milliseconds.
+// rfc3339 returns m as text, with milliseconds.
 func (m moment) rfc3339() string {
 	b := m.append(make([]byte, 0, 30), "%Y-%m-%dT%H:%M:%S.%L")
 	if m.offset == 0 {
@@ -294,7 +294,8 @@ func (r *timeReader) literal(c byte) {
 	}
 }
 
-// name reads one of some names, or its first three letters, in upper or lower case, and gives its number.
+// name reads one of some names, or its first three letters, in upper or lower case, and returns its
+// number.
 func (r *timeReader) name(wanted string, names []string) int64 {
 	for _, short := range []bool{false, true} {
 		for i, name := range names {
@@ -431,7 +432,8 @@ func (r *timeReader) rfc3339() {
 	r.zoneOffset()
 }
 
-// end gives what the clock shows at an offset of 0, in milliseconds since 1970. A leap second is the one after it.
+// end returns what the clock shows at an offset of 0, in milliseconds since 1970. A leap second is
+// the one after it.
 func (r *timeReader) end() int64 {
 	if r.problem == "" && r.at < len(r.text) {
 		r.fail("the end")

@@ -12,7 +12,7 @@ import (
 //
 //	sha256(data), sha256_bytes, sha512, sha512_bytes        FIPS 180-4
 //	hmac_sha256(key, data), hmac_sha256_bytes               RFC 2104
-//	constant_time_eq(a, b)                                  in a time that depends on the lengths alone
+//	constant_time_eq(a, b)                                  the time depends on the lengths alone
 func registerCrypto(l *vm.Library) {
 	kinds := []vm.Kind{vm.KindString, vm.KindBlob}
 	digest := func(name string, of func(data []byte, goesOn sha2.GoesOn) []byte) {

@@ -11,15 +11,15 @@ var (
 	docsUpdateOptions  = []property{{name: "if_version", is: isInteger}}
 )
 
-// registerDocs adds docs::collection and its methods. An envelope is
-// #{id, data, created_at, updated_at, version}.
+// registerDocs adds docs::collection and its methods. An envelope is #{id, data, created_at,
+// updated_at, version}.
 //
 //	create(map)                              the new id
 //	get(id)                                  the envelope; () when there is none
 //	find(filter [, #{sort, limit, cursor}])  an array of envelopes
 //	find_one(filter [, #{sort}])             the first envelope; () when there is none
 //	list([opts])                             find without a filter
-//	page(filter [, opts])                    as find: #{items, cursor}; cursor is "" on the last page
+//	page(filter [, opts])                    #{items, cursor}; no more pages: cursor is ""
 //	update(id, map [, #{if_version}])        replaces the data: the envelope now
 //	patch(id, map [, #{if_version}])         merges into the data: the envelope now
 //	delete(id)                               whether there was such a document

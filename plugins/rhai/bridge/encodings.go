@@ -11,8 +11,8 @@ import (
 
 const hexDigits = "0123456789abcdef"
 
-// registerEncodings adds base64 (RFC 4648) and hex. encode takes a string, whose UTF-8 is meant, or a
-// blob and gives a string; decode gives a blob.
+// registerEncodings adds base64 (RFC 4648) and hex. encode takes a string, whose UTF-8 is meant, or
+// a blob and returns a string; decode returns a blob.
 //
 //	base64::encode, base64::decode           with + and /, padded; decode takes it unpadded, too
 //	base64::encode_url, base64::decode_url   with - and _, not padded; decode takes it padded, too
@@ -58,8 +58,8 @@ func registerEncodings(l *vm.Library) {
 	l.Func("hex::decode", hexDecode, vm.KindString)
 }
 
-// inSteps calls do for the parts of data, all but the last of step bytes. The script can be interrupted
-// between them.
+// inSteps calls do for the parts of data, all but the last of step bytes. The script can be
+// interrupted between them.
 func inSteps[T []byte | string](t *vm.Thread, data T, step int, do func(part T)) *vm.Error {
 	for len(data) > step {
 		do(data[:step])
@@ -72,7 +72,7 @@ func inSteps[T []byte | string](t *vm.Thread, data T, step int, do func(part T))
 	return nil
 }
 
-// bytesOf is the bytes of a blob, or of a string, to read.
+// bytesOf returns the bytes of a blob, or of a string, to read.
 func bytesOf(v vm.Value) []byte {
 	if v.Kind() == vm.KindString {
 		s := v.AsString()
@@ -89,7 +89,7 @@ func makeString(t *vm.Thread, n int) *vm.Error {
 	return t.Charge(int64(n) / bytesPerOperation)
 }
 
-// makeBlob is makeString for a blob.
+// makeBlob does what makeString does, for a blob.
 func makeBlob(t *vm.Thread, n int) *vm.Error {
 	if err := t.CheckArray(int64(n)); err != nil {
 		return err
@@ -124,7 +124,7 @@ func appendHex(text, data []byte) []byte {
 	return text
 }
 
-// hexValue is the value of a hexadecimal digit, -1 if it is none.
+// hexValue returns the value of a hexadecimal digit, -1 if it is none.
 func hexValue(c byte) int {
 	switch {
 	case '0' <= c && c <= '9':

@@ -8,12 +8,13 @@ import (
 )
 
 // ErrorOperation is an operation that failed, or a function of these modules that was given what it
-// cannot take. A script's catch, also around a function that it happened in, gets a map as for Rhai's own errors, with code (an
-// [abi.OpCode]) and operation beside error, message, line and position.
+// cannot take. A script's catch, also around a function that it happened in, gets a map as for
+// Rhai's own errors, with code (an [abi.OpCode]) and operation beside error, message, line and
+// position.
 const ErrorOperation = vm.ErrorOperation
 
-// failure is an error of the function or operation with a name: "kv.set", "regex::find". The message may begin
-// with it.
+// failure returns an error of the function or operation with a name: "kv.set", "regex::find". The
+// message may begin with it.
 func failure(name string, code abi.OpCode, message string) *vm.Error {
 	if rest, ok := strings.CutPrefix(message, name); !ok || !strings.HasPrefix(rest, ": ") && !strings.HasPrefix(rest, " \"") {
 		message = name + ": " + message
@@ -24,10 +25,10 @@ func failure(name string, code abi.OpCode, message string) *vm.Error {
 	}}
 }
 
-// invalid is the failure of a function that was given what it cannot take.
+// invalid returns the failure of a function that was given what it cannot take.
 func invalid(name, message string) *vm.Error { return failure(name, abi.OpCodeInvalid, message) }
 
-// operationError is what a script gets of an error from the host.
+// operationError returns what a script gets of an error from the host.
 func operationError(name string, err error) *vm.Error {
 	if e, ok := err.(*abi.OpError); ok {
 		return failure(name, e.Code, e.Message)
@@ -35,5 +36,5 @@ func operationError(name string, err error) *vm.Error {
 	return failure(name, abi.OpCodeInternal, "the operation failed")
 }
 
-// quoted is a text as Rhai's debug form shows it.
+// quoted returns a text as Rhai's debug form shows it.
 func quoted(text string) string { return vm.Debug(vm.String(text)) }

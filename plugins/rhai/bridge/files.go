@@ -13,9 +13,8 @@ var (
 	filesListOptions  = []property{{name: "cursor", is: isString}, {name: "limit", is: isInteger}}
 )
 
-// registerFiles adds files::collection and its methods. Metadata is
-// #{id, name, content_type, size, sha256, created_at, updated_at}; data is a blob, or a string
-// for its UTF-8.
+// registerFiles adds files::collection and its methods. Metadata is #{id, name, content_type, size,
+// sha256, created_at, updated_at}; data is a blob, or a string for its UTF-8.
 //
 //	create(#{name, content_type, data})          the metadata
 //	head(id)                                     the metadata; () when there is none
@@ -23,7 +22,7 @@ var (
 //	update(id, #{name, content_type, data})      changes what is given: the metadata now
 //	delete(id)                                   whether there was such a file
 //	list([#{cursor, limit}])                     an array of metadata
-//	page([#{cursor, limit}])                     as list: #{items, cursor}; cursor is "" on the last page
+//	page([#{cursor, limit}])                     #{items, cursor}; no more pages: cursor is ""
 func registerFiles(l *vm.Library) {
 	const c, s, m = filesCollection, vm.KindString, vm.KindMap
 	registerCollection(l, "files", c, "FilesCollection")

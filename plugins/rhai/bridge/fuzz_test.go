@@ -23,10 +23,10 @@ func FuzzDecode(f *testing.F) {
 	f.Add(message)
 	f.Add(bytes.Repeat([]byte{0x91}, 100))                      // arrays of one, nested
 	f.Add(bytes.Repeat([]byte{0x81, 0xa0}, 100))                // maps of one, nested
-	f.Add([]byte{0xdd, 0xff, 0xff, 0xff, 0xff})                 // an array that claims 4 Gi elements
+	f.Add([]byte{0xdd, 0xff, 0xff, 0xff, 0xff})                 // an array of 4 Gi items, it claims
 	f.Add([]byte{0xdf, 0xff, 0xff, 0xff, 0xff, 0xa0})           // a map that does
 	f.Add([]byte{0xc6, 0xff, 0xff, 0xff, 0xff})                 // bytes that do
-	f.Add([]byte{0xcf, 255, 255, 255, 255, 255, 255, 255, 255}) // an integer of 64 bits without sign
+	f.Add([]byte{0xcf, 255, 255, 255, 255, 255, 255, 255, 255}) // an integer of 64 bits, unsigned
 	f.Add([]byte{0xc7, 12, 0xff, 0, 0, 0, 0})                   // an extension
 	f.Add([]byte{0xa2, 0xff, 0xfe})                             // a string that is not UTF-8
 	f.Add([]byte{0x81, 0xa1, 0x81, 0xc0})                       // a key that is not

@@ -12,12 +12,13 @@ var httpOptions = []property{
 	{name: "query", is: isTexts}, {name: "timeout_ms", is: isInteger},
 }
 
-// registerHTTP adds the functions of http. opts are
-// #{headers, query, timeout_ms, max_response_bytes, follow_redirects}; the answer is
-// #{status, headers, body, body_raw} whatever the status.
+// registerHTTP adds the functions of http. opts are #{headers, query, timeout_ms,
+// max_response_bytes, follow_redirects}; the response is #{status, headers, body, body_raw},
+// whatever the status. A body that is a map or an array is sent as JSON, a string as text, a blob
+// as its bytes, () not at all.
 //
 //	get(url [, opts]), head, delete, options
-//	post(url, body [, opts]), put, patch        body: a map or an array is sent as JSON, a string as text, a blob as its bytes, () not at all
+//	post(url, body [, opts]), put, patch
 //	request(method, url [, body [, opts]])
 func registerHTTP(l *vm.Library) {
 	const s, m = vm.KindString, vm.KindMap

@@ -95,7 +95,7 @@ type jsonWriter struct {
 	stopped *vm.Error // it was interrupted
 }
 
-// value writes one value of MessagePack and gives what follows it.
+// value writes one value of MessagePack and returns what follows it.
 func (w *jsonWriter) value(b msgp.Raw) (rest msgp.Raw, err error) {
 	if w.written >= meterStep && w.stopped == nil {
 		w.written, w.stopped = 0, w.t.Poll()
@@ -121,7 +121,7 @@ func (w *jsonWriter) value(b msgp.Raw) (rest msgp.Raw, err error) {
 	return rest, err
 }
 
-// items writes the n items of a container and gives what follows it.
+// items writes the n items of a container and returns what follows it.
 func (w *jsonWriter) items(b msgp.Raw, n uint32, kind msgp.Type, begin, end byte, err error) (msgp.Raw, error) {
 	w.text = append(w.text, begin)
 	for i := uint32(0); i < n && err == nil && w.stopped == nil; i++ {

@@ -15,7 +15,7 @@ var (
 //	get(key)                             the value; () when there is none
 //	set(key, value [, #{ttl_ms, if_absent}])   whether it was set
 //	has(key), delete(key)                whether there was such a key
-//	list([#{prefix, cursor, limit}])     #{items: [#{key, value}], cursor}; cursor is "" on the last page
+//	list([#{prefix, cursor, limit}])     #{items: [#{key, value}], cursor}; no more pages: cursor is ""
 //	incr(key, by)                        the sum; a missing key counts as 0
 //	compare_and_set(key, old, new)       whether it was set; () stands for a missing key
 func registerKV(l *vm.Library) {

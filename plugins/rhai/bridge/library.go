@@ -7,7 +7,7 @@ import (
 	"github.com/picloud/picloud/plugins/rhai/vm"
 )
 
-// Library is Rhai's standard library and the modules of PiCloud. It is built once
+// Library returns Rhai's standard library and the modules of PiCloud. It is built once
 // and must not be changed.
 func Library() *vm.Library { return library() }
 

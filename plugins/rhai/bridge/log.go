@@ -38,5 +38,5 @@ func registerLog(l *vm.Library) {
 	}
 }
 
-// hostOf is the host of a thread that a [Session] has made.
+// hostOf returns the host of a thread that a [Session] has made.
 func hostOf(t *vm.Thread) *host { return t.Host().(*host) }

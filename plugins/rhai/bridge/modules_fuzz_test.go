@@ -10,7 +10,8 @@ import (
 	"github.com/picloud/picloud/plugins/rhai/bridge"
 )
 
-// FuzzModules calls functions with hostile texts: none may panic, which in the guest would end the execution.
+// FuzzModules calls functions with hostile texts: none may panic, which in the guest would end the
+// execution.
 func FuzzModules(f *testing.F) {
 	scripts := []string{
 		`json::parse(ctx.a)`, `json::stringify(#{a: ctx.a}, ctx.n)`, `base64::decode(ctx.a)`, `base64::decode_url(ctx.a)`, `hex::decode(ctx.a)`,
@@ -23,7 +24,8 @@ func FuzzModules(f *testing.F) {
 	}
 	sessions := make([]bridge.Session, len(scripts))
 	for i, script := range scripts {
-		// Zones have an offset that follows from the size of their request; other answers are the request.
+		// Zones have an offset that follows from the size of their request; other answers are the
+		// request.
 		sessions[i].Call = func(op abi.Op, request []byte) ([]byte, error) {
 			if op == abi.OpTimeZone && len(request)%2 == 0 {
 				return (&abi.TimeZoneResponse{Offset: len(request) * 100, Abbreviation: "X"}).MarshalMsg(nil)

@@ -14,7 +14,7 @@ import (
 	"github.com/picloud/picloud/plugins/rhai/bridge"
 )
 
-// zones answers as the host does.
+// zones returns a host that knows time zones.
 func zones(op abi.Op, request []byte) ([]byte, error) {
 	if op != abi.OpTimeZone {
 		return (&wire{}).call(op, request)
@@ -36,8 +36,8 @@ func zones(op abi.Op, request []byte) ([]byte, error) {
 	return (&abi.TimeZoneResponse{Offset: offset, Abbreviation: name}).MarshalMsg(nil)
 }
 
-// TestModules runs each script in a run of its own. A want that begins with "error: " is the message of a
-// failure of the code "invalid".
+// TestModules runs each script in a run of its own. A want that begins with "error: " is the
+// message of a failure of the code "invalid".
 func TestModules(t *testing.T) {
 	for _, test := range []struct{ script, want string }{
 		{`json::parse("{\"b\": [1, 2.0, null, true, \"\\u00e9\\ud83d\\ude00\"], \"a\": {\"$blob\": \"AP8=\"}}")`, `{"a":{"$blob":"AP8="},"b":[1,2.0,null,true,"é😀"]}`},

@@ -13,7 +13,7 @@ import (
 	"github.com/picloud/picloud/plugins/rhai/bridge"
 )
 
-// A wire is the other side of the boundary: it keeps the requests and gives prepared answers.
+// A wire is the other side of the boundary: it keeps the requests and has responses ready.
 type wire struct {
 	answers  map[abi.Op]msgp.Marshaler
 	fails    error
@@ -39,7 +39,7 @@ func (w *wire) call(op abi.Op, request []byte) ([]byte, error) {
 	return nil, nil
 }
 
-// run runs a script and gives its value as JSON, or its error.
+// run runs a script and returns its value as JSON, or its error.
 func run(t testing.TB, w *wire, script string, limits abi.Limits) (string, *abi.ScriptError) {
 	t.Helper()
 	s := bridge.Session{Call: w.call}
@@ -57,7 +57,7 @@ func run(t testing.TB, w *wire, script string, limits abi.Limits) (string, *abi.
 	return string(text), nil
 }
 
-// asJSON is what a message of a request type says, in the order of its fields.
+// asJSON returns what a message of a request type says, in the order of its fields.
 func asJSON(t testing.TB, message []byte) string {
 	t.Helper()
 	text, err := abi.AppendJSON(nil, message)
@@ -72,8 +72,8 @@ func raw(t testing.TB, json string) msgp.Raw {
 	return b
 }
 
-// bridges are the functions of scripts that perform operations: each with the request that it makes, as
-// the host decodes and encodes it again, and what it makes of the response.
+// bridges returns the functions of scripts that perform operations: each with the request that it
+// makes, as the host decodes and encodes it again, and what it makes of the response.
 func bridges(t testing.TB) []struct {
 	op                    abi.Op
 	script, request, want string
@@ -156,7 +156,8 @@ func bridges(t testing.TB) []struct {
 	}
 }
 
-// requestTypes decode a request as the host does and encode it again, which puts fields into the order of their type.
+// requestTypes decode a request as the host does and encode it again, which puts fields into the
+// order of their type.
 var requestTypes = map[string]func() interface {
 	msgp.Marshaler
 	msgp.Unmarshaler

@@ -13,8 +13,8 @@ import (
 // alphanumeric is what random::string takes characters from unless told otherwise.
 const alphanumeric = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
-// source is the run's random generator: ChaCha8 keyed by the 32 bytes of entropy that the host
-// gives to each run afresh. It is fit for tokens and keys.
+// source returns the run's random generator: ChaCha8 keyed by the 32 bytes of entropy that the host
+// makes afresh for each run. It is fit for tokens and keys.
 func (h *host) source() *rand.ChaCha8 {
 	if h.random == nil {
 		h.random = rand.NewChaCha8(h.entropy)
@@ -22,7 +22,7 @@ func (h *host) source() *rand.ChaCha8 {
 	return h.random
 }
 
-// below is a number in 0..n-1, each as likely as the others (Lemire); n = 0 stands for 2^64.
+// below returns a number in 0..n-1, each as likely as the others (Lemire); n = 0 stands for 2^64.
 func below(source *rand.ChaCha8, n uint64) uint64 {
 	if n == 0 {
 		return source.Uint64()
@@ -79,7 +79,7 @@ func randomInt(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	return vm.Int(from + int64(below(hostOf(t).source(), uint64(to-from)+1))), nil
 }
 
-// length is the number of bytes or characters that a function was asked for.
+// length returns the number of bytes or characters that a function was asked for.
 func length(name string, v vm.Value) (int64, *vm.Error) {
 	if n := v.AsInt(); n < 0 {
 		return 0, invalid(name, "the length must be at least 0, got "+strconv.FormatInt(n, 10))

@@ -18,14 +18,16 @@ const failedPattern = 1000
 // operation about as long.
 const stepBytes = bytesPerOperation
 
-// registerRegex adds the functions of regex. Patterns have the syntax of RE2 (see package regex) and
-// match in time linear in the text; each step of matching counts as an operation.
+// registerRegex adds the functions of regex. Patterns have the syntax of RE2 (see package regex)
+// and match in time linear in the text; each step of matching counts as an operation.
 //
 //	is_match(pattern, text)
 //	find(pattern, text)                    the first match; () when there is none
 //	find_all(pattern, text [, limit])      an array of the matches
-//	captures(pattern, text)                an array of the first match and its groups, () for one that is not part of it; () when there is none
-//	named(pattern, text)                   a map of the named groups of the first match; () when there is none
+//	captures(pattern, text)                an array of the first match and its groups; () when there is
+//	                                       none, and for a group that is not part of it
+//	named(pattern, text)                   a map of the named groups of the first match; () when there
+//	                                       is none
 //	replace(pattern, text, with [, limit]) $1, ${1} and ${name} in with stand for groups, $$ for a $
 //	split(pattern, text [, limit])         an array of the texts between the matches, at most limit
 func registerRegex(l *vm.Library) {
@@ -55,7 +57,7 @@ func registerRegex(l *vm.Library) {
 	l.Func("regex::split", regexSplit, s, s, i)
 }
 
-// pattern is a compiled pattern, one of those kept or a new one.
+// pattern returns a compiled pattern, one of those kept or a new one.
 func (h *host) pattern(t *vm.Thread, name, pattern string) (*regex.Regex, *vm.Error) {
 	if re := h.patterns[pattern]; re != nil {
 		return re, nil
@@ -123,7 +125,7 @@ func (m *matches) limit(name string, args []vm.Value, n int) *vm.Error {
 	return nil
 }
 
-// or is err, or why there are no more matches. m may be nil if there is an err.
+// or returns err, or why there are no more matches. m may be nil if there is an err.
 func (m *matches) or(err *vm.Error) *vm.Error {
 	if err == nil {
 		err = m.err
@@ -154,7 +156,7 @@ func (m *matches) next() bool {
 	return false
 }
 
-// group is the text of a group of the match, () if it is not part of it.
+// group returns the text of a group of the match, () if it is not part of it.
 func (m *matches) group(n int) vm.Value {
 	if m.loc[2*n] < 0 {
 		return vm.Unit
@@ -242,7 +244,8 @@ func regexReplace(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	return vm.String(string(b)), nil
 }
 
-// expand appends a template. What does not name a group stands for nothing, a $ before anything else for itself.
+// expand appends a template. What does not name a group stands for nothing, a $ before anything
+// else for itself.
 func (m *matches) expand(b []byte, template string) []byte {
 	for i := 0; i < len(template); i++ {
 		if template[i] != '$' || i+1 == len(template) {
@@ -285,7 +288,7 @@ func (m *matches) expand(b []byte, template string) []byte {
 	return b
 }
 
-// numberOf is the number of the group with a name or number, -1 if there is none.
+// numberOf returns the number of the group with a name or number, -1 if there is none.
 func (m *matches) numberOf(name string) int {
 	if n, err := strconv.Atoi(name); err == nil {
 		if n < len(m.re.Names) {

@@ -121,7 +121,8 @@ const (
 	isBytes   propertyType = "a blob or a string" // its UTF-8
 )
 
-// properties writes those of m, which may be none but the given ones. One that is () counts as missing.
+// properties writes those of m, which may be none but the given ones. One that is () counts as
+// missing.
 func (r *request) properties(m *vm.Map, known []property) *request {
 	for _, n := range m.Order() {
 		key, v := m.Entry(n)
@@ -184,7 +185,7 @@ func (r *request) property(key string, v vm.Value, known []property) {
 	r.fail("unknown property " + quoted(key) + "; there are " + strings.Join(names, ", "))
 }
 
-// send performs the operation and gives its response.
+// send performs the operation and returns its response.
 func (r *request) send() ([]byte, *vm.Error) {
 	t := r.e.work.t
 	if r.err == nil {
@@ -209,7 +210,7 @@ func (r *request) send() ([]byte, *vm.Error) {
 	return nil, operationError(r.name, err)
 }
 
-// all performs the operation and gives its whole response, a map.
+// all performs the operation and returns its whole response, a map.
 func (r *request) all() (vm.Value, *vm.Error) {
 	response, err := r.send()
 	if err != nil {
@@ -220,7 +221,7 @@ func (r *request) all() (vm.Value, *vm.Error) {
 	return v, r.misread(failed)
 }
 
-// one performs the operation and gives one field of its response, () when it is not there.
+// one performs the operation and returns one field of its response, () when it is not there.
 func (r *request) one(name string) (vm.Value, *vm.Error) {
 	response, err := r.send()
 	if err != nil {
@@ -242,7 +243,7 @@ func (r *request) one(name string) (vm.Value, *vm.Error) {
 	return vm.Unit, r.misread(failed)
 }
 
-// oneIf is one if the field of another name is true, else ().
+// oneIf works as one if the field of another name is true, else ().
 func (r *request) oneIf(condition, name string) (vm.Value, *vm.Error) {
 	v, err := r.all()
 	if err != nil || v.Kind() != vm.KindMap {
@@ -255,7 +256,7 @@ func (r *request) oneIf(condition, name string) (vm.Value, *vm.Error) {
 	return found, nil
 }
 
-// first is one, of which the first item.
+// first works as one, and returns the first item of the field.
 func (r *request) first(name string) (vm.Value, *vm.Error) {
 	v, err := r.one(name)
 	if err != nil || v.Kind() != vm.KindArray || len(v.AsArray().Items) == 0 {
@@ -264,7 +265,7 @@ func (r *request) first(name string) (vm.Value, *vm.Error) {
 	return v.AsArray().Items[0], nil
 }
 
-// misread is the error of reading a response.
+// misread returns the error of reading a response.
 func (r *request) misread(err error) *vm.Error {
 	switch e := err.(type) {
 	case nil:
@@ -279,7 +280,7 @@ func (r *request) misread(err error) *vm.Error {
 
 var noOptions = vm.NewMap(0)
 
-// options is the last argument if there are more than n, else no options.
+// options returns the last argument if there are more than n, else no options.
 func options(args []vm.Value, n int) *vm.Map {
 	if len(args) > n {
 		return args[n].AsMap()

@@ -27,9 +27,9 @@ type Session struct {
 	thread   *vm.Thread // of the run under way: garbage is what cannot be reached from here
 }
 
-// Load compiles a script and the modules it imports. A host that does not know what a script imports
-// loads it without modules first: the result names them, and loading the same source again, with
-// them, compiles only these.
+// Load compiles a script and the modules it imports. A host that does not know what a script
+// imports loads it without modules first: the result names them, and loading the same source again,
+// with them, compiles only these.
 //
 // Loading has a budget of operations of its own: as many as an execution may take, and no fewer
 // than [abi.DefaultLimits] has.
@@ -147,8 +147,8 @@ func (s *Session) Run(r *abi.RunRequest) abi.RunResult {
 	return result
 }
 
-// depthInInvocation is how deep in an invocation the values of others are: ctx.args, ctx.event, ctx.request.body. They may
-// be nested as deep as any that crosses the boundary.
+// depthInInvocation is how deep in an invocation the values of others are: ctx.args, ctx.event,
+// ctx.request.body. They may be nested as deep as any that crosses the boundary.
 const depthInInvocation = 2
 
 func invocationError(err error) *abi.ScriptError {
@@ -158,7 +158,7 @@ func invocationError(err error) *abi.ScriptError {
 	return &abi.ScriptError{Code: abi.CodeInternal, Message: "malformed invocation: " + err.Error()}
 }
 
-// scriptError is a script's error as the host gets it.
+// scriptError returns a script's error as the host gets it.
 func (s *Session) scriptError(err *vm.Error) *abi.ScriptError {
 	e := &abi.ScriptError{
 		Code:    abi.CodeScriptError,
@@ -240,7 +240,7 @@ func (h *host) Sleep(nanoseconds int64) {
 
 func (h *host) MonotonicNow() int64 { return h.clock().Nanoseconds }
 
-// clock is zero without a host, as for a command of package cmd/rhai.
+// clock returns the host's clocks, or zeros without a host, as for a command of package cmd/rhai.
 func (h *host) clock() (c abi.Clock) {
 	if h.call == nil {
 		return c

@@ -170,8 +170,8 @@ func TestLoadCompilesOnce(t *testing.T) {
 	}
 }
 
-// TestLoadIsBounded: loading looks at the interrupt word, lets the host have its turn, and ends when
-// it takes more operations than it may.
+// TestLoadIsBounded: loading looks at the interrupt word, lets the host have its turn, and ends
+// when it takes more operations than it may.
 func TestLoadIsBounded(t *testing.T) {
 	yields := 0
 	var s *bridge.Session
@@ -220,7 +220,8 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
-// TestNestedInvocation runs a script with arguments nested as deep as what it may send itself, and deeper.
+// TestNestedInvocation runs a script with arguments nested as deep as what it may send itself, and
+// deeper.
 func TestNestedInvocation(t *testing.T) {
 	const script = `let depth = 0; let a = ctx.args; while a.len() > 0 { a = a[0]; depth += 1; } depth`
 	for depth, want := range map[int]string{

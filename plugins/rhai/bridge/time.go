@@ -9,7 +9,7 @@ import (
 	"github.com/picloud/picloud/plugins/rhai/vm"
 )
 
-// now is the wall clock, in nanoseconds since 1970 UTC.
+// now returns the wall clock, in nanoseconds since 1970 UTC.
 func (h *host) now() int64 {
 	if now := h.clock().UnixNano; now != 0 {
 		return now
@@ -23,19 +23,26 @@ func (h *host) now() int64 {
 //
 //	now()                              text, in UTC
 //	now_ms()                           integer
-//	parse(text [, pattern [, zone]])   integer; without a pattern of RFC 3339; a text without offset is in the zone, or UTC
-//	format(time [, pattern [, zone]])  text; without a pattern of RFC 3339 in UTC; a text keeps its offset unless there is a zone
+//	parse(text [, pattern [, zone]])   integer; without a pattern, RFC 3339; a text without offset is
+//	                                   in the zone, or UTC
+//	format(time [, pattern [, zone]])  text; without a pattern, RFC 3339 in UTC; a text keeps its
+//	                                   offset unless there is a zone
 //	in_zone(time, zone)                text of RFC 3339 with the zone's offset
 //	add(time, #{years, months, weeks, days, hours, minutes, seconds, ms} [, zone])
-//	                                   a time of the same type; the clock in the zone counts for what is not shorter than a
-//	                                   day, and the last day of a month for one it does not have
-//	diff(from, to [, unit])            to - from: an integer, ms; or a float in "seconds", "minutes", "hours", "days" or "weeks"
-//	start_of(time, unit [, zone])      of the "minute", "hour", "day", "week" (Monday), "month" or "year": a time of the same type
-//	parts(time [, zone])               #{year, month, day, hour, minute, second, ms, weekday (1 is Monday), yearday, offset (seconds), zone}
+//	                                   a time of the same type; the clock in the zone counts for what
+//	                                   is not shorter than a day, and the last day of a month for one
+//	                                   it does not have
+//	diff(from, to [, unit])            to - from: an integer, ms; or a float in "seconds", "minutes",
+//	                                   "hours", "days" or "weeks"
+//	start_of(time, unit [, zone])      of the "minute", "hour", "day", "week" (Monday), "month" or
+//	                                   "year": a time of the same type
+//	parts(time [, zone])               #{year, month, day, hour, minute, second, ms, yearday, zone,
+//	                                   weekday (1 is Monday), offset (seconds)}
 //
-// Patterns are those of strftime: %Y %m %d %H %M %S %L (milliseconds), %F (%Y-%m-%d), %T (%H:%M:%S), %z (+0100),
-// %:z (+01:00), %Z (CET), %s (seconds since 1970), %B %b (month), %A %a (day), %e (day, padded by a space), %j (day of the year),
-// %u (1 is Monday), %y, %I and %p (hours of AM and PM), %%. Names are English.
+// Patterns are those of strftime: %Y %m %d %H %M %S %L (milliseconds), %F (%Y-%m-%d), %T
+// (%H:%M:%S), %z (+0100), %:z (+01:00), %Z (CET), %s (seconds since 1970), %B %b (month), %A %a
+// (day), %e (day, padded by a space), %j (day of the year), %u (1 is Monday), %y, %I and %p (hours
+// of AM and PM), %%. Names are English.
 func registerTime(l *vm.Library) {
 	l.Func("time::now", func(t *vm.Thread, _ []vm.Value) (vm.Value, *vm.Error) {
 		ms, _ := floorDiv(hostOf(t).now(), 1e6)
@@ -93,7 +100,7 @@ func calendarFunc(l *vm.Library, name string, zone int, f func(*calendar) (vm.Va
 	}
 }
 
-// momentFunc is calendarFunc for a function whose first argument is a time.
+// momentFunc works as calendarFunc, for a function whose first argument is a time.
 func momentFunc(l *vm.Library, name string, zone int, f func(*calendar, moment) (vm.Value, *vm.Error), overloads ...[]vm.Kind) {
 	calendarFunc(l, name, zone, func(c *calendar) (vm.Value, *vm.Error) {
 		m, err := c.moment(c.args[0])
@@ -104,7 +111,8 @@ func momentFunc(l *vm.Library, name string, zone int, f func(*calendar, moment) 
 	}, overloads...)
 }
 
-// offset is that of the zone at a number of seconds since 1970; local says that they are those of a clock there.
+// offset returns the offset and abbreviation of the zone at a number of seconds since 1970; local
+// says that they are those of a clock there.
 func (c *calendar) offset(seconds int64, local bool) (offset int64, abbreviation string, err *vm.Error) {
 	if c.zone == "UTC" || c.zone == "" {
 		return 0, "UTC", nil
@@ -125,7 +133,7 @@ func (c *calendar) offset(seconds int64, local bool) (offset int64, abbreviation
 	return int64(zone.Offset), zone.Abbreviation, nil
 }
 
-// moment is a time, in the zone if there is one.
+// moment returns a time, in the zone if there is one.
 func (c *calendar) moment(v vm.Value) (moment, *vm.Error) {
 	m := moment{ms: v.AsInt(), zone: "UTC"}
 	if v.Kind() == vm.KindString {
@@ -161,7 +169,8 @@ func (c *calendar) check(ms int64) *vm.Error {
 	return nil
 }
 
-// absolute is when the clock of the zone, or at m's offset if there is none, shows local: milliseconds since 1970.
+// absolute returns the time at which the clock of the zone, or at m's offset if there is none,
+// shows local: milliseconds since 1970.
 func (c *calendar) absolute(m moment, local int64) (int64, *vm.Error) {
 	if c.zone == "" {
 		return local - m.offset*1000, nil
@@ -171,7 +180,7 @@ func (c *calendar) absolute(m moment, local int64) (int64, *vm.Error) {
 	return local - offset*1000, err
 }
 
-// like is the time ms as a value of the type that v has.
+// like returns the time ms as a value of the type that v has.
 func (c *calendar) like(v vm.Value, m moment, ms int64) (vm.Value, *vm.Error) {
 	if err := c.check(ms); err != nil {
 		return vm.Unit, err
@@ -189,7 +198,7 @@ func (c *calendar) like(v vm.Value, m moment, ms int64) (vm.Value, *vm.Error) {
 	return vm.String(m.rfc3339()), nil
 }
 
-// milliseconds is parse of a text without a pattern.
+// milliseconds does what parse does to a text without a pattern.
 func (c *calendar) milliseconds(m moment) (vm.Value, *vm.Error) { return vm.Int(m.ms), nil }
 
 func (c *calendar) parse() (vm.Value, *vm.Error) {
@@ -235,7 +244,7 @@ func (c *calendar) inZone(m moment) (vm.Value, *vm.Error) {
 	return vm.String(m.rfc3339()), nil
 }
 
-// unitOf is the length in milliseconds of a unit that always has the same.
+// unitOf returns the length in milliseconds of a unit that always has the same.
 func unitOf(name string) (ms int64, known bool) {
 	switch name {
 	case "ms":

@@ -64,7 +64,8 @@ func appendEncoded(b []byte, text, also string) []byte {
 
 const upperHex = "0123456789ABCDEF"
 
-// percentDecoded decodes a text; plus says that a + is a space. problem is why it cannot be decoded.
+// percentDecoded decodes a text; plus says that a + is a space. problem is why it cannot be
+// decoded.
 func percentDecoded(text string, plus bool) (decoded, problem string) {
 	if strings.IndexByte(text, '%') < 0 && !(plus && strings.IndexByte(text, '+') >= 0) {
 		return text, ""

@@ -6,7 +6,7 @@ import (
 	"github.com/picloud/picloud/plugins/rhai/vm"
 )
 
-// registerUUID adds uuid::v4 and uuid::v7, which give the text of a UUID (RFC 9562). Those of
+// registerUUID adds uuid::v4 and uuid::v7, which return the text of a UUID (RFC 9562). Those of
 // version 7 begin with the time; within a run each is greater than the one before.
 func registerUUID(l *vm.Library) {
 	l.Func("uuid::v4", func(t *vm.Thread, _ []vm.Value) (vm.Value, *vm.Error) {
@@ -27,7 +27,7 @@ func registerUUID(l *vm.Library) {
 	})
 }
 
-// uuidText is the text of a UUID, once it has its version and variant.
+// uuidText returns the text of a UUID, once it has its version and variant.
 func uuidText(id [16]byte, version byte) vm.Value {
 	id[6] = id[6]&0x0f | version<<4
 	id[8] = id[8]&0x3f | 0x80

@@ -85,7 +85,7 @@ func (e *encoder) nest(depth int) bool {
 	return e.refuse("a value nested more than " + strconv.Itoa(maxNesting) + " deep")
 }
 
-// order is the order of a map's properties; err says why there is none.
+// order returns the order of a map's properties; err says why there is none.
 func (e *encoder) order(m *vm.Map) []uint32 {
 	if e.work.t == nil {
 		return m.Order()
@@ -157,7 +157,7 @@ func (e *encoder) value(v vm.Value, depth int) bool {
 	return e.err == nil
 }
 
-// Decode reads one value of MessagePack and gives what follows it.
+// Decode reads one value of MessagePack and returns it and what follows it.
 func Decode(b []byte) (vm.Value, []byte, error) {
 	d := decoder{size: len(b)}
 	return d.value(b, 0)
@@ -301,7 +301,7 @@ func (d *decoder) text(b []byte) (string, []byte, error) {
 	return msgp.UnsafeString(v), rest, nil
 }
 
-// kept is a copy of a property's name that does not keep the message alive.
+// kept returns a copy of a property's name that does not keep the message alive.
 func (d *decoder) kept(key string) string {
 	if key == "" {
 		return ""

@@ -91,7 +91,7 @@ func (f *function) assignTo(register int, e syntax.Expr) {
 	}
 }
 
-// kept is operand for a value that an assignment operator may store.
+// kept works as operand, for a value that an assignment operator may store.
 func (f *function) kept(e syntax.Expr) int {
 	r := f.alloc()
 	f.expr(e, r)
@@ -162,7 +162,7 @@ func (f *function) assignPart(s *syntax.Assign) {
 }
 
 // mayBeConst reports whether the next instruction is to guard the chain's root, which may be a
-// constant. Where only running tells, it is skipped unless it is one.
+// constant. Where only running shows that, it is skipped unless it is one.
 func (w *walker) mayBeConst() bool {
 	if w.rootSite != nil {
 		w.ad(vm.OpUnlessConst, 0, w.rootNumber, syntax.Position{})

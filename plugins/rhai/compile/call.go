@@ -73,7 +73,7 @@ func isQualified(e syntax.Expr) bool {
 	return ok && len(v.Path) > 0
 }
 
-// window is where the arguments of a call whose result goes to dst begin: at dst
+// window returns where the arguments of a call whose result goes to dst begin: at dst
 // itself if that is the highest register in use.
 func (f *function) window(dst int) int {
 	if dst == f.next-1 {
@@ -199,7 +199,7 @@ func (f *function) keyword(e *syntax.Call, base int) bool {
 	return true
 }
 
-// isShared tells whether a variable is shared with a closure.
+// isShared compiles whether a variable is shared with a closure.
 func (f *function) isShared(v *syntax.Variable, dst int) {
 	l := f.lookup(v.Name)
 	switch {
@@ -213,7 +213,8 @@ func (f *function) isShared(v *syntax.Variable, dst int) {
 	}
 }
 
-// pointer evaluates a function pointer, which must be one before the arguments for it are evaluated.
+// pointer evaluates a function pointer, which must be one before the arguments for it are
+// evaluated.
 func (f *function) pointer(args []syntax.Expr, base int) {
 	f.args(args[:1], base)
 	if len(args) > 1 {

@@ -7,10 +7,10 @@ import (
 
 // A chain is a root followed by indexes, properties and method calls: a.b[i].f(x).
 //
-// As Rhai does, it is evaluated in two rounds: first all indexes and arguments,
-// left to right, then the root and the steps. A chain that calls a method or is assigned to works on references into
-// its root, so that changes reach it; one that only reads works on values. A
-// shared root stays locked until the end of the chain.
+// As Rhai does, it is evaluated in two rounds: first all indexes and arguments, left to right, then
+// the root and the steps. A chain that calls a method or is assigned to works on references into
+// its root, so that changes reach it; one that only reads works on values. A shared root stays
+// locked until the end of the chain.
 type chain struct {
 	root  syntax.Expr
 	steps []step
@@ -111,7 +111,7 @@ func (f *function) positions(bracket, assign syntax.Position) {
 	f.out.Indexing = append(f.out.Indexing, vm.IndexPositions{PC: int32(len(f.out.Code) - 1), Bracket: bracket, Assign: assign})
 }
 
-// plainRoot is the register of a root that is a variable of this function alone.
+// plainRoot returns the register of a root that is a variable of this function alone.
 func (w *walker) plainRoot() (int, bool) {
 	if v, ok := w.c.root.(*syntax.Variable); ok && len(v.Path) == 0 {
 		if l := w.lookup(v.Name); l != nil && !l.boxed && !l.constant {
@@ -131,8 +131,8 @@ func (w *walker) readsOnly() bool {
 	return true
 }
 
-// arguments evaluates the indexes and arguments of all steps. Those of later method calls are placed
-// in lower registers, since a call may overwrite all registers above its arguments.
+// arguments evaluates the indexes and arguments of all steps. Those of later method calls are
+// placed in lower registers, since a call may overwrite all registers above its arguments.
 func (w *walker) arguments() {
 	w.cursor = w.alloc()
 	steps := w.c.steps

@@ -1,13 +1,15 @@
-// Package compile turns a parsed script into the register code of package vm.
+// Package compile turns a parsed script into the code of package vm, whose comment shows the
+// machine.
 //
-// Names are resolved here: each local variable gets a register, each variable that a closure of its
-// function captures is marked as boxed, so that it is reached by the
-// instructions that look for a shared cell, and each call gets its candidates.
+// Names are resolved here: each local variable gets a register, each call its candidates. A
+// variable that a closure captures is marked as boxed: the instructions that reach it look for a
+// shared cell.
 //
-// Registers are handed out like a stack: variables when they are declared,
-// temporaries above them while an expression is evaluated. The arguments of a call are
-// placed in the highest registers in use, so that they can become the callee's
-// first ones without copying.
+// Registers are handed out like a stack: to variables when they are declared, above them to
+// temporaries while an expression is evaluated. The arguments of a call are placed in the highest
+// registers in use, so that they become the callee's first ones without copying.
+//
+// The folder testdata has small programs with the code they compile to.
 package compile
 
 import (
@@ -33,11 +35,10 @@ func (e *Error) Error() string {
 // maxRegisters is how many variables and temporaries a function may have.
 const maxRegisters = 32000
 
-// Program compiles a script. scope names the variables that exist before it runs: they are the first
-// registers of its main function, and each function and closure that mentions one begins with a
-// copy of its own. step is told how many nodes of the
-// tree have been visited since its last call; when it returns false, compiling ends with some
-// error. It may be nil.
+// Program compiles a script. scope names the variables that exist before it runs: they are the
+// first registers of its main function, and each function and closure that mentions one begins with
+// a copy of its own. step is told how many nodes of the tree have been visited since its last call;
+// when it returns false, compiling ends with some error. It may be nil.
 func Program(ast *syntax.Program, lib *vm.Library, scope []string, step func(n int) (goOn bool)) (*vm.Program, *Error) {
 	c := &compiler{lib: lib, ast: ast, step: step}
 	p := c.program(scope)
@@ -198,7 +199,8 @@ func (f *function) body(stmts []syntax.Stmt) {
 	f.out.Empty = len(stmts) == 0
 	f.given(stmts)
 	f.stmts(stmts, f.alloc(), tail)
-	f.abc(vm.OpReturnUnit, 0, 0, 0, syntax.Position{}) // never reached: keeps the pointer to the next instruction within the code
+	// Never reached: it keeps the pointer to the next instruction within the code.
+	f.abc(vm.OpReturnUnit, 0, 0, 0, syntax.Position{})
 	f.out.Seal()
 	for _, p := range f.pending {
 		f.scopedBody(p)
@@ -218,7 +220,8 @@ func (f *function) given(stmts []syntax.Stmt) {
 	}
 }
 
-// inReach reports whether a name stands for a variable of the function, or of the code whose window it runs in.
+// inReach reports whether a name stands for a variable of the function, or of the code whose window
+// it runs in.
 func (f *function) inReach(name string) bool {
 	if f.lookup(name) != nil {
 		return true
@@ -249,8 +252,8 @@ func (f *function) scopedBody(p scoped) {
 	}
 }
 
-// inScope is the state of compiling a function that runs in the window of caller and sees what site
-// sees.
+// inScope returns the state of compiling a function that runs in the window of caller and sees what
+// site sees.
 func (c *compiler) inScope(fn *syntax.Function, out *vm.Function, site *vm.Site, caller *vm.Function) *function {
 	f := c.newFunction(out, fn.Body.Stmts)
 	f.dynamic, f.outer, f.level = true, site.Scope, site.Level
@@ -262,8 +265,8 @@ func (c *compiler) inScope(fn *syntax.Function, out *vm.Function, site *vm.Site,
 	return f
 }
 
-// Scoped compiles a function for a call that runs in the window of caller and sees what site sees. step is as
-// for [Program].
+// Scoped compiles a function for a call that runs in the window of caller and sees what site sees.
+// step is as for [Program].
 func Scoped(callee, caller *vm.Function, site *vm.Site, step func(n int) (goOn bool)) (*vm.Function, *Error) {
 	c := late(callee.Program, &syntax.Program{}, step)
 	out := &vm.Function{Name: callee.Name, Params: callee.Params, Program: callee.Program}
@@ -273,7 +276,7 @@ func Scoped(callee, caller *vm.Function, site *vm.Site, step func(n int) (goOn b
 	return out, c.err
 }
 
-// late is a compiler for code that a program that runs needs.
+// late returns a compiler for code that a program that runs needs.
 func late(prog *vm.Program, ast *syntax.Program, step func(n int) (goOn bool)) *compiler {
 	c := &compiler{lib: prog.Native, ast: ast, prog: prog, wide: true, step: step, asks: prog.Asks}
 	c.functions = make(map[string][]*vm.Function, len(prog.Functions))
@@ -317,7 +320,7 @@ func (c *compiler) count(n int) {
 	}
 }
 
-// report tells of the steps.
+// report passes the steps on to step.
 func (c *compiler) report() {
 	if c.step != nil && !c.step(c.steps) {
 		c.fail(syntax.Position{}, "Stopped")
@@ -385,13 +388,13 @@ func (f *function) ad(op vm.Op, a, d int, at syntax.Position) int {
 	return f.emit(vm.MakeAD(op, uint16(a), int32(d)), at)
 }
 
-// here is the place of the next instruction, which something may jump to.
+// here returns the place of the next instruction, which something may jump to.
 func (f *function) here() int {
 	f.label = len(f.out.Code)
 	return f.label
 }
 
-// last is the instruction emitted last, for the next one to be made a part of it; nil if
+// last returns the instruction emitted last, for the next one to be made a part of it; nil if
 // something may jump between the two.
 func (f *function) last() *vm.Instr {
 	n := len(f.out.Code)
@@ -462,7 +465,7 @@ func (f *function) back(op vm.Op, a, target int, at syntax.Position) {
 	f.out.Code[pc] = f.out.Code[pc].WithWeight(weight(target, pc))
 }
 
-// weight is what a round of a loop between two instructions is charged.
+// weight returns what a round of a loop between two instructions is charged.
 func weight(top, end int) uint8 { return uint8(min(max(end-top, 1), 64)) }
 
 // Constants.
@@ -487,7 +490,7 @@ func (f *function) constant(v vm.Value) int {
 	return i
 }
 
-// name is the number of a string constant for an instruction with room for 16 bits.
+// name returns the number of a string constant for an instruction with room for 16 bits.
 func (f *function) name(s string, at syntax.Position) int {
 	i := f.constant(vm.String(s))
 	if i > 0xffff {
@@ -496,7 +499,7 @@ func (f *function) name(s string, at syntax.Position) int {
 	return i
 }
 
-// literal is the value of a constant expression.
+// literal returns the value of a constant expression.
 func literal(e syntax.Expr) (vm.Value, bool) {
 	switch e := e.(type) {
 	case *syntax.UnitLit:
@@ -557,7 +560,7 @@ func intLiteral(e syntax.Expr) (int64, bool) {
 	return 0, false
 }
 
-// smallInt is the value of an integer literal that fits an operand.
+// smallInt returns the value of an integer literal that fits an operand.
 func smallInt(e syntax.Expr) (int, bool) {
 	n, ok := intLiteral(e)
 	return int(n), ok && n == int64(int16(n))

@@ -18,7 +18,7 @@ func (f *function) expr(e syntax.Expr, dst int) {
 	}
 }
 
-// operand compiles e for its value to be read once, from the register it gives: the
+// operand compiles e for its value to be read once, from the register it returns: the
 // variable's own where there is one.
 func (f *function) operand(e syntax.Expr) int {
 	if v, ok := e.(*syntax.Variable); ok && len(v.Path) == 0 {
@@ -31,7 +31,7 @@ func (f *function) operand(e syntax.Expr) int {
 	return r
 }
 
-// left is operand for what is read only after the other expressions have been
+// left works as operand, for what is read only after the other expressions have been
 // evaluated: it copies a variable that one of them may change.
 func (f *function) left(e syntax.Expr, others ...syntax.Expr) int {
 	if _, ok := e.(*syntax.Variable); ok {

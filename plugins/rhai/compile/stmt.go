@@ -14,7 +14,7 @@ const (
 	tail                // the function returns it
 )
 
-// stmts compiles statements of which the last one's value is theirs.
+// stmts compiles statements. The value of the last one is theirs.
 func (f *function) stmts(list []syntax.Stmt, dst int, m mode) {
 	if len(list) == 0 {
 		f.unit(dst, m, syntax.Position{})
@@ -194,7 +194,8 @@ func (f *function) let(s *syntax.Let) {
 	}
 }
 
-// global makes a constant a global one if it is declared outside of blocks, and somebody could ask for it.
+// global makes a constant a global one if it is declared outside of blocks, and somebody could ask
+// for it.
 func (f *function) global(s *syntax.Let, r int) {
 	if s.Const && f.main && f.depth == 0 && f.asks {
 		f.ad(vm.OpSetGlobal, r, f.constant(vm.String(s.Name.Name)), s.Position)
@@ -256,7 +257,7 @@ func (f *function) ifStmt(s *syntax.If, dst int, m mode) {
 	}
 }
 
-// jumpUnless evaluates a condition and gives the jumps taken when it does not hold.
+// jumpUnless evaluates a condition and returns the jumps taken when it does not hold.
 func (f *function) jumpUnless(cond syntax.Expr) []int {
 	next := f.next
 	defer func() { f.next = next }()
@@ -412,7 +413,7 @@ func (f *function) forLoop(s *syntax.For, dst int, m mode) {
 	f.leave(l, dst, m, s.Position)
 }
 
-// bounds evaluates the bounds of a range, of which either can be left out.
+// bounds evaluates the bounds of a range, either of which can be left out.
 func (f *function) bounds(e *syntax.Binary, dst int) {
 	if e.Left != nil {
 		f.expr(e.Left, dst)

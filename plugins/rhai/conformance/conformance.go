@@ -1,6 +1,6 @@
-// Package conformance holds golden cases: scripts and what the real Rhai makes
-// of them. oracle is the program that tells, see its README. The cases run
-// against this interpreter natively and in the sandbox.
+// Package conformance holds golden cases: scripts and what the real Rhai makes of them. The program
+// in the folder oracle asks it, which is on crate rhai 1.24. The cases run against this interpreter
+// natively and in the sandbox.
 package conformance
 
 import (

@@ -2,7 +2,7 @@ package elementary
 
 import "math"
 
-// Asin is the angle whose sine is x.
+// Asin returns the angle whose sine is x.
 func Asin(x float64) float64 {
 	a, h := math.Abs(x), high(x)
 	switch {
@@ -28,7 +28,7 @@ func Asin(x float64) float64 {
 	return math.Copysign((pi2-2*y)+rest, x)
 }
 
-// Acos is the angle whose cosine is x.
+// Acos returns the angle whose cosine is x.
 func Acos(x float64) float64 {
 	a, h := math.Abs(x), high(x)
 	switch {
@@ -64,7 +64,7 @@ func Acos(x float64) float64 {
 	return 2 * (y + (cc + p))
 }
 
-// asinSeries is asin(x) = x + x*xx*p: the p.
+// asinSeries returns asin(x) = x + x*xx*p: the p.
 func asinSeries(xx float64) float64 {
 	const (
 		f1 = 1.66666666666664110590506577996662e-01
@@ -77,7 +77,8 @@ func asinSeries(xx float64) float64 {
 	return fma(fma(fma(fma(fma(f6, xx, f5), xx, f4), xx, f3), xx, f2), xx, f1)
 }
 
-// asinNear is the arcsine of a, in 1/8 .. 0.97, as the value at the table's point near it and the rest. h is high(a).
+// asinNear returns the arcsine of a, in 1/8 .. 0.97, as the value at the table's point near it and
+// the rest. h is high(a).
 func asinNear(a float64, h uint32) (value, rest float64) {
 	first, size := uint32(0), uint32(0)
 	switch {
@@ -105,7 +106,8 @@ func asinNear(a float64, h uint32) (value, rest float64) {
 	return e[degree+2], fma(e[1], x, p)
 }
 
-// rootNear is the square root of z, in 0 .. 1/64, approximately, and the factor that corrects it.
+// rootNear returns the square root of z, in 0 .. 1/64, approximately, and the factor that corrects
+// it.
 func rootNear(z float64) (c, g float64) {
 	const (
 		rt0 = 9.99999999859990725855365213134618e-01

@@ -2,7 +2,7 @@ package elementary
 
 import "math"
 
-// Atan is the angle whose tangent is x.
+// Atan returns the angle whose tangent is x.
 func Atan(x float64) float64 {
 	a := math.Abs(x)
 	switch {
@@ -34,7 +34,7 @@ func Atan(x float64) float64 {
 	return math.Copysign(y+rest, x)
 }
 
-// atanSeries is atan(x) = x + x*xx*p: the p.
+// atanSeries returns atan(x) = x + x*xx*p: the p.
 func atanSeries(xx float64) float64 {
 	const (
 		d3  = -0x1.5555555555555p-2
@@ -47,17 +47,17 @@ func atanSeries(xx float64) float64 {
 	return fma(xx, fma(xx, fma(xx, fma(xx, fma(xx, d13, d11), d9), d7), d5), d3)
 }
 
-// atanPoint is the table's point near x, in 1/16 .. 1.
+// atanPoint returns the table's point near x, in 1/16 .. 1.
 func atanPoint(x float64) *[7]float64 {
 	return &atanTable[int((0x1p52+256*x)-0x1p52)-16]
 }
 
-// atanRest is (atan(e[0]+z) - atan(e[0])) / z.
+// atanRest returns (atan(e[0]+z) - atan(e[0])) / z.
 func atanRest(e *[7]float64, z float64) float64 {
 	return fma(z, fma(z, fma(z, fma(z, e[6], e[5]), e[4]), e[3]), e[2])
 }
 
-// Atan2 is the angle of the point (x, y).
+// Atan2 returns the angle of the point (x, y).
 func Atan2(y, x float64) float64 {
 	const pi, piLo = 2 * pi2, 2 * pi2Lo
 	ax, ay := math.Abs(x), math.Abs(y)
@@ -112,7 +112,7 @@ func Atan2(y, x float64) float64 {
 	return math.Copysign((base+sign*e[1])+fma(sign*z, atanRest(e, z), baseLo), y)
 }
 
-// atanSum is the angle whose tangent is u + du, below 1.
+// atanSum returns the angle whose tangent is u + du, below 1.
 func atanSum(u, du float64) float64 {
 	if u < 1.0/16 {
 		uu := u * u

@@ -2,7 +2,7 @@ package elementary
 
 import "math"
 
-// Exp is e**x.
+// Exp returns e**x.
 func Exp(x float64) float64 {
 	switch {
 	case math.Abs(x) < 0x1p-54 || x != x || x > math.MaxFloat64:
@@ -15,7 +15,7 @@ func Exp(x float64) float64 {
 	return expSum(x, 0, 1)
 }
 
-// expSum is sign * e**(x+tail), for |x| in 2**-54 .. 1024 and a much smaller tail.
+// expSum returns sign * e**(x+tail), for |x| in 2**-54 .. 1024 and a much smaller tail.
 func expSum(x, tail, sign float64) float64 {
 	const (
 		inverse = 0x1.71547652b82fep0 * 128 // 128/ln 2
@@ -45,7 +45,8 @@ func expSum(x, tail, sign float64) float64 {
 	return fma(scale, m, scale)
 }
 
-// expExtreme is scale + scale*m, for a scale whose exponent, in bits, may have over- or underflowed.
+// expExtreme returns scale + scale*m, for a scale whose exponent, in bits, may have over- or
+// underflowed.
 func expExtreme(m float64, bits uint64, large bool) float64 {
 	if large {
 		scale := math.Float64frombits(bits - 1009<<52)

@@ -2,7 +2,7 @@ package elementary
 
 import "math"
 
-// Expm1 is e**x - 1.
+// Expm1 returns e**x - 1.
 func Expm1(x float64) float64 {
 	const (
 		ln2Hi  = 6.93147180369123816490e-01
@@ -66,12 +66,12 @@ func Expm1(x float64) float64 {
 	return addExponent(x-(e+math.Ldexp(1, -k))+1, k)
 }
 
-// addExponent is y * 2**k, by the bits of y.
+// addExponent returns y * 2**k, by the bits of y.
 func addExponent(y float64, k int) float64 {
 	return math.Float64frombits(math.Float64bits(y) + uint64(k)<<52)
 }
 
-// Sinh is the hyperbolic sine of x.
+// Sinh returns the hyperbolic sine of x.
 func Sinh(x float64) float64 {
 	a, h := math.Abs(x), high(x)
 	half := math.Copysign(0.5, x)
@@ -93,7 +93,7 @@ func Sinh(x float64) float64 {
 	return math.Copysign(math.Inf(1), x)
 }
 
-// Cosh is the hyperbolic cosine of x.
+// Cosh returns the hyperbolic cosine of x.
 func Cosh(x float64) float64 {
 	a, h := math.Abs(x), high(x)
 	switch {
@@ -117,7 +117,7 @@ func Cosh(x float64) float64 {
 	return math.Inf(1)
 }
 
-// Tanh is the hyperbolic tangent of x.
+// Tanh returns the hyperbolic tangent of x.
 func Tanh(x float64) float64 {
 	a, z := math.Abs(x), 1.0
 	switch {

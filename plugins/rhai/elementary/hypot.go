@@ -2,7 +2,7 @@ package elementary
 
 import "math"
 
-// Hypot is the length of the line from (0, 0) to (x, y).
+// Hypot returns the length of the line from (0, 0) to (x, y).
 func Hypot(x, y float64) float64 {
 	x, y = math.Abs(x), math.Abs(y)
 	switch {
@@ -29,7 +29,8 @@ func Hypot(x, y float64) float64 {
 	return hypotScaled(a, b)
 }
 
-// hypotScaled is Hypot of a >= b > 0 whose squares are neither too large nor too small: the root of the sum, corrected once.
+// hypotScaled returns Hypot of a >= b > 0 whose squares are neither too large nor too small: the
+// root of the sum, corrected once.
 func hypotScaled(a, b float64) float64 {
 	h := math.Sqrt(float64(a*a) + float64(b*b))
 	t1, t2 := 0.0, 0.0

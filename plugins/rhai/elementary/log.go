@@ -2,14 +2,15 @@ package elementary
 
 import "math"
 
-// logReduced finds z in 0x1.6p-1 .. 0x1.6p0, or as start says, such that the positive float of the given bits is 2**k * z, and the number
-// of the 128th of that range z is in.
+// logReduced finds z in 0x1.6p-1 .. 0x1.6p0, or as start says, such that the positive float of the
+// given bits is 2**k * z, and the number of the 128th of that range z is in.
 func logReduced(bits, start uint64) (z, k float64, i uint64) {
 	from := bits - start
 	return math.Float64frombits(bits - from&(0xfff<<52)), float64(int64(from) >> 52), from >> 45 % 128
 }
 
-// normal is the bits of a positive x, with an exponent below the smallest one if x is subnormal.
+// normal returns the bits of a positive x, with an exponent below the smallest one if x is
+// subnormal.
 func normal(x float64) uint64 {
 	if x < 0x1p-1022 {
 		return math.Float64bits(x*0x1p52) - 52<<52
@@ -17,7 +18,7 @@ func normal(x float64) uint64 {
 	return math.Float64bits(x)
 }
 
-// Log is the natural logarithm of x.
+// Log returns the natural logarithm of x.
 func Log(x float64) float64 {
 	const (
 		ln2Hi = 0x1.62e42fefa38p-1
@@ -49,7 +50,7 @@ func Log(x float64) float64 {
 	return fma(r*r2, p, fma(r2, a0, lo)) + hi
 }
 
-// logNearOne is the logarithm of x in 1-2**-4 .. 1+2**-4, by its series.
+// logNearOne returns the logarithm of x in 1-2**-4 .. 1+2**-4, by its series.
 func logNearOne(x float64) float64 {
 	const (
 		b1  = 0x1.5555555555577p-2
@@ -83,7 +84,7 @@ func logNearOne(x float64) float64 {
 	return fma(r3, p, lo) + hi
 }
 
-// Log10 is the logarithm of x to the base of 10.
+// Log10 returns the logarithm of x to the base of 10.
 func Log10(x float64) float64 {
 	const (
 		inverseLn10 = 4.34294481903251816668e-01
@@ -109,7 +110,7 @@ func Log10(x float64) float64 {
 	return z + float64(y*log2Hi)
 }
 
-// Log1p is the natural logarithm of 1+x.
+// Log1p returns the natural logarithm of 1+x.
 func Log1p(x float64) float64 {
 	const (
 		ln2Hi = 6.93147180369123816490e-01

@@ -2,7 +2,7 @@ package elementary
 
 import "math"
 
-// Pow is x**y, with the special cases of C's pow.
+// Pow returns x**y, with the special cases of C's pow.
 func Pow(x, y float64) float64 {
 	switch {
 	case y == 0 || x == 1:
@@ -45,7 +45,7 @@ func Pow(x, y float64) float64 {
 	return expSum(p, tail, sign)
 }
 
-// powExtreme is what is too large, or too small, for a float.
+// powExtreme returns what is too large, or too small, for a float.
 func powExtreme(large bool) float64 {
 	if large {
 		return math.Inf(1)
@@ -53,7 +53,7 @@ func powExtreme(large bool) float64 {
 	return 0
 }
 
-// logSum is the natural logarithm of a positive float with these bits, in two parts.
+// logSum returns the natural logarithm of a positive float with these bits, in two parts.
 func logSum(bits uint64) (hi, lo float64) {
 	const (
 		ln2Hi = 0x1.62e42fefa38p-1

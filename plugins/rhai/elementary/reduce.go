@@ -13,8 +13,8 @@ const (
 	pi2D = -0x1.d747f23e32ed7p-83
 )
 
-// reduce is x less the nearest multiple of half of pi, in two parts, and that multiple's number
-// modulo 4. |x| must be below 105,414,350.
+// reduce returns x less the nearest multiple of half of pi, in two parts, and that multiple's
+// number modulo 4. |x| must be below 105,414,350.
 func reduce(x float64) (a, rest float64, quadrant int) {
 	t := fma(x, twoOverPi, shift)
 	n := t - shift
@@ -44,7 +44,7 @@ func split(x float64) (hi, lo float64) {
 	return hi, x - hi
 }
 
-// reduceLarge is reduce for any finite x.
+// reduceLarge returns reduce for any finite x.
 func reduceLarge(x float64) (a, rest float64, quadrant int) {
 	const (
 		pi2Hi  = 0x1.921fb58p0 // half of pi in two halves of its bits
@@ -75,7 +75,8 @@ func reduceLarge(x float64) (a, rest float64, quadrant int) {
 	return a, (b - a) + bb, int(sum) & 3
 }
 
-// multiples is x * 2**600 * 2/pi: the nearest integer modulo 4 or a little more, and the fraction in two parts.
+// multiples returns x * 2**600 * 2/pi: the nearest integer modulo 4 or a little more, and the
+// fraction in two parts.
 func multiples(x float64) (b, bb, sum float64) {
 	const large = 0x1.8p54 // brings what is 4 and more of a number to its last bits
 	k := (int(math.Float64bits(x)>>52&0x7ff) - 450) / 24

@@ -2,7 +2,7 @@ package elementary
 
 import "math"
 
-// Sin is the sine of x in radians.
+// Sin returns the sine of x in radians.
 func Sin(x float64) float64 {
 	switch h := high(x); {
 	case h < 0x3e500000:
@@ -17,7 +17,7 @@ func Sin(x float64) float64 {
 	return sineOrCosine(x, 0)
 }
 
-// Cos is the cosine of x in radians.
+// Cos returns the cosine of x in radians.
 func Cos(x float64) float64 {
 	switch h := high(x); {
 	case h < 0x3e400000:
@@ -34,7 +34,7 @@ func Cos(x float64) float64 {
 	return sineOrCosine(x, 1)
 }
 
-// sineOrCosine is the sine of a finite x and so many quarters of the circle.
+// sineOrCosine returns the sine of a finite x and so many quarters of the circle.
 func sineOrCosine(x float64, quarters int) float64 {
 	a, rest, n := 0.0, 0.0, 0
 	if high(x) < 0x419921fb {
@@ -64,14 +64,14 @@ const (
 	cos6 = 1.38888874007937613028114285595617e-03
 )
 
-// nearest is the 128th of 1 that is nearest to a positive x, and its sine and cosine.
+// nearest returns the 128th of 1 that is nearest to a positive x, and its sine and cosine.
 func nearest(x float64) (at float64, entry *[4]float64) {
 	const shift = 0x1.8p45
 	u := shift + x
 	return u - shift, &sinCosTable[uint32(math.Float64bits(u))]
 }
 
-// cosine is the cosine of x + dx, for |x| below 0.86.
+// cosine returns the cosine of x + dx, for |x| below 0.86.
 func cosine(x, dx float64) float64 {
 	if x < 0 {
 		x, dx = -x, -dx
@@ -88,7 +88,7 @@ func cosine(x, dx float64) float64 {
 func sn(e *[4]float64) float64 { return e[0] }
 func cs(e *[4]float64) float64 { return e[2] }
 
-// sine is the sine of x + dx, for |x| below 0.86.
+// sine returns the sine of x + dx, for |x| below 0.86.
 func sine(x, dx float64) float64 {
 	const (
 		s1 = -0x1.5555555555555p-3

@@ -11,12 +11,12 @@ const (
 	tan11    = 0x1.2385a3cf2e4eap-7
 )
 
-// tanSeries is tan(x) = x + x*xx*p: the p.
+// tanSeries returns tan(x) = x + x*xx*p: the p.
 func tanSeries(xx float64) float64 {
 	return fma(xx, fma(xx, fma(xx, fma(xx, tan11, tan9), tan7), tan5), tan3)
 }
 
-// Tan is the tangent of x in radians.
+// Tan returns the tangent of x in radians.
 func Tan(x float64) float64 {
 	const pi2CD = -0x1.cb3b399d747f2p-55
 	w := math.Abs(x)
@@ -47,7 +47,7 @@ func Tan(x float64) float64 {
 	return tanReduced(sum, sumRest(a, rest, sum), n)
 }
 
-// tanReduced is the tangent of a + rest and quadrant quarters of the circle.
+// tanReduced returns the tangent of a + rest and quadrant quarters of the circle.
 func tanReduced(a, rest float64, quadrant int) float64 {
 	cotangent := quadrant&1 != 0
 	if math.Abs(a) <= tanSmall {
@@ -76,7 +76,8 @@ func tanReduced(a, rest float64, quadrant int) float64 {
 	return sign * y
 }
 
-// tanNear is the tangent or cotangent of w + rest, from the table's point near w, in 0.06 .. 0.79.
+// tanNear returns the tangent or cotangent of w + rest, from the table's point near w, in 0.06 ..
+// 0.79.
 func tanNear(w, rest float64, cotangent bool) float64 {
 	const (
 		e0 = 0x1.5555555554dbdp-2

@@ -11,11 +11,11 @@ import (
 // registerArrays adds the functions of arrays; those that call back are in visits.go,
 // those that sort in sort.go.
 //
-// Costs, for an array of n items: len, is_empty, get, set, pop, truncate,
-// push (amortised), shift (amortised) are constant; append is linear in what is
-// appended; insert, remove, splice and drain move the items behind the place; chop gives up
-// the items before, extract and split copy what they give; all others are linear in n. Changing an array
-// of which there is a copy costs n once more, the first time.
+// Costs, for an array of n items: len, is_empty, get, set, pop, truncate, push (amortised), shift
+// (amortised) are constant; append is linear in what is appended; insert, remove, splice and drain
+// move the items behind the place; chop gives up the items before, extract and split copy what they
+// return; all others are linear in n. Changing an array of which there is a copy costs n once more,
+// the first time.
 func registerArrays(l *vm.Library) {
 	const a, i, any = vm.KindArray, vm.KindInt, vm.KindAny
 
@@ -79,7 +79,7 @@ func arraySet(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	return vm.Unit, nil
 }
 
-// equal is the operator == as contains and index_of use it: values of different types
+// equal works as the operator == as contains and index_of use it: values of different types
 // that cannot be compared are different.
 func equal(t *vm.Thread, a, b vm.Value) (bool, *vm.Error) {
 	same, err := t.Equal(a, b)
@@ -90,7 +90,7 @@ func equal(t *vm.Thread, a, b vm.Value) (bool, *vm.Error) {
 	return same, err
 }
 
-// find is the index of the first item from start on that equals v, -1 when there
+// find returns the index of the first item from start on that equals v, -1 when there
 // is none.
 func find(t *vm.Thread, items []vm.Value, v vm.Value, start int) (int, *vm.Error) {
 	for i := start; i < len(items); i++ {
@@ -230,7 +230,7 @@ func arrayReverse(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	return vm.Unit, chargeItems(t, len(a.Items))
 }
 
-// arraySpan is the span that arguments 1 and 2 name, 2 being optional.
+// arraySpan returns the span that arguments 1 and 2 name, 2 being optional.
 func arraySpan(args []vm.Value) (from, count int) {
 	n := int64(math.MaxInt64)
 	if len(args) > 2 {
@@ -284,7 +284,7 @@ func arrayDrain(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	return vm.NewArray(drained), chargeItems(t, len(a.Items)-from+count)
 }
 
-// arrayRetain keeps the items of a span and gives the others.
+// arrayRetain keeps the items of a span and returns the others.
 func arrayRetain(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	from, count := arraySpan(args)
 	if count == 0 {

@@ -83,7 +83,7 @@ func setBits(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	return vm.Unit, nil
 }
 
-// bitSpan is what a range, or a start and a length, select: the first bit, and ones for
+// bitSpan returns what a range, or a start and a length, select: the first bit, and ones for
 // as many bits as there are from there on. Bits past the last one are left out, except
 // that the end of an inclusive range must be a bit.
 func bitSpan(args []vm.Value) (first uint, mask uint64, err *vm.Error) {

@@ -14,7 +14,7 @@ import (
 // Costs, for a blob of n bytes: len, get, set, pop, truncate, push (amortised), shift
 // (amortised), chop and the parse_ and write_ functions of numbers are constant; append
 // is linear in what is appended, insert, remove, splice and drain in what is behind the
-// place, extract and split in what they give; the others are linear in n.
+// place, extract and split in what they return; the others are linear in n.
 func registerBlobs(l *vm.Library) {
 	const b, i, s, f = vm.KindBlob, vm.KindInt, vm.KindString, vm.KindFloat
 
@@ -273,7 +273,7 @@ func blobSplice(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	return vm.Unit, chargeBytes(t, len(b.Data)-from)
 }
 
-// blobSpan is the span that arguments 1 and 2 name, 2 being optional.
+// blobSpan returns the span that arguments 1 and 2 name, 2 being optional.
 func blobSpan(args []vm.Value) (from, count int) {
 	n := int64(math.MaxInt64)
 	if len(args) > 2 {

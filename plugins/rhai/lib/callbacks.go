@@ -61,7 +61,7 @@ func newCallback(t *vm.Thread, f *vm.FnPtr, in string, n, e, move int) *callback
 	return c
 }
 
-// elementCallback is for the functions that visit an array's elements.
+// elementCallback makes a callback for the functions that visit an array's elements.
 func elementCallback(t *vm.Thread, f vm.Value, in string) *callback {
 	return newCallback(t, f.AsFn(), in, 0, 1, 0)
 }
@@ -74,7 +74,7 @@ func (c *callback) element(item *vm.Value, index int) (vm.Value, *vm.Error) {
 	return c.call(item, vm.Int(int64(index)))
 }
 
-// test is element for a function that decides: anything but true is false.
+// test works as element, for a function that decides: anything but true is false.
 func (c *callback) test(item *vm.Value, index int) (bool, *vm.Error) {
 	v, err := c.call(item, vm.Int(int64(index)))
 	return err == nil && isTrue(v), err

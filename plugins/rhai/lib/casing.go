@@ -12,7 +12,7 @@ import (
 // Go's mappings of case are one character to one, of Unicode 15. Rhai's are the
 // full ones of Unicode 17; the difference is here.
 
-// upperText is s in upper case by Unicode's full mapping: "ß" becomes "SS".
+// upperText returns s in upper case by Unicode's full mapping: "ß" becomes "SS".
 func upperText(m *vm.Meter, s string) (string, *vm.Error) {
 	b := make([]byte, 0, len(s))
 	for _, r := range s {
@@ -33,7 +33,7 @@ func upperText(m *vm.Meter, s string) (string, *vm.Error) {
 	return unsafe.String(unsafe.SliceData(b), len(b)), nil
 }
 
-// caseCost is what mapping a character counts, in bytes of work: beyond ASCII there are tables
+// caseCost returns what mapping a character counts, in bytes of work: beyond ASCII there are tables
 // to look it up in.
 func caseCost(r rune) int {
 	if r < utf8.RuneSelf {
@@ -49,7 +49,7 @@ const (
 	finalSigma = 'ς'
 )
 
-// lowerText is s in lower case by Unicode's full mapping. A capital sigma at the
+// lowerText returns s in lower case by Unicode's full mapping. A capital sigma at the
 // end of a word becomes a final one.
 func lowerText(m *vm.Meter, s string) (string, *vm.Error) {
 	b := make([]byte, 0, len(s))
@@ -74,7 +74,7 @@ func lowerText(m *vm.Meter, s string) (string, *vm.Error) {
 	return unsafe.String(unsafe.SliceData(b), len(b)), nil
 }
 
-// endsWord is Unicode's condition Final_Sigma for the sigma at s[i]: a letter with
+// endsWord reports Unicode's condition Final_Sigma for the sigma at s[i]: a letter with
 // case before it and none behind it, looking past marks, apostrophes and the like.
 func endsWord(s string, i int) bool {
 	before := s[:i]
@@ -112,7 +112,7 @@ func caseIgnorable(r rune) bool {
 	return r >= utf8.RuneSelf && unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf, unicode.Lm, unicode.Sk)
 }
 
-// expandedUpper is the upper case of a character where that is several, "" where
+// expandedUpper returns the upper case of a character where that is several, "" where
 // it is one.
 func expandedUpper(r rune) string {
 	i := sort.Search(len(expandedUppers), func(i int) bool { return expandedUppers[i].from >= r })

@@ -7,8 +7,8 @@ import (
 	"github.com/picloud/picloud/abi"
 )
 
-// growth are scripts that do one thing N times to a container of N items, N being the number put in.
-// The benchmark reports the time for one: it must not grow with N, but for what the
+// growth are scripts that do one thing N times to a container of N items, N being the number put
+// in. The benchmark reports the time for one: it must not grow with N, but for what the
 // documentation calls linear.
 var growth = []struct{ name, script string }{
 	{"array push", `let a = []; for i in 0..N { a.push(i); } a.len()`},

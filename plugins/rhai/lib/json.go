@@ -86,13 +86,13 @@ func evalJSON(t *vm.Thread, l *vm.Library, text string) (vm.Value, *vm.Error) {
 type jsonReader struct {
 	t                           *vm.Thread
 	err                         *vm.Error // it was interrupted
-	polled                      int       // how far it had come at the last look at the interrupt word
+	polled                      int       // where it last looked at the interrupt word
 	text                        string
 	at                          int
 	maxString, maxArray, maxMap int64
 	scratch                     []byte
 	keys                        [32]string     // recent property names, to keep each once
-	sizes                       [jsonDepth]int // of the last object at each depth: the next is likely like it
+	sizes                       [jsonDepth]int // of the last object at each depth: the next is like it
 }
 
 // jsonDepth is how deep the reader goes: less than where Rhai could find an expression too complex.
@@ -106,7 +106,7 @@ func (r *jsonReader) document() (vm.Value, bool) {
 	return v, ok && r.next() == 0 && r.at == len(r.text)
 }
 
-// next skips white space and gives the byte there, 0 at the end.
+// next skips white space and returns the byte there, 0 at the end.
 func (r *jsonReader) next() byte {
 	for ; r.at < len(r.text) && r.poll(); r.at++ {
 		switch c := r.text[r.at]; c {
@@ -185,7 +185,7 @@ func (r *jsonReader) object(depth int) (vm.Value, bool) {
 	}
 }
 
-// kept is a copy of a property's name that does not keep the text alive.
+// kept returns a copy of a property's name that does not keep the text alive.
 func (r *jsonReader) kept(key string) string {
 	if key == "" {
 		return ""
@@ -300,7 +300,7 @@ func (r *jsonReader) number() (vm.Value, bool) {
 	return vm.Float(f), true
 }
 
-// quoted reads a string. What it gives is valid until the next call.
+// quoted reads a string. What it returns is valid until the next call.
 func (r *jsonReader) quoted() (string, bool) {
 	r.at++
 	start := r.at
@@ -328,7 +328,7 @@ func (r *jsonReader) endQuoted(length int) bool {
 	return r.byteAt(r.at) != '"' && int64(length) <= r.maxString
 }
 
-// escaped is quoted from the first backslash on.
+// escaped does what quoted does from the first backslash on.
 func (r *jsonReader) escaped(start int) (string, bool) {
 	b := append(r.scratch[:0], r.text[start:r.at]...)
 	for r.at < len(r.text) {

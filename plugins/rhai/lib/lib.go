@@ -8,7 +8,7 @@ import (
 	"github.com/picloud/picloud/plugins/rhai/vm"
 )
 
-// Standard is the whole library. It is built once and must not be changed.
+// Standard returns the whole library. It is built once and must not be changed.
 func Standard() *vm.Library { return standard() }
 
 var standard = sync.OnceValue(func() *vm.Library {

@@ -2,8 +2,8 @@ package lib
 
 import "github.com/picloud/picloud/plugins/rhai/vm"
 
-// registerMinMax adds max and min. An integer and a float give a float; comparison
-// with NaN gives the second argument.
+// registerMinMax adds max and min. Of an integer and a float the result is a float; comparison
+// with NaN has the second argument as its result.
 func registerMinMax(l *vm.Library) {
 	for _, kind := range []vm.Kind{vm.KindInt, vm.KindU8, vm.KindChar, vm.KindString} {
 		l.Func("max", larger, kind, kind)
@@ -16,7 +16,7 @@ func registerMinMax(l *vm.Library) {
 	}
 }
 
-// larger is the larger of two values of a kind, the first if they are equal.
+// larger returns the larger of two values of a kind, the first if they are equal.
 func larger(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if c, _ := vm.Compare(args[0], args[1]); c >= 0 {
 		return t.WithTag(args[0], 0), nil
@@ -45,7 +45,7 @@ func smallerFloat(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	return vm.Float(toFloat(args[1])), nil
 }
 
-// toFloat is an integer or float as a float.
+// toFloat returns an integer or float as a float.
 func toFloat(v vm.Value) float64 {
 	if v.Kind() == vm.KindInt {
 		return float64(v.AsInt())

@@ -80,7 +80,7 @@ func mapSet(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	return vm.Unit, put(t, args[0].AsMap(), keyOf(args[1]), args[2].Share())
 }
 
-// keyOf is a string as the name of a property: a copy, so that a short name does not
+// keyOf returns a string as the name of a property: a copy, so that a short name does not
 // keep the room behind it.
 func keyOf(v vm.Value) string { return strings.Clone(v.AsString()) }
 
@@ -162,7 +162,7 @@ func mapValues(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 }
 
 // visitProperties calls f for each property of a map, in the order of names, and passes
-// what it answers on to then, until one of them fails.
+// what it returns on to then, until one of them fails.
 func visitProperties(t *vm.Thread, args []vm.Value, in string, then func(key string, v *vm.Value, answer vm.Value)) *vm.Error {
 	c := newCallback(t, args[1].AsFn(), in, 1, 0, 1)
 	if c.writes() {
@@ -191,7 +191,7 @@ func visitProperties(t *vm.Thread, args []vm.Value, in string, then func(key str
 
 func mapMap(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	result := vm.NewMap(args[0].AsMap().Len())
-	err := visitProperties(t, args, "filter", func(key string, _ *vm.Value, answer vm.Value) { // so named in Rhai
+	err := visitProperties(t, args, "filter", func(key string, _ *vm.Value, answer vm.Value) { // Rhai's name
 		result.Set(key, answer)
 	})
 	if err != nil {
@@ -213,8 +213,8 @@ func mapFilter(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	return vm.NewMapValue(result), nil
 }
 
-// divideMap takes the properties for which a function answers out out of a map and
-// gives them. On an error those found so far are lost, and so is the one it failed for.
+// divideMap takes out of a map the properties for which a function returns the value of out, and
+// returns them. On an error those found so far are lost, and so is the one it failed for.
 func divideMap(t *vm.Thread, args []vm.Value, in string, out bool) (vm.Value, *vm.Error) {
 	m := args[0].AsMap()
 	taken, kept := vm.NewMap(0), vm.NewMap(0)

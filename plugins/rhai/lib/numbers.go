@@ -134,7 +134,7 @@ func intFromText(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	return vm.Int(n), nil
 }
 
-// readInt reads s, and tells what is wrong with it in the words of Rust's ParseIntError.
+// readInt reads s, and says what is wrong with it in the words of Rust's ParseIntError.
 func readInt(s string, radix uint64) (n int64, problem string) {
 	if s == "" {
 		return 0, "cannot parse integer from empty string"

@@ -70,7 +70,7 @@ func steppedFloats(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	return steps(args[0].AsFloat(), args[1].AsFloat(), args[2].AsFloat(), add, vm.Float)
 }
 
-// byteRange is a range of bytes, with step 1 unless one is given.
+// byteRange returns a range of bytes, with step 1 unless one is given.
 func byteRange(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	from, to := args[0].AsInt(), args[1].AsInt()
 	add := func(x, y int64) (int64, bool) { return x + y, x+y <= math.MaxUint8 }

@@ -18,7 +18,7 @@ func (silentHost) Sleep(int64)         {}
 func (silentHost) MonotonicNow() int64 { return 0 }
 func (silentHost) Yield()              {}
 
-// run runs a script under limits (the default for those not set) and gives its value
+// run runs a script under limits (the default for those not set) and returns its value
 // and how many operations it took. text is a string that the script sees under this
 // name.
 func run(tb testing.TB, script, text string, limits abi.Limits) (vm.Value, int64, *vm.Error) {

@@ -22,7 +22,7 @@ func registerSorts(l *vm.Library) {
 	l.Reader("order_by", ordered(arraySortBy), a, f)
 }
 
-// ordered makes a function that sorts an array one that gives a sorted copy.
+// ordered makes a function that sorts an array one that returns a sorted copy.
 func ordered(sort vm.NativeFunc) vm.NativeFunc {
 	return func(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 		items := args[0].AsArray().Items
@@ -143,7 +143,7 @@ func sortInts(t *vm.Thread, items []vm.Value) (bool, *vm.Error) {
 // fewInts are sorted faster by comparing them.
 const fewInts = 256
 
-// naturalOrder is the order of the items' type, nil when there is nothing to sort. All
+// naturalOrder returns the order of the items' type, nil when there is nothing to sort. All
 // must be of one type, and of one that has an order.
 func naturalOrder(t *vm.Thread, items []vm.Value) (func(a, b vm.Value) bool, *vm.Error) {
 	if len(items) <= 1 {
@@ -180,7 +180,7 @@ func naturalOrder(t *vm.Thread, items []vm.Value) (func(a, b vm.Value) bool, *vm
 	return nil, vm.FunctionNotFoundError("elements of " + nativeTypeName(items[0]) + " cannot be sorted")
 }
 
-// nativeTypeName is the name of a value's type where Rhai lets that of Rust through.
+// nativeTypeName returns the name of a value's type where Rhai lets that of Rust through.
 func nativeTypeName(v vm.Value) string {
 	switch v.Kind() {
 	case vm.KindRange:
@@ -191,8 +191,8 @@ func nativeTypeName(v vm.Value) string {
 	return v.TypeName()
 }
 
-// arraySortBy sorts by a comparer, which gives a negative number or true when its first
-// argument comes first. Where it fails or gives anything else, items of one type
+// arraySortBy sorts by a comparer, which returns a negative number or true when its first
+// argument comes first. Where it fails or returns anything else, items of one type
 // stay as they are, see typeRank for others.
 func arraySortBy(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if len(args[0].AsArray().Items) <= 1 {
@@ -230,7 +230,7 @@ var typeRank = [...]uint8{
 // comparisons are those of Rust's sort, in the same order: a comparer may print.
 const insertionRun = 20
 
-// mergeSort is stable. less may be inconsistent; the items are then in some order.
+// mergeSort sorts items, and is stable. less may be inconsistent; the items are then in some order.
 // After an error they are, too.
 func mergeSort(t *vm.Thread, items []vm.Value, less func(a, b vm.Value) (bool, *vm.Error)) *vm.Error {
 	vm.Keep(t, &less)

@@ -6,7 +6,7 @@ import (
 	"github.com/picloud/picloud/plugins/rhai/vm"
 )
 
-// span is a start and a number of items cut to what a container of the given
+// span returns a start and a number of items cut to what a container of the given
 // length has. A negative start counts from the end, and from the first item
 // when there are not so many.
 func span(length int, start, n int64) (from, count int) {
@@ -25,7 +25,7 @@ func span(length int, start, n int64) (from, count int) {
 	return int(start), int(min(n, size-start))
 }
 
-// itemIndex is the place of an item; negative indexes count from the end. ok is
+// itemIndex returns the place of an item; negative indexes count from the end. ok is
 // false when there is no such item.
 func itemIndex(length int, index int64) (at int, ok bool) {
 	if index < 0 {
@@ -37,7 +37,7 @@ func itemIndex(length int, index int64) (at int, ok bool) {
 	return int(index), true
 }
 
-// rangeSpan is the start and number of items a range value names; a negative start is 0.
+// rangeSpan returns the start and number of items a range value names; a negative start is 0.
 func rangeSpan(v vm.Value) (start, n int64) {
 	r := v.AsRange()
 	start = max(r.From, 0)

@@ -14,7 +14,7 @@ import (
 //
 // Positions and lengths are in characters. Costs, for a string of n bytes: len, bytes,
 // is_empty and pop are constant, and so is finding a place in a string that is all ASCII; in others
-// it is linear in the place. get, sub_string, crop, truncate and chars add what they give,
+// it is linear in the place. get, sub_string, crop, truncate and chars add what they return,
 // index_of and contains how far they search, append what is appended (amortised, see
 // [vm.Value.Append]). Everything else is linear in n.
 func registerStrings(l *vm.Library) {
@@ -91,7 +91,7 @@ const bytesPerOperation = 64
 
 func chargeBytes(t *vm.Thread, n int) *vm.Error { return t.Charge(int64(n) / bytesPerOperation) }
 
-// pattern is the text of a string or character argument.
+// pattern returns the text of a string or character argument.
 func pattern(v vm.Value) string {
 	if v.Kind() == vm.KindChar {
 		return string(v.AsChar())
@@ -154,7 +154,7 @@ func stringContains(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 // searchStep is how many bytes are searched between two counts of the work.
 const searchStep = 32 << 10
 
-// searchLast is where find is last in text, -1 if nowhere.
+// searchLast returns where find is last in text, -1 if nowhere.
 func searchLast(m *vm.Meter, text, find string) (at int, err *vm.Error) {
 	step := max(searchStep, len(find))
 	for end := len(text); ; end -= step {
@@ -168,7 +168,7 @@ func searchLast(m *vm.Meter, text, find string) (at int, err *vm.Error) {
 	}
 }
 
-// count is how often find is in text without overlapping; an empty one is before each
+// count returns how often find is in text without overlapping; an empty one is before each
 // character and at the end.
 func count(m *vm.Meter, text, find string) (n int, err *vm.Error) {
 	if find == "" {
@@ -199,10 +199,10 @@ func stringEndsWith(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	return vm.Bool(vm.EqualText(text[len(text)-len(end):], end)), t.ChargeText(end)
 }
 
-// charSpan is span for a string.
+// charSpan works as span, for a string.
 func charSpan(v vm.Value, start, n int64) (from, count int) { return span(v.Chars(), start, n) }
 
-// byteOffset is where the character at index starts.
+// byteOffset returns where the character at index starts.
 func byteOffset(v vm.Value, index int) int {
 	if v.IsASCII() {
 		return index
@@ -210,7 +210,7 @@ func byteOffset(v vm.Value, index int) int {
 	return vm.ByteOffset(v.AsString(), index)
 }
 
-// placing is how many bytes it takes to look through to find the character at index.
+// placing returns how many bytes it takes to look through to find the character at index.
 func placing(v vm.Value, index int) int {
 	if v.IsASCII() {
 		return 0
@@ -218,7 +218,7 @@ func placing(v vm.Value, index int) int {
 	return index
 }
 
-// charIndex is the index of the character that starts at a byte.
+// charIndex returns the index of the character that starts at a byte.
 func charIndex(v vm.Value, offset int) int {
 	if v.IsASCII() {
 		return offset
@@ -278,7 +278,7 @@ func stringSet(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	return vm.Unit, chargeBytes(t, len(b))
 }
 
-// spanOf is the span of characters that a function's arguments after the first name: none
+// spanOf returns the span of characters that a function's arguments after the first name: none
 // (all of the string), a start, or a start and a length.
 func spanOf(args []vm.Value) (from, count int) {
 	start, n := int64(0), int64(math.MaxInt64)
@@ -434,7 +434,7 @@ func stringTrim(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	return vm.Unit, chargeBytes(t, len(text))
 }
 
-// trimmed is text without the white space at both ends.
+// trimmed returns text without the white space at both ends.
 func trimmed(text string) string {
 	const spaces = "        "
 	for strings.HasPrefix(text, spaces) {
@@ -446,7 +446,7 @@ func trimmed(text string) string {
 	return strings.TrimSpace(text)
 }
 
-// caseMapped is the result of a mapping of a string's case, which may make it longer.
+// caseMapped returns the result of a mapping of a string's case, which may make it longer.
 func caseMapped(t *vm.Thread, s vm.Value, mapping func(m *vm.Meter, s string) (string, *vm.Error)) (vm.Value, *vm.Error) {
 	text, m := s.AsString(), t.Meter()
 	mapped, err := mapping(&m, text)
@@ -553,7 +553,7 @@ func splitAt(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	return p.array()
 }
 
-// splitLimit is how many pieces a split may make: its third argument, if there.
+// splitLimit returns how many pieces a split may make: its third argument, if there.
 func splitLimit(args []vm.Value) int64 {
 	if len(args) == 3 {
 		return max(args[2].AsInt(), 1)
@@ -599,7 +599,7 @@ func stringSplit(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	return p.array()
 }
 
-// stringSplitRev is stringSplit from the end: the last piece comes first.
+// stringSplitRev splits as stringSplit does, but from the end: the last piece comes first.
 func stringSplitRev(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	text, by := args[0].AsString(), pattern(args[1])
 	if text == "" {

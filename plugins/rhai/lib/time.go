@@ -16,7 +16,7 @@ func timestamp(t *vm.Thread, _ []vm.Value) (vm.Value, *vm.Error) {
 	return vm.Timestamp(t.MonotonicNow()), nil
 }
 
-// elapsed is how many seconds ago a timestamp was.
+// elapsed returns how many seconds ago a timestamp was.
 func elapsed(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	now := vm.Timestamp(t.MonotonicNow())
 	if args[0].AsTimestamp() > now.AsTimestamp() {

@@ -3,7 +3,7 @@ package lib
 import "github.com/picloud/picloud/plugins/rhai/vm"
 
 // registerVisits adds the functions of arrays that call a function for each item. They
-// are linear in the number of calls. What the function gets is told at [callback].
+// are linear in the number of calls. See [callback] for what the function gets.
 // All but for_each, drain, retain and dedup work on constants.
 func registerVisits(l *vm.Library) {
 	const a, f, name, i, any = vm.KindArray, vm.KindFn, vm.KindString, vm.KindInt, vm.KindAny
@@ -48,7 +48,7 @@ func registerVisits(l *vm.Library) {
 	l.Method("dedup", byName(arrayDedupBy), a, name)
 }
 
-// visited gives the items that the function of c is to be called with, in a place where
+// visited returns the items that the function of c is to be called with, in a place where
 // it may change them if it can.
 func visited(c *callback, array *vm.Value) ([]vm.Value, *vm.Error) {
 	if c.writes() {
@@ -113,7 +113,7 @@ func arrayFilter(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	return vm.NewArray(kept.Items), nil
 }
 
-// indexWhere is the index of the first item from start on for which c answers want,
+// indexWhere returns the index of the first item from start on for which c returns want,
 // -1 when there is none.
 func indexWhere(c *callback, array *vm.Value, start int64, want bool) (int, *vm.Error) {
 	items, err := visited(c, array)
@@ -143,7 +143,7 @@ func arrayAll(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	return vm.Bool(i < 0), err
 }
 
-// startArg is the optional argument 2: where to begin.
+// startArg returns the optional argument 2: where to begin.
 func startArg(args []vm.Value) int64 {
 	if len(args) > 2 {
 		return args[2].AsInt()
@@ -156,7 +156,8 @@ func arrayIndexWhere(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	return vm.Int(int64(i)), err
 }
 
-// arrayIndexOfName is index_of with a string: the name of a function or else, as since Rhai 1.25, a value.
+// arrayIndexOfName returns index_of with a string: the name of a function or else, as since Rhai
+// 1.25, a value.
 func arrayIndexOfName(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	name := args[1]
 	if fn, err := t.FnByName(name.AsString()); err == nil {
@@ -205,7 +206,7 @@ func arrayFindMap(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	return vm.Unit, nil
 }
 
-// initialArg is the optional argument 2: what reduce starts with.
+// initialArg returns the optional argument 2: what reduce starts with.
 func initialArg(args []vm.Value) vm.Value {
 	if len(args) > 2 {
 		return args[2].Share()
@@ -260,8 +261,8 @@ func arrayZip(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	return vm.NewArray(results), nil
 }
 
-// divide takes the items for which c answers out out of an array and gives them. On an
-// error those found so far are lost and the others stay.
+// divide takes out of an array the items for which c returns the value of out, and returns them. On
+// an error those found so far are lost and the others stay.
 func divide(c *callback, array *vm.Value, out bool) (vm.Value, *vm.Error) {
 	a, taken := array.AsArray(), &vm.Array{}
 	vm.Keep(c.t, a)

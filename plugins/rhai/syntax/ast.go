@@ -19,7 +19,7 @@ type Program struct {
 // Function is a script function or the body of a closure.
 type Function struct {
 	Name     string // "" for a closure
-	ThisType string // of a typed method, as type_of gives it: "i64" for fn int.f() {}; else ""
+	ThisType string // of a typed method, as type_of returns it: "i64" for fn int.f() {}; else ""
 	Params   []Ident
 	Body     *Block
 	Private  bool
@@ -115,7 +115,7 @@ type (
 	This struct{ node }
 )
 
-// Start is where the path begins.
+// Start returns where the path begins.
 func (v *Variable) Start() Position {
 	if len(v.Path) > 0 {
 		return v.Path[0].Position
@@ -188,7 +188,7 @@ type (
 	}
 )
 
-// Start is the left operand's for && || and ??, and the operator's own for all others.
+// Start returns the left operand's for && || and ??, and the operator's own for all others.
 func (b *Binary) Start() Position {
 	switch b.Op {
 	case OpAnd, OpOr, OpCoalesce:
@@ -197,25 +197,25 @@ func (b *Binary) Start() Position {
 	return b.Position
 }
 
-// Start is the base's.
+// Start returns the base's.
 func (p *Property) Start() Position { return p.Base.Start() }
 
-// Start is the base's.
+// Start returns the base's.
 func (m *MethodCall) Start() Position { return m.Base.Start() }
 
-// Start is the base's.
+// Start returns the base's.
 func (i *Index) Start() Position { return i.Base.Start() }
 
-// Pos is the first dot or bracket of the chain that ends here.
+// Pos returns the first dot or bracket of the chain that ends here.
 func (p *Property) Pos() Position { return chainStart(p.Base, p.Position) }
 
-// Pos is the first dot or bracket of the chain that ends here.
+// Pos returns the first dot or bracket of the chain that ends here.
 func (m *MethodCall) Pos() Position { return chainStart(m.Base, m.Position) }
 
-// Pos is the first dot or bracket of the chain that ends here.
+// Pos returns the first dot or bracket of the chain that ends here.
 func (i *Index) Pos() Position { return chainStart(i.Base, i.Position) }
 
-// chainStart is the position of the first link of the chain base, or pos if base is no link.
+// chainStart returns the position of the first link of the chain base, or pos if base is no link.
 func chainStart(base Expr, pos Position) Position {
 	switch base.(type) {
 	case *Property, *MethodCall, *Index:
@@ -338,7 +338,7 @@ type SwitchCase struct {
 	Position Position
 }
 
-// Pos is the expression's Start, as Rhai has it.
+// Pos returns the expression's Start, as Rhai has it.
 func (s *ExprStmt) Pos() Position { return s.Expr.Start() }
 
 // Operator is a unary, binary or assignment operator.
@@ -383,5 +383,5 @@ var operatorNames = [...]string{
 	OpNot: "!", OpNeg: "-", OpPos: "+",
 }
 
-// String is the operator as it is written.
+// String returns the operator as it is written.
 func (o Operator) String() string { return operatorNames[o] }

@@ -161,7 +161,8 @@ func (p *parser) member(st settings, base Expr, elvis bool, dot Position) (Expr,
 	return call, st, none
 }
 
-// arguments parses the arguments of a call, of which the opening parenthesis is taken. none: so is the closing one.
+// arguments parses the arguments of a call, behind the opening parenthesis. none: behind the
+// closing one, too.
 func (p *parser) arguments(st settings, name string, none bool) ([]Expr, bool) {
 	if none {
 		return nil, true

@@ -196,7 +196,8 @@ func isPattern(x Expr) bool {
 	return isConstant(x)
 }
 
-// isEmptyRange is about a pattern. An open end makes none empty, but one that begins at the largest integer.
+// isEmptyRange reports whether a pattern is a range that holds nothing. An open end makes none
+// empty, but one that begins at the largest integer.
 func isEmptyRange(x *Binary) bool {
 	from, to := int64(0), int64(1<<63-1)
 	if l, ok := x.Left.(*IntLit); ok {

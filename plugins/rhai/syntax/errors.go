@@ -10,7 +10,7 @@ type ParseError struct {
 	Incomplete bool
 }
 
-// Error is the message with its position: "Script is incomplete (line 1, position 5)".
+// Error returns the message with its position: "Script is incomplete (line 1, position 5)".
 func (e *ParseError) Error() string {
 	if !e.Position.IsKnown() {
 		return e.Message
@@ -18,7 +18,7 @@ func (e *ParseError) Error() string {
 	return e.Message + " (" + e.Position.String() + ")"
 }
 
-// String is the position as Rhai writes it: "line 1, position 5", or "none".
+// String returns the position as Rhai writes it: "line 1, position 5", or "none".
 func (p Position) String() string {
 	if !p.IsKnown() {
 		return "none"

@@ -96,7 +96,8 @@ func (p *parser) badOperator(t *token) bool {
 	return false
 }
 
-// binary parses the operators after an operand that bind tighter than those of the precedence parent.
+// binary parses the operators after an operand that bind tighter than those of the precedence
+// parent.
 func (p *parser) binary(st settings, parent uint8, root Expr) Expr {
 	st.pos = root.Pos()
 	for {
@@ -147,7 +148,7 @@ func (p *parser) binary(st settings, parent uint8, root Expr) Expr {
 	}
 }
 
-// chainPos is the position of an operator's node. Rhai keeps a && b && c as one
+// chainPos returns the position of an operator's node. Rhai keeps a && b && c as one
 // node where the first && stands; so it does with || and ??.
 func chainPos(op Operator, left Expr, pos Position) Position {
 	if op == OpAnd || op == OpOr || op == OpCoalesce {

@@ -102,7 +102,7 @@ func (p *parser) functionRest(st settings, f *Function) bool {
 	return f.Body != nil
 }
 
-// thisType is the type's name as type_of gives it.
+// thisType returns what type_of does for a value of a type.
 func thisType(name string) string {
 	switch name {
 	case "int":
@@ -180,7 +180,7 @@ func (p *parser) closureRest(st settings, f *Function) bool {
 	return true
 }
 
-// asBlock is the statement as a block of its own.
+// asBlock returns the statement as a block of its own.
 func asBlock(stmt Stmt) *Block {
 	switch s := stmt.(type) {
 	case *Block:

@@ -58,7 +58,7 @@ func lookup(name string) word {
 }
 
 // symbolErrors are the reserved symbols that newcomers from other languages
-// write, with what Rhai tells them. The other reserved symbols are left to the parser.
+// write, with what Rhai says to them. The other reserved symbols are left to the parser.
 var symbolErrors = []struct{ symbol, message string }{
 	{"===", "'===' is not a valid operator. This is not JavaScript! Should it be '=='?"},
 	{"!==", "'!==' is not a valid operator. This is not JavaScript! Should it be '!='?"},
@@ -79,7 +79,7 @@ func IsFunctionName(name string) bool {
 }
 
 // IsReserved reports whether name is a keyword or a reserved word or symbol, which
-// Fn("name") answers with another error than for what is no identifier at all.
+// Fn("name") refuses with another error than for what is no identifier at all.
 func IsReserved(name string) bool {
 	if lookup(name).kind != tokEOF {
 		return true

@@ -43,7 +43,7 @@ func badNumber(pos Position, literal string) token {
 	return token{kind: tokError, pos: pos, text: "Invalid number: '" + literal + "'"}
 }
 
-// numeral takes the characters of a number. It gives the radix of one that is
+// numeral takes the characters of a number. It returns the radix of one that is
 // not decimal, and reports whether there was a decimal point or an exponent.
 func (s *scanner) numeral(start int) (radix int, fraction bool) {
 	exponent := false
@@ -97,7 +97,7 @@ func isRadixDigit(c byte, radix int) bool {
 	return isDigit(c)
 }
 
-// radixOf is the radix that a letter after the leading 0 asks for, or 0.
+// radixOf returns the radix that a letter after the leading 0 asks for, or 0.
 func radixOf(c byte) int {
 	switch c {
 	case 'x', 'X':
@@ -112,7 +112,7 @@ func radixOf(c byte) int {
 
 func formatInt(v int64) string { return strconv.FormatInt(v, 10) }
 
-// formatFloat is Rhai's way of showing a number: plain up to 13 digits on
+// formatFloat returns Rhai's way of showing a number: plain up to 13 digits on
 // either side of the point, else with an exponent.
 func formatFloat(bits uint64) string {
 	v := math.Float64frombits(bits)

@@ -11,13 +11,14 @@ import (
 	"unicode"
 )
 
-// Mode tells what kind of text is parsed.
+// Mode says what kind of text is parsed.
 type Mode uint8
 
 const (
 	// Script is a whole script.
 	Script Mode = iota
-	// Eval is the text given to eval: functions and closures are refused, white space around it does not count.
+	// Eval is the text given to eval: functions and closures are refused, white space around it
+	// does not count.
 	Eval
 	// JSON is the text given to parse_json: one expression, in which braces
 	// mean object maps, property names are quoted and null is unit.
@@ -43,9 +44,9 @@ type Options struct {
 	// MaxArraySize and MaxMapSize limit literals, in items. As in Rhai an array of exactly
 	// the limit is refused. 0: no limit.
 	MaxStringSize, MaxArraySize, MaxMapSize int
-	// Step is told how many steps have been done since the last call: a token is one, and so are
-	// 16 bytes. It is called each few hundred, and at the end; when it returns false, the parsing
-	// ends with some error. It may be nil.
+	// Step is called each few hundred steps of the work, and at its end, with how many there have
+	// been since the last call: a token is one, and so are 16 bytes. When it returns false, the
+	// parsing ends with some error. It may be nil.
 	Step func(n int) (goOn bool)
 }
 
@@ -94,7 +95,7 @@ func depth(wanted, otherwise int) int16 {
 }
 
 // parser holds what is common to all levels of the recursion. Its methods return nil or
-// false when they failed; err then tells why.
+// false when they failed; err then says why.
 type parser struct {
 	scanner  scanner
 	tok      token // the token ahead, when has
@@ -128,7 +129,7 @@ const (
 	loopExpr                      // loops are expressions
 )
 
-// up is one level deeper; it fails when that is too deep.
+// up goes one level deeper; it fails when that is too deep.
 func (p *parser) up(st settings) (settings, bool) {
 	if st.level >= st.max {
 		return st, p.fail(st.pos, msgTooDeep)
@@ -137,7 +138,7 @@ func (p *parser) up(st settings) (settings, bool) {
 	return st, true
 }
 
-// upAt is up with a new position.
+// upAt works as up, with a new position.
 func (p *parser) upAt(st settings, pos Position) (settings, bool) {
 	st, ok := p.up(st)
 	st.pos = pos

@@ -22,7 +22,7 @@ func parseExpr(t *testing.T, script string) Expr {
 	return stmt.Expr
 }
 
-// Columns as Rhai's Expr::position and Expr::start_position give them.
+// Columns as Rhai's Expr::position and Expr::start_position return them.
 func TestExpressionPositions(t *testing.T) {
 	for _, c := range []struct {
 		script     string

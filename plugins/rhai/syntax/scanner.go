@@ -34,7 +34,7 @@ func newScanner(src string, maxString int, json bool) scanner {
 	return scanner{src: src, line: 1, maxString: maxString, json: json}
 }
 
-// pos is the position of the last character taken. Like Rhai it stops counting at 65,535.
+// pos returns the position of the last character taken. Like Rhai it stops counting at 65,535.
 func (s *scanner) pos() Position {
 	return Position{min(s.line, math.MaxUint16), min(s.col, math.MaxUint16)}
 }
@@ -51,14 +51,14 @@ func (s *scanner) count() bool {
 	return s.steps < reportEvery || s.report()
 }
 
-// bytes returns the steps that the bytes are which have been read since its last call.
+// bytes returns the steps of the bytes read since its last call.
 func (s *scanner) bytes() int {
 	n := (s.off - s.counted) / bytesPerStep
 	s.counted += n * bytesPerStep
 	return n
 }
 
-// report tells of the steps. It returns false, and nothing more follows, if that is to end it.
+// report passes the steps on to step. It returns false, and nothing more follows, if that says so.
 func (s *scanner) report() bool {
 	n := s.steps + s.bytes()
 	s.steps = 0
@@ -272,7 +272,7 @@ func (s *scanner) word(start int) token {
 	return token{kind: tokIdent, pos: pos, text: text}
 }
 
-// lineComment skips a // comment, of which the first slash is taken.
+// lineComment skips a // comment from the second slash on.
 func (s *scanner) lineComment(start int) {
 	for s.more() {
 		c := s.next()
@@ -343,7 +343,7 @@ func (s *scanner) text(c byte) token {
 	return s.literal(pos, text, state)
 }
 
-// pick is yes, with next taken, if next follows; else no.
+// pick returns yes, with next taken, if next follows; else no.
 func (s *scanner) pick(next byte, yes, no kind) kind {
 	if s.accept(next) {
 		return yes

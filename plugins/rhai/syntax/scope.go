@@ -3,7 +3,8 @@ package syntax
 // names keeps track of what a name means at the place that is being parsed: as far as the parser
 // has to know, to refuse assignments to constants and to find what closures capture.
 //
-// All variables of all functions that are open live on one stack. A function sees those above its base.
+// All variables of all functions that are open live on one stack. A function sees those above its
+// base.
 type names struct {
 	ids     map[string]int32
 	symbols []symbol
@@ -75,7 +76,7 @@ func (p *parser) declared(name string) bool {
 	return int(p.names.symbols[id].innermost) > p.fn.base
 }
 
-// use notes that a variable is read or written, and gives its place on the stack plus 1, or 0.
+// use notes that a variable is read or written, and returns its place on the stack plus 1, or 0.
 func (p *parser) use(name string, pos Position) int32 {
 	id := p.names.id(name)
 	s := &p.names.symbols[id]

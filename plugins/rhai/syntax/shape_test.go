@@ -116,7 +116,7 @@ func TestShapes(t *testing.T) {
 		"5.abs()":                        "5.abs()",
 		"`a${b}c${d; e}`":                "`\"a\", {b}, \"c\", {d; e}`",
 		"``":                             `""`,
-		"\"a\"\"b\\x41\\u00e9\\\n   c\"": `"a"bAé  c"`, // less the one space up to the quote's column
+		"\"a\"\"b\\x41\\u00e9\\\n   c\"": `"a"bAé  c"`, // less the space up to the quote
 		"##\"a\"#b\"##":                  `"a"#b"`,
 		"`\na``b\\n`":                    "\"a`b\\n\"",
 		"'\\''":                          "'''",

@@ -13,11 +13,11 @@ const (
 	textClosed   textState = iota
 	textOpen               // the source ended inside of it
 	textInterpol           // stopped at "${", the brace is next
-	textFailed             // s.failure tells
+	textFailed             // s.failure says why
 )
 
-// buffer collects a string's content: a part of the source while that will do, a copy from the first
-// difference on.
+// buffer collects a string's content: a part of the source while that will do, a copy from the
+// first difference on.
 type buffer struct {
 	src    string
 	start  int // of the run that is not copied yet
@@ -182,8 +182,9 @@ func (s *scanner) hexEscape(off int, c rune) (rune, bool) {
 	return rune(value), true
 }
 
-// verbatim scans a back-tick string from after the back-tick or, for the rest of an interpolated one,
-// from after the closing brace. The position is that of the first character, unknown when there is none.
+// verbatim scans a back-tick string from after the back-tick or, for the rest of an interpolated
+// one, from after the closing brace. The position is that of the first character, unknown when
+// there is none.
 func (s *scanner) verbatim() (string, Position, textState) {
 	start := s.pos()
 	first := Position{}

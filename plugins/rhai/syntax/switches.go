@@ -115,7 +115,7 @@ func (p *parser) casePatterns(st settings, c *SwitchCase) bool {
 	return c.Guard != nil
 }
 
-// literals checks a case's patterns. ranges tells whether a range that is not empty has been seen.
+// literals checks a case's patterns. ranges says whether a range that is not empty has been seen.
 func (p *parser) literals(patterns []Expr, ranges *bool) bool {
 	for _, x := range patterns {
 		if !isPattern(x) {

@@ -1,6 +1,6 @@
 package syntax
 
-// kind tells what a token is.
+// kind says what a token is.
 type kind uint8
 
 const (
@@ -110,13 +110,15 @@ type token struct {
 // grammar holds what the parser has to know of a token.
 type grammar struct {
 	text string // as written; "" where it varies
-	// precedence is that of the binary operator, 0 for what is none. All bind to the left, but ** does not.
+	// precedence is that of the binary operator, 0 for what is none. All bind to the left, but **
+	// does not.
 	precedence uint8
 	binary     Operator // of a binary operator
 	assign     Operator // of an op-assignment
 	// unaryNext: a sign right after this token belongs to the number or operand that follows.
 	unaryNext bool
-	// keyword: the words that Rhai refuses as parameter names in so many words (switch is not one of them).
+	// keyword: the words that Rhai refuses as parameter names in so many words (switch is not one
+	// of them).
 	keyword bool
 }
 
@@ -207,7 +209,7 @@ var tokens = [kinds]grammar{
 	tokAs:       {text: "as", keyword: true},
 }
 
-// describe is the token as Rhai shows it in "Unexpected '...'".
+// describe returns the token as Rhai shows it in "Unexpected '...'".
 func (t *token) describe() string {
 	switch t.kind {
 	case tokIdent, tokReserved, tokError:

@@ -1,6 +1,6 @@
 package syntax
 
-// Walk calls visit for a node and, where it answers true, for the nodes within.
+// Walk calls visit for a node and, where that returns true, for the nodes within.
 // It does not enter the bodies of closures.
 func Walk(n any, visit func(n any) bool) {
 	switch n := n.(type) {

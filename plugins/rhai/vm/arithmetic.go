@@ -61,12 +61,12 @@ func intBinary(op syntax.Operator, x, y int64) (Value, *Error) {
 	return Unit, errNoOperator
 }
 
-// overflow is an error of integer arithmetic, which shows the operation.
+// overflow returns an error of integer arithmetic, which shows the operation.
 func overflow(what string, x int64, op syntax.Operator, y int64) *Error {
 	return ArithmeticError(what + itoa(x) + " " + op.String() + " " + itoa(y))
 }
 
-// mulInt is x * y, ok when it fits.
+// mulInt returns x * y, ok when it fits.
 func mulInt(x, y int64) (z int64, ok bool) {
 	hi, lo := bits.Mul64(magnitude(x), magnitude(y))
 	if (x < 0) != (y < 0) {
@@ -75,7 +75,7 @@ func mulInt(x, y int64) (z int64, ok bool) {
 	return int64(lo), hi == 0 && lo < 1<<63
 }
 
-// magnitude is the absolute value of x, right for the smallest integer too.
+// magnitude returns the absolute value of x, right for the smallest integer too.
 func magnitude(x int64) uint64 {
 	if x < 0 {
 		return -uint64(x)
@@ -105,7 +105,7 @@ func powInt(x, y int64) (Value, *Error) {
 	return Int(power), nil
 }
 
-// shiftLeft is x << n for an integer of the given width in bits; a negative n shifts to
+// shiftLeft returns x << n for an integer of the given width in bits; a negative n shifts to
 // the right.
 func shiftLeft(x, n, width int64) int64 {
 	switch {
@@ -117,7 +117,7 @@ func shiftLeft(x, n, width int64) int64 {
 	return x << n
 }
 
-// shiftRight is x >> n, likewise.
+// shiftRight returns x >> n, likewise.
 func shiftRight(x, n, width int64) int64 {
 	switch {
 	case n < 0:
@@ -128,7 +128,7 @@ func shiftRight(x, n, width int64) int64 {
 	return x >> n
 }
 
-// negated is -n, the largest integer for the smallest one.
+// negated returns -n, the largest integer for the smallest one.
 func negated(n int64) int64 {
 	if n == math.MinInt64 {
 		return math.MaxInt64
@@ -193,7 +193,7 @@ func floatLessEqual(x, y float64) bool {
 	return scale == 0 || (y-x)/scale > -floatEpsilon
 }
 
-// floatScale is the larger magnitude, that of the other one if one is NaN, and 1 when
+// floatScale returns the larger magnitude, that of the other one if one is NaN, and 1 when
 // the product vanishes.
 func floatScale(x, y float64) float64 {
 	switch {
@@ -226,7 +226,7 @@ func boolBinary(op syntax.Operator, x, y bool) (v Value, ok bool) {
 
 // Bytes.
 
-// byteBinary is an operator on a u8, which has those of integers within its own range;
+// byteBinary applies an operator to a u8, which has those of integers within its own range;
 // the right operand of **, << and >> is an i64, of all others a u8.
 func byteBinary(op syntax.Operator, l, r Value) (v Value, err *Error, ok bool) {
 	x, y := l.AsInt(), r.AsInt()

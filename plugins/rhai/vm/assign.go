@@ -7,7 +7,7 @@ import (
 	"github.com/picloud/picloud/plugins/rhai/syntax"
 )
 
-// OpAssign is *target op= r. Strings, arrays, maps and blobs are extended in place;
+// OpAssign does *target op= r. Strings, arrays, maps and blobs are extended in place;
 // where there is no way to do so it is *target = *target op r, which may give the
 // variable a value of another type. A value changed in place keeps its tag. Errors
 // without a position get the operator's.

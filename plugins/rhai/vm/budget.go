@@ -86,8 +86,8 @@ func tooManyOperations() *Error {
 // a node of the tree. A step takes about as long as running an instruction.
 const stepsPerOperation = 8
 
-// Compilation counts what compiling a text takes. Its method Step is what packages syntax and
-// compile ask to be told of their work.
+// Compilation counts what compiling a text takes. Packages syntax and compile report their work to
+// its method Step.
 type Compilation struct {
 	budget *Budget
 	Err    *Error // why the work was ended

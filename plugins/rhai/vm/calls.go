@@ -156,7 +156,7 @@ func (t *Thread) enterFunction(fn *Function, env *environment, this *Value, this
 	return t.push(f, len(args))
 }
 
-// callPtr is call(f, args...): *a is the function pointer.
+// callPtr does call(f, args...): *a is the function pointer.
 func (t *Thread) callPtr(site *Site, a *Value, args []Value, dst uint16) *Error {
 	if a.Kind() != KindFn {
 		return MismatchError("Fn", a.TypeName()).At(site.ArgPos)
@@ -206,8 +206,8 @@ func raced(p *FnPtr) *Error {
 	return nil
 }
 
-// target is the script function that p calls with nargs further arguments, and what it sees. It is nil
-// when p calls a native function or none.
+// target returns the script function that p calls with nargs further arguments, and what it sees.
+// It is nil when p calls a native function or none.
 func (t *Thread) target(p *FnPtr, nargs int, this *Value) (fn *Function, env *environment) {
 	f := &t.frames[len(t.frames)-1]
 	nargs += len(p.Curry)
@@ -341,7 +341,7 @@ func (t *Thread) nested(fn *Function, env *environment, this *Value, curry, args
 	return t.result, nil
 }
 
-// Arity is the number of arguments a call of p takes besides the curried ones; -1
+// Arity returns the number of arguments a call of p takes besides the curried ones; -1
 // when p names a native function or there is no telling.
 func (p *FnPtr) Arity(t *Thread) int {
 	if p.Func != nil {
@@ -365,7 +365,7 @@ func (t *Thread) curry(a *Value, p *FnPtr, args []Value) *Error {
 	return nil
 }
 
-// FnByName is Fn(name).
+// FnByName returns Fn(name).
 func (t *Thread) FnByName(name string) (*FnPtr, *Error) {
 	if syntax.IsFunctionName(name) {
 		return &FnPtr{Name: name}, nil
@@ -396,7 +396,7 @@ func closure(f *frame, fn *Function) (Value, *Error) {
 	return NewFn(p), nil
 }
 
-// isDefVar is is_def_var(*a).
+// isDefVar does is_def_var(*a).
 func (t *Thread) isDefVar(f *frame, a *Value, site *Site) *Error {
 	if a.Kind() != KindString {
 		return MismatchError("string", rawTypeName(*a)).At(site.ArgPos)
@@ -412,7 +412,7 @@ func (t *Thread) isDefVar(f *frame, a *Value, site *Site) *Error {
 	return nil
 }
 
-// isDefFn is is_def_fn(name, params) or is_def_fn(type, name, params).
+// isDefFn does is_def_fn(name, params) or is_def_fn(type, name, params).
 func (t *Thread) isDefFn(a *Value, n int) *Error {
 	args := unsafe.Slice(a, n)
 	thisType := ""
@@ -423,7 +423,8 @@ func (t *Thread) isDefFn(a *Value, n int) *Error {
 		thisType = args[0].AsString()
 		args = args[1:]
 	}
-	// Its places are those of its first argument, its second (placeBracket) and its last (placeAssign).
+	// Its places are those of its first argument, its second (placeBracket) and its last
+	// (placeAssign).
 	if args[0].Kind() != KindString {
 		err := MismatchError("string", args[0].TypeName())
 		if n == 3 {
@@ -444,7 +445,7 @@ func (t *Thread) isDefFn(a *Value, n int) *Error {
 	return nil
 }
 
-// Curried gives the leading arguments of p; what a closure captured, by its value now.
+// Curried returns the leading arguments of p; what a closure captured, by its value now.
 func (p *FnPtr) Curried() []Value {
 	values := make([]Value, len(p.Curry))
 	for i, v := range p.Curry {

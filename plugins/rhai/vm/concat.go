@@ -9,7 +9,7 @@ import (
 
 // Strings.
 
-// textBinary is an operator with a string on one side at least.
+// textBinary applies an operator that has a string on one side at least.
 func (t *Thread) textBinary(op syntax.Operator, l, r Value) (v Value, err *Error, ok bool) {
 	lk, rk := l.Kind(), r.Kind()
 	switch op {
@@ -44,7 +44,7 @@ func (t *Thread) textBinary(op syntax.Operator, l, r Value) (v Value, err *Error
 	return Unit, nil, false
 }
 
-// joinTexts is *a = l + r in the common cases: strings and integers, one of them a
+// joinTexts does *a = l + r in the common cases: strings and integers, one of them a
 // string, well within the limits. It reports whether it was one.
 func (t *Thread) joinTexts(a, l, r *Value) bool {
 	var buf [20]byte
@@ -76,7 +76,7 @@ func (t *Thread) joinTexts(a, l, r *Value) bool {
 	return true
 }
 
-// extendText is *a += r in the common cases, see joinTexts.
+// extendText does *a += r in the common cases, see joinTexts.
 func (t *Thread) extendText(a, r *Value) bool {
 	if a.meta != uint32(KindString) {
 		return false
@@ -101,7 +101,7 @@ func (t *Thread) extendText(a, r *Value) bool {
 	return true
 }
 
-// decimal is the digits of n, in buf.
+// decimal returns the digits of n, in buf.
 func decimal(buf *[20]byte, n int64) string {
 	i := len(buf)
 	u := uint64(n)
@@ -139,7 +139,7 @@ func compareCharText(c rune, s string) int {
 	return cmpInt(int64(c), int64(first))
 }
 
-// concatTexts is l + r where one is a string: the other one's text is added.
+// concatTexts returns l + r where one is a string: the other one's text is added.
 func (t *Thread) concatTexts(l, r Value) (Value, *Error) {
 	switch {
 	case l.Kind() == KindUnit:
@@ -165,8 +165,8 @@ func (t *Thread) concatTexts(l, r Value) (Value, *Error) {
 	return Concat(a, b), nil
 }
 
-// operandText is the text of an operand of + as a string; blobs are read as UTF-8. converted
-// tells whether the value is neither a string nor a character.
+// operandText returns the text of an operand of + as a string; blobs are read as UTF-8. converted
+// says whether the value is neither a string nor a character.
 func (t *Thread) operandText(v Value) (text Value, converted bool, err *Error) {
 	switch v.Kind() {
 	case KindString:
@@ -203,7 +203,7 @@ func (t *Thread) DecodeUTF8(data []byte) (Value, *Error) {
 // decodeStep is how many bytes are decoded between two looks at the interrupt word.
 const decodeStep = 8 << 10
 
-// LossyText is data as text, valid until that changes. Each maximal part of it that starts a
+// LossyText returns data as text, valid until that changes. Each maximal part of it that starts a
 // character but is not one becomes one U+FFFD.
 func (t *Thread) LossyText(data []byte) (string, *Error) {
 	valid := 0 // bytes at the start
@@ -242,7 +242,7 @@ func (t *Thread) LossyText(data []byte) (string, *Error) {
 	return unsafe.String(unsafe.SliceData(text), len(text)), nil
 }
 
-// invalidPrefix is how many bytes of data, which does not start with a character, could
+// invalidPrefix returns how many bytes of data, which does not start with a character, could
 // have been the start of one, at least 1 (Unicode 3.9, "maximal subpart").
 func invalidPrefix(data []byte) int {
 	lead := data[0]
@@ -275,7 +275,7 @@ func invalidPrefix(data []byte) int {
 	return n
 }
 
-// without is l with all occurrences of r, a string or a character, removed. An empty l is
+// without returns l with all occurrences of r, a string or a character, removed. An empty l is
 // replaced by a string r: so does Rhai.
 func (t *Thread) without(l, r Value) (Value, *Error) {
 	cut := r
@@ -349,7 +349,7 @@ func (t *Thread) mergeMaps(l, r Value) (Value, *Error) {
 	return NewMapValue(merged), err
 }
 
-// mixin is [Thread.Mixin], counted.
+// mixin does what [Thread.Mixin] does, and counts it.
 func (t *Thread) mixin(m, from *Map) *Error {
 	if err := t.Charge(int64(from.Len()) / itemsPerOperation); err != nil {
 		return err
@@ -380,7 +380,7 @@ func (t *Thread) Mixin(m, from *Map, replace bool) *Error {
 	return nil
 }
 
-// extendBlob is l + r where r is a blob or a character.
+// extendBlob returns l + r where r is a blob or a character.
 func (t *Thread) extendBlob(l, r Value) (Value, *Error) {
 	a := l.AsBlob().Data
 	var b []byte

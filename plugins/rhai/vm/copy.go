@@ -24,7 +24,7 @@ func appendSteps[T any](t *Thread, to, more []T) ([]T, *Error) {
 	return append(to, more...), nil
 }
 
-// grown is items with room for n more.
+// grown returns items with room for n more.
 func grown[T any](t *Thread, items []T, n int) ([]T, *Error) {
 	need := len(items) + n
 	if need <= cap(items) {
@@ -76,7 +76,7 @@ func (t *Thread) shareAll(items []Value) *Error {
 	return nil
 }
 
-// cloneMap is a copy of m that shares its values' objects.
+// cloneMap returns a copy of m that shares its values' objects.
 func (t *Thread) cloneMap(m *Map) (*Map, *Error) {
 	// There is room for a few more: most copies are made to be added to.
 	entries, err := appendSteps(t, make([]mapEntry, 0, len(m.entries)+len(m.entries)/4+1), m.entries)

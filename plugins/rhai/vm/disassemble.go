@@ -29,7 +29,8 @@ func Disassemble(w io.Writer, p *Program) error {
 	return err
 }
 
-// DisassembleFunction is [Disassemble] for one function, such as the code of an eval, under a name.
+// DisassembleFunction works as [Disassemble], for one function, such as the code of an eval, under
+// a name.
 func DisassembleFunction(w io.Writer, name string, f *Function) error {
 	var text bytes.Buffer
 	disassemble(&text, name, f)

@@ -25,10 +25,10 @@
 // 0 for none: so meta equals a kind exactly for an untagged value of that kind, which is what fast
 // paths compare. Nothing on the common paths is a Go interface, and no number is allocated.
 //
-// Values behave as copies. Assigning an array, map or blob copies the Value and marks the object
-// as shared ([Value.Share]); whoever changes a marked object makes a copy of it first, of which the
-// items are marked in turn ([Thread.Own]). Strings never change, but the last value made of a block
-// of text can be appended to in place, see text.go.
+// Values behave as copies. Assigning an array, map or blob copies the Value and marks the object as
+// shared ([Value.Share]); whoever changes a marked object makes a copy of it first, and marks the
+// items of that in turn ([Thread.Own]). Strings never change, but the last value made of a block of
+// text can be appended to in place, see text.go.
 //
 // Four kinds never reach a script: a cell is a variable that closures share, a ref is a place to
 // work on, a proxy is a part of a value that has no place of its own, an error is what a catch
@@ -67,7 +67,7 @@
 // Two loops run them. fast does what needs no allocation and cannot fail: numbers, elements that
 // are there, jumps, calls of script functions. It leaves any other instruction, before it has
 // changed anything, to run, which does it from its beginning, errors included, and returns to
-// fast. Both give the same result: what fast has is a short cut.
+// fast. Both come to the same result: what fast has is a short cut.
 //
 // # Variables that closures share
 //
@@ -88,7 +88,7 @@
 //
 // # Errors
 //
-// There is one type, [Error], with the text and position that Rhai would give. An error leaves
+// There is one type, [Error], with the text and position of Rhai's. An error leaves
 // frames until one has a handler around the instruction it stands at, and collects the calls
 // that it passes through. Errors of limits, and of an interrupt, are not caught.
 //

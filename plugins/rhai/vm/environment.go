@@ -34,7 +34,7 @@ type joined struct {
 	result          *environment
 }
 
-// environment is what a function of the program own sees that carries an environment, or nil,
+// environment returns what a function of the program own sees that carries an environment, or nil,
 // and is called by the frame f.
 func (t *Thread) environment(f *frame, own *Program, carried *environment) *environment {
 	if own == f.fn.Program && (carried == nil || carried == f.env) {
@@ -83,7 +83,7 @@ func visible(own *Program, carried *environment, f *frame) *programs {
 	return all
 }
 
-// enclose gives the frame, and those whose window it shares, an environment.
+// enclose makes an environment of the frame, and of those whose window it shares.
 func (t *Thread) enclose(f *frame, e *environment) {
 	f.env = e
 	for i := len(t.frames) - 1; i > 0 && t.frames[i].fn.Eval; i-- {
@@ -114,7 +114,7 @@ func (p *programs) ask() bool {
 	return false
 }
 
-// global is the value of global::name.
+// global returns the value of global::name.
 func (f *frame) global(name string) (Value, *Error) {
 	if c := f.env.constants; c != nil {
 		if v, ok := c.values[name]; ok {
@@ -142,8 +142,9 @@ func (p *programs) find(name string, params int, thisType string) *Function {
 	return nil
 }
 
-// method finds the script function that a method call on a value of a type finds, and the environment
-// it carries: one for that type, of this program, another or an imported module, or else one for any.
+// method finds the script function that a method call on a value of a type finds, and the
+// environment it carries: one for that type, of this program, another or an imported module, or
+// else one for any.
 func (f *frame) method(candidates []*Function, name string, params int, this *Value) (fn *Function, carried *environment) {
 	if len(candidates) == 0 && f.env.others == nil && f.env.imports == nil {
 		return nil, nil
@@ -182,8 +183,8 @@ func (f *frame) defined(name string, params int, thisType string) bool {
 	return thisType != "" && fn != nil
 }
 
-// source is the name of the module whose code runs in the frame number n, "" for the script's. What a
-// module calls back belongs to the module.
+// source returns the name of the module whose code runs in the frame number n, "" for the script's.
+// What a module calls back belongs to the module.
 func (t *Thread) source(n int) string {
 	for ; n > 0; n-- {
 		if fn := t.frames[n].fn; fn.Program.Name != "" || !fn.Closure {

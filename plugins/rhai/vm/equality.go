@@ -14,7 +14,7 @@ func differ(l, r Value) bool {
 
 func isNumber(k Kind) bool { return k == KindInt || k == KindFloat || k == KindU8 }
 
-// Equal is a == b. Arrays and maps are equal when their items are. There is an
+// Equal returns a == b. Arrays and maps are equal when their items are. There is an
 // error, without position, for values that have no such operator: function pointers,
 // iterators, and numbers other than i64 and f64 of different types.
 func (t *Thread) Equal(a, b Value) (bool, *Error) { return t.equal(a, b, 0) }
@@ -86,8 +86,8 @@ func (t *Thread) equalArrays(a, b []Value, depth int) (bool, *Error) {
 	return true, nil
 }
 
-// forgiven reports whether two items of arrays that cannot be compared are taken to differ: those of
-// different types, and arrays and maps, for what is in them.
+// forgiven reports whether two items of arrays that cannot be compared are taken to differ: those
+// of different types, and arrays and maps, for what is in them.
 func forgiven(l, r Value) bool {
 	return l.Kind() != r.Kind() || l.Kind() == KindArray || l.Kind() == KindMap
 }
@@ -119,7 +119,7 @@ func (t *Thread) equalMaps(a, b *Map, depth int) (bool, *Error) {
 	return true, nil
 }
 
-// notEqual is l != r for values that are not both numbers, strings, or units.
+// notEqual returns l != r for values that are not both numbers, strings, or units.
 func (t *Thread) notEqual(l, r Value) (bool, *Error) {
 	switch lk, rk := l.Kind(), r.Kind(); {
 	case lk != rk && bothRanges(lk, rk), differ(l, r):

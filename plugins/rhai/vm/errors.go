@@ -55,12 +55,12 @@ type Error struct {
 	Value    Value           // of ErrorRuntime: what was thrown; of exit: the result
 	Fields   []Field         // what a catch map says besides error, message, line and position
 	Limit    string          // of a limit's error: its name in abi.Limits
-	unplaced bool            // Rhai gives it no position at all
+	unplaced bool            // Rhai's has no position at all
 	place    place           // which of its instruction's positions it gets
 	source   string          // of ErrorInFunctionCall: the module that Inner is in
 }
 
-// place tells which position of an instruction an error gets.
+// place says which position of an instruction an error gets.
 type place uint8
 
 const (
@@ -75,11 +75,11 @@ type Field struct {
 	Value Value
 }
 
-// Error is the whole text as Rhai prints it: the chain of calls from the inside
+// Error returns the whole text as Rhai prints it: the chain of calls from the inside
 // out, each with its position.
 func (e *Error) Error() string { return e.text("") }
 
-// text is Error, with the name of the module that the position is in.
+// text returns Error, with the name of the module that the position is in.
 func (e *Error) text(source string) string {
 	text := e.Message()
 	if source != "" {
@@ -91,7 +91,7 @@ func (e *Error) text(source string) string {
 	return text
 }
 
-// Message is Error without the outermost position.
+// Message returns what Error does, without the outermost position.
 func (e *Error) Message() string {
 	if e.Inner != nil {
 		return e.Inner.text(e.source) + "\n" + e.Text
@@ -115,11 +115,11 @@ func newError(v Variant, text string, fields ...Field) *Error {
 	return &Error{Variant: v, Text: text, Fields: fields}
 }
 
-// ArithmeticError is an overflow, a division by zero and the like; text is the whole
-// message.
+// ArithmeticError returns the error of an overflow, a division by zero and the like; text is the
+// whole message.
 func ArithmeticError(text string) *Error { return newError(ErrorArithmetic, text) }
 
-// RuntimeError is what throw raises.
+// RuntimeError returns what throw raises.
 func RuntimeError(v Value) *Error {
 	e := &Error{Variant: ErrorRuntime, Text: "Runtime error", Value: v}
 	if v.Kind() != KindUnit && !(v.Kind() == KindString && v.AsString() == "") {
@@ -128,8 +128,8 @@ func RuntimeError(v Value) *Error {
 	return e
 }
 
-// MismatchError is a value of another type than needed. Both are type names; requested
-// may be "" when nothing certain was.
+// MismatchError returns the error of a value of another type than needed. Both are type names;
+// requested may be "" when nothing certain was.
 func MismatchError(requested, actual string) *Error {
 	text := "Data type incorrect: " + actual
 	switch {
@@ -142,17 +142,18 @@ func MismatchError(requested, actual string) *Error {
 	return newError(ErrorMismatchDataType, text, Field{"requested", String(requested)}, Field{"actual", String(actual)})
 }
 
-// FunctionNotFoundError tells the signature that no function has, see [Signature].
+// FunctionNotFoundError returns the error of a call with a signature that no function has, see
+// [Signature].
 func FunctionNotFoundError(signature string) *Error {
 	return newError(ErrorFunctionNotFound, "Function not found: "+signature, Field{"function", String(signature)})
 }
 
-// VariableNotFoundError tells a name that is not defined.
+// VariableNotFoundError returns the error of a name that is not defined.
 func VariableNotFoundError(name string) *Error {
 	return newError(ErrorVariableNotFound, "Variable not found: "+name, Field{"variable", String(name)})
 }
 
-// ArrayBoundsError tells an index outside an array or blob of the given length.
+// ArrayBoundsError returns the error of an index outside an array or blob of the given length.
 func ArrayBoundsError(length int, index int64) *Error {
 	text := "Array index " + strconv.FormatInt(index, 10) + " out of bounds: "
 	switch length {
@@ -166,7 +167,8 @@ func ArrayBoundsError(length int, index int64) *Error {
 	return newError(ErrorArrayBounds, text, Field{"length", Int(int64(length))}, Field{"index", Int(index)})
 }
 
-// StringBoundsError tells an index outside a string of the given length in characters.
+// StringBoundsError returns the error of an index outside a string of the given length in
+// characters.
 func StringBoundsError(length int, index int64) *Error {
 	text := "String index " + strconv.FormatInt(index, 10) + " out of bounds: "
 	switch length {
@@ -180,14 +182,14 @@ func StringBoundsError(length int, index int64) *Error {
 	return newError(ErrorStringBounds, text, Field{"length", Int(int64(length))}, Field{"index", Int(index)})
 }
 
-// BitFieldBoundsError tells a bit index outside of an integer's 64 bits.
+// BitFieldBoundsError returns the error of a bit index outside of an integer's 64 bits.
 func BitFieldBoundsError(index int64) *Error {
 	return newError(ErrorBitFieldBounds, "Bit-field index "+strconv.FormatInt(index, 10)+" out of bounds: only 64 bits in bit-field",
 		Field{"length", Int(64)}, Field{"index", Int(index)})
 }
 
-// DataTooLargeError is a value beyond a size limit. what is Rhai's words ("Length of
-// string", "Size of array", "Size of object map"), limit the name in abi.Limits.
+// DataTooLargeError returns the error of a value beyond a size limit. what is Rhai's words ("Length
+// of string", "Size of array", "Size of object map"), limit the name in abi.Limits.
 func DataTooLargeError(what, limit string) *Error {
 	e := newError(ErrorDataTooLarge, what+" too large")
 	e.Limit = limit
@@ -203,8 +205,7 @@ func InFunctionCall(name string, inner *Error, p syntax.Position) *Error {
 	return inCall("in call to function '"+name+"'", name, "", inner, p)
 }
 
-// InFunctionCall is the same for a call by the code
-// that is running, which a module may be.
+// InFunctionCall does the same for a call by the code that is running, which a module may be.
 func (t *Thread) InFunctionCall(name string, inner *Error, p syntax.Position) *Error {
 	return inCall("in call to function '"+name+"'", name, t.source(len(t.frames)-1), inner, p)
 }

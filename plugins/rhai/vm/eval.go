@@ -24,7 +24,7 @@ type namedVar struct {
 	constant bool
 }
 
-// find gives the latest variable of a name that hides those up to a level, nil when
+// find returns the latest variable of a name that hides those up to a level, nil when
 // there is none.
 func (n *names) find(name string, level int) *namedVar {
 	if n == nil {
@@ -74,7 +74,7 @@ func (t *Thread) name(f *frame, op Op, site *Site) (Value, *Error) {
 	return makeRef(v), nil
 }
 
-// variable is the variable that site's name has now.
+// variable returns the variable that site's name has now.
 func (f *frame) variable(site *Site) (v *Value, constant bool, err *Error) {
 	if n := f.names.find(site.Name, site.Level); n != nil {
 		return &n.value, n.constant, nil
@@ -95,7 +95,7 @@ func isShared(a, v *Value) *Error {
 	return nil
 }
 
-// share makes the variable *v one that closures can share, and gives its cell.
+// share makes the variable *v one that closures can share, and returns its cell.
 func (v *Value) share() Value {
 	if v.Kind() != kindCell {
 		*v = Value{meta: uint32(kindCell), ref: unsafe.Pointer(&Cell{value: *v})}
@@ -103,7 +103,7 @@ func (v *Value) share() Value {
 	return *v
 }
 
-// lock gives the place of the variable *v's value, which is locked until an OpUnlock if
+// lock returns the place of the variable *v's value, which is locked until an OpUnlock if
 // it is shared.
 func (t *Thread) lock(v *Value) (*Value, *Error) {
 	c := &Cell{} // so that OpUnlock finds one
@@ -119,7 +119,7 @@ func (t *Thread) lock(v *Value) (*Value, *Error) {
 	return v, nil
 }
 
-// own is a reference to the variable *v for a function to work on, or its value if
+// own returns a reference to the variable *v for a function to work on, or its value if
 // it is shared.
 func own(v *Value) (Value, *Error) {
 	if v.Kind() != kindCell {
@@ -198,7 +198,7 @@ func (t *Thread) callScoped(f *frame, fn *Function, args []Value, dst uint16) *E
 	return t.pushShared(f, fn, dst)
 }
 
-// callPtrScoped is callScoped of a function that was found by its name.
+// callPtrScoped works as callScoped, for a function that was found by its name.
 func (t *Thread) callPtrScoped(f *frame, site *Site, fn *Function, args []Value, dst uint16) *Error {
 	scoped := site.scoped[fn]
 	if scoped == nil {

@@ -139,7 +139,7 @@ func (t *Thread) warm(f *frame, in Instr) bool {
 
 var unitValue = &Value{}
 
-// length is len of a string, array or blob.
+// length returns len of a string, array or blob.
 func length(v *Value) (n uint64, ok bool) {
 	switch v.meta {
 	case uint32(KindString):
@@ -186,7 +186,7 @@ func compare(op syntax.Operator, l, r *Value) (holds, ok bool) {
 	return false, false
 }
 
-// bitwise is the bit operators on integers that cannot fail.
+// bitwise applies one of the bit operators on integers that cannot fail.
 func bitwise(op syntax.Operator, x, y uint64) (v uint64, ok bool) {
 	switch op {
 	case syntax.OpBitAnd:

@@ -36,7 +36,7 @@ const (
 // raw reports whether f is one of Rust's.
 func (f form) raw() bool { return f >= rawDisplayForm }
 
-// inner is the form of what stands inside an array or a map.
+// inner returns the form of what stands inside an array or a map.
 func (f form) inner() form { return f | debugForm }
 
 func (f form) debug() bool { return f&debugForm != 0 }
@@ -44,11 +44,11 @@ func (f form) debug() bool { return f&debugForm != 0 }
 // unlimitedText is how long a text gets, in bytes, where no thread's limit applies.
 const unlimitedText = 1 << 20
 
-// Display is the display form of v. It is cut off at 1 MiB; see [Thread.Display]
+// Display returns the display form of v. It is cut off at 1 MiB; see [Thread.Display]
 // for values whose size is not known to be small.
 func Display(v Value) string { return string(AppendDisplay(nil, v)) }
 
-// Debug is the debug form of v, cut off like [Display].
+// Debug returns the debug form of v, cut off like [Display].
 func Debug(v Value) string {
 	w := textWriter{limit: unlimitedText}
 	w.value(v, debugForm, 0)
@@ -67,7 +67,7 @@ func appendCut(b []byte, v Value, f form) []byte {
 	return w.end()
 }
 
-// Display is the display form of v, refused when it is too long for a string.
+// Display returns the display form of v, refused when it is too long for a string.
 func (t *Thread) Display(v Value) (string, *Error) {
 	if v.Kind() == KindString {
 		return v.AsString(), nil
@@ -76,7 +76,7 @@ func (t *Thread) Display(v Value) (string, *Error) {
 	return string(b), err
 }
 
-// rawDisplay is Rust's display form of v.
+// rawDisplay returns Rust's display form of v.
 func (t *Thread) rawDisplay(v Value) (string, *Error) {
 	if v.Kind() == KindString {
 		return v.AsString(), nil
@@ -85,7 +85,7 @@ func (t *Thread) rawDisplay(v Value) (string, *Error) {
 	return string(b), err
 }
 
-// DebugText is the debug form of v, refused when it is too long for a string.
+// DebugText returns the debug form of v, refused when it is too long for a string.
 func (t *Thread) DebugText(v Value) (string, *Error) {
 	b, err := t.appendText(nil, v, debugForm)
 	return string(b), err
@@ -100,7 +100,7 @@ func (t *Thread) AppendDisplay(b []byte, v Value) ([]byte, *Error) {
 // bytesPerOperation is how much text is written or searched for one operation counted.
 const bytesPerOperation = 64
 
-// textLimit is how long a text may get, in bytes.
+// textLimit returns how long a text may get, in bytes.
 func (t *Thread) textLimit() int { return int(min(t.limits.MaxStringSize, math.MaxInt32-1)) }
 
 func (t *Thread) appendText(b []byte, v Value, f form) ([]byte, *Error) {
@@ -119,7 +119,7 @@ func (t *Thread) appendText(b []byte, v Value, f form) ([]byte, *Error) {
 	return w.buf, t.CheckString(int64(len(w.buf)))
 }
 
-// nestingError is a value whose parts are nested deeper than [MaxNesting].
+// nestingError returns the error of a value whose parts are nested deeper than [MaxNesting].
 func nestingError() *Error {
 	return newError(ErrorDataTooLarge, "Nesting of value too large")
 }
@@ -150,7 +150,7 @@ func (w *textWriter) poll() {
 	}
 }
 
-// order is the order of a map's properties.
+// order returns the order of a map's properties.
 func (w *textWriter) order(m *Map) []uint32 {
 	if w.t == nil {
 		return m.Order()
@@ -162,7 +162,7 @@ func (w *textWriter) order(m *Map) []uint32 {
 	return order
 }
 
-// end is the text, with a mark where it was cut off.
+// end returns the text, with a mark where it was cut off.
 func (w *textWriter) end() []byte {
 	if !w.full() {
 		return w.buf
@@ -327,7 +327,7 @@ func (w *textWriter) blob(data []byte) {
 	w.buf = append(w.buf, ']')
 }
 
-// FormatFloat is the display form of a float: in decimal notation between 1e-13 and
+// FormatFloat returns the display form of a float: in decimal notation between 1e-13 and
 // 1e13, with ".0" when whole, else in scientific notation. Zero has no sign.
 func FormatFloat(f float64) string { return string(appendFloat(nil, f)) }
 
@@ -352,7 +352,7 @@ func appendFloat(b []byte, f float64) []byte {
 	return b
 }
 
-// appendFloatDebug is the debug form: decimal notation from 1e-4 up to below 1e16,
+// appendFloatDebug appends the debug form: decimal notation from 1e-4 up to below 1e16,
 // always with a point.
 func appendFloatDebug(b []byte, f float64) []byte {
 	abs := math.Abs(f)
@@ -366,7 +366,7 @@ func appendFloatDebug(b []byte, f float64) []byte {
 	return b
 }
 
-// FormatFloatPlain is a float in decimal notation however long that is, as it
+// FormatFloatPlain returns a float in decimal notation however long that is, as it
 // stands in messages: "10000000000000000000", "0.5", "inf", "NaN".
 func FormatFloatPlain(f float64) string { return string(appendFloatPlain(nil, f)) }
 
@@ -469,7 +469,7 @@ func AppendQuoted(b []byte, s string) []byte {
 	return append(appendEscaped(append(b, '"'), s), '"')
 }
 
-// AppendQuoted is [AppendQuoted] for texts that can be long. It stops soon after b is longer
+// AppendQuoted works as [AppendQuoted], for texts that can be long. It stops soon after b is longer
 // than a string may be.
 func (t *Thread) AppendQuoted(b []byte, s string) ([]byte, *Error) {
 	w := textWriter{buf: b, limit: t.textLimit(), t: t}

@@ -17,7 +17,7 @@ func (stillHost) Sleep(int64)         {}
 func (stillHost) MonotonicNow() int64 { return 0 }
 func (stillHost) Yield()              {}
 
-// testThread is a thread that runs nothing, under limits (the default for those not set).
+// testThread returns a thread that runs nothing, under limits (the default for those not set).
 func testThread(limits abi.Limits) *Thread {
 	return NewThread(&Program{Native: NewLibrary()}, stillHost{}, limits.Or(abi.DefaultLimits), nil, 1)
 }
@@ -111,7 +111,7 @@ func TestTexts(t *testing.T) {
 	}
 }
 
-// nested is a value of so many arrays one inside the other.
+// nested returns a value of so many arrays one inside the other.
 func nested(levels int) Value {
 	v := Int(1)
 	for range levels {
@@ -120,7 +120,7 @@ func nested(levels int) Value {
 	return v
 }
 
-// doubled is an array that holds itself, as it was, twice, and so on: 2 to the power of levels
+// doubled returns an array that holds itself, as it was, twice, and so on: 2 to the power of levels
 // items to print, in little memory.
 func doubled(levels int) Value {
 	v := Int(1)

@@ -9,7 +9,7 @@ const HandleKinds = 4
 // a collection of a service. A script can pass it on and call the functions that its library
 // has for its kind. It never changes.
 type Handle struct {
-	Type string // as type_of gives it: "KvCollection"
+	Type string // as type_of returns it: "KvCollection"
 	Name string
 }
 
@@ -19,7 +19,7 @@ func NewHandle(kind Kind, h *Handle) Value {
 	return Value{meta: uint32(kind), ref: unsafe.Pointer(h)}
 }
 
-// AsHandle is the object of a handle.
+// AsHandle returns the object of a handle.
 func (v Value) AsHandle() *Handle { return (*Handle)(v.ref) }
 
 // IsHandle reports whether v is a handle of any kind.

@@ -32,7 +32,7 @@ func resolve(index int64, length int) (int, bool) {
 	return int(index), index >= 0 && index < int64(length)
 }
 
-// rawTypeName is the name of a type in some errors, where Rhai shows Rust's names for
+// rawTypeName returns the name of a type in some errors, where Rhai shows Rust's names for
 // ranges and iterators.
 func rawTypeName(v Value) string {
 	switch v.Kind() {
@@ -46,7 +46,7 @@ func rawTypeName(v Value) string {
 	return v.TypeName()
 }
 
-// getIndex is base[key].
+// getIndex returns base[key].
 func (t *Thread) getIndex(base *Value, key Value) (Value, *Error) {
 	switch base.Kind() {
 	case KindArray:
@@ -114,7 +114,7 @@ func (t *Thread) getIndex(base *Value, key Value) (Value, *Error) {
 	return Unit, noIndexer(base, key, nil)
 }
 
-// noIndexer is base[key], or base[key] = *v, on a type that has no elements.
+// noIndexer returns the error of base[key], or base[key] = *v, on a type that has no elements.
 func noIndexer(base *Value, key Value, v *Value) *Error {
 	text := base.TypeName() + " [" + key.TypeName() + "]"
 	if v != nil {
@@ -125,7 +125,7 @@ func noIndexer(base *Value, key Value, v *Value) *Error {
 	return e
 }
 
-// stringBounds are the bounds of a range of characters, counted from the start of s.
+// stringBounds returns the bounds of a range of characters, counted from the start of s.
 func stringBounds(s, key Value) (from, to int64, err *Error) {
 	r, length := key.AsRange(), int64(s.Chars())
 	from, to = r.From, r.To
@@ -149,7 +149,7 @@ func (t *Thread) chargeChars(s Value, index int) *Error {
 	return t.Charge(int64(index) / 16)
 }
 
-// stringRange is the part of s that a range selects, in characters, cut to what there is.
+// stringRange returns the part of s that a range selects, in characters, cut to what there is.
 func stringRange(s, key Value) (start, n int, err *Error) {
 	length := int64(s.Chars())
 	if length == 0 {
@@ -170,7 +170,7 @@ func stringRange(s, key Value) (start, n int, err *Error) {
 	return int(from), int(max(to-from, 0)), nil
 }
 
-// bitRange is the bits of an integer that an index or range selects.
+// bitRange returns the bits of an integer that an index or range selects.
 func bitRange(key Value) (shift uint, mask int64, err *Error) {
 	switch key.Kind() {
 	case KindInt:
@@ -215,7 +215,7 @@ func bitRange(key Value) (shift uint, mask int64, err *Error) {
 	return 0, 0, MismatchError("i64", rawTypeName(key))
 }
 
-// setIndex is base[key] = v.
+// setIndex does base[key] = v.
 func (t *Thread) setIndex(base *Value, key, v Value) *Error {
 	switch base.Kind() {
 	case KindArray:
@@ -311,7 +311,8 @@ func assignMismatch(requested string, v Value) *Error {
 // setText replaces a character or a slice of a string.
 func (t *Thread) setText(base *Value, key, v Value) *Error {
 	s := base.AsString()
-	var head, tail int // characters before and after what is replaced: they overlap when the range runs backwards
+	// Characters before and after what is replaced. They overlap when the range runs backwards.
+	var head, tail int
 	var with string
 	switch key.Kind() {
 	case KindInt:
@@ -380,7 +381,7 @@ func has(base *Value, key Value) bool {
 
 func makeRef(v *Value) Value { return Value{meta: uint32(kindRef), ref: unsafe.Pointer(v)} }
 
-// refIndex is a reference to base[key].
+// refIndex returns a reference to base[key].
 func (t *Thread) refIndex(base *Value, key Value, flags uint16) (Value, *Error) {
 	switch base.Kind() {
 	case KindArray:
@@ -456,7 +457,7 @@ func (p *proxy) writeBack(t *Thread, assigned bool) *Error {
 	return t.setIndex(p.of, p.key, p.value)
 }
 
-// getProperty is base.name on anything.
+// getProperty returns base.name on anything.
 func (t *Thread) getProperty(base *Value, name string) (Value, *Error) {
 	if base.Kind() == KindMap {
 		v, _ := base.AsMap().Get(name)
@@ -470,7 +471,7 @@ func (t *Thread) getProperty(base *Value, name string) (Value, *Error) {
 	return Unit, newError(ErrorDotExpr, text, Field{"property", String(text)})
 }
 
-// setProperty is base.name = v on anything.
+// setProperty does base.name = v on anything.
 func (t *Thread) setProperty(base *Value, name string, v Value) *Error {
 	if base.Kind() == KindMap {
 		return t.setKey(base, name, v)
@@ -485,7 +486,7 @@ func (t *Thread) setProperty(base *Value, name string, v Value) *Error {
 	return newError(ErrorDotExpr, text, Field{"property", String(text)})
 }
 
-// refProperty is a reference to base.name.
+// refProperty returns a reference to base.name.
 func (t *Thread) refProperty(base *Value, name string, flags uint16) (Value, *Error) {
 	if base.Kind() == KindMap {
 		return t.refKey(base, name, flags)
@@ -512,7 +513,7 @@ func (t *Thread) guardProperty(base *Value, name Value, constant string) *Error 
 	return nil
 }
 
-// in is item in container: what the function contains answers.
+// in does "item in container", for which the function contains is called.
 func (t *Thread) in(f *frame, a *Value, item, container Value, dst uint16) *Error {
 	if fn := f.function("contains", 2); fn != nil {
 		if err := t.Charge(int64(fn.Weight)); err != nil {

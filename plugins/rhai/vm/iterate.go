@@ -52,7 +52,7 @@ func (t *Thread) prepareRange(a *Value, inclusive bool) *Error {
 	return nil
 }
 
-// bounds are those of a range from..to, where () is an open end.
+// bounds returns those of a range from..to, where () is an open end.
 func bounds(from, to Value, inclusive bool) (first, last int64, err *Error) {
 	first, last = from.AsInt(), to.AsInt()
 	switch {
@@ -117,7 +117,7 @@ func (t *Thread) iterNext(a *Value) (bool, *Error) {
 	return true, nil
 }
 
-// interpolate is the text of an interpolated string's parts.
+// interpolate returns the text of an interpolated string's parts.
 func (t *Thread) interpolate(parts []Value) (Value, *Error) {
 	buf := make([]byte, 0, 64)
 	for _, p := range parts {
@@ -140,7 +140,7 @@ func (t *Thread) interpolate(parts []Value) (Value, *Error) {
 	return String(unsafe.String(unsafe.SliceData(buf), len(buf))), nil
 }
 
-// find is where the switch goes for v.
+// find returns where the switch goes for v.
 func (s *Switch) find(v Value) (int32, bool) {
 	switch v.Kind() {
 	case KindInt:
@@ -184,7 +184,7 @@ func (s *Switch) index() {
 	}
 }
 
-// same is equality as switch has it: of the same type and content.
+// same reports whether two values are equal as switch has it: of the same type and content.
 func same(a, b Value) bool {
 	if a.Kind() != b.Kind() {
 		return false

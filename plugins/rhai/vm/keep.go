@@ -5,10 +5,10 @@ import (
 	"unsafe"
 )
 
-// In the guest, Go's pointers in local variables are invisible to the garbage
-// collector: to show it each one costs more than what it is shown for. It therefore runs only between two instructions, when all
-// that is alive can be reached from the thread, which is reachable from a global
-// variable: registers, frames, the program.
+// In the guest, Go's pointers in local variables are invisible to the garbage collector: to show it
+// each one costs more than what it is shown for. It therefore runs only between two instructions,
+// when all that is alive can be reached from the thread, which is reachable from a global variable:
+// registers, frames, the program.
 //
 // Only a native function that calls back into the script has such an instruction
 // within it. Those are registered by [Library.Calling], which keeps their
@@ -30,7 +30,7 @@ func SetCollector(c Collector) { collector = c }
 // native function that is at work returns.
 func Keep[T any](t *Thread, p *T) { t.kept = append(t.kept, unsafe.Pointer(p)) }
 
-// KeepItems is [Keep] for the items of a slice.
+// KeepItems works as [Keep], for the items of a slice.
 func KeepItems[T any](t *Thread, items []T) { Keep(t, unsafe.SliceData(items)) }
 
 // release lets go of what has been kept since there were n.

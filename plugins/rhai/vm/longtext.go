@@ -16,7 +16,7 @@ const (
 	wordSteps = 255 // words whose bytes can be counted in the bytes of one word
 )
 
-// wordAt is the eight bytes of s from i on, in the machine's order.
+// wordAt returns the eight bytes of s from i on, in the machine's order.
 func wordAt(s string, i int) uint64 {
 	return *(*uint64)(unsafe.Add(unsafe.Pointer(unsafe.StringData(s)), i))
 }
@@ -24,14 +24,14 @@ func wordAt(s string, i int) uint64 {
 // starts has the lowest bit set of each byte in a word of text that starts a character.
 func starts(word uint64) uint64 { return (^word>>7 | word>>6) & lowBits }
 
-// sum is the sum of a word's bytes, each at most 255, if it is below 1<<16.
+// sum returns the sum of a word's bytes, each at most 255, if it is below 1<<16.
 func sum(word uint64) int {
 	const pairs = 0x00ff00ff00ff00ff
 	word = word&pairs + word>>8&pairs
 	return int(word * 0x0001000100010001 >> 48)
 }
 
-// countChars is how many characters s has, which must be valid UTF-8.
+// countChars returns how many characters s has, which must be valid UTF-8.
 func countChars(s string) int {
 	n, i := 0, 0
 	for i+wordSize <= len(s) {
@@ -50,10 +50,10 @@ func countChars(s string) int {
 	return n
 }
 
-// CountChars is how many characters s has, which must be valid UTF-8.
+// CountChars returns how many characters s has, which must be valid UTF-8.
 func CountChars(s string) int { return countChars(s) }
 
-// ByteOffset is where the character with the given index starts in s, which must be valid
+// ByteOffset returns where the character with the given index starts in s, which must be valid
 // UTF-8: len(s) when there are not so many.
 func ByteOffset(s string, index int) int {
 	i := 0
@@ -75,7 +75,7 @@ func ByteOffset(s string, index int) int {
 	return i
 }
 
-// PlainPrefix is how many bytes at the start of s are printable ASCII other than the double
+// PlainPrefix returns how many bytes at the start of s are printable ASCII other than the double
 // quote and the backslash. There may be up to seven more.
 func PlainPrefix(s string) int {
 	i := 0
@@ -90,7 +90,7 @@ func PlainPrefix(s string) int {
 	return i
 }
 
-// wholeChars is the start of s, of at most n bytes, that ends where a character does.
+// wholeChars returns the start of s, of at most n bytes, that ends where a character does.
 func wholeChars(s string, n int) string {
 	if n >= len(s) {
 		return s
@@ -101,7 +101,7 @@ func wholeChars(s string, n int) string {
 	return s[:n]
 }
 
-// commonPrefix is how many bytes a and b have in common at their starts.
+// commonPrefix returns how many bytes a and b have in common at their starts.
 func commonPrefix(a, b string) int {
 	n := min(len(a), len(b))
 	i := 0
@@ -114,7 +114,7 @@ func commonPrefix(a, b string) int {
 	return i
 }
 
-// CompareText is [strings.Compare].
+// CompareText works as [strings.Compare], eight bytes at a time.
 func CompareText(a, b string) int {
 	i := commonPrefix(a, b)
 	if i < len(a) && i < len(b) {
@@ -123,5 +123,5 @@ func CompareText(a, b string) int {
 	return cmpInt(int64(len(a)), int64(len(b)))
 }
 
-// EqualText is a == b.
+// EqualText reports whether a == b, looking at eight bytes at a time.
 func EqualText(a, b string) bool { return len(a) == len(b) && commonPrefix(a, b) == len(a) }

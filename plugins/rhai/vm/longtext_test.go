@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// longTexts are texts of many lengths, in which characters of each length are everywhere.
+// longTexts returns texts of many lengths, in which characters of each length are everywhere.
 func longTexts() []string {
 	random := rand.New(rand.NewPCG(1, 2))
 	alphabets := []string{"a", "ab\x00\x7f\"\\\n", "é", "日本", "😀", "aé日😀", "\u07ff\u0800\uffff\U00010000"}

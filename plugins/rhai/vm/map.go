@@ -54,7 +54,7 @@ func hashString(s string) uint32 { // FNV-1a
 	return h ^ h>>15
 }
 
-// Len is the number of properties.
+// Len returns the number of properties.
 func (m *Map) Len() int { return len(m.entries) }
 
 func (m *Map) rehash(room int) {
@@ -77,7 +77,7 @@ func (m *Map) link(i int) {
 	m.index[at] = uint32(i + 1)
 }
 
-// find is the number of the entry of key, -1 when there is none.
+// find returns the number of the entry of key, -1 when there is none.
 func (m *Map) find(key string, hash uint32) int {
 	if m.index == nil {
 		for i := range m.entries {
@@ -97,7 +97,7 @@ func (m *Map) find(key string, hash uint32) int {
 	return -1
 }
 
-// Get is the value of a property; ok is false when there is none.
+// Get returns the value of a property; ok is false when there is none.
 func (m *Map) Get(key string) (v Value, ok bool) {
 	if i := m.find(key, hashString(key)); i >= 0 {
 		return m.entries[i].value, true
@@ -105,7 +105,7 @@ func (m *Map) Get(key string) (v Value, ok bool) {
 	return Value{}, false
 }
 
-// At is the place of a property's value, nil when there is none. It is valid until
+// At returns the place of a property's value, nil when there is none. It is valid until
 // a property is added or removed.
 func (m *Map) At(key string) *Value { return m.at(key, hashString(key)) }
 
@@ -127,7 +127,7 @@ func (m *Map) set(key string, hash uint32, v Value) {
 	m.add(key, hash, v)
 }
 
-// add is set for a property that there is not yet.
+// add works as set, for a property that there is not yet.
 func (m *Map) add(key string, hash uint32, v Value) {
 	m.sorted = nil
 	m.entries = append(m.entries, mapEntry{key, hash, v})
@@ -139,7 +139,7 @@ func (m *Map) add(key string, hash uint32, v Value) {
 	}
 }
 
-// Delete removes a property and gives its value; ok is false when there was
+// Delete removes a property and returns its value; ok is false when there was
 // none. The map must not be shared.
 func (m *Map) Delete(key string) (v Value, ok bool) {
 	i := m.find(key, hashString(key))
@@ -182,7 +182,7 @@ func (m *Map) unlink(i int) {
 	m.index[at] = 0
 }
 
-// Order gives the numbers of the properties in the order of their names, for use with
+// Order returns the numbers of the properties in the order of their names, for use with
 // [Map.Entry]. It must not be changed and is valid until a property is added or removed.
 func (m *Map) Order() []uint32 {
 	if m.sorted == nil && len(m.entries) > 0 {
@@ -197,7 +197,7 @@ func (m *Map) Order() []uint32 {
 	return m.sorted
 }
 
-// Entry is the name of the property with the given number, and the place of its value.
+// Entry returns the name of the property with the given number, and the place of its value.
 func (m *Map) Entry(number uint32) (string, *Value) {
 	e := &m.entries[number]
 	return e.key, &e.value

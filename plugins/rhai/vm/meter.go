@@ -47,7 +47,7 @@ func (t *Thread) ChargeCompared(a, b int) *Error {
 // ChargeText counts reading a text, such as a property's name, as ChargeCompared counts.
 func (t *Thread) ChargeText(s string) *Error { return t.ChargeCompared(len(s), len(s)) }
 
-// Order is m's [Map.Order], made so that it can be interrupted.
+// Order returns the same as m's [Map.Order], made so that it can be interrupted.
 func (t *Thread) Order(m *Map) ([]uint32, *Error) {
 	const large, pollEvery = 1024, 512
 	if m.sorted != nil || len(m.entries) < large {
@@ -77,7 +77,7 @@ func (t *Thread) Order(m *Map) ([]uint32, *Error) {
 // searchStep is how many bytes are searched between two counts of the work.
 const searchStep = 32 << 10
 
-// Search is where find first is in text, -1 if nowhere.
+// Search returns where find first is in text, -1 if nowhere.
 func (m *Meter) Search(text, find string) (at int, err *Error) {
 	step := max(searchStep, len(find)) // places to look at
 	for from := 0; ; from += step {
@@ -91,7 +91,8 @@ func (m *Meter) Search(text, find string) (at int, err *Error) {
 	}
 }
 
-// ReplaceAll is text with with for each find, which is not empty. size is what is enough for it.
+// ReplaceAll returns text with with for each find, which is not empty. size is what is enough for
+// it.
 func (m *Meter) ReplaceAll(text, find, with string, size int) (string, *Error) {
 	b := make([]byte, 0, size)
 	for {

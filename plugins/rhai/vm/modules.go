@@ -68,8 +68,8 @@ func (list importedList) onto(below *imported) *imported {
 	return below
 }
 
-// method finds a function for the type of a method's receiver in the imported modules, and those that
-// they import. Functions for a type need no name of a module before theirs.
+// method finds a function for the type of a method's receiver in the imported modules, and those
+// that they import. Functions for a type need no name of a module before theirs.
 func (i *imported) method(name string, params int, thisType string) (*module, *Function) {
 	for ; i != nil; i = i.before {
 		if fn := i.module.program.Find(name, params, thisType); fn != nil && fn.ThisType != "" && !fn.Private {
@@ -82,12 +82,12 @@ func (i *imported) method(name string, params int, thisType string) (*module, *F
 	return nil, nil
 }
 
-// ModuleNotFoundError tells the name of a module that there is not.
+// ModuleNotFoundError returns the error of a name that no module has.
 func ModuleNotFoundError(name string) *Error {
 	return newError(ErrorModuleNotFound, "Module not found: "+name, Field{"module", String(name)})
 }
 
-// importModule is import name as alias. alias may be "".
+// importModule does import name as alias. alias may be "".
 func (t *Thread) importModule(f *frame, name Value, site *Site) *Error {
 	if int64(len(t.modules)) >= t.limits.MaxModules {
 		return &Error{Variant: ErrorTooManyModules, Text: "Too many modules imported", Limit: "max_modules"}
@@ -235,7 +235,7 @@ func (t *Thread) callQualified(f *frame, site *Site, a *Value, n int, dst uint16
 	return FunctionNotFoundError(Signature(pathText(site.Path)+"::"+site.Name, args))
 }
 
-// qualified is the value of m::name.
+// qualified returns the value of m::name.
 func (t *Thread) qualified(f *frame, site *Site) (Value, *Error) {
 	if f.env.imports.find(site.Path[0].Name) == nil {
 		return Unit, ModuleNotFoundError(pathText(site.Path))

@@ -7,12 +7,12 @@ import (
 
 // NativeFunc is a function of the standard library.
 //
-// args are the call's arguments, the receiver first in method style. They are
-// the function's to change: what it leaves in args[0] becomes the receiver's new
-// value when the overload is registered with Mutates; its object is then not shared with any
-// other value, but for those registered with Pure or Reads: see [Thread.Own]. Values it stores elsewhere
-// (into a container, into its result) must be marked with [Value.Share] unless it
-// made them; values it reads out of a container it leaves in place, likewise. An error without a position gets the call's.
+// args are the call's arguments, the receiver first in method style. They are the function's to
+// change: what it leaves in args[0] becomes the receiver's new value when the overload is
+// registered with Mutates; its object is then not shared with any other value, but for those
+// registered with Pure or Reads: see [Thread.Own]. Values it stores elsewhere (into a container,
+// into its result) must be marked with [Value.Share] unless it made them; values it reads out of a
+// container it leaves in place, likewise. An error without a position gets the call's.
 type NativeFunc func(t *Thread, args []Value) (Value, *Error)
 
 // Native is one overload of a library function.
@@ -102,8 +102,8 @@ func (l *Library) Reader(name string, f NativeFunc, params ...Kind) {
 	l.add(&Native{Name: name, Params: params, Func: f, Mutates: true, Reads: true})
 }
 
-// PureMethod adds a function that may change its first argument only by what it calls
-// back with a part of it as this: it has to call [Thread.Own] before. It may be called on constants.
+// PureMethod adds a function that may change its first argument only by what it calls back with a
+// part of it as this: it has to call [Thread.Own] before. It may be called on constants.
 func (l *Library) PureMethod(name string, f NativeFunc, params ...Kind) {
 	l.add(&Native{Name: name, Params: params, Func: f, Mutates: true, Pure: true})
 }
@@ -149,7 +149,7 @@ func pick(overloads []*Native, args []Value) *Native {
 	return nil
 }
 
-// Signature is how errors show a call: "name (i64, array)". A string is
+// Signature returns a call as errors show it: "name (i64, array)". A string is
 // shown as Rhai's three names for it.
 func Signature(name string, args []Value) string {
 	text := name + " ("
@@ -166,7 +166,7 @@ func Signature(name string, args []Value) string {
 	return text + ")"
 }
 
-// Named gives the overloads of a function.
+// Named returns the overloads of a function.
 func (l *Library) Named(name string) []*Native { return l.functions.get(name) }
 
 // Mutating reports whether a method of that name and number of further arguments

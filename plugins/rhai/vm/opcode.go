@@ -355,7 +355,7 @@ var opcodes = [numOps]opcode{
 	OpInRange:    {name: "inrange", a: "R", b: "K", c: "->"},
 }
 
-// String is the opcode's name.
+// String returns the opcode's name.
 func (o Op) String() string {
 	if int(o) < len(opcodes) {
 		return opcodes[o].name

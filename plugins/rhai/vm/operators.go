@@ -7,7 +7,7 @@ import (
 	"github.com/picloud/picloud/plugins/rhai/syntax"
 )
 
-// Binary is l op r for any values and any operator but the logical ones, ??, and in.
+// Binary returns l op r for any values and any operator but the logical ones, ??, and in.
 // Scripts cannot define operators.
 //
 // Rhai reports most errors of arithmetic without a position; the rest get that of
@@ -91,7 +91,7 @@ func operatorNotFound(op syntax.Operator, args ...Value) *Error {
 	return FunctionNotFoundError(Signature(op.String(), args))
 }
 
-// found is the result of an operator that cannot fail, if there is such an operator.
+// found returns the result of an operator that cannot fail, if there is such an operator.
 func found(v Value, ok bool, op syntax.Operator, l, r Value) (Value, *Error) {
 	if !ok {
 		return Unit, operatorNotFound(op, l, r)
@@ -99,7 +99,7 @@ func found(v Value, ok bool, op syntax.Operator, l, r Value) (Value, *Error) {
 	return v, nil
 }
 
-// unplaced is the result of an operator whose errors have no position; errNoOperator
+// unplaced returns the result of an operator whose errors have no position; errNoOperator
 // stands for no such operator.
 func unplaced(v Value, err *Error, op syntax.Operator, l, r Value) (Value, *Error) {
 	switch err {
@@ -117,7 +117,7 @@ var errNoOperator = &Error{}
 // isComparison reports whether op is one of == != < <= > >=.
 func isComparison(op syntax.Operator) bool { return op >= syntax.OpEq && op <= syntax.OpGe }
 
-// orders is what the comparison op says of two values that compare as c: negative, 0 or
+// orders reports what the comparison op says of two values that compare as c: negative, 0 or
 // positive as in [strings.Compare].
 func orders(op syntax.Operator, c int) bool {
 	switch op {
@@ -145,7 +145,7 @@ func cmpInt(x, y int64) int {
 	return 0
 }
 
-// Unary is -v, +v or !v.
+// Unary returns -v, +v or !v.
 func (t *Thread) Unary(op syntax.Operator, v Value) (Value, *Error) {
 	switch v.Kind() {
 	case KindInt:
@@ -172,7 +172,7 @@ func (t *Thread) Unary(op syntax.Operator, v Value) (Value, *Error) {
 	return Unit, operatorNotFound(op, v)
 }
 
-// NegationOverflow is an integer that has no negative.
+// NegationOverflow returns the error of an integer that has no negative.
 func NegationOverflow(i int64) *Error {
 	return ArithmeticError("Negation overflow: -" + strconv.FormatInt(i, 10))
 }
@@ -181,7 +181,7 @@ func bothRanges(l, r Kind) bool {
 	return (l == KindRange || l == KindRangeInclusive) && (r == KindRange || r == KindRangeInclusive)
 }
 
-// openRange is a range one of whose ends is ().
+// openRange returns a range that is open at one end, which is ().
 func openRange(op syntax.Operator, l, r Value) (v Value, ok bool) {
 	inclusive := op == syntax.OpRangeInclusive
 	switch {

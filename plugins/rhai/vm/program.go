@@ -45,7 +45,7 @@ func (f *Function) Seal() {
 	}
 }
 
-// Find gives the script function with a name and number of parameters, nil when
+// Find returns the script function with a name and number of parameters, nil when
 // there is none. thisType is "" or the type of a typed method.
 func (p *Program) Find(name string, params int, thisType string) *Function {
 	for _, f := range p.byName[name] {
@@ -66,7 +66,7 @@ type Function struct {
 	Private    bool
 	Empty      bool     // the body has no statements
 	Weight     int32    // operations that a call is charged, its loops and calls not counted
-	Captures   []uint16 // of a closure: registers of the function around it, in the order of its parameters
+	Captures   []uint16 // of a closure: registers around it, in the order of its parameters
 	Registers  int
 	Room       uint32 // bytes of the stack that a window takes
 	Code       []Instr
@@ -81,7 +81,7 @@ type Function struct {
 	Errors     []*Error          // raised by OpFail
 	Handlers   []Handler         // of try; inner ones first
 	Positions  []syntax.Position // of each instruction
-	Indexing   []IndexPositions  // further positions of instructions on elements, in the order of the code
+	Indexing   []IndexPositions  // further positions, in the order of the code
 	Program    *Program
 	Tree       *syntax.Function // of a script function that may be called in the scope of a caller that is not known yet
 }
@@ -106,7 +106,7 @@ type Site struct {
 	Path     []syntax.Ident  // of a qualified name: the modules
 	Scope    []ScopeVar      // of eval and is_def_var: the variables in sight
 	Register int             // of a name looked up at run time: its variable, -1 if there is none
-	Level    int             // how many variables were declared before this place, or before that variable
+	Level    int             // variables declared before this place, or before that variable
 	Depth    int             // of blocks around this place
 	Capture  bool            // of a call by pointer: a function that is found by its name sees Scope
 	Main     bool            // of eval: what it declares outside of blocks is global
@@ -127,8 +127,8 @@ const (
 	builtinPush
 )
 
-// Shorten finds whether the method that s calls with so many arguments has a short cut. Call it when all
-// else is set.
+// Shorten finds whether the method that s calls with so many arguments has a short cut. Call it
+// when all else is set.
 func (s *Site) Shorten(args int) {
 	switch {
 	case len(s.Scripts) > 0:
@@ -147,7 +147,7 @@ type ScopeVar struct {
 	Const    bool
 }
 
-// Switch tells OpSwitch where to go.
+// Switch says where OpSwitch goes.
 type Switch struct {
 	Values  []Value // literals
 	Targets []int32 // where each one's arms start, relative to the OpSwitch

@@ -123,7 +123,7 @@ func (t *Thread) stepIndex(f *frame, in Instr) *Error {
 	return err
 }
 
-// at is a register.
+// at returns a register of the window.
 func (f *frame) at(register uint16) *Value { return reg(f.base, uint64(register)) }
 
 // step runs one of the other instructions of the frame f, the innermost one.
@@ -399,7 +399,7 @@ func (f *frame) jump(n int) { f.ip = unsafe.Add(f.ip, n*int(instrSize)) }
 
 func (f *frame) constant(n int32) *Value { return &f.fn.Consts[n] }
 
-// unless is a conditional jump whose operands are not both integers or floats.
+// unless does a conditional jump whose operands are not both integers or floats.
 func (t *Thread) unless(f *frame, op syntax.Operator, l, r Value, in Instr) *Error {
 	var holds Value
 	if err := t.binary(&holds, op, l, r); err != nil {

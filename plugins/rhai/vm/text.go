@@ -43,7 +43,7 @@ func stringOf(s string, chars int) Value {
 	return textValue(ref, len(s), chars)
 }
 
-// AsString is the text of a string, without copying.
+// AsString returns the text of a string, without copying.
 func (v Value) AsString() string {
 	if n := uint32(v.bits); n > 0 {
 		return unsafe.String(textData(v.ref), int(n))
@@ -51,13 +51,13 @@ func (v Value) AsString() string {
 	return ""
 }
 
-// Chars is the number of characters of a string.
+// Chars returns the number of characters of a string.
 func (v Value) Chars() int { return int(v.bits >> 32) }
 
 // IsASCII reports whether each character of a string is one byte.
 func (v Value) IsASCII() bool { return uint32(v.bits) == uint32(v.bits>>32) }
 
-// Append is the string v followed by s. It takes amortised time proportional
+// Append returns the string v followed by s. It takes amortised time proportional
 // to s when v is the last value made of its text.
 func (v Value) Append(s string) Value { return v.appendCounted(s, countChars(s)) }
 
@@ -84,7 +84,7 @@ func (v Value) appendCounted(s string, chars int) Value {
 	return textValue(ref, total, chars)
 }
 
-// Concat is a followed by b, in a block of just that size.
+// Concat returns a followed by b, in a block of just that size.
 func Concat(a, b Value) Value {
 	n, m := int(uint32(a.bits)), int(uint32(b.bits))
 	if n == 0 {
@@ -100,7 +100,7 @@ func Concat(a, b Value) Value {
 	return textValue(ref, n+m, a.Chars()+b.Chars())
 }
 
-// CharAt is the character at index, which must be in 0..Chars()-1.
+// CharAt returns the character at index, which must be in 0..Chars()-1.
 func (v Value) CharAt(index int) rune {
 	s := v.AsString()
 	if v.IsASCII() {
@@ -110,7 +110,7 @@ func (v Value) CharAt(index int) rune {
 	return r
 }
 
-// Slice is the n characters of a string from the character start; both must lie within it.
+// Slice returns the n characters of a string from the character start; both must lie within it.
 func (v Value) Slice(start, n int) Value {
 	s := v.AsString()
 	if v.IsASCII() {
@@ -121,6 +121,6 @@ func (v Value) Slice(start, n int) Value {
 	return stringOf(s[from:to], n)
 }
 
-// Prefix is the first characters of a string, which take up the given number of bytes. It
+// Prefix returns the first characters of a string, which take up the given number of bytes. It
 // copies nothing.
 func (v Value) Prefix(bytes, chars int) Value { return textValue(v.ref, bytes, chars) }

@@ -27,11 +27,8 @@ type Host interface {
 // Thread runs one program once. It is not safe for concurrent use, except that
 // any goroutine may write the interrupt word.
 //
-// A call's registers are a window of a stack of values: the arguments, which
-// the caller has placed at the end of its own window, become the first registers
-// of the callee. Frames are on a stack of their own, so that no script can exhaust Go's.
-// The stack grows by further blocks; values in it never move, so that references (see
-// OpRefLocal) can point into it.
+// Registers and frames are as the package comment shows them. Values in the stack never move, so
+// that references (see OpRefLocal) can point into it.
 type Thread struct {
 	Budget
 	program *Program
@@ -64,7 +61,7 @@ type Thread struct {
 
 type frame struct {
 	fn        *Function
-	ip        unsafe.Pointer // of the next instruction; current only while another frame or a native runs
+	ip        unsafe.Pointer // of the next instruction; current while another frame or a native runs
 	base      unsafe.Pointer // register 0
 	end       uintptr        // of the stack block
 	this      *Value         // nil: unbound
@@ -96,7 +93,7 @@ func NewThread(p *Program, host Host, limits abi.Limits, interrupt *uint32, seed
 	return t
 }
 
-// Run runs the program's main function and gives the script's value. args are
+// Run runs the program's main function and returns the script's value. args are
 // the values of the variables the program was compiled with in scope, in order.
 func (t *Thread) Run(args ...Value) (Value, *Error) {
 	t.args = args
@@ -118,10 +115,10 @@ func (t *Thread) Run(args ...Value) (Value, *Error) {
 	return t.result, nil
 }
 
-// Functions are the script's functions, in the order of their definition.
+// Functions returns the script's functions, in the order of their definition.
 func (t *Thread) Functions() []*Function { return t.current().Functions }
 
-// current is the program whose code is running: the script's or a module's.
+// current returns the program whose code is running: the script's or a module's.
 func (t *Thread) current() *Program {
 	if n := len(t.frames); n > 0 {
 		return t.frames[n-1].fn.Program
@@ -129,10 +126,10 @@ func (t *Thread) current() *Program {
 	return t.program
 }
 
-// Host is what the thread was made with.
+// Host returns what the thread was made with.
 func (t *Thread) Host() Host { return t.host }
 
-// Limits are those the thread runs under.
+// Limits returns those the thread runs under.
 func (t *Thread) Limits() abi.Limits { return t.limits }
 
 func reg(base unsafe.Pointer, i uint64) *Value {
@@ -173,7 +170,7 @@ func (t *Thread) nextBlock(f *frame, nargs, need int) {
 	f.end = uintptr(base) + uintptr(len(t.blocks[n])-1)*valueSize
 }
 
-// top is a frame for a callee behind everything that is in use.
+// top returns a frame for a callee behind everything that is in use.
 func (t *Thread) top() frame {
 	f := &t.frames[len(t.frames)-1]
 	return frame{base: unsafe.Add(f.base, uintptr(f.fn.Registers)*valueSize), end: f.end, block: f.block, env: f.env}
@@ -228,7 +225,7 @@ func (t *Thread) Debug(text string) {
 	t.host.Debug(text, at)
 }
 
-// MonotonicNow is a clock that only moves forward, in nanoseconds.
+// MonotonicNow returns the time of a clock that only moves forward, in nanoseconds.
 func (t *Thread) MonotonicNow() int64 { return t.host.MonotonicNow() }
 
 // Sleep waits in the host for so many nanoseconds, or until the script is to end.
@@ -237,7 +234,7 @@ func (t *Thread) Sleep(nanoseconds int64) *Error {
 	return t.Poll()
 }
 
-// Random is the next of a sequence of random numbers (SplitMix64), seeded afresh for
+// Random returns the next of a sequence of random numbers (SplitMix64), seeded afresh for
 // each execution. It is not fit for secrets.
 func (t *Thread) Random() uint64 {
 	t.random += 0x9e3779b97f4a7c15
@@ -247,7 +244,7 @@ func (t *Thread) Random() uint64 {
 	return z ^ z>>31
 }
 
-// Tag is the number a script attached to v, 0 when it did not.
+// Tag returns the number a script attached to v, 0 when it did not.
 func (t *Thread) Tag(v Value) int32 {
 	if n := v.meta >> 8; n > 0 {
 		return t.tags[n-1]
@@ -255,7 +252,7 @@ func (t *Thread) Tag(v Value) int32 {
 	return 0
 }
 
-// WithTag is v with a number attached, which copies of it keep.
+// WithTag returns v with a number attached, which copies of it keep.
 func (t *Thread) WithTag(v Value, tag int32) Value {
 	v.meta &= kindMask
 	if tag == 0 {
@@ -272,7 +269,7 @@ func (t *Thread) WithTag(v Value, tag int32) Value {
 	return v
 }
 
-// position is where the innermost frame stands, while it waits for a native.
+// position returns where the innermost frame stands, while it waits for a native.
 func (t *Thread) position() syntax.Position {
 	if len(t.frames) == 0 {
 		return syntax.Position{}
@@ -286,7 +283,7 @@ func (f *frame) pc() int32 {
 
 func (f *frame) position() syntax.Position { return f.fn.Positions[f.pc()] }
 
-// position is where the instruction pc can fail.
+// position returns where the instruction pc can fail.
 func (fn *Function) position(pc int32, where place) syntax.Position {
 	if where != placeIndex {
 		for i := range fn.Indexing {
@@ -303,7 +300,7 @@ func (fn *Function) position(pc int32, where place) syntax.Position {
 
 // unwind finds who handles err: the innermost try block around it, within the
 // frames above the number stop. It leaves the thread ready to go on there and
-// gives nil, or leaves stop frames and gives err with the calls it passed through.
+// returns nil, or leaves stop frames and returns err with the calls it passed through.
 func (t *Thread) unwind(err *Error, stop int) *Error {
 	for {
 		f := &t.frames[len(t.frames)-1]
@@ -353,7 +350,7 @@ func (t *Thread) unwind(err *Error, stop int) *Error {
 	}
 }
 
-// callText is how a chain of calls shows a call of f.
+// callText returns a call of f as a chain of calls shows it.
 func (f *Function) callText() string {
 	if f.Closure {
 		return "in closure call"
@@ -386,7 +383,7 @@ func (e *Error) system() bool {
 	return false
 }
 
-// catchValue is what the variable of catch gets, in a module with its name.
+// catchValue returns what the variable of catch gets, in a module with its name.
 func (e *Error) catchValue(source string) Value {
 	inner := e
 	for inner.Inner != nil {
@@ -414,10 +411,10 @@ func (e *Error) catchValue(source string) Value {
 	return NewMapValue(m)
 }
 
-// Exit is what exit(v) returns as its error: it ends the script with v.
+// Exit returns what exit(v) fails with: it ends the script with v.
 func Exit(v Value) *Error { return &Error{Variant: errorExit, Value: v.Share()} }
 
-// dataRace is an access to a variable that a method is at work on.
+// dataRace returns the error of an access to a variable that a method is at work on.
 func dataRace(name string) *Error {
 	text := "Data race detected"
 	if name != "" {

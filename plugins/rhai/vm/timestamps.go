@@ -6,7 +6,7 @@ import (
 	"github.com/picloud/picloud/plugins/rhai/syntax"
 )
 
-// timeBinary is an operator whose left operand is a timestamp.
+// timeBinary applies an operator whose left operand is a timestamp.
 func timeBinary(op syntax.Operator, l, r Value) (v Value, err *Error, ok bool) {
 	at := l.AsTimestamp()
 	switch r.Kind() {
@@ -30,8 +30,8 @@ func timeBinary(op syntax.Operator, l, r Value) (v Value, err *Error, ok bool) {
 	return Unit, nil, false
 }
 
-// seconds is from one point in time to a later one, or the negative of that, rounded as
-// Rust's Duration does.
+// seconds returns the seconds from one point in time to a later one, or the negative of that,
+// rounded as Rust's Duration does.
 func seconds(to, from int64) float64 {
 	if to < from {
 		return -seconds(from, to)
@@ -40,8 +40,8 @@ func seconds(to, from int64) float64 {
 	return float64(ns/1e9) + float64(ns%1e9)/1e9
 }
 
-// uptime is how many seconds before its beginning a script's clock would have begun if it were the real
-// engine's, which counts from the start of the machine. It decides what overflows.
+// uptime is how many seconds before its beginning a script's clock would have begun if it were the
+// real engine's, which counts from the start of the machine. It decides what overflows.
 const uptime = 3600
 
 // addTime moves a point in time by a number of seconds in the given direction: by

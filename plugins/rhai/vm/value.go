@@ -30,8 +30,8 @@ const (
 
 	// The kinds below never reach a script.
 	kindCell  Kind = iota + HandleKinds - 1 // object: *Cell, a variable shared with a closure
-	kindRef                                 // object: *Value, the place a method or an assignment works on
-	kindProxy                               // object: *proxy, a part of a value that is written back after use
+	kindRef                                 // object: *Value, the place to work on
+	kindProxy                               // object: *proxy, a part of a value, written back
 	kindError                               // object: *Error, what a catch block may rethrow
 	numKinds
 )
@@ -48,11 +48,10 @@ const kindMask = 0xff
 // tests for that kind untagged, which is what fast paths want. ref is stale for
 // the kinds without an object.
 //
-// Arrays, maps and blobs have value semantics by copy-on-write: whoever stores
-// a value that stays reachable elsewhere calls [Value.Share] on it, which marks
-// its object; whoever changes an object calls [Thread.Own] before, which copies a marked
-// one. The mark is never removed: a copy is a
-// new object. Strings are immutable but for appending, see text.go.
+// Arrays, maps and blobs have value semantics by copy-on-write. Whoever stores a value that stays
+// reachable elsewhere calls [Value.Share] on it, which marks its object. Whoever changes an object
+// calls [Thread.Own] before, which copies a marked one. The mark is never removed: a copy is a new
+// object. Strings are immutable but for appending, see text.go.
 //
 // meta comes last: a sandbox checks once for each address how far behind it is read, and
 // what has a look at the kind first has then been allowed the rest.
@@ -122,7 +121,7 @@ func NewIterator(it *Iterator) Value {
 	return Value{meta: uint32(KindIterator), ref: unsafe.Pointer(it)}
 }
 
-// Kind is the value's kind.
+// Kind returns the value's kind.
 func (v Value) Kind() Kind { return Kind(v.meta & kindMask) }
 
 // IsPlainInt reports whether v is an integer without a tag, all of which is in AsInt.
@@ -130,37 +129,37 @@ func (v Value) IsPlainInt() bool { return v.meta == uint32(KindInt) }
 
 // The accessors below must be called on a value of their kind only.
 
-// AsBool is the value of a bool.
+// AsBool returns the value of a bool.
 func (v Value) AsBool() bool { return v.bits != 0 }
 
-// AsInt is the value of an integer, and of a U8.
+// AsInt returns the value of an integer, and of a U8.
 func (v Value) AsInt() int64 { return int64(v.bits) }
 
-// AsFloat is the value of a float.
+// AsFloat returns the value of a float.
 func (v Value) AsFloat() float64 { return math.Float64frombits(v.bits) }
 
-// AsChar is the code point of a char.
+// AsChar returns the code point of a char.
 func (v Value) AsChar() rune { return rune(v.bits) }
 
-// AsArray is the object of an array, to read, or to change after [Thread.Own].
+// AsArray returns the object of an array, to read, or to change after [Thread.Own].
 func (v Value) AsArray() *Array { return (*Array)(v.ref) }
 
-// AsMap is the object of a map, to read, or to change after [Thread.Own].
+// AsMap returns the object of a map, to read, or to change after [Thread.Own].
 func (v Value) AsMap() *Map { return (*Map)(v.ref) }
 
-// AsBlob is the object of a blob, to read, or to change after [Thread.Own].
+// AsBlob returns the object of a blob, to read, or to change after [Thread.Own].
 func (v Value) AsBlob() *Blob { return (*Blob)(v.ref) }
 
-// AsRange is the object of a range.
+// AsRange returns the object of a range.
 func (v Value) AsRange() *Range { return (*Range)(v.ref) }
 
-// AsFn is the object of a function pointer.
+// AsFn returns the object of a function pointer.
 func (v Value) AsFn() *FnPtr { return (*FnPtr)(v.ref) }
 
-// AsIterator is the object of an iterator.
+// AsIterator returns the object of an iterator.
 func (v Value) AsIterator() *Iterator { return (*Iterator)(v.ref) }
 
-// AsTimestamp is a timestamp's nanoseconds.
+// AsTimestamp returns a timestamp's nanoseconds.
 func (v Value) AsTimestamp() int64 { return int64(v.bits) }
 
 func (v Value) asCell() *Cell   { return (*Cell)(v.ref) }
@@ -185,7 +184,7 @@ type Blob struct {
 	shared bool
 }
 
-// text is the bytes of b, valid until they change.
+// text returns the bytes of b, valid until they change.
 func (b *Blob) text() string { return unsafe.String(unsafe.SliceData(b.Data), len(b.Data)) }
 
 // Cell is a variable that a closure shares.
@@ -197,7 +196,7 @@ type Cell struct {
 // FnPtr is the object of a function pointer value.
 type FnPtr struct {
 	Name  string
-	Func  *Function // of a closure or a resolved script function; nil: looked up by name at each call
+	Func  *Function // of a closure or a resolved script function; nil: found by name at each call
 	Curry []Value   // leading arguments; for a closure the cells of what it captured, too
 
 	env *environment // what Func carries
@@ -226,7 +225,7 @@ var kindNames = [numKinds]string{
 	KindRangeInclusive: "range=", KindFn: "Fn", KindTimestamp: "timestamp", KindIterator: "range",
 }
 
-// TypeName is the name that type_of gives: "i64", "string", "map".
+// TypeName returns what type_of does: "i64", "string", "map".
 func (v Value) TypeName() string {
 	if v.IsHandle() {
 		return v.AsHandle().Type

@@ -22,14 +22,14 @@ type part struct {
 	negated bool
 }
 
-// A named is a class with a name. Lists of them are no Go maps: those would stay in the guest's memory, where
-// the hashes in them look like pointers.
+// A named is a class with a name. Lists of them are no Go maps: those would stay in the guest's
+// memory, where the hashes in them look like pointers.
 type named[T any] struct {
 	name string
 	set  T
 }
 
-// find gives the zero T when there is none of that name.
+// find returns the zero T when there is none of that name.
 func find[T any](list []named[T], name string) (set T, ok bool) {
 	for _, n := range list {
 		if n.name == name {

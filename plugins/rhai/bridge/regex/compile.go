@@ -7,7 +7,9 @@ type instruction struct {
 	op   code
 	at   uint8  // of codePlace
 	next uint32 // where it goes on
-	arg  uint32 // of codeChar and codeFold: the character; of codeClass: its number; of codeSplit: where to go else; of codeSave: the slot
+	// arg is the character of codeChar and codeFold, the number of codeClass's class, where
+	// codeSplit goes else, the slot of codeSave.
+	arg uint32
 }
 
 type code uint8
@@ -50,7 +52,7 @@ func (m *maker) emit(i instruction) uint32 {
 	return uint32(len(m.re.program) - 1)
 }
 
-// node writes n and gives where it starts; next is what follows it.
+// node writes n and returns where it starts; next is what follows it.
 func (m *maker) node(n *node, next uint32) uint32 {
 	if m.err != nil {
 		return 0

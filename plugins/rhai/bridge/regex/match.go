@@ -38,7 +38,8 @@ type follow struct {
 // stepsTold is how many steps are made between two calls of work.
 const stepsTold = 256
 
-// Matcher looks for matches in text. work is told now and then how many steps were made; false ends it.
+// Matcher looks for matches in text. work is told now and then how many steps were made; false ends
+// it.
 func (re *Regex) Matcher(text string, work func(steps int) bool) *Matcher {
 	return &Matcher{re: re, text: text, work: work, seen: make([]uint32, len(re.program))}
 }
@@ -49,8 +50,9 @@ func (m *Matcher) Stopped() bool { return m.stopped }
 // Matches reports whether the text has a match.
 func (m *Matcher) Matches() bool { return m.find(0, 0) }
 
-// Find gives where the first match at or after from begins and ends, and then where each of the first
-// groups does, -1 and -1 for one that is not part of it; nil if there is none. It is valid until the next call.
+// Find returns where the first match at or after from begins and ends, and then where each of the
+// first groups does, -1 and -1 for one that is not part of it; nil if there is none. It is valid
+// until the next call.
 func (m *Matcher) Find(from, groups int) []int32 {
 	slots := 2 * (groups + 1)
 	if !m.find(from, slots) {
@@ -145,7 +147,7 @@ func (m *Matcher) accepts(i *instruction, r rune) bool {
 	return m.re.classes[i.arg].has(r)
 }
 
-// skip gives where the next match can start, -1 if nowhere.
+// skip returns where the next match can start, -1 if nowhere.
 func (m *Matcher) skip(at int) int {
 	if m.re.anchored {
 		return at

@@ -1,9 +1,9 @@
 // Package regex matches regular expressions of RE2's syntax in time linear in the text, like the
-// standard library's regexp, whose results it gives. That would make the interpreter guest larger by
+// standard library's regexp, whose results it has. That would make the interpreter guest larger by
 // 240 KB, mostly tables of Unicode scripts, and cannot be interrupted; this counts its steps.
 //
 //	x  .  [a-z]  [^a-z]  [[:alpha:]]  \d \D \s \S \w \W         one character
-//	\pL \PL \p{Lu} \P{Lu}                                       L Lu Ll Lt Lm Lo M N Nd Nl No P S Z alone
+//	\pL \PL \p{Lu} \P{Lu}                                       of L Lu Ll Lt Lm Lo M N Nd Nl No P S Z
 //	xy  x|y                                                     one after the other, either
 //	x* x+ x? x{n} x{n,} x{n,m}, and x*? ...                     many, few
 //	(x) (?P<name>x) (?<name>x) (?:x) (?ims-U) (?i:x)            groups, flags
@@ -31,7 +31,7 @@ type Regex struct {
 	start    uint32
 	anchored bool       // matches at the start of the text alone
 	prefix   string     // what each match starts with
-	first    *[2]uint64 // the ASCII characters that a match may start with; nil: there is no telling
+	first    *[2]uint64 // the ASCII characters that a match may start with; nil: any
 }
 
 // An Error says what is wrong with a pattern.
@@ -52,5 +52,5 @@ func Compile(pattern string) (*Regex, error) {
 	return compile(tree, p.names)
 }
 
-// States is how large the pattern's automaton is.
+// States returns the number of states of the pattern's automaton.
 func (re *Regex) States() int { return len(re.program) }

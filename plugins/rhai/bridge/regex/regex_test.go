@@ -10,8 +10,8 @@ import (
 	"github.com/picloud/picloud/plugins/rhai/bridge/regex"
 )
 
-// compare checks pattern on text against the standard library: whether it compiles, whether there is a
-// match, and where the first one and its groups are from each place on.
+// compare checks pattern on text against the standard library: whether it compiles, whether there
+// is a match, and where the first one and its groups are from each place on.
 func compare(t *testing.T, pattern, text string) {
 	t.Helper()
 	want, wrong := regexp.Compile(pattern)

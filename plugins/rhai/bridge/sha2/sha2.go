@@ -22,10 +22,10 @@ func (g GoesOn) asked(left []byte, block int) bool {
 	return len(left)%askEvery >= block || g == nil || g()
 }
 
-// Sum256 is the SHA-256 of data.
+// Sum256 returns the SHA-256 of data.
 func Sum256(data []byte, goesOn GoesOn) [32]byte { return sum256(nil, data, goesOn) }
 
-// sum256 is the SHA-256 of prefix, which has 0 or 64 bytes, and data.
+// sum256 returns the SHA-256 of prefix, which has 0 or 64 bytes, and data.
 func sum256(prefix, data []byte, goesOn GoesOn) (digest [32]byte) {
 	var h [8]uint32
 	for i := range h {
@@ -81,7 +81,7 @@ func block256(state *[8]uint32, block []byte) {
 	}
 }
 
-// Sum512 is the SHA-512 of data.
+// Sum512 returns the SHA-512 of data.
 func Sum512(data []byte, goesOn GoesOn) (digest [64]byte) {
 	h := initial
 	length := uint64(len(data)) * 8
@@ -131,7 +131,7 @@ func block512(state *[8]uint64, block []byte) {
 	}
 }
 
-// HMAC256 is the HMAC-SHA-256 of data with a key.
+// HMAC256 returns the HMAC-SHA-256 of data with a key.
 func HMAC256(key, data []byte, goesOn GoesOn) [32]byte {
 	if len(key) > 64 {
 		hashed := Sum256(key, goesOn)

@@ -4,7 +4,7 @@ import (
 	"fmt"
 )
 
-// expr is an expression of a type, as far as that can be told, ready to be an operand.
+// expr returns an expression of a type, as far as that can be told, ready to be an operand.
 func (g *generator) expr(k kind, depth int) *node {
 	g.size--
 	if g.chance(g.wild) || k == anything {
@@ -44,7 +44,7 @@ func (g *generator) expr(k kind, depth int) *node {
 	return g.operation(k, depth)
 }
 
-// simple is a variable or a literal.
+// simple returns a variable or a literal.
 func (g *generator) simple(k kind) *node {
 	if g.this == k && k != unit && g.chance(0.5) {
 		return expr("this")
@@ -128,7 +128,7 @@ func (g *generator) stringLiteral() *node {
 	return expr(pick(g, `""`, `"a"`, `"abc"`, `"hello"`, `"x y z"`, `"héé∈"`, `"a,b,,c"`, `"42"`, `" -7 "`, `"2.5"`, `"tab\tq\"uote"`, `"aaa"`, `"{\"a\": [1, null]}"`, `"len"`))
 }
 
-// rangeLiteral is a short range.
+// rangeLiteral returns a short range.
 func (g *generator) rangeLiteral() *node {
 	from := g.IntN(6) - 1
 	to := from + g.IntN(5) - 1
@@ -157,7 +157,7 @@ func (g *generator) keyExpr() *node {
 	return g.expr(str, 1)
 }
 
-// closure is a function expression; params below 0: any number of them.
+// closure returns a function expression; params below 0: any number of them.
 func (g *generator) closure(params int) *node {
 	if params < 0 {
 		params = g.IntN(3)
@@ -206,7 +206,7 @@ func (g *generator) closure(params int) *node {
 	return expr(head, body)
 }
 
-// pointer is a function pointer by name.
+// pointer returns a function pointer by name.
 func (g *generator) pointer() *node {
 	name := pick(g, "abs", "len", "to_upper", "max", "missing", "push", "f", "up")
 	if len(g.fns) > 0 && g.chance(0.7) {
@@ -222,7 +222,7 @@ func (g *generator) pointer() *node {
 	return n
 }
 
-// arguments are values for parameters; small: numbers decide how much work is done.
+// arguments returns values for parameters; small: numbers decide how much work is done.
 func (g *generator) arguments(params []kind, depth int, small bool) []*node {
 	var args []*node
 	for _, k := range params {
@@ -246,7 +246,7 @@ func (g *generator) arguments(params []kind, depth int, small bool) []*node {
 	return args
 }
 
-// native calls a standard function that gives the type.
+// native calls a standard function that returns the type.
 func (g *generator) native(k kind, depth int) *node {
 	list := byResult[k]
 	if len(list) == 0 || g.chance(0.2) {
@@ -341,7 +341,7 @@ func (g *generator) call(k kind, depth int) *node {
 	return g.simple(k)
 }
 
-// compound is a statement used as an expression, mostly in brackets: a chain cannot go on
+// compound returns a statement used as an expression, mostly in brackets: a chain cannot go on
 // behind all of them.
 func (g *generator) compound(k kind, depth int) *node {
 	n := g.statementExpr(k, depth)
@@ -391,7 +391,7 @@ func (g *generator) part(k kind, depth int) *node {
 	return root
 }
 
-// infix is l op r, often without the brackets that would keep it together.
+// infix returns l op r, often without the brackets that would keep it together.
 func (g *generator) infix(l kind, op string, r kind, depth int) *node {
 	if g.chance(0.4) {
 		return expr("(", g.expr(l, depth), op, g.expr(r, depth), ")")
@@ -464,7 +464,7 @@ func prepended(nodes []*node) []any {
 	return out
 }
 
-// membership is a test with in.
+// membership returns a test with in.
 func (g *generator) membership(depth int) *node {
 	op := pick(g, " in ", " in ", " !in ")
 	if g.chance(0.4) {
@@ -484,7 +484,7 @@ func (g *generator) membership(depth int) *node {
 	return expr("(", g.constant(k), op, g.expr(array, depth), ")")
 }
 
-// constant is a literal that a switch can have as a case.
+// constant returns a literal that a switch can have as a case.
 func (g *generator) constant(k kind) *node {
 	switch k {
 	case array:

@@ -89,7 +89,7 @@ func generate(seed, number uint64) *node {
 	return program
 }
 
-// topLevel is a statement that mostly catches its own errors, so that the program goes on.
+// topLevel returns a statement that mostly catches its own errors, so that the program goes on.
 func (g *generator) topLevel() *node {
 	if g.chance(0.45) {
 		return g.let()
@@ -127,13 +127,13 @@ func (g *generator) nested() bool {
 	return g.nest > 11
 }
 
-// fresh is a name that is used in no other place.
+// fresh returns a name that is used in no other place.
 func (g *generator) fresh(prefix string) string {
 	g.hidden++
 	return fmt.Sprint(prefix, g.hidden)
 }
 
-// name is one for a new variable: few, so that they shadow each other where they can.
+// name returns one for a new variable: few, so that they shadow each other where they can.
 func (g *generator) name() string {
 	if g.evals && !g.eval {
 		return g.fresh(pick(g, "a", "b", "x"))
@@ -141,13 +141,13 @@ func (g *generator) name() string {
 	return pick(g, "a", "b", "c", "d", "x", "y", "z", "v", "w")
 }
 
-// anyKind is a type, the frequent ones more often.
+// anyKind returns a type, the frequent ones more often.
 func (g *generator) anyKind() kind {
 	return pick(g, integer, integer, integer, str, str, array, array, object, object, float, boolean, char, blob, span, unit, function)
 }
 
-// shownKind is the type of a value that becomes a part of a text: no function, whose name is another
-// one in each engine.
+// shownKind returns the type of a value that becomes a part of a text: no function, whose name is
+// another one in each engine.
 func (g *generator) shownKind() kind {
 	for {
 		if k := g.anyKind(); k != function {
@@ -190,7 +190,7 @@ func (g *generator) variable(k kind) *variable {
 	return list[g.IntN(len(list))]
 }
 
-// definition is a script function or method.
+// definition returns a script function or method.
 func (g *generator) definition() *node {
 	vars, nest := g.vars, g.nest
 	g.vars, g.nest = nil, 0
@@ -237,7 +237,7 @@ func (g *generator) definition() *node {
 	return stmt(head+d.name+"(", text(commas(params)...), ") {\n", join("\n", body), "\n}")
 }
 
-// recursive is a function that calls itself with a smaller number.
+// recursive returns a function that calls itself with a smaller number.
 func (g *generator) recursive(d definition) *node {
 	d.name = g.fresh(g.prefix + "rec")
 	d.params = []kind{integer}

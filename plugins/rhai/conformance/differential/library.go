@@ -45,7 +45,7 @@ type native struct {
 // from run to run or that take types scripts cannot make.
 var standard = parseFunctions(conformance.Functions)
 
-// byResult lists them by the type they give.
+// byResult lists them by the type they return.
 var byResult = func() (by [kinds][]native) {
 	for _, f := range standard {
 		by[f.result] = append(by[f.result], f)

@@ -125,7 +125,7 @@ func (c *comparison) program(number uint64) {
 	}
 }
 
-// compare runs a script with both engines and tells whether they differ.
+// compare runs a script with both engines and reports whether they differ.
 func (c *comparison) compare(source string) (want, got conformance.Outcome, differ bool) {
 	want, err := c.oracle.run(divide(source))
 	if err != nil {
@@ -145,7 +145,7 @@ func (c *comparison) compare(source string) (want, got conformance.Outcome, diff
 
 var limits = abi.Limits{MaxOperations: 1_000_000, MaxStringSize: 1 << 28, MaxArraySize: 1 << 26, MaxMapSize: 1 << 24}.Or(abi.DefaultLimits)
 
-// ours is what this interpreter makes of a script. One that does not end ends the command.
+// ours returns what this interpreter makes of a script. One that does not end ends the command.
 func ours(source string, modules map[string]string) (o conformance.Outcome) {
 	watch := time.AfterFunc(time.Minute, func() {
 		panic("hangs:\n" + source)
@@ -160,7 +160,7 @@ func ours(source string, modules map[string]string) (o conformance.Outcome) {
 	return conformance.NativeWithin(limits, source, modules)
 }
 
-// describe is the kind of a difference, to tell those apart that have one cause.
+// describe returns the kind of a difference, the same for all that have one cause.
 func describe(want, got conformance.Outcome) string {
 	aspect := func(o conformance.Outcome) string {
 		if o.OK {

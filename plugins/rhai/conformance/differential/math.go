@@ -14,8 +14,8 @@ import (
 	"github.com/picloud/picloud/plugins/rhai/conformance"
 )
 
-// measured are the functions of floats that are compared in many arguments: how they are called on x and y, and where their
-// interesting arguments lie.
+// measured are the functions of floats that are compared in many arguments: how they are called on
+// x and y, and where their interesting arguments lie.
 var measured = []struct {
 	call     string
 	from, to float64
@@ -51,7 +51,7 @@ func argument(random *rand.Rand, from, to float64) float64 {
 	return from + random.Float64()*(to-from)
 }
 
-// mathScript is a script that applies a function to many arguments, drawn by a seed.
+// mathScript returns a script that applies a function to many arguments, drawn by a seed.
 func mathScript(seed uint64, which int, part uint64) (source string, arguments [][2]float64) {
 	random := rand.New(rand.NewPCG(seed, uint64(which)<<32|part))
 	f := measured[which]
@@ -79,8 +79,9 @@ func literal(x float64) string {
 	return s
 }
 
-// compareMath compares n arguments of each function and prints those that differ. With rhai, the path of the command
-// of that name, the scripts run in the sandbox. It reports whether all were the same.
+// compareMath compares n arguments of each function and prints those that differ. With rhai, the
+// path of the command of that name, the scripts run in the sandbox. It reports whether all were the
+// same.
 func compareMath(o *oracle, seed, n uint64, rhai string) (same bool, err error) {
 	same = true
 	for which, f := range measured {
@@ -125,7 +126,8 @@ func compareMath(o *oracle, seed, n uint64, rhai string) (same bool, err error) 
 	return same, nil
 }
 
-// outcomes are what our engine makes of scripts: in this process or, with the command rhai, in the sandbox.
+// outcomes returns what our engine makes of scripts: in this process or, with the command rhai, in
+// the sandbox.
 func outcomes(sources []string, rhai string) (all []conformance.Outcome, err error) {
 	if rhai == "" {
 		for _, s := range sources {

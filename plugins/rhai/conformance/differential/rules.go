@@ -12,12 +12,12 @@ import (
 // The real engine names closures by a hash of their place: both names are masked.
 //
 // The two engines count operations differently: a program that is stopped for too many
-// of them by either one tells nothing.
+// of them by either one shows nothing.
 //
-// After an eval that declares a variable, the names of script functions are no values any more
-// in Rhai, which 1.26 fixed. A let that shadows another variable of its block, whose place it takes, replaces a
-// wrong one then, and a closure shares a wrong one. The generator does none of that in a program
-// with evals.
+// After an eval that declares a variable, the names of script functions are no values any more in
+// Rhai, which 1.26 fixed. A let that shadows another variable of its block, whose place it takes,
+// replaces a wrong one then, and a closure shares a wrong one. The generator does none of that in a
+// program with evals.
 //
 // The mark that a constant reached by global:: or m:: is one goes with its value in Rhai, when it is returned or
 // assigned: the generator uses no whole values of such.
@@ -70,7 +70,7 @@ func mentions(o conformance.Outcome, text string) bool {
 	return strings.Contains(o.Error, text) || strings.Contains(strings.Join(o.Stdout, "\n"), text)
 }
 
-// excuse gives the reason for which a difference is none, "" if it is one.
+// excuse returns the reason for which a difference is none, "" if it is one.
 func excuse(source string, want, got conformance.Outcome) string {
 	for _, r := range rules {
 		if r.applies(source, want, got) {
@@ -94,7 +94,7 @@ func unnamed(o conformance.Outcome) conformance.Outcome {
 
 var anonymous = regexp.MustCompile(`(?i)a?non\$[0-9a-f]*(", "[0-9a-f]+)?`)
 
-// masked is an outcome without the names of closures.
+// masked returns an outcome without the names of closures.
 func masked(o conformance.Outcome) conformance.Outcome {
 	mask := func(s string) string { return anonymous.ReplaceAllLiteralString(s, "anon$") }
 	o.Value, o.Display, o.Error = mask(o.Value), mask(o.Display), mask(o.Error)

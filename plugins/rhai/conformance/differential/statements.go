@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// block is { ... } with a scope of its own.
+// block returns { ... } with a scope of its own.
 func (g *generator) block(depth int) *node {
 	return scope(g, func() *node {
 		return text("{\n", join("\n", g.statements(depth)), "\n}")
@@ -20,7 +20,7 @@ func (g *generator) statements(depth int) []*node {
 	return out
 }
 
-// statement is one statement of any kind with its end.
+// statement returns one statement of any kind with its end.
 func (g *generator) statement(depth int) *node {
 	g.size--
 	if depth <= 0 || g.size < 0 || g.nested() {
@@ -125,7 +125,7 @@ func (g *generator) assign() *node {
 	return stmt(target, " "+op+" ", g.expr(k, 2), ";")
 }
 
-// place is what can be assigned to, and what it holds; nil when there is no variable.
+// place returns what can be assigned to, and what it holds; nil when there is no variable.
 func (g *generator) place(k kind) (*node, kind) {
 	fits := func(v *variable) bool {
 		return !v.counter && (!v.constant || g.wild > 0 && g.chance(0.3))
@@ -203,7 +203,7 @@ func (g *generator) ifElse(depth int) *node {
 	return n
 }
 
-// condition is a boolean expression that the parser takes for one.
+// condition returns a boolean expression that the parser takes for one.
 func (g *generator) condition() *node {
 	n := g.expr(boolean, 2)
 	if s := n.String(); strings.ContainsAny(s[:1], "{[#|(ifs`\"'") && g.chance(0.95) {
@@ -212,7 +212,7 @@ func (g *generator) condition() *node {
 	return n
 }
 
-// loop is a loop of some kind of a few rounds.
+// loop returns a loop of some kind of a few rounds.
 func (g *generator) loop(depth int) *node {
 	if g.loops >= 2 {
 		return g.print()
@@ -253,7 +253,7 @@ func (g *generator) loop(depth int) *node {
 	})
 }
 
-// iterable is what for can go through, and what the items are.
+// iterable returns what for can go through, and what the items are.
 func (g *generator) iterable() (*node, kind) {
 	if g.chance(g.wild) {
 		return g.expr(anything, 2), anything
@@ -327,7 +327,7 @@ func (g *generator) switches(depth int) *node {
 	}))
 }
 
-// switchOn is a switch whose arms come from body.
+// switchOn returns a switch whose arms come from body.
 func (g *generator) switchOn(body func() *node) *node {
 	k := pick(g, integer, integer, str, char, boolean, float, array, unit)
 	var subject *node
@@ -401,7 +401,7 @@ func (g *generator) mutation() *node {
 	return expr(target, "."+f.name+"(", text(commas(args)...), ")")
 }
 
-// evaluation is an eval of a text, whose variables stay.
+// evaluation returns an eval of a text, whose variables stay.
 func (g *generator) evaluation(depth int) *node {
 	if g.eval || !g.evals {
 		return g.print()

@@ -32,7 +32,7 @@ func join(sep string, nodes []*node) *node {
 	return n
 }
 
-// String is the source text.
+// String returns the source text.
 func (n *node) String() string {
 	var b strings.Builder
 	n.write(&b)
@@ -53,7 +53,7 @@ func (n *node) write(b *strings.Builder) {
 	}
 }
 
-// children are the nodes directly within n.
+// children returns the nodes directly within n.
 func (n *node) children() []*node {
 	var out []*node
 	for _, p := range n.parts {
@@ -64,7 +64,7 @@ func (n *node) children() []*node {
 	return out
 }
 
-// nearest are the nodes of a role within n that are not within another such one.
+// nearest returns the nodes of a role within n that are not within another such one.
 func (n *node) nearest(r role) []*node {
 	var out []*node
 	for _, c := range n.children() {

@@ -81,7 +81,7 @@ func (h *Heap) markRange(from address, words uint32) {
 	}
 }
 
-// pointer answers where the word at a points to.
+// pointer returns where the word at a points to.
 func (h *Heap) pointer(a address) address { return *(*address)(h.memory.at(a)) - origin() }
 
 // mark marks the object that p points to or into, if there is one.
@@ -109,7 +109,7 @@ func (h *Heap) mark(p address) {
 	}
 }
 
-// object answers the start of the object that p points to or into, 0 for none.
+// object returns the start of the object that p points to or into, 0 for none.
 func (h *Heap) object(p address) address {
 	offset := uint32(p - base)
 	line := offset >> lineShift
@@ -148,7 +148,7 @@ func (h *Heap) push(a address) {
 	h.stack += 4
 }
 
-// drain scans objects until the mark stack is empty. It answers how far the
+// drain scans objects until the mark stack is empty. It returns how far the
 // stack has reached.
 func (h *Heap) drain() (reached address) {
 	reached = h.stack

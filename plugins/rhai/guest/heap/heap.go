@@ -65,7 +65,7 @@ const (
 const (
 	stateFree   = 0    // no object touches it
 	stateUsed   = 1    // an object that covers its first byte starts in it or in the line before
-	stateInside = 2    // +k: the object that covers its first byte starts at least 1<<k lines before
+	stateInside = 2    // +k: the object that covers its first byte starts 1<<k lines before or more
 	stateTables = 0x7f // holds the tables, no objects
 	stateLive   = 0x80 // flag, during a collection: a marked object touches it
 )
@@ -136,7 +136,7 @@ func (h *Heap) setThreshold() {
 	h.threshold = max(min(after, free/2), uint32(h.limit)/64) >> lineShift
 }
 
-// allocate answers zeroed memory of size bytes, aligned to 8. The layout says
+// allocate returns zeroed memory of size bytes, aligned to 8. The layout says
 // where in it pointers can be, see [Heap.scan].
 func (h *Heap) allocate(size, layout uint32) address {
 	n := (size + headerSize + granule - 1) &^ (granule - 1)
@@ -204,7 +204,7 @@ func (h *Heap) refill() {
 }
 
 // take finds at least so many free lines and up to as many as wanted, marks
-// them used and zeroes them. It answers where they start and how many bytes
+// them used and zeroes them. It returns where they start and how many bytes
 // they are, and does not return when the memory is exhausted.
 func (h *Heap) take(least, want uint32) (a, size address) {
 	line, n := h.find(least, want)
@@ -225,7 +225,7 @@ func (h *Heap) take(least, want uint32) (a, size address) {
 	return a, size
 }
 
-// find answers the first run of enough free lines from where the last search
+// find returns the first run of enough free lines from where the last search
 // for such a size stopped, cut to what is wanted; n is 0 when there is none.
 func (h *Heap) find(least, want uint32) (line, n uint32) {
 	search := &h.search[bits.Len32(least)-1]
@@ -258,7 +258,7 @@ func (h *Heap) makeRoom(least, want uint32) (line, n uint32) {
 }
 
 // grow extends the arena so that a run of size bytes fits at its end. It
-// answers false, changing nothing, when the limit or the host refuses.
+// returns false, changing nothing, when the limit or the host refuses.
 func (h *Heap) grow(size uint32) bool {
 	span := uint64(h.top - base)
 	need := span + uint64(size) + lineSize
@@ -304,7 +304,7 @@ func (h *Heap) markBits(line uint32) *uint16 {
 	return (*uint16)(h.memory.at(h.marks + address(2*line)))
 }
 
-// header answers an object's layout and size, the header included.
+// header returns an object's layout and size, the header included.
 func (h *Heap) header(a address) *[2]uint32 { return (*[2]uint32)(h.memory.at(a)) }
 
 func (h *Heap) zero(from, to address) {

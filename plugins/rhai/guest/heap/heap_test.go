@@ -17,7 +17,7 @@ const (
 const (
 	layoutPointers = 1<<layoutMask | 1<<layoutSize | 1       // an array of pointers
 	layoutValues   = 0b0010<<layoutMask | 4<<layoutSize | 1  // 16 bytes, the second word a pointer
-	layoutBig      = 64                                      // in memory: 40 words, the first and last are pointers
+	layoutBig      = 64                                      // in memory: 40 words, pointers first and last
 	layoutString   = 0b01<<layoutMask | 2<<layoutSize | 1    // pointer, length
 	layoutHuge     = 0b10000<<layoutMask | 5<<layoutSize | 1 // pointer in the last of 5 words
 )
@@ -266,7 +266,7 @@ func (m *model) allocate(size uint32) *object {
 	return o
 }
 
-// pointerAt answers whether an object of this layout and size can hold a pointer at w.
+// pointerAt reports whether an object of this layout and size can hold a pointer at w.
 func pointerAt(layout uint32, w, size address) bool {
 	whole := func(words, at address) bool { return w%(4*words) == 4*at && w-w%(4*words)+4*words <= size }
 	switch layout {

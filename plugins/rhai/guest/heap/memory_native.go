@@ -11,7 +11,7 @@ const base = 8192
 // the memory's, its capacity what that may grow to.
 type memory []byte
 
-// origin is where address 0 is.
+// origin returns where address 0 is.
 func origin() address { return 0 }
 
 func (m memory) at(a address) unsafe.Pointer { return unsafe.Pointer(&m[:cap(m)][a]) }

@@ -15,7 +15,7 @@ type memory struct{}
 //go:extern __heap_base
 var heapBase [0]byte
 
-// origin is where address 0 is.
+// origin returns where address 0 is.
 func origin() address { return address(uintptr(unsafe.Pointer(&heapBase))) }
 
 //export llvm.wasm.memory.size.i32

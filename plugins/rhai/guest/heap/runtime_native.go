@@ -14,10 +14,10 @@ func (h *Heap) exhausted() { panic("out of memory") }
 // SetLimit makes Go's collector work harder as memory use comes near bytes.
 func SetLimit(bytes int64) { debug.SetMemoryLimit(bytes * 3 / 4) }
 
-// TrapWord answers where the heap says why it traps.
+// TrapWord returns the address of the word in which the heap says why it traps.
 func TrapWord() *uint32 { return &trapWord }
 
-// Statistics is zero with Go's own heap.
+// Statistics returns zeros with Go's own heap.
 func Statistics() Stats { return Stats{} }
 
 // initialize is not called: a test starts its heap itself.
@@ -26,7 +26,7 @@ func initialize(*Heap) {}
 // neverDue is 0: Go collects by itself.
 var neverDue uint32
 
-// Due answers where the heap says, by 1, that Collect should be called.
+// Due returns the word in which the heap says, by 1, that Collect should be called.
 func Due() *uint32 { return &neverDue }
 
 // Collect does nothing with Go's own heap.

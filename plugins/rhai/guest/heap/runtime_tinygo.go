@@ -72,12 +72,12 @@ func markGlobals(h *Heap) {
 	}
 }
 
-// within tells whether an address is in the variable that p points to.
+// within reports whether an address is in the variable that p points to.
 func within[T any](at uintptr, p *T) bool {
 	return at-uintptr(unsafe.Pointer(p)) < unsafe.Sizeof(*p)
 }
 
-// stackPointer is where the stack ends. It is the runtime's, written in assembly: the
+// stackPointer returns where the stack ends. It is the runtime's, written in assembly: the
 // compiler cannot tell what is read from there on, so all that is to be stored has
 // been stored by then. Of the address of a local variable it could tell.
 //
@@ -86,7 +86,7 @@ func stackPointer() uintptr
 
 // exhausted traps, telling the host why.
 func (h *Heap) exhausted() {
-	atomic.StoreUint32(&trapWord, abi.TrapMemory) // a plain store before a trap is one the compiler may drop
+	atomic.StoreUint32(&trapWord, abi.TrapMemory) // the compiler may drop a plain store before a trap
 	panic("out of memory")
 }
 
@@ -97,19 +97,19 @@ func SetLimit(bytes int64) {
 	theHeap.setLimit(address(max(min(bytes, 1<<32-pageSize), int64(origin()))) - origin())
 }
 
-// TrapWord answers where the heap says why it traps, see [abi.TrapMemory].
+// TrapWord returns the word in which the heap says why it traps, see [abi.TrapMemory].
 func TrapWord() *uint32 { return &trapWord }
 
-// Due answers where the heap says, by 1, that Collect should be called.
+// Due returns the word in which the heap says, by 1, that Collect should be called.
 func Due() *uint32 { return &theHeap.due }
 
 // Collect frees what cannot be reached from a global variable. What only a local
 // variable points to is lost.
 func Collect() { theHeap.collect(nil) }
 
-// CollectUnless is Collect, but it asks stop each fraction of a millisecond, and frees
+// CollectUnless works as Collect, but asks stop each fraction of a millisecond, and frees
 // nothing when that says yes. stop must not allocate.
 func CollectUnless(stop func() bool) { theHeap.collect(stop) }
 
-// Statistics tells what the heap has done.
+// Statistics returns what the heap has done.
 func Statistics() Stats { return theHeap.stats }

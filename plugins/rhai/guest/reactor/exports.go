@@ -33,7 +33,7 @@ func exportInterruptAddress() uint32 { return pointer(&interrupt) }
 //go:wasmexport trap_address
 func exportTrapAddress() uint32 { return pointer(heap.TrapWord()) }
 
-// take answers the message in the buffer and lets go of it, so that it can be
+// take returns the message in the buffer and lets go of it, so that it can be
 // collected while the script runs.
 func take(size uint32) []byte {
 	message := input[:size]

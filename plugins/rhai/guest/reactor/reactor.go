@@ -17,19 +17,19 @@ type Interpreter interface {
 // interpreter is what [Serve] was given.
 var interpreter Interpreter
 
-// Serve sets the interpreter that answers the host. Call it from an init
+// Serve sets the interpreter that the host reaches. Call it from an init
 // function: the host runs initialisers only, never main.
 func Serve(i Interpreter) { interpreter = i }
 
 // interrupt is the interrupt word.
 var interrupt uint32
 
-// Interrupt answers the address of the interrupt word. The host writes it while
+// Interrupt returns the address of the interrupt word. The host writes it while
 // the guest runs: poll it with sync/atomic, which no compiler hoists out of a
 // loop. See [abi.InterruptTimeout] and its neighbours for what it says.
 func Interrupt() *uint32 { return &interrupt }
 
-// load answers a load request.
+// load decodes a load request, loads, and encodes the result.
 func load(message []byte) []byte {
 	var r abi.LoadRequest
 	var answer abi.LoadResult
@@ -47,7 +47,7 @@ func load(message []byte) []byte {
 	return encoded
 }
 
-// run answers a run request.
+// run decodes a run request, runs, and encodes the result.
 func run(message []byte) []byte {
 	var r abi.RunRequest
 	var answer abi.RunResult

@@ -9,7 +9,7 @@ import (
 	"github.com/tinylib/msgp/msgp"
 )
 
-// parrot answers what it is asked.
+// parrot returns what it is asked.
 type parrot struct{}
 
 func (parrot) Load(r *abi.LoadRequest) abi.LoadResult {

@@ -49,7 +49,7 @@ type Comparison struct {
 	Name     string
 	Operator string
 	Inverse  string
-	While    []string // the forms in which a loop ends with it: "" with a register, "I" with an integer
+	While    []string // how a loop can end with it: "" with a register, "I" with an integer
 }
 
 var comparisons = []Comparison{
