@@ -136,8 +136,8 @@ func (s *Service) Incr(ctx context.Context, appID, collection, key string, by in
 }
 
 // CompareAndSet replaces the value old by next and tells whether it did: not if
-// the value is another one. As old, null stands for a missing key or null, for
-// Get gives a script unit for both; as next, it deletes the key. Values are the
+// the value is another one. As old, null stands for a missing key, and not for a stored null,
+// which nobody who asks for a key to be free would want overwritten; as next, it deletes the key. Values are the
 // same if they are the same to a script: the order of keys and how a number is
 // written make no difference, but 1 is not 1.0. The entry keeps the time at
 // which it expires.
@@ -155,7 +155,7 @@ func (s *Service) CompareAndSet(ctx context.Context, appID, collection, key stri
 		next = nil
 	}
 	err = s.config.Store.Update(ctx, appID, collection, key, func(value json.RawMessage) (json.RawMessage, bool, error) {
-		if swapped = value == nil && isNull(old) || value != nil && same(value, old); !swapped {
+		if swapped = value == nil && isNull(old) || value != nil && !isNull(old) && same(value, old); !swapped {
 			return nil, false, nil
 		}
 		return next, true, nil
