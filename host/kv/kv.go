@@ -120,10 +120,10 @@ func (s *Service) Incr(ctx context.Context, appID, collection, key string, by in
 }
 
 // CompareAndSet replaces the value old by next and reports whether it did: not if the value is
-// another one. As old, null stands for a missing key or null, for Get gives a script unit for both;
-// as next, it deletes the key. Values are the same if they are the same to a script: the order of
-// keys and how a number is written make no difference, but 1 is not 1.0. The entry keeps the time
-// at which it expires.
+// another one. As old, null stands for a missing key, and not for a stored null, which nobody who
+// asks for a key to be free would want overwritten; as next, it deletes the key. Values are the same
+// if they are the same to a script: the order of keys and how a number is written make no
+// difference, but 1 is not 1.0. The entry keeps the time at which it expires.
 func (s *Service) CompareAndSet(ctx context.Context, appID, collection, key string, old, next Value) (swapped bool, err error) {
 	if err := checkNames(collection, key); err != nil {
 		return false, err
@@ -140,7 +140,7 @@ func (s *Service) CompareAndSet(ctx context.Context, appID, collection, key stri
 		nextText = nil
 	}
 	err = s.config.Store.Update(ctx, appID, collection, key, func(value json.RawMessage) (json.RawMessage, bool, error) {
-		if swapped = value == nil && isNull(oldText) || value != nil && same(value, oldText); !swapped {
+		if swapped = value == nil && isNull(oldText) || value != nil && !isNull(oldText) && same(value, oldText); !swapped {
 			return nil, false, nil
 		}
 		return nextText, true, nil
