@@ -161,4 +161,3 @@ func TestAttackRecursion(t *testing.T) {
 		})
 	}
 }
-
