@@ -361,7 +361,7 @@ func TestLimitsOfResponses(t *testing.T) {
 	}{
 		{abi.Limits{MaxStringSize: 10}, `{"a":"` + strings.Repeat("x", 11) + `"}`, "max_string_size"},
 		{abi.Limits{MaxArraySize: 3}, `[1,2,3,4]`, "max_array_size"},
-		{abi.Limits{MaxArraySize: 3}, `{"$blob":"AAAAAA=="}`, "max_array_size"},
+		{abi.Limits{MaxBlobSize: 3}, `{"$blob":"AAAAAA=="}`, "max_blob_size"},
 		{abi.Limits{MaxMapSize: 1}, `{"a":1,"b":2}`, "max_map_size"},
 		{abi.Limits{MaxOperations: 1000}, `[` + strings.Repeat("1,", 50_000) + `1]`, "max_operations"},
 	} {

@@ -139,7 +139,7 @@ func stringBytes(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 
 func stringToBlob(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	text := args[0].AsString()
-	if err := t.CheckArray(int64(len(text))); err != nil {
+	if err := t.CheckBlob(int64(len(text))); err != nil {
 		return vm.Unit, err
 	}
 	return vm.NewBlob([]byte(text)), chargeBytes(t, len(text))

@@ -196,10 +196,18 @@ func (t *Thread) CheckString(bytes int64) *Error {
 	return nil
 }
 
-// CheckArray refuses an array or blob of too many elements.
+// CheckArray refuses an array of too many elements.
 func (t *Thread) CheckArray(items int64) *Error {
 	if items > t.limits.MaxArraySize {
 		return DataTooLargeError("Size of array/BLOB", "max_array_size")
+	}
+	return nil
+}
+
+// CheckBlob refuses a blob of too many bytes.
+func (t *Thread) CheckBlob(bytes int64) *Error {
+	if bytes > t.limits.MaxBlobSize {
+		return DataTooLargeError("Size of array/BLOB", "max_blob_size")
 	}
 	return nil
 }
