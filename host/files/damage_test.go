@@ -59,7 +59,7 @@ func TestDamageIsFound(t *testing.T) {
 				damage(t, path)
 				for operation, read := range map[string]func() error{
 					"open": func() error { return second(f.Open(f.ctx, f.app.ID, "c", file.ID)) },
-					"get":  func() error { return second(f.Get(f.ctx, f.app.ID, "c", file.ID)) },
+					"get":  func() error { return second(f.Get(f.ctx, f.app.ID, "c", file.ID, Range{})) },
 				} {
 					f.log.Reset()
 					failure := operationError(t, read(), abi.OpCodeCorrupted)
@@ -144,7 +144,7 @@ func TestDamagedMetadata(t *testing.T) {
 			require.NoError(t, err)
 			_, err = f.Open(f.ctx, f.app.ID, "c", file.ID)
 			operationError(t, err, abi.OpCodeCorrupted)
-			_, err = f.Get(f.ctx, f.app.ID, "c", file.ID)
+			_, err = f.Get(f.ctx, f.app.ID, "c", file.ID, Range{})
 			operationError(t, err, abi.OpCodeCorrupted)
 			require.NoError(t, f.Delete(f.ctx, f.app.ID, "c", file.ID, ""))
 		})
