@@ -158,6 +158,20 @@ func (s *Sandbox) Validate(ctx context.Context, script Script) (imports []string
 	return imports, err
 }
 
+// RetainPlugins drops the machine code kept of plugins whose modules, by their SHA-256 in hex, there
+// are no more, and returns how many pieces it dropped. What was in use a moment ago stays: it may
+// be of a plugin that is about to be stored.
+func (s *Sandbox) RetainPlugins(modules []string) (dropped int) {
+	owners := make(map[string]bool, len(modules))
+	for _, m := range modules {
+		owners[m] = true
+	}
+	return s.cache.Retain(owners, retainAll)
+}
+
+// retainAll is how long ago a plugin's code must have been used to be dropped.
+const retainAll = time.Minute
+
 // Execute runs a script once, compiling it when it is not in the cache. The
 // error is an [*abi.ScriptError] for every outcome but success, or what
 // [Script.Wasm] failed with; the result carries figures in both cases.

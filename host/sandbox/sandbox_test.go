@@ -30,6 +30,9 @@ var toyWasm []byte
 var cacheDir string
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "compile" { // as a process that compiles a plugin
+		compileMain()
+	}
 	var err error
 	if cacheDir, err = os.MkdirTemp("", "picloud-sandbox"); err != nil {
 		panic(err)
