@@ -169,5 +169,7 @@ func invalid(format string, args ...any) *abi.ScriptError {
 }
 
 // maxStack is how much native stack calls within a plugin may take, in bytes as
-// [wasmbin.Module.WithBoundedStack] counts them: as much again as memory, but not more than 8 MiB.
-func maxStack(limits abi.Limits) int { return int(min(limits.MemoryMB, 8)) << 20 }
+// [wasmbin.Module.WithBoundedStack] counts them: as much again as memory, but not more than 16 MiB.
+// The estimates are far too high for what Go's own compiler makes, whose example here needs more
+// than 8.
+func maxStack(limits abi.Limits) int { return int(min(limits.MemoryMB, 16)) << 20 }
