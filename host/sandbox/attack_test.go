@@ -304,7 +304,7 @@ func TestAttackRecursion(t *testing.T) {
 		"large frames": {recursingWithLargeFrames(), 24 << 20},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newReal(t, Config{MaxConcurrent: executions + 1})
+			s := newReal(t, Config{MaxConcurrent: 2 * executions})
 			for _, memory := range []int64{1, 64} {
 				script := c.script
 				script.Limits = abi.Limits{MemoryMB: memory, TimeoutMS: 60_000}

@@ -293,7 +293,7 @@ func TestCancellation(t *testing.T) {
 
 func TestGate(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	s := newToy(t, Config{MaxConcurrent: 2, Registerer: registry})
+	s := newToy(t, Config{MaxConcurrent: 4, Registerer: registry}) // two for each app
 	host, calls := started()
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
