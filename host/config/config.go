@@ -43,6 +43,10 @@ type Config struct {
 	MaxBodyBytes            int64 `default:"10485760" min:"1024" max:"1073741824" help:"Largest request body, bytes." env:"PICLOUD_MAX_BODY_BYTES"`
 	MaxPluginBytes          int64 `default:"16777216" min:"1024" max:"268435456" help:"Largest WebAssembly module of a plugin, bytes." env:"PICLOUD_MAX_PLUGIN_BYTES"`
 
+	CacheBytes      int64         `default:"1073741824" min:"0" max:"1125899906842624" help:"Most bytes of machine code kept in the data directory, so that it is not compiled again; 0 is no bound." env:"PICLOUD_CACHE_BYTES"`
+	CompileTime     time.Duration `default:"30s" min:"100ms" max:"1h" help:"Most processor time that compiling a plugin may take." env:"PICLOUD_COMPILE_TIME"`
+	CompileMemoryMB int64         `name:"compile-memory-mb" default:"1024" min:"64" max:"65536" help:"Most memory that compiling a plugin may take, MiB." env:"PICLOUD_COMPILE_MEMORY_MB"`
+
 	MaxOperations int64         `default:"100000000" min:"1000" max:"1125899906842624" help:"Most operations a script may be allowed." env:"PICLOUD_MAX_OPERATIONS"`
 	MaxMemoryMB   int64         `name:"max-memory-mb" default:"512" min:"1" max:"4096" help:"Most memory a script may be allowed, MiB." env:"PICLOUD_MAX_MEMORY_MB"`
 	MaxTimeout    time.Duration `default:"300s" min:"1ms" max:"24h" help:"Longest time limit a script may be allowed." env:"PICLOUD_MAX_TIMEOUT"`
