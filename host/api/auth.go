@@ -7,6 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/front"
 )
 
 func (a *API) mountAuth(admin huma.API) {
@@ -16,8 +17,7 @@ func (a *API) mountAuth(admin huma.API) {
 }
 
 func (a *API) login(ctx context.Context, in *struct{ Body wire.Login }) (*body[wire.Token], error) {
-	address, _ := ctx.Value(clientAddressKey{}).(string)
-	token, expires, err := a.authority.Login(ctx, in.Body.Username, in.Body.Password, address)
+	token, expires, err := a.authority.Login(ctx, in.Body.Username, in.Body.Password, front.ClientOf(ctx).String())
 	if err != nil {
 		return nil, err
 	}

@@ -5,11 +5,9 @@ import (
 	"errors"
 	"io"
 	"mime"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
@@ -73,8 +71,7 @@ func serveFile(c huma.Context, file *files.Reader) *problem.Problem {
 		file.Close()
 		return nil
 	}
-	conn := humafiber.Unwrap(c).Context().Conn()
-	humafiber.Unwrap(c).Context().SetBodyStream(&download{answer.body, file, conn}, int(answer.body.N))
+	humafiber.Unwrap(c).Context().SetBodyStream(&download{answer.body, file}, int(answer.body.N))
 	return nil
 }
 
@@ -111,23 +108,8 @@ func (r *response) ReadFrom(source io.Reader) (int64, error) {
 	return body.N, nil
 }
 
-// downloadPause is how long a client may take for what is sent at once.
-const downloadPause = 60 * time.Second
-
-// download is the body of an answer, whose client must keep taking it.
+// download is the body of an answer. fasthttp closes it when all is sent or the client has gone.
 type download struct {
-	part *io.LimitedReader
-	file io.Closer
-	conn net.Conn
-}
-
-func (d *download) Read(p []byte) (int, error) {
-	_ = d.conn.SetWriteDeadline(time.Now().Add(downloadPause))
-	return d.part.Read(p)
-}
-
-// Close is called by fasthttp when all is sent or the client has gone.
-func (d *download) Close() error {
-	_ = d.conn.SetWriteDeadline(time.Time{})
-	return d.file.Close()
+	*io.LimitedReader
+	io.Closer
 }

@@ -231,6 +231,7 @@ func TestUploadRefuses(t *testing.T) {
 func TestUploadsThatBreakOff(t *testing.T) {
 	s := newSite(t)
 	s.App("shop")
+	s.Deploy("/echo", `ctx.request.body`)
 	head := func(token, length string) string {
 		return "POST /api/v1/admin/apps/shop/files/c?name=a HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + token + "\r\n" + length + "\r\n\r\n"
 	}
@@ -245,11 +246,13 @@ func TestUploadsThatBreakOff(t *testing.T) {
 		{"shorter than its length, beyond what is read ahead", head(s.Token, "Content-Length: 100000") + strings.Repeat("x", 50_000), true, "400", true},
 		{"chunks that end early", head(s.Token, "Transfer-Encoding: chunked") + "5\r\nhello\r\n", true, "400", true},
 		{"not chunks", head(s.Token, "Transfer-Encoding: chunked") + "zz\r\nhello\r\n", true, "400", true},
-		{"not an upload, shorter than its length", "POST /any HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nshort", true, "400", true},
-		{"not an upload, chunks that end early", "POST /any HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", true, "400", true},
-		{"not an upload, not chunks", "POST /any HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", true, "400", true},
-		{"not an upload, chunked, and another request", "POST /any HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n" + smuggled, false, "404", false},
-		{"refused, with a request in its body", head("pcs_wrong", fmt.Sprintf("Content-Length: %d", len(smuggled))) + smuggled, false, "401", true},
+		{"not an upload, shorter than its length", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nshort", true, "400", true},
+		{"not an upload, chunks that end early", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", true, "400", true},
+		{"not an upload, not chunks", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", true, "400", true},
+		{"not an upload, chunked, and another request", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n" + smuggled, false, "200", false},
+		{"to nowhere, and another request", "POST /any HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello" + smuggled, false, "404", false},
+		{"to nowhere, chunked", "POST /any HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n" + smuggled, false, "404", true},
+		{"refused, with a request in its body", head("pcs_wrong", fmt.Sprintf("Content-Length: %d", len(smuggled))) + smuggled + smuggled, false, "401", false},
 		{"refused, chunked", head("pcs_wrong", "Transfer-Encoding: chunked") + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(smuggled), smuggled), false, "401", true},
 		{"whole, chunked, and another request", head(s.Token, "Transfer-Encoding: chunked") + "5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n" + smuggled, false, "201", false},
 	} {
@@ -263,6 +266,9 @@ func TestUploadsThatBreakOff(t *testing.T) {
 			second, err := http.ReadResponse(reader, nil)
 			require.NoError(t, err)
 			assert.Equal(t, 200, second.StatusCode)
+			_, err = io.Copy(io.Discard, second.Body)
+			require.NoError(t, err)
+			assert.Zero(t, reader.Buffered(), "there is no third answer")
 		})
 	}
 	listed := do[wire.Page[wire.File]](s, "GET", "apps/shop/files/c", nil, 200)

@@ -29,10 +29,10 @@ func TestMalformedHTTP(t *testing.T) {
 	s := newSite(t)
 	for _, c := range []struct{ name, raw, status string }{
 		{"not HTTP", "hello\r\n\r\n", "400"},
-		{"unknown method", "BREW / HTTP/1.1\r\nHost: x\r\n\r\n", "400"},
+		{"unknown method", "BREW / HTTP/1.1\r\nHost: x\r\n\r\n", "501"},
 		{"bad length", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n", "400"},
 		{"large head", "GET / HTTP/1.1\r\nHost: x\r\nX-Large: " + strings.Repeat("x", front.MaxHeaderBytes) + "\r\n\r\n", "431"},
-		{"no path", "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", "400"},
+		{"no path", "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", "204"},
 		{"control character", "GET /%00 HTTP/1.1\r\nHost: x\r\n\r\n", "400"},
 		{"path that is not UTF-8", "GET /%ff HTTP/1.1\r\nHost: x\r\n\r\n", "400"},
 		{"path with dots", "GET /a/../b HTTP/1.1\r\nHost: x\r\n\r\n", "400"},

@@ -19,6 +19,7 @@ import (
 
 	"github.com/picloud/picloud/host/api"
 	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/budget"
 	"github.com/picloud/picloud/host/catalog"
 	"github.com/picloud/picloud/host/config"
 	"github.com/picloud/picloud/host/docs"
@@ -27,6 +28,7 @@ import (
 	"github.com/picloud/picloud/host/fetch"
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/front"
+	"github.com/picloud/picloud/host/front/edge"
 	"github.com/picloud/picloud/host/hostcalls"
 	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/sandbox"
@@ -100,9 +102,15 @@ func Serve(ctx context.Context, c *config.Config, version string, out io.Writer)
 		Catalog: apps, MaxBodyBytes: c.MaxBodyBytes, MaxPluginBytes: c.MaxPluginBytes,
 		Version: version, Logger: log,
 	})
+	proxies, err := c.Proxies()
+	if err != nil {
+		return err
+	}
 	server := front.New(front.Config{
 		Store: db, Authority: authority, Executions: runs, Routes: apps.Routes(),
-		MaxBodyBytes: c.MaxBodyBytes, Version: version, Logger: log, Registry: registry,
+		MaxBodyBytes: c.MaxBodyBytes, Budget: budget.New(c.MaxBufferedBytes), Proxies: proxies,
+		Limits:  edge.Limits{Connections: c.MaxConnections, PerAddress: c.MaxConnectionsPerAddress},
+		Version: version, Logger: log, Registry: registry,
 		Mount: admin.Mount, Streams: api.Streams,
 	})
 	listener, err := net.Listen("tcp", c.Addr)
