@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -269,10 +270,8 @@ func (c *Conn) skipEmptyLine() (more bool) {
 // has none.
 func (c *Conn) tooLarge(unread []byte) *http1.Refusal {
 	limit := strconv.Itoa(c.listener.config.MaxHeadBytes)
-	for _, b := range unread {
-		if b == '\n' {
-			return &http1.Refusal{Status: http.StatusRequestHeaderFieldsTooLarge, Reason: "the head of a request must not be larger than " + limit + " bytes"}
-		}
+	if bytes.IndexByte(unread[:c.listener.config.MaxHeadBytes], '\n') >= 0 {
+		return &http1.Refusal{Status: http.StatusRequestHeaderFieldsTooLarge, Reason: "the head of a request must not be larger than " + limit + " bytes"}
 	}
 	return &http1.Refusal{Status: http.StatusRequestURITooLong, Reason: "the request target is too long: the head of a request must not be larger than " + limit + " bytes"}
 }
