@@ -424,6 +424,9 @@ func (c *Conn) deadline(d time.Duration) {
 	if until := c.readUntil.Sub(now); until < d-d/8 || until > d {
 		c.readUntil = now.Add(d)
 		_ = c.conn.SetReadDeadline(c.readUntil)
+		if c.listener.stopping.Load() { // and may have set its own before
+			_ = c.conn.SetReadDeadline(now.Add(min(d, stopWindow)))
+		}
 	}
 }
 
