@@ -8,6 +8,7 @@ import (
 
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/front"
+	"github.com/picloud/picloud/host/front/edge"
 )
 
 func (a *API) mountAuth(admin huma.API) {
@@ -17,7 +18,8 @@ func (a *API) mountAuth(admin huma.API) {
 }
 
 func (a *API) login(ctx context.Context, in *struct{ Body wire.Login }) (*body[wire.Token], error) {
-	token, expires, err := a.authority.Login(ctx, in.Body.Username, in.Body.Password, front.ClientOf(ctx).String())
+	address := edge.ShareOf(front.ClientOf(ctx)).String()
+	token, expires, err := a.authority.Login(ctx, in.Body.Username, in.Body.Password, address)
 	if err != nil {
 		return nil, err
 	}

@@ -87,9 +87,9 @@ func parseNode(node string) (netip.Addr, bool) {
 // plain returns an address in the one form in which it is compared and shown.
 func plain(address netip.Addr) netip.Addr { return address.Unmap().WithZone("") }
 
-// shareOf returns what connections are counted by: an IPv4 address, or the network of an IPv6 one,
-// whose owner has all of its addresses.
-func shareOf(address netip.Addr) netip.Addr {
+// ShareOf returns what connections, requests and attempts of a client are counted by: an IPv4
+// address, or the network of an IPv6 one, whose owner has all of its addresses.
+func ShareOf(address netip.Addr) netip.Addr {
 	if address.Is6() {
 		if network, err := address.Prefix(64); err == nil {
 			return network.Addr()

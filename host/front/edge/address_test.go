@@ -47,6 +47,6 @@ func TestShares(t *testing.T) {
 	for address, want := range map[string]string{
 		"192.0.2.1": "192.0.2.1", "2001:db8:1:2:3:4:5:6": "2001:db8:1:2::",
 	} {
-		assert.Equal(t, want, shareOf(netip.MustParseAddr(address)).String())
+		assert.Equal(t, want, ShareOf(netip.MustParseAddr(address)).String())
 	}
 }

@@ -285,7 +285,7 @@ func (c *Conn) accept(head []byte) *http1.Refusal {
 	r.Client = c.peer
 	if c.proxied {
 		r.Client = c.listener.proxies.client(c.peer, &r.Head)
-		if share := shareOf(r.Client); r.Client != c.peer {
+		if share := ShareOf(r.Client); r.Client != c.peer {
 			if !c.listener.enter(share) {
 				return &http1.Refusal{Status: http.StatusServiceUnavailable, Reason: "there are too many requests of this address at once"}
 			}

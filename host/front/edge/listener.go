@@ -76,7 +76,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 func (l *Listener) admit(conn net.Conn) *Conn {
 	c := newConn(l, conn)
 	l.mu.Lock()
-	share := shareOf(c.peer)
+	share := ShareOf(c.peer)
 	full := len(l.conns) >= l.config.Connections
 	greedy := !c.proxied && l.addresses[share] >= l.config.PerAddress
 	l.mu.Unlock()
@@ -136,7 +136,7 @@ func (l *Listener) forget(c *Conn) {
 	}
 	delete(l.conns, c)
 	if !c.proxied {
-		l.release(shareOf(c.peer))
+		l.release(ShareOf(c.peer))
 	}
 }
 

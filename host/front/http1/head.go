@@ -126,11 +126,13 @@ func (h *Head) requestLine(line []byte) *Refusal {
 		return &Refusal{http.StatusHTTPVersionNotSupported, "the version must be HTTP/1.1 or HTTP/1.0"}
 	case !isTokens(method):
 		return refuse("the method must be a token")
-	case len(method) > 32, string(method) == http.MethodTrace, string(method) == http.MethodConnect:
-		return &Refusal{http.StatusNotImplemented, "this method is not implemented"}
 	}
 	h.Method, h.Minor = method, version[7]-'0'
-	return h.target(target)
+	refusal := h.target(target)
+	if len(method) > 32 || string(method) == http.MethodTrace || string(method) == http.MethodConnect {
+		refusal = &Refusal{http.StatusNotImplemented, "this method is not implemented"}
+	}
+	return refusal
 }
 
 // target reads a request target in origin, absolute or asterisk form (RFC 9112, section 3.2).
