@@ -2,11 +2,19 @@ package api_test
 
 import (
 	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/gofiber/fiber/v2"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/host/api"
+	"github.com/picloud/picloud/host/authz"
 )
 
 func TestEveryOperationNeedsACredential(t *testing.T) {
@@ -58,4 +66,27 @@ func TestBodiesThatAreNoBodies(t *testing.T) {
 	s.Refused(create(strings.Repeat("[", 20_000), jsonType), 400, "body", "depth")
 	assert.Equal(t, 201, create(`{"slug":"a"}`, "Content-Type: application/json; charset=utf-8").StatusCode)
 	assert.Equal(t, 201, create(`{"slug":"b"}`).StatusCode, "JSON is what a body without a type is taken for")
+}
+
+// The API can be had at several listeners.
+func TestMountedTwice(t *testing.T) {
+	admin := api.New(api.Config{Authority: authz.New(nil, time.Hour), MaxBodyBytes: 1 << 20, Version: "test", Logger: slog.New(slog.DiscardHandler)})
+	var documents []string
+	for range 2 {
+		app := fiber.New()
+		admin.Mount(app)
+		ask := func(path string, status int) string {
+			resp, err := app.Test(httptest.NewRequest("GET", path, nil))
+			require.NoError(t, err)
+			defer resp.Body.Close()
+			body, err := io.ReadAll(resp.Body)
+			require.NoError(t, err)
+			require.Equal(t, status, resp.StatusCode, "%s: %s", path, body)
+			return string(body)
+		}
+		ask("/api/v1/admin/auth/me", 401)
+		ask("/api/v1/nope", 404)
+		documents = append(documents, ask("/api/v1/openapi.json", 200))
+	}
+	assert.Equal(t, documents[0], documents[1])
 }

@@ -102,8 +102,8 @@ func (a *API) Mount(app *fiber.App) {
 	})
 }
 
-// verbRouter registers paths that end in a verb, as in routes:match, with the
-// colon escaped: fiber would take it for a parameter.
+// verbRouter registers paths that end in a verb, as in routes:match, with the colon escaped: fiber
+// would take it for a parameter.
 type verbRouter struct{ fiber.Router }
 
 func (r verbRouter) Add(method, path string, handlers ...fiber.Handler) fiber.Router {

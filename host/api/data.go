@@ -19,8 +19,7 @@ type CollectionPath struct {
 	Collection string `path:"collection" doc:"Name of the collection, percent-encoded"`
 }
 
-// within finds the app, for a caller with a capability in it, and the name of
-// the collection.
+// within finds the app, for a caller with a capability in it, and the name of the collection.
 func (a *API) within(ctx context.Context, in CollectionPath, c authz.Capability) (appID, collection string, err error) {
 	app, err := a.findApp(ctx, in.App, c)
 	if err != nil {
@@ -40,8 +39,8 @@ func unescape(location, part string) (string, error) {
 }
 
 // located tells of a field that a service refuses where in the request it is: places are pairs of a
-// field of the service and a location. A change for another version, or for other bytes, than
-// there are failed the precondition of If-Match.
+// field of the service and a location. A change for another version, or for other bytes, than there
+// are failed the precondition of If-Match.
 func located(err error, places ...string) error {
 	if fault.Of(err) == fault.Stale {
 		stale := fault.From(err)

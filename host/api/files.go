@@ -37,8 +37,8 @@ func takesBytes(op *huma.Operation) {
 	}
 }
 
-// inFiles locates the fields of the service in a request whose name and content
-// type are at these locations.
+// inFiles locates the fields of the service in a request whose name and content type are at these
+// locations.
 func inFiles(err error, name, contentType string) error {
 	return located(err, "collection", "path.collection", "id", "path.id", "data", "body", "name", name, "content_type", contentType)
 }

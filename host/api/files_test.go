@@ -233,8 +233,7 @@ func TestUploadRefuses(t *testing.T) {
 	assert.Equal(t, "quota", p.Code)
 }
 
-// A body that ends early, or is not taken, must neither become a file nor the
-// next request.
+// A body that ends early, or is not taken, must neither become a file nor the next request.
 func TestUploadsThatBreakOff(t *testing.T) {
 	s := newSite(t)
 	s.App("shop")

@@ -13,8 +13,8 @@ import (
 	"github.com/picloud/picloud/host/api/wire"
 )
 
-// isolationBodies are good bodies for the operations that take one: what is
-// refused is the place, not the body.
+// isolationBodies are good bodies for the operations that take one: what is refused is the place,
+// not the body.
 var isolationBodies = map[string]string{
 	"update-app":      `{"name":"x"}`,
 	"create-script":   `{"name":"x","source":"1"}`,
@@ -34,12 +34,12 @@ var isolationBodies = map[string]string{
 	"create-app": "", "create-api-key": "", "login": "",
 }
 
-// differs is what may differ between two answers to the same question: ids and
-// times that the server makes.
+// differs is what may differ between two answers to the same question: ids and times that the
+// server makes.
 var differs = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}|\d{4}-\d\d-\d\dT[0-9:.]+Z`)
 
-// Every operation of the admin API answers who guesses what another app has as
-// it answers to what nobody has; the lists name nothing of the other app.
+// Every operation of the admin API answers who guesses what another app has as it answers to what
+// nobody has; the lists name nothing of the other app.
 func TestEveryOperationIsolatesApps(t *testing.T) {
 	s := newSite(t)
 	victim, other := s.App("victim"), s.App("other")

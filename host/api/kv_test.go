@@ -108,8 +108,8 @@ func TestKVRefuses(t *testing.T) {
 	assert.JSONEq(t, `{"items":[]}`, string(got.Content), "nothing was kept")
 }
 
-// Who is no member of an app, or holds a key of another, cannot tell what the
-// app has from what it has not.
+// Who is no member of an app, or holds a key of another, cannot tell what the app has from what it
+// has not.
 func TestDataIsOfItsApp(t *testing.T) {
 	s := newSite(t)
 	mine, other := s.App("mine"), s.App("other")
@@ -154,8 +154,7 @@ func TestDataIsOfItsApp(t *testing.T) {
 	assert.Equal(t, "hello", string(s.Admin(s.Token, "GET", "apps/mine/files/c/"+file.ID, "").Content))
 }
 
-// Roles: a viewer reads data, an editor writes it; the scope script:read is not
-// for data.
+// Roles: a viewer reads data, an editor writes it; the scope script:read is not for data.
 func TestDataNeedsCapabilities(t *testing.T) {
 	s := newSite(t)
 	app := s.App("shop")

@@ -18,8 +18,8 @@ func (a *API) mountLogs(admin huma.API) {
 	operation(a, admin, http.MethodGet, "/scripts/{id}/logs", "list-logs", "Read a script's log", http.StatusOK, a.listLogs)
 }
 
-// listLogs waits for what is not yet written, so that a caller sees the log of
-// every execution that was answered before.
+// listLogs waits for what is not yet written, so that a caller sees the log of every execution that
+// was answered before.
 func (a *API) listLogs(ctx context.Context, in *struct {
 	ScriptPath
 	Paging

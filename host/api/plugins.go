@@ -26,11 +26,10 @@ import (
 	"github.com/picloud/picloud/host/front"
 )
 
-// The requests that create and change scripts bring JSON, or the module of a
-// plugin: alone, as application/wasm, with the fields of the JSON that it needs
-// in the query; or as the part "file" of multipart/form-data, whose other parts
-// are the fields of the JSON. takeModule reads the module and shows the fields to
-// huma as the JSON they would be.
+// The requests that create and change scripts bring JSON, or the module of a plugin: alone, as
+// application/wasm, with the fields of the JSON that it needs in the query; or as the part "file"
+// of multipart/form-data, whose other parts are the fields of the JSON. takeModule reads the module
+// and shows the fields to huma as the JSON they would be.
 
 const (
 	typeWasm = "application/wasm"
@@ -117,8 +116,8 @@ func (a *API) takeModule(ctx huma.Context, next func(huma.Context)) {
 	next(jsonRequest{ctx, body})
 }
 
-// readScript reads the body of a request: JSON, or what stands for it, and the
-// module if there is one.
+// readScript reads the body of a request: JSON, or what stands for it, and the module if there is
+// one.
 func (a *API) readScript(ctx huma.Context) (body, module []byte, err error) {
 	contentType := ctx.Header("Content-Type")
 	media, parameters, err := mime.ParseMediaType(contentType)
@@ -162,8 +161,8 @@ func (a *API) readScript(ctx huma.Context) (body, module []byte, err error) {
 	return body, module, err
 }
 
-// readJSON reads the body of a request that brings no module. A new plugin must:
-// whatever else is wrong, its author is told how.
+// readJSON reads the body of a request that brings no module. A new plugin must: whatever else is
+// wrong, its author is told how.
 func readJSON(ctx huma.Context) ([]byte, error) {
 	stream := ctx.BodyReader()
 	if stream == nil {
@@ -260,8 +259,8 @@ func (f moduleFields) read(name string, part io.Reader) error {
 	return nil
 }
 
-// json is the fields as JSON, with what it must have for a new plugin. What is no
-// text there is JSON already; if it is not, it goes as text and is refused there.
+// json is the fields as JSON, with what it must have for a new plugin. What is no text there is
+// JSON already; if it is not, it goes as text and is refused there.
 func (f moduleFields) json(create bool) ([]byte, error) {
 	if kind, ok := f["kind"]; ok && kind != string(abi.KindPlugin) {
 		return nil, problem.InvalidField("body.kind", "must be plugin or absent beside a module", kind)

@@ -19,8 +19,8 @@ import (
 	"github.com/picloud/picloud/host/api/wire"
 )
 
-// pluginModule is a module whose handle answers nothing. A custom section makes
-// it one of its own, as large as the note.
+// pluginModule is a module whose handle answers nothing. A custom section makes it one of its own,
+// as large as the note.
 func pluginModule(note string) string {
 	return "\x00asm\x01\x00\x00\x00" +
 		"\x01\x05\x01\x60\x00\x01\x7f" + // type 0: () -> i32
@@ -356,8 +356,7 @@ func TestOpenAPIOfPlugins(t *testing.T) {
 	assert.Contains(t, document.Paths[api.AdminPrefix+"/scripts/{id}/wasm"]["get"].Responses["200"].Content, "application/wasm")
 }
 
-// A module that ends early, or is not taken, becomes neither a plugin nor the
-// next request.
+// A module that ends early, or is not taken, becomes neither a plugin nor the next request.
 func TestModulesThatBreakOff(t *testing.T) {
 	s := newSite(t)
 	s.App("app")

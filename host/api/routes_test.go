@@ -72,9 +72,14 @@ func TestRouteOfTwoApps(t *testing.T) {
 	assert.False(t, match.Matched)
 	assert.True(t, match.Other)
 	assert.Nil(t, match.Route, "another app's route is not shown")
+
+	equal := s.Route(s.Script("two", "equal", `"two"`), "GET", "/same")
+	assert.Contains(t, equal.Warning, "another app", "the newer of two equal ones takes nothing")
+	assert.Equal(t, "one", string(s.Fetch("GET", "/same", "").Content))
 }
 
-// A route that would take another app's requests away is refused; on a host that no other app has anything is allowed.
+// A route that would take another app's requests away is refused; on a host that no other app has
+// anything is allowed.
 func TestRouteTakesFromNoOtherApp(t *testing.T) {
 	s := newSite(t)
 	s.App("shop")
@@ -112,7 +117,8 @@ func TestRouteTakesFromNoOtherApp(t *testing.T) {
 	}
 }
 
-// The method decides between routes of the same path, and nothing but the reserved paths is reserved.
+// The method decides between routes of the same path, and nothing but the reserved paths is
+// reserved.
 func TestRoutesSideBySide(t *testing.T) {
 	s := newSite(t)
 	s.App("app")

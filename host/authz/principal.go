@@ -17,7 +17,7 @@ type Principal struct {
 	tokenHash string // of the session
 }
 
-// scoped tells whether the credential itself permits a capability.
+// scoped reports whether the credential itself permits a capability.
 func (p *Principal) scoped(c Capability) bool {
 	if p.Key == nil {
 		return true
@@ -30,17 +30,16 @@ func (p *Principal) scoped(c Capability) bool {
 	return false
 }
 
-// May tells whether the caller holds a capability on the instance. A key bound
-// to an app holds none.
+// May reports whether the caller holds a capability on the instance. A key bound to an app holds
+// none.
 func (p *Principal) May(c Capability) bool {
 	return p != nil && (p.Key == nil || p.Key.AppID == "") && p.scoped(c) && ofInstanceRole[p.User.Role].has(c)
 }
 
-// SeesAllApps tells whether the caller may read every app, as admins do.
+// SeesAllApps reports whether the caller may read every app, as admins do.
 func (p *Principal) SeesAllApps() bool { return p.May(AppRead) }
 
-// MayIn tells whether the caller holds a capability in an app. The error is the
-// store's.
+// MayIn reports whether the caller holds a capability in an app. The error is the store's.
 func (a *Authority) MayIn(ctx context.Context, p *Principal, appID string, c Capability) (bool, error) {
 	if p == nil || !p.scoped(c) || p.Key != nil && p.Key.AppID != "" && p.Key.AppID != appID {
 		return false, nil

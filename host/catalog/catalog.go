@@ -4,7 +4,7 @@
 //
 // What a node keeps in memory of the catalog, the routing table and the scripts ready to run, follows
 // the database's revisions (see [store.Revisions]): after a change of its own at once, after one of
-// another node as soon as [Catalog.Watch] hears of it.
+// another node as soon as [Catalog.Watcher] hears of it.
 package catalog
 
 import (
@@ -63,7 +63,7 @@ func (c *Catalog) change(ctx context.Context, fn func(tx store.Store) error) err
 	if err != nil {
 		return err
 	}
-	// The change is made. If memory cannot follow it now, the next look of Watch makes it.
+	// The change is made. If memory cannot follow it now, the watcher makes it.
 	if err := c.catchUp(context.WithoutCancel(ctx), c.store); err != nil {
 		c.log.Error("the catalog was changed, but cannot be read", "error", err)
 	}

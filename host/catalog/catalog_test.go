@@ -66,8 +66,9 @@ func newNode(t *testing.T, db store.Store) node {
 		}}),
 		Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
 	})
+	runs.Start()
 	t.Cleanup(func() {
-		require.NoError(t, runs.Close(context.Background()))
+		require.NoError(t, runs.Stop(context.Background()))
 		require.NoError(t, db.Close())
 	})
 	c, err := New(t.Context(), Config{Store: db, Executions: runs, Logger: slog.New(slog.DiscardHandler)})
@@ -149,11 +150,9 @@ func (n node) answer(t *testing.T, path string) string {
 func TestOtherNodesFollow(t *testing.T) {
 	nodes := onPostgres(t, 2)
 	here, there := nodes[0], nodes[1]
-	ctx, cancel := context.WithCancel(t.Context())
-	var watching sync.WaitGroup
-	watching.Go(func() { there.Watch(ctx) })
-	defer watching.Wait()
-	defer cancel()
+	watcher := there.Watcher()
+	watcher.Start()
+	defer func() { require.NoError(t, watcher.Stop(context.Background())) }()
 
 	var app store.App
 	var script, module store.Script

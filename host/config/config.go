@@ -20,18 +20,25 @@ import (
 	"github.com/picloud/picloud/host/fault"
 )
 
+// Location is where a server's data are: what a command on the server's machine has to know of its
+// settings.
+type Location struct {
+	File kong.ConfigFlag `name:"config" placeholder:"FILE" complete:"files" help:"YAML file with settings; flags and variables win." env:"PICLOUD_CONFIG"`
+
+	Data        string `default:"./data" complete:"files" help:"Directory for the database, files and caches." env:"PICLOUD_DATA"`
+	DatabaseURL string `name:"database-url" secret:"" placeholder:"URL" help:"PostgreSQL to use instead of SQLite in the data directory." env:"PICLOUD_DATABASE_URL"`
+}
+
 // Config is everything an operator can set. Every field is a flag (--name), a variable
 // (PICLOUD_NAME) and a key of the YAML file (name); its tags are all that is said of it, see
 // [setting].
 type Config struct {
-	File kong.ConfigFlag `name:"config" placeholder:"FILE" help:"YAML file with settings; flags and variables win." env:"PICLOUD_CONFIG"`
+	Location
 
-	Addr        string `default:"127.0.0.1:8080" help:"Address to listen on, host:port." env:"PICLOUD_ADDR"`
-	Data        string `default:"./data" help:"Directory for the database, files and caches." env:"PICLOUD_DATA"`
-	DatabaseURL string `name:"database-url" secret:"" placeholder:"URL" help:"PostgreSQL to use instead of SQLite in the data directory." env:"PICLOUD_DATABASE_URL"`
+	Addr string `default:"127.0.0.1:8080" help:"Address to listen on, host:port." env:"PICLOUD_ADDR"`
 
 	AdminUsername string `default:"admin" min:"1" max:"128" help:"Name of the first admin, made at the first start." env:"PICLOUD_ADMIN_USERNAME"`
-	AdminPassword string `secret:"" min:"8" max:"1024" placeholder:"SECRET" help:"Password of the first admin; generated and printed once when not set." env:"PICLOUD_ADMIN_PASSWORD"`
+	AdminPassword string `secret:"" min:"8" max:"1024" placeholder:"SECRET" help:"Password of the first admin; when not set one is generated, and printed by each start until it was used." env:"PICLOUD_ADMIN_PASSWORD"`
 
 	ScriptCacheSize         int   `default:"256" min:"1" max:"1000000" help:"Scripts kept ready to run." env:"PICLOUD_SCRIPT_CACHE_SIZE"`
 	MaxConcurrentExecutions int   `default:"32" min:"1" max:"10000" help:"Executions at once; more are refused with 503." env:"PICLOUD_MAX_CONCURRENT_EXECUTIONS"`
@@ -47,7 +54,7 @@ type Config struct {
 	MaxMemoryMB   int64         `name:"max-memory-mb" default:"512" min:"1" max:"4096" help:"Most memory a script may be allowed, MiB." env:"PICLOUD_MAX_MEMORY_MB"`
 	MaxTimeout    time.Duration `default:"300s" min:"1ms" max:"24h" help:"Longest time limit a script may be allowed." env:"PICLOUD_MAX_TIMEOUT"`
 
-	FilesRoot    string `placeholder:"DIR" help:"Directory for the contents of apps' files; files in the data directory when not set. It must not be shared with another database." env:"PICLOUD_FILES_ROOT"`
+	FilesRoot    string `placeholder:"DIR" complete:"files" help:"Directory for the contents of apps' files; files in the data directory when not set. It must not be shared with another database." env:"PICLOUD_FILES_ROOT"`
 	FilesQuota   int64  `default:"1073741824" min:"0" max:"1125899906842624" help:"Most bytes that the files of one app may have in all; 0 is no bound." env:"PICLOUD_FILES_QUOTA"`
 	MaxFileBytes int64  `default:"104857600" min:"1" max:"1099511627776" help:"Largest file, bytes." env:"PICLOUD_MAX_FILE_BYTES"`
 
@@ -80,20 +87,29 @@ func (e *FieldError) Error() string { return fmt.Sprintf("%s: %s, got %q", e.Fie
 
 // Validate checks what parsing cannot. Kong calls it. The error is a [*FieldError] for the first
 // wrong setting.
+func (l *Location) Validate() error {
+	if l.Data == "" {
+		return &FieldError{"data", l.Data, "must name a directory"}
+	}
+	if l.DatabaseURL != "" {
+		u, err := url.Parse(l.DatabaseURL)
+		if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
+			return &FieldError{"database_url", mask(l.DatabaseURL), "must be a postgres:// URL"}
+		}
+	}
+	return nil
+}
+
+// Validate checks what parsing cannot. Kong calls it. The error is a [*FieldError] for the first
+// wrong setting.
 func (c *Config) Validate() error {
 	if _, port, err := net.SplitHostPort(c.Addr); err != nil {
 		return &FieldError{"addr", c.Addr, "must be host:port, as in 127.0.0.1:8080"}
 	} else if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
 		return &FieldError{"addr", c.Addr, "must have a port between 0 and 65535"}
 	}
-	if c.Data == "" {
-		return &FieldError{"data", c.Data, "must name a directory"}
-	}
-	if c.DatabaseURL != "" {
-		u, err := url.Parse(c.DatabaseURL)
-		if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
-			return &FieldError{"database_url", mask(c.DatabaseURL), "must be a postgres:// URL"}
-		}
+	if err := c.Location.Validate(); err != nil {
+		return err
 	}
 	if _, err := c.Proxies(); err != nil {
 		return err

@@ -195,11 +195,11 @@ func requireWhole(t *testing.T, value json.RawMessage) {
 // sweepOrphans sweeps orphans of any age and counts what is left.
 func sweepOrphans(t *testing.T, p *place, args []string, kept int) {
 	t.Helper()
-	c := &config.Config{Data: filepath.Join(p.dir, "data")}
+	c := &config.Config{Location: config.Location{Data: filepath.Join(p.dir, "data")}}
 	if len(args) > 0 {
 		c.DatabaseURL = args[1]
 	}
-	db, err := server.OpenStore(t.Context(), c)
+	db, err := server.OpenStore(t.Context(), &c.Location)
 	require.NoError(t, err)
 	defer db.Close()
 	service, err := files.New(files.Config{Store: db.Files(), Root: c.FilesDir(), Now: func() time.Time { return time.Now().Add(24 * time.Hour) }})

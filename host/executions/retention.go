@@ -5,19 +5,19 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/picloud/picloud/host/background"
 	"github.com/picloud/picloud/host/store"
-	"github.com/picloud/picloud/host/sweep"
 )
 
-// Retain begins to remove executions older than age, now and every hour.
-func Retain(executions store.Executions, age time.Duration, log *slog.Logger) *sweep.Sweeper {
-	return sweep.Start("old", "executions", time.Hour, log, func(ctx context.Context) (int, error) {
-		return removeOlder(ctx, executions, time.Now().Add(-age))
-	})
-}
+const retentionEvery = time.Hour
 
-func removeOlder(ctx context.Context, executions store.Executions, before time.Time) (removed int, err error) {
-	return store.InBatches(ctx, store.MaxBatch, func(ctx context.Context, limit int) (int, error) {
-		return executions.DeleteBefore(ctx, before, limit)
+// NewRetention makes the sweep that removes executions older than age, and their log lines, every
+// hour.
+func NewRetention(executions store.Executions, age time.Duration, log *slog.Logger) *background.Sweep {
+	return background.NewSweep("old", "executions", retentionEvery, log, func(ctx context.Context) (int, error) {
+		before := time.Now().Add(-age)
+		return store.InBatches(ctx, store.MaxBatch, func(ctx context.Context, limit int) (int, error) {
+			return executions.DeleteBefore(ctx, before, limit)
+		})
 	})
 }

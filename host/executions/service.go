@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -37,7 +38,8 @@ type Config struct {
 	Registerer      prometheus.Registerer
 }
 
-// Service runs scripts. It is safe for concurrent use.
+// Service runs scripts. It is safe for concurrent use. Its Start and Stop are those of a
+// [background.Service], which records in the background what was executed.
 type Service struct {
 	sandbox    *sandbox.Sandbox
 	dispatcher *hostcalls.Dispatcher
@@ -48,7 +50,7 @@ type Service struct {
 	metrics    metrics
 }
 
-// New makes a service. Close it after the last Run.
+// New makes a service. It runs scripts at once, and records them from its Start on.
 func New(c Config) *Service {
 	return &Service{
 		sandbox:    c.Sandbox,
@@ -107,7 +109,7 @@ func (o *Outcome) Status() int {
 	return fault.OfScript(o.Error.Code).Status()
 }
 
-// PublicMessage is what a caller is told who may not read the app's logs.
+// PublicMessage returns the message for a caller who may not read the app's logs.
 func PublicMessage(code abi.ErrorCode) string {
 	switch code {
 	case abi.CodeScriptInvalid:
@@ -212,19 +214,35 @@ func newResponse(value msgp.Raw) (abi.Response, error) {
 	return response, nil
 }
 
-// scriptError makes any error one that may be recorded and shown.
+// scriptError makes any error one that may be recorded and shown: its text is not longer than that
+// of a log line, whatever the script has thrown.
 func (s *Service) scriptError(err error, scope *hostcalls.Scope, limits abi.Limits) *abi.ScriptError {
 	var known *abi.ScriptError
 	if errors.As(err, &known) {
+		shown := *known
 		if known.Code == abi.CodeTimeout { // whose text does not say how long it had
-			timeout := *known
-			timeout.Message = fmt.Sprintf("timeout_ms of %d exceeded: %s", limits.TimeoutMS, known.Message)
-			return &timeout
+			shown.Message = fmt.Sprintf("timeout_ms of %d exceeded: %s", limits.TimeoutMS, known.Message)
 		}
-		return known
+		shown.Message = hostcalls.CutMessage(shown.Message)
+		return &shown
 	}
 	s.log.Error("execution failed inside the host", "execution_id", scope.ExecutionID, "script_id", scope.ScriptID, "error", err)
 	return &abi.ScriptError{Code: abi.CodeInternal, Message: "internal error"}
+}
+
+// maxServerLog is how much of a script's error the server's own log shows, in bytes.
+const maxServerLog = 1 << 10
+
+// firstLine is what the server's log shows of an error, which the execution's log has as it is.
+func firstLine(message string) string {
+	line, _, more := strings.Cut(message, "\n")
+	if len(line) > maxServerLog {
+		line, more = strings.ToValidUTF8(line[:maxServerLog], ""), true
+	}
+	if more {
+		line += " ..."
+	}
+	return line
 }
 
 // finished records an execution. One that the gate refused never began: it is
@@ -247,7 +265,7 @@ func (s *Service) finished(ctx context.Context, script store.Script, in Invocati
 			slog.Int64("operations", out.Operations),
 		}
 		if out.Error != nil {
-			attributes = append(attributes, slog.String("error", out.Error.Message))
+			attributes = append(attributes, slog.String("error", firstLine(out.Error.Message)))
 		}
 		s.log.LogAttrs(ctx, level, "execution", attributes...)
 	}
@@ -266,7 +284,7 @@ func (s *Service) finished(ctx context.Context, script store.Script, in Invocati
 	s.records.Add(record)
 }
 
-// Validate compiles a script as Run would and answers the names it imports.
+// Validate compiles a script as Run would and returns the names it imports.
 // The error is an [*abi.ScriptError], [fault.Invalid] for a limit, or the store's.
 func (s *Service) Validate(ctx context.Context, row store.Script) (imports []string, err error) {
 	if err := row.Limits.Check(s.ceiling); err != nil {
@@ -282,9 +300,12 @@ func (s *Service) Changed(appID string) { s.scripts.forget(appID) }
 // ChangedAll is Changed for all apps.
 func (s *Service) ChangedAll() { s.scripts.forgetAll() }
 
-// Flush waits until every execution that ended before is in the store, so that
-// who asks for logs sees what just happened.
-func (s *Service) Flush(ctx context.Context) error { return s.records.Flush(ctx) }
+// Start begins to record executions.
+func (s *Service) Start() { s.records.Start() }
 
-// Close writes what is not yet written.
-func (s *Service) Close(ctx context.Context) error { return s.records.Close(ctx) }
+// Stop records what is not yet recorded. Call it after the last Run.
+func (s *Service) Stop(ctx context.Context) error { return s.records.Stop(ctx) }
+
+// Flush waits until every execution that ended before is in the store, so that whoever asks for
+// logs sees what just happened.
+func (s *Service) Flush(ctx context.Context) error { return s.records.Flush(ctx) }

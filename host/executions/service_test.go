@@ -46,7 +46,8 @@ func newService(t *testing.T, a *archive) *Service {
 		Store: a, Sandbox: box, Dispatcher: hostcalls.New(hostcalls.Config{Services: services(t, a)}), Ceiling: abi.DefaultCeiling, ScriptCacheSize: 8,
 		Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
 	})
-	t.Cleanup(func() { require.NoError(t, s.Close(context.Background())) })
+	s.Start()
+	t.Cleanup(func() { require.NoError(t, s.Stop(context.Background())) })
 	return s
 }
 

@@ -92,10 +92,10 @@ func New(config Config) *Client {
 // Close closes the idle connections. Requests under way are not ended.
 func (c *Client) Close() { c.pools.Purge() }
 
-// Do performs a request for a script of an app. Any status is an answer, not an
-// error. An error is the context's when that has ended, else one of package fault:
-// invalid for what is wrong with the request, timeout, or unreachable for what
-// lies with the other side; it never names an address.
+// Do performs a request for a script of an app. A response with any status is no error. The error
+// is the context's when that has ended, else one of package fault: invalid for a request that is
+// wrong, timeout, or unreachable when the other server cannot be had or breaks off. It never names
+// an address.
 func (c *Client) Do(ctx context.Context, appID, scriptID string, request *abi.HTTPRequest) (*abi.HTTPResponse, error) {
 	bounds, err := c.bounds(request)
 	if err != nil {

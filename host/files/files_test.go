@@ -103,7 +103,7 @@ func (f *fixture) read(t testing.TB, file store.File) []byte {
 func (f *fixture) blobs(t testing.TB) (names []string) {
 	t.Helper()
 	require.NoError(t, filepath.WalkDir(f.config.Root, func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && !entry.IsDir() && entry.Name() != marker {
+		if err == nil && !entry.IsDir() && entry.Name() != markFile {
 			names = append(names, entry.Name())
 		}
 		return err
@@ -381,8 +381,7 @@ func TestQuota(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// Whoever uploads at the same time, the quota holds, and what is refused leaves
-// nothing.
+// Whoever uploads at the same time, the quota holds, and what is refused leaves nothing.
 func TestQuotaUnderConcurrency(t *testing.T) {
 	for name, open := range map[string]func(t *testing.T) store.Store{
 		"SQLite": func(t *testing.T) store.Store {

@@ -8,8 +8,8 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// BenchmarkRoute is a request over a real connection to a script that answers a
-// constant, and the same without a script.
+// BenchmarkRoute is a request over a real connection to a script that answers a constant, and the
+// same without a script.
 func BenchmarkRoute(b *testing.B) {
 	s := newSite(b)
 	s.Deploy("/hello", `#{ message: "hello" }`)

@@ -34,8 +34,8 @@ func touched(read, write, http string) string {
 		http, read, read, read, write, write, write)
 }
 
-// An execution may do what who started it may: a route what the app may, a
-// caller what they may in the app; a read-only script may only read.
+// An execution may do what who started it may: a route what the app may, a caller what they may in
+// the app; a read-only script may only read.
 func TestExecutionsHaveTheCapabilitiesOfTheirStarter(t *testing.T) {
 	s := newSite(t)
 	app := s.App("shop")

@@ -3,6 +3,7 @@ package front
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -147,15 +148,21 @@ func (s *Server) answer(c *fiber.Ctx, in executions.Invocation) error {
 	}
 	response := c.Response()
 	for _, h := range out.Response.Headers {
-		response.Header.Add(h.Name, h.Value)
+		if !isOurs(h.Name) {
+			response.Header.Add(h.Name, h.Value)
+		}
 	}
 	response.SetStatusCode(out.Response.Status)
 	response.SetBodyRaw(out.Response.Body)
 	return nil
 }
 
-// mayReadLogs tells whether the request carries a credential that may read the
-// app's logs, and so see why a script failed.
+// isOurs reports whether a header of a response, its name in lower case, is ours alone: a script that
+// passes on what another server has answered does not change it.
+func isOurs(name string) bool { return name == "x-request-id" || name == "x-execution-id" }
+
+// mayReadLogs reports whether the request carries a credential that may read the app's logs, and so
+// see why a script failed.
 func (s *Server) mayReadLogs(c *fiber.Ctx, appID string) bool {
 	p, ok := c.Locals(principalKey{}).(*authz.Principal)
 	if !ok {
@@ -169,7 +176,8 @@ func (s *Server) mayReadLogs(c *fiber.Ctx, appID string) bool {
 }
 
 // newRequest is what the script sees of a request. It reads the body. Text that is not UTF-8 is made
-// so. An Authorization header with a credential of PiCloud is not for scripts.
+// so. A credential of PiCloud is not for scripts: the header, the cookie or the parameter of the query
+// that holds one is left out.
 func newRequest(c *fiber.Ctx, path string) (*abi.Request, error) {
 	r := of(c)
 	body, err := r.readAll()
@@ -183,12 +191,12 @@ func newRequest(c *fiber.Ctx, path string) (*abi.Request, error) {
 	}
 	for _, field := range r.edge.Fields {
 		name, text := strings.ToLower(string(field.Name)), valid(field.Value)
-		switch name {
-		case "authorization":
-			if _, token, _ := strings.Cut(text, " "); authz.IsToken(strings.TrimSpace(token)) {
-				continue
-			}
-		case "host":
+		switch {
+		case name == "cookie":
+			text = withoutTokens(text)
+		case holdsToken(text), name == "authorization" && authz.NamesToken(text):
+			continue
+		case name == "host":
 			text = string(r.edge.Host) // which an absolute target overrides
 		}
 		if before, repeated := request.Headers[name]; repeated {
@@ -201,10 +209,33 @@ func newRequest(c *fiber.Ctx, path string) (*abi.Request, error) {
 		request.Headers[name] = text
 	}
 	for key, value := range c.Context().QueryArgs().All() {
-		request.Query[valid(key)] = valid(value)
+		if !holdsToken(string(key)) && !holdsToken(string(value)) {
+			request.Query[valid(key)] = valid(value)
+		}
 	}
 	request.Body, request.BodyRaw = abi.DecodeBody(body, request.Headers["content-type"])
 	return request, nil
+}
+
+// holdsToken is [authz.HoldsToken] of a text as it is, and with its percent-encoding undone.
+func holdsToken(text string) bool {
+	if authz.HoldsToken(text) {
+		return true
+	}
+	if strings.IndexByte(text, '%') < 0 {
+		return false
+	}
+	decoded, err := url.QueryUnescape(text)
+	return err == nil && authz.HoldsToken(decoded)
+}
+
+// withoutTokens leaves out the cookies that hold a token.
+func withoutTokens(cookies string) string {
+	if !holdsToken(cookies) {
+		return cookies
+	}
+	kept := slices.DeleteFunc(strings.Split(cookies, ";"), holdsToken)
+	return strings.TrimSpace(strings.Join(kept, ";"))
 }
 
 func valid(b []byte) string { return strings.ToValidUTF8(string(b), "\uFFFD") }

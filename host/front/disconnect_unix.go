@@ -11,15 +11,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// watchAfter is how long an execution must take before its connection is
-// watched: the short ones, which are most, pay for a timer only.
+// watchAfter is how long an execution must take before its connection is watched: the short ones,
+// which are most, pay for a timer only.
 const watchAfter = 5 * time.Millisecond
 
-// watchDisconnect calls gone when the client closes its connection. Fasthttp
-// does not read while a handler runs, so we wait for the connection to become
-// readable and look, without taking anything: an end means that the client has
-// gone, a byte that it sent the next request early, and no more can be seen.
-// The answer ends the watch; it must be called before the handler returns.
+// watchDisconnect calls gone when the client closes its connection. Fasthttp does not read while a
+// handler runs, so we wait for the connection to become readable and look, without taking anything:
+// an end means that the client has gone, a byte that it sent the next request early, and no more
+// can be seen. The answer ends the watch; it must be called before the handler returns.
 func watchDisconnect(conn net.Conn, gone func()) (stop func()) {
 	raw, ok := conn.(syscall.Conn)
 	if !ok {

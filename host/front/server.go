@@ -1,6 +1,7 @@
-// Package front is PiCloud's HTTP server: it reads requests and their bodies, gives them ids, notices
-// clients that go away, answers for the server's health, and answers on the data plane everything
-// that a route claims, as well as the execute endpoint. What answers below /api is mounted on it.
+// Package front is PiCloud's HTTP server: it reads bodies, gives requests ids, notices clients that
+// go away, answers for the server's health, and answers on the data plane everything that a route
+// claims, as well as the execute endpoint. What answers below /api is mounted on it. Connections and
+// heads are package edge's.
 package front
 
 import (
@@ -59,6 +60,7 @@ type Server struct {
 	app        *fiber.App
 	edge       *edge.Server
 	stopping   atomic.Bool
+	written    probe
 }
 
 // maxHeaderBytes is the most that the head of a request may have.

@@ -18,14 +18,14 @@ import (
 	"github.com/picloud/picloud/host/store/sqlite"
 )
 
-// filesCaller performs operations on files for the executions of two apps.
-type filesCaller struct {
+// filesGuest performs operations on files for the executions of two apps.
+type filesGuest struct {
 	dispatcher *Dispatcher
 	app, other *Scope
 	root       string
 }
 
-func newFilesCaller(t *testing.T) *filesCaller {
+func newFilesGuest(t *testing.T) *filesGuest {
 	t.Helper()
 	ctx, directory := context.Background(), t.TempDir()
 	s, err := sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(directory, sqlite.FileName)})
@@ -41,12 +41,12 @@ func newFilesCaller(t *testing.T) *filesCaller {
 	scope := func(app store.App) *Scope {
 		return &Scope{AppID: app.ID, Capabilities: []abi.Capability{abi.AppFilesRead, abi.AppFilesWrite}}
 	}
-	return &filesCaller{New(Config{Services: Services{Files: service}}), scope(app), scope(other), root}
+	return &filesGuest{New(Config{Services: Services{Files: service}}), scope(app), scope(other), root}
 }
 
 // call performs an operation as scope; the response is decoded into one, unless
 // that is nil.
-func (c *filesCaller) call(scope *Scope, op abi.Op, request msgp.Marshaler, response msgp.Unmarshaler) error {
+func (c *filesGuest) call(scope *Scope, op abi.Op, request msgp.Marshaler, response msgp.Unmarshaler) error {
 	encoded, err := request.MarshalMsg(nil)
 	if err != nil {
 		return err
@@ -59,7 +59,7 @@ func (c *filesCaller) call(scope *Scope, op abi.Op, request msgp.Marshaler, resp
 	return err
 }
 
-func (c *filesCaller) create(t *testing.T, name string, data []byte) abi.FileInfo {
+func (c *filesGuest) create(t *testing.T, name string, data []byte) abi.FileInfo {
 	t.Helper()
 	var created abi.FilesInfoResponse
 	require.NoError(t, c.call(c.app, abi.OpFilesCreate,
@@ -68,7 +68,7 @@ func (c *filesCaller) create(t *testing.T, name string, data []byte) abi.FileInf
 }
 
 func TestFiles(t *testing.T) {
-	c := newFilesCaller(t)
+	c := newFilesGuest(t)
 	file := c.create(t, "a.txt", []byte("hello"))
 	sum := sha256.Sum256([]byte("hello"))
 	require.Equal(t, abi.FileInfo{ID: file.ID, Name: "a.txt", ContentType: "text/plain", Size: 5, SHA256: hex.EncodeToString(sum[:]),
@@ -112,7 +112,7 @@ func TestFiles(t *testing.T) {
 }
 
 func TestFilesOfAnotherApp(t *testing.T) {
-	c := newFilesCaller(t)
+	c := newFilesGuest(t)
 	file := c.create(t, "a", []byte("secret"))
 	for name, id := range map[string]string{"a file of another app": file.ID, "no file": "0197a0b0-0000-7000-8000-000000000000"} {
 		t.Run(name, func(t *testing.T) {
@@ -139,7 +139,7 @@ func TestFilesOfAnotherApp(t *testing.T) {
 }
 
 func TestFilesRefuse(t *testing.T) {
-	c := newFilesCaller(t)
+	c := newFilesGuest(t)
 	file := c.create(t, "a", make([]byte, 900))
 	data := []byte("x")
 	large, larger := make([]byte, 700), make([]byte, 1001)
@@ -171,7 +171,7 @@ func TestFilesRefuse(t *testing.T) {
 }
 
 func TestDamagedFileIsNeverHandedOut(t *testing.T) {
-	c := newFilesCaller(t)
+	c := newFilesGuest(t)
 	file := c.create(t, "a", []byte("hello"))
 	paths, err := filepath.Glob(filepath.Join(c.root, "??", "??", "*"))
 	require.NoError(t, err)

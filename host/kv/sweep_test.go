@@ -33,9 +33,9 @@ func TestSweep(t *testing.T) {
 	})
 }
 
-// Start sweeps at once and then every now and then; each expired entry is told once, though nobody
-// asks for it.
-func TestStartAndStop(t *testing.T) {
+// The sweeper sweeps at once and then whenever it is time; each expired entry is told once, though
+// nobody asks for it.
+func TestSweeper(t *testing.T) {
 	for name, kind := range databases {
 		t.Run(name, func(t *testing.T) {
 			told := make(chan store.Change, 10)
@@ -50,22 +50,30 @@ func TestStartAndStop(t *testing.T) {
 			require.NoError(t, listeners.Reload(t.Context(), app.ID, func(context.Context) ([]events.Listener, error) {
 				return []events.Listener{{Source: store.ChangeKV, Collection: "c", Operations: []store.ChangeOperation{store.ChangeExpire}}}, nil
 			}))
-			s := kv.New(kv.Config{Store: opened.KV(), Log: slog.New(slog.DiscardHandler), Now: clock.Now, SweepEvery: time.Millisecond})
+			s := kv.New(kv.Config{Store: opened.KV(), Log: slog.New(slog.DiscardHandler), Now: clock.Now})
 			set := func(key string) {
 				_, err := s.Set(t.Context(), app.ID, "c", key, value(`1`), kv.SetOptions{TTLMillis: new(int64(1))})
 				require.NoError(t, err)
 				clock.advance(time.Millisecond)
 			}
+			sweeper := s.Sweeper()
+			swept := sweeper.Swept()
+			sweep := func(key string) {
+				n, err := swept.Next(t.Context())
+				require.NoError(t, err)
+				require.EqualValues(t, 1, n)
+				require.Equal(t, key, (<-told).Key)
+			}
 			set("at once")
-			s.Start()
-			require.Equal(t, "at once", (<-told).Key)
+			sweeper.Start()
+			sweep("at once")
 			set("later")
-			require.Equal(t, "later", (<-told).Key)
-			s.Stop()
+			sweeper.Wake()
+			sweep("later")
+			require.NoError(t, sweeper.Stop(t.Context()))
 			set("never")
 			require.NoError(t, opened.Close())
 			require.Empty(t, told)
 		})
 	}
-	kv.New(kv.Config{}).Stop() // never started
 }

@@ -70,10 +70,9 @@ func wrong(field, value, reason string) error {
 	}
 }
 
-// Parse checks and normalises what a person wrote into the columns of a route:
-// Method, Host, HostKind, Path and PathKind are set, the rest is empty. A kind
-// may be "" to be inferred; one that is given must be what the host or path
-// is. The error is [fault.Invalid] and names the part.
+// Parse checks and normalises a route as a person wrote it. In the result Method, Host, HostKind,
+// Path and PathKind are set, the rest is empty. A kind that is "" is inferred; one that is given
+// must agree with the host or path. The error is [fault.Invalid] and names the part.
 func Parse(method, host string, hostKind store.HostKind, path string, pathKind store.PathKind) (store.Route, error) {
 	var r store.Route
 	var err error

@@ -66,8 +66,7 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// Site is a whole server on a real listener, over a real database, with an
-// owner who is logged in.
+// Site is a whole server on a real listener, over a real database, with an owner who is logged in.
 type Site struct {
 	T      testing.TB
 	URL    string
@@ -103,6 +102,7 @@ func NewLogging(t testing.TB, log *slog.Logger, changes ...func(*front.Config)) 
 		Store: db, Sandbox: box, Dispatcher: hostcalls.New(hostcalls.Config{Services: services, Log: log}), Ceiling: abi.DefaultCeiling,
 		ScriptCacheSize: 64, Logger: log, Registerer: registry,
 	})
+	runs.Start()
 	apps, err := catalog.New(ctx, catalog.Config{Store: db, Executions: runs, Logger: log})
 	require.NoError(t, err)
 	admin := api.New(api.Config{
@@ -130,7 +130,7 @@ func NewLogging(t testing.TB, log *slog.Logger, changes ...func(*front.Config)) 
 		defer cancel()
 		_ = server.Shutdown(ctx)
 		<-served
-		require.NoError(t, runs.Close(ctx))
+		require.NoError(t, runs.Stop(ctx))
 		require.NoError(t, db.Close())
 	})
 	s.Token = s.User("owner", store.RoleOwner)
@@ -142,9 +142,9 @@ func (s *Site) User(name string, role store.InstanceRole) (token string) {
 	s.T.Helper()
 	_, err := s.DB.Users().Create(context.Background(), store.User{Username: name, PasswordHash: passwordHash(), Role: role})
 	require.NoError(s.T, err)
-	token, _, err = s.Auth.Login(context.Background(), name, AdminPassword, "test")
+	login, err := s.Auth.Login(context.Background(), authz.LoginRequest{Username: name, Password: AdminPassword})
 	require.NoError(s.T, err)
-	return token
+	return login.Token
 }
 
 // passwordHash is that of AdminPassword, cheap to compare.
@@ -270,8 +270,8 @@ func (s *Site) Deploy(path, source string) wire.Script {
 	return script
 }
 
-// Raw sends bytes on a connection of their own, ends the client's side if half, and reads one response,
-// which must have the status. What comes after it is for the caller to read.
+// Raw sends bytes on a connection of their own, ends the client's side if half, and reads one
+// response, which must have the status. What comes after it is for the caller to read.
 func (s *Site) Raw(t testing.TB, request string, half bool, status string) *bufio.Reader {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))

@@ -6,8 +6,8 @@ import (
 	"log/slog"
 )
 
-// Log writes down an error that is nobody's mistake. One that a caller caused by going away is
-// none of ours either.
+// Log writes down an error that is nobody's mistake. One that a caller caused by going away is none
+// of ours either.
 func Log(ctx context.Context, log *slog.Logger, requestID string, err error) {
 	level := slog.LevelError
 	if errors.Is(err, context.Canceled) {

@@ -3,18 +3,21 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
 
 	"github.com/picloud/picloud/host/cli"
 	"github.com/picloud/picloud/host/config"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/server"
 )
 
 // commands is the whole command line.
 type commands struct {
 	Serve   serveCmd   `cmd:"" help:"Run the server."`
+	Passwd  passwdCmd  `cmd:"" help:"Give a user a new password, on the machine of a server that does not run."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 
 	cli.Commands
@@ -25,9 +28,53 @@ type serveCmd struct {
 	config.Config
 }
 
+// Help is shown by --help.
+func (serveCmd) Help() string {
+	return `Examples:
+
+    picloud serve
+    picloud serve --addr 0.0.0.0:80 --data /var/lib/picloud
+    PICLOUD_DATABASE_URL=postgres://picloud@db/picloud picloud serve --config picloud.yaml`
+}
+
 // Run serves until ctx ends, then stops in order.
 func (c *serveCmd) Run(ctx context.Context) error {
-	return server.Serve(ctx, &c.Config, version, os.Stdout)
+	s, err := server.New(ctx, server.Config{Settings: &c.Config, Version: version, Out: os.Stdout})
+	if err != nil {
+		return err
+	}
+	return s.Run(ctx)
+}
+
+// passwdCmd gives a user a new password.
+type passwdCmd struct {
+	config.Location
+	User          string `arg:"" help:"Name of the user."`
+	PasswordStdin bool   `help:"Read the password from standard input, up to the first line feed."`
+}
+
+// Help is shown by --help.
+func (passwdCmd) Help() string {
+	return `Examples:
+
+    picloud passwd admin
+    picloud passwd ada --data /var/lib/picloud --password-stdin < new-password`
+}
+
+// Run asks for the password and sets it.
+func (c *passwdCmd) Run(ctx context.Context) error {
+	password, err := cli.AskNewPassword(ctx, c.User, c.PasswordStdin)
+	if err != nil {
+		return err
+	}
+	if err := server.SetPassword(ctx, &c.Location, c.User, password); err != nil {
+		if cause := fault.Cause(err); cause != nil { // the server's machine is where it may be read
+			return fmt.Errorf("%w: %w", err, cause)
+		}
+		return err
+	}
+	fmt.Printf("%s has a new password, and has to log in again.\n", c.User)
+	return nil
 }
 
 func main() {

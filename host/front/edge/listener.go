@@ -183,6 +183,9 @@ func (l *Listener) Close() error {
 	}
 	close(l.stopped)
 	err := l.Listener.Close()
+	if errors.Is(err, net.ErrClosed) { // whoever has bound it may have closed it before
+		err = nil
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()

@@ -89,24 +89,14 @@ func (a apps) GetBySlug(ctx context.Context, slug string) (store.App, error) {
 }
 
 func (a apps) List(ctx context.Context, page store.PageRequest) (store.Page[store.App], error) {
-	after, limit, err := afterName("apps", page)
-	if err != nil {
-		return store.Page[store.App]{}, err
-	}
-	rows, err := many(ctx, a.s.reader(), "apps", scanApp, appList, after, limit+1)
-	return pageOf(rows, limit, appCursor), err
+	return pageBy(ctx, a.s.reader(), "apps", scanApp, appSlug, page, appList)
 }
 
 func (a apps) ListOf(ctx context.Context, userID string, page store.PageRequest) (store.Page[store.App], error) {
-	after, limit, err := afterName("apps", page)
-	if err != nil {
-		return store.Page[store.App]{}, err
-	}
-	rows, err := many(ctx, a.s.reader(), "apps", scanApp, appListOfUser, userID, after, limit+1)
-	return pageOf(rows, limit, appCursor), err
+	return pageBy(ctx, a.s.reader(), "apps", scanApp, appSlug, page, appListOfUser, userID)
 }
 
-func appCursor(last store.App) string { return makeCursor("apps", last.Slug) }
+func appSlug(app store.App) string { return app.Slug }
 
 func (a apps) Update(ctx context.Context, id string, change store.AppChange) (app store.App, err error) {
 	err = a.s.reconfigure(ctx, "update app", ofApp(id), func(tx queryer) error {

@@ -25,11 +25,10 @@ const (
 	fileDelete = `DELETE FROM files WHERE app_id = $1 AND collection = $2 AND id = $3
 		RETURNING app_id, collection, id, name, content_type, size, sha256, created_at, updated_at, blob, NULL`
 	fileRootSet = `INSERT INTO file_root (one, mark) VALUES (1, $1) ON CONFLICT (one) DO NOTHING`
-	fileRootGet = `SELECT mark FROM file_root`
+	fileRootGet = `SELECT COALESCE((SELECT mark FROM file_root), '')`
 	fileBlobs   = `SELECT blob FROM files WHERE blob >= $1 AND blob < $2`
 
-	// Nothing happens if the app is unknown or would then have more than $3
-	// bytes, 0 for no quota.
+	// Nothing happens if the app is unknown or would then have more than $3 bytes, 0 for no quota.
 	fileUsageAdd = `INSERT INTO file_usage (app_id, bytes)
 		SELECT id, CAST($2 AS BIGINT) FROM apps
 			WHERE id = $1 AND (CAST($3 AS BIGINT) = 0 OR CAST($2 AS BIGINT) <= CAST($3 AS BIGINT))
@@ -137,21 +136,12 @@ func (f files) Get(ctx context.Context, appID, collection, id string) (store.Fil
 }
 
 func (f files) List(ctx context.Context, appID, collection string, page store.PageRequest) (store.Page[store.File], error) {
-	after, limit, err := afterName("files", page)
-	if err != nil {
-		return store.Page[store.File]{}, err
-	}
-	rows, err := many(ctx, f.reader(), "files", scanFile, fileList, appID, collection, after, limit+1)
-	return pageOf(rows, limit, func(last store.File) string { return makeCursor("files", last.ID) }), err
+	return pageBy(ctx, f.reader(), "files", scanFile, func(f store.File) string { return f.ID }, page, fileList, appID, collection)
 }
 
 func (f files) Collections(ctx context.Context, appID string, page store.PageRequest) (store.Page[store.FileCollection], error) {
-	after, limit, err := afterName("file collections", page)
-	if err != nil {
-		return store.Page[store.FileCollection]{}, err
-	}
-	rows, err := many(ctx, f.reader(), "file collections", scanFileCollection, fileCollections, appID, after, limit+1)
-	return pageOf(rows, limit, func(last store.FileCollection) string { return makeCursor("file collections", last.Name) }), err
+	name := func(c store.FileCollection) string { return c.Name }
+	return pageBy(ctx, f.reader(), "file collections", scanFileCollection, name, page, fileCollections, appID)
 }
 
 func (f files) Update(ctx context.Context, appID, collection, id string, change store.FileChange, quota int64) (now, before store.File, err error) {
@@ -230,11 +220,13 @@ func (f files) Blobs(ctx context.Context, from, to string) ([]string, error) {
 }
 
 func (f files) Root(ctx context.Context, mark string) (string, error) {
-	if err := require(field{"mark", mark}); err != nil {
+	if err := check(field{"mark", mark}); err != nil {
 		return "", err
 	}
-	if _, err := affect(ctx, f.writer(), fileRootSet, mark); err != nil {
-		return "", failed(ctx, "set files root", err)
+	if mark != "" {
+		if _, err := affect(ctx, f.writer(), fileRootSet, mark); err != nil {
+			return "", failed(ctx, "set files root", err)
+		}
 	}
 	return one(ctx, f.reader(), "files root", text, fileRootGet)
 }

@@ -108,12 +108,7 @@ func (r scripts) GetByName(ctx context.Context, appID, name string) (store.Scrip
 }
 
 func (r scripts) List(ctx context.Context, appID string, page store.PageRequest) (store.Page[store.Script], error) {
-	after, limit, err := afterName("scripts", page)
-	if err != nil {
-		return store.Page[store.Script]{}, err
-	}
-	rows, err := many(ctx, r.s.reader(), "scripts", scanScript, scriptList, appID, after, limit+1)
-	return pageOf(rows, limit, func(last store.Script) string { return makeCursor("scripts", last.Name) }), err
+	return pageBy(ctx, r.s.reader(), "scripts", scanScript, func(s store.Script) string { return s.Name }, page, scriptList, appID)
 }
 
 func (r scripts) Update(ctx context.Context, id string, change store.ScriptChange) (script store.Script, err error) {

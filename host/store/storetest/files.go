@@ -357,10 +357,10 @@ func testFiles(t *testing.T, s subject) {
 	})
 
 	t.Run("the root stays the first", func(t *testing.T) {
-		for _, mark := range []string{"first", "second", "first"} {
-			got, err := s.Files().Root(s.ctx, mark)
+		for _, c := range []struct{ mark, want string }{{"", ""}, {"first", "first"}, {"", "first"}, {"second", "first"}, {"first", "first"}} {
+			got, err := s.Files().Root(s.ctx, c.mark)
 			require.NoError(t, err)
-			require.Equal(t, "first", got)
+			require.Equal(t, c.want, got)
 		}
 	})
 }

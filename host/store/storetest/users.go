@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -49,6 +50,27 @@ func testUsers(t *testing.T, s subject) {
 	require.NoError(t, err)
 	require.Equal(t, changed, got)
 	require.Equal(t, "$argon2id$2", got.PasswordHash)
+
+	// A password is a generated one until that is taken back, or another is set.
+	carl, err := s.Users().Create(s.ctx, store.User{Username: "carl", PasswordHash: "$argon2id$3", PasswordGenerated: true, Role: store.RoleOwner})
+	require.NoError(t, err)
+	require.True(t, carl.PasswordGenerated)
+	for _, c := range []struct {
+		change    store.UserChange
+		generated bool
+	}{
+		{store.UserChange{Role: new(store.RoleAdmin)}, true},
+		{store.UserChange{PasswordGenerated: new(false)}, false},
+		{store.UserChange{PasswordHash: new("$argon2id$4"), PasswordGenerated: new(true)}, true},
+		{store.UserChange{PasswordHash: new("$argon2id$5")}, false},
+	} {
+		_, err = s.Users().Update(s.ctx, carl.ID, c.change)
+		require.NoError(t, err)
+		got, err = s.Users().Get(s.ctx, carl.ID)
+		require.NoError(t, err)
+		require.Equal(t, c.generated, got.PasswordGenerated)
+	}
+	require.NoError(t, s.Users().Delete(s.ctx, carl.ID))
 
 	s.user(t, "anna")
 	users := collect(t, 2, func(page store.PageRequest) (store.Page[store.User], error) { return s.Users().List(s.ctx, page) })
@@ -102,18 +124,24 @@ func testSessions(t *testing.T, s subject) {
 	require.NoError(t, err)
 	require.Equal(t, now.Add(time.Minute), got.LastUsedAt)
 
-	open("brief", start.Add(time.Minute))
-	n, err := s.Sessions().DeleteExpired(s.ctx, now.Add(time.Minute))
-	require.NoError(t, err)
-	require.Equal(t, int64(1), n)
-	_, err = s.Sessions().Get(s.ctx, "brief", now)
+	for i := range 3 {
+		open(fmt.Sprint("brief-", i), start.Add(time.Minute))
+	}
+	for _, want := range []int{2, 1, 0} {
+		n, err := s.Sessions().DeleteExpired(s.ctx, now.Add(time.Minute), 2)
+		require.NoError(t, err)
+		require.Equal(t, want, n)
+	}
+	_, err = s.Sessions().Get(s.ctx, "brief-0", now)
 	notFound(t, err, "session")
+	_, err = s.Sessions().DeleteExpired(s.ctx, now, 0)
+	invalid(t, err, "limit", "must be between 1 and 1000, got 0")
 
 	require.NoError(t, s.Sessions().Delete(s.ctx, "hash-1"))
 	notFound(t, s.Sessions().Delete(s.ctx, "hash-1"), "session")
 	open("a", start.Add(time.Hour))
 	open("b", start.Add(time.Hour))
-	n, err = s.Sessions().DeleteOf(s.ctx, user.ID)
+	n, err := s.Sessions().DeleteOf(s.ctx, user.ID)
 	require.NoError(t, err)
 	require.Equal(t, int64(2), n)
 }

@@ -94,6 +94,7 @@ func bridges(t testing.TB) []struct {
 		answer                msgp.Marshaler
 	}{
 		{abi.OpLogWrite, `log::warn("m", #{a: 1})`, `{"level":"warn","message":"m","data":{"a":1}}`, `null`, nil},
+		{abi.OpClockSleep, `sleep(0.25)`, `{"ns":250000000}`, `null`, nil},
 		{abi.OpTimeZone, `time::in_zone(0, "Europe/Berlin")`, `{"zone":"Europe/Berlin","unix":0}`, `"1970-01-01T01:00:00.000+01:00"`, &abi.TimeZoneResponse{Offset: 3600, Abbreviation: "CET"}},
 
 		{abi.OpKVGet, on(`kv.get("k")`), `{"collection":"c","key":"k"}`, `[1,{"$blob":"AA=="}]`, &abi.KVGetResponse{Found: true, Value: raw(t, `[1,{"$blob":"AA=="}]`)}},
@@ -177,6 +178,7 @@ func requestType[T any, M interface {
 
 func init() {
 	requestType[abi.LogEntry]("LogEntry")
+	requestType[abi.ClockSleepRequest]("ClockSleepRequest")
 	requestType[abi.TimeZoneRequest]("TimeZoneRequest")
 	requestType[abi.KVGetRequest]("KVGetRequest")
 	requestType[abi.KVSetRequest]("KVSetRequest")
