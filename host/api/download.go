@@ -13,9 +13,9 @@ import (
 
 	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/authz"
-	"github.com/picloud/picloud/host/content"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/files"
+	"github.com/picloud/picloud/host/front/content"
 )
 
 // downloadFile sends a file as it is read. What a browser makes of it is bounded:

@@ -11,8 +11,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/picloud/picloud/host/api/problem"
-	"github.com/picloud/picloud/host/budget"
 	"github.com/picloud/picloud/host/fault"
+	"github.com/picloud/picloud/host/front/budget"
 	"github.com/picloud/picloud/host/front/edge"
 	"github.com/picloud/picloud/host/front/http1"
 )

@@ -17,8 +17,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/picloud/picloud/host/authz"
-	"github.com/picloud/picloud/host/budget"
 	"github.com/picloud/picloud/host/executions"
+	"github.com/picloud/picloud/host/front/budget"
 	"github.com/picloud/picloud/host/front/edge"
 	"github.com/picloud/picloud/host/routing"
 	"github.com/picloud/picloud/host/store"

@@ -16,8 +16,8 @@ import (
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/api/apitest"
 	"github.com/picloud/picloud/host/api/wire"
-	"github.com/picloud/picloud/host/budget"
 	"github.com/picloud/picloud/host/front"
+	"github.com/picloud/picloud/host/front/budget"
 )
 
 func TestBodyLimit(t *testing.T) {

@@ -22,7 +22,7 @@ import (
 	"github.com/picloud/picloud/host/api"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/background"
-	"github.com/picloud/picloud/host/budget"
+	"github.com/picloud/picloud/host/front/budget"
 	"github.com/picloud/picloud/host/catalog"
 	"github.com/picloud/picloud/host/config"
 	"github.com/picloud/picloud/host/docs"
