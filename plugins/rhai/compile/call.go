@@ -166,6 +166,9 @@ func (f *function) keyword(e *syntax.Call, base int) bool {
 			s.Scope, s.Level, s.Depth = f.inSight(), f.level+len(f.locals), f.depth
 		}
 		f.abc(vm.OpCallPtr, base, len(args)-1, n, e.Position)
+		if s.Capture {
+			f.trim()
+		}
 	case e.Name == "Fn" && len(args) == 1:
 		load()
 		f.abc(vm.OpFnPtr, base, 0, 0, at)
@@ -249,4 +252,5 @@ func (f *function) callScoped(e *syntax.Call, base int, script *vm.Function) {
 	f.pending = append(f.pending, scoped{script.Tree, out, site})
 	f.out.Scoped = append(f.out.Scoped, out)
 	f.abc(vm.OpCallScoped, base, len(e.Args), len(f.out.Scoped)-1, e.Position)
+	f.trim()
 }
