@@ -53,7 +53,7 @@ var house = []room{
 	{"host/cmd/rhai", []string{"host/sandbox/...", "plugins/rhai/..."}, false},
 	{"host/cli/...", []string{"host/client", "host/api/wire", "host/routing"}, true}, // routing: for what conflicts in a manifest
 	{"host/server", []string{
-		"host/dashboard", "host/api", "host/front", "host/reference",
+		"host/dashboard", "host/api", "host/front", "host/front/edge", "host/reference",
 		"host/catalog", "host/dispatch", "host/identity", "host/executions", "host/hostcalls", "host/sandbox/...",
 		"host/events", "host/kv", "host/docs", "host/files", "host/fetch", "host/secrets",
 		"host/domains", "host/quota", "host/audit", "host/authz", "host/routing", "host/config",
@@ -68,14 +68,17 @@ var house = []room{
 	// Handlers translate.
 	{"host/dashboard", []string{"host/front", "host/api/problem"}, true},
 	{"host/api", []string{
-		"host/front", "host/api/wire", "host/api/problem", "host/catalog", "host/dispatch", "host/identity", "host/executions",
+		"host/front", "host/content", "host/api/wire", "host/api/problem", "host/catalog", "host/dispatch", "host/identity", "host/executions",
 		"host/events", "host/kv", "host/docs", "host/files", "host/secrets", "host/domains", "host/quota", "host/audit",
 		"host/authz", "host/routing", "host/store",
 	}, true},
 	{"host/front", []string{
-		"host/api/problem", "host/catalog", "host/dispatch", "host/identity", "host/executions", "host/events", "host/files",
+		"host/front/edge", "host/front/http1", "host/content", "host/api/problem", "host/catalog", "host/dispatch", "host/identity", "host/executions", "host/events", "host/files",
 		"host/domains", "host/quota", "host/authz", "host/routing", "host/store",
 	}, true},
+	{"host/front/edge", []string{"host/front/http1"}, true},
+	{"host/front/http1", nil, true},
+	{"host/content", nil, true}, // preconditions and ranges, which are HTTP's
 	{"host/client", []string{"host/api/wire"}, true},
 	{"host/api/problem", []string{"host/api/wire"}, true},
 	{"host/api/wire", nil, false},
@@ -120,6 +123,7 @@ var house = []room{
 	{"migrations", nil, false},
 
 	// The foundation.
+	{"host/budget", nil, false},
 	{"host/background", nil, false},
 	{"host/fault", nil, true}, // whose table names the statuses
 
@@ -139,7 +143,7 @@ var outside = []room{
 }
 
 // foundation is what every package of host may import.
-var foundation = []string{"abi/...", "host/fault", "host/background"}
+var foundation = []string{"abi/...", "host/budget", "host/fault", "host/background"}
 
 // roof is what a test of another package may not import either.
 var roof = []string{"host/cmd/picloud", "host/cmd/rhai", "host/cli/...", "host/server"}
