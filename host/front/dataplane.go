@@ -22,27 +22,39 @@ const headerExecutionID = "X-Execution-Id"
 
 // dataPlane answers what a route claims.
 func (s *Server) dataPlane(c *fiber.Ctx) error {
-	method := c.Method()
-	found, err := s.routes.Resolve(method, string(c.Request().Host()), string(c.Request().URI().PathOriginal()))
+	r := of(c)
+	method := string(r.edge.Method)
+	if string(r.edge.Target) == "*" { // of the server as a whole (RFC 9110, section 9.3.7)
+		c.Set(fiber.HeaderAllow, strings.Join(routing.Methods, ", "))
+		return c.SendStatus(http.StatusNoContent)
+	}
+	raw, _, _ := strings.Cut(string(r.edge.Target), "?")
+	found, err := s.routes.Resolve(method, string(r.edge.Host), raw)
 	what := problem.Shorten(method + " " + found.Path)
 	switch {
 	case err != nil:
 		return s.refuse(c, http.StatusBadRequest, fault.Invalid, err.Error())
+	case found.Found:
+	case !slices.Contains(routing.Methods, method):
+		return s.refuse(c, http.StatusNotImplemented, fault.NotImplemented, "no route answers "+what+", and the method is not one of "+strings.Join(routing.Methods, ", "))
 	case found.Reserved:
 		return s.refuse(c, http.StatusNotFound, fault.NotFound, "there is nothing at "+what)
-	case !found.Found && len(found.Allow) > 0:
+	case len(found.Allow) > 0:
 		c.Set(fiber.HeaderAllow, strings.Join(found.Allow, ", "))
 		return s.refuse(c, http.StatusMethodNotAllowed, fault.MethodNotAllowed, "no route answers "+what)
-	case !found.Found:
+	default:
 		return s.refuse(c, http.StatusNotFound, fault.NotFound, "no route answers "+what)
 	}
-	request := newRequest(c, found.Path)
+	request, err := newRequest(c, found.Path)
+	if err != nil {
+		return err
+	}
 	if params := found.Params(); params != nil {
 		request.Params = params
 	}
 	request.Rest = found.Rest()
 	return s.answer(c, executions.Invocation{
-		ScriptID: found.Route.ScriptID, Type: abi.InvocationHTTP, RequestID: RequestID(c), Request: request,
+		ScriptID: found.Route.ScriptID, Type: abi.InvocationHTTP, RequestID: r.id, Request: request,
 		Capabilities: authz.AppExecution,
 	})
 }
@@ -56,7 +68,8 @@ func (s *Server) execute(c *fiber.Ctx) error {
 	if err != nil {
 		return s.refused(c, err)
 	}
-	path, err := routing.CleanPath(string(c.Request().URI().PathOriginal()))
+	raw, _, _ := strings.Cut(string(of(c).edge.Target), "?")
+	path, err := routing.CleanPath(raw)
 	if err != nil {
 		return s.refuse(c, http.StatusBadRequest, fault.Invalid, err.Error())
 	}
@@ -70,8 +83,12 @@ func (s *Server) execute(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	request, err := newRequest(c, path)
+	if err != nil {
+		return err
+	}
 	return s.answer(c, executions.Invocation{
-		ScriptID: script.ID, Type: abi.InvocationExecute, RequestID: RequestID(c), Request: newRequest(c, path),
+		ScriptID: script.ID, Type: abi.InvocationExecute, RequestID: RequestID(c), Request: request,
 		Capabilities: capabilities,
 	})
 }
@@ -158,25 +175,36 @@ func (s *Server) mayReadLogs(c *fiber.Ctx, appID string) bool {
 	return err == nil && may
 }
 
-// newRequest is what the script sees of a request. Text that is not UTF-8 is made so. A credential of
-// PiCloud is not for scripts: the header, the cookie or the parameter of the query that holds one is
-// left out.
-func newRequest(c *fiber.Ctx, path string) *abi.Request {
+// newRequest is what the script sees of a request. It reads the body. Text that is not UTF-8 is made
+// so. A credential of PiCloud is not for scripts: the header, the cookie or the parameter of the query
+// that holds one is left out.
+func newRequest(c *fiber.Ctx, path string) (*abi.Request, error) {
+	r := of(c)
+	body, err := r.readAll()
+	if err != nil {
+		return nil, err
+	}
 	request := &abi.Request{
-		Method: c.Method(), Path: path,
-		Headers: make(map[string]string, c.Request().Header.Len()),
+		Method: string(r.edge.Method), Path: path,
+		Headers: make(map[string]string, len(r.edge.Fields)),
 		Params:  map[string]string{}, Query: map[string]string{},
 	}
-	for key, value := range c.Request().Header.All() {
-		name, text := strings.ToLower(string(key)), valid(value)
+	for _, field := range r.edge.Fields {
+		name, text := strings.ToLower(string(field.Name)), valid(field.Value)
 		switch {
 		case name == "cookie":
 			text = withoutTokens(text)
 		case holdsToken(text), name == "authorization" && authz.NamesToken(text):
 			continue
+		case name == "host":
+			text = string(r.edge.Host) // which an absolute target overrides
 		}
 		if before, repeated := request.Headers[name]; repeated {
-			text = before + ", " + text
+			between := ", "
+			if name == "cookie" { // RFC 6265, section 4.2.1
+				between = "; "
+			}
+			text = before + between + text
 		}
 		request.Headers[name] = text
 	}
@@ -185,9 +213,8 @@ func newRequest(c *fiber.Ctx, path string) *abi.Request {
 			request.Query[valid(key)] = valid(value)
 		}
 	}
-	// Not c.Body(), which would decompress without bound.
-	request.Body, request.BodyRaw = abi.DecodeBody(c.Request().Body(), request.Headers["content-type"])
-	return request
+	request.Body, request.BodyRaw = abi.DecodeBody(body, request.Headers["content-type"])
+	return request, nil
 }
 
 // holdsToken is [authz.HoldsToken] of a text as it is, and with its percent-encoding undone.

@@ -22,6 +22,7 @@ import (
 	"github.com/picloud/picloud/host/api"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/background"
+	"github.com/picloud/picloud/host/front/budget"
 	"github.com/picloud/picloud/host/catalog"
 	"github.com/picloud/picloud/host/config"
 	"github.com/picloud/picloud/host/docs"
@@ -30,6 +31,7 @@ import (
 	"github.com/picloud/picloud/host/fetch"
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/front"
+	"github.com/picloud/picloud/host/front/edge"
 	"github.com/picloud/picloud/host/hostcalls"
 	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/sandbox"
@@ -275,9 +277,15 @@ func (s *Server) makeFront(context.Context) error {
 		Catalog: s.catalog, MaxBodyBytes: c.MaxBodyBytes, MaxPluginBytes: c.MaxPluginBytes,
 		Version: s.version, Logger: s.log,
 	})
+	proxies, err := c.Proxies()
+	if err != nil {
+		return err
+	}
 	s.front = front.New(front.Config{
 		Store: s.store, Authority: s.authority, Executions: s.executions, Routes: s.catalog.Routes(),
-		MaxBodyBytes: c.MaxBodyBytes, Version: s.version, Logger: s.log, Registry: s.metrics,
+		MaxBodyBytes: c.MaxBodyBytes, Budget: budget.New(c.MaxBufferedBytes), Proxies: proxies,
+		Limits:  edge.Limits{Connections: c.MaxConnections, PerAddress: c.MaxConnectionsPerAddress},
+		Version: s.version, Logger: s.log, Registry: s.metrics,
 		Mount: admin.Mount, Streams: api.Streams,
 	})
 	return nil

@@ -39,8 +39,18 @@ func (s *Session) Load(r *abi.LoadRequest) (result abi.LoadResult) {
 	compiler := rhai.Compiler{Library: Library(), Variables: []string{"ctx"}, Budget: &budget}
 	program, err := s.compiled(&compiler, r)
 	if err == nil {
-		result.Imports = importedNames(program)
-		if err = compiler.Link(program, rhai.Modules{Source: sources(r.Modules), Lazy: r.Lazy}); err != nil {
+		if names := importedNames(program); int64(len(names)) > s.limits.MaxModules && !r.Lazy {
+			err = rhai.TooManyModules(s.limits.MaxModules)
+		} else {
+			result.Imports = names
+		}
+	}
+	if err == nil {
+		modules := rhai.Modules{Source: sources(r.Modules), Lazy: r.Lazy, Most: s.limits.MaxModules}
+		if r.Lazy {
+			modules.Most = 0 // more than that can be in a script that does not reach all of them
+		}
+		if err = compiler.Link(program, modules); err != nil {
 			s.unlinked = unlinked{program: program, source: r.Source, kind: r.Kind}
 		}
 	}

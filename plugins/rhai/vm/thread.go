@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"sort"
 	"strconv"
 	"unsafe"
 
@@ -42,6 +43,7 @@ type Thread struct {
 	levels    int64              // of natives that called back
 	joined    joined             // see environment
 	modules   map[string]*module // those imported so far, by name
+	searches  uint32             // for typed methods among imported modules
 	loading   []*module          // those whose constants are being evaluated, the innermost last
 	tags      []int32            // by number - 1, see Value
 	kept      []unsafe.Pointer   // see Keep
@@ -74,11 +76,12 @@ type frame struct {
 }
 
 const (
-	valueSize  = unsafe.Sizeof(Value{})
-	instrSize  = unsafe.Sizeof(Instr(0))
-	blockSize  = 2048 // values in a block of the stack, at least
-	evalFrames = 8    // evals, one inside the other, where all calls are in use
-	nativeDeep = 32   // natives calling back into the script, one inside the other: each takes room on Go's stack
+	valueSize    = unsafe.Sizeof(Value{})
+	instrSize    = unsafe.Sizeof(Instr(0))
+	blockSize    = 2048 // values in a block of the stack, at least
+	evalFrames   = 8    // evals, one inside the other, where all calls are in use
+	moduleFrames = 16   // modules that are evaluated, one importing the other: linking allows 8
+	nativeDeep   = 32   // natives calling back into the script, one inside the other: each takes room on Go's stack
 )
 
 // NewThread makes a thread that runs p once. Each field of limits must be set.
@@ -88,7 +91,7 @@ func NewThread(p *Program, host Host, limits abi.Limits, interrupt *uint32, seed
 	t.Budget = NewBudget(limits.MaxOperations, interrupt, host.Yield)
 	t.blocks = [][]Value{newBlock(blockSize)}
 	// All there can be, so that they never move.
-	t.frames = make([]frame, 0, limits.MaxCallLevels+1+evalFrames)
+	t.frames = make([]frame, 0, limits.MaxCallLevels+1+evalFrames+moduleFrames)
 	t.maxFrames = int(limits.MaxCallLevels) + 1
 	return t
 }
@@ -196,10 +199,18 @@ func (t *Thread) CheckString(bytes int64) *Error {
 	return nil
 }
 
-// CheckArray refuses an array or blob of too many elements.
+// CheckArray refuses an array of too many elements.
 func (t *Thread) CheckArray(items int64) *Error {
 	if items > t.limits.MaxArraySize {
 		return DataTooLargeError("Size of array/BLOB", "max_array_size")
+	}
+	return nil
+}
+
+// CheckBlob refuses a blob of too many bytes.
+func (t *Thread) CheckBlob(bytes int64) *Error {
+	if bytes > t.limits.MaxBlobSize {
+		return DataTooLargeError("Size of array/BLOB", "max_blob_size")
 	}
 	return nil
 }
@@ -286,13 +297,12 @@ func (f *frame) position() syntax.Position { return f.fn.Positions[f.pc()] }
 // position returns where the instruction pc can fail.
 func (fn *Function) position(pc int32, where place) syntax.Position {
 	if where != placeIndex {
-		for i := range fn.Indexing {
-			if p := &fn.Indexing[i]; p.PC == pc {
-				if where == placeAssign {
-					return p.Assign
-				}
-				return p.Bracket
+		at := sort.Search(len(fn.Indexing), func(i int) bool { return fn.Indexing[i].PC >= pc })
+		if at < len(fn.Indexing) && fn.Indexing[at].PC == pc {
+			if where == placeAssign {
+				return fn.Indexing[at].Assign
 			}
+			return fn.Indexing[at].Bracket
 		}
 	}
 	return fn.Positions[pc]
@@ -309,11 +319,7 @@ func (t *Thread) unwind(err *Error, stop int) *Error {
 			err.At(f.fn.position(pc, err.place))
 		}
 		err.arise(f.fn, pc)
-		for i := range f.fn.Handlers {
-			h := &f.fn.Handlers[i]
-			if pc < h.Start || pc >= h.End {
-				continue
-			}
+		for h := f.fn.handler(pc); h != nil; h = f.fn.around(h) {
 			if h.Rethrow {
 				if err.Variant == ErrorRuntime && err.Value.Kind() == KindUnit {
 					at := err.Position
