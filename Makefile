@@ -14,7 +14,7 @@ PACKAGES := postgresql llvm-19-dev libclang-19-dev clang-19 lld-19 wasi-libc lib
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: run build test deps lint unit race fuzz differential bench bench-engine bench-plugin soak kill generate clean
+.PHONY: run build test deps lint unit race fuzz differential bench figures bench-engine bench-plugin soak kill generate clean
 
 build:
 	go build -o $(BIN)/picloud ./host/cmd/picloud
@@ -73,9 +73,13 @@ differential:
 	[ -n "$$RHAI_ORACLE" ] || (cd plugins/rhai/conformance/oracle && cargo build --release --quiet) || exit 1; \
 	go run ./plugins/rhai/conformance/differential -n $(N) -seed $(SEED)
 
-# Writes host/bench/results.json and chart.svg. BENCH=-quick shows in a minute or two that it works.
+# Writes host/bench/results.json and what figures makes of it. BENCH=-quick shows in a minute or two that it works.
 bench:
 	cd host/bench && go run . $(BENCH)
+
+# Makes host/bench/FIGURES.md, its chart and the README's figures from results.json, without measuring.
+figures:
+	cd host/bench && go run . -figures
 
 # The interpreter in the sandbox against the native engine; see host/bench.
 bench-engine:
@@ -92,7 +96,7 @@ soak: build
 
 # Kills the server ROUNDS times on each database while data is written.
 kill:
-	PICLOUD_KILL_ROUNDS=$(ROUNDS) go test -count=1 -run TestKilledWhileDataIsWritten -timeout 2h -v ./host/cmd/picloud
+	PICLOUD_KILL_ROUNDS=$(ROUNDS) go test -count=1 -run TestKilledWhileDataIsWritten -timeout 2h -v ./host/e2e
 
 # Code made from other code: the messages' codecs.
 generate:

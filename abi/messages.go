@@ -108,11 +108,19 @@ type ScriptError struct {
 	Message string    `msg:"message" json:"message"`         // in full, with positions and calls
 	Line    int       `msg:"line" json:"line,omitempty"`     // from 1; 0 when unknown
 	Column  int       `msg:"column" json:"column,omitempty"` // in characters from 1; 0 when unknown
+	Inside  *Place    `msg:"inside" json:"inside,omitempty"` // where it happened, when Line and Column are those of the call that led there
 	Limit   string    `msg:"limit" json:"limit,omitempty"`   // which of [Limits] was exceeded
 	Parsing bool      `msg:"parsing" json:"-"`               // the parser found it
 }
 
 func (e *ScriptError) Error() string { return e.Message }
+
+// Place is a place in a script or in a module that it imports.
+type Place struct {
+	Module string `msg:"module" json:"module,omitempty"` // its name; "" is the script itself
+	Line   int    `msg:"line" json:"line"`               // from 1
+	Column int    `msg:"column" json:"column"`           // in characters from 1
+}
 
 // ErrorCode classifies how an execution failed.
 type ErrorCode string

@@ -951,6 +951,76 @@ func (z OpError) Msgsize() (s int) {
 }
 
 // MarshalMsg implements msgp.Marshaler
+func (z Place) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// map header, size 3
+	// string "module"
+	o = append(o, 0x83, 0xa6, 0x6d, 0x6f, 0x64, 0x75, 0x6c, 0x65)
+	o = msgp.AppendString(o, z.Module)
+	// string "line"
+	o = append(o, 0xa4, 0x6c, 0x69, 0x6e, 0x65)
+	o = msgp.AppendInt(o, z.Line)
+	// string "column"
+	o = append(o, 0xa6, 0x63, 0x6f, 0x6c, 0x75, 0x6d, 0x6e)
+	o = msgp.AppendInt(o, z.Column)
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *Place) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var field []byte
+	_ = field
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadMapHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	for zb0001 > 0 {
+		zb0001--
+		field, bts, err = msgp.ReadMapKeyZC(bts)
+		if err != nil {
+			err = msgp.WrapError(err)
+			return
+		}
+		switch msgp.UnsafeString(field) {
+		case "module":
+			z.Module, bts, err = msgp.ReadStringBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Module")
+				return
+			}
+		case "line":
+			z.Line, bts, err = msgp.ReadIntBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Line")
+				return
+			}
+		case "column":
+			z.Column, bts, err = msgp.ReadIntBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Column")
+				return
+			}
+		default:
+			bts, err = msgp.Skip(bts)
+			if err != nil {
+				err = msgp.WrapError(err)
+				return
+			}
+		}
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z Place) Msgsize() (s int) {
+	s = 1 + 7 + msgp.StringPrefixSize + len(z.Module) + 5 + msgp.IntSize + 7 + msgp.IntSize
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
 func (z *Request) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// map header, size 8
@@ -1430,9 +1500,9 @@ func (z *RunResult) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *ScriptError) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// map header, size 6
+	// map header, size 7
 	// string "code"
-	o = append(o, 0x86, 0xa4, 0x63, 0x6f, 0x64, 0x65)
+	o = append(o, 0x87, 0xa4, 0x63, 0x6f, 0x64, 0x65)
 	o = msgp.AppendString(o, string(z.Code))
 	// string "message"
 	o = append(o, 0xa7, 0x6d, 0x65, 0x73, 0x73, 0x61, 0x67, 0x65)
@@ -1443,6 +1513,22 @@ func (z *ScriptError) MarshalMsg(b []byte) (o []byte, err error) {
 	// string "column"
 	o = append(o, 0xa6, 0x63, 0x6f, 0x6c, 0x75, 0x6d, 0x6e)
 	o = msgp.AppendInt(o, z.Column)
+	// string "inside"
+	o = append(o, 0xa6, 0x69, 0x6e, 0x73, 0x69, 0x64, 0x65)
+	if z.Inside == nil {
+		o = msgp.AppendNil(o)
+	} else {
+		// map header, size 3
+		// string "module"
+		o = append(o, 0x83, 0xa6, 0x6d, 0x6f, 0x64, 0x75, 0x6c, 0x65)
+		o = msgp.AppendString(o, z.Inside.Module)
+		// string "line"
+		o = append(o, 0xa4, 0x6c, 0x69, 0x6e, 0x65)
+		o = msgp.AppendInt(o, z.Inside.Line)
+		// string "column"
+		o = append(o, 0xa6, 0x63, 0x6f, 0x6c, 0x75, 0x6d, 0x6e)
+		o = msgp.AppendInt(o, z.Inside.Column)
+	}
 	// string "limit"
 	o = append(o, 0xa5, 0x6c, 0x69, 0x6d, 0x69, 0x74)
 	o = msgp.AppendString(o, z.Limit)
@@ -1498,6 +1584,58 @@ func (z *ScriptError) UnmarshalMsg(bts []byte) (o []byte, err error) {
 				err = msgp.WrapError(err, "Column")
 				return
 			}
+		case "inside":
+			if msgp.IsNil(bts) {
+				bts, err = msgp.ReadNilBytes(bts)
+				if err != nil {
+					return
+				}
+				z.Inside = nil
+			} else {
+				if z.Inside == nil {
+					z.Inside = new(Place)
+				}
+				var zb0003 uint32
+				zb0003, bts, err = msgp.ReadMapHeaderBytes(bts)
+				if err != nil {
+					err = msgp.WrapError(err, "Inside")
+					return
+				}
+				for zb0003 > 0 {
+					zb0003--
+					field, bts, err = msgp.ReadMapKeyZC(bts)
+					if err != nil {
+						err = msgp.WrapError(err, "Inside")
+						return
+					}
+					switch msgp.UnsafeString(field) {
+					case "module":
+						z.Inside.Module, bts, err = msgp.ReadStringBytes(bts)
+						if err != nil {
+							err = msgp.WrapError(err, "Inside", "Module")
+							return
+						}
+					case "line":
+						z.Inside.Line, bts, err = msgp.ReadIntBytes(bts)
+						if err != nil {
+							err = msgp.WrapError(err, "Inside", "Line")
+							return
+						}
+					case "column":
+						z.Inside.Column, bts, err = msgp.ReadIntBytes(bts)
+						if err != nil {
+							err = msgp.WrapError(err, "Inside", "Column")
+							return
+						}
+					default:
+						bts, err = msgp.Skip(bts)
+						if err != nil {
+							err = msgp.WrapError(err, "Inside")
+							return
+						}
+					}
+				}
+			}
 		case "limit":
 			z.Limit, bts, err = msgp.ReadStringBytes(bts)
 			if err != nil {
@@ -1524,6 +1662,12 @@ func (z *ScriptError) UnmarshalMsg(bts []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *ScriptError) Msgsize() (s int) {
-	s = 1 + 5 + msgp.StringPrefixSize + len(string(z.Code)) + 8 + msgp.StringPrefixSize + len(z.Message) + 5 + msgp.IntSize + 7 + msgp.IntSize + 6 + msgp.StringPrefixSize + len(z.Limit) + 8 + msgp.BoolSize
+	s = 1 + 5 + msgp.StringPrefixSize + len(string(z.Code)) + 8 + msgp.StringPrefixSize + len(z.Message) + 5 + msgp.IntSize + 7 + msgp.IntSize + 7
+	if z.Inside == nil {
+		s += msgp.NilSize
+	} else {
+		s += 1 + 7 + msgp.StringPrefixSize + len(z.Inside.Module) + 5 + msgp.IntSize + 7 + msgp.IntSize
+	}
+	s += 6 + msgp.StringPrefixSize + len(z.Limit) + 8 + msgp.BoolSize
 	return
 }

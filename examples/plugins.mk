@@ -9,7 +9,7 @@
 PLUGIN_GO     := examples/plugin-go
 PLUGIN_AS     := examples/plugin-assemblyscript
 PLUGIN_C      := examples/plugin-c
-PLUGIN_RANDOM := host/sandbox/testdata/random
+PLUGIN_RANDOM := host/sandbox/plugin/testdata/random
 
 PLUGIN_TINYGO = $(TINYGO_RUN) build -target=guest-sdk/tinygo-system.json -buildmode=c-shared -opt=z -no-debug
 PLUGIN_CC     := clang-19 --target=wasm32 -std=c17 -Oz -Wall -Wextra -Wconversion -Werror -ffreestanding -nostdlib -mbulk-memory \

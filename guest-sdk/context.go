@@ -17,7 +17,7 @@ const (
 type Context struct {
 	SDKVersion     string         `json:"sdk_version"` // of the contract between host and plugin: "1.0"
 	ExecutionID    string         `json:"execution_id"`
-	RequestID      string         `json:"request_id"` // of the HTTP request at the beginning, the same in all that it causes
+	RequestID      string         `json:"request_id"` // of the HTTP request that began it all, the same in everything it causes
 	ScriptID       string         `json:"script_id"`
 	ScriptName     string         `json:"script_name"`
 	AppID          string         `json:"app_id"`

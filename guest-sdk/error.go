@@ -29,7 +29,7 @@ const (
 	CodeInternal    = abi.OpCodeInternal    // the host's fault
 )
 
-// ErrorCode is the code of the [*Error] that err is or wraps, or "" when it is none.
+// ErrorCode returns the code of the [*Error] that err is or wraps, or "" when there is none.
 func ErrorCode(err error) Code {
 	var failure *Error
 	if errors.As(err, &failure) {

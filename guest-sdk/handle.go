@@ -6,19 +6,19 @@ import (
 	"github.com/picloud/picloud/guest-sdk/internal/wire"
 )
 
-// Handler answers an execution. An error is a failure of the plugin: the caller
-// gets a 502 that does not tell why, the execution's log does. What the caller
-// should be told is a [Response].
+// Handler returns the response of an execution. An error is a failure of the plugin: the caller
+// gets a 502 without the reason, which is in the execution's log. What the caller should be told is
+// a [Response].
 type Handler func(ctx Context, req Request) (Response, error)
 
 var handler Handler
 
-// Handle names the plugin's handler. It is called once, from an init function:
-// main does not run in a plugin.
+// Handle sets the plugin's handler. Call it once, from an init function: main does not run in a
+// plugin.
 func Handle(h Handler) {
 	handler = h
-	// What the JSON library learns of the types is then part of the memory that every
-	// execution begins from.
+	// What the JSON library learns about the types is then part of the memory that every execution
+	// begins from.
 	var in invocation
 	_ = wire.Unmarshal([]byte(`{"request":{"headers":{"a":"b"},"body":null,"body_raw":""}}`), &in)
 	_, _ = Text(200, "").encode()
@@ -33,7 +33,8 @@ type invocation struct {
 
 var errNoHandler = errors.New("the plugin has no handler: call sdk.Handle in an init function")
 
-// serve runs the handler from JSON to JSON, which is nil for a response without a body.
+// serve runs the handler on an invocation in JSON and returns the response in JSON, nil when it has
+// no body.
 func serve(input []byte) (output []byte, err error) {
 	if handler == nil {
 		return nil, errNoHandler

@@ -67,7 +67,7 @@ func ExampleValue() {
 	// float64 []uint8
 }
 
-// answer makes a handler that answers always the same.
+// answer returns a handler that always returns the same response.
 func answer(response sdk.Response) sdk.Handler {
 	return func(sdk.Context, sdk.Request) (sdk.Response, error) { return response, nil }
 }

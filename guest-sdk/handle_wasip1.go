@@ -2,7 +2,7 @@ package sdk
 
 import "github.com/picloud/picloud/guest-sdk/internal/host"
 
-// handle is what the host calls for each execution.
+// handle is called by the host for each execution.
 //
 //go:wasmexport handle
 func handle() int32 {

@@ -2,8 +2,7 @@ package sdk
 
 import "strings"
 
-// Request is the HTTP request of an execution, the zero Request when it was not
-// caused by one.
+// Request is the HTTP request of an execution, the zero Request when none caused it.
 type Request struct {
 	Method  string            `json:"method"`
 	Path    string            `json:"path"`
@@ -12,10 +11,10 @@ type Request struct {
 	BodyRaw []byte            `json:"body_raw"` // as it came
 	Params  map[string]string `json:"params"`   // of a route's path: id of /notes/:id
 	Query   map[string]string `json:"query"`    // the last of repeated names
-	Rest    string            `json:"rest"`     // what a route's path that ends in /* matched there
+	Rest    string            `json:"rest"`     // what the /* at the end of a route's path matched
 }
 
-// Header is the value of a header, "" when it is missing. Case does not count.
+// Header returns the value of a header, "" when it is missing. Case does not count.
 func (r Request) Header(name string) string { return r.Headers[strings.ToLower(name)] }
 
 // Decode stores the body in what target points to, as [Value.Decode] does.

@@ -4,11 +4,11 @@ package sdk
 
 import "unsafe"
 
-// The host keeps a plugin's memory after initialisation and begins each execution
-// from it if the plugin takes care that none repeats the random numbers of another.
-// For that, these two functions replace those of wasi-libc, from which all random
-// numbers of TinyGo come and which draw on a state in memory; and what state the
-// runtime has of its own is made anew when an execution begins.
+// The host keeps a plugin's memory after initialisation and begins each execution from it, if the
+// plugin takes care that no execution repeats the random numbers of another. All random numbers of
+// TinyGo come from two functions of wasi-libc, which keep state in memory; these two take their
+// place and ask the host. The state that the runtime has of its own is made anew when an execution
+// begins.
 
 //go:wasmimport wasi_snapshot_preview1 random_get
 func randomGet(to unsafe.Pointer, size uint32) (errno uint32)

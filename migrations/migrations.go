@@ -1,15 +1,15 @@
-// Package migrations holds the numbered changes that bring a database to the
-// schema the stores expect. They are applied in order when a store is opened.
+// Package migrations has the numbered changes that bring a database to the schema that package
+// store expects, for SQLite and for PostgreSQL. They are applied in order when a store is opened.
 package migrations
 
 import "embed"
 
-// SQLite holds sqlite/*.sql.
+// SQLite has the files sqlite/*.sql.
 //
 //go:embed sqlite/*.sql
 var SQLite embed.FS
 
-// Postgres holds postgres/*.sql.
+// Postgres has the files postgres/*.sql.
 //
 //go:embed postgres/*.sql
 var Postgres embed.FS

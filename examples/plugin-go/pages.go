@@ -1,4 +1,5 @@
-// Plugin-go is Markdown pages: they come in by PUT, are kept in kv and read as HTML.
+// Plugin-go is a plugin that serves Markdown pages: they come in by PUT, are kept in kv and read as
+// HTML.
 package main
 
 import (
@@ -18,7 +19,7 @@ import (
 	"github.com/picloud/picloud/guest-sdk/log"
 )
 
-// Page is what is kept of a page.
+// Page is a page as it is kept.
 type Page struct {
 	Title     string    `json:"title"`
 	Markdown  string    `json:"markdown"`
@@ -96,7 +97,7 @@ func remove(name string) (sdk.Response, error) {
 	return sdk.NoContent(), nil
 }
 
-// title is the text of a page's first heading, else its name.
+// title returns the text of a page's first heading, or its name without one.
 func title(name, source string) string {
 	document := markdown.Parser().Parse(text.NewReader([]byte(source)))
 	for node := document.FirstChild(); node != nil; node = node.NextSibling() {

@@ -1,5 +1,5 @@
-// Package clock asks the host for the time and for time zones, whose rules a plugin
-// need not carry with it.
+// Package clock asks the host for the time and for the rules of time zones, so that a plugin does
+// not have to carry them.
 package clock
 
 import (
@@ -13,21 +13,21 @@ type clock struct {
 	UnixNano    int64 `json:"unix_ns"`
 }
 
-// Now is the host's time in UTC. time.Now has it as well; this one fails when the
-// execution has been ended.
+// Now returns the host's time in UTC. time.Now has it as well; this one fails when the execution
+// has been ended.
 func Now() (time.Time, error) {
 	now, err := host.Call[clock](host.ClockMonotonic, nil)
 	return time.Unix(0, now.UnixNano).UTC(), err
 }
 
-// Elapsed is the time since the execution began, by a clock that only moves forward.
+// Elapsed returns the time since the execution began, by a clock that only moves forward.
 func Elapsed() (time.Duration, error) {
 	now, err := host.Call[clock](host.ClockMonotonic, nil)
 	return time.Duration(now.Nanoseconds), err
 }
 
-// Sleep waits. It fails when the execution has been ended meanwhile. A plugin that waits in any other way,
-// as by time.Sleep, keeps a processor busy.
+// Sleep waits. It fails when the execution has been ended meanwhile. A plugin that waits in any
+// other way, as by time.Sleep, keeps a processor busy.
 func Sleep(d time.Duration) error {
 	_, err := host.Call[struct{}](host.ClockSleep, struct {
 		Nanoseconds int64 `json:"ns"`
@@ -35,9 +35,8 @@ func Sleep(d time.Duration) error {
 	return err
 }
 
-// In is a time in a zone by its IANA name: "Europe/Berlin". Its location has the
-// offset of that very moment and no other. An unknown zone is an [*sdk.Error],
-// invalid.
+// In returns a time in the zone with an IANA name such as "Europe/Berlin". Its location knows only
+// the offset of that very moment. The error for an unknown zone is an [*sdk.Error], invalid.
 func In(t time.Time, zone string) (time.Time, error) {
 	location, err := locate(t.Unix(), zone, false)
 	if err != nil {
@@ -46,9 +45,8 @@ func In(t time.Time, zone string) (time.Time, error) {
 	return t.In(location), nil
 }
 
-// Date is a wall clock time in a zone, as [time.Date] has it otherwise. Of one that
-// occurs twice the first is meant, one that is skipped is read with the offset before
-// it.
+// Date returns the moment of a wall clock time in a zone, like [time.Date]. A time that occurs
+// twice means its first occurrence; one that is skipped is read with the offset before the gap.
 func Date(year int, month time.Month, day, hour, min, sec, nsec int, zone string) (time.Time, error) {
 	wall := time.Date(year, month, day, hour, min, sec, nsec, time.UTC)
 	location, err := locate(wall.Unix(), zone, true)

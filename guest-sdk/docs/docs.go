@@ -1,9 +1,10 @@
-// Package docs is for documents: JSON with an id, found by what is in it.
+// Package docs keeps an app's documents: JSON objects with an id, found by filters on what is in
+// them.
 //
-// Names of collections are 1 to 512 bytes of UTF-8 without control characters, a
-// document is a map of at most 1 MiB as JSON. Errors are [*sdk.Error]: invalid for
-// what may not be, not_found, conflict for a document at another version, denied
-// without the capability AppDocsRead or AppDocsWrite, unavailable.
+// Names of collections are 1 to 512 bytes of UTF-8 without control characters. A document is a map
+// of at most 1 MiB as JSON. Errors are [*sdk.Error]: invalid for a name, document, filter or option
+// that is not allowed, not_found, conflict for a document at another version, denied without the
+// capability AppDocsRead or AppDocsWrite, and unavailable.
 package docs
 
 import (
@@ -15,8 +16,8 @@ import (
 	"github.com/picloud/picloud/guest-sdk/internal/wire"
 )
 
-// Collection is a collection of the app by its name. Its documents' data are Ts,
-// which are structs or maps; sdk.Value and any take whatever there is.
+// Collection is the name of a collection of the app. The data of its documents is read into Ts and
+// written from them: structs or maps. sdk.Value and any take whatever there is.
 //
 //	notes := docs.Collection[Note]("notes")
 type Collection[T any] string
@@ -30,14 +31,14 @@ type Document[T any] struct {
 	Version   int64     `json:"version"` // from 1, raised by each update
 }
 
-// Page is a piece of what was found.
+// Page is a part of what was found.
 type Page[T any] struct {
 	Items  []Document[T] `json:"items"`
 	Cursor string        `json:"cursor"` // of the next page, "" when this is the last
 }
 
-// Filter says which documents are meant: paths into their data with the value they
-// must have or a condition on it. nil means all.
+// Filter selects documents: it has paths into their data, each with the value that must be there or
+// a condition on it. nil selects all.
 //
 //	docs.Filter{"author.name": "ada", "likes": docs.Filter{"$gte": 10}}
 type Filter map[string]any
@@ -48,13 +49,13 @@ type Order struct {
 	direction int
 }
 
-// Asc sorts by a path, the least first.
+// Asc returns an order by a path, the least first.
 func Asc(path string) Order { return Order{path, 1} }
 
-// Desc sorts by a path, the greatest first.
+// Desc returns an order by a path, the greatest first.
 func Desc(path string) Order { return Order{path, -1} }
 
-// sorting is a map of path to direction in which the order counts.
+// sorting is written as a map from path to direction whose order counts.
 type sorting []Order
 
 // MarshalJSON writes the paths in their order.
@@ -90,7 +91,7 @@ type document[T any] struct {
 	Document Document[T] `json:"document"`
 }
 
-// Create stores a new document and answers its id.
+// Create stores a new document and returns its id.
 func (c Collection[T]) Create(data T) (id string, err error) {
 	response, err := host.Call[struct {
 		ID string `json:"id"`
@@ -101,7 +102,7 @@ func (c Collection[T]) Create(data T) (id string, err error) {
 	return response.ID, err
 }
 
-// Get is the document with an id. Without one, found is false.
+// Get returns the document with an id; found is false when there is none.
 func (c Collection[T]) Get(id string) (doc Document[T], found bool, err error) {
 	response, err := host.Call[struct {
 		Document *Document[T] `json:"document"`
@@ -112,7 +113,7 @@ func (c Collection[T]) Get(id string) (doc Document[T], found bool, err error) {
 	return *response.Document, true, nil
 }
 
-// Find is a page of the documents that a filter means.
+// Find returns a page of the documents that match a query.
 func (c Collection[T]) Find(query Query) (Page[T], error) {
 	return host.Call[Page[T]](host.DocsFind, struct {
 		Collection string  `json:"collection"`
@@ -123,8 +124,8 @@ func (c Collection[T]) Find(query Query) (Page[T], error) {
 	}{string(c), query.Filter, query.Sort, query.Cursor, query.Limit})
 }
 
-// All goes through all documents that a filter means, page by page, and ends at an
-// error. Limit is the size of a page.
+// All iterates over all documents that match a query, page by page, and stops after an error. Limit
+// is the size of a page.
 func (c Collection[T]) All(query Query) iter.Seq2[Document[T], error] {
 	return host.Pages(func(cursor string) ([]Document[T], string, error) {
 		if cursor != "" {
@@ -135,7 +136,7 @@ func (c Collection[T]) All(query Query) iter.Seq2[Document[T], error] {
 	})
 }
 
-// Count is how many documents a filter means.
+// Count returns how many documents match a filter.
 func (c Collection[T]) Count(filter Filter) (int64, error) {
 	response, err := host.Call[struct {
 		Count int64 `json:"count"`
@@ -151,19 +152,19 @@ func (c Collection[T]) Update(id string, data T) (Document[T], error) {
 	return c.change(host.DocsUpdate, id, data, nil)
 }
 
-// UpdateIf replaces the data of a document if it is at a version. At another one it
-// is a conflict.
+// UpdateIf replaces the data of a document that is at the given version. The error for one at
+// another version is a conflict.
 func (c Collection[T]) UpdateIf(id string, version int64, data T) (Document[T], error) {
 	return c.change(host.DocsUpdate, id, data, &version)
 }
 
-// Patch merges a map or a struct into the data of a document: what is null in it is
-// removed, maps are merged in their turn, anything else is replaced (RFC 7396).
+// Patch merges a map or a struct into the data of a document: null removes a field, maps are
+// merged, anything else replaces what was there (RFC 7396).
 func (c Collection[T]) Patch(id string, patch any) (Document[T], error) {
 	return c.change(host.DocsPatch, id, patch, nil)
 }
 
-// PatchIf is Patch if the document is at a version. At another one it is a conflict.
+// PatchIf is [Collection.Patch] of a document that is at the given version, else a conflict.
 func (c Collection[T]) PatchIf(id string, version int64, patch any) (Document[T], error) {
 	return c.change(host.DocsPatch, id, patch, &version)
 }
@@ -177,7 +178,7 @@ func (c Collection[T]) change(operation host.Operation, id string, data any, ver
 	return response.Document, err
 }
 
-// Delete removes a document. Found is false when there was none.
+// Delete removes a document; found is false when there was none.
 func (c Collection[T]) Delete(id string) (found bool, err error) {
 	response, err := host.Call[struct {
 		Found bool `json:"found"`

@@ -1,11 +1,10 @@
-// Package files is for bytes with a name and a content type.
+// Package files keeps an app's files: bytes with a name and a content type.
 //
-// Names of collections are 1 to 512 bytes of UTF-8 without control characters. How
-// large a file may be is the operator's to say; a plugin sees no more of it than its
-// memory holds. Errors are [*sdk.Error]: invalid for what may not be, not_found,
-// quota when the app may keep no more, corrupted when the bytes are not those that
-// were stored, denied without the capability AppFilesRead or AppFilesWrite,
-// unavailable.
+// Names of collections are 1 to 512 bytes of UTF-8 without control characters. The operator sets
+// how large a file may be; a plugin reads a file whole, so that its memory has to hold it. Errors
+// are [*sdk.Error]: invalid for a name, content type or option that is not allowed, not_found,
+// quota when the app may keep no more, corrupted when the bytes are not those that were stored,
+// denied without the capability AppFilesRead or AppFilesWrite, and unavailable.
 package files
 
 import (
@@ -15,12 +14,12 @@ import (
 	"github.com/picloud/picloud/guest-sdk/internal/host"
 )
 
-// Collection is a collection of the app by its name.
+// Collection is the name of a collection of the app.
 //
 //	images := files.Collection("images")
 type Collection string
 
-// Info is what is known of a file besides its bytes.
+// Info describes a file.
 type Info struct {
 	ID          string    `json:"id"`
 	Name        string    `json:"name"`
@@ -31,7 +30,7 @@ type Info struct {
 	UpdatedAt   time.Time `json:"updated_at"`
 }
 
-// Page is a piece of a listing.
+// Page is a part of a listing.
 type Page struct {
 	Items  []Info `json:"items"`
 	Cursor string `json:"cursor"` // of the next page, "" when this is the last
@@ -43,7 +42,7 @@ type Query struct {
 	Limit  int    // 1 to 1000; 0: 50
 }
 
-// Change says what of a file becomes another. What is nil stays.
+// Change has what is to change of a file. What is nil stays.
 type Change struct {
 	Name        *string `json:"name,omitzero"`
 	ContentType *string `json:"content_type,omitzero"`
@@ -69,7 +68,7 @@ func (c Collection) Create(filename, contentType string, data []byte) (Info, err
 	}{string(c), filename, contentType, data}))
 }
 
-// Head is what is known of the file with an id. Without one, found is false.
+// Head returns what describes the file with an id; found is false when there is none.
 func (c Collection) Head(id string) (file Info, found bool, err error) {
 	response, err := host.Call[info](host.FilesHead, name{string(c), id})
 	if err != nil || response.File == nil {
@@ -78,7 +77,7 @@ func (c Collection) Head(id string) (file Info, found bool, err error) {
 	return *response.File, true, nil
 }
 
-// Get is the bytes of the file with an id. Without one, found is false.
+// Get returns the bytes of the file with an id; found is false when there is none.
 func (c Collection) Get(id string) (data []byte, found bool, err error) {
 	response, err := host.Call[struct {
 		Found bool   `json:"found"`
@@ -116,7 +115,7 @@ func required(response info, err error) (Info, error) {
 	return *response.File, nil
 }
 
-// Delete removes a file. Found is false when there was none.
+// Delete removes a file; found is false when there was none.
 func (c Collection) Delete(id string) (found bool, err error) {
 	response, err := host.Call[struct {
 		Found bool `json:"found"`
@@ -124,8 +123,7 @@ func (c Collection) Delete(id string) (found bool, err error) {
 	return response.Found, err
 }
 
-// List is a page of the files in the order of their ids, which is that of their
-// creation.
+// List returns a page of the files in the order of their ids, which is that of their creation.
 func (c Collection) List(query Query) (Page, error) {
 	return host.Call[Page](host.FilesList, struct {
 		Collection string `json:"collection"`
@@ -134,7 +132,7 @@ func (c Collection) List(query Query) (Page, error) {
 	}{string(c), query.Cursor, query.Limit})
 }
 
-// All goes through all files, page by page, and ends at an error.
+// All iterates over all files, page by page, and stops after an error.
 func (c Collection) All() iter.Seq2[Info, error] {
 	return host.Pages(func(cursor string) ([]Info, string, error) {
 		page, err := c.List(Query{Cursor: cursor})

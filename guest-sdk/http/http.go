@@ -1,9 +1,9 @@
-// Package http makes requests to other servers. The host performs them: private
-// networks cannot be reached, bodies and times are bounded.
+// Package http makes requests to other servers. The host performs them: it refuses addresses in
+// private networks and bounds the size of bodies and the time.
 //
-// Any status is an answer. Errors are [*sdk.Error]: invalid for what is wrong with a
-// request, timeout, unreachable for what lies with the other side, denied without the
-// capability AppHttpRequest.
+// A response with any status is no error. Errors are [*sdk.Error]: invalid for a request that is
+// wrong, timeout, unreachable when the other server cannot be had or breaks off, and denied without
+// the capability AppHttpRequest.
 package http
 
 import (
@@ -23,10 +23,10 @@ type Request struct {
 	Body             any               // a map, a struct or an array is sent as JSON, a string as text, []byte as it is, nil not at all
 	Timeout          time.Duration     // of the whole request, at most what the operator allows; 0: that
 	MaxResponseBytes int64             // of the body, at most what the operator allows; 0: that
-	KeepRedirects    bool              // answer a redirect as it is instead of following it
+	KeepRedirects    bool              // return a redirect instead of following it
 }
 
-// Response is another server's answer.
+// Response is what another server answered.
 type Response struct {
 	Status  int               `json:"status"`
 	Headers map[string]string `json:"headers"`  // names in lower case, repeated values joined by ", "
@@ -34,7 +34,7 @@ type Response struct {
 	BodyRaw []byte            `json:"body_raw"` // as it came
 }
 
-// Header is the value of a header, "" when it is missing. Case does not count.
+// Header returns the value of a header, "" when it is missing. Case does not count.
 func (r Response) Header(name string) string { return r.Headers[strings.ToLower(name)] }
 
 // Decode stores the body in what target points to, as [sdk.Value.Decode] does.

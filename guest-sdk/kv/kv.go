@@ -1,10 +1,9 @@
-// Package kv is for values under keys.
+// Package kv keeps an app's values under keys.
 //
-// Names of collections and keys are 1 to 512 bytes of UTF-8 without control
-// characters, values have at most 1 MiB as JSON. Every method but List and All
-// happens at once or not at all, also beside other executions. Errors are
-// [*sdk.Error]: invalid for names and values that may not be, denied without the
-// capability AppKvRead or AppKvWrite, unavailable.
+// Names of collections and keys are 1 to 512 bytes of UTF-8 without control characters. Values have
+// at most 1 MiB as JSON. Every method but List and All is atomic, also beside other executions.
+// Errors are [*sdk.Error]: invalid for a name or value that is not allowed, denied without the
+// capability AppKvRead or AppKvWrite, and unavailable.
 package kv
 
 import (
@@ -14,8 +13,8 @@ import (
 	"github.com/picloud/picloud/guest-sdk/internal/host"
 )
 
-// Collection is a collection of the app by its name. Its values are Ts; sdk.Value
-// and any take whatever there is.
+// Collection is the name of a collection of the app. Its values are read into Ts and written from
+// them; sdk.Value and any take whatever there is.
 //
 //	visits := kv.Collection[int64]("visits")
 type Collection[T any] string
@@ -26,7 +25,7 @@ type Item[T any] struct {
 	Value T      `json:"value"`
 }
 
-// Page is a piece of a listing.
+// Page is a part of a listing.
 type Page[T any] struct {
 	Items  []Item[T] `json:"items"`
 	Cursor string    `json:"cursor"` // of the next page, "" when this is the last
@@ -50,7 +49,7 @@ type name struct {
 	Key        string `json:"key"`
 }
 
-// Get is the value of a key. Without one, found is false.
+// Get returns the value of a key; found is false when there is none.
 func (c Collection[T]) Get(key string) (value T, found bool, err error) {
 	response, err := host.Call[struct {
 		Found bool `json:"found"`
@@ -59,12 +58,12 @@ func (c Collection[T]) Get(key string) (value T, found bool, err error) {
 	return response.Value, response.Found, err
 }
 
-// Has tells whether there is a key.
+// Has reports whether there is a key.
 func (c Collection[T]) Has(key string) (found bool, err error) {
 	return c.found(host.KVHas, key)
 }
 
-// Delete removes a key. Found is false when there was none.
+// Delete removes a key; found is false when there was none.
 func (c Collection[T]) Delete(key string) (found bool, err error) {
 	return c.found(host.KVDelete, key)
 }
@@ -86,8 +85,8 @@ type setResponse struct {
 	Set bool `json:"set"`
 }
 
-// SetWith stores a value with options. Set is false when the condition did not hold
-// and nothing has changed.
+// SetWith stores a value with options; set is false when the condition did not hold and nothing has
+// changed.
 func (c Collection[T]) SetWith(key string, value T, options Options) (set bool, err error) {
 	request := struct {
 		name
@@ -103,8 +102,8 @@ func (c Collection[T]) SetWith(key string, value T, options Options) (set bool, 
 	return response.Set, err
 }
 
-// Incr adds to an integer, which counts from 0 when the key is missing, and answers
-// the sum. It must not leave 64 bits, nor find anything but an integer.
+// Incr adds to an integer and returns the sum. A missing key counts as 0. The error is invalid when
+// the value is no integer or the sum does not fit into 64 bits.
 func (c Collection[T]) Incr(key string, by int64) (sum int64, err error) {
 	response, err := host.Call[struct {
 		Value int64 `json:"value"`
@@ -115,9 +114,9 @@ func (c Collection[T]) Incr(key string, by int64) (sum int64, err error) {
 	return response.Value, err
 }
 
-// CompareAndSet replaces a value if it is the old one. A nil old means that the key
-// must be missing, a nil new that it is to be deleted. Set is false when another
-// value was there and nothing has changed.
+// CompareAndSet replaces a value if it equals old. A nil old means that the key must be missing, a
+// nil new that it is to be deleted. Set is false when another value was there and nothing has
+// changed.
 func (c Collection[T]) CompareAndSet(key string, old, new *T) (set bool, err error) {
 	response, err := host.Call[setResponse](host.KVCompareAndSet, struct {
 		name
@@ -127,7 +126,7 @@ func (c Collection[T]) CompareAndSet(key string, old, new *T) (set bool, err err
 	return response.Set, err
 }
 
-// List is a page of the keys in the order of their bytes.
+// List returns a page of the keys in the order of their bytes.
 func (c Collection[T]) List(query Query) (Page[T], error) {
 	return host.Call[Page[T]](host.KVList, struct {
 		Collection string `json:"collection"`
@@ -137,8 +136,7 @@ func (c Collection[T]) List(query Query) (Page[T], error) {
 	}{string(c), query.Prefix, query.Cursor, query.Limit})
 }
 
-// All goes through the keys that begin with prefix, page by page, and ends at an
-// error.
+// All iterates over the keys that begin with prefix, page by page, and stops after an error.
 func (c Collection[T]) All(prefix string) iter.Seq2[Item[T], error] {
 	return host.Pages(func(cursor string) ([]Item[T], string, error) {
 		page, err := c.List(Query{Prefix: prefix, Cursor: cursor})

@@ -1,5 +1,5 @@
-// Package log writes to the execution's log, which has at most 1000 lines of 256 KiB
-// in all; of a message at most 16 KiB are kept.
+// Package log writes to the execution's log. It has at most 1000 lines and 256 KiB; a message is
+// cut after 16 KiB.
 package log
 
 import (
@@ -7,8 +7,8 @@ import (
 	"github.com/picloud/picloud/guest-sdk/internal/host"
 )
 
-// Trace writes a line at level trace. Data, any number of values, stand beside the
-// message: one as it is, several as an array.
+// Trace writes a line at level trace. Data is kept beside the message: one value as it is, several
+// as an array.
 func Trace(message string, data ...any) { write(abi.LogTrace, message, data) }
 
 // Debug writes a line at level debug, see [Trace].
@@ -38,8 +38,8 @@ func write(level abi.LogLevel, message string, data []any) {
 	default:
 		line.Data = data
 	}
-	// A plugin has nothing better to do with a log that fails. Only what is no value
-	// can: then the message is kept, and why its data are not.
+	// A plugin has nothing better to do with a log that fails. Only data that is no value can make
+	// it fail: then the message is kept, with the reason why its data is not.
 	if _, err := host.Call[host.None](host.LogWrite, line); err != nil {
 		line.Data = map[string]string{"data": err.Error()}
 		_, _ = host.Call[host.None](host.LogWrite, line)

@@ -85,7 +85,7 @@ type visit struct {
 	Page string `json:"page,omitempty"`
 }
 
-// useEverything calls each function of the SDK and looks at its answer.
+// useEverything calls each function of the SDK and checks what it returns.
 func useEverything(t *testing.T, host *Host) {
 	log.Info("hello", map[string]int{"n": 1})
 	log.Error("twice", 1, "two")

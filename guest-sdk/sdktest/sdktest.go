@@ -1,5 +1,5 @@
-// Package sdktest runs a plugin's code in go test, without WebAssembly: its calls go
-// to the services that the server has, over a database in the test's directory.
+// Package sdktest runs a plugin's code in go test, without WebAssembly: its calls go to the
+// server's own services, over a database in the test's directory.
 //
 //	func TestHello(t *testing.T) {
 //		host := sdktest.New(t)
@@ -7,8 +7,7 @@
 //		...
 //	}
 //
-// Limits of memory and time, and the request's way through a route, are the server's
-// alone and not here.
+// Limits of memory and time and the matching of routes are not there: only the server has them.
 package sdktest
 
 import (
@@ -28,6 +27,7 @@ import (
 	sdk "github.com/picloud/picloud/guest-sdk"
 	guest "github.com/picloud/picloud/guest-sdk/internal/host"
 	"github.com/picloud/picloud/host/docs"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/fetch"
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/hostcalls"
@@ -36,8 +36,8 @@ import (
 	"github.com/picloud/picloud/host/store/sqlite"
 )
 
-// Host is an app with services of its own, in which the test is an execution. It is
-// used by one goroutine at a time.
+// Host is an app with services of its own, and the test is an execution in it. One goroutine at a
+// time may use it.
 type Host struct {
 	db         store.Store
 	client     *fetch.Client
@@ -62,8 +62,8 @@ type Line struct {
 	Data    sdk.Value // null when there are none
 }
 
-// New makes a host that lasts as long as the test. Tests with a Host cannot run in
-// parallel: the packages of the SDK know one at a time.
+// New returns a host that lasts as long as the test. Tests with a Host cannot run in parallel: the
+// packages of the SDK know one at a time.
 func New(t testing.TB) *Host {
 	t.Helper()
 	h, err := Open(t.TempDir())
@@ -78,8 +78,8 @@ func New(t testing.TB) *Host {
 	return h
 }
 
-// Open makes a host outside of a test, which keeps what it stores in a directory and
-// is to be closed.
+// Open returns a host outside of a test. It keeps what it stores in a directory; close it after
+// use.
 func Open(dir string) (_ *Host, err error) {
 	if guest.Serve != nil {
 		return nil, errors.New("another host is in use; tests with one cannot run in parallel")
@@ -112,7 +112,7 @@ func Open(dir string) (_ *Host, err error) {
 	}
 	h.scope = &hostcalls.Scope{
 		ExecutionID: h.invocation.ExecutionID, AppID: app.ID, ScriptID: h.invocation.ScriptID,
-		Log: &hostcalls.Log{}, Started: time.Now(), Invoke: h.invoke,
+		Log: &hostcalls.Log{}, Started: time.Now(), Now: time.Now, Invoke: h.invoke,
 	}
 	for _, row := range abi.Operations {
 		h.scope.Capabilities = append(h.scope.Capabilities, row.Capability)
@@ -121,8 +121,8 @@ func Open(dir string) (_ *Host, err error) {
 	return h, nil
 }
 
-// Run calls f with a host that lasts as long as the call: for examples, which have no
-// [testing.TB]. It panics where New fails the test.
+// Run calls f with a host that lasts as long as the call: for examples, which have no [testing.TB].
+// It panics where New fails the test.
 func Run(f func(host *Host)) {
 	dir, err := os.MkdirTemp("", "sdktest")
 	if err != nil {
@@ -159,7 +159,7 @@ func (h *Host) serve(operation string, request []byte) []byte {
 			if h.observe != nil {
 				h.observe(row, request)
 			}
-			response, err := hostcalls.Caller{Dispatcher: h.dispatcher, Scope: h.scope}.Call(context.Background(), row.Op, request)
+			response, err := h.dispatcher.Perform(context.Background(), h.scope, row.Op, request)
 			if err != nil {
 				return nil, shown(err)
 			}
@@ -176,11 +176,11 @@ func shown(err error) *abi.OpError {
 	return &abi.OpError{Code: abi.OpCodeInternal, Message: err.Error()}
 }
 
-// Handle runs the plugin's handler for a request and answers what a client of a route
-// would get. The error is the handler's, or says what is wrong with its response.
+// Handle runs the plugin's handler for a request and returns what a client of a route would get.
+// The error is the handler's, or says what is wrong with its response.
 //
-// Method is GET and Path / unless they are given. Without BodyRaw a Body is sent: a
-// string as text, a blob as its bytes, anything else as JSON.
+// Method is GET and Path / unless they are given. Without BodyRaw, Body is sent: a string as text,
+// a blob as its bytes, anything else as JSON.
 func (h *Host) Handle(request sdk.Request) (Response, error) {
 	body := request.BodyRaw
 	headers := map[string]string{}
@@ -228,8 +228,8 @@ func (h *Host) Handle(request sdk.Request) (Response, error) {
 	return response, nil
 }
 
-// Invoke runs the plugin's handler as another script does with invoke, and answers
-// what that would get.
+// Invoke runs the plugin's handler as another script does with invoke, and returns what that script
+// would get.
 func (h *Host) Invoke(args any) (sdk.Value, error) {
 	value, err := wireValue(args)
 	if err != nil {
@@ -259,7 +259,7 @@ func (h *Host) answer(invocation abi.Invocation) (sdk.Value, error) {
 	return abi.AppendJSON(nil, value)
 }
 
-// run calls the handler from JSON to JSON, as the sandbox does.
+// run calls the handler with an invocation in JSON and reads its response, as the sandbox does.
 func (h *Host) run(invocation abi.Invocation) (msgp.Raw, error) {
 	input, err := abi.PluginInput(invocation)
 	if err != nil {
@@ -272,7 +272,7 @@ func (h *Host) run(invocation abi.Invocation) (msgp.Raw, error) {
 	return abi.AppendFromJSON(nil, output)
 }
 
-// wireValue is a Go value as the host has it.
+// wireValue returns a Go value as the host has it.
 func wireValue(v any) (msgp.Raw, error) {
 	text, err := sdk.ValueOf(v)
 	if err != nil {
@@ -281,8 +281,8 @@ func wireValue(v any) (msgp.Raw, error) {
 	return abi.AppendFromJSON(nil, text)
 }
 
-// Provide stands in for another script of the app, which sdk.Invoke then finds by its
-// name. An error is that script's failure.
+// Provide puts a function in the place of another script of the app, which sdk.Invoke then finds by
+// its name. An error is that script's failure.
 func (h *Host) Provide(name string, script func(args sdk.Value) (any, error)) {
 	h.scripts[name] = script
 }
@@ -291,7 +291,7 @@ func (h *Host) Provide(name string, script func(args sdk.Value) (any, error)) {
 func (h *Host) invoke(_ context.Context, name string, args msgp.Raw) (msgp.Raw, error) {
 	script, found := h.scripts[name]
 	if !found {
-		return nil, store.ErrNotFound
+		return nil, fault.Missing("script")
 	}
 	var text sdk.Value
 	if len(args) > 0 {
@@ -307,7 +307,7 @@ func (h *Host) invoke(_ context.Context, name string, args msgp.Raw) (msgp.Raw, 
 	return wireValue(value)
 }
 
-// Log is what was logged so far.
+// Log returns what was logged so far.
 func (h *Host) Log() (lines []Line) {
 	for _, line := range h.scope.Log.Lines() {
 		lines = append(lines, Line{string(line.Level), line.Message, sdk.Value(line.Data)})

@@ -1,12 +1,13 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"errors"
+	"io"
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -15,125 +16,106 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"github.com/picloud/picloud/host/api/problem"
+	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/catalog"
+	"github.com/picloud/picloud/host/fault"
+	"github.com/picloud/picloud/host/front"
 	"github.com/picloud/picloud/host/store"
-)
-
-const (
-	apiPrefix   = "/api/v1"
-	adminPrefix = apiPrefix + "/admin"
 )
 
 // bearer marks an operation that needs a credential.
 var bearer = []map[string][]string{{"bearer": {}}}
 
-func (s *Server) mountAdmin() {
-	s.app.Use(adminPrefix, checkBody)
-	config := huma.DefaultConfig("PiCloud admin API", s.version)
-	config.OpenAPIPath = apiPrefix + "/openapi"
-	config.DocsPath, config.SchemasPath = "", ""
-	config.CreateHooks = nil // no $schema fields in answers
-	config.RejectUnknownQueryParameters = true
-	config.NoFormatFallback = false
-	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"bearer": {Type: "http", Scheme: "bearer", Description: "A token from auth/login (pcs_...) or an API key (pic_...)."},
-	}
-	s.admin = humafiber.NewWithGroup(s.app, verbRouter{s.app}, config)
-	s.admin.UseMiddleware(s.authenticate)
-	s.mountAuth()
-	s.mountAPIKeys()
-	s.mountApps()
-	s.mountScripts()
-	s.mountRun()
-	s.mountLogs()
-	s.mountExecutions()
-	s.mountRoutes()
-	s.mountKV()
-	s.mountDocs()
-	s.mountFiles()
-	s.app.Use("/api", func(c *fiber.Ctx) error {
-		if strings.HasPrefix(c.Path(), apiPrefix+"/execute/") {
-			return c.Next()
-		}
-		return s.refuse(c, http.StatusNotFound, codeNotFound, "there is nothing at "+shorten(c.Method()+" "+c.Path()))
-	})
-}
-
-// verbRouter registers paths that end in a verb, as in routes:match, with the
-// colon escaped: fiber would take it for a parameter.
-type verbRouter struct{ fiber.Router }
-
-func (r verbRouter) Add(method, path string, handlers ...fiber.Handler) fiber.Router {
-	return r.Router.Add(method, strings.ReplaceAll(path, "routes:", `routes\:`), handlers...)
-}
-
-// checkBody refuses bodies that huma would take too easily: compressed ones,
-// which could unfold to any size, and JSON that is not UTF-8, whose wrong bytes
-// Go's decoder replaces silently.
+// checkBody refuses bodies that huma would take too easily: compressed ones, which could unfold to
+// any size, and JSON that is not UTF-8, whose wrong bytes Go's decoder replaces silently. It reads
+// nothing: huma does, when it knows that the operation exists and who calls.
 func checkBody(c *fiber.Ctx) error {
-	c.Locals(clientAddressKey{}, c.Context().RemoteIP().String())
-	requestID(c)                                                                     // for the log, through the request's context
 	if _, err := url.ParseRequestURI(string(c.Request().RequestURI())); err != nil { // which huma takes for granted
-		return newProblem(http.StatusBadRequest, codeInvalid, "malformed address").send(c)
+		return problem.New(http.StatusBadRequest, fault.Invalid, "malformed address").Send(c)
 	}
-	_, isUpload := c.Locals(uploadKey{}).(*upload)
-	var body []byte
-	if !isUpload {
-		if body = c.Request().Body(); len(body) == 0 {
-			return c.Next()
-		}
+	body := c.Request().BodyStream()
+	if body == nil {
+		return c.Next()
 	}
-	var refused *Problem
+	var refused *problem.Problem
 	media, _, err := mime.ParseMediaType(c.Get(fiber.HeaderContentType, fiber.MIMEApplicationJSON))
 	switch {
 	case len(c.Request().Header.ContentEncoding()) > 0:
-		refused = newProblem(http.StatusUnsupportedMediaType, codeInvalid, "the body must not be compressed")
-	case isUpload: // of any type, to be read by its handler
+		refused = problem.New(http.StatusUnsupportedMediaType, fault.Invalid, "the body must not be compressed")
+	case front.BodyOf(c.Context()) != nil: // of any type, to be read by its handler
 		return c.Next()
 	case err != nil || media != fiber.MIMEApplicationJSON && !strings.HasSuffix(media, "+json"):
-		refused = newProblem(http.StatusUnsupportedMediaType, codeInvalid, "the content type must be application/json, got "+shorten(c.Get(fiber.HeaderContentType)))
-	case !utf8.Valid(body):
-		refused = newProblem(http.StatusBadRequest, codeInvalid, "the body is not valid UTF-8")
+		refused = problem.New(http.StatusUnsupportedMediaType, fault.Invalid, "the content type must be application/json, got "+problem.Shorten(c.Get(fiber.HeaderContentType)))
 	default:
-		c.Request().SetBodyStream(bytes.NewReader(body), len(body)) // where huma looks for it
+		c.Request().SetBodyStream(&utf8Reader{from: body}, -1)
 		return c.Next()
 	}
-	return refused.send(c)
+	return refused.Send(c)
 }
 
-type (
-	principalKey     struct{}
-	clientAddressKey struct{}
-)
+// utf8Reader ends with an error where what it reads is not UTF-8.
+type utf8Reader struct {
+	from io.Reader
+	cut  []byte // the beginning of a character whose rest is still to come
+}
+
+func (r *utf8Reader) Read(p []byte) (int, error) {
+	n, err := r.from.Read(p)
+	text := p[:n]
+	if len(r.cut) > 0 {
+		text, r.cut = append(r.cut, text...), nil
+	}
+	if end := len(text); n > 0 && err == nil {
+		for back := 1; back < min(utf8.UTFMax, end+1); back++ {
+			if c := text[end-back]; utf8.RuneStart(c) {
+				if !utf8.FullRune(text[end-back:]) {
+					r.cut = slices.Clone(text[end-back:])
+					text = text[:end-back]
+				}
+				break
+			}
+		}
+	}
+	if !utf8.Valid(text) {
+		return n, problem.New(http.StatusBadRequest, fault.Invalid, "the body is not valid UTF-8")
+	}
+	return n, err
+}
+
+type principalKey struct{}
 
 // authenticate finds out who calls, for operations that need to know.
-func (s *Server) authenticate(ctx huma.Context, next func(huma.Context)) {
+func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 	if len(ctx.Operation().Security) == 0 {
 		next(ctx)
 		return
 	}
-	p, err := s.principal(ctx.Context(), ctx.Header("Authorization"))
+	p, err := a.authority.Authenticate(ctx.Context(), front.Bearer(ctx.Header("Authorization")))
 	if err != nil {
-		refused := newProblem(http.StatusUnauthorized, codeUnauthorized, err.Error())
-		if errors.Is(err, authz.ErrToken) {
-			ctx.SetHeader("WWW-Authenticate", `Bearer realm="picloud"`)
-		} else {
-			s.log.Error("authentication failed", "error", logged(err))
-			refused = newProblem(failure(err))
-		}
-		_ = huma.WriteErr(s.admin, ctx, refused.Status, refused.Detail)
+		a.refuse(ctx, err)
 		return
 	}
 	next(huma.WithValue(ctx, principalKey{}, p))
 }
 
-// principal finds the caller that an Authorization header names.
-func (s *Server) principal(ctx context.Context, header string) (*authz.Principal, error) {
-	scheme, token, _ := strings.Cut(header, " ")
-	if !strings.EqualFold(scheme, "bearer") {
-		return nil, authz.ErrToken
+// refuse answers an error in a middleware.
+func (a *API) refuse(ctx huma.Context, err error) {
+	_ = a.problemOf(ctx.Context(), err).Send(humafiber.Unwrap(ctx))
+}
+
+// problemOf turns an error of the services into one that may be shown, and logs what is not the
+// caller's fault.
+func (a *API) problemOf(ctx context.Context, err error) *problem.Problem {
+	p, ours := problem.Of(err)
+	if ours {
+		problem.Log(ctx, a.log, front.RequestIDOf(ctx), err)
 	}
-	return s.authority.Authenticate(ctx, strings.TrimSpace(token))
+	if script := (*catalog.InvalidScript)(nil); errors.As(err, &script) && fault.From(err).Field == "source" {
+		p.Script = &wire.ScriptSource{Line: script.Line, Column: script.Column, Message: script.Message, SourceLine: script.SourceLine}
+	}
+	return p
 }
 
 func caller(ctx context.Context) *authz.Principal {
@@ -141,72 +123,63 @@ func caller(ctx context.Context) *authz.Principal {
 	return p
 }
 
-// need checks a capability in an app. An app that the caller may not even see
-// does not exist for them.
-func (s *Server) need(ctx context.Context, appID, resource string, c authz.Capability) error {
-	ok, err := s.authority.MayIn(ctx, caller(ctx), appID, c)
-	if err != nil || ok {
-		return err
-	}
-	if ok, err = s.authority.MayIn(ctx, caller(ctx), appID, authz.AppRead); err != nil {
-		return err
-	}
-	if !ok {
-		return notFound(resource)
-	}
-	return forbidden(c)
+// need checks a capability of the caller in an app.
+func (a *API) need(ctx context.Context, appID, resource string, c authz.Capability) error {
+	return a.authority.Require(ctx, caller(ctx), appID, resource, c)
 }
 
 // findApp finds an app by id or slug, for a caller with a capability in it.
-func (s *Server) findApp(ctx context.Context, ref string, c authz.Capability) (store.App, error) {
+func (a *API) findApp(ctx context.Context, ref string, c authz.Capability) (store.App, error) {
 	var app store.App
 	var err error
 	if id, invalid := uuid.Parse(ref); invalid == nil {
-		app, err = s.store.Apps().Get(ctx, id.String())
+		app, err = a.store.Apps().Get(ctx, id.String())
 	} else {
-		app, err = s.store.Apps().GetBySlug(ctx, ref)
+		app, err = a.store.Apps().GetBySlug(ctx, ref)
 	}
 	if err != nil {
 		return store.App{}, unknown(err, "app")
 	}
-	return app, s.need(ctx, app.ID, "app", c)
+	return app, a.need(ctx, app.ID, "app", c)
 }
 
 // findScript finds a script by id, for a caller with a capability in its app.
-func (s *Server) findScript(ctx context.Context, id string, c authz.Capability) (store.Script, error) {
-	script, err := s.store.Scripts().Get(ctx, id)
+func (a *API) findScript(ctx context.Context, id string, c authz.Capability) (store.Script, error) {
+	script, err := a.store.Scripts().Get(ctx, id)
 	if err != nil {
 		return store.Script{}, unknown(err, "script")
 	}
-	return script, s.need(ctx, script.AppID, "script", c)
+	return script, a.need(ctx, script.AppID, "script", c)
 }
 
 // unknown makes an id that the store could never hold one that does not exist.
 func unknown(err error, resource string) error {
-	var invalid *store.InvalidError
-	if errors.Is(err, store.ErrNotFound) || errors.As(err, &invalid) {
-		return notFound(resource)
+	if fault.Unknown(err) {
+		return fault.Missing(resource)
 	}
 	return err
 }
 
+// maxLogin bounds the body of a login in bytes, which anybody may send.
+const maxLogin = 16 << 10
+
 // operation registers a handler with huma. Its errors become problems.
-func operation[I, O any](s *Server, method, path, id, summary string, status int, handler func(context.Context, *I) (*O, error), more ...func(*huma.Operation)) {
+func operation[I, O any](a *API, admin huma.API, method, path, id, summary string, status int, handler func(context.Context, *I) (*O, error), more ...func(*huma.Operation)) {
 	op := huma.Operation{
 		OperationID: id, Method: method, Path: adminPrefix + path, Summary: summary,
 		Tags: []string{strings.Split(path, "/")[1]}, DefaultStatus: status,
-		Security: bearer, MaxBodyBytes: s.maxBody,
+		Security: bearer, MaxBodyBytes: -1, // package front has bounded it
 	}
 	if id == "login" {
-		op.Security = nil
+		op.Security, op.MaxBodyBytes = nil, maxLogin
 	}
 	for _, change := range more {
 		change(&op)
 	}
-	huma.Register(s.admin, op, func(ctx context.Context, in *I) (*O, error) {
+	huma.Register(admin, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
 		if err != nil {
-			return nil, s.problemOf(ctx, err)
+			return nil, a.problemOf(ctx, err)
 		}
 		return out, nil
 	})

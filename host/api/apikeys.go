@@ -5,25 +5,29 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
-func (s *Server) mountAPIKeys() {
-	operation(s, http.MethodPost, "/api-keys", "create-api-key", "Make an API key; it is shown only now", http.StatusCreated, s.createAPIKey)
-	operation(s, http.MethodGet, "/api-keys", "list-api-keys", "List your API keys", http.StatusOK, s.listAPIKeys)
-	operation(s, http.MethodDelete, "/api-keys/{id}", "delete-api-key", "Revoke an API key", http.StatusNoContent, s.deleteAPIKey)
+func (a *API) mountAPIKeys(admin huma.API) {
+	operation(a, admin, http.MethodPost, "/api-keys", "create-api-key", "Make an API key; it is shown only now", http.StatusCreated, a.createAPIKey)
+	operation(a, admin, http.MethodGet, "/api-keys", "list-api-keys", "List your API keys", http.StatusOK, a.listAPIKeys)
+	operation(a, admin, http.MethodDelete, "/api-keys/{id}", "delete-api-key", "Revoke an API key", http.StatusNoContent, a.deleteAPIKey)
 }
 
-func (s *Server) createAPIKey(ctx context.Context, in *struct{ Body wire.APIKeyCreate }) (*body[wire.APIKey], error) {
+func (a *API) createAPIKey(ctx context.Context, in *struct{ Body wire.APIKeyCreate }) (*body[wire.APIKey], error) {
 	p := caller(ctx)
 	if !p.May(authz.KeysManage) {
-		return nil, forbidden(authz.KeysManage)
+		return nil, authz.Denied(authz.KeysManage)
 	}
 	var appID string
 	if in.Body.App != "" {
-		app, err := s.findApp(ctx, in.Body.App, authz.AppRead)
+		app, err := a.findApp(ctx, in.Body.App, authz.AppRead)
 		if err != nil {
 			return nil, err
 		}
@@ -32,14 +36,14 @@ func (s *Server) createAPIKey(ctx context.Context, in *struct{ Body wire.APIKeyC
 	var expires time.Time
 	if in.Body.ExpiresAt != nil {
 		if expires = in.Body.ExpiresAt.UTC(); !expires.After(time.Now()) {
-			return nil, invalidField("body.expires_at", "must be in the future", expires.Format(time.RFC3339))
+			return nil, problem.InvalidField("body.expires_at", "must be in the future", expires.Format(time.RFC3339))
 		}
 	}
 	scopes := make([]authz.Scope, len(in.Body.Scopes))
 	for i, scope := range in.Body.Scopes {
 		scopes[i] = authz.Scope(scope)
 	}
-	key, row, err := s.authority.CreateKey(ctx, p.User.ID, in.Body.Name, scopes, appID, expires)
+	key, row, err := a.authority.CreateKey(ctx, p.User.ID, in.Body.Name, scopes, appID, expires)
 	if err != nil {
 		return nil, err
 	}
@@ -48,12 +52,12 @@ func (s *Server) createAPIKey(ctx context.Context, in *struct{ Body wire.APIKeyC
 	return &body[wire.APIKey]{shown}, nil
 }
 
-func (s *Server) listAPIKeys(ctx context.Context, _ *none) (*body[wire.Page[wire.APIKey]], error) {
+func (a *API) listAPIKeys(ctx context.Context, _ *none) (*body[wire.Page[wire.APIKey]], error) {
 	p := caller(ctx)
 	if !p.May(authz.KeysManage) {
-		return nil, forbidden(authz.KeysManage)
+		return nil, authz.Denied(authz.KeysManage)
 	}
-	keys, err := s.store.APIKeys().ListOf(ctx, p.User.ID)
+	keys, err := a.store.APIKeys().ListOf(ctx, p.User.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -64,21 +68,21 @@ func (s *Server) listAPIKeys(ctx context.Context, _ *none) (*body[wire.Page[wire
 	return &body[wire.Page[wire.APIKey]]{page}, nil
 }
 
-func (s *Server) deleteAPIKey(ctx context.Context, in *struct {
+func (a *API) deleteAPIKey(ctx context.Context, in *struct {
 	ID string `path:"id"`
 }) (*none, error) {
 	p := caller(ctx)
 	if !p.May(authz.KeysManage) {
-		return nil, forbidden(authz.KeysManage)
+		return nil, authz.Denied(authz.KeysManage)
 	}
-	key, err := s.store.APIKeys().Get(ctx, in.ID)
+	key, err := a.store.APIKeys().Get(ctx, in.ID)
 	if err != nil {
 		return nil, unknown(err, "API key")
 	}
 	if key.UserID != p.User.ID {
-		return nil, notFound("API key")
+		return nil, fault.Missing("API key")
 	}
-	return nil, s.store.APIKeys().Delete(ctx, in.ID)
+	return nil, a.store.APIKeys().Delete(ctx, in.ID)
 }
 
 func wireAPIKey(k store.APIKey) wire.APIKey {

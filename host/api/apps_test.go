@@ -1,4 +1,4 @@
-package api
+package api_test
 
 import (
 	"fmt"
@@ -16,45 +16,45 @@ func TestApps(t *testing.T) {
 	app := do[wire.App](s, "POST", "apps", wire.AppCreate{Slug: "todo", Name: "To do"}, 201)
 	assert.Equal(t, app, do[wire.App](s, "GET", "apps/todo", nil, 200), "by slug")
 	assert.Equal(t, app, do[wire.App](s, "GET", "apps/"+app.ID, nil, 200), "by id")
-	assert.Equal(t, "x", s.app("x").Name, "the slug stands in for a name")
+	assert.Equal(t, "x", s.App("x").Name, "the slug stands in for a name")
 
 	changed := do[wire.App](s, "PUT", "apps/todo", `{"name":"Later"}`, 200)
 	assert.Equal(t, "Later", changed.Name)
 	assert.Equal(t, "todo", changed.Slug)
 	changed = do[wire.App](s, "PUT", "apps/todo", `{"slug":"later"}`, 200)
 	assert.Equal(t, "later", changed.Slug)
-	s.refused(s.admin(s.token, "GET", "apps/todo", ""), 404, "", "app not found")
+	s.Refused(s.Admin(s.Token, "GET", "apps/todo", ""), 404, "", "app not found")
 
 	do[any](s, "DELETE", "apps/later", nil, 204)
-	s.refused(s.admin(s.token, "DELETE", "apps/later", ""), 404, "", "app not found")
+	s.Refused(s.Admin(s.Token, "DELETE", "apps/later", ""), 404, "", "app not found")
 }
 
 func TestAppsRefuse(t *testing.T) {
 	s := newSite(t)
-	first := s.app("taken")
-	create := func(body string) answer { return s.admin(s.token, "POST", "apps", body) }
-	p := s.refused(create(`{"slug":"taken"}`), 409, "body.slug", `app slug \"taken\" is already in use`)
+	first := s.App("taken")
+	create := func(body string) answer { return s.Admin(s.Token, "POST", "apps", body) }
+	p := s.Refused(create(`{"slug":"taken"}`), 409, "body.slug", `app slug \"taken\" is already in use`)
 	assert.Equal(t, first.ID, p.Other)
-	s.app("second")
-	s.refused(s.admin(s.token, "PUT", "apps/second", `{"slug":"taken"}`), 409, "body.slug", "already in use")
+	s.App("second")
+	s.Refused(s.Admin(s.Token, "PUT", "apps/second", `{"slug":"taken"}`), 409, "body.slug", "already in use")
 	for _, slug := range []string{"", "To-Do", "to do", "-x", "x-", "x_y", "é", strings.Repeat("x", 64), "a/b"} {
-		s.refused(create(fmt.Sprintf(`{"slug":%q}`, slug)), 422, "body.slug", "expected")
+		s.Refused(create(fmt.Sprintf(`{"slug":%q}`, slug)), 422, "body.slug", "expected")
 	}
-	s.refused(create(`{"slug":"01a20970-f805-7922-8ded-6d329840dbfc"}`), 422, "body.slug", "id")
-	s.refused(create(`{"slug":3}`), 422, "body.slug", "expected string")
-	s.refused(create(`{"slug":"a","owner":"me"}`), 422, "body.owner", "unexpected property")
-	s.refused(create(`{"name":"a"}`), 422, "body", "slug")
-	s.refused(create(`{"slug":"a","name":"`+strings.Repeat("x", 201)+`"}`), 422, "body.name", "200")
-	s.refused(create(`{"slug":"a","name":"a\u0000b"}`), 422, "body.name", "NUL")
+	s.Refused(create(`{"slug":"01a20970-f805-7922-8ded-6d329840dbfc"}`), 422, "body.slug", "id")
+	s.Refused(create(`{"slug":3}`), 422, "body.slug", "expected string")
+	s.Refused(create(`{"slug":"a","owner":"me"}`), 422, "body.owner", "unexpected property")
+	s.Refused(create(`{"name":"a"}`), 422, "body", "slug")
+	s.Refused(create(`{"slug":"a","name":"`+strings.Repeat("x", 201)+`"}`), 422, "body.name", "200")
+	s.Refused(create(`{"slug":"a","name":"a\u0000b"}`), 422, "body.name", "NUL")
 	for _, id := range []string{"nope", "01a20970-f805-7922-8ded-6d329840dbfc", "%00", "%ff", "a%2Fb", strings.Repeat("x", 3000)} {
-		s.refused(s.admin(s.token, "GET", "apps/"+id, ""), 404, "", "not found")
+		s.Refused(s.Admin(s.Token, "GET", "apps/"+id, ""), 404, "", "not found")
 	}
 }
 
 func TestListingIsPaged(t *testing.T) {
 	s := newSite(t)
 	for i := range 5 {
-		s.app(fmt.Sprintf("app-%d", i))
+		s.App(fmt.Sprintf("app-%d", i))
 	}
 	var slugs []string
 	cursor := ""
@@ -69,19 +69,19 @@ func TestListingIsPaged(t *testing.T) {
 		require.Len(t, page.Items, 2)
 	}
 	assert.Equal(t, []string{"app-0", "app-1", "app-2", "app-3", "app-4"}, slugs)
-	get := func(query string) answer { return s.admin(s.token, "GET", "apps?"+query, "") }
-	s.refused(get("limit=0"), 422, "query.limit", ">= 1")
-	s.refused(get("limit=1001"), 422, "query.limit", "<= 1000")
-	s.refused(get("limit=many"), 422, "query.limit", "integer")
-	s.refused(get("cursor=nonsense"), 422, "query.cursor", "not a cursor")
-	s.refused(get("page=2"), 422, "query.page", "unknown query parameter")
+	get := func(query string) answer { return s.Admin(s.Token, "GET", "apps?"+query, "") }
+	s.Refused(get("limit=0"), 422, "query.limit", ">= 1")
+	s.Refused(get("limit=1001"), 422, "query.limit", "<= 1000")
+	s.Refused(get("limit=many"), 422, "query.limit", "integer")
+	s.Refused(get("cursor=nonsense"), 422, "query.cursor", "not a cursor")
+	s.Refused(get("page=2"), 422, "query.page", "unknown query parameter")
 }
 
 func TestDeletingAnAppTakesItsRoutesOffTheAir(t *testing.T) {
 	s := newSite(t)
-	app := s.app("gone")
-	s.route(s.script("gone", "s", `"here"`), "GET", "/gone")
-	assert.Equal(t, 200, s.fetch("GET", "/gone", "").StatusCode)
+	app := s.App("gone")
+	s.Route(s.Script("gone", "s", `"here"`), "GET", "/gone")
+	assert.Equal(t, 200, s.Fetch("GET", "/gone", "").StatusCode)
 	do[any](s, "DELETE", "apps/"+app.ID, nil, 204)
-	assert.Equal(t, 404, s.fetch("GET", "/gone", "").StatusCode)
+	assert.Equal(t, 404, s.Fetch("GET", "/gone", "").StatusCode)
 }

@@ -4,29 +4,36 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/front"
+	"github.com/picloud/picloud/host/front/edge"
 )
 
-func (s *Server) mountAuth() {
-	operation(s, http.MethodPost, "/auth/login", "login", "Log in", http.StatusOK, s.login)
-	operation(s, http.MethodPost, "/auth/logout", "logout", "End the session", http.StatusNoContent, s.logout)
-	operation(s, http.MethodGet, "/auth/me", "me", "Who am I?", http.StatusOK, s.me)
+func (a *API) mountAuth(admin huma.API) {
+	operation(a, admin, http.MethodPost, "/auth/login", "login", "Log in", http.StatusOK, a.login)
+	operation(a, admin, http.MethodPost, "/auth/logout", "logout", "End the session", http.StatusNoContent, a.logout)
+	operation(a, admin, http.MethodGet, "/auth/me", "me", "Who am I?", http.StatusOK, a.me)
 }
 
-func (s *Server) login(ctx context.Context, in *struct{ Body wire.Login }) (*body[wire.Token], error) {
-	address, _ := ctx.Value(clientAddressKey{}).(string)
-	token, expires, err := s.authority.Login(ctx, in.Body.Username, in.Body.Password, address)
+func (a *API) login(ctx context.Context, in *struct{ Body wire.Login }) (*body[wire.Token], error) {
+	address := edge.ShareOf(front.ClientOf(ctx)).String()
+	login, err := a.authority.Login(ctx, authz.LoginRequest{
+		Username: in.Body.Username, Password: in.Body.Password, Address: address, Device: in.Body.Device,
+	})
 	if err != nil {
 		return nil, err
 	}
-	return &body[wire.Token]{wire.Token{Token: token, ExpiresAt: expires}}, nil
+	return &body[wire.Token]{wire.Token{Token: login.Token, ExpiresAt: login.Expires, Device: login.Device}}, nil
 }
 
-func (s *Server) logout(ctx context.Context, _ *none) (*none, error) {
-	return nil, s.authority.Logout(ctx, caller(ctx))
+func (a *API) logout(ctx context.Context, _ *none) (*none, error) {
+	return nil, a.authority.Logout(ctx, caller(ctx))
 }
 
-func (s *Server) me(ctx context.Context, _ *none) (*body[wire.Me], error) {
+func (a *API) me(ctx context.Context, _ *none) (*body[wire.Me], error) {
 	p := caller(ctx)
 	me := wire.Me{UserID: p.User.ID, Username: p.User.Username, Role: string(p.User.Role)}
 	if p.Key != nil {

@@ -1,4 +1,4 @@
-package api
+package api_test
 
 import (
 	"fmt"
@@ -9,46 +9,47 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/host/api/apitest"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/store"
 )
 
 func TestLoginMeLogout(t *testing.T) {
 	s := newSite(t)
-	token := do[wire.Token](s, "POST", "auth/login", wire.Login{Username: "Owner", Password: adminPassword}, 200)
+	token := do[wire.Token](s, "POST", "auth/login", wire.Login{Username: "Owner", Password: apitest.AdminPassword}, 200)
 	assert.WithinDuration(t, time.Now().Add(time.Hour), token.ExpiresAt, time.Minute)
-	s.token = token.Token
+	s.Token = token.Token
 	me := do[wire.Me](s, "GET", "auth/me", nil, 200)
 	assert.Equal(t, "owner", me.Username)
 	assert.Equal(t, "owner", me.Role)
 	do[any](s, "POST", "auth/logout", nil, 204)
-	s.refused(s.admin(token.Token, "GET", "auth/me", ""), 401, "", "unknown, expired or revoked")
+	s.Refused(s.Admin(token.Token, "GET", "auth/me", ""), 401, "", "unknown, expired or revoked")
 }
 
 func TestLoginRefuses(t *testing.T) {
 	s := newSite(t)
-	login := func(body string) answer { return s.admin("", "POST", "auth/login", body) }
-	s.refused(login(`{"username":"owner"}`), 422, "body", "password")
-	s.refused(login(`{"username":7,"password":"x"}`), 422, "body.username", "expected string")
-	s.refused(login(`{"username":"owner","password":"x","otp":"1"}`), 422, "body.otp", "unexpected property")
-	s.refused(login(`{"Username":"owner","password":"x"}`), 422, "body.Username", "unexpected property")
+	login := func(body string) answer { return s.Admin("", "POST", "auth/login", body) }
+	s.Refused(login(`{"username":"owner"}`), 422, "body", "password")
+	s.Refused(login(`{"username":7,"password":"x"}`), 422, "body.username", "expected string")
+	s.Refused(login(`{"username":"owner","password":"x","otp":"1"}`), 422, "body.otp", "unexpected property")
+	s.Refused(login(`{"Username":"owner","password":"x"}`), 422, "body.Username", "unexpected property")
 	got := login(`{"username":"owner","password":["secret-in-the-wrong-type"]}`)
-	s.refused(got, 422, "body.password", "expected string")
-	assert.NotContains(t, string(got.body), "secret", "a password is never echoed")
+	s.Refused(got, 422, "body.password", "expected string")
+	assert.NotContains(t, string(got.Content), "secret", "a password is never echoed")
 	unknown, wrong := login(`{"username":"nobody","password":"xxxxxxxx"}`), login(`{"username":"owner","password":"xxxxxxxx"}`)
-	s.refused(unknown, 401, "", "wrong username or password")
-	assert.Equal(t, string(unknown.body), string(wrong.body), "an unknown name and a wrong password look the same")
+	s.Refused(unknown, 401, "", "wrong username or password")
+	assert.Equal(t, string(unknown.Content), string(wrong.Content), "an unknown name and a wrong password look the same")
 }
 
 func TestLoginIsThrottled(t *testing.T) {
 	s := newSite(t)
 	var got answer
 	for range 50 {
-		if got = s.admin("", "POST", "auth/login", `{"username":"owner","password":"wrong-one"}`); got.StatusCode == 429 {
+		if got = s.Admin("", "POST", "auth/login", `{"username":"owner","password":"wrong-one"}`); got.StatusCode == 429 {
 			break
 		}
 	}
-	s.refused(got, 429, "", "too many failed logins")
+	s.Refused(got, 429, "", "too many failed logins")
 	seconds, err := strconv.Atoi(got.Header.Get("Retry-After"))
 	require.NoError(t, err)
 	assert.Positive(t, seconds)
@@ -56,8 +57,8 @@ func TestLoginIsThrottled(t *testing.T) {
 
 func TestAPIKeys(t *testing.T) {
 	s := newSite(t)
-	mine, other := s.app("mine"), s.app("other")
-	script := s.script("mine", "s", "1")
+	mine, other := s.App("mine"), s.App("other")
+	script := s.Script("mine", "s", "1")
 	key := do[wire.APIKey](s, "POST", "api-keys", wire.APIKeyCreate{Name: "ci", Scopes: []string{"script:write"}, App: "mine"}, 201)
 	require.NotEmpty(t, key.Key)
 	assert.Equal(t, mine.ID, key.AppID)
@@ -67,49 +68,49 @@ func TestAPIKeys(t *testing.T) {
 	assert.Empty(t, list.Items[0].Key, "the key is shown once")
 	assert.Equal(t, key.Prefix, list.Items[0].Prefix)
 
-	as := func(method, path, body string) answer { return s.admin(key.Key, method, path, body) }
+	as := func(method, path, body string) answer { return s.Admin(key.Key, method, path, body) }
 	assert.Equal(t, 200, as("GET", "scripts/"+script.ID, "").StatusCode)
 	assert.Equal(t, 200, as("PUT", "scripts/"+script.ID, `{"source":"2"}`).StatusCode)
-	assert.Contains(t, string(as("GET", "apps", "").body), mine.ID)
-	assert.NotContains(t, string(as("GET", "apps", "").body), other.ID)
-	assert.Contains(t, string(as("GET", "auth/me", "").body), key.ID)
-	s.refused(as("GET", "apps/other", ""), 404, "", "app not found")
-	s.refused(as("POST", "apps", `{"slug":"new"}`), 403, "", "app.create")
-	s.refused(as("POST", "scripts/"+script.ID+"/routes", `{"path":"/x"}`), 403, "", "route.write")
-	s.refused(as("GET", "scripts/"+script.ID+"/logs", ""), 403, "", "log.read")
-	s.refused(as("POST", "api-keys", `{"name":"more","scopes":["script:read"]}`), 403, "", "keys.manage")
-	s.refused(as("DELETE", "apps/mine", ""), 403, "", "app.delete")
+	assert.Contains(t, string(as("GET", "apps", "").Content), mine.ID)
+	assert.NotContains(t, string(as("GET", "apps", "").Content), other.ID)
+	assert.Contains(t, string(as("GET", "auth/me", "").Content), key.ID)
+	s.Refused(as("GET", "apps/other", ""), 404, "", "app not found")
+	s.Refused(as("POST", "apps", `{"slug":"new"}`), 403, "", "app.create")
+	s.Refused(as("POST", "scripts/"+script.ID+"/routes", `{"path":"/x"}`), 403, "", "route.write")
+	s.Refused(as("GET", "scripts/"+script.ID+"/logs", ""), 403, "", "log.read")
+	s.Refused(as("POST", "api-keys", `{"name":"more","scopes":["script:read"]}`), 403, "", "keys.manage")
+	s.Refused(as("DELETE", "apps/mine", ""), 403, "", "app.delete")
 
-	stranger := s.user("stranger", store.RoleMember)
-	s.refused(s.admin(stranger, "DELETE", "api-keys/"+key.ID, ""), 404, "", "API key not found")
+	stranger := s.User("stranger", store.RoleMember)
+	s.Refused(s.Admin(stranger, "DELETE", "api-keys/"+key.ID, ""), 404, "", "API key not found")
 	do[any](s, "DELETE", "api-keys/"+key.ID, nil, 204)
-	s.refused(as("GET", "auth/me", ""), 401, "", "unknown, expired or revoked")
-	s.refused(s.admin(s.token, "DELETE", "api-keys/"+key.ID, ""), 404, "", "API key not found")
+	s.Refused(as("GET", "auth/me", ""), 401, "", "unknown, expired or revoked")
+	s.Refused(s.Admin(s.Token, "DELETE", "api-keys/"+key.ID, ""), 404, "", "API key not found")
 }
 
 func TestAPIKeyRefuses(t *testing.T) {
 	s := newSite(t)
-	create := func(body string) answer { return s.admin(s.token, "POST", "api-keys", body) }
-	s.refused(create(`{"name":"k","scopes":[]}`), 422, "body.scopes", "length")
-	s.refused(create(`{"name":"k","scopes":["script:read","script:read"]}`), 422, "body.scopes", "unique")
-	s.refused(create(`{"name":"k","scopes":["all"]}`), 422, "body.scopes[0]", "one of")
-	s.refused(create(`{"name":"","scopes":["script:read"]}`), 422, "body.name", "length")
-	s.refused(create(`{"name":"k","scopes":["script:read"],"app":"none"}`), 404, "", "app not found")
-	s.refused(create(`{"name":"k","scopes":["script:read"],"expires_at":"2020-01-01T00:00:00Z"}`), 422, "body.expires_at", "future")
-	s.refused(create(`{"name":"k","scopes":["script:read"],"expires_at":"tomorrow"}`), 422, "body.expires_at", "RFC 3339")
+	create := func(body string) answer { return s.Admin(s.Token, "POST", "api-keys", body) }
+	s.Refused(create(`{"name":"k","scopes":[]}`), 422, "body.scopes", "length")
+	s.Refused(create(`{"name":"k","scopes":["script:read","script:read"]}`), 422, "body.scopes", "unique")
+	s.Refused(create(`{"name":"k","scopes":["all"]}`), 422, "body.scopes[0]", "one of")
+	s.Refused(create(`{"name":"","scopes":["script:read"]}`), 422, "body.name", "length")
+	s.Refused(create(`{"name":"k","scopes":["script:read"],"app":"none"}`), 404, "", "app not found")
+	s.Refused(create(`{"name":"k","scopes":["script:read"],"expires_at":"2020-01-01T00:00:00Z"}`), 422, "body.expires_at", "future")
+	s.Refused(create(`{"name":"k","scopes":["script:read"],"expires_at":"tomorrow"}`), 422, "body.expires_at", "RFC 3339")
 }
 
 func TestRolesThroughTheAPI(t *testing.T) {
 	s := newSite(t)
-	app := s.app("app")
-	s.app("hidden")
-	script := s.script("app", "s", "1")
-	tokens := map[string]string{"": s.user("nobody", store.RoleMember)}
+	app := s.App("app")
+	s.App("hidden")
+	script := s.Script("app", "s", "1")
+	tokens := map[string]string{"": s.User("nobody", store.RoleMember)}
 	for _, role := range []store.AppRole{store.RoleViewer, store.RoleEditor, store.RoleAppAdmin} {
-		tokens[string(role)] = s.user(string(role), store.RoleMember)
-		user, err := s.db.Users().GetByUsername(t.Context(), string(role))
+		tokens[string(role)] = s.User(string(role), store.RoleMember)
+		user, err := s.DB.Users().GetByUsername(t.Context(), string(role))
 		require.NoError(t, err)
-		require.NoError(t, s.db.Apps().SetMember(t.Context(), app.ID, user.ID, role))
+		require.NoError(t, s.DB.Apps().SetMember(t.Context(), app.ID, user.ID, role))
 	}
 	for _, c := range []struct {
 		method, path, body               string
@@ -130,16 +131,16 @@ func TestRolesThroughTheAPI(t *testing.T) {
 		{"DELETE", "apps/hidden", "", 404, 404, 404, 404},
 	} {
 		for role, want := range map[string]int{"": c.nobody, "viewer": c.viewer, "editor": c.editor, "app_admin": c.appAdmin} {
-			got := s.admin(tokens[role], c.method, c.path, c.body)
-			assert.Equal(t, want, got.StatusCode, "%q: %s %s: %s", role, c.method, c.path, got.body)
+			got := s.Admin(tokens[role], c.method, c.path, c.body)
+			assert.Equal(t, want, got.StatusCode, "%q: %s %s: %s", role, c.method, c.path, got.Content)
 		}
 	}
 	for role, want := range map[string]int{"": 0, "viewer": 1} {
-		got := s.admin(tokens[role], "GET", "apps", "")
-		assert.Contains(t, string(got.body), map[int]string{0: `"items":[]`, 1: app.ID}[want], role)
+		got := s.Admin(tokens[role], "GET", "apps", "")
+		assert.Contains(t, string(got.Content), map[int]string{0: `"items":[]`, 1: app.ID}[want], role)
 	}
 	execute := func(role string) int {
-		return s.fetch("POST", "/api/v1/execute/"+script.ID, "", "Authorization: Bearer "+tokens[role]).StatusCode
+		return s.Fetch("POST", "/api/v1/execute/"+script.ID, "", "Authorization: Bearer "+tokens[role]).StatusCode
 	}
 	assert.Equal(t, []int{404, 403, 200}, []int{execute(""), execute("viewer"), execute("editor")}, fmt.Sprint(tokens))
 }

@@ -2,12 +2,13 @@ package api
 
 import (
 	"context"
-	"errors"
+	"net/http"
 	"net/url"
-	"strings"
 
+	"github.com/picloud/picloud/host/api/problem"
+	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
-	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/fault"
 )
 
 // What the resources of an app's data (kv, docs and files) have in common.
@@ -18,10 +19,9 @@ type CollectionPath struct {
 	Collection string `path:"collection" doc:"Name of the collection, percent-encoded"`
 }
 
-// within finds the app, for a caller with a capability in it, and the name of
-// the collection.
-func (s *Server) within(ctx context.Context, in CollectionPath, c authz.Capability) (appID, collection string, err error) {
-	app, err := s.findApp(ctx, in.App, c)
+// within finds the app, for a caller with a capability in it, and the name of the collection.
+func (a *API) within(ctx context.Context, in CollectionPath, c authz.Capability) (appID, collection string, err error) {
+	app, err := a.findApp(ctx, in.App, c)
 	if err != nil {
 		return "", "", err
 	}
@@ -33,23 +33,19 @@ func (s *Server) within(ctx context.Context, in CollectionPath, c authz.Capabili
 func unescape(location, part string) (string, error) {
 	text, err := url.PathUnescape(part)
 	if err != nil {
-		return "", invalidField(location, "is not percent-encoded", part)
+		return "", problem.InvalidField(location, "is not percent-encoded", part)
 	}
 	return text, nil
 }
 
-// located tells of a field that a service refuses where in the request it is.
-// places are pairs of a field of the service and a location.
+// located tells of a field that a service refuses where in the request it is: places are pairs of a
+// field of the service and a location. A change for another version, or for other bytes, than there
+// are failed the precondition of If-Match.
 func located(err error, places ...string) error {
-	var invalid *store.InvalidError
-	if !errors.As(err, &invalid) {
-		return err
+	if fault.Of(err) == fault.Stale {
+		stale := fault.From(err)
+		return problem.New(http.StatusPreconditionFailed, stale.Code, stale.Text,
+			wire.FieldError{Location: "header.If-Match", Message: stale.Text, Value: stale.Value})
 	}
-	for i := 0; i < len(places); i += 2 {
-		rest, ok := strings.CutPrefix(invalid.Field, places[i])
-		if ok && (rest == "" || rest[0] == '.' || rest[0] == '[') {
-			return invalidField(places[i+1]+rest, invalid.Reason, nil)
-		}
-	}
-	return err
+	return problem.At(err, places...)
 }

@@ -3,28 +3,29 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"strconv"
 	"strings"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/docs"
 	"github.com/picloud/picloud/host/store"
 )
 
-func (s *Server) mountDocs() {
-	operation(s, http.MethodGet, "/apps/{app}/docs", "list-docs-collections", "List the collections that have documents", http.StatusOK, s.listDocsCollections)
-	operation(s, http.MethodGet, "/apps/{app}/docs/{collection}", "find-docs", "Find documents of a collection", http.StatusOK, s.findDocs)
-	operation(s, http.MethodPost, "/apps/{app}/docs/{collection}", "create-doc", "Create a document", http.StatusCreated, s.createDoc)
-	operation(s, http.MethodGet, "/apps/{app}/docs/{collection}/{id}", "get-doc", "Show a document", http.StatusOK, s.getDoc)
-	operation(s, http.MethodPut, "/apps/{app}/docs/{collection}/{id}", "put-doc", "Replace a document, or create one with this id (201)", http.StatusOK, s.putDoc)
-	operation(s, http.MethodPatch, "/apps/{app}/docs/{collection}/{id}", "patch-doc", "Merge into a document (RFC 7396)", http.StatusOK, s.patchDoc)
-	operation(s, http.MethodDelete, "/apps/{app}/docs/{collection}/{id}", "delete-doc", "Delete a document", http.StatusNoContent, s.deleteDoc)
+func (a *API) mountDocs(admin huma.API) {
+	operation(a, admin, http.MethodGet, "/apps/{app}/docs", "list-docs-collections", "List the collections that have documents", http.StatusOK, a.listDocsCollections)
+	operation(a, admin, http.MethodGet, "/apps/{app}/docs/{collection}", "find-docs", "Find documents of a collection", http.StatusOK, a.findDocs)
+	operation(a, admin, http.MethodPost, "/apps/{app}/docs/{collection}", "create-doc", "Create a document", http.StatusCreated, a.createDoc)
+	operation(a, admin, http.MethodGet, "/apps/{app}/docs/{collection}/{id}", "get-doc", "Show a document", http.StatusOK, a.getDoc)
+	operation(a, admin, http.MethodPut, "/apps/{app}/docs/{collection}/{id}", "put-doc", "Replace a document, or create one with this id (201)", http.StatusOK, a.putDoc)
+	operation(a, admin, http.MethodPatch, "/apps/{app}/docs/{collection}/{id}", "patch-doc", "Merge into a document (RFC 7396)", http.StatusOK, a.patchDoc)
+	operation(a, admin, http.MethodDelete, "/apps/{app}/docs/{collection}/{id}", "delete-doc", "Delete a document", http.StatusNoContent, a.deleteDoc)
 }
 
 // ItemPath is the path parameters of a document or a file.
@@ -49,7 +50,7 @@ func (m IfMatch) version() (*int64, error) {
 	}
 	version, err := strconv.ParseInt(text, 10, 64)
 	if !quoted || err != nil || version < 1 {
-		return nil, invalidField("header.If-Match", `must be one version in quotes, as in "3"`, m.IfMatch)
+		return nil, problem.InvalidField("header.If-Match", `must be one version in quotes, as in "3"`, m.IfMatch)
 	}
 	return &version, nil
 }
@@ -67,24 +68,19 @@ func newDocBody(status int, doc store.Document) *docBody {
 
 // inDocs locates the fields of the service in a request.
 func inDocs(err error) error {
-	var version *store.VersionError
-	if errors.As(err, &version) {
-		return newProblem(http.StatusPreconditionFailed, codeConflict, version.Error(),
-			wire.FieldError{Location: "header.If-Match", Message: version.Error(), Value: version.Expected})
-	}
 	return located(err, "collection", "path.collection", "id", "path.id",
 		"filter", "query.filter", "sort", "query.sort", "data", "body.data")
 }
 
-func (s *Server) listDocsCollections(ctx context.Context, in *struct {
+func (a *API) listDocsCollections(ctx context.Context, in *struct {
 	AppPath
 	Paging
 }) (*body[wire.Page[wire.DocsCollection]], error) {
-	app, err := s.findApp(ctx, in.App, authz.DataRead)
+	app, err := a.findApp(ctx, in.App, authz.DataRead)
 	if err != nil {
 		return nil, err
 	}
-	page, err := s.docs.Collections(ctx, app.ID, in.request())
+	page, err := a.docs.Collections(ctx, app.ID, in.request())
 	if err != nil {
 		return nil, err
 	}
@@ -93,13 +89,13 @@ func (s *Server) listDocsCollections(ctx context.Context, in *struct {
 	})}, nil
 }
 
-func (s *Server) findDocs(ctx context.Context, in *struct {
+func (a *API) findDocs(ctx context.Context, in *struct {
 	CollectionPath
 	Paging
 	Filter string `query:"filter" doc:"A JSON object as scripts' filters are: {\"age\":{\"$gte\":18}}; absent: every document"`
 	Sort   string `query:"sort" doc:"A JSON object of path to 1 or -1; absent: by id"`
 }) (*body[wire.Page[wire.Document]], error) {
-	appID, collection, err := s.within(ctx, in.CollectionPath, authz.DataRead)
+	appID, collection, err := a.within(ctx, in.CollectionPath, authz.DataRead)
 	if err != nil {
 		return nil, err
 	}
@@ -112,21 +108,21 @@ func (s *Server) findDocs(ctx context.Context, in *struct {
 			continue
 		}
 		if *p.value, err = abi.AppendFromJSON(nil, []byte(p.text)); err != nil {
-			return nil, invalidField("query."+p.name, "must be a JSON object: "+err.Error(), p.text)
+			return nil, problem.InvalidField("query."+p.name, "must be a JSON object: "+err.Error(), p.text)
 		}
 	}
-	page, err := s.docs.Find(ctx, appID, collection, query)
+	page, err := a.docs.Find(ctx, appID, collection, query)
 	if err != nil {
 		return nil, inDocs(err)
 	}
 	return &body[wire.Page[wire.Document]]{wirePage(page, wireDocument)}, nil
 }
 
-func (s *Server) createDoc(ctx context.Context, in *struct {
+func (a *API) createDoc(ctx context.Context, in *struct {
 	CollectionPath
 	Body wire.DocumentWrite
 }) (*docBody, error) {
-	appID, collection, err := s.within(ctx, in.CollectionPath, authz.DataWrite)
+	appID, collection, err := a.within(ctx, in.CollectionPath, authz.DataWrite)
 	if err != nil {
 		return nil, err
 	}
@@ -134,19 +130,19 @@ func (s *Server) createDoc(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	doc, err := s.docs.Create(ctx, appID, collection, data)
+	doc, err := a.docs.Create(ctx, appID, collection, data)
 	if err != nil {
 		return nil, inDocs(err)
 	}
 	return newDocBody(http.StatusCreated, doc), nil
 }
 
-func (s *Server) getDoc(ctx context.Context, in *ItemPath) (*docBody, error) {
-	appID, collection, err := s.within(ctx, in.CollectionPath, authz.DataRead)
+func (a *API) getDoc(ctx context.Context, in *ItemPath) (*docBody, error) {
+	appID, collection, err := a.within(ctx, in.CollectionPath, authz.DataRead)
 	if err != nil {
 		return nil, err
 	}
-	doc, err := s.docs.Get(ctx, appID, collection, in.ID)
+	doc, err := a.docs.Get(ctx, appID, collection, in.ID)
 	if err != nil {
 		return nil, inDocs(err)
 	}
@@ -161,8 +157,8 @@ type docChange struct {
 }
 
 // read finds what a change is about.
-func (in *docChange) read(ctx context.Context, s *Server) (appID, collection string, version *int64, data msgp.Raw, err error) {
-	if appID, collection, err = s.within(ctx, in.CollectionPath, authz.DataWrite); err != nil {
+func (in *docChange) read(ctx context.Context, a *API) (appID, collection string, version *int64, data msgp.Raw, err error) {
+	if appID, collection, err = a.within(ctx, in.CollectionPath, authz.DataWrite); err != nil {
 		return
 	}
 	if version, err = in.version(); err != nil {
@@ -172,19 +168,19 @@ func (in *docChange) read(ctx context.Context, s *Server) (appID, collection str
 	return
 }
 
-func (s *Server) putDoc(ctx context.Context, in *docChange) (*docBody, error) {
-	appID, collection, version, data, err := in.read(ctx, s)
+func (a *API) putDoc(ctx context.Context, in *docChange) (*docBody, error) {
+	appID, collection, version, data, err := in.read(ctx, a)
 	if err != nil {
 		return nil, err
 	}
 	if in.IfMatch.IfMatch != "" { // which says that there is a document
-		doc, err := s.docs.Update(ctx, appID, collection, in.ID, data, version)
+		doc, err := a.docs.Update(ctx, appID, collection, in.ID, data, version)
 		if err != nil {
 			return nil, inDocs(err)
 		}
 		return newDocBody(http.StatusOK, doc), nil
 	}
-	doc, created, err := s.docs.Put(ctx, appID, collection, in.ID, data)
+	doc, created, err := a.docs.Put(ctx, appID, collection, in.ID, data)
 	if err != nil {
 		return nil, inDocs(err)
 	}
@@ -195,30 +191,30 @@ func (s *Server) putDoc(ctx context.Context, in *docChange) (*docBody, error) {
 	return newDocBody(status, doc), nil
 }
 
-func (s *Server) patchDoc(ctx context.Context, in *docChange) (*docBody, error) {
-	appID, collection, version, data, err := in.read(ctx, s)
+func (a *API) patchDoc(ctx context.Context, in *docChange) (*docBody, error) {
+	appID, collection, version, data, err := in.read(ctx, a)
 	if err != nil {
 		return nil, err
 	}
-	doc, err := s.docs.Patch(ctx, appID, collection, in.ID, data, version)
+	doc, err := a.docs.Patch(ctx, appID, collection, in.ID, data, version)
 	if err != nil {
 		return nil, inDocs(err)
 	}
 	return newDocBody(http.StatusOK, doc), nil
 }
 
-func (s *Server) deleteDoc(ctx context.Context, in *ItemPath) (*none, error) {
-	appID, collection, err := s.within(ctx, in.CollectionPath, authz.DataWrite)
+func (a *API) deleteDoc(ctx context.Context, in *ItemPath) (*none, error) {
+	appID, collection, err := a.within(ctx, in.CollectionPath, authz.DataWrite)
 	if err != nil {
 		return nil, err
 	}
-	return nil, inDocs(s.docs.Delete(ctx, appID, collection, in.ID))
+	return nil, inDocs(a.docs.Delete(ctx, appID, collection, in.ID))
 }
 
 func documentData(text json.RawMessage) (msgp.Raw, error) {
 	data, err := abi.AppendFromJSON(make([]byte, 0, len(text)), text)
 	if err != nil {
-		return nil, invalidField("body.data", err.Error(), nil)
+		return nil, problem.InvalidField("body.data", err.Error(), nil)
 	}
 	return data, nil
 }

@@ -1,4 +1,4 @@
-package api
+package api_test
 
 import (
 	"encoding/json"
@@ -14,19 +14,19 @@ import (
 
 // change sends a change of a document with an If-Match header.
 func (s *site) change(method, path, match, body string) answer {
-	s.t.Helper()
-	return s.fetch(method, "/api/v1/admin/"+path, body, "Authorization: Bearer "+s.token, "Content-Type: application/json", "If-Match: "+match)
+	s.T.Helper()
+	return s.Fetch(method, "/api/v1/admin/"+path, body, "Authorization: Bearer "+s.Token, "Content-Type: application/json", "If-Match: "+match)
 }
 
 func TestDocs(t *testing.T) {
 	s := newSite(t)
-	s.app("shop")
+	s.App("shop")
 	const people = "apps/shop/docs/people"
-	got := s.admin(s.token, "POST", people, `{"data":{"name":"Ada","born":1815,"id":9223372036854775807}}`)
-	require.Equal(t, 201, got.StatusCode, "%s", got.body)
+	got := s.Admin(s.Token, "POST", people, `{"data":{"name":"Ada","born":1815,"id":9223372036854775807}}`)
+	require.Equal(t, 201, got.StatusCode, "%s", got.Content)
 	assert.Equal(t, `"1"`, got.Header.Get("ETag"))
 	var ada wire.Document
-	require.NoError(t, json.Unmarshal(got.body, &ada))
+	require.NoError(t, json.Unmarshal(got.Content, &ada))
 	assert.EqualValues(t, 1, ada.Version)
 	assert.Equal(t, `{"name":"Ada","born":1815,"id":9223372036854775807}`, string(ada.Data))
 
@@ -37,21 +37,21 @@ func TestDocs(t *testing.T) {
 	assert.JSONEq(t, `{"name":"Ada","died":1852,"id":9223372036854775807}`, string(patched.Data))
 
 	// Optimistic versions, as RFC 9110 has them.
-	s.refused(s.change("PUT", people+"/"+ada.ID, `"1"`, `{"data":{}}`), 412, "header.If-Match", "version 2")
-	s.refused(s.change("PATCH", people+"/"+ada.ID, `"7"`, `{"data":{}}`), 412, "header.If-Match", "version 2")
+	s.Refused(s.change("PUT", people+"/"+ada.ID, `"1"`, `{"data":{}}`), 412, "header.If-Match", "version 2")
+	s.Refused(s.change("PATCH", people+"/"+ada.ID, `"7"`, `{"data":{}}`), 412, "header.If-Match", "version 2")
 	for _, wrong := range []string{"2", `"2`, `W/"2"`, `"x"`, `"0"`, `"1", "2"`} {
-		s.refused(s.change("PUT", people+"/"+ada.ID, wrong, `{"data":{}}`), 422, "header.If-Match", "one version in quotes")
+		s.Refused(s.change("PUT", people+"/"+ada.ID, wrong, `{"data":{}}`), 422, "header.If-Match", "one version in quotes")
 	}
 	got = s.change("PUT", people+"/"+ada.ID, `"2"`, `{"data":{"name":"Ada"}}`)
-	require.Equal(t, 200, got.StatusCode, "%s", got.body)
+	require.Equal(t, 200, got.StatusCode, "%s", got.Content)
 	assert.Equal(t, `"3"`, got.Header.Get("ETag"))
 	assert.Equal(t, 200, s.change("PUT", people+"/"+ada.ID, `*`, `{"data":{"name":"Ada"}}`).StatusCode)
 
 	// An import puts a document back under its id.
 	do[struct{}](s, "DELETE", people+"/"+ada.ID, nil, 204)
-	s.refused(s.admin(s.token, "DELETE", people+"/"+ada.ID, ""), 404, "", "document not found")
-	s.refused(s.admin(s.token, "PATCH", people+"/"+ada.ID, `{"data":{}}`), 404, "", "document not found")
-	s.refused(s.change("PUT", people+"/"+ada.ID, `*`, `{"data":{}}`), 404, "", "document not found")
+	s.Refused(s.Admin(s.Token, "DELETE", people+"/"+ada.ID, ""), 404, "", "document not found")
+	s.Refused(s.Admin(s.Token, "PATCH", people+"/"+ada.ID, `{"data":{}}`), 404, "", "document not found")
+	s.Refused(s.change("PUT", people+"/"+ada.ID, `*`, `{"data":{}}`), 404, "", "document not found")
 	do[wire.Document](s, "PUT", people+"/"+ada.ID, `{"data":{"name":"Ada"}}`, 201)
 	do[wire.Document](s, "PUT", people+"/"+ada.ID, `{"data":{"name":"Ada L."}}`, 200)
 
@@ -61,7 +61,7 @@ func TestDocs(t *testing.T) {
 
 func TestFindDocs(t *testing.T) {
 	s := newSite(t)
-	s.app("shop")
+	s.App("shop")
 	const path = "apps/shop/docs/fruit"
 	for _, data := range []string{`{"name":"apple","price":3}`, `{"name":"pear","price":2}`, `{"name":"plum","price":1}`, `{"name":"fig","price":9.5}`} {
 		do[wire.Document](s, "POST", path, `{"data":`+data+`}`, 201)
@@ -94,16 +94,16 @@ func TestFindDocs(t *testing.T) {
 		{"sort=7", "query.sort", ""},
 		{"cursor=x", "query.cursor", ""},
 	} {
-		got := s.admin(s.token, "GET", path+"?"+c.query, "")
-		p := s.refused(got, 422, "", c.says)
+		got := s.Admin(s.Token, "GET", path+"?"+c.query, "")
+		p := s.Refused(got, 422, "", c.says)
 		require.NotEmpty(t, p.Errors, c.query)
-		assert.True(t, strings.HasPrefix(p.Errors[0].Location, c.location), "%s: %s", c.query, got.body)
+		assert.True(t, strings.HasPrefix(p.Errors[0].Location, c.location), "%s: %s", c.query, got.Content)
 	}
 }
 
 func TestDocsRefuse(t *testing.T) {
 	s := newSite(t)
-	s.app("shop")
+	s.App("shop")
 	const id = "01a20970-f805-7922-8ded-6d329840dbfc"
 	for _, c := range []struct{ method, path, body, location, says string }{
 		{"POST", "docs/c", `{"data":[]}`, "body.data", "map"},
@@ -114,7 +114,7 @@ func TestDocsRefuse(t *testing.T) {
 		{"PUT", "docs/c/not-an-id", `{"data":{}}`, "path.id", "UUID"},
 		{"PUT", "docs/c/" + strings.ToUpper(id), `{"data":{}}`, "path.id", "lower case"},
 	} {
-		s.refused(s.admin(s.token, c.method, "apps/shop/"+c.path, c.body), 422, c.location, c.says)
+		s.Refused(s.Admin(s.Token, c.method, "apps/shop/"+c.path, c.body), 422, c.location, c.says)
 	}
-	s.refused(s.admin(s.token, "GET", "apps/shop/docs/c/not-an-id", ""), 404, "", "document not found")
+	s.Refused(s.Admin(s.Token, "GET", "apps/shop/docs/c/not-an-id", ""), 404, "", "document not found")
 }

@@ -2,77 +2,74 @@ package api
 
 import (
 	"context"
-	"errors"
 	"io"
 	"mime"
-	"net"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
 
+	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/content"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/files"
 )
 
 // downloadFile sends a file as it is read. What a browser makes of it is bounded:
 // it is saved, not shown; should it be shown all the same, it is of its content
 // type, runs no script and has an origin of its own.
-func (s *Server) downloadFile(ctx context.Context, in *ItemPath) (*huma.StreamResponse, error) {
-	appID, collection, err := s.within(ctx, in.CollectionPath, authz.DataRead)
+func (a *API) downloadFile(ctx context.Context, in *ItemPath) (*huma.StreamResponse, error) {
+	appID, collection, err := a.within(ctx, in.CollectionPath, authz.DataRead)
 	if err != nil {
 		return nil, err
 	}
-	file, err := s.files.Open(ctx, appID, collection, in.ID)
+	file, err := a.files.Open(ctx, appID, collection, in.ID)
 	if err != nil {
 		return nil, inFiles(err, "", "")
 	}
 	return &huma.StreamResponse{Body: func(c huma.Context) {
 		if refused := serveFile(c, file); refused != nil {
-			_ = huma.WriteErr(s.admin, c, refused.Status, refused.Detail)
+			_ = refused.Send(humafiber.Unwrap(c))
 		}
 	}}, nil
 }
 
-// serveFile leaves the preconditions and ranges (RFC 9110, sections 13 and 14)
-// to net/http, and what it decides to fasthttp.
-func serveFile(c huma.Context, file *files.Reader) *Problem {
-	request := &http.Request{Method: c.Method(), Header: http.Header{}}
-	for _, name := range []string{"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range"} {
-		if value := c.Header(name); value != "" {
-			request.Header.Set(name, value)
+// serveFile sends what the request is to have of a file, or returns why there is nothing.
+func serveFile(c huma.Context, file *files.Reader) *problem.Problem {
+	request := humafiber.Unwrap(c)
+	stored := content.Content{
+		ETag: strconv.Quote(file.File.SHA256), Modified: file.File.UpdatedAt, Size: file.File.Size, Type: file.File.ContentType,
+	}
+	answer := stored.Decide(c.Method(), func(name string) (values []string) {
+		for _, value := range request.Request().Header.PeekAll(name) {
+			values = append(values, string(value))
 		}
-	}
-	if strings.Contains(request.Header.Get("Range"), ",") {
-		request.Header.Del("Range") // a server may ignore ranges; those of several parts serve none but attackers
-	}
-	answer := response{header: http.Header{
-		"Content-Type":            {file.File.ContentType},
-		"Etag":                    {strconv.Quote(file.File.SHA256)},
-		"Content-Disposition":     {attachment(file.File.Name)},
-		"X-Content-Type-Options":  {"nosniff"},
-		"Content-Security-Policy": {"sandbox; default-src 'none'"},
-		"Cache-Control":           {"private, no-cache"}, // to be asked for again, and answered 304
-	}}
-	http.ServeContent(&answer, request, "", file.File.UpdatedAt, file)
-	if answer.status == http.StatusRequestedRangeNotSatisfiable {
-		file.Close()
-		c.SetHeader("Content-Range", answer.header.Get("Content-Range"))
-		return newProblem(answer.status, codeInvalid, "the range lies outside the file")
-	}
-	for name, values := range answer.header {
+		return values
+	}, time.Now())
+	for name, values := range answer.Header {
 		c.SetHeader(name, values[0])
 	}
-	c.SetStatus(answer.status)
-	if answer.body == nil {
+	switch answer.Status {
+	case http.StatusRequestedRangeNotSatisfiable:
+		file.Close()
+		return problem.New(answer.Status, fault.Invalid, "the range lies outside the file")
+	case http.StatusPreconditionFailed:
+		file.Close()
+		return problem.New(answer.Status, fault.Stale, "the file is not the one that the request is for")
+	}
+	c.SetHeader("Content-Disposition", attachment(file.File.Name))
+	c.SetHeader("X-Content-Type-Options", "nosniff")
+	c.SetHeader("Content-Security-Policy", "sandbox; default-src 'none'")
+	c.SetHeader("Cache-Control", "private, no-cache") // to be asked for again, and answered 304
+	c.SetStatus(answer.Status)
+	if answer.Status == http.StatusNotModified {
 		file.Close()
 		return nil
 	}
-	conn := humafiber.Unwrap(c).Context().Conn()
-	humafiber.Unwrap(c).Context().SetBodyStream(&download{answer.body, file, conn}, int(answer.body.N))
+	request.Context().SetBodyStream(&download{answer.Body(file), file}, int(answer.Length))
 	return nil
 }
 
@@ -85,47 +82,8 @@ func attachment(name string) string {
 	return "attachment"
 }
 
-// response is what [http.ServeContent] makes of a request. It takes the body
-// unread: the part of the file that is to be sent.
-type response struct {
-	header http.Header
-	status int
-	body   *io.LimitedReader
-}
-
-func (r *response) Header() http.Header    { return r.header }
-func (r *response) WriteHeader(status int) { r.status = status }
-
-// Write drops the text of an error.
-func (r *response) Write(p []byte) (int, error) { return len(p), nil }
-
-// ReadFrom is how ServeContent copies to its writer.
-func (r *response) ReadFrom(source io.Reader) (int64, error) {
-	body, ok := source.(*io.LimitedReader)
-	if !ok {
-		return 0, errors.New("not the part of a file")
-	}
-	r.body = body
-	return body.N, nil
-}
-
-// downloadPause is how long a client may take for what is sent at once.
-const downloadPause = 60 * time.Second
-
-// download is the body of an answer, whose client must keep taking it.
+// download is the body of an answer. fasthttp closes it when all is sent or the client has gone.
 type download struct {
-	part *io.LimitedReader
-	file io.Closer
-	conn net.Conn
-}
-
-func (d *download) Read(p []byte) (int, error) {
-	_ = d.conn.SetWriteDeadline(time.Now().Add(downloadPause))
-	return d.part.Read(p)
-}
-
-// Close is called by fasthttp when all is sent or the client has gone.
-func (d *download) Close() error {
-	_ = d.conn.SetWriteDeadline(time.Time{})
-	return d.file.Close()
+	io.Reader
+	io.Closer
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
@@ -11,40 +13,40 @@ import (
 	"github.com/picloud/picloud/host/store"
 )
 
-func (s *Server) mountExecutions() {
-	operation(s, http.MethodGet, "/scripts/{id}/executions", "list-executions", "List a script's executions, the last first", http.StatusOK, s.listExecutions)
-	operation(s, http.MethodGet, "/executions/{id}", "get-execution", "Show an execution with its log", http.StatusOK, s.getExecution)
+func (a *API) mountExecutions(admin huma.API) {
+	operation(a, admin, http.MethodGet, "/scripts/{id}/executions", "list-executions", "List a script's executions, the last first", http.StatusOK, a.listExecutions)
+	operation(a, admin, http.MethodGet, "/executions/{id}", "get-execution", "Show an execution with its log", http.StatusOK, a.getExecution)
 }
 
-func (s *Server) listExecutions(ctx context.Context, in *struct {
+func (a *API) listExecutions(ctx context.Context, in *struct {
 	ScriptPath
 	Paging
 }) (*body[wire.Page[wire.Execution]], error) {
-	script, err := s.findScript(ctx, in.ID, authz.LogRead)
+	script, err := a.findScript(ctx, in.ID, authz.LogRead)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.executions.Flush(ctx); err != nil {
+	if err := a.executions.Flush(ctx); err != nil {
 		return nil, err
 	}
-	page, err := s.store.Executions().ListByScript(ctx, script.ID, in.request())
+	page, err := a.store.Executions().ListByScript(ctx, script.ID, in.request())
 	if err != nil {
 		return nil, err
 	}
 	return &body[wire.Page[wire.Execution]]{wirePage(page, wireExecution)}, nil
 }
 
-func (s *Server) getExecution(ctx context.Context, in *struct {
+func (a *API) getExecution(ctx context.Context, in *struct {
 	ID string `path:"id"`
 }) (*body[wire.Execution], error) {
-	if err := s.executions.Flush(ctx); err != nil {
+	if err := a.executions.Flush(ctx); err != nil {
 		return nil, err
 	}
-	execution, err := s.store.Executions().Get(ctx, in.ID)
+	execution, err := a.store.Executions().Get(ctx, in.ID)
 	if err != nil {
 		return nil, unknown(err, "execution")
 	}
-	if err := s.need(ctx, execution.AppID, "execution", authz.LogRead); err != nil {
+	if err := a.need(ctx, execution.AppID, "execution", authz.LogRead); err != nil {
 		return nil, err
 	}
 	return &body[wire.Execution]{wireExecution(execution)}, nil

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"regexp"
@@ -10,22 +9,24 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/files"
+	"github.com/picloud/picloud/host/front"
 	"github.com/picloud/picloud/host/store"
 )
 
-func (s *Server) mountFiles() {
-	operation(s, http.MethodGet, "/apps/{app}/files", "list-files-collections", "List the collections that have files", http.StatusOK, s.listFilesCollections)
-	operation(s, http.MethodGet, "/apps/{app}/files/{collection}", "list-files", "List the files of a collection, the oldest first", http.StatusOK, s.listFiles)
-	operation(s, http.MethodPost, "/apps/{app}/files/{collection}", "upload-file", "Upload a file", http.StatusCreated, s.uploadFile, takesBytes)
-	operation(s, http.MethodGet, "/apps/{app}/files/{collection}/{id}", "download-file", "Download a file; Range and If-None-Match are honoured", http.StatusOK, s.downloadFile)
-	operation(s, http.MethodHead, "/apps/{app}/files/{collection}/{id}", "head-file", "The headers of a download", http.StatusOK, s.downloadFile)
-	operation(s, http.MethodPut, "/apps/{app}/files/{collection}/{id}", "replace-file", "Replace the bytes of a file and its content type", http.StatusOK, s.replaceFile, takesBytes)
-	operation(s, http.MethodPatch, "/apps/{app}/files/{collection}/{id}", "update-file", "Change a file's name or content type", http.StatusOK, s.updateFile)
-	operation(s, http.MethodDelete, "/apps/{app}/files/{collection}/{id}", "delete-file", "Delete a file", http.StatusNoContent, s.deleteFile)
-	operation(s, http.MethodGet, "/apps/{app}/files/{collection}/{id}/metadata", "get-file-metadata", "Show what is known of a file besides its bytes", http.StatusOK, s.getFileMetadata)
+func (a *API) mountFiles(admin huma.API) {
+	operation(a, admin, http.MethodGet, "/apps/{app}/files", "list-files-collections", "List the collections that have files", http.StatusOK, a.listFilesCollections)
+	operation(a, admin, http.MethodGet, "/apps/{app}/files/{collection}", "list-files", "List the files of a collection, the oldest first", http.StatusOK, a.listFiles)
+	operation(a, admin, http.MethodPost, "/apps/{app}/files/{collection}", "upload-file", "Upload a file", http.StatusCreated, a.uploadFile, takesBytes)
+	operation(a, admin, http.MethodGet, "/apps/{app}/files/{collection}/{id}", "download-file", "Download a file; Range and If-None-Match are honoured", http.StatusOK, a.downloadFile)
+	operation(a, admin, http.MethodHead, "/apps/{app}/files/{collection}/{id}", "head-file", "The headers of a download", http.StatusOK, a.downloadFile)
+	operation(a, admin, http.MethodPut, "/apps/{app}/files/{collection}/{id}", "replace-file", "Replace the bytes of a file and its content type", http.StatusOK, a.replaceFile, takesBytes)
+	operation(a, admin, http.MethodPatch, "/apps/{app}/files/{collection}/{id}", "update-file", "Change a file's name or content type", http.StatusOK, a.updateFile)
+	operation(a, admin, http.MethodDelete, "/apps/{app}/files/{collection}/{id}", "delete-file", "Delete a file", http.StatusNoContent, a.deleteFile)
+	operation(a, admin, http.MethodGet, "/apps/{app}/files/{collection}/{id}/metadata", "get-file-metadata", "Show what is known of a file besides its bytes", http.StatusOK, a.getFileMetadata)
 }
 
 // takesBytes documents a body that an operation reads by itself.
@@ -36,20 +37,10 @@ func takesBytes(op *huma.Operation) {
 	}
 }
 
-// inFiles locates the fields of the service in a request whose name and content
-// type are at these locations.
+// inFiles locates the fields of the service in a request whose name and content type are at these
+// locations.
 func inFiles(err error, name, contentType string) error {
-	var invalid *store.InvalidError
-	if errors.As(err, &invalid) && invalid.Field == "data" {
-		return newProblem(http.StatusRequestEntityTooLarge, codeTooLarge, "body: "+invalid.Reason,
-			wire.FieldError{Location: "body", Message: invalid.Reason})
-	}
-	var content *store.ContentError
-	if errors.As(err, &content) {
-		return newProblem(http.StatusPreconditionFailed, codeConflict, content.Error(),
-			wire.FieldError{Location: "header.If-Match", Message: content.Error(), Value: content.Expected})
-	}
-	return located(err, "collection", "path.collection", "id", "path.id", "name", name, "content_type", contentType)
+	return located(err, "collection", "path.collection", "id", "path.id", "data", "body", "name", name, "content_type", contentType)
 }
 
 // IfMatchFile is the bytes that a change of a file was made for.
@@ -63,22 +54,22 @@ func (m IfMatchFile) sha256() (string, error) {
 		return "", nil
 	}
 	if !entityTag.MatchString(m.IfMatch) {
-		return "", invalidField("header.If-Match", "must be one ETag of the file: its SHA-256 in hex, in quotes", m.IfMatch)
+		return "", problem.InvalidField("header.If-Match", "must be one ETag of the file: its SHA-256 in hex, in quotes", m.IfMatch)
 	}
 	return strings.Trim(m.IfMatch, `"`), nil
 }
 
 var entityTag = regexp.MustCompile(`^"[0-9a-f]{64}"$`)
 
-func (s *Server) listFilesCollections(ctx context.Context, in *struct {
+func (a *API) listFilesCollections(ctx context.Context, in *struct {
 	AppPath
 	Paging
 }) (*body[wire.Page[wire.FilesCollection]], error) {
-	app, err := s.findApp(ctx, in.App, authz.DataRead)
+	app, err := a.findApp(ctx, in.App, authz.DataRead)
 	if err != nil {
 		return nil, err
 	}
-	page, err := s.files.Collections(ctx, app.ID, in.request())
+	page, err := a.files.Collections(ctx, app.ID, in.request())
 	if err != nil {
 		return nil, err
 	}
@@ -87,44 +78,44 @@ func (s *Server) listFilesCollections(ctx context.Context, in *struct {
 	})}, nil
 }
 
-func (s *Server) listFiles(ctx context.Context, in *struct {
+func (a *API) listFiles(ctx context.Context, in *struct {
 	CollectionPath
 	Paging
 }) (*body[wire.Page[wire.File]], error) {
-	appID, collection, err := s.within(ctx, in.CollectionPath, authz.DataRead)
+	appID, collection, err := a.within(ctx, in.CollectionPath, authz.DataRead)
 	if err != nil {
 		return nil, err
 	}
-	page, err := s.files.List(ctx, appID, collection, in.request())
+	page, err := a.files.List(ctx, appID, collection, in.request())
 	if err != nil {
 		return nil, inFiles(err, "", "")
 	}
 	return &body[wire.Page[wire.File]]{wirePage(page, wireFile)}, nil
 }
 
-func (s *Server) uploadFile(ctx context.Context, in *struct {
+func (a *API) uploadFile(ctx context.Context, in *struct {
 	CollectionPath
 	Name        string `query:"name" required:"true" doc:"Of the file, up to 255 bytes without path separators"`
 	ContentType string `header:"Content-Type" default:"application/octet-stream"`
 }) (*body[wire.File], error) {
-	appID, collection, err := s.within(ctx, in.CollectionPath, authz.DataWrite)
+	appID, collection, err := a.within(ctx, in.CollectionPath, authz.DataWrite)
 	if err != nil {
 		return nil, err
 	}
-	file, err := s.files.Create(ctx, appID, collection, in.Name, in.ContentType, uploaded(ctx))
+	file, err := a.files.Create(ctx, appID, collection, in.Name, in.ContentType, uploaded(ctx))
 	if err != nil {
 		return nil, inFiles(err, "query.name", "header.Content-Type")
 	}
 	return &body[wire.File]{wireFile(file)}, nil
 }
 
-func (s *Server) replaceFile(ctx context.Context, in *struct {
+func (a *API) replaceFile(ctx context.Context, in *struct {
 	ItemPath
 	IfMatchFile
 	Name        string `query:"name" doc:"A new name for the file; absent: it keeps its own"`
 	ContentType string `header:"Content-Type" doc:"Absent: it keeps its own"`
 }) (*body[wire.File], error) {
-	appID, collection, err := s.within(ctx, in.CollectionPath, authz.DataWrite)
+	appID, collection, err := a.within(ctx, in.CollectionPath, authz.DataWrite)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +130,7 @@ func (s *Server) replaceFile(ctx context.Context, in *struct {
 	if in.ContentType != "" {
 		update.ContentType = &in.ContentType
 	}
-	file, err := s.files.Update(ctx, appID, collection, in.ID, update)
+	file, err := a.files.Update(ctx, appID, collection, in.ID, update)
 	if err != nil {
 		return nil, inFiles(err, "query.name", "header.Content-Type")
 	}
@@ -148,18 +139,18 @@ func (s *Server) replaceFile(ctx context.Context, in *struct {
 
 // uploaded is the body of the request. Without one the file is empty.
 func uploaded(ctx context.Context) io.Reader {
-	if u, ok := ctx.Value(uploadKey{}).(*upload); ok {
-		return u
+	if body := front.BodyOf(ctx); body != nil {
+		return body
 	}
 	return http.NoBody
 }
 
-func (s *Server) updateFile(ctx context.Context, in *struct {
+func (a *API) updateFile(ctx context.Context, in *struct {
 	ItemPath
 	IfMatchFile
 	Body wire.FileUpdate
 }) (*body[wire.File], error) {
-	appID, collection, err := s.within(ctx, in.CollectionPath, authz.DataWrite)
+	appID, collection, err := a.within(ctx, in.CollectionPath, authz.DataWrite)
 	if err != nil {
 		return nil, err
 	}
@@ -167,18 +158,18 @@ func (s *Server) updateFile(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	file, err := s.files.Update(ctx, appID, collection, in.ID, files.Update{Expect: expect, Name: in.Body.Name, ContentType: in.Body.ContentType})
+	file, err := a.files.Update(ctx, appID, collection, in.ID, files.Update{Expect: expect, Name: in.Body.Name, ContentType: in.Body.ContentType})
 	if err != nil {
 		return nil, inFiles(err, "body.name", "body.content_type")
 	}
 	return &body[wire.File]{wireFile(file)}, nil
 }
 
-func (s *Server) deleteFile(ctx context.Context, in *struct {
+func (a *API) deleteFile(ctx context.Context, in *struct {
 	ItemPath
 	IfMatchFile
 }) (*none, error) {
-	appID, collection, err := s.within(ctx, in.CollectionPath, authz.DataWrite)
+	appID, collection, err := a.within(ctx, in.CollectionPath, authz.DataWrite)
 	if err != nil {
 		return nil, err
 	}
@@ -186,15 +177,15 @@ func (s *Server) deleteFile(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return nil, inFiles(s.files.Delete(ctx, appID, collection, in.ID, expect), "", "")
+	return nil, inFiles(a.files.Delete(ctx, appID, collection, in.ID, expect), "", "")
 }
 
-func (s *Server) getFileMetadata(ctx context.Context, in *ItemPath) (*body[wire.File], error) {
-	appID, collection, err := s.within(ctx, in.CollectionPath, authz.DataRead)
+func (a *API) getFileMetadata(ctx context.Context, in *ItemPath) (*body[wire.File], error) {
+	appID, collection, err := a.within(ctx, in.CollectionPath, authz.DataRead)
 	if err != nil {
 		return nil, err
 	}
-	file, err := s.files.Head(ctx, appID, collection, in.ID)
+	file, err := a.files.Head(ctx, appID, collection, in.ID)
 	if err != nil {
 		return nil, inFiles(err, "", "")
 	}

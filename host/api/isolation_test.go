@@ -1,4 +1,4 @@
-package api
+package api_test
 
 import (
 	"encoding/json"
@@ -9,11 +9,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/host/api"
 	"github.com/picloud/picloud/host/api/wire"
 )
 
-// isolationBodies are good bodies for the operations that take one: what is
-// refused is the place, not the body.
+// isolationBodies are good bodies for the operations that take one: what is refused is the place,
+// not the body.
 var isolationBodies = map[string]string{
 	"update-app":      `{"name":"x"}`,
 	"create-script":   `{"name":"x","source":"1"}`,
@@ -33,17 +34,17 @@ var isolationBodies = map[string]string{
 	"create-app": "", "create-api-key": "", "login": "",
 }
 
-// differs is what may differ between two answers to the same question: ids and
-// times that the server makes.
+// differs is what may differ between two answers to the same question: ids and times that the
+// server makes.
 var differs = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}|\d{4}-\d\d-\d\dT[0-9:.]+Z`)
 
-// Every operation of the admin API answers who guesses what another app has as
-// it answers to what nobody has; the lists name nothing of the other app.
+// Every operation of the admin API answers who guesses what another app has as it answers to what
+// nobody has; the lists name nothing of the other app.
 func TestEveryOperationIsolatesApps(t *testing.T) {
 	s := newSite(t)
-	victim, other := s.app("victim"), s.app("other")
-	script := s.script("victim", "hidden", `"hidden"`)
-	route := s.route(script, "GET", "/mine")
+	victim, other := s.App("victim"), s.App("other")
+	script := s.Script("victim", "hidden", `"hidden"`)
+	route := s.Route(script, "GET", "/mine")
 	run := do[wire.RunResult](s, "POST", "scripts/"+script.ID+"/run", `{}`, 200)
 	do[wire.KVEntry](s, "PUT", "apps/victim/kv/c/k", `{"value":1}`, 200)
 	doc := do[wire.Document](s, "POST", "apps/victim/docs/c", `{"data":{"a":1}}`, 201)
@@ -52,7 +53,7 @@ func TestEveryOperationIsolatesApps(t *testing.T) {
 
 	every := []string{"script:read", "script:write", "route:write", "log:read", "domain:manage", "app:admin", "instance:admin"}
 	bound := do[wire.APIKey](s, "POST", "api-keys", wire.APIKeyCreate{Name: "bound", Scopes: every, App: other.ID}, 201).Key
-	editor := s.member(other.ID, "editor")
+	editor := s.Member(other.ID, "editor")
 
 	const none = "01a20970-f805-7922-8ded-6d329840dbfc"
 	// What {id} is, by how the path begins.
@@ -69,10 +70,10 @@ func TestEveryOperationIsolatesApps(t *testing.T) {
 			RequestBody json.RawMessage `json:"requestBody"`
 		} `json:"paths"`
 	}
-	require.NoError(t, json.Unmarshal(s.fetch("GET", "/api/v1/openapi.json", "").body, &document))
+	require.NoError(t, json.Unmarshal(s.Fetch("GET", "/api/v1/openapi.json", "").Content, &document))
 	guesses := 0
 	for full, methods := range document.Paths {
-		path := strings.TrimPrefix(full, adminPrefix)
+		path := strings.TrimPrefix(full, api.AdminPrefix)
 		for method, operation := range methods {
 			method = strings.ToUpper(method)
 			content, known := isolationBodies[operation.OperationID]
@@ -88,9 +89,9 @@ func TestEveryOperationIsolatesApps(t *testing.T) {
 				if content != "" {
 					headers = append(headers, "Content-Type: application/json")
 				}
-				got := s.fetch(method, adminPrefix+path, content, headers...)
+				got := s.Fetch(method, api.AdminPrefix+path, content, headers...)
 				assert.Less(t, got.StatusCode, 500, "%s %s", method, path)
-				return got.StatusCode, string(got.body)
+				return got.StatusCode, string(got.Content)
 			}
 			same := func(token, guessed, nobodys string, mayBeThere bool) {
 				t.Helper()
@@ -138,8 +139,8 @@ func TestEveryOperationIsolatesApps(t *testing.T) {
 	assert.Greater(t, guesses, 100)
 	for _, token := range []string{bound, editor} {
 		of := func(id string) (int, string) {
-			got := s.fetch("POST", "/api/v1/execute/"+id, "", "Authorization: Bearer "+token)
-			return got.StatusCode, differs.ReplaceAllString(string(got.body), "...")
+			got := s.Fetch("POST", "/api/v1/execute/"+id, "", "Authorization: Bearer "+token)
+			return got.StatusCode, differs.ReplaceAllString(string(got.Content), "...")
 		}
 		wantStatus, want := of(none)
 		status, got := of(script.ID)
@@ -157,5 +158,5 @@ func TestEveryOperationIsolatesApps(t *testing.T) {
 	assert.Equal(t, "1", string(do[wire.KVEntry](s, "GET", "apps/victim/kv/c/k", nil, 200).Value))
 	assert.Equal(t, doc, do[wire.Document](s, "GET", "apps/victim/docs/c/"+doc.ID, nil, 200))
 	assert.Equal(t, file, do[wire.File](s, "GET", "apps/victim/files/c/"+file.ID+"/metadata", nil, 200))
-	assert.Equal(t, "hello", string(s.admin(s.token, "GET", "apps/victim/files/c/"+file.ID, "").body))
+	assert.Equal(t, "hello", string(s.Admin(s.Token, "GET", "apps/victim/files/c/"+file.ID, "").Content))
 }

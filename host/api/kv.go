@@ -4,18 +4,22 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/store"
 )
 
-func (s *Server) mountKV() {
-	operation(s, http.MethodGet, "/apps/{app}/kv", "list-kv-collections", "List the collections that have entries", http.StatusOK, s.listKVCollections)
-	operation(s, http.MethodGet, "/apps/{app}/kv/{collection}", "list-kv", "List the entries of a collection in the order of their keys", http.StatusOK, s.listKV)
-	operation(s, http.MethodGet, "/apps/{app}/kv/{collection}/{key}", "get-kv", "Show an entry", http.StatusOK, s.getKV)
-	operation(s, http.MethodPut, "/apps/{app}/kv/{collection}/{key}", "set-kv", "Write an entry", http.StatusOK, s.setKV)
-	operation(s, http.MethodDelete, "/apps/{app}/kv/{collection}/{key}", "delete-kv", "Delete an entry", http.StatusNoContent, s.deleteKV)
+func (a *API) mountKV(admin huma.API) {
+	operation(a, admin, http.MethodGet, "/apps/{app}/kv", "list-kv-collections", "List the collections that have entries", http.StatusOK, a.listKVCollections)
+	operation(a, admin, http.MethodGet, "/apps/{app}/kv/{collection}", "list-kv", "List the entries of a collection in the order of their keys", http.StatusOK, a.listKV)
+	operation(a, admin, http.MethodGet, "/apps/{app}/kv/{collection}/{key}", "get-kv", "Show an entry", http.StatusOK, a.getKV)
+	operation(a, admin, http.MethodPut, "/apps/{app}/kv/{collection}/{key}", "set-kv", "Write an entry", http.StatusOK, a.setKV)
+	operation(a, admin, http.MethodDelete, "/apps/{app}/kv/{collection}/{key}", "delete-kv", "Delete an entry", http.StatusNoContent, a.deleteKV)
 }
 
 // KeyPath is the path parameters of an entry.
@@ -24,8 +28,8 @@ type KeyPath struct {
 	Key string `path:"key" doc:"Percent-encoded"`
 }
 
-func (s *Server) withinKV(ctx context.Context, in KeyPath, c authz.Capability) (appID, collection, key string, err error) {
-	if appID, collection, err = s.within(ctx, in.CollectionPath, c); err != nil {
+func (a *API) withinKV(ctx context.Context, in KeyPath, c authz.Capability) (appID, collection, key string, err error) {
+	if appID, collection, err = a.within(ctx, in.CollectionPath, c); err != nil {
 		return "", "", "", err
 	}
 	key, err = unescape("path.key", in.Key)
@@ -38,15 +42,15 @@ func inKV(err error) error {
 		"value", "body.value", "ttl_ms", "body.ttl_ms", "expires_at", "body.expires_at")
 }
 
-func (s *Server) listKVCollections(ctx context.Context, in *struct {
+func (a *API) listKVCollections(ctx context.Context, in *struct {
 	AppPath
 	Paging
 }) (*body[wire.Page[wire.KVCollection]], error) {
-	app, err := s.findApp(ctx, in.App, authz.DataRead)
+	app, err := a.findApp(ctx, in.App, authz.DataRead)
 	if err != nil {
 		return nil, err
 	}
-	page, err := s.kv.Collections(ctx, app.ID, in.request())
+	page, err := a.kv.Collections(ctx, app.ID, in.request())
 	if err != nil {
 		return nil, err
 	}
@@ -55,72 +59,72 @@ func (s *Server) listKVCollections(ctx context.Context, in *struct {
 	})}, nil
 }
 
-func (s *Server) listKV(ctx context.Context, in *struct {
+func (a *API) listKV(ctx context.Context, in *struct {
 	CollectionPath
 	Paging
 	Prefix string `query:"prefix" doc:"Only keys that begin so"`
 }) (*body[wire.Page[wire.KVEntry]], error) {
-	appID, collection, err := s.within(ctx, in.CollectionPath, authz.DataRead)
+	appID, collection, err := a.within(ctx, in.CollectionPath, authz.DataRead)
 	if err != nil {
 		return nil, err
 	}
-	page, err := s.kv.List(ctx, appID, collection, in.Prefix, in.request())
+	page, err := a.kv.List(ctx, appID, collection, in.Prefix, in.request())
 	if err != nil {
 		return nil, inKV(err)
 	}
 	return &body[wire.Page[wire.KVEntry]]{wirePage(page, wireKVEntry)}, nil
 }
 
-func (s *Server) getKV(ctx context.Context, in *KeyPath) (*body[wire.KVEntry], error) {
-	appID, collection, key, err := s.withinKV(ctx, *in, authz.DataRead)
+func (a *API) getKV(ctx context.Context, in *KeyPath) (*body[wire.KVEntry], error) {
+	appID, collection, key, err := a.withinKV(ctx, *in, authz.DataRead)
 	if err != nil {
 		return nil, err
 	}
-	entry, err := s.kv.Get(ctx, appID, collection, key)
+	entry, err := a.kv.Get(ctx, appID, collection, key)
 	if err != nil {
 		return nil, inKV(err)
 	}
 	return &body[wire.KVEntry]{wireKVEntry(entry)}, nil
 }
 
-func (s *Server) setKV(ctx context.Context, in *struct {
+func (a *API) setKV(ctx context.Context, in *struct {
 	KeyPath
 	Body wire.KVSet
 }) (*body[wire.KVEntry], error) {
-	appID, collection, key, err := s.withinKV(ctx, in.KeyPath, authz.DataWrite)
+	appID, collection, key, err := a.withinKV(ctx, in.KeyPath, authz.DataWrite)
 	if err != nil {
 		return nil, err
 	}
 	options := kv.SetOptions{TTLMillis: in.Body.TTLMillis, IfAbsent: in.Body.IfAbsent}
 	if in.Body.ExpiresAt != nil {
 		if in.Body.TTLMillis != nil {
-			return nil, invalidField("body.expires_at", "cannot be given together with ttl_ms", nil)
+			return nil, problem.InvalidField("body.expires_at", "cannot be given together with ttl_ms", nil)
 		}
 		options.ExpiresAt = *in.Body.ExpiresAt
 	}
-	set, err := s.kv.Set(ctx, appID, collection, key, in.Body.Value, options)
+	set, err := a.kv.Set(ctx, appID, collection, key, kv.JSON(in.Body.Value), options)
 	if err != nil {
 		return nil, inKV(err)
 	}
 	if !set {
-		return nil, newProblem(http.StatusConflict, codeConflict, "there is such a key",
-			wire.FieldError{Location: "path.key", Message: "is in use", Value: shorten(key)})
+		return nil, problem.New(http.StatusConflict, fault.Conflict, "there is such a key",
+			wire.FieldError{Location: "path.key", Message: "is in use", Value: problem.Shorten(key)})
 	}
-	entry, err := s.kv.Get(ctx, appID, collection, key)
+	entry, err := a.kv.Get(ctx, appID, collection, key)
 	if err != nil {
 		return nil, inKV(err)
 	}
 	return &body[wire.KVEntry]{wireKVEntry(entry)}, nil
 }
 
-func (s *Server) deleteKV(ctx context.Context, in *KeyPath) (*none, error) {
-	appID, collection, key, err := s.withinKV(ctx, *in, authz.DataWrite)
+func (a *API) deleteKV(ctx context.Context, in *KeyPath) (*none, error) {
+	appID, collection, key, err := a.withinKV(ctx, *in, authz.DataWrite)
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.kv.Delete(ctx, appID, collection, key)
+	found, err := a.kv.Delete(ctx, appID, collection, key)
 	if err == nil && !found {
-		return nil, notFound("key")
+		return nil, fault.Missing("key")
 	}
 	return nil, inKV(err)
 }

@@ -1,4 +1,4 @@
-package api
+package api_test
 
 import (
 	"encoding/json"
@@ -16,7 +16,7 @@ import (
 
 func TestKV(t *testing.T) {
 	s := newSite(t)
-	s.app("shop")
+	s.App("shop")
 	set := func(key, body string) wire.KVEntry {
 		t.Helper()
 		return do[wire.KVEntry](s, "PUT", "apps/shop/kv/stock/"+url.PathEscape(key), body, 200)
@@ -56,13 +56,13 @@ func TestKV(t *testing.T) {
 	assert.Equal(t, []wire.KVCollection{{Name: "stock", Entries: 8}}, collections.Items)
 
 	do[struct{}](s, "DELETE", "apps/shop/kv/stock/null", nil, 204)
-	s.refused(s.admin(s.token, "DELETE", "apps/shop/kv/stock/null", ""), 404, "", "key not found")
-	s.refused(s.admin(s.token, "GET", "apps/shop/kv/stock/null", ""), 404, "", "key not found")
+	s.Refused(s.Admin(s.Token, "DELETE", "apps/shop/kv/stock/null", ""), 404, "", "key not found")
+	s.Refused(s.Admin(s.Token, "GET", "apps/shop/kv/stock/null", ""), 404, "", "key not found")
 }
 
 func TestKVExpiryAndConditions(t *testing.T) {
 	s := newSite(t)
-	s.app("shop")
+	s.App("shop")
 	before := time.Now()
 	entry := do[wire.KVEntry](s, "PUT", "apps/shop/kv/c/ttl", `{"value":1,"ttl_ms":3600000}`, 200)
 	require.NotNil(t, entry.ExpiresAt)
@@ -71,14 +71,14 @@ func TestKVExpiryAndConditions(t *testing.T) {
 	entry = do[wire.KVEntry](s, "PUT", "apps/shop/kv/c/ttl", wire.KVSet{Value: json.RawMessage("2"), ExpiresAt: &at}, 200)
 	require.NotNil(t, entry.ExpiresAt)
 	assert.True(t, at.Equal(*entry.ExpiresAt), "%s", entry.ExpiresAt)
-	s.refused(s.admin(s.token, "PUT", "apps/shop/kv/c/ttl", `{"value":3,"if_absent":true}`), 409, "path.key", "there is such a key")
+	s.Refused(s.Admin(s.Token, "PUT", "apps/shop/kv/c/ttl", `{"value":3,"if_absent":true}`), 409, "path.key", "there is such a key")
 	do[wire.KVEntry](s, "PUT", "apps/shop/kv/c/new", `{"value":3,"if_absent":true}`, 200)
 	assert.Equal(t, "2", string(do[wire.KVEntry](s, "GET", "apps/shop/kv/c/ttl", nil, 200).Value))
 }
 
 func TestKVRefuses(t *testing.T) {
 	s := newSite(t)
-	s.app("shop")
+	s.App("shop")
 	large := strings.Repeat("x", 1<<20)
 	for _, c := range []struct {
 		method, path, body, location, says string
@@ -101,32 +101,32 @@ func TestKVRefuses(t *testing.T) {
 		{"GET", "kv/c?prefix=" + strings.Repeat("p", 513), "", "query.prefix", "got 513", 422},
 		{"GET", "kv/c?prefix=%00", "", "query.prefix", "U+0000", 422},
 	} {
-		s.refused(s.admin(s.token, c.method, "apps/shop/"+c.path, c.body), c.status, c.location, c.says)
+		s.Refused(s.Admin(s.Token, c.method, "apps/shop/"+c.path, c.body), c.status, c.location, c.says)
 	}
-	assert.Equal(t, 404, s.admin(s.token, "PUT", "apps/shop/kv/c/", `{"value":1}`).StatusCode, "a key has at least one byte")
-	got := s.admin(s.token, "GET", "apps/shop/kv/c", "")
-	assert.JSONEq(t, `{"items":[]}`, string(got.body), "nothing was kept")
+	assert.Equal(t, 404, s.Admin(s.Token, "PUT", "apps/shop/kv/c/", `{"value":1}`).StatusCode, "a key has at least one byte")
+	got := s.Admin(s.Token, "GET", "apps/shop/kv/c", "")
+	assert.JSONEq(t, `{"items":[]}`, string(got.Content), "nothing was kept")
 }
 
-// Who is no member of an app, or holds a key of another, cannot tell what the
-// app has from what it has not.
+// Who is no member of an app, or holds a key of another, cannot tell what the app has from what it
+// has not.
 func TestDataIsOfItsApp(t *testing.T) {
 	s := newSite(t)
-	mine, other := s.app("mine"), s.app("other")
+	mine, other := s.App("mine"), s.App("other")
 	do[wire.KVEntry](s, "PUT", "apps/mine/kv/c/k", `{"value":1}`, 200)
 	doc := do[wire.Document](s, "POST", "apps/mine/docs/c", `{"data":{"a":1}}`, 201)
 	file := s.store("mine", "c", "f.txt", "text/plain", "hello")
 
 	key := do[wire.APIKey](s, "POST", "api-keys", wire.APIKeyCreate{Name: "k", Scopes: []string{"app:admin"}, App: other.ID}, 201).Key
-	stranger := s.user("stranger", "member")
+	stranger := s.User("stranger", "member")
 	for _, token := range []string{key, stranger} {
 		for _, app := range []string{"mine", mine.ID, "there-is-none"} {
 			for _, path := range []string{"kv", "kv/c", "kv/c/k", "docs", "docs/c", "docs/c/" + doc.ID, "files", "files/c", "files/c/" + file.ID, "files/c/" + file.ID + "/metadata"} {
-				s.refused(s.admin(token, "GET", "apps/"+app+"/"+path, ""), 404, "", "app not found")
+				s.Refused(s.Admin(token, "GET", "apps/"+app+"/"+path, ""), 404, "", "app not found")
 			}
-			s.refused(s.admin(token, "PUT", "apps/"+app+"/kv/c/k", `{"value":2}`), 404, "", "app not found")
-			s.refused(s.admin(token, "DELETE", "apps/"+app+"/docs/c/"+doc.ID, ""), 404, "", "app not found")
-			s.refused(s.admin(token, "DELETE", "apps/"+app+"/files/c/"+file.ID, ""), 404, "", "app not found")
+			s.Refused(s.Admin(token, "PUT", "apps/"+app+"/kv/c/k", `{"value":2}`), 404, "", "app not found")
+			s.Refused(s.Admin(token, "DELETE", "apps/"+app+"/docs/c/"+doc.ID, ""), 404, "", "app not found")
+			s.Refused(s.Admin(token, "DELETE", "apps/"+app+"/files/c/"+file.ID, ""), 404, "", "app not found")
 		}
 	}
 	// In an app of one's own, another's ids are ids that do not exist.
@@ -145,22 +145,21 @@ func TestDataIsOfItsApp(t *testing.T) {
 		{"GET", "docs/c", "docs/none", ""},
 		{"GET", "files/c", "files/none", ""},
 	} {
-		guessed, missing := s.admin(key, c.method, "apps/other/"+c.guessed, c.body), s.admin(key, c.method, "apps/other/"+c.missing, c.body)
+		guessed, missing := s.Admin(key, c.method, "apps/other/"+c.guessed, c.body), s.Admin(key, c.method, "apps/other/"+c.missing, c.body)
 		assert.Equal(t, missing.StatusCode, guessed.StatusCode, "%s %s", c.method, c.guessed)
-		assert.Equal(t, string(missing.body), string(guessed.body), "%s %s", c.method, c.guessed)
+		assert.Equal(t, string(missing.Content), string(guessed.Content), "%s %s", c.method, c.guessed)
 	}
 	assert.Equal(t, "1", string(do[wire.KVEntry](s, "GET", "apps/mine/kv/c/k", nil, 200).Value))
 	assert.JSONEq(t, `{"a":1}`, string(do[wire.Document](s, "GET", "apps/mine/docs/c/"+doc.ID, nil, 200).Data))
-	assert.Equal(t, "hello", string(s.admin(s.token, "GET", "apps/mine/files/c/"+file.ID, "").body))
+	assert.Equal(t, "hello", string(s.Admin(s.Token, "GET", "apps/mine/files/c/"+file.ID, "").Content))
 }
 
-// Roles: a viewer reads data, an editor writes it; the scope script:read is not
-// for data.
+// Roles: a viewer reads data, an editor writes it; the scope script:read is not for data.
 func TestDataNeedsCapabilities(t *testing.T) {
 	s := newSite(t)
-	app := s.app("shop")
+	app := s.App("shop")
 	do[wire.KVEntry](s, "PUT", "apps/shop/kv/c/k", `{"value":1}`, 200)
-	tokens := map[string]string{"viewer": s.member(app.ID, "viewer"), "editor": s.member(app.ID, "editor")}
+	tokens := map[string]string{"viewer": s.Member(app.ID, "viewer"), "editor": s.Member(app.ID, "editor")}
 	for _, scope := range []string{"script:read", "script:write", "log:read"} {
 		tokens[scope] = do[wire.APIKey](s, "POST", "api-keys", wire.APIKeyCreate{Name: scope, Scopes: []string{scope}}, 201).Key
 	}
@@ -169,12 +168,12 @@ func TestDataNeedsCapabilities(t *testing.T) {
 	} {
 		token := tokens[who]
 		for _, path := range []string{"kv", "kv/c", "kv/c/k", "docs", "docs/c", "files", "files/c"} {
-			assert.Equal(t, want.read, s.admin(token, "GET", "apps/shop/"+path, "").StatusCode, "%s GET %s", who, path)
+			assert.Equal(t, want.read, s.Admin(token, "GET", "apps/shop/"+path, "").StatusCode, "%s GET %s", who, path)
 		}
-		assert.Equal(t, want.write, s.admin(token, "PUT", "apps/shop/kv/c/k", `{"value":2}`).StatusCode, who)
-		created := s.admin(token, "POST", "apps/shop/docs/c", `{"data":{}}`)
+		assert.Equal(t, want.write, s.Admin(token, "PUT", "apps/shop/kv/c/k", `{"value":2}`).StatusCode, who)
+		created := s.Admin(token, "POST", "apps/shop/docs/c", `{"data":{}}`)
 		assert.Equal(t, map[int]int{200: 201, 403: 403}[want.write], created.StatusCode, who)
-		uploaded := s.send(s.uploadRequest(token, "POST", "apps/shop/files/c?name=x", "text/plain", strings.NewReader("x")))
+		uploaded := s.Send(s.uploadRequest(token, "POST", "apps/shop/files/c?name=x", "text/plain", strings.NewReader("x")))
 		assert.Equal(t, map[int]int{200: 201, 403: 403}[want.write], uploaded.StatusCode, who)
 	}
 }

@@ -5,42 +5,45 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/store"
 )
 
-func (s *Server) mountLogs() {
-	operation(s, http.MethodGet, "/scripts/{id}/logs", "list-logs", "Read a script's log", http.StatusOK, s.listLogs)
+func (a *API) mountLogs(admin huma.API) {
+	operation(a, admin, http.MethodGet, "/scripts/{id}/logs", "list-logs", "Read a script's log", http.StatusOK, a.listLogs)
 }
 
-// listLogs waits for what is not yet written, so that a caller sees the log of
-// every execution that was answered before.
-func (s *Server) listLogs(ctx context.Context, in *struct {
+// listLogs waits for what is not yet written, so that a caller sees the log of every execution that
+// was answered before.
+func (a *API) listLogs(ctx context.Context, in *struct {
 	ScriptPath
 	Paging
 	Level abi.LogLevel `query:"level" enum:"trace,debug,info,warn,error" doc:"Least severity"`
 	Since string       `query:"since" format:"date-time" doc:"Written at or after (RFC 3339)"`
 	Order string       `query:"order" enum:"newest,oldest" default:"newest" doc:"oldest always answers a cursor, from which to follow the log"`
 }) (*body[wire.Page[wire.LogLine]], error) {
-	script, err := s.findScript(ctx, in.ID, authz.LogRead)
+	script, err := a.findScript(ctx, in.ID, authz.LogRead)
 	if err != nil {
 		return nil, err
 	}
 	query := store.LogQuery{ScriptID: script.ID, MinLevel: in.Level, Page: in.request()}
 	if in.Since != "" {
 		if query.Since, err = time.Parse(time.RFC3339Nano, in.Since); err != nil {
-			return nil, invalidField("query.since", "must be a time as in 2026-01-31T08:00:00Z (RFC 3339)", in.Since)
+			return nil, problem.InvalidField("query.since", "must be a time as in 2026-01-31T08:00:00Z (RFC 3339)", in.Since)
 		}
 	}
-	if err := s.executions.Flush(ctx); err != nil {
+	if err := a.executions.Flush(ctx); err != nil {
 		return nil, err
 	}
 	if in.Order == "oldest" {
 		query.Order = store.OldestFirst
 	}
-	page, err := s.store.Executions().Logs(ctx, query)
+	page, err := a.store.Executions().Logs(ctx, query)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package api
+package api_test
 
 import (
 	"net/url"
@@ -23,7 +23,7 @@ func messages(page wire.Page[wire.LogLine]) (texts []string) {
 
 func TestLogs(t *testing.T) {
 	s := newSite(t)
-	script := s.deploy("/log", `print("hello " + ctx.request.query.n); debug(1); if ctx.request.query.n == "3" { throw "three"; }`)
+	script := s.Deploy("/log", `print("hello " + ctx.request.query.n); debug(1); if ctx.request.query.n == "3" { throw "three"; }`)
 	logs := func(query string) wire.Page[wire.LogLine] {
 		return do[wire.Page[wire.LogLine]](s, "GET", "scripts/"+script.ID+"/logs?"+query, nil, 200)
 	}
@@ -31,14 +31,14 @@ func TestLogs(t *testing.T) {
 	follow := logs("order=oldest").Cursor
 	require.NotEmpty(t, follow, "an empty log can be followed")
 	for _, n := range []string{"1", "2"} {
-		s.fetch("GET", "/log?n="+n, "")
+		s.Fetch("GET", "/log?n="+n, "")
 	}
 	assert.Equal(t, []string{"hello 1", "hello 2"}, messages(logs("order=oldest&level=info")))
 	assert.Equal(t, []string{"hello 2", "hello 1"}, messages(logs("level=info")))
 	page := logs("order=oldest&level=info&cursor=" + follow)
 	assert.Equal(t, []string{"hello 1", "hello 2"}, messages(page))
 	between := time.Now()
-	s.fetch("GET", "/log?n=3", "")
+	s.Fetch("GET", "/log?n=3", "")
 	page = logs("order=oldest&level=info&cursor=" + page.Cursor)
 	require.Len(t, page.Items, 2)
 	assert.Equal(t, "hello 3", page.Items[0].Message)
@@ -52,22 +52,22 @@ func TestLogs(t *testing.T) {
 
 func TestLogsRefuse(t *testing.T) {
 	s := newSite(t)
-	script := s.deploy("/log", `1`)
-	get := func(query string) answer { return s.admin(s.token, "GET", "scripts/"+script.ID+"/logs?"+query, "") }
-	s.refused(get("level=loud"), 422, "query.level", "one of")
-	s.refused(get("order=random"), 422, "query.order", "one of")
-	s.refused(get("since=yesterday"), 422, "query.since", "RFC 3339")
-	s.refused(get("cursor=x"), 422, "query.cursor", "not a cursor")
-	s.refused(get("lines=5"), 422, "query.lines", "unknown query parameter")
-	s.refused(s.admin(s.token, "GET", "scripts/nope/logs", ""), 404, "", "script not found")
+	script := s.Deploy("/log", `1`)
+	get := func(query string) answer { return s.Admin(s.Token, "GET", "scripts/"+script.ID+"/logs?"+query, "") }
+	s.Refused(get("level=loud"), 422, "query.level", "one of")
+	s.Refused(get("order=random"), 422, "query.order", "one of")
+	s.Refused(get("since=yesterday"), 422, "query.since", "RFC 3339")
+	s.Refused(get("cursor=x"), 422, "query.cursor", "not a cursor")
+	s.Refused(get("lines=5"), 422, "query.lines", "unknown query parameter")
+	s.Refused(s.Admin(s.Token, "GET", "scripts/nope/logs", ""), 404, "", "script not found")
 }
 
 func TestExecutionsAreListed(t *testing.T) {
 	s := newSite(t)
-	script := s.deploy("/x", `print("x"); 1`)
+	script := s.Deploy("/x", `print("x"); 1`)
 	var last string
 	for range 3 {
-		last = s.fetch("GET", "/x", "", "X-Request-Id: mine").Header.Get("X-Execution-Id")
+		last = s.Fetch("GET", "/x", "", "X-Request-Id: mine").Header.Get("X-Execution-Id")
 	}
 	page := do[wire.Page[wire.Execution]](s, "GET", "scripts/"+script.ID+"/executions?limit=2", nil, 200)
 	require.Len(t, page.Items, 2)
@@ -81,5 +81,5 @@ func TestExecutionsAreListed(t *testing.T) {
 	one := do[wire.Execution](s, "GET", "executions/"+last, nil, 200)
 	require.Len(t, one.Logs, 1)
 	assert.Equal(t, "x", one.Logs[0].Message)
-	s.refused(s.admin(s.token, "GET", "executions/nope", ""), 404, "", "execution not found")
+	s.Refused(s.Admin(s.Token, "GET", "executions/nope", ""), 404, "", "execution not found")
 }

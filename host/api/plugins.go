@@ -17,19 +17,19 @@ import (
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
-	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/fault"
+	"github.com/picloud/picloud/host/front"
 )
 
-// The requests that create and change scripts bring JSON, or the module of a
-// plugin: alone, as application/wasm, with the fields of the JSON that it needs
-// in the query; or as the part "file" of multipart/form-data, whose other parts
-// are the fields of the JSON. takeModule reads the module and shows the fields to
-// huma as the JSON they would be.
+// The requests that create and change scripts bring JSON, or the module of a plugin: alone, as
+// application/wasm, with the fields of the JSON that it needs in the query; or as the part "file"
+// of multipart/form-data, whose other parts are the fields of the JSON. takeModule reads the module
+// and shows the fields to huma as the JSON they would be.
 
 const (
 	typeWasm = "application/wasm"
@@ -57,12 +57,12 @@ type ModuleChange struct {
 }
 
 // takesModule lets an operation that takes JSON take modules too.
-func (s *Server) takesModule(op *huma.Operation) {
-	op.Middlewares = append(op.Middlewares, s.takeModule)
+func (a *API) takesModule(op *huma.Operation) {
+	op.Middlewares = append(op.Middlewares, a.takeModule)
 	binary := &huma.Schema{Type: huma.TypeString, Format: "binary"}
 	text := &huma.Schema{Type: huma.TypeString}
 	op.RequestBody = &huma.RequestBody{
-		Description: fmt.Sprintf("A script as JSON, or the WebAssembly module of a plugin, up to %d bytes", s.maxPlugin),
+		Description: fmt.Sprintf("A script as JSON, or the WebAssembly module of a plugin, up to %d bytes", a.maxPlugin),
 		Content: map[string]*huma.MediaType{
 			typeWasm: {Schema: binary},
 			typeForm: {Schema: &huma.Schema{
@@ -104,14 +104,10 @@ func (r jsonRequest) Header(name string) string {
 }
 
 // takeModule is a middleware. It comes after the one that authenticates.
-func (s *Server) takeModule(ctx huma.Context, next func(huma.Context)) {
-	body, module, err := s.readScript(ctx)
+func (a *API) takeModule(ctx huma.Context, next func(huma.Context)) {
+	body, module, err := a.readScript(ctx)
 	if err != nil {
-		var refused *Problem
-		if !errors.As(s.problemOf(ctx.Context(), err), &refused) {
-			refused = newProblem(failure(err))
-		}
-		_ = refused.send(humafiber.Unwrap(ctx))
+		a.refuse(ctx, err)
 		return
 	}
 	if module != nil {
@@ -120,21 +116,25 @@ func (s *Server) takeModule(ctx huma.Context, next func(huma.Context)) {
 	next(jsonRequest{ctx, body})
 }
 
-// readScript reads the body of a request: JSON, or what stands for it, and the
-// module if there is one.
-func (s *Server) readScript(ctx huma.Context) (body, module []byte, err error) {
-	u, isUpload := ctx.Context().Value(uploadKey{}).(*upload)
+// readScript reads the body of a request: JSON, or what stands for it, and the module if there is
+// one.
+func (a *API) readScript(ctx huma.Context) (body, module []byte, err error) {
 	contentType := ctx.Header("Content-Type")
 	media, parameters, err := mime.ParseMediaType(contentType)
 	query := ctx.URL()
 	if media != typeWasm {
 		for _, name := range []string{"name", "read_only", "version"} {
 			if query.Query().Has(name) {
-				return nil, nil, invalidField("query."+name, "is for a body of "+typeWasm+": here it belongs into the body", nil)
+				return nil, nil, problem.InvalidField("query."+name, "is for a body of "+typeWasm+": here it belongs into the body", nil)
 			}
 		}
 	}
-	if !isUpload {
+	var stream io.Reader = http.NoBody
+	switch streamed := front.BodyOf(ctx.Context()); {
+	case streamed != nil:
+		streamed.Keep()
+		stream = streamed
+	case media != typeWasm && media != typeForm:
 		body, err = readJSON(ctx)
 		return body, nil, err
 	}
@@ -145,14 +145,14 @@ func (s *Server) readScript(ctx huma.Context) (body, module []byte, err error) {
 			fields[name] = values[0]
 		}
 		if ctx.Method() == http.MethodPost && fields["name"] == "" {
-			return nil, nil, invalidField("query.name", "required query parameter is missing", nil)
+			return nil, nil, problem.InvalidField("query.name", "required query parameter is missing", nil)
 		}
-		module, err = s.readModule(u)
+		module, err = a.readModule(stream)
 	case err == nil && media == typeForm && parameters["boundary"] != "":
-		module, err = s.readForm(u, parameters["boundary"], fields)
+		module, err = a.readForm(stream, parameters["boundary"], fields)
 	default:
-		err = newProblem(http.StatusUnsupportedMediaType, codeInvalid, fmt.Sprintf(
-			"the content type must be %s for a script, %s or %s for a plugin, got %s", typeJSON, typeWasm, typeForm, shorten(contentType)))
+		err = problem.New(http.StatusUnsupportedMediaType, fault.Invalid, fmt.Sprintf(
+			"the content type must be %s for a script, %s or %s for a plugin, got %s", typeJSON, typeWasm, typeForm, problem.Shorten(contentType)))
 	}
 	if err != nil {
 		return nil, nil, err
@@ -161,10 +161,10 @@ func (s *Server) readScript(ctx huma.Context) (body, module []byte, err error) {
 	return body, module, err
 }
 
-// readJSON reads the body of a request that brings no module. A new plugin must:
-// whatever else is wrong, its author is told how.
+// readJSON reads the body of a request that brings no module. A new plugin must: whatever else is
+// wrong, its author is told how.
 func readJSON(ctx huma.Context) ([]byte, error) {
-	stream := ctx.BodyReader() // in memory
+	stream := ctx.BodyReader()
 	if stream == nil {
 		return nil, nil
 	}
@@ -174,63 +174,62 @@ func readJSON(ctx huma.Context) ([]byte, error) {
 	}
 	var given struct{ Kind any }
 	if json.Unmarshal(body, &given) == nil && given.Kind == string(abi.KindPlugin) {
-		return nil, invalidField("body.kind", howToUpload, given.Kind)
+		return nil, problem.InvalidField("body.kind", howToUpload, given.Kind)
 	}
 	return body, nil
 }
 
 // readModule reads a module, not much more of it than may be.
-func (s *Server) readModule(from io.Reader) ([]byte, error) {
-	module, err := io.ReadAll(io.LimitReader(from, s.maxPlugin+1))
+func (a *API) readModule(from io.Reader) ([]byte, error) {
+	module, err := io.ReadAll(io.LimitReader(from, a.maxPlugin+1))
 	if err != nil {
 		return nil, err
 	}
-	if int64(len(module)) > s.maxPlugin {
-		return nil, s.moduleTooLarge()
+	if int64(len(module)) > a.maxPlugin {
+		return nil, a.moduleTooLarge()
 	}
 	return module, nil
 }
 
-func (s *Server) moduleTooLarge() *Problem {
-	reason := fmt.Sprintf("a module must not be larger than %d bytes", s.maxPlugin)
-	return newProblem(http.StatusRequestEntityTooLarge, codeTooLarge, reason, wire.FieldError{Location: "body", Message: reason})
+func (a *API) moduleTooLarge() *problem.Problem {
+	reason := fmt.Sprintf("a module must not be larger than %d bytes", a.maxPlugin)
+	return problem.New(http.StatusRequestEntityTooLarge, fault.TooLarge, reason, wire.FieldError{Location: "body", Message: reason})
 }
 
 // readForm reads the parts of a form: one is the module, the others are fields.
-func (s *Server) readForm(from io.Reader, boundary string, fields moduleFields) (module []byte, err error) {
-	bounded := &io.LimitedReader{R: from, N: s.maxPlugin + maxFormExtra}
+func (a *API) readForm(from io.Reader, boundary string, fields moduleFields) (module []byte, err error) {
+	bounded := &io.LimitedReader{R: from, N: a.maxPlugin + maxFormExtra}
 	form := multipart.NewReader(bounded, boundary)
 	for parts := 0; ; parts++ {
 		part, err := form.NextPart()
 		if err == io.EOF {
 			_, err = io.Copy(io.Discard, bounded) // what may follow the form
 			if err == nil && module == nil {
-				err = invalidField("body.file", "is missing: it is the part with the module", nil)
+				err = problem.InvalidField("body.file", "is missing: it is the part with the module", nil)
 			}
 			return module, err
 		}
 		if err == nil {
 			switch name := part.FormName(); {
 			case parts == maxFormParts:
-				return nil, invalidField("body", fmt.Sprintf("has more than %d parts", maxFormParts), nil)
+				return nil, problem.InvalidField("body", fmt.Sprintf("has more than %d parts", maxFormParts), nil)
 			case name == "":
-				return nil, invalidField("body", "has a part without a name", nil)
+				return nil, problem.InvalidField("body", "has a part without a name", nil)
 			case name == "file" && module != nil || fields.has(name):
-				return nil, invalidField("body."+shorten(name), "is there twice", nil)
+				return nil, problem.InvalidField("body."+problem.Shorten(name), "is there twice", nil)
 			case name == "file":
-				module, err = s.readModule(part)
+				module, err = a.readModule(part)
 			default:
 				err = fields.read(name, part)
 			}
 		}
-		var known *Problem
-		var broken *bodyError
+		var known *problem.Problem
 		switch {
-		case err == nil, errors.As(err, &known), errors.As(err, &broken):
+		case err == nil, errors.As(err, &known):
 		case bounded.N == 0:
-			err = s.moduleTooLarge()
+			err = a.moduleTooLarge()
 		default:
-			err = newProblem(http.StatusBadRequest, codeInvalid, "the body is not the "+typeForm+" that its content type says")
+			err = problem.New(http.StatusBadRequest, fault.Invalid, "the body is not the "+typeForm+" that its content type says")
 		}
 		if err != nil {
 			return nil, err
@@ -252,22 +251,22 @@ func (f moduleFields) read(name string, part io.Reader) error {
 	case err != nil:
 		return err
 	case len(text) > maxFormField:
-		return invalidField("body."+shorten(name), fmt.Sprintf("must not be larger than %d bytes", maxFormField), nil)
+		return problem.InvalidField("body."+problem.Shorten(name), fmt.Sprintf("must not be larger than %d bytes", maxFormField), nil)
 	case !utf8.ValidString(name) || !utf8.Valid(text):
-		return newProblem(http.StatusBadRequest, codeInvalid, "the body is not valid UTF-8")
+		return problem.New(http.StatusBadRequest, fault.Invalid, "the body is not valid UTF-8")
 	}
 	f[name] = string(text)
 	return nil
 }
 
-// json is the fields as JSON, with what it must have for a new plugin. What is no
-// text there is JSON already; if it is not, it goes as text and is refused there.
+// json is the fields as JSON, with what it must have for a new plugin. What is no text there is
+// JSON already; if it is not, it goes as text and is refused there.
 func (f moduleFields) json(create bool) ([]byte, error) {
 	if kind, ok := f["kind"]; ok && kind != string(abi.KindPlugin) {
-		return nil, invalidField("body.kind", "must be plugin or absent beside a module", kind)
+		return nil, problem.InvalidField("body.kind", "must be plugin or absent beside a module", kind)
 	}
 	if f["source"] != "" {
-		return nil, invalidField("body.source", "must be absent beside a module: a plugin has no source", nil)
+		return nil, problem.InvalidField("body.source", "must be absent beside a module: a plugin has no source", nil)
 	}
 	values := map[string]any{}
 	for name, text := range f {
@@ -283,25 +282,8 @@ func (f moduleFields) json(create bool) ([]byte, error) {
 	return json.Marshal(values)
 }
 
-// checkModule refuses a change that would make a plugin of a script or a script
-// of a plugin.
-func checkModule(script store.Script, change store.ScriptChange) error {
-	isPlugin := script.Kind == abi.KindPlugin
-	switch {
-	case change.Wasm != nil && !isPlugin:
-		reason := fmt.Sprintf("only a plugin has a module, %q is of kind %s", script.Name, script.Kind)
-		return newProblem(http.StatusConflict, codeConflict, reason, wire.FieldError{Location: "body", Message: reason})
-	case change.Kind != nil && (*change.Kind == abi.KindPlugin) != isPlugin:
-		reason := fmt.Sprintf("%q is of kind %s: a plugin stays one, and nothing becomes one", script.Name, script.Kind)
-		return newProblem(http.StatusConflict, codeConflict, reason, wire.FieldError{Location: "body.kind", Message: reason, Value: string(*change.Kind)})
-	case change.Source != nil && isPlugin:
-		return invalidField("body.source", "a plugin has no source: send another module with content-type "+typeWasm+" or "+typeForm, nil)
-	}
-	return nil
-}
-
-func (s *Server) mountModules() {
-	operation(s, http.MethodGet, "/scripts/{id}/wasm", "download-wasm", "Download the WebAssembly module of a plugin; If-None-Match is honoured", http.StatusOK, s.downloadWasm, func(op *huma.Operation) {
+func (a *API) mountModules(admin huma.API) {
+	operation(a, admin, http.MethodGet, "/scripts/{id}/wasm", "download-wasm", "Download the WebAssembly module of a plugin; If-None-Match is honoured", http.StatusOK, a.downloadWasm, func(op *huma.Operation) {
 		op.Responses = map[string]*huma.Response{"200": {
 			Description: "The module",
 			Content:     map[string]*huma.MediaType{typeWasm: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}},
@@ -320,23 +302,23 @@ type wasmDownload struct {
 	Body               []byte
 }
 
-func (s *Server) downloadWasm(ctx context.Context, in *struct {
+func (a *API) downloadWasm(ctx context.Context, in *struct {
 	ScriptPath
 	IfNoneMatch string `header:"If-None-Match"`
 }) (*wasmDownload, error) {
-	script, err := s.findScript(ctx, in.ID, authz.ScriptRead)
+	script, err := a.findScript(ctx, in.ID, authz.ScriptRead)
 	if err != nil {
 		return nil, err
 	}
 	if script.Kind != abi.KindPlugin {
-		return nil, newProblem(http.StatusNotFound, codeNotFound, fmt.Sprintf("%q has no module, being of kind %s", script.Name, script.Kind))
+		return nil, problem.New(http.StatusNotFound, fault.NotFound, fmt.Sprintf("%q has no module, being of kind %s", script.Name, script.Kind))
 	}
 	for tag := range strings.SplitSeq(in.IfNoneMatch, ",") { // RFC 9110, section 13.1.2
 		if tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/"); tag == "*" || tag == strconv.Quote(script.WasmSHA256) {
 			return &wasmDownload{Status: http.StatusNotModified, ETag: strconv.Quote(script.WasmSHA256)}, nil
 		}
 	}
-	module, err := s.store.Scripts().Wasm(ctx, script.ID)
+	module, err := a.store.Scripts().Wasm(ctx, script.ID)
 	if err != nil {
 		return nil, err
 	}

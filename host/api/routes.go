@@ -2,169 +2,123 @@ package api
 
 import (
 	"context"
-	"fmt"
 	"net/http"
-	"sync"
 	"time"
 
-	"github.com/picloud/picloud/abi"
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/routing"
 	"github.com/picloud/picloud/host/store"
 )
 
-func (s *Server) mountRoutes() {
-	operation(s, http.MethodGet, "/apps/{app}/routes", "list-app-routes", "List an app's routes", http.StatusOK, s.listAppRoutes)
-	operation(s, http.MethodPost, "/apps/{app}/routes:match", "match-route", "Which route answers a request?", http.StatusOK, s.matchRoute)
-	operation(s, http.MethodGet, "/scripts/{id}/routes", "list-script-routes", "List a script's routes", http.StatusOK, s.listScriptRoutes)
-	operation(s, http.MethodPost, "/scripts/{id}/routes", "create-route", "Bind requests to a script", http.StatusCreated, s.createRoute)
-	operation(s, http.MethodGet, "/routes/{id}", "get-route", "Show a route", http.StatusOK, s.getRoute)
-	operation(s, http.MethodDelete, "/routes/{id}", "delete-route", "Delete a route", http.StatusNoContent, s.deleteRoute)
+func (a *API) mountRoutes(admin huma.API) {
+	operation(a, admin, http.MethodGet, "/apps/{app}/routes", "list-app-routes", "List an app's routes", http.StatusOK, a.listAppRoutes)
+	operation(a, admin, http.MethodPost, "/apps/{app}/routes:match", "match-route", "Which route answers a request?", http.StatusOK, a.matchRoute)
+	operation(a, admin, http.MethodGet, "/scripts/{id}/routes", "list-script-routes", "List a script's routes", http.StatusOK, a.listScriptRoutes)
+	operation(a, admin, http.MethodPost, "/scripts/{id}/routes", "create-route", "Bind requests to a script", http.StatusCreated, a.createRoute)
+	operation(a, admin, http.MethodGet, "/routes/{id}", "get-route", "Show a route", http.StatusOK, a.getRoute)
+	operation(a, admin, http.MethodDelete, "/routes/{id}", "delete-route", "Delete a route", http.StatusNoContent, a.deleteRoute)
 }
 
-// routeChanges makes a check of the routing table, the write to the store and
-// the change of the table one step.
-type routeChanges struct{ mu sync.Mutex }
-
-func (c *routeChanges) do(change func() error) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return change()
-}
-
-func (s *Server) createRoute(ctx context.Context, in *struct {
+func (a *API) createRoute(ctx context.Context, in *struct {
 	ScriptPath
 	Body wire.RouteCreate
 }) (*body[wire.Route], error) {
-	script, err := s.findScript(ctx, in.ID, authz.RouteWrite)
+	script, err := a.findScript(ctx, in.ID, authz.RouteWrite)
 	if err != nil {
 		return nil, err
-	}
-	if script.Kind == abi.KindModule {
-		return nil, invalidField("path.id", "is a module, which cannot have routes", script.ID)
 	}
 	route, err := routing.Parse(in.Body.Method, in.Body.Host, store.HostKind(in.Body.HostKind), in.Body.Path, store.PathKind(in.Body.PathKind))
 	if err != nil {
 		return nil, err
 	}
-	route.AppID, route.ScriptID, route.Dispatch = script.AppID, script.ID, store.Dispatch(in.Body.Dispatch)
-	var created wire.Route
-	err = s.changes.do(func() error {
-		if other, taken := s.routes.Conflict(route); taken {
-			p := newProblem(http.StatusConflict, codeConflict,
-				fmt.Sprintf("the route %s could match the same requests at the same precedence", describeRoute(other)),
-				wire.FieldError{Location: "body.path", Message: "conflicts with " + describeRoute(other), Value: shorten(route.Path)})
-			p.Other = other.ID
-			return p
-		}
-		if route, err = s.store.Routes().Create(ctx, route); err != nil {
-			return err
-		}
-		s.routes.Add(route)
-		created = wireRoute(route)
-		if _, shadowed := s.routes.Shadow(route); shadowed {
-			created.Warning = "an older route of another app answers the same requests first"
-		}
-		return nil
-	})
+	route.Dispatch = store.Dispatch(in.Body.Dispatch)
+	route, shadowed, err := a.catalog.CreateRoute(ctx, script, route)
 	if err != nil {
 		return nil, err
+	}
+	created := wireRoute(route)
+	if shadowed {
+		created.Warning = "an older route of another app answers the same requests first"
 	}
 	return &body[wire.Route]{created}, nil
 }
 
-// describeRoute names a route for people: "GET example.com/users/:id (id)".
-func describeRoute(r store.Route) string {
-	method := r.Method
-	if method == "" {
-		method = "ANY"
-	}
-	return method + " " + r.Host + r.Path + " (" + r.ID + ")"
-}
-
-func (s *Server) listAppRoutes(ctx context.Context, in *AppPath) (*body[wire.Page[wire.Route]], error) {
-	app, err := s.findApp(ctx, in.App, authz.RouteRead)
+func (a *API) listAppRoutes(ctx context.Context, in *AppPath) (*body[wire.Page[wire.Route]], error) {
+	app, err := a.findApp(ctx, in.App, authz.RouteRead)
 	if err != nil {
 		return nil, err
 	}
-	routes, err := s.store.Routes().ByApp(ctx, app.ID)
+	routes, err := a.store.Routes().ByApp(ctx, app.ID)
 	if err != nil {
 		return nil, err
 	}
 	return &body[wire.Page[wire.Route]]{wirePage(store.Page[store.Route]{Items: routes}, wireRoute)}, nil
 }
 
-func (s *Server) listScriptRoutes(ctx context.Context, in *ScriptPath) (*body[wire.Page[wire.Route]], error) {
-	script, err := s.findScript(ctx, in.ID, authz.RouteRead)
+func (a *API) listScriptRoutes(ctx context.Context, in *ScriptPath) (*body[wire.Page[wire.Route]], error) {
+	script, err := a.findScript(ctx, in.ID, authz.RouteRead)
 	if err != nil {
 		return nil, err
 	}
-	routes, err := s.store.Routes().ByScript(ctx, script.ID)
+	routes, err := a.store.Routes().ByScript(ctx, script.ID)
 	if err != nil {
 		return nil, err
 	}
 	return &body[wire.Page[wire.Route]]{wirePage(store.Page[store.Route]{Items: routes}, wireRoute)}, nil
 }
 
-func (s *Server) findRoute(ctx context.Context, id string, c authz.Capability) (store.Route, error) {
-	route, err := s.store.Routes().Get(ctx, id)
+func (a *API) findRoute(ctx context.Context, id string, c authz.Capability) (store.Route, error) {
+	route, err := a.store.Routes().Get(ctx, id)
 	if err != nil {
 		return store.Route{}, unknown(err, "route")
 	}
-	return route, s.need(ctx, route.AppID, "route", c)
+	return route, a.need(ctx, route.AppID, "route", c)
 }
 
-func (s *Server) getRoute(ctx context.Context, in *struct {
+func (a *API) getRoute(ctx context.Context, in *struct {
 	ID string `path:"id"`
 }) (*body[wire.Route], error) {
-	route, err := s.findRoute(ctx, in.ID, authz.RouteRead)
+	route, err := a.findRoute(ctx, in.ID, authz.RouteRead)
 	if err != nil {
 		return nil, err
 	}
 	return &body[wire.Route]{wireRoute(route)}, nil
 }
 
-func (s *Server) deleteRoute(ctx context.Context, in *struct {
+func (a *API) deleteRoute(ctx context.Context, in *struct {
 	ID string `path:"id"`
 }) (*none, error) {
-	if _, err := s.findRoute(ctx, in.ID, authz.RouteWrite); err != nil {
+	if _, err := a.findRoute(ctx, in.ID, authz.RouteWrite); err != nil {
 		return nil, err
 	}
-	return nil, s.changes.do(func() error {
-		if err := s.store.Routes().Delete(ctx, in.ID); err != nil {
-			return err
-		}
-		s.routes.Remove(in.ID)
-		return nil
-	})
+	return nil, a.catalog.DeleteRoute(ctx, in.ID)
 }
 
-func (s *Server) matchRoute(ctx context.Context, in *struct {
+func (a *API) matchRoute(ctx context.Context, in *struct {
 	AppPath
 	Body wire.RouteMatch
 }) (*body[wire.RouteMatched], error) {
-	app, err := s.findApp(ctx, in.App, authz.RouteRead)
+	app, err := a.findApp(ctx, in.App, authz.RouteRead)
 	if err != nil {
 		return nil, err
 	}
-	path, err := routing.CleanPath(in.Body.Path)
+	found, err := a.catalog.Routes().Resolve(in.Body.Method, in.Body.Host, in.Body.Path)
 	if err != nil {
-		return nil, invalidField("body.path", err.Error(), in.Body.Path)
+		return nil, problem.InvalidField("body.path", err.Error(), in.Body.Path)
 	}
 	out := &body[wire.RouteMatched]{}
-	if routing.Reserved(path) {
-		return out, nil
-	}
-	match, ok := s.routes.Match(in.Body.Method, in.Body.Host, path)
 	switch {
-	case !ok:
-		out.Body.Allow = s.routes.Allow(in.Body.Host, path)
-	case match.Route.AppID != app.ID:
+	case !found.Found:
+		out.Body.Allow = found.Allow
+	case found.Route.AppID != app.ID:
 		out.Body.Other = true
 	default:
-		route := wireRoute(match.Route)
-		out.Body = wire.RouteMatched{Matched: true, Route: &route, Params: match.Params(), Rest: match.Rest()}
+		route := wireRoute(found.Route)
+		out.Body = wire.RouteMatched{Matched: true, Route: &route, Params: found.Params(), Rest: found.Rest()}
 	}
 	return out, nil
 }

@@ -1,6 +1,7 @@
-package api
+package api_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
@@ -14,8 +15,8 @@ import (
 
 func TestRoutes(t *testing.T) {
 	s := newSite(t)
-	app := s.app("app")
-	script := s.script("app", "s", `"hi"`)
+	app := s.App("app")
+	script := s.Script("app", "s", `"hi"`)
 	route := do[wire.Route](s, "POST", "scripts/"+script.ID+"/routes", `{"method":"get","path":"/users/:id","host":"*.Example.com","dispatch":"sync"}`, 201)
 	assert.Equal(t, wire.Route{
 		ID: route.ID, AppID: app.ID, ScriptID: script.ID, Method: "GET", Host: "*.example.com", HostKind: "wildcard",
@@ -26,58 +27,118 @@ func TestRoutes(t *testing.T) {
 		assert.Equal(t, []wire.Route{route}, do[wire.Page[wire.Route]](s, "GET", path, nil, 200).Items)
 	}
 	do[any](s, "DELETE", "routes/"+route.ID, nil, 204)
-	s.refused(s.admin(s.token, "DELETE", "routes/"+route.ID, ""), 404, "", "route not found")
-	s.refused(s.admin(s.token, "GET", "routes/"+route.ID, ""), 404, "", "route not found")
+	s.Refused(s.Admin(s.Token, "DELETE", "routes/"+route.ID, ""), 404, "", "route not found")
+	s.Refused(s.Admin(s.Token, "GET", "routes/"+route.ID, ""), 404, "", "route not found")
 }
 
 func TestRoutesRefuse(t *testing.T) {
 	s := newSite(t)
-	s.app("app")
-	script := s.script("app", "s", "1")
-	first := s.route(script, "GET", "/users/:id")
-	create := func(body string) answer { return s.admin(s.token, "POST", "scripts/"+script.ID+"/routes", body) }
-	p := s.refused(create(`{"path":"/users/:name"}`), 409, "body.path", "GET /users/:id ("+first.ID+")")
+	s.App("app")
+	script := s.Script("app", "s", "1")
+	first := s.Route(script, "GET", "/users/:id")
+	create := func(body string) answer { return s.Admin(s.Token, "POST", "scripts/"+script.ID+"/routes", body) }
+	p := s.Refused(create(`{"method":"GET","path":"/users/:name"}`), 409, "body.path", "GET /users/:id ("+first.ID+")")
 	assert.Equal(t, first.ID, p.Other)
-	s.refused(create(`{"method":"GET","path":"/users/:id"}`), 409, "body.path", first.ID)
-	s.refused(create(`{"path":"users"}`), 422, "body.path", "begin with /")
-	s.refused(create(`{"path":"/api/x"}`), 422, "body.path", "reserved")
-	s.refused(create(`{"path":"/healthz"}`), 422, "body.path", "reserved")
-	s.refused(create(`{"path":"/a//b"}`), 422, "body.path", "//")
-	s.refused(create(`{"path":"/a","path_kind":"prefix"}`), 422, "body.path_kind", "is of kind exact")
-	s.refused(create(`{"path":"/a","path_kind":"regex"}`), 422, "body.path_kind", "one of")
-	s.refused(create(`{"path":"/a","host":"a b"}`), 422, "body.host", "letters")
-	s.refused(create(`{"path":"/a","method":"FETCH"}`), 422, "body.method", "must be one of")
-	s.refused(create(`{"path":"/a","dispatch":"async"}`), 422, "body.dispatch", "one of")
-	s.refused(create(`{"path":""}`), 422, "body.path", "length")
-	s.refused(create(`{}`), 422, "body", "path")
-	s.refused(create(`{"path":"/a","methods":["GET"]}`), 422, "body.methods", "unexpected property")
-	s.refused(s.admin(s.token, "POST", "scripts/nope/routes", `{"path":"/a"}`), 404, "", "script not found")
+	s.Refused(create(`{"method":"GET","path":"/users/:id"}`), 409, "body.path", first.ID)
+	s.Refused(create(`{"path":"users"}`), 422, "body.path", "begin with /")
+	s.Refused(create(`{"path":"/api/x"}`), 422, "body.path", "reserved")
+	s.Refused(create(`{"path":"/healthz"}`), 422, "body.path", "reserved")
+	s.Refused(create(`{"path":"/a//b"}`), 422, "body.path", "//")
+	s.Refused(create(`{"path":"/a","path_kind":"prefix"}`), 422, "body.path_kind", "is of kind exact")
+	s.Refused(create(`{"path":"/a","path_kind":"regex"}`), 422, "body.path_kind", "one of")
+	s.Refused(create(`{"path":"/a","host":"a b"}`), 422, "body.host", "letters")
+	s.Refused(create(`{"path":"/a","method":"FETCH"}`), 422, "body.method", "must be one of")
+	s.Refused(create(`{"path":"/a","dispatch":"async"}`), 422, "body.dispatch", "one of")
+	s.Refused(create(`{"path":""}`), 422, "body.path", "length")
+	s.Refused(create(`{}`), 422, "body", "path")
+	s.Refused(create(`{"path":"/a","methods":["GET"]}`), 422, "body.methods", "unexpected property")
+	s.Refused(s.Admin(s.Token, "POST", "scripts/nope/routes", `{"path":"/a"}`), 404, "", "script not found")
 
 	module := do[wire.Script](s, "POST", "apps/app/scripts", wire.ScriptCreate{Name: "lib", Kind: "module", Source: "const ONE = 1;"}, 201)
-	s.refused(s.admin(s.token, "POST", "scripts/"+module.ID+"/routes", `{"path":"/a"}`), 422, "path.id", "module")
-	s.refused(s.admin(s.token, "PUT", "scripts/"+script.ID, `{"kind":"module"}`), 409, "body.kind", "routes")
+	s.Refused(s.Admin(s.Token, "POST", "scripts/"+module.ID+"/routes", `{"path":"/a"}`), 422, "path.id", "module")
+	s.Refused(s.Admin(s.Token, "PUT", "scripts/"+script.ID, `{"kind":"module"}`), 409, "body.kind", "routes")
 }
 
 func TestRouteOfTwoApps(t *testing.T) {
 	s := newSite(t)
-	s.app("one")
-	s.app("two")
-	s.route(s.script("one", "s", `"one"`), "GET", "/same")
-	later := s.route(s.script("two", "s", `"two"`), "", "/same")
+	s.App("one")
+	s.App("two")
+	s.Route(s.Script("one", "s", `"one"`), "GET", "/same")
+	later := s.Route(s.Script("two", "s", `"two"`), "", "/same")
 	assert.Contains(t, later.Warning, "another app")
-	assert.Equal(t, "one", string(s.fetch("GET", "/same", "").body), "the older answers")
-	assert.Equal(t, "two", string(s.fetch("POST", "/same", "").body))
+	assert.Equal(t, "one", string(s.Fetch("GET", "/same", "").Content), "the older answers")
+	assert.Equal(t, "two", string(s.Fetch("POST", "/same", "").Content))
 	match := do[wire.RouteMatched](s, "POST", "apps/two/routes:match", `{"path":"/same"}`, 200)
 	assert.False(t, match.Matched)
 	assert.True(t, match.Other)
 	assert.Nil(t, match.Route, "another app's route is not shown")
+
+	equal := s.Route(s.Script("two", "equal", `"two"`), "GET", "/same")
+	assert.Contains(t, equal.Warning, "another app", "the newer of two equal ones takes nothing")
+	assert.Equal(t, "one", string(s.Fetch("GET", "/same", "").Content))
+}
+
+// A route that would take another app's requests away is refused; on a host that no other app has
+// anything is allowed.
+func TestRouteTakesFromNoOtherApp(t *testing.T) {
+	s := newSite(t)
+	s.App("shop")
+	s.App("thief")
+	ours := s.Script("shop", "s", `"shop"`)
+	for _, route := range []string{
+		`{"method":"GET","path":"/users/:id","host":"shop.example"}`,
+		`{"path":"/files/*","host":"shop.example"}`,
+		`{"path":"/*","host":"*.cloud.example"}`,
+	} {
+		do[wire.Route](s, "POST", "scripts/"+ours.ID+"/routes", json.RawMessage(route), 201)
+	}
+	theirs := s.Script("thief", "s", `"thief"`)
+	create := func(body string) answer { return s.Admin(s.Token, "POST", "scripts/"+theirs.ID+"/routes", body) }
+	for _, route := range []string{
+		`{"path":"/users/login","host":"shop.example"}`,
+		`{"method":"HEAD","path":"/users/:id","host":"shop.example"}`,
+		`{"path":"/files/secret","host":"shop.example"}`,
+		`{"path":"/files/:name","host":"shop.example"}`,
+		`{"path":"/files/a/*","host":"shop.example"}`,
+		`{"path":"/x","host":"a.cloud.example"}`,
+		`{"path":"/x","host":"*.b.cloud.example"}`,
+	} {
+		p := s.Refused(create(route), 409, "body.path", "from a route of another app")
+		assert.Empty(t, p.Other, "which one is not told")
+	}
+	for _, route := range []string{
+		`{"method":"POST","path":"/users/login","host":"shop.example"}`,
+		`{"path":"/elsewhere","host":"shop.example"}`,
+		`{"path":"/users/login"}`,
+		`{"path":"/*","host":"thief.example"}`,
+		`{"path":"/x","host":"*.example"}`,
+	} {
+		do[wire.Route](s, "POST", "scripts/"+theirs.ID+"/routes", json.RawMessage(route), 201)
+	}
+}
+
+// The method decides between routes of the same path, and nothing but the reserved paths is
+// reserved.
+func TestRoutesSideBySide(t *testing.T) {
+	s := newSite(t)
+	s.App("app")
+	s.Route(s.Script("app", "any", `"any"`), "", "/x")
+	s.Route(s.Script("app", "get", `"get"`), "GET", "/x")
+	assert.Equal(t, "get", string(s.Fetch("GET", "/x", "").Content))
+	assert.Equal(t, "any", string(s.Fetch("POST", "/x", "").Content))
+	for _, path := range []string{"/apiary", "/api-docs/:x", "/administrator", "/versions", "/metrics2", "/realtime2/*"} {
+		s.Route(s.Script("app", "s"+strings.NewReplacer("/", "", ":", "", "*", "", "-", "").Replace(path), `"own"`), "GET", path)
+		request := strings.NewReplacer(":x", "7", "*", "7").Replace(path)
+		assert.Equal(t, "own", string(s.Fetch("GET", request, "").Content), request)
+		assert.True(t, do[wire.RouteMatched](s, "POST", "apps/app/routes:match", wire.RouteMatch{Path: request}, 200).Matched, request)
+	}
 }
 
 func TestMatchRoute(t *testing.T) {
 	s := newSite(t)
-	s.app("app")
-	script := s.script("app", "s", "1")
-	param, prefix := s.route(script, "GET", "/users/:id"), s.route(script, "", "/hooks/*")
+	s.App("app")
+	script := s.Script("app", "s", "1")
+	param, prefix := s.Route(script, "GET", "/users/:id"), s.Route(script, "", "/hooks/*")
 	match := func(body string) wire.RouteMatched {
 		return do[wire.RouteMatched](s, "POST", "apps/app/routes:match", body, 200)
 	}
@@ -91,19 +152,19 @@ func TestMatchRoute(t *testing.T) {
 	assert.Equal(t, wire.RouteMatched{Allow: []string{"GET", "HEAD"}}, match(`{"method":"PUT","path":"/users/7"}`))
 	assert.Equal(t, wire.RouteMatched{}, match(`{"path":"/hooks"}`))
 	assert.Equal(t, wire.RouteMatched{}, match(`{"path":"/api/v1/x"}`), "reserved")
-	s.refused(s.admin(s.token, "POST", "apps/app/routes:match", `{"path":"nope"}`), 422, "body.path", "begin with /")
-	s.refused(s.admin(s.token, "POST", "apps/app/routes:match", `{"path":"/a%zz"}`), 422, "body.path", "percent-encoding")
+	s.Refused(s.Admin(s.Token, "POST", "apps/app/routes:match", `{"path":"nope"}`), 422, "body.path", "begin with /")
+	s.Refused(s.Admin(s.Token, "POST", "apps/app/routes:match", `{"path":"/a%zz"}`), 422, "body.path", "percent-encoding")
 }
 
 func TestOneOfManyEqualRoutesWins(t *testing.T) {
 	s := newSite(t)
-	s.app("app")
-	script := s.script("app", "s", "1")
+	s.App("app")
+	script := s.Script("app", "s", "1")
 	var wg sync.WaitGroup
 	statuses := make([]int, 8)
 	for i := range statuses {
 		wg.Go(func() {
-			statuses[i] = s.admin(s.token, "POST", "scripts/"+script.ID+"/routes", fmt.Sprintf(`{"path":"/race/:p%d"}`, i)).StatusCode
+			statuses[i] = s.Admin(s.Token, "POST", "scripts/"+script.ID+"/routes", fmt.Sprintf(`{"path":"/race/:p%d"}`, i)).StatusCode
 		})
 	}
 	wg.Wait()

@@ -9,39 +9,41 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/executions"
+	"github.com/picloud/picloud/host/front"
 	"github.com/picloud/picloud/host/routing"
 )
 
-func (s *Server) mountRun() {
-	operation(s, http.MethodPost, "/scripts/{id}/run", "run-script", "Run a script with a request or an event and see everything", http.StatusOK, s.runScript)
+func (a *API) mountRun(admin huma.API) {
+	operation(a, admin, http.MethodPost, "/scripts/{id}/run", "run-script", "Run a script with a request or an event and see everything", http.StatusOK, a.runScript)
 }
 
-func (s *Server) runScript(ctx context.Context, in *struct {
+func (a *API) runScript(ctx context.Context, in *struct {
 	ScriptPath
 	Body wire.RunRequest
 }) (*body[wire.RunResult], error) {
-	script, err := s.findScript(ctx, in.ID, authz.ScriptExecute)
+	script, err := a.findScript(ctx, in.ID, authz.ScriptExecute)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.need(ctx, script.AppID, "script", authz.ScriptRead); err != nil {
+	if err := a.need(ctx, script.AppID, "script", authz.ScriptRead); err != nil {
 		return nil, err
 	}
-	capabilities, err := s.authority.Execution(ctx, caller(ctx), script.AppID)
+	capabilities, err := a.authority.Execution(ctx, caller(ctx), script.AppID)
 	if err != nil {
 		return nil, err
 	}
-	id, _ := ctx.Value(requestIDKey{}).(string)
-	invocation := executions.Invocation{ScriptID: script.ID, Type: abi.InvocationExecute, RequestID: id, Capabilities: capabilities}
+	invocation := executions.Invocation{ScriptID: script.ID, Type: abi.InvocationExecute, RequestID: front.RequestIDOf(ctx), Capabilities: capabilities}
 	switch {
 	case in.Body.Request != nil && in.Body.Event != nil:
-		return nil, invalidField("body.event", "cannot be given together with request", nil)
+		return nil, problem.InvalidField("body.event", "cannot be given together with request", nil)
 	case in.Body.Event != nil:
 		invocation.Type = abi.InvocationTrigger
 		if invocation.Event, err = eventValue(in.Body.Event); err != nil {
@@ -56,7 +58,7 @@ func (s *Server) runScript(ctx context.Context, in *struct {
 			return nil, err
 		}
 	}
-	out, err := s.executions.Run(ctx, invocation)
+	out, err := a.executions.Run(ctx, invocation)
 	if err != nil {
 		return nil, unknown(err, "script")
 	}
@@ -84,10 +86,10 @@ func (s *Server) runScript(ctx context.Context, in *struct {
 func eventValue(event json.RawMessage) (msgp.Raw, error) {
 	value, err := abi.AppendFromJSON(nil, event)
 	if err != nil {
-		return nil, invalidField("body.event", err.Error(), nil)
+		return nil, problem.InvalidField("body.event", err.Error(), nil)
 	}
 	if msgp.NextType(value) != msgp.MapType {
-		return nil, invalidField("body.event", "must be an object", nil)
+		return nil, problem.InvalidField("body.event", "must be an object", nil)
 	}
 	return value, nil
 }
@@ -105,7 +107,7 @@ func testRequest(r *wire.Request) (*abi.Request, error) {
 		request.Path = "/"
 	}
 	if _, err := routing.CleanPath(request.Path); err != nil {
-		return nil, invalidField("body.request.path", err.Error(), r.Path)
+		return nil, problem.InvalidField("body.request.path", err.Error(), r.Path)
 	}
 	if request.Params == nil {
 		request.Params = map[string]string{}
@@ -134,7 +136,7 @@ func bodyBytes(value json.RawMessage) ([]byte, error) {
 	}
 	decoded, err := abi.AppendFromJSON(nil, value)
 	if err != nil {
-		return nil, invalidField("body.request.body", err.Error(), nil)
+		return nil, problem.InvalidField("body.request.body", err.Error(), nil)
 	}
 	switch msgp.NextType(decoded) {
 	case msgp.StrType:

@@ -1,4 +1,4 @@
-package api
+package api_test
 
 import (
 	"testing"
@@ -10,14 +10,14 @@ import (
 )
 
 func (s *site) run(source, body string) wire.RunResult {
-	s.t.Helper()
-	script := s.script("app", s.t.Name()[:4]+"x"+randomName(), source)
+	s.T.Helper()
+	script := s.Script("app", s.T.Name()[:4]+"x"+randomName(), source)
 	return do[wire.RunResult](s, "POST", "scripts/"+script.ID+"/run", body, 200)
 }
 
 func TestRun(t *testing.T) {
 	s := newSite(t)
-	s.app("app")
+	s.App("app")
 	for _, c := range []struct{ name, source, body, want string }{
 		{"nothing given", `ctx.request.method + ctx.request.path`, `{}`, `"GET/"`},
 		{"JSON body", `ctx.request.body.a`, `{"request":{"body":{"a":[1,2.0]}}}`, `[1,2.0]`},
@@ -32,7 +32,7 @@ func TestRun(t *testing.T) {
 		{"no body", `()`, `{}`, `null`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s.t = t
+			s.T = t
 			got := s.run(c.source, c.body)
 			require.Nil(t, got.Error)
 			assert.Equal(t, "ok", got.Outcome)
@@ -41,7 +41,7 @@ func TestRun(t *testing.T) {
 			assert.Positive(t, got.DurationUS)
 		})
 	}
-	s.t = t
+	s.T = t
 	got := s.run(`print("one"); debug("two"); #{ statusCode: 418, headers: #{ a: ["1", "2"] }, body: "t" }`, `{}`)
 	assert.Equal(t, 418, got.Status)
 	assert.Equal(t, map[string]string{"a": "1\n2", "content-type": "text/plain; charset=utf-8"}, got.Headers)
@@ -54,7 +54,7 @@ func TestRun(t *testing.T) {
 
 func TestRunShowsFailures(t *testing.T) {
 	s := newSite(t)
-	s.app("app")
+	s.App("app")
 	got := s.run("print(\"before\");\nthrow \"boom\";", `{}`)
 	assert.Equal(t, "script_error", got.Outcome)
 	assert.Equal(t, 502, got.Status)
@@ -68,14 +68,14 @@ func TestRunShowsFailures(t *testing.T) {
 
 func TestRunRefuses(t *testing.T) {
 	s := newSite(t)
-	s.app("app")
-	script := s.script("app", "s", "1")
-	run := func(body string) answer { return s.admin(s.token, "POST", "scripts/"+script.ID+"/run", body) }
-	s.refused(run(`{"request":{},"event":{}}`), 422, "body.event", "together")
-	s.refused(run(`{"event":7}`), 422, "body.event", "object")
-	s.refused(run(`{"request":{"path":"nope"}}`), 422, "body.request.path", "begin with /")
-	s.refused(run(`{"request":{"headers":{"a":1}}}`), 422, "body.request.headers.a", "string")
-	s.refused(run(`{"request":{"speed":1}}`), 422, "body.request.speed", "unexpected")
-	s.refused(run(`{"input":1}`), 422, "body.input", "unexpected")
-	s.refused(s.admin(s.token, "POST", "scripts/nope/run", `{}`), 404, "", "script not found")
+	s.App("app")
+	script := s.Script("app", "s", "1")
+	run := func(body string) answer { return s.Admin(s.Token, "POST", "scripts/"+script.ID+"/run", body) }
+	s.Refused(run(`{"request":{},"event":{}}`), 422, "body.event", "together")
+	s.Refused(run(`{"event":7}`), 422, "body.event", "object")
+	s.Refused(run(`{"request":{"path":"nope"}}`), 422, "body.request.path", "begin with /")
+	s.Refused(run(`{"request":{"headers":{"a":1}}}`), 422, "body.request.headers.a", "string")
+	s.Refused(run(`{"request":{"speed":1}}`), 422, "body.request.speed", "unexpected")
+	s.Refused(run(`{"input":1}`), 422, "body.input", "unexpected")
+	s.Refused(s.Admin(s.Token, "POST", "scripts/nope/run", `{}`), 404, "", "script not found")
 }

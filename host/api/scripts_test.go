@@ -1,4 +1,4 @@
-package api
+package api_test
 
 import (
 	"encoding/json"
@@ -10,11 +10,12 @@ import (
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/catalog"
 )
 
 func TestScripts(t *testing.T) {
 	s := newSite(t)
-	app := s.app("app")
+	app := s.App("app")
 	script := do[wire.Script](s, "POST", "apps/app/scripts", wire.ScriptCreate{
 		Name: "greet", Source: `"hello"`, Limits: &abi.Limits{TimeoutMS: 500},
 	}, 201)
@@ -39,69 +40,69 @@ func TestScripts(t *testing.T) {
 	assert.Empty(t, list.Items[0].Source, "listings are short")
 
 	do[any](s, "DELETE", "scripts/"+script.ID, nil, 204)
-	s.refused(s.admin(s.token, "GET", "scripts/"+script.ID, ""), 404, "", "script not found")
+	s.Refused(s.Admin(s.Token, "GET", "scripts/"+script.ID, ""), 404, "", "script not found")
 }
 
 func TestScriptsRefuse(t *testing.T) {
 	s := newSite(t)
-	s.app("app")
-	first := s.script("app", "taken", "1")
-	second := s.script("app", "second", "1")
-	create := func(body string) answer { return s.admin(s.token, "POST", "apps/app/scripts", body) }
-	update := func(body string) answer { return s.admin(s.token, "PUT", "scripts/"+second.ID, body) }
-	p := s.refused(create(`{"name":"taken","source":"1"}`), 409, "body.name", "already in use")
+	s.App("app")
+	first := s.Script("app", "taken", "1")
+	second := s.Script("app", "second", "1")
+	create := func(body string) answer { return s.Admin(s.Token, "POST", "apps/app/scripts", body) }
+	update := func(body string) answer { return s.Admin(s.Token, "PUT", "scripts/"+second.ID, body) }
+	p := s.Refused(create(`{"name":"taken","source":"1"}`), 409, "body.name", "already in use")
 	assert.Equal(t, first.ID, p.Other)
-	s.refused(update(`{"name":"taken"}`), 409, "body.name", "already in use")
-	s.refused(create(`{"name":"x"}`), 422, "body", "source")
-	s.refused(create(`{"name":"x","source":7}`), 422, "body.source", "expected string")
-	s.refused(create(`{"name":"x","source":"1","speed":9}`), 422, "body.speed", "unexpected property")
-	s.refused(create(`{"name":"x","source":"1","kind":"daemon"}`), 422, "body.kind", "one of")
-	s.refused(create(`{"name":"x","source":"1","limits":{"timeout":1}}`), 422, "body.limits.timeout", "unexpected property")
-	s.refused(create(`{"name":"x","source":"1","limits":{"timeout_ms":"1s"}}`), 422, "body.limits.timeout_ms", "expected integer")
-	s.refused(create(`{"name":"x","source":"1","limits":{"timeout_ms":300001}}`), 422, "body.limits.timeout_ms", "between 1 and 300000")
-	s.refused(create(`{"name":"x","source":"1","limits":{"memory_mb":-1}}`), 422, "body.limits.memory_mb", "between 1 and 512")
-	s.refused(update(`{"limits":{"max_operations":100000001}}`), 422, "body.limits.max_operations", "100000000")
-	s.refused(create(`{"name":"x","source":"print(1);","kind":"module"}`), 422, "body.source", "module")
-	s.refused(create(`{"name":"x","source":"1\u0000"}`), 422, "body.source", "NUL (byte 1)")
+	s.Refused(update(`{"name":"taken"}`), 409, "body.name", "already in use")
+	s.Refused(create(`{"name":"x"}`), 422, "body", "source")
+	s.Refused(create(`{"name":"x","source":7}`), 422, "body.source", "expected string")
+	s.Refused(create(`{"name":"x","source":"1","speed":9}`), 422, "body.speed", "unexpected property")
+	s.Refused(create(`{"name":"x","source":"1","kind":"daemon"}`), 422, "body.kind", "one of")
+	s.Refused(create(`{"name":"x","source":"1","limits":{"timeout":1}}`), 422, "body.limits.timeout", "unexpected property")
+	s.Refused(create(`{"name":"x","source":"1","limits":{"timeout_ms":"1s"}}`), 422, "body.limits.timeout_ms", "expected integer")
+	s.Refused(create(`{"name":"x","source":"1","limits":{"timeout_ms":300001}}`), 422, "body.limits.timeout_ms", "between 1 and 300000")
+	s.Refused(create(`{"name":"x","source":"1","limits":{"memory_mb":-1}}`), 422, "body.limits.memory_mb", "between 1 and 512")
+	s.Refused(update(`{"limits":{"max_operations":100000001}}`), 422, "body.limits.max_operations", "100000000")
+	s.Refused(create(`{"name":"x","source":"print(1);","kind":"module"}`), 422, "body.source", "module")
+	s.Refused(create(`{"name":"x","source":"1\u0000"}`), 422, "body.source", "NUL (byte 1)")
 	for _, name := range []string{"", "1a", "a b", "/a", "a/", "a//b", "a/../b", "é", strings.Repeat("x", 129)} {
 		encoded, err := json.Marshal(wire.ScriptCreate{Name: name, Source: "1"})
 		require.NoError(t, err)
-		s.refused(create(string(encoded)), 422, "body.name", "expected")
+		s.Refused(create(string(encoded)), 422, "body.name", "expected")
 	}
-	s.refused(s.admin(s.token, "POST", "apps/none/scripts", `{"name":"x","source":"1"}`), 404, "", "app not found")
+	s.Refused(s.Admin(s.Token, "POST", "apps/none/scripts", `{"name":"x","source":"1"}`), 404, "", "app not found")
 	for _, id := range []string{"nope", "01a20970-f805-7922-8ded-6d329840dbfc", "%00", "%ff"} {
-		s.refused(s.admin(s.token, "GET", "scripts/"+id, ""), 404, "", "script not found")
+		s.Refused(s.Admin(s.Token, "GET", "scripts/"+id, ""), 404, "", "script not found")
 	}
-	stale := s.refused(update(`{"source":"2","version":7}`), 409, "body.version", "is at version 1, not at version 7")
+	stale := s.Refused(update(`{"source":"2","version":7}`), 409, "body.version", "is at version 1, not at version 7")
 	assert.Equal(t, "conflict", stale.Code)
 	assert.EqualValues(t, 1, do[wire.Script](s, "GET", "scripts/"+second.ID, nil, 200).Version, "nothing was changed")
 }
 
 func TestSourceLimit(t *testing.T) {
 	s := newSite(t)
-	s.app("app")
-	most := `"` + strings.Repeat("x", MaxSourceBytes-2) + `".len()`
-	s.script("app", "most", most[:MaxSourceBytes-7-1]+`"`)
-	body, err := json.Marshal(wire.ScriptCreate{Name: "more", Source: "//" + strings.Repeat("x", MaxSourceBytes-1)})
+	s.App("app")
+	most := `"` + strings.Repeat("x", catalog.MaxSourceBytes-2) + `".len()`
+	s.Script("app", "most", most[:catalog.MaxSourceBytes-7-1]+`"`)
+	body, err := json.Marshal(wire.ScriptCreate{Name: "more", Source: "//" + strings.Repeat("x", catalog.MaxSourceBytes-1)})
 	require.NoError(t, err)
-	s.refused(s.admin(s.token, "POST", "apps/app/scripts", string(body)), 422, "body.source", "must not be larger than 1048576 bytes, got 1048577")
+	s.Refused(s.Admin(s.Token, "POST", "apps/app/scripts", string(body)), 422, "body.source", "must not be larger than 1048576 bytes, got 1048577")
 }
 
 func TestScriptThatDoesNotCompile(t *testing.T) {
 	s := newSite(t)
-	s.app("app")
+	s.App("app")
 	source := "let a = 1;\nlet x = ;\n"
 	body, err := json.Marshal(wire.ScriptCreate{Name: "broken", Source: source})
 	require.NoError(t, err)
-	p := s.refused(s.admin(s.token, "POST", "apps/app/scripts", string(body)), 422, "body.source", "line 2, position 9")
+	p := s.Refused(s.Admin(s.Token, "POST", "apps/app/scripts", string(body)), 422, "body.source", "line 2, position 9")
 	assert.Equal(t, "script_invalid", p.Code)
 	require.NotNil(t, p.Script)
 	assert.Equal(t, 2, p.Script.Line)
 	assert.Equal(t, 9, p.Script.Column)
 	assert.Equal(t, "let x = ;", p.Script.SourceLine)
 
-	script := s.script("app", "good", "1")
-	s.refused(s.admin(s.token, "PUT", "scripts/"+script.ID, `{"source":"let x = ;"}`), 422, "body.source", "position 9")
+	script := s.Script("app", "good", "1")
+	s.Refused(s.Admin(s.Token, "PUT", "scripts/"+script.ID, `{"source":"let x = ;"}`), 422, "body.source", "position 9")
 	assert.Equal(t, "1", do[wire.Script](s, "GET", "scripts/"+script.ID, nil, 200).Source, "the old source stays")
 
 	valid := do[wire.Validation](s, "POST", "scripts/"+script.ID+"/validate", nil, 200)
@@ -111,17 +112,4 @@ func TestScriptThatDoesNotCompile(t *testing.T) {
 	require.NotNil(t, invalid.Error)
 	assert.Equal(t, 2, invalid.Error.Line)
 	assert.Equal(t, "let x = ;", invalid.Line)
-}
-
-func TestSourceLine(t *testing.T) {
-	for _, c := range []struct {
-		source string
-		line   int
-		want   string
-	}{
-		{"a\nb\r\nc", 1, "a"}, {"a\nb\r\nc", 2, "b"}, {"a\nb\r\nc", 3, "c"}, {"a", 2, ""}, {"a", 0, ""}, {"", 1, ""},
-		{strings.Repeat("é", 600), 1, strings.Repeat("é", 500)},
-	} {
-		assert.Equal(t, c.want, sourceLine(c.source, c.line), "%.20q line %d", c.source, c.line)
-	}
 }

@@ -1,9 +1,8 @@
 // Package authz knows who a caller is and what the caller may do.
 //
-// A user has one role on the instance and at most one in each app; roles are
-// sets of capabilities. A session may do what its user may. An API key may do
-// what its user may, its scopes cover, and, when it is bound to an app, touches
-// that app:
+// A user has one role on the instance and at most one in each app; roles are sets of capabilities.
+// A session may do what its user may. An API key may do what its user may, its scopes cover, and,
+// when it is bound to an app, touches that app:
 //
 //	key capabilities = role capabilities ∩ scope capabilities ∩ app binding
 package authz

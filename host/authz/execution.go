@@ -7,12 +7,10 @@ import (
 	"github.com/picloud/picloud/abi"
 )
 
-// What an execution may do with the app's data and the network follows from who
-// started it.
+// What an execution may do with the app's data and the network follows from who started it.
 //
-// One that a route or a trigger starts has [AppExecution]: the app itself acts.
-// One that a caller starts, through the execute endpoint or a test run, has what
-// the caller may do in that app:
+// One that a route or a trigger starts has [AppExecution]: the app itself acts. One that a caller
+// starts, through the execute endpoint or a test run, has what the caller may do in that app:
 //
 //	capability of the caller   capabilities of the execution
 //	data.read                  AppKvRead AppDocsRead AppFilesRead
@@ -30,12 +28,11 @@ import (
 //	app:admin                  yes          yes           yes
 //	any other scope            no           no            no
 //
-// The scope script:write includes the data because it could not keep it back:
-// whoever may change a script that a route runs makes that route read and write
-// whatever they like.
+// The scope script:write includes the data because it could not keep it back: whoever may change a
+// script that a route runs makes that route read and write whatever they like.
 //
-// Of a script marked read-only an execution keeps the capabilities to read
-// (see [ReadOnly]) whoever starts it.
+// Of a script marked read-only an execution keeps the capabilities to read (see [ReadOnly]) whoever
+// starts it.
 
 // AppExecution is what an app's own executions may do: everything.
 var AppExecution = []abi.Capability{
@@ -44,8 +41,8 @@ var AppExecution = []abi.Capability{
 	abi.AppHTTPRequest,
 }
 
-// readOnly has no HTTP requests, not even GET: a request can change something
-// on another server, and its address alone can carry data away.
+// readOnly has no HTTP requests, not even GET: a request can change something on another server,
+// and its address alone can carry data away.
 var readOnly = []abi.Capability{abi.AppKVRead, abi.AppDocsRead, abi.AppFilesRead}
 
 // lent says which capability of a caller gives which to an execution.
@@ -58,8 +55,7 @@ var lent = []struct {
 	{ScriptExecute, []abi.Capability{abi.AppHTTPRequest}},
 }
 
-// Execution is what an execution that the caller starts in an app may do. The
-// error is the store's.
+// Execution is what an execution that the caller starts in an app may do. The error is the store's.
 func (a *Authority) Execution(ctx context.Context, p *Principal, appID string) ([]abi.Capability, error) {
 	var capabilities []abi.Capability
 	for _, l := range lent {
@@ -74,8 +70,7 @@ func (a *Authority) Execution(ctx context.Context, p *Principal, appID string) (
 	return capabilities, nil
 }
 
-// ReadOnly is what of an execution's capabilities a script that is marked
-// read-only has left.
+// ReadOnly is what of an execution's capabilities a script that is marked read-only has left.
 func ReadOnly(capabilities []abi.Capability) []abi.Capability {
 	var left []abi.Capability
 	for _, c := range capabilities {

@@ -20,8 +20,8 @@ const (
 	fetch = "http"
 )
 
-// The table of operations is written out here, so that a new operation, or a
-// changed capability, is a decision seen in a diff.
+// The table of operations is written out here, so that a new operation, or a changed capability, is
+// a decision seen in a diff.
 var operationNeeds = map[string]string{
 	"yield": free, "log.write": free, "clock.monotonic": free, "time.zone": free,
 	"kv.get": read, "kv.has": read, "kv.list": read,

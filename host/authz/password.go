@@ -6,6 +6,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/alexedwards/argon2id"
+
+	"github.com/picloud/picloud/host/store"
 )
 
 // Bounds of a password, in bytes.
@@ -14,18 +16,18 @@ const (
 	MaxPasswordBytes = 1024
 )
 
-// hashing are the parameters of Argon2id that OWASP recommends where memory
-// counts (Password Storage Cheat Sheet: m=19 MiB, t=2, p=1).
+// hashing are the parameters of Argon2id that OWASP recommends where memory counts (Password
+// Storage Cheat Sheet: m=19 MiB, t=2, p=1).
 var hashing = &argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 
 // hashers bounds the memory that hashing takes: each hash needs 19 MiB.
 var hashers = make(chan struct{}, 2)
 
-// nobody is the hash compared for a user that does not exist, so that an
-// unknown name takes as long to refuse as a wrong password.
+// nobody is the hash compared for a user that does not exist, so that an unknown name takes as long
+// to refuse as a wrong password.
 const nobody = "$argon2id$v=19$m=19456,t=2,p=1$c29tZSBzYWx0IG9mIG5vYm9keQ$3bGgFSWrGo4XrNfTY9JJpSrGC6mWhI/ol9CbVv3qxwk"
 
-// CheckPassword tells what is wrong with a password that someone wants to set.
+// CheckPassword returns what is wrong with a password that someone wants to set.
 func CheckPassword(password string) error {
 	switch {
 	case len(password) < MinPasswordBytes || len(password) > MaxPasswordBytes:
@@ -41,6 +43,25 @@ func HashPassword(password string) (string, error) {
 	hashers <- struct{}{}
 	defer func() { <-hashers }()
 	return argon2id.CreateHash(password, hashing)
+}
+
+// SetPassword gives a user a new password and ends the user's sessions, all of which began with
+// another one. API keys stay. The error is that of [CheckPassword], or the store's.
+func SetPassword(ctx context.Context, db store.Store, userID, password string) error {
+	if err := CheckPassword(password); err != nil {
+		return err
+	}
+	hash, err := HashPassword(password)
+	if err != nil {
+		return err
+	}
+	return db.InTx(ctx, func(tx store.Store) error {
+		if _, err := tx.Users().Update(ctx, userID, store.UserChange{PasswordHash: &hash}); err != nil {
+			return err
+		}
+		_, err := tx.Sessions().DeleteOf(ctx, userID)
+		return err
+	})
 }
 
 func passwordMatches(ctx context.Context, password, hash string) (bool, error) {

@@ -15,7 +15,7 @@ const (
 	sandboxTests = "host/bench/bin/sandbox.test"
 )
 
-// build makes the programs as they are in the working tree.
+// build builds the programs from the working tree.
 func build(ctx context.Context, root string) error {
 	for _, b := range []struct {
 		binary  string
@@ -37,7 +37,7 @@ func build(ctx context.Context, root string) error {
 	return nil
 }
 
-// command runs a program to its end, showing what it says on standard error.
+// command runs a program to its end and shows its output on standard error.
 func command(ctx context.Context, dir, name string, args ...string) error {
 	c := exec.CommandContext(ctx, name, args...)
 	c.Dir, c.Stdout, c.Stderr = dir, os.Stderr, os.Stderr

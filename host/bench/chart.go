@@ -20,7 +20,7 @@ const (
 	panelHeight = 9 * vg.Centimeter
 )
 
-// palette is for the sides, ours first; it can be told apart without red and
+// palette has the colors of the sides, ours first. They can be told apart without seeing red and
 // green (Okabe and Ito).
 var palette = []color.Color{
 	color.RGBA{0xd5, 0x5e, 0x00, 0xff}, color.RGBA{0x00, 0x72, 0xb2, 0xff}, color.RGBA{0x56, 0xb4, 0xe9, 0xff},
@@ -29,7 +29,7 @@ var palette = []color.Color{
 
 func init() { plot.DefaultFont.Variant, plotter.DefaultFont.Variant = "Sans", "Sans" }
 
-// draw makes the chart of what was measured; no figures, no chart.
+// draw writes the chart of what was measured. Without figures to compare it writes none.
 func (r *report) draw(path string) error {
 	var panels []*plot.Plot
 	for _, panel := range []struct {
@@ -71,7 +71,7 @@ func (r *report) draw(path string) error {
 	return file.Close()
 }
 
-// compared are the figures that have peers.
+// compared returns the figures that have peers.
 func compared(figures []figure) []figure {
 	var found []figure
 	for _, f := range figures {
@@ -82,8 +82,8 @@ func compared(figures []figure) []figure {
 	return found
 }
 
-// grouped draws a bar for each side, by figure. Bare fiber, which runs no
-// script, is left to the table: it would flatten the others.
+// grouped draws for each figure a bar for each side. Bare fiber, which runs no script, is left to
+// the table: it would flatten the others.
 func grouped(title string, figures []figure) (*plot.Plot, error) {
 	p := plot.New()
 	p.Title.Text = title
@@ -124,7 +124,7 @@ func grouped(title string, figures []figure) (*plot.Plot, error) {
 	return p, nil
 }
 
-// speedups draws one bar for each workload: theirs / ours.
+// speedups draws a bar for each workload: theirs / ours.
 func speedups(title string, figures []figure) (*plot.Plot, error) {
 	p := plot.New()
 	p.Title.Text = title

@@ -17,14 +17,14 @@ import (
 // oracleDir is the native Rhai engine's runner, a cargo project.
 const oracleDir = "plugins/rhai/conformance/oracle"
 
-// A workload is a script that both engines run.
+// A workload is a script for both engines.
 type workload struct {
 	file  string // in workloads
 	name  string
 	reach string // against native Rhai
 }
 
-// longScript is the one of 200 lines, whose compilation counts.
+// longScript has 200 lines; its compilation is measured.
 const longScript = "long.rhai"
 
 var workloads = []workload{
@@ -103,7 +103,7 @@ func measureEngine(ctx context.Context, s settings, r *report) (err error) {
 	return nil
 }
 
-// engines are both engines with one script.
+// engines has both engines and a script for them.
 type engines struct {
 	ours, native string // programs; native is "" where there is none
 	file         string
@@ -144,7 +144,7 @@ func (e engines) report(r *report, w workload, version string, us, them samples)
 	r.compare(groupEngine, w.name, "ms", w.reach, us, measured{version, them})
 }
 
-// agree checks that a script's value is the same in both engines.
+// agree returns an error unless a script's value is the same in both engines.
 func (e engines) agree(ctx context.Context, box *sandbox.Sandbox) error {
 	source, err := os.ReadFile(e.file)
 	if err != nil {
@@ -153,7 +153,7 @@ func (e engines) agree(ctx context.Context, box *sandbox.Sandbox) error {
 	script := endpoint(filepath.Base(e.file), string(source), abi.Limits{
 		MaxOperations: 1 << 50, MaxArraySize: 1 << 24, MaxBlobSize: 1 << 24, MaxMapSize: 1 << 24, MemoryMB: 512, TimeoutMS: 60_000,
 	})
-	ours, _, err := box.Describe(ctx, script, request(""), silence{})
+	ours, _, err := box.Describe(ctx, script, request(""), sandbox.NewWorld(silence{}))
 	if err != nil {
 		return fmt.Errorf("%s: %w", filepath.Base(e.file), err)
 	}
@@ -167,8 +167,8 @@ func (e engines) agree(ctx context.Context, box *sandbox.Sandbox) error {
 	return nil
 }
 
-// buildOracle builds the native engine's runner and answers its path, "" where
-// there is no cargo.
+// buildOracle builds the native engine's runner and returns its path, "" where there is no cargo,
+// and the engine's name with its version.
 func buildOracle(ctx context.Context, root string) (path, version string, err error) {
 	if _, err := exec.LookPath("cargo"); err != nil {
 		return "", "", nil

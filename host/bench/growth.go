@@ -21,10 +21,9 @@ func (s size) String() string { return fmt.Sprintf("%d scripts, %d routes", s.sc
 
 var sizes = []size{{10, 100}, {1000, 10_000}, {10_000, 100_000}}
 
-// measureGrowth puts the same load on servers of different size, in turn: on one
-// route that is always the same, and on a thousand scripts one after another,
-// which is more than the script cache holds. The data is written through the
-// store before the server starts.
+// measureGrowth puts the same load on servers of different size, in turn: on one route that is
+// always the same, and on a thousand scripts one after another, which is more than the script cache
+// holds. The data is written through the store before the server starts.
 func measureGrowth(ctx context.Context, s settings, r *report) (err error) {
 	const connections = 1
 	data, err := os.MkdirTemp("", "picloud-bench-*")
@@ -81,8 +80,8 @@ func measureGrowth(ctx context.Context, s settings, r *report) (err error) {
 	return nil
 }
 
-// cold asks a thousand scripts of the largest server in turn: none is still in
-// the cache when it is asked again.
+// cold asks a thousand scripts of the largest server in turn. None is still in the cache when it is
+// asked again.
 func cold(ctx context.Context, s settings, r *report, large *side, connections int) error {
 	var urls []string
 	for i := range 1000 {
@@ -100,7 +99,7 @@ func cold(ctx context.Context, s settings, r *report, large *side, connections i
 	return nil
 }
 
-// startGrown starts a server that holds so much.
+// startGrown starts a server of a size.
 func startGrown(ctx context.Context, s settings, data string, size size) (*process.Process, error) {
 	// The first start makes the schema and the default app.
 	server, err := startPiCloud(ctx, s, data)
@@ -152,7 +151,8 @@ func grow(ctx context.Context, path string, size size) (err error) {
 	})
 }
 
-// routePath is the path of a script's k-th route: all kinds, one after another.
+// routePath returns the path of a script's k-th route: exact, with a parameter, a prefix, and so
+// on.
 func routePath(script, k int) string {
 	base := fmt.Sprintf("/growth/s%d/%d", script, k)
 	switch k % 3 {

@@ -25,6 +25,9 @@ const (
 	groupP99        = "HTTP, p99"
 )
 
+// perSecond is the unit of requests a second. More of it is better; of all other units less is.
+const perSecond = "req/s"
+
 // A side is a running server and the answer expected of it.
 type side struct {
 	name   string
@@ -37,8 +40,8 @@ type side struct {
 // loadRounds are the rounds of one side.
 type loadRounds struct{ perSecond, p50, p99 samples }
 
-// measureHTTP puts the same load on PiCloud and on its peers, in turn. All
-// answer the same JSON.
+// measureHTTP puts the same load on PiCloud and on its peers, in turn. All answer with the same
+// JSON.
 func measureHTTP(ctx context.Context, s settings, r *report) (err error) {
 	data, err := os.MkdirTemp("", "picloud-bench-*")
 	if err != nil {
@@ -121,7 +124,7 @@ func (s *side) take(ctx context.Context, settings settings, connections int) err
 	return nil
 }
 
-// profile has perf look at the server while it is under load.
+// profile runs perf on the server while it is under load.
 func (s *side) profile(ctx context.Context, settings settings) error {
 	perf := exec.CommandContext(ctx, "perf", "record", "--call-graph", "fp", "--event", "cpu-clock", "--quiet",
 		"--output", settings.profile, "--pid", strconv.Itoa(s.server.ID()),
@@ -141,7 +144,7 @@ func reportHTTP(r *report, sides []*side) {
 		name, unit string
 		of         func(*loadRounds) samples
 	}{
-		{groupThroughput, "req/s", func(l *loadRounds) samples { return l.perSecond }},
+		{groupThroughput, perSecond, func(l *loadRounds) samples { return l.perSecond }},
 		{groupP50, "ms", func(l *loadRounds) samples { return l.p50 }},
 		{groupP99, "ms", func(l *loadRounds) samples { return l.p99 }},
 	} {
@@ -163,8 +166,8 @@ func reportHTTP(r *report, sides []*side) {
 	}
 }
 
-// helloAnswer checks that a server greets, and answers the body as it came:
-// some end it with a line feed.
+// helloAnswer checks that a server greets, and returns the body as it came: some end it with a line
+// feed.
 func helloAnswer(url string) (string, error) {
 	status, body, err := fasthttp.Get(nil, url)
 	if err != nil {

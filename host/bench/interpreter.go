@@ -12,8 +12,7 @@ import (
 	"github.com/picloud/picloud/host/sandbox"
 )
 
-// newSandbox makes a sandbox in this process, with the compiled guest from the
-// user's cache.
+// newSandbox returns a sandbox in this process, with the compiled guest from the user's cache.
 func newSandbox(ctx context.Context, metrics prometheus.Registerer) (*sandbox.Sandbox, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -24,7 +23,7 @@ func newSandbox(ctx context.Context, metrics prometheus.Registerer) (*sandbox.Sa
 	})
 }
 
-// endpoint is a script as the server would hand it to the sandbox.
+// endpoint returns a script as the server would hand it to the sandbox.
 func endpoint(id, source string, limits abi.Limits) sandbox.Script {
 	return sandbox.Script{
 		ID: id, AppID: "bench", Name: "bench", Kind: abi.KindEndpoint,
@@ -32,7 +31,7 @@ func endpoint(id, source string, limits abi.Limits) sandbox.Script {
 	}
 }
 
-// request is an invocation as a browser would cause it.
+// request returns an invocation as a browser would cause it.
 func request(id string) abi.Invocation {
 	return abi.Invocation{
 		SDKVersion: abi.SDKVersion, ExecutionID: "01890000-0000-7000-8000-000000000001", RequestID: "bench",
@@ -46,7 +45,7 @@ func request(id string) abi.Invocation {
 // silence is a host for scripts that ask nothing of it but the time of day.
 type silence struct{}
 
-func (silence) Call(_ context.Context, op abi.Op, _ []byte) ([]byte, error) {
+func (silence) Perform(_ context.Context, op abi.Op, _ []byte) ([]byte, error) {
 	if op == abi.OpClockMonotonic {
 		return (&abi.Clock{}).MarshalMsg(nil)
 	}

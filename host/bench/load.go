@@ -13,13 +13,12 @@ import (
 
 // A loadResult is one round of load on one server.
 type loadResult struct {
-	PerSecond float64 // answers
+	PerSecond float64 // requests answered
 	P50, P99  float64 // of the latency, ms
 }
 
-// applyLoad keeps a number of connections busy for a while: each sends its next
-// request when it has its answer, to one URL after the other. Every answer must
-// be the expected one.
+// applyLoad keeps a number of connections busy for a while. Each sends its next request when it has
+// its answer, to one URL after the other. Every answer must be the expected one.
 func applyLoad(ctx context.Context, urls []string, connections int, d time.Duration, want string) (loadResult, error) {
 	client := &fasthttp.Client{MaxConnsPerHost: connections, NoDefaultUserAgentHeader: true}
 	defer client.CloseIdleConnections()
@@ -48,8 +47,8 @@ func applyLoad(ctx context.Context, urls []string, connections int, d time.Durat
 	}, ctx.Err()
 }
 
-// askUntil sends requests one after another, beginning with the URL at next,
-// and answers their latencies, ms.
+// askUntil sends requests one after another, beginning with the URL at next, and returns their
+// latencies, ms.
 func askUntil(ctx context.Context, client *fasthttp.Client, urls []string, next int, end time.Time, want string) ([]float64, error) {
 	request, response := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
 	defer fasthttp.ReleaseRequest(request)

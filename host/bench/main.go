@@ -1,18 +1,17 @@
 // Command bench measures PiCloud against its peers on one machine, in one run.
 //
-// For every figure it warms both sides up, then takes rounds in turn: one of
-// ours, one of theirs, so that a machine that is busy for a while is busy for
-// both. A figure is the median of the rounds, beside it the lowest and the
-// highest; a ratio is the median of the rounds' ratios. It prints one table and
-// writes everything, every round included, to results.json, and a chart of it
-// to chart.svg.
+// For every figure it warms both sides up and then takes rounds in turn, one of ours, one of
+// theirs: a machine that is busy for a while is busy for both. A figure is the median of the
+// rounds, with the lowest and the highest; a ratio is the median of the rounds' ratios. It prints
+// one table and writes everything, every round included, to results.json. From that it makes what
+// people read: the chart, FIGURES.md and the figures in the README.
 //
-// The load goes to servers it starts itself on loopback, from the same machine:
-// the load generator's own work is part of what the processors do, for each
-// side alike.
+// The load goes to servers that it starts itself on loopback. The load generator's own work is part
+// of what the processors do, for each side alike.
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -38,8 +37,8 @@ type settings struct {
 	profile string // where perf's record of PiCloud under HTTP load goes; "": none is made
 }
 
-// A section measures a group of figures and adds them to the report. A peer
-// that is missing on this machine is a note, not an error.
+// A section measures a group of figures and adds them to the report. A peer that is missing on this
+// machine is a note, not an error.
 type section struct {
 	name    string
 	measure func(context.Context, settings, *report) error
@@ -75,7 +74,8 @@ func run(ctx context.Context, args []string) error {
 	}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	root := flags.String("root", "../..", "the repository")
-	out := flags.String("out", "", "folder for results.json and chart.svg; by default this one, or bin when not everything is measured")
+	out := flags.String("out", "", "folder for results.json and what is made of it; by default this one, or bin when not everything is measured")
+	figures := flags.Bool("figures", false, "measure nothing, make chart.svg, FIGURES.md and the README's figures from results.json")
 	quick := flags.Bool("quick", false, "one short round of everything: shows that the harness works, measures nothing")
 	only := flags.String("only", strings.Join(names, ","), "sections to measure")
 	profile := flags.String("profile", "", "file for perf's record of PiCloud while 32 connections ask; read it with perf report -i FILE --children")
@@ -92,11 +92,16 @@ func run(ctx context.Context, args []string) error {
 	if *quick {
 		s.rounds, s.load, s.warmup, s.executions = 1, 200*time.Millisecond, 100*time.Millisecond, 1000
 	}
-	if *out == "" {
-		*out = "."
-		if *quick || len(chosen) < len(sections) {
-			*out = "bin"
-		}
+	readme := filepath.Join(s.root, "README.md")
+	if *out == "" && (*quick || len(chosen) < len(sections)) {
+		*out = "bin"
+	}
+	if *out != "" {
+		readme = "" // it shows the figures of this folder
+	}
+	*out = cmp.Or(*out, ".")
+	if *figures {
+		return writeFigures(*out, readme)
 	}
 	if err := build(ctx, s.root); err != nil {
 		return err
@@ -113,5 +118,8 @@ func run(ctx context.Context, args []string) error {
 	}
 	r.finish()
 	r.print(os.Stdout)
-	return errors.Join(r.write(filepath.Join(*out, "results.json")), r.draw(filepath.Join(*out, "chart.svg")))
+	if err := r.write(filepath.Join(*out, resultsFile)); err != nil {
+		return err
+	}
+	return writeFigures(*out, readme)
 }

@@ -12,8 +12,7 @@ import (
 	"strings"
 )
 
-// A peer is another server that answers GET /hello with
-// {"message":"Hello, world!"}.
+// A peer is another server that answers GET /hello with {"message":"Hello, world!"}.
 type peer struct {
 	name    string // with its version
 	command func(addr, data string) *exec.Cmd
@@ -22,8 +21,8 @@ type peer struct {
 // errMissing says that this machine lacks what a peer needs.
 var errMissing = errors.New("not available")
 
-// peers makes ready what HTTP is compared with. One that cannot be had here is
-// noted and left out.
+// peers builds the peers that HTTP is compared with. One that cannot be had here is noted and left
+// out.
 func peers(ctx context.Context, s settings, r *report) ([]peer, error) {
 	var ready []peer
 	for _, p := range []struct {
@@ -48,7 +47,7 @@ func peers(ctx context.Context, s settings, r *report) ([]peer, error) {
 	return ready, nil
 }
 
-// newBareFiber is this program itself, in another process.
+// newBareFiber returns this program itself, in another process.
 func newBareFiber(context.Context, string) (peer, error) {
 	self, err := os.Executable()
 	return peer{
@@ -57,8 +56,8 @@ func newBareFiber(context.Context, string) (peer, error) {
 	}, err
 }
 
-// newPocketBase is PocketBase with a JavaScript hook: its runtimes are pooled
-// and used again and again.
+// newPocketBase returns PocketBase with a JavaScript hook. Its runtimes are pooled and used again
+// and again.
 func newPocketBase(ctx context.Context, peersDir string) (peer, error) {
 	dir := filepath.Join(peersDir, "pocketbase")
 	binary, err := buildPeer(ctx, dir, "pocketbase")
@@ -77,7 +76,7 @@ func newPocketBase(ctx context.Context, peersDir string) (peer, error) {
 	}}, nil
 }
 
-// newExtism is a WebAssembly plugin in a fresh instance for each request.
+// newExtism returns a server that runs a WebAssembly plugin in a fresh instance for each request.
 func newExtism(ctx context.Context, peersDir string) (peer, error) {
 	dir := filepath.Join(peersDir, "extism")
 	binary, err := buildPeer(ctx, dir, "extism")
@@ -90,7 +89,7 @@ func newExtism(ctx context.Context, peersDir string) (peer, error) {
 	}}, nil
 }
 
-// newWorkerd is a JavaScript worker on V8: one isolate, used again and again.
+// newWorkerd returns a JavaScript worker on V8: one isolate, used again and again.
 func newWorkerd(ctx context.Context, peersDir string) (peer, error) {
 	dir, err := filepath.Abs(filepath.Join(peersDir, "workerd"))
 	if err != nil {
@@ -116,7 +115,7 @@ func newWorkerd(ctx context.Context, peersDir string) (peer, error) {
 	}}, nil
 }
 
-// buildPeer builds a peer that is a Go module of its own.
+// buildPeer builds a peer that is a Go module of its own, and returns the path of its program.
 func buildPeer(ctx context.Context, dir, name string) (string, error) {
 	binary, err := filepath.Abs(filepath.Join(dir, "../../bin", name))
 	if err != nil {
@@ -128,7 +127,7 @@ func buildPeer(ctx context.Context, dir, name string) (string, error) {
 	return binary, nil
 }
 
-// required is the version of a module that the module in dir is built with.
+// required returns the version of a module that the module in dir is built with, "" if unknown.
 func required(ctx context.Context, dir, module string) string {
 	c := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Version}}", module)
 	c.Dir = dir
@@ -139,7 +138,7 @@ func required(ctx context.Context, dir, module string) string {
 	return strings.TrimSpace(string(version))
 }
 
-// moduleVersion is the version of a module that this program is built with.
+// moduleVersion returns the version of a module that this program is built with, "" if unknown.
 func moduleVersion(path string) string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -12,15 +12,15 @@ import (
 	"github.com/picloud/picloud/host/client"
 )
 
-// helloSource is the script that PiCloud runs where it is compared with others:
-// it does what their handlers do.
+// helloSource is the script that PiCloud runs where it is compared with others. It does what their
+// handlers do.
 const helloSource = `#{ message: "Hello, world!" }`
 
-// helloPath is its route; /hello is that of the first start's own script.
+// helloPath is its route; /hello is taken by the script of the first start.
 const helloPath = "/message"
 
-// startPiCloud starts the server on a data directory, new or used, with more
-// settings as process.PiCloud takes them.
+// startPiCloud starts the server on a data directory, new or used. More settings are those of
+// [process.PiCloud].
 func startPiCloud(ctx context.Context, s settings, data string, more ...string) (*process.Process, error) {
 	binary, err := filepath.Abs(filepath.Join(s.root, serverBinary))
 	if err != nil {
@@ -42,7 +42,7 @@ func deploy(ctx context.Context, server *process.Process, app, name, source, pat
 	if err != nil {
 		return err
 	}
-	if _, err := c.Login(ctx, "admin", process.AdminPassword); err != nil {
+	if _, err := c.Login(ctx, "admin", process.AdminPassword, ""); err != nil {
 		return err
 	}
 	script, err := c.CreateScript(ctx, app, wire.ScriptCreate{Name: name, Source: source})

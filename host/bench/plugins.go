@@ -17,8 +17,8 @@ import (
 	"github.com/picloud/picloud/host/sandbox"
 )
 
-// pluginGuests are what is called, by language. The first three do the same, next
-// to nothing; the others are the examples.
+// pluginGuests are the plugins that are called. The first three do the same, next to nothing; the
+// others are the examples.
 var pluginGuests = []struct{ name, wasm, reach string }{
 	{"TinyGo, hello", "host/bench/peers/extism/plugin.wasm", "0.1"},
 	{"Go, hello", "host/bench/bin/plugin-go.wasm", ""},
@@ -28,9 +28,9 @@ var pluginGuests = []struct{ name, wasm, reach string }{
 	{"example in Go, TinyGo", "examples/plugin-go/pages.wasm", ""},
 }
 
-// measurePlugins takes what a call of a plugin costs: in our sandbox, in a fresh
-// instance of Extism's of a module compiled once, and in a new plugin for each call, with
-// wazero's compilation cache. Host functions answer nothing, on all sides.
+// measurePlugins measures a call of a plugin three ways: in our sandbox, in a fresh Extism instance
+// of a module compiled once, and in a new Extism plugin for each call with wazero's compilation
+// cache. Host functions return nothing, on all sides.
 func measurePlugins(ctx context.Context, s settings, r *report) (err error) {
 	if err := buildPlugins(ctx, s.root); err != nil {
 		return err
@@ -70,7 +70,7 @@ func measurePlugins(ctx context.Context, s settings, r *report) (err error) {
 		}
 		sides := []func() error{
 			func() error {
-				_, err := box.Execute(ctx, script, request(script.ID), nothing{})
+				_, err := box.Execute(ctx, script, request(script.ID), sandbox.NewWorld(nothing{}))
 				return err
 			},
 			func() error {
@@ -99,17 +99,17 @@ func measurePlugins(ctx context.Context, s settings, r *report) (err error) {
 	return nil
 }
 
-// pluginInput is what Extism's side is called with: a request like that of [request].
+// pluginInput is what Extism's sides are called with: an invocation like that of [request].
 var pluginInput = []byte(`{"sdk_version":"1.0","execution_id":"01890000-0000-7000-8000-000000000001","request_id":"bench",` +
 	`"script_id":"bench","script_name":"bench","app_id":"bench","invocation_type":"http","request":{"method":"GET","path":"/hello",` +
 	`"headers":{"host":"127.0.0.1:8080","accept":"application/json","user-agent":"bench"},"body":null,"body_raw":null,"params":{},"query":{},"rest":""}}`)
 
-// nothing is a host whose operations answer nothing.
+// nothing is a host whose operations return nothing.
 type nothing struct{}
 
-func (nothing) Call(context.Context, abi.Op, []byte) ([]byte, error) { return nil, nil }
+func (nothing) Perform(context.Context, abi.Op, []byte) ([]byte, error) { return nil, nil }
 
-// emptyFunctions are the same for Extism.
+// emptyFunctions returns the same for Extism.
 func emptyFunctions() (functions []extism.HostFunction) {
 	for _, row := range abi.Operations {
 		functions = append(functions, extism.NewHostFunctionWithStack(abi.PluginFunction(row.Name),
@@ -124,7 +124,7 @@ func emptyFunctions() (functions []extism.HostFunction) {
 	return functions
 }
 
-// medianOf calls f so often and answers the median of the time a call took, ms.
+// medianOf calls f n times and returns the median of the time a call took, ms.
 func medianOf(n int, f func() error) (float64, error) {
 	latencies := make([]float64, 0, n)
 	for range n {
@@ -138,7 +138,7 @@ func medianOf(n int, f func() error) (float64, error) {
 	return percentile(latencies, 50), nil
 }
 
-// buildPlugins builds what Go's own compiler makes of the peer's plugin.
+// buildPlugins builds the peer's plugin with Go's own compiler.
 func buildPlugins(ctx context.Context, root string) error {
 	for tags, binary := range map[string]string{"none": pluginGuests[1].wasm, "resume": pluginGuests[2].wasm} {
 		path, err := filepath.Abs(filepath.Join(root, binary))

@@ -7,7 +7,7 @@ import (
 	"github.com/picloud/picloud/host/store/pgtest"
 )
 
-// A cluster gives package pgtest what it needs of a test: it is made for them.
+// A cluster takes the place of a test for package pgtest, which is made for tests.
 type cluster struct {
 	testing.TB // nil: only the methods below are there
 	cleanups   []func()
@@ -21,7 +21,7 @@ func (c *cluster) Cleanup(f func())                  { c.cleanups = append(c.cle
 func (c *cluster) Skip(args ...any)                  { panic(noCluster(fmt.Sprint(args...))) }
 func (c *cluster) Fatalf(format string, args ...any) { panic(noCluster(fmt.Sprintf(format, args...))) }
 
-// url makes a database, or says why it cannot. close drops it.
+// url makes a database and returns its URL, or why there is none. close drops it.
 func (c *cluster) url() (url, missing string) {
 	defer func() {
 		if why, ok := recover().(noCluster); ok {

@@ -13,6 +13,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/picloud/picloud/host/bench/process"
 )
 
@@ -37,7 +39,7 @@ type machine struct {
 	LoadAverage string `json:"load_average"` // at the start and at the end, 1 minute: other work on the machine, and this
 }
 
-// figure is one measured quantity, ours and if there are any the peers'.
+// figure is one measured quantity: ours, and those of the peers if there are any.
 type figure struct {
 	Group string       `json:"group"`
 	Name  string       `json:"name"`
@@ -84,7 +86,7 @@ func (r *report) compare(group, name, unit, reach string, ours samples, peers ..
 	r.Figures = append(r.Figures, f)
 }
 
-// group answers the figures of a group, in the order taken.
+// group returns the figures of a group, in the order taken.
 func (r *report) group(name string) []figure {
 	var found []figure
 	for _, f := range r.Figures {
@@ -141,13 +143,13 @@ func (r *report) write(path string) error {
 	return os.WriteFile(path, append(text, '\n'), 0o644)
 }
 
-// number writes three significant digits, and whole numbers from 100 on.
+// number returns three significant digits, and from 100 on a whole number with commas: 12,051.
 func number(f float64) string {
 	switch {
 	case math.IsNaN(f) || math.IsInf(f, 0):
 		return "-"
 	case math.Abs(f) >= 100:
-		return fmt.Sprintf("%.0f", f)
+		return humanize.Comma(int64(math.Round(f)))
 	default:
 		return fmt.Sprintf("%.3g", f)
 	}
@@ -173,7 +175,7 @@ func describeMachine(ctx context.Context, root string) machine {
 	return m
 }
 
-// loadAverage is how many processes wanted to run during the last minute.
+// loadAverage returns how many processes wanted to run during the last minute.
 func loadAverage() string {
 	load, err := os.ReadFile("/proc/loadavg")
 	if err != nil {

@@ -11,11 +11,11 @@ import (
 	"testing"
 )
 
-// measuredReport has a figure of each kind.
+// measuredReport returns a report with a figure of each kind.
 func measuredReport() *report {
 	r := &report{Notes: []string{}}
 	r.add("start", "to first answer", "ms", "below 500", samples{40, 50, 60})
-	r.compare(groupThroughput, "32 connections", "req/s", "", samples{10, 20}, measured{"bare fiber 2", samples{100, 100}}, measured{"workerd", samples{5, 20}})
+	r.compare(groupThroughput, "32 connections", perSecond, "", samples{10, 20}, measured{"bare fiber 2", samples{100, 100}}, measured{"workerd", samples{5, 20}})
 	r.compare(groupEngine, "fib", "ms", "", samples{2}, measured{"native", samples{16}})
 	return r
 }

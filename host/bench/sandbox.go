@@ -22,8 +22,8 @@ import (
 // cachedScripts is the size of the script cache, the server's default.
 const cachedScripts = 256
 
-// measureSandbox takes what the sandbox adds to a script, in this process,
-// without HTTP, routing and recording.
+// measureSandbox measures what the sandbox adds to a script, in this process, without HTTP, routing
+// and records.
 func measureSandbox(ctx context.Context, s settings, r *report) (err error) {
 	const group = "sandbox"
 	metrics := prometheus.NewRegistry()
@@ -71,7 +71,7 @@ func measureSandbox(ctx context.Context, s settings, r *report) (err error) {
 		{"hello", helloSource, "64"}, {"200 lines", string(long), ""},
 	} {
 		for i := range cachedScripts { // one after another pushes out what was there
-			if _, err := box.Execute(ctx, endpoint(fmt.Sprintf("%s %d", script.name, i), script.source, abi.Limits{}), request(""), silence{}); err != nil {
+			if _, err := box.Execute(ctx, endpoint(fmt.Sprintf("%s %d", script.name, i), script.source, abi.Limits{}), request(""), sandbox.NewWorld(silence{})); err != nil {
 				return fmt.Errorf("%s: %w", script.name, err)
 			}
 		}
@@ -84,14 +84,14 @@ func measureSandbox(ctx context.Context, s settings, r *report) (err error) {
 	return nil
 }
 
-// executions runs n scripts one after another and answers the median and the
-// 99th percentile of the time each took, ms.
+// executions runs n scripts one after another and returns the median and the 99th percentile of the
+// time each took, ms.
 func executions(ctx context.Context, box *sandbox.Sandbox, n int, script func(i int) sandbox.Script) (p50, p99 float64, err error) {
 	latencies := make([]float64, 0, n)
 	for i := range n {
 		s := script(i)
 		began := time.Now()
-		_, err := box.Execute(ctx, s, request(s.ID), silence{})
+		_, err := box.Execute(ctx, s, request(s.ID), sandbox.NewWorld(silence{}))
 		if err != nil {
 			return 0, 0, err
 		}
@@ -103,8 +103,8 @@ func executions(ctx context.Context, box *sandbox.Sandbox, n int, script func(i 
 
 var slotResult = regexp.MustCompile(`BenchmarkSlot\S*\s+\d+\s+([0-9.]+) ns/op`)
 
-// slotRounds measures what only the sandbox's own benchmark can reach: a slot
-// taken, restored and put back, with nothing run. Each round is the mean of many, µs.
+// slotRounds measures what only the sandbox's own benchmark can reach: a slot taken, restored and
+// put back, with nothing run. Each round is the mean of many, µs.
 func slotRounds(ctx context.Context, s settings) (samples, error) {
 	binary, err := filepath.Abs(filepath.Join(s.root, sandboxTests))
 	if err != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -32,8 +31,8 @@ const (
 	largeFile   = 10_000_000 // bytes: a little less than a blob may have
 )
 
-// A database is one that the services are measured on, with an app in it, and
-// open a second time for the same without PiCloud.
+// A database is one that the services are measured on, with an app in it. It is open a second time
+// for package bare.
 type database struct {
 	name       string
 	open       func(ctx context.Context) (store.Store, error)
@@ -41,10 +40,10 @@ type database struct {
 	root       string // of PiCloud's files
 	dispatcher *hostcalls.Dispatcher
 	next       int      // numbers of what is written: never the same twice
-	above      []func() // report what operations cost more than bare, a group of its own
+	above      []func() // report what operations cost more than bare, in a group of its own
 }
 
-// An operation is one that scripts do, and package bare too.
+// An operation is done by scripts and by package bare.
 type operation struct {
 	title string
 	name  string // in workloads/services and in package bare
@@ -64,23 +63,23 @@ var operations = []operation{
 	{"files get, 10 MB", "files_get", largeFile, ""},
 }
 
-// script reads the script of an operation. Its query says how often to do the
+// script returns the script of an operation. The query of its request says how often to do the
 // operation (n), and how often to do nothing instead (empty).
 func (op operation) script(s settings) (string, error) {
 	source, err := os.ReadFile(filepath.Join(s.root, "host/bench/workloads/services", op.name+".rhai"))
 	return string(source), err
 }
 
-// query is that of a script: what it works on.
+// query returns the query for the script of an operation.
 func (d *database) query(op operation, empty, n int) map[string]string {
 	d.next += n
 	return map[string]string{"empty": strconv.Itoa(empty), "n": strconv.Itoa(n), "key": "key", "doc": d.bare.Doc,
 		"first": strconv.Itoa(d.next), "file": d.bare.Files[op.size], "size": strconv.Itoa(op.size)}
 }
 
-// measureServices takes what an operation costs from inside a script, in this
-// process: a loop of operations less an empty loop, beside package bare. Then it
-// puts load on routes whose scripts do one operation.
+// measureServices measures what an operation costs inside a script, in this process: a loop of
+// operations less an empty loop, beside package bare. Then it puts load on routes whose scripts do
+// one operation.
 func measureServices(ctx context.Context, s settings, r *report) (err error) {
 	data, err := os.MkdirTemp("", "picloud-bench-*")
 	if err != nil {
@@ -166,10 +165,11 @@ func (d *database) measure(ctx context.Context, s settings, r *report, box *sand
 		for _, row := range abi.Operations {
 			capabilities = append(capabilities, row.Capability)
 		}
-		host := hostcalls.Caller{Dispatcher: d.dispatcher, Scope: &hostcalls.Scope{AppID: d.bare.App, ScriptID: script.ID,
-			Capabilities: capabilities, Log: &hostcalls.Log{}, Started: time.Now()}}
+		world := sandbox.NewWorld(nil)
+		world.Operations = d.dispatcher.For(&hostcalls.Scope{AppID: d.bare.App, ScriptID: script.ID,
+			Capabilities: capabilities, Log: &hostcalls.Log{}, Started: world.Started, Now: world.Now})
 		began := time.Now()
-		_, err := box.Execute(ctx, script, inv, host)
+		_, err := box.Execute(ctx, script, inv, world)
 		return time.Since(began), err
 	}
 	without := func(n int) (time.Duration, error) {
@@ -181,7 +181,7 @@ func (d *database) measure(ctx context.Context, s settings, r *report, box *sand
 		}
 		return time.Since(began), nil
 	}
-	// A few tell how many make a round.
+	// A few runs show how many make a round.
 	const few = 2
 	if _, err := without(1); err != nil {
 		return err
@@ -219,7 +219,7 @@ func (d *database) measure(ctx context.Context, s settings, r *report, box *sand
 	return nil
 }
 
-// fill makes the services and what is read.
+// fill makes the services and stores what is read.
 func (d *database) fill(ctx context.Context, opened store.Store) error {
 	stored, err := files.New(files.Config{Store: opened.Files(), Root: d.root})
 	if err != nil {
@@ -233,7 +233,7 @@ func (d *database) fill(ctx context.Context, opened store.Store) error {
 	}
 	d.bare.App, d.bare.Files = app.ID, map[int]string{}
 	for _, key := range append(loadKeys(), "key") {
-		if _, err := services.KV.Set(ctx, app.ID, "bench", key, json.RawMessage(`{"n":0}`), kv.SetOptions{}); err != nil {
+		if _, err := services.KV.Set(ctx, app.ID, "bench", key, kv.JSON([]byte(`{"n":0}`)), kv.SetOptions{}); err != nil {
 			return err
 		}
 	}

@@ -20,8 +20,8 @@ const (
 	servicesPeer = "host/bench/peers/services"
 )
 
-// loadKeys are the keys that requests in parallel work on, so that they do not
-// all wait for one row.
+// loadKeys returns the keys that requests in parallel work on. They are many, so that not all
+// requests wait for one row.
 func loadKeys() (keys []string) {
 	for i := range servicesConnections {
 		keys = append(keys, fmt.Sprintf("key%d", i))
@@ -29,9 +29,8 @@ func loadKeys() (keys []string) {
 	return keys
 }
 
-// load puts requests on routes whose scripts do one operation each, on the same
-// scripts when they do nothing, and on a bare fiber server that does the
-// operation, in turn.
+// load measures requests of three kinds, in turn: to routes whose scripts do one operation each, to
+// the same scripts when they do nothing, and to a bare fiber server that does the operation.
 func (d *database) load(ctx context.Context, s settings, r *report, data string) (err error) {
 	ours, err := startPiCloud(ctx, s, data, "PICLOUD_DATABASE_URL="+d.bare.Postgres, "PICLOUD_FILES_ROOT="+d.root,
 		"PICLOUD_FILES_QUOTA=0") // the files of the operations measured before fill it
@@ -72,7 +71,7 @@ func (d *database) loadOperation(ctx context.Context, s settings, r *report, op 
 		{name: "the same script without the operation", urls: d.urls(ours, op, 1, 0)},
 		{name: "bare fiber, the same SQL", urls: d.urls(theirs, op, 0, 1)},
 	}
-	// There are many figures: each gets less time than that of a server alone.
+	// There are many figures: each gets less time than those of measureHTTP.
 	length := s.load / 8
 	for round := range s.rounds + 1 { // the first warms up
 		for _, side := range sides {
@@ -85,12 +84,12 @@ func (d *database) loadOperation(ctx context.Context, s settings, r *report, op 
 			}
 		}
 	}
-	r.compare(fmt.Sprintf("services on %s, by a route, %d connections", d.name, servicesConnections), op.title, "req/s", "", sides[0].rounds,
+	r.compare(fmt.Sprintf("services on %s, by a route, %d connections", d.name, servicesConnections), op.title, perSecond, "", sides[0].rounds,
 		measured{sides[1].name, sides[1].rounds}, measured{sides[2].name, sides[2].rounds})
 	return nil
 }
 
-// urls ask a server for an operation, one on each key.
+// urls returns URLs that ask a server for an operation, one for each key.
 func (d *database) urls(server *process.Process, op operation, empty, n int) (urls []string) {
 	for _, key := range loadKeys() {
 		query := url.Values{}

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// idlePause is how long a server is left alone before its memory is read, so
-// that what only its start needed has been given back.
+// idlePause is how long a server is left alone before its memory is read, so that it has given back
+// what only its start needed.
 const idlePause = 2 * time.Second
 
-// measureStart takes the time from starting the process to its first answered
-// request, once on an empty data directory, then with what that left there, and
-// the memory of a server that has answered once and has nothing to do.
+// measureStart measures the time from starting the process to its first answered request, once on
+// an empty data directory and then with what that start left there. It also measures the memory of
+// a server that has answered once and has nothing to do.
 func measureStart(ctx context.Context, s settings, r *report) error {
 	const group = "start"
 	data, err := os.MkdirTemp("", "picloud-bench-*")

@@ -23,8 +23,7 @@ func (s samples) summary() summary {
 	return summary{Median: s.median(), Min: slices.Min(s), Max: slices.Max(s), Rounds: s}
 }
 
-// spread is the distance of the highest round from the lowest, in parts of the
-// median.
+// spread returns the distance of the highest round from the lowest, divided by the median.
 func (s summary) spread() float64 {
 	if s.Median == 0 {
 		return 0
@@ -32,7 +31,7 @@ func (s summary) spread() float64 {
 	return (s.Max - s.Min) / s.Median
 }
 
-// median is the middle sample, or the mean of the two in the middle.
+// median returns the middle sample, or the mean of the two in the middle; NaN for none.
 func (s samples) median() float64 {
 	sorted := slices.Sorted(slices.Values(s))
 	n := len(sorted)
@@ -45,8 +44,8 @@ func (s samples) median() float64 {
 	return (sorted[n/2-1] + sorted[n/2]) / 2
 }
 
-// over divides each round by the same round of base: rounds were taken in turn,
-// so what slowed one slowed the other.
+// over divides each round by the same round of base. The rounds were taken in turn, so what slowed
+// one slowed the other.
 func (s samples) over(base samples) samples {
 	ratios := make(samples, min(len(s), len(base)))
 	for i := range ratios {
@@ -55,8 +54,7 @@ func (s samples) over(base samples) samples {
 	return ratios
 }
 
-// percentile is the sample below which p percent of the sorted samples lie
-// (nearest rank).
+// percentile returns the sample below which p percent of the sorted samples lie (nearest rank).
 func percentile(sorted []float64, p float64) float64 {
 	if len(sorted) == 0 {
 		return math.NaN()
@@ -65,7 +63,7 @@ func percentile(sorted []float64, p float64) float64 {
 	return sorted[min(max(rank, 0), len(sorted)-1)]
 }
 
-// geometricMean is the mean of what multiplies, such as ratios.
+// geometricMean returns the mean of what multiplies, such as ratios.
 func (s samples) geometricMean() float64 {
 	sum := 0.0
 	for _, x := range s {

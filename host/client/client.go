@@ -1,10 +1,9 @@
-// Package client is a typed client of PiCloud's admin API. The command line,
-// the tests and the benchmarks speak to a server through it.
+// Package client is a typed client of PiCloud's admin API. The command line, the tests and the
+// benchmarks speak to a server through it.
 //
-// A [Client] is safe for concurrent use. Methods that list answer an iterator
-// that fetches the next page when the caller gets there. An answer of 400 or
-// above becomes an [*Error]; a server that cannot be reached, an
-// [*UnreachableError].
+// A [Client] is safe for concurrent use. Methods that list return an iterator that fetches the next
+// page when the caller gets there. The error is an [*Error] when the server answers with 400 or
+// above, and an [*UnreachableError] when it cannot be reached.
 package client
 
 import (
@@ -17,6 +16,7 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,12 +26,12 @@ import (
 const (
 	adminPath = "/api/v1/admin/"
 
-	// maxAnswer bounds what is read of one answer: the largest page of the
-	// largest sources stays below it.
+	// maxAnswer bounds what is read of one answer, in bytes. The largest page of the largest
+	// sources stays below it.
 	maxAnswer = 256 << 20
 
-	// requestTimeout is above the longest time limit a script can have, so that
-	// a run is ended by the server, with an explanation.
+	// requestTimeout is above the longest time limit a script can have, so that the server ends a
+	// run, with an explanation.
 	requestTimeout = 310 * time.Second
 )
 
@@ -40,14 +40,12 @@ type Client struct {
 	base  *url.URL
 	token string
 	http  *http.Client
-	// transfers has no limit of time: a large file over a slow line takes as
-	// long as it takes.
+	// transfers has no limit of time: a large file over a slow line takes as long as it takes.
 	transfers *http.Client
 }
 
-// New makes a client of the server at address, an http or https URL. The token
-// comes from [Client.Login] or is an API key; it may be empty for what needs
-// none.
+// New returns a client of the server at address, an http or https URL. The token comes from
+// [Client.Login] or is an API key; it may be empty for what needs none.
 func New(address, token string) (*Client, error) {
 	base, err := ParseAddress(address)
 	if err != nil {
@@ -62,8 +60,8 @@ func New(address, token string) (*Client, error) {
 	}, nil
 }
 
-// ParseAddress checks the address of a server: an absolute http or https URL
-// without query or fragment. A trailing slash is dropped.
+// ParseAddress parses the address of a server: an absolute http or https URL without query or
+// fragment. A trailing slash is dropped.
 func ParseAddress(address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	switch {
@@ -76,7 +74,7 @@ func ParseAddress(address string) (*url.URL, error) {
 	return u, nil
 }
 
-// Address is the server's URL, without a trailing slash.
+// Address returns the server's URL, without a trailing slash.
 func (c *Client) Address() string { return c.base.String() }
 
 // UnreachableError is a request that got no answer.
@@ -103,8 +101,8 @@ func call[T any](ctx context.Context, c *Client, method string, path []string, q
 	return out, err
 }
 
-// do performs one request of the admin API: in, unless nil, goes out as JSON,
-// and the answer is decoded into out, unless nil. Elements of path are escaped.
+// do performs one request of the admin API. In is sent as JSON and the answer decoded into out,
+// unless they are nil. Elements of path are escaped.
 func (c *Client) do(ctx context.Context, method string, path []string, query url.Values, in, out any) error {
 	var body io.Reader
 	if in != nil {
@@ -127,6 +125,9 @@ func (c *Client) do(ctx context.Context, method string, path []string, query url
 
 // send performs a request with a given client.
 func (c *Client) send(ctx context.Context, via *http.Client, method string, path []string, query url.Values, header http.Header, body io.Reader) (*http.Response, error) {
+	if i := slices.Index(path, ""); i >= 0 { // the server would see another path
+		return nil, fmt.Errorf("the name or id that comes after %q must not be empty", strings.Join(path[:i], "/"))
+	}
 	target := c.base.String() + adminPath + escape(path)
 	if len(query) > 0 {
 		target += "?" + query.Encode()
@@ -205,4 +206,16 @@ func listQuery[T any](ctx context.Context, c *Client, query url.Values, path ...
 			query.Set("cursor", page.Cursor)
 		}
 	}
+}
+
+// Collect reads a listing to its end, or to its first error.
+func Collect[T any](listing iter.Seq2[T, error]) ([]T, error) {
+	var items []T
+	for item, err := range listing {
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, item)
+	}
+	return items, nil
 }

@@ -58,7 +58,7 @@ func TestErrorText(t *testing.T) {
 	}
 }
 
-// What is not PiCloud answers anything.
+// A server that is not PiCloud may answer anything.
 func TestAnswersOfStrangers(t *testing.T) {
 	for _, test := range []struct {
 		name    string

@@ -15,8 +15,8 @@ func (c *Client) DocsCollections(ctx context.Context, app string) iter.Seq2[wire
 	return list[wire.DocsCollection](ctx, c, "apps", app, "docs")
 }
 
-// Docs finds documents of a collection. Filter and sort are JSON objects as in
-// scripts, "" for every document and the order of their ids.
+// Docs lists the documents of a collection that match a filter. Filter and sort are JSON objects as
+// in scripts, "" for every document and the order of their ids.
 func (c *Client) Docs(ctx context.Context, app, collection, filter, sort string) iter.Seq2[wire.Document, error] {
 	query := url.Values{}
 	if filter != "" {
@@ -28,17 +28,17 @@ func (c *Client) Docs(ctx context.Context, app, collection, filter, sort string)
 	return listQuery[wire.Document](ctx, c, query, "apps", app, "docs", collection)
 }
 
-// Doc finds a document by id.
+// Doc returns the document with an id.
 func (c *Client) Doc(ctx context.Context, app, collection, id string) (wire.Document, error) {
 	return call[wire.Document](ctx, c, http.MethodGet, []string{"apps", app, "docs", collection, id}, nil, nil)
 }
 
-// CreateDoc keeps a new document.
+// CreateDoc stores a new document.
 func (c *Client) CreateDoc(ctx context.Context, app, collection string, data json.RawMessage) (wire.Document, error) {
 	return call[wire.Document](ctx, c, http.MethodPost, []string{"apps", app, "docs", collection}, nil, wire.DocumentWrite{Data: data})
 }
 
-// PutDoc replaces a document, or keeps a new one under an id.
+// PutDoc replaces the document with an id, or stores a new one under it.
 func (c *Client) PutDoc(ctx context.Context, app, collection, id string, data json.RawMessage) (wire.Document, error) {
 	return call[wire.Document](ctx, c, http.MethodPut, []string{"apps", app, "docs", collection, id}, nil, wire.DocumentWrite{Data: data})
 }

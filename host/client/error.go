@@ -11,13 +11,12 @@ import (
 	"github.com/picloud/picloud/host/api/wire"
 )
 
-// Error is an answer of 400 or above, as the server explained it.
+// Error is an answer with a status of 400 or above, as the server explained it.
 type Error struct {
 	wire.Problem
 }
 
-// Error is the problem's detail and what is wrong with each field, fit for a
-// terminal.
+// Error returns the problem's detail and what is wrong with each field, fit for a terminal.
 func (e *Error) Error() string {
 	text := e.Detail
 	if text == "" {
@@ -32,7 +31,7 @@ func (e *Error) Error() string {
 	return Printable(text)
 }
 
-// got shows the value at fault, unless it would bury the message.
+// got returns the value at fault as text, "" if it would bury the message.
 func got(value any) string {
 	const maxValue = 200 // bytes
 	text, err := json.Marshal(value)
@@ -42,9 +41,8 @@ func got(value any) string {
 	return ", got " + string(text)
 }
 
-// refusal makes the error of an answer that is not a success. What is not a
-// PiCloud server answers something else than a problem; of that only the status
-// is told, because its text is a stranger's.
+// refusal returns the error for an answer that is not a success. A server that is not PiCloud may
+// send anything; the error then has only the status, because the text is a stranger's.
 func refusal(resp *http.Response, answer []byte) error {
 	var e Error
 	if err := json.Unmarshal(answer, &e.Problem); err != nil || e.Status == 0 {
@@ -53,14 +51,14 @@ func refusal(resp *http.Response, answer []byte) error {
 	return &e
 }
 
-// HasStatus tells whether err is an [*Error] with that HTTP status.
+// HasStatus reports whether err is an [*Error] with that HTTP status.
 func HasStatus(err error, status int) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Status == status
 }
 
-// Printable replaces control characters other than line feed and tab: what a
-// server or a script wrote must not steer the terminal.
+// Printable returns s with control characters other than line feed and tab replaced: what a server
+// or a script wrote must not steer the terminal.
 func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) && r != '\n' && r != '\t' {

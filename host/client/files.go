@@ -20,18 +20,18 @@ func (c *Client) Files(ctx context.Context, app, collection string) iter.Seq2[wi
 	return list[wire.File](ctx, c, "apps", app, "files", collection)
 }
 
-// File is what is known of a file besides its bytes.
+// File returns what describes a file.
 func (c *Client) File(ctx context.Context, app, collection, id string) (wire.File, error) {
 	return call[wire.File](ctx, c, http.MethodGet, []string{"apps", app, "files", collection, id, "metadata"}, nil, nil)
 }
 
-// UploadFile makes a file of what content has, which is sent as it is read. An
-// empty content type is application/octet-stream.
+// UploadFile stores a new file. The content is sent as it is read. An empty content type is
+// application/octet-stream.
 func (c *Client) UploadFile(ctx context.Context, app, collection, name, contentType string, content io.Reader) (wire.File, error) {
 	return c.upload(ctx, http.MethodPost, []string{"apps", app, "files", collection}, url.Values{"name": {name}}, contentType, content)
 }
 
-// ReplaceFile puts other bytes into a file. An empty content type leaves its own.
+// ReplaceFile replaces the bytes of a file. An empty content type leaves the file's own.
 func (c *Client) ReplaceFile(ctx context.Context, app, collection, id, contentType string, content io.Reader) (wire.File, error) {
 	return c.upload(ctx, http.MethodPut, []string{"apps", app, "files", collection, id}, nil, contentType, content)
 }
@@ -48,8 +48,8 @@ func (c *Client) upload(ctx context.Context, method string, path []string, query
 	return file, c.receive(resp, &file)
 }
 
-// DownloadFile opens the bytes of a file. The caller reads and closes them; a
-// transfer that breaks off is an error of the last read.
+// DownloadFile returns the bytes of a file, to be read and closed by the caller. A transfer that
+// breaks off is an error of the last read.
 func (c *Client) DownloadFile(ctx context.Context, app, collection, id string) (io.ReadCloser, error) {
 	return c.download(ctx, "apps", app, "files", collection, id)
 }

@@ -14,8 +14,7 @@ func (c *Client) KVCollections(ctx context.Context, app string) iter.Seq2[wire.K
 	return list[wire.KVCollection](ctx, c, "apps", app, "kv")
 }
 
-// KV lists the entries of a collection whose keys begin with prefix, in the
-// order of the keys.
+// KV lists the entries of a collection whose keys begin with prefix, in the order of the keys.
 func (c *Client) KV(ctx context.Context, app, collection, prefix string) iter.Seq2[wire.KVEntry, error] {
 	query := url.Values{}
 	if prefix != "" {
@@ -24,7 +23,7 @@ func (c *Client) KV(ctx context.Context, app, collection, prefix string) iter.Se
 	return listQuery[wire.KVEntry](ctx, c, query, "apps", app, "kv", collection)
 }
 
-// KVEntry finds an entry.
+// KVEntry returns the entry of a key.
 func (c *Client) KVEntry(ctx context.Context, app, collection, key string) (wire.KVEntry, error) {
 	return call[wire.KVEntry](ctx, c, http.MethodGet, []string{"apps", app, "kv", collection, key}, nil, nil)
 }

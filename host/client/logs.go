@@ -20,15 +20,15 @@ type LogQuery struct {
 	Limit int          // of the newest lines, at most this many
 }
 
-// maxLogPage is the most lines that the server answers at once.
+// maxLogPage is the most lines that the server sends at once.
 const maxLogPage = 1000
 
-// Logs reads the newest lines of a script's log, the oldest of them first.
+// Logs returns the newest lines of a script's log, the oldest of them first.
 func (c *Client) Logs(ctx context.Context, scriptID string, q LogQuery) ([]wire.LogLine, error) {
 	return c.newestLogs(ctx, scriptID, q, "")
 }
 
-// newestLogs reads the newest lines before a cursor, the oldest of them first.
+// newestLogs returns the newest lines before a cursor, the oldest of them first.
 func (c *Client) newestLogs(ctx context.Context, scriptID string, q LogQuery, cursor string) ([]wire.LogLine, error) {
 	var lines []wire.LogLine
 	for len(lines) < q.Limit {
@@ -45,9 +45,8 @@ func (c *Client) newestLogs(ctx context.Context, scriptID string, q LogQuery, cu
 	return lines, nil
 }
 
-// FollowLogs yields the newest lines of a script's log, then lines as they are
-// written, asking once in a while. It goes on until the context ends, an error
-// or the caller stops.
+// FollowLogs yields the newest lines of a script's log and then lines as they are written; it asks
+// for them at an interval. It goes on until the context ends, an error occurs or the caller stops.
 func (c *Client) FollowLogs(ctx context.Context, scriptID string, q LogQuery, every time.Duration) iter.Seq2[wire.LogLine, error] {
 	return func(yield func(wire.LogLine, error) bool) {
 		lines, cursor, err := c.newestWithCursor(ctx, scriptID, q)
@@ -80,10 +79,9 @@ func (c *Client) FollowLogs(ctx context.Context, scriptID string, q LogQuery, ev
 	}
 }
 
-// newestWithCursor reads the newest lines and a cursor to go on after them. A
-// page's cursor leads on from the page's last line in either direction, so a
-// page of the newest line alone has the cursor that is wanted, unless that line
-// is the only one.
+// newestWithCursor returns the newest lines and a cursor to go on after them. A page's cursor leads
+// on from the page's last line in either direction. So a page of the newest line alone has the
+// cursor that is wanted, unless that line is the only one.
 func (c *Client) newestWithCursor(ctx context.Context, scriptID string, q LogQuery) ([]wire.LogLine, string, error) {
 	newest, err := c.logPage(ctx, scriptID, q, "newest", "", 1)
 	if err != nil || newest.Cursor == "" {

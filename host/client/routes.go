@@ -28,7 +28,7 @@ func (c *Client) DeleteRoute(ctx context.Context, id string) error {
 	return c.do(ctx, http.MethodDelete, []string{"routes", id}, nil, nil, nil)
 }
 
-// MatchRoute tells which route of an app would answer a request.
+// MatchRoute returns which route of an app would answer a request.
 func (c *Client) MatchRoute(ctx context.Context, app string, request wire.RouteMatch) (wire.RouteMatched, error) {
 	return call[wire.RouteMatched](ctx, c, http.MethodPost, []string{"apps", app, "routes:match"}, nil, request)
 }

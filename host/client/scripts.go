@@ -13,13 +13,12 @@ import (
 	"github.com/picloud/picloud/host/api/wire"
 )
 
-// Scripts lists an app's scripts, without their sources, in the order of their
-// names.
+// Scripts lists an app's scripts, without their sources, in the order of their names.
 func (c *Client) Scripts(ctx context.Context, app string) iter.Seq2[wire.Script, error] {
 	return list[wire.Script](ctx, c, "apps", app, "scripts")
 }
 
-// Script finds a script by id.
+// Script returns the script with an id.
 func (c *Client) Script(ctx context.Context, id string) (wire.Script, error) {
 	return call[wire.Script](ctx, c, http.MethodGet, []string{"scripts", id}, nil, nil)
 }
@@ -34,20 +33,19 @@ func (c *Client) UpdateScript(ctx context.Context, id string, change wire.Script
 	return call[wire.Script](ctx, c, http.MethodPut, []string{"scripts", id}, nil, change)
 }
 
-// CreatePlugin makes a plugin of a WebAssembly module, which is sent as it is
-// read. Of the script, kind and source are set by the module.
+// CreatePlugin makes a plugin of a WebAssembly module, which is sent as it is read. The kind and
+// source of the script are not sent: the module stands for them.
 func (c *Client) CreatePlugin(ctx context.Context, app string, plugin wire.ScriptCreate, module io.Reader) (wire.Script, error) {
 	return c.sendModule(ctx, http.MethodPost, []string{"apps", app, "scripts"}, plugin, module)
 }
 
-// UpdatePlugin replaces the module of a plugin, and changes what else there is to
-// change, which makes a new version of it.
+// UpdatePlugin replaces the module of a plugin and changes its other fields, which makes a new
+// version of it.
 func (c *Client) UpdatePlugin(ctx context.Context, id string, change wire.ScriptUpdate, module io.Reader) (wire.Script, error) {
 	return c.sendModule(ctx, http.MethodPut, []string{"scripts", id}, change, module)
 }
 
-// sendModule sends a module in a form, behind the fields of the JSON that a
-// script would be sent as.
+// sendModule sends a module in a form, after the fields that a script would have in JSON.
 func (c *Client) sendModule(ctx context.Context, method string, path []string, fields any, module io.Reader) (script wire.Script, err error) {
 	var around bytes.Buffer // what comes before and after the module
 	form := multipart.NewWriter(&around)
@@ -65,8 +63,8 @@ func (c *Client) sendModule(ctx context.Context, method string, path []string, f
 	return script, c.receive(resp, &script)
 }
 
-// writeFields writes the fields of what is else sent as JSON, but for those that
-// a plugin does not have: texts as they are, anything else as JSON.
+// writeFields writes the fields of a struct that is sent as JSON elsewhere, without those that a
+// plugin does not have: texts as they are, anything else as JSON.
 func writeFields(form *multipart.Writer, fields any) error {
 	encoded, err := json.Marshal(fields)
 	if err != nil {
@@ -96,8 +94,8 @@ func writeFields(form *multipart.Writer, fields any) error {
 	return nil
 }
 
-// DownloadModule opens the WebAssembly module of a plugin. The caller reads and
-// closes it; a transfer that breaks off is an error of the last read.
+// DownloadModule returns the WebAssembly module of a plugin, to be read and closed by the caller. A
+// transfer that breaks off is an error of the last read.
 func (c *Client) DownloadModule(ctx context.Context, id string) (io.ReadCloser, error) {
 	return c.download(ctx, "scripts", id, "wasm")
 }
@@ -107,13 +105,13 @@ func (c *Client) DeleteScript(ctx context.Context, id string) error {
 	return c.do(ctx, http.MethodDelete, []string{"scripts", id}, nil, nil, nil)
 }
 
-// ValidateScript compiles a script, or what is to take its place, without
-// keeping or running anything.
+// ValidateScript compiles a script, or what is to take its place, without storing or running
+// anything.
 func (c *Client) ValidateScript(ctx context.Context, id string, instead wire.Validate) (wire.Validation, error) {
 	return call[wire.Validation](ctx, c, http.MethodPost, []string{"scripts", id, "validate"}, nil, instead)
 }
 
-// Run runs a script once with a request or event of the caller's making.
+// Run runs a script once, with a request or event that the caller makes up.
 func (c *Client) Run(ctx context.Context, id string, run wire.RunRequest) (wire.RunResult, error) {
 	return call[wire.RunResult](ctx, c, http.MethodPost, []string{"scripts", id, "run"}, nil, run)
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -13,9 +12,9 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// load reads a YAML file whose keys are the flags' names with underscores or
-// hyphens. A key that is no setting is an error, so that a slip of the pen does
-// not go unnoticed. (kong-yaml ignores such keys.)
+// load reads a YAML file whose keys are the flags' names with underscores or hyphens. A key that is
+// no setting is an error, so that a slip of the pen does not go unnoticed. (kong-yaml ignores such
+// keys.)
 func load(r io.Reader) (kong.Resolver, error) {
 	resolver, err := read(r)
 	if err != nil {
@@ -29,13 +28,14 @@ func read(r io.Reader) (kong.Resolver, error) {
 	if err := yaml.NewDecoder(r).Decode(&file); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
+	known := new(Config).settings()
 	values := map[string]string{}
 	for key, node := range file {
 		name := strings.ReplaceAll(key, "_", "-")
 		if node.Kind != yaml.ScalarNode {
 			return nil, fmt.Errorf("line %d: %s must be a single value", node.Line, key)
 		}
-		if !slices.Contains(names(), name) {
+		if !slices.ContainsFunc(known, func(s setting) bool { return s.Name == name }) {
 			return nil, fmt.Errorf("line %d: unknown setting %s", node.Line, key)
 		}
 		values[name] = node.Value
@@ -52,17 +52,4 @@ func read(r io.Reader) (kong.Resolver, error) {
 		}
 		return value, nil
 	}), nil
-}
-
-// names lists the flags of a [Config] that a file may set.
-func names() []string {
-	var config struct{ Config }
-	parser := kong.Must(&config)
-	var names []string
-	for _, flag := range parser.Model.Flags {
-		if flag.Name != "help" && flag.Target.Type() != reflect.TypeFor[kong.ConfigFlag]() {
-			names = append(names, flag.Name)
-		}
-	}
-	return names
 }

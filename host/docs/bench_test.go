@@ -3,12 +3,14 @@
 package docs_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/host/docs"
+	"github.com/picloud/picloud/host/events"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -36,7 +38,9 @@ func (f fixture) fill(tb testing.TB, collection string, n int, document func(i i
 	}
 }
 
-// Benchmark works on a collection of 100,000 documents of 330 bytes.
+// Benchmark works on a collection of 100,000 documents of 330 bytes. Create elsewhere is create
+// while somebody listens to another collection of the app; create told is create in a collection
+// that somebody listens to, which makes it a transaction.
 func Benchmark(b *testing.B) {
 	for name, open := range databases {
 		b.Run(name, func(b *testing.B) {
@@ -78,6 +82,16 @@ func Benchmark(b *testing.B) {
 			run("count all", func(int) error { _, err := f.Count(f.ctx, f.app, "orders", nil); return err })
 			run("count quarter", func(int) error { _, err := f.Count(f.ctx, f.app, "orders", value(b, `{"status":"sent"}`)); return err })
 			run("create", func(int) error { _, err := f.Create(f.ctx, f.app, "more", data); return err })
+			listen := func(collection string) {
+				require.NoError(b, f.heard.Reload(f.ctx, f.app, func(context.Context) ([]events.Listener, error) {
+					return []events.Listener{{Source: store.ChangeDocs, Collection: collection}}, nil
+				}))
+			}
+			listen("orders-*")
+			run("create elsewhere", func(int) error { _, err := f.Create(f.ctx, f.app, "more", data); return err })
+			listen("more")
+			run("create told", func(int) error { _, err := f.Create(f.ctx, f.app, "more", data); return err })
+			listen("orders-*")
 			run("update", func(int) error { _, err := f.Update(f.ctx, f.app, "orders", known, data, nil); return err })
 			run("patch", func(int) error { _, err := f.Patch(f.ctx, f.app, "orders", known, patch, nil); return err })
 		})

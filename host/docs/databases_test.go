@@ -4,7 +4,6 @@ package docs_test
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,6 +13,8 @@ import (
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/docs"
+	"github.com/picloud/picloud/host/events"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/pgtest"
 	"github.com/picloud/picloud/host/store/postgres"
@@ -26,6 +27,7 @@ type fixture struct {
 	store store.Store
 	app   string
 	ctx   context.Context
+	heard *events.Registry // who listens to changes, nobody at first
 }
 
 // onBoth runs a test on each database.
@@ -35,20 +37,24 @@ func onBoth(t *testing.T, test func(t *testing.T, f fixture)) {
 	}
 }
 
-var databases = map[string]func(tb testing.TB) (store.Store, error){
-	"sqlite": func(tb testing.TB) (store.Store, error) {
-		return sqlite.Open(context.Background(), sqlite.Config{Path: filepath.Join(tb.TempDir(), sqlite.FileName)})
+type opener func(tb testing.TB, listeners store.Listeners) (store.Store, error)
+
+var databases = map[string]opener{
+	"sqlite": func(tb testing.TB, listeners store.Listeners) (store.Store, error) {
+		path := filepath.Join(tb.TempDir(), sqlite.FileName)
+		return sqlite.Open(context.Background(), sqlite.Config{Path: path, Listeners: listeners})
 	},
-	"postgres": func(tb testing.TB) (store.Store, error) {
-		return postgres.Open(context.Background(), postgres.Config{URL: pgtest.URL(tb)})
+	"postgres": func(tb testing.TB, listeners store.Listeners) (store.Store, error) {
+		return postgres.Open(context.Background(), postgres.Config{URL: pgtest.URL(tb), Listeners: listeners})
 	},
 }
 
-func newFixture(tb testing.TB, open func(testing.TB) (store.Store, error)) fixture {
-	opened, err := open(tb)
+func newFixture(tb testing.TB, open opener) fixture {
+	heard := events.NewRegistry(func(context.Context, store.Store, store.Change, []events.Listener) error { return nil })
+	opened, err := open(tb, heard)
 	require.NoError(tb, err)
 	tb.Cleanup(func() { require.NoError(tb, opened.Close()) })
-	f := fixture{docs.New(docs.Config{Store: opened.Docs()}), opened, "", context.Background()}
+	f := fixture{docs.New(docs.Config{Store: opened.Docs()}), opened, "", context.Background(), heard}
 	f.app = f.newApp(tb, "app")
 	return f
 }
@@ -75,8 +81,7 @@ func (f fixture) create(tb testing.TB, collection, data string) store.Document {
 	return doc
 }
 
-// load creates a document for each line "name: value" and returns the names by
-// id.
+// load creates a document for each line "name: value" and returns the names by id.
 func (f fixture) load(tb testing.TB, collection, lines string) map[string]string {
 	tb.Helper()
 	names := map[string]string{}
@@ -105,12 +110,10 @@ func (f fixture) find(tb testing.TB, collection string, names map[string]string,
 	return strings.Join(found, " ")
 }
 
-// refused fails the test unless err refuses a field for a reason that contains
-// the text.
+// refused fails the test unless err refuses a field for a reason that contains the text.
 func refused(tb testing.TB, err error, field, reason string) {
 	tb.Helper()
-	var invalid *store.InvalidError
-	require.ErrorAs(tb, err, &invalid, fmt.Sprint(err))
-	require.Equal(tb, field, invalid.Field, invalid.Reason)
-	require.Contains(tb, invalid.Reason, reason)
+	require.Equal(tb, fault.Invalid, fault.Of(err), "%v", err)
+	require.Equal(tb, field, fault.From(err).Field, "%v", err)
+	require.Contains(tb, fault.From(err).Reason, reason)
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/docs"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -52,13 +53,13 @@ func TestLifeOfADocument(t *testing.T) {
 			},
 		} {
 			require.EqualError(t, change(made.ID, new(int64(2))), "document is at version 3, not at version 2", name)
-			require.ErrorIs(t, change(uuid.NewString(), new(int64(1))), store.ErrNotFound, name)
-			require.ErrorIs(t, change("", nil), store.ErrNotFound, name)
+			require.Equal(t, fault.NotFound, fault.Of(change(uuid.NewString(), new(int64(1)))), name)
+			require.Equal(t, fault.NotFound, fault.Of(change("", nil)), name)
 		}
 		require.NoError(t, f.Delete(f.ctx, f.app, "c", made.ID))
-		require.ErrorIs(t, f.Delete(f.ctx, f.app, "c", made.ID), store.ErrNotFound)
+		require.Equal(t, fault.NotFound, fault.Of(f.Delete(f.ctx, f.app, "c", made.ID)))
 		_, err = f.Get(f.ctx, f.app, "c", made.ID)
-		require.ErrorIs(t, err, store.ErrNotFound)
+		require.Equal(t, fault.NotFound, fault.Of(err))
 	})
 }
 
@@ -211,7 +212,7 @@ func TestPut(t *testing.T) {
 			refused(t, err, "id", "must be a UUID in lower case")
 		}
 		_, _, err = f.Put(f.ctx, "nowhere", "c", id, value(t, `{}`))
-		require.ErrorIs(t, err, store.ErrNotFound)
+		require.Equal(t, fault.NotFound, fault.Of(err))
 	})
 }
 

@@ -9,11 +9,12 @@ import (
 
 	"github.com/tinylib/msgp/msgp"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
-// MaxPageBytes bounds the data of the documents in a page of [Service.Find]. A
-// page that reaches it ends there, with at least one document.
+// MaxPageBytes bounds the data of the documents in a page of [Service.Find]. A page that reaches it
+// ends there, with at least one document.
 const MaxPageBytes = 8 << 20
 
 // Query asks for documents of a collection.
@@ -34,7 +35,7 @@ type search struct {
 }
 
 func newSearch(appID, collection string, query Query) (q search, err error) {
-	if err := checkCollection(collection); err != nil {
+	if err := store.CheckCollection(collection); err != nil {
 		return q, err
 	}
 	if q.filter, err = parseFilter(query.Filter); err != nil {
@@ -47,7 +48,7 @@ func newSearch(appID, collection string, query Query) (q search, err error) {
 		q.limit = store.DefaultPageSize
 	}
 	if q.limit < 0 || q.limit > store.MaxPageSize {
-		return q, refuse("limit", "must be between 1 and %d, got %d", store.MaxPageSize, q.limit)
+		return q, fault.Refuse("limit", "must be between 1 and %d, got %d", store.MaxPageSize, q.limit)
 	}
 	if query.Cursor != "" {
 		after, err := q.sort.read(query.Cursor)
@@ -75,7 +76,7 @@ func (s *Service) Find(ctx context.Context, appID, collection string, query Quer
 	return s.findSorted(ctx, q)
 }
 
-// Count tells how many documents match a filter; absent, how many there are.
+// Count returns the number of documents that match a filter, without one of all there are.
 func (s *Service) Count(ctx context.Context, appID, collection string, filter msgp.Raw) (count int64, err error) {
 	q, err := newSearch(appID, collection, Query{Filter: filter})
 	if err != nil {
@@ -91,14 +92,13 @@ func (s *Service) Count(ctx context.Context, appID, collection string, filter ms
 	return count, err
 }
 
-// maxChunk bounds the documents that are read at once where only some may be
-// wanted.
+// maxChunk bounds the documents that are read at once where only some may be wanted.
 const maxChunk = 20_000
 
 var errEnough = errors.New("enough documents")
 
-// findByID reads documents in the order of their ids, more and more at once,
-// until there are enough that match.
+// findByID reads documents in the order of their ids, more and more at once, until there are enough
+// that match.
 func (s *Service) findByID(ctx context.Context, q search) (store.Page[store.Document], error) {
 	var page store.Page[store.Document]
 	page.Items = []store.Document{}
@@ -127,9 +127,8 @@ func (s *Service) findByID(ctx context.Context, q search) (store.Page[store.Docu
 	}
 }
 
-// inline is the size in bytes up to which a document stays in memory while all
-// documents are looked at for the first in an order; a longer one is read again
-// when it turns out to be among them.
+// inline is the size in bytes up to which a document stays in memory while all documents are looked
+// at for the first in an order; a longer one is read again when it turns out to be among them.
 const inline = MaxPageBytes / (store.MaxPageSize + 1)
 
 // candidate is a document that may be in a page.
@@ -166,8 +165,7 @@ func (s *Service) findSorted(ctx context.Context, q search) (store.Page[store.Do
 	return s.fill(ctx, q, first)
 }
 
-// fill makes a page of candidates, of which there is one too many if there is a
-// next page.
+// fill makes a page of candidates. There is one too many of them if there is a next page.
 func (s *Service) fill(ctx context.Context, q search, first []candidate) (store.Page[store.Document], error) {
 	page := store.Page[store.Document]{Items: []store.Document{}}
 	size := 0
@@ -178,7 +176,7 @@ func (s *Service) fill(ctx context.Context, q search, first []candidate) (store.
 		}
 		if c.Data == nil {
 			whole, err := s.store.Get(ctx, store.DocumentKey{AppID: q.AppID, Collection: q.Collection, ID: c.ID})
-			if errors.Is(err, store.ErrNotFound) {
+			if fault.Of(err) == fault.NotFound {
 				continue // gone in the meantime
 			}
 			if err != nil {

@@ -3,50 +3,34 @@ package docs
 import (
 	"bytes"
 	"fmt"
-	"strings"
 
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/picloud/picloud/abi"
-	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/fault"
 )
-
-// maxFieldName bounds the name of a field in an error, which may have keys of a
-// caller's in it.
-const maxFieldName = 300
-
-func refuse(field, format string, args ...any) error {
-	if len(field) > maxFieldName {
-		field = strings.ToValidUTF8(field[:maxFieldName], "") + "..."
-	}
-	return &store.InvalidError{Field: field, Reason: fmt.Sprintf(format, args...)}
-}
-
-func checkCollection(name string) error {
-	return store.CheckName("collection", name, MaxCollectionBytes)
-}
 
 // readMap is the JSON of a map that came as a field of a request.
 func readMap(field string, raw msgp.Raw, most int) (text, error) {
 	if len(raw) == 0 {
-		return nil, refuse(field, "is missing")
+		return nil, fault.Refuse(field, "is missing")
 	}
 	// JSON can be six times as long as MessagePack, but hardly ever is longer.
 	data, err := abi.AppendJSON(make([]byte, 0, len(raw)+len(raw)/4), raw)
 	if e, ok := err.(*abi.ValueError); ok {
-		return nil, refuse(within(field, e.Path), "%s", e.Reason)
+		return nil, fault.Refuse(within(field, e.Path), "%s", e.Reason)
 	}
 	if err != nil {
 		return nil, err
 	}
 	if k := text(data).kind(); k != kindMap {
-		return nil, refuse(field, "must be a map, got %s", k)
+		return nil, fault.Refuse(field, "must be a map, got %s", k)
 	}
 	if len(data) > most {
-		return nil, refuse(field, "must be at most %d bytes as JSON, got %d", most, len(data))
+		return nil, fault.Refuse(field, "must be at most %d bytes as JSON, got %d", most, len(data))
 	}
 	if path, twice := repeated(data); twice {
-		return nil, refuse(within(field, path), "the key occurs twice")
+		return nil, fault.Refuse(within(field, path), "the key occurs twice")
 	}
 	return data, nil
 }
@@ -89,7 +73,7 @@ type keySet struct {
 	many map[string]bool
 }
 
-// add tells whether the key is new.
+// add reports whether the key is new.
 func (s *keySet) add(key text) bool {
 	if s.many == nil {
 		for _, other := range s.few[:s.n] {

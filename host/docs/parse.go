@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/tinylib/msgp/msgp"
+
+	"github.com/picloud/picloud/host/fault"
 )
 
 // Bounds of a filter and a sort.
@@ -40,10 +42,10 @@ type filterParser struct {
 // filter reads a map of conditions. where names it in errors.
 func (p *filterParser) filter(where string, filter text, depth int) (all, error) {
 	if k := filter.kind(); k != kindMap {
-		return nil, refuse(where, "must be a map, got %s", k)
+		return nil, fault.Refuse(where, "must be a map, got %s", k)
 	}
 	if depth > maxFilterDepth {
-		return nil, refuse(where, "filters are nested deeper than %d levels", maxFilterDepth)
+		return nil, fault.Refuse(where, "filters are nested deeper than %d levels", maxFilterDepth)
 	}
 	var conditions all
 	for key, value := range filter.entries() {
@@ -59,9 +61,9 @@ func (p *filterParser) filter(where string, filter text, depth int) (all, error)
 			inner, err = p.filter(field, value, depth+1)
 			part = not{inner}
 		case slices.Contains(operators, name):
-			err = refuse(field, "%s must stand in a map under a path", name)
+			err = fault.Refuse(field, "%s must stand in a map under a path", name)
 		case strings.HasPrefix(name, "$"):
-			err = refuse(field, `unknown operator; here may be $and, $or, $not or a path (a key that begins with $ is written \%s)`, name)
+			err = fault.Refuse(field, `unknown operator; here may be $and, $or, $not or a path (a key that begins with $ is written \%s)`, name)
 		default:
 			part, err = p.at(field, name, value, depth)
 		}
@@ -76,7 +78,7 @@ func (p *filterParser) filter(where string, filter text, depth int) (all, error)
 // list reads the filters of $and and $or.
 func (p *filterParser) list(where, operator string, value text, depth int) (condition, error) {
 	if k := value.kind(); k != kindArray {
-		return nil, refuse(where, "must be an array of filters, got %s", k)
+		return nil, fault.Refuse(where, "must be an array of filters, got %s", k)
 	}
 	var parts []condition
 	for i, element := range value.elements() {
@@ -87,7 +89,7 @@ func (p *filterParser) list(where, operator string, value text, depth int) (cond
 		parts = append(parts, part)
 	}
 	if len(parts) == 0 {
-		return nil, refuse(where, "must have at least one filter")
+		return nil, fault.Refuse(where, "must have at least one filter")
 	}
 	if operator == "$and" {
 		return all(parts), nil
@@ -110,7 +112,7 @@ var operators = []string{"$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in", "$ni
 // holds reads a map of operators, or a plain value.
 func (p *filterParser) holds(where string, to path, value text, depth int) (condition, error) {
 	if depth > maxFilterDepth {
-		return nil, refuse(where, "filters are nested deeper than %d levels", maxFilterDepth)
+		return nil, fault.Refuse(where, "filters are nested deeper than %d levels", maxFilterDepth)
 	}
 	if !hasOperators(value) {
 		return p.compare(where, to, "$eq", value)
@@ -123,9 +125,9 @@ func (p *filterParser) holds(where string, to path, value text, depth int) (cond
 		var err error
 		switch {
 		case !strings.HasPrefix(name, "$"):
-			err = refuse(field, "a key that is no operator stands beside operators; put a value to compare with under $eq")
+			err = fault.Refuse(field, "a key that is no operator stands beside operators; put a value to compare with under $eq")
 		case !slices.Contains(operators, name):
-			err = refuse(field, "unknown operator; known are %s", strings.Join(operators, " "))
+			err = fault.Refuse(field, "unknown operator; known are %s", strings.Join(operators, " "))
 		case name == "$not":
 			part, err = p.holds(field, to, operand, depth+1)
 			part = not{part}
@@ -155,27 +157,27 @@ func hasOperators(value text) bool {
 // compare reads the operand of an operator.
 func (p *filterParser) compare(where string, to path, operator string, operand text) (condition, error) {
 	if p.conditions++; p.conditions > maxConditions {
-		return nil, refuse(where, "a filter may have %d conditions", maxConditions)
+		return nil, fault.Refuse(where, "a filter may have %d conditions", maxConditions)
 	}
 	c := &comparison{path: to, operator: operator, operand: operand}
 	switch k := operand.kind(); operator {
 	case "$in", "$nin":
 		if k != kindArray {
-			return nil, refuse(where, "must be an array of values, got %s", k)
+			return nil, fault.Refuse(where, "must be an array of values, got %s", k)
 		}
 		for _, element := range operand.elements() {
 			c.elements = append(c.elements, element)
 		}
 		if len(c.elements) > maxFilterElements {
-			return nil, refuse(where, "must have at most %d values, got %d", maxFilterElements, len(c.elements))
+			return nil, fault.Refuse(where, "must have at most %d values, got %d", maxFilterElements, len(c.elements))
 		}
 	case "$exists":
 		if k != kindBool {
-			return nil, refuse(where, "must be true or false, got %s", k)
+			return nil, fault.Refuse(where, "must be true or false, got %s", k)
 		}
 	case "$gt", "$gte", "$lt", "$lte":
 		if _, ordered := compare(operand, operand); !ordered {
-			return nil, refuse(where, "must be a number, a string, a bool or null, got %s", k)
+			return nil, fault.Refuse(where, "must be a number, a string, a bool or null, got %s", k)
 		}
 	}
 	return c, nil

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strconv"
 	"strings"
+
+	"github.com/picloud/picloud/host/fault"
 )
 
 // A path leads to a value inside a document.
@@ -60,10 +62,10 @@ func parsePath(where, name string) (path, error) {
 	)
 	end := func() error {
 		if !started {
-			return refuse(where, "the path %.100q has an empty key", name)
+			return fault.Refuse(where, "the path %.100q has an empty key", name)
 		}
 		if to = append(to, newStep(key.String())); len(to) > maxPathSteps {
-			return refuse(where, "a path may have %d keys", maxPathSteps)
+			return fault.Refuse(where, "a path may have %d keys", maxPathSteps)
 		}
 		key.Reset()
 		started = false
@@ -77,10 +79,10 @@ func parsePath(where, name string) (path, error) {
 			}
 			continue
 		case c == '$' && !started:
-			return nil, refuse(where, `the path %.100q has an operator in it (a key that begins with $ is written \$)`, name)
+			return nil, fault.Refuse(where, `the path %.100q has an operator in it (a key that begins with $ is written \$)`, name)
 		case c == '\\':
 			if i++; i == len(name) || !strings.ContainsRune(`.\$`, rune(name[i])) {
-				return nil, refuse(where, `the path %.100q has a \ that does not stand before . \ or $`, name)
+				return nil, fault.Refuse(where, `the path %.100q has a \ that does not stand before . \ or $`, name)
 			}
 		}
 		key.WriteByte(name[i])

@@ -9,19 +9,20 @@ import (
 
 	"github.com/tinylib/msgp/msgp"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
 // The order of documents
 //
-// A sort is a map of path to 1, ascending, or -1, descending; documents that are
-// equal by the first path are in the order of the second, and so on, and by id in
-// the end. Values of different types are in the order
+// A sort is a map of path to 1, ascending, or -1, descending; documents that are equal by the first
+// path are in the order of the second, and so on, and by id in the end. Values of different types
+// are in the order
 //
 //	missing and null < false < true < numbers < strings < all others
 //
-// numbers by value, strings by the code points of their first sortBytes bytes,
-// and all others are equal.
+// numbers by value, strings by the code points of their first sortBytes bytes, and all others are
+// equal.
 
 // sortBytes is how much of a string counts for its place.
 const sortBytes = 1024
@@ -53,10 +54,10 @@ func parseSort(raw msgp.Raw) (s sorting, err error) {
 			sign = value.number()
 		}
 		if !sign.whole || sign.integer != 1 && sign.integer != -1 {
-			return s, refuse(field, "must be 1 or -1, got %s", shown(value))
+			return s, fault.Refuse(field, "must be 1 or -1, got %s", shown(value))
 		}
 		if s.paths = append(s.paths, to); len(s.paths) > maxSortPaths {
-			return s, refuse(field, "documents can be sorted by %d paths", maxSortPaths)
+			return s, fault.Refuse(field, "documents can be sorted by %d paths", maxSortPaths)
 		}
 		s.signs = append(s.signs, int(sign.integer))
 	}
@@ -157,8 +158,7 @@ func (s sorting) compare(a, b place) int {
 	return cmp.Compare(a.id, b.id)
 }
 
-// cursor is the place behind which a page begins, as it is written: JSON in
-// base64url.
+// cursor is the place behind which a page begins, as it is written: JSON in base64url.
 type cursor struct {
 	Sort   string            `json:"docs"`
 	ID     string            `json:"id"`

@@ -2,13 +2,12 @@ package executions
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/hostcalls"
-	"github.com/picloud/picloud/host/store"
 )
 
 // invoker lets the execution of scope invoke other scripts of its app. Each is an
@@ -42,7 +41,7 @@ func (s *Service) named(ctx context.Context, appID, name string) (*script, error
 	}
 	found, err := s.scripts.get(ctx, row.ID)
 	if err == nil && found.row.Kind == abi.KindModule {
-		err = fmt.Errorf("%w: a module is imported, not invoked", store.ErrNotFound)
+		err = fault.New(fault.NotFound, "a module is imported, not invoked")
 	}
 	return found, err
 }

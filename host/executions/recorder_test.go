@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
@@ -41,9 +42,14 @@ func newArchive(t *testing.T) *archive {
 	return &archive{db, t, script}
 }
 
+// recorder makes a recorder that has begun.
 func (a *archive) recorder() *Recorder {
-	r := NewRecorder(a.Executions(), slog.New(slog.DiscardHandler), prometheus.NewRegistry())
-	a.t.Cleanup(func() { _ = r.Close(context.Background()) })
+	return a.started(NewRecorder(a.Executions(), slog.New(slog.DiscardHandler), prometheus.NewRegistry()))
+}
+
+func (a *archive) started(r *Recorder) *Recorder {
+	r.Start()
+	a.t.Cleanup(func() { _ = r.Stop(context.Background()) })
 	return r
 }
 
@@ -102,7 +108,7 @@ func TestFlushShowsWhatWasAdded(t *testing.T) {
 	require.NoError(t, r.Flush(context.Background()), "nothing waits")
 }
 
-func TestCloseWritesEverything(t *testing.T) {
+func TestStopWritesEverything(t *testing.T) {
 	a := newArchive(t)
 	r := a.recorder()
 	const each = 3 * batchSize / 4
@@ -115,96 +121,64 @@ func TestCloseWritesEverything(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	require.NoError(t, r.Close(context.Background()))
-	require.NoError(t, r.Close(context.Background()), "twice does no harm")
+	require.NoError(t, r.Stop(context.Background()))
 	assert.Equal(t, 4*each, a.recorded())
 	r.Add(a.execution())
 	require.NoError(t, r.Flush(context.Background()))
 	assert.Equal(t, 4*each, a.recorded())
-	assert.EqualValues(t, 1, testutil.ToFloat64(r.droppedExecutions), "what comes after Close is counted")
+	assert.EqualValues(t, 1, testutil.ToFloat64(r.droppedExecutions), "what comes after Stop is counted")
 }
 
 func TestWithoutFlushItIsWrittenSoon(t *testing.T) {
 	a := newArchive(t)
 	r := a.recorder()
+	written := r.Written()
+	began := time.Now()
 	r.Add(a.execution("line"))
-	require.Eventually(t, func() bool { return a.recorded() == 1 }, 5*time.Second, 5*time.Millisecond)
+	n, err := written.Next(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, 1, n)
+	assert.Equal(t, 1, a.recorded())
+	assert.GreaterOrEqual(t, time.Since(began), linger)
 }
 
-// trickle is a store during each of whose first writes another execution ends.
-type trickle struct {
+// announced is a store that tells when a write begins.
+type announced struct {
 	store.Executions
-	more   func() // adds one
-	mu     sync.Mutex
-	writes []time.Time
+	began chan struct{}
 }
 
-const trickleWrites = 3
-
-func (s *trickle) Record(ctx context.Context, batch []store.Execution) error {
-	s.mu.Lock()
-	s.writes = append(s.writes, time.Now())
-	more := len(s.writes) < trickleWrites
-	s.mu.Unlock()
-	if more {
-		s.more()
-	}
+func (s announced) Record(ctx context.Context, batch []store.Execution) error {
+	s.began <- struct{}{}
 	return s.Executions.Record(ctx, batch)
-}
-
-func TestFewAreNotWrittenAtOnce(t *testing.T) {
-	a := newArchive(t)
-	s := &trickle{Executions: a.Executions()}
-	r := NewRecorder(s, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
-	t.Cleanup(func() { _ = r.Close(context.Background()) })
-	s.more = func() { r.Add(a.execution()) }
-	s.more()
-	require.Eventually(t, func() bool { return a.recorded() == trickleWrites }, 5*time.Second, 5*time.Millisecond)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i, write := range s.writes[1:] {
-		assert.GreaterOrEqual(t, write.Sub(s.writes[i]), linger, "what ended during a write waits for more")
-	}
 }
 
 func TestSlowStoreNeitherBlocksNorGrows(t *testing.T) {
 	a := newArchive(t)
-	r := a.recorder()
-	r.maxQueued, r.maxBytes = 100, 10_000
+	s := announced{a.Executions(), make(chan struct{}, 10)}
+	r := a.started(newRecorder(s, slog.New(slog.DiscardHandler), prometheus.NewRegistry(), 100, 10_000))
 	release := a.block()
 	r.Add(a.execution()) // the writer takes it and waits
-	require.Eventually(t, func() bool {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		return len(r.queue) == 0
-	}, 5*time.Second, time.Millisecond)
+	<-s.began
 
-	first, last := a.execution(strings.Repeat("x", 1000)), a.execution(strings.Repeat("y", 1000))
-	r.Add(first)
-	for range 19 {
-		r.Add(a.execution(strings.Repeat("z", 1000)))
+	var added []store.Execution
+	for range 120 {
+		e := a.execution(strings.Repeat("x", 1000))
+		added = append(added, e)
+		r.Add(e)
+		assert.LessOrEqual(t, r.Waiting(), 100)
 	}
-	r.Add(last)
-	for i := range 2 * 100 { // more executions than it holds, without lines
-		r.Add(a.execution())
-		if i == 50 {
-			r.mu.Lock()
-			assert.Len(t, r.queue, 21+51)
-			assert.LessOrEqual(t, r.bytes, 10_000)
-			assert.Empty(t, r.queue[0].Lines, "the oldest lines go first")
-			assert.NotEmpty(t, r.queue[20].Lines, "the newest stay")
-			r.mu.Unlock()
-		}
-	}
-	r.mu.Lock()
-	assert.Len(t, r.queue, 100)
-	assert.Zero(t, r.bytes)
-	r.mu.Unlock()
 	release()
 	require.NoError(t, r.Flush(context.Background()))
 	assert.Equal(t, 101, a.recorded())
-	assert.EqualValues(t, 21+200-100, testutil.ToFloat64(r.droppedExecutions))
-	assert.EqualValues(t, 21, testutil.ToFloat64(r.droppedLines))
+	assert.EqualValues(t, 20, testutil.ToFloat64(r.droppedExecutions), "the oldest go last")
+	const keep = 10_000 / (1000 + 64)
+	assert.EqualValues(t, 120-keep, testutil.ToFloat64(r.droppedLines), "their lines go first")
+	for i, e := range added[20:] {
+		got, err := a.Executions().Get(t.Context(), e.ID)
+		require.NoError(t, err)
+		assert.Equal(t, i >= 100-keep, len(got.Lines) == 1, "lines of execution %d", i)
+	}
 }
 
 func TestFlushEndsWithItsContext(t *testing.T) {
@@ -221,37 +195,40 @@ func TestFlushEndsWithItsContext(t *testing.T) {
 }
 
 func TestFailingStore(t *testing.T) {
-	a := newArchive(t)
-	r := a.recorder()
-	r.firstPause = time.Millisecond
-	require.NoError(t, a.Close())
-	r.Add(a.execution("line"))
-	require.NoError(t, r.Flush(context.Background()))
-	assert.EqualValues(t, writeAttempts, testutil.ToFloat64(r.failures))
-	assert.EqualValues(t, 1, testutil.ToFloat64(r.droppedExecutions))
+	synctest.Test(t, func(t *testing.T) { // so that the pauses between attempts take no time
+		a := newArchive(t)
+		r := a.recorder()
+		require.NoError(t, a.Close())
+		r.Add(a.execution("line"))
+		require.NoError(t, r.Flush(context.Background()))
+		assert.EqualValues(t, 4, testutil.ToFloat64(r.failures))
+		assert.EqualValues(t, 1, testutil.ToFloat64(r.droppedExecutions))
+		require.NoError(t, r.Stop(context.Background()))
+	})
 }
 
 func TestRetention(t *testing.T) {
 	a := newArchive(t)
 	ctx := context.Background()
 	var old []store.Execution
-	for i := range retentionBatch + 5 {
+	for i := range store.MaxBatch + 5 {
 		e := a.execution(fmt.Sprint(i))
 		e.StartedAt = e.StartedAt.Add(-48 * time.Hour)
 		old = append(old, e)
 	}
 	require.NoError(t, a.Executions().Record(ctx, append(old, a.execution("young"))))
-	n, err := removeOlder(ctx, a.Executions(), time.Now().Add(-24*time.Hour))
+	retention := NewRetention(a.Executions(), 24*time.Hour, slog.New(slog.DiscardHandler))
+	swept := retention.Swept()
+	retention.Start()
+	n, err := swept.Next(t.Context())
 	require.NoError(t, err)
 	assert.EqualValues(t, len(old), n)
 	assert.Equal(t, 1, a.recorded())
+	require.NoError(t, retention.Stop(ctx))
 }
 
 func BenchmarkRecorderAdd(b *testing.B) {
-	r := &Recorder{maxQueued: maxQueued, maxBytes: maxQueuedBytes,
-		wake: make(chan struct{}, 1), full: make(chan struct{}, 1),
-		droppedLines:      prometheus.NewCounter(prometheus.CounterOpts{Name: "l"}),
-		droppedExecutions: prometheus.NewCounter(prometheus.CounterOpts{Name: "e"})}
+	r := NewRecorder(nil, slog.New(slog.DiscardHandler), prometheus.NewRegistry()) // never started
 	e := store.Execution{Lines: []store.LogLine{{Message: "hello"}}}
 	b.ReportAllocs()
 	for b.Loop() {

@@ -5,26 +5,33 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/picloud/picloud/host/background"
 	"github.com/picloud/picloud/host/store"
-	"github.com/picloud/picloud/host/sweep"
 )
 
-// retentionBatch bounds how long one delete keeps the database busy.
-const retentionBatch = 1000
+const retentionEvery = time.Hour
 
-// Retain begins to remove executions older than age, now and every hour.
-func Retain(executions store.Executions, age time.Duration, log *slog.Logger) *sweep.Sweeper {
-	return sweep.Start("old", "executions", time.Hour, log, func(ctx context.Context) (int64, error) {
-		return removeOlder(ctx, executions, time.Now().Add(-age))
+// NewRetention makes the sweep that removes executions older than age, and their log lines, every
+// hour.
+func NewRetention(executions store.Executions, age time.Duration, log *slog.Logger) *background.Sweep {
+	return background.NewSweep("old", "executions", retentionEvery, log, func(ctx context.Context) (int, error) {
+		before := time.Now().Add(-age)
+		return store.InBatches(ctx, store.MaxBatch, func(ctx context.Context, limit int) (int, error) {
+			return executions.DeleteBefore(ctx, before, limit)
+		})
 	})
 }
 
-func removeOlder(ctx context.Context, executions store.Executions, before time.Time) (removed int64, err error) {
-	for {
-		n, err := executions.DeleteBefore(ctx, before, retentionBatch)
-		removed += n
-		if err != nil || n < retentionBatch {
-			return removed, err
+// sweepCodeEvery is how often machine code is looked for that belongs to no plugin any more.
+const sweepCodeEvery = 10 * time.Minute
+
+// CodeSweeper makes the sweep that drops the machine code of plugins that were deleted.
+func (s *Service) CodeSweeper(log *slog.Logger) *background.Sweep {
+	return background.NewSweep("unused", "machine code", sweepCodeEvery, log, func(ctx context.Context) (int, error) {
+		modules, err := s.scripts.store.Scripts().WasmHashes(ctx)
+		if err != nil {
+			return 0, err
 		}
-	}
+		return s.sandbox.RetainPlugins(modules), nil
+	})
 }

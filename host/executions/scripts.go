@@ -2,13 +2,13 @@ package executions
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/sandbox"
 	"github.com/picloud/picloud/host/store"
 )
@@ -99,6 +99,14 @@ func (s *scripts) forget(appID string) {
 	}
 }
 
+// forgetAll drops all scripts.
+func (s *scripts) forgetAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changes++
+	s.cache.Purge()
+}
+
 // modules collects the modules of an app that have these names and those they
 // import in turn. A name that no module has is left out: what is missing is
 // for the compiler to say. Unless nil, candidate is a module that is about to
@@ -119,8 +127,7 @@ func (s *scripts) modules(ctx context.Context, appID string, names []string, can
 			continue
 		}
 		row, err := s.store.Scripts().GetByName(ctx, appID, name)
-		var invalid *store.InvalidError
-		if errors.Is(err, store.ErrNotFound) || errors.As(err, &invalid) || err == nil && row.Kind != abi.KindModule {
+		if fault.Unknown(err) || err == nil && row.Kind != abi.KindModule {
 			continue
 		}
 		if err != nil {

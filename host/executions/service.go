@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/hostcalls"
 	"github.com/picloud/picloud/host/sandbox"
 	"github.com/picloud/picloud/host/store"
@@ -36,7 +38,8 @@ type Config struct {
 	Registerer      prometheus.Registerer
 }
 
-// Service runs scripts. It is safe for concurrent use.
+// Service runs scripts. It is safe for concurrent use. Its Start and Stop are those of a
+// [background.Service], which records in the background what was executed.
 type Service struct {
 	sandbox    *sandbox.Sandbox
 	dispatcher *hostcalls.Dispatcher
@@ -47,7 +50,7 @@ type Service struct {
 	metrics    metrics
 }
 
-// New makes a service. Close it after the last Run.
+// New makes a service. It runs scripts at once, and records them from its Start on.
 func New(c Config) *Service {
 	return &Service{
 		sandbox:    c.Sandbox,
@@ -103,27 +106,10 @@ func (o *Outcome) Status() int {
 	if o.Error == nil {
 		return o.Response.Status
 	}
-	return StatusOf(o.Error.Code)
+	return fault.OfScript(o.Error.Code).Status()
 }
 
-// StatusOf is the HTTP status of a failed execution.
-func StatusOf(code abi.ErrorCode) int {
-	switch code {
-	case abi.CodeScriptInvalid:
-		return 422
-	case abi.CodeScriptError:
-		return 502
-	case abi.CodeOverloaded, abi.CodeCancelled: // cancelled by us: the caller would not see it
-		return 503
-	case abi.CodeTimeout:
-		return 504
-	case abi.CodeLimitExceeded:
-		return 507
-	}
-	return 500
-}
-
-// PublicMessage is what a caller is told who may not read the app's logs.
+// PublicMessage returns the message for a caller who may not read the app's logs.
 func PublicMessage(code abi.ErrorCode) string {
 	switch code {
 	case abi.CodeScriptInvalid:
@@ -151,8 +137,8 @@ func (s *Service) Limits(own abi.Limits) abi.Limits {
 // Ceiling is the most a script's limits may be.
 func (s *Service) Ceiling() abi.Limits { return s.ceiling }
 
-// Run executes a script once. The error is the store's, and wraps
-// [store.ErrNotFound] when there is no such script; how the script itself fared
+// Run executes a script once. The error is the store's,
+// [fault.NotFound] when there is no such script; how the script itself fared
 // is in the outcome.
 func (s *Service) Run(ctx context.Context, in Invocation) (*Outcome, error) {
 	script, err := s.scripts.get(ctx, in.ScriptID)
@@ -167,19 +153,21 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 	if err != nil {
 		return nil, err
 	}
-	started := time.Now()
+	world := sandbox.NewWorld(nil)
+	started := world.Started
 	var log hostcalls.Log
 	scope := &hostcalls.Scope{
 		ExecutionID: id.String(), AppID: script.row.AppID, ScriptID: script.row.ID,
-		Capabilities: in.Capabilities, Log: &log, Started: started, Depth: in.depth,
+		Capabilities: in.Capabilities, Log: &log, Started: started, Now: world.Now, Depth: in.depth,
 	}
 	if script.row.ReadOnly {
 		scope.Capabilities = authz.ReadOnly(in.Capabilities)
 	}
 	scope.Invoke = s.invoker(scope, in.RequestID)
+	world.Operations = s.dispatcher.For(scope)
 	out := &Outcome{ExecutionID: scope.ExecutionID, AppID: scope.AppID}
-	result, err := s.execute(ctx, script, in, scope)
-	if unread := (*store.Error)(nil); errors.As(err, &unread) || errors.Is(err, store.ErrNotFound) { // of a plugin's module
+	result, err := s.execute(ctx, script, in, scope, world)
+	if code := fault.Of(err); code == fault.Storage || code == fault.NotFound { // of a plugin's module
 		return nil, err
 	}
 	out.Operations, out.value = result.Operations, result.Value
@@ -200,7 +188,7 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 	return out, nil
 }
 
-func (s *Service) execute(ctx context.Context, script *script, in Invocation, scope *hostcalls.Scope) (sandbox.Result, error) {
+func (s *Service) execute(ctx context.Context, script *script, in Invocation, scope *hostcalls.Scope, world sandbox.World) (sandbox.Result, error) {
 	if script.row.Kind == abi.KindModule {
 		return sandbox.Result{}, &abi.ScriptError{Code: abi.CodeScriptInvalid, Message: "a module cannot be run, only imported"}
 	}
@@ -215,7 +203,7 @@ func (s *Service) execute(ctx context.Context, script *script, in Invocation, sc
 		Request:        in.Request,
 		Event:          in.Event,
 		Args:           in.args,
-	}, hostcalls.Caller{Dispatcher: s.dispatcher, Scope: scope})
+	}, world)
 }
 
 func newResponse(value msgp.Raw) (abi.Response, error) {
@@ -226,19 +214,35 @@ func newResponse(value msgp.Raw) (abi.Response, error) {
 	return response, nil
 }
 
-// scriptError makes any error one that may be recorded and shown.
+// scriptError makes any error one that may be recorded and shown: its text is not longer than that
+// of a log line, whatever the script has thrown.
 func (s *Service) scriptError(err error, scope *hostcalls.Scope, limits abi.Limits) *abi.ScriptError {
 	var known *abi.ScriptError
 	if errors.As(err, &known) {
+		shown := *known
 		if known.Code == abi.CodeTimeout { // whose text does not say how long it had
-			timeout := *known
-			timeout.Message = fmt.Sprintf("timeout_ms of %d exceeded: %s", limits.TimeoutMS, known.Message)
-			return &timeout
+			shown.Message = fmt.Sprintf("timeout_ms of %d exceeded: %s", limits.TimeoutMS, known.Message)
 		}
-		return known
+		shown.Message = hostcalls.CutMessage(shown.Message)
+		return &shown
 	}
 	s.log.Error("execution failed inside the host", "execution_id", scope.ExecutionID, "script_id", scope.ScriptID, "error", err)
 	return &abi.ScriptError{Code: abi.CodeInternal, Message: "internal error"}
+}
+
+// maxServerLog is how much of a script's error the server's own log shows, in bytes.
+const maxServerLog = 1 << 10
+
+// firstLine is what the server's log shows of an error, which the execution's log has as it is.
+func firstLine(message string) string {
+	line, _, more := strings.Cut(message, "\n")
+	if len(line) > maxServerLog {
+		line, more = strings.ToValidUTF8(line[:maxServerLog], ""), true
+	}
+	if more {
+		line += " ..."
+	}
+	return line
 }
 
 // finished records an execution. One that the gate refused never began: it is
@@ -261,7 +265,7 @@ func (s *Service) finished(ctx context.Context, script store.Script, in Invocati
 			slog.Int64("operations", out.Operations),
 		}
 		if out.Error != nil {
-			attributes = append(attributes, slog.String("error", out.Error.Message))
+			attributes = append(attributes, slog.String("error", firstLine(out.Error.Message)))
 		}
 		s.log.LogAttrs(ctx, level, "execution", attributes...)
 	}
@@ -280,11 +284,11 @@ func (s *Service) finished(ctx context.Context, script store.Script, in Invocati
 	s.records.Add(record)
 }
 
-// Validate compiles a script as Run would and answers the names it imports.
-// The error is an [*abi.ScriptError], an [*abi.LimitError] or the store's.
+// Validate compiles a script as Run would and returns the names it imports.
+// The error is an [*abi.ScriptError], [fault.Invalid] for a limit, or the store's.
 func (s *Service) Validate(ctx context.Context, row store.Script) (imports []string, err error) {
 	if err := row.Limits.Check(s.ceiling); err != nil {
-		return nil, err
+		return nil, refusedLimit(err)
 	}
 	return s.scripts.validate(ctx, row, s.sandbox, s.Limits(row.Limits))
 }
@@ -293,9 +297,15 @@ func (s *Service) Validate(ctx context.Context, row store.Script) (imports []str
 // that the next execution sees the change.
 func (s *Service) Changed(appID string) { s.scripts.forget(appID) }
 
-// Flush waits until every execution that ended before is in the store, so that
-// who asks for logs sees what just happened.
-func (s *Service) Flush(ctx context.Context) error { return s.records.Flush(ctx) }
+// ChangedAll is Changed for all apps.
+func (s *Service) ChangedAll() { s.scripts.forgetAll() }
 
-// Close writes what is not yet written.
-func (s *Service) Close(ctx context.Context) error { return s.records.Close(ctx) }
+// Start begins to record executions.
+func (s *Service) Start() { s.records.Start() }
+
+// Stop records what is not yet recorded. Call it after the last Run.
+func (s *Service) Stop(ctx context.Context) error { return s.records.Stop(ctx) }
+
+// Flush waits until every execution that ended before is in the store, so that whoever asks for
+// logs sees what just happened.
+func (s *Service) Flush(ctx context.Context) error { return s.records.Flush(ctx) }

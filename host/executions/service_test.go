@@ -15,6 +15,7 @@ import (
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/docs"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/fetch"
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/hostcalls"
@@ -27,7 +28,7 @@ var box *sandbox.Sandbox // shared: compiling the guest takes longer than the te
 
 func TestMain(m *testing.M) {
 	var err error
-	if box, err = sandbox.New(context.Background(), sandbox.Config{MaxConcurrent: 2, Logger: slog.New(slog.DiscardHandler)}); err != nil {
+	if box, err = sandbox.New(context.Background(), sandbox.Config{MaxConcurrent: 4, Logger: slog.New(slog.DiscardHandler)}); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -45,7 +46,8 @@ func newService(t *testing.T, a *archive) *Service {
 		Store: a, Sandbox: box, Dispatcher: hostcalls.New(hostcalls.Config{Services: services(t, a)}), Ceiling: abi.DefaultCeiling, ScriptCacheSize: 8,
 		Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
 	})
-	t.Cleanup(func() { require.NoError(t, s.Close(context.Background())) })
+	s.Start()
+	t.Cleanup(func() { require.NoError(t, s.Stop(context.Background())) })
 	return s
 }
 
@@ -115,8 +117,7 @@ func TestModuleThatCannotBeRead(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, a.Close())
 	_, err = s.Run(context.Background(), Invocation{ScriptID: plugin.ID, Type: abi.InvocationHTTP})
-	var failed *store.Error
-	require.ErrorAs(t, err, &failed)
+	require.Equal(t, fault.Storage, fault.Of(err))
 }
 
 func TestOutcomes(t *testing.T) {
@@ -201,7 +202,7 @@ func TestOverload(t *testing.T) {
 	a.upload(s, `loop {}`)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan abi.ErrorCode, 2)
-	for range 2 { // as many as the gate lets in
+	for range 2 { // as many as the gate lets in of one app
 		go func() {
 			for { // until the gate let it in
 				out, err := s.Run(ctx, Invocation{ScriptID: a.script.ID, Type: abi.InvocationExecute})
@@ -239,7 +240,7 @@ func TestUnknownScript(t *testing.T) {
 	s := newService(t, newArchive(t))
 	for _, id := range []string{"", "nope", "01a20970-f805-7922-8ded-6d329840dbfc"} {
 		_, err := s.Run(context.Background(), Invocation{ScriptID: id})
-		assert.ErrorIs(t, err, store.ErrNotFound, "%q", id)
+		assert.Equal(t, fault.NotFound, fault.Of(err), "%q", id)
 	}
 }
 
@@ -253,7 +254,7 @@ func TestChangeIsSeenByTheNextExecution(t *testing.T) {
 	require.NoError(t, a.Scripts().Delete(context.Background(), a.script.ID))
 	s.Changed(a.script.AppID)
 	_, err := s.Run(context.Background(), Invocation{ScriptID: a.script.ID})
-	assert.ErrorIs(t, err, store.ErrNotFound)
+	assert.Equal(t, fault.NotFound, fault.Of(err))
 }
 
 func TestLimitsAreMergedAndCapped(t *testing.T) {
@@ -272,9 +273,10 @@ func TestValidate(t *testing.T) {
 	require.NoError(t, err)
 	script.Limits.MemoryMB = 1 << 40
 	_, err = s.Validate(context.Background(), script)
-	var limit *abi.LimitError
-	require.ErrorAs(t, err, &limit)
-	assert.Equal(t, "memory_mb", limit.Field)
+	require.Equal(t, fault.Invalid, fault.Of(err))
+	assert.Equal(t, "limits.memory_mb", fault.From(err).Field)
+	assert.EqualValues(t, 1<<40, fault.From(err).Value)
+	assert.Equal(t, abi.DefaultCeiling.MemoryMB, fault.From(err).Limit)
 	script.Limits, script.Source = abi.Limits{}, "let a = 1;\n  let x = ;"
 	_, err = s.Validate(context.Background(), script)
 	var wrong *abi.ScriptError

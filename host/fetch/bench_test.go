@@ -10,8 +10,8 @@ import (
 	"github.com/picloud/picloud/abi"
 )
 
-// BenchmarkDo has what a request costs beside the same by net/http alone, over
-// a connection that is open.
+// BenchmarkDo compares a request with the same request by net/http alone, over a connection that is
+// open.
 func BenchmarkDo(b *testing.B) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

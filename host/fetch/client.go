@@ -1,16 +1,15 @@
 // Package fetch performs the HTTP requests of scripts to other servers.
 //
-// A script is not trusted with the network the host is in. The guard refuses
-// every address that is not of the public internet, at the moment a connection
-// is made to it, so that no name, redirect or notation of an address leads
-// around it. What it can not know: a NAT64 prefix that the operator's network
-// has chosen for itself, and what else listens on the host's own public
-// addresses. Ports are not restricted: an address that may be reached may be
-// reached on any of them.
+// A script is not trusted with the network the host is in: it could ask servers there that trust
+// the host (server-side request forgery, SSRF). The guard refuses every address that is not of the
+// public internet, at the moment a connection is made to it, so that no name, redirect or notation
+// of an address leads around it. Two things it cannot know: a NAT64 prefix that the operator's
+// network has chosen for itself, and what else listens on the host's own public addresses. Ports
+// are not restricted.
 //
-// Each app has connections of its own. A pooled connection may carry what a
-// server ties to it (NTLM, client state), and no app finds another's. There are
-// no cookies and no proxy from the environment.
+// Each app has connections of its own. A server may tie something to a pooled connection (NTLM,
+// client state), which no other app may find. There are no cookies and no proxy from the
+// environment.
 package fetch
 
 import (
@@ -26,8 +25,7 @@ import (
 	"github.com/picloud/picloud/abi"
 )
 
-// Config bounds what requests may do. A zero field has the default in its
-// comment.
+// Config bounds what requests may do. A zero field has the default in its comment.
 type Config struct {
 	Version      string // of PiCloud, for the User-Agent
 	AllowPrivate bool   // reach every address: for development
@@ -81,7 +79,7 @@ type Client struct {
 	pools  *lru.Cache[string, *http.Transport] // by app
 }
 
-// New makes a client. It panics when config.MaxApps is negative.
+// New returns a client. It panics when config.MaxApps is negative.
 func New(config Config) *Client {
 	config = config.withDefaults()
 	pools, err := lru.NewWithEvict(config.MaxApps, func(_ string, pool *http.Transport) { pool.CloseIdleConnections() })
@@ -94,10 +92,10 @@ func New(config Config) *Client {
 // Close closes the idle connections. Requests under way are not ended.
 func (c *Client) Close() { c.pools.Purge() }
 
-// Do performs a request for a script of an app. Any status is an answer, not an
-// error. An error is the context's when that has ended, else an [*abi.OpError]:
-// invalid for what is wrong with the request, timeout, or unreachable for what
-// lies with the other side; it never names an address.
+// Do performs a request for a script of an app. A response with any status is no error. The error
+// is the context's when that has ended, else one of package fault: invalid for a request that is
+// wrong, timeout, or unreachable when the other server cannot be had or breaks off. It never names
+// an address.
 func (c *Client) Do(ctx context.Context, appID, scriptID string, request *abi.HTTPRequest) (*abi.HTTPResponse, error) {
 	bounds, err := c.bounds(request)
 	if err != nil {
@@ -124,7 +122,7 @@ func (c *Client) Do(ctx context.Context, appID, scriptID string, request *abi.HT
 	return response, nil
 }
 
-// pool is the transport of an app.
+// pool returns the transport of an app.
 func (c *Client) pool(appID string) *http.Transport {
 	if pool, ok := c.pools.Get(appID); ok {
 		return pool

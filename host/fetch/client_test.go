@@ -16,9 +16,10 @@ import (
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 )
 
-// value is a script's value, written as JSON.
+// value returns a script's value that is written as JSON.
 func value(t *testing.T, text string) msgp.Raw {
 	t.Helper()
 	v, err := abi.AppendFromJSON(nil, []byte(text))
@@ -26,7 +27,7 @@ func value(t *testing.T, text string) msgp.Raw {
 	return v
 }
 
-// asJSON is a value of a response, for comparison.
+// asJSON returns a value of a response as JSON, for comparison.
 func asJSON(t *testing.T, v msgp.Raw) string {
 	t.Helper()
 	text, err := abi.AppendJSON(nil, v)
@@ -38,7 +39,7 @@ func blob(bytes string) string {
 	return `{"$blob":"` + base64.StdEncoding.EncodeToString([]byte(bytes)) + `"}`
 }
 
-// echo answers what it was asked.
+// echo answers with what it was asked.
 func echo(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	w.Header().Set("Content-Type", "application/json")
@@ -191,10 +192,9 @@ func TestInvalidRequests(t *testing.T) {
 			}
 			test.request.URL = server.URL + test.request.URL
 			_, err := c.Do(context.Background(), "app", "script", &test.request)
-			var op *abi.OpError
-			require.ErrorAs(t, err, &op)
-			assert.Equal(t, abi.OpCodeInvalid, op.Code)
-			assert.Contains(t, op.Message, "http.request: "+test.says)
+			require.Error(t, err)
+			assert.Equal(t, fault.Invalid, fault.Of(err))
+			assert.Contains(t, err.Error(), test.says)
 		})
 	}
 }
@@ -295,11 +295,11 @@ func TestRedirectsAreFollowed(t *testing.T) {
 		assert.Contains(t, response.Headers["location"], "?n=9")
 	}
 	_, err := get(c, server.URL+"/302?n=11")
-	requireOpError(t, err, abi.OpCodeUnreachable, "more than 10 redirects")
+	requireFault(t, err, fault.Unreachable, "more than 10 redirects")
 }
 
-// What is meant for one server does not go to another, nor to the same on
-// another port or without TLS, nor back to it by way of another.
+// What is meant for one server does not go to another, nor to the same one on another port or
+// without TLS, nor back to it by way of another.
 func TestCredentialsStayWithTheirOrigin(t *testing.T) {
 	var hops map[string]string // path to location
 	handler := func(w http.ResponseWriter, r *http.Request) {
@@ -331,14 +331,16 @@ func TestCredentialsStayWithTheirOrigin(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			hops = test.hops
 			got := doEcho(t, c, abi.HTTPRequest{Method: "GET", URL: test.from.URL + "/?token=secret", Headers: map[string]string{
-				"authorization": "Bearer secret", "cookie": "session=secret", "accept": "text/plain",
+				"authorization": "Bearer secret", "cookie": "session=secret", "x-api-key": "secret", "accept": "text/plain",
 			}})
 			assert.Equal(t, "/end", got.URI)
 			assert.Equal(t, "text/plain", got.Headers.Get("Accept"))
 			if test.kept {
 				assert.Equal(t, "Bearer secret", got.Headers.Get("Authorization"))
 				assert.Equal(t, "session=secret", got.Headers.Get("Cookie"))
+				assert.Equal(t, "secret", got.Headers.Get("X-Api-Key"))
 			} else {
+				assert.NotContains(t, got.Headers, "X-Api-Key")
 				assert.NotContains(t, got.Headers, "Authorization")
 				assert.NotContains(t, got.Headers, "Cookie")
 				assert.NotContains(t, got.Headers, "Referer")

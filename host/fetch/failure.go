@@ -7,38 +7,29 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"syscall"
 
-	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 )
 
-// prefix of all errors: the operation, as other services' errors have it.
-const prefix = "http.request: "
-
-func invalid(field, format string, args ...any) error {
-	return &abi.OpError{Code: abi.OpCodeInvalid, Message: prefix + field + ": " + fmt.Sprintf(format, args...)}
-}
-
 func unreachable(format string, args ...any) error {
-	return &abi.OpError{Code: abi.OpCodeUnreachable, Message: prefix + fmt.Sprintf(format, args...)}
+	return fault.New(fault.Unreachable, format, args...)
 }
 
 func timedOut(format string, args ...any) error {
-	return &abi.OpError{Code: abi.OpCodeTimeout, Message: prefix + fmt.Sprintf(format, args...)}
+	return fault.New(fault.Timeout, format, args...)
 }
 
 var errNotHTTP = unreachable("the connection broke or the answer is not valid HTTP")
 
-// failure says why a request failed by category, since the texts of package net
-// name hosts and addresses. The first context is the execution's, the other has
-// the request's own time limit too.
+// failure returns the error of a request that failed. It names a category, because the texts of
+// package net name hosts and addresses. The first context is the execution's, the other has the
+// request's own time limit too.
 func (c *Client) failure(ctx, limited context.Context, bounds bounds, err error) error {
 	var (
-		ours    *abi.OpError
 		network net.Error
 		dns     *net.DNSError
 		op      *net.OpError
@@ -48,8 +39,8 @@ func (c *Client) failure(ctx, limited context.Context, bounds bounds, err error)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case errors.As(err, &ours):
-		return ours
+	case fault.From(err) != nil:
+		return fault.From(err)
 	case limited.Err() != nil:
 		return timedOut("not finished within %d ms", bounds.timeout.Milliseconds())
 	case errors.As(err, &network) && network.Timeout():
@@ -84,8 +75,8 @@ func (c *Client) failure(ctx, limited context.Context, bounds bounds, err error)
 	return errNotHTTP
 }
 
-// certificateFault says what is wrong with a server's certificate, "" when the
-// error is another.
+// certificateFault returns what is wrong with a server's certificate, "" when the error is another
+// one.
 func certificateFault(err error) string {
 	var (
 		verification *tls.CertificateVerificationError

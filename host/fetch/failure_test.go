@@ -26,10 +26,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 )
 
-// hostile is a server at standIn that reads a request's headers and then does
-// with the connection what it likes. It closes it afterwards.
+// hostile starts a server at standIn that reads a request's headers, then misbehaves, and closes
+// the connection.
 func hostile(t *testing.T, misbehave func(connection *net.TCPConn)) (url string) {
 	t.Helper()
 	listener, err := net.Listen("tcp4", net.JoinHostPort(standIn, "0"))
@@ -53,12 +54,12 @@ func hostile(t *testing.T, misbehave func(connection *net.TCPConn)) (url string)
 	return "http://" + listener.Addr().String()
 }
 
-// says answers with a text and closes the connection.
+// says returns a misbehaviour: it answers with a text and closes the connection.
 func says(text string) func(*net.TCPConn) {
 	return func(c *net.TCPConn) { _, _ = io.WriteString(c, text) }
 }
 
-// holds answers with a text and keeps the connection until the client goes.
+// holds answers with a text and keeps the connection open until the client goes.
 func holds(text string) func(*net.TCPConn) {
 	return func(c *net.TCPConn) {
 		_, _ = io.WriteString(c, text)
@@ -66,8 +67,7 @@ func holds(text string) func(*net.TCPConn) {
 	}
 }
 
-// drips answers with a text, and then with a piece every millisecond until the
-// client goes.
+// drips answers with a text, and then with a piece every millisecond until the client goes.
 func drips(text, piece string) func(*net.TCPConn) {
 	return func(c *net.TCPConn) {
 		_, _ = io.WriteString(c, text)
@@ -113,54 +113,54 @@ func TestHostileServers(t *testing.T) {
 		name      string
 		config    Config
 		misbehave func(*net.TCPConn)
-		code      abi.OpCode // "" when it is an answer
+		code      fault.Code // 0 when it is an answer
 		says      string
 	}{
-		{"no answer", slow, holds(""), abi.OpCodeTimeout, "the server does not answer"},
-		{"headers that drip", slow, drips("HTTP/1.1 200 OK\r\n", "X: y\r\n"), abi.OpCodeTimeout, "the server does not answer"},
-		{"no answer in all", all, holds(""), abi.OpCodeTimeout, "not finished within 80 ms"},
-		{"body that stops", all, holds(answer("Content-Length: 5\r\n", "a")), abi.OpCodeTimeout, "not finished within 80 ms"},
-		{"body that drips", all, drips(answer("Transfer-Encoding: chunked\r\n", ""), "1\r\nx\r\n"), abi.OpCodeTimeout, "not finished within 80 ms"},
-		{"largest body", config, says(answer("Content-Length: 1000\r\n", strings.Repeat("x", 1000))), "", ""},
-		{"body too large by one", config, says(answer("Content-Length: 1001\r\n", strings.Repeat("x", 1001))), abi.OpCodeUnreachable, "more than the 1000 bytes of max_response_bytes"},
-		{"endless body", config, pours(answer("", ""), strings.Repeat("x", 1<<10)), abi.OpCodeUnreachable, "more than the 1000 bytes"},
-		{"endless chunks", config, pours(answer("Transfer-Encoding: chunked\r\n", ""), "1\r\nx\r\n"), abi.OpCodeUnreachable, "more than the 1000 bytes"},
-		{"largest gzip", config, says(answerGzip(packed)), "", ""},
-		{"gzip bomb", config, says(answerGzip(gzipped(make([]byte, 16<<20)))), abi.OpCodeUnreachable, "more than the 1000 bytes"},
-		{"gzip that is none", config, says(answerGzip("this is no gzip, not at all")), abi.OpCodeUnreachable, "not the gzip it claims"},
-		{"gzip with a wrong sum", config, says(answerGzip(packed[:len(packed)-8] + "12345678")), abi.OpCodeUnreachable, "not the gzip it claims"},
-		{"corrupt gzip", config, says(answerGzip(packed[:12] + "\xff\xff\xff\xff" + packed[16:])), abi.OpCodeUnreachable, "not the gzip it claims"},
-		{"gzip cut off", config, says(answerGzip(packed[:len(packed)-10])), abi.OpCodeUnreachable, "closed the connection before"},
-		{"endless headers", config, pours("HTTP/1.1 200 OK\r\n", "X: "+strings.Repeat("y", 1000)+"\r\n"), abi.OpCodeUnreachable, "not valid HTTP"},
-		{"endless header", config, pours("HTTP/1.1 200 OK\r\nX: ", strings.Repeat("y", 1000)), abi.OpCodeUnreachable, "not valid HTTP"},
-		{"endless informational answers", config, pours("", "HTTP/1.1 103 Early Hints\r\nX: y\r\n\r\n"), abi.OpCodeUnreachable, "not valid HTTP"},
-		{"protocol switched", config, holds("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"), abi.OpCodeUnreachable, "not valid HTTP"},
-		{"another protocol", config, says("SSH-2.0-OpenSSH_9.9\r\n"), abi.OpCodeUnreachable, "not valid HTTP"},
-		{"a status that is none", config, says("HTTP/1.1 abc OK\r\n\r\n"), abi.OpCodeUnreachable, "not valid HTTP"},
-		{"two lengths", config, says(answer("Content-Length: 1\r\nContent-Length: 2\r\n", "ab")), abi.OpCodeUnreachable, "not valid HTTP"},
-		{"malformed chunk", config, says(answer("Transfer-Encoding: chunked\r\n", "zz\r\n")), abi.OpCodeUnreachable, "not valid HTTP"},
-		{"nothing", config, says(""), abi.OpCodeUnreachable, "closed the connection before"},
-		{"body cut off", config, says(answer("Content-Length: 5\r\n", "a")), abi.OpCodeUnreachable, "closed the connection before"},
-		{"chunks cut off", config, says(answer("Transfer-Encoding: chunked\r\n", "5\r\na")), abi.OpCodeUnreachable, "closed the connection before"},
-		{"reset", config, func(c *net.TCPConn) { _ = c.SetLinger(0) }, abi.OpCodeUnreachable, "connection reset by the server"},
+		{"no answer", slow, holds(""), fault.Timeout, "the server does not answer"},
+		{"headers that drip", slow, drips("HTTP/1.1 200 OK\r\n", "X: y\r\n"), fault.Timeout, "the server does not answer"},
+		{"no answer in all", all, holds(""), fault.Timeout, "not finished within 80 ms"},
+		{"body that stops", all, holds(answer("Content-Length: 5\r\n", "a")), fault.Timeout, "not finished within 80 ms"},
+		{"body that drips", all, drips(answer("Transfer-Encoding: chunked\r\n", ""), "1\r\nx\r\n"), fault.Timeout, "not finished within 80 ms"},
+		{"largest body", config, says(answer("Content-Length: 1000\r\n", strings.Repeat("x", 1000))), 0, ""},
+		{"body too large by one", config, says(answer("Content-Length: 1001\r\n", strings.Repeat("x", 1001))), fault.Unreachable, "more than the 1000 bytes of max_response_bytes"},
+		{"endless body", config, pours(answer("", ""), strings.Repeat("x", 1<<10)), fault.Unreachable, "more than the 1000 bytes"},
+		{"endless chunks", config, pours(answer("Transfer-Encoding: chunked\r\n", ""), "1\r\nx\r\n"), fault.Unreachable, "more than the 1000 bytes"},
+		{"largest gzip", config, says(answerGzip(packed)), 0, ""},
+		{"gzip bomb", config, says(answerGzip(gzipped(make([]byte, 16<<20)))), fault.Unreachable, "more than the 1000 bytes"},
+		{"gzip that is none", config, says(answerGzip("this is no gzip, not at all")), fault.Unreachable, "not the gzip it claims"},
+		{"gzip with a wrong sum", config, says(answerGzip(packed[:len(packed)-8] + "12345678")), fault.Unreachable, "not the gzip it claims"},
+		{"corrupt gzip", config, says(answerGzip(packed[:12] + "\xff\xff\xff\xff" + packed[16:])), fault.Unreachable, "not the gzip it claims"},
+		{"gzip cut off", config, says(answerGzip(packed[:len(packed)-10])), fault.Unreachable, "closed the connection before"},
+		{"endless headers", config, pours("HTTP/1.1 200 OK\r\n", "X: "+strings.Repeat("y", 1000)+"\r\n"), fault.Unreachable, "not valid HTTP"},
+		{"endless header", config, pours("HTTP/1.1 200 OK\r\nX: ", strings.Repeat("y", 1000)), fault.Unreachable, "not valid HTTP"},
+		{"endless informational answers", config, pours("", "HTTP/1.1 103 Early Hints\r\nX: y\r\n\r\n"), fault.Unreachable, "not valid HTTP"},
+		{"protocol switched", config, holds("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"), fault.Unreachable, "not valid HTTP"},
+		{"another protocol", config, says("SSH-2.0-OpenSSH_9.9\r\n"), fault.Unreachable, "not valid HTTP"},
+		{"a status that is none", config, says("HTTP/1.1 abc OK\r\n\r\n"), fault.Unreachable, "not valid HTTP"},
+		{"two lengths", config, says(answer("Content-Length: 1\r\nContent-Length: 2\r\n", "ab")), fault.Unreachable, "not valid HTTP"},
+		{"malformed chunk", config, says(answer("Transfer-Encoding: chunked\r\n", "zz\r\n")), fault.Unreachable, "not valid HTTP"},
+		{"nothing", config, says(""), fault.Unreachable, "closed the connection before"},
+		{"body cut off", config, says(answer("Content-Length: 5\r\n", "a")), fault.Unreachable, "closed the connection before"},
+		{"chunks cut off", config, says(answer("Transfer-Encoding: chunked\r\n", "5\r\na")), fault.Unreachable, "closed the connection before"},
+		{"reset", config, func(c *net.TCPConn) { _ = c.SetLinger(0) }, fault.Unreachable, "connection reset by the server"},
 		{"reset in the body", config, func(c *net.TCPConn) {
 			_, _ = io.WriteString(c, answer("Content-Length: 5\r\n", "a"))
 			_ = c.SetLinger(0)
-		}, abi.OpCodeUnreachable, "connection reset by the server"},
-		{"redirect to nonsense", config, says("HTTP/1.1 302 Found\r\nLocation: http://[::1\r\nContent-Length: 0\r\n\r\n"), abi.OpCodeUnreachable, "not valid HTTP"},
-		{"redirect to itself", config, says("HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n"), abi.OpCodeUnreachable, "more than 10 redirects"},
-		{"redirect to another scheme", config, says("HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n"), abi.OpCodeUnreachable, `refused: the scheme must be http or https, got "file"`},
+		}, fault.Unreachable, "connection reset by the server"},
+		{"redirect to nonsense", config, says("HTTP/1.1 302 Found\r\nLocation: http://[::1\r\nContent-Length: 0\r\n\r\n"), fault.Unreachable, "not valid HTTP"},
+		{"redirect to itself", config, says("HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n"), fault.Unreachable, "more than 10 redirects"},
+		{"redirect to another scheme", config, says("HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n"), fault.Unreachable, `refused: the scheme must be http or https, got "file"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			c := publicClient(t, test.config)
 			response, err := get(c, hostile(t, test.misbehave))
-			if test.code == "" {
+			if test.code == 0 {
 				require.NoError(t, err)
 				assert.Equal(t, 1000+2, len(asJSON(t, response.Body)))
 				return
 			}
-			requireOpError(t, err, test.code, test.says)
+			requireFault(t, err, test.code, test.says)
 		})
 	}
 }
@@ -183,23 +183,23 @@ func TestNoConnection(t *testing.T) {
 		name   string
 		config Config
 		url    string
-		code   abi.OpCode
+		code   fault.Code
 		says   string
 	}{
-		{"refused", Config{}, "http://" + closed, abi.OpCodeUnreachable, "connection refused"},
-		{"no such name", Config{Resolver: resolver}, "http://unknown.test", abi.OpCodeUnreachable, "there is no such host"},
-		{"a name without addresses", Config{Resolver: resolver}, "http://nothing.test", abi.OpCodeUnreachable, "there is no such host"},
-		{"a name server that fails", Config{Resolver: resolver}, "http://broken.test", abi.OpCodeUnreachable, "name of the host cannot be resolved"},
-		{"a name server that is silent", Config{Resolver: deaf, ConnectTimeout: 50 * time.Millisecond}, "http://x.test", abi.OpCodeTimeout, "no connection within 50 ms"},
+		{"refused", Config{}, "http://" + closed, fault.Unreachable, "connection refused"},
+		{"no such name", Config{Resolver: resolver}, "http://unknown.test", fault.Unreachable, "there is no such host"},
+		{"a name without addresses", Config{Resolver: resolver}, "http://nothing.test", fault.Unreachable, "there is no such host"},
+		{"a name server that fails", Config{Resolver: resolver}, "http://broken.test", fault.Unreachable, "name of the host cannot be resolved"},
+		{"a name server that is silent", Config{Resolver: deaf, ConnectTimeout: 50 * time.Millisecond}, "http://x.test", fault.Timeout, "no connection within 50 ms"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := get(publicClient(t, test.config), test.url)
-			requireOpError(t, err, test.code, test.says)
+			requireFault(t, err, test.code, test.says)
 		})
 	}
 }
 
-// certified is a TLS server with a certificate made for it, and the authority
+// certified starts a TLS server with a certificate made for it, and returns it with the authority
 // that signed it.
 func certified(t *testing.T, host string, expires time.Time) (server *httptest.Server, authority *x509.CertPool) {
 	t.Helper()
@@ -233,26 +233,25 @@ func TestTLSFailures(t *testing.T) {
 	}
 	good, authority := certified(t, "127.0.0.1", valid)
 	require.NoError(t, get(good, authority))
-	requireOpError(t, get(good, x509.NewCertPool()), abi.OpCodeUnreachable, "TLS: the certificate is signed by an unknown authority")
+	requireFault(t, get(good, x509.NewCertPool()), fault.Unreachable, "TLS: the certificate is signed by an unknown authority")
 	expired, authority := certified(t, "127.0.0.1", valid.Add(-2*time.Hour))
-	requireOpError(t, get(expired, authority), abi.OpCodeUnreachable, "TLS: the certificate has expired")
+	requireFault(t, get(expired, authority), fault.Unreachable, "TLS: the certificate has expired")
 	other, authority := certified(t, "other.example", valid)
-	requireOpError(t, get(other, authority), abi.OpCodeUnreachable, "TLS: the certificate is for another host")
+	requireFault(t, get(other, authority), fault.Unreachable, "TLS: the certificate is for another host")
 
 	old, authority := certified(t, "127.0.0.1", valid)
 	old.TLS.MaxVersion = tls.VersionTLS11
-	requireOpError(t, get(old, authority), abi.OpCodeUnreachable, "TLS: the handshake failed")
+	requireFault(t, get(old, authority), fault.Unreachable, "TLS: the handshake failed")
 
 	plain := serve(t, echo)
 	plain.URL = strings.Replace(plain.URL, "http:", "https:", 1)
-	requireOpError(t, get(plain, nil), abi.OpCodeUnreachable, "TLS: the server answers in plain HTTP")
+	requireFault(t, get(plain, nil), fault.Unreachable, "TLS: the server answers in plain HTTP")
 
 	url := strings.Replace(hostile(t, says("SSH-2.0-OpenSSH_9.9\r\n")), "http:", "https:", 1)
-	requireOpError(t, get(&httptest.Server{URL: url}, nil), abi.OpCodeUnreachable, "TLS: the server does not speak it")
+	requireFault(t, get(&httptest.Server{URL: url}, nil), fault.Unreachable, "TLS: the server does not speak it")
 }
 
-// The end of the execution ends its request wherever it is, and is no error of
-// the request.
+// The end of the execution ends its request wherever it is, and is no error of the request.
 func TestCancel(t *testing.T) {
 	arrived := make(chan struct{}, 1)
 	signal := func(then func(*net.TCPConn)) func(*net.TCPConn) {
@@ -291,13 +290,13 @@ func TestCancel(t *testing.T) {
 func TestScriptsOwnBounds(t *testing.T) {
 	c := publicClient(t, Config{})
 	_, err := c.Do(context.Background(), "app", "script", &abi.HTTPRequest{Method: "GET", URL: hostile(t, holds("")), TimeoutMillis: 30})
-	requireOpError(t, err, abi.OpCodeTimeout, "not finished within 30 ms")
+	requireFault(t, err, fault.Timeout, "not finished within 30 ms")
 	for limit, fits := range map[int64]bool{3: false, 4: true, 5: true} {
 		_, err = c.Do(context.Background(), "app", "script", &abi.HTTPRequest{Method: "GET", URL: hostile(t, says(answer("", "data"))), MaxResponseBytes: limit})
 		if fits {
 			require.NoError(t, err)
 		} else {
-			requireOpError(t, err, abi.OpCodeUnreachable, "more than the "+strconv.FormatInt(limit, 10)+" bytes")
+			requireFault(t, err, fault.Unreachable, "more than the "+strconv.FormatInt(limit, 10)+" bytes")
 		}
 	}
 }

@@ -6,22 +6,21 @@ import (
 
 	"code.dny.dev/ssrf"
 
-	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 )
 
-// guard decides which addresses may be reached: those of the public internet.
-// The library has the IANA registries of special addresses, for IPv6 everything
-// outside global unicast, and so IPv4-mapped and NAT64 addresses; 6to4 and
-// Teredo are among the special ones.
+// guard decides which addresses may be reached: those of the public internet. The library has the
+// IANA registries of special addresses, 6to4 and Teredo among them. Of IPv6 it refuses everything
+// outside global unicast, and so IPv4-mapped and NAT64 addresses.
 type guard struct {
 	guardian *ssrf.Guardian // nil: every address
 }
 
-// azureHost is a public address at which every Azure machine finds its host's
-// services (instance configuration and secrets).
+// azureHost is a public address at which every Azure machine finds its host's services (instance
+// configuration and secrets).
 var azureHost = netip.MustParsePrefix("168.63.129.16/32")
 
-var errPrivate = &abi.OpError{Code: abi.OpCodeUnreachable, Message: prefix + "refused: private network address"}
+var errPrivate = fault.New(fault.Unreachable, "refused: private network address")
 
 func newGuard(allowPrivate bool) *guard {
 	if allowPrivate {
@@ -30,8 +29,8 @@ func newGuard(allowPrivate bool) *guard {
 	return &guard{ssrf.New(ssrf.WithAnyPort(), ssrf.WithDeniedV4Prefixes(azureHost))}
 }
 
-// control is called with every address a connection is about to be made to,
-// after names have been resolved (see [net.Dialer]).
+// control is called with every address a connection is about to be made to, after names have been
+// resolved (see [net.Dialer]).
 func (g *guard) control(network, address string, raw syscall.RawConn) error {
 	if g.guardian != nil && g.guardian.Safe(network, address, raw) != nil {
 		return errPrivate
@@ -39,7 +38,7 @@ func (g *guard) control(network, address string, raw syscall.RawConn) error {
 	return nil
 }
 
-// refuses tells whether an address written in a URL may not be reached.
+// refuses reports whether an address written in a URL may not be reached.
 func (g *guard) refuses(address netip.Addr) bool {
 	return g.guardian != nil && g.guardian.SafeAddr(address) != nil
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 )
 
 // Bounds of a request beside its body.
@@ -29,23 +30,23 @@ type bounds struct {
 	responseBytes int64
 }
 
-// bounds takes the operator's limits, or the lower ones that a script asks for.
+// bounds returns the operator's limits, or the lower ones that a script asks for.
 func (c *Client) bounds(request *abi.HTTPRequest) (bounds, error) {
 	b := bounds{c.config.Timeout, c.config.MaxResponseBytes}
 	if asked, most := request.TimeoutMillis, c.config.Timeout.Milliseconds(); asked < 0 || asked > most {
-		return b, invalid("timeout_ms", "must be between 1 and %d, got %d", most, asked)
+		return b, fault.Refuse("timeout_ms", "must be between 1 and %d, got %d", most, asked)
 	} else if asked > 0 {
 		b.timeout = time.Duration(asked) * time.Millisecond
 	}
 	if asked, most := request.MaxResponseBytes, c.config.MaxResponseBytes; asked < 0 || asked > most {
-		return b, invalid("max_response_bytes", "must be between 1 and %d, got %d", most, asked)
+		return b, fault.Refuse("max_response_bytes", "must be between 1 and %d, got %d", most, asked)
 	} else if asked > 0 {
 		b.responseBytes = asked
 	}
 	return b, nil
 }
 
-// outgoing makes the request to send out of what a script asks for.
+// outgoing returns the request to send for what a script asks for.
 func (c *Client) outgoing(scriptID string, request *abi.HTTPRequest) (*http.Request, error) {
 	method, err := checkMethod(request.Method)
 	if err != nil {
@@ -62,9 +63,9 @@ func (c *Client) outgoing(scriptID string, request *abi.HTTPRequest) (*http.Requ
 	body, contentType, err := abi.EncodeBody(request.Body)
 	switch {
 	case err != nil:
-		return nil, invalid("body", "%v", err)
+		return nil, fault.Refuse("body", "%v", err)
 	case int64(len(body)) > c.config.MaxRequestBytes:
-		return nil, invalid("body", "must have at most %d bytes, got %d", c.config.MaxRequestBytes, len(body))
+		return nil, fault.Refuse("body", "must have at most %d bytes, got %d", c.config.MaxRequestBytes, len(body))
 	}
 	var reader io.Reader
 	if contentType != "" {
@@ -84,31 +85,31 @@ func (c *Client) outgoing(scriptID string, request *abi.HTTPRequest) (*http.Requ
 	return outgoing, nil
 }
 
-// checkMethod gives a method in upper case, as all that are registered are.
+// checkMethod returns a method in upper case, as all registered methods are.
 func checkMethod(method string) (string, error) {
 	if len(method) > maxMethodBytes {
-		return "", invalid("method", "must have at most %d bytes, got %d", maxMethodBytes, len(method))
+		return "", fault.Refuse("method", "must have at most %d bytes, got %d", maxMethodBytes, len(method))
 	}
 	if !httpguts.ValidHeaderFieldName(method) { // both are tokens
-		return "", invalid("method", "must be a word like GET, got %q", method)
+		return "", fault.Refuse("method", "must be a word like GET, got %q", method)
 	}
 	method = strings.ToUpper(method)
 	if method == http.MethodConnect || method == http.MethodTrace {
-		return "", invalid("method", "must not be %s", method)
+		return "", fault.Refuse("method", "must not be %s", method)
 	}
 	return method, nil
 }
 
-// url is the URL with the query of the request added to its own.
+// url returns the URL with the query of the request added to its own.
 func (c *Client) url(request *abi.HTTPRequest) (*url.URL, error) {
 	if n := len(request.URL); n > maxURLBytes {
-		return nil, invalid("url", "must have at most %d bytes, got %d", maxURLBytes, n)
+		return nil, fault.Refuse("url", "must have at most %d bytes, got %d", maxURLBytes, n)
 	}
 	u, err := parseTarget(c.guard, request.URL)
 	if errors.Is(err, errPrivate) {
 		return nil, err
 	} else if err != nil {
-		return nil, invalid("url", "%v", err)
+		return nil, fault.Refuse("url", "%v", err)
 	}
 	if len(request.Query) > 0 {
 		added := url.Values{}
@@ -120,15 +121,15 @@ func (c *Client) url(request *abi.HTTPRequest) (*url.URL, error) {
 		}
 		u.RawQuery += added.Encode()
 		if n := len(u.RawQuery); n > maxURLBytes {
-			return nil, invalid("query", "must have at most %d bytes with the URL's own, got %d", maxURLBytes, n)
+			return nil, fault.Refuse("query", "must have at most %d bytes with the URL's own, got %d", maxURLBytes, n)
 		}
 	}
 	return u, nil
 }
 
-// ours are the headers that a script may not set: where the request goes and
-// how it is framed (RFC 9110, 7.6.1) is decided here. The user agent is not
-// among them, since many services ask for one that names a contact.
+// ours are the headers that a script may not set: where the request goes and how it is framed is
+// decided here (RFC 9110, 7.6.1). The user agent is not among them, since many services ask for one
+// that names a contact.
 var ours = map[string]bool{
 	"Connection": true, "Content-Length": true, "Expect": true, "Host": true, "Keep-Alive": true,
 	"Proxy-Authorization": true, "Proxy-Connection": true, "Te": true, "Trailer": true,
@@ -141,17 +142,17 @@ func checkHeaders(given map[string]string) (http.Header, error) {
 		value, key := given[name], http.CanonicalHeaderKey(name)
 		switch {
 		case !httpguts.ValidHeaderFieldName(name):
-			return nil, invalid("headers", "%q is not the name of a header", name)
+			return nil, fault.Refuse("headers", "%q is not the name of a header", name)
 		case ours[key]:
-			return nil, invalid("headers", "%s must not be set", name)
+			return nil, fault.Refuse("headers", "%s must not be set", name)
 		case headers[key] != nil:
-			return nil, invalid("headers", "%s is given twice", strings.ToLower(name))
+			return nil, fault.Refuse("headers", "%s is given twice", strings.ToLower(name))
 		case !httpguts.ValidHeaderFieldValue(value):
-			return nil, invalid("headers", "the value of %s must not contain control characters", name)
+			return nil, fault.Refuse("headers", "the value of %s must not contain control characters", name)
 		}
 		headers[key] = []string{strings.Trim(value, " \t")}
 		if size += len(name) + len(value); size > maxHeaderBytes {
-			return nil, invalid("headers", "must have at most %d bytes", maxHeaderBytes)
+			return nil, fault.Refuse("headers", "must have at most %d bytes", maxHeaderBytes)
 		}
 	}
 	return headers, nil

@@ -12,12 +12,12 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// zone is what a DNS server knows: the addresses of a name, or the name it is
-// an alias of. Behind "then" is what it answers from the second time on. A name
-// "*.x" is any name under x. "!" fails.
+// zone is what a DNS server knows: the addresses of a name, or the name it is an alias of. What
+// follows "then" is the answer from the second time on. A name "*.x" is any name under x. "!"
+// fails.
 type zone map[string][]string
 
-// serve starts a DNS server and gives the resolver that asks it.
+// serve starts a DNS server and returns a resolver that asks it.
 func (z zone) serve(t *testing.T) *net.Resolver {
 	t.Helper()
 	socket, err := net.ListenPacket("udp4", "127.0.0.1:0")

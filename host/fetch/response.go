@@ -8,8 +8,8 @@ import (
 	"github.com/picloud/picloud/abi"
 )
 
-// read turns a response into what a script sees. The body is bounded as it
-// comes out of decompression, so that a small one can not become a large one.
+// read returns a response as a script sees it. The limit on the body is in bytes after
+// decompression, so that a small body cannot become a large one.
 func read(incoming *http.Response, limit int64) (*abi.HTTPResponse, error) {
 	if incoming.StatusCode < 200 {
 		return nil, errNotHTTP // a switch of protocols that nobody asked for

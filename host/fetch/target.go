@@ -3,6 +3,7 @@ package fetch
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -28,9 +29,9 @@ func parseTarget(g *guard, text string) (*url.URL, error) {
 	return u, g.target(u)
 }
 
-// target checks a URL and gives its host the one form that the resolver, the
-// guard and the server will all read alike. An error is errPrivate or says what
-// is wrong with the URL, without naming the host.
+// target checks a URL and gives its host the one form that the resolver, the guard and the server
+// all read alike. The error is errPrivate or says what is wrong with the URL, without naming the
+// host.
 func (g *guard) target(u *url.URL) error {
 	if u.Scheme != "http" && u.Scheme != "https" {
 		return fmt.Errorf("the scheme must be http or https, got %q", u.Scheme)
@@ -58,8 +59,8 @@ func (g *guard) target(u *url.URL) error {
 	return nil
 }
 
-// host is a name in ASCII or an address in its canonical form, with brackets
-// around one of IPv6.
+// host returns a name in ASCII, or an address in its canonical form with brackets around one of
+// IPv6.
 func (g *guard) host(host string, brackets bool) (string, error) {
 	if brackets {
 		address, err := netip.ParseAddr(host)
@@ -106,8 +107,8 @@ func notInName(r rune) bool {
 	return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' || r == '.' || r == '_')
 }
 
-// endsInNumber tells whether a host is meant as an IPv4 address: no name ends in
-// a label of digits or of 0x and hexadecimal digits (URL Standard, 3.5).
+// endsInNumber reports whether a host is meant as an IPv4 address: no name ends in a label of
+// digits or of 0x and hexadecimal digits (URL Standard, 3.5).
 func endsInNumber(host string) bool {
 	labels := strings.Split(strings.TrimSuffix(host, "."), ".")
 	last := labels[len(labels)-1]
@@ -117,9 +118,8 @@ func endsInNumber(host string) bool {
 	return last != "" && strings.Trim(last, "0123456789") == ""
 }
 
-// looseIPv4 reads an address as inet_aton does, since a resolver may: one to
-// four numbers, each decimal, octal (017) or hexadecimal (0xf), the last of them
-// filling the bytes that are left.
+// looseIPv4 reads an address as inet_aton does, since a resolver may: one to four numbers, each
+// decimal, octal (017) or hexadecimal (0xf), the last of them filling the bytes that are left.
 func looseIPv4(host string) (netip.Addr, error) {
 	parts := strings.Split(strings.TrimSuffix(host, "."), ".")
 	bad := errors.New("the host is not a valid IPv4 address")
@@ -150,7 +150,7 @@ func looseIPv4(host string) (netip.Addr, error) {
 	return netip.AddrFrom4(bytes), nil
 }
 
-// escapeQuery encodes what may not stand in a query, as browsers do.
+// escapeQuery returns a query with what it may not contain encoded, as browsers do.
 func escapeQuery(query string) string {
 	var b strings.Builder
 	for i := range len(query) {
@@ -163,12 +163,17 @@ func escapeQuery(query string) string {
 	return b.String()
 }
 
-// credentials are the headers that only the server they were written for may
-// see. Referer may hold a URL with a token in it.
-var credentials = []string{"Authorization", "Cookie", "Referer"}
+// portable are the headers that another server may see than the one they were written for. Any
+// other may be a credential: what X-Api-Key or X-Signature means is known to the script alone, and
+// Referer may hold a URL with a token in it.
+var portable = map[string]bool{
+	"Accept": true, "Accept-Encoding": true, "Accept-Language": true, "Cache-Control": true,
+	"Content-Encoding": true, "Content-Language": true, "Content-Type": true, "If-Modified-Since": true,
+	"If-None-Match": true, "Range": true, "User-Agent": true,
+}
 
-// redirects checks every hop. Where a redirect has led to another origin,
-// credentials stay behind, also when a later one leads back.
+// redirects returns a check of every hop. Once a redirect has led to another origin, only portable
+// headers are sent any more, also when a later one leads back.
 func (c *Client) redirects(follow bool) func(*http.Request, []*http.Request) error {
 	return func(next *http.Request, via []*http.Request) error {
 		if !follow {
@@ -185,15 +190,13 @@ func (c *Client) redirects(follow bool) func(*http.Request, []*http.Request) err
 		first := origin(via[0].URL)
 		elsewhere := func(r *http.Request) bool { return origin(r.URL) != first }
 		if elsewhere(next) || slices.ContainsFunc(via, elsewhere) {
-			for _, name := range credentials {
-				next.Header.Del(name)
-			}
+			maps.DeleteFunc(next.Header, func(name string, _ []string) bool { return !portable[name] })
 		}
 		return nil
 	}
 }
 
-// origin is the scheme, host and port of a URL (RFC 6454).
+// origin returns the scheme, host and port of a URL (RFC 6454).
 func origin(u *url.URL) string {
 	port := u.Port()
 	if port == "" {

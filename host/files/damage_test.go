@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -62,8 +62,8 @@ func TestDamageIsFound(t *testing.T) {
 					"get":  func() error { return second(f.Get(f.ctx, f.app.ID, "c", file.ID, Range{})) },
 				} {
 					f.log.Reset()
-					failure := operationError(t, read(), abi.OpCodeCorrupted)
-					require.Equal(t, "file "+file.ID+": its bytes are not what was stored", failure.Message, operation)
+					text := failed(t, read(), fault.Corrupted)
+					require.Equal(t, "file "+file.ID+": its bytes are not what was stored", text, operation)
 					require.Contains(t, f.log.String(), file.ID, operation)
 				}
 				head, err := f.Head(f.ctx, f.app.ID, "c", file.ID)
@@ -79,8 +79,8 @@ func TestDamageIsFound(t *testing.T) {
 	}
 }
 
-// Damage that comes after a file was found whole, and that shows in nothing but
-// the bytes, ends a download before it.
+// Damage that comes after a file was found whole, and that shows in nothing but the bytes, ends a
+// download before it.
 func TestDamageAfterwards(t *testing.T) {
 	f := newFixture(t, nil)
 	data := random(3 * partSize)
@@ -92,7 +92,7 @@ func TestDamageAfterwards(t *testing.T) {
 	require.NoError(t, err)
 	defer r.Close()
 	got, err := io.ReadAll(r)
-	operationError(t, err, abi.OpCodeCorrupted)
+	failed(t, err, fault.Corrupted)
 	require.True(t, bytes.Equal(data[:2*partSize], got))
 
 	_, err = r.Seek(10, io.SeekStart)
@@ -143,9 +143,9 @@ func TestDamagedMetadata(t *testing.T) {
 			_, _, err := f.config.Store.Update(context.Background(), f.app.ID, "c", file.ID, store.FileChange{Content: &content}, 0)
 			require.NoError(t, err)
 			_, err = f.Open(f.ctx, f.app.ID, "c", file.ID)
-			operationError(t, err, abi.OpCodeCorrupted)
+			failed(t, err, fault.Corrupted)
 			_, err = f.Get(f.ctx, f.app.ID, "c", file.ID, Range{})
-			operationError(t, err, abi.OpCodeCorrupted)
+			failed(t, err, fault.Corrupted)
 			require.NoError(t, f.Delete(f.ctx, f.app.ID, "c", file.ID, ""))
 		})
 	}

@@ -26,7 +26,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/pgtest"
 	"github.com/picloud/picloud/host/store/postgres"
@@ -104,7 +104,7 @@ func (f *fixture) read(t testing.TB, file store.File) []byte {
 func (f *fixture) blobs(t testing.TB) (names []string) {
 	t.Helper()
 	require.NoError(t, filepath.WalkDir(f.config.Root, func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && !entry.IsDir() && entry.Name() != marker {
+		if err == nil && !entry.IsDir() && entry.Name() != markFile {
 			names = append(names, entry.Name())
 		}
 		return err
@@ -124,13 +124,12 @@ func sumOf(data []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func operationError(t testing.TB, err error, code abi.OpCode) *abi.OpError {
+// failed expects an error with a code and returns its text.
+func failed(t testing.TB, err error, code fault.Code) string {
 	t.Helper()
-	var failure *abi.OpError
-	require.ErrorAs(t, err, &failure)
-	require.Equal(t, code, failure.Code, failure.Message)
-	require.NotContains(t, failure.Message, "/", "a path")
-	return failure
+	require.Equal(t, code, fault.Of(err), "%v", err)
+	require.NotContains(t, err.Error(), "/", "a path")
+	return err.Error()
 }
 
 var sizes = []int{0, 1, 1000, partSize - 1, partSize, partSize + 1, 3*partSize + 17}
@@ -154,7 +153,7 @@ func TestFileComesBack(t *testing.T) {
 			require.Equal(t, []string{file.Blob}, f.blobs(t))
 			require.NoError(t, f.Delete(f.ctx, f.app.ID, "c", file.ID, ""))
 			_, err = f.Open(f.ctx, f.app.ID, "c", file.ID)
-			require.ErrorIs(t, err, store.ErrNotFound)
+			require.Equal(t, fault.NotFound, fault.Of(err))
 			require.Empty(t, f.blobs(t))
 		})
 	}
@@ -199,7 +198,7 @@ func TestUpdate(t *testing.T) {
 	require.True(t, bytes.Equal(before, old), "who reads the old bytes reads on")
 
 	_, err = f.Update(f.ctx, f.app.ID, "c", "unknown", Update{Data: bytes.NewReader(after)})
-	require.ErrorIs(t, err, store.ErrNotFound)
+	require.Equal(t, fault.NotFound, fault.Of(err))
 	require.Len(t, f.blobs(t), 1)
 }
 
@@ -240,12 +239,15 @@ func TestRefused(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			r := request{"c", "name", "text/plain"}
 			c.spoil(&r)
-			var invalid *store.InvalidError
+			code := fault.Invalid
+			if c.size > 100 {
+				code = fault.TooLarge
+			}
 			refused := func(err error) {
 				t.Helper()
-				require.ErrorAs(t, err, &invalid)
-				require.Equal(t, c.field, invalid.Field)
-				require.Contains(t, invalid.Reason, c.says)
+				require.Equal(t, code, fault.Of(err), "%v", err)
+				require.Equal(t, c.field, fault.From(err).Field)
+				require.Contains(t, fault.From(err).Reason, c.says)
 			}
 			data := func() io.Reader {
 				if c.size < 0 {
@@ -388,7 +390,7 @@ func TestNobodyElsesFiles(t *testing.T) {
 				"delete": f.Delete(f.ctx, at[0], at[1], at[2], ""),
 			} {
 				require.EqualError(t, err, "file not found", operation)
-				require.ErrorIs(t, err, store.ErrNotFound, operation)
+				require.Equal(t, fault.NotFound, fault.Of(err), operation)
 			}
 			page, err := f.List(f.ctx, f.other.ID, "c", store.PageRequest{})
 			require.NoError(t, err)
@@ -405,8 +407,8 @@ func TestQuota(t *testing.T) {
 	file := f.create(t, random(900))
 	full := func(err error) {
 		t.Helper()
-		failure := operationError(t, err, abi.OpCodeQuota)
-		require.Equal(t, "data: the files of the app may have 1000 bytes in all and have 900: there is no room for these", failure.Message)
+		text := failed(t, err, fault.Quota)
+		require.Equal(t, "data: the files of the app may have 1000 bytes in all and have 900: there is no room for these", text)
 		require.Len(t, f.blobs(t), 1, "something is left behind")
 	}
 	full(second(f.Create(f.ctx, f.app.ID, "c", "n", "a/b", bytes.NewReader(random(101)))))
@@ -420,8 +422,7 @@ func TestQuota(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// Whoever uploads at the same time, the quota holds, and what is refused leaves
-// nothing.
+// Whoever uploads at the same time, the quota holds, and what is refused leaves nothing.
 func TestQuotaUnderConcurrency(t *testing.T) {
 	for name, open := range map[string]func(t *testing.T) store.Store{
 		"SQLite": func(t *testing.T) store.Store {
@@ -446,7 +447,7 @@ func TestQuotaUnderConcurrency(t *testing.T) {
 				wait.Go(func() {
 					_, err := f.Create(f.ctx, f.app.ID, "c", "n", "a/b", bytes.NewReader(random(100)))
 					if err != nil {
-						operationError(t, err, abi.OpCodeQuota)
+						failed(t, err, fault.Quota)
 						mu.Lock()
 						refused++
 						mu.Unlock()

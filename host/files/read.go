@@ -11,14 +11,15 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
-// Reader reads the bytes of a file, each of them checked before it is handed
-// out. It serves one goroutine.
+// Reader reads the bytes of a file, each of them checked before it is handed out. It serves one
+// goroutine.
 type Reader struct {
-	// File is what was known of the file when it was opened. The bytes are those
-	// of then even if the file has changed since.
+	// File is what was known of the file when it was opened. The bytes are those of then even if
+	// the file has changed since.
 	File store.File
 
 	service *Service
@@ -54,9 +55,9 @@ type Range struct {
 func (s *Service) Get(ctx context.Context, appID, collection, id string, bytes Range) ([]byte, error) {
 	switch {
 	case bytes.Offset < 0:
-		return nil, refuse("offset", "must be at least 0, got %d", bytes.Offset)
+		return nil, fault.Refuse("offset", "must be at least 0, got %d", bytes.Offset)
 	case bytes.Length != nil && *bytes.Length < 0:
-		return nil, refuse("length", "must be at least 0, got %d", *bytes.Length)
+		return nil, fault.Refuse("length", "must be at least 0, got %d", *bytes.Length)
 	}
 	r, err := s.open(ctx, appID, collection, id)
 	if err != nil {
@@ -68,7 +69,7 @@ func (s *Service) Get(ctx context.Context, appID, collection, id string, bytes R
 		size = min(size, *bytes.Length)
 	}
 	if size > MaxGetBytes {
-		return nil, refuse("data", "must be at most %d bytes to be read by a function, the file has %d: ask for a part, with an offset and a length", MaxGetBytes, r.File.Size)
+		return nil, fault.Refuse("data", "must be at most %d bytes to be read by a function, the file has %d: ask for a part, with an offset and a length", MaxGetBytes, r.File.Size)
 	}
 	data := make([]byte, size)
 	if _, err := r.Seek(bytes.Offset, io.SeekStart); err != nil {
@@ -193,8 +194,8 @@ func (r *Reader) read(part int64, buffer []byte) error {
 	return nil
 }
 
-// Read hands out bytes. A part that turns out to be damaged is an [*abi.OpError]
-// with the code corrupted.
+// Read hands out bytes. A part that turns out to be damaged is [fault.Corrupted] with the code
+// corrupted.
 func (r *Reader) Read(p []byte) (int, error) {
 	switch {
 	case r.bytes == nil:

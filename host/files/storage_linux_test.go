@@ -9,11 +9,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 )
 
-// onDisk is a fixture whose files are on a small disk of their own, mounted at
-// the path it returns. Whoever may not mount skips the test.
+// onDisk is a fixture whose files are on a small disk of their own, mounted at the path it returns.
+// Whoever may not mount skips the test.
 func onDisk(t *testing.T, size string) (*fixture, string) {
 	t.Helper()
 	disk := t.TempDir()
@@ -30,8 +30,8 @@ func TestDiskFull(t *testing.T) {
 	file := f.create(t, data)
 	full := func(err error) {
 		t.Helper()
-		failure := operationError(t, err, abi.OpCodeUnavailable)
-		require.Equal(t, "the file storage is full", failure.Message)
+		text := failed(t, err, fault.Unavailable)
+		require.Equal(t, "the file storage is full", text)
 		require.Equal(t, []string{file.Blob}, f.blobs(t), "something is left behind")
 		require.True(t, bytes.Equal(data, f.read(t, file)))
 	}
@@ -58,8 +58,8 @@ func TestDiskCannotBeWritten(t *testing.T) {
 	remount(syscall.MS_RDONLY)
 	refused := func(err error) {
 		t.Helper()
-		failure := operationError(t, err, abi.OpCodeUnavailable)
-		require.Equal(t, "the file storage is not available", failure.Message)
+		text := failed(t, err, fault.Unavailable)
+		require.Equal(t, "the file storage is not available", text)
 		require.True(t, bytes.Equal(data, f.read(t, file)))
 	}
 	refused(second(f.Create(f.ctx, f.app.ID, "c", "n", "a/b", bytes.NewReader(random(10)))))

@@ -7,55 +7,27 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
-	"github.com/picloud/picloud/host/sweep"
+	"github.com/picloud/picloud/host/background"
 )
 
-// Start begins to sweep orphans, now and then every SweepEvery, until Stop.
-func (s *Service) Start() {
-	s.sweeper = sweep.Start("orphaned", "files", s.config.SweepEvery, s.config.Log, s.Sweep)
+const (
+	sweepEvery = time.Hour
+	sweepAge   = time.Hour // how old an orphan must be to be swept
+)
+
+// Sweeper makes the sweep of orphans, which comes every hour.
+func (s *Service) Sweeper() *background.Sweep {
+	return background.NewSweep("orphaned", "files", sweepEvery, s.config.Log, s.Sweep)
 }
 
-// Stop ends the sweeps and waits for the one under way.
-func (s *Service) Stop() { s.sweeper.Stop() }
-
-// marker is the file in the root that tells which database it belongs to.
-const marker = "database"
-
-// owned refuses a root that belongs to another database, all of whose blobs
-// would seem orphans: one wrong setting must not cost them. A database that has
-// lost its mark is another one; whoever is sure removes the file.
-func (s *Service) owned(ctx context.Context) error {
-	owner, err := s.config.Store.Root(ctx, newBlob())
-	if err != nil {
-		return err
-	}
-	path := filepath.Join(s.directory.root, marker)
-	mark, err := os.ReadFile(path)
-	switch {
-	case err == nil && string(mark) != owner:
-		return fmt.Errorf("%s belongs to another database (it bears the mark %q): nothing is swept", s.directory.root, mark)
-	case err == nil || !errors.Is(err, fs.ErrNotExist):
-		return err
-	}
-	written := s.directory.temporary(newBlob())
-	file, err := os.OpenFile(written, os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_SYNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = file.WriteString(owner)
-	if err := errors.Join(err, file.Close()); err != nil {
-		return errors.Join(err, os.Remove(written))
-	}
-	return os.Rename(written, path)
-}
-
-// Sweep removes orphans older than SweepAge and returns their number: what
-// crashes have left of uploads, and the bytes of deleted apps. Bytes that an
-// upload under way may come to need are never removed: those of this process
-// are known, those of others are young.
+// Sweep removes orphans older than an hour and returns their number: what crashes have left of
+// uploads, and the bytes of deleted apps. Bytes that an upload under way may come to need are never
+// removed: those of this process are known, those of others are young. Nothing is swept of a
+// directory that is not the database's, all of whose blobs would seem orphans; see [Service.Claim].
 func (s *Service) Sweep(ctx context.Context) (removed int, err error) {
-	if err := s.owned(ctx); err != nil {
+	if err := s.Claim(ctx); err != nil {
 		return 0, err
 	}
 	remove := func(path string) {
@@ -77,8 +49,8 @@ func (s *Service) Sweep(ctx context.Context) (removed int, err error) {
 		if failure != nil && !errors.Is(failure, fs.ErrNotExist) {
 			err = errors.Join(err, failure)
 		}
-		// First what is there, then what is in use: were it the other way round, a
-		// blob that came in between would seem an orphan.
+		// First what is there, then what is in use: were it the other way round, a blob that came
+		// in between would seem an orphan.
 		var candidates []string
 		for _, leaf := range leaves {
 			candidates = append(candidates, s.orphanCandidates(filepath.Join(s.directory.root, digits, leaf.Name()))...)
@@ -103,14 +75,14 @@ func (s *Service) Sweep(ctx context.Context) (removed int, err error) {
 	return removed, err
 }
 
-// orphanCandidates are the paths of the blobs in a directory that are old enough
-// and not being written. What is not a blob is none of our business.
+// orphanCandidates are the paths of the blobs in a directory that are old enough and not being
+// written. What is not a blob is none of our business.
 func (s *Service) orphanCandidates(directory string) (paths []string) {
 	entries, _ := os.ReadDir(directory) // one that is missing or no directory has none
 	for _, entry := range entries {
 		info, err := entry.Info()
 		if err != nil || !info.Mode().IsRegular() || !isBlob(entry.Name()) ||
-			s.config.Now().Sub(info.ModTime()) < s.config.SweepAge {
+			s.config.Now().Sub(info.ModTime()) < sweepAge {
 			continue
 		}
 		if _, pending := s.directory.pending.Load(entry.Name()); !pending {

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
@@ -15,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/host/events"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/sqlite"
 )
@@ -65,8 +66,7 @@ func TestSweep(t *testing.T) {
 	}
 }
 
-// However late it has become, a sweep in the middle of an upload takes nothing
-// from it.
+// However late it has become, a sweep in the middle of an upload takes nothing from it.
 func TestSweepSparesWhatIsUnderWay(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.Now = func() time.Time { return time.Now().Add(24 * time.Hour) } })
 	var at []string
@@ -81,27 +81,6 @@ func TestSweepSparesWhatIsUnderWay(t *testing.T) {
 	require.True(t, bytes.Equal(append(random(partSize), "end"...), f.read(t, file)))
 }
 
-// Two databases with one root: only the first sweeps it.
-func TestSweepKnowsItsDatabase(t *testing.T) {
-	late := func() time.Time { return time.Now().Add(24 * time.Hour) }
-	first := newFixture(t, func(c *Config) { c.Now = late })
-	file := first.create(t, random(10))
-	require.Zero(t, first.sweep(t))
-	second := newFixture(t, func(c *Config) { c.Root, c.Now = first.config.Root, late })
-	for range 2 {
-		n, err := second.Sweep(second.ctx)
-		require.ErrorContains(t, err, "belongs to another database")
-		require.Zero(t, n)
-	}
-	require.Equal(t, random(10), first.read(t, file))
-
-	again, err := New(Config{Store: first.store.Files(), Root: first.config.Root, Now: late})
-	require.NoError(t, err)
-	n, err := again.Sweep(first.ctx)
-	require.NoError(t, err, "after a restart")
-	require.Zero(t, n)
-}
-
 func TestSweepWithoutDatabase(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.Now = func() time.Time { return time.Now().Add(24 * time.Hour) } })
 	file := f.create(t, random(10))
@@ -113,21 +92,22 @@ func TestSweepWithoutDatabase(t *testing.T) {
 	require.FileExists(t, f.directory.path(file.Blob))
 }
 
-// When the database fails it may have committed all the same: the bytes stay
-// until the sweep, which knows.
+// When the database fails it may have committed all the same: the bytes stay until the sweep, which
+// knows.
 func TestFailingDatabase(t *testing.T) {
 	refuse := false
-	s, err := sqlite.Open(context.Background(), sqlite.Config{
-		Path: filepath.Join(t.TempDir(), sqlite.FileName),
-		Emit: func(context.Context, store.Store, store.Change) error {
-			if refuse {
-				return errors.New("outbox is gone")
-			}
-			return nil
-		},
+	listeners := events.NewRegistry(func(context.Context, store.Store, store.Change, []events.Listener) error {
+		if refuse {
+			return errors.New("outbox is gone")
+		}
+		return nil
 	})
+	s, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), sqlite.FileName), Listeners: listeners})
 	require.NoError(t, err)
 	f := newFixtureOn(t, s, func(c *Config) { c.Now = func() time.Time { return time.Now().Add(24 * time.Hour) } })
+	require.NoError(t, listeners.Reload(f.ctx, f.app.ID, func(context.Context) ([]events.Listener, error) {
+		return []events.Listener{{Source: store.ChangeFiles, Collection: "*"}}, nil
+	}))
 	file := f.create(t, random(10))
 	refuse = true
 	for operation, err := range map[string]error{
@@ -135,8 +115,7 @@ func TestFailingDatabase(t *testing.T) {
 		"update": second(f.Update(f.ctx, f.app.ID, "c", file.ID, Update{Data: bytes.NewReader(random(30))})),
 		"delete": f.Delete(f.ctx, f.app.ID, "c", file.ID, ""),
 	} {
-		var failure *store.Error
-		require.ErrorAs(t, err, &failure, operation)
+		require.Equal(t, fault.Storage, fault.Of(err), operation)
 		require.EqualError(t, err, operation+" file: storage failed")
 	}
 	require.Len(t, f.blobs(t), 3)
@@ -145,23 +124,21 @@ func TestFailingDatabase(t *testing.T) {
 	require.Equal(t, random(10), f.read(t, file))
 }
 
-func TestStartSweepsAtOnceAndStopEnds(t *testing.T) {
-	swept := make(chan string, 10)
-	f := newFixture(t, func(c *Config) {
-		c.Now = func() time.Time { return time.Now().Add(24 * time.Hour) }
-		c.Log = slog.New(slog.NewTextHandler(writer(func(line []byte) { swept <- string(line) }), nil))
-	})
-	f.Stop() // not started: nothing
+func TestSweeper(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.Now = func() time.Time { return time.Now().Add(24 * time.Hour) } })
 	f.orphan(t, f.directory.path)
-	f.Start()
-	require.Contains(t, <-swept, "files=1")
-	f.Stop()
+	sweeper := f.Sweeper()
+	swept := sweeper.Swept()
+	sweeper.Start()
+	for _, want := range []int64{1, 0} {
+		n, err := swept.Next(f.ctx)
+		require.NoError(t, err)
+		require.Equal(t, want, n)
+		sweeper.Wake()
+	}
+	require.NoError(t, sweeper.Stop(f.ctx))
 	require.Empty(t, f.blobs(t))
 }
-
-type writer func([]byte)
-
-func (w writer) Write(p []byte) (int, error) { w(p); return len(p), nil }
 
 func TestSweepEndsWithItsContext(t *testing.T) {
 	f := newFixture(t, nil)

@@ -5,7 +5,6 @@ package hostcalls
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -16,10 +15,10 @@ import (
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/docs"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/fetch"
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/kv"
-	"github.com/picloud/picloud/host/store"
 )
 
 // Scope is what an operation may know of the execution that asks for it. The
@@ -30,7 +29,11 @@ type Scope struct {
 	ScriptID     string
 	Capabilities []abi.Capability // beside the empty one, which everybody has
 	Log          *Log
-	Started      time.Time // with a monotonic clock reading
+
+	// Started is when the execution began, and Now is the time of each moment in it.
+	// Both have a monotonic reading.
+	Started time.Time
+	Now     func() time.Time
 
 	Depth  int     // of invocations: 0 unless another execution invoked this one
 	Invoke Invoker // nil: the execution cannot invoke others
@@ -38,7 +41,8 @@ type Scope struct {
 
 // A Handler performs one operation. Request and response are MessagePack of the
 // types that the table [abi.Operations] names. An [*abi.OpError] is shown to
-// the script; any other error is logged and shown as "internal".
+// the script as it is, one of package fault with the name of the operation; any
+// other error is logged and shown as "internal".
 type Handler func(ctx context.Context, scope *Scope, request []byte) (response []byte, err error)
 
 // Services are what the operations are performed by.
@@ -91,8 +95,8 @@ func New(c Config) *Dispatcher {
 	return d
 }
 
-// Call performs op for the execution of scope.
-func (d *Dispatcher) Call(ctx context.Context, scope *Scope, op abi.Op, request []byte) ([]byte, error) {
+// Perform performs op for the execution of scope.
+func (d *Dispatcher) Perform(ctx context.Context, scope *Scope, op abi.Op, request []byte) ([]byte, error) {
 	row, ok := abi.Lookup(op)
 	if !ok || d.handlers[op] == nil {
 		return nil, &abi.OpError{Code: abi.OpCodeInvalid, Message: fmt.Sprintf("unknown operation %d", op)}
@@ -107,23 +111,26 @@ func (d *Dispatcher) Call(ctx context.Context, scope *Scope, op abi.Op, request 
 		d.metrics.performed(op)
 		return response, nil
 	}
-	d.metrics.failed(row, err)
-	var hidden *store.Error
-	if errors.As(err, &hidden) { // of which the script learns only that it happened
-		d.log.Error("hostcalls: the storage failed", "operation", row.Name, "execution_id", scope.ExecutionID, "app_id", scope.AppID, "error", hidden)
+	shown := told(row.Name, err)
+	d.metrics.failed(row, shown)
+	if fault.Cause(err) != nil && !ended(err) { // of which the script learns only that it happened
+		d.log.Error("hostcalls: the storage failed", "operation", row.Name, "execution_id", scope.ExecutionID, "app_id", scope.AppID, "error", err)
 	}
-	return nil, err
+	return nil, shown
 }
 
-// Caller binds the dispatcher to one execution. It is a sandbox.HostCaller.
-type Caller struct {
-	Dispatcher *Dispatcher
-	Scope      *Scope
+// For binds the dispatcher to the execution of scope.
+func (d *Dispatcher) For(scope *Scope) Performer { return Performer{d, scope} }
+
+// A Performer performs operations for one execution, as the sandbox wants it.
+type Performer struct {
+	dispatcher *Dispatcher
+	scope      *Scope
 }
 
-// Call performs op for the execution.
-func (c Caller) Call(ctx context.Context, op abi.Op, request []byte) ([]byte, error) {
-	return c.Dispatcher.Call(ctx, c.Scope, op, request)
+// Perform performs op for the execution.
+func (p Performer) Perform(ctx context.Context, op abi.Op, request []byte) ([]byte, error) {
+	return p.dispatcher.Perform(ctx, p.scope, op, request)
 }
 
 // yield does nothing: that the guest called was its purpose.
@@ -145,5 +152,6 @@ func clockSleep(ctx context.Context, _ *Scope, request *abi.ClockSleepRequest) (
 }
 
 func clockMonotonic(_ context.Context, scope *Scope, _ *nothing) (msgp.Marshaler, error) {
-	return abi.Clock{Nanoseconds: time.Since(scope.Started).Nanoseconds(), UnixNano: time.Now().UnixNano()}, nil
+	now := scope.Now()
+	return abi.Clock{Nanoseconds: now.Sub(scope.Started).Nanoseconds(), UnixNano: now.UnixNano()}, nil
 }

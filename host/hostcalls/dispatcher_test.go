@@ -3,6 +3,8 @@ package hostcalls
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"path/filepath"
@@ -18,11 +20,12 @@ import (
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/store/sqlite"
 )
 
-func newScope() *Scope { return &Scope{Log: &Log{}, Started: time.Now()} }
+func newScope() *Scope { return &Scope{Log: &Log{}, Started: time.Now(), Now: time.Now} }
 
 func TestEveryOperationHasAHandler(t *testing.T) {
 	d := New(Config{})
@@ -47,7 +50,7 @@ func TestCallRefuses(t *testing.T) {
 		{"infinite data", abi.OpLogWrite, entry(t, abi.LogInfo, "x", msgp.AppendFloat64(nil, infinity())), "invalid", "Inf"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := Caller{New(Config{}), newScope()}.Call(context.Background(), c.op, c.request)
+			_, err := New(Config{}).For(newScope()).Perform(context.Background(), c.op, c.request)
 			var op *abi.OpError
 			require.ErrorAs(t, err, &op)
 			assert.Equal(t, c.code, op.Code)
@@ -69,7 +72,7 @@ func entry(t *testing.T, level abi.LogLevel, message string, data msgp.Raw) []by
 func TestLogWrite(t *testing.T) {
 	scope := newScope()
 	call := func(level abi.LogLevel, message string, data msgp.Raw) {
-		_, err := Caller{New(Config{}), scope}.Call(context.Background(), abi.OpLogWrite, entry(t, level, message, data))
+		_, err := New(Config{}).For(scope).Perform(context.Background(), abi.OpLogWrite, entry(t, level, message, data))
 		require.NoError(t, err)
 	}
 	call(abi.LogInfo, "plain", nil)
@@ -115,11 +118,24 @@ func TestLongMessageIsCutBetweenCharacters(t *testing.T) {
 	assert.Contains(t, string(line.Data), "16386 bytes of data")
 }
 
+// The clock is the execution's own: what has passed since it began, and the wall clock.
+func TestClockIsTheExecutions(t *testing.T) {
+	scope := newScope()
+	scope.Started = time.Unix(1_800_000_000, 5)
+	scope.Now = func() time.Time { return scope.Started.Add(90 * time.Second) }
+	response, err := New(Config{}).For(scope).Perform(context.Background(), abi.OpClockMonotonic, nil)
+	require.NoError(t, err)
+	var clock abi.Clock
+	_, err = clock.UnmarshalMsg(response)
+	require.NoError(t, err)
+	assert.Equal(t, abi.Clock{Nanoseconds: 90e9, UnixNano: 1_800_000_090e9 + 5}, clock)
+}
+
 func TestClockMovesForward(t *testing.T) {
-	caller := Caller{New(Config{}), newScope()}
+	performer := New(Config{}).For(newScope())
 	last := int64(-1)
 	for range 3 {
-		response, err := caller.Call(context.Background(), abi.OpClockMonotonic, nil)
+		response, err := performer.Perform(context.Background(), abi.OpClockMonotonic, nil)
 		require.NoError(t, err)
 		var clock abi.Clock
 		_, err = clock.UnmarshalMsg(response)
@@ -131,11 +147,11 @@ func TestClockMovesForward(t *testing.T) {
 
 func TestSleep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		caller := Caller{New(Config{}), newScope()}
+		caller := New(Config{}).For(newScope())
 		sleep := func(ctx context.Context, ns int64) error {
 			request, err := (&abi.ClockSleepRequest{Nanoseconds: ns}).MarshalMsg(nil)
 			require.NoError(t, err)
-			_, err = caller.Call(ctx, abi.OpClockSleep, request)
+			_, err = caller.Perform(ctx, abi.OpClockSleep, request)
 			return err
 		}
 		start := time.Now()
@@ -171,7 +187,7 @@ func TestOperationsNeedTheirCapability(t *testing.T) {
 				scope.Capabilities = append(scope.Capabilities, other.Capability)
 			}
 		}
-		_, err := d.Call(context.Background(), scope, row.Op, []byte{0xc1})
+		_, err := d.Perform(context.Background(), scope, row.Op, []byte{0xc1})
 		var refused *abi.OpError
 		require.ErrorAs(t, err, &refused, row.Name)
 		assert.Equal(t, abi.OpCodeDenied, refused.Code, row.Name)
@@ -179,16 +195,36 @@ func TestOperationsNeedTheirCapability(t *testing.T) {
 		assert.Contains(t, refused.Message, string(row.Capability))
 
 		scope.Capabilities = []abi.Capability{row.Capability}
-		_, err = d.Call(context.Background(), scope, row.Op, []byte{0xc1})
+		_, err = d.Perform(context.Background(), scope, row.Op, []byte{0xc1})
 		require.ErrorAs(t, err, &refused, row.Name)
 		assert.Equal(t, abi.OpCodeInvalid, refused.Code, "%s: %s", row.Name, refused.Message)
 
 		assert.Equal(t, 1.0, testutil.ToFloat64(d.metrics.total.WithLabelValues(row.Name, "denied")))
 		assert.Equal(t, 1.0, testutil.ToFloat64(d.metrics.total.WithLabelValues(row.Name, "invalid")))
 	}
-	_, err := d.Call(context.Background(), newScope(), abi.OpClockMonotonic, nil)
+	_, err := d.Perform(context.Background(), newScope(), abi.OpClockMonotonic, nil)
 	require.NoError(t, err)
 	assert.Equal(t, 1.0, testutil.ToFloat64(d.metrics.total.WithLabelValues("clock.monotonic", "ok")))
+}
+
+// A guest is told of every fault by the table, with the name of the operation, and of none its cause.
+func TestFaults(t *testing.T) {
+	for code := fault.Internal; code.String() != "none"; code++ {
+		err := told("kv.get", fmt.Errorf("wrapped: %w", &fault.Error{Code: code, Text: "said", Cause: errors.New("secret")}))
+		if code == fault.Internal {
+			assert.Equal(t, fault.Internal, fault.Of(err), "a defect of ours stays as it is, for the log")
+			continue
+		}
+		shown, ok := err.(*abi.OpError)
+		require.True(t, ok, "%s: %v", code, err)
+		assert.Equal(t, code.Guest(), shown.Code)
+		assert.NotContains(t, shown.Message, "secret")
+		want := "kv.get: said"
+		if code.Ours() {
+			want = "kv.get: the storage is not available"
+		}
+		assert.Equal(t, want, shown.Message, code)
+	}
 }
 
 // A guest learns that the storage failed; why is for the log alone.
@@ -202,7 +238,7 @@ func TestStorageFailureIsLogged(t *testing.T) {
 	scope.ExecutionID, scope.AppID, scope.Capabilities = "execution-1", "app-1", []abi.Capability{abi.AppKVRead}
 	request, err := (&abi.KVGetRequest{Collection: "c", Key: "k"}).MarshalMsg(nil)
 	require.NoError(t, err)
-	_, err = d.Call(context.Background(), scope, abi.OpKVGet, request)
+	_, err = d.Perform(context.Background(), scope, abi.OpKVGet, request)
 	var shown *abi.OpError
 	require.ErrorAs(t, err, &shown)
 	assert.Equal(t, abi.OpError{Code: abi.OpCodeUnavailable, Message: "kv.get: the storage is not available"}, *shown)

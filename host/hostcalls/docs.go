@@ -3,13 +3,12 @@ package hostcalls
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/docs"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -22,7 +21,7 @@ func docsHandlers(s *docs.Service) map[abi.Op]Handler {
 		}),
 		abi.OpDocsGet: handle(abi.OpDocsGet, func(ctx context.Context, scope *Scope, r *abi.DocsGetRequest) (msgp.Marshaler, error) {
 			doc, err := s.Get(ctx, scope.AppID, r.Collection, r.ID)
-			if errors.Is(err, store.ErrNotFound) {
+			if fault.Of(err) == fault.NotFound {
 				return &abi.DocsGetResponse{}, nil
 			}
 			if err != nil {
@@ -38,8 +37,8 @@ func docsHandlers(s *docs.Service) map[abi.Op]Handler {
 			}
 			if limit := cmp.Or(r.Limit, store.DefaultPageSize); page.Next != "" && len(page.Items) < limit {
 				// A script that asks for an array would take it for all there is.
-				return nil, &store.InvalidError{Field: "limit", Reason: fmt.Sprintf(
-					"the first %d documents have more than %d bytes; ask for fewer than %d", len(page.Items)+1, docs.MaxPageBytes, limit)}
+				return nil, fault.Refuse("limit",
+					"the first %d documents have more than %d bytes; ask for fewer than %d", len(page.Items)+1, docs.MaxPageBytes, limit)
 			}
 			response := &abi.DocsFindResponse{Items: make([]abi.Document, len(page.Items)), Cursor: page.Next}
 			for i, doc := range page.Items {
@@ -57,7 +56,7 @@ func docsHandlers(s *docs.Service) map[abi.Op]Handler {
 		}),
 		abi.OpDocsDelete: handle(abi.OpDocsDelete, func(ctx context.Context, scope *Scope, r *abi.DocsGetRequest) (msgp.Marshaler, error) {
 			err := s.Delete(ctx, scope.AppID, r.Collection, r.ID)
-			if errors.Is(err, store.ErrNotFound) {
+			if fault.Of(err) == fault.NotFound {
 				return &abi.DocsDeleteResponse{}, nil
 			}
 			return &abi.DocsDeleteResponse{Found: true}, err

@@ -18,7 +18,7 @@ import (
 )
 
 // docsGuest is an execution of an app that calls docs.
-type docsGuest struct{ Caller }
+type docsGuest struct{ Performer }
 
 // newDocsGuests makes executions of apps of one store.
 func newDocsGuests(t *testing.T, n int) []docsGuest {
@@ -31,7 +31,7 @@ func newDocsGuests(t *testing.T, n int) []docsGuest {
 	for i := range guests {
 		app, err := opened.Apps().Create(t.Context(), store.App{Slug: string(rune('a' + i))})
 		require.NoError(t, err)
-		guests[i] = docsGuest{Caller{d, &Scope{AppID: app.ID, Capabilities: []abi.Capability{abi.AppDocsRead, abi.AppDocsWrite}, Log: &Log{}, Started: time.Now()}}}
+		guests[i] = docsGuest{Performer{d, &Scope{AppID: app.ID, Capabilities: []abi.Capability{abi.AppDocsRead, abi.AppDocsWrite}, Log: &Log{}, Started: time.Now(), Now: time.Now}}}
 	}
 	return guests
 }
@@ -40,7 +40,7 @@ func (g docsGuest) call(t *testing.T, op abi.Op, request msgp.Marshaler, respons
 	t.Helper()
 	encoded, err := request.MarshalMsg(nil)
 	require.NoError(t, err)
-	answer, err := g.Call(t.Context(), op, encoded)
+	answer, err := g.Perform(t.Context(), op, encoded)
 	if err != nil {
 		return err
 	}
@@ -175,7 +175,7 @@ func TestDocsAppsAreApart(t *testing.T) {
 		for i, id := range []string{id, uuid.NewString()} {
 			encoded, err := request(id).MarshalMsg(nil)
 			require.NoError(t, err)
-			answers[i], errs[i] = guests[1].Call(t.Context(), op, encoded)
+			answers[i], errs[i] = guests[1].Perform(t.Context(), op, encoded)
 		}
 		require.Equal(t, answers[1], answers[0], row.Name)
 		require.Equal(t, errs[1], errs[0], row.Name)

@@ -46,7 +46,7 @@ func TestRequestsAreChecked(t *testing.T) {
 		{"log.write", `{"level":"info","message":"m","data":null}`, ""},
 		{"time.zone", `{"unix":0,"zone":"Europe/Berlin"}`, ""}, // in any order
 	} {
-		_, err := d.Call(context.Background(), everything(), operation(t, c.operation), value(t, c.request))
+		_, err := d.Perform(context.Background(), everything(), operation(t, c.operation), value(t, c.request))
 		if c.says == "" {
 			assert.NoError(t, err, "%s %s", c.operation, c.request)
 			continue

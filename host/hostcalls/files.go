@@ -3,13 +3,13 @@ package hostcalls
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"time"
 
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/store"
 )
@@ -23,14 +23,14 @@ func filesHandlers(s *files.Service) map[abi.Op]Handler {
 		}),
 		abi.OpFilesHead: handle(abi.OpFilesHead, func(ctx context.Context, scope *Scope, r *abi.FilesGetRequest) (msgp.Marshaler, error) {
 			file, err := s.Head(ctx, scope.AppID, r.Collection, r.ID)
-			if errors.Is(err, store.ErrNotFound) {
+			if fault.Of(err) == fault.NotFound {
 				return &abi.FilesInfoResponse{}, nil
 			}
 			return fileResponse(file, err)
 		}),
 		abi.OpFilesGet: handle(abi.OpFilesGet, func(ctx context.Context, scope *Scope, r *abi.FilesReadRequest) (msgp.Marshaler, error) {
 			data, err := s.Get(ctx, scope.AppID, r.Collection, r.ID, files.Range{Offset: r.Offset, Length: r.Length})
-			if errors.Is(err, store.ErrNotFound) {
+			if fault.Of(err) == fault.NotFound {
 				return &abi.FilesGetResponse{}, nil
 			}
 			return &abi.FilesGetResponse{Found: true, Data: data}, err
@@ -42,7 +42,7 @@ func filesHandlers(s *files.Service) map[abi.Op]Handler {
 		}),
 		abi.OpFilesDelete: handle(abi.OpFilesDelete, func(ctx context.Context, scope *Scope, r *abi.FilesGetRequest) (msgp.Marshaler, error) {
 			err := s.Delete(ctx, scope.AppID, r.Collection, r.ID, "")
-			if errors.Is(err, store.ErrNotFound) {
+			if fault.Of(err) == fault.NotFound {
 				return &abi.FilesDeleteResponse{}, nil
 			}
 			return &abi.FilesDeleteResponse{Found: true}, err

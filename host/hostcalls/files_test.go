@@ -18,14 +18,14 @@ import (
 	"github.com/picloud/picloud/host/store/sqlite"
 )
 
-// filesCaller performs operations on files for the executions of two apps.
-type filesCaller struct {
-	handlers   map[abi.Op]Handler
+// filesGuest performs operations on files for the executions of two apps.
+type filesGuest struct {
+	dispatcher *Dispatcher
 	app, other *Scope
 	root       string
 }
 
-func newFilesCaller(t *testing.T) *filesCaller {
+func newFilesGuest(t *testing.T) *filesGuest {
 	t.Helper()
 	ctx, directory := context.Background(), t.TempDir()
 	s, err := sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(directory, sqlite.FileName)})
@@ -38,17 +38,20 @@ func newFilesCaller(t *testing.T) *filesCaller {
 	require.NoError(t, err)
 	other, err := s.Apps().Create(ctx, store.App{Slug: "other"})
 	require.NoError(t, err)
-	return &filesCaller{filesHandlers(service), &Scope{AppID: app.ID}, &Scope{AppID: other.ID}, root}
+	scope := func(app store.App) *Scope {
+		return &Scope{AppID: app.ID, Capabilities: []abi.Capability{abi.AppFilesRead, abi.AppFilesWrite}}
+	}
+	return &filesGuest{New(Config{Services: Services{Files: service}}), scope(app), scope(other), root}
 }
 
 // call performs an operation as scope; the response is decoded into one, unless
 // that is nil.
-func (c *filesCaller) call(scope *Scope, op abi.Op, request msgp.Marshaler, response msgp.Unmarshaler) error {
+func (c *filesGuest) call(scope *Scope, op abi.Op, request msgp.Marshaler, response msgp.Unmarshaler) error {
 	encoded, err := request.MarshalMsg(nil)
 	if err != nil {
 		return err
 	}
-	answer, err := c.handlers[op](context.Background(), scope, encoded)
+	answer, err := c.dispatcher.Perform(context.Background(), scope, op, encoded)
 	if err != nil || response == nil {
 		return err
 	}
@@ -56,7 +59,7 @@ func (c *filesCaller) call(scope *Scope, op abi.Op, request msgp.Marshaler, resp
 	return err
 }
 
-func (c *filesCaller) create(t *testing.T, name string, data []byte) abi.FileInfo {
+func (c *filesGuest) create(t *testing.T, name string, data []byte) abi.FileInfo {
 	t.Helper()
 	var created abi.FilesInfoResponse
 	require.NoError(t, c.call(c.app, abi.OpFilesCreate,
@@ -65,7 +68,7 @@ func (c *filesCaller) create(t *testing.T, name string, data []byte) abi.FileInf
 }
 
 func TestFiles(t *testing.T) {
-	c := newFilesCaller(t)
+	c := newFilesGuest(t)
 	file := c.create(t, "a.txt", []byte("hello"))
 	sum := sha256.Sum256([]byte("hello"))
 	require.Equal(t, abi.FileInfo{ID: file.ID, Name: "a.txt", ContentType: "text/plain", Size: 5, SHA256: hex.EncodeToString(sum[:]),
@@ -109,7 +112,7 @@ func TestFiles(t *testing.T) {
 }
 
 func TestFilesOfAnotherApp(t *testing.T) {
-	c := newFilesCaller(t)
+	c := newFilesGuest(t)
 	file := c.create(t, "a", []byte("secret"))
 	for name, id := range map[string]string{"a file of another app": file.ID, "no file": "0197a0b0-0000-7000-8000-000000000000"} {
 		t.Run(name, func(t *testing.T) {
@@ -136,7 +139,7 @@ func TestFilesOfAnotherApp(t *testing.T) {
 }
 
 func TestFilesRefuse(t *testing.T) {
-	c := newFilesCaller(t)
+	c := newFilesGuest(t)
 	file := c.create(t, "a", make([]byte, 900))
 	data := []byte("x")
 	large, larger := make([]byte, 700), make([]byte, 1001)
@@ -168,12 +171,12 @@ func TestFilesRefuse(t *testing.T) {
 }
 
 func TestDamagedFileIsNeverHandedOut(t *testing.T) {
-	c := newFilesCaller(t)
+	c := newFilesGuest(t)
 	file := c.create(t, "a", []byte("hello"))
 	paths, err := filepath.Glob(filepath.Join(c.root, "??", "??", "*"))
 	require.NoError(t, err)
 	require.Len(t, paths, 1)
 	require.NoError(t, os.WriteFile(paths[0], []byte("jello"), 0o600))
 	err = c.call(c.app, abi.OpFilesGet, &abi.FilesReadRequest{Collection: "c", ID: file.ID}, nil)
-	require.Equal(t, &abi.OpError{Code: abi.OpCodeCorrupted, Message: "file " + file.ID + ": its bytes are not what was stored"}, err)
+	require.Equal(t, &abi.OpError{Code: abi.OpCodeCorrupted, Message: "files.get: file " + file.ID + ": its bytes are not what was stored"}, err)
 }

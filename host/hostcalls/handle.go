@@ -8,7 +8,7 @@ import (
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/picloud/picloud/abi"
-	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/fault"
 )
 
 // message is a pointer to a message type of package abi.
@@ -23,8 +23,7 @@ type nothing struct{}
 func (*nothing) UnmarshalMsg(b []byte) ([]byte, error) { return msgp.Skip(b) }
 
 // handle makes the handler of op out of a function from its request to its
-// response, nil if it answers nothing. Errors of the store become those of
-// operations.
+// response, nil if it answers nothing.
 func handle[T any, M message[T]](op abi.Op, perform func(ctx context.Context, scope *Scope, request *T) (msgp.Marshaler, error)) Handler {
 	row, _ := abi.Lookup(op)
 	known := fieldsOf(row.Name, reflect.TypeFor[T]())
@@ -40,7 +39,7 @@ func handle[T any, M message[T]](op abi.Op, perform func(ctx context.Context, sc
 		}
 		response, err := perform(ctx, scope, &request)
 		if err != nil {
-			return nil, asOpError(row.Name, err)
+			return nil, err
 		}
 		if response == nil {
 			return nil, nil
@@ -49,44 +48,25 @@ func handle[T any, M message[T]](op abi.Op, perform func(ctx context.Context, sc
 	}
 }
 
-// asOpError is an error of a service as a guest may see it. What is our fault
-// stays as it is, to be logged and shown as internal.
-func asOpError(name string, err error) error {
-	var (
-		operation *abi.OpError
-		invalid   *store.InvalidError
-		version   *store.VersionError
-		failure   *store.Error
-	)
-	code := abi.OpCode("")
-	switch {
-	case errors.As(err, &operation):
-		return operation
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return &abi.OpError{Code: abi.OpCodeCancelled, Message: name + ": the execution has ended"}
-	case errors.As(err, &invalid), errors.Is(err, store.ErrInvalidCursor):
-		code = abi.OpCodeInvalid
-	case errors.As(err, &version):
-		code = abi.OpCodeConflict
-	case errors.Is(err, store.ErrNotFound):
-		code = abi.OpCodeNotFound
-	case errors.As(err, &failure):
-		return &storageError{
-			shown: &abi.OpError{Code: abi.OpCodeUnavailable, Message: name + ": the storage is not available"},
-			cause: failure,
-		}
-	default:
+// told is an error of an operation as a guest may see it: an [*abi.OpError]. Any other is a defect of
+// ours, to be logged and shown as internal.
+func told(operation string, err error) error {
+	var known *abi.OpError
+	switch refused := fault.From(err); {
+	case errors.As(err, &known):
+		return known
+	case ended(err):
+		return &abi.OpError{Code: abi.OpCodeCancelled, Message: operation + ": the execution has ended"}
+	case refused == nil, refused.Code == fault.Internal:
 		return err
+	case refused.Code == fault.Storage:
+		return &abi.OpError{Code: refused.Code.Guest(), Message: operation + ": the storage is not available"}
+	default:
+		return &abi.OpError{Code: refused.Code.Guest(), Message: operation + ": " + refused.Error()}
 	}
-	return &abi.OpError{Code: code, Message: name + ": " + err.Error()}
 }
 
-// storageError is a failure of the storage: an [*abi.OpError] for the guest and
-// a [*store.Error] for the log.
-type storageError struct {
-	shown *abi.OpError
-	cause *store.Error
+// ended reports whether an operation failed because its execution has ended.
+func ended(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
-
-func (e *storageError) Error() string   { return e.shown.Message }
-func (e *storageError) Unwrap() []error { return []error{e.shown, e.cause} }

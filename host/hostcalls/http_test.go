@@ -21,7 +21,7 @@ func callHTTP(t *testing.T, ctx context.Context, client *fetch.Client, request a
 	require.NoError(t, err)
 	scope := newScope()
 	scope.AppID, scope.ScriptID, scope.Capabilities = "app-1", "script-1", []abi.Capability{abi.AppHTTPRequest}
-	answer, err := New(Config{Services: Services{HTTP: client}}).Call(ctx, scope, abi.OpHTTPRequest, encoded)
+	answer, err := New(Config{Services: Services{HTTP: client}}).Perform(ctx, scope, abi.OpHTTPRequest, encoded)
 	if err == nil {
 		rest, err := response.UnmarshalMsg(answer)
 		require.NoError(t, err)

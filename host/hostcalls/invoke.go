@@ -8,14 +8,13 @@ import (
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/picloud/picloud/abi"
-	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/fault"
 )
 
-// An Invoker runs another script of an execution's app by its name and answers
+// An Invoker runs another script of an execution's app by its name and returns
 // the script's value. The context is the one that the operation came with: what
-// is invoked ends with its caller. The error wraps [store.ErrNotFound] when there
-// is no such script, is an [*abi.ScriptError] when it failed, an [*abi.OpError],
-// or the store's.
+// is invoked ends with its caller. The error is [fault.NotFound] or [fault.Invalid]
+// when there is no such script, an [*abi.ScriptError] when it failed, or the store's.
 type Invoker func(ctx context.Context, name string, args msgp.Raw) (value msgp.Raw, err error)
 
 // invoke performs [abi.OpInvoke]. Its errors name what was invoked.
@@ -30,34 +29,14 @@ func invoke(ctx context.Context, scope *Scope, request *abi.InvokeRequest) (msgp
 		return refuse(abi.OpCodeLimit, fmt.Sprintf("invocations may be nested %d deep, and this would be number %d", abi.MaxInvokeDepth, scope.Depth+1))
 	}
 	value, err := scope.Invoke(ctx, request.Name, request.Args)
-	var (
-		failed  *abi.ScriptError
-		invalid *store.InvalidError
-	)
+	var failed *abi.ScriptError
 	switch {
 	case err == nil:
 		return &abi.InvokeResponse{Value: value}, nil
 	case errors.As(err, &failed):
-		return refuse(invokedCode(failed.Code), failed.Message)
-	case errors.Is(err, store.ErrNotFound), errors.As(err, &invalid): // no script has a name that may not be
+		return refuse(fault.OfScript(failed.Code).Guest(), failed.Message)
+	case fault.Unknown(err):
 		return refuse(abi.OpCodeNotFound, "the app has no endpoint or plugin of this name")
 	}
 	return nil, err
-}
-
-// invokedCode is how the failure of what was invoked looks to its caller.
-func invokedCode(code abi.ErrorCode) abi.OpCode {
-	switch code {
-	case abi.CodeScriptInvalid, abi.CodeScriptError:
-		return abi.OpCodeFailed
-	case abi.CodeLimitExceeded:
-		return abi.OpCodeLimit
-	case abi.CodeTimeout:
-		return abi.OpCodeTimeout
-	case abi.CodeCancelled:
-		return abi.OpCodeCancelled
-	case abi.CodeOverloaded:
-		return abi.OpCodeUnavailable
-	}
-	return abi.OpCodeInternal
 }

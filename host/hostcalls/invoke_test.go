@@ -12,6 +12,7 @@ import (
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -41,11 +42,11 @@ func TestInvoke(t *testing.T) {
 		{"takes too long", "f", fails(abi.CodeTimeout), 0, abi.OpCodeTimeout, `invoke "f": boom (line 2, position 1)`},
 		{"is cancelled", "f", fails(abi.CodeCancelled), 0, abi.OpCodeCancelled, `invoke "f": boom (line 2, position 1)`},
 		{"fails inside", "f", fails(abi.CodeInternal), 0, abi.OpCodeInternal, `invoke "f": boom (line 2, position 1)`},
-		{"unknown", long, answers(nil, store.ErrNotFound), 0, abi.OpCodeNotFound, `invoke "` + long[:64] + `...": the app has no endpoint or plugin of this name`},
-		{"not a name", "\x00", answers(nil, &store.InvalidError{Field: "name", Reason: "no"}), 0, abi.OpCodeNotFound, `invoke "\x00": the app has no endpoint or plugin of this name`},
+		{"unknown", long, answers(nil, fault.Missing("script")), 0, abi.OpCodeNotFound, `invoke "` + long[:64] + `...": the app has no endpoint or plugin of this name`},
+		{"not a name", "\x00", answers(nil, fault.Refuse("name", "no")), 0, abi.OpCodeNotFound, `invoke "\x00": the app has no endpoint or plugin of this name`},
 		{"too deep", "f", answers(nil, nil), 8, abi.OpCodeLimit, `invoke "f": invocations may be nested 8 deep, and this would be number 9`},
 		{"not available", "f", nil, 0, abi.OpCodeUnavailable, `invoke "f": this execution cannot invoke others`},
-		{"the storage fails", "f", answers(nil, &store.Error{Op: "get script", Cause: errors.New("disk full")}), 0, abi.OpCodeUnavailable, `invoke: the storage is not available`},
+		{"the storage fails", "f", answers(nil, store.Failed("get script", errors.New("disk full"))), 0, abi.OpCodeUnavailable, `invoke: the storage is not available`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			scope := newScope()
@@ -66,7 +67,7 @@ func TestInvokeHidesOurErrors(t *testing.T) {
 	scope.Invoke = func(context.Context, string, msgp.Raw) (msgp.Raw, error) { return nil, fmt.Errorf("dial 10.0.0.7") }
 	request, err := (&abi.InvokeRequest{Name: "f"}).MarshalMsg(nil)
 	require.NoError(t, err)
-	_, err = New(Config{}).Call(context.Background(), scope, abi.OpInvoke, request)
+	_, err = New(Config{}).Perform(context.Background(), scope, abi.OpInvoke, request)
 	var shown *abi.OpError
 	assert.NotErrorAs(t, err, &shown, "the sandbox logs it and shows an internal error")
 }

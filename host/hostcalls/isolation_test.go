@@ -74,7 +74,7 @@ func (g guest) call(op abi.Op, request msgp.Marshaler) string {
 	g.t.Helper()
 	encoded, err := request.MarshalMsg(nil)
 	require.NoError(g.t, err)
-	response, err := g.d.Call(context.Background(), g.scope, op, encoded)
+	response, err := g.d.Perform(context.Background(), g.scope, op, encoded)
 	var refused *abi.OpError
 	if errors.As(err, &refused) {
 		return fmt.Sprintf("%s: %s", refused.Code, refused.Message)
@@ -154,7 +154,7 @@ func TestAppsAreIsolated(t *testing.T) {
 		}
 		tried := map[abi.Op]bool{
 			// What touches no data of apps.
-			abi.OpYield: true, abi.OpLogWrite: true, abi.OpClockMonotonic: true, abi.OpTimeZone: true, abi.OpClockSleep: true, abi.OpHTTPRequest: true,
+			abi.OpYield: true, abi.OpLogWrite: true, abi.OpClockMonotonic: true, abi.OpClockSleep: true, abi.OpTimeZone: true, abi.OpHTTPRequest: true,
 			// Whose names are those of package executions, which has this test of it.
 			abi.OpInvoke: true,
 		}
@@ -191,7 +191,7 @@ func (g guest) decode(response msgp.Unmarshaler, op abi.Op, request msgp.Marshal
 	g.t.Helper()
 	encoded, err := request.MarshalMsg(nil)
 	require.NoError(g.t, err)
-	answer, err := g.d.Call(context.Background(), g.scope, op, encoded)
+	answer, err := g.d.Perform(context.Background(), g.scope, op, encoded)
 	require.NoError(g.t, err)
 	_, err = response.UnmarshalMsg(answer)
 	require.NoError(g.t, err)

@@ -3,13 +3,11 @@ package hostcalls
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"strings"
 
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/store"
 )
@@ -19,7 +17,7 @@ func kvHandlers(s *kv.Service) map[abi.Op]Handler {
 	return map[abi.Op]Handler{
 		abi.OpKVGet: handle(abi.OpKVGet, func(ctx context.Context, scope *Scope, r *abi.KVGetRequest) (msgp.Marshaler, error) {
 			entry, err := s.Get(ctx, scope.AppID, r.Collection, r.Key)
-			if errors.Is(err, store.ErrNotFound) {
+			if fault.Of(err) == fault.NotFound {
 				return &abi.KVGetResponse{}, nil
 			}
 			if err != nil {
@@ -47,11 +45,7 @@ func kvHandlers(s *kv.Service) map[abi.Op]Handler {
 			return response, nil
 		}),
 		abi.OpKVSet: handle(abi.OpKVSet, func(ctx context.Context, scope *Scope, r *abi.KVSetRequest) (msgp.Marshaler, error) {
-			value, err := valueJSON("value", r.Value)
-			if err != nil {
-				return nil, err
-			}
-			set, err := s.Set(ctx, scope.AppID, r.Collection, r.Key, value, kv.SetOptions{TTLMillis: r.TTLMillis, IfAbsent: r.IfAbsent})
+			set, err := s.Set(ctx, scope.AppID, r.Collection, r.Key, kv.MessagePack(r.Value), kv.SetOptions{TTLMillis: r.TTLMillis, IfAbsent: r.IfAbsent})
 			return &abi.KVSetResponse{Set: set}, err
 		}),
 		abi.OpKVDelete: handle(abi.OpKVDelete, func(ctx context.Context, scope *Scope, r *abi.KVGetRequest) (msgp.Marshaler, error) {
@@ -63,15 +57,7 @@ func kvHandlers(s *kv.Service) map[abi.Op]Handler {
 			return &abi.KVIncrResponse{Value: sum}, err
 		}),
 		abi.OpKVCompareAndSet: handle(abi.OpKVCompareAndSet, func(ctx context.Context, scope *Scope, r *abi.KVCompareAndSetRequest) (msgp.Marshaler, error) {
-			old, err := valueJSON("old", r.Old)
-			if err != nil {
-				return nil, err
-			}
-			next, err := valueJSON("new", r.New)
-			if err != nil {
-				return nil, err
-			}
-			set, err := s.CompareAndSet(ctx, scope.AppID, r.Collection, r.Key, old, next)
+			set, err := s.CompareAndSet(ctx, scope.AppID, r.Collection, r.Key, kv.MessagePack(r.Old), kv.MessagePack(r.New))
 			return &abi.KVSetResponse{Set: set}, err
 		}),
 	}
@@ -80,25 +66,4 @@ func kvHandlers(s *kv.Service) map[abi.Op]Handler {
 // storedValue is a stored value as a guest sees it.
 func storedValue(text json.RawMessage) (msgp.Raw, error) {
 	return abi.AppendFromJSON(make([]byte, 0, len(text)), text)
-}
-
-// valueJSON is a guest's value as it is stored. The error names the place in
-// the field that cannot be.
-func valueJSON(field string, value msgp.Raw) (json.RawMessage, error) {
-	if len(value) == 0 {
-		return json.RawMessage("null"), nil // which is how msgp reads nil
-	}
-	// No value is five times as long in MessagePack as in JSON.
-	if len(value) > 5*kv.MaxValueBytes {
-		return nil, &store.InvalidError{Field: field, Reason: fmt.Sprintf("must be at most %d bytes of JSON, got more", kv.MaxValueBytes)}
-	}
-	text, err := abi.AppendJSON(make([]byte, 0, len(value)+len(value)/2), value)
-	var at *abi.ValueError
-	if errors.As(err, &at) {
-		if at.Path != "" {
-			field = strings.Replace(field+"."+at.Path, ".[", "[", 1)
-		}
-		return nil, &store.InvalidError{Field: field, Reason: at.Reason}
-	}
-	return text, err
 }

@@ -20,7 +20,7 @@ import (
 )
 
 // kvGuest is an execution of an app that calls kv.
-type kvGuest struct{ Caller }
+type kvGuest struct{ Performer }
 
 // newKVGuests makes executions of apps of one store.
 func newKVGuests(t *testing.T, n int) []kvGuest {
@@ -33,7 +33,7 @@ func newKVGuests(t *testing.T, n int) []kvGuest {
 	for i := range guests {
 		app, err := opened.Apps().Create(t.Context(), store.App{Slug: string(rune('a' + i))})
 		require.NoError(t, err)
-		guests[i] = kvGuest{Caller{d, &Scope{AppID: app.ID, Capabilities: []abi.Capability{abi.AppKVRead, abi.AppKVWrite}, Log: &Log{}, Started: time.Now()}}}
+		guests[i] = kvGuest{Performer{d, &Scope{AppID: app.ID, Capabilities: []abi.Capability{abi.AppKVRead, abi.AppKVWrite}, Log: &Log{}, Started: time.Now(), Now: time.Now}}}
 	}
 	return guests
 }
@@ -42,7 +42,7 @@ func (g kvGuest) call(t *testing.T, op abi.Op, request msgp.Marshaler, response 
 	t.Helper()
 	encoded, err := request.MarshalMsg(nil)
 	require.NoError(t, err)
-	answer, err := g.Call(t.Context(), op, encoded)
+	answer, err := g.Perform(t.Context(), op, encoded)
 	if err == nil {
 		rest, err := response.UnmarshalMsg(answer)
 		require.NoError(t, err)
@@ -177,11 +177,11 @@ func TestKVNeedsItsCapability(t *testing.T) {
 		if !strings.HasPrefix(row.Name, "kv.") {
 			continue
 		}
-		g.Scope.Capabilities = []abi.Capability{abi.AppKVRead}
+		g.scope.Capabilities = []abi.Capability{abi.AppKVRead}
 		if row.Capability == abi.AppKVRead {
-			g.Scope.Capabilities = []abi.Capability{abi.AppKVWrite}
+			g.scope.Capabilities = []abi.Capability{abi.AppKVWrite}
 		}
-		_, err := g.Call(t.Context(), row.Op, nil)
+		_, err := g.Perform(t.Context(), row.Op, nil)
 		var refusal *abi.OpError
 		require.ErrorAs(t, err, &refusal, row.Name)
 		assert.Equal(t, abi.OpCodeDenied, refusal.Code, row.Name)
@@ -196,7 +196,7 @@ func TestKVEnds(t *testing.T) {
 	request := abi.KVGetRequest{Collection: "c", Key: "k"}
 	encoded, err := request.MarshalMsg(nil)
 	require.NoError(t, err)
-	_, err = g.Call(ctx, abi.OpKVGet, encoded)
+	_, err = g.Perform(ctx, abi.OpKVGet, encoded)
 	var refusal *abi.OpError
 	require.True(t, errors.As(err, &refusal))
 	assert.Equal(t, abi.OpCodeCancelled, refusal.Code)

@@ -19,7 +19,7 @@ const (
 	maxUnix     = 1 << 38 // either way, the year 10680: package time does not calculate with just any year
 )
 
-// timeZone answers [abi.OpTimeZone].
+// timeZone returns the handler of [abi.OpTimeZone].
 func timeZone() Handler {
 	zones, err := lru.New[string, *time.Location](zonesKept)
 	if err != nil {

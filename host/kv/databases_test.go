@@ -20,15 +20,15 @@ import (
 // database is a kind of database to test on.
 type database struct {
 	place func(tb testing.TB) string // where an empty one is
-	open  func(place string, now func() time.Time, emit store.Emitter) (store.Store, error)
+	open  func(place string, now func() time.Time, listeners store.Listeners) (store.Store, error)
 	bare  func(place string) (*sql.DB, error) // without a store, opened as the store does
 }
 
 var databases = map[string]database{
 	"sqlite": {
 		place: func(tb testing.TB) string { return filepath.Join(tb.TempDir(), sqlite.FileName) },
-		open: func(place string, now func() time.Time, emit store.Emitter) (store.Store, error) {
-			return sqlite.Open(context.Background(), sqlite.Config{Path: place, Now: now, Emit: emit})
+		open: func(place string, now func() time.Time, listeners store.Listeners) (store.Store, error) {
+			return sqlite.Open(context.Background(), sqlite.Config{Path: place, Now: now, Listeners: listeners})
 		},
 		bare: func(place string) (*sql.DB, error) {
 			options := url.Values{"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}}
@@ -37,9 +37,9 @@ var databases = map[string]database{
 	},
 }
 
-func (d database) mustOpen(tb testing.TB, now func() time.Time, emit store.Emitter) store.Store {
+func (d database) mustOpen(tb testing.TB, now func() time.Time, listeners store.Listeners) store.Store {
 	tb.Helper()
-	s, err := d.open(d.place(tb), now, emit)
+	s, err := d.open(d.place(tb), now, listeners)
 	require.NoError(tb, err, "because of %v", errors.Unwrap(err))
 	return s
 }

@@ -16,8 +16,8 @@ import (
 func init() {
 	databases["postgres"] = database{
 		place: func(tb testing.TB) string { return pgtest.URL(tb) },
-		open: func(place string, now func() time.Time, emit store.Emitter) (store.Store, error) {
-			return postgres.Open(context.Background(), postgres.Config{URL: place, Now: now, Emit: emit})
+		open: func(place string, now func() time.Time, listeners store.Listeners) (store.Store, error) {
+			return postgres.Open(context.Background(), postgres.Config{URL: place, Now: now, Listeners: listeners})
 		},
 		bare: func(place string) (*sql.DB, error) { return sql.Open("pgx", place) },
 	}

@@ -1,7 +1,6 @@
 package kv_test
 
 import (
-	"encoding/json"
 	"errors"
 	"math"
 	"strconv"
@@ -12,13 +11,17 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/store"
 )
 
-func (s subject) set(t *testing.T, key, value string, options kv.SetOptions) {
+// value is a value given as JSON.
+func value(text string) kv.Value { return kv.JSON([]byte(text)) }
+
+func (s subject) set(t *testing.T, key, text string, options kv.SetOptions) {
 	t.Helper()
-	set, err := s.Set(t.Context(), s.app, "c", key, json.RawMessage(value), options)
+	set, err := s.Set(t.Context(), s.app, "c", key, value(text), options)
 	require.NoError(t, err)
 	require.True(t, set)
 }
@@ -31,7 +34,7 @@ func (s subject) value(t *testing.T, key string) string {
 	require.NoError(t, hasErr)
 	require.Equal(t, err == nil, has)
 	if err != nil {
-		require.ErrorIs(t, err, store.ErrNotFound)
+		require.Equal(t, fault.NotFound, fault.Of(err))
 	}
 	return string(entry.Value)
 }
@@ -39,10 +42,9 @@ func (s subject) value(t *testing.T, key string) string {
 // refused fails the test unless err refuses a field for the reason, "" for any.
 func refused(t *testing.T, err error, field, reason string) {
 	t.Helper()
-	var invalid *store.InvalidError
-	require.ErrorAs(t, err, &invalid)
-	require.Equal(t, field, invalid.Field)
-	require.Contains(t, invalid.Reason, reason)
+	require.Equal(t, fault.Invalid, fault.Of(err), "%v", err)
+	require.Equal(t, field, fault.From(err).Field)
+	require.Contains(t, fault.From(err).Reason, reason)
 }
 
 func TestNames(t *testing.T) {
@@ -63,7 +65,7 @@ func TestNames(t *testing.T) {
 			{"é\xff", "must be UTF-8 (byte 2 is not)"},
 			{"\xed\xa0\x80", "must be UTF-8 (byte 0 is not)"}, // half a surrogate pair
 		} {
-			ctx, one := t.Context(), json.RawMessage(`1`)
+			ctx, one := t.Context(), value(`1`)
 			for field, perform := range map[string]func(collection, key string) error{
 				"get": func(collection, key string) error { _, err := s.Get(ctx, s.app, collection, key); return err },
 				"has": func(collection, key string) error { _, err := s.Has(ctx, s.app, collection, key); return err },
@@ -85,7 +87,7 @@ func TestNames(t *testing.T) {
 				asCollection, asKey := perform(c.name, "key"), perform("collection", c.name)
 				if c.reason == "" {
 					for _, err := range []error{asCollection, asKey} {
-						require.True(t, err == nil || errors.Is(err, store.ErrNotFound), "%s of %q: %v", field, c.name, err)
+						require.True(t, err == nil || fault.Of(err) == fault.NotFound, "%s of %q: %v", field, c.name, err)
 					}
 					continue
 				}
@@ -118,14 +120,14 @@ func TestValues(t *testing.T) {
 			{strings.Repeat("[", 130) + strings.Repeat("]", 130), "nested deeper than 128 levels"},
 			{`"` + strings.Repeat("x", 1<<20-1) + `"`, "must be at most 1048576 bytes of JSON, got 1048577"},
 		} {
-			value := json.RawMessage(c.value)
-			_, err := s.Set(t.Context(), s.app, "c", "k", value, kv.SetOptions{})
-			_, oldErr := s.CompareAndSet(t.Context(), s.app, "c", "other", value, json.RawMessage(`1`))
-			_, newErr := s.CompareAndSet(t.Context(), s.app, "c", "k", value, value)
+			given := value(c.value)
+			_, err := s.Set(t.Context(), s.app, "c", "k", given, kv.SetOptions{})
+			_, oldErr := s.CompareAndSet(t.Context(), s.app, "c", "other", given, value(`1`))
+			_, newErr := s.CompareAndSet(t.Context(), s.app, "c", "k", given, given)
 			if c.reason != "" {
 				refused(t, err, "value", c.reason)
 				refused(t, oldErr, "old", c.reason)
-				_, newErr = s.CompareAndSet(t.Context(), s.app, "c", "k", json.RawMessage(`1`), value)
+				_, newErr = s.CompareAndSet(t.Context(), s.app, "c", "k", value(`1`), given)
 				refused(t, newErr, "new", c.reason)
 				continue
 			}
@@ -154,7 +156,7 @@ func TestTTL(t *testing.T) {
 				{kv.SetOptions{TTLMillis: new(int64(1)), ExpiresAt: s.clock.Now()}, "expires_at", "must not be given beside ttl_ms"},
 				{kv.SetOptions{ExpiresAt: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)}, "expires_at", "must be before the year 10000, got 10000"},
 			} {
-				_, err := s.Set(t.Context(), s.app, "c", "k", json.RawMessage(`1`), c.options)
+				_, err := s.Set(t.Context(), s.app, "c", "k", value(`1`), c.options)
 				refused(t, err, c.field, c.reason)
 			}
 			s.set(t, "k", `1`, kv.SetOptions{TTLMillis: new(kv.MaxTTLMillis)})
@@ -166,7 +168,7 @@ func TestTTL(t *testing.T) {
 			require.Equal(t, `1`, s.value(t, "k"))
 			s.clock.advance(time.Microsecond)
 			require.Equal(t, ``, s.value(t, "k"))
-			set, err := s.Set(t.Context(), s.app, "c", "k", json.RawMessage(`2`), kv.SetOptions{IfAbsent: true})
+			set, err := s.Set(t.Context(), s.app, "c", "k", value(`2`), kv.SetOptions{IfAbsent: true})
 			require.NoError(t, err)
 			require.True(t, set)
 		})
@@ -174,7 +176,7 @@ func TestTTL(t *testing.T) {
 			s.set(t, "n", `1`, kv.SetOptions{TTLMillis: new(int64(1000))})
 			_, err := s.Incr(t.Context(), s.app, "c", "n", 1)
 			require.NoError(t, err)
-			swapped, err := s.CompareAndSet(t.Context(), s.app, "c", "n", json.RawMessage(`2`), json.RawMessage(`3`))
+			swapped, err := s.CompareAndSet(t.Context(), s.app, "c", "n", value(`2`), value(`3`))
 			require.NoError(t, err)
 			require.True(t, swapped)
 			s.clock.advance(time.Second)
@@ -191,7 +193,7 @@ func TestTTL(t *testing.T) {
 			exported, err := s.List(t.Context(), s.app, "c", "", store.PageRequest{})
 			require.NoError(t, err)
 			for _, entry := range exported.Items {
-				set, err := s.Set(t.Context(), s.app, "copy", entry.Key, entry.Value, kv.SetOptions{ExpiresAt: entry.ExpiresAt})
+				set, err := s.Set(t.Context(), s.app, "copy", entry.Key, kv.JSON(entry.Value), kv.SetOptions{ExpiresAt: entry.ExpiresAt})
 				require.NoError(t, err)
 				require.True(t, set)
 			}
@@ -278,7 +280,7 @@ func TestCompareAndSet(t *testing.T) {
 			if c.value != "" {
 				s.set(t, "k", c.value, kv.SetOptions{})
 			}
-			swapped, err := s.CompareAndSet(t.Context(), s.app, "c", "k", json.RawMessage(c.old), json.RawMessage(c.next))
+			swapped, err := s.CompareAndSet(t.Context(), s.app, "c", "k", value(c.old), value(c.next))
 			require.NoError(t, err)
 			require.Equal(t, c.swaps, swapped, "%+v", c)
 			require.Equal(t, c.after, s.value(t, "k"), "%+v", c)
@@ -296,12 +298,12 @@ func TestNoSuchApp(t *testing.T) {
 		require.NoError(t, err)
 		require.False(t, found)
 		for _, ifAbsent := range []bool{false, true} {
-			_, err = s.Set(t.Context(), s.app, "c", "k", json.RawMessage(`1`), kv.SetOptions{IfAbsent: ifAbsent})
+			_, err = s.Set(t.Context(), s.app, "c", "k", value(`1`), kv.SetOptions{IfAbsent: ifAbsent})
 			require.EqualError(t, err, "app not found")
 		}
 		_, err = s.Incr(t.Context(), s.app, "c", "k", 1)
 		require.EqualError(t, err, "app not found")
-		swapped, err := s.CompareAndSet(t.Context(), s.app, "c", "k", json.RawMessage(`1`), json.RawMessage(`2`))
+		swapped, err := s.CompareAndSet(t.Context(), s.app, "c", "k", value(`1`), value(`2`))
 		require.NoError(t, err)
 		require.False(t, swapped)
 	})
@@ -339,7 +341,7 @@ func TestManyClients(t *testing.T) {
 				}
 				won := make([]bool, 64)
 				clients(t, func(i int) (err error) {
-					won[i], err = s.CompareAndSet(t.Context(), s.app, "c", "lock", json.RawMessage(old), json.RawMessage(strconv.Itoa(i)))
+					won[i], err = s.CompareAndSet(t.Context(), s.app, "c", "lock", value(old), value(strconv.Itoa(i)))
 					return err
 				})
 				holder, err := strconv.Atoi(s.value(t, "lock"))
@@ -353,16 +355,16 @@ func TestManyClients(t *testing.T) {
 		t.Run("compare_and_set until it succeeds", func(t *testing.T) {
 			clients(t, func(int) error {
 				for {
-					old := json.RawMessage(`null`)
+					old := value(`null`)
 					n := 0
 					entry, err := s.Get(t.Context(), s.app, "c", "loop")
 					if err == nil {
-						old = entry.Value
+						old = kv.JSON(entry.Value)
 						n, _ = strconv.Atoi(string(entry.Value))
-					} else if !errors.Is(err, store.ErrNotFound) {
+					} else if fault.Of(err) != fault.NotFound {
 						return err
 					}
-					swapped, err := s.CompareAndSet(t.Context(), s.app, "c", "loop", old, strconv.AppendInt(nil, int64(n+1), 10))
+					swapped, err := s.CompareAndSet(t.Context(), s.app, "c", "loop", old, value(strconv.Itoa(n+1)))
 					if err != nil || swapped {
 						return err
 					}

@@ -2,30 +2,24 @@ package kv
 
 import (
 	"context"
+	"time"
 
-	"github.com/picloud/picloud/host/sweep"
+	"github.com/picloud/picloud/host/background"
+	"github.com/picloud/picloud/host/store"
 )
 
-// sweepBatch bounds how long one transaction of a sweep keeps others waiting.
-const sweepBatch = 100
+const (
+	sweepEvery = time.Minute
+	sweepBatch = 100 // entries that one transaction removes
+)
 
-// Start begins to sweep, now and then every SweepEvery, until Stop.
-func (s *Service) Start() {
-	s.sweeper = sweep.Start("expired", "keys", s.config.SweepEvery, s.config.Log, s.Sweep)
+// Sweeper makes the sweep of expired entries, which comes every minute.
+func (s *Service) Sweeper() *background.Sweep {
+	return background.NewSweep("expired", "keys", sweepEvery, s.config.Log, s.Sweep)
 }
 
-// Stop ends the sweeps and waits for the one under way.
-func (s *Service) Stop() { s.sweeper.Stop() }
-
-// Sweep removes the rows of all expired entries, in batches, and returns their
-// number. It frees room and tells of the deletions; no operation sees the
-// entries anyway.
-func (s *Service) Sweep(ctx context.Context) (swept int, err error) {
-	for {
-		n, err := s.config.Store.Sweep(ctx, sweepBatch)
-		swept += n
-		if err != nil || n < sweepBatch {
-			return swept, err
-		}
-	}
+// Sweep removes the rows of all expired entries, in batches, and returns their number. It frees
+// room and tells those who listen; no operation sees the entries anyway.
+func (s *Service) Sweep(ctx context.Context) (int, error) {
+	return store.InBatches(ctx, sweepBatch, s.config.Store.Sweep)
 }

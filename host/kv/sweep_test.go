@@ -2,7 +2,6 @@ package kv_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"testing"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/host/events"
 	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/store"
 )
@@ -33,37 +33,47 @@ func TestSweep(t *testing.T) {
 	})
 }
 
-// Start sweeps at once and then every now and then; each expired entry is told
-// as one deletion, though nobody asks for it.
-func TestStartAndStop(t *testing.T) {
+// The sweeper sweeps at once and then whenever it is time; each expired entry is told once, though
+// nobody asks for it.
+func TestSweeper(t *testing.T) {
 	for name, kind := range databases {
 		t.Run(name, func(t *testing.T) {
 			told := make(chan store.Change, 10)
 			clock := &clock{now: time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)}
-			opened := kind.mustOpen(t, clock.Now, func(_ context.Context, _ store.Store, change store.Change) error {
-				if change.Operation == store.ChangeDelete {
-					told <- change
-				}
+			listeners := events.NewRegistry(func(_ context.Context, _ store.Store, change store.Change, _ []events.Listener) error {
+				told <- change
 				return nil
 			})
+			opened := kind.mustOpen(t, clock.Now, listeners)
 			app, err := opened.Apps().Create(t.Context(), store.App{Slug: "app"})
 			require.NoError(t, err)
-			s := kv.New(kv.Config{Store: opened.KV(), Log: slog.New(slog.DiscardHandler), Now: clock.Now, SweepEvery: time.Millisecond})
+			require.NoError(t, listeners.Reload(t.Context(), app.ID, func(context.Context) ([]events.Listener, error) {
+				return []events.Listener{{Source: store.ChangeKV, Collection: "c", Operations: []store.ChangeOperation{store.ChangeExpire}}}, nil
+			}))
+			s := kv.New(kv.Config{Store: opened.KV(), Log: slog.New(slog.DiscardHandler), Now: clock.Now})
 			set := func(key string) {
-				_, err := s.Set(t.Context(), app.ID, "c", key, json.RawMessage(`1`), kv.SetOptions{TTLMillis: new(int64(1))})
+				_, err := s.Set(t.Context(), app.ID, "c", key, value(`1`), kv.SetOptions{TTLMillis: new(int64(1))})
 				require.NoError(t, err)
 				clock.advance(time.Millisecond)
 			}
+			sweeper := s.Sweeper()
+			swept := sweeper.Swept()
+			sweep := func(key string) {
+				n, err := swept.Next(t.Context())
+				require.NoError(t, err)
+				require.EqualValues(t, 1, n)
+				require.Equal(t, key, (<-told).Key)
+			}
 			set("at once")
-			s.Start()
-			require.Equal(t, "at once", (<-told).Key)
+			sweeper.Start()
+			sweep("at once")
 			set("later")
-			require.Equal(t, "later", (<-told).Key)
-			s.Stop()
+			sweeper.Wake()
+			sweep("later")
+			require.NoError(t, sweeper.Stop(t.Context()))
 			set("never")
 			require.NoError(t, opened.Close())
 			require.Empty(t, told)
 		})
 	}
-	kv.New(kv.Config{}).Stop() // never started
 }

@@ -9,24 +9,70 @@ import (
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 )
+
+// Value is a value as somebody gives it: as JSON or as a guest's MessagePack. The service reads it
+// once, when it makes of it the JSON that is kept.
+type Value struct {
+	encoded []byte
+	form    form
+}
+
+type form int
+
+const (
+	inJSON form = iota
+	inMessagePack
+)
+
+// JSON is a value as a text of JSON, which is kept as it is but for the space around it.
+func JSON(text []byte) Value { return Value{text, inJSON} }
+
+// MessagePack is a value as a guest writes it. Nothing stands for unit, which is how msgp reads it.
+func MessagePack(value msgp.Raw) Value { return Value{value, inMessagePack} }
+
+// read returns the JSON that is kept. What cannot be kept is refused, with the place in the field.
+func (v Value) read(field string) (json.RawMessage, error) {
+	text := json.RawMessage("null")
+	if v.form == inJSON {
+		text = bytes.Trim(v.encoded, " \t\r\n")
+	} else if len(v.encoded) > 0 {
+		// No value is five times as long in MessagePack as in JSON.
+		if len(v.encoded) > 5*MaxValueBytes {
+			return nil, fault.Refuse(field, "must be at most %d bytes of JSON, got more", MaxValueBytes)
+		}
+		var err error
+		if text, err = abi.AppendJSON(make([]byte, 0, len(v.encoded)+len(v.encoded)/2), v.encoded); err != nil {
+			return nil, refuseWithin(field, err)
+		}
+	}
+	if len(text) > MaxValueBytes {
+		return nil, fault.Refuse(field, "must be at most %d bytes of JSON, got %d", MaxValueBytes, len(text))
+	}
+	if v.form == inJSON {
+		if _, err := abi.AppendFromJSON(make([]byte, 0, len(text)), text); err != nil {
+			return nil, fault.Refuse(field, "%v", err)
+		}
+	}
+	return text, nil
+}
 
 func isNull(value json.RawMessage) bool { return string(value) == "null" }
 
-// add adds to the value of a key, nil if it is missing, and returns the sum
-// also as a value.
+// add adds to the value of a key, nil if it is missing, and returns the sum also as a value.
 func add(key string, value json.RawMessage, by int64) (int64, json.RawMessage, error) {
 	present := int64(0)
 	if value != nil {
 		var err error
 		// Of what is JSON this takes the integers, and -0, which is a float.
 		if present, err = strconv.ParseInt(string(value), 10, 64); err != nil || string(value) == "-0" {
-			return 0, nil, refuse("key", "%q holds %s, not an integer of 64 bits", key, kind(value))
+			return 0, nil, fault.Refuse("key", "%q holds %s, not an integer of 64 bits", key, kind(value))
 		}
 	}
 	sum := present + by
 	if (sum < present) != (by < 0) {
-		return 0, nil, refuse("by", "%d + %d does not fit into 64 bits", present, by)
+		return 0, nil, fault.Refuse("by", "%d + %d does not fit into 64 bits", present, by)
 	}
 	return sum, strconv.AppendInt(nil, sum, 10), nil
 }
@@ -49,7 +95,7 @@ func kind(value json.RawMessage) string {
 	}
 }
 
-// same tells whether two JSON texts are the same value to a script.
+// same reports whether two JSON texts are the same value to a script.
 func same(a, b json.RawMessage) bool {
 	return bytes.Equal(a, b) || bytes.Equal(canonical(a), canonical(b))
 }
@@ -64,9 +110,9 @@ func canonical(text json.RawMessage) []byte {
 	return out
 }
 
-// appendSorted appends the first value in b with the keys of all maps in their
-// order, and returns what follows it. AppendFromJSON writes everything else in
-// one way only. Of two equal keys the last counts.
+// appendSorted appends the first value in b with the keys of all maps in their order, and returns
+// what follows it. AppendFromJSON writes everything else in one way only. Of two equal keys the
+// last counts.
 func appendSorted(dst, b []byte) (out, rest []byte) {
 	switch msgp.NextType(b) {
 	case msgp.ArrayType:

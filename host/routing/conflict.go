@@ -1,19 +1,36 @@
 package routing
 
-import "github.com/picloud/picloud/host/store"
+import (
+	"cmp"
+	"slices"
+	"strings"
 
-// Conflict finds a route of the same app that could match the same request as
-// route at the same precedence. A route with the same id is not in its own way.
+	"github.com/picloud/picloud/host/store"
+)
+
+// Conflict returns a route of the same app that could match the same request as route at the same
+// precedence. A route does not conflict with itself, the one with the same id.
 func (t *Table) Conflict(route store.Route) (store.Route, bool) {
-	return t.overlap(route, func(other *entry) bool { return other.route.AppID == route.AppID })
+	e := newEntry(route)
+	return t.overlap(route, func(other *entry) bool {
+		return other.route.AppID == route.AppID && (other.route.Method == route.Method || !samePath(e, other))
+	})
 }
 
-// Shadow finds an older route of another app that answers at least some of the
-// requests route is made for, at the same precedence.
+// samePath reports whether two routes of a host and of one kind have the same path, whatever its
+// parameters are called. The method then decides between them.
+func samePath(a, b *entry) bool {
+	return slices.EqualFunc(a.segments, b.segments, func(x, y string) bool {
+		return x == y || a.route.PathKind == store.PathParam && isParam(x) && isParam(y)
+	})
+}
+
+// Shadow returns a route of another app that answers at least some of the requests route is made
+// for, at the same precedence: being older, or by its method.
 func (t *Table) Shadow(route store.Route) (store.Route, bool) {
 	e := newEntry(route)
 	return t.overlap(route, func(other *entry) bool {
-		return other.route.AppID != route.AppID && older(other, e) < 0
+		return other.route.AppID != route.AppID && goesBefore(other, e)
 	})
 }
 
@@ -27,7 +44,7 @@ func (t *Table) overlap(route store.Route, wanted func(*entry) bool) (store.Rout
 	e := newEntry(route)
 	search := func(es entries) *entry {
 		for _, other := range es {
-			if other.route.ID != route.ID && methodsMeet(route.Method, other.route.Method) && wanted(other) {
+			if other.route.ID != route.ID && methodsMeet(e, other) && wanted(other) {
 				return other
 			}
 		}
@@ -54,10 +71,14 @@ func (t *Table) overlap(route store.Route, wanted func(*entry) bool) (store.Rout
 	return found.route, true
 }
 
-func methodsMeet(a, b string) bool { return a == "" || b == "" || a == b }
+// methodsMeet reports whether one request's method could match both routes.
+func methodsMeet(a, b *entry) bool {
+	x, y := a.route.Method, b.route.Method
+	return x == "" || y == "" || x == y || x == "GET" && y == "HEAD" || x == "HEAD" && y == "GET"
+}
 
-// overlap searches the param routes below n that one path could match together
-// with the segments, and that have as many leading literals.
+// overlap searches the param routes below n for one that matches a path the segments also match,
+// and that has as many leading literals.
 func (n *node) overlap(segments []string, literals int, search func(entries) *entry) *entry {
 	if len(segments) == 0 {
 		return search(n.ends)
@@ -90,4 +111,92 @@ func (n *node) overlap(segments []string, literals int, search func(entries) *en
 		}
 	}
 	return nil
+}
+
+// Takes returns a route of another app from which route would take requests: one of the same host,
+// or of a wildcard that covers it. A route for any host does not count, because it claims no host:
+// those of a named host may go before it.
+func (t *Table) Takes(route store.Route) (store.Route, bool) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	e := newEntry(route)
+	for host, kind := route.Host, route.HostKind; ; kind = store.HostWildcard {
+		if p := t.pathsOf(kind, host, false); p != nil && !p.only(route.AppID) {
+			sameHost := host == route.Host
+			for _, other := range p.byID {
+				if other.route.AppID != route.AppID && methodsMeet(e, other) && pathsMeet(e, other) && (!sameHost || precedence(e, other) > 0) {
+					return other.route, true
+				}
+			}
+		}
+		if kind == store.HostAny {
+			return store.Route{}, false
+		}
+		// The next longer wildcard that covers the host.
+		_, above, found := strings.Cut(strings.TrimPrefix(host, "*."), ".")
+		if !found {
+			return store.Route{}, false
+		}
+		host = "*." + above
+	}
+}
+
+// pathsMeet reports whether one path could match both routes.
+func pathsMeet(a, b *entry) bool {
+	for i := range max(len(a.segments), len(b.segments)) {
+		switch {
+		case i >= len(a.segments):
+			return a.route.PathKind == store.PathPrefix
+		case i >= len(b.segments):
+			return b.route.PathKind == store.PathPrefix
+		}
+		x, y := a.segments[i], b.segments[i]
+		switch {
+		case a.isParam(i) && b.isParam(i) || x == y:
+		case a.isParam(i) && y != "" || b.isParam(i) && x != "":
+		default:
+			return false
+		}
+	}
+	// A prefix goes on for a segment at least.
+	return len(a.segments) == len(b.segments) && (a.route.PathKind == store.PathPrefix) == (b.route.PathKind == store.PathPrefix)
+}
+
+func (e *entry) isParam(i int) bool {
+	return e.route.PathKind == store.PathParam && isParam(e.segments[i])
+}
+
+// goesBefore reports whether a answers what both match on their host.
+func goesBefore(a, b *entry) bool {
+	if c := precedence(a, b); c != 0 {
+		return c > 0
+	}
+	return older(a, b) < 0
+}
+
+// precedence compares which of two routes answers what both match on their host; 0 where only their
+// age decides.
+func precedence(a, b *entry) int {
+	rank := map[store.PathKind]int{store.PathExact: 2, store.PathParam: 1, store.PathPrefix: 0}
+	if c := cmp.Compare(rank[a.route.PathKind], rank[b.route.PathKind]); c != 0 {
+		return c
+	}
+	if a.route.PathKind == store.PathPrefix && len(a.segments) != len(b.segments) {
+		return cmp.Compare(len(a.segments), len(b.segments))
+	}
+	for i := range a.segments {
+		switch x, y := a.isParam(i), b.isParam(i); {
+		case x && !y:
+			return -1
+		case !x && y:
+			return 1
+		}
+	}
+	switch x, y := a.route.Method, b.route.Method; {
+	case x == y:
+		return 0
+	case y == "", x == "HEAD" && y == "GET":
+		return 1
+	}
+	return -1
 }

@@ -13,8 +13,8 @@ type Match struct {
 	path  string
 }
 
-// Params are the segments that the route's parameters stand for, decoded; nil
-// unless the route is a param route.
+// Params returns the decoded segments by the names of the route's parameters; nil unless the route
+// is a param route.
 func (m Match) Params() map[string]string {
 	if m.entry == nil || m.Route.PathKind != store.PathParam {
 		return nil
@@ -31,8 +31,8 @@ func (m Match) Params() map[string]string {
 	return params
 }
 
-// Rest is what a prefix route matched beyond its prefix, in the form of
-// [CleanPath]; "" for other routes.
+// Rest returns what a prefix route matched beyond its prefix, in the form of [CleanPath]; "" for
+// other routes.
 func (m Match) Rest() string {
 	if m.entry == nil || m.Route.PathKind != store.PathPrefix {
 		return ""
@@ -40,8 +40,35 @@ func (m Match) Rest() string {
 	return m.path[len(m.Route.Path)-len("*"):]
 }
 
-// Match finds the route that answers a request with this method, Host header
-// and path, as [CleanPath] gives it.
+// Resolution is what becomes of a request.
+type Resolution struct {
+	Match
+	Found    bool
+	Path     string   // in the form of [CleanPath]
+	Reserved bool     // the path belongs to PiCloud, whatever routes say
+	Allow    []string // where nothing is found: the methods with which something would be, in the order of [Methods]
+}
+
+// Resolve returns what becomes of a request with this method, Host header and path, as they were
+// sent. The error is that of [CleanPath].
+func (t *Table) Resolve(method, host, rawPath string) (Resolution, error) {
+	path, err := CleanPath(rawPath)
+	if err != nil {
+		return Resolution{}, err
+	}
+	r := Resolution{Path: path}
+	if reserved[firstSegment(path)] {
+		r.Reserved = true
+		return r, nil
+	}
+	if r.Match, r.Found = t.Match(method, host, path); !r.Found {
+		r.Allow = t.Allow(host, path)
+	}
+	return r, nil
+}
+
+// Match returns the route that answers a request with this method, Host header and path, which is
+// in the form of [CleanPath].
 func (t *Table) Match(method, host, path string) (Match, bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -53,8 +80,8 @@ func (t *Table) Match(method, host, path string) (Match, bool) {
 	return Match{Route: e.route, entry: e, path: path}, true
 }
 
-// Allow lists the methods with which [Table.Match] would find a route for this
-// host and path, in the order of [Methods].
+// Allow returns the methods with which [Table.Match] would find a route for this host and path, in
+// the order of [Methods].
 func (t *Table) Allow(host, path string) []string {
 	var allowed []string
 	for _, method := range Methods {
@@ -72,8 +99,8 @@ func (t *Table) find(method, host, path string) *entry {
 		}
 	}
 	if len(t.wildcard) > 0 {
-		// From the left, so that the longest wildcard comes first. A host has at
-		// most 253 bytes (RFC 1035), which bounds the tries.
+		// From the left, so that the longest wildcard comes first. A host has at most 253 bytes
+		// (RFC 1035), which bounds the tries.
 		for i := 1; i < len(host) && len(host) <= 254; i++ {
 			if host[i] != '.' {
 				continue
@@ -98,8 +125,8 @@ func (p *paths) find(method, path string) *entry {
 	return p.tree.findPrefix(method, path[1:])
 }
 
-// findParam finds the param route for what remains of the path. Literal before
-// parameter at each segment finds the one with most leading literals first.
+// findParam returns the param route for what remains of the path. At each segment it tries the
+// literal before the parameter, so that it finds the route with most leading literals first.
 func (n *node) findParam(method, rest string) *entry {
 	segment, rest, more := strings.Cut(rest, "/")
 	for _, next := range [...]*node{n.literal[segment], n.param} {
@@ -133,15 +160,26 @@ func (n *node) findPrefix(method, rest string) *entry {
 	}
 }
 
-// pick is the oldest route for the method.
+// pick returns the oldest route that is made for the method. Without one it is the oldest made for
+// GET where the method is HEAD, and then the oldest made for any method.
 func (es entries) pick(method string) *entry {
+	var get, any *entry
 	for _, e := range es {
-		if e.route.Method == "" || e.route.Method == method {
+		switch e.route.Method {
+		case method:
 			return e
+		case "GET":
+			if get == nil && method == "HEAD" {
+				get = e
+			}
+		case "":
+			if any == nil {
+				any = e
+			}
 		}
 	}
-	if method == "HEAD" {
-		return es.pick("GET")
+	if get != nil {
+		return get
 	}
-	return nil
+	return any
 }

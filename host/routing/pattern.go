@@ -1,4 +1,5 @@
-// Package routing finds the route that answers a request.
+// Package routing finds the route that answers an HTTP request. A route binds a host, a path and a
+// method to a script; a [Table] holds the routes of all apps in memory.
 //
 // # Paths
 //
@@ -8,16 +9,15 @@
 //	param    /users/:id    :name stands for one segment that is not empty
 //	prefix   /hooks/*      everything below /hooks/; not /hooks itself
 //
-// A trailing slash counts: /greet and /greet/ are two paths. Route paths are
-// written decoded ("/menü", not "/men%C3%BC"). A request's path is decoded
-// before it is compared, except that an encoded slash or percent sign stays
-// encoded (%2F, %25), so that "/a%2Fb" has one segment; see [CleanPath].
+// A trailing slash counts: /greet and /greet/ are two paths. Route paths are written decoded
+// ("/menü", not "/men%C3%BC"). A request's path is decoded before it is compared, except that an
+// encoded slash or percent sign stays encoded (%2F, %25), so that "/a%2Fb" has one segment; see
+// [CleanPath].
 //
 // # Hosts
 //
-// A host is empty for any, a name for that host (strict), or *.example.com for
-// every name below example.com at whatever depth (wildcard). Case, port and a
-// trailing dot are ignored.
+// A host is empty for any host, a name for that host (strict), or *.example.com for every name
+// below example.com at whatever depth (wildcard). Case, port and a trailing dot are ignored.
 //
 // # Precedence
 //
@@ -26,15 +26,17 @@
 //  1. the strict host, then the longest wildcard, then any host;
 //  2. the exact path, then a param path, then a prefix path;
 //  3. among param paths, more literal segments before the first parameter;
-//     among prefix paths, the longer prefix.
+//     among prefix paths, the longer prefix;
+//  4. among routes of the same path, whatever their parameters are called, the method that is named,
+//     before any.
 //
-// Two routes of one app still equal after that conflict, if one request could
-// match both: [Table.Conflict] finds them, and they are not allowed to exist.
-// Routes of different apps may be equal: then, from left to right, a literal
-// segment goes before a parameter, and finally the older route goes first.
+// Two routes of one app that are still equal conflict if one request could match both.
+// [Table.Conflict] finds them; they are not allowed to exist. Routes of different apps may be
+// equal. Then, from left to right, a literal segment goes before a parameter, and finally the older
+// route goes first. A route that would take requests of a host away from another app's route is not
+// allowed to exist either; [Table.Takes] finds that one.
 //
-// A GET route matches HEAD requests too, unless a route made for HEAD is its
-// equal.
+// A GET route matches HEAD requests too, after a route made for HEAD.
 package routing
 
 import (
@@ -42,6 +44,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -59,19 +62,17 @@ var reserved = map[string]bool{
 	"api": true, "admin": true, "healthz": true, "readyz": true, "version": true, "metrics": true, "realtime": true,
 }
 
-// PatternError says which part of a route is wrong.
-type PatternError struct {
-	Field  string // "method", "host", "host_kind", "path" or "path_kind"
-	Value  string
-	Reason string
+// wrong refuses a part of a route: "method", "host", "host_kind", "path" or "path_kind".
+func wrong(field, value, reason string) error {
+	return &fault.Error{
+		Code: fault.Invalid, Text: fmt.Sprintf("%s %q %s", field, value, reason),
+		Field: field, Reason: reason, Value: value,
+	}
 }
 
-func (e *PatternError) Error() string { return fmt.Sprintf("%s %q %s", e.Field, e.Value, e.Reason) }
-
-// Parse checks and normalises what a person wrote into the columns of a route:
-// Method, Host, HostKind, Path and PathKind are set, the rest is empty. A kind
-// may be "" to be inferred; one that is given must be what the host or path
-// is. The error is a [*PatternError].
+// Parse checks and normalises a route as a person wrote it. In the result Method, Host, HostKind,
+// Path and PathKind are set, the rest is empty. A kind that is "" is inferred; one that is given
+// must agree with the host or path. The error is [fault.Invalid] and names the part.
 func Parse(method, host string, hostKind store.HostKind, path string, pathKind store.PathKind) (store.Route, error) {
 	var r store.Route
 	var err error
@@ -82,13 +83,13 @@ func Parse(method, host string, hostKind store.HostKind, path string, pathKind s
 		return store.Route{}, err
 	}
 	if hostKind != "" && hostKind != r.HostKind {
-		return store.Route{}, &PatternError{"host_kind", string(hostKind), fmt.Sprintf("does not fit: host %q is of kind %s", host, r.HostKind)}
+		return store.Route{}, wrong("host_kind", string(hostKind), fmt.Sprintf("does not fit: host %q is of kind %s", host, r.HostKind))
 	}
 	if r.PathKind, err = parsePath(path); err != nil {
 		return store.Route{}, err
 	}
 	if pathKind != "" && pathKind != r.PathKind {
-		return store.Route{}, &PatternError{"path_kind", string(pathKind), fmt.Sprintf("does not fit: path %q is of kind %s", path, r.PathKind)}
+		return store.Route{}, wrong("path_kind", string(pathKind), fmt.Sprintf("does not fit: path %q is of kind %s", path, r.PathKind))
 	}
 	r.Path = path
 	return r, nil
@@ -104,7 +105,7 @@ func parseMethod(method string) (string, error) {
 			return m, nil
 		}
 	}
-	return "", &PatternError{"method", method, "must be one of " + strings.Join(Methods, ", ") + ", or empty for any"}
+	return "", wrong("method", method, "must be one of "+strings.Join(Methods, ", ")+", or empty for any")
 }
 
 func parseHost(host string) (string, store.HostKind, error) {
@@ -116,7 +117,7 @@ func parseHost(host string) (string, store.HostKind, error) {
 		kind, name = store.HostWildcard, below
 	}
 	fail := func(reason string) (string, store.HostKind, error) {
-		return "", "", &PatternError{"host", host, reason}
+		return "", "", wrong("host", host, reason)
 	}
 	if strings.Contains(name, "*") {
 		return fail("may have a * only as its whole first label, as in *.example.com")
@@ -150,12 +151,12 @@ func parseHost(host string) (string, store.HostKind, error) {
 }
 
 func parsePath(path string) (store.PathKind, error) {
-	fail := func(reason string) (store.PathKind, error) { return "", &PatternError{"path", path, reason} }
+	fail := func(reason string) (store.PathKind, error) { return "", wrong("path", path, reason) }
 	switch {
 	case !strings.HasPrefix(path, "/"):
 		return fail("must begin with /")
 	case len(path) > MaxPathBytes:
-		return "", &PatternError{"path", path[:32] + "...", fmt.Sprintf("must not be longer than %d bytes, got %d", MaxPathBytes, len(path))}
+		return "", wrong("path", path[:32]+"...", fmt.Sprintf("must not be longer than %d bytes, got %d", MaxPathBytes, len(path)))
 	case strings.Contains(path, "//"):
 		return fail("must not contain //")
 	case !utf8.ValidString(path):

@@ -1,13 +1,13 @@
 package routing
 
 import (
-	"errors"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -69,9 +69,8 @@ func TestParseRefuses(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := Parse(c.method, c.host, store.HostKind(c.hostKind), c.path, store.PathKind(c.pathKind))
-			var wrong *PatternError
-			require.True(t, errors.As(err, &wrong), "got %v", err)
-			assert.Equal(t, c.field, wrong.Field)
+			require.Equal(t, fault.Invalid, fault.Of(err), "got %v", err)
+			assert.Equal(t, c.field, fault.From(err).Field)
 			assert.Contains(t, err.Error(), c.says)
 		})
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/picloud/picloud/host/store"
 )
 
-// rank is the precedence of the package documentation, written down as it
-// reads: how well a route matches a request, more first.
+// rank returns how well a route matches a request, more first: the precedence of the package
+// documentation, written down as it reads.
 func rank(r store.Route, method, host, path string) (rank []int, matches bool) {
 	if r.Method != "" && r.Method != method && !(method == "HEAD" && r.Method == "GET") {
 		return nil, false
@@ -54,7 +54,7 @@ func rank(r store.Route, method, host, path string) (rank []int, matches bool) {
 	return append(rank, 2, leading), true
 }
 
-// tieBreak orders what rank leaves equal, more first.
+// tieBreak returns the order of what rank leaves equal, more first.
 func tieBreak(r store.Route, method string) (order []int) {
 	for segment := range strings.SplitSeq(r.Path, "/") {
 		if strings.HasPrefix(segment, ":") && r.PathKind == store.PathParam {
@@ -63,10 +63,13 @@ func tieBreak(r store.Route, method string) (order []int) {
 			order = append(order, 1)
 		}
 	}
-	if method == "HEAD" && r.Method == "GET" {
+	switch r.Method {
+	case method:
+		return append(order, 2)
+	case "":
 		return append(order, 0)
 	}
-	return append(order, 1)
+	return append(order, 1) // GET, which answers HEAD
 }
 
 // plain tries every route. Ids are in the order of age.
@@ -170,8 +173,8 @@ func TestConflictIsExact(t *testing.T) {
 		if r.IntN(4) > 0 {
 			pair[1].Host, pair[1].HostKind = pair[0].Host, pair[0].HostKind
 		}
-		if pair[0].Method == "HEAD" && pair[1].Method == "GET" || pair[0].Method == "GET" && pair[1].Method == "HEAD" {
-			continue // equal on HEAD, where the HEAD route goes first
+		if pair[0].Method != pair[1].Method && samePath(newEntry(pair[0]), newEntry(pair[1])) {
+			continue // equal but for the method, which decides
 		}
 		var tie string
 		for _, method := range []string{"GET", "POST", "HEAD"} {
@@ -192,6 +195,52 @@ func TestConflictIsExact(t *testing.T) {
 		}
 	}
 	require.Greater(t, conflicts, 10, "the generator must make conflicts")
+}
+
+// A route takes requests of another app's exactly when some request on a named host goes to it that
+// went to the other before.
+func TestTakesIsExact(t *testing.T) {
+	var paths []string
+	var walk func(string, int)
+	walk = func(path string, left int) {
+		for _, segment := range []string{"a", "b", "c", ""} {
+			if paths = append(paths, path+"/"+segment); left > 0 && segment != "" {
+				walk(path+"/"+segment, left-1)
+			}
+		}
+	}
+	walk("", 4)
+	r := rand.New(rand.NewPCG(11, 11))
+	taken := 0
+	for range 2000 {
+		pair := randomRoutes(r, 2)
+		pair[0].AppID, pair[1].AppID = "one", "two"
+		if r.IntN(3) > 0 {
+			pair[1].Host, pair[1].HostKind = pair[0].Host, pair[0].HostKind
+		}
+		before, after := NewTable(pair[:1]), NewTable(pair)
+		var example string
+		for _, method := range []string{"GET", "POST", "HEAD"} {
+			for _, host := range []string{"x.com", "a.x.com", "b.x.com", "b.a.x.com"} {
+				for _, path := range paths {
+					was, answered := before.Match(method, host, path)
+					if now, _ := after.Match(method, host, path); answered && now.Route.ID != was.Route.ID {
+						example = method + " " + host + path
+					}
+				}
+			}
+		}
+		if pair[0].HostKind == store.HostAny && pair[1].HostKind != store.HostAny {
+			example = "" // a named host goes before any
+		}
+		if other, takes := before.Takes(pair[1]); takes != (example != "") {
+			t.Fatalf("%v beside %v: takes %v (%v), but request %q is taken", pair[1], pair[0], takes, other, example)
+		}
+		if example != "" {
+			taken++
+		}
+	}
+	require.Greater(t, taken, 50, "the generator must make routes that take")
 }
 
 func TestConcurrentUse(t *testing.T) {

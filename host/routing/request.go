@@ -15,10 +15,10 @@ var (
 	ErrPathSlash   = errors.New("the path does not begin with /")
 )
 
-// CleanPath decodes the path of a request for [Table.Match]. An encoded slash
-// or percent sign stays encoded, as %2F and %25: the answer can be split at its
-// slashes and every segment be decoded without loss. A . or .. segment is an
-// error: clients remove them before they send a request (RFC 3986, 5.2.4).
+// CleanPath decodes the path of a request for [Table.Match]. An encoded slash or percent sign stays
+// encoded, as %2F and %25, so that the result can be split at its slashes and every segment decoded
+// without loss. A . or .. segment is an error: clients remove them before they send a request
+// (RFC 3986, 5.2.4).
 func CleanPath(raw string) (string, error) {
 	if !strings.HasPrefix(raw, "/") {
 		return "", ErrPathSlash
@@ -85,7 +85,7 @@ func unhex(c byte) int {
 	return -1
 }
 
-// decodeSegment undoes what [CleanPath] left encoded.
+// decodeSegment decodes what [CleanPath] left encoded.
 func decodeSegment(s string) string {
 	if strings.IndexByte(s, '%') < 0 {
 		return s
@@ -93,8 +93,8 @@ func decodeSegment(s string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(s, "%2F", "/"), "%25", "%")
 }
 
-// cleanHost brings the Host of a request into the form routes have: lower
-// case, without port and trailing dot. It allocates only for upper case.
+// cleanHost returns the Host of a request in the form that routes have: lower case, without port
+// and trailing dot. It allocates only for upper case.
 func cleanHost(host string) string {
 	if i := strings.LastIndexByte(host, ':'); i >= 0 && strings.IndexByte(host[i:], ']') < 0 {
 		host = host[:i]
@@ -102,9 +102,7 @@ func cleanHost(host string) string {
 	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
-// Reserved tells whether a path, as [CleanPath] gives it, belongs to PiCloud
-// whatever routes say.
-func Reserved(path string) bool {
+func firstSegment(path string) string {
 	first, _, _ := strings.Cut(path[1:], "/")
-	return reserved[first]
+	return first
 }

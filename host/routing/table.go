@@ -10,9 +10,9 @@ import (
 
 // Table holds the routes of all apps. It is safe for concurrent use.
 //
-// Routes are added and removed in place, under a lock that readers share,
-// rather than by compiling a new table: a new route costs microseconds however
-// many there are, and answers requests as soon as Add returns.
+// Routes are added and removed in place, under a lock that readers share. No new table is compiled:
+// a new route costs microseconds however many there are, and answers requests as soon as Add
+// returns.
 type Table struct {
 	mu       sync.RWMutex
 	strict   map[string]*paths // by host
@@ -25,7 +25,8 @@ type Table struct {
 type paths struct {
 	exact map[string]entries
 	tree  node // param and prefix paths
-	size  int
+	byID  map[string]*entry
+	apps  map[string]int // how many of them each app has
 }
 
 // node is a place in the tree of path segments.
@@ -62,7 +63,7 @@ func newEntry(route store.Route) *entry {
 
 func isParam(segment string) bool { return strings.HasPrefix(segment, ":") }
 
-// older orders entries by age; ids are UUIDv7 and break ties of the clock.
+// older compares entries by age; ids are UUIDv7 and break ties of the clock.
 func older(a, b *entry) int {
 	if c := a.route.CreatedAt.Compare(b.route.CreatedAt); c != 0 {
 		return c
@@ -70,7 +71,7 @@ func older(a, b *entry) int {
 	return strings.Compare(a.route.ID, b.route.ID)
 }
 
-// NewTable makes a table of routes, as [Parse] and the store give them.
+// NewTable returns a table of routes, as [Parse] and the store return them.
 func NewTable(routes []store.Route) *Table {
 	t := &Table{}
 	t.Replace(routes)
@@ -88,9 +89,16 @@ func (t *Table) Replace(routes []store.Route) {
 	t.strict, t.wildcard, t.any, t.byID = fresh.strict, fresh.wildcard, fresh.any, fresh.byID
 }
 
-func newPaths() *paths { return &paths{exact: map[string]entries{}} }
+func newPaths() *paths {
+	return &paths{exact: map[string]entries{}, byID: map[string]*entry{}, apps: map[string]int{}}
+}
 
-// Add adds a route. One that is in the table already, by id, is replaced.
+// only reports whether no app but one has routes here.
+func (p *paths) only(appID string) bool {
+	return len(p.apps) == 0 || len(p.apps) == 1 && p.apps[appID] > 0
+}
+
+// Add adds a route. It replaces one with the same id.
 func (t *Table) Add(route store.Route) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -102,7 +110,8 @@ func (t *Table) add(route store.Route) {
 	e := newEntry(route)
 	t.byID[route.ID] = e
 	p := t.pathsOf(route.HostKind, route.Host, true)
-	p.size++
+	p.byID[route.ID] = e
+	p.apps[route.AppID]++
 	switch route.PathKind {
 	case store.PathExact:
 		p.exact[route.Path] = p.exact[route.Path].with(e)
@@ -115,7 +124,7 @@ func (t *Table) add(route store.Route) {
 	}
 }
 
-// Remove removes a route by id; one that is not in the table is no error.
+// Remove removes the route with an id, if there is one.
 func (t *Table) Remove(id string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -140,7 +149,11 @@ func (t *Table) remove(id string) {
 	}
 	delete(t.byID, id)
 	p := t.pathsOf(e.route.HostKind, e.route.Host, false)
-	if p.size--; p.size == 0 {
+	delete(p.byID, id)
+	if p.apps[e.route.AppID]--; p.apps[e.route.AppID] == 0 {
+		delete(p.apps, e.route.AppID)
+	}
+	if len(p.byID) == 0 {
 		switch e.route.HostKind {
 		case store.HostStrict:
 			delete(t.strict, e.route.Host)
@@ -160,7 +173,7 @@ func (t *Table) remove(id string) {
 	p.tree.prune(e, e.segments)
 }
 
-// Len is the number of routes.
+// Len returns the number of routes.
 func (t *Table) Len() int {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -193,7 +206,7 @@ func (es entries) without(e *entry) entries {
 	return slices.DeleteFunc(es, func(other *entry) bool { return other == e })
 }
 
-// grow finds the node where e's path ends and makes what is missing on the way.
+// grow returns the node where e's path ends, and makes the nodes that are missing on the way.
 func (n *node) grow(e *entry) *node {
 	for _, segment := range e.segments {
 		if e.route.PathKind == store.PathParam && isParam(segment) {
@@ -216,8 +229,8 @@ func (n *node) grow(e *entry) *node {
 	return n
 }
 
-// prune removes e below n, and the nodes that become empty; segments are what
-// remains of e's path. It tells whether n itself is empty.
+// prune removes e below n, and the nodes that become empty; segments are what remains of e's path.
+// It reports whether n itself is empty.
 func (n *node) prune(e *entry, segments []string) bool {
 	switch {
 	case len(segments) == 0 && e.route.PathKind == store.PathParam:

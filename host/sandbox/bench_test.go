@@ -11,7 +11,7 @@ import (
 func BenchmarkHello(b *testing.B) {
 	s := newToy(b, Config{})
 	for b.Loop() {
-		if _, err := s.Execute(b.Context(), toy("text hello"), abi.Invocation{}, echo); err != nil {
+		if _, err := s.Execute(b.Context(), toy("text hello"), abi.Invocation{}, NewWorld(echo)); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -22,7 +22,7 @@ func BenchmarkHelloParallel(b *testing.B) {
 	s := newToy(b, Config{})
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if _, err := s.Execute(b.Context(), toy("text hello"), abi.Invocation{}, echo); err != nil {
+			if _, err := s.Execute(b.Context(), toy("text hello"), abi.Invocation{}, NewWorld(echo)); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -35,9 +35,9 @@ func BenchmarkSlot(b *testing.B) {
 	s := newReal(b, Config{})
 	key := rhai(`"Hello, world!"`)
 	key.Limits = abi.DefaultLimits
-	_, err := s.Execute(b.Context(), key, abi.Invocation{}, echo)
+	_, err := s.Execute(b.Context(), key, abi.Invocation{}, NewWorld(echo))
 	require.NoError(b, err)
-	ready, err := s.scripts.get(key, nil)
+	ready, err := s.scripts.get(nil, key, nil)
 	require.NoError(b, err)
 	image := ready.(*image)
 	for b.Loop() {
@@ -50,7 +50,7 @@ func BenchmarkSlot(b *testing.B) {
 		}
 		s.guest.put(slot)
 	}
-	b.ReportMetric(float64(image.held()), "image-bytes")
+	b.ReportMetric(float64(image.Held()), "image-bytes")
 }
 
 // BenchmarkNewSlot is making a slot, as for the first execution or after a trap.
@@ -72,7 +72,7 @@ func BenchmarkLoad(b *testing.B) {
 	script := rhai(`"Hello, world!"`)
 	script.ID = "" // never cached
 	for b.Loop() {
-		if _, err := s.Execute(b.Context(), script, abi.Invocation{}, echo); err != nil {
+		if _, err := s.Execute(b.Context(), script, abi.Invocation{}, NewWorld(echo)); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -109,27 +109,7 @@ func BenchmarkScript(b *testing.B) {
 			script := rhai(c.source)
 			script.Limits.MaxOperations = 1 << 40
 			for b.Loop() {
-				if _, err := s.Execute(b.Context(), script, abi.Invocation{}, echo); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
-
-// BenchmarkPlugin is a whole execution of plugins: one that does nothing, which is what
-// wazero, Extism and the sandbox cost, and one of the SDK that answers a few strings.
-func BenchmarkPlugin(b *testing.B) {
-	for name, wasm := range map[string][]byte{
-		"nothing": new(wasmProgram).handle(),
-		"sdk":     randomPlugin,
-	} {
-		b.Run(name, func(b *testing.B) {
-			s := newToy(b, Config{})
-			script := pluginScript(wasm)
-			script.Limits = script.Limits.Or(abi.DefaultLimits)
-			for b.Loop() {
-				if _, err := s.Execute(b.Context(), script, abi.Invocation{}, echo); err != nil {
+				if _, err := s.Execute(b.Context(), script, abi.Invocation{}, NewWorld(echo)); err != nil {
 					b.Fatal(err)
 				}
 			}

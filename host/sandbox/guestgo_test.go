@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/sandbox/gate"
+	"github.com/picloud/picloud/host/sandbox/region"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/tetratelabs/wazero"
@@ -35,12 +37,12 @@ func TestGuestFromGo(t *testing.T) {
 	runtime := wazero.NewRuntime(ctx)
 	defer runtime.Close(ctx)
 	wasi_snapshot_preview1.MustInstantiate(ctx, runtime)
-	require.NoError(t, instantiateHost(ctx, runtime, slog.New(slog.DiscardHandler)))
+	require.NoError(t, instantiateImports(ctx, runtime))
 	compiled, err := runtime.CompileModule(ctx, wasm)
 	require.NoError(t, err)
 
 	newGoSlot := func() *slot {
-		memory := newRegion()
+		memory := region.New()
 		module, err := runtime.InstantiateModule(experimental.WithMemoryAllocator(ctx, memory), compiled,
 			wazero.NewModuleConfig().WithName("").WithStartFunctions("_initialize"))
 		require.NoError(t, err)
@@ -68,16 +70,16 @@ func TestGuestFromGo(t *testing.T) {
 		{source: "loop {}", limits: abi.Limits{MaxOperations: 1 << 40, TimeoutMS: 50}, code: abi.CodeTimeout},
 	} {
 		limits := c.limits.Or(abi.DefaultLimits)
-		e, err := newGate(1).enter(ctx, limits)
+		e, err := gate.New(1, slog.New(slog.DiscardHandler)).Enter(ctx, gate.Request{Limits: limits, World: NewWorld(echo)})
 		require.NoError(t, err)
 		s := newGoSlot()
 		var loaded abi.LoadResult
-		require.NoError(t, s.call(e, nil, s.load, &abi.LoadRequest{Source: c.source, Limits: limits}, &loaded))
+		require.NoError(t, s.call(e, s.load, &abi.LoadRequest{Source: c.source, Limits: limits}, &loaded))
 		var answer abi.RunResult
 		if answer.Error = loaded.Error; answer.Error == nil {
 			inv, err := new(abi.Invocation).MarshalMsg(nil)
 			require.NoError(t, err)
-			require.NoError(t, s.call(e, echo, s.run, &abi.RunRequest{Invocation: inv}, &answer))
+			require.NoError(t, s.call(e, s.run, &abi.RunRequest{Invocation: inv}, &answer))
 		}
 		if c.code != "" {
 			require.NotNil(t, answer.Error, c.source)

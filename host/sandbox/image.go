@@ -1,22 +1,21 @@
 package sandbox
 
 import (
-	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/sandbox/gate"
+	"github.com/picloud/picloud/host/sandbox/region"
 )
 
-const (
-	pageSize     = 4096     // what images are made of
-	wasmPage     = 64 << 10 // what wasm memories grow by
-	memoryMargin = 4 << 20  // what the guest's collector may use beyond the limit
-)
+// memoryMargin is what the guest's collector may use beyond the limit, bytes.
+const memoryMargin = 4 << 20
 
 // A baseImage is the guest's memory after start, before it has loaded a script.
 type baseImage struct {
-	memory       imageMemory
+	memory       region.Image
 	size         uint32 // of the memory, in bytes
 	stackPointer uint64
 	interrupt    uint32 // address of the interrupt word
@@ -36,24 +35,24 @@ func newBaseImage(ctx context.Context, s *slot) (*baseImage, error) {
 		return nil, fmt.Errorf("trap_address: %w", err)
 	}
 	s.base = b
-	gate := newGate(1)
-	e, err := gate.enter(ctx, abi.DefaultLimits)
+	once := gate.New(1, slog.Default())
+	e, err := once.Enter(ctx, gate.Request{Limits: abi.DefaultLimits})
 	if err != nil {
 		return nil, err
 	}
-	defer gate.leave(e)
-	request := abi.LoadRequest{Kind: abi.KindEndpoint, Limits: e.limits}
-	if err := s.call(e, nil, s.load, &request, new(abi.LoadResult)); err != nil {
+	defer once.Leave(e)
+	request := abi.LoadRequest{Kind: abi.KindEndpoint, Limits: e.Limits}
+	if err := s.call(e, s.load, &request, new(abi.LoadResult)); err != nil {
 		return nil, fmt.Errorf("load an empty script: %w", err)
 	}
 	b.size = s.memory.Size()
 	memory, _ := s.memory.Read(0, b.size)
 	clear(memory[:pageFloor(b.stackPointer)]) // frames of the start function
-	b.memory, err = newImageMemory(memory)
+	b.memory, err = region.NewImage(memory)
 	return b, err
 }
 
-func (b *baseImage) close() error { return b.memory.close() }
+func (b *baseImage) close() error { return b.memory.Close() }
 
 // An image is a guest that has loaded a script: the pages in which its memory
 // differs from the base image.
@@ -68,40 +67,24 @@ type image struct {
 func newImage(s *slot) *image {
 	i := &image{size: s.memory.Size()}
 	memory, _ := s.memory.Read(0, i.size)
-	used := uint32(pageFloor(s.stackPointer.Get()) / pageSize)
-	for _, page := range s.region.changed(s.base.memory) {
+	used := uint32(pageFloor(s.stackPointer.Get()) / region.PageSize)
+	for _, page := range s.region.Changed(s.base.memory) {
 		if page >= used {
 			i.pages = append(i.pages, page)
 		}
 	}
-	i.bytes = make([]byte, 0, len(i.pages)*pageSize)
+	i.bytes = make([]byte, 0, len(i.pages)*region.PageSize)
 	for _, page := range i.pages {
-		i.bytes = append(i.bytes, memory[int(page)*pageSize:][:pageSize]...)
+		i.bytes = append(i.bytes, memory[int(page)*region.PageSize:][:region.PageSize]...)
 	}
 	return i
 }
 
-// held answers how many bytes the image keeps in memory.
-func (i *image) held() int { return cap(i.bytes) + 4*cap(i.pages) }
+// Held is how many bytes the image keeps in memory.
+func (i *image) Held() int { return cap(i.bytes) + 4*cap(i.pages) }
 
-// retain and release leave the image to the garbage collector.
-func (i *image) retain() bool { return true }
-func (i *image) release()     {}
+// Retain and Release leave the image to the garbage collector.
+func (i *image) Retain() bool { return true }
+func (i *image) Release()     {}
 
-func pageFloor(address uint64) uint64 { return address &^ (pageSize - 1) }
-
-// differing answers the pages of memory that are not as in base; beyond the base
-// those that are not zero.
-func differing(memory, base []byte) (pages []uint32) {
-	var zero [pageSize]byte
-	for at := 0; at < len(memory); at += pageSize {
-		was := zero[:]
-		if at < len(base) {
-			was = base[at : at+pageSize]
-		}
-		if !bytes.Equal(memory[at:at+pageSize], was) {
-			pages = append(pages, uint32(at/pageSize))
-		}
-	}
-	return pages
-}
+func pageFloor(address uint64) uint64 { return address &^ (region.PageSize - 1) }

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// threadClock keeps the caller on its thread until done and answers the processor time of that thread,
-// which can be asked for by any.
+// threadClock keeps the caller on its thread until done and returns the processor time of that
+// thread, which any can ask for.
 func threadClock() (clock func() time.Duration, done func()) {
 	runtime.LockOSThread()
 	const ofThread, scheduled = 4, 2 // see clock_getcpuclockid(3): CPUCLOCK_PERTHREAD_MASK, CPUCLOCK_SCHED

@@ -6,10 +6,12 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/sandbox/gate"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -174,24 +176,24 @@ func fill(name, what string, n int) string {
 	return fmt.Sprintf("for i in 0..%d { %s += %s; }", n, name, what)
 }
 
-// onPrint is a host that calls do whenever a script prints.
-func onPrint(do func(calls *hostCalls)) HostCaller {
-	return hostFunc(func(ctx context.Context, op abi.Op, _ []byte) ([]byte, error) {
+// onPrint is a world in which do is called whenever a script prints.
+func onPrint(do func()) World {
+	return NewWorld(performer(func(_ context.Context, op abi.Op, _ []byte) ([]byte, error) {
 		if op == abi.OpLogWrite {
-			do(callsOf(ctx))
+			do()
 		}
 		return nil, nil
-	})
+	}))
 }
 
-// cancelling is a host that cancels a script at a random moment within the given time from
+// cancelling is a world that cancels a script at a random moment within the given time from
 // when it first prints, and tells done when that was.
-func cancelling(cancel func(), within time.Duration, done func(calls *hostCalls, at time.Time)) HostCaller {
+func cancelling(cancel func(), within time.Duration, done func(at time.Time)) World {
 	var begun sync.Once
-	return onPrint(func(calls *hostCalls) {
+	return onPrint(func() {
 		begun.Do(func() {
 			time.AfterFunc(rand.N(within), func() {
-				done(calls, time.Now())
+				done(time.Now())
 				cancel()
 			})
 		})
@@ -214,7 +216,7 @@ func TestInterruption(t *testing.T) {
 			defer cancel()
 			var cancelled time.Time
 			_, err := s.Execute(ctx, busyScript(c.setup, c.loop), abi.Invocation{},
-				cancelling(cancel, 20*time.Millisecond, func(_ *hostCalls, at time.Time) { cancelled = at }))
+				cancelling(cancel, 20*time.Millisecond, func(at time.Time) { cancelled = at }))
 			var got *abi.ScriptError
 			require.ErrorAs(t, err, &got)
 			assert.Equal(t, abi.CodeCancelled, got.Code, got.Message)
@@ -225,8 +227,9 @@ func TestInterruption(t *testing.T) {
 
 // BenchmarkInterruption reports how long guests go on after they have been told to end: the
 // median and the 99th percentile, in microseconds, of so many attempts as -benchtime
-// says (-benchtime 200x). Time in which the guest's thread had no processor does not count. What the
-// host takes is reported apart: to tell the guest once the caller has gone, and to clean up behind it.
+// says (-benchtime 200x). Time in which the guest's thread had no processor does not count. What
+// the host takes is reported apart: to tell the guest once the caller has gone, and to clean up
+// behind it.
 func BenchmarkInterruption(b *testing.B) {
 	s := newReal(b, Config{})
 	for _, c := range busy {
@@ -262,16 +265,16 @@ type interrupted struct {
 // within 20 ms at least and 300 ms at most.
 func newInterrupted(b *testing.B, s *Sandbox, script Script) *interrupted {
 	const shortest, longest = 20 * time.Millisecond, 300 * time.Millisecond
-	e, err := s.gate.enter(b.Context(), script.Limits)
+	e, err := s.gate.Enter(b.Context(), script.admission(NewWorld(nil)))
 	require.NoError(b, err)
-	defer s.gate.leave(e)
+	defer s.gate.Leave(e)
 	image, _, err := s.load(e, script, false)
 	require.NoError(b, err)
 	i := &interrupted{sandbox: s, limits: script.Limits, image: image, within: longest}
 	ctx, cancel := context.WithCancel(b.Context())
 	defer cancel()
 	var begun time.Time
-	_, _ = s.Execute(ctx, script, abi.Invocation{}, onPrint(func(*hostCalls) {
+	_, _ = s.Execute(ctx, script, abi.Invocation{}, onPrint(func() {
 		if begun.IsZero() {
 			begun = time.Now()
 			time.AfterFunc(longest, cancel)
@@ -284,27 +287,28 @@ func newInterrupted(b *testing.B, s *Sandbox, script Script) *interrupted {
 	return i
 }
 
-// once runs the script and interrupts it. It does what [Sandbox.run] does, and answers how
+// once runs the script and interrupts it. It does what [Sandbox.run] does, and returns how
 // long it took until the guest was told, until it returned, and until its slot was free.
 func (i *interrupted) once(b *testing.B) (told, ended, cleaned time.Duration) {
 	ctx, cancel := context.WithCancel(b.Context())
 	defer cancel()
-	e, err := i.sandbox.gate.enter(ctx, i.limits)
+	var cancelled time.Time
+	var worked time.Duration // until then
+	clock, done := threadClock()
+	defer done()
+	world := cancelling(cancel, i.within, func(at time.Time) { cancelled, worked = at, clock() })
+	e, err := i.sandbox.gate.Enter(ctx, gate.Request{Limits: i.limits, World: world})
 	require.NoError(b, err)
-	defer i.sandbox.gate.leave(e)
+	defer i.sandbox.gate.Leave(e)
+	var toldAt atomic.Int64 // as [interruptWatch] tells the guest
+	defer context.AfterFunc(e.Context(), func() { toldAt.Store(time.Now().UnixNano()) })()
 	slot, err := i.sandbox.guest.take(ctx)
 	require.NoError(b, err)
 	require.NoError(b, slot.restore(i.image))
 	invocation, err := (&abi.Invocation{}).MarshalMsg(nil)
 	require.NoError(b, err)
-	clock, done := threadClock()
-	defer done()
-	var calls *hostCalls
-	var cancelled time.Time
-	var worked time.Duration // until then
-	host := cancelling(cancel, i.within, func(c *hostCalls, at time.Time) { calls, cancelled, worked = c, at, clock() })
 	var answer abi.RunResult
-	err = slot.call(e, host, slot.run, &abi.RunRequest{Invocation: invocation}, &answer)
+	err = slot.call(e, slot.run, &abi.RunRequest{Invocation: invocation}, &answer)
 	end := time.Now()
 	worked = clock() - worked
 	i.sandbox.guest.put(slot)
@@ -313,8 +317,8 @@ func (i *interrupted) once(b *testing.B) (told, ended, cleaned time.Duration) {
 	require.NotNil(b, answer.Error)
 	require.Equal(b, abi.CodeCancelled, answer.Error.Code, answer.Error.Message)
 	at := end // an operation told it
-	if word := calls.interrupted.Load(); word != 0 {
-		at = time.Unix(0, word)
+	if nano := toldAt.Load(); nano != 0 {
+		at = time.Unix(0, nano)
 	}
 	return at.Sub(cancelled), min(end.Sub(at), worked), cleaned
 }

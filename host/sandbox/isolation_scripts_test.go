@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/sandbox/region"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -105,16 +106,16 @@ func scriptOf(app, source string) Script {
 	return script
 }
 
-// lookAround runs a probe and checks what it answers and what it told its host.
+// lookAround runs a probe and checks what it returns and what it told its host.
 func lookAround(t *testing.T, s *Sandbox, app string, p probe) {
 	var calls atomic.Int32
-	host := hostFunc(func(_ context.Context, op abi.Op, _ []byte) ([]byte, error) {
+	host := performer(func(_ context.Context, op abi.Op, _ []byte) ([]byte, error) {
 		if op == abi.OpLogWrite {
 			calls.Add(1)
 		}
 		return nil, nil
 	})
-	result, err := s.Execute(t.Context(), scriptOf(app, p.source), abi.Invocation{AppID: app, RequestID: "r"}, host)
+	result, err := s.Execute(t.Context(), scriptOf(app, p.source), abi.Invocation{AppID: app, RequestID: "r"}, NewWorld(host))
 	if !assert.NoError(t, err, p.source) {
 		return
 	}
@@ -135,7 +136,7 @@ func misbehave(t *testing.T, s *Sandbox, app string, number int) {
 	m := mischief[number]
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	host := hostFunc(func(_ context.Context, op abi.Op, request []byte) ([]byte, error) {
+	host := performer(func(_ context.Context, op abi.Op, request []byte) ([]byte, error) {
 		if op != abi.OpLogWrite {
 			return nil, nil
 		}
@@ -155,7 +156,7 @@ func misbehave(t *testing.T, s *Sandbox, app string, number int) {
 	})
 	script := scriptOf(app, m.source)
 	script.Limits = m.limits
-	_, err := s.Execute(ctx, script, abi.Invocation{AppID: app}, host)
+	_, err := s.Execute(ctx, script, abi.Invocation{AppID: app}, NewWorld(host))
 	if m.code == "" {
 		assert.NoError(t, err, m.source)
 		return
@@ -178,7 +179,7 @@ func TestAfterEveryEnd(t *testing.T) {
 			require.LessOrEqual(t, len(s.guest.idle), 1, m.source)
 			slot, err := s.guest.take(t.Context())
 			require.NoError(t, err)
-			assert.Empty(t, differing(slot.region.bytes(), s.guest.base.memory.bytes), "pages that are not the base image's after %s", m.source)
+			assert.Empty(t, region.Differing(slot.region.Bytes(), s.guest.base.memory.Bytes()), "pages that are not the base image's after %s", m.source)
 			s.guest.put(slot)
 		}
 	}
@@ -188,7 +189,7 @@ func TestAfterEveryEnd(t *testing.T) {
 func TestFiguresOfFailedRuns(t *testing.T) {
 	s := newReal(t, Config{})
 	for _, source := range []string{`for i in 0..1000 {} throw 1`, `loop {}`, `fn f() { f() } f()`, `for i in 0..1000 {} Fn("x")`} {
-		result, err := s.Execute(t.Context(), rhai(source), abi.Invocation{}, echo)
+		result, err := s.Execute(t.Context(), rhai(source), abi.Invocation{}, NewWorld(echo))
 		require.Error(t, err, source)
 		assert.Greater(t, result.Operations, int64(50), source)
 		assert.LessOrEqual(t, result.Operations, abi.DefaultLimits.MaxOperations, source)
@@ -204,7 +205,7 @@ func TestRandomValuesNeverRepeat(t *testing.T) {
 	script := rhai(`[random::int(0, 9223372036854775807), random::string(20), uuid::v4(), uuid::v7(), hex::encode(random::bytes(16)), "" + random::float()]`)
 	seen := map[any]int{}
 	for execution := range 10_000 {
-		result, err := s.Execute(t.Context(), script, abi.Invocation{}, echo)
+		result, err := s.Execute(t.Context(), script, abi.Invocation{}, NewWorld(echo))
 		require.NoError(t, err)
 		for i, v := range decode(t, result).([]any) {
 			before, again := seen[v]

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/sandbox/region"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -68,7 +69,7 @@ func TestASlotIsItsBaseAgain(t *testing.T) {
 		_, _ = run(t, s, toy(command))
 		slot, err := s.guest.take(t.Context())
 		require.NoError(t, err)
-		assert.Empty(t, differing(slot.region.bytes(), s.guest.base.memory.bytes), "pages that %q left changed", command)
+		assert.Empty(t, region.Differing(slot.region.Bytes(), s.guest.base.memory.Bytes()), "pages that %q left changed", command)
 		s.guest.put(slot)
 	}
 	assert.Len(t, s.guest.idle, 1, "slots made for executions one after the other")
@@ -80,21 +81,21 @@ func TestAnImageIsWhatWasLoaded(t *testing.T) {
 	s := newToy(t, Config{})
 	script := toy("text x")
 	script.Limits = abi.DefaultLimits
-	e, err := s.gate.enter(t.Context(), script.Limits)
+	e, err := s.gate.Enter(t.Context(), script.admission(NewWorld(nil)))
 	require.NoError(t, err)
-	defer s.gate.leave(e)
+	defer s.gate.Leave(e)
 	loaded, err := s.guest.take(t.Context())
 	require.NoError(t, err)
 	var answer abi.LoadResult
 	request := abi.LoadRequest{Source: script.Source, Limits: script.Limits}
-	require.NoError(t, loaded.call(e, nil, loaded.load, &request, &answer))
+	require.NoError(t, loaded.call(e, loaded.load, &request, &answer))
 	image := newImage(loaded)
 	restored, err := s.guest.take(context.Background())
 	require.NoError(t, err)
 	require.NoError(t, restored.restore(image))
 
 	stack := pageFloor(s.guest.base.stackPointer)
-	assert.Empty(t, differing(restored.region.bytes()[stack:], loaded.region.bytes()[stack:]))
+	assert.Empty(t, region.Differing(restored.region.Bytes()[stack:], loaded.region.Bytes()[stack:]))
 	assert.NotEmpty(t, image.pages)
 	s.guest.put(loaded)
 	s.guest.put(restored)

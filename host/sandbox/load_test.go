@@ -7,9 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/picloud/picloud/abi"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/abi"
 )
 
 // TestValidateResolvesImports: the modules that a script imports are asked for once it is known
@@ -64,7 +65,7 @@ func TestLoadingIsInterrupted(t *testing.T) {
 	script := rhai(strings.Repeat("[1, 2, 3];\n", 80_000) + "7")
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	_, err := s.Execute(ctx, script, abi.Invocation{}, echo)
+	_, err := s.Execute(ctx, script, abi.Invocation{}, NewWorld(echo))
 	var failed *abi.ScriptError
 	require.ErrorAs(t, err, &failed)
 	assert.Equal(t, abi.CodeCancelled, failed.Code)
@@ -72,12 +73,12 @@ func TestLoadingIsInterrupted(t *testing.T) {
 	short := script
 	short.Limits.TimeoutMS = 20
 	for range 2 {
-		_, err = s.Execute(t.Context(), short, abi.Invocation{}, echo)
+		_, err = s.Execute(t.Context(), short, abi.Invocation{}, NewWorld(echo))
 		require.ErrorAs(t, err, &failed)
 		assert.Equal(t, abi.CodeTimeout, failed.Code)
 	}
 
-	result, err := s.Execute(t.Context(), script, abi.Invocation{}, echo)
+	result, err := s.Execute(t.Context(), script, abi.Invocation{}, NewWorld(echo))
 	require.NoError(t, err)
 	assert.Equal(t, int64(7), decode(t, result))
 }

@@ -16,17 +16,20 @@ package sandbox
 
 import (
 	"context"
-	"crypto/rand"
 	_ "embed"
 	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
-	extism "github.com/extism/go-sdk"
-	"github.com/picloud/picloud/abi"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/tinylib/msgp/msgp"
+
+	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/sandbox/codecache"
+	"github.com/picloud/picloud/host/sandbox/compiler"
+	"github.com/picloud/picloud/host/sandbox/gate"
+	"github.com/picloud/picloud/host/sandbox/plugin"
 )
 
 // guestWasm is plugins/rhai/guest, built by "make guest".
@@ -51,26 +54,38 @@ type Script struct {
 	// Wasm reads the module of a plugin, which has no source. It is called when
 	// the plugin is not in the cache, and to validate it.
 	Wasm func(ctx context.Context) ([]byte, error)
+
+	// Share is how many executions its app may have at once; 0: half of all there may be.
+	Share int
+}
+
+// admission is what a script asks the gate for.
+func (s *Script) admission(world World) gate.Request {
+	return gate.Request{App: s.AppID, Share: s.Share, Limits: s.Limits, World: world}
 }
 
 // Config configures a [Sandbox].
 type Config struct {
-	CacheDir        string                // compiled guests; "" keeps them in memory only
+	CacheDir        string                // machine code of guests; "" keeps it in memory only
+	CacheBytes      int64                 // bound of what is in CacheDir; 0: none
 	ScriptCacheSize int                   // scripts kept ready to run; 0: 256
 	MaxConcurrent   int                   // executions at once; 0: 32
 	Logger          *slog.Logger          // nil: slog.Default()
 	Registerer      prometheus.Registerer // nil: no metrics
+
+	// CompileCommand is a program and its arguments that call [compiler.Main] in another process,
+	// for plugins. Without one they are compiled in this process, and nothing bounds that.
+	CompileCommand []string
+	CompileBounds  compiler.Bounds // of one plugin
 }
 
-// HostCaller performs the operations that a script asks of its host.
-type HostCaller interface {
-	// Call performs op. The request is only valid during the call. The context
-	// ends with the execution. An [*abi.OpError] is shown to the script as it
-	// is; any other error is logged and shown as "internal".
-	Call(ctx context.Context, op abi.Op, request []byte) (response []byte, err error)
-}
+// A World is what reaches an execution from outside: randomness, time and operations.
+type World = gate.World
 
-// Result tells what an execution answered and used.
+// NewWorld returns the world of an execution that begins now and resembles no other.
+func NewWorld(operations gate.Performer) World { return gate.NewWorld(operations) }
+
+// Result is what an execution returned and used.
 type Result struct {
 	Value       msgp.Raw      // the script's value; nil on error
 	Operations  int64         // operations counted by the interpreter
@@ -81,15 +96,12 @@ type Result struct {
 // Sandbox executes scripts. It is safe for concurrent use.
 type Sandbox struct {
 	logger  *slog.Logger
-	gate    *gate
+	gate    *gate.Gate
 	guest   *guest
 	scripts *scriptCache
+	cache   *codecache.Cache
+	plugins *plugin.Runtime
 	metrics *metrics
-
-	cacheDir        string
-	compiling       chan struct{} // held by the plugin that is compiled
-	pluginFunctions []extism.HostFunction
-	kernel          *regionPool // memories of Extism's kernel
 }
 
 // New compiles the guest, or finds it compiled in the cache directory, and
@@ -112,22 +124,23 @@ func newSandbox(ctx context.Context, c Config, wasm []byte) (*Sandbox, error) {
 	if c.MaxConcurrent < 1 {
 		return nil, fmt.Errorf("sandbox: concurrent executions must be at least 1, got %d", c.MaxConcurrent)
 	}
-	s := &Sandbox{
-		logger: c.Logger, gate: newGate(c.MaxConcurrent),
-		cacheDir: c.CacheDir, compiling: make(chan struct{}, 1), pluginFunctions: newPluginFunctions(c.Logger),
-	}
+	s := &Sandbox{logger: c.Logger, gate: gate.New(c.MaxConcurrent, c.Logger)}
 	var err error
 	if s.scripts, err = newScriptCache(c.ScriptCacheSize); err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
-	if s.guest, err = newGuest(ctx, c.CacheDir, wasm, c.Logger); err != nil {
+	if s.cache, err = codecache.Open(codecache.Config{Dir: c.CacheDir, MaxBytes: c.CacheBytes, Logger: c.Logger}); err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
-	if s.kernel, err = newRegionPool(make([]byte, kernelBytes)); err != nil {
+	if s.guest, err = newGuest(ctx, s.cache, wasm, c.Logger); err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	plugins := compiler.New(compiler.Config{Cache: s.cache, Command: c.CompileCommand, Bounds: c.CompileBounds, Logger: c.Logger})
+	if s.plugins, err = plugin.NewRuntime(s.cache, plugins); err != nil {
 		return nil, errors.Join(fmt.Errorf("sandbox: %w", err), s.guest.close(ctx))
 	}
 	if s.metrics, err = newMetrics(c.Registerer, s); err != nil {
-		return nil, errors.Join(fmt.Errorf("sandbox: %w", err), s.guest.close(ctx), s.kernel.close())
+		return nil, errors.Join(fmt.Errorf("sandbox: %w", err), s.guest.close(ctx), s.plugins.Close())
 	}
 	return s, nil
 }
@@ -137,15 +150,15 @@ func newSandbox(ctx context.Context, c Config, wasm []byte) (*Sandbox, error) {
 // [*abi.ScriptError], or what [Script.Wasm] or [Script.Resolve] failed with.
 func (s *Sandbox) Validate(ctx context.Context, script Script) (imports []string, err error) {
 	script.Limits = script.Limits.Or(abi.DefaultLimits)
-	e, err := s.gate.enter(ctx, script.Limits)
+	e, err := s.gate.Enter(ctx, script.admission(NewWorld(nil)))
 	if err != nil {
 		return nil, err
 	}
-	defer s.gate.leave(e)
+	defer s.gate.Leave(e)
 	if script.Kind == abi.KindPlugin {
-		p, err := s.newPlugin(e, script)
+		p, err := s.plugins.Compile(e, script.AppID, script.Wasm)
 		if err == nil {
-			p.release()
+			p.Release()
 		}
 		return nil, err
 	}
@@ -153,35 +166,49 @@ func (s *Sandbox) Validate(ctx context.Context, script Script) (imports []string
 	return imports, err
 }
 
+// RetainPlugins drops the machine code kept of plugins whose modules, by their SHA-256 in hex, there
+// are no more, and returns how many pieces it dropped. What was in use a moment ago stays: it may
+// be of a plugin that is about to be stored.
+func (s *Sandbox) RetainPlugins(modules []string) (dropped int) {
+	owners := make(map[string]bool, len(modules))
+	for _, m := range modules {
+		owners[m] = true
+	}
+	return s.cache.Retain(owners, retainAll)
+}
+
+// retainAll is how long ago a plugin's code must have been used to be dropped.
+const retainAll = time.Minute
+
 // Execute runs a script once, compiling it when it is not in the cache. The
 // error is an [*abi.ScriptError] for every outcome but success, or what
 // [Script.Wasm] failed with; the result carries figures in both cases.
-func (s *Sandbox) Execute(ctx context.Context, script Script, inv abi.Invocation, host HostCaller) (Result, error) {
+func (s *Sandbox) Execute(ctx context.Context, script Script, inv abi.Invocation, world World) (Result, error) {
 	script.Limits = script.Limits.Or(abi.DefaultLimits)
-	result, err := s.execute(ctx, script, inv, host, nil)
+	result, err := s.execute(ctx, script, inv, world, nil)
 	s.metrics.observe(result, err)
 	return result, err
 }
 
-// Describe is Execute for tools that work on the language: it answers the value in
+// Describe is Execute for tools that work on the language: it returns the value in
 // words, whatever it is.
-func (s *Sandbox) Describe(ctx context.Context, script Script, inv abi.Invocation, host HostCaller) (abi.Description, Result, error) {
+func (s *Sandbox) Describe(ctx context.Context, script Script, inv abi.Invocation, world World) (abi.Description, Result, error) {
 	script.Limits = script.Limits.Or(abi.DefaultLimits)
 	var d abi.Description
-	result, err := s.execute(ctx, script, inv, host, &d)
+	result, err := s.execute(ctx, script, inv, world, &d)
 	return d, result, err
 }
 
 // execute runs a script; it fills in the description of the value if one is wanted.
-func (s *Sandbox) execute(ctx context.Context, script Script, inv abi.Invocation, host HostCaller, d *abi.Description) (Result, error) {
-	e, err := s.gate.enter(ctx, script.Limits)
+func (s *Sandbox) execute(ctx context.Context, script Script, inv abi.Invocation, world World, d *abi.Description) (Result, error) {
+	e, err := s.gate.Enter(ctx, script.admission(world))
 	if err != nil {
 		return Result{}, err
 	}
-	defer s.gate.leave(e)
-	ready, err := s.scripts.get(script, func() (prepared, error) {
+	defer s.gate.Leave(e)
+	ready, err := s.scripts.get(e, script, func() (prepared, error) {
 		if script.Kind == abi.KindPlugin {
-			return s.newPlugin(e, script)
+			return s.plugins.Compile(e, script.AppID, script.Wasm)
 		}
 		image, _, err := s.load(e, script, d != nil)
 		return image, err
@@ -189,36 +216,41 @@ func (s *Sandbox) execute(ctx context.Context, script Script, inv abi.Invocation
 	if err != nil {
 		return Result{}, err
 	}
-	defer ready.release()
-	if p, ok := ready.(*plugin); ok {
-		return s.runPlugin(e, p, inv, host)
+	defer ready.Release()
+	if p, ok := ready.(*plugin.Plugin); ok {
+		start := time.Now()
+		var result Result
+		result.Value, result.MemoryBytes, err = p.Run(e, inv)
+		result.Duration = time.Since(start)
+		return result, err
 	}
-	return s.run(e, ready.(*image), inv, host, d)
+	return s.run(e, ready.(*image), inv, d)
 }
 
 // load compiles a script in a slot of its own and takes the image. When lazy, a
-// module it imports may be missing. It answers the imports also of a script in which they are what is wrong.
-func (s *Sandbox) load(e *execution, script Script, lazy bool) (*image, []string, error) {
+// module it imports may be missing. It returns the imports also of a script in which
+// they are what is wrong.
+func (s *Sandbox) load(e *gate.Execution, script Script, lazy bool) (*image, []string, error) {
 	request := abi.LoadRequest{
 		Name: script.Name, Source: script.Source, Kind: script.Kind,
 		Limits: script.Limits, Modules: script.Modules, Lazy: lazy,
 	}
-	slot, err := s.guest.take(e.ctx)
+	slot, err := s.guest.take(e.Context())
 	if err != nil {
-		return nil, nil, s.internal("no slot for a script", err)
+		return nil, nil, e.Failed("no slot for a script", err)
 	}
 	defer s.guest.put(slot)
 	var answer abi.LoadResult
-	if err := slot.call(e, nil, slot.load, &request, &answer); err != nil {
+	if err := slot.call(e, slot.load, &request, &answer); err != nil {
 		return nil, nil, s.outcome(e, slot, err)
 	}
 	if script.Resolve != nil && answer.Error != nil && len(answer.Imports) > 0 {
 		// The guest has kept the script: it compiles only the modules.
-		if request.Modules, err = script.Resolve(e.ctx, answer.Imports); err != nil {
+		if request.Modules, err = script.Resolve(e.Context(), answer.Imports); err != nil {
 			return nil, answer.Imports, err
 		}
 		answer = abi.LoadResult{}
-		if err := slot.call(e, nil, slot.load, &request, &answer); err != nil {
+		if err := slot.call(e, slot.load, &request, &answer); err != nil {
 			return nil, nil, s.outcome(e, slot, err)
 		}
 	}
@@ -229,25 +261,24 @@ func (s *Sandbox) load(e *execution, script Script, lazy bool) (*image, []string
 }
 
 // run runs a loaded script in a slot restored from its image.
-func (s *Sandbox) run(e *execution, image *image, inv abi.Invocation, host HostCaller, d *abi.Description) (result Result, err error) {
+func (s *Sandbox) run(e *gate.Execution, image *image, inv abi.Invocation, d *abi.Description) (result Result, err error) {
 	start := time.Now()
 	defer func() { result.Duration = time.Since(start) }()
-	slot, err := s.guest.take(e.ctx)
+	slot, err := s.guest.take(e.Context())
 	if err != nil {
-		return result, s.internal("no slot for an execution", err)
+		return result, e.Failed("no slot for an execution", err)
 	}
 	defer s.guest.put(slot)
 	if err := slot.restore(image); err != nil {
-		return result, s.internal("a script's image cannot be restored", err)
+		return result, e.Failed("a script's image cannot be restored", err)
 	}
 	request := abi.RunRequest{Describe: d != nil}
 	if request.Invocation, err = inv.MarshalMsg(nil); err != nil {
-		return result, s.internal("an invocation cannot be encoded", err)
+		return result, e.Failed("an invocation cannot be encoded", err)
 	}
-	rand.Read(request.Entropy[:])
-	request.UnixNano = start.UnixNano()
+	request.Entropy, request.UnixNano = e.Entropy, e.Started.UnixNano()
 	var answer abi.RunResult
-	err = slot.call(e, host, slot.run, &request, &answer)
+	err = slot.call(e, slot.run, &request, &answer)
 	result.MemoryBytes = int64(slot.memory.Size())
 	if err != nil {
 		return result, s.outcome(e, slot, err)
@@ -264,45 +295,25 @@ func (s *Sandbox) run(e *execution, image *image, inv abi.Invocation, host HostC
 }
 
 // outcome says what a call that did not return was.
-func (s *Sandbox) outcome(e *execution, slot *slot, err error) error {
+func (s *Sandbox) outcome(e *gate.Execution, slot *slot, err error) error {
 	switch {
 	case slot.trapWord() == abi.TrapMemory:
-		return memoryExceeded(e)
+		return e.MemoryExceeded()
 	case slot.stackOverflowed(err):
-		return stackExceeded()
+		return e.StackExceeded()
 	case errors.Is(err, errKilled):
 		s.logger.Warn("a guest did not end when interrupted")
-		return e.interruption()
+		return e.Interruption()
 	}
-	return s.internal("a guest failed", err)
-}
-
-func memoryExceeded(e *execution) *abi.ScriptError {
-	return &abi.ScriptError{
-		Code: abi.CodeLimitExceeded, Limit: "memory_mb",
-		Message: fmt.Sprintf("memory limit exceeded: %d MiB", e.limits.MemoryMB),
-	}
-}
-
-func stackExceeded() *abi.ScriptError {
-	return &abi.ScriptError{
-		Code: abi.CodeLimitExceeded, Limit: "max_call_levels",
-		Message: "stack limit exceeded: calls or values are nested too deep",
-	}
-}
-
-// internal logs an error in full and answers what callers may see of it.
-func (s *Sandbox) internal(what string, err error) error {
-	s.logger.Error("sandbox: "+what, "error", err)
-	return &abi.ScriptError{Code: abi.CodeInternal, Message: "internal error"}
+	return e.Failed("a guest failed", err)
 }
 
 // Close refuses new executions, interrupts those that run, waits for them until
 // the context ends, and frees what the sandbox holds.
 func (s *Sandbox) Close(ctx context.Context) error {
-	if err := s.gate.close(ctx); err != nil {
+	if err := s.gate.Close(ctx); err != nil {
 		return fmt.Errorf("sandbox: executions still run: %w", err)
 	}
 	s.scripts.purge()
-	return errors.Join(s.guest.close(ctx), s.kernel.close())
+	return errors.Join(s.guest.close(ctx), s.plugins.Close())
 }

@@ -30,6 +30,9 @@ var toyWasm []byte
 var cacheDir string
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "compile" { // as a process that compiles a plugin
+		compileMain()
+	}
 	var err error
 	if cacheDir, err = os.MkdirTemp("", "picloud-sandbox"); err != nil {
 		panic(err)
@@ -56,21 +59,21 @@ func toy(command string) Script {
 	return Script{ID: command, AppID: "app", Name: "toy", Kind: abi.KindEndpoint, Source: command}
 }
 
-// hostFunc is a HostCaller.
-type hostFunc func(ctx context.Context, op abi.Op, request []byte) ([]byte, error)
+// performer is a function that performs operations.
+type performer func(ctx context.Context, op abi.Op, request []byte) ([]byte, error)
 
-func (f hostFunc) Call(ctx context.Context, op abi.Op, request []byte) ([]byte, error) {
+func (f performer) Perform(ctx context.Context, op abi.Op, request []byte) ([]byte, error) {
 	return f(ctx, op, request)
 }
 
 // echo answers each request with itself.
-var echo = hostFunc(func(_ context.Context, _ abi.Op, request []byte) ([]byte, error) {
+var echo = performer(func(_ context.Context, _ abi.Op, request []byte) ([]byte, error) {
 	return append([]byte("echo "), request...), nil
 })
 
 func run(t testing.TB, s *Sandbox, script Script) (any, error) {
 	t.Helper()
-	result, err := s.Execute(t.Context(), script, abi.Invocation{}, echo)
+	result, err := s.Execute(t.Context(), script, abi.Invocation{}, NewWorld(echo))
 	if err != nil {
 		assert.Nil(t, result.Value)
 		return nil, err
@@ -112,13 +115,13 @@ func TestExecute(t *testing.T) {
 func TestResultFigures(t *testing.T) {
 	s := newToy(t, Config{})
 	for _, command := range []string{"text a", "fail a"} {
-		result, _ := s.Execute(t.Context(), toy(command), abi.Invocation{}, echo)
+		result, _ := s.Execute(t.Context(), toy(command), abi.Invocation{}, NewWorld(echo))
 		assert.EqualValues(t, 7, result.Operations, command)
 		assert.Positive(t, result.Duration, command)
 		assert.Greater(t, result.MemoryBytes, int64(1<<20), command)
 	}
-	small, _ := s.Execute(t.Context(), toy("touch 1"), abi.Invocation{}, echo)
-	large, _ := s.Execute(t.Context(), toy("touch 30"), abi.Invocation{}, echo)
+	small, _ := s.Execute(t.Context(), toy("touch 1"), abi.Invocation{}, NewWorld(echo))
+	large, _ := s.Execute(t.Context(), toy("touch 30"), abi.Invocation{}, NewWorld(echo))
 	assert.Greater(t, large.MemoryBytes, small.MemoryBytes+20<<20)
 }
 
@@ -128,7 +131,7 @@ func TestInvocationReachesTheScript(t *testing.T) {
 		ExecutionID: "e1", ScriptName: "name", InvocationType: abi.InvocationHTTP,
 		Request: &abi.Request{Method: "POST", Path: "/é", Body: msgp.AppendString(nil, strings.Repeat("b", 10<<20)), BodyRaw: msgp.AppendNil(nil)},
 	}
-	result, err := s.Execute(t.Context(), toy("echo"), inv, echo)
+	result, err := s.Execute(t.Context(), toy("echo"), inv, NewWorld(echo))
 	require.NoError(t, err)
 	var got abi.Invocation
 	_, err = got.UnmarshalMsg(result.Value)
@@ -205,7 +208,7 @@ func TestHostCalls(t *testing.T) {
 	s := newToy(t, Config{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	for _, c := range []struct {
 		name string
-		host hostFunc
+		host performer
 		want string // the value, or the error
 		log  string
 	}{
@@ -226,7 +229,7 @@ func TestHostCalls(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			log.Reset()
-			result, err := s.Execute(t.Context(), toy("call 1 body"), abi.Invocation{}, c.host)
+			result, err := s.Execute(t.Context(), toy("call 1 body"), abi.Invocation{}, NewWorld(c.host))
 			got := ""
 			if err != nil {
 				got = err.Error()
@@ -248,20 +251,20 @@ func TestHostCalls(t *testing.T) {
 
 func TestHostCallEndsWithTheExecution(t *testing.T) {
 	s := newToy(t, Config{})
-	waits := hostFunc(func(ctx context.Context, _ abi.Op, _ []byte) ([]byte, error) {
+	waits := performer(func(ctx context.Context, _ abi.Op, _ []byte) ([]byte, error) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	})
 	script := toy("call 1 x")
 	script.Limits.TimeoutMS = 20
-	_, err := s.Execute(t.Context(), script, abi.Invocation{}, waits)
+	_, err := s.Execute(t.Context(), script, abi.Invocation{}, NewWorld(waits))
 	var got *abi.ScriptError
 	require.ErrorAs(t, err, &got)
 	assert.Equal(t, abi.CodeTimeout, got.Code)
 }
 
-// started answers a host that tells when a script has called it.
-func started() (host hostFunc, calls chan struct{}) {
+// started returns a host that tells when a script has called it.
+func started() (host performer, calls chan struct{}) {
 	calls = make(chan struct{}, 1000)
 	return func(ctx context.Context, _ abi.Op, _ []byte) ([]byte, error) {
 		calls <- struct{}{}
@@ -278,24 +281,24 @@ func TestCancellation(t *testing.T) {
 		<-calls
 		cancel()
 	}()
-	_, err := s.Execute(ctx, toy("call 1 x"), abi.Invocation{}, host)
+	_, err := s.Execute(ctx, toy("call 1 x"), abi.Invocation{}, NewWorld(host))
 	var got *abi.ScriptError
 	require.ErrorAs(t, err, &got)
 	assert.Equal(t, abi.CodeCancelled, got.Code)
 
-	_, err = s.Execute(ctx, toy("text x"), abi.Invocation{}, host)
+	_, err = s.Execute(ctx, toy("text x"), abi.Invocation{}, NewWorld(host))
 	require.ErrorAs(t, err, &got)
 	assert.Equal(t, abi.CodeCancelled, got.Code, "with a context that has ended")
 }
 
 func TestGate(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	s := newToy(t, Config{MaxConcurrent: 2, Registerer: registry})
+	s := newToy(t, Config{MaxConcurrent: 4, Registerer: registry}) // two for each app
 	host, calls := started()
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	for range 2 {
-		running.Go(func() { _, _ = s.Execute(ctx, toy("call 1 x"), abi.Invocation{}, host) })
+		running.Go(func() { _, _ = s.Execute(ctx, toy("call 1 x"), abi.Invocation{}, NewWorld(host)) })
 	}
 	<-calls
 	<-calls
@@ -330,7 +333,7 @@ func TestClose(t *testing.T) {
 	host, calls := started()
 	ended := make(chan error)
 	go func() {
-		_, err := s.Execute(context.Background(), toy("call 1 x"), abi.Invocation{}, host)
+		_, err := s.Execute(context.Background(), toy("call 1 x"), abi.Invocation{}, NewWorld(host))
 		ended <- err
 	}()
 	<-calls
@@ -340,7 +343,7 @@ func TestClose(t *testing.T) {
 	require.ErrorAs(t, <-ended, &got)
 	assert.Equal(t, abi.CodeCancelled, got.Code)
 	require.NoError(t, <-closed)
-	_, err = s.Execute(context.Background(), toy("text x"), abi.Invocation{}, host)
+	_, err = s.Execute(context.Background(), toy("text x"), abi.Invocation{}, NewWorld(host))
 	require.ErrorAs(t, err, &got)
 	assert.Equal(t, abi.CodeCancelled, got.Code)
 }

@@ -47,7 +47,7 @@ func TestScripts(t *testing.T) {
 		`ctx.script_name`: "greeter",
 	} {
 		for range 3 {
-			result, err := s.Execute(t.Context(), rhai(source), abi.Invocation{ScriptName: "greeter"}, echo)
+			result, err := s.Execute(t.Context(), rhai(source), abi.Invocation{ScriptName: "greeter"}, NewWorld(echo))
 			if assert.NoError(t, err, source) {
 				assert.Equal(t, want, decode(t, result), source)
 			}
@@ -56,7 +56,7 @@ func TestScripts(t *testing.T) {
 }
 
 // sleeper is a host in which the time to sleep is longer than any that a test gives.
-var sleeper = hostFunc(func(ctx context.Context, op abi.Op, _ []byte) ([]byte, error) {
+var sleeper = performer(func(ctx context.Context, op abi.Op, _ []byte) ([]byte, error) {
 	if op == abi.OpClockSleep {
 		<-ctx.Done()
 		return nil, ctx.Err()
@@ -88,7 +88,7 @@ func TestScriptOutcomes(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			script := rhai(c.source)
 			script.Limits = c.limits
-			_, err := s.Execute(t.Context(), script, abi.Invocation{}, sleeper)
+			_, err := s.Execute(t.Context(), script, abi.Invocation{}, NewWorld(sleeper))
 			var got *abi.ScriptError
 			require.ErrorAs(t, err, &got)
 			assert.Equal(t, c.code, got.Code, got.Message)
@@ -126,7 +126,7 @@ func TestGarbageOfAScriptIsCollected(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			script := rhai(source)
 			script.Limits = abi.Limits{MaxOperations: 1 << 60, TimeoutMS: garbageTime.Milliseconds(), MemoryMB: 16}
-			_, err := s.Execute(t.Context(), script, abi.Invocation{}, echo)
+			_, err := s.Execute(t.Context(), script, abi.Invocation{}, NewWorld(echo))
 			var got *abi.ScriptError
 			require.ErrorAs(t, err, &got)
 			assert.Equal(t, abi.CodeTimeout, got.Code, got.Message)
@@ -150,12 +150,12 @@ func TestDataBeyondTheMemory(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			script := rhai(source)
 			script.Limits = abi.Limits{MaxOperations: 1 << 60, MaxStringSize: 1 << 30, MaxArraySize: 1 << 30, MaxMapSize: 1 << 30, MemoryMB: 16}
-			_, err := s.Execute(t.Context(), script, abi.Invocation{}, echo)
+			_, err := s.Execute(t.Context(), script, abi.Invocation{}, NewWorld(echo))
 			var got *abi.ScriptError
 			require.ErrorAs(t, err, &got)
 			assert.Equal(t, abi.CodeLimitExceeded, got.Code, got.Message)
 			assert.Equal(t, "memory_mb", got.Limit, got.Message)
-			result, err := s.Execute(t.Context(), rhai("40 + 2"), abi.Invocation{}, echo)
+			result, err := s.Execute(t.Context(), rhai("40 + 2"), abi.Invocation{}, NewWorld(echo))
 			require.NoError(t, err)
 			assert.Equal(t, int64(42), decode(t, result))
 		})
@@ -184,7 +184,7 @@ func TestScriptsAreIsolated(t *testing.T) {
 					script := rhai(source)
 					script.AppID = fmt.Sprint("app ", worker%2)
 					script.Limits = abi.Limits{MaxOperations: 50_000, TimeoutMS: 2000}
-					result, err := s.Execute(t.Context(), script, abi.Invocation{}, echo)
+					result, err := s.Execute(t.Context(), script, abi.Invocation{}, NewWorld(echo))
 					if want == "" {
 						assert.Error(t, err, source)
 						continue
@@ -213,7 +213,7 @@ func TestInterruptionIsPrompt(t *testing.T) {
 		for range 5 {
 			ctx, cancel := context.WithCancel(t.Context())
 			running := make(chan struct{}, 1)
-			host := hostFunc(func(ctx context.Context, op abi.Op, request []byte) ([]byte, error) {
+			host := performer(func(ctx context.Context, op abi.Op, request []byte) ([]byte, error) {
 				select {
 				case running <- struct{}{}:
 				default: // told before
@@ -228,7 +228,7 @@ func TestInterruptionIsPrompt(t *testing.T) {
 			}()
 			script := rhai(source)
 			script.Limits = abi.Limits{MaxOperations: 1 << 40}
-			_, err := s.Execute(ctx, script, abi.Invocation{}, host)
+			_, err := s.Execute(ctx, script, abi.Invocation{}, NewWorld(host))
 			took = append(took, time.Since(<-cancelled))
 			var got *abi.ScriptError
 			require.ErrorAs(t, err, &got, source)
@@ -250,7 +250,7 @@ func TestABusyScriptDoesNotStopTheHost(t *testing.T) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_, _ = s.Execute(context.Background(), script, abi.Invocation{}, echo)
+		_, _ = s.Execute(context.Background(), script, abi.Invocation{}, NewWorld(echo))
 	}()
 	worst := time.Duration(0)
 	for running := true; running; {
@@ -273,7 +273,7 @@ func TestSleepEndsWithTheExecution(t *testing.T) {
 	s := newReal(t, Config{})
 	var slept []int64
 	printed := false
-	host := hostFunc(func(ctx context.Context, op abi.Op, request []byte) ([]byte, error) {
+	host := performer(func(ctx context.Context, op abi.Op, request []byte) ([]byte, error) {
 		switch op {
 		case abi.OpLogWrite:
 			printed = true
@@ -291,7 +291,7 @@ func TestSleepEndsWithTheExecution(t *testing.T) {
 	})
 	script := rhai(`for i in 0..3 { sleep(0.5); } sleep(3600); print("on");`)
 	script.Limits = abi.Limits{TimeoutMS: 50, MaxOperations: 100}
-	_, err := s.Execute(t.Context(), script, abi.Invocation{}, host)
+	_, err := s.Execute(t.Context(), script, abi.Invocation{}, NewWorld(host))
 	var got *abi.ScriptError
 	require.ErrorAs(t, err, &got)
 	assert.Equal(t, abi.CodeTimeout, got.Code)

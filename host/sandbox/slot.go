@@ -11,16 +11,19 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/picloud/picloud/abi"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tinylib/msgp/msgp"
+
+	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/sandbox/gate"
+	"github.com/picloud/picloud/host/sandbox/region"
 )
 
 // A slot is an instance of the guest. It serves one execution at a time.
 type slot struct {
 	module       api.Module
-	region       *region    // what backs the memory
-	memory       api.Memory // of the module
+	region       *region.Region // what backs the memory
+	memory       api.Memory     // of the module
 	stackPointer api.MutableGlobal
 	base         *baseImage // what the memory was before an execution
 
@@ -44,21 +47,21 @@ type message interface {
 // call sends the guest a request through one of its functions and decodes the
 // answer. An error says that the guest did not answer properly; the slot is then
 // broken. The execution's end interrupts the guest.
-func (s *slot) call(e *execution, host HostCaller, function api.Function, request message, answer msgp.Unmarshaler) (err error) {
+func (s *slot) call(e *gate.Execution, function api.Function, request message, answer msgp.Unmarshaler) (err error) {
 	defer func() { s.broken = s.broken || err != nil }()
 	size := request.Msgsize()
 	if size > math.MaxInt32 {
 		return fmt.Errorf("a request of %d bytes", size)
 	}
-	calls := &hostCalls{execution: e, host: host, word: s.word(s.base.interrupt)}
-	calls.ctx = context.WithValue(e.ctx, hostCallsKey{}, calls)
-	s.region.limit = uint64(e.limits.MemoryMB)<<20 + memoryMargin
+	call := &guestCall{execution: e, word: s.word(s.base.interrupt)}
+	ctx := context.WithValue(e.Context(), guestCallKey{}, call)
+	s.region.Limit = uint64(e.Limits.MemoryMB)<<20 + memoryMargin
 
 	var watch interruptWatch
-	defer watch.start(calls)()
+	defer watch.start(call)()
 
 	s.stack[0] = uint64(size)
-	if err := s.buffer.CallWithStack(calls.ctx, s.stack[:]); err != nil {
+	if err := s.buffer.CallWithStack(ctx, s.stack[:]); err != nil {
 		return err
 	}
 	at := uint32(s.stack[0])
@@ -74,7 +77,7 @@ func (s *slot) call(e *execution, host HostCaller, function api.Function, reques
 		return fmt.Errorf("a request of %d bytes was estimated at %d", len(encoded), size)
 	}
 	s.stack[0], s.stack[1] = uint64(at), uint64(len(encoded))
-	if err := function.CallWithStack(calls.ctx, s.stack[:]); err != nil {
+	if err := function.CallWithStack(ctx, s.stack[:]); err != nil {
 		return err
 	}
 	at, length := uint32(s.stack[0]>>32), uint32(s.stack[0])
@@ -94,15 +97,15 @@ type interruptWatch struct {
 	done bool
 }
 
-// start begins to watch. What it answers ends that: after it the word is zero
-// and not written any more.
-func (w *interruptWatch) start(c *hostCalls) (end func()) {
-	stop := context.AfterFunc(c.execution.ctx, func() {
+// start begins to watch, until end is called: after it the word is zero and not
+// written any more.
+func (w *interruptWatch) start(c *guestCall) (end func()) {
+	stop := context.AfterFunc(c.execution.Context(), func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if !w.done {
 			c.interrupted.Store(time.Now().UnixNano())
-			atomic.StoreUint32(c.word, c.execution.interruptWord())
+			atomic.StoreUint32(c.word, c.execution.InterruptWord())
 		}
 	})
 	return func() {
@@ -117,10 +120,10 @@ func (w *interruptWatch) start(c *hostCalls) (end func()) {
 	}
 }
 
-// word answers a word of the guest's memory. It stays where it is: a region does
+// word returns a word of the guest's memory. It stays where it is: a region does
 // not move.
 func (s *slot) word(at uint32) *uint32 {
-	return (*uint32)(unsafe.Pointer(&s.region.bytes()[at]))
+	return (*uint32)(unsafe.Pointer(&s.region.Bytes()[at]))
 }
 
 func (s *slot) trapWord() uint32 {
@@ -128,7 +131,7 @@ func (s *slot) trapWord() uint32 {
 	return word
 }
 
-// stackOverflowed answers whether a trap was the stack running full: the guest's
+// stackOverflowed reports whether a trap was the stack running full: the guest's
 // own, which lies at the start of its memory and grows down past address 0, or
 // the one wazero keeps.
 func (s *slot) stackOverflowed(err error) bool {
@@ -144,14 +147,14 @@ func (s *slot) become(base *baseImage) error {
 		return err
 	}
 	s.stackPointer.Set(base.stackPointer)
-	return s.region.attach(base.memory)
+	return s.region.Attach(base.memory)
 }
 
 // grow makes the memory at least so many bytes, whatever its limit.
 func (s *slot) grow(size uint32) error {
 	if now := s.memory.Size(); size > now {
-		s.region.limit = math.MaxUint64
-		if _, ok := s.memory.Grow((size - now) / wasmPage); !ok {
+		s.region.Limit = math.MaxUint64
+		if _, ok := s.memory.Grow((size - now) / region.WasmPage); !ok {
 			return fmt.Errorf("a slot cannot grow from %d to %d bytes", now, size)
 		}
 	}
@@ -163,9 +166,9 @@ func (s *slot) restore(image *image) error {
 	if err := s.grow(image.size); err != nil {
 		return err
 	}
-	memory := s.region.bytes()
+	memory := s.region.Bytes()
 	for i, page := range image.pages {
-		copy(memory[int(page)*pageSize:], image.bytes[i*pageSize:(i+1)*pageSize])
+		copy(memory[int(page)*region.PageSize:], image.bytes[i*region.PageSize:(i+1)*region.PageSize])
 	}
 	return nil
 }
@@ -173,14 +176,14 @@ func (s *slot) restore(image *image) error {
 // reset makes the memory the base image again.
 func (s *slot) reset() error {
 	s.stackPointer.Set(s.base.stackPointer)
-	return s.region.reset(s.base.memory)
+	return s.region.Reset(s.base.memory)
 }
 
 func (s *slot) close(ctx context.Context) {
 	_ = s.module.Close(ctx) // frees the region
 }
 
-// address calls a function that answers an address, and checks that it is one.
+// address calls a function that returns an address, and checks that it is one.
 func (s *slot) address(ctx context.Context, f api.Function) (uint32, error) {
 	if err := f.CallWithStack(ctx, s.stack[:]); err != nil {
 		return 0, err
@@ -190,10 +193,4 @@ func (s *slot) address(ctx context.Context, f api.Function) (uint32, error) {
 		return 0, fmt.Errorf("%#x is not the address of a word", at)
 	}
 	return at, nil
-}
-
-// encodeError answers what the guest receives for a failed operation.
-func encodeError(e *abi.OpError) []byte {
-	encoded, _ := e.MarshalMsg(nil) // two strings: does not fail
-	return encoded
 }

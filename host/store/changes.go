@@ -34,10 +34,31 @@ const (
 	ChangeCreate ChangeOperation = "create"
 	ChangeUpdate ChangeOperation = "update"
 	ChangeDelete ChangeOperation = "delete"
+	ChangeExpire ChangeOperation = "expire" // of kv: an entry's time was over, see [KV]
 )
 
-// Emitter is told of each change in the transaction that makes it: exactly once
-// if that commits, and what it writes through tx is kept with the change or not
-// at all. Its error undoes the change. It may be called again for the same
-// change when the transaction has to be repeated.
-type Emitter func(ctx context.Context, tx Store, change Change) error
+// Listeners knows who is to be told of changes. Package events has the one of a server.
+//
+// A store enters before it makes a change, asks whether anybody listens to the collection, and
+// leaves when the change is committed or undone. So whoever makes a new audience and waits until
+// all have left the one before has an order: no change that commits later is made unheard.
+type Listeners interface {
+	// Enter returns who listens at present. The caller must leave it.
+	Enter() Audience
+}
+
+// Audience is who listens to the changes of one transaction, or of one statement.
+type Audience interface {
+	// Listens reports whether anybody is to be told of changes of a collection. It is asked before
+	// every change and must be quick. Where it reports false the change may be a single statement
+	// that does not even read what was there before.
+	Listens(appID string, source ChangeSource, collection string) bool
+
+	// Tell is called with each change of a collection that is listened to, in the transaction that
+	// makes it: what Tell writes through tx is kept with the change or not at all, and its error
+	// undoes the change. It is called again for the same change when the transaction is repeated.
+	Tell(ctx context.Context, tx Store, change Change) error
+
+	// Leave is called once, after the transaction has ended.
+	Leave()
+}

@@ -1,74 +1,54 @@
 package store
 
 import (
-	"errors"
 	"fmt"
-	"log/slog"
+
+	"github.com/picloud/picloud/host/fault"
 )
 
-var (
-	// ErrNotFound is wrapped by the error for a row that does not exist, with
-	// the kind of row: "script not found".
-	ErrNotFound = errors.New("not found")
-	// ErrInvalidCursor answers a page cursor that no listing of this kind made.
-	ErrInvalidCursor = errors.New("invalid cursor")
-)
-
-// ConflictError says that a value which must be unique is in use.
-type ConflictError struct {
-	Resource string // "app", "script", "route", "user", "session", "api key"
-	Field    string // "slug", "name", "path", "username", "id", ...
-	Value    string // the value in use
-	Other    string // id of the row in the way, "" when unknown
+// ErrInvalidCursor refuses a page cursor that no listing of this kind made.
+var ErrInvalidCursor error = &fault.Error{
+	Code: fault.Invalid, Text: "invalid cursor", Field: "cursor", Reason: "is not a cursor of this listing",
 }
 
-func (e *ConflictError) Error() string {
-	return fmt.Sprintf("%s %s %q is already in use", e.Resource, e.Field, e.Value)
+// Conflict makes the error of a value that must be unique and is in use. The resource is "app",
+// "script", "route", "user", "session", "api key", ..., other the id of the row in the way, "" when
+// unknown. A value that is a secret is not to be named.
+func Conflict(resource, field, value, other string) error {
+	return &fault.Error{
+		Code: fault.Conflict, Text: fmt.Sprintf("%s %s %q is already in use", resource, field, value),
+		Field: field, Reason: "is already in use", Value: value, Other: other,
+	}
 }
 
-// VersionError says that a row is not at the version an update was made for.
-type VersionError struct {
-	Resource string // "script"
-	Expected int64
-	Current  int64
+// Stale makes the error of a row that is not at the version an update was made for.
+func Stale(resource string, expected, current int64) error {
+	return &fault.Error{
+		Code: fault.Stale, Text: fmt.Sprintf("%s is at version %d, not at version %d", resource, current, expected),
+		Field: "version", Value: expected, Current: current,
+	}
 }
 
-func (e *VersionError) Error() string {
-	return fmt.Sprintf("%s is at version %d, not at version %d", e.Resource, e.Current, e.Expected)
+// OtherContent makes the error of a file that has other bytes than those a change was made for, by
+// their SHA-256 in hex.
+func OtherContent(expected, current string) error {
+	return &fault.Error{
+		Code: fault.Stale, Text: fmt.Sprintf("the file's bytes have the SHA-256 %s, not %q", current, expected),
+		Field: "sha256", Value: expected, Current: current,
+	}
 }
 
-// ContentError says that a file has other bytes than those a change was made for.
-type ContentError struct {
-	Expected string // SHA-256 in hex
-	Current  string
+// OverQuota makes the error of bytes that an app may not keep: it has used of its quota, and wanted
+// more were to come.
+func OverQuota(quota, used, wanted int64) error {
+	return &fault.Error{
+		Code: fault.Quota, Text: fmt.Sprintf("the files of the app may have %d bytes in all: they have %d, and %d more were to come", quota, used, wanted),
+		Value: wanted, Current: used, Limit: quota,
+	}
 }
 
-func (e *ContentError) Error() string {
-	return fmt.Sprintf("the file's bytes have the SHA-256 %s, not %q", e.Current, e.Expected)
-}
-
-// InvalidError says why a value cannot be kept.
-type InvalidError struct {
-	Field  string // "source"
-	Reason string // "must not contain NUL (byte 17)"
-}
-
-func (e *InvalidError) Error() string { return e.Field + ": " + e.Reason }
-
-// Error is a failure of the database itself, or of reaching it. Its text says
-// only what failed; the cause is for errors.Is and for the log, where slog
-// prints it because Error is a [slog.LogValuer].
-type Error struct {
-	Op    string // "create script"
-	Cause error  // may hold SQL, addresses and paths: never show it to a caller
-}
-
-func (e *Error) Error() string { return e.Op + ": storage failed" }
-
-// Unwrap returns the cause.
-func (e *Error) Unwrap() error { return e.Cause }
-
-// LogValue shows the cause too.
-func (e *Error) LogValue() slog.Value {
-	return slog.GroupValue(slog.String("op", e.Op), slog.String("cause", e.Cause.Error()))
+// Failed makes the error of a database that failed in an operation ("create script"), or could not
+// be reached. Its text says only what failed; the cause is for errors.Is and for the log.
+func Failed(op string, cause error) error {
+	return &fault.Error{Code: fault.Storage, Text: op + ": storage failed", Cause: cause}
 }

@@ -1,17 +1,26 @@
 package store
 
 import (
-	"fmt"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/picloud/picloud/host/fault"
 )
 
-// CheckName refuses a name that is not 1 to most bytes of UTF-8 without control
-// characters, as those of collections, keys and files are. The error is an
-// [*InvalidError] of the field.
+// MaxCollectionBytes is how long the name of a collection may be.
+const MaxCollectionBytes = 512
+
+// CheckCollection refuses what cannot be the name of a collection of kv, docs or files, by
+// [CheckName].
+func CheckCollection(name string) error {
+	return CheckName("collection", name, MaxCollectionBytes)
+}
+
+// CheckName refuses a name that is not 1 to most bytes of UTF-8 without control characters, as
+// those of collections, keys and files are.
 func CheckName(field, name string, most int) error {
 	refuse := func(format string, args ...any) error {
-		return &InvalidError{Field: field, Reason: fmt.Sprintf(format, args...)}
+		return fault.Refuse(field, format, args...)
 	}
 	if len(name) == 0 || len(name) > most {
 		return refuse("must be 1 to %d bytes, got %d", most, len(name))

@@ -1,5 +1,5 @@
--- Ids are UUIDv7 in text form. All text is compared bytewise (collation C), as
--- SQLite does, so that listings have one order everywhere.
+-- Ids are UUIDv7 in text form. All text is compared byte by byte (collation C) as SQLite does, so
+-- that listings have the same order on both databases.
 -- +goose Up
 
 CREATE TABLE meta (
@@ -105,7 +105,7 @@ CREATE TABLE api_keys (
 CREATE INDEX api_keys_user ON api_keys (user_id);
 CREATE INDEX api_keys_app ON api_keys (app_id);
 
--- The position orders executions as they were recorded and is never used again.
+-- The position orders executions as they were recorded. None is used twice.
 CREATE TABLE executions (
     position        BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     id              TEXT COLLATE "C" NOT NULL UNIQUE,
@@ -128,8 +128,8 @@ CREATE TABLE executions (
 
 CREATE INDEX executions_start ON executions (started_at);
 
--- The lines of a script are together and in the order in which they are read,
--- and need no index but this order.
+-- The primary key keeps the lines of a script together, in the order in which they are read: they
+-- need no other index.
 CREATE TABLE log_lines (
     script_id TEXT COLLATE "C" NOT NULL,
     execution BIGINT NOT NULL, -- its position

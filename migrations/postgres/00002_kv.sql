@@ -1,6 +1,6 @@
 -- +goose Up
 
--- A row whose time is over counts as missing until it is swept.
+-- An expired row counts as missing until it is swept.
 CREATE TABLE kv_entries (
     app_id     TEXT COLLATE "C" NOT NULL REFERENCES apps (id) ON DELETE CASCADE,
     collection TEXT COLLATE "C" NOT NULL,

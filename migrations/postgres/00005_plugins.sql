@@ -1,7 +1,7 @@
 -- +goose Up
 
--- The modules of plugins, each once whoever has it. The triggers delete one that
--- no script refers to any more, also when an app goes.
+-- The modules of plugins, each once however many scripts have it. The triggers delete one that no
+-- script refers to any more, also when an app is deleted.
 CREATE TABLE wasm_modules (
     sha256 TEXT COLLATE "C" PRIMARY KEY, -- of data, in hex
     size   BIGINT NOT NULL,              -- of data, bytes

@@ -104,7 +104,7 @@ CREATE TABLE api_keys (
 CREATE INDEX api_keys_user ON api_keys (user_id);
 CREATE INDEX api_keys_app ON api_keys (app_id);
 
--- The position orders executions as they were recorded and is never used again.
+-- The position orders executions as they were recorded. None is used twice.
 CREATE TABLE executions (
     position        INTEGER PRIMARY KEY AUTOINCREMENT,
     id              TEXT NOT NULL UNIQUE,
@@ -127,8 +127,8 @@ CREATE TABLE executions (
 
 CREATE INDEX executions_start ON executions (started_at);
 
--- The lines of a script are together and in the order in which they are read,
--- and need no index but this order.
+-- The primary key keeps the lines of a script together, in the order in which they are read: they
+-- need no other index.
 CREATE TABLE log_lines (
     script_id TEXT NOT NULL,
     execution INTEGER NOT NULL, -- its position

@@ -13,8 +13,8 @@ CREATE TABLE docs (
     UNIQUE (app_id, collection, id)
 ) STRICT;
 
--- The terms of each document, by which filters find it; they tell apps and
--- collections apart. The triggers keep it, also when an app goes.
+-- The terms of each document: hashes by which filters find it, different in each app and
+-- collection. The triggers keep the table, also when an app is deleted.
 CREATE TABLE docs_terms (
     term     INTEGER NOT NULL,
     position INTEGER NOT NULL,

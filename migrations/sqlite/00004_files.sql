@@ -15,14 +15,14 @@ CREATE TABLE files (
     PRIMARY KEY (app_id, collection, id)
 ) STRICT;
 
--- The bytes of all files of an app. Its row is what changes of one app's files
--- wait for each other at.
+-- The bytes of all files of an app. Changes of an app's files lock its row, and so wait for each
+-- other.
 CREATE TABLE file_usage (
     app_id TEXT PRIMARY KEY REFERENCES apps (id) ON DELETE CASCADE,
     bytes  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- The mark of the directory that the blobs are in, in one row.
+-- One row: the mark of the directory that has the blobs.
 CREATE TABLE file_root (
     one  INTEGER PRIMARY KEY CHECK (one = 1),
     mark TEXT NOT NULL

@@ -1,14 +1,14 @@
 -- +goose Up
 
--- The modules of plugins, each once whoever has it. The triggers delete one that
--- no script refers to any more, also when an app goes.
+-- The modules of plugins, each once however many scripts have it. The triggers delete one that no
+-- script refers to any more, also when an app is deleted.
 CREATE TABLE wasm_modules (
     sha256 TEXT PRIMARY KEY, -- of data, in hex
     size   INTEGER NOT NULL, -- of data, bytes
     data   BLOB NOT NULL     -- last: rows are read without it in listings
 ) STRICT;
 
--- Behind the source, but one of the two is always empty.
+-- The column comes after the source, but one of the two is always empty.
 ALTER TABLE scripts ADD COLUMN wasm TEXT REFERENCES wasm_modules (sha256);
 
 CREATE INDEX scripts_wasm ON scripts (wasm) WHERE wasm IS NOT NULL;

@@ -5,9 +5,9 @@ import (
 	"github.com/picloud/picloud/guest-sdk/internal/wire"
 )
 
-// Call performs an operation. The request, nil for none, and the Response have the
-// fields of the messages that [abi.Operations] names for it. What the host refuses,
-// and a request that has no JSON, is an [*abi.OpError].
+// Call performs an operation. The request, nil for none, and the Response have the fields of the
+// messages that [abi.Operations] names for it. The error is an [*abi.OpError], also for a request
+// that cannot be written as JSON.
 func Call[Response any](operation Operation, request any) (Response, error) {
 	var answer struct {
 		Result Response     `json:"result"`
@@ -31,5 +31,5 @@ func Call[Response any](operation Operation, request any) (Response, error) {
 	return answer.Result, err
 }
 
-// None is the Response of an operation that answers nothing.
+// None is the Response of an operation that returns nothing.
 type None struct{}

@@ -1,7 +1,7 @@
 //go:build ignore
 
-// Generate writes the operations that package host offers, one for each row of
-// [abi.Operations] but yield, of which plugins have no use.
+// Generate writes the operations that package host offers: one for each row of [abi.Operations] but
+// yield, for which plugins have no use.
 package main
 
 import (

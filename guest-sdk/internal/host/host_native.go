@@ -1,7 +1,7 @@
 //go:build !wasip1
 
-// Package host is the way to the host: in a plugin the functions that it imports, in
-// a native test what package sdktest puts in their place.
+// Package host is the SDK's way to the host, the server that runs a plugin: in a plugin the
+// functions it imports, in a native test what package sdktest puts in their place.
 package host
 
 import "errors"
@@ -11,15 +11,15 @@ import "errors"
 // Operation is the name of an operation: "kv.get".
 type Operation string
 
-// Serve answers operations, JSON in and out as [abi.PluginCall] has them; nil when
-// there is no host.
+// Serve performs operations, with the JSON that [abi.PluginCall] describes; nil when there is no
+// host.
 var Serve func(operation string, request []byte) (response []byte)
 
-// Handle runs the plugin's handler from JSON to JSON, as the export "handle" does;
-// nil unless package sdk is linked.
+// Handle runs the plugin's handler on JSON and returns JSON, as the export "handle" does; nil
+// unless package sdk is linked.
 var Handle func(input []byte) (output []byte, err error)
 
-// call hands a request over, nil for none.
+// call sends a request, nil for none, and returns the response.
 func (o Operation) call(request []byte) (response []byte, err error) {
 	if Serve == nil {
 		return nil, errNoHost

@@ -2,7 +2,7 @@ package host
 
 import "iter"
 
-// Pages goes through what a listing answers page by page, and ends at an error.
+// Pages iterates over the items of a listing, page by page, and stops after an error.
 func Pages[Item any](list func(cursor string) (items []Item, next string, err error)) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		for cursor := ""; ; {

@@ -1,5 +1,5 @@
-// Package wire is the JSON that goes between a plugin and the host: that of
-// go-json-experiment/json with the types that values have here.
+// Package wire reads and writes the JSON between a plugin and the host: with
+// go-json-experiment/json, and so that integers, floats and blobs stay what they are.
 package wire
 
 import (
@@ -13,14 +13,14 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Marshal is v as JSON. Keys of maps are in order.
+// Marshal returns v as JSON. Keys of maps are sorted.
 func Marshal(v any) ([]byte, error) { return json.Marshal(v, options) }
 
 // Unmarshal stores JSON in what target points to. Keys without a field are passed over.
 func Unmarshal(text []byte, target any) error { return json.Unmarshal(text, target, options) }
 
-// A float has a point or an exponent on the wire, a blob is an object, and integers
-// have 64 bits: what is a float, a blob or a large integer here is one for scripts too.
+// A float has a point or an exponent on the wire, a blob is an object, and integers have 64 bits:
+// what is a float, a blob or a large integer here is one for scripts too.
 var options = json.JoinOptions(
 	json.Deterministic(true),
 	json.WithMarshalers(json.JoinMarshalers(
@@ -69,7 +69,7 @@ func writeUint(out *jsontext.Encoder, u uint64) error {
 	return out.WriteToken(jsontext.Uint(u))
 }
 
-// readBlob takes a blob, or the bytes of a string.
+// readBlob reads a blob, or the bytes of a string.
 func readBlob(in *jsontext.Decoder, target *[]byte) error {
 	if in.PeekKind() == '[' {
 		return errors.New("an array is not a blob")

@@ -1,6 +1,6 @@
-// Package bare does what PiCloud's services do, in the same database and with
-// the same bytes on the disk, as a program would that has no PiCloud: by its own
-// SQL, for one app, without checks, capabilities and events.
+// Package bare is a program without PiCloud to compare PiCloud's services with. It works in the
+// same database and writes the same bytes to the disk, with SQL of its own, for one app, without
+// checks, capabilities and events.
 package bare
 
 import (
@@ -18,8 +18,8 @@ import (
 	_ "modernc.org/sqlite"             // the driver "sqlite"
 )
 
-// A Place is where operations work: a database that PiCloud made, and what is
-// in it. Another process can be told of it as JSON.
+// A Place is where operations work: a database that PiCloud made, and what is in it. It can be
+// handed to another process as JSON.
 type Place struct {
 	SQLite   string `json:"sqlite"`   // the path of its file; "" for PostgreSQL
 	Postgres string `json:"postgres"` // its URL
@@ -104,7 +104,7 @@ func pooled(db *sql.DB) *sql.DB {
 // Close releases the database.
 func (d *Database) Close() error { return errors.Join(d.read.Close(), d.write.Close()) }
 
-// Terms are those of a document, by its id.
+// Terms returns the terms of the document with an id.
 func (d *Database) Terms(ctx context.Context, doc string) (terms []int64, err error) {
 	var text []byte
 	if err := d.read.QueryRowContext(ctx, d.termsOf, doc).Scan(&text); err != nil {
@@ -113,7 +113,7 @@ func (d *Database) Terms(ctx context.Context, doc string) (terms []int64, err er
 	return terms, json.Unmarshal(text, &terms)
 }
 
-// statement is a query that is prepared once.
+// statement returns a query prepared, each query once.
 func (d *Database) statement(ctx context.Context, db *sql.DB, query string) (*sql.Stmt, error) {
 	if known, ok := d.prepared.Load(query); ok {
 		return known.(*sql.Stmt), nil

@@ -16,7 +16,7 @@ const (
 	docRead    = docColumns + `WHERE app_id = $1 AND collection = $2 AND id = $3`
 	docInsert  = `INSERT INTO docs (app_id, collection, id, version, created_at, updated_at, terms, data)
 		SELECT id, $2, $3, $4, $5, $6, $7, $8 FROM apps WHERE id = $1 ON CONFLICT DO NOTHING`
-	// docSearch leaves a database only the index of terms, as PiCloud's does.
+	// docSearch lets a database use only the index of terms, as PiCloud's query does.
 	docSearch = docColumns + `WHERE app_id || '' = $1 AND collection || '' = $2 AND id > $3 AND %s ORDER BY id LIMIT $5`
 )
 

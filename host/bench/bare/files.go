@@ -65,7 +65,7 @@ func ended(tx *sql.Tx, failed error) error {
 	return tx.Commit()
 }
 
-// writeFile leaves a file whole or not at all, and answers its checksum.
+// writeFile leaves a file whole or not at all, and returns its checksum.
 func writeFile(folder, name string, data []byte) (sum string, err error) {
 	file, err := os.Create(filepath.Join(folder, name+".tmp"))
 	if err != nil {

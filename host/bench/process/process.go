@@ -1,5 +1,5 @@
-// Package process starts the servers under measurement on loopback, reads the
-// memory they hold, and stops them.
+// Package process runs the servers that the benchmark measures: it starts them on loopback, reads
+// the memory they hold, and stops them.
 package process
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// AdminPassword is the first admin's, of every PiCloud that is started here.
+// AdminPassword is the password of the first admin of every PiCloud started here.
 const AdminPassword = "only-for-the-benchmark"
 
 // A Process is a server that answers requests.
@@ -30,9 +30,8 @@ type Process struct {
 	exited  chan error
 }
 
-// PiCloud starts a PiCloud server on a data directory, new or used. The
-// settings are variables of its environment, "PICLOUD_NAME=value"; what it
-// logs goes to log.
+// PiCloud starts a PiCloud server on a data directory, new or used. The settings are variables of
+// its environment, "PICLOUD_NAME=value"; what it logs goes to log.
 func PiCloud(ctx context.Context, binary, data string, log io.Writer, settings ...string) (*Process, error) {
 	return Start(ctx, "/hello", log, func(addr string) *exec.Cmd {
 		c := exec.Command(binary, "serve", "--addr", addr, "--data", data)
@@ -42,8 +41,8 @@ func PiCloud(ctx context.Context, binary, data string, log io.Writer, settings .
 	})
 }
 
-// Start runs the command made for a free address, host:port, and waits until it
-// answers 200 on path.
+// Start runs the command made for a free address, host:port, and waits until it answers 200 on
+// path.
 func Start(ctx context.Context, path string, log io.Writer, command func(addr string) *exec.Cmd) (*Process, error) {
 	addr, err := freeAddress()
 	if err != nil {
@@ -87,10 +86,10 @@ func (p *Process) awaitAnswer(ctx context.Context, url string, began time.Time) 
 	}
 }
 
-// ID is the process's number.
+// ID returns the process's number.
 func (p *Process) ID() int { return p.command.Process.Pid }
 
-// ResidentMiB is the memory the process holds now.
+// ResidentMiB returns the memory the process holds now.
 func (p *Process) ResidentMiB() (float64, error) {
 	text := ProcField(fmt.Sprintf("/proc/%d/status", p.command.Process.Pid), "VmRSS")
 	var kB float64
@@ -100,8 +99,7 @@ func (p *Process) ResidentMiB() (float64, error) {
 	return kB / 1024, nil
 }
 
-// Stop ends the process in good order, or kills it after 20 s, which is an
-// error.
+// Stop ends the process in good order. After 20 s it kills it, which is an error.
 func (p *Process) Stop() error {
 	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
@@ -129,7 +127,7 @@ func freeAddress() (string, error) {
 	return listener.Addr().String(), nil
 }
 
-// ProcField reads "name: value" from a file of /proc, or answers "".
+// ProcField returns the value of a line "name: value" in a file of /proc, "" if there is none.
 func ProcField(path, name string) string {
 	file, err := os.Open(path)
 	if err != nil {

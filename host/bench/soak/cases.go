@@ -21,12 +21,11 @@ type soakCase struct {
 	leave  bool            // the client goes away before there is an answer
 }
 
-// constant is an answer that does not depend on the request.
+// constant returns an answer that does not depend on the request.
 func constant(value any) func(int) any { return func(int) any { return value } }
 
-// cases are the scripts of every app. The good ones would notice if anything of
-// another execution were left; the hostile ones try to leave something, or to
-// take the host down.
+// cases are the scripts of every app. The good ones would notice if anything of another execution
+// were left; the hostile ones try to leave something, or to take the host down.
 var cases = []soakCase{
 	{
 		name: "lib", kind: abi.KindModule,
@@ -163,7 +162,7 @@ func (c *soakCase) check(n, status int, body []byte) error {
 	return nil
 }
 
-// errorCode is the code in the body of a failed execution, "" if there is none.
+// errorCode returns the code in the body of a failed execution, "" if there is none.
 func errorCode(body []byte) abi.ErrorCode {
 	var answer struct {
 		Error struct {

@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// errorLog takes what the server writes to its standard error, where only
-// errors should come, and keeps the beginning.
+// errorLog keeps the beginning of what the server writes to its standard error, where only errors
+// should come.
 type errorLog struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -24,7 +24,7 @@ func (l *errorLog) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// err answers what was written, as an error.
+// err returns what was written as an error, nil for nothing.
 func (l *errorLog) err() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

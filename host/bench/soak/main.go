@@ -1,7 +1,7 @@
-// Command soak runs a server for a while with good and hostile scripts of two
-// apps, more at once than it admits, and checks that
+// Command soak is PiCloud's endurance test. It runs a server for a while with good and hostile
+// scripts of two apps, more at once than the server admits, and checks that
 //
-//   - every answer is the only right one, or a refusal by the full gate,
+//   - every answer is the only right one, or says that the server is full,
 //   - a script that is updated answers as updated at once,
 //   - memory after the warm-up and memory at the end are the same,
 //   - nothing is left running, and the server logs no error and stops in order.

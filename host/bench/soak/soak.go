@@ -49,7 +49,7 @@ func (s *soak) run(ctx context.Context, d time.Duration, workers int) error {
 	if err != nil {
 		return err
 	}
-	if _, err := c.Login(ctx, "admin", process.AdminPassword); err != nil {
+	if _, err := c.Login(ctx, "admin", process.AdminPassword, ""); err != nil {
 		return err
 	}
 	for _, app := range apps {
@@ -110,7 +110,7 @@ func (s *soak) work(ctx context.Context, giveUp func()) {
 	}
 }
 
-// ask sends a request; not right and no error is a refusal by the gate.
+// ask sends a request. It returns false and no error when the server was full.
 func (s *soak) ask(sc *soakCase, app string) (right bool, err error) {
 	n := rand.IntN(1 << 30)
 	var body []byte
@@ -145,7 +145,7 @@ func (s *soak) send(path string, body []byte) (status int, answer []byte, err er
 	return response.StatusCode(), slices.Clone(response.Body()), nil
 }
 
-// desert asks a script that takes long and hangs up.
+// desert asks for a script that takes long, and hangs up.
 func (s *soak) desert(ctx context.Context, path string) error {
 	host := strings.TrimPrefix(s.server.Address, "http://")
 	connection, err := new(net.Dialer).DialContext(ctx, "tcp", host)
@@ -164,8 +164,7 @@ func (s *soak) desert(ctx context.Context, path string) error {
 	return nil
 }
 
-// update changes a script again and again; each answer must be of the version
-// just saved.
+// update changes a script again and again; each answer must come from the version just saved.
 func (s *soak) update(ctx context.Context, giveUp func(), c *client.Client) {
 	var id string
 	for script, err := range c.Scripts(ctx, apps[0]) {
@@ -228,7 +227,7 @@ func (s *soak) watch(ctx context.Context) error {
 	}
 }
 
-// settled checks that nothing runs any more and that the server still greets.
+// settled returns an error if anything still runs or the server greets no more.
 func (s *soak) settled(ctx context.Context) error {
 	const patience = 10 * time.Second
 	deadline, cancel := context.WithTimeout(ctx, patience)
@@ -256,8 +255,8 @@ func (s *soak) settled(ctx context.Context) error {
 	return nil
 }
 
-// windows are the median memory after the warm-up, the first third, and at the
-// end, each over a sixth of the time. It is 0 when the soak was too short.
+// windows returns the median memory after the warm-up, which is the first third, and at the end,
+// each over a sixth of the time; 0 when the soak was too short.
 func (s *soak) windows() (after, end float64) {
 	n := len(s.memory)
 	if n < 6 {
@@ -266,8 +265,8 @@ func (s *soak) windows() (after, end float64) {
 	return median(s.memory[n/3 : n/3+n/6]), median(s.memory[n-n/6:])
 }
 
-// flat checks that memory has not grown. Go returns memory late and the cache
-// of the database fills slowly; hence the tolerance.
+// flat returns an error if memory has grown. Go returns memory late and the cache of the database
+// fills slowly; hence the tolerance.
 func (s *soak) flat() error {
 	const factor, extra = 1.10, 16.0
 	if after, end := s.windows(); end > after*factor+extra {

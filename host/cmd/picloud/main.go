@@ -3,41 +3,101 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
-	"github.com/alecthomas/kong"
-
+	"github.com/picloud/picloud/host/cli"
 	"github.com/picloud/picloud/host/config"
+	"github.com/picloud/picloud/host/fault"
+	"github.com/picloud/picloud/host/server"
 )
 
-// CLI is the whole command line.
-type CLI struct {
-	Serve   ServeCmd   `cmd:"" help:"Run the server."`
-	Version VersionCmd `cmd:"" help:"Print the version."`
+// commands is the whole command line.
+type commands struct {
+	Serve   serveCmd   `cmd:"" help:"Run the server."`
+	Passwd  passwdCmd  `cmd:"" help:"Give a user a new password, on the machine of a server that does not run."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+	Compile compileCmd `cmd:"" hidden:""`
 
-	ClientCommands
+	cli.Commands
+}
+
+// serveCmd runs the server until it is interrupted.
+type serveCmd struct {
+	config.Config
+}
+
+// Help is shown by --help.
+func (serveCmd) Help() string {
+	return `Examples:
+
+    picloud serve
+    picloud serve --addr 0.0.0.0:80 --data /var/lib/picloud
+    PICLOUD_DATABASE_URL=postgres://picloud@db/picloud picloud serve --config picloud.yaml`
+}
+
+// Run serves until ctx ends, then stops in order.
+func (c *serveCmd) Run(ctx context.Context) error {
+	self, err := server.Self()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	s, err := server.New(ctx, server.Config{
+		Settings: &c.Config, Version: version, Out: os.Stdout, Compile: []string{self, "compile"},
+	})
+	if err != nil {
+		return err
+	}
+	return s.Run(ctx)
+}
+
+// compileCmd is what a server runs to compile a plugin.
+type compileCmd struct {
+	Dir      string        `required:""`
+	CPU      time.Duration `name:"cpu" required:""`
+	MemoryMB int64         `name:"memory-mb" required:""`
+}
+
+// Run compiles the plugin.
+func (c *compileCmd) Run() error { return server.Compile(c.Dir, c.CPU, c.MemoryMB) }
+
+// passwdCmd gives a user a new password.
+type passwdCmd struct {
+	config.Location
+	User          string `arg:"" help:"Name of the user."`
+	PasswordStdin bool   `help:"Read the password from standard input, up to the first line feed."`
+}
+
+// Help is shown by --help.
+func (passwdCmd) Help() string {
+	return `Examples:
+
+    picloud passwd admin
+    picloud passwd ada --data /var/lib/picloud --password-stdin < new-password`
+}
+
+// Run asks for the password and sets it.
+func (c *passwdCmd) Run(ctx context.Context) error {
+	password, err := cli.AskNewPassword(ctx, c.User, c.PasswordStdin)
+	if err != nil {
+		return err
+	}
+	if err := server.SetPassword(ctx, &c.Location, c.User, password); err != nil {
+		if cause := fault.Cause(err); cause != nil { // the server's machine is where it may be read
+			return fmt.Errorf("%w: %w", err, cause)
+		}
+		return err
+	}
+	fmt.Printf("%s has a new password, and has to log in again.\n", c.User)
+	return nil
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	var cli CLI
-	options := append(config.KongOptions(),
-		kong.Name("picloud"),
-		kong.Description("A self-hosted function host: upload a script, call it over HTTP."),
-		kong.ShortUsageOnError(),
-		kong.Exit(func(status int) {
-			if status != exitOK { // only the parser ends the process this way
-				status = exitUsage
-			}
-			exit(status)
-		}),
-		kong.BindTo(ctx, (*context.Context)(nil)),
-	)
-	if err := kong.Parse(&cli, options...).Run(); err != nil {
-		fail(err)
-	}
+	os.Exit(cli.Run(ctx, new(commands), config.KongOptions()...))
 }

@@ -17,11 +17,11 @@ func init() {
 	}
 }
 
-// VersionCmd prints the version.
-type VersionCmd struct{}
+// versionCmd prints the version.
+type versionCmd struct{}
 
 // Run prints the version.
-func (VersionCmd) Run() error {
+func (versionCmd) Run() error {
 	fmt.Println("picloud", version)
 	return nil
 }

@@ -47,7 +47,7 @@ func (s *sandboxed) outcome(ctx context.Context, source string, modules map[stri
 	for _, name := range slices.Sorted(maps.Keys(modules)) {
 		script.Modules = append(script.Modules, abi.Module{Name: name, Source: modules[name]})
 	}
-	d, _, err := s.sandbox.Describe(ctx, script, abi.Invocation{}, host)
+	d, _, err := s.sandbox.Describe(ctx, script, abi.Invocation{}, sandbox.NewWorld(host))
 	if err == nil {
 		return conformance.Outcome{OK: true, Type: d.Type, Value: d.Debug, Display: d.Display, Stdout: host.Lines}
 	}
@@ -75,7 +75,7 @@ func (s *sandboxed) measure(ctx context.Context, source string, runs int) (compi
 	}
 	script := s.script(source, limits)
 	for i := range runs {
-		result, err := s.sandbox.Execute(ctx, script, abi.Invocation{}, &logRecorder{})
+		result, err := s.sandbox.Execute(ctx, script, abi.Invocation{}, sandbox.NewWorld(&logRecorder{}))
 		if err != nil {
 			return 0, 0, explain(source, err)
 		}
@@ -103,8 +103,8 @@ type logRecorder struct {
 	now   int64
 }
 
-// Call answers the operations that every script may call.
-func (r *logRecorder) Call(_ context.Context, op abi.Op, request []byte) ([]byte, error) {
+// Perform performs the operations that every script may ask for.
+func (r *logRecorder) Perform(_ context.Context, op abi.Op, request []byte) ([]byte, error) {
 	switch op {
 	case abi.OpLogWrite:
 		var e abi.LogEntry

@@ -4,12 +4,12 @@ package postgres_test
 
 import (
 	"context"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/pgtest"
 	"github.com/picloud/picloud/host/store/postgres"
@@ -18,8 +18,8 @@ import (
 
 func fresh(tb testing.TB) storetest.Opener {
 	url := pgtest.URL(tb)
-	return func(now func() time.Time, emit store.Emitter) (store.Store, error) {
-		return postgres.Open(context.Background(), postgres.Config{URL: url, Now: now, Emit: emit})
+	return func(now func() time.Time, listeners store.Listeners) (store.Store, error) {
+		return postgres.Open(context.Background(), postgres.Config{URL: url, Now: now, Listeners: listeners})
 	}
 }
 
@@ -36,7 +36,7 @@ func TestOpenFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := postgres.Open(context.Background(), postgres.Config{URL: url})
 			require.EqualError(t, err, "open database: storage failed")
-			require.False(t, strings.Contains(err.(*store.Error).Cause.Error(), "secret:secret"), "the log shows the password: %v", err.(*store.Error).Cause)
+			require.NotContains(t, fault.Cause(err).Error(), "secret:secret", "the log shows the password")
 		})
 	}
 }

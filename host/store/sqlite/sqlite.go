@@ -1,9 +1,8 @@
 // Package sqlite is the store in one SQLite file, for a single node.
 //
-// The file is in WAL mode with synchronous=FULL: a commit is on the disk before
-// it is acknowledged. One connection writes and the others read, so readers
-// never wait and writers wait for each other in Go, where a context can end the
-// wait, instead of in SQLite.
+// The file is in WAL mode with synchronous=FULL: a commit is on the disk before it is acknowledged.
+// One connection writes and the others read, so readers never wait and writers wait for each other
+// in Go, where a context can end the wait, instead of in SQLite.
 package sqlite
 
 import (
@@ -34,15 +33,16 @@ const FileName = "picloud.db"
 type Config struct {
 	Path string           // of the file; it and its directory are made if missing, for the owner only
 	Now  func() time.Time // the clock, nil for time.Now
-	Emit store.Emitter    // told of each change of apps' data; nil: nobody is
+	// Listeners are told of changes of apps' data; nil: nobody is.
+	Listeners store.Listeners
 }
 
-// Open opens the store and brings its schema up to date. A [*store.Error]'s
-// cause tells what went wrong.
+// Open opens the store and brings its schema up to date. The cause of an error, a [store.Failed],
+// tells what went wrong.
 func Open(ctx context.Context, config Config) (store.Store, error) {
 	s, err := open(ctx, config)
 	if err != nil {
-		return nil, &store.Error{Op: "open database", Cause: err}
+		return nil, store.Failed("open database", err)
 	}
 	return s, nil
 }
@@ -74,11 +74,11 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 	reader.SetMaxOpenConns(readers)
 	reader.SetMaxIdleConns(readers)
 	return sqlstore.New(sqlstore.Config{
-		Read:    reader,
-		Write:   writer,
-		Now:     config.Now,
-		Emit:    config.Emit,
-		Prepare: true,
+		Read:      reader,
+		Write:     writer,
+		Now:       config.Now,
+		Listeners: config.Listeners,
+		Prepare:   true,
 		Dialect: sqlstore.Dialect{ // BEGIN IMMEDIATE is the lock
 			Record: record,
 			Terms: sqlstore.TermIndex{
@@ -154,9 +154,8 @@ func dsn(path string, readOnly bool) string {
 	return location.String()
 }
 
-// migrate brings the schema up to date. When two processes start at once, one
-// of them may find a change made that it was about to make, fail, and find
-// nothing left to do when it looks again.
+// migrate brings the schema up to date. When two processes start at once, one of them may find a
+// change made that it was about to make, fail, and find nothing left to do when it looks again.
 func migrate(ctx context.Context, db *sql.DB) error {
 	files, err := fs.Sub(migrations.SQLite, "sqlite")
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/sqlite"
 	"github.com/picloud/picloud/host/store/storetest"
@@ -17,8 +18,8 @@ import (
 func fresh(tb testing.TB) storetest.Opener {
 	// A directory that does not exist, with what is special in a URL.
 	path := filepath.Join(tb.TempDir(), "a ?b#c%20", sqlite.FileName)
-	return func(now func() time.Time, emit store.Emitter) (store.Store, error) {
-		return sqlite.Open(context.Background(), sqlite.Config{Path: path, Now: now, Emit: emit})
+	return func(now func() time.Time, listeners store.Listeners) (store.Store, error) {
+		return sqlite.Open(context.Background(), sqlite.Config{Path: path, Now: now, Listeners: listeners})
 	}
 }
 
@@ -56,7 +57,7 @@ func TestOpenFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := sqlite.Open(context.Background(), sqlite.Config{Path: path})
 			require.EqualError(t, err, "open database: storage failed")
-			require.NotEmpty(t, err.(*store.Error).Cause.Error())
+			require.NotEmpty(t, fault.Cause(err).Error())
 		})
 	}
 }

@@ -72,10 +72,10 @@ func (a apiKeys) Create(ctx context.Context, key store.APIKey) (store.APIKey, er
 		case err != nil:
 			return err
 		case found:
-			return &store.ConflictError{Resource: "api key", Field: "id", Value: key.ID, Other: key.ID}
+			return store.Conflict("api key", "id", key.ID, key.ID)
 		}
 		// The hash is a credential's: the error does not repeat it.
-		return &store.ConflictError{Resource: "api key", Field: "key_hash"}
+		return store.Conflict("api key", "key_hash", "", "")
 	})
 	if err != nil {
 		return store.APIKey{}, err

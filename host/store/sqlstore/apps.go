@@ -45,7 +45,7 @@ func (a apps) Create(ctx context.Context, app store.App) (store.App, error) {
 	}
 	app.CreatedAt = a.s.db.now()
 	app.UpdatedAt = app.CreatedAt
-	err := a.s.reconfigure(ctx, "create app", func(tx queryer) error {
+	err := a.s.reconfigure(ctx, "create app", ofApp(app.ID), func(tx queryer) error {
 		n, err := affect(ctx, tx, appInsert, app.ID, app.Slug, app.Name, app.CreatedAt, app.UpdatedAt)
 		if err != nil || n == 1 {
 			return err
@@ -53,7 +53,7 @@ func (a apps) Create(ctx context.Context, app store.App) (store.App, error) {
 		if err := appSlugFree(ctx, tx, app); err != nil {
 			return err
 		}
-		return &store.ConflictError{Resource: "app", Field: "id", Value: app.ID, Other: app.ID}
+		return store.Conflict("app", "id", app.ID, app.ID)
 	})
 	if err != nil {
 		return store.App{}, err
@@ -77,7 +77,7 @@ func appSlugFree(ctx context.Context, tx queryer, app store.App) error {
 	case err != nil:
 		return err
 	}
-	return &store.ConflictError{Resource: "app", Field: "slug", Value: app.Slug, Other: other.ID}
+	return store.Conflict("app", "slug", app.Slug, other.ID)
 }
 
 func (a apps) Get(ctx context.Context, id string) (store.App, error) {
@@ -89,27 +89,17 @@ func (a apps) GetBySlug(ctx context.Context, slug string) (store.App, error) {
 }
 
 func (a apps) List(ctx context.Context, page store.PageRequest) (store.Page[store.App], error) {
-	after, limit, err := afterName("apps", page)
-	if err != nil {
-		return store.Page[store.App]{}, err
-	}
-	rows, err := many(ctx, a.s.reader(), "apps", scanApp, appList, after, limit+1)
-	return pageOf(rows, limit, appCursor), err
+	return pageBy(ctx, a.s.reader(), "apps", scanApp, appSlug, page, appList)
 }
 
 func (a apps) ListOf(ctx context.Context, userID string, page store.PageRequest) (store.Page[store.App], error) {
-	after, limit, err := afterName("apps", page)
-	if err != nil {
-		return store.Page[store.App]{}, err
-	}
-	rows, err := many(ctx, a.s.reader(), "apps", scanApp, appListOfUser, userID, after, limit+1)
-	return pageOf(rows, limit, appCursor), err
+	return pageBy(ctx, a.s.reader(), "apps", scanApp, appSlug, page, appListOfUser, userID)
 }
 
-func appCursor(last store.App) string { return makeCursor("apps", last.Slug) }
+func appSlug(app store.App) string { return app.Slug }
 
 func (a apps) Update(ctx context.Context, id string, change store.AppChange) (app store.App, err error) {
-	err = a.s.reconfigure(ctx, "update app", func(tx queryer) error {
+	err = a.s.reconfigure(ctx, "update app", ofApp(id), func(tx queryer) error {
 		if app, err = one(ctx, tx, "app", scanApp, appGet, id); err != nil {
 			return err
 		}
@@ -132,7 +122,7 @@ func (a apps) Update(ctx context.Context, id string, change store.AppChange) (ap
 }
 
 func (a apps) Delete(ctx context.Context, id string) error {
-	return a.s.reconfigure(ctx, "delete app", func(tx queryer) error {
+	return a.s.reconfigure(ctx, "delete app", ofApp(id), func(tx queryer) error {
 		return deleteOne(ctx, tx, "app", appDelete, id)
 	})
 }

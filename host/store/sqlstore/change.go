@@ -2,10 +2,9 @@ package sqlstore
 
 import (
 	"context"
-	"errors"
 	"time"
 
-	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/fault"
 )
 
 // set takes over a changed value; nil means unchanged.
@@ -15,8 +14,7 @@ func set[T any](to, from *T) {
 	}
 }
 
-// later is now, or a microsecond after the time before if the clock has not
-// moved on since.
+// later is now, or a microsecond after the time before if the clock has not moved on since.
 func later(before, now time.Time) time.Time {
 	if now.After(before) {
 		return now
@@ -33,4 +31,4 @@ func must(ctx context.Context, q queryer, resource, query string, args ...any) e
 	return err
 }
 
-func missing(err error) bool { return errors.Is(err, store.ErrNotFound) }
+func missing(err error) bool { return fault.Of(err) == fault.NotFound }

@@ -21,8 +21,8 @@ const (
 	docUpdate  = `UPDATE docs SET version = $4, updated_at = $5, terms = $6, data = $7` + docKey
 	docDelete  = `DELETE FROM docs` + docKey + ` RETURNING id, version, created_at, updated_at, data`
 
-	// docReplace updates a document that is at the version $7, if that is not
-	// NULL, and returns the data it had too, in one statement of PostgreSQL.
+	// docReplace updates a document that is at the version $7, if that is not NULL, and returns the
+	// data it had too, in one statement of PostgreSQL.
 	docReplace = `WITH old AS MATERIALIZED (SELECT version, updated_at, data FROM docs` + docKey + ` FOR UPDATE)
 		UPDATE docs SET version = old.version + 1, updated_at = GREATEST($4, old.updated_at + INTERVAL '1 microsecond'),
 			terms = $5, data = $6
@@ -48,7 +48,7 @@ func (d docs) Create(ctx context.Context, key store.DocumentKey, content store.D
 	}
 	now := d.db.now()
 	doc := store.Document{ID: key.ID, Data: content.Data, Version: 1, CreatedAt: now, UpdatedAt: now}
-	err := d.mutateAlone(ctx, "create document", func(tx *sqlStore) error {
+	err := d.mutateAlone(ctx, "create document", aboutDoc(key), func(tx mutation) error {
 		n, err := affect(ctx, tx.writer(), docInsert, docArgs(key, doc.Version, doc.CreatedAt, doc.UpdatedAt,
 			tx.db.Dialect.Terms.Value(content.Terms), string(content.Data))...)
 		if err != nil {
@@ -58,9 +58,9 @@ func (d docs) Create(ctx context.Context, key store.DocumentKey, content store.D
 			if err := must(ctx, tx.reader(), "app", appExists, key.AppID); err != nil {
 				return err
 			}
-			return &store.ConflictError{Resource: "document", Field: "id", Value: key.ID, Other: key.ID}
+			return store.Conflict("document", "id", key.ID, key.ID)
 		}
-		return tx.emit(ctx, docChange(key, store.ChangeCreate, content.Data, nil))
+		return tx.tell(ctx, store.ChangeCreate, content.Data, nil)
 	})
 	if err != nil {
 		return store.Document{}, err
@@ -75,9 +75,9 @@ func checkDocument(key store.DocumentKey, content store.DocumentContent) error {
 	return check(field{"id", key.ID}, field{"data", string(content.Data)})
 }
 
-func docChange(key store.DocumentKey, operation store.ChangeOperation, data, previous json.RawMessage) store.Change {
-	return store.Change{AppID: key.AppID, Source: store.ChangeDocs, Collection: key.Collection, Key: key.ID,
-		Operation: operation, New: data, Previous: previous}
+// aboutDoc is a change of a document.
+func aboutDoc(key store.DocumentKey) store.Change {
+	return store.Change{AppID: key.AppID, Source: store.ChangeDocs, Collection: key.Collection, Key: key.ID}
 }
 
 func (d docs) Get(ctx context.Context, key store.DocumentKey) (store.Document, error) {
@@ -89,18 +89,18 @@ func (d docs) Replace(ctx context.Context, key store.DocumentKey, content store.
 		return store.Document{}, err
 	}
 	if d.db.Dialect.ForUpdate == "" {
-		// The database is in this process and nobody else writes: to read what was
-		// there costs little.
+		// The database is in this process and nobody else writes: to read what was there costs
+		// little.
 		return d.Modify(ctx, key, expect, func(json.RawMessage) (store.DocumentContent, error) { return content, nil })
 	}
-	err = d.mutateAlone(ctx, "update document", func(tx *sqlStore) error {
+	err = d.mutateAlone(ctx, "update document", aboutDoc(key), func(tx mutation) error {
 		for {
 			doc, err = one(ctx, tx.writer(), "document", scanDocument, docReplace, docArgs(key, tx.db.now(),
 				tx.db.Dialect.Terms.Value(content.Terms), string(content.Data), expect)...)
 			if err == nil {
 				previous := doc.Data
 				doc.Data = content.Data
-				return tx.emit(ctx, docChange(key, store.ChangeUpdate, doc.Data, previous))
+				return tx.tell(ctx, store.ChangeUpdate, doc.Data, previous)
 			}
 			if !missing(err) || expect == nil {
 				return err
@@ -110,7 +110,7 @@ func (d docs) Replace(ctx context.Context, key store.DocumentKey, content store.
 				return err
 			}
 			if present.Version != *expect {
-				return &store.VersionError{Resource: "document", Expected: *expect, Current: present.Version}
+				return store.Stale("document", *expect, present.Version)
 			}
 			// It has come to that version in the meantime.
 		}
@@ -124,13 +124,13 @@ func (d docs) Replace(ctx context.Context, key store.DocumentKey, content store.
 func (d docs) Modify(ctx context.Context, key store.DocumentKey, expect *int64,
 	change func(json.RawMessage) (store.DocumentContent, error)) (doc store.Document, err error) {
 	var refused error // by change, which may use errors of its own
-	err = d.mutate(ctx, "update document", func(tx *sqlStore) error {
+	err = d.mutate(ctx, "update document", aboutDoc(key), func(tx mutation) error {
 		refused = nil
 		if doc, err = one(ctx, tx.tx, "document", scanDocument, docGet+tx.db.Dialect.ForUpdate, docArgs(key)...); err != nil {
 			return err
 		}
 		if expect != nil && *expect != doc.Version {
-			return &store.VersionError{Resource: "document", Expected: *expect, Current: doc.Version}
+			return store.Stale("document", *expect, doc.Version)
 		}
 		content, err := change(doc.Data)
 		if err != nil {
@@ -149,7 +149,7 @@ func (d docs) Modify(ctx context.Context, key store.DocumentKey, expect *int64,
 		if err != nil {
 			return err
 		}
-		return tx.emit(ctx, docChange(key, store.ChangeUpdate, doc.Data, previous))
+		return tx.tell(ctx, store.ChangeUpdate, doc.Data, previous)
 	})
 	if refused != nil {
 		return store.Document{}, refused
@@ -164,11 +164,11 @@ func (d docs) Delete(ctx context.Context, key store.DocumentKey) error {
 	if !storable(docArgs(key)) {
 		return notFound("document")
 	}
-	return d.mutateAlone(ctx, "delete document", func(tx *sqlStore) error {
+	return d.mutateAlone(ctx, "delete document", aboutDoc(key), func(tx mutation) error {
 		doc, err := one(ctx, tx.writer(), "document", scanDocument, docDelete, docArgs(key)...)
 		if err != nil {
 			return err
 		}
-		return tx.emit(ctx, docChange(key, store.ChangeDelete, nil, doc.Data))
+		return tx.tell(ctx, store.ChangeDelete, nil, doc.Data)
 	})
 }

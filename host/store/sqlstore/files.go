@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/picloud/picloud/host/store"
 )
@@ -24,11 +25,10 @@ const (
 	fileDelete = `DELETE FROM files WHERE app_id = $1 AND collection = $2 AND id = $3
 		RETURNING app_id, collection, id, name, content_type, size, sha256, created_at, updated_at, blob, NULL`
 	fileRootSet = `INSERT INTO file_root (one, mark) VALUES (1, $1) ON CONFLICT (one) DO NOTHING`
-	fileRootGet = `SELECT mark FROM file_root`
+	fileRootGet = `SELECT COALESCE((SELECT mark FROM file_root), '')`
 	fileBlobs   = `SELECT blob FROM files WHERE blob >= $1 AND blob < $2`
 
-	// Nothing happens if the app is unknown or would then have more than $3
-	// bytes, 0 for no quota.
+	// Nothing happens if the app is unknown or would then have more than $3 bytes, 0 for no quota.
 	fileUsageAdd = `INSERT INTO file_usage (app_id, bytes)
 		SELECT id, CAST($2 AS BIGINT) FROM apps
 			WHERE id = $1 AND (CAST($3 AS BIGINT) = 0 OR CAST($2 AS BIGINT) <= CAST($3 AS BIGINT))
@@ -70,7 +70,7 @@ func (f files) Create(ctx context.Context, file store.File, quota int64) (store.
 	}
 	file.CreatedAt = f.db.now()
 	file.UpdatedAt = file.CreatedAt
-	err := f.mutate(ctx, "create file", func(tx *sqlStore) error {
+	err := f.mutate(ctx, "create file", aboutFile(file.AppID, file.Collection, file.ID), func(tx mutation) error {
 		if err := addFileUsage(ctx, tx.tx, file.AppID, file.Size, quota); err != nil {
 			return err
 		}
@@ -83,9 +83,9 @@ func (f files) Create(ctx context.Context, file store.File, quota int64) (store.
 			if err := addFileUsage(ctx, tx.tx, file.AppID, -file.Size, 0); err != nil {
 				return err
 			}
-			return &store.ConflictError{Resource: "file", Field: "id", Value: file.ID, Other: file.ID}
+			return store.Conflict("file", "id", file.ID, file.ID)
 		}
-		return tx.emitFile(ctx, store.ChangeCreate, &file, nil)
+		return tx.tellFile(ctx, store.ChangeCreate, &file, nil)
 	})
 	if err != nil {
 		return store.File{}, err
@@ -109,21 +109,26 @@ func addFileUsage(ctx context.Context, tx queryer, appID string, bytes, quota in
 	if err != nil {
 		return err
 	}
-	return &store.QuotaError{Quota: quota, Used: used, Wanted: bytes}
+	return store.OverQuota(quota, used, bytes)
 }
 
-// emitFile tells of a change of a file; nil stands for none.
-func (s *sqlStore) emitFile(ctx context.Context, operation store.ChangeOperation, now, before *store.File) error {
-	change := store.Change{Source: store.ChangeFiles, Operation: operation}
-	if before != nil {
-		change.AppID, change.Collection, change.Key = before.AppID, before.Collection, before.ID
-		change.Previous = []byte(encode(before))
+// aboutFile is a change of a file.
+func aboutFile(appID, collection, id string) store.Change {
+	return store.Change{AppID: appID, Source: store.ChangeFiles, Collection: collection, Key: id}
+}
+
+// tellFile tells of a change of a file; nil stands for none.
+func (m mutation) tellFile(ctx context.Context, operation store.ChangeOperation, now, before *store.File) error {
+	if !m.heard {
+		return nil
 	}
-	if now != nil {
-		change.AppID, change.Collection, change.Key = now.AppID, now.Collection, now.ID
-		change.New = []byte(encode(now))
+	metadata := func(file *store.File) json.RawMessage {
+		if file == nil {
+			return nil
+		}
+		return json.RawMessage(encode(file))
 	}
-	return s.emit(ctx, change)
+	return m.tell(ctx, operation, metadata(now), metadata(before))
 }
 
 func (f files) Get(ctx context.Context, appID, collection, id string) (store.File, error) {
@@ -131,25 +136,16 @@ func (f files) Get(ctx context.Context, appID, collection, id string) (store.Fil
 }
 
 func (f files) List(ctx context.Context, appID, collection string, page store.PageRequest) (store.Page[store.File], error) {
-	after, limit, err := afterName("files", page)
-	if err != nil {
-		return store.Page[store.File]{}, err
-	}
-	rows, err := many(ctx, f.reader(), "files", scanFile, fileList, appID, collection, after, limit+1)
-	return pageOf(rows, limit, func(last store.File) string { return makeCursor("files", last.ID) }), err
+	return pageBy(ctx, f.reader(), "files", scanFile, func(f store.File) string { return f.ID }, page, fileList, appID, collection)
 }
 
 func (f files) Collections(ctx context.Context, appID string, page store.PageRequest) (store.Page[store.FileCollection], error) {
-	after, limit, err := afterName("file collections", page)
-	if err != nil {
-		return store.Page[store.FileCollection]{}, err
-	}
-	rows, err := many(ctx, f.reader(), "file collections", scanFileCollection, fileCollections, appID, after, limit+1)
-	return pageOf(rows, limit, func(last store.FileCollection) string { return makeCursor("file collections", last.Name) }), err
+	name := func(c store.FileCollection) string { return c.Name }
+	return pageBy(ctx, f.reader(), "file collections", scanFileCollection, name, page, fileCollections, appID)
 }
 
 func (f files) Update(ctx context.Context, appID, collection, id string, change store.FileChange, quota int64) (now, before store.File, err error) {
-	err = f.mutate(ctx, "update file", func(tx *sqlStore) error {
+	err = f.mutate(ctx, "update file", aboutFile(appID, collection, id), func(tx mutation) error {
 		if before, err = one(ctx, tx.tx, "file", scanFile, fileGet+tx.db.Dialect.ForUpdate, appID, collection, id); err != nil {
 			return err
 		}
@@ -175,7 +171,7 @@ func (f files) Update(ctx context.Context, appID, collection, id string, change 
 			now.Size, now.SHA256, now.UpdatedAt, now.Blob, now.Sums); err != nil {
 			return err
 		}
-		return tx.emitFile(ctx, store.ChangeUpdate, &now, &before)
+		return tx.tellFile(ctx, store.ChangeUpdate, &now, &before)
 	})
 	if err != nil {
 		return store.File{}, store.File{}, err
@@ -186,13 +182,13 @@ func (f files) Update(ctx context.Context, appID, collection, id string, change 
 // checkContent refuses a file with other bytes than those expected, "" for any.
 func checkContent(file store.File, expect string) error {
 	if expect != "" && file.SHA256 != expect {
-		return &store.ContentError{Expected: expect, Current: file.SHA256}
+		return store.OtherContent(expect, file.SHA256)
 	}
 	return nil
 }
 
 func (f files) Delete(ctx context.Context, appID, collection, id, expect string) (file store.File, err error) {
-	err = f.mutate(ctx, "delete file", func(tx *sqlStore) error {
+	err = f.mutate(ctx, "delete file", aboutFile(appID, collection, id), func(tx mutation) error {
 		if expect != "" {
 			if file, err = one(ctx, tx.tx, "file", scanFile, fileGet+tx.db.Dialect.ForUpdate, appID, collection, id); err != nil {
 				return err
@@ -207,7 +203,7 @@ func (f files) Delete(ctx context.Context, appID, collection, id, expect string)
 		if err := addFileUsage(ctx, tx.tx, appID, -file.Size, 0); err != nil {
 			return err
 		}
-		return tx.emitFile(ctx, store.ChangeDelete, nil, &file)
+		return tx.tellFile(ctx, store.ChangeDelete, nil, &file)
 	})
 	if err != nil {
 		return store.File{}, err
@@ -224,11 +220,13 @@ func (f files) Blobs(ctx context.Context, from, to string) ([]string, error) {
 }
 
 func (f files) Root(ctx context.Context, mark string) (string, error) {
-	if err := require(field{"mark", mark}); err != nil {
+	if err := check(field{"mark", mark}); err != nil {
 		return "", err
 	}
-	if _, err := affect(ctx, f.writer(), fileRootSet, mark); err != nil {
-		return "", failed(ctx, "set files root", err)
+	if mark != "" {
+		if _, err := affect(ctx, f.writer(), fileRootSet, mark); err != nil {
+			return "", failed(ctx, "set files root", err)
+		}
 	}
 	return one(ctx, f.reader(), "files root", text, fileRootGet)
 }

@@ -27,14 +27,15 @@ const (
 	kvUpdate = `UPDATE kv_entries SET value = $4, expires_at = $5 WHERE ` + kvOf
 	kvDelete = `DELETE FROM kv_entries WHERE ` + kvOf
 	kvTake   = kvDelete + ` RETURNING key, value, expires_at`
+	// kvDrop is kvTake for whoever does not want the value.
+	kvDrop = kvDelete + ` RETURNING key, '', expires_at`
 	// kvPut writes a row unless the app is not there.
 	kvPut = `INSERT INTO kv_entries (app_id, collection, key, value, expires_at)
 		SELECT id, $2, $3, $4, $5 FROM apps WHERE id = $1
 		ON CONFLICT (app_id, collection, key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at`
-	// kvReplace writes a row and returns the one before, in one statement of
-	// PostgreSQL. It does nothing when there is no such app, nor when another
-	// transaction has made the row since the statement began: it cannot see then
-	// what it would replace. The next statement can.
+	// kvReplace writes a row and returns the one before, in one statement of PostgreSQL. It does
+	// nothing when there is no such app, nor when another transaction has made the row since the
+	// statement began: it cannot see then what it would replace. The next statement can.
 	kvReplace = `WITH old AS MATERIALIZED (` + kvRead + ` FOR UPDATE)
 		INSERT INTO kv_entries (app_id, collection, key, value, expires_at)
 		SELECT apps.id, $2, $3, $4, $5 FROM apps LEFT JOIN old ON true WHERE apps.id = $1
@@ -42,10 +43,10 @@ const (
 			WHERE EXISTS (SELECT FROM old)
 		RETURNING (SELECT key FROM old), (SELECT value FROM old), (SELECT expires_at FROM old)`
 
-	// kvExpired has an order lest two sweeps wait for each other.
-	kvExpired = `SELECT app_id, collection, key FROM kv_entries WHERE expires_at <= $1
-		ORDER BY expires_at, app_id, collection, key LIMIT $2`
-	kvTakeExpired = kvDelete + ` AND expires_at <= $4 RETURNING key, value, expires_at`
+	kvAnyExpired = `SELECT 1 FROM kv_entries WHERE expires_at <= $1 LIMIT 1`
+	kvExpired    = `SELECT app_id, collection, key FROM kv_entries WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2`
+	// kvDeleteMany is followed by a list of rows.
+	kvDeleteMany = `DELETE FROM kv_entries WHERE (app_id, collection, key) IN `
 )
 
 // kvKey is what a row is found by.
@@ -53,6 +54,11 @@ type kvKey struct{ app, collection, key string }
 
 // args are the arguments of a statement about the row.
 func (id kvKey) args(more ...any) []any { return append([]any{id.app, id.collection, id.key}, more...) }
+
+// about is a change of the entry.
+func (id kvKey) about() store.Change {
+	return store.Change{AppID: id.app, Source: store.ChangeKV, Collection: id.collection, Key: id.key}
+}
 
 func scanKV(row scanner) (e store.KVEntry, err error) {
 	err = row.Scan(&e.Key, (*[]byte)(&e.Value), instant{&e.ExpiresAt})
@@ -73,30 +79,17 @@ func (k kv) Set(ctx context.Context, appID, collection string, entry store.KVEnt
 	if err := checkKV(id, entry.Value); err != nil {
 		return false, err
 	}
-	if !ifAbsent && k.db.Emit == nil {
-		err := k.put(ctx, id, entry)
-		return err == nil, err
-	}
-	if !ifAbsent && k.db.Dialect.ForUpdate != "" {
-		err := k.on(ctx, "set key", id, func(tx kvTx) error { return tx.replace(ctx, &entry) })
+	if !ifAbsent {
+		err := k.mutateAlone(ctx, "set key", id.about(), func(m mutation) error { return k.at(m, id).put(ctx, &entry) })
 		return err == nil, err
 	}
 	err = k.on(ctx, "set key", id, func(tx kvTx) error {
 		return tx.update(ctx, func(present *store.KVEntry) (*store.KVEntry, bool, error) {
-			wrote = present == nil || !ifAbsent
+			wrote = present == nil
 			return &entry, wrote, nil
 		})
 	})
 	return wrote && err == nil, err
-}
-
-// put writes a row, whatever is there, and tells nobody.
-func (k kv) put(ctx context.Context, id kvKey, next store.KVEntry) error {
-	n, err := affect(ctx, k.writer(), kvPut, id.args(string(next.Value), orNull(next.ExpiresAt))...)
-	if err == nil && n == 0 {
-		return notFound("app")
-	}
-	return failed(ctx, "set key", err)
 }
 
 func (k kv) Delete(ctx context.Context, appID, collection, key string) (found bool, err error) {
@@ -104,9 +97,12 @@ func (k kv) Delete(ctx context.Context, appID, collection, key string) (found bo
 	if !storable(id.args()) {
 		return false, nil
 	}
-	err = k.mutateAlone(ctx, "delete key", func(s *sqlStore) error {
-		tx := kvTx{s, id, k.db.now()}
-		row, err := one(ctx, tx.writer(), "key", scanKV, kvTake, id.args()...)
+	err = k.mutateAlone(ctx, "delete key", id.about(), func(m mutation) error {
+		tx, statement := k.at(m, id), kvDrop
+		if tx.heard {
+			statement = kvTake
+		}
+		row, err := one(ctx, tx.writer(), "key", scanKV, statement, id.args()...)
 		if missing(err) {
 			found = false
 			return nil
@@ -115,7 +111,7 @@ func (k kv) Delete(ctx context.Context, appID, collection, key string) (found bo
 			return err
 		}
 		found = !tx.over(row)
-		return tx.tell(ctx, &row, nil)
+		return tx.tellRow(ctx, &row, nil)
 	})
 	return found && err == nil, err
 }
@@ -152,26 +148,44 @@ func checkKV(id kvKey, value json.RawMessage) error {
 	return check(field{"value", string(value)})
 }
 
-// kvTx is a transaction, or a statement, that changes one row. It happens at one time, so that
-// an entry does not expire between two looks at it.
+// kvTx is a mutation of one row. It happens at one time, so that an entry does not expire between
+// two looks at it.
 type kvTx struct {
-	*sqlStore
+	mutation
 	id  kvKey
 	now time.Time
 }
 
+// at makes a mutation one of a row, now.
+func (k kv) at(m mutation, id kvKey) kvTx { return kvTx{m, id, k.db.now()} }
+
 // on runs fn in the transaction of InTx or in one of its own.
 func (k kv) on(ctx context.Context, op string, id kvKey, fn func(tx kvTx) error) error {
-	return k.mutate(ctx, op, func(tx *sqlStore) error { return fn(kvTx{tx, id, k.db.now()}) })
+	return k.mutate(ctx, op, id.about(), func(m mutation) error { return fn(k.at(m, id)) })
 }
 
-// over tells whether the entry of a row has expired.
+// over reports whether the entry of a row has expired.
 func (tx kvTx) over(row store.KVEntry) bool {
 	return !row.ExpiresAt.IsZero() && !row.ExpiresAt.After(tx.now)
 }
 
-// replace writes the row, whatever is there, in one statement of PostgreSQL, and
-// tells what it replaced.
+// put writes the row, whatever is there: without a look at it if nobody is to be told.
+func (tx kvTx) put(ctx context.Context, next *store.KVEntry) error {
+	switch {
+	case tx.heard && tx.db.Dialect.ForUpdate != "":
+		return tx.replace(ctx, next)
+	case tx.heard:
+		return tx.update(ctx, func(*store.KVEntry) (*store.KVEntry, bool, error) { return next, true, nil })
+	}
+	n, err := affect(ctx, tx.writer(), kvPut, tx.id.args(string(next.Value), orNull(next.ExpiresAt))...)
+	if err == nil && n == 0 {
+		return notFound("app")
+	}
+	return err
+}
+
+// replace writes the row, whatever is there, in one statement of PostgreSQL, and tells what it
+// replaced.
 func (tx kvTx) replace(ctx context.Context, next *store.KVEntry) error {
 	for {
 		var found sql.NullString
@@ -180,9 +194,9 @@ func (tx kvTx) replace(ctx context.Context, next *store.KVEntry) error {
 			Scan(&found, (*[]byte)(&row.Value), instant{&row.ExpiresAt})
 		switch {
 		case err == nil && found.Valid:
-			return tx.tell(ctx, &row, next)
+			return tx.tellRow(ctx, &row, next)
 		case err == nil:
-			return tx.tell(ctx, nil, next)
+			return tx.tellRow(ctx, nil, next)
 		case !errors.Is(err, sql.ErrNoRows):
 			return err
 		}
@@ -192,8 +206,8 @@ func (tx kvTx) replace(ctx context.Context, next *store.KVEntry) error {
 	}
 }
 
-// update puts in the place of the entry what decide returns; nil stands for no
-// entry, before as after. Nobody else changes the entry between the two.
+// update puts in the place of the entry what decide returns; nil stands for no entry, before as
+// after. Nobody else changes the entry between the two.
 func (tx kvTx) update(ctx context.Context, decide func(present *store.KVEntry) (next *store.KVEntry, change bool, err error)) error {
 	for {
 		row, err := tx.lock(ctx)
@@ -213,18 +227,18 @@ func (tx kvTx) update(ctx context.Context, decide func(present *store.KVEntry) (
 			return err
 		}
 		if wrote {
-			return tx.tell(ctx, row, next)
+			return tx.tellRow(ctx, row, next)
 		}
-		// There is no such app; or another transaction has made the row since
-		// lock found none, and the next lock will see it.
+		// There is no such app; or another transaction has made the row since lock found none, and
+		// the next lock will see it.
 		if err := must(ctx, tx.tx, "app", appExists, tx.id.app); err != nil {
 			return err
 		}
 	}
 }
 
-// lock reads the row and keeps it from others. Without a row it returns nil,
-// and others may make one.
+// lock reads the row and keeps it from others. Without a row it returns nil, and others may make
+// one.
 func (tx kvTx) lock(ctx context.Context) (*store.KVEntry, error) {
 	row, err := one(ctx, tx.tx, "key", scanKV, kvRead+tx.db.Dialect.ForUpdate, tx.id.args()...)
 	if missing(err) {
@@ -233,8 +247,8 @@ func (tx kvTx) lock(ctx context.Context) (*store.KVEntry, error) {
 	return &row, err
 }
 
-// write makes, changes or deletes the row that lock found. It does nothing, and
-// says so, when a row is to be made that cannot be.
+// write makes, changes or deletes the row that lock found. It does nothing, and says so, when a row
+// is to be made that cannot be.
 func (tx kvTx) write(ctx context.Context, row, next *store.KVEntry) (bool, error) {
 	var statement string
 	switch {
@@ -252,14 +266,10 @@ func (tx kvTx) write(ctx context.Context, row, next *store.KVEntry) (bool, error
 	return n > 0, err
 }
 
-// tell emits what became of the row, with nil for no row. One that had expired
-// was deleted first.
-func (tx kvTx) tell(ctx context.Context, row, next *store.KVEntry) error {
-	change := store.Change{AppID: tx.id.app, Source: store.ChangeKV, Collection: tx.id.collection, Key: tx.id.key}
+// tellRow tells what became of the row, with nil for no row. One that had expired did so first.
+func (tx kvTx) tellRow(ctx context.Context, row, next *store.KVEntry) error {
 	if row != nil && tx.over(*row) {
-		expired := change
-		expired.Operation, expired.Previous = store.ChangeDelete, row.Value
-		if err := tx.emit(ctx, expired); err != nil {
+		if err := tx.tell(ctx, store.ChangeExpire, nil, row.Value); err != nil {
 			return err
 		}
 		row = nil
@@ -268,44 +278,10 @@ func (tx kvTx) tell(ctx context.Context, row, next *store.KVEntry) error {
 	case row == nil && next == nil:
 		return nil
 	case row == nil:
-		change.Operation, change.New = store.ChangeCreate, next.Value
+		return tx.tell(ctx, store.ChangeCreate, next.Value, nil)
 	case next == nil:
-		change.Operation, change.Previous = store.ChangeDelete, row.Value
+		return tx.tell(ctx, store.ChangeDelete, nil, row.Value)
 	default:
-		change.Operation, change.New, change.Previous = store.ChangeUpdate, next.Value, row.Value
+		return tx.tell(ctx, store.ChangeUpdate, next.Value, row.Value)
 	}
-	return tx.emit(ctx, change)
-}
-
-func (k kv) Sweep(ctx context.Context, limit int) (int, error) {
-	now := k.db.now()
-	expired, err := many(ctx, k.reader(), "expired keys", scanKVKey, kvExpired, now, limit)
-	if err != nil || len(expired) == 0 {
-		return 0, err
-	}
-	// One by one, so that no more than one value is in memory.
-	err = k.mutate(ctx, "sweep keys", func(tx *sqlStore) error {
-		for _, id := range expired {
-			row, err := one(ctx, tx.tx, "key", scanKV, kvTakeExpired, id.args(now)...)
-			if missing(err) {
-				continue // deleted or written anew since
-			}
-			if err != nil {
-				return err
-			}
-			if err := (kvTx{tx, id, now}).tell(ctx, &row, nil); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return 0, err
-	}
-	return len(expired), nil
-}
-
-func scanKVKey(row scanner) (id kvKey, err error) {
-	err = row.Scan(&id.app, &id.collection, &id.key)
-	return id, err
 }

@@ -16,18 +16,18 @@ const (
 	// kvCollections jumps from one name to the next.
 	kvCollections = `WITH RECURSIVE names (name) AS (
 			SELECT min(collection) FROM kv_entries
-			WHERE app_id = $1 AND collection > $2 AND (expires_at IS NULL OR expires_at > $3)
+			WHERE app_id = $1 AND collection > $4 AND (expires_at IS NULL OR expires_at > $2)
 		UNION ALL
 			SELECT (SELECT min(collection) FROM kv_entries
-				WHERE app_id = $1 AND collection > name AND (expires_at IS NULL OR expires_at > $3))
+				WHERE app_id = $1 AND collection > name AND (expires_at IS NULL OR expires_at > $2))
 			FROM names WHERE name IS NOT NULL)
 		SELECT name, (SELECT count(*) FROM (SELECT 1 FROM kv_entries
-			WHERE app_id = $1 AND collection = name AND (expires_at IS NULL OR expires_at > $3) LIMIT $4) AS counted)
+			WHERE app_id = $1 AND collection = name AND (expires_at IS NULL OR expires_at > $2) LIMIT $3) AS counted)
 		FROM names WHERE name IS NOT NULL LIMIT $5`
 )
 
-// kvInline is the size in bytes up to which values are read with their page;
-// longer ones are read one by one while the page has room.
+// kvInline is the size in bytes up to which values are read with their page; longer ones are read
+// one by one while the page has room.
 const kvInline = store.MaxKVPageBytes / (store.MaxPageSize + 1)
 
 func (k kv) List(ctx context.Context, appID, collection, prefix string, page store.PageRequest) (store.Page[store.KVEntry], error) {
@@ -51,8 +51,8 @@ func (k kv) List(ctx context.Context, appID, collection, prefix string, page sto
 	return k.fill(ctx, appID, collection, list)
 }
 
-// fill reads the values that are missing from a page, which ends where they
-// would be too many bytes.
+// fill reads the values that are missing from a page, which ends where they would be too many
+// bytes.
 func (k kv) fill(ctx context.Context, appID, collection string, page store.Page[store.KVEntry]) (store.Page[store.KVEntry], error) {
 	kept, bytes := page.Items[:0], 0
 	for _, entry := range page.Items {
@@ -74,8 +74,8 @@ func (k kv) fill(ctx context.Context, appID, collection string, page store.Page[
 	return store.Page[store.KVEntry]{Items: kept, Next: page.Next}, nil
 }
 
-// prefixEnd is the first text in the order of bytes behind all that begin with
-// prefix, "" if none is. UTF-8 is ordered as its characters are.
+// prefixEnd is the first text in the order of bytes behind all that begin with prefix, "" if none
+// is. UTF-8 is ordered as its characters are.
 func prefixEnd(prefix string) string {
 	for prefix != "" {
 		last, size := utf8.DecodeLastRuneInString(prefix)
@@ -92,12 +92,8 @@ func prefixEnd(prefix string) string {
 }
 
 func (k kv) Collections(ctx context.Context, appID string, page store.PageRequest) (store.Page[store.KVCollection], error) {
-	after, limit, err := afterName("kv collections", page)
-	if err != nil {
-		return store.Page[store.KVCollection]{}, err
-	}
-	rows, err := many(ctx, k.reader(), "collections", scanKVCollection, kvCollections, appID, after, k.db.now(), store.MaxKVCount, limit+1)
-	return pageOf(rows, limit, func(last store.KVCollection) string { return makeCursor("kv collections", last.Name) }), err
+	name := func(c store.KVCollection) string { return c.Name }
+	return pageBy(ctx, k.reader(), "kv collections", scanKVCollection, name, page, kvCollections, appID, k.db.now(), store.MaxKVCount)
 }
 
 func scanKVCollection(row scanner) (c store.KVCollection, err error) {

@@ -1,16 +1,16 @@
 package sqlstore
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
-// A cursor is the base64url form of a JSON array: the name of the listing, then
-// the keys of the last row seen. Rows that come or go between two pages shift
-// nothing.
+// A cursor is the base64url form of a JSON array: the name of the listing, then the keys of the
+// last row seen. Rows that come or go between two pages shift nothing.
 
 func makeCursor(listing string, keys ...string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(encode(append([]string{listing}, keys...))))
@@ -36,20 +36,21 @@ func readCursor(listing, cursor string, keys int) ([]string, error) {
 
 // pageSize checks the limit of a page.
 func pageSize(page store.PageRequest) (int, error) {
-	switch {
-	case page.Limit == 0:
+	if page.Limit == 0 {
 		return store.DefaultPageSize, nil
-	case page.Limit < 0 || page.Limit > store.MaxPageSize:
-		return 0, &store.InvalidError{
-			Field:  "limit",
-			Reason: fmt.Sprintf("must be between 1 and %d, got %d", store.MaxPageSize, page.Limit),
-		}
 	}
-	return page.Limit, nil
+	return page.Limit, checkLimit(page.Limit, store.MaxPageSize)
 }
 
-// afterName reads the request for a page of a listing that is ordered by a
-// unique, non-empty text.
+// checkLimit refuses to go for more rows than most at a time, or for none.
+func checkLimit(limit, most int) error {
+	if limit < 1 || limit > most {
+		return fault.Refuse("limit", "must be between 1 and %d, got %d", most, limit)
+	}
+	return nil
+}
+
+// afterName reads the request for a page of a listing that is ordered by a unique, non-empty text.
 func afterName(listing string, page store.PageRequest) (after string, limit int, err error) {
 	if limit, err = pageSize(page); err != nil || page.Cursor == "" {
 		return "", limit, err
@@ -61,8 +62,19 @@ func afterName(listing string, page store.PageRequest) (after string, limit int,
 	return keys[0], limit, nil
 }
 
-// pageOf makes a page of up to limit+1 rows; the one too many tells that there
-// is a next page.
+// pageBy reads a page of a listing that is ordered by a unique, non-empty text, the key of a row.
+// The query takes args, the key to go on behind and the number of rows.
+func pageBy[T any](ctx context.Context, q queryer, listing string, scan func(scanner) (T, error), key func(T) string,
+	page store.PageRequest, query string, args ...any) (store.Page[T], error) {
+	after, limit, err := afterName(listing, page)
+	if err != nil {
+		return store.Page[T]{}, err
+	}
+	rows, err := many(ctx, q, listing, scan, query, append(args, after, limit+1)...)
+	return pageOf(rows, limit, func(last T) string { return makeCursor(listing, key(last)) }), err
+}
+
+// pageOf makes a page of up to limit+1 rows; the one too many is there if there is a next page.
 func pageOf[T any](rows []T, limit int, cursor func(last T) string) store.Page[T] {
 	if len(rows) <= limit {
 		return store.Page[T]{Items: rows}

@@ -20,7 +20,7 @@ const (
 		FROM routes WHERE app_id = $1 ORDER BY path, host, method`
 	routeByScript = `SELECT id, app_id, script_id, method, host, host_kind, path, path_kind, dispatch, created_at
 		FROM routes WHERE script_id = $1 ORDER BY path, host, method`
-	routeDelete = `DELETE FROM routes WHERE id = $1`
+	routeDelete = `DELETE FROM routes WHERE id = $1 RETURNING app_id`
 
 	scriptOfApp = `SELECT 1 FROM scripts WHERE id = $1 AND app_id = $2`
 )
@@ -43,7 +43,8 @@ func (r routes) Create(ctx context.Context, route store.Route) (store.Route, err
 		route.ID = newID()
 	}
 	route.CreatedAt = r.s.db.now()
-	err := r.s.reconfigure(ctx, "create route", func(tx queryer) error {
+	revision := &store.Revision{Resource: store.ResourceRoute, AppID: route.AppID, ID: route.ID}
+	err := r.s.reconfigure(ctx, "create route", revision, func(tx queryer) error {
 		if err := must(ctx, tx, "script", scriptOfApp, route.ScriptID, route.AppID); err != nil {
 			return err
 		}
@@ -55,11 +56,11 @@ func (r routes) Create(ctx context.Context, route store.Route) (store.Route, err
 		other, err := one(ctx, tx, "route", text, routeInTheWay, route.AppID, route.Method, route.Host, route.Path)
 		switch {
 		case missing(err):
-			return &store.ConflictError{Resource: "route", Field: "id", Value: route.ID, Other: route.ID}
+			return store.Conflict("route", "id", route.ID, route.ID)
 		case err != nil:
 			return err
 		}
-		return &store.ConflictError{Resource: "route", Field: "path", Value: route.Path, Other: other}
+		return store.Conflict("route", "path", route.Path, other)
 	})
 	if err != nil {
 		return store.Route{}, err
@@ -84,7 +85,9 @@ func (r routes) ByScript(ctx context.Context, scriptID string) ([]store.Route, e
 }
 
 func (r routes) Delete(ctx context.Context, id string) error {
-	return r.s.reconfigure(ctx, "delete route", func(tx queryer) error {
-		return deleteOne(ctx, tx, "route", routeDelete, id)
+	revision := &store.Revision{Resource: store.ResourceRoute, ID: id}
+	return r.s.reconfigure(ctx, "delete route", revision, func(tx queryer) (err error) {
+		revision.AppID, err = one(ctx, tx, "route", text, routeDelete, id)
+		return err
 	})
 }

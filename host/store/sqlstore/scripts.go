@@ -21,7 +21,8 @@ const (
 		FROM scripts s WHERE app_id = $1 AND name > $2 ORDER BY name LIMIT $3`
 	scriptUpdate = `UPDATE scripts SET name = $2, kind = $3, limits = $4, version = $5, read_only = $6, updated_at = $7, source = $8, wasm = $9
 		WHERE id = $1`
-	scriptDelete = `DELETE FROM scripts WHERE id = $1`
+	scriptDelete = `DELETE FROM scripts WHERE id = $1 RETURNING app_id`
+	scriptApp    = `SELECT app_id FROM scripts WHERE id = $1`
 	scriptExists = `SELECT 1 FROM scripts WHERE id = $1`
 
 	importClear   = `DELETE FROM script_imports WHERE script_id = $1`
@@ -50,7 +51,8 @@ func (r scripts) Create(ctx context.Context, script store.Script) (store.Script,
 	script.Version = 1
 	script.CreatedAt = r.s.db.now()
 	script.UpdatedAt = script.CreatedAt
-	err := r.s.reconfigure(ctx, "create script", func(tx queryer) error {
+	revision := &store.Revision{Resource: store.ResourceScript, AppID: script.AppID, ID: script.ID}
+	err := r.s.reconfigure(ctx, "create script", revision, func(tx queryer) error {
 		if err := must(ctx, tx, "app", appExists, script.AppID); err != nil {
 			return err
 		}
@@ -60,7 +62,7 @@ func (r scripts) Create(ctx context.Context, script store.Script) (store.Script,
 		if there, err := exists(ctx, tx, scriptExists, script.ID); err != nil {
 			return err
 		} else if there {
-			return &store.ConflictError{Resource: "script", Field: "id", Value: script.ID, Other: script.ID}
+			return store.Conflict("script", "id", script.ID, script.ID)
 		}
 		if err := module.keep(ctx, tx); err != nil {
 			return err
@@ -94,7 +96,7 @@ func scriptNameFree(ctx context.Context, tx queryer, script store.Script) error 
 	case err != nil:
 		return err
 	}
-	return &store.ConflictError{Resource: "script", Field: "name", Value: script.Name, Other: other}
+	return store.Conflict("script", "name", script.Name, other)
 }
 
 func (r scripts) Get(ctx context.Context, id string) (store.Script, error) {
@@ -106,22 +108,19 @@ func (r scripts) GetByName(ctx context.Context, appID, name string) (store.Scrip
 }
 
 func (r scripts) List(ctx context.Context, appID string, page store.PageRequest) (store.Page[store.Script], error) {
-	after, limit, err := afterName("scripts", page)
-	if err != nil {
-		return store.Page[store.Script]{}, err
-	}
-	rows, err := many(ctx, r.s.reader(), "scripts", scanScript, scriptList, appID, after, limit+1)
-	return pageOf(rows, limit, func(last store.Script) string { return makeCursor("scripts", last.Name) }), err
+	return pageBy(ctx, r.s.reader(), "scripts", scanScript, func(s store.Script) string { return s.Name }, page, scriptList, appID)
 }
 
 func (r scripts) Update(ctx context.Context, id string, change store.ScriptChange) (script store.Script, err error) {
 	module := moduleOf(change.Wasm)
-	err = r.s.reconfigure(ctx, "update script", func(tx queryer) error {
+	revision := &store.Revision{Resource: store.ResourceScript, ID: id}
+	err = r.s.reconfigure(ctx, "update script", revision, func(tx queryer) error {
 		if script, err = one(ctx, tx, "script", scanScript, scriptGet, id); err != nil {
 			return err
 		}
+		revision.AppID = script.AppID
 		if change.ExpectVersion != 0 && change.ExpectVersion != script.Version {
-			return &store.VersionError{Resource: "script", Expected: change.ExpectVersion, Current: script.Version}
+			return store.Stale("script", change.ExpectVersion, script.Version)
 		}
 		set(&script.Name, change.Name)
 		set(&script.Kind, change.Kind)
@@ -151,8 +150,10 @@ func (r scripts) Update(ctx context.Context, id string, change store.ScriptChang
 }
 
 func (r scripts) Delete(ctx context.Context, id string) error {
-	return r.s.reconfigure(ctx, "delete script", func(tx queryer) error {
-		return deleteOne(ctx, tx, "script", scriptDelete, id)
+	revision := &store.Revision{Resource: store.ResourceScript, ID: id}
+	return r.s.reconfigure(ctx, "delete script", revision, func(tx queryer) (err error) {
+		revision.AppID, err = one(ctx, tx, "script", text, scriptDelete, id)
+		return err
 	})
 }
 
@@ -165,8 +166,9 @@ func (r scripts) SetImports(ctx context.Context, scriptID string, names []string
 			return err
 		}
 	}
-	return r.s.reconfigure(ctx, "set imports", func(tx queryer) error {
-		if err := must(ctx, tx, "script", scriptExists, scriptID); err != nil {
+	revision := &store.Revision{Resource: store.ResourceScript, ID: scriptID}
+	return r.s.reconfigure(ctx, "set imports", revision, func(tx queryer) (err error) {
+		if revision.AppID, err = one(ctx, tx, "script", text, scriptApp, scriptID); err != nil {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, importClear, scriptID); err != nil {

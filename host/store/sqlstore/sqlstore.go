@@ -1,12 +1,10 @@
-// Package sqlstore is the part of a store that all SQL databases share: the
-// queries, and how rows become values. It speaks database/sql in the SQL that
-// SQLite and PostgreSQL have in common; a [Dialect] holds the rest. Packages
-// sqlite and postgres open a database and hand it in.
+// Package sqlstore is the part of a store that all SQL databases share: the queries, and how rows
+// become values. It speaks database/sql in the SQL that SQLite and PostgreSQL have in common; a
+// [Dialect] holds the rest. Packages sqlite and postgres open a database and hand it in.
 //
-// Changes of configuration (all but sessions in use, key use and executions)
-// run one at a time, in a transaction that begins by taking one lock. So a
-// method looks for conflicts first and then writes, and has no need to
-// understand a driver's errors.
+// Changes of configuration (all but sessions in use, key use and executions) run one at a time, in
+// a transaction that begins by taking one lock. So a method looks for conflicts first and then
+// writes, and has no need to understand a driver's errors.
 package sqlstore
 
 import (
@@ -17,25 +15,30 @@ import (
 	"sync"
 	"time"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
 // Dialect is what databases do differently.
 type Dialect struct {
-	// Lock is run first in a transaction that changes configuration and
-	// excludes all others of its kind until it ends; "" when beginning a
-	// transaction does that already.
+	// Lock is run first in a transaction that changes configuration and excludes all others of its
+	// kind until it ends; "" when beginning a transaction does that already.
 	Lock string
-	// ForUpdate ends a query that keeps the rows it finds from other writers
-	// until the transaction ends; "" when one transaction at a time writes.
+	// ForUpdate ends a query that keeps the rows it finds from other writers until the transaction
+	// ends; "" when one transaction at a time writes.
 	ForUpdate string
 	// Terms is how documents are found by their terms.
 	Terms TermIndex
-	// Record inserts executions with their lines, in order, skipping those
-	// whose script is gone and those already there. All text is valid.
+	// Record inserts executions with their lines, in order, skipping those whose script is gone and
+	// those already there. All text is valid.
 	Record func(ctx context.Context, tx *sql.Tx, executions []store.Execution) error
-	// Retryable tells that a transaction failed only because of another one
-	// and may succeed if run again; nil when that cannot happen.
+	// Announce is run last in a transaction that makes a revision, for Listen of other nodes; ""
+	// when there are none.
+	Announce string
+	// Listen implements [store.Revisions]; nil when no other process may use the database.
+	Listen func(ctx context.Context, wake func()) error
+	// Retryable reports whether a transaction failed only because of another one and may succeed if
+	// run again; nil when that cannot happen.
 	Retryable func(error) bool
 }
 
@@ -45,8 +48,9 @@ type Config struct {
 	Write   *sql.DB // for everything else; may be Read
 	Dialect Dialect
 	Now     func() time.Time // the clock; nil for time.Now
-	Emit    store.Emitter    // told of each change of apps' data; nil: nobody is
 	Close   func() error     // releases both databases, called once
+	// Listeners are told of changes of apps' data; nil: nobody is.
+	Listeners store.Listeners
 	// Prepare keeps statements prepared. For drivers that do not do so themselves.
 	Prepare bool
 }
@@ -55,6 +59,9 @@ type Config struct {
 func New(config Config) store.Store {
 	if config.Now == nil {
 		config.Now = time.Now
+	}
+	if config.Listeners == nil {
+		config.Listeners = nobody{}
 	}
 	if config.Dialect.Retryable == nil {
 		config.Dialect.Retryable = func(error) bool { return false }
@@ -95,16 +102,7 @@ func (s *sqlStore) Executions() store.Executions { return executions{s} }
 func (s *sqlStore) KV() store.KV                 { return kv{s} }
 func (s *sqlStore) Docs() store.Docs             { return docs{s} }
 func (s *sqlStore) Files() store.Files           { return files{s} }
-
-const (
-	generationGet   = `SELECT value FROM meta WHERE name = 'generation'`
-	generationRaise = `UPDATE meta SET value = value + 1 WHERE name = 'generation'`
-)
-
-func (s *sqlStore) Generation(ctx context.Context) (generation int64, err error) {
-	err = s.reader().QueryRowContext(ctx, generationGet).Scan(&generation)
-	return generation, failed(ctx, "read generation", err)
-}
+func (s *sqlStore) Revisions() store.Revisions   { return revisions{s} }
 
 func (s *sqlStore) InTx(ctx context.Context, fn func(tx store.Store) error) error {
 	if s.tx != nil {
@@ -116,8 +114,20 @@ func (s *sqlStore) InTx(ctx context.Context, fn func(tx store.Store) error) erro
 	})
 }
 
+func (s *sqlStore) AfterCommit(fn func()) {
+	if s.tx == nil {
+		fn()
+		return
+	}
+	s.tx.afterCommit = append(s.tx.afterCommit, fn)
+}
+
+// pingWrite leaves the time in seconds, of which nobody reads.
+const pingWrite = `INSERT INTO meta (name, value) VALUES ('ping', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`
+
 func (s *sqlStore) Ping(ctx context.Context) error {
-	return failed(ctx, "ping", s.db.Write.PingContext(ctx))
+	_, err := s.writer().ExecContext(ctx, pingWrite, s.db.Now().Unix())
+	return failed(ctx, "ping", err)
 }
 
 func (s *sqlStore) Close() error {
@@ -143,21 +153,9 @@ func (s *sqlStore) writer() queryer {
 	return s.db.writer
 }
 
-// reconfigure runs fn like change, and counts it in the generation.
-func (s *sqlStore) reconfigure(ctx context.Context, op string, fn func(tx queryer) error) error {
-	return s.change(ctx, op, func(tx queryer) error {
-		if err := fn(tx); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, generationRaise)
-		return err
-	})
-}
-
-// mutate runs fn, which changes an app's data, in the transaction of InTx or in
-// one of its own. It takes no lock: fn must hold its own against others at work
-// on the same rows, and may be run again.
-func (s *sqlStore) mutate(ctx context.Context, op string, fn func(tx *sqlStore) error) error {
+// join runs fn in the transaction of InTx or in one of its own, without a lock. It may be run
+// again.
+func (s *sqlStore) join(ctx context.Context, op string, fn func(tx *sqlStore) error) error {
 	if s.tx != nil {
 		return failed(ctx, op, fn(s))
 	}
@@ -166,25 +164,8 @@ func (s *sqlStore) mutate(ctx context.Context, op string, fn func(tx *sqlStore) 
 	}))
 }
 
-// mutateAlone is mutate for an fn whose change is one statement, by s.writer(): it runs
-// without a transaction unless somebody is to be told of the change.
-func (s *sqlStore) mutateAlone(ctx context.Context, op string, fn func(s *sqlStore) error) error {
-	if s.tx != nil || s.db.Emit != nil {
-		return s.mutate(ctx, op, fn)
-	}
-	return failed(ctx, op, s.retry(func() error { return fn(s) }))
-}
-
-// emit tells of a change in the transaction of s.
-func (s *sqlStore) emit(ctx context.Context, change store.Change) error {
-	if s.db.Emit == nil {
-		return nil
-	}
-	return s.db.Emit(ctx, s, change)
-}
-
-// change runs fn in the transaction of InTx or in one of its own, to the
-// exclusion of other changes.
+// change runs fn in the transaction of InTx or in one of its own, to the exclusion of other
+// changes.
 func (s *sqlStore) change(ctx context.Context, op string, fn func(tx queryer) error) error {
 	if s.tx != nil {
 		return failed(ctx, op, fn(s.tx))
@@ -207,13 +188,15 @@ func (s *sqlStore) retry(transaction func() error) (err error) {
 	return err
 }
 
-// transact begins a transaction, takes the lock if asked to, runs fn, and
-// commits unless fn fails or panics. It returns fn's error as it is.
+// transact begins a transaction, takes the lock if asked to, runs fn, and commits unless fn fails
+// or panics. It returns fn's error as it is. What is to be called after the commit may wait for the
+// audience to be left.
 func (s *sqlStore) transact(ctx context.Context, op string, lock bool, fn func(tx *transaction) error) error {
 	tx, err := s.db.begin(ctx)
 	if err != nil {
 		return failed(ctx, op, err)
 	}
+	defer tx.leave()
 	defer tx.sql.Rollback() // after a commit it does nothing
 	if lock && s.db.Dialect.Lock != "" {
 		if _, err := tx.ExecContext(ctx, s.db.Dialect.Lock); err != nil {
@@ -223,13 +206,30 @@ func (s *sqlStore) transact(ctx context.Context, op string, lock bool, fn func(t
 	if err := fn(tx); err != nil {
 		return err
 	}
-	return failed(ctx, op, tx.sql.Commit())
+	if err := tx.sql.Commit(); err != nil {
+		return failed(ctx, op, err)
+	}
+	tx.leave()
+	for _, fn := range tx.afterCommit {
+		fn()
+	}
+	return nil
 }
 
 // A transaction is one of the database, and what runs statements in it.
 type transaction struct {
 	queryer
-	sql *sql.Tx
+	sql         *sql.Tx
+	audience    store.Audience // from its first change of an app's data on
+	afterCommit []func()
+}
+
+// leave leaves the audience once.
+func (tx *transaction) leave() {
+	if tx.audience != nil {
+		tx.audience.Leave()
+		tx.audience = nil
+	}
 }
 
 func (db *database) begin(ctx context.Context) (*transaction, error) {
@@ -241,33 +241,19 @@ func (db *database) begin(ctx context.Context) (*transaction, error) {
 		return nil, err
 	}
 	if db.statements != nil {
-		return &transaction{db.statements.within(tx), tx}, nil
+		return &transaction{queryer: db.statements.within(tx), sql: tx}, nil
 	}
-	return &transaction{tx, tx}, nil
+	return &transaction{queryer: tx, sql: tx}, nil
 }
 
-// failed makes an error safe to show: one of the store's own passes, anything
-// else becomes the cause of a [store.Error]. If the context has ended the cause
-// says so, whatever the driver made of it.
+// failed makes an error safe to show: a refusal passes, anything else becomes the cause of a
+// [store.Failed]. If the context has ended the cause says so, whatever the driver made of it.
 func failed(ctx context.Context, op string, err error) error {
-	if err == nil || isOurs(err) {
+	if err == nil || fault.From(err) != nil {
 		return err
 	}
 	if ended := ctx.Err(); ended != nil && !errors.Is(err, ended) {
 		err = fmt.Errorf("%w: %w", ended, err)
 	}
-	return &store.Error{Op: op, Cause: err}
-}
-
-func isOurs(err error) bool {
-	var (
-		conflict *store.ConflictError
-		version  *store.VersionError
-		invalid  *store.InvalidError
-		quota    *store.QuotaError
-		content  *store.ContentError
-		failure  *store.Error
-	)
-	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrInvalidCursor) ||
-		errors.As(err, &conflict) || errors.As(err, &version) || errors.As(err, &invalid) || errors.As(err, &quota) || errors.As(err, &content) || errors.As(err, &failure)
+	return store.Failed(op, err)
 }

@@ -10,14 +10,14 @@ import (
 type users struct{ s *sqlStore }
 
 const (
-	userInsert = `INSERT INTO users (id, username, username_key, password_hash, role, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`
-	userGet      = `SELECT id, username, password_hash, role, created_at, updated_at FROM users WHERE id = $1`
-	userGetByKey = `SELECT id, username, password_hash, role, created_at, updated_at FROM users WHERE username_key = $1`
-	userList     = `SELECT id, username, password_hash, role, created_at, updated_at FROM users
+	userInsert = `INSERT INTO users (id, username, username_key, password_hash, password_generated, role, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`
+	userGet      = `SELECT id, username, password_hash, password_generated, role, created_at, updated_at FROM users WHERE id = $1`
+	userGetByKey = `SELECT id, username, password_hash, password_generated, role, created_at, updated_at FROM users WHERE username_key = $1`
+	userList     = `SELECT id, username, password_hash, password_generated, role, created_at, updated_at FROM users
 		WHERE username_key > $1 ORDER BY username_key LIMIT $2`
 	userCount  = `SELECT count(*) FROM users`
-	userUpdate = `UPDATE users SET username = $2, username_key = $3, password_hash = $4, role = $5, updated_at = $6
+	userUpdate = `UPDATE users SET username = $2, username_key = $3, password_hash = $4, password_generated = $5, role = $6, updated_at = $7
 		WHERE id = $1`
 	userDelete = `DELETE FROM users WHERE id = $1`
 	userExists = `SELECT 1 FROM users WHERE id = $1`
@@ -27,7 +27,7 @@ const (
 func usernameKey(username string) string { return strings.ToLower(username) }
 
 func scanUser(row scanner) (u store.User, err error) {
-	err = row.Scan(&u.ID, &u.Username, &u.PasswordHash, &u.Role, instant{&u.CreatedAt}, instant{&u.UpdatedAt})
+	err = row.Scan(&u.ID, &u.Username, &u.PasswordHash, &u.PasswordGenerated, &u.Role, instant{&u.CreatedAt}, instant{&u.UpdatedAt})
 	return u, err
 }
 
@@ -42,14 +42,14 @@ func (u users) Create(ctx context.Context, user store.User) (store.User, error) 
 	user.UpdatedAt = user.CreatedAt
 	err := u.s.change(ctx, "create user", func(tx queryer) error {
 		n, err := affect(ctx, tx, userInsert, user.ID, user.Username, usernameKey(user.Username), user.PasswordHash,
-			string(user.Role), user.CreatedAt, user.UpdatedAt)
+			user.PasswordGenerated, string(user.Role), user.CreatedAt, user.UpdatedAt)
 		if err != nil || n == 1 {
 			return err
 		}
 		if err := usernameFree(ctx, tx, user); err != nil {
 			return err
 		}
-		return &store.ConflictError{Resource: "user", Field: "id", Value: user.ID, Other: user.ID}
+		return store.Conflict("user", "id", user.ID, user.ID)
 	})
 	if err != nil {
 		return store.User{}, err
@@ -73,7 +73,7 @@ func usernameFree(ctx context.Context, tx queryer, user store.User) error {
 	case err != nil:
 		return err
 	}
-	return &store.ConflictError{Resource: "user", Field: "username", Value: user.Username, Other: other.ID}
+	return store.Conflict("user", "username", user.Username, other.ID)
 }
 
 func (u users) Get(ctx context.Context, id string) (store.User, error) {
@@ -85,12 +85,8 @@ func (u users) GetByUsername(ctx context.Context, username string) (store.User, 
 }
 
 func (u users) List(ctx context.Context, page store.PageRequest) (store.Page[store.User], error) {
-	after, limit, err := afterName("users", page)
-	if err != nil {
-		return store.Page[store.User]{}, err
-	}
-	rows, err := many(ctx, u.s.reader(), "users", scanUser, userList, after, limit+1)
-	return pageOf(rows, limit, func(last store.User) string { return makeCursor("users", usernameKey(last.Username)) }), err
+	key := func(user store.User) string { return usernameKey(user.Username) }
+	return pageBy(ctx, u.s.reader(), "users", scanUser, key, page, userList)
 }
 
 func (u users) Count(ctx context.Context) (count int64, err error) {
@@ -104,7 +100,10 @@ func (u users) Update(ctx context.Context, id string, change store.UserChange) (
 			return err
 		}
 		set(&user.Username, change.Username)
-		set(&user.PasswordHash, change.PasswordHash)
+		if change.PasswordHash != nil {
+			user.PasswordHash, user.PasswordGenerated = *change.PasswordHash, false
+		}
+		set(&user.PasswordGenerated, change.PasswordGenerated)
 		set(&user.Role, change.Role)
 		if err := checkUser(user); err != nil {
 			return err
@@ -114,7 +113,7 @@ func (u users) Update(ctx context.Context, id string, change store.UserChange) (
 		}
 		user.UpdatedAt = later(user.UpdatedAt, u.s.db.now())
 		_, err := tx.ExecContext(ctx, userUpdate, user.ID, user.Username, usernameKey(user.Username), user.PasswordHash,
-			string(user.Role), user.UpdatedAt)
+			user.PasswordGenerated, string(user.Role), user.UpdatedAt)
 		return err
 	})
 	if err != nil {

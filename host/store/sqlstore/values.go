@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/fault"
 )
 
 // newID makes an id, later ones ordered after earlier ones.
@@ -26,8 +26,7 @@ func orNull(t time.Time) any {
 	return cut(t)
 }
 
-// instant reads a time column: microseconds in SQLite, a time in PostgreSQL,
-// NULL as zero.
+// instant reads a time column: microseconds in SQLite, a time in PostgreSQL, NULL as zero.
 type instant struct{ to *time.Time }
 
 func (i instant) Scan(value any) error {
@@ -92,7 +91,7 @@ func textOrNull(s string) any {
 	return s
 }
 
-// storable tells whether all texts among the arguments could be in a row.
+// storable reports whether all texts among the arguments could be in a row.
 func storable(args []any) bool {
 	for _, arg := range args {
 		if s, ok := arg.(string); ok && unstorable(s) != "" {
@@ -102,8 +101,8 @@ func storable(args []any) bool {
 	return true
 }
 
-// unstorable says why no row can hold a text: PostgreSQL has neither NUL nor
-// anything but UTF-8. "" if one can.
+// unstorable says why no row can hold a text: PostgreSQL has neither NUL nor anything but UTF-8. ""
+// if one can.
 func unstorable(s string) string {
 	if i := strings.IndexByte(s, 0); i >= 0 {
 		return fmt.Sprintf("must not contain NUL (byte %d)", i)
@@ -136,7 +135,7 @@ type field struct{ name, value string }
 func check(fields ...field) error {
 	for _, f := range fields {
 		if reason := unstorable(f.value); reason != "" {
-			return &store.InvalidError{Field: f.name, Reason: reason}
+			return fault.Refuse(f.name, "%s", reason)
 		}
 	}
 	return nil
@@ -146,7 +145,7 @@ func check(fields ...field) error {
 func require(fields ...field) error {
 	for _, f := range fields {
 		if f.value == "" {
-			return &store.InvalidError{Field: f.name, Reason: "must not be empty"}
+			return fault.Refuse(f.name, "must not be empty")
 		}
 	}
 	return check(fields...)

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -15,6 +16,7 @@ const (
 
 	// Triggers delete the modules that nobody has any more.
 	wasmInsert = `INSERT INTO wasm_modules (sha256, size, data) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`
+	wasmHashes = `SELECT sha256 FROM wasm_modules ORDER BY sha256`
 	wasmGet    = `SELECT m.sha256, m.data FROM scripts s JOIN wasm_modules m ON m.sha256 = s.wasm WHERE s.id = $1`
 )
 
@@ -50,11 +52,11 @@ func (m *wasmModule) keep(ctx context.Context, tx queryer) error {
 func checkWasm(script store.Script) error {
 	switch {
 	case script.Kind != abi.KindPlugin && script.WasmSHA256 != "":
-		return &store.InvalidError{Field: "wasm", Reason: "only a plugin has a module"}
+		return fault.Refuse("wasm", "only a plugin has a module")
 	case script.Kind == abi.KindPlugin && script.WasmSHA256 == "":
-		return &store.InvalidError{Field: "wasm", Reason: "a plugin must have a module"}
+		return fault.Refuse("wasm", "a plugin must have a module")
 	case script.Kind == abi.KindPlugin && script.Source != "":
-		return &store.InvalidError{Field: "source", Reason: "a plugin has no source"}
+		return fault.Refuse("source", "a plugin has no source")
 	}
 	return nil
 }
@@ -66,4 +68,8 @@ func scanWasm(row scanner) (m store.WasmModule, err error) {
 
 func (r scripts) Wasm(ctx context.Context, id string) (store.WasmModule, error) {
 	return one(ctx, r.s.reader(), "wasm module", scanWasm, wasmGet, id)
+}
+
+func (r scripts) WasmHashes(ctx context.Context) ([]string, error) {
+	return many(ctx, r.s.reader(), "wasm modules", text, wasmHashes)
 }

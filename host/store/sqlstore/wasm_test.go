@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/pgtest"
 	"github.com/picloud/picloud/host/store/postgres"
@@ -18,8 +19,8 @@ import (
 	"github.com/picloud/picloud/host/store/sqlstore"
 )
 
-// TestModulesGoWithTheirPlugins looks into the table of modules: one is there once
-// as long as a plugin has it, however the last plugin lost it.
+// TestModulesGoWithTheirPlugins looks into the table of modules: one is there once as long as a
+// plugin has it, however the last plugin lost it.
 func TestModulesGoWithTheirPlugins(t *testing.T) {
 	ctx := context.Background()
 	for name, open := range map[string]func(t *testing.T) (store.Store, error){
@@ -75,10 +76,9 @@ func TestModulesGoWithTheirPlugins(t *testing.T) {
 			// What is refused leaves nothing, also in a transaction that goes on.
 			_, err = create(s, "c", long)
 			require.NoError(t, err)
-			var conflict *store.ConflictError
 			require.NoError(t, s.InTx(ctx, func(tx store.Store) error {
 				_, err := create(tx, "c", short)
-				require.ErrorAs(t, err, &conflict)
+				require.Equal(t, fault.Conflict, fault.Of(err))
 				return nil
 			}))
 			there(second)

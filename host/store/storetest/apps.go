@@ -37,14 +37,14 @@ func testApps(t *testing.T, s subject) {
 	t.Run("slug and id are unique", func(t *testing.T) {
 		first := s.app(t, "first")
 		_, err := s.Apps().Create(s.ctx, store.App{Slug: "first"})
-		conflict(t, err, store.ConflictError{Resource: "app", Field: "slug", Value: "first", Other: first.ID})
+		conflict(t, err, store.Conflict("app", "slug", "first", first.ID))
 		require.EqualError(t, err, `app slug "first" is already in use`)
 		_, err = s.Apps().Create(s.ctx, store.App{ID: first.ID, Slug: "another"})
-		conflict(t, err, store.ConflictError{Resource: "app", Field: "id", Value: first.ID, Other: first.ID})
+		conflict(t, err, store.Conflict("app", "id", first.ID, first.ID))
 
 		second := s.app(t, "second")
 		_, err = s.Apps().Update(s.ctx, second.ID, store.AppChange{Slug: new("first")})
-		conflict(t, err, store.ConflictError{Resource: "app", Field: "slug", Value: "first", Other: first.ID})
+		conflict(t, err, store.Conflict("app", "slug", "first", first.ID))
 		unchanged, err := s.Apps().Get(s.ctx, second.ID)
 		require.NoError(t, err)
 		require.Equal(t, second, unchanged)
@@ -90,9 +90,7 @@ func testApps(t *testing.T, s subject) {
 				made++
 				continue
 			}
-			var refused *store.ConflictError
-			require.ErrorAs(t, err, &refused)
-			require.Equal(t, "slug", refused.Field)
+			conflictOn(t, err, "slug")
 		}
 		require.Equal(t, 1, made)
 	})

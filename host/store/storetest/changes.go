@@ -13,16 +13,47 @@ import (
 	"github.com/picloud/picloud/host/store"
 )
 
-// changes is an emitter that writes what it is told through the transaction of
-// the change, as an outbox does, so that a change that is undone leaves nothing.
-// For want of an outbox it writes into a table that is at hand: each change is
-// the password hash of a user.
+// unheard is a collection that nobody listens to.
+const unheard = "unheard"
+
+// changes listens to all collections but one, or to nothing. It writes what it is told through the
+// transaction of the change, as an outbox does, so that a change that is undone leaves nothing. For
+// want of an outbox it writes into a table that is at hand: each change is the password hash of a
+// user.
 type changes struct {
+	deaf bool
+
 	mu      sync.Mutex
 	refusal error
+	inside  int    // who have entered and not left
+	leaving func() // called at each leave; nil: nothing is
+	wake    func() // called after the commit of each change; nil: nothing is
 }
 
-func (c *changes) emit(ctx context.Context, tx store.Store, change store.Change) error {
+func (c *changes) Enter() store.Audience {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.inside++
+	return audience{c}
+}
+
+// audience is one that has entered.
+type audience struct{ *changes }
+
+func (a audience) Listens(_ string, _ store.ChangeSource, collection string) bool {
+	return !a.deaf && collection != unheard
+}
+
+func (a audience) Leave() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.inside--
+	if a.leaving != nil {
+		a.leaving()
+	}
+}
+
+func (a audience) Tell(ctx context.Context, tx store.Store, change store.Change) error {
 	text, err := json.Marshal(emitted{change, change.New, change.Previous})
 	if err != nil {
 		return fmt.Errorf("a change that is no JSON: %w", err)
@@ -31,9 +62,12 @@ func (c *changes) emit(ctx context.Context, tx store.Store, change store.Change)
 	if _, err := tx.Users().Create(ctx, store.User{Username: name, PasswordHash: string(text), Role: store.RoleMember}); err != nil {
 		return err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.refusal
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.wake != nil {
+		tx.AfterCommit(a.wake)
+	}
+	return a.refusal
 }
 
 // emitted is a change with the exact bytes of its data.
@@ -42,7 +76,7 @@ type emitted struct {
 	New, Previous []byte
 }
 
-// refuse makes the emitter fail with err after it has written; nil: no more.
+// refuse makes Tell fail with err after it has written; nil: no more.
 func (c *changes) refuse(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -66,10 +100,23 @@ func (s subject) takeChanges(t testing.TB) []store.Change {
 	return taken
 }
 
-// sameChanges fails the test unless these and no other changes were kept since
-// the last call. JSON is compared by content.
+// tookChanges fails the test unless so many changes were kept since the last call, or none if
+// nobody listens.
+func (s subject) tookChanges(t testing.TB, want int) {
+	t.Helper()
+	if s.changes.deaf {
+		want = 0
+	}
+	require.Len(t, s.takeChanges(t), want)
+}
+
+// sameChanges fails the test unless these and no other changes were kept since the last call, or
+// none at all if nobody listens. JSON is compared by content.
 func (s subject) sameChanges(t testing.TB, want ...store.Change) {
 	t.Helper()
+	if s.changes.deaf {
+		want = nil
+	}
 	got := s.takeChanges(t)
 	require.Len(t, got, len(want), "changes kept: %+v", got)
 	sameJSON := func(want, got json.RawMessage, change store.Change) {

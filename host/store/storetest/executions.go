@@ -153,23 +153,23 @@ func testExecutions(t *testing.T, s subject) {
 			batch = append(batch, execution(script, fmt.Sprintf("old-%d", i), long.Add(time.Duration(i)*time.Second), "x"))
 		}
 		require.NoError(t, s.Executions().Record(s.ctx, batch))
-		remove := func(limit int) int64 {
+		remove := func(limit int) int {
 			n, err := s.Executions().DeleteBefore(s.ctx, long.Add(4*time.Second), limit)
 			require.NoError(t, err)
 			return n
 		}
-		require.Equal(t, int64(3), remove(3))
+		require.Equal(t, 3, remove(3))
 		_, err := s.Executions().Get(s.ctx, "old-3")
 		require.NoError(t, err, "the oldest go first")
-		require.Equal(t, int64(1), remove(3))
-		require.Equal(t, int64(0), remove(3))
+		require.Equal(t, 1, remove(3))
+		require.Equal(t, 0, remove(3))
 		_, err = s.Executions().Get(s.ctx, "old-4")
 		require.NoError(t, err, "started at the very time")
 		logs, err := s.Executions().Logs(s.ctx, store.LogQuery{ScriptID: script.ID})
 		require.NoError(t, err)
 		require.Len(t, logs.Items, 1)
 		_, err = s.Executions().DeleteBefore(s.ctx, start, 0)
-		invalid(t, err, "limit", "must be at least 1, got 0")
+		invalid(t, err, "limit", "must be between 1 and 1000, got 0")
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -169,13 +170,12 @@ func testFailures(t *testing.T, s subject) {
 		"record executions": func(ctx context.Context) error {
 			return s.Executions().Record(ctx, []store.Execution{{ID: "x"}})
 		},
-		"read generation": func(ctx context.Context) error { _, err := s.Generation(ctx); return err },
+		"read generation": func(ctx context.Context) error { _, err := s.Revisions().Generation(ctx); return err },
 		"ping":            s.Ping,
 	}
 	check := func(t *testing.T, op string, err error) {
 		t.Helper()
-		var failure *store.Error
-		require.ErrorAs(t, err, &failure)
+		require.Equal(t, fault.Storage, fault.Of(err))
 		require.EqualError(t, err, op+": storage failed")
 		var line strings.Builder
 		slog.New(slog.NewTextHandler(&line, nil)).Error("x", "error", err)

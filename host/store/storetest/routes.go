@@ -36,11 +36,11 @@ func testRoutes(t *testing.T, s subject) {
 	t.Run("one for a method, host and path", func(t *testing.T) {
 		first := s.route(t, script, "/same")
 		_, err := s.Routes().Create(s.ctx, anyRoute(script, "/same"))
-		conflict(t, err, store.ConflictError{Resource: "route", Field: "path", Value: "/same", Other: first.ID})
+		conflict(t, err, store.Conflict("route", "path", "/same", first.ID))
 		twin := anyRoute(script, "/elsewhere")
 		twin.ID = first.ID
 		_, err = s.Routes().Create(s.ctx, twin)
-		conflict(t, err, store.ConflictError{Resource: "route", Field: "id", Value: first.ID, Other: first.ID})
+		conflict(t, err, store.Conflict("route", "id", first.ID, first.ID))
 
 		other := anyRoute(script, "/same")
 		other.Method = "POST"

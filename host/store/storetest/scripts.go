@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -50,14 +51,14 @@ func testScripts(t *testing.T, s subject) {
 	t.Run("a name is unique in its app", func(t *testing.T) {
 		first := s.script(t, app, "only")
 		_, err := s.Scripts().Create(s.ctx, store.Script{AppID: app.ID, Name: "only", Kind: abi.KindEndpoint})
-		conflict(t, err, store.ConflictError{Resource: "script", Field: "name", Value: "only", Other: first.ID})
+		conflict(t, err, store.Conflict("script", "name", "only", first.ID))
 		_, err = s.Scripts().Create(s.ctx, store.Script{ID: first.ID, AppID: app.ID, Name: "free", Kind: abi.KindEndpoint})
-		conflict(t, err, store.ConflictError{Resource: "script", Field: "id", Value: first.ID, Other: first.ID})
+		conflict(t, err, store.Conflict("script", "id", first.ID, first.ID))
 		s.script(t, s.app(t, "another"), "only")
 
 		second := s.script(t, app, "second")
 		_, err = s.Scripts().Update(s.ctx, second.ID, store.ScriptChange{Name: new("only")})
-		conflict(t, err, store.ConflictError{Resource: "script", Field: "name", Value: "only", Other: first.ID})
+		conflict(t, err, store.Conflict("script", "name", "only", first.ID))
 	})
 
 	t.Run("update", func(t *testing.T) {
@@ -98,9 +99,7 @@ func testScripts(t *testing.T, s subject) {
 	t.Run("update of another version", func(t *testing.T) {
 		script := s.script(t, app, "versioned")
 		_, err := s.Scripts().Update(s.ctx, script.ID, store.ScriptChange{Source: new("lost"), ExpectVersion: 7})
-		var refused *store.VersionError
-		require.ErrorAs(t, err, &refused)
-		require.Equal(t, store.VersionError{Resource: "script", Expected: 7, Current: 1}, *refused)
+		require.Equal(t, store.Stale("script", 7, 1), err)
 		got, err := s.Scripts().Get(s.ctx, script.ID)
 		require.NoError(t, err)
 		require.Equal(t, script, got)
@@ -119,8 +118,7 @@ func testScripts(t *testing.T, s subject) {
 				won = i
 				continue
 			}
-			var refused *store.VersionError
-			require.ErrorAs(t, err, &refused)
+			require.Equal(t, fault.Stale, fault.Of(err))
 		}
 		got, err := s.Scripts().Get(s.ctx, script.ID)
 		require.NoError(t, err)

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -48,7 +49,7 @@ func testTransactions(t *testing.T, s subject) {
 	})
 
 	t.Run("or nothing", func(t *testing.T) {
-		before, err := s.Generation(s.ctx)
+		before, err := s.Revisions().Generation(s.ctx)
 		require.NoError(t, err)
 		refusal := errors.New("changed my mind")
 		err = s.InTx(s.ctx, func(tx store.Store) error {
@@ -60,7 +61,7 @@ func testTransactions(t *testing.T, s subject) {
 		notFound(t, err, "app")
 		_, err = s.Executions().Get(s.ctx, "in dropped")
 		notFound(t, err, "execution")
-		after, err := s.Generation(s.ctx)
+		after, err := s.Revisions().Generation(s.ctx)
 		require.NoError(t, err)
 		require.Equal(t, before, after)
 	})
@@ -133,57 +134,8 @@ func testTransactions(t *testing.T, s subject) {
 
 func conflictOn(t testing.TB, err error, field string) {
 	t.Helper()
-	var refused *store.ConflictError
-	require.ErrorAs(t, err, &refused)
-	require.Equal(t, field, refused.Field)
-}
-
-func testGeneration(t *testing.T, s subject) {
-	app := s.app(t, "first")
-	script := s.script(t, app, "script")
-	user := s.user(t, "someone")
-	var route store.Route
-
-	for _, step := range []struct {
-		name   string
-		raises bool
-		do     func() error
-	}{
-		{"create app", true, func() error { s.app(t, "second"); return nil }},
-		{"update app", true, func() error {
-			_, err := s.Apps().Update(s.ctx, app.ID, store.AppChange{Name: new("x")})
-			return err
-		}},
-		{"create script", true, func() error { s.script(t, app, "another"); return nil }},
-		{"update script", true, func() error {
-			_, err := s.Scripts().Update(s.ctx, script.ID, store.ScriptChange{Source: new("1")})
-			return err
-		}},
-		{"set imports", true, func() error { return s.Scripts().SetImports(s.ctx, script.ID, nil) }},
-		{"create route", true, func() error { route = s.route(t, script, "/"); return nil }},
-		{"delete route", true, func() error { return s.Routes().Delete(s.ctx, route.ID) }},
-		{"set member", false, func() error { return s.Apps().SetMember(s.ctx, app.ID, user.ID, store.RoleViewer) }},
-		{"record", false, func() error {
-			return s.Executions().Record(s.ctx, []store.Execution{execution(script, "e", start)})
-		}},
-		{"read", false, func() error { _, err := s.Routes().All(s.ctx); return err }},
-		{"delete script", true, func() error { return s.Scripts().Delete(s.ctx, script.ID) }},
-		{"delete app", true, func() error { return s.Apps().Delete(s.ctx, app.ID) }},
-	} {
-		before, err := s.Generation(s.ctx)
-		require.NoError(t, err)
-		require.NoError(t, step.do(), step.name)
-		after, err := s.Generation(s.ctx)
-		require.NoError(t, err)
-		require.Equal(t, step.raises, after > before, "%s: from %d to %d", step.name, before, after)
-	}
-	before, err := s.Generation(s.ctx)
-	require.NoError(t, err)
-	_, err = s.Apps().Create(s.ctx, store.App{Slug: "second"})
-	conflictOn(t, err, "slug")
-	after, err := s.Generation(s.ctx)
-	require.NoError(t, err)
-	require.Equal(t, before, after, "a refused change")
+	require.Equal(t, fault.Conflict, fault.Of(err))
+	require.Equal(t, field, fault.From(err).Field)
 }
 
 func testCascades(t *testing.T, s subject) {

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -28,15 +29,15 @@ func testUsers(t *testing.T, s subject) {
 	}
 
 	_, err = s.Users().Create(s.ctx, store.User{Username: "äDMIN", Role: store.RoleMember})
-	conflict(t, err, store.ConflictError{Resource: "user", Field: "username", Value: "äDMIN", Other: admin.ID})
+	conflict(t, err, store.Conflict("user", "username", "äDMIN", admin.ID))
 	_, err = s.Users().Create(s.ctx, store.User{ID: admin.ID, Username: "free", Role: store.RoleMember})
-	conflict(t, err, store.ConflictError{Resource: "user", Field: "id", Value: admin.ID, Other: admin.ID})
+	conflict(t, err, store.Conflict("user", "id", admin.ID, admin.ID))
 	_, err = s.Users().Create(s.ctx, store.User{Role: store.RoleMember})
 	invalid(t, err, "username", "must not be empty")
 
 	bob := s.user(t, "Bob")
 	_, err = s.Users().Update(s.ctx, bob.ID, store.UserChange{Username: new("ÄDMIN")})
-	conflict(t, err, store.ConflictError{Resource: "user", Field: "username", Value: "ÄDMIN", Other: admin.ID})
+	conflict(t, err, store.Conflict("user", "username", "ÄDMIN", admin.ID))
 	s.clock.advance(time.Second)
 	changed, err := s.Users().Update(s.ctx, bob.ID, store.UserChange{Username: new("BOB"), Role: new(store.RoleAdmin)})
 	require.NoError(t, err, "a name does not conflict with itself")
@@ -49,6 +50,27 @@ func testUsers(t *testing.T, s subject) {
 	require.NoError(t, err)
 	require.Equal(t, changed, got)
 	require.Equal(t, "$argon2id$2", got.PasswordHash)
+
+	// A password is a generated one until that is taken back, or another is set.
+	carl, err := s.Users().Create(s.ctx, store.User{Username: "carl", PasswordHash: "$argon2id$3", PasswordGenerated: true, Role: store.RoleOwner})
+	require.NoError(t, err)
+	require.True(t, carl.PasswordGenerated)
+	for _, c := range []struct {
+		change    store.UserChange
+		generated bool
+	}{
+		{store.UserChange{Role: new(store.RoleAdmin)}, true},
+		{store.UserChange{PasswordGenerated: new(false)}, false},
+		{store.UserChange{PasswordHash: new("$argon2id$4"), PasswordGenerated: new(true)}, true},
+		{store.UserChange{PasswordHash: new("$argon2id$5")}, false},
+	} {
+		_, err = s.Users().Update(s.ctx, carl.ID, c.change)
+		require.NoError(t, err)
+		got, err = s.Users().Get(s.ctx, carl.ID)
+		require.NoError(t, err)
+		require.Equal(t, c.generated, got.PasswordGenerated)
+	}
+	require.NoError(t, s.Users().Delete(s.ctx, carl.ID))
 
 	s.user(t, "anna")
 	users := collect(t, 2, func(page store.PageRequest) (store.Page[store.User], error) { return s.Users().List(s.ctx, page) })
@@ -89,7 +111,7 @@ func testSessions(t *testing.T, s subject) {
 	notFound(t, err, "session")
 
 	_, err = s.Sessions().Create(s.ctx, store.Session{TokenHash: "hash-1", UserID: user.ID, ExpiresAt: start})
-	conflict(t, err, store.ConflictError{Resource: "session", Field: "token_hash"})
+	conflict(t, err, store.Conflict("session", "token_hash", "", ""))
 	_, err = s.Sessions().Create(s.ctx, store.Session{TokenHash: "hash-2", UserID: "nobody", ExpiresAt: start})
 	notFound(t, err, "user")
 	_, err = s.Sessions().Create(s.ctx, store.Session{UserID: user.ID, ExpiresAt: start})
@@ -102,18 +124,24 @@ func testSessions(t *testing.T, s subject) {
 	require.NoError(t, err)
 	require.Equal(t, now.Add(time.Minute), got.LastUsedAt)
 
-	open("brief", start.Add(time.Minute))
-	n, err := s.Sessions().DeleteExpired(s.ctx, now.Add(time.Minute))
-	require.NoError(t, err)
-	require.Equal(t, int64(1), n)
-	_, err = s.Sessions().Get(s.ctx, "brief", now)
+	for i := range 3 {
+		open(fmt.Sprint("brief-", i), start.Add(time.Minute))
+	}
+	for _, want := range []int{2, 1, 0} {
+		n, err := s.Sessions().DeleteExpired(s.ctx, now.Add(time.Minute), 2)
+		require.NoError(t, err)
+		require.Equal(t, want, n)
+	}
+	_, err = s.Sessions().Get(s.ctx, "brief-0", now)
 	notFound(t, err, "session")
+	_, err = s.Sessions().DeleteExpired(s.ctx, now, 0)
+	invalid(t, err, "limit", "must be between 1 and 1000, got 0")
 
 	require.NoError(t, s.Sessions().Delete(s.ctx, "hash-1"))
 	notFound(t, s.Sessions().Delete(s.ctx, "hash-1"), "session")
 	open("a", start.Add(time.Hour))
 	open("b", start.Add(time.Hour))
-	n, err = s.Sessions().DeleteOf(s.ctx, user.ID)
+	n, err := s.Sessions().DeleteOf(s.ctx, user.ID)
 	require.NoError(t, err)
 	require.Equal(t, int64(2), n)
 }
@@ -150,9 +178,9 @@ func testAPIKeys(t *testing.T, s subject) {
 	require.Equal(t, bound, got)
 
 	_, err = s.APIKeys().Create(s.ctx, store.APIKey{UserID: user.ID, Name: "twin", KeyHash: "h1"})
-	conflict(t, err, store.ConflictError{Resource: "api key", Field: "key_hash"})
+	conflict(t, err, store.Conflict("api key", "key_hash", "", ""))
 	_, err = s.APIKeys().Create(s.ctx, store.APIKey{ID: free.ID, UserID: user.ID, Name: "twin", KeyHash: "h4"})
-	conflict(t, err, store.ConflictError{Resource: "api key", Field: "id", Value: free.ID, Other: free.ID})
+	conflict(t, err, store.Conflict("api key", "id", free.ID, free.ID))
 	_, err = s.APIKeys().Create(s.ctx, store.APIKey{UserID: "nobody", Name: "x", KeyHash: "h5"})
 	notFound(t, err, "user")
 	_, err = s.APIKeys().Create(s.ctx, store.APIKey{UserID: user.ID, Name: "x", KeyHash: "h5", AppID: "nowhere"})

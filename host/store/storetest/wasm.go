@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -74,6 +75,17 @@ func testWasm(t *testing.T, s subject) {
 		notFound(t, err, "wasm module")
 	})
 
+	t.Run("hashes of all modules", func(t *testing.T) {
+		script := s.plugin(t, app, "listed", []byte("\x00asm listed"))
+		hashes, err := s.Scripts().WasmHashes(s.ctx)
+		require.NoError(t, err)
+		require.Contains(t, hashes, script.WasmSHA256)
+		require.NoError(t, s.Scripts().Delete(s.ctx, script.ID))
+		hashes, err = s.Scripts().WasmHashes(s.ctx)
+		require.NoError(t, err)
+		require.NotContains(t, hashes, script.WasmSHA256)
+	})
+
 	t.Run("replace", func(t *testing.T) {
 		script := s.plugin(t, app, "changing", one)
 		s.clock.advance(time.Second)
@@ -89,8 +101,7 @@ func testWasm(t *testing.T, s subject) {
 		s.hasWasm(t, same, two)
 
 		_, err = s.Scripts().Update(s.ctx, script.ID, store.ScriptChange{Wasm: one, ExpectVersion: 1})
-		var refused *store.VersionError
-		require.ErrorAs(t, err, &refused)
+		require.Equal(t, fault.Stale, fault.Of(err))
 		s.hasWasm(t, same, two)
 	})
 

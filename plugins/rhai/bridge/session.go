@@ -177,6 +177,11 @@ func (s *Session) scriptError(err *vm.Error) *abi.ScriptError {
 		Column:  int(err.Position.Column),
 		Limit:   err.Limit,
 	}
+	if s.program != nil {
+		if module, at, ok := err.Origin(s.program); ok && (module != "" || at != err.Position) {
+			e.Inside = &abi.Place{Module: module, Line: int(at.Line), Column: int(at.Column)}
+		}
+	}
 	cause := err
 	for cause.Inner != nil {
 		cause = cause.Inner

@@ -250,3 +250,44 @@ func TestNestedInvocation(t *testing.T) {
 		}
 	}
 }
+
+// An error inside a function has the place of the call, as Rhai counts, and the place where it happened.
+func TestPlaceOfError(t *testing.T) {
+	const module = "fn half(x) {\n  x.nope()\n}\nfn ok() { 1 }"
+	for _, test := range []struct {
+		name, script string
+		line, column int
+		inside       *abi.Place
+	}{
+		{"at the top", "let x = 1;\nx.nope()", 2, 3, nil},
+		{"in a function", "fn f(x) {\n  x.nope()\n}\nf(1)", 4, 1, &abi.Place{Line: 2, Column: 5}},
+		{"in a function of a function", "fn g(x) { x.nope() }\nfn f(x) { g(x) }\nf(1)", 3, 1, &abi.Place{Line: 1, Column: 13}},
+		{"in a closure", "let a = [1];\na.map(|x|\n  x.nope())", 2, 3, &abi.Place{Line: 3, Column: 5}},
+		{"thrown", "fn f() {\n  throw 1\n}\nf()", 4, 1, &abi.Place{Line: 2, Column: 3}},
+		{"thrown again", "fn f() {\n  throw 1\n}\ntry { f() } catch (e) { throw e }", 4, 25, nil},
+		{"in a module", "import \"m\" as m;\nm::half(1)", 2, 4, &abi.Place{Module: "m", Line: 2, Column: 5}},
+		{"in a function called by a module's value", "import \"m\" as m;\nfn f(x) {\n  m::ok() + x.nope()\n}\nf(1)", 5, 1, &abi.Place{Line: 3, Column: 15}},
+		{"too many operations", "fn f() {\n  loop {}\n}\nf()", 4, 1, &abi.Place{Line: 2, Column: 8}},
+		{"in what eval compiled", "fn f() {\n  eval(\"1.nope()\")\n}\nf()", 4, 1, &abi.Place{Line: 2, Column: 8}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := bridge.Session{Call: new(recorder).call}
+			load := abi.LoadRequest{Name: "t", Source: test.script, Limits: abi.Limits{MaxOperations: 1000},
+				Modules: []abi.Module{{Name: "m", Source: module}}}
+			if result := s.Load(&load); result.Error != nil {
+				t.Fatal(result.Error)
+			}
+			result := s.Run(new(abi.RunRequest))
+			if result.Error == nil {
+				t.Fatal("no error")
+			}
+			e := result.Error
+			if e.Line != test.line || e.Column != test.column {
+				t.Errorf("the error is at %d:%d, want %d:%d (%s)", e.Line, e.Column, test.line, test.column, e.Message)
+			}
+			if got, want := e.Inside, test.inside; (got == nil) != (want == nil) || got != nil && *got != *want {
+				t.Errorf("it happened at %+v, want %+v (%s)", got, want, e.Message)
+			}
+		})
+	}
+}

@@ -57,7 +57,39 @@ type Error struct {
 	Limit    string          // of a limit's error: its name in abi.Limits
 	unplaced bool            // Rhai's has no position at all
 	place    place           // which of its instruction's positions it gets
-	source   string          // of ErrorInFunctionCall: the module that Inner is in
+	origin   origin
+	source   string // of ErrorInFunctionCall: the module that Inner is in
+}
+
+// origin is where an error arose: Position is that of the outermost call that it ended.
+type origin struct {
+	program *Program // nil: not known (yet)
+	at      syntax.Position
+}
+
+// Origin returns where in script, or in the module of it that is named, the error arose. It is not
+// known of an error that did not arise in a run, or that arose in what eval compiled.
+func (e *Error) Origin(script *Program) (module string, at syntax.Position, ok bool) {
+	if e.origin.program == script {
+		return "", e.origin.at, e.origin.at.IsKnown()
+	}
+	for name, program := range script.Modules {
+		if program == e.origin.program {
+			return name, e.origin.at, e.origin.at.IsKnown()
+		}
+	}
+	return "", syntax.Position{}, false
+}
+
+// arise notes where the error arose, unless that is known: at an instruction of fn.
+func (e *Error) arise(fn *Function, pc int32) {
+	if e.origin.program != nil || fn.Eval {
+		return
+	}
+	e.origin = origin{fn.Program, e.Position}
+	if !e.Position.IsKnown() {
+		e.origin.at = fn.position(pc, e.place)
+	}
 }
 
 // place says which position of an instruction an error gets.
@@ -214,7 +246,7 @@ func inCall(text, name, source string, inner *Error, p syntax.Position) *Error {
 	if source != "" {
 		text += " (from '" + source + "')"
 	}
-	e := &Error{Variant: ErrorInFunctionCall, Text: text, Inner: inner, Position: p, Limit: inner.Limit, source: source}
+	e := &Error{Variant: ErrorInFunctionCall, Text: text, Inner: inner, Position: p, Limit: inner.Limit, origin: inner.origin, source: source}
 	e.Fields = []Field{{"function", String(name)}, {"source", String(source)}}
 	return e
 }

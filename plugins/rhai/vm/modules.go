@@ -138,7 +138,7 @@ func (t *Thread) importModule(f *frame, name Value, site *Site) *Error {
 		t.modules[strings.Clone(name.AsString())] = m
 		if err := t.evaluateModule(f, m); err != nil {
 			return &Error{Variant: ErrorInModule, Text: "in module '" + name.AsString() + "'", Inner: err,
-				Fields: []Field{{"module", name}}}
+				Fields: []Field{{"module", name}}, origin: err.origin}
 		}
 	}
 	if !m.done {

@@ -318,6 +318,7 @@ func (t *Thread) unwind(err *Error, stop int) *Error {
 		if !err.unplaced {
 			err.At(f.fn.position(pc, err.place))
 		}
+		err.arise(f.fn, pc)
 		for h := f.fn.handler(pc); h != nil; h = f.fn.around(h) {
 			if h.Rethrow {
 				if err.Variant == ErrorRuntime && err.Value.Kind() == KindUnit {

@@ -1,6 +1,6 @@
-// Command extism serves GET /hello from an Extism plugin, as a peer of the
-// benchmark: compiled once, a fresh instance for each request, with a time
-// limit, behind the HTTP server that PiCloud uses too.
+// Command extism is a peer of the benchmark. It serves GET /hello from an Extism plugin that is
+// compiled once: in a fresh instance for each request, with a time limit, behind the HTTP server
+// that PiCloud uses too.
 package main
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/tetratelabs/wazero"
 )
 
-// pluginWasm is the folder plugin, built by "make bench-plugin".
+// pluginWasm is built from the folder plugin by "make bench-plugin".
 //
 //go:embed plugin.wasm
 var pluginWasm []byte

@@ -1,6 +1,6 @@
-// Command pocketbase is PocketBase with its JavaScript hooks, as a peer of the
-// benchmark. It is what PocketBase's own binary is, without what a hook does not
-// need: migrations in JavaScript, the updater, the installer's web page.
+// Command pocketbase is a peer of the benchmark: PocketBase with its JavaScript hooks. It is
+// PocketBase's own program without what a hook does not need: migrations in JavaScript, the
+// updater, the installer's web page.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Command services is a fiber server without PiCloud that does the operations of
-// package bare, one for each request, GET /operation?key=...&size=...
+// Command services is a peer of the benchmark: a fiber server without PiCloud. It does the
+// operations of package bare, one for each request GET /operation?key=...&size=...
 package main
 
 import (

@@ -1,7 +1,7 @@
 //go:build tinygo || wasip1
 
-// Command plugin is the Extism plugin that the benchmark and its peer run. Built by
-// "make bench-plugin" with TinyGo, and by the benchmark with Go's own compiler.
+// Command plugin is the Extism plugin that the benchmark and its peer run. "make bench-plugin"
+// builds it with TinyGo, the benchmark with Go's own compiler.
 package main
 
 import "github.com/extism/go-pdk"

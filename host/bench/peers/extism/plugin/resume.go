@@ -2,7 +2,8 @@
 
 package main
 
-// resume lets the host keep the memory as it is after initialisation.
+// resume does nothing; that it is exported lets the host keep the memory as it is after
+// initialisation.
 //
 //go:wasmexport picloud_resume
 func resume() {}

@@ -1,0 +1,92 @@
+package api_test
+
+import (
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/host/api"
+	"github.com/picloud/picloud/host/authz"
+)
+
+func TestEveryOperationNeedsACredential(t *testing.T) {
+	s := newSite(t)
+	resp := s.Fetch("GET", "/api/v1/openapi.json", "")
+	require.Equal(t, 200, resp.StatusCode)
+	var document struct {
+		OpenAPI string                    `json:"openapi"`
+		Paths   map[string]map[string]any `json:"paths"`
+	}
+	require.NoError(t, json.Unmarshal(resp.Content, &document))
+	assert.True(t, strings.HasPrefix(document.OpenAPI, "3.1"))
+	operations := 0
+	for path, methods := range document.Paths {
+		for method := range methods {
+			if path == "/api/v1/admin/auth/login" {
+				continue
+			}
+			operations++
+			path = strings.NewReplacer("{app}", "x", "{id}", "x", "{collection}", "x", "{key}", "x").Replace(path)
+			for _, header := range []string{"X-None: x", "Authorization: Bearer pcs_unknown", "Authorization: Bearer pic_unknown", "Authorization: Basic b3duZXI6cHc=", "Authorization: " + s.Token} {
+				got := s.Fetch(strings.ToUpper(method), path, "", header)
+				if method == "head" { // whose answer has no body
+					assert.Equal(t, 401, got.StatusCode)
+					continue
+				}
+				s.Refused(got, 401, "", "unknown, expired or revoked")
+				assert.Contains(t, got.Header.Get("WWW-Authenticate"), "Bearer")
+			}
+		}
+	}
+	assert.Greater(t, operations, 20)
+}
+
+func TestBodiesThatAreNoBodies(t *testing.T) {
+	s := newSite(t)
+	create := func(body string, headers ...string) answer {
+		return s.Fetch("POST", "/api/v1/admin/apps", body, append(headers, "Authorization: Bearer "+s.Token)...)
+	}
+	jsonType := "Content-Type: application/json"
+	s.Refused(create("", jsonType), 400, "", "body is required")
+	s.Refused(create(`{"slug":`, jsonType), 400, "body", "unexpected end of JSON")
+	s.Refused(create(`{"slug":"a"}}`, jsonType), 400, "body", "invalid character")
+	s.Refused(create(`[]`, jsonType), 422, "body", "expected object")
+	s.Refused(create("{\"slug\":\"a\",\"name\":\"\xff\"}", jsonType), 400, "", "not valid UTF-8")
+	s.Refused(create(`{"slug":"a"}`, "Content-Type: text/yaml"), 415, "", "text/yaml")
+	s.Refused(create(`{"slug":"a"}`, "Content-Type: ;;"), 415, "", "application/json")
+	s.Refused(create(`{"slug":"a"}`, jsonType, "Content-Encoding: gzip"), 415, "", "compressed")
+	s.Refused(create(strings.Repeat("[", 20_000), jsonType), 400, "body", "depth")
+	assert.Equal(t, 201, create(`{"slug":"a"}`, "Content-Type: application/json; charset=utf-8").StatusCode)
+	assert.Equal(t, 201, create(`{"slug":"b"}`).StatusCode, "JSON is what a body without a type is taken for")
+}
+
+// The API can be had at several listeners.
+func TestMountedTwice(t *testing.T) {
+	admin := api.New(api.Config{Authority: authz.New(nil, time.Hour), MaxBodyBytes: 1 << 20, Version: "test", Logger: slog.New(slog.DiscardHandler)})
+	var documents []string
+	for range 2 {
+		app := fiber.New()
+		admin.Mount(app)
+		ask := func(path string, status int) string {
+			resp, err := app.Test(httptest.NewRequest("GET", path, nil))
+			require.NoError(t, err)
+			defer resp.Body.Close()
+			body, err := io.ReadAll(resp.Body)
+			require.NoError(t, err)
+			require.Equal(t, status, resp.StatusCode, "%s: %s", path, body)
+			return string(body)
+		}
+		ask("/api/v1/admin/auth/me", 401)
+		ask("/api/v1/nope", 404)
+		documents = append(documents, ask("/api/v1/openapi.json", 200))
+	}
+	assert.Equal(t, documents[0], documents[1])
+}

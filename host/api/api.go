@@ -1,0 +1,111 @@
+// Package api is the admin API under /api/v1/admin, described by the OpenAPI document at
+// /api/v1/openapi.json: a file for each resource, which translates between HTTP and the services.
+package api
+
+import (
+	"cmp"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/picloud/picloud/host/api/problem"
+	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/catalog"
+	"github.com/picloud/picloud/host/docs"
+	"github.com/picloud/picloud/host/executions"
+	"github.com/picloud/picloud/host/fault"
+	"github.com/picloud/picloud/host/files"
+	"github.com/picloud/picloud/host/kv"
+	"github.com/picloud/picloud/host/store"
+)
+
+// Config is what an [API] is made of.
+type Config struct {
+	Store          store.Store
+	Authority      *authz.Authority
+	Executions     *executions.Service
+	KV             *kv.Service
+	Docs           *docs.Service
+	Files          *files.Service
+	Catalog        *catalog.Catalog
+	MaxBodyBytes   int64 // of a request, uploads of files and plugins excepted
+	MaxPluginBytes int64 // of a plugin's module; 0: 16 MiB
+	Version        string
+	Logger         *slog.Logger
+}
+
+// API is the admin API.
+type API struct {
+	store      store.Store
+	authority  *authz.Authority
+	executions *executions.Service
+	kv         *kv.Service
+	docs       *docs.Service
+	files      *files.Service
+	catalog    *catalog.Catalog
+	maxBody    int64
+	maxPlugin  int64
+	version    string
+	log        *slog.Logger
+}
+
+// New makes the API, to be mounted.
+func New(c Config) *API {
+	return &API{
+		store: c.Store, authority: c.Authority, executions: c.Executions, catalog: c.Catalog,
+		kv: c.KV, docs: c.Docs, files: c.Files,
+		maxBody: c.MaxBodyBytes, maxPlugin: cmp.Or(c.MaxPluginBytes, 16<<20), version: c.Version, log: c.Logger,
+	}
+}
+
+const (
+	apiPrefix   = "/api/v1"
+	adminPrefix = apiPrefix + "/admin"
+)
+
+// Mount adds the API to a fiber app, and answers 404 for all else below /api: what else is to be
+// there comes before. The app hands over requests as package front does, with [Streams]. Several
+// apps may have the API mounted.
+func (a *API) Mount(app *fiber.App) {
+	app.Use(adminPrefix, checkBody)
+	config := huma.DefaultConfig("PiCloud admin API", a.version)
+	config.OpenAPIPath = apiPrefix + "/openapi"
+	config.DocsPath, config.SchemasPath = "", ""
+	config.CreateHooks = nil // no $schema fields in answers
+	config.RejectUnknownQueryParameters = true
+	config.NoFormatFallback = false
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"bearer": {Type: "http", Scheme: "bearer", Description: "A token from auth/login (pcs_...) or an API key (pic_...)."},
+	}
+	admin := humafiber.NewWithGroup(app, verbRouter{app}, config)
+	admin.UseMiddleware(a.authenticate)
+	a.mountAuth(admin)
+	a.mountAPIKeys(admin)
+	a.mountApps(admin)
+	a.mountScripts(admin)
+	a.mountRun(admin)
+	a.mountLogs(admin)
+	a.mountExecutions(admin)
+	a.mountRoutes(admin)
+	a.mountKV(admin)
+	a.mountDocs(admin)
+	a.mountFiles(admin)
+	app.Use("/api", func(c *fiber.Ctx) error {
+		if path := c.Path(); path != "/api" && !strings.HasPrefix(path, "/api/") {
+			return c.Next() // "/apiary", which fiber takes to begin with /api
+		}
+		return problem.New(http.StatusNotFound, fault.NotFound, "there is nothing at "+problem.Shorten(c.Method()+" "+c.Path())).Send(c)
+	})
+}
+
+// verbRouter registers paths that end in a verb, as in routes:match, with the colon escaped: fiber
+// would take it for a parameter.
+type verbRouter struct{ fiber.Router }
+
+func (r verbRouter) Add(method, path string, handlers ...fiber.Handler) fiber.Router {
+	return r.Router.Add(method, strings.ReplaceAll(path, "routes:", `routes\:`), handlers...)
+}

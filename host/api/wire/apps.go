@@ -1,0 +1,26 @@
+package wire
+
+import (
+	"time"
+)
+
+// App owns scripts, routes and data.
+type App struct {
+	ID        string    `json:"id" doc:"UUIDv7"`
+	Slug      string    `json:"slug" doc:"Unique name, usable wherever an id is"`
+	Name      string    `json:"name"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// AppCreate is the body of POST apps.
+type AppCreate struct {
+	Slug string `json:"slug" minLength:"1" maxLength:"63" pattern:"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$" patternDescription:"lower-case letters, digits and inner hyphens" doc:"Unique name: lower-case letters, digits and hyphens between them"`
+	Name string `json:"name,omitempty" maxLength:"200" doc:"For people; the slug when empty"`
+}
+
+// AppUpdate is the body of PUT apps/{app}; absent fields stay as they are.
+type AppUpdate struct {
+	Slug *string `json:"slug,omitempty" minLength:"1" maxLength:"63" pattern:"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$" patternDescription:"lower-case letters, digits and inner hyphens"`
+	Name *string `json:"name,omitempty" minLength:"1" maxLength:"200"`
+}

@@ -1,0 +1,48 @@
+package wire
+
+import (
+	"time"
+)
+
+// Route binds requests to a script.
+type Route struct {
+	ID        string    `json:"id" doc:"UUIDv7"`
+	AppID     string    `json:"app_id"`
+	ScriptID  string    `json:"script_id"`
+	Method    string    `json:"method" doc:"Empty for any"`
+	Host      string    `json:"host" doc:"Empty for any"`
+	HostKind  string    `json:"host_kind" enum:"any,strict,wildcard"`
+	Path      string    `json:"path"`
+	PathKind  string    `json:"path_kind" enum:"exact,param,prefix"`
+	Dispatch  string    `json:"dispatch" enum:"sync,async"`
+	CreatedAt time.Time `json:"created_at"`
+	Warning   string    `json:"warning,omitempty" doc:"Set when the route was made and a route of another app answers its requests first"`
+}
+
+// RouteCreate is the body of POST scripts/{id}/routes. Kinds are inferred when
+// absent and checked when given.
+type RouteCreate struct {
+	Method   string `json:"method,omitempty" doc:"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS; empty or ANY for all. GET answers HEAD too"`
+	Path     string `json:"path" minLength:"1" doc:"/greet, /users/:id or /hooks/*"`
+	PathKind string `json:"path_kind,omitempty" enum:"exact,param,prefix"`
+	Host     string `json:"host,omitempty" doc:"Empty for any, api.example.com, or *.example.com for the names below it"`
+	HostKind string `json:"host_kind,omitempty" enum:"any,strict,wildcard"`
+	Dispatch string `json:"dispatch,omitempty" enum:"sync" default:"sync"`
+}
+
+// RouteMatch is the body of POST apps/{app}/routes:match.
+type RouteMatch struct {
+	Method string `json:"method,omitempty" default:"GET"`
+	Host   string `json:"host,omitempty" doc:"As a request would send it; a port is ignored"`
+	Path   string `json:"path" minLength:"1" doc:"As a request would send it, percent-encoding included"`
+}
+
+// RouteMatched answers it.
+type RouteMatched struct {
+	Matched bool              `json:"matched"`
+	Route   *Route            `json:"route,omitempty" doc:"Absent when nothing matches, or another app's route does"`
+	Other   bool              `json:"other_app,omitempty" doc:"A route of another app answers this request"`
+	Params  map[string]string `json:"params,omitempty"`
+	Rest    string            `json:"rest,omitempty"`
+	Allow   []string          `json:"allow,omitempty" doc:"Methods that would match, when only the method does not"`
+}

@@ -1,0 +1,61 @@
+package wire
+
+import (
+	"time"
+
+	"github.com/picloud/picloud/abi"
+)
+
+// Script is a script in its present version.
+type Script struct {
+	ID        string      `json:"id" doc:"UUIDv7"`
+	AppID     string      `json:"app_id"`
+	Name      string      `json:"name" doc:"Unique in its app"`
+	Kind      abi.Kind    `json:"kind" enum:"endpoint,module,plugin"`
+	Source    string      `json:"source,omitempty" doc:"Absent in listings"`
+	Wasm      *WasmModule `json:"wasm,omitempty" doc:"Of a plugin, which has no source"`
+	Limits    abi.Limits  `json:"limits" doc:"As the author set them; what is absent has the default"`
+	ReadOnly  bool        `json:"read_only,omitempty" doc:"Its executions can read the app's data but change nothing, and send no HTTP requests"`
+	Version   int64       `json:"version" doc:"1 at first, one more with every update"`
+	CreatedAt time.Time   `json:"created_at"`
+	UpdatedAt time.Time   `json:"updated_at"`
+}
+
+// WasmModule tells of the WebAssembly module of a plugin.
+type WasmModule struct {
+	SHA256 string `json:"sha256" doc:"Of its bytes, in hex"`
+	Size   int64  `json:"size" doc:"Bytes"`
+}
+
+// ScriptCreate is the JSON body of POST apps/{app}/scripts.
+type ScriptCreate struct {
+	Name     string      `json:"name" minLength:"1" maxLength:"128" pattern:"^[A-Za-z_][A-Za-z0-9_.-]*([/][A-Za-z0-9_][A-Za-z0-9_.-]*)*$" patternDescription:"a letter or underscore, then letters, digits and _ . - with / between parts" doc:"Unique in the app"`
+	Kind     abi.Kind    `json:"kind,omitempty" enum:"endpoint,module,plugin" default:"endpoint" doc:"A plugin comes as its module, not as JSON"`
+	Source   string      `json:"source" doc:"Rhai, UTF-8, up to 1 MiB"`
+	Limits   *abi.Limits `json:"limits,omitempty"`
+	ReadOnly bool        `json:"read_only,omitempty" doc:"Its executions can read the app's data but change nothing, and send no HTTP requests"`
+}
+
+// ScriptUpdate is the JSON body of PUT scripts/{id}; absent fields stay as they are.
+type ScriptUpdate struct {
+	Name     *string     `json:"name,omitempty" minLength:"1" maxLength:"128" pattern:"^[A-Za-z_][A-Za-z0-9_.-]*([/][A-Za-z0-9_][A-Za-z0-9_.-]*)*$" patternDescription:"a letter or underscore, then letters, digits and _ . - with / between parts"`
+	Kind     *abi.Kind   `json:"kind,omitempty" enum:"endpoint,module,plugin" doc:"A plugin stays one, and nothing becomes one"`
+	Source   *string     `json:"source,omitempty" doc:"Rhai, UTF-8, up to 1 MiB"`
+	Limits   *abi.Limits `json:"limits,omitempty" doc:"Replaces all limits"`
+	ReadOnly *bool       `json:"read_only,omitempty"`
+	Version  int64       `json:"version,omitempty" minimum:"0" doc:"The version this change was made for: at any other it is refused with 409"`
+}
+
+// Validate is the body of POST scripts/{id}/validate.
+type Validate struct {
+	Source *string     `json:"source,omitempty" doc:"What to compile in place of the stored source"`
+	Limits *abi.Limits `json:"limits,omitempty"`
+}
+
+// Validation answers it.
+type Validation struct {
+	Valid   bool             `json:"valid"`
+	Imports []string         `json:"imports" nullable:"false" doc:"Names the script imports, in order of appearance"`
+	Error   *abi.ScriptError `json:"error,omitempty" doc:"Why it does not compile"`
+	Line    string           `json:"source_line,omitempty" doc:"The line of the source that the error is on"`
+}

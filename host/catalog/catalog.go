@@ -1,0 +1,138 @@
+// Package catalog has the rules about apps, their scripts, modules and routes: what may be created,
+// changed and deleted, and what has to be true of all of it together. Whoever changes any of it
+// comes through a [Catalog], be it an administrator over HTTP or the first start.
+//
+// What a node keeps in memory of the catalog, the routing table and the scripts ready to run, follows
+// the database's revisions (see [store.Revisions]): after a change of its own at once, after one of
+// another node as soon as [Catalog.Watcher] hears of it.
+package catalog
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+
+	"github.com/picloud/picloud/host/executions"
+	"github.com/picloud/picloud/host/fault"
+	"github.com/picloud/picloud/host/routing"
+	"github.com/picloud/picloud/host/store"
+)
+
+// Config is what a [Catalog] is made of.
+type Config struct {
+	Store      store.Store
+	Executions *executions.Service // compiles scripts, and keeps them ready to run
+	Logger     *slog.Logger
+}
+
+// Catalog decides about apps, scripts and routes. It is safe for concurrent use.
+type Catalog struct {
+	store      store.Store
+	executions *executions.Service
+	routes     *routing.Table
+	log        *slog.Logger
+
+	mu         sync.Mutex // held by whoever changes the catalog, or what is in memory of it
+	generation int64      // the newest revision that memory has seen
+}
+
+// New reads the routes. The error is the store's.
+func New(ctx context.Context, config Config) (*Catalog, error) {
+	c := &Catalog{
+		store: config.Store, executions: config.Executions, log: config.Logger, routes: routing.NewTable(nil),
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c, c.reload(ctx, config.Store)
+}
+
+// Routes is the table of all routes, always as the catalog is. It is for reading.
+func (c *Catalog) Routes() *routing.Table { return c.routes }
+
+// change runs fn in a transaction, to the exclusion of every other change on any node. What is in
+// memory is the database's state before fn, and has the change when change returns.
+func (c *Catalog) change(ctx context.Context, fn func(tx store.Store) error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	err := c.store.InTx(ctx, func(tx store.Store) error {
+		if err := c.catchUp(ctx, tx); err != nil {
+			return err
+		}
+		return fn(tx)
+	})
+	if err != nil {
+		return err
+	}
+	// The change is made. If memory cannot follow it now, the watcher makes it.
+	if err := c.catchUp(context.WithoutCancel(ctx), c.store); err != nil {
+		c.log.Error("the catalog was changed, but cannot be read", "error", err)
+	}
+	return nil
+}
+
+// catchUp brings memory up to the newest revision. The caller holds the lock.
+func (c *Catalog) catchUp(ctx context.Context, s store.Store) error {
+	revisions, complete, err := s.Revisions().After(ctx, c.generation)
+	if err != nil {
+		return err
+	}
+	if !complete {
+		return c.reload(ctx, s)
+	}
+	for _, revision := range revisions {
+		if err := c.follow(ctx, s, revision); err != nil {
+			return err
+		}
+		c.generation = revision.Generation
+	}
+	return nil
+}
+
+// follow reads again what a revision is about.
+func (c *Catalog) follow(ctx context.Context, s store.Store, revision store.Revision) error {
+	switch revision.Resource {
+	case store.ResourceApp:
+		_, err := s.Apps().Get(ctx, revision.ID)
+		if fault.Of(err) == fault.NotFound {
+			c.routes.RemoveIf(func(r store.Route) bool { return r.AppID == revision.ID })
+			c.executions.Changed(revision.ID)
+			return nil
+		}
+		return err
+	case store.ResourceScript:
+		c.executions.Changed(revision.AppID) // others may import it
+		_, err := s.Scripts().Get(ctx, revision.ID)
+		if fault.Of(err) == fault.NotFound {
+			c.routes.RemoveIf(func(r store.Route) bool { return r.ScriptID == revision.ID })
+			return nil
+		}
+		return err
+	case store.ResourceRoute:
+		route, err := s.Routes().Get(ctx, revision.ID)
+		switch {
+		case fault.Of(err) == fault.NotFound:
+			c.routes.Remove(revision.ID)
+		case err != nil:
+			return err
+		default:
+			c.routes.Add(route)
+		}
+	}
+	return nil // of what is not kept in memory here
+}
+
+// reload reads everything again. The caller holds the lock.
+func (c *Catalog) reload(ctx context.Context, s store.Store) error {
+	generation, err := s.Revisions().Generation(ctx) // first: what comes later is followed later
+	if err != nil {
+		return err
+	}
+	routes, err := s.Routes().All(ctx)
+	if err != nil {
+		return err
+	}
+	c.routes.Replace(routes)
+	c.executions.ChangedAll()
+	c.generation = generation
+	return nil
+}

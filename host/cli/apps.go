@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/client"
+)
+
+// AppsCmd groups the commands on apps.
+type AppsCmd struct {
+	Remote
+	List   AppsListCmd   `cmd:"" help:"List the apps you may see."`
+	Create AppsCreateCmd `cmd:"" help:"Create an app."`
+	Show   AppsShowCmd   `cmd:"" help:"Show an app."`
+	Delete AppsDeleteCmd `cmd:"" help:"Delete an app with all it holds."`
+}
+
+var appColumns = []column[wire.App]{
+	{"SLUG", func(a wire.App) string { return a.Slug }},
+	{"NAME", func(a wire.App) string { return a.Name }},
+	{"CREATED", func(a wire.App) string { return localTime(a.CreatedAt) }},
+	{"ID", func(a wire.App) string { return a.ID }},
+}
+
+// AppsListCmd is `picloud apps list`.
+type AppsListCmd struct{}
+
+// Run lists the apps.
+func (AppsListCmd) Run(ctx context.Context, r *Remote, c *client.Client) error {
+	apps, err := client.Collect(c.Apps(ctx))
+	if err != nil {
+		return err
+	}
+	return printAll(r, apps, appColumns)
+}
+
+// AppsCreateCmd is `picloud apps create`.
+type AppsCreateCmd struct {
+	Slug string `arg:"" help:"Unique name: lower-case letters, digits and hyphens."`
+	Name string `help:"Name for people; the slug when absent."`
+}
+
+// Run creates the app.
+func (cmd *AppsCreateCmd) Run(ctx context.Context, r *Remote, c *client.Client) error {
+	app, err := c.CreateApp(ctx, wire.AppCreate{Slug: cmd.Slug, Name: cmd.Name})
+	if err != nil {
+		return err
+	}
+	return r.printDone(app, "App %s created.", app.Slug)
+}
+
+// AppsShowCmd is `picloud apps show`.
+type AppsShowCmd struct {
+	App string `arg:"" help:"Slug or id." complete:"apps"`
+}
+
+// Run shows the app.
+func (cmd *AppsShowCmd) Run(ctx context.Context, r *Remote, c *client.Client) error {
+	app, err := c.App(ctx, cmd.App)
+	if err != nil {
+		return err
+	}
+	return printOne(r, app, appColumns)
+}
+
+// AppsDeleteCmd is `picloud apps delete`.
+type AppsDeleteCmd struct {
+	Confirmation
+	App string `arg:"" help:"Slug or id." complete:"apps"`
+}
+
+// Run deletes the app.
+func (cmd *AppsDeleteCmd) Run(ctx context.Context, r *Remote, c *client.Client) error {
+	app, err := c.App(ctx, cmd.App)
+	if err != nil {
+		return err
+	}
+	if err := cmd.confirm(ctx, r, "Delete the app %s (%s) with its scripts, routes, logs and data?", app.Slug, app.Name); err != nil {
+		return err
+	}
+	if err := c.DeleteApp(ctx, app.ID); err != nil {
+		return err
+	}
+	return r.printDone(app, "App %s deleted.", app.Slug)
+}

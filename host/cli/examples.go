@@ -1,0 +1,112 @@
+package cli
+
+import (
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// examples are shown by --help of a command. A test parses each of them.
+var examples = map[string][]string{
+	"login": {
+		"picloud login",
+		"echo \"$PASSWORD\" | picloud login --url https://cloud.example.com --username ada --password-stdin",
+		"picloud login --url https://staging.example.com --context staging",
+	},
+	"logout":       {"picloud logout", "picloud logout --context staging"},
+	"context list": {"picloud context list"},
+	"context use":  {"picloud context use staging"},
+
+	"completion": {
+		"source <(picloud completion bash)",
+		"source <(picloud completion zsh)",
+		"picloud completion fish | source",
+	},
+
+	"apps list":   {"picloud apps list"},
+	"apps create": {"picloud apps create shop --name 'The shop'"},
+	"apps show":   {"picloud apps show shop --output json"},
+	"apps delete": {"picloud apps delete shop", "picloud apps delete shop --yes"},
+
+	"scripts list":     {"picloud scripts list --app shop"},
+	"scripts show":     {"picloud scripts show greet", "picloud scripts show greet --source > greet.rhai"},
+	"scripts validate": {"picloud scripts validate greet", "picloud scripts validate greet changed.rhai"},
+	"scripts delete":   {"picloud scripts delete greet"},
+
+	"deploy": {
+		"picloud deploy greet.rhai",
+		"picloud deploy prices.rhai --kind module --app shop",
+		"picloud deploy avatars.wasm --name avatar",
+		"picloud deploy examples/todo --dry-run",
+		"picloud deploy examples/todo --prune",
+	},
+	"invoke": {
+		"picloud invoke greet --param name=Ada",
+		"picloud invoke orders -d '{\"item\": 7}' -H 'X-Request-Id: 42'",
+		"picloud invoke upload --data @picture.png -H 'Content-Type: image/png'",
+		"picloud invoke nightly --event '{\"source\": \"cron\"}'",
+	},
+	"logs": {"picloud logs greet -n 20", "picloud logs greet --follow --level warn", "picloud logs greet --since 2h --output json"},
+
+	"routes list":   {"picloud routes list", "picloud routes list greet"},
+	"routes add":    {"picloud routes add greet GET /greet/:name", "picloud routes add hooks POST hooks.example.com/in/*"},
+	"routes delete": {"picloud routes delete GET /greet/:name"},
+	"routes match":  {"picloud routes match /greet/Ada", "picloud routes match POST https://hooks.example.com/in/github"},
+
+	"kv collections": {"picloud kv collections"},
+	"kv list":        {"picloud kv list settings --prefix theme. --limit 0"},
+	"kv get":         {"picloud kv get settings motd"},
+	"kv put": {
+		"picloud kv put settings motd '\"Welcome\"' --ttl 24h",
+		"picloud kv put settings offset -5",
+		"picloud kv put settings theme @theme.json --if-absent",
+	},
+	"kv delete": {"picloud kv delete settings motd"},
+	"kv export": {"picloud kv export settings settings.jsonl"},
+	"kv import": {"picloud kv import settings settings.jsonl"},
+
+	"docs collections": {"picloud docs collections --app guestbook"},
+	"docs list":        {"picloud docs list users --filter '{\"age\": {\"$gte\": 18}}' --sort '{\"age\": -1}'"},
+	"docs get":         {"picloud docs get users 01890a5d-ac96-774b-bcce-b302099a8057"},
+	"docs put":         {"picloud docs put users '{\"name\": \"Ada\"}'", "picloud docs put users @ada.json --id 01890a5d-ac96-774b-bcce-b302099a8057"},
+	"docs delete":      {"picloud docs delete users 01890a5d-ac96-774b-bcce-b302099a8057"},
+	"docs export":      {"picloud docs export users - --filter '{\"active\": true}'"},
+	"docs import":      {"picloud docs import users users.jsonl"},
+
+	"files collections": {"picloud files collections"},
+	"files list":        {"picloud files list pictures"},
+	"files get":         {"picloud files get pictures 01890a5d-ac96-774b-bcce-b302099a8057 --to ada.png"},
+	"files put":         {"picloud files put pictures ada.png", "picloud files put pictures - --name ada.png --content-type image/png"},
+	"files delete":      {"picloud files delete pictures 01890a5d-ac96-774b-bcce-b302099a8057"},
+	"files export":      {"picloud files export pictures ./pictures"},
+	"files import":      {"picloud files import pictures ./pictures"},
+}
+
+// exitStatuses is told by --help of the whole.
+const exitStatuses = `Exit status: 0 done; 1 failed: the server refused or could not be reached, or the
+script failed; 2 the command line, a PICLOUD_* variable or a manifest is wrong.
+With --output json what is wrong is told as JSON on standard error, an object a
+line: {"warning": ...} and, last, {"error": {"code": ..., "message": ...}}.`
+
+// showExamples puts the examples below what --help says of each command.
+func showExamples() kong.Option {
+	return kong.PostBuild(func(parser *kong.Kong) error {
+		parser.Model.Detail = exitStatuses
+		return kong.Visit(parser.Model, func(node kong.Visitable, next kong.Next) error {
+			if command, ok := node.(*kong.Node); ok {
+				if lines := examples[pathOf(command)]; len(lines) > 0 {
+					command.Detail = strings.TrimLeft(command.Detail+"\n\nExamples:\n\n    "+strings.Join(lines, "\n    "), "\n")
+				}
+			}
+			return next(nil)
+		})
+	})
+}
+
+// pathOf returns the words that name a command: "kv put".
+func pathOf(node *kong.Node) string {
+	if node.Parent == nil {
+		return ""
+	}
+	return strings.TrimLeft(pathOf(node.Parent)+" "+node.Name, " ")
+}

@@ -1,0 +1,194 @@
+// Package manifest reads what is to be deployed (a picloud.yaml with its scripts, or a single
+// script) and makes a plan of it: what to create, update and delete, computed before anything is
+// done.
+//
+// There is a file for each thing that a plan is about: app.go, script.go, route.go. A new one is a
+// field of the manifest, a step, and a line in [Make].
+package manifest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/api/wire"
+)
+
+// FileName is the file that makes a folder deployable.
+const FileName = "picloud.yaml"
+
+// An App is what a deploy wants to be true of an app.
+type App struct {
+	Ref     string   // slug, or id of one that is there
+	Name    string   // for people; "" leaves it as it is
+	Scripts []Script // modules first, else in the manifest's order
+	Create  bool     // create the app when it is missing
+	Prune   bool     // delete the scripts that are there and not wanted
+}
+
+// A Script is what a deploy wants to be true of a script. Nil fields are left as they are.
+type Script struct {
+	File     string // for messages
+	Name     string
+	Source   string
+	Wasm     []byte // module of a plugin, which has no source; nil of anything else
+	Kind     *abi.Kind
+	ReadOnly *bool
+	Limits   *abi.Limits
+	Routes   []wire.RouteCreate // method, host and path; nil when the deploy is not about routes
+}
+
+// document is a manifest as it is written:
+//
+//	app: todo                   # slug; the app is created when missing
+//	name: Todo list             # for people, optional
+//	scripts:
+//	  - name: todo
+//	    file: todo.rhai         # inside the folder; NAME.rhai when absent, NAME.wasm of a plugin
+//	    kind: endpoint          # or module; endpoint when absent, plugin of a WebAssembly module
+//	    read_only: true         # may read the app's data only; false when absent
+//	    limits:
+//	      timeout_ms: 2000
+//	    routes:                 # [METHOD ][HOST]/PATH
+//	      - GET /todos
+//	      - GET /todos/:id
+type document struct {
+	App     string        `yaml:"app"`
+	Name    string        `yaml:"name"`
+	Scripts []scriptEntry `yaml:"scripts"`
+}
+
+type scriptEntry struct {
+	Name     string           `yaml:"name"`
+	File     string           `yaml:"file"`
+	Kind     abi.Kind         `yaml:"kind"`
+	ReadOnly bool             `yaml:"read_only"`
+	Limits   map[string]int64 `yaml:"limits"`
+	Routes   []string         `yaml:"routes"`
+}
+
+// Read reads and checks the manifest of a folder and the files it names. Nothing outside the folder
+// is read. An error names the manifest and the place in it.
+func Read(dir string) (App, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return App{}, err
+	}
+	defer root.Close()
+	text, err := readIn(root, FileName)
+	if err != nil {
+		return App{}, fmt.Errorf("%s is not deployable: %w", dir, err)
+	}
+	app, err := parse(root, text)
+	if err != nil {
+		return App{}, fmt.Errorf("%s: %w", filepath.Join(dir, FileName), err)
+	}
+	for i := range app.Scripts {
+		app.Scripts[i].File = filepath.Join(dir, app.Scripts[i].File)
+	}
+	// A script is compiled when it arrives, and its imports must be there.
+	slices.SortStableFunc(app.Scripts, func(a, b Script) int { return rank(*a.Kind) - rank(*b.Kind) })
+	return app, nil
+}
+
+func rank(kind abi.Kind) int {
+	if kind == abi.KindModule {
+		return 0
+	}
+	return 1
+}
+
+// parse reads a manifest whose files are in root.
+func parse(root *os.Root, text []byte) (App, error) {
+	var d document
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&d); errors.Is(err, io.EOF) {
+		return App{}, errors.New("is empty")
+	} else if err != nil {
+		return App{}, errors.New(describeYAML(err))
+	}
+	if d.App == "" {
+		return App{}, errors.New("app is missing: name the app's slug")
+	}
+	app := App{Ref: d.App, Name: d.Name, Create: true}
+	for i, entry := range d.Scripts {
+		script, err := entry.read(root)
+		if err == nil && slices.ContainsFunc(app.Scripts, func(other Script) bool { return other.Name == entry.Name }) {
+			err = fmt.Errorf("name %q is used twice", entry.Name)
+		}
+		if err != nil {
+			return App{}, fmt.Errorf("scripts[%d]: %w", i, err)
+		}
+		app.Scripts = append(app.Scripts, script)
+	}
+	return app, checkRoutes(app.Scripts)
+}
+
+// read checks an entry and reads its file.
+func (e scriptEntry) read(root *os.Root) (Script, error) {
+	switch e.Kind {
+	case "", abi.KindEndpoint, abi.KindModule, abi.KindPlugin:
+	default:
+		return Script{}, fmt.Errorf("kind must be endpoint, module or plugin, got %q", e.Kind)
+	}
+	if e.Name == "" {
+		return Script{}, errors.New("name is missing")
+	}
+	if e.File == "" && e.Kind == abi.KindPlugin {
+		e.File = e.Name + WasmSuffix
+	} else if e.File == "" {
+		e.File = e.Name + RhaiSuffix
+	}
+	limits, err := limitsFrom(e.Limits)
+	if err != nil {
+		return Script{}, err
+	}
+	if e.Kind == abi.KindModule && len(e.Routes) > 0 {
+		return Script{}, errors.New("routes: a module cannot have any")
+	}
+	routes := []wire.RouteCreate{}
+	for i, text := range e.Routes {
+		route, err := parseRoute(text)
+		if err != nil {
+			return Script{}, fmt.Errorf("routes[%d]: %w", i, err)
+		}
+		routes = append(routes, route)
+	}
+	content, err := readIn(root, e.File)
+	if err != nil {
+		return Script{}, fmt.Errorf("file: %w", err)
+	}
+	script, err := newScript(e.File, content, e.Kind)
+	if err != nil {
+		return Script{}, err
+	}
+	if script.Kind == nil {
+		script.Kind = new(abi.KindEndpoint)
+	}
+	script.Name, script.ReadOnly, script.Limits, script.Routes = e.Name, &e.ReadOnly, &limits, routes
+	return script, nil
+}
+
+// describeYAML takes what is about our code out of a YAML error.
+func describeYAML(err error) string {
+	text := strings.NewReplacer(
+		"yaml: unmarshal errors:\n", "", "yaml: ", "",
+		" not found in type manifest.scriptEntry", " is not known here",
+		" not found in type manifest.document", " is not known here",
+		"manifest.scriptEntry", "a script", "manifest.document", "a manifest",
+	).Replace(err.Error())
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = strings.TrimSpace(lines[i])
+	}
+	return strings.Join(lines, "; ")
+}

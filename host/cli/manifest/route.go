@@ -1,0 +1,186 @@
+package manifest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/routing"
+)
+
+// parseRoute reads a pattern and checks it as the server will.
+func parseRoute(text string) (wire.RouteCreate, error) {
+	written, err := ParsePattern(text)
+	if err != nil {
+		return wire.RouteCreate{}, err
+	}
+	route, err := routing.Parse(written.Method, written.Host, "", written.Path, "")
+	return wire.RouteCreate{Method: route.Method, Host: route.Host, Path: route.Path}, err
+}
+
+// A ConflictError is a route that could not be made beside another one of the app.
+type ConflictError struct {
+	Route, Script string // as a pattern, and the name of its script
+	Other, Of     string // the one in its way
+	Deployed      bool   // the other is on the server and not in the manifest
+}
+
+func (e *ConflictError) Error() string {
+	if e.Route == e.Other && e.Script == e.Of {
+		return fmt.Sprintf("route %s of %s is there twice", e.Route, e.Script)
+	}
+	text := fmt.Sprintf("route %s of %s conflicts with %s of %s", e.Route, e.Script, e.Other, e.Of)
+	if e.Deployed {
+		text += ", which is deployed and not in this manifest: delete it, or deploy with --prune"
+	}
+	return text
+}
+
+// A claim finds the routes of an app that conflict, by the server's own rule.
+type claim struct {
+	table   *routing.Table
+	scripts map[string]string // name of its script, by a route's id
+}
+
+func newClaim() *claim { return &claim{routing.NewTable(nil), map[string]string{}} }
+
+// add takes a route up beside the others, unless it conflicts with one.
+func (c *claim) add(script string, route wire.RouteCreate) *ConflictError {
+	parsed, err := routing.Parse(route.Method, route.Host, "", route.Path, "")
+	if err != nil {
+		return nil // of a server with other patterns: it decides
+	}
+	parsed.ID = fmt.Sprint(len(c.scripts))
+	if other, ok := c.table.Conflict(parsed); ok {
+		return &ConflictError{Route: routeName(route), Script: script,
+			Other: Pattern(other.Method, other.Host, other.Path), Of: c.scripts[other.ID]}
+	}
+	c.scripts[parsed.ID] = script
+	c.table.Add(parsed)
+	return nil
+}
+
+func routeName(route wire.RouteCreate) string { return Pattern(route.Method, route.Host, route.Path) }
+
+// checkRoutes finds the routes of a manifest that conflict with one another.
+func checkRoutes(scripts []Script) error {
+	claimed := newClaim()
+	for i, script := range scripts {
+		for j, route := range script.Routes {
+			if conflict := claimed.add(script.Name, route); conflict != nil {
+				return fmt.Errorf("scripts[%d]: routes[%d]: %w", i, j, conflict)
+			}
+		}
+	}
+	return nil
+}
+
+// routeStep creates a route or leaves it.
+type routeStep struct {
+	script string // its name
+	route  wire.RouteCreate
+	id     string // "" when it is to be created
+}
+
+// routeDeletion deletes a route.
+type routeDeletion struct{ route wire.Route }
+
+// routeSteps are the steps about routes. What is not wanted goes first: it may be in the way of
+// what is.
+type routeSteps struct {
+	ofModules []step // deletions of routes of endpoints that become modules
+	deleted   []step
+	wanted    []step
+}
+
+// planRoutes returns the steps that give the scripts the routes that are wanted. A route that
+// another script of the app will keep is no conflict yet, but would be one half-way: it is refused
+// here.
+func planRoutes(want []Script, present map[string]wire.Script, routes []wire.Route, prune bool) (routeSteps, error) {
+	type key struct{ script, method, host, path string }
+	var steps routeSteps
+	there := map[key]wire.Route{}
+	kept := newClaim()
+	for _, route := range routes {
+		script, name := ownerOf(route, want, present)
+		switch {
+		case script == nil && prune: // goes with its script
+		case script != nil && script.Routes != nil && !slices.ContainsFunc(script.Routes, sameRoute(route)):
+			if script.Kind != nil && *script.Kind == abi.KindModule {
+				steps.ofModules = append(steps.ofModules, &routeDeletion{route})
+			} else {
+				steps.deleted = append(steps.deleted, &routeDeletion{route})
+			}
+		default:
+			there[key{name, route.Method, route.Host, route.Path}] = route
+			kept.add(name, wire.RouteCreate{Method: route.Method, Host: route.Host, Path: route.Path})
+		}
+	}
+	for _, script := range want {
+		for _, route := range script.Routes {
+			s := &routeStep{script: script.Name, route: route}
+			if found, ok := there[key{script.Name, route.Method, route.Host, route.Path}]; ok {
+				s.id = found.ID
+			} else if conflict := kept.add(script.Name, route); conflict != nil {
+				conflict.Deployed = true
+				return routeSteps{}, conflict
+			}
+			steps.wanted = append(steps.wanted, s)
+		}
+	}
+	return steps, nil
+}
+
+// ownerOf returns the script that a route belongs to: as it is wanted, or nil, and its name.
+func ownerOf(route wire.Route, want []Script, present map[string]wire.Script) (*Script, string) {
+	name := route.ScriptID
+	for _, script := range present {
+		if script.ID == route.ScriptID {
+			name = script.Name
+		}
+	}
+	if i := slices.IndexFunc(want, func(s Script) bool { return s.Name == name }); i >= 0 {
+		return &want[i], name
+	}
+	return nil, name
+}
+
+func sameRoute(route wire.Route) func(wire.RouteCreate) bool {
+	return func(wanted wire.RouteCreate) bool {
+		return wanted.Method == route.Method && wanted.Host == route.Host && wanted.Path == route.Path
+	}
+}
+
+func (s *routeStep) planned() Change {
+	change := Change{What: "route", Name: routeName(s.route), Result: Unchanged, ID: s.id}
+	if s.id == "" {
+		change.Result = Created
+	}
+	return change
+}
+
+func (s *routeStep) apply(ctx context.Context, a *application) (Change, error) {
+	change := s.planned()
+	if change.Result == Unchanged {
+		return change, nil
+	}
+	made, err := a.server.CreateRoute(ctx, a.ids[s.script], s.route)
+	if err != nil {
+		return change, fmt.Errorf("route %s of %s: %w", change.Name, s.script, err)
+	}
+	change.ID, change.Warning = made.ID, made.Warning
+	return change, nil
+}
+
+func (s *routeDeletion) planned() Change {
+	return Change{What: "route", Name: Pattern(s.route.Method, s.route.Host, s.route.Path), Result: Deleted, ID: s.route.ID}
+}
+
+func (s *routeDeletion) apply(ctx context.Context, a *application) (Change, error) {
+	if err := a.server.DeleteRoute(ctx, s.route.ID); err != nil {
+		return Change{}, fmt.Errorf("delete route %s: %w", s.planned().Name, err)
+	}
+	return s.planned(), nil
+}

@@ -1,0 +1,68 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit statuses of the command line.
+const (
+	exitOK     = 0
+	exitFailed = 1 // the server refused, could not be reached, or the script failed
+	exitUsage  = 2 // the command line, an environment variable or a manifest is wrong
+)
+
+// A usageError is a mistake on the command line that the parser cannot see.
+type usageError struct{ error }
+
+func (e *usageError) Unwrap() error { return e.error }
+
+// Run parses the process's arguments into commands, a struct for kong, runs the command they name
+// and returns the exit status of the process. An error is printed as it is, the lines below a place
+// in a script included. The parser ends the process itself for --help.
+func Run(ctx context.Context, commands any, more ...kong.Option) (status int) {
+	notices := &notices{w: os.Stderr, json: wantsJSON(os.Args[1:])}
+	parser := kong.Must(commands, slices.Concat(options(), more, []kong.Option{
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(notices),
+	})...)
+	command, err := parser.Parse(shieldNumbers(os.Args[1:]))
+	if err == nil {
+		err = checkVariables(parser.Model, os.Environ(), notices)
+	}
+	if err == nil {
+		err = command.Run()
+	}
+	if err == nil {
+		return exitOK
+	}
+	var wrong *kong.ParseError
+	if errors.As(err, &wrong) {
+		if !notices.json {
+			parser.Stdout = os.Stderr
+			_ = kong.DefaultShortHelpPrinter(kong.HelpOptions{}, wrong.Context)
+		}
+		err = &usageError{errors.New(strings.ReplaceAll(err.Error(), shield, ""))}
+	}
+	notices.fail(err)
+	var usage *usageError
+	if errors.As(err, &usage) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// options are what the parser needs for any commands.
+func options() []kong.Option {
+	return []kong.Option{
+		kong.Name("picloud"),
+		kong.Description("A self-hosted function host: upload a script, call it over HTTP."),
+		numbersAsArguments(),
+		showExamples(),
+	}
+}

@@ -1,6 +1,0 @@
-//go:build race
-
-package main
-
-// raced: under the race detector wazero compiles ten times slower.
-const raced = true

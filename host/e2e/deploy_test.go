@@ -1,0 +1,223 @@
+package e2e
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/picloud/picloud/host/api/wire"
+)
+
+// A change is what a deploy says of one thing that it found or did.
+type change struct {
+	What, Name, Result, ID string
+	Version                int64
+}
+
+func TestDeployFile(t *testing.T) {
+	p, server := loggedIn(t)
+	p.write(t, "adder.rhai", "let x = 40;\nx + 2")
+	for _, want := range []string{"created (version 1)", "unchanged (version 1)"} {
+		if got := p.must(t, "deploy", "adder.rhai"); !strings.Contains(got, "script  adder  "+want) {
+			t.Errorf("printed\n%s\nwant %s", got, want)
+		}
+	}
+	p.write(t, "adder.rhai", "let x = 41;\nx + 2")
+	if got := p.must(t, "deploy", "adder.rhai"); !strings.Contains(got, "script  adder  updated (version 2)") {
+		t.Errorf("printed\n%s\nwant version 2", got)
+	}
+	const module = "export const STEP = 2;\nfn add(x) { x + global::STEP }"
+	p.write(t, "lib.rhai", module)
+	changes := decode[[]change](t, p, "deploy", "lib.rhai", "--kind", "module")
+	if len(changes) != 1 || changes[0].What != "script" || changes[0].Name != "lib" || changes[0].Result != "created" || changes[0].Version != 1 {
+		t.Errorf("changes = %+v", changes)
+	}
+	if s := decode[wire.Script](t, p, "scripts", "show", "lib"); s.ID != changes[0].ID || s.Kind != "module" || s.Source != module {
+		t.Errorf("script = %+v", s)
+	}
+	if got := p.must(t, "scripts", "show", "lib", "--source"); got != module {
+		t.Errorf("source is %q", got)
+	}
+	if table := p.must(t, "scripts", "list"); !regexp.MustCompile(`^NAME +KIND +VERSION +BYTES +UPDATED +ID\nadder +endpoint +2 .*\nhello +endpoint +1 .*\nlib +module +1 .*\n$`).MatchString(table) {
+		t.Errorf("table is\n%s", table)
+	}
+	p.must(t, "scripts", "delete", "lib", "-y")
+	p.fails(t, exitFailed, `app default has no script "lib": it has adder, hello`, "scripts", "show", "lib")
+
+	p.must(t, "routes", "add", "adder", "GET", "/adder")
+	if status, _, body := request(t, "GET", server.url+"/adder", ""); status != 200 || body != "43" {
+		t.Errorf("GET /adder = %d %q, want 200 43", status, body)
+	}
+}
+
+// A script that does not compile is shown with a caret, tabs and all, and what
+// runs already goes on.
+func TestDeployOfWrongScript(t *testing.T) {
+	p, _ := loggedIn(t)
+	p.write(t, "w.rhai", "1")
+	p.must(t, "deploy", "w.rhai")
+	p.write(t, "w.rhai", "// größer\n{\n\tlet \"ö\" = 4;\n}\n")
+	r := p.run(t, "", "deploy", "w.rhai")
+	want := "  3 | \tlet \"ö\" = 4;\n    | \t    ^\n"
+	if r.status != exitFailed || !strings.HasPrefix(r.stderr, "picloud: error: w.rhai:3:6: ") || !strings.HasSuffix(r.stderr, want) || r.stdout != "" {
+		t.Errorf("%s\nwant status 1 and the error at w.rhai:3:6 with\n%s", r, want)
+	}
+	if s := decode[wire.Script](t, p, "scripts", "show", "w"); s.Version != 1 || s.Source != "1" {
+		t.Errorf("script is %+v after a refused deploy, want version 1", s)
+	}
+
+	r = p.run(t, "", "scripts", "validate", "w", "w.rhai")
+	if r.status != exitFailed || !strings.HasSuffix(r.stderr, want) {
+		t.Errorf("%s\nwant\n%s", r, want)
+	}
+	if got := p.must(t, "scripts", "validate", "w"); got != "w is valid.\n" {
+		t.Errorf("printed %q", got)
+	}
+	p.write(t, "binary.rhai", "ab\xff")
+	p.fails(t, exitUsage, "binary.rhai:1:3: not valid UTF-8", "deploy", "binary.rhai")
+	p.write(t, "large.rhai", strings.Repeat(" ", 1<<20+1))
+	p.fails(t, exitUsage, "large.rhai is larger than 1048576 bytes", "deploy", "large.rhai")
+	p.fails(t, exitUsage, "no such file", "deploy", "gone.rhai")
+}
+
+func TestDeployFolder(t *testing.T) {
+	p, server := loggedIn(t)
+	p.write(t, "shop/picloud.yaml", `
+app: shop
+name: Shop
+scripts:
+  - name: cart
+    routes: [GET /cart, POST /cart]
+  - name: old
+    routes: [GET /old]
+`)
+	p.write(t, "shop/cart.rhai", "`cart`")
+	p.write(t, "shop/old.rhai", "`old`")
+	results := func(args ...string) string {
+		t.Helper()
+		var lines []string
+		for _, c := range decode[[]change](t, p, append([]string{"deploy", "shop"}, args...)...) {
+			lines = append(lines, c.What+" "+c.Name+" "+c.Result)
+		}
+		return strings.Join(lines, "\n")
+	}
+	check := func(step, got, want string) {
+		t.Helper()
+		if got != want {
+			t.Errorf("%s:\n%s\nwant\n%s", step, got, want)
+		}
+	}
+	check("first deploy", results(), "app shop created\nscript cart created\nscript old created\n"+
+		"route GET /cart created\nroute POST /cart created\nroute GET /old created")
+	check("again", results(), "script cart unchanged\nscript old unchanged\n"+
+		"route GET /cart unchanged\nroute POST /cart unchanged\nroute GET /old unchanged")
+	if status, _, body := request(t, "GET", server.url+"/old", ""); status != 200 || body != "old" {
+		t.Errorf("GET /old = %d %q", status, body)
+	}
+
+	// A script and a route go, a route moves, limits and the app's name change.
+	p.write(t, "shop/picloud.yaml", `
+app: shop
+name: The shop
+scripts:
+  - name: cart
+    limits: {timeout_ms: 500}
+    routes: [GET /cart, GET /old]
+`)
+	p.fails(t, exitFailed, "route GET /old of cart conflicts with GET /old of old, which is deployed and not in this manifest", "deploy", "shop")
+	if s := decode[wire.Script](t, p, "scripts", "show", "cart", "-a", "shop"); s.Version != 1 {
+		t.Errorf("a deploy that was refused has made version %d", s.Version)
+	}
+	changes := "app shop updated\nscript cart updated\nscript old deleted\n" +
+		"route POST /cart deleted\nroute GET /cart unchanged\nroute GET /old created"
+	check("dry run", results("--prune", "--dry-run"), changes)
+	check("the dry run did nothing", results("--prune", "--dry-run"), changes)
+	check("after a change", results("--prune"), changes)
+	if app := decode[wire.App](t, p, "apps", "show", "shop"); app.Name != "The shop" {
+		t.Errorf("the app's name is %q", app.Name)
+	}
+	if s := decode[wire.Script](t, p, "scripts", "show", "cart", "-a", "shop"); s.Limits.TimeoutMS != 500 || s.Version != 2 {
+		t.Errorf("script = %+v, want version 2 with a limit", s)
+	}
+	if status, _, body := request(t, "GET", server.url+"/old", ""); status != 200 || body != "cart" {
+		t.Errorf("GET /old = %d %q", status, body)
+	}
+	if status, _, _ := request(t, "POST", server.url+"/cart", ""); status == 200 {
+		t.Error("POST /cart is still answered")
+	}
+	p.fails(t, exitUsage, "is not deployable", "deploy", "bin")
+	p.fails(t, exitUsage, "--name and --kind are for a single script", "deploy", "shop", "--name", "x")
+}
+
+// What is wrong with a manifest is found before anything is done: nothing of it is there then.
+func TestDeployFindsConflictsFirst(t *testing.T) {
+	p, _ := loggedIn(t)
+	p.write(t, "a.rhai", "1")
+	for says, routes := range map[string]string{
+		"scripts[1]: routes[0]: route GET /x/:name of b conflicts with GET /x/:id of a": "[GET /x/:id]; [GET /x/:name]",
+		"scripts[0]: routes[1]: route GET /x of a is there twice":                       "[GET /x, get /x]; []",
+		`scripts[1]: routes[0]: path "/api/x" is reserved`:                              "[GET /x]; [/api/x]",
+	} {
+		of, rest, _ := strings.Cut(routes, "; ")
+		p.write(t, "picloud.yaml", "app: shop\nscripts:\n"+
+			"  - {name: a, routes: "+of+"}\n  - {name: b, file: a.rhai, routes: "+rest+"}\n")
+		p.fails(t, exitUsage, says, "deploy", ".")
+		p.fails(t, exitFailed, "not found", "apps", "show", "shop")
+	}
+}
+
+// The manifest itself stands for its folder, and no other YAML is a script.
+func TestDeployManifestFile(t *testing.T) {
+	p, _ := loggedIn(t)
+	p.write(t, "shop/picloud.yaml", "app: shop\nscripts: [{name: cart}]\n")
+	p.write(t, "shop/cart.rhai", "1")
+	if got := p.must(t, "deploy", "shop/picloud.yaml"); !strings.Contains(got, "script  cart  created (version 1)") {
+		t.Errorf("printed\n%s", got)
+	}
+	p.write(t, "shop.yml", "app: shop")
+	p.fails(t, exitUsage, "shop.yml is not a script: a manifest is called picloud.yaml", "deploy", "shop.yml")
+}
+
+// A slip in --app makes no app.
+func TestDeployToMissingApp(t *testing.T) {
+	p, _ := loggedIn(t)
+	p.write(t, "a.rhai", "1")
+	p.fails(t, exitFailed, "there is no app defualt: did you mean default? With --create-app it is created", "deploy", "a.rhai", "--app", "defualt")
+	p.fails(t, exitFailed, "there is no app shop: with --create-app it is created", "deploy", "a.rhai", "--app", "shop")
+	if apps := decode[[]wire.App](t, p, "apps", "list"); len(apps) != 1 {
+		t.Errorf("apps are %+v, want default alone", apps)
+	}
+	p.must(t, "deploy", "a.rhai", "--app", "shop", "--create-app")
+	p.must(t, "scripts", "show", "a", "--app", "shop")
+}
+
+// A route that another app answers first is warned of, whatever is deployed.
+func TestDeployWarns(t *testing.T) {
+	p, _ := loggedIn(t)
+	p.write(t, "shop/picloud.yaml", "app: shop\nscripts: [{name: cart, routes: [/hello]}]\n")
+	p.write(t, "shop/cart.rhai", "1")
+	r := p.run(t, "", "deploy", "shop")
+	const warning = "route ANY /hello: an older route of another app answers the same requests first"
+	if r.status != exitOK || r.stderr != "warning: "+warning+"\n" {
+		t.Errorf("%s\nwant the warning on standard error", r)
+	}
+	p.must(t, "apps", "delete", "shop", "--yes")
+	r = p.run(t, "", "deploy", "shop", "--output", "json")
+	if r.status != exitOK || r.stderr != `{"warning":"`+warning+`"}`+"\n" || !strings.Contains(r.stdout, `"warning": "an older route`) {
+		t.Errorf("%s\nwant the warning as JSON, and in the result", r)
+	}
+}
+
+// A byte order mark, as some editors write it, is no part of a script or a manifest.
+func TestDeployOfByteOrderMark(t *testing.T) {
+	p, _ := loggedIn(t)
+	p.write(t, "picloud.yaml", "\ufeffapp: shop\nscripts: [{name: a}]\n")
+	p.write(t, "a.rhai", "\ufeff40 + 2")
+	p.must(t, "deploy", ".")
+	if got := p.must(t, "scripts", "show", "a", "--source", "--app", "shop"); got != "40 + 2" {
+		t.Errorf("source is %q", got)
+	}
+	if got := p.must(t, "deploy", "."); !strings.Contains(got, "script  a     unchanged (version 1)") {
+		t.Errorf("printed\n%s", got)
+	}
+}

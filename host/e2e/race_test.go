@@ -1,0 +1,6 @@
+//go:build race
+
+package e2e
+
+// raced: under the race detector wazero compiles ten times slower.
+const raced = true

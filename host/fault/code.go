@@ -1,0 +1,116 @@
+package fault
+
+import (
+	"net/http"
+
+	"github.com/picloud/picloud/abi"
+)
+
+// Code says for programs why something was refused or failed.
+type Code uint8
+
+// The codes. The table in the package's comment tells what they become.
+const (
+	Internal         Code = iota // our fault; the text is for the log alone
+	Invalid                      // a value is missing, malformed or over a limit
+	TooLarge                     // a body is larger than it may be
+	Unauthorized                 // nobody knows who asks
+	Forbidden                    // who asks may not do it
+	NotFound                     // there is no such thing, or none that who asks may see
+	MethodNotAllowed             // there is such a thing, and it takes other methods
+	NotImplemented               // the protocol has it, and we do not
+	Conflict                     // a value that must be unique is in use, or something is in the way
+	Stale                        // it is not at the version, or has not the bytes, that the change was made for
+	Throttled                    // too many attempts
+	Quota                        // the app may not keep more
+	Corrupted                    // stored bytes are not what was stored
+	Unreachable                  // another server cannot be had
+	Timeout                      // it took longer than it may
+	Unavailable                  // it fails just now, and may be worth trying again
+	Storage                      // the database failed, or cannot be reached; the text is for the log alone
+	Overloaded                   // too many executions at once
+	Cancelled                    // the execution has been ended
+	ScriptInvalid                // a script does not compile
+	ScriptFailed                 // a script failed by an error that it did not catch
+	LimitExceeded                // a script exceeded one of its limits
+
+	end
+	none = end // the code of no error
+)
+
+// row is what a code becomes.
+type row struct {
+	name   string     // in JSON
+	status int        // of HTTP
+	guest  abi.OpCode // what a script or plugin is told
+	ours   bool       // the text is not for callers
+}
+
+var table = [end]row{
+	Internal:         {"internal", http.StatusInternalServerError, abi.OpCodeInternal, true},
+	Invalid:          {"invalid", http.StatusUnprocessableEntity, abi.OpCodeInvalid, false},
+	TooLarge:         {"body_too_large", http.StatusRequestEntityTooLarge, abi.OpCodeInvalid, false},
+	Unauthorized:     {"unauthorized", http.StatusUnauthorized, abi.OpCodeDenied, false},
+	Forbidden:        {"forbidden", http.StatusForbidden, abi.OpCodeDenied, false},
+	NotFound:         {"not_found", http.StatusNotFound, abi.OpCodeNotFound, false},
+	MethodNotAllowed: {"method_not_allowed", http.StatusMethodNotAllowed, abi.OpCodeInvalid, false},
+	NotImplemented:   {"not_implemented", http.StatusNotImplemented, abi.OpCodeInvalid, false},
+	Conflict:         {"conflict", http.StatusConflict, abi.OpCodeConflict, false},
+	Stale:            {"conflict", http.StatusConflict, abi.OpCodeConflict, false},
+	Throttled:        {"throttled", http.StatusTooManyRequests, abi.OpCodeUnavailable, false},
+	Quota:            {"quota", http.StatusInsufficientStorage, abi.OpCodeQuota, false},
+	Corrupted:        {"corrupted", http.StatusInternalServerError, abi.OpCodeCorrupted, false},
+	Unreachable:      {"unreachable", http.StatusBadGateway, abi.OpCodeUnreachable, false},
+	Timeout:          {"timeout", http.StatusGatewayTimeout, abi.OpCodeTimeout, false},
+	Unavailable:      {"unavailable", http.StatusServiceUnavailable, abi.OpCodeUnavailable, false},
+	Storage:          {"unavailable", http.StatusServiceUnavailable, abi.OpCodeUnavailable, true},
+	Overloaded:       {"overloaded", http.StatusServiceUnavailable, abi.OpCodeUnavailable, false},
+	Cancelled:        {"cancelled", http.StatusServiceUnavailable, abi.OpCodeCancelled, false},
+	ScriptInvalid:    {"script_invalid", http.StatusUnprocessableEntity, abi.OpCodeFailed, false},
+	ScriptFailed:     {"script_error", http.StatusBadGateway, abi.OpCodeFailed, false},
+	LimitExceeded:    {"limit_exceeded", http.StatusInsufficientStorage, abi.OpCodeLimit, false},
+}
+
+// String returns the code as it stands in JSON.
+func (c Code) String() string {
+	if c >= end {
+		return "none"
+	}
+	return table[c].name
+}
+
+// MarshalText makes the code in JSON its String.
+func (c Code) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// Status returns the HTTP status.
+func (c Code) Status() int { return table[c].status }
+
+// Guest returns the code that a script or plugin is told.
+func (c Code) Guest() abi.OpCode { return table[c].guest }
+
+// Ours reports whether it is nobody's fault but ours: then a caller is told that, and the log the
+// rest.
+func (c Code) Ours() bool { return table[c].ours }
+
+// OfStatus returns the code of an HTTP status that came without one, as those of libraries do.
+func OfStatus(status int) Code {
+	for code, row := range table {
+		if row.status == status {
+			return Code(code)
+		}
+	}
+	if status >= 500 {
+		return Internal
+	}
+	return Invalid
+}
+
+// OfScript returns the code of how an execution failed.
+func OfScript(code abi.ErrorCode) Code {
+	for c, row := range table {
+		if row.name == string(code) {
+			return Code(c)
+		}
+	}
+	return Internal
+}

@@ -1,0 +1,69 @@
+package front
+
+import (
+	"context"
+	"net/netip"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"github.com/picloud/picloud/host/front/edge"
+	"github.com/picloud/picloud/host/front/http1"
+)
+
+// request is what is known of a request while it is handled.
+type request struct {
+	id   string
+	edge *edge.Request
+	body *Body // nil: it has none
+}
+
+type requestKey struct{}
+
+// of returns the request that c is about.
+func of(c *fiber.Ctx) *request { return c.Locals(requestKey{}).(*request) }
+
+func requestOf(ctx context.Context) *request {
+	r, _ := ctx.Value(requestKey{}).(*request)
+	return r
+}
+
+// RequestID returns the id the client sent as X-Request-Id, if it is 1 to 128 letters, digits and _
+// - . : characters, else a new one. It is the same whenever asked for during a request.
+func RequestID(c *fiber.Ctx) string { return of(c).id }
+
+// RequestIDOf is [RequestID] for what is handed a request's context; "" for another context.
+func RequestIDOf(ctx context.Context) string {
+	if r := requestOf(ctx); r != nil {
+		return r.id
+	}
+	return ""
+}
+
+// ClientOf returns the address of who sent the request whose context ctx is: the one that a trusted
+// proxy gives, else the peer's. It is invalid for another context.
+func ClientOf(ctx context.Context) netip.Addr {
+	if r := requestOf(ctx); r != nil {
+		return r.edge.Client
+	}
+	return netip.Addr{}
+}
+
+const maxRequestID = 128
+
+// requestID returns the id of a request with a head.
+func requestID(head *http1.Head) string {
+	if sent := head.Get("x-request-id"); usableRequestID(sent) {
+		return string(sent)
+	}
+	return uuid.NewString()
+}
+
+func usableRequestID(id []byte) bool {
+	for _, c := range id {
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-' || c == '.' || c == ':') {
+			return false
+		}
+	}
+	return len(id) > 0 && len(id) <= maxRequestID
+}

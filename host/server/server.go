@@ -1,0 +1,350 @@
+// Package server is what `picloud serve` does: [New] makes a server's parts, one after the other,
+// [Server.Run] serves, and [Server.Stop] takes the parts away in reverse. The first start makes the
+// first admin and the default app.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/picloud/picloud/host/api"
+	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/background"
+	"github.com/picloud/picloud/host/budget"
+	"github.com/picloud/picloud/host/catalog"
+	"github.com/picloud/picloud/host/config"
+	"github.com/picloud/picloud/host/docs"
+	"github.com/picloud/picloud/host/executions"
+	"github.com/picloud/picloud/host/fault"
+	"github.com/picloud/picloud/host/fetch"
+	"github.com/picloud/picloud/host/files"
+	"github.com/picloud/picloud/host/front"
+	"github.com/picloud/picloud/host/front/edge"
+	"github.com/picloud/picloud/host/hostcalls"
+	"github.com/picloud/picloud/host/kv"
+	"github.com/picloud/picloud/host/sandbox"
+	"github.com/picloud/picloud/host/sandbox/compiler"
+	"github.com/picloud/picloud/host/store"
+)
+
+// How long the steps of a stop may take after the grace for what runs.
+const (
+	interruptGrace = 2 * time.Second  // for interrupted executions to be answered
+	closeGrace     = 30 * time.Second // for the last records to be written
+)
+
+// Config is what a [Server] is made of.
+type Config struct {
+	Settings *config.Config
+	Version  string
+	Out      io.Writer    // for what a person must see: the address, and a generated password
+	Log      *slog.Logger // nil: as the settings say
+
+	// Compile is a program and its arguments that call [Compile] in another process. Without one,
+	// plugins are compiled in this process, and nothing bounds that.
+	Compile []string
+}
+
+// Server is a whole PiCloud server on its data directory. It serves once.
+type Server struct {
+	settings *config.Config
+	version  string
+	compile  []string
+	out      io.Writer
+	log      *slog.Logger
+	metrics  *prometheus.Registry
+
+	// The parts, in the order in which New makes them.
+	store      store.Store
+	services   hostcalls.Services
+	sandbox    *sandbox.Sandbox
+	executions *executions.Service
+	catalog    *catalog.Catalog
+	listener   net.Listener
+	admin      *generatedAdmin // nil: nobody has to be told a password
+	authority  *authz.Authority
+	front      *front.Server
+	background background.Group
+
+	closeSandbox func() error // once; it interrupts the executions
+
+	undo []func(context.Context) error // what Stop does, in reverse
+	stop func() error                  // once
+}
+
+// New makes a server that listens and does not answer yet: connections wait for [Server.Run]. When a
+// part cannot be made, those made before are taken away again; the error names the setting to look
+// at.
+func New(ctx context.Context, c Config) (*Server, error) {
+	s := &Server{settings: c.Settings, version: c.Version, compile: c.Compile, out: c.Out, log: c.Log, metrics: prometheus.NewRegistry()}
+	if s.log == nil {
+		s.log = c.Settings.Logger()
+	}
+	s.stop = sync.OnceValue(s.stopInOrder)
+	s.log.Info("starting", "version", s.version, "config", s.settings)
+	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	for _, step := range []struct {
+		blames string
+		make   func(context.Context) error
+	}{
+		{"data", s.takeDirectory},
+		{"database", s.openStore},
+		{"files_root", s.makeServices},
+		{"sandbox", s.makeSandbox},
+		{"executions", s.makeExecutions},
+		{"catalog", s.makeCatalog},
+		{"addr", s.listen}, // before anything is done that only a first start does
+		{"first start", s.firstStart},
+		{"front", s.makeFront},
+		{"background", s.makeBackground},
+	} {
+		if err := step.make(ctx); err != nil {
+			if fault.Cause(err) != nil { // which whoever reads the error does not see
+				s.log.Error("start", "error", err)
+			}
+			return nil, errors.Join(fmt.Errorf("%s: %w", step.blames, err), s.Stop())
+		}
+	}
+	return s, nil
+}
+
+// Addr returns the address that the server listens on.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// Run serves until ctx ends, Stop is called or serving fails, and returns when the server has stopped
+// in order.
+func (s *Server) Run(ctx context.Context) error {
+	s.executions.Start()
+	s.background.Start()
+	s.greet()
+	served := make(chan error, 1)
+	go func() { served <- s.front.Serve(s.listener) }()
+	select {
+	case err := <-served: // it failed, or Stop was called
+		return errors.Join(err, s.Stop())
+	case <-ctx.Done():
+		return errors.Join(s.Stop(), <-served)
+	}
+}
+
+// Stop stops the server, one part after the other, and returns when nothing of it is left. It refuses
+// new requests and lets those that run finish, for as long as the setting shutdown_grace says; it
+// interrupts the executions that still run then; it writes the last records, and closes the rest.
+// Several may stop a server: all get the same error.
+func (s *Server) Stop() error { return s.stop() }
+
+func (s *Server) stopInOrder() error {
+	var failed []error
+	ctx, cancel := context.WithTimeout(context.Background(), s.settings.ShutdownGrace+interruptGrace+closeGrace)
+	defer cancel()
+	for _, undo := range slices.Backward(s.undo) {
+		failed = append(failed, undo(ctx))
+	}
+	return errors.Join(failed...)
+}
+
+// onStop adds what is to be done before everything added earlier.
+func (s *Server) onStop(undo func(context.Context) error) { s.undo = append(s.undo, undo) }
+
+// takeDirectory makes sure that the data directory is this server's alone and can be written.
+func (s *Server) takeDirectory(context.Context) error {
+	if err := prepare(s.settings.Data); err != nil {
+		return fmt.Errorf("%w, or choose another directory with --data", err)
+	}
+	lock, err := lock(s.settings.Data)
+	if err != nil {
+		return err
+	}
+	s.onStop(func(context.Context) error { return lock.Close() })
+	if err := prepare(s.cache()); err != nil {
+		return fmt.Errorf("%w, or choose another data directory with --data", err)
+	}
+	return nil
+}
+
+// cache is the directory of what is compiled for the sandbox.
+func (s *Server) cache() string { return filepath.Join(s.settings.Data, "cache") }
+
+func (s *Server) openStore(ctx context.Context) (err error) {
+	if s.store, err = OpenStore(ctx, &s.settings.Location); err != nil {
+		return err
+	}
+	s.onStop(func(context.Context) error { return s.store.Close() })
+	return nil
+}
+
+// makeServices makes what scripts work with.
+func (s *Server) makeServices(ctx context.Context) error {
+	c := s.settings
+	if err := prepare(c.FilesDir()); err != nil {
+		return fmt.Errorf("%w, or choose another directory with --files-root", err)
+	}
+	stored, err := files.New(files.Config{
+		Store: s.store.Files(), Root: c.FilesDir(), MaxFileSize: c.MaxFileBytes, Quota: c.FilesQuota, Log: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	if err := stored.Claim(ctx); err != nil {
+		return err
+	}
+	if c.HTTPAllowPrivate {
+		s.log.Warn("scripts may send HTTP requests to private addresses and to this machine: http_allow_private is for development")
+	}
+	s.services = hostcalls.Services{
+		KV:    kv.New(kv.Config{Store: s.store.KV(), Log: s.log}),
+		Docs:  docs.New(docs.Config{Store: s.store.Docs()}),
+		Files: stored,
+		HTTP: fetch.New(fetch.Config{
+			Version: s.version, AllowPrivate: c.HTTPAllowPrivate, Timeout: c.HTTPTimeout,
+			MaxRequestBytes: c.HTTPMaxRequestBytes, MaxResponseBytes: c.HTTPMaxResponseBytes,
+		}),
+	}
+	s.onStop(func(context.Context) error { s.services.HTTP.Close(); return nil })
+	return nil
+}
+
+func (s *Server) makeSandbox(ctx context.Context) (err error) {
+	s.sandbox, err = sandbox.New(ctx, sandbox.Config{
+		CacheDir:        s.cache(),
+		CacheBytes:      s.settings.CacheBytes,
+		CompileCommand:  s.compile,
+		CompileBounds:   compiler.Bounds{CPU: s.settings.CompileTime, MemoryMB: s.settings.CompileMemoryMB},
+		ScriptCacheSize: s.settings.ScriptCacheSize,
+		MaxConcurrent:   s.settings.MaxConcurrentExecutions,
+		Logger:          s.log,
+		Registerer:      s.metrics,
+	})
+	if err != nil {
+		return err
+	}
+	s.closeSandbox = sync.OnceValue(func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
+		defer cancel()
+		return s.sandbox.Close(ctx)
+	})
+	s.onStop(func(context.Context) error { return s.closeSandbox() })
+	return nil
+}
+
+func (s *Server) makeExecutions(context.Context) error {
+	s.executions = executions.New(executions.Config{
+		Store: s.store, Sandbox: s.sandbox,
+		Dispatcher: hostcalls.New(hostcalls.Config{Services: s.services, Log: s.log, Registerer: s.metrics}),
+		Ceiling:    s.settings.Ceiling(), ScriptCacheSize: s.settings.ScriptCacheSize, Logger: s.log, Registerer: s.metrics,
+	})
+	s.onStop(s.executions.Stop)
+	return nil
+}
+
+func (s *Server) makeCatalog(ctx context.Context) (err error) {
+	s.catalog, err = catalog.New(ctx, catalog.Config{Store: s.store, Executions: s.executions, Logger: s.log})
+	return err
+}
+
+func (s *Server) listen(ctx context.Context) (err error) {
+	var c net.ListenConfig
+	if s.listener, err = c.Listen(ctx, "tcp", s.settings.Addr); err != nil {
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return fmt.Errorf("%w: stop what listens there, or choose another address with --addr", err)
+		}
+		return err
+	}
+	s.onStop(func(context.Context) error { return s.closeListener() })
+	return nil
+}
+
+// makeFront makes what answers requests.
+func (s *Server) makeFront(context.Context) error {
+	c := s.settings
+	s.authority = authz.New(s.store, c.SessionTTL)
+	admin := api.New(api.Config{
+		Store: s.store, Authority: s.authority, Executions: s.executions,
+		KV: s.services.KV, Docs: s.services.Docs, Files: s.services.Files,
+		Catalog: s.catalog, MaxBodyBytes: c.MaxBodyBytes, MaxPluginBytes: c.MaxPluginBytes,
+		Version: s.version, Logger: s.log,
+	})
+	proxies, err := c.Proxies()
+	if err != nil {
+		return err
+	}
+	s.front = front.New(front.Config{
+		Store: s.store, Authority: s.authority, Executions: s.executions, Routes: s.catalog.Routes(),
+		MaxBodyBytes: c.MaxBodyBytes, Budget: budget.New(c.MaxBufferedBytes), Proxies: proxies,
+		Limits:  edge.Limits{Connections: c.MaxConnections, PerAddress: c.MaxConnectionsPerAddress},
+		Version: s.version, Logger: s.log, Registry: s.metrics,
+		Mount: admin.Mount, Streams: api.Streams,
+	})
+	return nil
+}
+
+// makeBackground lists what runs beside requests. It stops as they do.
+func (s *Server) makeBackground(context.Context) error {
+	s.background = background.Group{
+		s.catalog.Watcher(),
+		s.authority.SessionSweeper(s.log),
+		s.services.KV.Sweeper(),
+		s.services.Files.Sweeper(),
+		s.executions.CodeSweeper(s.log),
+	}
+	if age := s.settings.LogRetention; age > 0 {
+		s.background = append(s.background, executions.NewRetention(s.store.Executions(), age, s.log))
+	}
+	s.onStop(s.drain)
+	return nil
+}
+
+// greet tells whoever started the server where it is, and the password that only now is known.
+func (s *Server) greet() {
+	if s.admin != nil {
+		fmt.Fprintf(s.out, "\n  Log in as %s with this password, which is new at each start until it was used:\n\n      %s\n\n", s.admin.username, s.admin.password)
+	}
+	fmt.Fprintf(s.out, "  PiCloud %s listens on http://%s (try http://%s/hello)\n", s.version, s.Addr(), s.Addr())
+}
+
+// drain refuses new requests, ends what runs in the background, and waits until the requests are
+// answered and the work has ended. After the grace it interrupts the executions, so that those who
+// wait for them are answered.
+func (s *Server) drain(context.Context) error {
+	grace := s.settings.ShutdownGrace
+	s.log.Info("stopping", "grace", grace)
+	ctx, cancel := context.WithTimeout(context.Background(), grace+interruptGrace)
+	defer cancel()
+	refused := s.closeListener()
+	answered, ended := make(chan error, 1), make(chan error, 1)
+	go func() { answered <- s.front.Shutdown(ctx) }()
+	go func() { ended <- s.background.Stop(ctx) }()
+	interrupt := time.AfterFunc(grace, func() {
+		s.log.Warn("interrupting executions that did not finish in time", "grace", grace)
+		_ = s.closeSandbox() // Stop looks at its error
+	})
+	defer interrupt.Stop()
+	late := <-answered
+	if errors.Is(late, context.DeadlineExceeded) {
+		s.log.Warn("connections were still open at the end")
+		late = nil
+	} else if errors.Is(late, net.ErrClosed) { // the front closes the listener, too
+		late = nil
+	}
+	return errors.Join(refused, late, <-ended)
+}
+
+func (s *Server) closeListener() error {
+	if err := s.listener.Close(); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
+}

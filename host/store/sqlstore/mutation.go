@@ -1,0 +1,69 @@
+package sqlstore
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/picloud/picloud/host/store"
+)
+
+// mutation is a change of an app's data under way, in a transaction or as one statement.
+type mutation struct {
+	*sqlStore
+	about store.Change // what changes; how is for tell to say
+	heard bool         // somebody listens
+}
+
+// tell tells those who listen what became of what is changed; nil stands for nothing.
+func (m mutation) tell(ctx context.Context, operation store.ChangeOperation, now, before json.RawMessage) error {
+	if !m.heard {
+		return nil
+	}
+	change := m.about
+	change.Operation, change.New, change.Previous = operation, now, before
+	return m.tx.audience.Tell(ctx, m.sqlStore, change)
+}
+
+// mutation begins a change in the transaction of s.
+func (s *sqlStore) mutation(about store.Change) mutation {
+	if s.tx.audience == nil {
+		s.tx.audience = s.db.Listeners.Enter()
+	}
+	return mutation{s, about, s.tx.audience.Listens(about.AppID, about.Source, about.Collection)}
+}
+
+// mutate runs fn, which changes an app's data, in the transaction of InTx or in one of its own. It
+// takes no lock: fn must hold its own against others at work on the same rows, and may be run
+// again.
+func (s *sqlStore) mutate(ctx context.Context, op string, about store.Change, fn func(m mutation) error) error {
+	return s.join(ctx, op, func(tx *sqlStore) error { return fn(tx.mutation(about)) })
+}
+
+// mutateAlone is mutate for an fn that, if nobody is to be told, is one statement by writer(): that
+// runs without a transaction.
+func (s *sqlStore) mutateAlone(ctx context.Context, op string, about store.Change, fn func(m mutation) error) error {
+	if s.tx == nil {
+		if alone, err := s.unheard(ctx, op, about, fn); alone {
+			return err
+		}
+	}
+	return s.mutate(ctx, op, about, fn)
+}
+
+// unheard runs fn without a transaction if nobody is to be told, and reports whether it did.
+func (s *sqlStore) unheard(ctx context.Context, op string, about store.Change, fn func(m mutation) error) (alone bool, err error) {
+	audience := s.db.Listeners.Enter()
+	defer audience.Leave()
+	if audience.Listens(about.AppID, about.Source, about.Collection) {
+		return false, nil
+	}
+	return true, failed(ctx, op, s.retry(func() error { return fn(mutation{sqlStore: s, about: about}) }))
+}
+
+// nobody listens to anything.
+type nobody struct{}
+
+func (nobody) Enter() store.Audience                                 { return nobody{} }
+func (nobody) Listens(string, store.ChangeSource, string) bool       { return false }
+func (nobody) Tell(context.Context, store.Store, store.Change) error { return nil }
+func (nobody) Leave()                                                {}

@@ -1,0 +1,74 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+
+	"github.com/picloud/picloud/host/store"
+)
+
+type revisions struct{ s *sqlStore }
+
+const (
+	generationGet   = `SELECT value FROM meta WHERE name = 'generation'`
+	generationRaise = `UPDATE meta SET value = value + 1 WHERE name = 'generation' RETURNING value`
+
+	revisionInsert = `INSERT INTO revisions (generation, resource, app_id, id) VALUES ($1, $2, $3, $4)`
+	revisionPrune  = `DELETE FROM revisions WHERE generation <= $1`
+	revisionsAfter = `SELECT generation, resource, app_id, id FROM revisions WHERE generation > $1 ORDER BY generation`
+)
+
+func (r revisions) Generation(ctx context.Context) (generation int64, err error) {
+	err = r.s.reader().QueryRowContext(ctx, generationGet).Scan(&generation)
+	return generation, failed(ctx, "read generation", err)
+}
+
+func (r revisions) After(ctx context.Context, generation int64) (found []store.Revision, complete bool, err error) {
+	newest, err := r.Generation(ctx)
+	if err != nil || newest <= generation {
+		return nil, newest == generation, err
+	}
+	found, err = many(ctx, r.s.reader(), "revisions", func(row scanner) (rev store.Revision, err error) {
+		err = row.Scan(&rev.Generation, &rev.Resource, &rev.AppID, &rev.ID)
+		return rev, err
+	}, revisionsAfter, generation)
+	return found, len(found) > 0 && found[0].Generation == generation+1, err
+}
+
+func (r revisions) Shared() bool { return r.s.db.Dialect.Listen != nil }
+
+func (r revisions) Listen(ctx context.Context, wake func()) error {
+	if !r.Shared() {
+		return store.Failed("listen", errors.ErrUnsupported)
+	}
+	return failed(ctx, "listen", r.s.db.Dialect.Listen(ctx, wake))
+}
+
+// ofApp is a revision of an app's own row.
+func ofApp(id string) *store.Revision {
+	return &store.Revision{Resource: store.ResourceApp, AppID: id, ID: id}
+}
+
+// reconfigure runs fn like change, and makes a revision of the row that fn changes. fn may set its
+// fields: what is known only after looking.
+func (s *sqlStore) reconfigure(ctx context.Context, op string, revision *store.Revision, fn func(tx queryer) error) error {
+	return s.change(ctx, op, func(tx queryer) error {
+		if err := fn(tx); err != nil {
+			return err
+		}
+		if err := tx.QueryRowContext(ctx, generationRaise).Scan(&revision.Generation); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, revisionInsert, revision.Generation, string(revision.Resource), revision.AppID, revision.ID); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, revisionPrune, revision.Generation-store.KeptRevisions); err != nil {
+			return err
+		}
+		if s.db.Dialect.Announce == "" {
+			return nil
+		}
+		_, err := tx.ExecContext(ctx, s.db.Dialect.Announce)
+		return err
+	})
+}
