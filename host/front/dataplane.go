@@ -34,7 +34,7 @@ func (s *Server) dataPlane(c *fiber.Ctx) error {
 	case !found.Found:
 		return s.refuse(c, http.StatusNotFound, fault.NotFound, "no route answers "+what)
 	}
-	request := newRequest(c, found.Path)
+	request := s.newRequest(c, found.Path)
 	if params := found.Params(); params != nil {
 		request.Params = params
 	}
@@ -69,7 +69,7 @@ func (s *Server) execute(c *fiber.Ctx) error {
 		return err
 	}
 	return s.answer(c, executions.Invocation{
-		ScriptID: script.ID, Type: abi.InvocationExecute, RequestID: RequestID(c), Request: newRequest(c, path),
+		ScriptID: script.ID, Type: abi.InvocationExecute, RequestID: RequestID(c), Request: s.newRequest(c, path),
 		Capabilities: capabilities,
 	})
 }
@@ -102,40 +102,6 @@ func (s *Server) executable(ctx context.Context, p *authz.Principal, id string) 
 	return script, s.authority.Require(ctx, p, script.AppID, "script", authz.ScriptExecute)
 }
 
-// answer runs a script and writes its response.
-func (s *Server) answer(c *fiber.Ctx, in executions.Invocation) error {
-	ctx, cancel := context.WithCancel(c.UserContext())
-	defer cancel()
-	stop := watchDisconnect(c.Context().Conn(), cancel)
-	out, err := s.executions.Run(ctx, in)
-	stop()
-	if fault.Of(err) == fault.NotFound { // deleted since the route was found
-		return s.refuse(c, http.StatusNotFound, fault.NotFound, "the script does not exist any more")
-	}
-	if err != nil {
-		return err
-	}
-	c.Set(headerExecutionID, out.ExecutionID)
-	if out.Error != nil {
-		status := out.Status()
-		if status == http.StatusServiceUnavailable {
-			c.Set(fiber.HeaderRetryAfter, "1")
-		}
-		message := executions.PublicMessage(out.Error.Code)
-		if s.mayReadLogs(c, out.AppID) {
-			message = out.Error.Message
-		}
-		return c.Status(status).JSON(problem.Execution(out.Error.Code, message, out.ExecutionID))
-	}
-	response := c.Response()
-	for _, h := range out.Response.Headers {
-		response.Header.Add(h.Name, h.Value)
-	}
-	response.SetStatusCode(out.Response.Status)
-	response.SetBodyRaw(out.Response.Body)
-	return nil
-}
-
 // mayReadLogs reports whether the request carries a credential that may read the app's logs, and so
 // see why a script failed.
 func (s *Server) mayReadLogs(c *fiber.Ctx, appID string) bool {
@@ -149,33 +115,3 @@ func (s *Server) mayReadLogs(c *fiber.Ctx, appID string) bool {
 	may, err := s.authority.MayIn(c.UserContext(), p, appID, authz.LogRead)
 	return err == nil && may
 }
-
-// newRequest is what the script sees of a request. Text that is not UTF-8 is made so. An
-// Authorization header with a credential of PiCloud is not for scripts.
-func newRequest(c *fiber.Ctx, path string) *abi.Request {
-	request := &abi.Request{
-		Method: c.Method(), Path: path,
-		Headers: make(map[string]string, c.Request().Header.Len()),
-		Params:  map[string]string{}, Query: map[string]string{},
-	}
-	for key, value := range c.Request().Header.All() {
-		name, text := strings.ToLower(string(key)), valid(value)
-		if name == "authorization" {
-			if _, token, _ := strings.Cut(text, " "); authz.IsToken(strings.TrimSpace(token)) {
-				continue
-			}
-		}
-		if before, repeated := request.Headers[name]; repeated {
-			text = before + ", " + text
-		}
-		request.Headers[name] = text
-	}
-	for key, value := range c.Context().QueryArgs().All() {
-		request.Query[valid(key)] = valid(value)
-	}
-	// Not c.Body(), which would decompress without bound.
-	request.Body, request.BodyRaw = abi.DecodeBody(c.Request().Body(), request.Headers["content-type"])
-	return request
-}
-
-func valid(b []byte) string { return strings.ToValidUTF8(string(b), "\uFFFD") }

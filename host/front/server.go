@@ -17,6 +17,7 @@ import (
 
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/executions"
+	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/routing"
 	"github.com/picloud/picloud/host/store"
 )
@@ -26,6 +27,7 @@ type Config struct {
 	Store        store.Store
 	Authority    *authz.Authority
 	Executions   *executions.Service
+	Files        *files.Service
 	Routes       *routing.Table
 	MaxBodyBytes int64 // of a request, streamed ones excepted
 	Version      string
@@ -44,6 +46,7 @@ type Server struct {
 	store      store.Store
 	authority  *authz.Authority
 	executions *executions.Service
+	files      *files.Service
 	routes     *routing.Table
 	maxBody    int64
 	streams    func(*fiber.Ctx) bool
@@ -66,7 +69,7 @@ const executePath = "/api/v1/execute/"
 // New makes a server. It does not listen yet.
 func New(c Config) *Server {
 	s := &Server{
-		store: c.Store, authority: c.Authority, executions: c.Executions, routes: c.Routes,
+		store: c.Store, authority: c.Authority, executions: c.Executions, files: c.Files, routes: c.Routes,
 		maxBody: c.MaxBodyBytes, streams: c.Streams, version: c.Version, log: c.Logger,
 	}
 	s.app = fiber.New(fiber.Config{

@@ -305,7 +305,7 @@ func (i *interrupted) once(b *testing.B) (told, ended, cleaned time.Duration) {
 	slot, err := i.sandbox.guest.take(ctx)
 	require.NoError(b, err)
 	require.NoError(b, slot.restore(i.image))
-	invocation, err := (&abi.Invocation{}).MarshalMsg(nil)
+	invocation := (&abi.Invocation{}).Append(nil, abi.ReadsAll)
 	require.NoError(b, err)
 	var answer abi.RunResult
 	err = slot.call(e, slot.run, &abi.RunRequest{Invocation: invocation}, &answer)

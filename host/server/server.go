@@ -267,7 +267,7 @@ func (s *Server) makeFront(context.Context) error {
 		Version: s.version, Logger: s.log,
 	})
 	s.front = front.New(front.Config{
-		Store: s.store, Authority: s.authority, Executions: s.executions, Routes: s.catalog.Routes(),
+		Store: s.store, Authority: s.authority, Executions: s.executions, Files: s.services.Files, Routes: s.catalog.Routes(),
 		MaxBodyBytes: c.MaxBodyBytes, Version: s.version, Logger: s.log, Registry: s.metrics,
 		Mount: admin.Mount, Streams: api.Streams,
 	})

@@ -259,7 +259,8 @@ func TestRefusedArguments(t *testing.T) {
 		{`invoke("f", |x| x)`, `invoke: args cannot leave the script: Fn`},
 		{`invoke("f", [1, #{at: timestamp()}])`, `invoke: args[1].at cannot leave the script: timestamp`},
 		{`http::get("u", #{headers: "x"})`, `http.request: headers must be a map of strings, got string`},
-		{`http::get("u", #{headers: #{a: [1]}})`, `http.request: headers.a must be a string, got array`},
+		{`http::get("u", #{headers: #{a: #{}}})`, `http.request: headers.a must be a string or an array of them, got map`},
+		{`http::get("u", #{query: #{a: ["b", ()]}})`, `http.request: query.a[1] must be a string or an array of them, got ()`},
 		{`http::get("u", #{retries: 1})`, `http.request: unknown property "retries"; there are follow_redirects, headers, max_response_bytes, query, timeout_ms`},
 	} {
 		w := &wire{}

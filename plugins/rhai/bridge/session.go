@@ -3,7 +3,9 @@ package bridge
 import (
 	"encoding/binary"
 	"math/rand/v2"
+	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 
 	"github.com/picloud/picloud/abi"
@@ -57,7 +59,27 @@ func (s *Session) Load(r *abi.LoadRequest) (result abi.LoadResult) {
 		return result
 	}
 	s.program = program
+	result.Reads = reads(program)
 	return result
+}
+
+// reads returns what a program and the modules that it imports can see of ctx.
+func reads(p *vm.Program) (all abi.Reads) {
+	programs := []*vm.Program{p}
+	for _, m := range p.Modules {
+		programs = append(programs, m)
+	}
+	for _, p := range programs {
+		for _, path := range p.Reads {
+			if path == "ctx" {
+				return abi.ReadsAll
+			}
+			if path = strings.TrimPrefix(path, "ctx."); !slices.Contains(all, path) {
+				all = append(all, path)
+			}
+		}
+	}
+	return all
 }
 
 // unlinked is a script whose modules were not there when it was loaded.

@@ -122,6 +122,9 @@ func (c *compiler) program(scope []string) *vm.Program {
 	}
 	f.body(c.ast.Body)
 	c.prog.Main = main
+	if len(scope) > 0 {
+		c.prog.Reads = c.reads(scope)
+	}
 	c.prog.Link()
 	return c.prog
 }
