@@ -15,6 +15,8 @@ const (
 	OpClockMonotonic Op = 2
 	// OpTimeZone asks what a time zone's offset is at a time.
 	OpTimeZone Op = 3
+	// OpClockSleep waits. It ends early when the execution does.
+	OpClockSleep Op = 4
 
 	OpKVGet           Op = 10
 	OpKVSet           Op = 11
@@ -97,6 +99,7 @@ var Operations = []Operation{
 	{Op: OpLogWrite, Name: "log.write", Request: "LogEntry", Since: "1.0"},
 	{Op: OpClockMonotonic, Name: "clock.monotonic", Response: "Clock", Since: "1.0"},
 	{Op: OpTimeZone, Name: "time.zone", Request: "TimeZoneRequest", Response: "TimeZoneResponse", Since: "1.0"},
+	{Op: OpClockSleep, Name: "clock.sleep", Request: "ClockSleepRequest", Since: "1.0"},
 	{Op: OpKVGet, Name: "kv.get", Request: "KVGetRequest", Response: "KVGetResponse", Capability: AppKVRead, Since: "1.0"},
 	{Op: OpKVSet, Name: "kv.set", Request: "KVSetRequest", Response: "KVSetResponse", Capability: AppKVWrite, Since: "1.0"},
 	{Op: OpKVHas, Name: "kv.has", Request: "KVGetRequest", Response: "KVFoundResponse", Capability: AppKVRead, Since: "1.0"},

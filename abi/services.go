@@ -234,6 +234,11 @@ type HTTPResponse struct {
 	BodyRaw    msgp.Raw          `msg:"body_raw"`    // a string, or a blob when it is not UTF-8
 }
 
+// ClockSleepRequest is the request of [OpClockSleep].
+type ClockSleepRequest struct {
+	Nanoseconds int64 `msg:"ns"` // 0 or more
+}
+
 // TimeZoneRequest is the request of [OpTimeZone].
 type TimeZoneRequest struct {
 	Zone string `msg:"zone"` // an IANA name: "Europe/Berlin"

@@ -26,6 +26,15 @@ func Elapsed() (time.Duration, error) {
 	return time.Duration(now.Nanoseconds), err
 }
 
+// Sleep waits. It fails when the execution has been ended meanwhile. A plugin that waits in any
+// other way, as by time.Sleep, keeps a processor busy.
+func Sleep(d time.Duration) error {
+	_, err := host.Call[struct{}](host.ClockSleep, struct {
+		Nanoseconds int64 `json:"ns"`
+	}{max(d.Nanoseconds(), 0)})
+	return err
+}
+
 // In returns a time in the zone with an IANA name such as "Europe/Berlin". Its location knows only
 // the offset of that very moment. The error for an unknown zone is an [*sdk.Error], invalid.
 func In(t time.Time, zone string) (time.Time, error) {

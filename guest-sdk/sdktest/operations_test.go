@@ -26,7 +26,7 @@ import (
 
 // requests are the messages that [abi.Operations] names.
 var requests = []any{
-	abi.LogEntry{}, abi.TimeZoneRequest{}, abi.KVGetRequest{}, abi.KVSetRequest{}, abi.KVListRequest{}, abi.KVIncrRequest{},
+	abi.LogEntry{}, abi.ClockSleepRequest{}, abi.TimeZoneRequest{}, abi.KVGetRequest{}, abi.KVSetRequest{}, abi.KVListRequest{}, abi.KVIncrRequest{},
 	abi.KVCompareAndSetRequest{}, abi.DocsCreateRequest{}, abi.DocsGetRequest{}, abi.DocsFindRequest{}, abi.DocsUpdateRequest{},
 	abi.FilesCreateRequest{}, abi.FilesGetRequest{}, abi.FilesUpdateRequest{}, abi.FilesListRequest{}, abi.HTTPRequest{}, abi.InvokeRequest{},
 }
@@ -127,6 +127,8 @@ func useClock(t *testing.T) {
 	assert.WithinDuration(t, time.Now(), now, time.Minute)
 	before, err := clock.Elapsed()
 	require.NoError(t, err)
+	require.NoError(t, clock.Sleep(time.Millisecond))
+	require.NoError(t, clock.Sleep(-1))
 	after, err := clock.Elapsed()
 	require.NoError(t, err)
 	assert.Less(t, before, after)

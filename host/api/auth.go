@@ -7,6 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/authz"
 )
 
 func (a *API) mountAuth(admin huma.API) {
@@ -17,11 +18,13 @@ func (a *API) mountAuth(admin huma.API) {
 
 func (a *API) login(ctx context.Context, in *struct{ Body wire.Login }) (*body[wire.Token], error) {
 	address, _ := ctx.Value(clientAddressKey{}).(string)
-	token, expires, err := a.authority.Login(ctx, in.Body.Username, in.Body.Password, address)
+	login, err := a.authority.Login(ctx, authz.LoginRequest{
+		Username: in.Body.Username, Password: in.Body.Password, Address: address, Device: in.Body.Device,
+	})
 	if err != nil {
 		return nil, err
 	}
-	return &body[wire.Token]{wire.Token{Token: token, ExpiresAt: expires}}, nil
+	return &body[wire.Token]{wire.Token{Token: login.Token, ExpiresAt: login.Expires, Device: login.Device}}, nil
 }
 
 func (a *API) logout(ctx context.Context, _ *none) (*none, error) {

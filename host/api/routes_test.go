@@ -72,6 +72,10 @@ func TestRouteOfTwoApps(t *testing.T) {
 	assert.False(t, match.Matched)
 	assert.True(t, match.Other)
 	assert.Nil(t, match.Route, "another app's route is not shown")
+
+	equal := s.Route(s.Script("two", "equal", `"two"`), "GET", "/same")
+	assert.Contains(t, equal.Warning, "another app", "the newer of two equal ones takes nothing")
+	assert.Equal(t, "one", string(s.Fetch("GET", "/same", "").Content))
 }
 
 // A route that would take another app's requests away is refused; on a host that no other app has

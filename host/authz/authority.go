@@ -2,6 +2,7 @@ package authz
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -24,9 +25,9 @@ const (
 const touchEvery = 5 * time.Minute
 
 var (
-	// ErrCredentials answers a login with a wrong name or password; which of them is not told.
+	// ErrCredentials refuses a login with a wrong name or password, without saying which is wrong.
 	ErrCredentials = fault.New(fault.Unauthorized, "wrong username or password")
-	// ErrToken answers a token that is unknown, expired or revoked.
+	// ErrToken refuses a token that is unknown, expired or revoked.
 	ErrToken = fault.New(fault.Unauthorized, "the token is unknown, expired or revoked")
 )
 
@@ -39,7 +40,7 @@ func throttled(wait time.Duration) error {
 	}
 }
 
-// Authority authenticates callers and answers what they may do. It is safe for concurrent use.
+// Authority authenticates callers and decides what they may do. It is safe for concurrent use.
 type Authority struct {
 	store      store.Store
 	sessionTTL time.Duration
@@ -56,38 +57,67 @@ func newAt(s store.Store, ttl time.Duration, now func() time.Time) *Authority {
 	return &Authority{store: s, sessionTTL: ttl, throttle: newThrottle(now), now: now}
 }
 
-// Login checks a password and makes a session. Address is the client's, for throttling. The error
-// is [ErrCredentials], [fault.Throttled] or the store's.
-func (a *Authority) Login(ctx context.Context, username, password, address string) (token string, expires time.Time, err error) {
-	if wait := a.throttle.attempt(username, address); wait > 0 {
-		return "", time.Time{}, throttled(wait)
-	}
-	user, err := a.store.Users().GetByUsername(ctx, username)
+// LoginRequest is what somebody logs in with.
+type LoginRequest struct {
+	Username, Password string
+	Address            string // the client's, for throttling
+	Device             string // from an earlier login of this user's; "" for none
+}
+
+// Login is a session that was made.
+type Login struct {
+	Token   string
+	Expires time.Time
+	// Device lets who has it log in as this user while others, from the same address, are throttled
+	// for guessing. It is no credential, and good until the password changes.
+	Device string
+}
+
+// Login checks a password and makes a session. The error is [ErrCredentials], [fault.Throttled] or
+// the store's.
+func (a *Authority) Login(ctx context.Context, r LoginRequest) (Login, error) {
+	user, err := a.store.Users().GetByUsername(ctx, r.Username)
 	unknown := fault.Unknown(err)
 	if err != nil && !unknown {
-		return "", time.Time{}, err
+		return Login{}, err
+	}
+	source := from{address: r.Address}
+	if !unknown && r.Device != "" && hmac.Equal([]byte(r.Device), []byte(deviceOf(user))) {
+		source = from{device: true} // which no guesser has
+	}
+	if wait := a.throttle.attempt(r.Username, source); wait > 0 {
+		return Login{}, throttled(wait)
 	}
 	hash := user.PasswordHash
 	if unknown {
 		hash = nobody
 	}
-	matches, err := passwordMatches(ctx, password, hash)
+	matches, err := passwordMatches(ctx, r.Password, hash)
 	if err != nil {
-		return "", time.Time{}, err
+		return Login{}, err
 	}
 	if unknown || !matches {
-		return "", time.Time{}, ErrCredentials
+		return Login{}, ErrCredentials
 	}
-	a.throttle.succeeded(username, address)
+	a.throttle.succeeded(r.Username, source)
 	if user.PasswordGenerated { // not any longer one that each start renews
-		if _, err := a.store.Users().Update(ctx, user.ID, store.UserChange{PasswordGenerated: new(false)}); err != nil {
-			return "", time.Time{}, err
+		if user, err = a.store.Users().Update(ctx, user.ID, store.UserChange{PasswordGenerated: new(false)}); err != nil {
+			return Login{}, err
 		}
 	}
-	token = newSecret(SessionPrefix)
-	expires = a.now().Add(a.sessionTTL).UTC().Truncate(time.Microsecond)
-	_, err = a.store.Sessions().Create(ctx, store.Session{TokenHash: hashToken(token), UserID: user.ID, ExpiresAt: expires})
-	return token, expires, err
+	login := Login{
+		Token: newSecret(SessionPrefix), Expires: a.now().Add(a.sessionTTL).UTC().Truncate(time.Microsecond), Device: deviceOf(user),
+	}
+	_, err = a.store.Sessions().Create(ctx, store.Session{TokenHash: hashToken(login.Token), UserID: user.ID, ExpiresAt: login.Expires})
+	return login, err
+}
+
+// deviceOf is what a user's known devices show. Nobody can make it who does not have the hash of the
+// password, and a new password has another.
+func deviceOf(user store.User) string {
+	mac := hmac.New(sha256.New, []byte(user.PasswordHash))
+	mac.Write([]byte("device of " + user.ID))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
 // Logout ends the session of a principal; of an API key it ends nothing.
@@ -102,9 +132,35 @@ func (a *Authority) Logout(ctx context.Context, p *Principal) error {
 	return err
 }
 
-// IsToken reports whether a text looks like a credential of PiCloud.
-func IsToken(s string) bool {
-	return strings.HasPrefix(s, SessionPrefix) || strings.HasPrefix(s, KeyPrefix)
+// NamesToken reports whether a text has the beginning of a credential of PiCloud in it, be what
+// follows one or not.
+func NamesToken(s string) bool {
+	return strings.Contains(s, SessionPrefix) || strings.Contains(s, KeyPrefix)
+}
+
+// HoldsToken reports whether a text has a credential of PiCloud in it, wherever and however quoted.
+func HoldsToken(s string) bool {
+	for _, prefix := range [...]string{SessionPrefix, KeyPrefix} {
+		for rest := s; ; {
+			i := strings.Index(rest, prefix)
+			if i < 0 {
+				break
+			}
+			rest = rest[i+len(prefix):]
+			secret := 0
+			for secret < len(rest) && isBase64URL(rest[secret]) {
+				secret++
+			}
+			if secret >= secretChars {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func isBase64URL(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'
 }
 
 // Authenticate finds the caller that a token belongs to. The error is [ErrToken] or the store's.
@@ -166,6 +222,9 @@ func (a *Authority) CreateKey(ctx context.Context, userID, name string, scopes [
 	row, err = a.store.APIKeys().Create(ctx, row)
 	return key, row, err
 }
+
+// secretChars is how many characters of base64 the 256 bits of a credential are.
+const secretChars = 43
 
 // newSecret makes a credential with 256 bits of entropy.
 func newSecret(prefix string) string {

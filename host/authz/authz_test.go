@@ -143,10 +143,16 @@ func TestKeysNarrowRoles(t *testing.T) {
 	assert.ErrorContains(t, err, "script:everything")
 }
 
+// login logs in without a known device.
+func (h *house) login(ctx context.Context, username, password, address string) (token string, expires time.Time, err error) {
+	login, err := h.Login(ctx, LoginRequest{Username: username, Password: password, Address: address})
+	return login.Token, login.Expires, err
+}
+
 func TestSessionLifetime(t *testing.T) {
 	h := newHouse(t)
 	ctx := context.Background()
-	token, expires, err := h.Login(ctx, "OWNER", password, "1.2.3.4")
+	token, expires, err := h.login(ctx, "OWNER", password, "1.2.3.4")
 	require.NoError(t, err)
 	assert.True(t, strings.HasPrefix(token, SessionPrefix))
 	assert.WithinDuration(t, h.now.Add(time.Hour), expires, time.Millisecond)
@@ -161,7 +167,7 @@ func TestSessionLifetime(t *testing.T) {
 	_, err = h.Authenticate(ctx, token)
 	assert.ErrorIs(t, err, ErrToken, "expired")
 
-	token, _, err = h.Login(ctx, "owner", password, "1.2.3.4")
+	token, _, err = h.login(ctx, "owner", password, "1.2.3.4")
 	require.NoError(t, err)
 	p, err = h.Authenticate(ctx, token)
 	require.NoError(t, err)
@@ -196,7 +202,7 @@ func TestLoginTellsNothingAboutNames(t *testing.T) {
 	for _, c := range []struct{ username, password string }{
 		{"owner", "wrong"}, {"nobody", password}, {"nobody", ""}, {"", ""}, {"own\x00er", password}, {"\xff", password},
 	} {
-		_, _, err := h.Login(context.Background(), c.username, c.password, "1.2.3.4")
+		_, _, err := h.login(context.Background(), c.username, c.password, "1.2.3.4")
 		assert.ErrorIs(t, err, ErrCredentials, "%q", c)
 		assert.EqualError(t, err, "wrong username or password")
 	}
@@ -215,7 +221,7 @@ func TestLoginIsThrottled(t *testing.T) {
 	h := newHouse(t)
 	ctx := context.Background()
 	login := func(username, password, address string) error {
-		_, _, err := h.Login(ctx, username, password, address)
+		_, _, err := h.login(ctx, username, password, address)
 		return err
 	}
 	for range loginBurst {
@@ -238,12 +244,12 @@ func TestAddressIsThrottledOverNames(t *testing.T) {
 	now := time.Now()
 	throttle := newThrottle(func() time.Time { return now })
 	for i := range addressBurst {
-		require.Zero(t, throttle.attempt(strings.Repeat("x", i), "1.1.1.1"))
+		require.Zero(t, throttle.attempt(strings.Repeat("x", i), from{address: "1.1.1.1"}))
 	}
-	assert.Positive(t, throttle.attempt("fresh", "1.1.1.1"))
-	assert.Zero(t, throttle.attempt("fresh", "2.2.2.2"))
+	assert.Positive(t, throttle.attempt("fresh", from{address: "1.1.1.1"}))
+	assert.Zero(t, throttle.attempt("fresh", from{address: "2.2.2.2"}))
 	now = now.Add(addressRefill)
-	assert.Zero(t, throttle.attempt("fresh", "1.1.1.1"))
+	assert.Zero(t, throttle.attempt("fresh", from{address: "1.1.1.1"}))
 }
 
 func TestCheckPassword(t *testing.T) {
@@ -251,4 +257,59 @@ func TestCheckPassword(t *testing.T) {
 	assert.ErrorContains(t, CheckPassword("1234567"), "got 7")
 	assert.ErrorContains(t, CheckPassword(strings.Repeat("x", 1025)), "1024")
 	assert.ErrorContains(t, CheckPassword("\xff2345678"), "UTF-8")
+}
+
+// Who guesses from behind the same proxy does not keep a user out whose device is known, and a device is no
+// password.
+func TestKnownDevice(t *testing.T) {
+	h := newHouse(t)
+	ctx := t.Context()
+	const proxy = "9.9.9.9"
+	first, err := h.Login(ctx, LoginRequest{Username: "owner", Password: password, Address: proxy})
+	require.NoError(t, err)
+	for range addressBurst + loginBurst { // of which most are throttled
+		_, _, err := h.login(ctx, "owner", "guess", proxy)
+		require.Error(t, err)
+	}
+	_, _, err = h.login(ctx, "owner", password, proxy)
+	require.Equal(t, fault.Throttled, fault.Of(err), "an unknown device")
+	for _, device := range []string{"", "x", first.Token, first.Device + "x", strings.ToUpper(first.Device)} {
+		_, err := h.Login(ctx, LoginRequest{Username: "owner", Password: password, Address: proxy, Device: device})
+		require.Equal(t, fault.Throttled, fault.Of(err), "device %q", device)
+	}
+	again, err := h.Login(ctx, LoginRequest{Username: "OWNER", Password: password, Address: proxy, Device: first.Device})
+	require.NoError(t, err)
+	assert.Equal(t, first.Device, again.Device)
+	for range loginBurst {
+		_, _, err := h.login(ctx, "admin", "guess", proxy)
+		require.ErrorIs(t, err, ErrCredentials)
+	}
+	_, err = h.Login(ctx, LoginRequest{Username: "admin", Password: password, Address: proxy, Device: first.Device})
+	require.Equal(t, fault.Throttled, fault.Of(err), "another user's device")
+
+	for range loginBurst {
+		_, err := h.Login(ctx, LoginRequest{Username: "owner", Password: "guess", Address: "8.8.8.8", Device: first.Device})
+		require.ErrorIs(t, err, ErrCredentials)
+	}
+	_, err = h.Login(ctx, LoginRequest{Username: "owner", Password: password, Address: "8.8.8.8", Device: first.Device})
+	require.Equal(t, fault.Throttled, fault.Of(err), "a stolen device guesses no faster")
+
+	h.now = h.now.Add(time.Hour)
+	require.NoError(t, SetPassword(ctx, h.store, h.users["owner"].ID, "another password"))
+	after, err := h.Login(ctx, LoginRequest{Username: "owner", Password: "another password", Address: proxy})
+	require.NoError(t, err)
+	assert.NotEqual(t, first.Device, after.Device, "a new password makes devices unknown")
+}
+
+func TestHoldsToken(t *testing.T) {
+	session, key := newSecret(SessionPrefix), newSecret(KeyPrefix)
+	for _, text := range []string{
+		session, key, "Bearer " + session, "bearer\t" + key, `"` + key + `"`, "a=" + session + "; b=2", "x" + key, session + "more",
+		"pcs_short " + key, "pic_" + session,
+	} {
+		assert.True(t, HoldsToken(text), "%q", text)
+	}
+	for _, text := range []string{"", "pcs_", "pic_short", session[4:], "pcs " + session[4:], strings.ToUpper(session), key[:len(key)-1]} {
+		assert.False(t, HoldsToken(text), "%q", text)
+	}
 }

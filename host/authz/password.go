@@ -27,7 +27,7 @@ var hashers = make(chan struct{}, 2)
 // to refuse as a wrong password.
 const nobody = "$argon2id$v=19$m=19456,t=2,p=1$c29tZSBzYWx0IG9mIG5vYm9keQ$3bGgFSWrGo4XrNfTY9JJpSrGC6mWhI/ol9CbVv3qxwk"
 
-// CheckPassword tells what is wrong with a password that someone wants to set.
+// CheckPassword returns what is wrong with a password that someone wants to set.
 func CheckPassword(password string) error {
 	switch {
 	case len(password) < MinPasswordBytes || len(password) > MaxPasswordBytes:

@@ -22,10 +22,10 @@ func TestLoginUsesAGeneratedPassword(t *testing.T) {
 		require.NoError(t, err)
 		return user.PasswordGenerated
 	}
-	_, _, err = h.Login(t.Context(), "ann", "wrong", "1.2.3.4")
+	_, _, err = h.login(t.Context(), "ann", "wrong", "1.2.3.4")
 	require.ErrorIs(t, err, ErrCredentials)
 	assert.True(t, generated())
-	_, _, err = h.Login(t.Context(), "ann", password, "1.2.3.4")
+	_, _, err = h.login(t.Context(), "ann", password, "1.2.3.4")
 	require.NoError(t, err)
 	assert.False(t, generated())
 }
@@ -34,7 +34,7 @@ func TestSetPassword(t *testing.T) {
 	h := newHouse(t)
 	login := func(name, password string) string {
 		t.Helper()
-		token, _, err := h.Login(t.Context(), name, password, "1.2.3.4")
+		token, _, err := h.login(t.Context(), name, password, "1.2.3.4")
 		require.NoError(t, err)
 		return token
 	}
@@ -55,7 +55,7 @@ func TestSetPassword(t *testing.T) {
 	assert.NoError(t, err, "his have not")
 	_, err = h.Authenticate(t.Context(), key)
 	assert.NoError(t, err, "nor have her keys")
-	_, _, err = h.Login(t.Context(), "ann", password, "1.2.3.4")
+	_, _, err = h.login(t.Context(), "ann", password, "1.2.3.4")
 	assert.ErrorIs(t, err, ErrCredentials)
 	login("ann", "another password")
 }
@@ -63,7 +63,7 @@ func TestSetPassword(t *testing.T) {
 func TestSessionSweeper(t *testing.T) {
 	h := newHouse(t)
 	for range 2 {
-		_, _, err := h.Login(t.Context(), "ann", password, "1.2.3.4")
+		_, _, err := h.login(t.Context(), "ann", password, "1.2.3.4")
 		require.NoError(t, err)
 	}
 	h.now = h.now.Add(time.Hour)

@@ -9,7 +9,8 @@ import (
 )
 
 // throttle limits failed logins: each (username, address) has a bucket of attempts that refills
-// slowly, and so has each address for all usernames. Buckets are kept for the most recent, so
+// slowly, and so has each address for all usernames. A user's known devices have a bucket of their
+// own, wherever they are, which nobody else can empty. Buckets are kept for the most recent, so
 // memory is bounded.
 type throttle struct {
 	mu      sync.Mutex
@@ -17,17 +18,24 @@ type throttle struct {
 	now     func() time.Time
 }
 
-// who a bucket is for: a user from an address, or an address for all users.
+// from is where a login comes from: an address, or a device that is known.
+type from struct {
+	address string
+	device  bool
+}
+
+// who a bucket is for: a user from somewhere, or an address for all users.
 type who struct {
-	username, address string
-	all               bool
+	username string
+	from
+	all bool
 }
 
-func userFrom(username, address string) who {
-	return who{username: strings.ToLower(username), address: address}
+func userFrom(username string, source from) who {
+	return who{username: strings.ToLower(username), from: source}
 }
 
-func anyFrom(address string) who { return who{address: address, all: true} }
+func anyFrom(source from) who { return who{from: source, all: true} }
 
 type bucket struct {
 	tokens float64
@@ -52,16 +60,19 @@ func newThrottle(now func() time.Time) *throttle {
 }
 
 // attempt takes one attempt, or tells how long to wait for the next.
-func (t *throttle) attempt(username, address string) (wait time.Duration) {
+func (t *throttle) attempt(username string, source from) (wait time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	user, all := userFrom(username, address), anyFrom(address)
-	waitUser := t.level(user, loginBurst, loginRefill)
-	waitAll := t.level(all, addressBurst, addressRefill)
-	if wait := max(waitUser, waitAll); wait > 0 {
+	keys := []who{userFrom(username, source)}
+	wait = t.level(keys[0], loginBurst, loginRefill)
+	if !source.device {
+		keys = append(keys, anyFrom(source))
+		wait = max(wait, t.level(keys[1], addressBurst, addressRefill))
+	}
+	if wait > 0 {
 		return wait
 	}
-	for _, key := range []who{user, all} {
+	for _, key := range keys {
 		b, _ := t.buckets.Peek(key)
 		b.tokens--
 		t.buckets.Add(key, b)
@@ -69,7 +80,7 @@ func (t *throttle) attempt(username, address string) (wait time.Duration) {
 	return 0
 }
 
-// level refills a bucket and tells how long it takes until it holds a token.
+// level refills a bucket and returns how long it takes until it holds a token.
 func (t *throttle) level(key who, burst float64, refill time.Duration) time.Duration {
 	now := t.now()
 	b, ok := t.buckets.Get(key)
@@ -85,13 +96,13 @@ func (t *throttle) level(key who, burst float64, refill time.Duration) time.Dura
 	return time.Duration((1 - b.tokens) * float64(refill))
 }
 
-// succeeded forgets the failures of a user from an address.
-func (t *throttle) succeeded(username, address string) {
+// succeeded forgets the failures of a user from somewhere.
+func (t *throttle) succeeded(username string, source from) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.buckets.Remove(userFrom(username, address))
-	if b, ok := t.buckets.Peek(anyFrom(address)); ok {
+	t.buckets.Remove(userFrom(username, source))
+	if b, ok := t.buckets.Peek(anyFrom(source)); ok {
 		b.tokens++
-		t.buckets.Add(anyFrom(address), b)
+		t.buckets.Add(anyFrom(source), b)
 	}
 }

@@ -52,7 +52,7 @@ func (cmd *AppsCreateCmd) Run(ctx context.Context, r *Remote, c *client.Client) 
 
 // AppsShowCmd is `picloud apps show`.
 type AppsShowCmd struct {
-	App string `arg:"" help:"Slug or id."`
+	App string `arg:"" help:"Slug or id." complete:"apps"`
 }
 
 // Run shows the app.
@@ -67,7 +67,7 @@ func (cmd *AppsShowCmd) Run(ctx context.Context, r *Remote, c *client.Client) er
 // AppsDeleteCmd is `picloud apps delete`.
 type AppsDeleteCmd struct {
 	Confirmation
-	App string `arg:"" help:"Slug or id."`
+	App string `arg:"" help:"Slug or id." complete:"apps"`
 }
 
 // Run deletes the app.

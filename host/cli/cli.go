@@ -8,6 +8,7 @@ import "github.com/alecthomas/kong"
 type Commands struct {
 	Login   LoginCmd   `cmd:"" help:"Log in to a server and remember the session."`
 	Logout  LogoutCmd  `cmd:"" help:"End the session and forget it."`
+	Context ContextCmd `cmd:"" help:"List the servers that you are logged in to, and choose one."`
 	Apps    AppsCmd    `cmd:"" help:"List, create, show and delete apps."`
 	Scripts ScriptsCmd `cmd:"" help:"List, show, validate and delete scripts."`
 	Deploy  DeployCmd  `cmd:"" help:"Create or update a script from a file, or an app from a folder with a picloud.yaml."`
@@ -17,11 +18,14 @@ type Commands struct {
 	KV      KVCmd      `cmd:"" name:"kv" help:"Browse, change, export and import an app's keys and values."`
 	Docs    DocsCmd    `cmd:"" help:"Browse, change, export and import an app's documents."`
 	Files   FilesCmd   `cmd:"" help:"Browse, upload, download, export and import an app's files."`
+
+	Completion CompletionCmd `cmd:"" help:"Print what a shell needs to complete commands, flags and names."`
+	Complete   CompleteCmd   `cmd:"" hidden:""`
 }
 
 // InApp is the flag of commands that work within one app.
 type InApp struct {
-	App string `short:"a" default:"default" env:"PICLOUD_APP" placeholder:"APP" help:"App to work in, by slug or id (default ${default})."`
+	App string `short:"a" default:"default" env:"PICLOUD_APP" placeholder:"APP" complete:"apps" help:"App to work in, by slug or id (default ${default})."`
 }
 
 // AfterApply makes the InApp an argument of the command's Run method.

@@ -3,6 +3,7 @@ package cli
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -26,7 +27,7 @@ func ownConfig(t *testing.T) string {
 
 func TestCredentialsArePrivate(t *testing.T) {
 	path := ownConfig(t)
-	want := credentials{URL: "http://127.0.0.1:1", Username: "admin", Token: "pcs_x", ExpiresAt: time.Now().Add(time.Hour).UTC().Truncate(time.Second)}
+	want := credentials{login: login{URL: "http://127.0.0.1:1", Username: "admin", Token: "pcs_x", ExpiresAt: time.Now().Add(time.Hour).UTC().Truncate(time.Second)}}
 	for range 2 { // new, then replaced
 		saved, err := want.save()
 		if err != nil || saved != path {
@@ -38,18 +39,18 @@ func TestCredentialsArePrivate(t *testing.T) {
 			}
 		}
 	}
-	if got, err := loadCredentials(); err != nil || got != want {
+	if got, err := loadCredentials(); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("loaded %+v, %v, want %+v", got, err, want)
 	}
 	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), "*")); len(left) != 1 {
 		t.Errorf("left beside the credentials: %v", left)
 	}
 	for range 2 { // forgetting nothing is fine
-		if err := forgetCredentials(); err != nil {
+		if _, err := (credentials{}).save(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got, err := loadCredentials(); err != nil || got != (credentials{}) {
+	if got, err := loadCredentials(); err != nil || !reflect.DeepEqual(got, credentials{}) {
 		t.Errorf("loaded %+v, %v after forgetting", got, err)
 	}
 }
@@ -73,25 +74,25 @@ func TestConnect(t *testing.T) {
 	future, past := time.Now().Add(time.Hour), time.Now().Add(-time.Hour)
 	for _, test := range []struct {
 		name     string
-		saved    credentials
+		saved    login
 		flag     string
 		token    string // PICLOUD_TOKEN
 		wantURL  string
 		wantFail string
 	}{
-		{"as logged in", credentials{URL: here, Token: "t", ExpiresAt: future}, "", "", here, ""},
-		{"variable wins over the login's token", credentials{URL: here, Token: "t", ExpiresAt: future}, "", "v", here, ""},
-		{"trailing slash is the same server", credentials{URL: here, Token: "t", ExpiresAt: future}, here + "/", "", here, ""},
-		{"a token goes to its own server only", credentials{URL: here, Token: "t", ExpiresAt: future}, there, "", "", "not logged in to " + there},
-		{"an expired login", credentials{URL: here, Token: "t", ExpiresAt: past}, "", "", "", "not logged in to " + here},
-		{"never logged in", credentials{}, "", "", "", "not logged in to " + defaultAddress},
-		{"token from the environment alone", credentials{}, "", "v", defaultAddress, ""},
-		{"not an address", credentials{}, "localhost:8080", "v", "", "server address must be an http or https URL"},
+		{"as logged in", login{URL: here, Token: "t", ExpiresAt: future}, "", "", here, ""},
+		{"variable wins over the login's token", login{URL: here, Token: "t", ExpiresAt: future}, "", "v", here, ""},
+		{"trailing slash is the same server", login{URL: here, Token: "t", ExpiresAt: future}, here + "/", "", here, ""},
+		{"a token goes to its own server only", login{URL: here, Token: "t", ExpiresAt: future}, there, "", "", "not logged in to " + there},
+		{"an expired login", login{URL: here, Token: "t", ExpiresAt: past}, "", "", "", "not logged in to " + here},
+		{"never logged in", login{}, "", "", "", "not logged in to " + defaultAddress},
+		{"token from the environment alone", login{}, "", "v", defaultAddress, ""},
+		{"not an address", login{}, "localhost:8080", "v", "", "server address must be an http or https URL"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			ownConfig(t)
-			if test.saved != (credentials{}) {
-				if _, err := test.saved.save(); err != nil {
+			if test.saved != (login{}) {
+				if _, err := (credentials{login: test.saved}).save(); err != nil {
 					t.Fatal(err)
 				}
 			}

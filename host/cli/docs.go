@@ -64,7 +64,7 @@ func (cmd *DocsListCmd) Run(ctx context.Context, r *Remote, c *client.Client, in
 // DocsGetCmd is `picloud docs get`.
 type DocsGetCmd struct {
 	CollectionArg
-	ID string `arg:"" help:"Id of the document."`
+	ID string `arg:"" help:"Id of the document." complete:"entries"`
 }
 
 // Run prints the document: its data, or with --output json its envelope too.
@@ -107,7 +107,7 @@ func (cmd *DocsPutCmd) Run(ctx context.Context, r *Remote, c *client.Client, in 
 // DocsDeleteCmd is `picloud docs delete`.
 type DocsDeleteCmd struct {
 	CollectionArg
-	ID string `arg:"" help:"Id of the document."`
+	ID string `arg:"" help:"Id of the document." complete:"entries"`
 }
 
 // Run deletes the document.
@@ -125,7 +125,7 @@ func (cmd *DocsDeleteCmd) Run(ctx context.Context, r *Remote, c *client.Client, 
 // DocsExportCmd is `picloud docs export`.
 type DocsExportCmd struct {
 	CollectionArg
-	File   string `arg:"" default:"-" help:"Where to write; - is standard output."`
+	File   string `arg:"" default:"-" help:"Where to write; - is standard output." complete:"files"`
 	Filter string `placeholder:"JSON" help:"Only documents that match."`
 }
 
@@ -137,7 +137,7 @@ func (cmd *DocsExportCmd) Run(ctx context.Context, r *Remote, c *client.Client, 
 // DocsImportCmd is `picloud docs import`.
 type DocsImportCmd struct {
 	CollectionArg
-	File string `arg:"" help:"An export; - is standard input."`
+	File string `arg:"" help:"An export; - is standard input." complete:"files"`
 }
 
 // Help is shown by --help.

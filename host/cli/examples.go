@@ -11,8 +11,18 @@ var examples = map[string][]string{
 	"login": {
 		"picloud login",
 		"echo \"$PASSWORD\" | picloud login --url https://cloud.example.com --username ada --password-stdin",
+		"picloud login --url https://staging.example.com --context staging",
 	},
-	"logout":      {"picloud logout"},
+	"logout":       {"picloud logout", "picloud logout --context staging"},
+	"context list": {"picloud context list"},
+	"context use":  {"picloud context use staging"},
+
+	"completion": {
+		"source <(picloud completion bash)",
+		"source <(picloud completion zsh)",
+		"picloud completion fish | source",
+	},
+
 	"apps list":   {"picloud apps list"},
 	"apps create": {"picloud apps create shop --name 'The shop'"},
 	"apps show":   {"picloud apps show shop --output json"},

@@ -3,6 +3,7 @@ package cli
 import (
 	"io"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -20,6 +21,8 @@ func newParser(t *testing.T) *kong.Kong {
 	return parser
 }
 
+var shellSyntax = regexp.MustCompile(` [>|] .*$`)
+
 // Each command has an example, each example is of a command, and can be parsed.
 func TestExamples(t *testing.T) {
 	var commands []string
@@ -35,7 +38,7 @@ func TestExamples(t *testing.T) {
 		}
 		for _, line := range lines {
 			_, arguments, _ := strings.Cut(line, "picloud ")
-			arguments, _, _ = strings.Cut(arguments, " > ")
+			arguments = strings.TrimSuffix(shellSyntax.ReplaceAllString(arguments, ""), ")")
 			words, err := exec.Command("sh", "-c", "set -- "+arguments+`; printf '%s\0' "$@"`).Output()
 			if err != nil {
 				t.Fatalf("%s: %v", line, err)

@@ -78,8 +78,8 @@ func (cmd *FilesListCmd) Run(ctx context.Context, r *Remote, c *client.Client, i
 // FilesGetCmd is `picloud files get`.
 type FilesGetCmd struct {
 	CollectionArg
-	ID string `arg:"" help:"Id of the file."`
-	To string `placeholder:"FILE" help:"Where to write; - is standard output. Else a new file of its name in this directory."`
+	ID string `arg:"" help:"Id of the file." complete:"entries"`
+	To string `placeholder:"FILE" complete:"files" help:"Where to write; - is standard output. Else a new file of its name in this directory."`
 }
 
 // Run downloads the file.
@@ -129,7 +129,7 @@ func fetchFile(ctx context.Context, c *client.Client, app, collection string, fi
 // FilesPutCmd is `picloud files put`.
 type FilesPutCmd struct {
 	CollectionArg
-	File        string `arg:"" help:"What to upload; - is standard input."`
+	File        string `arg:"" help:"What to upload; - is standard input." complete:"files"`
 	Name        string `help:"Name to keep it under; the file's own when absent."`
 	ContentType string `placeholder:"TYPE" help:"As in text/plain; guessed from the name when absent."`
 	ID          string `help:"Replace the bytes of this file instead of making a new one."`
@@ -184,7 +184,7 @@ func typeOf(name string) string { return mime.TypeByExtension(filepath.Ext(name)
 // FilesDeleteCmd is `picloud files delete`.
 type FilesDeleteCmd struct {
 	CollectionArg
-	ID string `arg:"" help:"Id of the file."`
+	ID string `arg:"" help:"Id of the file." complete:"entries"`
 }
 
 // Run deletes the file.
@@ -213,7 +213,7 @@ type exportedFile struct {
 // FilesExportCmd is `picloud files export`.
 type FilesExportCmd struct {
 	CollectionArg
-	Directory string `arg:"" help:"Where to write; made if missing, else it must be empty."`
+	Directory string `arg:"" help:"Where to write; made if missing, else it must be empty." complete:"files"`
 }
 
 // Help is shown by --help.
@@ -271,7 +271,7 @@ func (cmd *FilesExportCmd) Run(ctx context.Context, r *Remote, c *client.Client,
 // FilesImportCmd is `picloud files import`.
 type FilesImportCmd struct {
 	CollectionArg
-	Directory string `arg:"" help:"An exported directory, or any other."`
+	Directory string `arg:"" help:"An exported directory, or any other." complete:"files"`
 }
 
 // Help is shown by --help.

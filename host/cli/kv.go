@@ -40,7 +40,7 @@ var kvColumns = []column[wire.KVEntry]{
 
 // A CollectionArg is the argument that names a collection.
 type CollectionArg struct {
-	Collection string `arg:"" help:"Name of the collection."`
+	Collection string `arg:"" help:"Name of the collection." complete:"collections"`
 }
 
 // Validate refuses what the path of a request cannot carry; the rest is up to the server.
@@ -48,7 +48,7 @@ func (arg *CollectionArg) Validate() error { return notEmpty("collection", arg.C
 
 // A KeyArg is the argument that is a key.
 type KeyArg struct {
-	Key string `arg:"" help:"The key."`
+	Key string `arg:"" help:"The key." complete:"entries"`
 }
 
 // Validate is as [CollectionArg.Validate].
@@ -165,7 +165,7 @@ func (cmd *KVDeleteCmd) Run(ctx context.Context, r *Remote, c *client.Client, in
 // KVExportCmd is `picloud kv export`.
 type KVExportCmd struct {
 	CollectionArg
-	File   string `arg:"" default:"-" help:"Where to write; - is standard output."`
+	File   string `arg:"" default:"-" help:"Where to write; - is standard output." complete:"files"`
 	Prefix string `help:"Only keys that begin so."`
 }
 
@@ -177,7 +177,7 @@ func (cmd *KVExportCmd) Run(ctx context.Context, r *Remote, c *client.Client, in
 // KVImportCmd is `picloud kv import`.
 type KVImportCmd struct {
 	CollectionArg
-	File string `arg:"" help:"An export; - is standard input."`
+	File string `arg:"" help:"An export; - is standard input." complete:"files"`
 }
 
 // Help is shown by --help.

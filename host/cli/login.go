@@ -22,9 +22,9 @@ func (cmd *LoginCmd) Run(ctx context.Context, r *Remote) error {
 	if err != nil {
 		saved = credentials{} // to be replaced anyway
 	}
-	c, err := client.New(r.address(saved), "")
+	c, name, err := cmd.server(r, saved)
 	if err != nil {
-		return &usageError{err}
+		return err
 	}
 	if base, _ := client.ParseAddress(c.Address()); base.Scheme == "http" && !loopback(base.Hostname()) {
 		r.notices.warn("%s is not encrypted: the password can be read on the way", c.Address())
@@ -34,22 +34,49 @@ func (cmd *LoginCmd) Run(ctx context.Context, r *Remote) error {
 	if err != nil {
 		return err
 	}
-	session, err := c.Login(ctx, cmd.Username, password)
+	before, _ := saved.find(func(l login) bool { return l.URL == c.Address() && l.Username == cmd.Username })
+	session, err := c.Login(ctx, cmd.Username, password, before.Device)
 	if err != nil {
 		return err
 	}
-	path, err := credentials{
-		URL: c.Address(), Username: cmd.Username, Token: session.Token, ExpiresAt: session.ExpiresAt,
-	}.save()
+	saved.use(login{
+		Name: name, URL: c.Address(), Username: cmd.Username, Token: session.Token, ExpiresAt: session.ExpiresAt, Device: session.Device,
+	})
+	path, err := saved.save()
 	if err != nil {
 		return err
 	}
 	if r.Output == "json" { // without the token: outputs end up in logs
-		return r.printJSON(map[string]any{"url": c.Address(), "username": cmd.Username, "expires_at": session.ExpiresAt, "file": path})
+		return r.printJSON(map[string]any{"url": c.Address(), "username": cmd.Username, "expires_at": session.ExpiresAt, "context": name, "file": path})
 	}
 	fmt.Fprintf(r.stdout, "Logged in to %s as %s until %s.\n",
 		c.Address(), cmd.Username, session.ExpiresAt.Local().Format(time.DateTime))
 	return nil
+}
+
+// server returns a client of the server to log in to, and the name of the context that the login
+// gets: a given one, that of an earlier login there, or the server's.
+func (cmd *LoginCmd) server(r *Remote, saved credentials) (*client.Client, string, error) {
+	at := Remote{URL: r.URL, Context: r.Context}
+	if _, err := saved.inContext(r.Context); r.URL != "" || err != nil {
+		at.Context = "" // is only the name of the new one
+	}
+	if at.URL == "" && at.Context == "" && saved.URL == "" {
+		at.URL = defaultAddress
+	}
+	server, err := at.login(saved)
+	if err != nil {
+		return nil, "", err
+	}
+	c, err := client.New(server.URL, "")
+	if err != nil {
+		return nil, "", &usageError{err}
+	}
+	name := r.Context
+	if name == "" {
+		name = server.context()
+	}
+	return c, name, nil
 }
 
 func loopback(host string) bool {
@@ -64,22 +91,27 @@ type LogoutCmd struct{ Remote }
 // of another server than the one that is meant stays.
 func (cmd *LogoutCmd) Run(ctx context.Context, r *Remote) error {
 	saved, err := loadCredentials()
-	if err == nil && r.URL != "" {
-		meant, err := client.ParseAddress(r.URL)
-		if err != nil {
-			return &usageError{err}
-		}
-		if meant.String() != saved.URL {
-			return &notLoggedInError{Address: meant.String(), To: saved.URL}
-		}
+	if err != nil {
+		return err
 	}
-	if err == nil && saved.Token != "" {
+	server, err := r.login(saved)
+	if err != nil {
+		return err
+	}
+	if _, known := saved.at(server.URL); !known {
+		if r.URL != "" {
+			return &notLoggedInError{Address: server.URL, To: saved.URL}
+		}
+		return nil
+	}
+	if server.validToken() != "" {
 		var c *client.Client
-		if c, err = client.New(saved.URL, saved.Token); err == nil {
+		if c, err = client.New(server.URL, server.Token); err == nil {
 			err = c.Logout(ctx)
 		}
 	}
-	if forgotten := forgetCredentials(); forgotten != nil {
+	saved.remove(server.context())
+	if _, forgotten := saved.save(); forgotten != nil {
 		return forgotten
 	}
 	if err != nil {

@@ -27,7 +27,7 @@ func (n *notices) warn(format string, args ...any) {
 		n.print(map[string]string{"warning": text})
 		return
 	}
-	fmt.Fprintln(n.w, paint(n.w, yellow, "warning:"), text)
+	fmt.Fprintln(n.w, paint(n.w, yellow, "warning: ")+text)
 }
 
 // fail tells why the command failed.
@@ -36,7 +36,7 @@ func (n *notices) fail(err error) {
 		n.print(map[string]failure{"error": newFailure(err)})
 		return
 	}
-	fmt.Fprintln(n.w, "picloud:", paint(n.w, red, "error:"), err.Error())
+	fmt.Fprintln(n.w, paint(n.w, red, "picloud: error: ")+err.Error())
 }
 
 func (n *notices) print(value any) {
@@ -68,6 +68,7 @@ func newFailure(err error) failure {
 		noMatch     errNoMatch
 		noScript    *noSuchScriptError
 		noApp       *manifest.NoAppError
+		noContext   *noSuchContextError
 	)
 	switch {
 	case errors.As(err, &place):
@@ -80,7 +81,7 @@ func newFailure(err error) failure {
 		f.Code = "not_logged_in"
 	case errors.As(err, &noMatch):
 		f.Code = "no_match"
-	case errors.As(err, &noScript), errors.As(err, &noApp):
+	case errors.As(err, &noScript), errors.As(err, &noApp), errors.As(err, &noContext):
 		f.Code = "not_found"
 	}
 	if errors.As(err, &usage) {

@@ -14,12 +14,13 @@ const defaultAddress = "http://127.0.0.1:8080"
 // Remote holds what every client command needs: which server, as whom, and how to print. A command
 // embeds it; its Run method receives it, and the [*client.Client] made of it if it asks for one.
 //
-// The server is --url, else PICLOUD_URL, else the one last logged in to, else the default of
-// `picloud serve`. The token is PICLOUD_TOKEN, else that of the login, which is never sent to a
-// server other than its own.
+// The server is that of --context, else --url, else PICLOUD_URL, else the one of the current
+// context, else the default of `picloud serve`. The token is PICLOUD_TOKEN, else that of the login
+// there: a token is never sent to a server other than its own.
 type Remote struct {
-	URL    string `placeholder:"URL" env:"PICLOUD_URL" help:"Server to talk to; else the one logged in to, else http://127.0.0.1:8080."`
-	Output string `short:"o" enum:"table,json" default:"table" help:"Print a table or JSON: ${enum}."`
+	URL     string `placeholder:"URL" env:"PICLOUD_URL" help:"Server to talk to; else the one logged in to, else http://127.0.0.1:8080."`
+	Context string `placeholder:"NAME" complete:"contexts" help:"Login to use, see picloud context; wins over --url."`
+	Output  string `short:"o" enum:"table,json" default:"table" help:"Print a table or JSON: ${enum}."`
 
 	stdin   io.Reader
 	stdout  io.Writer
@@ -39,16 +40,26 @@ func (r *Remote) AfterApply(command *kong.Context, notices *notices) error {
 	return command.BindSingletonProvider(r.connect)
 }
 
-// address returns the server to talk to, given what was saved at login.
-func (r *Remote) address(saved credentials) string {
+// login returns the server to talk to, with the session there if there is one.
+func (r *Remote) login(saved credentials) (login, error) {
 	switch {
+	case r.Context != "":
+		return saved.inContext(r.Context)
 	case r.URL != "":
-		return r.URL
+		address, err := client.ParseAddress(r.URL)
+		if err != nil {
+			return login{}, &usageError{err}
+		}
+		if there, ok := saved.at(address.String()); ok {
+			return there, nil
+		}
+		return login{URL: address.String()}, nil
 	case saved.URL != "":
-		return saved.URL
-	default:
-		return defaultAddress
+		return saved.login, nil
+	case len(saved.Others) > 0:
+		return login{}, &noSuchContextError{Names: saved.names()}
 	}
+	return login{URL: defaultAddress}, nil
 }
 
 // connect makes the client for the command.
@@ -57,18 +68,18 @@ func (r *Remote) connect() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := client.New(r.address(saved), "")
+	server, err := r.login(saved)
 	if err != nil {
-		return nil, &usageError{err}
+		return nil, err
 	}
 	token := os.Getenv(tokenVariable)
-	if token == "" && c.Address() == saved.URL {
-		token = saved.Token
+	if token == "" {
+		token = server.validToken()
 	}
 	if token == "" {
-		return nil, &notLoggedInError{Address: c.Address()}
+		return nil, &notLoggedInError{Address: server.URL}
 	}
-	return client.New(c.Address(), token)
+	return client.New(server.URL, token)
 }
 
 // A notLoggedInError means that there is no token to send to a server.

@@ -50,7 +50,7 @@ func scriptNames(ctx context.Context, c *client.Client, app string) (map[string]
 
 // RoutesListCmd is `picloud routes list`.
 type RoutesListCmd struct {
-	Script string `arg:"" optional:"" help:"Name or id of a script; all of the app's when absent."`
+	Script string `arg:"" optional:"" help:"Name or id of a script; all of the app's when absent." complete:"scripts"`
 }
 
 // Run lists the routes.

@@ -64,7 +64,7 @@ func describeLimits(limits abi.Limits) string {
 // receives the script that it names, without its source. (It receives the client before that: an
 // error of a provider that another one needs would begin with a type's name.)
 type ScriptArg struct {
-	Script string `arg:"" help:"Name or id."`
+	Script string `arg:"" help:"Name or id." complete:"scripts"`
 }
 
 // ProvideScript finds the script.
@@ -176,7 +176,7 @@ func printModule(ctx context.Context, r *Remote, c *client.Client, plugin wire.S
 // ScriptsValidateCmd is `picloud scripts validate`.
 type ScriptsValidateCmd struct {
 	ScriptArg
-	File string `arg:"" optional:"" help:"Source to compile in its place."`
+	File string `arg:"" optional:"" help:"Source to compile in its place." complete:"files"`
 }
 
 // Run validates the script.

@@ -9,9 +9,9 @@ import (
 
 // Login exchanges a user's name and password for a session, and uses its token from now on. It must
 // not run beside other calls.
-func (c *Client) Login(ctx context.Context, username, password string) (wire.Token, error) {
+func (c *Client) Login(ctx context.Context, username, password, device string) (wire.Token, error) {
 	session, err := call[wire.Token](ctx, c, http.MethodPost, []string{"auth", "login"}, nil,
-		wire.Login{Username: username, Password: password})
+		wire.Login{Username: username, Password: password, Device: device})
 	if err == nil {
 		c.token = session.Token
 	}

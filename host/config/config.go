@@ -21,9 +21,9 @@ import (
 // Location is where a server's data are: what a command on the server's machine has to know of its
 // settings.
 type Location struct {
-	File kong.ConfigFlag `name:"config" placeholder:"FILE" help:"YAML file with settings; flags and variables win." env:"PICLOUD_CONFIG"`
+	File kong.ConfigFlag `name:"config" placeholder:"FILE" complete:"files" help:"YAML file with settings; flags and variables win." env:"PICLOUD_CONFIG"`
 
-	Data        string `default:"./data" help:"Directory for the database, files and caches." env:"PICLOUD_DATA"`
+	Data        string `default:"./data" complete:"files" help:"Directory for the database, files and caches." env:"PICLOUD_DATA"`
 	DatabaseURL string `name:"database-url" secret:"" placeholder:"URL" help:"PostgreSQL to use instead of SQLite in the data directory." env:"PICLOUD_DATABASE_URL"`
 }
 
@@ -47,7 +47,7 @@ type Config struct {
 	MaxMemoryMB   int64         `name:"max-memory-mb" default:"512" min:"1" max:"4096" help:"Most memory a script may be allowed, MiB." env:"PICLOUD_MAX_MEMORY_MB"`
 	MaxTimeout    time.Duration `default:"300s" min:"1ms" max:"24h" help:"Longest time limit a script may be allowed." env:"PICLOUD_MAX_TIMEOUT"`
 
-	FilesRoot    string `placeholder:"DIR" help:"Directory for the contents of apps' files; files in the data directory when not set. It must not be shared with another database." env:"PICLOUD_FILES_ROOT"`
+	FilesRoot    string `placeholder:"DIR" complete:"files" help:"Directory for the contents of apps' files; files in the data directory when not set. It must not be shared with another database." env:"PICLOUD_FILES_ROOT"`
 	FilesQuota   int64  `default:"1073741824" min:"0" max:"1125899906842624" help:"Most bytes that the files of one app may have in all; 0 is no bound." env:"PICLOUD_FILES_QUOTA"`
 	MaxFileBytes int64  `default:"104857600" min:"1" max:"1099511627776" help:"Largest file, bytes." env:"PICLOUD_MAX_FILE_BYTES"`
 

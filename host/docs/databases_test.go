@@ -81,8 +81,7 @@ func (f fixture) create(tb testing.TB, collection, data string) store.Document {
 	return doc
 }
 
-// load creates a document for each line "name: value" and returns the names by
-// id.
+// load creates a document for each line "name: value" and returns the names by id.
 func (f fixture) load(tb testing.TB, collection, lines string) map[string]string {
 	tb.Helper()
 	names := map[string]string{}
@@ -111,8 +110,7 @@ func (f fixture) find(tb testing.TB, collection string, names map[string]string,
 	return strings.Join(found, " ")
 }
 
-// refused fails the test unless err refuses a field for a reason that contains
-// the text.
+// refused fails the test unless err refuses a field for a reason that contains the text.
 func refused(tb testing.TB, err error, field, reason string) {
 	tb.Helper()
 	require.Equal(tb, fault.Invalid, fault.Of(err), "%v", err)

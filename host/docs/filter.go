@@ -7,8 +7,8 @@ import (
 
 // The language of filters
 //
-// A filter is a map. Each entry is a condition, and a document matches if all
-// hold; the empty filter matches every document.
+// A filter is a map. Each entry is a condition, and a document matches if all hold; the empty
+// filter matches every document.
 //
 //	path: value                 the value at the path is equal to value
 //	path: {operator: operand}   all of the operators hold for the value at the path
@@ -16,9 +16,9 @@ import (
 //	$or:  [filter, ...]         at least one filter matches
 //	$not: filter                the filter does not match
 //
-// A path is the keys that lead to a value, joined by dots: "address.city". On an
-// array a key made of digits is an index from 0: "tags.0". A backslash makes a
-// dot, a backslash or a leading dollar sign part of a key: `a\.b`.
+// A path is the keys that lead to a value, joined by dots: "address.city". On an array a key made
+// of digits is an index from 0: "tags.0". A backslash makes a dot, a backslash or a leading dollar
+// sign part of a key: `a\.b`.
 //
 //	$eq  v         equal to v
 //	$ne  v         not equal to v
@@ -29,13 +29,12 @@ import (
 //	$contains v    an array with an element equal to v, or a string with the string v in it
 //	$not  c        the operators in c do not all hold; or, with a plain value, not equal to it
 //
-// Values are compared by type. Numbers are equal by their exact values, whether
-// integer or float; strings by their characters; arrays element by element; maps
-// by their entries in whatever order; a blob is a value like a string and not a
-// map. Values of different types are never equal, and neither is before the
-// other. Strings are ordered by code point and false is before true. Only arrays,
-// maps and blobs have no order. A missing value is equal to null, so that
-// {"a": null} matches documents without an a; $exists tells the two apart.
+// Values are compared by type. Numbers are equal by their exact values, whether integer or float;
+// strings by their characters; arrays element by element; maps by their entries in whatever order;
+// a blob is a value like a string and not a map. Values of different types are never equal, and
+// neither is before the other. Strings are ordered by code point and false is before true. Only
+// arrays, maps and blobs have no order. A missing value is equal to null, so that {"a": null}
+// matches documents without an a; $exists tells the two apart.
 
 // condition is a part of a filter.
 type condition interface {

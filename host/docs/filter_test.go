@@ -16,8 +16,8 @@ import (
 // filterCase is a filter and the names of the documents it finds.
 type filterCase struct{ filter, finds string }
 
-// filterTopics are documents, and what filters find among them. They are the
-// definition of the language in examples.
+// filterTopics are documents, and what filters find among them. They are the definition of the
+// language in examples.
 var filterTopics = []struct {
 	name  string
 	docs  string

@@ -13,8 +13,8 @@ import (
 	"github.com/picloud/picloud/host/store"
 )
 
-// MaxPageBytes bounds the data of the documents in a page of [Service.Find]. A
-// page that reaches it ends there, with at least one document.
+// MaxPageBytes bounds the data of the documents in a page of [Service.Find]. A page that reaches it
+// ends there, with at least one document.
 const MaxPageBytes = 8 << 20
 
 // Query asks for documents of a collection.
@@ -35,7 +35,7 @@ type search struct {
 }
 
 func newSearch(appID, collection string, query Query) (q search, err error) {
-	if err := checkCollection(collection); err != nil {
+	if err := store.CheckCollection(collection); err != nil {
 		return q, err
 	}
 	if q.filter, err = parseFilter(query.Filter); err != nil {
@@ -76,7 +76,7 @@ func (s *Service) Find(ctx context.Context, appID, collection string, query Quer
 	return s.findSorted(ctx, q)
 }
 
-// Count tells how many documents match a filter; absent, how many there are.
+// Count returns the number of documents that match a filter, without one of all there are.
 func (s *Service) Count(ctx context.Context, appID, collection string, filter msgp.Raw) (count int64, err error) {
 	q, err := newSearch(appID, collection, Query{Filter: filter})
 	if err != nil {
@@ -92,14 +92,13 @@ func (s *Service) Count(ctx context.Context, appID, collection string, filter ms
 	return count, err
 }
 
-// maxChunk bounds the documents that are read at once where only some may be
-// wanted.
+// maxChunk bounds the documents that are read at once where only some may be wanted.
 const maxChunk = 20_000
 
 var errEnough = errors.New("enough documents")
 
-// findByID reads documents in the order of their ids, more and more at once,
-// until there are enough that match.
+// findByID reads documents in the order of their ids, more and more at once, until there are enough
+// that match.
 func (s *Service) findByID(ctx context.Context, q search) (store.Page[store.Document], error) {
 	var page store.Page[store.Document]
 	page.Items = []store.Document{}
@@ -128,9 +127,8 @@ func (s *Service) findByID(ctx context.Context, q search) (store.Page[store.Docu
 	}
 }
 
-// inline is the size in bytes up to which a document stays in memory while all
-// documents are looked at for the first in an order; a longer one is read again
-// when it turns out to be among them.
+// inline is the size in bytes up to which a document stays in memory while all documents are looked
+// at for the first in an order; a longer one is read again when it turns out to be among them.
 const inline = MaxPageBytes / (store.MaxPageSize + 1)
 
 // candidate is a document that may be in a page.
@@ -167,8 +165,7 @@ func (s *Service) findSorted(ctx context.Context, q search) (store.Page[store.Do
 	return s.fill(ctx, q, first)
 }
 
-// fill makes a page of candidates, of which there is one too many if there is a
-// next page.
+// fill makes a page of candidates. There is one too many of them if there is a next page.
 func (s *Service) fill(ctx context.Context, q search, first []candidate) (store.Page[store.Document], error) {
 	page := store.Page[store.Document]{Items: []store.Document{}}
 	size := 0

@@ -8,12 +8,7 @@ import (
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/fault"
-	"github.com/picloud/picloud/host/store"
 )
-
-func checkCollection(name string) error {
-	return store.CheckName("collection", name, MaxCollectionBytes)
-}
 
 // readMap is the JSON of a map that came as a field of a request.
 func readMap(field string, raw msgp.Raw, most int) (text, error) {
@@ -78,7 +73,7 @@ type keySet struct {
 	many map[string]bool
 }
 
-// add tells whether the key is new.
+// add reports whether the key is new.
 func (s *keySet) add(key text) bool {
 	if s.many == nil {
 		for _, other := range s.few[:s.n] {

@@ -151,8 +151,7 @@ func TestPageRefusals(t *testing.T) {
 	}
 }
 
-// Many documents, in pages of any size, also where few match and where they are
-// large.
+// Many documents, in pages of any size, also where few match and where they are large.
 func TestLargeCollections(t *testing.T) {
 	onBoth(t, func(t *testing.T, f fixture) {
 		const n = 7000 // more than make a term common

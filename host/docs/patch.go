@@ -1,14 +1,13 @@
 package docs
 
-// merged is a map with a patch put into it (RFC 7396): what is null in the patch
-// is removed, maps are merged, and all else is replaced. Blobs are values. What
-// stays keeps its place and what is new comes behind it.
+// merged is a map with a patch put into it (RFC 7396): what is null in the patch is removed, maps
+// are merged, and all else is replaced. Blobs are values. What stays keeps its place and what is
+// new comes behind it.
 func merged(target, patch text) text {
 	return appendMerged(make(text, 0, len(target)+len(patch)), target, patch)
 }
 
-// appendMerged merges a map into another; a target that is no map counts as an
-// empty one.
+// appendMerged merges a map into another; a target that is no map counts as an empty one.
 func appendMerged(out, target, patch text) text {
 	changes := map[string]text{}
 	for key, value := range patch.entries() {

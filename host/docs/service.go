@@ -1,10 +1,9 @@
-// Package docs is the service of JSON documents: collections of documents with
-// ids, versions and a language of filters.
+// Package docs is the service of JSON documents: collections of documents with ids, versions and a
+// language of filters.
 //
-// What a filter, a sort and a page mean is decided here, in Go, on the text of
-// the documents; the databases keep the text and an index of terms (see
-// terms.go) that leaves few documents to look at. So every database gives the
-// same answer to the last digit.
+// What a filter, a sort and a page mean is decided here, in Go, on the text of the documents; the
+// databases keep the text and an index of terms (see terms.go) that leaves few documents to look
+// at. So every database gives the same answer to the last digit.
 package docs
 
 import (
@@ -18,21 +17,17 @@ import (
 	"github.com/picloud/picloud/host/store"
 )
 
-// Bounds of what is kept.
-const (
-	MaxDataBytes       = 1 << 20 // of a document's data as JSON
-	MaxCollectionBytes = 512     // of a collection's name
-)
+// MaxDataBytes is how long a document's data may be as JSON.
+const MaxDataBytes = 1 << 20
 
 // Config is what the service works with.
 type Config struct {
 	Store store.Docs
 }
 
-// Service keeps and finds documents. It is safe for concurrent use. Values come
-// in as MessagePack (see package abi) and documents go out with their data as
-// JSON. Bad input is [fault.Invalid] and names the field; what is not there is
-// [fault.NotFound], in another app as in none.
+// Service keeps and finds documents. It is safe for concurrent use. Values come in as MessagePack
+// (see package abi) and documents go out with their data as JSON. Bad input is [fault.Invalid] and
+// names the field; what is not there is [fault.NotFound], in another app as in none.
 type Service struct {
 	store store.Docs
 }
@@ -51,14 +46,14 @@ func (s *Service) Create(ctx context.Context, appID, collection string, data msg
 
 // Get finds a document.
 func (s *Service) Get(ctx context.Context, appID, collection, id string) (store.Document, error) {
-	if err := checkCollection(collection); err != nil {
+	if err := store.CheckCollection(collection); err != nil {
 		return store.Document{}, err
 	}
 	return s.store.Get(ctx, store.DocumentKey{AppID: appID, Collection: collection, ID: id})
 }
 
-// Put keeps a document under a given id, a UUID: a new one, or new data of the
-// one that is there, as an import does. created tells which.
+// Put keeps a document under a given id, a UUID: a new one, or new data of the one that is there,
+// as an import does. created tells which.
 func (s *Service) Put(ctx context.Context, appID, collection, id string, data msgp.Raw) (doc store.Document, created bool, err error) {
 	if parsed, err := uuid.Parse(id); err != nil || parsed.String() != id {
 		return store.Document{}, false, fault.Refuse("id", "must be a UUID in lower case, got %.40q", id)
@@ -81,9 +76,8 @@ func (s *Service) Put(ctx context.Context, appID, collection, id string, data ms
 	}
 }
 
-// Update replaces the data of a document and returns it as it is now. With
-// ifVersion not nil it must be at that version; otherwise the error is a
-// [fault.Stale].
+// Update replaces the data of a document and returns it as it is now. With ifVersion not nil it
+// must be at that version; otherwise the error is a [fault.Stale].
 func (s *Service) Update(ctx context.Context, appID, collection, id string, data msgp.Raw, ifVersion *int64) (store.Document, error) {
 	content, err := checked(appID, collection, data)
 	if err != nil {
@@ -92,10 +86,10 @@ func (s *Service) Update(ctx context.Context, appID, collection, id string, data
 	return s.store.Replace(ctx, store.DocumentKey{AppID: appID, Collection: collection, ID: id}, content, ifVersion)
 }
 
-// Patch merges a map into the data of a document (RFC 7396), otherwise like
-// Update. Unit removes a key; a blob is a value, not a map.
+// Patch merges a map into the data of a document (RFC 7396), otherwise like Update. Unit removes a
+// key; a blob is a value, not a map.
 func (s *Service) Patch(ctx context.Context, appID, collection, id string, patch msgp.Raw, ifVersion *int64) (store.Document, error) {
-	if err := checkCollection(collection); err != nil {
+	if err := store.CheckCollection(collection); err != nil {
 		return store.Document{}, err
 	}
 	changes, err := readMap("data", patch, MaxDataBytes)
@@ -115,7 +109,7 @@ func (s *Service) Patch(ctx context.Context, appID, collection, id string, patch
 
 // Delete removes a document.
 func (s *Service) Delete(ctx context.Context, appID, collection, id string) error {
-	if err := checkCollection(collection); err != nil {
+	if err := store.CheckCollection(collection); err != nil {
 		return err
 	}
 	return s.store.Delete(ctx, store.DocumentKey{AppID: appID, Collection: collection, ID: id})
@@ -128,7 +122,7 @@ func (s *Service) Collections(ctx context.Context, appID string, page store.Page
 
 // checked is what is kept of data that came with a request.
 func checked(appID, collection string, data msgp.Raw) (store.DocumentContent, error) {
-	if err := checkCollection(collection); err != nil {
+	if err := store.CheckCollection(collection); err != nil {
 		return store.DocumentContent{}, err
 	}
 	content, err := readMap("data", data, MaxDataBytes)

@@ -15,14 +15,14 @@ import (
 
 // The order of documents
 //
-// A sort is a map of path to 1, ascending, or -1, descending; documents that are
-// equal by the first path are in the order of the second, and so on, and by id in
-// the end. Values of different types are in the order
+// A sort is a map of path to 1, ascending, or -1, descending; documents that are equal by the first
+// path are in the order of the second, and so on, and by id in the end. Values of different types
+// are in the order
 //
 //	missing and null < false < true < numbers < strings < all others
 //
-// numbers by value, strings by the code points of their first sortBytes bytes,
-// and all others are equal.
+// numbers by value, strings by the code points of their first sortBytes bytes, and all others are
+// equal.
 
 // sortBytes is how much of a string counts for its place.
 const sortBytes = 1024
@@ -158,8 +158,7 @@ func (s sorting) compare(a, b place) int {
 	return cmp.Compare(a.id, b.id)
 }
 
-// cursor is the place behind which a page begins, as it is written: JSON in
-// base64url.
+// cursor is the place behind which a page begins, as it is written: JSON in base64url.
 type cursor struct {
 	Sort   string            `json:"docs"`
 	ID     string            `json:"id"`

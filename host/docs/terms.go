@@ -8,16 +8,16 @@ import (
 	"slices"
 )
 
-// A term stands for "at this path of a document of this collection of this app
-// is this value": 64 bits of a hash. A document's terms are kept with it, and an
-// index of the database finds the documents that have one. Two facts may share a
-// term, so a term only narrows; [condition.match] decides.
+// A term stands for "at this path of a document of this collection of this app is this value": 64
+// bits of a hash. A document's terms are kept with it, and an index of the database finds the
+// documents that have one. Two facts may share a term, so a term only narrows; [condition.match]
+// decides.
 //
-// Scalars that maps lead to have terms; null, which a missing value is equal to,
-// arrays and what is in them have none.
+// Scalars that maps lead to have terms; null, which a missing value is equal to, arrays and what is
+// in them have none.
 
-// maxTerms bounds the terms of a document. One with more facts has the one term
-// that stands for "anything may be in here", which every query also looks for.
+// maxTerms bounds the terms of a document. One with more facts has the one term that stands for
+// "anything may be in here", which every query also looks for.
 const maxTerms = 256
 
 // terms makes the terms of one collection. It is used by one goroutine.

@@ -11,14 +11,13 @@ import (
 	"github.com/picloud/picloud/abi/decimal"
 )
 
-// text is one value in the JSON that [abi.AppendJSON] writes: without spaces,
-// and with one way to escape each character. Documents are looked at in this
-// form, since most of one is skipped. Nothing here relies on the text being
-// whole: of a damaged one the answers are wrong, but answers.
+// text is one value in the JSON that [abi.AppendJSON] writes: without spaces, and with one way to
+// escape each character. Documents are looked at in this form, since most of one is skipped.
+// Nothing here relies on the text being whole: of a damaged one the answers are wrong, but answers.
 type text []byte
 
-// kind is the type of a value. Kinds are in the order in which values of
-// different types are sorted.
+// kind is the type of a value. Kinds are in the order in which values of different types are
+// sorted.
 type kind uint8
 
 const (
@@ -64,7 +63,7 @@ const (
 	blobEnd   = `"}`
 )
 
-// isBlob tells whether an object stands for a blob, as abi.AppendFromJSON does.
+// isBlob reports whether an object stands for a blob, as abi.AppendFromJSON does.
 func (t text) isBlob() bool {
 	if !bytes.HasPrefix(t, []byte(blobStart)) || !bytes.HasSuffix(t, []byte(blobEnd)) {
 		return false
@@ -200,8 +199,8 @@ func quoted(s string) text {
 	return append(b, '"')
 }
 
-// number is a stored number: an integer of 64 bits or else a float, as
-// abi.AppendFromJSON tells them apart.
+// number is a stored number: an integer of 64 bits or else a float, as abi.AppendFromJSON tells
+// them apart.
 type number struct {
 	integer int64
 	float   float64
@@ -257,9 +256,8 @@ func order[T int64 | float64](a, b T) int {
 	return 0
 }
 
-// equal tells whether two values are the same: of the same type, numbers by
-// value, strings by code point, arrays element by element, maps whatever the
-// order of their keys.
+// equal reports whether two values are the same: of the same type, numbers by value, strings by
+// code point, arrays element by element, maps whatever the order of their keys.
 func equal(a, b text) bool {
 	k := a.kind()
 	if k != b.kind() {
@@ -306,8 +304,8 @@ func equalMaps(a, b text) bool {
 	return n == len(others)
 }
 
-// compare orders two values of the same kind, if that is an ordered one: null,
-// bool, number or string.
+// compare orders two values of the same kind, if that is an ordered one: null, bool, number or
+// string.
 func compare(a, b text) (result int, ordered bool) {
 	k := a.kind()
 	if k != b.kind() {

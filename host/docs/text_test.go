@@ -14,8 +14,7 @@ import (
 	"github.com/picloud/picloud/abi"
 )
 
-// canonical is a JSON text as it is stored; ok is false if it is not JSON or
-// cannot be stored.
+// canonical is a JSON text as it is stored; ok is false if it is not JSON or cannot be stored.
 func canonical(given []byte) (stored text, ok bool) {
 	raw, err := abi.AppendFromJSON(nil, given)
 	if err != nil {
@@ -53,9 +52,8 @@ func TestNumbersAreOrderedExactly(t *testing.T) {
 	}
 }
 
-// FuzzFilter sees to it that no filter and no document crash the service, that
-// a filter and its negation divide the documents, and that the index leaves out
-// none that matches.
+// FuzzFilter sees to it that no filter and no document crash the service, that a filter and its
+// negation divide the documents, and that the index leaves out none that matches.
 func FuzzFilter(f *testing.F) {
 	for _, filter := range []string{
 		`{"a": 1, "b.c": "x"}`, `{"$or": [{"a": {"$in": [1, null, "x"]}}, {"b": 2}]}`, `{"a": {"$contains": "x"}, "$not": {"c": []}}`,

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -107,6 +108,42 @@ func TestLogoutFromAnotherServer(t *testing.T) {
 	p.must(t, "apps", "list")
 	p.must(t, "logout", "--url", server.url+"/")
 	p.fails(t, exitFailed, "not logged in", "apps", "list", "--url", server.url)
+}
+
+// Logins to several servers are contexts: one is current, and each has a session of its own.
+func TestContexts(t *testing.T) {
+	p, one := loggedIn(t)
+	other := newPlace(t)
+	two := startServer(t, other)
+	if r := p.run(t, two.password+"\n", "login", "--url", two.url, "--context", "staging", "--password-stdin"); r.status != exitOK {
+		t.Fatal(r)
+	}
+	p.must(t, "apps", "create", "there") // on the one last logged in to
+	type context struct {
+		Name, URL string
+		Current   bool
+	}
+	host := strings.TrimPrefix(one.url, "http://")
+	want := []context{{host, one.url, false}, {"staging", two.url, true}}
+	if got := decode[[]context](t, p, "context", "list"); !slices.Equal(got, want) {
+		t.Errorf("contexts are %+v, want %+v", got, want)
+	}
+	if got := p.must(t, "context", "use", host); got != "Commands use "+one.url+" as admin.\n" {
+		t.Errorf("printed %q", got)
+	}
+	p.fails(t, exitFailed, "not found", "apps", "show", "there")
+	p.must(t, "apps", "show", "there", "--context", "staging")
+	p.must(t, "apps", "show", "there", "--url", two.url+"/")
+	p.fails(t, exitFailed, `there is no context "prod": there are `+host+", staging", "apps", "list", "--context", "prod")
+
+	p.must(t, "logout")
+	p.fails(t, exitFailed, "no context is current: choose one with `picloud context use`: staging", "apps", "list")
+	p.must(t, "apps", "list", "--context", "staging")
+	p.must(t, "logout", "--context", "staging")
+	p.fails(t, exitFailed, `there is no context "staging": log in to have one`, "context", "use", "staging")
+	if _, err := os.Stat(filepath.Join(p.dir, ".config", "picloud", "credentials.json")); !os.IsNotExist(err) {
+		t.Errorf("the last logout leaves the credentials: %v", err)
+	}
 }
 
 // What holds other things is deleted after a question; where nobody can be asked, only with --yes.

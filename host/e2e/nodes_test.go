@@ -21,11 +21,11 @@ const followed = 10 * time.Second
 // TestTwoNodesOnOneDatabase: of two servers on one PostgreSQL each serves what the other one changes, scripts, modules,
 // routes, apps, sessions and keys, soon after.
 func TestTwoNodesOnOneDatabase(t *testing.T) {
-	database := pgtest.URL(t)
+	database, files := pgtest.URL(t), t.TempDir() // the nodes have both in common
 	var nodes [2]*daemon
 	for i := range nodes {
 		p := newPlace(t)
-		p.env = append(p.env, "PICLOUD_DATABASE_URL="+database, "PICLOUD_FILES_ROOT="+t.TempDir())
+		p.env = append(p.env, "PICLOUD_DATABASE_URL="+database, "PICLOUD_FILES_ROOT="+files)
 		nodes[i] = launch(t, p)
 	}
 	one, two := nodes[0], nodes[1]
@@ -99,11 +99,11 @@ func TestTwoNodesOnOneDatabase(t *testing.T) {
 
 // TestNodesMakeOneRouteOnce: of two routes in each other's way that two nodes are asked for at the same time, one is made.
 func TestNodesMakeOneRouteOnce(t *testing.T) {
-	database := pgtest.URL(t)
+	database, files := pgtest.URL(t), t.TempDir() // the nodes have both in common
 	var nodes [2]*daemon
 	for i := range nodes {
 		p := newPlace(t)
-		p.env = append(p.env, "PICLOUD_DATABASE_URL="+database, "PICLOUD_FILES_ROOT="+t.TempDir())
+		p.env = append(p.env, "PICLOUD_DATABASE_URL="+database, "PICLOUD_FILES_ROOT="+files)
 		nodes[i] = launch(t, p)
 	}
 	token := nodes[0].login()

@@ -19,6 +19,11 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	// What the program is made of: without it a result of before a change would be taken for one of now.
+	_ "github.com/picloud/picloud/host/cli"
+	_ "github.com/picloud/picloud/host/config"
+	_ "github.com/picloud/picloud/host/server"
 )
 
 // program is the built picloud, and compiled the compilation cache that the servers under test share:

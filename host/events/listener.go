@@ -16,14 +16,11 @@ type Listener struct {
 	Operations []store.ChangeOperation // empty: any
 }
 
-// maxGlobBytes is the length of the longest name of a collection.
-const maxGlobBytes = 512
-
-// CheckGlob refuses what is no glob of collections: a name, which is that collection; the beginning of
-// names with a * behind it, which is all collections that begin so; or * alone, which is all. There
-// is no other place for a *. The error is [fault.Invalid] of the field.
+// CheckGlob refuses what is no glob of collections: a name, which is that collection; the beginning
+// of names with a * behind it, which is all collections that begin so; or * alone, which is all.
+// There is no other place for a *. The error is [fault.Invalid] of the field.
 func CheckGlob(field, glob string) error {
-	if err := store.CheckName(field, glob, maxGlobBytes); err != nil {
+	if err := store.CheckName(field, glob, store.MaxCollectionBytes); err != nil {
 		return err
 	}
 	if i := strings.IndexByte(glob, '*'); i >= 0 && i < len(glob)-1 {
@@ -101,8 +98,9 @@ func newCollections(listeners []Listener) *collections {
 	return c
 }
 
-// has reports whether somebody listens to a collection. The one prefix that a name can begin with is
-// the last that is not behind it: what comes between the two in order begins with the prefix too.
+// has reports whether somebody listens to a collection. The one prefix that a name can begin with
+// is the last that is not behind it: what comes between the two in order begins with the prefix
+// too.
 func (c *collections) has(name string) bool {
 	if _, ok := c.names[name]; ok {
 		return true

@@ -1,8 +1,8 @@
 // Package events knows who listens to changes of apps' data.
 //
-// A [Registry] keeps in memory who listens to what, because it is asked before each write of kv, docs
-// and files: a write to a collection that nobody listens to stays a single statement. It also gives
-// a change and a new listener an order, see [Registry.Reload].
+// A [Registry] keeps in memory who listens to what, because it is asked before each write of kv,
+// docs and files: a write to a collection that nobody listens to stays a single statement. It also
+// gives a change and a new listener an order, see [Registry.Reload].
 package events
 
 import (
@@ -18,7 +18,8 @@ import (
 // What it promises is what [store.Audience] says of Tell.
 type Deliver func(ctx context.Context, tx store.Store, change store.Change, to []Listener) error
 
-// Registry is who listens to the changes of all apps, nobody at first. It is safe for concurrent use.
+// Registry is who listens to the changes of all apps, nobody at first. It is safe for concurrent
+// use.
 //
 // The listeners are replaced as a whole, and those who have entered before keep the old ones until
 // they leave. Nobody waits for a lock on the way to a write; it is the one who brings new listeners
@@ -49,9 +50,9 @@ func (r *Registry) Enter() store.Audience {
 	}
 }
 
-// Reload replaces the listeners of an app by those that load returns. If it returns nil, each change
-// of the app that commits from then on in this process is told to those, and to no others. One that
-// commits meanwhile may be told to the ones before.
+// Reload replaces the listeners of an app by those that load returns. If it returns nil, each
+// change of the app that commits from then on in this process is told to those, and to no others.
+// One that commits meanwhile may be told to the ones before.
 //
 // load reads what has been committed. Loads run one after another, so that none replaces what
 // another one has read later. Reload waits for the transactions under way that have changed data of

@@ -186,7 +186,8 @@ func TestLoadsTakeTurns(t *testing.T) {
 	})
 }
 
-// Many come and go while listeners change: nobody sees fewer than were there when a Reload returned.
+// Many come and go while listeners change: nobody sees fewer than were there when a Reload
+// returned.
 func TestReloadUnderLoad(t *testing.T) {
 	r := NewRegistry(nil)
 	var loaded atomic.Int64 // listeners that a Reload has returned for

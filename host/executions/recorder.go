@@ -17,7 +17,8 @@ import (
 // Bounds of what waits to be written, and how it is written.
 const (
 	maxQueued      = 16_384   // executions
-	maxQueuedBytes = 64 << 20 // of log lines
+	maxQueuedBytes = 64 << 20 // of executions with their log lines
+	recordBytes    = 512      // of an execution without its lines and its error
 	batchSize      = 1024     // executions in one transaction
 	linger         = 100 * time.Millisecond
 	writeTimeout   = time.Minute // of an attempt: a busy disk takes seconds to sync, and a short one would only begin again
@@ -68,8 +69,9 @@ func newRecorder(s store.Executions, log *slog.Logger, registerer prometheus.Reg
 	return r
 }
 
-// size is how many bytes the lines of an execution take.
+// size is about how many bytes of memory an execution takes while it waits.
 func size(e *store.Execution) (bytes int) {
+	bytes = recordBytes + len(e.ErrorMessage)
 	for _, line := range e.Lines {
 		bytes += len(line.Message) + len(line.Data) + 64
 	}

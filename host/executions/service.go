@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -111,7 +112,7 @@ func (o *Outcome) Status() int {
 	return fault.OfScript(o.Error.Code).Status()
 }
 
-// PublicMessage is what a caller is told who may not read the app's logs.
+// PublicMessage returns the message for a caller who may not read the app's logs.
 func PublicMessage(code abi.ErrorCode) string {
 	switch code {
 	case abi.CodeScriptInvalid:
@@ -234,19 +235,35 @@ func newResponse(value msgp.Raw, scope *hostcalls.Scope) (abi.Response, error) {
 	return response, nil
 }
 
-// scriptError makes any error one that may be recorded and shown.
+// scriptError makes any error one that may be recorded and shown: its text is not longer than that
+// of a log line, whatever the script has thrown.
 func (s *Service) scriptError(err error, scope *hostcalls.Scope, limits abi.Limits) *abi.ScriptError {
 	var known *abi.ScriptError
 	if errors.As(err, &known) {
+		shown := *known
 		if known.Code == abi.CodeTimeout { // whose text does not say how long it had
-			timeout := *known
-			timeout.Message = fmt.Sprintf("timeout_ms of %d exceeded: %s", limits.TimeoutMS, known.Message)
-			return &timeout
+			shown.Message = fmt.Sprintf("timeout_ms of %d exceeded: %s", limits.TimeoutMS, known.Message)
 		}
-		return known
+		shown.Message = hostcalls.CutMessage(shown.Message)
+		return &shown
 	}
 	s.log.Error("execution failed inside the host", "execution_id", scope.ExecutionID, "script_id", scope.ScriptID, "error", err)
 	return &abi.ScriptError{Code: abi.CodeInternal, Message: "internal error"}
+}
+
+// maxServerLog is how much of a script's error the server's own log shows, in bytes.
+const maxServerLog = 1 << 10
+
+// firstLine is what the server's log shows of an error, which the execution's log has as it is.
+func firstLine(message string) string {
+	line, _, more := strings.Cut(message, "\n")
+	if len(line) > maxServerLog {
+		line, more = strings.ToValidUTF8(line[:maxServerLog], ""), true
+	}
+	if more {
+		line += " ..."
+	}
+	return line
 }
 
 // finished records an execution. One that the gate refused never began: it is
@@ -269,7 +286,7 @@ func (s *Service) finished(ctx context.Context, script store.Script, in Invocati
 			slog.Int64("operations", out.Operations),
 		}
 		if out.Error != nil {
-			attributes = append(attributes, slog.String("error", out.Error.Message))
+			attributes = append(attributes, slog.String("error", firstLine(out.Error.Message)))
 		}
 		s.log.LogAttrs(ctx, level, "execution", attributes...)
 	}
@@ -288,7 +305,7 @@ func (s *Service) finished(ctx context.Context, script store.Script, in Invocati
 	s.records.Add(record)
 }
 
-// Validate compiles a script as Run would and answers the names it imports.
+// Validate compiles a script as Run would and returns the names it imports.
 // The error is an [*abi.ScriptError], [fault.Invalid] for a limit, or the store's.
 func (s *Service) Validate(ctx context.Context, row store.Script) (imports []string, err error) {
 	if err := row.Limits.Check(s.ceiling); err != nil {

@@ -373,14 +373,16 @@ func TestCredentialsStayWithTheirOrigin(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			hops = test.hops
 			got := doEcho(t, c, abi.HTTPRequest{Method: "GET", URL: test.from.URL + "/?token=secret", Headers: abi.Lists{
-				"authorization": {"Bearer secret"}, "cookie": {"session=secret"}, "accept": {"text/plain"},
+				"authorization": {"Bearer secret"}, "cookie": {"session=secret"}, "x-api-key": {"secret"}, "accept": {"text/plain"},
 			}})
 			assert.Equal(t, "/end", got.URI)
 			assert.Equal(t, "text/plain", got.Headers.Get("Accept"))
 			if test.kept {
 				assert.Equal(t, "Bearer secret", got.Headers.Get("Authorization"))
 				assert.Equal(t, "session=secret", got.Headers.Get("Cookie"))
+				assert.Equal(t, "secret", got.Headers.Get("X-Api-Key"))
 			} else {
+				assert.NotContains(t, got.Headers, "X-Api-Key")
 				assert.NotContains(t, got.Headers, "Authorization")
 				assert.NotContains(t, got.Headers, "Cookie")
 				assert.NotContains(t, got.Headers, "Referer")

@@ -3,6 +3,7 @@ package fetch
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -162,12 +163,17 @@ func escapeQuery(query string) string {
 	return b.String()
 }
 
-// credentials are the headers that only the server they were written for may see. Referer may hold
-// a URL with a token in it.
-var credentials = []string{"Authorization", "Cookie", "Referer"}
+// portable are the headers that another server may see than the one they were written for. Any
+// other may be a credential: what X-Api-Key or X-Signature means is known to the script alone, and
+// Referer may hold a URL with a token in it.
+var portable = map[string]bool{
+	"Accept": true, "Accept-Encoding": true, "Accept-Language": true, "Cache-Control": true,
+	"Content-Encoding": true, "Content-Language": true, "Content-Type": true, "If-Modified-Since": true,
+	"If-None-Match": true, "Range": true, "User-Agent": true,
+}
 
-// redirects returns a check of every hop. Once a redirect has led to another origin, credentials
-// are not sent any more, also when a later one leads back.
+// redirects returns a check of every hop. Once a redirect has led to another origin, only portable
+// headers are sent any more, also when a later one leads back.
 func (c *Client) redirects(follow bool) func(*http.Request, []*http.Request) error {
 	return func(next *http.Request, via []*http.Request) error {
 		if !follow {
@@ -187,9 +193,7 @@ func (c *Client) redirects(follow bool) func(*http.Request, []*http.Request) err
 		first := origin(via[0].URL)
 		elsewhere := func(r *http.Request) bool { return origin(r.URL) != first }
 		if elsewhere(next) || slices.ContainsFunc(via, elsewhere) {
-			for _, name := range credentials {
-				next.Header.Del(name)
-			}
+			maps.DeleteFunc(next.Header, func(name string, _ []string) bool { return !portable[name] })
 		}
 		return nil
 	}

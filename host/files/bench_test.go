@@ -20,8 +20,8 @@ import (
 	"github.com/picloud/picloud/host/store/sqlite"
 )
 
-// BenchmarkFiles measures an operation beside what it cannot do without: for a
-// creation writing and syncing a file, for a reading taking its sum.
+// BenchmarkFiles measures an operation beside what it cannot do without: for a creation writing and
+// syncing a file, for a reading taking its sum.
 func BenchmarkFiles(b *testing.B) {
 	for _, database := range []struct {
 		name string

@@ -14,8 +14,8 @@ import (
 	"github.com/picloud/picloud/host/store"
 )
 
-// partSize is how many bytes are read, checked and handed out at a time. The
-// sums that are kept depend on it: it must not change.
+// partSize is how many bytes are read, checked and handed out at a time. The sums that are kept
+// depend on it: it must not change.
 const partSize = 1 << 20
 
 // partBuffers lends buffers of one part.
@@ -91,9 +91,8 @@ type sourceError struct{ error }
 // errTooLarge says that there are more bytes than may be.
 var errTooLarge = errors.New("too large")
 
-// write makes the bytes of data a blob that is on the disk when it returns, and
-// leaves nothing if it fails. The error may be errTooLarge or a sourceError;
-// others are those of the file system.
+// write makes the bytes of data a blob that is on the disk when it returns, and leaves nothing if
+// it fails. The error may be errTooLarge or a sourceError; others are those of the file system.
 func (d *directory) write(ctx context.Context, blob string, data io.Reader, limit int64) (content store.FileContent, err error) {
 	if err := os.MkdirAll(filepath.Join(d.root, temporary), 0o700); err != nil {
 		return content, err
@@ -172,9 +171,9 @@ func copyParts(ctx context.Context, to io.Writer, from io.Reader, limit int64) (
 	return content, nil
 }
 
-// fill reads until the buffer is full or the bytes have come to their end. It
-// is not io.ReadFull, which cannot tell the end from an upload that breaks off:
-// io.ErrUnexpectedEOF is what servers say then.
+// fill reads until the buffer is full or the bytes have come to their end. It is not io.ReadFull,
+// which cannot tell the end from an upload that breaks off: io.ErrUnexpectedEOF is what servers say
+// then.
 func fill(from io.Reader, buffer []byte) (n int, last bool, err error) {
 	for n < len(buffer) {
 		m, err := from.Read(buffer[n:])
@@ -189,8 +188,8 @@ func fill(from io.Reader, buffer []byte) (n int, last bool, err error) {
 	return n, false, nil
 }
 
-// sync puts the entries of a leaf directory on the disk, and those that lead to
-// it unless that is known to have been done.
+// sync puts the entries of a leaf directory on the disk, and those that lead to it unless that is
+// known to have been done.
 func (d *directory) sync(leaf string) error {
 	for _, directory := range []string{filepath.Dir(leaf), leaf} {
 		if _, known := d.synced.Load(directory); known {

@@ -8,12 +8,8 @@ import (
 	"github.com/picloud/picloud/host/store"
 )
 
-func checkCollection(collection string) error {
-	return store.CheckName("collection", collection, MaxCollectionBytes)
-}
-
-// checkName refuses what could not be the name of a file in a directory, where
-// a download may put it.
+// checkName refuses what could not be the name of a file in a directory, where a download may put
+// it.
 func checkName(name string) error {
 	if err := store.CheckName("name", name, MaxNameBytes); err != nil {
 		return err
@@ -27,9 +23,8 @@ func checkName(name string) error {
 	return nil
 }
 
-// canonicalType returns a media type in its one form, which is safe to send as
-// a header: lower case but for parameter values, which are quoted or encoded
-// where needed.
+// canonicalType returns a media type in its one form, which is safe to send as a header: lower case
+// but for parameter values, which are quoted or encoded where needed.
 func canonicalType(contentType string) (string, error) {
 	const field = "content_type"
 	if len(contentType) == 0 || len(contentType) > MaxContentTypeBytes {

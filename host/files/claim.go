@@ -13,8 +13,8 @@ import (
 const markFile = "database"
 
 // Claim makes sure that the root and the database belong together: both bear the same mark, which
-// they get when neither has one. Otherwise the error names the root and says what to do. It finds
-// a root that holds another database's blobs, and one that is not where the other nodes on the
+// they get when neither has one. Otherwise the error names the root and says what to do. It finds a
+// root that holds another database's blobs, and one that is not where the other nodes on the
 // database keep theirs.
 //
 // The mark is made as a temporary file that bears it as name and content. Then the database takes

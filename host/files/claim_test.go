@@ -30,7 +30,8 @@ func TestClaim(t *testing.T) {
 	require.NoError(t, f.node(t, f.config.Root).Claim(f.ctx), "another node, or a restart")
 }
 
-// A node with another root than the other nodes' would find none of their files, and they none of its.
+// A node with another root than the other nodes' would find none of their files, and they none of
+// its.
 func TestClaimOfAnotherRoot(t *testing.T) {
 	f := newFixture(t, nil)
 	require.NoError(t, f.Claim(f.ctx))

@@ -23,9 +23,9 @@ import (
 	"github.com/picloud/picloud/host/store/sqlite"
 )
 
-// With crashData set, this test binary is the process to be killed: its data are
-// there, and crashAt says what it does and when it is struck ("update/renamed").
-// Without a step it works until it is killed.
+// With crashData set, this test binary is the process to be killed: its data are there, and crashAt
+// says what it does and when it is struck ("update/renamed"). Without a step it works until it is
+// killed.
 const (
 	crashData = "PICLOUD_TEST_FILES_DATA"
 	crashAt   = "PICLOUD_TEST_FILES_CRASH"
@@ -48,8 +48,8 @@ var (
 	crashAfter  = random(2*partSize + 200)
 )
 
-// openData opens the database and the service of a data directory; the app is
-// made at the first time.
+// openData opens the database and the service of a data directory; the app is made at the first
+// time.
 func openData(data string) (store.Store, *Service, store.App, error) {
 	ctx := context.Background()
 	s, err := sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(data, sqlite.FileName)})
@@ -98,8 +98,8 @@ func doomed(data, at string) error {
 	return err
 }
 
-// work changes files for ever. It says what it is about to do, "+ id sum" with
-// no sum for a deletion, and when it is done.
+// work changes files for ever. It says what it is about to do, "+ id sum" with no sum for a
+// deletion, and when it is done.
 func work(service *Service, app store.App) error {
 	ctx := context.Background()
 	var ids []string
@@ -141,8 +141,8 @@ func doomedCommand(t *testing.T, data, at string) *exec.Cmd {
 	return command
 }
 
-// survivors reopens a data directory, sweeps it, and returns the sums of its
-// files by id, after reading each. No blob may be left without a file.
+// survivors reopens a data directory, sweeps it, and returns the sums of its files by id, after
+// reading each. No blob may be left without a file.
 func survivors(t *testing.T, data string) map[string]string {
 	t.Helper()
 	s, service, app, err := openData(data)
@@ -165,8 +165,8 @@ func survivors(t *testing.T, data string) map[string]string {
 	return sums
 }
 
-// A process that dies between any two steps leaves what was before the commit,
-// or what was to come after it.
+// A process that dies between any two steps leaves what was before the commit, or what was to come
+// after it.
 func TestCrashAtEachStep(t *testing.T) {
 	writing := []string{"created", "written", "synced", "renamed", "directory synced"}
 	for _, c := range []struct {
@@ -209,8 +209,8 @@ func TestCrashAtEachStep(t *testing.T) {
 	}
 }
 
-// What was acknowledged before kill -9 is there afterwards, and of what was under
-// way all or nothing.
+// What was acknowledged before kill -9 is there afterwards, and of what was under way all or
+// nothing.
 func TestKilledAtRandom(t *testing.T) {
 	rounds := 20
 	if testing.Short() {

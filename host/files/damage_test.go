@@ -79,8 +79,8 @@ func TestDamageIsFound(t *testing.T) {
 	}
 }
 
-// Damage that comes after a file was found whole, and that shows in nothing but
-// the bytes, ends a download before it.
+// Damage that comes after a file was found whole, and that shows in nothing but the bytes, ends a
+// download before it.
 func TestDamageAfterwards(t *testing.T) {
 	f := newFixture(t, nil)
 	data := random(3 * partSize)

@@ -21,8 +21,7 @@ func overQuota(quota, used int64) error {
 	}
 }
 
-// unavailable logs a failure of the file system and says of it what a caller
-// may know.
+// unavailable logs a failure of the file system and says of it what a caller may know.
 func (s *Service) unavailable(ctx context.Context, what string, cause error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()

@@ -1,22 +1,19 @@
-// Package files is the file service: bytes with a name and a content type, in
-// the collections of apps. Metadata is in the database, bytes are in a
-// directory.
+// Package files is the file service: bytes with a name and a content type, in the collections of
+// apps. Metadata is in the database, bytes are in a directory.
 //
 // # What is promised
 //
-// A file is either as it was or as it was to become, wherever a crash comes in
-// between. Bytes are written to a temporary file, synced, and renamed to a name
-// that nothing refers to yet; then one transaction makes the metadata refer to
-// them; then the bytes it referred to before are removed. Bytes never change in
-// place. What a crash leaves over, the sweeper removes.
+// A file is either as it was or as it was to become, wherever a crash comes in between. Bytes are
+// written to a temporary file, synced, and renamed to a name that nothing refers to yet; then one
+// transaction makes the metadata refer to them; then the bytes it referred to before are removed.
+// Bytes never change in place. What a crash leaves over, the sweeper removes.
 //
-// A read never hands out wrong bytes. Beside the SHA-256 of the whole file one
-// is kept for each part of 1 MiB, and every part is checked in the buffer it is
-// served from: there is no moment between check and use. [Service.Open] goes
-// through the whole file once, so that a damaged one is an error before its
-// first byte, not in the middle of a download; a file it has found whole is not
-// gone through again until its size, inode or modification time is another.
-// That shortcut is safe, since the parts are checked anyway.
+// A read never hands out wrong bytes. Beside the SHA-256 of the whole file one is kept for each
+// part of 1 MiB, and every part is checked in the buffer it is served from: there is no moment
+// between check and use. [Service.Open] goes through the whole file once, so that a damaged one is
+// an error before its first byte, not in the middle of a download; a file it has found whole is not
+// gone through again until its size, inode or modification time is another. That shortcut is safe,
+// since the parts are checked anyway.
 //
 // # Layout
 //
@@ -46,7 +43,6 @@ import (
 
 // Bounds of what a file may be.
 const (
-	MaxCollectionBytes  = 512 // bytes of a collection's name
 	MaxNameBytes        = 255 // bytes of a file's name
 	MaxContentTypeBytes = 255 // bytes of a content type
 	// MaxGetBytes is the most [Service.Get] reads: what a function can hold.
@@ -62,8 +58,8 @@ const (
 // Config is what the service needs.
 type Config struct {
 	Store store.Files
-	// Root is the directory of the bytes, made with mode 0700 if missing. It
-	// belongs to one database, whose mark it bears.
+	// Root is the directory of the bytes, made with mode 0700 if missing. It belongs to one
+	// database, whose mark it bears.
 	Root        string
 	MaxFileSize int64            // bytes of one file; 0: DefaultMaxFileSize
 	Quota       int64            // bytes of all files of an app; 0: none
@@ -71,13 +67,12 @@ type Config struct {
 	Now         func() time.Time // the clock of the sweeps; nil: time.Now
 }
 
-// Service performs the operations on files. It is safe for concurrent use, and
-// several processes may share a root and a database.
+// Service performs the operations on files. It is safe for concurrent use, and several processes
+// may share a root and a database.
 //
-// Collections are 1 to [MaxCollectionBytes] bytes of UTF-8 without control
-// characters; names of files 1 to [MaxNameBytes], without path separators too;
-// content types media types with their parameters (RFC 9110, section 8.3.1),
-// kept in the form of [mime.FormatMediaType].
+// Collections are 1 to [store.MaxCollectionBytes] bytes of UTF-8 without control characters; names
+// of files 1 to [MaxNameBytes], without path separators too; content types media types with their
+// parameters (RFC 9110, section 8.3.1), kept in the form of [mime.FormatMediaType].
 //
 // Errors are those of package fault.
 type Service struct {
@@ -123,10 +118,10 @@ func New(config Config) (*Service, error) {
 	return &Service{config: config, directory: directory, verified: verified}, nil
 }
 
-// Create keeps a new file of the bytes of data, which are read once. An error
-// of data itself is returned as it is.
+// Create keeps a new file of the bytes of data, which are read once. An error of data itself is
+// returned as it is.
 func (s *Service) Create(ctx context.Context, appID, collection, name, contentType string, data io.Reader) (file store.File, err error) {
-	if err := checkCollection(collection); err != nil {
+	if err := store.CheckCollection(collection); err != nil {
 		return file, err
 	}
 	if err := checkName(name); err != nil {
@@ -148,8 +143,8 @@ func (s *Service) Create(ctx context.Context, appID, collection, name, contentTy
 	return file, err
 }
 
-// keep makes the bytes of data a blob and has refer make metadata refer to it.
-// They are in the place of as many bytes as present.
+// keep makes the bytes of data a blob and has refer make metadata refer to it. They are in the
+// place of as many bytes as present.
 func (s *Service) keep(ctx context.Context, appID string, present int64, data io.Reader, refer func(store.FileContent) error) error {
 	limit, full := s.config.MaxFileSize, tooLarge(s.config.MaxFileSize)
 	if s.config.Quota > 0 {
@@ -190,8 +185,7 @@ func (s *Service) keep(ctx context.Context, appID string, present int64, data io
 	return err
 }
 
-// discard removes a blob that nothing refers to any more. If that fails the
-// sweeper tries again.
+// discard removes a blob that nothing refers to any more. If that fails the sweeper tries again.
 func (s *Service) discard(blob string) {
 	if err := s.directory.remove(blob); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		s.config.Log.Warn("blob not removed", "error", err)
@@ -201,16 +195,15 @@ func (s *Service) discard(blob string) {
 
 // Head returns what is known of a file.
 func (s *Service) Head(ctx context.Context, appID, collection, id string) (store.File, error) {
-	if err := checkCollection(collection); err != nil {
+	if err := store.CheckCollection(collection); err != nil {
 		return store.File{}, err
 	}
 	return s.config.Store.Get(ctx, appID, collection, id)
 }
 
-// List pages through a collection in the order of the ids, which is that of
-// their creation.
+// List pages through a collection in the order of the ids, which is that of their creation.
 func (s *Service) List(ctx context.Context, appID, collection string, page store.PageRequest) (store.Page[store.File], error) {
-	if err := checkCollection(collection); err != nil {
+	if err := store.CheckCollection(collection); err != nil {
 		return store.Page[store.File]{}, err
 	}
 	return s.config.Store.List(ctx, appID, collection, page)
@@ -221,8 +214,8 @@ func (s *Service) Collections(ctx context.Context, appID string, page store.Page
 	return s.config.Store.Collections(ctx, appID, page)
 }
 
-// Update changes a file. An error of update.Data itself is returned as it is.
-// Whoever reads the old bytes reads on.
+// Update changes a file. An error of update.Data itself is returned as it is. Whoever reads the old
+// bytes reads on.
 func (s *Service) Update(ctx context.Context, appID, collection, id string, update Update) (now store.File, err error) {
 	var before store.File
 	if before, err = s.Head(ctx, appID, collection, id); err != nil {
@@ -261,10 +254,10 @@ func (s *Service) Update(ctx context.Context, appID, collection, id string, upda
 	return now, nil
 }
 
-// Delete removes a file. With expect not "" it is one whose bytes have that
-// SHA-256, or the error is [store.OtherContent]. Whoever reads it reads on.
+// Delete removes a file. With expect not "" it is one whose bytes have that SHA-256, or the error
+// is [store.OtherContent]. Whoever reads it reads on.
 func (s *Service) Delete(ctx context.Context, appID, collection, id, expect string) error {
-	if err := checkCollection(collection); err != nil {
+	if err := store.CheckCollection(collection); err != nil {
 		return err
 	}
 	file, err := s.config.Store.Delete(ctx, appID, collection, id, expect)

@@ -381,8 +381,7 @@ func TestQuota(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// Whoever uploads at the same time, the quota holds, and what is refused leaves
-// nothing.
+// Whoever uploads at the same time, the quota holds, and what is refused leaves nothing.
 func TestQuotaUnderConcurrency(t *testing.T) {
 	for name, open := range map[string]func(t *testing.T) store.Store{
 		"SQLite": func(t *testing.T) store.Store {

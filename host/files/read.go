@@ -15,11 +15,11 @@ import (
 	"github.com/picloud/picloud/host/store"
 )
 
-// Reader reads the bytes of a file, each of them checked before it is handed
-// out. It serves one goroutine.
+// Reader reads the bytes of a file, each of them checked before it is handed out. It serves one
+// goroutine.
 type Reader struct {
-	// File is what was known of the file when it was opened. The bytes are those
-	// of then even if the file has changed since.
+	// File is what was known of the file when it was opened. The bytes are those of then even if
+	// the file has changed since.
 	File store.File
 
 	service *Service
@@ -163,8 +163,8 @@ func (r *Reader) read(part int64, buffer []byte) error {
 	return nil
 }
 
-// Read hands out bytes. A part that turns out to be damaged is [fault.Corrupted]
-// with the code corrupted.
+// Read hands out bytes. A part that turns out to be damaged is [fault.Corrupted] with the code
+// corrupted.
 func (r *Reader) Read(p []byte) (int, error) {
 	switch {
 	case r.bytes == nil:

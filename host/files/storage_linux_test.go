@@ -12,8 +12,8 @@ import (
 	"github.com/picloud/picloud/host/fault"
 )
 
-// onDisk is a fixture whose files are on a small disk of their own, mounted at
-// the path it returns. Whoever may not mount skips the test.
+// onDisk is a fixture whose files are on a small disk of their own, mounted at the path it returns.
+// Whoever may not mount skips the test.
 func onDisk(t *testing.T, size string) (*fixture, string) {
 	t.Helper()
 	disk := t.TempDir()

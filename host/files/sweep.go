@@ -49,8 +49,8 @@ func (s *Service) Sweep(ctx context.Context) (removed int, err error) {
 		if failure != nil && !errors.Is(failure, fs.ErrNotExist) {
 			err = errors.Join(err, failure)
 		}
-		// First what is there, then what is in use: were it the other way round, a
-		// blob that came in between would seem an orphan.
+		// First what is there, then what is in use: were it the other way round, a blob that came
+		// in between would seem an orphan.
 		var candidates []string
 		for _, leaf := range leaves {
 			candidates = append(candidates, s.orphanCandidates(filepath.Join(s.directory.root, digits, leaf.Name()))...)
@@ -75,8 +75,8 @@ func (s *Service) Sweep(ctx context.Context) (removed int, err error) {
 	return removed, err
 }
 
-// orphanCandidates are the paths of the blobs in a directory that are old enough
-// and not being written. What is not a blob is none of our business.
+// orphanCandidates are the paths of the blobs in a directory that are old enough and not being
+// written. What is not a blob is none of our business.
 func (s *Service) orphanCandidates(directory string) (paths []string) {
 	entries, _ := os.ReadDir(directory) // one that is missing or no directory has none
 	for _, entry := range entries {

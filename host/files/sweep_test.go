@@ -66,8 +66,7 @@ func TestSweep(t *testing.T) {
 	}
 }
 
-// However late it has become, a sweep in the middle of an upload takes nothing
-// from it.
+// However late it has become, a sweep in the middle of an upload takes nothing from it.
 func TestSweepSparesWhatIsUnderWay(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.Now = func() time.Time { return time.Now().Add(24 * time.Hour) } })
 	var at []string
@@ -93,8 +92,8 @@ func TestSweepWithoutDatabase(t *testing.T) {
 	require.FileExists(t, f.directory.path(file.Blob))
 }
 
-// When the database fails it may have committed all the same: the bytes stay
-// until the sweep, which knows.
+// When the database fails it may have committed all the same: the bytes stay until the sweep, which
+// knows.
 func TestFailingDatabase(t *testing.T) {
 	refuse := false
 	listeners := events.NewRegistry(func(context.Context, store.Store, store.Change, []events.Listener) error {

@@ -85,10 +85,16 @@ func (s *Server) write(c *fiber.Ctx, in executions.Invocation, out *executions.O
 func setHead(c *fiber.Ctx, r abi.Response) {
 	header := &c.Response().Header
 	for _, h := range r.Headers {
-		header.Add(h.Name, h.Value)
+		if !isOurs(h.Name) {
+			header.Add(h.Name, h.Value)
+		}
 	}
 	c.Status(r.Status)
 }
+
+// isOurs reports whether a header of a response, its name in lower case, is ours alone: a script that
+// passes on what another server has answered does not change it.
+func isOurs(name string) bool { return name == "x-request-id" || name == "x-execution-id" }
 
 // writeFile sends the stored file that is a response.
 func (s *Server) writeFile(c *fiber.Ctx, out *executions.Outcome) error {
@@ -103,7 +109,9 @@ func (s *Server) writeFile(c *fiber.Ctx, out *executions.Outcome) error {
 	}
 	script := http.Header{}
 	for _, h := range out.Response.Headers {
-		script.Add(h.Name, h.Value)
+		if !isOurs(h.Name) {
+			script.Add(h.Name, h.Value)
+		}
 	}
 	for name, values := range script {
 		head[name] = values

@@ -355,6 +355,52 @@ func TestCredentialsOfOthersReachTheScript(t *testing.T) {
 	assert.Equal(t, 204, s.Fetch("GET", "/auth", "", "Authorization: bearer  pic_anything").StatusCode)
 }
 
+// A credential of PiCloud reaches no script, in whatever form it comes; what comes beside it does.
+func TestTokensReachNoScript(t *testing.T) {
+	s := newSite(t)
+	s.Deploy("/seen", `#{ headers: ctx.request.headers, query: ctx.request.query }`)
+	encoded := strings.ReplaceAll(s.Token, "_", "%5F")
+	for _, c := range []struct{ name, query, header string }{
+		{"bearer", "", "Authorization: Bearer " + s.Token},
+		{"bearer, with a tab", "", "Authorization: Bearer\t" + s.Token},
+		{"bare", "", "Authorization: " + s.Token},
+		{"quoted", "", `Authorization: Token "` + s.Token + `"`},
+		{"another header", "", "X-Api-Key: " + s.Token},
+		{"cookie", "", "Cookie: a=1; token=" + s.Token + "; b=2"},
+		{"cookie, encoded", "", "Cookie: a=1; token=" + encoded + "; b=2"},
+		{"query", "?a=1&token=" + s.Token, "X-Other: 1"},
+		{"query, encoded", "?a=1&token=" + encoded, "X-Other: 1"},
+		{"query, as a name", "?a=1&" + s.Token + "=1", "X-Other: 1"},
+		{"referer", "", "Referer: https://example.com/?token=" + s.Token},
+	} {
+		got := s.Fetch("GET", "/seen"+c.query, "", c.header, "X-Mine: kept")
+		require.Equal(t, 200, got.StatusCode, c.name)
+		assert.NotContains(t, string(got.Content), s.Token, c.name)
+		assert.NotContains(t, string(got.Content), encoded, c.name)
+		assert.NotContains(t, string(got.Content), s.Token[4:], c.name)
+		assert.Contains(t, string(got.Content), `"x-mine":"kept"`, c.name)
+		if strings.HasPrefix(c.name, "cookie") {
+			assert.Contains(t, string(got.Content), "a=1", c.name)
+			assert.Contains(t, string(got.Content), "b=2", c.name)
+		}
+		if strings.HasPrefix(c.name, "query") {
+			assert.Contains(t, string(got.Content), `"query":{"a":"1"}`, c.name)
+		}
+	}
+}
+
+// The ids of a request and of its execution are the server's, whatever a script answers.
+func TestIDsAreTheServers(t *testing.T) {
+	s := newSite(t)
+	s.Deploy("/x", `#{ statusCode: 200, headers: #{ "X-Request-Id": "mine", "x-execution-id": "mine", "x-other": "mine" } }`)
+	got := s.Fetch("GET", "/x", "")
+	assert.Equal(t, []string{"mine"}, got.Header["X-Other"])
+	for _, name := range []string{"X-Request-Id", "X-Execution-Id"} {
+		require.Len(t, got.Header[name], 1, name)
+		assert.NotEqual(t, "mine", got.Header.Get(name))
+	}
+}
+
 func TestScriptDeletedWhileRouted(t *testing.T) {
 	s := newSite(t)
 	script := s.Deploy("/x", `"x"`)

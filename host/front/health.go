@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -17,8 +18,8 @@ import (
 // mountHealth answers, without credentials:
 //
 //	/healthz  200 while the process runs
-//	/readyz   200 when requests can be answered, 503 when the database does not
-//	          answer or the server stops
+//	/readyz   200 when requests can be answered, 503 when the database does not take
+//	          writes or the server stops
 //	/version  {"version","go"}
 //	/metrics  Prometheus metrics
 func (s *Server) mountHealth(registry *prometheus.Registry) {
@@ -30,11 +31,9 @@ func (s *Server) mountHealth(registry *prometheus.Registry) {
 		if s.stopping.Load() {
 			return status(c, http.StatusServiceUnavailable, "stopping")
 		}
-		ctx, cancel := context.WithTimeout(c.UserContext(), 2*time.Second)
-		defer cancel()
-		if err := s.store.Ping(ctx); err != nil {
+		if err := s.written.check(s.store.Ping); err != nil {
 			s.log.Warn("not ready", "error", err)
-			return status(c, http.StatusServiceUnavailable, "the database does not answer")
+			return status(c, http.StatusServiceUnavailable, "the database does not take writes")
 		}
 		return status(c, http.StatusOK, "ready")
 	})
@@ -48,4 +47,30 @@ func (s *Server) mountHealth(registry *prometheus.Registry) {
 			return s.refuse(c, http.StatusMethodNotAllowed, fault.MethodNotAllowed, c.Path()+" answers GET only")
 		})
 	}
+}
+
+// How often /readyz has something written, and how long that may take.
+const (
+	probeEvery   = time.Second
+	probeTimeout = 5 * time.Second
+)
+
+// A probe asks whether something works, at most once in a while however many want to know: they wait
+// for the one that asks.
+type probe struct {
+	mu    sync.Mutex
+	asked time.Time
+	err   error
+}
+
+func (p *probe) check(ask func(context.Context) error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if time.Since(p.asked) >= probeEvery {
+		ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
+		defer cancel()
+		p.err = ask(ctx)
+		p.asked = time.Now()
+	}
+	return p.err
 }

@@ -30,7 +30,7 @@ func TestNotReadyWithoutDatabase(t *testing.T) {
 	require.NoError(t, s.DB.Close())
 	got := s.Fetch("GET", "/readyz", "")
 	assert.Equal(t, 503, got.StatusCode)
-	assert.JSONEq(t, `{"status":"the database does not answer"}`, string(got.Content))
+	assert.JSONEq(t, `{"status":"the database does not take writes"}`, string(got.Content))
 	assert.Equal(t, 200, s.Fetch("GET", "/healthz", "").StatusCode)
 
 	got = s.Admin(s.Token, "GET", "apps", "")

@@ -1,9 +1,12 @@
 package front
 
 import (
+	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/authz"
@@ -11,25 +14,28 @@ import (
 )
 
 // newRequest is what the script sees of a request. Text that is not UTF-8 is made so. A credential of
-// PiCloud is not for scripts: what they see of the headers, the cookies and the URL comes from here,
-// without it.
+// PiCloud is not for scripts: the header, the cookie or the parameter of the query that holds one is
+// left out of all they see.
 func (s *Server) newRequest(c *fiber.Ctx, path string) *abi.Request {
 	uri := c.Request().URI()
 	request := &abi.Request{
 		Method: c.Method(), Path: path, Headers: make(abi.Lists, c.Request().Header.Len()), Query: abi.Lists{}, Params: map[string]string{},
-		Host: valid(c.Request().Host()), Scheme: scheme(c), RemoteAddr: clientAddress(c), RawQuery: valid(uri.QueryString()),
+		Host: valid(c.Request().Host()), Scheme: scheme(c), RemoteAddr: clientAddress(c), RawQuery: withoutTokens(valid(uri.QueryString()), "&"),
 		Body: c.Request().Body(), // not c.Body(), which would decompress without bound
 	}
 	for key, value := range c.Request().Header.All() {
 		name, text := strings.ToLower(string(key)), valid(value)
-		if name == "authorization" {
-			if _, token, _ := strings.Cut(text, " "); authz.IsToken(strings.TrimSpace(token)) {
-				continue
-			}
+		switch {
+		case name == "cookie":
+			text = withoutTokens(text, ";")
+		case holdsToken(text), name == "authorization" && authz.NamesToken(text):
+			continue
 		}
 		request.Headers[name] = append(request.Headers[name], text)
 	}
-	for key, value := range c.Context().QueryArgs().All() {
+	var query fasthttp.Args
+	query.Parse(request.RawQuery)
+	for key, value := range query.All() {
 		name := valid(key)
 		request.Query[name] = append(request.Query[name], valid(value))
 	}
@@ -61,6 +67,31 @@ func scheme(c *fiber.Ctx) string {
 		return "https"
 	}
 	return "http"
+}
+
+// holdsToken is [authz.HoldsToken] of a text as it is, and with its percent-encoding undone.
+func holdsToken(text string) bool {
+	if authz.HoldsToken(text) {
+		return true
+	}
+	if strings.IndexByte(text, '%') < 0 {
+		return false
+	}
+	decoded, err := url.QueryUnescape(text)
+	return err == nil && authz.HoldsToken(decoded)
+}
+
+// withoutTokens leaves out those that hold a token of a list of cookies or parameters.
+func withoutTokens(list, separator string) string {
+	if strings.IndexByte(list, '%') < 0 && !authz.HoldsToken(list) {
+		return list
+	}
+	parts := strings.Split(list, separator)
+	kept := slices.DeleteFunc(parts, holdsToken)
+	if len(kept) == len(parts) {
+		return list
+	}
+	return strings.TrimSpace(strings.Join(kept, separator))
 }
 
 func valid(b []byte) string { return strings.ToValidUTF8(string(b), "\uFFFD") }

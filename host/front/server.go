@@ -54,6 +54,7 @@ type Server struct {
 	log        *slog.Logger
 	app        *fiber.App
 	stopping   atomic.Bool
+	written    probe
 }
 
 // Sizes and times of the HTTP server.

@@ -83,6 +83,7 @@ func New(c Config) *Dispatcher {
 			abi.OpLogWrite:       handle(abi.OpLogWrite, logWrite),
 			abi.OpClockMonotonic: handle(abi.OpClockMonotonic, clockMonotonic),
 			abi.OpTimeZone:       timeZone(),
+			abi.OpClockSleep:     handle(abi.OpClockSleep, clockSleep),
 			abi.OpInvoke:         handle(abi.OpInvoke, invoke),
 			abi.OpStreamStart:    handle(abi.OpStreamStart, streamStart),
 			abi.OpStreamWrite:    handle(abi.OpStreamWrite, streamWrite),
@@ -140,6 +141,21 @@ func (p Performer) Perform(ctx context.Context, op abi.Op, request []byte) ([]by
 
 // yield does nothing: that the guest called was its purpose.
 func yield(context.Context, *Scope, []byte) ([]byte, error) { return nil, nil }
+
+// clockSleep waits, unless the execution ends before.
+func clockSleep(ctx context.Context, _ *Scope, request *abi.ClockSleepRequest) (msgp.Marshaler, error) {
+	if request.Nanoseconds < 0 {
+		return nil, &abi.OpError{Code: abi.OpCodeInvalid, Message: fmt.Sprintf("clock.sleep: ns must be at least 0, got %d", request.Nanoseconds)}
+	}
+	timer := time.NewTimer(time.Duration(request.Nanoseconds))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
 
 func clockMonotonic(_ context.Context, scope *Scope, _ *nothing) (msgp.Marshaler, error) {
 	now := scope.Now()

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -141,6 +143,33 @@ func TestClockMovesForward(t *testing.T) {
 		assert.GreaterOrEqual(t, clock.Nanoseconds, last)
 		last = clock.Nanoseconds
 	}
+}
+
+func TestSleep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		caller := New(Config{}).For(newScope())
+		sleep := func(ctx context.Context, ns int64) error {
+			request, err := (&abi.ClockSleepRequest{Nanoseconds: ns}).MarshalMsg(nil)
+			require.NoError(t, err)
+			_, err = caller.Perform(ctx, abi.OpClockSleep, request)
+			return err
+		}
+		start := time.Now()
+		require.NoError(t, sleep(t.Context(), int64(time.Hour)))
+		assert.Equal(t, time.Hour, time.Since(start))
+		require.NoError(t, sleep(t.Context(), 0))
+
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		start = time.Now()
+		var op *abi.OpError
+		require.ErrorAs(t, sleep(ctx, math.MaxInt64), &op)
+		assert.Equal(t, abi.OpCodeCancelled, op.Code)
+		assert.Equal(t, time.Minute, time.Since(start))
+
+		require.ErrorAs(t, sleep(t.Context(), -5), &op)
+		assert.Equal(t, "clock.sleep: ns must be at least 0, got -5", op.Message)
+	})
 }
 
 // Without the capability an operation is refused before anything else is looked

@@ -39,14 +39,7 @@ func (l *Log) Write(level abi.LogLevel, message string, data json.RawMessage) {
 	if l.truncated {
 		return
 	}
-	message = strings.ToValidUTF8(message, "\uFFFD")
-	if len(message) > MaxLogLine {
-		cut := MaxLogLine
-		for !utf8.RuneStart(message[cut]) {
-			cut--
-		}
-		message = message[:cut] + fmt.Sprintf("... (%d bytes more)", len(message)-cut)
-	}
+	message = CutMessage(message)
 	if len(data) > MaxLogLine {
 		data, _ = json.Marshal(fmt.Sprintf("(%d bytes of data, more than the %d a line may have)", len(data), MaxLogLine))
 	}
@@ -57,6 +50,19 @@ func (l *Log) Write(level abi.LogLevel, message string, data json.RawMessage) {
 		message = fmt.Sprintf("log truncated: an execution may write %d lines of %d bytes in all", MaxLogLines, MaxLogBytes)
 	}
 	l.lines = append(l.lines, store.LogLine{Seq: len(l.lines), At: now, Level: level, Message: message, Data: data})
+}
+
+// CutMessage makes a text that a script wrote one that may be recorded: valid UTF-8 of at most
+// [MaxLogLine] bytes and a note of how many more there were.
+func CutMessage(message string) string {
+	if len(message) > MaxLogLine {
+		cut := MaxLogLine
+		for cut > MaxLogLine-utf8.UTFMax && !utf8.RuneStart(message[cut]) {
+			cut--
+		}
+		message = message[:cut] + fmt.Sprintf("... (%d bytes more)", len(message)-cut)
+	}
+	return strings.ToValidUTF8(message, "\uFFFD")
 }
 
 // WriteLast appends a line even when the log is full: why an execution ended is

@@ -17,9 +17,9 @@ import (
 )
 
 // BenchmarkKV measures operations on small values and, as bare, the statements of get and set on a
-// database opened in the same way. Set elsewhere is set while others listen, to other collections of
-// the app and to other apps; set told is set in a collection that somebody listens to, which makes it
-// a transaction of several statements. Parallel is 16 clients for each processor.
+// database opened in the same way. Set elsewhere is set while others listen, to other collections
+// of the app and to other apps; set told is set in a collection that somebody listens to, which
+// makes it a transaction of several statements. Parallel is 16 clients for each processor.
 func BenchmarkKV(b *testing.B) {
 	for name, kind := range databases {
 		b.Run(name, func(b *testing.B) { benchmark(b, kind) })

@@ -11,7 +11,7 @@ import (
 
 // Limits of what an entry may be.
 const (
-	MaxNameBytes  = 512                               // of a collection's name, a key or a prefix
+	MaxKeyBytes   = 512                               // of a key or a prefix
 	MaxValueBytes = 1 << 20                           // of a value as JSON
 	MaxTTLMillis  = int64(100*365*24*time.Hour) / 1e6 // a hundred years
 )
@@ -32,10 +32,10 @@ func refuseWithin(field string, err error) error {
 }
 
 func checkNames(collection, key string) error {
-	if err := store.CheckName("collection", collection, MaxNameBytes); err != nil {
+	if err := store.CheckCollection(collection); err != nil {
 		return err
 	}
-	return store.CheckName("key", key, MaxNameBytes)
+	return store.CheckName("key", key, MaxKeyBytes)
 }
 
 // expiry is when an entry expires that is written now.

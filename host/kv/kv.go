@@ -1,6 +1,6 @@
-// Package kv is the key-value service: what scripts, plugins and people do with
-// the entries of an app's collections. It checks what it is given and makes the
-// operations; package store keeps the entries and makes each operation atomic.
+// Package kv is the key-value service: what scripts, plugins and people do with the entries of an
+// app's collections. It checks what it is given and makes the operations; package store keeps the
+// entries and makes each operation atomic.
 package kv
 
 import (
@@ -21,16 +21,14 @@ type Config struct {
 
 // Service performs the operations of kv. It is safe for concurrent use.
 //
-// Names of collections and keys are 1 to [MaxNameBytes] bytes of UTF-8 without
-// control characters. Values are JSON by the mapping of package abi, at most
-// [MaxValueBytes] of text, and are kept as they come. null is a value like any
-// other, though a script, to which a missing key is unit, cannot tell the two
-// apart by Get.
+// Names of collections are 1 to [store.MaxCollectionBytes] bytes of UTF-8 without control
+// characters, keys 1 to [MaxKeyBytes]. Values are JSON by the mapping of package abi, at most
+// [MaxValueBytes] of text, and are kept as they come. null is a value like any other, though a
+// script, to which a missing key is unit, cannot tell the two apart by Get.
 //
-// An entry that has expired is missing to every operation. [store.KV] says when that is told.
+// An entry that has expired is missing to every operation. [store.KV] says when those who listen hear of it.
 //
-// What is refused is [fault.Invalid] and names the field; other errors are
-// those of package store.
+// What is refused is [fault.Invalid] and names the field; other errors are those of package store.
 type Service struct{ config Config }
 
 // New makes the service.
@@ -57,13 +55,12 @@ func (s *Service) Has(ctx context.Context, appID, collection, key string) (bool,
 	return s.config.Store.Has(ctx, appID, collection, key)
 }
 
-// List returns the entries whose keys begin with prefix, in the order of the
-// keys' bytes. A page ends early when its values come to
-// [store.MaxKVPageBytes].
+// List returns the entries whose keys begin with prefix, in the order of the keys' bytes. A page
+// ends early when its values come to [store.MaxKVPageBytes].
 func (s *Service) List(ctx context.Context, appID, collection, prefix string, page store.PageRequest) (store.Page[store.KVEntry], error) {
-	err := store.CheckName("collection", collection, MaxNameBytes)
+	err := store.CheckCollection(collection)
 	if err == nil && prefix != "" {
-		err = store.CheckName("prefix", prefix, MaxNameBytes)
+		err = store.CheckName("prefix", prefix, MaxKeyBytes)
 	}
 	if err != nil {
 		return store.Page[store.KVEntry]{}, err
@@ -71,16 +68,15 @@ func (s *Service) List(ctx context.Context, appID, collection, prefix string, pa
 	return s.config.Store.List(ctx, appID, collection, prefix, page)
 }
 
-// SetOptions says how [Service.Set] writes. Without TTLMillis and ExpiresAt the
-// entry stays for ever, even if it replaces one that did not.
+// SetOptions says how [Service.Set] writes. Without TTLMillis and ExpiresAt the entry stays for
+// ever, even if it replaces one that did not.
 type SetOptions struct {
 	TTLMillis *int64    // from now, 1 to MaxTTLMillis
 	ExpiresAt time.Time // or at a time, to restore an entry; zero: neither
 	IfAbsent  bool      // leave an existing entry alone
 }
 
-// Set writes an entry and reports whether it did: nothing but IfAbsent keeps it
-// from doing so.
+// Set writes an entry and reports whether it did: nothing but IfAbsent keeps it from doing so.
 func (s *Service) Set(ctx context.Context, appID, collection, key string, value Value, options SetOptions) (bool, error) {
 	if err := checkNames(collection, key); err != nil {
 		return false, err
@@ -104,9 +100,9 @@ func (s *Service) Delete(ctx context.Context, appID, collection, key string) (bo
 	return s.config.Store.Delete(ctx, appID, collection, key)
 }
 
-// Incr adds to an integer, which is 0 if missing, and returns the sum. The
-// entry keeps the time at which it expires. A value that is not an integer of 64
-// bits and a sum that would not be one are refused.
+// Incr adds to an integer, which is 0 if missing, and returns the sum. The entry keeps the time at
+// which it expires. A value that is not an integer of 64 bits and a sum that would not be one are
+// refused.
 func (s *Service) Incr(ctx context.Context, appID, collection, key string, by int64) (sum int64, err error) {
 	if err := checkNames(collection, key); err != nil {
 		return 0, err
@@ -123,12 +119,11 @@ func (s *Service) Incr(ctx context.Context, appID, collection, key string, by in
 	return sum, nil
 }
 
-// CompareAndSet replaces the value old by next and reports whether it did: not if
-// the value is another one. As old, null stands for a missing key or null, for
-// Get gives a script unit for both; as next, it deletes the key. Values are the
-// same if they are the same to a script: the order of keys and how a number is
-// written make no difference, but 1 is not 1.0. The entry keeps the time at
-// which it expires.
+// CompareAndSet replaces the value old by next and reports whether it did: not if the value is
+// another one. As old, null stands for a missing key, and not for a stored null, which nobody who
+// asks for a key to be free would want overwritten; as next, it deletes the key. Values are the same
+// if they are the same to a script: the order of keys and how a number is written make no
+// difference, but 1 is not 1.0. The entry keeps the time at which it expires.
 func (s *Service) CompareAndSet(ctx context.Context, appID, collection, key string, old, next Value) (swapped bool, err error) {
 	if err := checkNames(collection, key); err != nil {
 		return false, err
@@ -145,7 +140,7 @@ func (s *Service) CompareAndSet(ctx context.Context, appID, collection, key stri
 		nextText = nil
 	}
 	err = s.config.Store.Update(ctx, appID, collection, key, func(value json.RawMessage) (json.RawMessage, bool, error) {
-		if swapped = value == nil && isNull(oldText) || value != nil && same(value, oldText); !swapped {
+		if swapped = value == nil && isNull(oldText) || value != nil && !isNull(oldText) && same(value, oldText); !swapped {
 			return nil, false, nil
 		}
 		return nextText, true, nil

@@ -60,8 +60,7 @@ func (v Value) read(field string) (json.RawMessage, error) {
 
 func isNull(value json.RawMessage) bool { return string(value) == "null" }
 
-// add adds to the value of a key, nil if it is missing, and returns the sum
-// also as a value.
+// add adds to the value of a key, nil if it is missing, and returns the sum also as a value.
 func add(key string, value json.RawMessage, by int64) (int64, json.RawMessage, error) {
 	present := int64(0)
 	if value != nil {
@@ -96,7 +95,7 @@ func kind(value json.RawMessage) string {
 	}
 }
 
-// same tells whether two JSON texts are the same value to a script.
+// same reports whether two JSON texts are the same value to a script.
 func same(a, b json.RawMessage) bool {
 	return bytes.Equal(a, b) || bytes.Equal(canonical(a), canonical(b))
 }
@@ -111,9 +110,9 @@ func canonical(text json.RawMessage) []byte {
 	return out
 }
 
-// appendSorted appends the first value in b with the keys of all maps in their
-// order, and returns what follows it. AppendFromJSON writes everything else in
-// one way only. Of two equal keys the last counts.
+// appendSorted appends the first value in b with the keys of all maps in their order, and returns
+// what follows it. AppendFromJSON writes everything else in one way only. Of two equal keys the
+// last counts.
 func appendSorted(dst, b []byte) (out, rest []byte) {
 	switch msgp.NextType(b) {
 	case msgp.ArrayType:

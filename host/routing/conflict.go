@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -123,7 +124,7 @@ func (t *Table) Takes(route store.Route) (store.Route, bool) {
 		if p := t.pathsOf(kind, host, false); p != nil && !p.only(route.AppID) {
 			sameHost := host == route.Host
 			for _, other := range p.byID {
-				if other.route.AppID != route.AppID && methodsMeet(e, other) && pathsMeet(e, other) && (!sameHost || goesBefore(e, other)) {
+				if other.route.AppID != route.AppID && methodsMeet(e, other) && pathsMeet(e, other) && (!sameHost || precedence(e, other) > 0) {
 					return other.route, true
 				}
 			}
@@ -167,23 +168,35 @@ func (e *entry) isParam(i int) bool {
 
 // goesBefore reports whether a answers what both match on their host.
 func goesBefore(a, b *entry) bool {
+	if c := precedence(a, b); c != 0 {
+		return c > 0
+	}
+	return older(a, b) < 0
+}
+
+// precedence compares which of two routes answers what both match on their host; 0 where only their
+// age decides.
+func precedence(a, b *entry) int {
 	rank := map[store.PathKind]int{store.PathExact: 2, store.PathParam: 1, store.PathPrefix: 0}
-	if x, y := rank[a.route.PathKind], rank[b.route.PathKind]; x != y {
-		return x > y
+	if c := cmp.Compare(rank[a.route.PathKind], rank[b.route.PathKind]); c != 0 {
+		return c
 	}
 	if a.route.PathKind == store.PathPrefix && len(a.segments) != len(b.segments) {
-		return len(a.segments) > len(b.segments)
+		return cmp.Compare(len(a.segments), len(b.segments))
 	}
 	for i := range a.segments {
-		if x, y := a.isParam(i), b.isParam(i); x != y {
-			return y
+		switch x, y := a.isParam(i), b.isParam(i); {
+		case x && !y:
+			return -1
+		case !x && y:
+			return 1
 		}
 	}
 	switch x, y := a.route.Method, b.route.Method; {
-	case x != y && y == "", x == "HEAD" && y == "GET":
-		return true
-	case x != y:
-		return false
+	case x == y:
+		return 0
+	case y == "", x == "HEAD" && y == "GET":
+		return 1
 	}
-	return older(a, b) < 0
+	return -1
 }

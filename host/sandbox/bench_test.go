@@ -37,7 +37,7 @@ func BenchmarkSlot(b *testing.B) {
 	key.Limits = abi.DefaultLimits
 	_, err := s.Execute(b.Context(), key, abi.Invocation{}, NewWorld(echo))
 	require.NoError(b, err)
-	ready, err := s.scripts.get(key, nil)
+	ready, err := s.scripts.get(nil, key, nil)
 	require.NoError(b, err)
 	image := ready.(*image)
 	for b.Loop() {

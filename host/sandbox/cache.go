@@ -3,11 +3,11 @@ package sandbox
 import (
 	"errors"
 	"hash/maphash"
-	"sync"
 	"sync/atomic"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/sandbox/gate"
 )
 
 // scriptCache keeps ready the scripts and plugins used last.
@@ -36,10 +36,10 @@ type prepared interface {
 
 // A cacheEntry is a prepared script, or why there is none.
 type cacheEntry struct {
-	mu      sync.Mutex // held while it is prepared
-	ready   prepared
-	invalid *abi.ScriptError
-	held    atomic.Int64 // bytes counted for it; evicted: none any more
+	ready   atomic.Pointer[prepared]
+	prepare chan struct{}    // of one place, taken by whoever prepares it
+	invalid *abi.ScriptError // guarded by prepare
+	held    atomic.Int64     // bytes counted for it; evicted: none any more
 }
 
 const evicted = -1
@@ -51,7 +51,7 @@ func newScriptCache(size int) (*scriptCache, error) {
 		c.evictions.Add(1)
 		if held := e.held.Swap(evicted); held > 0 {
 			c.bytes.Add(-held)
-			e.ready.Release()
+			(*e.ready.Load()).Release()
 		}
 	})
 	return c, err
@@ -60,25 +60,31 @@ func newScriptCache(size int) (*scriptCache, error) {
 // get returns a script made ready, by load when it is not there, for the caller to
 // release. Calls for the same script at the same time load it once. What is wrong
 // with a script is kept; other failures, such as a timeout, are not.
-func (c *scriptCache) get(script Script, load func() (prepared, error)) (prepared, error) {
+func (c *scriptCache) get(e *gate.Execution, script Script, load func() (prepared, error)) (prepared, error) {
 	if script.ID == "" {
 		return load()
 	}
 	key := c.key(script)
 	entry, ok := c.entries.Get(key)
 	if !ok {
-		entry = new(cacheEntry)
+		entry = &cacheEntry{prepare: make(chan struct{}, 1)}
 		if earlier, found, _ := c.entries.PeekOrAdd(key, entry); found {
 			entry = earlier
 		}
 	}
-	entry.mu.Lock()
-	defer entry.mu.Unlock()
-	switch {
-	case entry.ready != nil && entry.ready.Retain():
+	if ready := entry.retain(); ready != nil {
 		c.hits.Add(1)
-		return entry.ready, nil
-	case entry.invalid != nil:
+		return ready, nil
+	}
+	if err := entry.lock(e); err != nil {
+		return nil, err
+	}
+	defer entry.unlock()
+	if ready := entry.retain(); ready != nil { // prepared meanwhile
+		c.hits.Add(1)
+		return ready, nil
+	}
+	if entry.invalid != nil {
 		c.hits.Add(1)
 		return nil, entry.invalid
 	}
@@ -87,8 +93,8 @@ func (c *scriptCache) get(script Script, load func() (prepared, error)) (prepare
 	var scriptError *abi.ScriptError
 	switch {
 	case err == nil:
-		entry.ready = ready
 		ready.Retain() // for the cache
+		entry.ready.Store(&ready)
 		if held := int64(ready.Held()); entry.held.CompareAndSwap(0, held) {
 			c.bytes.Add(held)
 		} else { // evicted meanwhile
@@ -99,6 +105,33 @@ func (c *scriptCache) get(script Script, load func() (prepared, error)) (prepare
 	}
 	return ready, err
 }
+
+// retain returns what is ready, for the caller to release, or nil.
+func (e *cacheEntry) retain() prepared {
+	if ready := e.ready.Load(); ready != nil && (*ready).Retain() {
+		return *ready
+	}
+	return nil
+}
+
+// lock waits until nobody else prepares the entry, which is no part of the execution's time. The
+// error is an [*abi.ScriptError]: the execution ended meanwhile.
+func (e *cacheEntry) lock(execution *gate.Execution) error {
+	select {
+	case e.prepare <- struct{}{}:
+		return nil
+	default:
+	}
+	defer execution.Pause()()
+	select {
+	case e.prepare <- struct{}{}:
+		return nil
+	case <-execution.Context().Done():
+		return execution.Interruption()
+	}
+}
+
+func (e *cacheEntry) unlock() { <-e.prepare }
 
 func (c *scriptCache) key(s Script) scriptKey {
 	k := scriptKey{appID: s.AppID, id: s.ID, updatedAt: s.UpdatedAt.UnixNano(), limits: s.Limits}

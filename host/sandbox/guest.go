@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	goruntime "runtime"
 	"sync"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
 
+	"github.com/picloud/picloud/host/sandbox/codecache"
 	"github.com/picloud/picloud/host/sandbox/region"
 )
 
@@ -25,25 +27,30 @@ type guest struct {
 	idle []*slot // their memory is the base image
 }
 
-// newGuest compiles a guest and takes its base image.
-func newGuest(ctx context.Context, cacheDir string, wasm []byte) (g *guest, err error) {
+// newGuest compiles a guest, or finds it in the cache, and takes its base image.
+func newGuest(ctx context.Context, cache *codecache.Cache, wasm []byte, logger *slog.Logger) (g *guest, err error) {
 	g = new(guest)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, g.close(ctx))
 		}
 	}()
-	g.cache = wazero.NewCompilationCache()
-	if cacheDir != "" {
-		if g.cache, err = wazero.NewCompilationCacheWithDir(cacheDir); err != nil {
-			return g, fmt.Errorf("compilation cache: %w", err)
-		}
+	release, err := cache.Ensure(codecache.NewKey([]byte("guest"), wasm), "", func(dir string) error {
+		return compileGuest(ctx, dir, wasm)
+	})
+	if err == nil {
+		defer release()
+		g.cache, err = cache.Wazero()
+	}
+	if err != nil { // a start without the cache is better than none
+		logger.Warn("sandbox: the interpreter is compiled without the cache", "error", err)
+		g.cache = wazero.NewCompilationCache()
 	}
 	g.runtime = wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().WithCompilationCache(g.cache))
 	if err := instantiateImports(ctx, g.runtime); err != nil {
 		return g, err
 	}
-	if g.module, err = g.runtime.CompileModule(experimental.WithCompilationWorkers(ctx, goruntime.GOMAXPROCS(0)), wasm); err != nil {
+	if g.module, err = g.runtime.CompileModule(allProcessors(ctx), wasm); err != nil {
 		return g, fmt.Errorf("compile the guest: %w", err)
 	}
 	first, err := g.newSlot(ctx, "_initialize")
@@ -53,6 +60,24 @@ func newGuest(ctx context.Context, cacheDir string, wasm []byte) (g *guest, err 
 	defer first.close(ctx)
 	g.base, err = newBaseImage(ctx, first)
 	return g, err
+}
+
+// compileGuest leaves the machine code of a guest in a directory.
+func compileGuest(ctx context.Context, dir string, wasm []byte) error {
+	cache, err := wazero.NewCompilationCacheWithDir(dir)
+	if err != nil {
+		return err
+	}
+	defer cache.Close(ctx)
+	runtime := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().WithCompilationCache(cache))
+	defer runtime.Close(ctx)
+	_, err = runtime.CompileModule(allProcessors(ctx), wasm)
+	return err
+}
+
+// allProcessors has wazero compile on all of them.
+func allProcessors(ctx context.Context) context.Context {
+	return experimental.WithCompilationWorkers(ctx, goruntime.GOMAXPROCS(0))
 }
 
 // newSlot makes an instance of the guest and runs its start function that is named,

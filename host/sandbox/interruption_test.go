@@ -24,7 +24,6 @@ var busy = []struct{ name, setup, loop string }{
 	{"recursion", `fn f(n) { if n == 0 { 0 } else { f(n - 1) + 1 } }`, `f(50);`},
 	{"closures", `let f = |x| x + 1; let x = 0;`, `x = f.call(x);`},
 	{"throw and catch", ``, `try { throw 1; } catch (e) { }`},
-	{"sleep", ``, `sleep(10);`},
 	{"eval of a large text", `let s = "[";` + fill("s", `"1234567,"`, 60000) + `s += "1]";`, `eval(s);`},
 	{"eval of many statements", `let s = "";` + fill("s", `"1 + 2;"`, 60000), `eval(s);`},
 	{"eval of a long comment", `let s = "/*"; s.pad(1048570, ' '); s += "*/";`, `eval(s);`},
@@ -306,7 +305,6 @@ func (i *interrupted) once(b *testing.B) (told, ended, cleaned time.Duration) {
 	require.NoError(b, err)
 	require.NoError(b, slot.restore(i.image))
 	invocation := (&abi.Invocation{}).Append(nil, abi.ReadsAll)
-	require.NoError(b, err)
 	var answer abi.RunResult
 	err = slot.call(e, slot.run, &abi.RunRequest{Invocation: invocation}, &answer)
 	end := time.Now()

@@ -26,6 +26,8 @@ import (
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/sandbox/codecache"
+	"github.com/picloud/picloud/host/sandbox/compiler"
 	"github.com/picloud/picloud/host/sandbox/gate"
 	"github.com/picloud/picloud/host/sandbox/plugin"
 )
@@ -56,11 +58,17 @@ type Script struct {
 
 // Config configures a [Sandbox].
 type Config struct {
-	CacheDir        string                // compiled guests; "" keeps them in memory only
+	CacheDir        string                // machine code of guests; "" keeps it in memory only
+	CacheBytes      int64                 // bound of what is in CacheDir; 0: none
 	ScriptCacheSize int                   // scripts kept ready to run; 0: 256
 	MaxConcurrent   int                   // executions at once; 0: 32
 	Logger          *slog.Logger          // nil: slog.Default()
 	Registerer      prometheus.Registerer // nil: no metrics
+
+	// CompileCommand is a program and its arguments that call [compiler.Main] in another process,
+	// for plugins. Without one they are compiled in this process, and nothing bounds that.
+	CompileCommand []string
+	CompileBounds  compiler.Bounds // of one plugin
 }
 
 // A World is what reaches an execution from outside: randomness, time and operations.
@@ -83,6 +91,7 @@ type Sandbox struct {
 	gate    *gate.Gate
 	guest   *guest
 	scripts *scriptCache
+	cache   *codecache.Cache
 	plugins *plugin.Runtime
 	metrics *metrics
 }
@@ -112,10 +121,14 @@ func newSandbox(ctx context.Context, c Config, wasm []byte) (*Sandbox, error) {
 	if s.scripts, err = newScriptCache(c.ScriptCacheSize); err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
-	if s.guest, err = newGuest(ctx, c.CacheDir, wasm); err != nil {
+	if s.cache, err = codecache.Open(codecache.Config{Dir: c.CacheDir, MaxBytes: c.CacheBytes, Logger: c.Logger}); err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
-	if s.plugins, err = plugin.NewRuntime(c.CacheDir); err != nil {
+	if s.guest, err = newGuest(ctx, s.cache, wasm, c.Logger); err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	plugins := compiler.New(compiler.Config{Cache: s.cache, Command: c.CompileCommand, Bounds: c.CompileBounds, Logger: c.Logger})
+	if s.plugins, err = plugin.NewRuntime(s.cache, plugins); err != nil {
 		return nil, errors.Join(fmt.Errorf("sandbox: %w", err), s.guest.close(ctx))
 	}
 	if s.metrics, err = newMetrics(c.Registerer, s); err != nil {
@@ -135,7 +148,7 @@ func (s *Sandbox) Validate(ctx context.Context, script Script) (imports []string
 	}
 	defer s.gate.Leave(e)
 	if script.Kind == abi.KindPlugin {
-		p, err := s.plugins.Compile(e, script.Wasm)
+		p, err := s.plugins.Compile(e, script.AppID, script.Wasm)
 		if err == nil {
 			p.Release()
 		}
@@ -171,9 +184,9 @@ func (s *Sandbox) execute(ctx context.Context, script Script, inv abi.Invocation
 		return Result{}, err
 	}
 	defer s.gate.Leave(e)
-	ready, err := s.scripts.get(script, func() (prepared, error) {
+	ready, err := s.scripts.get(e, script, func() (prepared, error) {
 		if script.Kind == abi.KindPlugin {
-			return s.plugins.Compile(e, script.Wasm)
+			return s.plugins.Compile(e, script.AppID, script.Wasm)
 		}
 		image, _, err := s.load(e, script, d != nil)
 		return image, err

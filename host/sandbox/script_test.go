@@ -257,3 +257,35 @@ func TestABusyScriptDoesNotStopTheHost(t *testing.T) {
 	t.Log("the longest collection:", worst)
 	assert.Less(t, worst, 250*time.Millisecond, "the longest collection while a script ran for 500 ms")
 }
+
+// TestSleepEndsWithTheExecution: a script that sleeps uses neither operations nor memory, and does
+// nothing more once its time is over.
+func TestSleepEndsWithTheExecution(t *testing.T) {
+	s := newReal(t, Config{})
+	var slept []int64
+	printed := false
+	host := performer(func(ctx context.Context, op abi.Op, request []byte) ([]byte, error) {
+		switch op {
+		case abi.OpLogWrite:
+			printed = true
+		case abi.OpClockSleep:
+			var r abi.ClockSleepRequest
+			if _, err := r.UnmarshalMsg(request); err != nil {
+				return nil, err
+			}
+			if slept = append(slept, r.Nanoseconds); r.Nanoseconds > int64(time.Minute) {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+		}
+		return nil, nil
+	})
+	script := rhai(`for i in 0..3 { sleep(0.5); } sleep(3600); print("on");`)
+	script.Limits = abi.Limits{TimeoutMS: 50, MaxOperations: 100}
+	_, err := s.Execute(t.Context(), script, abi.Invocation{}, NewWorld(host))
+	var got *abi.ScriptError
+	require.ErrorAs(t, err, &got)
+	assert.Equal(t, abi.CodeTimeout, got.Code)
+	assert.Equal(t, []int64{5e8, 5e8, 5e8, 3600e9}, slept)
+	assert.False(t, printed)
+}

@@ -29,9 +29,9 @@ func TestSetPassword(t *testing.T) {
 			s.stopped()
 			var token string
 			inStore(t, c, func(db store.Store) {
-				var err error
-				token, _, err = authz.New(db, time.Hour).Login(t.Context(), "admin", "forgotten by now", "test")
+				login, err := authz.New(db, time.Hour).Login(t.Context(), authz.LoginRequest{Username: "admin", Password: "forgotten by now"})
 				require.NoError(t, err)
+				token = login.Token
 			})
 
 			require.EqualError(t, setPassword(t, c, "root", "a new password"), `user: there is no "root"; there are: admin`)

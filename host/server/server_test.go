@@ -304,7 +304,7 @@ func TestFirstStartsAtTheSameTime(t *testing.T) {
 		for _, node := range nodes {
 			require.NotNil(t, node)
 			if node.admin != nil {
-				if _, _, err := authz.New(db, time.Hour).Login(t.Context(), node.admin.username, node.admin.password, "test"); err == nil {
+				if _, err := authz.New(db, time.Hour).Login(t.Context(), authz.LoginRequest{Username: node.admin.username, Password: node.admin.password}); err == nil {
 					valid++
 				}
 			}

@@ -22,8 +22,8 @@ type AppChange struct {
 
 // Apps keeps the apps and who works on them.
 type Apps interface {
-	// Create keeps a new app and returns it with its id and times. A slug in
-	// use is a [Conflict] on "slug".
+	// Create keeps a new app and returns it with its id and times. A slug in use is a [Conflict] on
+	// "slug".
 	Create(ctx context.Context, app App) (App, error)
 	// Get finds an app by id.
 	Get(ctx context.Context, id string) (App, error)
@@ -35,15 +35,13 @@ type Apps interface {
 	ListOf(ctx context.Context, userID string, page PageRequest) (Page[App], error)
 	// Update changes an app and returns it as it is now.
 	Update(ctx context.Context, id string, change AppChange) (App, error)
-	// Delete removes an app with its scripts, routes, members, keys,
-	// executions and log lines.
+	// Delete removes an app with its scripts, routes, members, keys, executions and log lines.
 	Delete(ctx context.Context, id string) error
 
-	// SetMember makes a user a member of an app, or changes the role. An
-	// unknown app or user is [fault.NotFound].
-	SetMember(ctx context.Context, appID, userID string, role AppRole) error
-	// Member returns the user's role in the app; not being a member is
+	// SetMember makes a user a member of an app, or changes the role. An unknown app or user is
 	// [fault.NotFound].
+	SetMember(ctx context.Context, appID, userID string, role AppRole) error
+	// Member returns the user's role in the app; not being a member is [fault.NotFound].
 	Member(ctx context.Context, appID, userID string) (AppRole, error)
 	// Members lists an app's members in the order of their user names.
 	Members(ctx context.Context, appID string) ([]Member, error)

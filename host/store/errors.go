@@ -6,7 +6,7 @@ import (
 	"github.com/picloud/picloud/host/fault"
 )
 
-// ErrInvalidCursor answers a page cursor that no listing of this kind made.
+// ErrInvalidCursor refuses a page cursor that no listing of this kind made.
 var ErrInvalidCursor error = &fault.Error{
 	Code: fault.Invalid, Text: "invalid cursor", Field: "cursor", Reason: "is not a cursor of this listing",
 }

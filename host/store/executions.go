@@ -58,32 +58,30 @@ type LogQuery struct {
 // LogPage is a piece of a script's log.
 type LogPage struct {
 	Items []LogLine
-	// Next continues the listing. With [OldestFirst] it is always set, also on
-	// an empty page, so that a follower can ask for what comes later; with
-	// [NewestFirst] it is "" when this is the last piece.
+	// Next continues the listing. With [OldestFirst] it is always set, also on an empty page, so
+	// that a follower can ask for what comes later; with [NewestFirst] it is "" when this is the
+	// last piece.
 	Next string
-	// Newest follows the log from here: it continues with [OldestFirst] after
-	// the newest line of this page (after the page's own cursor when the page
-	// is empty). Always set.
+	// Newest follows the log from here: it continues with [OldestFirst] after the newest line of
+	// this page (after the page's own cursor when the page is empty). Always set.
 	Newest string
 }
 
 // Executions keeps the records of executions and their log lines.
 type Executions interface {
-	// Record keeps executions with their lines, all or none. One whose script
-	// or app is gone meanwhile is dropped, one that is kept already stays as it
-	// is, so a batch may be recorded again after a failure. Text is made valid
-	// rather than refused: bytes that are not UTF-8 and NUL become U+FFFD.
+	// Record keeps executions with their lines, all or none. One whose script or app is gone
+	// meanwhile is dropped, one that is kept already stays as it is, so a batch may be recorded
+	// again after a failure. Text is made valid rather than refused: bytes that are not UTF-8 and
+	// NUL become U+FFFD.
 	Record(ctx context.Context, executions []Execution) error
 	// Get finds an execution by id, with its lines.
 	Get(ctx context.Context, id string) (Execution, error)
-	// ListByScript pages through a script's executions, without their lines,
-	// the last recorded first.
+	// ListByScript pages through a script's executions, without their lines, the last recorded
+	// first.
 	ListByScript(ctx context.Context, scriptID string, page PageRequest) (Page[Execution], error)
-	// Logs pages through a script's log in the order in which lines were
-	// recorded: the lines of one execution together, executions as they
-	// ended. A line recorded after a page was read is on a later page of
-	// [OldestFirst], even if its time is earlier.
+	// Logs pages through a script's log in the order in which lines were recorded: the lines of one
+	// execution together, executions as they ended. A line recorded after a page was read is on a
+	// later page of [OldestFirst], even if its time is earlier.
 	Logs(ctx context.Context, query LogQuery) (LogPage, error)
 	// DeleteBefore removes up to limit executions, 1 to [MaxBatch], that started before a time,
 	// oldest first, with their lines, and returns their number: less than limit when none is left.

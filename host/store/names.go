@@ -7,8 +7,17 @@ import (
 	"github.com/picloud/picloud/host/fault"
 )
 
-// CheckName refuses a name that is not 1 to most bytes of UTF-8 without control
-// characters, as those of collections, keys and files are.
+// MaxCollectionBytes is how long the name of a collection may be.
+const MaxCollectionBytes = 512
+
+// CheckCollection refuses what cannot be the name of a collection of kv, docs or files, by
+// [CheckName].
+func CheckCollection(name string) error {
+	return CheckName("collection", name, MaxCollectionBytes)
+}
+
+// CheckName refuses a name that is not 1 to most bytes of UTF-8 without control characters, as
+// those of collections, keys and files are.
 func CheckName(field, name string, most int) error {
 	refuse := func(format string, args ...any) error {
 		return fault.Refuse(field, format, args...)

@@ -34,8 +34,7 @@ const (
 	DispatchAsync Dispatch = "async" // at once, the script runs later
 )
 
-// Route binds requests to a script. An app has at most one route for a method,
-// host and path.
+// Route binds requests to a script. An app has at most one route for a method, host and path.
 type Route struct {
 	ID        string
 	AppID     string // the script's app
@@ -51,20 +50,17 @@ type Route struct {
 
 // Routes keeps the routes.
 type Routes interface {
-	// Create keeps a new route and returns it with id and time. The same
-	// method, host and path in the app is a [Conflict] on "path" whose
-	// Other is the id of the route in the way; a script that is not in the app
-	// is [fault.NotFound].
+	// Create keeps a new route and returns it with id and time. The same method, host and path in
+	// the app is a [Conflict] on "path" whose Other is the id of the route in the way; a script
+	// that is not in the app is [fault.NotFound].
 	Create(ctx context.Context, route Route) (Route, error)
 	// Get finds a route by id.
 	Get(ctx context.Context, id string) (Route, error)
-	// All lists every route of every app in the order of their ids, to build
-	// the routing table.
+	// All lists every route of every app in the order of their ids, to build the routing table.
 	All(ctx context.Context) ([]Route, error)
 	// ByApp lists the routes of an app in the order of path, host and method.
 	ByApp(ctx context.Context, appID string) ([]Route, error)
-	// ByScript lists the routes of a script in the order of path, host and
-	// method.
+	// ByScript lists the routes of a script in the order of path, host and method.
 	ByScript(ctx context.Context, scriptID string) ([]Route, error)
 	// Delete removes a route.
 	Delete(ctx context.Context, id string) error

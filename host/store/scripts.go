@@ -40,40 +40,38 @@ type ScriptChange struct {
 	Limits   *abi.Limits // replaces all limits
 	ReadOnly *bool
 
-	// ExpectVersion, unless 0, is the version the change was made for: at any
-	// other the update fails with [Stale] and changes nothing.
+	// ExpectVersion, unless 0, is the version the change was made for: at any other the update
+	// fails with [Stale] and changes nothing.
 	ExpectVersion int64
 }
 
 // Scripts keeps the scripts and what they import.
 type Scripts interface {
-	// Create keeps a new script and returns it with id, version and times. A
-	// name in use in the app is a [Conflict] on "name", an unknown app
-	// [fault.NotFound]. A plugin must have a module and no source, any other
-	// script no module.
+	// Create keeps a new script and returns it with id, version and times. A name in use in the app
+	// is a [Conflict] on "name", an unknown app [fault.NotFound]. A plugin must have a module and
+	// no source, any other script no module.
 	Create(ctx context.Context, script Script) (Script, error)
 	// Get finds a script by id.
 	Get(ctx context.Context, id string) (Script, error)
 	// GetByName finds a script of an app by name.
 	GetByName(ctx context.Context, appID, name string) (Script, error)
-	// Wasm reads the module of a plugin, as it is now. It is kept once however
-	// many plugins have it, and for as long as one has it.
+	// Wasm reads the module of a plugin, as it is now. It is kept once however many plugins have
+	// it, and for as long as one has it.
 	Wasm(ctx context.Context, id string) (WasmModule, error)
-	// List pages through an app's scripts, without their sources, in the order
-	// of their names (bytewise).
+	// List pages through an app's scripts, without their sources, in the order of their names
+	// (bytewise).
 	List(ctx context.Context, appID string, page PageRequest) (Page[Script], error)
-	// Update changes a script and returns it as it is now. An update without
-	// changes makes a new version too.
+	// Update changes a script and returns it as it is now. An update without changes makes a new
+	// version too.
 	Update(ctx context.Context, id string, change ScriptChange) (Script, error)
-	// Delete removes a script with its routes, imports, executions and log
-	// lines.
+	// Delete removes a script with its routes, imports, executions and log lines.
 	Delete(ctx context.Context, id string) error
 
 	// SetImports replaces the names a script imports. The names need not exist.
 	SetImports(ctx context.Context, scriptID string, names []string) error
 	// Imports lists the names a script imports, bytewise ordered.
 	Imports(ctx context.Context, scriptID string) ([]string, error)
-	// Importers lists the scripts of an app that import name, without their
-	// sources, in the order of their names.
+	// Importers lists the scripts of an app that import name, without their sources, in the order
+	// of their names.
 	Importers(ctx context.Context, appID, name string) ([]Script, error)
 }

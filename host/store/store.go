@@ -1,23 +1,19 @@
-// Package store keeps what PiCloud must not forget: apps, scripts, routes,
-// users, sessions, API keys, executions and their log lines.
+// Package store keeps what PiCloud must not forget: apps, scripts, routes, users, sessions, API
+// keys, executions and their log lines.
 //
-// [Store] is the whole of what the services need from a database, grouped by
-// domain. Package sqlite keeps it in one file, package postgres in a PostgreSQL
-// database; package storetest holds the suite that both must pass, so a service
-// need not know which of them it talks to.
+// [Store] is the whole of what the services need from a database, grouped by domain. Package sqlite
+// keeps it in one file, package postgres in a PostgreSQL database; package storetest holds the
+// suite that both must pass, so a service need not know which of them it talks to.
 //
 // # Conventions
 //
-// Ids are UUIDv7 in their text form and are made by the store when the caller
-// leaves them empty. Times are UTC, cut to microseconds; the store sets
-// CreatedAt and UpdatedAt itself and ignores what the caller put there, except
-// where a row's documentation says otherwise. An acknowledged write survives
-// the death of the process and, as far as the disk keeps its word, of the
-// machine.
+// Ids are UUIDv7 in their text form and are made by the store when the caller leaves them empty.
+// Times are UTC, cut to microseconds; the store sets CreatedAt and UpdatedAt itself and ignores
+// what the caller put there, except where a row's documentation says otherwise. An acknowledged
+// write survives the death of the process and, as far as the disk keeps its word, of the machine.
 //
-// Text must be valid UTF-8 without NUL; anything else is refused as fault.Invalid.
-// Names, slugs and paths are otherwise stored as they come: their shape is the
-// services' concern.
+// Text must be valid UTF-8 without NUL; anything else is refused as fault.Invalid. Names, slugs and
+// paths are otherwise stored as they come: their shape is the services' concern.
 //
 // # Errors
 //
@@ -36,8 +32,8 @@ package store
 
 import "context"
 
-// Store is one database. It is safe for concurrent use, except the one handed
-// to the function of [Store.InTx], which belongs to one goroutine.
+// Store is one database. It is safe for concurrent use, except the one handed to the function of
+// [Store.InTx], which belongs to one goroutine.
 type Store interface {
 	Apps() Apps
 	Scripts() Scripts
@@ -51,26 +47,26 @@ type Store interface {
 	Files() Files
 	Revisions() Revisions
 
-	// InTx runs fn in one transaction: all that fn does through tx is kept
-	// when fn returns nil, and none of it otherwise. InTx returns fn's error as
-	// it is. Transactions exclude each other and every change of apps, scripts,
-	// routes and users, so that fn may look before it leaps; fn must therefore
-	// use tx only, and be quick. After a Storage error from a method of tx fn must
+	// InTx runs fn in one transaction: all that fn does through tx is kept when fn returns nil, and
+	// none of it otherwise. InTx returns fn's error as it is. Transactions exclude each other and
+	// every change of apps, scripts, routes and users, so that fn may look before it leaps; fn must
+	// therefore use tx only, and be quick. After a Storage error from a method of tx fn must
 	// return: the transaction is lost. An InTx on tx joins it.
 	InTx(ctx context.Context, fn func(tx Store) error) error
 
-	// AfterCommit has fn called after the transaction has committed, before the method that began
-	// it returns: never if it is rolled back, and once if it had to be repeated. Outside of a
-	// transaction there is nothing to wait for, and fn is called at once. fn must be quick and not
-	// use the transaction. A commit of which the store does not learn, because the connection
-	// broke, calls nothing: fn may speed up what is found without it, as waking somebody does.
+	// AfterCommit calls fn after the transaction has committed, before the method that began it
+	// returns: never if it is rolled back, and once if it had to be repeated. Outside of a
+	// transaction it calls fn at once. fn must be quick and not use the transaction. fn is not
+	// called either if the connection breaks during the commit, whether that succeeded or not: it
+	// may speed up what is found without it, as waking somebody does.
 	AfterCommit(fn func())
 
-	// Ping reports whether the database answers.
+	// Ping returns an error unless the database can be reached and takes writes: a full disk is found
+	// so, too.
 	Ping(ctx context.Context) error
 
-	// Close waits for running calls and releases the database. Later calls
-	// fail. Closing again, or closing the tx of [Store.InTx], does nothing.
+	// Close waits for running calls and releases the database. Later calls fail. Closing again, or
+	// closing the tx of [Store.InTx], does nothing.
 	Close() error
 }
 

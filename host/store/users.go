@@ -20,8 +20,8 @@ type User struct {
 	ID           string
 	Username     string // unique, whatever the case
 	PasswordHash string
-	// PasswordGenerated says that the server made the password, and that nobody has logged in with it
-	// yet.
+	// PasswordGenerated says that the server made the password, and that nobody has logged in with
+	// it yet.
 	PasswordGenerated bool
 	Role              InstanceRole
 	CreatedAt         time.Time
@@ -39,8 +39,8 @@ type UserChange struct {
 
 // Users keeps the users.
 type Users interface {
-	// Create keeps a new user and returns it with its id and times. A name in
-	// use, in whatever case, is a [Conflict] on "username".
+	// Create keeps a new user and returns it with its id and times. A name in use, in whatever
+	// case, is a [Conflict] on "username".
 	Create(ctx context.Context, user User) (User, error)
 	// Get finds a user by id.
 	Get(ctx context.Context, id string) (User, error)
@@ -48,7 +48,7 @@ type Users interface {
 	GetByUsername(ctx context.Context, username string) (User, error)
 	// List pages through all users in the order of their lower-cased names.
 	List(ctx context.Context, page PageRequest) (Page[User], error)
-	// Count tells how many users there are.
+	// Count returns the number of users.
 	Count(ctx context.Context) (int64, error)
 	// Update changes a user and returns it as it is now.
 	Update(ctx context.Context, id string, change UserChange) (User, error)
@@ -67,25 +67,23 @@ type Session struct {
 
 // Sessions keeps the logins.
 type Sessions interface {
-	// Create keeps a new session and returns it with its times. An unknown
-	// user is [fault.NotFound].
+	// Create keeps a new session and returns it with its times. An unknown user is
+	// [fault.NotFound].
 	Create(ctx context.Context, session Session) (Session, error)
 	// Get finds a session that expires after now by the hash of its token.
 	Get(ctx context.Context, tokenHash string, now time.Time) (Session, error)
-	// Touch notes that a session was used; a session used later already, or
-	// gone, stays as it is.
+	// Touch notes that a session was used; a session used later already, or gone, stays as it is.
 	Touch(ctx context.Context, tokenHash string, at time.Time) error
 	// Delete ends a session.
 	Delete(ctx context.Context, tokenHash string) error
-	// DeleteOf ends all sessions of a user and tells how many.
+	// DeleteOf ends all sessions of a user and returns their number.
 	DeleteOf(ctx context.Context, userID string) (int64, error)
-	// DeleteExpired ends the sessions that expire at now or before and tells
-	// how many.
-	DeleteExpired(ctx context.Context, now time.Time) (int64, error)
+	// DeleteExpired ends up to limit sessions, 1 to [MaxBatch], that expire at now or before, and
+	// returns their number: less than limit when none is left.
+	DeleteExpired(ctx context.Context, now time.Time, limit int) (int, error)
 }
 
-// APIKey is a credential for programs. The key itself is known to its user
-// only.
+// APIKey is a credential for programs. The key itself is known to its user only.
 type APIKey struct {
 	ID         string
 	UserID     string
@@ -101,8 +99,8 @@ type APIKey struct {
 
 // APIKeys keeps the API keys.
 type APIKeys interface {
-	// Create keeps a new key and returns it with id and time. An unknown user
-	// or app is [fault.NotFound].
+	// Create keeps a new key and returns it with id and time. An unknown user or app is
+	// [fault.NotFound].
 	Create(ctx context.Context, key APIKey) (APIKey, error)
 	// Get finds a key by id, expired or not.
 	Get(ctx context.Context, id string) (APIKey, error)
@@ -110,8 +108,7 @@ type APIKeys interface {
 	GetByHash(ctx context.Context, keyHash string, now time.Time) (APIKey, error)
 	// ListOf lists the keys of a user, expired ones too, oldest first.
 	ListOf(ctx context.Context, userID string) ([]APIKey, error)
-	// Touch notes that a key was used; a key used later already, or gone,
-	// stays as it is.
+	// Touch notes that a key was used; a key used later already, or gone, stays as it is.
 	Touch(ctx context.Context, id string, at time.Time) error
 	// Delete revokes a key.
 	Delete(ctx context.Context, id string) error

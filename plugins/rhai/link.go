@@ -78,7 +78,7 @@ func (l *linker) module(i vm.Import, path []string) (height int, err *vm.Error) 
 	}
 	m, err := l.Module(text)
 	if err == nil {
-		m.Number = len(l.linked) + 1
+		m.Name = i.Name
 		l.linked[i.Name] = m
 		height, err = l.link(m, path)
 	}

@@ -87,6 +87,17 @@ func Prepare(t *vm.Thread) {
 	t.CompileEval = func(source string, fn *vm.Function, site *vm.Site) (*vm.Function, *vm.Error) {
 		return compileEval(t, source, fn, site)
 	}
+	t.CompileScoped = func(callee, fn *vm.Function, site *vm.Site) (*vm.Function, *vm.Error) {
+		work := t.Compilation()
+		out, failure := compile.Scoped(callee, fn, site, work.Step)
+		switch {
+		case work.Err != nil:
+			return nil, work.Err
+		case failure != nil:
+			return nil, invalid(failure.Message).At(failure.Position)
+		}
+		return out, nil
+	}
 }
 
 func compileEval(t *vm.Thread, source string, fn *vm.Function, site *vm.Site) (*vm.Function, *vm.Error) {

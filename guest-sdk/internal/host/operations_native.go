@@ -9,6 +9,7 @@ const (
 	LogWrite        Operation = "log.write"
 	ClockMonotonic  Operation = "clock.monotonic"
 	TimeZone        Operation = "time.zone"
+	ClockSleep      Operation = "clock.sleep"
 	KVGet           Operation = "kv.get"
 	KVSet           Operation = "kv.set"
 	KVHas           Operation = "kv.has"

@@ -20,6 +20,12 @@ func timeZone(request uint64) (response uint64)
 // TimeZone is time.zone.
 func TimeZone(request uint64) (response uint64) { return timeZone(request) }
 
+//go:wasmimport extism:host/user clock_sleep
+func clockSleep(request uint64) (response uint64)
+
+// ClockSleep is clock.sleep.
+func ClockSleep(request uint64) (response uint64) { return clockSleep(request) }
+
 //go:wasmimport extism:host/user kv_get
 func kvGet(request uint64) (response uint64)
 

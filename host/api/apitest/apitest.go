@@ -137,9 +137,9 @@ func (s *Site) User(name string, role store.InstanceRole) (token string) {
 	s.T.Helper()
 	_, err := s.DB.Users().Create(context.Background(), store.User{Username: name, PasswordHash: passwordHash(), Role: role})
 	require.NoError(s.T, err)
-	token, _, err = s.Auth.Login(context.Background(), name, AdminPassword, "test")
+	login, err := s.Auth.Login(context.Background(), authz.LoginRequest{Username: name, Password: AdminPassword})
 	require.NoError(s.T, err)
-	return token
+	return login.Token
 }
 
 // passwordHash is that of AdminPassword, cheap to compare.

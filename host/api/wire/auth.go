@@ -8,12 +8,14 @@ import (
 type Login struct {
 	Username string `json:"username" minLength:"1" maxLength:"128"`
 	Password string `json:"password" minLength:"1" maxLength:"1024"`
+	Device   string `json:"device,omitempty" maxLength:"128" doc:"From an earlier login of this user: lets you in while others are throttled for guessing"`
 }
 
 // Token answers it.
 type Token struct {
 	Token     string    `json:"token" doc:"Send it as Authorization: Bearer TOKEN"`
 	ExpiresAt time.Time `json:"expires_at"`
+	Device    string    `json:"device" doc:"Keep it, and send it with the next login. It is no credential"`
 }
 
 // Me tells who the caller is.

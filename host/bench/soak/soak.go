@@ -49,7 +49,7 @@ func (s *soak) run(ctx context.Context, d time.Duration, workers int) error {
 	if err != nil {
 		return err
 	}
-	if _, err := c.Login(ctx, "admin", process.AdminPassword); err != nil {
+	if _, err := c.Login(ctx, "admin", process.AdminPassword, ""); err != nil {
 		return err
 	}
 	for _, app := range apps {

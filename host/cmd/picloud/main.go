@@ -28,6 +28,15 @@ type serveCmd struct {
 	config.Config
 }
 
+// Help is shown by --help.
+func (serveCmd) Help() string {
+	return `Examples:
+
+    picloud serve
+    picloud serve --addr 0.0.0.0:80 --data /var/lib/picloud
+    PICLOUD_DATABASE_URL=postgres://picloud@db/picloud picloud serve --config picloud.yaml`
+}
+
 // Run serves until ctx ends, then stops in order.
 func (c *serveCmd) Run(ctx context.Context) error {
 	s, err := server.New(ctx, server.Config{Settings: &c.Config, Version: version, Out: os.Stdout})
@@ -42,6 +51,14 @@ type passwdCmd struct {
 	config.Location
 	User          string `arg:"" help:"Name of the user."`
 	PasswordStdin bool   `help:"Read the password from standard input, up to the first line feed."`
+}
+
+// Help is shown by --help.
+func (passwdCmd) Help() string {
+	return `Examples:
+
+    picloud passwd admin
+    picloud passwd ada --data /var/lib/picloud --password-stdin < new-password`
 }
 
 // Run asks for the password and sets it.

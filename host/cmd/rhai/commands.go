@@ -168,7 +168,7 @@ func (c *disasmCmd) Run() error {
 
 type batchCmd struct {
 	Sandbox bool   `help:"Run each script in the sandbox."`
-	File    string `arg:"" help:"A file of {\"id\", \"script\"} objects, one a line."`
+	File    string `arg:"" help:"A file of {\"id\", \"script\", \"modules\"} objects, one a line."`
 }
 
 func (c *batchCmd) Run() error {
@@ -189,8 +189,9 @@ func (c *batchCmd) Run() error {
 	lines.Buffer(nil, 64<<20)
 	for n := 1; lines.Scan(); n++ {
 		var in struct {
-			ID     string `json:"id"`
-			Script string `json:"script"`
+			ID      string            `json:"id"`
+			Script  string            `json:"script"`
+			Modules map[string]string `json:"modules"`
 		}
 		if err := json.Unmarshal(lines.Bytes(), &in); err != nil {
 			return fmt.Errorf("%s:%d: %w", filepath.Base(c.File), n, err)
@@ -198,7 +199,7 @@ func (c *batchCmd) Run() error {
 		line, err := json.Marshal(struct {
 			ID string `json:"id"`
 			conformance.Outcome
-		}{in.ID, e.outcome(ctx, in.Script)})
+		}{in.ID, e.outcome(ctx, in.Script, in.Modules)})
 		if err != nil {
 			return err
 		}

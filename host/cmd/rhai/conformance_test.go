@@ -27,7 +27,7 @@ func TestSandboxed(t *testing.T) {
 				t.Fatalf("%d cases, %v", len(cases), err)
 			}
 			for _, c := range cases {
-				if got := e.outcome(ctx, c.Script); !got.Equal(c.Expect) {
+				if got := e.outcome(ctx, c.Script, c.Modules); !got.Equal(c.Expect) {
 					t.Errorf("%s\n%s\n got %+v\nwant %+v", c.ID, c.Script, got, c.Expect)
 				}
 			}

@@ -16,8 +16,8 @@ import (
 
 // engine runs scripts, in this process or in the sandbox.
 type engine interface {
-	// outcome runs a script with the limits of the golden cases.
-	outcome(ctx context.Context, script string) conformance.Outcome
+	// outcome runs a script, which may import modules, with the limits of the golden cases.
+	outcome(ctx context.Context, script string, modules map[string]string) conformance.Outcome
 	// measure gives the shortest of several compilations and runs.
 	measure(ctx context.Context, script string, runs int) (compile, eval time.Duration, err error)
 	close()
@@ -35,8 +35,8 @@ type native struct{}
 
 func (native) close() {}
 
-func (native) outcome(_ context.Context, script string) conformance.Outcome {
-	return conformance.Native(script)
+func (native) outcome(_ context.Context, script string, modules map[string]string) conformance.Outcome {
+	return conformance.Native(script, modules)
 }
 
 // benchLimits let any workload finish.
@@ -75,11 +75,12 @@ func (native) measure(_ context.Context, script string, runs int) (compile, eval
 type console struct{ start time.Time }
 
 func (console) Print(text string) { fmt.Println(text) }
-func (console) Debug(text string, at syntax.Position) {
-	fmt.Fprintf(os.Stderr, "%d:%d | %s\n", at.Line, at.Column, text)
+func (console) Debug(text, at string) {
+	fmt.Fprintf(os.Stderr, "%s | %s\n", at, text)
 }
-func (console) Yield()                {}
-func (c console) MonotonicNow() int64 { return int64(time.Since(c.start)) }
+func (console) Yield()                  {}
+func (console) Sleep(nanoseconds int64) { time.Sleep(time.Duration(nanoseconds)) }
+func (c console) MonotonicNow() int64   { return int64(time.Since(c.start)) }
 
 // describe shows an error with the source line it is in and a caret below.
 func describe(source string, err *vm.Error) error {

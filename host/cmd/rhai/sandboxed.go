@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -39,9 +41,13 @@ func (s *sandboxed) script(source string, limits abi.Limits) sandbox.Script {
 	return sandbox.Script{ID: strconv.Itoa(s.scripts), Name: "script", Kind: abi.KindEndpoint, Source: source, UpdatedAt: time.Unix(1, 0), Limits: limits}
 }
 
-func (s *sandboxed) outcome(ctx context.Context, source string) conformance.Outcome {
+func (s *sandboxed) outcome(ctx context.Context, source string, modules map[string]string) conformance.Outcome {
 	host := &logRecorder{}
-	d, _, err := s.sandbox.Describe(ctx, s.script(source, conformance.Limits), abi.Invocation{}, sandbox.NewWorld(host))
+	script := s.script(source, conformance.Limits)
+	for _, name := range slices.Sorted(maps.Keys(modules)) {
+		script.Modules = append(script.Modules, abi.Module{Name: name, Source: modules[name]})
+	}
+	d, _, err := s.sandbox.Describe(ctx, script, abi.Invocation{}, sandbox.NewWorld(host))
 	if err == nil {
 		return conformance.Outcome{OK: true, Type: d.Type, Value: d.Debug, Display: d.Display, Stdout: host.Lines}
 	}
@@ -106,6 +112,12 @@ func (r *logRecorder) Perform(_ context.Context, op abi.Op, request []byte) ([]b
 			return nil, err
 		}
 		r.Lines = append(r.Lines, e.Message)
+	case abi.OpClockSleep:
+		var s abi.ClockSleepRequest
+		if _, err := s.UnmarshalMsg(request); err != nil {
+			return nil, err
+		}
+		r.now += s.Nanoseconds
 	case abi.OpClockMonotonic:
 		r.now += 1e6
 		c := abi.Clock{Nanoseconds: r.now}

@@ -17,11 +17,12 @@ type Execution struct {
 	Limits abi.Limits // every field set
 	World
 
-	logger *slog.Logger
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	timer  *time.Timer // cancels at the time limit; half the cost of a context with a deadline
-	caller *Execution  // that asked for this one; nil: none did
+	logger   *slog.Logger
+	ctx      context.Context
+	cancel   context.CancelCauseFunc
+	timer    *time.Timer // cancels at the time limit; half the cost of a context with a deadline
+	deadline time.Time   // when it does
+	caller   *Execution  // that asked for this one; nil: none did
 }
 
 // executionKey finds the execution under whose context something happens.
@@ -34,6 +35,19 @@ func Admitted(ctx context.Context) *Execution {
 
 // Context ends with the execution.
 func (e *Execution) Context() context.Context { return e.ctx }
+
+// Pause stops the execution's time until resume is called, for what we do before it can run. Its
+// context goes on to end with its caller's, or with the host.
+func (e *Execution) Pause() (resume func()) {
+	if !e.timer.Stop() { // it is over
+		return func() {}
+	}
+	left := time.Until(e.deadline)
+	return func() {
+		e.deadline = time.Now().Add(left)
+		e.timer.Reset(left)
+	}
+}
 
 // Perform performs an operation for the guest. The error is what the guest may know
 // of a failure; what it may not is logged. A panic is a failure, too.

@@ -52,7 +52,9 @@ func (g *Gate) Enter(ctx context.Context, limits abi.Limits, world World) (*Exec
 	}
 	e := &Execution{Limits: limits, World: world, logger: g.logger, caller: caller}
 	e.ctx, e.cancel = context.WithCancelCause(context.WithValue(ctx, executionKey{}, e))
-	e.timer = time.AfterFunc(time.Duration(limits.TimeoutMS)*time.Millisecond, func() { e.cancel(errTimeout) })
+	timeout := time.Duration(limits.TimeoutMS) * time.Millisecond
+	e.deadline = time.Now().Add(timeout)
+	e.timer = time.AfterFunc(timeout, func() { e.cancel(errTimeout) })
 	if caller == nil {
 		g.running[e] = struct{}{}
 	}

@@ -2,23 +2,27 @@ package plugin
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
-	goruntime "runtime"
 	"runtime/debug"
 
 	extism "github.com/extism/go-sdk"
 	"github.com/tetratelabs/wazero"
-	"github.com/tetratelabs/wazero/experimental"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/sandbox/codecache"
+	"github.com/picloud/picloud/host/sandbox/compiler"
 	"github.com/picloud/picloud/host/sandbox/gate"
 	"github.com/picloud/picloud/host/sandbox/region"
 	"github.com/picloud/picloud/host/sandbox/wasmbin"
 )
 
-// Compile reads a module, checks, initialises and compiles it. The error is an [*abi.ScriptError],
-// or what read failed with.
-func (r *Runtime) Compile(e *gate.Execution, read func(context.Context) ([]byte, error)) (_ *Plugin, err error) {
+// Compile reads a module of an app, checks, compiles and initialises it. The execution's limits
+// bound the initialisation; time that compiling takes does not count. The error is an
+// [*abi.ScriptError], or what read failed with.
+func (r *Runtime) Compile(e *gate.Execution, app string, read func(context.Context) ([]byte, error)) (_ *Plugin, err error) {
 	p := &Plugin{runtime: r}
 	defer func() {
 		if caught := recover(); caught != nil {
@@ -39,49 +43,133 @@ func (r *Runtime) Compile(e *gate.Execution, read func(context.Context) ([]byte,
 	if err == nil {
 		err = check(module)
 	}
+	if err == nil {
+		module, err = module.WithBoundedStack(maxStack(e.Limits))
+	}
 	if err != nil {
 		return nil, invalid("it %w", err)
 	}
 	if pages := module.MinPages(); int64(pages)*region.WasmPage > e.Limits.MemoryMB<<20 {
 		return nil, e.MemoryExceeded()
 	}
-	select { // one at a time: compiling takes the processors for itself
-	case r.compiling <- struct{}{}:
-		defer func() { <-r.compiling }()
-	case <-e.Context().Done():
-		return nil, e.Interruption()
-	}
 	p.size = len(wasm)
 	p.uses.Store(1)
-	p.cache = wazero.NewCompilationCache()
-	if r.cacheDir != "" {
-		if p.cache, err = wazero.NewCompilationCacheWithDir(r.cacheDir); err != nil {
-			return nil, e.Failed("the compilation cache cannot be used", err)
-		}
+	if p.cache, err = r.cache.Wazero(); err != nil {
+		return nil, e.Failed("the compilation cache cannot be used", err)
 	}
-	started, err := p.initialize(e, module)
-	if err != nil {
-		return nil, err
-	}
-	ctx := experimental.WithCompilationWorkers(context.WithoutCancel(e.Context()), goruntime.GOMAXPROCS(0))
-	manifest := extism.Manifest{
-		Wasm:   []extism.Wasm{extism.WasmData{Data: started}},
-		Memory: &extism.ManifestMemory{MaxHttpResponseBytes: 0, MaxVarBytes: 1 << 20},
-	}
-	p.compiled, err = extism.NewCompiledPlugin(ctx, manifest, extism.PluginConfig{
-		RuntimeConfig: p.runtimeConfig(), EnableWasi: true,
-	}, r.functions)
-	if err != nil {
-		return nil, e.Failed("a plugin that was initialised cannot be compiled", err)
-	}
-	return p, nil
+	c := &compilation{Plugin: p, execution: e, app: app, owner: Owner(wasm), module: module}
+	defer c.release()
+	return p, c.run()
 }
 
-// runtimeConfig makes what runs end with its context: a plugin polls nothing.
-func (p *Plugin) runtimeConfig() wazero.RuntimeConfig {
-	return wazero.NewRuntimeConfig().WithCompilationCache(p.cache).WithCloseOnContextDone(true)
+// Owner is whom the compilation cache knows the code of a module by: its SHA-256 in hex.
+func Owner(wasm []byte) string {
+	sum := sha256.Sum256(wasm)
+	return hex.EncodeToString(sum[:])
+}
+
+// A compilation makes a plugin of a module.
+type compilation struct {
+	*Plugin
+	execution *gate.Execution
+	app       string
+	owner     string // of the code
+	module    *wasmbin.Module
+	releases  []func() // of the code in the cache
+}
+
+func (c *compilation) run() error {
+	wasm := c.module.WithGlobals()
+	if err := c.compile(wasm); err != nil {
+		return err
+	}
+	started, err := c.initialize(wasm)
+	if err != nil {
+		return err
+	}
+	if err := c.compile(started); err != nil {
+		return err
+	}
+	release, err := c.runtime.ensureKernel()
+	if err != nil {
+		return c.execution.Failed("Extism's kernel cannot be compiled", err)
+	}
+	c.releases = append(c.releases, release)
+	// From here on everything compiled is found in the cache.
+	c.compiled, err = c.runtime.link(context.WithoutCancel(c.execution.Context()), c.cache, started)
+	if err != nil {
+		return c.execution.Failed("a plugin that was compiled cannot be linked", err)
+	}
+	return nil
+}
+
+// compile makes sure that the code of a module is in the cache.
+func (c *compilation) compile(module []byte) error {
+	e := c.execution
+	defer e.Pause()()
+	release, err := c.runtime.compiler.Compile(e.Context(), c.app, c.owner, module)
+	var (
+		cost *compiler.CostError
+		bad  *compiler.InvalidError
+	)
+	switch {
+	case err == nil:
+		c.releases = append(c.releases, release)
+		return nil
+	case e.Context().Err() != nil:
+		return e.Interruption()
+	case errors.As(err, &cost):
+		return &abi.ScriptError{Code: abi.CodeScriptInvalid, Message: "not a plugin: " + cost.Error()}
+	case errors.As(err, &bad):
+		return invalid("%w", bad)
+	case errors.Is(err, compiler.ErrBusy):
+		return &abi.ScriptError{Code: abi.CodeOverloaded, Message: err.Error()}
+	}
+	return e.Failed("a plugin cannot be compiled", err)
+}
+
+// release lets the cache drop the code: it has been loaded.
+func (c *compilation) release() {
+	for _, release := range c.releases {
+		release()
+	}
+}
+
+// link makes instances of a module possible.
+func (r *Runtime) link(ctx context.Context, cache wazero.CompilationCache, module []byte) (*extism.CompiledPlugin, error) {
+	return extism.NewCompiledPlugin(ctx, extism.Manifest{
+		Wasm:   []extism.Wasm{extism.WasmData{Data: module}},
+		Memory: &extism.ManifestMemory{MaxHttpResponseBytes: 0, MaxVarBytes: 1 << 20},
+	}, extism.PluginConfig{RuntimeConfig: compiler.RuntimeConfig(cache), EnableWasi: true}, r.functions)
+}
+
+// ensureKernel makes sure that the code of Extism's kernel is in the cache. Only Extism can compile
+// it, and does so with every plugin: here with one that is empty.
+func (r *Runtime) ensureKernel() (release func(), err error) {
+	r.kernelOnce.Lock()
+	defer r.kernelOnce.Unlock()
+	key := codecache.NewKey([]byte("extism kernel"), []byte(extism.RuntimeVersion()))
+	return r.cache.Ensure(key, "", func(dir string) error {
+		ctx := context.Background()
+		cache, err := wazero.NewCompilationCacheWithDir(dir)
+		if err != nil {
+			return err
+		}
+		defer cache.Close(ctx)
+		compiled, err := r.link(ctx, cache, []byte("\x00asm\x01\x00\x00\x00"))
+		if err != nil {
+			return err
+		}
+		return compiled.Close(ctx)
+	})
 }
 
 func invalid(format string, args ...any) *abi.ScriptError {
 	return &abi.ScriptError{Code: abi.CodeScriptInvalid, Message: "not a plugin: " + fmt.Errorf(format, args...).Error()}
 }
+
+// maxStack is how much native stack calls within a plugin may take, in bytes as
+// [wasmbin.Module.WithBoundedStack] counts them: as much again as memory, but not more than 16 MiB.
+// The estimates are far too high for what Go's own compiler makes, whose example here needs more
+// than 8.
+func maxStack(limits abi.Limits) int { return int(min(limits.MemoryMB, 16)) << 20 }

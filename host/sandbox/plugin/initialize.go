@@ -4,7 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	goruntime "runtime"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -15,7 +15,7 @@ import (
 	"github.com/tetratelabs/wazero/sys"
 
 	"github.com/picloud/picloud/abi"
-	"github.com/picloud/picloud/host/sandbox/gate"
+	"github.com/picloud/picloud/host/sandbox/compiler"
 	"github.com/picloud/picloud/host/sandbox/region"
 	"github.com/picloud/picloud/host/sandbox/wasmbin"
 )
@@ -27,22 +27,22 @@ var initializers = []string{"_initialize", "__wasm_call_ctors"}
 // haskellInit initialises a module in a way of its own, which is left to Extism.
 const haskellInit = "hs_init"
 
-// initialize runs what a module does before it is first called, and returns the
+// initialize runs what a module, as it was compiled, does before it is first called, and returns the
 // module to make instances of. When the memory can be kept, that is the module as
 // it is now. It cannot be kept when initialisation has asked the host for
 // anything, unless the plugin exports [exportResume]: what is answered to one
 // execution, random bytes and the time most of all, is not another's.
-func (p *Plugin) initialize(e *gate.Execution, module *wasmbin.Module) (wasm []byte, err error) {
-	wasm = module.WithGlobals()
+func (c *compilation) initialize(wasm []byte) (_ []byte, err error) {
+	e, module := c.execution, c.module
 	allocator := &memory{limit: uint64(e.Limits.MemoryMB) << 20}
 	defer allocator.free()
-	r := wazero.NewRuntimeWithConfig(e.Context(), p.runtimeConfig())
+	r := wazero.NewRuntimeWithConfig(e.Context(), compiler.RuntimeConfig(c.cache))
 	defer r.Close(context.WithoutCancel(e.Context()))
 	var asked atomic.Bool
 	if err := instantiateAsking(e.Context(), r, module, &asked); err != nil {
 		return nil, e.Failed("a plugin cannot be linked", err)
 	}
-	ctx := experimental.WithCompilationWorkers(context.WithoutCancel(e.Context()), goruntime.GOMAXPROCS(0))
+	ctx := experimental.WithCompilationWorkers(context.WithoutCancel(e.Context()), runtime.GOMAXPROCS(0))
 	compiled, err := r.CompileModule(ctx, wasm)
 	if err != nil {
 		return nil, invalid("it does not compile: %w", err)
@@ -77,12 +77,12 @@ func (p *Plugin) initialize(e *gate.Execution, module *wasmbin.Module) (wasm []b
 	}
 	pages := uint32(0)
 	if module.Memory != nil {
-		if p.memory, err = region.NewPool(allocator.allocated[0].Bytes()); err != nil {
+		if c.memory, err = region.NewPool(allocator.allocated[0].Bytes()); err != nil {
 			return nil, e.Failed("a plugin's memory cannot be kept", err)
 		}
 		pages = uint32(allocator.used / region.WasmPage)
 	}
-	p.resumes = module.ExportsFunction(exportResume)
+	c.resumes = module.ExportsFunction(exportResume)
 	return module.Initialized(values, pages, initializers), nil
 }
 

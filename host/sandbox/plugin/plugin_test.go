@@ -16,6 +16,8 @@ import (
 	"github.com/tetratelabs/wazero/api"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/sandbox/codecache"
+	"github.com/picloud/picloud/host/sandbox/compiler"
 	"github.com/picloud/picloud/host/sandbox/gate"
 	"github.com/picloud/picloud/host/sandbox/wasmbin"
 	"github.com/picloud/picloud/host/sandbox/wasmbin/wasmtest"
@@ -70,7 +72,9 @@ type box struct {
 
 func newBox(t testing.TB, concurrent int) *box {
 	t.Helper()
-	runtime, err := NewRuntime(cacheDir)
+	cache, err := codecache.Open(codecache.Config{Dir: cacheDir})
+	require.NoError(t, err)
+	runtime, err := NewRuntime(cache, compiler.New(compiler.Config{Cache: cache}))
 	require.NoError(t, err)
 	b := &box{gate: gate.New(concurrent, slog.New(slog.DiscardHandler)), runtime: runtime, compiled: map[string]*Plugin{}}
 	t.Cleanup(func() {
@@ -90,7 +94,7 @@ func (b *box) compile(e *gate.Execution, wasm []byte) (*Plugin, error) {
 	if p := b.compiled[string(wasm)]; p != nil {
 		return p, nil
 	}
-	p, err := b.runtime.Compile(e, func(context.Context) ([]byte, error) { return wasm, nil })
+	p, err := b.runtime.Compile(e, "app", func(context.Context) ([]byte, error) { return wasm, nil })
 	if err == nil {
 		b.compiled[string(wasm)] = p
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/sandbox/gate"
 	"github.com/picloud/picloud/host/sandbox/region"
+	"github.com/picloud/picloud/host/sandbox/wasmbin"
 )
 
 // maxOutput is the size of the largest response of a plugin, in bytes of JSON.
@@ -113,7 +114,7 @@ func failure(e *gate.Execution, m *memory, err error) *abi.ScriptError {
 	switch {
 	case m.refused:
 		return e.MemoryExceeded()
-	case message == "stack overflow":
+	case wasmbin.StackExceeded(err), message == "stack overflow":
 		return e.StackExceeded()
 	case errors.As(err, &exit):
 		return &abi.ScriptError{Code: abi.CodeScriptError, Message: fmt.Sprintf("the plugin exited with code %d", exit.ExitCode())}

@@ -5,31 +5,40 @@ package plugin
 
 import (
 	"fmt"
+	"sync"
 
 	extism "github.com/extism/go-sdk"
 
+	"github.com/picloud/picloud/host/sandbox/codecache"
+	"github.com/picloud/picloud/host/sandbox/compiler"
 	"github.com/picloud/picloud/host/sandbox/region"
 )
 
 // A Runtime is what all plugins share.
 type Runtime struct {
-	cacheDir  string
-	compiling chan struct{} // held by the plugin that is compiled
+	cache     *codecache.Cache
+	compiler  *compiler.Compiler
 	functions []extism.HostFunction
 	kernel    *region.Pool // memories of Extism's kernel
+
+	kernelOnce sync.Mutex // held while its code is looked at or made
 }
 
-// NewRuntime makes a runtime that keeps compiled modules in cacheDir; "" keeps them in memory only.
-func NewRuntime(cacheDir string) (*Runtime, error) {
+// NewRuntime makes a runtime whose plugins are compiled by a compiler into a cache. It closes the
+// compiler with itself.
+func NewRuntime(cache *codecache.Cache, compiler *compiler.Compiler) (*Runtime, error) {
 	kernel, err := region.NewPool(make([]byte, kernelBytes))
 	if err != nil {
 		return nil, fmt.Errorf("memory of Extism's kernel: %w", err)
 	}
-	return &Runtime{cacheDir: cacheDir, compiling: make(chan struct{}, 1), functions: functions(), kernel: kernel}, nil
+	return &Runtime{cache: cache, compiler: compiler, functions: functions(), kernel: kernel}, nil
 }
 
-// Close frees what the runtime holds. No plugin may be in use.
-func (r *Runtime) Close() error { return r.kernel.Close() }
+// Close ends what is being compiled and frees what the runtime holds. No plugin may be in use.
+func (r *Runtime) Close() error {
+	r.compiler.Close()
+	return r.kernel.Close()
+}
 
 func init() {
 	// For the whole process. Below this level Extism writes to the standard logger

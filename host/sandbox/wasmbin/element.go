@@ -27,8 +27,6 @@ func (m *Module) parseElementSegment(r *reader) {
 			r.u32()
 		}
 		r.constant()
-	} else if flags&explicit == 0 {
-		m.passive = true
 	}
 	if flags&(notActive|explicit) != 0 {
 		r.byte() // kind or type

@@ -1,5 +1,7 @@
 package wasmbin
 
+import "encoding/binary"
+
 // parseFunctions reads the function section (5.5.6).
 func (m *Module) parseFunctions(r *reader) {
 	for n := r.count(maxItems); n > 0 && r.err == nil; n-- {
@@ -10,12 +12,7 @@ func (m *Module) parseFunctions(r *reader) {
 // Signature returns the type of a function that is exported and not imported; nil when there is
 // none.
 func (m *Module) Signature(export string) *Signature {
-	imported := uint32(0)
-	for _, i := range m.Imports {
-		if i.Kind == ExternFunction {
-			imported++
-		}
-	}
+	imported := uint32(m.imported(ExternFunction))
 	for _, e := range m.Exports {
 		if e.Name != export || e.Kind != ExternFunction || e.Index < imported || e.Index-imported >= uint32(len(m.Functions)) {
 			continue
@@ -25,4 +22,12 @@ func (m *Module) Signature(export string) *Signature {
 		}
 	}
 	return nil
+}
+
+func encodeFunctions(types []uint32) []byte {
+	out := binary.AppendUvarint(nil, uint64(len(types)))
+	for _, t := range types {
+		out = binary.AppendUvarint(out, uint64(t))
+	}
+	return out
 }

@@ -27,17 +27,28 @@ func FuzzModule(f *testing.F) {
 		if err != nil {
 			return
 		}
-		_, err = wasmbin.Parse(m.WithGlobals())
-		require.NoError(t, err)
-		restored := m.Initialized(make([]uint64, len(m.Globals)), m.MinPages(), []string{"_initialize"})
-		_, err = wasmbin.Parse(restored)
-		require.NoError(t, err)
+		rewritten := map[string][]byte{"with globals": m.WithGlobals()}
+		if m.Restorable() {
+			rewritten["initialized"] = m.Initialized(make([]uint64, len(m.Globals)), m.MinPages(), []string{"_initialize"})
+		}
+		counted, notCounted := m.WithBoundedStack(1 << 20)
+		if notCounted == nil {
+			rewritten["with a bounded stack"] = counted.WithGlobals()
+		}
+		for how, wasm := range rewritten {
+			_, err := wasmbin.Parse(wasm)
+			require.NoError(t, err, how)
+		}
 
 		r := wazero.NewRuntimeWithConfig(t.Context(), wazero.NewRuntimeConfigInterpreter())
 		defer r.Close(t.Context())
-		if _, err := r.CompileModule(t.Context(), m.WithGlobals()); err == nil && m.Restorable() {
-			_, err = r.CompileModule(t.Context(), restored)
-			require.NoError(t, err)
+		if _, err := r.CompileModule(t.Context(), wasm); err != nil {
+			return
+		}
+		require.NoError(t, notCounted, "code that compiles can be counted")
+		for how, wasm := range rewritten {
+			_, err = r.CompileModule(t.Context(), wasm)
+			require.NoError(t, err, how)
 		}
 	})
 }

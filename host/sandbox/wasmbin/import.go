@@ -35,3 +35,13 @@ func (m *Module) parseImports(r *reader) {
 
 // String is the import as in "env.memory".
 func (i Import) String() string { return i.Module + "." + i.Name }
+
+// imported counts the imports of a kind.
+func (m *Module) imported(kind byte) (n int) {
+	for _, i := range m.Imports {
+		if i.Kind == kind {
+			n++
+		}
+	}
+	return n
+}

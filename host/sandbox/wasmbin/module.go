@@ -28,7 +28,8 @@ type Module struct {
 	segments int    // of data
 	locals   uint64 // of all functions
 	elements int    // of all segments
-	passive  bool   // it has element segments that only code can put into tables
+
+	setsTables bool // code changes tables: known once the stack is bounded
 }
 
 var header = []byte("\x00asm\x01\x00\x00\x00")

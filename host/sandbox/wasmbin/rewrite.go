@@ -23,7 +23,7 @@ func (m *Module) WithGlobals() []byte {
 	return m.encode(changed)
 }
 
-// Initialized is the module as it is after its initialisation. Its globals that can change have the
+// Initialized is a restorable module as it is after its initialisation. Its globals that can change have the
 // values given, by index. Its memory is so many pages, whose contents the host provides. It has no
 // start function, and no functions exported under the names of without.
 func (m *Module) Initialized(values []uint64, pages uint32, without []string) []byte {
@@ -35,16 +35,13 @@ func (m *Module) Initialized(values []uint64, pages uint32, without []string) []
 		changed[sectionMemory] = limits.append([]byte{1})
 	}
 	if len(m.Globals) > 0 {
-		out := binary.AppendUvarint(nil, uint64(len(m.Globals)))
-		for i, g := range m.Globals {
-			value := g.Value
-			if g.Mutable {
-				value = Constant(g.Kind, values[i])
+		globals := slices.Clone(m.Globals)
+		for i := range globals {
+			if globals[i].Mutable {
+				globals[i].Value = Constant(globals[i].Kind, values[i])
 			}
-			out = append(out, g.Kind, map[bool]byte{true: 1}[g.Mutable])
-			out = append(out, value...)
 		}
-		changed[sectionGlobal] = out
+		changed[sectionGlobal] = encodeGlobals(globals)
 	}
 	exports := slices.DeleteFunc(slices.Clone(m.Exports), func(e Export) bool {
 		return e.Kind == ExternFunction && slices.Contains(without, e.Name)
@@ -79,14 +76,13 @@ func (m *Module) Initialized(values []uint64, pages uint32, without []string) []
 	return m.encode(changed)
 }
 
-// Restorable reports whether instances can begin from memory and globals that were kept: whatever
-// else initialisation may have changed would be lost. That code puts single functions into tables
-// (table.set) is not noticed; no compiler we know of makes initialisations that do.
+// Restorable reports whether instances of a module with a bounded stack can begin from memory and
+// globals that were kept: what else initialisation may have changed, tables, would be lost.
 func (m *Module) Restorable() bool {
 	for _, g := range m.Globals {
 		if g.Mutable && Constant(g.Kind, 0) == nil {
 			return false // a vector or reference, which cannot be read
 		}
 	}
-	return !m.passive // or tables may have been filled by code
+	return !m.setsTables
 }

@@ -38,6 +38,19 @@ func (m *Module) content(id byte) []byte {
 	return nil
 }
 
+// setSection replaces what a section contains, or adds one in its place.
+func (m *Module) setSection(id byte, content []byte) {
+	at := slices.IndexFunc(m.sections, func(s section) bool { return sectionOrder(s.id) >= sectionOrder(id) })
+	switch {
+	case at < 0:
+		m.sections = append(m.sections, section{id, content})
+	case m.sections[at].id == id:
+		m.sections[at].content = content
+	default:
+		m.sections = slices.Insert(m.sections, at, section{id, content})
+	}
+}
+
 // encode writes the module. The sections that differ are given by number; nil leaves one out.
 func (m *Module) encode(changed map[byte][]byte) []byte {
 	out := slices.Clone(header)
@@ -48,9 +61,19 @@ func (m *Module) encode(changed map[byte][]byte) []byte {
 				continue
 			}
 		}
-		out = append(out, s.id)
-		out = binary.AppendUvarint(out, uint64(len(content)))
-		out = append(out, content...)
+		out = appendSized(append(out, s.id), content)
 	}
 	return out
+}
+
+// appendSized appends bytes with their number before them.
+func appendSized(out, content []byte) []byte {
+	return append(binary.AppendUvarint(out, uint64(len(content))), content...)
+}
+
+// encodeFunctionName is the content of a custom section that gives a function a name (7.4.1).
+func encodeFunctionName(function uint32, name string) []byte {
+	const functionNames = 1
+	names := appendSized(binary.AppendUvarint([]byte{1}, uint64(function)), []byte(name))
+	return append(appendSized(nil, []byte("name")), appendSized([]byte{functionNames}, names)...)
 }

@@ -1,7 +1,10 @@
 package wasmbin
 
 import (
+	"bytes"
+	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tetratelabs/wazero/api"
@@ -14,7 +17,7 @@ type Signature struct{ Params, Results []byte }
 // parseTypes reads the type section (5.5.4).
 func (m *Module) parseTypes(r *reader) error {
 	for n := r.count(maxItems); n > 0 && r.err == nil; n-- {
-		if form := r.byte(); form != 0x60 {
+		if form := r.byte(); form != formFunction {
 			r.fail("unknown form of type %#x", form)
 		}
 		m.Types = append(m.Types, Signature{r.bytes(r.u32()), r.bytes(r.u32())})
@@ -23,6 +26,30 @@ func (m *Module) parseTypes(r *reader) error {
 		}
 	}
 	return nil
+}
+
+// formFunction begins the type of a function (5.3.6).
+const formFunction = 0x60
+
+// valueTypeVector is the type of a vector (5.3.2).
+const valueTypeVector = 0x7b
+
+// equal reports whether two types are the same.
+func (s Signature) equal(t Signature) bool {
+	return bytes.Equal(s.Params, t.Params) && bytes.Equal(s.Results, t.Results)
+}
+
+// hasVector reports whether there is a vector among parameters and results.
+func (s Signature) hasVector() bool {
+	return slices.Contains(s.Params, valueTypeVector) || slices.Contains(s.Results, valueTypeVector)
+}
+
+func encodeTypes(types []Signature) []byte {
+	out := binary.AppendUvarint(nil, uint64(len(types)))
+	for _, t := range types {
+		out = appendSized(appendSized(append(out, formFunction), t.Params), t.Results)
+	}
+	return out
 }
 
 // String is the signature as in "(i64, i32) -> i64".

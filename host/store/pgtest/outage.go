@@ -14,10 +14,10 @@ import (
 // down is set between [Stop] and [Start].
 var down bool
 
-// Stop ends the private server at once, as a crash would: connections break and
-// new ones are refused until [Start], which the end of the test calls if the test
-// has not. Commits of connections with synchronous_commit=on survive it. Tests
-// that use a server of others' (see [EnvURL]) are skipped.
+// Stop ends the private server at once, as a crash would: connections break and new ones are
+// refused until [Start], which the end of the test calls if the test has not. Commits of
+// connections with synchronous_commit=on survive it. Tests that use a server of others' (see
+// [EnvURL]) are skipped.
 //
 // It is the server of the whole process: no other test may run meanwhile.
 func Stop(tb testing.TB) {

@@ -2,11 +2,10 @@
 
 // Package pgtest gives tests a real PostgreSQL.
 //
-// With PICLOUD_TEST_DATABASE_URL set it uses that server, whose user must be
-// allowed to create databases. Otherwise it starts a private one from the
-// PostgreSQL programs of this machine, one for each test process, on a Unix
-// socket in a temporary directory. A shell watches over it: it stops the
-// server and removes the directory when the test process ends, however it ends.
+// With PICLOUD_TEST_DATABASE_URL set it uses that server, whose user must be allowed to create
+// databases. Otherwise it starts a private one from the PostgreSQL programs of this machine, one
+// for each test process, on a Unix socket in a temporary directory. A shell watches over it: it
+// stops the server and removes the directory when the test process ends, however it ends.
 package pgtest
 
 import (
@@ -34,8 +33,7 @@ import (
 const (
 	// EnvURL names the server to use instead of a private one.
 	EnvURL = "PICLOUD_TEST_DATABASE_URL"
-	// EnvRequire, set to 1, makes a missing PostgreSQL fail the test instead
-	// of skipping it.
+	// EnvRequire, set to 1, makes a missing PostgreSQL fail the test instead of skipping it.
 	EnvRequire = "PICLOUD_REQUIRE_POSTGRES"
 )
 
@@ -53,13 +51,13 @@ var server = sync.OnceValues(func() (running, error) {
 // running is a server that answers.
 type running struct {
 	url string
-	// lifeline keeps the shell that watches over a private server alive while
-	// it is open. It is held here lest the garbage collector close it.
+	// lifeline keeps the shell that watches over a private server alive while it is open. It is
+	// held here lest the garbage collector close it.
 	lifeline io.Closer
 }
 
-// URL makes a new, empty database, dropped when the test ends, and returns the
-// URL to connect to it. Without PostgreSQL the test is skipped.
+// URL makes a new, empty database, dropped when the test ends, and returns the URL to connect to
+// it. Without PostgreSQL the test is skipped.
 func URL(tb testing.TB) string {
 	tb.Helper()
 	admin, err := server()
@@ -98,9 +96,9 @@ func withDatabase(tb testing.TB, server, name string) string {
 	return location.String()
 }
 
-// supervise makes and starts a server in directory $1 with the programs in $2,
-// says so, and ends both when its input ends, which is when the test process
-// does. Durability is off: nothing here outlives the process.
+// supervise makes and starts a server in directory $1 with the programs in $2, says so, and ends
+// both when its input ends, which is when the test process does. Durability is off: nothing here
+// outlives the process.
 const supervise = `
 trap '' INT TERM
 "$2/initdb" -D "$1/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$1/log" 2>&1 &&
@@ -151,8 +149,7 @@ func start() (running, error) {
 	return running{}, fmt.Errorf("the server did not start:\n%s", strings.Join(log, "\n"))
 }
 
-// socketRoot is a directory whose name leaves room for that of a socket, about
-// 100 bytes in all.
+// socketRoot is a directory whose name leaves room for that of a socket, about 100 bytes in all.
 func socketRoot() string {
 	if root := os.TempDir(); len(root) < 50 {
 		return root
@@ -160,8 +157,8 @@ func socketRoot() string {
 	return "/tmp"
 }
 
-// asOrdinaryUser makes a command run as another user if this one is root, as
-// whom PostgreSQL refuses to run, and gives that user the directory.
+// asOrdinaryUser makes a command run as another user if this one is root, as whom PostgreSQL
+// refuses to run, and gives that user the directory.
 func asOrdinaryUser(command *exec.Cmd, directory string) error {
 	if os.Geteuid() != 0 {
 		return nil
@@ -184,8 +181,7 @@ func asOrdinaryUser(command *exec.Cmd, directory string) error {
 	return os.Chown(directory, int(uid), int(gid))
 }
 
-// findPrograms returns the directory of initdb and pg_ctl, the newest version
-// if there are several.
+// findPrograms returns the directory of initdb and pg_ctl, the newest version if there are several.
 func findPrograms() (string, error) {
 	var candidates []string
 	if path, err := exec.LookPath("initdb"); err == nil {

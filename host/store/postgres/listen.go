@@ -7,9 +7,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// channelRevisions is the channel of NOTIFY that tells the nodes of revisions. A notification
-// takes the database's one commit lock until its transaction ends, and the transactions of
-// revisions, which are rare, wait for each other anyhow.
+// channelRevisions is the channel of NOTIFY that tells the nodes of revisions. A notification takes
+// the database's one commit lock until its transaction ends, and the transactions of revisions,
+// which are rare, wait for each other anyhow.
 const (
 	channelRevisions = "picloud_revisions"
 	announceRevision = `NOTIFY ` + channelRevisions
@@ -18,8 +18,8 @@ const (
 // closeTimeout is how long a connection that listened may take to say goodbye.
 const closeTimeout = time.Second
 
-// listener returns what listens on a channel, on a connection of its own: one of the pool would
-// be missing there for good.
+// listener returns what listens on a channel, on a connection of its own: one of the pool would be
+// missing there for good.
 func listener(config *pgx.ConnConfig, channel string) func(ctx context.Context, wake func()) error {
 	return func(ctx context.Context, wake func()) error {
 		conn, err := pgx.ConnectConfig(ctx, config.Copy())

@@ -1,5 +1,5 @@
-// Package postgres is the store in a PostgreSQL database (13 or later), which
-// several nodes may share.
+// Package postgres is the store in a PostgreSQL database (13 or later), which several nodes may
+// share.
 package postgres
 
 import (
@@ -23,16 +23,16 @@ import (
 
 // Config says where the database is.
 type Config struct {
-	// URL is a libpq connection string, as a URL or as key=value pairs, with
-	// pgxpool's parameters (pool_max_conns, ...) if wanted.
+	// URL is a libpq connection string, as a URL or as key=value pairs, with pgxpool's parameters
+	// (pool_max_conns, ...) if wanted.
 	URL string
 	Now func() time.Time // the clock, nil for time.Now
 	// Listeners are told of changes of apps' data; nil: nobody is.
 	Listeners store.Listeners
 }
 
-// Open connects to the store and brings its schema up to date; several nodes
-// may do so at once. The cause of an error, a [store.Failed], tells what went wrong.
+// Open connects to the store and brings its schema up to date; several nodes may do so at once. The
+// cause of an error, a [store.Failed], tells what went wrong.
 func Open(ctx context.Context, config Config) (store.Store, error) {
 	s, err := open(ctx, config)
 	if err != nil {
@@ -54,8 +54,8 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 		return nil, err
 	}
 	db := stdlib.OpenDBFromPool(pool)
-	// database/sql keeps the connections, which it would otherwise take from the pool
-	// and give back for each statement.
+	// database/sql keeps the connections, which it would otherwise take from the pool and give back
+	// for each statement.
 	db.SetMaxOpenConns(int(options.MaxConns))
 	db.SetMaxIdleConns(int(options.MaxConns))
 	db.SetConnMaxLifetime(options.MaxConnLifetime)
@@ -103,7 +103,7 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 // encodeTerms makes an array of terms, never NULL.
 func encodeTerms(terms []int64) any { return append([]int64{}, terms...) }
 
-// retryable tells deadlocks and serialization failures, which end one of the
+// retryable reports whether it is a deadlock or a serialization failure, which end one of the
 // transactions that were in each other's way.
 func retryable(err error) bool {
 	var failure *pgconn.PgError
@@ -131,8 +131,8 @@ const (
 	lockRecord    = 0x7069636c6f756402
 )
 
-// migrationLock makes nodes that start at once migrate one after the other.
-// goose's own locker asks every few seconds; this one waits its turn.
+// migrationLock makes nodes that start at once migrate one after the other. goose's own locker asks
+// every few seconds; this one waits its turn.
 type migrationLock struct{}
 
 func (migrationLock) SessionLock(ctx context.Context, conn *sql.Conn) error {

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// recordLock is held until the commit, so that positions become visible
-	// in their order and a follower of a log misses none.
+	// recordLock is held until the commit, so that positions become visible in their order and a
+	// follower of a log misses none.
 	recordLock = `SELECT pg_advisory_xact_lock($1)`
 	// scriptsLock keeps the scripts from being deleted meanwhile.
 	scriptsLock = `SELECT id, app_id FROM scripts WHERE id = ANY ($1::text[]) ORDER BY id FOR KEY SHARE`
@@ -32,8 +32,8 @@ const (
 		SELECT * FROM unnest($1::text[], $2::bigint[], $3::integer[], $4::timestamptz[], $5::smallint[], $6::text[], $7::text[])`
 )
 
-// record inserts a batch with one statement for the executions and one for
-// their lines, a column an array.
+// record inserts a batch with one statement for the executions and one for their lines, a column an
+// array.
 func record(ctx context.Context, tx *sql.Tx, executions []store.Execution) error {
 	if _, err := tx.ExecContext(ctx, recordLock, int64(lockRecord)); err != nil {
 		return err
@@ -74,8 +74,8 @@ func record(ctx context.Context, tx *sql.Tx, executions []store.Execution) error
 	return err
 }
 
-// lockScripts returns the apps, by script, of those scripts of the executions
-// that exist, and keeps these from being deleted until the transaction ends.
+// lockScripts returns the apps, by script, of those scripts of the executions that exist, and keeps
+// these from being deleted until the transaction ends.
 func lockScripts(ctx context.Context, tx *sql.Tx, executions []store.Execution) (map[string]string, error) {
 	wanted := map[string]bool{}
 	for _, e := range executions {

@@ -27,8 +27,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// write changes the store for ever and prints what was acknowledged: the ids of
-// scripts and executions.
+// write changes the store for ever and prints what was acknowledged: the ids of scripts and
+// executions.
 func write(path string) {
 	ctx := context.Background()
 	check := func(err error) {

@@ -23,9 +23,9 @@ const (
 	lineInsert = `INSERT INTO log_lines (script_id, execution, seq, at, level, message, data) VALUES `
 )
 
-// record inserts executions, then the lines of those that were not there
-// already. It gives the positions itself: the transaction is the only writer,
-// and to be told of each would need a statement for each.
+// record inserts executions, then the lines of those that were not there already. It gives the
+// positions itself: the transaction is the only writer, and to be told of each would need a
+// statement for each.
 func record(ctx context.Context, tx *sql.Tx, executions []store.Execution) error {
 	scripts, err := existing(ctx, tx, executions)
 	if err != nil {
@@ -81,8 +81,8 @@ func record(ctx context.Context, tx *sql.Tx, executions []store.Execution) error
 	return lines.rest(ctx)
 }
 
-// keepInserted removes those from recorded that had been recorded before and so
-// are not at the position they were given.
+// keepInserted removes those from recorded that had been recorded before and so are not at the
+// position they were given.
 func keepInserted(ctx context.Context, tx *sql.Tx, recorded map[int64]*store.Execution, before int64) error {
 	rows, err := tx.QueryContext(ctx, positions, before)
 	if err != nil {
@@ -103,8 +103,8 @@ func keepInserted(ctx context.Context, tx *sql.Tx, recorded map[int64]*store.Exe
 
 type scriptKey struct{ script, app string }
 
-// existing tells which of the executions' scripts there are. The transaction
-// is the only writer: none can go away before it ends.
+// existing returns which of the executions' scripts there are. The transaction is the only writer:
+// none can go away before it ends.
 func existing(ctx context.Context, tx *sql.Tx, executions []store.Execution) (map[scriptKey]bool, error) {
 	scripts := map[scriptKey]bool{}
 	for _, e := range executions {
@@ -121,8 +121,7 @@ func existing(ctx context.Context, tx *sql.Tx, executions []store.Execution) (ma
 	return scripts, nil
 }
 
-// rowsTogether is how many rows one statement inserts. More would gain nothing
-// measurable.
+// rowsTogether is how many rows one statement inserts. More would gain nothing measurable.
 const rowsTogether = 32
 
 // rowWriter inserts rows as soon as it has enough of them for a statement.

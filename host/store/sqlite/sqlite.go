@@ -1,9 +1,8 @@
 // Package sqlite is the store in one SQLite file, for a single node.
 //
-// The file is in WAL mode with synchronous=FULL: a commit is on the disk before
-// it is acknowledged. One connection writes and the others read, so readers
-// never wait and writers wait for each other in Go, where a context can end the
-// wait, instead of in SQLite.
+// The file is in WAL mode with synchronous=FULL: a commit is on the disk before it is acknowledged.
+// One connection writes and the others read, so readers never wait and writers wait for each other
+// in Go, where a context can end the wait, instead of in SQLite.
 package sqlite
 
 import (
@@ -38,8 +37,8 @@ type Config struct {
 	Listeners store.Listeners
 }
 
-// Open opens the store and brings its schema up to date. The cause of an
-// error, a [store.Failed], tells what went wrong.
+// Open opens the store and brings its schema up to date. The cause of an error, a [store.Failed],
+// tells what went wrong.
 func Open(ctx context.Context, config Config) (store.Store, error) {
 	s, err := open(ctx, config)
 	if err != nil {
@@ -155,9 +154,8 @@ func dsn(path string, readOnly bool) string {
 	return location.String()
 }
 
-// migrate brings the schema up to date. When two processes start at once, one
-// of them may find a change made that it was about to make, fail, and find
-// nothing left to do when it looks again.
+// migrate brings the schema up to date. When two processes start at once, one of them may find a
+// change made that it was about to make, fail, and find nothing left to do when it looks again.
 func migrate(ctx context.Context, db *sql.DB) error {
 	files, err := fs.Sub(migrations.SQLite, "sqlite")
 	if err != nil {

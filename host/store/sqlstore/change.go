@@ -14,8 +14,7 @@ func set[T any](to, from *T) {
 	}
 }
 
-// later is now, or a microsecond after the time before if the clock has not
-// moved on since.
+// later is now, or a microsecond after the time before if the clock has not moved on since.
 func later(before, now time.Time) time.Time {
 	if now.After(before) {
 		return now

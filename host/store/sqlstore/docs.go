@@ -21,8 +21,8 @@ const (
 	docUpdate  = `UPDATE docs SET version = $4, updated_at = $5, terms = $6, data = $7` + docKey
 	docDelete  = `DELETE FROM docs` + docKey + ` RETURNING id, version, created_at, updated_at, data`
 
-	// docReplace updates a document that is at the version $7, if that is not
-	// NULL, and returns the data it had too, in one statement of PostgreSQL.
+	// docReplace updates a document that is at the version $7, if that is not NULL, and returns the
+	// data it had too, in one statement of PostgreSQL.
 	docReplace = `WITH old AS MATERIALIZED (SELECT version, updated_at, data FROM docs` + docKey + ` FOR UPDATE)
 		UPDATE docs SET version = old.version + 1, updated_at = GREATEST($4, old.updated_at + INTERVAL '1 microsecond'),
 			terms = $5, data = $6
@@ -89,8 +89,8 @@ func (d docs) Replace(ctx context.Context, key store.DocumentKey, content store.
 		return store.Document{}, err
 	}
 	if d.db.Dialect.ForUpdate == "" {
-		// The database is in this process and nobody else writes: to read what was
-		// there costs little.
+		// The database is in this process and nobody else writes: to read what was there costs
+		// little.
 		return d.Modify(ctx, key, expect, func(json.RawMessage) (store.DocumentContent, error) { return content, nil })
 	}
 	err = d.mutateAlone(ctx, "update document", aboutDoc(key), func(tx mutation) error {

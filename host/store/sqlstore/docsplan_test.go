@@ -20,9 +20,9 @@ import (
 	"github.com/picloud/picloud/host/store/sqlstore"
 )
 
-// TestDocsAreFoundByTheirTerms reads the databases' plans: a query for terms
-// that few documents have goes by the index of terms, whatever the statistics
-// say, and one for the first documents with a common term by their order.
+// TestDocsAreFoundByTheirTerms reads the databases' plans: a query for terms that few documents
+// have goes by the index of terms, whatever the statistics say, and one for the first documents
+// with a common term by their order.
 func TestDocsAreFoundByTheirTerms(t *testing.T) {
 	const (
 		rare, common = 1_000_000, 2_000_000
@@ -108,9 +108,8 @@ func TestDocsAreFoundByTheirTerms(t *testing.T) {
 	}
 }
 
-// TestNoPlanReadsAllDocs has PostgreSQL count what it does: of a statement that
-// has run a few times it makes a plan without knowing the arguments, which
-// EXPLAIN does not show.
+// TestNoPlanReadsAllDocs has PostgreSQL count what it does: of a statement that has run a few times
+// it makes a plan without knowing the arguments, which EXPLAIN does not show.
 func TestNoPlanReadsAllDocs(t *testing.T) {
 	const (
 		documents = 3000 // of few it would be right to read all, of many no plan would

@@ -15,35 +15,33 @@ import (
 type TermIndex struct {
 	// Value makes the value of the column docs.terms.
 	Value func(terms []int64) any
-	// Any is the condition that a row of docs has one of the terms, whose arguments
-	// are numbered from first.
+	// Any is the condition that a row of docs has one of the terms, whose arguments are numbered
+	// from first.
 	Any func(terms []int64, first int) (condition string, args []any)
-	// Count is a query that counts the documents with one of the terms, but not
-	// beyond limit; its column is called hits. The limit is written out: as an argument
-	// it would mislead PostgreSQL, whose plan for any arguments takes a limit for a
-	// tenth of what is found, and reads the table.
+	// Count is a query that counts the documents with one of the terms, but not beyond limit; its
+	// column is called hits. The limit is written out: as an argument it would mislead PostgreSQL,
+	// whose plan for any arguments takes a limit for a tenth of what is found, and reads the table.
 	Count func(terms []int64, first, limit int) (query string, args []any)
-	// Gate is a table to read before docs, if there is one, and a condition that holds
-	// if the number that count finds is below limit, and is looked at before any row of
-	// docs is. It is the nth in its statement.
+	// Gate is a table to read before docs, if there is one, and a condition that holds if the
+	// number that count finds is below limit, and is looked at before any row of docs is. It is the
+	// nth in its statement.
 	Gate func(count string, limit, nth int) (table, condition string)
 }
 
-// CommonTerm is the number of documents from which on the index of terms does
-// not help to find the first few of them: who reads documents in the order of
-// their ids soon meets one.
+// CommonTerm is the number of documents from which on the index of terms does not help to find the
+// first few of them: who reads documents in the order of their ids soon meets one.
 const CommonTerm = 5000
 
-// rareTerm is the number of documents below which those with a term are looked for
-// without counting them first: more would be read in vain.
+// rareTerm is the number of documents below which those with a term are looked for without counting
+// them first: more would be read in vain.
 const rareTerm = 500
 
 const (
 	docScan     = `SELECT id, version, created_at, updated_at, data FROM `
 	docsTable   = `docs `
 	docsInOrder = `WHERE app_id = $1 AND collection = $2 AND id > $3`
-	// docsByTerm leaves a database only the index of terms. Its statistics know
-	// too little of one app among many to choose.
+	// docsByTerm leaves a database only the index of terms. Its statistics know too little of one
+	// app among many to choose.
 	docsByTerm = `WHERE app_id || '' = $1 AND collection || '' = $2 AND id > $3`
 
 	docCount       = `SELECT count(*) FROM docs WHERE app_id = $1 AND collection = $2`
@@ -51,9 +49,9 @@ const (
 		GROUP BY collection ORDER BY collection LIMIT $3`
 )
 
-// scanQuery is the statement of a query and its arguments. Its text depends on
-// the number of groups, how large they are, and whether there is a limit. If rare, it
-// finds nothing unless the terms of each group are rare.
+// scanQuery is the statement of a query and its arguments. Its text depends on the number of
+// groups, how large they are, and whether there is a limit. If rare, it finds nothing unless the
+// terms of each group are rare.
 func (d docs) scanQuery(query store.DocumentQuery, rare bool) (string, []any) {
 	terms := d.db.Dialect.Terms
 	args := []any{query.AppID, query.Collection, query.After}
@@ -82,8 +80,8 @@ func (d docs) scanQuery(query store.DocumentQuery, rare bool) (string, []any) {
 	return statement, args
 }
 
-// selective are the groups of terms that help to find the first documents; none tells
-// that there is no document with a term of each.
+// selective are the groups of terms that help to find the first documents; none tells that there is
+// no document with a term of each.
 func (d docs) selective(ctx context.Context, groups [][]int64) (helpful [][]int64, none bool, err error) {
 	for _, group := range groups {
 		var count int
@@ -150,8 +148,8 @@ func (d docs) scan(ctx context.Context, query store.DocumentQuery, rare bool, vi
 	return looked, failed(ctx, "find documents", rows.Err())
 }
 
-// driverValue is a column as the driver gives it: a text as a string, an integer
-// as an int64. Few of those that are read are wanted.
+// driverValue is a column as the driver gives it: a text as a string, an integer as an int64. Few
+// of those that are read are wanted.
 type driverValue struct{ value any }
 
 func (v *driverValue) Scan(value any) error {

@@ -27,8 +27,8 @@ const (
 
 	linesOfExecution = `SELECT execution, '', seq, at, level, message, data
 		FROM log_lines WHERE script_id = $1 AND execution = $2 ORDER BY seq`
-	// The id is looked up line by line because a join tempts PostgreSQL to read
-	// the lines of all scripts in order.
+	// The id is looked up line by line because a join tempts PostgreSQL to read the lines of all
+	// scripts in order.
 	linesNewestFirst = `SELECT execution, (SELECT id FROM executions WHERE position = execution), seq, at, level, message, data
 		FROM log_lines WHERE script_id = $1 AND (execution, seq) < ($2, $3) AND level >= $4 AND at >= $5
 		ORDER BY execution DESC, seq DESC LIMIT $6`
@@ -40,8 +40,7 @@ const (
 // levels are the log levels in the order of their numbers in the database.
 var levels = []abi.LogLevel{abi.LogTrace, abi.LogDebug, abi.LogInfo, abi.LogWarn, abi.LogError}
 
-// LevelNumber is how the database keeps a log level; one that is not known
-// counts as info.
+// LevelNumber is how the database keeps a log level; one that is not known counts as info.
 func LevelNumber(level abi.LogLevel) int {
 	for i, l := range levels {
 		if l == level {
@@ -150,8 +149,7 @@ func (e executions) Record(ctx context.Context, batch []store.Execution) error {
 	}))
 }
 
-// mendExecution returns an execution that a row can hold, with its lines
-// numbered.
+// mendExecution returns an execution that a row can hold, with its lines numbered.
 func mendExecution(e store.Execution) store.Execution {
 	e.AppID, e.ScriptID = mended(e.AppID), mended(e.ScriptID)
 	e.RequestID = mended(e.RequestID)

@@ -7,7 +7,7 @@ import (
 	"github.com/picloud/picloud/host/store"
 )
 
-// Plan is how the database would answer a query for documents.
+// Plan returns the database's plan of a query for documents.
 func Plan(ctx context.Context, s store.Store, explain string, query store.DocumentQuery) (string, error) {
 	d := s.Docs().(docs)
 	if query.Limit > 0 {

@@ -28,8 +28,7 @@ const (
 	fileRootGet = `SELECT COALESCE((SELECT mark FROM file_root), '')`
 	fileBlobs   = `SELECT blob FROM files WHERE blob >= $1 AND blob < $2`
 
-	// Nothing happens if the app is unknown or would then have more than $3
-	// bytes, 0 for no quota.
+	// Nothing happens if the app is unknown or would then have more than $3 bytes, 0 for no quota.
 	fileUsageAdd = `INSERT INTO file_usage (app_id, bytes)
 		SELECT id, CAST($2 AS BIGINT) FROM apps
 			WHERE id = $1 AND (CAST($3 AS BIGINT) = 0 OR CAST($2 AS BIGINT) <= CAST($3 AS BIGINT))

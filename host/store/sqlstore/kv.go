@@ -33,10 +33,9 @@ const (
 	kvPut = `INSERT INTO kv_entries (app_id, collection, key, value, expires_at)
 		SELECT id, $2, $3, $4, $5 FROM apps WHERE id = $1
 		ON CONFLICT (app_id, collection, key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at`
-	// kvReplace writes a row and returns the one before, in one statement of
-	// PostgreSQL. It does nothing when there is no such app, nor when another
-	// transaction has made the row since the statement began: it cannot see then
-	// what it would replace. The next statement can.
+	// kvReplace writes a row and returns the one before, in one statement of PostgreSQL. It does
+	// nothing when there is no such app, nor when another transaction has made the row since the
+	// statement began: it cannot see then what it would replace. The next statement can.
 	kvReplace = `WITH old AS MATERIALIZED (` + kvRead + ` FOR UPDATE)
 		INSERT INTO kv_entries (app_id, collection, key, value, expires_at)
 		SELECT apps.id, $2, $3, $4, $5 FROM apps LEFT JOIN old ON true WHERE apps.id = $1
@@ -185,8 +184,8 @@ func (tx kvTx) put(ctx context.Context, next *store.KVEntry) error {
 	return err
 }
 
-// replace writes the row, whatever is there, in one statement of PostgreSQL, and
-// tells what it replaced.
+// replace writes the row, whatever is there, in one statement of PostgreSQL, and tells what it
+// replaced.
 func (tx kvTx) replace(ctx context.Context, next *store.KVEntry) error {
 	for {
 		var found sql.NullString
@@ -207,8 +206,8 @@ func (tx kvTx) replace(ctx context.Context, next *store.KVEntry) error {
 	}
 }
 
-// update puts in the place of the entry what decide returns; nil stands for no
-// entry, before as after. Nobody else changes the entry between the two.
+// update puts in the place of the entry what decide returns; nil stands for no entry, before as
+// after. Nobody else changes the entry between the two.
 func (tx kvTx) update(ctx context.Context, decide func(present *store.KVEntry) (next *store.KVEntry, change bool, err error)) error {
 	for {
 		row, err := tx.lock(ctx)
@@ -230,16 +229,16 @@ func (tx kvTx) update(ctx context.Context, decide func(present *store.KVEntry) (
 		if wrote {
 			return tx.tellRow(ctx, row, next)
 		}
-		// There is no such app; or another transaction has made the row since
-		// lock found none, and the next lock will see it.
+		// There is no such app; or another transaction has made the row since lock found none, and
+		// the next lock will see it.
 		if err := must(ctx, tx.tx, "app", appExists, tx.id.app); err != nil {
 			return err
 		}
 	}
 }
 
-// lock reads the row and keeps it from others. Without a row it returns nil,
-// and others may make one.
+// lock reads the row and keeps it from others. Without a row it returns nil, and others may make
+// one.
 func (tx kvTx) lock(ctx context.Context) (*store.KVEntry, error) {
 	row, err := one(ctx, tx.tx, "key", scanKV, kvRead+tx.db.Dialect.ForUpdate, tx.id.args()...)
 	if missing(err) {
@@ -248,8 +247,8 @@ func (tx kvTx) lock(ctx context.Context) (*store.KVEntry, error) {
 	return &row, err
 }
 
-// write makes, changes or deletes the row that lock found. It does nothing, and
-// says so, when a row is to be made that cannot be.
+// write makes, changes or deletes the row that lock found. It does nothing, and says so, when a row
+// is to be made that cannot be.
 func (tx kvTx) write(ctx context.Context, row, next *store.KVEntry) (bool, error) {
 	var statement string
 	switch {

@@ -26,8 +26,8 @@ const (
 		FROM names WHERE name IS NOT NULL LIMIT $5`
 )
 
-// kvInline is the size in bytes up to which values are read with their page;
-// longer ones are read one by one while the page has room.
+// kvInline is the size in bytes up to which values are read with their page; longer ones are read
+// one by one while the page has room.
 const kvInline = store.MaxKVPageBytes / (store.MaxPageSize + 1)
 
 func (k kv) List(ctx context.Context, appID, collection, prefix string, page store.PageRequest) (store.Page[store.KVEntry], error) {
@@ -51,8 +51,8 @@ func (k kv) List(ctx context.Context, appID, collection, prefix string, page sto
 	return k.fill(ctx, appID, collection, list)
 }
 
-// fill reads the values that are missing from a page, which ends where they
-// would be too many bytes.
+// fill reads the values that are missing from a page, which ends where they would be too many
+// bytes.
 func (k kv) fill(ctx context.Context, appID, collection string, page store.Page[store.KVEntry]) (store.Page[store.KVEntry], error) {
 	kept, bytes := page.Items[:0], 0
 	for _, entry := range page.Items {
@@ -74,8 +74,8 @@ func (k kv) fill(ctx context.Context, appID, collection string, page store.Page[
 	return store.Page[store.KVEntry]{Items: kept, Next: page.Next}, nil
 }
 
-// prefixEnd is the first text in the order of bytes behind all that begin with
-// prefix, "" if none is. UTF-8 is ordered as its characters are.
+// prefixEnd is the first text in the order of bytes behind all that begin with prefix, "" if none
+// is. UTF-8 is ordered as its characters are.
 func prefixEnd(prefix string) string {
 	for prefix != "" {
 		last, size := utf8.DecodeLastRuneInString(prefix)

@@ -33,7 +33,8 @@ func (s *sqlStore) mutation(about store.Change) mutation {
 }
 
 // mutate runs fn, which changes an app's data, in the transaction of InTx or in one of its own. It
-// takes no lock: fn must hold its own against others at work on the same rows, and may be run again.
+// takes no lock: fn must hold its own against others at work on the same rows, and may be run
+// again.
 func (s *sqlStore) mutate(ctx context.Context, op string, about store.Change, fn func(m mutation) error) error {
 	return s.join(ctx, op, func(tx *sqlStore) error { return fn(tx.mutation(about)) })
 }

@@ -9,9 +9,8 @@ import (
 	"github.com/picloud/picloud/host/store"
 )
 
-// A cursor is the base64url form of a JSON array: the name of the listing, then
-// the keys of the last row seen. Rows that come or go between two pages shift
-// nothing.
+// A cursor is the base64url form of a JSON array: the name of the listing, then the keys of the
+// last row seen. Rows that come or go between two pages shift nothing.
 
 func makeCursor(listing string, keys ...string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(encode(append([]string{listing}, keys...))))
@@ -51,8 +50,7 @@ func checkLimit(limit, most int) error {
 	return nil
 }
 
-// afterName reads the request for a page of a listing that is ordered by a
-// unique, non-empty text.
+// afterName reads the request for a page of a listing that is ordered by a unique, non-empty text.
 func afterName(listing string, page store.PageRequest) (after string, limit int, err error) {
 	if limit, err = pageSize(page); err != nil || page.Cursor == "" {
 		return "", limit, err
@@ -64,8 +62,8 @@ func afterName(listing string, page store.PageRequest) (after string, limit int,
 	return keys[0], limit, nil
 }
 
-// pageBy reads a page of a listing that is ordered by a unique, non-empty text, the key of a row. The
-// query takes args, the key to go on behind and the number of rows.
+// pageBy reads a page of a listing that is ordered by a unique, non-empty text, the key of a row.
+// The query takes args, the key to go on behind and the number of rows.
 func pageBy[T any](ctx context.Context, q queryer, listing string, scan func(scanner) (T, error), key func(T) string,
 	page store.PageRequest, query string, args ...any) (store.Page[T], error) {
 	after, limit, err := afterName(listing, page)
@@ -76,8 +74,7 @@ func pageBy[T any](ctx context.Context, q queryer, listing string, scan func(sca
 	return pageOf(rows, limit, func(last T) string { return makeCursor(listing, key(last)) }), err
 }
 
-// pageOf makes a page of up to limit+1 rows; the one too many tells that there
-// is a next page.
+// pageOf makes a page of up to limit+1 rows; the one too many is there if there is a next page.
 func pageOf[T any](rows []T, limit int, cursor func(last T) string) store.Page[T] {
 	if len(rows) <= limit {
 		return store.Page[T]{Items: rows}

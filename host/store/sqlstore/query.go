@@ -43,9 +43,8 @@ func (p preparedFirst) QueryRowContext(ctx context.Context, query string, args .
 	return p.asText.QueryRowContext(ctx, query, args...)
 }
 
-// statements prepares each statement of a database once. They are the constants of
-// this package and what it makes of a bounded number of parts, so their number
-// is bounded.
+// statements prepares each statement of a database once. They are the constants of this package and
+// what it makes of a bounded number of parts, so their number is bounded.
 type statements struct {
 	db       *sql.DB
 	prepared sync.Map // *sql.Stmt by its text
@@ -57,8 +56,8 @@ type statements struct {
 // outside runs statements outside of transactions.
 func (p *statements) outside() queryer { return preparedFirst{p.statement, p.db} }
 
-// within runs statements in a transaction, which cannot prepare any while it has
-// the one connection that writes: what is not prepared yet will be for the next.
+// within runs statements in a transaction, which cannot prepare any while it has the one connection
+// that writes: what is not prepared yet will be for the next.
 func (p *statements) within(tx *sql.Tx) queryer {
 	return preparedFirst{func(ctx context.Context, query string) *sql.Stmt {
 		if s := p.known(query); s != nil {
@@ -81,8 +80,7 @@ func (p *statements) known(query string) *sql.Stmt {
 	return prepared
 }
 
-// statement returns query prepared, or nil if that fails: running it as text then
-// shows the error.
+// statement returns query prepared, or nil if that fails: running it as text then shows the error.
 func (p *statements) statement(ctx context.Context, query string) *sql.Stmt {
 	if statement := p.known(query); statement != nil {
 		return statement
@@ -112,8 +110,8 @@ func (p *statements) prepareMissing(ctx context.Context) {
 // scanner is a row to read: *sql.Row or *sql.Rows.
 type scanner interface{ Scan(dest ...any) error }
 
-// one reads the row that a query finds; none, as for an argument that no row
-// can hold, is "resource not found".
+// one reads the row that a query finds; none, as for an argument that no row can hold, is "resource
+// not found".
 func one[T any](ctx context.Context, q queryer, resource string, scan func(scanner) (T, error), query string, args ...any) (T, error) {
 	var none T
 	if !storable(args) {
@@ -166,7 +164,7 @@ func exists(ctx context.Context, q queryer, query string, args ...any) (bool, er
 	return err == nil, err
 }
 
-// affect runs a statement and tells how many rows it concerned.
+// affect runs a statement and returns the number of rows it concerned.
 func affect(ctx context.Context, q queryer, statement string, args ...any) (int64, error) {
 	if !storable(args) {
 		return 0, nil

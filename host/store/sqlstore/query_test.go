@@ -11,8 +11,8 @@ import (
 	_ "modernc.org/sqlite"
 )
 
-// What a transaction runs for the first time is prepared for those after it, on
-// the one connection that writes.
+// What a transaction runs for the first time is prepared for those after it, on the one connection
+// that writes.
 func TestTransactionsPrepare(t *testing.T) {
 	ctx := context.Background()
 	writer, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "test.db"))

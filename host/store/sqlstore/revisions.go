@@ -49,8 +49,8 @@ func ofApp(id string) *store.Revision {
 	return &store.Revision{Resource: store.ResourceApp, AppID: id, ID: id}
 }
 
-// reconfigure runs fn like change, and makes a revision of the row that fn changes. fn may set
-// its fields: what is known only after looking.
+// reconfigure runs fn like change, and makes a revision of the row that fn changes. fn may set its
+// fields: what is known only after looking.
 func (s *sqlStore) reconfigure(ctx context.Context, op string, revision *store.Revision, fn func(tx queryer) error) error {
 	return s.change(ctx, op, func(tx queryer) error {
 		if err := fn(tx); err != nil {

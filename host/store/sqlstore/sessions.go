@@ -17,7 +17,8 @@ const (
 	sessionTouch         = `UPDATE sessions SET last_used_at = $2 WHERE token_hash = $1 AND last_used_at < $2`
 	sessionDelete        = `DELETE FROM sessions WHERE token_hash = $1`
 	sessionDeleteOfUser  = `DELETE FROM sessions WHERE user_id = $1`
-	sessionDeleteExpired = `DELETE FROM sessions WHERE expires_at <= $1`
+	sessionDeleteExpired = `DELETE FROM sessions WHERE token_hash IN (
+			SELECT token_hash FROM sessions WHERE expires_at <= $1 LIMIT $2)`
 )
 
 func scanSession(row scanner) (s store.Session, err error) {
@@ -68,7 +69,10 @@ func (r sessions) DeleteOf(ctx context.Context, userID string) (int64, error) {
 	return n, failed(ctx, "delete sessions", err)
 }
 
-func (r sessions) DeleteExpired(ctx context.Context, now time.Time) (int64, error) {
-	n, err := affect(ctx, r.s.writer(), sessionDeleteExpired, cut(now))
-	return n, failed(ctx, "delete sessions", err)
+func (r sessions) DeleteExpired(ctx context.Context, now time.Time, limit int) (int, error) {
+	if err := checkLimit(limit, store.MaxBatch); err != nil {
+		return 0, err
+	}
+	n, err := affect(ctx, r.s.writer(), sessionDeleteExpired, cut(now), limit)
+	return int(n), failed(ctx, "delete sessions", err)
 }

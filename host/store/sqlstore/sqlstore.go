@@ -1,12 +1,10 @@
-// Package sqlstore is the part of a store that all SQL databases share: the
-// queries, and how rows become values. It speaks database/sql in the SQL that
-// SQLite and PostgreSQL have in common; a [Dialect] holds the rest. Packages
-// sqlite and postgres open a database and hand it in.
+// Package sqlstore is the part of a store that all SQL databases share: the queries, and how rows
+// become values. It speaks database/sql in the SQL that SQLite and PostgreSQL have in common; a
+// [Dialect] holds the rest. Packages sqlite and postgres open a database and hand it in.
 //
-// Changes of configuration (all but sessions in use, key use and executions)
-// run one at a time, in a transaction that begins by taking one lock. So a
-// method looks for conflicts first and then writes, and has no need to
-// understand a driver's errors.
+// Changes of configuration (all but sessions in use, key use and executions) run one at a time, in
+// a transaction that begins by taking one lock. So a method looks for conflicts first and then
+// writes, and has no need to understand a driver's errors.
 package sqlstore
 
 import (
@@ -23,25 +21,24 @@ import (
 
 // Dialect is what databases do differently.
 type Dialect struct {
-	// Lock is run first in a transaction that changes configuration and
-	// excludes all others of its kind until it ends; "" when beginning a
-	// transaction does that already.
+	// Lock is run first in a transaction that changes configuration and excludes all others of its
+	// kind until it ends; "" when beginning a transaction does that already.
 	Lock string
-	// ForUpdate ends a query that keeps the rows it finds from other writers
-	// until the transaction ends; "" when one transaction at a time writes.
+	// ForUpdate ends a query that keeps the rows it finds from other writers until the transaction
+	// ends; "" when one transaction at a time writes.
 	ForUpdate string
 	// Terms is how documents are found by their terms.
 	Terms TermIndex
-	// Record inserts executions with their lines, in order, skipping those
-	// whose script is gone and those already there. All text is valid.
+	// Record inserts executions with their lines, in order, skipping those whose script is gone and
+	// those already there. All text is valid.
 	Record func(ctx context.Context, tx *sql.Tx, executions []store.Execution) error
 	// Announce is run last in a transaction that makes a revision, for Listen of other nodes; ""
 	// when there are none.
 	Announce string
 	// Listen implements [store.Revisions]; nil when no other process may use the database.
 	Listen func(ctx context.Context, wake func()) error
-	// Retryable tells that a transaction failed only because of another one
-	// and may succeed if run again; nil when that cannot happen.
+	// Retryable reports whether a transaction failed only because of another one and may succeed if
+	// run again; nil when that cannot happen.
 	Retryable func(error) bool
 }
 
@@ -125,8 +122,12 @@ func (s *sqlStore) AfterCommit(fn func()) {
 	s.tx.afterCommit = append(s.tx.afterCommit, fn)
 }
 
+// pingWrite leaves the time in seconds, of which nobody reads.
+const pingWrite = `INSERT INTO meta (name, value) VALUES ('ping', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`
+
 func (s *sqlStore) Ping(ctx context.Context) error {
-	return failed(ctx, "ping", s.db.Write.PingContext(ctx))
+	_, err := s.writer().ExecContext(ctx, pingWrite, s.db.Now().Unix())
+	return failed(ctx, "ping", err)
 }
 
 func (s *sqlStore) Close() error {
@@ -152,7 +153,8 @@ func (s *sqlStore) writer() queryer {
 	return s.db.writer
 }
 
-// join runs fn in the transaction of InTx or in one of its own, without a lock. It may be run again.
+// join runs fn in the transaction of InTx or in one of its own, without a lock. It may be run
+// again.
 func (s *sqlStore) join(ctx context.Context, op string, fn func(tx *sqlStore) error) error {
 	if s.tx != nil {
 		return failed(ctx, op, fn(s))
@@ -162,8 +164,8 @@ func (s *sqlStore) join(ctx context.Context, op string, fn func(tx *sqlStore) er
 	}))
 }
 
-// change runs fn in the transaction of InTx or in one of its own, to the
-// exclusion of other changes.
+// change runs fn in the transaction of InTx or in one of its own, to the exclusion of other
+// changes.
 func (s *sqlStore) change(ctx context.Context, op string, fn func(tx queryer) error) error {
 	if s.tx != nil {
 		return failed(ctx, op, fn(s.tx))
@@ -186,9 +188,9 @@ func (s *sqlStore) retry(transaction func() error) (err error) {
 	return err
 }
 
-// transact begins a transaction, takes the lock if asked to, runs fn, and
-// commits unless fn fails or panics. It returns fn's error as it is. What is to be called after
-// the commit may wait for the audience to be left.
+// transact begins a transaction, takes the lock if asked to, runs fn, and commits unless fn fails
+// or panics. It returns fn's error as it is. What is to be called after the commit may wait for the
+// audience to be left.
 func (s *sqlStore) transact(ctx context.Context, op string, lock bool, fn func(tx *transaction) error) error {
 	tx, err := s.db.begin(ctx)
 	if err != nil {

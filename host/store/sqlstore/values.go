@@ -26,8 +26,7 @@ func orNull(t time.Time) any {
 	return cut(t)
 }
 
-// instant reads a time column: microseconds in SQLite, a time in PostgreSQL,
-// NULL as zero.
+// instant reads a time column: microseconds in SQLite, a time in PostgreSQL, NULL as zero.
 type instant struct{ to *time.Time }
 
 func (i instant) Scan(value any) error {
@@ -102,8 +101,8 @@ func storable(args []any) bool {
 	return true
 }
 
-// unstorable says why no row can hold a text: PostgreSQL has neither NUL nor
-// anything but UTF-8. "" if one can.
+// unstorable says why no row can hold a text: PostgreSQL has neither NUL nor anything but UTF-8. ""
+// if one can.
 func unstorable(s string) string {
 	if i := strings.IndexByte(s, 0); i >= 0 {
 		return fmt.Sprintf("must not contain NUL (byte %d)", i)

@@ -19,8 +19,8 @@ import (
 	"github.com/picloud/picloud/host/store/sqlstore"
 )
 
-// TestModulesGoWithTheirPlugins looks into the table of modules: one is there once
-// as long as a plugin has it, however the last plugin lost it.
+// TestModulesGoWithTheirPlugins looks into the table of modules: one is there once as long as a
+// plugin has it, however the last plugin lost it.
 func TestModulesGoWithTheirPlugins(t *testing.T) {
 	ctx := context.Background()
 	for name, open := range map[string]func(t *testing.T) (store.Store, error){

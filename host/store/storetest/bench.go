@@ -14,8 +14,8 @@ import (
 	"github.com/picloud/picloud/host/store"
 )
 
-// Benchmark measures what every request costs: finding a script, and its share
-// of a batch of executions.
+// Benchmark measures what every request costs: finding a script, and its share of a batch of
+// executions.
 func Benchmark(b *testing.B, fresh func(tb testing.TB) Opener) {
 	s := subject{Store: fresh(b).mustOpen(b, time.Now), ctx: context.Background()}
 	defer s.Close()

@@ -16,9 +16,10 @@ import (
 // unheard is a collection that nobody listens to.
 const unheard = "unheard"
 
-// changes listens to all collections but one, or to nothing. It writes what it is told through the transaction of
-// the change, as an outbox does, so that a change that is undone leaves nothing. For want of an
-// outbox it writes into a table that is at hand: each change is the password hash of a user.
+// changes listens to all collections but one, or to nothing. It writes what it is told through the
+// transaction of the change, as an outbox does, so that a change that is undone leaves nothing. For
+// want of an outbox it writes into a table that is at hand: each change is the password hash of a
+// user.
 type changes struct {
 	deaf bool
 
@@ -99,8 +100,8 @@ func (s subject) takeChanges(t testing.TB) []store.Change {
 	return taken
 }
 
-// tookChanges fails the test unless so many changes were kept since the last call, or none if nobody
-// listens.
+// tookChanges fails the test unless so many changes were kept since the last call, or none if
+// nobody listens.
 func (s subject) tookChanges(t testing.TB, want int) {
 	t.Helper()
 	if s.changes.deaf {

@@ -290,8 +290,7 @@ func testDocsCollections(t *testing.T, s *shelf) {
 	invalid(t, err, "limit", "must be between 1 and 1000, got 1001")
 }
 
-// testDocsApart sees to it that an app or a collection that guesses another's
-// ids finds nothing.
+// testDocsApart sees to it that an app or a collection that guesses another's ids finds nothing.
 func testDocsApart(t *testing.T, s *shelf) {
 	mine := s.put(t, `"mine"`, 1)
 	other := s.subject.app(t, "docs-other")

@@ -67,8 +67,7 @@ func (b *basket) add(key, value string) (bool, error) {
 	return b.KV().Set(b.ctx, b.app, b.name, store.KVEntry{Key: key, Value: json.RawMessage(value)}, true)
 }
 
-// become updates an entry to a value, "" for none, that must have been another,
-// "" for none.
+// become updates an entry to a value, "" for none, that must have been another, "" for none.
 func (b *basket) become(t testing.TB, key, from, to string) {
 	t.Helper()
 	require.NoError(t, b.KV().Update(b.ctx, b.app, b.name, key, func(value json.RawMessage) (json.RawMessage, bool, error) {
@@ -524,8 +523,8 @@ func testKVCollections(t *testing.T, b *basket) {
 	})
 }
 
-// An app sees nothing of another, and what it is told does not differ from what
-// it is told of what does not exist.
+// An app sees nothing of another, and what it is told does not differ from what it is told of what
+// does not exist.
 func testKVApart(t *testing.T, b *basket) {
 	b.set(t, "secret", `"mine"`)
 	other := *b
@@ -737,8 +736,8 @@ func testKVOneWinner(t *testing.T, b *basket) {
 	b.tookChanges(t, 2*rounds)
 }
 
-// Whatever many do at once to a few keys, what is told of each key is one
-// history without gaps that ends with what is there.
+// Whatever many do at once to a few keys, what is told of each key is one history without gaps that
+// ends with what is there.
 func testKVHistory(t *testing.T, b *basket) {
 	const clients, each = 16, 40
 	keys := []string{"a", "b", "c"}

@@ -12,7 +12,8 @@ import (
 	"github.com/picloud/picloud/host/store"
 )
 
-// testRevisions: each change of configuration makes one revision that names its row, anything else none.
+// testRevisions: each change of configuration makes one revision that names its row, anything else
+// none.
 func testRevisions(t *testing.T, s subject) {
 	app := s.app(t, "first")
 	script := s.script(t, app, "script")
@@ -117,8 +118,8 @@ func testPrunedRevisions(t *testing.T, s subject) {
 	require.False(t, complete)
 }
 
-// testListening: one handle of a database that is shared is woken at once by the
-// changes of another, and stops listening with its context.
+// testListening: one handle of a database that is shared is woken at once by the changes of
+// another, and stops listening with its context.
 func testListening(t *testing.T, fresh func(testing.TB) Opener) {
 	open := fresh(t)
 	var nodes [2]store.Store

@@ -1,5 +1,5 @@
-// Package storetest holds the suite that every store must pass: what package
-// store promises, as tests.
+// Package storetest holds the suite that every store must pass: what package store promises, as
+// tests.
 package storetest
 
 import (
@@ -17,8 +17,8 @@ import (
 	"github.com/picloud/picloud/host/store"
 )
 
-// Opener opens one database, again if called again, as several nodes do. The
-// caller closes the store.
+// Opener opens one database, again if called again, as several nodes do. The caller closes the
+// store.
 type Opener func(now func() time.Time, listeners store.Listeners) (store.Store, error)
 
 func (open Opener) mustOpen(tb testing.TB, now func() time.Time) store.Store {
@@ -30,8 +30,8 @@ func (open Opener) mustOpen(tb testing.TB, now func() time.Time) store.Store {
 	return s
 }
 
-// Exercise runs the suite. Each call of fresh makes an empty database that
-// lives as long as the test.
+// Exercise runs the suite. Each call of fresh makes an empty database that lives as long as the
+// test.
 func Exercise(t *testing.T, fresh func(tb testing.TB) Opener) {
 	for _, topic := range []struct {
 		name string
@@ -99,8 +99,7 @@ func onStore(changes *changes, test func(t *testing.T, s subject)) func(*testing
 	}
 }
 
-// start is the time at which the clock of each test stands, with more digits
-// than a store keeps.
+// start is the time at which the clock of each test stands, with more digits than a store keeps.
 var start = time.Date(2026, 7, 1, 12, 0, 0, 123456789, time.FixedZone("east", 2*3600))
 
 // kept is a time as a store gives it back.
@@ -190,8 +189,7 @@ func invalid(t testing.TB, err error, field, reason string) {
 	require.Equal(t, fault.Refuse(field, "%s", reason), err)
 }
 
-// collect reads all pages of a listing and checks that none but the last is
-// short.
+// collect reads all pages of a listing and checks that none but the last is short.
 func collect[T any](t testing.TB, limit int, list func(store.PageRequest) (store.Page[T], error)) (all []T) {
 	t.Helper()
 	request := store.PageRequest{Limit: limit}

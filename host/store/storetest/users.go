@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -123,18 +124,24 @@ func testSessions(t *testing.T, s subject) {
 	require.NoError(t, err)
 	require.Equal(t, now.Add(time.Minute), got.LastUsedAt)
 
-	open("brief", start.Add(time.Minute))
-	n, err := s.Sessions().DeleteExpired(s.ctx, now.Add(time.Minute))
-	require.NoError(t, err)
-	require.Equal(t, int64(1), n)
-	_, err = s.Sessions().Get(s.ctx, "brief", now)
+	for i := range 3 {
+		open(fmt.Sprint("brief-", i), start.Add(time.Minute))
+	}
+	for _, want := range []int{2, 1, 0} {
+		n, err := s.Sessions().DeleteExpired(s.ctx, now.Add(time.Minute), 2)
+		require.NoError(t, err)
+		require.Equal(t, want, n)
+	}
+	_, err = s.Sessions().Get(s.ctx, "brief-0", now)
 	notFound(t, err, "session")
+	_, err = s.Sessions().DeleteExpired(s.ctx, now, 0)
+	invalid(t, err, "limit", "must be between 1 and 1000, got 0")
 
 	require.NoError(t, s.Sessions().Delete(s.ctx, "hash-1"))
 	notFound(t, s.Sessions().Delete(s.ctx, "hash-1"), "session")
 	open("a", start.Add(time.Hour))
 	open("b", start.Add(time.Hour))
-	n, err = s.Sessions().DeleteOf(s.ctx, user.ID)
+	n, err := s.Sessions().DeleteOf(s.ctx, user.ID)
 	require.NoError(t, err)
 	require.Equal(t, int64(2), n)
 }

@@ -17,7 +17,7 @@ var (
 //	has(key), delete(key)                whether there was such a key
 //	list([#{prefix, cursor, limit}])     #{items: [#{key, value}], cursor}; no more pages: cursor is ""
 //	incr(key, by)                        the sum; a missing key counts as 0
-//	compare_and_set(key, old, new)       whether it was set; () stands for a missing key
+//	compare_and_set(key, old, new)       whether it was set; () as old: the key must be missing, as new: delete it
 func registerKV(l *vm.Library) {
 	const c, s = kvCollection, vm.KindString
 	registerCollection(l, "kv", c, "KvCollection")

@@ -14,7 +14,7 @@ import (
 	"github.com/picloud/picloud/plugins/rhai/bridge"
 )
 
-// zones is a host that knows time zones.
+// zones returns a host that knows time zones.
 func zones(op abi.Op, request []byte) ([]byte, error) {
 	if op != abi.OpTimeZone {
 		return (&wire{}).call(op, request)

@@ -136,12 +136,13 @@ type property struct {
 type propertyType string
 
 const (
-	isInteger propertyType = "an integer"
-	isBool    propertyType = "a bool"
-	isString  propertyType = "a string"
-	isLists   propertyType = "a map of strings" // lists
-	isMap     propertyType = "a map"
-	isBytes   propertyType = "a blob or a string" // its UTF-8
+	isInteger  propertyType = "an integer"
+	isBool     propertyType = "a bool"
+	isString   propertyType = "a string"
+	isLists    propertyType = "a map of strings" // lists
+	isMap      propertyType = "a map"
+	isBytes    propertyType = "a blob or a string" // its UTF-8
+	isAnything propertyType = "any value"
 )
 
 // properties writes those of m, which may be none but the given ones. One that is () counts as
@@ -190,7 +191,7 @@ func (r *request) property(key string, v vm.Value, known []property) {
 			r.string(key, v)
 		case p.is == isLists && kind == vm.KindMap:
 			r.lists(key, v.AsMap())
-		case p.is == isMap && kind == vm.KindMap:
+		case p.is == isAnything, p.is == isMap && kind == vm.KindMap:
 			r.value(key, v)
 		case p.is == isBytes && (kind == vm.KindBlob || kind == vm.KindString):
 			r.field(key)

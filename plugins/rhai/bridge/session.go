@@ -11,7 +11,6 @@ import (
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/plugins/rhai"
 	"github.com/picloud/picloud/plugins/rhai/bridge/regex"
-	"github.com/picloud/picloud/plugins/rhai/syntax"
 	"github.com/picloud/picloud/plugins/rhai/vm"
 )
 
@@ -155,6 +154,9 @@ func (s *Session) Run(r *abi.RunRequest) abi.RunResult {
 	s.thread = t
 	describe := r.Describe
 	v, err := t.Run(ctx)
+	if err == nil && !describe {
+		v, err = streamed(t, v)
+	}
 	s.thread = nil
 	result := abi.RunResult{Operations: t.Operations()}
 	switch {
@@ -231,8 +233,8 @@ func newHost(call Caller, r *abi.RunRequest) *host {
 func (h *host) Print(text string) { h.log(abi.LogInfo, text, nil) }
 
 // Debug says where debug was called, as Rhai's default engine does.
-func (h *host) Debug(text string, at syntax.Position) {
-	h.log(abi.LogDebug, strconv.Itoa(int(at.Line))+":"+strconv.Itoa(int(at.Column))+" | "+text, nil)
+func (h *host) Debug(text, at string) {
+	h.log(abi.LogDebug, at+" | "+text, nil)
 }
 
 func (h *host) log(level abi.LogLevel, message string, data []byte) error {
@@ -252,6 +254,17 @@ func (h *host) log(level abi.LogLevel, message string, data []byte) error {
 func (h *host) Yield() {
 	if h.call != nil {
 		h.call(abi.OpYield, nil)
+	}
+}
+
+// Sleep waits in the host. Why it ended is for the interrupt word to say.
+func (h *host) Sleep(nanoseconds int64) {
+	if h.call == nil {
+		return
+	}
+	sleep := abi.ClockSleepRequest{Nanoseconds: nanoseconds}
+	if request, err := sleep.MarshalMsg(nil); err == nil {
+		h.call(abi.OpClockSleep, request)
 	}
 }
 

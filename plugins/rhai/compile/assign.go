@@ -11,10 +11,9 @@ func (f *function) assign(s *syntax.Assign) {
 	case *syntax.Variable:
 		f.assignVariable(s, t)
 	case *syntax.This:
-		r := f.alloc()
-		f.expr(s.Value, r)
-		this := f.alloc()
+		this, r := f.alloc(), f.alloc()
 		f.abc(vm.OpRefThis, this, 0, 0, t.Position)
+		f.expr(s.Value, r)
 		if s.Op == syntax.OpNone {
 			f.abc(vm.OpStoreP, this, r, 0, t.Position)
 		} else {
@@ -45,7 +44,7 @@ func (f *function) assignVariable(s *syntax.Assign, t *syntax.Variable) {
 		// What a module exports is constant.
 		f.operand(s.Value)
 		f.variable(t, f.alloc())
-		f.raise(constantError(t.Name), t.Path[0].Position)
+		f.raise(constantError(t.Name), t.Position)
 	case l == nil:
 		f.operand(s.Value)
 		if len(f.functions[t.Name]) > 0 {

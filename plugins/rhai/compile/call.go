@@ -60,10 +60,17 @@ func (f *function) call(e *syntax.Call, dst int) {
 		}
 		f.abc(vm.OpCall, base, len(e.Args), len(f.out.Calls)-1, e.Position)
 	} else {
-		_, n := f.site(e.Name, e.Position, e.Args)
+		site, n := f.site(e.Name, e.Position, e.Args)
+		site.Const = byRef && isQualified(e.Args[0])
 		f.abc(vm.OpCallNative, base, len(e.Args), n, e.Position)
 	}
 	f.result(dst, base, e.Position)
+}
+
+// isQualified reports whether e is a variable of a module or a global constant.
+func isQualified(e syntax.Expr) bool {
+	v, ok := e.(*syntax.Variable)
+	return ok && len(v.Path) > 0
 }
 
 // window returns where the arguments of a call whose result goes to dst begin: at dst
@@ -95,7 +102,16 @@ func (f *function) args(list []syntax.Expr, first int) {
 // qualified compiles module::name(args).
 func (f *function) qualified(e *syntax.Call, dst int) {
 	base := f.window(dst)
-	f.args(e.Args, base)
+	// A variable as the first argument is read last.
+	rest := e.Args
+	if len(e.Args) > 0 {
+		switch e.Args[0].(type) {
+		case *syntax.Variable, *syntax.This:
+			rest = e.Args[1:]
+		}
+	}
+	f.args(rest, base+len(e.Args)-len(rest))
+	f.args(e.Args[:len(e.Args)-len(rest)], base)
 	site, n := f.site(e.Name, e.Position, e.Args)
 	site.Path, site.Scripts = e.Path, nil
 	name := e.Path[0].Name
@@ -145,7 +161,10 @@ func (f *function) keyword(e *syntax.Call, base int) bool {
 	switch {
 	case e.Name == "call" && len(args) >= 1:
 		f.pointer(args, base)
-		_, n := f.site(e.Name, e.Position, args)
+		s, n := f.site(e.Name, e.Position, args)
+		if s.Capture = e.CaptureScope; s.Capture {
+			s.Scope, s.Level, s.Depth = f.inSight(), f.level+len(f.locals), f.depth
+		}
 		f.abc(vm.OpCallPtr, base, len(args)-1, n, e.Position)
 	case e.Name == "Fn" && len(args) == 1:
 		load()
@@ -154,11 +173,9 @@ func (f *function) keyword(e *syntax.Call, base int) bool {
 		f.pointer(args, base)
 		f.abc(vm.OpCurry, base, len(args)-1, 0, at)
 	case e.Name == "is_shared" && len(args) == 1:
-		if v, ok := args[0].(*syntax.Variable); ok {
-			if l := f.lookup(v.Name); l != nil && l.boxed {
-				f.abc(vm.OpIsShared, base, l.register, 0, at)
-				return true
-			}
+		if v, ok := args[0].(*syntax.Variable); ok && len(v.Path) == 0 {
+			f.isShared(v, base)
+			return true
 		}
 		load()
 		f.abc(vm.OpLoadBool, base, 0, 0, at)
@@ -174,12 +191,26 @@ func (f *function) keyword(e *syntax.Call, base int) bool {
 	case e.Name == "eval" && len(args) == 1:
 		load()
 		s, n := f.site(e.Name, e.Position, args)
-		s.Scope, s.Level, s.Depth = f.inSight(), f.level+len(f.locals), f.depth
+		s.Scope, s.Level, s.Depth, s.Main = f.inSight(), f.level+len(f.locals), f.depth, f.main
 		f.ad(vm.OpEval, base, n, at)
 	default:
 		return false
 	}
 	return true
+}
+
+// isShared compiles whether a variable is shared with a closure.
+func (f *function) isShared(v *syntax.Variable, dst int) {
+	l := f.lookup(v.Name)
+	switch {
+	case f.dynamic && (l != nil || len(f.functions[v.Name]) == 0):
+		f.ad(vm.OpNameShared, dst, f.nameSite(v.Name), v.Position)
+	case l != nil && l.boxed:
+		f.abc(vm.OpIsShared, dst, l.register, 0, v.Position)
+	default:
+		f.load(v, dst)
+		f.abc(vm.OpLoadBool, dst, 0, 0, v.Position)
+	}
 }
 
 // pointer evaluates a function pointer, which must be one before the arguments for it are
@@ -213,14 +244,9 @@ func (f *function) inSight() []vm.ScopeVar {
 // callScoped compiles name!(args).
 func (f *function) callScoped(e *syntax.Call, base int, script *vm.Function) {
 	f.args(e.Args, base)
-	for i, fn := range f.prog.Functions {
-		if fn != script {
-			continue
-		}
-		site := &vm.Site{Scope: f.inSight(), Level: f.level + len(f.locals), Depth: f.depth}
-		out := &vm.Function{Name: fn.Name, Params: fn.Params, Program: f.prog}
-		f.pending = append(f.pending, scoped{f.ast.Functions[i], out, site})
-		f.out.Scoped = append(f.out.Scoped, out)
-		f.abc(vm.OpCallScoped, base, len(e.Args), len(f.out.Scoped)-1, e.Position)
-	}
+	site := &vm.Site{Scope: f.inSight(), Level: f.level + len(f.locals), Depth: f.depth}
+	out := &vm.Function{Name: script.Name, Params: script.Params, Program: f.prog}
+	f.pending = append(f.pending, scoped{script.Tree, out, site})
+	f.out.Scoped = append(f.out.Scoped, out)
+	f.abc(vm.OpCallScoped, base, len(e.Args), len(f.out.Scoped)-1, e.Position)
 }

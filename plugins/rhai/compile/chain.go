@@ -28,6 +28,9 @@ type step struct {
 	register int // of the index, or of the receiver before the arguments
 }
 
+// isShared reports whether the step is a call of is_shared.
+func (s *step) isShared() bool { return s.method && s.name == "is_shared" && len(s.args) == 0 }
+
 func flatten(e syntax.Expr) chain {
 	var steps []step
 	for {
@@ -192,6 +195,9 @@ func (w *walker) begin(reads bool, e syntax.Expr) {
 	switch root := w.c.root.(type) {
 	case *syntax.Variable:
 		l := w.lookup(root.Name)
+		if first := &w.c.steps[0]; first.isShared() && len(root.Path) == 0 {
+			w.isShared(root, first.register)
+		}
 		if w.dynamic && len(root.Path) == 0 && (l != nil || len(w.functions[root.Name]) == 0) {
 			n := w.nameSite(root.Name)
 			if reads {
@@ -206,7 +212,11 @@ func (w *walker) begin(reads bool, e syntax.Expr) {
 			w.unchanged()
 			return
 		}
-		if l == nil || len(root.Path) > 0 {
+		if len(root.Path) > 0 {
+			w.isConst, w.constant = true, root.Name
+			break
+		}
+		if l == nil {
 			break
 		}
 		if l.constant {
@@ -299,11 +309,8 @@ func (w *walker) step(i int) {
 
 func (w *walker) method(i int) {
 	s := &w.c.steps[i]
-	if s.name == "is_shared" && len(s.args) == 0 {
-		if v, ok := w.c.root.(*syntax.Variable); ok && w.locked && i == 0 {
-			l := w.lookup(v.Name)
-			w.abc(vm.OpIsShared, s.register, l.register, 0, s.pos)
-		} else {
+	if s.isShared() {
+		if v, ok := w.c.root.(*syntax.Variable); !ok || i > 0 || len(v.Path) > 0 {
 			w.abc(vm.OpLoadBool, s.register, 0, 0, s.pos)
 		}
 		w.at, w.isRef, w.owned = s.register, false, true

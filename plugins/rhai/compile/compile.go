@@ -35,10 +35,10 @@ func (e *Error) Error() string {
 // maxRegisters is how many variables and temporaries a function may have.
 const maxRegisters = 32000
 
-// Program compiles a script. scope names the variables that exist before it runs, constants all
-// of them: they are the first registers of its main function. step is called now and then with how
-// many nodes of the tree have been visited since its last call; when it returns false, compiling
-// ends with some error. It may be nil.
+// Program compiles a script. scope names the variables that exist before it runs: they are the
+// first registers of its main function, and each function and closure that mentions one begins with
+// a copy of its own. step is told how many nodes of the tree have been visited since its last call;
+// when it returns false, compiling ends with some error. It may be nil.
 func Program(ast *syntax.Program, lib *vm.Library, scope []string, step func(n int) (goOn bool)) (*vm.Program, *Error) {
 	c := &compiler{lib: lib, ast: ast, step: step}
 	p := c.program(scope)
@@ -72,26 +72,26 @@ func IsModule(ast *syntax.Program) (at syntax.Position, ok bool) {
 }
 
 type compiler struct {
-	lib       *vm.Library
-	ast       *syntax.Program
-	prog      *vm.Program
-	functions map[string][]*vm.Function
-	wide      bool // do not use jumps of 16 bits
-	closures  int
-	scopes    int
-	tags      bool            // the script may attach tags to values
-	variables map[string]bool // that exist before the script runs
-	asked     map[string]bool // those of them that functions use
-	step      func(int) bool  // see Program
-	steps     int             // done, and not reported to step
-	err       *Error
+	lib         *vm.Library
+	ast         *syntax.Program
+	prog        *vm.Program
+	functions   map[string][]*vm.Function
+	wide        bool // do not use jumps of 16 bits
+	closures    int
+	scopes      int
+	tags        bool           // the script may attach tags to values
+	asks        bool           // for global constants: there are functions, or the script may be a module
+	scopedCalls bool           // there are evals or calls that share the caller's scope
+	step        func(int) bool // see Program
+	steps       int            // done, and not reported to step
+	err         *Error
 }
 
 func (c *compiler) program(scope []string) *vm.Program {
-	c.prog = &vm.Program{Native: c.lib}
+	c.prog = &vm.Program{Native: c.lib, Scope: scope}
 	c.functions = make(map[string][]*vm.Function, len(c.ast.Functions))
 	for _, fn := range c.ast.Functions {
-		out := &vm.Function{Name: fn.Name, ThisType: fn.ThisType, Params: len(fn.Params), Private: fn.Private, Program: c.prog}
+		out := &vm.Function{Name: fn.Name, ThisType: fn.ThisType, Params: len(fn.Params), Private: fn.Private, Program: c.prog, Tree: fn}
 		for _, p := range fn.Params {
 			out.ParamNames = append(out.ParamNames, p.Name)
 		}
@@ -99,10 +99,9 @@ func (c *compiler) program(scope []string) *vm.Program {
 		c.functions[fn.Name] = append(c.functions[fn.Name], out)
 	}
 	c.tags = c.usesTags(c.ast)
-	c.variables, c.asked = map[string]bool{}, map[string]bool{}
-	for _, name := range scope {
-		c.variables[name] = true
-	}
+	c.prog.Asks = len(c.ast.Functions) > 0 || c.hasClosures(c.ast.Body)
+	_, module := IsModule(c.ast)
+	c.asks = c.prog.Asks || module
 	for i, fn := range c.ast.Functions {
 		f := c.newFunction(c.prog.Functions[i], fn.Body.Stmts)
 		for _, p := range fn.Params {
@@ -115,15 +114,18 @@ func (c *compiler) program(scope []string) *vm.Program {
 	f.main = true
 	for _, name := range scope {
 		r := f.alloc()
-		f.declare(name, r, true)
-		if c.asked[name] {
-			f.ad(vm.OpSetGlobal, r, f.constant(vm.String(name)), syntax.Position{})
-		}
+		f.declare(name, r, false)
+		f.locals[len(f.locals)-1].given = true
 	}
 	f.body(c.ast.Body)
 	c.prog.Main = main
 	if len(scope) > 0 {
 		c.prog.Reads = c.reads(scope)
+	}
+	if !c.scopedCalls {
+		for _, fn := range c.prog.Functions {
+			fn.Tree = nil
+		}
 	}
 	c.prog.Link()
 	return c.prog
@@ -172,6 +174,7 @@ type local struct {
 	register int
 	constant bool
 	boxed    bool // may hold a cell
+	given    bool // existed before the script ran: closures have their own
 }
 
 type loop struct {
@@ -190,12 +193,14 @@ type constKey struct {
 func (c *compiler) newFunction(out *vm.Function, body []syntax.Stmt) *function {
 	f := &function{compiler: c, out: out, captured: c.captures(body), dynamic: c.dynamic(body), consts: map[constKey]int{}}
 	out.Dynamic = f.dynamic
+	c.scopedCalls = c.scopedCalls || f.dynamic
 	return f
 }
 
 // body compiles the statements of the function and finishes it.
 func (f *function) body(stmts []syntax.Stmt) {
 	f.out.Empty = len(stmts) == 0
+	f.given(stmts)
 	f.stmts(stmts, f.alloc(), tail)
 	// Never reached: it keeps the pointer to the next instruction within the code.
 	f.abc(vm.OpReturnUnit, 0, 0, 0, syntax.Position{})
@@ -205,6 +210,33 @@ func (f *function) body(stmts []syntax.Stmt) {
 	}
 }
 
+// given declares the variables that exist before the script runs and that the function may mention.
+func (f *function) given(stmts []syntax.Stmt) {
+	for i, name := range f.prog.Scope {
+		if f.inReach(name) || !f.dynamic && !f.mentions(stmts, name) || len(stmts) == 0 {
+			continue
+		}
+		r := f.alloc()
+		f.ad(vm.OpGetGiven, r, i, syntax.Position{})
+		f.declare(name, r, false)
+		f.locals[len(f.locals)-1].given = true
+	}
+}
+
+// inReach reports whether a name stands for a variable of the function, or of the code whose window
+// it runs in.
+func (f *function) inReach(name string) bool {
+	if f.lookup(name) != nil {
+		return true
+	}
+	for _, v := range f.outer {
+		if v.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
 // maxScoped is how many name!() calls may be nested in functions called so.
 const maxScoped = 16
 
@@ -212,13 +244,7 @@ const maxScoped = 16
 func (f *function) scopedBody(p scoped) {
 	f.scopes++
 	defer func() { f.scopes-- }()
-	c := f.newFunction(p.out, p.fn.Body.Stmts)
-	c.dynamic, c.outer, c.level = true, p.site.Scope, p.site.Level
-	c.depth = p.site.Depth + 1
-	c.next = f.out.Registers
-	for _, id := range p.fn.Params {
-		c.declare(id.Name, c.alloc(), false)
-	}
+	c := f.inScope(p.fn, p.out, p.site, f.out)
 	if f.scopes > maxScoped {
 		c.raise(&vm.Error{Variant: vm.ErrorStackOverflow, Text: "Stack overflow", Limit: "max_call_levels"}, p.fn.Position)
 	}
@@ -229,21 +255,52 @@ func (f *function) scopedBody(p scoped) {
 	}
 }
 
+// inScope returns the state of compiling a function that runs in the window of caller and sees what
+// site sees.
+func (c *compiler) inScope(fn *syntax.Function, out *vm.Function, site *vm.Site, caller *vm.Function) *function {
+	f := c.newFunction(out, fn.Body.Stmts)
+	f.dynamic, f.outer, f.level = true, site.Scope, site.Level
+	f.depth = site.Depth + 1
+	f.next = caller.Registers
+	for _, id := range fn.Params {
+		f.declare(id.Name, f.alloc(), false)
+	}
+	return f
+}
+
+// Scoped compiles a function for a call that runs in the window of caller and sees what site sees.
+// step is as for [Program].
+func Scoped(callee, caller *vm.Function, site *vm.Site, step func(n int) (goOn bool)) (*vm.Function, *Error) {
+	c := late(callee.Program, &syntax.Program{}, step)
+	out := &vm.Function{Name: callee.Name, Params: callee.Params, Program: callee.Program}
+	f := c.inScope(callee.Tree, out, site, caller)
+	f.body(callee.Tree.Body.Stmts)
+	c.report()
+	return out, c.err
+}
+
+// late returns a compiler for code that a program that runs needs.
+func late(prog *vm.Program, ast *syntax.Program, step func(n int) (goOn bool)) *compiler {
+	c := &compiler{lib: prog.Native, ast: ast, prog: prog, wide: true, step: step, asks: prog.Asks}
+	c.functions = make(map[string][]*vm.Function, len(prog.Functions))
+	for _, fn := range prog.Functions {
+		c.functions[fn.Name] = append(c.functions[fn.Name], fn)
+	}
+	return c
+}
+
 // Eval compiles the text of an eval that runs in the window of fn and sees what
 // site sees. It returns nil when there is nothing to run. step is as for [Program].
 func Eval(ast *syntax.Program, fn *vm.Function, site *vm.Site, step func(n int) (goOn bool)) (*vm.Function, *Error) {
 	if len(ast.Body) == 0 {
 		return nil, nil
 	}
-	c := &compiler{lib: fn.Program.Native, ast: ast, prog: fn.Program, wide: true, step: step}
-	c.functions = make(map[string][]*vm.Function, len(fn.Program.Functions))
-	for _, fn := range fn.Program.Functions {
-		c.functions[fn.Name] = append(c.functions[fn.Name], fn)
-	}
+	c := late(fn.Program, ast, step)
 	out := &vm.Function{Name: "eval", Eval: true, Program: fn.Program}
 	f := c.newFunction(out, ast.Body)
 	f.dynamic, f.eval, f.outer, f.level, f.depth = true, true, site.Scope, site.Level, site.Depth
 	f.base = site.Depth
+	f.main = site.Main
 	f.next = fn.Registers
 	f.body(ast.Body)
 	c.report()
@@ -297,7 +354,7 @@ func (f *function) allocN(n int) int {
 }
 
 func (f *function) declare(name string, register int, constant bool) {
-	f.locals = append(f.locals, local{name, register, constant, f.boxed(name)})
+	f.locals = append(f.locals, local{name, register, constant, f.boxed(name), false})
 }
 
 // boxed reports whether a variable of that name may be shared with a closure.

@@ -1,6 +1,8 @@
 package compile
 
 import (
+	"slices"
+
 	"github.com/picloud/picloud/plugins/rhai/syntax"
 	"github.com/picloud/picloud/plugins/rhai/vm"
 )
@@ -136,10 +138,6 @@ func (f *function) variable(e *syntax.Variable, dst int) (elsewhere bool) {
 		f.ad(vm.OpNameRef, dst, f.nameSite(e.Name), e.Position)
 		f.abc(vm.OpDeref, dst, dst, 0, e.Position)
 		return true
-	case l == nil && f.variables[e.Name]:
-		f.asked[e.Name] = true
-		f.ad(vm.OpGetGlobal, dst, f.constant(vm.String(e.Name)), e.Position)
-		return true
 	case l == nil && len(f.functions[e.Name]) > 0:
 		f.ad(vm.OpFnName, dst, f.constant(vm.String(e.Name)), e.Position)
 	case l == nil:
@@ -230,11 +228,10 @@ func (f *function) binary(e *syntax.Binary, dst int) {
 	}
 }
 
-// in compiles a membership test. The item is evaluated before the container, as since Rhai 1.26;
-// before, it was the other way round.
+// in compiles a membership test. The container is evaluated before the item.
 func (f *function) in(e *syntax.Binary, dst int) {
-	l := f.left(e.Left, e.Right)
-	r := f.operand(e.Right)
+	r := f.left(e.Right, e.Left)
+	l := f.operand(e.Left)
 	if e.Op == syntax.OpIn {
 		f.abc(vm.OpIn, dst, l, r, e.Position)
 		return
@@ -254,14 +251,14 @@ func (f *function) closure(e *syntax.Closure, dst int) {
 	c := f.newFunction(out, e.Func.Body.Stmts)
 	for _, id := range e.Captures {
 		l := f.lookup(id.Name)
+		if l != nil && l.given || l == nil && slices.Contains(f.prog.Scope, id.Name) {
+			out.Params--
+			continue // it has its own
+		}
 		if f.dynamic {
 			r := f.alloc()
 			f.ad(vm.OpNameCell, r, f.nameSite(id.Name), id.Position)
 			l = &local{register: r, constant: l != nil && l.constant}
-		}
-		if l == nil && f.variables[id.Name] {
-			out.Params--
-			continue // it looks there itself
 		}
 		if l == nil {
 			f.raise(vm.VariableNotFoundError(id.Name), id.Position)

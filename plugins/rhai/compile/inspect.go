@@ -89,3 +89,30 @@ func (c *compiler) usesTags(ast *syntax.Program) bool {
 	}
 	return found
 }
+
+// hasClosures reports whether there is a closure among statements.
+func (c *compiler) hasClosures(body []syntax.Stmt) bool {
+	found := false
+	for _, s := range body {
+		syntax.Walk(s, func(n any) bool {
+			_, ok := n.(*syntax.Closure)
+			found = found || ok
+			return !found && !c.stopped()
+		})
+	}
+	return found
+}
+
+// mentions reports whether a variable of that name occurs in a body.
+func (c *compiler) mentions(body []syntax.Stmt, name string) bool {
+	found := false
+	for _, s := range body {
+		syntax.Walk(s, func(n any) bool {
+			if v, ok := n.(*syntax.Variable); ok && v.Name == name && len(v.Path) == 0 {
+				found = true
+			}
+			return !found && !c.stopped()
+		})
+	}
+	return found
+}

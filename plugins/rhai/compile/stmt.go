@@ -184,14 +184,21 @@ func (f *function) let(s *syntax.Let) {
 	}
 	if f.eval && f.depth == f.base {
 		f.ad(vm.OpDefine, r, f.defineSite(s.Name.Name, s.Const), s.Position)
+		f.global(s, r)
 		return
 	}
 	f.declare(s.Name.Name, r, s.Const)
-	if s.Const && f.main && len(f.prog.Functions) > 0 && f.depth == 0 {
-		f.ad(vm.OpSetGlobal, r, f.constant(vm.String(s.Name.Name)), s.Position)
-	}
+	f.global(s, r)
 	if s.Export {
 		f.exportAs(r, s.Name.Name, s.Position)
+	}
+}
+
+// global makes a constant a global one if it is declared outside of blocks, and somebody could ask
+// for it.
+func (f *function) global(s *syntax.Let, r int) {
+	if s.Const && f.main && f.depth == 0 && f.asks {
+		f.ad(vm.OpSetGlobal, r, f.constant(vm.String(s.Name.Name)), s.Position)
 	}
 }
 
@@ -204,7 +211,7 @@ func (f *function) importStmt(s *syntax.Import) {
 	f.prog.Imports = append(f.prog.Imports, vm.Import{Name: name, Position: s.Path.Start()})
 	r := f.alloc()
 	f.expr(s.Path, r)
-	f.out.Sites = append(f.out.Sites, &vm.Site{Name: s.Alias.Name, Depth: f.depth})
+	f.out.Sites = append(f.out.Sites, &vm.Site{Name: s.Alias.Name, Depth: f.depth, Position: s.Path.Pos()})
 	f.ad(vm.OpImport, r, len(f.out.Sites)-1, s.Path.Start())
 }
 
@@ -348,7 +355,7 @@ func (f *function) doLoop(s *syntax.DoLoop, dst int, m mode) {
 	} else {
 		exit = f.jumpUnless(s.Cond)
 	}
-	f.back(vm.OpLoop, 0, top, s.Body.Position)
+	f.back(vm.OpLoop, 0, top, s.Cond.Pos())
 	f.patch(exit)
 	f.leave(l, dst, m, s.Position)
 }
@@ -509,7 +516,7 @@ func (f *function) switchStmt(s *syntax.Switch, dst int, m mode) {
 			}
 		}
 		if !sure {
-			toDefault = append(toDefault, f.ad(vm.OpJump, 0, 0, s.Position))
+			f.back(vm.OpJump, 0, at+1, s.Position) // to the ranges
 		}
 	}
 	var toEnd []int

@@ -12,17 +12,18 @@ import (
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/plugins/rhai"
-	"github.com/picloud/picloud/plugins/rhai/syntax"
+	"github.com/picloud/picloud/plugins/rhai/lib"
 	"github.com/picloud/picloud/plugins/rhai/vm"
 )
 
 // Case is one line of a file of cases.
 type Case struct {
-	ID     string  `json:"id"`
-	Area   string  `json:"area,omitempty"`
-	Topic  string  `json:"topic,omitempty"`
-	Script string  `json:"script"`
-	Expect Outcome `json:"expect"`
+	ID      string            `json:"id"`
+	Area    string            `json:"area,omitempty"`
+	Topic   string            `json:"topic,omitempty"`
+	Script  string            `json:"script"`
+	Modules map[string]string `json:"modules,omitempty"` // that it imports, by name
+	Expect  Outcome           `json:"expect"`
 }
 
 // Outcome is what a script came to. To conform, all fields must be equal.
@@ -74,11 +75,18 @@ func Load(path string) ([]Case, error) {
 }
 
 // Native runs a script in this process.
-func Native(script string) Outcome { return NativeWithin(Limits, script) }
+func Native(script string, modules map[string]string) Outcome {
+	return NativeWithin(Limits, script, modules)
+}
 
 // NativeWithin runs a script in this process under other limits.
-func NativeWithin(limits abi.Limits, script string) Outcome {
-	program, err := rhai.Compile(script)
+func NativeWithin(limits abi.Limits, script string, modules map[string]string) Outcome {
+	compiler := &rhai.Compiler{Library: lib.Standard()}
+	program, err := compiler.Script(script)
+	if err == nil {
+		source := func(name string) (string, bool) { text, ok := modules[name]; return text, ok }
+		err = compiler.Link(program, rhai.Modules{Source: source, Lazy: true})
+	}
 	if err != nil {
 		return failure(err, nil)
 	}
@@ -112,12 +120,15 @@ type Recorder struct {
 func (r *Recorder) Print(text string) { r.Lines = append(r.Lines, text) }
 
 // Debug keeps a line as the default engine prints it.
-func (r *Recorder) Debug(text string, at syntax.Position) {
-	r.Lines = append(r.Lines, fmt.Sprintf("%d:%d | %s", at.Line, at.Column, text))
+func (r *Recorder) Debug(text, at string) {
+	r.Lines = append(r.Lines, at+" | "+text)
 }
 
 // Yield does nothing.
 func (r *Recorder) Yield() {}
+
+// Sleep lets the time pass.
+func (r *Recorder) Sleep(nanoseconds int64) { r.now += nanoseconds }
 
 // MonotonicNow counts the calls in milliseconds.
 func (r *Recorder) MonotonicNow() int64 {

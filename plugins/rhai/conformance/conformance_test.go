@@ -20,7 +20,7 @@ func TestNative(t *testing.T) {
 		t.Run(strings.TrimSuffix(file, ".jsonl"), func(t *testing.T) {
 			failed := 0
 			for _, c := range cases {
-				got := Native(c.Script)
+				got := Native(c.Script, c.Modules)
 				if got.Equal(c.Expect) {
 					continue
 				}

@@ -106,7 +106,7 @@ func (c *callback) call(this *vm.Value, extra vm.Value, own ...vm.Value) (vm.Val
 		if aborts(err) {
 			return vm.Unit, err
 		}
-		return vm.Unit, vm.InFunctionCall(c.in, err, syntax.Position{})
+		return vm.Unit, c.t.InFunctionCall(c.in, err, syntax.Position{})
 	}
 	return v, nil
 }
@@ -134,9 +134,11 @@ func (c *callback) callAs(as form, this *vm.Value, extra vm.Value, own []vm.Valu
 
 // unknown reports whether err says that the very function called does not exist for
 // the arguments given.
-func (c *callback) unknown(err *vm.Error) bool {
-	return err != nil && err.Variant == vm.ErrorFunctionNotFound &&
-		strings.HasPrefix(strings.TrimPrefix(err.Text, "Function not found: "), c.f.Name)
+func (c *callback) unknown(err *vm.Error) bool { return err != nil && isUnknown(err, c.f.Name) }
+
+func isUnknown(err *vm.Error, name string) bool {
+	return err.Variant == vm.ErrorFunctionNotFound &&
+		strings.HasPrefix(strings.TrimPrefix(err.Text, "Function not found: "), name)
 }
 
 // aborts reports whether an error ends the run even where Rhai's function drops the

@@ -68,14 +68,13 @@ func registerStrings(l *vm.Library) {
 	l.Method("make_upper", changes(stringToUpper), s)
 	l.Method("make_lower", changes(stringToLower), s)
 
-	// As in Rhai, the functions that split a string are refused on constants.
-	l.Method("split", splitWhitespace, s)
-	l.Method("split", splitAt, s, i)
+	l.Func("split", splitWhitespace, s)
+	l.Func("split", splitAt, s, i)
 	for _, by := range []vm.Kind{s, c} {
-		l.Method("split", stringSplit, s, by)
-		l.Method("split", stringSplit, s, by, i)
-		l.Method("split_rev", stringSplitRev, s, by)
-		l.Method("split_rev", stringSplitRev, s, by, i)
+		l.Func("split", stringSplit, s, by)
+		l.Func("split", stringSplit, s, by, i)
+		l.Func("split_rev", stringSplitRev, s, by)
+		l.Func("split_rev", stringSplitRev, s, by, i)
 	}
 	l.Func("to_chars", stringToChars, s)
 	l.Func("chars", stringChars, s)

@@ -20,8 +20,8 @@ func registerVisits(l *vm.Library) {
 
 	l.PureMethod("index_of", arrayIndexWhere, a, f)
 	l.PureMethod("index_of", arrayIndexWhere, a, f, i)
-	l.PureMethod("index_of", byName(arrayIndexWhere), a, name)
-	l.PureMethod("index_of", byName(arrayIndexWhere), a, name, i)
+	l.PureMethod("index_of", arrayIndexOfName, a, name)
+	l.PureMethod("index_of", arrayIndexOfName, a, name, i)
 	l.Func("index_of", arrayIndexOf, a, any)
 	l.Func("index_of", arrayIndexOf, a, any, i)
 	l.PureMethod("find", arrayFind, a, f)
@@ -154,6 +154,25 @@ func startArg(args []vm.Value) int64 {
 func arrayIndexWhere(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	i, err := indexWhere(elementCallback(t, args[1], "index_of"), &args[0], startArg(args), true)
 	return vm.Int(int64(i)), err
+}
+
+// arrayIndexOfName returns index_of with a string: the name of a function or else, as since Rhai
+// 1.25, a value.
+func arrayIndexOfName(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	name := args[1]
+	if fn, err := t.FnByName(name.AsString()); err == nil {
+		args[1] = vm.NewFn(fn)
+		v, err := arrayIndexWhere(t, args)
+		cause := err
+		if cause != nil && cause.Inner != nil {
+			cause = cause.Inner
+		}
+		if cause == nil || !isUnknown(cause, fn.Name) {
+			return v, err
+		}
+	}
+	args[1] = name
+	return arrayIndexOf(t, args)
 }
 
 func arrayIndexOf(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {

@@ -129,9 +129,10 @@ func (t *Thread) callMethod(site *Site, a *Value, n int, dst uint16) *Error {
 			return t.enter(p.AsFn(), target, constant, a, args, dst)
 		}
 	}
-	if fn := method(site.Scripts, len(args), target); fn != nil {
+	f := &t.frames[len(t.frames)-1]
+	if fn, carried := f.method(site.Scripts, site.Name, len(args), target); fn != nil {
 		a.detach()
-		return t.enterFunction(fn, target, constant, args, dst)
+		return t.enterFunction(fn, t.environment(f, fn.Program, carried), target, constant, args, dst)
 	}
 	v, err := t.callNative(site, unsafe.Slice(a, len(args)+1))
 	if err != nil {
@@ -141,31 +142,13 @@ func (t *Thread) callMethod(site *Site, a *Value, n int, dst uint16) *Error {
 	return nil
 }
 
-// method finds among the script functions of a name the one that a method call
-// finds: of the receiver's type, or of any.
-func method(candidates []*Function, params int, this *Value) *Function {
-	var any *Function
-	for _, fn := range candidates {
-		if fn.Params != params {
-			continue
-		}
-		switch fn.ThisType {
-		case "":
-			any = fn
-		case this.TypeName():
-			return fn
-		}
-	}
-	return any
-}
-
-// enterFunction pushes the frame of fn with args, which lie on the stack.
-func (t *Thread) enterFunction(fn *Function, this *Value, thisConst bool, args []Value, dst uint16) *Error {
+// enterFunction pushes the frame of fn, which sees env, with args, which lie on the stack.
+func (t *Thread) enterFunction(fn *Function, env *environment, this *Value, thisConst bool, args []Value, dst uint16) *Error {
 	if err := t.Charge(int64(fn.Weight)); err != nil {
 		return err
 	}
 	at := &t.frames[len(t.frames)-1]
-	f := frame{fn: fn, end: at.end, block: at.block, imports: at.imports, this: this, thisConst: thisConst, dst: dst}
+	f := frame{fn: fn, end: at.end, block: at.block, env: env, this: this, thisConst: thisConst, dst: dst}
 	f.base = unsafe.Pointer(unsafe.SliceData(args))
 	if len(args) == 0 {
 		f.base = t.top().base
@@ -178,13 +161,20 @@ func (t *Thread) callPtr(site *Site, a *Value, args []Value, dst uint16) *Error 
 	if a.Kind() != KindFn {
 		return MismatchError("Fn", a.TypeName()).At(site.ArgPos)
 	}
-	return t.enter(a.AsFn(), nil, false, a, args, dst)
+	p := a.AsFn()
+	if n := len(p.Curry) + len(args); site.Capture && !p.IsClosure() && (p.Func == nil || p.Func.Params != n) {
+		f := &t.frames[len(t.frames)-1]
+		if fn := f.function(p.Name, n); fn != nil {
+			return t.callPtrScoped(f, site, fn, append(p.Curried(), args...), dst)
+		}
+	}
+	return t.enter(p, nil, false, a, args, dst)
 }
 
 // enter calls a function pointer: it leaves the result in *a or pushes the frame
 // of a script function that will. this is what a method call binds, or nil.
 func (t *Thread) enter(p *FnPtr, this *Value, thisConst bool, a *Value, args []Value, dst uint16) *Error {
-	fn := t.target(p, len(args), this)
+	fn, env := t.target(p, len(args), this)
 	if fn == nil {
 		v, err := t.callByName(p, this, args)
 		if err != nil {
@@ -195,13 +185,13 @@ func (t *Thread) enter(p *FnPtr, this *Value, thisConst bool, a *Value, args []V
 	}
 	a.detach()
 	if len(p.Curry) == 0 && len(args) > 0 {
-		return t.enterFunction(fn, this, thisConst, args, dst)
+		return t.enterFunction(fn, env, this, thisConst, args, dst)
 	}
 	if err := t.Charge(int64(fn.Weight)); err != nil {
 		return err
 	}
 	f := t.top()
-	f.fn, f.this, f.thisConst, f.dst = fn, this, thisConst, dst
+	f.fn, f.env, f.this, f.thisConst, f.dst = fn, env, this, thisConst, dst
 	n := t.place(&f, p.Curry, args)
 	return t.push(f, n)
 }
@@ -216,23 +206,25 @@ func raced(p *FnPtr) *Error {
 	return nil
 }
 
-// target returns the script function that p calls with nargs further arguments, nil
-// when it is a native one or none.
-func (t *Thread) target(p *FnPtr, nargs int, this *Value) *Function {
+// target returns the script function that p calls with nargs further arguments, and what it sees.
+// It is nil when p calls a native function or none.
+func (t *Thread) target(p *FnPtr, nargs int, this *Value) (fn *Function, env *environment) {
+	f := &t.frames[len(t.frames)-1]
 	nargs += len(p.Curry)
-	if p.Func != nil && p.Func.Params == nargs {
-		return p.Func
+	var carried *environment
+	switch {
+	case p.Func != nil && p.Func.Params == nargs:
+		fn, carried = p.Func, p.env
+	case p.IsClosure():
+	case this != nil:
+		fn, carried = f.method(f.fn.Program.byName[p.Name], p.Name, nargs, this)
+	default:
+		fn = f.function(p.Name, nargs)
 	}
-	if p.IsClosure() {
-		return nil
+	if fn == nil {
+		return nil, nil
 	}
-	if this != nil {
-		if fn := method(t.current().byName[p.Name], nargs, this); fn != nil {
-			return fn
-		}
-		return nil
-	}
-	return t.current().Find(p.Name, nargs, "")
+	return fn, t.environment(f, fn.Program, carried)
 }
 
 // callByName calls what p names when that is no script function.
@@ -276,34 +268,47 @@ func (t *Thread) callByName(p *FnPtr, this *Value, args []Value) (Value, *Error)
 // Call calls a function pointer from a native function. this is what a script
 // function sees as this, by reference; it may be nil.
 func (t *Thread) Call(p *FnPtr, this *Value, args ...Value) (Value, *Error) {
-	fn := t.target(p, len(args), this)
+	fn, env := t.target(p, len(args), this)
+	// What is found by its name is called from within one more call in Rhai, and what
+	// calls back counts as two then.
 	if fn == nil {
+		t.maxFrames -= 2
 		v, err := t.callByName(p, this, args)
+		t.maxFrames += 2
 		if err != nil && !err.unplaced {
 			err.At(t.position())
 		}
 		return v, err
 	}
-	return t.callFunction(fn, this, p.Curry, args)
+	if fn != p.Func && fn.Empty {
+		return Unit, nil
+	}
+	if fn != p.Func {
+		t.maxFrames--
+		v, err := t.callFunction(fn, env, this, p.Curry, args)
+		t.maxFrames++
+		return v, err
+	}
+	return t.callFunction(fn, env, this, p.Curry, args)
 }
 
-func (t *Thread) callFunction(fn *Function, this *Value, curry, args []Value) (Value, *Error) {
+func (t *Thread) callFunction(fn *Function, env *environment, this *Value, curry, args []Value) (Value, *Error) {
 	if err := t.Charge(int64(fn.Weight)); err != nil {
 		return Unit, err
 	}
 	if t.levels >= nativeDeep {
-		return Unit, &Error{Variant: ErrorStackOverflow, Text: "Stack overflow", Limit: "max_call_levels"}
+		return Unit, stackOverflow().At(t.position())
 	}
 	t.levels++
 	t.maxFrames--
-	v, err := t.nested(fn, this, curry, args)
+	v, err := t.nested(fn, env, this, curry, args)
 	t.levels--
 	t.maxFrames++
 	return v, err
 }
 
 // nested runs a function to its end in a dispatch loop of its own.
-func (t *Thread) nested(fn *Function, this *Value, curry, args []Value) (Value, *Error) {
+func (t *Thread) nested(fn *Function, env *environment, this *Value, curry, args []Value) (Value, *Error) {
 	stop := len(t.frames)
 	at := &t.frames[stop-1]
 	base := unsafe.Add(at.base, uintptr(at.fn.Registers)*valueSize)
@@ -319,13 +324,13 @@ func (t *Thread) nested(fn *Function, this *Value, curry, args []Value) (Value, 
 		f := &t.frames[stop]
 		f.fn, f.base, f.end, f.block = fn, base, at.end, at.block
 		f.ip = unsafe.Pointer(unsafe.SliceData(fn.Code))
-		f.this, f.thisConst, f.names, f.imports, f.dst = this, this != nil && t.constReceiver, nil, at.imports, 0
+		f.this, f.thisConst, f.names, f.env, f.dst = this, this != nil && t.constReceiver, nil, env, 0
 		f.locks = int32(len(t.locks))
 	} else {
 		f := t.top()
-		f.fn, f.this, f.thisConst = fn, this, this != nil && t.constReceiver
+		f.fn, f.env, f.this, f.thisConst = fn, env, this, this != nil && t.constReceiver
 		if err := t.push(f, t.place(&f, curry, args)); err != nil {
-			return Unit, err
+			return Unit, err.At(t.position())
 		}
 	}
 	if !t.fast(stop) {
@@ -334,15 +339,6 @@ func (t *Thread) nested(fn *Function, this *Value, curry, args []Value) (Value, 
 		}
 	}
 	return t.result, nil
-}
-
-// CallNamed calls a function as if the script had written name(args): a script
-// function first, then a native one.
-func (t *Thread) CallNamed(name string, args []Value) (Value, *Error) {
-	if fn := t.current().Find(name, len(args), ""); fn != nil {
-		return t.callFunction(fn, nil, nil, args)
-	}
-	return t.callNative(&Site{Name: name, Natives: t.program.Native.functions.get(name)}, args)
 }
 
 // Arity returns the number of arguments a call of p takes besides the curried ones; -1
@@ -363,7 +359,7 @@ func (t *Thread) curry(a *Value, p *FnPtr, args []Value) *Error {
 	if err := t.Charge(n / itemsPerOperation); err != nil {
 		return err
 	}
-	c := &FnPtr{Name: p.Name, Func: p.Func, Curry: make([]Value, 0, len(p.Curry)+len(args))}
+	c := &FnPtr{Name: p.Name, Func: p.Func, env: p.env, Curry: make([]Value, 0, len(p.Curry)+len(args))}
 	c.Curry = append(append(c.Curry, p.Curry...), args...)
 	*a = NewFn(c)
 	return nil
@@ -386,7 +382,7 @@ func (t *Thread) FnByName(name string) (*FnPtr, *Error) {
 
 // closure makes a closure: each variable it captures becomes shared.
 func closure(f *frame, fn *Function) (Value, *Error) {
-	p := &FnPtr{Name: fn.Name, Func: fn}
+	p := &FnPtr{Name: fn.Name, Func: fn, env: f.env}
 	if len(fn.Captures) > 0 {
 		p.Curry = make([]Value, len(fn.Captures))
 		for i, r := range fn.Captures {
@@ -443,7 +439,7 @@ func (t *Thread) isDefFn(a *Value, n int) *Error {
 	}
 	found := false
 	if params := args[1].AsInt(); params >= 0 && params < 1<<15 {
-		found = t.current().Find(args[0].AsString(), int(params), thisType) != nil
+		found = t.frames[len(t.frames)-1].defined(args[0].AsString(), int(params), thisType)
 	}
 	*a = Bool(found)
 	return nil

@@ -58,6 +58,7 @@ type Error struct {
 	unplaced bool            // Rhai's has no position at all
 	place    place           // which of its instruction's positions it gets
 	origin   origin
+	source   string // of ErrorInFunctionCall: the module that Inner is in
 }
 
 // origin is where an error arose: Position is that of the outermost call that it ended.
@@ -108,8 +109,14 @@ type Field struct {
 
 // Error returns the whole text as Rhai prints it: the chain of calls from the inside
 // out, each with its position.
-func (e *Error) Error() string {
+func (e *Error) Error() string { return e.text("") }
+
+// text returns Error, with the name of the module that the position is in.
+func (e *Error) text(source string) string {
 	text := e.Message()
+	if source != "" {
+		text += " @ '" + source + "'"
+	}
 	if e.Position.IsKnown() {
 		text += " (" + positionText(e.Position) + ")"
 	}
@@ -119,7 +126,7 @@ func (e *Error) Error() string {
 // Message returns what Error does, without the outermost position.
 func (e *Error) Message() string {
 	if e.Inner != nil {
-		return e.Inner.Error() + "\n" + e.Text
+		return e.Inner.text(e.source) + "\n" + e.Text
 	}
 	return e.Text
 }
@@ -221,9 +228,25 @@ func DataTooLargeError(what, limit string) *Error {
 	return e
 }
 
+func stackOverflow() *Error {
+	return &Error{Variant: ErrorStackOverflow, Text: "Stack overflow", Limit: "max_call_levels"}
+}
+
 // InFunctionCall wraps inner as having happened in a call of a named function at p.
 func InFunctionCall(name string, inner *Error, p syntax.Position) *Error {
-	e := &Error{Variant: ErrorInFunctionCall, Text: "in call to function '" + name + "'", Inner: inner, Position: p, Limit: inner.Limit, origin: inner.origin}
-	e.Fields = []Field{{"function", String(name)}, {"source", String("")}}
+	return inCall("in call to function '"+name+"'", name, "", inner, p)
+}
+
+// InFunctionCall does the same for a call by the code that is running, which a module may be.
+func (t *Thread) InFunctionCall(name string, inner *Error, p syntax.Position) *Error {
+	return inCall("in call to function '"+name+"'", name, t.source(len(t.frames)-1), inner, p)
+}
+
+func inCall(text, name, source string, inner *Error, p syntax.Position) *Error {
+	if source != "" {
+		text += " (from '" + source + "')"
+	}
+	e := &Error{Variant: ErrorInFunctionCall, Text: text, Inner: inner, Position: p, Limit: inner.Limit, origin: inner.origin, source: source}
+	e.Fields = []Field{{"function", String(name)}, {"source", String(source)}}
 	return e
 }

@@ -48,14 +48,9 @@ func (n *names) constant(site *Site) bool {
 
 // name does the instruction op on the variable that site's name has now.
 func (t *Thread) name(f *frame, op Op, site *Site) (Value, *Error) {
-	var v *Value
-	constant := site.Define
-	if n := f.names.find(site.Name, site.Level); n != nil {
-		v, constant = &n.value, n.constant
-	} else if site.Register >= 0 {
-		v = reg(f.base, uint64(site.Register))
-	} else {
-		return Unit, VariableNotFoundError(site.Name)
+	v, constant, err := f.variable(site)
+	if err != nil {
+		return Unit, err
 	}
 	switch {
 	case op == OpNameCell:
@@ -77,6 +72,27 @@ func (t *Thread) name(f *frame, op Op, site *Site) (Value, *Error) {
 		return v.Share(), nil
 	}
 	return makeRef(v), nil
+}
+
+// variable returns the variable that site's name has now.
+func (f *frame) variable(site *Site) (v *Value, constant bool, err *Error) {
+	if n := f.names.find(site.Name, site.Level); n != nil {
+		return &n.value, n.constant, nil
+	}
+	if site.Register < 0 {
+		return nil, false, VariableNotFoundError(site.Name)
+	}
+	return reg(f.base, uint64(site.Register)), site.Define, nil
+}
+
+// isShared makes *a whether closures share the variable *v.
+func isShared(a, v *Value) *Error {
+	shared := v.Kind() == kindCell
+	if shared && v.asCell().locked {
+		return dataRace("")
+	}
+	*a = Bool(shared)
+	return nil
 }
 
 // share makes the variable *v one that closures can share, and returns its cell.
@@ -147,7 +163,7 @@ func (t *Thread) eval(f *frame, a *Value, site *Site, dst uint16) *Error {
 		return err
 	}
 	if err != nil {
-		return InFunctionCall("eval", err, f.position())
+		return t.InFunctionCall("eval", err, f.position())
 	}
 	if fn == nil {
 		*a = Unit
@@ -162,9 +178,9 @@ func (t *Thread) pushShared(f *frame, fn *Function, dst uint16) *Error {
 		f.names = &names{}
 	}
 	if uintptr(fn.Registers)*valueSize > f.end-uintptr(f.base) {
-		return &Error{Variant: ErrorStackOverflow, Text: "Stack overflow", Limit: "max_call_levels"}
+		return stackOverflow()
 	}
-	return t.push(frame{fn: fn, base: f.base, end: f.end, block: f.block, names: f.names, imports: f.imports, dst: dst}, 0)
+	return t.push(frame{fn: fn, base: f.base, end: f.end, block: f.block, names: f.names, env: f.env, dst: dst}, 0)
 }
 
 // callScoped calls a function in the window of f: its parameters are the first
@@ -180,4 +196,23 @@ func (t *Thread) callScoped(f *frame, fn *Function, args []Value, dst uint16) *E
 		}
 	}
 	return t.pushShared(f, fn, dst)
+}
+
+// callPtrScoped works as callScoped, for a function that was found by its name.
+func (t *Thread) callPtrScoped(f *frame, site *Site, fn *Function, args []Value, dst uint16) *Error {
+	scoped := site.scoped[fn]
+	if scoped == nil {
+		if t.CompileScoped == nil || fn.Tree == nil {
+			return FunctionNotFoundError(Signature(fn.Name, args))
+		}
+		var err *Error
+		if scoped, err = t.CompileScoped(fn, f.fn, site); err != nil {
+			return err
+		}
+		if site.scoped == nil {
+			site.scoped = map[*Function]*Function{}
+		}
+		site.scoped[fn] = scoped
+	}
+	return t.callScoped(f, scoped, args, dst)
 }

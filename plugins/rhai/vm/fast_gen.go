@@ -671,7 +671,7 @@ func (t *Thread) fast(stop int) (returned bool) {
 				t.frames = t.frames[:n+1]
 				g := &t.frames[n]
 				g.fn, g.base, g.end, g.block = callee, unsafe.Pointer(a), f.end, f.block
-				g.this, g.thisConst, g.names, g.imports, g.dst = nil, false, nil, f.imports, uint16(in>>16)
+				g.this, g.thisConst, g.names, g.env, g.dst = nil, false, nil, f.env, uint16(in>>16)
 				g.locks = int32(len(t.locks))
 				f, base = g, unsafe.Pointer(a)
 				ip = unsafe.Pointer(unsafe.SliceData(callee.Code))

@@ -6,16 +6,16 @@ import (
 	"testing"
 
 	"github.com/picloud/picloud/abi"
-	"github.com/picloud/picloud/plugins/rhai/syntax"
 )
 
 // stillHost drops what is printed. Its time stands still.
 type stillHost struct{}
 
-func (stillHost) Print(string)                  {}
-func (stillHost) Debug(string, syntax.Position) {}
-func (stillHost) MonotonicNow() int64           { return 0 }
-func (stillHost) Yield()                        {}
+func (stillHost) Print(string)        {}
+func (stillHost) Debug(_, _ string)   {}
+func (stillHost) Sleep(int64)         {}
+func (stillHost) MonotonicNow() int64 { return 0 }
+func (stillHost) Yield()              {}
 
 // testThread returns a thread that runs nothing, under limits (the default for those not set).
 func testThread(limits abi.Limits) *Thread {

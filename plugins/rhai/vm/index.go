@@ -514,13 +514,26 @@ func (t *Thread) guardProperty(base *Value, name Value, constant string) *Error 
 }
 
 // in does "item in container", for which the function contains is called.
-func (t *Thread) in(item, container Value) (Value, *Error) {
-	if container.Kind() == KindMap && item.Kind() == KindString && t.current().Find("contains", 2, "") == nil {
+func (t *Thread) in(f *frame, a *Value, item, container Value, dst uint16) *Error {
+	if fn := f.function("contains", 2); fn != nil {
+		if err := t.Charge(int64(fn.Weight)); err != nil {
+			return err
+		}
+		callee := t.top()
+		callee.fn, callee.env, callee.dst = fn, t.environment(f, fn.Program, nil), dst
+		return t.push(callee, t.place(&callee, nil, []Value{container, item}))
+	}
+	if container.Kind() == KindMap && item.Kind() == KindString {
 		if err := t.ChargeText(item.AsString()); err != nil {
-			return Unit, err
+			return err
 		}
 		_, ok := container.AsMap().Get(item.AsString())
-		return Bool(ok), nil
+		*a = Bool(ok)
+		return nil
 	}
-	return t.CallNamed("contains", []Value{container, item})
+	v, err := t.callNative(&Site{Name: "contains", Natives: t.program.Native.functions.get("contains")}, []Value{container, item})
+	if err == nil {
+		*a = v
+	}
+	return err
 }

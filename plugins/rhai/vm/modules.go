@@ -12,16 +12,16 @@ import (
 type module struct {
 	program *Program
 	vars    map[string]Value
-	imports *imported // what its functions see
+	carried environment // of its functions: what its statements imported and defined
 	done    bool
 }
 
-// imported is a module in sight under a name, and those imported before it. A
-// function sees the modules that its callers have imported, as in Rhai.
+// imported is a module in sight under a name, and those imported before it.
 type imported struct {
 	alias  string
 	module *module
-	depth  int // of blocks
+	owner  unsafe.Pointer // the window whose code imported it; nil: it is carried
+	depth  int            // of blocks
 	before *imported
 }
 
@@ -34,12 +34,52 @@ func (i *imported) find(alias string) *module {
 	return nil
 }
 
-// trim forgets the modules of blocks that have been left.
-func (i *imported) trim(depth int) *imported {
-	for i != nil && i.depth > depth {
+// trim forgets the modules of a window's blocks that have been left.
+func (i *imported) trim(owner unsafe.Pointer, depth int) *imported {
+	for i != nil && i.owner == owner && i.depth > depth {
 		i = i.before
 	}
 	return i
+}
+
+// under puts the modules of another list on top of those of i.
+func (i *imported) under(top *imported) *imported {
+	if top == i {
+		return i
+	}
+	return top.since(i).onto(i)
+}
+
+// since lists what was imported after last, the latest first.
+func (i *imported) since(last *imported) (list importedList) {
+	for ; i != nil && i != last; i = i.before {
+		list = append(list, i)
+	}
+	return list
+}
+
+type importedList []*imported
+
+// onto makes a list of these and those of below.
+func (list importedList) onto(below *imported) *imported {
+	for n := len(list) - 1; n >= 0; n-- {
+		below = &imported{alias: list[n].alias, module: list[n].module, before: below}
+	}
+	return below
+}
+
+// method finds a function for the type of a method's receiver in the imported modules, and those
+// that they import. Functions for a type need no name of a module before theirs.
+func (i *imported) method(name string, params int, thisType string) (*module, *Function) {
+	for ; i != nil; i = i.before {
+		if fn := i.module.program.Find(name, params, thisType); fn != nil && fn.ThisType != "" && !fn.Private {
+			return i.module, fn
+		}
+		if m, fn := i.module.carried.imports.method(name, params, thisType); fn != nil {
+			return m, fn
+		}
+	}
+	return nil, nil
 }
 
 // ModuleNotFoundError returns the error of a name that no module has.
@@ -53,7 +93,7 @@ func (t *Thread) importModule(f *frame, name Value, site *Site) *Error {
 		return &Error{Variant: ErrorTooManyModules, Text: "Too many modules imported", Limit: "max_modules"}
 	}
 	if name.Kind() != KindString {
-		return MismatchError("string", name.TypeName())
+		return MismatchError("string", rawTypeName(name)).At(site.Position)
 	}
 	m, ok := t.modules[name.AsString()]
 	if !ok {
@@ -66,8 +106,8 @@ func (t *Thread) importModule(f *frame, name Value, site *Site) *Error {
 			t.modules = map[string]*module{}
 		}
 		t.modules[strings.Clone(name.AsString())] = m
-		if err := t.evaluateModule(m); err != nil {
-			return &Error{Variant: ErrorInModule, Text: "Error in module '" + name.AsString() + "'", Inner: err,
+		if err := t.evaluateModule(f, m); err != nil {
+			return &Error{Variant: ErrorInModule, Text: "in module '" + name.AsString() + "'", Inner: err,
 				Fields: []Field{{"module", name}}, origin: err.origin}
 		}
 	}
@@ -75,21 +115,24 @@ func (t *Thread) importModule(f *frame, name Value, site *Site) *Error {
 		return ModuleNotFoundError(name.AsString()) // it imports itself; linking has refused that
 	}
 	if site.Name != "" {
-		f.imports = &imported{site.Name, m, site.Depth, f.imports}
+		e := *f.env
+		e.imports = &imported{site.Name, m, f.base, site.Depth, f.env.imports}
+		t.enclose(f, &e)
 	}
 	return nil
 }
 
 // evaluateModule runs a module's statements.
-func (t *Thread) evaluateModule(m *module) *Error {
+func (t *Thread) evaluateModule(at *frame, m *module) *Error {
 	if t.levels >= nativeDeep {
-		return &Error{Variant: ErrorStackOverflow, Text: "Stack overflow", Limit: "max_call_levels"}
+		return stackOverflow()
 	}
 	t.loading = append(t.loading, m)
 	t.levels++
 	t.maxFrames--
 	f := t.top()
-	f.fn, f.imports = m.program.Main, nil
+	f.fn = m.program.Main
+	f.env = &environment{imports: at.env.imports, others: visible(m.program, nil, at)}
 	n := t.place(&f, nil, t.args)
 	stop := len(t.frames)
 	err := t.push(f, n)
@@ -99,10 +142,35 @@ func (t *Thread) evaluateModule(m *module) *Error {
 	t.levels--
 	t.maxFrames++
 	t.loading = t.loading[:len(t.loading)-1]
-	// Its functions see what its statements imported: its frame is gone, but not yet overwritten.
-	m.imports = t.frames[:stop+1][stop].imports
+	// Its frame is gone, but not yet overwritten.
+	end := t.frames[:stop+1][stop].env
+	m.carried.imports = end.imports.since(at.env.imports).onto(nil)
+	m.carried.constants = end.constants
+	for _, v := range m.vars {
+		m.adopt(v, 0)
+	}
 	m.done = err == nil
 	return err
+}
+
+// adopt has the functions among a variable's values carry what those of the module do.
+func (m *module) adopt(v Value, depth int) {
+	switch {
+	case depth > MaxNesting:
+	case v.Kind() == KindFn:
+		if p := v.AsFn(); p.Func != nil && p.Func.Program == m.program {
+			p.env = &m.carried
+		}
+	case v.Kind() == KindArray:
+		for _, item := range v.AsArray().Items {
+			m.adopt(item, depth+1)
+		}
+	case v.Kind() == KindMap:
+		for i := range v.AsMap().Len() {
+			_, item := v.AsMap().Entry(uint32(i))
+			m.adopt(*item, depth+1)
+		}
+	}
 }
 
 // export makes a value a variable of the module that is being evaluated. In a script
@@ -123,12 +191,12 @@ func (t *Thread) export(f *frame, name string, v Value) {
 
 // find resolves the path of a qualified name; nil when a part of it is no module.
 func (t *Thread) find(f *frame, path []syntax.Ident) *module {
-	m := f.imports.find(path[0].Name)
+	m := f.env.imports.find(path[0].Name)
 	for _, p := range path[1:] {
 		if m == nil {
 			return nil
 		}
-		m = m.imports.find(p.Name)
+		m = m.carried.imports.find(p.Name)
 	}
 	return m
 }
@@ -145,7 +213,7 @@ func pathText(path []syntax.Ident) string {
 func (t *Thread) callQualified(f *frame, site *Site, a *Value, n int, dst uint16) *Error {
 	args := unsafe.Slice(a, n)
 	m := t.find(f, site.Path)
-	if m == nil {
+	if m == nil && f.env.imports.find(site.Path[0].Name) == nil {
 		if len(site.Natives) > 0 {
 			v, err := t.callNative(site, args)
 			if err == nil {
@@ -158,27 +226,24 @@ func (t *Thread) callQualified(f *frame, site *Site, a *Value, n int, dst uint16
 		}
 		return ModuleNotFoundError(pathText(site.Path)).At(site.Path[0].Position)
 	}
-	for _, fn := range m.program.byName[site.Name] {
-		if fn.Params == n && !fn.Private && fn.ThisType == "" {
-			if err := t.enterFunction(fn, nil, false, args, dst); err != nil {
-				return err
-			}
-			t.frames[len(t.frames)-1].imports = m.imports
-			return nil
-		}
+	if m == nil {
+		return FunctionNotFoundError(Signature(pathText(site.Path)+"::"+site.Name, args))
+	}
+	if fn := m.program.Find(site.Name, n, ""); fn != nil && !fn.Private {
+		return t.enterFunction(fn, t.environment(f, fn.Program, &m.carried), nil, false, args, dst)
 	}
 	return FunctionNotFoundError(Signature(pathText(site.Path)+"::"+site.Name, args))
 }
 
 // qualified returns the value of m::name.
 func (t *Thread) qualified(f *frame, site *Site) (Value, *Error) {
-	m := t.find(f, site.Path)
-	if m == nil {
+	if f.env.imports.find(site.Path[0].Name) == nil {
 		return Unit, ModuleNotFoundError(pathText(site.Path))
 	}
-	v, ok := m.vars[site.Name]
-	if !ok {
-		return Unit, VariableNotFoundError(pathText(site.Path) + "::" + site.Name)
+	if m := t.find(f, site.Path); m != nil {
+		if v, ok := m.vars[site.Name]; ok {
+			return v, nil
+		}
 	}
-	return v, nil
+	return Unit, VariableNotFoundError(pathText(site.Path) + "::" + site.Name)
 }

@@ -25,6 +25,7 @@ const (
 	OpSetCell             // variable R[A] = R[B]; a locked one is a data race
 	OpGetThis             // R[A] = share T, which must be bound
 	OpGetGlobal           // R[A] = the program's global constant K[D], which must be set
+	OpGetGiven            // R[A] = share the variable number D of those that existed before the script ran
 	OpSetGlobal           // the program's global constant K[D] = share R[A]
 
 	// Binary operators: R[A] = R[B] op R[C].
@@ -148,9 +149,10 @@ const (
 	OpClosure       // R[A] = a closure of Closures[D]; the variables it captures become shared
 
 	// Questions about names.
-	OpIsShared // R[A] = whether the variable R[B] is shared
-	OpIsDefVar // R[A] = is_def_var(R[A]), at site D
-	OpIsDefFn  // R[A] = is_def_fn(R[A]..R[A+B-1])
+	OpNameShared // R[A] = whether the variable that the name of Sites[D] stands for is shared
+	OpIsShared   // R[A] = whether the variable R[B] is shared
+	OpIsDefVar   // R[A] = is_def_var(R[A]), at site D
+	OpIsDefFn    // R[A] = is_def_fn(R[A]..R[A+B-1])
 
 	// Variables that are looked up at run time: site D has the name. What an eval has defined hides
 	// the register that the site gives.
@@ -220,6 +222,7 @@ var opcodes = [numOps]opcode{
 	OpSetCell:   {name: "setcell", a: "R", b: "R"},
 	OpGetThis:   {name: "getthis", a: "R"},
 	OpGetGlobal: {name: "getglobal", a: "R", d: "K"},
+	OpGetGiven:  {name: "getgiven", a: "R", d: "n"},
 	OpSetGlobal: {name: "setglobal", a: "R", d: "K"},
 
 	OpAdd:    {name: "add", a: "R", b: "R", c: "R"},
@@ -324,9 +327,10 @@ var opcodes = [numOps]opcode{
 	OpCurry:         {name: "curry", a: "R", b: "n"},
 	OpClosure:       {name: "closure", a: "R", d: "Closures"},
 
-	OpIsShared: {name: "isshared", a: "R", b: "R"},
-	OpIsDefVar: {name: "isdefvar", a: "R", d: "Sites"},
-	OpIsDefFn:  {name: "isdeffn", a: "R", b: "n"},
+	OpNameShared: {name: "nameshared", a: "R", d: "Sites"},
+	OpIsShared:   {name: "isshared", a: "R", b: "R"},
+	OpIsDefVar:   {name: "isdefvar", a: "R", d: "Sites"},
+	OpIsDefFn:    {name: "isdeffn", a: "R", b: "n"},
 
 	OpNameRef:     {name: "nameref", a: "R", d: "Sites"},
 	OpNameLock:    {name: "namelock", a: "R", d: "Sites"},

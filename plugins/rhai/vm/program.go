@@ -7,13 +7,13 @@ type Program struct {
 	Main      *Function
 	Functions []*Function // script functions; those of one name together
 	Native    *Library
-	Consts    []Value // shared by all functions
+	Consts    []Value  // shared by all functions
+	Scope     []string // the variables that exist before it runs
 
-	// Modules are what scripts may import, by name; all programs that are linked
-	// together share them. Number is the program's own among those, the script's is 0.
-	Modules map[string]*Program
-	Number  int
-	Imports []Import // the import statements, in the order of the code
+	Modules map[string]*Program // what the script and its modules may import, by name
+	Name    string              // of a module
+	Asks    bool                // there are functions or closures, which can ask for global constants
+	Imports []Import            // the import statements, in the order of the code
 
 	// Reads lists what the program can see of the variables that exist before it runs: "a" is all of
 	// a variable, "a.b" and "a.b.c" a property alone.
@@ -87,6 +87,7 @@ type Function struct {
 	Positions  []syntax.Position // of each instruction
 	Indexing   []IndexPositions  // further positions, in the order of the code
 	Program    *Program
+	Tree       *syntax.Function // of a script function that may be called in the scope of a caller that is not known yet
 }
 
 // IndexPositions are where else an instruction on an element or property can fail.
@@ -111,11 +112,14 @@ type Site struct {
 	Register int             // of a name looked up at run time: its variable, -1 if there is none
 	Level    int             // variables declared before this place, or before that variable
 	Depth    int             // of blocks around this place
+	Capture  bool            // of a call by pointer: a function that is found by its name sees Scope
+	Main     bool            // of eval: what it declares outside of blocks is global
 	Define   bool            // of a name: it is a constant
 
-	builtin   builtin // a method that has a short cut
-	last      *Native // the overload chosen last
-	lastKinds uint64  // for arguments of these kinds
+	builtin   builtin                 // a method that has a short cut
+	last      *Native                 // the overload chosen last
+	lastKinds uint64                  // for arguments of these kinds
+	scoped    map[*Function]*Function // with Capture: what has been compiled
 }
 
 // builtin names the methods that fast runs itself.

@@ -51,8 +51,16 @@ func (t *Thread) run(stop int) *Error {
 
 //go:noinline
 func (t *Thread) stepNative(f *frame, in Instr) *Error {
-	a := f.at(in.A())
-	v, err := t.callNative(f.fn.Sites[in.C()], unsafe.Slice(a, int(in.B())))
+	a, site := f.at(in.A()), f.fn.Sites[in.C()]
+	if f.env.others != nil {
+		if fn := f.env.others.find(site.Name, int(in.B()), ""); fn != nil {
+			if k := a.Kind(); k == kindRef || k == kindProxy {
+				*a = a.asRef().Share()
+			}
+			return t.enterFunction(fn, t.environment(f, fn.Program, nil), nil, false, unsafe.Slice(a, int(in.B())), in.A())
+		}
+	}
+	v, err := t.callNative(site, unsafe.Slice(a, int(in.B())))
 	if err == nil {
 		*a = v
 	}
@@ -129,26 +137,23 @@ func (t *Thread) step(f *frame, in Instr) *Error {
 	case OpGetThis, OpRefThis:
 		return newError(ErrorUnboundThis, "'this' not bound")
 	case OpGetGlobal:
-		name := f.constant(in.D()).AsString()
-		var v Value
-		ok := false
-		if n := f.fn.Program.Number; n < len(t.globals) {
-			v, ok = t.globals[n][name]
-		}
-		if !ok {
-			return VariableNotFoundError("global::" + name)
+		v, err := f.global(f.constant(in.D()).AsString())
+		if err != nil {
+			return err
 		}
 		*a = v
+	case OpGetGiven:
+		*a = t.args[in.D()].Share()
 	case OpSetGlobal:
-		n := f.fn.Program.Number
-		for len(t.globals) <= n {
-			t.globals = append(t.globals, map[string]Value{})
-		}
-		t.globals[n][f.constant(in.D()).AsString()] = a.Share()
+		t.setConstant(f, f.constant(in.D()).AsString(), *a)
 	case OpImport:
 		return t.importModule(f, *a, f.fn.Sites[in.D()])
 	case OpImportTrim:
-		f.imports = f.imports.trim(int(in.D()))
+		if i := f.env.imports.trim(f.base, int(in.D())); i != f.env.imports {
+			e := *f.env
+			e.imports = i
+			t.enclose(f, &e)
+		}
 	case OpExport:
 		t.export(f, f.fn.Sites[in.D()].Name, *a)
 	case OpCallQualified:
@@ -167,11 +172,7 @@ func (t *Thread) step(f *frame, in Instr) *Error {
 		}
 		*a = v
 	case OpIn:
-		v, err := t.in(*f.at(in.B()), *f.at(in.C()))
-		if err != nil {
-			return err
-		}
-		*a = v
+		return t.in(f, a, *f.at(in.B()), *f.at(in.C()), in.A())
 
 	case OpJumpFalse, OpJumpTrue, OpCheckBool:
 		// A bool with a tag is one, too.
@@ -296,7 +297,12 @@ func (t *Thread) step(f *frame, in Instr) *Error {
 		return a.asProxy().writeBack(t, in.B() != 0)
 
 	case OpCall:
-		return t.enterFunction(f.fn.Calls[in.C()], nil, false, unsafe.Slice(a, int(in.B())), in.A())
+		fn := f.fn.Calls[in.C()]
+		if fn.Empty {
+			*a = Unit // whatever the depth
+			return nil
+		}
+		return t.enterFunction(fn, f.env, nil, false, unsafe.Slice(a, int(in.B())), in.A())
 	case OpCallPtr:
 		return t.callPtr(f.fn.Sites[in.C()], a, unsafe.Slice(reg(unsafe.Pointer(a), 1), int(in.B())), in.A())
 	case OpFnPtr:
@@ -310,7 +316,7 @@ func (t *Thread) step(f *frame, in Instr) *Error {
 		*a = NewFn(p)
 	case OpFnName:
 		name := f.constant(in.D()).AsString()
-		*a = NewFn(&FnPtr{Name: name, Func: t.current().byName[name][0]})
+		*a = NewFn(&FnPtr{Name: name, Func: t.current().byName[name][0], env: f.env})
 	case OpCheckFn:
 		if a.Kind() != KindFn {
 			return MismatchError("Fn", a.TypeName())
@@ -327,7 +333,7 @@ func (t *Thread) step(f *frame, in Instr) *Error {
 		}
 		*a = v
 	case OpIsShared:
-		*a = Bool(f.at(in.B()).Kind() == kindCell)
+		return isShared(a, f.at(in.B()))
 	case OpIsDefVar:
 		return t.isDefVar(f, a, f.fn.Sites[in.D()])
 	case OpIsDefFn:
@@ -342,6 +348,12 @@ func (t *Thread) step(f *frame, in Instr) *Error {
 			return err
 		}
 		*a = v
+	case OpNameShared:
+		v, _, err := f.variable(f.fn.Sites[in.D()])
+		if err != nil {
+			return err
+		}
+		return isShared(a, v)
 	case OpNameConst:
 		if site := f.fn.Sites[in.D()]; f.names.constant(site) {
 			return constantError(site.Name)

@@ -12,10 +12,13 @@ import (
 type Host interface {
 	// Print writes a line of print's output.
 	Print(text string)
-	// Debug writes a line of debug's output; at is where debug was called.
-	Debug(text string, at syntax.Position)
+	// Debug writes a line of debug's output; at is where debug was called: "1:10" or, in a
+	// module, "name @ 1:10".
+	Debug(text, at string)
 	// MonotonicNow is a clock that only moves forward, in nanoseconds.
 	MonotonicNow() int64
+	// Sleep waits for so many nanoseconds, or less when the script is to end.
+	Sleep(nanoseconds int64)
 	// Yield is called between slices of work. In a WebAssembly guest it must call the
 	// host: Go can neither preempt a guest nor collect garbage while it runs.
 	Yield()
@@ -37,7 +40,7 @@ type Thread struct {
 	blocks    [][]Value          // of the stack
 	locks     []*Cell            // locked cells, innermost last
 	levels    int64              // of natives that called back
-	globals   []map[string]Value // global:: constants, by number of the program
+	joined    joined             // see environment
 	modules   map[string]*module // those imported so far, by name
 	loading   []*module          // those whose constants are being evaluated, the innermost last
 	tags      []int32            // by number - 1, see Value
@@ -51,6 +54,9 @@ type Thread struct {
 	// CompileEval compiles the text of an eval, which runs in the window of fn and
 	// sees what site sees. nil: eval is not available.
 	CompileEval func(source string, fn *Function, site *Site) (*Function, *Error)
+	// CompileScoped compiles a script function for a call that runs in the window of fn and
+	// sees what site sees. nil: such calls are not available.
+	CompileScoped func(callee, fn *Function, site *Site) (*Function, *Error)
 }
 
 type frame struct {
@@ -61,7 +67,7 @@ type frame struct {
 	this      *Value         // nil: unbound
 	block     int32          // the stack block's number
 	locks     int32          // len(Thread.locks) at entry
-	imports   *imported      // the modules in sight
+	env       *environment   // what is in sight besides variables
 	names     *names         // variables that evals have defined in this window
 	dst       uint16         // the caller's register for the result
 	thisConst bool
@@ -71,7 +77,8 @@ const (
 	valueSize  = unsafe.Sizeof(Value{})
 	instrSize  = unsafe.Sizeof(Instr(0))
 	blockSize  = 2048 // values in a block of the stack, at least
-	nativeDeep = 32   // natives calling back, one inside the other: each takes room on Go's stack
+	evalFrames = 8    // evals, one inside the other, where all calls are in use
+	nativeDeep = 32   // natives calling back into the script, one inside the other: each takes room on Go's stack
 )
 
 // NewThread makes a thread that runs p once. Each field of limits must be set.
@@ -81,7 +88,7 @@ func NewThread(p *Program, host Host, limits abi.Limits, interrupt *uint32, seed
 	t.Budget = NewBudget(limits.MaxOperations, interrupt, host.Yield)
 	t.blocks = [][]Value{newBlock(blockSize)}
 	// All there can be, so that they never move.
-	t.frames = make([]frame, 0, limits.MaxCallLevels+2)
+	t.frames = make([]frame, 0, limits.MaxCallLevels+1+evalFrames)
 	t.maxFrames = int(limits.MaxCallLevels) + 1
 	return t
 }
@@ -92,10 +99,10 @@ func (t *Thread) Run(args ...Value) (Value, *Error) {
 	t.args = args
 	base := unsafe.Pointer(unsafe.SliceData(t.blocks[0]))
 	for i, a := range args {
-		*reg(base, uint64(i)) = a
+		*reg(base, uint64(i)) = a.Share() // functions have copies of what it was
 	}
 	end := uintptr(base) + blockSize*valueSize
-	err := t.push(frame{fn: t.program.Main, base: base, end: end}, len(args))
+	err := t.push(frame{fn: t.program.Main, base: base, end: end, env: noEnvironment}, len(args))
 	if err == nil {
 		err = t.run(0)
 	}
@@ -106,6 +113,27 @@ func (t *Thread) Run(args ...Value) (Value, *Error) {
 		return Unit, err
 	}
 	return t.result, nil
+}
+
+// RunFunction runs a function that the script's value holds, when Run has returned it.
+func (t *Thread) RunFunction(p *FnPtr, args ...Value) (Value, *Error) {
+	base := unsafe.Pointer(unsafe.SliceData(t.blocks[0]))
+	end := uintptr(base) + blockSize*valueSize
+	if err := t.push(frame{fn: t.program.Main, base: base, end: end, env: noEnvironment}, 0); err != nil {
+		return Unit, err
+	}
+	at := &t.frames[0]
+	at.ip = unsafe.Add(at.ip, instrSize) // as if the first instruction called it
+	v, err := t.Call(p, nil, args...)
+	t.frames = t.frames[:0]
+	switch {
+	case err == nil:
+	case err.Variant == errorExit:
+		return err.Value, nil
+	case err.Variant == ErrorInFunctionCall && err.Inner != nil: // no call in the script led there
+		return Unit, err.Inner
+	}
+	return v, err
 }
 
 // Functions returns the script's functions, in the order of their definition.
@@ -132,8 +160,9 @@ func reg(base unsafe.Pointer, i uint64) *Value {
 // push enters a function whose nargs arguments are at f.base. It moves to another
 // block of the stack when the window does not fit.
 func (t *Thread) push(f frame, nargs int) *Error {
-	if len(t.frames) >= t.maxFrames {
-		return &Error{Variant: ErrorStackOverflow, Text: "Stack overflow", Limit: "max_call_levels"}
+	// As in Rhai, the text of an eval counts as a call, but only a call of a function is refused.
+	if n := len(t.frames); n >= t.maxFrames && (!f.fn.Eval || n == cap(t.frames)) {
+		return stackOverflow()
 	}
 	if uintptr(f.fn.Room) > f.end-uintptr(f.base) {
 		t.nextBlock(&f, nargs, int(uintptr(f.fn.Room)/valueSize))
@@ -165,7 +194,7 @@ func (t *Thread) nextBlock(f *frame, nargs, need int) {
 // top returns a frame for a callee behind everything that is in use.
 func (t *Thread) top() frame {
 	f := &t.frames[len(t.frames)-1]
-	return frame{base: unsafe.Add(f.base, uintptr(f.fn.Registers)*valueSize), end: f.end, block: f.block, imports: f.imports}
+	return frame{base: unsafe.Add(f.base, uintptr(f.fn.Registers)*valueSize), end: f.end, block: f.block, env: f.env}
 }
 
 // place copies curried and other arguments to where the callee of f finds them.
@@ -208,10 +237,23 @@ func (t *Thread) CheckMap(items int64) *Error {
 func (t *Thread) Print(text string) { t.host.Print(text) }
 
 // Debug writes a line of debugging output.
-func (t *Thread) Debug(text string) { t.host.Debug(text, t.position()) }
+func (t *Thread) Debug(text string) {
+	p := t.position()
+	at := itoa(int64(p.Line)) + ":" + itoa(int64(p.Column))
+	if source := t.source(len(t.frames) - 1); source != "" {
+		at = source + " @ " + at
+	}
+	t.host.Debug(text, at)
+}
 
 // MonotonicNow returns the time of a clock that only moves forward, in nanoseconds.
 func (t *Thread) MonotonicNow() int64 { return t.host.MonotonicNow() }
+
+// Sleep waits in the host for so many nanoseconds, or until the script is to end.
+func (t *Thread) Sleep(nanoseconds int64) *Error {
+	t.host.Sleep(nanoseconds)
+	return t.Poll()
+}
 
 // Random returns the next of a sequence of random numbers (SplitMix64), seeded afresh for
 // each execution. It is not fit for secrets.
@@ -305,13 +347,13 @@ func (t *Thread) unwind(err *Error, stop int) *Error {
 			if !err.catchable() {
 				continue
 			}
-			*reg(f.base, uint64(h.Value)) = err.catchValue()
+			*reg(f.base, uint64(h.Value)) = err.catchValue(t.source(len(t.frames) - 1))
 			*reg(f.base, uint64(h.Error)) = Value{meta: uint32(kindError), ref: unsafe.Pointer(err)}
 			f.ip = unsafe.Add(unsafe.Pointer(unsafe.SliceData(f.fn.Code)), uintptr(h.Target)*instrSize)
 			t.unlock(int(f.locks))
 			return nil
 		}
-		fn := f.fn
+		fn, source := f.fn, t.source(len(t.frames)-1)
 		t.unlock(int(f.locks))
 		t.frames = t.frames[:len(t.frames)-1]
 		if len(t.frames) > 0 {
@@ -321,8 +363,7 @@ func (t *Thread) unwind(err *Error, stop int) *Error {
 			case err.system() && !fn.Eval:
 				err.Position = at
 			default:
-				err = &Error{Variant: ErrorInFunctionCall, Inner: err, Position: at, Text: fn.callText(), Limit: err.Limit, origin: err.origin}
-				err.Fields = []Field{{"function", String(fn.Name)}, {"source", String("")}}
+				err = inCall(fn.callText(), fn.Name, source, err, at)
 			}
 		}
 		if len(t.frames) <= stop {
@@ -364,8 +405,8 @@ func (e *Error) system() bool {
 	return false
 }
 
-// catchValue returns what the variable of catch gets.
-func (e *Error) catchValue() Value {
+// catchValue returns what the variable of catch gets, in a module with its name.
+func (e *Error) catchValue(source string) Value {
 	inner := e
 	for inner.Inner != nil {
 		inner = inner.Inner
@@ -383,6 +424,9 @@ func (e *Error) catchValue() Value {
 		m.Set("position", Int(int64(e.Position.Column)))
 	}
 	m.Set("error", String(string(e.Variant)))
+	if source != "" {
+		m.Set("source", String(source))
+	}
 	for _, f := range e.Fields {
 		m.Set(f.Name, f.Value)
 	}

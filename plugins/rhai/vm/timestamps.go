@@ -40,6 +40,10 @@ func seconds(to, from int64) float64 {
 	return float64(ns/1e9) + float64(ns%1e9)/1e9
 }
 
+// uptime is how many seconds before its beginning a script's clock would have begun if it were the
+// real engine's, which counts from the start of the machine. It decides what overflows.
+const uptime = 3600
+
 // addTime moves a point in time by a number of seconds in the given direction: by
 // whole milliseconds when it is a float. Points beyond those that nanoseconds reach, 292
 // years away, all become the furthest one.
@@ -48,7 +52,7 @@ func addTime(at int64, by Value, direction int64) (Value, *Error) {
 		return addTimeFloat(at, by.AsFloat(), direction)
 	}
 	n := by.AsInt()
-	whole, frac := at/1e9, at%1e9
+	whole, frac := at/1e9+uptime, at%1e9
 	verb, sum := "adding ", whole+n
 	overflown := (sum > whole) != (n > 0)
 	if direction < 0 {
@@ -58,6 +62,10 @@ func addTime(at int64, by Value, direction int64) (Value, *Error) {
 	if n != 0 && overflown {
 		return Unit, ArithmeticError("Timestamp overflow when " + verb + itoa(n) + " second(s)")
 	}
+	if sum < math.MinInt64+uptime {
+		return furthest(false), nil
+	}
+	sum -= uptime
 	ns, fits := mulInt(sum, 1e9)
 	if !fits || (ns+frac >= ns) != (frac >= 0) {
 		return furthest(sum > 0), nil

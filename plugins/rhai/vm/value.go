@@ -198,6 +198,8 @@ type FnPtr struct {
 	Name  string
 	Func  *Function // of a closure or a resolved script function; nil: found by name at each call
 	Curry []Value   // leading arguments; for a closure the cells of what it captured, too
+
+	env *environment // what Func carries
 }
 
 // IsClosure reports whether f was made by a closure expression.

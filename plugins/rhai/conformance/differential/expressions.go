@@ -36,6 +36,10 @@ func (g *generator) expr(k kind, depth int) *node {
 		if n := g.part(k, depth); n != nil {
 			return n
 		}
+	case 8:
+		if n := g.constantRead(); n != nil {
+			return n
+		}
 	}
 	return g.operation(k, depth)
 }
@@ -49,6 +53,9 @@ func (g *generator) simple(k kind) *node {
 		return expr(v.name)
 	}
 	if g.wild > 0 && g.chance(0.01) {
+		if g.within > 0 && g.chance(0.5) {
+			return expr(pick(g, "a", "b", "x")) // the caller's, where it shares its variables
+		}
 		return expr("nowhere")
 	}
 	return g.literal(k)
@@ -291,10 +298,20 @@ func (g *generator) call(k kind, depth int) *node {
 			params = append(params[:len(params):len(params)], integer)
 		}
 		bang := ""
-		if g.within == 0 && g.chance(0.05) {
+		if g.chance(0.05) {
 			bang = "!"
+			if g.chance(0.5) {
+				return expr("call!(Fn(\""+f.name+"\")", text(prepended(g.arguments(params, depth, false))...), ")")
+			}
 		}
 		return expr(f.name+bang+"(", text(commas(g.arguments(params, depth, false))...), ")")
+	}
+	if len(g.imports) > 0 && g.chance(0.6) {
+		m := g.imports[g.IntN(len(g.imports))]
+		if len(m.fns) > 0 {
+			f := m.fns[g.IntN(len(m.fns))]
+			return expr(m.alias+"::"+f.name+"(", text(commas(g.arguments(f.params, depth, false))...), ")")
+		}
 	}
 	switch g.IntN(8) {
 	case 0:
@@ -303,7 +320,7 @@ func (g *generator) call(k kind, depth int) *node {
 		return expr(pick(g, `is_def_var("a")`, `is_def_var("nowhere")`, `is_def_fn("f", 1)`, `is_def_fn("g", 2)`))
 	case 2:
 		if v := g.variable(anything); v != nil {
-			return expr("is_shared(" + v.name + ")")
+			return expr(pick(g, "is_shared("+v.name+")", v.name+".is_shared()"))
 		}
 	case 3, 4, 5:
 		if v := g.variable(function); v != nil {
@@ -438,9 +455,23 @@ func (g *generator) operation(k kind, depth int) *node {
 	return g.literal(k)
 }
 
-// membership returns a test with in, of a literal: see rules.go.
+// prepended are further arguments, each behind a comma.
+func prepended(nodes []*node) []any {
+	var out []any
+	for _, n := range nodes {
+		out = append(out, ", ", n)
+	}
+	return out
+}
+
+// membership returns a test with in.
 func (g *generator) membership(depth int) *node {
 	op := pick(g, " in ", " in ", " !in ")
+	if g.chance(0.4) {
+		k := pick(g, integer, str, char, float, array)
+		container := pick(g, array, array, str, object)
+		return expr("(", g.expr(k, depth), op, g.expr(container, depth), ")")
+	}
 	switch g.IntN(4) {
 	case 0:
 		return expr("(", g.constant(pick(g, str, char)), op, g.expr(str, depth), ")")

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 )
 
 // generator makes one program. All programs end: loops count up to a small number in a
@@ -14,15 +15,18 @@ type generator struct {
 	vars    []variable
 	fns     []definition
 	methods []definition
-	hidden  int  // names that no program text refers to
-	loops   int  // around this place, within the function
-	ends    bool // a break here would leave a loop of ours
-	within  int  // functions and closures around this place
-	eval    bool // no closures here
-	evals   bool // the program may have evals, and then no bare names of functions, see rules.go
-	this    kind // what this is bound to; unit: nothing
-	size    int  // nodes left to make
-	nest    int  // levels around this place
+	imports []imported
+	globals []variable // constants that global:: reaches
+	prefix  string     // of the names of functions, in a module
+	hidden  int        // names that no program text refers to
+	loops   int        // around this place, within the function
+	ends    bool       // a break here would leave a loop of ours
+	within  int        // functions and closures around this place
+	eval    bool       // no closures here
+	evals   bool       // the program may have evals, and then no bare names of functions, see rules.go
+	this    kind       // what this is bound to; unit: nothing
+	size    int        // nodes left to make
+	nest    int        // levels around this place
 }
 
 // variable is one that can be seen.
@@ -49,16 +53,40 @@ func generate(seed, number uint64) *node {
 	g.wild = []float64{0, 0.02, 0.02, 0.15}[g.IntN(4)]
 	g.evals = g.chance(0.3)
 	g.size = 40 + g.IntN(200)
+	program := text()
+	if g.chance(0.3) {
+		for i := range 1 + g.IntN(3) {
+			program.parts = append(program.parts, g.module(i+1))
+		}
+		program.parts = append(program.parts, mark+"\n")
+	}
 	var parts []*node
+	for range g.IntN(4) {
+		g.globals = append(g.globals, variable{name: strings.ToUpper(g.fresh("g")), kind: g.constantKind()})
+	}
 	for range g.IntN(4) {
 		parts = append(parts, g.definition())
 	}
 	g.this = unit
+	for i, m := range g.imports {
+		parts = append(parts, stmt(fmt.Sprintf("import \"m%d\" as %s;", i+1, m.alias)))
+	}
+	for _, v := range g.globals {
+		if g.chance(0.85) {
+			parts = append(parts, stmt("const "+v.name+" = ", g.literal(v.kind), ";"))
+		}
+	}
 	for range 2 + g.IntN(10) {
 		parts = append(parts, g.topLevel())
 	}
-	parts = append(parts, g.final())
-	return join("\n", parts)
+	if g.chance(0.08) {
+		function, call := g.deep()
+		parts = append(parts, function, call)
+	} else {
+		parts = append(parts, g.final())
+	}
+	program.parts = append(program.parts, join("\n", parts))
+	return program
 }
 
 // topLevel returns a statement that mostly catches its own errors, so that the program goes on.
@@ -169,16 +197,16 @@ func (g *generator) definition() *node {
 	g.within++
 	defer func() { g.vars, g.nest = vars, nest; g.within--; g.this = unit }()
 
-	d := definition{name: pick(g, "f", "g", "h", "k") + pick(g, "", "1", "2"), this: unit}
+	d := definition{name: g.prefix + pick(g, "f", "g", "h", "k") + pick(g, "", "1", "2"), this: unit}
 	head := "fn "
 	if g.chance(0.35) {
 		d.this = g.anyKind()
-		d.name = pick(g, "up", "area", "tell", "bump")
-		if typed := typeNames[d.this]; typed != "" && g.chance(0.4) {
+		d.name = pick(g, "up", "area", "tell", "bump") + g.prefix
+		if typed := typeNames[d.this]; typed != "" && (g.prefix != "" || g.chance(0.4)) {
 			head += typed + "."
 		}
 	}
-	if g.chance(0.05) {
+	if g.chance(0.05) && d.this == unit {
 		head = "private " + head
 	}
 	g.this = d.this
@@ -192,7 +220,7 @@ func (g *generator) definition() *node {
 	}
 	for _, have := range append(g.fns, g.methods...) {
 		if have.name == d.name && len(have.params) == len(d.params) {
-			return stmt("print(\"again\");")
+			return stmt("")
 		}
 	}
 	d.result = g.anyKind()
@@ -211,7 +239,7 @@ func (g *generator) definition() *node {
 
 // recursive returns a function that calls itself with a smaller number.
 func (g *generator) recursive(d definition) *node {
-	d.name = g.fresh("rec")
+	d.name = g.fresh(g.prefix + "rec")
 	d.params = []kind{integer}
 	g.vars = nil
 	g.declare("n", integer, false)

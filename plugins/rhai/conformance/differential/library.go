@@ -90,6 +90,9 @@ next:
 				f.params = append(f.params, k)
 			}
 		}
+		if f.name == "index_of" && f.params[0] == array {
+			continue // of a text: see rules.go
+		}
 		out = append(out, f)
 	}
 	return out

@@ -26,6 +26,8 @@ func main() {
 		most   = flag.Int("most", 40, "stop after so many kinds of difference")
 		each   = flag.Int("each", 1, "differences of one kind to show")
 		show   = flag.Bool("show", false, "only print the programs")
+		maths  = flag.Uint64("math", 0, "instead compare so many arguments of each function of floats")
+		rhai   = flag.String("rhai", "", "with -math, the command rhai: ours runs in the sandbox")
 		report = flag.String("out", "", "file of cases to write differences to")
 	)
 	flag.Parse()
@@ -47,6 +49,17 @@ func main() {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "differential:", err)
 		os.Exit(2)
+	}
+	if *maths > 0 {
+		same, err := compareMath(o, *seed, *maths, *rhai)
+		o.stop()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "differential:", err)
+		}
+		if !same {
+			os.Exit(1)
+		}
+		return
 	}
 	c := &comparison{oracle: o, seed: *seed, kinds: map[string]int{}, excused: map[string]int{}, each: *each}
 	if *report != "" {
@@ -104,7 +117,8 @@ func (c *comparison) program(number uint64) {
 	want, got, _ = c.compare(source)
 	fmt.Printf("--- %d:%d\n%s\n got %+v\nwant %+v\n\n", c.seed, number, source, got, want)
 	if c.out != nil {
-		line, err := json.Marshal(conformance.Case{ID: fmt.Sprintf("differential-%d-%d", c.seed, number), Area: "differential", Script: source, Expect: want})
+		script, modules := divide(source)
+		line, err := json.Marshal(conformance.Case{ID: fmt.Sprintf("differential-%d-%d", c.seed, number), Area: "differential", Script: script, Modules: modules, Expect: want})
 		if err == nil {
 			c.out.Write(append(line, '\n'))
 		}
@@ -113,12 +127,12 @@ func (c *comparison) program(number uint64) {
 
 // compare runs a script with both engines and reports whether they differ.
 func (c *comparison) compare(source string) (want, got conformance.Outcome, differ bool) {
-	want, err := c.oracle.run(source)
+	want, err := c.oracle.run(divide(source))
 	if err != nil {
 		c.excused[err.Error()]++
 		return want, got, false
 	}
-	got = ours(source)
+	got = ours(divide(source))
 	if masked(want).Equal(masked(got)) {
 		return want, got, false
 	}
@@ -132,7 +146,7 @@ func (c *comparison) compare(source string) (want, got conformance.Outcome, diff
 var limits = abi.Limits{MaxOperations: 1_000_000, MaxStringSize: 1 << 28, MaxArraySize: 1 << 26, MaxMapSize: 1 << 24}.Or(abi.DefaultLimits)
 
 // ours returns what this interpreter makes of a script. One that does not end ends the command.
-func ours(source string) (o conformance.Outcome) {
+func ours(source string, modules map[string]string) (o conformance.Outcome) {
 	watch := time.AfterFunc(time.Minute, func() {
 		panic("hangs:\n" + source)
 	})
@@ -143,7 +157,7 @@ func ours(source string) (o conformance.Outcome) {
 			o = conformance.Outcome{Kind: "panic", Error: fmt.Sprint(e, "\n", strings.Join(stack[min(7, len(stack)):min(19, len(stack))], "\n"))}
 		}
 	}()
-	return conformance.NativeWithin(limits, source)
+	return conformance.NativeWithin(limits, source, modules)
 }
 
 // describe returns the kind of a difference, the same for all that have one cause.

@@ -69,9 +69,9 @@ func (o *oracle) start() error {
 // errCrash is a program that the real engine does not survive.
 var errCrash = errors.New("the oracle crashed or did not answer in time")
 
-// run returns the real engine's outcome of a script.
-func (o *oracle) run(script string) (conformance.Outcome, error) {
-	job, err := json.Marshal(map[string]any{"id": 0, "script": script, "max_ops": oracleOperations})
+// run returns the real engine's outcome of a script, which may import modules.
+func (o *oracle) run(script string, modules map[string]string) (conformance.Outcome, error) {
+	job, err := json.Marshal(map[string]any{"id": 0, "script": script, "modules": modules, "max_ops": oracleOperations})
 	if err != nil {
 		return conformance.Outcome{}, err
 	}

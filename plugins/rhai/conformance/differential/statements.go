@@ -29,7 +29,7 @@ func (g *generator) statement(depth int) *node {
 	depth--
 	g.nest += 2
 	defer func() { g.nest -= 2 }()
-	switch g.IntN(22) {
+	switch g.IntN(24) {
 	case 0, 1, 2:
 		return g.let()
 	case 3, 4, 5, 6:
@@ -52,6 +52,8 @@ func (g *generator) statement(depth int) *node {
 		return g.jump()
 	case 20:
 		return g.evaluation(depth)
+	case 21:
+		return g.constantChange()
 	default:
 		return stmt(g.call(anything, 2), ";")
 	}
@@ -98,6 +100,9 @@ var assignOps = [kinds][]string{
 // assign changes a variable, an element or a property, mostly to a value of the same type.
 func (g *generator) assign() *node {
 	k := g.anyKind()
+	if g.this == unit && g.within > 0 && g.chance(0.03) {
+		return stmt("this ", pick(g, "= ", "+= "), g.expr(k, 1), ";")
+	}
 	target, k := g.place(k)
 	if target == nil {
 		return g.let()
@@ -333,12 +338,12 @@ func (g *generator) switchOn(body func() *node) *node {
 		subject = expr("[", g.expr(k, 2), "][0]")
 	}
 	var arms []*node
-	ranges := false
+	ranges, guarded := false, false
 	for range g.IntN(5) {
 		var patterns []*node
 		for range 1 + g.IntN(2) {
 			switch {
-			case k == integer && (ranges || g.chance(0.3)):
+			case k == integer && !guarded && (ranges || g.chance(0.3)):
 				ranges = true
 				patterns = append(patterns, g.rangeLiteral())
 			case k == integer:
@@ -349,6 +354,7 @@ func (g *generator) switchOn(body func() *node) *node {
 		}
 		arm := text(join(" | ", patterns))
 		if g.chance(0.3) {
+			guarded = guarded || !ranges
 			arm.parts = append(arm.parts, " if ", g.condition())
 		}
 		arm.parts = append(arm.parts, " => ", body())

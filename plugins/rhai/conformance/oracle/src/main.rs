@@ -1,7 +1,8 @@
 //! rhai-oracle: reference runner around the real Rhai engine.
-use rhai::{Dynamic, Engine, EvalAltResult, OptimizationLevel, Position, Scope, AST};
+use rhai::{Dynamic, Engine, EvalAltResult, GlobalRuntimeState, Module, ModuleResolver, OptimizationLevel, Position, Scope, Shared, AST};
 use serde_json::{json, Map as JMap, Value as J};
 use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use std::rc::Rc;
@@ -67,6 +68,39 @@ fn make_engine(o: &Opts, cap: Option<Rc<RefCell<Cap>>>) -> Engine {
         });
     }
     e
+}
+
+/// Modules given with a job, by name. As Rhai's resolver of files does, each is evaluated once,
+/// with its name as its source.
+struct Modules {
+    sources: HashMap<String, String>,
+    done: RefCell<BTreeMap<String, Shared<Module>>>,
+}
+impl ModuleResolver for Modules {
+    fn resolve_raw(
+        &self,
+        engine: &Engine,
+        global: &mut GlobalRuntimeState,
+        scope: &mut Scope,
+        path: &str,
+        pos: Position,
+    ) -> Result<Shared<Module>, Box<EvalAltResult>> {
+        if let Some(m) = self.done.borrow().get(path) {
+            return Ok(m.clone());
+        }
+        let in_module = |err| Box::new(EvalAltResult::ErrorInModule(path.to_string(), err, pos));
+        let Some(source) = self.sources.get(path) else {
+            return Err(Box::new(EvalAltResult::ErrorModuleNotFound(path.to_string(), pos)));
+        };
+        let mut ast = engine.compile(source).map_err(|e| in_module(Box::new(e.into())))?;
+        ast.set_source(path);
+        let m: Shared<Module> = Module::eval_ast_as_new_raw(engine, scope, global, &ast).map_err(in_module)?.into();
+        self.done.borrow_mut().insert(path.to_string(), m.clone());
+        Ok(m)
+    }
+    fn resolve(&self, engine: &Engine, _source: Option<&str>, path: &str, pos: Position) -> Result<Shared<Module>, Box<EvalAltResult>> {
+        self.resolve_raw(engine, &mut engine.new_global_runtime_state(), &mut Scope::new(), path, pos)
+    }
 }
 
 /// Renders values through Rhai's own `type_of`, `to_debug`, `to_string`.
@@ -147,12 +181,13 @@ fn eval_vm(_: &Engine, _: &AST) -> Result<Dynamic, Box<EvalAltResult>> {
     panic!("--vm needs the head build (rhai-oracle-head-grain)")
 }
 
-fn run_script(script: &str, o: &Opts, r: &Renderer, echo: bool) -> (JMap<String, J>, Rc<RefCell<Cap>>) {
+fn run_script(script: &str, modules: HashMap<String, String>, o: &Opts, r: &Renderer, echo: bool) -> (JMap<String, J>, Rc<RefCell<Cap>>) {
     let cap = Rc::new(RefCell::new(Cap { echo, ..Default::default() }));
     let mut m = JMap::new();
     let c2 = cap.clone();
     let res = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        let e = make_engine(o, Some(c2));
+        let mut e = make_engine(o, Some(c2));
+        e.set_module_resolver(Modules { sources: modules, done: Default::default() });
         let ast = match e.compile(script) {
             Ok(a) => a,
             Err(pe) => return Err(("parse", Box::new(EvalAltResult::from(pe)))),
@@ -198,7 +233,10 @@ fn worker(o: &Opts) {
         if let Some(n) = job.get("max_ops").and_then(J::as_u64) {
             o.max_ops = n;
         }
-        let (mut m, cap) = run_script(job["script"].as_str().unwrap_or(""), &o, &r, false);
+        let text = |j: &J| j.as_str().unwrap_or("").to_string();
+        let modules = job.get("modules").and_then(J::as_object);
+        let modules = modules.map(|all| all.iter().map(|(name, source)| (name.clone(), text(source))).collect());
+        let (mut m, cap) = run_script(&text(&job["script"]), modules.unwrap_or_default(), &o, &r, false);
         let cap = cap.borrow();
         m.insert("stdout".into(), json!(cap.out));
         if cap.events.iter().any(|e| e["kind"] == "debug") {
@@ -365,7 +403,7 @@ fn bench(file: &str, o: &Opts, r: &Renderer) {
 
 const USAGE: &str = "rhai-oracle [OPTS] FILE|-            run a script: prints output, then one JSON line
 rhai-oracle [OPTS] -e SCRIPT          same, script given inline
-rhai-oracle [OPTS] --batch FILE|-     JSONL {id,script[,max_ops]} -> JSONL
+rhai-oracle [OPTS] --batch FILE|-     JSONL {id,script[,modules: {name: source}][,max_ops]} -> JSONL
 rhai-oracle [OPTS] --bench FILE...    compile_ms / eval_ms, best of --runs (5)
 rhai-oracle --ast FILE                dump the (optimized) AST
 rhai-oracle --functions               list the library's functions (needs --features functions)
@@ -472,7 +510,7 @@ fn real_main() {
                 std::fs::read_to_string(p).unwrap()
             };
             let r = Renderer::new();
-            let (m, _) = run_script(&s, &o, &r, true);
+            let (m, _) = run_script(&s, HashMap::new(), &o, &r, true);
             println!("{}", J::Object(m));
         }
     }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -45,4 +47,26 @@ func TestDeleteAsks(t *testing.T) {
 		})
 	}
 	p.fails(t, exitFailed, "has no script", "scripts", "show", "hello")
+}
+
+// What is wrong is coloured on a terminal, unless its user does not want that.
+func TestColors(t *testing.T) {
+	p := newPlace(t)
+	for variables, want := range map[string]string{
+		"TERM=xterm":            "\x1b[31mpicloud: error: \x1b[0mnot logged in",
+		"TERM=xterm NO_COLOR=1": "\npicloud: error: not logged in",
+		"TERM=dumb":             "\npicloud: error: not logged in",
+	} {
+		person, terminal := openTerminal(t)
+		c := p.command(t, "apps", "list")
+		c.Env = append(slices.Clone(p.env), strings.Fields("NO_COLOR= "+variables)...)
+		c.Stdin, c.Stdout, c.Stderr = terminal, terminal, terminal
+		fmt.Fprintln(terminal)
+		if err := c.Run(); err == nil {
+			t.Error("the command succeeds")
+		}
+		if shown := readUntil(t, person, "not logged in"); !strings.HasSuffix(strings.ReplaceAll(shown, "\r", ""), want) {
+			t.Errorf("with %s the terminal shows %q, want %q", variables, shown, want)
+		}
+	}
 }

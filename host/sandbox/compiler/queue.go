@@ -1,0 +1,106 @@
+package compiler
+
+import (
+	"context"
+	"sync"
+)
+
+// A queue gives places to apps that wait for one. No app has all of them, and of those that wait
+// the one comes next that has the fewest, and of these the one that was served least recently.
+type queue struct {
+	mu    sync.Mutex
+	free  int
+	most  int // places of one app
+	apps  map[string]*waiters
+	turns int // given so far
+}
+
+// waiters are those of one app.
+type waiters struct {
+	places int
+	served int             // when, by turns
+	line   []chan struct{} // each is closed when its turn has come
+}
+
+func newQueue(places int) *queue {
+	return &queue{free: places, most: max(1, places-1), apps: map[string]*waiters{}}
+}
+
+// enter waits for a place. The error is the context's.
+func (q *queue) enter(ctx context.Context, app string) (leave func(), err error) {
+	q.mu.Lock()
+	w := q.apps[app]
+	if w == nil {
+		w = new(waiters)
+		q.apps[app] = w
+	}
+	turn := make(chan struct{})
+	w.line = append(w.line, turn)
+	q.next()
+	q.mu.Unlock()
+	select {
+	case <-turn:
+	case <-ctx.Done():
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		select {
+		case <-turn: // it came at the same time
+		default:
+			w.line = without(w.line, turn)
+			q.forget(app)
+			return nil, ctx.Err()
+		}
+	}
+	return sync.OnceFunc(func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		w.places--
+		q.free++
+		q.forget(app)
+		q.next()
+	}), nil
+}
+
+// next gives free places to those whose turn it is.
+func (q *queue) next() {
+	for q.free > 0 {
+		var first *waiters
+		for _, w := range q.apps {
+			if len(w.line) > 0 && w.places < q.most && (first == nil || w.before(first)) {
+				first = w
+			}
+		}
+		if first == nil {
+			return
+		}
+		q.free--
+		q.turns++
+		first.places++
+		first.served = q.turns
+		close(first.line[0])
+		first.line = first.line[1:]
+	}
+}
+
+func (w *waiters) before(other *waiters) bool {
+	if w.places != other.places {
+		return w.places < other.places
+	}
+	return w.served < other.served
+}
+
+// forget drops an app that neither has a place nor waits.
+func (q *queue) forget(app string) {
+	if w := q.apps[app]; w != nil && w.places == 0 && len(w.line) == 0 {
+		delete(q.apps, app)
+	}
+}
+
+func without(line []chan struct{}, turn chan struct{}) []chan struct{} {
+	for i, t := range line {
+		if t == turn {
+			return append(line[:i:i], line[i+1:]...)
+		}
+	}
+	return line
+}
