@@ -10,7 +10,8 @@ type Limits struct {
 	MaxOperations int64 `msg:"max_operations" json:"max_operations,omitempty"`   // see package vm
 	MaxCallLevels int64 `msg:"max_call_levels" json:"max_call_levels,omitempty"` // nested function calls
 	MaxStringSize int64 `msg:"max_string_size" json:"max_string_size,omitempty"` // bytes of one string
-	MaxArraySize  int64 `msg:"max_array_size" json:"max_array_size,omitempty"`   // items of an array, bytes of a blob
+	MaxArraySize  int64 `msg:"max_array_size" json:"max_array_size,omitempty"`   // items of one array
+	MaxBlobSize   int64 `msg:"max_blob_size" json:"max_blob_size,omitempty"`     // bytes of one blob
 	MaxMapSize    int64 `msg:"max_map_size" json:"max_map_size,omitempty"`       // properties of one map
 	MaxModules    int64 `msg:"max_modules" json:"max_modules,omitempty"`         // modules imported, in all
 	MemoryMB      int64 `msg:"memory_mb" json:"memory_mb,omitempty"`             // MiB of guest memory
@@ -23,6 +24,7 @@ var DefaultLimits = Limits{
 	MaxCallLevels: 64,
 	MaxStringSize: 1 << 20,
 	MaxArraySize:  100_000,
+	MaxBlobSize:   10 << 20,
 	MaxMapSize:    100_000,
 	MaxModules:    32,
 	MemoryMB:      64,
@@ -36,6 +38,7 @@ var DefaultCeiling = Limits{
 	MaxCallLevels: 256,
 	MaxStringSize: 16 << 20,
 	MaxArraySize:  10_000_000,
+	MaxBlobSize:   64 << 20,
 	MaxMapSize:    1_000_000,
 	MaxModules:    256,
 	MemoryMB:      512,
@@ -53,6 +56,7 @@ func (l *Limits) fields() []limitField {
 		{"max_call_levels", &l.MaxCallLevels},
 		{"max_string_size", &l.MaxStringSize},
 		{"max_array_size", &l.MaxArraySize},
+		{"max_blob_size", &l.MaxBlobSize},
 		{"max_map_size", &l.MaxMapSize},
 		{"max_modules", &l.MaxModules},
 		{"memory_mb", &l.MemoryMB},

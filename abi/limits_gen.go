@@ -79,9 +79,9 @@ func (z LimitError) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *Limits) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// map header, size 8
+	// map header, size 9
 	// string "max_operations"
-	o = append(o, 0x88, 0xae, 0x6d, 0x61, 0x78, 0x5f, 0x6f, 0x70, 0x65, 0x72, 0x61, 0x74, 0x69, 0x6f, 0x6e, 0x73)
+	o = append(o, 0x89, 0xae, 0x6d, 0x61, 0x78, 0x5f, 0x6f, 0x70, 0x65, 0x72, 0x61, 0x74, 0x69, 0x6f, 0x6e, 0x73)
 	o = msgp.AppendInt64(o, z.MaxOperations)
 	// string "max_call_levels"
 	o = append(o, 0xaf, 0x6d, 0x61, 0x78, 0x5f, 0x63, 0x61, 0x6c, 0x6c, 0x5f, 0x6c, 0x65, 0x76, 0x65, 0x6c, 0x73)
@@ -92,6 +92,9 @@ func (z *Limits) MarshalMsg(b []byte) (o []byte, err error) {
 	// string "max_array_size"
 	o = append(o, 0xae, 0x6d, 0x61, 0x78, 0x5f, 0x61, 0x72, 0x72, 0x61, 0x79, 0x5f, 0x73, 0x69, 0x7a, 0x65)
 	o = msgp.AppendInt64(o, z.MaxArraySize)
+	// string "max_blob_size"
+	o = append(o, 0xad, 0x6d, 0x61, 0x78, 0x5f, 0x62, 0x6c, 0x6f, 0x62, 0x5f, 0x73, 0x69, 0x7a, 0x65)
+	o = msgp.AppendInt64(o, z.MaxBlobSize)
 	// string "max_map_size"
 	o = append(o, 0xac, 0x6d, 0x61, 0x78, 0x5f, 0x6d, 0x61, 0x70, 0x5f, 0x73, 0x69, 0x7a, 0x65)
 	o = msgp.AppendInt64(o, z.MaxMapSize)
@@ -149,6 +152,12 @@ func (z *Limits) UnmarshalMsg(bts []byte) (o []byte, err error) {
 				err = msgp.WrapError(err, "MaxArraySize")
 				return
 			}
+		case "max_blob_size":
+			z.MaxBlobSize, bts, err = msgp.ReadInt64Bytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "MaxBlobSize")
+				return
+			}
 		case "max_map_size":
 			z.MaxMapSize, bts, err = msgp.ReadInt64Bytes(bts)
 			if err != nil {
@@ -187,6 +196,6 @@ func (z *Limits) UnmarshalMsg(bts []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *Limits) Msgsize() (s int) {
-	s = 1 + 15 + msgp.Int64Size + 16 + msgp.Int64Size + 16 + msgp.Int64Size + 15 + msgp.Int64Size + 13 + msgp.Int64Size + 12 + msgp.Int64Size + 10 + msgp.Int64Size + 11 + msgp.Int64Size
+	s = 1 + 15 + msgp.Int64Size + 16 + msgp.Int64Size + 16 + msgp.Int64Size + 15 + msgp.Int64Size + 14 + msgp.Int64Size + 13 + msgp.Int64Size + 12 + msgp.Int64Size + 10 + msgp.Int64Size + 11 + msgp.Int64Size
 	return
 }

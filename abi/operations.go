@@ -116,7 +116,7 @@ var Operations = []Operation{
 	{Op: OpDocsCount, Name: "docs.count", Request: "DocsFindRequest", Response: "DocsCountResponse", Capability: AppDocsRead, Since: "1.0"},
 	{Op: OpFilesCreate, Name: "files.create", Request: "FilesCreateRequest", Response: "FilesInfoResponse", Capability: AppFilesWrite, Since: "1.0"},
 	{Op: OpFilesHead, Name: "files.head", Request: "FilesGetRequest", Response: "FilesInfoResponse", Capability: AppFilesRead, Since: "1.0"},
-	{Op: OpFilesGet, Name: "files.get", Request: "FilesGetRequest", Response: "FilesGetResponse", Capability: AppFilesRead, Since: "1.0"},
+	{Op: OpFilesGet, Name: "files.get", Request: "FilesReadRequest", Response: "FilesGetResponse", Capability: AppFilesRead, Since: "1.0"},
 	{Op: OpFilesUpdate, Name: "files.update", Request: "FilesUpdateRequest", Response: "FilesInfoResponse", Capability: AppFilesWrite, Since: "1.0"},
 	{Op: OpFilesDelete, Name: "files.delete", Request: "FilesGetRequest", Response: "FilesDeleteResponse", Capability: AppFilesWrite, Since: "1.0"},
 	{Op: OpFilesList, Name: "files.list", Request: "FilesListRequest", Response: "FilesListResponse", Capability: AppFilesRead, Since: "1.0"},

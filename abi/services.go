@@ -169,10 +169,18 @@ type FilesCreateRequest struct {
 	Data        *[]byte `msg:"data"` // required: nil is refused, empty is not
 }
 
-// FilesGetRequest is the request of [OpFilesHead], [OpFilesGet] and [OpFilesDelete].
+// FilesGetRequest is the request of [OpFilesHead] and [OpFilesDelete].
 type FilesGetRequest struct {
 	Collection string `msg:"collection"`
 	ID         string `msg:"id"`
+}
+
+// FilesReadRequest is the request of [OpFilesGet].
+type FilesReadRequest struct {
+	Collection string `msg:"collection"`
+	ID         string `msg:"id"`
+	Offset     int64  `msg:"offset,omitempty"` // bytes; beyond the end there are none
+	Length     *int64 `msg:"length,omitempty"` // bytes at most; nil: all there are
 }
 
 // FilesInfoResponse is the response of [OpFilesCreate], [OpFilesHead] and [OpFilesUpdate].

@@ -53,7 +53,7 @@ var house = []room{
 	{"host/cmd/rhai", []string{"host/sandbox/...", "plugins/rhai/..."}, false},
 	{"host/cli/...", []string{"host/client", "host/api/wire", "host/routing"}, true}, // routing: for what conflicts in a manifest
 	{"host/server", []string{
-		"host/dashboard", "host/api", "host/front", "host/reference",
+		"host/dashboard", "host/api", "host/front/...", "host/reference",
 		"host/catalog", "host/dispatch", "host/identity", "host/executions", "host/hostcalls", "host/sandbox/...",
 		"host/events", "host/kv", "host/docs", "host/files", "host/fetch", "host/secrets",
 		"host/domains", "host/quota", "host/audit", "host/authz", "host/routing", "host/config",
@@ -61,18 +61,18 @@ var house = []room{
 	}, false},
 
 	{"host/api/apitest", []string{ // for tests
-		"host/api", "host/front", "host/api/wire", "host/catalog", "host/executions", "host/hostcalls", "host/sandbox/...",
+		"host/api", "host/front/...", "host/api/wire", "host/catalog", "host/executions", "host/hostcalls", "host/sandbox/...",
 		"host/kv", "host/docs", "host/files", "host/fetch", "host/authz", "host/store/sqlite", "host/store",
 	}, true},
 
 	// Handlers translate.
-	{"host/dashboard", []string{"host/front", "host/api/problem"}, true},
+	{"host/dashboard", []string{"host/front/...", "host/api/problem"}, true},
 	{"host/api", []string{
-		"host/front", "host/api/wire", "host/api/problem", "host/catalog", "host/dispatch", "host/identity", "host/executions",
+		"host/front/...", "host/api/wire", "host/api/problem", "host/catalog", "host/dispatch", "host/identity", "host/executions",
 		"host/events", "host/kv", "host/docs", "host/files", "host/secrets", "host/domains", "host/quota", "host/audit",
 		"host/authz", "host/routing", "host/store",
 	}, true},
-	{"host/front", []string{
+	{"host/front/...", []string{ // edge below fasthttp, which reads heads as http1 has them; budget of bytes; content in parts
 		"host/api/problem", "host/catalog", "host/dispatch", "host/identity", "host/executions", "host/events", "host/files",
 		"host/domains", "host/quota", "host/authz", "host/form", "host/routing", "host/store",
 	}, true},

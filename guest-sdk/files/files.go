@@ -105,6 +105,20 @@ func (c Collection) Get(id string) (data []byte, found bool, err error) {
 	return response.Data, response.Found, err
 }
 
+// GetRange is a part of the bytes of the file with an id: as many as there are from an offset on, and at
+// most length. Without such a file, found is false.
+func (c Collection) GetRange(id string, offset, length int64) (data []byte, found bool, err error) {
+	response, err := host.Call[struct {
+		Found bool   `json:"found"`
+		Data  []byte `json:"data"`
+	}](host.FilesGet, struct {
+		name
+		Offset int64 `json:"offset"`
+		Length int64 `json:"length"`
+	}{name{string(c), id}, offset, length})
+	return response.Data, response.Found, err
+}
+
 // Update changes a file.
 func (c Collection) Update(id string, change Change) (Info, error) {
 	return required(host.Call[info](host.FilesUpdate, struct {

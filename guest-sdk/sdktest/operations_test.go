@@ -28,7 +28,7 @@ import (
 var requests = []any{
 	abi.LogEntry{}, abi.ClockSleepRequest{}, abi.TimeZoneRequest{}, abi.KVGetRequest{}, abi.KVSetRequest{}, abi.KVListRequest{}, abi.KVIncrRequest{},
 	abi.KVCompareAndSetRequest{}, abi.DocsCreateRequest{}, abi.DocsGetRequest{}, abi.DocsFindRequest{}, abi.DocsUpdateRequest{},
-	abi.FilesCreateRequest{}, abi.FilesGetRequest{}, abi.FilesUpdateRequest{}, abi.FilesListRequest{}, abi.HTTPRequest{}, abi.InvokeRequest{},
+	abi.FilesCreateRequest{}, abi.FilesGetRequest{}, abi.FilesReadRequest{}, abi.FilesUpdateRequest{}, abi.FilesListRequest{}, abi.HTTPRequest{}, abi.InvokeRequest{},
 }
 
 // Every operation can be performed with the SDK, with every field that its request has.
@@ -266,6 +266,10 @@ func useFiles(t *testing.T) {
 	require.NoError(t, err)
 	assert.True(t, found)
 	assert.Equal(t, []byte{1, 2, 255}, data)
+	data, found, err = images.GetRange(file.ID, 1, 1)
+	require.NoError(t, err)
+	assert.True(t, found)
+	assert.Equal(t, []byte{2}, data)
 	_, found, err = images.Get("01a20da0-6a3c-7cc9-aa9e-94790ac58ae3")
 	require.NoError(t, err)
 	assert.False(t, found)

@@ -1,12 +1,13 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"errors"
+	"io"
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -28,42 +29,62 @@ import (
 var bearer = []map[string][]string{{"bearer": {}}}
 
 // checkBody refuses bodies that huma would take too easily: compressed ones, which could unfold to
-// any size, and JSON that is not UTF-8, whose wrong bytes Go's decoder replaces silently.
+// any size, and JSON that is not UTF-8, whose wrong bytes Go's decoder replaces silently. It reads
+// nothing: huma does, when it knows that the operation exists and who calls.
 func checkBody(c *fiber.Ctx) error {
-	c.Locals(clientAddressKey{}, c.Context().RemoteIP().String())
-	front.RequestID(c)                                                               // for the log, through the request's context
 	if _, err := url.ParseRequestURI(string(c.Request().RequestURI())); err != nil { // which huma takes for granted
 		return problem.New(http.StatusBadRequest, fault.Invalid, "malformed address").Send(c)
 	}
-	isUpload := front.BodyOf(c.Context()) != nil
-	var body []byte
-	if !isUpload {
-		if body = c.Request().Body(); len(body) == 0 {
-			return c.Next()
-		}
+	body := c.Request().BodyStream()
+	if body == nil {
+		return c.Next()
 	}
 	var refused *problem.Problem
 	media, _, err := mime.ParseMediaType(c.Get(fiber.HeaderContentType, fiber.MIMEApplicationJSON))
 	switch {
 	case len(c.Request().Header.ContentEncoding()) > 0:
 		refused = problem.New(http.StatusUnsupportedMediaType, fault.Invalid, "the body must not be compressed")
-	case isUpload: // of any type, to be read by its handler
+	case front.BodyOf(c.Context()) != nil: // of any type, to be read by its handler
 		return c.Next()
 	case err != nil || media != fiber.MIMEApplicationJSON && !strings.HasSuffix(media, "+json"):
 		refused = problem.New(http.StatusUnsupportedMediaType, fault.Invalid, "the content type must be application/json, got "+problem.Shorten(c.Get(fiber.HeaderContentType)))
-	case !utf8.Valid(body):
-		refused = problem.New(http.StatusBadRequest, fault.Invalid, "the body is not valid UTF-8")
 	default:
-		c.Request().SetBodyStream(bytes.NewReader(body), len(body)) // where huma looks for it
+		c.Request().SetBodyStream(&utf8Reader{from: body}, -1)
 		return c.Next()
 	}
 	return refused.Send(c)
 }
 
-type (
-	principalKey     struct{}
-	clientAddressKey struct{}
-)
+// utf8Reader ends with an error where what it reads is not UTF-8.
+type utf8Reader struct {
+	from io.Reader
+	cut  []byte // the beginning of a character whose rest is still to come
+}
+
+func (r *utf8Reader) Read(p []byte) (int, error) {
+	n, err := r.from.Read(p)
+	text := p[:n]
+	if len(r.cut) > 0 {
+		text, r.cut = append(r.cut, text...), nil
+	}
+	if end := len(text); n > 0 && err == nil {
+		for back := 1; back < min(utf8.UTFMax, end+1); back++ {
+			if c := text[end-back]; utf8.RuneStart(c) {
+				if !utf8.FullRune(text[end-back:]) {
+					r.cut = slices.Clone(text[end-back:])
+					text = text[:end-back]
+				}
+				break
+			}
+		}
+	}
+	if !utf8.Valid(text) {
+		return n, problem.New(http.StatusBadRequest, fault.Invalid, "the body is not valid UTF-8")
+	}
+	return n, err
+}
+
+type principalKey struct{}
 
 // authenticate finds out who calls, for operations that need to know.
 func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
@@ -139,15 +160,18 @@ func unknown(err error, resource string) error {
 	return err
 }
 
+// maxLogin bounds the body of a login in bytes, which anybody may send.
+const maxLogin = 16 << 10
+
 // operation registers a handler with huma. Its errors become problems.
 func operation[I, O any](a *API, admin huma.API, method, path, id, summary string, status int, handler func(context.Context, *I) (*O, error), more ...func(*huma.Operation)) {
 	op := huma.Operation{
 		OperationID: id, Method: method, Path: adminPrefix + path, Summary: summary,
 		Tags: []string{strings.Split(path, "/")[1]}, DefaultStatus: status,
-		Security: bearer, MaxBodyBytes: a.maxBody,
+		Security: bearer, MaxBodyBytes: -1, // package front has bounded it
 	}
 	if id == "login" {
-		op.Security = nil
+		op.Security, op.MaxBodyBytes = nil, maxLogin
 	}
 	for _, change := range more {
 		change(&op)

@@ -8,6 +8,8 @@ import (
 
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/front"
+	"github.com/picloud/picloud/host/front/edge"
 )
 
 func (a *API) mountAuth(admin huma.API) {
@@ -17,7 +19,7 @@ func (a *API) mountAuth(admin huma.API) {
 }
 
 func (a *API) login(ctx context.Context, in *struct{ Body wire.Login }) (*body[wire.Token], error) {
-	address, _ := ctx.Value(clientAddressKey{}).(string)
+	address := edge.ShareOf(front.ClientOf(ctx)).String()
 	login, err := a.authority.Login(ctx, authz.LoginRequest{
 		Username: in.Body.Username, Password: in.Body.Password, Address: address, Device: in.Body.Device,
 	})

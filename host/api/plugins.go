@@ -119,7 +119,6 @@ func (a *API) takeModule(ctx huma.Context, next func(huma.Context)) {
 // readScript reads the body of a request: JSON, or what stands for it, and the module if there is
 // one.
 func (a *API) readScript(ctx huma.Context) (body, module []byte, err error) {
-	stream := front.BodyOf(ctx.Context())
 	contentType := ctx.Header("Content-Type")
 	media, parameters, err := mime.ParseMediaType(contentType)
 	query := ctx.URL()
@@ -130,7 +129,12 @@ func (a *API) readScript(ctx huma.Context) (body, module []byte, err error) {
 			}
 		}
 	}
-	if stream == nil {
+	var stream io.Reader = http.NoBody
+	switch streamed := front.BodyOf(ctx.Context()); {
+	case streamed != nil:
+		streamed.Keep()
+		stream = streamed
+	case media != typeWasm && media != typeForm:
 		body, err = readJSON(ctx)
 		return body, nil, err
 	}
@@ -160,7 +164,7 @@ func (a *API) readScript(ctx huma.Context) (body, module []byte, err error) {
 // readJSON reads the body of a request that brings no module. A new plugin must: whatever else is
 // wrong, its author is told how.
 func readJSON(ctx huma.Context) ([]byte, error) {
-	stream := ctx.BodyReader() // in memory
+	stream := ctx.BodyReader()
 	if stream == nil {
 		return nil, nil
 	}

@@ -151,7 +151,7 @@ func (e engines) agree(ctx context.Context, box *sandbox.Sandbox) error {
 		return err
 	}
 	script := endpoint(filepath.Base(e.file), string(source), abi.Limits{
-		MaxOperations: 1 << 50, MaxArraySize: 1 << 24, MaxMapSize: 1 << 24, MemoryMB: 512, TimeoutMS: 60_000,
+		MaxOperations: 1 << 50, MaxArraySize: 1 << 24, MaxBlobSize: 1 << 24, MaxMapSize: 1 << 24, MemoryMB: 512, TimeoutMS: 60_000,
 	})
 	ours, _, err := box.Describe(ctx, script, request(""), sandbox.NewWorld(silence{}))
 	if err != nil {

@@ -28,7 +28,7 @@ import (
 const (
 	serviceDocs = 10_000     // documents that are searched
 	smallFile   = 1 << 10    // bytes
-	largeFile   = 10_000_000 // bytes: the most that max_array_size may be, a little less than 10 MiB
+	largeFile   = 10_000_000 // bytes: a little less than a blob may have
 )
 
 // A database is one that the services are measured on, with an app in it. It is open a second time

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -42,6 +44,14 @@ type Config struct {
 	MaxConcurrentExecutions int   `default:"32" min:"1" max:"10000" help:"Executions at once; more are refused with 503." env:"PICLOUD_MAX_CONCURRENT_EXECUTIONS"`
 	MaxBodyBytes            int64 `default:"10485760" min:"1024" max:"1073741824" help:"Largest request body, bytes." env:"PICLOUD_MAX_BODY_BYTES"`
 	MaxPluginBytes          int64 `default:"16777216" min:"1024" max:"268435456" help:"Largest WebAssembly module of a plugin, bytes." env:"PICLOUD_MAX_PLUGIN_BYTES"`
+
+	CacheBytes               int64         `default:"1073741824" min:"0" max:"1125899906842624" help:"Most bytes of machine code kept in the data directory, so that it is not compiled again; 0 is no bound." env:"PICLOUD_CACHE_BYTES"`
+	CompileTime              time.Duration `default:"30s" min:"100ms" max:"1h" help:"Most processor time that compiling a plugin may take." env:"PICLOUD_COMPILE_TIME"`
+	CompileMemoryMB          int64         `name:"compile-memory-mb" default:"1024" min:"64" max:"65536" help:"Most memory that compiling a plugin may take, MiB." env:"PICLOUD_COMPILE_MEMORY_MB"`
+	MaxConnections           int           `default:"0" min:"0" max:"1000000" help:"Connections at once; 0 is up to 10,000 by the limit of descriptors." env:"PICLOUD_MAX_CONNECTIONS"`
+	MaxConnectionsPerAddress int           `default:"0" min:"0" max:"1000000" help:"Connections of one address at once, and requests of one behind a trusted proxy; 0 is a fourth of all." env:"PICLOUD_MAX_CONNECTIONS_PER_ADDRESS"`
+	MaxBufferedBytes         int64         `default:"0" min:"0" max:"1099511627776" help:"Bytes of requests and answers held in memory at once; when there are more, requests wait briefly and are refused with 503. 0 is an eighth of the memory." env:"PICLOUD_MAX_BUFFERED_BYTES"`
+	TrustedProxies           []string      `placeholder:"CIDR" help:"Networks of reverse proxies whose X-Forwarded-For or Forwarded header is believed, as in 10.0.0.0/8." env:"PICLOUD_TRUSTED_PROXIES"`
 
 	MaxOperations int64         `default:"100000000" min:"1000" max:"1125899906842624" help:"Most operations a script may be allowed." env:"PICLOUD_MAX_OPERATIONS"`
 	MaxMemoryMB   int64         `name:"max-memory-mb" default:"512" min:"1" max:"4096" help:"Most memory a script may be allowed, MiB." env:"PICLOUD_MAX_MEMORY_MB"`
@@ -104,6 +114,12 @@ func (c *Config) Validate() error {
 	if err := c.Location.Validate(); err != nil {
 		return err
 	}
+	if _, err := c.Proxies(); err != nil {
+		return err
+	}
+	if c.MaxBufferedBytes != 0 && c.MaxBufferedBytes < minBufferedBytes {
+		return &FieldError{"max_buffered_bytes", strconv.FormatInt(c.MaxBufferedBytes, 10), fmt.Sprintf("must be 0 or at least %d", minBufferedBytes)}
+	}
 	for _, s := range c.settings() {
 		if err := s.check(); err != nil {
 			return err
@@ -117,6 +133,27 @@ func (c *Config) Validate() error {
 		return &FieldError{"log_level", c.LogLevel, "must be debug, info, warn or error"}
 	}
 	return nil
+}
+
+// minBufferedBytes lets a few requests of a usual size be served at once: 1 MiB.
+const minBufferedBytes = 1 << 20
+
+// Proxies returns TrustedProxies as networks; an address alone is a network of one. The error is a
+// [*FieldError].
+func (c *Config) Proxies() ([]netip.Prefix, error) {
+	var networks []netip.Prefix
+	for _, text := range c.TrustedProxies {
+		text = strings.TrimSpace(text)
+		network, err := netip.ParsePrefix(text)
+		if address, alone := netip.ParseAddr(text); alone == nil && address.Zone() == "" {
+			network, err = netip.PrefixFrom(address, address.BitLen()), nil
+		}
+		if err != nil {
+			return nil, &FieldError{"trusted_proxies", text, "must be networks or addresses, as in 10.0.0.0/8,::1"}
+		}
+		networks = append(networks, network.Masked())
+	}
+	return networks, nil
 }
 
 // Ceiling returns the most that a script's limits may be.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
@@ -94,6 +95,11 @@ func TestRefuses(t *testing.T) {
 		{"script-cache-size", "0", "script_cache_size", "between 1"},
 		{"max-concurrent-executions", "-1", "max_concurrent_executions", `"-1"`},
 		{"max-body-bytes", "1", "max_body_bytes", "1024"},
+		{"max-connections", "-1", "max_connections", `"-1"`},
+		{"max-connections-per-address", "1000001", "max_connections_per_address", "1000000"},
+		{"max-buffered-bytes", "1000", "max_buffered_bytes", "0 or at least 1048576"},
+		{"trusted-proxies", "10.0.0.0/8,example.com", "trusted_proxies", `"example.com"`},
+		{"trusted-proxies", "10.0.0.0/33", "trusted_proxies", "10.0.0.0/8"},
 		{"max-plugin-bytes", "1023", "max_plugin_bytes", "between 1024 and 268435456"},
 		{"max-plugin-bytes", "268435457", "max_plugin_bytes", `"268435457"`},
 		{"max-memory-mb", "9999", "max_memory_mb", "4096"},
@@ -151,4 +157,17 @@ func TestSecretsAreMasked(t *testing.T) {
 	}
 	assert.Contains(t, out.String(), "config.database_url=postgres://***@db.example.com/picloud")
 	assert.Contains(t, out.String(), "config.admin_password=***")
+}
+
+func TestProxies(t *testing.T) {
+	t.Setenv("PICLOUD_TRUSTED_PROXIES", "10.1.2.3/8, 192.0.2.1,2001:db8::/32")
+	c, err := parse(t)
+	require.NoError(t, err)
+	networks, err := c.Proxies()
+	require.NoError(t, err)
+	assert.Equal(t, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32"), netip.MustParsePrefix("2001:db8::/32")}, networks)
+
+	c, err = parse(t, "--config", file(t, "max_connections: 5\n"))
+	require.NoError(t, err)
+	assert.Equal(t, 5, c.MaxConnections)
 }

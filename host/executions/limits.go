@@ -28,6 +28,7 @@ func clamp(l, ceiling abi.Limits) abi.Limits {
 		MaxCallLevels: min(l.MaxCallLevels, ceiling.MaxCallLevels),
 		MaxStringSize: min(l.MaxStringSize, ceiling.MaxStringSize),
 		MaxArraySize:  min(l.MaxArraySize, ceiling.MaxArraySize),
+		MaxBlobSize:   min(l.MaxBlobSize, ceiling.MaxBlobSize),
 		MaxMapSize:    min(l.MaxMapSize, ceiling.MaxMapSize),
 		MaxModules:    min(l.MaxModules, ceiling.MaxModules),
 		MemoryMB:      min(l.MemoryMB, ceiling.MemoryMB),

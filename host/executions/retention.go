@@ -21,3 +21,17 @@ func NewRetention(executions store.Executions, age time.Duration, log *slog.Logg
 		})
 	})
 }
+
+// sweepCodeEvery is how often machine code is looked for that belongs to no plugin any more.
+const sweepCodeEvery = 10 * time.Minute
+
+// CodeSweeper makes the sweep that drops the machine code of plugins that were deleted.
+func (s *Service) CodeSweeper(log *slog.Logger) *background.Sweep {
+	return background.NewSweep("unused", "machine code", sweepCodeEvery, log, func(ctx context.Context) (int, error) {
+		modules, err := s.scripts.store.Scripts().WasmHashes(ctx)
+		if err != nil {
+			return 0, err
+		}
+		return s.sandbox.RetainPlugins(modules), nil
+	})
+}

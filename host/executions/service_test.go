@@ -27,7 +27,7 @@ var box *sandbox.Sandbox // shared: compiling the guest takes longer than the te
 
 func TestMain(m *testing.M) {
 	var err error
-	if box, err = sandbox.New(context.Background(), sandbox.Config{MaxConcurrent: 2, Logger: slog.New(slog.DiscardHandler)}); err != nil {
+	if box, err = sandbox.New(context.Background(), sandbox.Config{MaxConcurrent: 4, Logger: slog.New(slog.DiscardHandler)}); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -200,7 +200,7 @@ func TestOverload(t *testing.T) {
 	a.upload(s, `loop {}`)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan abi.ErrorCode, 2)
-	for range 2 { // as many as the gate lets in
+	for range 2 { // as many as the gate lets in of one app
 		go func() {
 			for { // until the gate let it in
 				out, err := s.Run(ctx, Invocation{ScriptID: a.script.ID, Type: abi.InvocationExecute})

@@ -18,6 +18,7 @@ const (
 	Forbidden                    // who asks may not do it
 	NotFound                     // there is no such thing, or none that who asks may see
 	MethodNotAllowed             // there is such a thing, and it takes other methods
+	NotImplemented               // the protocol has it, and we do not
 	Conflict                     // a value that must be unique is in use, or something is in the way
 	Stale                        // it is not at the version, or has not the bytes, that the change was made for
 	Throttled                    // too many attempts
@@ -53,6 +54,7 @@ var table = [end]row{
 	Forbidden:        {"forbidden", http.StatusForbidden, abi.OpCodeDenied, false},
 	NotFound:         {"not_found", http.StatusNotFound, abi.OpCodeNotFound, false},
 	MethodNotAllowed: {"method_not_allowed", http.StatusMethodNotAllowed, abi.OpCodeInvalid, false},
+	NotImplemented:   {"not_implemented", http.StatusNotImplemented, abi.OpCodeInvalid, false},
 	Conflict:         {"conflict", http.StatusConflict, abi.OpCodeConflict, false},
 	Stale:            {"conflict", http.StatusConflict, abi.OpCodeConflict, false},
 	Throttled:        {"throttled", http.StatusTooManyRequests, abi.OpCodeUnavailable, false},

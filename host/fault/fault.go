@@ -12,6 +12,7 @@
 //	Forbidden         forbidden           403     denied
 //	NotFound          not_found           404     not_found
 //	MethodNotAllowed  method_not_allowed  405     invalid
+//	NotImplemented    not_implemented     501     invalid
 //	Conflict          conflict            409     conflict
 //	Stale             conflict            409     conflict
 //	Throttled         throttled           429     unavailable

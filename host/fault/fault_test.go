@@ -80,7 +80,7 @@ func TestCodesOfTheContract(t *testing.T) {
 func TestOfStatus(t *testing.T) {
 	for status, want := range map[int]Code{
 		400: Invalid, 401: Unauthorized, 403: Forbidden, 404: NotFound, 405: MethodNotAllowed, 408: Invalid, 409: Conflict, 413: TooLarge,
-		415: Invalid, 422: Invalid, 429: Throttled, 431: Invalid, 500: Internal, 501: Internal, 503: Unavailable,
+		415: Invalid, 422: Invalid, 429: Throttled, 431: Invalid, 500: Internal, 501: NotImplemented, 505: Internal, 503: Unavailable,
 	} {
 		assert.Equal(t, want, OfStatus(status), status)
 	}

@@ -50,7 +50,7 @@ func BenchmarkFiles(b *testing.B) {
 				b.Run("get", func(b *testing.B) {
 					b.SetBytes(int64(size))
 					for b.Loop() {
-						if _, err := f.Get(f.ctx, f.app.ID, "c", file.ID); err != nil {
+						if _, err := f.Get(f.ctx, f.app.ID, "c", file.ID, Range{}); err != nil {
 							b.Fatal(err)
 						}
 					}

@@ -59,7 +59,7 @@ func TestDamageIsFound(t *testing.T) {
 				damage(t, path)
 				for operation, read := range map[string]func() error{
 					"open": func() error { return second(f.Open(f.ctx, f.app.ID, "c", file.ID)) },
-					"get":  func() error { return second(f.Get(f.ctx, f.app.ID, "c", file.ID)) },
+					"get":  func() error { return second(f.Get(f.ctx, f.app.ID, "c", file.ID, Range{})) },
 				} {
 					f.log.Reset()
 					text := failed(t, read(), fault.Corrupted)
@@ -144,7 +144,7 @@ func TestDamagedMetadata(t *testing.T) {
 			require.NoError(t, err)
 			_, err = f.Open(f.ctx, f.app.ID, "c", file.ID)
 			failed(t, err, fault.Corrupted)
-			_, err = f.Get(f.ctx, f.app.ID, "c", file.ID)
+			_, err = f.Get(f.ctx, f.app.ID, "c", file.ID, Range{})
 			failed(t, err, fault.Corrupted)
 			require.NoError(t, f.Delete(f.ctx, f.app.ID, "c", file.ID, ""))
 		})

@@ -12,6 +12,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -93,7 +94,7 @@ func (f *fixture) read(t testing.TB, file store.File) []byte {
 	defer r.Close()
 	data, err := io.ReadAll(r)
 	require.NoError(t, err)
-	got, err := f.Get(f.ctx, f.app.ID, "c", file.ID)
+	got, err := f.Get(f.ctx, f.app.ID, "c", file.ID, Range{})
 	require.NoError(t, err)
 	require.True(t, bytes.Equal(data, got), "Open and Get differ")
 	return data
@@ -293,8 +294,48 @@ func TestGetIsBoundedByWhatAFunctionHolds(t *testing.T) {
 	f := newFixture(t, nil)
 	file, err := f.Create(f.ctx, f.app.ID, "c", "big", "a/b", io.LimitReader(endless{}, MaxGetBytes+1))
 	require.NoError(t, err)
-	_, err = f.Get(f.ctx, f.app.ID, "c", file.ID)
-	require.EqualError(t, err, "data: must be at most 16777216 bytes to be read by a function, the file has 16777217")
+	_, err = f.Get(f.ctx, f.app.ID, "c", file.ID, Range{})
+	require.EqualError(t, err, "data: must be at most 16777216 bytes to be read by a function, the file has 16777217: ask for a part, with an offset and a length")
+	last := int64(1)
+	got, err := f.Get(f.ctx, f.app.ID, "c", file.ID, Range{Offset: MaxGetBytes, Length: &last})
+	require.NoError(t, err)
+	require.Len(t, got, 1)
+}
+
+func TestGetRange(t *testing.T) {
+	f := newFixture(t, nil)
+	const size = 3*partSize - 7
+	data := random(size)
+	file := f.create(t, data)
+	for _, offset := range []int64{0, 1, partSize - 1, partSize, partSize + 1, 2 * partSize, size - 1, size, size + 1, math.MaxInt64} {
+		for _, length := range []int64{-1, 0, 1, 10, partSize - 1, partSize, partSize + 1, 2 * partSize, size, math.MaxInt64} {
+			within := Range{Offset: offset, Length: &length}
+			if length < 0 {
+				within.Length = nil
+			}
+			want := data[min(offset, size):]
+			if length >= 0 {
+				want = want[:min(length, int64(len(want)))]
+			}
+			got, err := f.Get(f.ctx, f.app.ID, "c", file.ID, within)
+			require.NoError(t, err)
+			require.True(t, bytes.Equal(want, got), "%d bytes from %d: got %d, want %d", length, offset, len(got), len(want))
+		}
+	}
+	negative := int64(-3)
+	_, err := f.Get(f.ctx, f.app.ID, "c", file.ID, Range{Offset: -2})
+	require.EqualError(t, err, "offset: must be at least 0, got -2")
+	_, err = f.Get(f.ctx, f.app.ID, "c", file.ID, Range{Length: &negative})
+	require.EqualError(t, err, "length: must be at least 0, got -3")
+
+	// A damaged part does not keep the others from being read.
+	flip(t, f.directory.path(file.Blob), partSize+5)
+	some := int64(100)
+	got, err := f.Get(f.ctx, f.app.ID, "c", file.ID, Range{Offset: 2 * partSize, Length: &some})
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(data[2*partSize:][:100], got))
+	_, err = f.Get(f.ctx, f.app.ID, "c", file.ID, Range{Offset: partSize, Length: &some})
+	require.Error(t, err)
 }
 
 func TestUploadThatFails(t *testing.T) {
@@ -342,7 +383,7 @@ func TestNobodyElsesFiles(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for operation, err := range map[string]error{
 				"head":   second(f.Head(f.ctx, at[0], at[1], at[2])),
-				"get":    second(f.Get(f.ctx, at[0], at[1], at[2])),
+				"get":    second(f.Get(f.ctx, at[0], at[1], at[2], Range{})),
 				"open":   second(f.Open(f.ctx, at[0], at[1], at[2])),
 				"rename": second(f.Update(f.ctx, at[0], at[1], at[2], Update{Name: new("x")})),
 				"update": second(f.Update(f.ctx, at[0], at[1], at[2], Update{Data: strings.NewReader("x")})),

@@ -44,21 +44,52 @@ func (s *Service) Open(ctx context.Context, appID, collection, id string) (*Read
 	return r, nil
 }
 
-// Get returns the bytes of a file of at most [MaxGetBytes].
-func (s *Service) Get(ctx context.Context, appID, collection, id string) ([]byte, error) {
+// A Range is a part of a file: as many bytes as there are from Offset on, and at most Length.
+type Range struct {
+	Offset int64
+	Length *int64 // nil: to the end
+}
+
+// Get returns the bytes of a file that are in a range, at most [MaxGetBytes]. Only the parts of the
+// file that the range touches are read and checked.
+func (s *Service) Get(ctx context.Context, appID, collection, id string, bytes Range) ([]byte, error) {
+	switch {
+	case bytes.Offset < 0:
+		return nil, fault.Refuse("offset", "must be at least 0, got %d", bytes.Offset)
+	case bytes.Length != nil && *bytes.Length < 0:
+		return nil, fault.Refuse("length", "must be at least 0, got %d", *bytes.Length)
+	}
 	r, err := s.open(ctx, appID, collection, id)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	if r.File.Size > MaxGetBytes {
-		return nil, fault.Refuse("data", "must be at most %d bytes to be read by a function, the file has %d", MaxGetBytes, r.File.Size)
+	size := max(r.File.Size-bytes.Offset, 0)
+	if bytes.Length != nil {
+		size = min(size, *bytes.Length)
 	}
-	data := make([]byte, r.File.Size)
-	for part := range parts(r.File.Size) {
-		if err := r.read(part, data[part*partSize:min((part+1)*partSize, r.File.Size)]); err != nil {
+	if size > MaxGetBytes {
+		return nil, fault.Refuse("data", "must be at most %d bytes to be read by a function, the file has %d: ask for a part, with an offset and a length", MaxGetBytes, r.File.Size)
+	}
+	data := make([]byte, size)
+	if _, err := r.Seek(bytes.Offset, io.SeekStart); err != nil {
+		return nil, err
+	}
+	for rest := data; len(rest) > 0; {
+		// Whole parts are read to where they belong, what is cut off to the buffer.
+		if r.offset%partSize == 0 && (int64(len(rest)) >= partSize || r.offset+int64(len(rest)) == r.File.Size) {
+			n := min(partSize, len(rest))
+			if err := r.read(r.offset/partSize, rest[:n]); err != nil {
+				return nil, err
+			}
+			r.offset, rest = r.offset+int64(n), rest[n:]
+			continue
+		}
+		n, err := r.Read(rest)
+		if err != nil {
 			return nil, err
 		}
+		rest = rest[n:]
 	}
 	return data, nil
 }

@@ -5,11 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"io"
-	"net"
 	"net/http"
 	"runtime/debug"
 	"strings"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -25,7 +23,7 @@ func (s *Server) answer(c *fiber.Ctx, in executions.Invocation) error {
 	var out *executions.Outcome
 	switch {
 	case err != nil:
-	case streams && c.Request().Header.IsHTTP11():
+	case streams && of(c).edge.Minor == 1:
 		return s.answerStreaming(c, in)
 	default:
 		ctx, cancel := context.WithCancel(c.UserContext())
@@ -182,13 +180,12 @@ type streaming struct {
 func (s *Server) answerStreaming(c *fiber.Ctx, in executions.Invocation) error {
 	ctx, cancel := context.WithCancel(c.UserContext())
 	stop := watchDisconnect(c.Context().Conn(), cancel)
-	conn := c.Context().Conn()
 	started := make(chan streaming, 1)
 	var sink *io.PipeWriter
 	in.Streamer = func(executionID string, head abi.Response) func(context.Context, []byte) error {
 		source, writer := io.Pipe()
 		sink = writer
-		started <- streaming{executionID, head, &streamBody{source: source, conn: conn, done: func() { stop(); cancel() }}}
+		started <- streaming{executionID, head, &streamBody{source: source, done: func() { stop(); cancel() }}}
 		return func(ctx context.Context, part []byte) error {
 			defer context.AfterFunc(ctx, func() { _ = writer.CloseWithError(ctx.Err()) })()
 			_, err := writer.Write(part)
@@ -248,20 +245,16 @@ func (s *Server) stream(c *fiber.Ctx, r streaming) error {
 // body, so that the client sees that it is not whole.
 type streamBody struct {
 	source *io.PipeReader
-	conn   net.Conn
 	done   func()
 }
 
 func (b *streamBody) Read(p []byte) (int, error) {
-	n, err := b.source.Read(p)
-	_ = b.conn.SetWriteDeadline(time.Now().Add(downloadPause))
-	return n, err
+	return b.source.Read(p)
 }
 
 // Close is called by fasthttp when all is sent or the client has gone.
 func (b *streamBody) Close() error {
 	err := b.source.Close()
 	b.done()
-	_ = b.conn.SetWriteDeadline(time.Time{})
 	return err
 }

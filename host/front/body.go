@@ -3,173 +3,158 @@ package front
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"sync/atomic"
-	"time"
+	"os"
 
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/fault"
+	"github.com/picloud/picloud/host/front/budget"
+	"github.com/picloud/picloud/host/front/edge"
+	"github.com/picloud/picloud/host/front/http1"
 )
 
-// fasthttp hands every body over unread, so that an upload can go to the disk as it comes in.
-// takeBody reads the others into memory, within the limit, before any handler runs; the handler of
-// one that is streamed finds it with [BodyOf].
-func (s *Server) takeBody(c *fiber.Ctx) error {
-	stream := c.Request().BodyStream()
-	if stream == nil { // there is none
-		return c.Next()
-	}
-	length := c.Request().Header.ContentLength() // -1: chunked
-	if s.streams != nil && s.streams(c) {
-		u := &upload{stream: stream, length: length, conn: c.Context().Conn(), paced: true}
-		c.Locals(uploadKey{}, u)
-		err := c.Next()
-		if !u.ended {
-			// What is left unread would be taken for the next request.
-			c.Set(fiber.HeaderConnection, "close")
-			drain(u.conn)
+// Body is the body of a request. It comes in as it is read: the handler that wants it has looked at
+// the route and the credential by then. Unless it is streamed it has the limit of
+// [Config.MaxBodyBytes], and what was read of it counts against the budget until the handler returns.
+//
+// Every error of Read is or wraps a [*problem.Problem] that may be shown, or says that the context
+// of the request has ended.
+type Body struct {
+	from     io.Reader
+	ctx      context.Context
+	limit    int64 // -1: none
+	streamed bool
+	budget   *budget.Budget
+	share    *budget.Share // of what is kept in memory; nil: nothing is
+	read     int64
+}
+
+// step is how much of the budget is taken at once.
+const step = 32 << 10
+
+func (b *Body) Read(p []byte) (int, error) {
+	if b.share != nil {
+		if spare := b.share.Held() - b.read; spare <= 0 {
+			if err := b.share.Grow(b.ctx, step); err != nil {
+				return 0, shown(err)
+			}
+			p = p[:min(len(p), step)]
+		} else {
+			p = p[:min(int64(len(p)), spare)]
 		}
+	}
+	n, err := b.from.Read(p)
+	b.read += int64(n)
+	switch {
+	case b.limit >= 0 && b.read > b.limit:
+		return 0, tooLarge(b.limit)
+	case err != nil && err != io.EOF:
+		err = bodyProblem(err)
+	}
+	return n, err
+}
+
+// Keep says that what is read of a streamed body is kept in memory, and so counts.
+func (b *Body) Keep() { b.share = b.budget.Share(-1) }
+
+func shown(err error) error {
+	if fault.From(err) == nil {
 		return err
 	}
-	if int64(length) > s.maxBody {
-		return fiber.ErrRequestEntityTooLarge
-	}
-	body := make([]byte, 0, min(max(length, 512), 64<<10)) // more when more has come
-	u := upload{stream: stream, length: length, conn: c.Context().Conn()}
-	for {
-		n, err := u.Read(body[len(body):cap(body)])
-		body = body[:len(body)+n]
-		switch {
-		case int64(len(body)) > s.maxBody:
-			return fiber.ErrRequestEntityTooLarge
-		case err == io.EOF:
-			c.Request().SetBodyRaw(body)
-			return c.Next()
-		case err != nil:
-			return err // a bodyError
-		}
-		if len(body) == cap(body) {
-			body = append(body, 0)[:len(body)]
-		}
-	}
+	p, _ := problem.Of(err)
+	return p
 }
 
-// uploadPause is how long an upload may bring nothing before it is given up.
-const uploadPause = 60 * time.Second
-
-// upload is the body of a request as it comes in. It gives fasthttp's stream what that lacks: an
-// end that comes early is an error, and after the end comes nothing but the end. Its errors are
-// [*bodyError]s.
-type upload struct {
-	stream io.Reader
-	length int // -1: chunked
-	conn   net.Conn
-	paced  bool // the read deadline moves on while something comes in
-	read   int
-	ended  bool
+func tooLarge(limit int64) error {
+	return problem.New(http.StatusRequestEntityTooLarge, fault.TooLarge, fmt.Sprintf("the body of a request must not be larger than %d bytes", limit))
 }
 
-type uploadKey struct{}
+// bodyProblem says why a body cannot be read, which is the client's doing.
+func bodyProblem(err error) error {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return problem.New(http.StatusRequestTimeout, fault.Invalid, "the body did not come in time")
+	case errors.Is(err, http1.ErrBody):
+		return problem.New(http.StatusBadRequest, fault.Invalid, err.Error())
+	}
+	return problem.New(http.StatusBadRequest, fault.Invalid, "the body ended before it was complete")
+}
 
-// BodyOf returns the body of a streamed request, whose context ctx is, and nil for any other. Its
-// errors say that the client is to blame: a [*problem.Problem] is found in each.
-func BodyOf(ctx context.Context) io.Reader {
-	if u, ok := ctx.Value(uploadKey{}).(*upload); ok {
-		return u
+// BodyOf returns the body of a streamed request, whose context ctx is, and nil for any other.
+func BodyOf(ctx context.Context) *Body {
+	if r := requestOf(ctx); r != nil && r.body != nil && r.body.streamed {
+		return r.body
 	}
 	return nil
 }
 
-func (u *upload) Read(p []byte) (int, error) {
-	if u.ended || u.read == u.length {
-		u.ended = true
-		return 0, io.EOF
+// offerBody makes the body of a request, if it has one, known to handlers and to huma. One that says
+// that it is too large is refused.
+func (s *Server) offerBody(c *fiber.Ctx, r *request) error {
+	from := r.edge.Body()
+	if from == nil {
+		return nil
 	}
-	if len(p) == 0 {
-		return 0, nil
+	b := &Body{from: from, ctx: c.UserContext(), limit: s.maxBody, budget: s.budget}
+	if s.streams != nil && s.streams(c) {
+		b.limit, b.streamed = -1, true
+		r.edge.Patient()
+	} else {
+		b.share = s.budget.Share(r.edge.Length)
 	}
-	if u.paced {
-		_ = u.conn.SetReadDeadline(time.Now().Add(uploadPause))
+	if b.limit >= 0 && r.edge.Length > b.limit {
+		return tooLarge(b.limit)
 	}
-	n, err := u.stream.Read(p)
-	u.read += n
-	switch {
-	case u.read == u.length:
-		u.ended, err = true, io.EOF
-	case err == io.EOF && (u.length >= 0 || hasEnded(u.conn)):
-		err = &bodyError{io.ErrUnexpectedEOF}
-	case err == io.EOF:
-		u.ended = true
-	case err != nil:
-		err = &bodyError{err}
-	}
-	return n, err
+	r.body = b
+	c.Request().SetBodyStream(b, -1) // where huma looks for it
+	return nil
 }
 
-// bodyError says that a body could not be read, which is the client's doing.
-type bodyError struct{ cause error }
-
-func (e *bodyError) Error() string   { return e.problem().Detail }
-func (e *bodyError) Unwrap() []error { return []error{e.problem(), e.cause} }
-
-func (e *bodyError) problem() *problem.Problem {
-	var late net.Error
-	switch {
-	case errors.As(e.cause, &late) && late.Timeout():
-		return problem.New(http.StatusRequestTimeout, fault.Invalid, "the body did not come in time")
-	case errors.Is(e.cause, io.ErrUnexpectedEOF):
-		return problem.New(http.StatusBadRequest, fault.Invalid, "the body ended before it was complete")
+// readAll reads the body of a request into memory, nil if it has none.
+func (r *request) readAll() ([]byte, error) {
+	if r.body == nil {
+		return nil, nil
 	}
-	return problem.New(http.StatusBadRequest, fault.Invalid, "the body is malformed")
-}
-
-// drain takes what a client is still sending of a body that is not wanted. Closing the connection
-// while it sends would reset it, and the client might not see the answer. It ends after a pause of
-// the client, or 5 seconds.
-func drain(conn net.Conn) {
-	const pause, most = 100 * time.Millisecond, 5 * time.Second
-	buffer := make([]byte, 32<<10)
-	for end := time.Now().Add(most); time.Now().Before(end); {
-		if conn.SetReadDeadline(time.Now().Add(pause)) != nil {
-			return
-		}
-		if _, err := conn.Read(buffer); err != nil {
-			return
+	length := r.edge.Length
+	if length == http1.Chunked {
+		length = r.body.limit
+	}
+	all := make([]byte, 0, min(length, 4<<10)+1) // and more when more has come
+	for {
+		n, err := r.body.Read(all[len(all):cap(all)])
+		all = all[:len(all)+n]
+		switch {
+		case err == io.EOF:
+			return all, nil
+		case err != nil:
+			return nil, err
+		case len(all) == cap(all):
+			larger := make([]byte, len(all), min(2*int64(len(all)), length)+1)
+			copy(larger, all)
+			all = larger
 		}
 	}
 }
 
-// A watchedListener accepts connections that know whether the client has ended its side: fasthttp
-// answers the same to the end of the connection between two chunks as to that of the body.
-type watchedListener struct{ net.Listener }
-
-func (l watchedListener) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		return &watchedConn{TCPConn: tcp}, err
+// holdAnswer counts the answer against the budget until the client has taken it.
+func (s *Server) holdAnswer(c *fiber.Ctx, from *edge.Request) error {
+	const uncounted = 16 << 10 // of which every connection may have one
+	response := c.Response()
+	if response.IsBodyStream() {
+		return nil
 	}
-	return conn, err
-}
-
-type watchedConn struct {
-	*net.TCPConn
-	ended atomic.Bool
-}
-
-func (c *watchedConn) Read(p []byte) (int, error) {
-	n, err := c.TCPConn.Read(p)
-	if err == io.EOF {
-		c.ended.Store(true)
+	size := int64(len(response.Body()))
+	if size <= uncounted {
+		return nil
 	}
-	return n, err
-}
-
-// hasEnded reports whether a read has met the end of what the client sends.
-func hasEnded(conn net.Conn) bool {
-	watched, ok := conn.(*watchedConn)
-	return ok && watched.ended.Load()
+	share := s.budget.Share(size)
+	if err := share.Grow(c.UserContext(), size); err != nil {
+		return err
+	}
+	from.OnEnd(share.Release)
+	return nil
 }

@@ -3,6 +3,7 @@ package front
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -20,27 +21,39 @@ const headerExecutionID = "X-Execution-Id"
 
 // dataPlane answers what a route claims.
 func (s *Server) dataPlane(c *fiber.Ctx) error {
-	method := c.Method()
-	found, err := s.routes.Resolve(method, string(c.Request().Host()), string(c.Request().URI().PathOriginal()))
+	r := of(c)
+	method := string(r.edge.Method)
+	if string(r.edge.Target) == "*" { // of the server as a whole (RFC 9110, section 9.3.7)
+		c.Set(fiber.HeaderAllow, strings.Join(routing.Methods, ", "))
+		return c.SendStatus(http.StatusNoContent)
+	}
+	raw, _, _ := strings.Cut(string(r.edge.Target), "?")
+	found, err := s.routes.Resolve(method, string(r.edge.Host), raw)
 	what := problem.Shorten(method + " " + found.Path)
 	switch {
 	case err != nil:
 		return s.refuse(c, http.StatusBadRequest, fault.Invalid, err.Error())
+	case found.Found:
+	case !slices.Contains(routing.Methods, method):
+		return s.refuse(c, http.StatusNotImplemented, fault.NotImplemented, "no route answers "+what+", and the method is not one of "+strings.Join(routing.Methods, ", "))
 	case found.Reserved:
 		return s.refuse(c, http.StatusNotFound, fault.NotFound, "there is nothing at "+what)
-	case !found.Found && len(found.Allow) > 0:
+	case len(found.Allow) > 0:
 		c.Set(fiber.HeaderAllow, strings.Join(found.Allow, ", "))
 		return s.refuse(c, http.StatusMethodNotAllowed, fault.MethodNotAllowed, "no route answers "+what)
-	case !found.Found:
+	default:
 		return s.refuse(c, http.StatusNotFound, fault.NotFound, "no route answers "+what)
 	}
-	request := s.newRequest(c, found.Path)
+	request, err := newRequest(c, found.Path)
+	if err != nil {
+		return err
+	}
 	if params := found.Params(); params != nil {
 		request.Params = params
 	}
 	request.Rest = found.Rest()
 	return s.answer(c, executions.Invocation{
-		ScriptID: found.Route.ScriptID, Type: abi.InvocationHTTP, RequestID: RequestID(c), Request: request,
+		ScriptID: found.Route.ScriptID, Type: abi.InvocationHTTP, RequestID: r.id, Request: request,
 		Capabilities: authz.AppExecution,
 	})
 }
@@ -54,7 +67,8 @@ func (s *Server) execute(c *fiber.Ctx) error {
 	if err != nil {
 		return s.refused(c, err)
 	}
-	path, err := routing.CleanPath(string(c.Request().URI().PathOriginal()))
+	raw, _, _ := strings.Cut(string(of(c).edge.Target), "?")
+	path, err := routing.CleanPath(raw)
 	if err != nil {
 		return s.refuse(c, http.StatusBadRequest, fault.Invalid, err.Error())
 	}
@@ -68,8 +82,12 @@ func (s *Server) execute(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	request, err := newRequest(c, path)
+	if err != nil {
+		return err
+	}
 	return s.answer(c, executions.Invocation{
-		ScriptID: script.ID, Type: abi.InvocationExecute, RequestID: RequestID(c), Request: s.newRequest(c, path),
+		ScriptID: script.ID, Type: abi.InvocationExecute, RequestID: RequestID(c), Request: request,
 		Capabilities: capabilities,
 	})
 }

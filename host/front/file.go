@@ -1,14 +1,10 @@
 package front
 
 import (
-	"errors"
 	"io"
-	"maps"
 	"mime"
-	"net"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -16,53 +12,58 @@ import (
 	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/files"
+	"github.com/picloud/picloud/host/front/content"
 )
 
-// ServeFile sends a file, and closes it when it has been sent. It leaves the preconditions and ranges
-// (RFC 9110, sections 13 and 14) to net/http, and what that decides to fasthttp; with a status other
-// than 200 there are none. head has headers beside those that describe the file, or instead of them.
-// What it returns is wrong with the request, and has not been sent.
+// ServeFile sends what the request is to have of a file, which it closes, or returns why there is
+// nothing. Only a status of 200 heeds preconditions and ranges. head has headers beside those that
+// describe the file, or instead of them.
 func ServeFile(c *fiber.Ctx, file *files.Reader, status int, head http.Header) *problem.Problem {
-	request := &http.Request{Method: c.Method(), Header: http.Header{}}
-	if status == http.StatusOK {
-		for _, name := range []string{"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range"} {
-			if value := c.Get(name); value != "" {
-				request.Header.Set(name, value)
-			}
+	stored := content.Content{
+		ETag: strconv.Quote(file.File.SHA256), Modified: file.File.UpdatedAt, Size: file.File.Size, Type: file.File.ContentType,
+	}
+	method := c.Method()
+	heeds := status == http.StatusOK && (method == http.MethodGet || method == http.MethodHead)
+	answer := stored.Decide(method, func(name string) (values []string) {
+		if !heeds {
+			return nil
 		}
+		for _, value := range c.Request().Header.PeekAll(name) {
+			values = append(values, string(value))
+		}
+		return values
+	}, time.Now())
+	if answer.Status == http.StatusOK {
+		answer.Status = status
 	}
-	if request.Method != http.MethodHead {
-		request.Method = http.MethodGet // what a POST is answered has no other body
+	header := &c.Response().Header
+	for name, values := range answer.Header {
+		header.Set(name, values[0])
 	}
-	if strings.Contains(request.Header.Get("Range"), ",") {
-		request.Header.Del("Range") // a server may ignore ranges; those of several parts serve none but attackers
-	}
-	answer := response{header: http.Header{
-		"Content-Type": {file.File.ContentType},
-		"Etag":         {strconv.Quote(file.File.SHA256)},
-	}}
-	maps.Copy(answer.header, head)
-	http.ServeContent(&answer, request, "", file.File.UpdatedAt, file)
-	if answer.status == http.StatusRequestedRangeNotSatisfiable {
+	switch answer.Status {
+	case http.StatusRequestedRangeNotSatisfiable:
 		file.Close()
-		c.Set("Content-Range", answer.header.Get("Content-Range"))
-		return problem.New(answer.status, fault.Invalid, "the range lies outside the file")
+		return problem.New(answer.Status, fault.Invalid, "the range lies outside the file")
+	case http.StatusPreconditionFailed:
+		file.Close()
+		return problem.New(answer.Status, fault.Stale, "the file is not the one that the request is for")
 	}
-	for name, values := range answer.header {
-		c.Response().Header.Del(name)
+	for name, values := range head {
+		if name == fiber.HeaderContentType && answer.Status == http.StatusPartialContent && answer.Header.Get("Content-Range") == "" {
+			continue // each of the parts has its own
+		}
+		header.Del(name)
 		for _, value := range values {
-			c.Response().Header.Add(name, value)
+			header.Add(name, value)
 		}
 	}
-	if answer.status == http.StatusOK {
-		answer.status = status
-	}
-	c.Status(answer.status)
-	if answer.body == nil {
+	c.Status(answer.Status)
+	if answer.Status == http.StatusNotModified {
+		header.Del(fiber.HeaderContentType)
 		file.Close()
 		return nil
 	}
-	c.Context().SetBodyStream(&download{answer.body, file, c.Context().Conn()}, int(answer.body.N))
+	c.Context().SetBodyStream(&download{answer.Body(file), file}, int(answer.Length))
 	return nil
 }
 
@@ -78,47 +79,8 @@ func disposition(kind, name string) string {
 	return kind
 }
 
-// response is what [http.ServeContent] makes of a request. It takes the body unread: the part of
-// the file that is to be sent.
-type response struct {
-	header http.Header
-	status int
-	body   *io.LimitedReader
-}
-
-func (r *response) Header() http.Header    { return r.header }
-func (r *response) WriteHeader(status int) { r.status = status }
-
-// Write drops the text of an error.
-func (r *response) Write(p []byte) (int, error) { return len(p), nil }
-
-// ReadFrom is how ServeContent copies to its writer.
-func (r *response) ReadFrom(source io.Reader) (int64, error) {
-	body, ok := source.(*io.LimitedReader)
-	if !ok {
-		return 0, errors.New("not the part of a file")
-	}
-	r.body = body
-	return body.N, nil
-}
-
-// downloadPause is how long a client may take for what is sent at once.
-const downloadPause = 60 * time.Second
-
-// download is the body of an answer, whose client must keep taking it.
+// download is the body of an answer. fasthttp closes it when all is sent or the client has gone.
 type download struct {
-	part *io.LimitedReader
-	file io.Closer
-	conn net.Conn
-}
-
-func (d *download) Read(p []byte) (int, error) {
-	_ = d.conn.SetWriteDeadline(time.Now().Add(downloadPause))
-	return d.part.Read(p)
-}
-
-// Close is called by fasthttp when all is sent or the client has gone.
-func (d *download) Close() error {
-	_ = d.conn.SetWriteDeadline(time.Time{})
-	return d.file.Close()
+	io.Reader
+	io.Closer
 }

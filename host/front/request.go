@@ -1,97 +1,69 @@
 package front
 
 import (
-	"net/url"
-	"slices"
-	"strings"
+	"context"
+	"net/netip"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/valyala/fasthttp"
+	"github.com/google/uuid"
 
-	"github.com/picloud/picloud/abi"
-	"github.com/picloud/picloud/host/authz"
-	"github.com/picloud/picloud/host/form"
+	"github.com/picloud/picloud/host/front/edge"
+	"github.com/picloud/picloud/host/front/http1"
 )
 
-// newRequest is what the script sees of a request. Text that is not UTF-8 is made so. A credential of
-// PiCloud is not for scripts: the header, the cookie or the parameter of the query that holds one is
-// left out of all they see.
-func (s *Server) newRequest(c *fiber.Ctx, path string) *abi.Request {
-	uri := c.Request().URI()
-	request := &abi.Request{
-		Method: c.Method(), Path: path, Headers: make(abi.Lists, c.Request().Header.Len()), Query: abi.Lists{}, Params: map[string]string{},
-		Host: valid(c.Request().Host()), Scheme: scheme(c), RemoteAddr: clientAddress(c), RawQuery: withoutTokens(valid(uri.QueryString()), "&"),
-		Body: c.Request().Body(), // not c.Body(), which would decompress without bound
+// request is what is known of a request while it is handled.
+type request struct {
+	id   string
+	edge *edge.Request
+	body *Body // nil: it has none
+}
+
+type requestKey struct{}
+
+// of returns the request that c is about.
+func of(c *fiber.Ctx) *request { return c.Locals(requestKey{}).(*request) }
+
+func requestOf(ctx context.Context) *request {
+	r, _ := ctx.Value(requestKey{}).(*request)
+	return r
+}
+
+// RequestID returns the id the client sent as X-Request-Id, if it is 1 to 128 letters, digits and _
+// - . : characters, else a new one. It is the same whenever asked for during a request.
+func RequestID(c *fiber.Ctx) string { return of(c).id }
+
+// RequestIDOf is [RequestID] for what is handed a request's context; "" for another context.
+func RequestIDOf(ctx context.Context) string {
+	if r := requestOf(ctx); r != nil {
+		return r.id
 	}
-	for key, value := range c.Request().Header.All() {
-		name, text := strings.ToLower(string(key)), valid(value)
-		switch {
-		case name == "cookie":
-			text = withoutTokens(text, ";")
-		case holdsToken(text), name == "authorization" && authz.NamesToken(text):
-			continue
+	return ""
+}
+
+// ClientOf returns the address of who sent the request whose context ctx is: the one that a trusted
+// proxy gives, else the peer's. It is invalid for another context.
+func ClientOf(ctx context.Context) netip.Addr {
+	if r := requestOf(ctx); r != nil {
+		return r.edge.Client
+	}
+	return netip.Addr{}
+}
+
+const maxRequestID = 128
+
+// requestID returns the id of a request with a head.
+func requestID(head *http1.Head) string {
+	if sent := head.Get("x-request-id"); usableRequestID(sent) {
+		return string(sent)
+	}
+	return uuid.NewString()
+}
+
+func usableRequestID(id []byte) bool {
+	for _, c := range id {
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-' || c == '.' || c == ':') {
+			return false
 		}
-		request.Headers[name] = append(request.Headers[name], text)
 	}
-	var query fasthttp.Args
-	query.Parse(request.RawQuery)
-	for key, value := range query.All() {
-		name := valid(key)
-		request.Query[name] = append(request.Query[name], valid(value))
-	}
-	request.URL = request.Scheme + "://" + request.Host + valid(uri.PathOriginal())
-	if request.RawQuery != "" {
-		request.URL += "?" + request.RawQuery
-	}
-	SetForm(request)
-	return request
+	return len(id) > 0 && len(id) <= maxRequestID
 }
-
-// SetForm gives a request the form that its body is.
-func SetForm(request *abi.Request) {
-	if len(request.Body) == 0 || len(request.Headers["content-type"]) == 0 {
-		return
-	}
-	var err error
-	if request.Form, err = form.Parse(request.Header("content-type"), request.Body); err != nil {
-		request.FormError = err.Error()
-	}
-}
-
-// clientAddress returns the IP address of a request's client.
-func clientAddress(c *fiber.Ctx) string { return c.Context().RemoteIP().String() }
-
-// scheme returns how the client has come.
-func scheme(c *fiber.Ctx) string {
-	if c.Context().IsTLS() {
-		return "https"
-	}
-	return "http"
-}
-
-// holdsToken is [authz.HoldsToken] of a text as it is, and with its percent-encoding undone.
-func holdsToken(text string) bool {
-	if authz.HoldsToken(text) {
-		return true
-	}
-	if strings.IndexByte(text, '%') < 0 {
-		return false
-	}
-	decoded, err := url.QueryUnescape(text)
-	return err == nil && authz.HoldsToken(decoded)
-}
-
-// withoutTokens leaves out those that hold a token of a list of cookies or parameters.
-func withoutTokens(list, separator string) string {
-	if strings.IndexByte(list, '%') < 0 && !authz.HoldsToken(list) {
-		return list
-	}
-	parts := strings.Split(list, separator)
-	kept := slices.DeleteFunc(parts, holdsToken)
-	if len(kept) == len(parts) {
-		return list
-	}
-	return strings.TrimSpace(strings.Join(kept, separator))
-}
-
-func valid(b []byte) string { return strings.ToValidUTF8(string(b), "\uFFFD") }

@@ -1,16 +1,17 @@
-// Package front is PiCloud's HTTP server: it reads requests and their bodies, gives them ids,
-// notices clients that go away, answers for the server's health, and answers on the data plane
-// everything that a route claims, as well as the execute endpoint. What answers below /api is
-// mounted on it.
+// Package front is PiCloud's HTTP server: it reads bodies, gives requests ids, notices clients that
+// go away, answers for the server's health, and answers on the data plane everything that a route
+// claims, as well as the execute endpoint. What answers below /api is mounted on it. Connections and
+// heads are package edge's.
 package front
 
 import (
 	"context"
 	"log/slog"
 	"net"
+	"net/netip"
 	"runtime/debug"
+	"slices"
 	"sync/atomic"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,6 +19,8 @@ import (
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/executions"
 	"github.com/picloud/picloud/host/files"
+	"github.com/picloud/picloud/host/front/budget"
+	"github.com/picloud/picloud/host/front/edge"
 	"github.com/picloud/picloud/host/routing"
 	"github.com/picloud/picloud/host/store"
 )
@@ -29,7 +32,11 @@ type Config struct {
 	Executions   *executions.Service
 	Files        *files.Service
 	Routes       *routing.Table
-	MaxBodyBytes int64 // of a request, streamed ones excepted
+	MaxBodyBytes int64          // of a request, streamed ones excepted
+	Budget       *budget.Budget // of bodies and answers in memory; nil: one of the default size
+	Proxies      []netip.Prefix // whose word is taken for a client's address
+	Limits       edge.Limits    // of connections; those that are 0 are derived
+	Pace         edge.Pace      // of clients; what is 0 has its default
 	Version      string
 	Logger       *slog.Logger
 	Registry     *prometheus.Registry
@@ -49,20 +56,18 @@ type Server struct {
 	files      *files.Service
 	routes     *routing.Table
 	maxBody    int64
+	budget     *budget.Budget
 	streams    func(*fiber.Ctx) bool
 	version    string
 	log        *slog.Logger
 	app        *fiber.App
+	edge       *edge.Server
 	stopping   atomic.Bool
 	written    probe
 }
 
-// Sizes and times of the HTTP server.
-const (
-	maxHeaderBytes = 32 << 10
-	headerTimeout  = 60 * time.Second // to read one request whole
-	idleTimeout    = 120 * time.Second
-)
+// maxHeaderBytes is the most that the head of a request may have.
+const maxHeaderBytes = 32 << 10
 
 // executePath is followed by the id of the script to run.
 const executePath = "/api/v1/execute/"
@@ -71,25 +76,21 @@ const executePath = "/api/v1/execute/"
 func New(c Config) *Server {
 	s := &Server{
 		store: c.Store, authority: c.Authority, executions: c.Executions, files: c.Files, routes: c.Routes,
-		maxBody: c.MaxBodyBytes, streams: c.Streams, version: c.Version, log: c.Logger,
+		maxBody: c.MaxBodyBytes, budget: c.Budget, streams: c.Streams, version: c.Version, log: c.Logger,
+	}
+	if s.budget == nil {
+		s.budget = budget.New(0)
 	}
 	s.app = fiber.New(fiber.Config{
-		DisableStartupMessage:        true,
-		DisableDefaultContentType:    true,
-		CaseSensitive:                true,
-		StrictRouting:                true,
-		Immutable:                    true, // what handlers keep must not change under them
-		BodyLimit:                    int(c.MaxBodyBytes),
-		StreamRequestBody:            true, // see takeBody
-		DisablePreParseMultipartForm: true, // scripts get it as it came
-		ReadBufferSize:               maxHeaderBytes,
-		ReadTimeout:                  headerTimeout,
-		IdleTimeout:                  idleTimeout,
-		ErrorHandler:                 s.failed,
+		DisableStartupMessage: true,
+		CaseSensitive:         true,
+		StrictRouting:         true,
+		Immutable:             true, // what handlers keep must not change under them
+		StreamRequestBody:     true, // so that huma reads bodies as they come
+		RequestMethods:        append(slices.Clone(routing.Methods), edge.OtherMethod),
+		ErrorHandler:          s.failed,
 	})
-	s.app.Server().CloseOnShutdown = true
 	s.app.Use(s.guard)
-	s.app.Use(s.takeBody)
 	s.mountHealth(c.Registry)
 	s.app.All(executePath+":id", s.execute)
 	s.app.All(executePath+"*", s.dataPlane)
@@ -97,26 +98,61 @@ func New(c Config) *Server {
 		c.Mount(s.app)
 	}
 	s.app.Use(s.dataPlane)
+	s.edge = edge.NewServer(edge.Config{
+		Limits: c.Limits, Pace: c.Pace, Proxies: c.Proxies, MaxHeadBytes: maxHeaderBytes,
+		Methods: routing.Methods, Refuse: refuseHead, Log: c.Logger,
+	}, s.app.Handler())
 	return s
 }
 
 // Serve answers requests on a listener until [Server.Shutdown].
-func (s *Server) Serve(listener net.Listener) error { return s.app.Listener(watchedListener{listener}) }
+func (s *Server) Serve(listener net.Listener) error { return s.edge.Serve(listener) }
 
 // Shutdown refuses new connections and waits for running requests until the context ends. /readyz
 // answers 503 from now on.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stopping.Store(true)
-	return s.app.ShutdownWithContext(ctx)
+	return s.edge.Shutdown(ctx)
 }
 
-// guard gives every request an id and keeps a defect in a handler from ending the process.
-func (s *Server) guard(c *fiber.Ctx) (err error) {
-	id := RequestID(c)
-	c.Set(fiber.HeaderXRequestID, id)
+// guard comes before all handlers. It gives every request an id, makes its body known, answers the
+// errors of handlers and keeps a defect in one from ending the process. At the end it lets go of the
+// body and sees to it that what is left of it is not taken for the next request.
+func (s *Server) guard(c *fiber.Ctx) error {
+	from := edge.Take(c.Context().Conn())
+	r := &request{id: requestID(&from.Head), edge: from}
+	c.Locals(requestKey{}, r)
+	c.Set(fiber.HeaderXRequestID, r.id)
+	err := s.offerBody(c, r)
+	if err == nil {
+		err = s.handle(c, r)
+	}
+	if err != nil {
+		err = s.failed(c, err)
+	}
+	if r.body != nil {
+		if r.body.share != nil {
+			r.body.share.Release()
+		}
+		r.body = nil
+		c.Request().ResetBody()
+	}
+	if full := s.holdAnswer(c, from); full != nil {
+		c.Response().Reset()
+		c.Set(fiber.HeaderXRequestID, r.id)
+		err = s.failed(c, full)
+	}
+	if !from.Finish() {
+		c.Set(fiber.HeaderConnection, "close")
+	}
+	return err
+}
+
+// handle calls the handlers.
+func (s *Server) handle(c *fiber.Ctx, r *request) (err error) {
 	defer func() {
 		if defect := recover(); defect != nil {
-			s.log.Error("a request handler panicked", "request_id", id, "panic", defect, "stack", string(debug.Stack()))
+			s.log.Error("a request handler panicked", "request_id", r.id, "panic", defect, "stack", string(debug.Stack()))
 			err = fiber.ErrInternalServerError
 		}
 	}()

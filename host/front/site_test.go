@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/picloud/picloud/host/api/apitest"
+	"github.com/picloud/picloud/host/front"
 )
 
 func TestMain(m *testing.M) { apitest.Main(m) }
@@ -11,9 +12,9 @@ func TestMain(m *testing.M) { apitest.Main(m) }
 // site is a whole server, with what the tests here do with it.
 type site struct{ *apitest.Site }
 
-func newSite(t testing.TB) *site {
+func newSite(t testing.TB, changes ...func(*front.Config)) *site {
 	t.Helper()
-	return &site{apitest.New(t)}
+	return &site{apitest.New(t, changes...)}
 }
 
 type answer = apitest.Answer

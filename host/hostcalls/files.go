@@ -28,8 +28,8 @@ func filesHandlers(s *files.Service) map[abi.Op]Handler {
 			}
 			return fileResponse(file, err)
 		}),
-		abi.OpFilesGet: handle(abi.OpFilesGet, func(ctx context.Context, scope *Scope, r *abi.FilesGetRequest) (msgp.Marshaler, error) {
-			data, err := s.Get(ctx, scope.AppID, r.Collection, r.ID)
+		abi.OpFilesGet: handle(abi.OpFilesGet, func(ctx context.Context, scope *Scope, r *abi.FilesReadRequest) (msgp.Marshaler, error) {
+			data, err := s.Get(ctx, scope.AppID, r.Collection, r.ID, files.Range{Offset: r.Offset, Length: r.Length})
 			if fault.Of(err) == fault.NotFound {
 				return &abi.FilesGetResponse{}, nil
 			}

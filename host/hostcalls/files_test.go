@@ -134,7 +134,7 @@ func TestFilesOfAnotherApp(t *testing.T) {
 		})
 	}
 	var got abi.FilesGetResponse
-	require.NoError(t, c.call(c.app, abi.OpFilesGet, &abi.FilesGetRequest{Collection: "c", ID: file.ID}, &got))
+	require.NoError(t, c.call(c.app, abi.OpFilesGet, &abi.FilesReadRequest{Collection: "c", ID: file.ID}, &got))
 	require.Equal(t, "secret", string(got.Data))
 }
 
@@ -177,6 +177,6 @@ func TestDamagedFileIsNeverHandedOut(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, paths, 1)
 	require.NoError(t, os.WriteFile(paths[0], []byte("jello"), 0o600))
-	err = c.call(c.app, abi.OpFilesGet, &abi.FilesGetRequest{Collection: "c", ID: file.ID}, nil)
+	err = c.call(c.app, abi.OpFilesGet, &abi.FilesReadRequest{Collection: "c", ID: file.ID}, nil)
 	require.Equal(t, &abi.OpError{Code: abi.OpCodeCorrupted, Message: "files.get: file " + file.ID + ": its bytes are not what was stored"}, err)
 }

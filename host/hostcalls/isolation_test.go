@@ -136,7 +136,7 @@ func TestAppsAreIsolated(t *testing.T) {
 			}},
 			{abi.OpDocsDelete, func(n names) msgp.Marshaler { return &abi.DocsGetRequest{Collection: n.collection, ID: n.doc} }},
 			{abi.OpFilesHead, func(n names) msgp.Marshaler { return &abi.FilesGetRequest{Collection: n.collection, ID: n.file} }},
-			{abi.OpFilesGet, func(n names) msgp.Marshaler { return &abi.FilesGetRequest{Collection: n.collection, ID: n.file} }},
+			{abi.OpFilesGet, func(n names) msgp.Marshaler { return &abi.FilesReadRequest{Collection: n.collection, ID: n.file} }},
 			{abi.OpFilesList, func(n names) msgp.Marshaler { return &abi.FilesListRequest{Collection: n.collection} }},
 			{abi.OpFilesUpdate, func(n names) msgp.Marshaler {
 				return &abi.FilesUpdateRequest{Collection: n.collection, ID: n.file, Name: new("x"), Data: new([]byte("x"))}
@@ -183,7 +183,7 @@ func TestAppsAreIsolated(t *testing.T) {
 		owner.decode(&same, abi.OpDocsGet, &abi.DocsGetRequest{Collection: "c", ID: doc.ID})
 		assert.EqualValues(t, 1, same.Document.Version)
 		var content abi.FilesGetResponse
-		owner.decode(&content, abi.OpFilesGet, &abi.FilesGetRequest{Collection: "c", ID: file.File.ID})
+		owner.decode(&content, abi.OpFilesGet, &abi.FilesReadRequest{Collection: "c", ID: file.File.ID})
 		assert.Equal(t, "secret", string(content.Data))
 		assert.Equal(t, `{"count":1}`, owner.call(abi.OpDocsCount, &abi.DocsFindRequest{Collection: "c"}))
 	})

@@ -1,7 +1,13 @@
 package sandbox
 
 import (
+	"bytes"
+	"context"
+	"flag"
+	"io/fs"
+	"log/slog"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -17,6 +23,7 @@ import (
 	"github.com/tetratelabs/wazero/api"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/sandbox/compiler"
 	"github.com/picloud/picloud/host/sandbox/wasmbin/wasmtest"
 )
 
@@ -95,6 +102,164 @@ func residentNow(t *testing.T) uint64 {
 	return pages * uint64(os.Getpagesize())
 }
 
+// compileMain is this program called to compile a plugin, as [Config.CompileCommand] says.
+func compileMain() {
+	var a compiler.Arguments
+	flags := flag.NewFlagSet("compile", flag.ExitOnError)
+	flags.StringVar(&a.Dir, "dir", "", "")
+	flags.DurationVar(&a.Bounds.CPU, "cpu", 0, "")
+	flags.Int64Var(&a.Bounds.MemoryMB, "memory-mb", 0, "")
+	_ = flags.Parse(os.Args[2:])
+	if err := compiler.Main(a, os.Stdin, os.Stdout); err != nil {
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// compiling is a sandbox whose plugins are compiled in processes of their own.
+func compiling(t *testing.T, c Config) *Sandbox {
+	self, err := os.Executable()
+	require.NoError(t, err)
+	c.CompileCommand = []string{self, "compile"}
+	return newReal(t, c)
+}
+
+// slowToCompile is a plugin of 200 KB that takes a minute to compile: many branches to one place.
+func slowToCompile(n int32) Script {
+	p := new(wasmtest.Program)
+	branches := bytes.Repeat(wasmtest.Join(wasmtest.I32(0), []byte{0x0d, 0}), 50_000)
+	p.Function("handle", []byte{api.ValueTypeI32}, []byte{0x02, 0x40}, branches, wasmtest.End, wasmtest.I32(n), wasmtest.Drop, wasmtest.I32(0))
+	return pluginScript(p.Bytes())
+}
+
+// largeToCompile is a plugin of 30 KB that takes gigabytes to compile: loops over many variables.
+func largeToCompile() Script {
+	const loops, variables = 3000, 3000
+	p := new(wasmtest.Program)
+	number := func(v int) []byte { return []byte{0x80 | byte(v&0x7f), byte(v >> 7)} }
+	code := wasmtest.Join([]byte{1}, number(variables), []byte{api.ValueTypeI32},
+		bytes.Repeat(wasmtest.Join(wasmtest.Loop, wasmtest.I32(0), []byte{0x0d, 0}, wasmtest.End), loops))
+	for v := range variables {
+		code = append(code, wasmtest.Join([]byte{0x20}, number(v), wasmtest.Drop)...)
+	}
+	p.Function("handle", []byte{api.ValueTypeI32})
+	p.Code[0] = append(code, wasmtest.Join(wasmtest.I32(0), wasmtest.End)...)
+	return pluginScript(p.Bytes())
+}
+
+// Plugins that take for ever to compile, or all memory, are the module's fault, and keep neither
+// scripts nor other apps' plugins waiting.
+func TestAttackCompiling(t *testing.T) {
+	s := compiling(t, Config{MaxConcurrent: 16, CompileBounds: compiler.Bounds{CPU: time.Second, MemoryMB: 256}})
+	attack{s, 100 << 20}.run(t, func() {
+		var all sync.WaitGroup
+		hostile := func(script Script, want string) {
+			all.Go(func() {
+				script.AppID = "attacker"
+				_, err := s.Validate(t.Context(), script)
+				var refused *abi.ScriptError
+				if assert.ErrorAs(t, err, &refused) {
+					assert.Equal(t, abi.CodeScriptInvalid, refused.Code)
+					assert.Contains(t, refused.Message, want)
+				}
+			})
+		}
+		for n := range int32(4) {
+			hostile(slowToCompile(n), "more than 1s of processor time")
+		}
+		hostile(largeToCompile(), "compiling it takes more than ")
+		for n := range 3 {
+			good := answering(`"` + strings.Repeat("x", n) + `"`)
+			good.AppID = "another"
+			_, err := s.Validate(t.Context(), good)
+			assert.NoError(t, err)
+			_, err = s.Execute(t.Context(), good, abi.Invocation{}, NewWorld(echo))
+			assert.NoError(t, err)
+		}
+		all.Wait()
+	})
+}
+
+// An orderly stop does not wait for a plugin that is compiled.
+func TestAttackCompilingDuringAStop(t *testing.T) {
+	self, err := os.Executable()
+	require.NoError(t, err)
+	s, err := newSandbox(t.Context(), Config{
+		CacheDir: cacheDir, Logger: slog.New(slog.DiscardHandler), CompileCommand: []string{self, "compile"}, CompileBounds: compiler.Bounds{CPU: time.Hour},
+	}, toyWasm)
+	require.NoError(t, err)
+	refused := make(chan error)
+	for n := range int32(4) {
+		script := slowToCompile(100 + n)
+		go func() {
+			_, err := s.Validate(context.Background(), script)
+			refused <- err
+		}()
+	}
+	require.Eventually(t, func() bool { return s.gate.Count() == 4 }, 10*time.Second, time.Millisecond)
+	began := time.Now()
+	require.NoError(t, s.Close(context.Background()))
+	assert.Less(t, time.Since(began), 5*time.Second)
+	for range 4 {
+		var cancelled *abi.ScriptError
+		require.ErrorAs(t, <-refused, &cancelled)
+		assert.Equal(t, abi.CodeCancelled, cancelled.Code)
+	}
+}
+
+// What is damaged in the compilation cache neither stops a start nor a plugin.
+func TestAttackDamagedCache(t *testing.T) {
+	dir := t.TempDir()
+	script := answering(`"fine"`)
+	open := func() *Sandbox {
+		s, err := newSandbox(t.Context(), Config{CacheDir: dir, Logger: slog.New(slog.DiscardHandler)}, toyWasm)
+		require.NoError(t, err)
+		return s
+	}
+	works := func(s *Sandbox) {
+		t.Helper()
+		got, err := run(t, s, toy("text hello"))
+		require.NoError(t, err)
+		assert.Equal(t, "hello", got)
+		got, err = run(t, s, script)
+		require.NoError(t, err)
+		assert.Equal(t, "fine", got)
+	}
+	s := open()
+	works(s)
+	for what, damage := range map[string]func(path string, content []byte) error{
+		"emptied":   func(path string, _ []byte) error { return os.WriteFile(path, nil, 0o600) },
+		"truncated": func(path string, content []byte) error { return os.WriteFile(path, content[:len(content)/2], 0o600) },
+		"removed":   func(path string, _ []byte) error { return os.Remove(path) },
+		"flipped": func(path string, content []byte) error {
+			for i := range content {
+				content[i] ^= 0x55
+			}
+			return os.WriteFile(path, content, 0o600)
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+				if err != nil || d.IsDir() {
+					return err
+				}
+				content, err := os.ReadFile(path)
+				if err != nil {
+					return err
+				}
+				return damage(path, content)
+			})
+			require.NoError(t, err)
+			s.scripts.purge() // while it runs
+			works(s)
+			again := open() // and after the next start
+			works(again)
+			require.NoError(t, again.Close(t.Context()))
+		})
+	}
+	require.NoError(t, s.Close(t.Context()))
+}
+
 // recursing is a plugin that calls itself for ever.
 func recursing() Script {
 	p := new(wasmtest.Program)
@@ -139,7 +304,7 @@ func TestAttackRecursion(t *testing.T) {
 		"large frames": {recursingWithLargeFrames(), 24 << 20},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newReal(t, Config{MaxConcurrent: executions + 1})
+			s := newReal(t, Config{MaxConcurrent: 2 * executions})
 			for _, memory := range []int64{1, 64} {
 				script := c.script
 				script.Limits = abi.Limits{MemoryMB: memory, TimeoutMS: 60_000}

@@ -70,7 +70,7 @@ func TestGuestFromGo(t *testing.T) {
 		{source: "loop {}", limits: abi.Limits{MaxOperations: 1 << 40, TimeoutMS: 50}, code: abi.CodeTimeout},
 	} {
 		limits := c.limits.Or(abi.DefaultLimits)
-		e, err := gate.New(1, slog.New(slog.DiscardHandler)).Enter(ctx, limits, NewWorld(echo))
+		e, err := gate.New(1, slog.New(slog.DiscardHandler)).Enter(ctx, gate.Request{Limits: limits, World: NewWorld(echo)})
 		require.NoError(t, err)
 		s := newGoSlot()
 		var loaded abi.LoadResult

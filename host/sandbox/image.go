@@ -36,7 +36,7 @@ func newBaseImage(ctx context.Context, s *slot) (*baseImage, error) {
 	}
 	s.base = b
 	once := gate.New(1, slog.Default())
-	e, err := once.Enter(ctx, abi.DefaultLimits, NewWorld(nil))
+	e, err := once.Enter(ctx, gate.Request{Limits: abi.DefaultLimits})
 	if err != nil {
 		return nil, err
 	}

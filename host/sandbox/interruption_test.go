@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/sandbox/gate"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -264,7 +265,7 @@ type interrupted struct {
 // within 20 ms at least and 300 ms at most.
 func newInterrupted(b *testing.B, s *Sandbox, script Script) *interrupted {
 	const shortest, longest = 20 * time.Millisecond, 300 * time.Millisecond
-	e, err := s.gate.Enter(b.Context(), script.Limits, NewWorld(nil))
+	e, err := s.gate.Enter(b.Context(), script.admission(NewWorld(nil)))
 	require.NoError(b, err)
 	defer s.gate.Leave(e)
 	image, _, err := s.load(e, script, false)
@@ -296,7 +297,7 @@ func (i *interrupted) once(b *testing.B) (told, ended, cleaned time.Duration) {
 	clock, done := threadClock()
 	defer done()
 	world := cancelling(cancel, i.within, func(at time.Time) { cancelled, worked = at, clock() })
-	e, err := i.sandbox.gate.Enter(ctx, i.limits, world)
+	e, err := i.sandbox.gate.Enter(ctx, gate.Request{Limits: i.limits, World: world})
 	require.NoError(b, err)
 	defer i.sandbox.gate.Leave(e)
 	var toldAt atomic.Int64 // as [interruptWatch] tells the guest

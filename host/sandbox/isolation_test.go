@@ -81,7 +81,7 @@ func TestAnImageIsWhatWasLoaded(t *testing.T) {
 	s := newToy(t, Config{})
 	script := toy("text x")
 	script.Limits = abi.DefaultLimits
-	e, err := s.gate.Enter(t.Context(), script.Limits, NewWorld(nil))
+	e, err := s.gate.Enter(t.Context(), script.admission(NewWorld(nil)))
 	require.NoError(t, err)
 	defer s.gate.Leave(e)
 	loaded, err := s.guest.take(t.Context())

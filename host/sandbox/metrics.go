@@ -52,6 +52,7 @@ func newMetrics(r prometheus.Registerer, s *Sandbox) (*metrics, error) {
 		gauge("picloud_executions_running", "Executions the gate has admitted.", func() float64 { return float64(s.gate.Count()) }),
 		gauge("picloud_script_cache_entries", "Scripts kept ready to run.", func() float64 { return float64(c.entries.Len()) }),
 		gauge("picloud_script_cache_bytes", "Memory of the scripts kept.", func() float64 { return float64(c.bytes.Load()) }),
+		gauge("picloud_code_cache_bytes", "Machine code kept on disk.", func() float64 { return float64(s.cache.Bytes()) }),
 		counter("picloud_script_cache_hits_total", "Executions that found their script.", func() float64 { return float64(c.hits.Load()) }),
 		counter("picloud_script_cache_misses_total", "Executions that had to load their script.", func() float64 { return float64(c.misses.Load()) }),
 		counter("picloud_script_cache_evictions_total", "Scripts dropped for others.", func() float64 { return float64(c.evictions.Load()) }),

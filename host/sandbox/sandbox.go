@@ -54,6 +54,14 @@ type Script struct {
 	// Wasm reads the module of a plugin, which has no source. It is called when
 	// the plugin is not in the cache, and to validate it.
 	Wasm func(ctx context.Context) ([]byte, error)
+
+	// Share is how many executions its app may have at once; 0: half of all there may be.
+	Share int
+}
+
+// admission is what a script asks the gate for.
+func (s *Script) admission(world World) gate.Request {
+	return gate.Request{App: s.AppID, Share: s.Share, Limits: s.Limits, World: world}
 }
 
 // Config configures a [Sandbox].
@@ -142,7 +150,7 @@ func newSandbox(ctx context.Context, c Config, wasm []byte) (*Sandbox, error) {
 // [*abi.ScriptError], or what [Script.Wasm] or [Script.Resolve] failed with.
 func (s *Sandbox) Validate(ctx context.Context, script Script) (imports []string, err error) {
 	script.Limits = script.Limits.Or(abi.DefaultLimits)
-	e, err := s.gate.Enter(ctx, script.Limits, NewWorld(nil))
+	e, err := s.gate.Enter(ctx, script.admission(NewWorld(nil)))
 	if err != nil {
 		return nil, err
 	}
@@ -157,6 +165,20 @@ func (s *Sandbox) Validate(ctx context.Context, script Script) (imports []string
 	_, imports, err = s.load(e, script, false)
 	return imports, err
 }
+
+// RetainPlugins drops the machine code kept of plugins whose modules, by their SHA-256 in hex, there
+// are no more, and returns how many pieces it dropped. What was in use a moment ago stays: it may
+// be of a plugin that is about to be stored.
+func (s *Sandbox) RetainPlugins(modules []string) (dropped int) {
+	owners := make(map[string]bool, len(modules))
+	for _, m := range modules {
+		owners[m] = true
+	}
+	return s.cache.Retain(owners, retainAll)
+}
+
+// retainAll is how long ago a plugin's code must have been used to be dropped.
+const retainAll = time.Minute
 
 // Execute runs a script once, compiling it when it is not in the cache. The
 // error is an [*abi.ScriptError] for every outcome but success, or what
@@ -179,7 +201,7 @@ func (s *Sandbox) Describe(ctx context.Context, script Script, inv abi.Invocatio
 
 // execute runs a script; it fills in the description of the value if one is wanted.
 func (s *Sandbox) execute(ctx context.Context, script Script, inv abi.Invocation, world World, d *abi.Description) (Result, error) {
-	e, err := s.gate.Enter(ctx, script.Limits, world)
+	e, err := s.gate.Enter(ctx, script.admission(world))
 	if err != nil {
 		return Result{}, err
 	}

@@ -30,6 +30,9 @@ var toyWasm []byte
 var cacheDir string
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "compile" { // as a process that compiles a plugin
+		compileMain()
+	}
 	var err error
 	if cacheDir, err = os.MkdirTemp("", "picloud-sandbox"); err != nil {
 		panic(err)
@@ -285,7 +288,7 @@ func TestCancellation(t *testing.T) {
 
 func TestGate(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	s := newToy(t, Config{MaxConcurrent: 2, Registerer: registry})
+	s := newToy(t, Config{MaxConcurrent: 4, Registerer: registry}) // two for each app
 	host, calls := started()
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup

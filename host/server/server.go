@@ -30,9 +30,12 @@ import (
 	"github.com/picloud/picloud/host/fetch"
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/front"
+	"github.com/picloud/picloud/host/front/budget"
+	"github.com/picloud/picloud/host/front/edge"
 	"github.com/picloud/picloud/host/hostcalls"
 	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/sandbox"
+	"github.com/picloud/picloud/host/sandbox/compiler"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -48,12 +51,17 @@ type Config struct {
 	Version  string
 	Out      io.Writer    // for what a person must see: the address, and a generated password
 	Log      *slog.Logger // nil: as the settings say
+
+	// Compile is a program and its arguments that call [Compile] in another process. Without one,
+	// plugins are compiled in this process, and nothing bounds that.
+	Compile []string
 }
 
 // Server is a whole PiCloud server on its data directory. It serves once.
 type Server struct {
 	settings *config.Config
 	version  string
+	compile  []string
 	out      io.Writer
 	log      *slog.Logger
 	metrics  *prometheus.Registry
@@ -80,7 +88,7 @@ type Server struct {
 // part cannot be made, those made before are taken away again; the error names the setting to look
 // at.
 func New(ctx context.Context, c Config) (*Server, error) {
-	s := &Server{settings: c.Settings, version: c.Version, out: c.Out, log: c.Log, metrics: prometheus.NewRegistry()}
+	s := &Server{settings: c.Settings, version: c.Version, compile: c.Compile, out: c.Out, log: c.Log, metrics: prometheus.NewRegistry()}
 	if s.log == nil {
 		s.log = c.Settings.Logger()
 	}
@@ -212,6 +220,9 @@ func (s *Server) makeServices(ctx context.Context) error {
 func (s *Server) makeSandbox(ctx context.Context) (err error) {
 	s.sandbox, err = sandbox.New(ctx, sandbox.Config{
 		CacheDir:        s.cache(),
+		CacheBytes:      s.settings.CacheBytes,
+		CompileCommand:  s.compile,
+		CompileBounds:   compiler.Bounds{CPU: s.settings.CompileTime, MemoryMB: s.settings.CompileMemoryMB},
 		ScriptCacheSize: s.settings.ScriptCacheSize,
 		MaxConcurrent:   s.settings.MaxConcurrentExecutions,
 		Logger:          s.log,
@@ -266,9 +277,15 @@ func (s *Server) makeFront(context.Context) error {
 		Catalog: s.catalog, MaxBodyBytes: c.MaxBodyBytes, MaxPluginBytes: c.MaxPluginBytes,
 		Version: s.version, Logger: s.log,
 	})
+	proxies, err := c.Proxies()
+	if err != nil {
+		return err
+	}
 	s.front = front.New(front.Config{
 		Store: s.store, Authority: s.authority, Executions: s.executions, Files: s.services.Files, Routes: s.catalog.Routes(),
-		MaxBodyBytes: c.MaxBodyBytes, Version: s.version, Logger: s.log, Registry: s.metrics,
+		MaxBodyBytes: c.MaxBodyBytes, Budget: budget.New(c.MaxBufferedBytes), Proxies: proxies,
+		Limits:  edge.Limits{Connections: c.MaxConnections, PerAddress: c.MaxConnectionsPerAddress},
+		Version: s.version, Logger: s.log, Registry: s.metrics,
 		Mount: admin.Mount, Streams: api.Streams,
 	})
 	return nil
@@ -281,6 +298,7 @@ func (s *Server) makeBackground(context.Context) error {
 		s.authority.SessionSweeper(s.log),
 		s.services.KV.Sweeper(),
 		s.services.Files.Sweeper(),
+		s.executions.CodeSweeper(s.log),
 	}
 	if age := s.settings.LogRetention; age > 0 {
 		s.background = append(s.background, executions.NewRetention(s.store.Executions(), age, s.log))

@@ -58,6 +58,8 @@ type Scripts interface {
 	// Wasm reads the module of a plugin, as it is now. It is kept once however many plugins have
 	// it, and for as long as one has it.
 	Wasm(ctx context.Context, id string) (WasmModule, error)
+	// WasmHashes lists the SHA-256 of every module that a plugin has, in any app.
+	WasmHashes(ctx context.Context) ([]string, error)
 	// List pages through an app's scripts, without their sources, in the order of their names
 	// (bytewise).
 	List(ctx context.Context, appID string, page PageRequest) (Page[Script], error)

@@ -14,7 +14,7 @@ import (
 
 // smallLimits end any script within milliseconds.
 var smallLimits = abi.Limits{
-	MaxOperations: 20_000, MaxCallLevels: 32, MaxStringSize: 4096, MaxArraySize: 1000, MaxMapSize: 100,
+	MaxOperations: 20_000, MaxCallLevels: 32, MaxStringSize: 4096, MaxArraySize: 1000, MaxBlobSize: 1000, MaxMapSize: 100,
 }.Or(abi.DefaultLimits)
 
 // FuzzRun compiles and runs any text as a script. Whatever it does, it must end soon, stay
@@ -103,7 +103,7 @@ func checkSize(t *testing.T, v vm.Value, source int64, depth int) {
 			checkSize(t, item, source, depth+1)
 		}
 	case vm.KindBlob:
-		size, limit = int64(len(v.AsBlob().Data)), smallLimits.MaxArraySize
+		size, limit = int64(len(v.AsBlob().Data)), smallLimits.MaxBlobSize
 	case vm.KindMap:
 		m := v.AsMap()
 		size, limit = int64(m.Len()), smallLimits.MaxMapSize

@@ -27,6 +27,7 @@ func TestLimits(t *testing.T) {
 		levels     = "max_call_levels"
 		text       = "max_string_size"
 		array      = "max_array_size"
+		blob       = "max_blob_size"
 		object     = "max_map_size"
 	)
 	tests := []struct {
@@ -79,7 +80,7 @@ func TestLimits(t *testing.T) {
 		{"many hexadecimal texts", `let b = blob(99999); loop { b.to_string(); }`, operations},
 		{"split into characters", `let s = ""; s.pad(1000000, 'x'); s.to_chars()`, array},
 		{"split", `let s = ""; s.pad(1000000, ','); s.split(",")`, array},
-		{"string to blob", `let s = ""; s.pad(1000000, ','); s.to_blob()`, array},
+		{"string to blob", `let s = ""; s.pad(1000000, ','); loop { s.to_blob(); }`, operations},
 
 		{"array doubling", "let a = [1]; loop { a += a; }", array},
 		{"array added to itself", "let a = [1]; loop { a = a + a; }", array},
@@ -91,11 +92,11 @@ func TestLimits(t *testing.T) {
 		{"array pad", "let a = []; a.pad(9223372036854775807, 0)", array},
 		{"array in itself", "let a = [1]; loop { a.push(a); }", array + " " + operations},
 		{"array of a range", "(0..9223372036854775807).to_array()", ""},
-		{"blob", "blob(9223372036854775807)", array},
-		{"blob pad", "let b = blob(); b.pad(9223372036854775807, 0)", array},
-		{"blob doubling", "let b = blob(1); loop { b += b; }", array},
-		{"blob append", "let b = blob(1); loop { b.append(b); }", array},
-		{"blob push", "let b = blob(); loop { b.push(1); }", array},
+		{"blob", "blob(9223372036854775807)", blob},
+		{"blob pad", "let b = blob(); b.pad(9223372036854775807, 0)", blob},
+		{"blob doubling", "let b = blob(1); loop { b += b; }", blob},
+		{"blob append", "let b = blob(1); loop { b.append(b); }", blob},
+		{"blob push", "let b = blob(10485760); loop { b.push(1); }", blob},
 		{"many sorts", "let a = []; a.pad(99999, 0); loop { a.sort(); }", operations},
 		{"sort by a script", "let a = []; a.pad(99999, 0); loop { a.sort(|x, y| x - y); }", operations},
 		{"many reversals", "let a = []; a.pad(99999, 0); loop { a.reverse(); }", operations},

@@ -76,14 +76,15 @@ type Site struct {
 	Auth   *authz.Authority
 }
 
-// New starts a server for the time of a test, whose output has what it logs of errors.
-func New(t testing.TB) *Site {
+// New starts a server for the time of a test, whose output has what it logs of errors. Its front may
+// be made otherwise by changes.
+func New(t testing.TB, changes ...func(*front.Config)) *Site {
 	t.Helper()
-	return NewLogging(t, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError})))
+	return NewLogging(t, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError})), changes...)
 }
 
 // NewLogging is [New] with another log.
-func NewLogging(t testing.TB, log *slog.Logger) *Site {
+func NewLogging(t testing.TB, log *slog.Logger, changes ...func(*front.Config)) *Site {
 	t.Helper()
 	ctx := context.Background()
 	path := filepath.Join(t.TempDir(), sqlite.FileName)
@@ -109,11 +110,15 @@ func NewLogging(t testing.TB, log *slog.Logger) *Site {
 		KV: services.KV, Docs: services.Docs, Files: services.Files,
 		MaxBodyBytes: MaxBody, MaxPluginBytes: MaxPlugin, Version: "test", Logger: log,
 	})
-	server := front.New(front.Config{
+	config := front.Config{
 		Store: db, Authority: s.Auth, Executions: runs, Files: stored, Routes: apps.Routes(),
 		MaxBodyBytes: MaxBody, Version: "test", Logger: log, Registry: registry,
 		Mount: admin.Mount, Streams: api.Streams,
-	})
+	}
+	for _, change := range changes {
+		change(&config)
+	}
+	server := front.New(config)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	s.URL = "http://" + listener.Addr().String()

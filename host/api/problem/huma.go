@@ -21,7 +21,10 @@ func ofHuma(status int, message string, errs ...error) huma.StatusError {
 	p := New(status, fault.OfStatus(status), message)
 	for _, err := range errs {
 		var detailer huma.ErrorDetailer
+		var known *Problem
 		switch {
+		case errors.As(err, &known): // of a body that cannot be read
+			return known
 		case err == nil:
 		case errors.As(err, &detailer):
 			d := detailer.ErrorDetail()

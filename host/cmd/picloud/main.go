@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/picloud/picloud/host/cli"
 	"github.com/picloud/picloud/host/config"
@@ -19,6 +20,7 @@ type commands struct {
 	Serve   serveCmd   `cmd:"" help:"Run the server."`
 	Passwd  passwdCmd  `cmd:"" help:"Give a user a new password, on the machine of a server that does not run."`
 	Version versionCmd `cmd:"" help:"Print the version."`
+	Compile compileCmd `cmd:"" hidden:""`
 
 	cli.Commands
 }
@@ -39,12 +41,28 @@ func (serveCmd) Help() string {
 
 // Run serves until ctx ends, then stops in order.
 func (c *serveCmd) Run(ctx context.Context) error {
-	s, err := server.New(ctx, server.Config{Settings: &c.Config, Version: version, Out: os.Stdout})
+	self, err := server.Self()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	s, err := server.New(ctx, server.Config{
+		Settings: &c.Config, Version: version, Out: os.Stdout, Compile: []string{self, "compile"},
+	})
 	if err != nil {
 		return err
 	}
 	return s.Run(ctx)
 }
+
+// compileCmd is what a server runs to compile a plugin.
+type compileCmd struct {
+	Dir      string        `required:""`
+	CPU      time.Duration `name:"cpu" required:""`
+	MemoryMB int64         `name:"memory-mb" required:""`
+}
+
+// Run compiles the plugin.
+func (c *compileCmd) Run() error { return server.Compile(c.Dir, c.CPU, c.MemoryMB) }
 
 // passwdCmd gives a user a new password.
 type passwdCmd struct {

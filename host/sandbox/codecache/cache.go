@@ -326,12 +326,12 @@ func (c *Cache) shares(name string) bool {
 }
 
 // Retain drops the entries of owners that there are no more, and returns how many. Those without
-// an owner stay. In use, an entry stays until the next time.
-func (c *Cache) Retain(owners map[string]bool) (dropped int) {
+// an owner stay, and until another time those that are in use or were within a while.
+func (c *Cache) Retain(owners map[string]bool, while time.Duration) (dropped int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for key, e := range c.entries {
-		if e.Owner != "" && !owners[e.Owner] && e.users == 0 {
+		if e.Owner != "" && !owners[e.Owner] && e.users == 0 && time.Since(e.used) >= while {
 			c.drop(key, e)
 			dropped++
 		}

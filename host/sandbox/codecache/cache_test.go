@@ -157,12 +157,13 @@ func TestRetain(t *testing.T) {
 			c.make1(t, owner+" "+code, owner, 10)
 		}
 	}
-	assert.Zero(t, c.Retain(map[string]bool{"one": true, "two": true}))
+	assert.Zero(t, c.Retain(map[string]bool{"one": true, "two": true}, 0))
 	release, err := c.Ensure(NewKey([]byte("two as it is")), "two", nil)
 	require.NoError(t, err)
-	assert.Equal(t, 1, c.Retain(map[string]bool{"one": true}), "but what is in use")
+	assert.Equal(t, 1, c.Retain(map[string]bool{"one": true}, 0), "but what is in use")
 	release()
-	assert.Equal(t, 1, c.Retain(map[string]bool{"one": true}))
+	assert.Zero(t, c.Retain(map[string]bool{"one": true}, time.Hour), "what was in use a moment ago")
+	assert.Equal(t, 1, c.Retain(map[string]bool{"one": true}, 0))
 	assert.Equal(t, []string{"code-of-guest", "code-of-one as it is", "code-of-one initialised"}, c.files(t))
 	assert.EqualValues(t, 30, c.Bytes())
 }

@@ -108,8 +108,6 @@ func TestCompile(t *testing.T) {
 	}
 }
 
-func cacheDirOf(c *Compiler) string { return c.cache.Dir() }
-
 func TestWhatIsWrongWithAModule(t *testing.T) {
 	broken := func() []byte {
 		var p wasmtest.Program

@@ -17,6 +17,7 @@ type Execution struct {
 	Limits abi.Limits // every field set
 	World
 
+	app      string
 	logger   *slog.Logger
 	ctx      context.Context
 	cancel   context.CancelCauseFunc

@@ -12,28 +12,48 @@ import (
 	"github.com/picloud/picloud/abi"
 )
 
-// A Gate admits so many executions at once and refuses the others: there is no
-// queue, because whoever waits in one holds memory and answers late.
+// A Gate admits so many executions at once and refuses the others: there is no queue, because whoever
+// waits in one holds memory and answers late.
+//
+// Its places are shared by apps, so that none keeps the others out. An app has at most its share of
+// them at once, and the last quarter is kept for apps that have none: however much others run, an
+// app that runs nothing is admitted, unless that quarter is taken by as many other apps.
 type Gate struct {
 	logger *slog.Logger
+	places int
+	kept   int // of them, for apps that have none
 
 	mu      sync.Mutex
-	max     int
 	running map[*Execution]struct{}
+	apps    map[string]int // places that an app has; none: it is not there
 	closed  bool
 	empty   chan struct{} // closed when closed is set and nothing runs
 }
 
-// New makes a gate for max executions at once, at least 1. Failures that callers
-// must not see go to the logger.
-func New(max int, logger *slog.Logger) *Gate {
-	return &Gate{logger: logger, max: max, running: make(map[*Execution]struct{}, max), empty: make(chan struct{})}
+// New makes a gate of so many places, at least 1. Failures that callers must not see go to the
+// logger.
+func New(places int, logger *slog.Logger) *Gate {
+	g := &Gate{
+		logger: logger, places: places, kept: max(places/4, 1),
+		running: make(map[*Execution]struct{}, places), apps: map[string]int{}, empty: make(chan struct{}),
+	}
+	if places == 1 {
+		g.kept = 0
+	}
+	return g
 }
 
-// Enter admits an execution, whose time then runs; every limit is set. One that
-// another execution asked for, by an operation, takes that one's place. The error
-// is an [*abi.ScriptError].
-func (g *Gate) Enter(ctx context.Context, limits abi.Limits, world World) (*Execution, error) {
+// A Request asks to be admitted.
+type Request struct {
+	App    string
+	Share  int        // places that the app may have at once; 0: half of all, at least one
+	Limits abi.Limits // every one is set
+	World  World
+}
+
+// Enter admits an execution, whose time then runs. One that another execution asked for, by an
+// operation, takes that one's place. The error is an [*abi.ScriptError].
+func (g *Gate) Enter(ctx context.Context, r Request) (*Execution, error) {
 	if ctx.Err() != nil {
 		return nil, &abi.ScriptError{Code: abi.CodeCancelled, Message: "cancelled"}
 	}
@@ -44,21 +64,38 @@ func (g *Gate) Enter(ctx context.Context, limits abi.Limits, world World) (*Exec
 	case g.closed:
 		return nil, &abi.ScriptError{Code: abi.CodeCancelled, Message: errShutdown.Error()}
 	case caller != nil: // which waits meanwhile, and has been admitted
-	case len(g.running) >= g.max:
-		return nil, &abi.ScriptError{
-			Code:    abi.CodeOverloaded,
-			Message: fmt.Sprintf("all %d executions are taken", g.max),
+	default:
+		if refusal := g.refusal(r); refusal != "" {
+			return nil, &abi.ScriptError{Code: abi.CodeOverloaded, Message: refusal}
 		}
 	}
-	e := &Execution{Limits: limits, World: world, logger: g.logger, caller: caller}
+	e := &Execution{Limits: r.Limits, World: r.World, app: r.App, logger: g.logger, caller: caller}
 	e.ctx, e.cancel = context.WithCancelCause(context.WithValue(ctx, executionKey{}, e))
-	timeout := time.Duration(limits.TimeoutMS) * time.Millisecond
+	timeout := time.Duration(r.Limits.TimeoutMS) * time.Millisecond
 	e.deadline = time.Now().Add(timeout)
 	e.timer = time.AfterFunc(timeout, func() { e.cancel(errTimeout) })
 	if caller == nil {
 		g.running[e] = struct{}{}
+		g.apps[r.App]++
 	}
 	return e, nil
+}
+
+// refusal says why a request is not admitted now; "": it is.
+func (g *Gate) refusal(r Request) string {
+	share := r.Share
+	if share <= 0 {
+		share = (g.places + 1) / 2
+	}
+	switch has, taken := g.apps[r.App], len(g.running); {
+	case taken >= g.places:
+		return fmt.Sprintf("all %d executions are taken", g.places)
+	case has >= share:
+		return fmt.Sprintf("all %d executions that the app may have at once are taken", share)
+	case has > 0 && taken >= g.places-g.kept:
+		return fmt.Sprintf("all %d executions are taken, but %d that are for apps without any", g.places-g.kept, g.kept)
+	}
+	return ""
 }
 
 // Leave ends an execution.
@@ -71,6 +108,9 @@ func (g *Gate) Leave(e *Execution) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.running, e)
+	if g.apps[e.app]--; g.apps[e.app] == 0 {
+		delete(g.apps, e.app)
+	}
 	if g.closed && len(g.running) == 0 {
 		close(g.empty)
 	}

@@ -70,13 +70,14 @@ type box struct {
 	compiled map[string]*Plugin // by module
 }
 
+// newBox makes a box for so many executions at once.
 func newBox(t testing.TB, concurrent int) *box {
 	t.Helper()
 	cache, err := codecache.Open(codecache.Config{Dir: cacheDir})
 	require.NoError(t, err)
 	runtime, err := NewRuntime(cache, compiler.New(compiler.Config{Cache: cache}))
 	require.NoError(t, err)
-	b := &box{gate: gate.New(concurrent, slog.New(slog.DiscardHandler)), runtime: runtime, compiled: map[string]*Plugin{}}
+	b := &box{gate: gate.New(2*concurrent, slog.New(slog.DiscardHandler)), runtime: runtime, compiled: map[string]*Plugin{}}
 	t.Cleanup(func() {
 		assert.NoError(t, b.gate.Close(context.Background()))
 		for _, p := range b.compiled {
@@ -107,7 +108,7 @@ func (b *box) run(ctx context.Context, wasm []byte, limits abi.Limits, operation
 }
 
 func (b *box) invoke(ctx context.Context, wasm []byte, limits abi.Limits, inv abi.Invocation, world gate.World) (value string, err error) {
-	e, err := b.gate.Enter(ctx, limits.Or(abi.Limits{TimeoutMS: 5000}).Or(abi.DefaultLimits), world)
+	e, err := b.gate.Enter(ctx, gate.Request{Limits: limits.Or(abi.Limits{TimeoutMS: 5000}).Or(abi.DefaultLimits), World: world})
 	if err != nil {
 		return "", err
 	}

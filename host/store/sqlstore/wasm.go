@@ -16,6 +16,7 @@ const (
 
 	// Triggers delete the modules that nobody has any more.
 	wasmInsert = `INSERT INTO wasm_modules (sha256, size, data) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`
+	wasmHashes = `SELECT sha256 FROM wasm_modules ORDER BY sha256`
 	wasmGet    = `SELECT m.sha256, m.data FROM scripts s JOIN wasm_modules m ON m.sha256 = s.wasm WHERE s.id = $1`
 )
 
@@ -67,4 +68,8 @@ func scanWasm(row scanner) (m store.WasmModule, err error) {
 
 func (r scripts) Wasm(ctx context.Context, id string) (store.WasmModule, error) {
 	return one(ctx, r.s.reader(), "wasm module", scanWasm, wasmGet, id)
+}
+
+func (r scripts) WasmHashes(ctx context.Context) ([]string, error) {
+	return many(ctx, r.s.reader(), "wasm modules", text, wasmHashes)
 }

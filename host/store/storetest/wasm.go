@@ -75,6 +75,17 @@ func testWasm(t *testing.T, s subject) {
 		notFound(t, err, "wasm module")
 	})
 
+	t.Run("hashes of all modules", func(t *testing.T) {
+		script := s.plugin(t, app, "listed", []byte("\x00asm listed"))
+		hashes, err := s.Scripts().WasmHashes(s.ctx)
+		require.NoError(t, err)
+		require.Contains(t, hashes, script.WasmSHA256)
+		require.NoError(t, s.Scripts().Delete(s.ctx, script.ID))
+		hashes, err = s.Scripts().WasmHashes(s.ctx)
+		require.NoError(t, err)
+		require.NotContains(t, hashes, script.WasmSHA256)
+	})
+
 	t.Run("replace", func(t *testing.T) {
 		script := s.plugin(t, app, "changing", one)
 		s.clock.advance(time.Second)

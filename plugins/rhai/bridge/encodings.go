@@ -91,7 +91,7 @@ func makeString(t *vm.Thread, n int) *vm.Error {
 
 // makeBlob does what makeString does, for a blob.
 func makeBlob(t *vm.Thread, n int) *vm.Error {
-	if err := t.CheckArray(int64(n)); err != nil {
+	if err := t.CheckBlob(int64(n)); err != nil {
 		return err
 	}
 	return t.Charge(int64(n) / bytesPerOperation)

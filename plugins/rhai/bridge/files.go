@@ -10,6 +10,7 @@ var (
 		{name: "name", is: isString, required: true}, {name: "content_type", is: isString, required: true}, {name: "data", is: isBytes, required: true},
 	}
 	filesUpdateFields = []property{{name: "name", is: isString}, {name: "content_type", is: isString}, {name: "data", is: isBytes}}
+	filesGetOptions   = []property{{name: "length", is: isInteger}, {name: "offset", is: isInteger}}
 	filesListOptions  = []property{{name: "cursor", is: isString}, {name: "limit", is: isInteger}}
 )
 
@@ -18,7 +19,7 @@ var (
 //
 //	create(#{name, content_type, data})          the metadata
 //	head(id)                                     the metadata; () when there is none
-//	get(id)                                      the bytes, a blob; () when there is none
+//	get(id[, #{offset, length}])                 the bytes, or those of a part, a blob; () when there is no file
 //	update(id, #{name, content_type, data})      changes what is given: the metadata now
 //	delete(id)                                   whether there was such a file
 //	list([#{cursor, limit}])                     an array of metadata
@@ -34,9 +35,11 @@ func registerFiles(l *vm.Library) {
 	}
 	l.Func("head", onID(abi.OpFilesHead, "file"), c, s)
 	l.Func("delete", onID(abi.OpFilesDelete, "found"), c, s)
-	l.Func("get", func(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-		return on(t, abi.OpFilesGet, args[0]).string("id", args[1]).oneIf("found", "data")
-	}, c, s)
+	get := func(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+		return on(t, abi.OpFilesGet, args[0]).string("id", args[1]).properties(options(args, 2), filesGetOptions).oneIf("found", "data")
+	}
+	l.Func("get", get, c, s)
+	l.Func("get", get, c, s, m)
 
 	l.Func("create", func(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 		return on(t, abi.OpFilesCreate, args[0]).properties(args[1].AsMap(), filesCreateFields).one("file")

@@ -135,6 +135,8 @@ func bridges(t testing.TB) []struct {
 		{abi.OpFilesGet, on(`files.get("f1")`), `{"collection":"c","id":"f1"}`, `{"$blob":"AQI="}`, &abi.FilesGetResponse{Found: true, Data: []byte{1, 2}}},
 		{abi.OpFilesGet, on(`files.get("f1")`), `{"collection":"c","id":"f1"}`, `{"$blob":""}`, &abi.FilesGetResponse{Found: true}},
 		{abi.OpFilesGet, on(`files.get("f1")`), `{"collection":"c","id":"f1"}`, `null`, &abi.FilesGetResponse{}},
+		{abi.OpFilesGet, on(`files.get("f1", #{offset: 2, length: 1})`), `{"collection":"c","id":"f1","offset":2,"length":1}`, `{"$blob":"Ag=="}`, &abi.FilesGetResponse{Found: true, Data: []byte{2}}},
+		{abi.OpFilesGet, on(`files.get("f1", #{offset: 2})`), `{"collection":"c","id":"f1","offset":2}`, `{"$blob":"Ag=="}`, &abi.FilesGetResponse{Found: true, Data: []byte{2}}},
 		{abi.OpFilesUpdate, on(`files.update("f1", #{name: "b", data: "x"})`), `{"collection":"c","id":"f1","name":"b","data":{"$blob":"eA=="}}`, file3, &abi.FilesInfoResponse{File: file}},
 		{abi.OpFilesDelete, on(`files.delete("f1")`), `{"collection":"c","id":"f1"}`, `true`, &abi.FilesDeleteResponse{Found: true}},
 		{abi.OpFilesList, on(`files.list()`), `{"collection":"c"}`, `[` + file3 + `]`, &abi.FilesListResponse{Items: []abi.FileInfo{*file}}},
@@ -194,6 +196,7 @@ func init() {
 	requestType[abi.DocsUpdateRequest]("DocsUpdateRequest")
 	requestType[abi.FilesCreateRequest]("FilesCreateRequest")
 	requestType[abi.FilesGetRequest]("FilesGetRequest")
+	requestType[abi.FilesReadRequest]("FilesReadRequest")
 	requestType[abi.FilesUpdateRequest]("FilesUpdateRequest")
 	requestType[abi.FilesListRequest]("FilesListRequest")
 	requestType[abi.HTTPRequest]("HTTPRequest")
@@ -369,7 +372,7 @@ func TestLimitsOfResponses(t *testing.T) {
 	}{
 		{abi.Limits{MaxStringSize: 10}, `{"a":"` + strings.Repeat("x", 11) + `"}`, "max_string_size"},
 		{abi.Limits{MaxArraySize: 3}, `[1,2,3,4]`, "max_array_size"},
-		{abi.Limits{MaxArraySize: 3}, `{"$blob":"AAAAAA=="}`, "max_array_size"},
+		{abi.Limits{MaxBlobSize: 3}, `{"$blob":"AAAAAA=="}`, "max_blob_size"},
 		{abi.Limits{MaxMapSize: 1}, `{"a":1,"b":2}`, "max_map_size"},
 		{abi.Limits{MaxOperations: 1000}, `[` + strings.Repeat("1,", 50_000) + `1]`, "max_operations"},
 	} {

@@ -90,7 +90,7 @@ func length(name string, v vm.Value) (int64, *vm.Error) {
 func randomBytes(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	n, err := length("random::bytes", args[0])
 	if err == nil {
-		err = t.CheckArray(n)
+		err = t.CheckBlob(n)
 	}
 	if err == nil {
 		err = t.Charge(n / 16)

@@ -225,7 +225,7 @@ func (d *decoder) value(b []byte, depth int) (vm.Value, []byte, error) {
 	case msgp.BinType:
 		v, rest, err := msgp.ReadBytesZC(b)
 		if err == nil {
-			err = d.fits((*vm.Thread).CheckArray, len(v))
+			err = d.fits((*vm.Thread).CheckBlob, len(v))
 		}
 		if err != nil {
 			return vm.Unit, b, err

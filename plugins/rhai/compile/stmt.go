@@ -60,7 +60,7 @@ func (f *function) trim() {
 	if f.dynamic {
 		f.ad(vm.OpTrim, 0, f.depth, syntax.Position{})
 	}
-	if f.hasImports {
+	if f.hasImports || f.dynamic {
 		f.ad(vm.OpImportTrim, 0, f.depth, syntax.Position{})
 	}
 }

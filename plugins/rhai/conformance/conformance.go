@@ -49,7 +49,7 @@ func (o Outcome) Equal(p Outcome) bool {
 
 // Limits are those the oracle runs under: as the default engine, with 5,000,000
 // operations.
-var Limits = abi.Limits{MaxOperations: 5_000_000, MaxStringSize: 1 << 28, MaxArraySize: 1 << 26, MaxMapSize: 1 << 24, MemoryMB: 512, TimeoutMS: 60_000}.Or(abi.DefaultLimits)
+var Limits = abi.Limits{MaxOperations: 5_000_000, MaxStringSize: 1 << 28, MaxArraySize: 1 << 26, MaxBlobSize: 1 << 26, MaxMapSize: 1 << 24, MemoryMB: 512, TimeoutMS: 60_000}.Or(abi.DefaultLimits)
 
 // Load reads a file of cases, one JSON object a line.
 func Load(path string) ([]Case, error) {

@@ -70,7 +70,7 @@ func newBlob(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 		return vm.NewBlob(nil), nil
 	}
 	n := args[0].AsInt()
-	if err := t.CheckArray(n); err != nil {
+	if err := t.CheckBlob(n); err != nil {
 		return vm.Unit, err
 	}
 	data := make([]byte, n)
@@ -150,7 +150,7 @@ func blobSet(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 
 func blobPush(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	b := args[0].AsBlob()
-	if err := t.CheckArray(int64(len(b.Data)) + 1); err != nil {
+	if err := t.CheckBlob(int64(len(b.Data)) + 1); err != nil {
 		return vm.Unit, err
 	}
 	b.Data = append(b.Data, byte(args[1].AsInt()))
@@ -169,7 +169,7 @@ func blobAppend(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 		more = utf8.AppendRune(nil, args[1].AsChar())
 	}
 	b := args[0].AsBlob()
-	if err := t.CheckArray(int64(len(b.Data)) + int64(len(more))); err != nil {
+	if err := t.CheckBlob(int64(len(b.Data)) + int64(len(more))); err != nil {
 		return vm.Unit, err
 	}
 	b.Data = append(b.Data, more...)
@@ -178,7 +178,7 @@ func blobAppend(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 
 func blobInsert(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	b := args[0].AsBlob()
-	if err := t.CheckArray(int64(len(b.Data)) + 1); err != nil {
+	if err := t.CheckBlob(int64(len(b.Data)) + 1); err != nil {
 		return vm.Unit, err
 	}
 	at, _ := span(len(b.Data), args[1].AsInt(), 0)
@@ -188,8 +188,8 @@ func blobInsert(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 
 func blobPad(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	length := args[1].AsInt()
-	if length > t.Limits().MaxArraySize {
-		return vm.Unit, vm.DataTooLargeError("Size of BLOB", "max_array_size")
+	if length > t.Limits().MaxBlobSize {
+		return vm.Unit, vm.DataTooLargeError("Size of BLOB", "max_blob_size")
 	}
 	if length <= int64(len(args[0].AsBlob().Data)) {
 		return vm.Unit, nil
@@ -266,7 +266,7 @@ func blobSplice(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if count == 0 {
 		from = len(b.Data) // not where it was asked for: so it is in Rhai
 	}
-	if err := t.CheckArray(int64(len(b.Data)-count) + int64(len(with))); err != nil {
+	if err := t.CheckBlob(int64(len(b.Data)-count) + int64(len(with))); err != nil {
 		return vm.Unit, err
 	}
 	b.Data = slices.Replace(b.Data, from, from+count, with...)

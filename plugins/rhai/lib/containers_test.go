@@ -13,7 +13,7 @@ import (
 
 // TestLimits: what a function makes is checked against the limits before it is made.
 func TestLimits(t *testing.T) {
-	limits := abi.Limits{MaxStringSize: 100, MaxArraySize: 10, MaxMapSize: 3}
+	limits := abi.Limits{MaxStringSize: 100, MaxArraySize: 10, MaxBlobSize: 10, MaxMapSize: 3}
 	const tooLong, tooMany = "Length of string too large", "Size of array/BLOB too large"
 	tests := []struct{ script, want string }{
 		{`let s = ""; s.pad(100, 'x'); s.len`, ""},
@@ -110,7 +110,7 @@ func TestCosts(t *testing.T) {
 // TestWorkIsCharged: a few calls that do much end at the limit of operations.
 func TestWorkIsCharged(t *testing.T) {
 	text := strings.Repeat("ab,", 300_000)
-	limits := abi.Limits{MaxOperations: 200_000, MaxStringSize: 16 << 20, MaxArraySize: 10_000_000}
+	limits := abi.Limits{MaxOperations: 200_000, MaxStringSize: 16 << 20, MaxArraySize: 10_000_000, MaxBlobSize: 10_000_000}
 	tests := []string{
 		`for i in 0..100 { text.contains("x") }`,
 		`for i in 0..100 { text.index_of("x") }`,

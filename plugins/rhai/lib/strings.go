@@ -68,13 +68,15 @@ func registerStrings(l *vm.Library) {
 	l.Method("make_upper", changes(stringToUpper), s)
 	l.Method("make_lower", changes(stringToLower), s)
 
-	l.Func("split", splitWhitespace, s)
-	l.Func("split", splitAt, s, i)
+	// As since Rhai 1.25 these may be called on constants; they take their string by reference all the same, so that
+	// a part of one is written back.
+	l.PureMethod("split", splitWhitespace, s)
+	l.PureMethod("split", splitAt, s, i)
 	for _, by := range []vm.Kind{s, c} {
-		l.Func("split", stringSplit, s, by)
-		l.Func("split", stringSplit, s, by, i)
-		l.Func("split_rev", stringSplitRev, s, by)
-		l.Func("split_rev", stringSplitRev, s, by, i)
+		l.PureMethod("split", stringSplit, s, by)
+		l.PureMethod("split", stringSplit, s, by, i)
+		l.PureMethod("split_rev", stringSplitRev, s, by)
+		l.PureMethod("split_rev", stringSplitRev, s, by, i)
 	}
 	l.Func("to_chars", stringToChars, s)
 	l.Func("chars", stringChars, s)
@@ -139,7 +141,7 @@ func stringBytes(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 
 func stringToBlob(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	text := args[0].AsString()
-	if err := t.CheckArray(int64(len(text))); err != nil {
+	if err := t.CheckBlob(int64(len(text))); err != nil {
 		return vm.Unit, err
 	}
 	return vm.NewBlob([]byte(text)), chargeBytes(t, len(text))

@@ -110,7 +110,7 @@ func (t *Thread) appendToBlob(target *Value, r Value) *Error {
 		s := r.AsString()
 		more = unsafe.Slice(unsafe.StringData(s), len(s))
 	}
-	if err := t.CheckArray(int64(len(target.AsBlob().Data)) + int64(len(more))); err != nil {
+	if err := t.CheckBlob(int64(len(target.AsBlob().Data)) + int64(len(more))); err != nil {
 		return err
 	}
 	if err := t.Charge(int64(len(more)) / bytesPerOperation); err != nil {

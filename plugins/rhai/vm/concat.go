@@ -395,7 +395,7 @@ func (t *Thread) extendBlob(l, r Value) (Value, *Error) {
 			return r.Share(), nil
 		}
 	}
-	if err := t.CheckArray(int64(len(a)) + int64(len(b))); err != nil {
+	if err := t.CheckBlob(int64(len(a)) + int64(len(b))); err != nil {
 		err.unplaced = true
 		return Unit, err
 	}

@@ -129,7 +129,7 @@ func (t *Thread) evaluateModule(at *frame, m *module) *Error {
 	}
 	t.loading = append(t.loading, m)
 	t.levels++
-	t.maxFrames--
+	t.maxFrames++ // it is no call
 	f := t.top()
 	f.fn = m.program.Main
 	f.env = &environment{imports: at.env.imports, others: visible(m.program, nil, at)}
@@ -138,17 +138,17 @@ func (t *Thread) evaluateModule(at *frame, m *module) *Error {
 	err := t.push(f, n)
 	if err == nil {
 		err = t.run(stop)
+		// Its frame is gone, but not yet overwritten.
+		end := t.frames[:stop+1][stop].env
+		m.carried.imports = end.imports.since(at.env.imports).onto(nil)
+		m.carried.constants = end.constants
+		for _, v := range m.vars {
+			m.adopt(v, 0)
+		}
 	}
 	t.levels--
-	t.maxFrames++
+	t.maxFrames--
 	t.loading = t.loading[:len(t.loading)-1]
-	// Its frame is gone, but not yet overwritten.
-	end := t.frames[:stop+1][stop].env
-	m.carried.imports = end.imports.since(at.env.imports).onto(nil)
-	m.carried.constants = end.constants
-	for _, v := range m.vars {
-		m.adopt(v, 0)
-	}
 	m.done = err == nil
 	return err
 }

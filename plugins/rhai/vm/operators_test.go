@@ -315,7 +315,7 @@ func TestOpAssignKeepsCopies(t *testing.T) {
 }
 
 func TestOperatorLimits(t *testing.T) {
-	limits := abi.Limits{MaxStringSize: 10, MaxArraySize: 3, MaxMapSize: 1}
+	limits := abi.Limits{MaxStringSize: 10, MaxArraySize: 3, MaxBlobSize: 3, MaxMapSize: 1}
 	thread := testThread(limits)
 	long, full := String("123456789é"[:10]), array(Int(1), Int(2), Int(3))
 	const tooLong, tooMany, tooManyKeys = "Length of string too large", "Size of array/BLOB too large", "Size of object map too large"

@@ -74,11 +74,12 @@ type frame struct {
 }
 
 const (
-	valueSize  = unsafe.Sizeof(Value{})
-	instrSize  = unsafe.Sizeof(Instr(0))
-	blockSize  = 2048 // values in a block of the stack, at least
-	evalFrames = 8    // evals, one inside the other, where all calls are in use
-	nativeDeep = 32   // natives calling back into the script, one inside the other: each takes room on Go's stack
+	valueSize    = unsafe.Sizeof(Value{})
+	instrSize    = unsafe.Sizeof(Instr(0))
+	blockSize    = 2048 // values in a block of the stack, at least
+	evalFrames   = 8    // evals, one inside the other, where all calls are in use
+	moduleFrames = 16   // modules that are evaluated, one importing the other: linking allows 8
+	nativeDeep   = 32   // natives calling back into the script, one inside the other: each takes room on Go's stack
 )
 
 // NewThread makes a thread that runs p once. Each field of limits must be set.
@@ -88,7 +89,7 @@ func NewThread(p *Program, host Host, limits abi.Limits, interrupt *uint32, seed
 	t.Budget = NewBudget(limits.MaxOperations, interrupt, host.Yield)
 	t.blocks = [][]Value{newBlock(blockSize)}
 	// All there can be, so that they never move.
-	t.frames = make([]frame, 0, limits.MaxCallLevels+1+evalFrames)
+	t.frames = make([]frame, 0, limits.MaxCallLevels+1+evalFrames+moduleFrames)
 	t.maxFrames = int(limits.MaxCallLevels) + 1
 	return t
 }
@@ -217,10 +218,18 @@ func (t *Thread) CheckString(bytes int64) *Error {
 	return nil
 }
 
-// CheckArray refuses an array or blob of too many elements.
+// CheckArray refuses an array of too many elements.
 func (t *Thread) CheckArray(items int64) *Error {
 	if items > t.limits.MaxArraySize {
 		return DataTooLargeError("Size of array/BLOB", "max_array_size")
+	}
+	return nil
+}
+
+// CheckBlob refuses a blob of too many bytes.
+func (t *Thread) CheckBlob(bytes int64) *Error {
+	if bytes > t.limits.MaxBlobSize {
+		return DataTooLargeError("Size of array/BLOB", "max_blob_size")
 	}
 	return nil
 }

@@ -143,7 +143,7 @@ func (c *comparison) compare(source string) (want, got conformance.Outcome, diff
 	return want, got, true
 }
 
-var limits = abi.Limits{MaxOperations: 1_000_000, MaxStringSize: 1 << 28, MaxArraySize: 1 << 26, MaxMapSize: 1 << 24}.Or(abi.DefaultLimits)
+var limits = abi.Limits{MaxOperations: 1_000_000, MaxStringSize: 1 << 28, MaxArraySize: 1 << 26, MaxBlobSize: 1 << 26, MaxMapSize: 1 << 24}.Or(abi.DefaultLimits)
 
 // ours returns what this interpreter makes of a script. One that does not end ends the command.
 func ours(source string, modules map[string]string) (o conformance.Outcome) {

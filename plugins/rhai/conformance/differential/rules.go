@@ -80,15 +80,15 @@ func excuse(source string, want, got conformance.Outcome) string {
 	return ""
 }
 
-var moduleName = regexp.MustCompile(`\bm[1-3]( @ |")`)
+var moduleName = regexp.MustCompile(`\bm[1-3]( @ |["'])`)
 
-// unnamed is an outcome without the names of modules in what was printed.
+// unnamed returns an outcome without the names of modules in places.
 func unnamed(o conformance.Outcome) conformance.Outcome {
 	lines := make([]string, len(o.Stdout))
 	for i, l := range o.Stdout {
 		lines[i] = moduleName.ReplaceAllString(l, "m$1")
 	}
-	o.Stdout = lines
+	o.Stdout, o.Error = lines, moduleName.ReplaceAllString(o.Error, "m$1")
 	return o
 }
 

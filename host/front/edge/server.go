@@ -1,0 +1,40 @@
+package edge
+
+import (
+	"context"
+	"net"
+
+	"github.com/valyala/fasthttp"
+)
+
+// Server serves the connections of one listener with fasthttp, which reads nothing but heads that
+// are known to be good.
+type Server struct {
+	http   fasthttp.Server
+	config Config
+}
+
+// NewServer makes a server whose handler must [Take] each request.
+func NewServer(c Config, handler fasthttp.RequestHandler) *Server {
+	return &Server{config: c, http: fasthttp.Server{
+		Handler:                      handler,
+		ReadBufferSize:               c.MaxHeadBytes + 1<<10, // what we write into it is a little longer
+		ReduceMemoryUsage:            true,                   // a connection that waits holds no buffers of fasthttp
+		NoDefaultServerHeader:        true,
+		NoDefaultContentType:         true,
+		DisablePreParseMultipartForm: true,
+		CloseOnShutdown:              true,
+		Logger:                       silent{},
+	}}
+}
+
+type silent struct{}
+
+func (silent) Printf(string, ...any) {}
+
+// Serve answers the requests that come to a bound listener until [Server.Shutdown].
+func (s *Server) Serve(l net.Listener) error { return s.http.Serve(Listen(l, s.config)) }
+
+// Shutdown refuses new connections and waits for running requests until the context ends. A client
+// that takes its answer too slowly does not hold it up.
+func (s *Server) Shutdown(ctx context.Context) error { return s.http.ShutdownWithContext(ctx) }
