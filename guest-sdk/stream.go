@@ -1,6 +1,8 @@
 package sdk
 
 import (
+	"time"
+
 	"github.com/picloud/picloud/guest-sdk/internal/host"
 )
 
@@ -10,9 +12,10 @@ type Stream struct{}
 
 // Event is a server-sent event (HTML Standard, section 9.2).
 type Event struct {
-	Event string // its type; "": message
-	ID    string // "": the last one stays
-	Data  any    // a string as it is, nil for none, anything else as JSON
+	Event string        // its type; "": message
+	ID    string        // "": the last one stays
+	Data  any           // a string as it is, nil for none, anything else as JSON
+	Retry time.Duration // until a client that was cut off comes back; 0: what it was
 }
 
 // Write sends a value, of a type as in the body of a [Response]. Unless the response names a content
@@ -29,8 +32,9 @@ func (*Stream) Event(e Event) error {
 	_, err := host.Call[host.None](host.StreamEvent, struct {
 		Event string `json:"event,omitzero"`
 		ID    string `json:"id,omitzero"`
+		Retry int64  `json:"retry,omitzero"`
 		Data  any    `json:"data,omitzero"`
-	}{e.Event, e.ID, e.Data})
+	}{e.Event, e.ID, e.Retry.Milliseconds(), e.Data})
 	return err
 }
 
