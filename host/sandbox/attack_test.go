@@ -3,6 +3,7 @@ package sandbox
 import (
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"io/fs"
 	"log/slog"
@@ -178,6 +179,67 @@ func TestAttackCompiling(t *testing.T) {
 		}
 		all.Wait()
 	})
+}
+
+// Apps that want every place, for executions that take their time or to have scripts validated,
+// leave some to another, whatever that one does.
+func TestAttackSlowRequests(t *testing.T) {
+	const wanted = 40         // by each, at once
+	s := newReal(t, Config{}) // of 32 places
+	slow := performer(func(ctx context.Context, _ abi.Op, _ []byte) ([]byte, error) {
+		select {
+		case <-ctx.Done():
+		case <-time.After(50 * time.Millisecond):
+		}
+		return nil, nil
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var admitted, refused atomic.Int64
+	attack{s, 200 << 20}.run(t, func() {
+		var all sync.WaitGroup
+		greedy := func(app string, ask func(Script) error) {
+			script := rhai(`print("I take my time")`)
+			script.AppID, script.ID = app, app
+			for range wanted {
+				all.Go(func() {
+					for ctx.Err() == nil {
+						if failed := new(abi.ScriptError); errors.As(ask(script), &failed) && failed.Code == abi.CodeOverloaded {
+							refused.Add(1)
+							time.Sleep(time.Millisecond)
+						} else {
+							admitted.Add(1)
+						}
+					}
+				})
+			}
+		}
+		execute := func(script Script) error {
+			_, err := s.Execute(ctx, script, abi.Invocation{}, NewWorld(slow))
+			return err
+		}
+		greedy("greedy", execute)
+		greedy("as greedy", execute)
+		greedy("validating", func(script Script) error {
+			_, err := s.Validate(ctx, script)
+			return err
+		})
+		// The other app wants several at once, too: it has what is not kept for still others.
+		another := rhai(`"another"`)
+		another.AppID = "another"
+		for range 200 {
+			_, err := s.Execute(t.Context(), another, abi.Invocation{}, NewWorld(echo))
+			assert.NoError(t, err)
+			_, err = s.Validate(t.Context(), another)
+			assert.NoError(t, err)
+		}
+		time.Sleep(200 * time.Millisecond)
+		cancel()
+		all.Wait()
+	})
+	t.Logf("of the attackers, %d were admitted and %d refused", admitted.Load(), refused.Load())
+	assert.Positive(t, admitted.Load())
+	assert.Positive(t, refused.Load())
 }
 
 // An orderly stop does not wait for a plugin that is compiled.

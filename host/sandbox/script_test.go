@@ -55,6 +55,15 @@ func TestScripts(t *testing.T) {
 	}
 }
 
+// sleeper is a host in which the time to sleep is longer than any that a test gives.
+var sleeper = performer(func(ctx context.Context, op abi.Op, _ []byte) ([]byte, error) {
+	if op == abi.OpClockSleep {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return nil, nil
+})
+
 func TestScriptOutcomes(t *testing.T) {
 	s := newReal(t, Config{})
 	long := abi.Limits{MaxOperations: 1 << 40, TimeoutMS: 20}
@@ -79,7 +88,7 @@ func TestScriptOutcomes(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			script := rhai(c.source)
 			script.Limits = c.limits
-			_, err := s.Execute(t.Context(), script, abi.Invocation{}, NewWorld(echo))
+			_, err := s.Execute(t.Context(), script, abi.Invocation{}, NewWorld(sleeper))
 			var got *abi.ScriptError
 			require.ErrorAs(t, err, &got)
 			assert.Equal(t, c.code, got.Code, got.Message)
@@ -204,12 +213,12 @@ func TestInterruptionIsPrompt(t *testing.T) {
 		for range 5 {
 			ctx, cancel := context.WithCancel(t.Context())
 			running := make(chan struct{}, 1)
-			host := performer(func(context.Context, abi.Op, []byte) ([]byte, error) {
+			host := performer(func(ctx context.Context, op abi.Op, request []byte) ([]byte, error) {
 				select {
 				case running <- struct{}{}:
 				default: // told before
 				}
-				return nil, nil
+				return sleeper(ctx, op, request)
 			})
 			cancelled := make(chan time.Time, 1)
 			go func() {

@@ -18,17 +18,26 @@ type Modules struct {
 	// Lazy leaves an import to fail when it is reached, if its module is not there or is not named
 	// by a string literal.
 	Lazy bool
+	// Most is how many modules there may be, those that modules import included. 0: any number.
+	Most int64
 }
 
 // Link compiles the modules that a script imports, and those that they import, each once, and
 // makes them known to it. Each import must name its module by a string literal. Cycles, unknown
-// modules and modules that are more than constants, functions and imports are errors, as is a depth
-// of more than MaxImportDepth.
+// modules, modules that are more than constants, functions and imports, and too many modules are
+// errors, as is a depth of more than MaxImportDepth.
 func (c *Compiler) Link(script *vm.Program, modules Modules) *vm.Error {
 	l := &linker{Compiler: c, Modules: modules, linked: map[string]*vm.Program{}, heights: map[string]int{}}
 	script.Modules = l.linked
 	_, err := l.link(script, nil)
 	return err
+}
+
+// TooManyModules returns the error of a script that imports more modules than it may.
+func TooManyModules(most int64) *vm.Error {
+	e := invalid("Too many modules imported: more than " + strconv.FormatInt(most, 10))
+	e.Limit = "max_modules"
+	return e
 }
 
 type linker struct {
@@ -68,6 +77,9 @@ func (l *linker) module(i vm.Import, path []string) (height int, err *vm.Error) 
 	}
 	if h, linked := l.heights[i.Name]; linked {
 		return h, nil
+	}
+	if l.Most > 0 && int64(len(l.linked)) >= l.Most {
+		return 0, TooManyModules(l.Most)
 	}
 	text, ok := l.Source(i.Name)
 	if !ok && l.Lazy {

@@ -93,7 +93,7 @@ func TestDamageIsMended(t *testing.T) {
 		"a directory":       func(_ *testing.T, c *Cache) error { return errors.Join(os.Remove(code(c)), os.Mkdir(code(c), 0o700)) },
 		"an emptied record": func(_ *testing.T, c *Cache) error { return os.WriteFile(record(c), nil, 0o600) },
 		"a record of other files": func(_ *testing.T, c *Cache) error {
-			return os.WriteFile(record(c), []byte(`{"files":[{"name":"../../etc/passwd","size":1,"sha256":""}]}`), 0o600)
+			return os.WriteFile(record(c), []byte(`{"files":[{"name":"../../etc/passwd","size":1,"xxh64":""}]}`), 0o600)
 		},
 		"a record without files": func(_ *testing.T, c *Cache) error { return os.WriteFile(record(c), []byte(`{"files":[]}`), 0o600) },
 		"a flipped bit": func(t *testing.T, c *Cache) error {

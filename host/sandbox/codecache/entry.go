@@ -5,13 +5,13 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"hash"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
 	"golang.org/x/sys/cpu"
 )
 
@@ -41,11 +41,12 @@ type entry struct {
 	used  time.Time
 }
 
-// A fileSum says what is in a file.
+// A fileSum says what is in a file. The checksum is against damage; who can write here needs no
+// collision to have us run what they like.
 type fileSum struct {
-	Name   string `json:"name"` // within the cache
-	Size   int64  `json:"size"`
-	SHA256 string `json:"sha256"`
+	Name string `json:"name"` // within the cache
+	Size int64  `json:"size"`
+	XXH  string `json:"xxh64"` // in hex
 }
 
 func (e *entry) bytes() (n int64) {
@@ -82,9 +83,9 @@ func sumFile(path string) (s fileSum, err error) {
 		return s, err
 	}
 	defer f.Close()
-	var h hash.Hash = sha256.New()
+	h := xxhash.New()
 	s.Size, err = io.Copy(h, f)
-	s.SHA256 = hex.EncodeToString(h.Sum(nil))
+	s.XXH = hex.EncodeToString(h.Sum(nil))
 	return s, err
 }
 

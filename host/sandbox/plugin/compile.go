@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -39,15 +40,12 @@ func (r *Runtime) Compile(e *gate.Execution, app string, read func(context.Conte
 	case err != nil:
 		return nil, err
 	}
-	module, err := wasmbin.Parse(wasm)
-	if err == nil {
-		err = check(module)
-	}
-	if err == nil {
-		module, err = module.WithBoundedStack(maxStack(e.Limits))
-	}
-	if err != nil {
-		return nil, invalid("it %w", err)
+	var module *wasmbin.Module
+	if err := r.work(e, func() (err error) {
+		module, err = judge(wasm, e.Limits)
+		return err
+	}); err != nil {
+		return nil, err
 	}
 	if pages := module.MinPages(); int64(pages)*region.WasmPage > e.Limits.MemoryMB<<20 {
 		return nil, e.MemoryExceeded()
@@ -60,6 +58,21 @@ func (r *Runtime) Compile(e *gate.Execution, app string, read func(context.Conte
 	c := &compilation{Plugin: p, execution: e, app: app, owner: Owner(wasm), module: module}
 	defer c.release()
 	return p, c.run()
+}
+
+// judge reads a module and refuses what is no plugin. What it returns can be compiled.
+func judge(wasm []byte, limits abi.Limits) (*wasmbin.Module, error) {
+	module, err := wasmbin.Parse(wasm)
+	if err == nil {
+		err = check(module)
+	}
+	if err == nil {
+		module, err = module.WithBoundedStack(maxStack(limits))
+	}
+	if err != nil {
+		return nil, invalid("it %w", err)
+	}
+	return module, nil
 }
 
 // Owner is whom the compilation cache knows the code of a module by: its SHA-256 in hex.
@@ -87,16 +100,22 @@ func (c *compilation) run() error {
 	if err != nil {
 		return err
 	}
-	if err := c.compile(started); err != nil {
-		return err
+	if !bytes.Equal(started, wasm) {
+		if err := c.compile(started); err != nil {
+			return err
+		}
 	}
+	return c.runtime.work(c.execution, func() error { return c.link(started) })
+}
+
+// link makes instances of the plugin possible. Everything it compiles is found in the cache.
+func (c *compilation) link(module []byte) error {
 	release, err := c.runtime.ensureKernel()
 	if err != nil {
 		return c.execution.Failed("Extism's kernel cannot be compiled", err)
 	}
 	c.releases = append(c.releases, release)
-	// From here on everything compiled is found in the cache.
-	c.compiled, err = c.runtime.link(context.WithoutCancel(c.execution.Context()), c.cache, started)
+	c.compiled, err = c.runtime.link(context.WithoutCancel(c.execution.Context()), c.cache, module)
 	if err != nil {
 		return c.execution.Failed("a plugin that was compiled cannot be linked", err)
 	}
@@ -135,7 +154,7 @@ func (c *compilation) release() {
 	}
 }
 
-// link makes instances of a module possible.
+// link has Extism link a module with its kernel and with our operations.
 func (r *Runtime) link(ctx context.Context, cache wazero.CompilationCache, module []byte) (*extism.CompiledPlugin, error) {
 	return extism.NewCompiledPlugin(ctx, extism.Manifest{
 		Wasm:   []extism.Wasm{extism.WasmData{Data: module}},

@@ -42,10 +42,15 @@ func (c *compilation) initialize(wasm []byte) (_ []byte, err error) {
 	if err := instantiateAsking(e.Context(), r, module, &asked); err != nil {
 		return nil, e.Failed("a plugin cannot be linked", err)
 	}
-	ctx := experimental.WithCompilationWorkers(context.WithoutCancel(e.Context()), runtime.GOMAXPROCS(0))
-	compiled, err := r.CompileModule(ctx, wasm)
-	if err != nil {
-		return nil, invalid("it does not compile: %w", err)
+	var compiled wazero.CompiledModule
+	if err := c.runtime.work(e, func() (err error) {
+		ctx := experimental.WithCompilationWorkers(context.WithoutCancel(e.Context()), runtime.GOMAXPROCS(0))
+		if compiled, err = r.CompileModule(ctx, wasm); err != nil { // it was not compiled before, without a cache
+			return invalid("it does not compile: %w", err)
+		}
+		return nil
+	}); err != nil {
+		return nil, err
 	}
 	instance, err := r.InstantiateModule(experimental.WithMemoryAllocator(e.Context(), allocator), compiled, askingConfig(&asked))
 	if err == nil {

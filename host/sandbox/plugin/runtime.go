@@ -5,12 +5,14 @@ package plugin
 
 import (
 	"fmt"
+	goruntime "runtime"
 	"sync"
 
 	extism "github.com/extism/go-sdk"
 
 	"github.com/picloud/picloud/host/sandbox/codecache"
 	"github.com/picloud/picloud/host/sandbox/compiler"
+	"github.com/picloud/picloud/host/sandbox/gate"
 	"github.com/picloud/picloud/host/sandbox/region"
 )
 
@@ -21,7 +23,8 @@ type Runtime struct {
 	functions []extism.HostFunction
 	kernel    *region.Pool // memories of Extism's kernel
 
-	kernelOnce sync.Mutex // held while its code is looked at or made
+	working    chan struct{} // of as many places as there may be at once that read or load modules
+	kernelOnce sync.Mutex    // held while its code is looked at or made
 }
 
 // NewRuntime makes a runtime whose plugins are compiled by a compiler into a cache. It closes the
@@ -31,7 +34,22 @@ func NewRuntime(cache *codecache.Cache, compiler *compiler.Compiler) (*Runtime, 
 	if err != nil {
 		return nil, fmt.Errorf("memory of Extism's kernel: %w", err)
 	}
-	return &Runtime{cache: cache, compiler: compiler, functions: functions(), kernel: kernel}, nil
+	return &Runtime{cache: cache, compiler: compiler, functions: functions(), kernel: kernel,
+		working: make(chan struct{}, max(1, goruntime.GOMAXPROCS(0)/2))}, nil
+}
+
+// work does something that takes the processor for a while and cannot be interrupted: reading a
+// module, and loading its code. Half of the processors are left to what runs. The error is an
+// [*abi.ScriptError] when the execution ends before its turn, or that of do.
+func (r *Runtime) work(e *gate.Execution, do func() error) error {
+	defer e.Pause()()
+	select {
+	case r.working <- struct{}{}:
+		defer func() { <-r.working }()
+		return do()
+	case <-e.Context().Done():
+		return e.Interruption()
+	}
 }
 
 // Close ends what is being compiled and frees what the runtime holds. No plugin may be in use.

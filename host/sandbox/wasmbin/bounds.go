@@ -12,6 +12,8 @@ const (
 	// maxItems bounds everything else that there may be many of: functions, types,
 	// imports. What a large program of Go has is a tenth of it.
 	maxItems = 100_000
+	// maxBlocks bounds how deep blocks are nested in one another within a function.
+	maxBlocks = 50_000
 	// maxTables bounds tables.
 	maxTables = 16
 	// maxSignature bounds the parameters of a function, and its results.

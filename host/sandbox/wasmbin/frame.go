@@ -88,6 +88,9 @@ func (m *Module) estimateFrame(signature Signature, body []byte, callees []Signa
 
 // add counts an instruction.
 func (e *frameEstimate) add(i *instruction) error {
+	if len(e.blocks)+e.dead > maxBlocks {
+		return fmt.Errorf("blocks are nested more than %d deep", maxBlocks)
+	}
 	e.vectors = e.vectors || i.op == opVector
 	if e.dead > 0 && !e.revive(i.op) {
 		return nil

@@ -63,7 +63,7 @@ func (r *reader) instruction(i *instruction) {
 	case op == opCall || op >= opLocalGet && op <= opTableSet || op == opRefFunc:
 		i.index = r.u32()
 	case op == opBrTable:
-		for n := r.count(len(r.rest)) + 1; n > 0 && r.err == nil; n-- {
+		for n := r.count(maxItems) + 1; n > 0 && r.err == nil; n-- {
 			i.labels = append(i.labels, r.u32())
 		}
 	case op == opCallIndirect:

@@ -1,7 +1,6 @@
 package wasmbin
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -34,15 +33,13 @@ const formFunction = 0x60
 // valueTypeVector is the type of a vector (5.3.2).
 const valueTypeVector = 0x7b
 
-// equal reports whether two types are the same.
-func (s Signature) equal(t Signature) bool {
-	return bytes.Equal(s.Params, t.Params) && bytes.Equal(s.Results, t.Results)
-}
-
 // hasVector reports whether there is a vector among parameters and results.
 func (s Signature) hasVector() bool {
 	return slices.Contains(s.Params, valueTypeVector) || slices.Contains(s.Results, valueTypeVector)
 }
+
+// key is the same for equal types, and another for others.
+func (s Signature) key() string { return string(s.Params) + "\x00" + string(s.Results) }
 
 func encodeTypes(types []Signature) []byte {
 	out := binary.AppendUvarint(nil, uint64(len(types)))

@@ -45,11 +45,12 @@ func (m *Module) WithBoundedStack(bytes int) (*Module, error) {
 	out := *m
 	out.Types, out.Functions, out.Globals = slices.Clip(m.Types), slices.Clip(m.Functions), slices.Clip(m.Globals)
 	out.sections = slices.Clone(m.sections)
+	index := out.indexTypes()
 
 	left := globalIndex(m.imported(ExternGlobal) + len(m.Globals))
 	out.Globals = append(out.Globals, Global{api.ValueTypeI32, true, Constant(api.ValueTypeI32, uint64(bytes))})
 	exceeded := uint32(len(callees))
-	out.Functions = append(out.Functions, out.typeIndex(Signature{}))
+	out.Functions = append(out.Functions, index.of(Signature{}))
 	code := binary.AppendUvarint(nil, uint64(len(out.Functions)))
 	for f, signature := range own {
 		body := r.bytes(r.u32())
@@ -59,7 +60,7 @@ func (m *Module) WithBoundedStack(bytes int) (*Module, error) {
 		}
 		out.setsTables = out.setsTables || frame.setsTables
 		if !frame.leaf || frame.bytes > maxLeafFrame {
-			body = left.counting(body, min(frame.bytes, bytes+1), exceeded, out.resultType(signature.Results))
+			body = left.counting(body, min(frame.bytes, bytes+1), exceeded, index.ofBlock(signature.Results))
 		}
 		code = appendSized(code, body)
 	}
@@ -136,23 +137,38 @@ func (m *Module) functionTypes() ([]Signature, error) {
 	return types, nil
 }
 
-// resultType is the type of a block with results and no parameters (5.4.1).
-func (m *Module) resultType(results []byte) int64 {
+// A typeIndex finds the types of a module.
+type typeIndex struct {
+	module *Module
+	known  map[string]uint32
+}
+
+func (m *Module) indexTypes() typeIndex {
+	x := typeIndex{m, make(map[string]uint32, len(m.Types))}
+	for i, s := range m.Types {
+		x.known[s.key()] = uint32(i)
+	}
+	return x
+}
+
+// of finds a type, or adds it.
+func (x typeIndex) of(s Signature) uint32 {
+	i, ok := x.known[s.key()]
+	if !ok {
+		i = uint32(len(x.module.Types))
+		x.module.Types = append(x.module.Types, s)
+		x.known[s.key()] = i
+	}
+	return i
+}
+
+// ofBlock is the type of a block with results and no parameters (5.4.1).
+func (x typeIndex) ofBlock(results []byte) int64 {
 	switch len(results) {
 	case 0:
 		return blockEmpty
 	case 1:
 		return int64(results[0]) - 0x80
 	}
-	return int64(m.typeIndex(Signature{Results: results}))
-}
-
-// typeIndex finds a type, or adds it.
-func (m *Module) typeIndex(s Signature) uint32 {
-	i := slices.IndexFunc(m.Types, s.equal)
-	if i < 0 {
-		i = len(m.Types)
-		m.Types = append(m.Types, s)
-	}
-	return uint32(i)
+	return int64(x.of(Signature{Results: results}))
 }

@@ -1,6 +1,7 @@
 package wasmbin
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 
@@ -148,6 +149,8 @@ func TestBadCodeIsRefused(t *testing.T) {
 		"indirect call of no type":     {[]byte{opCallIndirect, 9, 0}, "a call of type 9 where there are 1"},
 		"local that is none":           {[]byte{opLocalSet, 9}, "local variable 9 where there are 2"},
 		"block of no type":             {[]byte{opBlock, 9}, "a block of type 9 where there are 1"},
+		"blocks nested too deep":       {bytes.Repeat([]byte{opBlock, 0x40}, maxBlocks+1), "blocks are nested more than 50000 deep"},
+		"the same, unreachable":        {append([]byte{opUnreachable}, bytes.Repeat([]byte{opBlock, 0x40}, maxBlocks+1)...), "blocks are nested more than 50000 deep"},
 		"more behind the end":          {[]byte{opEnd}, "1 bytes behind the end of a function"},
 		"without an end":               {[]byte{opBlock, 0x40}, "it is truncated"},
 		"a branch table without end":   {[]byte{opBrTable, 0xff, 0xff, 3}, "a vector of"},

@@ -3,7 +3,6 @@ package bridge
 import (
 	"encoding/binary"
 	"math/rand/v2"
-	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -41,8 +40,18 @@ func (s *Session) Load(r *abi.LoadRequest) (result abi.LoadResult) {
 	compiler := rhai.Compiler{Library: Library(), Variables: []string{"ctx"}, Budget: &budget}
 	program, err := s.compiled(&compiler, r)
 	if err == nil {
-		result.Imports = importedNames(program)
-		if err = compiler.Link(program, rhai.Modules{Source: sources(r.Modules), Lazy: r.Lazy}); err != nil {
+		if names := importedNames(program); int64(len(names)) > s.limits.MaxModules && !r.Lazy {
+			err = rhai.TooManyModules(s.limits.MaxModules)
+		} else {
+			result.Imports = names
+		}
+	}
+	if err == nil {
+		modules := rhai.Modules{Source: sources(r.Modules), Lazy: r.Lazy, Most: s.limits.MaxModules}
+		if r.Lazy {
+			modules.Most = 0 // more than that can be in a script that does not reach all of them
+		}
+		if err = compiler.Link(program, modules); err != nil {
 			s.unlinked = unlinked{program: program, source: r.Source, kind: r.Kind}
 		}
 	}
@@ -64,22 +73,27 @@ func (s *Session) Load(r *abi.LoadRequest) (result abi.LoadResult) {
 
 // reads returns what a program and the modules that it imports can see of ctx.
 func reads(p *vm.Program) (all abi.Reads) {
+	seen := map[string]bool{}
 	programs := []*vm.Program{p}
 	for _, m := range p.Modules {
 		programs = append(programs, m)
 	}
 	for _, p := range programs {
 		for _, path := range p.Reads {
-			if path == "ctx" {
+			if path == "ctx" || len(all) == maxReads {
 				return abi.ReadsAll
 			}
-			if path = strings.TrimPrefix(path, "ctx."); !slices.Contains(all, path) {
+			if path = strings.TrimPrefix(path, "ctx."); !seen[path] {
+				seen[path] = true
 				all = append(all, path)
 			}
 		}
 	}
 	return all
 }
+
+// maxReads is how many parts of ctx a script may name before it is taken to read everything.
+const maxReads = 64
 
 // unlinked is a script whose modules were not there when it was loaded.
 type unlinked struct {

@@ -28,7 +28,7 @@ func (f *function) assign(s *syntax.Assign) {
 func (f *function) assignVariable(s *syntax.Assign, t *syntax.Variable) {
 	l := f.lookup(t.Name)
 	switch {
-	case f.dynamic && len(t.Path) == 0 && (l != nil || len(f.functions[t.Name]) == 0):
+	case f.dynamic && len(t.Path) == 0 && (l != nil || !f.isFunction(t.Name)):
 		r := f.alloc()
 		f.expr(s.Value, r)
 		place := f.alloc()
@@ -47,7 +47,7 @@ func (f *function) assignVariable(s *syntax.Assign, t *syntax.Variable) {
 		f.raise(constantError(t.Name), t.Position)
 	case l == nil:
 		f.operand(s.Value)
-		if len(f.functions[t.Name]) > 0 {
+		if f.isFunction(t.Name) {
 			f.raise(constantError(t.Name), t.Position)
 		} else {
 			f.raise(vm.VariableNotFoundError(t.Name), t.Position)

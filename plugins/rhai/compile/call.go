@@ -7,7 +7,7 @@ import (
 
 // site makes the call site of a function or method called by name.
 func (f *function) site(name string, at syntax.Position, args []syntax.Expr) (*vm.Site, int) {
-	s := &vm.Site{Name: name, Natives: f.lib.Named(name), Scripts: f.functions[name], Position: at}
+	s := &vm.Site{Name: name, Natives: f.lib.Named(name), Scripts: f.prog.Named(name), Position: at}
 	if len(args) > 0 {
 		s.ArgPos = args[0].Start()
 	}
@@ -31,7 +31,7 @@ func (f *function) call(e *syntax.Call, dst int) {
 		f.result(dst, base, e.Position)
 		return
 	}
-	script := f.script(e.Name, len(e.Args))
+	script := f.prog.Find(e.Name, len(e.Args), "")
 	if e.CaptureScope && script != nil {
 		f.callScoped(e, base, script)
 		f.result(dst, base, e.Position)
@@ -114,11 +114,7 @@ func (f *function) qualified(e *syntax.Call, dst int) {
 	f.args(e.Args[:len(e.Args)-len(rest)], base)
 	site, n := f.site(e.Name, e.Position, e.Args)
 	site.Path, site.Scripts = e.Path, nil
-	name := e.Path[0].Name
-	for _, p := range e.Path[1:] {
-		name += "::" + p.Name
-	}
-	site.Natives = f.lib.Named(name + "::" + e.Name)
+	site.Natives = f.lib.Named(syntax.Qualified(e.Path, e.Name))
 	f.abc(vm.OpCallQualified, base, len(e.Args), n, e.Position)
 	f.result(dst, base, e.Position)
 }
@@ -136,7 +132,7 @@ func (f *function) firstArg(e syntax.Expr, dst int, script bool) {
 		l := f.lookup(e.Name)
 		switch {
 		case script || len(e.Path) > 0:
-		case f.dynamic && (l != nil || len(f.functions[e.Name]) == 0):
+		case f.dynamic && (l != nil || !f.isFunction(e.Name)):
 			f.ad(vm.OpNameOwn, dst, f.nameSite(e.Name), e.Position)
 			return
 		case l != nil && l.boxed && !l.constant:
@@ -163,9 +159,12 @@ func (f *function) keyword(e *syntax.Call, base int) bool {
 		f.pointer(args, base)
 		s, n := f.site(e.Name, e.Position, args)
 		if s.Capture = e.CaptureScope; s.Capture {
-			s.Scope, s.Level, s.Depth = f.inSight(), f.level+len(f.locals), f.depth
+			s.Scope, s.Level, s.Depth = f.inSight(), f.level(), f.depth
 		}
 		f.abc(vm.OpCallPtr, base, len(args)-1, n, e.Position)
+		if s.Capture {
+			f.trim() // what evals in it have defined
+		}
 	case e.Name == "Fn" && len(args) == 1:
 		load()
 		f.abc(vm.OpFnPtr, base, 0, 0, at)
@@ -191,7 +190,7 @@ func (f *function) keyword(e *syntax.Call, base int) bool {
 	case e.Name == "eval" && len(args) == 1:
 		load()
 		s, n := f.site(e.Name, e.Position, args)
-		s.Scope, s.Level, s.Depth, s.Main = f.inSight(), f.level+len(f.locals), f.depth, f.main
+		s.Scope, s.Level, s.Depth, s.Main = f.inSight(), f.level(), f.depth, f.main
 		f.ad(vm.OpEval, base, n, at)
 	default:
 		return false
@@ -203,7 +202,7 @@ func (f *function) keyword(e *syntax.Call, base int) bool {
 func (f *function) isShared(v *syntax.Variable, dst int) {
 	l := f.lookup(v.Name)
 	switch {
-	case f.dynamic && (l != nil || len(f.functions[v.Name]) == 0):
+	case f.dynamic && (l != nil || !f.isFunction(v.Name)):
 		f.ad(vm.OpNameShared, dst, f.nameSite(v.Name), v.Position)
 	case l != nil && l.boxed:
 		f.abc(vm.OpIsShared, dst, l.register, 0, v.Position)
@@ -223,30 +222,19 @@ func (f *function) pointer(args []syntax.Expr, base int) {
 	f.args(args[1:], base+1)
 }
 
-// inSight lists the variables that can be used here, innermost first.
-func (f *function) inSight() []vm.ScopeVar {
-	var vars []vm.ScopeVar
-	seen := map[string]bool{}
-	for i := len(f.locals) - 1; i >= 0; i-- {
-		if l := f.locals[i]; !seen[l.name] {
-			seen[l.name] = true
-			vars = append(vars, vm.ScopeVar{Name: l.name, Register: uint16(l.register), Level: f.level + i, Const: l.constant})
-		}
-	}
-	for _, v := range f.outer {
-		if !seen[v.Name] {
-			vars = append(vars, v)
-		}
-	}
-	return vars
-}
+// inSight returns what can be seen here at run time.
+func (f *function) inSight() *vm.Scope { return f.locals.scopes.Now() }
+
+// level returns how many variables have been declared before this place.
+func (f *function) level() int { return f.locals.level + len(f.locals.list) }
 
 // callScoped compiles name!(args).
 func (f *function) callScoped(e *syntax.Call, base int, script *vm.Function) {
 	f.args(e.Args, base)
-	site := &vm.Site{Scope: f.inSight(), Level: f.level + len(f.locals), Depth: f.depth}
+	site := &vm.Site{Scope: f.inSight(), Level: f.level(), Depth: f.depth}
 	out := &vm.Function{Name: script.Name, Params: script.Params, Program: f.prog}
 	f.pending = append(f.pending, scoped{script.Tree, out, site})
 	f.out.Scoped = append(f.out.Scoped, out)
 	f.abc(vm.OpCallScoped, base, len(e.Args), len(f.out.Scoped)-1, e.Position)
+	f.trim() // what evals in it have defined
 }

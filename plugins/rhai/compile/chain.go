@@ -143,13 +143,13 @@ func (w *walker) arguments() {
 		}
 	}
 	w.free = w.allocN(spares)
-	simple := !mayAssign(w.c.root) // neither the root nor an argument can change a variable
+	simple := !w.mayAssign(w.c.root) // neither the root nor an argument can change a variable
 	for _, s := range steps {
-		if s.index != nil && mayAssign(s.index) {
+		if s.index != nil && w.mayAssign(s.index) {
 			simple = false
 		}
 		for _, a := range s.args {
-			simple = simple && !mayAssign(a)
+			simple = simple && !w.mayAssign(a)
 		}
 	}
 	for i := range steps {
@@ -198,7 +198,7 @@ func (w *walker) begin(reads bool, e syntax.Expr) {
 		if first := &w.c.steps[0]; first.isShared() && len(root.Path) == 0 {
 			w.isShared(root, first.register)
 		}
-		if w.dynamic && len(root.Path) == 0 && (l != nil || len(w.functions[root.Name]) == 0) {
+		if w.dynamic && len(root.Path) == 0 && (l != nil || !w.isFunction(root.Name)) {
 			n := w.nameSite(root.Name)
 			if reads {
 				w.ad(vm.OpNameRef, w.at, n, root.Position)
@@ -260,7 +260,7 @@ func (w *walker) begin(reads bool, e syntax.Expr) {
 func (w *walker) unchanged() {
 	for _, s := range w.c.steps {
 		if s.method {
-			if len(w.functions[s.name]) == 0 && len(w.lib.Named(s.name)) > 0 && !w.lib.Mutating(s.name, len(s.args)) {
+			if !w.isFunction(s.name) && len(w.lib.Named(s.name)) > 0 && !w.lib.Mutating(s.name, len(s.args)) {
 				w.flags = vm.RefReadOnly
 			}
 			return

@@ -75,47 +75,46 @@ type compiler struct {
 	lib         *vm.Library
 	ast         *syntax.Program
 	prog        *vm.Program
-	functions   map[string][]*vm.Function
 	wide        bool // do not use jumps of 16 bits
 	closures    int
 	scopes      int
-	tags        bool           // the script may attach tags to values
-	asks        bool           // for global constants: there are functions, or the script may be a module
-	scopedCalls bool           // there are evals or calls that share the caller's scope
-	step        func(int) bool // see Program
-	steps       int            // done, and not reported to step
+	tags        bool                 // the script may attach tags to values
+	asks        bool                 // for global constants: there are functions, or the script may be a module
+	scopedCalls bool                 // there are evals or calls that share the caller's scope
+	computed    map[syntax.Expr]bool // arrays and maps of many items that are no literals
+	step        func(int) bool       // see Program
+	steps       int                  // done, and not reported to step
 	err         *Error
 }
 
 func (c *compiler) program(scope []string) *vm.Program {
 	c.prog = &vm.Program{Native: c.lib, Scope: scope}
-	c.functions = make(map[string][]*vm.Function, len(c.ast.Functions))
 	for _, fn := range c.ast.Functions {
+		c.count(8 + len(fn.Params))
 		out := &vm.Function{Name: fn.Name, ThisType: fn.ThisType, Params: len(fn.Params), Private: fn.Private, Program: c.prog, Tree: fn}
 		for _, p := range fn.Params {
 			out.ParamNames = append(out.ParamNames, p.Name)
 		}
 		c.prog.Functions = append(c.prog.Functions, out)
-		c.functions[fn.Name] = append(c.functions[fn.Name], out)
 	}
+	c.prog.Define(c.count)
 	c.tags = c.usesTags(c.ast)
 	c.prog.Asks = len(c.ast.Functions) > 0 || c.hasClosures(c.ast.Body)
 	_, module := IsModule(c.ast)
 	c.asks = c.prog.Asks || module
 	for i, fn := range c.ast.Functions {
-		f := c.newFunction(c.prog.Functions[i], fn.Body.Stmts)
+		f := c.newFunction(c.prog.Functions[i], fn.Body.Stmts, nil, 0)
 		for _, p := range fn.Params {
 			f.declare(p.Name, f.alloc(), false)
 		}
 		f.body(fn.Body.Stmts)
 	}
 	main := &vm.Function{Program: c.prog}
-	f := c.newFunction(main, c.ast.Body)
+	f := c.newFunction(main, c.ast.Body, nil, 0)
 	f.main = true
 	for _, name := range scope {
 		r := f.alloc()
-		f.declare(name, r, false)
-		f.locals[len(f.locals)-1].given = true
+		f.declare(name, r, false).given = true
 	}
 	f.body(c.ast.Body)
 	c.prog.Main = main
@@ -127,37 +126,28 @@ func (c *compiler) program(scope []string) *vm.Program {
 			fn.Tree = nil
 		}
 	}
-	c.prog.Link()
 	return c.prog
 }
 
-// script finds the script function that a call by name finds.
-func (c *compiler) script(name string, params int) *vm.Function {
-	for _, fn := range c.functions[name] {
-		if fn.Params == params && fn.ThisType == "" {
-			return fn
-		}
-	}
-	return nil
-}
+// isFunction reports whether there are script functions of a name.
+func (c *compiler) isFunction(name string) bool { return c.prog.Named(name) != nil }
 
 // function is the state of compiling one function.
 type function struct {
 	*compiler
 	out        *vm.Function
 	main       bool
-	locals     []local // in sight, innermost last
+	locals     locals
 	captured   map[string]bool
-	next       int           // the first free register
-	label      int           // the last place that something may jump to
-	depth      int           // of blocks
-	dynamic    bool          // variables are looked up at run time: there is an eval or a name!()
-	hasImports bool          // there has been an import statement
-	eval       bool          // the code of an eval: what its outermost level declares stays
-	outer      []vm.ScopeVar // of code that runs in another's window: that one's variables
-	level      int           // how many they are
-	base       int           // depth where the code of an eval begins
-	pending    []scoped      // functions to be compiled once this one's registers are known
+	next       int       // the first free register
+	label      int       // the last place that something may jump to
+	depth      int       // of blocks
+	dynamic    bool      // variables are looked up at run time: there is an eval or a name!()
+	hasImports bool      // there has been an import statement
+	eval       bool      // the code of an eval: what its outermost level declares stays
+	outer      *vm.Scope // of code that runs in another's window: what is in sight there
+	base       int       // depth where the code of an eval begins
+	pending    []scoped  // functions to be compiled once this one's registers are known
 	loops      []*loop
 	consts     map[constKey]int
 }
@@ -169,14 +159,6 @@ type scoped struct {
 	site *vm.Site
 }
 
-type local struct {
-	name     string
-	register int
-	constant bool
-	boxed    bool // may hold a cell
-	given    bool // existed before the script ran: closures have their own
-}
-
 type loop struct {
 	top       int   // where continue goes by a loop instruction, -1: by a jump to be patched
 	result    int   // register for the value, -1: not wanted
@@ -184,16 +166,17 @@ type loop struct {
 	continues []int // jumps to where the next iteration begins
 }
 
-type constKey struct {
-	kind vm.Kind
-	bits uint64
-	text string
-}
-
-func (c *compiler) newFunction(out *vm.Function, body []syntax.Stmt) *function {
-	f := &function{compiler: c, out: out, captured: c.captures(body), dynamic: c.dynamic(body), consts: map[constKey]int{}}
-	out.Dynamic = f.dynamic
-	c.scopedCalls = c.scopedCalls || f.dynamic
+// newFunction begins to compile a function. In a window of another's it sees outer, and level
+// variables of that.
+func (c *compiler) newFunction(out *vm.Function, body []syntax.Stmt, outer *vm.Scope, level int) *function {
+	dynamic, looks := c.dynamic(body)
+	f := &function{compiler: c, out: out, captured: c.captures(body), dynamic: dynamic, outer: outer, consts: map[constKey]int{}}
+	f.locals.level = level
+	if looks {
+		f.locals.scopes = vm.NewScopes(outer)
+	}
+	out.Dynamic = dynamic
+	c.scopedCalls = c.scopedCalls || dynamic
 	return f
 }
 
@@ -204,7 +187,7 @@ func (f *function) body(stmts []syntax.Stmt) {
 	f.stmts(stmts, f.alloc(), tail)
 	// Never reached: it keeps the pointer to the next instruction within the code.
 	f.abc(vm.OpReturnUnit, 0, 0, 0, syntax.Position{})
-	f.out.Seal()
+	f.out.Seal(f.count)
 	for _, p := range f.pending {
 		f.scopedBody(p)
 	}
@@ -218,23 +201,14 @@ func (f *function) given(stmts []syntax.Stmt) {
 		}
 		r := f.alloc()
 		f.ad(vm.OpGetGiven, r, i, syntax.Position{})
-		f.declare(name, r, false)
-		f.locals[len(f.locals)-1].given = true
+		f.declare(name, r, false).given = true
 	}
 }
 
 // inReach reports whether a name stands for a variable of the function, or of the code whose window
 // it runs in.
 func (f *function) inReach(name string) bool {
-	if f.lookup(name) != nil {
-		return true
-	}
-	for _, v := range f.outer {
-		if v.Name == name {
-			return true
-		}
-	}
-	return false
+	return f.lookup(name) != nil || f.outer.Find(name) != nil
 }
 
 // maxScoped is how many name!() calls may be nested in functions called so.
@@ -258,9 +232,8 @@ func (f *function) scopedBody(p scoped) {
 // inScope returns the state of compiling a function that runs in the window of caller and sees what
 // site sees.
 func (c *compiler) inScope(fn *syntax.Function, out *vm.Function, site *vm.Site, caller *vm.Function) *function {
-	f := c.newFunction(out, fn.Body.Stmts)
-	f.dynamic, f.outer, f.level = true, site.Scope, site.Level
-	f.depth = site.Depth + 1
+	f := c.newFunction(out, fn.Body.Stmts, site.Scope, site.Level)
+	f.dynamic, f.depth = true, site.Depth+1
 	f.next = caller.Registers
 	for _, id := range fn.Params {
 		f.declare(id.Name, f.alloc(), false)
@@ -281,12 +254,7 @@ func Scoped(callee, caller *vm.Function, site *vm.Site, step func(n int) (goOn b
 
 // late returns a compiler for code that a program that runs needs.
 func late(prog *vm.Program, ast *syntax.Program, step func(n int) (goOn bool)) *compiler {
-	c := &compiler{lib: prog.Native, ast: ast, prog: prog, wide: true, step: step, asks: prog.Asks}
-	c.functions = make(map[string][]*vm.Function, len(prog.Functions))
-	for _, fn := range prog.Functions {
-		c.functions[fn.Name] = append(c.functions[fn.Name], fn)
-	}
-	return c
+	return &compiler{lib: prog.Native, ast: ast, prog: prog, wide: true, step: step, asks: prog.Asks}
 }
 
 // Eval compiles the text of an eval that runs in the window of fn and sees what
@@ -297,9 +265,8 @@ func Eval(ast *syntax.Program, fn *vm.Function, site *vm.Site, step func(n int) 
 	}
 	c := late(fn.Program, ast, step)
 	out := &vm.Function{Name: "eval", Eval: true, Program: fn.Program}
-	f := c.newFunction(out, ast.Body)
-	f.dynamic, f.eval, f.outer, f.level, f.depth = true, true, site.Scope, site.Level, site.Depth
-	f.base = site.Depth
+	f := c.newFunction(out, ast.Body, site.Scope, site.Level)
+	f.dynamic, f.eval, f.depth, f.base = true, true, site.Depth, site.Depth
 	f.main = site.Main
 	f.next = fn.Registers
 	f.body(ast.Body)
@@ -353,18 +320,16 @@ func (f *function) allocN(n int) int {
 	return r
 }
 
-func (f *function) declare(name string, register int, constant bool) {
-	f.locals = append(f.locals, local{name, register, constant, f.boxed(name), false})
+func (f *function) declare(name string, register int, constant bool) *local {
+	return f.locals.declare(local{name: name, register: register, constant: constant, boxed: f.boxed(name)})
 }
 
 // boxed reports whether a variable of that name may be shared with a closure.
 func (f *function) boxed(name string) bool { return f.captured[name] || f.dynamic }
 
 func (f *function) lookup(name string) *local {
-	for i := len(f.locals) - 1; i >= 0; i-- {
-		if f.locals[i].name == name {
-			return &f.locals[i]
-		}
+	if at := f.locals.find(name); at >= 0 {
+		return &f.locals.list[at]
 	}
 	return nil
 }
@@ -470,101 +435,3 @@ func (f *function) back(op vm.Op, a, target int, at syntax.Position) {
 
 // weight returns what a round of a loop between two instructions is charged.
 func weight(top, end int) uint8 { return uint8(min(max(end-top, 1), 64)) }
-
-// Constants.
-
-func (f *function) constant(v vm.Value) int {
-	key := constKey{kind: v.Kind()}
-	switch v.Kind() {
-	case vm.KindString:
-		key.text = v.AsString()
-	case vm.KindInt, vm.KindFloat, vm.KindChar, vm.KindBool:
-		key.bits = uint64(v.AsInt())
-	default:
-		f.out.Consts = append(f.out.Consts, v)
-		return len(f.out.Consts) - 1
-	}
-	if i, ok := f.consts[key]; ok {
-		return i
-	}
-	i := len(f.out.Consts)
-	f.consts[key] = i
-	f.out.Consts = append(f.out.Consts, v)
-	return i
-}
-
-// name returns the number of a string constant for an instruction with room for 16 bits.
-func (f *function) name(s string, at syntax.Position) int {
-	i := f.constant(vm.String(s))
-	if i > 0xffff {
-		f.fail(at, "Function too complex: more than 65536 constants")
-	}
-	return i
-}
-
-// literal returns the value of a constant expression.
-func literal(e syntax.Expr) (vm.Value, bool) {
-	switch e := e.(type) {
-	case *syntax.UnitLit:
-		return vm.Unit, true
-	case *syntax.BoolLit:
-		return vm.Bool(e.Value), true
-	case *syntax.IntLit:
-		return vm.Int(e.Value), true
-	case *syntax.FloatLit:
-		return vm.Float(e.Value), true
-	case *syntax.CharLit:
-		return vm.Char(e.Value), true
-	case *syntax.StringLit:
-		return vm.String(e.Value), true
-	case *syntax.ArrayLit:
-		items := make([]vm.Value, len(e.Elems))
-		for i, elem := range e.Elems {
-			v, ok := literal(elem)
-			if !ok {
-				return vm.Unit, false
-			}
-			items[i] = v
-		}
-		return vm.NewArray(items).Share(), true
-	case *syntax.MapLit:
-		m := vm.NewMap(len(e.Keys))
-		for i, value := range e.Values {
-			v, ok := literal(value)
-			if !ok {
-				return vm.Unit, false
-			}
-			m.Set(e.Keys[i].Name, v)
-		}
-		return vm.NewMapValue(m).Share(), true
-	case *syntax.Binary:
-		if e.Op != syntax.OpRange && e.Op != syntax.OpRangeInclusive {
-			return vm.Unit, false
-		}
-		from, to, ok := int64(0), int64(1<<63-1), true
-		if e.Left != nil {
-			from, ok = intLiteral(e.Left)
-		}
-		if ok && e.Right != nil {
-			to, ok = intLiteral(e.Right)
-		}
-		if !ok {
-			return vm.Unit, false
-		}
-		return vm.NewRange(from, to, e.Op == syntax.OpRangeInclusive), true
-	}
-	return vm.Unit, false
-}
-
-func intLiteral(e syntax.Expr) (int64, bool) {
-	if n, ok := e.(*syntax.IntLit); ok {
-		return n.Value, true
-	}
-	return 0, false
-}
-
-// smallInt returns the value of an integer literal that fits an operand.
-func smallInt(e syntax.Expr) (int, bool) {
-	n, ok := intLiteral(e)
-	return int(n), ok && n == int64(int16(n))
-}

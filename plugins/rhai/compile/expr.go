@@ -36,7 +36,7 @@ func (f *function) operand(e syntax.Expr) int {
 func (f *function) left(e syntax.Expr, others ...syntax.Expr) int {
 	if _, ok := e.(*syntax.Variable); ok {
 		for _, o := range others {
-			if mayAssign(o) {
+			if f.mayAssign(o) {
 				r := f.alloc()
 				f.expr(e, r)
 				return r
@@ -54,7 +54,7 @@ func (f *function) load(e syntax.Expr, dst int) (elsewhere bool) {
 	}
 	next := f.next
 	defer func() { f.next = next }()
-	if v, ok := literal(e); ok {
+	if v, ok := f.literal(e); ok {
 		f.loadLiteral(v, dst, e)
 		return false // literals are made shared
 	}
@@ -134,11 +134,11 @@ func (f *function) variable(e *syntax.Variable, dst int) (elsewhere bool) {
 	}
 	l := f.lookup(e.Name)
 	switch {
-	case f.dynamic && (l != nil || len(f.functions[e.Name]) == 0):
+	case f.dynamic && (l != nil || !f.isFunction(e.Name)):
 		f.ad(vm.OpNameRef, dst, f.nameSite(e.Name), e.Position)
 		f.abc(vm.OpDeref, dst, dst, 0, e.Position)
 		return true
-	case l == nil && len(f.functions[e.Name]) > 0:
+	case l == nil && f.isFunction(e.Name):
 		f.ad(vm.OpFnName, dst, f.constant(vm.String(e.Name)), e.Position)
 	case l == nil:
 		f.raise(vm.VariableNotFoundError(e.Name), e.Position)
@@ -210,7 +210,7 @@ func (f *function) binary(e *syntax.Binary, dst int) {
 	}
 	l := f.left(e.Left, e.Right)
 	if op, ok := withConstant[e.Op]; ok {
-		if v, ok := literal(e.Right); ok && (v.Kind() == vm.KindInt || v.Kind() == vm.KindFloat) {
+		if v, ok := f.literal(e.Right); ok && (v.Kind() == vm.KindInt || v.Kind() == vm.KindFloat) {
 			if k := f.constant(v); k <= 0xffff {
 				f.abc(op, dst, l, k, e.Position)
 				return
@@ -248,8 +248,9 @@ var withConstant = map[syntax.Operator]vm.Op{
 func (f *function) closure(e *syntax.Closure, dst int) {
 	f.closures++
 	out := &vm.Function{Name: "anon$" + hex(f.closures), Params: len(e.Captures) + len(e.Func.Params), Closure: true, Program: f.prog}
-	c := f.newFunction(out, e.Func.Body.Stmts)
+	c := f.newFunction(out, e.Func.Body.Stmts, nil, 0)
 	for _, id := range e.Captures {
+		f.count(1)
 		l := f.lookup(id.Name)
 		if l != nil && l.given || l == nil && slices.Contains(f.prog.Scope, id.Name) {
 			out.Params--
@@ -265,8 +266,7 @@ func (f *function) closure(e *syntax.Closure, dst int) {
 			return
 		}
 		out.Captures = append(out.Captures, uint16(l.register))
-		c.declare(id.Name, c.alloc(), l.constant)
-		c.locals[len(c.locals)-1].boxed = true
+		c.declare(id.Name, c.alloc(), l.constant).boxed = true
 	}
 	for _, p := range e.Func.Params {
 		c.declare(p.Name, c.alloc(), false)
@@ -288,21 +288,11 @@ func hex(n int) string {
 // nameSite makes the site of a name that is looked up at run time.
 func (f *function) nameSite(name string) int {
 	site := &vm.Site{Name: name, Register: -1, Level: -1}
-	if l := f.lookup(name); l != nil {
-		for i := range f.locals {
-			if &f.locals[i] == l {
-				site.Register, site.Level = l.register, f.level+i
-			}
-		}
-		site.Define = l.constant
-	} else {
-		for _, v := range f.outer {
-			if v.Name == name {
-				site.Register, site.Level = int(v.Register), v.Level
-				site.Define = v.Const
-				break
-			}
-		}
+	if at := f.locals.find(name); at >= 0 {
+		l := &f.locals.list[at]
+		site.Register, site.Level, site.Define = l.register, f.locals.level+at, l.constant
+	} else if v := f.outer.Find(name); v != nil {
+		site.Register, site.Level, site.Define = int(v.Register), v.Level, v.Const
 	}
 	f.out.Sites = append(f.out.Sites, site)
 	return len(f.out.Sites) - 1
@@ -310,6 +300,6 @@ func (f *function) nameSite(name string) int {
 
 // defineSite makes the site where an eval defines a variable or constant.
 func (f *function) defineSite(name string, constant bool) int {
-	f.out.Sites = append(f.out.Sites, &vm.Site{Name: name, Level: f.level + len(f.locals), Depth: f.depth, Define: constant})
+	f.out.Sites = append(f.out.Sites, &vm.Site{Name: name, Level: f.level(), Depth: f.depth, Define: constant})
 	return len(f.out.Sites) - 1
 }

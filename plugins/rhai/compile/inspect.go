@@ -13,6 +13,7 @@ func (c *compiler) captures(body []syntax.Stmt) map[string]bool {
 				if names == nil {
 					names = map[string]bool{}
 				}
+				c.count(len(closure.Captures))
 				for _, id := range closure.Captures {
 					names[id.Name] = true
 				}
@@ -25,7 +26,7 @@ func (c *compiler) captures(body []syntax.Stmt) map[string]bool {
 
 // mayAssign reports whether evaluating e may change a local variable: then an operand
 // to its left must be copied before.
-func mayAssign(e syntax.Expr) bool {
+func (c *compiler) mayAssign(e syntax.Expr) bool {
 	found := false
 	syntax.Walk(e, func(n any) bool {
 		switch n := n.(type) {
@@ -42,23 +43,24 @@ func mayAssign(e syntax.Expr) bool {
 				found = true
 			}
 		}
-		return !found
+		return !found && !c.stopped()
 	})
 	return found
 }
 
-// dynamic reports whether a body has an eval or a name!() call of its own.
-func (c *compiler) dynamic(body []syntax.Stmt) bool {
-	found := false
+// dynamic reports whether a body has an eval or a name!() call of its own, and whether it has one or
+// otherwise looks for variables at run time.
+func (c *compiler) dynamic(body []syntax.Stmt) (dynamic, looks bool) {
 	for _, s := range body {
 		syntax.Walk(s, func(n any) bool {
-			if call, ok := n.(*syntax.Call); ok && len(call.Path) == 0 && (call.CaptureScope || call.Name == "eval" && len(call.Args) == 1) {
-				found = true
+			if call, ok := n.(*syntax.Call); ok && len(call.Path) == 0 {
+				dynamic = dynamic || call.CaptureScope || call.Name == "eval" && len(call.Args) == 1
+				looks = looks || dynamic || call.Name == "is_def_var"
 			}
-			return !found && !c.stopped()
+			return !dynamic && !c.stopped()
 		})
 	}
-	return found
+	return dynamic, looks
 }
 
 // usesTags reports whether a script attaches tags to values anywhere.

@@ -11,8 +11,10 @@ import (
 // "ctx.request.path" where only that property is reached for. It lists the names of all variables if
 // the script may make code at run time.
 func (c *compiler) reads(scope []string) (paths []string) {
+	seen := map[string]bool{}
 	add := func(path string) {
-		if !slices.Contains(paths, path) {
+		if !seen[path] {
+			seen[path] = true
 			paths = append(paths, path)
 		}
 	}
@@ -30,16 +32,20 @@ func (c *compiler) reads(scope []string) (paths []string) {
 	visit = func(n any) bool {
 		switch n := n.(type) {
 		case *syntax.Property, *syntax.Index, *syntax.MethodCall:
-			if chain := flatten(n.(syntax.Expr)); isGiven(chain.root, scope) {
+			chain := flatten(n.(syntax.Expr))
+			if isGiven(chain.root, scope) {
 				add(chain.path())
-				for _, s := range chain.steps {
-					syntax.Walk(s.index, visit)
-					for _, a := range s.args {
-						syntax.Walk(a, visit)
-					}
-				}
-				return false
+			} else {
+				syntax.Walk(chain.root, visit)
 			}
+			for _, s := range chain.steps {
+				c.count(1)
+				syntax.Walk(s.index, visit)
+				for _, a := range s.args {
+					syntax.Walk(a, visit)
+				}
+			}
+			return false
 		case *syntax.Variable:
 			if isGiven(n, scope) {
 				add(n.Name)

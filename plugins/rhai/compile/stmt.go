@@ -46,13 +46,14 @@ func (f *function) done(dst int, m mode, at syntax.Position) {
 
 // block compiles statements in a scope of their own.
 func (f *function) block(b *syntax.Block, dst int, m mode) {
-	locals, next := len(f.locals), f.next
+	locals, next := len(f.locals.list), f.next
 	f.trim()
 	f.depth++
 	f.stmts(b.Stmts, dst, m)
 	f.depth--
 	f.trim()
-	f.locals, f.next = f.locals[:locals], next
+	f.locals.leave(locals)
+	f.next = next
 }
 
 // trim forgets what evals have defined, and what was imported, in blocks that are left here.
@@ -145,9 +146,10 @@ func (f *function) stmt(s syntax.Stmt, dst int, m mode) {
 func (f *function) exprStmt(e syntax.Expr, dst int, m mode) {
 	switch e := e.(type) {
 	case *syntax.StmtExpr:
-		locals, next := len(f.locals), f.next
+		locals, next := len(f.locals.list), f.next
 		f.stmt(e.Stmt, dst, m)
-		f.locals, f.next = f.locals[:locals], next
+		f.locals.leave(locals)
+		f.next = next
 		return
 	case *syntax.Variable:
 		if l := f.lookup(e.Name); m == tail && l != nil && !l.boxed && len(e.Path) == 0 {
@@ -361,7 +363,7 @@ func (f *function) doLoop(s *syntax.DoLoop, dst int, m mode) {
 }
 
 func (f *function) forLoop(s *syntax.For, dst int, m mode) {
-	locals := len(f.locals)
+	locals := len(f.locals.list)
 	state := f.allocN(3) // two registers of state, and the item
 	next := vm.OpIterNext
 	if r, ok := s.Subject.(*syntax.Binary); ok && (r.Op == syntax.OpRange || r.Op == syntax.OpRangeInclusive) {
@@ -409,7 +411,7 @@ func (f *function) forLoop(s *syntax.For, dst int, m mode) {
 	f.patch(l.continues)
 	f.jumpTo(start, f.here())
 	f.back(next, state, top, s.Body.Position)
-	f.locals = f.locals[:locals]
+	f.locals.leave(locals)
 	f.leave(l, dst, m, s.Position)
 }
 
@@ -436,7 +438,7 @@ func (f *function) try(s *syntax.Try, dst int, m mode) {
 	f.block(s.Body, dst, inner)
 	end := f.here()
 	over := f.ad(vm.OpJump, 0, 0, s.Position)
-	locals := len(f.locals)
+	locals := len(f.locals.list)
 	v, e := f.alloc(), f.alloc()
 	if s.Var.Name != "" {
 		f.declare(s.Var.Name, v, false)
@@ -446,92 +448,10 @@ func (f *function) try(s *syntax.Try, dst int, m mode) {
 	if inner == value {
 		f.abc(vm.OpLoadUnit, dst, 0, 0, s.Position)
 	}
-	f.locals = f.locals[:locals]
+	f.locals.leave(locals)
 	f.out.Handlers = append(f.out.Handlers,
 		vm.Handler{Start: int32(start), End: int32(end), Target: int32(target), Value: uint16(v), Error: uint16(e)},
 		vm.Handler{Start: int32(target), End: int32(f.here()), Error: uint16(e), Rethrow: true})
 	f.jumpTo(over, f.here())
 	f.done(dst, m, s.Position)
-}
-
-func (f *function) switchStmt(s *syntax.Switch, dst int, m mode) {
-	subject := f.alloc()
-	f.load(s.Subject, subject)
-	table := &vm.Switch{}
-	f.out.Switches = append(f.out.Switches, table)
-	at := f.ad(vm.OpSwitch, subject, len(f.out.Switches)-1, s.Position)
-
-	// The arms of one literal, in order, and the ranges.
-	var literals []vm.Value
-	var arms [][]int
-	toArm := make([][]int, len(s.Cases))
-	var toDefault []int
-	for i, c := range s.Cases {
-		for _, p := range c.Patterns {
-			v, ok := literal(p)
-			if !ok {
-				continue // a function pointer: equal to nothing
-			}
-			if v.Kind() == vm.KindRange || v.Kind() == vm.KindRangeInclusive {
-				if k := f.constant(v); k <= 0xffff {
-					toNext := []int{f.abc(vm.OpInRange, subject, k, 0, c.Position)}
-					if c.Guard != nil {
-						toNext = append(toNext, f.jumpUnless(c.Guard)...)
-					}
-					toArm[i] = append(toArm[i], f.ad(vm.OpJump, 0, 0, c.Position))
-					f.patch(toNext)
-				}
-				continue
-			}
-			known := false
-			for n := range literals {
-				if vm.Same(literals[n], v) {
-					arms[n] = append(arms[n], i)
-					known = true
-				}
-			}
-			if !known {
-				literals = append(literals, v)
-				arms = append(arms, []int{i})
-			}
-		}
-	}
-	toDefault = append(toDefault, f.ad(vm.OpJump, 0, 0, s.Position))
-	table.Values = literals
-	table.Targets = make([]int32, len(literals))
-	for n, list := range arms {
-		table.Targets[n] = int32(f.here() - at - 1)
-		sure := false
-		for _, i := range list {
-			c := s.Cases[i]
-			var toNext []int
-			if c.Guard != nil {
-				toNext = f.jumpUnless(c.Guard)
-			}
-			toArm[i] = append(toArm[i], f.ad(vm.OpJump, 0, 0, c.Position))
-			f.patch(toNext)
-			if c.Guard == nil {
-				sure = true
-				break
-			}
-		}
-		if !sure {
-			f.back(vm.OpJump, 0, at+1, s.Position) // to the ranges
-		}
-	}
-	var toEnd []int
-	for i, c := range s.Cases {
-		f.patch(toArm[i])
-		f.exprStmt(c.Body, dst, m)
-		if m != tail {
-			toEnd = append(toEnd, f.ad(vm.OpJump, 0, 0, c.Position))
-		}
-	}
-	f.patch(toDefault)
-	if s.Default != nil {
-		f.exprStmt(s.Default, dst, m)
-	} else {
-		f.unit(dst, m, s.Position)
-	}
-	f.patch(toEnd)
 }

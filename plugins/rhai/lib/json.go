@@ -431,6 +431,8 @@ func (w *jsonWriter) value(v vm.Value, depth int) *vm.Error {
 			return w.quoted(f.Name)
 		}
 		return w.array(append([]vm.Value{vm.String(f.Name)}, f.Curried()...), depth)
+	case vm.KindIterator:
+		w.buf = append(w.buf, v.AsIterator().Type...)
 	default:
 		w.buf = append(w.buf, vm.Debug(v)...)
 	}

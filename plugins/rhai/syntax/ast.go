@@ -1,5 +1,7 @@
 package syntax
 
+import "strings"
+
 // Position is a place in the source: a line and a column, both from 1. Columns
 // count characters. The zero Position means "unknown".
 type Position struct {
@@ -31,6 +33,17 @@ type Function struct {
 type Ident struct {
 	Name     string
 	Position Position
+}
+
+// Qualified returns a name with its path as it is written: a::b::name.
+func Qualified(path []Ident, name string) string {
+	var b strings.Builder
+	for _, p := range path {
+		b.WriteString(p.Name)
+		b.WriteString("::")
+	}
+	b.WriteString(name)
+	return b.String()
 }
 
 // Expr is an expression.

@@ -51,6 +51,13 @@ func (s *scanner) count() bool {
 	return s.steps < reportEvery || s.report()
 }
 
+// work counts steps of the parser.
+func (s *scanner) work(n int) {
+	if s.steps += n; s.steps >= reportEvery {
+		s.report()
+	}
+}
+
 // bytes returns the steps of the bytes read since its last call.
 func (s *scanner) bytes() int {
 	n := (s.off - s.counted) / bytesPerStep

@@ -114,6 +114,7 @@ func (p *parser) exit(outer function) []Ident {
 	}
 	idents := make([]Ident, len(captures))
 	for i, c := range captures {
+		p.scanner.work(1)
 		idents[i] = c.Ident
 		p.use(c.Name, c.Position)
 	}

@@ -130,7 +130,7 @@ func (t *Thread) callMethod(site *Site, a *Value, n int, dst uint16) *Error {
 		}
 	}
 	f := &t.frames[len(t.frames)-1]
-	if fn, carried := f.method(site.Scripts, site.Name, len(args), target); fn != nil {
+	if fn, carried := t.method(f, site.Scripts, site.Name, len(args), target); fn != nil {
 		a.detach()
 		return t.enterFunction(fn, t.environment(f, fn.Program, carried), target, constant, args, dst)
 	}
@@ -217,7 +217,7 @@ func (t *Thread) target(p *FnPtr, nargs int, this *Value) (fn *Function, env *en
 		fn, carried = p.Func, p.env
 	case p.IsClosure():
 	case this != nil:
-		fn, carried = f.method(f.fn.Program.byName[p.Name], p.Name, nargs, this)
+		fn, carried = t.method(f, f.fn.Program.byName[p.Name], p.Name, nargs, this)
 	default:
 		fn = f.function(p.Name, nargs)
 	}
@@ -402,13 +402,7 @@ func (t *Thread) isDefVar(f *frame, a *Value, site *Site) *Error {
 		return MismatchError("string", rawTypeName(*a)).At(site.ArgPos)
 	}
 	name := a.AsString()
-	for _, v := range site.Scope {
-		if v.Name == name {
-			*a = Bool(true)
-			return nil
-		}
-	}
-	*a = Bool(f.names.find(name, -1) != nil)
+	*a = Bool(site.Scope.Find(name) != nil || f.names.find(name, -1) != nil)
 	return nil
 }
 
@@ -439,7 +433,7 @@ func (t *Thread) isDefFn(a *Value, n int) *Error {
 	}
 	found := false
 	if params := args[1].AsInt(); params >= 0 && params < 1<<15 {
-		found = t.frames[len(t.frames)-1].defined(args[0].AsString(), int(params), thisType)
+		found = t.defined(&t.frames[len(t.frames)-1], args[0].AsString(), int(params), thisType)
 	}
 	*a = Bool(found)
 	return nil

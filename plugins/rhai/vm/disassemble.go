@@ -132,7 +132,7 @@ func (f *Function) operand(what operand, n, pc int) string {
 func (s *Site) describe() string {
 	name := s.Name
 	if len(s.Path) > 0 {
-		name = pathText(s.Path) + "::" + name
+		name = syntax.Qualified(s.Path, name)
 	}
 	return strconv.Quote(name)
 }

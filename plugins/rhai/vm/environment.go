@@ -45,7 +45,7 @@ func (t *Thread) environment(f *frame, own *Program, carried *environment) *envi
 	}
 	e := &environment{imports: f.env.imports, constants: f.env.constants}
 	if carried != nil {
-		e.imports = f.env.imports.under(carried.imports)
+		e.imports = t.under(f.env.imports, carried.imports)
 		e.constants = carried.constants
 	}
 	e.others = visible(own, carried, f)
@@ -145,41 +145,32 @@ func (p *programs) find(name string, params int, thisType string) *Function {
 // method finds the script function that a method call on a value of a type finds, and the
 // environment it carries: one for that type, of this program, another or an imported module, or
 // else one for any.
-func (f *frame) method(candidates []*Function, name string, params int, this *Value) (fn *Function, carried *environment) {
-	if len(candidates) == 0 && f.env.others == nil && f.env.imports == nil {
+func (t *Thread) method(f *frame, candidates *Candidates, name string, params int, this *Value) (fn *Function, carried *environment) {
+	if candidates == nil && f.env.others == nil && f.env.imports == nil {
 		return nil, nil
 	}
 	thisType := this.TypeName()
-	if fn := pickFunction(candidates, params, thisType); fn != nil {
+	if fn := candidates.Find(params, thisType); fn != nil {
 		return fn, nil
 	}
 	if fn := f.env.others.find(name, params, thisType); fn != nil {
 		return fn, nil
 	}
-	if m, fn := f.env.imports.method(name, params, thisType); fn != nil {
+	if m, fn := t.importedMethod(f.env.imports, name, params, thisType); fn != nil {
 		return fn, &m.carried
 	}
-	if fn := pickFunction(candidates, params, ""); fn != nil {
+	if fn := candidates.Find(params, ""); fn != nil {
 		return fn, nil
 	}
 	return f.env.others.find(name, params, ""), nil
 }
 
-func pickFunction(candidates []*Function, params int, thisType string) *Function {
-	for _, fn := range candidates {
-		if fn.Params == params && fn.ThisType == thisType {
-			return fn
-		}
-	}
-	return nil
-}
-
 // defined reports whether is_def_fn finds a function.
-func (f *frame) defined(name string, params int, thisType string) bool {
+func (t *Thread) defined(f *frame, name string, params int, thisType string) bool {
 	if f.fn.Program.Find(name, params, thisType) != nil || f.env.others.find(name, params, thisType) != nil {
 		return true
 	}
-	_, fn := f.env.imports.method(name, params, thisType)
+	_, fn := t.importedMethod(f.env.imports, name, params, thisType)
 	return thisType != "" && fn != nil
 }
 

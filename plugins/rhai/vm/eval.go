@@ -13,8 +13,12 @@ const evalRoom = 512
 
 // names are the variables that evals have defined in a window, the latest last.
 type names struct {
-	vars []*namedVar
+	vars   []*namedVar      // no level is lower than those before
+	latest map[string]int32 // for each name, the place of the latest one, plus 1; nil while they are few
 }
+
+// fewNames is how many are found as fast one by one.
+const fewNames = 16
 
 type namedVar struct {
 	name     string
@@ -22,6 +26,7 @@ type namedVar struct {
 	level    int   // it hides the variables declared before, which have lower levels
 	depth    int   // of blocks: it is gone when they are left
 	constant bool
+	before   int32 // place of the one of this name that was defined before, plus 1; 0: none
 }
 
 // find returns the latest variable of a name that hides those up to a level, nil when
@@ -30,12 +35,37 @@ func (n *names) find(name string, level int) *namedVar {
 	if n == nil {
 		return nil
 	}
-	for i := len(n.vars) - 1; i >= 0; i-- {
-		if v := n.vars[i]; v.name == name && v.level > level {
+	at := len(n.vars)
+	if n.latest != nil {
+		at = int(n.latest[name])
+	}
+	for ; at > 0; at-- {
+		if v := n.vars[at-1]; v.level <= level {
+			return nil
+		} else if v.name == name {
 			return v
 		}
 	}
 	return nil
+}
+
+func (n *names) add(v *namedVar) {
+	n.vars = append(n.vars, v)
+	switch count := len(n.vars); {
+	case n.latest != nil:
+		n.link(count - 1)
+	case count > fewNames:
+		n.latest = make(map[string]int32, 4*fewNames)
+		for i := range n.vars {
+			n.link(i)
+		}
+	}
+}
+
+func (n *names) link(i int) {
+	v := n.vars[i]
+	v.before = n.latest[v.name]
+	n.latest[v.name] = int32(i + 1)
 }
 
 // constant reports whether the variable that a site's name has now is a constant.
@@ -134,7 +164,7 @@ func own(v *Value) (Value, *Error) {
 
 // define makes a variable of the window.
 func (f *frame) define(site *Site, v Value) {
-	f.names.vars = append(f.names.vars, &namedVar{site.Name, v, site.Level, site.Depth, site.Define})
+	f.names.add(&namedVar{name: site.Name, value: v, level: site.Level, depth: site.Depth, constant: site.Define})
 }
 
 // trim forgets the variables of blocks that have been left.
@@ -143,7 +173,11 @@ func (n *names) trim(depth int) {
 		return
 	}
 	for len(n.vars) > 0 && n.vars[len(n.vars)-1].depth > depth {
+		last := n.vars[len(n.vars)-1]
 		n.vars = n.vars[:len(n.vars)-1]
+		if n.latest != nil {
+			n.latest[last.name] = last.before
+		}
 	}
 }
 

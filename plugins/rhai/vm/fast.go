@@ -73,6 +73,9 @@ func (t *Thread) warm(f *frame, in Instr) bool {
 		if a.meta == uint32(KindBool) {
 			return true
 		}
+	case OpGoto:
+		f.ip = unsafe.Add(unsafe.Pointer(unsafe.SliceData(f.fn.Code)), uintptr(a.bits)*instrSize)
+		return true
 	case OpSetIndexP:
 		a = a.asRef()
 		b := (*Value)(unsafe.Add(f.base, uintptr(uint16(in>>32))*valueSize))

@@ -428,7 +428,8 @@ func (t *Thread) refKey(base *Value, key string, flags uint16) (Value, *Error) {
 	at := m.At(key)
 	if at == nil {
 		if flags&RefCreate == 0 {
-			return makeRef(new(Value)), nil
+			// A () that is no part of the map, nor constant where the map is.
+			return Value{meta: uint32(kindProxy), ref: unsafe.Pointer(&proxy{})}, nil
 		}
 		if err := t.setKey(base, key, Unit); err != nil {
 			return Unit, err

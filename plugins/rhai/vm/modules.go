@@ -13,7 +13,9 @@ type module struct {
 	program *Program
 	vars    map[string]Value
 	carried environment // of its functions: what its statements imported and defined
+	typed   bool        // it has functions for a type, or imports a module that has
 	done    bool
+	seen    uint32 // the number of the search that has last looked at it
 }
 
 // imported is a module in sight under a name, and those imported before it.
@@ -23,15 +25,25 @@ type imported struct {
 	owner  unsafe.Pointer // the window whose code imported it; nil: it is carried
 	depth  int            // of blocks
 	before *imported
+	typed  bool // it or one before has functions for a type
 }
 
-func (i *imported) find(alias string) *module {
-	for ; i != nil; i = i.before {
-		if i.alias == alias {
-			return i.module
-		}
+// onto returns a module imported after those of before.
+func (m *module) onto(before *imported, alias string, owner unsafe.Pointer, depth int) *imported {
+	return &imported{alias, m, owner, depth, before, m.typed || before != nil && before.typed}
+}
+
+// named finds a module among those imported. Like all walks along these, it counts.
+func (t *Thread) named(i *imported, alias string) *module {
+	steps := 1
+	for ; i != nil && i.alias != alias; i = i.before {
+		steps++
 	}
-	return nil
+	t.budget -= int64(steps / itemsPerOperation)
+	if i == nil {
+		return nil
+	}
+	return i.module
 }
 
 // trim forgets the modules of a window's blocks that have been left.
@@ -43,11 +55,13 @@ func (i *imported) trim(owner unsafe.Pointer, depth int) *imported {
 }
 
 // under puts the modules of another list on top of those of i.
-func (i *imported) under(top *imported) *imported {
+func (t *Thread) under(i, top *imported) *imported {
 	if top == i {
 		return i
 	}
-	return top.since(i).onto(i)
+	list := top.since(i)
+	t.budget -= int64(len(list) / itemsPerOperation)
+	return list.onto(i)
 }
 
 // since lists what was imported after last, the latest first.
@@ -63,19 +77,35 @@ type importedList []*imported
 // onto makes a list of these and those of below.
 func (list importedList) onto(below *imported) *imported {
 	for n := len(list) - 1; n >= 0; n-- {
-		below = &imported{alias: list[n].alias, module: list[n].module, before: below}
+		below = list[n].module.onto(below, list[n].alias, nil, 0)
 	}
 	return below
 }
 
 // method finds a function for the type of a method's receiver in the imported modules, and those
 // that they import. Functions for a type need no name of a module before theirs.
-func (i *imported) method(name string, params int, thisType string) (*module, *Function) {
-	for ; i != nil; i = i.before {
-		if fn := i.module.program.Find(name, params, thisType); fn != nil && fn.ThisType != "" && !fn.Private {
-			return i.module, fn
+func (t *Thread) importedMethod(i *imported, name string, params int, thisType string) (*module, *Function) {
+	if i == nil || !i.typed {
+		return nil, nil
+	}
+	t.searches++
+	return t.searchMethod(i, name, params, thisType)
+}
+
+func (t *Thread) searchMethod(i *imported, name string, params int, thisType string) (*module, *Function) {
+	for steps := 1; i != nil && i.typed; i = i.before {
+		if steps++; steps%itemsPerOperation == 0 {
+			t.budget--
 		}
-		if m, fn := i.module.carried.imports.method(name, params, thisType); fn != nil {
+		m := i.module
+		if !m.typed || m.seen == t.searches {
+			continue
+		}
+		m.seen = t.searches
+		if fn := m.program.Find(name, params, thisType); fn != nil && fn.ThisType != "" && !fn.Private {
+			return m, fn
+		}
+		if m, fn := t.searchMethod(m.carried.imports, name, params, thisType); fn != nil {
 			return m, fn
 		}
 	}
@@ -116,7 +146,7 @@ func (t *Thread) importModule(f *frame, name Value, site *Site) *Error {
 	}
 	if site.Name != "" {
 		e := *f.env
-		e.imports = &imported{site.Name, m, f.base, site.Depth, f.env.imports}
+		e.imports = m.onto(f.env.imports, site.Name, f.base, site.Depth)
 		t.enclose(f, &e)
 	}
 	return nil
@@ -142,6 +172,7 @@ func (t *Thread) evaluateModule(at *frame, m *module) *Error {
 		end := t.frames[:stop+1][stop].env
 		m.carried.imports = end.imports.since(at.env.imports).onto(nil)
 		m.carried.constants = end.constants
+		m.typed = m.program.typed || m.carried.imports != nil && m.carried.imports.typed
 		for _, v := range m.vars {
 			m.adopt(v, 0)
 		}
@@ -191,29 +222,26 @@ func (t *Thread) export(f *frame, name string, v Value) {
 
 // find resolves the path of a qualified name; nil when a part of it is no module.
 func (t *Thread) find(f *frame, path []syntax.Ident) *module {
-	m := f.env.imports.find(path[0].Name)
+	m := t.named(f.env.imports, path[0].Name)
 	for _, p := range path[1:] {
 		if m == nil {
 			return nil
 		}
-		m = m.carried.imports.find(p.Name)
+		m = t.named(m.carried.imports, p.Name)
 	}
 	return m
 }
 
+// pathText returns a path as it is written.
 func pathText(path []syntax.Ident) string {
-	text := path[0].Name
-	for _, p := range path[1:] {
-		text += "::" + p.Name
-	}
-	return text
+	return syntax.Qualified(path[:len(path)-1], path[len(path)-1].Name)
 }
 
 // callQualified calls m::name(args), which lie from a on.
 func (t *Thread) callQualified(f *frame, site *Site, a *Value, n int, dst uint16) *Error {
 	args := unsafe.Slice(a, n)
 	m := t.find(f, site.Path)
-	if m == nil && f.env.imports.find(site.Path[0].Name) == nil {
+	if m == nil && t.named(f.env.imports, site.Path[0].Name) == nil {
 		if len(site.Natives) > 0 {
 			v, err := t.callNative(site, args)
 			if err == nil {
@@ -222,22 +250,22 @@ func (t *Thread) callQualified(f *frame, site *Site, a *Value, n int, dst uint16
 			return err
 		}
 		if t.program.Native.HasModule(pathText(site.Path)) {
-			return FunctionNotFoundError(Signature(pathText(site.Path)+"::"+site.Name, args))
+			return FunctionNotFoundError(Signature(syntax.Qualified(site.Path, site.Name), args))
 		}
 		return ModuleNotFoundError(pathText(site.Path)).At(site.Path[0].Position)
 	}
 	if m == nil {
-		return FunctionNotFoundError(Signature(pathText(site.Path)+"::"+site.Name, args))
+		return FunctionNotFoundError(Signature(syntax.Qualified(site.Path, site.Name), args))
 	}
 	if fn := m.program.Find(site.Name, n, ""); fn != nil && !fn.Private {
 		return t.enterFunction(fn, t.environment(f, fn.Program, &m.carried), nil, false, args, dst)
 	}
-	return FunctionNotFoundError(Signature(pathText(site.Path)+"::"+site.Name, args))
+	return FunctionNotFoundError(Signature(syntax.Qualified(site.Path, site.Name), args))
 }
 
 // qualified returns the value of m::name.
 func (t *Thread) qualified(f *frame, site *Site) (Value, *Error) {
-	if f.env.imports.find(site.Path[0].Name) == nil {
+	if t.named(f.env.imports, site.Path[0].Name) == nil {
 		return Unit, ModuleNotFoundError(pathText(site.Path))
 	}
 	if m := t.find(f, site.Path); m != nil {
@@ -245,5 +273,5 @@ func (t *Thread) qualified(f *frame, site *Site) (Value, *Error) {
 			return v, nil
 		}
 	}
-	return Unit, VariableNotFoundError(pathText(site.Path) + "::" + site.Name)
+	return Unit, VariableNotFoundError(syntax.Qualified(site.Path, site.Name))
 }

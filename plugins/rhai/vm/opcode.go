@@ -177,6 +177,7 @@ const (
 	OpReturnUnit // return ()
 	OpThrow      // raise share R[A]
 	OpFail       // raise Errors[D]
+	OpGoto       // to the instruction whose number is R[A]
 	OpSwitch     // to where Switches[D] says for R[A], if it is among its values
 	OpInRange    // to i(C) unless the number R[A] is within the range K[B]
 	numOps
@@ -351,6 +352,7 @@ var opcodes = [numOps]opcode{
 	OpReturnUnit: {name: "returnunit"},
 	OpThrow:      {name: "throw", a: "R"},
 	OpFail:       {name: "fail", d: "Errors"},
+	OpGoto:       {name: "goto", a: "R"},
 	OpSwitch:     {name: "switch", a: "R", d: "Switches"},
 	OpInRange:    {name: "inrange", a: "R", b: "K", c: "->"},
 }

@@ -7,7 +7,6 @@ type Program struct {
 	Main      *Function
 	Functions []*Function // script functions; those of one name together
 	Native    *Library
-	Consts    []Value  // shared by all functions
 	Scope     []string // the variables that exist before it runs
 
 	Modules map[string]*Program // what the script and its modules may import, by name
@@ -19,7 +18,8 @@ type Program struct {
 	// a variable, "a.b" and "a.b.c" a property alone.
 	Reads []string
 
-	byName map[string][]*Function
+	byName map[string]*Candidates
+	typed  bool // there are functions for a type
 }
 
 // Import is an import statement.
@@ -28,16 +28,31 @@ type Import struct {
 	Position syntax.Position // of the name
 }
 
-// Link prepares p to run: call sites get their candidates.
-func (p *Program) Link() {
-	p.byName = make(map[string][]*Function, len(p.Functions))
+// Define makes the functions of p known to its code. Call it once, when all are in Functions. It
+// reports its work to count, in steps of compiling.
+func (p *Program) Define(count func(steps int)) {
+	p.byName = make(map[string]*Candidates, len(p.Functions))
 	for _, f := range p.Functions {
-		p.byName[f.Name] = append(p.byName[f.Name], f)
+		count(1)
+		c := p.byName[f.Name]
+		if c == nil {
+			c = &Candidates{}
+			p.byName[f.Name] = c
+		}
+		c.list = append(c.list, f)
+		p.typed = p.typed || f.ThisType != ""
+	}
+	for _, c := range p.byName {
+		c.sort(count)
 	}
 }
 
-// Seal ends the making of a function: what follows from its code is computed.
-func (f *Function) Seal() {
+// Named returns the script functions of a name, nil when there is none.
+func (p *Program) Named(name string) *Candidates { return p.byName[name] }
+
+// Seal ends the making of a function: what follows from its code is computed. It reports its work to
+// count, in steps of compiling.
+func (f *Function) Seal(count func(steps int)) {
 	room := f.Registers
 	if f.Dynamic {
 		room += evalRoom
@@ -45,19 +60,15 @@ func (f *Function) Seal() {
 	f.Room = uint32(uintptr(room) * valueSize)
 	f.Weight = int32(min(len(f.Code), 64))
 	for _, s := range f.Switches {
-		s.index()
+		s.index(count)
 	}
+	f.arrange(count)
 }
 
 // Find returns the script function with a name and number of parameters, nil when
 // there is none. thisType is "" or the type of a typed method.
 func (p *Program) Find(name string, params int, thisType string) *Function {
-	for _, f := range p.byName[name] {
-		if f.Params == params && f.ThisType == thisType {
-			return f
-		}
-	}
-	return nil
+	return p.byName[name].Find(params, thisType)
 }
 
 // Function is the code of a script, a script function or a closure.
@@ -83,11 +94,13 @@ type Function struct {
 	Sites      []*Site
 	Switches   []*Switch
 	Errors     []*Error          // raised by OpFail
-	Handlers   []Handler         // of try; inner ones first
+	Handlers   []Handler         // of try
 	Positions  []syntax.Position // of each instruction
 	Indexing   []IndexPositions  // further positions, in the order of the code
 	Program    *Program
-	Tree       *syntax.Function // of a script function that may be called in the scope of a caller that is not known yet
+	Tree       *syntax.Function // of a script function that a call! may call
+
+	stretches []stretch // of the code, by the handlers that guard them
 }
 
 // IndexPositions are where else an instruction on an element or property can fail.
@@ -101,14 +114,14 @@ type IndexPositions struct {
 type Site struct {
 	Name     string
 	Natives  []*Native   // overloads by that name
-	Scripts  []*Function // script functions by that name
+	Scripts  *Candidates // script functions by that name; nil: none
 	Position syntax.Position
 	ArgPos   syntax.Position // of the first argument
 	Const    bool            // the receiver is (part of) a constant
 	This     bool            // the receiver is (part of) this, which may be a constant
 	Root     *Site           // the receiver is (part of) the variable that this site's name has now
 	Path     []syntax.Ident  // of a qualified name: the modules
-	Scope    []ScopeVar      // of eval and is_def_var: the variables in sight
+	Scope    *Scope          // of eval and is_def_var: what is in sight
 	Register int             // of a name looked up at run time: its variable, -1 if there is none
 	Level    int             // variables declared before this place, or before that variable
 	Depth    int             // of blocks around this place
@@ -135,35 +148,10 @@ const (
 // when all else is set.
 func (s *Site) Shorten(args int) {
 	switch {
-	case len(s.Scripts) > 0:
+	case s.Scripts != nil:
 	case s.Name == "len" && args == 0:
 		s.builtin = builtinLen
 	case s.Name == "push" && args == 1:
 		s.builtin = builtinPush
 	}
-}
-
-// ScopeVar is a variable in sight at a [Site].
-type ScopeVar struct {
-	Name     string
-	Register uint16
-	Level    int // how many variables were declared before it
-	Const    bool
-}
-
-// Switch says where OpSwitch goes.
-type Switch struct {
-	Values  []Value // literals
-	Targets []int32 // where each one's arms start, relative to the OpSwitch
-	ints    map[int64]int32
-	strings map[string]int32
-}
-
-// Handler is the reach of a try block, or of a catch block when Rethrow.
-type Handler struct {
-	Start, End int32  // the instructions guarded, End excluded
-	Target     int32  // where the catch block starts
-	Value      uint16 // register of the catch variable
-	Error      uint16 // register that keeps the caught error for throw without a value
-	Rethrow    bool
 }

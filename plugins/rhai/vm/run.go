@@ -316,7 +316,7 @@ func (t *Thread) step(f *frame, in Instr) *Error {
 		*a = NewFn(p)
 	case OpFnName:
 		name := f.constant(in.D()).AsString()
-		*a = NewFn(&FnPtr{Name: name, Func: t.current().byName[name][0], env: f.env})
+		*a = NewFn(&FnPtr{Name: name, Func: t.current().byName[name].list[0], env: f.env})
 	case OpCheckFn:
 		if a.Kind() != KindFn {
 			return MismatchError("Fn", a.TypeName())
@@ -376,12 +376,11 @@ func (t *Thread) step(f *frame, in Instr) *Error {
 		e := *f.fn.Errors[in.D()]
 		return &e
 	case OpSwitch:
-		if a.Kind() == KindString {
-			if err := t.ChargeText(a.AsString()); err != nil {
-				return err
-			}
+		target, ok, err := t.findCase(f.fn.Switches[in.D()], *a)
+		if err != nil {
+			return err
 		}
-		if target, ok := f.fn.Switches[in.D()].find(*a); ok {
+		if ok {
 			f.jump(int(target))
 		}
 	case OpInRange:

@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"sort"
 	"strconv"
 	"unsafe"
 
@@ -42,6 +43,7 @@ type Thread struct {
 	levels    int64              // of natives that called back
 	joined    joined             // see environment
 	modules   map[string]*module // those imported so far, by name
+	searches  uint32             // for typed methods among imported modules
 	loading   []*module          // those whose constants are being evaluated, the innermost last
 	tags      []int32            // by number - 1, see Value
 	kept      []unsafe.Pointer   // see Keep
@@ -316,13 +318,12 @@ func (f *frame) position() syntax.Position { return f.fn.Positions[f.pc()] }
 // position returns where the instruction pc can fail.
 func (fn *Function) position(pc int32, where place) syntax.Position {
 	if where != placeIndex {
-		for i := range fn.Indexing {
-			if p := &fn.Indexing[i]; p.PC == pc {
-				if where == placeAssign {
-					return p.Assign
-				}
-				return p.Bracket
+		at := sort.Search(len(fn.Indexing), func(i int) bool { return fn.Indexing[i].PC >= pc })
+		if at < len(fn.Indexing) && fn.Indexing[at].PC == pc {
+			if where == placeAssign {
+				return fn.Indexing[at].Assign
 			}
+			return fn.Indexing[at].Bracket
 		}
 	}
 	return fn.Positions[pc]
@@ -339,11 +340,7 @@ func (t *Thread) unwind(err *Error, stop int) *Error {
 			err.At(f.fn.position(pc, err.place))
 		}
 		err.arise(f.fn, pc)
-		for i := range f.fn.Handlers {
-			h := &f.fn.Handlers[i]
-			if pc < h.Start || pc >= h.End {
-				continue
-			}
+		for h := f.fn.handler(pc); h != nil; h = f.fn.around(h) {
 			if h.Rethrow {
 				if err.Variant == ErrorRuntime && err.Value.Kind() == KindUnit {
 					at := err.Position
