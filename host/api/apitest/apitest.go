@@ -111,7 +111,7 @@ func NewLogging(t testing.TB, log *slog.Logger, changes ...func(*front.Config)) 
 		MaxBodyBytes: MaxBody, MaxPluginBytes: MaxPlugin, Version: "test", Logger: log,
 	})
 	config := front.Config{
-		Store: db, Authority: s.Auth, Executions: runs, Routes: apps.Routes(),
+		Store: db, Authority: s.Auth, Executions: runs, Files: stored, Routes: apps.Routes(),
 		MaxBodyBytes: MaxBody, Version: "test", Logger: log, Registry: registry,
 		Mount: admin.Mount, Streams: api.Streams,
 	}

@@ -38,12 +38,9 @@ func (r *recorder) call(op abi.Op, request []byte) ([]byte, error) {
 
 func TestSession(t *testing.T) {
 	invocation := abi.Invocation{SDKVersion: "1.0", AppID: "app", Request: &abi.Request{
-		Method: "GET", Path: "/x", Params: map[string]string{"name": "Ada"}, Body: msgp.AppendNil(nil), BodyRaw: msgp.AppendNil(nil),
+		Method: "GET", Path: "/x", Params: map[string]string{"name": "Ada"},
 	}}
-	ctx, err := invocation.MarshalMsg(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	ctx := invocation.Append(nil, abi.ReadsAll)
 	tests := []struct {
 		name, script string
 		limits       abi.Limits
@@ -225,10 +222,7 @@ func TestNestedInvocation(t *testing.T) {
 	} {
 		args := append(bytes.Repeat([]byte{0x91}, depth-1), 0x90)
 		invocation := abi.Invocation{Args: args}
-		ctx, err := invocation.MarshalMsg(nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		ctx := invocation.Append(nil, abi.ReadsAll)
 		s := bridge.Session{}
 		if failure := s.Load(&abi.LoadRequest{Source: script}).Error; failure != nil {
 			t.Fatal(failure)

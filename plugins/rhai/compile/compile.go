@@ -117,6 +117,9 @@ func (c *compiler) program(scope []string) *vm.Program {
 	}
 	f.body(c.ast.Body)
 	c.prog.Main = main
+	if len(scope) > 0 {
+		c.prog.Reads = c.reads(scope)
+	}
 	if !c.scopedCalls {
 		for _, fn := range c.prog.Functions {
 			fn.Tree = nil

@@ -14,6 +14,10 @@ type Program struct {
 	Asks    bool                // there are functions or closures, which can ask for global constants
 	Imports []Import            // the import statements, in the order of the code
 
+	// Reads lists what the program can see of the variables that exist before it runs: "a" is all of
+	// a variable, "a.b" and "a.b.c" a property alone.
+	Reads []string
+
 	byName map[string]*Candidates
 	typed  bool // there are functions for a type
 }
