@@ -14,7 +14,7 @@ PACKAGES := postgresql llvm-19-dev libclang-19-dev clang-19 lld-19 wasi-libc lib
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: run build test deps lint unit race fuzz differential bench figures bench-engine bench-plugin soak kill generate clean
+.PHONY: run build test deps lint unit race fuzz differential bench figures bench-engine bench-plugin soak attack kill generate clean
 
 build:
 	go build -o $(BIN)/picloud ./host/cmd/picloud
@@ -93,6 +93,14 @@ bench-plugin: $(TINYGO)
 # Good and hostile scripts at full concurrency for a while: right answers, flat memory.
 soak: build
 	cd host/bench && go run ./soak -for $(SOAK)
+
+# What README says it withstands, tried on the built server and on its parts.
+attack:
+	go test -count=1 -timeout 20m -run 'Descriptors|BodiesInFlight|NobodyReads' ./host/e2e
+	go test -count=1 -timeout 20m -run 'Differential|Connections|SlowSenders|SlowReaders|StopIsNotHeldUp|AcceptTriesAgain|RefusedBeforeTheBody|BudgetIsUsedUp' ./host/front/...
+	go test -count=1 -timeout 20m -run 'Attack|HostilePlugins|SlowModules|ScriptOutcomes|AnAppIsSureOfAPlace' ./host/sandbox/...
+	go test -count=1 -timeout 20m -run 'CompilingIsLinear|CompilingStops|RouteTakes|KnownDevice|ReachNothing|Rebinding|HostileServers|ThrownTextIsCut' \
+		./plugins/rhai ./host/api ./host/authz ./host/fetch ./host/executions
 
 # Kills the server ROUNDS times on each database while data is written.
 kill:

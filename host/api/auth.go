@@ -9,7 +9,6 @@ import (
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/front"
-	"github.com/picloud/picloud/host/front/edge"
 )
 
 func (a *API) mountAuth(admin huma.API) {
@@ -19,9 +18,8 @@ func (a *API) mountAuth(admin huma.API) {
 }
 
 func (a *API) login(ctx context.Context, in *struct{ Body wire.Login }) (*body[wire.Token], error) {
-	address := edge.ShareOf(front.ClientOf(ctx)).String()
 	login, err := a.authority.Login(ctx, authz.LoginRequest{
-		Username: in.Body.Username, Password: in.Body.Password, Address: address, Device: in.Body.Device,
+		Username: in.Body.Username, Password: in.Body.Password, Address: front.NetworkOf(ctx).String(), Device: in.Body.Device,
 	})
 	if err != nil {
 		return nil, err

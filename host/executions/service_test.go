@@ -285,3 +285,21 @@ func TestValidate(t *testing.T) {
 	assert.Equal(t, 2, wrong.Line)
 	assert.Equal(t, 11, wrong.Column)
 }
+
+// TestThrownTextIsCut: what a script throws is recorded as a log line would be, however long it is.
+func TestThrownTextIsCut(t *testing.T) {
+	a := newArchive(t)
+	s := newService(t, a)
+	a.upload(s, `let s = "x"; while s.len() < 900000 { s += s; } throw s`)
+	out := a.run(s)
+	require.NotNil(t, out.Error)
+	assert.Less(t, len(out.Error.Message), hostcalls.MaxLogLine+100)
+	assert.Contains(t, out.Error.Message, "bytes more)")
+	require.NoError(t, s.Flush(context.Background()))
+	record, err := a.Executions().Get(context.Background(), out.ExecutionID)
+	require.NoError(t, err)
+	assert.Equal(t, out.Error.Message, record.ErrorMessage)
+	require.NotEmpty(t, record.Lines)
+	assert.Equal(t, out.Error.Message, record.Lines[len(record.Lines)-1].Message)
+	assert.Less(t, len(firstLine(out.Error.Message)), maxServerLog+10)
+}

@@ -49,6 +49,10 @@ func ClientOf(ctx context.Context) netip.Addr {
 	return netip.Addr{}
 }
 
+// NetworkOf returns what attempts of a client are counted by: its address, or if that is an IPv6 one
+// the network whose addresses are all its owner's.
+func NetworkOf(ctx context.Context) netip.Addr { return edge.ShareOf(ClientOf(ctx)) }
+
 const maxRequestID = 128
 
 // requestID returns the id of a request with a head.

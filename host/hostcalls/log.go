@@ -52,12 +52,15 @@ func (l *Log) Write(level abi.LogLevel, message string, data json.RawMessage) {
 	l.lines = append(l.lines, store.LogLine{Seq: len(l.lines), At: now, Level: level, Message: message, Data: data})
 }
 
-// CutMessage makes a text that a script wrote one that may be recorded: valid UTF-8 of at most
-// [MaxLogLine] bytes and a note of how many more there were.
+// cutNote is room for what is said of a text that is cut, bytes.
+const cutNote = 40
+
+// CutMessage makes a text that a script wrote one that may be recorded: valid UTF-8, and of what is
+// longer than [MaxLogLine] the beginning, with a note of how many bytes more there were.
 func CutMessage(message string) string {
 	if len(message) > MaxLogLine {
-		cut := MaxLogLine
-		for cut > MaxLogLine-utf8.UTFMax && !utf8.RuneStart(message[cut]) {
+		cut := MaxLogLine - cutNote
+		for cut > MaxLogLine-cutNote-utf8.UTFMax && !utf8.RuneStart(message[cut]) {
 			cut--
 		}
 		message = message[:cut] + fmt.Sprintf("... (%d bytes more)", len(message)-cut)

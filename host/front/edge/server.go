@@ -1,10 +1,15 @@
 package edge
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"net"
+	"net/http"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/picloud/picloud/host/front/http1"
 )
 
 // Server serves the connections of one listener with fasthttp, which reads nothing but heads that
@@ -17,7 +22,11 @@ type Server struct {
 // NewServer makes a server whose handler must [Take] each request.
 func NewServer(c Config, handler fasthttp.RequestHandler) *Server {
 	return &Server{config: c, http: fasthttp.Server{
-		Handler:                      handler,
+		Handler: handler,
+		ErrorHandler: func(ctx *fasthttp.RequestCtx, _ error) { // a head that fasthttp does not like, though we did
+			answer := c.Refuse(&http1.Refusal{Status: http.StatusBadRequest, Reason: "the request is malformed"}, &Take(ctx.Conn()).Head)
+			_ = ctx.Response.Read(bufio.NewReader(bytes.NewReader(answer)))
+		},
 		ReadBufferSize:               c.MaxHeadBytes + 1<<10, // what we write into it is a little longer
 		ReduceMemoryUsage:            true,                   // a connection that waits holds no buffers of fasthttp
 		NoDefaultServerHeader:        true,
