@@ -23,14 +23,14 @@ const (
 // The table of operations is written out here, so that a new operation, or a changed capability, is
 // a decision seen in a diff.
 var operationNeeds = map[string]string{
-	"yield": free, "log.write": free, "clock.monotonic": free, "time.zone": free,
+	"yield": free, "log.write": free, "clock.monotonic": free, "clock.sleep": free, "time.zone": free,
 	"kv.get": read, "kv.has": read, "kv.list": read,
 	"kv.set": write, "kv.delete": write, "kv.incr": write, "kv.compare_and_set": write,
 	"docs.get": read, "docs.find": read, "docs.count": read,
 	"docs.create": write, "docs.update": write, "docs.patch": write, "docs.delete": write,
 	"files.head": read, "files.get": read, "files.list": read,
 	"files.create": write, "files.update": write, "files.delete": write,
-	"http.request": fetch,
+	"http.request": fetch, "request.save_file": write,
 	"invoke":       free, // what is invoked has the capabilities of its caller
 }
 

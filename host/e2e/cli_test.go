@@ -372,7 +372,7 @@ if r.method == "DELETE" { throw "no"; }
 		t.Errorf("%s\nwant a caret below gone", r)
 	}
 	r = p.run(t, "", "invoke", "calls", "--query", "lib=yes")
-	if !strings.Contains(r.stderr, "picloud: error: lib:2:5: Function not found: nope (i64) (line 2, position 5)\n") ||
+	if !strings.Contains(r.stderr, "picloud: error: lib:2:5: Function not found: nope (i64) @ 'lib' (line 2, position 5)\n") ||
 		!strings.HasSuffix(r.stderr, "  2 |   x.nope()\n    |     ^\n") {
 		t.Errorf("%s\nwant a caret below nope, in the module", r)
 	}

@@ -21,7 +21,7 @@ func TestManyClientsOfOneEntry(t *testing.T) {
 		"postgres": func() []string { return []string{"--database-url", pgtest.URL(t)} },
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := launch(t, newPlace(t), append(arguments(), "--max-concurrent-executions", fmt.Sprint(clients))...)
+			d := launch(t, newPlace(t), append(arguments(), "--max-concurrent-executions", fmt.Sprint(2*clients))...)
 			token := d.login()
 			d.deploy(token, "count", `kv::collection("c").incr("n", 1)`)
 			d.deploy(token, "swap", `

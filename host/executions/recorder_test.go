@@ -156,7 +156,7 @@ func (s announced) Record(ctx context.Context, batch []store.Execution) error {
 func TestSlowStoreNeitherBlocksNorGrows(t *testing.T) {
 	a := newArchive(t)
 	s := announced{a.Executions(), make(chan struct{}, 10)}
-	r := a.started(newRecorder(s, slog.New(slog.DiscardHandler), prometheus.NewRegistry(), 100, 10_000))
+	r := a.started(newRecorder(s, slog.New(slog.DiscardHandler), prometheus.NewRegistry(), 100, 101*recordBytes+10_000))
 	release := a.block()
 	r.Add(a.execution()) // the writer takes it and waits
 	<-s.began

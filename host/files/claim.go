@@ -22,12 +22,13 @@ const markFile = "database"
 // in between, or when two nodes are first at the same time, the temporary file still tells that
 // this root is the one whose mark the database took.
 func (s *Service) Claim(ctx context.Context) error {
-	ours, err := s.config.Store.Root(ctx, "")
-	if err != nil {
-		return err
-	}
+	// The root first: what it bears the database has taken before.
 	path := filepath.Join(s.directory.root, markFile)
 	found, err := os.ReadFile(path)
+	ours, failed := s.config.Store.Root(ctx, "")
+	if failed != nil {
+		return failed
+	}
 	switch {
 	case err == nil && string(found) == ours:
 		return nil
