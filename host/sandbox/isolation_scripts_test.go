@@ -67,7 +67,7 @@ func TestIsolationOfScripts(t *testing.T) {
 	if testing.Short() {
 		executions = 500
 	}
-	s := newReal(t, Config{MaxConcurrent: workers, ScriptCacheSize: 64}) // fewer than there are scripts
+	s := newReal(t, Config{MaxConcurrent: 2 * workers, ScriptCacheSize: 64}) // fewer than there are scripts
 	deadline := time.Now().Add(50 * time.Second)
 	var next, done atomic.Int64
 	var all sync.WaitGroup

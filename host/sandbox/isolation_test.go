@@ -17,7 +17,7 @@ import (
 // first.
 func TestIsolation(t *testing.T) {
 	const workers, rounds = 4, 60
-	s := newToy(t, Config{MaxConcurrent: workers})
+	s := newToy(t, Config{MaxConcurrent: 2 * workers})
 	dirty := []Script{
 		toy("touch 3"), toy("touch 12"), toy("garbage 20"), toy("fail x"), toy("trap"), toy("recurse"),
 		toy("call 1 x"), toy("big 100000"), {Source: "allocate", ID: "allocate", Limits: abi.Limits{MemoryMB: 12}},
