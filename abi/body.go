@@ -41,18 +41,22 @@ func DecodeBody(body []byte, contentType string) (parsed, raw msgp.Raw) {
 	if len(body) == 0 {
 		return msgp.AppendNil(nil), msgp.AppendString(nil, "")
 	}
-	if !utf8.Valid(body) {
-		raw = msgp.AppendBytes(make([]byte, 0, len(body)+5), body)
-		return raw, raw
-	}
-	raw = msgp.AppendStringFromBytes(make([]byte, 0, len(body)+5), body)
-	if IsJSON(contentType) {
+	raw = appendRawBody(make([]byte, 0, len(body)+5), body)
+	if msgp.NextType(raw) == msgp.StrType && IsJSON(contentType) {
 		text := bytes.TrimPrefix(body, []byte("\uFEFF"))
 		if parsed, err := AppendFromJSON(make([]byte, 0, len(text)+len(text)/4+16), text); err == nil {
 			return parsed, raw
 		}
 	}
 	return raw, raw
+}
+
+// appendRawBody appends a body as it came: a string, or a blob when it is not UTF-8.
+func appendRawBody(b, body []byte) []byte {
+	if !utf8.Valid(body) {
+		return msgp.AppendBytes(b, body)
+	}
+	return msgp.AppendStringFromBytes(b, body)
 }
 
 // IsJSON reports whether a content type is application/json or ends in +json (RFC 6839).

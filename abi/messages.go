@@ -39,48 +39,16 @@ type LoadResult struct {
 	// one of them is the error.
 	Imports    []string `msg:"imports"`
 	Operations int64    `msg:"operations"` // operations counted for compiling
+	Reads      Reads    `msg:"reads"`      // what the script can see of its invocation
 }
 
-// InvocationType says what caused an execution.
-type InvocationType string
-
-// The causes of an execution.
-const (
-	InvocationHTTP    InvocationType = "http"    // a route
-	InvocationExecute InvocationType = "execute" // the execute endpoint or a test run
-	InvocationTrigger InvocationType = "trigger" // an event
-	InvocationInvoke  InvocationType = "invoke"  // another script of the app, see [OpInvoke]
-)
-
-// Invocation is what a script sees as ctx.
-type Invocation struct {
-	SDKVersion     string         `msg:"sdk_version" json:"sdk_version"`
-	ExecutionID    string         `msg:"execution_id" json:"execution_id"`
-	RequestID      string         `msg:"request_id" json:"request_id"`
-	ScriptID       string         `msg:"script_id" json:"script_id"`
-	ScriptName     string         `msg:"script_name" json:"script_name"`
-	AppID          string         `msg:"app_id" json:"app_id"`
-	InvocationType InvocationType `msg:"invocation_type" json:"invocation_type"`
-	Request        *Request       `msg:"request,omitempty" json:"request,omitempty"`
-	Event          msgp.Raw       `msg:"event,omitempty" json:"-"` // a map; absent unless triggered
-	Args           msgp.Raw       `msg:"args,omitempty" json:"-"`  // any value; unit unless invoked
-}
-
-// Request is the HTTP request of an invocation.
-type Request struct {
-	Method  string            `msg:"method"`
-	Path    string            `msg:"path"`
-	Headers map[string]string `msg:"headers"`  // names in lower case; repeated values, joined by ", "
-	Body    msgp.Raw          `msg:"body"`     // parsed if it is JSON, else as BodyRaw; unit when empty
-	BodyRaw msgp.Raw          `msg:"body_raw"` // a string, or a blob when it is not UTF-8
-	Params  map[string]string `msg:"params"`   // of a param route
-	Query   map[string]string `msg:"query"`    // the last of repeated names
-	Rest    string            `msg:"rest"`     // what a prefix route matched beyond its prefix
-}
+// Reads are the parts of ctx that a script can see: "event" is all of ctx.event, "request.path"
+// that property alone, and "*" everything. What is not among them need not be sent.
+type Reads []string
 
 // RunRequest starts one execution of the loaded script.
 type RunRequest struct {
-	Invocation msgp.Raw `msg:"invocation"` // an [Invocation]
+	Invocation msgp.Raw `msg:"invocation"` // the parts of an [Invocation] that the script reads
 	Entropy    [32]byte `msg:"entropy"`    // seeds this execution's random state; never reused
 	UnixNano   int64    `msg:"unix_nano"`  // wall clock at the start, nanoseconds since 1970 UTC
 	Describe   bool     `msg:"describe"`   // the result has a [Description] instead of the value

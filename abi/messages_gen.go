@@ -166,219 +166,6 @@ func (z ErrorCode) Msgsize() (s int) {
 }
 
 // MarshalMsg implements msgp.Marshaler
-func (z *Invocation) MarshalMsg(b []byte) (o []byte, err error) {
-	o = msgp.Require(b, z.Msgsize())
-	// check for omitted fields
-	zb0001Len := uint32(10)
-	var zb0001Mask uint16 /* 10 bits */
-	_ = zb0001Mask
-	if z.Request == nil {
-		zb0001Len--
-		zb0001Mask |= 0x80
-	}
-	// variable map header, size zb0001Len
-	o = append(o, 0x80|uint8(zb0001Len))
-
-	// skip if no fields are to be emitted
-	if zb0001Len != 0 {
-		// string "sdk_version"
-		o = append(o, 0xab, 0x73, 0x64, 0x6b, 0x5f, 0x76, 0x65, 0x72, 0x73, 0x69, 0x6f, 0x6e)
-		o = msgp.AppendString(o, z.SDKVersion)
-		// string "execution_id"
-		o = append(o, 0xac, 0x65, 0x78, 0x65, 0x63, 0x75, 0x74, 0x69, 0x6f, 0x6e, 0x5f, 0x69, 0x64)
-		o = msgp.AppendString(o, z.ExecutionID)
-		// string "request_id"
-		o = append(o, 0xaa, 0x72, 0x65, 0x71, 0x75, 0x65, 0x73, 0x74, 0x5f, 0x69, 0x64)
-		o = msgp.AppendString(o, z.RequestID)
-		// string "script_id"
-		o = append(o, 0xa9, 0x73, 0x63, 0x72, 0x69, 0x70, 0x74, 0x5f, 0x69, 0x64)
-		o = msgp.AppendString(o, z.ScriptID)
-		// string "script_name"
-		o = append(o, 0xab, 0x73, 0x63, 0x72, 0x69, 0x70, 0x74, 0x5f, 0x6e, 0x61, 0x6d, 0x65)
-		o = msgp.AppendString(o, z.ScriptName)
-		// string "app_id"
-		o = append(o, 0xa6, 0x61, 0x70, 0x70, 0x5f, 0x69, 0x64)
-		o = msgp.AppendString(o, z.AppID)
-		// string "invocation_type"
-		o = append(o, 0xaf, 0x69, 0x6e, 0x76, 0x6f, 0x63, 0x61, 0x74, 0x69, 0x6f, 0x6e, 0x5f, 0x74, 0x79, 0x70, 0x65)
-		o = msgp.AppendString(o, string(z.InvocationType))
-		if (zb0001Mask & 0x80) == 0 { // if not omitted
-			// string "request"
-			o = append(o, 0xa7, 0x72, 0x65, 0x71, 0x75, 0x65, 0x73, 0x74)
-			if z.Request == nil {
-				o = msgp.AppendNil(o)
-			} else {
-				o, err = z.Request.MarshalMsg(o)
-				if err != nil {
-					err = msgp.WrapError(err, "Request")
-					return
-				}
-			}
-		}
-		// string "event"
-		o = append(o, 0xa5, 0x65, 0x76, 0x65, 0x6e, 0x74)
-		o, err = z.Event.MarshalMsg(o)
-		if err != nil {
-			err = msgp.WrapError(err, "Event")
-			return
-		}
-		// string "args"
-		o = append(o, 0xa4, 0x61, 0x72, 0x67, 0x73)
-		o, err = z.Args.MarshalMsg(o)
-		if err != nil {
-			err = msgp.WrapError(err, "Args")
-			return
-		}
-	}
-	return
-}
-
-// UnmarshalMsg implements msgp.Unmarshaler
-func (z *Invocation) UnmarshalMsg(bts []byte) (o []byte, err error) {
-	var field []byte
-	_ = field
-	var zb0001 uint32
-	zb0001, bts, err = msgp.ReadMapHeaderBytes(bts)
-	if err != nil {
-		err = msgp.WrapError(err)
-		return
-	}
-	for zb0001 > 0 {
-		zb0001--
-		field, bts, err = msgp.ReadMapKeyZC(bts)
-		if err != nil {
-			err = msgp.WrapError(err)
-			return
-		}
-		switch msgp.UnsafeString(field) {
-		case "sdk_version":
-			z.SDKVersion, bts, err = msgp.ReadStringBytes(bts)
-			if err != nil {
-				err = msgp.WrapError(err, "SDKVersion")
-				return
-			}
-		case "execution_id":
-			z.ExecutionID, bts, err = msgp.ReadStringBytes(bts)
-			if err != nil {
-				err = msgp.WrapError(err, "ExecutionID")
-				return
-			}
-		case "request_id":
-			z.RequestID, bts, err = msgp.ReadStringBytes(bts)
-			if err != nil {
-				err = msgp.WrapError(err, "RequestID")
-				return
-			}
-		case "script_id":
-			z.ScriptID, bts, err = msgp.ReadStringBytes(bts)
-			if err != nil {
-				err = msgp.WrapError(err, "ScriptID")
-				return
-			}
-		case "script_name":
-			z.ScriptName, bts, err = msgp.ReadStringBytes(bts)
-			if err != nil {
-				err = msgp.WrapError(err, "ScriptName")
-				return
-			}
-		case "app_id":
-			z.AppID, bts, err = msgp.ReadStringBytes(bts)
-			if err != nil {
-				err = msgp.WrapError(err, "AppID")
-				return
-			}
-		case "invocation_type":
-			{
-				var zb0002 string
-				zb0002, bts, err = msgp.ReadStringBytes(bts)
-				if err != nil {
-					err = msgp.WrapError(err, "InvocationType")
-					return
-				}
-				z.InvocationType = InvocationType(zb0002)
-			}
-		case "request":
-			if msgp.IsNil(bts) {
-				bts, err = msgp.ReadNilBytes(bts)
-				if err != nil {
-					return
-				}
-				z.Request = nil
-			} else {
-				if z.Request == nil {
-					z.Request = new(Request)
-				}
-				bts, err = z.Request.UnmarshalMsg(bts)
-				if err != nil {
-					err = msgp.WrapError(err, "Request")
-					return
-				}
-			}
-		case "event":
-			bts, err = z.Event.UnmarshalMsg(bts)
-			if err != nil {
-				err = msgp.WrapError(err, "Event")
-				return
-			}
-		case "args":
-			bts, err = z.Args.UnmarshalMsg(bts)
-			if err != nil {
-				err = msgp.WrapError(err, "Args")
-				return
-			}
-		default:
-			bts, err = msgp.Skip(bts)
-			if err != nil {
-				err = msgp.WrapError(err)
-				return
-			}
-		}
-	}
-	o = bts
-	return
-}
-
-// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
-func (z *Invocation) Msgsize() (s int) {
-	s = 1 + 12 + msgp.StringPrefixSize + len(z.SDKVersion) + 13 + msgp.StringPrefixSize + len(z.ExecutionID) + 11 + msgp.StringPrefixSize + len(z.RequestID) + 10 + msgp.StringPrefixSize + len(z.ScriptID) + 12 + msgp.StringPrefixSize + len(z.ScriptName) + 7 + msgp.StringPrefixSize + len(z.AppID) + 16 + msgp.StringPrefixSize + len(string(z.InvocationType)) + 8
-	if z.Request == nil {
-		s += msgp.NilSize
-	} else {
-		s += z.Request.Msgsize()
-	}
-	s += 6 + z.Event.Msgsize() + 5 + z.Args.Msgsize()
-	return
-}
-
-// MarshalMsg implements msgp.Marshaler
-func (z InvocationType) MarshalMsg(b []byte) (o []byte, err error) {
-	o = msgp.Require(b, z.Msgsize())
-	o = msgp.AppendString(o, string(z))
-	return
-}
-
-// UnmarshalMsg implements msgp.Unmarshaler
-func (z *InvocationType) UnmarshalMsg(bts []byte) (o []byte, err error) {
-	{
-		var zb0001 string
-		zb0001, bts, err = msgp.ReadStringBytes(bts)
-		if err != nil {
-			err = msgp.WrapError(err)
-			return
-		}
-		(*z) = InvocationType(zb0001)
-	}
-	o = bts
-	return
-}
-
-// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
-func (z InvocationType) Msgsize() (s int) {
-	s = msgp.StringPrefixSize + len(string(z))
-	return
-}
-
-// MarshalMsg implements msgp.Marshaler
 func (z Kind) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	o = msgp.AppendString(o, string(z))
@@ -569,9 +356,9 @@ func (z *LoadRequest) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *LoadResult) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// map header, size 3
+	// map header, size 4
 	// string "error"
-	o = append(o, 0x83, 0xa5, 0x65, 0x72, 0x72, 0x6f, 0x72)
+	o = append(o, 0x84, 0xa5, 0x65, 0x72, 0x72, 0x6f, 0x72)
 	if z.Error == nil {
 		o = msgp.AppendNil(o)
 	} else {
@@ -590,6 +377,12 @@ func (z *LoadResult) MarshalMsg(b []byte) (o []byte, err error) {
 	// string "operations"
 	o = append(o, 0xaa, 0x6f, 0x70, 0x65, 0x72, 0x61, 0x74, 0x69, 0x6f, 0x6e, 0x73)
 	o = msgp.AppendInt64(o, z.Operations)
+	// string "reads"
+	o = append(o, 0xa5, 0x72, 0x65, 0x61, 0x64, 0x73)
+	o = msgp.AppendArrayHeader(o, uint32(len(z.Reads)))
+	for za0002 := range z.Reads {
+		o = msgp.AppendString(o, z.Reads[za0002])
+	}
 	return
 }
 
@@ -653,6 +446,25 @@ func (z *LoadResult) UnmarshalMsg(bts []byte) (o []byte, err error) {
 				err = msgp.WrapError(err, "Operations")
 				return
 			}
+		case "reads":
+			var zb0003 uint32
+			zb0003, bts, err = msgp.ReadArrayHeaderBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Reads")
+				return
+			}
+			if cap(z.Reads) >= int(zb0003) {
+				z.Reads = (z.Reads)[:zb0003]
+			} else {
+				z.Reads = make(Reads, zb0003)
+			}
+			for za0002 := range z.Reads {
+				z.Reads[za0002], bts, err = msgp.ReadStringBytes(bts)
+				if err != nil {
+					err = msgp.WrapError(err, "Reads", za0002)
+					return
+				}
+			}
 		default:
 			bts, err = msgp.Skip(bts)
 			if err != nil {
@@ -677,7 +489,10 @@ func (z *LoadResult) Msgsize() (s int) {
 	for za0001 := range z.Imports {
 		s += msgp.StringPrefixSize + len(z.Imports[za0001])
 	}
-	s += 11 + msgp.Int64Size
+	s += 11 + msgp.Int64Size + 6 + msgp.ArrayHeaderSize
+	for za0002 := range z.Reads {
+		s += msgp.StringPrefixSize + len(z.Reads[za0002])
+	}
 	return
 }
 
@@ -1021,194 +836,33 @@ func (z Place) Msgsize() (s int) {
 }
 
 // MarshalMsg implements msgp.Marshaler
-func (z *Request) MarshalMsg(b []byte) (o []byte, err error) {
+func (z Reads) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// map header, size 8
-	// string "method"
-	o = append(o, 0x88, 0xa6, 0x6d, 0x65, 0x74, 0x68, 0x6f, 0x64)
-	o = msgp.AppendString(o, z.Method)
-	// string "path"
-	o = append(o, 0xa4, 0x70, 0x61, 0x74, 0x68)
-	o = msgp.AppendString(o, z.Path)
-	// string "headers"
-	o = append(o, 0xa7, 0x68, 0x65, 0x61, 0x64, 0x65, 0x72, 0x73)
-	o = msgp.AppendMapHeader(o, uint32(len(z.Headers)))
-	for za0001, za0002 := range z.Headers {
-		o = msgp.AppendString(o, za0001)
-		o = msgp.AppendString(o, za0002)
+	o = msgp.AppendArrayHeader(o, uint32(len(z)))
+	for za0001 := range z {
+		o = msgp.AppendString(o, z[za0001])
 	}
-	// string "body"
-	o = append(o, 0xa4, 0x62, 0x6f, 0x64, 0x79)
-	o, err = z.Body.MarshalMsg(o)
-	if err != nil {
-		err = msgp.WrapError(err, "Body")
-		return
-	}
-	// string "body_raw"
-	o = append(o, 0xa8, 0x62, 0x6f, 0x64, 0x79, 0x5f, 0x72, 0x61, 0x77)
-	o, err = z.BodyRaw.MarshalMsg(o)
-	if err != nil {
-		err = msgp.WrapError(err, "BodyRaw")
-		return
-	}
-	// string "params"
-	o = append(o, 0xa6, 0x70, 0x61, 0x72, 0x61, 0x6d, 0x73)
-	o = msgp.AppendMapHeader(o, uint32(len(z.Params)))
-	for za0003, za0004 := range z.Params {
-		o = msgp.AppendString(o, za0003)
-		o = msgp.AppendString(o, za0004)
-	}
-	// string "query"
-	o = append(o, 0xa5, 0x71, 0x75, 0x65, 0x72, 0x79)
-	o = msgp.AppendMapHeader(o, uint32(len(z.Query)))
-	for za0005, za0006 := range z.Query {
-		o = msgp.AppendString(o, za0005)
-		o = msgp.AppendString(o, za0006)
-	}
-	// string "rest"
-	o = append(o, 0xa4, 0x72, 0x65, 0x73, 0x74)
-	o = msgp.AppendString(o, z.Rest)
 	return
 }
 
 // UnmarshalMsg implements msgp.Unmarshaler
-func (z *Request) UnmarshalMsg(bts []byte) (o []byte, err error) {
-	var field []byte
-	_ = field
-	var zb0001 uint32
-	zb0001, bts, err = msgp.ReadMapHeaderBytes(bts)
+func (z *Reads) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var zb0002 uint32
+	zb0002, bts, err = msgp.ReadArrayHeaderBytes(bts)
 	if err != nil {
 		err = msgp.WrapError(err)
 		return
 	}
-	for zb0001 > 0 {
-		zb0001--
-		field, bts, err = msgp.ReadMapKeyZC(bts)
+	if cap((*z)) >= int(zb0002) {
+		(*z) = (*z)[:zb0002]
+	} else {
+		(*z) = make(Reads, zb0002)
+	}
+	for zb0001 := range *z {
+		(*z)[zb0001], bts, err = msgp.ReadStringBytes(bts)
 		if err != nil {
-			err = msgp.WrapError(err)
+			err = msgp.WrapError(err, zb0001)
 			return
-		}
-		switch msgp.UnsafeString(field) {
-		case "method":
-			z.Method, bts, err = msgp.ReadStringBytes(bts)
-			if err != nil {
-				err = msgp.WrapError(err, "Method")
-				return
-			}
-		case "path":
-			z.Path, bts, err = msgp.ReadStringBytes(bts)
-			if err != nil {
-				err = msgp.WrapError(err, "Path")
-				return
-			}
-		case "headers":
-			var zb0002 uint32
-			zb0002, bts, err = msgp.ReadMapHeaderBytes(bts)
-			if err != nil {
-				err = msgp.WrapError(err, "Headers")
-				return
-			}
-			if z.Headers == nil {
-				z.Headers = make(map[string]string, zb0002)
-			} else if len(z.Headers) > 0 {
-				clear(z.Headers)
-			}
-			for zb0002 > 0 {
-				var za0002 string
-				zb0002--
-				var za0001 string
-				za0001, bts, err = msgp.ReadStringBytes(bts)
-				if err != nil {
-					err = msgp.WrapError(err, "Headers")
-					return
-				}
-				za0002, bts, err = msgp.ReadStringBytes(bts)
-				if err != nil {
-					err = msgp.WrapError(err, "Headers", za0001)
-					return
-				}
-				z.Headers[za0001] = za0002
-			}
-		case "body":
-			bts, err = z.Body.UnmarshalMsg(bts)
-			if err != nil {
-				err = msgp.WrapError(err, "Body")
-				return
-			}
-		case "body_raw":
-			bts, err = z.BodyRaw.UnmarshalMsg(bts)
-			if err != nil {
-				err = msgp.WrapError(err, "BodyRaw")
-				return
-			}
-		case "params":
-			var zb0003 uint32
-			zb0003, bts, err = msgp.ReadMapHeaderBytes(bts)
-			if err != nil {
-				err = msgp.WrapError(err, "Params")
-				return
-			}
-			if z.Params == nil {
-				z.Params = make(map[string]string, zb0003)
-			} else if len(z.Params) > 0 {
-				clear(z.Params)
-			}
-			for zb0003 > 0 {
-				var za0004 string
-				zb0003--
-				var za0003 string
-				za0003, bts, err = msgp.ReadStringBytes(bts)
-				if err != nil {
-					err = msgp.WrapError(err, "Params")
-					return
-				}
-				za0004, bts, err = msgp.ReadStringBytes(bts)
-				if err != nil {
-					err = msgp.WrapError(err, "Params", za0003)
-					return
-				}
-				z.Params[za0003] = za0004
-			}
-		case "query":
-			var zb0004 uint32
-			zb0004, bts, err = msgp.ReadMapHeaderBytes(bts)
-			if err != nil {
-				err = msgp.WrapError(err, "Query")
-				return
-			}
-			if z.Query == nil {
-				z.Query = make(map[string]string, zb0004)
-			} else if len(z.Query) > 0 {
-				clear(z.Query)
-			}
-			for zb0004 > 0 {
-				var za0006 string
-				zb0004--
-				var za0005 string
-				za0005, bts, err = msgp.ReadStringBytes(bts)
-				if err != nil {
-					err = msgp.WrapError(err, "Query")
-					return
-				}
-				za0006, bts, err = msgp.ReadStringBytes(bts)
-				if err != nil {
-					err = msgp.WrapError(err, "Query", za0005)
-					return
-				}
-				z.Query[za0005] = za0006
-			}
-		case "rest":
-			z.Rest, bts, err = msgp.ReadStringBytes(bts)
-			if err != nil {
-				err = msgp.WrapError(err, "Rest")
-				return
-			}
-		default:
-			bts, err = msgp.Skip(bts)
-			if err != nil {
-				err = msgp.WrapError(err)
-				return
-			}
 		}
 	}
 	o = bts
@@ -1216,29 +870,11 @@ func (z *Request) UnmarshalMsg(bts []byte) (o []byte, err error) {
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
-func (z *Request) Msgsize() (s int) {
-	s = 1 + 7 + msgp.StringPrefixSize + len(z.Method) + 5 + msgp.StringPrefixSize + len(z.Path) + 8 + msgp.MapHeaderSize
-	if z.Headers != nil {
-		for za0001, za0002 := range z.Headers {
-			_ = za0002
-			s += msgp.StringPrefixSize + len(za0001) + msgp.StringPrefixSize + len(za0002)
-		}
+func (z Reads) Msgsize() (s int) {
+	s = msgp.ArrayHeaderSize
+	for zb0003 := range z {
+		s += msgp.StringPrefixSize + len(z[zb0003])
 	}
-	s += 5 + z.Body.Msgsize() + 9 + z.BodyRaw.Msgsize() + 7 + msgp.MapHeaderSize
-	if z.Params != nil {
-		for za0003, za0004 := range z.Params {
-			_ = za0004
-			s += msgp.StringPrefixSize + len(za0003) + msgp.StringPrefixSize + len(za0004)
-		}
-	}
-	s += 6 + msgp.MapHeaderSize
-	if z.Query != nil {
-		for za0005, za0006 := range z.Query {
-			_ = za0006
-			s += msgp.StringPrefixSize + len(za0005) + msgp.StringPrefixSize + len(za0006)
-		}
-	}
-	s += 5 + msgp.StringPrefixSize + len(z.Rest)
 	return
 }
 

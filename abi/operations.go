@@ -47,8 +47,17 @@ const (
 	// value. It needs no capability: what is invoked has those of its caller.
 	OpInvoke Op = 50
 
+	// OpRequestSaveFile stores a file of the request's form, without passing it through the guest.
+	OpRequestSaveFile Op = 60
+
+	// OpStreamStart begins a streamed response, OpStreamWrite and OpStreamEvent add to it: a part,
+	// or a server-sent event. Both wait until the client takes what was sent before.
+	OpStreamStart Op = 61
+	OpStreamWrite Op = 62
+	OpStreamEvent Op = 63
+
 	// OpEnd is above every operation's number.
-	OpEnd = OpInvoke + 1
+	OpEnd = OpStreamEvent + 1
 )
 
 // MaxInvokeDepth is how deep invocations nest: the execution that a request or an event
@@ -113,6 +122,10 @@ var Operations = []Operation{
 	{Op: OpFilesList, Name: "files.list", Request: "FilesListRequest", Response: "FilesListResponse", Capability: AppFilesRead, Since: "1.0"},
 	{Op: OpHTTPRequest, Name: "http.request", Request: "HTTPRequest", Response: "HTTPResponse", Capability: AppHTTPRequest, Since: "1.0"},
 	{Op: OpInvoke, Name: "invoke", Request: "InvokeRequest", Response: "InvokeResponse", Since: "1.0"},
+	{Op: OpRequestSaveFile, Name: "request.save_file", Request: "RequestSaveFileRequest", Response: "FilesInfoResponse", Capability: AppFilesWrite, Since: "1.0"},
+	{Op: OpStreamStart, Name: "stream.start", Request: "StreamStartRequest", Since: "1.0"},
+	{Op: OpStreamWrite, Name: "stream.write", Request: "StreamWriteRequest", Since: "1.0"},
+	{Op: OpStreamEvent, Name: "stream.event", Request: "StreamEventRequest", Since: "1.0"},
 }
 
 // Lookup finds the row of op; ok is false for a number that is not in the table.

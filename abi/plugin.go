@@ -1,7 +1,6 @@
 package abi
 
 import (
-	"bytes"
 	"errors"
 	"strings"
 
@@ -18,30 +17,8 @@ func PluginFunction(operation string) string { return strings.ReplaceAll(operati
 // PluginInput returns an invocation as JSON, what a plugin's handle finds as its input.
 // What is not there has no key. The error is a [*ValueError].
 func PluginInput(inv Invocation) ([]byte, error) {
-	optional := []struct {
-		name  string
-		value msgp.Raw
-	}{{"event", inv.Event}, {"args", inv.Args}}
-	inv.Event, inv.Args = nil, nil
-	encoded, err := inv.MarshalMsg(nil)
-	if err != nil {
-		return nil, err
-	}
-	input, err := AppendJSON(make([]byte, 0, 2*len(encoded)), encoded)
-	if err != nil {
-		return nil, err
-	}
-	input = bytes.TrimSuffix(input, []byte(`,"event":null,"args":null}`))
-	for _, o := range optional {
-		if o.value == nil {
-			continue
-		}
-		input = append(append(append(input, `,"`...), o.name...), `":`...)
-		if input, err = AppendJSON(input, o.value); err != nil {
-			return nil, err
-		}
-	}
-	return append(input, '}'), nil
+	encoded := inv.Append(nil, ReadsAll)
+	return AppendJSON(make([]byte, 0, 2*len(encoded)), encoded)
 }
 
 // PluginCall performs an operation for a plugin. The request is JSON, empty for none, and what it

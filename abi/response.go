@@ -12,6 +12,15 @@ type Response struct {
 	Status  int
 	Headers []Header // in the order given; content-type among them unless there is no body
 	Body    []byte
+	File    *FileRef // sent instead of a body
+	ETag    bool     // an entity tag is to be made of the body, the script names none itself
+}
+
+// FileRef names a stored file that is a response's body.
+type FileRef struct {
+	Collection string
+	ID         string
+	Download   string // the name to save it by; "": it is shown
 }
 
 // Header is one field of a response.
@@ -40,8 +49,14 @@ var connectionHeaders = map[string]bool{
 //
 //	statusCode  200 to 599; 1xx cannot end a request and is refused
 //	headers     a map; a value is a string, number or bool, or an array of
-//	            them for a header that is repeated
+//	            them for a header that is repeated. etag: true asks for one
+//	            that is made of the body
+//	cookies     a map of name to #{value, max_age, path, domain, http_only,
+//	            secure, same_site}, see cookie.go
 //	body        any value
+//	file        #{collection, id [, download]} instead of a body
+//
+// A map without statusCode that has status beside headers or body is refused, too: it is a slip.
 //
 // Any other value is the body of a 200. Maps, arrays, numbers and bools are sent as JSON, strings
 // as text, blobs as bytes; unit is an empty 204, or an empty body where the script has set a
@@ -52,8 +67,12 @@ func NewResponse(value msgp.Raw) (Response, error) {
 		value = msgp.Raw{0xc0}
 	}
 	if msgp.NextType(value) == msgp.MapType {
-		if fields, ok := structured(value); ok {
+		fields, ok := structured(value)
+		switch {
+		case ok:
 			return fields.response()
+		case fields.slip:
+			return Response{}, &ValueError{"status", "the status of a response is given as statusCode"}
 		}
 	}
 	body, contentType, err := EncodeBody(value)
@@ -68,13 +87,16 @@ func NewResponse(value msgp.Raw) (Response, error) {
 
 // responseFields are the raw entries of a structured response.
 type responseFields struct {
-	status, headers, body msgp.Raw
-	unknown               string
+	status, headers, cookies, body, file msgp.Raw
+
+	unknown string
+	slip    bool // it has status, and looks like a response otherwise
 }
 
 // structured takes a map apart; ok is false for one without statusCode.
 func structured(value msgp.Raw) (f responseFields, ok bool) {
 	n, rest, err := msgp.ReadMapHeaderBytes(value)
+	slip := false
 	for ; n > 0 && err == nil; n-- {
 		var key []byte
 		if key, rest, err = msgp.ReadStringZC(rest); err != nil {
@@ -90,14 +112,20 @@ func structured(value msgp.Raw) (f responseFields, ok bool) {
 			f.status = entry
 		case "headers":
 			f.headers = entry
+		case "cookies":
+			f.cookies = entry
 		case "body":
 			f.body = entry
+		case "file":
+			f.file = entry
 		default:
+			slip = slip || string(key) == "status"
 			if f.unknown == "" {
 				f.unknown = string(key)
 			}
 		}
 	}
+	f.slip = slip && (f.body != nil || f.headers != nil)
 	return f, err == nil && f.status != nil
 }
 
@@ -112,7 +140,7 @@ func (f responseFields) response() (Response, error) {
 	case status < 200:
 		return r, &ValueError{"statusCode", "must not be informational, got " + strconv.FormatInt(status, 10) + ", which cannot end a request"}
 	case f.unknown != "":
-		return r, &ValueError{f.unknown, "is not a part of a response: a map with statusCode may have headers and body beside it"}
+		return r, &ValueError{f.unknown, "is not a part of a response: beside statusCode there may be headers, cookies, body, file and stream"}
 	}
 	r.Status = int(status)
 	contentType := ""
@@ -121,9 +149,22 @@ func (f responseFields) response() (Response, error) {
 			return Response{}, within(err, "body")
 		}
 	}
-	if f.headers != nil && msgp.NextType(f.headers) != msgp.NilType {
-		if r.Headers, err = readHeaders(f.headers); err != nil {
+	if given(f.headers) {
+		if err = r.readHeaders(f.headers); err != nil {
 			return Response{}, within(err, "headers")
+		}
+	}
+	if given(f.cookies) {
+		if err = r.readCookies(f.cookies); err != nil {
+			return Response{}, within(err, "cookies")
+		}
+	}
+	if given(f.file) {
+		if given(f.body) {
+			return Response{}, &ValueError{"file", "cannot be given together with body"}
+		}
+		if r.File, err = readFile(f.file); err != nil {
+			return Response{}, within(err, "file")
 		}
 	}
 	for _, h := range r.Headers {
@@ -137,44 +178,93 @@ func (f responseFields) response() (Response, error) {
 	return r, nil
 }
 
-func readHeaders(value msgp.Raw) ([]Header, error) {
+// given reports whether a property is there and not ().
+func given(value msgp.Raw) bool { return value != nil && msgp.NextType(value) != msgp.NilType }
+
+// properties calls visit with each property of a map. Its errors say where in the map they are.
+func properties(value msgp.Raw, visit func(key string, value msgp.Raw) error) error {
 	if msgp.NextType(value) != msgp.MapType {
-		return nil, &ValueError{"", "must be a map, got " + Describe(value)}
+		return &ValueError{"", "must be a map, got " + Describe(value)}
 	}
 	n, rest, err := msgp.ReadMapHeaderBytes(value)
-	if err != nil {
-		return nil, asValueError(err)
-	}
-	headers := make([]Header, 0, min(n, 64))
-	for ; n > 0; n-- {
+	for ; n > 0 && err == nil; n-- {
 		var key []byte
 		if key, rest, err = msgp.ReadStringZC(rest); err != nil {
-			return nil, asValueError(err)
+			break
 		}
-		name := strings.ToLower(string(key))
-		if !isToken(name) {
-			return nil, &ValueError{strconv.Quote(string(key)), "is not the name of a header"}
-		}
-		count, values := uint32(1), rest
+		entry := rest
 		if rest, err = msgp.Skip(rest); err != nil {
-			return nil, asValueError(err)
+			break
 		}
+		if err := visit(string(key), entry[:len(entry)-len(rest)]); err != nil {
+			name := string(key)
+			if !isToken(name) {
+				name = strconv.Quote(name)
+			}
+			return within(err, name)
+		}
+	}
+	if err != nil {
+		return asValueError(err)
+	}
+	return nil
+}
+
+func (r *Response) readHeaders(value msgp.Raw) error {
+	return properties(value, func(key string, values msgp.Raw) error {
+		name := strings.ToLower(key)
+		if !isToken(name) {
+			return &ValueError{"", "is not the name of a header"}
+		}
+		if name == "etag" && msgp.NextType(values) == msgp.BoolType {
+			r.ETag, _, _ = msgp.ReadBoolBytes(values)
+			return nil
+		}
+		count := uint32(1)
 		if msgp.NextType(values) == msgp.ArrayType {
+			var err error
 			if count, values, err = msgp.ReadArrayHeaderBytes(values); err != nil {
-				return nil, asValueError(err)
+				return asValueError(err)
 			}
 		}
 		for ; count > 0; count-- {
-			var text string
-			if text, values, err = headerValue(values); err != nil {
-				return nil, within(err, string(key))
+			text, rest, err := headerValue(values)
+			if err != nil {
+				return err
 			}
-			if !connectionHeaders[name] {
-				headers = append(headers, Header{name, text})
+			if values = rest; !connectionHeaders[name] {
+				r.Headers = append(r.Headers, Header{name, text})
 			}
 		}
+		return nil
+	})
+}
+
+func readFile(value msgp.Raw) (*FileRef, error) {
+	file := new(FileRef)
+	err := properties(value, func(key string, value msgp.Raw) error {
+		field := map[string]*string{"collection": &file.Collection, "id": &file.ID, "download": &file.Download}[key]
+		switch {
+		case field == nil:
+			return &ValueError{"", "is not a part of a file: there are collection, id and download"}
+		case !given(value):
+			return nil
+		case msgp.NextType(value) != msgp.StrType:
+			return &ValueError{"", "must be a string, got " + Describe(value)}
+		}
+		text, _, err := msgp.ReadStringBytes(value)
+		*field = text
+		return err
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case file.Collection == "":
+		return nil, &ValueError{"collection", "is missing"}
+	case file.ID == "":
+		return nil, &ValueError{"id", "is missing"}
 	}
-	return headers, nil
+	return file, nil
 }
 
 func headerValue(b []byte) (text string, rest []byte, err error) {

@@ -223,22 +223,23 @@ type FilesListResponse struct {
 
 // HTTPRequest is the request of [OpHTTPRequest].
 type HTTPRequest struct {
-	Method           string            `msg:"method"`
-	URL              string            `msg:"url"`
-	Headers          map[string]string `msg:"headers,omitempty"`
-	Query            map[string]string `msg:"query,omitempty"`              // added to the URL's
-	Body             msgp.Raw          `msg:"body,omitempty"`               // see [EncodeBody]; absent: none
-	TimeoutMillis    int64             `msg:"timeout_ms,omitempty"`         // 0: the operator's
-	MaxResponseBytes int64             `msg:"max_response_bytes,omitempty"` // 0: the operator's
-	FollowRedirects  *bool             `msg:"follow_redirects,omitempty"`   // nil: true
+	Method           string   `msg:"method"`
+	URL              string   `msg:"url"`
+	Headers          Lists    `msg:"headers,omitempty"`
+	Query            Lists    `msg:"query,omitempty"`              // added to the URL's
+	Body             msgp.Raw `msg:"body,omitempty"`               // see [EncodeBody]; absent: none
+	TimeoutMillis    int64    `msg:"timeout_ms,omitempty"`         // 0: the operator's
+	MaxResponseBytes int64    `msg:"max_response_bytes,omitempty"` // 0: the operator's
+	FollowRedirects  *bool    `msg:"follow_redirects,omitempty"`   // nil: true
 }
 
 // HTTPResponse is the response of [OpHTTPRequest].
 type HTTPResponse struct {
-	Status  int               `msg:"status"`
-	Headers map[string]string `msg:"headers"`  // names in lower case; repeated values, joined by ", "
-	Body    msgp.Raw          `msg:"body"`     // parsed if it is JSON, else as BodyRaw; unit when empty
-	BodyRaw msgp.Raw          `msg:"body_raw"` // a string, or a blob when it is not UTF-8
+	Status     int               `msg:"status"`
+	Headers    map[string]string `msg:"headers"`     // names in lower case; repeated values, joined by ", "
+	HeadersAll Lists             `msg:"headers_all"` // the values one by one, as Set-Cookie needs it
+	Body       msgp.Raw          `msg:"body"`        // parsed if it is JSON, else as BodyRaw; unit when empty
+	BodyRaw    msgp.Raw          `msg:"body_raw"`    // a string, or a blob when it is not UTF-8
 }
 
 // ClockSleepRequest is the request of [OpClockSleep].
@@ -259,6 +260,31 @@ type TimeZoneRequest struct {
 type TimeZoneResponse struct {
 	Offset       int    `msg:"offset"` // seconds east of UTC
 	Abbreviation string `msg:"abbreviation"`
+}
+
+// RequestSaveFileRequest is the request of [OpRequestSaveFile].
+type RequestSaveFileRequest struct {
+	Field      string `msg:"field"`           // of the form
+	Collection string `msg:"collection"`      // of files
+	Index      *int   `msg:"index,omitempty"` // among the fields of this name, from 0; nil: the last
+}
+
+// StreamStartRequest is the request of [OpStreamStart].
+type StreamStartRequest struct {
+	Head msgp.Raw `msg:"head"` // a structured response without a body, see [NewResponse]
+}
+
+// StreamWriteRequest is the request of [OpStreamWrite].
+type StreamWriteRequest struct {
+	Value msgp.Raw `msg:"value"` // see [EncodeBody]
+}
+
+// StreamEventRequest is the request of [OpStreamEvent].
+type StreamEventRequest struct {
+	Event string   `msg:"event,omitempty"` // its type; "": message
+	ID    *string  `msg:"id,omitempty"`
+	Retry *int64   `msg:"retry,omitempty"` // milliseconds until a client that was cut off comes back
+	Data  msgp.Raw `msg:"data,omitempty"`  // see [EncodeBody]; a blob must be UTF-8
 }
 
 // InvokeRequest is the request of [OpInvoke].

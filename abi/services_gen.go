@@ -1825,14 +1825,6 @@ func (z *HTTPRequest) MarshalMsg(b []byte) (o []byte, err error) {
 	zb0001Len := uint32(8)
 	var zb0001Mask uint8 /* 8 bits */
 	_ = zb0001Mask
-	if z.Headers == nil {
-		zb0001Len--
-		zb0001Mask |= 0x4
-	}
-	if z.Query == nil {
-		zb0001Len--
-		zb0001Mask |= 0x8
-	}
 	if z.TimeoutMillis == 0 {
 		zb0001Len--
 		zb0001Mask |= 0x20
@@ -1856,23 +1848,19 @@ func (z *HTTPRequest) MarshalMsg(b []byte) (o []byte, err error) {
 		// string "url"
 		o = append(o, 0xa3, 0x75, 0x72, 0x6c)
 		o = msgp.AppendString(o, z.URL)
-		if (zb0001Mask & 0x4) == 0 { // if not omitted
-			// string "headers"
-			o = append(o, 0xa7, 0x68, 0x65, 0x61, 0x64, 0x65, 0x72, 0x73)
-			o = msgp.AppendMapHeader(o, uint32(len(z.Headers)))
-			for za0001, za0002 := range z.Headers {
-				o = msgp.AppendString(o, za0001)
-				o = msgp.AppendString(o, za0002)
-			}
+		// string "headers"
+		o = append(o, 0xa7, 0x68, 0x65, 0x61, 0x64, 0x65, 0x72, 0x73)
+		o, err = z.Headers.MarshalMsg(o)
+		if err != nil {
+			err = msgp.WrapError(err, "Headers")
+			return
 		}
-		if (zb0001Mask & 0x8) == 0 { // if not omitted
-			// string "query"
-			o = append(o, 0xa5, 0x71, 0x75, 0x65, 0x72, 0x79)
-			o = msgp.AppendMapHeader(o, uint32(len(z.Query)))
-			for za0003, za0004 := range z.Query {
-				o = msgp.AppendString(o, za0003)
-				o = msgp.AppendString(o, za0004)
-			}
+		// string "query"
+		o = append(o, 0xa5, 0x71, 0x75, 0x65, 0x72, 0x79)
+		o, err = z.Query.MarshalMsg(o)
+		if err != nil {
+			err = msgp.WrapError(err, "Query")
+			return
 		}
 		// string "body"
 		o = append(o, 0xa4, 0x62, 0x6f, 0x64, 0x79)
@@ -1935,60 +1923,16 @@ func (z *HTTPRequest) UnmarshalMsg(bts []byte) (o []byte, err error) {
 				return
 			}
 		case "headers":
-			var zb0002 uint32
-			zb0002, bts, err = msgp.ReadMapHeaderBytes(bts)
+			bts, err = z.Headers.UnmarshalMsg(bts)
 			if err != nil {
 				err = msgp.WrapError(err, "Headers")
 				return
 			}
-			if z.Headers == nil {
-				z.Headers = make(map[string]string, zb0002)
-			} else if len(z.Headers) > 0 {
-				clear(z.Headers)
-			}
-			for zb0002 > 0 {
-				var za0002 string
-				zb0002--
-				var za0001 string
-				za0001, bts, err = msgp.ReadStringBytes(bts)
-				if err != nil {
-					err = msgp.WrapError(err, "Headers")
-					return
-				}
-				za0002, bts, err = msgp.ReadStringBytes(bts)
-				if err != nil {
-					err = msgp.WrapError(err, "Headers", za0001)
-					return
-				}
-				z.Headers[za0001] = za0002
-			}
 		case "query":
-			var zb0003 uint32
-			zb0003, bts, err = msgp.ReadMapHeaderBytes(bts)
+			bts, err = z.Query.UnmarshalMsg(bts)
 			if err != nil {
 				err = msgp.WrapError(err, "Query")
 				return
-			}
-			if z.Query == nil {
-				z.Query = make(map[string]string, zb0003)
-			} else if len(z.Query) > 0 {
-				clear(z.Query)
-			}
-			for zb0003 > 0 {
-				var za0004 string
-				zb0003--
-				var za0003 string
-				za0003, bts, err = msgp.ReadStringBytes(bts)
-				if err != nil {
-					err = msgp.WrapError(err, "Query")
-					return
-				}
-				za0004, bts, err = msgp.ReadStringBytes(bts)
-				if err != nil {
-					err = msgp.WrapError(err, "Query", za0003)
-					return
-				}
-				z.Query[za0003] = za0004
 			}
 		case "body":
 			bts, err = z.Body.UnmarshalMsg(bts)
@@ -2039,21 +1983,7 @@ func (z *HTTPRequest) UnmarshalMsg(bts []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *HTTPRequest) Msgsize() (s int) {
-	s = 1 + 7 + msgp.StringPrefixSize + len(z.Method) + 4 + msgp.StringPrefixSize + len(z.URL) + 8 + msgp.MapHeaderSize
-	if z.Headers != nil {
-		for za0001, za0002 := range z.Headers {
-			_ = za0002
-			s += msgp.StringPrefixSize + len(za0001) + msgp.StringPrefixSize + len(za0002)
-		}
-	}
-	s += 6 + msgp.MapHeaderSize
-	if z.Query != nil {
-		for za0003, za0004 := range z.Query {
-			_ = za0004
-			s += msgp.StringPrefixSize + len(za0003) + msgp.StringPrefixSize + len(za0004)
-		}
-	}
-	s += 5 + z.Body.Msgsize() + 11 + msgp.Int64Size + 19 + msgp.Int64Size + 17
+	s = 1 + 7 + msgp.StringPrefixSize + len(z.Method) + 4 + msgp.StringPrefixSize + len(z.URL) + 8 + z.Headers.Msgsize() + 6 + z.Query.Msgsize() + 5 + z.Body.Msgsize() + 11 + msgp.Int64Size + 19 + msgp.Int64Size + 17
 	if z.FollowRedirects == nil {
 		s += msgp.NilSize
 	} else {
@@ -2065,9 +1995,9 @@ func (z *HTTPRequest) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *HTTPResponse) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// map header, size 4
+	// map header, size 5
 	// string "status"
-	o = append(o, 0x84, 0xa6, 0x73, 0x74, 0x61, 0x74, 0x75, 0x73)
+	o = append(o, 0x85, 0xa6, 0x73, 0x74, 0x61, 0x74, 0x75, 0x73)
 	o = msgp.AppendInt(o, z.Status)
 	// string "headers"
 	o = append(o, 0xa7, 0x68, 0x65, 0x61, 0x64, 0x65, 0x72, 0x73)
@@ -2075,6 +2005,13 @@ func (z *HTTPResponse) MarshalMsg(b []byte) (o []byte, err error) {
 	for za0001, za0002 := range z.Headers {
 		o = msgp.AppendString(o, za0001)
 		o = msgp.AppendString(o, za0002)
+	}
+	// string "headers_all"
+	o = append(o, 0xab, 0x68, 0x65, 0x61, 0x64, 0x65, 0x72, 0x73, 0x5f, 0x61, 0x6c, 0x6c)
+	o, err = z.HeadersAll.MarshalMsg(o)
+	if err != nil {
+		err = msgp.WrapError(err, "HeadersAll")
+		return
 	}
 	// string "body"
 	o = append(o, 0xa4, 0x62, 0x6f, 0x64, 0x79)
@@ -2145,6 +2082,12 @@ func (z *HTTPResponse) UnmarshalMsg(bts []byte) (o []byte, err error) {
 				}
 				z.Headers[za0001] = za0002
 			}
+		case "headers_all":
+			bts, err = z.HeadersAll.UnmarshalMsg(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "HeadersAll")
+				return
+			}
 		case "body":
 			bts, err = z.Body.UnmarshalMsg(bts)
 			if err != nil {
@@ -2178,7 +2121,7 @@ func (z *HTTPResponse) Msgsize() (s int) {
 			s += msgp.StringPrefixSize + len(za0001) + msgp.StringPrefixSize + len(za0002)
 		}
 	}
-	s += 5 + z.Body.Msgsize() + 9 + z.BodyRaw.Msgsize()
+	s += 12 + z.HeadersAll.Msgsize() + 5 + z.Body.Msgsize() + 9 + z.BodyRaw.Msgsize()
 	return
 }
 
@@ -3182,6 +3125,375 @@ func (z *KVSetResponse) UnmarshalMsg(bts []byte) (o []byte, err error) {
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z KVSetResponse) Msgsize() (s int) {
 	s = 1 + 4 + msgp.BoolSize
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
+func (z *RequestSaveFileRequest) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// check for omitted fields
+	zb0001Len := uint32(3)
+	var zb0001Mask uint8 /* 3 bits */
+	_ = zb0001Mask
+	if z.Index == nil {
+		zb0001Len--
+		zb0001Mask |= 0x4
+	}
+	// variable map header, size zb0001Len
+	o = append(o, 0x80|uint8(zb0001Len))
+
+	// skip if no fields are to be emitted
+	if zb0001Len != 0 {
+		// string "field"
+		o = append(o, 0xa5, 0x66, 0x69, 0x65, 0x6c, 0x64)
+		o = msgp.AppendString(o, z.Field)
+		// string "collection"
+		o = append(o, 0xaa, 0x63, 0x6f, 0x6c, 0x6c, 0x65, 0x63, 0x74, 0x69, 0x6f, 0x6e)
+		o = msgp.AppendString(o, z.Collection)
+		if (zb0001Mask & 0x4) == 0 { // if not omitted
+			// string "index"
+			o = append(o, 0xa5, 0x69, 0x6e, 0x64, 0x65, 0x78)
+			if z.Index == nil {
+				o = msgp.AppendNil(o)
+			} else {
+				o = msgp.AppendInt(o, *z.Index)
+			}
+		}
+	}
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *RequestSaveFileRequest) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var field []byte
+	_ = field
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadMapHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	for zb0001 > 0 {
+		zb0001--
+		field, bts, err = msgp.ReadMapKeyZC(bts)
+		if err != nil {
+			err = msgp.WrapError(err)
+			return
+		}
+		switch msgp.UnsafeString(field) {
+		case "field":
+			z.Field, bts, err = msgp.ReadStringBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Field")
+				return
+			}
+		case "collection":
+			z.Collection, bts, err = msgp.ReadStringBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Collection")
+				return
+			}
+		case "index":
+			if msgp.IsNil(bts) {
+				bts, err = msgp.ReadNilBytes(bts)
+				if err != nil {
+					return
+				}
+				z.Index = nil
+			} else {
+				if z.Index == nil {
+					z.Index = new(int)
+				}
+				*z.Index, bts, err = msgp.ReadIntBytes(bts)
+				if err != nil {
+					err = msgp.WrapError(err, "Index")
+					return
+				}
+			}
+		default:
+			bts, err = msgp.Skip(bts)
+			if err != nil {
+				err = msgp.WrapError(err)
+				return
+			}
+		}
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *RequestSaveFileRequest) Msgsize() (s int) {
+	s = 1 + 6 + msgp.StringPrefixSize + len(z.Field) + 11 + msgp.StringPrefixSize + len(z.Collection) + 6
+	if z.Index == nil {
+		s += msgp.NilSize
+	} else {
+		s += msgp.IntSize
+	}
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
+func (z *StreamEventRequest) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// check for omitted fields
+	zb0001Len := uint32(4)
+	var zb0001Mask uint8 /* 4 bits */
+	_ = zb0001Mask
+	if z.Event == "" {
+		zb0001Len--
+		zb0001Mask |= 0x1
+	}
+	if z.ID == nil {
+		zb0001Len--
+		zb0001Mask |= 0x2
+	}
+	if z.Retry == nil {
+		zb0001Len--
+		zb0001Mask |= 0x4
+	}
+	// variable map header, size zb0001Len
+	o = append(o, 0x80|uint8(zb0001Len))
+
+	// skip if no fields are to be emitted
+	if zb0001Len != 0 {
+		if (zb0001Mask & 0x1) == 0 { // if not omitted
+			// string "event"
+			o = append(o, 0xa5, 0x65, 0x76, 0x65, 0x6e, 0x74)
+			o = msgp.AppendString(o, z.Event)
+		}
+		if (zb0001Mask & 0x2) == 0 { // if not omitted
+			// string "id"
+			o = append(o, 0xa2, 0x69, 0x64)
+			if z.ID == nil {
+				o = msgp.AppendNil(o)
+			} else {
+				o = msgp.AppendString(o, *z.ID)
+			}
+		}
+		if (zb0001Mask & 0x4) == 0 { // if not omitted
+			// string "retry"
+			o = append(o, 0xa5, 0x72, 0x65, 0x74, 0x72, 0x79)
+			if z.Retry == nil {
+				o = msgp.AppendNil(o)
+			} else {
+				o = msgp.AppendInt64(o, *z.Retry)
+			}
+		}
+		// string "data"
+		o = append(o, 0xa4, 0x64, 0x61, 0x74, 0x61)
+		o, err = z.Data.MarshalMsg(o)
+		if err != nil {
+			err = msgp.WrapError(err, "Data")
+			return
+		}
+	}
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *StreamEventRequest) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var field []byte
+	_ = field
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadMapHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	for zb0001 > 0 {
+		zb0001--
+		field, bts, err = msgp.ReadMapKeyZC(bts)
+		if err != nil {
+			err = msgp.WrapError(err)
+			return
+		}
+		switch msgp.UnsafeString(field) {
+		case "event":
+			z.Event, bts, err = msgp.ReadStringBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Event")
+				return
+			}
+		case "id":
+			if msgp.IsNil(bts) {
+				bts, err = msgp.ReadNilBytes(bts)
+				if err != nil {
+					return
+				}
+				z.ID = nil
+			} else {
+				if z.ID == nil {
+					z.ID = new(string)
+				}
+				*z.ID, bts, err = msgp.ReadStringBytes(bts)
+				if err != nil {
+					err = msgp.WrapError(err, "ID")
+					return
+				}
+			}
+		case "retry":
+			if msgp.IsNil(bts) {
+				bts, err = msgp.ReadNilBytes(bts)
+				if err != nil {
+					return
+				}
+				z.Retry = nil
+			} else {
+				if z.Retry == nil {
+					z.Retry = new(int64)
+				}
+				*z.Retry, bts, err = msgp.ReadInt64Bytes(bts)
+				if err != nil {
+					err = msgp.WrapError(err, "Retry")
+					return
+				}
+			}
+		case "data":
+			bts, err = z.Data.UnmarshalMsg(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Data")
+				return
+			}
+		default:
+			bts, err = msgp.Skip(bts)
+			if err != nil {
+				err = msgp.WrapError(err)
+				return
+			}
+		}
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *StreamEventRequest) Msgsize() (s int) {
+	s = 1 + 6 + msgp.StringPrefixSize + len(z.Event) + 3
+	if z.ID == nil {
+		s += msgp.NilSize
+	} else {
+		s += msgp.StringPrefixSize + len(*z.ID)
+	}
+	s += 6
+	if z.Retry == nil {
+		s += msgp.NilSize
+	} else {
+		s += msgp.Int64Size
+	}
+	s += 5 + z.Data.Msgsize()
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
+func (z *StreamStartRequest) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// map header, size 1
+	// string "head"
+	o = append(o, 0x81, 0xa4, 0x68, 0x65, 0x61, 0x64)
+	o, err = z.Head.MarshalMsg(o)
+	if err != nil {
+		err = msgp.WrapError(err, "Head")
+		return
+	}
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *StreamStartRequest) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var field []byte
+	_ = field
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadMapHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	for zb0001 > 0 {
+		zb0001--
+		field, bts, err = msgp.ReadMapKeyZC(bts)
+		if err != nil {
+			err = msgp.WrapError(err)
+			return
+		}
+		switch msgp.UnsafeString(field) {
+		case "head":
+			bts, err = z.Head.UnmarshalMsg(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Head")
+				return
+			}
+		default:
+			bts, err = msgp.Skip(bts)
+			if err != nil {
+				err = msgp.WrapError(err)
+				return
+			}
+		}
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *StreamStartRequest) Msgsize() (s int) {
+	s = 1 + 5 + z.Head.Msgsize()
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
+func (z *StreamWriteRequest) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// map header, size 1
+	// string "value"
+	o = append(o, 0x81, 0xa5, 0x76, 0x61, 0x6c, 0x75, 0x65)
+	o, err = z.Value.MarshalMsg(o)
+	if err != nil {
+		err = msgp.WrapError(err, "Value")
+		return
+	}
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *StreamWriteRequest) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var field []byte
+	_ = field
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadMapHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	for zb0001 > 0 {
+		zb0001--
+		field, bts, err = msgp.ReadMapKeyZC(bts)
+		if err != nil {
+			err = msgp.WrapError(err)
+			return
+		}
+		switch msgp.UnsafeString(field) {
+		case "value":
+			bts, err = z.Value.UnmarshalMsg(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Value")
+				return
+			}
+		default:
+			bts, err = msgp.Skip(bts)
+			if err != nil {
+				err = msgp.WrapError(err)
+				return
+			}
+		}
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *StreamWriteRequest) Msgsize() (s int) {
+	s = 1 + 6 + z.Value.Msgsize()
 	return
 }
 

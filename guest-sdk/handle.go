@@ -47,5 +47,9 @@ func serve(input []byte) (output []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return response.encode()
+	output, err = response.encode()
+	if err != nil || response.Stream == nil {
+		return output, err
+	}
+	return nil, response.stream(output)
 }

@@ -15,6 +15,28 @@ type Response struct {
 	Status  int                 // 200 to 599; 0: 200, or 204 when there is no body
 	Headers map[string][]string // a content-type among them wins over the body's
 	Body    any                 // see [Value]
+
+	Cookies map[string]Cookie
+	File    *StoredFile             // sent instead of a body, with an ETag and ranges
+	Stream  func(out *Stream) error // makes the body bit by bit, when the handler has returned
+}
+
+// Cookie is a cookie to set (RFC 6265).
+type Cookie struct {
+	Value    string
+	MaxAge   int    // seconds; 0: as long as the browser's session, below 0: the cookie is deleted
+	Path     string // "": /
+	Domain   string // "": only the host that sets it gets it back
+	SameSite string // lax, strict or none; "": lax
+	Secure   bool   // sent over HTTPS only, as SameSite none always is
+	Visible  bool   // to the page's scripts
+}
+
+// StoredFile names a file of a collection of the app.
+type StoredFile struct {
+	Collection string `json:"collection"`
+	ID         string `json:"id"`
+	Download   string `json:"download,omitzero"` // the name to save it by; "": it is shown
 }
 
 // OK returns a response with a value alone, see [Response].
@@ -46,6 +68,11 @@ func Redirect(status int, location string) Response {
 	return Response{Status: status}.With("location", location)
 }
 
+// File returns a response that is a stored file.
+func File(collection, id string) Response {
+	return Response{Status: 200, File: &StoredFile{Collection: collection, ID: id}}
+}
+
 // With returns the response with one more value of a header, which may be repeated.
 func (r Response) With(name, value string) Response {
 	headers := make(map[string][]string, len(r.Headers)+1)
@@ -61,11 +88,11 @@ func (r Response) With(name, value string) Response {
 // nothing at all.
 func (r Response) encode() ([]byte, error) {
 	switch {
-	case r.Status == 0 && len(r.Headers) == 0 && r.Body == nil:
+	case r.isBare() && r.Body == nil:
 		return nil, nil
-	case r.Status == 0 && len(r.Headers) == 0:
+	case r.isBare():
 		return wire.Marshal(r.Body)
-	case r.Status == 0 && r.Body == nil:
+	case r.Status == 0 && r.Body == nil && r.File == nil && r.Stream == nil:
 		r.Status = 204
 	case r.Status == 0:
 		r.Status = 200
@@ -79,10 +106,55 @@ func (r Response) encode() ([]byte, error) {
 		body = jsonBody(text)
 	}
 	return wire.Marshal(struct {
-		Status  int                 `json:"statusCode"`
-		Headers map[string][]string `json:"headers"`
-		Body    any                 `json:"body"`
-	}{r.Status, r.Headers, body})
+		Status  int                   `json:"statusCode"`
+		Headers map[string][]string   `json:"headers"`
+		Cookies map[string]wireCookie `json:"cookies,omitzero"`
+		File    *StoredFile           `json:"file,omitzero"`
+		Body    any                   `json:"body"`
+	}{r.Status, r.Headers, wireCookies(r.Cookies), r.File, body})
+}
+
+// isBare reports whether the response is its body alone.
+func (r Response) isBare() bool {
+	return r.Status == 0 && len(r.Headers) == 0 && len(r.Cookies) == 0 && r.File == nil && r.Stream == nil
+}
+
+// wireCookie is a cookie as the host takes it.
+type wireCookie struct {
+	Value    string `json:"value"`
+	MaxAge   *int   `json:"max_age,omitzero"`
+	Path     string `json:"path,omitzero"`
+	Domain   string `json:"domain,omitzero"`
+	SameSite string `json:"same_site,omitzero"`
+	Secure   bool   `json:"secure,omitzero"`
+	HTTPOnly bool   `json:"http_only"`
+}
+
+func wireCookies(cookies map[string]Cookie) map[string]wireCookie {
+	if len(cookies) == 0 {
+		return nil
+	}
+	all := make(map[string]wireCookie, len(cookies))
+	for name, c := range cookies {
+		w := wireCookie{Value: c.Value, Path: c.Path, Domain: c.Domain, SameSite: c.SameSite, Secure: c.Secure, HTTPOnly: !c.Visible}
+		if c.MaxAge != 0 {
+			w.MaxAge = &c.MaxAge
+		}
+		all[name] = w
+	}
+	return all
+}
+
+// WithCookie returns the response with one more cookie.
+func (r Response) WithCookie(name string, cookie Cookie) Response {
+	cookies := map[string]Cookie{name: cookie}
+	for n, c := range r.Cookies {
+		if n != name {
+			cookies[n] = c
+		}
+	}
+	r.Cookies = cookies
+	return r
 }
 
 // asJSON is a body that is sent as JSON whatever it is.

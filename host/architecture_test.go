@@ -74,7 +74,7 @@ var house = []room{
 	}, true},
 	{"host/front/...", []string{ // edge below fasthttp, which reads heads as http1 has them; budget of bytes; content in parts
 		"host/api/problem", "host/catalog", "host/dispatch", "host/identity", "host/executions", "host/events", "host/files",
-		"host/domains", "host/quota", "host/authz", "host/routing", "host/store",
+		"host/domains", "host/quota", "host/authz", "host/form", "host/routing", "host/store",
 	}, true},
 	{"host/client", []string{"host/api/wire"}, true},
 	{"host/api/problem", []string{"host/api/wire"}, true},
@@ -108,6 +108,7 @@ var house = []room{
 	{"host/audit", []string{"host/store"}, false},
 	{"host/authz", []string{"host/store"}, false},
 	{"host/routing", []string{"host/store"}, false},
+	{"host/form", nil, false},
 	{"host/config", nil, false},
 
 	// Persistence. Who chooses a database is the server alone.
@@ -133,7 +134,7 @@ var house = []room{
 var outside = []room{
 	{"examples/...", []string{"guest-sdk/..."}, false},
 	{"guest-sdk/sdktest", []string{
-		"guest-sdk/...", "host/hostcalls", "host/kv", "host/docs", "host/files", "host/fetch", "host/fault", "host/store/sqlite", "host/store", "abi/...",
+		"guest-sdk/...", "host/hostcalls", "host/kv", "host/docs", "host/files", "host/fetch", "host/form", "host/fault", "host/store/sqlite", "host/store", "abi/...",
 	}, true},
 	{"guest-sdk/...", []string{"abi/..."}, false},
 }

@@ -68,6 +68,25 @@ func (c Collection) Create(filename, contentType string, data []byte) (Info, err
 	}{string(c), filename, contentType, data}))
 }
 
+// Save stores a file of the request's form without passing it through the plugin: the last one with
+// this name of a field.
+func (c Collection) Save(field string) (Info, error) {
+	return c.save(field, nil)
+}
+
+// SaveAt is Save for a field that is repeated: at counts its values from 0.
+func (c Collection) SaveAt(field string, at int) (Info, error) {
+	return c.save(field, &at)
+}
+
+func (c Collection) save(field string, at *int) (Info, error) {
+	return required(host.Call[info](host.RequestSaveFile, struct {
+		Field      string `json:"field"`
+		Collection string `json:"collection"`
+		Index      *int   `json:"index,omitzero"`
+	}{field, string(c), at}))
+}
+
 // Head returns what describes the file with an id; found is false when there is none.
 func (c Collection) Head(id string) (file Info, found bool, err error) {
 	response, err := host.Call[info](host.FilesHead, name{string(c), id})

@@ -19,19 +19,24 @@ type Request struct {
 	Method           string // "": GET
 	URL              string // http or https
 	Headers          map[string]string
-	Query            map[string]string // added to the URL's
-	Body             any               // a map, a struct or an array is sent as JSON, a string as text, []byte as it is, nil not at all
-	Timeout          time.Duration     // of the whole request, at most what the operator allows; 0: that
-	MaxResponseBytes int64             // of the body, at most what the operator allows; 0: that
-	KeepRedirects    bool              // return a redirect instead of following it
+	HeadersAll       map[string][]string // those that are repeated
+	Query            map[string]string   // added to the URL's
+	QueryAll         map[string][]string // those that are repeated
+	Body             any                 // a map, a struct or an array is sent as JSON, a string as text, []byte as it is, nil not at all
+	Timeout          time.Duration       // of the whole request, at most what the operator allows; 0: that
+	MaxResponseBytes int64               // of the body, at most what the operator allows; 0: that
+	KeepRedirects    bool                // return a redirect instead of following it
 }
 
 // Response is what another server answered.
 type Response struct {
 	Status  int               `json:"status"`
-	Headers map[string]string `json:"headers"`  // names in lower case, repeated values joined by ", "
-	Body    sdk.Value         `json:"body"`     // parsed when the content type is JSON, else a string, or a blob when it is not UTF-8; null when empty
-	BodyRaw []byte            `json:"body_raw"` // as it came
+	Headers map[string]string `json:"headers"` // names in lower case, repeated values joined by ", "
+
+	HeadersAll map[string][]string `json:"headers_all"` // the values of each one by one, as Set-Cookie needs it
+
+	Body    sdk.Value `json:"body"`     // parsed when the content type is JSON, else a string, or a blob when it is not UTF-8; null when empty
+	BodyRaw []byte    `json:"body_raw"` // as it came
 }
 
 // Header returns the value of a header, "" when it is missing. Case does not count.
@@ -43,16 +48,16 @@ func (r Response) Decode(target any) error { return r.Body.Decode(target) }
 // Do makes a request.
 func Do(request Request) (Response, error) {
 	message := struct {
-		Method           string            `json:"method"`
-		URL              string            `json:"url"`
-		Headers          map[string]string `json:"headers,omitempty"`
-		Query            map[string]string `json:"query,omitempty"`
-		Body             any               `json:"body,omitzero"`
-		TimeoutMillis    int64             `json:"timeout_ms,omitzero"`
-		MaxResponseBytes int64             `json:"max_response_bytes,omitzero"`
-		FollowRedirects  *bool             `json:"follow_redirects,omitzero"`
+		Method           string              `json:"method"`
+		URL              string              `json:"url"`
+		Headers          map[string][]string `json:"headers,omitempty"`
+		Query            map[string][]string `json:"query,omitempty"`
+		Body             any                 `json:"body,omitzero"`
+		TimeoutMillis    int64               `json:"timeout_ms,omitzero"`
+		MaxResponseBytes int64               `json:"max_response_bytes,omitzero"`
+		FollowRedirects  *bool               `json:"follow_redirects,omitzero"`
 	}{
-		request.Method, request.URL, request.Headers, request.Query, request.Body,
+		request.Method, request.URL, lists(request.Headers, request.HeadersAll), lists(request.Query, request.QueryAll), request.Body,
 		request.Timeout.Milliseconds(), request.MaxResponseBytes, nil,
 	}
 	if message.Method == "" {
@@ -62,6 +67,18 @@ func Do(request Request) (Response, error) {
 		message.FollowRedirects = new(bool)
 	}
 	return host.Call[Response](host.HTTPRequest, message)
+}
+
+// lists returns texts of which some are repeated.
+func lists(texts map[string]string, repeated map[string][]string) map[string][]string {
+	all := make(map[string][]string, len(texts)+len(repeated))
+	for name, values := range repeated {
+		all[name] = values
+	}
+	for name, value := range texts {
+		all[name] = append([]string{value}, all[name]...)
+	}
+	return all
 }
 
 // Get makes a GET request.

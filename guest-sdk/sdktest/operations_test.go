@@ -29,6 +29,7 @@ var requests = []any{
 	abi.LogEntry{}, abi.ClockSleepRequest{}, abi.TimeZoneRequest{}, abi.KVGetRequest{}, abi.KVSetRequest{}, abi.KVListRequest{}, abi.KVIncrRequest{},
 	abi.KVCompareAndSetRequest{}, abi.DocsCreateRequest{}, abi.DocsGetRequest{}, abi.DocsFindRequest{}, abi.DocsUpdateRequest{},
 	abi.FilesCreateRequest{}, abi.FilesGetRequest{}, abi.FilesReadRequest{}, abi.FilesUpdateRequest{}, abi.FilesListRequest{}, abi.HTTPRequest{}, abi.InvokeRequest{},
+	abi.RequestSaveFileRequest{}, abi.StreamStartRequest{}, abi.StreamWriteRequest{}, abi.StreamEventRequest{},
 }
 
 // Every operation can be performed with the SDK, with every field that its request has.
@@ -105,6 +106,7 @@ func useEverything(t *testing.T, host *Host) {
 	useDocs(t)
 	useFiles(t)
 	useHTTP(t)
+	useWeb(t, host)
 
 	host.Provide("double", func(args sdk.Value) (any, error) {
 		n, err := sdk.As[int](args)

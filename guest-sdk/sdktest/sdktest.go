@@ -14,9 +14,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +32,7 @@ import (
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/fetch"
 	"github.com/picloud/picloud/host/files"
+	"github.com/picloud/picloud/host/form"
 	"github.com/picloud/picloud/host/hostcalls"
 	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/store"
@@ -53,6 +56,26 @@ type Response struct {
 	Status int
 	Header http.Header
 	Body   []byte
+	File   *sdk.StoredFile // that is sent instead of the body
+}
+
+// collected is a [hostcalls.Stream] of which the whole is wanted.
+type collected struct {
+	head  abi.Response
+	begun bool
+}
+
+func (c *collected) Start(head abi.Response) error {
+	c.head, c.begun = head, true
+	return nil
+}
+
+func (c *collected) Write(_ context.Context, part []byte, contentType string) error {
+	if !slices.ContainsFunc(c.head.Headers, func(h abi.Header) bool { return h.Name == "content-type" }) {
+		c.head.Headers = append(c.head.Headers, abi.Header{Name: "content-type", Value: contentType})
+	}
+	c.head.Body = append(c.head.Body, part...)
+	return nil
 }
 
 // Line is a line of the execution's log.
@@ -183,10 +206,21 @@ func shown(err error) *abi.OpError {
 // a blob as its bytes, anything else as JSON.
 func (h *Host) Handle(request sdk.Request) (Response, error) {
 	body := request.BodyRaw
-	headers := map[string]string{}
+	headers := abi.Lists{}
 	for name, value := range request.Headers {
-		headers[strings.ToLower(name)] = value
+		headers[strings.ToLower(name)] = []string{value}
 	}
+	for name, values := range request.HeadersAll {
+		headers[strings.ToLower(name)] = values
+	}
+	for name, value := range request.Cookies {
+		headers["cookie"] = append(headers["cookie"], name+"="+value)
+	}
+	query := abi.Lists{}
+	for name, value := range request.Query {
+		query[name] = []string{value}
+	}
+	maps.Copy(query, request.QueryAll)
 	if body == nil {
 		value, err := abi.AppendFromJSON(nil, []byte(request.Body.String()))
 		if err != nil {
@@ -197,13 +231,17 @@ func (h *Host) Handle(request sdk.Request) (Response, error) {
 			return Response{}, fmt.Errorf("the request's body: %w", err)
 		}
 		if _, given := headers["content-type"]; !given && contentType != "" {
-			headers["content-type"] = contentType
+			headers["content-type"] = []string{contentType}
 		}
 	}
-	parsed, raw := abi.DecodeBody(body, headers["content-type"])
 	in := &abi.Request{
-		Method: strings.ToUpper(request.Method), Path: request.Path, Headers: headers, Body: parsed, BodyRaw: raw,
-		Params: request.Params, Query: request.Query, Rest: request.Rest,
+		Method: strings.ToUpper(request.Method), Path: request.Path, Headers: headers, Body: body,
+		Params: request.Params, Query: query, RawQuery: request.RawQuery, Rest: request.Rest,
+		URL: request.URL, Scheme: request.Scheme, Host: request.Host, RemoteAddr: request.RemoteAddr,
+	}
+	var err error
+	if in.Form, err = form.Parse(in.Header("content-type"), body); err != nil {
+		return Response{}, fmt.Errorf("the request's body: %w", err)
 	}
 	if in.Method == "" {
 		in.Method = http.MethodGet
@@ -213,15 +251,20 @@ func (h *Host) Handle(request sdk.Request) (Response, error) {
 	}
 	invocation := h.invocation
 	invocation.InvocationType, invocation.Request = abi.InvocationHTTP, in
+	var streamed collected
+	h.scope.Request, h.scope.Stream = in, &streamed
+	defer func() { h.scope.Request, h.scope.Stream = nil, nil }()
 	value, err := h.run(invocation)
 	if err != nil {
 		return Response{}, err
 	}
-	out, err := abi.NewResponse(value)
-	if err != nil {
-		return Response{}, fmt.Errorf("invalid response: %w", err)
+	out := streamed.head
+	if !streamed.begun {
+		if out, err = abi.NewResponse(value); err != nil {
+			return Response{}, fmt.Errorf("invalid response: %w", err)
+		}
 	}
-	response := Response{Status: out.Status, Header: http.Header{}, Body: out.Body}
+	response := Response{Status: out.Status, Header: http.Header{}, Body: out.Body, File: (*sdk.StoredFile)(out.File)}
 	for _, field := range out.Headers {
 		response.Header.Add(field.Name, field.Value)
 	}

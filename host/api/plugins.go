@@ -323,7 +323,7 @@ func (a *API) downloadWasm(ctx context.Context, in *struct {
 		return nil, err
 	}
 	return &wasmDownload{
-		ContentType: typeWasm, ContentDisposition: attachment(path.Base(script.Name) + ".wasm"), NoSniff: "nosniff",
+		ContentType: typeWasm, ContentDisposition: front.Attachment(path.Base(script.Name) + ".wasm"), NoSniff: "nosniff",
 		CacheControl: "private, no-cache", ETag: strconv.Quote(module.SHA256), Status: http.StatusOK, Body: module.Data,
 	}, nil
 }

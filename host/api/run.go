@@ -5,7 +5,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"net/url"
 	"strings"
 	"unicode/utf8"
 
@@ -77,6 +79,9 @@ func (a *API) runScript(ctx context.Context, in *struct {
 		}
 		result.Headers[h.Name] = h.Value
 	}
+	if file := out.Response.File; file != nil {
+		result.File = &wire.FileRef{Collection: file.Collection, ID: file.ID}
+	}
 	if result.Body, err = shownBody(out.Response.Body, result.Headers["content-type"]); err != nil {
 		return nil, err
 	}
@@ -97,8 +102,8 @@ func eventValue(event json.RawMessage) (msgp.Raw, error) {
 // testRequest makes the request that a route would have made.
 func testRequest(r *wire.Request) (*abi.Request, error) {
 	request := &abi.Request{
-		Method: strings.ToUpper(r.Method), Path: r.Path, Headers: map[string]string{},
-		Params: r.Params, Query: r.Query, Rest: r.Rest,
+		Method: strings.ToUpper(r.Method), Path: r.Path, Headers: abi.Lists{}, Query: abi.Lists{},
+		Params: r.Params, Rest: r.Rest, Scheme: "http", RemoteAddr: r.RemoteAddr,
 	}
 	if request.Method == "" {
 		request.Method = http.MethodGet
@@ -109,23 +114,35 @@ func testRequest(r *wire.Request) (*abi.Request, error) {
 	if _, err := routing.CleanPath(request.Path); err != nil {
 		return nil, problem.InvalidField("body.request.path", err.Error(), r.Path)
 	}
-	if request.Params == nil {
-		request.Params = map[string]string{}
+	for name, value := range r.Query {
+		request.Query[name] = []string{value}
 	}
-	if request.Query == nil {
-		request.Query = map[string]string{}
-	}
+	maps.Copy(request.Query, r.QueryAll)
 	for name, value := range r.Headers {
-		request.Headers[strings.ToLower(name)] = value
+		request.Headers[strings.ToLower(name)] = []string{value}
 	}
-	content, err := bodyBytes(r.Body)
-	if err != nil {
+	for name, values := range r.HeadersAll {
+		request.Headers[strings.ToLower(name)] = values
+	}
+	for _, lists := range []abi.Lists{request.Query, request.Headers} {
+		maps.DeleteFunc(lists, func(_ string, values []string) bool { return len(values) == 0 })
+	}
+	request.RawQuery = url.Values(request.Query).Encode()
+	if request.Host = request.Header("host"); request.Host == "" {
+		request.Host = "localhost"
+	}
+	request.URL = request.Scheme + "://" + request.Host + request.Path
+	if request.RawQuery != "" {
+		request.URL += "?" + request.RawQuery
+	}
+	var err error
+	if request.Body, err = bodyBytes(r.Body); err != nil {
 		return nil, err
 	}
-	if _, given := request.Headers["content-type"]; !given && len(content) > 0 && r.Body[0] != '"' {
-		request.Headers["content-type"] = "application/json"
+	if _, given := request.Headers["content-type"]; !given && len(request.Body) > 0 && r.Body[0] != '"' {
+		request.Headers["content-type"] = []string{"application/json"}
 	}
-	request.Body, request.BodyRaw = abi.DecodeBody(content, request.Headers["content-type"])
+	front.SetForm(request)
 	return request, nil
 }
 

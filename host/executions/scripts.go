@@ -18,6 +18,7 @@ type script struct {
 	row     store.Script
 	modules []abi.Module
 	wasm    func(ctx context.Context) ([]byte, error) // reads the module of a plugin
+	streams bool                                      // it may stream its response
 }
 
 func (s *script) forSandbox(limits abi.Limits) sandbox.Script {
@@ -64,6 +65,7 @@ func (s *scripts) get(ctx context.Context, id string) (*script, error) {
 	if found.modules, err = s.modules(ctx, row.AppID, imports, nil); err != nil {
 		return nil, err
 	}
+	found.streams = mayStream(found)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.changes == before {

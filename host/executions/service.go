@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -70,6 +71,7 @@ type Invocation struct {
 	RequestID string
 	Request   *abi.Request // nil for an event
 	Event     msgp.Raw     // a map; nil for a request
+	Streamer  Streamer     // takes a response that is made bit by bit; nil: it is collected
 	args      msgp.Raw     // of one that another execution asks for
 	depth     int          // above 0: another execution asks for it
 
@@ -83,6 +85,7 @@ type Outcome struct {
 	ExecutionID string
 	AppID       string
 	Response    abi.Response     // of a script that returned a value
+	Streamed    bool             // the response, or as much of it as there is, has gone to the Streamer
 	Error       *abi.ScriptError // nil when it did
 	value       msgp.Raw         // that it returned
 	Lines       []store.LogLine  // what it logged; the error is the last line
@@ -159,6 +162,15 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 	scope := &hostcalls.Scope{
 		ExecutionID: id.String(), AppID: script.row.AppID, ScriptID: script.row.ID,
 		Capabilities: in.Capabilities, Log: &log, Started: started, Now: world.Now, Depth: in.depth,
+		Request: in.Request,
+	}
+	var streamed stream
+	if in.Type != abi.InvocationInvoke {
+		streamed = stream{executionID: scope.ExecutionID, to: in.Streamer}
+		scope.Stream = &streamed
+	}
+	if in.Request != nil && in.Request.FormError != "" {
+		log.Write(abi.LogWarn, "ctx.request.form is empty: the form is malformed: "+in.Request.FormError, nil)
 	}
 	if script.row.ReadOnly {
 		scope.Capabilities = authz.ReadOnly(in.Capabilities)
@@ -175,9 +187,12 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 	case err != nil:
 	case in.Type == abi.InvocationInvoke: // nobody is answered over HTTP
 		out.Response.Status = 200
+	case streamed.begun:
+		out.Response, err = streamed.head, nil
 	default:
-		out.Response, err = newResponse(result.Value)
+		out.Response, err = newResponse(result.Value, scope)
 	}
+	out.Streamed = streamed.sent != nil
 	out.Duration = time.Since(started)
 	if err != nil {
 		out.Error = s.scriptError(err, scope, s.Limits(script.row.Limits))
@@ -206,10 +221,16 @@ func (s *Service) execute(ctx context.Context, script *script, in Invocation, sc
 	}, world)
 }
 
-func newResponse(value msgp.Raw) (abi.Response, error) {
+func newResponse(value msgp.Raw, scope *hostcalls.Scope) (abi.Response, error) {
 	response, err := abi.NewResponse(value)
 	if err != nil {
 		return abi.Response{}, &abi.ScriptError{Code: abi.CodeScriptError, Message: "invalid response: " + err.Error()}
+	}
+	if response.File != nil && !slices.Contains(scope.Capabilities, abi.AppFilesRead) {
+		return abi.Response{}, &abi.ScriptError{
+			Code:    abi.CodeScriptError,
+			Message: fmt.Sprintf("invalid response: file: needs the capability %s, which this execution does not have", abi.AppFilesRead),
+		}
 	}
 	return response, nil
 }

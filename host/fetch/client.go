@@ -146,6 +146,7 @@ func (c *Client) newPool() *http.Transport {
 		MaxIdleConnsPerHost:    maxIdlePerHost,
 		IdleConnTimeout:        idleTimeout,
 		ForceAttemptHTTP2:      true,
+		DisableCompression:     true, // it would decode only what it has asked for itself, see read
 		// A connection that has died silently must not take requests for ever.
 		HTTP2: &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 5 * time.Second},
 	}

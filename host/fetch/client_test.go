@@ -109,9 +109,10 @@ func TestWhatIsSent(t *testing.T) {
 		{name: "blob", request: abi.HTTPRequest{Method: "POST", Body: value(t, blob("\x00\xff"))}, method: "POST", uri: "/", contentType: stream, body: "\x00\xef\xbf\xbd"},
 		{name: "unit", request: abi.HTTPRequest{Method: "POST", Body: value(t, `null`)}, method: "POST", uri: "/"},
 		{name: "body of a GET", request: abi.HTTPRequest{Method: "GET", Body: value(t, `{}`)}, method: "GET", uri: "/", contentType: "application/json", body: `{}`},
-		{name: "own content type", request: abi.HTTPRequest{Method: "POST", Body: value(t, `"<a/>"`), Headers: map[string]string{"content-TYPE": "text/xml"}}, method: "POST", uri: "/", contentType: "text/xml", body: "<a/>"},
-		{name: "query", request: abi.HTTPRequest{Query: map[string]string{"b": "x y&z", "a": "ü"}}, method: "GET", uri: "/?a=%C3%BC&b=x+y%26z"},
-		{name: "query added", request: abi.HTTPRequest{URL: "/p?a=1&a=2", Query: map[string]string{"a": "3"}}, method: "GET", uri: "/p?a=1&a=2&a=3"},
+		{name: "own content type", request: abi.HTTPRequest{Method: "POST", Body: value(t, `"<a/>"`), Headers: abi.Lists{"content-TYPE": {"text/xml"}}}, method: "POST", uri: "/", contentType: "text/xml", body: "<a/>"},
+		{name: "query", request: abi.HTTPRequest{Query: abi.Lists{"b": {"x y&z"}, "a": {"ü"}}}, method: "GET", uri: "/?a=%C3%BC&b=x+y%26z"},
+		{name: "query added", request: abi.HTTPRequest{URL: "/p?a=1&a=2", Query: abi.Lists{"a": {"3"}}}, method: "GET", uri: "/p?a=1&a=2&a=3"},
+		{name: "query repeated", request: abi.HTTPRequest{Query: abi.Lists{"a": {"1", "2"}, "b": {}}}, method: "GET", uri: "/?a=1&a=2"},
 		{name: "query escaped", request: abi.HTTPRequest{URL: "/p q?a=köln <b>"}, method: "GET", uri: "/p%20q?a=k%C3%B6ln%20%3Cb%3E"},
 		{name: "fragment", request: abi.HTTPRequest{URL: "/p#there"}, method: "GET", uri: "/p"},
 	} {
@@ -132,9 +133,10 @@ func TestWhatIsSent(t *testing.T) {
 
 func TestHeadersThatAreSent(t *testing.T) {
 	server := serve(t, echo)
-	got := doEcho(t, localClient(t, Config{}), abi.HTTPRequest{Method: "GET", URL: server.URL, Headers: map[string]string{
-		"x-one": " 1\t", "AUTHORIZATION": "Bearer t", "user-agent": "mine (me@example.com)", "x-utf8": "grüß",
+	got := doEcho(t, localClient(t, Config{}), abi.HTTPRequest{Method: "GET", URL: server.URL, Headers: abi.Lists{
+		"x-one": {" 1\t"}, "AUTHORIZATION": {"Bearer t"}, "user-agent": {"mine (me@example.com)"}, "x-utf8": {"grüß"}, "x-two": {"a", "b"},
 	}})
+	assert.Equal(t, []string{"a", "b"}, got.Headers["X-Two"])
 	assert.Equal(t, "1", got.Headers.Get("X-One"))
 	assert.Equal(t, "Bearer t", got.Headers.Get("Authorization"))
 	assert.Equal(t, []string{"mine (me@example.com)"}, got.Headers["User-Agent"])
@@ -146,7 +148,7 @@ func TestInvalidRequests(t *testing.T) {
 	server := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
 	c := localClient(t, Config{MaxRequestBytes: 10, MaxResponseBytes: 1000})
 	header := func(name, value string) abi.HTTPRequest {
-		return abi.HTTPRequest{Headers: map[string]string{name: value}}
+		return abi.HTTPRequest{Headers: abi.Lists{name: {value}}}
 	}
 	for _, test := range []struct {
 		name    string
@@ -159,14 +161,14 @@ func TestInvalidRequests(t *testing.T) {
 		{"method TRACE", abi.HTTPRequest{Method: "TRACE"}, "method: must not be TRACE"},
 		{"method too long", abi.HTTPRequest{Method: strings.Repeat("X", 33)}, "method: must have at most 32 bytes, got 33"},
 		{"URL too long", abi.HTTPRequest{URL: "/" + strings.Repeat("x", 8192)}, "url: must have at most 8192 bytes"},
-		{"query too long", abi.HTTPRequest{Query: map[string]string{"q": strings.Repeat("x", 8192)}}, "query: must have at most 8192 bytes"},
+		{"query too long", abi.HTTPRequest{Query: abi.Lists{"q": {strings.Repeat("x", 8192)}}}, "query: must have at most 8192 bytes"},
 		{"header without a name", header("", "x"), `headers: "" is not the name of a header`},
 		{"header name with a space", header("x y", "x"), `headers: "x y" is not`},
 		{"header name with a line", header("x\r\nhost", "x"), `headers: "x\r\nhost" is not`},
 		{"header name with a colon", header("x:y", "x"), `headers: "x:y" is not`},
 		{"header value with a line", header("x", "a\r\nhost: b"), "headers: the value of x must not"},
 		{"header value with NUL", header("x", "a\x00"), "headers: the value of x must not"},
-		{"headers twice", abi.HTTPRequest{Headers: map[string]string{"Accept": "a", "accept": "b"}}, "headers: accept is given twice"},
+		{"headers twice", abi.HTTPRequest{Headers: abi.Lists{"Accept": {"a"}, "accept": {"b"}}}, "headers: accept is given twice"},
 		{"headers too long", header("x", strings.Repeat("x", 65536)), "headers: must have at most 65536 bytes"},
 		{"host", header("Host", "public.test"), "headers: Host must not be set"},
 		{"content-length", header("content-length", "1"), "headers: content-length must not be set"},
@@ -254,6 +256,7 @@ func TestEveryStatusIsAnAnswer(t *testing.T) {
 		response := do(t, c, abi.HTTPRequest{Method: "GET", URL: server.URL + "/" + strconv.Itoa(status)})
 		assert.Equal(t, status, response.Status, "without a location a redirect is an answer too")
 		assert.Equal(t, "a, b", response.Headers["x-many"])
+		assert.Equal(t, []string{"a", "b"}, response.HeadersAll["x-many"])
 		assert.Equal(t, "gr\uFFFD", response.Headers["x-latin"])
 		assert.Equal(t, "null", asJSON(t, response.Body))
 	}
@@ -279,14 +282,28 @@ func TestRedirectsAreFollowed(t *testing.T) {
 	})
 	c := localClient(t, Config{})
 	for _, test := range []struct {
-		status int
-		method string
-		body   string
-	}{{301, "GET", ""}, {302, "GET", ""}, {303, "GET", ""}, {307, "POST", "data"}, {308, "POST", "data"}} {
-		request := abi.HTTPRequest{Method: "POST", URL: server.URL + "/" + strconv.Itoa(test.status) + "?n=10", Body: value(t, `"data"`)}
+		status     int
+		sent, seen string // method
+		body       string
+	}{
+		{301, "POST", "GET", ""}, {302, "POST", "GET", ""}, {303, "POST", "GET", ""}, {307, "POST", "POST", "data"}, {308, "POST", "POST", "data"},
+		{301, "PUT", "PUT", "data"}, {302, "DELETE", "DELETE", "data"}, {302, "PATCH", "PATCH", "data"}, {302, "HEAD", "HEAD", ""},
+		{302, "PURGE", "PURGE", "data"}, {303, "DELETE", "GET", ""}, {307, "PUT", "PUT", "data"},
+	} {
+		if test.sent == "HEAD" { // whose answer has no body to tell
+			response := do(t, c, abi.HTTPRequest{Method: "HEAD", URL: server.URL + "/302?n=2"})
+			assert.Equal(t, 200, response.Status)
+			continue
+		}
+		request := abi.HTTPRequest{Method: test.sent, URL: server.URL + "/" + strconv.Itoa(test.status) + "?n=10", Body: value(t, `"data"`)}
 		got := doEcho(t, c, request)
-		assert.Equal(t, test.method, got.Method, test.status)
-		assert.Equal(t, test.body, got.Body, test.status)
+		assert.Equal(t, test.seen, got.Method, "%d of %s", test.status, test.sent)
+		assert.Equal(t, test.body, got.Body, "%d of %s", test.status, test.sent)
+		if test.body != "" {
+			assert.Equal(t, "text/plain; charset=utf-8", got.Headers.Get("Content-Type"))
+		} else {
+			assert.NotContains(t, got.Headers, "Content-Type")
+		}
 
 		follow := false
 		request.FollowRedirects = &follow
@@ -296,6 +313,31 @@ func TestRedirectsAreFollowed(t *testing.T) {
 	}
 	_, err := get(c, server.URL+"/302?n=11")
 	requireFault(t, err, fault.Unreachable, "more than 10 redirects")
+}
+
+// A chain of redirects of different kinds: what the last request was is what counts.
+func TestRedirectsOfSeveralKinds(t *testing.T) {
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		first, rest, _ := strings.Cut(r.URL.Path[1:], "/")
+		if first == "" {
+			echo(w, r)
+			return
+		}
+		status, _ := strconv.Atoi(first)
+		http.Redirect(w, r, "/"+rest, status)
+	})
+	c := localClient(t, Config{})
+	for _, test := range []struct{ path, method, seen, body string }{
+		{"/302/307", "PUT", "PUT", "data"},
+		{"/307/301", "DELETE", "DELETE", "data"},
+		{"/302/307", "POST", "GET", ""},
+		{"/308/302", "POST", "GET", ""},
+		{"/303/308", "PUT", "GET", ""},
+	} {
+		got := doEcho(t, c, abi.HTTPRequest{Method: test.method, URL: server.URL + test.path, Body: value(t, `"data"`)})
+		assert.Equal(t, test.seen, got.Method, "%s of %s", test.method, test.path)
+		assert.Equal(t, test.body, got.Body, "%s of %s", test.method, test.path)
+	}
 }
 
 // What is meant for one server does not go to another, nor to the same one on another port or
@@ -330,8 +372,8 @@ func TestCredentialsStayWithTheirOrigin(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			hops = test.hops
-			got := doEcho(t, c, abi.HTTPRequest{Method: "GET", URL: test.from.URL + "/?token=secret", Headers: map[string]string{
-				"authorization": "Bearer secret", "cookie": "session=secret", "x-api-key": "secret", "accept": "text/plain",
+			got := doEcho(t, c, abi.HTTPRequest{Method: "GET", URL: test.from.URL + "/?token=secret", Headers: abi.Lists{
+				"authorization": {"Bearer secret"}, "cookie": {"session=secret"}, "x-api-key": {"secret"}, "accept": {"text/plain"},
 			}})
 			assert.Equal(t, "/end", got.URI)
 			assert.Equal(t, "text/plain", got.Headers.Get("Accept"))

@@ -1,8 +1,6 @@
 package fetch
 
 import (
-	"compress/flate"
-	"compress/gzip"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -33,7 +31,6 @@ func (c *Client) failure(ctx, limited context.Context, bounds bounds, err error)
 		network net.Error
 		dns     *net.DNSError
 		op      *net.OpError
-		corrupt flate.CorruptInputError
 	)
 	errors.As(err, &op)
 	switch {
@@ -61,8 +58,6 @@ func (c *Client) failure(ctx, limited context.Context, bounds bounds, err error)
 		return unreachable("connection reset by the server")
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EADDRNOTAVAIL):
 		return unreachable("there is no route to the host")
-	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt):
-		return unreachable("the response is not the gzip it claims to be")
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return unreachable("the server closed the connection before the response was complete")
 	}

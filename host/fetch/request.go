@@ -79,6 +79,9 @@ func (c *Client) outgoing(scriptID string, request *abi.HTTPRequest) (*http.Requ
 	if _, given := headers["Content-Type"]; !given && contentType != "" {
 		headers.Set("Content-Type", contentType)
 	}
+	if _, given := headers["Accept-Encoding"]; !given && headers["Range"] == nil && method != http.MethodHead {
+		headers.Set("Accept-Encoding", "gzip")
+	}
 	if _, given := headers["User-Agent"]; !given {
 		headers.Set("User-Agent", fmt.Sprintf("PiCloud/%s (script %s)", c.config.Version, scriptID))
 	}
@@ -113,9 +116,7 @@ func (c *Client) url(request *abi.HTTPRequest) (*url.URL, error) {
 	}
 	if len(request.Query) > 0 {
 		added := url.Values{}
-		for name, value := range request.Query {
-			added.Set(name, value)
-		}
+		maps.Copy(added, request.Query)
 		if u.RawQuery != "" {
 			u.RawQuery += "&"
 		}
@@ -136,10 +137,10 @@ var ours = map[string]bool{
 	"Transfer-Encoding": true, "Upgrade": true,
 }
 
-func checkHeaders(given map[string]string) (http.Header, error) {
-	headers, size := make(http.Header, len(given)+2), 0
+func checkHeaders(given abi.Lists) (http.Header, error) {
+	headers, size := make(http.Header, len(given)+3), 0
 	for _, name := range slices.Sorted(maps.Keys(given)) {
-		value, key := given[name], http.CanonicalHeaderKey(name)
+		key := http.CanonicalHeaderKey(name)
 		switch {
 		case !httpguts.ValidHeaderFieldName(name):
 			return nil, fault.Refuse("headers", "%q is not the name of a header", name)
@@ -147,12 +148,15 @@ func checkHeaders(given map[string]string) (http.Header, error) {
 			return nil, fault.Refuse("headers", "%s must not be set", name)
 		case headers[key] != nil:
 			return nil, fault.Refuse("headers", "%s is given twice", strings.ToLower(name))
-		case !httpguts.ValidHeaderFieldValue(value):
-			return nil, fault.Refuse("headers", "the value of %s must not contain control characters", name)
 		}
-		headers[key] = []string{strings.Trim(value, " \t")}
-		if size += len(name) + len(value); size > maxHeaderBytes {
-			return nil, fault.Refuse("headers", "must have at most %d bytes", maxHeaderBytes)
+		for _, value := range given[name] {
+			if !httpguts.ValidHeaderFieldValue(value) {
+				return nil, fault.Refuse("headers", "the value of %s must not contain control characters", name)
+			}
+			headers[key] = append(headers[key], strings.Trim(value, " \t"))
+			if size += len(name) + len(value); size > maxHeaderBytes {
+				return nil, fault.Refuse("headers", "must have at most %d bytes", maxHeaderBytes)
+			}
 		}
 	}
 	return headers, nil

@@ -14,7 +14,12 @@ func read(incoming *http.Response, limit int64) (*abi.HTTPResponse, error) {
 	if incoming.StatusCode < 200 {
 		return nil, errNotHTTP // a switch of protocols that nobody asked for
 	}
-	body, err := io.ReadAll(io.LimitReader(incoming.Body, limit+1))
+	content, done, err := decoded(incoming)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	body, err := io.ReadAll(io.LimitReader(content, limit+1))
 	if err != nil {
 		return nil, err
 	}
@@ -22,11 +27,17 @@ func read(incoming *http.Response, limit int64) (*abi.HTTPResponse, error) {
 		return nil, unreachable("the response has more than the %d bytes of max_response_bytes", limit)
 	}
 	response := &abi.HTTPResponse{
-		Status:  incoming.StatusCode,
-		Headers: make(map[string]string, len(incoming.Header)),
+		Status:     incoming.StatusCode,
+		Headers:    make(map[string]string, len(incoming.Header)),
+		HeadersAll: make(abi.Lists, len(incoming.Header)),
 	}
 	for name, values := range incoming.Header {
-		response.Headers[strings.ToLower(name)] = strings.ToValidUTF8(strings.Join(values, ", "), "\uFFFD")
+		name = strings.ToLower(name)
+		for i, value := range values {
+			values[i] = strings.ToValidUTF8(value, "\uFFFD")
+		}
+		response.Headers[name] = strings.Join(values, ", ")
+		response.HeadersAll[name] = values
 	}
 	response.Body, response.BodyRaw = abi.DecodeBody(body, incoming.Header.Get("Content-Type"))
 	return response, nil

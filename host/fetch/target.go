@@ -187,6 +187,9 @@ func (c *Client) redirects(follow bool) func(*http.Request, []*http.Request) err
 		} else if err != nil {
 			return unreachable("a redirect leads to a URL that is refused: %v", err)
 		}
+		if err := keepMethod(next, via[len(via)-1]); err != nil {
+			return err
+		}
 		first := origin(via[0].URL)
 		elsewhere := func(r *http.Request) bool { return origin(r.URL) != first }
 		if elsewhere(next) || slices.ContainsFunc(via, elsewhere) {
@@ -194,6 +197,39 @@ func (c *Client) redirects(follow bool) func(*http.Request, []*http.Request) err
 		}
 		return nil
 	}
+}
+
+// aboutBody are the headers that go where the body goes.
+var aboutBody = []string{"Content-Encoding", "Content-Language", "Content-Location", "Content-Type"}
+
+// keepMethod gives a redirected request the method and body of the last one. net/http makes a GET of
+// it after 301 and 302 whatever it was, which RFC 9110, section 15.4, allows for POST alone; 303 is
+// always seen with GET or HEAD.
+func keepMethod(next, last *http.Request) error {
+	switch next.Response.StatusCode {
+	case http.StatusMovedPermanently, http.StatusFound:
+		if last.Method == http.MethodPost {
+			return nil
+		}
+	case http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+	default:
+		return nil
+	}
+	next.Method = last.Method
+	if last.GetBody == nil {
+		return nil
+	}
+	body, err := last.GetBody()
+	if err != nil {
+		return err
+	}
+	next.Body, next.GetBody, next.ContentLength = body, last.GetBody, last.ContentLength
+	for _, name := range aboutBody {
+		if values := last.Header[name]; values != nil {
+			next.Header[name] = values
+		}
+	}
+	return nil
 }
 
 // origin returns the scheme, host and port of a URL (RFC 6454).

@@ -3,7 +3,6 @@ package front
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -121,46 +120,6 @@ func (s *Server) executable(ctx context.Context, p *authz.Principal, id string) 
 	return script, s.authority.Require(ctx, p, script.AppID, "script", authz.ScriptExecute)
 }
 
-// answer runs a script and writes its response.
-func (s *Server) answer(c *fiber.Ctx, in executions.Invocation) error {
-	ctx, cancel := context.WithCancel(c.UserContext())
-	defer cancel()
-	stop := watchDisconnect(c.Context().Conn(), cancel)
-	out, err := s.executions.Run(ctx, in)
-	stop()
-	if fault.Of(err) == fault.NotFound { // deleted since the route was found
-		return s.refuse(c, http.StatusNotFound, fault.NotFound, "the script does not exist any more")
-	}
-	if err != nil {
-		return err
-	}
-	c.Set(headerExecutionID, out.ExecutionID)
-	if out.Error != nil {
-		status := out.Status()
-		if status == http.StatusServiceUnavailable {
-			c.Set(fiber.HeaderRetryAfter, "1")
-		}
-		message := executions.PublicMessage(out.Error.Code)
-		if s.mayReadLogs(c, out.AppID) {
-			message = out.Error.Message
-		}
-		return c.Status(status).JSON(problem.Execution(out.Error.Code, message, out.ExecutionID))
-	}
-	response := c.Response()
-	for _, h := range out.Response.Headers {
-		if !isOurs(h.Name) {
-			response.Header.Add(h.Name, h.Value)
-		}
-	}
-	response.SetStatusCode(out.Response.Status)
-	response.SetBodyRaw(out.Response.Body)
-	return nil
-}
-
-// isOurs reports whether a header of a response, its name in lower case, is ours alone: a script that
-// passes on what another server has answered does not change it.
-func isOurs(name string) bool { return name == "x-request-id" || name == "x-execution-id" }
-
 // mayReadLogs reports whether the request carries a credential that may read the app's logs, and so
 // see why a script failed.
 func (s *Server) mayReadLogs(c *fiber.Ctx, appID string) bool {
@@ -174,68 +133,3 @@ func (s *Server) mayReadLogs(c *fiber.Ctx, appID string) bool {
 	may, err := s.authority.MayIn(c.UserContext(), p, appID, authz.LogRead)
 	return err == nil && may
 }
-
-// newRequest is what the script sees of a request. It reads the body. Text that is not UTF-8 is made
-// so. A credential of PiCloud is not for scripts: the header, the cookie or the parameter of the query
-// that holds one is left out.
-func newRequest(c *fiber.Ctx, path string) (*abi.Request, error) {
-	r := of(c)
-	body, err := r.readAll()
-	if err != nil {
-		return nil, err
-	}
-	request := &abi.Request{
-		Method: string(r.edge.Method), Path: path,
-		Headers: make(map[string]string, len(r.edge.Fields)),
-		Params:  map[string]string{}, Query: map[string]string{},
-	}
-	for _, field := range r.edge.Fields {
-		name, text := strings.ToLower(string(field.Name)), valid(field.Value)
-		switch {
-		case name == "cookie":
-			text = withoutTokens(text)
-		case holdsToken(text), name == "authorization" && authz.NamesToken(text):
-			continue
-		case name == "host":
-			text = string(r.edge.Host) // which an absolute target overrides
-		}
-		if before, repeated := request.Headers[name]; repeated {
-			between := ", "
-			if name == "cookie" { // RFC 6265, section 4.2.1
-				between = "; "
-			}
-			text = before + between + text
-		}
-		request.Headers[name] = text
-	}
-	for key, value := range c.Context().QueryArgs().All() {
-		if !holdsToken(string(key)) && !holdsToken(string(value)) {
-			request.Query[valid(key)] = valid(value)
-		}
-	}
-	request.Body, request.BodyRaw = abi.DecodeBody(body, request.Headers["content-type"])
-	return request, nil
-}
-
-// holdsToken is [authz.HoldsToken] of a text as it is, and with its percent-encoding undone.
-func holdsToken(text string) bool {
-	if authz.HoldsToken(text) {
-		return true
-	}
-	if strings.IndexByte(text, '%') < 0 {
-		return false
-	}
-	decoded, err := url.QueryUnescape(text)
-	return err == nil && authz.HoldsToken(decoded)
-}
-
-// withoutTokens leaves out the cookies that hold a token.
-func withoutTokens(cookies string) string {
-	if !holdsToken(cookies) {
-		return cookies
-	}
-	kept := slices.DeleteFunc(strings.Split(cookies, ";"), holdsToken)
-	return strings.TrimSpace(strings.Join(kept, ";"))
-}
-
-func valid(b []byte) string { return strings.ToValidUTF8(string(b), "\uFFFD") }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/executions"
+	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/front/budget"
 	"github.com/picloud/picloud/host/front/edge"
 	"github.com/picloud/picloud/host/routing"
@@ -29,6 +30,7 @@ type Config struct {
 	Store        store.Store
 	Authority    *authz.Authority
 	Executions   *executions.Service
+	Files        *files.Service
 	Routes       *routing.Table
 	MaxBodyBytes int64          // of a request, streamed ones excepted
 	Budget       *budget.Budget // of bodies and answers in memory; nil: one of the default size
@@ -51,6 +53,7 @@ type Server struct {
 	store      store.Store
 	authority  *authz.Authority
 	executions *executions.Service
+	files      *files.Service
 	routes     *routing.Table
 	maxBody    int64
 	budget     *budget.Budget
@@ -72,7 +75,7 @@ const executePath = "/api/v1/execute/"
 // New makes a server. It does not listen yet.
 func New(c Config) *Server {
 	s := &Server{
-		store: c.Store, authority: c.Authority, executions: c.Executions, routes: c.Routes,
+		store: c.Store, authority: c.Authority, executions: c.Executions, files: c.Files, routes: c.Routes,
 		maxBody: c.MaxBodyBytes, budget: c.Budget, streams: c.Streams, version: c.Version, log: c.Logger,
 	}
 	if s.budget == nil {

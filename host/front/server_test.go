@@ -180,7 +180,7 @@ func TestBudgetIsUsedUp(t *testing.T) {
 	assert.Equal(t, "1", got.Header.Get("Retry-After"))
 	assert.Contains(t, string(got.Content), `"code":"overloaded"`)
 	s.Refused(s.Admin(s.Token, "POST", "apps", `{"slug":"`+body+`"}`), 503, "", "try again later")
-	got = s.Fetch("GET", "/large", "")
+	got = s.Fetch("GET", "/large", "", "Accept-Encoding: identity")
 	assert.Equal(t, 503, got.StatusCode, "an answer counts too")
 	assert.Empty(t, got.Header.Get("X-Execution-Id"))
 	assert.Equal(t, "1000", string(s.Fetch("POST", "/length", body[:1000]).Content))

@@ -37,6 +37,9 @@ type Scope struct {
 
 	Depth  int     // of invocations: 0 unless another execution invoked this one
 	Invoke Invoker // nil: the execution cannot invoke others
+
+	Request *abi.Request // nil unless a request caused the execution
+	Stream  Stream       // nil: the execution cannot stream its response
 }
 
 // A Handler performs one operation. Request and response are MessagePack of the
@@ -82,6 +85,9 @@ func New(c Config) *Dispatcher {
 			abi.OpTimeZone:       timeZone(),
 			abi.OpClockSleep:     handle(abi.OpClockSleep, clockSleep),
 			abi.OpInvoke:         handle(abi.OpInvoke, invoke),
+			abi.OpStreamStart:    handle(abi.OpStreamStart, streamStart),
+			abi.OpStreamWrite:    handle(abi.OpStreamWrite, streamWrite),
+			abi.OpStreamEvent:    handle(abi.OpStreamEvent, streamEvent),
 		},
 		kvHandlers(c.KV),
 		docsHandlers(c.Docs),

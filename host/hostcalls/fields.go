@@ -33,7 +33,7 @@ const (
 	isInteger fieldType = "an integer"
 	isString  fieldType = "a string"
 	isBlob    fieldType = "a blob"
-	isTexts   fieldType = "a map of strings"
+	isLists   fieldType = "a map of strings"
 )
 
 // fieldsOf reads the fields of a message type from its tags. It panics for a type
@@ -53,8 +53,8 @@ func fieldsOf(operation string, message reflect.Type) fields {
 			next.is = isAny
 		case t == reflect.TypeFor[[]byte]():
 			next.is = isBlob
-		case t == reflect.TypeFor[map[string]string]():
-			next.is = isTexts
+		case t == reflect.TypeFor[abi.Lists]():
+			next.is = isLists
 		case t.Kind() == reflect.Bool:
 			next.is = isBool
 		case t.Kind() == reflect.Int || t.Kind() == reflect.Int64:
@@ -89,8 +89,8 @@ func (f *fields) check(message []byte) error {
 		if !known.holds(msgp.NextType(value)) {
 			return f.refusal("%s must be %s, got %s", known.name, known.is, describe(value))
 		}
-		if known.is == isTexts {
-			if err := f.texts(known.name, value); err != nil {
+		if known.is == isLists {
+			if err := f.lists(known.name, value); err != nil {
 				return err
 			}
 		}
@@ -127,18 +127,26 @@ func (f *field) holds(t msgp.Type) bool {
 	}
 }
 
-// texts checks a map whose values must be strings.
-func (f *fields) texts(name string, value []byte) error {
+// lists checks a map whose values must be strings or arrays of them.
+func (f *fields) lists(name string, value []byte) error {
 	n, value, err := msgp.ReadMapHeaderBytes(value)
 	for ; n > 0 && err == nil; n-- {
 		var key []byte
 		if key, value, err = msgp.ReadStringZC(value); err != nil {
 			break
 		}
-		if msgp.NextType(value) != msgp.StrType {
-			return f.refusal("%s.%s must be a string, got %s", name, shortened(key), describe(value))
+		count := uint32(1)
+		if msgp.NextType(value) == msgp.ArrayType {
+			if count, value, err = msgp.ReadArrayHeaderBytes(value); err != nil {
+				break
+			}
 		}
-		value, err = msgp.Skip(value)
+		for ; count > 0 && err == nil; count-- {
+			if msgp.NextType(value) != msgp.StrType {
+				return f.refusal("%s.%s must be a string or an array of them, got %s", name, shortened(key), describe(value))
+			}
+			value, err = msgp.Skip(value)
+		}
 	}
 	if err != nil {
 		return f.malformed()

@@ -32,7 +32,7 @@ func TestRequestsAreChecked(t *testing.T) {
 		{"kv.set", `{"if_absent":"true"}`, `kv.set: if_absent must be a bool, got a string`},
 		{"kv.set", `{"ttl_ms":[]}`, `kv.set: ttl_ms must be an integer, got an array`},
 		{"files.create", `{"data":"text"}`, `files.create: data must be a blob, got a string`},
-		{"http.request", `{"headers":{"a":"b","c":1}}`, `http.request: headers.c must be a string, got an integer`},
+		{"http.request", `{"headers":{"a":"b","c":1}}`, `http.request: headers.c must be a string or an array of them, got an integer`},
 		{"http.request", `{"headers":["a"]}`, `http.request: headers must be a map of strings, got an array`},
 		{"http.request", `{"follow_redirects":0}`, `http.request: follow_redirects must be a bool, got an integer`},
 		{"log.write", `{"level":"info","mesage":"m"}`, `log.write: unknown field "mesage"; it takes level, message, data`},

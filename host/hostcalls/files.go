@@ -47,6 +47,14 @@ func filesHandlers(s *files.Service) map[abi.Op]Handler {
 			}
 			return &abi.FilesDeleteResponse{Found: true}, err
 		}),
+		abi.OpRequestSaveFile: handle(abi.OpRequestSaveFile, func(ctx context.Context, scope *Scope, r *abi.RequestSaveFileRequest) (msgp.Marshaler, error) {
+			file, err := formFile(scope.Request, r)
+			if err != nil {
+				return nil, err
+			}
+			stored, err := s.Create(ctx, scope.AppID, r.Collection, file.Filename, file.ContentType, bytes.NewReader(file.Data))
+			return fileResponse(stored, err)
+		}),
 		abi.OpFilesList: handle(abi.OpFilesList, func(ctx context.Context, scope *Scope, r *abi.FilesListRequest) (msgp.Marshaler, error) {
 			page, err := s.List(ctx, scope.AppID, r.Collection, store.PageRequest{Cursor: r.Cursor, Limit: r.Limit})
 			if err != nil {
@@ -59,6 +67,35 @@ func filesHandlers(s *files.Service) map[abi.Op]Handler {
 			return response, nil
 		}),
 	}
+}
+
+// formFile finds the file of a request's form. One that was sent without a name gets that of its field.
+func formFile(request *abi.Request, r *abi.RequestSaveFileRequest) (*abi.FormFile, error) {
+	var fields []abi.FormField
+	if request != nil {
+		for _, f := range request.Form {
+			if f.Name == r.Field {
+				fields = append(fields, f)
+			}
+		}
+	}
+	at := len(fields) - 1
+	if r.Index != nil {
+		at = *r.Index
+	}
+	switch {
+	case len(fields) == 0:
+		return nil, fault.Refuse("field", "the form has no field %s", quoted([]byte(r.Field)))
+	case at < 0 || at >= len(fields):
+		return nil, fault.Refuse("index", "must be between 0 and %d, got %d", len(fields)-1, at)
+	case fields[at].File == nil:
+		return nil, fault.Refuse("field", "%s is not a file", quoted([]byte(r.Field)))
+	}
+	file := *fields[at].File
+	if file.Filename == "" {
+		file.Filename = r.Field
+	}
+	return &file, nil
 }
 
 // fileData reads data; nil stays nil.

@@ -116,3 +116,27 @@ func BenchmarkScript(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkRequest is an execution for a browser's request, by what the script reads of it.
+func BenchmarkRequest(b *testing.B) {
+	s := newReal(b, Config{})
+	headers := abi.Lists{}
+	for _, name := range []string{"accept", "accept-encoding", "accept-language", "cache-control", "cookie", "dnt", "host", "referer", "sec-fetch-dest", "user-agent"} {
+		headers[name] = []string{"Mozilla/5.0 (X11; Linux x86_64; rv:140.0)"}
+	}
+	request := &abi.Request{
+		Method: "GET", Path: "/greet/Ada", Headers: headers, Params: map[string]string{"name": "Ada"},
+		Query: abi.Lists{"a": {"1"}, "b": {"2", "3"}},
+	}
+	for name, source := range map[string]string{
+		"nothing": `"Hello, world!"`, "param": `ctx.request.params.name`, "all": `let r = ctx.request; r.params.name`,
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := s.Execute(b.Context(), rhai(source), abi.Invocation{Request: request}, NewWorld(echo)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

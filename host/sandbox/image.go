@@ -60,12 +60,13 @@ type image struct {
 	size  uint32   // of the memory, in bytes; at least the base image's
 	pages []uint32 // their numbers, ascending
 	bytes []byte   // their contents, one after the other
+	reads abi.Reads
 }
 
-// newImage takes the image of a slot that has loaded a script. Stack below the
-// stack pointer is left out.
-func newImage(s *slot) *image {
-	i := &image{size: s.memory.Size()}
+// newImage takes the image of a slot that has loaded a script, which reads these parts of its
+// invocations. Stack below the stack pointer is left out.
+func newImage(s *slot, reads abi.Reads) *image {
+	i := &image{size: s.memory.Size(), reads: reads}
 	memory, _ := s.memory.Read(0, i.size)
 	used := uint32(pageFloor(s.stackPointer.Get()) / region.PageSize)
 	for _, page := range s.region.Changed(s.base.memory) {

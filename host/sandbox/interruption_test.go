@@ -305,8 +305,7 @@ func (i *interrupted) once(b *testing.B) (told, ended, cleaned time.Duration) {
 	slot, err := i.sandbox.guest.take(ctx)
 	require.NoError(b, err)
 	require.NoError(b, slot.restore(i.image))
-	invocation, err := (&abi.Invocation{}).MarshalMsg(nil)
-	require.NoError(b, err)
+	invocation := (&abi.Invocation{}).Append(nil, abi.ReadsAll)
 	var answer abi.RunResult
 	err = slot.call(e, slot.run, &abi.RunRequest{Invocation: invocation}, &answer)
 	end := time.Now()

@@ -89,7 +89,7 @@ func TestAnImageIsWhatWasLoaded(t *testing.T) {
 	var answer abi.LoadResult
 	request := abi.LoadRequest{Source: script.Source, Limits: script.Limits}
 	require.NoError(t, loaded.call(e, loaded.load, &request, &answer))
-	image := newImage(loaded)
+	image := newImage(loaded, answer.Reads)
 	restored, err := s.guest.take(context.Background())
 	require.NoError(t, err)
 	require.NoError(t, restored.restore(image))

@@ -257,7 +257,7 @@ func (s *Sandbox) load(e *gate.Execution, script Script, lazy bool) (*image, []s
 	if answer.Error != nil {
 		return nil, answer.Imports, answer.Error
 	}
-	return newImage(slot), answer.Imports, nil
+	return newImage(slot, answer.Reads), answer.Imports, nil
 }
 
 // run runs a loaded script in a slot restored from its image.
@@ -272,10 +272,7 @@ func (s *Sandbox) run(e *gate.Execution, image *image, inv abi.Invocation, d *ab
 	if err := slot.restore(image); err != nil {
 		return result, e.Failed("a script's image cannot be restored", err)
 	}
-	request := abi.RunRequest{Describe: d != nil}
-	if request.Invocation, err = inv.MarshalMsg(nil); err != nil {
-		return result, e.Failed("an invocation cannot be encoded", err)
-	}
+	request := abi.RunRequest{Describe: d != nil, Invocation: inv.Append(nil, image.reads)}
 	request.Entropy, request.UnixNano = e.Entropy, e.Started.UnixNano()
 	var answer abi.RunResult
 	err = slot.call(e, slot.run, &request, &answer)

@@ -129,16 +129,11 @@ func TestInvocationReachesTheScript(t *testing.T) {
 	s := newToy(t, Config{})
 	inv := abi.Invocation{
 		ExecutionID: "e1", ScriptName: "name", InvocationType: abi.InvocationHTTP,
-		Request: &abi.Request{Method: "POST", Path: "/é", Body: msgp.AppendString(nil, strings.Repeat("b", 10<<20)), BodyRaw: msgp.AppendNil(nil)},
+		Request: &abi.Request{Method: "POST", Path: "/é", Body: []byte(strings.Repeat("b", 5<<20))},
 	}
 	result, err := s.Execute(t.Context(), toy("echo"), inv, NewWorld(echo))
 	require.NoError(t, err)
-	var got abi.Invocation
-	_, err = got.UnmarshalMsg(result.Value)
-	require.NoError(t, err)
-	assert.Equal(t, "e1", got.ExecutionID)
-	assert.Equal(t, "/é", got.Request.Path)
-	assert.Equal(t, inv.Request.Body, got.Request.Body)
+	assert.Equal(t, msgp.Raw(inv.Append(nil, abi.Reads{"*"})), result.Value)
 }
 
 func TestOutcomes(t *testing.T) {

@@ -32,4 +32,8 @@ const (
 	FilesList       Operation = "files.list"
 	HTTPRequest     Operation = "http.request"
 	Invoke          Operation = "invoke"
+	RequestSaveFile Operation = "request.save_file"
+	StreamStart     Operation = "stream.start"
+	StreamWrite     Operation = "stream.write"
+	StreamEvent     Operation = "stream.event"
 )

@@ -157,3 +157,27 @@ func invoke(request uint64) (response uint64)
 
 // Invoke is invoke.
 func Invoke(request uint64) (response uint64) { return invoke(request) }
+
+//go:wasmimport extism:host/user request_save_file
+func requestSaveFile(request uint64) (response uint64)
+
+// RequestSaveFile is request.save_file.
+func RequestSaveFile(request uint64) (response uint64) { return requestSaveFile(request) }
+
+//go:wasmimport extism:host/user stream_start
+func streamStart(request uint64) (response uint64)
+
+// StreamStart is stream.start.
+func StreamStart(request uint64) (response uint64) { return streamStart(request) }
+
+//go:wasmimport extism:host/user stream_write
+func streamWrite(request uint64) (response uint64)
+
+// StreamWrite is stream.write.
+func StreamWrite(request uint64) (response uint64) { return streamWrite(request) }
+
+//go:wasmimport extism:host/user stream_event
+func streamEvent(request uint64) (response uint64)
+
+// StreamEvent is stream.event.
+func StreamEvent(request uint64) (response uint64) { return streamEvent(request) }

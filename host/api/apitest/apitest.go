@@ -42,7 +42,7 @@ import (
 
 // Limits of a [Site], in bytes but for the first, and its users' password.
 const (
-	MaxConcurrent = 4 // executions
+	MaxConcurrent = 8 // executions; one app has half of them
 	MaxBody       = 3 << 20
 	MaxFile       = 8 << 20
 	MaxPlugin     = 1 << 20
@@ -111,7 +111,7 @@ func NewLogging(t testing.TB, log *slog.Logger, changes ...func(*front.Config)) 
 		MaxBodyBytes: MaxBody, MaxPluginBytes: MaxPlugin, Version: "test", Logger: log,
 	})
 	config := front.Config{
-		Store: db, Authority: s.Auth, Executions: runs, Routes: apps.Routes(),
+		Store: db, Authority: s.Auth, Executions: runs, Files: stored, Routes: apps.Routes(),
 		MaxBodyBytes: MaxBody, Version: "test", Logger: log, Registry: registry,
 		Mount: admin.Mount, Streams: api.Streams,
 	}

@@ -15,6 +15,16 @@ type Request struct {
 	Params  map[string]string `json:"params,omitempty"`
 	Query   map[string]string `json:"query,omitempty"`
 	Rest    string            `json:"rest,omitempty"`
+
+	HeadersAll map[string][]string `json:"headers_all,omitempty" doc:"Headers that are repeated; they take the place of those in headers"`
+	QueryAll   map[string][]string `json:"query_all,omitempty" doc:"Parameters that are repeated; they take the place of those in query"`
+	RemoteAddr string              `json:"remote_addr,omitempty" doc:"The client's IP address"`
+}
+
+// FileRef names a stored file.
+type FileRef struct {
+	Collection string `json:"collection"`
+	ID         string `json:"id"`
 }
 
 // RunRequest is the body of POST scripts/{id}/run: a request or an event.
@@ -30,6 +40,7 @@ type RunResult struct {
 	Status      int               `json:"status" doc:"What a route would have answered"`
 	Headers     map[string]string `json:"headers" doc:"Names in lower case; values of a repeated header joined by a line feed"`
 	Body        json.RawMessage   `json:"body" doc:"A JSON response as it is, text as a string, anything else as {\"$blob\":base64}, null when empty"`
+	File        *FileRef          `json:"file,omitempty" doc:"The stored file that a route would have sent as the body"`
 	Error       *abi.ScriptError  `json:"error,omitempty"`
 	Logs        []LogLine         `json:"logs" nullable:"false"`
 	DurationUS  int64             `json:"duration_us" doc:"Microseconds"`

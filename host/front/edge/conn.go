@@ -100,6 +100,9 @@ func Take(conn net.Conn) *Request {
 	return &c.request
 }
 
+// Proxied reports whether the request came by way of a proxy whose word is taken.
+func (r *Request) Proxied() bool { return r.conn.proxied }
+
 // Body returns the body of the request, nil if it has none. It comes from the connection as it is
 // read. An error other than io.EOF says that the client is to blame: it is io.ErrUnexpectedEOF,
 // os.ErrDeadlineExceeded, an [http1.ErrBody], or of the network.

@@ -8,13 +8,14 @@ import (
 )
 
 var httpOptions = []property{
-	{name: "follow_redirects", is: isBool}, {name: "headers", is: isTexts}, {name: "max_response_bytes", is: isInteger},
-	{name: "query", is: isTexts}, {name: "timeout_ms", is: isInteger},
+	{name: "follow_redirects", is: isBool}, {name: "headers", is: isLists}, {name: "max_response_bytes", is: isInteger},
+	{name: "query", is: isLists}, {name: "timeout_ms", is: isInteger},
 }
 
 // registerHTTP adds the functions of http. opts are #{headers, query, timeout_ms,
-// max_response_bytes, follow_redirects}; the response is #{status, headers, body, body_raw},
-// whatever the status. A body that is a map or an array is sent as JSON, a string as text, a blob
+// max_response_bytes, follow_redirects}, where an array in headers or query repeats a name; the
+// response is #{status, headers, headers_all, body, body_raw}, whatever the status, headers_all with
+// an array of values for each name. A body that is a map or an array is sent as JSON, a string as text, a blob
 // as its bytes, () not at all.
 //
 //	get(url [, opts]), head, delete, options

@@ -19,6 +19,7 @@ var library = sync.OnceValue(func() *vm.Library {
 	registerFiles(l)
 	registerHTTP(l)
 	registerInvoke(l)
+	registerWeb(l)
 	registerJSON(l)
 	registerEncodings(l)
 	registerURL(l)
@@ -30,11 +31,13 @@ var library = sync.OnceValue(func() *vm.Library {
 	return l
 })
 
-// The kinds of collection. Each is a handle with the collection's name.
+// The kinds of handle. Those of collections have the collection's name.
 const (
 	kvCollection    = vm.KindHandle
 	docsCollection  = vm.KindHandle + 1
 	filesCollection = vm.KindHandle + 2
+
+	responseStream = vm.KindHandle + 3 // the out of a streamed response
 )
 
 // registerCollection adds module::collection(name).

@@ -85,8 +85,8 @@ func bridges(t testing.TB) []struct {
 	doc3 := `{"created_at":"c","data":{"b":{"$blob":"AP8="},"n":9223372036854775807},"id":"d1","updated_at":"u","version":3}`
 	file3 := `{"content_type":"image/png","created_at":"c","id":"f1","name":"a.png","sha256":"00","size":2,"updated_at":"u"}`
 	page := &abi.DocsFindResponse{Items: []abi.Document{*doc, *doc}, Cursor: "next"}
-	answer := &abi.HTTPResponse{Status: 404, Headers: map[string]string{"a": "b"}, Body: raw(t, `{"x":1}`), BodyRaw: raw(t, `"{}"`)}
-	answered := `{"body":{"x":1},"body_raw":"{}","headers":{"a":"b"},"status":404}`
+	answer := &abi.HTTPResponse{Status: 404, Headers: map[string]string{"a": "b, c"}, HeadersAll: abi.Lists{"a": {"b", "c"}}, Body: raw(t, `{"x":1}`), BodyRaw: raw(t, `"{}"`)}
+	answered := `{"body":{"x":1},"body_raw":"{}","headers":{"a":"b, c"},"headers_all":{"a":["b","c"]},"status":404}`
 	on := func(script string) string { return strings.Replace(script, ".", `::collection("c").`, 1) }
 	return []struct {
 		op                    abi.Op
@@ -127,6 +127,8 @@ func bridges(t testing.TB) []struct {
 		{abi.OpDocsCount, on(`docs.count(#{a: 1})`), `{"collection":"c","filter":{"a":1}}`, `7`, &abi.DocsCountResponse{Count: 7}},
 
 		{abi.OpFilesCreate, on(`files.create(#{name: "a.png", content_type: "image/png", data: blob(2, 255)})`), `{"collection":"c","name":"a.png","content_type":"image/png","data":{"$blob":"//8="}}`, file3, &abi.FilesInfoResponse{File: file}},
+		{abi.OpRequestSaveFile, `ctx.save_file("avatar", "c")`, `{"field":"avatar","collection":"c"}`, file3, &abi.FilesInfoResponse{File: file}},
+		{abi.OpRequestSaveFile, `ctx.save_file("avatar", "c", 1)`, `{"field":"avatar","collection":"c","index":1}`, file3, &abi.FilesInfoResponse{File: file}},
 		{abi.OpFilesCreate, on(`files.create(#{name: "a", content_type: "t", data: "é"})`), `{"collection":"c","name":"a","content_type":"t","data":{"$blob":"w6k="}}`, file3, &abi.FilesInfoResponse{File: file}},
 		{abi.OpFilesHead, on(`files.head("f1")`), `{"collection":"c","id":"f1"}`, file3, &abi.FilesInfoResponse{File: file}},
 		{abi.OpFilesHead, on(`files.head("f1")`), `{"collection":"c","id":"f1"}`, `null`, &abi.FilesInfoResponse{}},
@@ -142,6 +144,7 @@ func bridges(t testing.TB) []struct {
 
 		{abi.OpHTTPRequest, `http::get("u")`, `{"method":"GET","url":"u"}`, answered, answer},
 		{abi.OpHTTPRequest, `http::head("u", #{headers: #{n: 1}})`, `{"method":"HEAD","url":"u","headers":{"n":"1"}}`, answered, answer},
+		{abi.OpHTTPRequest, `http::get("u", #{headers: #{a: ["b", 1]}, query: #{q: []}})`, `{"method":"GET","url":"u","headers":{"a":["b","1"]},"query":{"q":[]}}`, answered, answer},
 		{abi.OpHTTPRequest, `http::delete("u", #{query: #{q: true}})`, `{"method":"DELETE","url":"u","query":{"q":"true"}}`, answered, answer},
 		{abi.OpHTTPRequest, `http::options("u", #{timeout_ms: 1, max_response_bytes: 2, follow_redirects: false})`,
 			`{"method":"OPTIONS","url":"u","timeout_ms":1,"max_response_bytes":2,"follow_redirects":false}`, answered, answer},
@@ -198,10 +201,14 @@ func init() {
 	requestType[abi.FilesListRequest]("FilesListRequest")
 	requestType[abi.HTTPRequest]("HTTPRequest")
 	requestType[abi.InvokeRequest]("InvokeRequest")
+	requestType[abi.RequestSaveFileRequest]("RequestSaveFileRequest")
 }
 
 func TestBridges(t *testing.T) {
-	bridged := map[abi.Op]bool{abi.OpYield: true, abi.OpClockMonotonic: true} // by Rhai's own functions
+	bridged := map[abi.Op]bool{
+		abi.OpYield: true, abi.OpClockMonotonic: true, // by Rhai's own functions
+		abi.OpStreamStart: true, abi.OpStreamWrite: true, abi.OpStreamEvent: true, // see TestStreams
+	}
 	for _, b := range bridges(t) {
 		bridged[b.op] = true
 		row, _ := abi.Lookup(b.op)
@@ -264,7 +271,8 @@ func TestRefusedArguments(t *testing.T) {
 		{`invoke("f", |x| x)`, `invoke: args cannot leave the script: Fn`},
 		{`invoke("f", [1, #{at: timestamp()}])`, `invoke: args[1].at cannot leave the script: timestamp`},
 		{`http::get("u", #{headers: "x"})`, `http.request: headers must be a map of strings, got string`},
-		{`http::get("u", #{headers: #{a: [1]}})`, `http.request: headers.a must be a string, got array`},
+		{`http::get("u", #{headers: #{a: #{}}})`, `http.request: headers.a must be a string or an array of them, got map`},
+		{`http::get("u", #{query: #{a: ["b", ()]}})`, `http.request: query.a[1] must be a string or an array of them, got ()`},
 		{`http::get("u", #{retries: 1})`, `http.request: unknown property "retries"; there are follow_redirects, headers, max_response_bytes, query, timeout_ms`},
 	} {
 		w := &wire{}

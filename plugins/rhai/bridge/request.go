@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/tinylib/msgp/msgp"
@@ -76,24 +77,46 @@ func (r *request) value(name string, v vm.Value) *request {
 	return r
 }
 
-// texts writes a map whose values are shown as strings, as headers and queries are.
-func (r *request) texts(name string, m *vm.Map) {
+// lists writes a map whose values are shown as strings, or are arrays of such: headers and queries.
+func (r *request) lists(name string, m *vm.Map) {
 	r.field(name)
 	r.e.b = msgp.AppendMapHeader(r.e.b, uint32(m.Len()))
 	for _, n := range m.Order() {
 		key, v := m.Entry(n)
-		switch v.Kind() {
-		case vm.KindString, vm.KindInt, vm.KindFloat, vm.KindBool, vm.KindChar:
-		default:
-			r.fail(name + "." + key + " must be a string, got " + v.TypeName())
-			return
+		r.e.b = msgp.AppendString(r.e.b, key)
+		if v.Kind() != vm.KindArray {
+			r.shown(name, key, *v)
+			continue
 		}
-		text := vm.Display(*v)
-		r.e.b = msgp.AppendString(msgp.AppendString(r.e.b, key), text)
-		if r.err = r.e.work.add(len(key) + len(text)); r.err != nil {
-			return
+		items := v.AsArray().Items
+		r.e.b = msgp.AppendArrayHeader(r.e.b, uint32(len(items)))
+		for i, item := range items {
+			r.shown(name, key+"["+strconv.Itoa(i)+"]", item)
 		}
 	}
+}
+
+// shown writes a value as the string that it is shown as.
+func (r *request) shown(name, key string, v vm.Value) {
+	if r.err != nil {
+		return
+	}
+	if !isText(v) {
+		r.fail(name + "." + key + " must be a string or an array of them, got " + v.TypeName())
+		return
+	}
+	text := vm.Display(v)
+	r.e.b = msgp.AppendString(r.e.b, text)
+	r.err = r.e.work.add(len(key) + len(text))
+}
+
+// isText reports whether a value can stand for a text in a header or a query.
+func isText(v vm.Value) bool {
+	switch v.Kind() {
+	case vm.KindString, vm.KindInt, vm.KindFloat, vm.KindBool, vm.KindChar:
+		return true
+	}
+	return false
 }
 
 func (r *request) fail(message string) {
@@ -113,12 +136,13 @@ type property struct {
 type propertyType string
 
 const (
-	isInteger propertyType = "an integer"
-	isBool    propertyType = "a bool"
-	isString  propertyType = "a string"
-	isTexts   propertyType = "a map of strings" // texts
-	isMap     propertyType = "a map"
-	isBytes   propertyType = "a blob or a string" // its UTF-8
+	isInteger  propertyType = "an integer"
+	isBool     propertyType = "a bool"
+	isString   propertyType = "a string"
+	isLists    propertyType = "a map of strings" // lists
+	isMap      propertyType = "a map"
+	isBytes    propertyType = "a blob or a string" // its UTF-8
+	isAnything propertyType = "any value"
 )
 
 // properties writes those of m, which may be none but the given ones. One that is () counts as
@@ -165,9 +189,9 @@ func (r *request) property(key string, v vm.Value, known []property) {
 			r.e.b = msgp.AppendBool(r.e.b, v.AsBool())
 		case p.is == isString && kind == vm.KindString:
 			r.string(key, v)
-		case p.is == isTexts && kind == vm.KindMap:
-			r.texts(key, v.AsMap())
-		case p.is == isMap && kind == vm.KindMap:
+		case p.is == isLists && kind == vm.KindMap:
+			r.lists(key, v.AsMap())
+		case p.is == isAnything, p.is == isMap && kind == vm.KindMap:
 			r.value(key, v)
 		case p.is == isBytes && (kind == vm.KindBlob || kind == vm.KindString):
 			r.field(key)

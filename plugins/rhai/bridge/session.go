@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"sync/atomic"
 
 	"github.com/picloud/picloud/abi"
@@ -66,8 +67,33 @@ func (s *Session) Load(r *abi.LoadRequest) (result abi.LoadResult) {
 		return result
 	}
 	s.program = program
+	result.Reads = reads(program)
 	return result
 }
+
+// reads returns what a program and the modules that it imports can see of ctx.
+func reads(p *vm.Program) (all abi.Reads) {
+	seen := map[string]bool{}
+	programs := []*vm.Program{p}
+	for _, m := range p.Modules {
+		programs = append(programs, m)
+	}
+	for _, p := range programs {
+		for _, path := range p.Reads {
+			if path == "ctx" || len(all) == maxReads {
+				return abi.ReadsAll
+			}
+			if path = strings.TrimPrefix(path, "ctx."); !seen[path] {
+				seen[path] = true
+				all = append(all, path)
+			}
+		}
+	}
+	return all
+}
+
+// maxReads is how many parts of ctx a script may name before it is taken to read everything.
+const maxReads = 64
 
 // unlinked is a script whose modules were not there when it was loaded.
 type unlinked struct {
@@ -142,6 +168,9 @@ func (s *Session) Run(r *abi.RunRequest) abi.RunResult {
 	s.thread = t
 	describe := r.Describe
 	v, err := t.Run(ctx)
+	if err == nil && !describe {
+		v, err = streamed(t, v)
+	}
 	s.thread = nil
 	result := abi.RunResult{Operations: t.Operations()}
 	switch {

@@ -38,12 +38,9 @@ func (r *recorder) call(op abi.Op, request []byte) ([]byte, error) {
 
 func TestSession(t *testing.T) {
 	invocation := abi.Invocation{SDKVersion: "1.0", AppID: "app", Request: &abi.Request{
-		Method: "GET", Path: "/x", Params: map[string]string{"name": "Ada"}, Body: msgp.AppendNil(nil), BodyRaw: msgp.AppendNil(nil),
+		Method: "GET", Path: "/x", Params: map[string]string{"name": "Ada"},
 	}}
-	ctx, err := invocation.MarshalMsg(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	ctx := invocation.Append(nil, abi.ReadsAll)
 	tests := []struct {
 		name, script string
 		limits       abi.Limits
@@ -193,14 +190,9 @@ func TestLoadIsBounded(t *testing.T) {
 		t.Errorf("not interrupted: got %+v after %d yields", r.Error, yields)
 	}
 
-	// Each name!() is compiled for its place: 16 levels of 10 calls each are too many.
-	deep := "fn f0() { 1 } "
-	for i := range 16 {
-		deep += "fn f" + strconv.Itoa(i+1) + "() { " + strings.Repeat("f"+strconv.Itoa(i)+"!(); ", 10) + "} "
-	}
-	r := s.Load(&abi.LoadRequest{Source: deep + "f16!()", Limits: abi.Limits{MaxOperations: 1000}})
+	r := s.Load(&abi.LoadRequest{Source: strings.Repeat(";", 9<<20), Limits: abi.Limits{MaxOperations: 1000}})
 	if r.Error == nil || r.Error.Code != abi.CodeScriptInvalid || r.Error.Limit != "max_operations" {
-		t.Errorf("16 levels of name!(): got %+v", r.Error)
+		t.Errorf("a script of 9 MiB: got %+v", r.Error)
 	}
 }
 
@@ -230,10 +222,7 @@ func TestNestedInvocation(t *testing.T) {
 	} {
 		args := append(bytes.Repeat([]byte{0x91}, depth-1), 0x90)
 		invocation := abi.Invocation{Args: args}
-		ctx, err := invocation.MarshalMsg(nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		ctx := invocation.Append(nil, abi.ReadsAll)
 		s := bridge.Session{}
 		if failure := s.Load(&abi.LoadRequest{Source: script}).Error; failure != nil {
 			t.Fatal(failure)

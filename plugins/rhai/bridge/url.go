@@ -12,11 +12,14 @@ import (
 //
 //	encode(text)   percent-encodes all but letters, digits and -._~, as a part of a URL needs it
 //	decode(text)   the reverse
-//	parse(url)     #{scheme, username, password, host, port, path, query, fragment}: host and scheme
-//	               in lower case, path as written, the others decoded; query is a map, the last
-//	               of repeated names counts; port is an integer or (), what else is missing ""
+//	parse(url)     #{scheme, username, password, host, port, path, query, query_all, fragment}:
+//	               host and scheme in lower case, path as written, the others decoded; query is a
+//	               map, the last of repeated names counts, query_all has an array of values for
+//	               each name; port is an integer or (), what else is missing ""
 //	build(parts)   the URL of such a map, in which anything may be missing; path may have
-//	               characters that need encoding, a % in it begins an encoded one
+//	               characters that need encoding, a % in it begins an encoded one; an array in
+//	               query repeats its name; query_all is taken where there is no query, and for
+//	               names that have the same last value in both
 func registerURL(l *vm.Library) {
 	l.Func("url::encode", func(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 		text := args[0].AsString()
@@ -127,7 +130,7 @@ func urlParse(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 			return fail(problem)
 		}
 	}
-	m := vm.NewMap(8)
+	m := vm.NewMap(9)
 	for _, part := range []struct{ name, text string }{{"username", user}, {"password", password}, {"fragment", fragment}} {
 		decoded, problem := percentDecoded(part.text, false)
 		if problem != "" {
@@ -135,7 +138,7 @@ func urlParse(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 		}
 		m.Set(part.name, vm.String(decoded))
 	}
-	values, err := parseQuery(t, query)
+	last, all, err := parseQuery(t, query)
 	if err != nil {
 		return vm.Unit, err
 	}
@@ -143,7 +146,8 @@ func urlParse(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	m.Set("host", vm.String(host))
 	m.Set("port", port)
 	m.Set("path", vm.String(rest))
-	m.Set("query", values)
+	m.Set("query", last)
+	m.Set("query_all", all)
 	return vm.NewMapValue(m), nil
 }
 
@@ -203,9 +207,9 @@ func isHost(s string) bool {
 	return true
 }
 
-// parseQuery reads the form of a query: a=1&b=2.
-func parseQuery(t *vm.Thread, query string) (vm.Value, *vm.Error) {
-	m := vm.NewMap(0)
+// parseQuery reads the form of a query, a=1&b=2: the last value of each name, and all of them.
+func parseQuery(t *vm.Thread, query string) (last, all vm.Value, err *vm.Error) {
+	m, lists := vm.NewMap(0), vm.NewMap(0)
 	for query != "" {
 		var pair string
 		pair, query, _ = strings.Cut(query, "&")
@@ -218,21 +222,32 @@ func parseQuery(t *vm.Thread, query string) (vm.Value, *vm.Error) {
 			value, problem = percentDecoded(value, true)
 		}
 		if problem != "" {
-			return vm.Unit, invalid("url::parse", "query: "+problem)
+			return vm.Unit, vm.Unit, invalid("url::parse", "query: "+problem)
 		}
-		m.Set(strings.Clone(name), vm.String(value))
+		if list := lists.At(name); list != nil {
+			a := list.AsArray()
+			a.Items = append(a.Items, vm.String(value))
+			if err := t.CheckArray(int64(len(a.Items))); err != nil {
+				return vm.Unit, vm.Unit, err
+			}
+			m.Set(name, vm.String(value))
+		} else {
+			name = strings.Clone(name)
+			m.Set(name, vm.String(value))
+			lists.Set(name, vm.NewArray([]vm.Value{vm.String(value)}))
+		}
 		if err := t.CheckMap(int64(m.Len())); err != nil {
-			return vm.Unit, err
+			return vm.Unit, vm.Unit, err
 		}
 		if err := t.Charge(1); err != nil {
-			return vm.Unit, err
+			return vm.Unit, vm.Unit, err
 		}
 	}
-	return vm.NewMapValue(m), nil
+	return vm.NewMapValue(m), vm.NewMapValue(lists), nil
 }
 
 // urlParts are the parts of a URL, in the order of their names.
-const urlParts = "fragment, host, password, path, port, query, scheme, username"
+const urlParts = "fragment, host, password, path, port, query, query_all, scheme, username"
 
 func urlBuild(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	b, problem, err := buildURL(t, args[0].AsMap())
@@ -248,9 +263,25 @@ func urlBuild(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	return vm.String(string(b)), nil
 }
 
+// valuesOf returns the values of a parameter: the items of an array, or itself.
+func valuesOf(v vm.Value) []vm.Value {
+	if v.Kind() == vm.KindArray {
+		return v.AsArray().Items
+	}
+	return []vm.Value{v}
+}
+
+// lastIs reports whether the last of the values is shown as v is.
+func lastIs(values []vm.Value, v vm.Value) bool {
+	n := len(values)
+	return n > 0 && isText(v) && isText(values[n-1]) && vm.Display(values[n-1]) == vm.Display(v)
+}
+
+func isQuery(name string) bool { return name == "query" || name == "query_all" }
+
 func buildURL(t *vm.Thread, m *vm.Map) (b []byte, problem string, err *vm.Error) {
 	texts := map[string]string{}
-	var query *vm.Map
+	var query, all *vm.Map
 	for _, n := range m.Order() {
 		name, v := m.Entry(n)
 		switch {
@@ -259,18 +290,20 @@ func buildURL(t *vm.Thread, m *vm.Map) (b []byte, problem string, err *vm.Error)
 		case v.IsUnit():
 		case name == "query" && v.Kind() == vm.KindMap:
 			query = v.AsMap()
+		case name == "query_all" && v.Kind() == vm.KindMap:
+			all = v.AsMap()
 		case name == "port" && v.Kind() == vm.KindInt:
 			if v.AsInt() < 0 || v.AsInt() > 65535 {
 				return nil, "port must be between 0 and 65535, got " + vm.Display(*v), nil
 			}
 			texts[name] = vm.Display(*v)
-		case name != "query" && name != "port" && v.Kind() == vm.KindString:
+		case !isQuery(name) && name != "port" && v.Kind() == vm.KindString:
 			texts[name] = v.AsString()
 			if err := t.Charge(int64(len(v.AsString())) / 16); err != nil {
 				return nil, "", err
 			}
 		default:
-			want := map[string]string{"query": "a map", "port": "an integer"}[name]
+			want := map[string]string{"query": "a map", "query_all": "a map", "port": "an integer"}[name]
 			if want == "" {
 				want = "a string"
 			}
@@ -309,22 +342,31 @@ func buildURL(t *vm.Thread, m *vm.Map) (b []byte, problem string, err *vm.Error)
 		return nil, "path must not begin with // without a host", nil
 	}
 	b = appendEncoded(b, path, "-._~!$&'()*+,;=:@/%")
+	if query == nil {
+		query = all
+	}
 	if query != nil && query.Len() > 0 {
 		separator := byte('?')
 		for _, n := range query.Order() {
 			name, v := query.Entry(n)
-			switch v.Kind() {
-			case vm.KindString, vm.KindInt, vm.KindFloat, vm.KindBool, vm.KindChar:
-			default:
-				return nil, "query." + name + " must be a string, got " + v.TypeName(), nil
+			values := valuesOf(*v)
+			if all != nil {
+				if list := all.At(name); list != nil && len(values) == 1 && lastIs(valuesOf(*list), values[0]) {
+					values = valuesOf(*list)
+				}
 			}
-			value := vm.Display(*v)
-			if err := t.Charge(1 + int64(len(name)+len(value))/16); err != nil {
-				return nil, "", err
+			for _, v := range values {
+				if !isText(v) {
+					return nil, "query." + name + " must be a string or an array of them, got " + v.TypeName(), nil
+				}
+				value := vm.Display(v)
+				if err := t.Charge(1 + int64(len(name)+len(value))/16); err != nil {
+					return nil, "", err
+				}
+				b = appendEncoded(append(b, separator), name, "-._~")
+				b = appendEncoded(append(b, '='), value, "-._~")
+				separator = '&'
 			}
-			b = appendEncoded(append(b, separator), name, "-._~")
-			b = appendEncoded(append(b, '='), value, "-._~")
-			separator = '&'
 		}
 	}
 	if fragment := texts["fragment"]; fragment != "" {

@@ -118,6 +118,27 @@ func (t *Thread) Run(args ...Value) (Value, *Error) {
 	return t.result, nil
 }
 
+// RunFunction runs a function that the script's value holds, when Run has returned it.
+func (t *Thread) RunFunction(p *FnPtr, args ...Value) (Value, *Error) {
+	base := unsafe.Pointer(unsafe.SliceData(t.blocks[0]))
+	end := uintptr(base) + blockSize*valueSize
+	if err := t.push(frame{fn: t.program.Main, base: base, end: end, env: noEnvironment}, 0); err != nil {
+		return Unit, err
+	}
+	at := &t.frames[0]
+	at.ip = unsafe.Add(at.ip, instrSize) // as if the first instruction called it
+	v, err := t.Call(p, nil, args...)
+	t.frames = t.frames[:0]
+	switch {
+	case err == nil:
+	case err.Variant == errorExit:
+		return err.Value, nil
+	case err.Variant == ErrorInFunctionCall && err.Inner != nil: // no call in the script led there
+		return Unit, err.Inner
+	}
+	return v, err
+}
+
 // Functions returns the script's functions, in the order of their definition.
 func (t *Thread) Functions() []*Function { return t.current().Functions }
 

@@ -39,7 +39,7 @@ func (t *toy) Load(r *abi.LoadRequest) abi.LoadResult {
 	case "import":
 		return abi.LoadResult{Imports: strings.Fields(t.argument)}
 	}
-	return abi.LoadResult{}
+	return abi.LoadResult{Reads: abi.ReadsAll}
 }
 
 func (t *toy) Run(r *abi.RunRequest) (result abi.RunResult) {

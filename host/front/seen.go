@@ -1,0 +1,103 @@
+package front
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+
+	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/form"
+)
+
+// newRequest is what the script sees of a request. It reads the body. Text that is not UTF-8 is made
+// so. A credential of PiCloud is not for scripts: the header, the cookie or the parameter of the query
+// that holds one is left out of all they see.
+func newRequest(c *fiber.Ctx, path string) (*abi.Request, error) {
+	r := of(c)
+	body, err := r.readAll()
+	if err != nil {
+		return nil, err
+	}
+	uri := c.Request().URI()
+	request := &abi.Request{
+		Method: string(r.edge.Method), Path: path, Headers: make(abi.Lists, len(r.edge.Fields)), Query: abi.Lists{}, Params: map[string]string{},
+		Host: valid(r.edge.Host), Scheme: scheme(r), RawQuery: withoutTokens(valid(uri.QueryString()), "&"), Body: body,
+	}
+	if r.edge.Client.IsValid() {
+		request.RemoteAddr = r.edge.Client.String()
+	}
+	for _, field := range r.edge.Fields {
+		name, text := strings.ToLower(string(field.Name)), valid(field.Value)
+		switch {
+		case name == "cookie":
+			text = withoutTokens(text, ";")
+		case holdsToken(text), name == "authorization" && authz.NamesToken(text):
+			continue
+		case name == "host":
+			text = request.Host // which an absolute target overrides
+		}
+		request.Headers[name] = append(request.Headers[name], text)
+	}
+	var query fasthttp.Args
+	query.Parse(request.RawQuery)
+	for key, value := range query.All() {
+		name := valid(key)
+		request.Query[name] = append(request.Query[name], valid(value))
+	}
+	request.URL = request.Scheme + "://" + request.Host + valid(uri.PathOriginal())
+	if request.RawQuery != "" {
+		request.URL += "?" + request.RawQuery
+	}
+	SetForm(request)
+	return request, nil
+}
+
+// SetForm gives a request the form that its body is.
+func SetForm(request *abi.Request) {
+	if len(request.Body) == 0 || len(request.Headers["content-type"]) == 0 {
+		return
+	}
+	var err error
+	if request.Form, err = form.Parse(request.Header("content-type"), request.Body); err != nil {
+		request.FormError = err.Error()
+	}
+}
+
+// scheme returns how the client has come: to us in plain HTTP, unless a proxy of ours says otherwise.
+func scheme(r *request) string {
+	if r.edge.Proxied() && strings.EqualFold(string(r.edge.Get("x-forwarded-proto")), "https") {
+		return "https"
+	}
+	return "http"
+}
+
+// holdsToken is [authz.HoldsToken] of a text as it is, and with its percent-encoding undone.
+func holdsToken(text string) bool {
+	if authz.HoldsToken(text) {
+		return true
+	}
+	if strings.IndexByte(text, '%') < 0 {
+		return false
+	}
+	decoded, err := url.QueryUnescape(text)
+	return err == nil && authz.HoldsToken(decoded)
+}
+
+// withoutTokens leaves out those that hold a token of a list of cookies or parameters.
+func withoutTokens(list, separator string) string {
+	if strings.IndexByte(list, '%') < 0 && !authz.HoldsToken(list) {
+		return list
+	}
+	parts := strings.Split(list, separator)
+	kept := slices.DeleteFunc(parts, holdsToken)
+	if len(kept) == len(parts) {
+		return list
+	}
+	return strings.TrimSpace(strings.Join(kept, separator))
+}
+
+func valid(b []byte) string { return strings.ToValidUTF8(string(b), "\uFFFD") }
