@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"encoding/binary"
 	"os"
 	"path/filepath"
@@ -130,4 +131,39 @@ scripts:
 	}
 	p.write(t, "shop/build/cart.wasm", wasmAnswering(strings.Repeat("x", 2_000_000)))
 	p.fails(t, exitFailed, "a module must not be larger than 2000000 bytes", "deploy", "shop")
+}
+
+// wasmSlow is a plugin of 200 KB that takes a minute to compile: branches to one place.
+func wasmSlow() string {
+	section := func(id byte, content string) string {
+		return string(binary.AppendUvarint([]byte{id}, uint64(len(content)))) + content
+	}
+	body := "\x00\x02\x40" + strings.Repeat("\x41\x00\x0d\x00", 50_000) + "\x0b\x41\x00\x0b"
+	return "\x00asm\x01\x00\x00\x00" + "\x01\x05\x01\x60\x00\x01\x7f" + "\x03\x02\x01\x00" + "\x07\x0a\x01\x06handle\x00\x00" +
+		section(10, "\x01"+string(binary.AppendUvarint(nil, uint64(len(body))))+body)
+}
+
+// A plugin that takes for ever to compile is refused, and told why; others are deployed meanwhile,
+// and the server stops without waiting for it.
+func TestDeploySlowPlugin(t *testing.T) {
+	p, server := loggedIn(t, "PICLOUD_COMPILE_TIME=2s")
+	p.write(t, "slow.wasm", wasmSlow())
+	p.write(t, "quick.wasm", wasmAnswering("beside a slow one"))
+	p.must(t, "apps", "create", "another")
+	slow := p.command(t, "deploy", "slow.wasm")
+	var stderr bytes.Buffer
+	slow.Stderr = &stderr
+	if err := slow.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p.must(t, "deploy", "quick.wasm", "--app", "another")
+	if status, _, body := request(t, "GET", server.url+"/hello", ""); status != 200 {
+		t.Errorf("GET /hello = %d %q", status, body)
+	}
+	if err := slow.Wait(); err == nil || !strings.Contains(stderr.String(), "compiling it takes more than 2s of processor time") {
+		t.Errorf("deploy slow.wasm: %v, said\n%s", err, stderr.String())
+	}
+	if err := p.command(t, "deploy", "slow.wasm", "--name", "under-way-at-the-end").Start(); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	gometrics "runtime/metrics"
 	"slices"
 	"strconv"
 	"strings"
@@ -79,7 +80,8 @@ func (a attack) run(t *testing.T, do func()) {
 	if grown := peak.Load(); grown > before {
 		assert.Less(t, grown-before, a.most, "bytes taken at the height of the attack")
 	}
-	assert.Less(t, after, before+before/5+16<<20, "memory after the attack, from %d bytes before", before)
+	idle := uint64(len(a.sandbox.guest.idle)) * uint64(a.sandbox.guest.base.size) * idleSlotsHold / 100
+	assert.Less(t, after, before+before/5+16<<20+idle, "memory after the attack, from %d bytes before", before)
 }
 
 // resident is the memory of this process that cannot be given back.
@@ -334,6 +336,22 @@ func doubling() Script {
 	return pluginScript(p.Bytes())
 }
 
+// pauses are those in which all had to stop for Go's collector, from the decision to stop them.
+func pauses() *gometrics.Float64Histogram {
+	sample := []gometrics.Sample{{Name: "/sched/pauses/total/gc:seconds"}}
+	gometrics.Read(sample)
+	return sample[0].Value.Float64Histogram()
+}
+
+func longestPause(before, after *gometrics.Float64Histogram) time.Duration {
+	for i := len(after.Counts) - 1; i >= 0; i-- {
+		if after.Counts[i] > before.Counts[i] {
+			return time.Duration(after.Buckets[i] * float64(time.Second)) // at least
+		}
+	}
+	return 0
+}
+
 // A plugin that calls functions for ever ends with its time, and does not keep Go's collector, which
 // everybody waits for, from its turn.
 func TestAttackCallsWithoutLoops(t *testing.T) {
@@ -353,19 +371,18 @@ func TestAttackCallsWithoutLoops(t *testing.T) {
 		}
 		ended := make(chan struct{})
 		go func() { all.Wait(); close(ended) }()
-		worst := time.Duration(0)
+		before := pauses()
 		for running := true; running; {
 			select {
 			case <-ended:
 				running = false
 			default:
-				began := time.Now()
 				runtime.GC()
-				worst = max(worst, time.Since(began))
 			}
 		}
-		t.Logf("the longest collection: %v", worst)
-		assert.Less(t, worst, 1500*time.Millisecond, "the longest collection while plugins ran for 2 s")
+		worst := longestPause(before, pauses())
+		t.Logf("the longest pause for a collection: %v", worst)
+		assert.Less(t, worst, time.Second, "the longest pause for a collection while plugins ran for 2 s")
 	})
 }
 

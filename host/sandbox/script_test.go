@@ -165,7 +165,7 @@ func TestDataBeyondTheMemory(t *testing.T) {
 // TestScriptsAreIsolated mixes scripts that change all they can reach with ones
 // that look for traces, of two apps on shared slots.
 func TestScriptsAreIsolated(t *testing.T) {
-	s := newReal(t, Config{MaxConcurrent: 8}) // of which one app has half
+	s := newReal(t, Config{MaxConcurrent: 8})
 	sources := map[string]string{ // with the display of what each must answer every time
 		`let x = 0; let f = || { x += 1; x }; f.call(); f.call()`: "2",
 		`let a = [1, 2, 3]; a.push(4); a[0] = 9; a.len() + a[0]`:  "13",
