@@ -27,8 +27,8 @@ func startPiCloud(ctx context.Context, s settings, data string, more ...string) 
 		return nil, err
 	}
 	return process.PiCloud(ctx, binary, data, os.Stderr, append(more, "PICLOUD_LOG_LEVEL=warn",
-		// The gate refuses rather than queues: let every connection in.
-		fmt.Sprintf("PICLOUD_MAX_CONCURRENT_EXECUTIONS=%d", slices.Max(connectionCounts)))...)
+		// The gate refuses rather than queues, and one app has half of it: let every connection in.
+		fmt.Sprintf("PICLOUD_MAX_CONCURRENT_EXECUTIONS=%d", 2*slices.Max(connectionCounts)))...)
 }
 
 // deployHello binds the script to its route on a server.

@@ -41,7 +41,7 @@ type Config struct {
 	AdminPassword string `secret:"" min:"8" max:"1024" placeholder:"SECRET" help:"Password of the first admin; when not set one is generated, and printed by each start until it was used." env:"PICLOUD_ADMIN_PASSWORD"`
 
 	ScriptCacheSize         int   `default:"256" min:"1" max:"1000000" help:"Scripts kept ready to run." env:"PICLOUD_SCRIPT_CACHE_SIZE"`
-	MaxConcurrentExecutions int   `default:"32" min:"1" max:"10000" help:"Executions at once; more are refused with 503." env:"PICLOUD_MAX_CONCURRENT_EXECUTIONS"`
+	MaxConcurrentExecutions int   `default:"32" min:"1" max:"10000" help:"Executions at once; more are refused with 503. An app has half of them at most, and a quarter is kept for apps that run nothing." env:"PICLOUD_MAX_CONCURRENT_EXECUTIONS"`
 	MaxBodyBytes            int64 `default:"10485760" min:"1024" max:"1073741824" help:"Largest request body, bytes." env:"PICLOUD_MAX_BODY_BYTES"`
 	MaxPluginBytes          int64 `default:"16777216" min:"1024" max:"268435456" help:"Largest WebAssembly module of a plugin, bytes." env:"PICLOUD_MAX_PLUGIN_BYTES"`
 

@@ -322,6 +322,53 @@ func TestAttackDamagedCache(t *testing.T) {
 	require.NoError(t, s.Close(t.Context()))
 }
 
+// doubling is a plugin whose functions call one another, each the next one twice: it has no loop, in
+// which wazero would look whether it is to end, and goes on for longer than the universe.
+func doubling() Script {
+	p := new(wasmtest.Program)
+	p.Function("handle", []byte{api.ValueTypeI32}, wasmtest.Call(1), wasmtest.I32(0))
+	for f := range byte(100) {
+		p.Function("", nil, wasmtest.Call(f+2), wasmtest.Call(f+2))
+	}
+	p.Function("", nil)
+	return pluginScript(p.Bytes())
+}
+
+// A plugin that calls functions for ever ends with its time, and does not keep Go's collector, which
+// everybody waits for, from its turn.
+func TestAttackCallsWithoutLoops(t *testing.T) {
+	s := newReal(t, Config{})
+	attack{s, 50 << 20}.run(t, func() {
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				script := doubling()
+				script.Limits.TimeoutMS = 2000
+				_, err := s.Execute(t.Context(), script, abi.Invocation{}, NewWorld(echo))
+				var failed *abi.ScriptError
+				if assert.ErrorAs(t, err, &failed) {
+					assert.Equal(t, abi.CodeTimeout, failed.Code, failed.Message)
+				}
+			})
+		}
+		ended := make(chan struct{})
+		go func() { all.Wait(); close(ended) }()
+		worst := time.Duration(0)
+		for running := true; running; {
+			select {
+			case <-ended:
+				running = false
+			default:
+				began := time.Now()
+				runtime.GC()
+				worst = max(worst, time.Since(began))
+			}
+		}
+		t.Logf("the longest collection: %v", worst)
+		assert.Less(t, worst, 1500*time.Millisecond, "the longest collection while plugins ran for 2 s")
+	})
+}
+
 // recursing is a plugin that calls itself for ever.
 func recursing() Script {
 	p := new(wasmtest.Program)

@@ -2,7 +2,6 @@ package server
 
 import (
 	"os"
-	"runtime"
 	"time"
 
 	"github.com/picloud/picloud/host/sandbox/compiler"
@@ -20,8 +19,9 @@ func Compile(dir string, cpu time.Duration, memoryMB int64) error {
 // Self is this program, for [Config.Compile]: as it is now, also when another has been installed in
 // its place since.
 func Self() (path string, err error) {
-	if runtime.GOOS == "linux" {
-		return "/proc/self/exe", nil
+	const linux = "/proc/self/exe"
+	if _, err := os.Stat(linux); err == nil {
+		return linux, nil
 	}
 	return os.Executable()
 }

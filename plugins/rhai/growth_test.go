@@ -351,3 +351,50 @@ func TestWalksAreCounted(t *testing.T) {
 		}
 	})
 }
+
+// TestLongCodePolls: code without loops and calls of script functions lets the host have its turn,
+// and counts, too.
+func TestLongCodePolls(t *testing.T) {
+	for name, script := range map[string]string{
+		"statements": "fn f() {" + strings.Repeat("abs(-1);", 20_000) + "} loop { f(); }",
+		"an array":   "loop { [" + strings.Repeat("abs(-1), ", 20_000) + "]; }",
+		"ranges":     "let x = 'c'; loop { switch x {" + strings.Repeat("1..2 => 1,", 20_000) + "} }",
+		"properties": "let x = #{a: 1}; loop { " + strings.Repeat("x.a = 1;", 20_000) + " }",
+	} {
+		p, err := rhai.Compile(script)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		host := &counting{}
+		thread := vm.NewThread(p, host, abi.Limits{MaxOperations: 100_000}.Or(conformance.Limits), nil, 1)
+		if _, err := thread.Run(); err == nil || err.Limit != "max_operations" {
+			t.Errorf("%s: ended by %v", name, err)
+		}
+		if host.yields < 100 {
+			t.Errorf("%s: yields %d times only", name, host.yields)
+		}
+	}
+}
+
+// counting is a host that counts the turns it gets.
+type counting struct {
+	silent
+	yields int
+}
+
+func (h *counting) Yield() { h.yields++ }
+
+// BenchmarkCompile compiles 10,000 of each construct.
+func BenchmarkCompile(b *testing.B) {
+	for _, c := range constructs {
+		b.Run(c.name, func(b *testing.B) {
+			text := c.text(10_000)
+			b.SetBytes(int64(len(text)))
+			for b.Loop() {
+				if _, err := rhai.Compile(text); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -14,6 +14,7 @@
 package rhai
 
 import (
+	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/plugins/rhai/compile"
 	"github.com/picloud/picloud/plugins/rhai/lib"
 	"github.com/picloud/picloud/plugins/rhai/syntax"
@@ -30,9 +31,10 @@ type Compiler struct {
 	Budget *vm.Budget
 }
 
-// Compile compiles a script that has Rhai's standard library.
+// Compile compiles a script that has Rhai's standard library, with the default budget.
 func Compile(source string) (*vm.Program, *vm.Error) {
-	return (&Compiler{Library: lib.Standard()}).Script(source)
+	budget := vm.NewBudget(abi.DefaultLimits.MaxOperations, nil, func() {})
+	return (&Compiler{Library: lib.Standard(), Budget: &budget}).Script(source)
 }
 
 // Script compiles a script. The error is of the variant [vm.ErrorParsing], unless the budget ends

@@ -42,7 +42,7 @@ import (
 
 // Limits of a [Site], in bytes but for the first, and its users' password.
 const (
-	MaxConcurrent = 4 // executions
+	MaxConcurrent = 8 // executions; one app has half of them
 	MaxBody       = 3 << 20
 	MaxFile       = 8 << 20
 	MaxPlugin     = 1 << 20

@@ -3,6 +3,7 @@ package compiler
 import (
 	"bytes"
 	"context"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -145,16 +146,20 @@ func TestProcessesThatFail(t *testing.T) {
 		command []string
 		want    error
 	}{
-		"there is no such program": {[]string{"/no/such/program"}, ErrBusy},
-		"it is killed":             {[]string{"sh", "-c", "kill -9 $$"}, ErrBusy},
-		"it fails":                 {[]string{"sh", "-c", "echo defect >&2; exit 3"}, &InvalidError{"the compiler fails"}},
-		"it has no more memory":    {[]string{"sh", "-c", "echo 'fatal error: out of memory' >&2; exit 2"}, &CostError{"memory", "1024 MiB", "1024 MiB"}},
+		"it is killed":          {[]string{"sh", "-c", "kill -9 $$"}, ErrBusy},
+		"it fails":              {[]string{"sh", "-c", "echo defect >&2; exit 3"}, &InvalidError{"the compiler fails"}},
+		"it has no more memory": {[]string{"sh", "-c", "echo 'fatal error: out of memory' >&2; exit 2"}, &CostError{"memory", "1024 MiB", "1024 MiB"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			compiler := newCompiler(t, Config{Command: c.command})
 			assert.Equal(t, c.want, compiler.try(t.Context(), "app", module(1)))
 		})
 	}
+}
+
+func TestAProgramThatIsNotThere(t *testing.T) {
+	err := newCompiler(t, Config{Command: []string{"/no/such/program"}}).try(t.Context(), "app", module(1))
+	assert.ErrorIs(t, err, fs.ErrNotExist)
 }
 
 // One that only writes is ended with its time, and what it writes is not kept.

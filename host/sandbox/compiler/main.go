@@ -38,9 +38,7 @@ func Main(a Arguments, in io.Reader, out io.Writer) error {
 		once.Do(func() { err = json.NewEncoder(out).Encode(r) })
 		return err
 	}
-	if err := confine(a.Bounds); err != nil {
-		return write(report{Failed: "set bounds: " + err.Error()})
-	}
+	confine(a.Bounds)
 	memory := a.Bounds.MemoryMB << 20
 	debug.SetMemoryLimit(memory - memory/8)
 	reader := bufio.NewReader(in)

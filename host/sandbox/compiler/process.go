@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -34,17 +35,26 @@ func (c *Compiler) another(dir string, module []byte) error {
 		"--dir", dir, "--cpu", c.bounds.CPU.String(), "--memory-mb", strconv.FormatInt(c.bounds.MemoryMB, 10))...)
 	command.Env = []string{} // settings, secrets among them, are none of its business
 	command.SysProcAttr = ofItsOwnGroup()
+	command.WaitDelay = time.Second
 	// Its standard input stays open until it has ended: were we gone, it would end, too.
 	input, err := command.StdinPipe()
 	if err != nil {
-		return c.failed("a process to compile in", err)
+		return fmt.Errorf("start a process to compile in: %w", err)
 	}
 	stdout, stderr := &limitedBuffer{most: maxReport}, &limitedBuffer{most: maxReport}
 	command.Stdout, command.Stderr = stdout, stderr
-	if err := command.Start(); err != nil { // there is no memory or no place for it
+	if err := command.Start(); err != nil {
 		_ = input.Close()
-		c.logger.Error("compiler: no process can be started", "error", err)
-		return ErrBusy
+		if c.ctx.Err() != nil { // we stop
+			return ErrBusy
+		}
+		for _, full := range []syscall.Errno{syscall.EAGAIN, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE} {
+			if errors.Is(err, full) {
+				c.logger.Warn("compiler: no process can be started", "error", err)
+				return ErrBusy
+			}
+		}
+		return fmt.Errorf("start a process to compile in: %w", err)
 	}
 	go func() { _, _ = input.Write(append([]byte(strconv.Itoa(len(module))+"\n"), module...)) }() // until it is read, or the process has ended
 	ended := command.Wait()
@@ -65,7 +75,7 @@ func (c *Compiler) judge(state *os.ProcessState, ended error, stdout []byte, std
 		case r.Memory > 0:
 			return c.costsMemory(r.Memory)
 		}
-		return c.failed("a process that compiles", errors.New(r.Failed))
+		return fmt.Errorf("a process that compiles: %s", r.Failed)
 	}
 	used := state.UserTime() + state.SystemTime()
 	switch {
@@ -92,10 +102,6 @@ func (c *Compiler) costsCPU(used time.Duration) error {
 
 func (c *Compiler) costsMemory(used int64) error {
 	return &CostError{"memory", fmt.Sprintf("%d MiB", used>>20), fmt.Sprintf("%d MiB", c.bounds.MemoryMB)}
-}
-
-func (c *Compiler) failed(what string, err error) error {
-	return fmt.Errorf("%s: %w", what, err)
 }
 
 // A limitedBuffer keeps the beginning of what is written to it. It is no [bytes.Buffer], because

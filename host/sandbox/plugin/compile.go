@@ -67,7 +67,7 @@ func judge(wasm []byte, limits abi.Limits) (*wasmbin.Module, error) {
 		err = check(module)
 	}
 	if err == nil {
-		module, err = module.WithBoundedStack(maxStack(limits))
+		module, err = module.Metered(maxStack(limits))
 	}
 	if err != nil {
 		return nil, invalid("it %w", err)
@@ -188,7 +188,7 @@ func invalid(format string, args ...any) *abi.ScriptError {
 }
 
 // maxStack is how much native stack calls within a plugin may take, in bytes as
-// [wasmbin.Module.WithBoundedStack] counts them: as much again as memory, but not more than 16 MiB.
+// [wasmbin.Module.Metered] counts them: as much again as memory, but not more than 16 MiB.
 // The estimates are far too high for what Go's own compiler makes, whose example here needs more
 // than 8.
 func maxStack(limits abi.Limits) int { return int(min(limits.MemoryMB, 16)) << 20 }

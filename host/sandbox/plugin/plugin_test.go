@@ -291,6 +291,8 @@ func TestHostilePlugins(t *testing.T) {
 		err  string
 	}{
 		{"loops", func(p *wasmProgram) []byte { return p.handle(loop) }, abi.CodeTimeout, "time limit exceeded: 500 ms"},
+		{"calls for ever without a loop", func(p *wasmProgram) []byte { return doubling(p, "") }, abi.CodeTimeout, "time limit exceeded: 500 ms"},
+		{"does so while it is initialised", func(p *wasmProgram) []byte { return doubling(p, "_initialize") }, abi.CodeTimeout, "time limit"},
 		{"loops at its start", func(p *wasmProgram) []byte {
 			p.handle()
 			p.Start = int(p.Function("", nil, loop))
@@ -391,6 +393,24 @@ func TestHostilePlugins(t *testing.T) {
 			assert.Equal(t, `"fine"`, result)
 		})
 	}
+}
+
+// doubling has functions that each call the next one twice, from handle or another export.
+func doubling(p *wasmProgram, export string) []byte {
+	const functions = 100
+	if export == "" {
+		p.handle(wasmtest.Call(1))
+	} else {
+		p.handle()
+		p.Function(export, nil, wasmtest.Call(2))
+	}
+	next := byte(len(p.Code))
+	for range functions {
+		next++
+		p.Function("", nil, wasmtest.Call(next), wasmtest.Call(next))
+	}
+	p.Function("", nil)
+	return p.Bytes()
 }
 
 func (p *wasmProgram) answering(text string) []byte { return p.handle(p.answer(text)) }

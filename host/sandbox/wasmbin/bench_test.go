@@ -17,7 +17,7 @@ func BenchmarkCalls(b *testing.B) {
 	})
 	m, err := Parse(wasm)
 	require.NoError(b, err)
-	m, err = m.WithBoundedStack(1 << 20)
+	m, err = m.Metered(1 << 20)
 	require.NoError(b, err)
 	for _, c := range []struct {
 		name string

@@ -32,6 +32,7 @@ const (
 type frameEstimate struct {
 	module  *Module
 	callees []Signature // of all functions, imported ones first
+	globals int         // imported ones, too
 
 	blocks  []openBlock // from the outermost, the function itself
 	dead    int         // blocks that were opened in code that nothing reaches, and that code itself; 0: it is reached
@@ -61,7 +62,7 @@ type openBlock struct {
 
 // estimateFrame reads the body of a function, which begins with its locals (5.5.13).
 func (m *Module) estimateFrame(signature Signature, body []byte, callees []Signature) (frame, error) {
-	e := frameEstimate{module: m, callees: callees, blocks: []openBlock{{}}, leaf: true, vectors: signature.hasVector()}
+	e := frameEstimate{module: m, callees: callees, globals: m.imported(ExternGlobal) + len(m.Globals), blocks: []openBlock{{}}, leaf: true, vectors: signature.hasVector()}
 	r := &reader{rest: body}
 	locals := len(signature.Params)
 	for n := r.count(maxItems); n > 0 && r.err == nil; n-- {
@@ -136,6 +137,12 @@ func (e *frameEstimate) add(i *instruction) error {
 			e.setHeight(e.height - 1)
 		}
 		e.set(i.index)
+	case opGlobalGet, opGlobalSet: // those of the meter come behind the module's own, and are not for it
+		if int(i.index) >= e.globals {
+			return fmt.Errorf("global variable %d where there are %d", i.index, e.globals)
+		}
+		e.setHeight(e.height - int(i.op-opGlobalGet))
+		e.setHeight(e.height + int(opGlobalSet-i.op))
 	default:
 		e.setsTables = e.setsTables || i.setsTable()
 		pops, pushes := i.arity()

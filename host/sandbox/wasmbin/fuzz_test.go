@@ -31,9 +31,9 @@ func FuzzModule(f *testing.F) {
 		if m.Restorable() {
 			rewritten["initialized"] = m.Initialized(make([]uint64, len(m.Globals)), m.MinPages(), []string{"_initialize"})
 		}
-		counted, notCounted := m.WithBoundedStack(1 << 20)
+		counted, notCounted := m.Metered(1 << 20)
 		if notCounted == nil {
-			rewritten["with a bounded stack"] = counted.WithGlobals()
+			rewritten["metered"] = counted.WithGlobals()
 		}
 		for how, wasm := range rewritten {
 			_, err := wasmbin.Parse(wasm)

@@ -141,8 +141,12 @@ func (r *reader) blockType() int64 {
 	return int64(r.u32())
 }
 
-// blockEmpty is the type of a block without parameters and results.
-const blockEmpty = 0x40 - 0x80
+// The type of a block without parameters and results (5.4.1), as it is written and as
+// [reader.blockType] returns it.
+const (
+	emptyBlock = 0x40
+	blockEmpty = emptyBlock - 0x80
+)
 
 // skipLEB passes over LEB128 of at most n bytes.
 func (r *reader) skipLEB(n int) {

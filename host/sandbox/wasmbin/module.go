@@ -29,7 +29,7 @@ type Module struct {
 	locals   uint64 // of all functions
 	elements int    // of all segments
 
-	setsTables bool // code changes tables: known once the stack is bounded
+	setsTables bool // code changes tables: known once it is metered
 }
 
 var header = []byte("\x00asm\x01\x00\x00\x00")

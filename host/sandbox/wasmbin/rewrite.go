@@ -76,7 +76,7 @@ func (m *Module) Initialized(values []uint64, pages uint32, without []string) []
 	return m.encode(changed)
 }
 
-// Restorable reports whether instances of a module with a bounded stack can begin from memory and
+// Restorable reports whether instances of a metered module can begin from memory and
 // globals that were kept: what else initialisation may have changed, tables, would be lost.
 func (m *Module) Restorable() bool {
 	for _, g := range m.Globals {

@@ -228,13 +228,11 @@ func (f *function) inSight() *vm.Scope { return f.locals.scopes.Now() }
 // level returns how many variables have been declared before this place.
 func (f *function) level() int { return f.locals.level + len(f.locals.list) }
 
-// callScoped compiles name!(args).
+// callScoped compiles name!(args). The function is compiled when the call is reached.
 func (f *function) callScoped(e *syntax.Call, base int, script *vm.Function) {
 	f.args(e.Args, base)
-	site := &vm.Site{Scope: f.inSight(), Level: f.level(), Depth: f.depth}
-	out := &vm.Function{Name: script.Name, Params: script.Params, Program: f.prog}
-	f.pending = append(f.pending, scoped{script.Tree, out, site})
-	f.out.Scoped = append(f.out.Scoped, out)
-	f.abc(vm.OpCallScoped, base, len(e.Args), len(f.out.Scoped)-1, e.Position)
+	site, n := f.site(e.Name, e.Position, e.Args)
+	site.Callee, site.Scope, site.Level, site.Depth = script, f.inSight(), f.level(), f.depth
+	f.abc(vm.OpCallScoped, base, len(e.Args), n, e.Position)
 	f.trim() // what evals in it have defined
 }

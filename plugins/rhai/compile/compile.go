@@ -77,7 +77,6 @@ type compiler struct {
 	prog        *vm.Program
 	wide        bool // do not use jumps of 16 bits
 	closures    int
-	scopes      int
 	tags        bool                 // the script may attach tags to values
 	asks        bool                 // for global constants: there are functions, or the script may be a module
 	scopedCalls bool                 // there are evals or calls that share the caller's scope
@@ -140,6 +139,7 @@ type function struct {
 	locals     locals
 	captured   map[string]bool
 	next       int       // the first free register
+	polled     int       // the last place where the interrupt word is polled for the length of the code
 	label      int       // the last place that something may jump to
 	depth      int       // of blocks
 	dynamic    bool      // variables are looked up at run time: there is an eval or a name!()
@@ -147,16 +147,8 @@ type function struct {
 	eval       bool      // the code of an eval: what its outermost level declares stays
 	outer      *vm.Scope // of code that runs in another's window: what is in sight there
 	base       int       // depth where the code of an eval begins
-	pending    []scoped  // functions to be compiled once this one's registers are known
 	loops      []*loop
 	consts     map[constKey]int
-}
-
-// scoped is a function called as name!() somewhere.
-type scoped struct {
-	fn   *syntax.Function
-	out  *vm.Function
-	site *vm.Site
 }
 
 type loop struct {
@@ -188,9 +180,6 @@ func (f *function) body(stmts []syntax.Stmt) {
 	// Never reached: it keeps the pointer to the next instruction within the code.
 	f.abc(vm.OpReturnUnit, 0, 0, 0, syntax.Position{})
 	f.out.Seal(f.count)
-	for _, p := range f.pending {
-		f.scopedBody(p)
-	}
 }
 
 // given declares the variables that exist before the script runs and that the function may mention.
@@ -211,43 +200,18 @@ func (f *function) inReach(name string) bool {
 	return f.lookup(name) != nil || f.outer.Find(name) != nil
 }
 
-// maxScoped is how many name!() calls may be nested in functions called so.
-const maxScoped = 16
-
-// scopedBody compiles a function called as name!() for that one place.
-func (f *function) scopedBody(p scoped) {
-	f.scopes++
-	defer func() { f.scopes-- }()
-	c := f.inScope(p.fn, p.out, p.site, f.out)
-	if f.scopes > maxScoped {
-		c.raise(&vm.Error{Variant: vm.ErrorStackOverflow, Text: "Stack overflow", Limit: "max_call_levels"}, p.fn.Position)
-	}
-	if f.scopes <= maxScoped {
-		c.body(p.fn.Body.Stmts)
-	} else {
-		c.body(nil)
-	}
-}
-
-// inScope returns the state of compiling a function that runs in the window of caller and sees what
-// site sees.
-func (c *compiler) inScope(fn *syntax.Function, out *vm.Function, site *vm.Site, caller *vm.Function) *function {
-	f := c.newFunction(out, fn.Body.Stmts, site.Scope, site.Level)
-	f.dynamic, f.depth = true, site.Depth+1
-	f.next = caller.Registers
-	for _, id := range fn.Params {
-		f.declare(id.Name, f.alloc(), false)
-	}
-	return f
-}
-
 // Scoped compiles a function for a call that runs in the window of caller and sees what site sees.
 // step is as for [Program].
 func Scoped(callee, caller *vm.Function, site *vm.Site, step func(n int) (goOn bool)) (*vm.Function, *Error) {
 	c := late(callee.Program, &syntax.Program{}, step)
+	fn := callee.Tree
 	out := &vm.Function{Name: callee.Name, Params: callee.Params, Program: callee.Program}
-	f := c.inScope(callee.Tree, out, site, caller)
-	f.body(callee.Tree.Body.Stmts)
+	f := c.newFunction(out, fn.Body.Stmts, site.Scope, site.Level)
+	f.dynamic, f.depth, f.next = true, site.Depth+1, caller.Registers
+	for _, id := range fn.Params {
+		f.declare(id.Name, f.alloc(), false)
+	}
+	f.body(fn.Body.Stmts)
 	c.report()
 	return out, c.err
 }
@@ -423,6 +387,21 @@ func (f *function) jumpTo(pc, target int) {
 func (f *function) patch(jumps []int) {
 	for _, pc := range jumps {
 		f.jumpTo(pc, f.here())
+	}
+}
+
+// pollEvery is how much straight code there is between two instructions that poll, and longWeight
+// what one of them charges.
+const (
+	pollEvery  = 512
+	longWeight = 64
+)
+
+// poll has code poll in between when it is long: what a call or a round of a loop is charged does
+// not grow beyond a bound.
+func (f *function) poll() {
+	if len(f.out.Code)-f.polled >= pollEvery {
+		f.polled = f.emit(vm.MakeAD(vm.OpPoll, 0, 0).WithWeight(longWeight), syntax.Position{})
 	}
 }
 

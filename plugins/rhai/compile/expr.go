@@ -52,6 +52,7 @@ func (f *function) load(e syntax.Expr, dst int) (elsewhere bool) {
 	if f.stopped() {
 		return false
 	}
+	f.poll()
 	next := f.next
 	defer func() { f.next = next }()
 	if v, ok := f.literal(e); ok {

@@ -70,6 +70,7 @@ func (f *function) stmt(s syntax.Stmt, dst int, m mode) {
 	if f.stopped() {
 		return
 	}
+	f.poll()
 	next := f.next
 	switch s := s.(type) {
 	case *syntax.ExprStmt:

@@ -44,6 +44,7 @@ func (f *function) switchStmt(s *syntax.Switch, dst int, m mode) {
 	f.out.Switches = append(f.out.Switches, w.table)
 	at := f.ad(vm.OpSwitch, w.subject, len(f.out.Switches)-1, s.Position)
 	for _, r := range w.ranges {
+		f.poll()
 		outside := f.abc(vm.OpInRange, w.subject, r.constant, 0, s.Cases[r.to].Position)
 		w.lead(r.to)
 		f.jumpTo(outside, f.here())

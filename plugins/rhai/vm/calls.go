@@ -33,6 +33,9 @@ func (t *Thread) callNative(site *Site, args []Value) (Value, *Error) {
 	n := site.last
 	if n == nil || kinds != site.lastKinds {
 		if n = pick(site.Natives, args); n == nil {
+			if err := t.Charge(int64(len(args)) / itemsPerOperation); err != nil {
+				return Unit, err
+			}
 			return Unit, FunctionNotFoundError(Signature(site.Name, args))
 		}
 		site.last, site.lastKinds = n, kinds
@@ -165,7 +168,7 @@ func (t *Thread) callPtr(site *Site, a *Value, args []Value, dst uint16) *Error 
 	if n := len(p.Curry) + len(args); site.Capture && !p.IsClosure() && (p.Func == nil || p.Func.Params != n) {
 		f := &t.frames[len(t.frames)-1]
 		if fn := f.function(p.Name, n); fn != nil {
-			return t.callPtrScoped(f, site, fn, append(p.Curried(), args...), dst)
+			return t.callScoped(f, site, fn, append(p.Curried(), args...), dst)
 		}
 	}
 	return t.enter(p, nil, false, a, args, dst)

@@ -66,9 +66,6 @@ func disassemble(w *bytes.Buffer, name string, f *Function) {
 	for _, c := range f.Closures {
 		disassemble(w, name+"/"+c.Name, c)
 	}
-	for _, c := range f.Scoped {
-		disassemble(w, name+"/"+c.Name+"!", c)
-	}
 }
 
 // operands shows the fields of the instruction at pc.
@@ -116,8 +113,6 @@ func (f *Function) operand(what operand, n, pc int) string {
 		return f.Sites[n].describe()
 	case "Calls":
 		return f.Calls[n].Name
-	case "Scoped":
-		return f.Scoped[n].Name + "!"
 	case "Closures":
 		return f.Closures[n].Name
 	case "Errors":

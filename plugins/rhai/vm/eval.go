@@ -217,9 +217,27 @@ func (t *Thread) pushShared(f *frame, fn *Function, dst uint16) *Error {
 	return t.push(frame{fn: fn, base: f.base, end: f.end, block: f.block, names: f.names, env: f.env, dst: dst}, 0)
 }
 
-// callScoped calls a function in the window of f: its parameters are the first
-// registers behind the caller's.
-func (t *Thread) callScoped(f *frame, fn *Function, args []Value, dst uint16) *Error {
+// callScoped calls a function in the window of f, where it sees what site sees: its parameters are
+// the first registers behind the caller's. It is compiled for the site when it is first called there.
+func (t *Thread) callScoped(f *frame, site *Site, callee *Function, args []Value, dst uint16) *Error {
+	if site.callee != callee {
+		code := site.scoped[callee]
+		if code == nil {
+			if t.CompileScoped == nil || callee.Tree == nil {
+				return FunctionNotFoundError(Signature(callee.Name, args))
+			}
+			var err *Error
+			if code, err = t.CompileScoped(callee, f.fn, site); err != nil {
+				return err
+			}
+			if site.scoped == nil {
+				site.scoped = map[*Function]*Function{}
+			}
+			site.scoped[callee] = code
+		}
+		site.callee, site.code = callee, code
+	}
+	fn := site.code
 	if err := t.Charge(int64(fn.Weight)); err != nil {
 		return err
 	}
@@ -230,23 +248,4 @@ func (t *Thread) callScoped(f *frame, fn *Function, args []Value, dst uint16) *E
 		}
 	}
 	return t.pushShared(f, fn, dst)
-}
-
-// callPtrScoped works as callScoped, for a function that was found by its name.
-func (t *Thread) callPtrScoped(f *frame, site *Site, fn *Function, args []Value, dst uint16) *Error {
-	scoped := site.scoped[fn]
-	if scoped == nil {
-		if t.CompileScoped == nil || fn.Tree == nil {
-			return FunctionNotFoundError(Signature(fn.Name, args))
-		}
-		var err *Error
-		if scoped, err = t.CompileScoped(fn, f.fn, site); err != nil {
-			return err
-		}
-		if site.scoped == nil {
-			site.scoped = map[*Function]*Function{}
-		}
-		site.scoped[fn] = scoped
-	}
-	return t.callScoped(f, scoped, args, dst)
 }

@@ -152,18 +152,21 @@ func pick(overloads []*Native, args []Value) *Native {
 // Signature returns a call as errors show it: "name (i64, array)". A string is
 // shown as Rhai's three names for it.
 func Signature(name string, args []Value) string {
-	text := name + " ("
+	var b strings.Builder
+	b.WriteString(name)
+	b.WriteString(" (")
 	for i, a := range args {
 		if i > 0 {
-			text += ", "
+			b.WriteString(", ")
 		}
 		if a.Kind() == KindString {
-			text += "&str | ImmutableString | String"
+			b.WriteString("&str | ImmutableString | String")
 		} else {
-			text += a.TypeName()
+			b.WriteString(a.TypeName())
 		}
 	}
-	return text + ")"
+	b.WriteByte(')')
+	return b.String()
 }
 
 // Named returns the overloads of a function.

@@ -79,6 +79,7 @@ const (
 	OpUnlessGtI // to i(C) unless R[A] > i(B)
 	OpUnlessGeI // to i(C) unless R[A] >= i(B)
 	OpLoop      // charge, to D
+	OpPoll      // charge, and let the host have its turn now and then: in the midst of long code
 	// The end of a while loop whose condition is on integers. If they are integers and operations
 	// are left: charge, then, if R[A] op R[B], to i(C), else over the next instruction. If not, go
 	// on to the next instruction, an OpLoop to where the condition is evaluated.
@@ -139,7 +140,7 @@ const (
 	OpCallNative    // R[A] = the function of site C of R[A]..R[A+B-1]; it may work on a ref R[A]
 	OpCallMethod    // R[A] = the method of site C of R[A], a value or ref, with R[A+1]..R[A+B]
 	OpCallPtr       // R[A] = the function pointer R[A] of R[A+1]..R[A+B], at site C
-	OpCallScoped    // R[A] = the function Scoped[C] of R[A]..R[A+B-1], in this window
+	OpCallScoped    // R[A] = the function of site C of R[A]..R[A+B-1], in this window
 	OpCallQualified // R[A] = the function of a module that site C names of R[A]..R[A+B-1]
 	OpEval          // R[A] = eval of the text R[A], which sees what site D says
 	OpCheckFn       // R[A] must be a function pointer
@@ -272,6 +273,7 @@ var opcodes = [numOps]opcode{
 	OpUnlessGtI: {name: "unlessgti", a: "R", b: "i", c: "->"},
 	OpUnlessGeI: {name: "unlessgei", a: "R", b: "i", c: "->"},
 	OpLoop:      {name: "loop", d: "->", x: "charge"},
+	OpPoll:      {name: "poll", x: "charge"},
 	OpWhileLt:   {name: "whilelt", a: "R", b: "R", c: "->", x: "charge"},
 	OpWhileLe:   {name: "whilele", a: "R", b: "R", c: "->", x: "charge"},
 	OpWhileGt:   {name: "whilegt", a: "R", b: "R", c: "->", x: "charge"},
@@ -319,7 +321,7 @@ var opcodes = [numOps]opcode{
 	OpCallNative:    {name: "callnative", a: "R", b: "n", c: "Sites"},
 	OpCallMethod:    {name: "callmethod", a: "R", b: "n", c: "Sites"},
 	OpCallPtr:       {name: "callptr", a: "R", b: "n", c: "Sites"},
-	OpCallScoped:    {name: "callscoped", a: "R", b: "n", c: "Scoped"},
+	OpCallScoped:    {name: "callscoped", a: "R", b: "n", c: "Sites"},
 	OpCallQualified: {name: "callqualified", a: "R", b: "n", c: "Sites"},
 	OpEval:          {name: "eval", a: "R", d: "Sites"},
 	OpCheckFn:       {name: "checkfn", a: "R"},

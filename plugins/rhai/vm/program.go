@@ -87,7 +87,6 @@ type Function struct {
 	Code       []Instr
 	Consts     []Value
 	Closures   []*Function
-	Scoped     []*Function // called by name!(): they run in the window of their caller
 	Dynamic    bool        // has eval or name!() calls: leaves room for code that shares its window
 	Eval       bool        // the code of an eval
 	Calls      []*Function // script functions called directly
@@ -127,12 +126,15 @@ type Site struct {
 	Depth    int             // of blocks around this place
 	Capture  bool            // of a call by pointer: a function that is found by its name sees Scope
 	Main     bool            // of eval: what it declares outside of blocks is global
+	Callee   *Function       // of name!(): the function
 	Define   bool            // of a name: it is a constant
 
 	builtin   builtin                 // a method that has a short cut
 	last      *Native                 // the overload chosen last
 	lastKinds uint64                  // for arguments of these kinds
-	scoped    map[*Function]*Function // with Capture: what has been compiled
+	callee    *Function               // called last in the scope of this site
+	code      *Function               // compiled for that
+	scoped    map[*Function]*Function // all such code, by what it is compiled from
 }
 
 // builtin names the methods that fast runs itself.

@@ -194,6 +194,11 @@ func (t *Thread) step(f *frame, in Instr) *Error {
 		}
 		t.budget += weight
 		f.jump(-1)
+	case OpPoll:
+		if err := t.Charge(int64(in.X())); err != nil {
+			return err
+		}
+		return t.Poll()
 	case OpRangePrep:
 		return t.prepareRange(a, in.B() != 0)
 	case OpIterInit:
@@ -341,7 +346,8 @@ func (t *Thread) step(f *frame, in Instr) *Error {
 	case OpEval:
 		return t.eval(f, a, f.fn.Sites[in.D()], in.A())
 	case OpCallScoped:
-		return t.callScoped(f, f.fn.Scoped[in.C()], unsafe.Slice(a, int(in.B())), in.A())
+		site := f.fn.Sites[in.C()]
+		return t.callScoped(f, site, site.Callee, unsafe.Slice(a, int(in.B())), in.A())
 	case OpNameRef, OpNameLock, OpNameOwn, OpNameCell:
 		v, err := t.name(f, Op(in), f.fn.Sites[in.D()])
 		if err != nil {

@@ -36,11 +36,11 @@ func functionModule(results int, bodies ...[]byte) []byte {
 	return m.encode(nil)
 }
 
-func bounded(t *testing.T, wasm []byte, bytes int) *Module {
+func metered(t *testing.T, wasm []byte, bytes int) *Module {
 	t.Helper()
 	m, err := Parse(wasm)
 	require.NoError(t, err)
-	m, err = m.WithBoundedStack(bytes)
+	m, err = m.Metered(bytes)
 	require.NoError(t, err)
 	return m
 }
@@ -91,7 +91,7 @@ func TestABoundedStackChangesNoResult(t *testing.T) {
 			plain, err := runtime.InstantiateWithConfig(t.Context(), wasm, config)
 			require.NoError(t, err)
 			const limit = 100_000
-			counted, err := runtime.InstantiateWithConfig(t.Context(), bounded(t, wasm, limit).WithGlobals(), config)
+			counted, err := runtime.InstantiateWithConfig(t.Context(), metered(t, wasm, limit).WithGlobals(), config)
 			require.NoError(t, err)
 			for _, arguments := range [][]uint64{{0, 0}, {7, 0}, {7, 1}, {20, 2}, {20, 100}} {
 				want, err := plain.ExportedFunction("0").Call(t.Context(), arguments...)
@@ -114,7 +114,7 @@ func TestAStackIsBounded(t *testing.T) {
 	runtime := wazero.NewRuntime(t.Context())
 	defer runtime.Close(t.Context())
 	depth := func(n uint64) error {
-		instance, err := runtime.InstantiateWithConfig(t.Context(), bounded(t, functionModule(1, recursion), limit).WithGlobals(), wazero.NewModuleConfig().WithName(""))
+		instance, err := runtime.InstantiateWithConfig(t.Context(), metered(t, functionModule(1, recursion), limit).WithGlobals(), wazero.NewModuleConfig().WithName(""))
 		require.NoError(t, err)
 		defer instance.Close(t.Context())
 		result, err := instance.ExportedFunction("0").Call(t.Context(), n, 42)
@@ -147,6 +147,9 @@ func TestBadCodeIsRefused(t *testing.T) {
 		"unknown misc instruction":     {[]byte{opMisc, 18}, "unknown instruction 0xfc 18"},
 		"call of nothing":              {[]byte{opCall, 9}, "a call of function 9 where there are 1"},
 		"indirect call of no type":     {[]byte{opCallIndirect, 9, 0}, "a call of type 9 where there are 1"},
+		"the meter's own stack":        {[]byte{opI32Const, 0, opGlobalSet, 0}, "global variable 0 where there are 0"},
+		"the meter's own fuel":         {[]byte{opGlobalGet, 1, opDrop}, "global variable 1 where there are 0"},
+		"the meter's function":         {[]byte{opCall, 1}, "a call of function 1 where there are 1"},
 		"local that is none":           {[]byte{opLocalSet, 9}, "local variable 9 where there are 2"},
 		"block of no type":             {[]byte{opBlock, 9}, "a block of type 9 where there are 1"},
 		"blocks nested too deep":       {bytes.Repeat([]byte{opBlock, 0x40}, maxBlocks+1), "blocks are nested more than 50000 deep"},
@@ -160,16 +163,16 @@ func TestBadCodeIsRefused(t *testing.T) {
 	} {
 		m, err := Parse(functionModule(1, c.body))
 		require.NoError(t, err, name)
-		_, err = m.WithBoundedStack(1 << 20)
+		_, err = m.Metered(1 << 20)
 		assert.ErrorContains(t, err, c.err, name)
 	}
 	m, err := Parse(functionModule(1, []byte{opLocalGet, 0}))
 	require.NoError(t, err)
 	m.Functions = append(m.Functions, 0)
-	_, err = m.WithBoundedStack(1 << 20)
+	_, err = m.Metered(1 << 20)
 	assert.ErrorContains(t, err, "has 2 functions and code for 1")
 	m.Functions = []uint32{7}
-	_, err = m.WithBoundedStack(1 << 20)
+	_, err = m.Metered(1 << 20)
 	assert.ErrorContains(t, err, "has a function of type 7 and 1 types")
 }
 
@@ -177,6 +180,6 @@ func TestBadCodeIsRefused(t *testing.T) {
 func TestModulesThatChangeTablesAreNotRestorable(t *testing.T) {
 	sets := []byte{opI32Const, 0, opRefNull, 0x70, opTableSet, 0}
 	returns := []byte{opLocalGet, 0}
-	assert.True(t, bounded(t, functionModule(1, returns), 1<<20).Restorable())
-	assert.False(t, bounded(t, functionModule(1, append(sets, returns...)), 1<<20).Restorable())
+	assert.True(t, metered(t, functionModule(1, returns), 1<<20).Restorable())
+	assert.False(t, metered(t, functionModule(1, append(sets, returns...)), 1<<20).Restorable())
 }
