@@ -19,6 +19,7 @@ import (
 	"github.com/picloud/picloud/host/executions"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/files"
+	"github.com/picloud/picloud/host/front"
 	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/store"
 )
@@ -94,9 +95,16 @@ func (a *API) Mount(app *fiber.App) {
 	a.mountKV(admin)
 	a.mountDocs(admin)
 	a.mountFiles(admin)
+	paths := front.AnswerHead(app)
 	app.Use("/api", func(c *fiber.Ctx) error {
 		if path := c.Path(); path != "/api" && !strings.HasPrefix(path, "/api/") {
 			return c.Next() // "/apiary", which fiber takes to begin with /api
+		}
+		if methods := paths.Methods(c.Path()); len(methods) > 0 {
+			if front.TellMethods(c, c.Method(), methods) {
+				return nil
+			}
+			return problem.New(http.StatusMethodNotAllowed, fault.MethodNotAllowed, "there is no "+problem.Shorten(c.Method()+" "+c.Path())).Send(c)
 		}
 		return problem.New(http.StatusNotFound, fault.NotFound, "there is nothing at "+problem.Shorten(c.Method()+" "+c.Path())).Send(c)
 	})

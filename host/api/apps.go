@@ -75,7 +75,7 @@ func (a *API) updateApp(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	app, err = a.catalog.UpdateApp(ctx, app.ID, store.AppChange{Slug: in.Body.Slug, Name: in.Body.Name})
+	app, err = a.catalog.UpdateApp(ctx, app.ID, store.AppChange{Slug: in.Body.Slug, Name: in.Body.Name, CORS: (*store.CORS)(in.Body.CORS)})
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func (a *API) deleteApp(ctx context.Context, in *AppPath) (*none, error) {
 }
 
 func wireApp(a store.App) wire.App {
-	return wire.App{ID: a.ID, Slug: a.Slug, Name: a.Name, CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt}
+	return wire.App{ID: a.ID, Slug: a.Slug, Name: a.Name, CORS: (*wire.CORS)(a.CORS), CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt}
 }
 
 func wirePage[From, To any](page store.Page[From], convert func(From) To) wire.Page[To] {

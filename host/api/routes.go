@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/routing"
 	"github.com/picloud/picloud/host/store"
 )
@@ -20,6 +22,7 @@ func (a *API) mountRoutes(admin huma.API) {
 	operation(a, admin, http.MethodGet, "/scripts/{id}/routes", "list-script-routes", "List a script's routes", http.StatusOK, a.listScriptRoutes)
 	operation(a, admin, http.MethodPost, "/scripts/{id}/routes", "create-route", "Bind requests to a script", http.StatusCreated, a.createRoute)
 	operation(a, admin, http.MethodGet, "/routes/{id}", "get-route", "Show a route", http.StatusOK, a.getRoute)
+	operation(a, admin, http.MethodPut, "/routes/{id}", "update-route", "Change a route's CORS policy", http.StatusOK, a.updateRoute)
 	operation(a, admin, http.MethodDelete, "/routes/{id}", "delete-route", "Delete a route", http.StatusNoContent, a.deleteRoute)
 }
 
@@ -35,16 +38,58 @@ func (a *API) createRoute(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	route.Dispatch = store.Dispatch(in.Body.Dispatch)
+	route.Dispatch, route.CORS = store.Dispatch(in.Body.Dispatch), (*store.CORS)(in.Body.CORS)
+	wanted := route
+	wanted.AppID = script.AppID
 	route, shadowed, err := a.catalog.CreateRoute(ctx, script, route)
 	if err != nil {
-		return nil, err
+		return nil, a.inTheWay(ctx, wanted, err)
 	}
 	created := wireRoute(route)
 	if shadowed {
 		created.Warning = "an older route of another app answers the same requests first"
+		if other, ok := a.catalog.Routes().Shadow(route); ok {
+			if app, ok := a.seen(ctx, other.AppID); ok {
+				created.Warning = fmt.Sprintf("the route %s of the app %s answers the same requests first", routeText(other), app.Slug)
+			}
+		}
 	}
 	return &body[wire.Route]{created}, nil
+}
+
+// inTheWay returns the refusal of a route that names the app whose route is in its way, where the
+// caller may see that.
+func (a *API) inTheWay(ctx context.Context, route store.Route, err error) error {
+	if fault.Of(err) != fault.Conflict {
+		return err
+	}
+	other, ok := a.catalog.Routes().Takes(route)
+	if !ok {
+		return err
+	}
+	app, ok := a.seen(ctx, other.AppID)
+	if !ok {
+		return err
+	}
+	reason := fmt.Sprintf("would take requests of this host from the route %s of the app %s", routeText(other), app.Slug)
+	return &fault.Error{Code: fault.Conflict, Text: "the route " + reason, Field: "path", Reason: reason, Value: route.Path, Other: other.ID}
+}
+
+// seen returns an app if the caller may see its routes.
+func (a *API) seen(ctx context.Context, appID string) (store.App, bool) {
+	if may, err := a.authority.MayIn(ctx, caller(ctx), appID, authz.RouteRead); err != nil || !may {
+		return store.App{}, false
+	}
+	app, err := a.store.Apps().Get(ctx, appID)
+	return app, err == nil
+}
+
+func routeText(r store.Route) string {
+	method := r.Method
+	if method == "" {
+		method = "ANY"
+	}
+	return method + " " + r.Host + r.Path
 }
 
 func (a *API) listAppRoutes(ctx context.Context, in *AppPath) (*body[wire.Page[wire.Route]], error) {
@@ -89,6 +134,20 @@ func (a *API) getRoute(ctx context.Context, in *struct {
 	return &body[wire.Route]{wireRoute(route)}, nil
 }
 
+func (a *API) updateRoute(ctx context.Context, in *struct {
+	ID   string `path:"id"`
+	Body wire.RouteUpdate
+}) (*body[wire.Route], error) {
+	if _, err := a.findRoute(ctx, in.ID, authz.RouteWrite); err != nil {
+		return nil, err
+	}
+	route, err := a.catalog.SetRouteCORS(ctx, in.ID, (*store.CORS)(in.Body.CORS))
+	if err != nil {
+		return nil, unknown(err, "route")
+	}
+	return &body[wire.Route]{wireRoute(route)}, nil
+}
+
 func (a *API) deleteRoute(ctx context.Context, in *struct {
 	ID string `path:"id"`
 }) (*none, error) {
@@ -127,6 +186,6 @@ func wireRoute(r store.Route) wire.Route {
 	return wire.Route{
 		ID: r.ID, AppID: r.AppID, ScriptID: r.ScriptID, Method: r.Method,
 		Host: r.Host, HostKind: string(r.HostKind), Path: r.Path, PathKind: string(r.PathKind),
-		Dispatch: string(r.Dispatch), CreatedAt: r.CreatedAt.Truncate(time.Microsecond),
+		Dispatch: string(r.Dispatch), CORS: (*wire.CORS)(r.CORS), CreatedAt: r.CreatedAt.Truncate(time.Microsecond),
 	}
 }

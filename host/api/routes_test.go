@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/store"
 )
 
 func TestRoutes(t *testing.T) {
@@ -65,7 +66,7 @@ func TestRouteOfTwoApps(t *testing.T) {
 	s.App("two")
 	s.Route(s.Script("one", "s", `"one"`), "GET", "/same")
 	later := s.Route(s.Script("two", "s", `"two"`), "", "/same")
-	assert.Contains(t, later.Warning, "another app")
+	assert.Equal(t, "the route GET /same of the app one answers the same requests first", later.Warning)
 	assert.Equal(t, "one", string(s.Fetch("GET", "/same", "").Content), "the older answers")
 	assert.Equal(t, "two", string(s.Fetch("POST", "/same", "").Content))
 	match := do[wire.RouteMatched](s, "POST", "apps/two/routes:match", `{"path":"/same"}`, 200)
@@ -74,7 +75,7 @@ func TestRouteOfTwoApps(t *testing.T) {
 	assert.Nil(t, match.Route, "another app's route is not shown")
 
 	equal := s.Route(s.Script("two", "equal", `"two"`), "GET", "/same")
-	assert.Contains(t, equal.Warning, "another app", "the newer of two equal ones takes nothing")
+	assert.Contains(t, equal.Warning, "of the app one", "the newer of two equal ones takes nothing")
 	assert.Equal(t, "one", string(s.Fetch("GET", "/same", "").Content))
 }
 
@@ -83,7 +84,7 @@ func TestRouteOfTwoApps(t *testing.T) {
 func TestRouteTakesFromNoOtherApp(t *testing.T) {
 	s := newSite(t)
 	s.App("shop")
-	s.App("thief")
+	thief := s.App("thief")
 	ours := s.Script("shop", "s", `"shop"`)
 	for _, route := range []string{
 		`{"method":"GET","path":"/users/:id","host":"shop.example"}`,
@@ -93,7 +94,8 @@ func TestRouteTakesFromNoOtherApp(t *testing.T) {
 		do[wire.Route](s, "POST", "scripts/"+ours.ID+"/routes", json.RawMessage(route), 201)
 	}
 	theirs := s.Script("thief", "s", `"thief"`)
-	create := func(body string) answer { return s.Admin(s.Token, "POST", "scripts/"+theirs.ID+"/routes", body) }
+	token := s.Member(thief.ID, store.RoleEditor)
+	create := func(body string) answer { return s.Admin(token, "POST", "scripts/"+theirs.ID+"/routes", body) }
 	for _, route := range []string{
 		`{"path":"/users/login","host":"shop.example"}`,
 		`{"method":"HEAD","path":"/users/:id","host":"shop.example"}`,
@@ -105,6 +107,8 @@ func TestRouteTakesFromNoOtherApp(t *testing.T) {
 	} {
 		p := s.Refused(create(route), 409, "body.path", "from a route of another app")
 		assert.Empty(t, p.Other, "which one is not told")
+		p = s.Refused(s.Admin(s.Token, "POST", "scripts/"+theirs.ID+"/routes", route), 409, "body.path", "of the app shop")
+		assert.NotEmpty(t, p.Other, "but to who may see both")
 	}
 	for _, route := range []string{
 		`{"method":"POST","path":"/users/login","host":"shop.example"}`,

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/picloud/picloud/host/fault"
+	"github.com/picloud/picloud/host/routing"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -26,6 +27,11 @@ func (c *Catalog) CreateApp(ctx context.Context, slug, name string) (app store.A
 func (c *Catalog) UpdateApp(ctx context.Context, id string, change store.AppChange) (app store.App, err error) {
 	if change.Slug != nil {
 		if err := checkSlug(*change.Slug); err != nil {
+			return store.App{}, err
+		}
+	}
+	if change.CORS != nil {
+		if change.CORS, err = routing.CheckCORS(*change.CORS); err != nil {
 			return store.App{}, err
 		}
 	}

@@ -98,6 +98,13 @@ func (c *Catalog) follow(ctx context.Context, s store.Store, revision store.Revi
 			c.executions.Changed(revision.ID)
 			return nil
 		}
+		if err != nil {
+			return err
+		}
+		routes, err := s.Routes().ByApp(ctx, revision.ID) // which have the app's CORS policy
+		for _, route := range routes {
+			c.routes.Add(route)
+		}
 		return err
 	case store.ResourceScript:
 		c.executions.Changed(revision.AppID) // others may import it

@@ -6,6 +6,7 @@ import (
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/fault"
+	"github.com/picloud/picloud/host/routing"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -19,6 +20,11 @@ func (c *Catalog) CreateRoute(ctx context.Context, script store.Script, route st
 		}
 	}
 	route.AppID, route.ScriptID = script.AppID, script.ID
+	if route.CORS != nil {
+		if route.CORS, err = routing.CheckCORS(*route.CORS); err != nil {
+			return store.Route{}, false, err
+		}
+	}
 	err = c.change(ctx, func(tx store.Store) error {
 		if other, taken := c.routes.Conflict(route); taken {
 			return &fault.Error{
@@ -38,6 +44,20 @@ func (c *Catalog) CreateRoute(ctx context.Context, script store.Script, route st
 	}
 	_, shadowed = c.routes.Shadow(created)
 	return created, shadowed, nil
+}
+
+// SetRouteCORS gives a route a CORS policy of its own, or nil for its app's.
+func (c *Catalog) SetRouteCORS(ctx context.Context, id string, cors *store.CORS) (route store.Route, err error) {
+	if cors != nil {
+		if cors, err = routing.CheckCORS(*cors); err != nil {
+			return store.Route{}, err
+		}
+	}
+	err = c.change(ctx, func(tx store.Store) error {
+		route, err = tx.Routes().SetCORS(ctx, id, cors)
+		return err
+	})
+	return route, err
 }
 
 // DeleteRoute removes a route.

@@ -23,6 +23,11 @@ func (c *Client) CreateRoute(ctx context.Context, scriptID string, route wire.Ro
 	return call[wire.Route](ctx, c, http.MethodPost, []string{"scripts", scriptID, "routes"}, nil, route)
 }
 
+// UpdateRoute changes the CORS policy of a route.
+func (c *Client) UpdateRoute(ctx context.Context, id string, change wire.RouteUpdate) (wire.Route, error) {
+	return call[wire.Route](ctx, c, http.MethodPut, []string{"routes", id}, nil, change)
+}
+
 // DeleteRoute removes a route.
 func (c *Client) DeleteRoute(ctx context.Context, id string) error {
 	return c.do(ctx, http.MethodDelete, []string{"routes", id}, nil, nil, nil)

@@ -83,7 +83,7 @@ func (s *Server) write(c *fiber.Ctx, in executions.Invocation, out *executions.O
 func setHead(c *fiber.Ctx, r abi.Response) {
 	header := &c.Response().Header
 	for _, h := range r.Headers {
-		if !isOurs(h.Name) {
+		if !isOurs(h.Name) && !isShared(c, h.Name) {
 			header.Add(h.Name, h.Value)
 		}
 	}
@@ -107,7 +107,7 @@ func (s *Server) writeFile(c *fiber.Ctx, out *executions.Outcome) error {
 	}
 	script := http.Header{}
 	for _, h := range out.Response.Headers {
-		if !isOurs(h.Name) {
+		if !isOurs(h.Name) && !isShared(c, h.Name) {
 			script.Add(h.Name, h.Value)
 		}
 	}

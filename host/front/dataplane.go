@@ -28,6 +28,9 @@ func (s *Server) dataPlane(c *fiber.Ctx) error {
 		return c.SendStatus(http.StatusNoContent)
 	}
 	raw, _, _ := strings.Cut(string(r.edge.Target), "?")
+	if s.preflight(c, string(r.edge.Host), raw) {
+		return nil
+	}
 	found, err := s.routes.Resolve(method, string(r.edge.Host), raw)
 	what := problem.Shorten(method + " " + found.Path)
 	switch {
@@ -39,11 +42,14 @@ func (s *Server) dataPlane(c *fiber.Ctx) error {
 	case found.Reserved:
 		return s.refuse(c, http.StatusNotFound, fault.NotFound, "there is nothing at "+what)
 	case len(found.Allow) > 0:
-		c.Set(fiber.HeaderAllow, strings.Join(found.Allow, ", "))
+		if TellMethods(c, method, found.Allow) {
+			return nil
+		}
 		return s.refuse(c, http.StatusMethodNotAllowed, fault.MethodNotAllowed, "no route answers "+what)
 	default:
 		return s.refuse(c, http.StatusNotFound, fault.NotFound, "no route answers "+what)
 	}
+	share(c, found.Route.Policy())
 	request, err := newRequest(c, found.Path)
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ type App struct {
 	ID        string
 	Slug      string // unique
 	Name      string
+	CORS      *CORS // of the routes that have none of their own; nil: there is none
 	CreatedAt time.Time
 	UpdatedAt time.Time
 }
@@ -18,6 +19,7 @@ type App struct {
 type AppChange struct {
 	Slug *string
 	Name *string
+	CORS *CORS // without origins: there is none any more
 }
 
 // Apps keeps the apps and who works on them.

@@ -45,7 +45,17 @@ type Route struct {
 	Path      string
 	PathKind  PathKind
 	Dispatch  Dispatch
+	CORS      *CORS // nil: the app's counts
+	AppCORS   *CORS // of the app, when the route was read; nil: it has none
 	CreatedAt time.Time
+}
+
+// Policy returns the CORS policy of the route: its own, else its app's. nil: there is none.
+func (r Route) Policy() *CORS {
+	if r.CORS != nil {
+		return r.CORS
+	}
+	return r.AppCORS
 }
 
 // Routes keeps the routes.
@@ -62,6 +72,8 @@ type Routes interface {
 	ByApp(ctx context.Context, appID string) ([]Route, error)
 	// ByScript lists the routes of a script in the order of path, host and method.
 	ByScript(ctx context.Context, scriptID string) ([]Route, error)
+	// SetCORS gives a route a policy of its own, or takes it away, and returns the route.
+	SetCORS(ctx context.Context, id string, cors *CORS) (Route, error)
 	// Delete removes a route.
 	Delete(ctx context.Context, id string) error
 }

@@ -9,6 +9,7 @@ type App struct {
 	ID        string    `json:"id" doc:"UUIDv7"`
 	Slug      string    `json:"slug" doc:"Unique name, usable wherever an id is"`
 	Name      string    `json:"name"`
+	CORS      *CORS     `json:"cors,omitempty" doc:"Of the routes that have none of their own"`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
 }
@@ -23,4 +24,5 @@ type AppCreate struct {
 type AppUpdate struct {
 	Slug *string `json:"slug,omitempty" minLength:"1" maxLength:"63" pattern:"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$" patternDescription:"lower-case letters, digits and inner hyphens"`
 	Name *string `json:"name,omitempty" minLength:"1" maxLength:"200"`
+	CORS *CORS   `json:"cors,omitempty" doc:"Without origins: none any more"`
 }

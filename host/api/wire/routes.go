@@ -15,6 +15,7 @@ type Route struct {
 	Path      string    `json:"path"`
 	PathKind  string    `json:"path_kind" enum:"exact,param,prefix"`
 	Dispatch  string    `json:"dispatch" enum:"sync,async"`
+	CORS      *CORS     `json:"cors,omitempty" doc:"The route's own; absent: its app's counts"`
 	CreatedAt time.Time `json:"created_at"`
 	Warning   string    `json:"warning,omitempty" doc:"Set when the route was made and a route of another app answers its requests first"`
 }
@@ -28,6 +29,12 @@ type RouteCreate struct {
 	Host     string `json:"host,omitempty" doc:"Empty for any, api.example.com, or *.example.com for the names below it"`
 	HostKind string `json:"host_kind,omitempty" enum:"any,strict,wildcard"`
 	Dispatch string `json:"dispatch,omitempty" enum:"sync" default:"sync"`
+	CORS     *CORS  `json:"cors,omitempty" doc:"Absent: its app's counts"`
+}
+
+// RouteUpdate is the body of PUT routes/{id}.
+type RouteUpdate struct {
+	CORS *CORS `json:"cors,omitempty" doc:"Absent: its app's counts"`
 }
 
 // RouteMatch is the body of POST apps/{app}/routes:match.

@@ -21,6 +21,7 @@ type Server interface {
 	DeleteScript(ctx context.Context, id string) error
 
 	CreateRoute(ctx context.Context, scriptID string, route wire.RouteCreate) (wire.Route, error)
+	UpdateRoute(ctx context.Context, id string, change wire.RouteUpdate) (wire.Route, error)
 	DeleteRoute(ctx context.Context, id string) error
 }
 

@@ -27,11 +27,12 @@ const FileName = "picloud.yaml"
 
 // An App is what a deploy wants to be true of an app.
 type App struct {
-	Ref     string   // slug, or id of one that is there
-	Name    string   // for people; "" leaves it as it is
-	Scripts []Script // modules first, else in the manifest's order
-	Create  bool     // create the app when it is missing
-	Prune   bool     // delete the scripts that are there and not wanted
+	Ref     string     // slug, or id of one that is there
+	Name    string     // for people; "" leaves it as it is
+	CORS    *wire.CORS // nil leaves it as it is
+	Scripts []Script   // modules first, else in the manifest's order
+	Create  bool       // create the app when it is missing
+	Prune   bool       // delete the scripts that are there and not wanted
 }
 
 // A Script is what a deploy wants to be true of a script. Nil fields are left as they are.
@@ -50,6 +51,8 @@ type Script struct {
 //
 //	app: todo                   # slug; the app is created when missing
 //	name: Todo list             # for people, optional
+//	cors:                       # which pages of other origins may call the app, optional
+//	  origins: [https://a.example]
 //	scripts:
 //	  - name: todo
 //	    file: todo.rhai         # inside the folder; NAME.rhai when absent, NAME.wasm of a plugin
@@ -60,9 +63,12 @@ type Script struct {
 //	    routes:                 # [METHOD ][HOST]/PATH
 //	      - GET /todos
 //	      - GET /todos/:id
+//	      - route: POST /todos  # with a policy of its own
+//	        cors: {origins: []}
 type document struct {
 	App     string        `yaml:"app"`
 	Name    string        `yaml:"name"`
+	CORS    *wire.CORS    `yaml:"cors"`
 	Scripts []scriptEntry `yaml:"scripts"`
 }
 
@@ -72,7 +78,7 @@ type scriptEntry struct {
 	Kind     abi.Kind         `yaml:"kind"`
 	ReadOnly bool             `yaml:"read_only"`
 	Limits   map[string]int64 `yaml:"limits"`
-	Routes   []string         `yaml:"routes"`
+	Routes   []routeEntry     `yaml:"routes"`
 }
 
 // Read reads and checks the manifest of a folder and the files it names. Nothing outside the folder
@@ -119,7 +125,7 @@ func parse(root *os.Root, text []byte) (App, error) {
 	if d.App == "" {
 		return App{}, errors.New("app is missing: name the app's slug")
 	}
-	app := App{Ref: d.App, Name: d.Name, Create: true}
+	app := App{Ref: d.App, Name: d.Name, CORS: d.CORS, Create: true}
 	for i, entry := range d.Scripts {
 		script, err := entry.read(root)
 		if err == nil && slices.ContainsFunc(app.Scripts, func(other Script) bool { return other.Name == entry.Name }) {
@@ -156,11 +162,12 @@ func (e scriptEntry) read(root *os.Root) (Script, error) {
 		return Script{}, errors.New("routes: a module cannot have any")
 	}
 	routes := []wire.RouteCreate{}
-	for i, text := range e.Routes {
-		route, err := parseRoute(text)
+	for i, entry := range e.Routes {
+		route, err := parseRoute(entry.Route)
 		if err != nil {
 			return Script{}, fmt.Errorf("routes[%d]: %w", i, err)
 		}
+		route.CORS = entry.CORS
 		routes = append(routes, route)
 	}
 	content, err := readIn(root, e.File)
@@ -184,6 +191,8 @@ func describeYAML(err error) string {
 		"yaml: unmarshal errors:\n", "", "yaml: ", "",
 		" not found in type manifest.scriptEntry", " is not known here",
 		" not found in type manifest.document", " is not known here",
+		" not found in type manifest.routeMapping", " is not known here", " not found in type wire.CORS", " is not known here",
+		"[]manifest.routeEntry", "a list of routes", "manifest.routeMapping", "a route", "wire.CORS", "a CORS policy",
 		"manifest.scriptEntry", "a script", "manifest.document", "a manifest",
 	).Replace(err.Error())
 	lines := strings.Split(text, "\n")

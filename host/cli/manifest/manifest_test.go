@@ -71,7 +71,7 @@ func TestReadRefuses(t *testing.T) {
 		{"no app", "scripts: []", "app is missing"},
 		{"no name", "app: a\nscripts:\n  - file: s.rhai", "scripts[0]: name is missing"},
 		{"unknown field", head + "    rotues: []", "line 4: field rotues is not known here"},
-		{"wrong type", head + "    routes: /x", "line 4: cannot unmarshal !!str `/x` into []string"},
+		{"wrong type", head + "    routes: /x", "line 4: cannot unmarshal !!str `/x` into a list of routes"},
 		{"unknown kind", head + "    kind: daemon", `scripts[0]: kind must be endpoint, module or plugin, got "daemon"`},
 		{"missing plugin", head + "    kind: plugin", "scripts[0]: file: openat s.wasm: no such file or directory"},
 		{"a plugin of text", head + "    kind: plugin\n    file: s.rhai", "scripts[0]: s.rhai is not a WebAssembly module"},

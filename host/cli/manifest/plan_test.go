@@ -77,8 +77,22 @@ func (r *remote) CreateApp(_ context.Context, app wire.AppCreate) (wire.App, err
 }
 
 func (r *remote) UpdateApp(_ context.Context, ref string, change wire.AppUpdate) (wire.App, error) {
-	r.did("rename app %s to %q", ref, *change.Name)
+	if change.CORS != nil {
+		r.did("app %s has cors for %s", ref, change.CORS.Origins)
+	}
+	if change.Name != nil {
+		r.did("rename app %s to %q", ref, *change.Name)
+	}
 	return wire.App{ID: ref}, nil
+}
+
+func (r *remote) UpdateRoute(_ context.Context, id string, change wire.RouteUpdate) (wire.Route, error) {
+	if change.CORS == nil {
+		r.did("route %s has the app's cors", id)
+	} else {
+		r.did("route %s has cors for %s", id, change.CORS.Origins)
+	}
+	return wire.Route{ID: id}, nil
 }
 
 func (r *remote) CreateScript(_ context.Context, _ string, s wire.ScriptCreate) (wire.Script, error) {
@@ -203,6 +217,15 @@ func TestPlan(t *testing.T) {
 			done: []string{"delete route ra", "create route GET /a of b"},
 		},
 		{
+			name: "a policy for a route that is there, and for the app", there: deployed(),
+			want: with(shop(script("a", "1", endpoint, "GET /a"), script("b", "2", endpoint, "GET /b")), func(a *App) {
+				a.CORS = &wire.CORS{Origins: []string{"*"}}
+				a.Scripts[0].Routes[0].CORS = &wire.CORS{Origins: []string{"https://A.example"}}
+			}),
+			plan: []string{"app shop updated cors", "script a unchanged 3", "script b unchanged 4", "route GET /a updated cors", "route GET /b unchanged"},
+			done: []string{"app app has cors for [*]", "route ra has cors for [https://A.example]"},
+		},
+		{
 			name: "an endpoint with a route becomes a module", there: deployed(),
 			want: shop(script("a", "1", module)),
 			plan: []string{"route GET /a deleted", "script a updated 4 kind"},
@@ -245,6 +268,11 @@ func TestPlan(t *testing.T) {
 			}
 		})
 	}
+}
+
+func with(app App, change func(*App)) App {
+	change(&app)
+	return app
 }
 
 // lines writes changes one a line: what, name, result, version and fields.

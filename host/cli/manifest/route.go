@@ -1,14 +1,38 @@
 package manifest
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
+
+	"gopkg.in/yaml.v3"
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/routing"
 )
+
+// routeEntry is a route as it is written: a pattern, or a map with it.
+type routeEntry routeMapping
+
+type routeMapping struct {
+	Route string     `yaml:"route"`
+	CORS  *wire.CORS `yaml:"cors"`
+}
+
+func (e *routeEntry) UnmarshalYAML(node *yaml.Node) error {
+	if node.Kind == yaml.ScalarNode {
+		return node.Decode(&e.Route)
+	}
+	for i := 0; node.Kind == yaml.MappingNode && i < len(node.Content); i += 2 { // Decode here knows no KnownFields
+		if key := node.Content[i]; key.Value != "route" && key.Value != "cors" {
+			return fmt.Errorf("line %d: field %s is not known here", key.Line, key.Value)
+		}
+	}
+	return node.Decode((*routeMapping)(e))
+}
 
 // parseRoute reads a pattern and checks it as the server will.
 func parseRoute(text string) (wire.RouteCreate, error) {
@@ -82,6 +106,7 @@ type routeStep struct {
 	script string // its name
 	route  wire.RouteCreate
 	id     string // "" when it is to be created
+	change bool   // the policy of the one that is there
 }
 
 // routeDeletion deletes a route.
@@ -122,7 +147,7 @@ func planRoutes(want []Script, present map[string]wire.Script, routes []wire.Rou
 		for _, route := range script.Routes {
 			s := &routeStep{script: script.Name, route: route}
 			if found, ok := there[key{script.Name, route.Method, route.Host, route.Path}]; ok {
-				s.id = found.ID
+				s.id, s.change = found.ID, !sameCORS(found.CORS, route.CORS)
 			} else if conflict := kept.add(script.Name, route); conflict != nil {
 				conflict.Deployed = true
 				return routeSteps{}, conflict
@@ -155,16 +180,40 @@ func sameRoute(route wire.Route) func(wire.RouteCreate) bool {
 
 func (s *routeStep) planned() Change {
 	change := Change{What: "route", Name: routeName(s.route), Result: Unchanged, ID: s.id}
-	if s.id == "" {
+	switch {
+	case s.id == "":
 		change.Result = Created
+	case s.change:
+		change.Result, change.Fields = Updated, []string{"cors"}
 	}
 	return change
+}
+
+// sameCORS reports whether a policy that is there is as it is wanted.
+func sameCORS(there, wanted *wire.CORS) bool {
+	if there == nil || wanted == nil {
+		return there == nil && wanted == nil
+	}
+	checked, err := routing.CheckCORS(routing.CORS(*wanted))
+	if err != nil {
+		return false // the server says what is wrong
+	}
+	a, _ := json.Marshal(routing.CORS(*there))
+	b, _ := json.Marshal(checked)
+	return bytes.Equal(a, b)
 }
 
 func (s *routeStep) apply(ctx context.Context, a *application) (Change, error) {
 	change := s.planned()
 	if change.Result == Unchanged {
 		return change, nil
+	}
+	if s.id != "" {
+		_, err := a.server.UpdateRoute(ctx, s.id, wire.RouteUpdate{CORS: s.route.CORS})
+		if err != nil {
+			err = fmt.Errorf("route %s of %s: %w", change.Name, s.script, err)
+		}
+		return change, err
 	}
 	made, err := a.server.CreateRoute(ctx, a.ids[s.script], s.route)
 	if err != nil {

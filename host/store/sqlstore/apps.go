@@ -9,16 +9,16 @@ import (
 type apps struct{ s *sqlStore }
 
 const (
-	appInsert = `INSERT INTO apps (id, slug, name, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`
-	appGet       = `SELECT id, slug, name, created_at, updated_at FROM apps WHERE id = $1`
-	appGetBySlug = `SELECT id, slug, name, created_at, updated_at FROM apps WHERE slug = $1`
-	appList      = `SELECT id, slug, name, created_at, updated_at FROM apps
+	appInsert = `INSERT INTO apps (id, slug, name, cors, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`
+	appGet       = `SELECT id, slug, name, cors, created_at, updated_at FROM apps WHERE id = $1`
+	appGetBySlug = `SELECT id, slug, name, cors, created_at, updated_at FROM apps WHERE slug = $1`
+	appList      = `SELECT id, slug, name, cors, created_at, updated_at FROM apps
 		WHERE slug > $1 ORDER BY slug LIMIT $2`
-	appListOfUser = `SELECT a.id, a.slug, a.name, a.created_at, a.updated_at
+	appListOfUser = `SELECT a.id, a.slug, a.name, a.cors, a.created_at, a.updated_at
 		FROM app_members m JOIN apps a ON a.id = m.app_id
 		WHERE m.user_id = $1 AND a.slug > $2 ORDER BY a.slug LIMIT $3`
-	appUpdate = `UPDATE apps SET slug = $2, name = $3, updated_at = $4 WHERE id = $1`
+	appUpdate = `UPDATE apps SET slug = $2, name = $3, cors = $4, updated_at = $5 WHERE id = $1`
 	appDelete = `DELETE FROM apps WHERE id = $1`
 	appExists = `SELECT 1 FROM apps WHERE id = $1`
 
@@ -32,7 +32,7 @@ const (
 )
 
 func scanApp(row scanner) (a store.App, err error) {
-	err = row.Scan(&a.ID, &a.Slug, &a.Name, instant{&a.CreatedAt}, instant{&a.UpdatedAt})
+	err = row.Scan(&a.ID, &a.Slug, &a.Name, orNone{&a.CORS}, instant{&a.CreatedAt}, instant{&a.UpdatedAt})
 	return a, err
 }
 
@@ -46,7 +46,7 @@ func (a apps) Create(ctx context.Context, app store.App) (store.App, error) {
 	app.CreatedAt = a.s.db.now()
 	app.UpdatedAt = app.CreatedAt
 	err := a.s.reconfigure(ctx, "create app", ofApp(app.ID), func(tx queryer) error {
-		n, err := affect(ctx, tx, appInsert, app.ID, app.Slug, app.Name, app.CreatedAt, app.UpdatedAt)
+		n, err := affect(ctx, tx, appInsert, app.ID, app.Slug, app.Name, encodeCORS(app.CORS), app.CreatedAt, app.UpdatedAt)
 		if err != nil || n == 1 {
 			return err
 		}
@@ -105,6 +105,11 @@ func (a apps) Update(ctx context.Context, id string, change store.AppChange) (ap
 		}
 		set(&app.Slug, change.Slug)
 		set(&app.Name, change.Name)
+		if change.CORS != nil {
+			if app.CORS = change.CORS; len(app.CORS.Origins) == 0 {
+				app.CORS = nil
+			}
+		}
 		if err := checkApp(app); err != nil {
 			return err
 		}
@@ -112,7 +117,7 @@ func (a apps) Update(ctx context.Context, id string, change store.AppChange) (ap
 			return err
 		}
 		app.UpdatedAt = later(app.UpdatedAt, a.s.db.now())
-		_, err := tx.ExecContext(ctx, appUpdate, app.ID, app.Slug, app.Name, app.UpdatedAt)
+		_, err := tx.ExecContext(ctx, appUpdate, app.ID, app.Slug, app.Name, encodeCORS(app.CORS), app.UpdatedAt)
 		return err
 	})
 	if err != nil {

@@ -9,25 +9,24 @@ import (
 type routes struct{ s *sqlStore }
 
 const (
-	routeInsert = `INSERT INTO routes (id, app_id, script_id, method, host, host_kind, path, path_kind, dispatch, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`
+	routeColumns = `r.id, r.app_id, r.script_id, r.method, r.host, r.host_kind, r.path, r.path_kind, r.dispatch, r.cors, a.cors, r.created_at
+		FROM routes r JOIN apps a ON a.id = r.app_id`
+	routeInsert = `INSERT INTO routes (id, app_id, script_id, method, host, host_kind, path, path_kind, dispatch, cors, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`
 	routeInTheWay = `SELECT id FROM routes WHERE app_id = $1 AND method = $2 AND host = $3 AND path = $4`
-	routeGet      = `SELECT id, app_id, script_id, method, host, host_kind, path, path_kind, dispatch, created_at
-		FROM routes WHERE id = $1`
-	routeAll = `SELECT id, app_id, script_id, method, host, host_kind, path, path_kind, dispatch, created_at
-		FROM routes ORDER BY id`
-	routeByApp = `SELECT id, app_id, script_id, method, host, host_kind, path, path_kind, dispatch, created_at
-		FROM routes WHERE app_id = $1 ORDER BY path, host, method`
-	routeByScript = `SELECT id, app_id, script_id, method, host, host_kind, path, path_kind, dispatch, created_at
-		FROM routes WHERE script_id = $1 ORDER BY path, host, method`
-	routeDelete = `DELETE FROM routes WHERE id = $1 RETURNING app_id`
+	routeGet      = `SELECT ` + routeColumns + ` WHERE r.id = $1`
+	routeAll      = `SELECT ` + routeColumns + ` ORDER BY r.id`
+	routeByApp    = `SELECT ` + routeColumns + ` WHERE r.app_id = $1 ORDER BY r.path, r.host, r.method`
+	routeByScript = `SELECT ` + routeColumns + ` WHERE r.script_id = $1 ORDER BY r.path, r.host, r.method`
+	routeSetCORS  = `UPDATE routes SET cors = $2 WHERE id = $1`
+	routeDelete   = `DELETE FROM routes WHERE id = $1 RETURNING app_id`
 
 	scriptOfApp = `SELECT 1 FROM scripts WHERE id = $1 AND app_id = $2`
 )
 
 func scanRoute(row scanner) (r store.Route, err error) {
 	err = row.Scan(&r.ID, &r.AppID, &r.ScriptID, &r.Method, &r.Host, &r.HostKind, &r.Path, &r.PathKind, &r.Dispatch,
-		instant{&r.CreatedAt})
+		orNone{&r.CORS}, orNone{&r.AppCORS}, instant{&r.CreatedAt})
 	return r, err
 }
 
@@ -48,8 +47,13 @@ func (r routes) Create(ctx context.Context, route store.Route) (store.Route, err
 		if err := must(ctx, tx, "script", scriptOfApp, route.ScriptID, route.AppID); err != nil {
 			return err
 		}
+		app, err := one(ctx, tx, "app", scanApp, appGet, route.AppID)
+		if err != nil {
+			return err
+		}
+		route.AppCORS = app.CORS
 		n, err := affect(ctx, tx, routeInsert, route.ID, route.AppID, route.ScriptID, route.Method, route.Host,
-			string(route.HostKind), route.Path, string(route.PathKind), string(route.Dispatch), route.CreatedAt)
+			string(route.HostKind), route.Path, string(route.PathKind), string(route.Dispatch), encodeCORS(route.CORS), route.CreatedAt)
 		if err != nil || n == 1 {
 			return err
 		}
@@ -82,6 +86,19 @@ func (r routes) ByApp(ctx context.Context, appID string) ([]store.Route, error) 
 
 func (r routes) ByScript(ctx context.Context, scriptID string) ([]store.Route, error) {
 	return many(ctx, r.s.reader(), "routes", scanRoute, routeByScript, scriptID)
+}
+
+func (r routes) SetCORS(ctx context.Context, id string, cors *store.CORS) (route store.Route, err error) {
+	revision := &store.Revision{Resource: store.ResourceRoute, ID: id}
+	err = r.s.reconfigure(ctx, "change route", revision, func(tx queryer) error {
+		if _, err := tx.ExecContext(ctx, routeSetCORS, id, encodeCORS(cors)); err != nil {
+			return err
+		}
+		route, err = one(ctx, tx, "route", scanRoute, routeGet, id)
+		revision.AppID = route.AppID
+		return err
+	})
+	return route, err
 }
 
 func (r routes) Delete(ctx context.Context, id string) error {

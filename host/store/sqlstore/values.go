@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/picloud/picloud/host/fault"
+	"github.com/picloud/picloud/host/store"
 )
 
 // newID makes an id, later ones ordered after earlier ones.
@@ -55,6 +56,24 @@ func (d document) Scan(value any) error {
 	default:
 		return fmt.Errorf("a JSON column holds a %T", value)
 	}
+}
+
+// orNone reads a JSON column that may be NULL, which leaves what it points to as it is.
+type orNone struct{ to any }
+
+func (o orNone) Scan(value any) error {
+	if value == nil {
+		return nil
+	}
+	return document(o).Scan(value)
+}
+
+// encodeCORS is a policy to store, with nil for none.
+func encodeCORS(cors *store.CORS) any {
+	if cors == nil {
+		return nil
+	}
+	return encode(cors)
 }
 
 // encode writes a JSON column.
