@@ -30,8 +30,8 @@ var operationNeeds = map[string]string{
 	"docs.create": write, "docs.update": write, "docs.patch": write, "docs.delete": write,
 	"files.head": read, "files.get": read, "files.list": read,
 	"files.create": write, "files.update": write, "files.delete": write,
-	"http.request": fetch, "request.save_file": write,
-	"invoke":       free, // what is invoked has the capabilities of its caller
+	"http.request": fetch, "request.save_file": write, "stream.start": free, "stream.write": free, "stream.event": free,
+	"invoke": free, // what is invoked has the capabilities of its caller
 }
 
 func TestExecutionsOfCallers(t *testing.T) {
