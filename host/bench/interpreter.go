@@ -36,8 +36,8 @@ func request(id string) abi.Invocation {
 	return abi.Invocation{
 		SDKVersion: abi.SDKVersion, ExecutionID: "01890000-0000-7000-8000-000000000001", RequestID: "bench",
 		ScriptID: id, ScriptName: "bench", AppID: "bench", InvocationType: abi.InvocationHTTP,
-		Request: &abi.Request{Method: "GET", Path: helloPath, Headers: map[string]string{
-			"host": "127.0.0.1:8080", "accept": "application/json", "user-agent": "bench",
+		Request: &abi.Request{Method: "GET", Path: helloPath, Headers: abi.Lists{
+			"host": {"127.0.0.1:8080"}, "accept": {"application/json"}, "user-agent": {"bench"},
 		}},
 	}
 }
