@@ -160,7 +160,10 @@ func (d *database) measure(ctx context.Context, s settings, r *report, box *sand
 	run := func(empty, n int) (time.Duration, error) {
 		inv := request(script.ID)
 		inv.AppID = d.bare.App
-		inv.Request.Query = d.query(op, empty, n)
+		inv.Request.Query = abi.Lists{}
+		for name, value := range d.query(op, empty, n) {
+			inv.Request.Query[name] = []string{value}
+		}
 		var capabilities []abi.Capability
 		for _, row := range abi.Operations {
 			capabilities = append(capabilities, row.Capability)
