@@ -197,13 +197,13 @@ func TestDeployWarns(t *testing.T) {
 	p.write(t, "shop/picloud.yaml", "app: shop\nscripts: [{name: cart, routes: [/hello]}]\n")
 	p.write(t, "shop/cart.rhai", "1")
 	r := p.run(t, "", "deploy", "shop")
-	const warning = "route ANY /hello: an older route of another app answers the same requests first"
+	const warning = "route ANY /hello: the route GET /hello of the app default answers the same requests first"
 	if r.status != exitOK || r.stderr != "warning: "+warning+"\n" {
 		t.Errorf("%s\nwant the warning on standard error", r)
 	}
 	p.must(t, "apps", "delete", "shop", "--yes")
 	r = p.run(t, "", "deploy", "shop", "--output", "json")
-	if r.status != exitOK || r.stderr != `{"warning":"`+warning+`"}`+"\n" || !strings.Contains(r.stdout, `"warning": "an older route`) {
+	if r.status != exitOK || r.stderr != `{"warning":"`+warning+`"}`+"\n" || !strings.Contains(r.stdout, `"warning": "the route GET /hello`) {
 		t.Errorf("%s\nwant the warning as JSON, and in the result", r)
 	}
 }

@@ -128,7 +128,7 @@ func TestAnswersThatNobodyReads(t *testing.T) {
 	require.Equal(t, 200, status(d.from(2), "GET /large HTTP/1.1\r\nHost: a\r\n\r\n"))
 	_, before := d.resident()
 	ask := func() (conns []net.Conn) {
-		for range 50 {
+		for range 120 {
 			conn := d.from(2)
 			_, err := io.WriteString(conn, "GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
 			require.NoError(t, err)
@@ -143,7 +143,8 @@ func TestAnswersThatNobodyReads(t *testing.T) {
 	conns := ask()
 	assert.Eventually(t, func() bool { return status(d.from(3), hello) == 200 }, 5*time.Second, 10*time.Millisecond, "as soon as an execution ends")
 	_, most := d.resident()
-	assert.Less(t, most-before, 300, "MiB more, of 800 that were asked for")
+	// The budget is 32; the rest is what executions use meanwhile, and garbage of before a collection.
+	assert.Less(t, most-before, 960, "MiB more, of 1,920 that were asked for")
 	time.Sleep(10 * time.Second) // longer than the window
 	whole := 0
 	for _, conn := range conns {

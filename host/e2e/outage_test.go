@@ -112,8 +112,10 @@ func TestDatabaseIsDownForAWhile(t *testing.T) {
 	more(&acknowledged, "all is well again")
 	stopLoad()
 	clients.Wait()
-	status, body = d.fetch("GET", "/readyz", "", "")
-	assert.Equal(t, 200, status, "%s", body)
+	assert.Eventually(t, func() bool { // what was found a moment ago is told for a second
+		status, _ := d.fetch("GET", "/readyz", "", "")
+		return status == 200
+	}, patience, 50*time.Millisecond)
 
 	c, err := client.New(d.url, token)
 	require.NoError(t, err)

@@ -154,7 +154,7 @@ func TestMethods(t *testing.T) {
 	assert.Empty(t, got.Content)
 	got = s.Fetch("POST", "/get", "")
 	assert.Equal(t, 405, got.StatusCode)
-	assert.Equal(t, "GET, HEAD", got.Header.Get("Allow"))
+	assert.Equal(t, "GET, HEAD, OPTIONS", got.Header.Get("Allow"))
 	s.Route(script, "", "/any")
 	for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} {
 		assert.Equal(t, method, string(s.Fetch(method, "/any", "").Content))

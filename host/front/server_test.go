@@ -97,7 +97,7 @@ func TestOtherMethods(t *testing.T) {
 			assert.Equal(t, 501, got.StatusCode, path)
 			assert.Contains(t, string(got.Content), `"code":"not_implemented"`)
 		}
-		s.Refused(s.Admin(s.Token, method, "apps", "{}"), 404, "", "nothing at")
+		s.Refused(s.Admin(s.Token, method, "apps", "{}"), 405, "", "there is no ")
 	}
 	got := s.Fetch("TRACE", "/any", "")
 	assert.Equal(t, 501, got.StatusCode)
