@@ -152,7 +152,7 @@ func (s *Server) holdAnswer(c *fiber.Ctx, from *edge.Request) error {
 		return nil
 	}
 	share := s.budget.Share(size)
-	if err := share.Grow(c.UserContext(), size); err != nil {
+	if err := share.Adopt(c.UserContext(), size); err != nil {
 		return err
 	}
 	from.OnEnd(share.Release)

@@ -24,6 +24,7 @@ type Budget struct {
 	size, kept int64
 	common     *semaphore.Weighted
 	small      *semaphore.Weighted // kept for what is small
+	waiting    *semaphore.Weighted // what is in memory already, and waits for its turn
 	patience   time.Duration
 }
 
@@ -36,7 +37,7 @@ func New(size int64) *Budget {
 	kept := size / 8
 	return &Budget{
 		size: size, kept: kept, patience: patience,
-		common: semaphore.NewWeighted(size - kept), small: semaphore.NewWeighted(kept),
+		common: semaphore.NewWeighted(size - kept), small: semaphore.NewWeighted(kept), waiting: semaphore.NewWeighted(size / 2),
 	}
 }
 
@@ -78,10 +79,28 @@ func (s *Share) Grow(ctx context.Context, n int64) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	return refusal()
+}
+
+func refusal() error {
 	return &fault.Error{
 		Code: fault.Overloaded, Text: "the server holds as much of requests and answers as it may: try again later",
 		RetryAfter: time.Second,
 	}
+}
+
+// Adopt takes n bytes for what is in memory already. Waiting, it would hold what it waits for: so
+// all that waits like this may have half of the budget's size, and what is beyond is refused at once.
+func (s *Share) Adopt(ctx context.Context, n int64) error {
+	if s.budget.common.TryAcquire(n) {
+		s.common += n
+		return nil
+	}
+	if !s.budget.waiting.TryAcquire(n) {
+		return refusal()
+	}
+	defer s.budget.waiting.Release(n)
+	return s.Grow(ctx, n)
 }
 
 // Held returns how many bytes the share holds.

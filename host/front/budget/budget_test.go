@@ -67,3 +67,20 @@ func TestTurns(t *testing.T) {
 func TestDefault(t *testing.T) {
 	assert.Greater(t, New(0).Size(), int64(16<<20))
 }
+
+// What is in memory already waits for its turn only while not too much of it does.
+func TestAdopt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := New(1024)
+		first := b.Share(-1)
+		require.NoError(t, first.Adopt(t.Context(), 896)) // all but what is kept for what is small
+		waiting := make(chan error, 1)
+		go func() { waiting <- b.Share(-1).Adopt(t.Context(), 400) }()
+		synctest.Wait()
+		start := time.Now()
+		require.Equal(t, fault.Overloaded, fault.Of(b.Share(-1).Adopt(t.Context(), 200)), "beside the 400 that wait")
+		require.Zero(t, time.Since(start), "at once")
+		first.Release()
+		require.NoError(t, <-waiting)
+	})
+}
