@@ -77,8 +77,7 @@ func TestGuestFromGo(t *testing.T) {
 		require.NoError(t, s.call(e, s.load, &abi.LoadRequest{Source: c.source, Limits: limits}, &loaded))
 		var answer abi.RunResult
 		if answer.Error = loaded.Error; answer.Error == nil {
-			inv, err := new(abi.Invocation).MarshalMsg(nil)
-			require.NoError(t, err)
+			inv := new(abi.Invocation).Append(nil, abi.ReadsAll)
 			require.NoError(t, s.call(e, s.run, &abi.RunRequest{Invocation: inv}, &answer))
 		}
 		if c.code != "" {
