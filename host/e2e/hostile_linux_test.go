@@ -77,6 +77,9 @@ func TestDescriptorsRunOut(t *testing.T) {
 // Bodies that nobody wants, and more bodies than there is memory for, leave the server small and in
 // service.
 func TestBodiesInFlight(t *testing.T) {
+	if raced {
+		t.Skip("the race detector's own memory would be measured")
+	}
 	p := newPlace(t)
 	p.env = append(p.env, "PICLOUD_MAX_BUFFERED_BYTES=33554432")
 	d := launch(t, p)
@@ -121,6 +124,9 @@ func TestBodiesInFlight(t *testing.T) {
 
 // Clients that ask for much and read nothing are cut off, hold little, and do not hold up a stop.
 func TestAnswersThatNobodyReads(t *testing.T) {
+	if raced {
+		t.Skip("the race detector's own memory would be measured")
+	}
 	p := newPlace(t)
 	p.env = append(p.env, "PICLOUD_MAX_BUFFERED_BYTES=33554432", "PICLOUD_MAX_CONCURRENT_EXECUTIONS=2")
 	d := launch(t, p)
