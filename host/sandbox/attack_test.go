@@ -173,7 +173,9 @@ func TestAttackCompiling(t *testing.T) {
 		for n := range int32(4) {
 			hostile(slowToCompile(n), "more than 1s of processor time")
 		}
-		hostile(largeToCompile(), "compiling it takes more than ")
+		if !raced { // the detector's own memory would end the process in another way
+			hostile(largeToCompile(), "compiling it takes more than ")
+		}
 		for n := range 3 {
 			good := answering(`"` + strings.Repeat("x", n) + `"`)
 			good.AppID = "another"
