@@ -8,6 +8,7 @@ N        ?= 20000
 SEED     ?= 1
 SOAK     ?= 10m
 ROUNDS   ?= 200
+ATTACK   ?= 2s
 
 # Debian's packages that the tests use: a real PostgreSQL, and what compiles the guest.
 PACKAGES := postgresql llvm-19-dev libclang-19-dev clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32 binaryen
@@ -24,7 +25,7 @@ run: build
 	$(BIN)/picloud serve --addr $(ADDR) --data $(DATA)
 
 # Everything CI runs, from the quickest to the slowest.
-test: deps lint guest-check plugins-check guest-stress unit guest-go race fuzz
+test: deps lint guest-check plugins-check guest-stress unit attack guest-go race fuzz
 
 # Installs what the tests need where that is possible: as root on Debian and its kin.
 deps:
@@ -94,8 +95,10 @@ bench-plugin: $(TINYGO)
 soak: build
 	cd host/bench && go run ./soak -for $(SOAK)
 
-# What README says it withstands, tried on the built server and on its parts.
+# What README says it withstands, tried on the built server and on its parts. ATTACK is how long each of the
+# attacks on the built server goes on: ATTACK=60s is the long form.
 attack:
+	PICLOUD_ATTACK=$(ATTACK) go test -count=1 -timeout 3h -run TestAttacks -v ./host/e2e
 	go test -count=1 -timeout 20m -run 'Descriptors|BodiesInFlight|NobodyReads' ./host/e2e
 	go test -count=1 -timeout 20m -run 'Differential|Connections|SlowSenders|SlowReaders|StopIsNotHeldUp|AcceptTriesAgain|RefusedBeforeTheBody|BudgetIsUsedUp' ./host/front/...
 	go test -count=1 -timeout 20m -run 'Attack|HostilePlugins|SlowModules|ScriptOutcomes|AnAppIsSureOfAPlace' ./host/sandbox/...

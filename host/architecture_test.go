@@ -42,6 +42,7 @@ var house = []room{
 	// Tests and what is measured. A benchmark may look into everything but the roof.
 	{"host", nil, false},
 	{"host/e2e", []string{"host/server", "host/cli/...", "host/config"}, false}, // whose store and settings it reads
+	{"host/e2e/hostile", []string{"host/client", "host/api/wire", "host/sandbox/..."}, false},
 	{"host/bench/...", []string{
 		"host/client", "host/api/wire", "host/catalog", "host/executions", "host/hostcalls", "host/sandbox/...",
 		"host/kv", "host/docs", "host/files", "host/fetch", "host/routing", "host/config",

@@ -28,17 +28,24 @@ func (d *daemon) from(n int) net.Conn {
 	return conn
 }
 
-// status sends a request on a connection and returns the status of the answer, 0 if there is none.
-func status(conn net.Conn, request string) int {
+// answer sends a request on a connection and returns the status of the answer, 0 if there is none, and
+// the body as far as it comes.
+func answer(conn net.Conn, request string) (status int, body string) {
 	if _, err := io.WriteString(conn, request); err != nil {
-		return 0
+		return 0, err.Error()
 	}
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
-		return 0
+		return 0, err.Error()
 	}
-	_, _ = io.Copy(io.Discard, response.Body)
-	return response.StatusCode
+	text, _ := io.ReadAll(response.Body)
+	return response.StatusCode, string(text)
+}
+
+// status is the status of [answer].
+func status(conn net.Conn, request string) int {
+	status, _ := answer(conn, request)
+	return status
 }
 
 const hello = "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"

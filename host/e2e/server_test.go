@@ -32,6 +32,10 @@ var program, compiled string
 
 // TestMain builds the program, with the race detector where the tests have it.
 func TestMain(m *testing.M) {
+	if attack := os.Getenv(attackFrom); attack != "" {
+		attackMain(attack)
+		os.Exit(0)
+	}
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "picloud-e2e-*")
 		if err != nil {

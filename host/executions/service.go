@@ -190,7 +190,7 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 	case streamed.begun:
 		out.Response, err = streamed.head, nil
 	default:
-		out.Response, err = newResponse(result.Value, scope)
+		s.Work(ctx, scope.AppID, len(result.Value), func() { out.Response, err = newResponse(result.Value, scope) })
 	}
 	out.Streamed = streamed.sent != nil
 	out.Duration = time.Since(started)
@@ -219,6 +219,11 @@ func (s *Service) execute(ctx context.Context, script *script, in Invocation, sc
 		Event:          in.Event,
 		Args:           in.args,
 	}, world)
+}
+
+// Work does work of ours on so many bytes for an app, see [sandbox.Sandbox.Work].
+func (s *Service) Work(ctx context.Context, app string, bytes int, do func()) {
+	s.sandbox.Work(ctx, app, bytes, do)
 }
 
 func newResponse(value msgp.Raw, scope *hostcalls.Scope) (abi.Response, error) {
@@ -272,9 +277,12 @@ func (s *Service) finished(ctx context.Context, script store.Script, in Invocati
 	s.metrics.observe(in.Type, out)
 	level := slog.LevelDebug
 	if out.Error != nil {
-		level = slog.LevelWarn
-		if out.Error.Code == abi.CodeInternal {
+		switch out.Error.Code {
+		case abi.CodeInternal:
 			level = slog.LevelError
+		case abi.CodeOverloaded, abi.CodeCancelled: // whoever asks can have as many as they like: the metrics count them
+		default:
+			level = slog.LevelWarn
 		}
 	}
 	if s.log.Enabled(ctx, level) {

@@ -73,7 +73,7 @@ func (s *Server) write(c *fiber.Ctx, in executions.Invocation, out *executions.O
 	}
 	if coding != "" {
 		c.Set(fiber.HeaderContentEncoding, coding)
-		body = compressed(body, coding)
+		s.executions.Work(c.UserContext(), out.AppID, len(body), func() { body = compressed(body, coding) })
 	}
 	c.Response().SetBodyRaw(body)
 	return nil

@@ -30,24 +30,18 @@ func watchDisconnect(conn net.Conn, gone func()) (stop func()) {
 		done    chan struct{} // of the watching goroutine, nil until it runs
 	)
 	timer := time.AfterFunc(watchAfter, func() {
+		socket, err := raw.SyscallConn()
+		if err != nil {
+			return
+		}
 		mu.Lock()
-		if stopped {
+		if stopped || conn.SetReadDeadline(time.Time{}) != nil {
 			mu.Unlock()
 			return
 		}
 		done = make(chan struct{})
 		mu.Unlock()
 		defer close(done)
-		socket, err := raw.SyscallConn()
-		if err != nil || conn.SetReadDeadline(time.Time{}) != nil {
-			return
-		}
-		mu.Lock()
-		late := stopped // then stop has set a deadline, which we may have undone
-		mu.Unlock()
-		if late {
-			return
-		}
 		var peek [1]byte
 		_ = socket.Read(func(fd uintptr) (ready bool) {
 			n, _, err := unix.Recvfrom(int(fd), peek[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
@@ -67,11 +61,13 @@ func watchDisconnect(conn net.Conn, gone func()) (stop func()) {
 		mu.Lock()
 		stopped = true
 		watching := done
+		if watching != nil {
+			_ = conn.SetReadDeadline(time.Unix(1, 0)) // wakes the watcher
+		}
 		mu.Unlock()
 		if watching == nil {
 			return
 		}
-		_ = conn.SetReadDeadline(time.Unix(1, 0)) // wakes the watcher
 		<-watching
 		_ = conn.SetReadDeadline(time.Time{}) // fasthttp sets its own for the next request
 	}

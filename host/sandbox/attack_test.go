@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -130,29 +129,6 @@ func compiling(t *testing.T, c Config) *Sandbox {
 	return newReal(t, c)
 }
 
-// slowToCompile is a plugin of 200 KB that takes a minute to compile: many branches to one place.
-func slowToCompile(n int32) Script {
-	p := new(wasmtest.Program)
-	branches := bytes.Repeat(wasmtest.Join(wasmtest.I32(0), []byte{0x0d, 0}), 50_000)
-	p.Function("handle", []byte{api.ValueTypeI32}, []byte{0x02, 0x40}, branches, wasmtest.End, wasmtest.I32(n), wasmtest.Drop, wasmtest.I32(0))
-	return pluginScript(p.Bytes())
-}
-
-// largeToCompile is a plugin of 30 KB that takes gigabytes to compile: loops over many variables.
-func largeToCompile() Script {
-	const loops, variables = 3000, 3000
-	p := new(wasmtest.Program)
-	number := func(v int) []byte { return []byte{0x80 | byte(v&0x7f), byte(v >> 7)} }
-	code := wasmtest.Join([]byte{1}, number(variables), []byte{api.ValueTypeI32},
-		bytes.Repeat(wasmtest.Join(wasmtest.Loop, wasmtest.I32(0), []byte{0x0d, 0}, wasmtest.End), loops))
-	for v := range variables {
-		code = append(code, wasmtest.Join([]byte{0x20}, number(v), wasmtest.Drop)...)
-	}
-	p.Function("handle", []byte{api.ValueTypeI32})
-	p.Code[0] = append(code, wasmtest.Join(wasmtest.I32(0), wasmtest.End)...)
-	return pluginScript(p.Bytes())
-}
-
 // Plugins that take for ever to compile, or all memory, are the module's fault, and keep neither
 // scripts nor other apps' plugins waiting.
 func TestAttackCompiling(t *testing.T) {
@@ -171,10 +147,10 @@ func TestAttackCompiling(t *testing.T) {
 			})
 		}
 		for n := range int32(4) {
-			hostile(slowToCompile(n), "more than 1s of processor time")
+			hostile(pluginScript(wasmtest.SlowToCompile(n)), "more than 1s of processor time")
 		}
 		if !raced { // the detector's own memory would end the process in another way
-			hostile(largeToCompile(), "compiling it takes more than ")
+			hostile(pluginScript(wasmtest.LargeToCompile(0)), "compiling it takes more than ")
 		}
 		for n := range 3 {
 			good := answering(`"` + strings.Repeat("x", n) + `"`)
@@ -259,7 +235,7 @@ func TestAttackCompilingDuringAStop(t *testing.T) {
 	require.NoError(t, err)
 	refused := make(chan error)
 	for n := range int32(4) {
-		script := slowToCompile(100 + n)
+		script := pluginScript(wasmtest.SlowToCompile(100 + n))
 		go func() {
 			_, err := s.Validate(context.Background(), script)
 			refused <- err
@@ -391,38 +367,6 @@ func TestAttackCallsWithoutLoops(t *testing.T) {
 	})
 }
 
-// recursing is a plugin that calls itself for ever.
-func recursing() Script {
-	p := new(wasmtest.Program)
-	p.Function("handle", []byte{api.ValueTypeI32}, wasmtest.Call(0), wasmtest.Drop, wasmtest.I32(0))
-	return pluginScript(p.Bytes())
-}
-
-// recursingWithLargeFrames does so with a frame of hundreds of kilobytes: nested loops around many
-// variables.
-func recursingWithLargeFrames() Script {
-	const loops, variables = 150, 150
-	p := new(wasmtest.Program)
-	body := []byte{1, 0x80 | variables&0x7f, variables >> 7, api.ValueTypeI32}
-	variable := func(instruction byte, v int) []byte { return []byte{instruction, 0x80 | byte(v&0x7f), byte(v >> 7)} }
-	for range loops {
-		body = append(body, wasmtest.Join(wasmtest.Loop, wasmtest.Call(0), wasmtest.Drop)...)
-	}
-	for v := range variables {
-		body = append(body, wasmtest.Join(variable(0x20, v), wasmtest.Call(0), []byte{0x6a}, variable(0x21, v))...)
-	}
-	for range loops {
-		body = append(body, wasmtest.Join(wasmtest.Call(0), []byte{0x0d, 0}, wasmtest.End)...)
-	}
-	body = append(body, wasmtest.I32(0)...)
-	for v := range variables {
-		body = append(body, append(variable(0x20, v), 0x6a)...)
-	}
-	p.Function("handle", []byte{api.ValueTypeI32})
-	p.Code[0] = append(body, 0x0b)
-	return pluginScript(p.Bytes())
-}
-
 // A plugin that recurses takes a bounded native stack for each execution, whatever the size of its
 // frames. Without a bound each of these executions takes 120 MiB.
 func TestAttackRecursion(t *testing.T) {
@@ -431,8 +375,8 @@ func TestAttackRecursion(t *testing.T) {
 		script Script
 		most   uint64 // bytes for each execution
 	}{
-		"small frames": {recursing(), 8 << 20},
-		"large frames": {recursingWithLargeFrames(), 24 << 20},
+		"small frames": {pluginScript(wasmtest.Recursive()), 8 << 20},
+		"large frames": {pluginScript(wasmtest.RecursiveWithLargeFrames()), 24 << 20},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newReal(t, Config{MaxConcurrent: 2 * executions})

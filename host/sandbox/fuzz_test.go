@@ -11,6 +11,7 @@ import (
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/sandbox/compiler"
+	"github.com/picloud/picloud/host/sandbox/wasmbin/wasmtest"
 )
 
 // FuzzUpload uploads modules, which are compiled in processes of their own, and runs those that are
@@ -21,7 +22,7 @@ func FuzzUpload(f *testing.F) {
 		require.NoError(f, err)
 		f.Add(wasm)
 	}
-	for _, script := range []Script{answering("1"), recursing(), recursingWithLargeFrames()} {
+	for _, script := range []Script{answering("1"), pluginScript(wasmtest.Recursive()), pluginScript(wasmtest.RecursiveWithLargeFrames())} {
 		wasm, err := script.Wasm(f.Context())
 		require.NoError(f, err)
 		f.Add(wasm)

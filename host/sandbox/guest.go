@@ -23,13 +23,14 @@ type guest struct {
 	module  wazero.CompiledModule
 	base    *baseImage
 
-	mu   sync.Mutex
-	idle []*slot // their memory is the base image
+	maxIdle int // slots kept; what scripts invoke may take more for a while
+	mu      sync.Mutex
+	idle    []*slot // their memory is the base image
 }
 
 // newGuest compiles a guest, or finds it in the cache, and takes its base image.
-func newGuest(ctx context.Context, cache *codecache.Cache, wasm []byte, logger *slog.Logger) (g *guest, err error) {
-	g = new(guest)
+func newGuest(ctx context.Context, cache *codecache.Cache, wasm []byte, maxIdle int, logger *slog.Logger) (g *guest, err error) {
+	g = &guest{maxIdle: maxIdle}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, g.close(ctx))
@@ -142,8 +143,14 @@ func (g *guest) put(s *slot) {
 		return
 	}
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.idle = append(g.idle, s)
+	full := len(g.idle) >= g.maxIdle
+	if !full {
+		g.idle = append(g.idle, s)
+	}
+	g.mu.Unlock()
+	if full {
+		s.close(context.Background())
+	}
 }
 
 // close frees everything. No slot may be out.

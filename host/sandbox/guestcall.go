@@ -65,6 +65,7 @@ func (c *guestCall) perform(memory api.Memory, op abi.Op, at, size uint32) int32
 		panic(errKilled)
 	}
 	if op == abi.OpYield {
+		c.execution.Yield()
 		return 0
 	}
 	request, ok := memory.Read(at, size)

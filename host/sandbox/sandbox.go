@@ -132,7 +132,7 @@ func newSandbox(ctx context.Context, c Config, wasm []byte) (*Sandbox, error) {
 	if s.cache, err = codecache.Open(codecache.Config{Dir: c.CacheDir, MaxBytes: c.CacheBytes, Logger: c.Logger}); err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
-	if s.guest, err = newGuest(ctx, s.cache, wasm, c.Logger); err != nil {
+	if s.guest, err = newGuest(ctx, s.cache, wasm, c.MaxConcurrent, c.Logger); err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
 	plugins := compiler.New(compiler.Config{Cache: s.cache, Command: c.CompileCommand, Bounds: c.CompileBounds, Logger: c.Logger})
@@ -190,6 +190,12 @@ func (s *Sandbox) Execute(ctx context.Context, script Script, inv abi.Invocation
 	return result, err
 }
 
+// Work does work of ours on so many bytes for an app, such as encoding what a script of it has returned,
+// without keeping others from a processor.
+func (s *Sandbox) Work(ctx context.Context, app string, bytes int, do func()) {
+	s.gate.Work(ctx, app, bytes, do)
+}
+
 // Describe is Execute for tools that work on the language: it returns the value in
 // words, whatever it is.
 func (s *Sandbox) Describe(ctx context.Context, script Script, inv abi.Invocation, world World) (abi.Description, Result, error) {
@@ -235,6 +241,7 @@ func (s *Sandbox) load(e *gate.Execution, script Script, lazy bool) (*image, []s
 		Name: script.Name, Source: script.Source, Kind: script.Kind,
 		Limits: script.Limits, Modules: script.Modules, Lazy: lazy,
 	}
+	e.Yield()
 	slot, err := s.guest.take(e.Context())
 	if err != nil {
 		return nil, nil, e.Failed("no slot for a script", err)
@@ -262,6 +269,7 @@ func (s *Sandbox) load(e *gate.Execution, script Script, lazy bool) (*image, []s
 
 // run runs a loaded script in a slot restored from its image.
 func (s *Sandbox) run(e *gate.Execution, image *image, inv abi.Invocation, d *abi.Description) (result Result, err error) {
+	e.Yield()
 	start := time.Now()
 	defer func() { result.Duration = time.Since(start) }()
 	slot, err := s.guest.take(e.Context())

@@ -36,6 +36,7 @@ import (
 	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/sandbox"
 	"github.com/picloud/picloud/host/sandbox/compiler"
+	"github.com/picloud/picloud/host/sandbox/gate"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -93,6 +94,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		s.log = c.Settings.Logger()
 	}
 	s.stop = sync.OnceValue(s.stopInOrder)
+	gate.SpareProcessor()
 	s.log.Info("starting", "version", s.version, "config", s.settings)
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
@@ -299,6 +301,7 @@ func (s *Server) makeBackground(context.Context) error {
 		s.services.KV.Sweeper(),
 		s.services.Files.Sweeper(),
 		s.executions.CodeSweeper(s.log),
+		background.NewMemoryReturn(s.log),
 	}
 	if age := s.settings.LogRetention; age > 0 {
 		s.background = append(s.background, executions.NewRetention(s.store.Executions(), age, s.log))

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -202,8 +203,9 @@ func (c *Conn) drained() bool {
 // readHead reads until a head is there, which it leaves in the buffer.
 func (c *Conn) readHead() (head []byte, refusal *http1.Refusal, err error) {
 	c.compact()
-	if c.start < c.end { // sent before its turn
+	if c.start < c.end { // sent before its turn, so others have theirs first
 		c.waits.Store(0)
+		runtime.Gosched()
 	} else {
 		c.waits.Store(time.Now().UnixNano())
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/picloud/picloud/host/sandbox/codecache"
+	"github.com/picloud/picloud/host/sandbox/turns"
 )
 
 // Bounds are what compiling one module may take.
@@ -41,7 +42,8 @@ type Compiler struct {
 	command []string
 	bounds  Bounds
 	logger  *slog.Logger
-	queue   *queue
+	places  int // modules compiled at once
+	queue   *turns.Queue
 
 	ctx    context.Context // of all processes
 	cancel context.CancelFunc
@@ -73,11 +75,15 @@ func New(c Config) *Compiler {
 		places = max(2, runtime.GOMAXPROCS(0)/2)
 	}
 	compiler := &Compiler{
-		cache: c.Cache, command: c.Command, bounds: c.Bounds, logger: c.Logger, queue: newQueue(places), current: map[codecache.Key]*job{},
+		cache: c.Cache, command: c.Command, bounds: c.Bounds, logger: c.Logger, current: map[codecache.Key]*job{},
+		places: places, queue: turns.New(places, mostOfAnApp(places)),
 	}
 	compiler.ctx, compiler.cancel = context.WithCancel(context.Background())
 	return compiler
 }
+
+// mostOfAnApp is how many places of all an app has at most: others find one.
+func mostOfAnApp(places int) int { return max(1, places-1) }
 
 // A CostError says that compiling a module would take more than it may.
 type CostError struct {
@@ -174,7 +180,7 @@ func (c *Compiler) wait(ctx context.Context, key codecache.Key, j *job) error {
 
 // run compiles a module when it is its turn. The context ends its waiting.
 func (c *Compiler) run(ctx context.Context, j *job, key codecache.Key, app, owner string, module []byte) error {
-	leave, err := c.queue.enter(ctx, app)
+	leave, err := c.queue.Enter(ctx, app)
 	if err != nil {
 		return ErrBusy
 	}

@@ -1,7 +1,6 @@
 package compiler
 
 import (
-	"bytes"
 	"context"
 	"io/fs"
 	"log/slog"
@@ -27,29 +26,6 @@ import (
 func module(n int32) []byte {
 	var p wasmtest.Program
 	p.Function("number", []byte{api.ValueTypeI32}, wasmtest.I32(n))
-	return p.Bytes()
-}
-
-// slow is a module of 200 KB that takes a minute to compile: branches to one place.
-func slow(n int32) []byte {
-	var p wasmtest.Program
-	branches := bytes.Repeat(wasmtest.Join(wasmtest.I32(0), []byte{0x0d, 0}), 50_000)
-	p.Function("slow", []byte{api.ValueTypeI32}, []byte{0x02, 0x40}, branches, wasmtest.End, wasmtest.I32(n))
-	return p.Bytes()
-}
-
-// large is a module of 30 KB that takes gigabytes: loops over many variables.
-func large() []byte {
-	const loops, variables = 3000, 3000
-	var p wasmtest.Program
-	p.Function("large", []byte{api.ValueTypeI32})
-	number := func(v int) []byte { return []byte{0x80 | byte(v&0x7f), byte(v >> 7)} }
-	code := append(append([]byte{1}, number(variables)...), api.ValueTypeI32)
-	code = append(code, bytes.Repeat(wasmtest.Join(wasmtest.Loop, wasmtest.I32(0), []byte{0x0d, 0}, wasmtest.End), loops)...)
-	for v := range variables {
-		code = append(append(append(code, 0x20), number(v)...), wasmtest.Drop...)
-	}
-	p.Code[0] = append(append(code, wasmtest.I32(0)...), wasmtest.End...)
 	return p.Bytes()
 }
 
@@ -122,8 +98,8 @@ func TestWhatIsWrongWithAModule(t *testing.T) {
 	}{
 		"not valid":           {broken, Bounds{}, "it does not compile: invalid function[0]"},
 		"not even a module":   {[]byte("text"), Bounds{}, "it does not compile: invalid magic number"},
-		"too slow to compile": {slow(0), Bounds{CPU: 500 * time.Millisecond}, "compiling it takes more than 500ms of processor time, it was ended at "},
-		"too large":           {large(), Bounds{MemoryMB: 128}, "compiling it takes more than 128 MiB of memory, it was ended at "},
+		"too slow to compile": {wasmtest.SlowToCompile(0), Bounds{CPU: 500 * time.Millisecond}, "compiling it takes more than 500ms of processor time, it was ended at "},
+		"too large":           {wasmtest.LargeToCompile(0), Bounds{MemoryMB: 128}, "compiling it takes more than 128 MiB of memory, it was ended at "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if raceDetector && c.bounds.MemoryMB > 0 {
@@ -206,12 +182,10 @@ func TestSlowModules(t *testing.T) {
 	c := newCompiler(t, Config{Bounds: Bounds{CPU: time.Hour}})
 	var hostile sync.WaitGroup
 	for n := range int32(6) {
-		hostile.Go(func() { assert.Error(t, c.try(context.Background(), "hostile", slow(n))) })
+		hostile.Go(func() { assert.Error(t, c.try(context.Background(), "hostile", wasmtest.SlowToCompile(n))) })
 	}
 	assert.Eventually(t, func() bool {
-		c.queue.mu.Lock()
-		defer c.queue.mu.Unlock()
-		return c.queue.apps["hostile"] != nil && len(c.queue.apps["hostile"].line) == 6-c.queue.most
+		return c.queue.Waiting("hostile") == 6-mostOfAnApp(c.places)
 	}, 10*time.Second, time.Millisecond, "all wait or are compiled")
 	assert.NoError(t, c.try(t.Context(), "other", module(1)))
 
@@ -231,26 +205,18 @@ func TestNobodyWaits(t *testing.T) {
 	c := newCompiler(t, Config{Command: []string{"sh", "-c", `until [ -e ` + gate + ` ]; do sleep 0.01; done; exec "$@"`, "sh", self, "compile"}})
 	ctx, leave := context.WithCancel(t.Context())
 	ended := make(chan error)
-	modules := 2 + int32(c.queue.most)
+	modules := 2 + int32(mostOfAnApp(c.places))
 	for n := range modules {
 		go func() { ended <- c.try(ctx, "app", module(n)) }()
 	}
-	waiting := func() (n int) {
-		c.queue.mu.Lock()
-		defer c.queue.mu.Unlock()
-		if w := c.queue.apps["app"]; w != nil {
-			n = len(w.line)
-		}
-		return n
-	}
-	require.Eventually(t, func() bool { return waiting() == 2 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return c.queue.Waiting("app") == 2 }, 10*time.Second, time.Millisecond)
 	leave()
 	for range modules {
 		assert.ErrorIs(t, <-ended, context.Canceled)
 	}
-	require.Eventually(t, func() bool { return waiting() == 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return c.queue.Waiting("app") == 0 }, 10*time.Second, time.Millisecond)
 	require.NoError(t, os.WriteFile(gate, nil, 0o600))
-	assert.Eventually(t, func() bool { return c.cache.Len() == c.queue.most }, 20*time.Second, 10*time.Millisecond)
+	assert.Eventually(t, func() bool { return c.cache.Len() == mostOfAnApp(c.places) }, 20*time.Second, 10*time.Millisecond)
 }
 
 // A process whose parent has gone goes, too.
@@ -261,7 +227,7 @@ func TestAnOrphanEnds(t *testing.T) {
 	input, err := process.StdinPipe()
 	require.NoError(t, err)
 	require.NoError(t, process.Start())
-	wasm := slow(0)
+	wasm := wasmtest.SlowToCompile(0)
 	_, err = input.Write(append([]byte(strconv.Itoa(len(wasm))+"\n"), wasm...))
 	require.NoError(t, err)
 	require.NoError(t, input.Close())

@@ -24,6 +24,9 @@ type Execution struct {
 	timer    *time.Timer // cancels at the time limit; half the cost of a context with a deadline
 	deadline time.Time   // when it does
 	caller   *Execution  // that asked for this one; nil: none did
+
+	processors *processors
+	hold       hold
 }
 
 // executionKey finds the execution under whose context something happens.
@@ -53,7 +56,9 @@ func (e *Execution) Pause() (resume func()) {
 // Perform performs an operation for the guest. The error is what the guest may know
 // of a failure; what it may not is logged. A panic is a failure, too.
 func (e *Execution) Perform(op abi.Op, request []byte) ([]byte, *abi.OpError) {
+	resume := e.performing()
 	response, err := e.perform(op, request)
+	resume()
 	if err == nil {
 		return response, nil
 	}

@@ -19,9 +19,10 @@ import (
 // them at once, and the last quarter is kept for apps that have none: however much others run, an
 // app that runs nothing is admitted, unless that quarter is taken by as many other apps.
 type Gate struct {
-	logger *slog.Logger
-	places int
-	kept   int // of them, for apps that have none
+	logger     *slog.Logger
+	places     int
+	kept       int // of them, for apps that have none
+	processors processors
 
 	mu      sync.Mutex
 	running map[*Execution]struct{}
@@ -34,7 +35,7 @@ type Gate struct {
 // logger.
 func New(places int, logger *slog.Logger) *Gate {
 	g := &Gate{
-		logger: logger, places: places, kept: max(places/4, 1),
+		logger: logger, places: places, kept: max(places/4, 1), processors: newProcessors(),
 		running: make(map[*Execution]struct{}, places), apps: map[string]int{}, empty: make(chan struct{}),
 	}
 	if places == 1 {
@@ -69,7 +70,7 @@ func (g *Gate) Enter(ctx context.Context, r Request) (*Execution, error) {
 			return nil, &abi.ScriptError{Code: abi.CodeOverloaded, Message: refusal}
 		}
 	}
-	e := &Execution{Limits: r.Limits, World: r.World, app: r.App, logger: g.logger, caller: caller}
+	e := &Execution{Limits: r.Limits, World: r.World, app: r.App, logger: g.logger, caller: caller, processors: &g.processors}
 	e.ctx, e.cancel = context.WithCancelCause(context.WithValue(ctx, executionKey{}, e))
 	timeout := time.Duration(r.Limits.TimeoutMS) * time.Millisecond
 	e.deadline = time.Now().Add(timeout)
@@ -102,6 +103,7 @@ func (g *Gate) refusal(r Request) string {
 func (g *Gate) Leave(e *Execution) {
 	e.timer.Stop()
 	e.cancel(errEnded)
+	e.hold.giveBack()
 	if e.caller != nil {
 		return
 	}

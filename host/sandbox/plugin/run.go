@@ -43,6 +43,7 @@ func (p *Plugin) Run(e *gate.Execution, inv abi.Invocation) (value msgp.Raw, mem
 	defer stderr.flush()
 	defer stdout.flush()
 
+	e.Occupy()
 	ctx := experimental.WithMemoryAllocator(e.Context(), allocator)
 	instance, err := p.compiled.Instance(ctx, extism.PluginInstanceConfig{
 		ModuleConfig: worldOf(e).WithStdout(stdout).WithStderr(stderr),

@@ -1,4 +1,4 @@
-package compiler
+package turns
 
 import (
 	"context"
@@ -16,7 +16,7 @@ const (
 
 // An app that asks first and often does not get every place, and others come in between.
 func TestTheQueueIsFair(t *testing.T) {
-	q := newQueue(2)
+	q := New(2, 1)
 	var order []string
 	leaves := map[string][]func(){}
 	served := make(chan string)
@@ -24,7 +24,7 @@ func TestTheQueueIsFair(t *testing.T) {
 		entered := make(chan struct{})
 		go func() {
 			close(entered)
-			leave, err := q.enter(context.Background(), app)
+			leave, err := q.Enter(context.Background(), app)
 			require.NoError(t, err)
 			q.mu.Lock()
 			leaves[app] = append(leaves[app], leave)
@@ -35,9 +35,7 @@ func TestTheQueueIsFair(t *testing.T) {
 	}
 	waiting := func(app string, n int) {
 		require.Eventually(t, func() bool {
-			q.mu.Lock()
-			defer q.mu.Unlock()
-			return q.apps[app] != nil && len(q.apps[app].line) == n
+			return q.Waiting(app) == n
 		}, waitLong, tick)
 	}
 	next := func() string {
@@ -84,18 +82,18 @@ func TestTheQueueIsFair(t *testing.T) {
 
 // Who gives up leaves the line.
 func TestGivingUp(t *testing.T) {
-	q := newQueue(1)
-	leave, err := q.enter(t.Context(), "a")
+	q := New(1, 1)
+	leave, err := q.Enter(t.Context(), "a")
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 3 {
-		_, err = q.enter(ctx, "b")
+		_, err = q.Enter(ctx, "b")
 		assert.ErrorIs(t, err, context.Canceled)
 	}
 	leave()
 	assert.Empty(t, q.apps)
-	leave, err = q.enter(t.Context(), "c")
+	leave, err = q.Enter(t.Context(), "c")
 	require.NoError(t, err)
 	leave()
 }

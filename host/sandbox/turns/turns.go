@@ -1,13 +1,14 @@
-package compiler
+// Package turns has those who want the same thing take turns, in an order that is fair to apps.
+package turns
 
 import (
 	"context"
 	"sync"
 )
 
-// A queue gives places to apps that wait for one. No app has all of them, and of those that wait
-// the one comes next that has the fewest, and of these the one that was served least recently.
-type queue struct {
+// A Queue gives places to apps that wait for one. Of the apps that wait the one comes next that has
+// the fewest, and of these the one that was served least recently.
+type Queue struct {
 	mu    sync.Mutex
 	free  int
 	most  int // places of one app
@@ -22,12 +23,23 @@ type waiters struct {
 	line   []chan struct{} // each is closed when its turn has come
 }
 
-func newQueue(places int) *queue {
-	return &queue{free: places, most: max(1, places-1), apps: map[string]*waiters{}}
+// New makes a queue of so many places, of which one app has some at most.
+func New(places, most int) *Queue {
+	return &Queue{free: places, most: most, apps: map[string]*waiters{}}
 }
 
-// enter waits for a place. The error is the context's.
-func (q *queue) enter(ctx context.Context, app string) (leave func(), err error) {
+// Waiting returns how many of an app wait.
+func (q *Queue) Waiting(app string) int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if w := q.apps[app]; w != nil {
+		return len(w.line)
+	}
+	return 0
+}
+
+// Enter waits for a place, which leave gives back. The error is the context's.
+func (q *Queue) Enter(ctx context.Context, app string) (leave func(), err error) {
 	q.mu.Lock()
 	w := q.apps[app]
 	if w == nil {
@@ -62,7 +74,7 @@ func (q *queue) enter(ctx context.Context, app string) (leave func(), err error)
 }
 
 // next gives free places to those whose turn it is.
-func (q *queue) next() {
+func (q *Queue) next() {
 	for q.free > 0 {
 		var first *waiters
 		for _, w := range q.apps {
@@ -90,7 +102,7 @@ func (w *waiters) before(other *waiters) bool {
 }
 
 // forget drops an app that neither has a place nor waits.
-func (q *queue) forget(app string) {
+func (q *Queue) forget(app string) {
 	if w := q.apps[app]; w != nil && w.places == 0 && len(w.line) == 0 {
 		delete(q.apps, app)
 	}
