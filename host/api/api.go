@@ -33,8 +33,9 @@ type Config struct {
 	Docs           *docs.Service
 	Files          *files.Service
 	Catalog        *catalog.Catalog
-	MaxBodyBytes   int64 // of a request, uploads of files and plugins excepted
-	MaxPluginBytes int64 // of a plugin's module; 0: 16 MiB
+	MaxBodyBytes   int64          // of a request, uploads of files and plugins excepted
+	MaxPluginBytes int64          // of a plugin's module; 0: 16 MiB
+	Quotas         store.AppUsage // what an app may have; 0: no bound
 	Version        string
 	Logger         *slog.Logger
 }
@@ -50,6 +51,7 @@ type API struct {
 	catalog    *catalog.Catalog
 	maxBody    int64
 	maxPlugin  int64
+	quotas     store.AppUsage
 	version    string
 	log        *slog.Logger
 }
@@ -59,7 +61,7 @@ func New(c Config) *API {
 	return &API{
 		store: c.Store, authority: c.Authority, executions: c.Executions, catalog: c.Catalog,
 		kv: c.KV, docs: c.Docs, files: c.Files,
-		maxBody: c.MaxBodyBytes, maxPlugin: cmp.Or(c.MaxPluginBytes, 16<<20), version: c.Version, log: c.Logger,
+		maxBody: c.MaxBodyBytes, maxPlugin: cmp.Or(c.MaxPluginBytes, 16<<20), quotas: c.Quotas, version: c.Version, log: c.Logger,
 	}
 }
 

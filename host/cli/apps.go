@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/client"
@@ -13,6 +15,7 @@ type AppsCmd struct {
 	List   AppsListCmd   `cmd:"" help:"List the apps you may see."`
 	Create AppsCreateCmd `cmd:"" help:"Create an app."`
 	Show   AppsShowCmd   `cmd:"" help:"Show an app."`
+	Usage  AppsUsageCmd  `cmd:"" help:"Show what an app uses of its quotas."`
 	Delete AppsDeleteCmd `cmd:"" help:"Delete an app with all it holds."`
 }
 
@@ -62,6 +65,34 @@ func (cmd *AppsShowCmd) Run(ctx context.Context, r *Remote, c *client.Client) er
 		return err
 	}
 	return printOne(r, app, appColumns)
+}
+
+// AppsUsageCmd is `picloud apps usage`.
+type AppsUsageCmd struct {
+	App string `arg:"" help:"Slug or id." complete:"apps"`
+}
+
+// Run shows the usage.
+func (cmd *AppsUsageCmd) Run(ctx context.Context, r *Remote, c *client.Client) error {
+	usage, err := c.Usage(ctx, cmd.App)
+	if err != nil {
+		return err
+	}
+	used := func(of func(wire.Usage) wire.Used) func(wire.Usage) string {
+		return func(u wire.Usage) string {
+			text := strconv.FormatInt(of(u).Bytes, 10)
+			if quota := of(u).Quota; quota > 0 {
+				text += fmt.Sprintf(" of %d", quota)
+			}
+			return text
+		}
+	}
+	return printOne(r, usage, []column[wire.Usage]{
+		{"KV", used(func(u wire.Usage) wire.Used { return u.KV })},
+		{"DOCS", used(func(u wire.Usage) wire.Used { return u.Docs })},
+		{"FILES", used(func(u wire.Usage) wire.Used { return u.Files })},
+		{"LOG TODAY", used(func(u wire.Usage) wire.Used { return u.Log })},
+	})
 }
 
 // AppsDeleteCmd is `picloud apps delete`.

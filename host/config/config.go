@@ -57,6 +57,10 @@ type Config struct {
 	MaxMemoryMB   int64         `name:"max-memory-mb" default:"512" min:"1" max:"4096" help:"Most memory a script may be allowed, MiB." env:"PICLOUD_MAX_MEMORY_MB"`
 	MaxTimeout    time.Duration `default:"300s" min:"1ms" max:"24h" help:"Longest time limit a script may be allowed." env:"PICLOUD_MAX_TIMEOUT"`
 
+	KVQuota   int64 `name:"kv-quota" default:"1073741824" min:"0" max:"1125899906842624" help:"Most bytes that the kv entries of one app may have in all; 0 is no bound." env:"PICLOUD_KV_QUOTA"`
+	DocsQuota int64 `default:"4294967296" min:"0" max:"1125899906842624" help:"Most bytes that the documents of one app may have in all; 0 is no bound." env:"PICLOUD_DOCS_QUOTA"`
+	LogQuota  int64 `default:"268435456" min:"0" max:"1125899906842624" help:"Most bytes that one app may write to its log on a day (UTC); 0 is no bound." env:"PICLOUD_LOG_QUOTA"`
+
 	FilesRoot    string `placeholder:"DIR" complete:"files" help:"Directory for the contents of apps' files; files in the data directory when not set. It must not be shared with another database." env:"PICLOUD_FILES_ROOT"`
 	FilesQuota   int64  `default:"1073741824" min:"0" max:"1125899906842624" help:"Most bytes that the files of one app may have in all; 0 is no bound." env:"PICLOUD_FILES_QUOTA"`
 	MaxFileBytes int64  `default:"104857600" min:"1" max:"1099511627776" help:"Largest file, bytes." env:"PICLOUD_MAX_FILE_BYTES"`

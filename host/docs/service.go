@@ -23,6 +23,9 @@ const MaxDataBytes = 1 << 20
 // Config is what the service works with.
 type Config struct {
 	Store store.Docs
+
+	// Admit refuses bytes of data that an app may not write; nil: it may write any.
+	Admit func(ctx context.Context, appID string, bytes int) error
 }
 
 // Service keeps and finds documents. It is safe for concurrent use. Values come in as MessagePack
@@ -30,14 +33,20 @@ type Config struct {
 // names the field; what is not there is [fault.NotFound], in another app as in none.
 type Service struct {
 	store store.Docs
+	admit func(ctx context.Context, appID string, bytes int) error
 }
 
 // New makes the service.
-func New(config Config) *Service { return &Service{store: config.Store} }
+func New(config Config) *Service {
+	if config.Admit == nil {
+		config.Admit = func(context.Context, string, int) error { return nil }
+	}
+	return &Service{store: config.Store, admit: config.Admit}
+}
 
 // Create keeps a new document under an id of its own, a UUIDv7.
 func (s *Service) Create(ctx context.Context, appID, collection string, data msgp.Raw) (store.Document, error) {
-	content, err := checked(appID, collection, data)
+	content, err := s.checked(ctx, appID, collection, "", data)
 	if err != nil {
 		return store.Document{}, err
 	}
@@ -58,7 +67,7 @@ func (s *Service) Put(ctx context.Context, appID, collection, id string, data ms
 	if parsed, err := uuid.Parse(id); err != nil || parsed.String() != id {
 		return store.Document{}, false, fault.Refuse("id", "must be a UUID in lower case, got %.40q", id)
 	}
-	content, err := checked(appID, collection, data)
+	content, err := s.checked(ctx, appID, collection, id, data)
 	if err != nil {
 		return store.Document{}, false, err
 	}
@@ -79,7 +88,7 @@ func (s *Service) Put(ctx context.Context, appID, collection, id string, data ms
 // Update replaces the data of a document and returns it as it is now. With ifVersion not nil it
 // must be at that version; otherwise the error is a [fault.Stale].
 func (s *Service) Update(ctx context.Context, appID, collection, id string, data msgp.Raw, ifVersion *int64) (store.Document, error) {
-	content, err := checked(appID, collection, data)
+	content, err := s.checked(ctx, appID, collection, id, data)
 	if err != nil {
 		return store.Document{}, err
 	}
@@ -96,12 +105,19 @@ func (s *Service) Patch(ctx context.Context, appID, collection, id string, patch
 	if err != nil {
 		return store.Document{}, err
 	}
+	full := s.admit(ctx, appID, len(patch))
+	if full != nil && fault.Of(full) != fault.Quota {
+		return store.Document{}, full
+	}
 	terms := newTerms(appID, collection)
 	key := store.DocumentKey{AppID: appID, Collection: collection, ID: id}
 	return s.store.Modify(ctx, key, ifVersion, func(data json.RawMessage) (store.DocumentContent, error) {
 		result := merged(text(data), changes)
 		if len(result) > MaxDataBytes {
 			return store.DocumentContent{}, fault.Refuse("data", "must be at most %d bytes as JSON, would be %d", MaxDataBytes, len(result))
+		}
+		if full != nil && len(result) > len(data) {
+			return store.DocumentContent{}, full
 		}
 		return store.DocumentContent{Data: json.RawMessage(result), Terms: terms.ofDocument(result)}, nil
 	})
@@ -120,8 +136,9 @@ func (s *Service) Collections(ctx context.Context, appID string, page store.Page
 	return s.store.Collections(ctx, appID, page)
 }
 
-// checked is what is kept of data that came with a request.
-func checked(appID, collection string, data msgp.Raw) (store.DocumentContent, error) {
+// checked is what is kept of data that came with a request, for a document with an id or, if that is
+// "", a new one.
+func (s *Service) checked(ctx context.Context, appID, collection, id string, data msgp.Raw) (store.DocumentContent, error) {
 	if err := store.CheckCollection(collection); err != nil {
 		return store.DocumentContent{}, err
 	}
@@ -129,5 +146,21 @@ func checked(appID, collection string, data msgp.Raw) (store.DocumentContent, er
 	if err != nil {
 		return store.DocumentContent{}, err
 	}
+	if err := s.admitData(ctx, store.DocumentKey{AppID: appID, Collection: collection, ID: id}, len(content)); err != nil {
+		return store.DocumentContent{}, err
+	}
 	return store.DocumentContent{Data: json.RawMessage(content), Terms: newTerms(appID, collection).ofDocument(content)}, nil
+}
+
+// admitData asks for room for data. Where there is none, data that is there may be replaced by data
+// that is not longer.
+func (s *Service) admitData(ctx context.Context, key store.DocumentKey, bytes int) error {
+	refused := s.admit(ctx, key.AppID, bytes)
+	if fault.Of(refused) != fault.Quota || key.ID == "" {
+		return refused
+	}
+	if present, err := s.store.Get(ctx, key); err == nil && bytes <= len(present.Data) {
+		return nil
+	}
+	return refused
 }

@@ -17,7 +17,7 @@ import (
 // Bounds of what waits to be written, and how it is written.
 const (
 	maxQueued      = 16_384   // executions
-	maxQueuedBytes = 64 << 20 // of executions with their log lines
+	maxQueuedBytes = 64 << 20 // of executions with their log lines, unless the server says otherwise
 	recordBytes    = 512      // of an execution without its lines and its error
 	batchSize      = 1024     // executions in one transaction
 	linger         = 100 * time.Millisecond
@@ -41,9 +41,13 @@ type Recorder struct {
 	failures                        prometheus.Counter
 }
 
-// NewRecorder makes a recorder that waits for its Start.
-func NewRecorder(s store.Executions, log *slog.Logger, registerer prometheus.Registerer) *Recorder {
-	return newRecorder(s, log, registerer, maxQueued, maxQueuedBytes)
+// NewRecorder makes a recorder that waits for its Start. So many bytes may wait to be written, 0: 64
+// MiB.
+func NewRecorder(s store.Executions, log *slog.Logger, registerer prometheus.Registerer, maxBytes int) *Recorder {
+	if maxBytes == 0 {
+		maxBytes = maxQueuedBytes
+	}
+	return newRecorder(s, log, registerer, maxQueued, maxBytes)
 }
 
 func newRecorder(s store.Executions, log *slog.Logger, registerer prometheus.Registerer, maxQueued, maxBytes int) *Recorder {

@@ -44,7 +44,7 @@ func newArchive(t *testing.T) *archive {
 
 // recorder makes a recorder that has begun.
 func (a *archive) recorder() *Recorder {
-	return a.started(NewRecorder(a.Executions(), slog.New(slog.DiscardHandler), prometheus.NewRegistry()))
+	return a.started(NewRecorder(a.Executions(), slog.New(slog.DiscardHandler), prometheus.NewRegistry(), 0))
 }
 
 func (a *archive) started(r *Recorder) *Recorder {
@@ -228,7 +228,7 @@ func TestRetention(t *testing.T) {
 }
 
 func BenchmarkRecorderAdd(b *testing.B) {
-	r := NewRecorder(nil, slog.New(slog.DiscardHandler), prometheus.NewRegistry()) // never started
+	r := NewRecorder(nil, slog.New(slog.DiscardHandler), prometheus.NewRegistry(), 0) // never started
 	e := store.Execution{Lines: []store.LogLine{{Message: "hello"}}}
 	b.ReportAllocs()
 	for b.Loop() {

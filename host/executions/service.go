@@ -35,8 +35,13 @@ type Config struct {
 	Dispatcher      *hostcalls.Dispatcher
 	Ceiling         abi.Limits // every field set
 	ScriptCacheSize int        // scripts whose source is kept in memory
+	MaxRecordBytes  int        // of records that wait to be written; 0: 64 MiB
 	Logger          *slog.Logger
 	Registerer      prometheus.Registerer
+
+	// AdmitLog refuses bytes of log lines that an app may not write, which are left out then; nil: it
+	// may write any.
+	AdmitLog func(ctx context.Context, appID string, bytes int) error
 }
 
 // Service runs scripts. It is safe for concurrent use. Its Start and Stop are those of a
@@ -47,6 +52,7 @@ type Service struct {
 	ceiling    abi.Limits
 	scripts    *scripts
 	records    *Recorder
+	admitLog   func(ctx context.Context, appID string, bytes int) error
 	log        *slog.Logger
 	metrics    metrics
 }
@@ -58,7 +64,8 @@ func New(c Config) *Service {
 		dispatcher: c.Dispatcher,
 		ceiling:    c.Ceiling,
 		scripts:    newScripts(c.Store, c.ScriptCacheSize),
-		records:    NewRecorder(c.Store.Executions(), c.Logger, c.Registerer),
+		records:    NewRecorder(c.Store.Executions(), c.Logger, c.Registerer, c.MaxRecordBytes),
+		admitLog:   c.AdmitLog,
 		log:        c.Logger,
 		metrics:    newMetrics(c.Registerer),
 	}
@@ -310,7 +317,21 @@ func (s *Service) finished(ctx context.Context, script store.Script, in Invocati
 		record.Outcome, record.ErrorMessage = out.Error.Code, out.Error.Message
 		record.ErrorLine, record.ErrorColumn = out.Error.Line, out.Error.Column
 	}
+	record.Lines = s.admitted(ctx, script.AppID, out.Lines)
 	s.records.Add(record)
+}
+
+// admitted are the lines of an execution that are kept: all, or one that says why they are not.
+func (s *Service) admitted(ctx context.Context, appID string, lines []store.LogLine) []store.LogLine {
+	if s.admitLog == nil || len(lines) == 0 {
+		return lines
+	}
+	err := s.admitLog(context.WithoutCancel(ctx), appID, store.LogBytes(lines))
+	if fault.Of(err) != fault.Quota {
+		return lines // it could not be asked: the database bounds what can be written
+	}
+	last := lines[len(lines)-1]
+	return []store.LogLine{{At: last.At, Level: abi.LogWarn, Message: fmt.Sprintf("%d lines are left out today: %v", len(lines), err)}}
 }
 
 // Validate compiles a script as Run would and returns the names it imports.

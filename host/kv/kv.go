@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -17,6 +18,9 @@ type Config struct {
 	Store store.KV
 	Log   *slog.Logger     // of the sweeps; nil: slog.Default()
 	Now   func() time.Time // the clock that ttl_ms counts from, the store's; nil: time.Now
+
+	// Admit refuses bytes of keys and values that an app may not write; nil: it may write any.
+	Admit func(ctx context.Context, appID string, bytes int) error
 }
 
 // Service performs the operations of kv. It is safe for concurrent use.
@@ -35,6 +39,9 @@ type Service struct{ config Config }
 func New(config Config) *Service {
 	if config.Now == nil {
 		config.Now = time.Now
+	}
+	if config.Admit == nil {
+		config.Admit = func(context.Context, string, int) error { return nil }
 	}
 	return &Service{config: config}
 }
@@ -89,6 +96,9 @@ func (s *Service) Set(ctx context.Context, appID, collection, key string, value 
 	if err != nil {
 		return false, err
 	}
+	if err := s.admit(ctx, appID, collection, key, text); err != nil {
+		return false, err
+	}
 	return s.config.Store.Set(ctx, appID, collection, store.KVEntry{Key: key, Value: text, ExpiresAt: expires}, options.IfAbsent)
 }
 
@@ -100,11 +110,27 @@ func (s *Service) Delete(ctx context.Context, appID, collection, key string) (bo
 	return s.config.Store.Delete(ctx, appID, collection, key)
 }
 
+// admit asks for room for an entry. Where there is none, one that is there may be replaced by one
+// that is not longer.
+func (s *Service) admit(ctx context.Context, appID, collection, key string, value json.RawMessage) error {
+	refused := s.config.Admit(ctx, appID, len(key)+len(value))
+	if fault.Of(refused) != fault.Quota {
+		return refused
+	}
+	if present, err := s.config.Store.Get(ctx, appID, collection, key); err == nil && len(value) <= len(present.Value) {
+		return nil
+	}
+	return refused
+}
+
 // Incr adds to an integer, which is 0 if missing, and returns the sum. The entry keeps the time at
 // which it expires. A value that is not an integer of 64 bits and a sum that would not be one are
 // refused.
 func (s *Service) Incr(ctx context.Context, appID, collection, key string, by int64) (sum int64, err error) {
 	if err := checkNames(collection, key); err != nil {
+		return 0, err
+	}
+	if err := s.admit(ctx, appID, collection, key, nil); err != nil { // the few digits are not counted
 		return 0, err
 	}
 	err = s.config.Store.Update(ctx, appID, collection, key, func(value json.RawMessage) (json.RawMessage, bool, error) {
@@ -138,6 +164,8 @@ func (s *Service) CompareAndSet(ctx context.Context, appID, collection, key stri
 	}
 	if isNull(nextText) {
 		nextText = nil
+	} else if err := s.admit(ctx, appID, collection, key, nextText); err != nil {
+		return false, err
 	}
 	err = s.config.Store.Update(ctx, appID, collection, key, func(value json.RawMessage) (json.RawMessage, bool, error) {
 		if swapped = value == nil && isNull(oldText) || value != nil && !isNull(oldText) && same(value, oldText); !swapped {

@@ -34,6 +34,7 @@ import (
 	"github.com/picloud/picloud/host/front/edge"
 	"github.com/picloud/picloud/host/hostcalls"
 	"github.com/picloud/picloud/host/kv"
+	"github.com/picloud/picloud/host/quota"
 	"github.com/picloud/picloud/host/sandbox"
 	"github.com/picloud/picloud/host/sandbox/compiler"
 	"github.com/picloud/picloud/host/sandbox/gate"
@@ -45,6 +46,12 @@ const (
 	interruptGrace = 2 * time.Second  // for interrupted executions to be answered
 	closeGrace     = 30 * time.Second // for the last records to be written
 )
+
+// reclaimEvery is how often disk that is not used any more is given back.
+const reclaimEvery = time.Minute
+
+// maxRecordBytes is how much memory of the budget records have that wait to be written, at most.
+const maxRecordBytes = 64 << 20
 
 // Config is what a [Server] is made of.
 type Config struct {
@@ -71,6 +78,7 @@ type Server struct {
 	store      store.Store
 	services   hostcalls.Services
 	sandbox    *sandbox.Sandbox
+	budget     *budget.Budget
 	executions *executions.Service
 	catalog    *catalog.Catalog
 	listener   net.Listener
@@ -207,8 +215,14 @@ func (s *Server) makeServices(ctx context.Context) error {
 		s.log.Warn("scripts may send HTTP requests to private addresses and to this machine: http_allow_private is for development")
 	}
 	s.services = hostcalls.Services{
-		KV:    kv.New(kv.Config{Store: s.store.KV(), Log: s.log}),
-		Docs:  docs.New(docs.Config{Store: s.store.Docs()}),
+		KV: kv.New(kv.Config{
+			Store: s.store.KV(), Log: s.log,
+			Admit: s.meter("kv entries", c.KVQuota, func(u store.AppUsage) int64 { return u.KV }),
+		}),
+		Docs: docs.New(docs.Config{
+			Store: s.store.Docs(),
+			Admit: s.meter("documents", c.DocsQuota, func(u store.AppUsage) int64 { return u.Docs }),
+		}),
 		Files: stored,
 		HTTP: fetch.New(fetch.Config{
 			Version: s.version, AllowPrivate: c.HTTPAllowPrivate, Timeout: c.HTTPTimeout,
@@ -217,6 +231,14 @@ func (s *Server) makeServices(ctx context.Context) error {
 	}
 	s.onStop(func(context.Context) error { s.services.HTTP.Close(); return nil })
 	return nil
+}
+
+// meter bounds what each app has of something.
+func (s *Server) meter(what string, quotaBytes int64, of func(store.AppUsage) int64) func(context.Context, string, int) error {
+	return quota.NewMeter(what, quotaBytes, func(ctx context.Context, appID string) (int64, error) {
+		usage, err := s.store.Apps().Usage(ctx, appID, time.Now())
+		return of(usage), err
+	}).Admit
 }
 
 func (s *Server) makeSandbox(ctx context.Context) (err error) {
@@ -243,10 +265,15 @@ func (s *Server) makeSandbox(ctx context.Context) (err error) {
 }
 
 func (s *Server) makeExecutions(context.Context) error {
+	s.budget = budget.New(s.settings.MaxBufferedBytes)
+	records := int(min(s.budget.Size()/8, maxRecordBytes))
+	s.budget.Reserve(int64(records))
 	s.executions = executions.New(executions.Config{
 		Store: s.store, Sandbox: s.sandbox,
 		Dispatcher: hostcalls.New(hostcalls.Config{Services: s.services, Log: s.log, Registerer: s.metrics}),
 		Ceiling:    s.settings.Ceiling(), ScriptCacheSize: s.settings.ScriptCacheSize, Logger: s.log, Registerer: s.metrics,
+		MaxRecordBytes: records,
+		AdmitLog:       s.meter("log lines of a day", s.settings.LogQuota, func(u store.AppUsage) int64 { return u.Log }),
 	})
 	s.onStop(s.executions.Stop)
 	return nil
@@ -277,6 +304,7 @@ func (s *Server) makeFront(context.Context) error {
 		Store: s.store, Authority: s.authority, Executions: s.executions,
 		KV: s.services.KV, Docs: s.services.Docs, Files: s.services.Files,
 		Catalog: s.catalog, MaxBodyBytes: c.MaxBodyBytes, MaxPluginBytes: c.MaxPluginBytes,
+		Quotas:  store.AppUsage{KV: c.KVQuota, Docs: c.DocsQuota, Files: c.FilesQuota, Log: c.LogQuota},
 		Version: s.version, Logger: s.log,
 	})
 	proxies, err := c.Proxies()
@@ -285,7 +313,7 @@ func (s *Server) makeFront(context.Context) error {
 	}
 	s.front = front.New(front.Config{
 		Store: s.store, Authority: s.authority, Executions: s.executions, Files: s.services.Files, Routes: s.catalog.Routes(),
-		MaxBodyBytes: c.MaxBodyBytes, Budget: budget.New(c.MaxBufferedBytes), Proxies: proxies,
+		MaxBodyBytes: c.MaxBodyBytes, Budget: s.budget, Proxies: proxies,
 		Limits:  edge.Limits{Connections: c.MaxConnections, PerAddress: c.MaxConnectionsPerAddress},
 		Version: s.version, Logger: s.log, Registry: s.metrics,
 		Mount: admin.Mount, Streams: api.Streams,
@@ -302,6 +330,7 @@ func (s *Server) makeBackground(context.Context) error {
 		s.services.Files.Sweeper(),
 		s.executions.CodeSweeper(s.log),
 		background.NewMemoryReturn(s.log),
+		background.NewSweep("unused", "bytes of disk", reclaimEvery, s.log, s.store.Reclaim),
 	}
 	if age := s.settings.LogRetention; age > 0 {
 		s.background = append(s.background, executions.NewRetention(s.store.Executions(), age, s.log))

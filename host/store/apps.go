@@ -40,6 +40,10 @@ type Apps interface {
 	// Delete removes an app with its scripts, routes, members, keys, executions and log lines.
 	Delete(ctx context.Context, id string) error
 
+	// Usage returns how many bytes an app keeps, and how many of log it has written on the day (UTC)
+	// of a time.
+	Usage(ctx context.Context, id string, day time.Time) (AppUsage, error)
+
 	// SetMember makes a user a member of an app, or changes the role. An unknown app or user is
 	// [fault.NotFound].
 	SetMember(ctx context.Context, appID, userID string, role AppRole) error
@@ -49,6 +53,14 @@ type Apps interface {
 	Members(ctx context.Context, appID string) ([]Member, error)
 	// RemoveMember ends a membership.
 	RemoveMember(ctx context.Context, appID, userID string) error
+}
+
+// AppUsage is how many bytes an app has of what is bounded.
+type AppUsage struct {
+	KV    int64 // keys and values, also of entries that have expired and are not swept yet
+	Docs  int64 // data of documents, as JSON
+	Files int64
+	Log   int64 // messages and data of lines of a day
 }
 
 // AppRole is what a member may do in an app.

@@ -38,11 +38,11 @@ func OtherContent(expected, current string) error {
 	}
 }
 
-// OverQuota makes the error of bytes that an app may not keep: it has used of its quota, and wanted
-// more were to come.
-func OverQuota(quota, used, wanted int64) error {
+// OverQuota makes the error of bytes that an app may not keep of what it has, as in "files": it has
+// used of its quota, and wanted more were to come.
+func OverQuota(what string, quota, used, wanted int64) error {
 	return &fault.Error{
-		Code: fault.Quota, Text: fmt.Sprintf("the files of the app may have %d bytes in all: they have %d, and %d more were to come", quota, used, wanted),
+		Code: fault.Quota, Text: fmt.Sprintf("the %s of the app may have %d bytes in all: they have %d, and %d more were to come", what, quota, used, wanted),
 		Value: wanted, Current: used, Limit: quota,
 	}
 }

@@ -87,3 +87,11 @@ type Executions interface {
 	// oldest first, with their lines, and returns their number: less than limit when none is left.
 	DeleteBefore(ctx context.Context, before time.Time, limit int) (int, error)
 }
+
+// LogBytes returns how many bytes lines count for: their messages and data.
+func LogBytes(lines []LogLine) (n int) {
+	for _, line := range lines {
+		n += len(line.Message) + len(line.Data)
+	}
+	return n
+}

@@ -61,6 +61,10 @@ type Store interface {
 	// may speed up what is found without it, as waking somebody does.
 	AfterCommit(fn func())
 
+	// Reclaim gives disk that nothing uses any more back to the system, a little at a time, and
+	// returns how many bytes. A database that does so itself has nothing to do.
+	Reclaim(ctx context.Context) (int64, error)
+
 	// Ping returns an error unless the database can be reached and takes writes: a full disk is found
 	// so, too.
 	Ping(ctx context.Context) error

@@ -5,6 +5,7 @@ package budget
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -43,6 +44,14 @@ func New(size int64) *Budget {
 
 // Size returns the size in bytes.
 func (b *Budget) Size() int64 { return b.size }
+
+// Reserve takes n bytes for good, for what has a bound of its own. Call it before the first Share;
+// n must be less than seven eighths of the size.
+func (b *Budget) Reserve(n int64) {
+	if !b.common.TryAcquire(n) {
+		panic(fmt.Sprintf("budget: no %d of %d bytes to reserve", n, b.size))
+	}
+}
 
 // A Share is what one request, answer or record holds of a budget. It is for one goroutine at a
 // time.

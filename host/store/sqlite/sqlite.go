@@ -63,6 +63,9 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 		return nil, err
 	}
 	writer.SetMaxOpenConns(1)
+	if err := makeReclaimable(ctx, writer); err != nil {
+		return nil, errors.Join(err, writer.Close())
+	}
 	if err := migrate(ctx, writer); err != nil {
 		return nil, errors.Join(err, writer.Close())
 	}
@@ -80,7 +83,8 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 		Listeners: config.Listeners,
 		Prepare:   true,
 		Dialect: sqlstore.Dialect{ // BEGIN IMMEDIATE is the lock
-			Record: record,
+			Record:  record,
+			Reclaim: func(ctx context.Context) (int64, error) { return reclaim(ctx, writer) },
 			Terms: sqlstore.TermIndex{
 				Value: encodeTerms,
 				Any: func(terms []int64, first int) (string, []any) {
@@ -139,7 +143,10 @@ func create(path string) error {
 func dsn(path string, readOnly bool) string {
 	options := url.Values{
 		// Another process may write too: a backup, the command line.
-		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"},
+		"_pragma": {
+			"busy_timeout(10000)", "auto_vacuum(INCREMENTAL)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
+			"journal_size_limit(" + strconv.Itoa(maxLogFile) + ")",
+		},
 		"_txlock": {"immediate"},
 		// Times are integers. They are read by sqlstore.
 		"_time_integer_format": {"unix_micro"},

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"time"
 
 	"github.com/picloud/picloud/host/store"
 )
@@ -167,3 +168,21 @@ func (a apps) RemoveMember(ctx context.Context, appID, userID string) error {
 		return deleteOne(ctx, tx, "member", memberDelete, appID, userID)
 	})
 }
+
+const appUsage = `SELECT
+	COALESCE((SELECT CAST(SUM(bytes) AS BIGINT) FROM data_usage WHERE app_id = $1 AND source = 'kv'), 0),
+	COALESCE((SELECT CAST(SUM(bytes) AS BIGINT) FROM data_usage WHERE app_id = $1 AND source = 'docs'), 0),
+	COALESCE((SELECT bytes FROM file_usage WHERE app_id = $1), 0),
+	COALESCE((SELECT bytes FROM log_usage WHERE app_id = $1 AND day = $2), 0)`
+
+func scanUsage(row scanner) (u store.AppUsage, err error) {
+	err = row.Scan(&u.KV, &u.Docs, &u.Files, &u.Log)
+	return u, err
+}
+
+func (a apps) Usage(ctx context.Context, id string, day time.Time) (store.AppUsage, error) {
+	return one(ctx, a.s.reader(), "usage", scanUsage, appUsage, id, dayOf(day))
+}
+
+// dayOf is the number of a day since 1970-01-01, in UTC.
+func dayOf(t time.Time) int64 { return t.Unix() / (24 * 60 * 60) }

@@ -2,8 +2,11 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -127,6 +130,38 @@ func linesOf(list []placed) []store.LogLine {
 	return lines
 }
 
+const (
+	// logUsageAdd does nothing when the app is gone.
+	logUsageAdd = `INSERT INTO log_usage (app_id, day, bytes) SELECT id, $2, $3 FROM apps WHERE id = $1
+		ON CONFLICT (app_id, day) DO UPDATE SET bytes = log_usage.bytes + excluded.bytes`
+	logUsageForget = `DELETE FROM log_usage WHERE app_id = $1 AND day < $2`
+	logUsageDays   = 7 // that are kept
+)
+
+// record inserts a batch and counts the bytes of its lines. A batch that is recorded again counts
+// again.
+func (e executions) record(ctx context.Context, tx *sql.Tx, batch []store.Execution) error {
+	if err := e.s.db.Dialect.Record(ctx, tx, batch); err != nil {
+		return err
+	}
+	bytes := map[string]int64{}
+	for _, execution := range batch {
+		if n := store.LogBytes(execution.Lines); n > 0 {
+			bytes[execution.AppID] += int64(n)
+		}
+	}
+	today := dayOf(e.s.db.now())
+	for _, app := range slices.Sorted(maps.Keys(bytes)) {
+		if _, err := tx.ExecContext(ctx, logUsageAdd, app, today, bytes[app]); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, logUsageForget, app, today-logUsageDays); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (e executions) Record(ctx context.Context, batch []store.Execution) error {
 	if len(batch) == 0 {
 		return nil
@@ -140,11 +175,11 @@ func (e executions) Record(ctx context.Context, batch []store.Execution) error {
 	}
 	const op = "record executions"
 	if e.s.tx != nil {
-		return failed(ctx, op, e.s.db.Dialect.Record(ctx, e.s.tx.sql, mendedBatch))
+		return failed(ctx, op, e.record(ctx, e.s.tx.sql, mendedBatch))
 	}
 	return failed(ctx, op, e.s.retry(func() error {
 		return e.s.transact(ctx, op, false, func(tx *transaction) error {
-			return e.s.db.Dialect.Record(ctx, tx.sql, mendedBatch)
+			return e.record(ctx, tx.sql, mendedBatch)
 		})
 	}))
 }

@@ -109,7 +109,7 @@ func addFileUsage(ctx context.Context, tx queryer, appID string, bytes, quota in
 	if err != nil {
 		return err
 	}
-	return store.OverQuota(quota, used, bytes)
+	return store.OverQuota("files", quota, used, bytes)
 }
 
 // aboutFile is a change of a file.

@@ -37,6 +37,8 @@ type Dialect struct {
 	Announce string
 	// Listen implements [store.Revisions]; nil when no other process may use the database.
 	Listen func(ctx context.Context, wake func()) error
+	// Reclaim implements [store.Store.Reclaim]; nil when there is nothing to do.
+	Reclaim func(ctx context.Context) (int64, error)
 	// Retryable reports whether a transaction failed only because of another one and may succeed if
 	// run again; nil when that cannot happen.
 	Retryable func(error) bool
@@ -128,6 +130,14 @@ const pingWrite = `INSERT INTO meta (name, value) VALUES ('ping', $1) ON CONFLIC
 func (s *sqlStore) Ping(ctx context.Context) error {
 	_, err := s.writer().ExecContext(ctx, pingWrite, s.db.Now().Unix())
 	return failed(ctx, "ping", err)
+}
+
+func (s *sqlStore) Reclaim(ctx context.Context) (int64, error) {
+	if s.db.Dialect.Reclaim == nil {
+		return 0, nil
+	}
+	n, err := s.db.Dialect.Reclaim(ctx)
+	return n, failed(ctx, "reclaim disk", err)
 }
 
 func (s *sqlStore) Close() error {

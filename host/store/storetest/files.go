@@ -209,7 +209,7 @@ func testFiles(t *testing.T, s subject) {
 		s.file(t, other, "c", "does not count", 1000)
 		quota := func(err error, used, wanted int64) {
 			t.Helper()
-			require.Equal(t, store.OverQuota(100, used, wanted), err)
+			require.Equal(t, store.OverQuota("files", 100, used, wanted), err)
 		}
 		create := func(size int64) (store.File, error) {
 			return s.Files().Create(s.ctx, fileOf(app, "c", fmt.Sprint(size), size), 100)

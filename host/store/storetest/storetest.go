@@ -66,6 +66,9 @@ func Exercise(t *testing.T, fresh func(tb testing.TB) Opener) {
 		{"DocsUnheard", onUnheard(testDocs)},
 		{"Files", onOne(testFiles)},
 		{"FilesUnheard", onUnheard(testFiles)},
+		{"Usage", onOne(testUsage)},
+		{"UsageUnheard", onUnheard(testUsage)},
+		{"LogUsage", onOne(testLogUsage)},
 	} {
 		t.Run(topic.name, func(t *testing.T) { topic.test(t, fresh) })
 	}
