@@ -91,7 +91,8 @@ bench-plugin: $(TINYGO)
 	cd host/bench/peers/extism && $(TINYGO_RUN) build -target=$(CURDIR)/$(GUEST_DIR)/tinygo/wasm.json -gc=leaking \
 		-opt=2 -no-debug -panic=trap -scheduler=none -o plugin.wasm ./plugin
 
-# Good and hostile scripts at full concurrency for a while: right answers, flat memory.
+# Good and hostile scripts at full concurrency for a while, then 2,000 connections, half of them hostile, for as
+# long: right answers, flat memory.
 soak: build
 	cd host/bench && go run ./soak -for $(SOAK)
 

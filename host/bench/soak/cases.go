@@ -21,6 +21,9 @@ type soakCase struct {
 	leave  bool            // the client goes away before there is an answer
 }
 
+// isGood reports whether the script answers with a value.
+func (c *soakCase) isGood() bool { return c.want != nil }
+
 // constant returns an answer that does not depend on the request.
 func constant(value any) func(int) any { return func(int) any { return value } }
 

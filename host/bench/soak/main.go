@@ -1,5 +1,6 @@
-// Command soak is PiCloud's endurance test. It runs a server for a while with good and hostile
-// scripts of two apps, more at once than the server admits, and checks that
+// Command soak is PiCloud's endurance test, in two parts. First it runs a server for a while with good
+// and hostile scripts of two apps, more at once than the server admits. Then two thousand connections
+// come at once, half of them hostile (see package hostile). In both it checks that
 //
 //   - every answer is the only right one, or says that the server is full,
 //   - a script that is updated answers as updated at once,
@@ -34,11 +35,12 @@ func main() {
 
 func run(ctx context.Context) (err error) {
 	binary := flag.String("server", "../../bin/picloud", "the server's program")
-	duration := flag.Duration("for", 10*time.Minute, "how long")
-	workers := flag.Int("workers", 48, "clients at once; the server admits 32 executions")
+	duration := flag.Duration("for", 10*time.Minute, "how long each part takes")
+	workers := flag.Int("workers", 48, "clients at once in the first part; the server admits 32 executions")
+	connections := flag.Int("connections", 2000, "connections at once in the second part, half of them hostile; 0: no second part")
 	flag.Parse()
-	if *duration < 5*time.Second || *workers < 1 {
-		return errors.New("-for must be at least 5s and -workers at least 1")
+	if *duration < 5*time.Second || *workers < 1 || *connections < 0 {
+		return errors.New("-for must be at least 5s, -workers at least 1 and -connections at least 0")
 	}
 	program, err := filepath.Abs(*binary)
 	if err != nil {
@@ -50,13 +52,18 @@ func run(ctx context.Context) (err error) {
 	}
 	defer os.RemoveAll(data)
 	var log errorLog
-	server, err := process.PiCloud(ctx, program, data, &log, "PICLOUD_LOG_LEVEL=error")
+	server, err := process.PiCloud(ctx, program, data, &log, "PICLOUD_LOG_LEVEL=error", "PICLOUD_MAX_BUFFERED_BYTES=268435456")
 	if err != nil {
 		return errors.Join(err, log.err())
 	}
 	s := &soak{server: server, done: map[string]*tally{}}
 	err = s.run(ctx, *duration, *workers)
-	err = errors.Join(err, server.Stop(), log.err())
 	s.print(os.Stdout)
-	return err
+	if err == nil && *connections > 0 {
+		fmt.Printf("\n%d connections, half of them hostile:\n", *connections)
+		overload := &soak{server: server, done: map[string]*tally{}, log: &log}
+		err = overload.overload(ctx, *duration, *connections)
+		overload.print(os.Stdout)
+	}
+	return errors.Join(err, server.Stop(), log.err())
 }

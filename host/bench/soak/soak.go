@@ -31,6 +31,7 @@ var apps = []string{"soak-one", "soak-two"}
 
 type soak struct {
 	server *process.Process
+	log    *errorLog
 	http   *fasthttp.Client
 	memory []float64 // MiB, one a second
 
@@ -66,7 +67,7 @@ func (s *soak) run(ctx context.Context, d time.Duration, workers int) error {
 	running.Go(func() { s.update(soaking, cancel, c) })
 	err = s.watch(soaking)
 	running.Wait()
-	return errors.Join(err, ctx.Err(), errors.Join(s.failures...), s.settled(ctx), s.flat())
+	return errors.Join(err, ctx.Err(), errors.Join(s.failures...), s.settled(ctx), s.flat(1.10))
 }
 
 // deploy makes an app of all cases, each on a route of its name.
@@ -267,8 +268,8 @@ func (s *soak) windows() (after, end float64) {
 
 // flat returns an error if memory has grown. Go returns memory late and the cache of the database
 // fills slowly; hence the tolerance.
-func (s *soak) flat() error {
-	const factor, extra = 1.10, 16.0
+func (s *soak) flat(factor float64) error {
+	const extra = 16.0 // MiB
 	if after, end := s.windows(); end > after*factor+extra {
 		return fmt.Errorf("resident memory grew from %.0f to %.0f MiB", after, end)
 	}

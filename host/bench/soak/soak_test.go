@@ -59,7 +59,7 @@ func TestFlat(t *testing.T) {
 		{"high only while warming up", append([]float64{400, 400, 400}, series(100, 100)...), true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if err := (&soak{memory: c.memory}).flat(); (err == nil) != c.flat {
+			if err := (&soak{memory: c.memory}).flat(1.10); (err == nil) != c.flat {
 				t.Errorf("flat() = %v for memory from %.0f to %.0f MiB, want flat: %v", err, c.memory[0], c.memory[len(c.memory)-1], c.flat)
 			}
 		})
