@@ -120,7 +120,7 @@ type DocsDeleteResponse struct {
 type DocsFindRequest struct {
 	Collection string   `msg:"collection"`
 	Filter     msgp.Raw `msg:"filter,omitempty"` // a map; absent: every document
-	Sort       msgp.Raw `msg:"sort,omitempty"`   // a map of path to 1 or -1; absent: by id
+	Sort       msgp.Raw `msg:"sort,omitempty"`   // a map of path to 1 or -1, or an array of such pairs; absent: by id
 	Cursor     string   `msg:"cursor,omitempty"`
 	Limit      int      `msg:"limit,omitempty"` // 1 to 1000; 0: 50
 }

@@ -93,7 +93,7 @@ func (a *API) findDocs(ctx context.Context, in *struct {
 	CollectionPath
 	Paging
 	Filter string `query:"filter" doc:"A JSON object as scripts' filters are: {\"age\":{\"$gte\":18}}; absent: every document"`
-	Sort   string `query:"sort" doc:"A JSON object of path to 1 or -1; absent: by id"`
+	Sort   string `query:"sort" doc:"A JSON object of path to 1 or -1, or an array of such pairs; absent: by id"`
 }) (*body[wire.Page[wire.Document]], error) {
 	appID, collection, err := a.within(ctx, in.CollectionPath, authz.DataRead)
 	if err != nil {

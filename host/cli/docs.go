@@ -48,7 +48,7 @@ func (DocsCollectionsCmd) Run(ctx context.Context, r *Remote, c *client.Client, 
 type DocsListCmd struct {
 	CollectionArg
 	Filter string `placeholder:"JSON" help:"Only documents that match, as in scripts: {\"age\": {\"$gte\": 18}}."`
-	Sort   string `placeholder:"JSON" help:"Order by these paths, 1 up and -1 down: {\"age\": -1}; else by id."`
+	Sort   string `placeholder:"JSON" help:"Order by these paths, 1 up and -1 down: {\"age\": -1} or [[\"age\", -1], [\"name\", 1]]; else by id."`
 	Limit  int    `default:"100" help:"At most so many documents; 0 for all (default ${default})."`
 }
 

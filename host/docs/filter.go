@@ -3,6 +3,8 @@ package docs
 import (
 	"bytes"
 	"slices"
+
+	"github.com/picloud/picloud/host/store"
 )
 
 // The language of filters
@@ -17,8 +19,14 @@ import (
 //	$not: filter                the filter does not match
 //
 // A path is the keys that lead to a value, joined by dots: "address.city". On an array a key made
-// of digits is an index from 0: "tags.0". A backslash makes a dot, a backslash or a leading dollar
-// sign part of a key: `a\.b`.
+// of digits is an index from 0: "tags.0". Any other key on an array leads into all maps that are its
+// elements, and a condition holds if it does for one of the values there: {"items.sku": "a"} finds
+// documents with an item of that sku, {"items.sku": {"$ne": "a"}} those without one. A backslash makes
+// a dot, a backslash or a leading dollar sign part of a key: `a\.b`.
+//
+// id, created_at, updated_at and version are of the document itself, unless its data has a key of that
+// name; $id, $created_at, $updated_at and $version always are. Times are compared with texts of RFC
+// 3339, or of a day: {"$created_at": {"$gte": "2026-01-31"}}.
 //
 //	$eq  v         equal to v
 //	$ne  v         not equal to v
@@ -27,6 +35,7 @@ import (
 //	$nin [v, ...]  equal to none of them
 //	$exists bool   there is, or is not, a value at the path; null is one
 //	$contains v    an array with an element equal to v, or a string with the string v in it
+//	$size n        an array of n elements
 //	$not  c        the operators in c do not all hold; or, with a plain value, not equal to it
 //
 // Values are compared by type. Numbers are equal by their exact values, whether integer or float;
@@ -38,7 +47,7 @@ import (
 
 // condition is a part of a filter.
 type condition interface {
-	match(document text) bool
+	match(doc *store.Document) bool
 	// groups narrow the documents: one that matches has a term of each group.
 	groups(t *terms) [][]int64
 }
@@ -46,9 +55,9 @@ type condition interface {
 // all holds if each of its conditions does, each before the next.
 type all []condition
 
-func (c all) match(document text) bool {
+func (c all) match(doc *store.Document) bool {
 	for _, part := range c {
-		if !part.match(document) {
+		if !part.match(doc) {
 			return false
 		}
 	}
@@ -65,9 +74,9 @@ func (c all) groups(t *terms) (groups [][]int64) {
 // any holds if one of its conditions does.
 type anyOf []condition
 
-func (c anyOf) match(document text) bool {
+func (c anyOf) match(doc *store.Document) bool {
 	for _, part := range c {
-		if part.match(document) {
+		if part.match(doc) {
 			return true
 		}
 	}
@@ -89,43 +98,63 @@ func (c anyOf) groups(t *terms) [][]int64 {
 // not holds if its condition does not.
 type not struct{ condition }
 
-func (c not) match(document text) bool { return !c.condition.match(document) }
+func (c not) match(doc *store.Document) bool { return !c.condition.match(doc) }
 
 func (c not) groups(*terms) [][]int64 { return nil }
 
-// comparison holds if the value at a path is in a relation to an operand.
+// comparison holds if one of the values that are referred to is in a relation to an operand. $ne, $nin
+// and $exists: false hold if none is in the opposite relation.
 type comparison struct {
-	path     path
+	reference
 	operator string
 	operand  text
 	elements []text // of $in and $nin
+
+	moment  text   // the operand as a time, for one of the envelope
+	moments []text // the elements
 }
 
 var null = text("null")
 
-func (c *comparison) match(document text) bool {
-	value := document.at(c.path)
-	if c.operator == "$exists" {
-		return (len(value) > 0) == (c.operand[0] == 't')
+// opposites are the operators that hold if another does not.
+var opposites = map[string]string{"$ne": "$eq", "$nin": "$in"}
+
+func (c *comparison) match(doc *store.Document) bool {
+	operator, opposite := c.operator, false
+	switch {
+	case opposites[operator] != "":
+		operator, opposite = opposites[operator], true
+	case operator == "$exists":
+		opposite = c.operand[0] == 'f'
+	}
+	none := c.each(doc, func(value text, ofEnvelope bool) bool { return !c.holds(operator, value, ofEnvelope) })
+	return none == opposite
+}
+
+// holds reports whether a value is in a relation to the operand.
+func (c *comparison) holds(operator string, value text, ofEnvelope bool) bool {
+	if operator == "$exists" {
+		return len(value) > 0
+	}
+	operand, elements := c.operand, c.elements
+	if ofEnvelope && c.envelope.isTime() {
+		operand, elements = c.moment, c.moments
 	}
 	if len(value) == 0 {
 		value = null
 	}
-	isEqual := func(v text) bool { return equal(v, value) }
-	switch c.operator {
+	switch operator {
 	case "$eq":
-		return equal(value, c.operand)
-	case "$ne":
-		return !equal(value, c.operand)
+		return equal(value, operand)
 	case "$in":
-		return slices.ContainsFunc(c.elements, isEqual)
-	case "$nin":
-		return !slices.ContainsFunc(c.elements, isEqual)
+		return slices.ContainsFunc(elements, func(v text) bool { return equal(v, value) })
 	case "$contains":
-		return contains(value, c.operand)
+		return contains(value, operand)
+	case "$size":
+		return value.kind() == kindArray && value.len() == operand.number().integer
 	}
-	result, ordered := compare(value, c.operand)
-	switch c.operator {
+	result, ordered := compare(value, operand)
+	switch operator {
 	case "$gt":
 		return ordered && result > 0
 	case "$gte":
@@ -135,6 +164,14 @@ func (c *comparison) match(document text) bool {
 	default: // $lte
 		return ordered && result <= 0
 	}
+}
+
+// len is the number of elements of an array.
+func (t text) len() (n int64) {
+	for range t.elements() {
+		n++
+	}
+	return n
 }
 
 func contains(value, operand text) bool {
@@ -161,6 +198,9 @@ func (c *comparison) groups(t *terms) [][]int64 {
 		return nil
 	}
 	group := []int64{}
+	if c.envelope != "" {
+		return nil // which has no terms
+	}
 	for _, value := range values {
 		term, ok := t.of(c.path, value)
 		if !ok {

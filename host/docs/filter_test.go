@@ -238,6 +238,66 @@ var filterTopics = []struct {
 		},
 	},
 	{
+		"arrays of maps",
+		`
+		two: {"items": [{"sku": "a", "n": 1, "tags": ["x"]}, {"sku": "b", "n": 5}]}
+		one: {"items": [{"sku": "b", "n": 1, "parts": [{"id": 7}, {"id": 8}]}]}
+		none: {"items": []}
+		lacks: {"items": [{"n": 3}, {"sku": "c"}]}
+		mixed: {"items": [1, "sku", null, [{"sku": "a"}], {"sku": "d"}]}
+		scalars: {"items": [1, 2]}
+		map: {"items": {"sku": "a"}}
+		text: {"items": "sku"}
+		missing: {}
+		`,
+		[]filterCase{
+			{`{"items.sku": "a"}`, "two map"},
+			{`{"items.sku": {"$in": ["a", "d"]}}`, "two mixed map"},
+			{`{"items.sku": {"$ne": "a"}}`, "one none lacks mixed scalars text missing"},
+			{`{"items.sku": {"$nin": ["a", "b"]}}`, "none lacks mixed scalars text missing"},
+			{`{"items.sku": {"$not": {"$eq": "a"}}}`, "one none lacks mixed scalars text missing"},
+			{`{"$not": {"items.sku": "b"}}`, "none lacks mixed scalars map text missing"},
+			{`{"items.sku": null}`, "none lacks scalars text missing"},
+			{`{"items.sku": {"$exists": true}}`, "two one lacks mixed map"},
+			{`{"items.sku": {"$exists": false}}`, "none scalars text missing"},
+			{`{"items.n": {"$gt": 2}}`, "two lacks"},
+			{`{"items.n": {"$gt": 2, "$lt": 4}}`, "two lacks"}, // each by one of them
+			{`{"items.n": {"$gt": 4, "$lt": 2}}`, "two"},
+			{`{"items.0.sku": "b"}`, "one"},
+			{`{"items.parts.id": 8}`, "one"},
+			{`{"items.tags": {"$contains": "x"}}`, "two"},
+			{`{"items.sku": {"$contains": "a"}}`, "two map"},
+			{`{"items": {"$size": 2}}`, "two lacks scalars"},
+			{`{"items": {"$size": 0}}`, "none"},
+			{`{"items": {"$size": 1.0}}`, "one"},
+			{`{"items.parts": {"$size": 2}}`, "one"},
+			{`{"items": {"$not": {"$size": 2}}}`, "one none mixed map text missing"},
+		},
+	},
+	{
+		"names of the envelope",
+		`
+		own: {"id": 5, "version": "old", "created_at": "1999-01-01T00:00:00Z"}
+		without: {}
+		null: {"version": null}
+		`,
+		[]filterCase{
+			{`{"id": 5}`, "own"},
+			{`{"id": {"$gt": ""}}`, "without null"},
+			{`{"$id": {"$gt": ""}}`, "own without null"},
+			{`{"version": 1}`, "without"},
+			{`{"$version": 1}`, "own without null"},
+			{`{"$version": {"$gt": 1}}`, ""},
+			{`{"created_at": {"$lt": "2000-01-01T00:00:00Z"}}`, "own"},
+			{`{"created_at": {"$gt": "2000-01-01"}}`, "without null"},
+			{`{"$created_at": {"$lt": "2000-01-01T01:00:00+01:00"}}`, ""},
+			{`{"$updated_at": {"$gte": "2000-01-01", "$lt": "2999-12-31"}}`, "own without null"},
+			{`{"$updated_at": {"$in": ["2000-01-01", "2000-01-02"]}}`, ""},
+			{`{"$updated_at": {"$nin": ["2000-01-01", "2000-01-02"]}}`, "own without null"},
+			{`{"$updated_at": null}`, ""},
+		},
+	},
+	{
 		"paths",
 		`
 		deep: {"a": {"b": {"c": 1}}}
@@ -260,7 +320,7 @@ var filterTopics = []struct {
 			{`{"a.b.c": 1}`, "deep blobbed"},
 			{`{"a.b": {"c": 1}}`, "deep blobbed"},
 			{`{"a": {"b": {"c": 1}}}`, "deep"},
-			{`{"a.b": {"$exists": true}}`, "deep blobbed"},
+			{`{"a.b": {"$exists": true}}`, "deep list blobbed"},
 			{`{"a.b.c.d": {"$exists": true}}`, ""},
 			{`{"a.b.c.d": null, "a.b.c": 1}`, "deep blobbed"},
 			{`{"a\\.b\\.c": 1}`, "flat"},
@@ -268,7 +328,7 @@ var filterTopics = []struct {
 			{`{"a.0.b": 1}`, "list numbered"},
 			{`{"a.1.b": 2}`, "list"},
 			{`{"a.2.b": {"$exists": true}}`, ""},
-			{`{"a.b": 1}`, ""}, // no search through the elements
+			{`{"a.b": 1}`, "list"}, // in one of the elements
 			{`{"a.0": 5}`, "plain"},
 			{`{"a.1": {"$in": [5, 6]}}`, "numbered plain"},
 			{`{"a.1": {"$exists": true}}`, "list numbered plain"},
@@ -413,7 +473,7 @@ var filterTopics = []struct {
 			{`{"{v}": {"$exists": true}}`, ""},
 			{`{"v": {"$contains": "%"}}`, ""},
 			{`{"v": {"$contains": "' OR"}}`, "b"},
-			{`{"id": {"$exists": true}}`, ""},
+			{`{"id": {"$exists": true}}`, "a b c d"}, // each document's own
 			{`{"app_id": {"$exists": true}}`, ""},
 			{`{"v": "x"}`, "a"}, // everything is still there
 		},
@@ -460,6 +520,11 @@ func TestFiltersRefused(t *testing.T) {
 		{`{"a": {"$foo": 1}}`, "filter.a.$foo", "unknown operator; known are $eq"},
 		{`{"a": {"$GT": 1}}`, "filter.a.$GT", "unknown operator"},
 		{`{"a": {"$gt": 1, "b": 2}}`, "filter.a.b", "beside operators"},
+		{`{"a": {"$size": -1}}`, "filter.a.$size", "must be an integer of 0 or more, got -1"},
+		{`{"a": {"$size": "1"}}`, "filter.a.$size", `must be an integer of 0 or more, got "1"`},
+		{`{"$created_at": {"$gt": 5}}`, "filter.$created_at.$gt", "must be a time (RFC 3339) or a day"},
+		{`{"$created_at": "yesterday"}`, "filter.$created_at", `got "yesterday"`},
+		{`{"$created_at": {"$in": ["2026-01-01", "x"]}}`, "filter.$created_at.$in", `got "x"`},
 		{`{"a": {"b": 2, "$gt": 1}}`, "filter.a.b", "beside operators"},
 		{`{"a": {"$and": [{"$gt": 1}]}}`, "filter.a.$and", "unknown operator"},
 		{`{"a": {"$not": {"$foo": 1}}}`, "filter.a.$not.$foo", "unknown operator"},

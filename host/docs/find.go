@@ -3,7 +3,6 @@ package docs
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
 
@@ -20,7 +19,7 @@ const MaxPageBytes = 8 << 20
 // Query asks for documents of a collection.
 type Query struct {
 	Filter msgp.Raw // a map; absent: every document
-	Sort   msgp.Raw // a map of path to 1 or -1; absent: by id
+	Sort   msgp.Raw // a map of path to 1 or -1, or an array of such pairs; absent: by id
 	Cursor string   // Next of the page before, of the same sort; "" for the first
 	Limit  int      // 1 to store.MaxPageSize; 0: store.DefaultPageSize
 }
@@ -59,7 +58,7 @@ func newSearch(appID, collection string, query Query) (q search, err error) {
 	}
 	q.DocumentQuery = store.DocumentQuery{AppID: appID, Collection: collection, Terms: narrow(q.filter, newTerms(appID, collection))}
 	if len(q.filter) > 0 {
-		q.Match = func(data json.RawMessage) bool { return q.filter.match(text(data)) }
+		q.Match = q.filter.match
 	}
 	return q, nil
 }
@@ -70,7 +69,7 @@ func (s *Service) Find(ctx context.Context, appID, collection string, query Quer
 	if err != nil {
 		return store.Page[store.Document]{}, err
 	}
-	if len(q.sort.paths) == 0 {
+	if len(q.sort.keys) == 0 {
 		return s.findByID(ctx, q)
 	}
 	return s.findSorted(ctx, q)
@@ -142,7 +141,7 @@ type candidate struct {
 func (s *Service) findSorted(ctx context.Context, q search) (store.Page[store.Document], error) {
 	first := make([]candidate, 0, q.limit+2) // in order
 	_, err := s.store.Scan(ctx, q.DocumentQuery, func(doc store.Document) error {
-		here := q.sort.place(doc.ID, text(doc.Data))
+		here := q.sort.place(&doc)
 		if q.after != nil && q.sort.compare(here, *q.after) <= 0 {
 			return nil
 		}

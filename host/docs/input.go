@@ -12,6 +12,15 @@ import (
 
 // readMap is the JSON of a map that came as a field of a request.
 func readMap(field string, raw msgp.Raw, most int) (text, error) {
+	data, err := readValue(field, raw, most)
+	if k := data.kind(); err == nil && k != kindMap {
+		return nil, fault.Refuse(field, "must be a map, got %s", k)
+	}
+	return data, err
+}
+
+// readValue is the JSON of a value that came as a field of a request.
+func readValue(field string, raw msgp.Raw, most int) (text, error) {
 	if len(raw) == 0 {
 		return nil, fault.Refuse(field, "is missing")
 	}
@@ -22,9 +31,6 @@ func readMap(field string, raw msgp.Raw, most int) (text, error) {
 	}
 	if err != nil {
 		return nil, err
-	}
-	if k := text(data).kind(); k != kindMap {
-		return nil, fault.Refuse(field, "must be a map, got %s", k)
 	}
 	if len(data) > most {
 		return nil, fault.Refuse(field, "must be at most %d bytes as JSON, got %d", most, len(data))

@@ -46,6 +46,11 @@ func TestSort(t *testing.T) {
 			{`{"v": -1}`, "map blob list crab ffff lower upper empty huge 2^63 max 2^53+1 2^53-float one one-float min true false null none"},
 			{`{"w": -1, "v": 1}`, "none one one-float crab null false true min 2^53-float 2^53+1 max 2^63 huge empty upper lower ffff map blob list"},
 			{`{"w": 1.0, "v": -1.0}`, "map blob list ffff lower upper empty huge 2^63 max 2^53+1 2^53-float min true false null crab one-float one none"},
+			{`[["w", -1], ["v", 1]]`, "none one one-float crab null false true min 2^53-float 2^53+1 max 2^63 huge empty upper lower ffff map blob list"},
+			{`[["v", -1]]`, "map blob list crab ffff lower upper empty huge 2^63 max 2^53+1 2^53-float one one-float min true false null none"},
+			{`[]`, "map crab one blob true empty null one-float ffff min none 2^53+1 false list 2^53-float upper huge max 2^63 lower"},
+			{`{"$id": 1}`, "map crab one blob true empty null one-float ffff min none 2^53+1 false list 2^53-float upper huge max 2^63 lower"},
+			{`{"id": -1}`, "lower 2^63 max huge upper 2^53-float list false 2^53+1 none min ffff one-float null empty true blob one crab map"},
 			{`{"nothing": 1}`, "map crab one blob true empty null one-float ffff min none 2^53+1 false list 2^53-float upper huge max 2^63 lower"},
 			{`{}`, "map crab one blob true empty null one-float ffff min none 2^53+1 false list 2^53-float upper huge max 2^63 lower"},
 			{`{"v.a": -1, "nothing.0": 1}`, "map crab one blob true empty null one-float ffff min none 2^53+1 false list 2^53-float upper huge max 2^63 lower"},
@@ -113,7 +118,12 @@ func TestPageRefusals(t *testing.T) {
 		f.create(t, "c", fmt.Sprintf(`{"v": %d}`, i))
 	}
 	for _, c := range []struct{ sort, field, reason string }{
-		{`[]`, "sort", "must be a map, got an array"},
+		{`"v"`, "sort", "must be a map, or an array of pairs, got a string"},
+		{`["v"]`, "sort[0]", `must be a pair of a path and 1 or -1, as ["age", -1], got "v"`},
+		{`[["v", 1], ["w"]]`, "sort[1]", "must be a pair"},
+		{`[["v", 1, 1]]`, "sort[0]", "must be a pair"},
+		{`[[1, "v"]]`, "sort[0]", "must be a pair"},
+		{`[["v", 2]]`, "sort[0]", "must be 1 or -1, got 2"},
 		{`{"v": 2}`, "sort.v", "must be 1 or -1, got 2"},
 		{`{"v": "asc"}`, "sort.v", `must be 1 or -1, got "asc"`},
 		{`{"v": null}`, "sort.v", "must be 1 or -1, got null"},

@@ -62,7 +62,7 @@ func (p *filterParser) filter(where string, filter text, depth int) (all, error)
 			part = not{inner}
 		case slices.Contains(operators, name):
 			err = fault.Refuse(field, "%s must stand in a map under a path", name)
-		case strings.HasPrefix(name, "$"):
+		case strings.HasPrefix(name, "$") && !slices.Contains(envelopes, envelope(name[1:])):
 			err = fault.Refuse(field, `unknown operator; here may be $and, $or, $not or a path (a key that begins with $ is written \%s)`, name)
 		default:
 			part, err = p.at(field, name, value, depth)
@@ -99,7 +99,7 @@ func (p *filterParser) list(where, operator string, value text, depth int) (cond
 
 // at reads what must hold for the value at a path.
 func (p *filterParser) at(where, name string, value text, depth int) (condition, error) {
-	to, err := parsePath(where, name)
+	to, err := parseReference(where, name)
 	if err != nil {
 		return nil, err
 	}
@@ -107,10 +107,10 @@ func (p *filterParser) at(where, name string, value text, depth int) (condition,
 }
 
 // operators stand in a map under a path.
-var operators = []string{"$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in", "$nin", "$exists", "$contains", "$not"}
+var operators = []string{"$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in", "$nin", "$exists", "$contains", "$size", "$not"}
 
 // holds reads a map of operators, or a plain value.
-func (p *filterParser) holds(where string, to path, value text, depth int) (condition, error) {
+func (p *filterParser) holds(where string, to reference, value text, depth int) (condition, error) {
 	if depth > maxFilterDepth {
 		return nil, fault.Refuse(where, "filters are nested deeper than %d levels", maxFilterDepth)
 	}
@@ -155,11 +155,11 @@ func hasOperators(value text) bool {
 }
 
 // compare reads the operand of an operator.
-func (p *filterParser) compare(where string, to path, operator string, operand text) (condition, error) {
+func (p *filterParser) compare(where string, to reference, operator string, operand text) (condition, error) {
 	if p.conditions++; p.conditions > maxConditions {
 		return nil, fault.Refuse(where, "a filter may have %d conditions", maxConditions)
 	}
-	c := &comparison{path: to, operator: operator, operand: operand}
+	c := &comparison{reference: to, operator: operator, operand: operand}
 	switch k := operand.kind(); operator {
 	case "$in", "$nin":
 		if k != kindArray {
@@ -171,6 +171,10 @@ func (p *filterParser) compare(where string, to path, operator string, operand t
 		if len(c.elements) > maxFilterElements {
 			return nil, fault.Refuse(where, "must have at most %d values, got %d", maxFilterElements, len(c.elements))
 		}
+	case "$size":
+		if n := operand.number(); k != kindNumber || !n.whole || n.integer < 0 {
+			return nil, fault.Refuse(where, "must be an integer of 0 or more, got %s", shown(operand))
+		}
 	case "$exists":
 		if k != kindBool {
 			return nil, fault.Refuse(where, "must be true or false, got %s", k)
@@ -180,5 +184,31 @@ func (p *filterParser) compare(where string, to path, operator string, operand t
 			return nil, fault.Refuse(where, "must be a number, a string, a bool or null, got %s", k)
 		}
 	}
+	if to.envelope.isTime() {
+		if err := c.readTimes(where); err != nil {
+			return nil, err
+		}
+	}
 	return c, nil
+}
+
+// readTimes reads the operand as what a time of the envelope is compared with.
+func (c *comparison) readTimes(where string) error {
+	values := c.elements
+	if c.operator != "$in" && c.operator != "$nin" {
+		values = []text{c.operand}
+	}
+	for _, value := range values {
+		at := moment(value)
+		if at == nil && c.path == nil && value.kind() != kindNull && c.operator != "$exists" {
+			return fault.Refuse(where, `must be a time (RFC 3339) or a day, as "2026-01-31T12:00:00Z" or "2026-01-31", got %s`, shown(value))
+		}
+		if at != nil {
+			c.moments = append(c.moments, at)
+		}
+	}
+	if len(c.moments) == 1 {
+		c.moment = c.moments[0]
+	}
+	return nil
 }

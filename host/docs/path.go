@@ -2,10 +2,13 @@ package docs
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/picloud/picloud/host/fault"
+	"github.com/picloud/picloud/host/store"
 )
 
 // A path leads to a value inside a document.
@@ -25,10 +28,12 @@ func newStep(name string) step {
 	return s
 }
 
-// at is the value that a path leads to, a text of [kindMissing] if there is none.
-func (t text) at(p path) text {
+// each visits the values that a path leads to until visit returns false, and reports whether it never
+// did. A key on an array leads into all maps that are its elements. Where there is no value, a text of
+// [kindMissing] is visited.
+func (t text) each(p path, visit func(text) bool) bool {
 steps:
-	for _, s := range p {
+	for i, s := range p {
 		switch t.kind() {
 		case kindMap:
 			for key, value := range t.entries() {
@@ -39,7 +44,7 @@ steps:
 			}
 		case kindArray:
 			if s.index < 0 {
-				return nil
+				return t.eachElement(p[i:], visit)
 			}
 			for i, value := range t.elements() {
 				if i == s.index {
@@ -48,9 +53,98 @@ steps:
 				}
 			}
 		}
+		return visit(nil)
+	}
+	return visit(t)
+}
+
+// eachElement visits what a path leads to in the maps of an array.
+func (t text) eachElement(p path, visit func(text) bool) bool {
+	found := false
+	for _, element := range t.elements() {
+		if element.kind() == kindMap {
+			found = true
+			if !element.each(p, visit) {
+				return false
+			}
+		}
+	}
+	return found || visit(nil)
+}
+
+// A reference is what a filter or a sort names: a path into the data, or a field of the envelope. The
+// data's own field of such a name goes before the envelope's.
+type reference struct {
+	path     path     // nil: of the envelope only
+	envelope envelope // "": none
+}
+
+// envelope is the name of a field of a document beside its data.
+type envelope string
+
+var envelopes = []envelope{"id", "created_at", "updated_at", "version"}
+
+// isTime reports whether the field is a time, which is looked at as its microseconds since 1970.
+func (e envelope) isTime() bool { return e == "created_at" || e == "updated_at" }
+
+func (e envelope) of(doc *store.Document) text {
+	switch e {
+	case "id":
+		return quoted(doc.ID)
+	case "created_at":
+		return strconv.AppendInt(nil, doc.CreatedAt.UnixMicro(), 10)
+	case "updated_at":
+		return strconv.AppendInt(nil, doc.UpdatedAt.UnixMicro(), 10)
+	default:
+		return strconv.AppendInt(nil, doc.Version, 10)
+	}
+}
+
+// each visits the values of a document as [text.each] does. Of the envelope tells where a value is
+// from.
+func (r reference) each(doc *store.Document, visit func(value text, ofEnvelope bool) bool) bool {
+	if r.path != nil {
+		own := true
+		all := text(doc.Data).each(r.path, func(value text) bool {
+			if len(value) == 0 && r.envelope != "" {
+				own = false
+				return true
+			}
+			return visit(value, false)
+		})
+		if own || !all {
+			return all
+		}
+	}
+	return visit(r.envelope.of(doc), true)
+}
+
+// parseReference reads a path, or the name of a field of the envelope with a $ before it or without.
+func parseReference(where, name string) (r reference, err error) {
+	if bare, ok := strings.CutPrefix(name, "$"); ok && slices.Contains(envelopes, envelope(bare)) {
+		return reference{envelope: envelope(bare)}, nil
+	}
+	if slices.Contains(envelopes, envelope(name)) {
+		r.envelope = envelope(name)
+	}
+	r.path, err = parsePath(where, name)
+	return r, err
+}
+
+// moment is a time as text of its microseconds since 1970, nil for what is no time: RFC 3339, or the
+// beginning of a day in UTC.
+func moment(value text) text {
+	if value.kind() != kindString {
 		return nil
 	}
-	return t
+	s := string(value.unquoted())
+	at, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		if at, err = time.Parse(time.DateOnly, s); err != nil {
+			return nil
+		}
+	}
+	return strconv.AppendInt(nil, at.UnixMicro(), 10)
 }
 
 // parsePath reads a dotted path.

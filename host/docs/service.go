@@ -44,6 +44,14 @@ func New(config Config) *Service {
 	return &Service{store: config.Store, admit: config.Admit}
 }
 
+// Reindex makes the index of documents anew if it was made in another way, as by an earlier version of
+// this program, and returns how many documents there are. Call it before any other method.
+func (s *Service) Reindex(ctx context.Context) (documents int, err error) {
+	return s.store.Reindex(ctx, termGeneration, func(appID, collection string, data json.RawMessage) []int64 {
+		return newTerms(appID, collection).ofDocument(text(data))
+	})
+}
+
 // Create keeps a new document under an id of its own, a UUIDv7.
 func (s *Service) Create(ctx context.Context, appID, collection string, data msgp.Raw) (store.Document, error) {
 	content, err := s.checked(ctx, appID, collection, "", data)

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"unicode/utf8"
 
 	"github.com/tinylib/msgp/msgp"
@@ -15,9 +16,10 @@ import (
 
 // The order of documents
 //
-// A sort is a map of path to 1, ascending, or -1, descending; documents that are equal by the first
-// path are in the order of the second, and so on, and by id in the end. Values of different types
-// are in the order
+// A sort is a map of path to 1, ascending, or -1, descending, or an array of such pairs; documents that
+// are equal by the first path are in the order of the second, and so on, and by id in the end. Paths are
+// those of filters; where one leads to several values, the first in the order counts. Values of
+// different types are in the order
 //
 //	missing and null < false < true < numbers < strings < all others
 //
@@ -29,8 +31,8 @@ const sortBytes = 1024
 
 // sorting is an order of documents.
 type sorting struct {
-	text  text // the map it was read from: a cursor belongs to it
-	paths []path
+	text  text // what it was read from: a cursor belongs to it
+	keys  []reference
 	signs []int
 }
 
@@ -39,29 +41,70 @@ func parseSort(raw msgp.Raw) (s sorting, err error) {
 	if len(raw) == 0 || msgp.NextType(raw) == msgp.NilType {
 		return s, nil
 	}
-	if s.text, err = readMap("sort", raw, maxSortSize); err != nil {
+	if s.text, err = readValue("sort", raw, maxSortSize); err != nil {
 		return s, err
 	}
-	for key, value := range s.text.entries() {
-		name := string(key.unquoted())
-		field := "sort." + name
-		to, err := parsePath(field, name)
-		if err != nil {
-			return s, err
+	switch k := s.text.kind(); k {
+	case kindMap:
+		for key, value := range s.text.entries() {
+			name := string(key.unquoted())
+			if err := s.add("sort."+name, name, value); err != nil {
+				return s, err
+			}
 		}
-		sign := number{}
-		if value.kind() == kindNumber {
-			sign = value.number()
+	case kindArray:
+		for i, pair := range s.text.elements() {
+			field := fmt.Sprintf("sort[%d]", i)
+			name, value, ok := pair.pair()
+			if !ok {
+				return s, fault.Refuse(field, `must be a pair of a path and 1 or -1, as ["age", -1], got %s`, shown(pair))
+			}
+			if err := s.add(field, name, value); err != nil {
+				return s, err
+			}
 		}
-		if !sign.whole || sign.integer != 1 && sign.integer != -1 {
-			return s, fault.Refuse(field, "must be 1 or -1, got %s", shown(value))
-		}
-		if s.paths = append(s.paths, to); len(s.paths) > maxSortPaths {
-			return s, fault.Refuse(field, "documents can be sorted by %d paths", maxSortPaths)
-		}
-		s.signs = append(s.signs, int(sign.integer))
+	default:
+		return s, fault.Refuse("sort", "must be a map, or an array of pairs, got %s", k)
 	}
 	return s, nil
+}
+
+// pair takes an array of a string and something else apart.
+func (t text) pair() (name string, value text, ok bool) {
+	if t.kind() != kindArray || t.len() != 2 {
+		return "", nil, false
+	}
+	for i, element := range t.elements() {
+		switch {
+		case i == 1:
+			value = element
+		case element.kind() != kindString:
+			return "", nil, false
+		default:
+			name = string(element.unquoted())
+		}
+	}
+	return name, value, true
+}
+
+// add reads a path and its sign.
+func (s *sorting) add(field, name string, value text) error {
+	to, err := parseReference(field, name)
+	if err != nil {
+		return err
+	}
+	sign := number{}
+	if value.kind() == kindNumber {
+		sign = value.number()
+	}
+	if !sign.whole || sign.integer != 1 && sign.integer != -1 {
+		return fault.Refuse(field, "must be 1 or -1, got %s", shown(value))
+	}
+	if s.keys = append(s.keys, to); len(s.keys) > maxSortPaths {
+		return fault.Refuse(field, "documents can be sorted by %d paths", maxSortPaths)
+	}
+	s.signs = append(s.signs, int(sign.integer))
+	return nil
 }
 
 // shown is a value for an error: as it is, or what it is.
@@ -139,11 +182,17 @@ func (v sortValue) json() json.RawMessage {
 	}
 }
 
-// place finds the place of a document.
-func (s sorting) place(id string, data text) place {
-	p := place{id: id, values: make([]sortValue, len(s.paths))}
-	for i, path := range s.paths {
-		p.values[i] = sortable(data.at(path))
+// place finds the place of a document. Of several values the first in the order counts.
+func (s sorting) place(doc *store.Document) place {
+	p := place{id: doc.ID, values: make([]sortValue, len(s.keys))}
+	for i, key := range s.keys {
+		first := true
+		key.each(doc, func(value text, _ bool) bool {
+			if v := sortable(value); first || v.compare(p.values[i])*s.signs[i] < 0 {
+				p.values[i], first = v, false
+			}
+			return true
+		})
 	}
 	return p
 }
@@ -182,7 +231,7 @@ func (s sorting) read(encoded string) (at place, err error) {
 		return at, store.ErrInvalidCursor
 	}
 	var c cursor
-	if json.Unmarshal(raw, &c) != nil || c.Sort != string(s.text) || len(c.Values) != len(s.paths) || c.ID == "" {
+	if json.Unmarshal(raw, &c) != nil || c.Sort != string(s.text) || len(c.Values) != len(s.keys) || c.ID == "" {
 		return at, store.ErrInvalidCursor
 	}
 	at.id = c.ID

@@ -13,8 +13,12 @@ import (
 // documents that have one. Two facts may share a term, so a term only narrows; [condition.match]
 // decides.
 //
-// Scalars that maps lead to have terms; null, which a missing value is equal to, arrays and what is
-// in them have none.
+// Scalars that maps lead to have terms, also through maps that are elements of arrays; null, which a
+// missing value is equal to, arrays and what else is in them have none.
+
+// termGeneration counts the ways in which terms were made; a change of it has [Service.Reindex] make
+// them anew.
+const termGeneration = 2
 
 // maxTerms bounds the terms of a document. One with more facts has the one term that stands for
 // "anything may be in here", which every query also looks for.
@@ -100,10 +104,19 @@ func (t *terms) collect(data text, list []int64) []int64 {
 			break
 		}
 		t.fact = append(t.fact, key...)
-		if value.kind() == kindMap {
+		switch value.kind() {
+		case kindMap:
 			list = t.collect(value, list)
-		} else if term, ok := t.here(value); ok {
-			list = append(list, term)
+		case kindArray:
+			for _, element := range value.elements() {
+				if element.kind() == kindMap {
+					list = t.collect(element, list)
+				}
+			}
+		default:
+			if term, ok := t.here(value); ok {
+				list = append(list, term)
+			}
 		}
 		t.fact = t.fact[:before]
 	}

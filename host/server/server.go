@@ -230,6 +230,11 @@ func (s *Server) makeServices(ctx context.Context) error {
 		}),
 	}
 	s.onStop(func(context.Context) error { s.services.HTTP.Close(); return nil })
+	if n, err := s.services.Docs.Reindex(ctx); err != nil {
+		return err
+	} else if n > 0 {
+		s.log.Info("documents were indexed anew", "documents", n)
+	}
 	return nil
 }
 

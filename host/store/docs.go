@@ -40,9 +40,9 @@ type DocumentQuery struct {
 	Terms [][]int64
 	After string // only ids after this, bytewise; "": all
 	Limit int    // look at most at this many documents, in the order of ids; 0: at all, in any order
-	// Match decides, by the data of a document, whether it is visited; nil: all are. The data is
-	// valid during the call alone.
-	Match func(data json.RawMessage) bool
+	// Match decides whether a document is visited; nil: all are. The data is valid during the call
+	// alone.
+	Match func(doc *Document) bool
 }
 
 // Looked is how far [Docs.Scan] has come.
@@ -76,6 +76,10 @@ type Docs interface {
 		change func(data json.RawMessage) (DocumentContent, error)) (Document, error)
 	// Delete removes a document.
 	Delete(ctx context.Context, key DocumentKey) error
+
+	// Reindex makes the terms of all documents anew, a few at a time, unless that was done by the
+	// generation of the terms that is given, and returns how many it made.
+	Reindex(ctx context.Context, generation int, terms func(appID, collection string, data json.RawMessage) []int64) (documents int, err error)
 
 	// Scan looks at the documents of a query and visits those that match, until visit returns an
 	// error, which is then its own. The data of a document is valid during its visit alone, and

@@ -133,13 +133,13 @@ func (d docs) scan(ctx context.Context, query store.DocumentQuery, rare bool, vi
 		}
 		looked.Documents++
 		looked.Last, _ = id.value.(string)
-		if query.Match != nil && !query.Match(json.RawMessage(data)) {
-			continue
-		}
 		doc := store.Document{ID: looked.Last, Data: json.RawMessage(data)}
 		doc.Version, _ = version.value.(int64)
 		if err := errors.Join(instant{&doc.CreatedAt}.Scan(created.value), instant{&doc.UpdatedAt}.Scan(updated.value)); err != nil {
 			return looked, failed(ctx, "find documents", err)
+		}
+		if query.Match != nil && !query.Match(&doc) {
+			continue
 		}
 		if err := visit(doc); err != nil {
 			return looked, err

@@ -25,6 +25,7 @@ func testDocs(t *testing.T, s subject) {
 		{"Terms", testDocsTerms},
 		{"Scan", testDocsScan},
 		{"Data", testDocsData},
+		{"Reindex", testDocsReindex},
 		{"Collections", testDocsCollections},
 		{"Apart", testDocsApart},
 		{"Refusals", testDocsRefusals},
@@ -243,13 +244,42 @@ func testDocsScan(t *testing.T, s *shelf) {
 	require.Equal(t, 4, seen)
 	require.Equal(t, store.Looked{Documents: 4, Last: "id-3"}, looked)
 
-	query.Match = func(data json.RawMessage) bool { return data[len(data)-2] == '5' }
+	query.Match = func(doc *store.Document) bool { return doc.Data[len(doc.Data)-2] == '5' && doc.ID == "id-5" && !doc.CreatedAt.IsZero() }
 	looked, err = s.Docs().Scan(s.ctx, query, func(doc store.Document) error {
 		require.Equal(t, "id-5", doc.ID)
 		return nil
 	})
 	require.NoError(t, err)
 	require.Equal(t, store.Looked{Documents: 10, Last: "id-9"}, looked)
+}
+
+// Terms are made anew once, and found by.
+func testDocsReindex(t *testing.T, s *shelf) {
+	for i := range 40 {
+		s.put(t, fmt.Sprintf(`{"n":%d}`, i))
+	}
+	calls := 0
+	terms := func(appID, collection string, data json.RawMessage) []int64 {
+		calls++
+		if appID == s.app && string(data) == `{"n":7}` {
+			return []int64{-7}
+		}
+		return []int64{}
+	}
+	n, err := s.Docs().Reindex(s.ctx, 1000, terms)
+	require.NoError(t, err)
+	require.Equal(t, calls, n)
+	require.GreaterOrEqual(t, n, 40)
+	var found []string
+	_, err = s.Docs().Scan(s.ctx, store.DocumentQuery{AppID: s.app, Collection: s.name, Terms: [][]int64{{-7}}}, func(d store.Document) error {
+		found = append(found, string(d.Data))
+		return nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, []string{`{"n":7}`}, found)
+	n, err = s.Docs().Reindex(s.ctx, 1000, terms)
+	require.NoError(t, err)
+	require.Zero(t, n)
 }
 
 func testDocsData(t *testing.T, s *shelf) {

@@ -6,8 +6,8 @@ import (
 )
 
 var (
-	docsFindOptions    = []property{{name: "cursor", is: isString}, {name: "limit", is: isInteger}, {name: "sort", is: isMap}}
-	docsFindOneOptions = []property{{name: "sort", is: isMap}}
+	docsFindOptions    = []property{{name: "cursor", is: isString}, {name: "limit", is: isInteger}, {name: "sort", is: isOrder}}
+	docsFindOneOptions = []property{{name: "sort", is: isOrder}}
 	docsUpdateOptions  = []property{{name: "if_version", is: isInteger}}
 )
 

@@ -142,6 +142,7 @@ const (
 	isLists    propertyType = "a map of strings" // lists
 	isMap      propertyType = "a map"
 	isBytes    propertyType = "a blob or a string" // its UTF-8
+	isOrder    propertyType = "a map of one path to 1 or -1, or an array of such pairs"
 	isAnything propertyType = "any value"
 )
 
@@ -192,6 +193,10 @@ func (r *request) property(key string, v vm.Value, known []property) {
 		case p.is == isLists && kind == vm.KindMap:
 			r.lists(key, v.AsMap())
 		case p.is == isAnything, p.is == isMap && kind == vm.KindMap:
+			r.value(key, v)
+		case p.is == isOrder && kind == vm.KindMap && v.AsMap().Len() > 1:
+			r.fail(key + ` must be an array of pairs where it has several paths, as a map has no order: ` + key + `: [["a", 1], ["b", -1]]`)
+		case p.is == isOrder && (kind == vm.KindMap || kind == vm.KindArray):
 			r.value(key, v)
 		case p.is == isBytes && (kind == vm.KindBlob || kind == vm.KindString):
 			r.field(key)
