@@ -21,6 +21,7 @@ var library = sync.OnceValue(func() *vm.Library {
 	registerInvoke(l)
 	registerWeb(l)
 	registerJSON(l)
+	registerHTML(l)
 	registerEncodings(l)
 	registerURL(l)
 	registerRegex(l)

@@ -116,6 +116,12 @@ func TestModules(t *testing.T) {
 		{`regex::is_match("(a+)+$", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab")`, `false`},
 
 		{`crypto::sha256("abc")`, `"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"`},
+		{`crypto::sha1("abc")`, `"a9993e364706816aba3e25717850c26c9cd0d89d"`},
+		{`crypto::hmac_sha1("Jefe", "what do ya want for nothing?")`, `"effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"`},
+		{`crypto::hmac_sha512("Jefe", "what do ya want for nothing?")`, `"164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea2505549758bf75c05a994a6d034f65f8f0e6fdcaeab1a34d4a6b4b636e070a38bce737"`},
+		{`[crypto::sha1_bytes("").len(), crypto::hmac_sha1_bytes("k", "").len(), crypto::hmac_sha512_bytes(blob(200), blob(1)).len()]`, `[20,20,64]`},
+		{`html::escape("<a href=\"x\">Tom & 'Jerry'</a> é")`, `"&lt;a href=&quot;x&quot;&gt;Tom &amp; &#39;Jerry&#39;&lt;/a&gt; é"`},
+		{`[html::escape(""), html::escape("plain é")]`, `["","plain é"]`},
 		{`crypto::sha512("")`, `"cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e"`},
 		{`crypto::hmac_sha256("Jefe", "what do ya want for nothing?")`, `"5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"`},
 		{`[hex::encode(crypto::sha256_bytes("abc")) == crypto::sha256(hex::decode("616263")), crypto::sha512_bytes("").len(), hex::encode(crypto::hmac_sha256_bytes(blob(1), blob(0))) == crypto::hmac_sha256("\x00", "")]`, `[true,64,true]`},

@@ -1,15 +1,35 @@
-// Package sha2 computes SHA-256 and SHA-512 (FIPS 180-4) and HMAC (RFC 2104) in little code: the
-// standard library's brings its FIPS 140 module, ten times as much, into the interpreter guest.
-package sha2
+// Package digest computes SHA-1, SHA-256 and SHA-512 (FIPS 180-4) and HMAC (RFC 2104) in little code:
+// the standard library's brings its FIPS 140 module, ten times as much, into the interpreter guest.
+package digest
 
 import (
 	"encoding/binary"
 	"math/bits"
 )
 
-// The functions of section 4.1 and the preprocessing of section 5 are the same for both but for
-// the size of a word; the constants are the fractional parts of the square and cube roots of
-// the first primes (4.2, 5.3). Those of SHA-256 are the upper halves of SHA-512's.
+// A Hash is one of the functions. What differs are the size of a word, the block and the constants:
+// those of SHA-2 are the fractional parts of the square and cube roots of the first primes (4.2,
+// 5.3), for SHA-256 the upper halves of SHA-512's.
+type Hash struct {
+	word     int // bytes; a block has 16 words
+	size     int // of the digest, bytes
+	initial  func() [8]uint64
+	compress func(state *[8]uint64, block []byte)
+}
+
+// The functions. SHA-1 is for what others still sign with it: it is broken for signatures of one's own.
+var (
+	SHA1   = Hash{4, 20, func() [8]uint64 { return initialOfSHA1 }, block1}
+	SHA256 = Hash{4, 32, upperHalves, block256}
+	SHA512 = Hash{8, 64, func() [8]uint64 { return initial }, block512}
+)
+
+func upperHalves() (state [8]uint64) {
+	for i := range state {
+		state[i] = initial[i] >> 32
+	}
+	return state
+}
 
 // A GoesOn is asked after each 8 KiB of data whether to hash more. If not, the digest means
 // nothing. It may be nil.
@@ -22,42 +42,89 @@ func (g GoesOn) asked(left []byte, block int) bool {
 	return len(left)%askEvery >= block || g == nil || g()
 }
 
-// Sum256 returns the SHA-256 of data.
-func Sum256(data []byte, goesOn GoesOn) [32]byte { return sum256(nil, data, goesOn) }
+// Sum returns the digest of data.
+func (h Hash) Sum(data []byte, goesOn GoesOn) []byte { return h.sum(nil, data, goesOn) }
 
-// sum256 returns the SHA-256 of prefix, which has 0 or 64 bytes, and data.
-func sum256(prefix, data []byte, goesOn GoesOn) (digest [32]byte) {
-	var h [8]uint32
-	for i := range h {
-		h[i] = uint32(initial[i] >> 32)
-	}
+// sum returns the digest of prefix, which is empty or a block, and data.
+func (h Hash) sum(prefix, data []byte, goesOn GoesOn) []byte {
+	block := 16 * h.word
+	state := h.initial()
 	length := uint64(len(prefix)+len(data)) * 8
 	if len(prefix) > 0 {
-		block256(&h, prefix)
+		h.compress(&state, prefix)
 	}
-	for ; len(data) >= 64; data = data[64:] {
-		if !goesOn.asked(data, 64) {
-			return digest
+	for ; len(data) >= block; data = data[block:] {
+		if !goesOn.asked(data, block) {
+			return make([]byte, h.size)
 		}
-		block256(&h, data)
+		h.compress(&state, data)
 	}
-	var last [128]byte
-	n := 64
-	if copy(last[:], data) >= 56 {
-		n = 128
+	var last [256]byte
+	n := block
+	if copy(last[:], data) >= block-2*h.word {
+		n = 2 * block
 	}
 	last[len(data)] = 0x80
 	binary.BigEndian.PutUint64(last[n-8:], length)
-	for i := 0; i < n; i += 64 {
-		block256(&h, last[i:])
+	for i := 0; i < n; i += block {
+		h.compress(&state, last[i:])
 	}
-	for i, word := range h {
-		binary.BigEndian.PutUint32(digest[4*i:], word)
+	digest := make([]byte, 0, 64)
+	for _, word := range state {
+		if h.word == 4 {
+			digest = binary.BigEndian.AppendUint32(digest, uint32(word))
+		} else {
+			digest = binary.BigEndian.AppendUint64(digest, word)
+		}
 	}
-	return digest
+	return digest[:h.size]
 }
 
-func block256(state *[8]uint32, block []byte) {
+// HMAC returns the HMAC of data with a key.
+func (h Hash) HMAC(key, data []byte, goesOn GoesOn) []byte {
+	block := 16 * h.word
+	if len(key) > block {
+		key = h.Sum(key, goesOn)
+	}
+	inner, outer := make([]byte, block), make([]byte, block)
+	copy(inner, key)
+	copy(outer, key)
+	for i := range inner {
+		inner[i] ^= 0x36
+		outer[i] ^= 0x5c
+	}
+	return h.sum(outer, h.sum(inner, data, goesOn), nil)
+}
+
+func block1(state *[8]uint64, block []byte) {
+	var w [80]uint32
+	for i := range 16 {
+		w[i] = binary.BigEndian.Uint32(block[4*i:])
+	}
+	for i := 16; i < 80; i++ {
+		w[i] = bits.RotateLeft32(w[i-3]^w[i-8]^w[i-14]^w[i-16], 1)
+	}
+	a, b, c, d, e := uint32(state[0]), uint32(state[1]), uint32(state[2]), uint32(state[3]), uint32(state[4])
+	for i := range 80 {
+		var f, k uint32
+		switch {
+		case i < 20:
+			f, k = b&c|^b&d, 0x5a827999
+		case i < 40:
+			f, k = b^c^d, 0x6ed9eba1
+		case i < 60:
+			f, k = b&c|b&d|c&d, 0x8f1bbcdc
+		default:
+			f, k = b^c^d, 0xca62c1d6
+		}
+		a, b, c, d, e = bits.RotateLeft32(a, 5)+f+e+k+w[i], a, bits.RotateLeft32(b, 30), c, d
+	}
+	for i, v := range [5]uint32{a, b, c, d, e} {
+		state[i] = uint64(uint32(state[i]) + v)
+	}
+}
+
+func block256(state *[8]uint64, block []byte) {
 	var w [64]uint32
 	for i := range 16 {
 		w[i] = binary.BigEndian.Uint32(block[4*i:])
@@ -68,7 +135,8 @@ func block256(state *[8]uint32, block []byte) {
 		s1 := bits.RotateLeft32(y, -17) ^ bits.RotateLeft32(y, -19) ^ y>>10
 		w[i] = s1 + w[i-7] + s0 + w[i-16]
 	}
-	a, b, c, d, e, f, g, h := state[0], state[1], state[2], state[3], state[4], state[5], state[6], state[7]
+	a, b, c, d := uint32(state[0]), uint32(state[1]), uint32(state[2]), uint32(state[3])
+	e, f, g, h := uint32(state[4]), uint32(state[5]), uint32(state[6]), uint32(state[7])
 	for i := range 64 {
 		s1 := bits.RotateLeft32(e, -6) ^ bits.RotateLeft32(e, -11) ^ bits.RotateLeft32(e, -25)
 		t1 := h + s1 + (e&f ^ ^e&g) + uint32(rounds[i]>>32) + w[i]
@@ -77,34 +145,8 @@ func block256(state *[8]uint32, block []byte) {
 		a, b, c, d, e, f, g, h = t1+t2, a, b, c, d+t1, e, f, g
 	}
 	for i, v := range [8]uint32{a, b, c, d, e, f, g, h} {
-		state[i] += v
+		state[i] = uint64(uint32(state[i]) + v)
 	}
-}
-
-// Sum512 returns the SHA-512 of data.
-func Sum512(data []byte, goesOn GoesOn) (digest [64]byte) {
-	h := initial
-	length := uint64(len(data)) * 8
-	for ; len(data) >= 128; data = data[128:] {
-		if !goesOn.asked(data, 128) {
-			return digest
-		}
-		block512(&h, data)
-	}
-	var last [256]byte
-	n := 128
-	if copy(last[:], data) >= 112 {
-		n = 256
-	}
-	last[len(data)] = 0x80
-	binary.BigEndian.PutUint64(last[n-8:], length)
-	for i := 0; i < n; i += 128 {
-		block512(&h, last[i:])
-	}
-	for i, word := range h {
-		binary.BigEndian.PutUint64(digest[8*i:], word)
-	}
-	return digest
 }
 
 func block512(state *[8]uint64, block []byte) {
@@ -131,22 +173,8 @@ func block512(state *[8]uint64, block []byte) {
 	}
 }
 
-// HMAC256 returns the HMAC-SHA-256 of data with a key.
-func HMAC256(key, data []byte, goesOn GoesOn) [32]byte {
-	if len(key) > 64 {
-		hashed := Sum256(key, goesOn)
-		key = hashed[:]
-	}
-	var inner, outer [64]byte
-	copy(inner[:], key)
-	copy(outer[:], key)
-	for i := range inner {
-		inner[i] ^= 0x36
-		outer[i] ^= 0x5c
-	}
-	digest := sum256(inner[:], data, goesOn)
-	return sum256(outer[:], digest[:], nil)
-}
+// initialOfSHA1 has five words (section 5.3.1).
+var initialOfSHA1 = [8]uint64{0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0}
 
 // initial has the square roots of the first 8 primes.
 var initial = [8]uint64{
