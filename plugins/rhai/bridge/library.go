@@ -22,6 +22,7 @@ var library = sync.OnceValue(func() *vm.Library {
 	registerWeb(l)
 	registerJSON(l)
 	registerHTML(l)
+	registerTemplate(l)
 	registerEncodings(l)
 	registerURL(l)
 	registerRegex(l)
