@@ -56,8 +56,19 @@ const (
 	OpStreamWrite Op = 62
 	OpStreamEvent Op = 63
 
+	// OpCryptoVerify checks a signature, OpCryptoHashPassword and OpCryptoVerifyPassword are for
+	// passwords that a script keeps, and the others make and check JSON Web Tokens and compress.
+	// They need no capability: they only compute.
+	OpCryptoVerify         Op = 70
+	OpCryptoHashPassword   Op = 71
+	OpCryptoVerifyPassword Op = 72
+	OpJWTSign              Op = 73
+	OpJWTVerify            Op = 74
+	OpGzipCompress         Op = 75
+	OpGzipDecompress       Op = 76
+
 	// OpEnd is above every operation's number.
-	OpEnd = OpStreamEvent + 1
+	OpEnd = OpGzipDecompress + 1
 )
 
 // MaxInvokeDepth is how deep invocations nest: the execution that a request or an event
@@ -126,6 +137,13 @@ var Operations = []Operation{
 	{Op: OpStreamStart, Name: "stream.start", Request: "StreamStartRequest", Since: "1.0"},
 	{Op: OpStreamWrite, Name: "stream.write", Request: "StreamWriteRequest", Since: "1.0"},
 	{Op: OpStreamEvent, Name: "stream.event", Request: "StreamEventRequest", Since: "1.0"},
+	{Op: OpCryptoVerify, Name: "crypto.verify", Request: "CryptoVerifyRequest", Response: "CryptoVerifyResponse", Since: "1.0"},
+	{Op: OpCryptoHashPassword, Name: "crypto.hash_password", Request: "CryptoHashPasswordRequest", Response: "CryptoHashPasswordResponse", Since: "1.0"},
+	{Op: OpCryptoVerifyPassword, Name: "crypto.verify_password", Request: "CryptoVerifyPasswordRequest", Response: "CryptoVerifyResponse", Since: "1.0"},
+	{Op: OpJWTSign, Name: "jwt.sign", Request: "JWTSignRequest", Response: "JWTSignResponse", Since: "1.0"},
+	{Op: OpJWTVerify, Name: "jwt.verify", Request: "JWTVerifyRequest", Response: "JWTVerifyResponse", Since: "1.0"},
+	{Op: OpGzipCompress, Name: "gzip.compress", Request: "GzipRequest", Response: "GzipResponse", Since: "1.0"},
+	{Op: OpGzipDecompress, Name: "gzip.decompress", Request: "GzipRequest", Response: "GzipResponse", Since: "1.0"},
 }
 
 // Lookup finds the row of op; ok is false for a number that is not in the table.

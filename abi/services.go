@@ -299,3 +299,68 @@ type InvokeResponse struct {
 	// structured response has its statusCode, whatever that says.
 	Value msgp.Raw `msg:"value"`
 }
+
+// CryptoVerifyRequest is the request of [OpCryptoVerify].
+type CryptoVerifyRequest struct {
+	Algorithm string `msg:"algorithm"` // ed25519, rsa_sha256, rsa_sha512, rsa_pss_sha256, rsa_pss_sha512 or ecdsa_sha256
+	Key       string `msg:"key"`       // a public key as PEM (SubjectPublicKeyInfo) or a JSON Web Key
+	Data      []byte `msg:"data"`
+	Signature []byte `msg:"signature"` // of ecdsa_sha256 as ASN.1, or as r and s one after the other
+}
+
+// CryptoVerifyResponse is the response of [OpCryptoVerify] and [OpCryptoVerifyPassword].
+type CryptoVerifyResponse struct {
+	Valid bool `msg:"valid"`
+}
+
+// CryptoHashPasswordRequest is the request of [OpCryptoHashPassword].
+type CryptoHashPasswordRequest struct {
+	Password  string `msg:"password"`
+	Algorithm string `msg:"algorithm,omitempty"` // argon2id, which "" is, or bcrypt
+}
+
+// CryptoHashPasswordResponse is the response of [OpCryptoHashPassword].
+type CryptoHashPasswordResponse struct {
+	Hash string `msg:"hash"` // with its parameters: a PHC string, or bcrypt's own form
+}
+
+// CryptoVerifyPasswordRequest is the request of [OpCryptoVerifyPassword].
+type CryptoVerifyPasswordRequest struct {
+	Password string `msg:"password"`
+	Hash     string `msg:"hash"`
+}
+
+// JWTSignRequest is the request of [OpJWTSign].
+type JWTSignRequest struct {
+	Claims    msgp.Raw `msg:"claims"`    // a map
+	Key       string   `msg:"key"`       // the secret of HS256, else a private key as PEM
+	Algorithm string   `msg:"algorithm"` // HS256, RS256, ES256 or EdDSA
+}
+
+// JWTSignResponse is the response of [OpJWTSign].
+type JWTSignResponse struct {
+	Token string `msg:"token"`
+}
+
+// JWTVerifyRequest is the request of [OpJWTVerify].
+type JWTVerifyRequest struct {
+	Token     string `msg:"token"`
+	Key       string `msg:"key"`       // the secret of HS256, else a public key as PEM or a JSON Web Key
+	Algorithm string `msg:"algorithm"` // the one that the token must have
+	LeewayMS  int64  `msg:"leeway_ms,omitempty"`
+}
+
+// JWTVerifyResponse is the response of [OpJWTVerify].
+type JWTVerifyResponse struct {
+	Claims msgp.Raw `msg:"claims"` // a map
+}
+
+// GzipRequest is the request of [OpGzipCompress] and [OpGzipDecompress].
+type GzipRequest struct {
+	Data []byte `msg:"data"`
+}
+
+// GzipResponse is the response of [OpGzipCompress] and [OpGzipDecompress].
+type GzipResponse struct {
+	Data []byte `msg:"data"`
+}

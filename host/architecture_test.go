@@ -95,6 +95,7 @@ var house = []room{
 	{"host/executions", []string{"host/hostcalls", "host/sandbox/...", "host/quota", "host/authz", "host/store"}, false},
 	{"host/hostcalls", []string{
 		"host/events", "host/kv", "host/docs", "host/files", "host/fetch", "host/secrets", "host/quota", "host/authz", "host/store",
+		"host/signing",
 	}, false},
 	{"host/sandbox/...", nil, false},
 
@@ -110,6 +111,7 @@ var house = []room{
 	{"host/audit", []string{"host/store"}, false},
 	{"host/authz", []string{"host/store"}, false},
 	{"host/routing", []string{"host/store"}, false},
+	{"host/signing", nil, false},
 	{"host/form", nil, false},
 	{"host/config", nil, false},
 

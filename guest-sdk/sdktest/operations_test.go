@@ -1,6 +1,7 @@
 package sdktest
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -17,9 +18,12 @@ import (
 	"github.com/picloud/picloud/abi"
 	sdk "github.com/picloud/picloud/guest-sdk"
 	"github.com/picloud/picloud/guest-sdk/clock"
+	"github.com/picloud/picloud/guest-sdk/crypto"
 	"github.com/picloud/picloud/guest-sdk/docs"
 	"github.com/picloud/picloud/guest-sdk/files"
+	"github.com/picloud/picloud/guest-sdk/gzip"
 	sdkhttp "github.com/picloud/picloud/guest-sdk/http"
+	"github.com/picloud/picloud/guest-sdk/jwt"
 	"github.com/picloud/picloud/guest-sdk/kv"
 	"github.com/picloud/picloud/guest-sdk/log"
 )
@@ -29,6 +33,7 @@ var requests = []any{
 	abi.LogEntry{}, abi.ClockSleepRequest{}, abi.TimeZoneRequest{}, abi.KVGetRequest{}, abi.KVSetRequest{}, abi.KVListRequest{}, abi.KVIncrRequest{},
 	abi.KVCompareAndSetRequest{}, abi.DocsCreateRequest{}, abi.DocsGetRequest{}, abi.DocsFindRequest{}, abi.DocsUpdateRequest{},
 	abi.FilesCreateRequest{}, abi.FilesGetRequest{}, abi.FilesReadRequest{}, abi.FilesUpdateRequest{}, abi.FilesListRequest{}, abi.HTTPRequest{}, abi.InvokeRequest{},
+	abi.CryptoVerifyRequest{}, abi.CryptoHashPasswordRequest{}, abi.CryptoVerifyPasswordRequest{}, abi.JWTSignRequest{}, abi.JWTVerifyRequest{}, abi.GzipRequest{},
 	abi.RequestSaveFileRequest{}, abi.StreamStartRequest{}, abi.StreamWriteRequest{}, abi.StreamEventRequest{},
 }
 
@@ -107,6 +112,7 @@ func useEverything(t *testing.T, host *Host) {
 	useFiles(t)
 	useHTTP(t)
 	useWeb(t, host)
+	useCrypto(t)
 
 	host.Provide("double", func(args sdk.Value) (any, error) {
 		n, err := sdk.As[int](args)
@@ -346,4 +352,38 @@ func useHTTP(t *testing.T) {
 	assert.Contains(t, response.Body.String(), "POST")
 	_, err = sdkhttp.Get("ftp://example.com")
 	assert.Equal(t, sdk.CodeInvalid, sdk.ErrorCode(err))
+}
+
+func useCrypto(t *testing.T) {
+	// RFC 8032, section 7.1, test 2.
+	const key = `{"kty":"OKP","crv":"Ed25519","x":"PUAXw-hDiVqStwqnTRt-vJyYLM8uxJaMwM1V8Sr0Zgw"}`
+	signature, err := hex.DecodeString("92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00")
+	require.NoError(t, err)
+	valid, err := crypto.Verify(crypto.Ed25519, key, []byte{0x72}, signature)
+	require.NoError(t, err)
+	assert.True(t, valid)
+
+	hash, err := crypto.HashPassword("correct horse", "bcrypt")
+	require.NoError(t, err)
+	valid, err = crypto.VerifyPassword("correct horse", hash)
+	require.NoError(t, err)
+	assert.True(t, valid)
+
+	type claims struct {
+		Subject string `json:"sub"`
+	}
+	token, err := jwt.Sign(claims{"a"}, "a secret of thirty-two characters", "HS256")
+	require.NoError(t, err)
+	got, err := jwt.Verify[claims](token, "a secret of thirty-two characters", "HS256", time.Second)
+	require.NoError(t, err)
+	assert.Equal(t, claims{"a"}, got)
+	_, err = jwt.Verify[claims](token, "another secret of enough characters", "HS256", 0)
+	assert.Equal(t, sdk.CodeInvalid, sdk.ErrorCode(err))
+
+	small, err := gzip.Compress(make([]byte, 1000))
+	require.NoError(t, err)
+	assert.Less(t, len(small), 100)
+	large, err := gzip.Decompress(small)
+	require.NoError(t, err)
+	assert.Equal(t, make([]byte, 1000), large)
 }

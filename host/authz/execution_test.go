@@ -31,6 +31,8 @@ var operationNeeds = map[string]string{
 	"files.head": read, "files.get": read, "files.list": read,
 	"files.create": write, "files.update": write, "files.delete": write,
 	"http.request": fetch, "request.save_file": write, "stream.start": free, "stream.write": free, "stream.event": free,
+	"crypto.verify": free, "crypto.hash_password": free, "crypto.verify_password": free,
+	"jwt.sign": free, "jwt.verify": free, "gzip.compress": free, "gzip.decompress": free,
 	"invoke": free, // what is invoked has the capabilities of its caller
 }
 

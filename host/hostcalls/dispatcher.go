@@ -93,6 +93,7 @@ func New(c Config) *Dispatcher {
 		docsHandlers(c.Docs),
 		filesHandlers(c.Files),
 		httpHandlers(c.HTTP),
+		cryptoHandlers(),
 	} {
 		for op, handler := range handlers {
 			d.handlers[op] = handler

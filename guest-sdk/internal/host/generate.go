@@ -51,7 +51,7 @@ func main() {
 		for i, word := range strings.Split(o.Import, "_") {
 			title := strings.ToUpper(word[:1]) + word[1:]
 			switch word {
-			case "kv", "http":
+			case "kv", "http", "jwt":
 				title = strings.ToUpper(word)
 			}
 			if o.Exported += title; i > 0 {

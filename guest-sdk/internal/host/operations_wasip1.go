@@ -181,3 +181,45 @@ func streamEvent(request uint64) (response uint64)
 
 // StreamEvent is stream.event.
 func StreamEvent(request uint64) (response uint64) { return streamEvent(request) }
+
+//go:wasmimport extism:host/user crypto_verify
+func cryptoVerify(request uint64) (response uint64)
+
+// CryptoVerify is crypto.verify.
+func CryptoVerify(request uint64) (response uint64) { return cryptoVerify(request) }
+
+//go:wasmimport extism:host/user crypto_hash_password
+func cryptoHashPassword(request uint64) (response uint64)
+
+// CryptoHashPassword is crypto.hash_password.
+func CryptoHashPassword(request uint64) (response uint64) { return cryptoHashPassword(request) }
+
+//go:wasmimport extism:host/user crypto_verify_password
+func cryptoVerifyPassword(request uint64) (response uint64)
+
+// CryptoVerifyPassword is crypto.verify_password.
+func CryptoVerifyPassword(request uint64) (response uint64) { return cryptoVerifyPassword(request) }
+
+//go:wasmimport extism:host/user jwt_sign
+func jwtSign(request uint64) (response uint64)
+
+// JWTSign is jwt.sign.
+func JWTSign(request uint64) (response uint64) { return jwtSign(request) }
+
+//go:wasmimport extism:host/user jwt_verify
+func jwtVerify(request uint64) (response uint64)
+
+// JWTVerify is jwt.verify.
+func JWTVerify(request uint64) (response uint64) { return jwtVerify(request) }
+
+//go:wasmimport extism:host/user gzip_compress
+func gzipCompress(request uint64) (response uint64)
+
+// GzipCompress is gzip.compress.
+func GzipCompress(request uint64) (response uint64) { return gzipCompress(request) }
+
+//go:wasmimport extism:host/user gzip_decompress
+func gzipDecompress(request uint64) (response uint64)
+
+// GzipDecompress is gzip.decompress.
+func GzipDecompress(request uint64) (response uint64) { return gzipDecompress(request) }

@@ -29,6 +29,7 @@ var library = sync.OnceValue(func() *vm.Library {
 	registerRandom(l)
 	registerUUID(l)
 	registerCrypto(l)
+	registerSigning(l)
 	registerTime(l)
 	return l
 })

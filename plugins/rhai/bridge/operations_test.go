@@ -154,6 +154,17 @@ func bridges(t testing.TB) []struct {
 		{abi.OpHTTPRequest, `http::request("PROPFIND", "u")`, `{"method":"PROPFIND","url":"u"}`, answered, answer},
 		{abi.OpHTTPRequest, `http::request("GET", "u", (), #{timeout_ms: 5})`, `{"method":"GET","url":"u","timeout_ms":5}`, answered, answer},
 
+		{abi.OpCryptoVerify, `crypto::verify("ed25519", "k", "é", blob(1, 7))`, `{"algorithm":"ed25519","key":"k","data":{"$blob":"w6k="},"signature":{"$blob":"Bw=="}}`, `true`, &abi.CryptoVerifyResponse{Valid: true}},
+		{abi.OpCryptoVerify, `crypto::verify("ed25519", "k", blob(1), blob(0))`, `{"algorithm":"ed25519","key":"k","data":{"$blob":"AA=="},"signature":{"$blob":""}}`, `false`, &abi.CryptoVerifyResponse{}},
+		{abi.OpCryptoHashPassword, `crypto::hash_password("p")`, `{"password":"p"}`, `"h"`, &abi.CryptoHashPasswordResponse{Hash: "h"}},
+		{abi.OpCryptoHashPassword, `crypto::hash_password("p", "bcrypt")`, `{"password":"p","algorithm":"bcrypt"}`, `"h"`, &abi.CryptoHashPasswordResponse{Hash: "h"}},
+		{abi.OpCryptoVerifyPassword, `crypto::verify_password("p", "h")`, `{"password":"p","hash":"h"}`, `true`, &abi.CryptoVerifyResponse{Valid: true}},
+		{abi.OpJWTSign, `jwt::sign(#{sub: "a", n: 1}, "k", "HS256")`, `{"claims":{"n":1,"sub":"a"},"key":"k","algorithm":"HS256"}`, `"a.b.c"`, &abi.JWTSignResponse{Token: "a.b.c"}},
+		{abi.OpJWTVerify, `jwt::verify("a.b.c", "k", "HS256")`, `{"token":"a.b.c","key":"k","algorithm":"HS256"}`, `{"sub":"a"}`, &abi.JWTVerifyResponse{Claims: raw(t, `{"sub":"a"}`)}},
+		{abi.OpJWTVerify, `jwt::verify("a.b.c", "k", "HS256", #{leeway_ms: 5})`, `{"token":"a.b.c","key":"k","algorithm":"HS256","leeway_ms":5}`, `{}`, &abi.JWTVerifyResponse{Claims: raw(t, `{}`)}},
+		{abi.OpGzipCompress, `gzip::compress("a")`, `{"data":{"$blob":"YQ=="}}`, `{"$blob":"AQ=="}`, &abi.GzipResponse{Data: []byte{1}}},
+		{abi.OpGzipDecompress, `gzip::decompress(blob(1))`, `{"data":{"$blob":"AA=="}}`, `{"$blob":"AQ=="}`, &abi.GzipResponse{Data: []byte{1}}},
+
 		{abi.OpInvoke, `invoke("resize")`, `{"name":"resize"}`, `null`, &abi.InvokeResponse{}},
 		{abi.OpInvoke, `invoke("resize", ())`, `{"name":"resize","args":null}`, `7`, &abi.InvokeResponse{Value: raw(t, `7`)}},
 		{abi.OpInvoke, `invoke("resize", #{width: 64, of: blob(1)})`, `{"name":"resize","args":{"of":{"$blob":"AA=="},"width":64}}`, `{"body":{"$blob":"/w=="},"statusCode":201}`,
@@ -202,6 +213,12 @@ func init() {
 	requestType[abi.HTTPRequest]("HTTPRequest")
 	requestType[abi.InvokeRequest]("InvokeRequest")
 	requestType[abi.RequestSaveFileRequest]("RequestSaveFileRequest")
+	requestType[abi.CryptoVerifyRequest]("CryptoVerifyRequest")
+	requestType[abi.CryptoHashPasswordRequest]("CryptoHashPasswordRequest")
+	requestType[abi.CryptoVerifyPasswordRequest]("CryptoVerifyPasswordRequest")
+	requestType[abi.JWTSignRequest]("JWTSignRequest")
+	requestType[abi.JWTVerifyRequest]("JWTVerifyRequest")
+	requestType[abi.GzipRequest]("GzipRequest")
 }
 
 func TestBridges(t *testing.T) {

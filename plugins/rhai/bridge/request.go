@@ -119,6 +119,16 @@ func isText(v vm.Value) bool {
 	return false
 }
 
+// bytes writes a blob, or the UTF-8 of a string.
+func (r *request) bytes(name string, v vm.Value) *request {
+	if r.err == nil {
+		r.field(name)
+		r.e.b = msgp.AppendBytes(r.e.b, bytesOf(v))
+		r.err = r.e.work.add(len(bytesOf(v)))
+	}
+	return r
+}
+
 func (r *request) fail(message string) {
 	if r.err == nil {
 		r.err = invalid(r.name, message)
@@ -199,9 +209,7 @@ func (r *request) property(key string, v vm.Value, known []property) {
 		case p.is == isOrder && (kind == vm.KindMap || kind == vm.KindArray):
 			r.value(key, v)
 		case p.is == isBytes && (kind == vm.KindBlob || kind == vm.KindString):
-			r.field(key)
-			r.e.b = msgp.AppendBytes(r.e.b, bytesOf(v))
-			r.err = r.e.work.add(len(bytesOf(v)))
+			r.bytes(key, v)
 		default:
 			r.fail(key + " must be " + string(p.is) + ", got " + v.TypeName())
 		}
