@@ -39,6 +39,7 @@ type Request struct {
 	Path       string // of the route's: normalized
 	Headers    Lists  // names in lower case
 	Body       []byte
+	Sent       []byte            // the body as it was sent, where Body is decoded of it; nil: it is Body
 	Params     map[string]string // of a param route
 	Query      Lists             // decoded
 	RawQuery   string            // of the URL, without the ?
@@ -122,7 +123,7 @@ func (r Reads) some(part string) bool {
 //	headers, query, form              one value for each name: headers joined by ", ", else the last
 //	headers_all, query_all, form_all  name -> array of values
 //	cookies                           name -> value
-//	body, body_raw                    see [DecodeBody]
+//	body, body_raw                    see [DecodeBody]; body_raw is as it was sent, also if it was compressed
 //
 // and a file of a form is #{name, filename, content_type, size, data}.
 func (inv *Invocation) Append(dst []byte, reads Reads) []byte {
@@ -189,7 +190,15 @@ var requestFields = []struct {
 		parsed, _ := DecodeBody(r.Body, r.Header("content-type"))
 		return append(b, parsed...)
 	}},
-	{"request.body_raw", func(r *Request, b []byte) []byte { return appendRawBody(b, r.Body) }},
+	{"request.body_raw", func(r *Request, b []byte) []byte { return appendRawBody(b, r.sent()) }},
+}
+
+// sent is the body as it was sent.
+func (r *Request) sent() []byte {
+	if r.Sent != nil {
+		return r.Sent
+	}
+	return r.Body
 }
 
 func (r *Request) append(dst []byte, reads Reads) []byte {

@@ -2,6 +2,8 @@ package front_test
 
 import (
 	"bufio"
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -82,7 +84,7 @@ func TestBodiesAScriptSees(t *testing.T) {
 		{"JSON that is none", "application/json", `{"a":`, `{"body":"{\"a\":","raw":"{\"a\":"}`},
 		{"bytes", "application/octet-stream", "\xff\x00", `{"body":{"$blob":"/wA="},"raw":{"$blob":"/wA="}}`},
 		{"JSON that is not UTF-8", "application/json", "\"\xff\"", `{"body":{"$blob":"Iv8i"},"raw":{"$blob":"Iv8i"}}`},
-		{"compressed stays as it is", "text/plain", "\x1f\x8b\x08", `{"body":{"$blob":"H4sI"},"raw":{"$blob":"H4sI"}}`},
+		{"compressed in another way stays as it is", "text/plain", "\x1f\x8b\x08", `{"body":{"$blob":"H4sI"},"raw":{"$blob":"H4sI"}}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			headers := []string{"X-None: x"}
@@ -90,12 +92,47 @@ func TestBodiesAScriptSees(t *testing.T) {
 				headers = append(headers, "Content-Type: "+c.contentType)
 			}
 			if strings.HasPrefix(c.name, "compressed") {
-				headers = append(headers, "Content-Encoding: gzip")
+				headers = append(headers, "Content-Encoding: br")
 			}
 			got := s.Fetch("POST", "/body", c.body, headers...)
 			assert.Equal(t, 200, got.StatusCode)
 			assert.Equal(t, c.want, string(got.Content))
 		})
+	}
+}
+
+// A body that was compressed is seen as what it is of, and as it was sent.
+func TestCompressedBodies(t *testing.T) {
+	s := newSite(t)
+	s.Deploy("/see", `let r = ctx.request; [r.body, type_of(r.body_raw), r.body_raw.len(), r.form]`)
+	packed := func(text string) string {
+		var b bytes.Buffer
+		w := gzip.NewWriter(&b)
+		_, _ = w.Write([]byte(text))
+		require.NoError(t, w.Close())
+		return b.String()
+	}
+	post := func(coding, contentType, body string) (int, string) {
+		got := s.Fetch("POST", "/see", body, "Content-Type: "+contentType, "Content-Encoding: "+coding)
+		return got.StatusCode, string(got.Content)
+	}
+	json := packed(`{"a":1}`)
+	for _, coding := range []string{"gzip", "GZip", "x-gzip"} {
+		status, body := post(coding, "application/json", json)
+		assert.Equal(t, 200, status, body)
+		assert.JSONEq(t, fmt.Sprintf(`[{"a":1},"blob",%d,{}]`, len(json)), body)
+	}
+	_, body := post("gzip", "application/x-www-form-urlencoded", packed("a=b"))
+	assert.Contains(t, body, `{"a":"b"}`)
+	_, body = post("br", "text/plain", "as it is")
+	assert.JSONEq(t, `["as it is","string",8,{}]`, body)
+	for content, want := range map[string]int{
+		"no gzip":          400,
+		json[:len(json)-4]: 400,
+		packed(strings.Repeat("x", apitest.MaxBody+1)): 413,
+	} {
+		status, body := post("gzip", "text/plain", content)
+		assert.Equal(t, want, status, body)
 	}
 }
 

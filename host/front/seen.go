@@ -1,15 +1,21 @@
 package front
 
 import (
+	"bytes"
+	"io"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/klauspost/compress/gzip"
 	"github.com/valyala/fasthttp"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/form"
 )
 
@@ -22,10 +28,17 @@ func newRequest(c *fiber.Ctx, path string) (*abi.Request, error) {
 	if err != nil {
 		return nil, err
 	}
+	sent := body
+	if body, err = decoded(r, body); err != nil {
+		return nil, err
+	}
 	uri := c.Request().URI()
 	request := &abi.Request{
 		Method: string(r.edge.Method), Path: path, Headers: make(abi.Lists, len(r.edge.Fields)), Query: abi.Lists{}, Params: map[string]string{},
 		Host: valid(r.edge.Host), Scheme: scheme(r), RawQuery: withoutTokens(valid(uri.QueryString()), "&"), Body: body,
+	}
+	if len(body) != len(sent) {
+		request.Sent = sent
 	}
 	if r.edge.Client.IsValid() {
 		request.RemoteAddr = r.edge.Client.String()
@@ -55,6 +68,37 @@ func newRequest(c *fiber.Ctx, path string) (*abi.Request, error) {
 	SetForm(request)
 	return request, nil
 }
+
+// decoded undoes the content coding of a body (RFC 9110, section 8.4), if it is gzip: what comes of it must
+// not be larger than a body that is sent without. Any other coding is for the script to undo.
+func decoded(r *request, body []byte) ([]byte, error) {
+	coding := strings.ToLower(strings.TrimSpace(string(r.edge.Get("content-encoding"))))
+	if len(body) == 0 || coding != "gzip" && coding != "x-gzip" {
+		return body, nil
+	}
+	in, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return nil, problem.New(http.StatusBadRequest, fault.Invalid, "the body is not gzip, as content-encoding says")
+	}
+	var out bytes.Buffer
+	for {
+		n, err := io.CopyN(&out, in, decodeStep)
+		switch {
+		case int64(out.Len()) > r.body.limit:
+			return nil, tooLarge(r.body.limit)
+		case err == io.EOF:
+			return out.Bytes(), nil
+		case err != nil:
+			return nil, problem.New(http.StatusBadRequest, fault.Invalid, "the body is damaged gzip")
+		}
+		if err := r.body.share.Grow(r.body.ctx, n); err != nil {
+			return nil, shown(err)
+		}
+	}
+}
+
+// decodeStep is how much of a body is decoded before it is counted: 64 KiB.
+const decodeStep = 64 << 10
 
 // SetForm gives a request the form that its body is.
 func SetForm(request *abi.Request) {

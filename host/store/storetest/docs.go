@@ -244,7 +244,9 @@ func testDocsScan(t *testing.T, s *shelf) {
 	require.Equal(t, 4, seen)
 	require.Equal(t, store.Looked{Documents: 4, Last: "id-3"}, looked)
 
-	query.Match = func(doc *store.Document) bool { return doc.Data[len(doc.Data)-2] == '5' && doc.ID == "id-5" && !doc.CreatedAt.IsZero() }
+	query.Match = func(doc *store.Document) bool {
+		return doc.Data[len(doc.Data)-2] == '5' && doc.ID == "id-5" && !doc.CreatedAt.IsZero()
+	}
 	looked, err = s.Docs().Scan(s.ctx, query, func(doc store.Document) error {
 		require.Equal(t, "id-5", doc.ID)
 		return nil
