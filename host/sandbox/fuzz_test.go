@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -31,7 +32,7 @@ func FuzzUpload(f *testing.F) {
 	require.NoError(f, err)
 	s, err := newSandbox(f.Context(), Config{
 		CacheDir: f.TempDir(), CacheBytes: 64 << 20, Logger: slog.New(slog.DiscardHandler),
-		CompileCommand: []string{self, "compile"}, CompileBounds: compiler.Bounds{MemoryMB: 256},
+		CompileCommand: []string{self, "compile"}, CompileBounds: compiler.Bounds{CPU: 2 * time.Second, MemoryMB: 256},
 	}, toyWasm)
 	require.NoError(f, err)
 	f.Cleanup(func() { require.NoError(f, s.Close(context.Background())) })

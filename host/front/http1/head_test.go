@@ -90,6 +90,7 @@ func TestRefusedHeads(t *testing.T) {
 		"GET / HTTP/1.1\nHost: [::1\n\n":                                    {400, "Host field is malformed"},
 		"GET / HTTP/1.1\nHost: [::1]x\n\n":                                  {400, "Host field is malformed"},
 		"GET / HTTP/1.1\nHost: [1.2.3.4]\n\n":                               {400, "Host field is malformed"},
+		"GET / HTTP/1.1\nHost: a%41\n\n":                                    {400, "Host field is malformed"},
 		"GET / HTTP/1.1\nHost: a%zz\n\n":                                    {400, "Host field is malformed"},
 		"GET / HTTP/1.1\nHost: \xc3\xa9\n\n":                                {400, "Host field is malformed"},
 		"GET / HTTP/9.9\nHost: a\n\n":                                       {505, "version"},

@@ -6,7 +6,7 @@ import (
 )
 
 // isRegName has the characters of a registered name (RFC 3986, section 3.2.2) but for the percent
-// sign.
+// sign: no name in use needs it, and who decodes it reads another name than who does not.
 var isRegName = set("-._~!$&'()*+,;=" + alphanumeric)
 
 // isHost reports whether b is a host with or without a port (RFC 9110, section 7.2), or nothing.
@@ -20,8 +20,6 @@ func isHost(b []byte) bool {
 		case isRegName[c]:
 		case c == ':':
 			return i > 0 && isPort(b[i:])
-		case c == '%' && i+2 < len(b) && hexValue(b[i+1]) >= 0 && hexValue(b[i+2]) >= 0:
-			i += 2
 		default:
 			return false
 		}
