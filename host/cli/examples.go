@@ -26,6 +26,7 @@ var examples = map[string][]string{
 	"apps list":   {"picloud apps list"},
 	"apps create": {"picloud apps create shop --name 'The shop'"},
 	"apps show":   {"picloud apps show shop --output json"},
+	"apps usage":  {"picloud apps usage shop"},
 	"apps delete": {"picloud apps delete shop", "picloud apps delete shop --yes"},
 
 	"scripts list":     {"picloud scripts list --app shop"},
