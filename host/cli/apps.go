@@ -16,6 +16,7 @@ type AppsCmd struct {
 	Create AppsCreateCmd `cmd:"" help:"Create an app."`
 	Show   AppsShowCmd   `cmd:"" help:"Show an app."`
 	Usage  AppsUsageCmd  `cmd:"" help:"Show what an app uses of its quotas."`
+	CORS   AppsCORSCmd   `cmd:"" name:"cors" help:"Show or change which pages of other origins may use an app."`
 	Delete AppsDeleteCmd `cmd:"" help:"Delete an app with all it holds."`
 }
 

@@ -26,6 +26,7 @@ var examples = map[string][]string{
 	"apps list":   {"picloud apps list"},
 	"apps create": {"picloud apps create shop --name 'The shop'"},
 	"apps show":   {"picloud apps show shop --output json"},
+	"apps cors":   {"picloud apps cors shop", "picloud apps cors shop --origin https://shop.example --header content-type --max-age 600", "picloud apps cors shop --off"},
 	"apps usage":  {"picloud apps usage shop"},
 	"apps delete": {"picloud apps delete shop", "picloud apps delete shop --yes"},
 
@@ -51,6 +52,7 @@ var examples = map[string][]string{
 
 	"routes list":   {"picloud routes list", "picloud routes list greet"},
 	"routes add":    {"picloud routes add greet GET /greet/:name", "picloud routes add hooks POST hooks.example.com/in/*"},
+	"routes cors":   {"picloud routes cors GET /orders --origin '*'", "picloud routes cors GET /orders --inherit"},
 	"routes delete": {"picloud routes delete GET /greet/:name"},
 	"routes match":  {"picloud routes match /greet/Ada", "picloud routes match POST https://hooks.example.com/in/github"},
 

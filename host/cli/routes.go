@@ -19,6 +19,7 @@ type RoutesCmd struct {
 	InApp
 	List   RoutesListCmd   `cmd:"" help:"List the routes of the app or of one script."`
 	Add    RoutesAddCmd    `cmd:"" help:"Bind requests to a script."`
+	CORS   RoutesCORSCmd   `cmd:"" name:"cors" help:"Show or change which pages of other origins may use a route."`
 	Delete RoutesDeleteCmd `cmd:"" help:"Delete a route."`
 	Match  RoutesMatchCmd  `cmd:"" help:"Tell which route would answer a request."`
 }
@@ -106,29 +107,37 @@ type RoutesDeleteCmd struct {
 
 // Run deletes the route.
 func (cmd *RoutesDeleteCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
-	ref := strings.Join(cmd.Route, " ")
+	route, err := findRoute(ctx, c, in.App, strings.Join(cmd.Route, " "))
+	if err != nil {
+		return err
+	}
+	if err := c.DeleteRoute(ctx, route.ID); err != nil {
+		return err
+	}
+	return r.printDone(route, "Route %s deleted.", manifest.Pattern(route.Method, route.Host, route.Path))
+}
+
+// findRoute finds a route of an app by its id, or as it was added: [METHOD] [HOST]/PATH.
+func findRoute(ctx context.Context, c *client.Client, app, ref string) (wire.Route, error) {
 	same := func(route wire.Route) bool { return route.ID == ref }
 	if strings.Contains(ref, "/") {
 		wanted, err := manifest.ParsePattern(ref)
 		if err != nil {
-			return &usageError{err}
+			return wire.Route{}, &usageError{err}
 		}
 		same = func(route wire.Route) bool {
 			return route.Method == wanted.Method && route.Host == wanted.Host && route.Path == wanted.Path
 		}
 	}
-	routes, err := client.Collect(c.AppRoutes(ctx, in.App))
+	routes, err := client.Collect(c.AppRoutes(ctx, app))
 	if err != nil {
-		return err
+		return wire.Route{}, err
 	}
 	i := slices.IndexFunc(routes, same)
 	if i < 0 {
-		return fmt.Errorf("app %s has no route %q", in.App, ref)
+		return wire.Route{}, fmt.Errorf("app %s has no route %q", app, ref)
 	}
-	if err := c.DeleteRoute(ctx, routes[i].ID); err != nil {
-		return err
-	}
-	return r.printDone(routes[i], "Route %s deleted.", manifest.Pattern(routes[i].Method, routes[i].Host, routes[i].Path))
+	return routes[i], nil
 }
 
 // RoutesMatchCmd is `picloud routes match`.
