@@ -41,8 +41,12 @@ func TestEveryOperationNeedsACredential(t *testing.T) {
 					assert.Equal(t, 401, got.StatusCode)
 					continue
 				}
-				s.Refused(got, 401, "", "unknown, expired or revoked")
-				assert.Contains(t, got.Header.Get("WWW-Authenticate"), "Bearer")
+				says, challenge := "this needs a token", `Bearer realm="picloud"`
+				if strings.HasPrefix(header, "Authorization: Bearer") {
+					says, challenge = "unknown, expired or revoked", `Bearer realm="picloud", error="invalid_token"`
+				}
+				s.Refused(got, 401, "", says)
+				assert.Equal(t, challenge, got.Header.Get("WWW-Authenticate"))
 			}
 		}
 	}
@@ -89,4 +93,15 @@ func TestMountedTwice(t *testing.T) {
 		documents = append(documents, ask("/api/v1/openapi.json", 200))
 	}
 	assert.Equal(t, documents[0], documents[1])
+}
+
+// The type of a problem leads to what it means.
+func TestTypesOfProblems(t *testing.T) {
+	s := newSite(t)
+	missing := s.Refused(s.Admin(s.Token, "GET", "apps/none", ""), 404, "", "")
+	path, anchor, _ := strings.Cut(missing.Type, "#")
+	page := s.Fetch("GET", path, "")
+	assert.Equal(t, 200, page.StatusCode)
+	assert.Equal(t, "not_found", anchor)
+	assert.Contains(t, string(page.Content), `<dt id="not_found">not_found (404)</dt><dd>There is no such thing, or none that you may see.</dd>`)
 }

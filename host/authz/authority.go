@@ -27,8 +27,10 @@ const touchEvery = 5 * time.Minute
 var (
 	// ErrCredentials refuses a login with a wrong name or password, without saying which is wrong.
 	ErrCredentials = fault.New(fault.Unauthorized, "wrong username or password")
-	// ErrToken refuses a token that is unknown, expired or revoked.
-	ErrToken = fault.New(fault.Unauthorized, "the token is unknown, expired or revoked")
+	// ErrNoToken refuses whoever comes without a token.
+	ErrNoToken = fault.New(fault.Unauthorized, "this needs a token, as in Authorization: Bearer pic_...")
+	// ErrToken refuses a token that is unknown, expired or revoked (RFC 6750, section 3.1).
+	ErrToken error = &fault.Error{Code: fault.Unauthorized, Text: "the token is unknown, expired or revoked", Value: "invalid_token"}
 )
 
 // throttled refuses a login after too many failures.
@@ -193,6 +195,8 @@ func (a *Authority) Authenticate(ctx context.Context, token string) (*Principal,
 		}
 		p.Key, p.Expires = &key, key.ExpiresAt
 		p.User, err = a.store.Users().Get(ctx, key.UserID)
+	case token == "":
+		return nil, ErrNoToken
 	default:
 		return nil, ErrToken
 	}

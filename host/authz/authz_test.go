@@ -182,7 +182,9 @@ func TestAuthenticateRefuses(t *testing.T) {
 	ctx := context.Background()
 	key, row, err := h.CreateKey(ctx, h.users["ed"].ID, "k", Scopes, "", h.now.Add(time.Minute))
 	require.NoError(t, err)
-	for _, token := range []string{"", "x", SessionPrefix, KeyPrefix, SessionPrefix + "unknown", key + "x", strings.ToUpper(key), hashToken(key), "pcs_\x00"} {
+	_, err = h.Authenticate(ctx, "")
+	assert.ErrorIs(t, err, ErrNoToken)
+	for _, token := range []string{"x", SessionPrefix, KeyPrefix, SessionPrefix + "unknown", key + "x", strings.ToUpper(key), hashToken(key), "pcs_\x00"} {
 		_, err := h.Authenticate(ctx, token)
 		assert.ErrorIs(t, err, ErrToken, "%q", token)
 	}

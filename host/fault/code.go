@@ -44,31 +44,49 @@ type row struct {
 	status int        // of HTTP
 	guest  abi.OpCode // what a script or plugin is told
 	ours   bool       // the text is not for callers
+	means  string     // a sentence for people
 }
 
 var table = [end]row{
-	Internal:         {"internal", http.StatusInternalServerError, abi.OpCodeInternal, true},
-	Invalid:          {"invalid", http.StatusUnprocessableEntity, abi.OpCodeInvalid, false},
-	TooLarge:         {"body_too_large", http.StatusRequestEntityTooLarge, abi.OpCodeInvalid, false},
-	Unauthorized:     {"unauthorized", http.StatusUnauthorized, abi.OpCodeDenied, false},
-	Forbidden:        {"forbidden", http.StatusForbidden, abi.OpCodeDenied, false},
-	NotFound:         {"not_found", http.StatusNotFound, abi.OpCodeNotFound, false},
-	MethodNotAllowed: {"method_not_allowed", http.StatusMethodNotAllowed, abi.OpCodeInvalid, false},
-	NotImplemented:   {"not_implemented", http.StatusNotImplemented, abi.OpCodeInvalid, false},
-	Conflict:         {"conflict", http.StatusConflict, abi.OpCodeConflict, false},
-	Stale:            {"conflict", http.StatusConflict, abi.OpCodeConflict, false},
-	Throttled:        {"throttled", http.StatusTooManyRequests, abi.OpCodeUnavailable, false},
-	Quota:            {"quota", http.StatusInsufficientStorage, abi.OpCodeQuota, false},
-	Corrupted:        {"corrupted", http.StatusInternalServerError, abi.OpCodeCorrupted, false},
-	Unreachable:      {"unreachable", http.StatusBadGateway, abi.OpCodeUnreachable, false},
-	Timeout:          {"timeout", http.StatusGatewayTimeout, abi.OpCodeTimeout, false},
-	Unavailable:      {"unavailable", http.StatusServiceUnavailable, abi.OpCodeUnavailable, false},
-	Storage:          {"unavailable", http.StatusServiceUnavailable, abi.OpCodeUnavailable, true},
-	Overloaded:       {"overloaded", http.StatusServiceUnavailable, abi.OpCodeUnavailable, false},
-	Cancelled:        {"cancelled", http.StatusServiceUnavailable, abi.OpCodeCancelled, false},
-	ScriptInvalid:    {"script_invalid", http.StatusUnprocessableEntity, abi.OpCodeFailed, false},
-	ScriptFailed:     {"script_error", http.StatusBadGateway, abi.OpCodeFailed, false},
-	LimitExceeded:    {"limit_exceeded", http.StatusInsufficientStorage, abi.OpCodeLimit, false},
+	Internal:         {"internal", http.StatusInternalServerError, abi.OpCodeInternal, true, "A fault of the server; its log tells more."},
+	Invalid:          {"invalid", http.StatusUnprocessableEntity, abi.OpCodeInvalid, false, "A value is missing, malformed or over a limit: errors names each."},
+	TooLarge:         {"body_too_large", http.StatusRequestEntityTooLarge, abi.OpCodeInvalid, false, "The body is larger than it may be."},
+	Unauthorized:     {"unauthorized", http.StatusUnauthorized, abi.OpCodeDenied, false, "A token is missing, or is not valid."},
+	Forbidden:        {"forbidden", http.StatusForbidden, abi.OpCodeDenied, false, "The token does not allow this."},
+	NotFound:         {"not_found", http.StatusNotFound, abi.OpCodeNotFound, false, "There is no such thing, or none that you may see."},
+	MethodNotAllowed: {"method_not_allowed", http.StatusMethodNotAllowed, abi.OpCodeInvalid, false, "There is such a thing, and it takes other methods: Allow names them."},
+	NotImplemented:   {"not_implemented", http.StatusNotImplemented, abi.OpCodeInvalid, false, "The protocol has this, and the server does not."},
+	Conflict:         {"conflict", http.StatusConflict, abi.OpCodeConflict, false, "A value that must be unique is in use, something is in the way, or the version is another."},
+	Stale:            {"conflict", http.StatusConflict, abi.OpCodeConflict, false, "The version is another."},
+	Throttled:        {"throttled", http.StatusTooManyRequests, abi.OpCodeUnavailable, false, "Too many attempts: Retry-After tells when to try again."},
+	Quota:            {"quota", http.StatusInsufficientStorage, abi.OpCodeQuota, false, "The app may not keep more."},
+	Corrupted:        {"corrupted", http.StatusInternalServerError, abi.OpCodeCorrupted, false, "Stored bytes are not what was stored."},
+	Unreachable:      {"unreachable", http.StatusBadGateway, abi.OpCodeUnreachable, false, "Another server cannot be had."},
+	Timeout:          {"timeout", http.StatusGatewayTimeout, abi.OpCodeTimeout, false, "It took longer than it may."},
+	Unavailable:      {"unavailable", http.StatusServiceUnavailable, abi.OpCodeUnavailable, false, "It fails just now, and may be worth trying again."},
+	Storage:          {"unavailable", http.StatusServiceUnavailable, abi.OpCodeUnavailable, true, "The storage fails just now."},
+	Overloaded:       {"overloaded", http.StatusServiceUnavailable, abi.OpCodeUnavailable, false, "Too much is done at once: try again."},
+	Cancelled:        {"cancelled", http.StatusServiceUnavailable, abi.OpCodeCancelled, false, "The execution has been ended."},
+	ScriptInvalid:    {"script_invalid", http.StatusUnprocessableEntity, abi.OpCodeFailed, false, "A script does not compile: script names the place."},
+	ScriptFailed:     {"script_error", http.StatusBadGateway, abi.OpCodeFailed, false, "A script failed."},
+	LimitExceeded:    {"limit_exceeded", http.StatusInsufficientStorage, abi.OpCodeLimit, false, "A script exceeded one of its limits."},
+}
+
+// Codes returns all codes, in the order above.
+func Codes() []Code {
+	codes := make([]Code, end)
+	for i := range codes {
+		codes[i] = Code(i)
+	}
+	return codes
+}
+
+// Meaning returns what the code means, in a sentence for people; "" for what is none.
+func (c Code) Meaning() string {
+	if c >= end {
+		return ""
+	}
+	return table[c].means
 }
 
 // String returns the code as it stands in JSON.

@@ -67,9 +67,6 @@ func (s *Server) dataPlane(c *fiber.Ctx) error {
 // execute runs a script by id for a caller who may.
 func (s *Server) execute(c *fiber.Ctx) error {
 	p, err := s.principal(c.UserContext(), c.Get(fiber.HeaderAuthorization))
-	if fault.Of(err) == fault.Unauthorized {
-		err = fault.New(fault.Unauthorized, "this needs a token: %v", err)
-	}
 	if err != nil {
 		return s.refused(c, err)
 	}

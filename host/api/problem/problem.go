@@ -49,9 +49,13 @@ func (p *Problem) Send(c *fiber.Ctx) error {
 	return huma.DefaultJSONFormat.Marshal(c.Status(p.Status), p)
 }
 
+// Types is where the kinds of problems are told, as a path: each has its code as the fragment.
+const Types = "/api/v1/problems"
+
 // New makes a problem of its own, for what is wrong with a request before any service sees it.
 func New(status int, code fault.Code, detail string, fields ...wire.FieldError) *Problem {
 	return &Problem{Problem: wire.Problem{
+		Type:  Types + "#" + code.String(),
 		Title: http.StatusText(status), Status: status, Code: code.String(), Detail: detail, Errors: fields,
 	}}
 }
@@ -112,7 +116,11 @@ func ofField(refused *fault.Error, location string) *Problem {
 	}
 	switch {
 	case refused.Code == fault.Unauthorized: // RFC 9110, section 11.6.1
-		p.header = http.Header{"WWW-Authenticate": {`Bearer realm="picloud"`}}
+		challenge := `Bearer realm="picloud"`
+		if reason, ok := refused.Value.(string); ok { // RFC 6750, section 3
+			challenge += `, error="` + reason + `"`
+		}
+		p.header = http.Header{"WWW-Authenticate": {challenge}}
 	case refused.RetryAfter > 0:
 		p.header = http.Header{"Retry-After": {fmt.Sprint(int64(math.Ceil(refused.RetryAfter.Seconds())))}}
 	}

@@ -2,7 +2,7 @@ package wire
 
 // Problem is an error of the admin API (RFC 9457).
 type Problem struct {
-	Type   string        `json:"type,omitempty" doc:"A URI naming the kind of problem; absent: about:blank"`
+	Type   string        `json:"type,omitempty" doc:"Where this kind of problem is told of, by its code"`
 	Title  string        `json:"title" doc:"The status in words"`
 	Status int           `json:"status"`
 	Detail string        `json:"detail" doc:"What is wrong with this request"`
