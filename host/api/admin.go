@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -183,6 +184,16 @@ func operation[I, O any](a *API, admin huma.API, method, path, id, summary strin
 		}
 		return out, nil
 	})
+}
+
+// alsoCreates documents that an operation answers 201, with the same body, when it has made something.
+func alsoCreates[T any](admin huma.API) func(*huma.Operation) {
+	return func(op *huma.Operation) {
+		schema := admin.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[T](), true, "")
+		op.Responses = map[string]*huma.Response{"201": {
+			Description: http.StatusText(http.StatusCreated), Content: map[string]*huma.MediaType{"application/json": {Schema: schema}},
+		}}
+	}
 }
 
 // body is an answer with a JSON body.

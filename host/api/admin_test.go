@@ -105,3 +105,17 @@ func TestTypesOfProblems(t *testing.T) {
 	assert.Equal(t, "not_found", anchor)
 	assert.Contains(t, string(page.Content), `<dt id="not_found">not_found (404)</dt><dd>There is no such thing, or none that you may see.</dd>`)
 }
+
+// What answers 201 now and then is documented with that.
+func TestCreatingIsDocumented(t *testing.T) {
+	s := newSite(t)
+	var document struct {
+		Paths map[string]map[string]struct {
+			Responses map[string]any `json:"responses"`
+		} `json:"paths"`
+	}
+	require.NoError(t, json.Unmarshal(s.Fetch("GET", "/api/v1/openapi.json", "").Content, &document))
+	put := document.Paths["/api/v1/admin/apps/{app}/docs/{collection}/{id}"]["put"].Responses
+	assert.Contains(t, put, "200")
+	assert.Contains(t, put, "201")
+}

@@ -23,7 +23,7 @@ func (a *API) mountDocs(admin huma.API) {
 	operation(a, admin, http.MethodGet, "/apps/{app}/docs/{collection}", "find-docs", "Find documents of a collection", http.StatusOK, a.findDocs)
 	operation(a, admin, http.MethodPost, "/apps/{app}/docs/{collection}", "create-doc", "Create a document", http.StatusCreated, a.createDoc)
 	operation(a, admin, http.MethodGet, "/apps/{app}/docs/{collection}/{id}", "get-doc", "Show a document", http.StatusOK, a.getDoc)
-	operation(a, admin, http.MethodPut, "/apps/{app}/docs/{collection}/{id}", "put-doc", "Replace a document, or create one with this id (201)", http.StatusOK, a.putDoc)
+	operation(a, admin, http.MethodPut, "/apps/{app}/docs/{collection}/{id}", "put-doc", "Replace a document, or create one with this id", http.StatusOK, a.putDoc, alsoCreates[wire.Document](admin))
 	operation(a, admin, http.MethodPatch, "/apps/{app}/docs/{collection}/{id}", "patch-doc", "Merge into a document (RFC 7396)", http.StatusOK, a.patchDoc)
 	operation(a, admin, http.MethodDelete, "/apps/{app}/docs/{collection}/{id}", "delete-doc", "Delete a document", http.StatusNoContent, a.deleteDoc)
 }
@@ -34,7 +34,7 @@ type ItemPath struct {
 	ID string `path:"id"`
 }
 
-// IfMatch is the version that a change of a document was made for.
+// IfMatch is the version that a change of a document or a script was made for.
 type IfMatch struct {
 	IfMatch string `header:"If-Match" doc:"The version that the change was made for, as in the ETag: \"3\". At any other it is refused with 412"`
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/catalog"
@@ -28,6 +30,16 @@ type ScriptPath struct {
 	ID string `path:"id"`
 }
 
+// scriptBody is a script with its version as the entity tag.
+type scriptBody struct {
+	ETag string `header:"ETag"`
+	Body wire.Script
+}
+
+func newScriptBody(script store.Script) *scriptBody {
+	return &scriptBody{strconv.Quote(strconv.FormatInt(script.Version, 10)), wireScript(script)}
+}
+
 func (a *API) listScripts(ctx context.Context, in *struct {
 	AppPath
 	Paging
@@ -47,7 +59,7 @@ func (a *API) createScript(ctx context.Context, in *struct {
 	AppPath
 	ModuleQuery
 	Body wire.ScriptCreate
-}) (*body[wire.Script], error) {
+}) (*scriptBody, error) {
 	app, err := a.findApp(ctx, in.App, authz.ScriptWrite)
 	if err != nil {
 		return nil, err
@@ -62,34 +74,47 @@ func (a *API) createScript(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &body[wire.Script]{wireScript(script)}, nil
+	return newScriptBody(script), nil
 }
 
-func (a *API) getScript(ctx context.Context, in *ScriptPath) (*body[wire.Script], error) {
+func (a *API) getScript(ctx context.Context, in *ScriptPath) (*scriptBody, error) {
 	script, err := a.findScript(ctx, in.ID, authz.ScriptRead)
 	if err != nil {
 		return nil, err
 	}
-	return &body[wire.Script]{wireScript(script)}, nil
+	return newScriptBody(script), nil
 }
 
 func (a *API) updateScript(ctx context.Context, in *struct {
 	ScriptPath
+	IfMatch
 	ModuleChange
 	Body wire.ScriptUpdate
-}) (*body[wire.Script], error) {
+}) (*scriptBody, error) {
 	script, err := a.findScript(ctx, in.ID, authz.ScriptWrite)
 	if err != nil {
 		return nil, err
+	}
+	expected, err := in.version()
+	switch {
+	case err != nil:
+		return nil, err
+	case expected != nil && in.Body.Version != 0:
+		return nil, problem.InvalidField("body.version", "must not stand beside If-Match", in.Body.Version)
+	case expected != nil:
+		in.Body.Version = *expected
 	}
 	script, err = a.catalog.UpdateScript(ctx, script, store.ScriptChange{
 		Name: in.Body.Name, Kind: in.Body.Kind, Source: in.Body.Source, Wasm: moduleOf(ctx), Limits: in.Body.Limits, ReadOnly: in.Body.ReadOnly,
 		ExpectVersion: in.Body.Version,
 	})
+	if expected != nil {
+		err = located(err)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return &body[wire.Script]{wireScript(script)}, nil
+	return newScriptBody(script), nil
 }
 
 func (a *API) deleteScript(ctx context.Context, in *ScriptPath) (*none, error) {

@@ -113,3 +113,21 @@ func TestScriptThatDoesNotCompile(t *testing.T) {
 	assert.Equal(t, 2, invalid.Error.Line)
 	assert.Equal(t, "let x = ;", invalid.Line)
 }
+
+// A change that was made for another version than there is is refused.
+func TestScriptsOfVersions(t *testing.T) {
+	s := newSite(t)
+	script := s.Script(s.App("versions").Slug, "versioned", `1`)
+	path := "/api/v1/admin/scripts/" + script.ID
+	change := func(match, body string) answer {
+		return s.Fetch("PUT", path, body, "Authorization: Bearer "+s.Token, "Content-Type: application/json", "If-Match: "+match)
+	}
+	assert.Equal(t, `"1"`, s.Fetch("GET", path, "", "Authorization: Bearer "+s.Token).Header.Get("ETag"))
+	got := change(`"1"`, `{"source":"2"}`)
+	assert.Equal(t, 200, got.StatusCode, "%s", got.Content)
+	assert.Equal(t, `"2"`, got.Header.Get("ETag"))
+	s.Refused(change(`"1"`, `{"source":"3"}`), 412, "header.If-Match", "version 2")
+	s.Refused(change(`2`, `{"source":"3"}`), 422, "header.If-Match", "must be one version in quotes")
+	s.Refused(change(`"2"`, `{"source":"3","version":2}`), 422, "body.version", "must not stand beside If-Match")
+	assert.Equal(t, 200, change(`*`, `{"source":"3"}`).StatusCode)
+}
