@@ -74,6 +74,8 @@ type Config struct {
 	LogRetention  time.Duration `default:"720h" min:"0s" max:"876000h" help:"How long executions and their logs are kept; 0 keeps them for ever." env:"PICLOUD_LOG_RETENTION"`
 	ShutdownGrace time.Duration `default:"10s" min:"0s" max:"1h" help:"How long running executions may take to finish at shutdown." env:"PICLOUD_SHUTDOWN_GRACE"`
 
+	MetricsToken string `secret:"" min:"16" max:"1024" placeholder:"SECRET" help:"Token that GET /metrics asks for, as Authorization: Bearer; anybody may read the metrics when not set." env:"PICLOUD_METRICS_TOKEN"`
+
 	LogFormat string `default:"text" help:"text or json." env:"PICLOUD_LOG_FORMAT"`
 	LogLevel  string `default:"info" help:"debug, info, warn or error." env:"PICLOUD_LOG_LEVEL"`
 }

@@ -2,6 +2,7 @@ package front
 
 import (
 	"context"
+	"crypto/subtle"
 	"net/http"
 	"runtime"
 	"sync"
@@ -15,14 +16,14 @@ import (
 	"github.com/picloud/picloud/host/fault"
 )
 
-// mountHealth answers, without credentials:
+// mountHealth answers, without credentials but for metrics where there is a token:
 //
 //	/healthz  200 while the process runs
 //	/readyz   200 when requests can be answered, 503 when the database does not take
 //	          writes or the server stops
 //	/version  {"version","go"}
 //	/metrics  Prometheus metrics
-func (s *Server) mountHealth(registry *prometheus.Registry) {
+func (s *Server) mountHealth(registry *prometheus.Registry, metricsToken string) {
 	status := func(c *fiber.Ctx, code int, text string) error {
 		return c.Status(code).JSON(fiber.Map{"status": text})
 	}
@@ -40,7 +41,14 @@ func (s *Server) mountHealth(registry *prometheus.Registry) {
 	s.app.Get("/version", func(c *fiber.Ctx) error {
 		return c.JSON(fiber.Map{"version": s.version, "go": runtime.Version()})
 	})
-	s.app.Get("/metrics", adaptor.HTTPHandler(promhttp.HandlerFor(registry, promhttp.HandlerOpts{})))
+	s.app.Get("/metrics", func(c *fiber.Ctx) error {
+		given := Bearer(c.Get(fiber.HeaderAuthorization))
+		if metricsToken == "" || subtle.ConstantTimeCompare([]byte(given), []byte(metricsToken)) == 1 {
+			return c.Next()
+		}
+		c.Set(fiber.HeaderWWWAuthenticate, `Bearer realm="picloud metrics"`)
+		return s.refuse(c, http.StatusUnauthorized, fault.Unauthorized, "the metrics need the token of the setting metrics_token")
+	}, adaptor.HTTPHandler(promhttp.HandlerFor(registry, promhttp.HandlerOpts{})))
 	for _, path := range []string{"/healthz", "/readyz", "/version", "/metrics"} {
 		s.app.All(path, func(c *fiber.Ctx) error {
 			c.Set(fiber.HeaderAllow, "GET, HEAD")

@@ -1,8 +1,11 @@
 package front_test
 
 import (
+	"strings"
 	"testing"
 
+	"github.com/picloud/picloud/host/api/apitest"
+	"github.com/picloud/picloud/host/front"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -36,4 +39,16 @@ func TestNotReadyWithoutDatabase(t *testing.T) {
 	got = s.Admin(s.Token, "GET", "apps", "")
 	s.Refused(got, 503, "", "the storage is not available just now")
 	assert.NotContains(t, string(got.Content), "sql")
+}
+
+func TestMetricsNeedTheirToken(t *testing.T) {
+	s := &site{apitest.New(t, func(c *front.Config) { c.MetricsToken = "a token for metrics" })}
+	for header, want := range map[string]int{
+		"X-None: x": 401, "Authorization: Bearer wrong": 401, "Authorization: Bearer " + s.Token: 401, "Authorization: Bearer a token for metrics": 200,
+	} {
+		got := s.Fetch("GET", "/metrics", "", header)
+		assert.Equal(t, want, got.StatusCode, header)
+		assert.Equal(t, want == 200, strings.Contains(string(got.Content), "picloud_records_queued"), header)
+	}
+	assert.Equal(t, 200, s.Fetch("GET", "/healthz", "").StatusCode)
 }

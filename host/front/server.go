@@ -37,6 +37,7 @@ type Config struct {
 	Proxies      []netip.Prefix // whose word is taken for a client's address
 	Limits       edge.Limits    // of connections; those that are 0 are derived
 	Pace         edge.Pace      // of clients; what is 0 has its default
+	MetricsToken string         // that /metrics asks for; "": anybody may read them
 	Version      string
 	Logger       *slog.Logger
 	Registry     *prometheus.Registry
@@ -91,7 +92,7 @@ func New(c Config) *Server {
 		ErrorHandler:          s.failed,
 	})
 	s.app.Use(s.guard)
-	s.mountHealth(c.Registry)
+	s.mountHealth(c.Registry, c.MetricsToken)
 	s.app.All(executePath+":id", s.execute)
 	s.app.All(executePath+"*", s.dataPlane)
 	if c.Mount != nil {
