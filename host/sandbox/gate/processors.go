@@ -19,7 +19,6 @@ import (
 // than there are processors; the others of it wait.
 
 const (
-	short = 5 * time.Millisecond   // an execution that takes no longer runs without a turn
 	turn  = 2 * time.Millisecond   // at most, while others wait
 	waits = 200 * time.Microsecond // an operation that takes longer gives the turn back
 	many  = 256 << 10              // bytes that take about a millisecond to encode
@@ -122,14 +121,6 @@ func (g *Gate) Work(ctx context.Context, app string, bytes int, do func()) {
 		if leave, err := g.processors.scripts.Enter(ctx, app); err == nil { // else nobody waits for it
 			defer leave()
 		}
-	}
-	do()
-}
-
-// Work is [Gate.Work] for the execution, which has no turn yet.
-func (e *Execution) Work(bytes int, do func()) {
-	if bytes >= many {
-		e.takeTurn(e.processors.scripts)
 	}
 	do()
 }
