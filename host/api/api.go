@@ -94,6 +94,7 @@ func (a *API) Mount(app *fiber.App) {
 	a.mountLogs(admin)
 	a.mountExecutions(admin)
 	a.mountRoutes(admin)
+	a.mountTriggers(admin)
 	a.mountKV(admin)
 	a.mountDocs(admin)
 	a.mountFiles(admin)
@@ -114,9 +115,10 @@ func (a *API) Mount(app *fiber.App) {
 }
 
 // verbRouter registers paths that end in a verb, as in routes:match, with the colon escaped: fiber
-// would take it for a parameter.
+// would take it for a parameter. Parameters of huma's are in braces.
 type verbRouter struct{ fiber.Router }
 
 func (r verbRouter) Add(method, path string, handlers ...fiber.Handler) fiber.Router {
-	return r.Router.Add(method, strings.ReplaceAll(path, "routes:", `routes\:`), handlers...)
+	path = strings.NewReplacer("routes:", `routes\:`, "triggers:", `triggers\:`).Replace(path)
+	return r.Router.Add(method, path, handlers...)
 }

@@ -122,6 +122,7 @@ func TestRolesThroughTheAPI(t *testing.T) {
 		{"GET", "scripts/" + script.ID + "/logs", "", 404, 200, 200, 200},
 		{"GET", "scripts/" + script.ID + "/executions", "", 404, 200, 200, 200},
 		{"GET", "apps/app/routes", "", 404, 200, 200, 200},
+		{"POST", "apps/app/triggers:preview", `{"schedule":"@daily"}`, 404, 200, 200, 200},
 		{"POST", "apps/app/routes:match", `{"path":"/x"}`, 404, 200, 200, 200},
 		{"POST", "scripts/" + script.ID + "/validate", `{}`, 404, 200, 200, 200},
 		{"POST", "scripts/" + script.ID + "/run", `{}`, 404, 403, 200, 200},
