@@ -25,8 +25,8 @@ const (
 )
 
 // SpareProcessor has Go run one goroutine more at once than there are processors: the operating
-// system gives that one its share of them. Call it before [New].
-func SpareProcessor() { runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1) }
+// system gives that one its share of them. Call it before [New]; calling it again does nothing.
+var SpareProcessor = sync.OnceFunc(func() { runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1) })
 
 // processors are what executions have their turns on.
 type processors struct {
