@@ -100,11 +100,11 @@ soak: build
 # attacks on the built server goes on: ATTACK=60s is the long form.
 attack:
 	PICLOUD_ATTACK=$(ATTACK) go test -count=1 -timeout 3h -run TestAttacks -v ./host/e2e
-	go test -count=1 -timeout 20m -run 'Descriptors|BodiesInFlight|NobodyReads' ./host/e2e
-	go test -count=1 -timeout 20m -run 'Differential|Connections|SlowSenders|SlowReaders|StopIsNotHeldUp|AcceptTriesAgain|RefusedBeforeTheBody|BudgetIsUsedUp' ./host/front/...
-	go test -count=1 -timeout 20m -run 'Attack|HostilePlugins|SlowModules|ScriptOutcomes|AnAppIsSureOfAPlace' ./host/sandbox/...
-	go test -count=1 -timeout 20m -run 'CompilingIsLinear|CompilingStops|RouteTakes|KnownDevice|ReachNothing|Rebinding|HostileServers|ThrownTextIsCut' \
-		./plugins/rhai ./host/api ./host/authz ./host/fetch ./host/executions
+	go test -count=1 -timeout 20m -run 'Descriptors|BodiesInFlight|NobodyReads|Quotas|OneServerForADirectory|DiskIsFull' ./host/e2e
+	go test -count=1 -timeout 20m -run 'Differential|Connections|SlowSenders|SlowReaders|StopIsNotHeldUp|AcceptTriesAgain|RefusedBeforeTheBody|BudgetIsUsedUp|IDsAreTheServers|TokensReachNoScript|CompressedBodies|UnknownPaths|NotReady' ./host/front/...
+	go test -count=1 -timeout 20m -run 'Attack|HostilePlugins|SlowModules|ScriptOutcomes|AnAppIsSureOfAPlace|TakeTurns' ./host/sandbox/...
+	go test -count=1 -timeout 20m -run 'CompilingIsLinear|CompilingStops|RouteTakes|KnownDevice|ReachNothing|Rebinding|HostileServers|Redirect|CredentialsStay|RoutesSideBySide|ThrownTextIsCut|Reclaim|Meter' \
+		./plugins/rhai ./host/api ./host/authz ./host/fetch ./host/executions ./host/store/sqlite ./host/quota
 
 # Kills the server ROUNDS times on each database while data is written.
 kill:
