@@ -12,6 +12,7 @@ const (
 	KindEndpoint Kind = "endpoint" // bound to routes and triggers
 	KindModule   Kind = "module"   // imported by other scripts of its app
 	KindPlugin   Kind = "plugin"   // a WebAssembly module, bound like an endpoint
+	KindStatic   Kind = "static"   // files of the app, served as they are; its source says which
 )
 
 // LoadRequest hands a script to the interpreter guest.

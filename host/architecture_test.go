@@ -53,7 +53,7 @@ var house = []room{
 	// Commands. Nothing imports cmd, cli or server but what is above them.
 	{"host/cmd/picloud", []string{"host/cli/...", "host/server", "host/config"}, false},
 	{"host/cmd/rhai", []string{"host/sandbox/...", "plugins/rhai/..."}, false},
-	{"host/cli/...", []string{"host/client", "host/api/wire", "host/routing"}, true}, // routing: for what conflicts in a manifest
+	{"host/cli/...", []string{"host/client", "host/api/wire", "host/routing", "host/sites"}, true}, // routing: for what conflicts in a manifest
 	{"host/server", []string{
 		"host/dashboard", "host/api", "host/front/...", "host/reference",
 		"host/catalog", "host/dispatch", "host/identity", "host/executions", "host/hostcalls", "host/sandbox/...",
@@ -76,7 +76,7 @@ var house = []room{
 	}, true},
 	{"host/front/...", []string{ // edge below fasthttp, which reads heads as http1 has them; budget of bytes; content in parts
 		"host/api/problem", "host/catalog", "host/dispatch", "host/identity", "host/executions", "host/events", "host/files",
-		"host/domains", "host/quota", "host/authz", "host/form", "host/routing", "host/store",
+		"host/sites", "host/domains", "host/quota", "host/authz", "host/form", "host/routing", "host/store",
 	}, true},
 	{"host/client", []string{"host/api/wire"}, true},
 	{"host/api/problem", []string{"host/api/wire"}, true},
@@ -85,14 +85,14 @@ var house = []room{
 
 	// The rules about what is kept, and about when something runs.
 	{"host/catalog", []string{
-		"host/executions", "host/sandbox/...", "host/events", "host/domains", "host/quota", "host/audit",
+		"host/sites", "host/executions", "host/sandbox/...", "host/events", "host/domains", "host/quota", "host/audit",
 		"host/authz", "host/routing", "host/store",
 	}, false},
 	{"host/dispatch", []string{"host/executions", "host/events", "host/quota", "host/authz", "host/store"}, false},
 	{"host/identity", []string{"host/audit", "host/authz", "host/store"}, false},
 
 	// Running a script, and what it asks for.
-	{"host/executions", []string{"host/hostcalls", "host/sandbox/...", "host/quota", "host/authz", "host/store"}, false},
+	{"host/executions", []string{"host/sites", "host/hostcalls", "host/sandbox/...", "host/quota", "host/authz", "host/store"}, false},
 	{"host/hostcalls", []string{
 		"host/events", "host/kv", "host/docs", "host/files", "host/fetch", "host/secrets", "host/quota", "host/authz", "host/store",
 		"host/signing",
@@ -113,6 +113,7 @@ var house = []room{
 	{"host/authz", []string{"host/store"}, false},
 	{"host/routing", []string{"host/store"}, false},
 	{"host/signing", nil, false},
+	{"host/sites", nil, false},
 	{"host/form", nil, false},
 	{"host/config", nil, false},
 

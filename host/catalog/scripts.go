@@ -8,6 +8,7 @@ import (
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/fault"
+	"github.com/picloud/picloud/host/sites"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -149,6 +150,10 @@ func (c *Catalog) Compile(ctx context.Context, script store.Script) (imports []s
 	}
 	if i := strings.IndexByte(script.Source, 0); i >= 0 {
 		return nil, fault.Refuse("source", "must not contain NUL (byte %d)", i)
+	}
+	if script.Kind == abi.KindStatic {
+		_, err := sites.Parse(script.Source)
+		return nil, err
 	}
 	imports, err = c.executions.Validate(ctx, script)
 	var cause *abi.ScriptError

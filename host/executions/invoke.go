@@ -40,7 +40,7 @@ func (s *Service) named(ctx context.Context, appID, name string) (*script, error
 		return nil, err
 	}
 	found, err := s.scripts.get(ctx, row.ID)
-	if err == nil && found.row.Kind == abi.KindModule {
+	if err == nil && (found.row.Kind == abi.KindModule || found.row.Kind == abi.KindStatic) {
 		err = fault.New(fault.NotFound, "a module is imported, not invoked")
 	}
 	return found, err

@@ -10,6 +10,7 @@ import (
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/sandbox"
+	"github.com/picloud/picloud/host/sites"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -19,6 +20,7 @@ type script struct {
 	modules []abi.Module
 	wasm    func(ctx context.Context) ([]byte, error) // reads the module of a plugin
 	streams bool                                      // it may stream its response
+	site    *sites.Site                               // of a static one; nil: it cannot be read
 }
 
 func (s *script) forSandbox(limits abi.Limits) sandbox.Script {
@@ -66,6 +68,9 @@ func (s *scripts) get(ctx context.Context, id string) (*script, error) {
 		return nil, err
 	}
 	found.streams = mayStream(found)
+	if row.Kind == abi.KindStatic {
+		found.site, _ = sites.Parse(row.Source) // which was checked when it was stored
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.changes == before {

@@ -23,6 +23,7 @@ import (
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/hostcalls"
 	"github.com/picloud/picloud/host/sandbox"
+	"github.com/picloud/picloud/host/sites"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -211,8 +212,11 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 }
 
 func (s *Service) execute(ctx context.Context, script *script, in Invocation, scope *hostcalls.Scope, world sandbox.World) (sandbox.Result, error) {
-	if script.row.Kind == abi.KindModule {
+	switch script.row.Kind {
+	case abi.KindModule:
 		return sandbox.Result{}, &abi.ScriptError{Code: abi.CodeScriptInvalid, Message: "a module cannot be run, only imported"}
+	case abi.KindStatic:
+		return sandbox.Result{}, &abi.ScriptError{Code: abi.CodeScriptInvalid, Message: "a static site cannot be run, only visited by its routes"}
 	}
 	return s.sandbox.Execute(ctx, script.forSandbox(s.Limits(script.row.Limits)), abi.Invocation{
 		SDKVersion:     abi.SDKVersion,
@@ -226,6 +230,15 @@ func (s *Service) execute(ctx context.Context, script *script, in Invocation, sc
 		Event:          in.Event,
 		Args:           in.args,
 	}, world)
+}
+
+// Site returns the static site that a script is, and its app; nil: it is a script.
+func (s *Service) Site(ctx context.Context, scriptID string) (site *sites.Site, appID string, err error) {
+	script, err := s.scripts.get(ctx, scriptID)
+	if err != nil {
+		return nil, "", err
+	}
+	return script.site, script.row.AppID, nil
 }
 
 // Work does work of ours on so many bytes for an app, see [sandbox.Sandbox.Work].

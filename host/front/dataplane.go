@@ -50,6 +50,9 @@ func (s *Server) dataPlane(c *fiber.Ctx) error {
 		return s.refuse(c, http.StatusNotFound, fault.NotFound, "no route answers "+what)
 	}
 	share(c, found.Route.Policy())
+	if site, appID, err := s.executions.Site(c.UserContext(), found.Route.ScriptID); err == nil && site != nil {
+		return s.visit(c, site, appID, found)
+	}
 	request, err := newRequest(c, found.Path)
 	if err != nil {
 		return err

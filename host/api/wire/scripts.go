@@ -11,7 +11,7 @@ type Script struct {
 	ID        string      `json:"id" doc:"UUIDv7"`
 	AppID     string      `json:"app_id"`
 	Name      string      `json:"name" doc:"Unique in its app"`
-	Kind      abi.Kind    `json:"kind" enum:"endpoint,module,plugin"`
+	Kind      abi.Kind    `json:"kind" enum:"endpoint,module,plugin,static"`
 	Source    string      `json:"source,omitempty" doc:"Absent in listings"`
 	Wasm      *WasmModule `json:"wasm,omitempty" doc:"Of a plugin, which has no source"`
 	Limits    abi.Limits  `json:"limits" doc:"As the author set them; what is absent has the default"`
@@ -30,7 +30,7 @@ type WasmModule struct {
 // ScriptCreate is the JSON body of POST apps/{app}/scripts.
 type ScriptCreate struct {
 	Name     string      `json:"name" minLength:"1" maxLength:"128" pattern:"^[A-Za-z_][A-Za-z0-9_.-]*([/][A-Za-z0-9_][A-Za-z0-9_.-]*)*$" patternDescription:"a letter or underscore, then letters, digits and _ . - with / between parts" doc:"Unique in the app"`
-	Kind     abi.Kind    `json:"kind,omitempty" enum:"endpoint,module,plugin" default:"endpoint" doc:"A plugin comes as its module, not as JSON"`
+	Kind     abi.Kind    `json:"kind,omitempty" enum:"endpoint,module,plugin,static" default:"endpoint" doc:"A plugin comes as its module, not as JSON; the source of a static site names its files"`
 	Source   string      `json:"source" doc:"Rhai, UTF-8, up to 1 MiB"`
 	Limits   *abi.Limits `json:"limits,omitempty"`
 	ReadOnly bool        `json:"read_only,omitempty" doc:"Its executions can read the app's data but change nothing, and send no HTTP requests"`
@@ -39,7 +39,7 @@ type ScriptCreate struct {
 // ScriptUpdate is the JSON body of PUT scripts/{id}; absent fields stay as they are.
 type ScriptUpdate struct {
 	Name     *string     `json:"name,omitempty" minLength:"1" maxLength:"128" pattern:"^[A-Za-z_][A-Za-z0-9_.-]*([/][A-Za-z0-9_][A-Za-z0-9_.-]*)*$" patternDescription:"a letter or underscore, then letters, digits and _ . - with / between parts"`
-	Kind     *abi.Kind   `json:"kind,omitempty" enum:"endpoint,module,plugin" doc:"A plugin stays one, and nothing becomes one"`
+	Kind     *abi.Kind   `json:"kind,omitempty" enum:"endpoint,module,plugin,static" doc:"A plugin stays one, and nothing becomes one"`
 	Source   *string     `json:"source,omitempty" doc:"Rhai, UTF-8, up to 1 MiB"`
 	Limits   *abi.Limits `json:"limits,omitempty" doc:"Replaces all limits"`
 	ReadOnly *bool       `json:"read_only,omitempty"`

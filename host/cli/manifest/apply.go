@@ -20,6 +20,9 @@ type Server interface {
 	UpdatePlugin(ctx context.Context, id string, change wire.ScriptUpdate, module io.Reader) (wire.Script, error)
 	DeleteScript(ctx context.Context, id string) error
 
+	UploadFile(ctx context.Context, app, collection, name, contentType string, content io.Reader) (wire.File, error)
+	DeleteFile(ctx context.Context, app, collection, id string) error
+
 	CreateRoute(ctx context.Context, scriptID string, route wire.RouteCreate) (wire.Route, error)
 	UpdateRoute(ctx context.Context, id string, change wire.RouteUpdate) (wire.Route, error)
 	DeleteRoute(ctx context.Context, id string) error

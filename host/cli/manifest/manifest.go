@@ -30,7 +30,7 @@ type App struct {
 	Ref     string     // slug, or id of one that is there
 	Name    string     // for people; "" leaves it as it is
 	CORS    *wire.CORS // nil leaves it as it is
-	Scripts []Script   // modules first, else in the manifest's order
+	Scripts []Script   // modules first, else in the manifest's order; static sites last
 	Create  bool       // create the app when it is missing
 	Prune   bool       // delete the scripts that are there and not wanted
 }
@@ -45,6 +45,7 @@ type Script struct {
 	ReadOnly *bool
 	Limits   *abi.Limits
 	Routes   []wire.RouteCreate // method, host and path; nil when the deploy is not about routes
+	Site     *Site              // of a static site, which has no source yet; nil of anything else
 }
 
 // document is a manifest as it is written:
@@ -53,6 +54,7 @@ type Script struct {
 //	name: Todo list             # for people, optional
 //	cors:                       # which pages of other origins may call the app, optional
 //	  origins: [https://a.example]
+//	static: public/ -> /        # a folder that is served as it is; or a list of them
 //	scripts:
 //	  - name: todo
 //	    file: todo.rhai         # inside the folder; NAME.rhai when absent, NAME.wasm of a plugin
@@ -69,6 +71,7 @@ type document struct {
 	App     string        `yaml:"app"`
 	Name    string        `yaml:"name"`
 	CORS    *wire.CORS    `yaml:"cors"`
+	Static  staticEntries `yaml:"static"`
 	Scripts []scriptEntry `yaml:"scripts"`
 }
 
@@ -133,6 +136,16 @@ func parse(root *os.Root, text []byte) (App, error) {
 		}
 		if err != nil {
 			return App{}, fmt.Errorf("scripts[%d]: %w", i, err)
+		}
+		app.Scripts = append(app.Scripts, script)
+	}
+	for i, entry := range d.Static {
+		script, err := entry.read(root)
+		if err == nil && slices.ContainsFunc(app.Scripts, func(other Script) bool { return other.Name == script.Name }) {
+			err = fmt.Errorf("name %q is used twice", script.Name)
+		}
+		if err != nil {
+			return App{}, fmt.Errorf("static[%d]: %w", i, err)
 		}
 		app.Scripts = append(app.Scripts, script)
 	}

@@ -16,6 +16,7 @@ type State interface {
 	Scripts(ctx context.Context, app string) iter.Seq2[wire.Script, error] // without sources
 	Script(ctx context.Context, id string) (wire.Script, error)
 	AppRoutes(ctx context.Context, app string) iter.Seq2[wire.Route, error]
+	Files(ctx context.Context, app, collection string) iter.Seq2[wire.File, error]
 }
 
 // A Plan is what is to be done so that an app becomes what a deploy wants, in the order in which it
@@ -89,7 +90,7 @@ func Make(ctx context.Context, state State, want App) (*Plan, error) {
 			}
 		}
 	}
-	scripts, err := planScripts(ctx, state, want.Scripts, present)
+	scripts, err := planScripts(ctx, state, want.Ref, want.Scripts, present)
 	if err != nil {
 		return nil, err
 	}

@@ -363,3 +363,15 @@ type failing struct{ *remote }
 func (f *failing) App(context.Context, string) (wire.App, error) {
 	return wire.App{}, io.ErrUnexpectedEOF
 }
+
+func (r *remote) Files(context.Context, string, string) iter.Seq2[wire.File, error] {
+	return func(func(wire.File, error) bool) {}
+}
+
+func (r *remote) UploadFile(context.Context, string, string, string, string, io.Reader) (wire.File, error) {
+	return wire.File{}, errors.New("no files here")
+}
+
+func (r *remote) DeleteFile(context.Context, string, string, string) error {
+	return errors.New("no files here")
+}

@@ -26,9 +26,17 @@ type scriptStep struct {
 
 // planScripts returns a step for each script that is wanted. present are those that there are, by
 // name, without their sources.
-func planScripts(ctx context.Context, state State, want []Script, present map[string]wire.Script) ([]step, error) {
+func planScripts(ctx context.Context, state State, app string, want []Script, present map[string]wire.Script) ([]step, error) {
 	var steps []step
 	for _, script := range want {
+		if script.Site != nil {
+			s, err := planSite(ctx, state, app, script, present[script.Name])
+			if err != nil {
+				return nil, err
+			}
+			steps = append(steps, s)
+			continue
+		}
 		s := &scriptStep{want: script}
 		if listed, ok := present[script.Name]; ok {
 			var err error

@@ -1,0 +1,308 @@
+package manifest
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"mime"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/sites"
+)
+
+// A Site is a folder that is wanted as a static site: what of the site does not depend on the ids that
+// its files have on the server.
+type Site struct {
+	sites.Site
+	root  *os.Root
+	paths []string            // in order
+	files map[string]siteFile // by path
+}
+
+// siteFile is a file in the folder.
+type siteFile struct {
+	path        string // below root
+	sha256      string
+	contentType string
+}
+
+// staticEntries are the static sites of a manifest: one, or a list.
+type staticEntries []staticEntry
+
+// staticEntry is one of them, as text, "FOLDER -> [HOST]/PATH", or as a mapping.
+type staticEntry struct {
+	Name      string   `yaml:"name"`      // of the script that stands for it; "static" when absent
+	From      string   `yaml:"from"`      // the folder
+	To        string   `yaml:"to"`        // [HOST]/PATH
+	Index     string   `yaml:"index"`     // index.html when absent
+	NotFound  string   `yaml:"not_found"` // 404.html when absent and there
+	Fallback  string   `yaml:"fallback"`  // for applications of a single page: index.html
+	MaxAge    int64    `yaml:"max_age"`   // seconds
+	Immutable []string `yaml:"immutable"` // beginnings of paths
+}
+
+func (e *staticEntries) UnmarshalYAML(node *yaml.Node) error {
+	if node.Kind == yaml.SequenceNode {
+		return node.Decode((*[]staticEntry)(e))
+	}
+	*e = make(staticEntries, 1)
+	return node.Decode(&(*e)[0])
+}
+
+func (e *staticEntry) UnmarshalYAML(node *yaml.Node) error {
+	if node.Kind == yaml.ScalarNode {
+		from, to, found := strings.Cut(node.Value, "->")
+		if !found {
+			return fmt.Errorf("line %d: must be FOLDER -> PATH, as public/ -> /, got %q", node.Line, node.Value)
+		}
+		e.From, e.To = strings.TrimSpace(from), strings.TrimSpace(to)
+		return nil
+	}
+	type plain staticEntry
+	known := []string{"name", "from", "to", "index", "not_found", "fallback", "max_age", "immutable"}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		if key := node.Content[i]; !slices.Contains(known, key.Value) {
+			return fmt.Errorf("line %d: field %s is not known here", key.Line, key.Value)
+		}
+	}
+	return node.Decode((*plain)(e))
+}
+
+// siteCollection is where the files of static sites lie.
+const siteCollection = "static"
+
+// read looks at the folder.
+func (e staticEntry) read(root *os.Root) (Script, error) {
+	if e.From == "" || e.To == "" {
+		return Script{}, errors.New("from and to are needed: a folder, and where it is served")
+	}
+	host, prefix, found := strings.Cut(e.To, "/")
+	if !found {
+		return Script{}, fmt.Errorf("to must be [HOST]/PATH, got %q", e.To)
+	}
+	prefix = strings.Trim(prefix, "/")
+	routes := []wire.RouteCreate{{Method: "GET", Host: host, Path: strings.TrimSuffix("/"+prefix, "/") + "/*"}}
+	if prefix != "" { // which leads on to the folder
+		routes = append(routes, wire.RouteCreate{Method: "GET", Host: host, Path: "/" + prefix})
+	}
+	site := &Site{
+		Site:  sites.Site{Collection: siteCollection, Index: e.Index, NotFound: e.NotFound, Fallback: e.Fallback, MaxAge: e.MaxAge, Immutable: e.Immutable},
+		files: map[string]siteFile{},
+	}
+	from := strings.Trim(path.Clean(e.From), "/")
+	folder, err := root.OpenRoot(from)
+	if err != nil {
+		return Script{}, fmt.Errorf("from: %w", err)
+	}
+	site.root = folder
+	err = fs.WalkDir(folder.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case name != "." && strings.HasPrefix(entry.Name(), "."): // hidden: not served
+			if entry.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		case !entry.Type().IsRegular():
+			return nil
+		}
+		if reason := sites.CheckPath(name); reason != "" {
+			return fmt.Errorf("%s: its path %s", path.Join(from, name), reason)
+		}
+		file, err := folder.Open(name)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		sum := sha256.New()
+		if _, err := io.Copy(sum, file); err != nil {
+			return err
+		}
+		site.paths = append(site.paths, name)
+		site.files[name] = siteFile{name, hex.EncodeToString(sum.Sum(nil)), contentType(name)}
+		return nil
+	})
+	if err != nil {
+		return Script{}, err
+	}
+	if len(site.paths) == 0 {
+		return Script{}, fmt.Errorf("from: the folder %s has no files", e.From)
+	}
+	slices.Sort(site.paths)
+	return Script{
+		File: e.From, Name: cmp.Or(e.Name, "static"), Kind: new(abi.KindStatic), Routes: routes, Site: site,
+	}, nil
+}
+
+// contentType is what browsers are told that a file is.
+func contentType(name string) string {
+	switch strings.ToLower(path.Ext(name)) { // which systems differ about
+	case ".js", ".mjs":
+		return "text/javascript; charset=utf-8"
+	case ".css":
+		return "text/css; charset=utf-8"
+	case ".html", ".htm":
+		return "text/html; charset=utf-8"
+	case ".json", ".map":
+		return "application/json"
+	case ".webmanifest":
+		return "application/manifest+json"
+	case ".svg":
+		return "image/svg+xml"
+	case ".txt", ".md":
+		return "text/plain; charset=utf-8"
+	case ".wasm":
+		return "application/wasm"
+	case ".woff2":
+		return "font/woff2"
+	case ".ico":
+		return "image/x-icon"
+	case ".xml":
+		return "application/xml"
+	case ".avif":
+		return "image/avif"
+	case ".webp":
+		return "image/webp"
+	}
+	return cmp.Or(mime.TypeByExtension(path.Ext(name)), "application/octet-stream")
+}
+
+// siteStep makes a site what its folder is: it uploads what is new, has the site be of the new files
+// in one change, and deletes what is not of it any more.
+type siteStep struct {
+	want    Script
+	present wire.Script       // the zero Script when it is to be created
+	there   map[string]string // ids of the files that are of the present site, by path
+	upload  []string          // paths
+	remove  []string          // ids
+	changed bool
+}
+
+// planSite compares a folder with the site that is there.
+func planSite(ctx context.Context, state State, app string, want Script, listed wire.Script) (*siteStep, error) {
+	s := &siteStep{want: want, there: map[string]string{}}
+	if listed.ID == "" {
+		s.upload, s.changed = want.Site.paths, true
+		return s, nil
+	}
+	var err error
+	if s.present, err = state.Script(ctx, listed.ID); err != nil {
+		return nil, err
+	}
+	if s.present.Kind != abi.KindStatic {
+		return nil, fmt.Errorf("script %s is deployed as %s: delete it first, or give the static site another name", want.Name, s.present.Kind)
+	}
+	present, err := sites.Parse(s.present.Source)
+	if err != nil {
+		return nil, fmt.Errorf("script %s: %w", want.Name, err)
+	}
+	stored := map[string]wire.File{}
+	for file, err := range state.Files(ctx, app, siteCollection) {
+		if err != nil {
+			return nil, err
+		}
+		stored[file.ID] = file
+	}
+	for _, name := range want.Site.paths {
+		local := want.Site.files[name]
+		file, found := stored[present.Files[name]]
+		if found && file.SHA256 == local.sha256 && file.ContentType == local.contentType {
+			s.there[name] = file.ID
+		} else {
+			s.upload = append(s.upload, name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(present.Files)) {
+		if id := present.Files[name]; s.there[name] != id {
+			s.remove = append(s.remove, id)
+		}
+	}
+	same := want.Site.Site
+	same.Files = s.there
+	s.changed = len(s.upload) > 0 || len(s.remove) > 0 || s.source(s.there) != s.present.Source
+	return s, nil
+}
+
+// source is the site as the server keeps it.
+func (s *siteStep) source(files map[string]string) string {
+	site := s.want.Site.Site
+	site.Files = files
+	text, _ := json.Marshal(site) // maps are written in order
+	return string(text)
+}
+
+func (s *siteStep) planned() Change {
+	change := Change{What: "static", Name: s.want.Name, Result: Unchanged, ID: s.present.ID, Version: s.present.Version}
+	switch {
+	case s.present.ID == "":
+		change.Result = Created
+		change.Version++
+	case s.changed:
+		change.Result = Updated
+		change.Version++
+	}
+	if n := len(s.upload); n > 0 {
+		change.Fields = append(change.Fields, fmt.Sprintf("%d to upload", n))
+	}
+	if n := len(s.remove); n > 0 {
+		change.Fields = append(change.Fields, fmt.Sprintf("%d to delete", n))
+	}
+	return change
+}
+
+func (s *siteStep) apply(ctx context.Context, a *application) (change Change, err error) {
+	change = s.planned()
+	a.ids[s.want.Name] = s.present.ID
+	if change.Result == Unchanged {
+		return change, nil
+	}
+	files := maps.Clone(s.there)
+	for _, name := range s.upload {
+		if files[name], err = s.send(ctx, a, name); err != nil {
+			return change, fmt.Errorf("%s: %w", path.Join(s.want.File, name), err)
+		}
+	}
+	source := s.source(files)
+	var script wire.Script
+	if change.Result == Created {
+		script, err = a.server.CreateScript(ctx, a.app, wire.ScriptCreate{Name: s.want.Name, Kind: abi.KindStatic, Source: source})
+	} else {
+		script, err = a.server.UpdateScript(ctx, s.present.ID, wire.ScriptUpdate{Source: &source, Version: s.present.Version})
+	}
+	if err != nil {
+		return change, err
+	}
+	a.ids[s.want.Name] = script.ID
+	change.ID, change.Version = script.ID, script.Version
+	for _, id := range s.remove { // nothing leads to them any more
+		if err := a.server.DeleteFile(ctx, a.app, siteCollection, id); err != nil {
+			change.Warning = "files of the site before are left in the collection " + siteCollection
+		}
+	}
+	return change, nil
+}
+
+func (s *siteStep) send(ctx context.Context, a *application, name string) (id string, err error) {
+	content, err := s.want.Site.root.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer content.Close()
+	file, err := a.server.UploadFile(ctx, a.app, siteCollection, path.Base(name), s.want.Site.files[name].contentType, content)
+	return file.ID, err
+}
