@@ -122,6 +122,13 @@ func TestCompressedBodies(t *testing.T) {
 		assert.Equal(t, 200, status, body)
 		assert.JSONEq(t, fmt.Sprintf(`[{"a":1},"blob",%d,{}]`, len(json)), body)
 	}
+	same := "x" // a text that is as long as what it is packed to
+	for len(packed(same)) != len(same) {
+		same += "x"
+		require.Less(t, len(same), 1000)
+	}
+	_, seen := post("gzip", "text/plain", packed(same))
+	assert.JSONEq(t, fmt.Sprintf(`[%q,"blob",%d,{}]`, same, len(same)), seen)
 	_, body := post("gzip", "application/x-www-form-urlencoded", packed("a=b"))
 	assert.Contains(t, body, `{"a":"b"}`)
 	_, body = post("br", "text/plain", "as it is")

@@ -29,15 +29,18 @@ func newRequest(c *fiber.Ctx, path string) (*abi.Request, error) {
 		return nil, err
 	}
 	sent := body
-	if body, err = decoded(r, body); err != nil {
-		return nil, err
+	coded := isCoded(r, body)
+	if coded {
+		if body, err = decoded(r, body); err != nil {
+			return nil, err
+		}
 	}
 	uri := c.Request().URI()
 	request := &abi.Request{
 		Method: string(r.edge.Method), Path: path, Headers: make(abi.Lists, len(r.edge.Fields)), Query: abi.Lists{}, Params: map[string]string{},
 		Host: valid(r.edge.Host), Scheme: scheme(r), RawQuery: withoutTokens(valid(uri.QueryString()), "&"), Body: body,
 	}
-	if len(body) != len(sent) {
+	if coded {
 		request.Sent = sent
 	}
 	if r.edge.Client.IsValid() {
@@ -69,13 +72,15 @@ func newRequest(c *fiber.Ctx, path string) (*abi.Request, error) {
 	return request, nil
 }
 
-// decoded undoes the content coding of a body (RFC 9110, section 8.4), if it is gzip: what comes of it must
-// not be larger than a body that is sent without. Any other coding is for the script to undo.
-func decoded(r *request, body []byte) ([]byte, error) {
+// isCoded reports whether a body has a content coding that we undo (RFC 9110, section 8.4): gzip. Any other
+// is for the script to undo.
+func isCoded(r *request, body []byte) bool {
 	coding := strings.ToLower(strings.TrimSpace(string(r.edge.Get("content-encoding"))))
-	if len(body) == 0 || coding != "gzip" && coding != "x-gzip" {
-		return body, nil
-	}
+	return len(body) > 0 && (coding == "gzip" || coding == "x-gzip")
+}
+
+// decoded undoes gzip. What comes of it must not be larger than a body that is sent without.
+func decoded(r *request, body []byte) ([]byte, error) {
 	in, err := gzip.NewReader(bytes.NewReader(body))
 	if err != nil {
 		return nil, problem.New(http.StatusBadRequest, fault.Invalid, "the body is not gzip, as content-encoding says")

@@ -24,6 +24,16 @@ func checkAlgorithm(name string) error {
 	return nil
 }
 
+// minSecretBytes is how long a secret of HS256 must be (RFC 7518, section 3.2).
+const minSecretBytes = 32
+
+func checkSecret(key string) error {
+	if len(key) < minSecretBytes {
+		return fault.Refuse("key", "must be at least %d bytes for HS256, got %d", minSecretBytes, len(key))
+	}
+	return nil
+}
+
 // SignToken makes a token of claims, JSON of a map (RFC 7519).
 func SignToken(algorithm, key string, claims []byte) (string, error) {
 	if err := checkAlgorithm(algorithm); err != nil {
@@ -39,8 +49,8 @@ func SignToken(algorithm, key string, claims []byte) (string, error) {
 			return "", err
 		}
 		signing = private
-	} else if key == "" {
-		return "", fault.Refuse("key", "must not be empty")
+	} else if err := checkSecret(key); err != nil {
+		return "", err
 	}
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(algorithm), Key: signing}, (&jose.SignerOptions{}).WithType("JWT"))
 	if err != nil {
@@ -73,8 +83,8 @@ func VerifyToken(token, algorithm, key string, now time.Time, leeway time.Durati
 			return nil, err
 		}
 		checking = public
-	} else if key == "" {
-		return nil, fault.Refuse("key", "must not be empty")
+	} else if err := checkSecret(key); err != nil {
+		return nil, err
 	}
 	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(algorithm)})
 	if err != nil {
@@ -88,12 +98,22 @@ func VerifyToken(token, algorithm, key string, now time.Time, leeway time.Durati
 
 // checkTimes looks at exp and nbf (RFC 7519, section 4.1), which are seconds since 1970.
 func checkTimes(claims []byte, now time.Time, leeway time.Duration) error {
-	var times struct {
-		Expires   *float64 `json:"exp"`
-		NotBefore *float64 `json:"nbf"`
+	// Not into a struct: its names would match in any case.
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(claims, &all); err != nil || all == nil {
+		return fault.Refuse("token", "has no map of claims")
 	}
-	if err := json.Unmarshal(claims, &times); err != nil {
-		return fault.Refuse("token", "has no map of claims, or an exp or nbf that is no number")
+	times := map[string]*float64{"exp": nil, "nbf": nil}
+	for name := range times {
+		text, has := all[name]
+		if !has {
+			continue
+		}
+		var seconds *float64
+		if err := json.Unmarshal(text, &seconds); err != nil || seconds == nil {
+			return fault.Refuse("token", "has an %s that is no number", name)
+		}
+		times[name] = seconds
 	}
 	at := func(seconds float64) string {
 		if math.Abs(seconds) > 1e11 {
@@ -102,10 +122,10 @@ func checkTimes(claims []byte, now time.Time, leeway time.Duration) error {
 		return time.Unix(int64(seconds), 0).UTC().Format(time.RFC3339)
 	}
 	is := float64(now.UnixMilli()) / 1000
-	if exp := times.Expires; exp != nil && is-leeway.Seconds() >= *exp {
+	if exp := times["exp"]; exp != nil && is-leeway.Seconds() >= *exp {
 		return fault.Refuse("token", "has expired at %s", at(*exp))
 	}
-	if nbf := times.NotBefore; nbf != nil && is+leeway.Seconds() < *nbf {
+	if nbf := times["nbf"]; nbf != nil && is+leeway.Seconds() < *nbf {
 		return fault.Refuse("token", "is not valid before %s", at(*nbf))
 	}
 	return nil

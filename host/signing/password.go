@@ -22,6 +22,8 @@ const (
 	maxArgonMemory     = 64 << 10 // KiB
 	maxArgonIterations = 10
 	maxArgonThreads    = 8
+	minArgonKey        = 4 // bytes, RFC 9106, section 3.1
+	maxArgonKey        = 1024
 	bcryptCost         = 10
 	maxBcryptCost      = 14
 	maxBcryptBytes     = 72 // of a password; bcrypt looks at no more
@@ -74,8 +76,8 @@ func VerifyPassword(ctx context.Context, password, hash string) (bool, error) {
 		})
 	}
 	p, _, _, err := argon2id.DecodeHash(hash)
-	if err != nil {
-		return false, notAHash()
+	if err != nil || p.Iterations < 1 || p.Parallelism < 1 || p.KeyLength < minArgonKey || p.KeyLength > maxArgonKey {
+		return false, notAHash() // of the last four the library panics, or takes any password
 	}
 	if p.Memory > maxArgonMemory || p.Iterations > maxArgonIterations || p.Parallelism > maxArgonThreads {
 		return false, fault.Refuse("hash", "must have at most m=%d,t=%d,p=%d, has m=%d,t=%d,p=%d",

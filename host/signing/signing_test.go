@@ -158,18 +158,32 @@ func TestTokens(t *testing.T) {
 	}
 	_, err = VerifyToken(none, "none", "", now, 0)
 	assert.EqualError(t, err, `algorithm: must be HS256, RS256, ES256 or EdDSA, got "none"`)
-	_, err = VerifyToken(token, "HS256", "", now, 0)
-	assert.EqualError(t, err, "key: must not be empty")
+	for _, short := range []string{"", "your-256-bit-secret"} {
+		_, err = VerifyToken(token, "HS256", short, now, 0)
+		assert.EqualError(t, err, fmt.Sprintf("key: must be at least 32 bytes for HS256, got %d", len(short)))
+		_, err = SignToken("HS256", short, []byte(`{}`))
+		assert.EqualError(t, err, fmt.Sprintf("key: must be at least 32 bytes for HS256, got %d", len(short)))
+	}
 	_, err = SignToken("RS256", newPair(t, e).private, []byte(`{}`))
 	assert.EqualError(t, err, "key: must be an RSA key for this algorithm, is an Ed25519 key")
 	_, err = SignToken("ES256", "secret", []byte(`{}`))
 	assert.EqualError(t, err, "key: must be a private key as PEM")
-	for _, claims := range []string{`[]`, `{"exp":"tomorrow"}`} {
+	for claims, want := range map[string]string{
+		`[]`:                 "token: has no map of claims",
+		`null`:               "token: has no map of claims",
+		`{"exp":"tomorrow"}`: "token: has an exp that is no number",
+		`{"exp":null}`:       "token: has an exp that is no number",
+		`{"nbf":[1]}`:        "token: has an nbf that is no number",
+	} {
 		token, err := SignToken("HS256", secret, []byte(claims))
 		require.NoError(t, err)
 		_, err = VerifyToken(token, "HS256", secret, now, 0)
-		assert.EqualError(t, err, "token: has no map of claims, or an exp or nbf that is no number")
+		assert.EqualError(t, err, want)
 	}
+	token, err = SignToken("HS256", secret, []byte(`{"EXP":1}`))
+	require.NoError(t, err)
+	_, err = VerifyToken(token, "HS256", secret, now, 0)
+	assert.NoError(t, err, "names of claims have a case")
 	for _, token := range []string{"", "a.b", "a.b.c", strings.Repeat("x", 70_000)} {
 		_, err := VerifyToken(token, "HS256", secret, now, 0)
 		assert.Equal(t, fault.Invalid, fault.Of(err))
@@ -209,6 +223,14 @@ func TestPasswords(t *testing.T) {
 	} {
 		_, err := VerifyPassword(ctx, "p", hash)
 		assert.EqualError(t, err, want)
+	}
+	for _, hash := range []string{ // of which the library panics
+		"$argon2id$v=19$m=64,t=0,p=1$c29tZXNhbHQ$RdescudvJCsgt3ub+b2dWRWJTmaaJObG",
+		"$argon2id$v=19$m=64,t=1,p=0$c29tZXNhbHQ$RdescudvJCsgt3ub+b2dWRWJTmaaJObG",
+		"$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ$",
+	} {
+		_, err := VerifyPassword(ctx, "p", hash)
+		assert.EqualError(t, err, "hash: is no hash that argon2id or bcrypt has made")
 	}
 	_, err := HashPassword(ctx, "p", "md5")
 	assert.EqualError(t, err, `algorithm: must be argon2id or bcrypt, got "md5"`)

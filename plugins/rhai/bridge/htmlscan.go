@@ -1,41 +1,47 @@
 package bridge
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // An htmlScanner follows the HTML that a template writes, as far as it must to know where a value would
-// stand: the states of the HTML Standard's tokenizer (section 13.2.5) that matter for that. It errs on
-// the side of refusing.
+// stand: the states of the HTML Standard's tokenizer (section 13.2.5) that matter for that.
 type htmlScanner struct {
-	state    htmlState
-	tag      string // its name, in lower case
-	attr     string // the name of the attribute
-	closing  bool   // the tag ends an element
-	quote    byte   // around the value of an attribute; 0: none
-	link     string // the attribute's value so far, up to maxScheme bytes
-	pending  string // in raw text and comments: the last bytes
-	rawUntil string // what ends raw text
+	state   htmlState
+	tag     string // its name, in lower case
+	attr    string // the name of the attribute
+	closing bool   // the tag ends an element
+	quote   byte   // around the value of an attribute; 0: none
+	empty   bool   // behind = an empty value has been written
+	link    linkScanner
+	last    []byte // in declarations, comments and raw text: the last bytes
+	raw     string // the element whose raw text it is
+	escaped bool   // in a script: behind <!--
+	twice   bool   // in a script: also behind <script, which needs a </script of its own
 }
 
 type htmlState uint8
 
 const (
-	inText      htmlState = iota
-	afterLess             // behind <
-	inTagName             //
-	inTag                 // between attributes
-	inAttrName            //
-	afterAttr             // behind a name: an = may come
-	beforeValue           // behind =
-	inValue               //
-	inRaw                 // in script, style and their like
-	inComment             // also in declarations
+	inText        htmlState = iota
+	afterLess               // behind <
+	inTagName               //
+	inTag                   // between attributes
+	inAttrName              //
+	afterAttr               // behind a name: an = may come
+	beforeValue             // behind =
+	inValue                 //
+	inRaw                   // in script, style and their like
+	inDeclaration           // behind <!, or in what is no tag: it ends with >
+	inComment               //
 )
 
-// maxScheme is how much of a URL is kept to find its scheme.
-const maxScheme = 64
+// rawElements hold text in which nothing is a tag but their own end.
+var rawElements = []string{"script", "style", "iframe", "noscript", "noembed", "noframes", "xmp", "plaintext", "title", "textarea"}
 
-// rawElements hold text in which references mean nothing.
-var rawElements = []string{"script", "style", "iframe", "noscript", "noembed", "noframes", "xmp", "plaintext"}
+// hasReferences reports whether &lt; in the text of a raw element is a <.
+func hasReferences(element string) bool { return element == "title" || element == "textarea" }
 
 // urlAttributes lead somewhere.
 var urlAttributes = []string{
@@ -46,7 +52,7 @@ func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\
 
 // scan follows text.
 func (h *htmlScanner) scan(text string) {
-	for i := 0; i < len(text); i++ {
+	for i := range len(text) {
 		h.next(text[i])
 	}
 }
@@ -59,12 +65,14 @@ func (h *htmlScanner) next(c byte) {
 		}
 	case afterLess:
 		switch {
-		case c == '/' && !h.closing:
-			h.closing = true
 		case isLetter(c):
 			h.state, h.tag = inTagName, string(c|0x20)
-		case c == '!' || c == '?':
-			h.state, h.pending = inComment, ""
+		case h.closing && c != '>', c == '?':
+			h.state, h.closing = inDeclaration, true // in which -- begins no comment
+		case c == '/':
+			h.closing = true
+		case c == '!':
+			h.state, h.last = inDeclaration, append(h.last[:0], c)
 		case c != '<':
 			h.state = inText
 		}
@@ -103,6 +111,8 @@ func (h *htmlScanner) next(c byte) {
 			h.endTag()
 		case c == '=':
 			h.beginValue()
+		case c == '/':
+			h.state = inTag
 		case !isSpace(c):
 			h.state, h.attr = inAttrName, strings.ToLower(string(c))
 		}
@@ -114,7 +124,7 @@ func (h *htmlScanner) next(c byte) {
 			h.endTag()
 		case !isSpace(c):
 			h.state = inValue
-			h.keep(string(c))
+			h.link.literal(c)
 		}
 	case inValue:
 		switch {
@@ -123,49 +133,78 @@ func (h *htmlScanner) next(c byte) {
 		case h.quote == 0 && c == '>':
 			h.endTag()
 		default:
-			h.keep(string(c))
+			h.link.literal(c)
 		}
 	case inRaw:
-		h.remember(c, len(h.rawUntil))
-		if strings.EqualFold(h.pending, h.rawUntil) {
-			h.state, h.tag, h.closing = inTagName, h.rawUntil[2:], true
+		h.nextRaw(c)
+	case inDeclaration:
+		switch h.remember(c, 4); {
+		case c == '>':
+			h.state = inText
+		case string(h.last) == "!--" && !h.closing:
+			h.state, h.last = inComment, append(h.last[:0], '<') // which > and -> may end, too
 		}
 	case inComment:
-		h.remember(c, 2)
-		// A comment ends with -->, a declaration with >: to take the second for both is to leave it
-		// early, in the one state in which values are escaped.
-		if c == '>' {
+		if last := string(h.last); c == '>' && (strings.HasSuffix(last, "--") || last == "--!" || last == "<" || last == "<-") {
 			h.state = inText
+			break
 		}
+		h.remember(c, 3)
 	}
+}
+
+// nextRaw follows the text of a raw element up to its end (sections 13.2.5.2 to 31).
+func (h *htmlScanner) nextRaw(c byte) {
+	switch {
+	case c == '>' && h.escaped && h.behind("--"):
+		h.escaped, h.twice = false, false
+	case !isSpace(c) && c != '/' && c != '>':
+	case h.escaped && !h.twice && h.behind("<script"):
+		h.twice = true
+	case h.twice:
+		h.twice = !h.behind("</script")
+	case h.raw != "plaintext" && h.behind("</"+h.raw):
+		h.tag, h.closing, h.state = h.raw, true, inTag
+		if c == '>' {
+			h.endTag()
+		}
+		return
+	}
+	h.remember(c, len("</plaintext"))
+	if c == '-' && h.raw == "script" && h.behind("<!--") {
+		h.escaped = true
+	}
+}
+
+// behind reports whether the last bytes are a text, in any case.
+func (h *htmlScanner) behind(text string) bool {
+	n := len(h.last) - len(text)
+	return n >= 0 && strings.EqualFold(string(h.last[n:]), text)
 }
 
 // remember keeps the last n bytes.
 func (h *htmlScanner) remember(c byte, n int) {
-	h.pending += string(c)
-	if len(h.pending) > n {
-		h.pending = h.pending[len(h.pending)-n:]
+	if len(h.last) >= n {
+		h.last = h.last[:copy(h.last, h.last[len(h.last)-n+1:])]
 	}
+	h.last = append(h.last, c)
 }
 
-func (h *htmlScanner) keep(text string) {
-	if room := maxScheme - len(h.link); room > 0 {
-		h.link += text[:min(len(text), room)]
-	}
+func (h *htmlScanner) beginValue() {
+	h.state, h.quote, h.empty, h.link = beforeValue, 0, false, linkScanner{}
 }
-
-func (h *htmlScanner) beginValue() { h.state, h.quote, h.link = beforeValue, 0, "" }
 
 func (h *htmlScanner) endTag() {
 	h.state = inText
-	if h.closing {
-		return
+	if !h.closing && slices.Contains(rawElements, h.tag) {
+		h.state, h.raw, h.last, h.escaped, h.twice = inRaw, h.tag, h.last[:0], false, false
 	}
-	for _, raw := range rawElements {
-		if h.tag == raw {
-			h.state, h.pending, h.rawUntil = inRaw, "", "</"+raw
-		}
-	}
+}
+
+// endsEmpty reports whether text ends an attribute without quotes whose value is empty, which must then
+// get quotes: what comes next would be its value.
+func (h *htmlScanner) endsEmpty(text string) bool {
+	return h.state == beforeValue && h.empty && text != "" && (isSpace(text[0]) || text[0] == '>')
 }
 
 // value returns what may be written in the place of a value, to be escaped, or where it may not stand.
@@ -178,39 +217,74 @@ func (h *htmlScanner) value(text string) (safe, refused string) {
 	case inTag, inAttrName, afterAttr:
 		return "", "the name of an attribute"
 	case inRaw:
-		return "", "<" + h.tag + ">"
-	case inComment:
+		if !hasReferences(h.raw) {
+			return "", "<" + h.raw + ">"
+		}
+		last := strings.ToLower(string(h.last))
+		if i := strings.LastIndexByte(last, '<'); i >= 0 && strings.HasPrefix("</"+h.raw, last[i:]) {
+			return "", "the name of a tag"
+		}
+		return text, ""
+	case inDeclaration, inComment:
 		return "", "a comment"
 	}
 	if strings.HasPrefix(h.attr, "on") || h.attr == "style" || h.attr == "srcdoc" {
 		return "", "the attribute " + h.attr
 	}
+	if slices.Contains(urlAttributes, h.attr) && !h.link.value(text) {
+		text = "about:invalid"
+	}
+	if text == "" && h.state == beforeValue {
+		h.empty = true
+		return "", ""
+	}
 	h.state = inValue
-	for _, name := range urlAttributes {
-		if h.attr == name && !isSafeURL(h.link+text[:min(len(text), maxScheme)]) {
-			text = "about:invalid"
-			break
-		}
-	}
-	h.keep(text)
 	return text, ""
-}
-
-// isSafeURL reports whether a URL has no scheme, or one that runs nothing.
-func isSafeURL(url string) bool {
-	i := strings.IndexAny(url, ":/?#")
-	if i < 0 || url[i] != ':' {
-		return true
-	}
-	switch scheme := strings.ToLower(strings.Trim(url[:i], " \t\r\n\f\x00\x01\x0b")); scheme {
-	case "http", "https", "mailto", "tel", "sms":
-		return true
-	}
-	return false
 }
 
 // unquoted reports whether a value stands in an attribute without quotes.
 func (h *htmlScanner) unquoted() bool { return h.state == inValue && h.quote == 0 }
+
+// A linkScanner follows a URL to the end of its scheme.
+type linkScanner struct {
+	scheme string // so far, in lower case
+	passed bool   // what comes is behind the scheme, or there is none
+	unsafe bool   // it may run something
+}
+
+// literal follows a byte that the author wrote. A reference may be any character.
+func (l *linkScanner) literal(c byte) {
+	if c == '&' && !l.passed {
+		l.passed, l.unsafe = true, true
+	}
+	l.next(c)
+}
+
+// value follows a value and reports whether the URL has no scheme, or one that runs nothing.
+func (l *linkScanner) value(text string) bool {
+	for i := 0; i < len(text) && !l.passed; i++ {
+		l.next(text[i])
+	}
+	return !l.unsafe
+}
+
+func (l *linkScanner) next(c byte) {
+	const longest = len("mailto")
+	switch {
+	case l.passed || c <= ' ': // a browser takes white space out of a scheme, and all that is before one
+	case c == '/' || c == '?' || c == '#':
+		l.passed = true
+	case c == ':':
+		l.passed = true
+		switch l.scheme {
+		case "http", "https", "mailto", "tel", "sms":
+		default:
+			l.unsafe = true
+		}
+	case len(l.scheme) <= longest: // a longer one is none of those
+		l.scheme += strings.ToLower(string(c))
+	}
+}
 
 // escapeUnquoted escapes a value for an attribute without quotes: all that could end it.
 func escapeUnquoted(text string) string {

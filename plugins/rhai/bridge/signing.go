@@ -13,7 +13,8 @@ import (
 //	                                                   rsa_sha512, rsa_pss_sha256, rsa_pss_sha512, ecdsa_sha256
 //	crypto::hash_password(password [, algorithm])      a hash to keep, by argon2id or bcrypt
 //	crypto::verify_password(password, hash)            whether the hash is of the password
-//	jwt::sign(claims, key, algorithm)                  a token (RFC 7519) by HS256, RS256, ES256 or EdDSA
+//	jwt::sign(claims, key, algorithm)                  a token (RFC 7519) by HS256 (whose key is a secret of at least
+//	                                                   32 bytes), RS256, ES256 or EdDSA
 //	jwt::verify(token, key, algorithm [, #{leeway_ms}])  its claims; throws when it is not valid now
 //	gzip::compress(data), gzip::decompress(data)       blobs (RFC 1952)
 func registerSigning(l *vm.Library) {

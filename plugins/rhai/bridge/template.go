@@ -88,10 +88,10 @@ func (p *templateParser) nodes(section string, began int, depth int) (nodes []te
 		if err != nil {
 			return nil, err
 		}
-		before, indent := p.text[p.at:start], ""
+		from, before, indent := p.at, p.text[p.at:start], ""
 		p.at = end
 		if kind != '$' && kind != '&' {
-			before, indent = p.alone(before, start)
+			before, indent = p.alone(from, start)
 		}
 		if before != "" {
 			nodes = append(nodes, templateNode{text: before})
@@ -150,12 +150,13 @@ func (p *templateParser) tag(start int) (kind byte, name string, end int, err *v
 	return kind, name, end, nil
 }
 
-// alone drops the rest of the line around a tag that is alone on it: of what is before it, and of what
-// comes.
-func (p *templateParser) alone(before string, start int) (kept, indent string) {
-	lineStart := strings.LastIndexByte(p.text[:start], '\n') + 1
-	white := strings.TrimLeft(p.text[lineStart:start], " \t")
-	if white != "" || len(before) < start-lineStart {
+// alone drops the rest of the line around a tag that is alone on it: of what is before it, from a place
+// on, and of what comes. It looks at no byte before that place but one, so that a long line of tags is
+// read once.
+func (p *templateParser) alone(from, start int) (kept, indent string) {
+	before := p.text[from:start]
+	begin := strings.LastIndexByte(before, '\n') + 1
+	if begin == 0 && from > 0 && p.text[from-1] != '\n' || strings.TrimLeft(before[begin:], " \t") != "" {
 		return before, ""
 	}
 	rest := strings.TrimLeft(p.text[p.at:], " \t")
@@ -169,8 +170,7 @@ func (p *templateParser) alone(before string, start int) (kept, indent string) {
 	default:
 		return before, ""
 	}
-	indent = p.text[lineStart:start]
-	return before[:len(before)-len(indent)], indent
+	return before[:begin], before[begin:]
 }
 
 // templateRenderer writes what a template and data come to.
@@ -208,7 +208,11 @@ func (r *templateRenderer) render(nodes []templateNode, depth int) *vm.Error {
 	}
 	for i := range nodes {
 		n := &nodes[i]
-		if err := r.t.Charge(1); err != nil {
+		work := int64(1)
+		if n.kind != 0 {
+			work += int64(len(n.text)) / bytesPerOperation // a name is searched in each map of the stack
+		}
+		if err := r.t.Charge(work); err != nil {
 			return err
 		}
 		var err *vm.Error
@@ -218,7 +222,10 @@ func (r *templateRenderer) render(nodes []templateNode, depth int) *vm.Error {
 		case '$':
 			err = r.value(n.text)
 		case '&':
-			err = r.literal(textOf(r.find(n.text)))
+			var text string
+			if text, err = r.textOf(n.text); err == nil {
+				err = r.literal(text)
+			}
 		case '>':
 			err = r.partial(n, depth)
 		case '^':
@@ -272,8 +279,11 @@ func (r *templateRenderer) partial(n *templateNode, depth int) *vm.Error {
 	key := n.indent + ">" + n.text
 	nodes, known := r.parsed[key]
 	if !known {
-		var err *vm.Error
-		if nodes, err = r.parse(indentedLines(v.AsString(), n.indent)); err != nil {
+		text, err := r.indented(v.AsString(), n.indent)
+		if err == nil {
+			nodes, err = r.parse(text)
+		}
+		if err != nil {
 			return err
 		}
 		if r.parsed == nil {
@@ -284,16 +294,20 @@ func (r *templateRenderer) partial(n *templateNode, depth int) *vm.Error {
 	return r.render(nodes, depth+1)
 }
 
-// indentedLines puts white space before each line.
-func indentedLines(text, indent string) string {
+// indented puts white space before each line.
+func (r *templateRenderer) indented(text, indent string) (string, *vm.Error) {
 	if indent == "" || text == "" {
-		return text
+		return text, nil
 	}
 	body, end := text, ""
 	if strings.HasSuffix(text, "\n") {
 		body, end = text[:len(text)-1], "\n"
 	}
-	return indent + strings.ReplaceAll(body, "\n", "\n"+indent) + end
+	lines := int64(1 + strings.Count(body, "\n"))
+	if err := r.t.CheckString(int64(len(text)) + lines*int64(len(indent))); err != nil {
+		return "", err
+	}
+	return indent + strings.ReplaceAll(body, "\n", "\n"+indent) + end, nil
 }
 
 // find looks a dotted name up: its first part in the innermost map that has it, the others in there.
@@ -338,15 +352,13 @@ func isFalsey(v vm.Value) bool {
 	return v.IsUnit()
 }
 
-// textOf is how a value is written.
-func textOf(v vm.Value) string {
-	switch {
-	case v.Kind() == vm.KindString:
-		return v.AsString()
-	case v.IsUnit():
-		return ""
+// textOf is how the value of a name is written.
+func (r *templateRenderer) textOf(name string) (string, *vm.Error) {
+	v := r.find(name)
+	if v.IsUnit() {
+		return "", nil
 	}
-	return vm.Display(v)
+	return r.t.Display(v)
 }
 
 // literal writes what the author of the template, or of {{{name}}}, answers for.
@@ -355,6 +367,9 @@ func (r *templateRenderer) literal(text string) *vm.Error {
 		if err := r.t.Charge(int64(len(text)) / bytesPerOperation); err != nil {
 			return err
 		}
+		if r.html.endsEmpty(text) {
+			text = `""` + text
+		}
 		r.html.scan(text)
 	}
 	return r.write(text)
@@ -362,7 +377,10 @@ func (r *templateRenderer) literal(text string) *vm.Error {
 
 // value writes a value for where it stands.
 func (r *templateRenderer) value(name string) *vm.Error {
-	text := textOf(r.find(name))
+	text, err := r.textOf(name)
+	if err != nil {
+		return err
+	}
 	if r.mode == escapeNothing {
 		return r.write(text)
 	}

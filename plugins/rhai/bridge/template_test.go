@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -82,29 +83,43 @@ func TestMustacheSpecification(t *testing.T) {
 // A value is escaped for where it stands, and refused where that would not help.
 func TestEscapingByContext(t *testing.T) {
 	const hostile = `"><script>alert('x')</script> a=b onclick=c`
-	data, err := json.Marshal(map[string]any{"x": hostile, "js": "javascript:alert(1)", "url": "/a?b=c&d", "web": "https://a.example/é", "j": "java", "s": "script:alert(1)", "list": []string{"<a>", "<b>"}})
+	data, err := json.Marshal(map[string]any{"x": hostile, "js": "javascript:alert(1)", "url": "/a?b=c&d", "web": "https://a.example/é", "j": "java", "s": "script:alert(1)", "e": "", "far": strings.Repeat(" ", 70) + "java\n\tscript:alert(1)", "list": []string{"<a>", "<b>"}})
 	require.NoError(t, err)
 	const text = `&quot;&gt;&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; a=b onclick=c`
 	for template, want := range map[string]string{
-		`{{x}}`:                                text,
-		`<p>{{x}}</p>`:                         `<p>` + text + `</p>`,
-		`<p title="{{x}}">`:                    `<p title="` + text + `">`,
-		`<p title='{{x}}'>`:                    `<p title='` + text + `'>`,
-		`<p title = {{x}} id=a>`:               `<p title = ` + strings.NewReplacer(" ", "&#32;", "=", "&#61;").Replace(text) + ` id=a>`,
-		`<P TITLE="{{x}}" hidden>{{x}}`:        `<P TITLE="` + text + `" hidden>` + text,
-		`<a href="{{js}}">`:                    `<a href="about:invalid">`,
-		`<a href={{js}}>`:                      `<a href=about:invalid>`,
-		`<a HREF='{{url}}'>`:                   `<a HREF='/a?b=c&amp;d'>`,
-		`<a href="{{web}}">`:                   `<a href="https://a.example/é">`,
-		`<a href="/go?to={{js}}">`:             `<a href="/go?to=javascript:alert(1)">`,
-		`<a href="{{j}}{{s}}">`:                `<a href="javaabout:invalid">`,
-		`<a title="{{js}}">`:                   `<a title="javascript:alert(1)">`,
-		`<textarea>{{x}}</textarea>`:           `<textarea>` + text + `</textarea>`,
-		`<script>let a = "<b>";</script>{{x}}`: `<script>let a = "<b>";</script>` + text,
-		`<!-- a --><p>{{x}}`:                   `<!-- a --><p>` + text,
-		`<ul>{{#list}}<li>{{.}}{{/list}}`:      `<ul><li>&lt;a&gt;<li>&lt;b&gt;`,
-		`{{{x}}}`:                              hostile,
-		`1 < 2 {{x}}`:                          `1 < 2 ` + text,
+		`{{x}}`:                                             text,
+		`<p>{{x}}</p>`:                                      `<p>` + text + `</p>`,
+		`<p title="{{x}}">`:                                 `<p title="` + text + `">`,
+		`<p title='{{x}}'>`:                                 `<p title='` + text + `'>`,
+		`<p title = {{x}} id=a>`:                            `<p title = ` + strings.NewReplacer(" ", "&#32;", "=", "&#61;").Replace(text) + ` id=a>`,
+		`<P TITLE="{{x}}" hidden>{{x}}`:                     `<P TITLE="` + text + `" hidden>` + text,
+		`<a href="{{js}}">`:                                 `<a href="about:invalid">`,
+		`<a href={{js}}>`:                                   `<a href=about:invalid>`,
+		`<a HREF='{{url}}'>`:                                `<a HREF='/a?b=c&amp;d'>`,
+		`<a href="{{web}}">`:                                `<a href="https://a.example/é">`,
+		`<a href="/go?to={{js}}">`:                          `<a href="/go?to=javascript:alert(1)">`,
+		`<a href="{{j}}{{s}}">`:                             `<a href="javaabout:invalid">`,
+		`<a title="{{js}}">`:                                `<a title="javascript:alert(1)">`,
+		`<textarea>{{x}}</textarea>`:                        `<textarea>` + text + `</textarea>`,
+		`<script>let a = "<b>";</script>{{x}}`:              `<script>let a = "<b>";</script>` + text,
+		`<!-- a --><p>{{x}}`:                                `<!-- a --><p>` + text,
+		`<ul>{{#list}}<li>{{.}}{{/list}}`:                   `<ul><li>&lt;a&gt;<li>&lt;b&gt;`,
+		`<a href="{{far}}">`:                                `<a href="about:invalid">`,
+		`<a href="{{j}}script:{{x}}">`:                      `<a href="javascript:about:invalid">`,
+		`<a href="javascript&#58;{{x}}">`:                   `<a href="javascript&#58;about:invalid">`,
+		`<a href="mailto:{{s}}">`:                           `<a href="mailto:script:alert(1)">`,
+		`<p x=1 / y={{s}}>`:                                 `<p x=1 / y=script:alert(1)>`,
+		`<input value={{e}} checked>`:                       `<input value="" checked>`,
+		`<input value={{e}}>{{s}}`:                          `<input value="">script:alert(1)`,
+		`<input value={{e}}{{s}}>`:                          `<input value=script:alert(1)>`,
+		`<!--><p>{{x}}`:                                     `<!--><p>` + text,
+		`<!---><p>{{x}}`:                                    `<!---><p>` + text,
+		`<!-- a > b --!><p>{{x}}`:                           `<!-- a > b --!><p>` + text,
+		`<!DOCTYPE html><title>{{x}}</title>`:               `<!DOCTYPE html><title>` + text + `</title>`,
+		`<script><!-- a --></script>{{x}}`:                  `<script><!-- a --></script>` + text,
+		`<script><!-- <script> </script> --></script>{{x}}`: `<script><!-- <script> </script> --></script>` + text,
+		`{{{x}}}`:     hostile,
+		`1 < 2 {{x}}`: `1 < 2 ` + text,
 	} {
 		got, failure := rendered(t, "render", template, string(data), "{}")
 		assert.Empty(t, failure, template)
@@ -124,7 +139,21 @@ func TestEscapingByContext(t *testing.T) {
 		`</{{x}}>`:                         "the name of a tag",
 		`<p title="a"{{x}}>`:               "the name of an attribute",
 		`{{#list}}<script>{{.}}{{/list}}`:  "<script>",
-		`{{{x}}}<b {{x}}>`:                 "the name of an attribute",
+
+		// Where a browser is still in a script, or already in one.
+		`<script>a = "</scripty>"; {{x}}`:           "<script>",
+		`<script><!-- <script> </script> {{x}}`:     "<script>",
+		`<!-- > <a title=" --><script>{{x}}`:        "<script>",
+		`<!--!> <a title=" --><script>{{x}}`:        "<script>",
+		`<title><a title="</title><script>{{x}}`:    "<script>",
+		`<textarea><a b="</TEXTAREA ><script>{{x}}`: "<script>",
+		`</ <a title="><script>{{x}}`:               "<script>",
+		`<?x <a title="><script>{{x}}`:              "<script>",
+		`<plaintext></plaintext>{{x}}`:              "<plaintext>",
+		`<!-- > {{x}} -->`:                          "a comment",
+		`<p hidden /onclick="{{x}}">`:               "the attribute onclick",
+		`<title></tit{{x}}`:                         "the name of a tag",
+		`{{{x}}}<b {{x}}>`:                          "the name of an attribute",
 	} {
 		_, failure := rendered(t, "render", template, string(data), "{}")
 		assert.Contains(t, failure, "template::render: {{", template)
@@ -133,6 +162,31 @@ func TestEscapingByContext(t *testing.T) {
 	got, failure := rendered(t, "render_text", "Dear {{x}}, {{js}}\n", string(data), "{}")
 	assert.Empty(t, failure)
 	assert.Equal(t, "Dear "+hostile+", javascript:alert(1)\n", got)
+}
+
+// The work for a template is in proportion to its length, also where there is one line of it.
+func TestTemplatesAreReadOnce(t *testing.T) {
+	for name, template := range map[string]string{
+		"tags on a line":        strings.Repeat("{{^a}}{{/a}}", 80_000),
+		"behind white space":    strings.Repeat(" ", 500_000) + strings.Repeat("{{!a}}", 80_000),
+		"and before":            strings.Repeat("{{!a}}", 80_000) + strings.Repeat(" ", 500_000),
+		"in a script":           "<script>" + strings.Repeat("a <!-- <script> </script", 40_000),
+		"one attribute's value": `<a href="` + strings.Repeat(" ", 900_000) + `">`,
+	} {
+		began := time.Now()
+		_, failure := rendered(t, "render", template, "{}", "{}")
+		assert.Empty(t, failure, name)
+		assert.Less(t, time.Since(began), 20*time.Second, name)
+	}
+}
+
+// An indented partial is refused before it is made when it would be too long.
+func TestPartialsAreBounded(t *testing.T) {
+	script := `let s = ""; s.pad(500000, " "); let lines = ""; lines.pad(500000, "\n");
+		template::render(s + "{{>p}}\n", #{}, #{p: lines})`
+	_, failure := run(t, &wire{}, script, abi.Limits{})
+	require.NotNil(t, failure)
+	assert.Contains(t, failure.Message, "Length of string too large")
 }
 
 func TestTemplatesRefused(t *testing.T) {
