@@ -159,6 +159,9 @@ type Depth struct {
 
 // Outbox keeps what is to be delivered. Its clock is the database's.
 type Outbox interface {
+	// Atomically runs fn in one transaction, as [Store.InTx] does, but to the exclusion of nobody: fn
+	// may use the outbox, the dead letters and the idempotency keys of tx, and may be run again.
+	Atomically(ctx context.Context, fn func(tx Store) error) error
 	// Add keeps events, in the transaction of their cause if there is one. An app that is gone is
 	// [fault.NotFound].
 	Add(ctx context.Context, events []Event) error

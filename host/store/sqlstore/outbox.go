@@ -19,8 +19,8 @@ type outbox struct{ s *sqlStore }
 // In these statements {now} is the present time of the database's clock, and {after N} that many
 // microseconds later as the argument N says; $1 is for the clock.
 const (
-	eventColumns = `o.id, o.app_id, o.lane, o.trigger_id, o.script_id, o.source, o.operation, o.group_key, o.depth,
-		o.root_execution, o.created_at, o.attempt, o.first_at, o.last_error, o.replay_of, o.due_at, o.token, o.payload`
+	eventColumns = `id, app_id, lane, trigger_id, script_id, source, operation, group_key, depth,
+		root_execution, created_at, attempt, first_at, last_error, replay_of, due_at, token, payload`
 
 	eventInsert = `INSERT INTO outbox (id, app_id, lane, trigger_id, script_id, source, operation, group_key, depth,
 			root_execution, created_at, attempt, last_error, replay_of, due_at, payload)
@@ -101,6 +101,10 @@ func scanEvent(row scanner) (e store.Event, err error) {
 		optional{&e.Token}, (*[]byte)(&e.Payload))
 	e.Running = e.Token != ""
 	return e, err
+}
+
+func (o outbox) Atomically(ctx context.Context, fn func(tx store.Store) error) error {
+	return o.s.join(ctx, "keep events", func(tx *sqlStore) error { return fn(tx) })
 }
 
 func (o outbox) Add(ctx context.Context, events []store.Event) error {
