@@ -18,7 +18,6 @@ import (
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/fault"
-	"github.com/picloud/picloud/host/store"
 )
 
 // Location is where a server's data are: what a command on the server's machine has to know of its
@@ -146,8 +145,8 @@ func (c *Config) Validate() error {
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		return &FieldError{"log_format", c.LogFormat, "must be text or json"}
 	}
-	switch store.Backoff(c.TriggerBackoff) {
-	case store.BackoffExponential, store.BackoffLinear, store.BackoffConstant:
+	switch c.TriggerBackoff {
+	case "exponential", "linear", "constant":
 	default:
 		return &FieldError{"trigger_backoff", c.TriggerBackoff, "must be exponential, linear or constant"}
 	}
@@ -170,14 +169,6 @@ func (c *Config) EventPlaces() int {
 		return c.EventConcurrency
 	}
 	return max(c.MaxConcurrentExecutions/2, 1)
-}
-
-// TriggerRetry returns the policy of triggers that have none of their own.
-func (c *Config) TriggerRetry() store.Retry {
-	return store.Retry{
-		MaxAttempts: c.TriggerMaxAttempts, Backoff: store.Backoff(c.TriggerBackoff),
-		Base: c.TriggerBase, Max: c.TriggerMaxPause, Jitter: c.TriggerJitter,
-	}
 }
 
 // minBufferedBytes lets a few requests of a usual size be served at once: 1 MiB.

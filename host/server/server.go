@@ -297,13 +297,21 @@ func (s *Server) makeExecutions(context.Context) error {
 	return nil
 }
 
+// triggerRetry is the policy of triggers that have none of their own.
+func (s *Server) triggerRetry() store.Retry {
+	c := s.settings
+	return store.Retry{
+		MaxAttempts: c.TriggerMaxAttempts, Backoff: store.Backoff(c.TriggerBackoff), Base: c.TriggerBase, Max: c.TriggerMaxPause, Jitter: c.TriggerJitter,
+	}
+}
+
 // makeDispatcher makes what delivers events. It begins when the server runs.
 func (s *Server) makeDispatcher(context.Context) error {
 	c := s.settings
 	s.authority = authz.New(s.store, c.SessionTTL)
 	s.dispatcher = dispatch.New(dispatch.Config{
 		Store: s.store, Table: s.triggers, Emitter: s.emitter, Runner: s.executions, Registrant: s.authority.Registrant,
-		Concurrency: c.EventPlaces(), CallConcurrency: c.TriggerConcurrency, CallRetry: c.TriggerRetry(),
+		Concurrency: c.EventPlaces(), CallConcurrency: c.TriggerConcurrency, CallRetry: s.triggerRetry(),
 		Log: s.log, Registerer: s.metrics,
 	})
 	return nil
@@ -335,7 +343,7 @@ func (s *Server) makeFront(context.Context) error {
 	admin := api.New(api.Config{
 		Store: s.store, Authority: s.authority, Executions: s.executions,
 		KV: s.services.KV, Docs: s.services.Docs, Files: s.services.Files,
-		Events: s.emitter, TriggerRetry: c.TriggerRetry(), TriggerConcurrency: c.TriggerConcurrency,
+		Events: s.emitter, TriggerRetry: s.triggerRetry(), TriggerConcurrency: c.TriggerConcurrency,
 		Catalog: s.catalog, MaxBodyBytes: c.MaxBodyBytes, MaxPluginBytes: c.MaxPluginBytes,
 		Quotas:  store.AppUsage{KV: c.KVQuota, Docs: c.DocsQuota, Files: c.FilesQuota, Log: c.LogQuota},
 		Version: s.version, Logger: s.log,
