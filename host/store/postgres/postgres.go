@@ -101,7 +101,7 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 				return "COALESCE(clock_timestamp(), $1) + " + micros + "::bigint * INTERVAL '1 microsecond'"
 			},
 			DeleteLeased: `DELETE FROM outbox USING unnest($1::text[], $2::text[]) AS ended (id, token)
-				WHERE outbox.id = ended.id AND outbox.token = ended.token RETURNING outbox.id`,
+				WHERE outbox.id = ended.id AND outbox.token = ended.token RETURNING outbox.id, outbox.token`,
 			Texts:          func(texts []string) any { return append([]string{}, texts...) },
 			AnnounceEvents: announceEvents,
 			ListenEvents:   listener(options.ConnConfig, channelEvents),

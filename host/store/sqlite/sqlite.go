@@ -92,7 +92,7 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 				return "$1 + " + micros
 			},
 			DeleteLeased: `DELETE FROM outbox WHERE (id, token) IN (SELECT ids.value, tokens.value
-				FROM json_each($1) AS ids JOIN json_each($2) AS tokens ON ids.key = tokens.key) RETURNING id`,
+				FROM json_each($1) AS ids JOIN json_each($2) AS tokens ON ids.key = tokens.key) RETURNING id, token`,
 			Texts:   func(texts []string) any { return encodeTexts(texts) },
 			Reclaim: func(ctx context.Context) (int64, error) { return reclaim(ctx, writer) },
 			Terms: sqlstore.TermIndex{

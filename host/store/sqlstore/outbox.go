@@ -37,8 +37,10 @@ const (
 	eventNear   = ` AND o.id IN (SELECT id FROM outbox WHERE token IS NULL AND lane = $2 AND due_at <= {now} AND due_at >= $3 ORDER BY due_at, id LIMIT 1000)`
 	eventOrder  = ` ORDER BY o.due_at, o.id LIMIT $4`
 	eventWaited = `SELECT COUNT(*), COALESCE(MIN(due_at) <= {after $5}, FALSE) FROM (SELECT o.due_at`
-	eventClaim  = `UPDATE outbox AS o SET token = $5, lease_until = {after $6}, first_at = COALESCE(o.first_at, {now})
-		WHERE o.token IS NULL AND o.id IN (SELECT o.id`
+	// What is chosen is chosen once: PostgreSQL may run a subquery again, which then finds other rows.
+	eventClaim   = `WITH chosen AS MATERIALIZED (SELECT o.id`
+	eventClaimed = `{lock}) UPDATE outbox SET token = $5, lease_until = {after $6}, first_at = COALESCE(first_at, {now})
+		WHERE token IS NULL AND id IN (SELECT id FROM chosen) RETURNING ` + eventColumns
 	runningEvents = `SELECT COUNT(*) FROM outbox WHERE lane = $1 AND token IS NOT NULL`
 	runningTokens = `SELECT COUNT(DISTINCT token) FROM outbox WHERE lane = $1 AND token IS NOT NULL`
 
@@ -47,8 +49,9 @@ const (
 	eventHold = `UPDATE outbox SET due_at = {after $4} WHERE lane = $2 AND group_key = $3 AND group_key <> '' AND token IS NULL
 		AND due_at < {after $4}`
 	eventRenew  = `UPDATE outbox SET lease_until = {after $3} WHERE token IS NOT NULL AND token = $2`
-	eventRescue = `UPDATE outbox SET token = NULL, lease_until = NULL WHERE id IN (
-			SELECT id FROM outbox WHERE token IS NOT NULL AND ({all} OR lease_until < {now}) ORDER BY lease_until LIMIT $2{lock})`
+	eventRescue = `WITH chosen AS MATERIALIZED (
+			SELECT id FROM outbox WHERE token IS NOT NULL AND ({all} OR lease_until < {now}) ORDER BY lease_until LIMIT $2{lock})
+		UPDATE outbox SET token = NULL, lease_until = NULL WHERE id IN (SELECT id FROM chosen)`
 
 	// Each step is one look into the index, however many events a lane has.
 	eventLanes = `WITH RECURSIVE lanes (lane) AS (
@@ -64,7 +67,7 @@ const (
 	eventDelete = `DELETE FROM outbox WHERE id = $1 AND token IS NULL`
 	eventNow    = `UPDATE outbox SET due_at = {now} WHERE id = $2 AND token IS NULL`
 	eventClear  = `DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE token IS NULL AND lane = $1 ORDER BY due_at, id LIMIT $2)`
-	eventCount  = `SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE app_id = $1 LIMIT $2) AS some`
+	eventCount  = `SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE app_id = $1 LIMIT $2) AS found`
 	eventQueues = `SELECT lane, SUM(CASE WHEN token IS NULL THEN 1 ELSE 0 END), SUM(CASE WHEN token IS NULL THEN 0 ELSE 1 END), MIN(created_at)
 		FROM outbox WHERE app_id = $1 AND source = 'queue' GROUP BY lane ORDER BY lane`
 	eventDepths = `SELECT app_id, source, SUM(CASE WHEN token IS NULL THEN 1 ELSE 0 END), SUM(CASE WHEN token IS NULL THEN 0 ELSE 1 END), MIN(created_at)
@@ -171,6 +174,14 @@ func (o outbox) Turn(ctx context.Context, turn store.Turn) (turned store.Turned,
 	return turned, err
 }
 
+// leased is an event under a token.
+type leased struct{ id, token string }
+
+func scanLeased(row scanner) (l leased, err error) {
+	err = row.Scan(&l.id, &l.token)
+	return l, err
+}
+
 // settle writes down what became of events and returns how many were not under their tokens any more.
 func (s *sqlStore) settle(ctx context.Context, settlements []store.Settlement) (void int, err error) {
 	var ids, tokens []string
@@ -179,9 +190,9 @@ func (s *sqlStore) settle(ctx context.Context, settlements []store.Settlement) (
 			ids, tokens = append(ids, settled.EventID), append(tokens, settled.Token)
 		}
 	}
-	removed := map[string]bool{}
+	removed := map[leased]bool{}
 	if len(ids) > 0 {
-		found, err := many(ctx, s.tx, "events", text, s.db.Dialect.DeleteLeased, s.db.Dialect.Texts(ids), s.db.Dialect.Texts(tokens))
+		found, err := many(ctx, s.tx, "events", scanLeased, s.db.Dialect.DeleteLeased, s.db.Dialect.Texts(ids), s.db.Dialect.Texts(tokens))
 		if err != nil {
 			return 0, err
 		}
@@ -190,7 +201,7 @@ func (s *sqlStore) settle(ctx context.Context, settlements []store.Settlement) (
 		}
 	}
 	for _, settled := range settlements {
-		done := removed[settled.EventID]
+		done := removed[leased{settled.EventID, settled.Token}]
 		if settled.Retry != nil {
 			if done, err = s.retryEvent(ctx, settled); err != nil {
 				return void, err
@@ -269,12 +280,12 @@ func (s *sqlStore) claim(ctx context.Context, c store.Claim, lease time.Duration
 	if c.Together && c.MaxWait > 0 {
 		var found int
 		var waited bool
-		err := s.tx.QueryRowContext(ctx, s.timed(eventWaited+ready+`) AS some`), now, c.Lane, cut(since), limit, -c.MaxWait.Microseconds()).Scan(&found, &waited)
+		err := s.tx.QueryRowContext(ctx, s.timed(eventWaited+ready+`) AS found`), now, c.Lane, cut(since), limit, -c.MaxWait.Microseconds()).Scan(&found, &waited)
 		if err != nil || found < limit && !waited {
 			return nil, false, err
 		}
 	}
-	events, err = many(ctx, s.tx, "events", scanEvent, s.timed(eventClaim+ready+`{lock}) RETURNING `+eventColumns),
+	events, err = many(ctx, s.tx, "events", scanEvent, s.timed(eventClaim+ready+eventClaimed),
 		now, c.Lane, cut(since), limit, c.Token, lease.Microseconds())
 	slices.SortFunc(events, func(a, b store.Event) int {
 		if by := a.DueAt.Compare(b.DueAt); by != 0 {

@@ -44,7 +44,7 @@ type Dialect struct {
 	// argument or not "": the argument $1 has the store's own clock, which nodes that share a database
 	// do not go by.
 	Clock func(micros string) string
-	// DeleteLeased removes the events $1 that are under the tokens $2, of equal lengths; Texts makes
+	// DeleteLeased removes the events $1 that are under the tokens $2, of equal lengths, and returns both; Texts makes
 	// those arguments.
 	DeleteLeased string
 	Texts        func(texts []string) any
