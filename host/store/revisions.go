@@ -24,6 +24,7 @@ const (
 	ResourceScript  Resource = "script"
 	ResourceRoute   Resource = "route"
 	ResourceTrigger Resource = "trigger"
+	ResourceTopic   Resource = "topic" // whose id is its name
 )
 
 // KeptRevisions is how many revisions are kept, the newest.

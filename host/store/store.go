@@ -50,6 +50,8 @@ type Store interface {
 	Outbox() Outbox
 	DeadLetters() DeadLetters
 	Idempotency() Idempotency
+	Topics() Topics
+	Published() PublishedLog
 
 	// InTx runs fn in one transaction: all that fn does through tx is kept when fn returns nil, and
 	// none of it otherwise. InTx returns fn's error as it is. Transactions exclude each other and

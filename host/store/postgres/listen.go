@@ -22,6 +22,13 @@ const (
 	announceEvents = `NOTIFY ` + channelEvents
 )
 
+// channelPublished is the channel that tells the nodes of messages that were published, as channelEvents
+// does of events.
+const (
+	channelPublished  = "picloud_published"
+	announcePublished = `NOTIFY ` + channelPublished
+)
+
 // closeTimeout is how long a connection that listened may take to say goodbye.
 const closeTimeout = time.Second
 

@@ -105,13 +105,32 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 			Texts:          func(texts []string) any { return append([]string{}, texts...) },
 			AnnounceEvents: announceEvents,
 			ListenEvents:   listener(options.ConnConfig, channelEvents),
-			Record:         record,
-			Announce:       announceRevision,
-			Listen:         listener(options.ConnConfig, channelRevisions),
-			Retryable:      retryable,
+			Positions: sqlstore.Positions{
+				Now:     `SELECT pg_current_snapshot()::text`,
+				Of:      `seen::text || '/' || tx::text || '/' || seq::text`,
+				Between: between,
+			},
+			AnnouncePublished: announcePublished,
+			ListenPublished:   listener(options.ConnConfig, channelPublished),
+			Record:            record,
+			Announce:          announceRevision,
+			Listen:            listener(options.ConnConfig, channelRevisions),
+			Retryable:         retryable,
 		},
 	}), nil
 }
+
+// A position of what was published is a snapshot: it is after what the snapshot sees. That of a message
+// has the message's transaction and number too, because a snapshot may or may not see its own
+// transaction. Before everything is a snapshot that sees nothing.
+const (
+	fromSnapshot = `COALESCE(NULLIF(split_part($1::text, '/', 1), ''), '1:1:')::pg_snapshot`
+	fromTx       = `NULLIF(split_part($1::text, '/', 2), '')::xid8`
+	fromSeq      = `NULLIF(split_part($1::text, '/', 3), '')::bigint`
+	between      = `tx >= pg_snapshot_xmin(` + fromSnapshot + `)
+		AND CASE WHEN tx = ` + fromTx + ` THEN seq > ` + fromSeq + ` ELSE NOT pg_visible_in_snapshot(tx, ` + fromSnapshot + `) END
+		AND pg_visible_in_snapshot(tx, $2::text::pg_snapshot)`
+)
 
 // encodeTerms makes an array of terms, never NULL.
 func encodeTerms(terms []int64) any { return append([]int64{}, terms...) }

@@ -95,6 +95,11 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 				FROM json_each($1) AS ids JOIN json_each($2) AS tokens ON ids.key = tokens.key) RETURNING id, token`,
 			Texts:   func(texts []string) any { return encodeTexts(texts) },
 			Reclaim: func(ctx context.Context) (int64, error) { return reclaim(ctx, writer) },
+			Positions: sqlstore.Positions{ // the number of the last row
+				Now:     `SELECT CAST(COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'published'), 0) AS TEXT)`,
+				Of:      `CAST(seq AS TEXT)`,
+				Between: `seq > CAST($1 AS INTEGER) AND seq <= CAST($2 AS INTEGER)`,
+			},
 			Terms: sqlstore.TermIndex{
 				Value: encodeTerms,
 				Any: func(terms []int64, first int) (string, []any) {

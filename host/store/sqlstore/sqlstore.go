@@ -51,6 +51,10 @@ type Dialect struct {
 	// AnnounceEvents and ListenEvents are those of the outbox; "" and nil as Announce and Listen.
 	AnnounceEvents string
 	ListenEvents   func(ctx context.Context, wake func()) error
+	// Positions are those of [store.PublishedLog], AnnouncePublished and ListenPublished as of the outbox.
+	Positions         Positions
+	AnnouncePublished string
+	ListenPublished   func(ctx context.Context, wake func()) error
 	// Listen implements [store.Revisions]; nil when no other process may use the database.
 	Listen func(ctx context.Context, wake func()) error
 	// Reclaim implements [store.Store.Reclaim]; nil when there is nothing to do.
@@ -127,6 +131,8 @@ func (s *sqlStore) Triggers() store.Triggers       { return triggers{s} }
 func (s *sqlStore) Outbox() store.Outbox           { return outbox{s} }
 func (s *sqlStore) DeadLetters() store.DeadLetters { return deadLetters{s} }
 func (s *sqlStore) Idempotency() store.Idempotency { return idempotency{s} }
+func (s *sqlStore) Topics() store.Topics           { return topics{s} }
+func (s *sqlStore) Published() store.PublishedLog  { return published{s} }
 
 func (s *sqlStore) InTx(ctx context.Context, fn func(tx store.Store) error) error {
 	if s.tx != nil {

@@ -76,6 +76,10 @@ func Exercise(t *testing.T, fresh func(tb testing.TB) Opener) {
 		{"Events", onOutbox(testEventLists)},
 		{"DeadLetters", onOutbox(testDeadLetters)},
 		{"Idempotency", onOne(testIdempotency)},
+		{"Topics", onOne(testTopics)},
+		{"Published", onOne(testPublished)},
+		{"LateCommits", onOne(testLateCommits)},
+		{"PublishedListening", testPublishedListening},
 	} {
 		t.Run(topic.name, func(t *testing.T) { topic.test(t, fresh) })
 	}
