@@ -31,6 +31,9 @@ type Config struct {
 	Triggers *events.Table
 	// TriggersChanged is called after Triggers has changed; nil: nothing is.
 	TriggersChanged func()
+	// TopicChanged is called after a topic has changed, or is gone: with "" for its name after all of an
+	// app's, and with "" for the app too after all that there are; nil: nothing is.
+	TopicChanged func(appID, topic string)
 }
 
 // Catalog decides about apps, scripts and routes. It is safe for concurrent use.
@@ -46,6 +49,7 @@ type Catalog struct {
 	registry        *events.Registry
 	triggers        *events.Table
 	triggersChanged func()
+	topicChanged    func(appID, topic string)
 	stale           map[string]bool // apps whose triggers have to be read again
 	staleAll        bool            // those of all apps
 }
@@ -55,6 +59,7 @@ func New(ctx context.Context, config Config) (*Catalog, error) {
 	c := &Catalog{
 		store: config.Store, executions: config.Executions, log: config.Logger, routes: routing.NewTable(nil),
 		registry: config.Registry, triggers: config.Triggers, triggersChanged: config.TriggersChanged, stale: map[string]bool{},
+		topicChanged: config.TopicChanged,
 	}
 	if c.registry == nil {
 		c.registry = events.NewRegistry(nil)
@@ -64,6 +69,9 @@ func New(ctx context.Context, config Config) (*Catalog, error) {
 	}
 	if c.triggersChanged == nil {
 		c.triggersChanged = func() {}
+	}
+	if c.topicChanged == nil {
+		c.topicChanged = func(string, string) {}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -125,6 +133,7 @@ func (c *Catalog) follow(ctx context.Context, s store.Store, revision store.Revi
 		if fault.Of(err) == fault.NotFound {
 			c.routes.RemoveIf(func(r store.Route) bool { return r.AppID == revision.ID })
 			c.executions.Changed(revision.ID)
+			c.topicChanged(revision.ID, "")
 			return nil
 		}
 		if err != nil {
@@ -146,6 +155,8 @@ func (c *Catalog) follow(ctx context.Context, s store.Store, revision store.Revi
 		return err
 	case store.ResourceTrigger:
 		c.stale[revision.AppID] = true
+	case store.ResourceTopic:
+		c.topicChanged(revision.AppID, revision.ID)
 	case store.ResourceRoute:
 		route, err := s.Routes().Get(ctx, revision.ID)
 		switch {
@@ -172,6 +183,7 @@ func (c *Catalog) reload(ctx context.Context, s store.Store) error {
 	}
 	c.routes.Replace(routes)
 	c.executions.ChangedAll()
+	c.topicChanged("", "")
 	c.staleAll = true
 	c.generation = generation
 	return nil

@@ -16,6 +16,7 @@ type Commands struct {
 	Logs     LogsCmd     `cmd:"" help:"Print or follow a script's log."`
 	Routes   RoutesCmd   `cmd:"" help:"List, add, delete and match routes."`
 	Triggers TriggersCmd `cmd:"" help:"Tell when a schedule fires."`
+	Topics   TopicsCmd   `cmd:"" help:"List, set and delete the topics that can be subscribed to from outside."`
 	KV       KVCmd       `cmd:"" name:"kv" help:"Browse, change, export and import an app's keys and values."`
 	Docs     DocsCmd     `cmd:"" help:"Browse, change, export and import an app's documents."`
 	Files    FilesCmd    `cmd:"" help:"Browse, upload, download, export and import an app's files."`

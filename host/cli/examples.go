@@ -57,6 +57,11 @@ var examples = map[string][]string{
 	"routes delete": {"picloud routes delete GET /greet/:name"},
 	"routes match":  {"picloud routes match /greet/Ada", "picloud routes match POST https://hooks.example.com/in/github"},
 
+	"topics list":   {"picloud topics list --app shop"},
+	"topics set":    {"picloud topics set prices --access public", "picloud topics set orders.7"},
+	"topics token":  {"picloud topics token orders.7 --ttl 10m"},
+	"topics delete": {"picloud topics delete prices"},
+
 	"kv collections": {"picloud kv collections"},
 	"kv list":        {"picloud kv list settings --prefix theme. --limit 0"},
 	"kv get":         {"picloud kv get settings motd"},

@@ -64,6 +64,7 @@ type Config struct {
 	EventConcurrency    int           `default:"0" min:"0" max:"10000" help:"Events handled at once; 0 is half of the executions at once, so that requests have the other half." env:"PICLOUD_EVENT_CONCURRENCY"`
 	MaxPendingEvents    int           `default:"100000" min:"1" max:"100000000" help:"Most events of one app that wait; a change that would make more is refused." env:"PICLOUD_MAX_PENDING_EVENTS"`
 	MaxTriggerDepth     int           `default:"8" min:"1" max:"1000" help:"How deep triggers may cause one another; what goes deeper is left out." env:"PICLOUD_MAX_TRIGGER_DEPTH"`
+	MaxSubscribers      int           `default:"10000" min:"1" max:"1000000" help:"Most subscribers that the topics of one app may have at once, on one node." env:"PICLOUD_MAX_SUBSCRIBERS"`
 	TriggerMaxAttempts  int           `default:"5" min:"1" max:"100" help:"Attempts to handle an event, of triggers that say nothing else." env:"PICLOUD_TRIGGER_MAX_ATTEMPTS"`
 	TriggerBackoff      string        `default:"exponential" help:"How the pause between attempts grows: exponential, linear or constant." env:"PICLOUD_TRIGGER_BACKOFF"`
 	TriggerBase         time.Duration `default:"1s" min:"1ms" max:"720h" help:"The first pause between attempts." env:"PICLOUD_TRIGGER_BASE"`

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -37,7 +38,8 @@ type Emitter struct {
 	tooDeep  prometheus.Counter
 	made     *prometheus.CounterVec
 
-	wake func([]store.Event) // tells who delivers
+	wake      func([]store.Event) // tells who delivers
+	published func()              // tells who has subscribers
 }
 
 // NewEmitter makes an emitter. Before its first use it must be bound.
@@ -47,7 +49,7 @@ func NewEmitter(c Config) *Emitter {
 	}
 	e := &Emitter{
 		table: c.Table, maxDepth: c.MaxDepth, backlog: backlog{most: c.MaxPending, room: map[string]int{}}, log: c.Log,
-		wake: func([]store.Event) {},
+		wake: func([]store.Event) {}, published: func() {},
 		tooDeep: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "picloud_events_dropped_total", Help: "Events that were not made because triggers caused one another too deep.",
 		}),
@@ -66,6 +68,9 @@ func (e *Emitter) Bind(s store.Store) { e.store = s }
 
 // OnCommit has wake called with events after they are committed.
 func (e *Emitter) OnCommit(wake func([]store.Event)) { e.wake = wake }
+
+// OnPublish has published called after messages were committed that subscribers are to be told of.
+func (e *Emitter) OnPublish(published func()) { e.published = published }
 
 // Deliver implements [Deliver]: it makes an event of a change for each trigger that listens to it and
 // whose filter matches. Of a deletion the filter is asked about what was there.
@@ -276,7 +281,7 @@ func (m Message) check(i, of int) error {
 }
 
 // Publish makes an event of a message for each trigger of pubsub whose topic matches, and returns how
-// many there are.
+// many there are. If the topic is registered, those who subscribe to it from outside are told, too.
 func (e *Emitter) Publish(ctx context.Context, appID, topic string, message json.RawMessage) (delivered int, err error) {
 	if err := CheckTopic("topic", topic); err != nil {
 		return 0, err
@@ -284,6 +289,11 @@ func (e *Emitter) Publish(ctx context.Context, appID, topic string, message json
 	if err := checkMessage("message", message); err != nil {
 		return 0, err
 	}
+	var line bytes.Buffer
+	if err := json.Compact(&line, message); err != nil {
+		return 0, fault.Refuse("message", "must be JSON")
+	}
+	message = line.Bytes()
 	var events []store.Event
 	payload := encode(Payload{PubSub: &Published{topic, message, time.Now().UTC()}})
 	for _, trigger := range e.table.Of(appID, store.TriggerPubSub) {
@@ -291,7 +301,18 @@ func (e *Emitter) Publish(ctx context.Context, appID, topic string, message json
 			events = append(events, trigger.event(store.EventPubSub, "publish", payload))
 		}
 	}
-	err = e.store.Outbox().Atomically(ctx, func(tx store.Store) error { return e.keep(ctx, tx, events) })
+	err = e.store.Outbox().Atomically(ctx, func(tx store.Store) error {
+		kept, err := tx.Published().Add(ctx, store.Published{
+			ID: uuid.Must(uuid.NewV7()).String(), AppID: appID, Topic: topic, Message: message,
+		})
+		if err != nil {
+			return err
+		}
+		if kept {
+			tx.AfterCommit(e.published)
+		}
+		return e.keep(ctx, tx, events)
+	})
 	return len(events), err
 }
 

@@ -28,16 +28,23 @@ func (s *Server) preflight(c *fiber.Ctx, host, path string) (answered bool) {
 	if policy == nil {
 		return false
 	}
+	answerPreflight(c, policy, origin, method, func() []string { return s.routes.Allow(host, found.Path) })
+	return true
+}
+
+// answerPreflight answers by a policy whether a page of an origin may send a request with a method. A
+// policy without methods allows those that there are.
+func answerPreflight(c *fiber.Ctx, policy *store.CORS, origin, method string, there func() []string) {
 	c.Status(http.StatusNoContent)
 	c.Append(fiber.HeaderVary, fiber.HeaderOrigin, fiber.HeaderAccessControlRequestMethod, fiber.HeaderAccessControlRequestHeaders)
 	asked := c.Get(fiber.HeaderAccessControlRequestHeaders)
 	if !routing.Allows(policy, origin) || len(policy.Methods) > 0 && !slices.Contains(policy.Methods, method) {
-		return true
+		return
 	}
 	allowOrigin(c, policy, origin)
 	methods := policy.Methods
 	if len(methods) == 0 {
-		if methods = s.routes.Allow(host, found.Path); !slices.Contains(methods, method) {
+		if methods = there(); !slices.Contains(methods, method) {
 			methods = append(methods, method)
 		}
 	}
@@ -51,7 +58,6 @@ func (s *Server) preflight(c *fiber.Ctx, host, path string) (answered bool) {
 	if policy.MaxAge > 0 {
 		c.Set(fiber.HeaderAccessControlMaxAge, strconv.FormatInt(policy.MaxAge, 10))
 	}
-	return true
 }
 
 type corsKey struct{}

@@ -43,7 +43,7 @@ func (s *Server) refuse(c *fiber.Ctx, status int, code fault.Code, detail string
 	return send(c, problem.New(status, code, detail))
 }
 
-// send answers a problem: as such below /api, in the data plane's form elsewhere.
+// send answers a problem: as such below /api and of topics, in the data plane's form elsewhere.
 func send(c *fiber.Ctx, p *problem.Problem) error {
 	if isAPI(c.Path()) {
 		return p.Send(c)
@@ -54,7 +54,7 @@ func send(c *fiber.Ctx, p *problem.Problem) error {
 
 // isAPI reports whether errors at a path are problems.
 func isAPI(path string) bool {
-	return strings.HasPrefix(path+"/", "/api/") && !strings.HasPrefix(path, executePath)
+	return strings.HasPrefix(path+"/", "/api/") && !strings.HasPrefix(path, executePath) || strings.HasPrefix(path, topicsPath)
 }
 
 // refuseHead writes the answer to a request that no handler sees, or to a connection.

@@ -21,6 +21,7 @@ import (
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/front/budget"
 	"github.com/picloud/picloud/host/front/edge"
+	"github.com/picloud/picloud/host/realtime"
 	"github.com/picloud/picloud/host/routing"
 	"github.com/picloud/picloud/host/store"
 )
@@ -32,6 +33,7 @@ type Config struct {
 	Executions   *executions.Service
 	Files        *files.Service
 	Routes       *routing.Table
+	Realtime     *realtime.Hub
 	MaxBodyBytes int64          // of a request, streamed ones excepted
 	Budget       *budget.Budget // of bodies and answers in memory; nil: one of the default size
 	Proxies      []netip.Prefix // whose word is taken for a client's address
@@ -56,6 +58,7 @@ type Server struct {
 	executions *executions.Service
 	files      *files.Service
 	routes     *routing.Table
+	realtime   *realtime.Hub
 	maxBody    int64
 	budget     *budget.Budget
 	streams    func(*fiber.Ctx) bool
@@ -76,7 +79,7 @@ const executePath = "/api/v1/execute/"
 // New makes a server. It does not listen yet.
 func New(c Config) *Server {
 	s := &Server{
-		store: c.Store, authority: c.Authority, executions: c.Executions, files: c.Files, routes: c.Routes,
+		store: c.Store, authority: c.Authority, executions: c.Executions, files: c.Files, routes: c.Routes, realtime: c.Realtime,
 		maxBody: c.MaxBodyBytes, budget: c.Budget, streams: c.Streams, version: c.Version, log: c.Logger,
 	}
 	if s.budget == nil {
@@ -93,6 +96,7 @@ func New(c Config) *Server {
 	})
 	s.app.Use(s.guard)
 	s.mountHealth(c.Registry, c.MetricsToken)
+	s.app.All(topicsPath+":topic", s.subscribe)
 	s.app.All(executePath+":id", s.execute)
 	s.app.All(executePath+"*", s.dataPlane)
 	if c.Mount != nil {

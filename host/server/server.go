@@ -37,6 +37,7 @@ import (
 	"github.com/picloud/picloud/host/hostcalls"
 	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/quota"
+	"github.com/picloud/picloud/host/realtime"
 	"github.com/picloud/picloud/host/sandbox"
 	"github.com/picloud/picloud/host/sandbox/compiler"
 	"github.com/picloud/picloud/host/sandbox/gate"
@@ -87,6 +88,7 @@ type Server struct {
 	executions *executions.Service
 	authority  *authz.Authority
 	dispatcher *dispatch.Dispatcher
+	realtime   *realtime.Hub
 	catalog    *catalog.Catalog
 	listener   net.Listener
 	admin      *generatedAdmin // nil: nobody has to be told a password
@@ -122,6 +124,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		{"sandbox", s.makeSandbox},
 		{"executions", s.makeExecutions},
 		{"dispatcher", s.makeDispatcher},
+		{"realtime", s.makeRealtime},
 		{"catalog", s.makeCatalog},
 		{"addr", s.listen}, // before anything is done that only a first start does
 		{"first start", s.firstStart},
@@ -317,10 +320,17 @@ func (s *Server) makeDispatcher(context.Context) error {
 	return nil
 }
 
+// makeRealtime makes what tells subscribers. It begins when the server runs.
+func (s *Server) makeRealtime(context.Context) error {
+	s.realtime = realtime.New(realtime.Config{Store: s.store, MaxSubscribers: s.settings.MaxSubscribers, Log: s.log, Registerer: s.metrics})
+	s.emitter.OnPublish(s.realtime.Published)
+	return nil
+}
+
 func (s *Server) makeCatalog(ctx context.Context) (err error) {
 	s.catalog, err = catalog.New(ctx, catalog.Config{
 		Store: s.store, Executions: s.executions, Logger: s.log,
-		Registry: s.listeners, Triggers: s.triggers, TriggersChanged: s.dispatcher.Changed,
+		Registry: s.listeners, Triggers: s.triggers, TriggersChanged: s.dispatcher.Changed, TopicChanged: s.realtime.Changed,
 	})
 	return err
 }
@@ -343,7 +353,7 @@ func (s *Server) makeFront(context.Context) error {
 	admin := api.New(api.Config{
 		Store: s.store, Authority: s.authority, Executions: s.executions,
 		KV: s.services.KV, Docs: s.services.Docs, Files: s.services.Files,
-		Events: s.emitter, TriggerRetry: s.triggerRetry(), TriggerConcurrency: c.TriggerConcurrency,
+		Events: s.emitter, Realtime: s.realtime, TriggerRetry: s.triggerRetry(), TriggerConcurrency: c.TriggerConcurrency,
 		Catalog: s.catalog, MaxBodyBytes: c.MaxBodyBytes, MaxPluginBytes: c.MaxPluginBytes,
 		Quotas:  store.AppUsage{KV: c.KVQuota, Docs: c.DocsQuota, Files: c.FilesQuota, Log: c.LogQuota},
 		Version: s.version, Logger: s.log,
@@ -353,7 +363,7 @@ func (s *Server) makeFront(context.Context) error {
 		return err
 	}
 	s.front = front.New(front.Config{
-		Store: s.store, Authority: s.authority, Executions: s.executions, Files: s.services.Files, Routes: s.catalog.Routes(),
+		Store: s.store, Authority: s.authority, Executions: s.executions, Files: s.services.Files, Routes: s.catalog.Routes(), Realtime: s.realtime,
 		MaxBodyBytes: c.MaxBodyBytes, Budget: s.budget, Proxies: proxies, MetricsToken: c.MetricsToken,
 		Limits:  edge.Limits{Connections: c.MaxConnections, PerAddress: c.MaxConnectionsPerAddress},
 		Version: s.version, Logger: s.log, Registry: s.metrics,
@@ -367,6 +377,7 @@ func (s *Server) makeBackground(context.Context) error {
 	s.background = background.Group{
 		s.catalog.Watcher(),
 		s.dispatcher,
+		s.realtime,
 		dispatch.NewRetention(s.store, s.settings.DeadLetterRetention, s.log),
 		s.authority.SessionSweeper(s.log),
 		s.services.KV.Sweeper(),

@@ -37,6 +37,7 @@ import (
 	"github.com/picloud/picloud/host/front"
 	"github.com/picloud/picloud/host/hostcalls"
 	"github.com/picloud/picloud/host/kv"
+	"github.com/picloud/picloud/host/realtime"
 	"github.com/picloud/picloud/host/sandbox"
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/sqlite"
@@ -50,6 +51,9 @@ const (
 	MaxPlugin     = 1 << 20
 	MaxDepth      = 4  // of events that cause one another
 	MaxPending    = 50 // events of an app
+
+	MaxSubscribers = 5 // of an app
+
 	AdminPassword = "correct horse"
 )
 
@@ -78,6 +82,8 @@ type Site struct {
 	DBPath string
 	Token  string // the owner's
 	Auth   *authz.Authority
+	Events *events.Emitter
+	Hub    *realtime.Hub
 }
 
 // New starts a server for the time of a test, whose output has what it logs of errors. Its front may
@@ -116,25 +122,29 @@ func NewLogging(t testing.TB, log *slog.Logger, changes ...func(*front.Config)) 
 		Store: db, Table: triggers, Emitter: emitter, Runner: runs, Registrant: s.Auth.Registrant,
 		Concurrency: MaxConcurrent / 2, CallConcurrency: 4, CallRetry: retry, Log: log,
 	})
+	hub := realtime.New(realtime.Config{Store: db, MaxSubscribers: MaxSubscribers, Log: log})
+	emitter.OnPublish(hub.Published)
 	apps, err := catalog.New(ctx, catalog.Config{
-		Store: db, Executions: runs, Logger: log, Registry: listeners, Triggers: triggers, TriggersChanged: dispatcher.Changed,
+		Store: db, Executions: runs, Logger: log, Registry: listeners, Triggers: triggers, TriggersChanged: dispatcher.Changed, TopicChanged: hub.Changed,
 	})
 	require.NoError(t, err)
 	admin := api.New(api.Config{
 		Store: db, Authority: s.Auth, Executions: runs, Catalog: apps,
 		KV: services.KV, Docs: services.Docs, Files: services.Files,
 		MaxBodyBytes: MaxBody, MaxPluginBytes: MaxPlugin, Version: "test", Logger: log,
-		Events: emitter, TriggerRetry: retry, TriggerConcurrency: 4,
+		Events: emitter, Realtime: hub, TriggerRetry: retry, TriggerConcurrency: 4,
 	})
 	dispatcher.Start()
+	hub.Start()
 	config := front.Config{
-		Store: db, Authority: s.Auth, Executions: runs, Files: stored, Routes: apps.Routes(),
+		Store: db, Authority: s.Auth, Executions: runs, Files: stored, Routes: apps.Routes(), Realtime: hub,
 		MaxBodyBytes: MaxBody, Version: "test", Logger: log, Registry: registry,
 		Mount: admin.Mount, Streams: api.Streams,
 	}
 	for _, change := range changes {
 		change(&config)
 	}
+	s.Events, s.Hub = emitter, hub
 	server := front.New(config)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -145,6 +155,7 @@ func NewLogging(t testing.TB, log *slog.Logger, changes ...func(*front.Config)) 
 		http.DefaultClient.CloseIdleConnections()
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
+		require.NoError(t, hub.Stop(ctx))
 		_ = server.Shutdown(ctx)
 		<-served
 		require.NoError(t, dispatcher.Stop(ctx))

@@ -1,0 +1,27 @@
+package wire
+
+import "time"
+
+// Topic is one that can be subscribed to from outside.
+type Topic struct {
+	AppID     string    `json:"app_id"`
+	Topic     string    `json:"topic"`
+	Access    string    `json:"access" enum:"public,token" doc:"Who may subscribe: anybody, or who has a token"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// TopicSet is the body of PUT apps/{app}/topics/{topic}.
+type TopicSet struct {
+	Access string `json:"access" enum:"public,token" doc:"Who may subscribe: anybody, or who has a token"`
+}
+
+// TokenCreate is the body of POST apps/{app}/topics/{topic}:token.
+type TokenCreate struct {
+	TTLMS int64 `json:"ttl_ms,omitempty" minimum:"1000" maximum:"86400000" default:"3600000" doc:"How long it lets subscribe, up to a day"`
+}
+
+// SubscriberToken lets who has it subscribe to a topic.
+type SubscriberToken struct {
+	Token     string    `json:"token" doc:"For ?token= or Authorization: Bearer"`
+	ExpiresAt time.Time `json:"expires_at" doc:"Streams end then, too"`
+}

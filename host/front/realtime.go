@@ -1,0 +1,116 @@
+package front
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"github.com/picloud/picloud/host/api/problem"
+	"github.com/picloud/picloud/host/fault"
+	"github.com/picloud/picloud/host/realtime"
+	"github.com/picloud/picloud/host/store"
+)
+
+const (
+	// topicsPath is followed by the name of a topic, percent-encoded.
+	topicsPath = "/realtime/topics/"
+	// defaultApp has the topic of a request that names no app.
+	defaultApp = "default"
+
+	subscribeLimit = 10 * time.Second // until a stream begins
+)
+
+// subscribe answers with the messages of a topic as server-sent events:
+//
+//	?app=             slug or id; the app default when absent
+//	?token=           of a topic that needs one, or Authorization: Bearer
+//	?last_event_id=   the last message that the client has, or Last-Event-ID
+func (s *Server) subscribe(c *fiber.Ctx) error {
+	ctx, cancel := context.WithTimeout(c.UserContext(), subscribeLimit)
+	defer cancel()
+	r := of(c)
+	raw, _, _ := strings.Cut(string(r.edge.Target), "?")
+	topic, err := url.PathUnescape(raw[strings.LastIndexByte(raw, '/')+1:])
+	if err != nil {
+		return problem.InvalidField("path.topic", "is not percent-encoded", raw).Send(c)
+	}
+	app, err := s.findApp(ctx, cmp.Or(c.Query("app"), defaultApp))
+	if err != nil {
+		return s.refused(c, noTopic(err))
+	}
+	method, origin, asked := string(r.edge.Method), c.Get(fiber.HeaderOrigin), c.Get(fiber.HeaderAccessControlRequestMethod)
+	if method == http.MethodOptions && origin != "" && asked != "" && app.CORS != nil {
+		answerPreflight(c, app.CORS, origin, asked, func() []string { return []string{http.MethodGet, http.MethodHead} })
+		return nil
+	}
+	if method != http.MethodGet && method != http.MethodHead {
+		if TellMethods(c, method, []string{http.MethodGet, http.MethodHead}) {
+			return nil
+		}
+		return s.refuse(c, http.StatusMethodNotAllowed, fault.MethodNotAllowed, "a topic answers GET only")
+	}
+	share(c, app.CORS)
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	if r.edge.Minor == 0 {
+		return s.refuse(c, http.StatusHTTPVersionNotSupported, fault.NotImplemented, "a stream of events needs HTTP/1.1, of a proxy too")
+	}
+	subscription, err := s.realtime.Subscribe(ctx, realtime.Request{
+		AppID: app.ID, Topic: topic, Token: cmp.Or(c.Query("token"), Bearer(c.Get(fiber.HeaderAuthorization))),
+		LastID: cmp.Or(c.Get("Last-Event-ID"), c.Query("last_event_id")),
+	})
+	switch fault.Of(err) {
+	case fault.NotFound:
+		return s.refused(c, noTopic(err))
+	case fault.Unauthorized:
+		c.Set(fiber.HeaderWWWAuthenticate, `Bearer realm="picloud topics"`)
+		return s.refused(c, err)
+	case fault.Invalid:
+		return s.refused(c, problem.At(err, "last_event_id", "query.last_event_id"))
+	}
+	if err != nil {
+		return s.refused(c, err)
+	}
+	c.Set(fiber.HeaderContentType, "text/event-stream")
+	c.Set("X-Accel-Buffering", "no") // a proxy that kept it until the end would make it no stream
+	if method == http.MethodHead {
+		return subscription.Close()
+	}
+	stop := watchDisconnect(c.Context().Conn(), subscription.Gone)
+	c.Response().ImmediateHeaderFlush = true
+	c.Context().SetBodyStream(&eventStream{subscription, stop}, -1)
+	return nil
+}
+
+// noTopic makes an app that is not there, and a topic that is the app's own, a topic that is not there.
+func noTopic(err error) error {
+	if fault.Unknown(err) || fault.Of(err) == fault.NotFound {
+		return fault.Missing("topic")
+	}
+	return err
+}
+
+// findApp finds an app by slug or id.
+func (s *Server) findApp(ctx context.Context, ref string) (store.App, error) {
+	if id, err := uuid.Parse(ref); err == nil {
+		return s.store.Apps().Get(ctx, id.String())
+	}
+	return s.store.Apps().GetBySlug(ctx, ref)
+}
+
+// eventStream is the body of an answer that is a subscription.
+type eventStream struct {
+	*realtime.Subscription
+	stop func() // watching the client
+}
+
+// Close is called by fasthttp when the stream has ended or the client has gone.
+func (b *eventStream) Close() error {
+	b.stop()
+	return b.Subscription.Close()
+}

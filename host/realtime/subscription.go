@@ -1,0 +1,180 @@
+package realtime
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/picloud/picloud/host/store"
+)
+
+const (
+	buffered  = 64               // events that wait for a subscriber
+	heartbeat = 15 * time.Second // between two things that a subscriber is sent
+	readLimit = 10 * time.Second // for a page of what is sent again
+	replayed  = 16               // messages of such a page, of up to 256 KiB each
+)
+
+// beat is a comment, which says that the connection is alive.
+var beat = []byte(":\n\n")
+
+// Why a subscription ended, for the metrics. Not all is worth an error: [io.EOF] ends a stream in order.
+const (
+	reasonClient  = "client" // it has gone
+	reasonSlow    = "slow"
+	reasonChanged = "changed" // the topic
+	reasonExpired = "expired" // the token
+	reasonLost    = "lost"    // the database failed
+	reasonStop    = "stop"
+)
+
+var (
+	errSlow = errors.New("the subscriber takes messages too slowly")
+	errLost = errors.New("messages could not be read")
+)
+
+// Subscription is a stream of server-sent events: first those that the subscriber has missed, then each as
+// it comes, and a comment when there was none for 15 seconds. One goroutine may read it.
+type Subscription struct {
+	hub    *Hub
+	key    key
+	start  store.Position // it is told of what comes after
+	until  time.Time      // zero: for ever
+	timer  *time.Timer    // nil before the first wait
+	events chan []byte
+	rest   []byte // of an event
+
+	replay *replay // nil: nothing is missed (any more)
+
+	once  sync.Once
+	ended chan struct{}
+	err   error // when ended
+}
+
+// replay is what a subscriber has missed, and is sent again.
+type replay struct {
+	lastID string // the message that it has
+	from   store.Position
+	after  int64 // of the page before
+	page   []store.Published
+}
+
+func newSubscription(h *Hub, k key, start store.Position) *Subscription {
+	return &Subscription{hub: h, key: k, start: start, events: make(chan []byte, buffered), ended: make(chan struct{})}
+}
+
+// offer has an event sent. Who has not taken the ones before is cut off. The hub's lock is held.
+func (s *Subscription) offer(event []byte) {
+	select {
+	case s.events <- event:
+	default:
+		s.end(reasonSlow, errSlow)
+	}
+}
+
+// end has Read return an error.
+func (s *Subscription) end(reason string, err error) {
+	s.once.Do(func() {
+		s.err = err
+		s.hub.metrics.ended.WithLabelValues(reason).Inc()
+		close(s.ended)
+	})
+}
+
+// Gone must be called when the subscriber is known to have gone.
+func (s *Subscription) Gone() { s.end(reasonClient, io.EOF) }
+
+// Close ends the subscription.
+func (s *Subscription) Close() error {
+	s.Gone()
+	s.hub.leave(s)
+	return nil
+}
+
+// Read waits for the next event. It returns [io.EOF] when the stream ends in order: the server stops, the
+// topic has changed or the token has expired.
+func (s *Subscription) Read(p []byte) (int, error) {
+	if len(s.rest) == 0 {
+		var err error
+		if s.rest, err = s.next(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, s.rest)
+	s.rest = s.rest[n:]
+	if len(s.rest) == 0 {
+		s.rest = nil // which others may have, and is large
+	}
+	return n, nil
+}
+
+func (s *Subscription) next() ([]byte, error) {
+	select {
+	case <-s.ended: // whatever else there is
+		return nil, s.err
+	default:
+	}
+	if event, err := s.missed(); event != nil || err != nil {
+		return event, err
+	}
+	wait := heartbeat
+	if !s.until.IsZero() {
+		if wait = min(wait, time.Until(s.until)); wait <= 0 {
+			s.end(reasonExpired, io.EOF)
+			return nil, io.EOF
+		}
+	}
+	if s.timer == nil {
+		s.timer = time.NewTimer(wait)
+	} else {
+		s.timer.Reset(wait)
+	}
+	select {
+	case event := <-s.events:
+		return event, nil
+	case <-s.ended:
+		return nil, s.err
+	case <-s.timer.C:
+		return beat, nil
+	}
+}
+
+// missed returns the next event that the subscriber has missed, nil when there are none any more.
+func (s *Subscription) missed() ([]byte, error) {
+	for s.replay != nil {
+		r := s.replay
+		if len(r.page) == 0 {
+			if err := s.turnPage(r); err != nil {
+				s.hub.log.Error("what a subscriber has missed cannot be read", "app_id", s.key.appID, "error", err)
+				s.end(reasonLost, errLost)
+				return nil, errLost
+			}
+			if len(r.page) == 0 {
+				s.replay = nil
+				break
+			}
+		}
+		m := r.page[0]
+		r.page[0] = store.Published{} // which is large
+		r.page = r.page[1:]
+		if m.ID != r.lastID {
+			return frame(m), nil
+		}
+	}
+	return nil, nil
+}
+
+// turnPage reads more of what was missed.
+func (s *Subscription) turnPage(r *replay) (err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), readLimit)
+	defer cancel()
+	r.page, err = s.hub.store.Published().Between(ctx, store.PublishedQuery{
+		From: r.from, To: s.start, AppID: s.key.appID, Topic: s.key.topic, After: r.after, Limit: replayed,
+	})
+	if n := len(r.page); n > 0 {
+		r.after = r.page[n-1].Seq
+	}
+	return err
+}
