@@ -3,8 +3,10 @@ package front
 import (
 	"cmp"
 	"context"
+	"net"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -57,9 +59,6 @@ func (s *Server) subscribe(c *fiber.Ctx) error {
 	}
 	share(c, app.CORS)
 	c.Set(fiber.HeaderCacheControl, "no-store")
-	if r.edge.Minor == 0 {
-		return s.refuse(c, http.StatusHTTPVersionNotSupported, fault.NotImplemented, "a stream of events needs HTTP/1.1, of a proxy too")
-	}
 	subscription, err := s.realtime.Subscribe(ctx, realtime.Request{
 		AppID: app.ID, Topic: topic, Token: cmp.Or(c.Query("token"), Bearer(c.Get(fiber.HeaderAuthorization))),
 		LastID: cmp.Or(c.Get("Last-Event-ID"), c.Query("last_event_id")),
@@ -67,9 +66,6 @@ func (s *Server) subscribe(c *fiber.Ctx) error {
 	switch fault.Of(err) {
 	case fault.NotFound:
 		return s.refused(c, noTopic(err))
-	case fault.Unauthorized:
-		c.Set(fiber.HeaderWWWAuthenticate, `Bearer realm="picloud topics"`)
-		return s.refused(c, err)
 	case fault.Invalid:
 		return s.refused(c, problem.At(err, "last_event_id", "query.last_event_id"))
 	}
@@ -81,10 +77,41 @@ func (s *Server) subscribe(c *fiber.Ctx) error {
 	if method == http.MethodHead {
 		return subscription.Close()
 	}
-	stop := watchDisconnect(c.Context().Conn(), subscription.Gone)
-	c.Response().ImmediateHeaderFlush = true
-	c.Context().SetBodyStream(&eventStream{subscription, stop}, -1)
+	head := openHead(c)
+	c.Context().HijackSetNoResponse(true)
+	c.Context().Hijack(func(conn net.Conn) { s.sendEvents(r, conn, head, subscription) })
 	return nil
+}
+
+// openHead is the head of a response without an end: that of the connection is the end of the body, in
+// HTTP/1.0, too.
+func openHead(c *fiber.Ctx) []byte {
+	head := []byte("HTTP/1.1 200 OK\r\nDate: " + time.Now().UTC().Format(http.TimeFormat) + "\r\nConnection: close\r\n")
+	c.Response().Header.VisitAll(func(name, value []byte) {
+		if string(name) != fiber.HeaderContentLength && string(name) != fiber.HeaderConnection {
+			head = append(append(append(append(head, name...), ": "...), value...), "\r\n"...)
+		}
+	})
+	return append(head, "\r\n"...)
+}
+
+// sendEvents sends the events of a subscription until it ends. It has taken the connection over from
+// fasthttp, whose buffers and stack would cost more than all else of a subscriber who waits.
+func (s *Server) sendEvents(r *request, conn net.Conn, head []byte, subscription *realtime.Subscription) {
+	defer func() {
+		if defect := recover(); defect != nil {
+			s.log.Error("a stream of events panicked", "request_id", r.id, "panic", defect, "stack", string(debug.Stack()))
+		}
+	}()
+	defer subscription.Close()
+	r.edge.LetGo()
+	defer watchDisconnect(r.edge.Connection(), subscription.Gone)()
+	text, err := head, error(nil)
+	for err == nil {
+		if _, err = conn.Write(text); err == nil {
+			text, err = subscription.Next()
+		}
+	}
 }
 
 // noTopic makes an app that is not there, and a topic that is the app's own, a topic that is not there.
@@ -101,16 +128,4 @@ func (s *Server) findApp(ctx context.Context, ref string) (store.App, error) {
 		return s.store.Apps().Get(ctx, id.String())
 	}
 	return s.store.Apps().GetBySlug(ctx, ref)
-}
-
-// eventStream is the body of an answer that is a subscription.
-type eventStream struct {
-	*realtime.Subscription
-	stop func() // watching the client
-}
-
-// Close is called by fasthttp when the stream has ended or the client has gone.
-func (b *eventStream) Close() error {
-	b.stop()
-	return b.Subscription.Close()
 }

@@ -13,6 +13,8 @@ package realtime
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"sync"
@@ -67,7 +69,8 @@ type Hub struct {
 	topics map[key]map[*Subscription]struct{}
 	apps   map[string]int // subscriptions
 	closed bool
-	secret []byte // nil: not read yet
+	empty  chan struct{} // closed when the hub is, and has no subscriptions any more
+	secret []byte        // nil: not read yet
 }
 
 // key is what a subscription is to.
@@ -81,6 +84,7 @@ func New(c Config) *Hub {
 	h := &Hub{
 		store: c.Store, log: c.Log, most: c.MaxSubscribers, metrics: newMetrics(c.Registerer), turn: make(chan struct{}, 1),
 		topics: map[key]map[*Subscription]struct{}{}, apps: map[string]int{},
+		empty: make(chan struct{}),
 	}
 	h.turn <- struct{}{}
 	task := func(name string, every time.Duration, run func(context.Context) error) *background.Task {
@@ -125,13 +129,29 @@ func (h *Hub) Changed(appID, topic string) {
 	}
 }
 
-// Stop ends all subscriptions, and the work of the hub.
+// Stop ends all subscriptions and the work of the hub, and returns when they are closed.
 func (h *Hub) Stop(ctx context.Context) error {
 	h.mu.Lock()
-	h.closed = true
+	if !h.closed {
+		h.closed = true
+		h.lookEmpty()
+	}
 	h.mu.Unlock()
 	h.endAll(reasonStop, io.EOF)
-	return h.Group.Stop(ctx)
+	err := h.Group.Stop(ctx)
+	select {
+	case <-h.empty:
+	case <-ctx.Done():
+		err = errors.Join(err, fmt.Errorf("subscriptions did not end in time: %w", ctx.Err()))
+	}
+	return err
+}
+
+// lookEmpty tells who stops the hub that there are no subscriptions. The lock is held.
+func (h *Hub) lookEmpty() {
+	if h.closed && len(h.topics) == 0 {
+		close(h.empty)
+	}
 }
 
 func (h *Hub) endAll(reason string, err error) {
@@ -261,6 +281,7 @@ func (h *Hub) leave(s *Subscription) {
 	if h.apps[s.key.appID]--; h.apps[s.key.appID] == 0 {
 		delete(h.apps, s.key.appID)
 	}
+	h.lookEmpty()
 	h.metrics.subscribers.Dec()
 }
 
@@ -336,9 +357,9 @@ func (h *Hub) tell(page []store.Published) {
 	for _, message := range page {
 		h.mu.Lock()
 		if all := h.topics[key{message.AppID, message.Topic}]; len(all) > 0 {
-			event := frame(message)
+			e := &event{frame(message)}
 			for s := range all {
-				s.offer(event)
+				s.offer(e)
 			}
 		}
 		h.mu.Unlock()
@@ -347,8 +368,8 @@ func (h *Hub) tell(page []store.Published) {
 
 // frame is a message as a server-sent event (HTML Standard, section 9.2).
 func frame(m store.Published) []byte {
-	event := make([]byte, 0, len(m.Message)+80)
-	event = append(append(event, "id: "...), m.ID...)
-	event = append(append(event, "\nevent: message\ndata: "...), m.Message...)
-	return append(event, '\n', '\n')
+	text := make([]byte, 0, len(m.Message)+80)
+	text = append(append(text, "id: "...), m.ID...)
+	text = append(append(text, "\nevent: message\ndata: "...), m.Message...)
+	return append(text, '\n', '\n')
 }

@@ -36,15 +36,14 @@ var (
 )
 
 // Subscription is a stream of server-sent events: first those that the subscriber has missed, then each as
-// it comes, and a comment when there was none for 15 seconds. One goroutine may read it.
+// it comes, and a comment when there was none for 15 seconds. One goroutine may call Next.
 type Subscription struct {
 	hub    *Hub
 	key    key
 	start  store.Position // it is told of what comes after
 	until  time.Time      // zero: for ever
 	timer  *time.Timer    // nil before the first wait
-	events chan []byte
-	rest   []byte // of an event
+	events chan *event
 
 	replay *replay // nil: nothing is missed (any more)
 
@@ -52,6 +51,9 @@ type Subscription struct {
 	ended chan struct{}
 	err   error // when ended
 }
+
+// event is what is sent, to many.
+type event struct{ text []byte }
 
 // replay is what a subscriber has missed, and is sent again.
 type replay struct {
@@ -62,19 +64,19 @@ type replay struct {
 }
 
 func newSubscription(h *Hub, k key, start store.Position) *Subscription {
-	return &Subscription{hub: h, key: k, start: start, events: make(chan []byte, buffered), ended: make(chan struct{})}
+	return &Subscription{hub: h, key: k, start: start, events: make(chan *event, buffered), ended: make(chan struct{})}
 }
 
 // offer has an event sent. Who has not taken the ones before is cut off. The hub's lock is held.
-func (s *Subscription) offer(event []byte) {
+func (s *Subscription) offer(e *event) {
 	select {
-	case s.events <- event:
+	case s.events <- e:
 	default:
 		s.end(reasonSlow, errSlow)
 	}
 }
 
-// end has Read return an error.
+// end has Next return an error.
 func (s *Subscription) end(reason string, err error) {
 	s.once.Do(func() {
 		s.err = err
@@ -93,24 +95,10 @@ func (s *Subscription) Close() error {
 	return nil
 }
 
-// Read waits for the next event. It returns [io.EOF] when the stream ends in order: the server stops, the
-// topic has changed or the token has expired.
-func (s *Subscription) Read(p []byte) (int, error) {
-	if len(s.rest) == 0 {
-		var err error
-		if s.rest, err = s.next(); err != nil {
-			return 0, err
-		}
-	}
-	n := copy(p, s.rest)
-	s.rest = s.rest[n:]
-	if len(s.rest) == 0 {
-		s.rest = nil // which others may have, and is large
-	}
-	return n, nil
-}
-
-func (s *Subscription) next() ([]byte, error) {
+// Next waits for what is to be sent next: an event, or a comment. It returns [io.EOF] when the stream ends in
+// order: the subscriber has gone, the server stops, the topic has changed or the token has expired. What
+// it returns belongs to others, too.
+func (s *Subscription) Next() ([]byte, error) {
 	select {
 	case <-s.ended: // whatever else there is
 		return nil, s.err
@@ -121,10 +109,7 @@ func (s *Subscription) next() ([]byte, error) {
 	}
 	wait := heartbeat
 	if !s.until.IsZero() {
-		if wait = min(wait, time.Until(s.until)); wait <= 0 {
-			s.end(reasonExpired, io.EOF)
-			return nil, io.EOF
-		}
+		wait = min(wait, time.Until(s.until))
 	}
 	if s.timer == nil {
 		s.timer = time.NewTimer(wait)
@@ -133,12 +118,16 @@ func (s *Subscription) next() ([]byte, error) {
 	}
 	select {
 	case event := <-s.events:
-		return event, nil
+		return event.text, nil
 	case <-s.ended:
 		return nil, s.err
 	case <-s.timer.C:
-		return beat, nil
 	}
+	if !s.until.IsZero() && !time.Now().Before(s.until) {
+		s.end(reasonExpired, io.EOF)
+		return nil, io.EOF
+	}
+	return beat, nil
 }
 
 // missed returns the next event that the subscriber has missed, nil when there are none any more.

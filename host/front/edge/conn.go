@@ -120,6 +120,21 @@ const patience = 60 * time.Second
 // Patient lets the client pause for a minute while it sends the body, and send as slowly.
 func (r *Request) Patient() { r.slow = true }
 
+// Connection returns the connection that has brought the request.
+func (r *Request) Connection() *Conn { return r.conn }
+
+// LetGo gives the memory of the head back, which an answer that goes on for long has no need of. The head
+// is empty from then on.
+func (r *Request) LetGo() {
+	c := r.conn
+	if c.start < c.end { // the client has sent more
+		return
+	}
+	r.Head = http1.Head{}
+	c.buffer, c.base, c.start, c.end = nil, 0, 0, 0
+	c.told = nil
+}
+
 // OnEnd calls a function when the answer has been written, or the connection has ended.
 func (r *Request) OnEnd(f func()) {
 	r.conn.mu.Lock()
