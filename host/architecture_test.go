@@ -57,25 +57,25 @@ var house = []room{
 	{"host/server", []string{
 		"host/dashboard", "host/api", "host/front/...", "host/reference",
 		"host/catalog", "host/dispatch", "host/identity", "host/executions", "host/hostcalls", "host/sandbox/...",
-		"host/events", "host/kv", "host/docs", "host/files", "host/fetch", "host/secrets",
+		"host/events", "host/realtime", "host/kv", "host/docs", "host/files", "host/fetch", "host/secrets",
 		"host/domains", "host/quota", "host/audit", "host/authz", "host/routing", "host/config",
 		"host/store/sqlite", "host/store/postgres", "host/store",
 	}, false},
 
 	{"host/api/apitest", []string{ // for tests
 		"host/api", "host/front/...", "host/api/wire", "host/catalog", "host/dispatch", "host/executions", "host/hostcalls", "host/sandbox/...",
-		"host/events", "host/kv", "host/docs", "host/files", "host/fetch", "host/authz", "host/store/sqlite", "host/store",
+		"host/events", "host/realtime", "host/kv", "host/docs", "host/files", "host/fetch", "host/authz", "host/store/sqlite", "host/store",
 	}, true},
 
 	// Handlers translate.
 	{"host/dashboard", []string{"host/front/...", "host/api/problem"}, true},
 	{"host/api", []string{
 		"host/front/...", "host/api/wire", "host/api/problem", "host/catalog", "host/dispatch", "host/identity", "host/executions",
-		"host/events", "host/events/schedule", "host/kv", "host/docs", "host/files", "host/secrets", "host/domains", "host/quota", "host/audit",
+		"host/events", "host/events/schedule", "host/realtime", "host/kv", "host/docs", "host/files", "host/secrets", "host/domains", "host/quota", "host/audit",
 		"host/authz", "host/routing", "host/store",
 	}, true},
 	{"host/front/...", []string{ // edge below fasthttp, which reads heads as http1 has them; budget of bytes; content in parts
-		"host/api/problem", "host/catalog", "host/dispatch", "host/identity", "host/executions", "host/events", "host/files",
+		"host/api/problem", "host/catalog", "host/dispatch", "host/identity", "host/executions", "host/events", "host/realtime", "host/files",
 		"host/sites", "host/domains", "host/quota", "host/authz", "host/form", "host/routing", "host/store",
 	}, true},
 	{"host/client", []string{"host/api/wire"}, true},
@@ -102,6 +102,8 @@ var house = []room{
 	// Services know the store and nothing of one another.
 	{"host/events", []string{"host/events/schedule", "host/docs", "host/store"}, false}, // docs: for the language of filters
 	{"host/events/schedule", nil, false},
+	{"host/realtime", []string{"host/realtime/token", "host/store"}, false},
+	{"host/realtime/token", []string{"host/store"}, false},
 	{"host/kv", []string{"host/store"}, false},
 	{"host/docs", []string{"host/store"}, false},
 	{"host/files", []string{"host/store"}, false},

@@ -96,7 +96,7 @@ func (a *API) createSubscriberToken(ctx context.Context, in *struct {
 	}
 	token, end, err := a.realtime.Token(ctx, appID, name, time.Duration(in.Body.TTLMS)*time.Millisecond)
 	if err != nil {
-		return nil, located(err, "topic", "path.topic")
+		return nil, located(unknown(err, "topic"))
 	}
 	return &body[wire.SubscriberToken]{wire.SubscriberToken{Token: token, ExpiresAt: end}}, nil
 }

@@ -1,7 +1,9 @@
 package server
 
 import (
+	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -51,7 +53,7 @@ func settings(t *testing.T) *config.Config {
 		Addr:            "127.0.0.1:0",
 		AdminUsername:   "admin",
 		ScriptCacheSize: 8, MaxConcurrentExecutions: 4, MaxBodyBytes: 1 << 20, MaxFileBytes: 1 << 20,
-		SessionTTL: time.Hour, LogRetention: time.Hour, ShutdownGrace: 10 * time.Second,
+		MaxSubscribers: 10, SessionTTL: time.Hour, LogRetention: time.Hour, ShutdownGrace: 10 * time.Second,
 		LogFormat: "text", LogLevel: "info",
 	}
 	require.NoError(t, os.Mkdir(c.Data, 0o700))
@@ -342,6 +344,68 @@ func TestNodesShareTheFilesRoot(t *testing.T) {
 	assert.Equal(t, 200, status)
 	other.stopped()
 	s.stopped()
+}
+
+// A message that one node publishes reaches the subscribers of the other. A topic that one changes ends the
+// streams of both, and so does a stop, at once.
+func TestNodesTellSubscribers(t *testing.T) {
+	first := databases["postgres"](t)
+	second := settings(t)
+	second.DatabaseURL, second.FilesRoot = first.DatabaseURL, first.FilesDir()
+	nodes := []*site{start(t, first), start(t, second)}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	app, err := nodes[0].store.Apps().GetBySlug(ctx, "default")
+	require.NoError(t, err)
+	for _, name := range []string{"news", "other"} {
+		_, err = nodes[0].catalog.SetTopic(ctx, store.Topic{AppID: app.ID, Name: name, Access: store.AccessPublic})
+		require.NoError(t, err)
+	}
+	subscribe := func(s *site, topic string) *bufio.Reader {
+		r, err := http.NewRequestWithContext(ctx, "GET", "http://"+s.Addr().String()+"/realtime/topics/"+topic, nil)
+		require.NoError(t, err)
+		resp, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = resp.Body.Close() })
+		require.Equal(t, 200, resp.StatusCode)
+		return bufio.NewReader(resp.Body)
+	}
+	event := func(r *bufio.Reader) (lines string) {
+		for !strings.HasSuffix(lines, "\n\n") {
+			line, err := r.ReadString('\n')
+			require.NoError(t, err)
+			lines += line
+		}
+		return lines
+	}
+	end := func(r *bufio.Reader) {
+		rest, err := io.ReadAll(r)
+		require.NoError(t, err)
+		require.Empty(t, string(rest))
+	}
+	var streams, others []*bufio.Reader
+	for _, node := range nodes {
+		streams, others = append(streams, subscribe(node, "news")), append(others, subscribe(node, "other"))
+	}
+	for i, node := range nodes {
+		for range 3 {
+			_, err := node.emitter.Publish(ctx, app.ID, "news", json.RawMessage(fmt.Sprintf(`{"of": %d}`, i)))
+			require.NoError(t, err)
+			got := event(streams[0])
+			require.Contains(t, got, fmt.Sprintf("\ndata: {\"of\":%d}\n\n", i))
+			require.Equal(t, got, event(streams[1]))
+		}
+	}
+	require.NoError(t, nodes[1].catalog.DeleteTopic(ctx, app.ID, "news"))
+	for _, stream := range streams {
+		end(stream)
+	}
+	for i, node := range nodes {
+		began := time.Now()
+		node.stopped()
+		require.Less(t, time.Since(began), first.ShutdownGrace, "a stream does not hold up a stop")
+		end(others[i])
+	}
 }
 
 // A stop lets a running execution finish within the grace and interrupts one that does not; both are
