@@ -130,7 +130,10 @@ func (d *Dispatcher) handle(ctx context.Context, j *job) verdict {
 	}
 	var value json.RawMessage
 	if call := j.payloads[0].Call; call != nil {
-		in.Type = abi.InvocationInvoke
+		in.Type, in.RequestID = abi.InvocationInvoke, call.RequestID
+		if call.Request != nil {
+			in.Type, in.Request = abi.InvocationHTTP, call.Request
+		}
 		if first.Attempt == 0 {
 			in.ExecutionID = call.ExecutionID
 		}
@@ -144,9 +147,10 @@ func (d *Dispatcher) handle(ctx context.Context, j *job) verdict {
 	if err != nil {
 		return verdict{name: outcomeDead, dead: true, reason: "the event cannot be read"}
 	}
-	if in.Type == abi.InvocationInvoke {
+	switch in.Type {
+	case abi.InvocationInvoke:
 		in.Args = encoded
-	} else {
+	case abi.InvocationTrigger:
 		in.Event = encoded
 	}
 	out, err := d.config.Runner.Run(ctx, in)

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -124,6 +125,8 @@ type DeadLetter struct {
 type Call struct {
 	ExecutionID  string          `json:"execution_id"`
 	Args         json.RawMessage `json:"args,omitempty"`
+	Request      *abi.Request    `json:"request,omitempty"` // of an asynchronous route, instead of args
+	RequestID    string          `json:"request_id,omitempty"`
 	Capabilities []string        `json:"capabilities"` // of whoever called
 }
 

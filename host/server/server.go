@@ -353,7 +353,7 @@ func (s *Server) makeFront(context.Context) error {
 		return err
 	}
 	s.front = front.New(front.Config{
-		Store: s.store, Authority: s.authority, Executions: s.executions, Files: s.services.Files, Routes: s.catalog.Routes(),
+		Store: s.store, Authority: s.authority, Executions: s.executions, Files: s.services.Files, Routes: s.catalog.Routes(), Events: s.emitter,
 		MaxBodyBytes: c.MaxBodyBytes, Budget: s.budget, Proxies: proxies, MetricsToken: c.MetricsToken,
 		Limits:  edge.Limits{Connections: c.MaxConnections, PerAddress: c.MaxConnectionsPerAddress},
 		Version: s.version, Logger: s.log, Registry: s.metrics,

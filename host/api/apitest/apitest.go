@@ -128,7 +128,7 @@ func NewLogging(t testing.TB, log *slog.Logger, changes ...func(*front.Config)) 
 	})
 	dispatcher.Start()
 	config := front.Config{
-		Store: db, Authority: s.Auth, Executions: runs, Files: stored, Routes: apps.Routes(),
+		Store: db, Authority: s.Auth, Executions: runs, Files: stored, Routes: apps.Routes(), Events: emitter,
 		MaxBodyBytes: MaxBody, Version: "test", Logger: log, Registry: registry,
 		Mount: admin.Mount, Streams: api.Streams,
 	}
