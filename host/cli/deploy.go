@@ -24,7 +24,7 @@ type DeployCmd struct {
 	Path   string `arg:"" help:"A script, the WebAssembly module of a plugin, or a folder with a picloud.yaml, or that file (its app wins over --app)." complete:"files"`
 	Name   string `help:"Name of a single script or plugin; the file's name without .rhai or .wasm when absent."`
 	Kind   string `enum:"endpoint,module,plugin," default:"" help:"Kind of a single script: endpoint or module (a new one is an endpoint); a WebAssembly module is a plugin."`
-	Prune  bool   `help:"Delete the app's scripts that the folder's picloud.yaml does not name."`
+	Prune  bool   `help:"Delete the app's scripts and triggers that the folder's picloud.yaml does not name."`
 	DryRun bool   `help:"Show what would be done, and do nothing."`
 
 	CreateApp bool `help:"Create the app of a single script when it is missing. (That of a picloud.yaml is created anyway.)"`
