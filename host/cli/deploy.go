@@ -34,9 +34,11 @@ type DeployCmd struct {
 func (DeployCmd) Help() string {
 	return `Deploying again what has not changed changes nothing. A folder's routes are
 made as picloud.yaml has them: a route of a named script that is not there any
-more is deleted. All is checked before anything is changed, but for what only the
-server can tell: that a script compiles. When something fails, what was done
-before stays.`
+more is deleted. A trigger is deleted with --prune only; one that is named is made
+as picloud.yaml has it, but that it is paused, and what of retry and concurrency is
+not there, stay as they are. All is checked before anything is changed, but for
+what only the server can tell: that a script compiles, that a schedule or a filter
+is good. When something fails, what was done before stays.`
 }
 
 // Run is `picloud deploy`.

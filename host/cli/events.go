@@ -1,11 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,26 +27,36 @@ type EventsCmd struct {
 	Tail   EventsTailCmd   `cmd:"" help:"Print events as they come, change and go, until interrupted."`
 }
 
-var eventColumns = []column[wire.Event]{
+// eventColumns are those of a listing, with the names of triggers by id.
+func eventColumns(triggers map[string]string) []column[wire.Event] {
+	return []column[wire.Event]{
+		{"ID", func(e wire.Event) string { return e.ID }},
+		{"STATE", func(e wire.Event) string { return e.State }},
+		{"SOURCE", func(e wire.Event) string { return kindWord(e.Source) }},
+		{"OPERATION", func(e wire.Event) string { return e.Operation }},
+		{"FOR", func(e wire.Event) string { return cmp.Or(triggers[e.TriggerID], e.TriggerID, e.Topic, e.ScriptID) }},
+		{"ATTEMPTS", func(e wire.Event) string { return strconv.Itoa(e.Attempts) }},
+		{"DUE", func(e wire.Event) string { return localTime(e.DueAt) }},
+		{"PAYLOAD", func(e wire.Event) string { return excerpt(string(e.Payload)) }},
+	}
+}
+
+// eventProperties are what is shown of one event.
+var eventProperties = []column[wire.Event]{
 	{"ID", func(e wire.Event) string { return e.ID }},
 	{"STATE", func(e wire.Event) string { return e.State }},
 	{"SOURCE", func(e wire.Event) string { return kindWord(e.Source) }},
 	{"OPERATION", func(e wire.Event) string { return e.Operation }},
 	{"ATTEMPTS", func(e wire.Event) string { return strconv.Itoa(e.Attempts) }},
-	{"DUE", func(e wire.Event) string { return localTime(e.DueAt) }},
-	{"PAYLOAD", func(e wire.Event) string { return excerpt(string(e.Payload)) }},
-}
-
-// eventProperties are what is shown of one event.
-var eventProperties = slices.Concat(eventColumns[:6:6], []column[wire.Event]{
 	{"CREATED", func(e wire.Event) string { return localTime(e.CreatedAt) }},
+	{"DUE", func(e wire.Event) string { return localTime(e.DueAt) }},
 	{"TRIGGER", func(e wire.Event) string { return e.TriggerID }},
 	{"SCRIPT", func(e wire.Event) string { return e.ScriptID }},
 	{"TOPIC", func(e wire.Event) string { return e.Topic }},
 	{"KEY", func(e wire.Event) string { return e.Key }},
 	{"LAST ERROR", func(e wire.Event) string { return e.LastError }},
 	{"PAYLOAD", func(e wire.Event) string { return string(e.Payload) }},
-})
+}
 
 // EventFlags narrow a listing of events.
 type EventFlags struct {
@@ -77,11 +87,15 @@ func (cmd *EventsListCmd) Run(ctx context.Context, r *Remote, c *client.Client, 
 	if err != nil {
 		return err
 	}
+	names, err := triggerNames(ctx, c, in.App)
+	if err != nil {
+		return err
+	}
 	events, err := client.Collect(first(cmd.Limit, c.Events(ctx, in.App, query)))
 	if err != nil {
 		return err
 	}
-	return printAll(r, events, eventColumns)
+	return printAll(r, events, eventColumns(names))
 }
 
 // EventsShowCmd is `picloud events show`.

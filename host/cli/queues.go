@@ -60,13 +60,9 @@ type QueuesListCmd struct{}
 
 // Run lists the queues.
 func (QueuesListCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
-	triggers, err := client.Collect(c.Triggers(ctx, in.App))
+	names, err := triggerNames(ctx, c, in.App)
 	if err != nil {
 		return err
-	}
-	names := map[string]string{}
-	for _, trigger := range triggers {
-		names[trigger.ID] = trigger.Name
 	}
 	var queues []namedQueue
 	for queue, err := range c.Queues(ctx, in.App) {

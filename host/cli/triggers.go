@@ -142,6 +142,18 @@ func triggerID(ctx context.Context, c *client.Client, app, ref string) (string, 
 	return trigger.ID, err
 }
 
+// triggerNames maps the ids of an app's triggers to their names.
+func triggerNames(ctx context.Context, c *client.Client, app string) (map[string]string, error) {
+	names := map[string]string{}
+	for trigger, err := range c.Triggers(ctx, app) {
+		if err != nil {
+			return nil, err
+		}
+		names[trigger.ID] = trigger.Name
+	}
+	return names, nil
+}
+
 // scriptID is triggerID for a script.
 func scriptID(ctx context.Context, c *client.Client, app, ref string) (string, error) {
 	if ref == "" || uuid.Validate(ref) == nil {
@@ -175,7 +187,7 @@ type TriggerFlags struct {
 	Name *string `help:"Unique in the app."`
 
 	Collection    *string        `group:"kv, docs and files" help:"A name, prefix* or *."`
-	Operations    []string       `group:"kv, docs and files" enum:"create,update,delete,expire," placeholder:"OPERATION,..." help:"create, update, delete and, of kv, expire; '' for any."`
+	Operations    []string       `group:"kv, docs and files" enum:"create,update,delete,expire," placeholder:"OPERATION" help:"create, update, delete and, of kv, expire; empty for any."`
 	Filter        *string        `group:"kv, docs and files" placeholder:"JSON" help:"A filter as of docs, on the new data or, of a deletion, on what was there; {} for any."`
 	Schedule      *string        `group:"cron" help:"Six fields with seconds first, five without, a descriptor as @daily, or @every 90m."`
 	Timezone      *string        `group:"cron" placeholder:"ZONE" help:"Of the IANA database, as in Europe/Zurich; UTC when absent."`
@@ -184,9 +196,9 @@ type TriggerFlags struct {
 	MaxBatch      *int           `group:"queue" placeholder:"N" help:"Messages of a delivery, at most; 1 when absent."`
 	MaxWait       *time.Duration `group:"queue" placeholder:"DURATION" help:"How long a batch may wait to be full: 500ms, 1m."`
 	Ordered       *bool          `group:"queue" negatable:"" help:"The messages of a key one after the other."`
-	Source        *string        `group:"dead-letter" enum:"kv,docs,files,cron,queue,pubsub,call," placeholder:"SOURCE" help:"Dead letters of kv, docs, files, cron, queue, pubsub or call; '' for any."`
-	FailedTrigger *string        `group:"dead-letter" placeholder:"TRIGGER" complete:"triggers" help:"Dead letters of this trigger, by name or id; '' for any."`
-	FailedScript  *string        `group:"dead-letter" placeholder:"SCRIPT" complete:"scripts" help:"Dead letters of this script, by name or id; '' for any."`
+	Source        *string        `group:"dead-letter" enum:"kv,docs,files,cron,queue,pubsub,call," placeholder:"SOURCE" help:"Dead letters of kv, docs, files, cron, queue, pubsub or call; empty for any."`
+	FailedTrigger *string        `group:"dead-letter" placeholder:"TRIGGER" complete:"triggers" help:"Dead letters of this trigger, by name or id; empty for any."`
+	FailedScript  *string        `group:"dead-letter" placeholder:"SCRIPT" complete:"scripts" help:"Dead letters of this script, by name or id; empty for any."`
 
 	MaxAttempts *int           `group:"Deliveries" placeholder:"N" help:"Attempts until an event becomes a dead letter."`
 	Backoff     *string        `group:"Deliveries" enum:"exponential,linear,constant" placeholder:"HOW" help:"How the pause between attempts grows: ${enum}."`
@@ -253,8 +265,15 @@ func millis(d *time.Duration) *int64 {
 // TriggersCreateCmd is `picloud triggers create`.
 type TriggersCreateCmd struct {
 	Kind   string `arg:"" enum:"kv,docs,files,cron,queue,pubsub,dead-letter" help:"What it waits for: ${enum}."`
-	Script string `required:"" complete:"scripts" help:"The script to start, by name or id."`
+	Script string `required:"" placeholder:"SCRIPT" complete:"scripts" help:"The script to start, by name or id."`
 	TriggerFlags
+}
+
+// Help is shown by --help.
+func (TriggersCreateCmd) Help() string {
+	return `Triggers of kv, docs and files need --collection, those of cron --schedule, those of
+queue and pubsub --topic. What else is absent has its default, and the name is made
+of the script's and the kind. A trigger runs its script with your rights.`
 }
 
 // Run creates the trigger.
@@ -293,7 +312,7 @@ func (TriggersShowCmd) Run(ctx context.Context, r *Remote, c *client.Client, tri
 // TriggersUpdateCmd is `picloud triggers update`.
 type TriggersUpdateCmd struct {
 	TriggerArg
-	Script *string `complete:"scripts" help:"The script to start, by name or id."`
+	Script *string `placeholder:"SCRIPT" complete:"scripts" help:"The script to start, by name or id."`
 	TriggerFlags
 }
 

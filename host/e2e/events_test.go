@@ -132,7 +132,7 @@ func TestEventCommands(t *testing.T) {
 		t.Errorf("followed %+v", event)
 	}
 	if table := p.must(t, "events", "list", "--source", "kv", "--state", "waiting", "--trigger", "stock"); !regexp.MustCompile(
-		`^ID +STATE +SOURCE +OPERATION +ATTEMPTS +DUE +PAYLOAD\n` + event.ID + ` +waiting +kv +create +0 +\d{4}-.*apples.*\n$`).MatchString(table) {
+		`^ID +STATE +SOURCE +OPERATION +FOR +ATTEMPTS +DUE +PAYLOAD\n` + event.ID + ` +waiting +kv +create +stock +0 +\d{4}-.*apples.*\n$`).MatchString(table) {
 		t.Errorf("table is\n%s", table)
 	}
 	if events := decode[[]wire.Event](t, p, "events", "list", "--state", "retrying"); len(events) != 0 {
