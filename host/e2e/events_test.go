@@ -297,3 +297,25 @@ func TestDeployTriggers(t *testing.T) {
 	p.write(t, "shop/picloud.yaml", head+"triggers:\n  - {name: orders, kind: kv, script: keep, collection: c}\n")
 	p.fails(t, exitFailed, "trigger orders: is deployed as one of docs: delete it first", "deploy", "shop")
 }
+
+// The picloud.yaml of the README can be deployed as it stands.
+func TestManifestOfREADME(t *testing.T) {
+	p, _ := loggedIn(t)
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(readme), "```yaml\n")
+	text, _, found := strings.Cut(rest, "```\n")
+	if !found {
+		t.Fatal("README.md has no picloud.yaml")
+	}
+	p.write(t, "shop/picloud.yaml", text)
+	for _, name := range []string{"orders", "mail", "alarm"} {
+		p.write(t, "shop/"+name+".rhai", "1")
+	}
+	p.must(t, "deploy", "shop")
+	if got := p.must(t, "deploy", "shop"); strings.Count(got, "trigger ") != 5 || strings.Count(got, "unchanged") != 3+5+1 {
+		t.Errorf("deployed again it prints\n%s", got)
+	}
+}
