@@ -29,6 +29,10 @@ import (
 // FileName is the name of the database in the data directory.
 const FileName = "picloud.db"
 
+// LongestTransaction is how long a transaction of [store.Store.Begin] may last: nobody else writes
+// meanwhile.
+const LongestTransaction = time.Second
+
 // Config says where the database is.
 type Config struct {
 	Path string           // of the file; it and its directory are made if missing, for the owner only
@@ -83,6 +87,7 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 		Listeners: config.Listeners,
 		Prepare:   true,
 		Dialect: sqlstore.Dialect{ // BEGIN IMMEDIATE is the lock
+			Owned:   sqlstore.Owned{Places: 1, PlacesOfApp: 1, Longest: LongestTransaction},
 			Record:  record,
 			Reclaim: func(ctx context.Context) (int64, error) { return reclaim(ctx, writer) },
 			Terms: sqlstore.TermIndex{
