@@ -148,16 +148,18 @@ func create(path string) error {
 func dsn(path string, readOnly bool) string {
 	options := url.Values{
 		// Another process may write too: a backup, the command line.
-		"_pragma": {
-			"busy_timeout(10000)", "auto_vacuum(INCREMENTAL)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
-			"journal_size_limit(" + strconv.Itoa(maxLogFile) + ")",
-		},
+		"_pragma": {"busy_timeout(10000)"},
 		"_txlock": {"immediate"},
 		// Times are integers. They are read by sqlstore.
 		"_time_integer_format": {"unix_micro"},
 	}
 	if readOnly {
+		// Nothing that is the file's, or about writing: it would wait for whoever writes.
 		options.Add("_pragma", "query_only(1)")
+	} else {
+		options["_pragma"] = append(options["_pragma"],
+			"auto_vacuum(INCREMENTAL)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
+			"journal_size_limit("+strconv.Itoa(maxLogFile)+")")
 	}
 	location := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: options.Encode()}
 	if location.Path[0] != '/' {
