@@ -41,6 +41,7 @@ func onBothDatabases(t *testing.T, test func(t *testing.T, db store.Store, d *Di
 			require.NoError(t, err)
 			test(t, db, New(Config{Services: Services{
 				KV: kv.New(kv.Config{Store: db.KV()}), Docs: docs.New(docs.Config{Store: db.Docs()}), Files: stored,
+				Transactions: db,
 			}}))
 		})
 	}
