@@ -59,7 +59,7 @@ type Store interface {
 	// it, which is a second where others cannot write meanwhile. Only some may be open at once, and
 	// fewer of one app: Begin waits for its turn until ctx ends. Transactions that are open at the same
 	// time have the outcome of one after the other; where that cannot be had, one of them is lost by
-	// [ErrCrossed].
+	// [ErrCrossed]. Within a transaction it fails.
 	Begin(ctx context.Context, appID string) (Transaction, error)
 
 	// AfterCommit calls fn after the transaction has committed, before the method that began it

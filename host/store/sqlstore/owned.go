@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"sync"
 	"time"
 
@@ -32,6 +33,9 @@ type owned struct {
 
 func (s *sqlStore) Begin(ctx context.Context, appID string) (store.Transaction, error) {
 	const op = "begin transaction"
+	if s.tx != nil { // which on one connection would wait for itself
+		return nil, store.Failed(op, errors.New("it is asked for within another"))
+	}
 	leave, err := s.db.turns.Enter(ctx, appID)
 	if err != nil {
 		return nil, lostBy(ctx, failed(ctx, op, err))

@@ -90,6 +90,8 @@ func testOwnedCommit(t *testing.T, b *basket) {
 		if doc, err = tx.Docs().Create(ctx, key, store.DocumentContent{Data: json.RawMessage(`{"a":1}`)}); err != nil {
 			return err
 		}
+		_, err = tx.Begin(ctx, b.app)
+		require.Equal(t, fault.Storage, fault.Of(err), "not another one within")
 		count, err := tx.Docs().Count(ctx, b.app, b.name)
 		require.EqualValues(t, 1, count)
 		return err
