@@ -21,7 +21,8 @@ type Transaction interface {
 	Do(fn func(ctx context.Context, tx Store) error) error
 
 	// Commit keeps all that was done, and ends the transaction. Its errors are those of Do, and
-	// nothing is kept then.
+	// nothing is kept then, unless the connection broke at that moment: that is a Storage error, and
+	// nobody knows.
 	Commit() error
 
 	// Rollback ends the transaction, unless it has ended, and keeps nothing. It returns the error
