@@ -124,6 +124,7 @@ func Open(dir string) (_ *Host, err error) {
 	h.client = fetch.New(fetch.Config{Version: "test", AllowPrivate: true})
 	h.dispatcher = hostcalls.New(hostcalls.Config{Services: hostcalls.Services{
 		KV: kv.New(kv.Config{Store: h.db.KV()}), Docs: docs.New(docs.Config{Store: h.db.Docs()}), Files: stored, HTTP: h.client,
+		Transactions: h.db,
 	}})
 	app, err := h.db.Apps().Create(ctx, store.App{Slug: "test", Name: "test"})
 	if err != nil {

@@ -33,6 +33,7 @@ var operationNeeds = map[string]string{
 	"http.request": fetch, "request.save_file": write, "stream.start": free, "stream.write": free, "stream.event": free,
 	"crypto.verify": free, "crypto.hash_password": free, "crypto.verify_password": free,
 	"jwt.sign": free, "jwt.verify": free, "gzip.compress": free, "gzip.decompress": free,
+	"transaction.begin": free, "transaction.commit": free, "transaction.rollback": free, // what is done in it needs its own
 	"invoke": free, // what is invoked has the capabilities of its caller
 }
 

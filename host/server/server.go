@@ -241,6 +241,7 @@ func (s *Server) makeServices(ctx context.Context) error {
 			Version: s.version, AllowPrivate: c.HTTPAllowPrivate, Timeout: c.HTTPTimeout,
 			MaxRequestBytes: c.HTTPMaxRequestBytes, MaxResponseBytes: c.HTTPMaxResponseBytes,
 		}),
+		Transactions: s.store,
 	}
 	s.onStop(func(context.Context) error { s.services.HTTP.Close(); return nil })
 	if n, err := s.services.Docs.Reindex(ctx); err != nil {

@@ -43,4 +43,7 @@ const (
 	JWTVerify            Operation = "jwt.verify"
 	GzipCompress         Operation = "gzip.compress"
 	GzipDecompress       Operation = "gzip.decompress"
+	TransactionBegin     Operation = "transaction.begin"
+	TransactionCommit    Operation = "transaction.commit"
+	TransactionRollback  Operation = "transaction.rollback"
 )

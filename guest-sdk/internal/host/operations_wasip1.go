@@ -223,3 +223,21 @@ func gzipDecompress(request uint64) (response uint64)
 
 // GzipDecompress is gzip.decompress.
 func GzipDecompress(request uint64) (response uint64) { return gzipDecompress(request) }
+
+//go:wasmimport extism:host/user transaction_begin
+func transactionBegin(request uint64) (response uint64)
+
+// TransactionBegin is transaction.begin.
+func TransactionBegin(request uint64) (response uint64) { return transactionBegin(request) }
+
+//go:wasmimport extism:host/user transaction_commit
+func transactionCommit(request uint64) (response uint64)
+
+// TransactionCommit is transaction.commit.
+func TransactionCommit(request uint64) (response uint64) { return transactionCommit(request) }
+
+//go:wasmimport extism:host/user transaction_rollback
+func transactionRollback(request uint64) (response uint64)
+
+// TransactionRollback is transaction.rollback.
+func TransactionRollback(request uint64) (response uint64) { return transactionRollback(request) }

@@ -21,6 +21,10 @@ import (
 	"github.com/picloud/picloud/migrations"
 )
 
+// LongestTransaction is how long a transaction of [store.Store.Begin] may last: it keeps a
+// connection, and the rows that it has changed, from others.
+const LongestTransaction = 5 * time.Second
+
 // Config says where the database is.
 type Config struct {
 	// URL is a libpq connection string, as a URL or as key=value pairs, with pgxpool's parameters
@@ -109,6 +113,11 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 			Announce:       announceRevision,
 			Listen:         listener(options.ConnConfig, channelRevisions),
 			Retryable:      retryable,
+			Owned: sqlstore.Owned{
+				Options: &sql.TxOptions{Isolation: sql.LevelSerializable},
+				Places:  max(1, int(options.MaxConns)/2), PlacesOfApp: max(1, int(options.MaxConns)/4),
+				Longest: LongestTransaction,
+			},
 		},
 	}), nil
 }

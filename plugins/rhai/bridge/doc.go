@@ -1,10 +1,10 @@
 // Package bridge is what a script sees of PiCloud: the variable ctx and the modules log, kv, docs,
-// files, http, json, base64, hex, url, regex, random, uuid, crypto and time, and the function
-// invoke. The comments of the register functions list what is in each.
+// files, http, json, base64, hex, url, regex, random, uuid, crypto and time, and the functions
+// invoke and transaction. The comments of the register functions list what is in each.
 //
 // # Operations
 //
-// Functions of log, kv, docs, files and http, and invoke, perform an operation of package abi: a
+// Functions of log, kv, docs, files and http, and invoke and transaction, perform an operation of package abi: a
 // request is written straight from the script's values, the response becomes values again. A
 // collection is a value of its own type (KvCollection, DocsCollection, FilesCollection) whose
 // methods these are:

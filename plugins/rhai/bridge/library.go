@@ -19,6 +19,7 @@ var library = sync.OnceValue(func() *vm.Library {
 	registerFiles(l)
 	registerHTTP(l)
 	registerInvoke(l)
+	registerTransaction(l)
 	registerWeb(l)
 	registerJSON(l)
 	registerHTML(l)

@@ -271,15 +271,20 @@ func (h *host) Yield() {
 	}
 }
 
-// Sleep waits in the host. Why it ended is for the interrupt word to say.
-func (h *host) Sleep(nanoseconds int64) {
+// Sleep waits in the host.
+func (h *host) Sleep(nanoseconds int64) *vm.Error {
 	if h.call == nil {
-		return
+		return nil
 	}
 	sleep := abi.ClockSleepRequest{Nanoseconds: nanoseconds}
-	if request, err := sleep.MarshalMsg(nil); err == nil {
-		h.call(abi.OpClockSleep, request)
+	request, err := sleep.MarshalMsg(nil)
+	if err == nil {
+		_, err = h.call(abi.OpClockSleep, request)
 	}
+	if err != nil {
+		return operationError("clock.sleep", err)
+	}
+	return nil
 }
 
 func (h *host) MonotonicNow() int64 { return h.clock().Nanoseconds }
