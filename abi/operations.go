@@ -67,8 +67,19 @@ const (
 	OpGzipCompress         Op = 75
 	OpGzipDecompress       Op = 76
 
+	// OpQueuePush puts messages into a topic's queue, OpPubSubPublish hands one to every trigger that
+	// subscribes to its topic.
+	OpQueuePush     Op = 80
+	OpPubSubPublish Op = 81
+	// OpInvokeAsync has another script of the app run later. As with OpInvoke it needs no capability.
+	OpInvokeAsync        Op = 82
+	OpDeadLettersList    Op = 83
+	OpDeadLettersGet     Op = 84
+	OpDeadLettersReplay  Op = 85
+	OpDeadLettersResolve Op = 86
+
 	// OpEnd is above every operation's number.
-	OpEnd = OpGzipDecompress + 1
+	OpEnd = OpDeadLettersResolve + 1
 )
 
 // MaxInvokeDepth is how deep invocations nest: the execution that a request or an event
@@ -88,6 +99,8 @@ const (
 	AppFilesRead   Capability = "AppFilesRead"
 	AppFilesWrite  Capability = "AppFilesWrite"
 	AppHTTPRequest Capability = "AppHttpRequest"
+	AppEventsRead  Capability = "AppEventsRead"  // see dead letters
+	AppEventsWrite Capability = "AppEventsWrite" // push, publish, replay and resolve
 )
 
 // Operation is one row of the contract: everything both kinds of guest and the
@@ -144,6 +157,13 @@ var Operations = []Operation{
 	{Op: OpJWTVerify, Name: "jwt.verify", Request: "JWTVerifyRequest", Response: "JWTVerifyResponse", Since: "1.0"},
 	{Op: OpGzipCompress, Name: "gzip.compress", Request: "GzipRequest", Response: "GzipResponse", Since: "1.0"},
 	{Op: OpGzipDecompress, Name: "gzip.decompress", Request: "GzipRequest", Response: "GzipResponse", Since: "1.0"},
+	{Op: OpQueuePush, Name: "queue.push", Request: "QueuePushRequest", Response: "QueuePushResponse", Capability: AppEventsWrite, Since: "1.0"},
+	{Op: OpPubSubPublish, Name: "pubsub.publish", Request: "PubSubPublishRequest", Response: "PubSubPublishResponse", Capability: AppEventsWrite, Since: "1.0"},
+	{Op: OpInvokeAsync, Name: "invoke_async", Request: "InvokeAsyncRequest", Response: "InvokeAsyncResponse", Since: "1.0"},
+	{Op: OpDeadLettersList, Name: "dead_letters.list", Request: "DeadLettersListRequest", Response: "DeadLettersListResponse", Capability: AppEventsRead, Since: "1.0"},
+	{Op: OpDeadLettersGet, Name: "dead_letters.get", Request: "DeadLettersGetRequest", Response: "DeadLettersGetResponse", Capability: AppEventsRead, Since: "1.0"},
+	{Op: OpDeadLettersReplay, Name: "dead_letters.replay", Request: "DeadLettersGetRequest", Response: "DeadLettersReplayResponse", Capability: AppEventsWrite, Since: "1.0"},
+	{Op: OpDeadLettersResolve, Name: "dead_letters.resolve", Request: "DeadLettersResolveRequest", Response: "DeadLettersResolveResponse", Capability: AppEventsWrite, Since: "1.0"},
 }
 
 // Lookup finds the row of op; ok is false for a number that is not in the table.
