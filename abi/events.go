@@ -75,7 +75,7 @@ type DeadLetter struct {
 	ResolvedAt  string   `msg:"resolved_at"`  // ""
 	ResolvedBy  string   `msg:"resolved_by"`  // ""
 	ReplayedAs  string   `msg:"replayed_as"`  // an event; ""
-	Payload     msgp.Raw `msg:"payload,omitempty"`
+	Payload     msgp.Raw `msg:"payload"`      // of the event; null in a listing
 }
 
 // DeadLettersListRequest is the request of [OpDeadLettersList].
@@ -87,7 +87,7 @@ type DeadLettersListRequest struct {
 
 // DeadLettersListResponse is the response of [OpDeadLettersList], the newest first.
 type DeadLettersListResponse struct {
-	Items  []DeadLetter `msg:"items"`  // without payloads
+	Items  []DeadLetter `msg:"items"`
 	Cursor string       `msg:"cursor"` // of the next page, "" when this is the last
 }
 

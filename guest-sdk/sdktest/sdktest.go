@@ -134,7 +134,7 @@ func Open(dir string) (_ *Host, err error) {
 		ScriptID: "script", ScriptName: "plugin", AppID: app.ID,
 	}
 	h.scope = &hostcalls.Scope{
-		ExecutionID: h.invocation.ExecutionID, AppID: app.ID, ScriptID: h.invocation.ScriptID,
+		ExecutionID: h.invocation.ExecutionID, AppID: app.ID, ScriptID: h.invocation.ScriptID, ScriptName: h.invocation.ScriptName,
 		Log: &hostcalls.Log{}, Started: time.Now(), Now: time.Now, Invoke: h.invoke,
 	}
 	for _, row := range abi.Operations {

@@ -27,6 +27,7 @@ type Scope struct {
 	ExecutionID  string
 	AppID        string
 	ScriptID     string
+	ScriptName   string
 	Capabilities []abi.Capability // beside the empty one, which everybody has
 	Log          *Log
 
@@ -54,6 +55,8 @@ type Services struct {
 	Docs  *docs.Service
 	Files *files.Service
 	HTTP  *fetch.Client
+
+	Events Events // nil: the operations on events are not available
 }
 
 // Config is what a [Dispatcher] is made of beside the services.
@@ -94,6 +97,7 @@ func New(c Config) *Dispatcher {
 		filesHandlers(c.Files),
 		httpHandlers(c.HTTP),
 		cryptoHandlers(),
+		eventsHandlers(c.Events),
 	} {
 		for op, handler := range handlers {
 			d.handlers[op] = handler

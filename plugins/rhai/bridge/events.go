@@ -27,7 +27,7 @@ var (
 //	pubsub::publish(topic, message)                     how many triggers get it
 //
 //	dead_letters::list([#{limit, cursor, unresolved}])  #{items, cursor}, the newest first; no more pages:
-//	                                                    cursor is "". Items have no payload
+//	                                                    cursor is "". The payload of items is ()
 //	dead_letters::get(id)                               the dead letter; () when there is none
 //	dead_letters::replay(id)                            delivers it again: the id of that event
 //	dead_letters::resolve(id, as)                       decides about it, "ignored" or "handled_by_script":
