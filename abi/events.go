@@ -69,10 +69,10 @@ type DeadLetter struct {
 	Attempts    int      `msg:"attempts"`     // made
 	Error       string   `msg:"error"`        // of the last attempt
 	CreatedAt   string   `msg:"created_at"`   // of the event
-	FirstAt     string   `msg:"first_at"`     // of the first attempt; "": there was none
+	FirstAt     *string  `msg:"first_at"`     // of the first attempt; nil: there was none
 	LastAt      string   `msg:"last_at"`      // of the last attempt
 	Resolution  string   `msg:"resolution"`   // "": nobody has decided yet
-	ResolvedAt  string   `msg:"resolved_at"`  // ""
+	ResolvedAt  *string  `msg:"resolved_at"`  // nil
 	ResolvedBy  string   `msg:"resolved_by"`  // ""
 	ReplayedAs  string   `msg:"replayed_as"`  // an event; ""
 	Payload     msgp.Raw `msg:"payload"`      // of the event; null in a listing

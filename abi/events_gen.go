@@ -106,7 +106,11 @@ func (z *DeadLetter) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.AppendString(o, z.CreatedAt)
 	// string "first_at"
 	o = append(o, 0xa8, 0x66, 0x69, 0x72, 0x73, 0x74, 0x5f, 0x61, 0x74)
-	o = msgp.AppendString(o, z.FirstAt)
+	if z.FirstAt == nil {
+		o = msgp.AppendNil(o)
+	} else {
+		o = msgp.AppendString(o, *z.FirstAt)
+	}
 	// string "last_at"
 	o = append(o, 0xa7, 0x6c, 0x61, 0x73, 0x74, 0x5f, 0x61, 0x74)
 	o = msgp.AppendString(o, z.LastAt)
@@ -115,7 +119,11 @@ func (z *DeadLetter) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.AppendString(o, z.Resolution)
 	// string "resolved_at"
 	o = append(o, 0xab, 0x72, 0x65, 0x73, 0x6f, 0x6c, 0x76, 0x65, 0x64, 0x5f, 0x61, 0x74)
-	o = msgp.AppendString(o, z.ResolvedAt)
+	if z.ResolvedAt == nil {
+		o = msgp.AppendNil(o)
+	} else {
+		o = msgp.AppendString(o, *z.ResolvedAt)
+	}
 	// string "resolved_by"
 	o = append(o, 0xab, 0x72, 0x65, 0x73, 0x6f, 0x6c, 0x76, 0x65, 0x64, 0x5f, 0x62, 0x79)
 	o = msgp.AppendString(o, z.ResolvedBy)
@@ -217,10 +225,21 @@ func (z *DeadLetter) UnmarshalMsg(bts []byte) (o []byte, err error) {
 				return
 			}
 		case "first_at":
-			z.FirstAt, bts, err = msgp.ReadStringBytes(bts)
-			if err != nil {
-				err = msgp.WrapError(err, "FirstAt")
-				return
+			if msgp.IsNil(bts) {
+				bts, err = msgp.ReadNilBytes(bts)
+				if err != nil {
+					return
+				}
+				z.FirstAt = nil
+			} else {
+				if z.FirstAt == nil {
+					z.FirstAt = new(string)
+				}
+				*z.FirstAt, bts, err = msgp.ReadStringBytes(bts)
+				if err != nil {
+					err = msgp.WrapError(err, "FirstAt")
+					return
+				}
 			}
 		case "last_at":
 			z.LastAt, bts, err = msgp.ReadStringBytes(bts)
@@ -235,10 +254,21 @@ func (z *DeadLetter) UnmarshalMsg(bts []byte) (o []byte, err error) {
 				return
 			}
 		case "resolved_at":
-			z.ResolvedAt, bts, err = msgp.ReadStringBytes(bts)
-			if err != nil {
-				err = msgp.WrapError(err, "ResolvedAt")
-				return
+			if msgp.IsNil(bts) {
+				bts, err = msgp.ReadNilBytes(bts)
+				if err != nil {
+					return
+				}
+				z.ResolvedAt = nil
+			} else {
+				if z.ResolvedAt == nil {
+					z.ResolvedAt = new(string)
+				}
+				*z.ResolvedAt, bts, err = msgp.ReadStringBytes(bts)
+				if err != nil {
+					err = msgp.WrapError(err, "ResolvedAt")
+					return
+				}
 			}
 		case "resolved_by":
 			z.ResolvedBy, bts, err = msgp.ReadStringBytes(bts)
@@ -272,7 +302,19 @@ func (z *DeadLetter) UnmarshalMsg(bts []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *DeadLetter) Msgsize() (s int) {
-	s = 3 + 3 + msgp.StringPrefixSize + len(z.ID) + 9 + msgp.StringPrefixSize + len(z.EventID) + 7 + msgp.StringPrefixSize + len(z.Source) + 10 + msgp.StringPrefixSize + len(z.Operation) + 11 + msgp.StringPrefixSize + len(z.TriggerID) + 13 + msgp.StringPrefixSize + len(z.TriggerName) + 10 + msgp.StringPrefixSize + len(z.ScriptID) + 4 + msgp.StringPrefixSize + len(z.Key) + 9 + msgp.IntSize + 6 + msgp.StringPrefixSize + len(z.Error) + 11 + msgp.StringPrefixSize + len(z.CreatedAt) + 9 + msgp.StringPrefixSize + len(z.FirstAt) + 8 + msgp.StringPrefixSize + len(z.LastAt) + 11 + msgp.StringPrefixSize + len(z.Resolution) + 12 + msgp.StringPrefixSize + len(z.ResolvedAt) + 12 + msgp.StringPrefixSize + len(z.ResolvedBy) + 12 + msgp.StringPrefixSize + len(z.ReplayedAs) + 8 + z.Payload.Msgsize()
+	s = 3 + 3 + msgp.StringPrefixSize + len(z.ID) + 9 + msgp.StringPrefixSize + len(z.EventID) + 7 + msgp.StringPrefixSize + len(z.Source) + 10 + msgp.StringPrefixSize + len(z.Operation) + 11 + msgp.StringPrefixSize + len(z.TriggerID) + 13 + msgp.StringPrefixSize + len(z.TriggerName) + 10 + msgp.StringPrefixSize + len(z.ScriptID) + 4 + msgp.StringPrefixSize + len(z.Key) + 9 + msgp.IntSize + 6 + msgp.StringPrefixSize + len(z.Error) + 11 + msgp.StringPrefixSize + len(z.CreatedAt) + 9
+	if z.FirstAt == nil {
+		s += msgp.NilSize
+	} else {
+		s += msgp.StringPrefixSize + len(*z.FirstAt)
+	}
+	s += 8 + msgp.StringPrefixSize + len(z.LastAt) + 11 + msgp.StringPrefixSize + len(z.Resolution) + 12
+	if z.ResolvedAt == nil {
+		s += msgp.NilSize
+	} else {
+		s += msgp.StringPrefixSize + len(*z.ResolvedAt)
+	}
+	s += 12 + msgp.StringPrefixSize + len(z.ResolvedBy) + 12 + msgp.StringPrefixSize + len(z.ReplayedAs) + 8 + z.Payload.Msgsize()
 	return
 }
 

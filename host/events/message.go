@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// Message is a message that is pushed into a topic's queue.
+// Message is one to be pushed to a queue.
 type Message struct {
-	Key      string        // of its group, which an ordered trigger handles in order; "" for none
-	Dedupe   string        // of several with the same one, the first is kept; "": all are
-	Delay    time.Duration // until it is due
-	Debounce time.Duration // as a delay, and the message takes the place of one of its key that waits; 0: it does not
+	Key      string        // of a group that is handled in order; "" for none
+	Dedupe   string        // a message with the same one within 24 hours is dropped; "" for none
+	Delay    time.Duration // until it is delivered
+	Debounce time.Duration // needs a Key: it replaces the message of its key that waits, and waits that long
 	Body     json.RawMessage
 }

@@ -153,11 +153,8 @@ func messageOf(path string, pushed *abi.QueueMessage) (m events.Message, err err
 	if m.Debounce, err = delayOf(path+"debounce_ms", pushed.DebounceMillis); err != nil {
 		return m, err
 	}
-	switch {
-	case m.Debounce > 0 && m.Key == "":
+	if m.Debounce > 0 && m.Key == "" {
 		return m, fault.Refuse(path+"debounce_ms", "needs a key, got %d without one", pushed.DebounceMillis)
-	case m.Debounce > 0 && m.Delay > 0:
-		return m, fault.Refuse(path+"debounce_ms", "must not be given beside delay_ms, got %d and %d", pushed.DebounceMillis, pushed.DelayMillis)
 	}
 	m.Body, err = messageJSON(path+"body", pushed.Body)
 	return m, err
@@ -191,18 +188,20 @@ func messageJSON(field string, value msgp.Raw) (json.RawMessage, error) {
 
 // deadLetter is a dead letter as a guest sees it, without its payload.
 func deadLetter(d store.DeadLetter) abi.DeadLetter {
-	at := func(t time.Time) string {
+	at := func(t time.Time) string { return t.UTC().Format(documentTime) }
+	ifAny := func(t time.Time) *string {
 		if t.IsZero() {
-			return ""
+			return nil
 		}
-		return t.UTC().Format(documentTime)
+		text := at(t)
+		return &text
 	}
 	return abi.DeadLetter{
 		ID: d.ID, EventID: d.EventID, Source: string(d.Source), Operation: d.Operation,
 		TriggerID: d.TriggerID, TriggerName: d.TriggerName, ScriptID: d.ScriptID, Key: d.GroupKey,
 		Attempts: d.Attempts, Error: d.LastError,
-		CreatedAt: at(d.CreatedAt), FirstAt: at(d.FirstAt), LastAt: at(d.LastAt),
-		Resolution: string(d.Resolution), ResolvedAt: at(d.ResolvedAt), ResolvedBy: d.ResolvedBy, ReplayedAs: d.ReplayedAs,
+		CreatedAt: at(d.CreatedAt), FirstAt: ifAny(d.FirstAt), LastAt: at(d.LastAt),
+		Resolution: string(d.Resolution), ResolvedAt: ifAny(d.ResolvedAt), ResolvedBy: d.ResolvedBy, ReplayedAs: d.ReplayedAs,
 	}
 }
 

@@ -43,4 +43,11 @@ const (
 	JWTVerify            Operation = "jwt.verify"
 	GzipCompress         Operation = "gzip.compress"
 	GzipDecompress       Operation = "gzip.decompress"
+	QueuePush            Operation = "queue.push"
+	PubSubPublish        Operation = "pubsub.publish"
+	InvokeAsync          Operation = "invoke_async"
+	DeadLettersList      Operation = "dead_letters.list"
+	DeadLettersGet       Operation = "dead_letters.get"
+	DeadLettersReplay    Operation = "dead_letters.replay"
+	DeadLettersResolve   Operation = "dead_letters.resolve"
 )

@@ -89,8 +89,8 @@ func bridges(t testing.TB) []struct {
 	answered := `{"body":{"x":1},"body_raw":"{}","headers":{"a":"b, c"},"headers_all":{"a":["b","c"]},"status":404}`
 	letter := &abi.DeadLetter{ID: "d1", Source: "queue", Attempts: 5, Payload: raw(t, `[1.0]`)}
 	letter3 := func(payload string) string {
-		return `{"attempts":5,"created_at":"","error":"","event_id":"","first_at":"","id":"d1","key":"","last_at":"","operation":"","payload":` + payload +
-			`,"replayed_as":"","resolution":"","resolved_at":"","resolved_by":"","script_id":"","source":"queue","trigger_id":"","trigger_name":""}`
+		return `{"attempts":5,"created_at":"","error":"","event_id":"","first_at":null,"id":"d1","key":"","last_at":"","operation":"","payload":` + payload +
+			`,"replayed_as":"","resolution":"","resolved_at":null,"resolved_by":"","script_id":"","source":"queue","trigger_id":"","trigger_name":""}`
 	}
 	on := func(script string) string { return strings.Replace(script, ".", `::collection("c").`, 1) }
 	return []struct {
