@@ -67,7 +67,16 @@ const (
 	OpGzipCompress         Op = 75
 	OpGzipDecompress       Op = 76
 
-	// 80 to 86 are taken, for events.
+	// OpQueuePush puts messages into a topic's queue, OpPubSubPublish hands one to every trigger that
+	// subscribes to its topic.
+	OpQueuePush     Op = 80
+	OpPubSubPublish Op = 81
+	// OpInvokeAsync has another script of the app run later. As with OpInvoke it needs no capability.
+	OpInvokeAsync        Op = 82
+	OpDeadLettersList    Op = 83
+	OpDeadLettersGet     Op = 84
+	OpDeadLettersReplay  Op = 85
+	OpDeadLettersResolve Op = 86
 
 	// OpTransactionBegin begins a transaction: from then on the operations on kv and docs are kept by
 	// OpTransactionCommit, or undone by OpTransactionRollback, all of them. They need no capability:
@@ -97,6 +106,8 @@ const (
 	AppFilesRead   Capability = "AppFilesRead"
 	AppFilesWrite  Capability = "AppFilesWrite"
 	AppHTTPRequest Capability = "AppHttpRequest"
+	AppEventsRead  Capability = "AppEventsRead"  // see dead letters
+	AppEventsWrite Capability = "AppEventsWrite" // push, publish, replay and resolve
 )
 
 // Operation is one row of the contract: everything both kinds of guest and the
@@ -160,6 +171,13 @@ var Operations = []Operation{
 	{Op: OpTransactionBegin, Name: "transaction.begin", InTransaction: true, Since: "1.0"},
 	{Op: OpTransactionCommit, Name: "transaction.commit", Response: "TransactionResponse", InTransaction: true, Since: "1.0"},
 	{Op: OpTransactionRollback, Name: "transaction.rollback", Response: "TransactionResponse", InTransaction: true, Since: "1.0"},
+	{Op: OpQueuePush, Name: "queue.push", Request: "QueuePushRequest", Response: "QueuePushResponse", Capability: AppEventsWrite, Since: "1.0"},
+	{Op: OpPubSubPublish, Name: "pubsub.publish", Request: "PubSubPublishRequest", Response: "PubSubPublishResponse", Capability: AppEventsWrite, Since: "1.0"},
+	{Op: OpInvokeAsync, Name: "invoke_async", Request: "InvokeAsyncRequest", Response: "InvokeAsyncResponse", Since: "1.0"},
+	{Op: OpDeadLettersList, Name: "dead_letters.list", Request: "DeadLettersListRequest", Response: "DeadLettersListResponse", Capability: AppEventsRead, Since: "1.0"},
+	{Op: OpDeadLettersGet, Name: "dead_letters.get", Request: "DeadLettersGetRequest", Response: "DeadLettersGetResponse", Capability: AppEventsRead, Since: "1.0"},
+	{Op: OpDeadLettersReplay, Name: "dead_letters.replay", Request: "DeadLettersGetRequest", Response: "DeadLettersReplayResponse", Capability: AppEventsWrite, Since: "1.0"},
+	{Op: OpDeadLettersResolve, Name: "dead_letters.resolve", Request: "DeadLettersResolveRequest", Response: "DeadLettersResolveResponse", Capability: AppEventsWrite, Since: "1.0"},
 }
 
 // Lookup finds the row of op; ok is false for a number that is not in the table.

@@ -140,7 +140,7 @@ var house = []room{
 var outside = []room{
 	{"examples/...", []string{"guest-sdk/..."}, false},
 	{"guest-sdk/sdktest", []string{
-		"guest-sdk/...", "host/hostcalls", "host/kv", "host/docs", "host/files", "host/fetch", "host/form", "host/fault", "host/store/sqlite", "host/store", "abi/...",
+		"guest-sdk/...", "host/hostcalls", "host/events", "host/kv", "host/docs", "host/files", "host/fetch", "host/form", "host/fault", "host/store/sqlite", "host/store", "abi/...",
 	}, true},
 	{"guest-sdk/...", []string{"abi/..."}, false},
 }

@@ -34,6 +34,8 @@ var requests = []any{
 	abi.KVCompareAndSetRequest{}, abi.DocsCreateRequest{}, abi.DocsGetRequest{}, abi.DocsFindRequest{}, abi.DocsUpdateRequest{},
 	abi.FilesCreateRequest{}, abi.FilesGetRequest{}, abi.FilesReadRequest{}, abi.FilesUpdateRequest{}, abi.FilesListRequest{}, abi.HTTPRequest{}, abi.InvokeRequest{},
 	abi.CryptoVerifyRequest{}, abi.CryptoHashPasswordRequest{}, abi.CryptoVerifyPasswordRequest{}, abi.JWTSignRequest{}, abi.JWTVerifyRequest{}, abi.GzipRequest{},
+	abi.QueuePushRequest{}, abi.PubSubPublishRequest{}, abi.InvokeAsyncRequest{},
+	abi.DeadLettersListRequest{}, abi.DeadLettersGetRequest{}, abi.DeadLettersResolveRequest{},
 	abi.RequestSaveFileRequest{}, abi.StreamStartRequest{}, abi.StreamWriteRequest{}, abi.StreamEventRequest{},
 }
 
@@ -114,6 +116,7 @@ func useEverything(t *testing.T, host *Host) {
 	useWeb(t, host)
 	useCrypto(t)
 	useTransaction(t)
+	useEvents(t, host)
 
 	host.Provide("double", func(args sdk.Value) (any, error) {
 		n, err := sdk.As[int](args)

@@ -178,7 +178,7 @@ func (j *job) judge(out *executions.Outcome) verdict {
 		return verdict{name: outcomeRefused, retry: true, at: ourPause + rand.N(ourPause)}
 	case failure.Code == abi.CodeScriptInvalid:
 		return verdict{name: outcomeDead, dead: true, reason: failure.Message}
-	case advice(failure).DeadLetter:
+	case failure.Advice != nil && failure.Advice.DeadLetter:
 		return verdict{name: outcomeDead, dead: true, count: true, reason: failure.Message}
 	}
 	v := verdict{name: outcomeRetry, retry: true, count: true, reason: failure.Message}
@@ -186,8 +186,8 @@ func (j *job) judge(out *executions.Outcome) verdict {
 		return verdict{name: outcomeDead, dead: true, count: true, reason: failure.Message}
 	}
 	v.at = pause(j.retry, j.events[0].Attempt+1)
-	if after := advice(failure).RetryAfterMS; after >= 0 {
-		v.at = min(time.Duration(after)*time.Millisecond, events.MaxPause)
+	if failure.Advice != nil && failure.Advice.RetryAfterMS >= 0 {
+		v.at = time.Duration(failure.Advice.RetryAfterMS) * time.Millisecond
 	}
 	return v
 }
@@ -364,10 +364,3 @@ func encode(value any) json.RawMessage {
 	}
 	return text
 }
-
-type adviceStub struct {
-	DeadLetter   bool
-	RetryAfterMS int64
-}
-
-func advice(*abi.ScriptError) adviceStub { return adviceStub{RetryAfterMS: -1} }

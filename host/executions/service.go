@@ -180,7 +180,7 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 	started := world.Started
 	var log hostcalls.Log
 	scope := &hostcalls.Scope{
-		ExecutionID: in.ExecutionID, AppID: script.row.AppID, ScriptID: script.row.ID,
+		ExecutionID: in.ExecutionID, AppID: script.row.AppID, ScriptID: script.row.ID, ScriptName: script.row.Name,
 		Capabilities: in.Capabilities, Log: &log, Started: started, Now: world.Now, Depth: in.depth,
 		Request: in.Request,
 	}

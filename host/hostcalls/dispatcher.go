@@ -27,6 +27,7 @@ type Scope struct {
 	ExecutionID  string
 	AppID        string
 	ScriptID     string
+	ScriptName   string
 	Capabilities []abi.Capability // beside the empty one, which everybody has
 	Log          *Log
 
@@ -61,6 +62,7 @@ type Services struct {
 
 	// Transactions begins those of kv and docs: the store of both; nil: there are none.
 	Transactions Transactions
+	Events       Events // nil: the operations on events are not available
 }
 
 // Config is what a [Dispatcher] is made of beside the services.
@@ -102,6 +104,7 @@ func New(c Config) *Dispatcher {
 		httpHandlers(c.HTTP),
 		transactionHandlers(c.Transactions),
 		cryptoHandlers(),
+		eventsHandlers(c.Events),
 	} {
 		for op, handler := range handlers {
 			d.handlers[op] = handler

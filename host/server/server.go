@@ -236,7 +236,7 @@ func (s *Server) makeServices(ctx context.Context) error {
 			Store: s.store.Docs(),
 			Admit: s.meter("documents", c.DocsQuota, func(u store.AppUsage) int64 { return u.Docs }),
 		}),
-		Files: stored,
+		Files: stored, Events: s.emitter,
 		HTTP: fetch.New(fetch.Config{
 			Version: s.version, AllowPrivate: c.HTTPAllowPrivate, Timeout: c.HTTPTimeout,
 			MaxRequestBytes: c.HTTPMaxRequestBytes, MaxResponseBytes: c.HTTPMaxResponseBytes,

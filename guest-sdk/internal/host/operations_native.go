@@ -46,4 +46,11 @@ const (
 	TransactionBegin     Operation = "transaction.begin"
 	TransactionCommit    Operation = "transaction.commit"
 	TransactionRollback  Operation = "transaction.rollback"
+	QueuePush            Operation = "queue.push"
+	PubSubPublish        Operation = "pubsub.publish"
+	InvokeAsync          Operation = "invoke_async"
+	DeadLettersList      Operation = "dead_letters.list"
+	DeadLettersGet       Operation = "dead_letters.get"
+	DeadLettersReplay    Operation = "dead_letters.replay"
+	DeadLettersResolve   Operation = "dead_letters.resolve"
 )

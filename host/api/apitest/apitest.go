@@ -104,7 +104,7 @@ func NewLogging(t testing.TB, log *slog.Logger, changes ...func(*front.Config)) 
 	require.NoError(t, err)
 	services := hostcalls.Services{
 		KV: kv.New(kv.Config{Store: db.KV(), Log: log}), Docs: docs.New(docs.Config{Store: db.Docs()}),
-		Files: stored, HTTP: fetch.New(fetch.Config{Version: "test"}), Transactions: db,
+		Files: stored, HTTP: fetch.New(fetch.Config{Version: "test"}), Events: emitter, Transactions: db,
 	}
 	runs := executions.New(executions.Config{
 		Store: db, Sandbox: box, Dispatcher: hostcalls.New(hostcalls.Config{Services: services, Log: log}), Ceiling: abi.DefaultCeiling,

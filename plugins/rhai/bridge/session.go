@@ -199,21 +199,23 @@ func invocationError(err error) *abi.ScriptError {
 
 // scriptError returns a script's error as the host gets it.
 func (s *Session) scriptError(err *vm.Error) *abi.ScriptError {
+	cause := err
+	for cause.Inner != nil {
+		cause = cause.Inner
+	}
+	advice := adviceOf(cause)
 	e := &abi.ScriptError{
 		Code:    abi.CodeScriptError,
 		Message: err.Error(),
 		Line:    int(err.Position.Line),
 		Column:  int(err.Position.Column),
 		Limit:   err.Limit,
+		Advice:  advice,
 	}
 	if s.program != nil {
 		if module, at, ok := err.Origin(s.program); ok && (module != "" || at != err.Position) {
 			e.Inside = &abi.Place{Module: module, Line: int(at.Line), Column: int(at.Column)}
 		}
-	}
-	cause := err
-	for cause.Inner != nil {
-		cause = cause.Inner
 	}
 	e.Parsing = cause.Variant == vm.ErrorParsing
 	switch {
