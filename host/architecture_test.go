@@ -94,7 +94,7 @@ var house = []room{
 	// Running a script, and what it asks for.
 	{"host/executions", []string{"host/sites", "host/hostcalls", "host/sandbox/...", "host/quota", "host/authz", "host/store"}, false},
 	{"host/hostcalls", []string{
-		"host/events", "host/kv", "host/docs", "host/files", "host/fetch", "host/secrets", "host/quota", "host/authz", "host/store",
+		"host/sites", "host/events", "host/kv", "host/docs", "host/files", "host/fetch", "host/secrets", "host/quota", "host/authz", "host/store",
 		"host/signing",
 	}, false},
 	{"host/sandbox/...", nil, false},

@@ -330,6 +330,7 @@ func (s *Server) makeFront(context.Context) error {
 func (s *Server) makeBackground(context.Context) error {
 	s.background = background.Group{
 		s.catalog.Watcher(),
+		s.catalog.SiteSweeper(),
 		s.authority.SessionSweeper(s.log),
 		s.services.KV.Sweeper(),
 		s.services.Files.Sweeper(),
