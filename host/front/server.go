@@ -20,6 +20,7 @@ import (
 	"github.com/picloud/picloud/host/executions"
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/front/budget"
+	"github.com/picloud/picloud/host/front/coding"
 	"github.com/picloud/picloud/host/front/edge"
 	"github.com/picloud/picloud/host/routing"
 	"github.com/picloud/picloud/host/store"
@@ -58,6 +59,7 @@ type Server struct {
 	routes     *routing.Table
 	maxBody    int64
 	budget     *budget.Budget
+	encoded    *coding.Cache // of files
 	streams    func(*fiber.Ctx) bool
 	version    string
 	log        *slog.Logger
@@ -69,6 +71,9 @@ type Server struct {
 
 // maxHeaderBytes is the most that the head of a request may have.
 const maxHeaderBytes = 32 << 10
+
+// maxEncodedBytes is how much memory of the budget compressed files have, at most.
+const maxEncodedBytes = 64 << 20
 
 // executePath is followed by the id of the script to run.
 const executePath = "/api/v1/execute/"
@@ -82,6 +87,9 @@ func New(c Config) *Server {
 	if s.budget == nil {
 		s.budget = budget.New(0)
 	}
+	encoded := min(s.budget.Size()/16, maxEncodedBytes)
+	s.budget.Reserve(encoded)
+	s.encoded = coding.NewCache(encoded)
 	s.app = fiber.New(fiber.Config{
 		DisableStartupMessage: true,
 		CaseSensitive:         true,

@@ -42,7 +42,7 @@ func (s *Server) visit(c *fiber.Ctx, site *sites.Site, appID string, found routi
 		return s.refused(c, err)
 	}
 	head := http.Header{"X-Content-Type-Options": {"nosniff"}, "Cache-Control": {page.Cache}}
-	if refused := ServeFile(c, file, page.Status, head); refused != nil {
+	if refused := s.serveFile(c, file, page.Status, head); refused != nil {
 		return refused.Send(c)
 	}
 	return nil

@@ -44,7 +44,7 @@ import (
 const (
 	MaxConcurrent = 8 // executions; one app has half of them
 	MaxBody       = 3 << 20
-	MaxFile       = 8 << 20
+	MaxFile       = 9 << 20
 	MaxPlugin     = 1 << 20
 	AdminPassword = "correct horse"
 )
