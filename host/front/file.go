@@ -46,9 +46,9 @@ func (s *Server) serveFile(c *fiber.Ctx, file *files.Reader, status int, head ht
 		!coding.IsWorth(status, file.File.Size, contentType, head.Get(fiber.HeaderContentEncoding), head.Get(fiber.HeaderCacheControl)) {
 		return ServeFile(c, file, status, head)
 	}
+	defer c.Append(fiber.HeaderVary, fiber.HeaderAcceptEncoding) // behind what head has
 	name := coding.Negotiate(c.Get(fiber.HeaderAcceptEncoding))
 	if name == "" || c.Get(fiber.HeaderRange) != "" {
-		defer c.Append(fiber.HeaderVary, fiber.HeaderAcceptEncoding) // behind what head has
 		return ServeFile(c, file, status, head)
 	}
 	defer file.Close()
@@ -70,7 +70,6 @@ func (s *Server) serveFile(c *fiber.Ctx, file *files.Reader, status int, head ht
 	}
 	answer.Header.Del(fiber.HeaderAcceptRanges)
 	setFileHead(c, answer, head)
-	c.Append(fiber.HeaderVary, fiber.HeaderAcceptEncoding)
 	c.Response().SetBodyRaw(body)
 	return nil
 }
