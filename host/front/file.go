@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -110,7 +111,11 @@ func decide(c *fiber.Ctx, stored content.Content, status int) (content.Answer, *
 	var refused *problem.Problem
 	switch answer.Status {
 	case http.StatusOK:
-		answer.Status = status
+		if answer.Status = status; status != http.StatusOK { // what is not heeded is not offered
+			for _, name := range []string{fiber.HeaderETag, fiber.HeaderLastModified, fiber.HeaderAcceptRanges} {
+				answer.Header.Del(name)
+			}
+		}
 	case http.StatusRequestedRangeNotSatisfiable:
 		refused = problem.New(answer.Status, fault.Invalid, "the range lies outside the file")
 	case http.StatusPreconditionFailed:
@@ -155,12 +160,23 @@ func setHeader(c *fiber.Ctx, header http.Header) {
 func Attachment(name string) string { return disposition("attachment", name) }
 
 // disposition is the Content-Disposition for a file's name (RFC 6266), which is quoted or encoded
-// (RFC 8187) so that it is a file name and nothing else.
+// (RFC 8187) so that it is a file name and nothing else. What knows no encoded names gets one that is
+// like it.
 func disposition(kind, name string) string {
-	if value := mime.FormatMediaType(kind, map[string]string{"filename": name}); value != "" {
-		return value
+	value := mime.FormatMediaType(kind, map[string]string{"filename": name})
+	if value == "" {
+		return kind
 	}
-	return kind
+	if rest, encoded := strings.CutPrefix(value, kind+"; filename*="); encoded {
+		ascii := strings.Map(func(r rune) rune {
+			if r < ' ' || r > '~' || r == '%' { // which some would decode
+				return '_'
+			}
+			return r
+		}, name)
+		value = mime.FormatMediaType(kind, map[string]string{"filename": ascii}) + "; filename*=" + rest
+	}
+	return value
 }
 
 // download is the body of an answer. fasthttp closes it when all is sent or the client has gone.
