@@ -11,7 +11,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
 	"github.com/gofiber/fiber/v2"
-	"github.com/gofiber/fiber/v2/middleware/etag"
 
 	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/authz"
@@ -77,9 +76,9 @@ const (
 func (a *API) Mount(app *fiber.App) {
 	app.Use(adminPrefix, checkBody)
 	app.Use(apiPrefix+"/openapi", func(c *fiber.Ctx) error {
-		c.Set(fiber.HeaderCacheControl, "no-cache") // it changes with the server
+		c.Set(fiber.HeaderCacheControl, "no-store") // it changes with the server, and nobody reads it often
 		return c.Next()
-	}, etag.New())
+	})
 	config := huma.DefaultConfig("PiCloud admin API", a.version)
 	config.OpenAPIPath = apiPrefix + "/openapi"
 	config.DocsPath, config.SchemasPath = "", ""
