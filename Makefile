@@ -15,7 +15,7 @@ PACKAGES := postgresql llvm-19-dev libclang-19-dev clang-19 lld-19 wasi-libc lib
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: run build test deps lint unit race fuzz conformance differential bench figures bench-engine bench-plugin soak attack kill generate clean
+.PHONY: run build test deps lint unit race fuzz conformance differential bench figures bench-engine bench-plugin soak attack kill kill-events generate clean
 
 build:
 	go build -o $(BIN)/picloud ./host/cmd/picloud
@@ -124,6 +124,10 @@ attack:
 # Kills the server ROUNDS times on each database while data is written.
 kill:
 	PICLOUD_KILL_ROUNDS=$(ROUNDS) go test -count=1 -run TestKilledWhileDataIsWritten -timeout 2h -v ./host/e2e
+
+# Kills the server ROUNDS times on each database while events are made and handled.
+kill-events:
+	PICLOUD_KILL_ROUNDS=$(ROUNDS) go test -count=1 -run TestKilledWhileEventsAreHandled -timeout 4h -v ./host/e2e
 
 # Code made from other code: the messages' codecs.
 generate:

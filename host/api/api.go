@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"log/slog"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -16,6 +17,7 @@ import (
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/catalog"
 	"github.com/picloud/picloud/host/docs"
+	"github.com/picloud/picloud/host/events"
 	"github.com/picloud/picloud/host/executions"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/files"
@@ -33,11 +35,16 @@ type Config struct {
 	Docs           *docs.Service
 	Files          *files.Service
 	Catalog        *catalog.Catalog
+	Events         *events.Emitter
 	MaxBodyBytes   int64          // of a request, uploads of files and plugins excepted
 	MaxPluginBytes int64          // of a plugin's module; 0: 16 MiB
 	Quotas         store.AppUsage // what an app may have; 0: no bound
 	Version        string
 	Logger         *slog.Logger
+
+	// Of triggers that say nothing else.
+	TriggerRetry       store.Retry
+	TriggerConcurrency int
 }
 
 // API is the admin API.
@@ -54,6 +61,10 @@ type API struct {
 	quotas     store.AppUsage
 	version    string
 	log        *slog.Logger
+
+	events             *events.Emitter
+	triggerRetry       store.Retry
+	triggerConcurrency int
 }
 
 // New makes the API, to be mounted.
@@ -62,6 +73,7 @@ func New(c Config) *API {
 		store: c.Store, authority: c.Authority, executions: c.Executions, catalog: c.Catalog,
 		kv: c.KV, docs: c.Docs, files: c.Files,
 		maxBody: c.MaxBodyBytes, maxPlugin: cmp.Or(c.MaxPluginBytes, 16<<20), quotas: c.Quotas, version: c.Version, log: c.Logger,
+		events: c.Events, triggerRetry: c.TriggerRetry, triggerConcurrency: c.TriggerConcurrency,
 	}
 }
 
@@ -99,6 +111,7 @@ func (a *API) Mount(app *fiber.App) {
 	a.mountExecutions(admin)
 	a.mountRoutes(admin)
 	a.mountTriggers(admin)
+	a.mountEvents(admin)
 	a.mountKV(admin)
 	a.mountDocs(admin)
 	a.mountFiles(admin)
@@ -118,11 +131,14 @@ func (a *API) Mount(app *fiber.App) {
 	})
 }
 
+// verb is the beginning of one: a colon that does not begin a part of a path.
+var verb = regexp.MustCompile(`([^/]):`)
+
 // verbRouter registers paths that end in a verb, as in routes:match, with the colon escaped: fiber
 // would take it for a parameter. Parameters of huma's are in braces.
 type verbRouter struct{ fiber.Router }
 
 func (r verbRouter) Add(method, path string, handlers ...fiber.Handler) fiber.Router {
-	path = strings.NewReplacer("routes:", `routes\:`, "triggers:", `triggers\:`).Replace(path)
+	path = verb.ReplaceAllString(path, `$1\:`)
 	return r.Router.Add(method, path, handlers...)
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
 )
 
 // What an execution may do with the app's data and the network follows from who started it.
@@ -79,4 +80,30 @@ func ReadOnly(capabilities []abi.Capability) []abi.Capability {
 		}
 	}
 	return left
+}
+
+// Registrant is what an execution may do that a trigger starts: what the user who registered the trigger
+// may do now. The error is [fault.Forbidden] when that user is gone, or may not start executions in the
+// app any more, or the store's.
+func (a *Authority) Registrant(ctx context.Context, userID, appID string) ([]abi.Capability, error) {
+	refused := fault.New(fault.Forbidden, "whoever registered the trigger may not start executions in this app any more")
+	if userID == "" {
+		return nil, refused
+	}
+	user, err := a.store.Users().Get(ctx, userID)
+	if fault.Of(err) == fault.NotFound {
+		return nil, refused
+	}
+	if err != nil {
+		return nil, err
+	}
+	p := &Principal{User: user}
+	may, err := a.MayIn(ctx, p, appID, ScriptExecute)
+	if err != nil {
+		return nil, err
+	}
+	if !may {
+		return nil, refused
+	}
+	return a.Execution(ctx, p, appID)
 }

@@ -9,9 +9,11 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 
+	"github.com/picloud/picloud/host/events"
 	"github.com/picloud/picloud/host/executions"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/routing"
@@ -23,6 +25,12 @@ type Config struct {
 	Store      store.Store
 	Executions *executions.Service // compiles scripts, and keeps them ready to run
 	Logger     *slog.Logger
+
+	// Registry and Triggers follow the triggers; nil: nobody asks them.
+	Registry *events.Registry
+	Triggers *events.Table
+	// TriggersChanged is called after Triggers has changed; nil: nothing is.
+	TriggersChanged func()
 }
 
 // Catalog decides about apps, scripts and routes. It is safe for concurrent use.
@@ -34,16 +42,35 @@ type Catalog struct {
 
 	mu         sync.Mutex // held by whoever changes the catalog, or what is in memory of it
 	generation int64      // the newest revision that memory has seen
+
+	registry        *events.Registry
+	triggers        *events.Table
+	triggersChanged func()
+	stale           map[string]bool // apps whose triggers have to be read again
+	staleAll        bool            // those of all apps
 }
 
 // New reads the routes. The error is the store's.
 func New(ctx context.Context, config Config) (*Catalog, error) {
 	c := &Catalog{
 		store: config.Store, executions: config.Executions, log: config.Logger, routes: routing.NewTable(nil),
+		registry: config.Registry, triggers: config.Triggers, triggersChanged: config.TriggersChanged, stale: map[string]bool{},
+	}
+	if c.registry == nil {
+		c.registry = events.NewRegistry(nil)
+	}
+	if c.triggers == nil {
+		c.triggers = events.NewTable()
+	}
+	if c.triggersChanged == nil {
+		c.triggersChanged = func() {}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c, c.reload(ctx, config.Store)
+	if err := c.reload(ctx, config.Store); err != nil {
+		return nil, err
+	}
+	return c, c.loadTriggers(ctx)
 }
 
 // Routes is the table of all routes, always as the catalog is. It is for reading.
@@ -64,7 +91,8 @@ func (c *Catalog) change(ctx context.Context, fn func(tx store.Store) error) err
 		return err
 	}
 	// The change is made. If memory cannot follow it now, the watcher makes it.
-	if err := c.catchUp(context.WithoutCancel(ctx), c.store); err != nil {
+	ctx = context.WithoutCancel(ctx)
+	if err := errors.Join(c.catchUp(ctx, c.store), c.loadTriggers(ctx)); err != nil {
 		c.log.Error("the catalog was changed, but cannot be read", "error", err)
 	}
 	return nil
@@ -92,6 +120,7 @@ func (c *Catalog) catchUp(ctx context.Context, s store.Store) error {
 func (c *Catalog) follow(ctx context.Context, s store.Store, revision store.Revision) error {
 	switch revision.Resource {
 	case store.ResourceApp:
+		c.stale[revision.ID] = true
 		_, err := s.Apps().Get(ctx, revision.ID)
 		if fault.Of(err) == fault.NotFound {
 			c.routes.RemoveIf(func(r store.Route) bool { return r.AppID == revision.ID })
@@ -111,9 +140,12 @@ func (c *Catalog) follow(ctx context.Context, s store.Store, revision store.Revi
 		_, err := s.Scripts().Get(ctx, revision.ID)
 		if fault.Of(err) == fault.NotFound {
 			c.routes.RemoveIf(func(r store.Route) bool { return r.ScriptID == revision.ID })
+			c.stale[revision.AppID] = true // its triggers went with it
 			return nil
 		}
 		return err
+	case store.ResourceTrigger:
+		c.stale[revision.AppID] = true
 	case store.ResourceRoute:
 		route, err := s.Routes().Get(ctx, revision.ID)
 		switch {
@@ -140,6 +172,7 @@ func (c *Catalog) reload(ctx context.Context, s store.Store) error {
 	}
 	c.routes.Replace(routes)
 	c.executions.ChangedAll()
+	c.staleAll = true
 	c.generation = generation
 	return nil
 }

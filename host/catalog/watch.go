@@ -29,5 +29,8 @@ func (c *Catalog) Watcher() background.Service {
 func (c *Catalog) look(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.catchUp(ctx, c.store)
+	if err := c.catchUp(ctx, c.store); err != nil {
+		return err
+	}
+	return c.loadTriggers(ctx)
 }

@@ -61,6 +61,17 @@ type Config struct {
 	DocsQuota int64 `default:"4294967296" min:"0" max:"1125899906842624" help:"Most bytes that the documents of one app may have in all; 0 is no bound." env:"PICLOUD_DOCS_QUOTA"`
 	LogQuota  int64 `default:"268435456" min:"0" max:"1125899906842624" help:"Most bytes that one app may write to its log on a day (UTC); 0 is no bound." env:"PICLOUD_LOG_QUOTA"`
 
+	EventConcurrency    int           `default:"0" min:"0" max:"10000" help:"Events handled at once; 0 is half of the executions at once, so that requests have the other half." env:"PICLOUD_EVENT_CONCURRENCY"`
+	MaxPendingEvents    int           `default:"100000" min:"1" max:"100000000" help:"Most events of one app that wait; a change that would make more is refused." env:"PICLOUD_MAX_PENDING_EVENTS"`
+	MaxTriggerDepth     int           `default:"8" min:"1" max:"1000" help:"How deep triggers may cause one another; what goes deeper is left out." env:"PICLOUD_MAX_TRIGGER_DEPTH"`
+	TriggerMaxAttempts  int           `default:"5" min:"1" max:"100" help:"Attempts to handle an event, of triggers that say nothing else." env:"PICLOUD_TRIGGER_MAX_ATTEMPTS"`
+	TriggerBackoff      string        `default:"exponential" help:"How the pause between attempts grows: exponential, linear or constant." env:"PICLOUD_TRIGGER_BACKOFF"`
+	TriggerBase         time.Duration `default:"1s" min:"1ms" max:"720h" help:"The first pause between attempts." env:"PICLOUD_TRIGGER_BASE"`
+	TriggerMaxPause     time.Duration `default:"1h" min:"1ms" max:"720h" help:"The longest pause between attempts." env:"PICLOUD_TRIGGER_MAX_PAUSE"`
+	TriggerJitter       float64       `default:"0.2" help:"The part of a pause between attempts that is left to chance, 0 to 1." env:"PICLOUD_TRIGGER_JITTER"`
+	TriggerConcurrency  int           `default:"4" min:"1" max:"1000" help:"Events of a trigger handled at once, of triggers that say nothing else." env:"PICLOUD_TRIGGER_CONCURRENCY"`
+	DeadLetterRetention time.Duration `default:"720h" min:"0s" max:"876000h" help:"How long dead letters are kept; 0 keeps them for ever." env:"PICLOUD_DEAD_LETTER_RETENTION"`
+
 	FilesRoot    string `placeholder:"DIR" complete:"files" help:"Directory for the contents of apps' files; files in the data directory when not set. It must not be shared with another database." env:"PICLOUD_FILES_ROOT"`
 	FilesQuota   int64  `default:"1073741824" min:"0" max:"1125899906842624" help:"Most bytes that the files of one app may have in all; 0 is no bound." env:"PICLOUD_FILES_QUOTA"`
 	MaxFileBytes int64  `default:"104857600" min:"1" max:"1099511627776" help:"Largest file, bytes." env:"PICLOUD_MAX_FILE_BYTES"`
@@ -134,11 +145,30 @@ func (c *Config) Validate() error {
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		return &FieldError{"log_format", c.LogFormat, "must be text or json"}
 	}
+	switch c.TriggerBackoff {
+	case "exponential", "linear", "constant":
+	default:
+		return &FieldError{"trigger_backoff", c.TriggerBackoff, "must be exponential, linear or constant"}
+	}
+	if !(c.TriggerJitter >= 0 && c.TriggerJitter <= 1) {
+		return &FieldError{"trigger_jitter", strconv.FormatFloat(c.TriggerJitter, 'g', -1, 64), "must be between 0 and 1"}
+	}
+	if c.TriggerMaxPause < c.TriggerBase {
+		return &FieldError{"trigger_max_pause", c.TriggerMaxPause.String(), "must be at least trigger_base"}
+	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
 		return &FieldError{"log_level", c.LogLevel, "must be debug, info, warn or error"}
 	}
 	return nil
+}
+
+// EventPlaces returns how many events are handled at once.
+func (c *Config) EventPlaces() int {
+	if c.EventConcurrency > 0 {
+		return c.EventConcurrency
+	}
+	return max(c.MaxConcurrentExecutions/2, 1)
 }
 
 // minBufferedBytes lets a few requests of a usual size be served at once: 1 MiB.

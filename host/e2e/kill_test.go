@@ -199,7 +199,7 @@ func sweepOrphans(t *testing.T, p *place, args []string, kept int) {
 	if len(args) > 0 {
 		c.DatabaseURL = args[1]
 	}
-	db, err := server.OpenStore(t.Context(), &c.Location)
+	db, err := server.OpenStore(t.Context(), &c.Location, nil)
 	require.NoError(t, err)
 	defer db.Close()
 	service, err := files.New(files.Config{Store: db.Files(), Root: c.FilesDir(), Now: func() time.Time { return time.Now().Add(24 * time.Hour) }})

@@ -1,8 +1,3 @@
-// Package events knows who listens to changes of apps' data.
-//
-// A [Registry] keeps in memory who listens to what, because it is asked before each write of kv,
-// docs and files: a write to a collection that nobody listens to stays a single statement. It also
-// gives a change and a new listener an order, see [Registry.Reload].
 package events
 
 import (

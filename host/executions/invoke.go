@@ -6,6 +6,7 @@ import (
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/events"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/hostcalls"
 )
@@ -21,7 +22,7 @@ func (s *Service) invoker(scope *hostcalls.Scope, requestID string) hostcalls.In
 		}
 		out, err := s.run(ctx, script, Invocation{
 			ScriptID: script.row.ID, Type: abi.InvocationInvoke, RequestID: requestID,
-			Capabilities: scope.Capabilities, args: args, depth: scope.Depth + 1,
+			Capabilities: scope.Capabilities, Args: args, Cause: events.CauseOf(ctx), depth: scope.Depth + 1,
 		})
 		if err != nil {
 			return nil, err
@@ -29,7 +30,7 @@ func (s *Service) invoker(scope *hostcalls.Scope, requestID string) hostcalls.In
 		if out.Error != nil {
 			return nil, out.Error
 		}
-		return out.value, nil
+		return out.Value, nil
 	}
 }
 

@@ -6,6 +6,7 @@
 package executions
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/events"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/hostcalls"
 	"github.com/picloud/picloud/host/sandbox"
@@ -80,8 +82,13 @@ type Invocation struct {
 	Request   *abi.Request // nil for an event
 	Event     msgp.Raw     // a map; nil for a request
 	Streamer  Streamer     // takes a response that is made bit by bit; nil: it is collected
-	args      msgp.Raw     // of one that another execution asks for
-	depth     int          // above 0: another execution asks for it
+	Args      msgp.Raw     // of one that another execution asks for
+
+	ExecutionID string       // that it will have; "": a new one
+	EventID     string       // that it handles; "": none
+	Cause       events.Cause // that it acts for; zero: it is the first
+
+	depth int // above 0: another execution asks for it
 
 	// Capabilities are what the execution may do, as package authz tells of
 	// whoever starts it. A read-only script keeps only those to read.
@@ -95,7 +102,8 @@ type Outcome struct {
 	Response    abi.Response     // of a script that returned a value
 	Streamed    bool             // the response, or as much of it as there is, has gone to the Streamer
 	Error       *abi.ScriptError // nil when it did
-	value       msgp.Raw         // that it returned
+	Value       msgp.Raw         // that it returned
+	OurFault    bool             // it failed, and the storage did meanwhile
 	Lines       []store.LogLine  // what it logged; the error is the last line
 	Duration    time.Duration
 	Operations  int64
@@ -160,20 +168,24 @@ func (s *Service) Run(ctx context.Context, in Invocation) (*Outcome, error) {
 }
 
 func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outcome, error) {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return nil, err
+	if in.ExecutionID == "" {
+		id, err := uuid.NewV7()
+		if err != nil {
+			return nil, err
+		}
+		in.ExecutionID = id.String()
 	}
+	ctx = events.WithCause(ctx, events.Cause{Depth: in.Cause.Depth, Root: cmp.Or(in.Cause.Root, in.ExecutionID)})
 	world := sandbox.NewWorld(nil)
 	started := world.Started
 	var log hostcalls.Log
 	scope := &hostcalls.Scope{
-		ExecutionID: id.String(), AppID: script.row.AppID, ScriptID: script.row.ID,
+		ExecutionID: in.ExecutionID, AppID: script.row.AppID, ScriptID: script.row.ID,
 		Capabilities: in.Capabilities, Log: &log, Started: started, Now: world.Now, Depth: in.depth,
 		Request: in.Request,
 	}
 	var streamed stream
-	if in.Type != abi.InvocationInvoke {
+	if in.answers() {
 		streamed = stream{executionID: scope.ExecutionID, to: in.Streamer}
 		scope.Stream = &streamed
 	}
@@ -190,10 +202,10 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 	if code := fault.Of(err); code == fault.Storage || code == fault.NotFound { // of a plugin's module
 		return nil, err
 	}
-	out.Operations, out.value = result.Operations, result.Value
+	out.Operations, out.Value = result.Operations, result.Value
 	switch {
 	case err != nil:
-	case in.Type == abi.InvocationInvoke: // nobody is answered over HTTP
+	case !in.answers():
 		out.Response.Status = 200
 	case streamed.begun:
 		out.Response, err = streamed.head, nil
@@ -204,11 +216,18 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 	out.Duration = time.Since(started)
 	if err != nil {
 		out.Error = s.scriptError(err, scope, s.Limits(script.row.Limits))
+		out.OurFault = scope.StorageFailed
 		log.WriteLast(abi.LogError, out.Error.Message)
 	}
 	out.Lines = log.Lines()
 	s.finished(ctx, script.row, in, out, started)
 	return out, nil
+}
+
+// answers reports whether somebody looks at what the script answers: a client, or a person who tries a
+// trigger's script.
+func (in *Invocation) answers() bool {
+	return in.Type != abi.InvocationInvoke && (in.Type != abi.InvocationTrigger || in.EventID == "")
 }
 
 func (s *Service) execute(ctx context.Context, script *script, in Invocation, scope *hostcalls.Scope, world sandbox.World) (sandbox.Result, error) {
@@ -228,7 +247,7 @@ func (s *Service) execute(ctx context.Context, script *script, in Invocation, sc
 		InvocationType: in.Type,
 		Request:        in.Request,
 		Event:          in.Event,
-		Args:           in.args,
+		Args:           in.Args,
 	}, world)
 }
 
@@ -313,6 +332,9 @@ func (s *Service) finished(ctx context.Context, script store.Script, in Invocati
 			slog.Int("status", out.Status()), slog.Duration("duration", out.Duration),
 			slog.Int64("operations", out.Operations),
 		}
+		if in.EventID != "" {
+			attributes = append(attributes, slog.String("event_id", in.EventID))
+		}
 		if out.Error != nil {
 			attributes = append(attributes, slog.String("error", firstLine(out.Error.Message)))
 		}
@@ -320,7 +342,7 @@ func (s *Service) finished(ctx context.Context, script store.Script, in Invocati
 	}
 	record := store.Execution{
 		ID: out.ExecutionID, AppID: script.AppID, ScriptID: script.ID, ScriptVersion: script.Version,
-		RequestID: in.RequestID, InvocationType: in.Type, Status: out.Status(),
+		RequestID: in.RequestID, InvocationType: in.Type, EventID: in.EventID, Status: out.Status(),
 		StartedAt: started.UTC(), Duration: out.Duration, Operations: out.Operations, Lines: out.Lines,
 	}
 	if out.Error != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/events"
 	"github.com/picloud/picloud/host/executions"
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/front/budget"
@@ -33,12 +34,13 @@ type Config struct {
 	Executions   *executions.Service
 	Files        *files.Service
 	Routes       *routing.Table
-	MaxBodyBytes int64          // of a request, streamed ones excepted
-	Budget       *budget.Budget // of bodies and answers in memory; nil: one of the default size
-	Proxies      []netip.Prefix // whose word is taken for a client's address
-	Limits       edge.Limits    // of connections; those that are 0 are derived
-	Pace         edge.Pace      // of clients; what is 0 has its default
-	MetricsToken string         // that /metrics asks for; "": anybody may read them
+	Events       *events.Emitter // takes the requests of asynchronous routes
+	MaxBodyBytes int64           // of a request, streamed ones excepted
+	Budget       *budget.Budget  // of bodies and answers in memory; nil: one of the default size
+	Proxies      []netip.Prefix  // whose word is taken for a client's address
+	Limits       edge.Limits     // of connections; those that are 0 are derived
+	Pace         edge.Pace       // of clients; what is 0 has its default
+	MetricsToken string          // that /metrics asks for; "": anybody may read them
 	Version      string
 	Logger       *slog.Logger
 	Registry     *prometheus.Registry
@@ -57,6 +59,7 @@ type Server struct {
 	executions *executions.Service
 	files      *files.Service
 	routes     *routing.Table
+	events     *events.Emitter
 	maxBody    int64
 	budget     *budget.Budget
 	encoded    *coding.Cache // of files
@@ -81,7 +84,7 @@ const executePath = "/api/v1/execute/"
 // New makes a server. It does not listen yet.
 func New(c Config) *Server {
 	s := &Server{
-		store: c.Store, authority: c.Authority, executions: c.Executions, files: c.Files, routes: c.Routes,
+		store: c.Store, authority: c.Authority, executions: c.Executions, files: c.Files, routes: c.Routes, events: c.Events,
 		maxBody: c.MaxBodyBytes, budget: c.Budget, streams: c.Streams, version: c.Version, log: c.Logger,
 	}
 	if s.budget == nil {

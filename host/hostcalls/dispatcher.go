@@ -38,6 +38,8 @@ type Scope struct {
 	Depth  int     // of invocations: 0 unless another execution invoked this one
 	Invoke Invoker // nil: the execution cannot invoke others
 
+	StorageFailed bool // an operation found the storage failing
+
 	Request *abi.Request // nil unless a request caused the execution
 	Stream  Stream       // nil: the execution cannot stream its response
 }
@@ -120,6 +122,9 @@ func (d *Dispatcher) Perform(ctx context.Context, scope *Scope, op abi.Op, reque
 	}
 	shown := told(row.Name, err)
 	d.metrics.failed(row, shown)
+	if fault.Of(err) == fault.Storage && !ended(err) {
+		scope.StorageFailed = true
+	}
 	if fault.Cause(err) != nil && !ended(err) { // of which the script learns only that it happened
 		d.log.Error("hostcalls: the storage failed", "operation", row.Name, "execution_id", scope.ExecutionID, "app_id", scope.AppID, "error", err)
 	}

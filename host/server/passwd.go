@@ -30,7 +30,7 @@ func SetPassword(ctx context.Context, at *config.Location, username, password st
 		return fmt.Errorf("data: %w", err)
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
-	db, err := OpenStore(ctx, at)
+	db, err := OpenStore(ctx, at, nil)
 	if err != nil {
 		return fmt.Errorf("database: %w", err)
 	}

@@ -24,7 +24,9 @@ import (
 	"github.com/picloud/picloud/host/background"
 	"github.com/picloud/picloud/host/catalog"
 	"github.com/picloud/picloud/host/config"
+	"github.com/picloud/picloud/host/dispatch"
 	"github.com/picloud/picloud/host/docs"
+	"github.com/picloud/picloud/host/events"
 	"github.com/picloud/picloud/host/executions"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/fetch"
@@ -75,15 +77,19 @@ type Server struct {
 	metrics  *prometheus.Registry
 
 	// The parts, in the order in which New makes them.
+	triggers   *events.Table
+	emitter    *events.Emitter
+	listeners  *events.Registry
 	store      store.Store
 	services   hostcalls.Services
 	sandbox    *sandbox.Sandbox
 	budget     *budget.Budget
 	executions *executions.Service
+	authority  *authz.Authority
+	dispatcher *dispatch.Dispatcher
 	catalog    *catalog.Catalog
 	listener   net.Listener
 	admin      *generatedAdmin // nil: nobody has to be told a password
-	authority  *authz.Authority
 	front      *front.Server
 	background background.Group
 
@@ -115,6 +121,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		{"files_root", s.makeServices},
 		{"sandbox", s.makeSandbox},
 		{"executions", s.makeExecutions},
+		{"dispatcher", s.makeDispatcher},
 		{"catalog", s.makeCatalog},
 		{"addr", s.listen}, // before anything is done that only a first start does
 		{"first start", s.firstStart},
@@ -189,9 +196,15 @@ func (s *Server) takeDirectory(context.Context) error {
 func (s *Server) cache() string { return filepath.Join(s.settings.Data, "cache") }
 
 func (s *Server) openStore(ctx context.Context) (err error) {
-	if s.store, err = OpenStore(ctx, &s.settings.Location); err != nil {
+	s.triggers = events.NewTable()
+	s.emitter = events.NewEmitter(events.Config{
+		Table: s.triggers, MaxDepth: s.settings.MaxTriggerDepth, MaxPending: s.settings.MaxPendingEvents, Log: s.log, Registerer: s.metrics,
+	})
+	s.listeners = events.NewRegistry(s.emitter.Deliver)
+	if s.store, err = OpenStore(ctx, &s.settings.Location, s.listeners); err != nil {
 		return err
 	}
+	s.emitter.Bind(s.store)
 	s.onStop(func(context.Context) error { return s.store.Close() })
 	return nil
 }
@@ -284,8 +297,31 @@ func (s *Server) makeExecutions(context.Context) error {
 	return nil
 }
 
+// triggerRetry is the policy of triggers that have none of their own.
+func (s *Server) triggerRetry() store.Retry {
+	c := s.settings
+	return store.Retry{
+		MaxAttempts: c.TriggerMaxAttempts, Backoff: store.Backoff(c.TriggerBackoff), Base: c.TriggerBase, Max: c.TriggerMaxPause, Jitter: c.TriggerJitter,
+	}
+}
+
+// makeDispatcher makes what delivers events. It begins when the server runs.
+func (s *Server) makeDispatcher(context.Context) error {
+	c := s.settings
+	s.authority = authz.New(s.store, c.SessionTTL)
+	s.dispatcher = dispatch.New(dispatch.Config{
+		Store: s.store, Table: s.triggers, Emitter: s.emitter, Runner: s.executions, Registrant: s.authority.Registrant,
+		Concurrency: c.EventPlaces(), CallConcurrency: c.TriggerConcurrency, CallRetry: s.triggerRetry(),
+		Log: s.log, Registerer: s.metrics,
+	})
+	return nil
+}
+
 func (s *Server) makeCatalog(ctx context.Context) (err error) {
-	s.catalog, err = catalog.New(ctx, catalog.Config{Store: s.store, Executions: s.executions, Logger: s.log})
+	s.catalog, err = catalog.New(ctx, catalog.Config{
+		Store: s.store, Executions: s.executions, Logger: s.log,
+		Registry: s.listeners, Triggers: s.triggers, TriggersChanged: s.dispatcher.Changed,
+	})
 	return err
 }
 
@@ -304,10 +340,10 @@ func (s *Server) listen(ctx context.Context) (err error) {
 // makeFront makes what answers requests.
 func (s *Server) makeFront(context.Context) error {
 	c := s.settings
-	s.authority = authz.New(s.store, c.SessionTTL)
 	admin := api.New(api.Config{
 		Store: s.store, Authority: s.authority, Executions: s.executions,
 		KV: s.services.KV, Docs: s.services.Docs, Files: s.services.Files,
+		Events: s.emitter, TriggerRetry: s.triggerRetry(), TriggerConcurrency: c.TriggerConcurrency,
 		Catalog: s.catalog, MaxBodyBytes: c.MaxBodyBytes, MaxPluginBytes: c.MaxPluginBytes,
 		Quotas:  store.AppUsage{KV: c.KVQuota, Docs: c.DocsQuota, Files: c.FilesQuota, Log: c.LogQuota},
 		Version: s.version, Logger: s.log,
@@ -317,7 +353,7 @@ func (s *Server) makeFront(context.Context) error {
 		return err
 	}
 	s.front = front.New(front.Config{
-		Store: s.store, Authority: s.authority, Executions: s.executions, Files: s.services.Files, Routes: s.catalog.Routes(),
+		Store: s.store, Authority: s.authority, Executions: s.executions, Files: s.services.Files, Routes: s.catalog.Routes(), Events: s.emitter,
 		MaxBodyBytes: c.MaxBodyBytes, Budget: s.budget, Proxies: proxies, MetricsToken: c.MetricsToken,
 		Limits:  edge.Limits{Connections: c.MaxConnections, PerAddress: c.MaxConnectionsPerAddress},
 		Version: s.version, Logger: s.log, Registry: s.metrics,
@@ -330,11 +366,13 @@ func (s *Server) makeFront(context.Context) error {
 func (s *Server) makeBackground(context.Context) error {
 	s.background = background.Group{
 		s.catalog.Watcher(),
-		s.catalog.SiteSweeper(),
+		s.dispatcher,
+		dispatch.NewRetention(s.store, s.settings.DeadLetterRetention, s.log),
 		s.authority.SessionSweeper(s.log),
 		s.services.KV.Sweeper(),
 		s.services.Files.Sweeper(),
 		s.executions.CodeSweeper(s.log),
+		s.catalog.SiteSweeper(),
 		background.NewMemoryReturn(s.log),
 		background.NewSweep("unused", "bytes of disk", reclaimEvery, s.log, s.store.Reclaim),
 	}

@@ -145,7 +145,7 @@ func (s *site) password() string {
 // inStore does something in the database of a server that does not run.
 func inStore(t *testing.T, c *config.Config, do func(db store.Store)) {
 	t.Helper()
-	db, err := OpenStore(t.Context(), &c.Location)
+	db, err := OpenStore(t.Context(), &c.Location, nil)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.Close()) }()
 	do(db)
@@ -448,7 +448,7 @@ func TestBackground(t *testing.T) {
 		require.NoError(t, err)
 		removed = append(removed, n)
 	}
-	assert.Equal(t, []int64{1, 0, 0, 0, 0, 0}, removed)
+	assert.Equal(t, []int64{1, 0, 0, 0, 0, 0, 0}, removed)
 	end()
 	require.NoError(t, <-ended)
 }

@@ -7,12 +7,14 @@ import (
 
 // App owns scripts, routes and data, and shares them with no other app.
 type App struct {
-	ID        string
-	Slug      string // unique
-	Name      string
-	CORS      *CORS // of the routes that have none of their own; nil: there is none
-	CreatedAt time.Time
-	UpdatedAt time.Time
+	ID   string
+	Slug string // unique
+	Name string
+	CORS *CORS // of the routes that have none of their own; nil: there is none
+	// EventsPaused has the app's events wait.
+	EventsPaused bool
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
 }
 
 // AppChange says what to change of an app; a nil field stays as it is.
@@ -20,6 +22,8 @@ type AppChange struct {
 	Slug *string
 	Name *string
 	CORS *CORS // without origins: there is none any more
+
+	EventsPaused *bool
 }
 
 // Apps keeps the apps and who works on them.

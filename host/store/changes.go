@@ -12,6 +12,7 @@ type Change struct {
 	Collection string
 	Key        string // of kv the key, otherwise the id
 	Operation  ChangeOperation
+	Version    int64           // of a document, after the change; 0 of anything else
 	New        json.RawMessage // the value, the document's data or the file's metadata; nil after a deletion
 	Previous   json.RawMessage // the same before the change; nil before a creation
 }

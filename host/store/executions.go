@@ -16,6 +16,7 @@ type Execution struct {
 	ScriptVersion  int64
 	RequestID      string
 	InvocationType abi.InvocationType
+	EventID        string        // the event it handled; "" for none
 	Outcome        abi.ErrorCode // "" when the script returned a value
 	Status         int           // HTTP status answered, 0 if there was none
 	ErrorMessage   string        // whole, "" on success

@@ -20,9 +20,10 @@ type Resource string
 // The resources of revisions. What belongs to a row that is deleted goes with it, and has no
 // revision of its own.
 const (
-	ResourceApp    Resource = "app"
-	ResourceScript Resource = "script"
-	ResourceRoute  Resource = "route"
+	ResourceApp     Resource = "app"
+	ResourceScript  Resource = "script"
+	ResourceRoute   Resource = "route"
+	ResourceTrigger Resource = "trigger"
 )
 
 // KeptRevisions is how many revisions are kept, the newest.

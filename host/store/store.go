@@ -46,6 +46,10 @@ type Store interface {
 	Docs() Docs
 	Files() Files
 	Revisions() Revisions
+	Triggers() Triggers
+	Outbox() Outbox
+	DeadLetters() DeadLetters
+	Idempotency() Idempotency
 
 	// InTx runs fn in one transaction: all that fn does through tx is kept when fn returns nil, and
 	// none of it otherwise. InTx returns fn's error as it is. Transactions exclude each other and

@@ -28,7 +28,9 @@ import (
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/catalog"
+	"github.com/picloud/picloud/host/dispatch"
 	"github.com/picloud/picloud/host/docs"
+	"github.com/picloud/picloud/host/events"
 	"github.com/picloud/picloud/host/executions"
 	"github.com/picloud/picloud/host/fetch"
 	"github.com/picloud/picloud/host/files"
@@ -46,6 +48,8 @@ const (
 	MaxBody       = 3 << 20
 	MaxFile       = 9 << 20
 	MaxPlugin     = 1 << 20
+	MaxDepth      = 4  // of events that cause one another
+	MaxPending    = 50 // events of an app
 	AdminPassword = "correct horse"
 )
 
@@ -88,8 +92,12 @@ func NewLogging(t testing.TB, log *slog.Logger, changes ...func(*front.Config)) 
 	t.Helper()
 	ctx := context.Background()
 	path := filepath.Join(t.TempDir(), sqlite.FileName)
-	db, err := sqlite.Open(ctx, sqlite.Config{Path: path})
+	triggers := events.NewTable()
+	emitter := events.NewEmitter(events.Config{Table: triggers, MaxDepth: MaxDepth, MaxPending: MaxPending, Log: log})
+	listeners := events.NewRegistry(emitter.Deliver)
+	db, err := sqlite.Open(ctx, sqlite.Config{Path: path, Listeners: listeners})
 	require.NoError(t, err)
+	emitter.Bind(db)
 	s := &Site{T: t, DB: db, DBPath: path, Auth: authz.New(db, time.Hour)}
 	registry := prometheus.NewRegistry()
 	stored, err := files.New(files.Config{Store: db.Files(), Root: filepath.Join(filepath.Dir(path), "files"), MaxFileSize: MaxFile, Quota: 3 * MaxFile, Log: log})
@@ -103,15 +111,24 @@ func NewLogging(t testing.TB, log *slog.Logger, changes ...func(*front.Config)) 
 		ScriptCacheSize: 64, Logger: log, Registerer: registry,
 	})
 	runs.Start()
-	apps, err := catalog.New(ctx, catalog.Config{Store: db, Executions: runs, Logger: log})
+	retry := store.Retry{MaxAttempts: 3, Backoff: store.BackoffConstant, Base: time.Millisecond, Max: time.Second}
+	dispatcher := dispatch.New(dispatch.Config{
+		Store: db, Table: triggers, Emitter: emitter, Runner: runs, Registrant: s.Auth.Registrant,
+		Concurrency: MaxConcurrent / 2, CallConcurrency: 4, CallRetry: retry, Log: log,
+	})
+	apps, err := catalog.New(ctx, catalog.Config{
+		Store: db, Executions: runs, Logger: log, Registry: listeners, Triggers: triggers, TriggersChanged: dispatcher.Changed,
+	})
 	require.NoError(t, err)
 	admin := api.New(api.Config{
 		Store: db, Authority: s.Auth, Executions: runs, Catalog: apps,
 		KV: services.KV, Docs: services.Docs, Files: services.Files,
 		MaxBodyBytes: MaxBody, MaxPluginBytes: MaxPlugin, Version: "test", Logger: log,
+		Events: emitter, TriggerRetry: retry, TriggerConcurrency: 4,
 	})
+	dispatcher.Start()
 	config := front.Config{
-		Store: db, Authority: s.Auth, Executions: runs, Files: stored, Routes: apps.Routes(),
+		Store: db, Authority: s.Auth, Executions: runs, Files: stored, Routes: apps.Routes(), Events: emitter,
 		MaxBodyBytes: MaxBody, Version: "test", Logger: log, Registry: registry,
 		Mount: admin.Mount, Streams: api.Streams,
 	}
@@ -130,6 +147,7 @@ func NewLogging(t testing.TB, log *slog.Logger, changes ...func(*front.Config)) 
 		defer cancel()
 		_ = server.Shutdown(ctx)
 		<-served
+		require.NoError(t, dispatcher.Stop(ctx))
 		require.NoError(t, runs.Stop(ctx))
 		require.NoError(t, db.Close())
 	})

@@ -15,6 +15,13 @@ const (
 	announceRevision = `NOTIFY ` + channelRevisions
 )
 
+// channelEvents is the channel that tells the nodes of events. It is notified of outside of the
+// transactions that make them, by one statement for many: inside, each would wait for that lock.
+const (
+	channelEvents  = "picloud_events"
+	announceEvents = `NOTIFY ` + channelEvents
+)
+
 // closeTimeout is how long a connection that listened may take to say goodbye.
 const closeTimeout = time.Second
 

@@ -92,10 +92,23 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 					return "", "(" + count + ") < " + strconv.Itoa(limit)
 				},
 			},
-			Record:    record,
-			Announce:  announceRevision,
-			Listen:    listener(options.ConnConfig, channelRevisions),
-			Retryable: retryable,
+			SkipLocked: ` SKIP LOCKED`,
+			TryLock:    `SELECT 1 WHERE pg_try_advisory_xact_lock(hashtextextended($1, 0))`,
+			Clock: func(micros string) string { // $1 is named for its type only
+				if micros == "" {
+					return "COALESCE(statement_timestamp(), $1)"
+				}
+				return "COALESCE(statement_timestamp(), $1) + " + micros + "::bigint * INTERVAL '1 microsecond'"
+			},
+			DeleteLeased: `DELETE FROM outbox USING unnest($1::text[], $2::text[]) AS ended (id, token)
+				WHERE outbox.id = ended.id AND outbox.token = ended.token RETURNING outbox.id, outbox.token`,
+			Texts:          func(texts []string) any { return append([]string{}, texts...) },
+			AnnounceEvents: announceEvents,
+			ListenEvents:   listener(options.ConnConfig, channelEvents),
+			Record:         record,
+			Announce:       announceRevision,
+			Listen:         listener(options.ConnConfig, channelRevisions),
+			Retryable:      retryable,
 		},
 	}), nil
 }

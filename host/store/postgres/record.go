@@ -18,13 +18,13 @@ const (
 	// scriptsLock keeps the scripts from being deleted meanwhile.
 	scriptsLock = `SELECT id, app_id FROM scripts WHERE id = ANY ($1::text[]) ORDER BY id FOR KEY SHARE`
 
-	executionsInsert = `INSERT INTO executions (id, app_id, script_id, script_version, request_id, invocation_type, outcome,
+	executionsInsert = `INSERT INTO executions (id, app_id, script_id, script_version, request_id, invocation_type, event_id, outcome,
 			status, error_message, error_line, error_column, started_at, duration_us, operations)
-		SELECT id, app_id, script_id, script_version, request_id, invocation_type, outcome,
+		SELECT id, app_id, script_id, script_version, request_id, invocation_type, event_id, outcome,
 			status, error_message, error_line, error_column, started_at, duration_us, operations
-		FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[],
-			$8::integer[], $9::text[], $10::integer[], $11::integer[], $12::timestamptz[], $13::bigint[], $14::bigint[])
-			WITH ORDINALITY AS execution (id, app_id, script_id, script_version, request_id, invocation_type, outcome,
+		FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
+			$9::integer[], $10::text[], $11::integer[], $12::integer[], $13::timestamptz[], $14::bigint[], $15::bigint[])
+			WITH ORDINALITY AS execution (id, app_id, script_id, script_version, request_id, invocation_type, event_id, outcome,
 			status, error_message, error_line, error_column, started_at, duration_us, operations, place)
 		ORDER BY place
 		ON CONFLICT DO NOTHING RETURNING id, position`
@@ -120,14 +120,15 @@ func insertExecutions(ctx context.Context, tx *sql.Tx, columns executionColumns)
 
 // executionColumns are the executions of a batch, column by column.
 type executionColumns struct {
-	id, app, script        []string
-	version                []int64
-	request, cause, result []string
-	status                 []int32
-	message                []string
-	line, column           []int32
-	start                  []time.Time
-	micros, operations     []int64
+	id, app, script    []string
+	version            []int64
+	request, cause     []string
+	event, result      []string
+	status             []int32
+	message            []string
+	line, column       []int32
+	start              []time.Time
+	micros, operations []int64
 }
 
 func (c *executionColumns) add(e store.Execution) {
@@ -137,6 +138,7 @@ func (c *executionColumns) add(e store.Execution) {
 	c.version = append(c.version, e.ScriptVersion)
 	c.request = append(c.request, e.RequestID)
 	c.cause = append(c.cause, string(e.InvocationType))
+	c.event = append(c.event, e.EventID)
 	c.result = append(c.result, string(e.Outcome))
 	c.status = append(c.status, int32(e.Status))
 	c.message = append(c.message, e.ErrorMessage)
@@ -148,7 +150,7 @@ func (c *executionColumns) add(e store.Execution) {
 }
 
 func (c *executionColumns) args() []any {
-	return []any{c.id, c.app, c.script, c.version, c.request, c.cause, c.result,
+	return []any{c.id, c.app, c.script, c.version, c.request, c.cause, c.event, c.result,
 		c.status, c.message, c.line, c.column, c.start, c.micros, c.operations}
 }
 

@@ -17,7 +17,7 @@ const (
 	positions    = `SELECT position FROM executions WHERE position > $1`
 
 	executionInsert = `INSERT INTO executions (position, id, app_id, script_id, script_version, request_id, invocation_type,
-			outcome, status, error_message, error_line, error_column, started_at, duration_us, operations)
+			event_id, outcome, status, error_message, error_line, error_column, started_at, duration_us, operations)
 		VALUES `
 	onceOnly   = ` ON CONFLICT DO NOTHING`
 	lineInsert = `INSERT INTO log_lines (script_id, execution, seq, at, level, message, data) VALUES `
@@ -36,7 +36,7 @@ func record(ctx context.Context, tx *sql.Tx, executions []store.Execution) error
 		return err
 	}
 	position := before
-	rows := rowWriter{tx: tx, insert: executionInsert, columns: 15, conflict: onceOnly}
+	rows := rowWriter{tx: tx, insert: executionInsert, columns: 16, conflict: onceOnly}
 	defer rows.close()
 	recorded := make(map[int64]*store.Execution, len(executions))
 	for i := range executions {
@@ -47,7 +47,7 @@ func record(ctx context.Context, tx *sql.Tx, executions []store.Execution) error
 		position++
 		recorded[position] = e
 		err := rows.add(ctx, position, e.ID, e.AppID, e.ScriptID, e.ScriptVersion, e.RequestID, string(e.InvocationType),
-			string(e.Outcome), e.Status, e.ErrorMessage, e.ErrorLine, e.ErrorColumn,
+			e.EventID, string(e.Outcome), e.Status, e.ErrorMessage, e.ErrorLine, e.ErrorColumn,
 			e.StartedAt, e.Duration.Microseconds(), e.Operations)
 		if err != nil {
 			return err

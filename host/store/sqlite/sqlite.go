@@ -8,6 +8,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -83,7 +84,16 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 		Listeners: config.Listeners,
 		Prepare:   true,
 		Dialect: sqlstore.Dialect{ // BEGIN IMMEDIATE is the lock
-			Record:  record,
+			Record: record,
+			Clock: func(micros string) string {
+				if micros == "" {
+					return "$1"
+				}
+				return "$1 + " + micros
+			},
+			DeleteLeased: `DELETE FROM outbox WHERE (id, token) IN (SELECT ids.value, tokens.value
+				FROM json_each($1) AS ids JOIN json_each($2) AS tokens ON ids.key = tokens.key) RETURNING id, token`,
+			Texts:   func(texts []string) any { return encodeTexts(texts) },
 			Reclaim: func(ctx context.Context) (int64, error) { return reclaim(ctx, writer) },
 			Terms: sqlstore.TermIndex{
 				Value: encodeTerms,
@@ -105,6 +115,15 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 		// The writer last: the last connection folds the log into the file.
 		Close: func() error { return errors.Join(reader.Close(), writer.Close()) },
 	}), nil
+}
+
+// encodeTexts writes texts as a JSON array.
+func encodeTexts(texts []string) string {
+	encoded, err := json.Marshal(texts)
+	if err != nil {
+		panic(err) // texts always encode
+	}
+	return string(encoded)
 }
 
 // encodeTerms writes terms as a JSON array.

@@ -12,14 +12,14 @@ type apps struct{ s *sqlStore }
 const (
 	appInsert = `INSERT INTO apps (id, slug, name, cors, created_at, updated_at)
 		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`
-	appGet       = `SELECT id, slug, name, cors, created_at, updated_at FROM apps WHERE id = $1`
-	appGetBySlug = `SELECT id, slug, name, cors, created_at, updated_at FROM apps WHERE slug = $1`
-	appList      = `SELECT id, slug, name, cors, created_at, updated_at FROM apps
+	appGet       = `SELECT id, slug, name, cors, events_paused, created_at, updated_at FROM apps WHERE id = $1`
+	appGetBySlug = `SELECT id, slug, name, cors, events_paused, created_at, updated_at FROM apps WHERE slug = $1`
+	appList      = `SELECT id, slug, name, cors, events_paused, created_at, updated_at FROM apps
 		WHERE slug > $1 ORDER BY slug LIMIT $2`
-	appListOfUser = `SELECT a.id, a.slug, a.name, a.cors, a.created_at, a.updated_at
+	appListOfUser = `SELECT a.id, a.slug, a.name, a.cors, a.events_paused, a.created_at, a.updated_at
 		FROM app_members m JOIN apps a ON a.id = m.app_id
 		WHERE m.user_id = $1 AND a.slug > $2 ORDER BY a.slug LIMIT $3`
-	appUpdate = `UPDATE apps SET slug = $2, name = $3, cors = $4, updated_at = $5 WHERE id = $1`
+	appUpdate = `UPDATE apps SET slug = $2, name = $3, cors = $4, events_paused = $5, updated_at = $6 WHERE id = $1`
 	appDelete = `DELETE FROM apps WHERE id = $1`
 	appExists = `SELECT 1 FROM apps WHERE id = $1`
 
@@ -33,7 +33,7 @@ const (
 )
 
 func scanApp(row scanner) (a store.App, err error) {
-	err = row.Scan(&a.ID, &a.Slug, &a.Name, orNone{&a.CORS}, instant{&a.CreatedAt}, instant{&a.UpdatedAt})
+	err = row.Scan(&a.ID, &a.Slug, &a.Name, orNone{&a.CORS}, &a.EventsPaused, instant{&a.CreatedAt}, instant{&a.UpdatedAt})
 	return a, err
 }
 
@@ -106,6 +106,7 @@ func (a apps) Update(ctx context.Context, id string, change store.AppChange) (ap
 		}
 		set(&app.Slug, change.Slug)
 		set(&app.Name, change.Name)
+		set(&app.EventsPaused, change.EventsPaused)
 		if change.CORS != nil {
 			if app.CORS = change.CORS; len(app.CORS.Origins) == 0 {
 				app.CORS = nil
@@ -118,7 +119,7 @@ func (a apps) Update(ctx context.Context, id string, change store.AppChange) (ap
 			return err
 		}
 		app.UpdatedAt = later(app.UpdatedAt, a.s.db.now())
-		_, err := tx.ExecContext(ctx, appUpdate, app.ID, app.Slug, app.Name, encodeCORS(app.CORS), app.UpdatedAt)
+		_, err := tx.ExecContext(ctx, appUpdate, app.ID, app.Slug, app.Name, encodeCORS(app.CORS), app.EventsPaused, app.UpdatedAt)
 		return err
 	})
 	if err != nil {

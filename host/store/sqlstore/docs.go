@@ -60,7 +60,7 @@ func (d docs) Create(ctx context.Context, key store.DocumentKey, content store.D
 			}
 			return store.Conflict("document", "id", key.ID, key.ID)
 		}
-		return tx.tell(ctx, store.ChangeCreate, content.Data, nil)
+		return tx.at(doc.Version).tell(ctx, store.ChangeCreate, content.Data, nil)
 	})
 	if err != nil {
 		return store.Document{}, err
@@ -100,7 +100,7 @@ func (d docs) Replace(ctx context.Context, key store.DocumentKey, content store.
 			if err == nil {
 				previous := doc.Data
 				doc.Data = content.Data
-				return tx.tell(ctx, store.ChangeUpdate, doc.Data, previous)
+				return tx.at(doc.Version).tell(ctx, store.ChangeUpdate, doc.Data, previous)
 			}
 			if !missing(err) || expect == nil {
 				return err
@@ -149,7 +149,7 @@ func (d docs) Modify(ctx context.Context, key store.DocumentKey, expect *int64,
 		if err != nil {
 			return err
 		}
-		return tx.tell(ctx, store.ChangeUpdate, doc.Data, previous)
+		return tx.at(doc.Version).tell(ctx, store.ChangeUpdate, doc.Data, previous)
 	})
 	if refused != nil {
 		return store.Document{}, refused
@@ -169,6 +169,6 @@ func (d docs) Delete(ctx context.Context, key store.DocumentKey) error {
 		if err != nil {
 			return err
 		}
-		return tx.tell(ctx, store.ChangeDelete, nil, doc.Data)
+		return tx.at(doc.Version).tell(ctx, store.ChangeDelete, nil, doc.Data)
 	})
 }

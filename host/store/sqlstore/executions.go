@@ -18,10 +18,10 @@ import (
 type executions struct{ s *sqlStore }
 
 const (
-	executionGet = `SELECT position, id, app_id, script_id, script_version, request_id, invocation_type, outcome, status,
+	executionGet = `SELECT position, id, app_id, script_id, script_version, request_id, invocation_type, event_id, outcome, status,
 			error_message, error_line, error_column, started_at, duration_us, operations
 		FROM executions WHERE id = $1`
-	executionListByScript = `SELECT position, id, app_id, script_id, script_version, request_id, invocation_type, outcome, status,
+	executionListByScript = `SELECT position, id, app_id, script_id, script_version, request_id, invocation_type, event_id, outcome, status,
 			error_message, error_line, error_column, started_at, duration_us, operations
 		FROM executions WHERE script_id = $1 AND position < $2
 		ORDER BY position DESC LIMIT $3`
@@ -61,7 +61,7 @@ type recorded struct {
 
 func scanExecution(row scanner) (e recorded, err error) {
 	var micros int64
-	err = row.Scan(&e.position, &e.ID, &e.AppID, &e.ScriptID, &e.ScriptVersion, &e.RequestID, &e.InvocationType, &e.Outcome,
+	err = row.Scan(&e.position, &e.ID, &e.AppID, &e.ScriptID, &e.ScriptVersion, &e.RequestID, &e.InvocationType, &e.EventID, &e.Outcome,
 		&e.Status, &e.ErrorMessage, &e.ErrorLine, &e.ErrorColumn, instant{&e.StartedAt}, &micros, &e.Operations)
 	e.Duration = time.Duration(micros) * time.Microsecond
 	return e, err
@@ -189,6 +189,7 @@ func mendExecution(e store.Execution) store.Execution {
 	e.AppID, e.ScriptID = mended(e.AppID), mended(e.ScriptID)
 	e.RequestID = mended(e.RequestID)
 	e.InvocationType = abi.InvocationType(mended(string(e.InvocationType)))
+	e.EventID = mended(e.EventID)
 	e.Outcome = abi.ErrorCode(mended(string(e.Outcome)))
 	e.ErrorMessage = mended(e.ErrorMessage)
 	e.StartedAt = cut(e.StartedAt)

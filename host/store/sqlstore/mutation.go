@@ -24,6 +24,12 @@ func (m mutation) tell(ctx context.Context, operation store.ChangeOperation, now
 	return m.tx.audience.Tell(ctx, m.sqlStore, change)
 }
 
+// at is the change that brings a document to a version, or removes it at that one.
+func (m mutation) at(version int64) mutation {
+	m.about.Version = version
+	return m
+}
+
 // mutation begins a change in the transaction of s.
 func (s *sqlStore) mutation(about store.Change) mutation {
 	if s.tx.audience == nil {

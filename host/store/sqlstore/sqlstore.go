@@ -35,6 +35,22 @@ type Dialect struct {
 	// Announce is run last in a transaction that makes a revision, for Listen of other nodes; ""
 	// when there are none.
 	Announce string
+	// SkipLocked follows ForUpdate in a query that leaves out the rows others keep; "" as there.
+	SkipLocked string
+	// TryLock tries to get a lock until the end of the transaction, by its name $1, and finds a row if
+	// it did; "" when one transaction at a time writes.
+	TryLock string
+	// Clock is the present time in SQL, and so many microseconds more, if micros is the place of an
+	// argument or not "": the argument $1 has the store's own clock, which nodes that share a database
+	// do not go by.
+	Clock func(micros string) string
+	// DeleteLeased removes the events $1 that are under the tokens $2, of equal lengths, and returns both; Texts makes
+	// those arguments.
+	DeleteLeased string
+	Texts        func(texts []string) any
+	// AnnounceEvents and ListenEvents are those of the outbox; "" and nil as Announce and Listen.
+	AnnounceEvents string
+	ListenEvents   func(ctx context.Context, wake func()) error
 	// Listen implements [store.Revisions]; nil when no other process may use the database.
 	Listen func(ctx context.Context, wake func()) error
 	// Reclaim implements [store.Store.Reclaim]; nil when there is nothing to do.
@@ -82,6 +98,7 @@ type database struct {
 	Config
 	reader, writer queryer
 	statements     *statements // the writer's; nil without Config.Prepare
+	timed          sync.Map    // statements by what they are made of, see sqlStore.timed
 	close          func() error
 }
 
@@ -105,6 +122,11 @@ func (s *sqlStore) KV() store.KV                 { return kv{s} }
 func (s *sqlStore) Docs() store.Docs             { return docs{s} }
 func (s *sqlStore) Files() store.Files           { return files{s} }
 func (s *sqlStore) Revisions() store.Revisions   { return revisions{s} }
+
+func (s *sqlStore) Triggers() store.Triggers       { return triggers{s} }
+func (s *sqlStore) Outbox() store.Outbox           { return outbox{s} }
+func (s *sqlStore) DeadLetters() store.DeadLetters { return deadLetters{s} }
+func (s *sqlStore) Idempotency() store.Idempotency { return idempotency{s} }
 
 func (s *sqlStore) InTx(ctx context.Context, fn func(tx store.Store) error) error {
 	if s.tx != nil {

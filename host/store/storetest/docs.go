@@ -83,8 +83,8 @@ func (s *shelf) scan(t testing.TB, query store.DocumentQuery) (found []string) {
 	return found
 }
 
-func (s *shelf) change(id string, operation store.ChangeOperation, previous, next string) store.Change {
-	change := store.Change{AppID: s.app, Source: store.ChangeDocs, Collection: s.name, Key: id, Operation: operation}
+func (s *shelf) change(id string, version int64, operation store.ChangeOperation, previous, next string) store.Change {
+	change := store.Change{AppID: s.app, Source: store.ChangeDocs, Collection: s.name, Key: id, Operation: operation, Version: version}
 	if previous != "" {
 		change.Previous = json.RawMessage(previous)
 	}
@@ -101,14 +101,14 @@ func testDocsChanges(t *testing.T, s *shelf) {
 	require.Equal(t, 7, int(id.Version()))
 	require.Equal(t, store.Document{ID: made.ID, Data: json.RawMessage(`{"n":1}`), Version: 1, CreatedAt: kept(s.clock.Now()), UpdatedAt: kept(s.clock.Now())}, made)
 	s.has(t, made)
-	s.sameChanges(t, s.change(made.ID, store.ChangeCreate, "", `{"n":1}`))
+	s.sameChanges(t, s.change(made.ID, 1, store.ChangeCreate, "", `{"n":1}`))
 
 	s.clock.advance(time.Minute)
 	replaced, err := s.Docs().Replace(s.ctx, s.key(made.ID), content(`{"n":2}`, 8), nil)
 	require.NoError(t, err)
 	require.Equal(t, store.Document{ID: made.ID, Data: json.RawMessage(`{"n":2}`), Version: 2, CreatedAt: made.CreatedAt, UpdatedAt: kept(s.clock.Now())}, replaced)
 	s.has(t, replaced)
-	s.sameChanges(t, s.change(made.ID, store.ChangeUpdate, `{"n":1}`, `{"n":2}`))
+	s.sameChanges(t, s.change(made.ID, 2, store.ChangeUpdate, `{"n":1}`, `{"n":2}`))
 
 	modified, err := s.Docs().Modify(s.ctx, s.key(made.ID), nil, func(data json.RawMessage) (store.DocumentContent, error) {
 		require.Equal(t, `{"n":2}`, string(data))
@@ -118,15 +118,15 @@ func testDocsChanges(t *testing.T, s *shelf) {
 	require.Equal(t, int64(3), modified.Version)
 	require.True(t, modified.UpdatedAt.After(replaced.UpdatedAt), "a later version has a later time even when the clock stands still")
 	s.has(t, modified)
-	s.sameChanges(t, s.change(made.ID, store.ChangeUpdate, `{"n":2}`, `{"n":3}`))
+	s.sameChanges(t, s.change(made.ID, 3, store.ChangeUpdate, `{"n":2}`, `{"n":3}`))
 
 	again, err := s.Docs().Replace(s.ctx, s.key(made.ID), content(`{"n":3}`), nil)
 	require.NoError(t, err)
 	require.Equal(t, modified.UpdatedAt.Add(time.Microsecond), again.UpdatedAt)
-	s.sameChanges(t, s.change(made.ID, store.ChangeUpdate, `{"n":3}`, `{"n":3}`))
+	s.sameChanges(t, s.change(made.ID, 4, store.ChangeUpdate, `{"n":3}`, `{"n":3}`))
 
 	require.NoError(t, s.Docs().Delete(s.ctx, s.key(made.ID)))
-	s.sameChanges(t, s.change(made.ID, store.ChangeDelete, `{"n":3}`, ""))
+	s.sameChanges(t, s.change(made.ID, 4, store.ChangeDelete, `{"n":3}`, ""))
 	_, err = s.Docs().Get(s.ctx, s.key(made.ID))
 	notFound(t, err, "document")
 	notFound(t, s.Docs().Delete(s.ctx, s.key(made.ID)), "document")
@@ -138,7 +138,7 @@ func testDocsChanges(t *testing.T, s *shelf) {
 	_, err = s.Docs().Create(s.ctx, s.key("given"), content(`{"other":1}`))
 	conflict(t, err, store.Conflict("document", "id", "given", "given"))
 	s.has(t, given)
-	s.sameChanges(t, s.change("given", store.ChangeCreate, "", `{}`))
+	s.sameChanges(t, s.change("given", 1, store.ChangeCreate, "", `{}`))
 }
 
 func testDocsVersions(t *testing.T, s *shelf) {
@@ -430,7 +430,7 @@ func testDocsUndone(t *testing.T, s *shelf) {
 	same()
 
 	require.NoError(t, s.InTx(s.ctx, func(tx store.Store) error { return changes["modify"](tx) }))
-	s.sameChanges(t, s.change(doc.ID, store.ChangeUpdate, `{"n":1}`, `{"n":2}`))
+	s.sameChanges(t, s.change(doc.ID, 2, store.ChangeUpdate, `{"n":1}`, `{"n":2}`))
 }
 
 func testDocsConcurrency(t *testing.T, s *shelf) {

@@ -69,6 +69,13 @@ func Exercise(t *testing.T, fresh func(tb testing.TB) Opener) {
 		{"Usage", onOne(testUsage)},
 		{"UsageUnheard", onUnheard(testUsage)},
 		{"LogUsage", onOne(testLogUsage)},
+		{"Triggers", onOne(testTriggers)},
+		{"Claims", onOutbox(testClaims)},
+		{"Leases", onOutbox(testLeases)},
+		{"Batches", onOutbox(testBatches)},
+		{"Events", onOutbox(testEventLists)},
+		{"DeadLetters", onOutbox(testDeadLetters)},
+		{"Idempotency", onOne(testIdempotency)},
 	} {
 		t.Run(topic.name, func(t *testing.T) { topic.test(t, fresh) })
 	}

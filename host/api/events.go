@@ -1,0 +1,356 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/events"
+	"github.com/picloud/picloud/host/fault"
+	"github.com/picloud/picloud/host/store"
+)
+
+func (a *API) mountEvents(admin huma.API) {
+	operation(a, admin, http.MethodGet, "/apps/{app}/events", "list-events", "List what is to be delivered", http.StatusOK, a.listEvents)
+	operation(a, admin, http.MethodPost, "/apps/{app}/events:pause", "pause-events", "Have all events of an app wait", http.StatusOK, a.pauseEvents(true))
+	operation(a, admin, http.MethodPost, "/apps/{app}/events:resume", "resume-events", "Have the events of an app wait no longer", http.StatusOK, a.pauseEvents(false))
+	operation(a, admin, http.MethodGet, "/events/{id}", "get-event", "Show an event", http.StatusOK, a.getEvent)
+	operation(a, admin, http.MethodDelete, "/events/{id}", "delete-event", "Delete an event that nobody handles now", http.StatusNoContent, a.deleteEvent)
+	operation(a, admin, http.MethodPost, "/events/{id}:retry", "retry-event", "Have an event delivered now", http.StatusOK, a.retryEvent)
+	operation(a, admin, http.MethodGet, "/apps/{app}/queues", "list-queues", "List the topics that have messages, or a consumer", http.StatusOK, a.listQueues)
+	operation(a, admin, http.MethodGet, "/apps/{app}/queues/{topic}/messages", "list-messages", "List the messages of a topic", http.StatusOK, a.listMessages)
+	operation(a, admin, http.MethodPost, "/apps/{app}/queues/{topic}/messages", "push-message", "Push a message", http.StatusAccepted, a.pushMessage)
+	operation(a, admin, http.MethodDelete, "/apps/{app}/queues/{topic}/messages", "clear-queue", "Remove the messages of a topic that nobody handles now", http.StatusOK, a.clearQueue)
+	operation(a, admin, http.MethodGet, "/apps/{app}/dead-letters", "list-dead-letters", "List what could not be delivered, the newest first", http.StatusOK, a.listDeadLetters)
+	operation(a, admin, http.MethodPost, "/apps/{app}/dead-letters:replay", "replay-dead-letters", "Have dead letters delivered again", http.StatusAccepted, a.replayDeadLetters)
+	operation(a, admin, http.MethodPost, "/apps/{app}/dead-letters:purge", "purge-dead-letters", "Remove dead letters", http.StatusOK, a.purgeDeadLetters)
+	operation(a, admin, http.MethodGet, "/dead-letters/{id}", "get-dead-letter", "Show a dead letter", http.StatusOK, a.getDeadLetter)
+	operation(a, admin, http.MethodDelete, "/dead-letters/{id}", "delete-dead-letter", "Delete a dead letter", http.StatusNoContent, a.deleteDeadLetter)
+	operation(a, admin, http.MethodPost, "/dead-letters/{id}:replay", "replay-dead-letter", "Have a dead letter delivered again", http.StatusAccepted, a.replayDeadLetter)
+	operation(a, admin, http.MethodPost, "/dead-letters/{id}:resolve", "resolve-dead-letter", "Decide about a dead letter", http.StatusOK, a.resolveDeadLetter)
+}
+
+// EventPath is the path parameter of an event or a dead letter.
+type EventPath struct {
+	ID string `path:"id"`
+}
+
+func (a *API) listEvents(ctx context.Context, in *struct {
+	AppPath
+	Paging
+	Trigger string `query:"trigger" doc:"Id; absent for any"`
+	Source  string `query:"source" enum:"kv,docs,files,cron,queue,pubsub,dead_letter,call" doc:"Absent for any"`
+	State   string `query:"state" enum:"waiting,running,retrying" doc:"Absent for any"`
+}) (*body[wire.Page[wire.Event]], error) {
+	app, err := a.findApp(ctx, in.App, authz.DataRead)
+	if err != nil {
+		return nil, err
+	}
+	page, err := a.store.Outbox().List(ctx, store.EventQuery{
+		AppID: app.ID, TriggerID: in.Trigger, Source: store.EventSource(in.Source), State: store.EventState(in.State), Page: in.request(),
+	})
+	if err != nil {
+		return nil, located(err)
+	}
+	return &body[wire.Page[wire.Event]]{wirePage(page, wireEvent)}, nil
+}
+
+func (a *API) pauseEvents(pause bool) func(context.Context, *AppPath) (*body[wire.App], error) {
+	return func(ctx context.Context, in *AppPath) (*body[wire.App], error) {
+		app, err := a.findApp(ctx, in.App, authz.RouteWrite)
+		if err != nil {
+			return nil, err
+		}
+		if app, err = a.catalog.PauseEvents(ctx, app.ID, pause); err != nil {
+			return nil, err
+		}
+		return &body[wire.App]{wireApp(app)}, nil
+	}
+}
+
+func (a *API) findEvent(ctx context.Context, id string, c authz.Capability) (store.Event, error) {
+	event, err := a.store.Outbox().Get(ctx, id)
+	if err != nil {
+		return store.Event{}, unknown(err, "event")
+	}
+	return event, a.need(ctx, event.AppID, "event", c)
+}
+
+func (a *API) getEvent(ctx context.Context, in *EventPath) (*body[wire.Event], error) {
+	event, err := a.findEvent(ctx, in.ID, authz.DataRead)
+	if err != nil {
+		return nil, err
+	}
+	return &body[wire.Event]{wireEvent(event)}, nil
+}
+
+func (a *API) deleteEvent(ctx context.Context, in *EventPath) (*none, error) {
+	if _, err := a.findEvent(ctx, in.ID, authz.DataWrite); err != nil {
+		return nil, err
+	}
+	return nil, a.store.Outbox().Delete(ctx, in.ID)
+}
+
+func (a *API) retryEvent(ctx context.Context, in *EventPath) (*body[wire.Event], error) {
+	if _, err := a.findEvent(ctx, in.ID, authz.DataWrite); err != nil {
+		return nil, err
+	}
+	event, err := a.events.Retry(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &body[wire.Event]{wireEvent(event)}, nil
+}
+
+func (a *API) listQueues(ctx context.Context, in *AppPath) (*body[wire.Page[wire.Queue]], error) {
+	app, err := a.findApp(ctx, in.App, authz.DataRead)
+	if err != nil {
+		return nil, err
+	}
+	depths, err := a.store.Outbox().Queues(ctx, app.ID)
+	if err != nil {
+		return nil, err
+	}
+	triggers, err := a.store.Triggers().ByApp(ctx, app.ID)
+	if err != nil {
+		return nil, err
+	}
+	queues := map[string]wire.Queue{}
+	for _, depth := range depths {
+		topic := events.ReadLane(depth.Topic).Topic
+		queues[topic] = wire.Queue{Topic: topic, Waiting: depth.Waiting, Running: depth.Running, OldestAt: orAbsent(depth.Oldest)}
+	}
+	for _, trigger := range triggers {
+		if trigger.Queue != nil {
+			q := queues[trigger.Queue.Topic]
+			q.Topic, q.TriggerID = trigger.Queue.Topic, trigger.ID
+			queues[q.Topic] = q
+		}
+	}
+	out := wire.Page[wire.Queue]{Items: []wire.Queue{}}
+	for _, q := range queues {
+		out.Items = append(out.Items, q)
+	}
+	slices.SortFunc(out.Items, func(a, b wire.Queue) int { return strings.Compare(a.Topic, b.Topic) })
+	return &body[wire.Page[wire.Queue]]{out}, nil
+}
+
+// QueuePath is the path parameters of a topic.
+type QueuePath struct {
+	AppPath
+	Topic string `path:"topic" maxLength:"512"`
+}
+
+// lane finds the lane of a topic, for a caller with a capability.
+func (a *API) lane(ctx context.Context, in QueuePath, c authz.Capability) (appID, topic, lane string, err error) {
+	app, err := a.findApp(ctx, in.App, c)
+	if err != nil {
+		return "", "", "", err
+	}
+	if topic, err = unescape("path.topic", in.Topic); err != nil {
+		return "", "", "", err
+	}
+	if err := events.CheckTopic("topic", topic); err != nil {
+		return "", "", "", located(err, "topic", "path.topic")
+	}
+	return app.ID, topic, events.QueueLane(app.ID, topic), nil
+}
+
+func (a *API) listMessages(ctx context.Context, in *struct {
+	QueuePath
+	Paging
+}) (*body[wire.Page[wire.Event]], error) {
+	appID, _, lane, err := a.lane(ctx, in.QueuePath, authz.DataRead)
+	if err != nil {
+		return nil, err
+	}
+	page, err := a.store.Outbox().List(ctx, store.EventQuery{AppID: appID, Lane: lane, Page: in.request()})
+	if err != nil {
+		return nil, located(err)
+	}
+	return &body[wire.Page[wire.Event]]{wirePage(page, wireEvent)}, nil
+}
+
+func (a *API) pushMessage(ctx context.Context, in *struct {
+	QueuePath
+	Body wire.MessagePush
+}) (*body[wire.EventMade], error) {
+	appID, topic, _, err := a.lane(ctx, in.QueuePath, authz.DataWrite)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := a.events.Push(ctx, appID, topic, []events.Message{{
+		Key: in.Body.Key, Dedupe: in.Body.Dedupe, Delay: time.Duration(in.Body.DelayMS) * time.Millisecond,
+		Debounce: time.Duration(in.Body.DebounceMS) * time.Millisecond, Body: in.Body.Message,
+	}})
+	if err != nil {
+		return nil, located(err)
+	}
+	return &body[wire.EventMade]{wire.EventMade{EventID: ids[0]}}, nil
+}
+
+func (a *API) clearQueue(ctx context.Context, in *QueuePath) (*body[wire.Cleared], error) {
+	_, _, lane, err := a.lane(ctx, *in, authz.DataWrite)
+	if err != nil {
+		return nil, err
+	}
+	n, err := store.InBatches(ctx, store.MaxBatch, func(ctx context.Context, limit int) (int, error) {
+		return a.store.Outbox().Clear(ctx, lane, limit)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &body[wire.Cleared]{wire.Cleared{Removed: n}}, nil
+}
+
+func (a *API) listDeadLetters(ctx context.Context, in *struct {
+	AppPath
+	Paging
+	Source     string `query:"source" enum:"kv,docs,files,cron,queue,pubsub,dead_letter,call" doc:"Absent for any"`
+	Trigger    string `query:"trigger" doc:"Id; absent for any"`
+	Script     string `query:"script" doc:"Id; absent for any"`
+	Unresolved bool   `query:"unresolved" doc:"Those alone about which nobody has decided"`
+}) (*body[wire.DeadLetters], error) {
+	app, err := a.findApp(ctx, in.App, authz.DataRead)
+	if err != nil {
+		return nil, err
+	}
+	page, err := a.store.DeadLetters().List(ctx, store.DeadLetterFilter{
+		AppID: app.ID, Source: store.EventSource(in.Source), TriggerID: in.Trigger, ScriptID: in.Script, Unresolved: in.Unresolved,
+	}, in.request())
+	if err != nil {
+		return nil, located(err)
+	}
+	unresolved, err := a.store.DeadLetters().Count(ctx, store.DeadLetterFilter{AppID: app.ID, Unresolved: true})
+	if err != nil {
+		return nil, err
+	}
+	letters := wirePage(page, wireDeadLetter)
+	return &body[wire.DeadLetters]{wire.DeadLetters{Items: letters.Items, Cursor: letters.Cursor, Unresolved: unresolved}}, nil
+}
+
+// maxReplayed is how many dead letters one request replays.
+const maxReplayed = 1000
+
+func (a *API) replayDeadLetters(ctx context.Context, in *struct {
+	AppPath
+	Body wire.DeadLetterFilter
+}) (*body[wire.Replayed], error) {
+	app, err := a.findApp(ctx, in.App, authz.DataWrite)
+	if err != nil {
+		return nil, err
+	}
+	filter := store.DeadLetterFilter{
+		AppID: app.ID, Source: store.EventSource(in.Body.Source), TriggerID: in.Body.Trigger, ScriptID: in.Body.Script, Unresolved: true,
+	}
+	page, err := a.store.DeadLetters().List(ctx, filter, store.PageRequest{Limit: maxReplayed})
+	if err != nil {
+		return nil, err
+	}
+	out := wire.Replayed{EventIDs: []string{}, More: page.Next != ""}
+	for _, letter := range page.Items {
+		id, err := a.events.Replay(ctx, app.ID, letter.ID, caller(ctx).User.Username)
+		if code := fault.Of(err); code == fault.Conflict || code == fault.NotFound { // somebody else was faster
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		out.EventIDs = append(out.EventIDs, id)
+	}
+	return &body[wire.Replayed]{out}, nil
+}
+
+func (a *API) purgeDeadLetters(ctx context.Context, in *struct {
+	AppPath
+	Body wire.DeadLetterFilter
+}) (*body[wire.Cleared], error) {
+	app, err := a.findApp(ctx, in.App, authz.DataWrite)
+	if err != nil {
+		return nil, err
+	}
+	filter := store.DeadLetterFilter{
+		AppID: app.ID, Source: store.EventSource(in.Body.Source), TriggerID: in.Body.Trigger, ScriptID: in.Body.Script, Unresolved: !in.Body.Resolved,
+	}
+	n, err := store.InBatches(ctx, store.MaxBatch, func(ctx context.Context, limit int) (int, error) {
+		return a.store.DeadLetters().Purge(ctx, filter, limit)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &body[wire.Cleared]{wire.Cleared{Removed: n}}, nil
+}
+
+func (a *API) findDeadLetter(ctx context.Context, id string, c authz.Capability) (store.DeadLetter, error) {
+	letter, err := a.store.DeadLetters().Get(ctx, id)
+	if err != nil {
+		return store.DeadLetter{}, unknown(err, "dead letter")
+	}
+	return letter, a.need(ctx, letter.AppID, "dead letter", c)
+}
+
+func (a *API) getDeadLetter(ctx context.Context, in *EventPath) (*body[wire.DeadLetter], error) {
+	letter, err := a.findDeadLetter(ctx, in.ID, authz.DataRead)
+	if err != nil {
+		return nil, err
+	}
+	return &body[wire.DeadLetter]{wireDeadLetter(letter)}, nil
+}
+
+func (a *API) deleteDeadLetter(ctx context.Context, in *EventPath) (*none, error) {
+	if _, err := a.findDeadLetter(ctx, in.ID, authz.DataWrite); err != nil {
+		return nil, err
+	}
+	return nil, a.store.DeadLetters().Delete(ctx, in.ID)
+}
+
+func (a *API) replayDeadLetter(ctx context.Context, in *EventPath) (*body[wire.EventMade], error) {
+	letter, err := a.findDeadLetter(ctx, in.ID, authz.DataWrite)
+	if err != nil {
+		return nil, err
+	}
+	id, err := a.events.Replay(ctx, letter.AppID, letter.ID, caller(ctx).User.Username)
+	if err != nil {
+		return nil, err
+	}
+	return &body[wire.EventMade]{wire.EventMade{EventID: id}}, nil
+}
+
+func (a *API) resolveDeadLetter(ctx context.Context, in *struct {
+	EventPath
+	Body wire.DeadLetterResolve
+}) (*body[wire.DeadLetter], error) {
+	letter, err := a.findDeadLetter(ctx, in.ID, authz.DataWrite)
+	if err != nil {
+		return nil, err
+	}
+	letter, err = a.events.Resolve(ctx, letter.AppID, letter.ID, store.Resolution(in.Body.Resolution), caller(ctx).User.Username)
+	if err != nil {
+		return nil, located(err)
+	}
+	return &body[wire.DeadLetter]{wireDeadLetter(letter)}, nil
+}
+
+func wireEvent(e store.Event) wire.Event {
+	return wire.Event{
+		ID: e.ID, AppID: e.AppID, Source: string(e.Source), Operation: e.Operation, State: string(e.State()), TriggerID: e.TriggerID,
+		ScriptID: e.ScriptID, Topic: events.ReadLane(e.Lane).Topic, Key: e.GroupKey, Attempts: e.Attempt, LastError: e.LastError, Depth: e.Depth,
+		RootExecutionID: e.RootExecution, ReplayOf: e.ReplayOf, CreatedAt: e.CreatedAt, FirstAttemptAt: orAbsent(e.FirstAt), DueAt: e.DueAt,
+		Payload: e.Payload,
+	}
+}
+
+func wireDeadLetter(d store.DeadLetter) wire.DeadLetter {
+	return wire.DeadLetter{
+		ID: d.ID, AppID: d.AppID, EventID: d.EventID, Source: string(d.Source), Operation: d.Operation, TriggerID: d.TriggerID,
+		TriggerName: d.TriggerName, ScriptID: d.ScriptID, Topic: events.ReadLane(d.Lane).Topic, Key: d.GroupKey, RootExecutionID: d.RootExecution,
+		Attempts: d.Attempts, CreatedAt: d.CreatedAt, FirstAt: orAbsent(d.FirstAt), LastAt: d.LastAt, Error: d.LastError,
+		Resolution: string(d.Resolution), ResolvedAt: orAbsent(d.ResolvedAt), ResolvedBy: d.ResolvedBy, ReplayedAs: d.ReplayedAs, Payload: d.Payload,
+	}
+}

@@ -1,0 +1,98 @@
+package dispatch
+
+import (
+	"context"
+	"time"
+
+	"github.com/picloud/picloud/host/events"
+	"github.com/picloud/picloud/host/events/schedule"
+	"github.com/picloud/picloud/host/store"
+)
+
+// lateAfter is how long after its time a schedule's event counts as missed. A server that is stopped and
+// started again for an upgrade misses nothing.
+const lateAfter = time.Minute
+
+// never is the next time of a schedule that comes to an end.
+var never = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// fireDue makes the events of schedules whose time has come, and waits for those whose time comes before
+// the next look.
+func (d *Dispatcher) fireDue(ctx context.Context) error {
+	for {
+		due, err := d.store.Triggers().Due(ctx, time.Now(), store.MaxBatch)
+		if err != nil {
+			return err
+		}
+		for _, trigger := range due {
+			if err := d.fire(ctx, trigger, time.Now()); err != nil {
+				return err
+			}
+		}
+		if len(due) > 0 {
+			continue
+		}
+		next, err := d.store.Triggers().NextDue(ctx)
+		if err != nil || next.IsZero() {
+			return err
+		}
+		ahead := time.Until(next)
+		if ahead > pollEvery {
+			return nil
+		}
+		timer := time.NewTimer(max(ahead, 0))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		}
+	}
+}
+
+// fire makes the event of a schedule and moves its next time on, in one transaction: of several nodes that
+// try, one does.
+func (d *Dispatcher) fire(ctx context.Context, trigger store.Trigger, now time.Time) error {
+	s, err := schedule.Parse(trigger.Cron.Schedule, trigger.Cron.Timezone)
+	if err != nil { // by a database of another version of us: it does not fire
+		d.log.Error("a schedule cannot be read", "trigger_id", trigger.ID, "error", err)
+		_, err := d.store.Triggers().Fired(ctx, trigger.ID, trigger.Cron.NextAt, never, trigger.Cron.LastAt)
+		return err
+	}
+	at := trigger.Cron.NextAt
+	last := latest(s, at, now)
+	missed := s.Missed(at.Add(-time.Nanosecond), last.Add(-time.Nanosecond), maxMissed)
+	next, ok := s.Next(now)
+	if !ok {
+		next = never
+	}
+	skip := trigger.Cron.CatchUp == store.CatchUpSkip && now.Sub(last) > lateAfter
+	return d.store.Outbox().Atomically(ctx, func(tx store.Store) error {
+		fired, err := tx.Triggers().Fired(ctx, trigger.ID, at, next, now)
+		if err != nil || !fired || skip {
+			return err
+		}
+		return d.config.Emitter.Tick(ctx, tx, trigger, events.Tick{
+			Schedule: trigger.Cron.Schedule, Timezone: trigger.Cron.Timezone,
+			ScheduledAt: last.UTC(), FiredAt: now.UTC().Truncate(time.Microsecond), Missed: missed,
+		})
+	})
+}
+
+// latest returns the last time of a schedule that is not after now; at is one.
+func latest(s *schedule.Schedule, at, now time.Time) time.Time {
+	from := at
+	for window := time.Second; window < now.Sub(at); window *= 2 {
+		if t, ok := s.Next(now.Add(-window)); ok && !t.After(now) {
+			from = t
+			break
+		}
+	}
+	for {
+		t, ok := s.Next(from)
+		if !ok || t.After(now) {
+			return from
+		}
+		from = t
+	}
+}

@@ -1,0 +1,65 @@
+package dispatch
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/host/events"
+	"github.com/picloud/picloud/host/executions"
+	"github.com/picloud/picloud/host/store"
+)
+
+// A schedule makes one event however many of its times have passed, or none of those that were missed; of
+// several nodes that fire it one does.
+func TestSchedules(t *testing.T) {
+	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	cases := []struct {
+		name     string
+		schedule string
+		catchUp  store.CatchUp
+		late     time.Duration // after noon
+		at       time.Time     // of the event; zero: none
+		missed   int
+		next     time.Time
+	}{
+		{"in time", "@hourly", store.CatchUpOnce, 3 * time.Millisecond, noon, 0, noon.Add(time.Hour)},
+		{"a day late", "@hourly", store.CatchUpOnce, 24*time.Hour + time.Minute, noon.Add(24 * time.Hour), 24, noon.Add(25 * time.Hour)},
+		{"a day late, skipped", "@hourly", store.CatchUpSkip, 24*time.Hour + 2*time.Minute, time.Time{}, 0, noon.Add(25 * time.Hour)},
+		{"a day late, and in time", "@hourly", store.CatchUpSkip, 24*time.Hour + time.Second, noon.Add(24 * time.Hour), 24, noon.Add(25 * time.Hour)},
+		{"every second, a week late", "* * * * * *", store.CatchUpOnce, 7 * 24 * time.Hour, noon.Add(7 * 24 * time.Hour), maxMissed, noon.Add(7*24*time.Hour + time.Second)},
+	}
+	onEach(t, func(t *testing.T, open opener) {
+		for i, c := range cases {
+			t.Run(c.name, func(t *testing.T) {
+				n := newNode(t, open, 1, func(event) (*executions.Outcome, error) { return succeeded, nil })
+				script := n.app(fmt.Sprint("app-", i))
+				trigger, err := n.store.Triggers().Create(t.Context(), store.Trigger{
+					AppID: script.AppID, ScriptID: script.ID, Kind: store.TriggerCron, Name: "c", Enabled: true, Concurrency: 1,
+					Cron: &store.CronTrigger{Schedule: c.schedule, Timezone: "UTC", CatchUp: c.catchUp, NextAt: noon},
+				})
+				require.NoError(t, err)
+				for range 2 { // nodes
+					require.NoError(t, n.fire(t.Context(), trigger, noon.Add(c.late)))
+				}
+				got, err := n.store.Triggers().Get(t.Context(), trigger.ID)
+				require.NoError(t, err)
+				assert.Equal(t, c.next, got.Cron.NextAt)
+				made, err := n.store.Outbox().List(t.Context(), store.EventQuery{AppID: script.AppID})
+				require.NoError(t, err)
+				if c.at.IsZero() {
+					require.Empty(t, made.Items)
+					return
+				}
+				require.Len(t, made.Items, 1)
+				var payload events.Payload
+				require.NoError(t, json.Unmarshal(made.Items[0].Payload, &payload))
+				assert.Equal(t, events.Tick{Schedule: c.schedule, Timezone: "UTC", ScheduledAt: c.at, FiredAt: noon.Add(c.late), Missed: c.missed}, *payload.Cron)
+			})
+		}
+	})
+}

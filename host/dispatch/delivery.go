@@ -1,0 +1,373 @@
+package dispatch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/events"
+	"github.com/picloud/picloud/host/executions"
+	"github.com/picloud/picloud/host/fault"
+	"github.com/picloud/picloud/host/store"
+)
+
+// job is events with all that is known of whoever handles them.
+type job struct {
+	events       []store.Event // one, or the messages of a batch
+	payloads     []events.Payload
+	trigger      *events.Trigger // nil of a call
+	scriptID     string
+	retry        store.Retry
+	capabilities []abi.Capability
+}
+
+// verdict is what is to become of the events of a job.
+type verdict struct {
+	name   string // for metrics and the log
+	dead   bool
+	retry  bool
+	at     time.Duration // with retry: from now
+	count  bool          // with retry: as an attempt
+	reason string
+	failed []string // with none of the above: the ids of messages that are retried; nil: none
+}
+
+// The names of outcomes in metrics.
+const (
+	outcomeDone    = "done"
+	outcomeRetry   = "retry"
+	outcomeDead    = "dead"
+	outcomeRefused = "refused" // by the gate, or by a failure of our own
+)
+
+// deliver runs the handler of events and returns what is to be written down.
+func (d *Dispatcher) deliver(claimed []store.Event) []store.Settlement {
+	ctx := context.Background() // it ends by its own time limit, or with the sandbox
+	j, v := d.prepare(ctx, claimed)
+	if v == nil {
+		d.metrics.began(claimed)
+		v = new(d.handle(ctx, j))
+	}
+	d.metrics.ended(claimed, v.name)
+	return d.settlements(j, *v)
+}
+
+// prepare finds whoever handles the events; a verdict says that nobody can.
+func (d *Dispatcher) prepare(ctx context.Context, claimed []store.Event) (*job, *verdict) {
+	first := claimed[0]
+	j := &job{events: claimed, scriptID: first.ScriptID, retry: d.config.CallRetry}
+	for _, e := range claimed {
+		var payload events.Payload
+		if err := json.Unmarshal(e.Payload, &payload); err != nil {
+			return j, &verdict{name: outcomeDead, dead: true, reason: "the event cannot be read"}
+		}
+		j.payloads = append(j.payloads, payload)
+	}
+	if call := j.payloads[0].Call; call != nil {
+		for _, c := range call.Capabilities {
+			j.capabilities = append(j.capabilities, abi.Capability(c))
+		}
+		return j, nil
+	}
+	j.trigger = d.handlerOf(first)
+	if j.trigger == nil {
+		return j, d.withoutTrigger(ctx, first)
+	}
+	j.scriptID, j.retry = j.trigger.ScriptID, j.trigger.Retry
+	capabilities, err := d.config.Registrant(ctx, j.trigger.RegisteredBy, j.trigger.AppID)
+	switch {
+	case fault.Of(err) == fault.Forbidden:
+		return j, &verdict{name: outcomeDead, dead: true, reason: err.Error()}
+	case err != nil:
+		return j, d.ourFault(err)
+	}
+	j.capabilities = capabilities
+	return j, nil
+}
+
+// handlerOf returns the trigger that handles an event, nil if it is not known here.
+func (d *Dispatcher) handlerOf(e store.Event) *events.Trigger {
+	if e.Source == store.EventQueue {
+		return d.table.Consumer(e.AppID, events.ReadLane(e.Lane).Topic)
+	}
+	return d.table.Get(e.TriggerID)
+}
+
+// withoutTrigger decides about an event whose trigger is not known here: it is gone, or so new that this
+// node has not heard of it.
+func (d *Dispatcher) withoutTrigger(ctx context.Context, e store.Event) *verdict {
+	if e.Source == store.EventQueue { // it waits for another consumer
+		return &verdict{name: outcomeRefused, retry: true, at: ourPause}
+	}
+	switch _, err := d.store.Triggers().Get(ctx, e.TriggerID); {
+	case gone(err):
+		return &verdict{name: outcomeDead, dead: true, reason: "the trigger is gone"}
+	case err != nil:
+		return d.ourFault(err)
+	}
+	return &verdict{name: outcomeRefused, retry: true, at: fullPause}
+}
+
+// ourFault is what becomes of events when it is not their handler that failed: they are tried again.
+func (d *Dispatcher) ourFault(err error) *verdict {
+	d.log.Error("an event could not be delivered", "error", err)
+	return &verdict{name: outcomeRefused, retry: true, at: ourPause + rand.N(ourPause)}
+}
+
+// handle runs the script and judges how it went.
+func (d *Dispatcher) handle(ctx context.Context, j *job) verdict {
+	first := j.events[0]
+	in := executions.Invocation{
+		ScriptID: j.scriptID, Type: abi.InvocationTrigger, EventID: first.ID, Capabilities: j.capabilities,
+		Cause: events.Cause{Depth: first.Depth, Root: first.RootExecution},
+	}
+	var value json.RawMessage
+	if call := j.payloads[0].Call; call != nil {
+		in.Type, in.RequestID = abi.InvocationInvoke, call.RequestID
+		if call.Request != nil {
+			in.Type, in.Request = abi.InvocationHTTP, call.Request
+		}
+		if first.Attempt == 0 {
+			in.ExecutionID = call.ExecutionID
+		}
+		if value = call.Args; value == nil {
+			value = json.RawMessage("null")
+		}
+	} else {
+		value = j.event()
+	}
+	encoded, err := abi.AppendFromJSON(nil, value)
+	if err != nil {
+		return verdict{name: outcomeDead, dead: true, reason: "the event cannot be read"}
+	}
+	switch in.Type {
+	case abi.InvocationInvoke:
+		in.Args = encoded
+	case abi.InvocationTrigger:
+		in.Event = encoded
+	}
+	out, err := d.config.Runner.Run(ctx, in)
+	switch {
+	case gone(err):
+		return verdict{name: outcomeDead, dead: true, reason: "the script is gone"}
+	case err != nil:
+		return *d.ourFault(err)
+	}
+	return j.judge(out)
+}
+
+// judge tells what becomes of the events after an execution.
+func (j *job) judge(out *executions.Outcome) verdict {
+	failure := out.Error
+	if failure == nil {
+		return j.answered(out)
+	}
+	switch {
+	case failure.Code == abi.CodeOverloaded:
+		return verdict{name: outcomeRefused, retry: true, at: fullPause + rand.N(fullPause)}
+	case failure.Code == abi.CodeCancelled: // the server stops
+		return verdict{name: outcomeRefused, retry: true}
+	case out.OurFault || failure.Code == abi.CodeInternal:
+		return verdict{name: outcomeRefused, retry: true, at: ourPause + rand.N(ourPause)}
+	case failure.Code == abi.CodeScriptInvalid:
+		return verdict{name: outcomeDead, dead: true, reason: failure.Message}
+	case advice(failure).DeadLetter:
+		return verdict{name: outcomeDead, dead: true, count: true, reason: failure.Message}
+	}
+	v := verdict{name: outcomeRetry, retry: true, count: true, reason: failure.Message}
+	if j.events[0].Attempt+1 >= j.retry.MaxAttempts && len(j.events) == 1 {
+		return verdict{name: outcomeDead, dead: true, count: true, reason: failure.Message}
+	}
+	v.at = pause(j.retry, j.events[0].Attempt+1)
+	if after := advice(failure).RetryAfterMS; after >= 0 {
+		v.at = min(time.Duration(after)*time.Millisecond, events.MaxPause)
+	}
+	return v
+}
+
+// answered reads which messages of a batch failed: an answer #{failed: [ids]}.
+func (j *job) answered(out *executions.Outcome) verdict {
+	done := verdict{name: outcomeDone}
+	if j.events[0].Source != store.EventQueue || len(out.Value) == 0 {
+		return done
+	}
+	text, err := abi.AppendJSON(nil, out.Value)
+	if err != nil {
+		return done
+	}
+	var answer struct {
+		Failed []string `json:"failed"`
+	}
+	if json.Unmarshal(text, &answer) != nil || len(answer.Failed) == 0 { // whatever else it is
+		return done
+	}
+	return verdict{name: outcomeRetry, failed: answer.Failed, reason: "the handler says that it failed"}
+}
+
+// pause is how long an event waits after so many attempts.
+func pause(r store.Retry, attempts int) time.Duration {
+	base, grown := float64(r.Base), float64(r.Base)
+	switch r.Backoff {
+	case store.BackoffExponential:
+		grown = base * math.Pow(2, float64(attempts-1))
+	case store.BackoffLinear:
+		grown = base * float64(attempts)
+	}
+	grown = min(grown, float64(r.Max))
+	return time.Duration(grown * (1 - r.Jitter*rand.Float64()))
+}
+
+// settlements writes a verdict as what the outbox is told.
+func (d *Dispatcher) settlements(j *job, v verdict) (settled []store.Settlement) {
+	for i, e := range j.events {
+		s := store.Settlement{EventID: e.ID, Token: e.Token}
+		mine := v
+		if v.failed != nil && slices.Contains(v.failed, e.ID) {
+			mine = verdict{retry: true, count: true, reason: v.reason, at: pause(j.retry, e.Attempt+1)}
+		}
+		if mine.retry && mine.count && e.Attempt+1 >= j.retry.MaxAttempts {
+			mine = verdict{dead: true, count: true, reason: mine.reason}
+		}
+		var letter *events.DeadLetter
+		if e.Source == store.EventDeadLetter && i < len(j.payloads) {
+			letter = j.payloads[i].DeadLetter
+		}
+		switch {
+		case letter != nil && (mine.dead || mine.retry && mine.count): // nobody handles the handler's failures
+			s.Handled, s.As = letter.ID, store.ResolvedFailed
+			d.log.Warn("a handler of dead letters failed", "app_id", e.AppID, "dead_letter_id", letter.ID, "script_id", j.scriptID)
+		case mine.retry:
+			s.Retry = &store.RetryAt{Delay: mine.at, Counted: mine.count, Error: mine.reason}
+			if mine.count && e.GroupKey != "" && j.trigger != nil && j.trigger.Queue != nil && j.trigger.Queue.Ordered {
+				s.Retry.HoldKey, s.Retry.Lane, s.Retry.GroupKey = true, e.Lane, e.GroupKey
+			}
+		case mine.dead:
+			s.Dead = j.deadLetter(i, mine)
+			s.Then = d.config.Emitter.OfDeadLetter(s.Dead, j.eventOf(i))
+			d.log.Warn("an event became a dead letter", "app_id", e.AppID, "event_id", e.ID, "dead_letter_id", s.Dead.ID,
+				"trigger_id", s.Dead.TriggerID, "script_id", j.scriptID)
+		case letter != nil:
+			s.Handled, s.As = letter.ID, store.ResolvedByScript
+		}
+		settled = append(settled, s)
+	}
+	return settled
+}
+
+func (j *job) deadLetter(i int, v verdict) *store.DeadLetter {
+	e := j.events[i]
+	letter := &store.DeadLetter{
+		ID: uuid.Must(uuid.NewV7()).String(), AppID: e.AppID, EventID: e.ID, Lane: e.Lane, TriggerID: e.TriggerID, ScriptID: j.scriptID,
+		Source: e.Source, Operation: e.Operation, GroupKey: e.GroupKey, RootExecution: e.RootExecution, Attempts: e.Attempt,
+		CreatedAt: e.CreatedAt, FirstAt: e.FirstAt, LastAt: time.Now().UTC().Truncate(time.Microsecond), LastError: v.reason, Payload: e.Payload,
+	}
+	if v.count {
+		letter.Attempts++
+	}
+	if j.trigger != nil {
+		letter.TriggerID, letter.TriggerName = j.trigger.ID, j.trigger.Name
+	}
+	return letter
+}
+
+// common are the fields that every ctx.event has.
+type common struct {
+	ID             string            `json:"id"`
+	Source         store.EventSource `json:"source"`
+	Operation      string            `json:"operation"`
+	TriggerID      string            `json:"trigger_id"`
+	TriggerName    string            `json:"trigger_name"`
+	Attempt        int               `json:"attempt"`
+	MaxAttempts    int               `json:"max_attempts"`
+	FirstAttemptAt time.Time         `json:"first_attempt_at"`
+	Depth          int               `json:"depth"`
+	RootExecution  string            `json:"root_execution_id"`
+	events.Payload
+	Truncated bool   `json:"truncated"`
+	Queue     *queue `json:"queue,omitempty"`
+}
+
+// queue is the part of ctx.event that is of a queue.
+type queue struct {
+	Topic    string    `json:"topic"`
+	Messages []message `json:"messages"`
+}
+
+type message struct {
+	ID       string          `json:"id"`
+	Key      *string         `json:"key"`
+	Body     json.RawMessage `json:"body"`
+	Attempt  int             `json:"attempt"`
+	PushedAt time.Time       `json:"pushed_at"`
+}
+
+// event is ctx.event as JSON.
+func (j *job) event() json.RawMessage {
+	c := j.common(0)
+	if first := j.events[0]; first.Source == store.EventQueue {
+		c.Queue = &queue{Topic: events.ReadLane(first.Lane).Topic}
+		for i := range j.events {
+			c.Queue.Messages = append(c.Queue.Messages, j.message(i))
+		}
+	}
+	return encode(c)
+}
+
+// eventOf is ctx.event of one of the events alone.
+func (j *job) eventOf(i int) json.RawMessage {
+	if i >= len(j.payloads) {
+		return json.RawMessage("null")
+	}
+	c := j.common(i)
+	if e := j.events[i]; e.Source == store.EventQueue {
+		c.Queue = &queue{events.ReadLane(e.Lane).Topic, []message{j.message(i)}}
+	}
+	return encode(c)
+}
+
+func (j *job) common(i int) common {
+	e := j.events[i]
+	c := common{
+		ID: e.ID, Source: e.Source, Operation: e.Operation, TriggerID: e.TriggerID, Attempt: e.Attempt + 1, MaxAttempts: j.retry.MaxAttempts,
+		FirstAttemptAt: e.FirstAt, Depth: e.Depth, RootExecution: e.RootExecution, Payload: j.payloads[i], Truncated: j.payloads[i].Truncated,
+	}
+	c.Message, c.Call = nil, nil // which are told in other ways
+	if j.trigger != nil {
+		c.TriggerID, c.TriggerName = j.trigger.ID, j.trigger.Name
+	}
+	return c
+}
+
+func (j *job) message(i int) message {
+	e := j.events[i]
+	m := message{ID: e.ID, Body: j.payloads[i].Message, Attempt: e.Attempt + 1, PushedAt: e.CreatedAt}
+	if e.GroupKey != "" {
+		m.Key = &e.GroupKey
+	}
+	if m.Body == nil {
+		m.Body = json.RawMessage("null")
+	}
+	return m
+}
+
+func encode(value any) json.RawMessage {
+	text, err := json.Marshal(value)
+	if err != nil {
+		panic(fmt.Sprint("what is made of JSON is JSON: ", err))
+	}
+	return text
+}
+
+type adviceStub struct {
+	DeadLetter   bool
+	RetryAfterMS int64
+}
+
+func advice(*abi.ScriptError) adviceStub { return adviceStub{RetryAfterMS: -1} }

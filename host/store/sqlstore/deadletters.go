@@ -1,0 +1,139 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/picloud/picloud/host/fault"
+	"github.com/picloud/picloud/host/store"
+)
+
+// deadLetters implements [store.DeadLetters].
+type deadLetters struct{ s *sqlStore }
+
+const (
+	deadColumns = `id, app_id, event_id, lane, trigger_id, trigger_name, script_id, source, operation, group_key, root_execution,
+		attempts, created_at, first_at, last_at, last_error, resolution, resolved_at, resolved_by, replayed_as, payload`
+	deadInsert = `INSERT INTO dead_letters (` + deadColumns + `)
+		SELECT $2, id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, {now}, $15, '', NULL, '', '', $16 FROM apps WHERE id = $17`
+	deadGet     = `SELECT ` + deadColumns + ` FROM dead_letters WHERE id = $1`
+	deadResolve = `UPDATE dead_letters SET resolution = $3, resolved_at = {now}, resolved_by = $4, replayed_as = $5
+		WHERE id = $2 AND (resolution = '' OR resolution = 'handler_failed')`
+	deadDelete = `DELETE FROM dead_letters WHERE id = $1`
+	deadBefore = `DELETE FROM dead_letters WHERE id IN (SELECT id FROM dead_letters WHERE last_at < $1 ORDER BY last_at LIMIT $2)`
+)
+
+func scanDeadLetter(row scanner) (d store.DeadLetter, err error) {
+	err = row.Scan(&d.ID, &d.AppID, &d.EventID, &d.Lane, &d.TriggerID, &d.TriggerName, &d.ScriptID, &d.Source, &d.Operation,
+		&d.GroupKey, &d.RootExecution, &d.Attempts, instant{&d.CreatedAt}, instant{&d.FirstAt}, instant{&d.LastAt}, &d.LastError,
+		&d.Resolution, instant{&d.ResolvedAt}, &d.ResolvedBy, &d.ReplayedAs, (*[]byte)(&d.Payload))
+	return d, err
+}
+
+// bury keeps a dead letter; of an app that is gone it keeps none.
+func (s *sqlStore) bury(ctx context.Context, d *store.DeadLetter) error {
+	id := d.ID
+	if id == "" {
+		id = newID()
+	}
+	_, err := s.tx.ExecContext(ctx, s.timed(deadInsert), s.db.now(), id, d.EventID, d.Lane, d.TriggerID, d.TriggerName, d.ScriptID,
+		string(d.Source), d.Operation, d.GroupKey, d.RootExecution, d.Attempts, cut(d.CreatedAt), orNull(d.FirstAt), mended(d.LastError),
+		string(d.Payload), d.AppID)
+	return err
+}
+
+func (d deadLetters) Get(ctx context.Context, id string) (store.DeadLetter, error) {
+	return one(ctx, d.s.reader(), "dead letter", scanDeadLetter, deadGet, id)
+}
+
+// chosen is the condition of a filter, with its arguments.
+func chosen(filter store.DeadLetterFilter) (where string, args []any) {
+	where, args = " WHERE app_id = $1", []any{filter.AppID}
+	and := func(column, value string) {
+		if value != "" {
+			args = append(args, value)
+			where += fmt.Sprintf(" AND %s = $%d", column, len(args))
+		}
+	}
+	and("source", string(filter.Source))
+	and("trigger_id", filter.TriggerID)
+	and("script_id", filter.ScriptID)
+	if filter.Unresolved {
+		where += " AND resolution = ''"
+	}
+	return where, args
+}
+
+func (d deadLetters) List(ctx context.Context, filter store.DeadLetterFilter, page store.PageRequest) (store.Page[store.DeadLetter], error) {
+	before, limit, err := afterName("dead letters", page)
+	if err != nil {
+		return store.Page[store.DeadLetter]{}, err
+	}
+	where, args := chosen(filter)
+	if before != "" {
+		args = append(args, before)
+		where += fmt.Sprintf(" AND id < $%d", len(args))
+	}
+	args = append(args, limit+1)
+	query := `SELECT ` + deadColumns + ` FROM dead_letters` + where + fmt.Sprintf(" ORDER BY id DESC LIMIT $%d", len(args))
+	rows, err := many(ctx, d.s.reader(), "dead letters", scanDeadLetter, query, args...)
+	return pageOf(rows, limit, func(last store.DeadLetter) string { return makeCursor("dead letters", last.ID) }), err
+}
+
+func (d deadLetters) Count(ctx context.Context, filter store.DeadLetterFilter) (n int64, err error) {
+	where, args := chosen(filter)
+	if !storable(args) {
+		return 0, nil
+	}
+	err = d.s.reader().QueryRowContext(ctx, `SELECT COUNT(*) FROM dead_letters`+where, args...).Scan(&n)
+	return n, failed(ctx, "count dead letters", err)
+}
+
+func (d deadLetters) Resolve(ctx context.Context, id string, as store.Resolution, by, replayedAs string) (letter store.DeadLetter, err error) {
+	err = d.s.join(ctx, "resolve dead letter", func(tx *sqlStore) error {
+		letter, err = tx.resolve(ctx, id, as, by, replayedAs)
+		return err
+	})
+	return letter, err
+}
+
+func (s *sqlStore) resolve(ctx context.Context, id string, as store.Resolution, by, replayedAs string) (store.DeadLetter, error) {
+	n, err := affect(ctx, s.tx, s.timed(deadResolve), s.db.now(), id, string(as), mended(by), replayedAs)
+	if err != nil {
+		return store.DeadLetter{}, err
+	}
+	letter, err := one(ctx, s.tx, "dead letter", scanDeadLetter, deadGet, id)
+	if err == nil && n == 0 {
+		err = &fault.Error{
+			Code: fault.Conflict, Text: fmt.Sprintf("the dead letter is resolved already: %s", letter.Resolution),
+			Field: "resolution", Reason: "is decided already", Value: string(letter.Resolution),
+		}
+	}
+	return letter, err
+}
+
+func (d deadLetters) Delete(ctx context.Context, id string) error {
+	return d.s.join(ctx, "delete dead letter", func(tx *sqlStore) error {
+		return deleteOne(ctx, tx.tx, "dead letter", deadDelete, id)
+	})
+}
+
+func (d deadLetters) Purge(ctx context.Context, filter store.DeadLetterFilter, limit int) (int, error) {
+	if err := checkLimit(limit, store.MaxBatch); err != nil {
+		return 0, err
+	}
+	where, args := chosen(filter)
+	args = append(args, limit)
+	query := `DELETE FROM dead_letters WHERE id IN (SELECT id FROM dead_letters` + where + fmt.Sprintf(" ORDER BY id LIMIT $%d)", len(args))
+	n, err := affect(ctx, d.s.writer(), query, args...)
+	return int(n), failed(ctx, "purge dead letters", err)
+}
+
+func (d deadLetters) DeleteBefore(ctx context.Context, before time.Time, limit int) (int, error) {
+	if err := checkLimit(limit, store.MaxBatch); err != nil {
+		return 0, err
+	}
+	n, err := affect(ctx, d.s.writer(), deadBefore, cut(before), limit)
+	return int(n), failed(ctx, "delete dead letters", err)
+}

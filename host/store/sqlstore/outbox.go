@@ -1,0 +1,431 @@
+package sqlstore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/picloud/picloud/host/fault"
+	"github.com/picloud/picloud/host/store"
+)
+
+// outbox implements [store.Outbox].
+type outbox struct{ s *sqlStore }
+
+// In these statements {now} is the present time of the database's clock, and {after N} that many
+// microseconds later as the argument N says; $1 is for the clock.
+const (
+	eventColumns = `id, app_id, lane, trigger_id, script_id, source, operation, group_key, depth,
+		root_execution, created_at, attempt, first_at, last_error, replay_of, due_at, token, payload`
+
+	eventInsert = `INSERT INTO outbox (id, app_id, lane, trigger_id, script_id, source, operation, group_key, depth,
+			root_execution, created_at, attempt, last_error, replay_of, due_at, payload)
+		SELECT $2, id, $4, $5, $6, $7, $8, $9, $10, $11, {now}, 0, '', $12, {after $13}, $14 FROM apps WHERE id = $3`
+	eventReplace = `UPDATE outbox SET payload = $4, due_at = {after $5} WHERE id = (
+			SELECT id FROM outbox WHERE lane = $2 AND group_key = $3 AND group_key <> '' AND token IS NULL AND attempt = 0
+			ORDER BY id DESC LIMIT 1{lock}) RETURNING id`
+
+	eventReady = ` FROM outbox o WHERE o.token IS NULL AND o.lane = $2 AND o.due_at <= {now} AND o.due_at >= $3`
+	// Of a group the first one pushed is the one to be delivered.
+	eventFirst = ` AND (o.group_key = '' OR NOT EXISTS (
+			SELECT 1 FROM outbox e WHERE e.lane = o.lane AND e.group_key = o.group_key AND e.group_key <> '' AND e.id < o.id))`
+	// The ordered rows are looked at no further than this, so that a long group does not hold up a turn.
+	eventNear   = ` AND o.id IN (SELECT id FROM outbox WHERE token IS NULL AND lane = $2 AND due_at <= {now} AND due_at >= $3 ORDER BY due_at, id LIMIT 1000)`
+	eventOrder  = ` ORDER BY o.due_at, o.id LIMIT $4`
+	eventWaited = `SELECT COUNT(*), COALESCE(MIN(due_at) <= {after $5}, FALSE) FROM (SELECT o.due_at`
+	// What is chosen is chosen once: PostgreSQL may run a subquery again, which then finds other rows.
+	eventClaim   = `WITH chosen AS MATERIALIZED (SELECT o.id`
+	eventClaimed = `{lock}) UPDATE outbox SET token = $5, lease_until = {after $6}, first_at = COALESCE(first_at, {now})
+		WHERE token IS NULL AND id IN (SELECT id FROM chosen) RETURNING ` + eventColumns
+	runningEvents = `SELECT COUNT(*) FROM outbox WHERE lane = $1 AND token IS NOT NULL`
+	runningTokens = `SELECT COUNT(DISTINCT token) FROM outbox WHERE lane = $1 AND token IS NOT NULL`
+
+	eventRetry = `UPDATE outbox SET token = NULL, lease_until = NULL, attempt = attempt + $4, last_error = $5, due_at = {after $6}
+		WHERE id = $2 AND token = $3`
+	eventHold = `UPDATE outbox SET due_at = {after $4} WHERE lane = $2 AND group_key = $3 AND group_key <> '' AND token IS NULL
+		AND due_at < {after $4}`
+	eventRenew  = `UPDATE outbox SET lease_until = {after $3} WHERE token IS NOT NULL AND token = $2`
+	eventRescue = `WITH chosen AS MATERIALIZED (
+			SELECT id FROM outbox WHERE token IS NOT NULL AND ({all} OR lease_until < {now}) ORDER BY lease_until LIMIT $2{lock})
+		UPDATE outbox SET token = NULL, lease_until = NULL WHERE id IN (SELECT id FROM chosen)`
+
+	// Each step is one look into the index, however many events a lane has.
+	eventLanes = `WITH RECURSIVE lanes (lane) AS (
+			SELECT (SELECT lane FROM outbox WHERE token IS NULL AND lane > '' ORDER BY lane LIMIT 1)
+			UNION ALL
+			SELECT (SELECT o.lane FROM outbox o WHERE o.token IS NULL AND o.lane > lanes.lane ORDER BY o.lane LIMIT 1)
+			FROM lanes WHERE lanes.lane IS NOT NULL)
+		SELECT lane, due_at, {now} FROM (SELECT lane, (SELECT o.due_at FROM outbox o WHERE o.token IS NULL AND o.lane = lanes.lane
+			ORDER BY o.due_at, o.id LIMIT 1) AS due_at FROM lanes WHERE lane IS NOT NULL) AS due WHERE due_at IS NOT NULL`
+
+	eventGet    = `SELECT ` + eventColumns + ` FROM outbox o WHERE o.id = $1`
+	eventList   = `SELECT ` + eventColumns + ` FROM outbox o WHERE o.app_id = $1 AND o.id > $2`
+	eventDelete = `DELETE FROM outbox WHERE id = $1 AND token IS NULL`
+	eventNow    = `UPDATE outbox SET due_at = {now} WHERE id = $2 AND token IS NULL`
+	eventClear  = `DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE token IS NULL AND lane = $1 ORDER BY due_at, id LIMIT $2)`
+	eventCount  = `SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE app_id = $1 LIMIT $2) AS found`
+	eventQueues = `SELECT lane, SUM(CASE WHEN token IS NULL THEN 1 ELSE 0 END), SUM(CASE WHEN token IS NULL THEN 0 ELSE 1 END), MIN(created_at)
+		FROM outbox WHERE app_id = $1 AND source = 'queue' GROUP BY lane ORDER BY lane`
+	eventDepths = `SELECT app_id, source, SUM(CASE WHEN token IS NULL THEN 1 ELSE 0 END), SUM(CASE WHEN token IS NULL THEN 0 ELSE 1 END), MIN(created_at)
+		FROM outbox GROUP BY app_id, source ORDER BY app_id, source`
+)
+
+// timed writes a statement for the database: its clock, and its locks.
+func (s *sqlStore) timed(statement string) string {
+	if made, ok := s.db.timed.Load(statement); ok {
+		return made.(string)
+	}
+	dialect, made := s.db.Dialect, statement
+	for {
+		begin := strings.Index(made, "{after ")
+		if begin < 0 {
+			break
+		}
+		length := strings.IndexByte(made[begin:], '}')
+		micros := made[begin+len("{after ") : begin+length]
+		made = made[:begin] + dialect.Clock(micros) + made[begin+length+1:]
+	}
+	lock := ""
+	if dialect.ForUpdate != "" {
+		lock = dialect.ForUpdate + dialect.SkipLocked
+	}
+	made = strings.NewReplacer("{now}", dialect.Clock(""), "{lock}", lock).Replace(made)
+	s.db.timed.Store(statement, made)
+	return made
+}
+
+func scanEvent(row scanner) (e store.Event, err error) {
+	err = row.Scan(&e.ID, &e.AppID, &e.Lane, &e.TriggerID, &e.ScriptID, &e.Source, &e.Operation, &e.GroupKey, &e.Depth,
+		&e.RootExecution, instant{&e.CreatedAt}, &e.Attempt, instant{&e.FirstAt}, &e.LastError, &e.ReplayOf, instant{&e.DueAt},
+		optional{&e.Token}, (*[]byte)(&e.Payload))
+	e.Running = e.Token != ""
+	return e, err
+}
+
+func (o outbox) Atomically(ctx context.Context, fn func(tx store.Store) error) error {
+	return o.s.join(ctx, "keep events", func(tx *sqlStore) error { return fn(tx) })
+}
+
+func (o outbox) Add(ctx context.Context, events []store.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	return o.s.join(ctx, "add events", func(tx *sqlStore) error { return tx.addEvents(ctx, events) })
+}
+
+func (s *sqlStore) addEvents(ctx context.Context, events []store.Event) error {
+	for _, e := range events {
+		if err := require(field{"lane", e.Lane}, field{"source", string(e.Source)}); err != nil {
+			return err
+		}
+		if err := check(field{"operation", e.Operation}, field{"group_key", e.GroupKey}, field{"payload", string(e.Payload)}); err != nil {
+			return err
+		}
+		if e.ID == "" {
+			e.ID = newID()
+		}
+		n, err := affect(ctx, s.tx, s.timed(eventInsert), s.db.now(), e.ID, e.AppID, e.Lane, e.TriggerID, e.ScriptID, string(e.Source),
+			e.Operation, e.GroupKey, e.Depth, e.RootExecution, e.ReplayOf, e.Delay.Microseconds(), string(e.Payload))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return notFound("app")
+		}
+	}
+	return nil
+}
+
+func (o outbox) Replace(ctx context.Context, lane, group string, payload json.RawMessage, delay time.Duration) (id string, replaced bool, err error) {
+	err = o.s.join(ctx, "replace event", func(tx *sqlStore) error {
+		id, err = one(ctx, tx.tx, "event", text, tx.timed(eventReplace), tx.db.now(), lane, group, string(payload), delay.Microseconds())
+		if replaced = err == nil; missing(err) {
+			return nil
+		}
+		return err
+	})
+	return id, replaced, err
+}
+
+func (o outbox) Turn(ctx context.Context, turn store.Turn) (turned store.Turned, err error) {
+	err = o.s.join(ctx, "dispatch events", func(tx *sqlStore) error {
+		turned = store.Turned{Claimed: map[string][]store.Event{}}
+		if turned.Void, err = tx.settle(ctx, turn.Settlements); err != nil {
+			return err
+		}
+		for _, claim := range turn.Claims {
+			events, busy, err := tx.claim(ctx, claim, turn.Lease)
+			if err != nil {
+				return err
+			}
+			if busy {
+				turned.Busy = append(turned.Busy, claim.Lane)
+			}
+			if len(events) > 0 {
+				turned.Claimed[claim.Token] = events
+			}
+		}
+		return nil
+	})
+	return turned, err
+}
+
+// leased is an event under a token.
+type leased struct{ id, token string }
+
+func scanLeased(row scanner) (l leased, err error) {
+	err = row.Scan(&l.id, &l.token)
+	return l, err
+}
+
+// settle writes down what became of events and returns how many were not under their tokens any more.
+func (s *sqlStore) settle(ctx context.Context, settlements []store.Settlement) (void int, err error) {
+	var ids, tokens []string
+	for _, settled := range settlements {
+		if settled.Retry == nil {
+			ids, tokens = append(ids, settled.EventID), append(tokens, settled.Token)
+		}
+	}
+	removed := map[leased]bool{}
+	if len(ids) > 0 {
+		found, err := many(ctx, s.tx, "events", scanLeased, s.db.Dialect.DeleteLeased, s.db.Dialect.Texts(ids), s.db.Dialect.Texts(tokens))
+		if err != nil {
+			return 0, err
+		}
+		for _, id := range found {
+			removed[id] = true
+		}
+	}
+	for _, settled := range settlements {
+		done := removed[leased{settled.EventID, settled.Token}]
+		if settled.Retry != nil {
+			if done, err = s.retryEvent(ctx, settled); err != nil {
+				return void, err
+			}
+		}
+		if !done {
+			void++
+			continue
+		}
+		if settled.Dead != nil {
+			if err := s.bury(ctx, settled.Dead); err != nil {
+				return void, err
+			}
+		}
+		if err := s.addEvents(ctx, settled.Then); err != nil && !missing(err) { // the app goes, and all of it
+			return void, err
+		}
+		if settled.Handled != "" {
+			if _, err := s.resolve(ctx, settled.Handled, settled.As, "", ""); err != nil && !missing(err) && fault.Of(err) != fault.Conflict {
+				return void, err
+			}
+		}
+	}
+	return void, nil
+}
+
+// retryEvent has an event wait for another attempt, if it is under its token.
+func (s *sqlStore) retryEvent(ctx context.Context, settled store.Settlement) (bool, error) {
+	retry, counted := settled.Retry, 0
+	if retry.Counted {
+		counted = 1
+	}
+	delay := retry.Delay.Microseconds()
+	n, err := affect(ctx, s.tx, s.timed(eventRetry), s.db.now(), settled.EventID, settled.Token, counted, mended(retry.Error), delay)
+	if err != nil || n == 0 {
+		return false, err
+	}
+	if retry.HoldKey && retry.GroupKey != "" {
+		_, err = s.tx.ExecContext(ctx, s.timed(eventHold), s.db.now(), retry.Lane, retry.GroupKey, delay)
+	}
+	return true, err
+}
+
+// claim takes events of a lane, unless another node is at it.
+func (s *sqlStore) claim(ctx context.Context, c store.Claim, lease time.Duration) (events []store.Event, busy bool, err error) {
+	if try := s.db.Dialect.TryLock; try != "" {
+		if free, err := exists(ctx, s.tx, try, "lane/"+c.Lane); err != nil || !free {
+			return nil, !free, err
+		}
+	}
+	count := runningEvents
+	if c.Together {
+		count = runningTokens
+	}
+	var running int
+	if err := s.tx.QueryRowContext(ctx, count, c.Lane).Scan(&running); err != nil {
+		return nil, false, err
+	}
+	limit := min(c.Limit, c.MaxRunning-running)
+	if c.Together && limit > 0 {
+		limit = c.Limit
+	}
+	if limit <= 0 {
+		return nil, false, nil
+	}
+	ready := eventReady
+	if c.Ordered {
+		ready += eventNear + eventFirst
+	}
+	ready += eventOrder
+	since := c.Since
+	if since.IsZero() {
+		since = time.Unix(0, 0)
+	}
+	now := s.db.now()
+	if c.Together && c.MaxWait > 0 {
+		var found int
+		var waited bool
+		err := s.tx.QueryRowContext(ctx, s.timed(eventWaited+ready+`) AS found`), now, c.Lane, cut(since), limit, -c.MaxWait.Microseconds()).Scan(&found, &waited)
+		if err != nil || found < limit && !waited {
+			return nil, false, err
+		}
+	}
+	events, err = many(ctx, s.tx, "events", scanEvent, s.timed(eventClaim+ready+eventClaimed),
+		now, c.Lane, cut(since), limit, c.Token, lease.Microseconds())
+	slices.SortFunc(events, func(a, b store.Event) int {
+		if by := a.DueAt.Compare(b.DueAt); by != 0 {
+			return by
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
+	return events, false, err
+}
+
+func (o outbox) Lanes(ctx context.Context) ([]store.LaneDue, error) {
+	return many(ctx, o.s.reader(), "lanes", func(row scanner) (l store.LaneDue, err error) {
+		err = row.Scan(&l.Lane, instant{&l.Due}, instant{&l.Now})
+		return l, err
+	}, o.s.timed(eventLanes), o.s.db.now())
+}
+
+func (o outbox) Renew(ctx context.Context, tokens []string, lease time.Duration) error {
+	return o.s.join(ctx, "renew leases", func(tx *sqlStore) error {
+		for _, token := range tokens {
+			if _, err := tx.tx.ExecContext(ctx, tx.timed(eventRenew), tx.db.now(), token, lease.Microseconds()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (o outbox) Rescue(ctx context.Context, limit int, all bool) (int, error) {
+	if err := checkLimit(limit, store.MaxBatch); err != nil {
+		return 0, err
+	}
+	whose := "FALSE"
+	if all {
+		whose = "TRUE"
+	}
+	n, err := affect(ctx, o.s.writer(), o.s.timed(strings.Replace(eventRescue, "{all}", whose, 1)), o.s.db.now(), limit)
+	return int(n), failed(ctx, "rescue events", err)
+}
+
+func (o outbox) Get(ctx context.Context, id string) (store.Event, error) {
+	return one(ctx, o.s.reader(), "event", scanEvent, eventGet, id)
+}
+
+func (o outbox) List(ctx context.Context, query store.EventQuery) (store.Page[store.Event], error) {
+	after, limit, err := afterName("events", query.Page)
+	if err != nil {
+		return store.Page[store.Event]{}, err
+	}
+	statement, args := eventList, []any{query.AppID, after}
+	where := func(column, value string) {
+		if value != "" {
+			args = append(args, value)
+			statement += fmt.Sprintf(" AND o.%s = $%d", column, len(args))
+		}
+	}
+	where("trigger_id", query.TriggerID)
+	where("lane", query.Lane)
+	where("source", string(query.Source))
+	switch query.State {
+	case store.EventRunning:
+		statement += " AND o.token IS NOT NULL"
+	case store.EventWaiting:
+		statement += " AND o.token IS NULL AND o.attempt = 0"
+	case store.EventRetrying:
+		statement += " AND o.token IS NULL AND o.attempt > 0"
+	case "":
+	default:
+		return store.Page[store.Event]{}, fault.Refuse("state", "must be waiting, running or retrying, got %q", string(query.State))
+	}
+	args = append(args, limit+1)
+	rows, err := many(ctx, o.s.reader(), "events", scanEvent, statement+fmt.Sprintf(" ORDER BY o.id LIMIT $%d", len(args)), args...)
+	return pageOf(rows, limit, func(last store.Event) string { return makeCursor("events", last.ID) }), err
+}
+
+// unlessRunning runs a statement on an event that nobody handles now.
+func (o outbox) unlessRunning(ctx context.Context, op, id, statement string, args ...any) error {
+	return o.s.join(ctx, op, func(tx *sqlStore) error {
+		n, err := affect(ctx, tx.tx, statement, args...)
+		if err != nil || n == 1 {
+			return err
+		}
+		if _, err := one(ctx, tx.tx, "event", scanEvent, eventGet, id); err != nil {
+			return err
+		}
+		return fault.New(fault.Conflict, "the event is being handled")
+	})
+}
+
+func (o outbox) Delete(ctx context.Context, id string) error {
+	return o.unlessRunning(ctx, "delete event", id, eventDelete, id)
+}
+
+func (o outbox) Retry(ctx context.Context, id string) (store.Event, error) {
+	if err := o.unlessRunning(ctx, "retry event", id, o.s.timed(eventNow), o.s.db.now(), id); err != nil {
+		return store.Event{}, err
+	}
+	return o.Get(ctx, id)
+}
+
+func (o outbox) Clear(ctx context.Context, lane string, limit int) (int, error) {
+	if err := checkLimit(limit, store.MaxBatch); err != nil {
+		return 0, err
+	}
+	n, err := affect(ctx, o.s.writer(), eventClear, lane, limit)
+	return int(n), failed(ctx, "clear queue", err)
+}
+
+func (o outbox) Count(ctx context.Context, appID string, most int) (n int, err error) {
+	err = o.s.reader().QueryRowContext(ctx, eventCount, appID, most).Scan(&n)
+	return n, failed(ctx, "count events", err)
+}
+
+func (o outbox) Queues(ctx context.Context, appID string) ([]store.QueueDepth, error) {
+	return many(ctx, o.s.reader(), "queues", func(row scanner) (q store.QueueDepth, err error) {
+		err = row.Scan(&q.Topic, &q.Waiting, &q.Running, instant{&q.Oldest})
+		return q, err
+	}, eventQueues, appID)
+}
+
+func (o outbox) Depths(ctx context.Context) ([]store.Depth, error) {
+	return many(ctx, o.s.reader(), "events", func(row scanner) (d store.Depth, err error) {
+		err = row.Scan(&d.AppID, &d.Source, &d.Waiting, &d.Running, instant{&d.Oldest})
+		return d, err
+	}, eventDepths)
+}
+
+func (o outbox) Shared() bool { return o.s.db.Dialect.ListenEvents != nil }
+
+func (o outbox) Announce(ctx context.Context) error {
+	if !o.Shared() {
+		return nil
+	}
+	_, err := o.s.db.Write.ExecContext(ctx, o.s.db.Dialect.AnnounceEvents)
+	return failed(ctx, "announce events", err)
+}
+
+func (o outbox) Listen(ctx context.Context, wake func()) error {
+	if !o.Shared() {
+		return store.Failed("listen", errors.ErrUnsupported)
+	}
+	return failed(ctx, "listen", o.s.db.Dialect.ListenEvents(ctx, wake))
+}
