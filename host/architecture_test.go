@@ -74,7 +74,7 @@ var house = []room{
 		"host/events", "host/events/schedule", "host/kv", "host/docs", "host/files", "host/secrets", "host/domains", "host/quota", "host/audit",
 		"host/authz", "host/routing", "host/store",
 	}, true},
-	{"host/front/...", []string{ // edge below fasthttp, which reads heads as http1 has them; budget of bytes; content in parts
+	{"host/front/...", []string{ // edge below fasthttp, which reads heads as http1 has them; budget of bytes; content in parts; codings
 		"host/api/problem", "host/catalog", "host/dispatch", "host/identity", "host/executions", "host/events", "host/files",
 		"host/sites", "host/domains", "host/quota", "host/authz", "host/form", "host/routing", "host/store",
 	}, true},
@@ -94,7 +94,7 @@ var house = []room{
 	// Running a script, and what it asks for.
 	{"host/executions", []string{"host/sites", "host/hostcalls", "host/sandbox/...", "host/events", "host/quota", "host/authz", "host/store"}, false},
 	{"host/hostcalls", []string{
-		"host/events", "host/kv", "host/docs", "host/files", "host/fetch", "host/secrets", "host/quota", "host/authz", "host/store",
+		"host/sites", "host/events", "host/kv", "host/docs", "host/files", "host/fetch", "host/secrets", "host/quota", "host/authz", "host/store",
 		"host/signing",
 	}, false},
 	{"host/sandbox/...", nil, false},

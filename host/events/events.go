@@ -19,14 +19,16 @@ import (
 	"github.com/picloud/picloud/host/store"
 )
 
-// Bounds of what may be asked for.
+// Bounds of what may be asked for, as package abi has them.
 const (
-	MaxMessageBytes = 256 << 10 // of a message, and of the data in an event, as JSON
-	MaxMessages     = 1000      // of one push
-	MaxDelay        = 30 * 24 * time.Hour
-	MaxTopicBytes   = 512
-	DedupeFor       = 24 * time.Hour
+	MaxMessageBytes = abi.MaxMessageBytes // also of the data in an event
+	MaxMessages     = abi.MaxPushMessages
+	MaxDelay        = time.Duration(abi.MaxDelayMillis) * time.Millisecond
+	MaxTopicBytes   = abi.MaxTopicBytes
 )
+
+// DedupeFor is how long a repeat is known.
+const DedupeFor = 24 * time.Hour
 
 // Cause is what an execution acts for. Events that it makes are one deeper.
 type Cause struct {

@@ -21,6 +21,7 @@ import (
 	"github.com/picloud/picloud/host/executions"
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/front/budget"
+	"github.com/picloud/picloud/host/front/coding"
 	"github.com/picloud/picloud/host/front/edge"
 	"github.com/picloud/picloud/host/routing"
 	"github.com/picloud/picloud/host/store"
@@ -61,6 +62,7 @@ type Server struct {
 	events     *events.Emitter
 	maxBody    int64
 	budget     *budget.Budget
+	encoded    *coding.Cache // of files
 	streams    func(*fiber.Ctx) bool
 	version    string
 	log        *slog.Logger
@@ -72,6 +74,9 @@ type Server struct {
 
 // maxHeaderBytes is the most that the head of a request may have.
 const maxHeaderBytes = 32 << 10
+
+// maxEncodedBytes is how much memory of the budget compressed files have, at most.
+const maxEncodedBytes = 64 << 20
 
 // executePath is followed by the id of the script to run.
 const executePath = "/api/v1/execute/"
@@ -85,6 +90,9 @@ func New(c Config) *Server {
 	if s.budget == nil {
 		s.budget = budget.New(0)
 	}
+	encoded := min(s.budget.Size()/16, maxEncodedBytes)
+	s.budget.Reserve(encoded)
+	s.encoded = coding.NewCache(encoded)
 	s.app = fiber.New(fiber.Config{
 		DisableStartupMessage: true,
 		CaseSensitive:         true,

@@ -373,6 +373,7 @@ func (s *Server) makeBackground(context.Context) error {
 		s.services.KV.Sweeper(),
 		s.services.Files.Sweeper(),
 		s.executions.CodeSweeper(s.log),
+		s.catalog.SiteSweeper(),
 		background.NewMemoryReturn(s.log),
 		background.NewSweep("unused", "bytes of disk", reclaimEvery, s.log, s.store.Reclaim),
 	}

@@ -46,7 +46,7 @@ import (
 const (
 	MaxConcurrent = 8 // executions; one app has half of them
 	MaxBody       = 3 << 20
-	MaxFile       = 8 << 20
+	MaxFile       = 9 << 20
 	MaxPlugin     = 1 << 20
 	MaxDepth      = 4  // of events that cause one another
 	MaxPending    = 50 // events of an app
