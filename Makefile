@@ -10,12 +10,12 @@ SOAK     ?= 10m
 ROUNDS   ?= 200
 ATTACK   ?= 2s
 
-# Debian's packages that the tests use: a real PostgreSQL, and what compiles the guest.
-PACKAGES := postgresql llvm-19-dev libclang-19-dev clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32 binaryen
+# Debian's packages that the tests use: a real PostgreSQL, what compiles the guest, and what judges the server.
+PACKAGES := postgresql llvm-19-dev libclang-19-dev clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32 binaryen python3-venv
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: run build test deps lint unit race fuzz differential bench figures bench-engine bench-plugin soak attack kill kill-events generate clean
+.PHONY: run build test deps lint unit race fuzz conformance differential bench figures bench-engine bench-plugin soak attack kill kill-events generate clean
 
 build:
 	go build -o $(BIN)/picloud ./host/cmd/picloud
@@ -25,7 +25,7 @@ run: build
 	$(BIN)/picloud serve --addr $(ADDR) --data $(DATA)
 
 # Everything CI runs, from the quickest to the slowest.
-test: deps lint guest-check plugins-check guest-stress unit attack guest-go race fuzz
+test: deps lint guest-check plugins-check guest-stress unit conformance attack guest-go race fuzz
 
 # Installs what the tests need where that is possible: as root on Debian and its kin.
 deps:
@@ -64,6 +64,21 @@ fuzz:
 			tail -n 2 $$log; \
 		done; \
 	done
+
+# REDbot and httplint judge the built server. They are installed where nothing else is, once for each version; without
+# Python or its packages there is no judgement, but in CI that is an error.
+CONFORMANCE := .cache/conformance
+JUDGES      := host/e2e/testdata/conformance.txt
+
+conformance:
+	@if ! cmp -s $(JUDGES) $(CONFORMANCE)/installed; then \
+		rm -rf $(CONFORMANCE); \
+		python3 -m venv $(CONFORMANCE) && $(CONFORMANCE)/bin/pip install --quiet --disable-pip-version-check --no-deps -r $(JUDGES) && \
+			cp $(JUDGES) $(CONFORMANCE)/installed || \
+			{ [ -z "$$CI" ] || exit 1; echo "conformance: skipped, it needs python3 with venv, and PyPI"; exit 0; }; \
+	fi; \
+	[ ! -f $(CONFORMANCE)/installed ] || \
+		PICLOUD_CONFORMANCE=$(CURDIR)/$(CONFORMANCE)/bin go test -count=1 -timeout 5m -run TestConformance ./host/e2e
 
 # N programs made from a grammar by the seed SEED, each run by the real engine and by ours. RHAI_ORACLE names
 # a binary of the oracle; without it cargo builds one.

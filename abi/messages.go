@@ -80,6 +80,7 @@ type ScriptError struct {
 	Inside  *Place    `msg:"inside" json:"inside,omitempty"` // where it happened, when Line and Column are those of the call that led there
 	Limit   string    `msg:"limit" json:"limit,omitempty"`   // which of [Limits] was exceeded
 	Parsing bool      `msg:"parsing" json:"-"`               // the parser found it
+	Advice  *Advice   `msg:"advice" json:"-"`                // nil: it gave none
 }
 
 func (e *ScriptError) Error() string { return e.Message }

@@ -1136,9 +1136,9 @@ func (z *RunResult) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *ScriptError) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// map header, size 7
+	// map header, size 8
 	// string "code"
-	o = append(o, 0x87, 0xa4, 0x63, 0x6f, 0x64, 0x65)
+	o = append(o, 0x88, 0xa4, 0x63, 0x6f, 0x64, 0x65)
 	o = msgp.AppendString(o, string(z.Code))
 	// string "message"
 	o = append(o, 0xa7, 0x6d, 0x65, 0x73, 0x73, 0x61, 0x67, 0x65)
@@ -1171,6 +1171,17 @@ func (z *ScriptError) MarshalMsg(b []byte) (o []byte, err error) {
 	// string "parsing"
 	o = append(o, 0xa7, 0x70, 0x61, 0x72, 0x73, 0x69, 0x6e, 0x67)
 	o = msgp.AppendBool(o, z.Parsing)
+	// string "advice"
+	o = append(o, 0xa6, 0x61, 0x64, 0x76, 0x69, 0x63, 0x65)
+	if z.Advice == nil {
+		o = msgp.AppendNil(o)
+	} else {
+		o, err = z.Advice.MarshalMsg(o)
+		if err != nil {
+			err = msgp.WrapError(err, "Advice")
+			return
+		}
+	}
 	return
 }
 
@@ -1284,6 +1295,23 @@ func (z *ScriptError) UnmarshalMsg(bts []byte) (o []byte, err error) {
 				err = msgp.WrapError(err, "Parsing")
 				return
 			}
+		case "advice":
+			if msgp.IsNil(bts) {
+				bts, err = msgp.ReadNilBytes(bts)
+				if err != nil {
+					return
+				}
+				z.Advice = nil
+			} else {
+				if z.Advice == nil {
+					z.Advice = new(Advice)
+				}
+				bts, err = z.Advice.UnmarshalMsg(bts)
+				if err != nil {
+					err = msgp.WrapError(err, "Advice")
+					return
+				}
+			}
 		default:
 			bts, err = msgp.Skip(bts)
 			if err != nil {
@@ -1304,6 +1332,11 @@ func (z *ScriptError) Msgsize() (s int) {
 	} else {
 		s += 1 + 7 + msgp.StringPrefixSize + len(z.Inside.Module) + 5 + msgp.IntSize + 7 + msgp.IntSize
 	}
-	s += 6 + msgp.StringPrefixSize + len(z.Limit) + 8 + msgp.BoolSize
+	s += 6 + msgp.StringPrefixSize + len(z.Limit) + 8 + msgp.BoolSize + 7
+	if z.Advice == nil {
+		s += msgp.NilSize
+	} else {
+		s += z.Advice.Msgsize()
+	}
 	return
 }

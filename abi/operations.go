@@ -67,8 +67,26 @@ const (
 	OpGzipCompress         Op = 75
 	OpGzipDecompress       Op = 76
 
+	// OpQueuePush puts messages into a topic's queue, OpPubSubPublish hands one to every trigger that
+	// subscribes to its topic.
+	OpQueuePush     Op = 80
+	OpPubSubPublish Op = 81
+	// OpInvokeAsync has another script of the app run later. As with OpInvoke it needs no capability.
+	OpInvokeAsync        Op = 82
+	OpDeadLettersList    Op = 83
+	OpDeadLettersGet     Op = 84
+	OpDeadLettersReplay  Op = 85
+	OpDeadLettersResolve Op = 86
+
+	// OpTransactionBegin begins a transaction: from then on the operations on kv and docs are kept by
+	// OpTransactionCommit, or undone by OpTransactionRollback, all of them. They need no capability:
+	// what is done in the transaction needs its own.
+	OpTransactionBegin    Op = 90
+	OpTransactionCommit   Op = 91
+	OpTransactionRollback Op = 92
+
 	// OpEnd is above every operation's number.
-	OpEnd = OpGzipDecompress + 1
+	OpEnd = OpTransactionRollback + 1
 )
 
 // MaxInvokeDepth is how deep invocations nest: the execution that a request or an event
@@ -88,6 +106,8 @@ const (
 	AppFilesRead   Capability = "AppFilesRead"
 	AppFilesWrite  Capability = "AppFilesWrite"
 	AppHTTPRequest Capability = "AppHttpRequest"
+	AppEventsRead  Capability = "AppEventsRead"  // see dead letters
+	AppEventsWrite Capability = "AppEventsWrite" // push, publish, replay and resolve
 )
 
 // Operation is one row of the contract: everything both kinds of guest and the
@@ -99,6 +119,10 @@ type Operation struct {
 	Response   string     // name of the response type, "" when there is none
 	Capability Capability // needed to call it
 	Since      string     // SDK version that introduced it
+
+	// InTransaction is set if it can be performed within a transaction: it takes part in it, or
+	// changes nothing and does not wait.
+	InTransaction bool
 }
 
 // SDKVersion is the version of the script-facing contract, ctx.sdk_version.
@@ -106,44 +130,54 @@ const SDKVersion = "1.0"
 
 // Operations is the table of all operations in the order of their numbers.
 var Operations = []Operation{
-	{Op: OpYield, Name: "yield", Since: "1.0"},
-	{Op: OpLogWrite, Name: "log.write", Request: "LogEntry", Since: "1.0"},
-	{Op: OpClockMonotonic, Name: "clock.monotonic", Response: "Clock", Since: "1.0"},
-	{Op: OpTimeZone, Name: "time.zone", Request: "TimeZoneRequest", Response: "TimeZoneResponse", Since: "1.0"},
+	{Op: OpYield, Name: "yield", InTransaction: true, Since: "1.0"},
+	{Op: OpLogWrite, Name: "log.write", Request: "LogEntry", InTransaction: true, Since: "1.0"},
+	{Op: OpClockMonotonic, Name: "clock.monotonic", Response: "Clock", InTransaction: true, Since: "1.0"},
+	{Op: OpTimeZone, Name: "time.zone", Request: "TimeZoneRequest", Response: "TimeZoneResponse", InTransaction: true, Since: "1.0"},
 	{Op: OpClockSleep, Name: "clock.sleep", Request: "ClockSleepRequest", Since: "1.0"},
-	{Op: OpKVGet, Name: "kv.get", Request: "KVGetRequest", Response: "KVGetResponse", Capability: AppKVRead, Since: "1.0"},
-	{Op: OpKVSet, Name: "kv.set", Request: "KVSetRequest", Response: "KVSetResponse", Capability: AppKVWrite, Since: "1.0"},
-	{Op: OpKVHas, Name: "kv.has", Request: "KVGetRequest", Response: "KVFoundResponse", Capability: AppKVRead, Since: "1.0"},
-	{Op: OpKVDelete, Name: "kv.delete", Request: "KVGetRequest", Response: "KVFoundResponse", Capability: AppKVWrite, Since: "1.0"},
-	{Op: OpKVList, Name: "kv.list", Request: "KVListRequest", Response: "KVListResponse", Capability: AppKVRead, Since: "1.0"},
-	{Op: OpKVIncr, Name: "kv.incr", Request: "KVIncrRequest", Response: "KVIncrResponse", Capability: AppKVWrite, Since: "1.0"},
-	{Op: OpKVCompareAndSet, Name: "kv.compare_and_set", Request: "KVCompareAndSetRequest", Response: "KVSetResponse", Capability: AppKVWrite, Since: "1.0"},
-	{Op: OpDocsCreate, Name: "docs.create", Request: "DocsCreateRequest", Response: "DocsCreateResponse", Capability: AppDocsWrite, Since: "1.0"},
-	{Op: OpDocsGet, Name: "docs.get", Request: "DocsGetRequest", Response: "DocsGetResponse", Capability: AppDocsRead, Since: "1.0"},
-	{Op: OpDocsFind, Name: "docs.find", Request: "DocsFindRequest", Response: "DocsFindResponse", Capability: AppDocsRead, Since: "1.0"},
-	{Op: OpDocsUpdate, Name: "docs.update", Request: "DocsUpdateRequest", Response: "DocsUpdateResponse", Capability: AppDocsWrite, Since: "1.0"},
-	{Op: OpDocsPatch, Name: "docs.patch", Request: "DocsUpdateRequest", Response: "DocsUpdateResponse", Capability: AppDocsWrite, Since: "1.0"},
-	{Op: OpDocsDelete, Name: "docs.delete", Request: "DocsGetRequest", Response: "DocsDeleteResponse", Capability: AppDocsWrite, Since: "1.0"},
-	{Op: OpDocsCount, Name: "docs.count", Request: "DocsFindRequest", Response: "DocsCountResponse", Capability: AppDocsRead, Since: "1.0"},
+	{Op: OpKVGet, Name: "kv.get", Request: "KVGetRequest", Response: "KVGetResponse", Capability: AppKVRead, InTransaction: true, Since: "1.0"},
+	{Op: OpKVSet, Name: "kv.set", Request: "KVSetRequest", Response: "KVSetResponse", Capability: AppKVWrite, InTransaction: true, Since: "1.0"},
+	{Op: OpKVHas, Name: "kv.has", Request: "KVGetRequest", Response: "KVFoundResponse", Capability: AppKVRead, InTransaction: true, Since: "1.0"},
+	{Op: OpKVDelete, Name: "kv.delete", Request: "KVGetRequest", Response: "KVFoundResponse", Capability: AppKVWrite, InTransaction: true, Since: "1.0"},
+	{Op: OpKVList, Name: "kv.list", Request: "KVListRequest", Response: "KVListResponse", Capability: AppKVRead, InTransaction: true, Since: "1.0"},
+	{Op: OpKVIncr, Name: "kv.incr", Request: "KVIncrRequest", Response: "KVIncrResponse", Capability: AppKVWrite, InTransaction: true, Since: "1.0"},
+	{Op: OpKVCompareAndSet, Name: "kv.compare_and_set", Request: "KVCompareAndSetRequest", Response: "KVSetResponse", Capability: AppKVWrite, InTransaction: true, Since: "1.0"},
+	{Op: OpDocsCreate, Name: "docs.create", Request: "DocsCreateRequest", Response: "DocsCreateResponse", Capability: AppDocsWrite, InTransaction: true, Since: "1.0"},
+	{Op: OpDocsGet, Name: "docs.get", Request: "DocsGetRequest", Response: "DocsGetResponse", Capability: AppDocsRead, InTransaction: true, Since: "1.0"},
+	{Op: OpDocsFind, Name: "docs.find", Request: "DocsFindRequest", Response: "DocsFindResponse", Capability: AppDocsRead, InTransaction: true, Since: "1.0"},
+	{Op: OpDocsUpdate, Name: "docs.update", Request: "DocsUpdateRequest", Response: "DocsUpdateResponse", Capability: AppDocsWrite, InTransaction: true, Since: "1.0"},
+	{Op: OpDocsPatch, Name: "docs.patch", Request: "DocsUpdateRequest", Response: "DocsUpdateResponse", Capability: AppDocsWrite, InTransaction: true, Since: "1.0"},
+	{Op: OpDocsDelete, Name: "docs.delete", Request: "DocsGetRequest", Response: "DocsDeleteResponse", Capability: AppDocsWrite, InTransaction: true, Since: "1.0"},
+	{Op: OpDocsCount, Name: "docs.count", Request: "DocsFindRequest", Response: "DocsCountResponse", Capability: AppDocsRead, InTransaction: true, Since: "1.0"},
 	{Op: OpFilesCreate, Name: "files.create", Request: "FilesCreateRequest", Response: "FilesInfoResponse", Capability: AppFilesWrite, Since: "1.0"},
-	{Op: OpFilesHead, Name: "files.head", Request: "FilesGetRequest", Response: "FilesInfoResponse", Capability: AppFilesRead, Since: "1.0"},
-	{Op: OpFilesGet, Name: "files.get", Request: "FilesReadRequest", Response: "FilesGetResponse", Capability: AppFilesRead, Since: "1.0"},
+	{Op: OpFilesHead, Name: "files.head", Request: "FilesGetRequest", Response: "FilesInfoResponse", Capability: AppFilesRead, InTransaction: true, Since: "1.0"},
+	{Op: OpFilesGet, Name: "files.get", Request: "FilesReadRequest", Response: "FilesGetResponse", Capability: AppFilesRead, InTransaction: true, Since: "1.0"},
 	{Op: OpFilesUpdate, Name: "files.update", Request: "FilesUpdateRequest", Response: "FilesInfoResponse", Capability: AppFilesWrite, Since: "1.0"},
 	{Op: OpFilesDelete, Name: "files.delete", Request: "FilesGetRequest", Response: "FilesDeleteResponse", Capability: AppFilesWrite, Since: "1.0"},
-	{Op: OpFilesList, Name: "files.list", Request: "FilesListRequest", Response: "FilesListResponse", Capability: AppFilesRead, Since: "1.0"},
+	{Op: OpFilesList, Name: "files.list", Request: "FilesListRequest", Response: "FilesListResponse", Capability: AppFilesRead, InTransaction: true, Since: "1.0"},
 	{Op: OpHTTPRequest, Name: "http.request", Request: "HTTPRequest", Response: "HTTPResponse", Capability: AppHTTPRequest, Since: "1.0"},
 	{Op: OpInvoke, Name: "invoke", Request: "InvokeRequest", Response: "InvokeResponse", Since: "1.0"},
 	{Op: OpRequestSaveFile, Name: "request.save_file", Request: "RequestSaveFileRequest", Response: "FilesInfoResponse", Capability: AppFilesWrite, Since: "1.0"},
 	{Op: OpStreamStart, Name: "stream.start", Request: "StreamStartRequest", Since: "1.0"},
 	{Op: OpStreamWrite, Name: "stream.write", Request: "StreamWriteRequest", Since: "1.0"},
 	{Op: OpStreamEvent, Name: "stream.event", Request: "StreamEventRequest", Since: "1.0"},
-	{Op: OpCryptoVerify, Name: "crypto.verify", Request: "CryptoVerifyRequest", Response: "CryptoVerifyResponse", Since: "1.0"},
+	{Op: OpCryptoVerify, Name: "crypto.verify", Request: "CryptoVerifyRequest", Response: "CryptoVerifyResponse", InTransaction: true, Since: "1.0"},
 	{Op: OpCryptoHashPassword, Name: "crypto.hash_password", Request: "CryptoHashPasswordRequest", Response: "CryptoHashPasswordResponse", Since: "1.0"},
 	{Op: OpCryptoVerifyPassword, Name: "crypto.verify_password", Request: "CryptoVerifyPasswordRequest", Response: "CryptoVerifyResponse", Since: "1.0"},
-	{Op: OpJWTSign, Name: "jwt.sign", Request: "JWTSignRequest", Response: "JWTSignResponse", Since: "1.0"},
-	{Op: OpJWTVerify, Name: "jwt.verify", Request: "JWTVerifyRequest", Response: "JWTVerifyResponse", Since: "1.0"},
-	{Op: OpGzipCompress, Name: "gzip.compress", Request: "GzipRequest", Response: "GzipResponse", Since: "1.0"},
-	{Op: OpGzipDecompress, Name: "gzip.decompress", Request: "GzipRequest", Response: "GzipResponse", Since: "1.0"},
+	{Op: OpJWTSign, Name: "jwt.sign", Request: "JWTSignRequest", Response: "JWTSignResponse", InTransaction: true, Since: "1.0"},
+	{Op: OpJWTVerify, Name: "jwt.verify", Request: "JWTVerifyRequest", Response: "JWTVerifyResponse", InTransaction: true, Since: "1.0"},
+	{Op: OpGzipCompress, Name: "gzip.compress", Request: "GzipRequest", Response: "GzipResponse", InTransaction: true, Since: "1.0"},
+	{Op: OpGzipDecompress, Name: "gzip.decompress", Request: "GzipRequest", Response: "GzipResponse", InTransaction: true, Since: "1.0"},
+	{Op: OpTransactionBegin, Name: "transaction.begin", InTransaction: true, Since: "1.0"},
+	{Op: OpTransactionCommit, Name: "transaction.commit", Response: "TransactionResponse", InTransaction: true, Since: "1.0"},
+	{Op: OpTransactionRollback, Name: "transaction.rollback", Response: "TransactionResponse", InTransaction: true, Since: "1.0"},
+	{Op: OpQueuePush, Name: "queue.push", Request: "QueuePushRequest", Response: "QueuePushResponse", Capability: AppEventsWrite, Since: "1.0"},
+	{Op: OpPubSubPublish, Name: "pubsub.publish", Request: "PubSubPublishRequest", Response: "PubSubPublishResponse", Capability: AppEventsWrite, Since: "1.0"},
+	{Op: OpInvokeAsync, Name: "invoke_async", Request: "InvokeAsyncRequest", Response: "InvokeAsyncResponse", Since: "1.0"},
+	{Op: OpDeadLettersList, Name: "dead_letters.list", Request: "DeadLettersListRequest", Response: "DeadLettersListResponse", Capability: AppEventsRead, Since: "1.0"},
+	{Op: OpDeadLettersGet, Name: "dead_letters.get", Request: "DeadLettersGetRequest", Response: "DeadLettersGetResponse", Capability: AppEventsRead, Since: "1.0"},
+	{Op: OpDeadLettersReplay, Name: "dead_letters.replay", Request: "DeadLettersGetRequest", Response: "DeadLettersReplayResponse", Capability: AppEventsWrite, Since: "1.0"},
+	{Op: OpDeadLettersResolve, Name: "dead_letters.resolve", Request: "DeadLettersResolveRequest", Response: "DeadLettersResolveResponse", Capability: AppEventsWrite, Since: "1.0"},
 }
 
 // Lookup finds the row of op; ok is false for a number that is not in the table.

@@ -364,3 +364,11 @@ type GzipRequest struct {
 type GzipResponse struct {
 	Data []byte `msg:"data"`
 }
+
+// TransactionResponse is the response of [OpTransactionCommit] and [OpTransactionRollback]. The
+// transaction has ended in any case.
+type TransactionResponse struct {
+	// Again tells that nothing is kept because another transaction was in the way: it is to be begun
+	// again, and what was done in it done again.
+	Again bool `msg:"again"`
+}

@@ -4342,3 +4342,55 @@ func (z TimeZoneResponse) Msgsize() (s int) {
 	s = 1 + 7 + msgp.IntSize + 13 + msgp.StringPrefixSize + len(z.Abbreviation)
 	return
 }
+
+// MarshalMsg implements msgp.Marshaler
+func (z TransactionResponse) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// map header, size 1
+	// string "again"
+	o = append(o, 0x81, 0xa5, 0x61, 0x67, 0x61, 0x69, 0x6e)
+	o = msgp.AppendBool(o, z.Again)
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *TransactionResponse) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var field []byte
+	_ = field
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadMapHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	for zb0001 > 0 {
+		zb0001--
+		field, bts, err = msgp.ReadMapKeyZC(bts)
+		if err != nil {
+			err = msgp.WrapError(err)
+			return
+		}
+		switch msgp.UnsafeString(field) {
+		case "again":
+			z.Again, bts, err = msgp.ReadBoolBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Again")
+				return
+			}
+		default:
+			bts, err = msgp.Skip(bts)
+			if err != nil {
+				err = msgp.WrapError(err)
+				return
+			}
+		}
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z TransactionResponse) Msgsize() (s int) {
+	s = 1 + 6 + msgp.BoolSize
+	return
+}

@@ -22,6 +22,6 @@ type Context struct {
 	ScriptName     string         `json:"script_name"`
 	AppID          string         `json:"app_id"`
 	InvocationType InvocationType `json:"invocation_type"`
-	Event          Value          `json:"event"` // what happened; null unless triggered
+	Event          Value          `json:"event"` // what happened, As an [Event]; null unless triggered
 	Args           Value          `json:"args"`  // what the caller gave; null unless invoked
 }

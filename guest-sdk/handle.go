@@ -8,7 +8,7 @@ import (
 
 // Handler returns the response of an execution. An error is a failure of the plugin: the caller
 // gets a 502 without the reason, which is in the execution's log. What the caller should be told is
-// a [Response].
+// a [Response]. An event that could not be handled is delivered again, or as a [Failure] has it.
 type Handler func(ctx Context, req Request) (Response, error)
 
 var handler Handler

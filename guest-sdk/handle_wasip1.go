@@ -8,7 +8,7 @@ import "github.com/picloud/picloud/guest-sdk/internal/host"
 func handle() int32 {
 	output, err := serve(host.Input())
 	if err != nil {
-		host.Fail(err.Error())
+		host.Fail(failureText(err))
 		return 1
 	}
 	if output != nil {

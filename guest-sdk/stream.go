@@ -10,8 +10,8 @@ import (
 // before, within the time limit of the plugin; they fail when the client has gone.
 type Stream struct{}
 
-// Event is a server-sent event (HTML Standard, section 9.2).
-type Event struct {
+// ServerEvent is a server-sent event (HTML Standard, section 9.2).
+type ServerEvent struct {
 	Event string        // its type; "": message
 	ID    string        // "": the last one stays
 	Data  any           // a string as it is, nil for none, anything else as JSON
@@ -28,7 +28,7 @@ func (*Stream) Write(v any) error {
 }
 
 // Event sends an event. Unless the response names a content type, it is then text/event-stream.
-func (*Stream) Event(e Event) error {
+func (*Stream) Event(e ServerEvent) error {
 	_, err := host.Call[host.None](host.StreamEvent, struct {
 		Event string `json:"event,omitzero"`
 		ID    string `json:"id,omitzero"`

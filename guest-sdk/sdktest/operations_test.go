@@ -34,6 +34,8 @@ var requests = []any{
 	abi.KVCompareAndSetRequest{}, abi.DocsCreateRequest{}, abi.DocsGetRequest{}, abi.DocsFindRequest{}, abi.DocsUpdateRequest{},
 	abi.FilesCreateRequest{}, abi.FilesGetRequest{}, abi.FilesReadRequest{}, abi.FilesUpdateRequest{}, abi.FilesListRequest{}, abi.HTTPRequest{}, abi.InvokeRequest{},
 	abi.CryptoVerifyRequest{}, abi.CryptoHashPasswordRequest{}, abi.CryptoVerifyPasswordRequest{}, abi.JWTSignRequest{}, abi.JWTVerifyRequest{}, abi.GzipRequest{},
+	abi.QueuePushRequest{}, abi.PubSubPublishRequest{}, abi.InvokeAsyncRequest{},
+	abi.DeadLettersListRequest{}, abi.DeadLettersGetRequest{}, abi.DeadLettersResolveRequest{},
 	abi.RequestSaveFileRequest{}, abi.StreamStartRequest{}, abi.StreamWriteRequest{}, abi.StreamEventRequest{},
 }
 
@@ -113,6 +115,8 @@ func useEverything(t *testing.T, host *Host) {
 	useHTTP(t)
 	useWeb(t, host)
 	useCrypto(t)
+	useTransaction(t)
+	useEvents(t, host)
 
 	host.Provide("double", func(args sdk.Value) (any, error) {
 		n, err := sdk.As[int](args)
@@ -260,6 +264,39 @@ func useDocs(t *testing.T) {
 	assert.Equal(t, sdk.CodeNotFound, sdk.ErrorCode(err))
 	_, err = docs.Collection[string]("notes").Create("no map")
 	assert.Equal(t, sdk.CodeInvalid, sdk.ErrorCode(err))
+}
+
+func useTransaction(t *testing.T) {
+	accounts := kv.Collection[int64]("accounts")
+	notes := docs.Collection[visit]("transfers")
+	require.NoError(t, sdk.Transaction(func() error {
+		if _, err := accounts.Incr("ada", 5); err != nil {
+			return err
+		}
+		_, err := notes.Create(visit{Who: "ada"})
+		return err
+	}))
+	poor := errors.New("too poor")
+	require.Equal(t, poor, sdk.Transaction(func() error {
+		left, err := accounts.Incr("ada", -7)
+		require.NoError(t, err)
+		assert.EqualValues(t, -2, left, "it sees what was there and what it has done")
+		return poor
+	}))
+	has, _, err := accounts.Get("ada")
+	require.NoError(t, err)
+	assert.EqualValues(t, 5, has)
+	count, err := notes.Count(nil)
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, count)
+
+	err = sdk.Transaction(func() error { return sdk.Transaction(func() error { return nil }) })
+	assert.Equal(t, sdk.CodeInvalid, sdk.ErrorCode(err))
+	err = sdk.Transaction(func() error {
+		_, err := sdkhttp.Get("http://example.com/")
+		return err
+	})
+	assert.EqualError(t, err, "http.request: not within a transaction: it could not be undone, or others would wait meanwhile")
 }
 
 func useFiles(t *testing.T) {

@@ -7,7 +7,8 @@
 //		...
 //	}
 //
-// Limits of memory and time and the matching of routes are not there: only the server has them.
+// Limits of memory and time, the matching of routes and the delivery of events are not there: only the
+// server has them. What is pushed, published and called is kept, and [Host.Trigger] delivers.
 package sdktest
 
 import (
@@ -48,6 +49,7 @@ type Host struct {
 	scope      *hostcalls.Scope
 	invocation abi.Invocation
 	scripts    map[string]func(args sdk.Value) (any, error)
+	events     *recorder
 	observe    func(row abi.Operation, request msgp.Raw) // nil but in the SDK's own tests
 }
 
@@ -113,6 +115,7 @@ func Open(dir string) (_ *Host, err error) {
 			_ = h.Close()
 		}
 	}()
+	h.events = &recorder{host: h, subscribers: map[string]int{}}
 	ctx := context.Background()
 	if h.db, err = sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(dir, sqlite.FileName)}); err != nil {
 		return nil, err
@@ -123,7 +126,8 @@ func Open(dir string) (_ *Host, err error) {
 	}
 	h.client = fetch.New(fetch.Config{Version: "test", AllowPrivate: true})
 	h.dispatcher = hostcalls.New(hostcalls.Config{Services: hostcalls.Services{
-		KV: kv.New(kv.Config{Store: h.db.KV()}), Docs: docs.New(docs.Config{Store: h.db.Docs()}), Files: stored, HTTP: h.client,
+		KV: kv.New(kv.Config{Store: h.db.KV()}), Docs: docs.New(docs.Config{Store: h.db.Docs()}), Files: stored, HTTP: h.client, Events: h.events,
+		Transactions: h.db,
 	}})
 	app, err := h.db.Apps().Create(ctx, store.App{Slug: "test", Name: "test"})
 	if err != nil {
@@ -134,7 +138,7 @@ func Open(dir string) (_ *Host, err error) {
 		ScriptID: "script", ScriptName: "plugin", AppID: app.ID,
 	}
 	h.scope = &hostcalls.Scope{
-		ExecutionID: h.invocation.ExecutionID, AppID: app.ID, ScriptID: h.invocation.ScriptID,
+		ExecutionID: h.invocation.ExecutionID, AppID: app.ID, ScriptID: h.invocation.ScriptID, ScriptName: h.invocation.ScriptName,
 		Log: &hostcalls.Log{}, Started: time.Now(), Now: time.Now, Invoke: h.invoke,
 	}
 	for _, row := range abi.Operations {
@@ -283,7 +287,7 @@ func (h *Host) Invoke(args any) (sdk.Value, error) {
 	return h.answer(invocation)
 }
 
-// Trigger runs the plugin's handler for an event, a map.
+// Trigger runs the plugin's handler for an event: an [sdk.Event], or a map.
 func (h *Host) Trigger(event any) (sdk.Value, error) {
 	value, err := wireValue(event)
 	if err != nil {
@@ -324,8 +328,8 @@ func wireValue(v any) (msgp.Raw, error) {
 	return abi.AppendFromJSON(nil, text)
 }
 
-// Provide puts a function in the place of another script of the app, which sdk.Invoke then finds by
-// its name. An error is that script's failure.
+// Provide puts a function in the place of another script of the app, which sdk.Invoke and
+// sdk.InvokeAsync then find by its name. An error is that script's failure.
 func (h *Host) Provide(name string, script func(args sdk.Value) (any, error)) {
 	h.scripts[name] = script
 }

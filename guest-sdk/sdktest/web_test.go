@@ -48,7 +48,7 @@ func useWeb(t *testing.T, host *Host) {
 
 	sdk.Handle(func(sdk.Context, sdk.Request) (sdk.Response, error) {
 		return sdk.Response{Status: 201, Stream: func(out *sdk.Stream) error {
-			if err := out.Event(sdk.Event{Event: "tick", ID: "1", Data: map[string]int{"n": 1}, Retry: time.Second}); err != nil {
+			if err := out.Event(sdk.ServerEvent{Event: "tick", ID: "1", Data: map[string]int{"n": 1}, Retry: time.Second}); err != nil {
 				return err
 			}
 			return out.Write("end")

@@ -90,6 +90,10 @@ const (
 // apps may have the API mounted.
 func (a *API) Mount(app *fiber.App) {
 	app.Use(adminPrefix, checkBody)
+	app.Use(apiPrefix+"/openapi", func(c *fiber.Ctx) error {
+		c.Set(fiber.HeaderCacheControl, "no-store") // it changes with the server, and nobody reads it often
+		return c.Next()
+	})
 	config := huma.DefaultConfig("PiCloud admin API", a.version)
 	config.OpenAPIPath = apiPrefix + "/openapi"
 	config.DocsPath, config.SchemasPath = "", ""

@@ -175,7 +175,7 @@ func TestQueues(t *testing.T) {
 		}
 		return entry.Value
 	}
-	require.Eventually(t, func() bool { return number("2") == 2 }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return number("batches") == 2 }, 5*time.Second, 5*time.Millisecond)
 	assert.Equal(t, []int{1, 1, 2, 2}, []int{number("0"), number("1"), number("2"), number("batches")})
 
 	apitest.Do[wire.Trigger](s, "POST", "triggers/"+trigger.ID+":pause", nil, 200)

@@ -10,6 +10,7 @@ import (
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/executions"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -43,19 +44,38 @@ func (a *API) getExecution(ctx context.Context, in *struct {
 		return nil, err
 	}
 	execution, err := a.store.Executions().Get(ctx, in.ID)
-	if err != nil {
-		return nil, unknown(err, "execution")
-	}
-	if err := a.need(ctx, execution.AppID, "execution", authz.LogRead); err != nil {
+	recorded := !fault.Unknown(err)
+	if err != nil && recorded {
 		return nil, err
 	}
-	return &body[wire.Execution]{wireExecution(execution)}, nil
+	event, err := a.store.Outbox().Get(ctx, in.ID) // that of a call has the id of its first execution
+	waits := !fault.Unknown(err)
+	if err != nil && waits {
+		return nil, err
+	}
+	var out wire.Execution
+	switch {
+	case recorded:
+		out = wireExecution(execution)
+	case waits:
+		out = wire.Execution{ID: event.ID, AppID: event.AppID, ScriptID: event.ScriptID, EventID: event.ID, StartedAt: event.CreatedAt}
+	default:
+		return nil, fault.Missing("execution")
+	}
+	if waits {
+		out.State = string(event.State())
+	}
+	if err := a.need(ctx, out.AppID, "execution", authz.LogRead); err != nil {
+		return nil, err
+	}
+	return &body[wire.Execution]{out}, nil
 }
 
 func wireExecution(e store.Execution) wire.Execution {
 	out := wire.Execution{
 		ID: e.ID, AppID: e.AppID, ScriptID: e.ScriptID, ScriptVersion: e.ScriptVersion, RequestID: e.RequestID,
 		InvocationType: e.InvocationType, Outcome: executions.OutcomeOK, Status: e.Status,
+		EventID: e.EventID, State: wire.ExecutionEnded,
 		StartedAt: e.StartedAt, DurationUS: e.Duration.Microseconds(), Operations: e.Operations,
 	}
 	if e.Outcome != "" {

@@ -201,6 +201,7 @@ func TestContentDispositionCannotBeAbused(t *testing.T) {
 		require.NoError(t, err, disposition)
 		assert.Equal(t, "attachment", kind)
 		assert.Equal(t, map[string]string{"filename": name}, parameters, disposition)
+		assert.Contains(t, disposition, "; filename=", "also for what knows no encoded names")
 		for _, b := range []byte(disposition) {
 			assert.True(t, b >= 0x20 && b < 0x7f, "%q", disposition)
 		}

@@ -5,12 +5,16 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/host/api"
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/events"
+	"github.com/picloud/picloud/host/store"
 )
 
 // isolationBodies are good bodies for the operations that take one: what is refused is the place,
@@ -34,6 +38,19 @@ var isolationBodies = map[string]string{
 	"update-file":      `{"name":"guessed"}`,
 	// Of the caller alone.
 	"create-app": "", "create-api-key": "", "login": "",
+	"create-kv-trigger":          `{"script":"hidden","collection":"c"}`,
+	"create-docs-trigger":        `{"script":"hidden","collection":"c"}`,
+	"create-files-trigger":       `{"script":"hidden","collection":"c"}`,
+	"create-cron-trigger":        `{"script":"hidden","schedule":"@daily"}`,
+	"create-queue-trigger":       `{"script":"hidden","topic":"t"}`,
+	"create-pubsub-trigger":      `{"script":"hidden","topic":"t"}`,
+	"create-dead-letter-trigger": `{"script":"hidden"}`,
+	"update-trigger":             `{"enabled":false}`,
+	"fire-trigger":               `{}`,
+	"push-message":               `{"message":1}`,
+	"replay-dead-letters":        `{}`,
+	"purge-dead-letters":         `{}`,
+	"resolve-dead-letter":        `{}`,
 }
 
 // differs is what may differ between two answers to the same question: ids and times that the
@@ -51,6 +68,9 @@ func TestEveryOperationIsolatesApps(t *testing.T) {
 	do[wire.KVEntry](s, "PUT", "apps/victim/kv/c/k", `{"value":1}`, 200)
 	doc := do[wire.Document](s, "POST", "apps/victim/docs/c", `{"data":{"a":1}}`, 201)
 	file := s.store("victim", "c", "f.txt", "text/plain", "hello")
+	trigger := do[wire.Trigger](s, "POST", "apps/victim/triggers/docs", `{"script":"hidden","collection":"hidden"}`, 201)
+	event := do[wire.EventMade](s, "POST", "apps/victim/queues/t/messages", `{"message":"hidden"}`, 202).EventID
+	letter := s.deadLetter(victim.ID)
 	ownerKey := do[wire.APIKey](s, "POST", "api-keys", wire.APIKeyCreate{Name: "k", Scopes: []string{"log:read"}}, 201)
 
 	every := []string{"script:read", "script:write", "route:write", "log:read", "domain:manage", "app:admin", "instance:admin"}
@@ -61,10 +81,11 @@ func TestEveryOperationIsolatesApps(t *testing.T) {
 	// What {id} is, by how the path begins.
 	hidden := map[string]string{
 		"/scripts/": script.ID, "/routes/": route.ID, "/executions/": run.ExecutionID, "/api-keys/": ownerKey.ID,
+		"/triggers/": trigger.ID, "/events/": event, "/dead-letters/": letter,
 		"/apps/{app}/docs/": doc.ID, "/apps/{app}/files/": file.ID,
 	}
 	fill := func(path, app, collection, key, id string) string {
-		return strings.NewReplacer("{app}", app, "{collection}", collection, "{key}", key, "{id}", id).Replace(path)
+		return strings.NewReplacer("{app}", app, "{collection}", collection, "{key}", key, "{topic}", "t", "{id}", id).Replace(path)
 	}
 	var document struct {
 		Paths map[string]map[string]struct {
@@ -155,10 +176,29 @@ func TestEveryOperationIsolatesApps(t *testing.T) {
 	assert.Equal(t, victim, do[wire.App](s, "GET", "apps/victim", nil, 200))
 	assert.Equal(t, script, do[wire.Script](s, "GET", "scripts/"+script.ID, nil, 200))
 	assert.Equal(t, route, do[wire.Route](s, "GET", "routes/"+route.ID, nil, 200))
+	assert.Equal(t, trigger, do[wire.Trigger](s, "GET", "triggers/"+trigger.ID, nil, 200))
+	assert.Equal(t, "waiting", do[wire.Event](s, "GET", "events/"+event, nil, 200).State)
+	assert.Empty(t, do[wire.DeadLetter](s, "GET", "dead-letters/"+letter, nil, 200).Resolution)
 	assert.Equal(t, run.ExecutionID, do[wire.Execution](s, "GET", "executions/"+run.ExecutionID, nil, 200).ID)
 	assert.Len(t, do[wire.Page[wire.KVEntry]](s, "GET", "apps/victim/kv/c", nil, 200).Items, 1)
 	assert.Equal(t, "1", string(do[wire.KVEntry](s, "GET", "apps/victim/kv/c/k", nil, 200).Value))
 	assert.Equal(t, doc, do[wire.Document](s, "GET", "apps/victim/docs/c/"+doc.ID, nil, 200))
 	assert.Equal(t, file, do[wire.File](s, "GET", "apps/victim/files/c/"+file.ID+"/metadata", nil, 200))
 	assert.Equal(t, "hello", string(s.Admin(s.Token, "GET", "apps/victim/files/c/"+file.ID, "").Content))
+}
+
+// deadLetter makes one of an app.
+func (s *site) deadLetter(appID string) (id string) {
+	s.T.Helper()
+	event := store.Event{ID: uuid.NewString(), AppID: appID, Lane: events.QueueLane(appID, "dead"), Source: store.EventQueue, Payload: json.RawMessage(`{}`)}
+	require.NoError(s.T, s.DB.Outbox().Add(s.T.Context(), []store.Event{event}))
+	claim := store.Claim{Lane: event.Lane, Token: "t", Limit: 1, MaxRunning: 1}
+	_, err := s.DB.Outbox().Turn(s.T.Context(), store.Turn{Lease: time.Minute, Claims: []store.Claim{claim}})
+	require.NoError(s.T, err)
+	id = uuid.NewString()
+	_, err = s.DB.Outbox().Turn(s.T.Context(), store.Turn{Lease: time.Minute, Settlements: []store.Settlement{{
+		EventID: event.ID, Token: "t", Dead: &store.DeadLetter{ID: id, AppID: appID, EventID: event.ID, Lane: event.Lane, Source: event.Source, Payload: event.Payload},
+	}}})
+	require.NoError(s.T, err)
+	return id
 }

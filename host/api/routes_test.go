@@ -49,7 +49,7 @@ func TestRoutesRefuse(t *testing.T) {
 	s.Refused(create(`{"path":"/a","path_kind":"regex"}`), 422, "body.path_kind", "one of")
 	s.Refused(create(`{"path":"/a","host":"a b"}`), 422, "body.host", "letters")
 	s.Refused(create(`{"path":"/a","method":"FETCH"}`), 422, "body.method", "must be one of")
-	s.Refused(create(`{"path":"/a","dispatch":"async"}`), 422, "body.dispatch", "one of")
+	s.Refused(create(`{"path":"/a","dispatch":"later"}`), 422, "body.dispatch", "one of")
 	s.Refused(create(`{"path":""}`), 422, "body.path", "length")
 	s.Refused(create(`{}`), 422, "body", "path")
 	s.Refused(create(`{"path":"/a","methods":["GET"]}`), 422, "body.methods", "unexpected property")

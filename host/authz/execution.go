@@ -14,8 +14,8 @@ import (
 // starts, through the execute endpoint or a test run, has what the caller may do in that app:
 //
 //	capability of the caller   capabilities of the execution
-//	data.read                  AppKvRead AppDocsRead AppFilesRead
-//	data.write                 AppKvWrite AppDocsWrite AppFilesWrite
+//	data.read                  AppKvRead AppDocsRead AppFilesRead AppEventsRead
+//	data.write                 AppKvWrite AppDocsWrite AppFilesWrite AppEventsWrite
 //	script.execute             AppHttpRequest
 //
 // so that, with the roles and scopes of this package:
@@ -37,22 +37,22 @@ import (
 
 // AppExecution is what an app's own executions may do: everything.
 var AppExecution = []abi.Capability{
-	abi.AppKVRead, abi.AppDocsRead, abi.AppFilesRead,
-	abi.AppKVWrite, abi.AppDocsWrite, abi.AppFilesWrite,
+	abi.AppKVRead, abi.AppDocsRead, abi.AppFilesRead, abi.AppEventsRead,
+	abi.AppKVWrite, abi.AppDocsWrite, abi.AppFilesWrite, abi.AppEventsWrite,
 	abi.AppHTTPRequest,
 }
 
 // readOnly has no HTTP requests, not even GET: a request can change something on another server,
 // and its address alone can carry data away.
-var readOnly = []abi.Capability{abi.AppKVRead, abi.AppDocsRead, abi.AppFilesRead}
+var readOnly = []abi.Capability{abi.AppKVRead, abi.AppDocsRead, abi.AppFilesRead, abi.AppEventsRead}
 
 // lent says which capability of a caller gives which to an execution.
 var lent = []struct {
 	by Capability
 	to []abi.Capability
 }{
-	{DataRead, []abi.Capability{abi.AppKVRead, abi.AppDocsRead, abi.AppFilesRead}},
-	{DataWrite, []abi.Capability{abi.AppKVWrite, abi.AppDocsWrite, abi.AppFilesWrite}},
+	{DataRead, []abi.Capability{abi.AppKVRead, abi.AppDocsRead, abi.AppFilesRead, abi.AppEventsRead}},
+	{DataWrite, []abi.Capability{abi.AppKVWrite, abi.AppDocsWrite, abi.AppFilesWrite, abi.AppEventsWrite}},
 	{ScriptExecute, []abi.Capability{abi.AppHTTPRequest}},
 }
 

@@ -33,7 +33,10 @@ var operationNeeds = map[string]string{
 	"http.request": fetch, "request.save_file": write, "stream.start": free, "stream.write": free, "stream.event": free,
 	"crypto.verify": free, "crypto.hash_password": free, "crypto.verify_password": free,
 	"jwt.sign": free, "jwt.verify": free, "gzip.compress": free, "gzip.decompress": free,
-	"invoke": free, // what is invoked has the capabilities of its caller
+	"transaction.begin": free, "transaction.commit": free, "transaction.rollback": free, // what is done in it needs its own
+	"invoke": free, "invoke_async": free, // what is invoked has the capabilities of its caller
+	"queue.push": write, "pubsub.publish": write,
+	"dead_letters.list": read, "dead_letters.get": read, "dead_letters.replay": write, "dead_letters.resolve": write,
 }
 
 func TestExecutionsOfCallers(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 	"github.com/picloud/picloud/host/store"
 )
 
-// MaxSourceBytes is the size of the largest script.
+// MaxSourceBytes is the size of the largest script; a static site's is [sites.MaxSourceBytes].
 const MaxSourceBytes = 1 << 20
 
 // InvalidScript tells more of a script or plugin that does not compile: it is the cause of a
@@ -30,6 +30,9 @@ func (c *Catalog) CreateScript(ctx context.Context, script store.Script) (store.
 	}
 	err = c.change(ctx, func(tx store.Store) error {
 		if script, err = tx.Scripts().Create(ctx, script); err != nil {
+			return err
+		}
+		if err := checkFiles(ctx, tx, store.Script{}, script); err != nil {
 			return err
 		}
 		return setImports(ctx, tx, script, imports)
@@ -57,6 +60,7 @@ func (c *Catalog) UpdateScript(ctx context.Context, script store.Script, change 
 	if err != nil {
 		return store.Script{}, err
 	}
+	var before store.Script
 	err = c.change(ctx, func(tx store.Store) error {
 		if candidate.Kind != script.Kind {
 			if err := notImported(ctx, tx, script, "kind"); err != nil {
@@ -75,9 +79,15 @@ func (c *Catalog) UpdateScript(ctx context.Context, script store.Script, change 
 		if err != nil {
 			return err
 		}
-		script = updated
+		if err := checkFiles(ctx, tx, script, updated); err != nil {
+			return err
+		}
+		before, script = script, updated
 		return setImports(ctx, tx, script, imports)
 	})
+	if err == nil {
+		c.freeFiles(ctx, before, script)
+	}
 	return script, err
 }
 
@@ -96,14 +106,19 @@ func mayBeOfKind(ctx context.Context, tx store.Store, script store.Script, kind 
 	}
 }
 
-// DeleteScript removes a script with its routes and records, unless it is a module that is imported.
+// DeleteScript removes a script with its routes and records, and a static site with its files, unless it
+// is a module that is imported.
 func (c *Catalog) DeleteScript(ctx context.Context, script store.Script) error {
-	return c.change(ctx, func(tx store.Store) error {
+	err := c.change(ctx, func(tx store.Store) error {
 		if err := notImported(ctx, tx, script, "id"); err != nil {
 			return err
 		}
 		return tx.Scripts().Delete(ctx, script.ID)
 	})
+	if err == nil {
+		c.freeFiles(ctx, script, store.Script{})
+	}
+	return err
 }
 
 // Changed is a script as a change makes it. A change that would make a plugin of a script, or a
@@ -145,8 +160,12 @@ func set[T any](to, from *T) {
 // returns the names it imports, in order of appearance. What does not
 // compile is [fault.ScriptInvalid], caused by an [*InvalidScript].
 func (c *Catalog) Compile(ctx context.Context, script store.Script) (imports []string, err error) {
-	if n := len(script.Source); n > MaxSourceBytes {
-		return nil, fault.Refuse("source", "must not be larger than %d bytes, got %d", MaxSourceBytes, n)
+	most := MaxSourceBytes
+	if script.Kind == abi.KindStatic {
+		most = sites.MaxSourceBytes
+	}
+	if n := len(script.Source); n > most {
+		return nil, fault.Refuse("source", "must not be larger than %d bytes, got %d", most, n)
 	}
 	if i := strings.IndexByte(script.Source, 0); i >= 0 {
 		return nil, fault.Refuse("source", "must not contain NUL (byte %d)", i)

@@ -6,20 +6,23 @@ import "github.com/alecthomas/kong"
 
 // Commands are the commands that talk to a running server.
 type Commands struct {
-	Login    LoginCmd    `cmd:"" help:"Log in to a server and remember the session."`
-	Logout   LogoutCmd   `cmd:"" help:"End the session and forget it."`
-	Context  ContextCmd  `cmd:"" help:"List the servers that you are logged in to, and choose one."`
-	Apps     AppsCmd     `cmd:"" help:"List, create, show and delete apps."`
-	Scripts  ScriptsCmd  `cmd:"" help:"List, show, validate and delete scripts."`
-	Deploy   DeployCmd   `cmd:"" help:"Create or update a script from a file, or an app from a folder with a picloud.yaml."`
-	Invoke   InvokeCmd   `cmd:"" help:"Run a script once and print its response."`
-	Logs     LogsCmd     `cmd:"" help:"Print or follow a script's log."`
-	Routes   RoutesCmd   `cmd:"" help:"List, add, delete and match routes."`
-	Triggers TriggersCmd `cmd:"" help:"Tell when a schedule fires."`
-	Topics   TopicsCmd   `cmd:"" help:"List, set and delete the topics that can be subscribed to from outside."`
-	KV       KVCmd       `cmd:"" name:"kv" help:"Browse, change, export and import an app's keys and values."`
-	Docs     DocsCmd     `cmd:"" help:"Browse, change, export and import an app's documents."`
-	Files    FilesCmd    `cmd:"" help:"Browse, upload, download, export and import an app's files."`
+	Login       LoginCmd       `cmd:"" help:"Log in to a server and remember the session."`
+	Logout      LogoutCmd      `cmd:"" help:"End the session and forget it."`
+	Context     ContextCmd     `cmd:"" help:"List the servers that you are logged in to, and choose one."`
+	Apps        AppsCmd        `cmd:"" help:"List, create, show and delete apps."`
+	Scripts     ScriptsCmd     `cmd:"" help:"List, show, validate and delete scripts."`
+	Deploy      DeployCmd      `cmd:"" help:"Create or update a script from a file, or an app from a folder with a picloud.yaml."`
+	Invoke      InvokeCmd      `cmd:"" help:"Run a script once and print its response."`
+	Logs        LogsCmd        `cmd:"" help:"Print or follow a script's log."`
+	Routes      RoutesCmd      `cmd:"" help:"List, add, delete and match routes."`
+	Triggers    TriggersCmd    `cmd:"" help:"List, create, change, pause, fire and delete triggers, and tell when a schedule fires."`
+	Events      EventsCmd      `cmd:"" help:"List, show, retry, delete, pause and watch what is to be delivered."`
+	Queues      QueuesCmd      `cmd:"" help:"List queues and their messages, push and clear."`
+	DeadLetters DeadLettersCmd `cmd:"" help:"List, show, replay, resolve and delete what could not be delivered."`
+	Topics      TopicsCmd      `cmd:"" help:"List, set and delete the topics that can be subscribed to from outside."`
+	KV          KVCmd          `cmd:"" name:"kv" help:"Browse, change, export and import an app's keys and values."`
+	Docs        DocsCmd        `cmd:"" help:"Browse, change, export and import an app's documents."`
+	Files       FilesCmd       `cmd:"" help:"Browse, upload, download, export and import an app's files."`
 
 	Completion CompletionCmd `cmd:"" help:"Print what a shell needs to complete commands, flags and names."`
 	Complete   CompleteCmd   `cmd:"" hidden:""`

@@ -220,6 +220,22 @@ func (t *typed) names(ctx context.Context, c *client.Client, app, what string) [
 		return collect(c.Apps(ctx), func(a wire.App) suggestion { return suggestion{a.Slug, a.Name} })
 	case "scripts":
 		return collect(c.Scripts(ctx, app), func(s wire.Script) suggestion { return suggestion{s.Name, string(s.Kind)} })
+	case "triggers":
+		return collect(c.Triggers(ctx, app), func(t wire.Trigger) suggestion {
+			return suggestion{t.Name, kindWord(t.Kind) + " " + describeTrigger(t)}
+		})
+	case "topics":
+		return collect(c.Queues(ctx, app), func(q wire.Queue) suggestion {
+			return suggestion{q.Topic, fmt.Sprint(q.Waiting, " messages")}
+		})
+	case "events":
+		return collect(c.Events(ctx, app, client.EventQuery{}), func(e wire.Event) suggestion {
+			return suggestion{e.ID, e.State + " " + excerpt(string(e.Payload))}
+		})
+	case "dead-letters":
+		return collect(c.DeadLetters(ctx, app, wire.DeadLetterFilter{Resolved: true}), func(d wire.DeadLetter) suggestion {
+			return suggestion{d.ID, kindWord(d.Source) + " " + excerpt(d.Error)}
+		})
 	}
 	noun := t.command.Parent.Name
 	if what == "collections" {

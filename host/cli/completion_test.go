@@ -32,6 +32,12 @@ func TestComplete(t *testing.T) {
 		{"deploy x.rhai --kind ", "endpoint module plugin"},
 		{"kv put c k -5 --", "--app --context --help --if-absent --output --ttl --url"},
 		{"kv import c ", ":files"},
+		{"triggers create ", "cron dead-letter docs files kv pubsub queue"},
+		{"triggers create docs --operations ", "create delete expire update"},
+		{"triggers update nightly --ba", "--backoff --base"},
+		{"triggers update nightly --disabled --backoff ", "constant exponential linear"},
+		{"dead-letters list --unresolved --source c", "call cron"},
+		{"triggers show ", ""},
 		{"scripts show ", ""}, // nobody is logged in
 		{"apps list --bogus ", ""},
 		{"apps list --help=", ""},

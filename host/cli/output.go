@@ -42,7 +42,12 @@ func cell(table *tabwriter.Writer, i int, text string) {
 	if i > 0 {
 		fmt.Fprint(table, "\t")
 	}
-	fmt.Fprint(table, strings.NewReplacer("\n", " ", "\t", " ").Replace(client.Printable(text)))
+	fmt.Fprint(table, oneLine(text))
+}
+
+// oneLine returns a text as it may be printed within a line.
+func oneLine(text string) string {
+	return strings.NewReplacer("\n", " ", "\t", " ").Replace(client.Printable(text))
 }
 
 // printOne prints an item as a table of its properties, one a line, or as a JSON object.

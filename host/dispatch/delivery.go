@@ -130,7 +130,10 @@ func (d *Dispatcher) handle(ctx context.Context, j *job) verdict {
 	}
 	var value json.RawMessage
 	if call := j.payloads[0].Call; call != nil {
-		in.Type = abi.InvocationInvoke
+		in.Type, in.RequestID = abi.InvocationInvoke, call.RequestID
+		if call.Request != nil {
+			in.Type, in.Request = abi.InvocationHTTP, call.Request
+		}
 		if first.Attempt == 0 {
 			in.ExecutionID = call.ExecutionID
 		}
@@ -144,9 +147,10 @@ func (d *Dispatcher) handle(ctx context.Context, j *job) verdict {
 	if err != nil {
 		return verdict{name: outcomeDead, dead: true, reason: "the event cannot be read"}
 	}
-	if in.Type == abi.InvocationInvoke {
+	switch in.Type {
+	case abi.InvocationInvoke:
 		in.Args = encoded
-	} else {
+	case abi.InvocationTrigger:
 		in.Event = encoded
 	}
 	out, err := d.config.Runner.Run(ctx, in)
@@ -174,7 +178,7 @@ func (j *job) judge(out *executions.Outcome) verdict {
 		return verdict{name: outcomeRefused, retry: true, at: ourPause + rand.N(ourPause)}
 	case failure.Code == abi.CodeScriptInvalid:
 		return verdict{name: outcomeDead, dead: true, reason: failure.Message}
-	case advice(failure).DeadLetter:
+	case failure.Advice != nil && failure.Advice.DeadLetter:
 		return verdict{name: outcomeDead, dead: true, count: true, reason: failure.Message}
 	}
 	v := verdict{name: outcomeRetry, retry: true, count: true, reason: failure.Message}
@@ -182,8 +186,8 @@ func (j *job) judge(out *executions.Outcome) verdict {
 		return verdict{name: outcomeDead, dead: true, count: true, reason: failure.Message}
 	}
 	v.at = pause(j.retry, j.events[0].Attempt+1)
-	if after := advice(failure).RetryAfterMS; after >= 0 {
-		v.at = min(time.Duration(after)*time.Millisecond, events.MaxPause)
+	if failure.Advice != nil && failure.Advice.RetryAfterMS >= 0 {
+		v.at = time.Duration(failure.Advice.RetryAfterMS) * time.Millisecond
 	}
 	return v
 }
@@ -360,10 +364,3 @@ func encode(value any) json.RawMessage {
 	}
 	return text
 }
-
-type adviceStub struct {
-	DeadLetter   bool
-	RetryAfterMS int64
-}
-
-func advice(*abi.ScriptError) adviceStub { return adviceStub{RetryAfterMS: -1} }

@@ -346,7 +346,7 @@ func (d *Dispatcher) plan(now time.Time) (turn store.Turn, wait time.Duration) {
 		}
 	}
 	for _, s := range d.shareOut(apps) {
-		if s.queue == nil {
+		if s.queue == nil || s.queue.MaxBatch == 1 { // all by one statement
 			turn.Claims = append(turn.Claims, d.claim(s, s.places, false))
 			continue
 		}
@@ -373,10 +373,10 @@ func (d *Dispatcher) claim(s *share, limit int, together bool) store.Claim {
 		c.Since = s.lane.since.Add(-floorMargin)
 	}
 	if s.queue != nil {
-		c.Ordered, c.MaxWait = s.queue.Ordered, s.queue.MaxWait
-		if s.queue.MaxBatch == 1 {
-			c.MaxWait = 0
-		}
+		c.Ordered = s.queue.Ordered
+	}
+	if together {
+		c.MaxWait = s.queue.MaxWait
 	}
 	return c
 }

@@ -44,6 +44,13 @@ func New(config Config) *Service {
 	return &Service{store: config.Store, admit: config.Admit}
 }
 
+// In returns the service with the store of a transaction.
+func (s *Service) In(tx store.Store) *Service {
+	within := *s
+	within.store = tx.Docs()
+	return &within
+}
+
 // Reindex makes the index of documents anew if it was made in another way, as by an earlier version of
 // this program, and returns how many documents there are. Call it before any other method.
 func (s *Service) Reindex(ctx context.Context) (documents int, err error) {

@@ -30,6 +30,8 @@ func TestCompletion(t *testing.T) {
 	p.must(t, "apps", "create", "shop")
 	p.must(t, "kv", "put", "settings", "motd", `"Welcome"`)
 	p.must(t, "kv", "put", "settings", "theme", `"dark"`)
+	p.must(t, "triggers", "create", "queue", "--script", "hello", "--name", "greeter", "--topic", "names")
+	p.must(t, "queues", "push", "other/topic", "1")
 	p.write(t, "cart.rhai", "1")
 	p.must(t, "deploy", "cart.rhai", "--app", "shop")
 	p.env = append(p.env, "PATH="+filepath.Join(p.dir, "bin")+":/usr/local/bin:/usr/bin:/bin")
@@ -48,6 +50,9 @@ func TestCompletion(t *testing.T) {
 				{"kv get ", "settings"},
 				{"kv get settings t", "theme"},
 				{"logs hello --level er", "error"},
+				{"triggers pause ", "greeter"},
+				{"dead-letters list --trigger gr", "greeter"},
+				{"queues messages ", "names other/topic"},
 			} {
 				args := append([]string{"-c", script}, strings.Split(test.typed, " ")...)
 				if name != "fish" { // whose arguments begin at once

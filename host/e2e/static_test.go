@@ -1,14 +1,19 @@
 package e2e
 
 import (
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/sites"
 )
 
 // A folder becomes a site, beside scripts of the app; a deploy changes what has changed, all at once.
@@ -104,13 +109,111 @@ func TestStaticSite(t *testing.T) {
 	require.NoError(t, os.Remove(filepath.Join(p.dir, "shop/public/css/page.css")))
 	changed := p.must(t, "deploy", "shop")
 	assert.Contains(t, changed, "2 to upload")
-	assert.Contains(t, changed, "2 to delete")
+	assert.Contains(t, changed, "1 to remove")
 	for path, want := range map[string]string{"/": "<h1>New</h1>", "/new.txt": "new", "/about/": "About", "/css/page.css": "Not here"} {
 		_, _, body := visit("GET", path)
 		assert.Equal(t, want, body, path)
 	}
-	files := p.must(t, "files", "list", "static", "--app", "shop", "--output", "json")
-	assert.Equal(t, 8, strings.Count(files, `"sha256"`), "what is not of the site any more is gone")
-	assert.NotContains(t, files, ".env")
 	p.fails(t, exitFailed, "a static site cannot be run", "invoke", "static", "--app", "shop")
+	files := p.must(t, "files", "list", sites.Collection, "--app", "shop", "--output", "json")
+	assert.Equal(t, 10, strings.Count(files, `"sha256"`), "two more are kept of the version before")
+	assert.NotContains(t, files, ".env")
+	p.must(t, "scripts", "delete", "static", "--app", "shop", "--yes")
+	files = p.must(t, "files", "list", sites.Collection, "--app", "shop", "--output", "json")
+	assert.Equal(t, 2, strings.Count(files, `"sha256"`), "those of the other site")
+}
+
+// A page that was loaded before a deploy loads its parts after it, until the deploy after that.
+func TestPagesLoadedBeforeADeploy(t *testing.T) {
+	p, server := loggedIn(t)
+	public := filepath.Join(p.dir, "app", "public")
+	p.write(t, "app/picloud.yaml", "app: app\nstatic: public/ -> /\n")
+	deploy := func(files map[string]string) string {
+		t.Helper()
+		require.NoError(t, os.RemoveAll(public))
+		for name, content := range files {
+			p.write(t, filepath.Join("app", "public", name), content)
+		}
+		return p.must(t, "deploy", "app")
+	}
+	get := func(path string) (int, string, http.Header) {
+		t.Helper()
+		response, err := http.Get(server.url + path)
+		require.NoError(t, err)
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		return response.StatusCode, string(body), response.Header
+	}
+	stored := func() (names []string) {
+		t.Helper()
+		for _, file := range decode[[]wire.File](t, p, "files", "list", sites.Collection, "--app", "app") {
+			names = append(names, file.Name)
+		}
+		slices.Sort(names)
+		return names
+	}
+	one := map[string]string{"index.html": "one", "app.1f9a1c2b.js": "1", "old.css": "old", "logo-BxY12abc.svg": "logo"}
+	two := map[string]string{"index.html": "two", "app.2f9a1c2b.js": "2", "logo-BxY12abc.svg": "logo"}
+	three := map[string]string{"index.html": "three", "app.3f9a1c2b.js": "3", "logo-BxY12abc.svg": "logo"}
+	deploy(one)
+	deploy(two)
+	for path, want := range map[string]struct {
+		status int
+		body   string
+		cache  string
+	}{
+		"/":                  {200, "two", "no-cache"},
+		"/app.2f9a1c2b.js":   {200, "2", "public, max-age=31536000, immutable"},
+		"/app.1f9a1c2b.js":   {200, "1", "public, max-age=31536000, immutable"},
+		"/logo-BxY12abc.svg": {200, "logo", "public, max-age=31536000, immutable"},
+		"/old.css":           {404, "", "no-store"},
+	} {
+		status, body, header := get(path)
+		assert.Equal(t, want.status, status, path)
+		if status == 200 {
+			assert.Equal(t, want.body, body, path)
+			assert.Equal(t, want.cache, header.Get("Cache-Control"), path)
+			assert.NotEmpty(t, header.Get("ETag"), path)
+		}
+	}
+	assert.Contains(t, deploy(two), "unchanged", "a deploy of the same is none")
+	status, _, _ := get("/app.1f9a1c2b.js")
+	assert.Equal(t, 200, status)
+	assert.Equal(t, []string{"app.1f9a1c2b.js", "app.2f9a1c2b.js", "index.html", "index.html", "logo-BxY12abc.svg", "old.css"}, stored())
+
+	deploy(three)
+	for path, want := range map[string]int{"/app.3f9a1c2b.js": 200, "/app.2f9a1c2b.js": 200, "/app.1f9a1c2b.js": 404} {
+		status, _, _ := get(path)
+		assert.Equal(t, want, status, path)
+	}
+	assert.Equal(t, []string{"app.2f9a1c2b.js", "app.3f9a1c2b.js", "index.html", "index.html", "logo-BxY12abc.svg"}, stored())
+
+	assert.NotContains(t, deploy(two), "to upload", "going back finds what was kept")
+	_, body, _ := get("/")
+	assert.Equal(t, "two", body)
+	p.must(t, "apps", "delete", "app", "--yes")
+	status, _, _ = get("/")
+	assert.Equal(t, 404, status)
+}
+
+// A deploy that fails half-way changes nothing of the site and leaves nothing.
+func TestDeployOfASiteFails(t *testing.T) {
+	p, server := loggedIn(t, "PICLOUD_FILES_QUOTA=100000")
+	p.write(t, "app/picloud.yaml", "app: app\nstatic: public/ -> /\n")
+	p.write(t, "app/public/index.html", "one")
+	p.must(t, "deploy", "app")
+	p.write(t, "app/public/a.txt", "small")
+	p.write(t, "app/public/index.html", "two")
+	p.write(t, "app/public/z.bin", strings.Repeat("large", 50_000))
+	p.fails(t, exitFailed, "public/z.bin: ", "deploy", "app")
+	response, err := http.Get(server.url + "/")
+	require.NoError(t, err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	assert.Equal(t, "one", string(body))
+	assert.Len(t, decode[[]wire.File](t, p, "files", "list", sites.Collection, "--app", "app"), 1, "what was uploaded is gone again")
+	require.NoError(t, os.Remove(filepath.Join(p.dir, "app/public/z.bin")))
+	assert.Contains(t, p.must(t, "deploy", "app"), "2 to upload")
 }

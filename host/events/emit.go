@@ -342,16 +342,58 @@ func (e *Emitter) Call(ctx context.Context, appID, name string, args json.RawMes
 	if err != nil {
 		return "", err
 	}
-	call := Call{ExecutionID: uuid.Must(uuid.NewV7()).String(), Args: args, Capabilities: []string{}}
+	event, call := callOf(appID, script.ID, Call{Args: args}, capabilities)
+	event.Delay = delay
+	return call.ExecutionID, e.store.Outbox().Atomically(ctx, func(tx store.Store) error { return e.keep(ctx, tx, []store.Event{event}) })
+}
+
+// callOf is the event of a call, under the id that the execution will have.
+func callOf(appID, scriptID string, call Call, capabilities []abi.Capability) (store.Event, Call) {
+	call.ExecutionID, call.Capabilities = uuid.Must(uuid.NewV7()).String(), []string{}
 	for _, c := range capabilities {
 		call.Capabilities = append(call.Capabilities, string(c))
 	}
-	event := store.Event{
-		ID: call.ExecutionID, AppID: appID, Lane: CallLane(appID, script.ID), ScriptID: script.ID,
-		Source: store.EventCall, Operation: "call", Delay: delay, Payload: encode(Payload{Call: &call}),
-	}
-	return call.ExecutionID, e.store.Outbox().Atomically(ctx, func(tx store.Store) error { return e.keep(ctx, tx, []store.Event{event}) })
+	return store.Event{
+		ID: call.ExecutionID, AppID: appID, Lane: CallLane(appID, scriptID), ScriptID: scriptID,
+		Source: store.EventCall, Operation: "call", Payload: encode(Payload{Call: &call}),
+	}, call
 }
+
+// Accepted is a request that will be handled.
+type Accepted struct {
+	ExecutionID string    `json:"execution_id"`
+	AcceptedAt  time.Time `json:"accepted_at"`
+}
+
+// Accept has a request of a route handled later, with what an app's own executions may do. A request that
+// comes with a key is accepted once in 24 hours: the next gets the same answer, and replayed is true. The
+// key's digest tells whether it is the same request: another one is [fault.Conflict]. The error is
+// [fault.TooLarge] when there is no room for the request in an event.
+func (e *Emitter) Accept(ctx context.Context, route store.Route, request *abi.Request, requestID string, capabilities []abi.Capability,
+	key *store.IdempotencyKey) (accepted Accepted, replayed bool, err error) {
+	event, call := callOf(route.AppID, route.ScriptID, Call{Request: request, RequestID: requestID}, capabilities)
+	if len(event.Payload) > maxRequest {
+		return accepted, false, fault.New(fault.TooLarge, "a request of an asynchronous route may have %d bytes with its headers, and has %d as it is kept", maxRequest, len(event.Payload))
+	}
+	accepted = Accepted{call.ExecutionID, time.Now().UTC().Truncate(time.Microsecond)}
+	err = e.store.Outbox().Atomically(ctx, func(tx store.Store) error {
+		if key != nil {
+			kept, first, err := tx.Idempotency().Once(ctx, *key, string(encode(accepted)), DedupeFor)
+			if err != nil {
+				return err
+			}
+			if replayed = !first; replayed {
+				return json.Unmarshal([]byte(kept), &accepted)
+			}
+		}
+		return e.keep(ctx, tx, []store.Event{event})
+	})
+	return accepted, replayed, err
+}
+
+// maxRequest is how long a request is, as JSON, that is kept to be handled later. Bytes take 4/3 of
+// themselves there.
+const maxRequest = 2 << 20
 
 // Tick makes the event of a time that a schedule came to, in the transaction that moves the schedule on.
 func (e *Emitter) Tick(ctx context.Context, tx store.Store, trigger store.Trigger, tick Tick) error {

@@ -15,17 +15,20 @@ import (
 	"sync"
 	"time"
 
+	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/store"
 )
 
-// Bounds of what may be asked for.
+// Bounds of what may be asked for, as package abi has them.
 const (
-	MaxMessageBytes = 256 << 10 // of a message, and of the data in an event, as JSON
-	MaxMessages     = 1000      // of one push
-	MaxDelay        = 30 * 24 * time.Hour
-	MaxTopicBytes   = 512
-	DedupeFor       = 24 * time.Hour
+	MaxMessageBytes = abi.MaxMessageBytes // also of the data in an event
+	MaxMessages     = abi.MaxPushMessages
+	MaxDelay        = time.Duration(abi.MaxDelayMillis) * time.Millisecond
+	MaxTopicBytes   = abi.MaxTopicBytes
 )
+
+// DedupeFor is how long a repeat is known.
+const DedupeFor = 24 * time.Hour
 
 // Cause is what an execution acts for. Events that it makes are one deeper.
 type Cause struct {
@@ -124,6 +127,8 @@ type DeadLetter struct {
 type Call struct {
 	ExecutionID  string          `json:"execution_id"`
 	Args         json.RawMessage `json:"args,omitempty"`
+	Request      *abi.Request    `json:"request,omitempty"` // of an asynchronous route, instead of args
+	RequestID    string          `json:"request_id,omitempty"`
 	Capabilities []string        `json:"capabilities"` // of whoever called
 }
 

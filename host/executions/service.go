@@ -180,12 +180,12 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 	started := world.Started
 	var log hostcalls.Log
 	scope := &hostcalls.Scope{
-		ExecutionID: in.ExecutionID, AppID: script.row.AppID, ScriptID: script.row.ID,
+		ExecutionID: in.ExecutionID, AppID: script.row.AppID, ScriptID: script.row.ID, ScriptName: script.row.Name,
 		Capabilities: in.Capabilities, Log: &log, Started: started, Now: world.Now, Depth: in.depth,
 		Request: in.Request,
 	}
 	var streamed stream
-	if answers(in.Type) {
+	if in.answers() {
 		streamed = stream{executionID: scope.ExecutionID, to: in.Streamer}
 		scope.Stream = &streamed
 	}
@@ -205,7 +205,7 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 	out.Operations, out.Value = result.Operations, result.Value
 	switch {
 	case err != nil:
-	case !answers(in.Type):
+	case !in.answers():
 		out.Response.Status = 200
 	case streamed.begun:
 		out.Response, err = streamed.head, nil
@@ -224,8 +224,11 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 	return out, nil
 }
 
-// answers reports whether somebody is answered over HTTP.
-func answers(t abi.InvocationType) bool { return t == abi.InvocationHTTP || t == abi.InvocationExecute }
+// answers reports whether somebody looks at what the script answers: a client, or a person who tries a
+// trigger's script.
+func (in *Invocation) answers() bool {
+	return in.Type != abi.InvocationInvoke && (in.Type != abi.InvocationTrigger || in.EventID == "")
+}
 
 func (s *Service) execute(ctx context.Context, script *script, in Invocation, scope *hostcalls.Scope, world sandbox.World) (sandbox.Result, error) {
 	switch script.row.Kind {

@@ -57,7 +57,7 @@ func services(t *testing.T, a *archive) hostcalls.Services {
 	require.NoError(t, err)
 	return hostcalls.Services{
 		KV: kv.New(kv.Config{Store: a.KV()}), Docs: docs.New(docs.Config{Store: a.Docs()}),
-		Files: stored, HTTP: fetch.New(fetch.Config{}),
+		Files: stored, HTTP: fetch.New(fetch.Config{}), Transactions: a,
 	}
 }
 

@@ -37,6 +37,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/picloud/picloud/abi"
 )
 
 // Error is a refusal or a failure. Only Code is always set, and Text or Field with Reason.
@@ -78,6 +80,19 @@ func Refuse(field, format string, args ...any) error {
 		field = strings.ToValidUTF8(field[:maxField], "") + "..."
 	}
 	return &Error{Code: Invalid, Field: field, Reason: fmt.Sprintf(format, args...)}
+}
+
+// RefuseWithin makes the refusal of a field because of a value in it that has no JSON, an
+// [*abi.ValueError], at the place in the field. Any other error stays as it is.
+func RefuseWithin(field string, err error) error {
+	var at *abi.ValueError
+	if !errors.As(err, &at) {
+		return err
+	}
+	if at.Path != "" && at.Path[0] != '[' {
+		field += "."
+	}
+	return Refuse(field+at.Path, "%s", at.Reason)
 }
 
 // Missing makes the refusal of what is not there, [NotFound]: "script not found".

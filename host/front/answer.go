@@ -15,6 +15,7 @@ import (
 	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/executions"
 	"github.com/picloud/picloud/host/fault"
+	"github.com/picloud/picloud/host/front/coding"
 )
 
 // answer runs a script and writes its response.
@@ -60,20 +61,20 @@ func (s *Server) write(c *fiber.Ctx, in executions.Invocation, out *executions.O
 	}
 	setHead(c, out.Response)
 	body := out.Response.Body
-	coding := ""
-	if isCompressible(c, out.Response) {
-		coding = negotiate(c.Get(fiber.HeaderAcceptEncoding))
+	header, encoding := &c.Response().Header, ""
+	if coding.IsWorth(out.Response.Status, int64(len(body)), string(header.ContentType()), string(header.Peek(fiber.HeaderContentEncoding)), string(header.Peek(fiber.HeaderCacheControl))) {
+		encoding = coding.Negotiate(c.Get(fiber.HeaderAcceptEncoding))
 		c.Append(fiber.HeaderVary, fiber.HeaderAcceptEncoding)
 	}
-	if notModified(c, out.Response, coding) {
+	if notModified(c, out.Response, encoding) {
 		c.Response().Header.Del(fiber.HeaderContentType)
 		c.Response().ResetBody()
 		c.Status(http.StatusNotModified)
 		return nil
 	}
-	if coding != "" {
-		c.Set(fiber.HeaderContentEncoding, coding)
-		s.executions.Work(c.UserContext(), out.AppID, len(body), func() { body = compressed(body, coding) })
+	if encoding != "" {
+		c.Set(fiber.HeaderContentEncoding, encoding)
+		s.executions.Work(c.UserContext(), out.AppID, len(body), func() { body = coding.Compress(body, encoding) })
 	}
 	c.Response().SetBodyRaw(body)
 	return nil
@@ -114,7 +115,7 @@ func (s *Server) writeFile(c *fiber.Ctx, out *executions.Outcome) error {
 	for name, values := range script {
 		head[name] = values
 	}
-	if refused := ServeFile(c, file, out.Response.Status, head); refused != nil {
+	if refused := s.serveFile(c, file, out.Response.Status, head); refused != nil {
 		refused.SetHeaders(c)
 		return c.Status(refused.Status).JSON(problem.Execution(abi.ErrorCode(refused.Code), refused.Detail, out.ExecutionID))
 	}
@@ -122,9 +123,8 @@ func (s *Server) writeFile(c *fiber.Ctx, out *executions.Outcome) error {
 }
 
 // notModified sets the entity tag of a response, and reports whether the client has what it is of.
-// The script either names a tag or asks for one that is made of the body. A coding makes another
-// representation of it, with a tag of its own (RFC 9110, section 8.8.3).
-func notModified(c *fiber.Ctx, r abi.Response, coding string) bool {
+// The script either names a tag or asks for one that is made of the body. See [coding.Tag].
+func notModified(c *fiber.Ctx, r abi.Response, encoding string) bool {
 	tag := string(c.Response().Header.Peek(fiber.HeaderETag))
 	if r.ETag && tag == "" {
 		sum := sha256.Sum256(r.Body)
@@ -133,9 +133,7 @@ func notModified(c *fiber.Ctx, r abi.Response, coding string) bool {
 	if tag == "" {
 		return false
 	}
-	if coding != "" && strings.HasSuffix(tag, `"`) {
-		tag = strings.TrimSuffix(tag, `"`) + "-" + coding + `"`
-	}
+	tag = coding.Tag(tag, encoding)
 	c.Set(fiber.HeaderETag, tag)
 	if method := c.Method(); r.Status != http.StatusOK || method != http.MethodGet && method != http.MethodHead {
 		return false

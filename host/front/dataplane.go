@@ -61,6 +61,9 @@ func (s *Server) dataPlane(c *fiber.Ctx) error {
 		request.Params = params
 	}
 	request.Rest = found.Rest()
+	if found.Route.Dispatch == store.DispatchAsync {
+		return s.accept(c, found.Route, request)
+	}
 	return s.answer(c, executions.Invocation{
 		ScriptID: found.Route.ScriptID, Type: abi.InvocationHTTP, RequestID: r.id, Request: request,
 		Capabilities: authz.AppExecution,

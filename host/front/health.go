@@ -24,11 +24,17 @@ import (
 //	/version  {"version","go"}
 //	/metrics  Prometheus metrics
 func (s *Server) mountHealth(registry *prometheus.Registry, metricsToken string) {
+	get := func(path string, handlers ...fiber.Handler) {
+		s.app.Get(path, append([]fiber.Handler{func(c *fiber.Ctx) error {
+			c.Set(fiber.HeaderCacheControl, "no-store") // it is of the moment
+			return c.Next()
+		}}, handlers...)...)
+	}
 	status := func(c *fiber.Ctx, code int, text string) error {
 		return c.Status(code).JSON(fiber.Map{"status": text})
 	}
-	s.app.Get("/healthz", func(c *fiber.Ctx) error { return status(c, http.StatusOK, "ok") })
-	s.app.Get("/readyz", func(c *fiber.Ctx) error {
+	get("/healthz", func(c *fiber.Ctx) error { return status(c, http.StatusOK, "ok") })
+	get("/readyz", func(c *fiber.Ctx) error {
 		if s.stopping.Load() {
 			return status(c, http.StatusServiceUnavailable, "stopping")
 		}
@@ -38,10 +44,10 @@ func (s *Server) mountHealth(registry *prometheus.Registry, metricsToken string)
 		}
 		return status(c, http.StatusOK, "ready")
 	})
-	s.app.Get("/version", func(c *fiber.Ctx) error {
+	get("/version", func(c *fiber.Ctx) error {
 		return c.JSON(fiber.Map{"version": s.version, "go": runtime.Version()})
 	})
-	s.app.Get("/metrics", func(c *fiber.Ctx) error {
+	get("/metrics", func(c *fiber.Ctx) error {
 		given := Bearer(c.Get(fiber.HeaderAuthorization))
 		if metricsToken == "" || subtle.ConstantTimeCompare([]byte(given), []byte(metricsToken)) == 1 {
 			return c.Next()

@@ -17,9 +17,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/events"
 	"github.com/picloud/picloud/host/executions"
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/front/budget"
+	"github.com/picloud/picloud/host/front/coding"
 	"github.com/picloud/picloud/host/front/edge"
 	"github.com/picloud/picloud/host/realtime"
 	"github.com/picloud/picloud/host/routing"
@@ -33,13 +35,14 @@ type Config struct {
 	Executions   *executions.Service
 	Files        *files.Service
 	Routes       *routing.Table
-	Realtime     *realtime.Hub
-	MaxBodyBytes int64          // of a request, streamed ones excepted
-	Budget       *budget.Budget // of bodies and answers in memory; nil: one of the default size
-	Proxies      []netip.Prefix // whose word is taken for a client's address
-	Limits       edge.Limits    // of connections; those that are 0 are derived
-	Pace         edge.Pace      // of clients; what is 0 has its default
-	MetricsToken string         // that /metrics asks for; "": anybody may read them
+	Events       *events.Emitter // takes the requests of asynchronous routes
+	Realtime     *realtime.Hub   // tells subscribers
+	MaxBodyBytes int64           // of a request, streamed ones excepted
+	Budget       *budget.Budget  // of bodies and answers in memory; nil: one of the default size
+	Proxies      []netip.Prefix  // whose word is taken for a client's address
+	Limits       edge.Limits     // of connections; those that are 0 are derived
+	Pace         edge.Pace       // of clients; what is 0 has its default
+	MetricsToken string          // that /metrics asks for; "": anybody may read them
 	Version      string
 	Logger       *slog.Logger
 	Registry     *prometheus.Registry
@@ -58,9 +61,11 @@ type Server struct {
 	executions *executions.Service
 	files      *files.Service
 	routes     *routing.Table
+	events     *events.Emitter
 	realtime   *realtime.Hub
 	maxBody    int64
 	budget     *budget.Budget
+	encoded    *coding.Cache // of files
 	streams    func(*fiber.Ctx) bool
 	version    string
 	log        *slog.Logger
@@ -73,18 +78,24 @@ type Server struct {
 // maxHeaderBytes is the most that the head of a request may have.
 const maxHeaderBytes = 32 << 10
 
+// maxEncodedBytes is how much memory of the budget compressed files have, at most.
+const maxEncodedBytes = 64 << 20
+
 // executePath is followed by the id of the script to run.
 const executePath = "/api/v1/execute/"
 
 // New makes a server. It does not listen yet.
 func New(c Config) *Server {
 	s := &Server{
-		store: c.Store, authority: c.Authority, executions: c.Executions, files: c.Files, routes: c.Routes, realtime: c.Realtime,
+		store: c.Store, authority: c.Authority, executions: c.Executions, files: c.Files, routes: c.Routes, events: c.Events, realtime: c.Realtime,
 		maxBody: c.MaxBodyBytes, budget: c.Budget, streams: c.Streams, version: c.Version, log: c.Logger,
 	}
 	if s.budget == nil {
 		s.budget = budget.New(0)
 	}
+	encoded := min(s.budget.Size()/16, maxEncodedBytes)
+	s.budget.Reserve(encoded)
+	s.encoded = coding.NewCache(encoded)
 	s.app = fiber.New(fiber.Config{
 		DisableStartupMessage: true,
 		CaseSensitive:         true,

@@ -34,7 +34,7 @@ func (s *Server) visit(c *fiber.Ctx, site *sites.Site, appID string, found routi
 	case page.File == "":
 		return s.refuse(c, http.StatusNotFound, fault.NotFound, "there is no such page")
 	}
-	file, err := s.files.Open(c.UserContext(), appID, site.Collection, page.File)
+	file, err := s.files.Open(c.UserContext(), appID, sites.Collection, page.File)
 	if fault.Of(err) == fault.NotFound { // it was deleted, and the site does not know
 		return s.refuse(c, http.StatusNotFound, fault.NotFound, "there is no such page")
 	}
@@ -42,7 +42,7 @@ func (s *Server) visit(c *fiber.Ctx, site *sites.Site, appID string, found routi
 		return s.refused(c, err)
 	}
 	head := http.Header{"X-Content-Type-Options": {"nosniff"}, "Cache-Control": {page.Cache}}
-	if refused := ServeFile(c, file, page.Status, head); refused != nil {
+	if refused := s.serveFile(c, file, page.Status, head); refused != nil {
 		return refused.Send(c)
 	}
 	return nil

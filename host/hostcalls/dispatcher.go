@@ -27,6 +27,7 @@ type Scope struct {
 	ExecutionID  string
 	AppID        string
 	ScriptID     string
+	ScriptName   string
 	Capabilities []abi.Capability // beside the empty one, which everybody has
 	Log          *Log
 
@@ -42,6 +43,8 @@ type Scope struct {
 
 	Request *abi.Request // nil unless a request caused the execution
 	Stream  Stream       // nil: the execution cannot stream its response
+
+	transaction transaction
 }
 
 // A Handler performs one operation. Request and response are MessagePack of the
@@ -56,6 +59,10 @@ type Services struct {
 	Docs  *docs.Service
 	Files *files.Service
 	HTTP  *fetch.Client
+
+	// Transactions begins those of kv and docs: the store of both; nil: there are none.
+	Transactions Transactions
+	Events       Events // nil: the operations on events are not available
 }
 
 // Config is what a [Dispatcher] is made of beside the services.
@@ -95,7 +102,9 @@ func New(c Config) *Dispatcher {
 		docsHandlers(c.Docs),
 		filesHandlers(c.Files),
 		httpHandlers(c.HTTP),
+		transactionHandlers(c.Transactions),
 		cryptoHandlers(),
+		eventsHandlers(c.Events),
 	} {
 		for op, handler := range handlers {
 			d.handlers[op] = handler
@@ -112,6 +121,11 @@ func (d *Dispatcher) Perform(ctx context.Context, scope *Scope, op abi.Op, reque
 	}
 	if row.Capability != "" && !slices.Contains(scope.Capabilities, row.Capability) {
 		err := &abi.OpError{Code: abi.OpCodeDenied, Message: fmt.Sprintf("%s needs the capability %s, which this execution does not have", row.Name, row.Capability)}
+		d.metrics.failed(row, err)
+		return nil, err
+	}
+	if scope.transaction.open != nil && !row.InTransaction {
+		err := &abi.OpError{Code: abi.OpCodeInvalid, Message: row.Name + ": not within a transaction: it could not be undone, or others would wait meanwhile"}
 		d.metrics.failed(row, err)
 		return nil, err
 	}

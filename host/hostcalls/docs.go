@@ -15,11 +15,11 @@ import (
 // docsHandlers are the operations on documents.
 func docsHandlers(s *docs.Service) map[abi.Op]Handler {
 	return map[abi.Op]Handler{
-		abi.OpDocsCreate: handle(abi.OpDocsCreate, func(ctx context.Context, scope *Scope, r *abi.DocsCreateRequest) (msgp.Marshaler, error) {
+		abi.OpDocsCreate: inTransaction(abi.OpDocsCreate, s, func(ctx context.Context, scope *Scope, s *docs.Service, r *abi.DocsCreateRequest) (msgp.Marshaler, error) {
 			doc, err := s.Create(ctx, scope.AppID, r.Collection, r.Data)
 			return &abi.DocsCreateResponse{ID: doc.ID}, err
 		}),
-		abi.OpDocsGet: handle(abi.OpDocsGet, func(ctx context.Context, scope *Scope, r *abi.DocsGetRequest) (msgp.Marshaler, error) {
+		abi.OpDocsGet: inTransaction(abi.OpDocsGet, s, func(ctx context.Context, scope *Scope, s *docs.Service, r *abi.DocsGetRequest) (msgp.Marshaler, error) {
 			doc, err := s.Get(ctx, scope.AppID, r.Collection, r.ID)
 			if fault.Of(err) == fault.NotFound {
 				return &abi.DocsGetResponse{}, nil
@@ -30,7 +30,7 @@ func docsHandlers(s *docs.Service) map[abi.Op]Handler {
 			envelope, err := envelope(doc)
 			return &abi.DocsGetResponse{Document: &envelope}, err
 		}),
-		abi.OpDocsFind: handle(abi.OpDocsFind, func(ctx context.Context, scope *Scope, r *abi.DocsFindRequest) (msgp.Marshaler, error) {
+		abi.OpDocsFind: inTransaction(abi.OpDocsFind, s, func(ctx context.Context, scope *Scope, s *docs.Service, r *abi.DocsFindRequest) (msgp.Marshaler, error) {
 			page, err := s.Find(ctx, scope.AppID, r.Collection, docs.Query{Filter: r.Filter, Sort: r.Sort, Cursor: r.Cursor, Limit: r.Limit})
 			if err != nil {
 				return nil, err
@@ -48,20 +48,20 @@ func docsHandlers(s *docs.Service) map[abi.Op]Handler {
 			}
 			return response, nil
 		}),
-		abi.OpDocsUpdate: handle(abi.OpDocsUpdate, func(ctx context.Context, scope *Scope, r *abi.DocsUpdateRequest) (msgp.Marshaler, error) {
+		abi.OpDocsUpdate: inTransaction(abi.OpDocsUpdate, s, func(ctx context.Context, scope *Scope, s *docs.Service, r *abi.DocsUpdateRequest) (msgp.Marshaler, error) {
 			return updated(s.Update(ctx, scope.AppID, r.Collection, r.ID, r.Data, r.IfVersion))
 		}),
-		abi.OpDocsPatch: handle(abi.OpDocsPatch, func(ctx context.Context, scope *Scope, r *abi.DocsUpdateRequest) (msgp.Marshaler, error) {
+		abi.OpDocsPatch: inTransaction(abi.OpDocsPatch, s, func(ctx context.Context, scope *Scope, s *docs.Service, r *abi.DocsUpdateRequest) (msgp.Marshaler, error) {
 			return updated(s.Patch(ctx, scope.AppID, r.Collection, r.ID, r.Data, r.IfVersion))
 		}),
-		abi.OpDocsDelete: handle(abi.OpDocsDelete, func(ctx context.Context, scope *Scope, r *abi.DocsGetRequest) (msgp.Marshaler, error) {
+		abi.OpDocsDelete: inTransaction(abi.OpDocsDelete, s, func(ctx context.Context, scope *Scope, s *docs.Service, r *abi.DocsGetRequest) (msgp.Marshaler, error) {
 			err := s.Delete(ctx, scope.AppID, r.Collection, r.ID)
 			if fault.Of(err) == fault.NotFound {
 				return &abi.DocsDeleteResponse{}, nil
 			}
 			return &abi.DocsDeleteResponse{Found: true}, err
 		}),
-		abi.OpDocsCount: handle(abi.OpDocsCount, func(ctx context.Context, scope *Scope, r *abi.DocsFindRequest) (msgp.Marshaler, error) {
+		abi.OpDocsCount: inTransaction(abi.OpDocsCount, s, func(ctx context.Context, scope *Scope, s *docs.Service, r *abi.DocsFindRequest) (msgp.Marshaler, error) {
 			count, err := s.Count(ctx, scope.AppID, r.Collection, r.Filter)
 			return &abi.DocsCountResponse{Count: count}, err
 		}),

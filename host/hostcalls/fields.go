@@ -1,8 +1,10 @@
 package hostcalls
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/tinylib/msgp/msgp"
@@ -21,7 +23,8 @@ type fields struct {
 type field struct {
 	name     string // of its msg tag
 	is       fieldType
-	optional bool // may be nil
+	optional bool    // may be nil
+	items    *fields // of the maps in an array
 }
 
 // fieldType is what a field may hold, in the words of an error.
@@ -34,6 +37,7 @@ const (
 	isString  fieldType = "a string"
 	isBlob    fieldType = "a blob"
 	isLists   fieldType = "a map of strings"
+	isArray   fieldType = "an array of maps"
 )
 
 // fieldsOf reads the fields of a message type from its tags. It panics for a type
@@ -55,6 +59,9 @@ func fieldsOf(operation string, message reflect.Type) fields {
 			next.is = isBlob
 		case t == reflect.TypeFor[abi.Lists]():
 			next.is = isLists
+		case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct:
+			items := fieldsOf(operation, t.Elem())
+			next.is, next.items = isArray, &items
 		case t.Kind() == reflect.Bool:
 			next.is = isBool
 		case t.Kind() == reflect.Int || t.Kind() == reflect.Int64:
@@ -72,7 +79,23 @@ func fieldsOf(operation string, message reflect.Type) fields {
 // check refuses a message with a field that there is not or that holds something
 // else than it may. The error is an [*abi.OpError].
 func (f *fields) check(message []byte) error {
-	n, rest, err := msgp.ReadMapHeaderBytes(message)
+	rest, err := f.checkMap("", message)
+	if err == nil && len(rest) > 0 {
+		err = errMalformed
+	}
+	if err == nil {
+		return nil
+	}
+	if _, refused := err.(*abi.OpError); refused {
+		return err
+	}
+	return f.malformed()
+}
+
+// checkMap checks the map that b begins with and returns what follows it. Path leads to the map, and
+// ends in a dot unless it is "". Any error but an [*abi.OpError] says that it is malformed.
+func (f *fields) checkMap(path string, b []byte) (rest []byte, err error) {
+	n, rest, err := msgp.ReadMapHeaderBytes(b)
 	for ; n > 0 && err == nil; n-- {
 		var key []byte
 		if key, rest, err = msgp.ReadStringZC(rest); err != nil {
@@ -80,26 +103,26 @@ func (f *fields) check(message []byte) error {
 		}
 		known := f.find(key)
 		if known == nil {
-			return f.refusal("unknown field %s; it takes %s", quoted(key), f.names())
+			return rest, f.refusal("unknown field %s; it takes %s", quoted(append([]byte(path), key...)), f.names())
 		}
 		value := rest
 		if rest, err = msgp.Skip(rest); err != nil {
 			break
 		}
 		if !known.holds(msgp.NextType(value)) {
-			return f.refusal("%s must be %s, got %s", known.name, known.is, describe(value))
+			return rest, f.refusal("%s%s must be %s, got %s", path, known.name, known.is, describe(value))
 		}
-		if known.is == isLists {
-			if err := f.lists(known.name, value); err != nil {
-				return err
-			}
+		switch known.is {
+		case isLists:
+			err = f.lists(known.name, value)
+		case isArray:
+			err = f.array(known, value)
 		}
 	}
-	if err != nil || len(rest) > 0 {
-		return f.malformed()
-	}
-	return nil
+	return rest, err
 }
+
+var errMalformed = errors.New("malformed")
 
 func (f *fields) find(name []byte) *field {
 	for i := range f.list {
@@ -122,6 +145,8 @@ func (f *field) holds(t msgp.Type) bool {
 		return t == msgp.StrType || f.optional && t == msgp.NilType
 	case isBlob:
 		return t == msgp.BinType || f.optional && t == msgp.NilType
+	case isArray:
+		return t == msgp.ArrayType
 	default:
 		return t == msgp.MapType
 	}
@@ -152,6 +177,23 @@ func (f *fields) lists(name string, value []byte) error {
 		return f.malformed()
 	}
 	return nil
+}
+
+// array checks an array of maps, of which there may be [abi.MaxPushMessages]: reading it allocates
+// as many as its header claims.
+func (f *fields) array(known *field, value []byte) error {
+	n, value, err := msgp.ReadArrayHeaderBytes(value)
+	if err == nil && n > abi.MaxPushMessages {
+		return f.refusal("%s: must be 1 to %d, got %d", known.name, abi.MaxPushMessages, n)
+	}
+	for i := uint32(0); i < n && err == nil; i++ {
+		path := known.name + "[" + strconv.FormatUint(uint64(i), 10) + "]"
+		if msgp.NextType(value) != msgp.MapType {
+			return f.refusal("%s must be a map, got %s", path, describe(value))
+		}
+		value, err = known.items.checkMap(path+".", value)
+	}
+	return err
 }
 
 func (f *fields) malformed() error { return f.refusal("malformed request") }

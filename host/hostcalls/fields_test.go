@@ -41,6 +41,11 @@ func TestRequestsAreChecked(t *testing.T) {
 		{"clock.monotonic", `7`, `clock.monotonic: malformed request`},
 		{"time.zone", `{"zone":"UTC","unix":true}`, `time.zone: unix must be an integer, got a bool`},
 		{"invoke", `{"script":"f"}`, `invoke: unknown field "script"; it takes name, args`},
+		{"queue.push", `{"topic":"t","messages":[{"body":1},{"body":2,"ttl":3}]}`, `queue.push: unknown field "messages[1].ttl"; it takes body, key, dedupe, delay_ms, debounce_ms`},
+		{"queue.push", `{"topic":"t","messages":[{"body":1,"delay_ms":"soon"}]}`, `queue.push: messages[0].delay_ms must be an integer, got a string`},
+		{"queue.push", `{"topic":"t","messages":[{"body":1},7]}`, `queue.push: messages[1] must be a map, got an integer`},
+		{"queue.push", `{"topic":"t","messages":{"body":1}}`, `queue.push: messages must be an array of maps, got a map`},
+		{"queue.push", `{"topic":"t","messages":[` + strings.Repeat(`{},`, 1000) + `{}]}`, `queue.push: messages: must be 1 to 1000, got 1001`},
 
 		{"clock.monotonic", `{}`, ""},
 		{"log.write", `{"level":"info","message":"m","data":null}`, ""},
@@ -85,6 +90,13 @@ func TestCutRequestsAreRefused(t *testing.T) {
 		assert.Equal(t, "http.request: malformed request", refused.Message)
 	}
 	assert.Error(t, known.check(append(message, 0xc0)), "with more behind it")
+
+	listed := fieldsOf("queue.push", reflect.TypeFor[abi.QueuePushRequest]())
+	message = value(t, `{"topic":"t","messages":[{"body":[1],"key":"k"},{"delay_ms":1}]}`)
+	require.NoError(t, listed.check(message))
+	for n := range message {
+		assert.EqualError(t, listed.check(message[:n]), "queue.push: malformed request", "%x", message[:n])
+	}
 }
 
 // What the check lets through msgp can read, of whatever bytes.

@@ -11,6 +11,7 @@ import (
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/files"
+	"github.com/picloud/picloud/host/sites"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -18,6 +19,9 @@ import (
 func filesHandlers(s *files.Service) map[abi.Op]Handler {
 	return map[abi.Op]Handler{
 		abi.OpFilesCreate: handle(abi.OpFilesCreate, func(ctx context.Context, scope *Scope, r *abi.FilesCreateRequest) (msgp.Marshaler, error) {
+			if err := mayWrite(r.Collection); err != nil {
+				return nil, err
+			}
 			file, err := s.Create(ctx, scope.AppID, r.Collection, r.Name, r.ContentType, fileData(r.Data))
 			return fileResponse(file, err)
 		}),
@@ -36,11 +40,17 @@ func filesHandlers(s *files.Service) map[abi.Op]Handler {
 			return &abi.FilesGetResponse{Found: true, Data: data}, err
 		}),
 		abi.OpFilesUpdate: handle(abi.OpFilesUpdate, func(ctx context.Context, scope *Scope, r *abi.FilesUpdateRequest) (msgp.Marshaler, error) {
+			if err := mayWrite(r.Collection); err != nil {
+				return nil, err
+			}
 			file, err := s.Update(ctx, scope.AppID, r.Collection, r.ID,
 				files.Update{Name: r.Name, ContentType: r.ContentType, Data: fileData(r.Data)})
 			return fileResponse(file, err)
 		}),
 		abi.OpFilesDelete: handle(abi.OpFilesDelete, func(ctx context.Context, scope *Scope, r *abi.FilesGetRequest) (msgp.Marshaler, error) {
+			if err := mayWrite(r.Collection); err != nil {
+				return nil, err
+			}
 			err := s.Delete(ctx, scope.AppID, r.Collection, r.ID, "")
 			if fault.Of(err) == fault.NotFound {
 				return &abi.FilesDeleteResponse{}, nil
@@ -48,6 +58,9 @@ func filesHandlers(s *files.Service) map[abi.Op]Handler {
 			return &abi.FilesDeleteResponse{Found: true}, err
 		}),
 		abi.OpRequestSaveFile: handle(abi.OpRequestSaveFile, func(ctx context.Context, scope *Scope, r *abi.RequestSaveFileRequest) (msgp.Marshaler, error) {
+			if err := mayWrite(r.Collection); err != nil {
+				return nil, err
+			}
 			file, err := formFile(scope.Request, r)
 			if err != nil {
 				return nil, err
@@ -67,6 +80,15 @@ func filesHandlers(s *files.Service) map[abi.Op]Handler {
 			return response, nil
 		}),
 	}
+}
+
+// mayWrite refuses to change the files of static sites: they are deployed, and the server deletes what
+// no site leads to.
+func mayWrite(collection string) error {
+	if collection == sites.Collection {
+		return fault.Refuse("collection", "must not be %q, which holds the files of static sites", collection)
+	}
+	return nil
 }
 
 // formFile finds the file of a request's form. One that was sent without a name gets that of its field.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/files"
+	"github.com/picloud/picloud/host/sites"
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/sqlite"
 )
@@ -179,4 +180,20 @@ func TestDamagedFileIsNeverHandedOut(t *testing.T) {
 	require.NoError(t, os.WriteFile(paths[0], []byte("jello"), 0o600))
 	err = c.call(c.app, abi.OpFilesGet, &abi.FilesReadRequest{Collection: "c", ID: file.ID}, nil)
 	require.Equal(t, &abi.OpError{Code: abi.OpCodeCorrupted, Message: "files.get: file " + file.ID + ": its bytes are not what was stored"}, err)
+}
+
+// The files of static sites are deployed: scripts read them, and do not change them.
+func TestFilesOfSitesAreReadOnly(t *testing.T) {
+	c := newFilesGuest(t)
+	data, name := []byte("x"), "b"
+	for op, request := range map[abi.Op]msgp.Marshaler{
+		abi.OpFilesCreate:     &abi.FilesCreateRequest{Collection: sites.Collection, Name: "a", ContentType: "text/plain", Data: &data},
+		abi.OpFilesUpdate:     &abi.FilesUpdateRequest{Collection: sites.Collection, ID: "i", Name: &name},
+		abi.OpFilesDelete:     &abi.FilesGetRequest{Collection: sites.Collection, ID: "i"},
+		abi.OpRequestSaveFile: &abi.RequestSaveFileRequest{Collection: sites.Collection, Field: "f"},
+	} {
+		err := c.call(c.app, op, request, nil)
+		require.ErrorContains(t, err, `collection: must not be "@static", which holds the files of static sites`, op)
+	}
+	require.NoError(t, c.call(c.app, abi.OpFilesList, &abi.FilesListRequest{Collection: sites.Collection}, nil))
 }

@@ -36,7 +36,12 @@ func invoke(ctx context.Context, scope *Scope, request *abi.InvokeRequest) (msgp
 	case errors.As(err, &failed):
 		return refuse(fault.OfScript(failed.Code).Guest(), failed.Message)
 	case fault.Unknown(err):
-		return refuse(abi.OpCodeNotFound, "the app has no endpoint or plugin of this name")
+		return nil, unknownScript("invoke", request.Name)
 	}
 	return nil, err
+}
+
+// unknownScript refuses to invoke what there is not.
+func unknownScript(operation, name string) error {
+	return &abi.OpError{Code: abi.OpCodeNotFound, Message: operation + " " + quoted([]byte(name)) + ": the app has no endpoint or plugin of this name"}
 }

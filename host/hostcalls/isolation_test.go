@@ -41,6 +41,7 @@ func onBothDatabases(t *testing.T, test func(t *testing.T, db store.Store, d *Di
 			require.NoError(t, err)
 			test(t, db, New(Config{Services: Services{
 				KV: kv.New(kv.Config{Store: db.KV()}), Docs: docs.New(docs.Config{Store: db.Docs()}), Files: stored,
+				Transactions: db,
 			}}))
 		})
 	}
@@ -80,6 +81,9 @@ func (g guest) call(op abi.Op, request msgp.Marshaler) string {
 		return fmt.Sprintf("%s: %s", refused.Code, refused.Message)
 	}
 	require.NoError(g.t, err)
+	if len(response) == 0 { // of an operation that has none
+		return ""
+	}
 	text, err := abi.AppendJSON(nil, response)
 	require.NoError(g.t, err)
 	return string(text)
@@ -103,12 +107,17 @@ func TestAppsAreIsolated(t *testing.T) {
 		var file abi.FilesInfoResponse
 		owner.decode(&doc, abi.OpDocsCreate, &abi.DocsCreateRequest{Collection: "c", Data: value(t, `{"s":"secret"}`)})
 		owner.decode(&file, abi.OpFilesCreate, &abi.FilesCreateRequest{Collection: "c", Name: "f", ContentType: "text/plain", Data: new([]byte("secret"))})
+		// The service of events has this test of itself; here it is told whose app it is.
+		service := &asked{letters: []store.DeadLetter{{ID: "01a20970-f805-7922-8ded-6d329840dbfd", AppID: owner.scope.AppID, LastError: "secret"}}}
+		for op, handler := range eventsHandlers(service) {
+			d.handlers[op] = handler
+		}
 
 		const none = "01a20970-f805-7922-8ded-6d329840dbfc"
 		// request makes the same request of what is there and of what is not.
-		type names struct{ collection, key, doc, file string }
-		theirs, nobodys := names{"c", "k", doc.ID, file.File.ID}, names{"c", "none", none, none}
-		elsewhere := names{"none", "k", doc.ID, file.File.ID} // ids that exist, in another collection
+		type names struct{ collection, key, doc, file, letter string }
+		theirs, nobodys := names{"c", "k", doc.ID, file.File.ID, service.letters[0].ID}, names{"c", "none", none, none, none}
+		elsewhere := names{"none", "k", doc.ID, file.File.ID, none} // ids that exist, in another collection
 		guesses := []struct {
 			op      abi.Op
 			request func(n names) msgp.Marshaler
@@ -149,6 +158,15 @@ func TestAppsAreIsolated(t *testing.T) {
 			{abi.OpKVSet, func(n names) msgp.Marshaler {
 				return &abi.KVSetRequest{Collection: n.collection, Key: n.key, Value: value(t, `1`), IfAbsent: true}
 			}},
+			{abi.OpDeadLettersList, func(names) msgp.Marshaler { return &abi.DeadLettersListRequest{} }},
+			{abi.OpDeadLettersGet, func(n names) msgp.Marshaler { return &abi.DeadLettersGetRequest{ID: n.letter} }},
+			{abi.OpDeadLettersReplay, func(n names) msgp.Marshaler { return &abi.DeadLettersGetRequest{ID: n.letter} }},
+			{abi.OpDeadLettersResolve, func(n names) msgp.Marshaler { return &abi.DeadLettersResolveRequest{ID: n.letter, As: "ignored"} }},
+			{abi.OpQueuePush, func(n names) msgp.Marshaler {
+				return &abi.QueuePushRequest{Topic: "topic", Messages: []abi.QueueMessage{{Key: n.key}}}
+			}},
+			{abi.OpPubSubPublish, func(n names) msgp.Marshaler { return &abi.PubSubPublishRequest{Topic: n.key} }},
+			{abi.OpInvokeAsync, func(n names) msgp.Marshaler { return &abi.InvokeAsyncRequest{Name: n.key} }},
 			{abi.OpDocsCreate, nil},
 			{abi.OpFilesCreate, nil},
 			{abi.OpRequestSaveFile, nil}, // of the execution's own request
@@ -158,6 +176,8 @@ func TestAppsAreIsolated(t *testing.T) {
 			abi.OpYield: true, abi.OpLogWrite: true, abi.OpClockMonotonic: true, abi.OpClockSleep: true, abi.OpTimeZone: true, abi.OpHTTPRequest: true,
 			abi.OpCryptoVerify: true, abi.OpCryptoHashPassword: true, abi.OpCryptoVerifyPassword: true,
 			abi.OpJWTSign: true, abi.OpJWTVerify: true, abi.OpGzipCompress: true, abi.OpGzipDecompress: true,
+			// Which are about what others do.
+			abi.OpTransactionBegin: true, abi.OpTransactionCommit: true, abi.OpTransactionRollback: true,
 			// Whose names are those of package executions, which has this test of it.
 			abi.OpInvoke: true,
 			// What goes to the execution's own client.
@@ -178,6 +198,10 @@ func TestAppsAreIsolated(t *testing.T) {
 			assert.True(t, tried[row.Op], "%s is not tried", row.Name)
 		}
 		guesser.call(abi.OpKVIncr, &abi.KVIncrRequest{Collection: "c", Key: "n", By: 1})
+		for _, call := range service.calls {
+			assert.Contains(t, call, guesser.scope.AppID)
+			assert.NotContains(t, call, owner.scope.AppID)
+		}
 
 		assert.Equal(t, `{"found":true,"value":"secret"}`, owner.call(abi.OpKVGet, &abi.KVGetRequest{Collection: "c", Key: "k"}))
 		assert.Equal(t, `{"found":true,"value":41}`, owner.call(abi.OpKVGet, &abi.KVGetRequest{Collection: "c", Key: "n"}))

@@ -15,7 +15,7 @@ import (
 // kvHandlers are the operations on keys and values.
 func kvHandlers(s *kv.Service) map[abi.Op]Handler {
 	return map[abi.Op]Handler{
-		abi.OpKVGet: handle(abi.OpKVGet, func(ctx context.Context, scope *Scope, r *abi.KVGetRequest) (msgp.Marshaler, error) {
+		abi.OpKVGet: inTransaction(abi.OpKVGet, s, func(ctx context.Context, scope *Scope, s *kv.Service, r *abi.KVGetRequest) (msgp.Marshaler, error) {
 			entry, err := s.Get(ctx, scope.AppID, r.Collection, r.Key)
 			if fault.Of(err) == fault.NotFound {
 				return &abi.KVGetResponse{}, nil
@@ -26,11 +26,11 @@ func kvHandlers(s *kv.Service) map[abi.Op]Handler {
 			value, err := storedValue(entry.Value)
 			return &abi.KVGetResponse{Found: true, Value: value}, err
 		}),
-		abi.OpKVHas: handle(abi.OpKVHas, func(ctx context.Context, scope *Scope, r *abi.KVGetRequest) (msgp.Marshaler, error) {
+		abi.OpKVHas: inTransaction(abi.OpKVHas, s, func(ctx context.Context, scope *Scope, s *kv.Service, r *abi.KVGetRequest) (msgp.Marshaler, error) {
 			found, err := s.Has(ctx, scope.AppID, r.Collection, r.Key)
 			return &abi.KVFoundResponse{Found: found}, err
 		}),
-		abi.OpKVList: handle(abi.OpKVList, func(ctx context.Context, scope *Scope, r *abi.KVListRequest) (msgp.Marshaler, error) {
+		abi.OpKVList: inTransaction(abi.OpKVList, s, func(ctx context.Context, scope *Scope, s *kv.Service, r *abi.KVListRequest) (msgp.Marshaler, error) {
 			page, err := s.List(ctx, scope.AppID, r.Collection, r.Prefix, store.PageRequest{Cursor: r.Cursor, Limit: r.Limit})
 			if err != nil {
 				return nil, err
@@ -44,19 +44,19 @@ func kvHandlers(s *kv.Service) map[abi.Op]Handler {
 			}
 			return response, nil
 		}),
-		abi.OpKVSet: handle(abi.OpKVSet, func(ctx context.Context, scope *Scope, r *abi.KVSetRequest) (msgp.Marshaler, error) {
+		abi.OpKVSet: inTransaction(abi.OpKVSet, s, func(ctx context.Context, scope *Scope, s *kv.Service, r *abi.KVSetRequest) (msgp.Marshaler, error) {
 			set, err := s.Set(ctx, scope.AppID, r.Collection, r.Key, kv.MessagePack(r.Value), kv.SetOptions{TTLMillis: r.TTLMillis, IfAbsent: r.IfAbsent})
 			return &abi.KVSetResponse{Set: set}, err
 		}),
-		abi.OpKVDelete: handle(abi.OpKVDelete, func(ctx context.Context, scope *Scope, r *abi.KVGetRequest) (msgp.Marshaler, error) {
+		abi.OpKVDelete: inTransaction(abi.OpKVDelete, s, func(ctx context.Context, scope *Scope, s *kv.Service, r *abi.KVGetRequest) (msgp.Marshaler, error) {
 			found, err := s.Delete(ctx, scope.AppID, r.Collection, r.Key)
 			return &abi.KVFoundResponse{Found: found}, err
 		}),
-		abi.OpKVIncr: handle(abi.OpKVIncr, func(ctx context.Context, scope *Scope, r *abi.KVIncrRequest) (msgp.Marshaler, error) {
+		abi.OpKVIncr: inTransaction(abi.OpKVIncr, s, func(ctx context.Context, scope *Scope, s *kv.Service, r *abi.KVIncrRequest) (msgp.Marshaler, error) {
 			sum, err := s.Incr(ctx, scope.AppID, r.Collection, r.Key, r.By)
 			return &abi.KVIncrResponse{Value: sum}, err
 		}),
-		abi.OpKVCompareAndSet: handle(abi.OpKVCompareAndSet, func(ctx context.Context, scope *Scope, r *abi.KVCompareAndSetRequest) (msgp.Marshaler, error) {
+		abi.OpKVCompareAndSet: inTransaction(abi.OpKVCompareAndSet, s, func(ctx context.Context, scope *Scope, s *kv.Service, r *abi.KVCompareAndSetRequest) (msgp.Marshaler, error) {
 			set, err := s.CompareAndSet(ctx, scope.AppID, r.Collection, r.Key, kv.MessagePack(r.Old), kv.MessagePack(r.New))
 			return &abi.KVSetResponse{Set: set}, err
 		}),

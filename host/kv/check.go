@@ -1,10 +1,8 @@
 package kv
 
 import (
-	"errors"
 	"time"
 
-	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
@@ -18,18 +16,6 @@ const (
 
 // lastExpiry is where times end that RFC 3339 can write.
 var lastExpiry = time.Date(9999, time.December, 31, 23, 59, 59, 0, time.UTC)
-
-// refuseWithin refuses a field because of a value that is no JSON, at the place in it.
-func refuseWithin(field string, err error) error {
-	var at *abi.ValueError
-	if !errors.As(err, &at) {
-		return err
-	}
-	if at.Path != "" && at.Path[0] != '[' {
-		field += "."
-	}
-	return fault.Refuse(field+at.Path, "%s", at.Reason)
-}
 
 func checkNames(collection, key string) error {
 	if err := store.CheckCollection(collection); err != nil {

@@ -46,6 +46,13 @@ func New(config Config) *Service {
 	return &Service{config: config}
 }
 
+// In returns the service with the store of a transaction.
+func (s *Service) In(tx store.Store) *Service {
+	within := *s
+	within.config.Store = tx.KV()
+	return &within
+}
+
 // Get returns an entry; without one the error is [fault.NotFound].
 func (s *Service) Get(ctx context.Context, appID, collection, key string) (store.KVEntry, error) {
 	if err := checkNames(collection, key); err != nil {

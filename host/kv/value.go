@@ -44,7 +44,7 @@ func (v Value) read(field string) (json.RawMessage, error) {
 		}
 		var err error
 		if text, err = abi.AppendJSON(make([]byte, 0, len(v.encoded)+len(v.encoded)/2), v.encoded); err != nil {
-			return nil, refuseWithin(field, err)
+			return nil, fault.RefuseWithin(field, err)
 		}
 	}
 	if len(text) > MaxValueBytes {

@@ -239,11 +239,12 @@ func (s *Server) makeServices(ctx context.Context) error {
 			Store: s.store.Docs(),
 			Admit: s.meter("documents", c.DocsQuota, func(u store.AppUsage) int64 { return u.Docs }),
 		}),
-		Files: stored,
+		Files: stored, Events: s.emitter,
 		HTTP: fetch.New(fetch.Config{
 			Version: s.version, AllowPrivate: c.HTTPAllowPrivate, Timeout: c.HTTPTimeout,
 			MaxRequestBytes: c.HTTPMaxRequestBytes, MaxResponseBytes: c.HTTPMaxResponseBytes,
 		}),
+		Transactions: s.store,
 	}
 	s.onStop(func(context.Context) error { s.services.HTTP.Close(); return nil })
 	if n, err := s.services.Docs.Reindex(ctx); err != nil {
@@ -363,7 +364,7 @@ func (s *Server) makeFront(context.Context) error {
 		return err
 	}
 	s.front = front.New(front.Config{
-		Store: s.store, Authority: s.authority, Executions: s.executions, Files: s.services.Files, Routes: s.catalog.Routes(), Realtime: s.realtime,
+		Store: s.store, Authority: s.authority, Executions: s.executions, Files: s.services.Files, Routes: s.catalog.Routes(), Events: s.emitter, Realtime: s.realtime,
 		MaxBodyBytes: c.MaxBodyBytes, Budget: s.budget, Proxies: proxies, MetricsToken: c.MetricsToken,
 		Limits:  edge.Limits{Connections: c.MaxConnections, PerAddress: c.MaxConnectionsPerAddress},
 		Version: s.version, Logger: s.log, Registry: s.metrics,
@@ -383,6 +384,7 @@ func (s *Server) makeBackground(context.Context) error {
 		s.services.KV.Sweeper(),
 		s.services.Files.Sweeper(),
 		s.executions.CodeSweeper(s.log),
+		s.catalog.SiteSweeper(),
 		background.NewMemoryReturn(s.log),
 		background.NewSweep("unused", "bytes of disk", reclaimEvery, s.log, s.store.Reclaim),
 	}

@@ -502,7 +502,7 @@ func TestBackground(t *testing.T) {
 			swept = append(swept, sweep.Swept())
 		}
 	}
-	require.Len(t, swept, 6)
+	require.Len(t, swept, 7)
 	ctx, end := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
@@ -512,7 +512,7 @@ func TestBackground(t *testing.T) {
 		require.NoError(t, err)
 		removed = append(removed, n)
 	}
-	assert.Equal(t, []int64{1, 0, 0, 0, 0, 0}, removed)
+	assert.Equal(t, []int64{1, 0, 0, 0, 0, 0, 0}, removed)
 	end()
 	require.NoError(t, <-ended)
 }

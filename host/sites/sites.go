@@ -1,10 +1,13 @@
 // Package sites is what a static site is: a folder of an app, whose files lie in a collection of files,
 // served as they are. It is kept as the source of a script of kind static, so that routes lead to it,
 // a change of all its files is one change of a version, and other nodes follow as with any script.
+//
+// The files are the server's: what no site of the app leads to any more is deleted.
 package sites
 
 import (
 	"encoding/json"
+	"iter"
 	"path"
 	"slices"
 	"strconv"
@@ -15,18 +18,28 @@ import (
 	"github.com/picloud/picloud/host/fault"
 )
 
-// MaxFiles is how many files a site may have.
-const MaxFiles = 5000
+// Collection is where the files of an app's sites lie. Scripts can read it, not write it.
+const Collection = "@static"
+
+// Bounds of a site.
+const (
+	MaxFiles       = 5000    // as many again are kept of the version before
+	MaxSourceBytes = 4 << 20 // of its source
+)
 
 // A Site says what the paths of a site lead to.
 type Site struct {
-	Collection string            `json:"collection"`          // of the app's files
-	Files      map[string]string `json:"files"`               // ids of files, by their paths: "css/page.css"
-	Index      string            `json:"index"`               // of each folder; "" is index.html
-	NotFound   string            `json:"not_found,omitempty"` // page for what is not there; "": 404.html, if there is one
-	Fallback   string            `json:"fallback,omitempty"`  // page for all paths that a browser visits and that are not there
-	MaxAge     int64             `json:"max_age,omitempty"`   // seconds that a file need not be asked for again
-	Immutable  []string          `json:"immutable,omitempty"` // folders and beginnings of names that never change, as "assets/"
+	Files     map[string]string `json:"files"`               // ids of files, by their paths: "css/page.css"
+	Index     string            `json:"index"`               // of each folder; "" is index.html
+	NotFound  string            `json:"not_found,omitempty"` // page for what is not there; "": 404.html, if there is one
+	Fallback  string            `json:"fallback,omitempty"`  // page for all paths that a browser visits and that are not there
+	MaxAge    int64             `json:"max_age,omitempty"`   // seconds that a file need not be asked for again
+	Immutable []string          `json:"immutable,omitempty"` // folders and beginnings of names that never change, as "assets/"
+
+	// Previous are the files of the version before that are not of this one. They are kept for the nodes
+	// and requests that still have that version. Of their paths, those that never change are still
+	// served: a page that was loaded before loads its parts.
+	Previous map[string]string `json:"previous,omitempty"`
 }
 
 // Parse reads the source of a static site. The error is [fault.Invalid] of source.
@@ -39,19 +52,21 @@ func Parse(source string) (*Site, error) {
 		return nil, refuse("is no static site: %v", err)
 	}
 	switch {
-	case s.Collection == "":
-		return nil, refuse("collection is missing")
 	case len(s.Files) > MaxFiles:
 		return nil, refuse("files must be at most %d, got %d", MaxFiles, len(s.Files))
+	case len(s.Previous) > MaxFiles:
+		return nil, refuse("previous must be at most %d, got %d", MaxFiles, len(s.Previous))
 	case s.MaxAge < 0 || s.MaxAge > 365*24*60*60:
 		return nil, refuse("max_age must be 0 to 31536000, got %d", s.MaxAge)
 	}
-	for name, id := range s.Files {
-		if reason := CheckPath(name); reason != "" {
-			return nil, refuse("files: the path %.100q %s", name, reason)
-		}
-		if _, err := uuid.Parse(id); err != nil {
-			return nil, refuse("files: %.100q must be the id of a file, got %.40q", name, id)
+	for field, files := range map[string]map[string]string{"files": s.Files, "previous": s.Previous} {
+		for name, id := range files {
+			if reason := CheckPath(name); reason != "" {
+				return nil, refuse("%s: the path %.100q %s", field, name, reason)
+			}
+			if _, err := uuid.Parse(id); err != nil {
+				return nil, refuse("%s: %.100q must be the id of a file, got %.40q", field, name, id)
+			}
 		}
 	}
 	if s.Index == "" {
@@ -69,6 +84,19 @@ func Parse(source string) (*Site, error) {
 		s.NotFound = "404.html"
 	}
 	return s, nil
+}
+
+// All yields the paths and ids of all files that the site refers to, those of the version before too.
+func (s *Site) All() iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for _, files := range []map[string]string{s.Files, s.Previous} {
+			for name, id := range files {
+				if !yield(name, id) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // CheckPath returns why a file cannot have a path in a site; "": it can.
@@ -105,6 +133,9 @@ func (s *Site) Find(name string, browses bool) Page {
 	if id := s.Files[name+"/"+s.Index]; id != "" && name != "" && !strings.HasSuffix(name, "/") {
 		return Page{Status: 308, Redirect: path.Base(name) + "/"}
 	}
+	if id := s.Previous[wanted]; id != "" && s.isImmutable(wanted) {
+		return Page{Status: 200, File: id, Cache: s.cache(wanted)}
+	}
 	if s.Fallback != "" && browses {
 		return Page{Status: 200, File: s.Files[s.Fallback], Cache: s.cache(s.Fallback)}
 	}
@@ -114,13 +145,16 @@ func (s *Site) Find(name string, browses bool) Page {
 // cache is how long a file may be taken from a cache. By default it is asked for each time, and not
 // sent again when it is the same.
 func (s *Site) cache(name string) string {
-	for _, prefix := range s.Immutable {
-		if strings.HasPrefix(name, prefix) {
-			return "public, max-age=31536000, immutable"
-		}
+	if s.isImmutable(name) {
+		return "public, max-age=31536000, immutable"
 	}
 	if s.MaxAge > 0 && !strings.HasSuffix(name, ".html") {
 		return "public, max-age=" + strconv.FormatInt(s.MaxAge, 10)
 	}
 	return "no-cache"
+}
+
+// isImmutable reports whether a path always leads to the same content, if to any.
+func (s *Site) isImmutable(name string) bool {
+	return hasFingerprint(name) || slices.ContainsFunc(s.Immutable, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 }

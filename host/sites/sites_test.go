@@ -3,6 +3,7 @@ package sites
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -22,7 +23,7 @@ func parse(t *testing.T, more string, paths ...string) (*Site, error) {
 	}
 	text, err := json.Marshal(files)
 	require.NoError(t, err)
-	return Parse(`{"collection":"static","files":` + string(text) + more + `}`)
+	return Parse(`{"files":` + string(text) + more + `}`)
 }
 
 func TestFind(t *testing.T) {
@@ -57,6 +58,18 @@ func TestFind(t *testing.T) {
 	} {
 		assert.Equal(t, c.want, c.site.Find(c.name, c.browses), "%q", c.name)
 	}
+	later, err := parse(t, `,"previous":{"app.3f9a1c2b.js":"`+at(50)+`","old.html":"`+at(51)+`","a.txt":"`+at(52)+`","lib/b.js":"`+at(53)+`"},"immutable":["lib/"]`, "a.txt", "404.html")
+	require.NoError(t, err)
+	for name, want := range map[string]Page{
+		"app.3f9a1c2b.js": {Status: 200, File: at(50), Cache: "public, max-age=31536000, immutable"}, // which pages loaded before want
+		"lib/b.js":        {Status: 200, File: at(53), Cache: "public, max-age=31536000, immutable"},
+		"a.txt":           {Status: 200, File: at(0), Cache: "no-cache"},
+		"old.html":        {Status: 404, File: at(1), Cache: "no-cache"}, // is not of the site any more
+	} {
+		assert.Equal(t, want, later.Find(name, false), name)
+	}
+	all := maps.Collect(later.All())
+	assert.Len(t, all, 5)
 	bare, err := parse(t, "", "a.txt")
 	require.NoError(t, err)
 	assert.Equal(t, Page{Status: 404, Cache: "no-cache"}, bare.Find("b", true))
@@ -69,15 +82,15 @@ func TestRefused(t *testing.T) {
 		assert.ErrorContains(t, err, "source: files: the path ", "%q", name)
 	}
 	for source, want := range map[string]string{
-		``:                                       "is no static site",
-		`[]`:                                     "is no static site",
-		`{"files":{}}`:                           "collection is missing",
-		`{"collection":"c","file":1}`:            `unknown field "file"`,
-		`{"collection":"c","files":{"a":"x"}}`:   `"a" must be the id of a file, got "x"`,
-		`{"collection":"c","fallback":"a.html"}`: `fallback is "a.html", which is not among the files`,
-		`{"collection":"c","not_found":"a.html"}`: `not_found is "a.html", which is not among the files`,
-		`{"collection":"c","index":"a/b.html"}`:   `index must be the name of a file in each folder`,
-		`{"collection":"c","max_age":-1}`:         "max_age must be 0 to 31536000, got -1",
+		``:                       "is no static site",
+		`[]`:                     "is no static site",
+		`{"file":1}`:             `unknown field "file"`,
+		`{"files":{"a":"x"}}`:    `files: "a" must be the id of a file, got "x"`,
+		`{"previous":{"a":"x"}}`: `previous: "a" must be the id of a file, got "x"`,
+		`{"fallback":"a.html"}`:  `fallback is "a.html", which is not among the files`,
+		`{"not_found":"a.html"}`: `not_found is "a.html", which is not among the files`,
+		`{"index":"a/b.html"}`:   `index must be the name of a file in each folder`,
+		`{"max_age":-1}`:         "max_age must be 0 to 31536000, got -1",
 	} {
 		_, err := Parse(source)
 		assert.ErrorContains(t, err, want, source)

@@ -60,6 +60,14 @@ type Store interface {
 	// return: the transaction is lost. An InTx on tx joins it.
 	InTx(ctx context.Context, fn func(tx Store) error) error
 
+	// Begin begins a transaction on the data of an app, kv and docs, for somebody who ends it. The
+	// transaction ends by itself when ctx does, and when it has lasted as long as the database lets
+	// it, which is a second where others cannot write meanwhile. Only some may be open at once, and
+	// fewer of one app: Begin waits for its turn until ctx ends. Transactions that are open at the same
+	// time have the outcome of one after the other; where that cannot be had, one of them is lost by
+	// [ErrCrossed]. Within a transaction it fails.
+	Begin(ctx context.Context, appID string) (Transaction, error)
+
 	// AfterCommit calls fn after the transaction has committed, before the method that began it
 	// returns: never if it is rolled back, and once if it had to be repeated. Outside of a
 	// transaction it calls fn at once. fn must be quick and not use the transaction. fn is not

@@ -53,6 +53,8 @@ func main() {
 			switch word {
 			case "kv", "http", "jwt":
 				title = strings.ToUpper(word)
+			case "pubsub":
+				title = "PubSub"
 			}
 			if o.Exported += title; i > 0 {
 				word = title

@@ -223,3 +223,63 @@ func gzipDecompress(request uint64) (response uint64)
 
 // GzipDecompress is gzip.decompress.
 func GzipDecompress(request uint64) (response uint64) { return gzipDecompress(request) }
+
+//go:wasmimport extism:host/user transaction_begin
+func transactionBegin(request uint64) (response uint64)
+
+// TransactionBegin is transaction.begin.
+func TransactionBegin(request uint64) (response uint64) { return transactionBegin(request) }
+
+//go:wasmimport extism:host/user transaction_commit
+func transactionCommit(request uint64) (response uint64)
+
+// TransactionCommit is transaction.commit.
+func TransactionCommit(request uint64) (response uint64) { return transactionCommit(request) }
+
+//go:wasmimport extism:host/user transaction_rollback
+func transactionRollback(request uint64) (response uint64)
+
+// TransactionRollback is transaction.rollback.
+func TransactionRollback(request uint64) (response uint64) { return transactionRollback(request) }
+
+//go:wasmimport extism:host/user queue_push
+func queuePush(request uint64) (response uint64)
+
+// QueuePush is queue.push.
+func QueuePush(request uint64) (response uint64) { return queuePush(request) }
+
+//go:wasmimport extism:host/user pubsub_publish
+func pubsubPublish(request uint64) (response uint64)
+
+// PubSubPublish is pubsub.publish.
+func PubSubPublish(request uint64) (response uint64) { return pubsubPublish(request) }
+
+//go:wasmimport extism:host/user invoke_async
+func invokeAsync(request uint64) (response uint64)
+
+// InvokeAsync is invoke_async.
+func InvokeAsync(request uint64) (response uint64) { return invokeAsync(request) }
+
+//go:wasmimport extism:host/user dead_letters_list
+func deadLettersList(request uint64) (response uint64)
+
+// DeadLettersList is dead_letters.list.
+func DeadLettersList(request uint64) (response uint64) { return deadLettersList(request) }
+
+//go:wasmimport extism:host/user dead_letters_get
+func deadLettersGet(request uint64) (response uint64)
+
+// DeadLettersGet is dead_letters.get.
+func DeadLettersGet(request uint64) (response uint64) { return deadLettersGet(request) }
+
+//go:wasmimport extism:host/user dead_letters_replay
+func deadLettersReplay(request uint64) (response uint64)
+
+// DeadLettersReplay is dead_letters.replay.
+func DeadLettersReplay(request uint64) (response uint64) { return deadLettersReplay(request) }
+
+//go:wasmimport extism:host/user dead_letters_resolve
+func deadLettersResolve(request uint64) (response uint64)
+
+// DeadLettersResolve is dead_letters.resolve.
+func DeadLettersResolve(request uint64) (response uint64) { return deadLettersResolve(request) }

@@ -47,7 +47,7 @@ import (
 const (
 	MaxConcurrent = 8 // executions; one app has half of them
 	MaxBody       = 3 << 20
-	MaxFile       = 8 << 20
+	MaxFile       = 9 << 20
 	MaxPlugin     = 1 << 20
 	MaxDepth      = 4  // of events that cause one another
 	MaxPending    = 50 // events of an app
@@ -110,7 +110,7 @@ func NewLogging(t testing.TB, log *slog.Logger, changes ...func(*front.Config)) 
 	require.NoError(t, err)
 	services := hostcalls.Services{
 		KV: kv.New(kv.Config{Store: db.KV(), Log: log}), Docs: docs.New(docs.Config{Store: db.Docs()}),
-		Files: stored, HTTP: fetch.New(fetch.Config{Version: "test"}),
+		Files: stored, HTTP: fetch.New(fetch.Config{Version: "test"}), Events: emitter, Transactions: db,
 	}
 	runs := executions.New(executions.Config{
 		Store: db, Sandbox: box, Dispatcher: hostcalls.New(hostcalls.Config{Services: services, Log: log}), Ceiling: abi.DefaultCeiling,
@@ -137,7 +137,7 @@ func NewLogging(t testing.TB, log *slog.Logger, changes ...func(*front.Config)) 
 	dispatcher.Start()
 	hub.Start()
 	config := front.Config{
-		Store: db, Authority: s.Auth, Executions: runs, Files: stored, Routes: apps.Routes(), Realtime: hub,
+		Store: db, Authority: s.Auth, Executions: runs, Files: stored, Routes: apps.Routes(), Events: emitter, Realtime: hub,
 		MaxBodyBytes: MaxBody, Version: "test", Logger: log, Registry: registry,
 		Mount: admin.Mount, Streams: api.Streams,
 	}

@@ -28,7 +28,7 @@ type RouteCreate struct {
 	PathKind string `json:"path_kind,omitempty" enum:"exact,param,prefix"`
 	Host     string `json:"host,omitempty" doc:"Empty for any, api.example.com, or *.example.com for the names below it"`
 	HostKind string `json:"host_kind,omitempty" enum:"any,strict,wildcard"`
-	Dispatch string `json:"dispatch,omitempty" enum:"sync" default:"sync"`
+	Dispatch string `json:"dispatch,omitempty" enum:"sync,async" default:"sync" doc:"async answers 202 with the id of the execution at once, and runs later"`
 	CORS     *CORS  `json:"cors,omitempty" doc:"Absent: its app's counts"`
 }
 

@@ -3,6 +3,7 @@ package manifest
 import (
 	"context"
 	"io"
+	"maps"
 	"net/http"
 
 	"github.com/picloud/picloud/host/api/wire"
@@ -26,19 +27,24 @@ type Server interface {
 	CreateRoute(ctx context.Context, scriptID string, route wire.RouteCreate) (wire.Route, error)
 	UpdateRoute(ctx context.Context, id string, change wire.RouteUpdate) (wire.Route, error)
 	DeleteRoute(ctx context.Context, id string) error
+
+	CreateTrigger(ctx context.Context, app, kind string, trigger wire.TriggerUpdate) (wire.Trigger, error)
+	UpdateTrigger(ctx context.Context, id string, change wire.TriggerUpdate) (wire.Trigger, error)
+	DeleteTrigger(ctx context.Context, id string) error
 }
 
 // An application is a plan that is being applied.
 type application struct {
-	server Server
-	app    string
-	ids    map[string]string // of scripts, by name
+	server   Server
+	app      string
+	ids      map[string]string // of scripts, by name
+	triggers map[string]string // ids, by name
 }
 
 // Apply does what the plan says, and returns what was done up to the first error. What changed
 // since the plan was made is refused by the server, not overwritten.
 func (p *Plan) Apply(ctx context.Context, server Server) ([]Change, error) {
-	a := &application{server: server, app: p.app, ids: map[string]string{}}
+	a := &application{server: server, app: p.app, ids: maps.Clone(p.scripts), triggers: maps.Clone(p.triggers)}
 	done := []Change{}
 	refused := 0 // deletions in a row
 	for queue := p.steps; len(queue) > 0; queue = queue[1:] {

@@ -2,8 +2,8 @@
 // script) and makes a plan of it: what to create, update and delete, computed before anything is
 // done.
 //
-// There is a file for each thing that a plan is about: app.go, script.go, route.go. A new one is a
-// field of the manifest, a step, and a line in [Make].
+// There is a file for each thing that a plan is about: app.go, script.go, site.go, route.go,
+// trigger.go. A new one is a field of the manifest, a step, and a line in [Make].
 package manifest
 
 import (
@@ -27,12 +27,13 @@ const FileName = "picloud.yaml"
 
 // An App is what a deploy wants to be true of an app.
 type App struct {
-	Ref     string     // slug, or id of one that is there
-	Name    string     // for people; "" leaves it as it is
-	CORS    *wire.CORS // nil leaves it as it is
-	Scripts []Script   // modules first, else in the manifest's order; static sites last
-	Create  bool       // create the app when it is missing
-	Prune   bool       // delete the scripts that are there and not wanted
+	Ref      string     // slug, or id of one that is there
+	Name     string     // for people; "" leaves it as it is
+	CORS     *wire.CORS // nil leaves it as it is
+	Scripts  []Script   // modules first, else in the manifest's order; static sites last
+	Triggers []Trigger  // in the manifest's order; those of dead letters last
+	Create   bool       // create the app when it is missing
+	Prune    bool       // delete the scripts and triggers that are there and not wanted
 }
 
 // A Script is what a deploy wants to be true of a script. Nil fields are left as they are.
@@ -67,12 +68,18 @@ type Script struct {
 //	      - GET /todos/:id
 //	      - route: POST /todos  # with a policy of its own
 //	        cors: {origins: []}
+//	triggers:                   # what else starts a script
+//	  - name: reminders         # see triggerEntry
+//	    kind: cron
+//	    script: todo
+//	    schedule: 0 9 * * 1-5
 type document struct {
-	App     string        `yaml:"app"`
-	Name    string        `yaml:"name"`
-	CORS    *wire.CORS    `yaml:"cors"`
-	Static  staticEntries `yaml:"static"`
-	Scripts []scriptEntry `yaml:"scripts"`
+	App      string         `yaml:"app"`
+	Name     string         `yaml:"name"`
+	CORS     *wire.CORS     `yaml:"cors"`
+	Static   staticEntries  `yaml:"static"`
+	Scripts  []scriptEntry  `yaml:"scripts"`
+	Triggers []triggerEntry `yaml:"triggers"`
 }
 
 type scriptEntry struct {
@@ -149,6 +156,11 @@ func parse(root *os.Root, text []byte) (App, error) {
 		}
 		app.Scripts = append(app.Scripts, script)
 	}
+	triggers, err := readTriggers(d.Triggers)
+	if err != nil {
+		return App{}, err
+	}
+	app.Triggers = triggers
 	return app, checkRoutes(app.Scripts)
 }
 
@@ -204,8 +216,10 @@ func describeYAML(err error) string {
 		"yaml: unmarshal errors:\n", "", "yaml: ", "",
 		" not found in type manifest.scriptEntry", " is not known here",
 		" not found in type manifest.document", " is not known here",
+		" not found in type manifest.triggerEntry", " is not known here", " not found in type manifest.retryEntry", " is not known here",
 		" not found in type manifest.routeMapping", " is not known here", " not found in type wire.CORS", " is not known here",
 		"[]manifest.routeEntry", "a list of routes", "manifest.routeMapping", "a route", "wire.CORS", "a CORS policy",
+		"[]manifest.triggerEntry", "a list of triggers", "manifest.triggerEntry", "a trigger", "manifest.retryEntry", "a retry policy",
 		"manifest.scriptEntry", "a script", "manifest.document", "a manifest",
 	).Replace(err.Error())
 	lines := strings.Split(text, "\n")

@@ -16,14 +16,17 @@ type State interface {
 	Scripts(ctx context.Context, app string) iter.Seq2[wire.Script, error] // without sources
 	Script(ctx context.Context, id string) (wire.Script, error)
 	AppRoutes(ctx context.Context, app string) iter.Seq2[wire.Route, error]
+	Triggers(ctx context.Context, app string) iter.Seq2[wire.Trigger, error]
 	Files(ctx context.Context, app, collection string) iter.Seq2[wire.File, error]
 }
 
 // A Plan is what is to be done so that an app becomes what a deploy wants, in the order in which it
 // is to be done.
 type Plan struct {
-	app   string // slug or id
-	steps []step
+	app      string // slug or id
+	steps    []step
+	scripts  map[string]string // ids of what there is, by name
+	triggers map[string]string // as scripts
 }
 
 // A step is one thing that a plan finds to do, or to be as wanted already.
@@ -36,7 +39,7 @@ type step interface {
 
 // A Change is one thing that a deploy found or did, or would do.
 type Change struct {
-	What    string   `json:"what"` // app, script or route
+	What    string   `json:"what"` // app, script, static, trigger or route
 	Name    string   `json:"name"`
 	Result  Result   `json:"result"`
 	Fields  []string `json:"fields,omitempty"`  // that an update changes
@@ -64,7 +67,7 @@ func (e *NoAppError) Error() string { return "there is no app " + e.App }
 // Make computes a plan. Nothing is changed. The error is a [*NoAppError], a [*ConflictError], or
 // that of the state.
 func Make(ctx context.Context, state State, want App) (*Plan, error) {
-	plan := &Plan{app: want.Ref}
+	plan := &Plan{app: want.Ref, scripts: map[string]string{}, triggers: map[string]string{}}
 	app, err := state.App(ctx, want.Ref)
 	missing := client.HasStatus(err, http.StatusNotFound)
 	switch {
@@ -77,18 +80,27 @@ func Make(ctx context.Context, state State, want App) (*Plan, error) {
 
 	present := map[string]wire.Script{} // by name
 	var routes []wire.Route
+	var triggers []wire.Trigger
 	if !missing {
 		for script, err := range state.Scripts(ctx, want.Ref) {
 			if err != nil {
 				return nil, err
 			}
-			present[script.Name] = script
+			present[script.Name], plan.scripts[script.Name] = script, script.ID
 		}
 		if slices.ContainsFunc(want.Scripts, func(s Script) bool { return s.Routes != nil }) {
 			if routes, err = client.Collect(state.AppRoutes(ctx, want.Ref)); err != nil {
 				return nil, err
 			}
 		}
+		if len(want.Triggers) > 0 || want.Prune {
+			if triggers, err = client.Collect(state.Triggers(ctx, want.Ref)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, trigger := range triggers {
+		plan.triggers[trigger.Name] = trigger.ID
 	}
 	scripts, err := planScripts(ctx, state, want.Ref, want.Scripts, present)
 	if err != nil {
@@ -102,10 +114,16 @@ func Make(ctx context.Context, state State, want App) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	listening, err := planTriggers(want, present, triggers)
+	if err != nil {
+		return nil, err
+	}
 	// A route of what becomes a module is in the way of that; any other that goes stays until the
-	// scripts have been compiled, so that a refused deploy leaves the app answering.
+	// scripts have been compiled, so that a refused deploy leaves the app answering. A trigger may
+	// leave a script that is deleted, and would go with it.
 	plan.add(changed.ofModules...)
 	plan.add(scripts...)
+	plan.add(listening...)
 	plan.add(unwanted...)
 	plan.add(changed.deleted...)
 	plan.add(changed.wanted...)

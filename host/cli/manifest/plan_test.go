@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,11 +19,12 @@ import (
 
 // remote is what a server holds of one app, and what is done to it.
 type remote struct {
-	app     *wire.App
-	scripts []wire.Script
-	routes  []wire.Route
-	imports map[string]string // ids of scripts, by that of the module that they import
-	done    []string
+	app      *wire.App
+	scripts  []wire.Script
+	routes   []wire.Route
+	triggers []wire.Trigger
+	imports  map[string]string // ids of scripts, by that of the module that they import
+	done     []string
 }
 
 func refused(status int) error {
@@ -143,6 +145,31 @@ func (r *remote) CreateRoute(_ context.Context, scriptID string, route wire.Rout
 
 func (r *remote) DeleteRoute(_ context.Context, id string) error {
 	r.did("delete route %s", id)
+	return nil
+}
+
+func (r *remote) Triggers(context.Context, string) iter.Seq2[wire.Trigger, error] {
+	return listing(r.triggers)
+}
+
+// asJSON writes the fields that are there.
+func asJSON(trigger wire.TriggerUpdate) string {
+	encoded, _ := json.Marshal(trigger)
+	return string(encoded)
+}
+
+func (r *remote) CreateTrigger(_ context.Context, _, kind string, trigger wire.TriggerUpdate) (wire.Trigger, error) {
+	r.did("create trigger of %s %s", kind, asJSON(trigger))
+	return wire.Trigger{ID: "new-" + *trigger.Name}, nil
+}
+
+func (r *remote) UpdateTrigger(_ context.Context, id string, change wire.TriggerUpdate) (wire.Trigger, error) {
+	r.did("update trigger %s %s", id, asJSON(change))
+	return wire.Trigger{ID: id}, nil
+}
+
+func (r *remote) DeleteTrigger(_ context.Context, id string) error {
+	r.did("delete trigger %s", id)
 	return nil
 }
 

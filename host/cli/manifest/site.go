@@ -16,11 +16,13 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"gopkg.in/yaml.v3"
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/client"
 	"github.com/picloud/picloud/host/sites"
 )
 
@@ -82,9 +84,6 @@ func (e *staticEntry) UnmarshalYAML(node *yaml.Node) error {
 	return node.Decode((*plain)(e))
 }
 
-// siteCollection is where the files of static sites lie.
-const siteCollection = "static"
-
 // read looks at the folder.
 func (e staticEntry) read(root *os.Root) (Script, error) {
 	if e.From == "" || e.To == "" {
@@ -100,7 +99,7 @@ func (e staticEntry) read(root *os.Root) (Script, error) {
 		routes = append(routes, wire.RouteCreate{Method: "GET", Host: host, Path: "/" + prefix})
 	}
 	site := &Site{
-		Site:  sites.Site{Collection: siteCollection, Index: e.Index, NotFound: e.NotFound, Fallback: e.Fallback, MaxAge: e.MaxAge, Immutable: e.Immutable},
+		Site:  sites.Site{Index: e.Index, NotFound: e.NotFound, Fallback: e.Fallback, MaxAge: e.MaxAge, Immutable: e.Immutable},
 		files: map[string]siteFile{},
 	}
 	from := strings.Trim(path.Clean(e.From), "/")
@@ -182,15 +181,16 @@ func contentType(name string) string {
 	return cmp.Or(mime.TypeByExtension(path.Ext(name)), "application/octet-stream")
 }
 
-// siteStep makes a site what its folder is: it uploads what is new, has the site be of the new files
-// in one change, and deletes what is not of it any more.
+// siteStep makes a site what its folder is: it uploads what is new, and has the site be of the new
+// files in one change. The server deletes what no site leads to any more.
 type siteStep struct {
-	want    Script
-	present wire.Script       // the zero Script when it is to be created
-	there   map[string]string // ids of the files that are of the present site, by path
-	upload  []string          // paths
-	remove  []string          // ids
-	changed bool
+	want     Script
+	present  wire.Script       // the zero Script when it is to be created
+	there    map[string]string // ids of the files that are on the server as they are wanted, by path
+	replaced map[string]string // ids of files that the present site leads to, by path, for the one after it to keep
+	upload   []string          // paths
+	gone     int               // paths that the present site has and the wanted one has not
+	changed  bool
 }
 
 // planSite compares a folder with the site that is there.
@@ -212,7 +212,7 @@ func planSite(ctx context.Context, state State, app string, want Script, listed 
 		return nil, fmt.Errorf("script %s: %w", want.Name, err)
 	}
 	stored := map[string]wire.File{}
-	for file, err := range state.Files(ctx, app, siteCollection) {
+	for file, err := range state.Files(ctx, app, sites.Collection) {
 		if err != nil {
 			return nil, err
 		}
@@ -220,28 +220,35 @@ func planSite(ctx context.Context, state State, app string, want Script, listed 
 	}
 	for _, name := range want.Site.paths {
 		local := want.Site.files[name]
-		file, found := stored[present.Files[name]]
-		if found && file.SHA256 == local.sha256 && file.ContentType == local.contentType {
-			s.there[name] = file.ID
-		} else {
+		for _, id := range []string{present.Files[name], present.Previous[name]} {
+			if file, found := stored[id]; found && file.SHA256 == local.sha256 && file.ContentType == local.contentType {
+				s.there[name] = id
+				break
+			}
+		}
+		if s.there[name] == "" {
 			s.upload = append(s.upload, name)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(present.Files)) {
-		if id := present.Files[name]; s.there[name] != id {
-			s.remove = append(s.remove, id)
+	for name := range present.Files {
+		if _, wanted := want.Site.files[name]; !wanted {
+			s.gone++
 		}
 	}
-	same := want.Site.Site
-	same.Files = s.there
-	s.changed = len(s.upload) > 0 || len(s.remove) > 0 || s.source(s.there) != s.present.Source
+	if maps.Equal(s.there, present.Files) { // the version before is still the same one
+		s.replaced = present.Previous
+	} else {
+		s.replaced = maps.Clone(present.Files)
+		maps.DeleteFunc(s.replaced, func(name, id string) bool { return s.there[name] == id || stored[id].ID == "" })
+	}
+	s.changed = len(s.upload) > 0 || s.source(s.there) != s.present.Source
 	return s, nil
 }
 
 // source is the site as the server keeps it.
 func (s *siteStep) source(files map[string]string) string {
 	site := s.want.Site.Site
-	site.Files = files
+	site.Files, site.Previous = files, s.replaced
 	text, _ := json.Marshal(site) // maps are written in order
 	return string(text)
 }
@@ -259,8 +266,8 @@ func (s *siteStep) planned() Change {
 	if n := len(s.upload); n > 0 {
 		change.Fields = append(change.Fields, fmt.Sprintf("%d to upload", n))
 	}
-	if n := len(s.remove); n > 0 {
-		change.Fields = append(change.Fields, fmt.Sprintf("%d to delete", n))
+	if s.gone > 0 {
+		change.Fields = append(change.Fields, fmt.Sprintf("%d to remove", s.gone))
 	}
 	return change
 }
@@ -271,11 +278,21 @@ func (s *siteStep) apply(ctx context.Context, a *application) (change Change, er
 	if change.Result == Unchanged {
 		return change, nil
 	}
+	var uploaded []string // ids
+	defer func() {
+		var refused *client.Error
+		if len(uploaded) < len(s.upload) || errors.As(err, &refused) && refused.Status < 500 {
+			s.forget(ctx, a, uploaded)
+		} // else it was done, or may have been
+	}()
 	files := maps.Clone(s.there)
 	for _, name := range s.upload {
-		if files[name], err = s.send(ctx, a, name); err != nil {
+		id, err := s.send(ctx, a, name)
+		if err != nil {
 			return change, fmt.Errorf("%s: %w", path.Join(s.want.File, name), err)
 		}
+		files[name] = id
+		uploaded = append(uploaded, id)
 	}
 	source := s.source(files)
 	var script wire.Script
@@ -285,16 +302,27 @@ func (s *siteStep) apply(ctx context.Context, a *application) (change Change, er
 		script, err = a.server.UpdateScript(ctx, s.present.ID, wire.ScriptUpdate{Source: &source, Version: s.present.Version})
 	}
 	if err != nil {
-		return change, err
+		return change, fmt.Errorf("static site %s: %w", s.want.Name, err)
 	}
 	a.ids[s.want.Name] = script.ID
 	change.ID, change.Version = script.ID, script.Version
-	for _, id := range s.remove { // nothing leads to them any more
-		if err := a.server.DeleteFile(ctx, a.app, siteCollection, id); err != nil {
-			change.Warning = "files of the site before are left in the collection " + siteCollection
-		}
-	}
 	return change, nil
+}
+
+// forgetting bounds how long a deploy that has failed, or was interrupted, takes to clean up.
+const forgetting = 10 * time.Second
+
+// forget deletes what was uploaded for a site that did not come about. What is left the server deletes
+// within two hours.
+func (s *siteStep) forget(ctx context.Context, a *application, ids []string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetting)
+	defer cancel()
+	for _, id := range ids {
+		if ctx.Err() != nil {
+			return
+		}
+		_ = a.server.DeleteFile(ctx, a.app, sites.Collection, id)
+	}
 }
 
 func (s *siteStep) send(ctx context.Context, a *application, name string) (id string, err error) {
@@ -303,6 +331,6 @@ func (s *siteStep) send(ctx context.Context, a *application, name string) (id st
 		return "", err
 	}
 	defer content.Close()
-	file, err := a.server.UploadFile(ctx, a.app, siteCollection, path.Base(name), s.want.Site.files[name].contentType, content)
+	file, err := a.server.UploadFile(ctx, a.app, sites.Collection, path.Base(name), s.want.Site.files[name].contentType, content)
 	return file.ID, err
 }

@@ -78,9 +78,12 @@ func (console) Print(text string) { fmt.Println(text) }
 func (console) Debug(text, at string) {
 	fmt.Fprintf(os.Stderr, "%s | %s\n", at, text)
 }
-func (console) Yield()                  {}
-func (console) Sleep(nanoseconds int64) { time.Sleep(time.Duration(nanoseconds)) }
-func (c console) MonotonicNow() int64   { return int64(time.Since(c.start)) }
+func (console) Yield() {}
+func (console) Sleep(nanoseconds int64) *vm.Error {
+	time.Sleep(time.Duration(nanoseconds))
+	return nil
+}
+func (c console) MonotonicNow() int64 { return int64(time.Since(c.start)) }
 
 // describe shows an error with the source line it is in and a caret below.
 func describe(source string, err *vm.Error) error {

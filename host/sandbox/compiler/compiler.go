@@ -14,8 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/picloud/picloud/host/background/turns"
 	"github.com/picloud/picloud/host/sandbox/codecache"
-	"github.com/picloud/picloud/host/sandbox/turns"
 )
 
 // Bounds are what compiling one module may take.

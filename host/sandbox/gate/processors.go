@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/picloud/picloud/host/sandbox/turns"
+	"github.com/picloud/picloud/host/background/turns"
 )
 
 // Guest code keeps the processor it runs on from everything else, as Go cannot preempt it. So there is

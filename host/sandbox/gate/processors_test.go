@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/abi"
-	"github.com/picloud/picloud/host/sandbox/turns"
+	"github.com/picloud/picloud/host/background/turns"
 )
 
 // onProcessors is a gate whose guests have so many processors.

@@ -121,5 +121,6 @@ func failure(e *gate.Execution, m *memory, err error) *abi.ScriptError {
 		return &abi.ScriptError{Code: abi.CodeScriptError, Message: fmt.Sprintf("the plugin exited with code %d", exit.ExitCode())}
 	}
 	message = strings.TrimSuffix(message, " (recovered by wazero)")
-	return &abi.ScriptError{Code: abi.CodeScriptError, Message: strings.ToValidUTF8(message, "\uFFFD")}
+	message, advice := adviceOf(message)
+	return &abi.ScriptError{Code: abi.CodeScriptError, Message: strings.ToValidUTF8(message, "\uFFFD"), Advice: advice}
 }

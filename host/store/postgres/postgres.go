@@ -21,6 +21,10 @@ import (
 	"github.com/picloud/picloud/migrations"
 )
 
+// LongestTransaction is how long a transaction of [store.Store.Begin] may last: it keeps a
+// connection, and the rows that it has changed, from others.
+const LongestTransaction = 5 * time.Second
+
 // Config says where the database is.
 type Config struct {
 	// URL is a libpq connection string, as a URL or as key=value pairs, with pgxpool's parameters
@@ -96,9 +100,9 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 			TryLock:    `SELECT 1 WHERE pg_try_advisory_xact_lock(hashtextextended($1, 0))`,
 			Clock: func(micros string) string { // $1 is named for its type only
 				if micros == "" {
-					return "COALESCE(clock_timestamp(), $1)"
+					return "COALESCE(statement_timestamp(), $1)"
 				}
-				return "COALESCE(clock_timestamp(), $1) + " + micros + "::bigint * INTERVAL '1 microsecond'"
+				return "COALESCE(statement_timestamp(), $1) + " + micros + "::bigint * INTERVAL '1 microsecond'"
 			},
 			DeleteLeased: `DELETE FROM outbox USING unnest($1::text[], $2::text[]) AS ended (id, token)
 				WHERE outbox.id = ended.id AND outbox.token = ended.token RETURNING outbox.id, outbox.token`,
@@ -116,6 +120,11 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 			Announce:          announceRevision,
 			Listen:            listener(options.ConnConfig, channelRevisions),
 			Retryable:         retryable,
+			Owned: sqlstore.Owned{
+				Options: &sql.TxOptions{Isolation: sql.LevelSerializable},
+				Places:  max(1, int(options.MaxConns)/2), PlacesOfApp: max(1, int(options.MaxConns)/4),
+				Longest: LongestTransaction,
+			},
 		},
 	}), nil
 }

@@ -30,6 +30,10 @@ import (
 // FileName is the name of the database in the data directory.
 const FileName = "picloud.db"
 
+// LongestTransaction is how long a transaction of [store.Store.Begin] may last: nobody else writes
+// meanwhile.
+const LongestTransaction = time.Second
+
 // Config says where the database is.
 type Config struct {
 	Path string           // of the file; it and its directory are made if missing, for the owner only
@@ -94,6 +98,7 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 			DeleteLeased: `DELETE FROM outbox WHERE (id, token) IN (SELECT ids.value, tokens.value
 				FROM json_each($1) AS ids JOIN json_each($2) AS tokens ON ids.key = tokens.key) RETURNING id, token`,
 			Texts:   func(texts []string) any { return encodeTexts(texts) },
+			Owned:   sqlstore.Owned{Places: 1, PlacesOfApp: 1, Longest: LongestTransaction},
 			Reclaim: func(ctx context.Context) (int64, error) { return reclaim(ctx, writer) },
 			Positions: sqlstore.Positions{ // the number of the last row
 				Now:     `SELECT CAST(COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'published'), 0) AS TEXT)`,
@@ -167,16 +172,18 @@ func create(path string) error {
 func dsn(path string, readOnly bool) string {
 	options := url.Values{
 		// Another process may write too: a backup, the command line.
-		"_pragma": {
-			"busy_timeout(10000)", "auto_vacuum(INCREMENTAL)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
-			"journal_size_limit(" + strconv.Itoa(maxLogFile) + ")",
-		},
+		"_pragma": {"busy_timeout(10000)"},
 		"_txlock": {"immediate"},
 		// Times are integers. They are read by sqlstore.
 		"_time_integer_format": {"unix_micro"},
 	}
 	if readOnly {
+		// Nothing that is the file's, or about writing: it would wait for whoever writes.
 		options.Add("_pragma", "query_only(1)")
+	} else {
+		options["_pragma"] = append(options["_pragma"],
+			"auto_vacuum(INCREMENTAL)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
+			"journal_size_limit("+strconv.Itoa(maxLogFile)+")")
 	}
 	location := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: options.Encode()}
 	if location.Path[0] != '/' {

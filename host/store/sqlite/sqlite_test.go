@@ -61,3 +61,37 @@ func TestOpenFails(t *testing.T) {
 		})
 	}
 }
+
+// A transaction that lasts too long is undone, and so keeps other apps from writing for no longer.
+func TestLongTransaction(t *testing.T) {
+	s, err := fresh(t)(nil, nil)
+	require.NoError(t, err)
+	defer s.Close()
+	set := func(ctx context.Context, s store.Store, app store.App) error {
+		_, err := s.KV().Set(ctx, app.ID, "c", store.KVEntry{Key: "k", Value: []byte(`1`)}, false)
+		return err
+	}
+	slow, err := s.Apps().Create(t.Context(), store.App{Slug: "slow"})
+	require.NoError(t, err)
+	other, err := s.Apps().Create(t.Context(), store.App{Slug: "other"})
+	require.NoError(t, err)
+	tx, err := s.Begin(t.Context(), slow.ID)
+	require.NoError(t, err)
+	require.NoError(t, tx.Do(func(ctx context.Context, tx store.Store) error { return set(ctx, tx, slow) }))
+
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, set(ended, s, other), context.Canceled, "the one writer is taken")
+	_, err = s.Begin(ended, other.ID)
+	require.ErrorIs(t, err, context.Canceled)
+
+	require.NoError(t, set(t.Context(), s, other), "which ends by itself")
+	next, err := s.Begin(t.Context(), other.ID)
+	require.NoError(t, err)
+	require.NoError(t, next.Rollback())
+	require.EqualError(t, tx.Commit(), "the transaction has not ended within 1000 ms")
+	require.Equal(t, fault.Timeout, fault.Of(tx.Rollback()))
+	found, err := s.KV().Has(t.Context(), slow.ID, "c", "k")
+	require.NoError(t, err)
+	require.False(t, found)
+}

@@ -21,7 +21,11 @@ func (m mutation) tell(ctx context.Context, operation store.ChangeOperation, now
 	}
 	change := m.about
 	change.Operation, change.New, change.Previous = operation, now, before
-	return m.tx.audience.Tell(ctx, m.sqlStore, change)
+	if err := m.tx.audience.Tell(ctx, m.sqlStore, change); err != nil {
+		m.tx.refused = err
+		return err
+	}
+	return nil
 }
 
 // at is the change that brings a document to a version, or removes it at that one.

@@ -29,7 +29,7 @@ func TestTransactionsPrepare(t *testing.T) {
 		invalid = `INSERT INTO nowhere VALUES (1)`
 	)
 	for n := range 3 {
-		tx, err := db.begin(ctx)
+		tx, err := db.begin(ctx, nil)
 		expect.NoError(t, err)
 		for _, query := range []string{insert, count, list} {
 			assert.Equal(t, n > 0, db.statements.known(query) != nil, "transaction %d: %s", n, query)
@@ -48,7 +48,7 @@ func TestTransactionsPrepare(t *testing.T) {
 	}
 
 	// What is rolled back leaves the statements as they were.
-	tx, err := db.begin(ctx)
+	tx, err := db.begin(ctx, nil)
 	expect.NoError(t, err)
 	_, err = tx.ExecContext(ctx, insert, 3)
 	expect.NoError(t, err)

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/picloud/picloud/host/background/turns"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
@@ -62,6 +63,8 @@ type Dialect struct {
 	// Retryable reports whether a transaction failed only because of another one and may succeed if
 	// run again; nil when that cannot happen.
 	Retryable func(error) bool
+	// Owned is how transactions of Begin are.
+	Owned Owned
 }
 
 // Config is an open database.
@@ -90,6 +93,7 @@ func New(config Config) store.Store {
 	}
 	db := &database{Config: config, close: sync.OnceValue(config.Close)}
 	db.reader, db.writer = config.Read, config.Write
+	db.turns = turns.New(config.Dialect.Owned.Places, config.Dialect.Owned.PlacesOfApp)
 	if config.Prepare {
 		db.statements = &statements{db: config.Write}
 		db.reader, db.writer = (&statements{db: config.Read}).outside(), db.statements.outside()
@@ -101,8 +105,9 @@ func New(config Config) store.Store {
 type database struct {
 	Config
 	reader, writer queryer
-	statements     *statements // the writer's; nil without Config.Prepare
-	timed          sync.Map    // statements by what they are made of, see sqlStore.timed
+	timed          sync.Map     // statements by what they are made of, see sqlStore.timed
+	statements     *statements  // the writer's; nil without Config.Prepare
+	turns          *turns.Queue // of transactions of Begin
 	close          func() error
 }
 
@@ -230,7 +235,7 @@ func (s *sqlStore) retry(transaction func() error) (err error) {
 // or panics. It returns fn's error as it is. What is to be called after the commit may wait for the
 // audience to be left.
 func (s *sqlStore) transact(ctx context.Context, op string, lock bool, fn func(tx *transaction) error) error {
-	tx, err := s.db.begin(ctx)
+	tx, err := s.db.begin(ctx, nil)
 	if err != nil {
 		return failed(ctx, op, err)
 	}
@@ -260,6 +265,7 @@ type transaction struct {
 	sql         *sql.Tx
 	audience    store.Audience // from its first change of an app's data on
 	afterCommit []func()
+	refused     error // by who listens, to what has been written already
 }
 
 // leave leaves the audience once.
@@ -270,11 +276,11 @@ func (tx *transaction) leave() {
 	}
 }
 
-func (db *database) begin(ctx context.Context) (*transaction, error) {
+func (db *database) begin(ctx context.Context, options *sql.TxOptions) (*transaction, error) {
 	if db.statements != nil {
 		db.statements.prepareMissing(ctx)
 	}
-	tx, err := db.Write.BeginTx(ctx, nil)
+	tx, err := db.Write.BeginTx(ctx, options)
 	if err != nil {
 		return nil, err
 	}

@@ -50,6 +50,7 @@ func Exercise(t *testing.T, fresh func(tb testing.TB) Opener) {
 		{"Executions", onOne(testExecutions)},
 		{"Logs", onOne(testLogs)},
 		{"Transactions", onOne(testTransactions)},
+		{"OwnedTransactions", onOne(testOwned)},
 		{"Revisions", onOne(testRevisions)},
 		{"PrunedRevisions", onOne(testPrunedRevisions)},
 		{"Listening", testListening},

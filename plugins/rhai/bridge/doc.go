@@ -1,13 +1,14 @@
 // Package bridge is what a script sees of PiCloud: the variable ctx and the modules log, kv, docs,
-// files, http, json, base64, hex, url, regex, random, uuid, crypto and time, and the function
-// invoke. The comments of the register functions list what is in each.
+// files, http, queue, pubsub, dead_letters, json, base64, hex, url, regex, random, uuid, crypto and
+// time, and the functions invoke, invoke_async and transaction. The comments of the register functions list what
+// is in each.
 //
 // # Operations
 //
-// Functions of log, kv, docs, files and http, and invoke, perform an operation of package abi: a
-// request is written straight from the script's values, the response becomes values again. A
-// collection is a value of its own type (KvCollection, DocsCollection, FilesCollection) whose
-// methods these are:
+// Functions of log, kv, docs, files, http, queue, pubsub and dead_letters, and invoke,
+// invoke_async and transaction, perform an operation of package abi: a request is written straight from the script's
+// values, the response becomes values again. A collection or topic is a value of its own type
+// (KvCollection, DocsCollection, FilesCollection, QueueTopic) whose methods these are:
 //
 //	let visits = kv::collection("visits");
 //	visits.incr("home", 1)
@@ -30,6 +31,11 @@
 // The codes are those of [abi.OpCode]. Functions that perform no operation have the code "invalid"
 // and their own name: "regex::find". An argument of a wrong type is Rhai's "Function not found"
 // with the types that it was called with.
+//
+// A script that handles an event and fails may say what becomes of it, by a map that it throws:
+//
+//	throw #{retry_after_ms: 5000, message: "the shop is down"}   // again, but not before
+//	throw #{dead_letter: true, message: "no such order"}         // not again
 //
 // # Time and chance
 //

@@ -19,6 +19,8 @@ var library = sync.OnceValue(func() *vm.Library {
 	registerFiles(l)
 	registerHTTP(l)
 	registerInvoke(l)
+	registerTransaction(l)
+	registerEvents(l)
 	registerWeb(l)
 	registerJSON(l)
 	registerHTML(l)
@@ -34,18 +36,24 @@ var library = sync.OnceValue(func() *vm.Library {
 	return l
 })
 
-// The kinds of handle. Those of collections have the collection's name.
+// The kinds of handle. Those of collections and topics have their name.
 const (
 	kvCollection    = vm.KindHandle
 	docsCollection  = vm.KindHandle + 1
 	filesCollection = vm.KindHandle + 2
 
 	responseStream = vm.KindHandle + 3 // the out of a streamed response
+	queueTopic     = vm.KindHandle + 4
 )
 
 // registerCollection adds module::collection(name).
 func registerCollection(l *vm.Library, module string, kind vm.Kind, typeName string) {
-	l.Func(module+"::collection", func(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+	registerHandle(l, module+"::collection", kind, typeName)
+}
+
+// registerHandle adds a function from a name to a handle.
+func registerHandle(l *vm.Library, function string, kind vm.Kind, typeName string) {
+	l.Func(function, func(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 		return vm.NewHandle(kind, &vm.Handle{Type: typeName, Name: args[0].AsString()}), nil
 	}, vm.KindString)
 }

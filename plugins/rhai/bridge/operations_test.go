@@ -17,6 +17,7 @@ import (
 type wire struct {
 	answers  map[abi.Op]msgp.Marshaler
 	fails    error
+	relay    func(op abi.Op) (msgp.Marshaler, error) // answers instead, if there is one
 	ops      []abi.Op
 	requests [][]byte
 }
@@ -30,6 +31,13 @@ func (w *wire) call(op abi.Op, request []byte) ([]byte, error) {
 	}
 	w.ops = append(w.ops, op)
 	w.requests = append(w.requests, append([]byte(nil), request...))
+	if w.relay != nil {
+		answer, err := w.relay(op)
+		if answer == nil {
+			return nil, err
+		}
+		return answer.MarshalMsg(nil)
+	}
 	if w.fails != nil {
 		return nil, w.fails
 	}
@@ -87,6 +95,11 @@ func bridges(t testing.TB) []struct {
 	page := &abi.DocsFindResponse{Items: []abi.Document{*doc, *doc}, Cursor: "next"}
 	answer := &abi.HTTPResponse{Status: 404, Headers: map[string]string{"a": "b, c"}, HeadersAll: abi.Lists{"a": {"b", "c"}}, Body: raw(t, `{"x":1}`), BodyRaw: raw(t, `"{}"`)}
 	answered := `{"body":{"x":1},"body_raw":"{}","headers":{"a":"b, c"},"headers_all":{"a":["b","c"]},"status":404}`
+	letter := &abi.DeadLetter{ID: "d1", Source: "queue", Attempts: 5, Payload: raw(t, `[1.0]`)}
+	letter3 := func(payload string) string {
+		return `{"attempts":5,"created_at":"","error":"","event_id":"","first_at":null,"id":"d1","key":"","last_at":"","operation":"","payload":` + payload +
+			`,"replayed_as":"","resolution":"","resolved_at":null,"resolved_by":"","script_id":"","source":"queue","trigger_id":"","trigger_name":""}`
+	}
 	on := func(script string) string { return strings.Replace(script, ".", `::collection("c").`, 1) }
 	return []struct {
 		op                    abi.Op
@@ -169,6 +182,27 @@ func bridges(t testing.TB) []struct {
 		{abi.OpInvoke, `invoke("resize", ())`, `{"name":"resize","args":null}`, `7`, &abi.InvokeResponse{Value: raw(t, `7`)}},
 		{abi.OpInvoke, `invoke("resize", #{width: 64, of: blob(1)})`, `{"name":"resize","args":{"of":{"$blob":"AA=="},"width":64}}`, `{"body":{"$blob":"/w=="},"statusCode":201}`,
 			&abi.InvokeResponse{Value: raw(t, `{"statusCode":201,"body":{"$blob":"/w=="}}`)}},
+		{abi.OpInvokeAsync, `invoke_async("resize")`, `{"name":"resize"}`, `"x1"`, &abi.InvokeAsyncResponse{ExecutionID: "x1"}},
+		{abi.OpInvokeAsync, `invoke_async("resize", [1])`, `{"name":"resize","args":[1]}`, `"x1"`, &abi.InvokeAsyncResponse{ExecutionID: "x1"}},
+		{abi.OpInvokeAsync, `invoke_async("resize", (), #{delay_ms: 500})`, `{"name":"resize","args":null,"delay_ms":500}`, `"x1"`, &abi.InvokeAsyncResponse{ExecutionID: "x1"}},
+
+		{abi.OpQueuePush, `queue::topic("mail").push(#{to: 'a', b: blob(1)})`, `{"topic":"mail","messages":[{"body":{"b":{"$blob":"AA=="},"to":"a"}}]}`, `"m1"`, &abi.QueuePushResponse{IDs: []string{"m1"}}},
+		{abi.OpQueuePush, `queue::topic("mail").push((), #{delay_ms: 5, key: "k", dedupe: "d", debounce_ms: ()})`,
+			`{"topic":"mail","messages":[{"body":null,"dedupe":"d","delay_ms":5,"key":"k"}]}`, `"m1"`, &abi.QueuePushResponse{IDs: []string{"m1"}}},
+		{abi.OpQueuePush, `queue::topic("mail").push(1, #{key: "k", debounce_ms: 9})`, `{"topic":"mail","messages":[{"body":1,"debounce_ms":9,"key":"k"}]}`, `"m1"`, &abi.QueuePushResponse{IDs: []string{"m1"}}},
+		{abi.OpQueuePush, `queue::topic("mail").push([1, 2])`, `{"topic":"mail","messages":[{"body":[1,2]}]}`, `"m1"`, &abi.QueuePushResponse{IDs: []string{"m1"}}},
+		{abi.OpQueuePush, `queue::topic("mail").push_all([1, "b"])`, `{"topic":"mail","messages":[{"body":1},{"body":"b"}]}`, `["m1","m2"]`, &abi.QueuePushResponse{IDs: []string{"m1", "m2"}}},
+		{abi.OpQueuePush, `queue::topic("mail").push_all([1, 2], #{delay_ms: 5, key: "k"})`,
+			`{"topic":"mail","messages":[{"body":1,"delay_ms":5,"key":"k"},{"body":2,"delay_ms":5,"key":"k"}]}`, `["m1","m2"]`, &abi.QueuePushResponse{IDs: []string{"m1", "m2"}}},
+		{abi.OpPubSubPublish, `pubsub::publish("a.b", #{n: 1})`, `{"topic":"a.b","message":{"n":1}}`, `2`, &abi.PubSubPublishResponse{Delivered: 2}},
+
+		{abi.OpDeadLettersList, `dead_letters::list()`, `{}`, `{"cursor":"","items":[]}`, &abi.DeadLettersListResponse{}},
+		{abi.OpDeadLettersList, `dead_letters::list(#{limit: 1, cursor: "x", unresolved: true})`, `{"cursor":"x","limit":1,"unresolved":true}`,
+			`{"cursor":"y","items":[` + letter3("null") + `]}`, &abi.DeadLettersListResponse{Items: []abi.DeadLetter{{ID: "d1", Source: "queue", Attempts: 5}}, Cursor: "y"}},
+		{abi.OpDeadLettersGet, `dead_letters::get("d1")`, `{"id":"d1"}`, letter3(`[1.0]`), &abi.DeadLettersGetResponse{DeadLetter: letter}},
+		{abi.OpDeadLettersGet, `dead_letters::get("d2")`, `{"id":"d2"}`, `null`, &abi.DeadLettersGetResponse{}},
+		{abi.OpDeadLettersReplay, `dead_letters::replay("d1")`, `{"id":"d1"}`, `"e2"`, &abi.DeadLettersReplayResponse{EventID: "e2"}},
+		{abi.OpDeadLettersResolve, `dead_letters::resolve("d1", "ignored")`, `{"id":"d1","as":"ignored"}`, letter3(`[1.0]`), &abi.DeadLettersResolveResponse{DeadLetter: *letter}},
 	}
 }
 
@@ -219,12 +253,19 @@ func init() {
 	requestType[abi.JWTSignRequest]("JWTSignRequest")
 	requestType[abi.JWTVerifyRequest]("JWTVerifyRequest")
 	requestType[abi.GzipRequest]("GzipRequest")
+	requestType[abi.QueuePushRequest]("QueuePushRequest")
+	requestType[abi.PubSubPublishRequest]("PubSubPublishRequest")
+	requestType[abi.InvokeAsyncRequest]("InvokeAsyncRequest")
+	requestType[abi.DeadLettersListRequest]("DeadLettersListRequest")
+	requestType[abi.DeadLettersGetRequest]("DeadLettersGetRequest")
+	requestType[abi.DeadLettersResolveRequest]("DeadLettersResolveRequest")
 }
 
 func TestBridges(t *testing.T) {
 	bridged := map[abi.Op]bool{
 		abi.OpYield: true, abi.OpClockMonotonic: true, // by Rhai's own functions
 		abi.OpStreamStart: true, abi.OpStreamWrite: true, abi.OpStreamEvent: true, // see TestStreams
+		abi.OpTransactionBegin: true, abi.OpTransactionCommit: true, abi.OpTransactionRollback: true, // see TestTransactions
 	}
 	for _, b := range bridges(t) {
 		bridged[b.op] = true
@@ -287,6 +328,15 @@ func TestRefusedArguments(t *testing.T) {
 		{`files` + c + `.update("f", #{nam: "b"})`, `files.update: unknown property "nam"; there are name, content_type, data`},
 		{`invoke("f", |x| x)`, `invoke: args cannot leave the script: Fn`},
 		{`invoke("f", [1, #{at: timestamp()}])`, `invoke: args[1].at cannot leave the script: timestamp`},
+		{`invoke_async("f", 1, #{delay: 5})`, `invoke_async: unknown property "delay"; there are delay_ms`},
+		{`queue::topic("t").push(|x| x)`, `queue.push: message cannot leave the script: Fn`},
+		{`queue::topic("t").push(1, #{ttl_ms: 5})`, `queue.push: unknown property "ttl_ms"; there are debounce_ms, dedupe, delay_ms, key`},
+		{`queue::topic("t").push(1, #{delay_ms: "5"})`, `queue.push: delay_ms must be an integer, got string`},
+		{`queue::topic("t").push_all([1, #{a: 0.0/0.0}])`, `queue.push: messages[1].a cannot leave the script: NaN`},
+		{`queue::topic("t").push_all([1, 2], #{dedupe: "d"})`, `queue.push: unknown property "dedupe"; there are delay_ms, key`},
+		{`pubsub::publish("t", 1..2)`, `pubsub.publish: message cannot leave the script: range`},
+		{`dead_letters::list(#{unresolved: 1})`, `dead_letters.list: unresolved must be a bool, got i64`},
+		{`dead_letters::list(#{resolved: true})`, `dead_letters.list: unknown property "resolved"; there are cursor, limit, unresolved`},
 		{`docs::collection("c").find(#{}, #{sort: #{a: 1, b: -1}})`, `docs.find: sort must be an array of pairs where it has several paths, as a map has no order: sort: [["a", 1], ["b", -1]]`},
 		{`http::get("u", #{headers: "x"})`, `http.request: headers must be a map of strings, got string`},
 		{`http::get("u", #{headers: #{a: #{}}})`, `http.request: headers.a must be a string or an array of them, got map`},
@@ -310,6 +360,9 @@ func TestWrongTypesOfArguments(t *testing.T) {
 		`kv::collection("c").get(1)`:         `Function not found: get (KvCollection, i64) (line 1, position 21)`,
 		`docs::collection("c").create([])`:   `Function not found: create (DocsCollection, array) (line 1, position 23)`,
 		`files::collection("c").incr("a",1)`: `Function not found: incr (FilesCollection, &str | ImmutableString | String, i64) (line 1, position 24)`,
+		`queue::topic("t").push_all(1)`:      `Function not found: push_all (QueueTopic, i64) (line 1, position 19)`,
+		`queue::topic("t").get("k")`:         `Function not found: get (QueueTopic, &str | ImmutableString | String) (line 1, position 19)`,
+		`dead_letters::resolve("d")`:         `Function not found: resolve (&str | ImmutableString | String) (line 1, position 15)`,
 		`invoke(1)`:                          `Function not found: invoke (i64) (line 1, position 1)`,
 		`kv::nope("c")`:                      `Function not found: kv::nope (&str | ImmutableString | String) (line 1, position 5)`,
 	} {

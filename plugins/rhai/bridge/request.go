@@ -17,6 +17,7 @@ type request struct {
 	op   abi.Op
 	name string // of the operation
 	e    encoder
+	at   int // of the map that takes the next field: the message, or one in it
 	host *host
 	err  *vm.Error
 }
@@ -42,7 +43,7 @@ func on(t *vm.Thread, op abi.Op, collection vm.Value) *request {
 }
 
 func (r *request) field(name string) {
-	r.e.b[0]++
+	r.e.b[r.at]++
 	r.e.b = msgp.AppendString(r.e.b, name)
 }
 
@@ -64,14 +65,17 @@ func (r *request) integer(name string, n int64) *request {
 }
 
 // value writes any value that may leave the script.
-func (r *request) value(name string, v vm.Value) *request {
+func (r *request) value(name string, v vm.Value) *request { return r.valueOf(name, name, v) }
+
+// valueOf writes a value that has another name in errors.
+func (r *request) valueOf(name, shown string, v vm.Value) *request {
 	if r.err != nil {
 		return r
 	}
 	r.field(name)
 	if !r.e.value(v, 0) {
 		if r.err = r.e.err; r.err == nil {
-			r.fail(r.e.refusal(name))
+			r.fail(r.e.refusal(shown))
 		}
 	}
 	return r

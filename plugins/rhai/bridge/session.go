@@ -199,21 +199,23 @@ func invocationError(err error) *abi.ScriptError {
 
 // scriptError returns a script's error as the host gets it.
 func (s *Session) scriptError(err *vm.Error) *abi.ScriptError {
+	cause := err
+	for cause.Inner != nil {
+		cause = cause.Inner
+	}
+	advice := adviceOf(cause)
 	e := &abi.ScriptError{
 		Code:    abi.CodeScriptError,
 		Message: err.Error(),
 		Line:    int(err.Position.Line),
 		Column:  int(err.Position.Column),
 		Limit:   err.Limit,
+		Advice:  advice,
 	}
 	if s.program != nil {
 		if module, at, ok := err.Origin(s.program); ok && (module != "" || at != err.Position) {
 			e.Inside = &abi.Place{Module: module, Line: int(at.Line), Column: int(at.Column)}
 		}
-	}
-	cause := err
-	for cause.Inner != nil {
-		cause = cause.Inner
 	}
 	e.Parsing = cause.Variant == vm.ErrorParsing
 	switch {
@@ -271,15 +273,20 @@ func (h *host) Yield() {
 	}
 }
 
-// Sleep waits in the host. Why it ended is for the interrupt word to say.
-func (h *host) Sleep(nanoseconds int64) {
+// Sleep waits in the host.
+func (h *host) Sleep(nanoseconds int64) *vm.Error {
 	if h.call == nil {
-		return
+		return nil
 	}
 	sleep := abi.ClockSleepRequest{Nanoseconds: nanoseconds}
-	if request, err := sleep.MarshalMsg(nil); err == nil {
-		h.call(abi.OpClockSleep, request)
+	request, err := sleep.MarshalMsg(nil)
+	if err == nil {
+		_, err = h.call(abi.OpClockSleep, request)
 	}
+	if err != nil {
+		return operationError("clock.sleep", err)
+	}
+	return nil
 }
 
 func (h *host) MonotonicNow() int64 { return h.clock().Nanoseconds }

@@ -128,7 +128,10 @@ func (r *Recorder) Debug(text, at string) {
 func (r *Recorder) Yield() {}
 
 // Sleep lets the time pass.
-func (r *Recorder) Sleep(nanoseconds int64) { r.now += nanoseconds }
+func (r *Recorder) Sleep(nanoseconds int64) *vm.Error {
+	r.now += nanoseconds
+	return nil
+}
 
 // MonotonicNow counts the calls in milliseconds.
 func (r *Recorder) MonotonicNow() int64 {

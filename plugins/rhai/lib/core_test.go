@@ -25,11 +25,12 @@ func (h *tickingHost) MonotonicNow() int64 {
 	h.now += h.tick
 	return h.now
 }
-func (h *tickingHost) Sleep(nanoseconds int64) {
+func (h *tickingHost) Sleep(nanoseconds int64) *vm.Error {
 	h.now += nanoseconds
 	if h.asleep != nil {
 		h.asleep()
 	}
+	return nil
 }
 func (h *tickingHost) Yield() {}
 

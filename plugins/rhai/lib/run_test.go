@@ -12,11 +12,11 @@ import (
 // silentHost drops what is printed. Its time stands still.
 type silentHost struct{}
 
-func (silentHost) Print(string)        {}
-func (silentHost) Debug(_, _ string)   {}
-func (silentHost) Sleep(int64)         {}
-func (silentHost) MonotonicNow() int64 { return 0 }
-func (silentHost) Yield()              {}
+func (silentHost) Print(string)          {}
+func (silentHost) Debug(_, _ string)     {}
+func (silentHost) Sleep(int64) *vm.Error { return nil }
+func (silentHost) MonotonicNow() int64   { return 0 }
+func (silentHost) Yield()                {}
 
 // run runs a script under limits (the default for those not set) and returns its value
 // and how many operations it took. text is a string that the script sees under this

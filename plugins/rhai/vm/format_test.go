@@ -13,7 +13,7 @@ type stillHost struct{}
 
 func (stillHost) Print(string)        {}
 func (stillHost) Debug(_, _ string)   {}
-func (stillHost) Sleep(int64)         {}
+func (stillHost) Sleep(int64) *Error  { return nil }
 func (stillHost) MonotonicNow() int64 { return 0 }
 func (stillHost) Yield()              {}
 

@@ -3,7 +3,7 @@ package vm
 import "unsafe"
 
 // HandleKinds is how many kinds of handle there can be: KindHandle and those after it.
-const HandleKinds = 4
+const HandleKinds = 5
 
 // A Handle is the object of a value that stands for something outside of the script, such as
 // a collection of a service. A script can pass it on and call the functions that its library

@@ -18,8 +18,9 @@ type Host interface {
 	Debug(text, at string)
 	// MonotonicNow is a clock that only moves forward, in nanoseconds.
 	MonotonicNow() int64
-	// Sleep waits for so many nanoseconds, or less when the script is to end.
-	Sleep(nanoseconds int64)
+	// Sleep waits for so many nanoseconds, or less when the script is to end. The error says why it
+	// may not.
+	Sleep(nanoseconds int64) *Error
 	// Yield is called between slices of work. In a WebAssembly guest it must call the
 	// host: Go can neither preempt a guest nor collect garbage while it runs.
 	Yield()
@@ -262,8 +263,11 @@ func (t *Thread) MonotonicNow() int64 { return t.host.MonotonicNow() }
 
 // Sleep waits in the host for so many nanoseconds, or until the script is to end.
 func (t *Thread) Sleep(nanoseconds int64) *Error {
-	t.host.Sleep(nanoseconds)
-	return t.Poll()
+	refused := t.host.Sleep(nanoseconds)
+	if err := t.Poll(); err != nil {
+		return err
+	}
+	return refused
 }
 
 // Random returns the next of a sequence of random numbers (SplitMix64), seeded afresh for
@@ -441,6 +445,9 @@ func (e *Error) catchValue(source string) Value {
 
 // Exit returns what exit(v) fails with: it ends the script with v.
 func Exit(v Value) *Error { return &Error{Variant: errorExit, Value: v.Share()} }
+
+// IsExit reports whether e is no error, but what [Exit] ends the script with.
+func (e *Error) IsExit() bool { return e != nil && e.Variant == errorExit }
 
 // dataRace returns the error of an access to a variable that a method is at work on.
 func dataRace(name string) *Error {

@@ -1,33 +1,32 @@
-package front
+// Package coding is what answers are compressed with: which coding a client likes best, what is worth
+// compressing, and a cache of what has been.
+package coding
 
 import (
 	"net/http"
 	"strconv"
 	"strings"
 
-	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
-
-	"github.com/picloud/picloud/abi"
 )
 
-// minCompressed is how many bytes a body must have to be worth compressing.
-const minCompressed = 1 << 10
+// MinBytes is how many bytes a body must have to be worth compressing.
+const MinBytes = 1 << 10
 
-// codings are what a response may be compressed with, the preferred ones first.
+// codings are what an answer may be compressed with, the preferred ones first.
 var codings = []string{"zstd", "br", "gzip"}
 
-// isCompressible reports whether a response may be sent compressed, whatever the client takes: it is
-// large enough, of a type that shrinks, and the script has neither compressed it nor forbidden to.
-func isCompressible(c *fiber.Ctx, r abi.Response) bool {
-	if len(r.Body) < minCompressed || r.Status == http.StatusPartialContent || r.Status == http.StatusNoContent || r.Status == http.StatusNotModified {
+// IsWorth reports whether an answer may be sent compressed, whatever the client takes: it is large
+// enough, of a type that shrinks, and its header says neither that it is compressed already nor that
+// it must not be.
+func IsWorth(status int, size int64, contentType, contentEncoding, cacheControl string) bool {
+	switch {
+	case size < MinBytes || contentEncoding != "" || strings.Contains(cacheControl, "no-transform"):
+		return false
+	case status == http.StatusPartialContent || status == http.StatusNoContent || status == http.StatusNotModified:
 		return false
 	}
-	header := &c.Response().Header
-	if len(header.Peek(fiber.HeaderContentEncoding)) > 0 || strings.Contains(string(header.Peek(fiber.HeaderCacheControl)), "no-transform") {
-		return false
-	}
-	media, _, _ := strings.Cut(string(header.ContentType()), ";")
+	media, _, _ := strings.Cut(contentType, ";")
 	media = strings.ToLower(strings.TrimSpace(media))
 	if strings.HasPrefix(media, "text/") || strings.HasSuffix(media, "+json") || strings.HasSuffix(media, "+xml") {
 		return true
@@ -41,8 +40,9 @@ func isCompressible(c *fiber.Ctx, r abi.Response) bool {
 	return false
 }
 
-// negotiate returns the coding that a client likes best (RFC 9110, section 12.5.3), "" for none.
-func negotiate(accept string) (best string) {
+// Negotiate returns the coding that a client likes best by its Accept-Encoding (RFC 9110, section
+// 12.5.3), "" for none.
+func Negotiate(accept string) (best string) {
 	if accept == "" {
 		return ""
 	}
@@ -80,8 +80,8 @@ func negotiate(accept string) (best string) {
 	return best
 }
 
-// compressed returns a body in a coding.
-func compressed(body []byte, coding string) []byte {
+// Compress returns a body in a coding that [Negotiate] has returned.
+func Compress(body []byte, coding string) []byte {
 	room := make([]byte, 0, len(body)/2)
 	switch coding {
 	case "zstd":
@@ -90,4 +90,13 @@ func compressed(body []byte, coding string) []byte {
 		return fasthttp.AppendBrotliBytesLevel(room, body, fasthttp.CompressBrotliDefaultCompression)
 	}
 	return fasthttp.AppendGzipBytesLevel(room, body, fasthttp.CompressDefaultCompression)
+}
+
+// Tag returns the entity tag of what has a tag in a coding, "" for none: it is another representation,
+// which needs a strong tag of its own (RFC 9110, section 8.8.3). A weak tag stays.
+func Tag(tag, coding string) string {
+	if coding == "" || strings.HasPrefix(tag, "W/") || !strings.HasSuffix(tag, `"`) {
+		return tag
+	}
+	return strings.TrimSuffix(tag, `"`) + "-" + coding + `"`
 }

@@ -1,0 +1,275 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/client"
+)
+
+// EventsCmd groups the commands on what is to be delivered.
+type EventsCmd struct {
+	Remote
+	InApp
+	List   EventsListCmd   `cmd:"" help:"List what is to be delivered, the oldest first."`
+	Show   EventsShowCmd   `cmd:"" help:"Show an event."`
+	Retry  EventsRetryCmd  `cmd:"" help:"Have an event delivered now."`
+	Delete EventsDeleteCmd `cmd:"" help:"Delete an event that nobody handles now."`
+	Pause  EventsPauseCmd  `cmd:"" help:"Have all events of the app wait."`
+	Resume EventsResumeCmd `cmd:"" help:"Have the events of the app wait no longer."`
+	Tail   EventsTailCmd   `cmd:"" help:"Print events as they come, change and go, until interrupted."`
+}
+
+// eventColumns are those of a listing, with the names of triggers by id.
+func eventColumns(triggers map[string]string) []column[wire.Event] {
+	return []column[wire.Event]{
+		{"ID", func(e wire.Event) string { return e.ID }},
+		{"STATE", func(e wire.Event) string { return e.State }},
+		{"SOURCE", func(e wire.Event) string { return kindWord(e.Source) }},
+		{"OPERATION", func(e wire.Event) string { return e.Operation }},
+		{"FOR", func(e wire.Event) string { return cmp.Or(triggers[e.TriggerID], e.TriggerID, e.Topic, e.ScriptID) }},
+		{"ATTEMPTS", func(e wire.Event) string { return strconv.Itoa(e.Attempts) }},
+		{"DUE", func(e wire.Event) string { return localTime(e.DueAt) }},
+		{"PAYLOAD", func(e wire.Event) string { return excerpt(string(e.Payload)) }},
+	}
+}
+
+// eventProperties are what is shown of one event.
+var eventProperties = []column[wire.Event]{
+	{"ID", func(e wire.Event) string { return e.ID }},
+	{"STATE", func(e wire.Event) string { return e.State }},
+	{"SOURCE", func(e wire.Event) string { return kindWord(e.Source) }},
+	{"OPERATION", func(e wire.Event) string { return e.Operation }},
+	{"ATTEMPTS", func(e wire.Event) string { return strconv.Itoa(e.Attempts) }},
+	{"CREATED", func(e wire.Event) string { return localTime(e.CreatedAt) }},
+	{"DUE", func(e wire.Event) string { return localTime(e.DueAt) }},
+	{"TRIGGER", func(e wire.Event) string { return e.TriggerID }},
+	{"SCRIPT", func(e wire.Event) string { return e.ScriptID }},
+	{"TOPIC", func(e wire.Event) string { return e.Topic }},
+	{"KEY", func(e wire.Event) string { return e.Key }},
+	{"LAST ERROR", func(e wire.Event) string { return e.LastError }},
+	{"PAYLOAD", func(e wire.Event) string { return string(e.Payload) }},
+}
+
+// EventFlags narrow a listing of events.
+type EventFlags struct {
+	Trigger string `complete:"triggers" help:"Only those of this trigger, by name or id."`
+	Source  string `enum:"kv,docs,files,cron,queue,pubsub,dead-letter,call," default:"" help:"Only those of this source: ${enum}."`
+	State   string `enum:"waiting,running,retrying," default:"" help:"Only those in this state: ${enum}."`
+}
+
+func (f *EventFlags) query(ctx context.Context, c *client.Client, app string) (client.EventQuery, error) {
+	trigger, err := triggerID(ctx, c, app, f.Trigger)
+	return client.EventQuery{Trigger: trigger, Source: strings.ReplaceAll(f.Source, "-", "_"), State: f.State}, err
+}
+
+// An EventArg is the argument that names an event.
+type EventArg struct {
+	ID string `arg:"" help:"Id of the event." complete:"events"`
+}
+
+// EventsListCmd is `picloud events list`.
+type EventsListCmd struct {
+	EventFlags
+	Limit int `default:"100" help:"At most so many events; 0 for all (default ${default})."`
+}
+
+// Run lists the events.
+func (cmd *EventsListCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
+	query, err := cmd.query(ctx, c, in.App)
+	if err != nil {
+		return err
+	}
+	names, err := triggerNames(ctx, c, in.App)
+	if err != nil {
+		return err
+	}
+	events, err := client.Collect(first(cmd.Limit, c.Events(ctx, in.App, query)))
+	if err != nil {
+		return err
+	}
+	return printAll(r, events, eventColumns(names))
+}
+
+// EventsShowCmd is `picloud events show`.
+type EventsShowCmd struct{ EventArg }
+
+// Run shows the event.
+func (cmd *EventsShowCmd) Run(ctx context.Context, r *Remote, c *client.Client) error {
+	event, err := c.Event(ctx, cmd.ID)
+	if err != nil {
+		return err
+	}
+	return printOne(r, event, eventProperties)
+}
+
+// EventsRetryCmd is `picloud events retry`.
+type EventsRetryCmd struct{ EventArg }
+
+// Run has the event delivered.
+func (cmd *EventsRetryCmd) Run(ctx context.Context, r *Remote, c *client.Client) error {
+	event, err := c.RetryEvent(ctx, cmd.ID)
+	if err != nil {
+		return err
+	}
+	return r.printDone(event, "Event %s is due now.", event.ID)
+}
+
+// EventsDeleteCmd is `picloud events delete`.
+type EventsDeleteCmd struct{ EventArg }
+
+// Run deletes the event.
+func (cmd *EventsDeleteCmd) Run(ctx context.Context, r *Remote, c *client.Client) error {
+	event, err := c.Event(ctx, cmd.ID)
+	if err != nil {
+		return err
+	}
+	if err := c.DeleteEvent(ctx, event.ID); err != nil {
+		return err
+	}
+	return r.printDone(event, "Event %s deleted.", event.ID)
+}
+
+// EventsPauseCmd is `picloud events pause`.
+type EventsPauseCmd struct{}
+
+// Run pauses the events of the app.
+func (EventsPauseCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
+	app, err := c.PauseEvents(ctx, in.App)
+	if err != nil {
+		return err
+	}
+	return r.printDone(app, "The events of %s wait.", app.Slug)
+}
+
+// EventsResumeCmd is `picloud events resume`.
+type EventsResumeCmd struct{}
+
+// Run resumes the events of the app.
+func (EventsResumeCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
+	app, err := c.ResumeEvents(ctx, in.App)
+	if err != nil {
+		return err
+	}
+	return r.printDone(app, "The events of %s are delivered.", app.Slug)
+}
+
+// EventsTailCmd is `picloud events tail`.
+type EventsTailCmd struct {
+	EventFlags
+	Limit int `default:"1000" help:"Watch at most so many events at once (default ${default})."`
+}
+
+// Help is shown by --help.
+func (EventsTailCmd) Help() string {
+	return `The listing is read once a second: what is delivered in less than that may never
+be seen. An event that was listed and is not any more is "gone": it was delivered,
+became a dead letter, was deleted, or is not in --state any more. With --output
+json, one object a line.`
+}
+
+// tailInterval is how often `events tail` reads the listing.
+const tailInterval = time.Second
+
+// Run prints events until it is interrupted.
+func (cmd *EventsTailCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
+	if cmd.Limit < 1 {
+		return &usageError{fmt.Errorf("--limit must be at least 1, got %d", cmd.Limit)}
+	}
+	query, err := cmd.query(ctx, c, in.App)
+	if err != nil {
+		return err
+	}
+	poll := time.NewTicker(tailInterval)
+	defer poll.Stop()
+	seen, warned := tail{}, false
+	for {
+		listed, err := client.Collect(first(cmd.Limit+1, c.Events(ctx, in.App, query)))
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return err
+		}
+		if len(listed) > cmd.Limit {
+			if listed = listed[:cmd.Limit]; !warned {
+				r.notices.warn("there are more than %d events: only the oldest are watched", cmd.Limit)
+				warned = true
+			}
+		}
+		for _, event := range seen.news(listed) {
+			if err := r.printEvent(event); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-poll.C:
+		}
+	}
+}
+
+// tail is what was listed last, in its order.
+type tail struct{ last []wire.Event }
+
+// stateGone is the state of an event that was listed and is not any more.
+const stateGone = "gone"
+
+// news takes a listing up, and returns the events that it has no more, and those that are new or
+// changed.
+func (t *tail) news(listed []wire.Event) (news []wire.Event) {
+	there := make(map[string]wire.Event, len(listed))
+	for _, event := range listed {
+		there[event.ID] = event
+	}
+	before := make(map[string]wire.Event, len(t.last))
+	for _, event := range t.last {
+		before[event.ID] = event
+		if _, ok := there[event.ID]; !ok {
+			event.State = stateGone
+			news = append(news, event)
+		}
+	}
+	for _, event := range listed {
+		if was, ok := before[event.ID]; !ok || was.State != event.State || was.Attempts != event.Attempts {
+			news = append(news, event)
+		}
+	}
+	t.last = listed
+	return news
+}
+
+var stateColors = map[string]string{"retrying": yellow, stateGone: faint}
+
+// printEvent prints an event on a line.
+func (r *Remote) printEvent(event wire.Event) error {
+	if r.Output == "json" {
+		encoder := json.NewEncoder(r.stdout)
+		encoder.SetEscapeHTML(false)
+		return encoder.Encode(event)
+	}
+	_, err := fmt.Fprintln(r.stdout, formatEvent(r.stdout, event, time.Now()))
+	return err
+}
+
+// formatEvent writes an event for people who look at w.
+func formatEvent(w io.Writer, event wire.Event, now time.Time) string {
+	state := paint(w, stateColors[event.State], fmt.Sprintf("%-8s", event.State))
+	text := fmt.Sprintf("%s %s %s %s %s", localTime(now), state, event.ID, kindWord(event.Source), event.Operation)
+	if event.Attempts > 0 {
+		text += fmt.Sprintf(" attempts=%d", event.Attempts)
+	}
+	text += " " + oneLine(excerpt(string(event.Payload)))
+	if event.State == "retrying" {
+		text += " " + paint(w, red, oneLine(excerpt(event.LastError)))
+	}
+	return text
+}

@@ -1,0 +1,53 @@
+package cli
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/picloud/picloud/host/api/wire"
+)
+
+// Each listing tells what is gone, and then what is new or changed.
+func TestTail(t *testing.T) {
+	var seen tail
+	for _, test := range []struct{ listed, news string }{ // events as id:state:attempts
+		{"", ""},
+		{"1:waiting:0 2:waiting:0", "1:waiting:0 2:waiting:0"},
+		{"1:waiting:0 2:waiting:0", ""},
+		{"1:running:0 2:waiting:0 3:waiting:0", "1:running:0 3:waiting:0"},
+		{"1:retrying:1 3:waiting:0", "2:gone:0 1:retrying:1"},
+		{"1:retrying:2 3:waiting:0", "1:retrying:2"},
+		{"3:waiting:0", "1:gone:2"},
+		{"", "3:gone:0"},
+		{"1:waiting:0", "1:waiting:0"},
+	} {
+		var listed []wire.Event
+		for _, text := range strings.Fields(test.listed) {
+			part := strings.Split(text, ":")
+			listed = append(listed, wire.Event{ID: part[0], State: part[1], Attempts: int(part[2][0] - '0')})
+		}
+		var news []string
+		for _, event := range seen.news(listed) {
+			news = append(news, event.ID+":"+event.State+":"+string(rune('0'+event.Attempts)))
+		}
+		if !slices.Equal(news, strings.Fields(test.news)) {
+			t.Errorf("after the listing %q: %q, want %q", test.listed, news, test.news)
+		}
+	}
+}
+
+func TestDescribeTrigger(t *testing.T) {
+	for _, test := range []struct {
+		trigger wire.Trigger
+		want    string
+	}{
+		{wire.Trigger{Kind: "kv", TriggerDetails: wire.TriggerDetails{Collection: new("c*"), Operations: &[]string{}}}, "c*"},
+		{wire.Trigger{Kind: "queue", TriggerDetails: wire.TriggerDetails{Topic: new("t"), MaxBatch: new(1), Ordered: new(false)}}, "t"},
+		{wire.Trigger{Kind: "dead_letter", TriggerDetails: wire.TriggerDetails{Source: new(""), FailedTrigger: new(""), FailedScript: new("")}}, "any"},
+	} {
+		if got := describeTrigger(test.trigger); got != test.want {
+			t.Errorf("a trigger of %s is described as %q, want %q", test.trigger.Kind, got, test.want)
+		}
+	}
+}

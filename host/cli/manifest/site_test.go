@@ -1,0 +1,173 @@
+package manifest
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/client"
+	"github.com/picloud/picloud/host/sites"
+)
+
+// hosting is a remote that keeps files, and a static site.
+type hosting struct {
+	*remote
+	files   []wire.File
+	uploads int
+	breaks  int   // which upload fails; 0: none
+	refuses error // of the change that makes the site
+	source  string
+}
+
+func (h *hosting) Files(context.Context, string, string) iter.Seq2[wire.File, error] {
+	return listing(h.files)
+}
+
+func (h *hosting) UploadFile(_ context.Context, _, collection, name, contentType string, content io.Reader) (wire.File, error) {
+	if h.uploads++; h.uploads == h.breaks {
+		return wire.File{}, errors.New("the line broke")
+	}
+	if collection != sites.Collection {
+		return wire.File{}, fmt.Errorf("collection is %q", collection)
+	}
+	text, err := io.ReadAll(content)
+	file := wire.File{ID: fmt.Sprintf("01a20970-f805-7922-8ded-%012d", h.uploads), Name: name, ContentType: contentType, SHA256: fmt.Sprintf("%x", sha256.Sum256(text))}
+	h.files = append(h.files, file)
+	return file, err
+}
+
+func (h *hosting) DeleteFile(_ context.Context, _, _, id string) error {
+	h.files = slices.DeleteFunc(h.files, func(f wire.File) bool { return f.ID == id })
+	return nil
+}
+
+func (h *hosting) CreateScript(_ context.Context, _ string, s wire.ScriptCreate) (wire.Script, error) {
+	if h.refuses == nil {
+		h.source = s.Source
+		h.scripts = append(h.scripts, wire.Script{ID: "site", Name: s.Name, Kind: s.Kind, Source: s.Source, Version: 1})
+	}
+	return wire.Script{ID: "site", Version: 1}, h.refuses
+}
+
+func (h *hosting) UpdateScript(_ context.Context, _ string, change wire.ScriptUpdate) (wire.Script, error) {
+	if h.refuses != nil {
+		return wire.Script{}, h.refuses
+	}
+	script := &h.scripts[len(h.scripts)-1]
+	h.source, script.Source = *change.Source, *change.Source
+	script.Version++
+	return *script, nil
+}
+
+func (h *hosting) deploy(t *testing.T, files map[string]string) (changes []Change, err error) {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range files {
+		file := filepath.Join(dir, "public", name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, FileName), []byte("app: shop\nstatic: public/ -> /\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	app, err := Read(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := Make(t.Context(), h, app)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan.Apply(t.Context(), h)
+}
+
+// A deploy of a site that fails deletes what it has uploaded, unless the site may have come about all
+// the same.
+func TestFailedDeployOfASite(t *testing.T) {
+	status := func(status int) error { return &client.Error{Problem: wire.Problem{Status: status, Detail: "no"}} }
+	for _, c := range []struct {
+		name    string
+		breaks  int
+		refuses error
+		left    int // of the new files
+		says    string
+	}{
+		{"an upload breaks off", 3, nil, 0, "b.js: the line broke"},
+		{"another was faster", 0, status(http.StatusConflict), 0, "static site static: no"},
+		{"a proxy gave up", 0, status(http.StatusBadGateway), 2, "static site static: no"},
+		{"the line broke", 0, io.ErrUnexpectedEOF, 2, "static site static: unexpected EOF"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := &hosting{remote: deployed()}
+			if _, err := h.deploy(t, map[string]string{"a.html": "1"}); err != nil {
+				t.Fatal(err)
+			}
+			before := h.source
+			h.breaks, h.refuses = c.breaks, c.refuses
+			_, err := h.deploy(t, map[string]string{"a.html": "2", "b.js": "3"})
+			if err == nil || !strings.HasSuffix(err.Error(), c.says) {
+				t.Errorf("error = %v, want %s", err, c.says)
+			}
+			if h.source != before {
+				t.Errorf("the site has become %s", h.source)
+			}
+			if left := len(h.files) - 1; left != c.left {
+				t.Errorf("%d new files are left, want %d: %v", left, c.left, h.files)
+			}
+		})
+	}
+}
+
+// What a deploy replaces is kept by the site until the next.
+func TestSiteKeepsTheVersionBefore(t *testing.T) {
+	h := &hosting{remote: deployed()}
+	for _, step := range []struct {
+		files   map[string]string
+		uploads int
+		result  Result
+		kept    []string
+	}{
+		{map[string]string{"a.html": "1", "b.js": "1", "c.css": "1"}, 3, Created, nil},
+		{map[string]string{"a.html": "2", "c.css": "1"}, 1, Updated, []string{"a.html", "b.js"}},
+		{map[string]string{"a.html": "2", "c.css": "1"}, 0, Unchanged, []string{"a.html", "b.js"}},
+		{map[string]string{"a.html": "1", "b.js": "1", "c.css": "1"}, 0, Updated, []string{"a.html"}},
+		{map[string]string{"a.html": "1", "c.css": "3"}, 1, Updated, []string{"b.js", "c.css"}},
+	} {
+		before := h.uploads
+		changes, err := h.deploy(t, step.files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(changes, func(c Change) bool { return c.What == string(abi.KindStatic) })
+		if changes[i].Result != step.result || h.uploads-before != step.uploads {
+			t.Errorf("%v: %+v after %d uploads, want %s after %d", step.files, changes[i], h.uploads-before, step.result, step.uploads)
+		}
+		site, err := sites.Parse(h.source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var kept []string
+		for name := range site.Previous {
+			kept = append(kept, name)
+		}
+		slices.Sort(kept)
+		if !slices.Equal(kept, step.kept) {
+			t.Errorf("%v: kept %v, want %v", step.files, kept, step.kept)
+		}
+	}
+}

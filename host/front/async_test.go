@@ -1,0 +1,68 @@
+package front_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/events"
+)
+
+// An asynchronous route answers once the request is kept; what becomes of it can be asked.
+func TestAsynchronousRoutes(t *testing.T) {
+	s := newSite(t)
+	s.App("app")
+	script := s.Script("app", "s", `
+		let r = ctx.request;
+		kv::collection("seen").set("" + r.body.n, #{ method: r.method, id: r.params.id, query: r.query.q, header: r.headers["x-mine"], type: ctx.invocation_type });
+		#{ statusCode: 201, body: "nobody reads this" }`)
+	do[wire.Route](s, "POST", "scripts/"+script.ID+"/routes", wire.RouteCreate{Path: "/jobs/:id", Dispatch: "async"}, 201)
+	post := func(body string, headers ...string) (answer, events.Accepted) {
+		got := s.Fetch("POST", "/jobs/7?q=x", body, append(headers, "Content-Type: application/json", "X-Mine: yes")...)
+		var accepted events.Accepted
+		if got.StatusCode == 202 {
+			require.NoError(t, json.Unmarshal(got.Content, &accepted))
+			assert.Equal(t, accepted.ExecutionID, got.Header.Get("X-Execution-Id"))
+		}
+		return got, accepted
+	}
+	ended := func(id string) (e wire.Execution) {
+		require.Eventually(t, func() bool {
+			e = do[wire.Execution](s, "GET", "executions/"+id, nil, 200)
+			return e.State == wire.ExecutionEnded
+		}, 5*time.Second, 5*time.Millisecond)
+		return e
+	}
+
+	got, accepted := post(`{"n":1}`)
+	require.Equal(t, 202, got.StatusCode, "%s", got.Content)
+	execution := ended(accepted.ExecutionID)
+	assert.Equal(t, []any{"ok", 201, script.ID}, []any{execution.Outcome, execution.Status, execution.ScriptID})
+	entry := do[wire.KVEntry](s, "GET", "apps/app/kv/seen/1", nil, 200)
+	assert.JSONEq(t, `{"method":"POST","id":"7","query":"x","header":"yes","type":"http"}`, string(entry.Value))
+
+	// With a key it is accepted once.
+	do[wire.App](s, "POST", "apps/app/events:pause", nil, 200)
+	first, accepted := post(`{"n":2}`, "Idempotency-Key: k")
+	again, twice := post(`{"n":2}`, "Idempotency-Key: k")
+	assert.Equal(t, accepted, twice)
+	assert.Equal(t, string(first.Content), string(again.Content))
+	assert.Equal(t, []string{"", "true"}, []string{first.Header.Get("Idempotency-Replayed"), again.Header.Get("Idempotency-Replayed")})
+	assert.Equal(t, "waiting", do[wire.Execution](s, "GET", "executions/"+accepted.ExecutionID, nil, 200).State)
+	other, _ := post(`{"n":3}`, "Idempotency-Key: k")
+	assert.Equal(t, 409, other.StatusCode)
+	waiting := do[wire.Page[wire.Event]](s, "GET", "apps/app/events", nil, 200)
+	assert.Len(t, waiting.Items, 1)
+	do[wire.App](s, "POST", "apps/app/events:resume", nil, 200)
+	ended(accepted.ExecutionID)
+
+	got, _ = post(`{"n":4}`, "Idempotency-Key: "+strings.Repeat("k", 256))
+	assert.Equal(t, 422, got.StatusCode)
+	got, _ = post(`"` + strings.Repeat("x", 2<<20) + `"`)
+	assert.Equal(t, 413, got.StatusCode, "%.200s", got.Content)
+}
