@@ -51,6 +51,8 @@ var isolationBodies = map[string]string{
 	"replay-dead-letters":        `{}`,
 	"purge-dead-letters":         `{}`,
 	"resolve-dead-letter":        `{}`,
+	"set-topic":                  `{"access":"public"}`,
+	"create-subscriber-token":    `{}`,
 }
 
 // differs is what may differ between two answers to the same question: ids and times that the

@@ -6,7 +6,7 @@
 // everything, reads what has been committed since when it hears of something, and moves on. That is so for
 // the node that has published, too. A subscriber joins at the position of the hub, and who comes back with
 // the id of the last message it has is first sent what was committed between that and there. So nobody
-// misses a message, or gets one twice, however late its transaction commits.
+// misses a message, however late its transaction commits, and who stays gets none twice.
 //
 // Who takes messages more slowly than they come is cut off, and may come back.
 package realtime
