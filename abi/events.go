@@ -10,6 +10,8 @@ const (
 	MaxTopicBytes   = 512       // of a topic's name, a key or a dedupe
 	MaxPushMessages = 1000      // in one push
 
+	MinTokenMillis int64 = 1000                     // of the life of a subscriber's token
+	MaxTokenMillis int64 = 24 * 60 * 60 * 1000      // a day
 	MaxDelayMillis int64 = 30 * 24 * 60 * 60 * 1000 // of a delay or a debounce: thirty days
 )
 
@@ -42,6 +44,18 @@ type PubSubPublishRequest struct {
 // PubSubPublishResponse is the response of [OpPubSubPublish].
 type PubSubPublishResponse struct {
 	Delivered int `msg:"delivered"` // how many triggers get it
+}
+
+// PubSubTokenRequest is the request of [OpPubSubToken].
+type PubSubTokenRequest struct {
+	Topic     string `msg:"topic"`  // that can be subscribed to from outside
+	TTLMillis int64  `msg:"ttl_ms"` // how long it lets subscribe, [MinTokenMillis] to [MaxTokenMillis]
+}
+
+// PubSubTokenResponse is the response of [OpPubSubToken].
+type PubSubTokenResponse struct {
+	Token     string `msg:"token"`
+	ExpiresAt string `msg:"expires_at"` // RFC 3339 in UTC
 }
 
 // InvokeAsyncRequest is the request of [OpInvokeAsync].

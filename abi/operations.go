@@ -77,6 +77,8 @@ const (
 	OpDeadLettersGet     Op = 84
 	OpDeadLettersReplay  Op = 85
 	OpDeadLettersResolve Op = 86
+	// OpPubSubToken makes a token that lets somebody subscribe to a topic from outside.
+	OpPubSubToken Op = 87
 
 	// OpTransactionBegin begins a transaction: from then on the operations on kv and docs are kept by
 	// OpTransactionCommit, or undone by OpTransactionRollback, all of them. They need no capability:
@@ -178,6 +180,7 @@ var Operations = []Operation{
 	{Op: OpDeadLettersGet, Name: "dead_letters.get", Request: "DeadLettersGetRequest", Response: "DeadLettersGetResponse", Capability: AppEventsRead, Since: "1.0"},
 	{Op: OpDeadLettersReplay, Name: "dead_letters.replay", Request: "DeadLettersGetRequest", Response: "DeadLettersReplayResponse", Capability: AppEventsWrite, Since: "1.0"},
 	{Op: OpDeadLettersResolve, Name: "dead_letters.resolve", Request: "DeadLettersResolveRequest", Response: "DeadLettersResolveResponse", Capability: AppEventsWrite, Since: "1.0"},
+	{Op: OpPubSubToken, Name: "pubsub.token", Request: "PubSubTokenRequest", Response: "PubSubTokenResponse", Capability: AppEventsWrite, Since: "1.0"},
 }
 
 // Lookup finds the row of op; ok is false for a number that is not in the table.

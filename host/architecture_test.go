@@ -71,7 +71,7 @@ var house = []room{
 	{"host/dashboard", []string{"host/front/...", "host/api/problem"}, true},
 	{"host/api", []string{
 		"host/front/...", "host/api/wire", "host/api/problem", "host/catalog", "host/dispatch", "host/identity", "host/executions",
-		"host/events", "host/events/schedule", "host/realtime", "host/kv", "host/docs", "host/files", "host/secrets", "host/domains", "host/quota", "host/audit",
+		"host/events", "host/events/schedule", "host/kv", "host/docs", "host/files", "host/secrets", "host/domains", "host/quota", "host/audit",
 		"host/authz", "host/routing", "host/store",
 	}, true},
 	{"host/front/...", []string{ // edge below fasthttp, which reads heads as http1 has them; budget of bytes; content in parts; codings
@@ -100,10 +100,10 @@ var house = []room{
 	{"host/sandbox/...", nil, false},
 
 	// Services know the store and nothing of one another.
-	{"host/events", []string{"host/events/schedule", "host/docs", "host/store"}, false}, // docs: for the language of filters
+	{"host/events", []string{"host/events/schedule", "host/events/subscriber", "host/docs", "host/store"}, false}, // docs: for the language of filters
 	{"host/events/schedule", nil, false},
-	{"host/realtime", []string{"host/realtime/token", "host/store"}, false},
-	{"host/realtime/token", []string{"host/store"}, false},
+	{"host/events/subscriber", []string{"host/store"}, false},
+	{"host/realtime", []string{"host/events/subscriber", "host/store"}, false},
 	{"host/kv", []string{"host/store"}, false},
 	{"host/docs", []string{"host/store"}, false},
 	{"host/files", []string{"host/store"}, false},

@@ -12,6 +12,7 @@ import (
 	"github.com/picloud/picloud/abi"
 	sdk "github.com/picloud/picloud/guest-sdk"
 	"github.com/picloud/picloud/host/events"
+	"github.com/picloud/picloud/host/events/subscriber"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
@@ -47,6 +48,13 @@ func (h *Host) Called() []Called { return slices.Clone(h.events.called) }
 
 // Subscribe lets a topic have so many more subscribers, for pubsub.Publish to count.
 func (h *Host) Subscribe(topic string, subscribers int) { h.events.subscribers[topic] += subscribers }
+
+// OpenTopic lets a topic be subscribed to from outside with a token, which pubsub.SubscriberToken then
+// makes.
+func (h *Host) OpenTopic(topic string) error {
+	_, err := h.db.Topics().Set(context.Background(), store.Topic{AppID: h.scope.AppID, Name: topic, Access: store.AccessToken})
+	return err
+}
 
 // Bury makes a dead letter of an event that had a last error, and returns its id.
 func (h *Host) Bury(source, lastError string, payload any) (id string, err error) {
@@ -105,6 +113,11 @@ func (r *recorder) Push(_ context.Context, _, topic string, messages []events.Me
 func (r *recorder) Publish(_ context.Context, _, topic string, message json.RawMessage) (int, error) {
 	r.published = append(r.published, Published{topic, sdk.Value(message)})
 	return r.subscribers[topic], nil
+}
+
+// SubscriberToken makes a token for a topic that [Host.OpenTopic] has opened.
+func (r *recorder) SubscriberToken(ctx context.Context, appID, topic string, ttl time.Duration) (string, time.Time, error) {
+	return subscriber.New(r.host.db.Topics()).Make(ctx, appID, topic, ttl)
 }
 
 // Call keeps a call of a script that [Host.Provide] has given.

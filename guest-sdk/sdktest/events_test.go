@@ -45,6 +45,16 @@ func useEvents(t *testing.T, host *Host) {
 	require.NoError(t, err)
 	assert.Equal(t, []Published{{"a.b", sdk.Value(`[1]`)}, {"nobody", sdk.Value(`2.0`)}}, host.Published())
 
+	_, _, err = pubsub.SubscriberToken("a.b", time.Minute)
+	assert.Equal(t, sdk.CodeNotFound, sdk.ErrorCode(err))
+	require.NoError(t, host.OpenTopic("a.b"))
+	token, end, err := pubsub.SubscriberToken("a.b", time.Minute)
+	require.NoError(t, err)
+	assert.Regexp(t, "^pct_[A-Za-z0-9_-]{54}$", token)
+	assert.WithinDuration(t, time.Now().Add(time.Minute), end, 10*time.Second)
+	_, _, err = pubsub.SubscriberToken("a.b", 25*time.Hour)
+	assert.EqualError(t, err, "pubsub.token: ttl_ms: must be 1000 to 86400000, got 90000000")
+
 	_, err = sdk.InvokeAsync("mail", visit{}, time.Second)
 	assert.Equal(t, sdk.CodeNotFound, sdk.ErrorCode(err))
 	host.Provide("mail", func(sdk.Value) (any, error) { return nil, nil })

@@ -34,7 +34,7 @@ var requests = []any{
 	abi.KVCompareAndSetRequest{}, abi.DocsCreateRequest{}, abi.DocsGetRequest{}, abi.DocsFindRequest{}, abi.DocsUpdateRequest{},
 	abi.FilesCreateRequest{}, abi.FilesGetRequest{}, abi.FilesReadRequest{}, abi.FilesUpdateRequest{}, abi.FilesListRequest{}, abi.HTTPRequest{}, abi.InvokeRequest{},
 	abi.CryptoVerifyRequest{}, abi.CryptoHashPasswordRequest{}, abi.CryptoVerifyPasswordRequest{}, abi.JWTSignRequest{}, abi.JWTVerifyRequest{}, abi.GzipRequest{},
-	abi.QueuePushRequest{}, abi.PubSubPublishRequest{}, abi.InvokeAsyncRequest{},
+	abi.QueuePushRequest{}, abi.PubSubPublishRequest{}, abi.PubSubTokenRequest{}, abi.InvokeAsyncRequest{},
 	abi.DeadLettersListRequest{}, abi.DeadLettersGetRequest{}, abi.DeadLettersResolveRequest{},
 	abi.RequestSaveFileRequest{}, abi.StreamStartRequest{}, abi.StreamWriteRequest{}, abi.StreamEventRequest{},
 }

@@ -23,7 +23,6 @@ import (
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/front"
 	"github.com/picloud/picloud/host/kv"
-	"github.com/picloud/picloud/host/realtime"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -37,7 +36,6 @@ type Config struct {
 	Files          *files.Service
 	Catalog        *catalog.Catalog
 	Events         *events.Emitter
-	Realtime       *realtime.Hub
 	MaxBodyBytes   int64          // of a request, uploads of files and plugins excepted
 	MaxPluginBytes int64          // of a plugin's module; 0: 16 MiB
 	Quotas         store.AppUsage // what an app may have; 0: no bound
@@ -65,7 +63,6 @@ type API struct {
 	log        *slog.Logger
 
 	events             *events.Emitter
-	realtime           *realtime.Hub
 	triggerRetry       store.Retry
 	triggerConcurrency int
 }
@@ -76,7 +73,7 @@ func New(c Config) *API {
 		store: c.Store, authority: c.Authority, executions: c.Executions, catalog: c.Catalog,
 		kv: c.KV, docs: c.Docs, files: c.Files,
 		maxBody: c.MaxBodyBytes, maxPlugin: cmp.Or(c.MaxPluginBytes, 16<<20), quotas: c.Quotas, version: c.Version, log: c.Logger,
-		events: c.Events, realtime: c.Realtime, triggerRetry: c.TriggerRetry, triggerConcurrency: c.TriggerConcurrency,
+		events: c.Events, triggerRetry: c.TriggerRetry, triggerConcurrency: c.TriggerConcurrency,
 	}
 }
 

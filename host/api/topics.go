@@ -90,13 +90,13 @@ func (a *API) createSubscriberToken(ctx context.Context, in *struct {
 	TopicPath
 	Body wire.TokenCreate
 }) (*body[wire.SubscriberToken], error) {
-	appID, name, err := a.topic(ctx, in.TopicPath, authz.DataRead)
+	appID, name, err := a.topic(ctx, in.TopicPath, authz.DataWrite)
 	if err != nil {
 		return nil, err
 	}
-	token, end, err := a.realtime.Token(ctx, appID, name, time.Duration(in.Body.TTLMS)*time.Millisecond)
+	token, end, err := a.events.SubscriberToken(ctx, appID, name, time.Duration(in.Body.TTLMS)*time.Millisecond)
 	if err != nil {
-		return nil, located(unknown(err, "topic"))
+		return nil, located(unknown(err, "topic"), "topic", "path.topic")
 	}
 	return &body[wire.SubscriberToken]{wire.SubscriberToken{Token: token, ExpiresAt: end}}, nil
 }

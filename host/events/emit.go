@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/events/subscriber"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
@@ -40,6 +41,7 @@ type Emitter struct {
 
 	wake      func([]store.Event) // tells who delivers
 	published func()              // tells who has subscribers
+	tokens    *subscriber.Tokens
 }
 
 // NewEmitter makes an emitter. Before its first use it must be bound.
@@ -64,7 +66,7 @@ func NewEmitter(c Config) *Emitter {
 }
 
 // Bind gives the emitter the store, which is opened with what the emitter makes of changes.
-func (e *Emitter) Bind(s store.Store) { e.store = s }
+func (e *Emitter) Bind(s store.Store) { e.store, e.tokens = s, subscriber.New(s.Topics()) }
 
 // OnCommit has wake called with events after they are committed.
 func (e *Emitter) OnCommit(wake func([]store.Event)) { e.wake = wake }
@@ -314,6 +316,16 @@ func (e *Emitter) Publish(ctx context.Context, appID, topic string, message json
 		return e.keep(ctx, tx, events)
 	})
 	return len(events), err
+}
+
+// SubscriberToken makes a token that lets who has it subscribe to a topic for so long: a second to a day.
+// The error is [fault.Invalid] of "topic" or "ttl_ms", or [fault.NotFound] of a topic that cannot be
+// subscribed to.
+func (e *Emitter) SubscriberToken(ctx context.Context, appID, topic string, ttl time.Duration) (token string, end time.Time, err error) {
+	if err := CheckTopic("topic", topic); err != nil {
+		return "", time.Time{}, err
+	}
+	return e.tokens.Make(ctx, appID, topic, ttl)
 }
 
 // event is one of a trigger.

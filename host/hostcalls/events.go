@@ -22,6 +22,9 @@ type Events interface {
 	Push(ctx context.Context, appID, topic string, messages []events.Message) ([]string, error)
 	// Publish hands a message to the triggers that subscribe to a topic, and returns how many do.
 	Publish(ctx context.Context, appID, topic string, message json.RawMessage) (delivered int, err error)
+	// SubscriberToken makes a token that lets somebody subscribe to a topic for so long, and tells when it
+	// ends. The error is [fault.NotFound] of a topic that cannot be subscribed to from outside.
+	SubscriberToken(ctx context.Context, appID, topic string, ttl time.Duration) (token string, end time.Time, err error)
 	// Call has a script of the app run after a delay, with what its caller may do, and returns the id
 	// of that execution. The error is [fault.NotFound] or [fault.Invalid] when there is no such script.
 	Call(ctx context.Context, appID, name string, args json.RawMessage, delay time.Duration, capabilities []abi.Capability) (executionID string, err error)
@@ -59,6 +62,16 @@ func eventsHandlers(e Events) map[abi.Op]Handler {
 			}
 			delivered, err := e.Publish(ctx, scope.AppID, r.Topic, message)
 			return &abi.PubSubPublishResponse{Delivered: delivered}, err
+		}),
+		abi.OpPubSubToken: withEvents(e, abi.OpPubSubToken, func(ctx context.Context, scope *Scope, r *abi.PubSubTokenRequest) (msgp.Marshaler, error) {
+			if err := store.CheckName("topic", r.Topic, abi.MaxTopicBytes); err != nil {
+				return nil, err
+			}
+			if r.TTLMillis < abi.MinTokenMillis || r.TTLMillis > abi.MaxTokenMillis {
+				return nil, fault.Refuse("ttl_ms", "must be %d to %d, got %d", abi.MinTokenMillis, abi.MaxTokenMillis, r.TTLMillis)
+			}
+			token, end, err := e.SubscriberToken(ctx, scope.AppID, r.Topic, time.Duration(r.TTLMillis)*time.Millisecond)
+			return &abi.PubSubTokenResponse{Token: token, ExpiresAt: end.Format(documentTime)}, err
 		}),
 		abi.OpInvokeAsync: withEvents(e, abi.OpInvokeAsync, func(ctx context.Context, scope *Scope, r *abi.InvokeAsyncRequest) (msgp.Marshaler, error) {
 			delay, err := delayOf("delay_ms", r.DelayMillis)

@@ -43,6 +43,10 @@ func (a *asked) Push(_ context.Context, appID, topic string, messages []events.M
 	return ids, err
 }
 
+func (a *asked) SubscriberToken(_ context.Context, appID, topic string, ttl time.Duration) (string, time.Time, error) {
+	return "pct_x", time.Unix(1_800_000_000, 0).UTC(), a.note("token %s %s %s", appID, topic, ttl)
+}
+
 func (a *asked) Publish(_ context.Context, appID, topic string, message json.RawMessage) (int, error) {
 	return 2, a.note("publish %s %s %s", appID, topic, message)
 }
@@ -114,6 +118,7 @@ func TestEvents(t *testing.T) {
 			`push app mail {Key: Dedupe: Delay:0s Debounce:0s} {"to":"ada","b":{"$blob":"AP8="},"n":9223372036854775807,"f":1.0}`,
 			`push app mail {Key:k Dedupe:d Delay:1.5s Debounce:0s} null`, `push app mail {Key:k Dedupe: Delay:0s Debounce:720h0m0s} null`,
 		}},
+		{abi.OpPubSubToken, &abi.PubSubTokenRequest{Topic: "a.b", TTLMillis: 1500}, `{"token":"pct_x","expires_at":"2027-01-15T08:00:00.000000Z"}`, []string{`token app a.b 1.5s`}},
 		{abi.OpPubSubPublish, &abi.PubSubPublishRequest{Topic: "a.b", Message: value(t, `[null]`)}, `{"delivered":2}`, []string{`publish app a.b [null]`}},
 		{abi.OpInvokeAsync, &abi.InvokeAsyncRequest{Name: "resize", Args: value(t, `{"w":64}`), DelayMillis: 60_000}, `{"execution_id":"later"}`,
 			[]string{`call app resize {"w":64} 1m0s [AppEventsRead AppEventsWrite]`}},
@@ -162,6 +167,9 @@ func TestEventsRefuse(t *testing.T) {
 		{abi.OpQueuePush, push(abi.QueueMessage{DelayMillis: math.MaxInt64}), "messages[0].delay_ms: must be 0 to 2592000000, got 9223372036854775807"},
 		{abi.OpQueuePush, push(abi.QueueMessage{Key: "k", DebounceMillis: 2592000001}), "messages[0].debounce_ms: must be 0 to 2592000000, got 2592000001"},
 		{abi.OpQueuePush, push(abi.QueueMessage{DebounceMillis: 5}), "messages[0].debounce_ms: needs a key, got 5 without one"},
+		{abi.OpPubSubToken, &abi.PubSubTokenRequest{Topic: "\n", TTLMillis: 1000}, "topic: must not contain control characters"},
+		{abi.OpPubSubToken, &abi.PubSubTokenRequest{Topic: "t", TTLMillis: 999}, "ttl_ms: must be 1000 to 86400000, got 999"},
+		{abi.OpPubSubToken, &abi.PubSubTokenRequest{Topic: "t", TTLMillis: 86_400_001}, "ttl_ms: must be 1000 to 86400000, got 86400001"},
 		{abi.OpPubSubPublish, &abi.PubSubPublishRequest{Message: one}, "topic: must be 1 to 512 bytes, got 0"},
 		{abi.OpPubSubPublish, &abi.PubSubPublishRequest{Topic: "t", Message: long}, "message: must be at most 262144 bytes of JSON, got 262146"},
 		{abi.OpInvokeAsync, &abi.InvokeAsyncRequest{Name: "f", DelayMillis: -5}, "delay_ms: must be 0 to 2592000000, got -5"},

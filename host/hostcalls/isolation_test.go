@@ -165,6 +165,7 @@ func TestAppsAreIsolated(t *testing.T) {
 			{abi.OpQueuePush, func(n names) msgp.Marshaler {
 				return &abi.QueuePushRequest{Topic: "topic", Messages: []abi.QueueMessage{{Key: n.key}}}
 			}},
+			{abi.OpPubSubToken, func(n names) msgp.Marshaler { return &abi.PubSubTokenRequest{Topic: n.key, TTLMillis: 1000} }},
 			{abi.OpPubSubPublish, func(n names) msgp.Marshaler { return &abi.PubSubPublishRequest{Topic: n.key} }},
 			{abi.OpInvokeAsync, func(n names) msgp.Marshaler { return &abi.InvokeAsyncRequest{Name: n.key} }},
 			{abi.OpDocsCreate, nil},

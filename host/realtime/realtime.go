@@ -24,16 +24,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/picloud/picloud/host/background"
+	"github.com/picloud/picloud/host/events/subscriber"
 	"github.com/picloud/picloud/host/fault"
-	"github.com/picloud/picloud/host/realtime/token"
 	"github.com/picloud/picloud/host/store"
 )
 
 // Bounds.
 const (
-	Kept     = time.Hour      // how long messages can be asked for again
-	MinToken = time.Second    // of the life of a token
-	MaxToken = 24 * time.Hour // of the life of a token
+	kept = time.Hour // how long messages can be asked for again
 
 	pageSize  = 64 // messages that are read at once
 	pollEvery = time.Second
@@ -56,6 +54,7 @@ type Hub struct {
 	log      *slog.Logger
 	most     int
 	metrics  metrics
+	tokens   *subscriber.Tokens
 	reader   *background.Task
 	announce *background.Task
 
@@ -81,7 +80,7 @@ func New(c Config) *Hub {
 		c.Log = slog.Default()
 	}
 	h := &Hub{
-		store: c.Store, log: c.Log, most: c.MaxSubscribers, metrics: newMetrics(c.Registerer), turn: make(chan struct{}, 1),
+		store: c.Store, log: c.Log, most: c.MaxSubscribers, metrics: newMetrics(c.Registerer), tokens: subscriber.New(c.Store.Topics()), turn: make(chan struct{}, 1),
 		topics: map[key]map[*Subscription]struct{}{}, apps: map[string]int{},
 		empty: make(chan struct{}),
 	}
@@ -93,7 +92,7 @@ func New(c Config) *Hub {
 	h.reader = task("tell subscribers of messages", pollEvery, h.read)
 	h.Group = background.Group{h.reader, background.NewSweep("old", "messages", sweep, c.Log, func(ctx context.Context) (int, error) {
 		return store.InBatches(ctx, store.MaxBatch, func(ctx context.Context, limit int) (int, error) {
-			return published.DeleteOlder(ctx, Kept, limit)
+			return published.DeleteOlder(ctx, kept, limit)
 		})
 	})}
 	if published.Shared() {
@@ -161,42 +160,6 @@ func (h *Hub) endAll(reason string, err error) {
 			s.end(reason, err)
 		}
 	}
-}
-
-// Token makes a token that lets who has it subscribe to a topic for so long: [MinToken] to [MaxToken]. The
-// error is [fault.Invalid] of "ttl_ms", or [fault.NotFound] if the topic is not registered.
-func (h *Hub) Token(ctx context.Context, appID, topic string, ttl time.Duration) (made string, end time.Time, err error) {
-	if ttl < MinToken || ttl > MaxToken {
-		return "", time.Time{}, fault.Refuse("ttl_ms", "must be between %d and %d, got %d", MinToken.Milliseconds(), MaxToken.Milliseconds(), ttl.Milliseconds())
-	}
-	found, err := h.store.Topics().Get(ctx, appID, topic)
-	if err != nil {
-		return "", time.Time{}, err
-	}
-	secret, err := h.key(ctx)
-	if err != nil {
-		return "", time.Time{}, err
-	}
-	end = time.Now().Add(ttl).Truncate(time.Second).UTC()
-	return token.Make(secret, found, end), end, nil
-}
-
-// key returns the key of tokens.
-func (h *Hub) key(ctx context.Context) ([]byte, error) {
-	h.mu.Lock()
-	secret := h.secret
-	h.mu.Unlock()
-	if secret != nil {
-		return secret, nil
-	}
-	secret, err := h.store.Topics().Key(ctx)
-	if err != nil {
-		return nil, err
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.secret = secret
-	return secret, nil
 }
 
 // Request asks for a subscription.
@@ -288,15 +251,8 @@ func (h *Hub) admit(ctx context.Context, s *Subscription, r Request) error {
 		return err
 	}
 	if topic.Access != store.AccessPublic {
-		if r.Token == "" {
-			return fault.New(fault.Unauthorized, "the topic needs a subscriber token")
-		}
-		secret, err := h.key(ctx)
-		if err != nil {
+		if s.until, err = h.tokens.Check(ctx, topic, r.Token); err != nil {
 			return err
-		}
-		if s.until, err = token.Check(secret, topic, r.Token, time.Now()); err != nil {
-			return fault.New(fault.Unauthorized, "the token %s", err)
 		}
 	}
 	if r.LastID == "" {

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/host/events/subscriber"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/realtime"
 	"github.com/picloud/picloud/host/store"
@@ -209,17 +210,18 @@ func TestTokens(t *testing.T) {
 		one, other := nodes[0], nodes[len(nodes)-1]
 		_, err := one.db.Topics().Set(t.Context(), store.Topic{AppID: one.app, Name: "closed", Access: store.AccessToken})
 		require.NoError(t, err)
-		token, end, err := one.Token(t.Context(), one.app, "closed", realtime.MaxToken)
+		token, end, err := subscriber.New(one.db.Topics()).Make(t.Context(), one.app, "closed", subscriber.MaxTTL)
 		require.NoError(t, err)
-		require.WithinDuration(t, time.Now().Add(realtime.MaxToken), end, time.Minute)
+		require.WithinDuration(t, time.Now().Add(subscriber.MaxTTL), end, time.Minute)
 		s, err := other.Subscribe(t.Context(), realtime.Request{AppID: one.app, Topic: "closed", Token: token})
 		require.NoError(t, err, "the nodes have one key")
 		require.NoError(t, s.Close())
-		for _, ttl := range []time.Duration{0, -time.Hour, realtime.MaxToken + time.Millisecond} {
-			_, _, err = one.Token(t.Context(), one.app, "closed", ttl)
+		tokens := subscriber.New(one.db.Topics())
+		for _, ttl := range []time.Duration{0, -time.Hour, subscriber.MaxTTL + time.Millisecond} {
+			_, _, err = tokens.Make(t.Context(), one.app, "closed", ttl)
 			require.Equal(t, "ttl_ms", fault.From(err).Field)
 		}
-		_, _, err = one.Token(t.Context(), one.app, "internal", time.Hour)
+		_, _, err = tokens.Make(t.Context(), one.app, "internal", time.Hour)
 		require.Equal(t, fault.NotFound, fault.Of(err))
 	})
 }

@@ -53,4 +53,5 @@ const (
 	DeadLettersGet       Operation = "dead_letters.get"
 	DeadLettersReplay    Operation = "dead_letters.replay"
 	DeadLettersResolve   Operation = "dead_letters.resolve"
+	PubSubToken          Operation = "pubsub.token"
 )

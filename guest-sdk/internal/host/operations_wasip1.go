@@ -283,3 +283,9 @@ func deadLettersResolve(request uint64) (response uint64)
 
 // DeadLettersResolve is dead_letters.resolve.
 func DeadLettersResolve(request uint64) (response uint64) { return deadLettersResolve(request) }
+
+//go:wasmimport extism:host/user pubsub_token
+func pubsubToken(request uint64) (response uint64)
+
+// PubSubToken is pubsub.token.
+func PubSubToken(request uint64) (response uint64) { return pubsubToken(request) }

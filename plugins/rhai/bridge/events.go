@@ -25,6 +25,8 @@ var (
 //	push_all([message, ...] [, #{delay_ms, key}])       their ids; all are pushed, or none
 //
 //	pubsub::publish(topic, message)                     how many triggers get it
+//	pubsub::subscriber_token(topic, ttl_ms)             a token that lets who has it subscribe to the topic
+//	                                                    from outside, for a second to a day
 //
 //	dead_letters::list([#{limit, cursor, unresolved}])  #{items, cursor}, the newest first; no more pages:
 //	                                                    cursor is "". The payload of items is ()
@@ -60,6 +62,10 @@ func registerEvents(l *vm.Library) {
 	l.Func("pubsub::publish", func(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 		return open(t, abi.OpPubSubPublish).string("topic", args[0]).value("message", args[1]).one("delivered")
 	}, s, vm.KindAny)
+
+	l.Func("pubsub::subscriber_token", func(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+		return open(t, abi.OpPubSubToken).string("topic", args[0]).integer("ttl_ms", args[1].AsInt()).one("token")
+	}, s, vm.KindInt)
 
 	list := func(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 		return open(t, abi.OpDeadLettersList).properties(options(args, 0), deadLetterListOptions).all()

@@ -194,6 +194,7 @@ func bridges(t testing.TB) []struct {
 		{abi.OpQueuePush, `queue::topic("mail").push_all([1, "b"])`, `{"topic":"mail","messages":[{"body":1},{"body":"b"}]}`, `["m1","m2"]`, &abi.QueuePushResponse{IDs: []string{"m1", "m2"}}},
 		{abi.OpQueuePush, `queue::topic("mail").push_all([1, 2], #{delay_ms: 5, key: "k"})`,
 			`{"topic":"mail","messages":[{"body":1,"delay_ms":5,"key":"k"},{"body":2,"delay_ms":5,"key":"k"}]}`, `["m1","m2"]`, &abi.QueuePushResponse{IDs: []string{"m1", "m2"}}},
+		{abi.OpPubSubToken, `pubsub::subscriber_token("a.b", 60000)`, `{"topic":"a.b","ttl_ms":60000}`, `"pct_x"`, &abi.PubSubTokenResponse{Token: "pct_x", ExpiresAt: "e"}},
 		{abi.OpPubSubPublish, `pubsub::publish("a.b", #{n: 1})`, `{"topic":"a.b","message":{"n":1}}`, `2`, &abi.PubSubPublishResponse{Delivered: 2}},
 
 		{abi.OpDeadLettersList, `dead_letters::list()`, `{}`, `{"cursor":"","items":[]}`, &abi.DeadLettersListResponse{}},
@@ -255,6 +256,7 @@ func init() {
 	requestType[abi.GzipRequest]("GzipRequest")
 	requestType[abi.QueuePushRequest]("QueuePushRequest")
 	requestType[abi.PubSubPublishRequest]("PubSubPublishRequest")
+	requestType[abi.PubSubTokenRequest]("PubSubTokenRequest")
 	requestType[abi.InvokeAsyncRequest]("InvokeAsyncRequest")
 	requestType[abi.DeadLettersListRequest]("DeadLettersListRequest")
 	requestType[abi.DeadLettersGetRequest]("DeadLettersGetRequest")
