@@ -7,11 +7,13 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/picloud/picloud/host/api/contract"
 	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/catalog"
@@ -54,6 +56,9 @@ type API struct {
 	quotas     store.AppUsage
 	version    string
 	log        *slog.Logger
+
+	compiled sync.Once
+	contract *contract.Document // what requests are checked against
 }
 
 // New makes the API, to be mounted.
@@ -74,12 +79,11 @@ const (
 // there comes before. The app hands over requests as package front does, with [Streams]. Several
 // apps may have the API mounted.
 func (a *API) Mount(app *fiber.App) {
-	app.Use(adminPrefix, checkBody)
+	app.Use(adminPrefix, checkHead)
 	config := huma.DefaultConfig("PiCloud admin API", a.version)
 	config.OpenAPIPath = apiPrefix + "/openapi"
 	config.DocsPath, config.SchemasPath = "", ""
 	config.CreateHooks = nil // no $schema fields in answers
-	config.RejectUnknownQueryParameters = true
 	config.NoFormatFallback = false
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"bearer": {Type: "http", Scheme: "bearer", Description: "A token from auth/login (pcs_...) or an API key (pic_...)."},
@@ -98,6 +102,8 @@ func (a *API) Mount(app *fiber.App) {
 	a.mountKV(admin)
 	a.mountDocs(admin)
 	a.mountFiles(admin)
+	a.refine(admin.OpenAPI())
+	a.compiled.Do(func() { a.contract = contractOf(admin.OpenAPI()) }) // the same for all apps
 	app.Get(problem.Types, problemTypes)
 	paths := front.AnswerHead(app)
 	app.Use("/api", func(c *fiber.Ctx) error {

@@ -25,15 +25,14 @@ func (a *API) mountKV(admin huma.API) {
 // KeyPath is the path parameters of an entry.
 type KeyPath struct {
 	CollectionPath
-	Key string `path:"key" doc:"Percent-encoded"`
+	Key string `path:"key"`
 }
 
 func (a *API) withinKV(ctx context.Context, in KeyPath, c authz.Capability) (appID, collection, key string, err error) {
 	if appID, collection, err = a.within(ctx, in.CollectionPath, c); err != nil {
 		return "", "", "", err
 	}
-	key, err = unescape("path.key", in.Key)
-	return appID, collection, key, err
+	return appID, collection, in.Key, nil
 }
 
 // inKV locates the fields of the service in a request.

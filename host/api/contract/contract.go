@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -63,7 +64,7 @@ func Compile(document []byte) (*Document, error) {
 	d := &Document{tree: tree, operations: map[string]*Operation{}}
 	for path, item := range d.at("paths").fields() {
 		for method := range item.fields() {
-			o, err := d.operation(compiler, node{item.tree, item.pointer}.at(method))
+			o, err := d.operation(compiler, item.at(method))
 			if err != nil {
 				return nil, fmt.Errorf("OpenAPI document: %s %s: %w", method, path, err)
 			}
@@ -215,13 +216,22 @@ type node struct {
 	pointer string
 }
 
-func (d *Document) at(name string) node { return node{d.tree, ""}.at(name) }
+func (d *Document) at(name string) node { return node{tree: d.tree}.at(name) }
 
 var pointerEscape, pointerUnescape = strings.NewReplacer("~", "~0", "/", "~1"), strings.NewReplacer("~1", "/", "~0", "~")
 
+// at is the place by a name, or an index, below n.
 func (n node) at(name string) node {
-	object, _ := n.tree.(map[string]any)
-	return node{object[name], n.pointer + "/" + pointerEscape.Replace(name)}
+	below := node{pointer: n.pointer + "/" + pointerEscape.Replace(name)}
+	switch tree := n.tree.(type) {
+	case map[string]any:
+		below.tree = tree[name]
+	case []any:
+		if i, err := strconv.Atoi(name); err == nil && i < len(tree) {
+			below.tree = tree[i]
+		}
+	}
+	return below
 }
 
 func (n node) fields() map[string]node {
@@ -236,8 +246,8 @@ func (n node) fields() map[string]node {
 func (n node) items() []node {
 	array, _ := n.tree.([]any)
 	items := make([]node, len(array))
-	for i, item := range array {
-		items[i] = node{item, fmt.Sprintf("%s/%d", n.pointer, i)}
+	for i := range array {
+		items[i] = n.at(strconv.Itoa(i))
 	}
 	return items
 }
