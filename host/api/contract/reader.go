@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"strconv"
 
@@ -80,9 +81,13 @@ func read(d *jsontext.Decoder, schema *jsonschema.Schema) (any, error) {
 	case '"':
 		return token.String(), nil
 	case '0':
-		value, ok := number(token.String())
-		if !ok {
-			value, _ = token.Float() // the largest that there is
+		text := token.String()
+		value, ok := number(text)
+		switch {
+		case !ok && text[0] == '-': // beyond all that there are
+			value = -math.MaxFloat64
+		case !ok:
+			value = math.MaxFloat64
 		}
 		return value, nil
 	case 't', 'f':
