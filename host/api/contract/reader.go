@@ -61,7 +61,7 @@ func read(d *jsontext.Decoder, schema *jsonschema.Schema) (any, error) {
 	}
 	kind := d.PeekKind()
 	if schema != nil && leavesOpen(schema) && (kind == '{' || kind == '[') {
-		if err := d.SkipValue(); err != nil {
+		if err := skip(d); err != nil {
 			return nil, err
 		}
 		if kind == '{' {
@@ -96,6 +96,12 @@ func read(d *jsontext.Decoder, schema *jsonschema.Schema) (any, error) {
 	return nil, nil
 }
 
+// skip reads a value of which nothing is kept, faster than Decoder.SkipValue, which reads its tokens.
+func skip(d *jsontext.Decoder) error {
+	_, err := d.ReadValue()
+	return err
+}
+
 func readObject(d *jsontext.Decoder, schema *jsonschema.Schema) (any, error) {
 	object := map[string]any{}
 	unknown := 0
@@ -111,9 +117,9 @@ func readObject(d *jsontext.Decoder, schema *jsonschema.Schema) (any, error) {
 		}
 		switch tooMany := schema != nil && schema.MaxProperties != nil && len(object) > *schema.MaxProperties; {
 		case tooMany || unknown > maxWrong:
-			err = d.SkipValue()
+			err = skip(d)
 		case !known:
-			object[key], err = nil, d.SkipValue()
+			object[key], err = nil, skip(d)
 		default:
 			object[key], err = read(d, within)
 		}
@@ -133,7 +139,7 @@ func readArray(d *jsontext.Decoder, schema *jsonschema.Schema) (any, error) {
 	}
 	for d.PeekKind() != ']' {
 		if schema != nil && schema.MaxItems != nil && len(array) > *schema.MaxItems {
-			if err := d.SkipValue(); err != nil {
+			if err := skip(d); err != nil {
 				return nil, err
 			}
 			continue
@@ -167,6 +173,9 @@ func alone(s *jsonschema.Schema) bool {
 
 // leavesOpen reports whether a schema says nothing of what is in an object or an array.
 func leavesOpen(s *jsonschema.Schema) bool {
+	if s.Bool != nil { // {} is true
+		return *s.Bool
+	}
 	return !compound(s) && s.Ref == nil && s.Enum == nil && s.Const == nil &&
 		s.Properties == nil && s.AdditionalProperties == nil && s.Required == nil && s.MinProperties == nil && s.MaxProperties == nil &&
 		s.Items2020 == nil && s.MinItems == nil && s.MaxItems == nil && !s.UniqueItems
@@ -175,7 +184,7 @@ func leavesOpen(s *jsonschema.Schema) bool {
 // compound reports whether a schema has keywords that look into values in other ways than read
 // follows.
 func compound(s *jsonschema.Schema) bool {
-	return s.Bool != nil || s.DynamicRef != nil || s.Not != nil || s.AllOf != nil || s.AnyOf != nil || s.OneOf != nil || s.If != nil ||
+	return s.DynamicRef != nil || s.Not != nil || s.AllOf != nil || s.AnyOf != nil || s.OneOf != nil || s.If != nil ||
 		s.PropertyNames != nil || s.PatternProperties != nil || s.Dependencies != nil || s.DependentRequired != nil || s.DependentSchemas != nil ||
 		s.UnevaluatedProperties != nil || s.Contains != nil || s.Items != nil || s.PrefixItems != nil || s.UnevaluatedItems != nil
 }
