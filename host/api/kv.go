@@ -96,9 +96,6 @@ func (a *API) setKV(ctx context.Context, in *struct {
 	}
 	options := kv.SetOptions{TTLMillis: in.Body.TTLMillis, IfAbsent: in.Body.IfAbsent}
 	if in.Body.ExpiresAt != nil {
-		if in.Body.TTLMillis != nil {
-			return nil, problem.InvalidField("body.expires_at", "cannot be given together with ttl_ms", nil)
-		}
 		options.ExpiresAt = *in.Body.ExpiresAt
 	}
 	set, err := a.kv.Set(ctx, appID, collection, key, kv.JSON(in.Body.Value), options)

@@ -87,7 +87,7 @@ func TestKVRefuses(t *testing.T) {
 		{"PUT", "kv/c/k", `{}`, "body.value", "missing", 422},
 		{"PUT", "kv/c/k", `{"value":1,"ttl":5}`, "body.ttl", "no such field", 422},
 		{"PUT", "kv/c/k", `{"value":1,"ttl_ms":0}`, "body.ttl_ms", "0", 422},
-		{"PUT", "kv/c/k", `{"value":1,"ttl_ms":5,"expires_at":"2100-01-01T00:00:00Z"}`, "body.expires_at", "together", 422},
+		{"PUT", "kv/c/k", `{"value":1,"ttl_ms":5,"expires_at":"2100-01-01T00:00:00Z"}`, "body.expires_at", "beside", 422},
 		{"PUT", "kv/c/k", `{"value":"` + large + `"}`, "body.value", fmt.Sprint(1 << 20), 422},
 		{"PUT", "kv/c/k", `{"value":1e999}`, "body.value", "", 422},
 		{"PUT", "kv/c/" + strings.Repeat("k", 513), `{"value":1}`, "path.key", "got 513", 422},
