@@ -41,7 +41,7 @@ func TestRoutesRefuse(t *testing.T) {
 	p := s.Refused(create(`{"method":"GET","path":"/users/:name"}`), 409, "body.path", "GET /users/:id ("+first.ID+")")
 	assert.Equal(t, first.ID, p.Other)
 	s.Refused(create(`{"method":"GET","path":"/users/:id"}`), 409, "body.path", first.ID)
-	s.Refused(create(`{"path":"users"}`), 422, "body.path", "begin with /")
+	s.Refused(create(`{"path":"users"}`), 422, "body.path", "begins with /")
 	s.Refused(create(`{"path":"/api/x"}`), 422, "body.path", "reserved")
 	s.Refused(create(`{"path":"/healthz"}`), 422, "body.path", "reserved")
 	s.Refused(create(`{"path":"/a//b"}`), 422, "body.path", "//")
@@ -156,7 +156,7 @@ func TestMatchRoute(t *testing.T) {
 	assert.Equal(t, wire.RouteMatched{Allow: []string{"GET", "HEAD"}}, match(`{"method":"PUT","path":"/users/7"}`))
 	assert.Equal(t, wire.RouteMatched{}, match(`{"path":"/hooks"}`))
 	assert.Equal(t, wire.RouteMatched{}, match(`{"path":"/api/v1/x"}`), "reserved")
-	s.Refused(s.Admin(s.Token, "POST", "apps/app/routes:match", `{"path":"nope"}`), 422, "body.path", "begin with /")
+	s.Refused(s.Admin(s.Token, "POST", "apps/app/routes:match", `{"path":"nope"}`), 422, "body.path", "begins with /")
 	s.Refused(s.Admin(s.Token, "POST", "apps/app/routes:match", `{"path":"/a%zz"}`), 422, "body.path", "percent-encoding")
 }
 

@@ -111,14 +111,20 @@ func (a *API) refine(document *huma.OpenAPI) {
 	field("DocumentWrite", "data").Type = huma.TypeObject
 	field("RunRequest", "event").Type = huma.TypeObject
 	fileName(field("FileUpdate", "name"))
-	bound(field("FileUpdate", "content_type"), 1, files.MaxContentTypeBytes)
-	bound(field("RouteCreate", "path"), 1, routing.MaxPathBytes)
+	const (
+		token     = "[!#$%&'*+.^_`|~0-9A-Za-z-]+" // of RFC 9110
+		oneToken  = "^" + token + "$"
+		mediaType = "^" + token + "/" + token + "($|[ \t]*;)"
+	)
+	match(bound(field("FileUpdate", "content_type"), 1, files.MaxContentTypeBytes), mediaType, "a media type as in text/plain")
+	match(bound(field("RouteCreate", "path"), 1, routing.MaxPathBytes), "^/", "a path that begins with /")
+	match(field("RouteMatch", "path"), "^/", "a path that begins with /")
+	match(field("Request", "path"), "^(/|$)", "a path that begins with /")
 
-	const token = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$" // of RFC 9110
 	bound(field("CORS", "origins"), 1, routing.MaxCORSText)
-	match(bound(field("CORS", "methods"), 1, routing.MaxCORSText), token, "a method")
+	match(bound(field("CORS", "methods"), 1, routing.MaxCORSText), oneToken, "a method")
 	for _, name := range []string{"headers", "expose"} {
-		match(bound(field("CORS", name), 1, routing.MaxCORSText), token, "the name of a header")
+		match(bound(field("CORS", name), 1, routing.MaxCORSText), oneToken, "the name of a header")
 	}
 	for _, name := range []string{"origins", "methods", "headers", "expose"} {
 		schemas["CORS"].Properties[name].MaxItems = pointer(routing.MaxCORSEntries)

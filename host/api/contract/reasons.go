@@ -19,7 +19,7 @@ import (
 )
 
 // reasons says what is wrong with a value, in the words that the services have for it, and where in
-// the request that is.
+// the request that is. The value goes along unless the words have it, or its size, already.
 func (d *Document) reasons(e *jsonschema.ValidationError, value any, location string) []wire.FieldError {
 	for _, token := range e.InstanceLocation {
 		switch within := value.(type) {
@@ -43,7 +43,11 @@ func (d *Document) reasons(e *jsonschema.ValidationError, value any, location st
 		}
 		return wrong
 	}
-	return []wire.FieldError{{Location: location, Message: d.reason(e), Value: value}}
+	field := wire.FieldError{Location: location, Message: d.reason(e), Value: value}
+	if strings.Contains(field.Message, ", got ") { // which tells enough of it
+		field.Value = nil
+	}
+	return []wire.FieldError{field}
 }
 
 var english = message.NewPrinter(language.English)
@@ -56,13 +60,16 @@ func (d *Document) reason(e *jsonschema.ValidationError) string {
 		if strings.ContainsAny(want[:1], "aeiou") {
 			article = "an "
 		}
+		if k.Got == "string" || k.Got == "number" || k.Got == "boolean" { // the value is told
+			return "must be " + article + want
+		}
 		return fmt.Sprintf("must be %s%s, got %s", article, want, k.Got)
 	case *kind.Enum:
 		return fmt.Sprintf("must be one of %s", list(k.Want))
 	case *kind.Minimum:
-		return fmt.Sprintf("must be at least %s, got %s", decimal(k.Want), decimal(k.Got))
+		return "must be at least " + decimal(k.Want)
 	case *kind.Maximum:
-		return fmt.Sprintf("must be at most %s, got %s", decimal(k.Want), decimal(k.Got))
+		return "must be at most " + decimal(k.Want)
 	case *kind.MinLength:
 		return fmt.Sprintf("must be at least %s, got %d", count(k.Want, "character"), k.Got)
 	case *kind.MaxLength:
