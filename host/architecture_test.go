@@ -70,7 +70,7 @@ var house = []room{
 	// Handlers translate.
 	{"host/dashboard", []string{"host/front/...", "host/api/problem"}, true},
 	{"host/api", []string{
-		"host/front/...", "host/api/wire", "host/api/problem", "host/catalog", "host/dispatch", "host/identity", "host/executions",
+		"host/front/...", "host/api/contract", "host/api/wire", "host/api/problem", "host/catalog", "host/dispatch", "host/identity", "host/executions",
 		"host/events", "host/events/schedule", "host/kv", "host/docs", "host/files", "host/secrets", "host/domains", "host/quota", "host/audit",
 		"host/authz", "host/routing", "host/store",
 	}, true},
@@ -79,6 +79,7 @@ var house = []room{
 		"host/sites", "host/domains", "host/quota", "host/authz", "host/form", "host/routing", "host/store",
 	}, true},
 	{"host/client", []string{"host/api/wire"}, true},
+	{"host/api/contract", []string{"host/api/problem", "host/api/wire"}, true},
 	{"host/api/problem", []string{"host/api/wire"}, true},
 	{"host/api/wire", nil, false},
 	{"host/reference", nil, false},

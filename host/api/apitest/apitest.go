@@ -48,8 +48,8 @@ const (
 	MaxBody       = 3 << 20
 	MaxFile       = 9 << 20
 	MaxPlugin     = 1 << 20
-	MaxDepth      = 4  // of events that cause one another
-	MaxPending    = 50 // events of an app
+	MaxDepth      = 4   // of events that cause one another
+	MaxPending    = 500 // events of an app
 	AdminPassword = "correct horse"
 )
 
