@@ -114,7 +114,7 @@ func NewLogging(t testing.TB, log *slog.Logger, changes ...func(*front.Config)) 
 	retry := store.Retry{MaxAttempts: 3, Backoff: store.BackoffConstant, Base: time.Millisecond, Max: time.Second}
 	dispatcher := dispatch.New(dispatch.Config{
 		Store: db, Table: triggers, Emitter: emitter, Runner: runs, Registrant: s.Auth.Registrant,
-		Concurrency: MaxConcurrent / 2, CallConcurrency: 4, CallRetry: retry, Log: log,
+		Concurrency: MaxConcurrent / 2, PerApp: MaxConcurrent / 4, CallConcurrency: 4, CallRetry: retry, Log: log,
 	})
 	apps, err := catalog.New(ctx, catalog.Config{
 		Store: db, Executions: runs, Logger: log, Registry: listeners, Triggers: triggers, TriggersChanged: dispatcher.Changed,
