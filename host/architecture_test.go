@@ -70,7 +70,7 @@ var house = []room{
 	// Handlers translate.
 	{"host/dashboard", []string{"host/front/...", "host/api/problem"}, true},
 	{"host/api", []string{
-		"host/front/...", "host/api/wire", "host/api/problem", "host/catalog", "host/dispatch", "host/identity", "host/executions",
+		"host/front/...", "host/api/contract", "host/api/wire", "host/api/problem", "host/catalog", "host/dispatch", "host/identity", "host/executions",
 		"host/events", "host/events/schedule", "host/kv", "host/docs", "host/files", "host/secrets", "host/domains", "host/quota", "host/audit",
 		"host/authz", "host/routing", "host/store",
 	}, true},
@@ -79,6 +79,7 @@ var house = []room{
 		"host/sites", "host/domains", "host/quota", "host/authz", "host/form", "host/routing", "host/store",
 	}, true},
 	{"host/client", []string{"host/api/wire"}, true},
+	{"host/api/contract", []string{"host/api/problem", "host/api/wire"}, true},
 	{"host/api/problem", []string{"host/api/wire"}, true},
 	{"host/api/wire", nil, false},
 	{"host/reference", nil, false},
@@ -102,8 +103,8 @@ var house = []room{
 	// Services know the store and nothing of one another.
 	{"host/events", []string{"host/events/schedule", "host/events/subscriber", "host/docs", "host/store"}, false}, // docs: for the language of filters
 	{"host/events/schedule", nil, false},
-	{"host/events/subscriber", []string{"host/store"}, false},
 	{"host/realtime", []string{"host/events/subscriber", "host/store"}, false},
+	{"host/events/subscriber", []string{"host/store"}, false},
 	{"host/kv", []string{"host/store"}, false},
 	{"host/docs", []string{"host/store"}, false},
 	{"host/files", []string{"host/store"}, false},
@@ -142,7 +143,7 @@ var house = []room{
 var outside = []room{
 	{"examples/...", []string{"guest-sdk/..."}, false},
 	{"guest-sdk/sdktest", []string{
-		"guest-sdk/...", "host/hostcalls", "host/events", "host/kv", "host/docs", "host/files", "host/fetch", "host/form", "host/fault", "host/store/sqlite", "host/store", "abi/...",
+		"guest-sdk/...", "host/hostcalls", "host/events", "host/events/subscriber", "host/kv", "host/docs", "host/files", "host/fetch", "host/form", "host/fault", "host/store/sqlite", "host/store", "abi/...",
 	}, true},
 	{"guest-sdk/...", []string{"abi/..."}, false},
 }

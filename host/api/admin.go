@@ -3,18 +3,10 @@ package api
 import (
 	"context"
 	"errors"
-	"io"
-	"mime"
-	"net/http"
-	"net/url"
-	"reflect"
-	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
-	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
 	"github.com/picloud/picloud/host/api/problem"
@@ -28,62 +20,6 @@ import (
 
 // bearer marks an operation that needs a credential.
 var bearer = []map[string][]string{{"bearer": {}}}
-
-// checkBody refuses bodies that huma would take too easily: compressed ones, which could unfold to
-// any size, and JSON that is not UTF-8, whose wrong bytes Go's decoder replaces silently. It reads
-// nothing: huma does, when it knows that the operation exists and who calls.
-func checkBody(c *fiber.Ctx) error {
-	if _, err := url.ParseRequestURI(string(c.Request().RequestURI())); err != nil { // which huma takes for granted
-		return problem.New(http.StatusBadRequest, fault.Invalid, "malformed address").Send(c)
-	}
-	body := c.Request().BodyStream()
-	if body == nil {
-		return c.Next()
-	}
-	var refused *problem.Problem
-	media, _, err := mime.ParseMediaType(c.Get(fiber.HeaderContentType, fiber.MIMEApplicationJSON))
-	switch {
-	case len(c.Request().Header.ContentEncoding()) > 0:
-		refused = problem.New(http.StatusUnsupportedMediaType, fault.Invalid, "the body must not be compressed")
-	case front.BodyOf(c.Context()) != nil: // of any type, to be read by its handler
-		return c.Next()
-	case err != nil || media != fiber.MIMEApplicationJSON && !strings.HasSuffix(media, "+json"):
-		refused = problem.New(http.StatusUnsupportedMediaType, fault.Invalid, "the content type must be application/json, got "+problem.Shorten(c.Get(fiber.HeaderContentType)))
-	default:
-		c.Request().SetBodyStream(&utf8Reader{from: body}, -1)
-		return c.Next()
-	}
-	return refused.Send(c)
-}
-
-// utf8Reader ends with an error where what it reads is not UTF-8.
-type utf8Reader struct {
-	from io.Reader
-	cut  []byte // the beginning of a character whose rest is still to come
-}
-
-func (r *utf8Reader) Read(p []byte) (int, error) {
-	n, err := r.from.Read(p)
-	text := p[:n]
-	if len(r.cut) > 0 {
-		text, r.cut = append(r.cut, text...), nil
-	}
-	if end := len(text); n > 0 && err == nil {
-		for back := 1; back < min(utf8.UTFMax, end+1); back++ {
-			if c := text[end-back]; utf8.RuneStart(c) {
-				if !utf8.FullRune(text[end-back:]) {
-					r.cut = slices.Clone(text[end-back:])
-					text = text[:end-back]
-				}
-				break
-			}
-		}
-	}
-	if !utf8.Valid(text) {
-		return n, problem.New(http.StatusBadRequest, fault.Invalid, "the body is not valid UTF-8")
-	}
-	return n, err
-}
 
 type principalKey struct{}
 
@@ -177,6 +113,9 @@ func operation[I, O any](a *API, admin huma.API, method, path, id, summary strin
 	for _, change := range more {
 		change(&op)
 	}
+	documented(admin, &op)
+	op.Middlewares = append(op.Middlewares, a.check)
+	op.SkipValidateParams, op.SkipValidateBody = true, true // a.check has
 	huma.Register(admin, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
 		if err != nil {
@@ -186,23 +125,13 @@ func operation[I, O any](a *API, admin huma.API, method, path, id, summary strin
 	})
 }
 
-// alsoCreates documents that an operation answers 201, with the same body, when it has made something.
-func alsoCreates[T any](admin huma.API) func(*huma.Operation) {
-	return func(op *huma.Operation) {
-		schema := admin.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[T](), true, "")
-		op.Responses = map[string]*huma.Response{"201": {
-			Description: http.StatusText(http.StatusCreated), Content: map[string]*huma.MediaType{"application/json": {Schema: schema}},
-		}}
-	}
-}
-
 // body is an answer with a JSON body.
 type body[T any] struct{ Body T }
 
 // Paging holds the query parameters of every listing.
 type Paging struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"50" doc:"Most items to answer"`
-	Cursor string `query:"cursor" doc:"Of the piece before"`
+	Cursor string `query:"cursor" pattern:"^[A-Za-z0-9_-]*$" patternDescription:"a cursor of this listing" doc:"Of the piece before; no other text is one"`
 }
 
 func (p Paging) request() store.PageRequest {

@@ -8,11 +8,13 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/picloud/picloud/host/api/contract"
 	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/catalog"
@@ -65,6 +67,9 @@ type API struct {
 	events             *events.Emitter
 	triggerRetry       store.Retry
 	triggerConcurrency int
+
+	compiled sync.Once
+	contract *contract.Document // what requests are checked against
 }
 
 // New makes the API, to be mounted.
@@ -86,7 +91,7 @@ const (
 // there comes before. The app hands over requests as package front does, with [Streams]. Several
 // apps may have the API mounted.
 func (a *API) Mount(app *fiber.App) {
-	app.Use(adminPrefix, checkBody)
+	app.Use(adminPrefix, checkHead)
 	app.Use(apiPrefix+"/openapi", func(c *fiber.Ctx) error {
 		c.Set(fiber.HeaderCacheControl, "no-store") // it changes with the server, and nobody reads it often
 		return c.Next()
@@ -95,7 +100,6 @@ func (a *API) Mount(app *fiber.App) {
 	config.OpenAPIPath = apiPrefix + "/openapi"
 	config.DocsPath, config.SchemasPath = "", ""
 	config.CreateHooks = nil // no $schema fields in answers
-	config.RejectUnknownQueryParameters = true
 	config.NoFormatFallback = false
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"bearer": {Type: "http", Scheme: "bearer", Description: "A token from auth/login (pcs_...) or an API key (pic_...)."},
@@ -116,6 +120,8 @@ func (a *API) Mount(app *fiber.App) {
 	a.mountKV(admin)
 	a.mountDocs(admin)
 	a.mountFiles(admin)
+	a.refine(admin.OpenAPI())
+	a.compiled.Do(func() { a.contract = contractOf(admin.OpenAPI()) }) // the same for all apps
 	app.Get(problem.Types, problemTypes)
 	paths := front.AnswerHead(app)
 	app.Use("/api", func(c *fiber.Ctx) error {

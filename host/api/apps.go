@@ -108,7 +108,18 @@ func (a *API) deleteApp(ctx context.Context, in *AppPath) (*none, error) {
 }
 
 func wireApp(a store.App) wire.App {
-	return wire.App{ID: a.ID, Slug: a.Slug, Name: a.Name, CORS: (*wire.CORS)(a.CORS), CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt}
+	return wire.App{ID: a.ID, Slug: a.Slug, Name: a.Name, CORS: wireCORS(a.CORS), CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt}
+}
+
+func wireCORS(c *store.CORS) *wire.CORS {
+	if c == nil {
+		return nil
+	}
+	out := wire.CORS(*c)
+	if out.Origins == nil {
+		out.Origins = []string{} // of a policy that allows none
+	}
+	return &out
 }
 
 func wirePage[From, To any](page store.Page[From], convert func(From) To) wire.Page[To] {

@@ -38,15 +38,15 @@ func TestAppsRefuse(t *testing.T) {
 	s.App("second")
 	s.Refused(s.Admin(s.Token, "PUT", "apps/second", `{"slug":"taken"}`), 409, "body.slug", "already in use")
 	for _, slug := range []string{"", "To-Do", "to do", "-x", "x-", "x_y", "é", strings.Repeat("x", 64), "a/b"} {
-		s.Refused(create(fmt.Sprintf(`{"slug":%q}`, slug)), 422, "body.slug", "expected")
+		s.Refused(create(fmt.Sprintf(`{"slug":%q}`, slug)), 422, "body.slug", "must be")
 	}
 	s.Refused(create(`{"slug":"01a20970-f805-7922-8ded-6d329840dbfc"}`), 422, "body.slug", "id")
-	s.Refused(create(`{"slug":3}`), 422, "body.slug", "expected string")
-	s.Refused(create(`{"slug":"a","owner":"me"}`), 422, "body.owner", "unexpected property")
-	s.Refused(create(`{"name":"a"}`), 422, "body", "slug")
+	s.Refused(create(`{"slug":3}`), 422, "body.slug", "must be a string")
+	s.Refused(create(`{"slug":"a","owner":"me"}`), 422, "body.owner", "no such field")
+	s.Refused(create(`{"name":"a"}`), 422, "body.slug", "missing")
 	s.Refused(create(`{"slug":"a","name":"`+strings.Repeat("x", 201)+`"}`), 422, "body.name", "200")
-	s.Refused(create(`{"slug":"a","name":"a\u0000b"}`), 422, "body.name", "NUL")
-	for _, id := range []string{"nope", "01a20970-f805-7922-8ded-6d329840dbfc", "%00", "%ff", "a%2Fb", strings.Repeat("x", 3000)} {
+	s.Refused(create(`{"slug":"a","name":"a\u0000b"}`), 422, "body.name", "control characters")
+	for _, id := range []string{"nope", "01a20970-f805-7922-8ded-6d329840dbfc", "%00", "a%2Fb", strings.Repeat("x", 3000)} {
 		s.Refused(s.Admin(s.Token, "GET", "apps/"+id, ""), 404, "", "not found")
 	}
 }
@@ -70,8 +70,8 @@ func TestListingIsPaged(t *testing.T) {
 	}
 	assert.Equal(t, []string{"app-0", "app-1", "app-2", "app-3", "app-4"}, slugs)
 	get := func(query string) answer { return s.Admin(s.Token, "GET", "apps?"+query, "") }
-	s.Refused(get("limit=0"), 422, "query.limit", ">= 1")
-	s.Refused(get("limit=1001"), 422, "query.limit", "<= 1000")
+	s.Refused(get("limit=0"), 422, "query.limit", "at least 1")
+	s.Refused(get("limit=1001"), 422, "query.limit", "at most 1000")
 	s.Refused(get("limit=many"), 422, "query.limit", "integer")
 	s.Refused(get("cursor=nonsense"), 422, "query.cursor", "not a cursor")
 	s.Refused(get("page=2"), 422, "query.page", "unknown query parameter")

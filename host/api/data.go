@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"net/url"
 
 	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/api/wire"
@@ -16,7 +15,7 @@ import (
 // CollectionPath is the path parameters of everything in a collection.
 type CollectionPath struct {
 	AppPath
-	Collection string `path:"collection" doc:"Name of the collection, percent-encoded"`
+	Collection string `path:"collection" doc:"Name of the collection"`
 }
 
 // within finds the app, for a caller with a capability in it, and the name of the collection.
@@ -25,17 +24,7 @@ func (a *API) within(ctx context.Context, in CollectionPath, c authz.Capability)
 	if err != nil {
 		return "", "", err
 	}
-	collection, err = unescape("path.collection", in.Collection)
-	return app.ID, collection, err
-}
-
-// unescape decodes a part of the path, which may be any text.
-func unescape(location, part string) (string, error) {
-	text, err := url.PathUnescape(part)
-	if err != nil {
-		return "", problem.InvalidField(location, "is not percent-encoded", part)
-	}
-	return text, nil
+	return app.ID, in.Collection, nil
 }
 
 // located tells of a field that a service refuses where in the request it is: places are pairs of a

@@ -23,9 +23,17 @@ func (a *API) mountDocs(admin huma.API) {
 	operation(a, admin, http.MethodGet, "/apps/{app}/docs/{collection}", "find-docs", "Find documents of a collection", http.StatusOK, a.findDocs)
 	operation(a, admin, http.MethodPost, "/apps/{app}/docs/{collection}", "create-doc", "Create a document", http.StatusCreated, a.createDoc)
 	operation(a, admin, http.MethodGet, "/apps/{app}/docs/{collection}/{id}", "get-doc", "Show a document", http.StatusOK, a.getDoc)
-	operation(a, admin, http.MethodPut, "/apps/{app}/docs/{collection}/{id}", "put-doc", "Replace a document, or create one with this id", http.StatusOK, a.putDoc, alsoCreates[wire.Document](admin))
+	operation(a, admin, http.MethodPut, "/apps/{app}/docs/{collection}/{id}", "put-doc", "Replace a document, or create one with this id", http.StatusOK, a.putDoc, alsoCreates[wire.Document](admin), underUUID)
 	operation(a, admin, http.MethodPatch, "/apps/{app}/docs/{collection}/{id}", "patch-doc", "Merge into a document (RFC 7396)", http.StatusOK, a.patchDoc)
 	operation(a, admin, http.MethodDelete, "/apps/{app}/docs/{collection}/{id}", "delete-doc", "Delete a document", http.StatusNoContent, a.deleteDoc)
+}
+
+// underUUID documents that the id of an item may be chosen, among UUIDs.
+func underUUID(op *huma.Operation) {
+	op.Parameters = append(op.Parameters, &huma.Param{
+		Name: "id", In: "path", Required: true,
+		Schema: match(&huma.Schema{Type: huma.TypeString}, "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", "a UUID in lower case"),
+	})
 }
 
 // ItemPath is the path parameters of a document or a file.
@@ -36,23 +44,16 @@ type ItemPath struct {
 
 // IfMatch is the version that a change of a document or a script was made for.
 type IfMatch struct {
-	IfMatch string `header:"If-Match" doc:"The version that the change was made for, as in the ETag: \"3\". At any other it is refused with 412"`
+	IfMatch string `header:"If-Match" pattern:"^(\\*|\"[1-9][0-9]{0,17}\")$" patternDescription:"one version in quotes, as in \"3\"" doc:"The version that the change was made for, as in the ETag: \"3\". At any other it is refused with 412"`
 }
 
 // version is nil without the header, and for "*".
-func (m IfMatch) version() (*int64, error) {
-	if m.IfMatch == "" || m.IfMatch == "*" {
-		return nil, nil
+func (m IfMatch) version() *int64 {
+	version, err := strconv.ParseInt(strings.Trim(m.IfMatch, `"`), 10, 64)
+	if err != nil {
+		return nil
 	}
-	text, quoted := strings.CutPrefix(m.IfMatch, `"`)
-	if quoted {
-		text, quoted = strings.CutSuffix(text, `"`)
-	}
-	version, err := strconv.ParseInt(text, 10, 64)
-	if !quoted || err != nil || version < 1 {
-		return nil, problem.InvalidField("header.If-Match", `must be one version in quotes, as in "3"`, m.IfMatch)
-	}
-	return &version, nil
+	return &version
 }
 
 // docBody is a document with its version as the entity tag.
@@ -161,9 +162,7 @@ func (in *docChange) read(ctx context.Context, a *API) (appID, collection string
 	if appID, collection, err = a.within(ctx, in.CollectionPath, authz.DataWrite); err != nil {
 		return
 	}
-	if version, err = in.version(); err != nil {
-		return
-	}
+	version = in.version()
 	data, err = documentData(in.Body.Data)
 	return
 }

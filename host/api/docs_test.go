@@ -106,9 +106,9 @@ func TestDocsRefuse(t *testing.T) {
 	s.App("shop")
 	const id = "01a20970-f805-7922-8ded-6d329840dbfc"
 	for _, c := range []struct{ method, path, body, location, says string }{
-		{"POST", "docs/c", `{"data":[]}`, "body.data", "map"},
-		{"POST", "docs/c", `{"data":null}`, "body.data", "map"},
-		{"POST", "docs/c", `{"date":{}}`, "body", "data"},
+		{"POST", "docs/c", `{"data":[]}`, "body.data", "must be an object"},
+		{"POST", "docs/c", `{"data":null}`, "body.data", "must be an object"},
+		{"POST", "docs/c", `{"date":{}}`, "body.data", "missing"},
 		{"POST", "docs/c", `{"data":{"a":{"b":"` + strings.Repeat("x", 1<<20) + `"}}}`, "body.data", "1048576"},
 		{"POST", "docs/%0a", `{"data":{}}`, "path.collection", ""},
 		{"PUT", "docs/c/not-an-id", `{"data":{}}`, "path.id", "UUID"},

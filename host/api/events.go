@@ -153,13 +153,10 @@ func (a *API) lane(ctx context.Context, in QueuePath, c authz.Capability) (appID
 	if err != nil {
 		return "", "", "", err
 	}
-	if topic, err = unescape("path.topic", in.Topic); err != nil {
-		return "", "", "", err
-	}
-	if err := events.CheckTopic("topic", topic); err != nil {
+	if err := events.CheckTopic("topic", in.Topic); err != nil {
 		return "", "", "", located(err, "topic", "path.topic")
 	}
-	return app.ID, topic, events.QueueLane(app.ID, topic), nil
+	return app.ID, in.Topic, events.QueueLane(app.ID, in.Topic), nil
 }
 
 func (a *API) listMessages(ctx context.Context, in *struct {

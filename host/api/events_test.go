@@ -234,7 +234,7 @@ func TestTriggersAreRefused(t *testing.T) {
 		{"docs", `{"script":"handler","collection":"c","filter":{"a":{"$no":1}}}`, "body.filter.a.$no", "unknown operator"},
 		{"docs", `{"script":"foreign","collection":"c"}`, "body.script", "is no script of the app"},
 		{"docs", `{"script":"module","collection":"c"}`, "body.script", "is a module"},
-		{"docs", `{"collection":"c"}`, "body", "script"},
+		{"docs", `{"collection":"c"}`, "body.script", "is missing"},
 		{"cron", `{"script":"handler","schedule":"61 * * * * *"}`, "body.schedule", ""},
 		{"cron", `{"script":"handler","schedule":"* * * * *","timezone":"Mars/Olympus"}`, "body.timezone", ""},
 		{"cron", `{"script":"handler","schedule":"@every 10ms"}`, "body.schedule", ""},

@@ -4,12 +4,10 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"regexp"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/files"
@@ -21,8 +19,8 @@ func (a *API) mountFiles(admin huma.API) {
 	operation(a, admin, http.MethodGet, "/apps/{app}/files", "list-files-collections", "List the collections that have files", http.StatusOK, a.listFilesCollections)
 	operation(a, admin, http.MethodGet, "/apps/{app}/files/{collection}", "list-files", "List the files of a collection, the oldest first", http.StatusOK, a.listFiles)
 	operation(a, admin, http.MethodPost, "/apps/{app}/files/{collection}", "upload-file", "Upload a file", http.StatusCreated, a.uploadFile, takesBytes)
-	operation(a, admin, http.MethodGet, "/apps/{app}/files/{collection}/{id}", "download-file", "Download a file; Range and If-None-Match are honoured", http.StatusOK, a.downloadFile)
-	operation(a, admin, http.MethodHead, "/apps/{app}/files/{collection}/{id}", "head-file", "The headers of a download", http.StatusOK, a.downloadFile)
+	operation(a, admin, http.MethodGet, "/apps/{app}/files/{collection}/{id}", "download-file", "Download a file; Range and If-None-Match are honoured", http.StatusOK, a.downloadFile, sendsBytes("*/*", true))
+	operation(a, admin, http.MethodHead, "/apps/{app}/files/{collection}/{id}", "head-file", "The headers of a download", http.StatusOK, a.downloadFile, sendsBytes("*/*", true))
 	operation(a, admin, http.MethodPut, "/apps/{app}/files/{collection}/{id}", "replace-file", "Replace the bytes of a file and its content type", http.StatusOK, a.replaceFile, takesBytes)
 	operation(a, admin, http.MethodPatch, "/apps/{app}/files/{collection}/{id}", "update-file", "Change a file's name or content type", http.StatusOK, a.updateFile)
 	operation(a, admin, http.MethodDelete, "/apps/{app}/files/{collection}/{id}", "delete-file", "Delete a file", http.StatusNoContent, a.deleteFile)
@@ -45,21 +43,11 @@ func inFiles(err error, name, contentType string) error {
 
 // IfMatchFile is the bytes that a change of a file was made for.
 type IfMatchFile struct {
-	IfMatch string `header:"If-Match" doc:"The bytes that the change was made for, as the ETag of a download names them. When the file has others, it is refused with 412"`
+	IfMatch string `header:"If-Match" pattern:"^(\\*|\"[0-9a-f]{64}\")$" patternDescription:"one ETag of the file: its SHA-256 in hex, in quotes" doc:"The bytes that the change was made for, as the ETag of a download names them. When the file has others, it is refused with 412"`
 }
 
 // sha256 is "" without the header, and for "*".
-func (m IfMatchFile) sha256() (string, error) {
-	if m.IfMatch == "" || m.IfMatch == "*" {
-		return "", nil
-	}
-	if !entityTag.MatchString(m.IfMatch) {
-		return "", problem.InvalidField("header.If-Match", "must be one ETag of the file: its SHA-256 in hex, in quotes", m.IfMatch)
-	}
-	return strings.Trim(m.IfMatch, `"`), nil
-}
-
-var entityTag = regexp.MustCompile(`^"[0-9a-f]{64}"$`)
+func (m IfMatchFile) sha256() string { return strings.Trim(m.IfMatch, `"*`) }
 
 func (a *API) listFilesCollections(ctx context.Context, in *struct {
 	AppPath
@@ -96,7 +84,7 @@ func (a *API) listFiles(ctx context.Context, in *struct {
 func (a *API) uploadFile(ctx context.Context, in *struct {
 	CollectionPath
 	Name        string `query:"name" required:"true" doc:"Of the file, up to 255 bytes without path separators"`
-	ContentType string `header:"Content-Type" default:"application/octet-stream"`
+	ContentType string `header:"Content-Type" hidden:"true" default:"application/octet-stream"`
 }) (*body[wire.File], error) {
 	appID, collection, err := a.within(ctx, in.CollectionPath, authz.DataWrite)
 	if err != nil {
@@ -113,17 +101,13 @@ func (a *API) replaceFile(ctx context.Context, in *struct {
 	ItemPath
 	IfMatchFile
 	Name        string `query:"name" doc:"A new name for the file; absent: it keeps its own"`
-	ContentType string `header:"Content-Type" doc:"Absent: it keeps its own"`
+	ContentType string `header:"Content-Type" hidden:"true"` // absent: it keeps its own
 }) (*body[wire.File], error) {
 	appID, collection, err := a.within(ctx, in.CollectionPath, authz.DataWrite)
 	if err != nil {
 		return nil, err
 	}
-	expect, err := in.sha256()
-	if err != nil {
-		return nil, err
-	}
-	update := files.Update{Expect: expect, Data: uploaded(ctx)}
+	update := files.Update{Expect: in.sha256(), Data: uploaded(ctx)}
 	if in.Name != "" {
 		update.Name = &in.Name
 	}
@@ -154,11 +138,7 @@ func (a *API) updateFile(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	expect, err := in.sha256()
-	if err != nil {
-		return nil, err
-	}
-	file, err := a.files.Update(ctx, appID, collection, in.ID, files.Update{Expect: expect, Name: in.Body.Name, ContentType: in.Body.ContentType})
+	file, err := a.files.Update(ctx, appID, collection, in.ID, files.Update{Expect: in.sha256(), Name: in.Body.Name, ContentType: in.Body.ContentType})
 	if err != nil {
 		return nil, inFiles(err, "body.name", "body.content_type")
 	}
@@ -173,11 +153,7 @@ func (a *API) deleteFile(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	expect, err := in.sha256()
-	if err != nil {
-		return nil, err
-	}
-	return nil, inFiles(a.files.Delete(ctx, appID, collection, in.ID, expect), "", "")
+	return nil, inFiles(a.files.Delete(ctx, appID, collection, in.ID, in.sha256()), "", "")
 }
 
 func (a *API) getFileMetadata(ctx context.Context, in *ItemPath) (*body[wire.File], error) {

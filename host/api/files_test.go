@@ -214,12 +214,12 @@ func TestUploadRefuses(t *testing.T) {
 	upload := func(path, contentType, content string) answer {
 		return s.Send(s.uploadRequest(s.Token, "POST", "apps/shop/files/"+path, contentType, strings.NewReader(content)))
 	}
-	s.Refused(upload("c", "text/plain", "x"), 422, "query.name", "required")
+	s.Refused(upload("c", "text/plain", "x"), 422, "query.name", "missing")
 	s.Refused(upload("c?name=a%2Fb", "text/plain", "x"), 422, "query.name", "path separators")
-	s.Refused(upload("c?name=..", "text/plain", "x"), 422, "query.name", "directory")
+	s.Refused(upload("c?name=..", "text/plain", "x"), 422, "query.name", "neither . nor ..")
 	s.Refused(upload("c?name=a%0d%0aSet-Cookie:x", "text/plain", "x"), 422, "query.name", "control characters")
 	s.Refused(upload("c?name="+strings.Repeat("n", 256), "text/plain", "x"), 422, "query.name", "got 256")
-	s.Refused(upload("%01?name=a", "text/plain", "x"), 422, "path.collection", "U+0001")
+	s.Refused(upload("%01?name=a", "text/plain", "x"), 422, "path.collection", "control characters")
 	s.Refused(upload("c?name=a", "nonsense", "x"), 422, "header.Content-Type", "nonsense")
 	s.Refused(upload("c?name=a", "text/plain", strings.Repeat("x", apitest.MaxFile+1)), 413, "body", fmt.Sprint(apitest.MaxFile))
 	r := s.uploadRequest(s.Token, "POST", "apps/shop/files/c?name=a", "text/plain", strings.NewReader("x"))

@@ -25,7 +25,7 @@ var isolationBodies = map[string]string{
 	"update-script":    `{"source":"2"}`,
 	"validate-script":  `{"source":"1"}`,
 	"create-route":     `{"path":"/guessed"}`,
-	"update-route":     `{"cors":null}`,
+	"update-route":     `{}`,
 	"preview-schedule": `{"schedule":"@daily"}`,
 	"match-route":      `{"path":"/mine"}`,
 	"run-script":       `{}`,

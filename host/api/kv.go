@@ -25,15 +25,14 @@ func (a *API) mountKV(admin huma.API) {
 // KeyPath is the path parameters of an entry.
 type KeyPath struct {
 	CollectionPath
-	Key string `path:"key" doc:"Percent-encoded"`
+	Key string `path:"key"`
 }
 
 func (a *API) withinKV(ctx context.Context, in KeyPath, c authz.Capability) (appID, collection, key string, err error) {
 	if appID, collection, err = a.within(ctx, in.CollectionPath, c); err != nil {
 		return "", "", "", err
 	}
-	key, err = unescape("path.key", in.Key)
-	return appID, collection, key, err
+	return appID, collection, in.Key, nil
 }
 
 // inKV locates the fields of the service in a request.
@@ -97,9 +96,6 @@ func (a *API) setKV(ctx context.Context, in *struct {
 	}
 	options := kv.SetOptions{TTLMillis: in.Body.TTLMillis, IfAbsent: in.Body.IfAbsent}
 	if in.Body.ExpiresAt != nil {
-		if in.Body.TTLMillis != nil {
-			return nil, problem.InvalidField("body.expires_at", "cannot be given together with ttl_ms", nil)
-		}
 		options.ExpiresAt = *in.Body.ExpiresAt
 	}
 	set, err := a.kv.Set(ctx, appID, collection, key, kv.JSON(in.Body.Value), options)

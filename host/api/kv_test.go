@@ -84,22 +84,22 @@ func TestKVRefuses(t *testing.T) {
 		method, path, body, location, says string
 		status                             int
 	}{
-		{"PUT", "kv/c/k", `{}`, "body", "value", 422},
-		{"PUT", "kv/c/k", `{"value":1,"ttl":5}`, "body.ttl", "unexpected", 422},
+		{"PUT", "kv/c/k", `{}`, "body.value", "missing", 422},
+		{"PUT", "kv/c/k", `{"value":1,"ttl":5}`, "body.ttl", "no such field", 422},
 		{"PUT", "kv/c/k", `{"value":1,"ttl_ms":0}`, "body.ttl_ms", "0", 422},
-		{"PUT", "kv/c/k", `{"value":1,"ttl_ms":5,"expires_at":"2100-01-01T00:00:00Z"}`, "body.expires_at", "together", 422},
+		{"PUT", "kv/c/k", `{"value":1,"ttl_ms":5,"expires_at":"2100-01-01T00:00:00Z"}`, "body.expires_at", "beside", 422},
 		{"PUT", "kv/c/k", `{"value":"` + large + `"}`, "body.value", fmt.Sprint(1 << 20), 422},
-		{"PUT", "kv/c/k", `{"value":1e999}`, "", "", 400},
+		{"PUT", "kv/c/k", `{"value":1e999}`, "body.value", "", 422},
 		{"PUT", "kv/c/" + strings.Repeat("k", 513), `{"value":1}`, "path.key", "got 513", 422},
 		{"PUT", "kv/" + strings.Repeat("c", 513) + "/k", `{"value":1}`, "path.collection", "got 513", 422},
-		{"PUT", "kv/c/%01", `{"value":1}`, "path.key", "U+0001", 422},
+		{"PUT", "kv/c/%01", `{"value":1}`, "path.key", "control characters", 422},
 		{"PUT", "kv/c/%ff", `{"value":1}`, "path.key", "UTF-8", 422},
 		{"GET", "kv/c?cursor=nonsense", "", "query.cursor", "", 422},
 		{"GET", "kv/c?limit=0", "", "query.limit", "", 422},
 		{"GET", "kv/c?limit=1001", "", "query.limit", "", 422},
 		{"GET", "kv/c?surprise=1", "", "query.surprise", "", 422},
 		{"GET", "kv/c?prefix=" + strings.Repeat("p", 513), "", "query.prefix", "got 513", 422},
-		{"GET", "kv/c?prefix=%00", "", "query.prefix", "U+0000", 422},
+		{"GET", "kv/c?prefix=%00", "", "query.prefix", "control characters", 422},
 	} {
 		s.Refused(s.Admin(s.Token, c.method, "apps/shop/"+c.path, c.body), c.status, c.location, c.says)
 	}

@@ -283,12 +283,7 @@ func (f moduleFields) json(create bool) ([]byte, error) {
 }
 
 func (a *API) mountModules(admin huma.API) {
-	operation(a, admin, http.MethodGet, "/scripts/{id}/wasm", "download-wasm", "Download the WebAssembly module of a plugin; If-None-Match is honoured", http.StatusOK, a.downloadWasm, func(op *huma.Operation) {
-		op.Responses = map[string]*huma.Response{"200": {
-			Description: "The module",
-			Content:     map[string]*huma.MediaType{typeWasm: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}},
-		}}
-	})
+	operation(a, admin, http.MethodGet, "/scripts/{id}/wasm", "download-wasm", "Download the WebAssembly module of a plugin; If-None-Match is honoured", http.StatusOK, a.downloadWasm, sendsBytes(typeWasm, false))
 }
 
 // wasmDownload is the answer to a download of a module.

@@ -186,6 +186,6 @@ func wireRoute(r store.Route) wire.Route {
 	return wire.Route{
 		ID: r.ID, AppID: r.AppID, ScriptID: r.ScriptID, Method: r.Method,
 		Host: r.Host, HostKind: string(r.HostKind), Path: r.Path, PathKind: string(r.PathKind),
-		Dispatch: string(r.Dispatch), CORS: (*wire.CORS)(r.CORS), CreatedAt: r.CreatedAt.Truncate(time.Microsecond),
+		Dispatch: string(r.Dispatch), CORS: wireCORS(r.CORS), CreatedAt: r.CreatedAt.Truncate(time.Microsecond),
 	}
 }

@@ -41,7 +41,7 @@ func TestRoutesRefuse(t *testing.T) {
 	p := s.Refused(create(`{"method":"GET","path":"/users/:name"}`), 409, "body.path", "GET /users/:id ("+first.ID+")")
 	assert.Equal(t, first.ID, p.Other)
 	s.Refused(create(`{"method":"GET","path":"/users/:id"}`), 409, "body.path", first.ID)
-	s.Refused(create(`{"path":"users"}`), 422, "body.path", "begin with /")
+	s.Refused(create(`{"path":"users"}`), 422, "body.path", "begins with /")
 	s.Refused(create(`{"path":"/api/x"}`), 422, "body.path", "reserved")
 	s.Refused(create(`{"path":"/healthz"}`), 422, "body.path", "reserved")
 	s.Refused(create(`{"path":"/a//b"}`), 422, "body.path", "//")
@@ -50,9 +50,9 @@ func TestRoutesRefuse(t *testing.T) {
 	s.Refused(create(`{"path":"/a","host":"a b"}`), 422, "body.host", "letters")
 	s.Refused(create(`{"path":"/a","method":"FETCH"}`), 422, "body.method", "must be one of")
 	s.Refused(create(`{"path":"/a","dispatch":"later"}`), 422, "body.dispatch", "one of")
-	s.Refused(create(`{"path":""}`), 422, "body.path", "length")
-	s.Refused(create(`{}`), 422, "body", "path")
-	s.Refused(create(`{"path":"/a","methods":["GET"]}`), 422, "body.methods", "unexpected property")
+	s.Refused(create(`{"path":""}`), 422, "body.path", "at least 1 character")
+	s.Refused(create(`{}`), 422, "body.path", "missing")
+	s.Refused(create(`{"path":"/a","methods":["GET"]}`), 422, "body.methods", "no such field")
 	s.Refused(s.Admin(s.Token, "POST", "scripts/nope/routes", `{"path":"/a"}`), 404, "", "script not found")
 
 	module := do[wire.Script](s, "POST", "apps/app/scripts", wire.ScriptCreate{Name: "lib", Kind: "module", Source: "const ONE = 1;"}, 201)
@@ -156,7 +156,7 @@ func TestMatchRoute(t *testing.T) {
 	assert.Equal(t, wire.RouteMatched{Allow: []string{"GET", "HEAD"}}, match(`{"method":"PUT","path":"/users/7"}`))
 	assert.Equal(t, wire.RouteMatched{}, match(`{"path":"/hooks"}`))
 	assert.Equal(t, wire.RouteMatched{}, match(`{"path":"/api/v1/x"}`), "reserved")
-	s.Refused(s.Admin(s.Token, "POST", "apps/app/routes:match", `{"path":"nope"}`), 422, "body.path", "begin with /")
+	s.Refused(s.Admin(s.Token, "POST", "apps/app/routes:match", `{"path":"nope"}`), 422, "body.path", "begins with /")
 	s.Refused(s.Admin(s.Token, "POST", "apps/app/routes:match", `{"path":"/a%zz"}`), 422, "body.path", "percent-encoding")
 }
 

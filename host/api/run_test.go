@@ -73,9 +73,9 @@ func TestRunRefuses(t *testing.T) {
 	run := func(body string) answer { return s.Admin(s.Token, "POST", "scripts/"+script.ID+"/run", body) }
 	s.Refused(run(`{"request":{},"event":{}}`), 422, "body.event", "together")
 	s.Refused(run(`{"event":7}`), 422, "body.event", "object")
-	s.Refused(run(`{"request":{"path":"nope"}}`), 422, "body.request.path", "begin with /")
+	s.Refused(run(`{"request":{"path":"nope"}}`), 422, "body.request.path", "begins with /")
 	s.Refused(run(`{"request":{"headers":{"a":1}}}`), 422, "body.request.headers.a", "string")
-	s.Refused(run(`{"request":{"speed":1}}`), 422, "body.request.speed", "unexpected")
-	s.Refused(run(`{"input":1}`), 422, "body.input", "unexpected")
+	s.Refused(run(`{"request":{"speed":1}}`), 422, "body.request.speed", "no such field")
+	s.Refused(run(`{"input":1}`), 422, "body.input", "no such field")
 	s.Refused(s.Admin(s.Token, "POST", "scripts/nope/run", `{}`), 404, "", "script not found")
 }

@@ -95,10 +95,8 @@ func (a *API) updateScript(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	expected, err := in.version()
+	expected := in.version()
 	switch {
-	case err != nil:
-		return nil, err
 	case expected != nil && in.Body.Version != 0:
 		return nil, problem.InvalidField("body.version", "must not stand beside If-Match", in.Body.Version)
 	case expected != nil:

@@ -53,24 +53,24 @@ func TestScriptsRefuse(t *testing.T) {
 	p := s.Refused(create(`{"name":"taken","source":"1"}`), 409, "body.name", "already in use")
 	assert.Equal(t, first.ID, p.Other)
 	s.Refused(update(`{"name":"taken"}`), 409, "body.name", "already in use")
-	s.Refused(create(`{"name":"x"}`), 422, "body", "source")
-	s.Refused(create(`{"name":"x","source":7}`), 422, "body.source", "expected string")
-	s.Refused(create(`{"name":"x","source":"1","speed":9}`), 422, "body.speed", "unexpected property")
+	s.Refused(create(`{"name":"x"}`), 422, "body.source", "missing")
+	s.Refused(create(`{"name":"x","source":7}`), 422, "body.source", "must be a string")
+	s.Refused(create(`{"name":"x","source":"1","speed":9}`), 422, "body.speed", "no such field")
 	s.Refused(create(`{"name":"x","source":"1","kind":"daemon"}`), 422, "body.kind", "one of")
-	s.Refused(create(`{"name":"x","source":"1","limits":{"timeout":1}}`), 422, "body.limits.timeout", "unexpected property")
-	s.Refused(create(`{"name":"x","source":"1","limits":{"timeout_ms":"1s"}}`), 422, "body.limits.timeout_ms", "expected integer")
-	s.Refused(create(`{"name":"x","source":"1","limits":{"timeout_ms":300001}}`), 422, "body.limits.timeout_ms", "between 1 and 300000")
-	s.Refused(create(`{"name":"x","source":"1","limits":{"memory_mb":-1}}`), 422, "body.limits.memory_mb", "between 1 and 512")
+	s.Refused(create(`{"name":"x","source":"1","limits":{"timeout":1}}`), 422, "body.limits.timeout", "no such field")
+	s.Refused(create(`{"name":"x","source":"1","limits":{"timeout_ms":"1s"}}`), 422, "body.limits.timeout_ms", "must be an integer")
+	s.Refused(create(`{"name":"x","source":"1","limits":{"timeout_ms":300001}}`), 422, "body.limits.timeout_ms", "at most 300000")
+	s.Refused(create(`{"name":"x","source":"1","limits":{"memory_mb":-1}}`), 422, "body.limits.memory_mb", "at least 1")
 	s.Refused(update(`{"limits":{"max_operations":100000001}}`), 422, "body.limits.max_operations", "100000000")
 	s.Refused(create(`{"name":"x","source":"print(1);","kind":"module"}`), 422, "body.source", "module")
-	s.Refused(create(`{"name":"x","source":"1\u0000"}`), 422, "body.source", "NUL (byte 1)")
+	s.Refused(create(`{"name":"x","source":"1\u0000"}`), 422, "body.source", "without NUL")
 	for _, name := range []string{"", "1a", "a b", "/a", "a/", "a//b", "a/../b", "é", strings.Repeat("x", 129)} {
 		encoded, err := json.Marshal(wire.ScriptCreate{Name: name, Source: "1"})
 		require.NoError(t, err)
-		s.Refused(create(string(encoded)), 422, "body.name", "expected")
+		s.Refused(create(string(encoded)), 422, "body.name", "must be")
 	}
 	s.Refused(s.Admin(s.Token, "POST", "apps/none/scripts", `{"name":"x","source":"1"}`), 404, "", "app not found")
-	for _, id := range []string{"nope", "01a20970-f805-7922-8ded-6d329840dbfc", "%00", "%ff"} {
+	for _, id := range []string{"nope", "01a20970-f805-7922-8ded-6d329840dbfc", "%00"} {
 		s.Refused(s.Admin(s.Token, "GET", "scripts/"+id, ""), 404, "", "script not found")
 	}
 	stale := s.Refused(update(`{"source":"2","version":7}`), 409, "body.version", "is at version 1, not at version 7")
@@ -85,7 +85,7 @@ func TestSourceLimit(t *testing.T) {
 	s.Script("app", "most", most[:catalog.MaxSourceBytes-7-1]+`"`)
 	body, err := json.Marshal(wire.ScriptCreate{Name: "more", Source: "//" + strings.Repeat("x", catalog.MaxSourceBytes-1)})
 	require.NoError(t, err)
-	s.Refused(s.Admin(s.Token, "POST", "apps/app/scripts", string(body)), 422, "body.source", "must not be larger than 1048576 bytes, got 1048577")
+	s.Refused(s.Admin(s.Token, "POST", "apps/app/scripts", string(body)), 422, "body.source", "must be at most 1048576 bytes, got 1048577")
 }
 
 func TestScriptThatDoesNotCompile(t *testing.T) {

@@ -23,7 +23,7 @@ func (a *API) mountTopics(admin huma.API) {
 // TopicPath is the path parameters of a topic.
 type TopicPath struct {
 	AppPath
-	Topic string `path:"topic" maxLength:"1536" doc:"Name of the topic, percent-encoded; up to 512 bytes"`
+	Topic string `path:"topic" maxLength:"512"`
 }
 
 // topic finds the app of a topic, for a caller with a capability.
@@ -32,8 +32,7 @@ func (a *API) topic(ctx context.Context, in TopicPath, c authz.Capability) (appI
 	if err != nil {
 		return "", "", err
 	}
-	name, err = unescape("path.topic", in.Topic)
-	return app.ID, name, err
+	return app.ID, in.Topic, nil
 }
 
 func (a *API) listTopics(ctx context.Context, in *struct {

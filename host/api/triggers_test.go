@@ -30,7 +30,7 @@ func TestPreviewOfASchedule(t *testing.T) {
 		`{"schedule":"0 0 61 * * *"}`:                     {"body.schedule", "the field hour"},
 		`{"schedule":"@daily","timezone":"Mars/Olympus"}`: {"body.timezone", "IANA"},
 		`{"schedule":"@daily","after":"yesterday"}`:       {"body.after", ""},
-		`{"timezone":"UTC"}`:                              {"body", "schedule"},
+		`{"timezone":"UTC"}`:                              {"body.schedule", "missing"},
 	} {
 		s.Refused(s.Admin(s.Token, "POST", "apps/clock/triggers:preview", body), 422, c.location, c.says)
 	}

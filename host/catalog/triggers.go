@@ -154,7 +154,9 @@ func (c *Catalog) loadAllTriggers(ctx context.Context) error {
 			}
 		}
 		for _, known := range c.triggers.Apps() {
-			paused[known] = paused[known] // one that is gone has neither triggers nor a pause
+			if _, exists := paused[known]; !exists {
+				paused[known] = false // it is gone, and so are its triggers
+			}
 		}
 		listeners := map[string][]events.Listener{}
 		for id, wait := range paused {

@@ -61,6 +61,7 @@ type Config struct {
 	Registrant func(ctx context.Context, userID, appID string) ([]abi.Capability, error)
 
 	Concurrency     int         // deliveries at once, on this node
+	PerApp          int         // of one app; 0: no other bound. An app's requests need places, too
 	CallConcurrency int         // calls of a script at once
 	CallRetry       store.Retry // of calls
 
@@ -383,6 +384,19 @@ func (d *Dispatcher) claim(s *share, limit int, together bool) store.Claim {
 
 // shareOut gives the free places to lanes: one after the other to the apps, and in an app to its lanes.
 func (d *Dispatcher) shareOut(apps map[string][]*share) (got []*share) {
+	mine := map[string]int{} // that each app may still have
+	for app := range apps {
+		mine[app] = d.free
+	}
+	if d.config.PerApp > 0 {
+		for app := range apps {
+			mine[app] = d.config.PerApp
+		}
+		for name, l := range d.lanes {
+			app, _, _ := strings.Cut(name, "/")
+			mine[app] -= l.running
+		}
+	}
 	order := slices.Sorted(maps.Keys(apps))
 	if len(order) == 0 || d.free == 0 {
 		return nil
@@ -408,7 +422,7 @@ func (d *Dispatcher) shareOut(apps map[string][]*share) (got []*share) {
 				lanes = lanes[1:]
 			}
 			apps[app] = lanes
-			if len(lanes) == 0 || free == 0 {
+			if len(lanes) == 0 || free == 0 || mine[app] <= 0 {
 				continue
 			}
 			s := lanes[0]
@@ -417,6 +431,7 @@ func (d *Dispatcher) shareOut(apps map[string][]*share) (got []*share) {
 				got = append(got, s)
 			}
 			s.places++
+			mine[app]--
 			free--
 			given = true
 		}

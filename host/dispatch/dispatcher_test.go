@@ -380,6 +380,21 @@ func TestConcurrency(t *testing.T) {
 	})
 }
 
+// An app has its share of the places, however many lanes it has.
+func TestPlacesOfAnApp(t *testing.T) {
+	d := &Dispatcher{config: Config{PerApp: 3}, free: 8, lanes: map[string]*lane{"a/t/1": {running: 1}, "a/t/2": {}, "b/t/1": {}}}
+	apps := map[string][]*share{}
+	for name, l := range d.lanes {
+		app := name[:1]
+		apps[app] = append(apps[app], &share{name: name, lane: l, spare: 4})
+	}
+	places := map[string]int{}
+	for _, s := range d.shareOut(apps) {
+		places[s.name[:1]] += s.places
+	}
+	assert.Equal(t, map[string]int{"a": 2, "b": 3}, places)
+}
+
 // Two nodes on one database handle each event once, and no more at once than one would.
 func TestTwoNodes(t *testing.T) {
 	url := pgtest.URL(t)

@@ -26,7 +26,7 @@ func TestDocumentsWorkWordForWord(t *testing.T) {
 	}
 	for _, document := range []string{
 		"README.md", "examples/hello/README.md", "examples/todo/README.md", "examples/guestbook/README.md",
-		"examples/shortener/README.md", "examples/images/README.md", "examples/webhooks/README.md", "examples/site/README.md", weatherReadme,
+		"examples/shortener/README.md", "examples/images/README.md", "examples/webhooks/README.md", "examples/site/README.md", "examples/orders/README.md", weatherReadme,
 		"examples/plugin-c/README.md", "examples/plugin-assemblyscript/README.md", "examples/plugin-go/README.md",
 	} {
 		t.Run(document, func(t *testing.T) {

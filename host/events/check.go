@@ -21,7 +21,7 @@ const (
 	MaxBatchWait   = time.Hour
 	MaxPause       = 30 * 24 * time.Hour // between attempts
 	MinBase        = time.Millisecond
-	maxNameBytes   = 128
+	MaxNameBytes   = 128 // of a trigger
 )
 
 // Trigger is one ready to be asked.
@@ -59,7 +59,7 @@ var Sources = []store.EventSource{store.EventKV, store.EventDocs, store.EventFil
 // Check refuses a trigger that cannot be: [fault.Invalid] of the field. Whether its script is there is
 // for the catalog to say.
 func Check(t store.Trigger) error {
-	if err := store.CheckName("name", t.Name, maxNameBytes); err != nil {
+	if err := store.CheckName("name", t.Name, MaxNameBytes); err != nil {
 		return err
 	}
 	if err := checkRetry(t.Retry); err != nil {

@@ -83,13 +83,13 @@ func TestCORS(t *testing.T) {
 	assert.Nil(t, do[wire.App](s, "GET", "apps/"+app.ID, nil, 200).CORS)
 
 	for says, cors := range map[string]string{
-		`cannot be given to every origin`:            `{"origins":["*"],"credentials":true}`,
-		`must be an origin like`:                     `{"origins":["a.example"]}`,
-		`must be an origin like \"https://exampl`:    `{"origins":["https://a.example/path"]}`,
-		`must be an origin`:                          `{"origins":["https://a.*.example"]}`,
-		`must be the name of a header`:               `{"origins":["*"],"headers":["a b"]}`,
-		`must be a method`:                           `{"origins":["*"],"methods":[""]}`,
-		`must be between 0 and 86400 seconds, got -`: `{"origins":["*"],"max_age":-1}`,
+		`cannot be given to every origin`:         `{"origins":["*"],"credentials":true}`,
+		`must be an origin like`:                  `{"origins":["a.example"]}`,
+		`must be an origin like \"https://exampl`: `{"origins":["https://a.example/path"]}`,
+		`must be an origin`:                       `{"origins":["https://a.*.example"]}`,
+		`must be the name of a header`:            `{"origins":["*"],"headers":["a b"]}`,
+		`must be a method`:                        `{"origins":["*"],"methods":[""]}`,
+		`must be at least 0`:                      `{"origins":["*"],"max_age":-1}`,
 	} {
 		s.Refused(s.Admin(s.Token, "PUT", "apps/"+app.ID, `{"cors":`+cors+`}`), 422, "", says)
 	}

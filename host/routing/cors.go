@@ -11,9 +11,9 @@ import (
 
 // Bounds of a CORS policy.
 const (
-	maxCORSEntries = 100    // of each of its lists
-	maxCORSText    = 300    // bytes of one entry
-	maxCORSAge     = 86_400 // seconds, which is what browsers take
+	MaxCORSEntries = 100    // of each of its lists
+	MaxCORSText    = 300    // bytes of one entry
+	MaxCORSAge     = 86_400 // seconds, which is what browsers take
 )
 
 // CORS is [store.CORS], for those who know no store.
@@ -22,8 +22,8 @@ type CORS = store.CORS
 // CheckCORS returns a policy in the form that requests are compared with, or what is wrong with it.
 func CheckCORS(given store.CORS) (*store.CORS, error) {
 	c := store.CORS{Credentials: given.Credentials, MaxAge: given.MaxAge}
-	if c.MaxAge < 0 || c.MaxAge > maxCORSAge {
-		return nil, fault.Refuse("cors.max_age", "must be between 0 and %d seconds, got %d", maxCORSAge, c.MaxAge)
+	if c.MaxAge < 0 || c.MaxAge > MaxCORSAge {
+		return nil, fault.Refuse("cors.max_age", "must be between 0 and %d seconds, got %d", MaxCORSAge, c.MaxAge)
 	}
 	for _, list := range []struct {
 		name  string
@@ -37,12 +37,12 @@ func CheckCORS(given store.CORS) (*store.CORS, error) {
 		{"headers", given.Headers, &c.Headers, func(s string) (string, bool) { return strings.ToLower(s), isToken(s) }, "must be the name of a header"},
 		{"expose", given.Expose, &c.Expose, func(s string) (string, bool) { return strings.ToLower(s), isToken(s) }, "must be the name of a header"},
 	} {
-		if len(list.given) > maxCORSEntries {
-			return nil, fault.Refuse("cors."+list.name, "must have at most %d entries, got %d", maxCORSEntries, len(list.given))
+		if len(list.given) > MaxCORSEntries {
+			return nil, fault.Refuse("cors."+list.name, "must have at most %d entries, got %d", MaxCORSEntries, len(list.given))
 		}
 		for i, text := range list.given {
 			entry, ok := list.fits(text)
-			if !ok || len(text) > maxCORSText {
+			if !ok || len(text) > MaxCORSText {
 				return nil, &fault.Error{Code: fault.Invalid, Field: "cors." + list.name, Reason: list.says, Value: list.given[i]}
 			}
 			*list.to = append(*list.to, entry)

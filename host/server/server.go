@@ -315,7 +315,7 @@ func (s *Server) makeDispatcher(context.Context) error {
 	s.authority = authz.New(s.store, c.SessionTTL)
 	s.dispatcher = dispatch.New(dispatch.Config{
 		Store: s.store, Table: s.triggers, Emitter: s.emitter, Runner: s.executions, Registrant: s.authority.Registrant,
-		Concurrency: c.EventPlaces(), CallConcurrency: c.TriggerConcurrency, CallRetry: s.triggerRetry(),
+		Concurrency: c.EventPlaces(), PerApp: max(c.MaxConcurrentExecutions/4, 1), CallConcurrency: c.TriggerConcurrency, CallRetry: s.triggerRetry(),
 		Log: s.log, Registerer: s.metrics,
 	})
 	return nil

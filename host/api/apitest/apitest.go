@@ -49,8 +49,8 @@ const (
 	MaxBody       = 3 << 20
 	MaxFile       = 9 << 20
 	MaxPlugin     = 1 << 20
-	MaxDepth      = 4  // of events that cause one another
-	MaxPending    = 50 // events of an app
+	MaxDepth      = 4   // of events that cause one another
+	MaxPending    = 500 // events of an app
 
 	MaxSubscribers = 5 // of an app
 
@@ -120,7 +120,7 @@ func NewLogging(t testing.TB, log *slog.Logger, changes ...func(*front.Config)) 
 	retry := store.Retry{MaxAttempts: 3, Backoff: store.BackoffConstant, Base: time.Millisecond, Max: time.Second}
 	dispatcher := dispatch.New(dispatch.Config{
 		Store: db, Table: triggers, Emitter: emitter, Runner: runs, Registrant: s.Auth.Registrant,
-		Concurrency: MaxConcurrent / 2, CallConcurrency: 4, CallRetry: retry, Log: log,
+		Concurrency: MaxConcurrent / 2, PerApp: MaxConcurrent / 4, CallConcurrency: 4, CallRetry: retry, Log: log,
 	})
 	hub := realtime.New(realtime.Config{Store: db, MaxSubscribers: MaxSubscribers, Log: log})
 	emitter.OnPublish(hub.Published)

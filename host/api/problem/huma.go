@@ -13,7 +13,7 @@ import (
 func init() {
 	// huma keeps these for the whole process; nothing but the admin API uses huma.
 	huma.NewError = ofHuma
-	huma.ValidateStrictCasing = true
+	huma.DefaultArrayNullable = false
 }
 
 // ofHuma makes a problem of what huma finds wrong with a request.

@@ -65,6 +65,14 @@ func InvalidField(location, reason string, value any) *Problem {
 	return ofField(&fault.Error{Code: fault.Invalid, Field: location, Reason: reason, Value: value}, location)
 }
 
+// InvalidFields is the problem of several wrong fields.
+func InvalidFields(fields []wire.FieldError) *Problem {
+	for i, field := range fields {
+		fields[i].Value = shown(field.Location, field.Value)
+	}
+	return New(fault.Invalid.Status(), fault.Invalid, fields[0].Location+": "+fields[0].Message, fields...)
+}
+
 // Of turns an error of the services into a problem that may be shown. ours reports whether it is
 // not the caller's fault: then it is for the log, and the problem holds no detail.
 func Of(err error) (p *Problem, ours bool) {

@@ -20,7 +20,7 @@ type KVEntry struct {
 
 // KVSet is the body of PUT apps/{app}/kv/{collection}/{key}.
 type KVSet struct {
-	Value     json.RawMessage `json:"value" doc:"Any JSON value, up to 1 MiB"`
+	Value     json.RawMessage `json:"value" doc:"Any JSON value, up to 1 MiB, with numbers of 64 bits"`
 	TTLMillis *int64          `json:"ttl_ms,omitempty" doc:"Milliseconds until it expires; absent: never"`
 	ExpiresAt *time.Time      `json:"expires_at,omitempty" doc:"When it expires, instead of ttl_ms"`
 	IfAbsent  bool            `json:"if_absent,omitempty" doc:"Refuse with 409 if there is such a key"`

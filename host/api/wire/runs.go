@@ -42,7 +42,7 @@ type RunResult struct {
 	Body        json.RawMessage   `json:"body" doc:"A JSON response as it is, text as a string, anything else as {\"$blob\":base64}, null when empty"`
 	File        *FileRef          `json:"file,omitempty" doc:"The stored file that a route would have sent as the body"`
 	Error       *abi.ScriptError  `json:"error,omitempty"`
-	Logs        []LogLine         `json:"logs" nullable:"false"`
+	Logs        []LogLine         `json:"logs"`
 	DurationUS  int64             `json:"duration_us" doc:"Microseconds"`
 	Operations  int64             `json:"operations"`
 }

@@ -55,7 +55,7 @@ type Validate struct {
 // Validation answers it.
 type Validation struct {
 	Valid   bool             `json:"valid"`
-	Imports []string         `json:"imports" nullable:"false" doc:"Names the script imports, in order of appearance"`
+	Imports []string         `json:"imports" doc:"Names the script imports, in order of appearance"`
 	Error   *abi.ScriptError `json:"error,omitempty" doc:"Why it does not compile"`
 	Line    string           `json:"source_line,omitempty" doc:"The line of the source that the error is on"`
 }

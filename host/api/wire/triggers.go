@@ -9,12 +9,12 @@ import (
 type SchedulePreview struct {
 	Schedule string     `json:"schedule" minLength:"1" maxLength:"200" doc:"Six fields with seconds first, five without, a descriptor as @daily, or @every 90m"`
 	Timezone string     `json:"timezone,omitempty" maxLength:"100" doc:"Of the IANA database; UTC when absent"`
-	After    *time.Time `json:"after,omitempty" nullable:"false" doc:"Now when absent"`
+	After    *time.Time `json:"after,omitempty" doc:"Now when absent"`
 }
 
 // SchedulePreviewed answers it.
 type SchedulePreviewed struct {
-	Next  []time.Time `json:"next" nullable:"false" doc:"The next five times, by the zone's clock"`
+	Next  []time.Time `json:"next" doc:"The next five times, by the zone's clock"`
 	Words string      `json:"words" doc:"When it fires, in English"`
 }
 
@@ -50,16 +50,16 @@ type Trigger struct {
 // TriggerDetails are the details of all kinds.
 type TriggerDetails struct {
 	Collection    *string          `json:"collection,omitempty" doc:"Of kv, docs, files: a name, prefix* or *"`
-	Operations    *[]string        `json:"operations,omitempty" nullable:"false" doc:"Of kv, docs, files: create, update, delete and, of kv, expire; empty for any"`
+	Operations    *[]string        `json:"operations,omitempty" nullable:"false" enum:"create,update,delete,expire" doc:"Of kv, docs, files: create, update, delete and, of kv, expire; empty for any"`
 	Filter        *json.RawMessage `json:"filter,omitempty" doc:"Of kv, docs, files: a filter as of docs, on the new data or, of a deletion, on what was there; {} for any"`
 	Schedule      *string          `json:"schedule,omitempty" doc:"Of cron: six fields with seconds first, five without, a descriptor as @daily, or @every 90m"`
 	Timezone      *string          `json:"timezone,omitempty" doc:"Of cron: of the IANA database; UTC when absent"`
 	CatchUp       *string          `json:"catch_up,omitempty" enum:"once,skip" doc:"Of cron: what becomes of times that were missed"`
 	Topic         *string          `json:"topic,omitempty" doc:"Of queue, and of pubsub: there also prefix.* or *"`
-	MaxBatch      *int             `json:"max_batch,omitempty" doc:"Of queue: messages of a delivery, 1 to 1000"`
-	MaxWaitMS     *int64           `json:"max_wait_ms,omitempty" doc:"Of queue: how long a batch may wait to be full, 0 to 3600000"`
+	MaxBatch      *int             `json:"max_batch,omitempty" minimum:"1" maximum:"1000" doc:"Of queue: messages of a delivery, 1 to 1000"`
+	MaxWaitMS     *int64           `json:"max_wait_ms,omitempty" minimum:"0" maximum:"3600000" doc:"Of queue: how long a batch may wait to be full, 0 to 3600000"`
 	Ordered       *bool            `json:"ordered,omitempty" doc:"Of queue: the messages of a key one after the other; concurrency is 1 then unless it is given"`
-	Source        *string          `json:"source,omitempty" doc:"Of dead_letter: kv, docs, files, cron, queue, pubsub or call; empty for any"`
+	Source        *string          `json:"source,omitempty" enum:"kv,docs,files,cron,queue,pubsub,call," doc:"Of dead_letter: kv, docs, files, cron, queue, pubsub or call; empty for any"`
 	FailedTrigger *string          `json:"failed_trigger,omitempty" doc:"Of dead_letter: the id of a trigger; empty for any"`
 	FailedScript  *string          `json:"failed_script,omitempty" doc:"Of dead_letter: the id of a script; empty for any"`
 }
@@ -77,7 +77,7 @@ type TriggerCommon struct {
 type DataTriggerCreate struct {
 	TriggerCommon
 	Collection string           `json:"collection" minLength:"1" maxLength:"512" doc:"A name, prefix* or *"`
-	Operations []string         `json:"operations,omitempty" nullable:"false" doc:"create, update, delete and, of kv, expire; empty or absent for any"`
+	Operations []string         `json:"operations,omitempty" nullable:"false" enum:"create,update,delete,expire" doc:"create, update, delete and, of kv, expire; empty or absent for any"`
 	Filter     *json.RawMessage `json:"filter,omitempty" doc:"A filter as of docs, on the new data or, of a deletion, on what was there"`
 }
 

@@ -4,6 +4,6 @@ package wire
 
 // Page is one piece of a listing.
 type Page[T any] struct {
-	Items  []T    `json:"items" doc:"The items, in the listing's order" nullable:"false"`
+	Items  []T    `json:"items" doc:"The items, in the listing's order"`
 	Cursor string `json:"cursor,omitempty" doc:"Pass it as ?cursor= to get the next piece; absent on the last"`
 }

@@ -159,7 +159,7 @@ func checkTrigger(t *store.Trigger) error {
 	case t.PubSub != nil && t.Kind == store.TriggerPubSub:
 		return require(field{"topic", t.PubSub.Topic})
 	case t.DeadLetter != nil && t.Kind == store.TriggerDeadLetter:
-		return check(field{"source", string(t.DeadLetter.Source)}, field{"trigger", t.DeadLetter.Trigger}, field{"script", t.DeadLetter.Script})
+		return check(field{"source", string(t.DeadLetter.Source)}, field{"failed_trigger", t.DeadLetter.Trigger}, field{"failed_script", t.DeadLetter.Script})
 	}
 	return kindless
 }
