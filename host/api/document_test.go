@@ -51,6 +51,8 @@ var samples = map[string]struct{ body, query string }{
 	"replay-dead-letters":        {body: `{"source":"cron"}`},
 	"purge-dead-letters":         {body: `{"source":"cron"}`},
 	"resolve-dead-letter":        {body: `{"resolution":"ignored"}`},
+	"set-topic":                  {body: `{"access":"token"}`},
+	"create-subscriber-token":    {body: `{"ttl_ms":60000}`},
 	"set-kv":                     {body: `{"value":1}`},
 	"create-doc":                 {body: `{"data":{"a":1}}`},
 	"put-doc":                    {body: `{"data":{"a":1}}`},
@@ -328,7 +330,7 @@ func (d *document) operations() (all []operation) {
 		}
 	}
 	// What ends something comes after all that needs it.
-	last := []string{"replay-dead-letters", "delete-dead-letter", "purge-dead-letters", "delete-kv", "delete-doc", "delete-file", "delete-api-key", "delete-event", "delete-trigger", "delete-route", "delete-script", "delete-app", "logout"}
+	last := []string{"replay-dead-letters", "delete-dead-letter", "purge-dead-letters", "delete-kv", "delete-doc", "delete-file", "delete-api-key", "delete-event", "delete-topic", "delete-trigger", "delete-route", "delete-script", "delete-app", "logout"}
 	slices.SortFunc(all, func(a, b operation) int {
 		if i, j := slices.Index(last, a.id), slices.Index(last, b.id); i != j {
 			return i - j
@@ -505,6 +507,7 @@ func TestDocumentIsWhatIsDone(t *testing.T) {
 	file := s.store("shop", "c", "f.txt", "text/plain", "hello")
 	trigger := do[wire.Trigger](s, "POST", "apps/shop/triggers/kv", `{"script":"main","collection":"unused"}`, 201)
 	event := do[wire.EventMade](s, "POST", "apps/shop/queues/kept/messages", `{"message":1}`, 202).EventID
+	do[wire.Topic](s, "PUT", "apps/shop/topics/made", `{"access":"token"}`, 200)
 	key := do[wire.APIKey](s, "POST", "api-keys", wire.APIKeyCreate{Name: "k", Scopes: []string{"log:read"}}, 201)
 	ids := map[string]string{ // by how the path begins
 		"/scripts/": script.ID, "/scripts/{id}/wasm": plugin.ID, "/routes/": route.ID, "/executions/": run.ExecutionID, "/api-keys/": key.ID,

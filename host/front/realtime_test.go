@@ -134,6 +134,23 @@ func TestSubscribe(t *testing.T) {
 	s.Refused(s.Fetch("GET", "/realtime/topics/last", ""), 503, "", "stopping")
 }
 
+// A script lets somebody subscribe, and publishes.
+func TestScriptsAndSubscribers(t *testing.T) {
+	s := newSite(t)
+	s.App("default")
+	s.topic("default", "orders.7", "token")
+	script := s.Script("default", "orders", `switch ctx.request.method {
+		"GET" => pubsub::subscriber_token("orders.7", 60_000),
+		"POST" => { pubsub::publish("orders.7", ctx.request.body); () }
+	}`)
+	s.Route(script, "", "/orders")
+	got := s.Fetch("GET", "/orders", "")
+	require.Equal(t, 200, got.StatusCode, "%s", got.Content)
+	live := s.subscribe(t, "orders.7?token="+string(got.Content))
+	require.Equal(t, 204, s.Fetch("POST", "/orders", `{"state": "paid"}`, "Content-Type: application/json").StatusCode)
+	live.message(`{"state":"paid"}`)
+}
+
 func TestSubscribeRefused(t *testing.T) {
 	s := newSite(t)
 	app := s.App("default")
