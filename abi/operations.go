@@ -109,7 +109,7 @@ const (
 	AppFilesWrite  Capability = "AppFilesWrite"
 	AppHTTPRequest Capability = "AppHttpRequest"
 	AppEventsRead  Capability = "AppEventsRead"  // see dead letters
-	AppEventsWrite Capability = "AppEventsWrite" // push, publish, replay and resolve
+	AppEventsWrite Capability = "AppEventsWrite" // push, publish, let subscribe, replay and resolve
 )
 
 // Operation is one row of the contract: everything both kinds of guest and the

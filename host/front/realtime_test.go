@@ -278,7 +278,7 @@ func TestSlowSubscriber(t *testing.T) {
 	s.topic("default", "flood", "public")
 	conn, ready := quiet(t, s, "flood", "1.1"), s.subscribe(t, "flood")
 	message := `"` + strings.Repeat("x", 200<<10) + `"`
-	const messages = 200
+	const messages = 120
 	for range messages { // the one who reads is in step with them
 		s.publish(app, "flood", message)
 		ready.message(message)
