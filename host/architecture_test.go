@@ -101,7 +101,7 @@ var house = []room{
 	{"host/sandbox/...", nil, false},
 
 	// Services know the store and nothing of one another.
-	{"host/events", []string{"host/events/schedule", "host/docs", "host/store"}, false}, // docs: for the language of filters
+	{"host/events", []string{"host/events/schedule", "host/docs", "host/sites", "host/store"}, false}, // docs: for the language of filters
 	{"host/events/schedule", nil, false},
 	{"host/kv", []string{"host/store"}, false},
 	{"host/docs", []string{"host/store"}, false},
