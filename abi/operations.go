@@ -173,14 +173,14 @@ var Operations = []Operation{
 	{Op: OpTransactionBegin, Name: "transaction.begin", InTransaction: true, Since: "1.0"},
 	{Op: OpTransactionCommit, Name: "transaction.commit", Response: "TransactionResponse", InTransaction: true, Since: "1.0"},
 	{Op: OpTransactionRollback, Name: "transaction.rollback", Response: "TransactionResponse", InTransaction: true, Since: "1.0"},
-	{Op: OpQueuePush, Name: "queue.push", Request: "QueuePushRequest", Response: "QueuePushResponse", Capability: AppEventsWrite, Since: "1.0"},
-	{Op: OpPubSubPublish, Name: "pubsub.publish", Request: "PubSubPublishRequest", Response: "PubSubPublishResponse", Capability: AppEventsWrite, Since: "1.0"},
-	{Op: OpInvokeAsync, Name: "invoke_async", Request: "InvokeAsyncRequest", Response: "InvokeAsyncResponse", Since: "1.0"},
-	{Op: OpDeadLettersList, Name: "dead_letters.list", Request: "DeadLettersListRequest", Response: "DeadLettersListResponse", Capability: AppEventsRead, Since: "1.0"},
-	{Op: OpDeadLettersGet, Name: "dead_letters.get", Request: "DeadLettersGetRequest", Response: "DeadLettersGetResponse", Capability: AppEventsRead, Since: "1.0"},
-	{Op: OpDeadLettersReplay, Name: "dead_letters.replay", Request: "DeadLettersGetRequest", Response: "DeadLettersReplayResponse", Capability: AppEventsWrite, Since: "1.0"},
-	{Op: OpDeadLettersResolve, Name: "dead_letters.resolve", Request: "DeadLettersResolveRequest", Response: "DeadLettersResolveResponse", Capability: AppEventsWrite, Since: "1.0"},
-	{Op: OpPubSubToken, Name: "pubsub.token", Request: "PubSubTokenRequest", Response: "PubSubTokenResponse", Capability: AppEventsWrite, Since: "1.0"},
+	{Op: OpQueuePush, Name: "queue.push", Request: "QueuePushRequest", Response: "QueuePushResponse", Capability: AppEventsWrite, InTransaction: true, Since: "1.0"},
+	{Op: OpPubSubPublish, Name: "pubsub.publish", Request: "PubSubPublishRequest", Response: "PubSubPublishResponse", Capability: AppEventsWrite, InTransaction: true, Since: "1.0"},
+	{Op: OpInvokeAsync, Name: "invoke_async", Request: "InvokeAsyncRequest", Response: "InvokeAsyncResponse", InTransaction: true, Since: "1.0"},
+	{Op: OpDeadLettersList, Name: "dead_letters.list", Request: "DeadLettersListRequest", Response: "DeadLettersListResponse", Capability: AppEventsRead, InTransaction: true, Since: "1.0"},
+	{Op: OpDeadLettersGet, Name: "dead_letters.get", Request: "DeadLettersGetRequest", Response: "DeadLettersGetResponse", Capability: AppEventsRead, InTransaction: true, Since: "1.0"},
+	{Op: OpDeadLettersReplay, Name: "dead_letters.replay", Request: "DeadLettersGetRequest", Response: "DeadLettersReplayResponse", Capability: AppEventsWrite, InTransaction: true, Since: "1.0"},
+	{Op: OpDeadLettersResolve, Name: "dead_letters.resolve", Request: "DeadLettersResolveRequest", Response: "DeadLettersResolveResponse", Capability: AppEventsWrite, InTransaction: true, Since: "1.0"},
+	{Op: OpPubSubToken, Name: "pubsub.token", Request: "PubSubTokenRequest", Response: "PubSubTokenResponse", Capability: AppEventsWrite, InTransaction: true, Since: "1.0"},
 }
 
 // Lookup finds the row of op; ok is false for a number that is not in the table.

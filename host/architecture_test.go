@@ -101,7 +101,7 @@ var house = []room{
 	{"host/sandbox/...", nil, false},
 
 	// Services know the store and nothing of one another.
-	{"host/events", []string{"host/events/schedule", "host/events/subscriber", "host/docs", "host/store"}, false}, // docs: for the language of filters
+	{"host/events", []string{"host/events/schedule", "host/events/subscriber", "host/docs", "host/sites", "host/store"}, false}, // docs: for the language of filters
 	{"host/events/schedule", nil, false},
 	{"host/realtime", []string{"host/events/subscriber", "host/store"}, false},
 	{"host/events/subscriber", []string{"host/store"}, false},

@@ -108,7 +108,7 @@ func (a *API) deleteApp(ctx context.Context, in *AppPath) (*none, error) {
 }
 
 func wireApp(a store.App) wire.App {
-	return wire.App{ID: a.ID, Slug: a.Slug, Name: a.Name, CORS: wireCORS(a.CORS), CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt}
+	return wire.App{ID: a.ID, Slug: a.Slug, Name: a.Name, CORS: wireCORS(a.CORS), EventsPaused: a.EventsPaused, CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt}
 }
 
 func wireCORS(c *store.CORS) *wire.CORS {

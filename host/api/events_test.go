@@ -306,3 +306,24 @@ func TestEventsByHand(t *testing.T) {
 		apitest.Do[any](s, "DELETE", "triggers/"+trigger.ID, nil, 204)
 	}
 }
+
+// What a transaction pushes, and the events of its changes, are kept with it or not at all.
+func TestEventsOfTransactions(t *testing.T) {
+	s := apitest.New(t)
+	s.App("a")
+	s.Script("a", "keep", keep)
+	apitest.Do[wire.Trigger](s, "POST", "apps/a/triggers/docs", `{"script":"keep","collection":"orders"}`, 201)
+	apitest.Do[wire.App](s, "POST", "apps/a/events:pause", nil, 200)
+	for _, c := range []struct {
+		end  string
+		want int // events
+	}{{`throw "changed my mind"`, 0}, {`1`, 2}} {
+		script := s.Script("a", fmt.Sprintf("s%d", c.want), `transaction(|| {
+			docs::collection("orders").create(#{ n: 1 });
+			queue::topic("mail").push("hello");
+			`+c.end+`
+		})`)
+		apitest.Do[wire.RunResult](s, "POST", "scripts/"+script.ID+"/run", `{}`, 200)
+		assert.Len(t, apitest.Do[wire.Page[wire.Event]](s, "GET", "apps/a/events", nil, 200).Items, c.want, c.end)
+	}
+}

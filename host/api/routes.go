@@ -22,7 +22,7 @@ func (a *API) mountRoutes(admin huma.API) {
 	operation(a, admin, http.MethodGet, "/scripts/{id}/routes", "list-script-routes", "List a script's routes", http.StatusOK, a.listScriptRoutes)
 	operation(a, admin, http.MethodPost, "/scripts/{id}/routes", "create-route", "Bind requests to a script", http.StatusCreated, a.createRoute)
 	operation(a, admin, http.MethodGet, "/routes/{id}", "get-route", "Show a route", http.StatusOK, a.getRoute)
-	operation(a, admin, http.MethodPut, "/routes/{id}", "update-route", "Change a route's CORS policy", http.StatusOK, a.updateRoute)
+	operation(a, admin, http.MethodPut, "/routes/{id}", "update-route", "Change a route's CORS policy, and when its caller is answered", http.StatusOK, a.updateRoute)
 	operation(a, admin, http.MethodDelete, "/routes/{id}", "delete-route", "Delete a route", http.StatusNoContent, a.deleteRoute)
 }
 
@@ -141,7 +141,7 @@ func (a *API) updateRoute(ctx context.Context, in *struct {
 	if _, err := a.findRoute(ctx, in.ID, authz.RouteWrite); err != nil {
 		return nil, err
 	}
-	route, err := a.catalog.SetRouteCORS(ctx, in.ID, (*store.CORS)(in.Body.CORS))
+	route, err := a.catalog.UpdateRoute(ctx, in.ID, (*store.CORS)(in.Body.CORS), store.Dispatch(in.Body.Dispatch))
 	if err != nil {
 		return nil, unknown(err, "route")
 	}

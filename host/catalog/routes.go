@@ -19,6 +19,9 @@ func (c *Catalog) CreateRoute(ctx context.Context, script store.Script, route st
 			Code: fault.Invalid, Field: "id", Reason: "is a module, which cannot have routes", Value: script.ID,
 		}
 	}
+	if err := mayDispatch(script, route.Dispatch); err != nil {
+		return store.Route{}, false, err
+	}
 	route.AppID, route.ScriptID = script.AppID, script.ID
 	if route.CORS != nil {
 		if route.CORS, err = routing.CheckCORS(*route.CORS); err != nil {
@@ -46,15 +49,26 @@ func (c *Catalog) CreateRoute(ctx context.Context, script store.Script, route st
 	return created, shadowed, nil
 }
 
-// SetRouteCORS gives a route a CORS policy of its own, or nil for its app's.
-func (c *Catalog) SetRouteCORS(ctx context.Context, id string, cors *store.CORS) (route store.Route, err error) {
+// UpdateRoute gives a route a CORS policy of its own, or nil for its app's, and, if dispatch is not "", another
+// time at which its caller is answered.
+func (c *Catalog) UpdateRoute(ctx context.Context, id string, cors *store.CORS, dispatch store.Dispatch) (route store.Route, err error) {
 	if cors != nil {
 		if cors, err = routing.CheckCORS(*cors); err != nil {
 			return store.Route{}, err
 		}
 	}
 	err = c.change(ctx, func(tx store.Store) error {
-		route, err = tx.Routes().SetCORS(ctx, id, cors)
+		if route, err = tx.Routes().SetCORS(ctx, id, cors); err != nil || dispatch == "" || dispatch == route.Dispatch {
+			return err
+		}
+		script, err := tx.Scripts().Get(ctx, route.ScriptID)
+		if err != nil {
+			return err
+		}
+		if err := mayDispatch(script, dispatch); err != nil {
+			return err
+		}
+		route, err = tx.Routes().SetDispatch(ctx, id, dispatch)
 		return err
 	})
 	return route, err
@@ -63,6 +77,14 @@ func (c *Catalog) SetRouteCORS(ctx context.Context, id string, cors *store.CORS)
 // DeleteRoute removes a route.
 func (c *Catalog) DeleteRoute(ctx context.Context, id string) error {
 	return c.change(ctx, func(tx store.Store) error { return tx.Routes().Delete(ctx, id) })
+}
+
+// mayDispatch refuses to answer later what only files answer.
+func mayDispatch(script store.Script, dispatch store.Dispatch) error {
+	if dispatch == store.DispatchAsync && script.Kind == abi.KindStatic {
+		return fault.Refuse("dispatch", "must be sync for a static site, got %q", string(dispatch))
+	}
+	return nil
 }
 
 // describe names a route for people: "GET example.com/users/:id (id)".

@@ -33,7 +33,12 @@ type namedRoute struct {
 var routeColumns = []column[namedRoute]{
 	{"ROUTE", func(n namedRoute) string { return manifest.Pattern(n.Method, n.Host, n.Path) }},
 	{"SCRIPT", func(n namedRoute) string { return n.Script }},
-	{"KIND", func(n namedRoute) string { return n.HostKind + " " + n.PathKind }},
+	{"KIND", func(n namedRoute) string {
+		if n.Dispatch == "async" {
+			return n.HostKind + " " + n.PathKind + " async"
+		}
+		return n.HostKind + " " + n.PathKind
+	}},
 	{"ID", func(n namedRoute) string { return n.ID }},
 }
 
@@ -82,6 +87,7 @@ func (cmd *RoutesListCmd) Run(ctx context.Context, r *Remote, c *client.Client, 
 type RoutesAddCmd struct {
 	ScriptArg
 	Route []string `arg:"" help:"What to answer: [METHOD] [HOST]/PATH, such as GET /todos/:id."`
+	Async bool     `help:"Answer 202 at once, and run the script later."`
 }
 
 // Run adds the route.
@@ -89,6 +95,9 @@ func (cmd *RoutesAddCmd) Run(ctx context.Context, r *Remote, c *client.Client, s
 	create, err := manifest.ParsePattern(strings.Join(cmd.Route, " "))
 	if err != nil {
 		return &usageError{err}
+	}
+	if cmd.Async {
+		create.Dispatch = "async"
 	}
 	route, err := c.CreateRoute(ctx, script.ID, create)
 	if err != nil {

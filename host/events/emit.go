@@ -33,7 +33,7 @@ type Config struct {
 type Emitter struct {
 	table    *Table
 	maxDepth int
-	backlog  backlog
+	backlog  *backlog
 	log      *slog.Logger
 	store    store.Store
 	tooDeep  prometheus.Counter
@@ -50,7 +50,7 @@ func NewEmitter(c Config) *Emitter {
 		c.Log = slog.Default()
 	}
 	e := &Emitter{
-		table: c.Table, maxDepth: c.MaxDepth, backlog: backlog{most: c.MaxPending, room: map[string]int{}}, log: c.Log,
+		table: c.Table, maxDepth: c.MaxDepth, backlog: &backlog{most: c.MaxPending, room: map[string]int{}}, log: c.Log,
 		wake: func([]store.Event) {}, published: func() {},
 		tooDeep: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "picloud_events_dropped_total", Help: "Events that were not made because triggers caused one another too deep.",
@@ -67,6 +67,13 @@ func NewEmitter(c Config) *Emitter {
 
 // Bind gives the emitter the store, which is opened with what the emitter makes of changes.
 func (e *Emitter) Bind(s store.Store) { e.store, e.tokens = s, subscriber.New(s.Topics()) }
+
+// In is the emitter in a transaction, with which what it makes is kept or not.
+func (e *Emitter) In(tx store.Store) *Emitter {
+	within := *e
+	within.store, within.tokens = tx, subscriber.New(tx.Topics())
+	return &within
+}
 
 // OnCommit has wake called with events after they are committed.
 func (e *Emitter) OnCommit(wake func([]store.Event)) { e.wake = wake }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/picloud/picloud/host/fault"
+	"github.com/picloud/picloud/host/sites"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -35,7 +36,8 @@ func (l Listener) wants(change store.Change) bool {
 		return false
 	}
 	if prefix, ok := strings.CutSuffix(l.Collection, "*"); ok {
-		return strings.HasPrefix(change.Collection, prefix)
+		served := change.Source == store.ChangeFiles && change.Collection == sites.Collection // which deploys fill
+		return strings.HasPrefix(change.Collection, prefix) && !served
 	}
 	return change.Collection == l.Collection
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/host/sites"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -83,4 +84,11 @@ func TestGlobsAreFound(t *testing.T) {
 			require.Equal(t, want, docs != nil && docs.has(name), "%q among %q", name, listeners)
 		}
 	}
+}
+
+// The files of static sites are no business of those who listen to all files.
+func TestGlobsLeaveSitesOut(t *testing.T) {
+	change := store.Change{Source: store.ChangeFiles, Collection: sites.Collection}
+	require.False(t, Listener{Source: store.ChangeFiles, Collection: "*"}.wants(change))
+	require.True(t, Listener{Source: store.ChangeFiles, Collection: sites.Collection}.wants(change))
 }

@@ -61,6 +61,13 @@ func TestAsynchronousRoutes(t *testing.T) {
 	do[wire.App](s, "POST", "apps/app/events:resume", nil, 200)
 	ended(accepted.ExecutionID)
 
+	// A route may be made one, and no longer be one; a site may not.
+	route := s.Route(script, "POST", "/changing")
+	for dispatch, want := range map[string]int{"async": 202, "sync": 201} {
+		do[wire.Route](s, "PUT", "routes/"+route.ID, wire.RouteUpdate{Dispatch: dispatch}, 200)
+		assert.Equal(t, want, s.Fetch("POST", "/changing", `{"n":5}`, "Content-Type: application/json").StatusCode, dispatch)
+	}
+
 	got, _ = post(`{"n":4}`, "Idempotency-Key: "+strings.Repeat("k", 256))
 	assert.Equal(t, 422, got.StatusCode)
 	got, _ = post(`"` + strings.Repeat("x", 2<<20) + `"`)

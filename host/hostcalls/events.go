@@ -41,7 +41,7 @@ type Events interface {
 // eventsHandlers are the operations on queues, topics, calls and dead letters.
 func eventsHandlers(e Events) map[abi.Op]Handler {
 	return map[abi.Op]Handler{
-		abi.OpQueuePush: withEvents(e, abi.OpQueuePush, func(ctx context.Context, scope *Scope, r *abi.QueuePushRequest) (msgp.Marshaler, error) {
+		abi.OpQueuePush: withEvents(e, abi.OpQueuePush, func(ctx context.Context, scope *Scope, e Events, r *abi.QueuePushRequest) (msgp.Marshaler, error) {
 			if err := store.CheckName("topic", r.Topic, abi.MaxTopicBytes); err != nil {
 				return nil, err
 			}
@@ -52,7 +52,7 @@ func eventsHandlers(e Events) map[abi.Op]Handler {
 			ids, err := e.Push(ctx, scope.AppID, r.Topic, messages)
 			return &abi.QueuePushResponse{IDs: ids}, err
 		}),
-		abi.OpPubSubPublish: withEvents(e, abi.OpPubSubPublish, func(ctx context.Context, scope *Scope, r *abi.PubSubPublishRequest) (msgp.Marshaler, error) {
+		abi.OpPubSubPublish: withEvents(e, abi.OpPubSubPublish, func(ctx context.Context, scope *Scope, e Events, r *abi.PubSubPublishRequest) (msgp.Marshaler, error) {
 			if err := store.CheckName("topic", r.Topic, abi.MaxTopicBytes); err != nil {
 				return nil, err
 			}
@@ -63,7 +63,7 @@ func eventsHandlers(e Events) map[abi.Op]Handler {
 			delivered, err := e.Publish(ctx, scope.AppID, r.Topic, message)
 			return &abi.PubSubPublishResponse{Delivered: delivered}, err
 		}),
-		abi.OpPubSubToken: withEvents(e, abi.OpPubSubToken, func(ctx context.Context, scope *Scope, r *abi.PubSubTokenRequest) (msgp.Marshaler, error) {
+		abi.OpPubSubToken: withEvents(e, abi.OpPubSubToken, func(ctx context.Context, scope *Scope, e Events, r *abi.PubSubTokenRequest) (msgp.Marshaler, error) {
 			if err := store.CheckName("topic", r.Topic, abi.MaxTopicBytes); err != nil {
 				return nil, err
 			}
@@ -73,7 +73,7 @@ func eventsHandlers(e Events) map[abi.Op]Handler {
 			token, end, err := e.SubscriberToken(ctx, scope.AppID, r.Topic, time.Duration(r.TTLMillis)*time.Millisecond)
 			return &abi.PubSubTokenResponse{Token: token, ExpiresAt: end.Format(documentTime)}, err
 		}),
-		abi.OpInvokeAsync: withEvents(e, abi.OpInvokeAsync, func(ctx context.Context, scope *Scope, r *abi.InvokeAsyncRequest) (msgp.Marshaler, error) {
+		abi.OpInvokeAsync: withEvents(e, abi.OpInvokeAsync, func(ctx context.Context, scope *Scope, e Events, r *abi.InvokeAsyncRequest) (msgp.Marshaler, error) {
 			delay, err := delayOf("delay_ms", r.DelayMillis)
 			if err != nil {
 				return nil, err
@@ -88,7 +88,7 @@ func eventsHandlers(e Events) map[abi.Op]Handler {
 			}
 			return &abi.InvokeAsyncResponse{ExecutionID: id}, err
 		}),
-		abi.OpDeadLettersList: withEvents(e, abi.OpDeadLettersList, func(ctx context.Context, scope *Scope, r *abi.DeadLettersListRequest) (msgp.Marshaler, error) {
+		abi.OpDeadLettersList: withEvents(e, abi.OpDeadLettersList, func(ctx context.Context, scope *Scope, e Events, r *abi.DeadLettersListRequest) (msgp.Marshaler, error) {
 			page, err := e.DeadLetters(ctx, scope.AppID, r.Unresolved, store.PageRequest{Cursor: r.Cursor, Limit: r.Limit})
 			if err != nil {
 				return nil, err
@@ -99,7 +99,7 @@ func eventsHandlers(e Events) map[abi.Op]Handler {
 			}
 			return response, nil
 		}),
-		abi.OpDeadLettersGet: withEvents(e, abi.OpDeadLettersGet, func(ctx context.Context, scope *Scope, r *abi.DeadLettersGetRequest) (msgp.Marshaler, error) {
+		abi.OpDeadLettersGet: withEvents(e, abi.OpDeadLettersGet, func(ctx context.Context, scope *Scope, e Events, r *abi.DeadLettersGetRequest) (msgp.Marshaler, error) {
 			letter, err := e.DeadLetter(ctx, scope.AppID, r.ID)
 			if fault.Of(err) == fault.NotFound {
 				return &abi.DeadLettersGetResponse{}, nil
@@ -107,11 +107,11 @@ func eventsHandlers(e Events) map[abi.Op]Handler {
 			whole, err := wholeDeadLetter(letter, err)
 			return &abi.DeadLettersGetResponse{DeadLetter: &whole}, err
 		}),
-		abi.OpDeadLettersReplay: withEvents(e, abi.OpDeadLettersReplay, func(ctx context.Context, scope *Scope, r *abi.DeadLettersGetRequest) (msgp.Marshaler, error) {
+		abi.OpDeadLettersReplay: withEvents(e, abi.OpDeadLettersReplay, func(ctx context.Context, scope *Scope, e Events, r *abi.DeadLettersGetRequest) (msgp.Marshaler, error) {
 			id, err := e.Replay(ctx, scope.AppID, r.ID, scope.by())
 			return &abi.DeadLettersReplayResponse{EventID: id}, err
 		}),
-		abi.OpDeadLettersResolve: withEvents(e, abi.OpDeadLettersResolve, func(ctx context.Context, scope *Scope, r *abi.DeadLettersResolveRequest) (msgp.Marshaler, error) {
+		abi.OpDeadLettersResolve: withEvents(e, abi.OpDeadLettersResolve, func(ctx context.Context, scope *Scope, e Events, r *abi.DeadLettersResolveRequest) (msgp.Marshaler, error) {
 			as := store.Resolution(r.As)
 			if as != store.ResolvedIgnored && as != store.ResolvedByScript {
 				return nil, fault.Refuse("as", "must be %s or %s, got %s", store.ResolvedIgnored, store.ResolvedByScript, quoted([]byte(r.As)))
@@ -122,13 +122,27 @@ func eventsHandlers(e Events) map[abi.Op]Handler {
 	}
 }
 
-// withEvents makes a handler that is not available without events.
-func withEvents[T any, M message[T]](e Events, op abi.Op, perform func(ctx context.Context, scope *Scope, request *T) (msgp.Marshaler, error)) Handler {
-	return handle[T, M](op, func(ctx context.Context, scope *Scope, request *T) (msgp.Marshaler, error) {
+// transactional is an [Events] that takes part in a transaction, as an [events.Emitter] does.
+type transactional interface {
+	In(tx store.Store) *events.Emitter
+}
+
+// withEvents makes a handler that is not available without events. Within the execution's transaction, if
+// there is one, what it makes is kept with the rest or not at all.
+func withEvents[T any, M message[T]](e Events, op abi.Op, perform func(ctx context.Context, scope *Scope, e Events, request *T) (msgp.Marshaler, error)) Handler {
+	return handle[T, M](op, func(ctx context.Context, scope *Scope, request *T) (response msgp.Marshaler, err error) {
 		if e == nil {
 			return nil, fault.New(fault.Unavailable, "there are no events here")
 		}
-		return perform(ctx, scope, request)
+		within, ok := e.(transactional)
+		if scope.transaction.open == nil || !ok {
+			return perform(ctx, scope, e, request)
+		}
+		err = scope.transaction.open.Do(func(ctx context.Context, tx store.Store) (err error) {
+			response, err = perform(ctx, scope, within.In(tx), request)
+			return err
+		})
+		return response, err
 	})
 }
 

@@ -74,6 +74,8 @@ type Routes interface {
 	ByScript(ctx context.Context, scriptID string) ([]Route, error)
 	// SetCORS gives a route a policy of its own, or takes it away, and returns the route.
 	SetCORS(ctx context.Context, id string, cors *CORS) (Route, error)
+	// SetDispatch changes when a route's caller is answered, and returns the route.
+	SetDispatch(ctx context.Context, id string, dispatch Dispatch) (Route, error)
 	// Delete removes a route.
 	Delete(ctx context.Context, id string) error
 }

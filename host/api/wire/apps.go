@@ -6,12 +6,13 @@ import (
 
 // App owns scripts, routes and data.
 type App struct {
-	ID        string    `json:"id" doc:"UUIDv7"`
-	Slug      string    `json:"slug" doc:"Unique name, usable wherever an id is"`
-	Name      string    `json:"name"`
-	CORS      *CORS     `json:"cors,omitempty" doc:"Of the routes that have none of their own"`
-	CreatedAt time.Time `json:"created_at"`
-	UpdatedAt time.Time `json:"updated_at"`
+	ID           string    `json:"id" doc:"UUIDv7"`
+	Slug         string    `json:"slug" doc:"Unique name, usable wherever an id is"`
+	Name         string    `json:"name"`
+	CORS         *CORS     `json:"cors,omitempty" doc:"Of the routes that have none of their own"`
+	EventsPaused bool      `json:"events_paused,omitempty" doc:"Its events wait"`
+	CreatedAt    time.Time `json:"created_at"`
+	UpdatedAt    time.Time `json:"updated_at"`
 }
 
 // Usage is what an app has of what is bounded.

@@ -34,7 +34,8 @@ type RouteCreate struct {
 
 // RouteUpdate is the body of PUT routes/{id}.
 type RouteUpdate struct {
-	CORS *CORS `json:"cors,omitempty" doc:"Absent: its app's counts"`
+	CORS     *CORS  `json:"cors,omitempty" doc:"Absent: its app's counts"`
+	Dispatch string `json:"dispatch,omitempty" enum:"sync,async" doc:"Absent: it stays"`
 }
 
 // RouteMatch is the body of POST apps/{app}/routes:match.

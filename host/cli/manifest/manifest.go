@@ -192,7 +192,10 @@ func (e scriptEntry) read(root *os.Root) (Script, error) {
 		if err != nil {
 			return Script{}, fmt.Errorf("routes[%d]: %w", i, err)
 		}
-		route.CORS = entry.CORS
+		route.CORS, route.Dispatch = entry.CORS, entry.Dispatch
+		if d := entry.Dispatch; d != "" && d != "sync" && d != "async" {
+			return Script{}, fmt.Errorf("routes[%d]: dispatch must be sync or async, got %q", i, d)
+		}
 		routes = append(routes, route)
 	}
 	content, err := readIn(root, e.File)

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -18,8 +19,9 @@ import (
 type routeEntry routeMapping
 
 type routeMapping struct {
-	Route string     `yaml:"route"`
-	CORS  *wire.CORS `yaml:"cors"`
+	Route    string     `yaml:"route"`
+	CORS     *wire.CORS `yaml:"cors"`
+	Dispatch string     `yaml:"dispatch"` // sync when absent
 }
 
 func (e *routeEntry) UnmarshalYAML(node *yaml.Node) error {
@@ -27,7 +29,7 @@ func (e *routeEntry) UnmarshalYAML(node *yaml.Node) error {
 		return node.Decode(&e.Route)
 	}
 	for i := 0; node.Kind == yaml.MappingNode && i < len(node.Content); i += 2 { // Decode here knows no KnownFields
-		if key := node.Content[i]; key.Value != "route" && key.Value != "cors" {
+		if key := node.Content[i]; key.Value != "route" && key.Value != "cors" && key.Value != "dispatch" {
 			return fmt.Errorf("line %d: field %s is not known here", key.Line, key.Value)
 		}
 	}
@@ -105,8 +107,8 @@ func checkRoutes(scripts []Script) error {
 type routeStep struct {
 	script string // its name
 	route  wire.RouteCreate
-	id     string // "" when it is to be created
-	change bool   // the policy of the one that is there
+	id     string   // "" when it is to be created
+	change []string // fields of the one that is there
 }
 
 // routeDeletion deletes a route.
@@ -147,7 +149,13 @@ func planRoutes(want []Script, present map[string]wire.Script, routes []wire.Rou
 		for _, route := range script.Routes {
 			s := &routeStep{script: script.Name, route: route}
 			if found, ok := there[key{script.Name, route.Method, route.Host, route.Path}]; ok {
-				s.id, s.change = found.ID, !sameCORS(found.CORS, route.CORS)
+				s.id = found.ID
+				if !sameCORS(found.CORS, route.CORS) {
+					s.change = append(s.change, "cors")
+				}
+				if cmp.Or(found.Dispatch, "sync") != dispatchOf(route) {
+					s.change = append(s.change, "dispatch")
+				}
 			} else if conflict := kept.add(script.Name, route); conflict != nil {
 				conflict.Deployed = true
 				return routeSteps{}, conflict
@@ -183,11 +191,14 @@ func (s *routeStep) planned() Change {
 	switch {
 	case s.id == "":
 		change.Result = Created
-	case s.change:
-		change.Result, change.Fields = Updated, []string{"cors"}
+	case len(s.change) > 0:
+		change.Result, change.Fields = Updated, s.change
 	}
 	return change
 }
+
+// dispatchOf is when a route's caller is answered.
+func dispatchOf(route wire.RouteCreate) string { return cmp.Or(route.Dispatch, "sync") }
 
 // sameCORS reports whether a policy that is there is as it is wanted.
 func sameCORS(there, wanted *wire.CORS) bool {
@@ -209,7 +220,7 @@ func (s *routeStep) apply(ctx context.Context, a *application) (Change, error) {
 		return change, nil
 	}
 	if s.id != "" {
-		_, err := a.server.UpdateRoute(ctx, s.id, wire.RouteUpdate{CORS: s.route.CORS})
+		_, err := a.server.UpdateRoute(ctx, s.id, wire.RouteUpdate{CORS: s.route.CORS, Dispatch: dispatchOf(s.route)})
 		if err != nil {
 			err = fmt.Errorf("route %s of %s: %w", change.Name, s.script, err)
 		}

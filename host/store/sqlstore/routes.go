@@ -13,13 +13,14 @@ const (
 		FROM routes r JOIN apps a ON a.id = r.app_id`
 	routeInsert = `INSERT INTO routes (id, app_id, script_id, method, host, host_kind, path, path_kind, dispatch, cors, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`
-	routeInTheWay = `SELECT id FROM routes WHERE app_id = $1 AND method = $2 AND host = $3 AND path = $4`
-	routeGet      = `SELECT ` + routeColumns + ` WHERE r.id = $1`
-	routeAll      = `SELECT ` + routeColumns + ` ORDER BY r.id`
-	routeByApp    = `SELECT ` + routeColumns + ` WHERE r.app_id = $1 ORDER BY r.path, r.host, r.method`
-	routeByScript = `SELECT ` + routeColumns + ` WHERE r.script_id = $1 ORDER BY r.path, r.host, r.method`
-	routeSetCORS  = `UPDATE routes SET cors = $2 WHERE id = $1`
-	routeDelete   = `DELETE FROM routes WHERE id = $1 RETURNING app_id`
+	routeInTheWay    = `SELECT id FROM routes WHERE app_id = $1 AND method = $2 AND host = $3 AND path = $4`
+	routeGet         = `SELECT ` + routeColumns + ` WHERE r.id = $1`
+	routeAll         = `SELECT ` + routeColumns + ` ORDER BY r.id`
+	routeByApp       = `SELECT ` + routeColumns + ` WHERE r.app_id = $1 ORDER BY r.path, r.host, r.method`
+	routeByScript    = `SELECT ` + routeColumns + ` WHERE r.script_id = $1 ORDER BY r.path, r.host, r.method`
+	routeSetCORS     = `UPDATE routes SET cors = $2 WHERE id = $1`
+	routeSetDispatch = `UPDATE routes SET dispatch = $2 WHERE id = $1`
+	routeDelete      = `DELETE FROM routes WHERE id = $1 RETURNING app_id`
 
 	scriptOfApp = `SELECT 1 FROM scripts WHERE id = $1 AND app_id = $2`
 )
@@ -88,10 +89,22 @@ func (r routes) ByScript(ctx context.Context, scriptID string) ([]store.Route, e
 	return many(ctx, r.s.reader(), "routes", scanRoute, routeByScript, scriptID)
 }
 
-func (r routes) SetCORS(ctx context.Context, id string, cors *store.CORS) (route store.Route, err error) {
+func (r routes) SetCORS(ctx context.Context, id string, cors *store.CORS) (store.Route, error) {
+	return r.set(ctx, id, routeSetCORS, encodeCORS(cors))
+}
+
+func (r routes) SetDispatch(ctx context.Context, id string, dispatch store.Dispatch) (store.Route, error) {
+	if err := require(field{"dispatch", string(dispatch)}); err != nil {
+		return store.Route{}, err
+	}
+	return r.set(ctx, id, routeSetDispatch, string(dispatch))
+}
+
+// set changes one column of a route.
+func (r routes) set(ctx context.Context, id, statement string, value any) (route store.Route, err error) {
 	revision := &store.Revision{Resource: store.ResourceRoute, ID: id}
 	err = r.s.reconfigure(ctx, "change route", revision, func(tx queryer) error {
-		if _, err := tx.ExecContext(ctx, routeSetCORS, id, encodeCORS(cors)); err != nil {
+		if _, err := tx.ExecContext(ctx, statement, id, value); err != nil {
 			return err
 		}
 		route, err = one(ctx, tx, "route", scanRoute, routeGet, id)
