@@ -141,7 +141,7 @@ func TestScriptsAndSubscribers(t *testing.T) {
 	s.topic("default", "orders.7", "token")
 	script := s.Script("default", "orders", `switch ctx.request.method {
 		"GET" => pubsub::subscriber_token("orders.7", 60_000),
-		"POST" => { pubsub::publish("orders.7", ctx.request.body); () }
+		"POST" => transaction(|| { pubsub::publish("orders.7", ctx.request.body); () })
 	}`)
 	s.Route(script, "", "/orders")
 	got := s.Fetch("GET", "/orders", "")
