@@ -357,8 +357,8 @@ func TestNodesTellSubscribers(t *testing.T) {
 	defer cancel()
 	app, err := nodes[0].store.Apps().GetBySlug(ctx, "default")
 	require.NoError(t, err)
-	for _, name := range []string{"news", "other"} {
-		_, err = nodes[0].catalog.SetTopic(ctx, store.Topic{AppID: app.ID, Name: name, Access: store.AccessPublic})
+	for i, name := range []string{"news", "other"} { // with its own change the second node learns of the first one's
+		_, err = nodes[i].catalog.SetTopic(ctx, store.Topic{AppID: app.ID, Name: name, Access: store.AccessPublic})
 		require.NoError(t, err)
 	}
 	subscribe := func(s *site, topic string) *bufio.Reader {
