@@ -53,6 +53,8 @@ type event struct {
 	TriggerName string `json:"trigger_name"`
 	Attempt     int    `json:"attempt"`
 	MaxAttempts int    `json:"max_attempts"`
+	KV          *struct{ Value any }
+	Docs        *struct{ Data any }
 	Queue       struct {
 		Messages []struct {
 			ID      string
@@ -89,9 +91,10 @@ func failed(code abi.ErrorCode, message string) *executions.Outcome {
 // node is a server as far as these tests go.
 type node struct {
 	*Dispatcher
-	t       testing.TB
-	emitter *events.Emitter
-	user    string
+	t        testing.TB
+	emitter  *events.Emitter
+	registry *events.Registry
+	user     string
 }
 
 // newNode opens a node on a database. Its dispatcher is not started.
@@ -101,7 +104,8 @@ func newNode(t testing.TB, open opener, places int, h handler) *node {
 	table := events.NewTable()
 	log := slog.New(slog.DiscardHandler)
 	n.emitter = events.NewEmitter(events.Config{Table: table, MaxDepth: 8, MaxPending: 1_000_000, Log: log})
-	s, err := open(events.NewRegistry(n.emitter.Deliver))
+	n.registry = events.NewRegistry(n.emitter.Deliver)
+	s, err := open(n.registry)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	n.emitter.Bind(s)
@@ -158,9 +162,19 @@ func (n *node) consume(script store.Script, change func(*store.Trigger)) store.T
 // know reads the triggers of an app, as the catalog does.
 func (n *node) know(appID string) {
 	n.t.Helper()
-	triggers, err := n.store.Triggers().ByApp(n.t.Context(), appID)
-	require.NoError(n.t, err)
-	n.table.Set(appID, triggers, false)
+	n.knowPaused(appID, false)
+}
+
+func (n *node) knowPaused(appID string, paused bool) {
+	n.t.Helper()
+	require.NoError(n.t, n.registry.Reload(n.t.Context(), appID, func(ctx context.Context) ([]events.Listener, error) {
+		triggers, err := n.store.Triggers().ByApp(ctx, appID)
+		if err != nil {
+			return nil, err
+		}
+		n.table.Set(appID, triggers, paused)
+		return events.Listeners(triggers), nil
+	}))
 	n.Changed()
 }
 
