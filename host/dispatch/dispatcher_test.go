@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/background"
 	"github.com/picloud/picloud/host/events"
 	"github.com/picloud/picloud/host/executions"
 	"github.com/picloud/picloud/host/fault"
@@ -519,5 +520,42 @@ func TestPauses(t *testing.T) {
 			}
 			c.retry.Jitter = 0
 		}
+	}
+}
+
+// A stop does so also when its last turn fails, and while the dispatcher pauses after one that failed.
+func TestStopSettlesAfterAFailure(t *testing.T) {
+	for _, pausing := range []bool{false, true} {
+		t.Run(fmt.Sprint("pausing ", pausing), func(t *testing.T) {
+			onEach(t, func(t *testing.T, open opener) {
+				var f *faulty
+				began, end := make(chan struct{}, 2), make(chan struct{})
+				n := newNode(t, func(l store.Listeners) (store.Store, error) {
+					s, err := open(l)
+					f = &faulty{Store: s}
+					return f, err
+				}, 4, func(event) (*executions.Outcome, error) { began <- struct{}{}; <-end; return succeeded, nil })
+				script := n.app("a")
+				n.consume(script, nil)
+				failed := n.Group[0].(*background.Task).Ran()
+				n.Start()
+				n.push(script.AppID, "", `1`)
+				<-began
+				f.fail(before, false)
+				if n.push(script.AppID, "", `2`); pausing { // has it take a turn
+					_, err := failed.Next(t.Context())
+					require.NoError(t, err)
+				}
+				stopped := make(chan error, 1)
+				go func() { stopped <- n.Stop(context.WithoutCancel(t.Context())) }()
+				<-n.Group[0].(*background.Task).Done()
+				require.Empty(t, stopped, "it waits for what is under way")
+				close(end)
+				require.NoError(t, <-stopped)
+				events, err := n.store.Outbox().List(t.Context(), store.EventQuery{AppID: script.AppID, State: store.EventRunning})
+				require.NoError(t, err)
+				assert.Empty(t, events.Items)
+			})
+		})
 	}
 }
