@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -193,10 +195,15 @@ func (n *node) push(appID, key string, bodies ...string) (ids []string) {
 // drained waits until nothing is to be delivered.
 func (n *node) drained(appID string) {
 	n.t.Helper()
+	n.drainedWithin(appID, 60*time.Second)
+}
+
+func (n *node) drainedWithin(appID string, limit time.Duration) {
+	n.t.Helper()
 	require.Eventually(n.t, func() bool {
 		count, err := n.store.Outbox().Count(n.t.Context(), appID, 1)
 		return err == nil && count == 0
-	}, 60*time.Second, 2*time.Millisecond)
+	}, limit, 2*time.Millisecond)
 }
 
 func (n *node) letters(appID string) []store.DeadLetter {
@@ -410,6 +417,19 @@ func TestPlacesOfAnApp(t *testing.T) {
 	assert.Equal(t, map[string]int{"a": 2, "b": 3}, places)
 }
 
+// manyEvents is how many two nodes share.
+func manyEvents(t *testing.T) int {
+	const name = "PICLOUD_EVENTS"
+	text := os.Getenv(name)
+	if text == "" {
+		return 2000
+	}
+	many, err := strconv.Atoi(text)
+	require.NoError(t, err, name)
+	require.True(t, many >= 200 && many%200 == 0, "%s must be a multiple of 200", name)
+	return many
+}
+
 // Two nodes on one database handle each event once, and no more at once than one would.
 func TestTwoNodes(t *testing.T) {
 	url := pgtest.URL(t)
@@ -441,12 +461,12 @@ func TestTwoNodes(t *testing.T) {
 	two.know(script.AppID)
 	one.start()
 	two.start()
-	const total = 2000
+	total := manyEvents(t)
 	for range total / 200 {
 		one.push(script.AppID, "", slices.Repeat([]string{`1`}, 100)...)
 		two.push(script.AppID, "", slices.Repeat([]string{`2`}, 100)...)
 	}
-	one.drained(script.AppID)
+	one.drainedWithin(script.AppID, time.Duration(total)*30*time.Millisecond)
 	assert.Len(t, handled, total)
 	for id, times := range handled {
 		assert.Equal(t, 1, times, id)
@@ -454,6 +474,69 @@ func TestTwoNodes(t *testing.T) {
 	assert.LessOrEqual(t, most, 6)
 	assert.NotZero(t, both[1])
 	assert.NotZero(t, both[2])
+}
+
+// When one of two nodes ends in the middle of its work the other does the rest, also of what the first had begun.
+func TestOneOfTwoNodesIsKilled(t *testing.T) {
+	url := pgtest.URL(t)
+	var mu sync.Mutex
+	handled := map[string]int{}
+	var begun []string // by the one that is killed
+	total := manyEvents(t)
+	stuck, release := make(chan struct{}), make(chan struct{})
+	openFaulty := func(handle handler) (*node, *faulty) {
+		f := &faulty{lease: 2 * time.Second}
+		return newNode(t, func(l store.Listeners) (s store.Store, err error) {
+			f.Store, err = postgres.Open(t.Context(), postgres.Config{URL: url, Listeners: l})
+			return f, err
+		}, 4, handle), f
+	}
+	one, _ := openFaulty(func(e event) (*executions.Outcome, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		handled[e.ID]++
+		return succeeded, nil
+	})
+	two, killed := openFaulty(func(e event) (*executions.Outcome, error) {
+		mu.Lock()
+		if len(begun) == 4 { // as many as it has places
+			mu.Unlock()
+			return nil, errAway
+		}
+		if len(handled) < total/4 {
+			handled[e.ID]++
+			mu.Unlock()
+			return succeeded, nil
+		}
+		if begun = append(begun, e.ID); len(begun) == 4 {
+			close(stuck)
+		}
+		mu.Unlock()
+		<-release
+		return succeeded, nil
+	})
+	script := one.app("a")
+	one.consume(script, func(t *store.Trigger) { t.Concurrency = 8 })
+	two.know(script.AppID)
+	two.start()
+	t.Cleanup(func() { close(release) }) // before it is stopped
+	for range total / 100 {
+		two.push(script.AppID, "", slices.Repeat([]string{`1`}, 100)...)
+	}
+	<-stuck
+	killed.die()
+	one.start()
+	one.drainedWithin(script.AppID, time.Duration(total)*30*time.Millisecond)
+	assert.Len(t, handled, total)
+	again := 0 // what the killed one could not write down
+	for id, times := range handled {
+		assert.LessOrEqual(t, times, 2, id)
+		again += times - 1
+	}
+	assert.LessOrEqual(t, again, 4)
+	for _, id := range begun {
+		assert.Equal(t, 1, handled[id], "begun by the one, ended by the other")
+	}
 }
 
 // What a node has claimed that is gone, another takes over when the lease ends; a late end of the first
