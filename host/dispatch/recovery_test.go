@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -117,8 +118,20 @@ func TestConnectionsAreCut(t *testing.T) {
 			assert.NotZero(t, handled[name], "%s is lost", name)
 		}
 	}
+	documents := map[string]bool{}
+	_, err := n.store.Docs().Scan(t.Context(), store.DocumentQuery{AppID: script.AppID, Collection: "c"}, func(d store.Document) error {
+		var data struct{ Of string }
+		err := json.Unmarshal(d.Data, &data)
+		documents[data.Of] = true
+		assert.NotZero(t, handled[data.Of], "%s is a change without its event", data.Of)
+		return err
+	})
+	require.NoError(t, err)
 	for name := range handled {
+		client, err := strconv.Atoi(name[:strings.IndexByte(name, '-')])
+		require.NoError(t, err)
 		assert.Contains(t, known, name, "handled without a cause")
+		assert.Equal(t, client%2 == 1, documents[name], "%s is an event without its change", name)
 	}
 	assert.Empty(t, n.letters(script.AppID))
 	t.Logf("%d acknowledged, %d refused, %d handled", acknowledged.Load(), refused.Load(), len(handled))
