@@ -241,6 +241,10 @@ func (p *program) prepare() {
 			t.Data = &store.DataTrigger{Collection: "c*"}
 		})
 	}
+	p.node.consume(script, func(t *store.Trigger) {
+		change(t)
+		t.Name, t.Kind, t.Queue, t.DeadLetter = "dead letters", store.TriggerDeadLetter, nil, &store.DeadLetterTrigger{}
+	})
 }
 
 func (p *program) step() {
@@ -435,12 +439,44 @@ func (p *program) number(value any) int {
 
 // handle is the handler of all.
 func (p *program) handle(life int, e event) (*executions.Outcome, error) {
+	if e.DeadLetter != nil {
+		return p.told(life, e)
+	}
 	batch, took, all, ok := p.begin(life, e)
 	if !ok {
 		return succeeded, nil
 	}
 	time.Sleep(took)
 	return p.end(life, e, batch, all)
+}
+
+// told is the handler of dead letters: it fails of each second event.
+func (p *program) told(life int, e event) (*executions.Outcome, error) {
+	var of struct{ ID string }
+	if err := json.Unmarshal(e.DeadLetter.Event, &of); err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if life != p.life {
+		return succeeded, nil
+	}
+	i := slices.IndexFunc(p.causes, func(c *cause) bool { return c.id == of.ID })
+	if assert.GreaterOrEqual(p.t, i, 0, "a dead letter of nothing") {
+		assert.True(p.t, p.causes[i].dead, "%s %d has a dead letter", p.causes[i].of, i)
+		if p.causes[i].resolution() == store.ResolvedFailed {
+			return thrown.outcome()
+		}
+	}
+	return succeeded, nil
+}
+
+// resolution is what becomes of its dead letter.
+func (c *cause) resolution() store.Resolution {
+	if c.number%2 == 0 {
+		return store.ResolvedByScript
+	}
+	return store.ResolvedFailed
 }
 
 // begin checks that an attempt may be made, and returns how long it takes and how it fares.
@@ -612,6 +648,7 @@ func (p *program) check() {
 		if dead {
 			assert.Equal(p.t, c.attempts, letter.Attempts, about)
 			assert.Equal(p.t, c.key, letter.GroupKey, about)
+			assert.Equal(p.t, c.resolution(), letter.Resolution, about)
 		}
 	}
 	assert.Empty(p.t, letters, "dead letters of nothing")
