@@ -9,13 +9,15 @@ SEED     ?= 1
 SOAK     ?= 10m
 ROUNDS   ?= 200
 ATTACK   ?= 2s
+SEEDS    ?= 5000
+EVENTS   ?= 100000
 
 # Debian's packages that the tests use: a real PostgreSQL, what compiles the guest, and what judges the server.
 PACKAGES := postgresql llvm-19-dev libclang-19-dev clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32 binaryen python3-venv
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: run build test deps lint unit race fuzz conformance differential bench figures bench-engine bench-plugin soak attack kill kill-events generate clean
+.PHONY: run build test deps lint unit race fuzz conformance differential bench figures bench-engine bench-plugin soak attack kill kill-events model two-nodes generate clean
 
 build:
 	go build -o $(BIN)/picloud ./host/cmd/picloud
@@ -128,6 +130,15 @@ kill:
 # Kills the server ROUNDS times on each database while events are made and handled.
 kill-events:
 	PICLOUD_KILL_ROUNDS=$(ROUNDS) go test -count=1 -run TestKilledWhileEventsAreHandled -timeout 4h -v ./host/e2e
+
+# SEEDS random programs of events against a model of what must come of them. PICLOUD_MODEL_SEED runs the one that
+# failed.
+model:
+	PICLOUD_MODEL_SEEDS=$(SEEDS) go test -count=1 -run TestModel -timeout 4h ./host/dispatch
+
+# Two nodes share EVENTS events: each is handled once, and all of them also if one node is killed.
+two-nodes:
+	PICLOUD_EVENTS=$(EVENTS) go test -count=1 -run 'TwoNodes' -timeout 2h -v ./host/dispatch
 
 # Code made from other code: the messages' codecs.
 generate:

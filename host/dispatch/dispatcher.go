@@ -15,6 +15,8 @@ package dispatch
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -69,7 +71,7 @@ type Config struct {
 	Registerer prometheus.Registerer // nil: no metrics
 }
 
-// Dispatcher delivers events. Its Start and Stop are those of a [background.Service].
+// Dispatcher delivers events. It is a [background.Service].
 type Dispatcher struct {
 	background.Group
 	config  Config
@@ -180,7 +182,7 @@ func (d *Dispatcher) lane(name string) *lane {
 	return l
 }
 
-// run takes turns until ctx ends, then waits for the deliveries under way and settles them.
+// run takes turns until ctx ends.
 func (d *Dispatcher) run(ctx context.Context) error {
 	if err := d.takeOver(ctx); err != nil {
 		return err
@@ -201,7 +203,7 @@ func (d *Dispatcher) run(ctx context.Context) error {
 			return err
 		}
 	}
-	return d.finish(background.Grace(ctx))
+	return nil
 }
 
 // takeOver frees, once, what a process before this one had claimed, if no other process can have the
@@ -217,25 +219,49 @@ func (d *Dispatcher) takeOver(ctx context.Context) error {
 	return err
 }
 
+// Stop has no more deliveries begin, waits for those under way until ctx ends, and writes down what became of
+// them. It does so also if the last turn failed. The error is that of ctx: what is still under way then is
+// handled again once its lease has ended.
+func (d *Dispatcher) Stop(ctx context.Context) error {
+	return errors.Join(d.Group.Stop(ctx), d.finish(ctx))
+}
+
 // finish waits for the deliveries under way, and settles them.
-func (d *Dispatcher) finish(ctx context.Context) error {
+func (d *Dispatcher) finish(ctx context.Context) (late error) {
 	idle := make(chan struct{})
 	go func() { d.delivery.Wait(); close(idle) }()
-	select {
-	case <-idle:
-	case <-ctx.Done(): // their leases end
+	renew := time.NewTicker(renewEvery) // the task that does it has ended
+	defer renew.Stop()
+	for waiting := true; waiting; {
+		select {
+		case <-idle:
+			waiting = false
+		case <-renew.C:
+			if err := d.renew(ctx); err != nil && ctx.Err() == nil {
+				d.log.Warn("the leases of events under way could not be renewed", "error", err)
+			}
+		case <-ctx.Done():
+			waiting, late = false, fmt.Errorf("deliveries did not end in time: %w", ctx.Err())
+		}
 	}
 	d.mu.Lock()
 	ended := d.ended
 	d.ended = nil
 	d.mu.Unlock()
 	if len(ended) == 0 {
-		return nil
+		return late
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ourPause)
 	defer cancel()
 	_, err := d.store.Outbox().Turn(ctx, store.Turn{Settlements: ended, Lease: lease})
-	return err
+	for err != nil && ctx.Err() == nil { // the database may be back in a moment
+		time.Sleep(fullPause)
+		_, err = d.store.Outbox().Turn(ctx, store.Turn{Settlements: ended, Lease: lease})
+	}
+	if err != nil {
+		d.log.Warn("what became of events could not be written down: they are handled again", "events", len(ended), "error", err)
+	}
+	return late
 }
 
 func (d *Dispatcher) sleep(ctx context.Context, pause time.Duration) {

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -16,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/background"
 	"github.com/picloud/picloud/host/events"
 	"github.com/picloud/picloud/host/executions"
 	"github.com/picloud/picloud/host/fault"
@@ -53,6 +56,8 @@ type event struct {
 	TriggerName string `json:"trigger_name"`
 	Attempt     int    `json:"attempt"`
 	MaxAttempts int    `json:"max_attempts"`
+	KV          *struct{ Value any }
+	Docs        *struct{ Data any }
 	Queue       struct {
 		Messages []struct {
 			ID      string
@@ -89,9 +94,10 @@ func failed(code abi.ErrorCode, message string) *executions.Outcome {
 // node is a server as far as these tests go.
 type node struct {
 	*Dispatcher
-	t       testing.TB
-	emitter *events.Emitter
-	user    string
+	t        testing.TB
+	emitter  *events.Emitter
+	registry *events.Registry
+	user     string
 }
 
 // newNode opens a node on a database. Its dispatcher is not started.
@@ -101,7 +107,8 @@ func newNode(t testing.TB, open opener, places int, h handler) *node {
 	table := events.NewTable()
 	log := slog.New(slog.DiscardHandler)
 	n.emitter = events.NewEmitter(events.Config{Table: table, MaxDepth: 8, MaxPending: 1_000_000, Log: log})
-	s, err := open(events.NewRegistry(n.emitter.Deliver))
+	n.registry = events.NewRegistry(n.emitter.Deliver)
+	s, err := open(n.registry)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	n.emitter.Bind(s)
@@ -158,9 +165,19 @@ func (n *node) consume(script store.Script, change func(*store.Trigger)) store.T
 // know reads the triggers of an app, as the catalog does.
 func (n *node) know(appID string) {
 	n.t.Helper()
-	triggers, err := n.store.Triggers().ByApp(n.t.Context(), appID)
-	require.NoError(n.t, err)
-	n.table.Set(appID, triggers, false)
+	n.knowPaused(appID, false)
+}
+
+func (n *node) knowPaused(appID string, paused bool) {
+	n.t.Helper()
+	require.NoError(n.t, n.registry.Reload(n.t.Context(), appID, func(ctx context.Context) ([]events.Listener, error) {
+		triggers, err := n.store.Triggers().ByApp(ctx, appID)
+		if err != nil {
+			return nil, err
+		}
+		n.table.Set(appID, triggers, paused)
+		return events.Listeners(triggers), nil
+	}))
 	n.Changed()
 }
 
@@ -178,10 +195,15 @@ func (n *node) push(appID, key string, bodies ...string) (ids []string) {
 // drained waits until nothing is to be delivered.
 func (n *node) drained(appID string) {
 	n.t.Helper()
+	n.drainedWithin(appID, 60*time.Second)
+}
+
+func (n *node) drainedWithin(appID string, limit time.Duration) {
+	n.t.Helper()
 	require.Eventually(n.t, func() bool {
 		count, err := n.store.Outbox().Count(n.t.Context(), appID, 1)
 		return err == nil && count == 0
-	}, 60*time.Second, 2*time.Millisecond)
+	}, limit, 2*time.Millisecond)
 }
 
 func (n *node) letters(appID string) []store.DeadLetter {
@@ -395,6 +417,19 @@ func TestPlacesOfAnApp(t *testing.T) {
 	assert.Equal(t, map[string]int{"a": 2, "b": 3}, places)
 }
 
+// manyEvents is how many two nodes share.
+func manyEvents(t *testing.T) int {
+	const name = "PICLOUD_EVENTS"
+	text := os.Getenv(name)
+	if text == "" {
+		return 2000
+	}
+	many, err := strconv.Atoi(text)
+	require.NoError(t, err, name)
+	require.True(t, many >= 200 && many%200 == 0, "%s must be a multiple of 200", name)
+	return many
+}
+
 // Two nodes on one database handle each event once, and no more at once than one would.
 func TestTwoNodes(t *testing.T) {
 	url := pgtest.URL(t)
@@ -426,12 +461,12 @@ func TestTwoNodes(t *testing.T) {
 	two.know(script.AppID)
 	one.start()
 	two.start()
-	const total = 2000
+	total := manyEvents(t)
 	for range total / 200 {
 		one.push(script.AppID, "", slices.Repeat([]string{`1`}, 100)...)
 		two.push(script.AppID, "", slices.Repeat([]string{`2`}, 100)...)
 	}
-	one.drained(script.AppID)
+	one.drainedWithin(script.AppID, time.Duration(total)*30*time.Millisecond)
 	assert.Len(t, handled, total)
 	for id, times := range handled {
 		assert.Equal(t, 1, times, id)
@@ -439,6 +474,69 @@ func TestTwoNodes(t *testing.T) {
 	assert.LessOrEqual(t, most, 6)
 	assert.NotZero(t, both[1])
 	assert.NotZero(t, both[2])
+}
+
+// When one of two nodes ends in the middle of its work the other does the rest, also of what the first had begun.
+func TestOneOfTwoNodesIsKilled(t *testing.T) {
+	url := pgtest.URL(t)
+	var mu sync.Mutex
+	handled := map[string]int{}
+	var begun []string // by the one that is killed
+	total := manyEvents(t)
+	stuck, release := make(chan struct{}), make(chan struct{})
+	openFaulty := func(handle handler) (*node, *faulty) {
+		f := &faulty{lease: 2 * time.Second}
+		return newNode(t, func(l store.Listeners) (s store.Store, err error) {
+			f.Store, err = postgres.Open(t.Context(), postgres.Config{URL: url, Listeners: l})
+			return f, err
+		}, 4, handle), f
+	}
+	one, _ := openFaulty(func(e event) (*executions.Outcome, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		handled[e.ID]++
+		return succeeded, nil
+	})
+	two, killed := openFaulty(func(e event) (*executions.Outcome, error) {
+		mu.Lock()
+		if len(begun) == 4 { // as many as it has places
+			mu.Unlock()
+			return nil, errAway
+		}
+		if len(handled) < total/4 {
+			handled[e.ID]++
+			mu.Unlock()
+			return succeeded, nil
+		}
+		if begun = append(begun, e.ID); len(begun) == 4 {
+			close(stuck)
+		}
+		mu.Unlock()
+		<-release
+		return succeeded, nil
+	})
+	script := one.app("a")
+	one.consume(script, func(t *store.Trigger) { t.Concurrency = 8 })
+	two.know(script.AppID)
+	two.start()
+	t.Cleanup(func() { close(release) }) // before it is stopped
+	for range total / 100 {
+		two.push(script.AppID, "", slices.Repeat([]string{`1`}, 100)...)
+	}
+	<-stuck
+	killed.die()
+	one.start()
+	one.drainedWithin(script.AppID, time.Duration(total)*30*time.Millisecond)
+	assert.Len(t, handled, total)
+	again := 0 // what the killed one could not write down
+	for id, times := range handled {
+		assert.LessOrEqual(t, times, 2, id)
+		again += times - 1
+	}
+	assert.LessOrEqual(t, again, 4)
+	for _, id := range begun {
+		assert.Equal(t, 1, handled[id], "begun by the one, ended by the other")
+	}
 }
 
 // What a node has claimed that is gone, another takes over when the lease ends; a late end of the first
@@ -505,5 +603,42 @@ func TestPauses(t *testing.T) {
 			}
 			c.retry.Jitter = 0
 		}
+	}
+}
+
+// A stop does so also when its last turn fails, and while the dispatcher pauses after one that failed.
+func TestStopSettlesAfterAFailure(t *testing.T) {
+	for _, pausing := range []bool{false, true} {
+		t.Run(fmt.Sprint("pausing ", pausing), func(t *testing.T) {
+			onEach(t, func(t *testing.T, open opener) {
+				var f *faulty
+				began, end := make(chan struct{}, 2), make(chan struct{})
+				n := newNode(t, func(l store.Listeners) (store.Store, error) {
+					s, err := open(l)
+					f = &faulty{Store: s}
+					return f, err
+				}, 4, func(event) (*executions.Outcome, error) { began <- struct{}{}; <-end; return succeeded, nil })
+				script := n.app("a")
+				n.consume(script, nil)
+				failed := n.Group[0].(*background.Task).Ran()
+				n.Start()
+				n.push(script.AppID, "", `1`)
+				<-began
+				f.fail(before, false)
+				if n.push(script.AppID, "", `2`); pausing { // has it take a turn
+					_, err := failed.Next(t.Context())
+					require.NoError(t, err)
+				}
+				stopped := make(chan error, 1)
+				go func() { stopped <- n.Stop(context.WithoutCancel(t.Context())) }()
+				<-n.Group[0].(*background.Task).Done()
+				require.Empty(t, stopped, "it waits for what is under way")
+				close(end)
+				require.NoError(t, <-stopped)
+				events, err := n.store.Outbox().List(t.Context(), store.EventQuery{AppID: script.AppID, State: store.EventRunning})
+				require.NoError(t, err)
+				assert.Empty(t, events.Items)
+			})
+		})
 	}
 }
