@@ -250,7 +250,7 @@ func (d *Dispatcher) settlements(j *job, v verdict) (settled []store.Settlement)
 			}
 		case mine.dead:
 			s.Dead = j.deadLetter(i, mine)
-			s.Then = d.config.Emitter.OfDeadLetter(s.Dead, j.eventOf(i))
+			s.Then = d.config.Emitter.OfDeadLetter(s.Dead, e.Depth, j.eventOf(i))
 			d.log.Warn("an event became a dead letter", "app_id", e.AppID, "event_id", e.ID, "dead_letter_id", s.Dead.ID,
 				"trigger_id", s.Dead.TriggerID, "script_id", j.scriptID)
 		case letter != nil:

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/docs"
 	"github.com/picloud/picloud/host/events/schedule"
 	"github.com/picloud/picloud/host/fault"
@@ -23,6 +24,10 @@ const (
 	MinBase        = time.Millisecond
 	MaxNameBytes   = 128 // of a trigger
 )
+
+// MaxDataDepth is how deep the data in an event may nest. What ctx.event has around them, and the event of
+// a dead letter around that, must not be deeper than a value may.
+const MaxDataDepth = abi.MaxValueDepth - 8
 
 // Trigger is one ready to be asked.
 type Trigger struct {
@@ -171,7 +176,7 @@ func matchesTopic(pattern, topic string) bool {
 	return pattern == topic
 }
 
-// checkMessage refuses JSON that is too long for an event.
+// checkMessage refuses JSON that is too long or too deep for an event.
 func checkMessage(field string, message json.RawMessage) error {
 	if len(message) > MaxMessageBytes {
 		return fault.Refuse(field, "must be at most %d bytes as JSON, got %d", MaxMessageBytes, len(message))
@@ -179,7 +184,31 @@ func checkMessage(field string, message json.RawMessage) error {
 	if len(message) == 0 {
 		return fault.Refuse(field, "is missing")
 	}
+	if deeper(message, MaxDataDepth) {
+		return fault.Refuse(field, "must be nested at most %d levels deep", MaxDataDepth)
+	}
 	return nil
+}
+
+// deeper reports whether JSON nests deeper than so many levels.
+func deeper(text json.RawMessage, than int) bool {
+	depth, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '[' || c == '{':
+			if depth++; depth > than {
+				return true
+			}
+		case c == ']' || c == '}':
+			depth--
+		}
+	}
+	return false
 }
 
 func between(field string, n, least, most int) error {

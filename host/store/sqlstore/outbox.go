@@ -38,9 +38,10 @@ const (
 	eventOrder  = ` ORDER BY o.due_at, o.id LIMIT $4`
 	eventWaited = `SELECT COUNT(*), COALESCE(MIN(due_at) <= {after $5}, FALSE) FROM (SELECT o.due_at`
 	// What is chosen is chosen once: PostgreSQL may run a subquery again, which then finds other rows.
-	eventClaim   = `WITH chosen AS MATERIALIZED (SELECT o.id`
+	eventClaim   = `WITH chosen AS MATERIALIZED (SELECT o.id, o.due_at, OCTET_LENGTH(o.payload) AS size`
 	eventClaimed = `{lock}) UPDATE outbox SET token = $5, lease_until = {after $6}, first_at = COALESCE(first_at, {now})
-		WHERE token IS NULL AND id IN (SELECT id FROM chosen) RETURNING ` + eventColumns
+		WHERE token IS NULL AND id IN (SELECT id FROM (
+			SELECT id, SUM(size) OVER (ORDER BY due_at, id) - size AS before FROM chosen) AS sized WHERE before < $7) RETURNING ` + eventColumns
 	runningEvents = `SELECT COUNT(*) FROM outbox WHERE lane = $1 AND token IS NOT NULL`
 	runningTokens = `SELECT COUNT(DISTINCT token) FROM outbox WHERE lane = $1 AND token IS NOT NULL`
 
@@ -286,7 +287,7 @@ func (s *sqlStore) claim(ctx context.Context, c store.Claim, lease time.Duration
 		}
 	}
 	events, err = many(ctx, s.tx, "events", scanEvent, s.timed(eventClaim+ready+eventClaimed),
-		now, c.Lane, cut(since), limit, c.Token, lease.Microseconds())
+		now, c.Lane, cut(since), limit, c.Token, lease.Microseconds(), store.MaxClaimBytes)
 	slices.SortFunc(events, func(a, b store.Event) int {
 		if by := a.DueAt.Compare(b.DueAt); by != 0 {
 			return by
