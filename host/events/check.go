@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/docs"
 	"github.com/picloud/picloud/host/events/schedule"
 	"github.com/picloud/picloud/host/fault"
@@ -25,9 +24,12 @@ const (
 	MaxNameBytes   = 128 // of a trigger
 )
 
-// MaxDataDepth is how deep the data in an event may nest. What ctx.event has around them, and the event of
-// a dead letter around that, must not be deeper than a value may.
-const MaxDataDepth = abi.MaxValueDepth - 8
+// readDepth is how deep what a script reads of ctx may nest.
+const readDepth = 64
+
+// MaxDataDepth is how deep the data in an event may nest: with what ctx.event has around them, and the event
+// of a dead letter around that, they must not be deeper than a script can read.
+const MaxDataDepth = readDepth - 8
 
 // Trigger is one ready to be asked.
 type Trigger struct {

@@ -437,7 +437,7 @@ func (e *Emitter) OfDeadLetter(letter *store.DeadLetter, depth int, event json.R
 	if letter.Source == store.EventDeadLetter {
 		return nil
 	}
-	if deeper(event, abi.MaxValueDepth-2) { // no handler could read it, which may be why it is a dead letter
+	if deeper(event, readDepth-2) { // no handler could read it, which may be why it is a dead letter
 		event = json.RawMessage("null")
 	}
 	for _, trigger := range e.table.Of(letter.AppID, store.TriggerDeadLetter) {
