@@ -203,12 +203,22 @@ func (j *job) answered(out *executions.Outcome) verdict {
 		return done
 	}
 	var answer struct {
-		Failed []string `json:"failed"`
+		Failed json.RawMessage `json:"failed"`
 	}
-	if json.Unmarshal(text, &answer) != nil || len(answer.Failed) == 0 { // whatever else it is
+	if json.Unmarshal(text, &answer) != nil || answer.Failed == nil { // whatever else it is
 		return done
 	}
-	return verdict{name: outcomeRetry, failed: answer.Failed, reason: "the handler says that it failed"}
+	v := verdict{name: outcomeRetry, reason: "the handler says that it failed"}
+	if json.Unmarshal(answer.Failed, &v.failed) != nil { // something has failed, and all of it is kept rather than lost
+		v.reason, v.failed = "the handler's failed is no array of ids", nil
+		for _, e := range j.events {
+			v.failed = append(v.failed, e.ID)
+		}
+	}
+	if len(v.failed) == 0 {
+		return done
+	}
+	return v
 }
 
 // pause is how long an event waits after so many attempts.

@@ -630,3 +630,23 @@ func TestLongGroup(t *testing.T) {
 		assert.Equal(t, "b", <-came)
 	})
 }
+
+// An answer that tells in no way that can be read which messages failed is an attempt that all of them failed.
+func TestAnswers(t *testing.T) {
+	j := &job{events: []store.Event{{ID: "1", Source: store.EventQueue}, {ID: "2", Source: store.EventQueue}}}
+	for _, c := range []struct {
+		answer string
+		failed []string
+	}{
+		{`"done"`, nil},
+		{`{"failed":[]}`, nil},
+		{`{"failed":null}`, nil},
+		{`{"failed":["2"]}`, []string{"2"}},
+		{`{"failed":"2"}`, []string{"1", "2"}},
+		{`{"failed":["2",1]}`, []string{"1", "2"}},
+	} {
+		value, err := abi.AppendFromJSON(nil, []byte(c.answer))
+		require.NoError(t, err)
+		assert.Equal(t, c.failed, j.answered(&executions.Outcome{Value: value}).failed, c.answer)
+	}
+}
