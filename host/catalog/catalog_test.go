@@ -247,6 +247,13 @@ func TestRules(t *testing.T) {
 	_, err := n.route(t, bound, "GET", "/users/:id")
 	require.NoError(t, err)
 	n.script(t, app, "importer", `import "lib" as l; l::f()`)
+	started := n.script(t, app, "started", `3`)
+	_, err = n.CreateTrigger(t.Context(), store.Trigger{
+		AppID: app.ID, ScriptID: started.ID, Kind: store.TriggerPubSub, Name: "news", Concurrency: 1,
+		Retry:  store.Retry{MaxAttempts: 1, Backoff: store.BackoffConstant, Base: time.Second, Max: time.Second},
+		PubSub: &store.PubSubTrigger{Topic: "news"},
+	})
+	require.NoError(t, err)
 	update := func(script store.Script, change store.ScriptChange) func() error {
 		return func() error { _, err := n.UpdateScript(t.Context(), script, change); return err }
 	}
@@ -277,6 +284,8 @@ func TestRules(t *testing.T) {
 		{"making an endpoint of it", update(module, store.ScriptChange{Kind: new(abi.KindEndpoint)}), `module "lib" is imported by importer`},
 		{"making a module of a script with routes", update(bound, store.ScriptChange{Kind: new(abi.KindModule), Source: new("fn f() {}")}),
 			"a script with routes cannot become a module"},
+		{"making a module of a script with triggers", update(started, store.ScriptChange{Kind: new(abi.KindModule), Source: new("fn f() {}")}),
+			`a script with triggers cannot become a module: "news"`},
 		{"making a plugin of a script", update(bound, store.ScriptChange{Kind: new(abi.KindPlugin)}),
 			`"bound" is of kind endpoint: a plugin stays one, and nothing becomes one`},
 		{"giving a script a module", update(bound, store.ScriptChange{Wasm: []byte{0}}), `only a plugin has a module, "bound" is of kind endpoint`},

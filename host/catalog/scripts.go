@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/picloud/picloud/abi"
@@ -91,18 +93,39 @@ func (c *Catalog) UpdateScript(ctx context.Context, script store.Script, change 
 	return script, err
 }
 
-// mayBeOfKind refuses to make a module of what requests are bound to.
+// mayBeOfKind refuses to make a module of what requests or events are bound to.
 func mayBeOfKind(ctx context.Context, tx store.Store, script store.Script, kind abi.Kind) error {
 	if kind != abi.KindModule {
 		return nil
 	}
 	routes, err := tx.Routes().ByScript(ctx, script.ID)
-	if err != nil || len(routes) == 0 {
+	if err != nil {
 		return err
 	}
+	if len(routes) > 0 {
+		return &fault.Error{
+			Code: fault.Conflict, Text: "a script with routes cannot become a module",
+			Field: "kind", Reason: "the script has routes", Value: string(kind), Other: routes[0].ID,
+		}
+	}
+	triggers, err := tx.Triggers().ByApp(ctx, script.AppID)
+	if err != nil {
+		return err
+	}
+	triggers = slices.DeleteFunc(triggers, func(t store.Trigger) bool { return t.ScriptID != script.ID })
+	if len(triggers) == 0 {
+		return nil
+	}
+	var names []string
+	for _, t := range triggers[:min(len(triggers), 10)] {
+		names = append(names, strconv.Quote(t.Name))
+	}
+	if more := len(triggers) - len(names); more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
+	}
 	return &fault.Error{
-		Code: fault.Conflict, Text: "a script with routes cannot become a module",
-		Field: "kind", Reason: "the script has routes", Value: string(kind), Other: routes[0].ID,
+		Code: fault.Conflict, Text: "a script with triggers cannot become a module: " + strings.Join(names, ", "),
+		Field: "kind", Reason: "the script has triggers: " + strings.Join(names, ", "), Value: string(kind), Other: triggers[0].ID,
 	}
 }
 

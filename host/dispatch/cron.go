@@ -6,12 +6,17 @@ import (
 
 	"github.com/picloud/picloud/host/events"
 	"github.com/picloud/picloud/host/events/schedule"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
 // lateAfter is how long after its time a schedule's event counts as missed. A server that is stopped and
 // started again for an upgrade misses nothing.
 const lateAfter = time.Minute
+
+// maxTicks is how many events of a schedule may wait. A schedule whose handler is slower than it, or that is
+// paused, would else take the room of all other events of its app.
+const maxTicks = 100
 
 // never is the next time of a schedule that comes to an end.
 var never = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -72,11 +77,30 @@ func (d *Dispatcher) fire(ctx context.Context, trigger store.Trigger, now time.T
 		if err != nil || !fired || skip {
 			return err
 		}
-		return d.config.Emitter.Tick(ctx, tx, trigger, events.Tick{
-			Schedule: trigger.Cron.Schedule, Timezone: trigger.Cron.Timezone,
-			ScheduledAt: last.UTC(), FiredAt: now.UTC().Truncate(time.Microsecond), Missed: missed,
-		})
+		err = d.mayWait(ctx, tx, trigger)
+		if err == nil {
+			err = d.config.Emitter.Tick(ctx, tx, trigger, events.Tick{
+				Schedule: trigger.Cron.Schedule, Timezone: trigger.Cron.Timezone,
+				ScheduledAt: last.UTC(), FiredAt: now.UTC().Truncate(time.Microsecond), Missed: missed,
+			})
+		}
+		if fault.Of(err) == fault.LimitExceeded { // the schedule goes on, and those of other apps
+			d.log.Warn("a schedule made no event: too many wait", "app_id", trigger.AppID, "trigger_id", trigger.ID, "error", err)
+			return nil
+		}
+		return err
 	})
+}
+
+// mayWait refuses another event of a schedule, [fault.LimitExceeded], when [maxTicks] wait.
+func (d *Dispatcher) mayWait(ctx context.Context, tx store.Store, trigger store.Trigger) error {
+	wait, err := tx.Outbox().List(ctx, store.EventQuery{
+		AppID: trigger.AppID, TriggerID: trigger.ID, Page: store.PageRequest{Limit: maxTicks},
+	})
+	if err == nil && len(wait.Items) == maxTicks {
+		err = fault.New(fault.LimitExceeded, "%d events of the schedule wait", maxTicks)
+	}
+	return err
 }
 
 // latest returns the last time of a schedule that is not after now; at is one.

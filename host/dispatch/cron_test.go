@@ -63,3 +63,28 @@ func TestSchedules(t *testing.T) {
 		}
 	})
 }
+
+// A schedule that is faster than its handler takes some room of its app, not all; and no app that has no room
+// is in the way of the schedules of others.
+func TestScheduleThatWaits(t *testing.T) {
+	onEach(t, func(t *testing.T, open opener) {
+		n := newNode(t, open, 1, func(event) (*executions.Outcome, error) { return succeeded, nil })
+		script := n.app("a")
+		now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+		trigger, err := n.store.Triggers().Create(t.Context(), store.Trigger{
+			AppID: script.AppID, ScriptID: script.ID, Kind: store.TriggerCron, Name: "c", Enabled: true, Concurrency: 1,
+			Cron: &store.CronTrigger{Schedule: "* * * * * *", Timezone: "UTC", CatchUp: store.CatchUpOnce, NextAt: now},
+		})
+		require.NoError(t, err)
+		for range maxTicks + 10 {
+			require.NoError(t, n.fire(t.Context(), trigger, now))
+			trigger, err = n.store.Triggers().Get(t.Context(), trigger.ID)
+			require.NoError(t, err)
+			now = now.Add(time.Second)
+			require.Equal(t, now, trigger.Cron.NextAt, "it goes on")
+		}
+		count, err := n.store.Outbox().Count(t.Context(), script.AppID, 2*maxTicks)
+		require.NoError(t, err)
+		assert.Equal(t, maxTicks, count)
+	})
+}

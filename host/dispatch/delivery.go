@@ -203,12 +203,22 @@ func (j *job) answered(out *executions.Outcome) verdict {
 		return done
 	}
 	var answer struct {
-		Failed []string `json:"failed"`
+		Failed json.RawMessage `json:"failed"`
 	}
-	if json.Unmarshal(text, &answer) != nil || len(answer.Failed) == 0 { // whatever else it is
+	if json.Unmarshal(text, &answer) != nil || answer.Failed == nil { // whatever else it is
 		return done
 	}
-	return verdict{name: outcomeRetry, failed: answer.Failed, reason: "the handler says that it failed"}
+	v := verdict{name: outcomeRetry, reason: "the handler says that it failed"}
+	if json.Unmarshal(answer.Failed, &v.failed) != nil { // something has failed, and all of it is kept rather than lost
+		v.reason, v.failed = "the handler's failed is no array of ids", nil
+		for _, e := range j.events {
+			v.failed = append(v.failed, e.ID)
+		}
+	}
+	if len(v.failed) == 0 {
+		return done
+	}
+	return v
 }
 
 // pause is how long an event waits after so many attempts.
@@ -250,7 +260,7 @@ func (d *Dispatcher) settlements(j *job, v verdict) (settled []store.Settlement)
 			}
 		case mine.dead:
 			s.Dead = j.deadLetter(i, mine)
-			s.Then = d.config.Emitter.OfDeadLetter(s.Dead, j.eventOf(i))
+			s.Then = d.config.Emitter.OfDeadLetter(s.Dead, e.Depth, j.eventOf(i))
 			d.log.Warn("an event became a dead letter", "app_id", e.AppID, "event_id", e.ID, "dead_letter_id", s.Dead.ID,
 				"trigger_id", s.Dead.TriggerID, "script_id", j.scriptID)
 		case letter != nil:

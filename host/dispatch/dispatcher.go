@@ -489,7 +489,7 @@ func (d *Dispatcher) turn(ctx context.Context, turn store.Turn) error {
 		case slices.Contains(turned.Busy, c.Lane):
 		case c.MaxWait > 0 && len(claimed) == 0 && l.after.Before(time.Now().Add(-c.MaxWait)):
 			l.after = time.Now().Add(c.MaxWait) // what there is may be waiting for more
-		case len(claimed) < c.Limit:
+		case len(claimed) < c.Limit && bytesOf(claimed) < store.MaxClaimBytes:
 			l.ready = false
 		}
 		if len(claimed) == 0 {
@@ -504,6 +504,13 @@ func (d *Dispatcher) turn(ctx context.Context, turn store.Turn) error {
 		}
 	}
 	return nil
+}
+
+func bytesOf(claimed []store.Event) (n int) {
+	for _, e := range claimed {
+		n += len(e.Payload)
+	}
+	return n
 }
 
 // start delivers events in a goroutine of its own. The caller holds the lock.

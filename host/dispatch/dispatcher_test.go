@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -71,6 +72,8 @@ type event struct {
 		Error string
 		Event json.RawMessage
 	} `json:"dead_letter"`
+
+	cause events.Cause // of what the handler does
 }
 
 func (h handler) Run(_ context.Context, in executions.Invocation) (*executions.Outcome, error) {
@@ -82,6 +85,7 @@ func (h handler) Run(_ context.Context, in executions.Invocation) (*executions.O
 	if err := json.Unmarshal(text, &e); err != nil {
 		return nil, err
 	}
+	e.cause = in.Cause
 	return h(e)
 }
 
@@ -640,5 +644,144 @@ func TestStopSettlesAfterAFailure(t *testing.T) {
 				assert.Empty(t, events.Items)
 			})
 		})
+	}
+}
+
+// undelivered has the script handle the app's dead letters.
+func (n *node) undelivered(script store.Script) {
+	n.t.Helper()
+	_, err := n.store.Triggers().Create(n.t.Context(), store.Trigger{
+		AppID: script.AppID, ScriptID: script.ID, Kind: store.TriggerDeadLetter, Name: "undelivered", Enabled: true, Concurrency: 1,
+		RegisteredBy: n.user, Retry: store.Retry{MaxAttempts: 1, Backoff: store.BackoffConstant, Base: time.Millisecond, Max: time.Second},
+		DeadLetter: &store.DeadLetterTrigger{},
+	})
+	require.NoError(n.t, err)
+	n.know(script.AppID)
+}
+
+// A handler of dead letters that has what failed delivered again does so no deeper than triggers may cause
+// one another, and the last dead letter stays.
+func TestReplayingHandler(t *testing.T) {
+	onEach(t, func(t *testing.T, open opener) {
+		var n *node
+		var script store.Script
+		n = newNode(t, open, 2, func(e event) (*executions.Outcome, error) {
+			if e.DeadLetter == nil {
+				return failed(abi.CodeScriptError, "never"), nil
+			}
+			_, err := n.emitter.Replay(events.WithCause(t.Context(), e.cause), script.AppID, e.DeadLetter.ID, "script s")
+			if err != nil {
+				return failed(abi.CodeScriptError, err.Error()), nil
+			}
+			return succeeded, nil
+		})
+		script = n.app("a")
+		n.consume(script, func(t *store.Trigger) { t.Retry.MaxAttempts = 1 })
+		n.undelivered(script)
+		n.start()
+		n.push(script.AppID, "", `1`)
+		n.drained(script.AppID)
+		var decided []store.Resolution
+		for _, letter := range n.letters(script.AppID) {
+			decided = append(decided, letter.Resolution)
+		}
+		assert.Equal(t, []store.Resolution{store.ResolvedFailed, store.ResolvedReplayed, store.ResolvedReplayed, store.ResolvedReplayed}, decided)
+	})
+}
+
+// An event that nests deeper than a script can read, which an earlier version may have kept, becomes a dead
+// letter whose handler is told of it without the event.
+func TestDeepEvent(t *testing.T) {
+	deep := strings.Repeat("[", 9_990) + strings.Repeat("]", 9_990)
+	onEach(t, func(t *testing.T, open opener) {
+		told := make(chan string, 1)
+		n := newNode(t, open, 2, func(e event) (*executions.Outcome, error) {
+			told <- string(e.DeadLetter.Event)
+			return succeeded, nil
+		})
+		script := n.app("a")
+		n.consume(script, nil)
+		n.undelivered(script)
+		_, err := n.emitter.Push(t.Context(), script.AppID, "t", []events.Message{{Body: json.RawMessage(deep)}})
+		assert.ErrorContains(t, err, "message: must be nested at most 56 levels deep")
+		require.NoError(t, n.store.Outbox().Add(t.Context(), []store.Event{{
+			AppID: script.AppID, Lane: events.QueueLane(script.AppID, "t"), Source: store.EventQueue,
+			Payload: json.RawMessage(`{"message":` + deep + `}`),
+		}}))
+		n.start()
+		n.drained(script.AppID)
+		assert.Equal(t, "null", <-told)
+		require.Len(t, n.letters(script.AppID), 1)
+	})
+}
+
+// A batch has no more than a handler has memory for, however many messages it may have.
+func TestLongMessages(t *testing.T) {
+	onEach(t, func(t *testing.T, open opener) {
+		var mu sync.Mutex
+		var batches []int
+		n := newNode(t, open, 1, func(e event) (*executions.Outcome, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			batches = append(batches, len(e.Queue.Messages))
+			return succeeded, nil
+		})
+		script := n.app("a")
+		n.consume(script, func(t *store.Trigger) { t.Queue.MaxBatch, t.Concurrency = 1000, 1 })
+		long := `"` + strings.Repeat("x", events.MaxMessageBytes-2) + `"`
+		n.push(script.AppID, "", slices.Repeat([]string{long}, 40)...)
+		n.start()
+		n.drained(script.AppID)
+		assert.Equal(t, []int{16, 16, 8}, batches)
+	})
+}
+
+// A group that is held back holds back no other one, however many of its messages are due before theirs.
+func TestLongGroup(t *testing.T) {
+	onEach(t, func(t *testing.T, open opener) {
+		came := make(chan string, 1)
+		n := newNode(t, open, 1, func(e event) (*executions.Outcome, error) {
+			if *e.Queue.Messages[0].Key == "a" {
+				return failed(abi.CodeScriptError, "not yet"), nil
+			}
+			came <- *e.Queue.Messages[0].Key
+			return succeeded, nil
+		})
+		script := n.app("app")
+		n.consume(script, func(t *store.Trigger) {
+			t.Queue.Ordered, t.Concurrency = true, 1
+			t.Retry.Base, t.Retry.Max = time.Hour, time.Hour
+		})
+		n.start()
+		n.push(script.AppID, "a", `0`)
+		require.Eventually(t, func() bool {
+			page, err := n.store.Outbox().List(t.Context(), store.EventQuery{AppID: script.AppID, State: store.EventRetrying})
+			return err == nil && len(page.Items) == 1
+		}, 30*time.Second, 2*time.Millisecond)
+		for range 2 {
+			n.push(script.AppID, "a", slices.Repeat([]string{`1`}, 600)...)
+		}
+		n.push(script.AppID, "b", `1`)
+		assert.Equal(t, "b", <-came)
+	})
+}
+
+// An answer that tells in no way that can be read which messages failed is an attempt that all of them failed.
+func TestAnswers(t *testing.T) {
+	j := &job{events: []store.Event{{ID: "1", Source: store.EventQueue}, {ID: "2", Source: store.EventQueue}}}
+	for _, c := range []struct {
+		answer string
+		failed []string
+	}{
+		{`"done"`, nil},
+		{`{"failed":[]}`, nil},
+		{`{"failed":null}`, nil},
+		{`{"failed":["2"]}`, []string{"2"}},
+		{`{"failed":"2"}`, []string{"1", "2"}},
+		{`{"failed":["2",1]}`, []string{"1", "2"}},
+	} {
+		value, err := abi.AppendFromJSON(nil, []byte(c.answer))
+		require.NoError(t, err)
+		assert.Equal(t, c.failed, j.answered(&executions.Outcome{Value: value}).failed, c.answer)
 	}
 }

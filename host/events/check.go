@@ -24,6 +24,13 @@ const (
 	MaxNameBytes   = 128 // of a trigger
 )
 
+// readDepth is how deep what a script reads of ctx may nest.
+const readDepth = 64
+
+// MaxDataDepth is how deep the data in an event may nest: with what ctx.event has around them, and the event
+// of a dead letter around that, they must not be deeper than a script can read.
+const MaxDataDepth = readDepth - 8
+
 // Trigger is one ready to be asked.
 type Trigger struct {
 	store.Trigger
@@ -171,7 +178,7 @@ func matchesTopic(pattern, topic string) bool {
 	return pattern == topic
 }
 
-// checkMessage refuses JSON that is too long for an event.
+// checkMessage refuses JSON that is too long or too deep for an event.
 func checkMessage(field string, message json.RawMessage) error {
 	if len(message) > MaxMessageBytes {
 		return fault.Refuse(field, "must be at most %d bytes as JSON, got %d", MaxMessageBytes, len(message))
@@ -179,7 +186,31 @@ func checkMessage(field string, message json.RawMessage) error {
 	if len(message) == 0 {
 		return fault.Refuse(field, "is missing")
 	}
+	if deeper(message, MaxDataDepth) {
+		return fault.Refuse(field, "must be nested at most %d levels deep", MaxDataDepth)
+	}
 	return nil
+}
+
+// deeper reports whether JSON nests deeper than so many levels.
+func deeper(text json.RawMessage, than int) bool {
+	depth, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '[' || c == '{':
+			if depth++; depth > than {
+				return true
+			}
+		case c == ']' || c == '}':
+			depth--
+		}
+	}
+	return false
 }
 
 func between(field string, n, least, most int) error {

@@ -117,7 +117,8 @@ func (t *Trigger) wants(change store.Change) bool {
 // payloadOf is what an event carries of a change.
 func payloadOf(change store.Change) Payload {
 	var p Payload
-	p.Truncated = len(change.New)+len(change.Previous) > MaxMessageBytes
+	p.Truncated = len(change.New)+len(change.Previous) > MaxMessageBytes ||
+		deeper(change.New, MaxDataDepth) || deeper(change.Previous, MaxDataDepth)
 	data := func(raw json.RawMessage) json.RawMessage {
 		if len(raw) == 0 || p.Truncated {
 			return json.RawMessage("null")
@@ -182,14 +183,13 @@ func (e *Emitter) keep(ctx context.Context, tx store.Store, events []store.Event
 		return nil
 	}
 	cause := CauseOf(ctx)
-	if depth := cause.Depth + 1; depth > e.maxDepth {
-		e.tooDeep.Add(float64(len(events)))
-		e.log.Warn("triggers cause one another: an event is left out", "app_id", events[0].AppID, "trigger_id", events[0].TriggerID,
-			"root_execution_id", cause.Root, "depth", depth, "max_trigger_depth", e.maxDepth)
+	for i := range events {
+		events[i].Depth, events[i].RootExecution = cause.Depth+1, cause.Root
+	}
+	if e.leavesOut(events) {
 		return nil
 	}
 	for i := range events {
-		events[i].Depth, events[i].RootExecution = cause.Depth+1, cause.Root
 		e.made.WithLabelValues(string(events[i].Source)).Inc()
 	}
 	if err := e.backlog.admit(ctx, tx, events[0].AppID, len(events)); err != nil {
@@ -200,6 +200,17 @@ func (e *Emitter) keep(ctx context.Context, tx store.Store, events []store.Event
 	}
 	tx.AfterCommit(func() { e.wake(events) })
 	return nil
+}
+
+// leavesOut reports whether events of one depth are too deep, which it counts.
+func (e *Emitter) leavesOut(events []store.Event) bool {
+	if len(events) == 0 || events[0].Depth <= e.maxDepth {
+		return false
+	}
+	e.tooDeep.Add(float64(len(events)))
+	e.log.Warn("triggers cause one another: an event is left out", "app_id", events[0].AppID, "trigger_id", events[0].TriggerID,
+		"root_execution_id", events[0].RootExecution, "depth", events[0].Depth, "max_trigger_depth", e.maxDepth)
+	return true
 }
 
 // Push keeps messages for the one who consumes a topic, now or later, and returns their ids: of one that
@@ -459,11 +470,15 @@ func (e *Emitter) Fire(ctx context.Context, trigger store.Trigger, data json.Raw
 	return event.ID, e.store.Outbox().Atomically(ctx, func(tx store.Store) error { return e.keep(ctx, tx, []store.Event{event}) })
 }
 
-// OfDeadLetter are the events that a dead letter makes for those who wait for it. What handles dead
-// letters makes none.
-func (e *Emitter) OfDeadLetter(letter *store.DeadLetter, event json.RawMessage) (events []store.Event) {
+// OfDeadLetter are the events that a dead letter makes for those who wait for it, one deeper than the event
+// that it was: else who handles dead letters by sending the event again would do so for ever. What handles
+// dead letters makes none.
+func (e *Emitter) OfDeadLetter(letter *store.DeadLetter, depth int, event json.RawMessage) (events []store.Event) {
 	if letter.Source == store.EventDeadLetter {
 		return nil
+	}
+	if deeper(event, readDepth-2) { // no handler could read it, which may be why it is a dead letter
+		event = json.RawMessage("null")
 	}
 	for _, trigger := range e.table.Of(letter.AppID, store.TriggerDeadLetter) {
 		d := trigger.DeadLetter
@@ -476,14 +491,24 @@ func (e *Emitter) OfDeadLetter(letter *store.DeadLetter, event json.RawMessage) 
 			told.FirstAt = &letter.FirstAt
 		}
 		made := trigger.event(store.EventDeadLetter, "dead", encode(Payload{DeadLetter: &told}))
-		made.Depth, made.RootExecution = 1, letter.RootExecution
+		made.Depth, made.RootExecution = depth+1, letter.RootExecution
 		events = append(events, made)
+	}
+	if e.leavesOut(events) {
+		return nil
 	}
 	return events
 }
 
-// Replay has the event of a dead letter delivered again, as a new one, and returns its id.
+// Replay has the event of a dead letter delivered again, as a new one, and returns its id. Where that would
+// be left out as too deep, it is refused, [fault.LimitExceeded]: the dead letter is all there is of the event.
 func (e *Emitter) Replay(ctx context.Context, appID, id, by string) (eventID string, err error) {
+	if depth := CauseOf(ctx).Depth + 1; depth > e.maxDepth {
+		return "", &fault.Error{
+			Code: fault.LimitExceeded, Text: fmt.Sprintf("triggers may cause one another %d deep, and the event would be %d", e.maxDepth, depth),
+			Value: depth, Limit: int64(e.maxDepth),
+		}
+	}
 	err = e.store.Outbox().Atomically(ctx, func(tx store.Store) error {
 		letter, err := tx.DeadLetters().Get(ctx, id)
 		if err == nil && letter.AppID != appID {

@@ -87,11 +87,11 @@ func (s *Server) subscribe(c *fiber.Ctx) error {
 // HTTP/1.0, too.
 func openHead(c *fiber.Ctx) []byte {
 	head := []byte("HTTP/1.1 200 OK\r\nDate: " + time.Now().UTC().Format(http.TimeFormat) + "\r\nConnection: close\r\n")
-	c.Response().Header.VisitAll(func(name, value []byte) {
+	for name, value := range c.Response().Header.All() {
 		if string(name) != fiber.HeaderContentLength && string(name) != fiber.HeaderConnection {
 			head = append(append(append(append(head, name...), ": "...), value...), "\r\n"...)
 		}
-	})
+	}
 	return append(head, "\r\n"...)
 }
 

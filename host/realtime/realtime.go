@@ -68,7 +68,6 @@ type Hub struct {
 	apps   map[string]int // subscriptions
 	closed bool
 	empty  chan struct{} // closed when the hub is, and has no subscriptions any more
-	secret []byte        // nil: not read yet
 }
 
 // key is what a subscription is to.

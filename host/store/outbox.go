@@ -85,12 +85,16 @@ type LaneDue struct {
 	Now  time.Time // of the database's clock
 }
 
+// MaxClaimBytes ends a claim: once the payloads of its events come to that, no more are added. A thousand
+// of the longest messages would be more than a handler's memory.
+const MaxClaimBytes = 4 << 20
+
 // Claim asks for events of a lane.
 type Claim struct {
 	Lane  string
 	Token string    // of whoever handles them
 	Since time.Time // due at or after; zero for all. It spares the database a look at what is gone.
-	Limit int       // events at most
+	Limit int       // events at most; see also [MaxClaimBytes]
 
 	// MaxRunning is how many events, or with Together how many tokens, may be running in the lane: no
 	// more are claimed than that leaves.

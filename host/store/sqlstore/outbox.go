@@ -34,13 +34,22 @@ const (
 	eventFirst = ` AND (o.group_key = '' OR NOT EXISTS (
 			SELECT 1 FROM outbox e WHERE e.lane = o.lane AND e.group_key = o.group_key AND e.group_key <> '' AND e.id < o.id))`
 	// The ordered rows are looked at no further than this, so that a long group does not hold up a turn.
-	eventNear   = ` AND o.id IN (SELECT id FROM outbox WHERE token IS NULL AND lane = $2 AND due_at <= {now} AND due_at >= $3 ORDER BY due_at, id LIMIT 1000)`
+	eventNear = ` AND o.id IN (SELECT id FROM outbox WHERE token IS NULL AND lane = $2 AND due_at <= {now} AND due_at >= $3 ORDER BY due_at, id LIMIT 1000)`
+	// Where a group is held and that long, the others are found by their groups; of these, too, some.
+	eventHeads = ` AND o.id IN (WITH RECURSIVE groups (group_key) AS (
+			SELECT (SELECT group_key FROM outbox WHERE lane = $2 AND group_key <> '' ORDER BY group_key LIMIT 1)
+			UNION ALL
+			SELECT (SELECT g.group_key FROM outbox g WHERE g.lane = $2 AND g.group_key <> '' AND g.group_key > groups.group_key ORDER BY g.group_key LIMIT 1)
+			FROM groups WHERE groups.group_key IS NOT NULL)
+		SELECT (SELECT h.id FROM outbox h WHERE h.lane = $2 AND h.group_key = groups.group_key AND h.group_key <> '' ORDER BY h.id LIMIT 1)
+		FROM groups WHERE groups.group_key IS NOT NULL LIMIT 1000)`
 	eventOrder  = ` ORDER BY o.due_at, o.id LIMIT $4`
 	eventWaited = `SELECT COUNT(*), COALESCE(MIN(due_at) <= {after $5}, FALSE) FROM (SELECT o.due_at`
 	// What is chosen is chosen once: PostgreSQL may run a subquery again, which then finds other rows.
-	eventClaim   = `WITH chosen AS MATERIALIZED (SELECT o.id`
+	eventClaim   = `WITH chosen AS MATERIALIZED (SELECT o.id, o.due_at, OCTET_LENGTH(o.payload) AS size`
 	eventClaimed = `{lock}) UPDATE outbox SET token = $5, lease_until = {after $6}, first_at = COALESCE(first_at, {now})
-		WHERE token IS NULL AND id IN (SELECT id FROM chosen) RETURNING ` + eventColumns
+		WHERE token IS NULL AND id IN (SELECT id FROM (
+			SELECT id, SUM(size) OVER (ORDER BY due_at, id) - size AS before FROM chosen) AS sized WHERE before < $7) RETURNING ` + eventColumns
 	runningEvents = `SELECT COUNT(*) FROM outbox WHERE lane = $1 AND token IS NOT NULL`
 	runningTokens = `SELECT COUNT(DISTINCT token) FROM outbox WHERE lane = $1 AND token IS NOT NULL`
 
@@ -267,33 +276,44 @@ func (s *sqlStore) claim(ctx context.Context, c store.Claim, lease time.Duration
 	if limit <= 0 {
 		return nil, false, nil
 	}
-	ready := eventReady
-	if c.Ordered {
-		ready += eventNear + eventFirst
-	}
-	ready += eventOrder
 	since := c.Since
 	if since.IsZero() {
 		since = time.Unix(0, 0)
 	}
-	now := s.db.now()
-	if c.Together && c.MaxWait > 0 {
-		var found int
-		var waited bool
-		err := s.tx.QueryRowContext(ctx, s.timed(eventWaited+ready+`) AS found`), now, c.Lane, cut(since), limit, -c.MaxWait.Microseconds()).Scan(&found, &waited)
-		if err != nil || found < limit && !waited {
+	of := []string{""}
+	if c.Ordered {
+		of = []string{eventNear + eventFirst, eventHeads}
+	}
+	for _, which := range of {
+		if events, err = s.claimOf(ctx, c, eventReady+which+eventOrder, cut(since), limit, lease); err != nil {
 			return nil, false, err
 		}
+		if len(events) > 0 {
+			break
+		}
 	}
-	events, err = many(ctx, s.tx, "events", scanEvent, s.timed(eventClaim+ready+eventClaimed),
-		now, c.Lane, cut(since), limit, c.Token, lease.Microseconds())
 	slices.SortFunc(events, func(a, b store.Event) int {
 		if by := a.DueAt.Compare(b.DueAt); by != 0 {
 			return by
 		}
 		return strings.Compare(a.ID, b.ID)
 	})
-	return events, false, err
+	return events, false, nil
+}
+
+// claimOf claims what is ready of a lane.
+func (s *sqlStore) claimOf(ctx context.Context, c store.Claim, ready string, since time.Time, limit int, lease time.Duration) ([]store.Event, error) {
+	now := s.db.now()
+	if c.Together && c.MaxWait > 0 {
+		var found int
+		var waited bool
+		err := s.tx.QueryRowContext(ctx, s.timed(eventWaited+ready+`) AS found`), now, c.Lane, since, limit, -c.MaxWait.Microseconds()).Scan(&found, &waited)
+		if err != nil || found < limit && !waited {
+			return nil, err
+		}
+	}
+	return many(ctx, s.tx, "events", scanEvent, s.timed(eventClaim+ready+eventClaimed),
+		now, c.Lane, since, limit, c.Token, lease.Microseconds(), store.MaxClaimBytes)
 }
 
 func (o outbox) Lanes(ctx context.Context) ([]store.LaneDue, error) {
