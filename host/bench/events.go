@@ -107,7 +107,7 @@ func measureEventsOn(ctx context.Context, s settings, r *report, place eventPlac
 	}
 	node, err := openNode(ctx, first, place.open)
 	if err != nil {
-		return errors.Join(err, errors.Unwrap(err))
+		return err
 	}
 	defer func() { err = errors.Join(err, node.close(context.WithoutCancel(ctx))) }()
 	sides := []*contender{{name: "PiCloud", queue: node, share: 1, where: place.name, place: place.make}}
@@ -163,7 +163,7 @@ func measureEventsOn(ctx context.Context, s settings, r *report, place eventPlac
 
 // takeEvents takes a round of each figure.
 func (c *contender) takeEvents(ctx context.Context, s settings) error {
-	rate, err := drain(ctx, c.queue, s.executions/c.share)
+	rate, err := drain(ctx, c.queue, s.executions/2/c.share)
 	if err != nil {
 		return err
 	}
@@ -175,7 +175,7 @@ func (c *contender) takeEvents(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
-	peak, err := startEventsNode(ctx, c.where, place, s.executions/c.share)
+	peak, err := startEventsNode(ctx, c.where, place, s.executions/2/c.share)
 	if err != nil {
 		return err
 	}
@@ -243,7 +243,7 @@ func paced(ctx context.Context, q queue, n int) (latencies samples, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, q.stop(context.WithoutCancel(ctx))) }()
-	const early = 20 // the workers have begun by then
+	const early = 100 // by then the workers have begun, and listen
 	committed := make(map[string]time.Time, n)
 	tick := time.NewTicker(eventPace)
 	defer tick.Stop()

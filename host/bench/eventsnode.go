@@ -41,12 +41,14 @@ type node struct {
 	user      store.User
 }
 
+// openNode opens a node with an app of its own in the database at a place, which may have others. Its
+// dispatcher is not started.
 func openNode(ctx context.Context, place string, open openStore) (n *node, err error) {
 	n = &node{table: events.NewTable()}
 	n.emitter = events.NewEmitter(events.Config{Table: n.table, MaxDepth: 8, MaxPending: 10_000_000, Log: slog.New(slog.DiscardHandler)})
 	n.listeners = events.NewRegistry(n.emitter.Deliver)
 	if n.store, err = open(ctx, place, n.listeners); err != nil {
-		return nil, err
+		return nil, errors.Join(err, errors.Unwrap(err)) // which it does not say itself
 	}
 	n.emitter.Bind(n.store)
 	name := strings.ToLower(rand.Text())

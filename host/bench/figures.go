@@ -88,6 +88,8 @@ func (r *report) render(name string) (string, error) {
 		"against": r.against,
 		"list":    r.list,
 		"compare": r.comparison,
+		// A section that no run has measured yet is left out.
+		"measured": func(group string) bool { return len(r.group(group)) > 0 },
 	}).ParseFS(templates, "templates/"+name)
 	if err != nil {
 		return "", err

@@ -76,7 +76,8 @@ func openRiver(ctx context.Context, url string, fetchEvery time.Duration) (q *ri
 	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
 		return nil, err
 	}
-	q.inserts, err = river.NewClient(riverpgxv5.New(q.pool), &river.Config{Logger: log})
+	// The one who inserts tells the one who works no more often than this either.
+	q.inserts, err = river.NewClient(riverpgxv5.New(q.pool), &river.Config{FetchCooldown: fetchEvery, Logger: log})
 	return q, err
 }
 
