@@ -91,7 +91,7 @@ differential:
 	[ -n "$$RHAI_ORACLE" ] || (cd plugins/rhai/conformance/oracle && cargo build --release --quiet) || exit 1; \
 	go run ./plugins/rhai/conformance/differential -n $(N) -seed $(SEED)
 
-# Writes host/bench/results.json and what figures makes of it. BENCH=-quick shows in a minute or two that it works.
+# Writes host/bench/results.json and what figures makes of it. BENCH=-quick shows in a few minutes that it works.
 bench:
 	cd host/bench && go run . $(BENCH)
 

@@ -88,6 +88,8 @@ func (r *report) render(name string) (string, error) {
 		"against": r.against,
 		"list":    r.list,
 		"compare": r.comparison,
+		// A section that no run has measured yet is left out.
+		"measured": func(group string) bool { return len(r.group(group)) > 0 },
 	}).ParseFS(templates, "templates/"+name)
 	if err != nil {
 		return "", err
@@ -151,7 +153,7 @@ func (f *figure) peer(name string) *peerFigure {
 // better returns how many times better we are than a peer, as the median of the rounds' ratios:
 // more answers, less time or less memory. Below 1 the peer is better.
 func (f *figure) better(p *peerFigure) float64 {
-	if f.Unit == perSecond {
+	if strings.HasSuffix(f.Unit, "/s") {
 		return p.Ratio.Median
 	}
 	return p.Theirs.Rounds.over(f.Ours.Rounds).median()

@@ -66,6 +66,7 @@ func TestFigures(t *testing.T) {
 		{"a value", r.value("start", "to first"), "50 ms"},
 		{"no value", r.value("start", "to last"), notMeasured},
 		{"more is better", r.against(groupThroughput, "32", "workerd", "bare"), "1.5 times workerd, 0.15 times bare fiber 2"},
+		{"more events are better", r.against(groupDelivered, "PostgreSQL", "River"), "2 times River v1"},
 		{"less is better", r.against(groupEngine, "fib", "native", "workerd"), "8 times native"},
 		{"without a peer", r.against("start", "to first", "native"), notMeasured},
 		{"a list", r.list("start"), "|  | median | lowest and highest | to reach |\n|---|---|---|---|\n| to first answer | 50 ms | 40 to 60 | below 500 |"},
@@ -75,6 +76,29 @@ func TestFigures(t *testing.T) {
 	} {
 		if c.got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, c.got, c.want)
+		}
+	}
+}
+
+// The section of events is there when they were measured, and only then.
+func TestFiguresOfEvents(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		of   *report
+		want bool
+	}{
+		{"measured", measuredReport(), true},
+		{"not measured", &report{}, false},
+	} {
+		text, err := c.of.render(figuresFile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(text, "\n## Events\n"); got != c.want {
+			t.Errorf("%s: the section is there: %v, want %v", c.name, got, c.want)
+		}
+		if !strings.Contains(text, "\n\n## Plugins\n") {
+			t.Errorf("%s: no heading follows the events", c.name)
 		}
 	}
 }

@@ -25,7 +25,8 @@ const (
 	groupP99        = "HTTP, p99"
 )
 
-// perSecond is the unit of requests a second. More of it is better; of all other units less is.
+// perSecond is the unit of requests a second. Of a unit of something a second more is better; of all
+// others less is.
 const perSecond = "req/s"
 
 // A side is a running server and the answer expected of it.

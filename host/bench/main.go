@@ -33,6 +33,7 @@ type settings struct {
 	warmup time.Duration // of HTTP load, before the first round
 
 	executions int // of a round in the sandbox
+	waiting    int // events, for a claim among many
 
 	profile string // where perf's record of PiCloud under HTTP load goes; "": none is made
 }
@@ -51,6 +52,7 @@ var sections = []section{
 	{"http", measureHTTP},
 	{"growth", measureGrowth},
 	{"services", measureServices},
+	{"events", measureEvents},
 	{"plugins", measurePlugins},
 }
 
@@ -61,7 +63,11 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil {
+	main, args := run, os.Args[1:]
+	if len(args) > 0 && args[0] == eventsNodeCommand {
+		main, args = eventsNode, args[1:]
+	}
+	if err := main(ctx, args); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -88,9 +94,9 @@ func run(ctx context.Context, args []string) error {
 			return fmt.Errorf("-only: there is no section %q, only %s", name, strings.Join(names, ", "))
 		}
 	}
-	s := settings{root: *root, rounds: 5, load: 2 * time.Second, warmup: time.Second, executions: 20_000, profile: *profile}
+	s := settings{root: *root, rounds: 5, load: 2 * time.Second, warmup: time.Second, executions: 20_000, waiting: 1_000_000, profile: *profile}
 	if *quick {
-		s.rounds, s.load, s.warmup, s.executions = 1, 200*time.Millisecond, 100*time.Millisecond, 1000
+		s.rounds, s.load, s.warmup, s.executions, s.waiting = 1, 200*time.Millisecond, 100*time.Millisecond, 1000, 100_000
 	}
 	readme := filepath.Join(s.root, "README.md")
 	if *out == "" && (*quick || len(chosen) < len(sections)) {

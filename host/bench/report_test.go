@@ -17,6 +17,7 @@ func measuredReport() *report {
 	r.add("start", "to first answer", "ms", "below 500", samples{40, 50, 60})
 	r.compare(groupThroughput, "32 connections", perSecond, "", samples{10, 20}, measured{"bare fiber 2", samples{100, 100}}, measured{"workerd", samples{5, 20}})
 	r.compare(groupEngine, "fib", "ms", "", samples{2}, measured{"native", samples{16}})
+	r.compare(groupDelivered, "PostgreSQL", eventsUnit, "", samples{2000}, measured{"River v1, as it comes", samples{1000}})
 	return r
 }
 
