@@ -35,7 +35,7 @@ var operationNeeds = map[string]string{
 	"jwt.sign": free, "jwt.verify": free, "gzip.compress": free, "gzip.decompress": free,
 	"transaction.begin": free, "transaction.commit": free, "transaction.rollback": free, // what is done in it needs its own
 	"invoke": free, "invoke_async": free, // what is invoked has the capabilities of its caller
-	"queue.push": write, "pubsub.publish": write,
+	"queue.push": write, "pubsub.publish": write, "pubsub.token": write,
 	"dead_letters.list": read, "dead_letters.get": read, "dead_letters.replay": write, "dead_letters.resolve": write,
 }
 

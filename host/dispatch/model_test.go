@@ -31,7 +31,7 @@ const (
 )
 
 // plainSeeds is how many programs a plain test runs.
-const plainSeeds = 150
+const plainSeeds = 60
 
 // Random programs push messages and change data, switch triggers, pause them, fail, and lose turns and whole
 // processes. Whatever comes, each event is handled as a small model says. The clock is synctest's: pauses and
