@@ -20,7 +20,7 @@ import (
 	"time"
 
 	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	driver "modernc.org/sqlite" // which registers itself as "sqlite"
 
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/sqlstore"
@@ -68,7 +68,7 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 		return nil, err
 	}
 	writer.SetMaxOpenConns(1)
-	if err := makeReclaimable(ctx, writer); err != nil {
+	if err := patiently(ctx, func() error { return makeReclaimable(ctx, writer) }); err != nil {
 		return nil, errors.Join(err, writer.Close())
 	}
 	if err := migrate(ctx, writer); err != nil {
@@ -126,6 +126,23 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 		Close: func() error { return errors.Join(reader.Close(), writer.Close()) },
 	}), nil
 }
+
+// patiently calls fn again while others open the same new file: what makes it a database with a
+// write-ahead log finds it locked at once then, whatever the busy_timeout.
+func patiently(ctx context.Context, fn func() error) (err error) {
+	const attempts, pause = 100, 50 * time.Millisecond
+	for range attempts {
+		var failure *driver.Error
+		if err = fn(); !errors.As(err, &failure) || failure.Code()&0xff != busy || ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(pause)
+	}
+	return err
+}
+
+// busy is the primary result code SQLITE_BUSY.
+const busy = 5
 
 // encodeTexts writes texts as a JSON array.
 func encodeTexts(texts []string) string {
