@@ -61,7 +61,7 @@ type Config struct {
 	DocsQuota int64 `default:"4294967296" min:"0" max:"1125899906842624" help:"Most bytes that the documents of one app may have in all; 0 is no bound." env:"PICLOUD_DOCS_QUOTA"`
 	LogQuota  int64 `default:"268435456" min:"0" max:"1125899906842624" help:"Most bytes that one app may write to its log on a day (UTC); 0 is no bound." env:"PICLOUD_LOG_QUOTA"`
 
-	EventConcurrency    int           `default:"0" min:"0" max:"10000" help:"Events handled at once; 0 is half of the executions at once, so that requests have the other half." env:"PICLOUD_EVENT_CONCURRENCY"`
+	EventConcurrency    int           `default:"0" min:"0" max:"10000" help:"Events handled at once; 0 is half of the executions at once, so that requests have the other half. An app has a quarter of the executions at most." env:"PICLOUD_EVENT_CONCURRENCY"`
 	MaxPendingEvents    int           `default:"100000" min:"1" max:"100000000" help:"Most events of one app that wait; a change that would make more is refused." env:"PICLOUD_MAX_PENDING_EVENTS"`
 	MaxTriggerDepth     int           `default:"8" min:"1" max:"1000" help:"How deep triggers may cause one another; what goes deeper is left out." env:"PICLOUD_MAX_TRIGGER_DEPTH"`
 	MaxSubscribers      int           `default:"10000" min:"1" max:"1000000" help:"Most subscribers that the topics of one app may have at once, on one node." env:"PICLOUD_MAX_SUBSCRIBERS"`
