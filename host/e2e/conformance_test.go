@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -169,6 +170,10 @@ scripts:
 	}
 	p.must(t, "deploy", "judged")
 	file := decode[struct{ ID string }](t, p, "files", "put", "docs", "judged/docs/a.txt", "--app", "judged").ID
+	require.Eventually(t, func() bool { // which a file of the last two seconds has not
+		response, err := http.Head(server.url + "/assets/app.3f9a1c2b.js")
+		return err == nil && response.Body.Close() == nil && response.Header.Get("Last-Modified") != ""
+	}, patience, 50*time.Millisecond)
 
 	for _, c := range []struct {
 		path  string
