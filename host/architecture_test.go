@@ -110,11 +110,11 @@ var house = []room{
 	{"host/files", []string{"host/store"}, false},
 	{"host/secrets", []string{"host/store"}, false},
 	{"host/fetch", nil, true}, // HTTP to other servers is its subject
-	{"host/domains", []string{"host/store"}, false},
 	{"host/quota", []string{"host/store"}, false},
 	{"host/audit", []string{"host/store"}, false},
 	{"host/authz", []string{"host/store"}, false},
-	{"host/routing", []string{"host/store"}, false},
+	{"host/routing", []string{"host/domains", "host/store"}, false},
+	{"host/domains", []string{"host/store"}, false},
 	{"host/signing", nil, false},
 	{"host/sites", nil, false},
 	{"host/form", nil, false},

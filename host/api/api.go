@@ -114,6 +114,7 @@ func (a *API) Mount(app *fiber.App) {
 	a.mountLogs(admin)
 	a.mountExecutions(admin)
 	a.mountRoutes(admin)
+	a.mountDomains(admin)
 	a.mountTriggers(admin)
 	a.mountEvents(admin)
 	a.mountTopics(admin)

@@ -11,7 +11,6 @@ import (
 	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
-	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/routing"
 	"github.com/picloud/picloud/host/store"
 )
@@ -39,11 +38,9 @@ func (a *API) createRoute(ctx context.Context, in *struct {
 		return nil, err
 	}
 	route.Dispatch, route.CORS = store.Dispatch(in.Body.Dispatch), (*store.CORS)(in.Body.CORS)
-	wanted := route
-	wanted.AppID = script.AppID
 	route, shadowed, err := a.catalog.CreateRoute(ctx, script, route)
 	if err != nil {
-		return nil, a.inTheWay(ctx, wanted, err)
+		return nil, err
 	}
 	created := wireRoute(route)
 	if shadowed {
@@ -55,24 +52,6 @@ func (a *API) createRoute(ctx context.Context, in *struct {
 		}
 	}
 	return &body[wire.Route]{created}, nil
-}
-
-// inTheWay returns the refusal of a route that names the app whose route is in its way, where the
-// caller may see that.
-func (a *API) inTheWay(ctx context.Context, route store.Route, err error) error {
-	if fault.Of(err) != fault.Conflict {
-		return err
-	}
-	other, ok := a.catalog.Routes().Takes(route)
-	if !ok {
-		return err
-	}
-	app, ok := a.seen(ctx, other.AppID)
-	if !ok {
-		return err
-	}
-	reason := fmt.Sprintf("would take requests of this host from the route %s of the app %s", routeText(other), app.Slug)
-	return &fault.Error{Code: fault.Conflict, Text: "the route " + reason, Field: "path", Reason: reason, Value: route.Path, Other: other.ID}
 }
 
 // seen returns an app if the caller may see its routes.

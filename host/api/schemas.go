@@ -11,6 +11,7 @@ import (
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/api/contract"
 	"github.com/picloud/picloud/host/catalog"
+	"github.com/picloud/picloud/host/domains"
 	"github.com/picloud/picloud/host/events"
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/kv"
@@ -121,6 +122,7 @@ func (a *API) refine(document *huma.OpenAPI) {
 	)
 	match(bound(field("FileUpdate", "content_type"), 1, files.MaxContentTypeBytes), mediaType, "a media type as in text/plain")
 	match(bound(field("RouteCreate", "path"), 1, routing.MaxPathBytes), "^/", "a path that begins with /")
+	bound(field("DomainCreate", "host"), 1, domains.MaxBytes)
 	match(field("RouteMatch", "path"), "^/", "a path that begins with /")
 	match(field("Request", "path"), "^(/|$)", "a path that begins with /")
 

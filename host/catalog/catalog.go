@@ -34,6 +34,10 @@ type Config struct {
 	// TopicChanged is called after a topic has changed, or is gone: with "" for its name after all of an
 	// app's, and with "" for the app too after all that there are; nil: nothing is.
 	TopicChanged func(appID, topic string)
+
+	// UnclaimedHosts is whose routes answer on hosts that no app has claimed: [UnclaimedDefault], or all
+	// apps'.
+	UnclaimedHosts string
 }
 
 // Catalog decides about apps, scripts and routes. It is safe for concurrent use.
@@ -50,6 +54,7 @@ type Catalog struct {
 	triggers        *events.Table
 	triggersChanged func()
 	topicChanged    func(appID, topic string)
+	unclaimedHosts  string
 	stale           map[string]bool // apps whose triggers have to be read again
 	staleAll        bool            // those of all apps
 }
@@ -59,7 +64,7 @@ func New(ctx context.Context, config Config) (*Catalog, error) {
 	c := &Catalog{
 		store: config.Store, executions: config.Executions, log: config.Logger, routes: routing.NewTable(nil),
 		registry: config.Registry, triggers: config.Triggers, triggersChanged: config.TriggersChanged, stale: map[string]bool{},
-		topicChanged: config.TopicChanged,
+		topicChanged: config.TopicChanged, unclaimedHosts: config.UnclaimedHosts,
 	}
 	if c.registry == nil {
 		c.registry = events.NewRegistry(nil)
@@ -129,8 +134,12 @@ func (c *Catalog) follow(ctx context.Context, s store.Store, revision store.Revi
 	switch revision.Resource {
 	case store.ResourceApp:
 		c.stale[revision.ID] = true
+		if err := c.readUnclaimed(ctx, s); err != nil {
+			return err
+		}
 		_, err := s.Apps().Get(ctx, revision.ID)
 		if fault.Of(err) == fault.NotFound {
+			c.routes.ReleaseApp(revision.ID)
 			c.routes.RemoveIf(func(r store.Route) bool { return r.AppID == revision.ID })
 			c.executions.Changed(revision.ID)
 			c.topicChanged(revision.ID, "")
@@ -157,6 +166,16 @@ func (c *Catalog) follow(ctx context.Context, s store.Store, revision store.Revi
 		c.stale[revision.AppID] = true
 	case store.ResourceTopic:
 		c.topicChanged(revision.AppID, revision.ID)
+	case store.ResourceDomain:
+		claim, err := s.Domains().Get(ctx, revision.ID)
+		switch {
+		case fault.Of(err) == fault.NotFound:
+			c.routes.Release(revision.ID)
+		case err != nil:
+			return err
+		default:
+			c.routes.Claim(claim)
+		}
 	case store.ResourceRoute:
 		route, err := s.Routes().Get(ctx, revision.ID)
 		switch {
@@ -181,7 +200,14 @@ func (c *Catalog) reload(ctx context.Context, s store.Store) error {
 	if err != nil {
 		return err
 	}
-	c.routes.Replace(routes)
+	claims, err := s.Domains().All(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.readUnclaimed(ctx, s); err != nil {
+		return err
+	}
+	c.routes.Replace(routes, claims)
 	c.executions.ChangedAll()
 	c.topicChanged("", "")
 	c.staleAll = true

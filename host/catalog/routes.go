@@ -10,9 +10,9 @@ import (
 	"github.com/picloud/picloud/host/store"
 )
 
-// CreateRoute binds requests to a script. route is as [routing.Parse] gives it. One that would take
-// requests from a route of another app is refused; shadowed reports whether, the other way round, a
-// route of another app answers some of its requests first.
+// CreateRoute binds requests to a script. route is as [routing.Parse] gives it. A host that it names must
+// be the app's, by a claim; shadowed reports whether, on hosts that nobody has claimed, a route of another
+// app answers some of its requests first.
 func (c *Catalog) CreateRoute(ctx context.Context, script store.Script, route store.Route) (created store.Route, shadowed bool, err error) {
 	if script.Kind == abi.KindModule {
 		return store.Route{}, false, &fault.Error{
@@ -35,9 +35,8 @@ func (c *Catalog) CreateRoute(ctx context.Context, script store.Script, route st
 				Field: "path", Reason: "conflicts with " + describe(other), Value: route.Path, Other: other.ID,
 			}
 		}
-		if _, takes := c.routes.Takes(route); takes { // which of them is not for this app to know
-			const reason = "would take requests of this host from a route of another app"
-			return &fault.Error{Code: fault.Conflict, Text: "the route " + reason, Field: "path", Reason: reason, Value: route.Path}
+		if err := c.needClaim(route); err != nil {
+			return err
 		}
 		created, err = tx.Routes().Create(ctx, route)
 		return err

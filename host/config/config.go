@@ -86,6 +86,8 @@ type Config struct {
 	LogRetention  time.Duration `default:"720h" min:"0s" max:"876000h" help:"How long executions and their logs are kept; 0 keeps them for ever." env:"PICLOUD_LOG_RETENTION"`
 	ShutdownGrace time.Duration `default:"10s" min:"0s" max:"1h" help:"How long running executions may take to finish at shutdown." env:"PICLOUD_SHUTDOWN_GRACE"`
 
+	UnclaimedHosts string `default:"all" help:"Whose routes answer on hosts that no app has claimed: all apps', or those of the app default." env:"PICLOUD_UNCLAIMED_HOSTS"`
+
 	MetricsToken string `secret:"" min:"16" max:"1024" placeholder:"SECRET" help:"Token that GET /metrics asks for, as Authorization: Bearer; anybody may read the metrics when not set." env:"PICLOUD_METRICS_TOKEN"`
 
 	LogFormat string `default:"text" help:"text or json." env:"PICLOUD_LOG_FORMAT"`
@@ -145,6 +147,9 @@ func (c *Config) Validate() error {
 	}
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		return &FieldError{"log_format", c.LogFormat, "must be text or json"}
+	}
+	if c.UnclaimedHosts != "all" && c.UnclaimedHosts != "default" {
+		return &FieldError{"unclaimed_hosts", c.UnclaimedHosts, "must be all or default"}
 	}
 	switch c.TriggerBackoff {
 	case "exponential", "linear", "constant":

@@ -3,7 +3,6 @@ package routing
 import (
 	"cmp"
 	"slices"
-	"strings"
 
 	"github.com/picloud/picloud/host/store"
 )
@@ -111,55 +110,6 @@ func (n *node) overlap(segments []string, literals int, search func(entries) *en
 		}
 	}
 	return nil
-}
-
-// Takes returns a route of another app from which route would take requests: one of the same host,
-// or of a wildcard that covers it. A route for any host does not count, because it claims no host:
-// those of a named host may go before it.
-func (t *Table) Takes(route store.Route) (store.Route, bool) {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	e := newEntry(route)
-	for host, kind := route.Host, route.HostKind; ; kind = store.HostWildcard {
-		if p := t.pathsOf(kind, host, false); p != nil && !p.only(route.AppID) {
-			sameHost := host == route.Host
-			for _, other := range p.byID {
-				if other.route.AppID != route.AppID && methodsMeet(e, other) && pathsMeet(e, other) && (!sameHost || precedence(e, other) > 0) {
-					return other.route, true
-				}
-			}
-		}
-		if kind == store.HostAny {
-			return store.Route{}, false
-		}
-		// The next longer wildcard that covers the host.
-		_, above, found := strings.Cut(strings.TrimPrefix(host, "*."), ".")
-		if !found {
-			return store.Route{}, false
-		}
-		host = "*." + above
-	}
-}
-
-// pathsMeet reports whether one path could match both routes.
-func pathsMeet(a, b *entry) bool {
-	for i := range max(len(a.segments), len(b.segments)) {
-		switch {
-		case i >= len(a.segments):
-			return a.route.PathKind == store.PathPrefix
-		case i >= len(b.segments):
-			return b.route.PathKind == store.PathPrefix
-		}
-		x, y := a.segments[i], b.segments[i]
-		switch {
-		case a.isParam(i) && b.isParam(i) || x == y:
-		case a.isParam(i) && y != "" || b.isParam(i) && x != "":
-		default:
-			return false
-		}
-	}
-	// A prefix goes on for a segment at least.
-	return len(a.segments) == len(b.segments) && (a.route.PathKind == store.PathPrefix) == (b.route.PathKind == store.PathPrefix)
 }
 
 func (e *entry) isParam(i int) bool {

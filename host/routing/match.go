@@ -93,8 +93,13 @@ func (t *Table) Allow(host, path string) []string {
 }
 
 func (t *Table) find(method, host, path string) *entry {
+	appID, claimed := t.answering(host)
+	wanted := asked{method, appID}
+	if !claimed {
+		return t.any.find(wanted, path)
+	}
 	if p := t.strict[host]; p != nil {
-		if e := p.find(method, path); e != nil {
+		if e := p.find(wanted, path); e != nil {
 			return e
 		}
 	}
@@ -106,28 +111,31 @@ func (t *Table) find(method, host, path string) *entry {
 				continue
 			}
 			if p := t.wildcard[host[i:]]; p != nil {
-				if e := p.find(method, path); e != nil {
+				if e := p.find(wanted, path); e != nil {
 					return e
 				}
 			}
 		}
 	}
-	return t.any.find(method, path)
+	return t.any.find(wanted, path)
 }
 
-func (p *paths) find(method, path string) *entry {
-	if e := p.exact[path].pick(method); e != nil {
+// asked is what a route must be for, beside the path: a method, and an app or [anyApp].
+type asked struct{ method, appID string }
+
+func (p *paths) find(wanted asked, path string) *entry {
+	if e := p.exact[path].pick(wanted); e != nil {
 		return e
 	}
-	if e := p.tree.findParam(method, path[1:]); e != nil {
+	if e := p.tree.findParam(wanted, path[1:]); e != nil {
 		return e
 	}
-	return p.tree.findPrefix(method, path[1:])
+	return p.tree.findPrefix(wanted, path[1:])
 }
 
 // findParam returns the param route for what remains of the path. At each segment it tries the
 // literal before the parameter, so that it finds the route with most leading literals first.
-func (n *node) findParam(method, rest string) *entry {
+func (n *node) findParam(wanted asked, rest string) *entry {
 	segment, rest, more := strings.Cut(rest, "/")
 	for _, next := range [...]*node{n.literal[segment], n.param} {
 		if next == nil || next == n.param && segment == "" {
@@ -135,9 +143,9 @@ func (n *node) findParam(method, rest string) *entry {
 		}
 		var e *entry
 		if more {
-			e = next.findParam(method, rest)
+			e = next.findParam(wanted, rest)
 		} else {
-			e = next.ends.pick(method)
+			e = next.ends.pick(wanted)
 		}
 		if e != nil {
 			return e
@@ -146,14 +154,14 @@ func (n *node) findParam(method, rest string) *entry {
 	return nil
 }
 
-func (n *node) findPrefix(method, rest string) *entry {
-	best := n.prefix.pick(method)
+func (n *node) findPrefix(wanted asked, rest string) *entry {
+	best := n.prefix.pick(wanted)
 	for {
 		segment, after, more := strings.Cut(rest, "/")
 		if n = n.literal[segment]; n == nil || !more {
 			return best
 		}
-		if e := n.prefix.pick(method); e != nil {
+		if e := n.prefix.pick(wanted); e != nil {
 			best = e
 		}
 		rest = after
@@ -162,14 +170,17 @@ func (n *node) findPrefix(method, rest string) *entry {
 
 // pick returns the oldest route that is made for the method. Without one it is the oldest made for
 // GET where the method is HEAD, and then the oldest made for any method.
-func (es entries) pick(method string) *entry {
+func (es entries) pick(wanted asked) *entry {
 	var get, any *entry
 	for _, e := range es {
+		if wanted.appID != anyApp && e.route.AppID != wanted.appID {
+			continue
+		}
 		switch e.route.Method {
-		case method:
+		case wanted.method:
 			return e
 		case "GET":
-			if get == nil && method == "HEAD" {
+			if get == nil && wanted.method == "HEAD" {
 				get = e
 			}
 		case "":

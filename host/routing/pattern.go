@@ -17,7 +17,13 @@
 // # Hosts
 //
 // A host is empty for any host, a name for that host (strict), or *.example.com for every name
-// below example.com at whatever depth (wildcard). Case, port and a trailing dot are ignored.
+// below example.com at whatever depth (wildcard). Case, port and a trailing dot are ignored. See
+// package domains.
+//
+// A host belongs to the app that has claimed it, and only that app's routes answer there: those of the
+// host and those for any host. On a host that no app has claimed, routes for any host answer, of all
+// apps or of one, as the [Unclaimed] rule says; a route of a named host answers nowhere else than on
+// hosts of its app.
 //
 // # Precedence
 //
@@ -32,9 +38,8 @@
 //
 // Two routes of one app that are still equal conflict if one request could match both.
 // [Table.Conflict] finds them; they are not allowed to exist. Routes of different apps may be
-// equal. Then, from left to right, a literal segment goes before a parameter, and finally the older
-// route goes first. A route that would take requests of a host away from another app's route is not
-// allowed to exist either; [Table.Takes] finds that one.
+// equal, and meet on hosts that nobody has claimed. Then, from left to right, a literal segment goes
+// before a parameter, and finally the older route goes first.
 //
 // A GET route matches HEAD requests too, after a route made for HEAD.
 package routing
@@ -44,6 +49,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/picloud/picloud/host/domains"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
@@ -112,42 +118,14 @@ func parseHost(host string) (string, store.HostKind, error) {
 	if host == "" || host == "*" {
 		return "", store.HostAny, nil
 	}
-	kind, name := store.HostStrict, strings.ToLower(strings.TrimSuffix(host, "."))
-	if below, ok := strings.CutPrefix(name, "*."); ok {
-		kind, name = store.HostWildcard, below
+	name, wildcard, err := domains.Parse(host)
+	switch {
+	case err != nil:
+		return "", "", err
+	case wildcard:
+		return name, store.HostWildcard, nil
 	}
-	fail := func(reason string) (string, store.HostKind, error) {
-		return "", "", wrong("host", host, reason)
-	}
-	if strings.Contains(name, "*") {
-		return fail("may have a * only as its whole first label, as in *.example.com")
-	}
-	if inner, ok := strings.CutPrefix(name, "["); ok && kind == store.HostStrict {
-		if inner, ok = strings.CutSuffix(inner, "]"); ok && inner != "" && strings.Trim(inner, "0123456789abcdef:.") == "" {
-			return name, kind, nil
-		}
-		return fail("is not an IPv6 address in brackets")
-	}
-	if strings.Contains(name, ":") {
-		return fail("must not name a port")
-	}
-	if len(name) > 253 {
-		return fail("must not be longer than 253 bytes")
-	}
-	for label := range strings.SplitSeq(name, ".") {
-		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
-			return fail("must consist of labels of 1 to 63 characters that neither begin nor end with a hyphen")
-		}
-		for i := range len(label) {
-			if c := label[i]; !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '_') {
-				return fail("may hold letters a-z, digits, hyphens and dots only; write other scripts in their xn-- form")
-			}
-		}
-	}
-	if kind == store.HostWildcard {
-		name = "*." + name
-	}
-	return name, kind, nil
+	return name, store.HostStrict, nil
 }
 
 func parsePath(path string) (store.PathKind, error) {

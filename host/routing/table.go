@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/picloud/picloud/host/domains"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -19,6 +20,16 @@ type Table struct {
 	wildcard map[string]*paths // by what follows the *, ".example.com"
 	any      *paths
 	byID     map[string]*entry
+
+	claims    domains.Claims
+	unclaimed Unclaimed
+}
+
+// Unclaimed is the rule for hosts that no app has claimed.
+type Unclaimed struct {
+	// Only has the routes of one app answer there; otherwise all apps' do.
+	Only  bool
+	AppID string // "": of none
 }
 
 // paths are the routes of one host pattern.
@@ -26,7 +37,6 @@ type paths struct {
 	exact map[string]entries
 	tree  node // param and prefix paths
 	byID  map[string]*entry
-	apps  map[string]int // how many of them each app has
 }
 
 // node is a place in the tree of path segments.
@@ -71,15 +81,15 @@ func older(a, b *entry) int {
 	return strings.Compare(a.route.ID, b.route.ID)
 }
 
-// NewTable returns a table of routes, as [Parse] and the store return them.
-func NewTable(routes []store.Route) *Table {
+// NewTable returns a table of routes, as [Parse] and the store return them, and of claims.
+func NewTable(routes []store.Route, claims ...store.Domain) *Table {
 	t := &Table{}
-	t.Replace(routes)
+	t.Replace(routes, claims)
 	return t
 }
 
-// Replace makes the table hold these routes and no others.
-func (t *Table) Replace(routes []store.Route) {
+// Replace makes the table hold these routes and claims and no others.
+func (t *Table) Replace(routes []store.Route, claims []store.Domain) {
 	fresh := &Table{strict: map[string]*paths{}, wildcard: map[string]*paths{}, any: newPaths(), byID: map[string]*entry{}}
 	for _, route := range routes {
 		fresh.add(route)
@@ -87,15 +97,14 @@ func (t *Table) Replace(routes []store.Route) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.strict, t.wildcard, t.any, t.byID = fresh.strict, fresh.wildcard, fresh.any, fresh.byID
+	t.claims = domains.Claims{}
+	for _, claim := range claims {
+		t.claims.Add(claim)
+	}
 }
 
 func newPaths() *paths {
-	return &paths{exact: map[string]entries{}, byID: map[string]*entry{}, apps: map[string]int{}}
-}
-
-// only reports whether no app but one has routes here.
-func (p *paths) only(appID string) bool {
-	return len(p.apps) == 0 || len(p.apps) == 1 && p.apps[appID] > 0
+	return &paths{exact: map[string]entries{}, byID: map[string]*entry{}}
 }
 
 // Add adds a route. It replaces one with the same id.
@@ -111,7 +120,6 @@ func (t *Table) add(route store.Route) {
 	t.byID[route.ID] = e
 	p := t.pathsOf(route.HostKind, route.Host, true)
 	p.byID[route.ID] = e
-	p.apps[route.AppID]++
 	switch route.PathKind {
 	case store.PathExact:
 		p.exact[route.Path] = p.exact[route.Path].with(e)
@@ -150,9 +158,6 @@ func (t *Table) remove(id string) {
 	delete(t.byID, id)
 	p := t.pathsOf(e.route.HostKind, e.route.Host, false)
 	delete(p.byID, id)
-	if p.apps[e.route.AppID]--; p.apps[e.route.AppID] == 0 {
-		delete(p.apps, e.route.AppID)
-	}
 	if len(p.byID) == 0 {
 		switch e.route.HostKind {
 		case store.HostStrict:

@@ -25,6 +25,7 @@ const (
 	ResourceRoute   Resource = "route"
 	ResourceTrigger Resource = "trigger"
 	ResourceTopic   Resource = "topic" // whose id is its name
+	ResourceDomain  Resource = "domain"
 )
 
 // KeptRevisions is how many revisions are kept, the newest.

@@ -38,6 +38,7 @@ type Store interface {
 	Apps() Apps
 	Scripts() Scripts
 	Routes() Routes
+	Domains() Domains
 	Users() Users
 	Sessions() Sessions
 	APIKeys() APIKeys

@@ -26,7 +26,7 @@ type RouteCreate struct {
 	Method   string `json:"method,omitempty" doc:"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS; empty or ANY for all. GET answers HEAD too"`
 	Path     string `json:"path" minLength:"1" doc:"/greet, /users/:id or /hooks/*"`
 	PathKind string `json:"path_kind,omitempty" enum:"exact,param,prefix"`
-	Host     string `json:"host,omitempty" doc:"Empty for any, api.example.com, or *.example.com for the names below it"`
+	Host     string `json:"host,omitempty" doc:"Empty for any, api.example.com, or *.example.com for the names below it; one of the app's domains"`
 	HostKind string `json:"host_kind,omitempty" enum:"any,strict,wildcard"`
 	Dispatch string `json:"dispatch,omitempty" enum:"sync,async" default:"sync" doc:"async answers 202 with the id of the execution at once, and runs later"`
 	CORS     *CORS  `json:"cors,omitempty" doc:"Absent: its app's counts"`

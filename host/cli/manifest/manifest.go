@@ -30,6 +30,7 @@ type App struct {
 	Ref      string     // slug, or id of one that is there
 	Name     string     // for people; "" leaves it as it is
 	CORS     *wire.CORS // nil leaves it as it is
+	Domains  []string   // hosts that it claims, as the server has them; nil leaves them as they are
 	Scripts  []Script   // modules first, else in the manifest's order; static sites last
 	Triggers []Trigger  // in the manifest's order; those of dead letters last
 	Create   bool       // create the app when it is missing
@@ -55,6 +56,8 @@ type Script struct {
 //	name: Todo list             # for people, optional
 //	cors:                       # which pages of other origins may call the app, optional
 //	  origins: [https://a.example]
+//	domains: [a.example]        # hosts on which only the app answers, or *.a.example; others are given
+//	                            # back. Left alone when absent
 //	static: public/ -> /        # a folder that is served as it is; or a list of them
 //	scripts:
 //	  - name: todo
@@ -77,6 +80,7 @@ type document struct {
 	App      string         `yaml:"app"`
 	Name     string         `yaml:"name"`
 	CORS     *wire.CORS     `yaml:"cors"`
+	Domains  []string       `yaml:"domains"`
 	Static   staticEntries  `yaml:"static"`
 	Scripts  []scriptEntry  `yaml:"scripts"`
 	Triggers []triggerEntry `yaml:"triggers"`
@@ -136,6 +140,13 @@ func parse(root *os.Root, text []byte) (App, error) {
 		return App{}, errors.New("app is missing: name the app's slug")
 	}
 	app := App{Ref: d.App, Name: d.Name, CORS: d.CORS, Create: true}
+	if d.Domains != nil {
+		claims, err := readDomains(d.Domains)
+		if err != nil {
+			return App{}, err
+		}
+		app.Domains = append([]string{}, claims...)
+	}
 	for i, entry := range d.Scripts {
 		script, err := entry.read(root)
 		if err == nil && slices.ContainsFunc(app.Scripts, func(other Script) bool { return other.Name == entry.Name }) {

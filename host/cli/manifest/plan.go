@@ -16,6 +16,7 @@ type State interface {
 	Scripts(ctx context.Context, app string) iter.Seq2[wire.Script, error] // without sources
 	Script(ctx context.Context, id string) (wire.Script, error)
 	AppRoutes(ctx context.Context, app string) iter.Seq2[wire.Route, error]
+	Domains(ctx context.Context, app string) iter.Seq2[wire.Domain, error]
 	Triggers(ctx context.Context, app string) iter.Seq2[wire.Trigger, error]
 	Files(ctx context.Context, app, collection string) iter.Seq2[wire.File, error]
 }
@@ -39,7 +40,7 @@ type step interface {
 
 // A Change is one thing that a deploy found or did, or would do.
 type Change struct {
-	What    string   `json:"what"` // app, script, static, trigger or route
+	What    string   `json:"what"` // app, script, static, trigger, domain or route
 	Name    string   `json:"name"`
 	Result  Result   `json:"result"`
 	Fields  []string `json:"fields,omitempty"`  // that an update changes
@@ -81,6 +82,7 @@ func Make(ctx context.Context, state State, want App) (*Plan, error) {
 	present := map[string]wire.Script{} // by name
 	var routes []wire.Route
 	var triggers []wire.Trigger
+	var claims []wire.Domain
 	if !missing {
 		for script, err := range state.Scripts(ctx, want.Ref) {
 			if err != nil {
@@ -90,6 +92,11 @@ func Make(ctx context.Context, state State, want App) (*Plan, error) {
 		}
 		if slices.ContainsFunc(want.Scripts, func(s Script) bool { return s.Routes != nil }) {
 			if routes, err = client.Collect(state.AppRoutes(ctx, want.Ref)); err != nil {
+				return nil, err
+			}
+		}
+		if want.Domains != nil {
+			if claims, err = client.Collect(state.Domains(ctx, want.Ref)); err != nil {
 				return nil, err
 			}
 		}
@@ -118,15 +125,18 @@ func Make(ctx context.Context, state State, want App) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	claimed, given := planDomains(want, claims)
 	// A route of what becomes a module is in the way of that; any other that goes stays until the
 	// scripts have been compiled, so that a refused deploy leaves the app answering. A trigger may
-	// leave a script that is deleted, and would go with it.
+	// leave a script that is deleted, and would go with it. A route needs the claim on its host.
 	plan.add(changed.ofModules...)
 	plan.add(scripts...)
 	plan.add(listening...)
 	plan.add(unwanted...)
 	plan.add(changed.deleted...)
+	plan.add(claimed...)
 	plan.add(changed.wanted...)
+	plan.add(given...)
 	return plan, nil
 }
 

@@ -137,6 +137,7 @@ func (s *sqlStore) Outbox() store.Outbox           { return outbox{s} }
 func (s *sqlStore) DeadLetters() store.DeadLetters { return deadLetters{s} }
 func (s *sqlStore) Idempotency() store.Idempotency { return idempotency{s} }
 func (s *sqlStore) Topics() store.Topics           { return topics{s} }
+func (s *sqlStore) Domains() store.Domains         { return domains{s} }
 func (s *sqlStore) Published() store.PublishedLog  { return published{s} }
 
 func (s *sqlStore) InTx(ctx context.Context, fn func(tx store.Store) error) error {
