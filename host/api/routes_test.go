@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
@@ -11,13 +10,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/host/api/wire"
-	"github.com/picloud/picloud/host/store"
 )
 
 func TestRoutes(t *testing.T) {
 	s := newSite(t)
 	app := s.App("app")
 	script := s.Script("app", "s", `"hi"`)
+	s.Refused(s.Admin(s.Token, "POST", "scripts/"+script.ID+"/routes", `{"path":"/","host":"*.example.com"}`), 409, "body.host", "is not claimed by the app")
+	do[wire.Domain](s, "POST", "apps/"+app.ID+"/domains", `{"host":"*.example.com"}`, 201)
 	route := do[wire.Route](s, "POST", "scripts/"+script.ID+"/routes", `{"method":"get","path":"/users/:id","host":"*.Example.com","dispatch":"sync"}`, 201)
 	assert.Equal(t, wire.Route{
 		ID: route.ID, AppID: app.ID, ScriptID: script.ID, Method: "GET", Host: "*.example.com", HostKind: "wildcard",
@@ -77,48 +77,6 @@ func TestRouteOfTwoApps(t *testing.T) {
 	equal := s.Route(s.Script("two", "equal", `"two"`), "GET", "/same")
 	assert.Contains(t, equal.Warning, "of the app one", "the newer of two equal ones takes nothing")
 	assert.Equal(t, "one", string(s.Fetch("GET", "/same", "").Content))
-}
-
-// A route that would take another app's requests away is refused; on a host that no other app has
-// anything is allowed.
-func TestRouteTakesFromNoOtherApp(t *testing.T) {
-	s := newSite(t)
-	s.App("shop")
-	thief := s.App("thief")
-	ours := s.Script("shop", "s", `"shop"`)
-	for _, route := range []string{
-		`{"method":"GET","path":"/users/:id","host":"shop.example"}`,
-		`{"path":"/files/*","host":"shop.example"}`,
-		`{"path":"/*","host":"*.cloud.example"}`,
-	} {
-		do[wire.Route](s, "POST", "scripts/"+ours.ID+"/routes", json.RawMessage(route), 201)
-	}
-	theirs := s.Script("thief", "s", `"thief"`)
-	token := s.Member(thief.ID, store.RoleEditor)
-	create := func(body string) answer { return s.Admin(token, "POST", "scripts/"+theirs.ID+"/routes", body) }
-	for _, route := range []string{
-		`{"path":"/users/login","host":"shop.example"}`,
-		`{"method":"HEAD","path":"/users/:id","host":"shop.example"}`,
-		`{"path":"/files/secret","host":"shop.example"}`,
-		`{"path":"/files/:name","host":"shop.example"}`,
-		`{"path":"/files/a/*","host":"shop.example"}`,
-		`{"path":"/x","host":"a.cloud.example"}`,
-		`{"path":"/x","host":"*.b.cloud.example"}`,
-	} {
-		p := s.Refused(create(route), 409, "body.path", "from a route of another app")
-		assert.Empty(t, p.Other, "which one is not told")
-		p = s.Refused(s.Admin(s.Token, "POST", "scripts/"+theirs.ID+"/routes", route), 409, "body.path", "of the app shop")
-		assert.NotEmpty(t, p.Other, "but to who may see both")
-	}
-	for _, route := range []string{
-		`{"method":"POST","path":"/users/login","host":"shop.example"}`,
-		`{"path":"/elsewhere","host":"shop.example"}`,
-		`{"path":"/users/login"}`,
-		`{"path":"/*","host":"thief.example"}`,
-		`{"path":"/x","host":"*.example"}`,
-	} {
-		do[wire.Route](s, "POST", "scripts/"+theirs.ID+"/routes", json.RawMessage(route), 201)
-	}
 }
 
 // The method decides between routes of the same path, and nothing but the reserved paths is

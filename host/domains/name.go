@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 
@@ -63,6 +64,9 @@ func Parse(host string) (name string, wildcard bool, err error) {
 	}
 	if strings.Contains(name, ":") {
 		return fail("must not name a port")
+	}
+	if !utf8.ValidString(name) {
+		return fail("must be valid UTF-8")
 	}
 	name, err = mapped.ToASCII(name)
 	if name = strings.TrimSuffix(name, "."); err != nil {

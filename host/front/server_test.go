@@ -136,6 +136,7 @@ func TestAbsoluteTarget(t *testing.T) {
 	s := newSite(t)
 	s.App("app")
 	script := s.Script("app", "s", `ctx.request.headers.host + " " + ctx.request.path + " " + ctx.request.query.a`)
+	do[wire.Domain](s, "POST", "apps/app/domains", wire.DomainCreate{Host: "b.example"}, 201)
 	do[wire.Route](s, "POST", "scripts/"+script.ID+"/routes", wire.RouteCreate{Path: "/see", Host: "b.example"}, 201)
 	reader := s.Raw(t, "GET http://b.example:81/see?a=1 HTTP/1.1\r\nHost: a.example\r\n\r\nGET /see HTTP/1.1\r\nHost: b.example\r\n\r\n", false, "200")
 	response, err := http.ReadResponse(reader, nil)

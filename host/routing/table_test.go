@@ -20,6 +20,10 @@ func route(t testing.TB, id, app, method, host, path string) store.Route {
 	return r
 }
 
+func claim(app, host string) store.Domain {
+	return store.Domain{ID: "claim of " + host, AppID: app, Host: host}
+}
+
 func TestMatchPrecedence(t *testing.T) {
 	table := NewTable([]store.Route{
 		route(t, "any-prefix", "a", "", "", "/*"),
@@ -37,7 +41,7 @@ func TestMatchPrecedence(t *testing.T) {
 		route(t, "head", "a", "HEAD", "", "/only-head"),
 		route(t, "get-beside-head", "a", "GET", "", "/only-head"),
 		route(t, "empty-end", "a", "", "", "/list/:id/"),
-	})
+	}, claim("a", "*.example.com"))
 	for _, c := range []struct {
 		method, host, path, want string
 		params                   map[string]string
@@ -83,7 +87,7 @@ func TestMatchPrecedence(t *testing.T) {
 func TestMatchNothing(t *testing.T) {
 	table := NewTable([]store.Route{
 		route(t, "1", "a", "GET", "", "/a"), route(t, "2", "a", "POST", "b.com", "/a/:id"),
-	})
+	}, claim("a", "b.com"))
 	for _, path := range []string{"/", "/a/", "/b", "/a/1", "/A"} {
 		_, ok := table.Match("GET", "b.com", path)
 		assert.False(t, ok, path)
@@ -155,7 +159,7 @@ func TestOlderRouteOfAnotherAppGoesFirst(t *testing.T) {
 }
 
 func TestAddAndRemoveLeaveNothingBehind(t *testing.T) {
-	table := NewTable(nil)
+	table := NewTable(nil, claim("a", "a.com"), claim("a", "*.a.com"))
 	paths := []string{"/a", "/a/:x", "/a/:x/c", "/a/*", "/*", "/:y"}
 	for _, host := range []string{"", "a.com", "*.a.com"} {
 		for _, path := range paths {

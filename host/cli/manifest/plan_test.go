@@ -23,6 +23,7 @@ type remote struct {
 	scripts  []wire.Script
 	routes   []wire.Route
 	triggers []wire.Trigger
+	domains  []wire.Domain
 	imports  map[string]string // ids of scripts, by that of the module that they import
 	done     []string
 }
@@ -71,6 +72,20 @@ func (r *remote) Script(_ context.Context, id string) (wire.Script, error) {
 
 func (r *remote) AppRoutes(context.Context, string) iter.Seq2[wire.Route, error] {
 	return listing(r.routes)
+}
+
+func (r *remote) Domains(context.Context, string) iter.Seq2[wire.Domain, error] {
+	return listing(r.domains)
+}
+
+func (r *remote) CreateDomain(_ context.Context, app string, domain wire.DomainCreate) (wire.Domain, error) {
+	r.did("claim %s for %s", domain.Host, app)
+	return wire.Domain{ID: "made", Host: domain.Host}, nil
+}
+
+func (r *remote) DeleteDomain(_ context.Context, app, id string) error {
+	r.did("give back %s of %s", id, app)
+	return nil
 }
 
 func (r *remote) CreateApp(_ context.Context, app wire.AppCreate) (wire.App, error) {
@@ -264,6 +279,21 @@ func TestPlan(t *testing.T) {
 			plan: []string{"script a unchanged 3"},
 		},
 		{
+			name: "domains go before the routes that need them, and after those that did", there: changed(deployed(), func(r *remote) {
+				r.domains = []wire.Domain{{ID: "d1", Host: "kept.example"}, {ID: "d2", Host: "old.example"}}
+				r.routes = append(r.routes, wire.Route{ID: "rh", ScriptID: "a", Method: "GET", Host: "old.example", Path: "/a"})
+			}),
+			want: with(shop(script("a", "1", endpoint, "GET /a", "GET *.new.example/a")), func(a *App) { a.Domains = []string{"*.new.example", "kept.example"} }),
+			plan: []string{"script a unchanged 3", "route GET old.example/a deleted", "domain *.new.example created", "domain kept.example unchanged",
+				"route GET /a unchanged", "route GET *.new.example/a created", "domain old.example deleted"},
+			done: []string{"delete route rh", "claim *.new.example for shop", "create route GET *.new.example/a of a", "give back d2 of shop"},
+		},
+		{
+			name: "domains that the manifest says nothing of", there: changed(deployed(), func(r *remote) { r.domains = []wire.Domain{{ID: "d", Host: "a.example"}} }),
+			want: shop(script("a", "1", endpoint, "GET /a")),
+			plan: []string{"script a unchanged 3", "route GET /a unchanged"},
+		},
+		{
 			// Modules go last, and m after n, which imports it. The route of b is free then.
 			name: "what is not wanted is pruned", there: deployed(),
 			want: pruned(shop(script("a", "1", endpoint, "GET /a", "GET /b"))),
@@ -295,6 +325,11 @@ func TestPlan(t *testing.T) {
 			}
 		})
 	}
+}
+
+func changed(there *remote, change func(*remote)) *remote {
+	change(there)
+	return there
 }
 
 func with(app App, change func(*App)) App {

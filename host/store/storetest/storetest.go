@@ -44,6 +44,7 @@ func Exercise(t *testing.T, fresh func(tb testing.TB) Opener) {
 		{"Imports", onOne(testImports)},
 		{"Wasm", onOne(testWasm)},
 		{"Routes", onOne(testRoutes)},
+		{"Domains", onOne(testDomains)},
 		{"Users", onOne(testUsers)},
 		{"Sessions", onOne(testSessions)},
 		{"APIKeys", onOne(testAPIKeys)},
