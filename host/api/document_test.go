@@ -332,7 +332,7 @@ func (d *document) operations() (all []operation) {
 		}
 	}
 	// What ends something comes after all that needs it.
-	last := []string{"replay-dead-letters", "delete-dead-letter", "purge-dead-letters", "delete-kv", "delete-doc", "delete-file", "delete-api-key", "delete-event", "delete-topic", "delete-trigger", "delete-route", "delete-script", "delete-app", "logout"}
+	last := []string{"replay-dead-letters", "delete-dead-letter", "purge-dead-letters", "delete-kv", "delete-doc", "delete-file", "delete-api-key", "delete-event", "delete-topic", "delete-domain", "delete-trigger", "delete-route", "delete-script", "delete-app", "logout"}
 	slices.SortFunc(all, func(a, b operation) int {
 		if i, j := slices.Index(last, a.id), slices.Index(last, b.id); i != j {
 			return i - j
@@ -513,7 +513,8 @@ func TestDocumentIsWhatIsDone(t *testing.T) {
 	key := do[wire.APIKey](s, "POST", "api-keys", wire.APIKeyCreate{Name: "k", Scopes: []string{"log:read"}}, 201)
 	ids := map[string]string{ // by how the path begins
 		"/scripts/": script.ID, "/scripts/{id}/wasm": plugin.ID, "/routes/": route.ID, "/executions/": run.ExecutionID, "/api-keys/": key.ID,
-		"/apps/{app}/docs/": doc.ID, "/apps/{app}/files/": file.ID, "/triggers/": trigger.ID, "/events/": event,
+		"/apps/{app}/domains/": do[wire.Domain](s, "POST", "apps/shop/domains", `{"host":"shop.example"}`, 201).ID,
+		"/apps/{app}/docs/":    doc.ID, "/apps/{app}/files/": file.ID, "/triggers/": trigger.ID, "/events/": event,
 		"/dead-letters/": s.deadLetter(app.ID), "/dead-letters/{id}:replay": s.deadLetter(app.ID), "/dead-letters/{id}:resolve": s.deadLetter(app.ID),
 	}
 	d := documentOf(t, s)

@@ -53,6 +53,7 @@ var isolationBodies = map[string]string{
 	"resolve-dead-letter":        `{}`,
 	"set-topic":                  `{"access":"public"}`,
 	"create-subscriber-token":    `{}`,
+	"create-domain":              `{"host":"guessed.example"}`,
 }
 
 // differs is what may differ between two answers to the same question: ids and times that the
@@ -84,7 +85,8 @@ func TestEveryOperationIsolatesApps(t *testing.T) {
 	hidden := map[string]string{
 		"/scripts/": script.ID, "/routes/": route.ID, "/executions/": run.ExecutionID, "/api-keys/": ownerKey.ID,
 		"/triggers/": trigger.ID, "/events/": event, "/dead-letters/": letter,
-		"/apps/{app}/docs/": doc.ID, "/apps/{app}/files/": file.ID,
+		"/apps/{app}/domains/": do[wire.Domain](s, "POST", "apps/victim/domains", `{"host":"hidden.example"}`, 201).ID,
+		"/apps/{app}/docs/":    doc.ID, "/apps/{app}/files/": file.ID,
 	}
 	fill := func(path, app, collection, key, id string) string {
 		return strings.NewReplacer("{app}", app, "{collection}", collection, "{key}", key, "{topic}", "t", "{id}", id).Replace(path)

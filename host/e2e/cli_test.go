@@ -297,7 +297,18 @@ func TestRoutes(t *testing.T) {
 	if got, want := p.must(t, "routes", "add", "user", "get", "/users/:id"), "Route GET /users/:id bound to user.\n"; got != want {
 		t.Errorf("printed %q, want %q", got, want)
 	}
+	p.fails(t, exitFailed, "the host *.example.com is not claimed by the app", "routes", "add", "user", "*.example.com/in/*")
+	if got, want := p.must(t, "domains", "add", "*.Example.com"), "Domain *.example.com is the app's.\n"; got != want {
+		t.Errorf("domains add printed %q, want %q", got, want)
+	}
+	p.must(t, "domains", "add", "münchen.example")
+	if got := p.must(t, "domains", "list"); !regexp.MustCompile(`(?m)^\*\.example\.com +wildcard`).MatchString(got) || !strings.Contains(got, "xn--mnchen-3ya.example") {
+		t.Errorf("domains list printed\n%s", got)
+	}
+	p.must(t, "domains", "remove", "MÜNCHEN.example")
+	p.fails(t, exitFailed, `app default has no domain "münchen.example"`, "domains", "remove", "münchen.example")
 	p.must(t, "routes", "add", "user", "*.example.com/in/*")
+	p.fails(t, exitFailed, "is needed by the route ANY *.example.com/in/*", "domains", "remove", "*.example.com")
 	p.fails(t, exitFailed, "GET /users/:id", "routes", "add", "user", "GET", "/users/:name")
 	p.fails(t, exitFailed, "/api/", "routes", "add", "user", "/api/x")
 	p.fails(t, exitUsage, `route "users" has no path`, "routes", "add", "user", "users")

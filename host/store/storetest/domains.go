@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -62,4 +63,35 @@ func testDomains(t *testing.T, s subject) {
 	all, err = s.Domains().All(s.ctx)
 	require.NoError(t, err)
 	require.Len(t, all, 2, "an app's claims go with it")
+}
+
+// DomainsOfOldRoutes makes routes of named hosts, as there were before there were claims, has the
+// migration done again, and checks that each host is claimed by the app that had a route of it first.
+func DomainsOfOldRoutes(t *testing.T, s store.Store, migrate func() error) {
+	want := map[string]string{}
+	for _, slug := range []string{"first", "second"} {
+		app, err := s.Apps().Create(t.Context(), store.App{Slug: slug, Name: slug})
+		require.NoError(t, err)
+		script, err := s.Scripts().Create(t.Context(), store.Script{AppID: app.ID, Name: "s", Kind: abi.KindEndpoint, Source: "1"})
+		require.NoError(t, err)
+		for _, host := range []string{"", "both.example", "*." + slug + ".example", "127.0.0.1"} {
+			for _, path := range []string{"/a", "/b"} {
+				_, err := s.Routes().Create(t.Context(), store.Route{
+					AppID: app.ID, ScriptID: script.ID, Host: host, HostKind: store.HostStrict, Path: path, PathKind: store.PathExact, Dispatch: store.DispatchSync,
+				})
+				require.NoError(t, err)
+			}
+			if _, taken := want[host]; !taken && host != "" {
+				want[host] = app.ID
+			}
+		}
+	}
+	require.NoError(t, migrate())
+	claims, err := s.Domains().All(t.Context())
+	require.NoError(t, err)
+	got := map[string]string{}
+	for _, claim := range claims {
+		got[claim.Host] = claim.AppID
+	}
+	require.Equal(t, want, got)
 }

@@ -1,0 +1,90 @@
+package catalog
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/host/fault"
+	"github.com/picloud/picloud/host/store"
+)
+
+// owner is the app that answers /x on a host, as a node has it.
+func (n node) owner(host string) string {
+	found, _ := n.Routes().Match("GET", host, "/x")
+	return found.Route.AppID
+}
+
+// What one node claims and gives back, another knows within a second, and of two that claim the same at
+// once one is refused.
+func TestClaimsOnTwoNodes(t *testing.T) {
+	nodes := onPostgres(t, 2)
+	here, there := nodes[0], nodes[1]
+	watcher := there.Watcher()
+	watcher.Start()
+	defer func() { require.NoError(t, watcher.Stop(context.Background())) }()
+	follows := func(host, appID string) {
+		t.Helper()
+		require.Equal(t, appID, here.owner(host))
+		require.Eventually(t, func() bool { return there.owner(host) == appID }, 10*time.Second, time.Millisecond)
+	}
+	one, two := here.app(t, "one"), here.app(t, "two")
+	for _, app := range []store.App{one, two} {
+		_, err := here.route(t, here.script(t, app, "s", "1"), "GET", "/x")
+		require.NoError(t, err)
+	}
+	follows("a.example", one.ID)
+	claim, err := here.ClaimDomain(t.Context(), two.ID, "*.example", "")
+	require.NoError(t, err)
+	follows("a.example", two.ID)
+	_, err = there.ClaimDomain(t.Context(), one.ID, "a.example", "")
+	assert.Equal(t, fault.Conflict, fault.Of(err))
+	require.NoError(t, there.ReleaseDomain(t.Context(), claim.ID))
+	require.Equal(t, one.ID, there.owner("a.example"))
+	require.Eventually(t, func() bool { require.NoError(t, here.look(t.Context())); return here.owner("a.example") == one.ID }, 10*time.Second, time.Millisecond)
+
+	claims := make(chan error, 2)
+	for i, app := range []store.App{one, two} {
+		go func() {
+			_, err := nodes[i].ClaimDomain(t.Context(), app.ID, "race.example", "")
+			claims <- err
+		}()
+	}
+	first, second := <-claims, <-claims
+	if first != nil {
+		first, second = second, first
+	}
+	require.NoError(t, first)
+	assert.Equal(t, fault.Conflict, fault.Of(second), "%v", second)
+}
+
+// Where the operator wants it, the app default alone answers on hosts of nobody, whichever app that is.
+func TestUnclaimedHosts(t *testing.T) {
+	n := onSQLite(t)
+	c, err := New(t.Context(), Config{Store: n.store, Executions: n.executions, Logger: slog.New(slog.DiscardHandler), UnclaimedHosts: UnclaimedDefault})
+	require.NoError(t, err)
+	n.Catalog = c
+	other := n.app(t, "other")
+	_, err = n.route(t, n.script(t, other, "s", "1"), "GET", "/x")
+	require.NoError(t, err)
+	assert.Equal(t, "", n.owner("a.example"), "there is no app default yet")
+	app := n.app(t, DefaultApp)
+	_, err = n.route(t, n.script(t, app, "s", "1"), "GET", "/x")
+	require.NoError(t, err)
+	assert.Equal(t, app.ID, n.owner("a.example"))
+	_, err = n.ClaimDomain(t.Context(), other.ID, "a.example", "")
+	require.NoError(t, err)
+	assert.Equal(t, []string{other.ID, app.ID}, []string{n.owner("a.example"), n.owner("b.example")})
+	_, err = n.UpdateApp(t.Context(), app.ID, store.AppChange{Slug: new("renamed")})
+	require.NoError(t, err)
+	assert.Equal(t, "", n.owner("b.example"))
+	_, err = n.UpdateApp(t.Context(), other.ID, store.AppChange{Slug: new(DefaultApp)})
+	require.NoError(t, err)
+	assert.Equal(t, other.ID, n.owner("b.example"))
+	require.NoError(t, n.DeleteApp(t.Context(), other.ID))
+	assert.Equal(t, "", n.owner("b.example"))
+}

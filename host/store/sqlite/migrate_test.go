@@ -1,0 +1,35 @@
+package sqlite_test
+
+import (
+	"database/sql"
+	"io/fs"
+	"path/filepath"
+	"testing"
+
+	"github.com/pressly/goose/v3"
+	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/host/store/sqlite"
+	"github.com/picloud/picloud/host/store/storetest"
+	"github.com/picloud/picloud/migrations"
+)
+
+func TestDomainsOfOldRoutes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), sqlite.FileName)
+	s, err := sqlite.Open(t.Context(), sqlite.Config{Path: path})
+	require.NoError(t, err)
+	defer s.Close()
+	db, err := sql.Open("sqlite", path)
+	require.NoError(t, err)
+	defer db.Close()
+	storetest.DomainsOfOldRoutes(t, s, func() error {
+		files, err := fs.Sub(migrations.SQLite, "sqlite")
+		require.NoError(t, err)
+		provider, err := goose.NewProvider(goose.DialectSQLite3, db, files)
+		require.NoError(t, err)
+		_, err = provider.DownTo(t.Context(), 16) // before there were claims
+		require.NoError(t, err)
+		_, err = provider.Up(t.Context())
+		return err
+	})
+}
