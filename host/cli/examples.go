@@ -94,6 +94,10 @@ var examples = map[string][]string{
 	"dead-letters delete":  {"picloud dead-letters delete 01890a5d-ac96-774b-bcce-b302099a8057"},
 	"dead-letters purge":   {"picloud dead-letters purge --source queue --resolved"},
 
+	"domains list":   {"picloud domains list --app shop"},
+	"domains add":    {"picloud domains add shop.example --app shop", "picloud domains add '*.shop.example' --app shop"},
+	"domains remove": {"picloud domains remove shop.example --app shop"},
+
 	"topics list":   {"picloud topics list --app shop"},
 	"topics set":    {"picloud topics set prices --access public", "picloud topics set orders.7"},
 	"topics token":  {"picloud topics token orders.7 --ttl 10m"},
