@@ -231,7 +231,7 @@ func TestUploadRefuses(t *testing.T) {
 		s.store("shop", "c", fmt.Sprint(i), "", strings.Repeat("x", apitest.MaxFile))
 	}
 	p := s.Refused(upload("c?name=d", "", "one more"), 507, "", fmt.Sprint(3*apitest.MaxFile))
-	assert.Equal(t, "quota", p.Code)
+	assert.Equal(t, "quota_exceeded", p.Code)
 }
 
 // A body that ends early, or is not taken, must neither become a file nor the next request.

@@ -22,6 +22,7 @@ const (
 	Conflict                     // a value that must be unique is in use, or something is in the way
 	Stale                        // it is not at the version, or has not the bytes, that the change was made for
 	Throttled                    // too many attempts
+	RateLimited                  // more requests or processor time than an app or a route may have
 	Quota                        // the app may not keep more
 	Corrupted                    // stored bytes are not what was stored
 	Unreachable                  // another server cannot be had
@@ -59,7 +60,8 @@ var table = [end]row{
 	Conflict:         {"conflict", http.StatusConflict, abi.OpCodeConflict, false, "A value that must be unique is in use, something is in the way, or the version is another."},
 	Stale:            {"conflict", http.StatusConflict, abi.OpCodeConflict, false, "The version is another."},
 	Throttled:        {"throttled", http.StatusTooManyRequests, abi.OpCodeUnavailable, false, "Too many attempts: Retry-After tells when to try again."},
-	Quota:            {"quota", http.StatusInsufficientStorage, abi.OpCodeQuota, false, "The app may not keep more."},
+	RateLimited:      {"rate_limited", http.StatusTooManyRequests, abi.OpCodeUnavailable, false, "Too many requests, or too much processor time: Retry-After tells when to try again."},
+	Quota:            {"quota_exceeded", http.StatusInsufficientStorage, abi.OpCodeQuota, false, "The app may not keep more."},
 	Corrupted:        {"corrupted", http.StatusInternalServerError, abi.OpCodeCorrupted, false, "Stored bytes are not what was stored."},
 	Unreachable:      {"unreachable", http.StatusBadGateway, abi.OpCodeUnreachable, false, "Another server cannot be had."},
 	Timeout:          {"timeout", http.StatusGatewayTimeout, abi.OpCodeTimeout, false, "It took longer than it may."},

@@ -16,7 +16,8 @@
 //	Conflict          conflict            409     conflict
 //	Stale             conflict            409     conflict
 //	Throttled         throttled           429     unavailable
-//	Quota             quota               507     quota
+//	RateLimited       rate_limited        429     unavailable
+//	Quota             quota_exceeded      507     quota
 //	Corrupted         corrupted           500     corrupted
 //	Unreachable       unreachable         502     unreachable
 //	Timeout           timeout             504     timeout
@@ -59,7 +60,7 @@ type Error struct {
 	Current    any           // what there is instead of Value (Stale), or so far (Quota)
 	Limit      int64         // the most that Value may be
 	Other      string        // id of what is in the way (Conflict)
-	RetryAfter time.Duration // when to try again (Throttled)
+	RetryAfter time.Duration // when to try again (Throttled, RateLimited)
 
 	// Cause may hold SQL, addresses and paths: it is for errors.Is and the log.
 	Cause error

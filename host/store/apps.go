@@ -44,8 +44,8 @@ type Apps interface {
 	// Delete removes an app with its scripts, routes, members, keys, executions and log lines.
 	Delete(ctx context.Context, id string) error
 
-	// Usage returns how many bytes an app keeps, and how many of log it has written on the day (UTC)
-	// of a time.
+	// Usage returns how many bytes an app keeps, and how many of log it has written and how much
+	// processor time its executions had on the day (UTC) of a time.
 	Usage(ctx context.Context, id string, day time.Time) (AppUsage, error)
 
 	// SetMember makes a user a member of an app, or changes the role. An unknown app or user is
@@ -59,12 +59,13 @@ type Apps interface {
 	RemoveMember(ctx context.Context, appID, userID string) error
 }
 
-// AppUsage is how many bytes an app has of what is bounded.
+// AppUsage is what an app has of what is bounded: bytes, and processor time.
 type AppUsage struct {
 	KV    int64 // keys and values, also of entries that have expired and are not swept yet
 	Docs  int64 // data of documents, as JSON
 	Files int64
-	Log   int64 // messages and data of lines of a day
+	Log   int64         // messages and data of lines of a day
+	CPU   time.Duration // that executions had a processor for on a day
 }
 
 // AppRole is what a member may do in an app.

@@ -24,6 +24,7 @@ type Execution struct {
 	ErrorColumn    int           // in characters from 1, 0 when unknown
 	StartedAt      time.Time     // given by the caller
 	Duration       time.Duration // kept in whole microseconds
+	CPU            time.Duration // that it had a processor for; counted for its app and day, not kept
 	Operations     int64
 	Lines          []LogLine // in the order written; empty in listings
 }

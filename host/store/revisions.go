@@ -26,6 +26,7 @@ const (
 	ResourceTrigger Resource = "trigger"
 	ResourceTopic   Resource = "topic" // whose id is its name
 	ResourceDomain  Resource = "domain"
+	ResourceQuota   Resource = "quota" // whose id is its app's
 )
 
 // KeptRevisions is how many revisions are kept, the newest.

@@ -45,9 +45,18 @@ type Route struct {
 	Path      string
 	PathKind  PathKind
 	Dispatch  Dispatch
-	CORS      *CORS // nil: the app's counts
-	AppCORS   *CORS // of the app, when the route was read; nil: it has none
+	CORS      *CORS      // nil: the app's counts
+	AppCORS   *CORS      // of the app, when the route was read; nil: it has none
+	RateLimit *RateLimit // how many requests it takes; nil: any number
 	CreatedAt time.Time
+}
+
+// RateLimit bounds how often a route is used.
+type RateLimit struct {
+	Requests   int64  `json:"requests"`        // on average
+	PerSeconds int64  `json:"per_seconds"`     // in so many seconds
+	Burst      int64  `json:"burst,omitempty"` // that may come at once; 0: as many as Requests
+	By         string `json:"by"`              // whose requests are counted together, see package quota
 }
 
 // Policy returns the CORS policy of the route: its own, else its app's. nil: there is none.
@@ -76,6 +85,8 @@ type Routes interface {
 	SetCORS(ctx context.Context, id string, cors *CORS) (Route, error)
 	// SetDispatch changes when a route's caller is answered, and returns the route.
 	SetDispatch(ctx context.Context, id string, dispatch Dispatch) (Route, error)
+	// SetRateLimit bounds how often a route is used, or with nil does not, and returns the route.
+	SetRateLimit(ctx context.Context, id string, limit *RateLimit) (Route, error)
 	// Delete removes a route.
 	Delete(ctx context.Context, id string) error
 }

@@ -39,6 +39,7 @@ type Store interface {
 	Scripts() Scripts
 	Routes() Routes
 	Domains() Domains
+	Quotas() Quotas
 	Users() Users
 	Sessions() Sessions
 	APIKeys() APIKeys

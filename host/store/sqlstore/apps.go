@@ -47,7 +47,7 @@ func (a apps) Create(ctx context.Context, app store.App) (store.App, error) {
 	app.CreatedAt = a.s.db.now()
 	app.UpdatedAt = app.CreatedAt
 	err := a.s.reconfigure(ctx, "create app", ofApp(app.ID), func(tx queryer) error {
-		n, err := affect(ctx, tx, appInsert, app.ID, app.Slug, app.Name, encodeCORS(app.CORS), app.CreatedAt, app.UpdatedAt)
+		n, err := affect(ctx, tx, appInsert, app.ID, app.Slug, app.Name, encodeOrNull(app.CORS), app.CreatedAt, app.UpdatedAt)
 		if err != nil || n == 1 {
 			return err
 		}
@@ -119,7 +119,7 @@ func (a apps) Update(ctx context.Context, id string, change store.AppChange) (ap
 			return err
 		}
 		app.UpdatedAt = later(app.UpdatedAt, a.s.db.now())
-		_, err := tx.ExecContext(ctx, appUpdate, app.ID, app.Slug, app.Name, encodeCORS(app.CORS), app.EventsPaused, app.UpdatedAt)
+		_, err := tx.ExecContext(ctx, appUpdate, app.ID, app.Slug, app.Name, encodeOrNull(app.CORS), app.EventsPaused, app.UpdatedAt)
 		return err
 	})
 	if err != nil {
@@ -174,10 +174,13 @@ const appUsage = `SELECT
 	COALESCE((SELECT CAST(SUM(bytes) AS BIGINT) FROM data_usage WHERE app_id = $1 AND source = 'kv'), 0),
 	COALESCE((SELECT CAST(SUM(bytes) AS BIGINT) FROM data_usage WHERE app_id = $1 AND source = 'docs'), 0),
 	COALESCE((SELECT bytes FROM file_usage WHERE app_id = $1), 0),
-	COALESCE((SELECT bytes FROM log_usage WHERE app_id = $1 AND day = $2), 0)`
+	COALESCE((SELECT bytes FROM log_usage WHERE app_id = $1 AND day = $2), 0),
+	COALESCE((SELECT us FROM cpu_usage WHERE app_id = $1 AND day = $2), 0)`
 
 func scanUsage(row scanner) (u store.AppUsage, err error) {
-	err = row.Scan(&u.KV, &u.Docs, &u.Files, &u.Log)
+	var us int64
+	err = row.Scan(&u.KV, &u.Docs, &u.Files, &u.Log, &us)
+	u.CPU = time.Duration(us) * time.Microsecond
 	return u, err
 }
 

@@ -135,27 +135,40 @@ const (
 	logUsageAdd = `INSERT INTO log_usage (app_id, day, bytes) SELECT id, $2, $3 FROM apps WHERE id = $1
 		ON CONFLICT (app_id, day) DO UPDATE SET bytes = log_usage.bytes + excluded.bytes`
 	logUsageForget = `DELETE FROM log_usage WHERE app_id = $1 AND day < $2`
-	logUsageDays   = 7 // that are kept
+	cpuUsageAdd    = `INSERT INTO cpu_usage (app_id, day, us) SELECT id, $2, $3 FROM apps WHERE id = $1
+		ON CONFLICT (app_id, day) DO UPDATE SET us = cpu_usage.us + excluded.us`
+	cpuUsageForget = `DELETE FROM cpu_usage WHERE app_id = $1 AND day < $2`
+	usageDays      = 7 // that are kept
 )
 
-// record inserts a batch and counts the bytes of its lines. A batch that is recorded again counts
+// record inserts a batch and counts the bytes of its lines and the processor time. A batch that is recorded again counts
 // again.
 func (e executions) record(ctx context.Context, tx *sql.Tx, batch []store.Execution) error {
 	if err := e.s.db.Dialect.Record(ctx, tx, batch); err != nil {
 		return err
 	}
-	bytes := map[string]int64{}
+	bytes, us := map[string]int64{}, map[string]int64{}
 	for _, execution := range batch {
-		if n := store.LogBytes(execution.Lines); n > 0 {
-			bytes[execution.AppID] += int64(n)
-		}
+		bytes[execution.AppID] += int64(store.LogBytes(execution.Lines))
+		us[execution.AppID] += execution.CPU.Microseconds()
 	}
+	if err := e.countUsage(ctx, tx, bytes, logUsageAdd, logUsageForget); err != nil {
+		return err
+	}
+	return e.countUsage(ctx, tx, us, cpuUsageAdd, cpuUsageForget)
+}
+
+// countUsage adds to what apps have used of something today, and forgets days long past.
+func (e executions) countUsage(ctx context.Context, tx *sql.Tx, used map[string]int64, add, forget string) error {
 	today := dayOf(e.s.db.now())
-	for _, app := range slices.Sorted(maps.Keys(bytes)) {
-		if _, err := tx.ExecContext(ctx, logUsageAdd, app, today, bytes[app]); err != nil {
+	for _, app := range slices.Sorted(maps.Keys(used)) {
+		if used[app] <= 0 {
+			continue
+		}
+		if _, err := tx.ExecContext(ctx, add, app, today, used[app]); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, logUsageForget, app, today-logUsageDays); err != nil {
+		if _, err := tx.ExecContext(ctx, forget, app, today-usageDays); err != nil {
 			return err
 		}
 	}
