@@ -25,6 +25,7 @@ import (
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/front"
 	"github.com/picloud/picloud/host/kv"
+	"github.com/picloud/picloud/host/quota"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -38,9 +39,9 @@ type Config struct {
 	Files          *files.Service
 	Catalog        *catalog.Catalog
 	Events         *events.Emitter
-	MaxBodyBytes   int64          // of a request, uploads of files and plugins excepted
-	MaxPluginBytes int64          // of a plugin's module; 0: 16 MiB
-	Quotas         store.AppUsage // what an app may have; 0: no bound
+	MaxBodyBytes   int64       // of a request, uploads of files and plugins excepted
+	MaxPluginBytes int64       // of a plugin's module; 0: 16 MiB
+	Quotas         *quota.Apps // what apps may have; nil: any
 	Version        string
 	Logger         *slog.Logger
 
@@ -60,7 +61,7 @@ type API struct {
 	catalog    *catalog.Catalog
 	maxBody    int64
 	maxPlugin  int64
-	quotas     store.AppUsage
+	quotas     *quota.Apps
 	version    string
 	log        *slog.Logger
 
@@ -115,6 +116,7 @@ func (a *API) Mount(app *fiber.App) {
 	a.mountExecutions(admin)
 	a.mountRoutes(admin)
 	a.mountDomains(admin)
+	a.mountQuota(admin)
 	a.mountTriggers(admin)
 	a.mountEvents(admin)
 	a.mountTopics(admin)

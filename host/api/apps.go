@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -17,7 +16,6 @@ func (a *API) mountApps(admin huma.API) {
 	operation(a, admin, http.MethodGet, "/apps", "list-apps", "List the apps you can see", http.StatusOK, a.listApps)
 	operation(a, admin, http.MethodPost, "/apps", "create-app", "Create an app", http.StatusCreated, a.createApp)
 	operation(a, admin, http.MethodGet, "/apps/{app}", "get-app", "Show an app", http.StatusOK, a.getApp)
-	operation(a, admin, http.MethodGet, "/apps/{app}/usage", "get-usage", "Show what an app uses of its quotas", http.StatusOK, a.getUsage)
 	operation(a, admin, http.MethodPut, "/apps/{app}", "update-app", "Change an app", http.StatusOK, a.updateApp)
 	operation(a, admin, http.MethodDelete, "/apps/{app}", "delete-app", "Delete an app with everything in it", http.StatusNoContent, a.deleteApp)
 }
@@ -67,21 +65,6 @@ func (a *API) getApp(ctx context.Context, in *AppPath) (*body[wire.App], error) 
 		return nil, err
 	}
 	return &body[wire.App]{wireApp(app)}, nil
-}
-
-func (a *API) getUsage(ctx context.Context, in *AppPath) (*body[wire.Usage], error) {
-	app, err := a.findApp(ctx, in.App, authz.AppRead)
-	if err != nil {
-		return nil, err
-	}
-	used, err := a.store.Apps().Usage(ctx, app.ID, time.Now())
-	if err != nil {
-		return nil, err
-	}
-	return &body[wire.Usage]{wire.Usage{
-		KV: wire.Used{Bytes: used.KV, Quota: a.quotas.KV}, Docs: wire.Used{Bytes: used.Docs, Quota: a.quotas.Docs},
-		Files: wire.Used{Bytes: used.Files, Quota: a.quotas.Files}, Log: wire.Used{Bytes: used.Log, Quota: a.quotas.Log},
-	}}, nil
 }
 
 func (a *API) updateApp(ctx context.Context, in *struct {

@@ -15,6 +15,7 @@ import (
 	"github.com/picloud/picloud/host/events"
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/kv"
+	"github.com/picloud/picloud/host/quota"
 	"github.com/picloud/picloud/host/routing"
 	"github.com/picloud/picloud/host/store"
 )
@@ -123,6 +124,10 @@ func (a *API) refine(document *huma.OpenAPI) {
 	match(bound(field("FileUpdate", "content_type"), 1, files.MaxContentTypeBytes), mediaType, "a media type as in text/plain")
 	match(bound(field("RouteCreate", "path"), 1, routing.MaxPathBytes), "^/", "a path that begins with /")
 	bound(field("DomainCreate", "host"), 1, domains.MaxBytes)
+	match(field("RateLimit", "by"), "^(address|route|header:"+token+")$", "address, route, or header: and the name of a header")
+	for _, part := range quota.Fields {
+		between(field("QuotaSet", part.Name), 0, part.Most)
+	}
 	match(field("RouteMatch", "path"), "^/", "a path that begins with /")
 	match(field("Request", "path"), "^(/|$)", "a path that begins with /")
 

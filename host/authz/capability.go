@@ -32,6 +32,7 @@ const (
 	LogRead       Capability = "log.read" // executions, log lines, full error texts
 	DataRead      Capability = "data.read"
 	DataWrite     Capability = "data.write"
+	QuotaManage   Capability = "quota.manage" // what an app may have, which is not the app's to decide
 )
 
 // Capabilities on the instance.
@@ -72,7 +73,7 @@ var (
 	appAdmin = slices.Concat(editor, capabilitySet{AppUpdate, AppDelete, MembersManage, DomainsManage})
 
 	member = capabilitySet{KeysManage}
-	admin  = slices.Concat(member, appAdmin, capabilitySet{AppCreate, UsersManage}) // in every app
+	admin  = slices.Concat(member, appAdmin, capabilitySet{QuotaManage, AppCreate, UsersManage}) // in every app
 	owner  = slices.Concat(admin, capabilitySet{OwnersManage})
 )
 
@@ -91,6 +92,6 @@ var ofScope = map[Scope]capabilitySet{
 	ScopeRouteWrite:    {AppRead, RouteRead, RouteWrite},
 	ScopeLogRead:       {AppRead, LogRead},
 	ScopeDomainManage:  {AppRead, RouteRead, DomainsManage},
-	ScopeAppAdmin:      appAdmin,
+	ScopeAppAdmin:      slices.Concat(appAdmin, capabilitySet{QuotaManage}),
 	ScopeInstanceAdmin: {AppRead, AppCreate, UsersManage, OwnersManage},
 }

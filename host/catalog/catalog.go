@@ -16,6 +16,7 @@ import (
 	"github.com/picloud/picloud/host/events"
 	"github.com/picloud/picloud/host/executions"
 	"github.com/picloud/picloud/host/fault"
+	"github.com/picloud/picloud/host/quota"
 	"github.com/picloud/picloud/host/routing"
 	"github.com/picloud/picloud/host/store"
 )
@@ -34,6 +35,9 @@ type Config struct {
 	// TopicChanged is called after a topic has changed, or is gone: with "" for its name after all of an
 	// app's, and with "" for the app too after all that there are; nil: nothing is.
 	TopicChanged func(appID, topic string)
+
+	// Quotas follow what is set; nil: nobody asks them.
+	Quotas *quota.Apps
 
 	// UnclaimedHosts is whose routes answer on hosts that no app has claimed: [UnclaimedDefault], or all
 	// apps'.
@@ -55,6 +59,7 @@ type Catalog struct {
 	triggersChanged func()
 	topicChanged    func(appID, topic string)
 	unclaimedHosts  string
+	quotas          *quota.Apps
 	stale           map[string]bool // apps whose triggers have to be read again
 	staleAll        bool            // those of all apps
 }
@@ -64,7 +69,7 @@ func New(ctx context.Context, config Config) (*Catalog, error) {
 	c := &Catalog{
 		store: config.Store, executions: config.Executions, log: config.Logger, routes: routing.NewTable(nil),
 		registry: config.Registry, triggers: config.Triggers, triggersChanged: config.TriggersChanged, stale: map[string]bool{},
-		topicChanged: config.TopicChanged, unclaimedHosts: config.UnclaimedHosts,
+		topicChanged: config.TopicChanged, unclaimedHosts: config.UnclaimedHosts, quotas: config.Quotas,
 	}
 	if c.registry == nil {
 		c.registry = events.NewRegistry(nil)
@@ -140,6 +145,7 @@ func (c *Catalog) follow(ctx context.Context, s store.Store, revision store.Revi
 		_, err := s.Apps().Get(ctx, revision.ID)
 		if fault.Of(err) == fault.NotFound {
 			c.routes.ReleaseApp(revision.ID)
+			c.quotas.Remove(revision.ID)
 			c.routes.RemoveIf(func(r store.Route) bool { return r.AppID == revision.ID })
 			c.executions.Changed(revision.ID)
 			c.topicChanged(revision.ID, "")
@@ -166,6 +172,12 @@ func (c *Catalog) follow(ctx context.Context, s store.Store, revision store.Revi
 		c.stale[revision.AppID] = true
 	case store.ResourceTopic:
 		c.topicChanged(revision.AppID, revision.ID)
+	case store.ResourceQuota:
+		set, err := s.Quotas().Get(ctx, revision.AppID)
+		if err != nil {
+			return err
+		}
+		c.quotas.Set(revision.AppID, set)
 	case store.ResourceDomain:
 		claim, err := s.Domains().Get(ctx, revision.ID)
 		switch {
@@ -207,7 +219,12 @@ func (c *Catalog) reload(ctx context.Context, s store.Store) error {
 	if err := c.readUnclaimed(ctx, s); err != nil {
 		return err
 	}
+	quotas, err := s.Quotas().All(ctx)
+	if err != nil {
+		return err
+	}
 	c.routes.Replace(routes, claims)
+	c.quotas.Replace(quotas)
 	c.executions.ChangedAll()
 	c.topicChanged("", "")
 	c.staleAll = true

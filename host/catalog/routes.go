@@ -6,6 +6,7 @@ import (
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/fault"
+	"github.com/picloud/picloud/host/quota"
 	"github.com/picloud/picloud/host/routing"
 	"github.com/picloud/picloud/host/store"
 )
@@ -28,6 +29,9 @@ func (c *Catalog) CreateRoute(ctx context.Context, script store.Script, route st
 			return store.Route{}, false, err
 		}
 	}
+	if route.RateLimit, err = quota.CheckRateLimit(route.RateLimit); err != nil {
+		return store.Route{}, false, err
+	}
 	err = c.change(ctx, func(tx store.Store) error {
 		if other, taken := c.routes.Conflict(route); taken {
 			return &fault.Error{
@@ -49,14 +53,24 @@ func (c *Catalog) CreateRoute(ctx context.Context, script store.Script, route st
 }
 
 // UpdateRoute gives a route a CORS policy of its own, or nil for its app's, and, if dispatch is not "", another
-// time at which its caller is answered.
-func (c *Catalog) UpdateRoute(ctx context.Context, id string, cors *store.CORS, dispatch store.Dispatch) (route store.Route, err error) {
+// time at which its caller is answered, and, unless it is nil, another limit, which is none if it has no
+// requests.
+func (c *Catalog) UpdateRoute(ctx context.Context, id string, cors *store.CORS, dispatch store.Dispatch, limit *store.RateLimit) (route store.Route, err error) {
+	checked, err := quota.CheckRateLimit(limit)
+	if err != nil {
+		return store.Route{}, err
+	}
 	if cors != nil {
 		if cors, err = routing.CheckCORS(*cors); err != nil {
 			return store.Route{}, err
 		}
 	}
 	err = c.change(ctx, func(tx store.Store) error {
+		if limit != nil {
+			if route, err = tx.Routes().SetRateLimit(ctx, id, checked); err != nil {
+				return err
+			}
+		}
 		if route, err = tx.Routes().SetCORS(ctx, id, cors); err != nil || dispatch == "" || dispatch == route.Dispatch {
 			return err
 		}

@@ -41,7 +41,7 @@ type Config struct {
 	AdminPassword string `secret:"" min:"8" max:"1024" placeholder:"SECRET" help:"Password of the first admin; when not set one is generated, and printed by each start until it was used." env:"PICLOUD_ADMIN_PASSWORD"`
 
 	ScriptCacheSize         int   `default:"256" min:"1" max:"1000000" help:"Scripts kept ready to run." env:"PICLOUD_SCRIPT_CACHE_SIZE"`
-	MaxConcurrentExecutions int   `default:"32" min:"1" max:"10000" help:"Executions at once; more are refused with 503. An app has half of them at most, and a quarter is kept for apps that run nothing." env:"PICLOUD_MAX_CONCURRENT_EXECUTIONS"`
+	MaxConcurrentExecutions int   `default:"32" min:"1" max:"10000" help:"Executions at once; more are refused with 503. A quarter is kept for apps that run nothing." env:"PICLOUD_MAX_CONCURRENT_EXECUTIONS"`
 	MaxBodyBytes            int64 `default:"10485760" min:"1024" max:"1073741824" help:"Largest request body, bytes." env:"PICLOUD_MAX_BODY_BYTES"`
 	MaxPluginBytes          int64 `default:"16777216" min:"1024" max:"268435456" help:"Largest WebAssembly module of a plugin, bytes." env:"PICLOUD_MAX_PLUGIN_BYTES"`
 
@@ -61,8 +61,13 @@ type Config struct {
 	DocsQuota int64 `default:"4294967296" min:"0" max:"1125899906842624" help:"Most bytes that the documents of one app may have in all; 0 is no bound." env:"PICLOUD_DOCS_QUOTA"`
 	LogQuota  int64 `default:"268435456" min:"0" max:"1125899906842624" help:"Most bytes that one app may write to its log on a day (UTC); 0 is no bound." env:"PICLOUD_LOG_QUOTA"`
 
+	RequestRate   int64         `default:"0" min:"0" max:"1000000" help:"Most requests a second to one app, on this node, by its routes and the execute endpoint; more are refused with 429. 0 is no bound." env:"PICLOUD_REQUEST_RATE"`
+	RequestBurst  int64         `default:"0" min:"0" max:"1000000" help:"Most requests to one app that may come at once where there is a rate; 0 is as many as in a second." env:"PICLOUD_REQUEST_BURST"`
+	AppExecutions int           `default:"0" min:"0" max:"10000" help:"Most executions of one app at once, on this node; 0 is half of all." env:"PICLOUD_APP_EXECUTIONS"`
+	CPUQuota      time.Duration `name:"cpu-quota" default:"0s" min:"0s" max:"277h" help:"Most time for which executions of one app may have a processor on a day (UTC), on all nodes; 0 is no bound." env:"PICLOUD_CPU_QUOTA"`
+
 	EventConcurrency    int           `default:"0" min:"0" max:"10000" help:"Events handled at once; 0 is half of the executions at once, so that requests have the other half. An app has a quarter of the executions at most." env:"PICLOUD_EVENT_CONCURRENCY"`
-	MaxPendingEvents    int           `default:"100000" min:"1" max:"100000000" help:"Most events of one app that wait; a change that would make more is refused." env:"PICLOUD_MAX_PENDING_EVENTS"`
+	MaxPendingEvents    int           `default:"100000" min:"0" max:"100000000" help:"Most events of one app that wait; a change that would make more is refused. 0 is no bound." env:"PICLOUD_MAX_PENDING_EVENTS"`
 	MaxTriggerDepth     int           `default:"8" min:"1" max:"1000" help:"How deep triggers may cause one another; what goes deeper is left out." env:"PICLOUD_MAX_TRIGGER_DEPTH"`
 	MaxSubscribers      int           `default:"10000" min:"1" max:"1000000" help:"Most subscribers that the topics of one app may have at once, on one node." env:"PICLOUD_MAX_SUBSCRIBERS"`
 	TriggerMaxAttempts  int           `default:"5" min:"1" max:"100" help:"Attempts to handle an event, of triggers that say nothing else." env:"PICLOUD_TRIGGER_MAX_ATTEMPTS"`
@@ -167,6 +172,14 @@ func (c *Config) Validate() error {
 		return &FieldError{"log_level", c.LogLevel, "must be debug, info, warn or error"}
 	}
 	return nil
+}
+
+// AppPlaces returns how many executions an app has at once.
+func (c *Config) AppPlaces() int {
+	if c.AppExecutions > 0 {
+		return c.AppExecutions
+	}
+	return (c.MaxConcurrentExecutions + 1) / 2
 }
 
 // EventPlaces returns how many events are handled at once.

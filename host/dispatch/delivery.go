@@ -157,6 +157,9 @@ func (d *Dispatcher) handle(ctx context.Context, j *job) verdict {
 	switch {
 	case gone(err):
 		return verdict{name: outcomeDead, dead: true, reason: "the script is gone"}
+	case fault.Of(err) == fault.RateLimited: // which may end before its time, when an administrator allows more
+		wait := min(fault.From(err).RetryAfter, limitedPause)
+		return verdict{name: outcomeRefused, retry: true, at: wait + rand.N(wait/4+1)}
 	case err != nil:
 		return *d.ourFault(err)
 	}

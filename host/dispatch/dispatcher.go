@@ -40,12 +40,14 @@ const (
 	lease       = 30 * time.Second
 	renewEvery  = lease / 3
 	rescueEvery = lease / 6
-	pollEvery   = time.Second           // a look at all lanes, for what nobody has told of
-	floorMargin = 2 * time.Second       // how late a commit may be that is not seen before the next poll
-	busyPause   = 5 * time.Millisecond  // before a lane that another node was at is tried again
-	ourPause    = time.Second           // after a failure of our own
-	fullPause   = 50 * time.Millisecond // after the gate was full; as much again is left to chance
-	maxMissed   = 100_000               // times of a schedule that are counted
+	pollEvery   = time.Second          // a look at all lanes, for what nobody has told of
+	floorMargin = 2 * time.Second      // how late a commit may be that is not seen before the next poll
+	busyPause   = 5 * time.Millisecond // before a lane that another node was at is tried again
+	ourPause    = time.Second          // after a failure of our own
+	// limitedPause is how long, at most, an app waits that has had its processor time.
+	limitedPause = time.Minute
+	fullPause    = 50 * time.Millisecond // after the gate was full; as much again is left to chance
+	maxMissed    = 100_000               // times of a schedule that are counted
 )
 
 // Runner runs scripts: an [executions.Service].

@@ -110,7 +110,7 @@ func newNode(t testing.TB, open opener, places int, h handler) *node {
 	n := &node{t: t}
 	table := events.NewTable()
 	log := slog.New(slog.DiscardHandler)
-	n.emitter = events.NewEmitter(events.Config{Table: table, MaxDepth: 8, MaxPending: 1_000_000, Log: log})
+	n.emitter = events.NewEmitter(events.Config{Table: table, MaxDepth: 8, MaxPending: func(string) int { return 1_000_000 }, Log: log})
 	n.registry = events.NewRegistry(n.emitter.Deliver)
 	s, err := open(n.registry)
 	require.NoError(t, err)

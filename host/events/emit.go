@@ -23,8 +23,8 @@ import (
 // Config is what an [Emitter] is made of.
 type Config struct {
 	Table      *Table
-	MaxDepth   int // of events that cause one another
-	MaxPending int // events of an app that wait
+	MaxDepth   int                    // of events that cause one another
+	MaxPending func(appID string) int // events of an app that wait; 0, or nil: any number
 	Log        *slog.Logger
 	Registerer prometheus.Registerer // nil: no metrics
 }
@@ -48,6 +48,9 @@ type Emitter struct {
 func NewEmitter(c Config) *Emitter {
 	if c.Log == nil {
 		c.Log = slog.Default()
+	}
+	if c.MaxPending == nil {
+		c.MaxPending = func(string) int { return 0 }
 	}
 	e := &Emitter{
 		table: c.Table, maxDepth: c.MaxDepth, backlog: &backlog{most: c.MaxPending, room: map[string]int{}}, log: c.Log,

@@ -23,10 +23,10 @@ type script struct {
 	site    *sites.Site                               // of a static one; nil: it cannot be read
 }
 
-func (s *script) forSandbox(limits abi.Limits) sandbox.Script {
+func (s *script) forSandbox(limits abi.Limits, share int) sandbox.Script {
 	return sandbox.Script{
 		ID: s.row.ID, AppID: s.row.AppID, Name: s.row.Name, Kind: s.row.Kind, Source: s.row.Source,
-		UpdatedAt: s.row.UpdatedAt, Limits: limits, Modules: s.modules, Wasm: s.wasm,
+		UpdatedAt: s.row.UpdatedAt, Limits: limits, Modules: s.modules, Wasm: s.wasm, Share: share,
 	}
 }
 
@@ -152,7 +152,7 @@ func (s *scripts) modules(ctx context.Context, appID string, names []string, can
 
 // validate compiles a script that need not be stored.
 func (s *scripts) validate(ctx context.Context, row store.Script, box *sandbox.Sandbox, limits abi.Limits) ([]string, error) {
-	candidate := (&script{row: row, wasm: s.wasm(row)}).forSandbox(limits)
+	candidate := (&script{row: row, wasm: s.wasm(row)}).forSandbox(limits, 0)
 	var self *store.Script
 	if row.Kind == abi.KindModule {
 		self = &row

@@ -24,6 +24,7 @@ import (
 	"github.com/picloud/picloud/host/events"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/hostcalls"
+	"github.com/picloud/picloud/host/quota"
 	"github.com/picloud/picloud/host/sandbox"
 	"github.com/picloud/picloud/host/sites"
 	"github.com/picloud/picloud/host/store"
@@ -45,6 +46,10 @@ type Config struct {
 	// AdmitLog refuses bytes of log lines that an app may not write, which are left out then; nil: it
 	// may write any.
 	AdmitLog func(ctx context.Context, appID string, bytes int) error
+	// Share returns how many executions an app may have at once; nil, or 0: half of all there may be.
+	Share func(appID string) int
+	// CPU bounds the processor time of an app; nil: nothing does.
+	CPU *quota.CPU
 }
 
 // Service runs scripts. It is safe for concurrent use. Its Start and Stop are those of a
@@ -56,12 +61,17 @@ type Service struct {
 	scripts    *scripts
 	records    *Recorder
 	admitLog   func(ctx context.Context, appID string, bytes int) error
+	share      func(appID string) int
+	cpu        *quota.CPU
 	log        *slog.Logger
 	metrics    metrics
 }
 
 // New makes a service. It runs scripts at once, and records them from its Start on.
 func New(c Config) *Service {
+	if c.Share == nil {
+		c.Share = func(string) int { return 0 }
+	}
 	return &Service{
 		sandbox:    c.Sandbox,
 		dispatcher: c.Dispatcher,
@@ -69,6 +79,8 @@ func New(c Config) *Service {
 		scripts:    newScripts(c.Store, c.ScriptCacheSize),
 		records:    NewRecorder(c.Store.Executions(), c.Logger, c.Registerer, c.MaxRecordBytes),
 		admitLog:   c.AdmitLog,
+		share:      c.Share,
+		cpu:        c.CPU,
 		log:        c.Logger,
 		metrics:    newMetrics(c.Registerer),
 	}
@@ -103,6 +115,7 @@ type Outcome struct {
 	Streamed    bool             // the response, or as much of it as there is, has gone to the Streamer
 	Error       *abi.ScriptError // nil when it did
 	Value       msgp.Raw         // that it returned
+	CPU         time.Duration    // that it had a processor for
 	OurFault    bool             // it failed, and the storage did meanwhile
 	Lines       []store.LogLine  // what it logged; the error is the last line
 	Duration    time.Duration
@@ -157,15 +170,21 @@ func (s *Service) Limits(own abi.Limits) abi.Limits {
 func (s *Service) Ceiling() abi.Limits { return s.ceiling }
 
 // Run executes a script once. The error is the store's,
-// [fault.NotFound] when there is no such script; how the script itself fared
-// is in the outcome.
+// [fault.NotFound] when there is no such script, or [fault.RateLimited] when its app has
+// had its processor time; how the script itself fared is in the outcome.
 func (s *Service) Run(ctx context.Context, in Invocation) (*Outcome, error) {
 	script, err := s.scripts.get(ctx, in.ScriptID)
 	if err != nil {
 		return nil, err
 	}
+	if err := s.cpu.Admit(ctx, script.row.AppID); err != nil {
+		return nil, err
+	}
 	return s.run(ctx, script, in)
 }
+
+// Running returns how many executions of an app run.
+func (s *Service) Running(appID string) int { return s.sandbox.Running(appID) }
 
 func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outcome, error) {
 	if in.ExecutionID == "" {
@@ -202,7 +221,8 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 	if code := fault.Of(err); code == fault.Storage || code == fault.NotFound { // of a plugin's module
 		return nil, err
 	}
-	out.Operations, out.Value = result.Operations, result.Value
+	out.Operations, out.Value, out.CPU = result.Operations, result.Value, result.Processor
+	s.cpu.Add(scope.AppID, out.CPU)
 	switch {
 	case err != nil:
 	case !in.answers():
@@ -237,7 +257,7 @@ func (s *Service) execute(ctx context.Context, script *script, in Invocation, sc
 	case abi.KindStatic:
 		return sandbox.Result{}, &abi.ScriptError{Code: abi.CodeScriptInvalid, Message: "a static site cannot be run, only visited by its routes"}
 	}
-	return s.sandbox.Execute(ctx, script.forSandbox(s.Limits(script.row.Limits)), abi.Invocation{
+	return s.sandbox.Execute(ctx, script.forSandbox(s.Limits(script.row.Limits), s.share(script.row.AppID)), abi.Invocation{
 		SDKVersion:     abi.SDKVersion,
 		ExecutionID:    scope.ExecutionID,
 		RequestID:      in.RequestID,
@@ -343,7 +363,7 @@ func (s *Service) finished(ctx context.Context, script store.Script, in Invocati
 	record := store.Execution{
 		ID: out.ExecutionID, AppID: script.AppID, ScriptID: script.ID, ScriptVersion: script.Version,
 		RequestID: in.RequestID, InvocationType: in.Type, EventID: in.EventID, Status: out.Status(),
-		StartedAt: started.UTC(), Duration: out.Duration, Operations: out.Operations, Lines: out.Lines,
+		StartedAt: started.UTC(), Duration: out.Duration, CPU: out.CPU, Operations: out.Operations, Lines: out.Lines,
 	}
 	if out.Error != nil {
 		if out.Error.Code == abi.CodeOverloaded {

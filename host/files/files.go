@@ -61,10 +61,10 @@ type Config struct {
 	// Root is the directory of the bytes, made with mode 0700 if missing. It belongs to one
 	// database, whose mark it bears.
 	Root        string
-	MaxFileSize int64            // bytes of one file; 0: DefaultMaxFileSize
-	Quota       int64            // bytes of all files of an app; 0: none
-	Log         *slog.Logger     // nil: slog.Default()
-	Now         func() time.Time // the clock of the sweeps; nil: time.Now
+	MaxFileSize int64                    // bytes of one file; 0: DefaultMaxFileSize
+	Quota       func(appID string) int64 // bytes of all files of an app; 0: any number; nil: any number of every app
+	Log         *slog.Logger             // nil: slog.Default()
+	Now         func() time.Time         // the clock of the sweeps; nil: time.Now
 }
 
 // Service performs the operations on files. It is safe for concurrent use, and several processes
@@ -97,8 +97,11 @@ func New(config Config) (*Service, error) {
 	if config.Root == "" {
 		return nil, errors.New("files: no root directory")
 	}
-	if config.MaxFileSize < 0 || config.Quota < 0 {
-		return nil, fmt.Errorf("files: MaxFileSize and Quota must not be negative, got %d and %d", config.MaxFileSize, config.Quota)
+	if config.MaxFileSize < 0 {
+		return nil, fmt.Errorf("files: MaxFileSize must not be negative, got %d", config.MaxFileSize)
+	}
+	if config.Quota == nil {
+		config.Quota = func(string) int64 { return 0 }
 	}
 	config.MaxFileSize = cmp.Or(config.MaxFileSize, DefaultMaxFileSize)
 	if config.Log == nil {
@@ -137,7 +140,7 @@ func (s *Service) Create(ctx context.Context, appID, collection, name, contentTy
 		file, err = s.config.Store.Create(ctx, store.File{
 			AppID: appID, Collection: collection, Name: name, ContentType: contentType,
 			Size: content.Size, SHA256: content.SHA256, Blob: content.Blob, Sums: content.Sums,
-		}, s.config.Quota)
+		}, s.config.Quota(appID))
 		return err
 	})
 	return file, err
@@ -147,14 +150,14 @@ func (s *Service) Create(ctx context.Context, appID, collection, name, contentTy
 // place of as many bytes as present.
 func (s *Service) keep(ctx context.Context, appID string, present int64, data io.Reader, refer func(store.FileContent) error) error {
 	limit, full := s.config.MaxFileSize, tooLarge(s.config.MaxFileSize)
-	if s.config.Quota > 0 {
+	if quota := s.config.Quota(appID); quota > 0 {
 		// Only so as not to read what cannot be kept: the store decides.
 		used, err := s.config.Store.Usage(ctx, appID)
 		if err != nil {
 			return err
 		}
-		if room := max(s.config.Quota-used, 0) + present; room < limit {
-			limit, full = room, overQuota(s.config.Quota, used)
+		if room := max(quota-used, 0) + present; room < limit {
+			limit, full = room, overQuota(quota, used)
 		}
 	}
 	blob := newBlob()
@@ -238,12 +241,12 @@ func (s *Service) Update(ctx context.Context, appID, collection, id string, upda
 		change.ContentType = &canonical
 	}
 	if update.Data == nil {
-		now, _, err = s.config.Store.Update(ctx, appID, collection, id, change, s.config.Quota)
+		now, _, err = s.config.Store.Update(ctx, appID, collection, id, change, s.config.Quota(appID))
 		return now, err
 	}
 	err = s.keep(ctx, appID, before.Size, update.Data, func(content store.FileContent) error {
 		change.Content = &content
-		now, before, err = s.config.Store.Update(ctx, appID, collection, id, change, s.config.Quota)
+		now, before, err = s.config.Store.Update(ctx, appID, collection, id, change, s.config.Quota(appID))
 		return err
 	})
 	if err != nil {

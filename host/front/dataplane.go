@@ -50,6 +50,9 @@ func (s *Server) dataPlane(c *fiber.Ctx) error {
 		return s.refuse(c, http.StatusNotFound, fault.NotFound, "no route answers "+what)
 	}
 	share(c, found.Route.Policy())
+	if err := s.limited(c, found.Route.AppID, &found.Route); err != nil {
+		return s.refused(c, err)
+	}
 	if site, appID, err := s.executions.Site(c.UserContext(), found.Route.ScriptID); err == nil && site != nil {
 		return s.visit(c, site, appID, found)
 	}
@@ -85,6 +88,9 @@ func (s *Server) execute(c *fiber.Ctx) error {
 	c.Locals(principalKey{}, p)
 	script, err := s.executable(c.UserContext(), p, id)
 	if err != nil {
+		return s.refused(c, err)
+	}
+	if err := s.limited(c, script.AppID, nil); err != nil {
 		return s.refused(c, err)
 	}
 	capabilities, err := s.authority.Execution(c.UserContext(), p, script.AppID)

@@ -23,6 +23,7 @@ import (
 	"github.com/picloud/picloud/host/front/budget"
 	"github.com/picloud/picloud/host/front/coding"
 	"github.com/picloud/picloud/host/front/edge"
+	"github.com/picloud/picloud/host/quota"
 	"github.com/picloud/picloud/host/realtime"
 	"github.com/picloud/picloud/host/routing"
 	"github.com/picloud/picloud/host/store"
@@ -35,6 +36,7 @@ type Config struct {
 	Executions   *executions.Service
 	Files        *files.Service
 	Routes       *routing.Table
+	Quotas       *quota.Apps     // how often apps may be asked; nil: without bound
 	Events       *events.Emitter // takes the requests of asynchronous routes
 	Realtime     *realtime.Hub   // tells subscribers
 	MaxBodyBytes int64           // of a request, streamed ones excepted
@@ -61,6 +63,9 @@ type Server struct {
 	executions *executions.Service
 	files      *files.Service
 	routes     *routing.Table
+	quotas     *quota.Apps
+	limiter    *quota.Limiter
+	metrics    metrics
 	events     *events.Emitter
 	realtime   *realtime.Hub
 	maxBody    int64
@@ -87,7 +92,7 @@ const executePath = "/api/v1/execute/"
 // New makes a server. It does not listen yet.
 func New(c Config) *Server {
 	s := &Server{
-		store: c.Store, authority: c.Authority, executions: c.Executions, files: c.Files, routes: c.Routes, events: c.Events, realtime: c.Realtime,
+		store: c.Store, authority: c.Authority, executions: c.Executions, files: c.Files, routes: c.Routes, quotas: c.Quotas, limiter: c.Quotas.Limiter(), metrics: newMetrics(c.Registry), events: c.Events, realtime: c.Realtime,
 		maxBody: c.MaxBodyBytes, budget: c.Budget, streams: c.Streams, version: c.Version, log: c.Logger,
 	}
 	if s.budget == nil {

@@ -33,7 +33,7 @@ func newFilesGuest(t *testing.T) *filesGuest {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	root := filepath.Join(directory, "files")
-	service, err := files.New(files.Config{Store: s.Files(), Root: root, MaxFileSize: 1000, Quota: 1500})
+	service, err := files.New(files.Config{Store: s.Files(), Root: root, MaxFileSize: 1000, Quota: func(string) int64 { return 1500 }})
 	require.NoError(t, err)
 	app, err := s.Apps().Create(ctx, store.App{Slug: "app"})
 	require.NoError(t, err)

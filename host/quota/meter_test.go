@@ -34,9 +34,12 @@ func (d *database) write(appID string, bytes int64) {
 	d.bytes[appID] += bytes
 }
 
+// of is a quota of every app.
+func of(quota int64) func(string) int64 { return func(string) int64 { return quota } }
+
 func TestMeter(t *testing.T) {
 	d := &database{bytes: map[string]int64{"a": 50}}
-	m := NewMeter("documents", 100, d.read)
+	m := NewMeter("documents", of(100), d.read)
 	now := time.Now()
 	m.now = func() time.Time { return now }
 	admit := func(app string, bytes int) error { return m.Admit(t.Context(), app, bytes) }
@@ -73,13 +76,13 @@ func TestMeter(t *testing.T) {
 
 func TestNoQuota(t *testing.T) {
 	require.NoError(t, (*Meter)(nil).Admit(t.Context(), "a", 1))
-	require.NoError(t, NewMeter("documents", 0, nil).Admit(t.Context(), "a", 1<<40))
+	require.NoError(t, NewMeter("documents", of(0), nil).Admit(t.Context(), "a", 1<<40))
 }
 
 // Whoever writes at the same time, no more is admitted than there is room for.
 func TestMeterIsNotOutrun(t *testing.T) {
 	d := &database{bytes: map[string]int64{}}
-	m := NewMeter("documents", 1000, d.read)
+	m := NewMeter("documents", of(1000), d.read)
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
@@ -96,10 +99,38 @@ func TestMeterIsNotOutrun(t *testing.T) {
 }
 
 func BenchmarkAdmit(b *testing.B) {
-	m := NewMeter("documents", 1<<60, func(context.Context, string) (int64, error) { return 0, nil })
+	m := NewMeter("documents", of(1<<60), func(context.Context, string) (int64, error) { return 0, nil })
 	for b.Loop() {
 		if err := m.Admit(b.Context(), "a", 100); err != nil {
 			b.Fatal(err)
 		}
 	}
+}
+
+// Processor time is refused until the day is over, and counted as soon as an execution has had it.
+func TestCPU(t *testing.T) {
+	had, quota := 900*time.Millisecond, int64(1000)
+	c := NewCPU(func(string) int64 { return quota }, func(context.Context, string) (time.Duration, error) { return had, nil })
+	now := time.Date(2026, 1, 2, 23, 30, 0, 0, time.UTC)
+	c.meter.now = func() time.Time { return now }
+	require.NoError(t, c.Admit(t.Context(), "a"))
+	c.Add("a", 50*time.Millisecond)
+	require.NoError(t, c.Admit(t.Context(), "a"))
+	c.Add("a", 50*time.Millisecond)
+	had = time.Second
+	now = now.Add(rereadPause)
+	err := c.Admit(t.Context(), "a")
+	require.Equal(t, fault.RateLimited, fault.Of(err))
+	assert.Equal(t, 30*time.Minute-rereadPause, fault.From(err).RetryAfter)
+	assert.EqualError(t, err, "the executions of the app have had the 1s of processor time that they may have on a day (UTC)")
+	quota = 1100
+	require.NoError(t, c.Admit(t.Context(), "a"), "an administrator allows more")
+	quota = 1000
+	had, now = 0, now.Add(31*time.Minute)
+	require.NoError(t, c.Admit(t.Context(), "a"), "on the next day")
+	quota = 0
+	c.Add("a", time.Hour)
+	require.NoError(t, c.Admit(t.Context(), "a"))
+	require.NoError(t, (*CPU)(nil).Admit(t.Context(), "a"))
+	(*CPU)(nil).Add("a", time.Hour)
 }

@@ -8,7 +8,9 @@
 package quota
 
 import (
+	"fmt"
 	"maps"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -65,6 +67,20 @@ var Fields = []Field{
 	{"pending_events", MaxEvents, func(q *store.Quota) **int64 { return &q.PendingEvents }, func(l *Limits) *int64 { return &l.PendingEvents }},
 }
 
+// warnAt is the part of a quota, in percent, from which on there is a warning.
+const warnAt = 80
+
+// Near reports whether so much of a quota is used that there is a warning; 0 is no quota.
+func Near(used, quota int64) bool { return quota > 0 && float64(used) >= float64(quota)/100*warnAt }
+
+// Warning says how much of a quota is used where that is [Near], and otherwise nothing.
+func Warning(used, quota int64) string {
+	if !Near(used, quota) {
+		return ""
+	}
+	return fmt.Sprintf("%.0f %% of the quota are used", math.Floor(float64(used)/float64(quota)*100))
+}
+
 // Check refuses a quota that is out of bounds, naming the field.
 func Check(set store.Quota) error {
 	for _, field := range Fields {
@@ -91,6 +107,7 @@ func (l Limits) with(set store.Quota) Limits {
 // Apps has the limits of apps. It is safe for concurrent use; to read takes no lock.
 type Apps struct {
 	defaults Limits
+	limiter  *Limiter
 
 	mu  sync.Mutex // held by whoever changes
 	own atomic.Pointer[map[string]Limits]
@@ -98,9 +115,17 @@ type Apps struct {
 
 // NewApps makes the limits of apps of which nothing is set.
 func NewApps(defaults Limits) *Apps {
-	a := &Apps{defaults: defaults.with(store.Quota{})}
+	a := &Apps{defaults: defaults.with(store.Quota{}), limiter: NewLimiter()}
 	a.own.Store(&map[string]Limits{})
 	return a
+}
+
+// Limiter counts the requests to apps and routes.
+func (a *Apps) Limiter() *Limiter {
+	if a == nil {
+		return NewLimiter()
+	}
+	return a.limiter
 }
 
 // Of returns the limits of an app. Of nil there are none.
@@ -112,6 +137,14 @@ func (a *Apps) Of(appID string) Limits {
 		return limits
 	}
 	return a.defaults
+}
+
+// With returns the limits of an app for which this is set.
+func (a *Apps) With(set store.Quota) Limits {
+	if a == nil {
+		return Limits{}.with(set)
+	}
+	return a.defaults.with(set)
 }
 
 // Set gives an app what is set for it, as [Check] allows it.

@@ -91,6 +91,7 @@ type Result struct {
 	Operations  int64         // operations counted by the interpreter
 	Duration    time.Duration // of the run; without compiling and the caller's own work
 	MemoryBytes int64         // size of the guest's memory at the end
+	Processor   time.Duration // that it had a processor for, compiling included; also beside an error
 }
 
 // Sandbox executes scripts. It is safe for concurrent use.
@@ -190,6 +191,9 @@ func (s *Sandbox) Execute(ctx context.Context, script Script, inv abi.Invocation
 	return result, err
 }
 
+// Running returns how many executions of an app run.
+func (s *Sandbox) Running(app string) int { return s.gate.CountOf(app) }
+
 // Work does work of ours on so many bytes for an app, such as encoding what a script of it has returned,
 // without keeping others from a processor.
 func (s *Sandbox) Work(ctx context.Context, app string, bytes int, do func()) {
@@ -206,12 +210,15 @@ func (s *Sandbox) Describe(ctx context.Context, script Script, inv abi.Invocatio
 }
 
 // execute runs a script; it fills in the description of the value if one is wanted.
-func (s *Sandbox) execute(ctx context.Context, script Script, inv abi.Invocation, world World, d *abi.Description) (Result, error) {
+func (s *Sandbox) execute(ctx context.Context, script Script, inv abi.Invocation, world World, d *abi.Description) (result Result, err error) {
 	e, err := s.gate.Enter(ctx, script.admission(world))
 	if err != nil {
 		return Result{}, err
 	}
-	defer s.gate.Leave(e)
+	defer func() {
+		s.gate.Leave(e)
+		result.Processor = e.Processor()
+	}()
 	ready, err := s.scripts.get(e, script, func() (prepared, error) {
 		if script.Kind == abi.KindPlugin {
 			return s.plugins.Compile(e, script.AppID, script.Wasm)
@@ -225,7 +232,6 @@ func (s *Sandbox) execute(ctx context.Context, script Script, inv abi.Invocation
 	defer ready.Release()
 	if p, ok := ready.(*plugin.Plugin); ok {
 		start := time.Now()
-		var result Result
 		result.Value, result.MemoryBytes, err = p.Run(e, inv)
 		result.Duration = time.Since(start)
 		return result, err

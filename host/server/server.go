@@ -4,6 +4,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,6 +80,7 @@ type Server struct {
 
 	// The parts, in the order in which New makes them.
 	triggers   *events.Table
+	quotas     *quota.Apps
 	emitter    *events.Emitter
 	listeners  *events.Registry
 	store      store.Store
@@ -199,9 +201,15 @@ func (s *Server) takeDirectory(context.Context) error {
 func (s *Server) cache() string { return filepath.Join(s.settings.Data, "cache") }
 
 func (s *Server) openStore(ctx context.Context) (err error) {
+	c := s.settings
+	s.quotas = quota.NewApps(quota.Limits{
+		RequestsPerSecond: c.RequestRate, RequestBurst: c.RequestBurst, Executions: int64(c.AppPlaces()), CPUMillis: c.CPUQuota.Milliseconds(),
+		KVBytes: c.KVQuota, DocsBytes: c.DocsQuota, FilesBytes: c.FilesQuota, LogBytes: c.LogQuota, PendingEvents: int64(c.MaxPendingEvents),
+	})
 	s.triggers = events.NewTable()
 	s.emitter = events.NewEmitter(events.Config{
-		Table: s.triggers, MaxDepth: s.settings.MaxTriggerDepth, MaxPending: s.settings.MaxPendingEvents, Log: s.log, Registerer: s.metrics,
+		MaxPending: func(appID string) int { return int(s.quotas.Of(appID).PendingEvents) },
+		Table:      s.triggers, MaxDepth: s.settings.MaxTriggerDepth, Log: s.log, Registerer: s.metrics,
 	})
 	s.listeners = events.NewRegistry(s.emitter.Deliver)
 	if s.store, err = OpenStore(ctx, &s.settings.Location, s.listeners); err != nil {
@@ -219,7 +227,8 @@ func (s *Server) makeServices(ctx context.Context) error {
 		return fmt.Errorf("%w, or choose another directory with --files-root", err)
 	}
 	stored, err := files.New(files.Config{
-		Store: s.store.Files(), Root: c.FilesDir(), MaxFileSize: c.MaxFileBytes, Quota: c.FilesQuota, Log: s.log,
+		Store: s.store.Files(), Root: c.FilesDir(), MaxFileSize: c.MaxFileBytes, Log: s.log,
+		Quota: func(appID string) int64 { return s.quotas.Of(appID).FilesBytes },
 	})
 	if err != nil {
 		return err
@@ -233,11 +242,11 @@ func (s *Server) makeServices(ctx context.Context) error {
 	s.services = hostcalls.Services{
 		KV: kv.New(kv.Config{
 			Store: s.store.KV(), Log: s.log,
-			Admit: s.meter("kv entries", c.KVQuota, func(u store.AppUsage) int64 { return u.KV }),
+			Admit: s.meter("kv entries", func(l quota.Limits) int64 { return l.KVBytes }, func(u store.AppUsage) int64 { return u.KV }),
 		}),
 		Docs: docs.New(docs.Config{
 			Store: s.store.Docs(),
-			Admit: s.meter("documents", c.DocsQuota, func(u store.AppUsage) int64 { return u.Docs }),
+			Admit: s.meter("documents", func(l quota.Limits) int64 { return l.DocsBytes }, func(u store.AppUsage) int64 { return u.Docs }),
 		}),
 		Files: stored, Events: s.emitter,
 		HTTP: fetch.New(fetch.Config{
@@ -256,8 +265,8 @@ func (s *Server) makeServices(ctx context.Context) error {
 }
 
 // meter bounds what each app has of something.
-func (s *Server) meter(what string, quotaBytes int64, of func(store.AppUsage) int64) func(context.Context, string, int) error {
-	return quota.NewMeter(what, quotaBytes, func(ctx context.Context, appID string) (int64, error) {
+func (s *Server) meter(what string, may func(quota.Limits) int64, of func(store.AppUsage) int64) func(context.Context, string, int) error {
+	return quota.NewMeter(what, func(appID string) int64 { return may(s.quotas.Of(appID)) }, func(ctx context.Context, appID string) (int64, error) {
 		usage, err := s.store.Apps().Usage(ctx, appID, time.Now())
 		return of(usage), err
 	}).Admit
@@ -295,7 +304,17 @@ func (s *Server) makeExecutions(context.Context) error {
 		Dispatcher: hostcalls.New(hostcalls.Config{Services: s.services, Log: s.log, Registerer: s.metrics}),
 		Ceiling:    s.settings.Ceiling(), ScriptCacheSize: s.settings.ScriptCacheSize, Logger: s.log, Registerer: s.metrics,
 		MaxRecordBytes: records,
-		AdmitLog:       s.meter("log lines of a day", s.settings.LogQuota, func(u store.AppUsage) int64 { return u.Log }),
+		AdmitLog:       s.meter("log lines of a day", func(l quota.Limits) int64 { return l.LogBytes }, func(u store.AppUsage) int64 { return u.Log }),
+		Share: func(appID string) int {
+			return cmp.Or(int(s.quotas.Of(appID).Executions), s.settings.MaxConcurrentExecutions)
+		},
+		CPU: quota.NewCPU(
+			func(appID string) int64 { return s.quotas.Of(appID).CPUMillis },
+			func(ctx context.Context, appID string) (time.Duration, error) {
+				usage, err := s.store.Apps().Usage(ctx, appID, time.Now())
+				return usage.CPU, err
+			},
+		),
 	})
 	s.onStop(s.executions.Stop)
 	return nil
@@ -332,7 +351,7 @@ func (s *Server) makeCatalog(ctx context.Context) (err error) {
 	s.catalog, err = catalog.New(ctx, catalog.Config{
 		Store: s.store, Executions: s.executions, Logger: s.log,
 		Registry: s.listeners, Triggers: s.triggers, TriggersChanged: s.dispatcher.Changed, TopicChanged: s.realtime.Changed,
-		UnclaimedHosts: s.settings.UnclaimedHosts,
+		UnclaimedHosts: s.settings.UnclaimedHosts, Quotas: s.quotas,
 	})
 	return err
 }
@@ -357,7 +376,7 @@ func (s *Server) makeFront(context.Context) error {
 		KV: s.services.KV, Docs: s.services.Docs, Files: s.services.Files,
 		Events: s.emitter, TriggerRetry: s.triggerRetry(), TriggerConcurrency: c.TriggerConcurrency,
 		Catalog: s.catalog, MaxBodyBytes: c.MaxBodyBytes, MaxPluginBytes: c.MaxPluginBytes,
-		Quotas:  store.AppUsage{KV: c.KVQuota, Docs: c.DocsQuota, Files: c.FilesQuota, Log: c.LogQuota},
+		Quotas:  s.quotas,
 		Version: s.version, Logger: s.log,
 	})
 	proxies, err := c.Proxies()
@@ -365,7 +384,7 @@ func (s *Server) makeFront(context.Context) error {
 		return err
 	}
 	s.front = front.New(front.Config{
-		Store: s.store, Authority: s.authority, Executions: s.executions, Files: s.services.Files, Routes: s.catalog.Routes(), Events: s.emitter, Realtime: s.realtime,
+		Store: s.store, Authority: s.authority, Executions: s.executions, Files: s.services.Files, Routes: s.catalog.Routes(), Quotas: s.quotas, Events: s.emitter, Realtime: s.realtime,
 		MaxBodyBytes: c.MaxBodyBytes, Budget: s.budget, Proxies: proxies, MetricsToken: c.MetricsToken,
 		Limits:  edge.Limits{Connections: c.MaxConnections, PerAddress: c.MaxConnectionsPerAddress},
 		Version: s.version, Logger: s.log, Registry: s.metrics,

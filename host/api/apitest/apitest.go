@@ -37,6 +37,7 @@ import (
 	"github.com/picloud/picloud/host/front"
 	"github.com/picloud/picloud/host/hostcalls"
 	"github.com/picloud/picloud/host/kv"
+	"github.com/picloud/picloud/host/quota"
 	"github.com/picloud/picloud/host/realtime"
 	"github.com/picloud/picloud/host/sandbox"
 	"github.com/picloud/picloud/host/store"
@@ -99,22 +100,37 @@ func NewLogging(t testing.TB, log *slog.Logger, changes ...func(*front.Config)) 
 	ctx := context.Background()
 	path := filepath.Join(t.TempDir(), sqlite.FileName)
 	triggers := events.NewTable()
-	emitter := events.NewEmitter(events.Config{Table: triggers, MaxDepth: MaxDepth, MaxPending: MaxPending, Log: log})
+	quotas := quota.NewApps(quota.Limits{Executions: MaxConcurrent / 2, FilesBytes: 3 * MaxFile, PendingEvents: MaxPending})
+	emitter := events.NewEmitter(events.Config{
+		Table: triggers, MaxDepth: MaxDepth, MaxPending: func(appID string) int { return int(quotas.Of(appID).PendingEvents) }, Log: log,
+	})
 	listeners := events.NewRegistry(emitter.Deliver)
 	db, err := sqlite.Open(ctx, sqlite.Config{Path: path, Listeners: listeners})
 	require.NoError(t, err)
 	emitter.Bind(db)
 	s := &Site{T: t, DB: db, DBPath: path, Auth: authz.New(db, time.Hour)}
 	registry := prometheus.NewRegistry()
-	stored, err := files.New(files.Config{Store: db.Files(), Root: filepath.Join(filepath.Dir(path), "files"), MaxFileSize: MaxFile, Quota: 3 * MaxFile, Log: log})
+	stored, err := files.New(files.Config{Store: db.Files(), Root: filepath.Join(filepath.Dir(path), "files"), MaxFileSize: MaxFile, Log: log, Quota: func(appID string) int64 { return quotas.Of(appID).FilesBytes }})
 	require.NoError(t, err)
+	usage := func(of func(store.AppUsage) int64) func(context.Context, string) (int64, error) {
+		return func(ctx context.Context, appID string) (int64, error) {
+			used, err := db.Apps().Usage(ctx, appID, time.Now())
+			return of(used), err
+		}
+	}
 	services := hostcalls.Services{
-		KV: kv.New(kv.Config{Store: db.KV(), Log: log}), Docs: docs.New(docs.Config{Store: db.Docs()}),
+		KV: kv.New(kv.Config{Store: db.KV(), Log: log, Admit: quota.NewMeter("kv entries",
+			func(appID string) int64 { return quotas.Of(appID).KVBytes }, usage(func(u store.AppUsage) int64 { return u.KV })).Admit}), Docs: docs.New(docs.Config{Store: db.Docs()}),
 		Files: stored, HTTP: fetch.New(fetch.Config{Version: "test"}), Events: emitter, Transactions: db,
 	}
 	runs := executions.New(executions.Config{
 		Store: db, Sandbox: box, Dispatcher: hostcalls.New(hostcalls.Config{Services: services, Log: log}), Ceiling: abi.DefaultCeiling,
 		ScriptCacheSize: 64, Logger: log, Registerer: registry,
+		Share: func(appID string) int { return int(quotas.Of(appID).Executions) },
+		CPU: quota.NewCPU(func(appID string) int64 { return quotas.Of(appID).CPUMillis }, func(ctx context.Context, appID string) (time.Duration, error) {
+			used, err := db.Apps().Usage(ctx, appID, time.Now())
+			return used.CPU, err
+		}),
 	})
 	runs.Start()
 	retry := store.Retry{MaxAttempts: 3, Backoff: store.BackoffConstant, Base: time.Millisecond, Max: time.Second}
@@ -125,19 +141,19 @@ func NewLogging(t testing.TB, log *slog.Logger, changes ...func(*front.Config)) 
 	hub := realtime.New(realtime.Config{Store: db, MaxSubscribers: MaxSubscribers, Log: log})
 	emitter.OnPublish(hub.Published)
 	apps, err := catalog.New(ctx, catalog.Config{
-		Store: db, Executions: runs, Logger: log, Registry: listeners, Triggers: triggers, TriggersChanged: dispatcher.Changed, TopicChanged: hub.Changed,
+		Store: db, Executions: runs, Logger: log, Registry: listeners, Triggers: triggers, TriggersChanged: dispatcher.Changed, TopicChanged: hub.Changed, Quotas: quotas,
 	})
 	require.NoError(t, err)
 	admin := api.New(api.Config{
 		Store: db, Authority: s.Auth, Executions: runs, Catalog: apps,
 		KV: services.KV, Docs: services.Docs, Files: services.Files,
-		MaxBodyBytes: MaxBody, MaxPluginBytes: MaxPlugin, Version: "test", Logger: log,
+		MaxBodyBytes: MaxBody, MaxPluginBytes: MaxPlugin, Quotas: quotas, Version: "test", Logger: log,
 		Events: emitter, TriggerRetry: retry, TriggerConcurrency: 4,
 	})
 	dispatcher.Start()
 	hub.Start()
 	config := front.Config{
-		Store: db, Authority: s.Auth, Executions: runs, Files: stored, Routes: apps.Routes(), Events: emitter, Realtime: hub,
+		Store: db, Authority: s.Auth, Executions: runs, Files: stored, Routes: apps.Routes(), Quotas: quotas, Events: emitter, Realtime: hub,
 		MaxBodyBytes: MaxBody, Version: "test", Logger: log, Registry: registry,
 		Mount: admin.Mount, Streams: api.Streams,
 	}

@@ -15,20 +15,6 @@ type App struct {
 	UpdatedAt    time.Time `json:"updated_at"`
 }
 
-// Usage is what an app has of what is bounded.
-type Usage struct {
-	KV    Used `json:"kv" doc:"Keys and values"`
-	Docs  Used `json:"docs" doc:"Data of documents, as JSON"`
-	Files Used `json:"files" doc:"Contents of files"`
-	Log   Used `json:"log" doc:"Log lines written today (UTC)"`
-}
-
-// Used is how much of something there is.
-type Used struct {
-	Bytes int64 `json:"bytes"`
-	Quota int64 `json:"quota" doc:"Most bytes there may be; 0: no bound"`
-}
-
 // AppCreate is the body of POST apps.
 type AppCreate struct {
 	Slug string `json:"slug" minLength:"1" maxLength:"63" pattern:"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$" patternDescription:"lower-case letters, digits and inner hyphens" doc:"Unique name: lower-case letters, digits and hyphens between them"`

@@ -125,6 +125,13 @@ func (g *Gate) Count() int {
 	return len(g.running)
 }
 
+// CountOf returns how many executions of an app run.
+func (g *Gate) CountOf(app string) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.apps[app]
+}
+
 // Close refuses what comes, interrupts what runs and waits until it has ended. The
 // error is the context's.
 func (g *Gate) Close(ctx context.Context) error {

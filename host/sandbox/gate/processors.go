@@ -46,7 +46,8 @@ type hold struct {
 	waits    *time.Timer
 
 	mu  sync.Mutex
-	end func() // nil: it has none
+	end func()        // nil: it has none
+	had time.Duration // in turns that have ended
 }
 
 // Yield takes a turn, and lets others have theirs when this execution has had its own. Whoever runs
@@ -111,7 +112,16 @@ func (h *hold) giveBack() {
 	if h.end != nil {
 		h.end()
 		h.end = nil
+		h.had += time.Since(h.began)
 	}
+}
+
+// Processor returns how long the execution has had a processor, in turns that have ended: all of them
+// after [Gate.Leave].
+func (e *Execution) Processor() time.Duration {
+	e.hold.mu.Lock()
+	defer e.hold.mu.Unlock()
+	return e.hold.had
 }
 
 // Work does work of ours for an app, on so many bytes. If they are many it takes its turn with the

@@ -1,0 +1,174 @@
+package quota
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/host/fault"
+	"github.com/picloud/picloud/host/store"
+)
+
+// clocked is a limiter with a clock that stands still.
+func clocked() (l *Limiter, clock *time.Duration) {
+	l, clock = NewLimiter(), new(time.Hour)
+	l.now = func() time.Duration { return *clock }
+	return l, clock
+}
+
+func TestTake(t *testing.T) {
+	l, clock := clocked()
+	rate := Rate{Requests: 6, Per: time.Minute, Burst: 3} // one in 10 s
+	for _, c := range []struct {
+		after time.Duration
+		want  State
+	}{
+		{0, State{true, 2, 10 * time.Second, 0}},
+		{0, State{true, 1, 20 * time.Second, 0}},
+		{0, State{true, 0, 30 * time.Second, 10 * time.Second}},
+		{0, State{false, 0, 30 * time.Second, 10 * time.Second}},
+		{4 * time.Second, State{false, 0, 26 * time.Second, 6 * time.Second}},
+		{6 * time.Second, State{true, 0, 30 * time.Second, 10 * time.Second}},
+		{25 * time.Second, State{true, 1, 15 * time.Second, 0}},
+		{time.Hour, State{true, 2, 10 * time.Second, 0}},
+	} {
+		*clock += c.after
+		assert.Equal(t, c.want, l.Take(KeyOf("a"), rate), "%+v", c)
+	}
+	look := l.Look(KeyOf("a"), rate)
+	assert.Equal(t, State{true, 2, 10 * time.Second, 0}, look)
+	assert.Equal(t, look, l.Look(KeyOf("a"), rate), "it is only looked at")
+	assert.EqualValues(t, 3, l.Look(KeyOf("b"), rate).Remaining, "another has its own")
+	assert.EqualValues(t, 1, l.Take(KeyOf("a"), Rate{Requests: 6, Per: time.Minute, Burst: 3}).Remaining)
+	assert.EqualValues(t, 0, l.Take(KeyOf("a"), Rate{Requests: 1, Per: time.Minute, Burst: 1}).Remaining, "a lower limit counts at once")
+}
+
+// However requests come, in any time there are no more than the rate and its burst allow, and one who
+// asks for less is never refused.
+func TestTakeKeepsTheRate(t *testing.T) {
+	for seed := range uint64(100) {
+		r := rand.New(rand.NewPCG(seed, 0))
+		l, clock := clocked()
+		rate := Rate{Requests: 1 + r.Int64N(20), Per: time.Duration(1+r.IntN(10)) * time.Second, Burst: 1 + r.Int64N(20)}
+		begun, allowed := *clock, int64(0)
+		for range 2000 {
+			*clock += time.Duration(r.Int64N(int64(rate.Per) / rate.Requests))
+			if state := l.Take(KeyOf("greedy"), rate); state.Allowed {
+				allowed++
+			} else {
+				require.Positive(t, state.Retry, "seed %d", seed)
+			}
+			most := rate.Burst + int64(*clock-begun)*rate.Requests/int64(rate.Per) + 1
+			require.LessOrEqual(t, allowed, most, "seed %d: %+v", seed, rate)
+		}
+		for range 100 {
+			*clock += rate.Per / time.Duration(rate.Requests)
+			require.True(t, l.Take(KeyOf("modest"), rate).Allowed, "seed %d", seed)
+		}
+		state := l.Take(KeyOf("waits"), rate)
+		for state.Allowed {
+			state = l.Take(KeyOf("waits"), rate)
+		}
+		*clock += state.Retry
+		require.True(t, l.Take(KeyOf("waits"), rate).Allowed, "seed %d: who waits as told is allowed", seed)
+	}
+}
+
+func TestTakeIsNotOutrun(t *testing.T) {
+	l, _ := clocked()
+	var allowed atomic.Int64
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 1000 {
+				if l.Take(KeyOf("a"), Rate{Requests: 1, Per: time.Hour, Burst: 500}).Allowed {
+					allowed.Add(1)
+				}
+			}
+		})
+	}
+	all.Wait()
+	assert.EqualValues(t, 500, allowed.Load())
+}
+
+func TestKeys(t *testing.T) {
+	k := KeyOf("route")
+	address := func(text string) Key { return k.Address(netip.MustParseAddr(text)) }
+	assert.Equal(t, address("2001:db8::1"), address("2001:db8::ffff:1:2:3"), "an IPv6 network of 64 bits")
+	assert.NotEqual(t, address("2001:db8::1"), address("2001:db8:0:1::1"))
+	assert.Equal(t, address("2001:db8::1%eth0"), address("2001:db8::1"))
+	assert.NotEqual(t, address("192.0.2.1"), address("192.0.2.2"))
+	assert.Equal(t, address("192.0.2.1"), address("::ffff:192.0.2.1"))
+	assert.NotEqual(t, k, address("192.0.2.1"))
+	assert.NotEqual(t, address("192.0.2.1"), KeyOf("other").Address(netip.MustParseAddr("192.0.2.1")))
+	assert.NotPanics(t, func() { k.Address(netip.Addr{}) })
+	assert.Equal(t, k.Value("a"), k.Value("a"))
+	assert.NotEqual(t, k.Value("a"), k.Value("b"))
+}
+
+// A flood of addresses takes no more memory than there is for it, and does not free who was just refused.
+func TestFloodOfAddresses(t *testing.T) {
+	l, _ := clocked()
+	rate := Rate{Requests: 1, Per: time.Hour, Burst: 1}
+	victim := KeyOf("r").Address(netip.MustParseAddr("192.0.2.1"))
+	require.True(t, l.Take(victim, rate).Allowed)
+	for i := range 2 * keysKnown {
+		var a [16]byte
+		a[0], a[5], a[6], a[7] = 0x20, byte(i>>16), byte(i>>8), byte(i)
+		l.Take(KeyOf("r").Address(netip.AddrFrom16(a)), rate)
+		if i%1000 == 0 {
+			require.False(t, l.Take(victim, rate).Allowed, "after %d addresses", i)
+		}
+	}
+	assert.Equal(t, keysKnown, l.buckets.Len())
+}
+
+func TestCheckRateLimit(t *testing.T) {
+	for _, c := range []struct{ given, want *store.RateLimit }{
+		{nil, nil},
+		{&store.RateLimit{By: "nonsense"}, nil},
+		{&store.RateLimit{Requests: 5}, &store.RateLimit{Requests: 5, PerSeconds: 1, By: "address"}},
+		{&store.RateLimit{Requests: 5, PerSeconds: 60, Burst: 9, By: "header:X-Api-Key"}, &store.RateLimit{Requests: 5, PerSeconds: 60, Burst: 9, By: "header:x-api-key"}},
+		{&store.RateLimit{Requests: MaxRouteRequests, PerSeconds: MaxRoutePerSeconds, By: "route"}, &store.RateLimit{Requests: MaxRouteRequests, PerSeconds: MaxRoutePerSeconds, By: "route"}},
+	} {
+		got, err := CheckRateLimit(c.given)
+		require.NoError(t, err)
+		assert.Equal(t, c.want, got)
+	}
+	for field, wrong := range map[string]store.RateLimit{
+		"requests":    {Requests: -1},
+		"per_seconds": {Requests: 1, PerSeconds: MaxRoutePerSeconds + 1},
+		"burst":       {Requests: 1, Burst: -1},
+		"by":          {Requests: 1, By: "cookie"},
+	} {
+		_, err := CheckRateLimit(&wrong)
+		require.Equal(t, fault.Invalid, fault.Of(err), field)
+		assert.Equal(t, "rate_limit."+field, fault.From(err).Field)
+	}
+	for _, by := range []string{"header:", "header:a b", "header:x:y", "Address", "header:\x00"} {
+		_, err := CheckRateLimit(&store.RateLimit{Requests: 1, By: by})
+		assert.Equal(t, fault.Invalid, fault.Of(err), "%q", by)
+	}
+}
+
+// What a request costs that is counted for its app and, by its client's address, for its route.
+func BenchmarkRequest(b *testing.B) {
+	a := NewApps(Limits{RequestsPerSecond: 1_000_000, RequestBurst: 1_000_000})
+	for i := range 1000 {
+		a.Set(fmt.Sprint("app", i), store.Quota{KVBytes: new(int64(1))})
+	}
+	limit := store.RateLimit{Requests: 1_000_000, PerSeconds: 1}
+	address := netip.MustParseAddr("2001:db8::1")
+	b.ReportAllocs()
+	for b.Loop() {
+		a.Limiter().Take(KeyOf("route").Address(address), RateOf(limit))
+		a.Limiter().Take(KeyOf("app7"), a.Of("app7").Rate())
+	}
+}
