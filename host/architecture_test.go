@@ -64,7 +64,7 @@ var house = []room{
 
 	{"host/api/apitest", []string{ // for tests
 		"host/api", "host/front/...", "host/api/wire", "host/catalog", "host/dispatch", "host/executions", "host/hostcalls", "host/sandbox/...",
-		"host/events", "host/realtime", "host/kv", "host/docs", "host/files", "host/fetch", "host/authz", "host/store/sqlite", "host/store",
+		"host/events", "host/realtime", "host/kv", "host/docs", "host/files", "host/fetch", "host/quota", "host/authz", "host/store/sqlite", "host/store",
 	}, true},
 
 	// Handlers translate.

@@ -53,6 +53,7 @@ var isolationBodies = map[string]string{
 	"resolve-dead-letter":        `{}`,
 	"set-topic":                  `{"access":"public"}`,
 	"create-subscriber-token":    `{}`,
+	"set-quota":                  `{}`,
 	"create-domain":              `{"host":"guessed.example"}`,
 }
 

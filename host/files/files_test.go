@@ -403,7 +403,7 @@ func TestNobodyElsesFiles(t *testing.T) {
 func second[T any](_ T, err error) error { return err }
 
 func TestQuota(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.Quota = 1000 })
+	f := newFixture(t, func(c *Config) { c.Quota = func(string) int64 { return 1000 } })
 	file := f.create(t, random(900))
 	full := func(err error) {
 		t.Helper()
@@ -437,7 +437,7 @@ func TestQuotaUnderConcurrency(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := newFixtureOn(t, open(t), func(c *Config) { c.Quota = 1000 })
+			f := newFixtureOn(t, open(t), func(c *Config) { c.Quota = func(string) int64 { return 1000 } })
 			var (
 				wait    sync.WaitGroup
 				mu      sync.Mutex

@@ -66,6 +66,24 @@ func testRoutes(t *testing.T, s subject) {
 		notFound(t, err, "route")
 	})
 
+	t.Run("rate limits", func(t *testing.T) {
+		limited := anyRoute(script, "/limited")
+		limited.RateLimit = &store.RateLimit{Requests: 5, PerSeconds: 60, Burst: 7, By: "address"}
+		route, err := s.Routes().Create(s.ctx, limited)
+		require.NoError(t, err)
+		require.Equal(t, limited.RateLimit, route.RateLimit)
+		for _, limit := range []*store.RateLimit{{Requests: 1, PerSeconds: 1, By: "header:x"}, nil, {Requests: 2, PerSeconds: 1, By: "route"}} {
+			set, err := s.Routes().SetRateLimit(s.ctx, route.ID, limit)
+			require.NoError(t, err)
+			require.Equal(t, limit, set.RateLimit)
+			got, err := s.Routes().Get(s.ctx, route.ID)
+			require.NoError(t, err)
+			require.Equal(t, set, got)
+		}
+		_, err = s.Routes().SetRateLimit(s.ctx, "nothing", nil)
+		notFound(t, err, "route")
+	})
+
 	t.Run("missing", func(t *testing.T) {
 		_, err := s.Routes().Get(s.ctx, "nothing")
 		notFound(t, err, "route")

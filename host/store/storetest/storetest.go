@@ -45,6 +45,8 @@ func Exercise(t *testing.T, fresh func(tb testing.TB) Opener) {
 		{"Wasm", onOne(testWasm)},
 		{"Routes", onOne(testRoutes)},
 		{"Domains", onOne(testDomains)},
+		{"Quotas", onOne(testQuotas)},
+		{"CPUUsage", onOne(testCPUUsage)},
 		{"Users", onOne(testUsers)},
 		{"Sessions", onOne(testSessions)},
 		{"APIKeys", onOne(testAPIKeys)},
