@@ -79,6 +79,7 @@ func (cmd *AppsUsageCmd) Run(ctx context.Context, r *Remote, c *client.Client) e
 	if err != nil {
 		return err
 	}
+	warnUsage(r, usage)
 	used := func(of func(wire.Usage) wire.Used) func(wire.Usage) string {
 		return func(u wire.Usage) string {
 			text := strconv.FormatInt(of(u).Bytes, 10)
@@ -93,6 +94,8 @@ func (cmd *AppsUsageCmd) Run(ctx context.Context, r *Remote, c *client.Client) e
 		{"DOCS", used(func(u wire.Usage) wire.Used { return u.Docs })},
 		{"FILES", used(func(u wire.Usage) wire.Used { return u.Files })},
 		{"LOG TODAY", used(func(u wire.Usage) wire.Used { return u.Log })},
+		{"MS OF PROCESSOR TODAY", used(func(u wire.Usage) wire.Used { return wire.Used{Bytes: u.CPU.Used, Quota: u.CPU.Quota} })},
+		{"EVENTS THAT WAIT", used(func(u wire.Usage) wire.Used { return wire.Used{Bytes: u.Events.Used, Quota: u.Events.Quota} })},
 	})
 }
 

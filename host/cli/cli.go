@@ -20,6 +20,7 @@ type Commands struct {
 	Queues      QueuesCmd      `cmd:"" help:"List queues and their messages, push and clear."`
 	DeadLetters DeadLettersCmd `cmd:"" help:"List, show, replay, resolve and delete what could not be delivered."`
 	Domains     DomainsCmd     `cmd:"" help:"List, claim and give back the hosts on which only the app answers."`
+	Quota       QuotaCmd       `cmd:"" help:"Show and set what an app may have."`
 	Topics      TopicsCmd      `cmd:"" help:"List, set and delete the topics that can be subscribed to from outside."`
 	KV          KVCmd          `cmd:"" name:"kv" help:"Browse, change, export and import an app's keys and values."`
 	Docs        DocsCmd        `cmd:"" help:"Browse, change, export and import an app's documents."`

@@ -53,6 +53,7 @@ var examples = map[string][]string{
 	"routes list":   {"picloud routes list", "picloud routes list greet"},
 	"routes add":    {"picloud routes add greet GET /greet/:name", "picloud routes add hooks POST hooks.example.com/in/*"},
 	"routes cors":   {"picloud routes cors GET /orders --origin '*'", "picloud routes cors GET /orders --inherit"},
+	"routes limit":  {"picloud routes limit POST /login --requests 5 --per 60", "picloud routes limit /api/* --requests 100 --by header:x-api-key"},
 	"routes delete": {"picloud routes delete GET /greet/:name"},
 	"routes match":  {"picloud routes match /greet/Ada", "picloud routes match POST https://hooks.example.com/in/github"},
 
@@ -93,6 +94,9 @@ var examples = map[string][]string{
 	"dead-letters resolve": {"picloud dead-letters resolve 01890a5d-ac96-774b-bcce-b302099a8057 --as handled-by-script"},
 	"dead-letters delete":  {"picloud dead-letters delete 01890a5d-ac96-774b-bcce-b302099a8057"},
 	"dead-letters purge":   {"picloud dead-letters purge --source queue --resolved"},
+
+	"quota show": {"picloud quota show --app shop"},
+	"quota set":  {"picloud quota set --app shop --requests 50 --burst 100 --cpu 2h --docs 1GiB", "picloud quota set --app shop --docs default --files none"},
 
 	"domains list":   {"picloud domains list --app shop"},
 	"domains add":    {"picloud domains add shop.example --app shop", "picloud domains add '*.shop.example' --app shop"},

@@ -20,6 +20,7 @@ type RoutesCmd struct {
 	List   RoutesListCmd   `cmd:"" help:"List the routes of the app or of one script."`
 	Add    RoutesAddCmd    `cmd:"" help:"Bind requests to a script."`
 	CORS   RoutesCORSCmd   `cmd:"" name:"cors" help:"Show or change which pages of other origins may use a route."`
+	Limit  RoutesLimitCmd  `cmd:"" help:"Show or change how often a route may be used."`
 	Delete RoutesDeleteCmd `cmd:"" help:"Delete a route."`
 	Match  RoutesMatchCmd  `cmd:"" help:"Tell which route would answer a request."`
 }

@@ -18,11 +18,6 @@ func (c *Client) App(ctx context.Context, app string) (wire.App, error) {
 	return call[wire.App](ctx, c, http.MethodGet, []string{"apps", app}, nil, nil)
 }
 
-// Usage returns what an app uses of its quotas.
-func (c *Client) Usage(ctx context.Context, app string) (wire.Usage, error) {
-	return call[wire.Usage](ctx, c, http.MethodGet, []string{"apps", app, "usage"}, nil, nil)
-}
-
 // CreateApp makes an app.
 func (c *Client) CreateApp(ctx context.Context, app wire.AppCreate) (wire.App, error) {
 	return call[wire.App](ctx, c, http.MethodPost, []string{"apps"}, nil, app)

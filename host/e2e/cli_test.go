@@ -309,6 +309,28 @@ func TestRoutes(t *testing.T) {
 	p.fails(t, exitFailed, `app default has no domain "münchen.example"`, "domains", "remove", "münchen.example")
 	p.must(t, "routes", "add", "user", "*.example.com/in/*")
 	p.fails(t, exitFailed, "is needed by the route ANY *.example.com/in/*", "domains", "remove", "*.example.com")
+	if got, want := p.must(t, "routes", "limit", "GET", "/users/:id"), "GET /users/:id is used without limit.\n"; got != want {
+		t.Errorf("routes limit printed %q, want %q", got, want)
+	}
+	if got, want := p.must(t, "routes", "limit", "GET", "/users/:id", "--requests", "5", "--per", "60", "--by", "header:X-Key"), "GET /users/:id is used 5 times in 60 s at most, by header:x-key.\n"; got != want {
+		t.Errorf("routes limit printed %q, want %q", got, want)
+	}
+	p.must(t, "routes", "limit", "GET", "/users/:id", "--off")
+	if got := p.must(t, "quota", "set", "--kv", "5MiB", "--cpu", "1h", "--files", "none"); !regexp.MustCompile(`(?m)^bytes of kv +0 +5242880 +the app$`).MatchString(got) ||
+		!regexp.MustCompile(`(?m)^bytes of files +0 +none +the app$`).MatchString(got) || !regexp.MustCompile(`(?m)^ms of processor time a day +\d+ +3600000 +the app$`).MatchString(got) {
+		t.Errorf("quota set printed\n%s", got)
+	}
+	p.must(t, "quota", "set", "--kv", "default", "--executions", "3")
+	if got := decode[wire.Quota](t, p, "quota", "show"); got.Set.KVBytes != nil || got.Limits.KVBytes != 1<<30 || got.Limits.Executions != 3 || *got.Set.CPUMillis != 3_600_000 {
+		t.Errorf("quota is %+v", got)
+	}
+	p.fails(t, exitUsage, "name the quotas to set", "quota", "set")
+	p.fails(t, exitUsage, "--docs: must be a number of bytes", "quota", "set", "--docs", "lots")
+	p.fails(t, exitFailed, "body.executions: must be at most 10000, got 10001", "quota", "set", "--executions", "10001")
+	if got := p.must(t, "apps", "usage", "default"); !strings.Contains(got, "MS OF PROCESSOR TODAY") {
+		t.Errorf("apps usage printed\n%s", got)
+	}
+	p.must(t, "quota", "set", "--executions", "default", "--cpu", "default", "--files", "default")
 	p.fails(t, exitFailed, "GET /users/:id", "routes", "add", "user", "GET", "/users/:name")
 	p.fails(t, exitFailed, "/api/", "routes", "add", "user", "/api/x")
 	p.fails(t, exitUsage, `route "users" has no path`, "routes", "add", "user", "users")

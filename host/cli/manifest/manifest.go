@@ -71,6 +71,7 @@ type Script struct {
 //	      - GET /todos/:id
 //	      - route: POST /todos  # with a policy of its own
 //	        cors: {origins: []}
+//	        rate_limit: {requests: 5, per_seconds: 60, by: address}
 //	triggers:                   # what else starts a script
 //	  - name: reminders         # see triggerEntry
 //	    kind: cron
@@ -203,7 +204,7 @@ func (e scriptEntry) read(root *os.Root) (Script, error) {
 		if err != nil {
 			return Script{}, fmt.Errorf("routes[%d]: %w", i, err)
 		}
-		route.CORS, route.Dispatch = entry.CORS, entry.Dispatch
+		route.CORS, route.Dispatch, route.RateLimit = entry.CORS, entry.Dispatch, entry.RateLimit
 		if d := entry.Dispatch; d != "" && d != "sync" && d != "async" {
 			return Script{}, fmt.Errorf("routes[%d]: dispatch must be sync or async, got %q", i, d)
 		}
@@ -231,8 +232,8 @@ func describeYAML(err error) string {
 		" not found in type manifest.scriptEntry", " is not known here",
 		" not found in type manifest.document", " is not known here",
 		" not found in type manifest.triggerEntry", " is not known here", " not found in type manifest.retryEntry", " is not known here",
-		" not found in type manifest.routeMapping", " is not known here", " not found in type wire.CORS", " is not known here",
-		"[]manifest.routeEntry", "a list of routes", "manifest.routeMapping", "a route", "wire.CORS", "a CORS policy",
+		" not found in type manifest.routeMapping", " is not known here", " not found in type wire.CORS", " is not known here", " not found in type wire.RateLimit", " is not known here",
+		"[]manifest.routeEntry", "a list of routes", "manifest.routeMapping", "a route", "wire.CORS", "a CORS policy", "wire.RateLimit", "a rate limit",
 		"[]manifest.triggerEntry", "a list of triggers", "manifest.triggerEntry", "a trigger", "manifest.retryEntry", "a retry policy",
 		"manifest.scriptEntry", "a script", "manifest.document", "a manifest",
 	).Replace(err.Error())

@@ -109,6 +109,9 @@ func (r *remote) UpdateRoute(_ context.Context, id string, change wire.RouteUpda
 	} else {
 		r.did("route %s has cors for %s", id, change.CORS.Origins)
 	}
+	if change.RateLimit != nil {
+		r.did("route %s has the limit %+v", id, *change.RateLimit)
+	}
 	return wire.Route{ID: id}, nil
 }
 
@@ -266,6 +269,17 @@ func TestPlan(t *testing.T) {
 			}),
 			plan: []string{"app shop updated cors", "script a unchanged 3", "script b unchanged 4", "route GET /a updated cors", "route GET /b unchanged"},
 			done: []string{"app app has cors for [*]", "route ra has cors for [https://A.example]"},
+		},
+		{
+			name: "limits of routes", there: changed(deployed(), func(r *remote) {
+				r.routes[0].RateLimit = &wire.RateLimit{Requests: 5, PerSeconds: 1, By: "header:x-key"}
+				r.routes[1].RateLimit = &wire.RateLimit{Requests: 5, PerSeconds: 1, By: "address"}
+			}),
+			want: with(shop(script("a", "1", endpoint, "GET /a"), script("b", "2", endpoint, "GET /b")), func(a *App) {
+				a.Scripts[0].Routes[0].RateLimit = &wire.RateLimit{Requests: 5, By: "header:X-Key"}
+			}),
+			plan: []string{"script a unchanged 3", "script b unchanged 4", "route GET /a unchanged", "route GET /b updated rate_limit"},
+			done: []string{"route rb has the app's cors", "route rb has the limit {Requests:0 PerSeconds:0 Burst:0 By:}"},
 		},
 		{
 			name: "an endpoint with a route becomes a module", there: deployed(),

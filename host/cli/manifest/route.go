@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 
@@ -19,9 +20,10 @@ import (
 type routeEntry routeMapping
 
 type routeMapping struct {
-	Route    string     `yaml:"route"`
-	CORS     *wire.CORS `yaml:"cors"`
-	Dispatch string     `yaml:"dispatch"` // sync when absent
+	Route     string          `yaml:"route"`
+	CORS      *wire.CORS      `yaml:"cors"`
+	Dispatch  string          `yaml:"dispatch"` // sync when absent
+	RateLimit *wire.RateLimit `yaml:"rate_limit"`
 }
 
 func (e *routeEntry) UnmarshalYAML(node *yaml.Node) error {
@@ -29,11 +31,23 @@ func (e *routeEntry) UnmarshalYAML(node *yaml.Node) error {
 		return node.Decode(&e.Route)
 	}
 	for i := 0; node.Kind == yaml.MappingNode && i < len(node.Content); i += 2 { // Decode here knows no KnownFields
-		if key := node.Content[i]; key.Value != "route" && key.Value != "cors" && key.Value != "dispatch" {
+		if key := node.Content[i]; key.Value != "route" && key.Value != "cors" && key.Value != "dispatch" && key.Value != "rate_limit" {
 			return fmt.Errorf("line %d: field %s is not known here", key.Line, key.Value)
+		} else if err := checkLimitFields(key.Value, node.Content[i+1]); err != nil {
+			return err
 		}
 	}
 	return node.Decode((*routeMapping)(e))
+}
+
+// checkLimitFields refuses what a rate limit has not: without it a misspelt one would be none.
+func checkLimitFields(field string, node *yaml.Node) error {
+	for i := 0; field == "rate_limit" && node.Kind == yaml.MappingNode && i < len(node.Content); i += 2 {
+		if key := node.Content[i]; !slices.Contains([]string{"requests", "per_seconds", "burst", "by"}, key.Value) {
+			return fmt.Errorf("line %d: field %s is not known here", key.Line, key.Value)
+		}
+	}
+	return nil
 }
 
 // parseRoute reads a pattern and checks it as the server will.
@@ -153,6 +167,9 @@ func planRoutes(want []Script, present map[string]wire.Script, routes []wire.Rou
 				if !sameCORS(found.CORS, route.CORS) {
 					s.change = append(s.change, "cors")
 				}
+				if !sameLimit(found.RateLimit, route.RateLimit) {
+					s.change = append(s.change, "rate_limit")
+				}
 				if cmp.Or(found.Dispatch, "sync") != dispatchOf(route) {
 					s.change = append(s.change, "dispatch")
 				}
@@ -197,6 +214,22 @@ func (s *routeStep) planned() Change {
 	return change
 }
 
+// sameLimit reports whether a limit that is there is as it is wanted.
+func sameLimit(there, wanted *wire.RateLimit) bool {
+	if wanted != nil && wanted.Requests == 0 {
+		wanted = nil
+	}
+	if there == nil || wanted == nil {
+		return there == wanted
+	}
+	whole := *wanted
+	whole.PerSeconds, whole.By = cmp.Or(whole.PerSeconds, 1), cmp.Or(whole.By, "address")
+	if header, ok := strings.CutPrefix(whole.By, "header:"); ok {
+		whole.By = "header:" + strings.ToLower(header)
+	}
+	return *there == whole
+}
+
 // dispatchOf is when a route's caller is answered.
 func dispatchOf(route wire.RouteCreate) string { return cmp.Or(route.Dispatch, "sync") }
 
@@ -220,7 +253,7 @@ func (s *routeStep) apply(ctx context.Context, a *application) (Change, error) {
 		return change, nil
 	}
 	if s.id != "" {
-		_, err := a.server.UpdateRoute(ctx, s.id, wire.RouteUpdate{CORS: s.route.CORS, Dispatch: dispatchOf(s.route)})
+		_, err := a.server.UpdateRoute(ctx, s.id, wire.RouteUpdate{CORS: s.route.CORS, Dispatch: dispatchOf(s.route), RateLimit: s.limit()})
 		if err != nil {
 			err = fmt.Errorf("route %s of %s: %w", change.Name, s.script, err)
 		}
@@ -232,6 +265,14 @@ func (s *routeStep) apply(ctx context.Context, a *application) (Change, error) {
 	}
 	change.ID, change.Warning = made.ID, made.Warning
 	return change, nil
+}
+
+// limit is what the route's limit becomes: none, if there is one and the manifest has none.
+func (s *routeStep) limit() *wire.RateLimit {
+	if s.route.RateLimit == nil && slices.Contains(s.change, "rate_limit") {
+		return &wire.RateLimit{}
+	}
+	return s.route.RateLimit
 }
 
 func (s *routeDeletion) planned() Change {
