@@ -405,6 +405,7 @@ func (s *Server) makeBackground(context.Context) error {
 		s.services.Files.Sweeper(),
 		s.executions.CodeSweeper(s.log),
 		s.catalog.SiteSweeper(),
+		quota.NewWatch(quota.WatchConfig{Apps: s.quotas, Usage: s.store.Quotas().Usage, Log: s.log, Registerer: s.metrics}),
 		background.NewMemoryReturn(s.log),
 		background.NewSweep("unused", "bytes of disk", reclaimEvery, s.log, s.store.Reclaim),
 	}

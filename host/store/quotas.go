@@ -28,5 +28,11 @@ type Quotas interface {
 	// Set replaces what is set for an app. An unknown app is [fault.NotFound].
 	Set(ctx context.Context, appID string, quota Quota) error
 	// Usage returns what all apps have of what is bounded on the day (UTC) of a time, by app.
-	Usage(ctx context.Context, day time.Time) (map[string]AppUsage, error)
+	Usage(ctx context.Context, day time.Time) (map[string]WholeUsage, error)
+}
+
+// WholeUsage is also of what is slow to count.
+type WholeUsage struct {
+	AppUsage
+	PendingEvents int64
 }

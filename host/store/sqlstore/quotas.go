@@ -20,7 +20,8 @@ const (
 	COALESCE((SELECT CAST(SUM(bytes) AS BIGINT) FROM data_usage WHERE app_id = a.id AND source = 'docs'), 0),
 	COALESCE((SELECT bytes FROM file_usage WHERE app_id = a.id), 0),
 	COALESCE((SELECT bytes FROM log_usage WHERE app_id = a.id AND day = $1), 0),
-	COALESCE((SELECT us FROM cpu_usage WHERE app_id = a.id AND day = $1), 0)
+	COALESCE((SELECT us FROM cpu_usage WHERE app_id = a.id AND day = $1), 0),
+	(SELECT COUNT(*) FROM outbox WHERE app_id = a.id)
 	FROM apps a`
 )
 
@@ -66,10 +67,10 @@ func (q quotas) Set(ctx context.Context, appID string, quota store.Quota) error 
 	})
 }
 
-func (q quotas) Usage(ctx context.Context, day time.Time) (map[string]store.AppUsage, error) {
-	return byApp(many(ctx, q.s.reader(), "usage", func(row scanner) (u ofAppID[store.AppUsage], err error) {
+func (q quotas) Usage(ctx context.Context, day time.Time) (map[string]store.WholeUsage, error) {
+	return byApp(many(ctx, q.s.reader(), "usage", func(row scanner) (u ofAppID[store.WholeUsage], err error) {
 		var us int64
-		err = row.Scan(&u.id, &u.of.KV, &u.of.Docs, &u.of.Files, &u.of.Log, &us)
+		err = row.Scan(&u.id, &u.of.KV, &u.of.Docs, &u.of.Files, &u.of.Log, &us, &u.of.PendingEvents)
 		u.of.CPU = time.Duration(us) * time.Microsecond
 		return u, err
 	}, usageAll, dayOf(day)))

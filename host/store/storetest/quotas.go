@@ -61,7 +61,7 @@ func testCPUUsage(t *testing.T, s subject) {
 		require.NoError(t, err)
 		all, err := s.Quotas().Usage(s.ctx, s.clock.Now())
 		require.NoError(t, err)
-		require.Equal(t, used, all[script.AppID])
+		require.Equal(t, store.WholeUsage{AppUsage: used}, all[script.AppID])
 		require.Zero(t, all[quiet.ID])
 		require.Len(t, all, 2)
 		return used
