@@ -254,6 +254,12 @@ func TestOutcomes(t *testing.T) {
 			}
 			return succeeded, nil
 		}, 2, 0, ""},
+		{"an app that has had its processor time waits, and it does not count", func(attempt, run int) (*executions.Outcome, error) {
+			if run < 5 {
+				return nil, &fault.Error{Code: fault.RateLimited, Text: "enough for today", RetryAfter: time.Millisecond}
+			}
+			return succeeded, nil
+		}, 5, 0, ""},
 		{"the storage's failure in the script does not count", func(attempt, run int) (*executions.Outcome, error) {
 			if run == 1 {
 				out := failed(abi.CodeScriptError, "kv.get: unavailable")

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -114,4 +115,33 @@ func TestWorkTakesATurn(t *testing.T) {
 	g.Leave(e)
 	g.Work(t.Context(), "app", many, func() { did++ })
 	assert.Equal(t, 3, did)
+}
+
+// Time on a processor is counted, in all turns together; time that an operation waits is not, nor is a turn
+// waited for.
+func TestProcessorTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := onProcessors(1)
+		e := enter(t, g, "app", performer(func(context.Context, abi.Op, []byte) ([]byte, error) {
+			time.Sleep(time.Second) // another server answers
+			return nil, nil
+		}))
+		require.Equal(t, 1, g.CountOf("app"))
+		time.Sleep(time.Minute) // before it begins
+		e.Yield()
+		time.Sleep(3 * time.Millisecond)
+		_, failed := e.Perform(abi.OpKVGet, nil)
+		require.Nil(t, failed)
+		time.Sleep(5 * time.Millisecond)
+		waiting := enter(t, g, "another", nil)
+		go waiting.Yield()
+		synctest.Wait()
+		time.Sleep(time.Millisecond)
+		g.Leave(e)
+		synctest.Wait()
+		assert.Equal(t, 9*time.Millisecond+waits, e.Processor())
+		g.Leave(waiting)
+		assert.Zero(t, waiting.Processor())
+		assert.Zero(t, g.CountOf("app"))
+	})
 }
