@@ -1,9 +1,7 @@
 package front
 
 import (
-	"fmt"
 	"strings"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -20,25 +18,23 @@ const (
 // limited counts a request for its route, unless it comes by none, and for the app, and tells in the
 // response how many more there may be. The error refuses one too many, [fault.RateLimited].
 func (s *Server) limited(c *fiber.Ctx, appID string, route *store.Route) error {
-	var told limits
+	var told quota.Told
+	defer tell(c, &told)
 	if route != nil && route.RateLimit != nil {
 		rate := quota.RateOf(*route.RateLimit)
 		state := s.limiter.Take(s.clientOf(c, route), rate)
-		if told.add("route", rate, state); !state.Allowed {
-			told.set(c)
+		if told.Add("route", rate, state); !state.Allowed {
 			s.metrics.limited.WithLabelValues("route").Inc()
 			return quota.Limited("to this route", rate, state.Retry)
 		}
 	}
 	if rate := s.quotas.Of(appID).Rate(); rate.Requests > 0 {
 		state := s.limiter.Take(quota.KeyOf(appID), rate)
-		if told.add("app", rate, state); !state.Allowed {
-			told.set(c)
+		if told.Add("app", rate, state); !state.Allowed {
 			s.metrics.limited.WithLabelValues("app").Inc()
 			return quota.Limited("to this app", rate, state.Retry)
 		}
 	}
-	told.set(c)
 	return nil
 }
 
@@ -54,22 +50,10 @@ func (s *Server) clientOf(c *fiber.Ctx, route *store.Route) quota.Key {
 	return key
 }
 
-// limits are the values of the headers.
-type limits struct{ policies, states []string }
-
-// add tells of a policy: its burst is the quota q of the window w in which that comes, r are left, and in t
-// seconds all of it is there.
-func (l *limits) add(name string, rate quota.Rate, state quota.State) {
-	l.policies = append(l.policies, fmt.Sprintf("%q;q=%d;w=%d", name, rate.Burst, seconds(rate.Window())))
-	l.states = append(l.states, fmt.Sprintf("%q;r=%d;t=%d", name, state.Remaining, seconds(state.Reset)))
-}
-
-func (l *limits) set(c *fiber.Ctx) {
-	if len(l.policies) > 0 {
-		c.Set(headerRateLimitPolicy, strings.Join(l.policies, ", "))
-		c.Set(headerRateLimit, strings.Join(l.states, ", "))
+// tell sets the headers.
+func tell(c *fiber.Ctx, told *quota.Told) {
+	if told.Policy != nil {
+		c.Response().Header.SetBytesV(headerRateLimitPolicy, told.Policy)
+		c.Response().Header.SetBytesV(headerRateLimit, told.State)
 	}
 }
-
-// seconds rounds up.
-func seconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }

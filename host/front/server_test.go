@@ -146,6 +146,24 @@ func TestAbsoluteTarget(t *testing.T) {
 	s.Raw(t, "GET //b.example/see HTTP/1.1\r\nHost: a.example\r\n\r\n", false, "404")
 }
 
+// Requests to a route are counted by the client's address, which a trusted proxy tells, and of IPv6 by
+// its network.
+func TestRateLimitByAddress(t *testing.T) {
+	s := newSite(t, func(c *front.Config) { c.Proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
+	s.App("app")
+	script := s.Script("app", "s", `"ok"`)
+	do[wire.Route](s, "POST", "scripts/"+script.ID+"/routes", wire.RouteCreate{Path: "/x", RateLimit: &wire.RateLimit{Requests: 1, PerSeconds: 3600}}, 201)
+	for _, c := range []struct {
+		client string
+		status int
+	}{
+		{"192.0.2.1", 200}, {"192.0.2.1", 429}, {"192.0.2.2", 200}, {"2001:db8::1", 200}, {"2001:db8::2", 429}, {"2001:db8:0:1::1", 200},
+		{"10.9.9.9, 192.0.2.1", 429}, // what a client says of itself does not count
+	} {
+		assert.Equal(t, c.status, s.Fetch("GET", "/x", "", "X-Forwarded-For: "+c.client).StatusCode, "%+v", c)
+	}
+}
+
 // Attempts at a login are counted by the client's address, which a trusted proxy tells.
 func TestLoginsBehindAProxy(t *testing.T) {
 	s := newSite(t, func(c *front.Config) { c.Proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })

@@ -119,9 +119,6 @@ func (r Rate) interval() int64 { return max(int64(r.Per)/r.Requests, 1) }
 // capacity is how long an empty bucket takes to be full.
 func (r Rate) capacity() int64 { return r.interval() * max(r.Burst, 1) }
 
-// Window is the time in which the whole burst comes.
-func (r Rate) Window() time.Duration { return time.Duration(r.capacity()) }
-
 // state is that of a bucket that is full in so many nanoseconds.
 func (r Rate) state(allowed bool, full int64) State {
 	full = max(full, 0)

@@ -158,7 +158,16 @@ func TestCheckRateLimit(t *testing.T) {
 	}
 }
 
-// What a request costs that is counted for its app and, by its client's address, for its route.
+func TestTold(t *testing.T) {
+	var told Told
+	told.Add("route", Rate{Requests: 5, Per: time.Minute, Burst: 10}, State{Remaining: 7, Reset: 1500 * time.Millisecond})
+	assert.Equal(t, []string{`"route";q=10;w=120`, `"route";r=7;t=2`}, []string{string(told.Policy), string(told.State)})
+	told.Add("app", Rate{Requests: 100, Per: time.Second, Burst: 100}, State{})
+	assert.Equal(t, []string{`"route";q=10;w=120, "app";q=100;w=1`, `"route";r=7;t=2, "app";r=0;t=0`}, []string{string(told.Policy), string(told.State)})
+}
+
+// What a request costs that is counted for its app and, by its client's address, for its route, and is
+// told so.
 func BenchmarkRequest(b *testing.B) {
 	a := NewApps(Limits{RequestsPerSecond: 1_000_000, RequestBurst: 1_000_000})
 	for i := range 1000 {
@@ -168,7 +177,9 @@ func BenchmarkRequest(b *testing.B) {
 	address := netip.MustParseAddr("2001:db8::1")
 	b.ReportAllocs()
 	for b.Loop() {
-		a.Limiter().Take(KeyOf("route").Address(address), RateOf(limit))
-		a.Limiter().Take(KeyOf("app7"), a.Of("app7").Rate())
+		var told Told
+		route, app := RateOf(limit), a.Of("app7").Rate()
+		told.Add("route", route, a.Limiter().Take(KeyOf("route").Address(address), route))
+		told.Add("app", app, a.Limiter().Take(KeyOf("app7"), app))
 	}
 }
