@@ -88,6 +88,7 @@ func New(ctx context.Context, config Config) (*Catalog, error) {
 	if err := c.reload(ctx, config.Store); err != nil {
 		return nil, err
 	}
+	c.tellStranded()
 	return c, c.loadTriggers(ctx)
 }
 

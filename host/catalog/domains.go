@@ -99,3 +99,11 @@ func (c *Catalog) readUnclaimed(ctx context.Context, s store.Store) error {
 	c.routes.SetUnclaimed(routing.Unclaimed{Only: true, AppID: app.ID})
 	return nil
 }
+
+// tellStranded warns of routes of named hosts that are not their apps': when hosts came to be claimed, those
+// of which several apps had routes went to the app that was first.
+func (c *Catalog) tellStranded() {
+	for _, route := range c.routes.Stranded() {
+		c.log.Warn("a route does not answer: its app has not claimed the host", "route_id", route.ID, "app_id", route.AppID, "host", route.Host)
+	}
+}

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/host/domains"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
@@ -87,4 +89,21 @@ func TestUnclaimedHosts(t *testing.T) {
 	assert.Equal(t, other.ID, n.owner("b.example"))
 	require.NoError(t, n.DeleteApp(t.Context(), other.ID))
 	assert.Equal(t, "", n.owner("b.example"))
+}
+
+// An app claims so many hosts and no more.
+func TestClaimsAreBounded(t *testing.T) {
+	n := onSQLite(t)
+	app := n.app(t, "app")
+	require.NoError(t, n.store.InTx(t.Context(), func(tx store.Store) error {
+		for i := range domains.MaxPerApp {
+			if _, err := tx.Domains().Create(t.Context(), store.Domain{AppID: app.ID, Host: fmt.Sprintf("h%d.example", i)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	_, err := n.ClaimDomain(t.Context(), app.ID, "one.more.example", "")
+	assert.Equal(t, fault.Invalid, fault.Of(err))
+	assert.EqualError(t, err, "host: would be more than the 1000 that an app may claim")
 }

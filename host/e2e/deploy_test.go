@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -219,5 +221,55 @@ func TestDeployOfByteOrderMark(t *testing.T) {
 	}
 	if got := p.must(t, "deploy", "."); !strings.Contains(got, "script  a     unchanged (version 1)") {
 		t.Errorf("printed\n%s", got)
+	}
+}
+
+// Domains and limits of routes are deployed and compared like routes.
+func TestDeployDomainsAndLimits(t *testing.T) {
+	p, server := loggedIn(t)
+	p.write(t, "shop/s.rhai", `"shop"`)
+	write := func(domains, limit string) {
+		p.write(t, "shop/picloud.yaml", "app: shop\n"+domains+"scripts:\n  - name: s\n    routes:\n      - {route: GET shop.example/x"+limit+"}\n      - GET /y\n")
+	}
+	deploy := func(want ...string) {
+		t.Helper()
+		var got []string
+		for _, c := range decode[[]change](t, p, "deploy", "shop") {
+			if c.Result != "unchanged" {
+				got = append(got, c.What+" "+c.Name+" "+c.Result)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("deploy did %q, want %q", got, want)
+		}
+	}
+	visit := func() (status int, policy string) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.url+"/x", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = "shop.example"
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		return response.StatusCode, response.Header.Get("RateLimit-Policy")
+	}
+	write("", "")
+	p.fails(t, exitFailed, "the host shop.example is not claimed by the app", "deploy", "shop")
+	write("domains: [shop.example, '*.Shop.Example.']\n", ", rate_limit: {requests: 1, per_seconds: 3600, by: 'header:X-Key'}")
+	deploy("domain shop.example created", "domain *.shop.example created", "route GET shop.example/x created", "route GET /y created")
+	deploy()
+	for _, want := range []int{200, 429} {
+		if status, policy := visit(); status != want || policy != `"route";q=1;w=3600` {
+			t.Errorf("GET shop.example/x = %d with %s, want %d", status, policy, want)
+		}
+	}
+	write("domains: [shop.example]\n", "")
+	deploy("route GET shop.example/x updated", "domain *.shop.example deleted")
+	if status, policy := visit(); status != 200 || policy != "" {
+		t.Errorf("GET shop.example/x = %d with %s, without a limit", status, policy)
 	}
 }

@@ -109,3 +109,18 @@ func (t *Table) answering(host string) (appID string, claimed bool) {
 	}
 	return t.unclaimed.AppID, false
 }
+
+// Stranded returns the routes of named hosts that their apps have not claimed, and which answer nowhere.
+func (t *Table) Stranded() (stranded []store.Route) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	for _, e := range t.byID {
+		if e.route.HostKind == store.HostAny {
+			continue
+		}
+		if claim, ok := t.claims.Of(e.route.Host); !ok || claim.AppID != e.route.AppID {
+			stranded = append(stranded, e.route)
+		}
+	}
+	return stranded
+}

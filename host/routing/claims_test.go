@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/host/store"
 )
@@ -56,6 +57,9 @@ func TestStrandedBy(t *testing.T) {
 		route(t, "other", "b", "", "b.com", "/"),
 		route(t, "lost", "c", "", "b.com", "/"), // which answers nowhere as it is
 	}, claim("a", "*.a.com"), claim("b", "b.com"), claim("b", "*.b.com"))
+	lost := table.Stranded()
+	require.Len(t, lost, 1)
+	assert.Equal(t, "lost", lost[0].ID)
 	for _, c := range []struct {
 		claim store.Domain
 		goes  bool
