@@ -216,6 +216,9 @@ func TestRestOfAPrefix(t *testing.T) {
 func TestHosts(t *testing.T) {
 	s := newSite(t)
 	s.App("app")
+	for _, host := range []string{"*.example.com", "api.example.com"} {
+		do[wire.Domain](s, "POST", "apps/app/domains", wire.DomainCreate{Host: host}, 201)
+	}
 	for host, answer := range map[string]string{"": "any", "*.example.com": "wild", "api.example.com": "strict"} {
 		script := s.Script("app", answer, fmt.Sprintf("%q", answer))
 		do[wire.Route](s, "POST", "scripts/"+script.ID+"/routes", wire.RouteCreate{Path: "/h", Host: host}, 201)
