@@ -85,11 +85,15 @@ func newLoud(quiet store.Relay) *loud {
 	return &loud{quiet, make(chan struct{}, 1), make(chan struct{}, 1)}
 }
 
-func (l *loud) Shared() bool                                          { return true }
-func (l *loud) AnnounceRequests(context.Context) error                { return announce(l.requests) }
-func (l *loud) AnnounceAnswers(context.Context) error                 { return announce(l.answers) }
-func (l *loud) ListenRequests(ctx context.Context, wake func()) error { return hear(ctx, l.requests, wake) }
-func (l *loud) ListenAnswers(ctx context.Context, wake func()) error  { return hear(ctx, l.answers, wake) }
+func (l *loud) Shared() bool                           { return true }
+func (l *loud) AnnounceRequests(context.Context) error { return announce(l.requests) }
+func (l *loud) AnnounceAnswers(context.Context) error  { return announce(l.answers) }
+func (l *loud) ListenRequests(ctx context.Context, wake func()) error {
+	return hear(ctx, l.requests, wake)
+}
+func (l *loud) ListenAnswers(ctx context.Context, wake func()) error {
+	return hear(ctx, l.answers, wake)
+}
 
 func announce(to chan<- struct{}) error {
 	select {
