@@ -37,7 +37,8 @@ type pair struct {
 	server   string        // its address
 }
 
-func startPair(t *testing.T) *pair {
+// startPair starts the nodes, with variables of both.
+func startPair(t *testing.T, variables ...string) *pair {
 	t.Helper()
 	p := &pair{t: t, arrived: make(chan string, 200), released: make(chan struct{})}
 	held := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -50,6 +51,7 @@ func startPair(t *testing.T) *pair {
 	t.Cleanup(held.Close)
 	p.server = held.URL
 	env := []string{"PICLOUD_DATABASE_URL=" + pgtest.URL(t), "PICLOUD_FILES_ROOT=" + t.TempDir(), "PICLOUD_HTTP_ALLOW_PRIVATE=true"}
+	env = append(env, variables...)
 	place := newPlace(t)
 	place.env = append(place.env, append(env, "PICLOUD_ROLE=api")...)
 	p.place = newPlace(t)
@@ -367,6 +369,29 @@ func TestNodesThatGoAway(t *testing.T) {
 		status, body := read(<-answered)
 		assert.Equal(t, []any{200, "done"}, []any{status, body})
 		require.NoError(t, <-p.asks.exited)
+	})
+	t.Run("who runs is stopped, and does not wait", func(t *testing.T) {
+		p := startPair(t, "PICLOUD_SHUTDOWN_GRACE=10ms")
+		p.waits("interrupted")
+		answered, _ := p.begin("/interrupted/")
+		require.NoError(t, p.runs.end(syscall.SIGTERM))
+		status, body := read(<-answered)
+		assert.Equal(t, 503, status)
+		assert.Contains(t, body, `"code":"cancelled"`)
+	})
+	t.Run("who asked is stopped, and does not wait", func(t *testing.T) {
+		p := startPair(t, "PICLOUD_SHUTDOWN_GRACE=10ms")
+		script := p.waits("hurried")
+		answered, _ := p.begin("/hurried/")
+		require.NoError(t, p.asks.end(syscall.SIGTERM))
+		status, body := read(<-answered)
+		assert.Equal(t, 503, status)
+		assert.Contains(t, body, `"code":"cancelled"`)
+		var err error
+		p.client, err = client.New(p.runs.url, p.token)
+		require.NoError(t, err)
+		found := p.abandoned(script)
+		assert.Equal(t, []any{"node_stopped", "cancelled"}, []any{found.Reason, found.Outcome})
 	})
 	t.Run("there is nobody who runs", func(t *testing.T) {
 		p := startPair(t)
