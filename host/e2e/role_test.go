@@ -267,6 +267,15 @@ func TestNodeThatRunsNoScripts(t *testing.T) {
 	require.Equal(t, 422, status)
 	require.Contains(t, string(body), "script_invalid")
 
+	// What is changed there counts at once.
+	script = p.script("changes", `0`, `{}`)
+	for i := range 20 {
+		status, body = p.asks.fetch("PUT", "/api/v1/admin/scripts/"+script.ID, p.token, fmt.Sprintf(`{"source":"%d"}`, i))
+		require.Equal(t, 200, status, "%s", body)
+		_, body = p.asks.fetch("GET", "/changes/", "", "")
+		require.Equal(t, fmt.Sprint(i), string(body))
+	}
+
 	// What is to be done later is done by the other: events, and requests of asynchronous routes.
 	handler := p.script("later", `kv::collection("later").set("done", true)`, `{}`)
 	status, body = p.asks.fetch("POST", "/api/v1/admin/apps/default/triggers/queue", p.token, fmt.Sprintf(`{"script":%q,"topic":"t"}`, handler.ID))

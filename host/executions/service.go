@@ -87,6 +87,7 @@ func New(c Config) *Service {
 // Invocation asks for one execution.
 type Invocation struct {
 	ScriptID  string
+	Version   int64 // of the script, that it must have at least; 0: any
 	Type      abi.InvocationType
 	RequestID string
 	Request   *abi.Request // nil for an event
@@ -171,6 +172,10 @@ func (s *Service) Ceiling() abi.Limits { return s.ceiling }
 // is in the outcome.
 func (s *Service) Run(ctx context.Context, in Invocation) (*Outcome, error) {
 	script, err := s.scripts.get(ctx, in.ScriptID)
+	if err == nil && script.row.Version < in.Version { // another node has changed it just now
+		s.Changed(script.row.AppID)
+		script, err = s.scripts.get(ctx, in.ScriptID)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -87,7 +87,7 @@ func (a *Asker) Stop(ctx context.Context) error {
 // take and 2 s, and gives up earlier when ctx ends. The error is [fault.TooLarge] of a request that cannot be
 // passed on, [fault.Unreachable] when the node that ran the script is gone, or the store's.
 func (a *Asker) Run(ctx context.Context, in executions.Invocation, script store.Script, limits abi.Limits) (*executions.Outcome, error) {
-	payload, err := encodeQuestion(in)
+	payload, err := encodeQuestion(in, script.Version)
 	if err != nil {
 		return nil, err
 	}

@@ -49,6 +49,7 @@ const (
 
 // question is a request as it is kept.
 type question struct {
+	Version      int64 // of the script, which the other node may not have heard of yet
 	Type         abi.InvocationType
 	RequestID    string
 	Request      *abi.Request `json:",omitempty"` // without its form, which is in the body
@@ -56,8 +57,8 @@ type question struct {
 	Capabilities []abi.Capability
 }
 
-func encodeQuestion(in executions.Invocation) (json.RawMessage, error) {
-	q := question{Type: in.Type, RequestID: in.RequestID, Event: in.Event, Capabilities: in.Capabilities}
+func encodeQuestion(in executions.Invocation, version int64) (json.RawMessage, error) {
+	q := question{Version: version, Type: in.Type, RequestID: in.RequestID, Event: in.Event, Capabilities: in.Capabilities}
 	if in.Request != nil {
 		request := *in.Request
 		request.Form, request.FormError = nil, ""
@@ -80,7 +81,7 @@ func invocation(r store.RelayedRequest) (executions.Invocation, error) {
 		form.Set(q.Request)
 	}
 	return executions.Invocation{
-		ScriptID: r.ScriptID, ExecutionID: r.ID, Type: q.Type, RequestID: q.RequestID, Request: q.Request, Event: msgp.Raw(q.Event),
+		ScriptID: r.ScriptID, Version: q.Version, ExecutionID: r.ID, Type: q.Type, RequestID: q.RequestID, Request: q.Request, Event: msgp.Raw(q.Event),
 		Capabilities: q.Capabilities,
 	}, nil
 }

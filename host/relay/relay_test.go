@@ -124,7 +124,7 @@ func (n *nodes) worker(places int, run runner) *Worker {
 
 // ask has a request run.
 func (n *nodes) ask(ctx context.Context, in executions.Invocation) (*executions.Outcome, error) {
-	return n.asker.Run(ctx, in, store.Script{ID: "script", AppID: n.app.ID}, abi.Limits{TimeoutMS: patience.Milliseconds()})
+	return n.asker.Run(ctx, in, store.Script{ID: "script", AppID: n.app.ID, Version: 7}, abi.Limits{TimeoutMS: patience.Milliseconds()})
 }
 
 // asked has a request run beside the test.
@@ -183,7 +183,7 @@ func TestRequests(t *testing.T) {
 			if in.ExecutionID == "" {
 				in.ExecutionID = got.ExecutionID
 			}
-			in.ScriptID = "script"
+			in.ScriptID, in.Version = "script", 7
 			require.Equal(t, in, got)
 			require.Equal(t, in.ExecutionID, out.ExecutionID)
 		}
