@@ -287,6 +287,19 @@ func TestNodeThatRunsNoScripts(t *testing.T) {
 		return status == 200
 	}, patience, 20*time.Millisecond)
 
+	status, body = p.asks.fetch("POST", "/api/v1/admin/scripts/"+handler.ID+"/routes", p.token, `{"method":"POST","path":"/job","dispatch":"async"}`)
+	require.Equal(t, 201, status, "%s", body)
+	status, body = p.asks.fetch("POST", "/job", "", "")
+	require.Equal(t, 202, status, "%s", body)
+	var accepted struct {
+		ExecutionID string `json:"execution_id"`
+	}
+	require.NoError(t, json.Unmarshal(body, &accepted))
+	require.Eventually(t, func() bool {
+		execution, err := p.client.Execution(t.Context(), accepted.ExecutionID)
+		return err == nil && execution.Outcome == "ok"
+	}, patience, 20*time.Millisecond)
+
 	// Many at once.
 	var all sync.WaitGroup
 	for i := range 100 {
@@ -409,6 +422,20 @@ func TestNodesThatGoAway(t *testing.T) {
 		status, body := p.asks.fetch("GET", "/alone/", "", "")
 		assert.Equal(t, 504, status)
 		assert.Contains(t, string(body), `"code":"timeout"`)
+		status, body = p.asks.fetch("POST", "/api/v1/admin/apps/default/triggers/cron", p.token, `{"script":"alone","schedule":"* * * * * *"}`)
+		require.Equal(t, 201, status, "%s", body)
+		status, body = p.asks.fetch("POST", "/api/v1/admin/apps/default/triggers/queue", p.token, `{"script":"alone","topic":"t"}`)
+		require.Equal(t, 201, status, "%s", body)
+		status, body = p.asks.fetch("POST", "/api/v1/admin/apps/default/queues/t/messages", p.token, `{"message":1}`)
+		require.Equal(t, 202, status, "%s", body)
+		status, _ = p.asks.fetch("GET", "/alone/", "", "") // which takes longer than the schedule's second
+		require.Equal(t, 504, status)
+		var waiting []string
+		for event, err := range p.client.Events(t.Context(), "default", client.EventQuery{}) {
+			require.NoError(t, err)
+			waiting = append(waiting, event.Source+" "+event.State)
+		}
+		assert.Equal(t, []string{"queue waiting"}, waiting, "nothing is delivered, and no schedule comes to its time")
 		require.NoError(t, p.asks.end(syscall.SIGTERM))
 	})
 }

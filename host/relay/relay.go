@@ -99,7 +99,7 @@ type answer struct {
 
 // answerOf is what is kept of an execution, or of the error that there is none. Its log goes with it where
 // somebody may look at that.
-func answerOf(id string, in executions.Invocation, out *executions.Outcome, err error) store.RelayedAnswer {
+func answerOf(id string, of abi.InvocationType, out *executions.Outcome, err error) store.RelayedAnswer {
 	a := store.RelayedAnswer{ID: id}
 	if err != nil {
 		code := fault.Of(err)
@@ -109,7 +109,7 @@ func answerOf(id string, in executions.Invocation, out *executions.Outcome, err 
 	kept := answer{
 		AppID: out.AppID, Response: out.Response, Error: out.Error, Duration: out.Duration, Operations: out.Operations,
 	}
-	if in.Type != abi.InvocationHTTP {
+	if of != abi.InvocationHTTP {
 		kept.Lines = out.Lines
 	}
 	a.Outcome, a.Status, a.Payload = out.Name(), out.Status(), encode(kept)

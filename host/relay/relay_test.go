@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -408,7 +410,7 @@ func TestWorkerStops(t *testing.T) {
 // Who waits for a node that is gone is told so, and what that node says later goes nowhere.
 func TestWorkerIsGone(t *testing.T) {
 	onEach(t, func(t *testing.T, n *nodes) {
-		done := n.asked(t.Context(), executions.Invocation{})
+		done := n.asked(t.Context(), executions.Invocation{Type: abi.InvocationHTTP})
 		var taken []store.RelayedRequest
 		require.Eventually(t, func() bool {
 			var err error
@@ -422,6 +424,26 @@ func TestWorkerIsGone(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, void)
 		require.Equal(t, []store.AbandonReason{store.AbandonedLost}, n.abandoned(1))
+	})
+}
+
+// What a worker runs whose lease has ended is ended, too.
+func TestLeaseEnds(t *testing.T) {
+	onEach(t, func(t *testing.T, n *nodes) {
+		run, began, over := endless(n)
+		w := n.worker(1, run)
+		done := n.asked(t.Context(), executions.Invocation{})
+		<-began
+		w.mu.Lock()
+		token := slices.Collect(maps.Keys(w.tokens))[0]
+		w.mu.Unlock()
+		require.Eventually(t, func() bool { // until the worker's own renewal has not come between
+			_, err := n.relay.Renew(t.Context(), token, -time.Second) // as if it had been away
+			require.NoError(t, err)
+			return len(done) == 1
+		}, patience, 10*time.Millisecond)
+		require.Equal(t, fault.Unreachable, fault.Of((<-done).err))
+		<-over
 	})
 }
 

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -138,7 +140,7 @@ func (w *Worker) begin(token string, taken []store.RelayedRequest) {
 		w.metrics.running.Inc()
 		w.work.Go(func() {
 			defer w.end(token, request.ID)
-			w.serve(ctx, token, request)
+			w.serve(ctx, token, &request)
 		})
 	}
 }
@@ -159,8 +161,16 @@ func (w *Worker) end(token, id string) {
 }
 
 // serve runs a request and hands in the answer, under the lease of the token.
-func (w *Worker) serve(ctx context.Context, token string, request store.RelayedRequest) {
-	in, out, err := w.run(ctx, request)
+func (w *Worker) serve(ctx context.Context, token string, request *store.RelayedRequest) {
+	in, err := invocation(*request)
+	request.Payload = nil // it may be large, and is not needed any more
+	var out *executions.Outcome
+	if err == nil {
+		out, err = w.run(ctx, in)
+	}
+	if err != nil && fault.Of(err) != fault.NotFound {
+		w.log.Error("a request of another node could not be run", "execution_id", request.ID, "error", err)
+	}
 	// Of an execution that has not begun nothing is lost: a node with room may begin it.
 	if err == nil && out.Error != nil && out.Error.Code == abi.CodeOverloaded && request.Tries < maxTries {
 		if err := w.store.Return(context.WithoutCancel(ctx), request.ID, token, returnPause+rand.N(returnPause)); err != nil {
@@ -169,9 +179,19 @@ func (w *Worker) serve(ctx context.Context, token string, request store.RelayedR
 		time.AfterFunc(2*returnPause, w.taker.Wake)
 		return
 	}
-	answer := answerOf(request.ID, in, out, err)
+	answer := answerOf(request.ID, in.Type, out, err)
 	answer.Token = token
 	w.hand(context.WithoutCancel(ctx), answer)
+}
+
+// run runs a script. A panic is an error of ours.
+func (w *Worker) run(ctx context.Context, in executions.Invocation) (out *executions.Outcome, err error) {
+	defer func() {
+		if defect := recover(); defect != nil {
+			err = fmt.Errorf("panic: %v\n%s", defect, debug.Stack())
+		}
+	}()
+	return w.runner.Run(ctx, in)
 }
 
 // hand hands an answer in. A database that is away may be back while the lease lasts; after that whoever
@@ -201,40 +221,22 @@ func (w *Worker) hand(ctx context.Context, answer store.RelayedAnswer) {
 	}
 }
 
-// run runs a request. A panic is an error of ours.
-func (w *Worker) run(ctx context.Context, request store.RelayedRequest) (in executions.Invocation, out *executions.Outcome, err error) {
-	defer func() {
-		if defect := recover(); defect != nil {
-			w.log.Error("an execution panicked", "execution_id", request.ID, "panic", defect, "stack", string(debug.Stack()))
-			err = errors.New("panic")
-		}
-	}()
-	if in, err = invocation(request); err != nil {
-		w.log.Error("a request of another node cannot be read", "execution_id", request.ID, "error", err)
-		return in, nil, err
-	}
-	out, err = w.runner.Run(ctx, in)
-	if err != nil && fault.Of(err) != fault.NotFound {
-		w.log.Error("a request of another node could not be run", "execution_id", request.ID, "error", err)
-	}
-	return in, out, err
-}
-
-// renew makes the leases of what runs last, and ends what nobody waits for any more.
+// renew makes the leases of what runs last, and ends what nobody waits for any more: it was given up, or its
+// lease has ended.
 func (w *Worker) renew(ctx context.Context) error {
 	w.mu.Lock()
-	var tokens []string
-	for token := range w.tokens {
-		tokens = append(tokens, token)
-	}
+	tokens := slices.Collect(maps.Keys(w.tokens))
 	w.mu.Unlock()
 	var failed []error
 	for _, token := range tokens {
-		unwanted, err := w.store.Renew(ctx, token, lease)
-		failed = append(failed, err)
+		wanted, err := w.store.Renew(ctx, token, lease)
+		if err != nil {
+			failed = append(failed, err)
+			continue
+		}
 		w.mu.Lock()
-		for _, id := range unwanted {
-			if cancel := w.tokens[token][id]; cancel != nil {
+		for id, cancel := range w.tokens[token] {
+			if !slices.Contains(wanted, id) {
 				cancel()
 			}
 		}

@@ -73,8 +73,8 @@ type Relay interface {
 	// [MaxClaimBytes].
 	Take(ctx context.Context, token string, limit int, lease time.Duration) ([]RelayedRequest, error)
 	// Renew makes the lease of a token last for so long from now on, and returns the ids of its requests
-	// that nobody waits for any more.
-	Renew(ctx context.Context, token string, lease time.Duration) (unwanted []string, err error)
+	// that somebody still waits for.
+	Renew(ctx context.Context, token string, lease time.Duration) (wanted []string, err error)
 	// Return gives a request back that was not begun, due after a pause.
 	Return(ctx context.Context, id, token string, pause time.Duration) error
 	// Answer hands in how a request ended. Nothing happens, and void is true, when it is not under the

@@ -142,18 +142,18 @@ func (r relay) Take(ctx context.Context, token string, limit int, lease time.Dur
 	return many(ctx, r.s.writer(), "requests", scanRequest, r.s.timed(requestTake), r.s.db.now(), limit, token, lease.Microseconds(), store.MaxClaimBytes)
 }
 
-func (r relay) Renew(ctx context.Context, token string, lease time.Duration) (unwanted []string, err error) {
+func (r relay) Renew(ctx context.Context, token string, lease time.Duration) (wanted []string, err error) {
 	type renewed struct{ id, givenUp string }
 	found, err := many(ctx, r.s.writer(), "requests", func(row scanner) (r renewed, err error) {
 		err = row.Scan(&r.id, &r.givenUp)
 		return r, err
 	}, r.s.timed(requestRenew), r.s.db.now(), token, lease.Microseconds())
 	for _, request := range found {
-		if request.givenUp != "" {
-			unwanted = append(unwanted, request.id)
+		if request.givenUp == "" {
+			wanted = append(wanted, request.id)
 		}
 	}
-	return unwanted, err
+	return wanted, err
 }
 
 func (r relay) Return(ctx context.Context, id, token string, pause time.Duration) error {
