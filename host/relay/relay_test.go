@@ -508,3 +508,32 @@ func BenchmarkRelay(b *testing.B) {
 		})
 	})
 }
+
+// BenchmarkTake is what a worker's look costs, with so many requests of one app that wait.
+func BenchmarkTake(b *testing.B) {
+	for _, waiting := range []int{0, 250, 10_000} {
+		b.Run(fmt.Sprint(waiting, " wait"), func(b *testing.B) {
+			n := newNodes(b, openPostgres)
+			ask := func(app, node string) {
+				require.NoError(b, n.relay.Ask(b.Context(), store.RelayedRequest{
+					ID: uuid.Must(uuid.NewV7()).String(), AppID: app, ReplyTo: node, Wait: time.Hour, Payload: json.RawMessage(`{}`),
+				}))
+			}
+			for range waiting {
+				ask("flood", "other")
+			}
+			if waiting > 0 { // as much of the flood runs as may
+				_, err := n.relay.Take(b.Context(), "flood", 16, time.Hour)
+				require.NoError(b, err)
+			}
+			for b.Loop() {
+				ask("few", "other")
+				taken, err := n.relay.Take(b.Context(), "few", 1, time.Hour)
+				require.NoError(b, err)
+				require.Len(b, taken, 1)
+				_, _, err = n.relay.Answer(b.Context(), store.RelayedAnswer{ID: taken[0].ID, Token: "few", Payload: json.RawMessage(`{}`)})
+				require.NoError(b, err)
+			}
+		})
+	}
+}
