@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/background"
 	"github.com/picloud/picloud/host/executions"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
@@ -424,6 +425,34 @@ func TestWorkerIsGone(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, void)
 		require.Equal(t, []store.AbandonReason{store.AbandonedLost}, n.abandoned(1))
+	})
+}
+
+// Abandoned executions are kept for a while.
+func TestRetention(t *testing.T) {
+	onEach(t, func(t *testing.T, n *nodes) {
+		ctx := t.Context()
+		require.NoError(t, n.relay.Abandon(ctx, store.RelayedAnswer{ID: "x", AppID: n.app.ID, AskedAt: time.Now()}, store.AbandonedByClient))
+		n.abandoned(1)
+		for _, c := range []struct {
+			retention time.Duration
+			left      int
+		}{{0, 1}, {time.Hour, 1}, {time.Nanosecond, 0}} {
+			w := NewWorker(WorkerConfig{Store: n.relay, Places: 1, Retention: c.retention})
+			var swept []*background.Subscription[int64]
+			for _, service := range w.Group {
+				if sweep, ok := service.(*background.Sweep); ok {
+					swept = append(swept, sweep.Swept())
+				}
+			}
+			w.Start()
+			for _, s := range swept {
+				_, err := s.Next(ctx)
+				require.NoError(t, err)
+			}
+			require.NoError(t, w.Stop(ctx))
+			n.abandoned(c.left)
+		}
 	})
 }
 
