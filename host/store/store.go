@@ -42,7 +42,6 @@ type Store interface {
 	Sessions() Sessions
 	APIKeys() APIKeys
 	Executions() Executions
-	Relay() Relay
 	KV() KV
 	Docs() Docs
 	Files() Files
@@ -53,6 +52,7 @@ type Store interface {
 	Idempotency() Idempotency
 	Topics() Topics
 	Published() PublishedLog
+	Relay() Relay
 
 	// InTx runs fn in one transaction: all that fn does through tx is kept when fn returns nil, and
 	// none of it otherwise. InTx returns fn's error as it is. Transactions exclude each other and

@@ -129,7 +129,6 @@ func (s *sqlStore) Users() store.Users           { return users{s} }
 func (s *sqlStore) Sessions() store.Sessions     { return sessions{s} }
 func (s *sqlStore) APIKeys() store.APIKeys       { return apiKeys{s} }
 func (s *sqlStore) Executions() store.Executions { return executions{s} }
-func (s *sqlStore) Relay() store.Relay           { return relay{s} }
 func (s *sqlStore) KV() store.KV                 { return kv{s} }
 func (s *sqlStore) Docs() store.Docs             { return docs{s} }
 func (s *sqlStore) Files() store.Files           { return files{s} }
@@ -141,6 +140,7 @@ func (s *sqlStore) DeadLetters() store.DeadLetters { return deadLetters{s} }
 func (s *sqlStore) Idempotency() store.Idempotency { return idempotency{s} }
 func (s *sqlStore) Topics() store.Topics           { return topics{s} }
 func (s *sqlStore) Published() store.PublishedLog  { return published{s} }
+func (s *sqlStore) Relay() store.Relay             { return relay{s} }
 
 func (s *sqlStore) InTx(ctx context.Context, fn func(tx store.Store) error) error {
 	if s.tx != nil {
