@@ -36,6 +36,7 @@ var requests = []any{
 	abi.CryptoVerifyRequest{}, abi.CryptoHashPasswordRequest{}, abi.CryptoVerifyPasswordRequest{}, abi.JWTSignRequest{}, abi.JWTVerifyRequest{}, abi.GzipRequest{},
 	abi.QueuePushRequest{}, abi.PubSubPublishRequest{}, abi.PubSubTokenRequest{}, abi.InvokeAsyncRequest{},
 	abi.DeadLettersListRequest{}, abi.DeadLettersGetRequest{}, abi.DeadLettersResolveRequest{},
+	abi.SecretsGetRequest{}, abi.SecretsListRequest{},
 	abi.RequestSaveFileRequest{}, abi.StreamStartRequest{}, abi.StreamWriteRequest{}, abi.StreamEventRequest{},
 }
 
