@@ -99,6 +99,11 @@ var examples = map[string][]string{
 	"topics token":  {"picloud topics token orders.7 --ttl 10m"},
 	"topics delete": {"picloud topics delete prices"},
 
+	"secrets list":   {"picloud secrets list --app shop"},
+	"secrets set":    {"picloud secrets set stripe-key --app shop < stripe-key", "picloud secrets set tls-key --file key.pem"},
+	"secrets delete": {"picloud secrets delete stripe-key"},
+	"secrets rotate": {"picloud secrets rotate"},
+
 	"kv collections": {"picloud kv collections"},
 	"kv list":        {"picloud kv list settings --prefix theme. --limit 0"},
 	"kv get":         {"picloud kv get settings motd"},

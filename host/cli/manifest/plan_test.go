@@ -20,6 +20,8 @@ import (
 // remote is what a server holds of one app, and what is done to it.
 type remote struct {
 	app      *wire.App
+	secrets  []string
+	hidden   bool // which secrets there are
 	scripts  []wire.Script
 	routes   []wire.Route
 	triggers []wire.Trigger
@@ -71,6 +73,17 @@ func (r *remote) Script(_ context.Context, id string) (wire.Script, error) {
 
 func (r *remote) AppRoutes(context.Context, string) iter.Seq2[wire.Route, error] {
 	return listing(r.routes)
+}
+
+func (r *remote) Secrets(context.Context, string) iter.Seq2[wire.Secret, error] {
+	if r.hidden {
+		return func(yield func(wire.Secret, error) bool) { yield(wire.Secret{}, refused(http.StatusForbidden)) }
+	}
+	var listed []wire.Secret
+	for _, name := range r.secrets {
+		listed = append(listed, wire.Secret{Name: name})
+	}
+	return listing(listed)
 }
 
 func (r *remote) CreateApp(_ context.Context, app wire.AppCreate) (wire.App, error) {
