@@ -188,16 +188,22 @@ func forms(value string) (all []string) {
 	return all
 }
 
-// inJSON is a text as a string of JSON has it, with and without the escapes for HTML, and as one has that within another.
+// inJSON is a text as a string of JSON has it, with and without the escapes for HTML, and as such a string
+// is within another.
 func inJSON(text string) (all []string) {
+	texts := []string{text}
 	for range 2 {
-		var plain strings.Builder
-		encoder := json.NewEncoder(&plain)
-		encoder.SetEscapeHTML(false)
-		_ = encoder.Encode(text) // a string
-		html, _ := json.Marshal(text)
-		text = strings.TrimSuffix(strings.TrimSuffix(plain.String(), "\n")[1:], `"`)
-		all = append(all, text, string(html[1:len(html)-1]))
+		var escaped []string
+		for _, text := range texts {
+			var plain strings.Builder
+			encoder := json.NewEncoder(&plain)
+			encoder.SetEscapeHTML(false)
+			_ = encoder.Encode(text) // a string
+			html, _ := json.Marshal(text)
+			escaped = append(escaped, strings.TrimSuffix(plain.String()[1:], "\"\n"), string(html[1:len(html)-1]))
+		}
+		texts = escaped
+		all = append(all, texts...)
 	}
 	return all
 }

@@ -218,6 +218,9 @@ func sameCORS(there, wanted *wire.CORS) bool {
 	return bytes.Equal(a, b)
 }
 
+// defaultTolerance is the server's, in seconds.
+const defaultTolerance = 300
+
 // sameSignature reports whether a route demands what is wanted.
 func sameSignature(there, wanted *wire.Signature) bool {
 	if wanted != nil && wanted.Scheme == "none" {
@@ -226,8 +229,11 @@ func sameSignature(there, wanted *wire.Signature) bool {
 	if there == nil || wanted == nil {
 		return there == wanted
 	}
-	return there.Scheme == wanted.Scheme && there.Secret == wanted.Secret &&
-		(wanted.Tolerance == 0 || there.Tolerance == wanted.Tolerance) // else as it is
+	tolerance := wanted.Tolerance
+	if tolerance == 0 && there.Tolerance != 0 { // of a scheme that signs a time
+		tolerance = defaultTolerance
+	}
+	return there.Scheme == wanted.Scheme && there.Secret == wanted.Secret && there.Tolerance == tolerance
 }
 
 func (s *routeStep) apply(ctx context.Context, a *application) (Change, error) {
