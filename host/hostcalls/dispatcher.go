@@ -65,7 +65,7 @@ type Services struct {
 	// Transactions begins those of kv and docs: the store of both; nil: there are none.
 	Transactions Transactions
 	Events       Events           // nil: the operations on events are not available
-	Secrets      *secrets.Service // nil: the operations on secrets are not available, and nothing is masked
+	Secrets      *secrets.Service // nil: nothing is masked
 }
 
 // Config is what a [Dispatcher] is made of beside the services.

@@ -14,9 +14,6 @@ import (
 
 // secretsHandlers read the app's secrets.
 func secretsHandlers(s *secrets.Service) map[abi.Op]Handler {
-	if s == nil {
-		return nil
-	}
 	return map[abi.Op]Handler{
 		abi.OpSecretsGet: handle(abi.OpSecretsGet, func(ctx context.Context, scope *Scope, r *abi.SecretsGetRequest) (msgp.Marshaler, error) {
 			value, err := s.Get(ctx, scope.AppID, r.Name)
