@@ -25,6 +25,7 @@ import (
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/front"
 	"github.com/picloud/picloud/host/kv"
+	"github.com/picloud/picloud/host/secrets"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -36,6 +37,7 @@ type Config struct {
 	KV             *kv.Service
 	Docs           *docs.Service
 	Files          *files.Service
+	Secrets        *secrets.Service
 	Catalog        *catalog.Catalog
 	Events         *events.Emitter
 	MaxBodyBytes   int64          // of a request, uploads of files and plugins excepted
@@ -57,6 +59,7 @@ type API struct {
 	kv         *kv.Service
 	docs       *docs.Service
 	files      *files.Service
+	secrets    *secrets.Service
 	catalog    *catalog.Catalog
 	maxBody    int64
 	maxPlugin  int64
@@ -76,7 +79,7 @@ type API struct {
 func New(c Config) *API {
 	return &API{
 		store: c.Store, authority: c.Authority, executions: c.Executions, catalog: c.Catalog,
-		kv: c.KV, docs: c.Docs, files: c.Files,
+		kv: c.KV, docs: c.Docs, files: c.Files, secrets: c.Secrets,
 		maxBody: c.MaxBodyBytes, maxPlugin: cmp.Or(c.MaxPluginBytes, 16<<20), quotas: c.Quotas, version: c.Version, log: c.Logger,
 		events: c.Events, triggerRetry: c.TriggerRetry, triggerConcurrency: c.TriggerConcurrency,
 	}
@@ -118,6 +121,7 @@ func (a *API) Mount(app *fiber.App) {
 	a.mountTriggers(admin)
 	a.mountEvents(admin)
 	a.mountTopics(admin)
+	a.mountSecrets(admin)
 	a.mountKV(admin)
 	a.mountDocs(admin)
 	a.mountFiles(admin)

@@ -141,6 +141,7 @@ func (s *sqlStore) Idempotency() store.Idempotency { return idempotency{s} }
 func (s *sqlStore) Topics() store.Topics           { return topics{s} }
 func (s *sqlStore) Published() store.PublishedLog  { return published{s} }
 func (s *sqlStore) Relay() store.Relay             { return relay{s} }
+func (s *sqlStore) Secrets() store.Secrets         { return secrets{s} }
 
 func (s *sqlStore) InTx(ctx context.Context, fn func(tx store.Store) error) error {
 	if s.tx != nil {

@@ -84,6 +84,7 @@ func Exercise(t *testing.T, fresh func(tb testing.TB) Opener) {
 		{"Relay", onOne(testRelay)},
 		{"RelayAbandoned", onOne(testRelayAbandoned)},
 		{"RelayListening", testRelayListening},
+		{"Secrets", onOne(testSecrets)},
 	} {
 		t.Run(topic.name, func(t *testing.T) { topic.test(t, fresh) })
 	}
