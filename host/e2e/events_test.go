@@ -239,7 +239,7 @@ func TestQueueAndDeadLetterCommands(t *testing.T) {
 	}
 }
 
-// A picloud.yaml has the triggers of an app, too, and deploying again changes nothing.
+// A picloud.yaml has the triggers and topics of an app, too, and deploying again changes nothing.
 func TestDeployTriggers(t *testing.T) {
 	p, _ := loggedIn(t)
 	const head = "app: shop\nscripts: [{name: keep}, {name: other, file: keep.rhai}]\n"
@@ -296,6 +296,14 @@ func TestDeployTriggers(t *testing.T) {
 	p.fails(t, exitUsage, "line 5: field shedule is not known here", "deploy", "shop")
 	p.write(t, "shop/picloud.yaml", head+"triggers:\n  - {name: orders, kind: kv, script: keep, collection: c}\n")
 	p.fails(t, exitFailed, "trigger orders: is deployed as one of docs: delete it first", "deploy", "shop")
+
+	p.write(t, "shop/picloud.yaml", head+"topics:\n  - {topic: news, access: public}\n  - {topic: mine}\n")
+	p.must(t, "deploy", "shop")
+	p.write(t, "shop/picloud.yaml", head+"topics:\n  - {topic: mine, access: public}\n")
+	p.must(t, "deploy", "shop", "--prune")
+	if topics := decode[[]wire.Topic](t, p, "topics", "list", "--app", "shop"); len(topics) != 1 || topics[0].Topic != "mine" || topics[0].Access != "public" {
+		t.Errorf("topics are %+v, want mine for anybody", topics)
+	}
 }
 
 // The picloud.yaml of the README can be deployed as it stands.
@@ -315,7 +323,7 @@ func TestManifestOfREADME(t *testing.T) {
 		p.write(t, "shop/"+name+".rhai", "1")
 	}
 	p.must(t, "deploy", "shop")
-	if got := p.must(t, "deploy", "shop"); strings.Count(got, "trigger ") != 5 || strings.Count(got, "unchanged") != 3+5+1 {
+	if got := p.must(t, "deploy", "shop"); strings.Count(got, "trigger ") != 5 || strings.Count(got, "unchanged") != 3+5+1+1 {
 		t.Errorf("deployed again it prints\n%s", got)
 	}
 }

@@ -32,8 +32,9 @@ type App struct {
 	CORS     *wire.CORS // nil leaves it as it is
 	Scripts  []Script   // modules first, else in the manifest's order; static sites last
 	Triggers []Trigger  // in the manifest's order; those of dead letters last
+	Topics   []Topic    // that are open to subscribers from outside
 	Create   bool       // create the app when it is missing
-	Prune    bool       // delete the scripts and triggers that are there and not wanted
+	Prune    bool       // delete the scripts, triggers and topics that are there and not wanted
 }
 
 // A Script is what a deploy wants to be true of a script. Nil fields are left as they are.
@@ -73,6 +74,9 @@ type Script struct {
 //	    kind: cron
 //	    script: todo
 //	    schedule: 0 9 * * 1-5
+//	topics:                     # which of pubsub can be subscribed to from outside
+//	  - topic: todos            # see topicEntry
+//	    access: public
 type document struct {
 	App      string         `yaml:"app"`
 	Name     string         `yaml:"name"`
@@ -80,6 +84,7 @@ type document struct {
 	Static   staticEntries  `yaml:"static"`
 	Scripts  []scriptEntry  `yaml:"scripts"`
 	Triggers []triggerEntry `yaml:"triggers"`
+	Topics   []topicEntry   `yaml:"topics"`
 }
 
 type scriptEntry struct {
@@ -161,6 +166,9 @@ func parse(root *os.Root, text []byte) (App, error) {
 		return App{}, err
 	}
 	app.Triggers = triggers
+	if app.Topics, err = readTopics(d.Topics); err != nil {
+		return App{}, err
+	}
 	return app, checkRoutes(app.Scripts)
 }
 
@@ -220,9 +228,11 @@ func describeYAML(err error) string {
 		" not found in type manifest.scriptEntry", " is not known here",
 		" not found in type manifest.document", " is not known here",
 		" not found in type manifest.triggerEntry", " is not known here", " not found in type manifest.retryEntry", " is not known here",
+		" not found in type manifest.topicEntry", " is not known here",
 		" not found in type manifest.routeMapping", " is not known here", " not found in type wire.CORS", " is not known here",
 		"[]manifest.routeEntry", "a list of routes", "manifest.routeMapping", "a route", "wire.CORS", "a CORS policy",
 		"[]manifest.triggerEntry", "a list of triggers", "manifest.triggerEntry", "a trigger", "manifest.retryEntry", "a retry policy",
+		"[]manifest.topicEntry", "a list of topics", "manifest.topicEntry", "a topic",
 		"manifest.scriptEntry", "a script", "manifest.document", "a manifest",
 	).Replace(err.Error())
 	lines := strings.Split(text, "\n")
