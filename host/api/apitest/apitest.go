@@ -210,6 +210,9 @@ func (s *Site) Request(method, path, body string, headers ...string) *http.Reque
 	require.NoError(s.T, err)
 	for _, header := range headers {
 		name, value, _ := strings.Cut(header, ": ")
+		if name == "Host" {
+			r.Host = value
+		}
 		r.Header.Add(name, value)
 	}
 	return r
