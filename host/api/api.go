@@ -38,9 +38,10 @@ type Config struct {
 	Files          *files.Service
 	Catalog        *catalog.Catalog
 	Events         *events.Emitter
-	MaxBodyBytes   int64          // of a request, uploads of files and plugins excepted
-	MaxPluginBytes int64          // of a plugin's module; 0: 16 MiB
-	Quotas         store.AppUsage // what an app may have; 0: no bound
+	QueueRate      func(lane string) float64 // messages done a second; see [dispatch.Dispatcher.QueueRate]
+	MaxBodyBytes   int64                     // of a request, uploads of files and plugins excepted
+	MaxPluginBytes int64                     // of a plugin's module; 0: 16 MiB
+	Quotas         store.AppUsage            // what an app may have; 0: no bound
 	Version        string
 	Logger         *slog.Logger
 
@@ -65,6 +66,7 @@ type API struct {
 	log        *slog.Logger
 
 	events             *events.Emitter
+	queueRate          func(lane string) float64
 	triggerRetry       store.Retry
 	triggerConcurrency int
 
@@ -78,7 +80,7 @@ func New(c Config) *API {
 		store: c.Store, authority: c.Authority, executions: c.Executions, catalog: c.Catalog,
 		kv: c.KV, docs: c.Docs, files: c.Files,
 		maxBody: c.MaxBodyBytes, maxPlugin: cmp.Or(c.MaxPluginBytes, 16<<20), quotas: c.Quotas, version: c.Version, log: c.Logger,
-		events: c.Events, triggerRetry: c.TriggerRetry, triggerConcurrency: c.TriggerConcurrency,
+		events: c.Events, queueRate: c.QueueRate, triggerRetry: c.TriggerRetry, triggerConcurrency: c.TriggerConcurrency,
 	}
 }
 

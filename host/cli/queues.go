@@ -33,8 +33,9 @@ var queueColumns = []column[namedQueue]{
 		if q.OldestAt == nil {
 			return ""
 		}
-		return localTime(*q.OldestAt)
+		return max(time.Since(*q.OldestAt), 0).Round(time.Second).String() // its age
 	}},
+	{"DONE/S", func(q namedQueue) string { return strconv.FormatFloat(q.Rate, 'f', 1, 64) }},
 	{"CONSUMER", func(q namedQueue) string { return q.Consumer }},
 }
 
@@ -44,7 +45,7 @@ var messageColumns = []column[wire.Event]{
 	{"KEY", func(e wire.Event) string { return e.Key }},
 	{"ATTEMPTS", func(e wire.Event) string { return strconv.Itoa(e.Attempts) }},
 	{"DUE", func(e wire.Event) string { return localTime(e.DueAt) }},
-	{"MESSAGE", func(e wire.Event) string { return excerpt(string(e.Payload)) }},
+	{"MESSAGE", payloadStart},
 }
 
 // A TopicArg is the argument that names a topic.

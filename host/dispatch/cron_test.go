@@ -56,8 +56,10 @@ func TestSchedules(t *testing.T) {
 					return
 				}
 				require.Len(t, made.Items, 1)
+				event, err := n.store.Outbox().Get(t.Context(), made.Items[0].ID)
+				require.NoError(t, err)
 				var payload events.Payload
-				require.NoError(t, json.Unmarshal(made.Items[0].Payload, &payload))
+				require.NoError(t, json.Unmarshal(event.Payload, &payload))
 				assert.Equal(t, events.Tick{Schedule: c.schedule, Timezone: "UTC", ScheduledAt: c.at, FiredAt: noon.Add(c.late), Missed: c.missed}, *payload.Cron)
 			})
 		}

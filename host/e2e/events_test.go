@@ -179,11 +179,11 @@ func TestQueueAndDeadLetterCommands(t *testing.T) {
 	p.fails(t, exitUsage, "MESSAGE must be JSON", "queues", "push", "mail/out", "hello")
 	p.fails(t, exitFailed, "needs a key", "queues", "push", "mail/out", "1", "--debounce", "1s")
 	p.fails(t, exitUsage, "topic must be 1 to 512 bytes, got 0", "queues", "messages", "")
-	if table := p.must(t, "queues", "list"); !regexp.MustCompile(`^TOPIC +WAITING +RUNNING +OLDEST +CONSUMER\nmail/out +2 +0 +\d{4}-.*\n$`).MatchString(table) {
+	if table := p.must(t, "queues", "list"); !regexp.MustCompile(`^TOPIC +WAITING +RUNNING +OLDEST +DONE/S +CONSUMER\nmail/out +2 +0 +\d+s +0\.0 *\n$`).MatchString(table) {
 		t.Errorf("table is\n%s", table)
 	}
 	messages := decode[[]wire.Event](t, p, "queues", "messages", "mail/out")
-	if len(messages) != 2 || messages[0].Key != "ada" || messages[0].Topic != "mail/out" {
+	if len(messages) != 2 || messages[0].Key != "ada" || messages[0].Topic != "mail/out" || messages[0].Payload != nil || messages[0].PayloadStart != `{"message":{"to":"ada"}}` {
 		t.Errorf("messages = %+v", messages)
 	}
 	p.fails(t, exitUsage, "Delete the messages of the topic mail/out that wait? Standard input is not a terminal to ask on: pass --yes", "queues", "clear", "mail/out")
