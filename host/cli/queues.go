@@ -97,7 +97,7 @@ type QueuesPushCmd struct {
 	Key      string        `help:"Of messages that are handled in order."`
 	Dedupe   string        `placeholder:"TEXT" help:"A message with the same one within 24 hours is dropped."`
 	Delay    time.Duration `placeholder:"DURATION" help:"Deliver it after this time: 90s, 1h30m."`
-	Debounce time.Duration `placeholder:"DURATION" help:"Deliver it after this time, in the place of the message of its --key that waits."`
+	Debounce time.Duration `placeholder:"DURATION" help:"Deliver it after this time, in the place of the debounced message of its --key that waits."`
 }
 
 // Run pushes the message.

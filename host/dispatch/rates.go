@@ -80,7 +80,7 @@ func (r *rates) count(claimed []store.Event, settled []store.Settlement) {
 	}
 	done := 0
 	for _, s := range settled {
-		if s.Retry == nil && s.Dead == nil {
+		if outcomeOf(s) == "done" {
 			done++
 		}
 	}

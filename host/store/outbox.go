@@ -179,9 +179,9 @@ type Outbox interface {
 	// Add keeps events, in the transaction of their cause if there is one. An app that is gone is
 	// [fault.NotFound].
 	Add(ctx context.Context, events []Event) error
-	// Replace puts a payload in the place of that of the last message of a group in a lane that waits
-	// for its first attempt, and has it wait anew. It reports whether there was one.
-	Replace(ctx context.Context, lane, group string, payload json.RawMessage, delay time.Duration) (id string, replaced bool, err error)
+	// Replace puts the payload of an event in the place of that of the last one of its lane, group key and
+	// operation that waits for its first attempt, and has it wait anew. It reports whether there was one.
+	Replace(ctx context.Context, by Event) (id string, replaced bool, err error)
 
 	// Turn does one step of a dispatcher.
 	Turn(ctx context.Context, turn Turn) (Turned, error)

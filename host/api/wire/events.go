@@ -45,7 +45,7 @@ type MessagePush struct {
 	Key        string          `json:"key,omitempty" maxLength:"512" doc:"Of those that are handled in order"`
 	Dedupe     string          `json:"dedupe,omitempty" maxLength:"512" doc:"A message with the same one within 24 hours is dropped"`
 	DelayMS    int64           `json:"delay_ms,omitempty" minimum:"0" maximum:"2592000000" doc:"Until it is delivered"`
-	DebounceMS int64           `json:"debounce_ms,omitempty" minimum:"0" maximum:"2592000000" doc:"Needs a key: it replaces the message of its key that waits"`
+	DebounceMS int64           `json:"debounce_ms,omitempty" minimum:"0" maximum:"2592000000" doc:"Needs a key: it replaces the debounced message of its key that waits"`
 }
 
 // Cleared tells how many things were removed.

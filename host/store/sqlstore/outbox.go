@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -26,7 +25,7 @@ const (
 			root_execution, created_at, attempt, last_error, replay_of, due_at, payload)
 		SELECT $2, id, $4, $5, $6, $7, $8, $9, $10, $11, {now}, 0, '', $12, {after $13}, $14 FROM apps WHERE id = $3`
 	eventReplace = `UPDATE outbox SET payload = $4, due_at = {after $5} WHERE id = (
-			SELECT id FROM outbox WHERE lane = $2 AND group_key = $3 AND group_key <> '' AND token IS NULL AND attempt = 0
+			SELECT id FROM outbox WHERE lane = $2 AND group_key = $3 AND group_key <> '' AND operation = $6 AND token IS NULL AND attempt = 0
 			ORDER BY id DESC LIMIT 1{lock}) RETURNING id`
 
 	eventReady = ` FROM outbox o WHERE o.token IS NULL AND o.lane = $2 AND o.due_at <= {now} AND o.due_at >= $3`
@@ -168,9 +167,10 @@ func (s *sqlStore) addEvents(ctx context.Context, events []store.Event) error {
 	return nil
 }
 
-func (o outbox) Replace(ctx context.Context, lane, group string, payload json.RawMessage, delay time.Duration) (id string, replaced bool, err error) {
+func (o outbox) Replace(ctx context.Context, by store.Event) (id string, replaced bool, err error) {
 	err = o.s.join(ctx, "replace event", func(tx *sqlStore) error {
-		id, err = one(ctx, tx.tx, "event", text, tx.timed(eventReplace), tx.db.now(), lane, group, string(payload), delay.Microseconds())
+		id, err = one(ctx, tx.tx, "event", text, tx.timed(eventReplace), tx.db.now(), by.Lane, by.GroupKey, string(by.Payload),
+			by.Delay.Microseconds(), by.Operation)
 		if replaced = err == nil; missing(err) {
 			return nil
 		}

@@ -276,16 +276,24 @@ func testBatches(t *testing.T, o outboxOf) {
 	require.Len(t, o.claim(t, wait), 1, "it has waited long enough")
 
 	first := o.add(t, "d", "k", 1)[0]
-	id, replaced, err := o.Outbox().Replace(o.ctx, o.lane("d"), "k", json.RawMessage(`{"n": 2}`), time.Hour)
+	by := store.Event{Lane: o.lane("d"), GroupKey: "k", Operation: "push", Payload: json.RawMessage(`{"n": 2}`), Delay: time.Hour}
+	id, replaced, err := o.Outbox().Replace(o.ctx, by)
 	require.NoError(t, err)
 	require.True(t, replaced)
 	require.Equal(t, first, id)
 	got, err := o.Outbox().Get(o.ctx, first)
 	require.NoError(t, err)
 	require.JSONEq(t, `{"n":2}`, string(got.Payload))
-	_, replaced, err = o.Outbox().Replace(o.ctx, o.lane("d"), "other", json.RawMessage(`{}`), 0)
-	require.NoError(t, err)
-	require.False(t, replaced)
+	for name, other := range map[string]store.Event{
+		"lane": {Lane: o.lane("e"), GroupKey: "k", Operation: "push"}, "key": {Lane: o.lane("d"), GroupKey: "other", Operation: "push"},
+		"no key": {Lane: o.lane("d"), Operation: "push"}, "operation": {Lane: o.lane("d"), GroupKey: "k", Operation: "debounce"},
+	} {
+		other.Payload = json.RawMessage(`{}`)
+		_, replaced, err = o.Outbox().Replace(o.ctx, other)
+		require.NoError(t, err)
+		require.False(t, replaced, name)
+	}
+	require.Empty(t, o.claim(t, store.Claim{Lane: "d", Token: "d", Limit: 1, MaxRunning: 1}), "it waits anew")
 }
 
 func testEventLists(t *testing.T, o outboxOf) {
