@@ -70,8 +70,8 @@ type API struct {
 	triggerRetry       store.Retry
 	triggerConcurrency int
 
-	compiled sync.Once
-	contract *contract.Document // what requests are checked against
+	mounted  sync.Once
+	contract func() *contract.Document // what requests are checked against
 }
 
 // New makes the API, to be mounted.
@@ -123,7 +123,9 @@ func (a *API) Mount(app *fiber.App) {
 	a.mountDocs(admin)
 	a.mountFiles(admin)
 	a.refine(admin.OpenAPI())
-	a.compiled.Do(func() { a.contract = contractOf(admin.OpenAPI()) }) // the same for all apps
+	a.mounted.Do(func() { // the document is the same for all apps, and not needed to start
+		a.contract = sync.OnceValue(func() *contract.Document { return contractOf(admin.OpenAPI()) })
+	})
 	app.Get(problem.Types, problemTypes)
 	paths := front.AnswerHead(app)
 	app.Use("/api", func(c *fiber.Ctx) error {
