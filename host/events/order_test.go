@@ -206,7 +206,9 @@ type pausing struct {
 	asked, release chan struct{}
 }
 
-func (p *pausing) Enter() store.Audience { return pausedAudience{p.Registry.Enter(), p} }
+func (p *pausing) Enter(appID string) store.Audience {
+	return pausedAudience{p.Registry.Enter(appID), p}
+}
 
 type pausedAudience struct {
 	store.Audience
@@ -249,7 +251,7 @@ func TestListenerWaitsForAWriteUnderWay(t *testing.T) {
 				<-p.asked
 				go func() { listened <- n.listen(ctx, true) }()
 				for published := false; !published; runtime.Gosched() {
-					audience := n.Registry.Enter()
+					audience := n.Registry.Enter(n.app)
 					published = audience.Listens(n.app, store.ChangeKV, "c")
 					audience.Leave()
 				}
