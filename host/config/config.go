@@ -88,6 +88,8 @@ type Config struct {
 	LogRetention  time.Duration `default:"720h" min:"0s" max:"876000h" help:"How long executions and their logs are kept; 0 keeps them for ever." env:"PICLOUD_LOG_RETENTION"`
 	ShutdownGrace time.Duration `default:"10s" min:"0s" max:"1h" help:"How long running executions may take to finish at shutdown." env:"PICLOUD_SHUTDOWN_GRACE"`
 
+	SecretKey string `secret:"" min:"43" max:"4096" placeholder:"KEYS" help:"Keys of apps' secrets, 32 bytes each as base64: the first seals, others after commas only open. When not set, and with SQLite, one is generated into the data directory." env:"PICLOUD_SECRET_KEY"`
+
 	MetricsToken string `secret:"" min:"16" max:"1024" placeholder:"SECRET" help:"Token that GET /metrics asks for, as Authorization: Bearer; anybody may read the metrics when not set." env:"PICLOUD_METRICS_TOKEN"`
 
 	LogFormat string `default:"text" help:"text or json." env:"PICLOUD_LOG_FORMAT"`

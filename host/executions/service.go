@@ -8,6 +8,7 @@ package executions
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -207,6 +208,9 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 		streamed = stream{executionID: scope.ExecutionID, to: in.Streamer}
 		scope.Stream = &streamed
 	}
+	log.Hide = func(message string, data json.RawMessage) (string, json.RawMessage) {
+		return s.dispatcher.Hide(ctx, scope, message, data)
+	}
 	if in.Request != nil && in.Request.FormError != "" {
 		log.Write(abi.LogWarn, "ctx.request.form is empty: the form is malformed: "+in.Request.FormError, nil)
 	}
@@ -306,7 +310,8 @@ func (s *Service) scriptError(err error, scope *hostcalls.Scope, limits abi.Limi
 		if known.Code == abi.CodeTimeout { // whose text does not say how long it had
 			shown.Message = fmt.Sprintf("timeout_ms of %d exceeded: %s", limits.TimeoutMS, known.Message)
 		}
-		shown.Message = hostcalls.CutMessage(shown.Message)
+		message, _ := scope.Log.Hide(shown.Message, nil)
+		shown.Message = hostcalls.CutMessage(message)
 		return &shown
 	}
 	s.log.Error("execution failed inside the host", "execution_id", scope.ExecutionID, "script_id", scope.ScriptID, "error", err)

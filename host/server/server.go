@@ -42,6 +42,7 @@ import (
 	"github.com/picloud/picloud/host/sandbox"
 	"github.com/picloud/picloud/host/sandbox/compiler"
 	"github.com/picloud/picloud/host/sandbox/gate"
+	"github.com/picloud/picloud/host/secrets"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -97,8 +98,9 @@ type Server struct {
 	front      *front.Server
 	background background.Group
 
-	triggersChanged func()       // tells who delivers events; nil: nobody does here
-	closeSandbox    func() error // once; it interrupts the executions
+	triggersChanged func()                    // tells who delivers events; nil: nobody does here
+	queueRate       func(lane string) float64 // see [api.Config]
+	closeSandbox    func() error              // once; it interrupts the executions
 
 	undo []func(context.Context) error // what Stop does, in reverse
 	stop func() error                  // once
@@ -233,6 +235,10 @@ func (s *Server) makeServices(ctx context.Context) error {
 	if err := stored.Claim(ctx); err != nil {
 		return err
 	}
+	kept, err := secrets.New(ctx, secrets.Config{Store: s.store.Secrets(), Keys: c.SecretKey, File: s.secretFile(), Log: s.log})
+	if err != nil {
+		return fmt.Errorf("secret_key: %w", err)
+	}
 	if c.HTTPAllowPrivate {
 		s.log.Warn("scripts may send HTTP requests to private addresses and to this machine: http_allow_private is for development")
 	}
@@ -250,7 +256,7 @@ func (s *Server) makeServices(ctx context.Context) error {
 			Version: s.version, AllowPrivate: c.HTTPAllowPrivate, Timeout: c.HTTPTimeout,
 			MaxRequestBytes: c.HTTPMaxRequestBytes, MaxResponseBytes: c.HTTPMaxResponseBytes,
 		}),
-		Transactions: s.store,
+		Transactions: s.store, Secrets: kept,
 	}
 	s.onStop(func(context.Context) error { s.services.HTTP.Close(); return nil })
 	if n, err := s.services.Docs.Reindex(ctx); err != nil {
@@ -259,6 +265,14 @@ func (s *Server) makeServices(ctx context.Context) error {
 		s.log.Info("documents were indexed anew", "documents", n)
 	}
 	return nil
+}
+
+// secretFile is the path of the generated key of secrets; "" where other nodes could not read it.
+func (s *Server) secretFile() string {
+	if s.settings.DatabaseURL != "" {
+		return ""
+	}
+	return filepath.Join(s.settings.Data, secrets.FileName)
 }
 
 // meter bounds what each app has of something.
@@ -328,6 +342,7 @@ func (s *Server) makeDispatcher(context.Context) error {
 	s.authority = authz.New(s.store, c.SessionTTL)
 	if c.Role == config.RoleAPI {
 		s.deliverers = background.Group{dispatch.NewAnnouncer(s.store, s.emitter, s.log)}
+		s.queueRate = func(string) float64 { return 0 } // none is handled here
 		return nil
 	}
 	dispatcher := dispatch.New(dispatch.Config{
@@ -335,7 +350,7 @@ func (s *Server) makeDispatcher(context.Context) error {
 		Concurrency: c.EventPlaces(), PerApp: max(c.MaxConcurrentExecutions/4, 1), CallConcurrency: c.TriggerConcurrency, CallRetry: s.triggerRetry(),
 		Log: s.log, Registerer: s.metrics,
 	})
-	s.deliverers, s.triggersChanged = background.Group{dispatcher}, dispatcher.Changed
+	s.deliverers, s.triggersChanged, s.queueRate = background.Group{dispatcher}, dispatcher.Changed, dispatcher.QueueRate
 	if s.store.Relay().Shared() {
 		s.deliverers = append(s.deliverers, relay.NewWorker(relay.WorkerConfig{
 			Store: s.store.Relay(), Runner: s.executions, Places: c.MaxConcurrentExecutions, Retention: c.LogRetention,
@@ -356,6 +371,7 @@ func (s *Server) makeCatalog(ctx context.Context) (err error) {
 	s.catalog, err = catalog.New(ctx, catalog.Config{
 		Store: s.store, Executions: s.executions, Logger: s.log,
 		Registry: s.listeners, Triggers: s.triggers, TriggersChanged: s.triggersChanged, TopicChanged: s.realtime.Changed,
+		SecretsChanged: s.services.Secrets.Changed,
 	})
 	return err
 }
@@ -377,8 +393,8 @@ func (s *Server) makeFront(context.Context) error {
 	c := s.settings
 	admin := api.New(api.Config{
 		Store: s.store, Authority: s.authority, Executions: s.executions,
-		KV: s.services.KV, Docs: s.services.Docs, Files: s.services.Files,
-		Events: s.emitter, TriggerRetry: s.triggerRetry(), TriggerConcurrency: c.TriggerConcurrency,
+		KV: s.services.KV, Docs: s.services.Docs, Files: s.services.Files, Secrets: s.services.Secrets,
+		Events: s.emitter, QueueRate: s.queueRate, TriggerRetry: s.triggerRetry(), TriggerConcurrency: c.TriggerConcurrency,
 		Catalog: s.catalog, MaxBodyBytes: c.MaxBodyBytes, MaxPluginBytes: c.MaxPluginBytes,
 		Quotas:  store.AppUsage{KV: c.KVQuota, Docs: c.DocsQuota, Files: c.FilesQuota, Log: c.LogQuota},
 		Version: s.version, Logger: s.log,
@@ -389,7 +405,7 @@ func (s *Server) makeFront(context.Context) error {
 	}
 	s.front = front.New(front.Config{
 		Store: s.store, Authority: s.authority, Executions: s.executions, Files: s.services.Files, Routes: s.catalog.Routes(), Events: s.emitter, Realtime: s.realtime,
-		MaxBodyBytes: c.MaxBodyBytes, Budget: s.budget, Proxies: proxies, MetricsToken: c.MetricsToken,
+		Secrets: s.services.Secrets, MaxBodyBytes: c.MaxBodyBytes, Budget: s.budget, Proxies: proxies, MetricsToken: c.MetricsToken,
 		Limits:  edge.Limits{Connections: c.MaxConnections, PerAddress: c.MaxConnectionsPerAddress},
 		Version: s.version, Logger: s.log, Registry: s.metrics,
 		Mount: admin.Mount, Streams: api.Streams,
