@@ -57,7 +57,7 @@ var house = []room{
 	{"host/server", []string{
 		"host/dashboard", "host/api", "host/front/...", "host/reference",
 		"host/catalog", "host/dispatch", "host/identity", "host/executions", "host/hostcalls", "host/sandbox/...",
-		"host/events", "host/realtime", "host/kv", "host/docs", "host/files", "host/fetch", "host/secrets",
+		"host/events", "host/realtime", "host/relay", "host/kv", "host/docs", "host/files", "host/fetch", "host/secrets",
 		"host/domains", "host/quota", "host/audit", "host/authz", "host/routing", "host/config",
 		"host/store/sqlite", "host/store/postgres", "host/store",
 	}, false},
@@ -90,6 +90,7 @@ var house = []room{
 		"host/secrets", "host/signing", "host/authz", "host/routing", "host/store",
 	}, false},
 	{"host/dispatch", []string{"host/executions", "host/events", "host/events/schedule", "host/quota", "host/authz", "host/store"}, false},
+	{"host/relay", []string{"host/executions", "host/form", "host/store"}, false},
 	{"host/identity", []string{"host/audit", "host/authz", "host/store"}, false},
 
 	// Running a script, and what it asks for.

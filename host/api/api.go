@@ -116,6 +116,7 @@ func (a *API) Mount(app *fiber.App) {
 	a.mountRun(admin)
 	a.mountLogs(admin)
 	a.mountExecutions(admin)
+	a.mountAbandoned(admin)
 	a.mountRoutes(admin)
 	a.mountTriggers(admin)
 	a.mountEvents(admin)

@@ -72,6 +72,10 @@ var examples = map[string][]string{
 	"triggers fire":    {"picloud triggers fire nightly", "picloud triggers fire mail-docs --data '{\"paid\": true}'"},
 	"triggers preview": {"picloud triggers preview '0 9 * * 1-5' --timezone Europe/Zurich", "picloud triggers preview '@every 90m'"},
 
+	"executions list":      {"picloud executions list greet --limit 10"},
+	"executions show":      {"picloud executions show 01890a5d-ac96-774b-bcce-b302099a8057"},
+	"executions abandoned": {"picloud executions abandoned --app shop"},
+
 	"events list":   {"picloud events list --state retrying", "picloud events list --trigger nightly --limit 0"},
 	"events show":   {"picloud events show 01890a5d-ac96-774b-bcce-b302099a8057"},
 	"events retry":  {"picloud events retry 01890a5d-ac96-774b-bcce-b302099a8057"},

@@ -37,6 +37,8 @@ type Config struct {
 
 	Addr string `default:"127.0.0.1:8080" help:"Address to listen on, host:port." env:"PICLOUD_ADDR"`
 
+	Role string `default:"all" help:"What this node does: all, or api, which serves requests and the API and has the scripts run by the other nodes on its PostgreSQL." env:"PICLOUD_ROLE"`
+
 	AdminUsername string `default:"admin" min:"1" max:"128" help:"Name of the first admin, made at the first start." env:"PICLOUD_ADMIN_USERNAME"`
 	AdminPassword string `secret:"" min:"8" max:"1024" placeholder:"SECRET" help:"Password of the first admin; when not set one is generated, and printed by each start until it was used." env:"PICLOUD_ADMIN_PASSWORD"`
 
@@ -94,6 +96,12 @@ type Config struct {
 	LogLevel  string `default:"info" help:"debug, info, warn or error." env:"PICLOUD_LOG_LEVEL"`
 }
 
+// The roles of a node.
+const (
+	RoleAll = "all"
+	RoleAPI = "api" // it runs no scripts
+)
+
 // KongOptions returns what a kong parser needs to read a [Config] and to show its bounds.
 func KongOptions() []kong.Option {
 	return []kong.Option{kong.Configuration(load), kong.ValueFormatter(help)}
@@ -147,6 +155,12 @@ func (c *Config) Validate() error {
 	}
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		return &FieldError{"log_format", c.LogFormat, "must be text or json"}
+	}
+	switch {
+	case c.Role != RoleAll && c.Role != RoleAPI:
+		return &FieldError{"role", c.Role, "must be all or api"}
+	case c.Role == RoleAPI && c.DatabaseURL == "":
+		return &FieldError{"role", c.Role, "needs a database_url, of the PostgreSQL that nodes of the role all have too"}
 	}
 	switch c.TriggerBackoff {
 	case "exponential", "linear", "constant":

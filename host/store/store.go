@@ -52,6 +52,7 @@ type Store interface {
 	Idempotency() Idempotency
 	Topics() Topics
 	Published() PublishedLog
+	Relay() Relay
 	Secrets() Secrets
 
 	// InTx runs fn in one transaction: all that fn does through tx is kept when fn returns nil, and
