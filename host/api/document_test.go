@@ -34,9 +34,9 @@ var samples = map[string]struct{ body, query string }{
 	"update-script":              {body: `{"source":"2","limits":{"memory_mb":64}}`},
 	"validate-script":            {body: `{"source":"1","limits":{"memory_mb":64}}`},
 	"run-script":                 {body: `{"request":{"path":"/","headers":{"a":"b"},"headers_all":{"c":["d"]}}}`},
-	"create-route":               {body: `{"path":"/made","cors":{"origins":["*"]},"rate_limit":{"requests":5}}`},
+	"create-route":               {body: `{"path":"/made","cors":{"origins":["*"]},"rate_limit":{"requests":5},"signature":{"scheme":"stripe","secret":"made"}}`},
 	"create-domain":              {body: `{"host":"made.example"}`},
-	"update-route":               {body: `{"cors":{"origins":["*"]},"rate_limit":{"requests":5,"per_seconds":60,"burst":9,"by":"header:x-key"}}`},
+	"update-route":               {body: `{"cors":{"origins":["*"]},"rate_limit":{"requests":5,"per_seconds":60,"burst":9,"by":"header:x-key"},"signature":{"scheme":"stripe","secret":"made"}}`},
 	"set-quota":                  {body: `{"kv_bytes":1000000,"cpu_ms_per_day":600000,"requests_per_second":100,"request_burst":200,"executions":8,"docs_bytes":1000000,"files_bytes":1000000,"log_bytes_per_day":1000000,"pending_events":1000}`},
 	"match-route":                {body: `{"path":"/mine"}`},
 	"preview-schedule":           {body: `{"schedule":"@daily"}`},
@@ -55,6 +55,7 @@ var samples = map[string]struct{ body, query string }{
 	"resolve-dead-letter":        {body: `{"resolution":"ignored"}`},
 	"set-topic":                  {body: `{"access":"token"}`},
 	"create-subscriber-token":    {body: `{"ttl_ms":60000}`},
+	"set-secret":                 {body: `{"value":"v"}`},
 	"set-kv":                     {body: `{"value":1}`},
 	"create-doc":                 {body: `{"data":{"a":1}}`},
 	"put-doc":                    {body: `{"data":{"a":1}}`},
@@ -85,6 +86,10 @@ var beyond = map[string]string{
 	"create-route body.method":                      "in upper or lower case",
 	"create-route body.path":                        "the grammar of routes",
 	"create-route body.path_kind":                   "must be that of the path",
+	"create-route body.signature":                   "the secret is needed",
+	"update-route body.signature":                   "the secret is needed",
+	"create-route body.signature.secret":            "is needed unless the scheme is none",
+	"update-route body.signature.secret":            "is needed unless the scheme is none",
 	"match-route body.path":                         "the grammar of paths",
 	"preview-schedule body.schedule":                "the grammar of schedules",
 	"preview-schedule body.timezone":                "must be in the IANA database",
@@ -333,7 +338,7 @@ func (d *document) operations() (all []operation) {
 		}
 	}
 	// What ends something comes after all that needs it.
-	last := []string{"replay-dead-letters", "delete-dead-letter", "purge-dead-letters", "delete-kv", "delete-doc", "delete-file", "delete-api-key", "delete-event", "delete-topic", "delete-domain", "delete-trigger", "delete-route", "delete-script", "delete-app", "logout"}
+	last := []string{"replay-dead-letters", "delete-dead-letter", "purge-dead-letters", "delete-kv", "delete-doc", "delete-file", "delete-api-key", "delete-event", "delete-topic", "delete-domain", "delete-secret", "delete-trigger", "delete-route", "delete-script", "delete-app", "logout"}
 	slices.SortFunc(all, func(a, b operation) int {
 		if i, j := slices.Index(last, a.id), slices.Index(last, b.id); i != j {
 			return i - j
@@ -511,6 +516,7 @@ func TestDocumentIsWhatIsDone(t *testing.T) {
 	trigger := do[wire.Trigger](s, "POST", "apps/shop/triggers/kv", `{"script":"main","collection":"unused"}`, 201)
 	event := do[wire.EventMade](s, "POST", "apps/shop/queues/kept/messages", `{"message":1}`, 202).EventID
 	do[wire.Topic](s, "PUT", "apps/shop/topics/made", `{"access":"token"}`, 200)
+	do[wire.Secret](s, "PUT", "apps/shop/secrets/made", `{"value":"v"}`, 200)
 	key := do[wire.APIKey](s, "POST", "api-keys", wire.APIKeyCreate{Name: "k", Scopes: []string{"log:read"}}, 201)
 	ids := map[string]string{ // by how the path begins
 		"/scripts/": script.ID, "/scripts/{id}/wasm": plugin.ID, "/routes/": route.ID, "/executions/": run.ExecutionID, "/api-keys/": key.ID,
@@ -521,7 +527,7 @@ func TestDocumentIsWhatIsDone(t *testing.T) {
 	d := documentOf(t, s)
 	tried := map[bool]int{}
 	for _, op := range d.operations() {
-		path := map[string]string{"app": app.Slug, "collection": "c", "key": "k", "topic": "made"}
+		path := map[string]string{"app": app.Slug, "collection": "c", "key": "k", "topic": "made", "name": "made"}
 		for _, prefix := range slices.Sorted(maps.Keys(ids)) {
 			if strings.HasPrefix(op.path, prefix) {
 				path["id"] = ids[prefix]

@@ -35,6 +35,9 @@ type Config struct {
 	// TopicChanged is called after a topic has changed, or is gone: with "" for its name after all of an
 	// app's, and with "" for the app too after all that there are; nil: nothing is.
 	TopicChanged func(appID, topic string)
+	// SecretsChanged is called after secrets of an app have changed, or are gone: with "" after all that
+	// there are; nil: nothing is.
+	SecretsChanged func(appID string)
 
 	// Quotas follow what is set; nil: nobody asks them.
 	Quotas *quota.Apps
@@ -60,6 +63,7 @@ type Catalog struct {
 	topicChanged    func(appID, topic string)
 	unclaimedHosts  string
 	quotas          *quota.Apps
+	secretsChanged  func(appID string)
 	stale           map[string]bool // apps whose triggers have to be read again
 	staleAll        bool            // those of all apps
 }
@@ -69,7 +73,7 @@ func New(ctx context.Context, config Config) (*Catalog, error) {
 	c := &Catalog{
 		store: config.Store, executions: config.Executions, log: config.Logger, routes: routing.NewTable(nil),
 		registry: config.Registry, triggers: config.Triggers, triggersChanged: config.TriggersChanged, stale: map[string]bool{},
-		topicChanged: config.TopicChanged, unclaimedHosts: config.UnclaimedHosts, quotas: config.Quotas,
+		topicChanged: config.TopicChanged, secretsChanged: config.SecretsChanged, unclaimedHosts: config.UnclaimedHosts, quotas: config.Quotas,
 	}
 	if c.registry == nil {
 		c.registry = events.NewRegistry(nil)
@@ -82,6 +86,9 @@ func New(ctx context.Context, config Config) (*Catalog, error) {
 	}
 	if c.topicChanged == nil {
 		c.topicChanged = func(string, string) {}
+	}
+	if c.secretsChanged == nil {
+		c.secretsChanged = func(string) {}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -150,6 +157,7 @@ func (c *Catalog) follow(ctx context.Context, s store.Store, revision store.Revi
 			c.routes.RemoveIf(func(r store.Route) bool { return r.AppID == revision.ID })
 			c.executions.Changed(revision.ID)
 			c.topicChanged(revision.ID, "")
+			c.secretsChanged(revision.ID)
 			return nil
 		}
 		if err != nil {
@@ -189,6 +197,8 @@ func (c *Catalog) follow(ctx context.Context, s store.Store, revision store.Revi
 		default:
 			c.routes.Claim(claim)
 		}
+	case store.ResourceSecret:
+		c.secretsChanged(revision.AppID)
 	case store.ResourceRoute:
 		route, err := s.Routes().Get(ctx, revision.ID)
 		switch {
@@ -228,6 +238,7 @@ func (c *Catalog) reload(ctx context.Context, s store.Store) error {
 	c.quotas.Replace(quotas)
 	c.executions.ChangedAll()
 	c.topicChanged("", "")
+	c.secretsChanged("")
 	c.staleAll = true
 	c.generation = generation
 	return nil

@@ -8,6 +8,8 @@ import (
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/quota"
 	"github.com/picloud/picloud/host/routing"
+	"github.com/picloud/picloud/host/secrets"
+	"github.com/picloud/picloud/host/signing"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -21,6 +23,9 @@ func (c *Catalog) CreateRoute(ctx context.Context, script store.Script, route st
 		}
 	}
 	if err := mayDispatch(script, route.Dispatch); err != nil {
+		return store.Route{}, false, err
+	}
+	if route.Signature, err = checkSignature(script, route.Signature); err != nil {
 		return store.Route{}, false, err
 	}
 	route.AppID, route.ScriptID = script.AppID, script.ID
@@ -52,11 +57,11 @@ func (c *Catalog) CreateRoute(ctx context.Context, script store.Script, route st
 	return created, shadowed, nil
 }
 
-// UpdateRoute gives a route a CORS policy of its own, or nil for its app's, and, if dispatch is not "", another
-// time at which its caller is answered, and, unless it is nil, another limit, which is none if it has no
-// requests.
-func (c *Catalog) UpdateRoute(ctx context.Context, id string, cors *store.CORS, dispatch store.Dispatch, limit *store.RateLimit) (route store.Route, err error) {
-	checked, err := quota.CheckRateLimit(limit)
+// UpdateRoute gives a route a CORS policy of its own, or nil for its app's; if dispatch is not "", another
+// time at which its caller is answered; unless it is nil another signature that it demands, none if its
+// scheme is [NoSignature]; and unless it is nil another limit, none if it has no requests.
+func (c *Catalog) UpdateRoute(ctx context.Context, id string, cors *store.CORS, dispatch store.Dispatch, signature *store.Signature, limit *store.RateLimit) (route store.Route, err error) {
+	checkedLimit, err := quota.CheckRateLimit(limit)
 	if err != nil {
 		return store.Route{}, err
 	}
@@ -67,21 +72,33 @@ func (c *Catalog) UpdateRoute(ctx context.Context, id string, cors *store.CORS, 
 	}
 	err = c.change(ctx, func(tx store.Store) error {
 		if limit != nil {
-			if route, err = tx.Routes().SetRateLimit(ctx, id, checked); err != nil {
+			if route, err = tx.Routes().SetRateLimit(ctx, id, checkedLimit); err != nil {
 				return err
 			}
 		}
-		if route, err = tx.Routes().SetCORS(ctx, id, cors); err != nil || dispatch == "" || dispatch == route.Dispatch {
+		if route, err = tx.Routes().SetCORS(ctx, id, cors); err != nil {
 			return err
 		}
 		script, err := tx.Scripts().Get(ctx, route.ScriptID)
 		if err != nil {
 			return err
 		}
-		if err := mayDispatch(script, dispatch); err != nil {
+		if dispatch != "" && dispatch != route.Dispatch {
+			if err := mayDispatch(script, dispatch); err != nil {
+				return err
+			}
+			if route, err = tx.Routes().SetDispatch(ctx, id, dispatch); err != nil {
+				return err
+			}
+		}
+		if signature == nil {
+			return nil
+		}
+		checked, err := checkSignature(script, signature)
+		if err != nil {
 			return err
 		}
-		route, err = tx.Routes().SetDispatch(ctx, id, dispatch)
+		route, err = tx.Routes().SetSignature(ctx, id, checked)
 		return err
 	})
 	return route, err
@@ -98,6 +115,27 @@ func mayDispatch(script store.Script, dispatch store.Dispatch) error {
 		return fault.Refuse("dispatch", "must be sync for a static site, got %q", string(dispatch))
 	}
 	return nil
+}
+
+// NoSignature is the scheme of no signature.
+const NoSignature = "none"
+
+// checkSignature returns what a route demands as it is to be kept, nil for nothing.
+func checkSignature(script store.Script, signature *store.Signature) (*store.Signature, error) {
+	if signature == nil || signature.Scheme == NoSignature {
+		return nil, nil
+	}
+	if script.Kind == abi.KindStatic {
+		return nil, fault.Refuse("signature", "must not be given: a static site is for everybody to visit")
+	}
+	tolerance, err := signing.CheckScheme(signature.Scheme, signature.Tolerance)
+	if err != nil {
+		return nil, err
+	}
+	if err := secrets.CheckName("signature.secret", signature.Secret); err != nil {
+		return nil, err
+	}
+	return &store.Signature{Scheme: signature.Scheme, Secret: signature.Secret, Tolerance: tolerance}, nil
 }
 
 // describe names a route for people: "GET example.com/users/:id (id)".

@@ -46,6 +46,7 @@ type Route struct {
 	PathKind  PathKind
 	Dispatch  Dispatch
 	CORS      *CORS      // nil: the app's counts
+	Signature *Signature // that its requests must have; nil: none
 	AppCORS   *CORS      // of the app, when the route was read; nil: it has none
 	RateLimit *RateLimit // how many requests it takes; nil: any number
 	CreatedAt time.Time
@@ -65,6 +66,13 @@ func (r Route) Policy() *CORS {
 		return r.CORS
 	}
 	return r.AppCORS
+}
+
+// Signature is what a route demands of its requests before anything runs.
+type Signature struct {
+	Scheme    string `json:"scheme"`              // of package signing
+	Secret    string `json:"secret"`              // the name of the app's secret with the keys
+	Tolerance int    `json:"tolerance,omitempty"` // how far the signed time may be from now, seconds; 0 of a scheme without
 }
 
 // Routes keeps the routes.
@@ -87,6 +95,8 @@ type Routes interface {
 	SetDispatch(ctx context.Context, id string, dispatch Dispatch) (Route, error)
 	// SetRateLimit bounds how often a route is used, or with nil does not, and returns the route.
 	SetRateLimit(ctx context.Context, id string, limit *RateLimit) (Route, error)
+	// SetSignature gives a route a signature that it demands, or nil for none, and returns the route.
+	SetSignature(ctx context.Context, id string, signature *Signature) (Route, error)
 	// Delete removes a route.
 	Delete(ctx context.Context, id string) error
 }

@@ -40,6 +40,7 @@ import (
 	"github.com/picloud/picloud/host/quota"
 	"github.com/picloud/picloud/host/realtime"
 	"github.com/picloud/picloud/host/sandbox"
+	"github.com/picloud/picloud/host/secrets"
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/sqlite"
 )
@@ -77,14 +78,15 @@ func Main(m *testing.M) {
 
 // Site is a whole server on a real listener, over a real database, with an owner who is logged in.
 type Site struct {
-	T      testing.TB
-	URL    string
-	DB     store.Store
-	DBPath string
-	Token  string // the owner's
-	Auth   *authz.Authority
-	Events *events.Emitter
-	Hub    *realtime.Hub
+	T       testing.TB
+	URL     string
+	DB      store.Store
+	DBPath  string
+	Token   string // the owner's
+	Auth    *authz.Authority
+	Events  *events.Emitter
+	Hub     *realtime.Hub
+	Secrets *secrets.Service
 }
 
 // New starts a server for the time of a test, whose output has what it logs of errors. Its front may
@@ -118,10 +120,12 @@ func NewLogging(t testing.TB, log *slog.Logger, changes ...func(*front.Config)) 
 			return of(used), err
 		}
 	}
+	s.Secrets, err = secrets.New(ctx, secrets.Config{Store: db.Secrets(), File: filepath.Join(filepath.Dir(path), secrets.FileName), Log: log})
+	require.NoError(t, err)
 	services := hostcalls.Services{
 		KV: kv.New(kv.Config{Store: db.KV(), Log: log, Admit: quota.NewMeter("kv entries",
 			func(appID string) int64 { return quotas.Of(appID).KVBytes }, usage(func(u store.AppUsage) int64 { return u.KV })).Admit}), Docs: docs.New(docs.Config{Store: db.Docs()}),
-		Files: stored, HTTP: fetch.New(fetch.Config{Version: "test"}), Events: emitter, Transactions: db,
+		Files: stored, HTTP: fetch.New(fetch.Config{Version: "test"}), Events: emitter, Transactions: db, Secrets: s.Secrets,
 	}
 	runs := executions.New(executions.Config{
 		Store: db, Sandbox: box, Dispatcher: hostcalls.New(hostcalls.Config{Services: services, Log: log}), Ceiling: abi.DefaultCeiling,
@@ -142,18 +146,19 @@ func NewLogging(t testing.TB, log *slog.Logger, changes ...func(*front.Config)) 
 	emitter.OnPublish(hub.Published)
 	apps, err := catalog.New(ctx, catalog.Config{
 		Store: db, Executions: runs, Logger: log, Registry: listeners, Triggers: triggers, TriggersChanged: dispatcher.Changed, TopicChanged: hub.Changed, Quotas: quotas,
+		SecretsChanged: s.Secrets.Changed,
 	})
 	require.NoError(t, err)
 	admin := api.New(api.Config{
 		Store: db, Authority: s.Auth, Executions: runs, Catalog: apps,
-		KV: services.KV, Docs: services.Docs, Files: services.Files,
+		KV: services.KV, Docs: services.Docs, Files: services.Files, Secrets: s.Secrets,
 		MaxBodyBytes: MaxBody, MaxPluginBytes: MaxPlugin, Quotas: quotas, Version: "test", Logger: log,
-		Events: emitter, TriggerRetry: retry, TriggerConcurrency: 4,
+		Events: emitter, QueueRate: dispatcher.QueueRate, TriggerRetry: retry, TriggerConcurrency: 4,
 	})
 	dispatcher.Start()
 	hub.Start()
 	config := front.Config{
-		Store: db, Authority: s.Auth, Executions: runs, Files: stored, Routes: apps.Routes(), Quotas: quotas, Events: emitter, Realtime: hub,
+		Store: db, Authority: s.Auth, Executions: runs, Files: stored, Routes: apps.Routes(), Quotas: quotas, Events: emitter, Realtime: hub, Secrets: s.Secrets,
 		MaxBodyBytes: MaxBody, Version: "test", Logger: log, Registry: registry,
 		Mount: admin.Mount, Streams: api.Streams,
 	}
@@ -169,7 +174,7 @@ func NewLogging(t testing.TB, log *slog.Logger, changes ...func(*front.Config)) 
 	go func() { served <- server.Serve(listener) }()
 	t.Cleanup(func() {
 		http.DefaultClient.CloseIdleConnections()
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		_ = server.Shutdown(ctx)
 		require.NoError(t, hub.Stop(ctx))
@@ -226,6 +231,9 @@ func (s *Site) Request(method, path, body string, headers ...string) *http.Reque
 	require.NoError(s.T, err)
 	for _, header := range headers {
 		name, value, _ := strings.Cut(header, ": ")
+		if name == "Host" {
+			r.Host = value
+		}
 		r.Header.Add(name, value)
 	}
 	return r
@@ -322,7 +330,7 @@ func (s *Site) Raw(t testing.TB, request string, half bool, status string) *bufi
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
-	require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+	require.NoError(t, conn.SetDeadline(time.Now().Add(time.Minute)))
 	_, err = io.WriteString(conn, request)
 	require.NoError(t, err)
 	if half {

@@ -17,8 +17,9 @@ type Route struct {
 	Dispatch  string     `json:"dispatch" enum:"sync,async"`
 	CORS      *CORS      `json:"cors,omitempty" doc:"The route's own; absent: its app's counts"`
 	RateLimit *RateLimit `json:"rate_limit,omitempty" doc:"Absent: none"`
+	Signature *Signature `json:"signature,omitempty" doc:"That its requests must have; absent: none"`
 	CreatedAt time.Time  `json:"created_at"`
-	Warning   string     `json:"warning,omitempty" doc:"Set when the route was made and a route of another app answers its requests first"`
+	Warning   string     `json:"warning,omitempty" doc:"Set when the route was made or changed, and a route of another app answers its requests first, or the secret of its signature is missing"`
 }
 
 // RouteCreate is the body of POST scripts/{id}/routes. Kinds are inferred when
@@ -32,12 +33,21 @@ type RouteCreate struct {
 	Dispatch  string     `json:"dispatch,omitempty" enum:"sync,async" default:"sync" doc:"async answers 202 with the id of the execution at once, and runs later"`
 	CORS      *CORS      `json:"cors,omitempty" doc:"Absent: its app's counts"`
 	RateLimit *RateLimit `json:"rate_limit,omitempty" doc:"Absent: none"`
+	Signature *Signature `json:"signature,omitempty" doc:"That its requests must have; absent: none"`
+}
+
+// Signature is what a route demands of its requests before anything runs.
+type Signature struct {
+	Scheme    string `json:"scheme" yaml:"scheme" enum:"standard_webhooks,github,stripe,none" doc:"How the sender signs. none takes the signature of a route away"`
+	Secret    string `json:"secret,omitempty" yaml:"secret" doc:"Name of the app's secret with the keys of the sender, one a line; needed unless the scheme is none"`
+	Tolerance int    `json:"tolerance,omitempty" yaml:"tolerance" minimum:"1" maximum:"86400" doc:"How far the signed time may be from now, in seconds; 300 when absent. github signs no time"`
 }
 
 // RouteUpdate is the body of PUT routes/{id}.
 type RouteUpdate struct {
 	CORS      *CORS      `json:"cors,omitempty" doc:"Absent: its app's counts"`
 	Dispatch  string     `json:"dispatch,omitempty" enum:"sync,async" doc:"Absent: it stays"`
+	Signature *Signature `json:"signature,omitempty" doc:"Absent: it stays"`
 	RateLimit *RateLimit `json:"rate_limit,omitempty" doc:"Absent: it stays; with 0 requests: none any more"`
 }
 
