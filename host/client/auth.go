@@ -25,5 +25,5 @@ func (c *Client) Logout(ctx context.Context) error {
 
 // Me returns whose token the client uses.
 func (c *Client) Me(ctx context.Context) (wire.Me, error) {
-	return call[wire.Me](ctx, c, http.MethodGet, []string{"auth", "me"}, nil, nil)
+	return call[wire.Me](ctx, c, http.MethodGet, []string{"me"}, nil, nil)
 }
