@@ -76,7 +76,7 @@ func (r *Remote) printUser(user wire.User, format string) error {
 	if err := r.printDone(user, format, client.Printable(user.Username)); err != nil || r.Output == "json" || user.InviteURL == "" {
 		return err
 	}
-	_, err := fmt.Fprintf(r.stdout, "Whoever has this invite sets the password, once, until %s:\n\n    picloud password accept '%s'\n\n",
+	_, err := fmt.Fprintf(r.stdout, "Whoever has this invite sets the password, once, until %s:\n\n    picloud password accept '%s'\n",
 		user.InviteExpiresAt.Local().Format(time.DateTime), client.Printable(user.InviteURL))
 	return err
 }
