@@ -2,6 +2,7 @@ package authz
 
 import (
 	"encoding/base32"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -111,7 +112,7 @@ func TestLoginsTakeTheSameTime(t *testing.T) {
 		"active":      {store.User{ID: "1", PasswordHash: hash}, hash},
 		"deactivated": {store.User{ID: "1", PasswordHash: hash, DeactivatedAt: time.Now()}, hash},
 	} {
-		assert.Equal(t, c.want, comparable(c.user), name)
+		assert.Equal(t, c.want, comparedHash(c.user), name)
 	}
 	h := newHouse(t)
 	_, err = h.store.Users().Create(t.Context(), store.User{Username: "invited", Role: store.RoleMember})
@@ -305,4 +306,17 @@ func TestMayGrant(t *testing.T) {
 		}
 	}
 	assert.ErrorContains(t, (&Principal{User: h.users["admin"]}).MayGrant(store.RoleOwner), string(OwnersManage))
+}
+
+// Whoever fails under many names makes nobody's guesses of codes forgotten.
+func TestCodesStayCounted(t *testing.T) {
+	h := newHouse(t)
+	for range proofBurst {
+		require.Zero(t, h.throttle.attemptOf("ann", codes))
+	}
+	for i := range throttleSize + 1 {
+		h.throttle.attempt(strconv.Itoa(i), from{address: strconv.Itoa(i)})
+	}
+	assert.Positive(t, h.throttle.attemptOf("ann", codes))
+	assert.Zero(t, h.throttle.attemptOf("ann", passwords), "which are counted apart")
 }

@@ -97,7 +97,7 @@ func (a *Authority) CheckOwnPassword(ctx context.Context, p *Principal, field, p
 	if err != nil {
 		return "", orToken(err)
 	}
-	matches, err := passwordMatches(ctx, password, comparable(user))
+	matches, err := passwordMatches(ctx, password, comparedHash(user))
 	if err != nil {
 		return "", err
 	}
