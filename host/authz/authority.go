@@ -110,7 +110,7 @@ func (a *Authority) Login(ctx context.Context, r LoginRequest) (Login, error) {
 	if wait := a.throttle.attempt(r.Username, source); wait > 0 {
 		return Login{}, throttled(wait)
 	}
-	matches, err := passwordMatches(ctx, r.Password, comparedHash(user))
+	matches, err := passwordMatches(ctx, r.Password, hashToCompare(user))
 	if err != nil {
 		return Login{}, err
 	}

@@ -27,9 +27,9 @@ var hashers = make(chan struct{}, 2)
 // to refuse as a wrong password.
 const nobody = "$argon2id$v=19$m=19456,t=2,p=1$c29tZSBzYWx0IG9mIG5vYm9keQ$3bGgFSWrGo4XrNfTY9JJpSrGC6mWhI/ol9CbVv3qxwk"
 
-// comparedHash returns the hash to compare a password with: that of nobody for a user who does not exist
+// hashToCompare returns the hash to compare a password with: that of nobody for a user who does not exist
 // or has no password, whom no password fits.
-func comparedHash(user store.User) string {
+func hashToCompare(user store.User) string {
 	if user.PasswordHash == "" {
 		return nobody
 	}

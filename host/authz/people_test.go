@@ -112,7 +112,7 @@ func TestLoginsTakeTheSameTime(t *testing.T) {
 		"active":      {store.User{ID: "1", PasswordHash: hash}, hash},
 		"deactivated": {store.User{ID: "1", PasswordHash: hash, DeactivatedAt: time.Now()}, hash},
 	} {
-		assert.Equal(t, c.want, comparedHash(c.user), name)
+		assert.Equal(t, c.want, hashToCompare(c.user), name)
 	}
 	h := newHouse(t)
 	_, err = h.store.Users().Create(t.Context(), store.User{Username: "invited", Role: store.RoleMember})

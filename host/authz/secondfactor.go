@@ -97,7 +97,7 @@ func (a *Authority) CheckOwnPassword(ctx context.Context, p *Principal, field, p
 	if err != nil {
 		return "", orToken(err)
 	}
-	matches, err := passwordMatches(ctx, password, comparedHash(user))
+	matches, err := passwordMatches(ctx, password, hashToCompare(user))
 	if err != nil {
 		return "", err
 	}
