@@ -165,6 +165,12 @@ func (a *API) applyTrigger(ctx context.Context, t *store.Trigger, given wire.Tri
 		}
 		t.ScriptID = script
 	}
+	if given.Adopt != nil && *given.Adopt {
+		if err := a.need(ctx, t.AppID, "trigger", authz.ScriptExecute); err != nil { // as who makes one
+			return err
+		}
+		t.RegisteredBy = caller(ctx).User.ID
+	}
 	take(&t.Name, given.Name)
 	take(&t.Concurrency, given.Concurrency)
 	take(&t.Enabled, given.Enabled)

@@ -249,6 +249,24 @@ func TestDeactivation(t *testing.T) {
 	do[any](s, "DELETE", "users/"+me.UserID, nil, 204)
 }
 
+// Somebody else has a trigger run whose registrant is gone.
+func TestTriggersAreAdopted(t *testing.T) {
+	s := newSite(t)
+	app := s.App("shop")
+	s.Script("shop", "main", "1")
+	editor, viewer, admin := s.Member(app.ID, store.RoleEditor), s.Member(app.ID, store.RoleViewer), s.Member(app.ID, store.RoleAppAdmin)
+	leaver, heir := as[wire.Me](s, editor, "GET", "me", "", 200), as[wire.Me](s, admin, "GET", "me", "", 200)
+	trigger := as[wire.Trigger](s, editor, "POST", "apps/shop/triggers/queue", `{"script":"main","topic":"t"}`, 201)
+	do[wire.User](s, "POST", "users/"+leaver.UserID+":deactivate", nil, 200)
+
+	as[wire.Trigger](s, admin, "PATCH", "triggers/"+trigger.ID, `{"adopt":false,"concurrency":2}`, 200)
+	assert.NotEmpty(t, do[wire.Trigger](s, "GET", "triggers/"+trigger.ID, nil, 200).Stopped, "a change alone adopts nothing")
+	s.Refused(s.Admin(viewer, "PATCH", "triggers/"+trigger.ID, `{"adopt":true}`), 403, "", "which you or your API key do not have")
+	assert.Equal(t, heir.UserID, as[wire.Trigger](s, admin, "PATCH", "triggers/"+trigger.ID, `{"adopt":true}`, 200).RegisteredBy)
+	assert.Empty(t, do[wire.Trigger](s, "GET", "triggers/"+trigger.ID, nil, 200).Stopped)
+	do[any](s, "DELETE", "users/"+leaver.UserID, nil, 204)
+}
+
 // What one may not see does not exist, whether it does or not.
 func TestOthersDoNotExist(t *testing.T) {
 	s := newSite(t)

@@ -88,7 +88,7 @@ var examples = map[string][]string{
 		"picloud triggers create dead-letter --script alarm --failed-trigger nightly",
 	},
 	"triggers show":    {"picloud triggers show nightly"},
-	"triggers update":  {"picloud triggers update nightly --schedule '0 4 * * *' --max-attempts 3", "picloud triggers update nightly --disabled"},
+	"triggers update":  {"picloud triggers update nightly --schedule '0 4 * * *' --max-attempts 3", "picloud triggers update nightly --disabled", "picloud triggers update nightly --adopt"},
 	"triggers delete":  {"picloud triggers delete nightly"},
 	"triggers pause":   {"picloud triggers pause nightly"},
 	"triggers resume":  {"picloud triggers resume nightly"},

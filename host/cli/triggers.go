@@ -316,6 +316,7 @@ func (TriggersShowCmd) Run(ctx context.Context, r *Remote, c *client.Client, tri
 type TriggersUpdateCmd struct {
 	TriggerArg
 	Script *string `placeholder:"SCRIPT" complete:"scripts" help:"The script to start, by name or id."`
+	Adopt  bool    `help:"Have it run with your rights, as when whoever registered it is deactivated."`
 	TriggerFlags
 }
 
@@ -326,6 +327,9 @@ func (cmd *TriggersUpdateCmd) Run(ctx context.Context, r *Remote, c *client.Clie
 		return err
 	}
 	fields.Script = cmd.Script
+	if cmd.Adopt {
+		fields.Adopt = &cmd.Adopt
+	}
 	if fields == (wire.TriggerUpdate{}) {
 		return &usageError{fmt.Errorf("nothing to change: pass a flag, such as --concurrency")}
 	}

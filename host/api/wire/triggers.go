@@ -120,6 +120,7 @@ type TriggerUpdate struct {
 	Retry       *RetryPolicy `json:"retry,omitempty"`
 	Concurrency *int         `json:"concurrency,omitempty" minimum:"1" maximum:"1000"`
 	Enabled     *bool        `json:"enabled,omitempty"`
+	Adopt       *bool        `json:"adopt,omitempty" doc:"true: it runs with your rights from now on, as if you had registered it"`
 	TriggerDetails
 }
 
