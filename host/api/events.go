@@ -63,7 +63,7 @@ func (a *API) listEvents(ctx context.Context, in *struct {
 
 func (a *API) pauseEvents(pause bool) func(context.Context, *AppPath) (*body[wire.App], error) {
 	return func(ctx context.Context, in *AppPath) (*body[wire.App], error) {
-		app, err := a.findApp(ctx, in.App, authz.RouteWrite)
+		app, err := a.findApp(ctx, in.App, authz.EventManage)
 		if err != nil {
 			return nil, err
 		}
@@ -91,14 +91,14 @@ func (a *API) getEvent(ctx context.Context, in *EventPath) (*body[wire.Event], e
 }
 
 func (a *API) deleteEvent(ctx context.Context, in *EventPath) (*none, error) {
-	if _, err := a.findEvent(ctx, in.ID, authz.DataWrite); err != nil {
+	if _, err := a.findEvent(ctx, in.ID, authz.EventManage); err != nil {
 		return nil, err
 	}
 	return nil, a.store.Outbox().Delete(ctx, in.ID)
 }
 
 func (a *API) retryEvent(ctx context.Context, in *EventPath) (*body[wire.Event], error) {
-	if _, err := a.findEvent(ctx, in.ID, authz.DataWrite); err != nil {
+	if _, err := a.findEvent(ctx, in.ID, authz.EventManage); err != nil {
 		return nil, err
 	}
 	event, err := a.events.Retry(ctx, in.ID)
@@ -193,7 +193,7 @@ func (a *API) pushMessage(ctx context.Context, in *struct {
 }
 
 func (a *API) clearQueue(ctx context.Context, in *QueuePath) (*body[wire.Cleared], error) {
-	_, _, lane, err := a.lane(ctx, *in, authz.DataWrite)
+	_, _, lane, err := a.lane(ctx, *in, authz.EventManage)
 	if err != nil {
 		return nil, err
 	}
@@ -239,7 +239,7 @@ func (a *API) replayDeadLetters(ctx context.Context, in *struct {
 	AppPath
 	Body wire.DeadLetterFilter
 }) (*body[wire.Replayed], error) {
-	app, err := a.findApp(ctx, in.App, authz.DataWrite)
+	app, err := a.findApp(ctx, in.App, authz.EventManage)
 	if err != nil {
 		return nil, err
 	}
@@ -268,7 +268,7 @@ func (a *API) purgeDeadLetters(ctx context.Context, in *struct {
 	AppPath
 	Body wire.DeadLetterFilter
 }) (*body[wire.Cleared], error) {
-	app, err := a.findApp(ctx, in.App, authz.DataWrite)
+	app, err := a.findApp(ctx, in.App, authz.EventManage)
 	if err != nil {
 		return nil, err
 	}
@@ -301,14 +301,14 @@ func (a *API) getDeadLetter(ctx context.Context, in *EventPath) (*body[wire.Dead
 }
 
 func (a *API) deleteDeadLetter(ctx context.Context, in *EventPath) (*none, error) {
-	if _, err := a.findDeadLetter(ctx, in.ID, authz.DataWrite); err != nil {
+	if _, err := a.findDeadLetter(ctx, in.ID, authz.EventManage); err != nil {
 		return nil, err
 	}
 	return nil, a.store.DeadLetters().Delete(ctx, in.ID)
 }
 
 func (a *API) replayDeadLetter(ctx context.Context, in *EventPath) (*body[wire.EventMade], error) {
-	letter, err := a.findDeadLetter(ctx, in.ID, authz.DataWrite)
+	letter, err := a.findDeadLetter(ctx, in.ID, authz.EventManage)
 	if err != nil {
 		return nil, err
 	}
@@ -323,7 +323,7 @@ func (a *API) resolveDeadLetter(ctx context.Context, in *struct {
 	EventPath
 	Body wire.DeadLetterResolve
 }) (*body[wire.DeadLetter], error) {
-	letter, err := a.findDeadLetter(ctx, in.ID, authz.DataWrite)
+	letter, err := a.findDeadLetter(ctx, in.ID, authz.EventManage)
 	if err != nil {
 		return nil, err
 	}

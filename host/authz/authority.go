@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/picloud/picloud/host/fault"
@@ -48,6 +49,10 @@ type Authority struct {
 	sessionTTL time.Duration
 	throttle   *throttle
 	now        func() time.Time
+
+	changes atomic.Int64                              // of what anybody may do, as far as this node knows
+	callers *memory[[sha256.Size]byte, *Principal]    // by the hash of their tokens
+	roles   *memory[string, map[string]store.AppRole] // of a user, by app
 }
 
 // New makes an authority over a store; a session lasts ttl.
@@ -56,7 +61,13 @@ func New(s store.Store, ttl time.Duration) *Authority {
 }
 
 func newAt(s store.Store, ttl time.Duration, now func() time.Time) *Authority {
-	return &Authority{store: s, sessionTTL: ttl, throttle: newThrottle(now), now: now}
+	a := &Authority{store: s, sessionTTL: ttl, throttle: newThrottle(now), now: now}
+	a.callers = newMemory[[sha256.Size]byte, *Principal](rememberedCallers, &a.changes, now)
+	a.roles = newMemory[string, map[string]store.AppRole](rememberedUsers, &a.changes, now)
+	if s != nil {
+		s.Revisions().Follow(a.follow)
+	}
+	return a
 }
 
 // LoginRequest is what somebody logs in with.
@@ -165,8 +176,23 @@ func isBase64URL(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'
 }
 
-// Authenticate finds the caller that a token belongs to. The error is [ErrToken] or the store's.
+// Authenticate finds the caller that a token belongs to. The error is [ErrToken] or the store's. A token
+// that does not count any more, as after a revocation, is refused at once on the node that was told, and
+// within a second on every other.
 func (a *Authority) Authenticate(ctx context.Context, token string) (*Principal, error) {
+	read := func() (*Principal, error) { return a.authenticate(ctx, token) }
+	if !strings.HasPrefix(token, SessionPrefix) && !strings.HasPrefix(token, KeyPrefix) {
+		return read()
+	}
+	p, err := a.callers.get(sha256.Sum256([]byte(token)), read)
+	if err == nil && !p.Expires.IsZero() && !a.now().Before(p.Expires) {
+		return nil, ErrToken
+	}
+	return p, err
+}
+
+// authenticate is Authenticate by what the store has.
+func (a *Authority) authenticate(ctx context.Context, token string) (*Principal, error) {
 	var p Principal
 	now, hash := a.now(), hashToken(token)
 	var err error

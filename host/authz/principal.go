@@ -8,13 +8,30 @@ import (
 	"github.com/picloud/picloud/host/store"
 )
 
-// Principal is an authenticated caller.
+// Principal is an authenticated caller. It is shared by requests and must not be changed.
 type Principal struct {
 	User    store.User
 	Key     *store.APIKey // nil for a session
 	Expires time.Time     // of the session or key; zero: never
 
 	tokenHash string // of the session
+}
+
+// A place is where something is to be done: an app, or the instance.
+type place struct {
+	appID string        // "" for the instance
+	role  store.AppRole // the caller's in the app; "" for none
+}
+
+// can is the one decision: role ∩ scopes ∩ binding. Who may do what by it is listed, for every
+// operation of the API, in host/api/testdata/matrix.txt.
+func can(p *Principal, at place, c Capability) bool {
+	return p != nil && p.bound(at) && p.scoped(c) && (ofInstanceRole[p.User.Role].has(c) || ofAppRole[at.role].has(c))
+}
+
+// bound reports whether the credential is good in a place: a key of one app is good nowhere else.
+func (p *Principal) bound(at place) bool {
+	return p.Key == nil || p.Key.AppID == "" || p.Key.AppID == at.appID
 }
 
 // scoped reports whether the credential itself permits a capability.
@@ -32,26 +49,54 @@ func (p *Principal) scoped(c Capability) bool {
 
 // May reports whether the caller holds a capability on the instance. A key bound to an app holds
 // none.
-func (p *Principal) May(c Capability) bool {
-	return p != nil && (p.Key == nil || p.Key.AppID == "") && p.scoped(c) && ofInstanceRole[p.User.Role].has(c)
-}
+func (p *Principal) May(c Capability) bool { return can(p, place{}, c) }
 
 // SeesAllApps reports whether the caller may read every app, as admins do.
 func (p *Principal) SeesAllApps() bool { return p.May(AppRead) }
 
 // MayIn reports whether the caller holds a capability in an app. The error is the store's.
 func (a *Authority) MayIn(ctx context.Context, p *Principal, appID string, c Capability) (bool, error) {
-	if p == nil || !p.scoped(c) || p.Key != nil && p.Key.AppID != "" && p.Key.AppID != appID {
-		return false, nil
+	at := place{appID: appID}
+	if p == nil || can(p, at, c) {
+		return p != nil, nil
 	}
-	if ofInstanceRole[p.User.Role].has(c) {
-		return true, nil
+	var err error
+	at.role, err = a.roleIn(ctx, p, appID)
+	return err == nil && can(p, at, c), err
+}
+
+// roleIn returns the caller's role in an app, "" for none. The error is the store's.
+func (a *Authority) roleIn(ctx context.Context, p *Principal, appID string) (store.AppRole, error) {
+	roles, err := a.roles.get(p.User.ID, func() (map[string]store.AppRole, error) {
+		return a.store.Apps().RolesOf(ctx, p.User.ID)
+	})
+	return roles[appID], err
+}
+
+// Rights are what a caller has in an app.
+type Rights struct {
+	// Role is the store.InstanceRole of who has one in every app, and otherwise the store.AppRole; ""
+	// for none.
+	Role         string
+	Capabilities []Capability // in the order of [InApp]
+}
+
+// RightsIn returns what the caller has in an app. The error is the store's.
+func (a *Authority) RightsIn(ctx context.Context, p *Principal, appID string) (Rights, error) {
+	role, err := a.roleIn(ctx, p, appID)
+	if err != nil {
+		return Rights{}, err
 	}
-	role, err := a.store.Apps().Member(ctx, appID, p.User.ID)
-	if fault.Of(err) == fault.NotFound {
-		return false, nil
+	rights := Rights{Role: string(role)}
+	if ofInstanceRole[p.User.Role].has(AppRead) {
+		rights.Role = string(p.User.Role)
 	}
-	return ofAppRole[role].has(c), err
+	for _, c := range InApp {
+		if can(p, place{appID, role}, c) {
+			rights.Capabilities = append(rights.Capabilities, c)
+		}
+	}
+	return rights, nil
 }
 
 // Denied refuses what needs a capability that the caller lacks.

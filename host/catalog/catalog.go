@@ -34,6 +34,8 @@ type Config struct {
 	// TopicChanged is called after a topic has changed, or is gone: with "" for its name after all of an
 	// app's, and with "" for the app too after all that there are; nil: nothing is.
 	TopicChanged func(appID, topic string)
+	// RightsChanged is called when another node may have changed what users may do; nil: nothing is.
+	RightsChanged func()
 }
 
 // Catalog decides about apps, scripts and routes. It is safe for concurrent use.
@@ -50,6 +52,7 @@ type Catalog struct {
 	triggers        *events.Table
 	triggersChanged func()
 	topicChanged    func(appID, topic string)
+	rightsChanged   func()
 	stale           map[string]bool // apps whose triggers have to be read again
 	staleAll        bool            // those of all apps
 }
@@ -59,7 +62,7 @@ func New(ctx context.Context, config Config) (*Catalog, error) {
 	c := &Catalog{
 		store: config.Store, executions: config.Executions, log: config.Logger, routes: routing.NewTable(nil),
 		registry: config.Registry, triggers: config.Triggers, triggersChanged: config.TriggersChanged, stale: map[string]bool{},
-		topicChanged: config.TopicChanged,
+		topicChanged: config.TopicChanged, rightsChanged: config.RightsChanged,
 	}
 	if c.registry == nil {
 		c.registry = events.NewRegistry(nil)
@@ -72,6 +75,9 @@ func New(ctx context.Context, config Config) (*Catalog, error) {
 	}
 	if c.topicChanged == nil {
 		c.topicChanged = func(string, string) {}
+	}
+	if c.rightsChanged == nil {
+		c.rightsChanged = func() {}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -134,6 +140,7 @@ func (c *Catalog) follow(ctx context.Context, s store.Store, revision store.Revi
 			c.routes.RemoveIf(func(r store.Route) bool { return r.AppID == revision.ID })
 			c.executions.Changed(revision.ID)
 			c.topicChanged(revision.ID, "")
+			c.rightsChanged() // of keys that were bound to it
 			return nil
 		}
 		if err != nil {
@@ -155,6 +162,8 @@ func (c *Catalog) follow(ctx context.Context, s store.Store, revision store.Revi
 		return err
 	case store.ResourceTrigger:
 		c.stale[revision.AppID] = true
+	case store.ResourceUser:
+		c.rightsChanged()
 	case store.ResourceTopic:
 		c.topicChanged(revision.AppID, revision.ID)
 	case store.ResourceRoute:
@@ -184,6 +193,7 @@ func (c *Catalog) reload(ctx context.Context, s store.Store) error {
 	c.routes.Replace(routes)
 	c.executions.ChangedAll()
 	c.topicChanged("", "")
+	c.rightsChanged()
 	c.staleAll = true
 	c.generation = generation
 	return nil

@@ -25,6 +25,9 @@ const (
 	ResourceRoute   Resource = "route"
 	ResourceTrigger Resource = "trigger"
 	ResourceTopic   Resource = "topic" // whose id is its name
+	// ResourceUser is who a user is and what the user may do: the role, sessions and keys that end, and the
+	// place in the app of AppID.
+	ResourceUser Resource = "user"
 )
 
 // KeptRevisions is how many revisions are kept, the newest.
@@ -38,6 +41,9 @@ type Revisions interface {
 	// After lists the revisions after a generation, the oldest first. complete is false when some
 	// of them are not kept any more: then all configuration has to be read again.
 	After(ctx context.Context, generation int64) (revisions []Revision, complete bool, err error)
+	// Follow has fn called with each revision that this process makes, after its commit and before
+	// whoever made it goes on; see [Store.AfterCommit].
+	Follow(fn func(Revision))
 	// Shared reports whether other processes may make revisions: only then there is anything to
 	// listen to.
 	Shared() bool

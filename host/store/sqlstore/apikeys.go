@@ -20,7 +20,7 @@ const (
 		FROM api_keys WHERE user_id = $1 ORDER BY created_at, id`
 	apiKeyTouch = `UPDATE api_keys SET last_used_at = $2
 		WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)`
-	apiKeyDelete = `DELETE FROM api_keys WHERE id = $1`
+	apiKeyDelete = `DELETE FROM api_keys WHERE id = $1 RETURNING user_id`
 	apiKeyExists = `SELECT 1 FROM api_keys WHERE id = $1`
 )
 
@@ -101,5 +101,9 @@ func (a apiKeys) Touch(ctx context.Context, id string, at time.Time) error {
 }
 
 func (a apiKeys) Delete(ctx context.Context, id string) error {
-	return deleteOne(ctx, a.s.writer(), "api key", apiKeyDelete, id)
+	revision := ofUser("")
+	return a.s.reconfigure(ctx, "delete api key", revision, func(tx queryer) (err error) {
+		revision.ID, err = one(ctx, tx, "api key", text, apiKeyDelete, id)
+		return err
+	})
 }

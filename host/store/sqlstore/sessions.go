@@ -15,7 +15,7 @@ const (
 	sessionGet = `SELECT token_hash, user_id, created_at, expires_at, last_used_at FROM sessions
 		WHERE token_hash = $1 AND expires_at > $2`
 	sessionTouch         = `UPDATE sessions SET last_used_at = $2 WHERE token_hash = $1 AND last_used_at < $2`
-	sessionDelete        = `DELETE FROM sessions WHERE token_hash = $1`
+	sessionDelete        = `DELETE FROM sessions WHERE token_hash = $1 RETURNING user_id`
 	sessionDeleteOfUser  = `DELETE FROM sessions WHERE user_id = $1`
 	sessionDeleteExpired = `DELETE FROM sessions WHERE token_hash IN (
 			SELECT token_hash FROM sessions WHERE expires_at <= $1 LIMIT $2)`
@@ -61,12 +61,19 @@ func (r sessions) Touch(ctx context.Context, tokenHash string, at time.Time) err
 }
 
 func (r sessions) Delete(ctx context.Context, tokenHash string) error {
-	return deleteOne(ctx, r.s.writer(), "session", sessionDelete, tokenHash)
+	revision := ofUser("")
+	return r.s.reconfigure(ctx, "delete session", revision, func(tx queryer) (err error) {
+		revision.ID, err = one(ctx, tx, "session", text, sessionDelete, tokenHash)
+		return err
+	})
 }
 
-func (r sessions) DeleteOf(ctx context.Context, userID string) (int64, error) {
-	n, err := affect(ctx, r.s.writer(), sessionDeleteOfUser, userID)
-	return n, failed(ctx, "delete sessions", err)
+func (r sessions) DeleteOf(ctx context.Context, userID string) (n int64, err error) {
+	err = r.s.reconfigure(ctx, "delete sessions", ofUser(userID), func(tx queryer) (err error) {
+		n, err = affect(ctx, tx, sessionDeleteOfUser, userID)
+		return err
+	})
+	return n, err
 }
 
 func (r sessions) DeleteExpired(ctx context.Context, now time.Time, limit int) (int, error) {
