@@ -156,7 +156,7 @@ var roof = []string{"host/cmd/picloud", "host/cmd/rhai", "host/cli/...", "host/s
 
 // notYet are rooms of later parts, which nobody has built.
 var notYet = []string{
-	"host/dashboard", "host/reference", "host/identity", "host/secrets",
+	"host/dashboard", "host/reference", "host/secrets",
 	"host/domains", "host/audit",
 }
 

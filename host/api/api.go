@@ -24,6 +24,7 @@ import (
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/front"
+	"github.com/picloud/picloud/host/identity"
 	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/store"
 )
@@ -58,6 +59,7 @@ type API struct {
 	docs       *docs.Service
 	files      *files.Service
 	catalog    *catalog.Catalog
+	members    *identity.Members
 	maxBody    int64
 	maxPlugin  int64
 	quotas     store.AppUsage
@@ -76,7 +78,7 @@ type API struct {
 func New(c Config) *API {
 	return &API{
 		store: c.Store, authority: c.Authority, executions: c.Executions, catalog: c.Catalog,
-		kv: c.KV, docs: c.Docs, files: c.Files,
+		kv: c.KV, docs: c.Docs, files: c.Files, members: identity.NewMembers(c.Store, c.Authority),
 		maxBody: c.MaxBodyBytes, maxPlugin: cmp.Or(c.MaxPluginBytes, 16<<20), quotas: c.Quotas, version: c.Version, log: c.Logger,
 		events: c.Events, triggerRetry: c.TriggerRetry, triggerConcurrency: c.TriggerConcurrency,
 	}
@@ -109,6 +111,7 @@ func (a *API) Mount(app *fiber.App) {
 	a.mountAuth(admin)
 	a.mountAPIKeys(admin)
 	a.mountApps(admin)
+	a.mountMembers(admin)
 	a.mountScripts(admin)
 	a.mountRun(admin)
 	a.mountLogs(admin)

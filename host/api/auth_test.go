@@ -59,11 +59,11 @@ func TestAPIKeys(t *testing.T) {
 	s := newSite(t)
 	mine, other := s.App("mine"), s.App("other")
 	script := s.Script("mine", "s", "1")
-	key := do[wire.APIKey](s, "POST", "api-keys", wire.APIKeyCreate{Name: "ci", Scopes: []string{"script:write"}, App: "mine"}, 201)
+	key := do[wire.APIKey](s, "POST", "me/keys", wire.APIKeyCreate{Name: "ci", Scopes: []string{"script:write"}, App: "mine"}, 201)
 	require.NotEmpty(t, key.Key)
 	assert.Equal(t, mine.ID, key.AppID)
 
-	list := do[wire.Page[wire.APIKey]](s, "GET", "api-keys", nil, 200)
+	list := do[wire.Page[wire.APIKey]](s, "GET", "me/keys", nil, 200)
 	require.Len(t, list.Items, 1)
 	assert.Empty(t, list.Items[0].Key, "the key is shown once")
 	assert.Equal(t, key.Prefix, list.Items[0].Prefix)
@@ -78,19 +78,19 @@ func TestAPIKeys(t *testing.T) {
 	s.Refused(as("POST", "apps", `{"slug":"new"}`), 403, "", "app.create")
 	s.Refused(as("POST", "scripts/"+script.ID+"/routes", `{"path":"/x"}`), 403, "", "route.write")
 	s.Refused(as("GET", "scripts/"+script.ID+"/logs", ""), 403, "", "log.read")
-	s.Refused(as("POST", "api-keys", `{"name":"more","scopes":["script:read"]}`), 403, "", "keys.manage")
+	s.Refused(as("POST", "me/keys", `{"name":"more","scopes":["script:read"]}`), 403, "", "keys.manage")
 	s.Refused(as("DELETE", "apps/mine", ""), 403, "", "app.delete")
 
 	stranger := s.User("stranger", store.RoleMember)
-	s.Refused(s.Admin(stranger, "DELETE", "api-keys/"+key.ID, ""), 404, "", "API key not found")
-	do[any](s, "DELETE", "api-keys/"+key.ID, nil, 204)
+	s.Refused(s.Admin(stranger, "DELETE", "me/keys/"+key.ID, ""), 404, "", "API key not found")
+	do[any](s, "DELETE", "me/keys/"+key.ID, nil, 204)
 	s.Refused(as("GET", "auth/me", ""), 401, "", "unknown, expired or revoked")
-	s.Refused(s.Admin(s.Token, "DELETE", "api-keys/"+key.ID, ""), 404, "", "API key not found")
+	s.Refused(s.Admin(s.Token, "DELETE", "me/keys/"+key.ID, ""), 404, "", "API key not found")
 }
 
 func TestAPIKeyRefuses(t *testing.T) {
 	s := newSite(t)
-	create := func(body string) answer { return s.Admin(s.Token, "POST", "api-keys", body) }
+	create := func(body string) answer { return s.Admin(s.Token, "POST", "me/keys", body) }
 	s.Refused(create(`{"name":"k","scopes":[]}`), 422, "body.scopes", "at least 1 item")
 	s.Refused(create(`{"name":"k","scopes":["script:read","script:read"]}`), 422, "body.scopes", "same item twice")
 	s.Refused(create(`{"name":"k","scopes":["all"]}`), 422, "body.scopes[0]", "one of")

@@ -22,12 +22,16 @@ import (
 	"github.com/picloud/picloud/host/api/apitest"
 	"github.com/picloud/picloud/host/api/contract"
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/store"
 )
 
 // samples are good requests for the operations that take more than a path: a JSON body, or a query.
 var samples = map[string]struct{ body, query string }{
 	"login":                      {body: `{"username":"owner","password":"` + apitest.AdminPassword + `"}`},
 	"create-api-key":             {body: `{"name":"k","scopes":["log:read"]}`},
+	"rotate-api-key":             {body: `{"overlap":60}`},
+	"set-member":                 {body: `{"role":"viewer"}`},
 	"create-app":                 {body: `{"slug":"made","name":"x"}`},
 	"update-app":                 {body: `{"name":"x","cors":{"origins":["https://a.example"]}}`},
 	"create-script":              {body: `{"name":"made","source":"1","limits":{"memory_mb":64}}`},
@@ -67,6 +71,7 @@ var beyond = map[string]string{
 	"create-app body.slug":                          "must not look like an id",
 	"update-app body.slug":                          "must not look like an id",
 	"create-api-key body.expires_at":                "must be in the future",
+	"rotate-api-key body.expires_at":                "must be in the future",
 	"create-script body.kind":                       "the source must be of that kind",
 	"create-script body.source":                     "must compile",
 	"create-script body.limits.timeout_ms":          "compiling takes time",
@@ -508,16 +513,22 @@ func TestDocumentIsWhatIsDone(t *testing.T) {
 	trigger := do[wire.Trigger](s, "POST", "apps/shop/triggers/kv", `{"script":"main","collection":"unused"}`, 201)
 	event := do[wire.EventMade](s, "POST", "apps/shop/queues/kept/messages", `{"message":1}`, 202).EventID
 	do[wire.Topic](s, "PUT", "apps/shop/topics/made", `{"access":"token"}`, 200)
-	key := do[wire.APIKey](s, "POST", "api-keys", wire.APIKeyCreate{Name: "k", Scopes: []string{"log:read"}}, 201)
+	key := do[wire.APIKey](s, "POST", "me/keys", wire.APIKeyCreate{Name: "k", Scopes: []string{"log:read"}}, 201)
+	user, err := s.DB.Users().Create(t.Context(), store.User{Username: "somebody", Role: store.RoleMember})
+	require.NoError(t, err)
+	_, usersKey, err := s.Auth.CreateKey(t.Context(), user.ID, "k", authz.Scopes, "", time.Time{})
+	require.NoError(t, err)
+	rotated := do[wire.APIKey](s, "POST", "me/keys", wire.APIKeyCreate{Name: "k", Scopes: []string{"log:read"}}, 201)
 	ids := map[string]string{ // by how the path begins
-		"/scripts/": script.ID, "/scripts/{id}/wasm": plugin.ID, "/routes/": route.ID, "/executions/": run.ExecutionID, "/api-keys/": key.ID,
+		"/scripts/": script.ID, "/scripts/{id}/wasm": plugin.ID, "/routes/": route.ID, "/executions/": run.ExecutionID, "/me/keys/": key.ID,
+		"/me/keys/{id}:rotate": rotated.ID, "/users/{id}/keys": user.ID,
 		"/apps/{app}/docs/": doc.ID, "/apps/{app}/files/": file.ID, "/triggers/": trigger.ID, "/events/": event,
 		"/dead-letters/": s.deadLetter(app.ID), "/dead-letters/{id}:replay": s.deadLetter(app.ID), "/dead-letters/{id}:resolve": s.deadLetter(app.ID),
 	}
 	d := documentOf(t, s)
 	tried := map[bool]int{}
 	for _, op := range d.operations() {
-		path := map[string]string{"app": app.Slug, "collection": "c", "key": "k", "topic": "made"}
+		path := map[string]string{"app": app.Slug, "collection": "c", "key": "k", "topic": "made", "user": user.ID, "api_key": usersKey.ID}
 		for _, prefix := range slices.Sorted(maps.Keys(ids)) {
 			if strings.HasPrefix(op.path, prefix) {
 				path["id"] = ids[prefix]
@@ -526,6 +537,9 @@ func TestDocumentIsWhatIsDone(t *testing.T) {
 		attempts := d.attempts(t, op, path)
 		if op.id == "delete-kv" { // what was set has an end
 			do[wire.KVEntry](s, "PUT", "apps/shop/kv/c/k", `{"value":1}`, 200)
+		}
+		if op.id == "remove-member" {
+			require.NoError(t, s.DB.Apps().SetMember(t.Context(), app.ID, user.ID, store.RoleViewer))
 		}
 		if op.id == "logout" {
 			slices.Reverse(attempts) // the good one ends the session

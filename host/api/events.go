@@ -58,7 +58,11 @@ func (a *API) listEvents(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, located(err)
 	}
-	return &body[wire.Page[wire.Event]]{wirePage(page, wireEvent)}, nil
+	shown, err := a.eventsOf(ctx, app.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &body[wire.Page[wire.Event]]{wirePage(page, shown)}, nil
 }
 
 func (a *API) pauseEvents(pause bool) func(context.Context, *AppPath) (*body[wire.App], error) {
@@ -70,7 +74,7 @@ func (a *API) pauseEvents(pause bool) func(context.Context, *AppPath) (*body[wir
 		if app, err = a.catalog.PauseEvents(ctx, app.ID, pause); err != nil {
 			return nil, err
 		}
-		return &body[wire.App]{wireApp(app)}, nil
+		return a.appBody(ctx, app)
 	}
 }
 
@@ -87,7 +91,11 @@ func (a *API) getEvent(ctx context.Context, in *EventPath) (*body[wire.Event], e
 	if err != nil {
 		return nil, err
 	}
-	return &body[wire.Event]{wireEvent(event)}, nil
+	shown, err := a.eventsOf(ctx, event.AppID)
+	if err != nil {
+		return nil, err
+	}
+	return &body[wire.Event]{shown(event)}, nil
 }
 
 func (a *API) deleteEvent(ctx context.Context, in *EventPath) (*none, error) {
@@ -105,7 +113,11 @@ func (a *API) retryEvent(ctx context.Context, in *EventPath) (*body[wire.Event],
 	if err != nil {
 		return nil, err
 	}
-	return &body[wire.Event]{wireEvent(event)}, nil
+	shown, err := a.eventsOf(ctx, event.AppID)
+	if err != nil {
+		return nil, err
+	}
+	return &body[wire.Event]{shown(event)}, nil
 }
 
 func (a *API) listQueues(ctx context.Context, in *AppPath) (*body[wire.Page[wire.Queue]], error) {
@@ -171,7 +183,11 @@ func (a *API) listMessages(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, located(err)
 	}
-	return &body[wire.Page[wire.Event]]{wirePage(page, wireEvent)}, nil
+	shown, err := a.eventsOf(ctx, appID)
+	if err != nil {
+		return nil, err
+	}
+	return &body[wire.Page[wire.Event]]{wirePage(page, shown)}, nil
 }
 
 func (a *API) pushMessage(ctx context.Context, in *struct {
@@ -228,7 +244,11 @@ func (a *API) listDeadLetters(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	letters := wirePage(page, wireDeadLetter)
+	shown, err := a.deadLettersOf(ctx, app.ID)
+	if err != nil {
+		return nil, err
+	}
+	letters := wirePage(page, shown)
 	return &body[wire.DeadLetters]{wire.DeadLetters{Items: letters.Items, Cursor: letters.Cursor, Unresolved: unresolved}}, nil
 }
 
@@ -297,7 +317,11 @@ func (a *API) getDeadLetter(ctx context.Context, in *EventPath) (*body[wire.Dead
 	if err != nil {
 		return nil, err
 	}
-	return &body[wire.DeadLetter]{wireDeadLetter(letter)}, nil
+	shown, err := a.deadLettersOf(ctx, letter.AppID)
+	if err != nil {
+		return nil, err
+	}
+	return &body[wire.DeadLetter]{shown(letter)}, nil
 }
 
 func (a *API) deleteDeadLetter(ctx context.Context, in *EventPath) (*none, error) {
@@ -331,7 +355,33 @@ func (a *API) resolveDeadLetter(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, located(err)
 	}
-	return &body[wire.DeadLetter]{wireDeadLetter(letter)}, nil
+	shown, err := a.deadLettersOf(ctx, letter.AppID)
+	if err != nil {
+		return nil, err
+	}
+	return &body[wire.DeadLetter]{shown(letter)}, nil
+}
+
+// eventsOf makes the answers about events of an app. Only who reads its log is told why handlers have failed.
+func (a *API) eventsOf(ctx context.Context, appID string) (func(store.Event) wire.Event, error) {
+	told, err := a.authority.MayIn(ctx, caller(ctx), appID, authz.LogRead)
+	return func(e store.Event) wire.Event {
+		if !told {
+			e.LastError = ""
+		}
+		return wireEvent(e)
+	}, err
+}
+
+// deadLettersOf is eventsOf of dead letters.
+func (a *API) deadLettersOf(ctx context.Context, appID string) (func(store.DeadLetter) wire.DeadLetter, error) {
+	told, err := a.authority.MayIn(ctx, caller(ctx), appID, authz.LogRead)
+	return func(d store.DeadLetter) wire.DeadLetter {
+		if !told {
+			d.LastError = ""
+		}
+		return wireDeadLetter(d)
+	}, err
 }
 
 func wireEvent(e store.Event) wire.Event {

@@ -38,6 +38,8 @@ var isolationBodies = map[string]string{
 	"update-file":      `{"name":"guessed"}`,
 	// Of the caller alone.
 	"create-app": "", "create-api-key": "", "login": "",
+	"rotate-api-key":             `{}`,
+	"set-member":                 `{"role":"viewer"}`,
 	"create-kv-trigger":          `{"script":"hidden","collection":"c"}`,
 	"create-docs-trigger":        `{"script":"hidden","collection":"c"}`,
 	"create-files-trigger":       `{"script":"hidden","collection":"c"}`,
@@ -73,21 +75,25 @@ func TestEveryOperationIsolatesApps(t *testing.T) {
 	trigger := do[wire.Trigger](s, "POST", "apps/victim/triggers/docs", `{"script":"hidden","collection":"hidden"}`, 201)
 	event := do[wire.EventMade](s, "POST", "apps/victim/queues/t/messages", `{"message":"hidden"}`, 202).EventID
 	letter := s.deadLetter(victim.ID)
-	ownerKey := do[wire.APIKey](s, "POST", "api-keys", wire.APIKeyCreate{Name: "k", Scopes: []string{"log:read"}}, 201)
+	ownerKey := do[wire.APIKey](s, "POST", "me/keys", wire.APIKeyCreate{Name: "k", Scopes: []string{"log:read"}}, 201)
 
 	every := []string{"script:read", "script:write", "route:write", "log:read", "domain:manage", "app:admin", "instance:admin"}
-	bound := do[wire.APIKey](s, "POST", "api-keys", wire.APIKeyCreate{Name: "bound", Scopes: every, App: other.ID}, 201).Key
+	bound := do[wire.APIKey](s, "POST", "me/keys", wire.APIKeyCreate{Name: "bound", Scopes: every, App: other.ID}, 201).Key
 	editor := s.Member(other.ID, "editor")
+
+	owner, err := s.Auth.Authenticate(t.Context(), s.Token)
+	require.NoError(t, err)
 
 	const none = "01a20970-f805-7922-8ded-6d329840dbfc"
 	// What {id} is, by how the path begins.
 	hidden := map[string]string{
-		"/scripts/": script.ID, "/routes/": route.ID, "/executions/": run.ExecutionID, "/api-keys/": ownerKey.ID,
+		"/scripts/": script.ID, "/routes/": route.ID, "/executions/": run.ExecutionID, "/me/keys/": ownerKey.ID,
+		"/users/":    owner.User.ID,
 		"/triggers/": trigger.ID, "/events/": event, "/dead-letters/": letter,
 		"/apps/{app}/docs/": doc.ID, "/apps/{app}/files/": file.ID,
 	}
 	fill := func(path, app, collection, key, id string) string {
-		return strings.NewReplacer("{app}", app, "{collection}", collection, "{key}", key, "{topic}", "t", "{id}", id).Replace(path)
+		return strings.NewReplacer("{app}", app, "{collection}", collection, "{key}", key, "{topic}", "t", "{id}", id, "{user}", owner.User.ID, "{api_key}", ownerKey.ID).Replace(path)
 	}
 	var document struct {
 		Paths map[string]map[string]struct {

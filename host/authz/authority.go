@@ -239,20 +239,6 @@ func orToken(err error) error {
 	return err
 }
 
-// CreateKey makes an API key for a user. The key itself is answered here and never again.
-func (a *Authority) CreateKey(ctx context.Context, userID, name string, scopes []Scope, appID string, expires time.Time) (key string, row store.APIKey, err error) {
-	key = newSecret(KeyPrefix)
-	row = store.APIKey{UserID: userID, Name: name, KeyHash: hashToken(key), Prefix: key[:len(KeyPrefix)+6], AppID: appID, ExpiresAt: expires}
-	for _, scope := range scopes {
-		if _, ok := ofScope[scope]; !ok {
-			return "", store.APIKey{}, fault.Refuse("scopes", "unknown scope %q", scope)
-		}
-		row.Scopes = append(row.Scopes, string(scope))
-	}
-	row, err = a.store.APIKeys().Create(ctx, row)
-	return key, row, err
-}
-
 // secretChars is how many characters of base64 the 256 bits of a credential are.
 const secretChars = 43
 

@@ -2,6 +2,7 @@ package authz
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/picloud/picloud/host/fault"
@@ -17,21 +18,21 @@ type Principal struct {
 	tokenHash string // of the session
 }
 
-// A place is where something is to be done: an app, or the instance.
-type place struct {
+// A realm is where something is to be done: an app, or the instance.
+type realm struct {
 	appID string        // "" for the instance
 	role  store.AppRole // the caller's in the app; "" for none
 }
 
 // can is the one decision: role ∩ scopes ∩ binding. Who may do what by it is listed, for every
 // operation of the API, in host/api/testdata/matrix.txt.
-func can(p *Principal, at place, c Capability) bool {
-	return p != nil && p.bound(at) && p.scoped(c) && (ofInstanceRole[p.User.Role].has(c) || ofAppRole[at.role].has(c))
+func can(p *Principal, in realm, c Capability) bool {
+	return p != nil && p.bound(in) && p.scoped(c) && (ofInstanceRole[p.User.Role].has(c) || ofAppRole[in.role].has(c))
 }
 
-// bound reports whether the credential is good in a place: a key of one app is good nowhere else.
-func (p *Principal) bound(at place) bool {
-	return p.Key == nil || p.Key.AppID == "" || p.Key.AppID == at.appID
+// bound reports whether the credential is good in a realm: a key of one app is good nowhere else.
+func (p *Principal) bound(in realm) bool {
+	return p.Key == nil || p.Key.AppID == "" || p.Key.AppID == in.appID
 }
 
 // scoped reports whether the credential itself permits a capability.
@@ -49,20 +50,20 @@ func (p *Principal) scoped(c Capability) bool {
 
 // May reports whether the caller holds a capability on the instance. A key bound to an app holds
 // none.
-func (p *Principal) May(c Capability) bool { return can(p, place{}, c) }
+func (p *Principal) May(c Capability) bool { return can(p, realm{}, c) }
 
 // SeesAllApps reports whether the caller may read every app, as admins do.
 func (p *Principal) SeesAllApps() bool { return p.May(AppRead) }
 
 // MayIn reports whether the caller holds a capability in an app. The error is the store's.
 func (a *Authority) MayIn(ctx context.Context, p *Principal, appID string, c Capability) (bool, error) {
-	at := place{appID: appID}
-	if p == nil || can(p, at, c) {
+	in := realm{appID: appID}
+	if p == nil || can(p, in, c) {
 		return p != nil, nil
 	}
 	var err error
-	at.role, err = a.roleIn(ctx, p, appID)
-	return err == nil && can(p, at, c), err
+	in.role, err = a.roleIn(ctx, p, appID)
+	return err == nil && can(p, in, c), err
 }
 
 // roleIn returns the caller's role in an app, "" for none. The error is the store's.
@@ -92,11 +93,29 @@ func (a *Authority) RightsIn(ctx context.Context, p *Principal, appID string) (R
 		rights.Role = string(p.User.Role)
 	}
 	for _, c := range InApp {
-		if can(p, place{appID, role}, c) {
+		if can(p, realm{appID, role}, c) {
 			rights.Capabilities = append(rights.Capabilities, c)
 		}
 	}
 	return rights, nil
+}
+
+// Hold reports whether a capability is among the rights.
+func (r Rights) Hold(c Capability) bool { return slices.Contains(r.Capabilities, c) }
+
+// CheckGrant refuses to give a role in the app, or to take it away, to whoever may not manage members or
+// lacks a capability of the role, by [Denied]. A role that does not exist is [fault.Invalid].
+func (r Rights) CheckGrant(role store.AppRole) error {
+	gives, known := ofAppRole[role]
+	if !known {
+		return fault.Refuse("role", "must be app_admin, editor or viewer, got %.40q", string(role))
+	}
+	for _, c := range append(capabilitySet{MembersManage}, gives...) {
+		if !r.Hold(c) {
+			return Denied(c)
+		}
+	}
+	return nil
 }
 
 // Denied refuses what needs a capability that the caller lacks.

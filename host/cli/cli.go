@@ -20,6 +20,8 @@ type Commands struct {
 	Queues      QueuesCmd      `cmd:"" help:"List queues and their messages, push and clear."`
 	DeadLetters DeadLettersCmd `cmd:"" help:"List, show, replay, resolve and delete what could not be delivered."`
 	Topics      TopicsCmd      `cmd:"" help:"List, set and delete the topics that can be subscribed to from outside."`
+	Members     MembersCmd     `cmd:"" help:"List, set and remove who works on an app."`
+	Keys        KeysCmd        `cmd:"" help:"List, create, rotate and revoke API keys."`
 	KV          KVCmd          `cmd:"" name:"kv" help:"Browse, change, export and import an app's keys and values."`
 	Docs        DocsCmd        `cmd:"" help:"Browse, change, export and import an app's documents."`
 	Files       FilesCmd       `cmd:"" help:"Browse, upload, download, export and import an app's files."`
