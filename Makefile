@@ -17,7 +17,7 @@ PACKAGES := postgresql llvm-19-dev libclang-19-dev clang-19 lld-19 wasi-libc lib
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: run build test deps lint unit race fuzz conformance differential bench figures bench-engine bench-plugin soak attack kill kill-events model two-nodes generate clean
+.PHONY: run build test deps lint unit race fuzz fuzz-api matrix conformance differential bench figures bench-engine bench-plugin soak attack kill kill-events model two-nodes generate clean
 
 build:
 	go build -o $(BIN)/picloud ./host/cmd/picloud
@@ -66,6 +66,11 @@ fuzz:
 			tail -n 2 $$log; \
 		done; \
 	done
+
+# Writes host/api/testdata/matrix.txt, who may do what over the API, of what everybody who tries it gets. The tests
+# compare it.
+matrix:
+	PICLOUD_MATRIX_WRITE=1 go test -count=1 -run TestMatrix ./host/api
 
 # REDbot and httplint judge the built server. They are installed where nothing else is, once for each version; where
 # that is not possible there is no judgement.

@@ -198,12 +198,12 @@ func TestEveryOperationIsolatesApps(t *testing.T) {
 // deadLetter makes one of an app.
 func (s *site) deadLetter(appID string) (id string) {
 	s.T.Helper()
-	event := store.Event{ID: uuid.NewString(), AppID: appID, Lane: events.QueueLane(appID, "dead"), Source: store.EventQueue, Payload: json.RawMessage(`{}`)}
+	id = uuid.NewString()
+	event := store.Event{ID: uuid.NewString(), AppID: appID, Lane: events.QueueLane(appID, "dead-"+id), Source: store.EventQueue, Payload: json.RawMessage(`{}`)}
 	require.NoError(s.T, s.DB.Outbox().Add(s.T.Context(), []store.Event{event}))
 	claim := store.Claim{Lane: event.Lane, Token: "t", Limit: 1, MaxRunning: 1}
 	_, err := s.DB.Outbox().Turn(s.T.Context(), store.Turn{Lease: time.Minute, Claims: []store.Claim{claim}})
 	require.NoError(s.T, err)
-	id = uuid.NewString()
 	_, err = s.DB.Outbox().Turn(s.T.Context(), store.Turn{Lease: time.Minute, Settlements: []store.Settlement{{
 		EventID: event.ID, Token: "t", Dead: &store.DeadLetter{ID: id, AppID: appID, EventID: event.ID, Lane: event.Lane, Source: event.Source, Payload: event.Payload},
 	}}})
