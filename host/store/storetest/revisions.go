@@ -75,6 +75,10 @@ func testRevisions(t *testing.T, s subject) {
 			key, err = s.APIKeys().Create(s.ctx, store.APIKey{UserID: user.ID, Name: "k", KeyHash: "k"})
 			return err
 		}, nil},
+		{"replace key", func() error {
+			_, err := s.APIKeys().Replace(s.ctx, key.ID, start, store.APIKey{UserID: user.ID, Name: "k", KeyHash: "by"})
+			return err
+		}, func() []store.Revision { return of(store.ResourceUser, "", user.ID) }},
 		{"delete key", func() error { return s.APIKeys().Delete(s.ctx, key.ID) },
 			func() []store.Revision { return of(store.ResourceUser, "", user.ID) }},
 		{"delete user", func() error { return s.Users().Delete(s.ctx, user.ID) },
