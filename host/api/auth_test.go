@@ -81,6 +81,24 @@ func TestAPIKeys(t *testing.T) {
 	s.Refused(as("POST", "me/keys", `{"name":"more","scopes":["script:read"]}`), 403, "", "keys.manage")
 	s.Refused(as("DELETE", "apps/mine", ""), 403, "", "app.delete")
 
+	// In the place of a key comes another; the old one ends after the overlap.
+	rotate := func(id, body string) answer { return s.Admin(s.Token, "POST", "me/keys/"+id+":rotate", body) }
+	s.Refused(rotate(key.ID, `{"overlap":-1}`), 422, "body.overlap", "at least 0")
+	s.Refused(rotate(key.ID, `{"overlap":2592001}`), 422, "body.overlap", "at most 2592000")
+	s.Refused(rotate(key.ID, `{"expires_at":"2020-01-01T00:00:00Z"}`), 422, "body.expires_at", "future")
+	second := decoded[wire.APIKey](s, rotate(key.ID, `{"overlap":3600}`), 201)
+	assert.NotEqual(t, key.Key, second.Key)
+	assert.Equal(t, []any{key.Name, key.Scopes, key.AppID}, []any{second.Name, second.Scopes, second.AppID})
+	s.Refused(rotate(key.ID, `{}`), 409, "", "rotated already")
+	list = do[wire.Page[wire.APIKey]](s, "GET", "me/keys", nil, 200)
+	require.Len(t, list.Items, 2)
+	assert.Equal(t, second.ID, list.Items[0].ReplacedBy)
+	assert.WithinDuration(t, time.Now().Add(time.Hour), *list.Items[0].ExpiresAt, time.Minute)
+	assert.Equal(t, 200, as("GET", "auth/me", "").StatusCode, "in the overlap")
+	now := decoded[wire.APIKey](s, rotate(second.ID, `{"overlap":0}`), 201)
+	assert.Equal(t, 401, s.Admin(second.Key, "GET", "auth/me", "").StatusCode, "without one")
+	assert.Equal(t, 200, s.Admin(now.Key, "GET", "auth/me", "").StatusCode)
+
 	stranger := s.User("stranger", store.RoleMember)
 	s.Refused(s.Admin(stranger, "DELETE", "me/keys/"+key.ID, ""), 404, "", "API key not found")
 	do[any](s, "DELETE", "me/keys/"+key.ID, nil, 204)
