@@ -63,7 +63,7 @@ var house = []room{
 	}, false},
 
 	{"host/api/apitest", []string{ // for tests
-		"host/api", "host/front/...", "host/api/wire", "host/catalog", "host/dispatch", "host/executions", "host/hostcalls", "host/sandbox/...",
+		"host/api", "host/front/...", "host/api/wire", "host/catalog", "host/dispatch", "host/identity", "host/executions", "host/hostcalls", "host/sandbox/...",
 		"host/events", "host/realtime", "host/kv", "host/docs", "host/files", "host/fetch", "host/authz", "host/store/sqlite", "host/store",
 	}, true},
 

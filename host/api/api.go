@@ -33,6 +33,7 @@ import (
 type Config struct {
 	Store          store.Store
 	Authority      *authz.Authority
+	Identity       *identity.Service
 	Executions     *executions.Service
 	KV             *kv.Service
 	Docs           *docs.Service
@@ -54,12 +55,12 @@ type Config struct {
 type API struct {
 	store      store.Store
 	authority  *authz.Authority
+	identity   *identity.Service
 	executions *executions.Service
 	kv         *kv.Service
 	docs       *docs.Service
 	files      *files.Service
 	catalog    *catalog.Catalog
-	members    *identity.Members
 	maxBody    int64
 	maxPlugin  int64
 	quotas     store.AppUsage
@@ -77,8 +78,8 @@ type API struct {
 // New makes the API, to be mounted.
 func New(c Config) *API {
 	return &API{
-		store: c.Store, authority: c.Authority, executions: c.Executions, catalog: c.Catalog,
-		kv: c.KV, docs: c.Docs, files: c.Files, members: identity.NewMembers(c.Store, c.Authority),
+		store: c.Store, authority: c.Authority, identity: c.Identity, executions: c.Executions, catalog: c.Catalog,
+		kv: c.KV, docs: c.Docs, files: c.Files,
 		maxBody: c.MaxBodyBytes, maxPlugin: cmp.Or(c.MaxPluginBytes, 16<<20), quotas: c.Quotas, version: c.Version, log: c.Logger,
 		events: c.Events, triggerRetry: c.TriggerRetry, triggerConcurrency: c.TriggerConcurrency,
 	}
@@ -109,6 +110,8 @@ func (a *API) Mount(app *fiber.App) {
 	admin := humafiber.NewWithGroup(app, verbRouter{app}, config)
 	admin.UseMiddleware(a.authenticate)
 	a.mountAuth(admin)
+	a.mountMe(admin)
+	a.mountUsers(admin)
 	a.mountAPIKeys(admin)
 	a.mountApps(admin)
 	a.mountMembers(admin)

@@ -125,7 +125,7 @@ func (a *API) deleteAPIKey(ctx context.Context, in *KeyOfPath) (*none, error) {
 }
 
 func (a *API) listAPIKeysOf(ctx context.Context, in *KeyOfPath) (*body[wire.Page[wire.APIKey]], error) {
-	keys, err := a.authority.KeysOf(ctx, caller(ctx), in.ID)
+	keys, err := a.identity.KeysOf(ctx, caller(ctx), in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +136,7 @@ func (a *API) deleteAPIKeyOf(ctx context.Context, in *struct {
 	KeyOfPath
 	Key string `path:"api_key"`
 }) (*none, error) {
-	return nil, a.authority.RevokeKeyOf(ctx, caller(ctx), in.ID, in.Key)
+	return nil, a.identity.RevokeKeyOf(ctx, caller(ctx), in.ID, in.Key)
 }
 
 func wireAPIKey(k store.APIKey) wire.APIKey {

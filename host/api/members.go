@@ -28,7 +28,7 @@ func (a *API) listMembers(ctx context.Context, in *AppPath) (*body[wire.Page[wir
 	if err != nil {
 		return nil, err
 	}
-	members, err := a.members.List(ctx, app.ID)
+	members, err := a.identity.Members(ctx, app.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func (a *API) setMember(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	member, err := a.members.Set(ctx, caller(ctx), app.ID, in.User, store.AppRole(in.Body.Role))
+	member, err := a.identity.SetMember(ctx, caller(ctx), app.ID, in.User, store.AppRole(in.Body.Role))
 	if err != nil {
 		return nil, located(err)
 	}
@@ -55,7 +55,7 @@ func (a *API) removeMember(ctx context.Context, in *MemberPath) (*none, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, a.members.Remove(ctx, caller(ctx), app.ID, in.User)
+	return nil, a.identity.RemoveMember(ctx, caller(ctx), app.ID, in.User)
 }
 
 func wireMember(m store.Member) wire.Member {

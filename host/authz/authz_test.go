@@ -43,7 +43,7 @@ func newHouse(t testing.TB) *house {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	h := &house{t: t, now: time.Now(), users: map[string]store.User{}}
-	h.Authority = newAt(db, time.Hour, func() time.Time { return h.now })
+	h.Authority = New(db, time.Hour, Clock(func() time.Time { return h.now }))
 	hash, err := HashPassword(password)
 	require.NoError(t, err)
 	for name, role := range map[string]store.InstanceRole{

@@ -48,6 +48,9 @@ const (
 	UsersManage  Capability = "users.manage"
 	OwnersManage Capability = "owners.manage" // make and unmake owners
 	KeysManage   Capability = "keys.manage"   // one's own API keys
+
+	AccountManage     Capability = "account.manage"     // one's own password, second factor and sessions
+	CredentialsManage Capability = "credentials.manage" // set others' passwords, and take away their second factors
 )
 
 // InApp lists the capabilities in an app.
@@ -86,8 +89,8 @@ var (
 	editor   = slices.Concat(viewer, capabilitySet{ScriptWrite, ScriptDelete, ScriptExecute, RouteWrite, TriggerWrite, EventManage, DataWrite, SecretRead})
 	appAdmin = slices.Concat(editor, capabilitySet{AppUpdate, AppDelete, MembersManage, DomainsManage, SecretWrite, AuditRead})
 
-	member = capabilitySet{KeysManage}
-	admin  = slices.Concat(member, appAdmin, capabilitySet{QuotaManage, AppCreate, UsersManage}) // in every app
+	member = capabilitySet{KeysManage, AccountManage}
+	admin  = slices.Concat(member, appAdmin, capabilitySet{QuotaManage, AppCreate, UsersManage, CredentialsManage}) // in every app
 	owner  = slices.Concat(admin, capabilitySet{OwnersManage})
 )
 
@@ -99,7 +102,8 @@ var ofInstanceRole = map[store.InstanceRole]capabilitySet{
 	store.RoleMember: member, store.RoleAdmin: admin, store.RoleOwner: owner,
 }
 
-// No scope holds KeysManage: a leaked key must not be able to make others.
+// No scope holds KeysManage, AccountManage or CredentialsManage: a leaked key must not be able to make
+// others, nor to become a login.
 var ofScope = map[Scope]capabilitySet{
 	ScopeScriptRead: {AppRead, ScriptRead, RouteRead, TriggerRead},
 	ScopeScriptWrite: { // with the data: see execution.go

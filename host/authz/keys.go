@@ -103,34 +103,3 @@ func (a *Authority) RevokeKey(ctx context.Context, userID, id string) error {
 	}
 	return a.store.APIKeys().Delete(ctx, id)
 }
-
-// KeysOf lists the API keys of another user, for whoever manages users: those of an owner for owners only.
-// The error is [Denied] or the store's.
-func (a *Authority) KeysOf(ctx context.Context, p *Principal, userID string) ([]store.APIKey, error) {
-	if err := a.mayManage(ctx, p, userID); err != nil {
-		return nil, err
-	}
-	return a.store.APIKeys().ListOf(ctx, userID)
-}
-
-// RevokeKeyOf ends an API key of another user, for those of KeysOf.
-func (a *Authority) RevokeKeyOf(ctx context.Context, p *Principal, userID, id string) error {
-	if err := a.mayManage(ctx, p, userID); err != nil {
-		return err
-	}
-	return a.RevokeKey(ctx, userID, id)
-}
-
-func (a *Authority) mayManage(ctx context.Context, p *Principal, userID string) error {
-	if !p.May(UsersManage) {
-		return Denied(UsersManage)
-	}
-	user, err := a.store.Users().Get(ctx, userID)
-	if fault.Unknown(err) {
-		return fault.Missing("user")
-	}
-	if err == nil && user.Role == store.RoleOwner && !p.May(OwnersManage) {
-		return Denied(OwnersManage)
-	}
-	return err
-}

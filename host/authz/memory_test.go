@@ -55,7 +55,7 @@ func TestRefusedWithinASecond(t *testing.T) {
 		db, err := sqlite.Open(t.Context(), sqlite.Config{Path: path})
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, db.Close()) })
-		nodes[i] = newAt(db, time.Hour, func() time.Time { return h.now })
+		nodes[i] = New(db, time.Hour, Clock(func() time.Time { return h.now }))
 	}
 	here, there := nodes[0], nodes[1]
 	user, err := here.store.Users().Create(t.Context(), store.User{Username: "u", Role: store.RoleMember})

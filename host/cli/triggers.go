@@ -49,6 +49,7 @@ var triggerColumns = []column[namedTrigger]{
 var triggerProperties = []column[namedTrigger]{
 	{"RETRY", func(n namedTrigger) string { return describeRetry(n.Retry) }},
 	{"CONCURRENCY", func(n namedTrigger) string { return strconv.Itoa(n.Concurrency) }},
+	{"STOPPED", func(n namedTrigger) string { return n.Stopped }},
 	{"UPDATED", func(n namedTrigger) string { return localTime(n.UpdatedAt) }},
 }
 
@@ -59,6 +60,8 @@ func triggerState(t wire.Trigger) string {
 	switch {
 	case !t.Enabled:
 		return "disabled"
+	case t.Stopped != "":
+		return "stopped"
 	case t.Paused:
 		return "paused"
 	}

@@ -96,7 +96,7 @@ parameters = { "path.app" = "another" }
 	require.Greater(t, report.Operations.Tested, 20, "%s", out)
 	require.Zero(t, report.Operations.Errored, "%s", out)
 	require.Greater(t, report.TestCases.Generated, 100, "%s", out)
-	status, _ := server.fetch("GET", "/api/v1/admin/auth/me", token, "")
+	status, _ := server.fetch("GET", "/api/v1/admin/me", token, "")
 	require.Equal(t, 200, status, "or the session has ended, and most requests were refused")
 	t.Logf("%d requests of %d operations", report.TestCases.Generated, report.Operations.Tested)
 }

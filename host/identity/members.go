@@ -1,4 +1,3 @@
-// Package identity has the rules about people: who may be what, and who decides about it.
 package identity
 
 import (
@@ -9,35 +8,24 @@ import (
 	"github.com/picloud/picloud/host/store"
 )
 
-// Members decides who works on an app, and as what. It is safe for concurrent use.
-//
-// Whoever may manage members gives roles, changes them and takes them away, but none that has a
-// capability they lack. A member may leave, also the last one: the instance's admins are left.
-type Members struct {
-	store     store.Store
-	authority *authz.Authority
+// Members lists who works on an app, in the order of their names. The error is the store's.
+func (s *Service) Members(ctx context.Context, appID string) ([]store.Member, error) {
+	return s.store.Apps().Members(ctx, appID)
 }
 
-// NewMembers makes what decides about the members of a store's apps.
-func NewMembers(s store.Store, a *authz.Authority) *Members { return &Members{store: s, authority: a} }
-
-// List returns the members of an app in the order of their names. The error is the store's.
-func (m *Members) List(ctx context.Context, appID string) ([]store.Member, error) {
-	return m.store.Apps().Members(ctx, appID)
-}
-
-// Set makes a user, named by id or user name, a member of an app, or changes the role. The error is that
+// SetMember makes a user, named by id or user name, a member of an app, or changes the role. Whoever may manage
+// members gives roles, and takes them away, but none that has a capability they lack. The error is that
 // of [authz.Rights.CheckGrant] for the role and for the one before, [fault.NotFound] for a user who does not
 // exist, or the store's.
-func (m *Members) Set(ctx context.Context, by *authz.Principal, appID, user string, role store.AppRole) (member store.Member, err error) {
-	rights, err := m.authority.RightsIn(ctx, by, appID)
+func (s *Service) SetMember(ctx context.Context, by *authz.Principal, appID, user string, role store.AppRole) (member store.Member, err error) {
+	rights, err := s.authority.RightsIn(ctx, by, appID)
 	if err != nil {
 		return store.Member{}, err
 	}
 	if err := rights.CheckGrant(role); err != nil {
 		return store.Member{}, err
 	}
-	err = m.store.InTx(ctx, func(tx store.Store) error {
+	err = s.store.InTx(ctx, func(tx store.Store) error {
 		found, err := findUser(ctx, tx, user)
 		if err != nil {
 			return err
@@ -55,15 +43,15 @@ func (m *Members) Set(ctx context.Context, by *authz.Principal, appID, user stri
 	return member, err
 }
 
-// Remove ends the membership of a user, named by id or user name. Users with a session may end their own;
-// otherwise the error is that of [authz.Rights.CheckGrant] for the role, [fault.NotFound] for a user who is no
+// RemoveMember ends the membership of a user, named by id or user name. Users with a session may leave, also
+// the last app_admin: the instance's admins are left. Otherwise the error is that of [authz.Rights.CheckGrant] for the role, [fault.NotFound] for a user who is no
 // member, or the store's.
-func (m *Members) Remove(ctx context.Context, by *authz.Principal, appID, user string) error {
-	rights, err := m.authority.RightsIn(ctx, by, appID)
+func (s *Service) RemoveMember(ctx context.Context, by *authz.Principal, appID, user string) error {
+	rights, err := s.authority.RightsIn(ctx, by, appID)
 	if err != nil {
 		return err
 	}
-	return m.store.InTx(ctx, func(tx store.Store) error {
+	return s.store.InTx(ctx, func(tx store.Store) error {
 		found, err := findUser(ctx, tx, user)
 		leaves := err == nil && found.ID == by.User.ID && by.Key == nil
 		if !leaves && !rights.Hold(authz.MembersManage) { // before anything is told of others

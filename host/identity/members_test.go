@@ -1,46 +1,23 @@
-//go:build unix
-
 package identity
 
 import (
 	"fmt"
-	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/store"
-	"github.com/picloud/picloud/host/store/pgtest"
-	"github.com/picloud/picloud/host/store/postgres"
-	"github.com/picloud/picloud/host/store/sqlite"
 )
-
-// onBoth runs a test on each database.
-func onBoth(t *testing.T, test func(t *testing.T, db store.Store)) {
-	t.Run("SQLite", func(t *testing.T) {
-		db, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), sqlite.FileName)})
-		require.NoError(t, err)
-		t.Cleanup(func() { require.NoError(t, db.Close()) })
-		test(t, db)
-	})
-	t.Run("PostgreSQL", func(t *testing.T) {
-		db, err := postgres.Open(t.Context(), postgres.Config{URL: pgtest.URL(t)})
-		require.NoError(t, err)
-		t.Cleanup(func() { require.NoError(t, db.Close()) })
-		test(t, db)
-	})
-}
 
 // Who gives and takes which role, and what becomes of it.
 func TestMembers(t *testing.T) {
-	onBoth(t, func(t *testing.T, db store.Store) {
-		members := NewMembers(db, authz.New(db, time.Hour))
-		users := map[string]store.User{}
+	onBoth(t, func(h *house) {
+		t, db := h.t, h.store
+		users := map[string]store.User{"owner": h.owner.User}
 		for name, role := range map[string]store.InstanceRole{
-			"owner": store.RoleOwner, "admin": store.RoleAdmin, "ann": store.RoleMember, "bea": store.RoleMember,
+			"admin": store.RoleAdmin, "ann": store.RoleMember, "bea": store.RoleMember,
 			"ed": store.RoleMember, "vi": store.RoleMember, "new": store.RoleMember,
 		} {
 			user, err := db.Users().Create(t.Context(), store.User{Username: name, Role: role})
@@ -108,13 +85,13 @@ func TestMembers(t *testing.T) {
 				ref = user.ID
 			}
 			if c.role == remove {
-				err = members.Remove(t.Context(), by, app.ID, ref)
+				err = h.RemoveMember(t.Context(), by, app.ID, ref)
 				if c.refused == "" {
 					delete(want, c.user)
 				}
 			} else {
 				var member store.Member
-				member, err = members.Set(t.Context(), by, app.ID, ref, c.role)
+				member, err = h.SetMember(t.Context(), by, app.ID, ref, c.role)
 				if c.refused == "" {
 					want[c.user] = c.role
 					assert.Equal(t, store.Member{AppID: app.ID, UserID: users[c.user].ID, Username: c.user, Role: c.role}, member, what)
@@ -125,7 +102,7 @@ func TestMembers(t *testing.T) {
 			} else {
 				assert.ErrorContains(t, err, c.refused, what)
 			}
-			list, err := members.List(t.Context(), app.ID)
+			list, err := h.Members(t.Context(), app.ID)
 			require.NoError(t, err)
 			got := map[string]store.AppRole{}
 			for _, m := range list {

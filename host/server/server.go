@@ -35,6 +35,7 @@ import (
 	"github.com/picloud/picloud/host/front/budget"
 	"github.com/picloud/picloud/host/front/edge"
 	"github.com/picloud/picloud/host/hostcalls"
+	"github.com/picloud/picloud/host/identity"
 	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/quota"
 	"github.com/picloud/picloud/host/realtime"
@@ -312,7 +313,7 @@ func (s *Server) triggerRetry() store.Retry {
 // makeDispatcher makes what delivers events. It begins when the server runs.
 func (s *Server) makeDispatcher(context.Context) error {
 	c := s.settings
-	s.authority = authz.New(s.store, c.SessionTTL)
+	s.authority = authz.New(s.store, c.SessionTTL, authz.SessionIdle(c.SessionIdle))
 	s.dispatcher = dispatch.New(dispatch.Config{
 		Store: s.store, Table: s.triggers, Emitter: s.emitter, Runner: s.executions, Registrant: s.authority.Registrant,
 		Concurrency: c.EventPlaces(), PerApp: max(c.MaxConcurrentExecutions/4, 1), CallConcurrency: c.TriggerConcurrency, CallRetry: s.triggerRetry(),
@@ -354,7 +355,8 @@ func (s *Server) makeFront(context.Context) error {
 	c := s.settings
 	admin := api.New(api.Config{
 		Store: s.store, Authority: s.authority, Executions: s.executions,
-		KV: s.services.KV, Docs: s.services.Docs, Files: s.services.Files,
+		Identity: identity.New(identity.Config{Store: s.store, Authority: s.authority, InviteTTL: c.InviteTTL}),
+		KV:       s.services.KV, Docs: s.services.Docs, Files: s.services.Files,
 		Events: s.emitter, TriggerRetry: s.triggerRetry(), TriggerConcurrency: c.TriggerConcurrency,
 		Catalog: s.catalog, MaxBodyBytes: c.MaxBodyBytes, MaxPluginBytes: c.MaxPluginBytes,
 		Quotas:  store.AppUsage{KV: c.KVQuota, Docs: c.DocsQuota, Files: c.FilesQuota, Log: c.LogQuota},

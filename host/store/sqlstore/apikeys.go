@@ -21,6 +21,7 @@ const (
 	apiKeyTouch = `UPDATE api_keys SET last_used_at = $2
 		WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)`
 	apiKeyDelete        = `DELETE FROM api_keys WHERE id = $1 RETURNING user_id`
+	apiKeyDeleteOfUser  = `DELETE FROM api_keys WHERE user_id = $1`
 	apiKeyReplace       = `UPDATE api_keys SET replaced_by = $2, expires_at = $3 WHERE id = $1`
 	apiKeyCountOfUser   = `SELECT count(*) FROM api_keys WHERE user_id = $1 AND (expires_at IS NULL OR expires_at > $2)`
 	apiKeyDeleteExpired = `DELETE FROM api_keys WHERE user_id = $1 AND expires_at <= $2`
@@ -158,4 +159,8 @@ func (a apiKeys) Delete(ctx context.Context, id string) error {
 		revision.ID, err = one(ctx, tx, "api key", text, apiKeyDelete, id)
 		return err
 	})
+}
+
+func (a apiKeys) DeleteOf(ctx context.Context, userID string) (int64, error) {
+	return a.s.endAll(ctx, "delete api keys", userID, apiKeyDeleteOfUser, userID)
 }

@@ -72,6 +72,15 @@ func ofMember(appID, userID string) *store.Revision {
 	return &store.Revision{Resource: store.ResourceUser, AppID: appID, ID: userID}
 }
 
+// endAll ends what several credentials of a user are, by a statement, and returns their number.
+func (s *sqlStore) endAll(ctx context.Context, op, userID, query string, args ...any) (n int64, err error) {
+	err = s.reconfigure(ctx, op, ofUser(userID), func(tx queryer) (err error) {
+		n, err = affect(ctx, tx, query, args...)
+		return err
+	})
+	return n, err
+}
+
 // reconfigure runs fn like change, and makes a revision of the row that fn changes. fn may set its
 // fields: what is known only after looking.
 func (s *sqlStore) reconfigure(ctx context.Context, op string, revision *store.Revision, fn func(tx queryer) error) error {

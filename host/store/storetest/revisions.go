@@ -65,11 +65,20 @@ func testRevisions(t *testing.T, s subject) {
 					return err
 				}
 			}
-			return s.Sessions().Touch(s.ctx, "session-1", start)
+			return s.Sessions().Touch(s.ctx, "session-1", store.SessionUse{At: start, ExpiresAt: start.Add(time.Hour)})
 		}, nil},
 		{"delete session", func() error { return s.Sessions().Delete(s.ctx, "session-1") },
 			func() []store.Revision { return of(store.ResourceUser, "", user.ID) }},
 		{"delete sessions", func() error { _, err := s.Sessions().DeleteOf(s.ctx, user.ID); return err },
+			func() []store.Revision { return of(store.ResourceUser, "", user.ID) }},
+		{"delete a session by its id", func() error {
+			session, err := s.Sessions().Create(s.ctx, store.Session{TokenHash: "session-3", UserID: user.ID, ExpiresAt: start.Add(time.Hour)})
+			if err != nil {
+				return err
+			}
+			return s.Sessions().DeleteByID(s.ctx, user.ID, session.ID)
+		}, func() []store.Revision { return of(store.ResourceUser, "", user.ID) }},
+		{"delete other sessions", func() error { _, err := s.Sessions().DeleteOthers(s.ctx, user.ID, "none"); return err },
 			func() []store.Revision { return of(store.ResourceUser, "", user.ID) }},
 		{"create key", func() (err error) {
 			key, err = s.APIKeys().Create(s.ctx, store.APIKey{UserID: user.ID, Name: "k", KeyHash: "k"})
@@ -80,6 +89,8 @@ func testRevisions(t *testing.T, s subject) {
 			return err
 		}, func() []store.Revision { return of(store.ResourceUser, "", user.ID) }},
 		{"delete key", func() error { return s.APIKeys().Delete(s.ctx, key.ID) },
+			func() []store.Revision { return of(store.ResourceUser, "", user.ID) }},
+		{"delete keys", func() error { _, err := s.APIKeys().DeleteOf(s.ctx, user.ID); return err },
 			func() []store.Revision { return of(store.ResourceUser, "", user.ID) }},
 		{"delete user", func() error { return s.Users().Delete(s.ctx, user.ID) },
 			func() []store.Revision { return of(store.ResourceUser, "", user.ID) }},
