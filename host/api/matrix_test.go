@@ -19,6 +19,7 @@ import (
 	"github.com/picloud/picloud/host/api/apitest"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -45,10 +46,9 @@ const matrixHead = `# Who may do what over the API: every operation of its docum
 var identities = []struct {
 	name, is string
 	token    func(m *matrix) string
-	unless   func(m *matrix) bool // there is no such identity; nil: there is
 }{
 	{name: "nobody", is: "without a credential", token: func(*matrix) string { return "" }},
-	{name: "gone", is: "a user who is deactivated, owner and app_admin before", token: (*matrix).gone, unless: func(m *matrix) bool { return !m.deactivates }},
+	{name: "gone", is: "a user who is deactivated, owner and app_admin before", token: (*matrix).gone},
 	{name: "member", is: "a user of the instance, with no role in the app", token: session("member")},
 	{name: "other", is: "app_admin of another app", token: session("other")},
 	{name: "viewer", is: "viewer of the app", token: session("viewer")},
@@ -76,9 +76,23 @@ var matrixBodies = map[string]string{
 	"create-script":        `{"name":"made-{n}","source":"1"}`,
 	"create-route":         `{"path":"/made/{n}"}`,
 	"create-queue-trigger": `{"script":"main","topic":"made-{n}"}`,
+	"create-user":          `{"username":"made-{n}","role":"member"}`,
+	"accept-invite":        `{"token":"{invite}","password":"another horse"}`,
+	"confirm-totp":         `{"code":"{code}"}`,
 	"upload-file":          "content",
 	"replace-file":         "content",
 }
+
+// factors are how the second factor of who tries has to be, if not as it is.
+var factors = map[string]string{
+	"begin-totp": "none", "confirm-totp": "begun", "disable-totp": "confirmed", "renew-recovery-codes": "confirmed",
+}
+
+// totpSecret is that of all second factors.
+const totpSecret = "JBSWY3DPEHPK3PXP"
+
+// ending are the operations after which who tried has to log in again.
+var ending = []string{"logout", "change-password", "end-session", "end-sessions", "begin-totp", "confirm-totp", "disable-totp", "renew-recovery-codes"}
 
 // objects make what a parameter of a path stands for, by how the path begins: the longest fits. All are
 // in the matrix's app, or of the one who tries.
@@ -100,16 +114,20 @@ var objects = map[string]func(m *matrix) string{
 	"/apps/{app}/docs/{collection}": func(m *matrix) string { return m.made("POST", "apps/"+m.app()+"/docs/c", `{"data":{"a":1}}`, 201) },
 	"/apps/{app}/files/":            func(m *matrix) string { return m.s.store(m.app(), "c", "f.txt", "text/plain", "hello").ID },
 	"/me/keys/{id}":                 func(m *matrix) string { return m.keyOf(m.who) },
-	"/users/{id}":                   func(m *matrix) string { return m.users["somebody"].ID },
+	"/me/sessions/{id}":             (*matrix).session,
+	"/users/{id}":                   (*matrix).user,
+	"/users/{id}/keys":              func(m *matrix) string { return m.users["somebody"].ID },
+	"/users/{id}/totp":              func(m *matrix) string { id := m.user(); m.factor(id, "confirmed"); return id },
+	"/users/{id}:invite":            func(m *matrix) string { return m.made("POST", "users", `{"username":"u-{n}","role":"member"}`, 201) },
+	"/users/{id}:reactivate":        func(m *matrix) string { id := m.user(); m.do("POST", "users/"+id+":deactivate", "", 200); return id },
 }
 
 // A matrix is tried out on a site.
 type matrix struct {
-	s           *site
-	users       map[string]store.User // by name
-	deactivates bool                  // users can be deactivated
-	elsewhere   string                // id of another app
-	who         string                // the name of the user who tries
+	s         *site
+	users     map[string]store.User // by name
+	elsewhere string                // id of another app
+	who       string                // the name of the user who tries; "" for nobody
 
 	tokens map[string]string // of the identities
 	kept   map[string]string // objects that are still there
@@ -135,9 +153,27 @@ func newMatrix(t *testing.T) *matrix {
 func session(user string) func(*matrix) string {
 	return func(m *matrix) string {
 		m.who = user
+		id, hash := m.users[user].ID, m.users[user].PasswordHash
+		_, err := m.s.DB.Users().Update(m.s.T.Context(), id, store.UserChange{PasswordHash: &hash}) // which the user may have changed
+		require.NoError(m.s.T, err)
+		m.factor(id, "none")
 		login, err := m.s.Auth.Login(m.s.T.Context(), authz.LoginRequest{Username: user, Password: apitest.AdminPassword})
 		require.NoError(m.s.T, err)
 		return login.Token
+	}
+}
+
+// factor has a user's second factor be none, begun or confirmed.
+func (m *matrix) factor(id, state string) {
+	factors := m.s.DB.SecondFactors()
+	if err := factors.Delete(m.s.T.Context(), id); fault.Of(err) != fault.NotFound {
+		require.NoError(m.s.T, err)
+	}
+	if state != "none" {
+		require.NoError(m.s.T, factors.Begin(m.s.T.Context(), id, totpSecret))
+	}
+	if state == "confirmed" {
+		require.NoError(m.s.T, factors.Confirm(m.s.T.Context(), id))
 	}
 }
 
@@ -155,9 +191,8 @@ func (m *matrix) key(user, appID string, scopes ...authz.Scope) string {
 // gone logs in and is deactivated then.
 func (m *matrix) gone() string {
 	id := m.users["gone"].ID
-	m.s.Admin(m.s.Token, "POST", "users/"+id+":reactivate", "")
 	token := session("gone")(m)
-	require.Less(m.s.T, m.s.Admin(m.s.Token, "POST", "users/"+id+":deactivate", "").StatusCode, 300)
+	m.do("POST", "users/"+id+":deactivate", "", 200)
 	return token
 }
 
@@ -231,6 +266,19 @@ func (m *matrix) event() string {
 	return decoded[wire.EventMade](m.s, m.do("POST", "apps/"+m.app()+"/queues/kept/messages", `{"message":1}`, 202), 202).EventID
 }
 
+func (m *matrix) user() string {
+	return m.made("POST", "users", `{"username":"u-{n}","password":"`+apitest.AdminPassword+`","role":"member"}`, 201)
+}
+
+// session makes another session of who tries.
+func (m *matrix) session() string {
+	made, err := m.s.DB.Sessions().Create(m.s.T.Context(), store.Session{
+		TokenHash: m.unique("session"), UserID: m.users[cmp.Or(m.who, "somebody")].ID, ExpiresAt: time.Now().Add(time.Hour),
+	})
+	require.NoError(m.s.T, err)
+	return made.ID
+}
+
 func (m *matrix) keyOf(user string) string {
 	_, row, err := m.s.Auth.CreateKey(m.s.T.Context(), m.users[cmp.Or(user, "somebody")].ID, "k", authz.Scopes, "", time.Time{})
 	require.NoError(m.s.T, err)
@@ -253,10 +301,11 @@ func (m *matrix) fill(t *testing.T, path string) string {
 		}
 		make, known := objects[what]
 		require.True(t, known, "the matrix has no object for %s of %s: see objects", part, whole)
-		if what == "/me/keys/{id}" {
-			what = what + " of " + m.who
+		kept := what
+		if strings.HasPrefix(what, "/me/") {
+			kept += " of " + m.who
 		}
-		path = strings.Replace(path, part, m.keep(what, func() string { return make(m) }), 1)
+		path = strings.Replace(path, part, m.keep(kept, func() string { return make(m) }), 1)
 	}
 	return path
 }
@@ -277,6 +326,16 @@ func (m *matrix) try(t *testing.T, op operation, as int) string {
 	}
 	if request, _ := op.says["requestBody"].(map[string]any); request != nil && request["required"] == true {
 		require.NotEmpty(t, body, "the matrix has no body for %s: see samples and matrixBodies", op.id)
+	}
+	if state := factors[op.id]; state != "" && m.who != "" {
+		m.factor(m.users[m.who].ID, state)
+	}
+	if strings.Contains(body, "{invite}") {
+		guest := decoded[wire.User](m.s, m.do("POST", "users", `{"username":"guest-{n}","role":"member"}`, 201), 201)
+		body = strings.Replace(body, "{invite}", tokenOf(guest), 1)
+	}
+	if strings.Contains(body, "{code}") {
+		body = strings.Replace(body, "{code}", codeNow(t, wire.TOTPKey{Secret: totpSecret}), 1)
 	}
 	address := m.fill(t, op.path)
 	if op.id != executeOperation {
@@ -304,7 +363,7 @@ func (m *matrix) try(t *testing.T, op operation, as int) string {
 				delete(m.kept, what)
 			}
 		}
-		if op.id == "logout" {
+		if slices.Contains(ending, op.id) {
 			delete(m.tokens, identity.name)
 		}
 	}
@@ -324,34 +383,27 @@ func TestMatrix(t *testing.T) {
 	d := documentOf(t, m.s)
 	ops := append(d.operations(), operation{id: executeOperation, method: "POST", path: "/api/v1/execute/{id}"})
 	slices.SortFunc(ops, func(a, b operation) int { return strings.Compare(a.path+" "+a.method, b.path+" "+b.method) })
-	for _, op := range ops {
-		m.deactivates = m.deactivates || op.path == "/users/{id}:deactivate"
-	}
 
 	var text strings.Builder
 	text.WriteString(matrixHead)
-	var columns []int
-	for i, identity := range identities {
-		if identity.unless == nil || !identity.unless(m) {
-			columns = append(columns, i)
-			fmt.Fprintf(&text, "#   %-7s %s\n", identity.name, identity.is)
-		}
+	for _, identity := range identities {
+		fmt.Fprintf(&text, "#   %-7s %s\n", identity.name, identity.is)
 	}
 	width := 0
 	for _, op := range ops {
 		width = max(width, len(op.path))
 	}
 	fmt.Fprintf(&text, "\n%-7s%-*s", "", width, "")
-	for _, i := range columns {
-		fmt.Fprintf(&text, " %-6s", identities[i].name)
+	for _, identity := range identities {
+		fmt.Fprintf(&text, " %-6s", identity.name)
 	}
 	text.WriteString("\n")
 	for _, op := range ops {
 		cells := map[string]string{}
 		fmt.Fprintf(&text, "%-7s%-*s", op.method, width, op.path)
-		for _, i := range columns {
+		for i, identity := range identities {
 			cell := m.try(t, op, i)
-			cells[identities[i].name] = cell
+			cells[identity.name] = cell
 			fmt.Fprintf(&text, " %-6s", cell)
 		}
 		text.WriteString("\n")
@@ -381,8 +433,8 @@ func trimmed(text string) string {
 func lawful(t *testing.T, op operation, cells map[string]string) {
 	t.Helper()
 	what := op.method + " " + op.path
-	if op.id == "login" {
-		return
+	if op.id != executeOperation && op.says["security"] == nil {
+		return // anybody may
 	}
 	for _, name := range []string{"nobody", "gone"} {
 		if cell, tried := cells[name]; tried {
@@ -399,7 +451,7 @@ func lawful(t *testing.T, op operation, cells map[string]string) {
 			assert.Equal(t, "yes", cells[less[1]], "%s: %s may, and %s may not", what, less[0], less[1])
 		}
 	}
-	own := strings.HasPrefix(op.path, "/me/") || strings.HasPrefix(op.path, "/auth/") || strings.HasPrefix(op.path, "/users")
+	own := strings.HasPrefix(op.path, "/me") || strings.HasPrefix(op.path, "/auth/") || strings.HasPrefix(op.path, "/users")
 	if op.path != "/apps" && !own { // of an app
 		for _, name := range []string{"member", "other", "apart"} {
 			assert.Equal(t, "404", cells[name], "%s: %s must not know of the app", what, name)
