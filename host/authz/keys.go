@@ -41,11 +41,11 @@ func (a *Authority) RotateKey(ctx context.Context, userID, id string, overlap ti
 		return "", store.APIKey{}, err
 	}
 	now := a.now()
-	if !old.ExpiresAt.IsZero() && !now.Before(old.ExpiresAt) {
-		return "", store.APIKey{}, fault.New(fault.Conflict, "the API key has ended already")
-	}
 	if old.ReplacedBy != "" {
 		return "", store.APIKey{}, errRotated
+	}
+	if !old.ExpiresAt.IsZero() && !now.Before(old.ExpiresAt) {
+		return "", store.APIKey{}, fault.New(fault.Conflict, "the API key has ended already")
 	}
 	if expires.IsZero() && !old.ExpiresAt.IsZero() {
 		expires = now.Add(old.ExpiresAt.Sub(old.CreatedAt))

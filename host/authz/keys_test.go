@@ -95,7 +95,9 @@ func TestRotateKeyRefuses(t *testing.T) {
 	keys, err := h.store.APIKeys().ListOf(t.Context(), ed)
 	require.NoError(t, err)
 	assert.Len(t, keys, 2)
-	h.now = h.now.Add(2 * time.Hour)
+	_, row, err = h.CreateKey(t.Context(), ed, "k", Scopes, "", h.now.Add(time.Hour))
+	require.NoError(t, err)
+	h.now = h.now.Add(time.Hour)
 	_, _, err = h.RotateKey(t.Context(), ed, row.ID, 0, time.Time{})
 	assert.EqualError(t, err, "the API key has ended already")
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"iter"
 	"strings"
 	"time"
 
@@ -40,7 +39,7 @@ var keyColumns = []column[wire.APIKey]{
 
 // OfUser is the flag of commands on another's keys.
 type OfUser struct {
-	User string `placeholder:"ID" help:"Those of this user, for admins of the instance; yours when absent."`
+	User string `placeholder:"USER" complete:"users" help:"Those of this user, by name or id, for admins of the instance; yours when absent."`
 }
 
 // KeysListCmd is `picloud keys list`.
@@ -48,9 +47,13 @@ type KeysListCmd struct{ OfUser }
 
 // Run lists the keys.
 func (cmd *KeysListCmd) Run(ctx context.Context, r *Remote, c *client.Client) error {
-	var listing iter.Seq2[wire.APIKey, error]
-	if listing = c.Keys(ctx); cmd.User != "" {
-		listing = c.KeysOf(ctx, cmd.User)
+	listing := c.Keys(ctx)
+	if cmd.User != "" {
+		user, err := findUser(ctx, c, cmd.User)
+		if err != nil {
+			return err
+		}
+		listing = c.KeysOf(ctx, user.ID)
 	}
 	keys, err := client.Collect(listing)
 	if err != nil {
@@ -121,7 +124,11 @@ type KeysRevokeCmd struct {
 func (cmd *KeysRevokeCmd) Run(ctx context.Context, r *Remote, c *client.Client) error {
 	revoke := c.RevokeKey
 	if cmd.User != "" {
-		revoke = func(ctx context.Context, id string) error { return c.RevokeKeyOf(ctx, cmd.User, id) }
+		user, err := findUser(ctx, c, cmd.User)
+		if err != nil {
+			return err
+		}
+		revoke = func(ctx context.Context, id string) error { return c.RevokeKeyOf(ctx, user.ID, id) }
 	}
 	if err := revoke(ctx, cmd.ID); err != nil {
 		return err

@@ -36,7 +36,7 @@ func (MembersListCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *
 
 // MembersSetCmd is `picloud members set`.
 type MembersSetCmd struct {
-	User string `arg:"" help:"User name or id." complete:"members"`
+	User string `arg:"" help:"User name or id." complete:"users"`
 	Role string `arg:"" enum:"app_admin,editor,viewer" help:"What the user may do in the app: ${enum}."`
 }
 
