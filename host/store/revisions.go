@@ -25,8 +25,8 @@ const (
 	ResourceRoute   Resource = "route"
 	ResourceTrigger Resource = "trigger"
 	ResourceTopic   Resource = "topic" // whose id is its name
-	// ResourceUser is who a user is and what the user may do: the role, sessions and keys that end, and the
-	// place in the app of AppID.
+	// ResourceUser is who a user is and what the user may do: the role, sessions and keys that end, the second
+	// factor, and the place in the app of AppID.
 	ResourceUser Resource = "user"
 )
 

@@ -80,6 +80,14 @@ func testRevisions(t *testing.T, s subject) {
 		}, func() []store.Revision { return of(store.ResourceUser, "", user.ID) }},
 		{"delete other sessions", func() error { _, err := s.Sessions().DeleteOthers(s.ctx, user.ID, "none"); return err },
 			func() []store.Revision { return of(store.ResourceUser, "", user.ID) }},
+		{"confirm second factor", func() error {
+			if err := s.SecondFactors().Begin(s.ctx, user.ID, "secret"); err != nil {
+				return err
+			}
+			return s.SecondFactors().Confirm(s.ctx, user.ID)
+		}, func() []store.Revision { return of(store.ResourceUser, "", user.ID) }},
+		{"delete second factor", func() error { return s.SecondFactors().Delete(s.ctx, user.ID) },
+			func() []store.Revision { return of(store.ResourceUser, "", user.ID) }},
 		{"create key", func() (err error) {
 			key, err = s.APIKeys().Create(s.ctx, store.APIKey{UserID: user.ID, Name: "k", KeyHash: "k"})
 			return err
