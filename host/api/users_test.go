@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/picloud/picloud/host/api/apitest"
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/front"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -159,6 +161,19 @@ func TestInvites(t *testing.T) {
 	s.login(wire.Login{Username: "ada", Password: "engine of 1843"})
 	s.Refused(s.Admin(s.Token, "POST", "users/"+ada.ID+":invite", ""), 409, "", "has a password")
 	assert.Equal(t, "active", do[wire.User](s, "GET", "users/"+ada.ID, nil, 200).State)
+}
+
+// An invite leads to where the server was asked, also behind a proxy that speaks HTTPS for it.
+func TestInvitesBehindAProxy(t *testing.T) {
+	s := &site{apitest.New(t, func(c *front.Config) { c.Proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })}
+	r := s.Request("POST", "/api/v1/admin/users", `{"username":"ada","role":"member"}`, "Authorization: Bearer "+s.Token, "Content-Type: application/json",
+		"X-Forwarded-For: 192.0.2.7", "X-Forwarded-Proto: https")
+	r.Host = "cloud.example.com"
+	got := s.Send(r)
+	require.Equal(t, 201, got.StatusCode, "%s", got.Content)
+	var ada wire.User
+	require.NoError(t, json.Unmarshal(got.Content, &ada))
+	assert.True(t, strings.HasPrefix(ada.InviteURL, "https://cloud.example.com/api/v1/admin/auth/invite#pcv_"), ada.InviteURL)
 }
 
 func TestPasswordResets(t *testing.T) {

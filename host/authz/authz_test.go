@@ -317,7 +317,7 @@ func TestKnownDevice(t *testing.T) {
 func TestHoldsToken(t *testing.T) {
 	session, key := newSecret(SessionPrefix), newSecret(KeyPrefix)
 	for _, text := range []string{
-		session, key, "Bearer " + session, "bearer\t" + key, `"` + key + `"`, "a=" + session + "; b=2", "x" + key, session + "more",
+		session, key, newSecret(InvitePrefix), "Bearer " + session, "bearer\t" + key, `"` + key + `"`, "a=" + session + "; b=2", "x" + key, session + "more",
 		"pcs_short " + key, "pic_" + session,
 	} {
 		assert.True(t, HoldsToken(text), "%q", text)

@@ -2,6 +2,7 @@ package authz
 
 import (
 	"encoding/base32"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -305,4 +306,17 @@ func TestMayGrant(t *testing.T) {
 		}
 	}
 	assert.ErrorContains(t, (&Principal{User: h.users["admin"]}).MayGrant(store.RoleOwner), string(OwnersManage))
+}
+
+// Whoever fails under many names makes nobody's guesses of codes forgotten.
+func TestCodesStayCounted(t *testing.T) {
+	h := newHouse(t)
+	for range proofBurst {
+		require.Zero(t, h.throttle.attemptOf("ann", codes))
+	}
+	for i := range throttleSize + 1 {
+		h.throttle.attempt(strconv.Itoa(i), from{address: strconv.Itoa(i)})
+	}
+	assert.Positive(t, h.throttle.attemptOf("ann", codes))
+	assert.Zero(t, h.throttle.attemptOf("ann", passwords), "which are counted apart")
 }

@@ -12,9 +12,13 @@ import (
 // slowly, and so has each address for all usernames. A user's known devices have a bucket of their
 // own, wherever they are, which nobody else can empty. Buckets are kept for the most recent, so
 // memory is bounded.
+//
+// Users who are known have buckets apart, so that nobody can drive them out who does not know as many
+// passwords.
 type throttle struct {
 	mu      sync.Mutex
 	buckets *lru.Cache[who, bucket]
+	proofs  *lru.Cache[known, bucket]
 	now     func() time.Time
 }
 
@@ -24,22 +28,26 @@ type from struct {
 	device  bool
 }
 
-// who a bucket is for: a user from somewhere, an address for all users, or a user who is known.
+// who a bucket is for: a user from somewhere, or an address for all users.
 type who struct {
-	username string // of a user who is known the id
+	username string
 	from
 	all bool
-	by  proof
 }
 
 // proof is what a user who is known gives beside a login's password.
 type proof uint8
 
 const (
-	login     proof = iota
-	codes           // of the second factor
-	passwords       // again, to change what a session alone may not
+	codes     proof = iota // of the second factor
+	passwords              // again, to change what a session alone may not
 )
+
+// known is a user who has given the right password, or uses a session, and what else the user gives.
+type known struct {
+	userID string
+	by     proof
+}
 
 func userFrom(username string, source from) who {
 	return who{username: strings.ToLower(username), from: source}
@@ -67,11 +75,15 @@ const (
 )
 
 func newThrottle(now func() time.Time) *throttle {
-	buckets, err := lru.New[who, bucket](throttleSize)
+	return &throttle{buckets: newBuckets[who](), proofs: newBuckets[known](), now: now}
+}
+
+func newBuckets[K comparable]() *lru.Cache[K, bucket] {
+	buckets, err := lru.New[K, bucket](throttleSize)
 	if err != nil {
 		panic(err) // only for a size below 1
 	}
-	return &throttle{buckets: buckets, now: now}
+	return buckets
 }
 
 // attempt takes one attempt, or tells how long to wait for the next.
@@ -79,10 +91,11 @@ func (t *throttle) attempt(username string, source from) (wait time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	keys := []who{userFrom(username, source)}
-	wait = t.level(keys[0], loginBurst, loginRefill)
+	now := t.now()
+	wait = level(t.buckets, keys[0], now, loginBurst, loginRefill)
 	if !source.device {
 		keys = append(keys, anyFrom(source))
-		wait = max(wait, t.level(keys[1], addressBurst, addressRefill))
+		wait = max(wait, level(t.buckets, keys[1], now, addressBurst, addressRefill))
 	}
 	if wait > 0 {
 		return wait
@@ -100,13 +113,13 @@ func (t *throttle) attempt(username string, source from) (wait time.Duration) {
 func (t *throttle) attemptOf(userID string, by proof) (wait time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	key := who{username: userID, by: by}
-	if wait = t.level(key, proofBurst, proofRefill); wait > 0 {
+	key := known{userID, by}
+	if wait = level(t.proofs, key, t.now(), proofBurst, proofRefill); wait > 0 {
 		return wait
 	}
-	b, _ := t.buckets.Peek(key)
+	b, _ := t.proofs.Peek(key)
 	b.tokens--
-	t.buckets.Add(key, b)
+	t.proofs.Add(key, b)
 	return 0
 }
 
@@ -114,19 +127,18 @@ func (t *throttle) attemptOf(userID string, by proof) (wait time.Duration) {
 func (t *throttle) succeededOf(userID string, by proof) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.buckets.Remove(who{username: userID, by: by})
+	t.proofs.Remove(known{userID, by})
 }
 
 // level refills a bucket and returns how long it takes until it holds a token.
-func (t *throttle) level(key who, burst float64, refill time.Duration) time.Duration {
-	now := t.now()
-	b, ok := t.buckets.Get(key)
+func level[K comparable](buckets *lru.Cache[K, bucket], key K, now time.Time, burst float64, refill time.Duration) time.Duration {
+	b, ok := buckets.Get(key)
 	if !ok {
 		b = bucket{tokens: burst, at: now}
 	}
 	b.tokens = min(burst, b.tokens+float64(now.Sub(b.at))/float64(refill))
 	b.at = now
-	t.buckets.Add(key, b)
+	buckets.Add(key, b)
 	if b.tokens >= 1 {
 		return 0
 	}

@@ -436,7 +436,7 @@ func TestDeletionNamesWhatIsOwned(t *testing.T) {
 		err = h.Delete(ctx, h.owner, ada.User.ID)
 		assert.Equal(h.t, fault.Conflict, fault.Of(err))
 		assert.EqualError(h.t, err, "ada has 7 API keys (key0, key1, key2, key3, key4, ...), 1 apps without another app_admin (shop): "+
-			"delete those or give them away first, or deactivate the user")
+			"that has to go first, or deactivate the user")
 		_, err = h.Deactivate(ctx, h.owner, ada.User.ID)
 		require.NoError(h.t, err)
 		require.NoError(h.t, h.store.Apps().SetMember(ctx, app.ID, h.owner.User.ID, store.RoleAppAdmin))

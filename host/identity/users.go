@@ -298,7 +298,7 @@ func (s *Service) Delete(ctx context.Context, by *authz.Principal, id string) er
 			return err
 		}
 		if what := listOwned(owned); what != "" {
-			return fault.New(fault.Conflict, "%s has %s: delete those or give them away first, or deactivate the user", user.Username, what)
+			return fault.New(fault.Conflict, "%s has %s: that has to go first, or deactivate the user", user.Username, what)
 		}
 		return tx.Users().Delete(ctx, id)
 	})
