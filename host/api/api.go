@@ -119,6 +119,7 @@ func (a *API) Mount(app *fiber.App) {
 	a.mountUsers(admin)
 	a.mountAPIKeys(admin)
 	a.mountApps(admin)
+	a.mountMembers(admin)
 	a.mountScripts(admin)
 	a.mountRun(admin)
 	a.mountLogs(admin)

@@ -22,6 +22,7 @@ import (
 	"github.com/picloud/picloud/host/api/apitest"
 	"github.com/picloud/picloud/host/api/contract"
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -38,6 +39,8 @@ var samples = map[string]struct{ body, query string }{
 	"disable-totp":               {body: `{"password":"` + apitest.AdminPassword + `"}`},
 	"renew-recovery-codes":       {body: `{"password":"` + apitest.AdminPassword + `"}`},
 	"create-api-key":             {body: `{"name":"k","scopes":["log:read"]}`},
+	"rotate-api-key":             {body: `{"overlap":60}`},
+	"set-member":                 {body: `{"role":"viewer"}`},
 	"create-app":                 {body: `{"slug":"made","name":"x"}`},
 	"update-app":                 {body: `{"name":"x","cors":{"origins":["https://a.example"]}}`},
 	"create-script":              {body: `{"name":"made","source":"1","limits":{"memory_mb":64}}`},
@@ -78,6 +81,7 @@ var beyond = map[string]string{
 	"create-app body.slug":                          "must not look like an id",
 	"update-app body.slug":                          "must not look like an id",
 	"create-api-key body.expires_at":                "must be in the future",
+	"rotate-api-key body.expires_at":                "must be in the future",
 	"change-password body.old_password":             "must be right",
 	"change-password body.new_password":             "the old one has been changed",
 	"begin-totp body.password":                      "must be right",
@@ -532,20 +536,22 @@ func TestDocumentIsWhatIsDone(t *testing.T) {
 	event := do[wire.EventMade](s, "POST", "apps/shop/queues/kept/messages", `{"message":1}`, 202).EventID
 	do[wire.Topic](s, "PUT", "apps/shop/topics/made", `{"access":"token"}`, 200)
 	do[wire.Secret](s, "PUT", "apps/shop/secrets/made", `{"value":"v"}`, 200)
-	key := do[wire.APIKey](s, "POST", "api-keys", wire.APIKeyCreate{Name: "k", Scopes: []string{"log:read"}}, 201)
+	key := do[wire.APIKey](s, "POST", "me/keys", wire.APIKeyCreate{Name: "k", Scopes: []string{"log:read"}}, 201)
+	rotated := do[wire.APIKey](s, "POST", "me/keys", wire.APIKeyCreate{Name: "k", Scopes: []string{"log:read"}}, 201)
 	user := do[wire.User](s, "POST", "users", wire.UserCreate{Username: "ada", Password: new("engine of 1843"), Role: "member"}, 201)
 	invited := do[wire.User](s, "POST", "users", wire.UserCreate{Username: "invited", Role: "member"}, 201)
 	cautious, _ := s.withFactor("cautious")
 	ids := map[string]string{ // by how the path begins
 		"/users/": user.ID, "/users/{id}:invite": invited.ID, "/users/{id}/totp": cautious,
-		"/scripts/": script.ID, "/scripts/{id}/wasm": plugin.ID, "/routes/": route.ID, "/executions/": run.ExecutionID, "/api-keys/": key.ID,
+		"/me/keys/": key.ID, "/me/keys/{id}:rotate": rotated.ID,
+		"/scripts/": script.ID, "/scripts/{id}/wasm": plugin.ID, "/routes/": route.ID, "/executions/": run.ExecutionID,
 		"/apps/{app}/docs/": doc.ID, "/apps/{app}/files/": file.ID, "/triggers/": trigger.ID, "/events/": event,
 		"/dead-letters/": s.deadLetter(app.ID), "/dead-letters/{id}:replay": s.deadLetter(app.ID), "/dead-letters/{id}:resolve": s.deadLetter(app.ID),
 	}
 	d := documentOf(t, s)
 	tried := map[bool]int{}
 	for _, op := range d.operations() {
-		path := map[string]string{"app": app.Slug, "collection": "c", "key": "k", "topic": "made", "name": "made"}
+		path := map[string]string{"app": app.Slug, "collection": "c", "key": "k", "topic": "made", "name": "made", "user": user.ID}
 		for _, prefix := range slices.Sorted(maps.Keys(ids)) {
 			if strings.HasPrefix(op.path, prefix) {
 				path["id"] = ids[prefix]
@@ -566,6 +572,10 @@ func TestDocumentIsWhatIsDone(t *testing.T) {
 			samples[op.id] = sample
 		case "disable-totp", "renew-recovery-codes":
 			_, token = s.withFactor("for " + op.id)
+		case "delete-api-key-of-user":
+			_, usersKey, err := s.Auth.CreateKey(t.Context(), user.ID, "k", authz.Scopes, "", time.Time{})
+			require.NoError(t, err)
+			path["api_key"] = usersKey.ID
 		case "end-session":
 			s.loggedIn("owner")
 			for _, session := range do[wire.Page[wire.Session]](s, "GET", "me/sessions", nil, 200).Items {
@@ -577,6 +587,9 @@ func TestDocumentIsWhatIsDone(t *testing.T) {
 		attempts := d.attempts(t, op, path)
 		if op.id == "delete-kv" { // what was set has an end
 			do[wire.KVEntry](s, "PUT", "apps/shop/kv/c/k", `{"value":1}`, 200)
+		}
+		if op.id == "remove-member" {
+			require.NoError(t, s.DB.Apps().SetMember(t.Context(), app.ID, user.ID, store.RoleViewer))
 		}
 		if op.id == "logout" {
 			slices.Reverse(attempts) // the good one ends the session

@@ -86,7 +86,7 @@ func createTrigger[B any](a *API, kind store.TriggerKind) func(context.Context, 
 		AppPath
 		Body B
 	}) (*body[wire.Trigger], error) {
-		app, err := a.findApp(ctx, in.App, authz.RouteWrite)
+		app, err := a.findApp(ctx, in.App, authz.TriggerWrite)
 		if err != nil {
 			return nil, err
 		}
@@ -284,7 +284,7 @@ func (a *API) scriptOf(ctx context.Context, appID, ref string) (id string, err e
 }
 
 func (a *API) listTriggers(ctx context.Context, in *AppPath) (*body[wire.Page[wire.Trigger]], error) {
-	app, err := a.findApp(ctx, in.App, authz.RouteRead)
+	app, err := a.findApp(ctx, in.App, authz.TriggerRead)
 	if err != nil {
 		return nil, err
 	}
@@ -308,7 +308,7 @@ func (a *API) listTriggers(ctx context.Context, in *AppPath) (*body[wire.Page[wi
 }
 
 func (a *API) getTrigger(ctx context.Context, in *TriggerPath) (*body[wire.Trigger], error) {
-	trigger, err := a.findTrigger(ctx, in.ID, authz.RouteRead)
+	trigger, err := a.findTrigger(ctx, in.ID, authz.TriggerRead)
 	if err != nil {
 		return nil, err
 	}
@@ -332,7 +332,7 @@ func (a *API) updateTrigger(ctx context.Context, in *struct {
 	TriggerPath
 	Body wire.TriggerUpdate
 }) (*body[wire.Trigger], error) {
-	if _, err := a.findTrigger(ctx, in.ID, authz.RouteWrite); err != nil {
+	if _, err := a.findTrigger(ctx, in.ID, authz.TriggerWrite); err != nil {
 		return nil, err
 	}
 	trigger, err := a.catalog.ChangeTrigger(ctx, in.ID, func(t *store.Trigger) error { return a.applyTrigger(ctx, t, in.Body) })
@@ -351,7 +351,7 @@ func unknownMissing(err error, resource string) error {
 }
 
 func (a *API) deleteTrigger(ctx context.Context, in *TriggerPath) (*none, error) {
-	if _, err := a.findTrigger(ctx, in.ID, authz.RouteWrite); err != nil {
+	if _, err := a.findTrigger(ctx, in.ID, authz.TriggerWrite); err != nil {
 		return nil, err
 	}
 	return nil, a.catalog.DeleteTrigger(ctx, in.ID)
@@ -359,7 +359,7 @@ func (a *API) deleteTrigger(ctx context.Context, in *TriggerPath) (*none, error)
 
 func (a *API) pauseTrigger(pause bool) func(context.Context, *TriggerPath) (*body[wire.Trigger], error) {
 	return func(ctx context.Context, in *TriggerPath) (*body[wire.Trigger], error) {
-		if _, err := a.findTrigger(ctx, in.ID, authz.RouteWrite); err != nil {
+		if _, err := a.findTrigger(ctx, in.ID, authz.TriggerWrite); err != nil {
 			return nil, err
 		}
 		trigger, err := a.catalog.ChangeTrigger(ctx, in.ID, func(t *store.Trigger) error { t.Paused = pause; return nil })
@@ -374,7 +374,7 @@ func (a *API) fireTrigger(ctx context.Context, in *struct {
 	TriggerPath
 	Body wire.TriggerFire
 }) (*body[wire.EventMade], error) {
-	trigger, err := a.findTrigger(ctx, in.ID, authz.DataWrite)
+	trigger, err := a.findTrigger(ctx, in.ID, authz.EventManage)
 	if err != nil {
 		return nil, err
 	}

@@ -213,7 +213,7 @@ func TestDeactivation(t *testing.T) {
 	me := as[wire.Me](s, editor, "GET", "me", "", 200)
 	trigger := as[wire.Trigger](s, editor, "POST", "apps/shop/triggers/queue", `{"script":"main","topic":"t","retry":{"max_attempts":1}}`, 201)
 	assert.Empty(t, trigger.Stopped)
-	key := as[wire.APIKey](s, editor, "POST", "api-keys", `{"name":"k","scopes":["script:write"]}`, 201)
+	key := as[wire.APIKey](s, editor, "POST", "me/keys", `{"name":"k","scopes":["script:write"]}`, 201)
 
 	gone := do[wire.User](s, "POST", "users/"+me.UserID+":deactivate", nil, 200)
 	assert.Equal(t, "deactivated", gone.State)
@@ -351,7 +351,7 @@ func TestKeysAreNoLogins(t *testing.T) {
 	s.User("ada", store.RoleMember)
 	ada, err := s.DB.Users().GetByUsername(t.Context(), "ada")
 	require.NoError(t, err)
-	key := do[wire.APIKey](s, "POST", "api-keys", `{"name":"k","scopes":["app:admin","instance:admin","script:write"]}`, 201).Key
+	key := do[wire.APIKey](s, "POST", "me/keys", `{"name":"k","scopes":["app:admin","instance:admin","script:write"]}`, 201).Key
 	for _, c := range []struct{ method, path, body, lacks string }{
 		{"PUT", "me/password", `{"old_password":"x","new_password":"another horse"}`, "account.manage"},
 		{"GET", "me/sessions", "", "account.manage"},

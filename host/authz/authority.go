@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/alexedwards/argon2id"
@@ -53,6 +54,10 @@ type Authority struct {
 	hashing     *argon2id.Params
 	throttle    *throttle
 	now         func() time.Time
+
+	changes atomic.Int64                              // of what anybody may do, as far as this node knows
+	callers *memory[[sha256.Size]byte, *Principal]    // by the hash of their tokens
+	roles   *memory[string, map[string]store.AppRole] // of a user, by app
 }
 
 // An Option makes an authority other than by default.
@@ -74,6 +79,11 @@ func New(s store.Store, ttl time.Duration, options ...Option) *Authority {
 		option(a)
 	}
 	a.throttle = newThrottle(a.now)
+	a.callers = newMemory[[sha256.Size]byte, *Principal](rememberedCallers, &a.changes, a.now)
+	a.roles = newMemory[string, map[string]store.AppRole](rememberedUsers, &a.changes, a.now)
+	if s != nil {
+		s.Revisions().Follow(a.follow)
+	}
 	return a
 }
 
@@ -225,8 +235,23 @@ func isBase64URL(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'
 }
 
-// Authenticate finds the caller that a token belongs to. The error is [ErrToken] or the store's.
+// Authenticate finds the caller that a token belongs to. The error is [ErrToken] or the store's. A token
+// that does not count any more, as after a revocation, is refused at once on the node that was told, and
+// within a second on every other.
 func (a *Authority) Authenticate(ctx context.Context, token string) (*Principal, error) {
+	read := func() (*Principal, error) { return a.authenticate(ctx, token) }
+	if !strings.HasPrefix(token, SessionPrefix) && !strings.HasPrefix(token, KeyPrefix) {
+		return read()
+	}
+	p, err := a.callers.get(sha256.Sum256([]byte(token)), read)
+	if err == nil && !p.Expires.IsZero() && !a.now().Before(p.Expires) {
+		return nil, ErrToken
+	}
+	return p, err
+}
+
+// authenticate is Authenticate by what the store has.
+func (a *Authority) authenticate(ctx context.Context, token string) (*Principal, error) {
 	var p Principal
 	now, hash := a.now(), hashToken(token)
 	var err error
@@ -272,20 +297,6 @@ func orToken(err error) error {
 		return ErrToken
 	}
 	return err
-}
-
-// CreateKey makes an API key for a user. The key itself is answered here and never again.
-func (a *Authority) CreateKey(ctx context.Context, userID, name string, scopes []Scope, appID string, expires time.Time) (key string, row store.APIKey, err error) {
-	key = newSecret(KeyPrefix)
-	row = store.APIKey{UserID: userID, Name: name, KeyHash: hashToken(key), Prefix: key[:len(KeyPrefix)+6], AppID: appID, ExpiresAt: expires}
-	for _, scope := range scopes {
-		if _, ok := ofScope[scope]; !ok {
-			return "", store.APIKey{}, fault.Refuse("scopes", "unknown scope %q", scope)
-		}
-		row.Scopes = append(row.Scopes, string(scope))
-	}
-	row, err = a.store.APIKeys().Create(ctx, row)
-	return key, row, err
 }
 
 // secretChars is how many characters of base64 the 256 bits of a credential are.

@@ -26,6 +26,8 @@ type Commands struct {
 	DeadLetters DeadLettersCmd `cmd:"" help:"List, show, replay, resolve and delete what could not be delivered."`
 	Topics      TopicsCmd      `cmd:"" help:"List, set and delete the topics that can be subscribed to from outside."`
 	Secrets     SecretsCmd     `cmd:"" help:"List, set and delete an app's secrets, and seal all secrets anew."`
+	Members     MembersCmd     `cmd:"" help:"List, set and remove who works on an app."`
+	Keys        KeysCmd        `cmd:"" help:"List, create, rotate and revoke API keys."`
 	KV          KVCmd          `cmd:"" name:"kv" help:"Browse, change, export and import an app's keys and values."`
 	Docs        DocsCmd        `cmd:"" help:"Browse, change, export and import an app's documents."`
 	Files       FilesCmd       `cmd:"" help:"Browse, upload, download, export and import an app's files."`

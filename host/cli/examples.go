@@ -81,6 +81,18 @@ var examples = map[string][]string{
 	"routes delete":    {"picloud routes delete GET /greet/:name"},
 	"routes match":     {"picloud routes match /greet/Ada", "picloud routes match POST https://hooks.example.com/in/github"},
 
+	"members list":   {"picloud members list --app shop"},
+	"members set":    {"picloud members set ada editor --app shop"},
+	"members remove": {"picloud members remove ada --app shop"},
+
+	"keys list": {"picloud keys list"},
+	"keys create": {
+		"picloud keys create ci --scope script:write,route:write --app shop --expires 2160h",
+		"picloud keys create backup --scope app:admin > key.txt",
+	},
+	"keys rotate": {"picloud keys rotate 01a20970-f805-7922-8ded-6d329840dbfc --overlap 1h"},
+	"keys revoke": {"picloud keys revoke 01a20970-f805-7922-8ded-6d329840dbfc"},
+
 	"triggers list": {"picloud triggers list --app shop"},
 	"triggers create": {
 		"picloud triggers create docs --script mail --collection orders --operations create,update --filter '{\"paid\": true}'",

@@ -83,10 +83,10 @@ func TestTwoNodesOnOneDatabase(t *testing.T) {
 
 	const me = "/api/v1/admin/me"
 	var key wire.APIKey
-	require.NoError(t, json.Unmarshal(do("POST", "api-keys", `{"name":"ci","scopes":["script:read"]}`, 201), &key))
+	require.NoError(t, json.Unmarshal(do("POST", "me/keys", `{"name":"ci","scopes":["script:read"]}`, 201), &key))
 	soon("a session", me, token, 200, "")
 	soon("a key", me, key.Key, 200, "")
-	do("DELETE", "api-keys/"+key.ID, "", 204)
+	do("DELETE", "me/keys/"+key.ID, "", 204)
 	soon("a deleted key", me, key.Key, 401, "")
 	do("POST", "auth/logout", "", 204)
 	soon("an ended session", me, token, 401, "")

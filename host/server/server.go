@@ -372,7 +372,7 @@ func (s *Server) makeCatalog(ctx context.Context) (err error) {
 	s.catalog, err = catalog.New(ctx, catalog.Config{
 		Store: s.store, Executions: s.executions, Logger: s.log,
 		Registry: s.listeners, Triggers: s.triggers, TriggersChanged: s.triggersChanged, TopicChanged: s.realtime.Changed,
-		SecretsChanged: s.services.Secrets.Changed,
+		SecretsChanged: s.services.Secrets.Changed, RightsChanged: s.authority.Changed,
 	})
 	return err
 }

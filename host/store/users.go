@@ -130,6 +130,7 @@ type APIKey struct {
 	CreatedAt  time.Time
 	ExpiresAt  time.Time // zero: never
 	LastUsedAt time.Time // zero: not yet
+	ReplacedBy string    // the key that takes its place; "" for none
 }
 
 // APIKeys keeps the API keys.
@@ -145,6 +146,13 @@ type APIKeys interface {
 	ListOf(ctx context.Context, userID string) ([]APIKey, error)
 	// Touch notes that a key was used; a key used later already, or gone, stays as it is.
 	Touch(ctx context.Context, id string, at time.Time) error
+	// Replace keeps a new key as Create does, in the place of another one, which ends at the time until
+	// if not before. One that has been replaced is a [Conflict] on "id".
+	Replace(ctx context.Context, id string, until time.Time, by APIKey) (APIKey, error)
+	// CountOf returns the number of a user's keys that have not expired at now.
+	CountOf(ctx context.Context, userID string, now time.Time) (int64, error)
+	// DeleteExpired removes the keys of a user that have expired at a time, and returns their number.
+	DeleteExpired(ctx context.Context, userID string, at time.Time) (int64, error)
 	// Delete revokes a key.
 	Delete(ctx context.Context, id string) error
 	// DeleteOf revokes all keys of a user and returns their number.

@@ -132,6 +132,7 @@ func NewLogging(t testing.TB, log *slog.Logger, changes ...func(*front.Config)) 
 	apps, err := catalog.New(ctx, catalog.Config{
 		Store: db, Executions: runs, Logger: log, Registry: listeners, Triggers: triggers, TriggersChanged: dispatcher.Changed, TopicChanged: hub.Changed,
 		SecretsChanged: s.Secrets.Changed,
+		RightsChanged:  s.Auth.Changed,
 	})
 	require.NoError(t, err)
 	admin := api.New(api.Config{

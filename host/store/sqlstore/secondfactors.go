@@ -46,11 +46,13 @@ func (f secondFactors) Get(ctx context.Context, userID string) (store.SecondFact
 }
 
 func (f secondFactors) Confirm(ctx context.Context, userID string) error {
-	n, err := affect(ctx, f.s.writer(), secondFactorConfirm, userID, f.s.db.now())
-	if err == nil && n == 0 {
-		return notFound("second factor")
-	}
-	return failed(ctx, "confirm second factor", err)
+	return f.s.reconfigure(ctx, "confirm second factor", ofUser(userID), func(tx queryer) error {
+		n, err := affect(ctx, tx, secondFactorConfirm, userID, f.s.db.now())
+		if err == nil && n == 0 {
+			return notFound("second factor")
+		}
+		return err
+	})
 }
 
 func (f secondFactors) Accept(ctx context.Context, userID string, step int64) (bool, error) {
@@ -91,7 +93,7 @@ func (f secondFactors) RecoveryCodes(ctx context.Context, userID string) (count 
 }
 
 func (f secondFactors) Delete(ctx context.Context, userID string) error {
-	return f.s.change(ctx, "delete second factor", func(tx queryer) error {
+	return f.s.reconfigure(ctx, "delete second factor", ofUser(userID), func(tx queryer) error {
 		return deleteOne(ctx, tx, "second factor", secondFactorDelete, userID)
 	})
 }

@@ -19,7 +19,7 @@ const (
 	sessionTouch = `UPDATE sessions SET last_used_at = $2, expires_at = CASE WHEN ends_at < $3 THEN ends_at ELSE $3 END,
 			address = CASE WHEN $4 = '' THEN address ELSE $4 END, user_agent = CASE WHEN $5 = '' THEN user_agent ELSE $5 END
 		WHERE token_hash = $1 AND last_used_at < $2`
-	sessionDelete        = `DELETE FROM sessions WHERE token_hash = $1`
+	sessionDelete        = `DELETE FROM sessions WHERE token_hash = $1 RETURNING user_id`
 	sessionDeleteByID    = `DELETE FROM sessions WHERE user_id = $1 AND id = $2`
 	sessionDeleteOfUser  = `DELETE FROM sessions WHERE user_id = $1`
 	sessionDeleteOthers  = `DELETE FROM sessions WHERE user_id = $1 AND id <> $2`
@@ -80,21 +80,25 @@ func (r sessions) Touch(ctx context.Context, tokenHash string, use store.Session
 }
 
 func (r sessions) Delete(ctx context.Context, tokenHash string) error {
-	return deleteOne(ctx, r.s.writer(), "session", sessionDelete, tokenHash)
+	revision := ofUser("")
+	return r.s.reconfigure(ctx, "delete session", revision, func(tx queryer) (err error) {
+		revision.ID, err = one(ctx, tx, "session", text, sessionDelete, tokenHash)
+		return err
+	})
 }
 
 func (r sessions) DeleteByID(ctx context.Context, userID, id string) error {
-	return deleteOne(ctx, r.s.writer(), "session", sessionDeleteByID, userID, id)
+	return r.s.reconfigure(ctx, "delete session", ofUser(userID), func(tx queryer) error {
+		return deleteOne(ctx, tx, "session", sessionDeleteByID, userID, id)
+	})
 }
 
 func (r sessions) DeleteOf(ctx context.Context, userID string) (int64, error) {
-	n, err := affect(ctx, r.s.writer(), sessionDeleteOfUser, userID)
-	return n, failed(ctx, "delete sessions", err)
+	return r.s.endAll(ctx, "delete sessions", userID, sessionDeleteOfUser, userID)
 }
 
 func (r sessions) DeleteOthers(ctx context.Context, userID, keepID string) (int64, error) {
-	n, err := affect(ctx, r.s.writer(), sessionDeleteOthers, userID, keepID)
-	return n, failed(ctx, "delete sessions", err)
+	return r.s.endAll(ctx, "delete sessions", userID, sessionDeleteOthers, userID, keepID)
 }
 
 func (r sessions) DeleteExpired(ctx context.Context, now time.Time, limit int) (int, error) {

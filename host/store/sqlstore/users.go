@@ -131,7 +131,7 @@ func (u users) Owned(ctx context.Context, id string, now time.Time) (owned store
 }
 
 func (u users) Update(ctx context.Context, id string, change store.UserChange) (user store.User, err error) {
-	err = u.s.change(ctx, "update user", func(tx queryer) error {
+	err = u.s.reconfigure(ctx, "update user", ofUser(id), func(tx queryer) error {
 		if user, err = one(ctx, tx, "user", scanUser, userGet, id); err != nil {
 			return err
 		}
@@ -165,7 +165,7 @@ func (u users) Update(ctx context.Context, id string, change store.UserChange) (
 }
 
 func (u users) Delete(ctx context.Context, id string) error {
-	return u.s.change(ctx, "delete user", func(tx queryer) error {
+	return u.s.reconfigure(ctx, "delete user", ofUser(id), func(tx queryer) error {
 		return deleteOne(ctx, tx, "user", userDelete, id)
 	})
 }

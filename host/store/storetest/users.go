@@ -438,6 +438,47 @@ func testAPIKeys(t *testing.T, s subject) {
 	free.LastUsedAt = later
 	require.Equal(t, []store.APIKey{free, bound}, list)
 
+	// A key in the place of another: that one ends, at its own end if that is before.
+	until := now.Add(30 * time.Minute)
+	for _, c := range []struct {
+		old  store.APIKey
+		ends time.Time
+	}{{free, until}, {bound, kept(start.Add(time.Hour))}} {
+		by := store.APIKey{UserID: user.ID, Name: c.old.Name, KeyHash: "by " + c.old.KeyHash, Scopes: c.old.Scopes, AppID: c.old.AppID}
+		if c.old.ID == bound.ID {
+			until = start.Add(24 * time.Hour)
+		}
+		by, err = s.APIKeys().Replace(s.ctx, c.old.ID, until, by)
+		require.NoError(t, err)
+		require.Empty(t, by.ReplacedBy)
+		got, err := s.APIKeys().Get(s.ctx, by.ID)
+		require.NoError(t, err)
+		require.Equal(t, by, got)
+		want := c.old
+		want.ReplacedBy, want.ExpiresAt = by.ID, c.ends
+		got, err = s.APIKeys().Get(s.ctx, c.old.ID)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+		_, err = s.APIKeys().Replace(s.ctx, c.old.ID, until, store.APIKey{UserID: user.ID, Name: "x", KeyHash: "again"})
+		conflict(t, err, store.Conflict("api key", "id", c.old.ID, by.ID))
+	}
+	_, err = s.APIKeys().Replace(s.ctx, "none", until, store.APIKey{UserID: user.ID, Name: "x", KeyHash: "x"})
+	notFound(t, err, "api key")
+	for at, want := range map[time.Time]int64{now: 4, now.Add(30 * time.Minute): 3, now.Add(time.Hour): 2} {
+		n, err := s.APIKeys().CountOf(s.ctx, user.ID, at)
+		require.NoError(t, err)
+		require.Equal(t, want, n, at)
+	}
+	for _, want := range []int64{1, 0} {
+		n, err := s.APIKeys().DeleteExpired(s.ctx, user.ID, now.Add(30*time.Minute))
+		require.NoError(t, err)
+		require.Equal(t, want, n)
+	}
+	_, err = s.APIKeys().Get(s.ctx, free.ID)
+	notFound(t, err, "api key")
+
+	free, err = s.APIKeys().Create(s.ctx, store.APIKey{UserID: user.ID, Name: "ci", KeyHash: "h6"})
+	require.NoError(t, err)
 	require.NoError(t, s.APIKeys().Delete(s.ctx, free.ID))
 	notFound(t, s.APIKeys().Delete(s.ctx, free.ID), "api key")
 	require.NoError(t, s.Apps().Delete(s.ctx, app.ID))
