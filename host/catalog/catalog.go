@@ -38,6 +38,8 @@ type Config struct {
 	// SecretsChanged is called after secrets of an app have changed, or are gone: with "" after all that
 	// there are; nil: nothing is.
 	SecretsChanged func(appID string)
+	// RightsChanged is called when another node may have changed what users may do; nil: nothing is.
+	RightsChanged func()
 
 	// Quotas follow what is set; nil: nobody asks them.
 	Quotas *quota.Apps
@@ -64,6 +66,7 @@ type Catalog struct {
 	unclaimedHosts  string
 	quotas          *quota.Apps
 	secretsChanged  func(appID string)
+	rightsChanged   func()
 	stale           map[string]bool // apps whose triggers have to be read again
 	staleAll        bool            // those of all apps
 }
@@ -73,7 +76,7 @@ func New(ctx context.Context, config Config) (*Catalog, error) {
 	c := &Catalog{
 		store: config.Store, executions: config.Executions, log: config.Logger, routes: routing.NewTable(nil),
 		registry: config.Registry, triggers: config.Triggers, triggersChanged: config.TriggersChanged, stale: map[string]bool{},
-		topicChanged: config.TopicChanged, secretsChanged: config.SecretsChanged, unclaimedHosts: config.UnclaimedHosts, quotas: config.Quotas,
+		topicChanged: config.TopicChanged, secretsChanged: config.SecretsChanged, rightsChanged: config.RightsChanged, unclaimedHosts: config.UnclaimedHosts, quotas: config.Quotas,
 	}
 	if c.registry == nil {
 		c.registry = events.NewRegistry(nil)
@@ -89,6 +92,9 @@ func New(ctx context.Context, config Config) (*Catalog, error) {
 	}
 	if c.secretsChanged == nil {
 		c.secretsChanged = func(string) {}
+	}
+	if c.rightsChanged == nil {
+		c.rightsChanged = func() {}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -158,6 +164,7 @@ func (c *Catalog) follow(ctx context.Context, s store.Store, revision store.Revi
 			c.executions.Changed(revision.ID)
 			c.topicChanged(revision.ID, "")
 			c.secretsChanged(revision.ID)
+			c.rightsChanged() // of keys that were bound to it
 			return nil
 		}
 		if err != nil {
@@ -179,6 +186,8 @@ func (c *Catalog) follow(ctx context.Context, s store.Store, revision store.Revi
 		return err
 	case store.ResourceTrigger:
 		c.stale[revision.AppID] = true
+	case store.ResourceUser:
+		c.rightsChanged()
 	case store.ResourceTopic:
 		c.topicChanged(revision.AppID, revision.ID)
 	case store.ResourceQuota:
@@ -239,6 +248,7 @@ func (c *Catalog) reload(ctx context.Context, s store.Store) error {
 	c.executions.ChangedAll()
 	c.topicChanged("", "")
 	c.secretsChanged("")
+	c.rightsChanged()
 	c.staleAll = true
 	c.generation = generation
 	return nil
