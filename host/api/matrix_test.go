@@ -101,6 +101,7 @@ var objects = map[string]func(m *matrix) string{
 	"{collection}":                  func(*matrix) string { return "c" },
 	"{key}":                         func(m *matrix) string { m.do("PUT", "apps/"+m.app()+"/kv/c/k", `{"value":1}`, 200); return "k" },
 	"{topic}":                       (*matrix).topic,
+	"/apps/{app}/secrets/{name}":    func(m *matrix) string { m.do("PUT", "apps/"+m.app()+"/secrets/made", `{"value":"v"}`, 200); return "made" },
 	"{user}":                        func(m *matrix) string { m.join(m.app(), "somebody", store.RoleViewer); return m.users["somebody"].ID },
 	"{api_key}":                     func(m *matrix) string { return m.keyOf("somebody") },
 	"/scripts/{id}":                 (*matrix).script,
@@ -295,7 +296,7 @@ func (m *matrix) fill(t *testing.T, path string) string {
 		}
 		what := part
 		for of := range objects {
-			if part == "{id}" && strings.HasPrefix(whole, of) && (what == part || len(of) > len(what)) {
+			if (part == "{id}" || part == "{name}") && strings.HasPrefix(whole, of) && (what == part || len(of) > len(what)) {
 				what = of
 			}
 		}
@@ -452,7 +453,7 @@ func lawful(t *testing.T, op operation, cells map[string]string) {
 		}
 	}
 	own := strings.HasPrefix(op.path, "/me") || strings.HasPrefix(op.path, "/auth/") || strings.HasPrefix(op.path, "/users")
-	if op.path != "/apps" && !own { // of an app
+	if !own && !slices.Contains([]string{"/apps", "/secrets:rotate"}, op.path) { // of an app
 		for _, name := range []string{"member", "other", "apart"} {
 			assert.Equal(t, "404", cells[name], "%s: %s must not know of the app", what, name)
 		}
