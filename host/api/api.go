@@ -25,6 +25,7 @@ import (
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/front"
 	"github.com/picloud/picloud/host/kv"
+	"github.com/picloud/picloud/host/secrets"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -36,9 +37,10 @@ type Config struct {
 	KV             *kv.Service
 	Docs           *docs.Service
 	Files          *files.Service
+	Secrets        *secrets.Service
 	Catalog        *catalog.Catalog
 	Events         *events.Emitter
-	QueueRate      func(lane string) float64 // messages done a second; see [dispatch.Dispatcher.QueueRate]
+	QueueRate      func(lane string) float64 // messages done a second; nil: this node does none. See [dispatch.Dispatcher.QueueRate]
 	MaxBodyBytes   int64                     // of a request, uploads of files and plugins excepted
 	MaxPluginBytes int64                     // of a plugin's module; 0: 16 MiB
 	Quotas         store.AppUsage            // what an app may have; 0: no bound
@@ -58,6 +60,7 @@ type API struct {
 	kv         *kv.Service
 	docs       *docs.Service
 	files      *files.Service
+	secrets    *secrets.Service
 	catalog    *catalog.Catalog
 	maxBody    int64
 	maxPlugin  int64
@@ -76,9 +79,12 @@ type API struct {
 
 // New makes the API, to be mounted.
 func New(c Config) *API {
+	if c.QueueRate == nil {
+		c.QueueRate = func(string) float64 { return 0 }
+	}
 	return &API{
 		store: c.Store, authority: c.Authority, executions: c.Executions, catalog: c.Catalog,
-		kv: c.KV, docs: c.Docs, files: c.Files,
+		kv: c.KV, docs: c.Docs, files: c.Files, secrets: c.Secrets,
 		maxBody: c.MaxBodyBytes, maxPlugin: cmp.Or(c.MaxPluginBytes, 16<<20), quotas: c.Quotas, version: c.Version, log: c.Logger,
 		events: c.Events, queueRate: c.QueueRate, triggerRetry: c.TriggerRetry, triggerConcurrency: c.TriggerConcurrency,
 	}
@@ -115,10 +121,12 @@ func (a *API) Mount(app *fiber.App) {
 	a.mountRun(admin)
 	a.mountLogs(admin)
 	a.mountExecutions(admin)
+	a.mountAbandoned(admin)
 	a.mountRoutes(admin)
 	a.mountTriggers(admin)
 	a.mountEvents(admin)
 	a.mountTopics(admin)
+	a.mountSecrets(admin)
 	a.mountKV(admin)
 	a.mountDocs(admin)
 	a.mountFiles(admin)

@@ -82,6 +82,10 @@ func Exercise(t *testing.T, fresh func(tb testing.TB) Opener) {
 		{"Published", onOne(testPublished)},
 		{"LateCommits", onOne(testLateCommits)},
 		{"PublishedListening", testPublishedListening},
+		{"Relay", onOne(testRelay)},
+		{"RelayAbandoned", onOne(testRelayAbandoned)},
+		{"RelayListening", testRelayListening},
+		{"Secrets", onOne(testSecrets)},
 	} {
 		t.Run(topic.name, func(t *testing.T) { topic.test(t, fresh) })
 	}
