@@ -40,7 +40,7 @@ type Config struct {
 	Secrets        *secrets.Service
 	Catalog        *catalog.Catalog
 	Events         *events.Emitter
-	QueueRate      func(lane string) float64 // messages done a second; nil: this node does none. See [dispatch.Dispatcher.QueueRate]
+	QueueRate      func(lane string) float64 // messages done a second; see [dispatch.Dispatcher.QueueRate]
 	MaxBodyBytes   int64                     // of a request, uploads of files and plugins excepted
 	MaxPluginBytes int64                     // of a plugin's module; 0: 16 MiB
 	Quotas         store.AppUsage            // what an app may have; 0: no bound
@@ -79,9 +79,6 @@ type API struct {
 
 // New makes the API, to be mounted.
 func New(c Config) *API {
-	if c.QueueRate == nil {
-		c.QueueRate = func(string) float64 { return 0 }
-	}
 	return &API{
 		store: c.Store, authority: c.Authority, executions: c.Executions, catalog: c.Catalog,
 		kv: c.KV, docs: c.Docs, files: c.Files, secrets: c.Secrets,

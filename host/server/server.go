@@ -99,7 +99,7 @@ type Server struct {
 	background background.Group
 
 	triggersChanged func()                    // tells who delivers events; nil: nobody does here
-	queueRate       func(lane string) float64 // of who delivers events; nil as above
+	queueRate       func(lane string) float64 // see [api.Config]
 	closeSandbox    func() error              // once; it interrupts the executions
 
 	undo []func(context.Context) error // what Stop does, in reverse
@@ -342,6 +342,7 @@ func (s *Server) makeDispatcher(context.Context) error {
 	s.authority = authz.New(s.store, c.SessionTTL)
 	if c.Role == config.RoleAPI {
 		s.deliverers = background.Group{dispatch.NewAnnouncer(s.store, s.emitter, s.log)}
+		s.queueRate = func(string) float64 { return 0 } // none is handled here
 		return nil
 	}
 	dispatcher := dispatch.New(dispatch.Config{
@@ -352,7 +353,8 @@ func (s *Server) makeDispatcher(context.Context) error {
 	s.deliverers, s.triggersChanged, s.queueRate = background.Group{dispatcher}, dispatcher.Changed, dispatcher.QueueRate
 	if s.store.Relay().Shared() {
 		s.deliverers = append(s.deliverers, relay.NewWorker(relay.WorkerConfig{
-			Store: s.store.Relay(), Runner: s.executions, Places: c.MaxConcurrentExecutions, Log: s.log, Registerer: s.metrics,
+			Store: s.store.Relay(), Runner: s.executions, Places: c.MaxConcurrentExecutions, Retention: c.LogRetention,
+			Log: s.log, Registerer: s.metrics,
 		}))
 	}
 	return nil
@@ -427,7 +429,7 @@ func (s *Server) makeBackground(context.Context) error {
 		background.NewSweep("unused", "bytes of disk", reclaimEvery, s.log, s.store.Reclaim),
 	}
 	if age := s.settings.LogRetention; age > 0 {
-		s.background = append(s.background, executions.NewRetention(s.store.Executions(), age, s.log), relay.NewRetention(s.store.Relay(), age, s.log))
+		s.background = append(s.background, executions.NewRetention(s.store.Executions(), age, s.log))
 	}
 	s.onStop(s.drain)
 	return nil

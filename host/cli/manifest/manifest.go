@@ -32,8 +32,8 @@ type App struct {
 	CORS     *wire.CORS // nil leaves it as it is
 	Scripts  []Script   // modules first, else in the manifest's order; static sites last
 	Triggers []Trigger  // in the manifest's order; those of dead letters last
-	Topics   []Topic    // that are open to subscribers from outside
 	Secrets  []string   // names of those that it needs
+	Topics   []Topic    // that are open to subscribers from outside
 	Create   bool       // create the app when it is missing
 	Prune    bool       // delete the scripts, triggers and topics that are there and not wanted
 }
@@ -89,8 +89,8 @@ type document struct {
 	Static   staticEntries  `yaml:"static"`
 	Scripts  []scriptEntry  `yaml:"scripts"`
 	Triggers []triggerEntry `yaml:"triggers"`
-	Topics   []topicEntry   `yaml:"topics"`
 	Secrets  []string       `yaml:"secrets"`
+	Topics   []topicEntry   `yaml:"topics"`
 }
 
 type scriptEntry struct {

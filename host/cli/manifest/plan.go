@@ -17,8 +17,8 @@ type State interface {
 	Script(ctx context.Context, id string) (wire.Script, error)
 	AppRoutes(ctx context.Context, app string) iter.Seq2[wire.Route, error]
 	Triggers(ctx context.Context, app string) iter.Seq2[wire.Trigger, error]
-	Topics(ctx context.Context, app string) iter.Seq2[wire.Topic, error]
 	Secrets(ctx context.Context, app string) iter.Seq2[wire.Secret, error]
+	Topics(ctx context.Context, app string) iter.Seq2[wire.Topic, error]
 	Files(ctx context.Context, app, collection string) iter.Seq2[wire.File, error]
 }
 
