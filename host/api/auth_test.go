@@ -19,11 +19,11 @@ func TestLoginMeLogout(t *testing.T) {
 	token := do[wire.Token](s, "POST", "auth/login", wire.Login{Username: "Owner", Password: apitest.AdminPassword}, 200)
 	assert.WithinDuration(t, time.Now().Add(time.Hour), token.ExpiresAt, time.Minute)
 	s.Token = token.Token
-	me := do[wire.Me](s, "GET", "auth/me", nil, 200)
+	me := do[wire.Me](s, "GET", "me", nil, 200)
 	assert.Equal(t, "owner", me.Username)
 	assert.Equal(t, "owner", me.Role)
 	do[any](s, "POST", "auth/logout", nil, 204)
-	s.Refused(s.Admin(token.Token, "GET", "auth/me", ""), 401, "", "unknown, expired or revoked")
+	s.Refused(s.Admin(token.Token, "GET", "me", ""), 401, "", "unknown, expired or revoked")
 }
 
 func TestLoginRefuses(t *testing.T) {
@@ -73,7 +73,7 @@ func TestAPIKeys(t *testing.T) {
 	assert.Equal(t, 200, as("PUT", "scripts/"+script.ID, `{"source":"2"}`).StatusCode)
 	assert.Contains(t, string(as("GET", "apps", "").Content), mine.ID)
 	assert.NotContains(t, string(as("GET", "apps", "").Content), other.ID)
-	assert.Contains(t, string(as("GET", "auth/me", "").Content), key.ID)
+	assert.Contains(t, string(as("GET", "me", "").Content), key.ID)
 	s.Refused(as("GET", "apps/other", ""), 404, "", "app not found")
 	s.Refused(as("POST", "apps", `{"slug":"new"}`), 403, "", "app.create")
 	s.Refused(as("POST", "scripts/"+script.ID+"/routes", `{"path":"/x"}`), 403, "", "route.write")
@@ -84,7 +84,7 @@ func TestAPIKeys(t *testing.T) {
 	stranger := s.User("stranger", store.RoleMember)
 	s.Refused(s.Admin(stranger, "DELETE", "api-keys/"+key.ID, ""), 404, "", "API key not found")
 	do[any](s, "DELETE", "api-keys/"+key.ID, nil, 204)
-	s.Refused(as("GET", "auth/me", ""), 401, "", "unknown, expired or revoked")
+	s.Refused(as("GET", "me", ""), 401, "", "unknown, expired or revoked")
 	s.Refused(s.Admin(s.Token, "DELETE", "api-keys/"+key.ID, ""), 404, "", "API key not found")
 }
 

@@ -22,11 +22,21 @@ import (
 	"github.com/picloud/picloud/host/api/apitest"
 	"github.com/picloud/picloud/host/api/contract"
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/store"
 )
 
 // samples are good requests for the operations that take more than a path: a JSON body, or a query.
 var samples = map[string]struct{ body, query string }{
 	"login":                      {body: `{"username":"owner","password":"` + apitest.AdminPassword + `"}`},
+	"accept-invite":              {body: `{"token":"of the test","password":"another horse"}`},
+	"create-user":                {body: `{"username":"made","role":"member"}`},
+	"update-user":                {body: `{"role":"member"}`},
+	"reset-password":             {body: `{"password":"another horse"}`},
+	"change-password":            {body: `{"old_password":"` + apitest.AdminPassword + `","new_password":"another horse"}`},
+	"begin-totp":                 {body: `{"password":"` + apitest.AdminPassword + `"}`},
+	"confirm-totp":               {body: `{"code":"of the test"}`},
+	"disable-totp":               {body: `{"password":"` + apitest.AdminPassword + `"}`},
+	"renew-recovery-codes":       {body: `{"password":"` + apitest.AdminPassword + `"}`},
 	"create-api-key":             {body: `{"name":"k","scopes":["log:read"]}`},
 	"create-app":                 {body: `{"slug":"made","name":"x"}`},
 	"update-app":                 {body: `{"name":"x","cors":{"origins":["https://a.example"]}}`},
@@ -68,6 +78,14 @@ var beyond = map[string]string{
 	"create-app body.slug":                          "must not look like an id",
 	"update-app body.slug":                          "must not look like an id",
 	"create-api-key body.expires_at":                "must be in the future",
+	"change-password body.old_password":             "must be right",
+	"change-password body.new_password":             "the old one has been changed",
+	"begin-totp body.password":                      "must be right",
+	"confirm-totp body.code":                        "must be right",
+	"disable-totp body.password":                    "must be right",
+	"disable-totp body.code":                        "must be right",
+	"renew-recovery-codes body.password":            "must be right",
+	"renew-recovery-codes body.code":                "must be right",
 	"create-script body.kind":                       "the source must be of that kind",
 	"create-script body.source":                     "must compile",
 	"create-script body.limits.timeout_ms":          "compiling takes time",
@@ -335,7 +353,7 @@ func (d *document) operations() (all []operation) {
 		}
 	}
 	// What ends something comes after all that needs it.
-	last := []string{"replay-dead-letters", "delete-dead-letter", "purge-dead-letters", "delete-kv", "delete-doc", "delete-file", "delete-api-key", "delete-event", "delete-topic", "delete-secret", "delete-trigger", "delete-route", "delete-script", "delete-app", "logout"}
+	last := []string{"replay-dead-letters", "delete-dead-letter", "purge-dead-letters", "delete-kv", "delete-doc", "delete-file", "delete-api-key", "delete-event", "delete-topic", "delete-secret", "delete-trigger", "delete-route", "delete-script", "delete-app", "delete-user", "end-session", "logout", "end-sessions"}
 	slices.SortFunc(all, func(a, b operation) int {
 		if i, j := slices.Index(last, a.id), slices.Index(last, b.id); i != j {
 			return i - j
@@ -515,7 +533,11 @@ func TestDocumentIsWhatIsDone(t *testing.T) {
 	do[wire.Topic](s, "PUT", "apps/shop/topics/made", `{"access":"token"}`, 200)
 	do[wire.Secret](s, "PUT", "apps/shop/secrets/made", `{"value":"v"}`, 200)
 	key := do[wire.APIKey](s, "POST", "api-keys", wire.APIKeyCreate{Name: "k", Scopes: []string{"log:read"}}, 201)
+	user := do[wire.User](s, "POST", "users", wire.UserCreate{Username: "ada", Password: new("engine of 1843"), Role: "member"}, 201)
+	invited := do[wire.User](s, "POST", "users", wire.UserCreate{Username: "invited", Role: "member"}, 201)
+	cautious, _ := s.withFactor("cautious")
 	ids := map[string]string{ // by how the path begins
+		"/users/": user.ID, "/users/{id}:invite": invited.ID, "/users/{id}/totp": cautious,
 		"/scripts/": script.ID, "/scripts/{id}/wasm": plugin.ID, "/routes/": route.ID, "/executions/": run.ExecutionID, "/api-keys/": key.ID,
 		"/apps/{app}/docs/": doc.ID, "/apps/{app}/files/": file.ID, "/triggers/": trigger.ID, "/events/": event,
 		"/dead-letters/": s.deadLetter(app.ID), "/dead-letters/{id}:replay": s.deadLetter(app.ID), "/dead-letters/{id}:resolve": s.deadLetter(app.ID),
@@ -527,6 +549,29 @@ func TestDocumentIsWhatIsDone(t *testing.T) {
 		for _, prefix := range slices.Sorted(maps.Keys(ids)) {
 			if strings.HasPrefix(op.path, prefix) {
 				path["id"] = ids[prefix]
+			}
+		}
+		token := s.Token
+		switch sample := samples[op.id]; op.id { // what works once, and what changes who asks
+		case "accept-invite":
+			invited := do[wire.User](s, "POST", "users", `{"username":"guest","role":"member"}`, 201)
+			sample.body = strings.Replace(sample.body, "of the test", tokenOf(invited), 1)
+			samples[op.id] = sample
+		case "change-password", "begin-totp":
+			token = s.User("for "+op.id, store.RoleMember)
+		case "confirm-totp":
+			var key wire.TOTPKey
+			token, key = s.begun("for " + op.id)
+			sample.body = strings.Replace(sample.body, "of the test", codeNow(t, key), 1)
+			samples[op.id] = sample
+		case "disable-totp", "renew-recovery-codes":
+			_, token = s.withFactor("for " + op.id)
+		case "end-session":
+			s.loggedIn("owner")
+			for _, session := range do[wire.Page[wire.Session]](s, "GET", "me/sessions", nil, 200).Items {
+				if !session.Current {
+					path["id"] = session.ID
+				}
 			}
 		}
 		attempts := d.attempts(t, op, path)
@@ -547,7 +592,10 @@ func TestDocumentIsWhatIsDone(t *testing.T) {
 				require.NoError(t, err)
 				body = string(text)
 			}
-			headers := append(a.head, "Authorization: Bearer "+s.Token)
+			if op.id == "end-sessions" {
+				token = s.loggedIn("owner")
+			}
+			headers := append(a.head, "Authorization: Bearer "+token)
 			if body != "" {
 				headers = append(headers, "Content-Type: application/json")
 			}

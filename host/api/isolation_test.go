@@ -37,7 +37,10 @@ var isolationBodies = map[string]string{
 	"replace-file":     `guessed`,
 	"update-file":      `{"name":"guessed"}`,
 	// Of the caller alone.
-	"create-app": "", "create-api-key": "", "login": "",
+	"create-app": "", "create-api-key": "", "login": "", "accept-invite": "", "create-user": "", "change-password": "",
+	"begin-totp": "", "confirm-totp": "", "disable-totp": "", "renew-recovery-codes": "",
+	"update-user":                `{"role":"owner"}`,
+	"reset-password":             `{}`,
 	"create-kv-trigger":          `{"script":"hidden","collection":"c"}`,
 	"create-docs-trigger":        `{"script":"hidden","collection":"c"}`,
 	"create-files-trigger":       `{"script":"hidden","collection":"c"}`,
@@ -81,12 +84,16 @@ func TestEveryOperationIsolatesApps(t *testing.T) {
 	bound := do[wire.APIKey](s, "POST", "api-keys", wire.APIKeyCreate{Name: "bound", Scopes: every, App: other.ID}, 201).Key
 	editor := s.Member(other.ID, "editor")
 
+	owner := do[wire.Me](s, "GET", "me", nil, 200)
+	somebody := do[wire.User](s, "POST", "users", wire.UserCreate{Username: "hidden", Role: "member"}, 201)
+	session := do[wire.Page[wire.Session]](s, "GET", "me/sessions", nil, 200).Items[0]
+
 	const none = "01a20970-f805-7922-8ded-6d329840dbfc"
 	// What {id} is, by how the path begins.
 	hidden := map[string]string{
 		"/scripts/": script.ID, "/routes/": route.ID, "/executions/": run.ExecutionID, "/api-keys/": ownerKey.ID,
 		"/triggers/": trigger.ID, "/events/": event, "/dead-letters/": letter,
-		"/apps/{app}/docs/": doc.ID, "/apps/{app}/files/": file.ID,
+		"/apps/{app}/docs/": doc.ID, "/apps/{app}/files/": file.ID, "/users/": somebody.ID, "/me/sessions/": session.ID,
 	}
 	fill := func(path, app, collection, key, id string) string {
 		return strings.NewReplacer("{app}", app, "{collection}", collection, "{key}", key, "{topic}", "t", "{name}", "hidden", "{id}", id).Replace(path)
@@ -180,6 +187,9 @@ func TestEveryOperationIsolatesApps(t *testing.T) {
 	kept, err := s.Secrets.Get(t.Context(), victim.ID, "hidden")
 	require.NoError(t, err)
 	assert.Equal(t, "v", kept)
+	assert.Equal(t, owner, do[wire.Me](s, "GET", "me", nil, 200))
+	somebody.InviteURL, somebody.InviteExpiresAt = "", nil
+	assert.Equal(t, somebody, do[wire.User](s, "GET", "users/"+somebody.ID, nil, 200))
 	assert.Equal(t, victim, do[wire.App](s, "GET", "apps/victim", nil, 200))
 	assert.Equal(t, script, do[wire.Script](s, "GET", "scripts/"+script.ID, nil, 200))
 	assert.Equal(t, route, do[wire.Route](s, "GET", "routes/"+route.ID, nil, 200))

@@ -165,6 +165,12 @@ func (a *API) applyTrigger(ctx context.Context, t *store.Trigger, given wire.Tri
 		}
 		t.ScriptID = script
 	}
+	if given.Adopt != nil && *given.Adopt {
+		if err := a.need(ctx, t.AppID, "trigger", authz.ScriptExecute); err != nil { // as who makes one
+			return err
+		}
+		t.RegisteredBy = caller(ctx).User.ID
+	}
 	take(&t.Name, given.Name)
 	take(&t.Concurrency, given.Concurrency)
 	take(&t.Enabled, given.Enabled)
@@ -286,7 +292,19 @@ func (a *API) listTriggers(ctx context.Context, in *AppPath) (*body[wire.Page[wi
 	if err != nil {
 		return nil, err
 	}
-	return &body[wire.Page[wire.Trigger]]{wirePage(store.Page[store.Trigger]{Items: triggers}, wireTrigger)}, nil
+	page := wirePage(store.Page[store.Trigger]{Items: triggers}, wireTrigger)
+	stopped := map[string]string{} // by who registered it
+	for i, t := range triggers {
+		reason, known := stopped[t.RegisteredBy]
+		if !known {
+			if reason, err = a.stopped(ctx, t); err != nil {
+				return nil, err
+			}
+			stopped[t.RegisteredBy] = reason
+		}
+		page.Items[i].Stopped = reason
+	}
+	return &body[wire.Page[wire.Trigger]]{page}, nil
 }
 
 func (a *API) getTrigger(ctx context.Context, in *TriggerPath) (*body[wire.Trigger], error) {
@@ -294,7 +312,20 @@ func (a *API) getTrigger(ctx context.Context, in *TriggerPath) (*body[wire.Trigg
 	if err != nil {
 		return nil, err
 	}
-	return &body[wire.Trigger]{wireTrigger(trigger)}, nil
+	out := wireTrigger(trigger)
+	if out.Stopped, err = a.stopped(ctx, trigger); err != nil {
+		return nil, err
+	}
+	return &body[wire.Trigger]{out}, nil
+}
+
+// stopped returns why nobody may run a trigger's script for who registered it; "" when somebody may.
+func (a *API) stopped(ctx context.Context, t store.Trigger) (string, error) {
+	_, err := a.authority.Registrant(ctx, t.RegisteredBy, t.AppID)
+	if fault.Of(err) == fault.Forbidden {
+		return err.Error(), nil
+	}
+	return "", err
 }
 
 func (a *API) updateTrigger(ctx context.Context, in *struct {

@@ -42,7 +42,7 @@ func newHouse(t *testing.T) *house {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	h := &house{t: t, now: time.Now(), users: map[string]store.User{}}
-	h.Authority = newAt(db, time.Hour, func() time.Time { return h.now })
+	h.Authority = New(db, time.Hour, Clock(func() time.Time { return h.now }))
 	hash, err := HashPassword(password)
 	require.NoError(t, err)
 	for name, role := range map[string]store.InstanceRole{
@@ -306,7 +306,7 @@ func TestKnownDevice(t *testing.T) {
 func TestHoldsToken(t *testing.T) {
 	session, key := newSecret(SessionPrefix), newSecret(KeyPrefix)
 	for _, text := range []string{
-		session, key, "Bearer " + session, "bearer\t" + key, `"` + key + `"`, "a=" + session + "; b=2", "x" + key, session + "more",
+		session, key, newSecret(InvitePrefix), "Bearer " + session, "bearer\t" + key, `"` + key + `"`, "a=" + session + "; b=2", "x" + key, session + "more",
 		"pcs_short " + key, "pic_" + session,
 	} {
 		assert.True(t, HoldsToken(text), "%q", text)

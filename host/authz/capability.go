@@ -43,6 +43,9 @@ const (
 	OwnersManage Capability = "owners.manage" // make and unmake owners
 	KeysManage   Capability = "keys.manage"   // one's own API keys
 	SecretRotate Capability = "secret.rotate" // seal all secrets anew
+
+	AccountManage     Capability = "account.manage"     // one's own password, second factor and sessions
+	CredentialsManage Capability = "credentials.manage" // set others' passwords, and take away their second factors
 )
 
 // Scope is a bundle of capabilities that an API key may carry.
@@ -74,8 +77,8 @@ var (
 	editor   = slices.Concat(viewer, capabilitySet{ScriptWrite, ScriptDelete, ScriptExecute, RouteWrite, DataWrite, SecretRead})
 	appAdmin = slices.Concat(editor, capabilitySet{AppUpdate, AppDelete, MembersManage, DomainsManage, SecretWrite})
 
-	member = capabilitySet{KeysManage}
-	admin  = slices.Concat(member, appAdmin, capabilitySet{AppCreate, UsersManage, SecretRotate}) // in every app
+	member = capabilitySet{KeysManage, AccountManage}
+	admin  = slices.Concat(member, appAdmin, capabilitySet{AppCreate, UsersManage, CredentialsManage, SecretRotate}) // in every app
 	owner  = slices.Concat(admin, capabilitySet{OwnersManage})
 )
 
@@ -87,7 +90,8 @@ var ofInstanceRole = map[store.InstanceRole]capabilitySet{
 	store.RoleMember: member, store.RoleAdmin: admin, store.RoleOwner: owner,
 }
 
-// No scope holds KeysManage: a leaked key must not be able to make others.
+// No scope holds KeysManage, AccountManage or CredentialsManage: a leaked key must not be able to make
+// others, nor to become a login.
 var ofScope = map[Scope]capabilitySet{
 	ScopeScriptRead:    {AppRead, ScriptRead, RouteRead},
 	ScopeScriptWrite:   {AppRead, ScriptRead, RouteRead, ScriptWrite, ScriptDelete, ScriptExecute, DataRead, DataWrite}, // see execution.go

@@ -10,9 +10,10 @@ import (
 
 // Principal is an authenticated caller.
 type Principal struct {
-	User    store.User
-	Key     *store.APIKey // nil for a session
-	Expires time.Time     // of the session or key; zero: never
+	User      store.User
+	Key       *store.APIKey // nil for a session
+	SessionID string        // "" for a key
+	Expires   time.Time     // of the session, unless it is used until then, or of the key; zero: never
 
 	tokenHash string // of the session
 }

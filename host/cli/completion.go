@@ -218,6 +218,10 @@ func (t *typed) names(ctx context.Context, c *client.Client, app, what string) [
 	switch what {
 	case "apps":
 		return collect(c.Apps(ctx), func(a wire.App) suggestion { return suggestion{a.Slug, a.Name} })
+	case "users":
+		return collect(c.Users(ctx), func(u wire.User) suggestion { return suggestion{u.Username, u.Role} })
+	case "sessions":
+		return collect(c.Sessions(ctx), func(s wire.Session) suggestion { return suggestion{s.ID, s.Address + " " + excerpt(s.UserAgent)} })
 	case "scripts":
 		return collect(c.Scripts(ctx, app), func(s wire.Script) suggestion { return suggestion{s.Name, string(s.Kind)} })
 	case "triggers":

@@ -81,7 +81,7 @@ func TestTwoNodesOnOneDatabase(t *testing.T) {
 	do("DELETE", "apps/shop", "", 204)
 	soon("a deleted app", "/say", "", 404, "")
 
-	const me = "/api/v1/admin/auth/me"
+	const me = "/api/v1/admin/me"
 	var key wire.APIKey
 	require.NoError(t, json.Unmarshal(do("POST", "api-keys", `{"name":"ci","scopes":["script:read"]}`, 201), &key))
 	soon("a session", me, token, 200, "")

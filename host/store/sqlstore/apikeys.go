@@ -20,8 +20,9 @@ const (
 		FROM api_keys WHERE user_id = $1 ORDER BY created_at, id`
 	apiKeyTouch = `UPDATE api_keys SET last_used_at = $2
 		WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)`
-	apiKeyDelete = `DELETE FROM api_keys WHERE id = $1`
-	apiKeyExists = `SELECT 1 FROM api_keys WHERE id = $1`
+	apiKeyDelete       = `DELETE FROM api_keys WHERE id = $1`
+	apiKeyDeleteOfUser = `DELETE FROM api_keys WHERE user_id = $1`
+	apiKeyExists       = `SELECT 1 FROM api_keys WHERE id = $1`
 )
 
 func scanAPIKey(row scanner) (k store.APIKey, err error) {
@@ -102,4 +103,9 @@ func (a apiKeys) Touch(ctx context.Context, id string, at time.Time) error {
 
 func (a apiKeys) Delete(ctx context.Context, id string) error {
 	return deleteOne(ctx, a.s.writer(), "api key", apiKeyDelete, id)
+}
+
+func (a apiKeys) DeleteOf(ctx context.Context, userID string) (int64, error) {
+	n, err := affect(ctx, a.s.writer(), apiKeyDeleteOfUser, userID)
+	return n, failed(ctx, "delete api keys", err)
 }

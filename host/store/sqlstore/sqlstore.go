@@ -134,6 +134,9 @@ func (s *sqlStore) Docs() store.Docs             { return docs{s} }
 func (s *sqlStore) Files() store.Files           { return files{s} }
 func (s *sqlStore) Revisions() store.Revisions   { return revisions{s} }
 
+func (s *sqlStore) Invites() store.Invites             { return invites{s} }
+func (s *sqlStore) SecondFactors() store.SecondFactors { return secondFactors{s} }
+
 func (s *sqlStore) Triggers() store.Triggers       { return triggers{s} }
 func (s *sqlStore) Outbox() store.Outbox           { return outbox{s} }
 func (s *sqlStore) DeadLetters() store.DeadLetters { return deadLetters{s} }
