@@ -142,6 +142,8 @@ type Turned struct {
 	Claimed map[string][]Event // by token
 	// Busy are lanes that another node was claiming from.
 	Busy []string
+	// Full are lanes of which less was claimed than asked for because that many are running already.
+	Full []string
 }
 
 // QueueDepth is how a topic stands.

@@ -167,12 +167,15 @@ func (o outbox) Turn(ctx context.Context, turn store.Turn) (turned store.Turned,
 			return err
 		}
 		for _, claim := range turn.Claims {
-			events, busy, err := tx.claim(ctx, claim, turn.Lease)
+			events, how, err := tx.claim(ctx, claim, turn.Lease)
 			if err != nil {
 				return err
 			}
-			if busy {
+			switch how {
+			case laneBusy:
 				turned.Busy = append(turned.Busy, claim.Lane)
+			case laneFull:
+				turned.Full = append(turned.Full, claim.Lane)
 			}
 			if len(events) > 0 {
 				turned.Claimed[claim.Token] = events
@@ -254,11 +257,20 @@ func (s *sqlStore) retryEvent(ctx context.Context, settled store.Settlement) (bo
 	return true, err
 }
 
+// laneState is what kept a claim from more.
+type laneState int
+
+const (
+	laneOpen laneState = iota
+	laneBusy           // another node is at it
+	laneFull           // as many run as may
+)
+
 // claim takes events of a lane, unless another node is at it.
-func (s *sqlStore) claim(ctx context.Context, c store.Claim, lease time.Duration) (events []store.Event, busy bool, err error) {
+func (s *sqlStore) claim(ctx context.Context, c store.Claim, lease time.Duration) (events []store.Event, how laneState, err error) {
 	if try := s.db.Dialect.TryLock; try != "" {
 		if free, err := exists(ctx, s.tx, try, "lane/"+c.Lane); err != nil || !free {
-			return nil, !free, err
+			return nil, laneBusy, err
 		}
 	}
 	count := runningEvents
@@ -267,14 +279,13 @@ func (s *sqlStore) claim(ctx context.Context, c store.Claim, lease time.Duration
 	}
 	var running int
 	if err := s.tx.QueryRowContext(ctx, count, c.Lane).Scan(&running); err != nil {
-		return nil, false, err
+		return nil, laneOpen, err
 	}
-	limit := min(c.Limit, c.MaxRunning-running)
-	if c.Together && limit > 0 {
-		limit = c.Limit
-	}
-	if limit <= 0 {
-		return nil, false, nil
+	limit := c.Limit
+	if room := c.MaxRunning - running; room <= 0 {
+		return nil, laneFull, nil
+	} else if !c.Together && room < limit {
+		limit, how = room, laneFull
 	}
 	since := c.Since
 	if since.IsZero() {
@@ -286,7 +297,7 @@ func (s *sqlStore) claim(ctx context.Context, c store.Claim, lease time.Duration
 	}
 	for _, which := range of {
 		if events, err = s.claimOf(ctx, c, eventReady+which+eventOrder, cut(since), limit, lease); err != nil {
-			return nil, false, err
+			return nil, laneOpen, err
 		}
 		if len(events) > 0 {
 			break
@@ -298,7 +309,10 @@ func (s *sqlStore) claim(ctx context.Context, c store.Claim, lease time.Duration
 		}
 		return strings.Compare(a.ID, b.ID)
 	})
-	return events, false, nil
+	if len(events) < limit {
+		how = laneOpen // there are no more
+	}
+	return events, how, nil
 }
 
 // claimOf claims what is ready of a lane.
