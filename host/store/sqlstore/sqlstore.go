@@ -38,13 +38,18 @@ type Dialect struct {
 	Announce string
 	// SkipLocked follows ForUpdate in a query that leaves out the rows others keep; "" as there.
 	SkipLocked string
-	// TryLock tries to get a lock until the end of the transaction, by its name $1, and finds a row if
-	// it did; "" when one transaction at a time writes.
-	TryLock string
+	// LockLane tries to get the lock of the lane $1 until the end of the transaction and finds whether it did,
+	// and LaneLocked is the condition that it did, for the lane $2; "" when one transaction at a time writes.
+	LockLane, LaneLocked string
+	// Batch runs steps in a transaction of its own, with one round trip; nil when there are none to be spared.
+	Batch func(ctx context.Context, db *sql.DB, steps []Step) error
 	// Clock is the present time in SQL, and so many microseconds more, if micros is the place of an
 	// argument or not "": the argument $1 has the store's own clock, which nodes that share a database
 	// do not go by.
 	Clock func(micros string) string
+	// InsertEvents inserts several events by one statement, whose first argument is the clock's; the others it
+	// returns. Those of an app that is gone are left out. nil: they are inserted one by one.
+	InsertEvents func(events []store.Event) (statement string, args []any)
 	// DeleteLeased removes the events $1 that are under the tokens $2, of equal lengths, and returns both; Texts makes
 	// those arguments.
 	DeleteLeased string
