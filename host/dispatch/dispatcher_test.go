@@ -111,7 +111,7 @@ func newNode(t testing.TB, open opener, places int, h handler) *node {
 	table := events.NewTable()
 	log := slog.New(slog.DiscardHandler)
 	n.emitter = events.NewEmitter(events.Config{Table: table, MaxDepth: 8, MaxPending: 1_000_000, Log: log})
-	n.registry = events.NewRegistry(n.emitter.Deliver)
+	n.registry = n.emitter.Registry()
 	s, err := open(n.registry)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })

@@ -21,6 +21,7 @@ type Deliver func(ctx context.Context, tx store.Store, change store.Change, to [
 // that waits.
 type Registry struct {
 	deliver Deliver
+	only    bool // events are made of changes, and nothing else is done
 	current atomic.Pointer[generation]
 	turn    chan struct{} // holds one value while nobody replaces the listeners
 	old     []*generation // that may still be entered; with turn
@@ -160,6 +161,9 @@ func (g *generation) Listens(appID string, source store.ChangeSource, collection
 	heard := g.apps[appID].of(source)
 	return heard != nil && heard.has(collection)
 }
+
+// EventsOnly implements [store.EventsOnly].
+func (g *generation) EventsOnly() bool { return g.registry.only }
 
 // Tell hands a change to those who listen to it, if there are any.
 func (g *generation) Tell(ctx context.Context, tx store.Store, change store.Change) error {

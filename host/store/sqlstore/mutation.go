@@ -70,6 +70,47 @@ func (s *sqlStore) unheard(ctx context.Context, op string, about store.Change, f
 	return true, failed(ctx, op, s.retry(func() error { return fn(mutation{sqlStore: s, about: about}) }))
 }
 
+// foretold makes a change that is known before it is made, with its events, in one round trip: statement is
+// about one id, and inserts a row or not. It reports that it did not try, and did nothing, where there are no round trips to be
+// spared or the change may have other consequences than events.
+func (s *sqlStore) foretold(ctx context.Context, op string, change store.Change, statement string, args ...any) (made, tried bool, err error) {
+	if s.tx != nil || s.db.Dialect.Batch == nil || !storable(args) {
+		return false, false, nil
+	}
+	var told []func()
+	made, tried, err = s.foretell(ctx, op, change, &told, statement, args)
+	if made {
+		for _, fn := range told { // after the audience is left
+			fn()
+		}
+	}
+	return made, tried, err
+}
+
+func (s *sqlStore) foretell(ctx context.Context, op string, change store.Change, told *[]func(), statement string, args []any) (made, tried bool, err error) {
+	audience := s.db.Listeners.Enter()
+	defer audience.Leave()
+	only, ok := audience.(store.EventsOnly)
+	if !ok || !only.EventsOnly() || !audience.Listens(change.AppID, change.Source, change.Collection) {
+		return false, false, nil
+	}
+	var events []store.Event
+	before := &transaction{queryer: s.db.reader, audience: audience, gather: func(more []store.Event) { events = append(events, more...) }}
+	if err := audience.Tell(ctx, &sqlStore{db: s.db, tx: before}, change); err != nil {
+		return false, true, failed(ctx, op, err)
+	}
+	*told = before.afterCommit
+	return made, true, failed(ctx, op, s.retry(func() error {
+		made = false
+		steps := []Step{{statement + s.db.Dialect.Made, args, func(scanner) error { made = true; return nil }}}
+		if len(events) > 0 {
+			insert, args := s.db.Dialect.InsertEvents(events, change.Key)
+			steps = append(steps, Step{s.timed(insert), append([]any{s.db.now()}, args...), func(scanner) error { return nil }})
+		}
+		return s.db.Dialect.Batch(ctx, s.db.Write, steps)
+	}))
+}
+
 // nobody listens to anything.
 type nobody struct{}
 

@@ -49,7 +49,10 @@ type Dialect struct {
 	Clock func(micros string) string
 	// InsertEvents inserts several events by one statement, whose first argument is the clock's; the others it
 	// returns. Those of an app that is gone are left out. nil: they are inserted one by one.
-	InsertEvents func(events []store.Event) (statement string, args []any)
+	// With made, they are inserted only after a statement of the transaction that ended with Made, which is about
+	// one id and returns it, has found that one.
+	InsertEvents func(events []store.Event, made string) (statement string, args []any)
+	Made         string
 	// DeleteLeased removes the events $1 that are under the tokens $2, of equal lengths, and returns both; Texts makes
 	// those arguments.
 	DeleteLeased string
@@ -271,6 +274,8 @@ type transaction struct {
 	audience    store.Audience // from its first change of an app's data on
 	afterCommit []func()
 	refused     error // by who listens, to what has been written already
+	// gather takes the events instead of the outbox; nil: it does not. Then there is no transaction yet.
+	gather func([]store.Event)
 }
 
 // leave leaves the audience once.
