@@ -224,6 +224,66 @@ func testClaims(t *testing.T, o outboxOf) {
 	notFound(t, o.Outbox().Delete(o.ctx, ids[1]), "event")
 }
 
+// A claim gets what there is room for in the lane, and it is told when that is less than it asked for and others
+// have the room. It is the same in a turn in which something is to be tried again, which is done in another way.
+func testRooms(t *testing.T, o outboxOf) {
+	added := make([]store.Event, 12) // by one statement
+	for i := range added {
+		added[i] = store.Event{AppID: o.appID, Lane: o.lane("x"), Source: store.EventQueue, Operation: "push", Payload: json.RawMessage(`{}`)}
+	}
+	require.NoError(t, o.Outbox().Add(o.ctx, added))
+	gone := append(added[:1:1], store.Event{AppID: "nobody", Lane: "nobody/x", Source: store.EventQueue, Payload: json.RawMessage(`{}`)})
+	gone[0].ID = ""
+	notFound(t, o.Outbox().Add(o.ctx, gone), "app")
+	n, err := o.Outbox().Count(o.ctx, o.appID, 100)
+	require.NoError(t, err)
+	require.Equal(t, 12, n, "all or none")
+
+	x, y := o.lane("x"), o.lane("y")
+	own := []string{}
+	for i, c := range []struct {
+		limit, most int
+		together    bool
+		want        int
+		full        bool
+		retry       bool // one of those claimed before
+	}{
+		{limit: 2, most: 5, want: 2},
+		{limit: 3, most: 5, want: 3},
+		{limit: 1, most: 5, want: 0, full: true},
+		{limit: 4, most: 8, want: 3, full: true},
+		{limit: 4, most: 8, want: 1, full: true, retry: true},
+		{limit: 10, most: 4, together: true, want: 0, full: true}, // 4 tokens have some
+		{limit: 10, most: 6, together: true, want: 4},             // those that are left, and one that was tried again
+		{limit: 2, most: 100, want: 1},
+		{limit: 2, most: 100, want: 0},
+	} {
+		token := fmt.Sprint(i)
+		turn := store.Turn{Claims: []store.Claim{
+			{Lane: x, Token: token, Limit: c.limit, MaxRunning: c.most, Together: c.together},
+			{Lane: y, Token: "y" + token, Limit: 1, MaxRunning: 1},
+		}}
+		if c.retry {
+			turn.Settlements = []store.Settlement{{EventID: own[0], Token: "0", Retry: &store.RetryAt{}}}
+		}
+		if i == 7 { // and again, so that one is left
+			turn.Settlements = []store.Settlement{{EventID: own[1], Token: "0", Retry: &store.RetryAt{}}}
+		}
+		turned := o.turn(t, turn)
+		got := idsOf(turned.Claimed[token])
+		require.Len(t, got, c.want, "claim %d", i)
+		require.Equal(t, c.full, slices.Contains(turned.Full, x), "claim %d", i)
+		require.NotContains(t, turned.Full, y)
+		require.Empty(t, turned.Busy)
+		require.Zero(t, turned.Void)
+		if i == 0 {
+			own = got
+		}
+	}
+	done := o.turn(t, store.Turn{Settlements: []store.Settlement{{EventID: own[0], Token: "0"}, {EventID: own[1], Token: "7"}, {EventID: "nobody", Token: "7"}}})
+	require.Equal(t, 2, done.Void, "one is under another token, and one is not there")
+}
+
 // A lease that has ended is another's to take; one that is renewed has not.
 func testLeases(t *testing.T, o outboxOf) {
 	ids := o.add(t, "x", "", 3)
