@@ -46,6 +46,7 @@ const (
 	othersPause = 5 * time.Millisecond  // before a lane is whose places other nodes have; longer each time, up to pollEvery
 	ourPause    = time.Second           // after a failure of our own
 	fullPause   = 50 * time.Millisecond // after the gate was full; as much again is left to chance
+	maxGather   = 2 * time.Millisecond  // before a turn, for deliveries that have just begun
 	maxMissed   = 100_000               // times of a schedule that are counted
 )
 
@@ -92,6 +93,9 @@ type Dispatcher struct {
 	tokens   map[string]int // of deliveries under way, by their number
 	polled   time.Time      // the last look at all lanes
 	look     bool           // at all lanes
+	urgent   bool           // there may be something to claim that there was not before the last turn
+	turns    int            // taken so far
+	fresh    int            // deliveries under way that the last of them began
 	delivery sync.WaitGroup
 }
 
@@ -131,6 +135,7 @@ func (d *Dispatcher) made(list []store.Event) {
 	for _, e := range list {
 		d.due(d.lanes.get(e.Lane), e.Delay, now)
 	}
+	d.urgent = true
 	d.mu.Unlock()
 	d.wakeUp()
 	if d.store.Outbox().Shared() {
@@ -146,7 +151,7 @@ func (d *Dispatcher) Changed() { d.lookAtAll() }
 
 func (d *Dispatcher) lookAtAll() {
 	d.mu.Lock()
-	d.look = true
+	d.look, d.urgent = true, true
 	d.mu.Unlock()
 	d.wakeUp()
 }
@@ -155,6 +160,28 @@ func (d *Dispatcher) wakeUp() {
 	select {
 	case d.wake <- struct{}{}:
 	default:
+	}
+}
+
+// gather waits for a moment for the deliveries that the last turn began: those that end at once share the next
+// one. It does not hold up anything for which there is a place. The moment is a part of what a turn takes.
+func (d *Dispatcher) gather(ctx context.Context, moment time.Duration) {
+	timer := time.NewTimer(min(moment, maxGather))
+	defer timer.Stop()
+	for {
+		d.mu.Lock()
+		enough := d.fresh == 0 || d.urgent && d.free > 0
+		d.mu.Unlock()
+		if enough {
+			return
+		}
+		select {
+		case <-d.wake:
+		case <-timer.C:
+			return
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 
@@ -180,7 +207,8 @@ func (d *Dispatcher) run(ctx context.Context) error {
 		if err := d.poll(ctx); err != nil && ctx.Err() == nil {
 			return err
 		}
-		turn, wait := d.plan(time.Now())
+		now := time.Now()
+		turn, wait := d.plan(now)
 		if len(turn.Settlements)+len(turn.Claims) == 0 {
 			d.sleep(ctx, wait)
 			continue
@@ -188,6 +216,7 @@ func (d *Dispatcher) run(ctx context.Context) error {
 		if err := d.turn(background.Grace(ctx), turn); err != nil {
 			return err
 		}
+		d.gather(ctx, time.Since(now)/2)
 	}
 	return nil
 }
@@ -330,6 +359,7 @@ func (d *Dispatcher) plan(now time.Time) (turn store.Turn, wait time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	turn.Lease = lease
+	d.urgent = false
 	turn.Settlements, d.ended = d.ended, nil
 	wait = d.polled.Add(pollEvery).Sub(now)
 	if next := d.lanes.awake(now); !next.IsZero() {
@@ -377,6 +407,8 @@ func (d *Dispatcher) turn(ctx context.Context, turn store.Turn) error {
 		return err
 	}
 	d.metrics.void.Add(float64(turned.Void))
+	d.turns++
+	d.fresh = 0
 	for _, c := range turn.Claims {
 		claimed, l := turned.Claimed[c.Token], d.lanes.get(c.Lane)
 		if len(claimed) > 0 {
@@ -420,10 +452,15 @@ func (d *Dispatcher) start(l *lane, token string, claimed []store.Event, now tim
 	d.lanes.begins(l, now)
 	d.free--
 	d.tokens[token]++
+	d.fresh++
+	of := d.turns
 	d.delivery.Go(func() {
 		settled := d.deliver(claimed)
 		d.mu.Lock()
 		d.free++
+		if of == d.turns {
+			d.fresh--
+		}
 		if d.tokens[token]--; d.tokens[token] == 0 {
 			delete(d.tokens, token)
 		}
