@@ -84,7 +84,8 @@ type Dispatcher struct {
 
 	wake     chan struct{} // has word when something has changed below
 	announce *background.Task
-	tookOver bool // with run
+	untold   map[string]bool // lanes to tell other nodes of; with mu
+	tookOver bool            // with run
 
 	mu       sync.Mutex
 	lanes    lanes
@@ -106,7 +107,7 @@ func New(c Config) *Dispatcher {
 	}
 	d := &Dispatcher{
 		config: c, store: c.Store, table: c.Table, log: c.Log, metrics: newMetrics(c.Registerer, c.Store),
-		wake: make(chan struct{}, 1), lanes: newLanes(), free: c.Concurrency, tokens: map[string]int{},
+		wake: make(chan struct{}, 1), lanes: newLanes(), untold: map[string]bool{}, free: c.Concurrency, tokens: map[string]int{},
 	}
 	task := func(name string, every time.Duration, run func(context.Context) error) *background.Task {
 		return background.NewTask(background.TaskConfig{Name: name, Every: every, MaxPause: max(every, time.Second), Log: c.Log, Run: run})
@@ -121,7 +122,7 @@ func New(c Config) *Dispatcher {
 	d.announce = task("tell other nodes of events", time.Hour, d.tell)
 	if c.Store.Outbox().Shared() {
 		d.Group = append(d.Group, d.announce, task("listen for events of other nodes", time.Second, func(ctx context.Context) error {
-			return c.Store.Outbox().Listen(ctx, d.lookAtAll)
+			return c.Store.Outbox().Listen(ctx, d.heard)
 		}))
 	}
 	c.Emitter.OnCommit(d.made)
@@ -132,19 +133,49 @@ func New(c Config) *Dispatcher {
 func (d *Dispatcher) made(list []store.Event) {
 	now := time.Now()
 	d.mu.Lock()
+	shared := d.store.Outbox().Shared()
 	for _, e := range list {
 		d.due(d.lanes.get(e.Lane), e.Delay, now)
+		if shared && e.Delay <= 0 { // this node sees to the others
+			d.untold[e.Lane] = true
+		}
 	}
 	d.urgent = true
 	d.mu.Unlock()
 	d.wakeUp()
-	if d.store.Outbox().Shared() {
+	if shared {
 		d.announce.Wake()
 	}
 }
 
-// tell announces events to other nodes: many at once, however many have been made since the last time.
-func (d *Dispatcher) tell(ctx context.Context) error { return d.store.Outbox().Announce(ctx) }
+// tell announces events to other nodes: many at once, however many have been made since the last time. What could
+// not be told they find themselves.
+func (d *Dispatcher) tell(ctx context.Context) error {
+	d.mu.Lock()
+	lanes := slices.Sorted(maps.Keys(d.untold))
+	clear(d.untold)
+	d.mu.Unlock()
+	if len(lanes) == 0 {
+		return nil
+	}
+	return d.store.Outbox().Announce(ctx, lanes)
+}
+
+// heard takes word of events of another node.
+func (d *Dispatcher) heard(lanes []string) {
+	if len(lanes) == 0 {
+		d.lookAtAll()
+		return
+	}
+	now := time.Now()
+	d.mu.Lock()
+	for _, name := range lanes {
+		d.due(d.lanes.get(name), 0, now)
+	}
+	d.urgent = true
+	d.mu.Unlock()
+	d.wakeUp()
+}
 
 // Changed must be called when triggers were changed: what has waited for one may be due.
 func (d *Dispatcher) Changed() { d.lookAtAll() }

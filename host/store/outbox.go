@@ -204,10 +204,11 @@ type Outbox interface {
 
 	// Shared reports whether other processes may use the outbox.
 	Shared() bool
-	// Announce tells the other nodes that there is something to deliver.
-	Announce(ctx context.Context) error
-	// Listen calls wake whenever another node may have announced something; see [Revisions.Listen].
-	Listen(ctx context.Context, wake func()) error
+	// Announce tells the other nodes that there is something to deliver in lanes.
+	Announce(ctx context.Context, lanes []string) error
+	// Listen calls wake whenever another node has announced something, with the lanes, or with none if it may
+	// have been any; see [Revisions.Listen].
+	Listen(ctx context.Context, wake func(lanes []string)) error
 }
 
 // Resolution is what somebody decided about a dead letter.

@@ -115,7 +115,7 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 				WHERE outbox.id = ended.id AND outbox.token = ended.token RETURNING outbox.id, outbox.token`,
 			Texts:          func(texts []string) any { return append([]string{}, texts...) },
 			AnnounceEvents: announceEvents,
-			ListenEvents:   listener(options.ConnConfig, channelEvents),
+			ListenEvents:   tellingListener(options.ConnConfig, channelEvents),
 			Positions: sqlstore.Positions{
 				Now:     `SELECT pg_current_snapshot()::text`,
 				Of:      `seen::text || '/' || tx::text || '/' || seq::text`,

@@ -351,17 +351,36 @@ func (o outbox) Depths(ctx context.Context) ([]store.Depth, error) {
 
 func (o outbox) Shared() bool { return o.s.db.Dialect.ListenEvents != nil }
 
-func (o outbox) Announce(ctx context.Context) error {
+// announcement is what the nodes are told of events.
+type announcement struct {
+	From  string   `json:"from"` // one who opened the database, and knows it
+	Lanes []string `json:"lanes"`
+}
+
+// maxAnnouncement is how many bytes a notification of PostgreSQL may have.
+const maxAnnouncement = 7999
+
+func (o outbox) Announce(ctx context.Context, lanes []string) error {
 	if !o.Shared() {
 		return nil
 	}
-	_, err := o.s.db.Write.ExecContext(ctx, o.s.db.Dialect.AnnounceEvents)
+	told := encode(announcement{o.s.db.id, lanes})
+	if len(told) > maxAnnouncement {
+		told = encode(announcement{From: o.s.db.id})
+	}
+	_, err := o.s.db.Write.ExecContext(ctx, o.s.db.Dialect.AnnounceEvents, told)
 	return failed(ctx, "announce events", err)
 }
 
-func (o outbox) Listen(ctx context.Context, wake func()) error {
+func (o outbox) Listen(ctx context.Context, wake func(lanes []string)) error {
 	if !o.Shared() {
 		return store.Failed("listen", errors.ErrUnsupported)
 	}
-	return failed(ctx, "listen", o.s.db.Dialect.ListenEvents(ctx, wake))
+	return failed(ctx, "listen", o.s.db.Dialect.ListenEvents(ctx, func(told string) {
+		var of announcement
+		_ = json.Unmarshal([]byte(told), &of) // without it, it may be any lane
+		if of.From != o.s.db.id {
+			wake(of.Lanes)
+		}
+	}))
 }

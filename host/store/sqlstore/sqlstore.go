@@ -57,9 +57,10 @@ type Dialect struct {
 	// those arguments.
 	DeleteLeased string
 	Texts        func(texts []string) any
-	// AnnounceEvents and ListenEvents are those of the outbox; "" and nil as Announce and Listen.
+	// AnnounceEvents and ListenEvents are those of the outbox; "" and nil as Announce and Listen. What is announced
+	// is told, "" when something may have been missed.
 	AnnounceEvents string
-	ListenEvents   func(ctx context.Context, wake func()) error
+	ListenEvents   func(ctx context.Context, wake func(told string)) error
 	// Positions are those of [store.PublishedLog], AnnouncePublished and ListenPublished as of the outbox.
 	Positions         Positions
 	AnnouncePublished string
@@ -99,7 +100,7 @@ func New(config Config) store.Store {
 	if config.Dialect.Retryable == nil {
 		config.Dialect.Retryable = func(error) bool { return false }
 	}
-	db := &database{Config: config, close: sync.OnceValue(config.Close)}
+	db := &database{Config: config, id: newID(), close: sync.OnceValue(config.Close)}
 	db.reader, db.writer = config.Read, config.Write
 	db.turns = turns.New(config.Dialect.Owned.Places, config.Dialect.Owned.PlacesOfApp)
 	if config.Prepare {
@@ -112,6 +113,7 @@ func New(config Config) store.Store {
 // database is what all handles to one database share.
 type database struct {
 	Config
+	id             string // of this one of all who have opened it
 	reader, writer queryer
 	timed          sync.Map     // statements by what they are made of, see sqlStore.timed
 	statements     *statements  // the writer's; nil without Config.Prepare

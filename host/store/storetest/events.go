@@ -1,9 +1,12 @@
 package storetest
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -222,6 +225,37 @@ func testClaims(t *testing.T, o outboxOf) {
 	require.True(t, retried.DueAt.Before(got.DueAt.Add(time.Minute)))
 	require.NoError(t, o.Outbox().Delete(o.ctx, ids[1]))
 	notFound(t, o.Outbox().Delete(o.ctx, ids[1]), "event")
+}
+
+// A node hears which lanes another one has announced, and not what it has announced itself.
+func testEventsListening(t *testing.T, fresh func(testing.TB) Opener) {
+	open := fresh(t)
+	var nodes [2]store.Store
+	for i := range nodes {
+		nodes[i] = open.mustOpen(t, time.Now)
+		t.Cleanup(func() { require.NoError(t, nodes[i].Close()) })
+	}
+	announce := func(node int, lanes ...string) { require.NoError(t, nodes[node].Outbox().Announce(t.Context(), lanes)) }
+	announce(0, "a/q/t")
+	if !nodes[0].Outbox().Shared() {
+		require.ErrorIs(t, nodes[0].Outbox().Listen(t.Context(), func([]string) {}), errors.ErrUnsupported)
+		return
+	}
+	listening, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	heard, ended := make(chan []string, 100), make(chan error, 1)
+	go func() { ended <- nodes[0].Outbox().Listen(listening, func(lanes []string) { heard <- lanes }) }()
+	require.Empty(t, <-heard, "it listens, and anything may have been before")
+	for _, c := range []struct{ told, want []string }{
+		{[]string{"a/q/t", "b/q/a topic\n\"with\" signs"}, []string{"a/q/t", "b/q/a topic\n\"with\" signs"}},
+		{slices.Repeat([]string{"a/q/" + strings.Repeat("x", 100)}, 100), nil}, // more than can be told
+	} {
+		announce(0, "of its own")
+		announce(1, c.told...)
+		require.Equal(t, c.want, <-heard)
+	}
+	stop()
+	require.ErrorIs(t, <-ended, context.Canceled)
 }
 
 // A claim gets what there is room for in the lane, and it is told when that is less than it asked for and others

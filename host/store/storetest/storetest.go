@@ -83,6 +83,7 @@ func Exercise(t *testing.T, fresh func(tb testing.TB) Opener) {
 		{"Published", onOne(testPublished)},
 		{"LateCommits", onOne(testLateCommits)},
 		{"PublishedListening", testPublishedListening},
+		{"EventsListening", testEventsListening},
 	} {
 		t.Run(topic.name, func(t *testing.T) { topic.test(t, fresh) })
 	}
