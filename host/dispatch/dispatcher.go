@@ -37,11 +37,11 @@ import (
 
 // How long things take.
 const (
-	lease       = 30 * time.Second
+	lease       = 30 * time.Second // another version may have a longer one, but not a shorter one: see store.Claim
 	renewEvery  = lease / 3
 	rescueEvery = lease / 6
 	pollEvery   = time.Second           // a look at all lanes, for what nobody has told of
-	floorMargin = 2 * time.Second       // how late a commit may be that is not seen before the next poll
+	floorMargin = 2 * time.Second       // how late a commit may be that is not seen before the next poll, and how far the database's clock may go back
 	busyPause   = time.Millisecond      // before a lane that another node was at is tried again, on the average
 	othersPause = 5 * time.Millisecond  // before a lane is whose places other nodes have; longer each time, up to pollEvery
 	ourPause    = time.Second           // after a failure of our own
@@ -415,6 +415,9 @@ func (d *Dispatcher) claim(s *share, limit int, together bool) store.Claim {
 	if !s.lane.since.IsZero() {
 		c.Since = s.lane.since.Add(-floorMargin)
 	}
+	if !s.lane.leased.IsZero() {
+		c.Leased = s.lane.leased.Add(-floorMargin)
+	}
 	if s.queue != nil {
 		c.Ordered = s.queue.Ordered
 	}
@@ -442,6 +445,9 @@ func (d *Dispatcher) turn(ctx context.Context, turn store.Turn) error {
 	d.fresh = 0
 	for _, c := range turn.Claims {
 		claimed, l := turned.Claimed[c.Token], d.lanes.get(c.Lane)
+		if leased, ok := turned.Leased[c.Lane]; ok {
+			l.leased = leased
+		}
 		if len(claimed) > 0 {
 			l.since, l.full = claimed[len(claimed)-1].DueAt, 0
 		}

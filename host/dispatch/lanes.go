@@ -27,6 +27,7 @@ type lane struct {
 
 	ready   bool          // something may be due
 	since   time.Time     // nothing is due before, by the database's clock; zero: not known
+	leased  time.Time     // no lease ends before, by the database's clock; zero: not known
 	next    time.Time     // when something is due that is not yet, by this clock; zero: not known
 	after   time.Time     // it is left alone until then
 	full    time.Duration // how long it is left alone because other nodes have its places; 0: they have not

@@ -95,6 +95,9 @@ type Claim struct {
 	Token string    // of whoever handles them
 	Since time.Time // due at or after; zero for all. It spares the database a look at what is gone.
 	Limit int       // events at most; see also [MaxClaimBytes]
+	// Leased spares it a look at the leases that are gone: it is what [Turned.Leased] said of the lane after
+	// an earlier claim, of leases that were as long; zero: all are counted.
+	Leased time.Time
 
 	// MaxRunning is how many events, or with Together how many tokens, may be running in the lane: no
 	// more are claimed than that leaves.
@@ -144,6 +147,9 @@ type Turned struct {
 	Busy []string
 	// Full are lanes of which less was claimed than asked for because that many are running already.
 	Full []string
+	// Leased is, by the lane, when the first lease ends of those there were when it was claimed from, or any later
+	// one.
+	Leased map[string]time.Time
 }
 
 // QueueDepth is how a topic stands.

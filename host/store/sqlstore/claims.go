@@ -18,10 +18,12 @@ type Step struct {
 }
 
 // A claim is one statement, whatever kind it is: $2 the lane, $3 since when, $4 how many events, $5 the token,
-// $6 for how long, $7 how many bytes, $8 how many may run; $9 is how long a batch waits to be full.
+// $6 for how long, $7 how many bytes, $8 how many may run, $9 since when their leases end; $10 is how long a batch
+// waits to be full.
 const (
-	claimFrom = `WITH chosen AS MATERIALIZED (SELECT o.id, o.due_at, OCTET_LENGTH(o.payload) AS size
-		FROM outbox o WHERE o.token IS NULL AND o.lane = $2 AND o.due_at <= {now} AND o.due_at >= $3{locked} AND `
+	claimFrom = `WITH room AS MATERIALIZED (SELECT $8 - {running} AS places FROM outbox r WHERE r.lane = $2 AND r.token IS NOT NULL AND r.lease_until >= $9),
+		chosen AS MATERIALIZED (SELECT o.id, o.due_at, OCTET_LENGTH(o.payload) AS size
+		FROM outbox o WHERE o.token IS NULL AND o.lane = $2 AND o.due_at <= {now} AND o.due_at >= $3{locked} AND (SELECT places FROM room) > 0`
 	// What is chosen is chosen once: PostgreSQL may run a subquery again, which then finds other rows.
 	claimUpdate = ` ORDER BY o.due_at, o.id LIMIT $4{lock}) UPDATE outbox
 		SET token = $5, lease_until = {after $6}, first_at = COALESCE(first_at, {now})
@@ -30,10 +32,13 @@ const (
 			FROM chosen) AS sized WHERE before < $7`
 	claimReturning = `) RETURNING ` + eventColumns
 
-	runningEvents = `(SELECT COUNT(*) FROM outbox r WHERE r.lane = $2 AND r.token IS NOT NULL)`
-	runningTokens = `(SELECT COUNT(DISTINCT r.token) FROM outbox r WHERE r.lane = $2 AND r.token IS NOT NULL)`
-	claimRoom     = ` AND place <= $8 - `
-	claimWaited   = ` AND ((SELECT COUNT(*) FROM chosen) >= $4 OR EXISTS (SELECT 1 FROM chosen WHERE due_at <= {after $9}))`
+	// Other claims of the lane wait, so that all later leases end later: as many as there are, from the first on.
+	laneRunning = `SELECT {running}, COALESCE(MIN(lease_until), {after $4}) FROM outbox r WHERE r.lane = $2 AND r.token IS NOT NULL AND r.lease_until >= $3`
+
+	runningEvents = `COUNT(*)`
+	runningTokens = `COUNT(DISTINCT r.token)`
+	claimRoom     = ` AND place <= (SELECT places FROM room)`
+	claimWaited   = ` AND ((SELECT COUNT(*) FROM chosen) >= $4 OR EXISTS (SELECT 1 FROM chosen WHERE due_at <= {after $10}))`
 
 	// Of a group the first one pushed is the one to be delivered. The ordered rows are looked at no further than
 	// this, so that a long group does not hold up a turn.
@@ -42,7 +47,7 @@ const (
 		AND o.id IN (SELECT id FROM outbox WHERE token IS NULL AND lane = $2 AND due_at <= {now} AND due_at >= $3 ORDER BY due_at, id LIMIT 1000)`
 	// Where a group is held and that long, and nothing was claimed so, the others are found by their groups; of
 	// these, too, some.
-	claimHeads = ` AND NOT EXISTS (SELECT 1 FROM outbox t WHERE t.lane = $2 AND t.token = $5) AND o.id IN (WITH RECURSIVE groups (group_key) AS (
+	claimHeads = ` AND NOT EXISTS (SELECT 1 FROM outbox t WHERE t.lane = $2 AND t.token = $5 AND t.lease_until >= $9) AND o.id IN (WITH RECURSIVE groups (group_key) AS (
 			SELECT (SELECT group_key FROM outbox WHERE lane = $2 AND group_key <> '' ORDER BY group_key LIMIT 1)
 			UNION ALL
 			SELECT (SELECT g.group_key FROM outbox g WHERE g.lane = $2 AND g.group_key <> '' AND g.group_key > groups.group_key ORDER BY g.group_key LIMIT 1)
@@ -56,6 +61,7 @@ type claimed struct {
 	store.Claim
 	free    bool // the lane is, for us
 	running int  // in the lane before
+	leased  time.Time
 	events  []store.Event
 }
 
@@ -91,7 +97,7 @@ func (o outbox) Turn(ctx context.Context, turn store.Turn) (turned store.Turned,
 	if err != nil {
 		return store.Turned{}, err
 	}
-	turned.Claimed = map[string][]store.Event{}
+	turned.Claimed, turned.Leased = map[string][]store.Event{}, map[string]time.Time{}
 	for _, c := range claims {
 		c.into(&turned)
 	}
@@ -127,17 +133,16 @@ func (s *sqlStore) claimSteps(turn store.Turn, steps []Step) ([]*claimed, []Step
 		if !c.free {
 			steps = append(steps, Step{s.db.Dialect.LockLane, []any{c.Lane}, func(row scanner) error { return row.Scan(&c.free) }})
 		}
-		running, room := runningEvents, claimRoom+runningEvents
+		running, room := runningEvents, claimRoom
 		if c.Together {
 			running, room = runningTokens, ""
 		}
-		steps = append(steps, Step{strings.Replace("SELECT "+running, "$2", "$1", 1), []any{c.Lane}, func(row scanner) error { return row.Scan(&c.running) }})
-
-		since := c.Since
-		if since.IsZero() {
-			since = time.Unix(0, 0)
-		}
-		args := []any{s.db.now(), c.Lane, cut(since), c.Limit, c.Token, turn.Lease.Microseconds(), store.MaxClaimBytes, c.MaxRunning}
+		now, since, leased, lease := s.db.now(), orFirst(c.Since), orFirst(c.Leased), turn.Lease.Microseconds()
+		made := func(statement string) string { return s.timed(strings.Replace(statement, "{running}", running, 1)) }
+		steps = append(steps, Step{made(laneRunning), []any{now, c.Lane, leased, lease}, func(row scanner) error {
+			return row.Scan(&c.running, instant{&c.leased})
+		}})
+		args := []any{now, c.Lane, since, c.Limit, c.Token, lease, store.MaxClaimBytes, c.MaxRunning, leased}
 		if c.Together && c.MaxWait > 0 {
 			room += claimWaited
 			args = append(args, -c.MaxWait.Microseconds())
@@ -147,8 +152,7 @@ func (s *sqlStore) claimSteps(turn store.Turn, steps []Step) ([]*claimed, []Step
 			ways = []string{claimFirst, claimHeads}
 		}
 		for _, way := range ways {
-			statement := s.timed(claimFrom + running + " < $8" + way + claimUpdate + room + claimReturning)
-			steps = append(steps, Step{statement, args, func(row scanner) error {
+			steps = append(steps, Step{made(claimFrom + way + claimUpdate + room + claimReturning), args, func(row scanner) error {
 				event, err := scanEvent(row)
 				c.events = append(c.events, event)
 				return err
@@ -158,8 +162,19 @@ func (s *sqlStore) claimSteps(turn store.Turn, steps []Step) ([]*claimed, []Step
 	return claims, steps
 }
 
+// orFirst is a time from which on all is looked at, for zero.
+func orFirst(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Unix(0, 0).UTC()
+	}
+	return cut(t)
+}
+
 // into adds what came of a claim to what came of the turn.
 func (c *claimed) into(turned *store.Turned) {
+	if c.free {
+		turned.Leased[c.Lane] = c.leased
+	}
 	room := c.MaxRunning - c.running
 	switch {
 	case !c.free:

@@ -275,6 +275,7 @@ func testRooms(t *testing.T, o outboxOf) {
 
 	x, y := o.lane("x"), o.lane("y")
 	own := []string{}
+	var leased time.Time
 	for i, c := range []struct {
 		limit, most int
 		together    bool
@@ -294,7 +295,7 @@ func testRooms(t *testing.T, o outboxOf) {
 	} {
 		token := fmt.Sprint(i)
 		turn := store.Turn{Claims: []store.Claim{
-			{Lane: x, Token: token, Limit: c.limit, MaxRunning: c.most, Together: c.together},
+			{Lane: x, Token: token, Limit: c.limit, MaxRunning: c.most, Together: c.together, Leased: leased},
 			{Lane: y, Token: "y" + token, Limit: 1, MaxRunning: 1},
 		}}
 		if c.retry {
@@ -310,6 +311,8 @@ func testRooms(t *testing.T, o outboxOf) {
 		require.NotContains(t, turned.Full, y)
 		require.Empty(t, turned.Busy)
 		require.Zero(t, turned.Void)
+		leased = turned.Leased[x]
+		require.False(t, leased.IsZero())
 		if i == 0 {
 			own = got
 		}
