@@ -88,6 +88,32 @@ func TestLanesTakeTurns(t *testing.T) {
 	}
 }
 
+// However many lanes there are, only those are asked about that are given a place.
+func TestOnlyWhoIsNextIsAskedAbout(t *testing.T) {
+	now := time.Now()
+	s := newLanes()
+	const many, places = 10_000, 8
+	for i := range many {
+		name := fmt.Sprintf("%d/t/%d", i%100, i)
+		s.get(name + " later").next = now.Add(time.Hour)
+		s.place(s.get(name+" later"), now)
+		s.has(now, name+" ready")
+	}
+	full := s.get("0/t/full")
+	for range 4 {
+		s.begins(full, now)
+	}
+	s.has(now, full.name)
+	asked := map[*lane]int{}
+	policyOf := func(l *lane) (policy, bool) { asked[l]++; return policy{concurrency: 4}, true }
+	for range 10 {
+		clear(asked)
+		require.Len(t, s.giveOut(places, 0, policyOf, now), places)
+		require.Len(t, asked, places)
+		require.Equal(t, now.Add(time.Hour), s.awake(now))
+	}
+}
+
 // A lane comes back when its time has come, when one of its deliveries ends, or by word of it; one that waits
 // for a change does not.
 func TestLanesComeBack(t *testing.T) {
