@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"regexp"
+	"strconv"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -64,10 +66,10 @@ const eventsInsert = `INSERT INTO outbox (id, app_id, lane, trigger_id, script_i
 	FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::integer[],
 		$11::text[], $12::text[], $13::bigint[], $14::text[]) AS event (id, app_id, lane, trigger_id, script_id, source, operation,
 		group_key, depth, root_execution, replay_of, delay, payload)
-	JOIN apps ON apps.id = event.app_id WHERE $15::text = '' OR current_setting('picloud.made', TRUE) = $15`
+	JOIN apps ON apps.id = event.app_id`
 
 // insertEvents inserts events by one statement, a column an array.
-func insertEvents(events []store.Event, made string) (statement string, args []any) {
+func insertEvents(events []store.Event) (statement string, args []any) {
 	var id, app, lane, trigger, script, source, operation, group, root, replay, payload []string
 	var depth []int32
 	var delay []int64
@@ -78,5 +80,16 @@ func insertEvents(events []store.Event, made string) (statement string, args []a
 		group, depth, root = append(group, e.GroupKey), append(depth, int32(e.Depth)), append(root, e.RootExecution)
 		replay, delay, payload = append(replay, e.ReplayOf), append(delay, e.Delay.Microseconds()), append(payload, string(e.Payload))
 	}
-	return eventsInsert, []any{id, app, lane, trigger, script, source, operation, group, depth, root, replay, delay, payload, made}
+	return eventsInsert, []any{id, app, lane, trigger, script, source, operation, group, depth, root, replay, delay, payload}
+}
+
+var argument = regexp.MustCompile(`\$\d+`)
+
+// insertWithEvents makes a statement of one that inserts a row and one that inserts its events.
+func insertWithEvents(first string, args int, second string) string {
+	second = argument.ReplaceAllStringFunc(second, func(numbered string) string {
+		n, _ := strconv.Atoi(numbered[1:])
+		return "$" + strconv.Itoa(n+args)
+	})
+	return "WITH made AS (" + first + " RETURNING id), told AS (" + second + " WHERE EXISTS (SELECT FROM made)) SELECT id FROM made"
 }

@@ -109,8 +109,8 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 				}
 				return "COALESCE(statement_timestamp(), $1) + " + micros + "::bigint * INTERVAL '1 microsecond'"
 			},
-			InsertEvents: insertEvents,
-			Made:         ` RETURNING set_config('picloud.made', id, TRUE)`,
+			InsertEvents:     insertEvents,
+			InsertWithEvents: insertWithEvents,
 			DeleteLeased: `DELETE FROM outbox USING unnest($1::text[], $2::text[]) AS ended (id, token)
 				WHERE outbox.id = ended.id AND outbox.token = ended.token RETURNING outbox.id, outbox.token`,
 			Texts:          func(texts []string) any { return append([]string{}, texts...) },

@@ -70,15 +70,14 @@ func (s *sqlStore) unheard(ctx context.Context, op string, about store.Change, f
 	return true, failed(ctx, op, s.retry(func() error { return fn(mutation{sqlStore: s, about: about}) }))
 }
 
-// foretold makes a change that is known before it is made, with its events, in one round trip: statement is
-// about one id, and inserts a row or not. It reports that it did not try, and did nothing, where there are no round trips to be
-// spared or the change may have other consequences than events.
+// foretold makes a change that is known before it is made, and its events, by one statement: this one inserts a row or
+// not, and has the events with it. It reports that it did not try, and did nothing, where that is not possible or
+// the change may have other consequences than events.
 func (s *sqlStore) foretold(ctx context.Context, op string, change store.Change, statement string, args ...any) (made, tried bool, err error) {
-	if s.tx != nil || s.db.Dialect.Batch == nil || !storable(args) {
+	if s.tx != nil || s.db.Dialect.InsertWithEvents == nil {
 		return false, false, nil
 	}
-	var told []func()
-	made, tried, err = s.foretell(ctx, op, change, &told, statement, args)
+	made, told, tried, err := s.foretell(ctx, op, change, statement, args)
 	if made {
 		for _, fn := range told { // after the audience is left
 			fn()
@@ -87,28 +86,44 @@ func (s *sqlStore) foretold(ctx context.Context, op string, change store.Change,
 	return made, tried, err
 }
 
-func (s *sqlStore) foretell(ctx context.Context, op string, change store.Change, told *[]func(), statement string, args []any) (made, tried bool, err error) {
+func (s *sqlStore) foretell(ctx context.Context, op string, change store.Change, statement string, args []any) (made bool, told []func(), tried bool, err error) {
 	audience := s.db.Listeners.Enter()
 	defer audience.Leave()
 	only, ok := audience.(store.EventsOnly)
 	if !ok || !only.EventsOnly() || !audience.Listens(change.AppID, change.Source, change.Collection) {
-		return false, false, nil
+		return false, nil, false, nil
 	}
 	var events []store.Event
 	before := &transaction{queryer: s.db.reader, audience: audience, gather: func(more []store.Event) { events = append(events, more...) }}
 	if err := audience.Tell(ctx, &sqlStore{db: s.db, tx: before}, change); err != nil {
-		return false, true, failed(ctx, op, err)
+		return false, nil, true, failed(ctx, op, err)
 	}
-	*told = before.afterCommit
-	return made, true, failed(ctx, op, s.retry(func() error {
-		made = false
-		steps := []Step{{statement + s.db.Dialect.Made, args, func(scanner) error { made = true; return nil }}}
-		if len(events) > 0 {
-			insert, args := s.db.Dialect.InsertEvents(events, change.Key)
-			steps = append(steps, Step{s.timed(insert), append([]any{s.db.now()}, args...), func(scanner) error { return nil }})
+	if len(events) == 0 { // no filter matches
+		statement += " RETURNING id"
+	} else {
+		insert, more := s.db.Dialect.InsertEvents(events)
+		statement = s.withEvents(statement, len(args), insert)
+		args = append(append(args, s.db.now()), more...)
+	}
+	err = failed(ctx, op, s.retry(func() (err error) {
+		_, err = one(ctx, s.db.writer, "row", text, statement, args...)
+		if made = err == nil; missing(err) {
+			return nil
 		}
-		return s.db.Dialect.Batch(ctx, s.db.Write, steps)
+		return err
 	}))
+	return made, before.afterCommit, true, err
+}
+
+// withEvents is Dialect.InsertWithEvents, made once.
+func (s *sqlStore) withEvents(first string, args int, second string) string {
+	key := first + " with " + second
+	if made, ok := s.db.timed.Load(key); ok {
+		return made.(string)
+	}
+	made := s.db.Dialect.InsertWithEvents(first, args, s.timed(second))
+	s.db.timed.Store(key, made)
+	return made
 }
 
 // nobody listens to anything.

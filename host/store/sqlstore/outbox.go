@@ -123,7 +123,7 @@ func (s *sqlStore) addEvents(ctx context.Context, events []store.Event) error {
 		return nil
 	}
 	if s.db.Dialect.InsertEvents != nil && len(events) > 1 {
-		statement, args := s.db.Dialect.InsertEvents(events, "")
+		statement, args := s.db.Dialect.InsertEvents(events)
 		return s.added(ctx, len(events), statement, append([]any{s.db.now()}, args...)...)
 	}
 	for _, e := range events {

@@ -49,10 +49,10 @@ type Dialect struct {
 	Clock func(micros string) string
 	// InsertEvents inserts several events by one statement, whose first argument is the clock's; the others it
 	// returns. Those of an app that is gone are left out. nil: they are inserted one by one.
-	// With made, they are inserted only after a statement of the transaction that ended with Made, which is about
-	// one id and returns it, has found that one.
-	InsertEvents func(events []store.Event, made string) (statement string, args []any)
-	Made         string
+	InsertEvents func(events []store.Event) (statement string, args []any)
+	// InsertWithEvents makes one statement of two that insert, which returns what first does; second, whose arguments
+	// come after as many of first, is only done if that is a row. nil with InsertEvents.
+	InsertWithEvents func(first string, args int, second string) string
 	// DeleteLeased removes the events $1 that are under the tokens $2, of equal lengths, and returns both; Texts makes
 	// those arguments.
 	DeleteLeased string
