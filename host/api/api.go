@@ -25,6 +25,7 @@ import (
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/front"
 	"github.com/picloud/picloud/host/kv"
+	"github.com/picloud/picloud/host/secrets"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -36,11 +37,13 @@ type Config struct {
 	KV             *kv.Service
 	Docs           *docs.Service
 	Files          *files.Service
+	Secrets        *secrets.Service
 	Catalog        *catalog.Catalog
 	Events         *events.Emitter
-	MaxBodyBytes   int64          // of a request, uploads of files and plugins excepted
-	MaxPluginBytes int64          // of a plugin's module; 0: 16 MiB
-	Quotas         store.AppUsage // what an app may have; 0: no bound
+	QueueRate      func(lane string) float64 // messages done a second; see [dispatch.Dispatcher.QueueRate]
+	MaxBodyBytes   int64                     // of a request, uploads of files and plugins excepted
+	MaxPluginBytes int64                     // of a plugin's module; 0: 16 MiB
+	Quotas         store.AppUsage            // what an app may have; 0: no bound
 	Version        string
 	Logger         *slog.Logger
 
@@ -57,6 +60,7 @@ type API struct {
 	kv         *kv.Service
 	docs       *docs.Service
 	files      *files.Service
+	secrets    *secrets.Service
 	catalog    *catalog.Catalog
 	maxBody    int64
 	maxPlugin  int64
@@ -65,20 +69,21 @@ type API struct {
 	log        *slog.Logger
 
 	events             *events.Emitter
+	queueRate          func(lane string) float64
 	triggerRetry       store.Retry
 	triggerConcurrency int
 
-	compiled sync.Once
-	contract *contract.Document // what requests are checked against
+	mounted  sync.Once
+	contract func() *contract.Document // what requests are checked against
 }
 
 // New makes the API, to be mounted.
 func New(c Config) *API {
 	return &API{
 		store: c.Store, authority: c.Authority, executions: c.Executions, catalog: c.Catalog,
-		kv: c.KV, docs: c.Docs, files: c.Files,
+		kv: c.KV, docs: c.Docs, files: c.Files, secrets: c.Secrets,
 		maxBody: c.MaxBodyBytes, maxPlugin: cmp.Or(c.MaxPluginBytes, 16<<20), quotas: c.Quotas, version: c.Version, log: c.Logger,
-		events: c.Events, triggerRetry: c.TriggerRetry, triggerConcurrency: c.TriggerConcurrency,
+		events: c.Events, queueRate: c.QueueRate, triggerRetry: c.TriggerRetry, triggerConcurrency: c.TriggerConcurrency,
 	}
 }
 
@@ -113,15 +118,19 @@ func (a *API) Mount(app *fiber.App) {
 	a.mountRun(admin)
 	a.mountLogs(admin)
 	a.mountExecutions(admin)
+	a.mountAbandoned(admin)
 	a.mountRoutes(admin)
 	a.mountTriggers(admin)
 	a.mountEvents(admin)
 	a.mountTopics(admin)
+	a.mountSecrets(admin)
 	a.mountKV(admin)
 	a.mountDocs(admin)
 	a.mountFiles(admin)
 	a.refine(admin.OpenAPI())
-	a.compiled.Do(func() { a.contract = contractOf(admin.OpenAPI()) }) // the same for all apps
+	a.mounted.Do(func() { // the document is the same for all apps, and not needed to start
+		a.contract = sync.OnceValue(func() *contract.Document { return contractOf(admin.OpenAPI()) })
+	})
 	app.Get(problem.Types, problemTypes)
 	paths := front.AnswerHead(app)
 	app.Use("/api", func(c *fiber.Ctx) error {

@@ -81,11 +81,11 @@ type Dispatcher struct {
 	table   *events.Table
 	log     *slog.Logger
 	metrics metrics
+	rates   rates
 
 	wake     chan struct{} // has word when something has changed below
-	announce *background.Task
-	untold   map[string]bool // lanes to tell other nodes of; with mu
-	tookOver bool            // with run
+	announce *announcer    // nil: there are no other nodes
+	tookOver bool          // with run
 
 	mu       sync.Mutex
 	lanes    lanes
@@ -107,7 +107,7 @@ func New(c Config) *Dispatcher {
 	}
 	d := &Dispatcher{
 		config: c, store: c.Store, table: c.Table, log: c.Log, metrics: newMetrics(c.Registerer, c.Store),
-		wake: make(chan struct{}, 1), lanes: newLanes(), untold: map[string]bool{}, free: c.Concurrency, tokens: map[string]int{},
+		wake: make(chan struct{}, 1), lanes: newLanes(), free: c.Concurrency, tokens: map[string]int{},
 	}
 	task := func(name string, every time.Duration, run func(context.Context) error) *background.Task {
 		return background.NewTask(background.TaskConfig{Name: name, Every: every, MaxPause: max(every, time.Second), Log: c.Log, Run: run})
@@ -119,8 +119,8 @@ func New(c Config) *Dispatcher {
 		task("rescue events", rescueEvery, d.rescue),
 		cron,
 	}
-	d.announce = task("tell other nodes of events", time.Hour, d.tell)
 	if c.Store.Outbox().Shared() {
+		d.announce = newAnnouncer(c.Store, c.Log)
 		d.Group = append(d.Group, d.announce, task("listen for events of other nodes", time.Second, func(ctx context.Context) error {
 			return c.Store.Outbox().Listen(ctx, d.heard)
 		}))
@@ -133,32 +133,15 @@ func New(c Config) *Dispatcher {
 func (d *Dispatcher) made(list []store.Event) {
 	now := time.Now()
 	d.mu.Lock()
-	shared := d.store.Outbox().Shared()
 	for _, e := range list {
 		d.due(d.lanes.get(e.Lane), e.Delay, now)
-		if shared && e.Delay <= 0 { // this node sees to the others
-			d.untold[e.Lane] = true
-		}
 	}
 	d.urgent = true
 	d.mu.Unlock()
 	d.wakeUp()
-	if shared {
-		d.announce.Wake()
+	if d.announce != nil {
+		d.announce.made(list)
 	}
-}
-
-// tell announces events to other nodes: many at once, however many have been made since the last time. What could
-// not be told they find themselves.
-func (d *Dispatcher) tell(ctx context.Context) error {
-	d.mu.Lock()
-	lanes := slices.Sorted(maps.Keys(d.untold))
-	clear(d.untold)
-	d.mu.Unlock()
-	if len(lanes) == 0 {
-		return nil
-	}
-	return d.store.Outbox().Announce(ctx, lanes)
 }
 
 // heard takes word of events of another node.
@@ -493,6 +476,7 @@ func (d *Dispatcher) start(l *lane, token string, claimed []store.Event, now tim
 	of := d.turns
 	d.delivery.Go(func() {
 		settled := d.deliver(claimed)
+		d.rates.count(claimed, settled)
 		d.mu.Lock()
 		d.free++
 		if of == d.turns {

@@ -32,8 +32,10 @@ type App struct {
 	CORS     *wire.CORS // nil leaves it as it is
 	Scripts  []Script   // modules first, else in the manifest's order; static sites last
 	Triggers []Trigger  // in the manifest's order; those of dead letters last
+	Secrets  []string   // names of those that it needs
+	Topics   []Topic    // that are open to subscribers from outside
 	Create   bool       // create the app when it is missing
-	Prune    bool       // delete the scripts and triggers that are there and not wanted
+	Prune    bool       // delete the scripts, triggers and topics that are there and not wanted
 }
 
 // A Script is what a deploy wants to be true of a script. Nil fields are left as they are.
@@ -68,11 +70,18 @@ type Script struct {
 //	      - GET /todos/:id
 //	      - route: POST /todos  # with a policy of its own
 //	        cors: {origins: []}
+//	      - route: POST /paid   # that only takes what is signed
+//	        signature: {scheme: stripe, secret: stripe-webhooks}
+//	secrets:                    # that the app needs, by name; values are set by hand
+//	  - stripe-webhooks
 //	triggers:                   # what else starts a script
 //	  - name: reminders         # see triggerEntry
 //	    kind: cron
 //	    script: todo
 //	    schedule: 0 9 * * 1-5
+//	topics:                     # which of pubsub can be subscribed to from outside
+//	  - topic: todos            # see topicEntry
+//	    access: public
 type document struct {
 	App      string         `yaml:"app"`
 	Name     string         `yaml:"name"`
@@ -80,6 +89,8 @@ type document struct {
 	Static   staticEntries  `yaml:"static"`
 	Scripts  []scriptEntry  `yaml:"scripts"`
 	Triggers []triggerEntry `yaml:"triggers"`
+	Secrets  []string       `yaml:"secrets"`
+	Topics   []topicEntry   `yaml:"topics"`
 }
 
 type scriptEntry struct {
@@ -135,7 +146,10 @@ func parse(root *os.Root, text []byte) (App, error) {
 	if d.App == "" {
 		return App{}, errors.New("app is missing: name the app's slug")
 	}
-	app := App{Ref: d.App, Name: d.Name, CORS: d.CORS, Create: true}
+	app := App{Ref: d.App, Name: d.Name, CORS: d.CORS, Secrets: d.Secrets, Create: true}
+	if err := checkSecrets(d.Secrets); err != nil {
+		return App{}, err
+	}
 	for i, entry := range d.Scripts {
 		script, err := entry.read(root)
 		if err == nil && slices.ContainsFunc(app.Scripts, func(other Script) bool { return other.Name == entry.Name }) {
@@ -161,6 +175,9 @@ func parse(root *os.Root, text []byte) (App, error) {
 		return App{}, err
 	}
 	app.Triggers = triggers
+	if app.Topics, err = readTopics(d.Topics); err != nil {
+		return App{}, err
+	}
 	return app, checkRoutes(app.Scripts)
 }
 
@@ -192,7 +209,7 @@ func (e scriptEntry) read(root *os.Root) (Script, error) {
 		if err != nil {
 			return Script{}, fmt.Errorf("routes[%d]: %w", i, err)
 		}
-		route.CORS, route.Dispatch = entry.CORS, entry.Dispatch
+		route.CORS, route.Dispatch, route.Signature = entry.CORS, entry.Dispatch, entry.Signature
 		if d := entry.Dispatch; d != "" && d != "sync" && d != "async" {
 			return Script{}, fmt.Errorf("routes[%d]: dispatch must be sync or async, got %q", i, d)
 		}
@@ -220,9 +237,12 @@ func describeYAML(err error) string {
 		" not found in type manifest.scriptEntry", " is not known here",
 		" not found in type manifest.document", " is not known here",
 		" not found in type manifest.triggerEntry", " is not known here", " not found in type manifest.retryEntry", " is not known here",
+		" not found in type manifest.topicEntry", " is not known here",
 		" not found in type manifest.routeMapping", " is not known here", " not found in type wire.CORS", " is not known here",
+		" not found in type wire.Signature", " is not known here", "wire.Signature", "a signature",
 		"[]manifest.routeEntry", "a list of routes", "manifest.routeMapping", "a route", "wire.CORS", "a CORS policy",
 		"[]manifest.triggerEntry", "a list of triggers", "manifest.triggerEntry", "a trigger", "manifest.retryEntry", "a retry policy",
+		"[]manifest.topicEntry", "a list of topics", "manifest.topicEntry", "a topic",
 		"manifest.scriptEntry", "a script", "manifest.document", "a manifest",
 	).Replace(err.Error())
 	lines := strings.Split(text, "\n")

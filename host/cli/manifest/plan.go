@@ -17,6 +17,8 @@ type State interface {
 	Script(ctx context.Context, id string) (wire.Script, error)
 	AppRoutes(ctx context.Context, app string) iter.Seq2[wire.Route, error]
 	Triggers(ctx context.Context, app string) iter.Seq2[wire.Trigger, error]
+	Secrets(ctx context.Context, app string) iter.Seq2[wire.Secret, error]
+	Topics(ctx context.Context, app string) iter.Seq2[wire.Topic, error]
 	Files(ctx context.Context, app, collection string) iter.Seq2[wire.File, error]
 }
 
@@ -39,7 +41,7 @@ type step interface {
 
 // A Change is one thing that a deploy found or did, or would do.
 type Change struct {
-	What    string   `json:"what"` // app, script, static, trigger or route
+	What    string   `json:"what"` // app, secret, script, static, trigger, topic or route
 	Name    string   `json:"name"`
 	Result  Result   `json:"result"`
 	Fields  []string `json:"fields,omitempty"`  // that an update changes
@@ -81,6 +83,7 @@ func Make(ctx context.Context, state State, want App) (*Plan, error) {
 	present := map[string]wire.Script{} // by name
 	var routes []wire.Route
 	var triggers []wire.Trigger
+	var topics []wire.Topic
 	if !missing {
 		for script, err := range state.Scripts(ctx, want.Ref) {
 			if err != nil {
@@ -95,6 +98,11 @@ func Make(ctx context.Context, state State, want App) (*Plan, error) {
 		}
 		if len(want.Triggers) > 0 || want.Prune {
 			if triggers, err = client.Collect(state.Triggers(ctx, want.Ref)); err != nil {
+				return nil, err
+			}
+		}
+		if len(want.Topics) > 0 || want.Prune {
+			if topics, err = client.Collect(state.Topics(ctx, want.Ref)); err != nil {
 				return nil, err
 			}
 		}
@@ -118,12 +126,18 @@ func Make(ctx context.Context, state State, want App) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	needed, err := planSecrets(ctx, state, want, !missing)
+	if err != nil {
+		return nil, err
+	}
+	plan.add(needed...)
 	// A route of what becomes a module is in the way of that; any other that goes stays until the
 	// scripts have been compiled, so that a refused deploy leaves the app answering. A trigger may
 	// leave a script that is deleted, and would go with it.
 	plan.add(changed.ofModules...)
 	plan.add(scripts...)
 	plan.add(listening...)
+	plan.add(planTopics(want, topics)...)
 	plan.add(unwanted...)
 	plan.add(changed.deleted...)
 	plan.add(changed.wanted...)

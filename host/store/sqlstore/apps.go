@@ -47,7 +47,7 @@ func (a apps) Create(ctx context.Context, app store.App) (store.App, error) {
 	app.CreatedAt = a.s.db.now()
 	app.UpdatedAt = app.CreatedAt
 	err := a.s.reconfigure(ctx, "create app", ofApp(app.ID), func(tx queryer) error {
-		n, err := affect(ctx, tx, appInsert, app.ID, app.Slug, app.Name, encodeCORS(app.CORS), app.CreatedAt, app.UpdatedAt)
+		n, err := affect(ctx, tx, appInsert, app.ID, app.Slug, app.Name, encodeOrNull(app.CORS), app.CreatedAt, app.UpdatedAt)
 		if err != nil || n == 1 {
 			return err
 		}
@@ -119,7 +119,7 @@ func (a apps) Update(ctx context.Context, id string, change store.AppChange) (ap
 			return err
 		}
 		app.UpdatedAt = later(app.UpdatedAt, a.s.db.now())
-		_, err := tx.ExecContext(ctx, appUpdate, app.ID, app.Slug, app.Name, encodeCORS(app.CORS), app.EventsPaused, app.UpdatedAt)
+		_, err := tx.ExecContext(ctx, appUpdate, app.ID, app.Slug, app.Name, encodeOrNull(app.CORS), app.EventsPaused, app.UpdatedAt)
 		return err
 	})
 	if err != nil {

@@ -21,7 +21,7 @@ func (m mutation) tell(ctx context.Context, operation store.ChangeOperation, now
 	}
 	change := m.about
 	change.Operation, change.New, change.Previous = operation, now, before
-	if err := m.tx.audience.Tell(ctx, m.sqlStore, change); err != nil {
+	if err := m.tx.audienceOf(m.db.Listeners, change.AppID).Tell(ctx, m.sqlStore, change); err != nil {
 		m.tx.refused = err
 		return err
 	}
@@ -36,10 +36,7 @@ func (m mutation) at(version int64) mutation {
 
 // mutation begins a change in the transaction of s.
 func (s *sqlStore) mutation(about store.Change) mutation {
-	if s.tx.audience == nil {
-		s.tx.audience = s.db.Listeners.Enter()
-	}
-	return mutation{s, about, s.tx.audience.Listens(about.AppID, about.Source, about.Collection)}
+	return mutation{s, about, s.tx.audienceOf(s.db.Listeners, about.AppID).Listens(about.AppID, about.Source, about.Collection)}
 }
 
 // mutate runs fn, which changes an app's data, in the transaction of InTx or in one of its own. It
@@ -62,7 +59,7 @@ func (s *sqlStore) mutateAlone(ctx context.Context, op string, about store.Chang
 
 // unheard runs fn without a transaction if nobody is to be told, and reports whether it did.
 func (s *sqlStore) unheard(ctx context.Context, op string, about store.Change, fn func(m mutation) error) (alone bool, err error) {
-	audience := s.db.Listeners.Enter()
+	audience := s.db.Listeners.Enter(about.AppID)
 	defer audience.Leave()
 	if audience.Listens(about.AppID, about.Source, about.Collection) {
 		return false, nil
@@ -87,14 +84,14 @@ func (s *sqlStore) foretold(ctx context.Context, op string, change store.Change,
 }
 
 func (s *sqlStore) foretell(ctx context.Context, op string, change store.Change, statement string, args []any) (made bool, told []func(), tried bool, err error) {
-	audience := s.db.Listeners.Enter()
+	audience := s.db.Listeners.Enter(change.AppID)
 	defer audience.Leave()
 	only, ok := audience.(store.EventsOnly)
 	if !ok || !only.EventsOnly() || !audience.Listens(change.AppID, change.Source, change.Collection) {
 		return false, nil, false, nil
 	}
 	var events []store.Event
-	before := &transaction{queryer: s.db.reader, audience: audience, gather: func(more []store.Event) { events = append(events, more...) }}
+	before := &transaction{queryer: s.db.reader, audience: audience, appID: change.AppID, gather: func(more []store.Event) { events = append(events, more...) }}
 	if err := audience.Tell(ctx, &sqlStore{db: s.db, tx: before}, change); err != nil {
 		return false, nil, true, failed(ctx, op, err)
 	}
@@ -129,7 +126,7 @@ func (s *sqlStore) withEvents(first string, args int, second string) string {
 // nobody listens to anything.
 type nobody struct{}
 
-func (nobody) Enter() store.Audience                                 { return nobody{} }
+func (nobody) Enter(string) store.Audience                           { return nobody{} }
 func (nobody) Listens(string, store.ChangeSource, string) bool       { return false }
 func (nobody) Tell(context.Context, store.Store, store.Change) error { return nil }
 func (nobody) Leave()                                                {}

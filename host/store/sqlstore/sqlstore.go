@@ -65,6 +65,8 @@ type Dialect struct {
 	Positions         Positions
 	AnnouncePublished string
 	ListenPublished   func(ctx context.Context, wake func()) error
+	// Requests and Answers are the announcements of [store.Relay].
+	Requests, Answers Announcements
 	// Listen implements [store.Revisions]; nil when no other process may use the database.
 	Listen func(ctx context.Context, wake func()) error
 	// Reclaim implements [store.Store.Reclaim]; nil when there is nothing to do.
@@ -148,6 +150,8 @@ func (s *sqlStore) DeadLetters() store.DeadLetters { return deadLetters{s} }
 func (s *sqlStore) Idempotency() store.Idempotency { return idempotency{s} }
 func (s *sqlStore) Topics() store.Topics           { return topics{s} }
 func (s *sqlStore) Published() store.PublishedLog  { return published{s} }
+func (s *sqlStore) Relay() store.Relay             { return relay{s} }
+func (s *sqlStore) Secrets() store.Secrets         { return secrets{s} }
 
 func (s *sqlStore) InTx(ctx context.Context, fn func(tx store.Store) error) error {
 	if s.tx != nil {
@@ -274,18 +278,42 @@ type transaction struct {
 	queryer
 	sql         *sql.Tx
 	audience    store.Audience // from its first change of an app's data on
+	appID       string         // whose audience that is
+	others      map[string]store.Audience
 	afterCommit []func()
 	refused     error // by who listens, to what has been written already
 	// gather takes the events instead of the outbox; nil: it does not. Then there is no transaction yet.
 	gather func([]store.Event)
 }
 
-// leave leaves the audience once.
-func (tx *transaction) leave() {
-	if tx.audience != nil {
-		tx.audience.Leave()
-		tx.audience = nil
+// audienceOf returns who listens to the changes of an app. Few transactions are about more than one.
+func (tx *transaction) audienceOf(listeners store.Listeners, appID string) store.Audience {
+	switch other := tx.others[appID]; {
+	case tx.audience == nil:
+		tx.audience, tx.appID = listeners.Enter(appID), appID
+		return tx.audience
+	case tx.appID == appID:
+		return tx.audience
+	case other != nil:
+		return other
 	}
+	if tx.others == nil {
+		tx.others = map[string]store.Audience{}
+	}
+	tx.others[appID] = listeners.Enter(appID)
+	return tx.others[appID]
+}
+
+// leave leaves the audiences once.
+func (tx *transaction) leave() {
+	if tx.audience == nil {
+		return
+	}
+	tx.audience.Leave()
+	for _, other := range tx.others {
+		other.Leave()
+	}
+	tx.audience, tx.others = nil, nil
 }
 
 func (db *database) begin(ctx context.Context, options *sql.TxOptions) (*transaction, error) {

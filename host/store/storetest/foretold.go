@@ -22,7 +22,10 @@ type makers struct {
 	woke    int // who had left by the last of them, below 0
 }
 
-func (m *makers) Enter() store.Audience { m.changes.Enter(); return madeBy{audience{m.changes}, m} }
+func (m *makers) Enter(app string) store.Audience {
+	m.changes.Enter(app)
+	return madeBy{audience{m.changes}, m}
+}
 
 type madeBy struct {
 	audience

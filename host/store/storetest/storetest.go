@@ -78,12 +78,17 @@ func Exercise(t *testing.T, fresh func(tb testing.TB) Opener) {
 		{"Batches", onOutbox(testBatches)},
 		{"Events", onOutbox(testEventLists)},
 		{"DeadLetters", onOutbox(testDeadLetters)},
+		{"Excerpts", onOutbox(testExcerpts)},
 		{"Idempotency", onOne(testIdempotency)},
 		{"Topics", onOne(testTopics)},
 		{"Published", onOne(testPublished)},
 		{"LateCommits", onOne(testLateCommits)},
 		{"PublishedListening", testPublishedListening},
 		{"EventsListening", testEventsListening},
+		{"Relay", onOne(testRelay)},
+		{"RelayAbandoned", onOne(testRelayAbandoned)},
+		{"RelayListening", testRelayListening},
+		{"Secrets", onOne(testSecrets)},
 	} {
 		t.Run(topic.name, func(t *testing.T) { topic.test(t, fresh) })
 	}
