@@ -37,16 +37,14 @@ import (
 
 // How long things take.
 const (
-	lease       = 30 * time.Second // another version may have a longer one, but not a shorter one: see store.Claim
+	lease       = 30 * time.Second
 	renewEvery  = lease / 3
 	rescueEvery = lease / 6
 	pollEvery   = time.Second           // a look at all lanes, for what nobody has told of
-	floorMargin = 2 * time.Second       // how late a commit may be that is not seen before the next poll, and how far the database's clock may go back
-	busyPause   = time.Millisecond      // before a lane that another node was at is tried again, on the average
-	othersPause = 5 * time.Millisecond  // before a lane is whose places other nodes have; longer each time, up to pollEvery
+	floorMargin = 2 * time.Second       // how late a commit may be that is not seen before the next poll
+	busyPause   = 5 * time.Millisecond  // before a lane that another node was at is tried again
 	ourPause    = time.Second           // after a failure of our own
 	fullPause   = 50 * time.Millisecond // after the gate was full; as much again is left to chance
-	maxGather   = 2 * time.Millisecond  // before a turn, for deliveries that have just begun
 	maxMissed   = 100_000               // times of a schedule that are counted
 )
 
@@ -399,6 +397,7 @@ func (d *Dispatcher) claim(s *share, limit int, together bool) store.Claim {
 		c.Since = s.lane.since.Add(-floorMargin)
 	}
 	if !s.lane.leased.IsZero() {
+		// For a clock that goes back. A version with shorter leases would have to count from further back.
 		c.Leased = s.lane.leased.Add(-floorMargin)
 	}
 	if s.queue != nil {
@@ -436,7 +435,7 @@ func (d *Dispatcher) turn(ctx context.Context, turn store.Turn) error {
 		}
 		switch {
 		case slices.Contains(turned.Busy, c.Lane):
-			l.ready, l.after = true, now.Add(busyPause/2+rand.N(busyPause))
+			l.ready, l.after = true, now.Add(rand.N(busyPause/2))
 		case slices.Contains(turned.Full, c.Lane):
 			l.full = min(max(2*l.full, othersPause), pollEvery)
 			l.ready, l.after = true, now.Add(l.full)

@@ -8,6 +8,13 @@ import (
 	"github.com/picloud/picloud/host/events"
 )
 
+const (
+	// othersPause is how long a lane is left alone whose places other nodes have; longer each time, up to pollEvery.
+	othersPause = 5 * time.Millisecond
+	// maxGather is how long, at most, a turn waits for deliveries that have just begun.
+	maxGather = 2 * time.Millisecond
+)
+
 // lanes are the lanes that may have something to deliver, now or later. To ask who is next costs by what is
 // given out, and not by how many lanes there are: those with something are at hand, by app, and the others
 // come back by word of them, by their time, or not at all.
