@@ -212,7 +212,7 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 	s.emitter = events.NewEmitter(events.Config{
 		Table: s.triggers, MaxDepth: s.settings.MaxTriggerDepth, MaxPending: s.settings.MaxPendingEvents, Log: s.log, Registerer: s.metrics,
 	})
-	s.listeners = events.NewRegistry(s.emitter.Deliver)
+	s.listeners = s.emitter.Registry()
 	if s.store, err = OpenStore(ctx, &s.settings.Location, s.listeners); err != nil {
 		return err
 	}
