@@ -97,11 +97,14 @@ var ending = []string{"logout", "change-password", "end-session", "end-sessions"
 // objects make what a parameter of a path stands for, by how the path begins: the longest fits. All are
 // in the matrix's app, or of the one who tries.
 var objects = map[string]func(m *matrix) string{
-	"{app}":                         (*matrix).app,
-	"{collection}":                  func(*matrix) string { return "c" },
-	"{key}":                         func(m *matrix) string { m.do("PUT", "apps/"+m.app()+"/kv/c/k", `{"value":1}`, 200); return "k" },
-	"{topic}":                       (*matrix).topic,
-	"/apps/{app}/secrets/{name}":    func(m *matrix) string { m.do("PUT", "apps/"+m.app()+"/secrets/made", `{"value":"v"}`, 200); return "made" },
+	"{app}":        (*matrix).app,
+	"{collection}": func(*matrix) string { return "c" },
+	"{key}":        func(m *matrix) string { m.do("PUT", "apps/"+m.app()+"/kv/c/k", `{"value":1}`, 200); return "k" },
+	"{topic}":      (*matrix).topic,
+	"/apps/{app}/secrets/{name}": func(m *matrix) string {
+		m.do("PUT", "apps/"+m.app()+"/secrets/made", `{"value":"v"}`, 200)
+		return "made"
+	},
 	"{user}":                        func(m *matrix) string { m.join(m.app(), "somebody", store.RoleViewer); return m.users["somebody"].ID },
 	"{api_key}":                     func(m *matrix) string { return m.keyOf("somebody") },
 	"/scripts/{id}":                 (*matrix).script,
