@@ -13,7 +13,7 @@ SEEDS    ?= 5000
 EVENTS   ?= 100000
 
 # For how long `make fuzz-api` makes requests.
-FUZZAPITIME ?= 90s
+FUZZAPITIME ?= 2m
 
 # Debian's packages that the tests use: a real PostgreSQL, what compiles the guest, and what judges the server.
 PACKAGES := postgresql llvm-19-dev libclang-19-dev clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32 binaryen python3-venv

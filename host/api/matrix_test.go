@@ -98,11 +98,14 @@ var ending = []string{"logout", "change-password", "end-session", "end-sessions"
 // objects make what a parameter of a path stands for, by how the path begins: the longest fits. All are
 // in the matrix's app, or of the one who tries.
 var objects = map[string]func(m *matrix) string{
-	"{app}":                         (*matrix).app,
-	"{collection}":                  func(*matrix) string { return "c" },
-	"{key}":                         func(m *matrix) string { m.do("PUT", "apps/"+m.app()+"/kv/c/k", `{"value":1}`, 200); return "k" },
-	"{topic}":                       (*matrix).topic,
-	"{name}":                        func(m *matrix) string { m.do("PUT", "apps/"+m.app()+"/secrets/s", `{"value":"v"}`, 200); return "s" },
+	"{app}":        (*matrix).app,
+	"{collection}": func(*matrix) string { return "c" },
+	"{key}":        func(m *matrix) string { m.do("PUT", "apps/"+m.app()+"/kv/c/k", `{"value":1}`, 200); return "k" },
+	"{topic}":      (*matrix).topic,
+	"/apps/{app}/secrets/{name}": func(m *matrix) string {
+		m.do("PUT", "apps/"+m.app()+"/secrets/made", `{"value":"v"}`, 200)
+		return "made"
+	},
 	"{user}":                        func(m *matrix) string { m.join(m.app(), "somebody", store.RoleViewer); return m.users["somebody"].ID },
 	"{api_key}":                     func(m *matrix) string { return m.keyOf("somebody") },
 	"/scripts/{id}":                 (*matrix).script,
@@ -300,7 +303,7 @@ func (m *matrix) fill(t *testing.T, path string) string {
 		}
 		what := part
 		for of := range objects {
-			if part == "{id}" && strings.HasPrefix(whole, of) && (what == part || len(of) > len(what)) {
+			if (part == "{id}" || part == "{name}") && strings.HasPrefix(whole, of) && (what == part || len(of) > len(what)) {
 				what = of
 			}
 		}
@@ -339,9 +342,7 @@ func (m *matrix) try(t *testing.T, op operation, as int) string {
 		guest := decoded[wire.User](m.s, m.do("POST", "users", `{"username":"guest-{n}","role":"member"}`, 201), 201)
 		body = strings.Replace(body, "{invite}", tokenOf(guest), 1)
 	}
-	if strings.Contains(body, "{code}") {
-		body = strings.Replace(body, "{code}", codeNow(t, wire.TOTPKey{Secret: totpSecret}), 1)
-	}
+	body = strings.Replace(body, "{code}", codeNow(t, wire.TOTPKey{Secret: totpSecret}), 1)
 	address := m.fill(t, op.path)
 	if op.id != executeOperation {
 		address = api.AdminPrefix + address
@@ -456,8 +457,8 @@ func lawful(t *testing.T, op operation, cells map[string]string) {
 			assert.Equal(t, "yes", cells[less[1]], "%s: %s may, and %s may not", what, less[0], less[1])
 		}
 	}
-	own := strings.HasPrefix(op.path, "/me") || strings.HasPrefix(op.path, "/auth/") || strings.HasPrefix(op.path, "/users") || op.path == "/secrets:rotate"
-	if op.path != "/apps" && !own { // of an app
+	own := strings.HasPrefix(op.path, "/me") || strings.HasPrefix(op.path, "/auth/") || strings.HasPrefix(op.path, "/users")
+	if !own && !slices.Contains([]string{"/apps", "/secrets:rotate"}, op.path) { // of an app
 		for _, name := range []string{"member", "other", "apart"} {
 			assert.Equal(t, "404", cells[name], "%s: %s must not know of the app", what, name)
 		}

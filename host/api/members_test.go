@@ -90,6 +90,7 @@ func TestErrorsOfEvents(t *testing.T) {
 		listed := decoded[wire.DeadLetters](s, s.Admin(key, "GET", "apps/app/dead-letters", ""), 200).Items
 		single := decoded[wire.DeadLetter](s, s.Admin(key, "GET", "dead-letters/"+letter, ""), 200)
 		require.Len(t, listed, 1)
+		single.PayloadStart, single.Payload = listed[0].PayloadStart, nil // which a list has in short
 		assert.Equal(t, single, listed[0])
 		return single.Error
 	}

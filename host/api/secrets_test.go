@@ -69,7 +69,7 @@ func TestWhoMaySeeAndSetSecrets(t *testing.T) {
 	app := s.App("shop")
 	do[wire.Secret](s, "PUT", "apps/shop/secrets/a", `{"value":"v"}`, 200)
 	key := func(scope string) string {
-		return do[wire.APIKey](s, "POST", "api-keys", wire.APIKeyCreate{Name: scope, Scopes: []string{scope}}, 201).Key
+		return do[wire.APIKey](s, "POST", "me/keys", wire.APIKeyCreate{Name: scope, Scopes: []string{scope}}, 201).Key
 	}
 	for _, c := range []struct {
 		who, token              string

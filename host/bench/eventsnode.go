@@ -46,7 +46,7 @@ type node struct {
 func openNode(ctx context.Context, place string, open openStore) (n *node, err error) {
 	n = &node{table: events.NewTable()}
 	n.emitter = events.NewEmitter(events.Config{Table: n.table, MaxDepth: 8, MaxPending: func(string) int { return 10_000_000 }, Log: slog.New(slog.DiscardHandler)})
-	n.listeners = events.NewRegistry(n.emitter.Deliver)
+	n.listeners = n.emitter.Registry()
 	if n.store, err = open(ctx, place, n.listeners); err != nil {
 		return nil, errors.Join(err, errors.Unwrap(err)) // which it does not say itself
 	}

@@ -16,9 +16,14 @@ import (
 
 // A node that delivers nothing tells the others of what it has made.
 func TestAnnouncer(t *testing.T) {
-	s, err := postgres.Open(t.Context(), postgres.Config{URL: pgtest.URL(t)})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	url := pgtest.URL(t)
+	open := func() store.Store {
+		s, err := postgres.Open(t.Context(), postgres.Config{URL: url})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, s.Close()) })
+		return s
+	}
+	s, other := open(), open()
 	app, err := s.Apps().Create(t.Context(), store.App{Slug: "app"})
 	require.NoError(t, err)
 	emitter := events.NewEmitter(events.Config{Table: events.NewTable(), MaxDepth: 8, MaxPending: func(string) int { return 10 }})
@@ -28,13 +33,13 @@ func TestAnnouncer(t *testing.T) {
 	defer func() { require.NoError(t, announcer.Stop(context.Background())) }()
 	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
-	heard, ended := make(chan struct{}, 100), make(chan error, 1)
-	go func() { ended <- s.Outbox().Listen(ctx, func() { heard <- struct{}{} }) }()
-	<-heard // it listens
+	heard, ended := make(chan []string, 100), make(chan error, 1)
+	go func() { ended <- other.Outbox().Listen(ctx, func(lanes []string) { heard <- lanes }) }()
+	require.Empty(t, <-heard, "it listens")
 	for range 2 {
 		_, err = emitter.Push(t.Context(), app.ID, "t", []events.Message{{Body: json.RawMessage(`1`)}})
 		require.NoError(t, err)
-		<-heard
+		require.Equal(t, []string{events.QueueLane(app.ID, "t")}, <-heard)
 	}
 	stop()
 	require.ErrorIs(t, <-ended, context.Canceled)

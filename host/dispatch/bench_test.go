@@ -58,3 +58,49 @@ func BenchmarkDelivery(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkNodes measures one busy lane on PostgreSQL, delivered by one node and by two that share it, in turns:
+// "two/one" is how many times as fast the two are.
+func BenchmarkNodes(b *testing.B) {
+	url := pgtest.URL(b)
+	open := func(l store.Listeners) (store.Store, error) {
+		return postgres.Open(b.Context(), postgres.Config{URL: url, Listeners: l})
+	}
+	for _, concurrency := range []int{4, 64} {
+		b.Run(fmt.Sprint(concurrency), func(b *testing.B) {
+			const rounds = 4
+			var took [3]time.Duration // by the number of nodes
+			var script store.Script
+			for round := range rounds {
+				for count := 1; count <= 2; count++ {
+					var nodes []*node
+					for i := range count {
+						n := newNode(b, open, concurrency, func(event) (*executions.Outcome, error) { return succeeded, nil })
+						if i == 0 {
+							script = n.app(fmt.Sprint("a", concurrency, "-", b.N, "-", round, "-", count))
+							n.consume(script, func(t *store.Trigger) { t.Concurrency = concurrency })
+						}
+						n.know(script.AppID)
+						nodes = append(nodes, n)
+					}
+					for left := b.N; left > 0; left -= 1000 {
+						nodes[0].push(script.AppID, "", slices.Repeat([]string{`{"n":1}`}, min(left, 1000))...)
+					}
+					began := time.Now()
+					for _, n := range nodes {
+						n.Start()
+					}
+					nodes[0].drained(script.AppID)
+					took[count] += time.Since(began)
+					for _, n := range nodes {
+						require.NoError(b, n.Stop(b.Context()))
+					}
+				}
+			}
+			for count, name := range map[int]string{1: "one", 2: "two"} {
+				b.ReportMetric(float64(rounds*b.N)/took[count].Seconds(), name+"-events/s")
+			}
+			b.ReportMetric(took[1].Seconds()/took[2].Seconds(), "two/one")
+		})
+	}
+}

@@ -19,8 +19,8 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math/rand/v2"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -84,27 +84,20 @@ type Dispatcher struct {
 	rates   rates
 
 	wake     chan struct{} // has word when something has changed below
-	announce *background.Task
-	tookOver bool // with run
+	announce *announcer    // nil: there are no other nodes
+	tookOver bool          // with run
 
 	mu       sync.Mutex
-	lanes    map[string]*lane
+	lanes    lanes
 	ended    []store.Settlement
 	free     int            // places
 	tokens   map[string]int // of deliveries under way, by their number
-	nextApp  string         // whose turn it is to be first
 	polled   time.Time      // the last look at all lanes
 	look     bool           // at all lanes
+	urgent   bool           // there may be something to claim that there was not before the last turn
+	turns    int            // taken so far
+	fresh    int            // deliveries under way that the last of them began
 	delivery sync.WaitGroup
-}
-
-// lane is what is known here of a lane that may have something to deliver.
-type lane struct {
-	ready   bool      // something may be due
-	since   time.Time // nothing is due before, by the database's clock; zero: not known
-	next    time.Time // when something is due that is not yet, by this clock; zero: not known
-	after   time.Time // it is left alone until then
-	running int       // deliveries here
 }
 
 // New makes a dispatcher and has the emitter wake it.
@@ -114,7 +107,7 @@ func New(c Config) *Dispatcher {
 	}
 	d := &Dispatcher{
 		config: c, store: c.Store, table: c.Table, log: c.Log, metrics: newMetrics(c.Registerer, c.Store),
-		wake: make(chan struct{}, 1), lanes: map[string]*lane{}, free: c.Concurrency, tokens: map[string]int{},
+		wake: make(chan struct{}, 1), lanes: newLanes(), free: c.Concurrency, tokens: map[string]int{},
 	}
 	task := func(name string, every time.Duration, run func(context.Context) error) *background.Task {
 		return background.NewTask(background.TaskConfig{Name: name, Every: every, MaxPause: max(every, time.Second), Log: c.Log, Run: run})
@@ -126,10 +119,10 @@ func New(c Config) *Dispatcher {
 		task("rescue events", rescueEvery, d.rescue),
 		cron,
 	}
-	d.announce = task("tell other nodes of events", time.Hour, d.tell)
 	if c.Store.Outbox().Shared() {
+		d.announce = newAnnouncer(c.Store, c.Log)
 		d.Group = append(d.Group, d.announce, task("listen for events of other nodes", time.Second, func(ctx context.Context) error {
-			return c.Store.Outbox().Listen(ctx, d.lookAtAll)
+			return c.Store.Outbox().Listen(ctx, d.heard)
 		}))
 	}
 	c.Emitter.OnCommit(d.made)
@@ -141,29 +134,38 @@ func (d *Dispatcher) made(list []store.Event) {
 	now := time.Now()
 	d.mu.Lock()
 	for _, e := range list {
-		l := d.lane(e.Lane)
-		if e.Delay == 0 {
-			l.ready = true
-		} else if at := now.Add(e.Delay); l.next.IsZero() || at.Before(l.next) {
-			l.next = at
-		}
+		d.due(d.lanes.get(e.Lane), e.Delay, now)
 	}
+	d.urgent = true
 	d.mu.Unlock()
 	d.wakeUp()
-	if d.store.Outbox().Shared() {
-		d.announce.Wake()
+	if d.announce != nil {
+		d.announce.made(list)
 	}
 }
 
-// tell announces events to other nodes: many at once, however many have been made since the last time.
-func (d *Dispatcher) tell(ctx context.Context) error { return d.store.Outbox().Announce(ctx) }
+// heard takes word of events of another node.
+func (d *Dispatcher) heard(lanes []string) {
+	if len(lanes) == 0 {
+		d.lookAtAll()
+		return
+	}
+	now := time.Now()
+	d.mu.Lock()
+	for _, name := range lanes {
+		d.due(d.lanes.get(name), 0, now)
+	}
+	d.urgent = true
+	d.mu.Unlock()
+	d.wakeUp()
+}
 
 // Changed must be called when triggers were changed: what has waited for one may be due.
 func (d *Dispatcher) Changed() { d.lookAtAll() }
 
 func (d *Dispatcher) lookAtAll() {
 	d.mu.Lock()
-	d.look = true
+	d.look, d.urgent = true, true
 	d.mu.Unlock()
 	d.wakeUp()
 }
@@ -175,14 +177,36 @@ func (d *Dispatcher) wakeUp() {
 	}
 }
 
-// lane returns what is known of a lane. The caller holds the lock.
-func (d *Dispatcher) lane(name string) *lane {
-	l := d.lanes[name]
-	if l == nil {
-		l = &lane{}
-		d.lanes[name] = l
+// gather waits for a moment for the deliveries that the last turn began: those that end at once share the next
+// one. It does not hold up anything for which there is a place. The moment is a part of what a turn takes.
+func (d *Dispatcher) gather(ctx context.Context, moment time.Duration) {
+	timer := time.NewTimer(min(moment, maxGather))
+	defer timer.Stop()
+	for {
+		d.mu.Lock()
+		enough := d.fresh == 0 || d.urgent && d.free > 0
+		d.mu.Unlock()
+		if enough {
+			return
+		}
+		select {
+		case <-d.wake:
+		case <-timer.C:
+			return
+		case <-ctx.Done():
+			return
+		}
 	}
-	return l
+}
+
+// due takes word of an event of a lane that is due after a delay. The caller holds the lock.
+func (d *Dispatcher) due(l *lane, delay time.Duration, now time.Time) {
+	if delay <= 0 {
+		l.ready = true
+	} else if at := now.Add(delay); l.next.IsZero() || at.Before(l.next) {
+		l.next = at
+	}
+	d.lanes.place(l, now)
 }
 
 // run takes turns until ctx ends.
@@ -197,7 +221,8 @@ func (d *Dispatcher) run(ctx context.Context) error {
 		if err := d.poll(ctx); err != nil && ctx.Err() == nil {
 			return err
 		}
-		turn, wait := d.plan(time.Now())
+		now := time.Now()
+		turn, wait := d.plan(now)
 		if len(turn.Settlements)+len(turn.Claims) == 0 {
 			d.sleep(ctx, wait)
 			continue
@@ -205,6 +230,7 @@ func (d *Dispatcher) run(ctx context.Context) error {
 		if err := d.turn(background.Grace(ctx), turn); err != nil {
 			return err
 		}
+		d.gather(ctx, time.Since(now)/2)
 	}
 	return nil
 }
@@ -297,18 +323,18 @@ func (d *Dispatcher) poll(ctx context.Context) error {
 	defer d.mu.Unlock()
 	// Rows that are gone and that a long reader keeps make the look slow: then there are fewer.
 	d.polled = now.Add(min(10*now.Sub(began), time.Minute))
-	there := make(map[string]bool, len(found))
+	there := make(map[*lane]bool, len(found))
 	for _, f := range found {
-		there[f.Lane] = true
-		l := d.lane(f.Lane)
+		l := d.lanes.get(f.Lane)
+		there[l] = true
 		l.since = f.Due
-		if ahead := f.Due.Sub(f.Now); ahead > 0 {
-			l.next = now.Add(ahead)
-		} else {
-			l.ready = true
+		d.due(l, f.Due.Sub(f.Now), now)
+	}
+	for _, l := range d.lanes.known {
+		if !there[l] && !l.ready && l.running == 0 {
+			d.lanes.forget(l)
 		}
 	}
-	maps.DeleteFunc(d.lanes, func(name string, l *lane) bool { return !there[name] && !l.ready && l.running == 0 })
 	return nil
 }
 
@@ -318,9 +344,9 @@ type policy struct {
 	queue       *store.QueueTrigger // nil: one event at a time
 }
 
-// policyOf returns how a lane is delivered; false: it waits.
-func (d *Dispatcher) policyOf(name string) (policy, bool) {
-	l := events.ReadLane(name)
+// policyOf returns how a lane is delivered; false: it waits until a poll after that has changed.
+func (d *Dispatcher) policyOf(of *lane) (policy, bool) {
+	l := of.of
 	if d.table.Paused(l.AppID) {
 		return policy{}, false
 	}
@@ -347,35 +373,13 @@ func (d *Dispatcher) plan(now time.Time) (turn store.Turn, wait time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	turn.Lease = lease
+	d.urgent = false
 	turn.Settlements, d.ended = d.ended, nil
-	wait = max(time.Until(d.polled.Add(pollEvery)), time.Millisecond)
-	apps := map[string][]*share{}
-	for name, l := range d.lanes {
-		if !l.next.IsZero() {
-			if ahead := l.next.Sub(now); ahead > 0 {
-				wait = min(wait, ahead)
-			} else {
-				l.ready, l.next = true, time.Time{}
-			}
-		}
-		if !l.ready {
-			continue
-		}
-		if ahead := l.after.Sub(now); ahead > 0 {
-			wait = min(wait, ahead)
-			continue
-		}
-		policy, open := d.policyOf(name)
-		if !open {
-			l.ready = false // until a poll after it has changed
-			continue
-		}
-		if spare := policy.concurrency - l.running; spare > 0 {
-			app, _, _ := strings.Cut(name, "/")
-			apps[app] = append(apps[app], &share{name: name, lane: l, policy: policy, spare: spare})
-		}
+	wait = d.polled.Add(pollEvery).Sub(now)
+	if next := d.lanes.awake(now); !next.IsZero() {
+		wait = min(wait, next.Sub(now))
 	}
-	for _, s := range d.shareOut(apps) {
+	for _, s := range d.lanes.giveOut(d.free, d.config.PerApp, d.policyOf, now) {
 		if s.queue == nil || s.queue.MaxBatch == 1 { // all by one statement
 			turn.Claims = append(turn.Claims, d.claim(s, s.places, false))
 			continue
@@ -384,23 +388,19 @@ func (d *Dispatcher) plan(now time.Time) (turn store.Turn, wait time.Duration) {
 			turn.Claims = append(turn.Claims, d.claim(s, s.queue.MaxBatch, true))
 		}
 	}
-	return turn, wait
-}
-
-// share is a lane's part of the free places.
-type share struct {
-	name string
-	lane *lane
-	policy
-	spare, places int
+	return turn, max(wait, time.Millisecond)
 }
 
 func (d *Dispatcher) claim(s *share, limit int, together bool) store.Claim {
 	c := store.Claim{
-		Lane: s.name, Token: uuid.Must(uuid.NewV7()).String(), Limit: limit, MaxRunning: s.concurrency, Together: together,
+		Lane: s.lane.name, Token: uuid.Must(uuid.NewV7()).String(), Limit: limit, MaxRunning: s.concurrency, Together: together,
 	}
 	if !s.lane.since.IsZero() {
 		c.Since = s.lane.since.Add(-floorMargin)
+	}
+	if !s.lane.leased.IsZero() {
+		// For a clock that goes back. A version with shorter leases would have to count from further back.
+		c.Leased = s.lane.leased.Add(-floorMargin)
 	}
 	if s.queue != nil {
 		c.Ordered = s.queue.Ordered
@@ -411,99 +411,51 @@ func (d *Dispatcher) claim(s *share, limit int, together bool) store.Claim {
 	return c
 }
 
-// shareOut gives the free places to lanes: one after the other to the apps, and in an app to its lanes.
-func (d *Dispatcher) shareOut(apps map[string][]*share) (got []*share) {
-	mine := map[string]int{} // that each app may still have
-	for app := range apps {
-		mine[app] = d.free
-	}
-	if d.config.PerApp > 0 {
-		for app := range apps {
-			mine[app] = d.config.PerApp
-		}
-		for name, l := range d.lanes {
-			app, _, _ := strings.Cut(name, "/")
-			mine[app] -= l.running
-		}
-	}
-	order := slices.Sorted(maps.Keys(apps))
-	if len(order) == 0 || d.free == 0 {
-		return nil
-	}
-	// The one after the last that was first is first now.
-	first, _ := slices.BinarySearch(order, d.nextApp)
-	order = append(order[first:], order[:first]...)
-	d.nextApp = order[0] + "\x00"
-	for _, lanes := range apps {
-		slices.SortFunc(lanes, func(a, b *share) int { // who has least under way first
-			if by := a.lane.running - b.lane.running; by != 0 {
-				return by
-			}
-			return strings.Compare(a.name, b.name)
-		})
-	}
-	free := d.free
-	for given := true; given; {
-		given = false
-		for _, app := range order {
-			lanes := apps[app]
-			for len(lanes) > 0 && lanes[0].places == lanes[0].spare {
-				lanes = lanes[1:]
-			}
-			apps[app] = lanes
-			if len(lanes) == 0 || free == 0 || mine[app] <= 0 {
-				continue
-			}
-			s := lanes[0]
-			apps[app] = append(lanes[1:], s) // the next place of the app is another lane's
-			if s.places == 0 {
-				got = append(got, s)
-			}
-			s.places++
-			mine[app]--
-			free--
-			given = true
-		}
-	}
-	return got
-}
-
 // turn settles and claims, and starts what was claimed.
 func (d *Dispatcher) turn(ctx context.Context, turn store.Turn) error {
 	turned, err := d.store.Outbox().Turn(ctx, turn)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := time.Now()
 	if err != nil {
-		d.mu.Lock()
 		d.ended = append(turn.Settlements, d.ended...)
-		d.mu.Unlock()
+		for _, c := range turn.Claims {
+			d.due(d.lanes.get(c.Lane), 0, now)
+		}
 		return err
 	}
 	d.metrics.void.Add(float64(turned.Void))
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, busy := range turned.Busy {
-		d.lane(busy).after = time.Now().Add(busyPause)
-	}
+	d.turns++
+	d.fresh = 0
 	for _, c := range turn.Claims {
-		claimed, l := turned.Claimed[c.Token], d.lane(c.Lane)
+		claimed, l := turned.Claimed[c.Token], d.lanes.get(c.Lane)
+		if leased, ok := turned.Leased[c.Lane]; ok {
+			l.leased = leased
+		}
 		if len(claimed) > 0 {
-			l.since = claimed[len(claimed)-1].DueAt
+			l.since, l.full = claimed[len(claimed)-1].DueAt, 0
 		}
 		switch {
 		case slices.Contains(turned.Busy, c.Lane):
-		case c.MaxWait > 0 && len(claimed) == 0 && l.after.Before(time.Now().Add(-c.MaxWait)):
-			l.after = time.Now().Add(c.MaxWait) // what there is may be waiting for more
-		case len(claimed) < c.Limit && bytesOf(claimed) < store.MaxClaimBytes:
-			l.ready = false
+			l.ready, l.after = true, now.Add(rand.N(busyPause/2))
+		case slices.Contains(turned.Full, c.Lane):
+			l.full = min(max(2*l.full, othersPause), pollEvery)
+			l.ready, l.after = true, now.Add(l.full)
+		case c.MaxWait > 0 && len(claimed) == 0 && l.after.Before(now.Add(-c.MaxWait)):
+			l.ready, l.after = true, now.Add(c.MaxWait) // what there is may be waiting for more
+		case len(claimed) == c.Limit || bytesOf(claimed) >= store.MaxClaimBytes:
+			l.ready = true
 		}
+		d.lanes.place(l, now)
 		if len(claimed) == 0 {
 			continue
 		}
 		if c.Together {
-			d.start(l, c.Token, claimed)
+			d.start(l, c.Token, claimed, now)
 			continue
 		}
 		for _, event := range claimed {
-			d.start(l, c.Token, []store.Event{event})
+			d.start(l, c.Token, []store.Event{event}, now)
 		}
 	}
 	return nil
@@ -517,33 +469,36 @@ func bytesOf(claimed []store.Event) (n int) {
 }
 
 // start delivers events in a goroutine of its own. The caller holds the lock.
-func (d *Dispatcher) start(l *lane, token string, claimed []store.Event) {
-	l.running++
+func (d *Dispatcher) start(l *lane, token string, claimed []store.Event, now time.Time) {
+	d.lanes.begins(l, now)
 	d.free--
 	d.tokens[token]++
+	d.fresh++
+	of := d.turns
 	d.delivery.Go(func() {
 		settled := d.deliver(claimed)
 		d.rates.count(claimed, settled)
 		d.mu.Lock()
-		l.running--
 		d.free++
+		if of == d.turns {
+			d.fresh--
+		}
 		if d.tokens[token]--; d.tokens[token] == 0 {
 			delete(d.tokens, token)
 		}
 		now := time.Now()
 		for _, s := range settled {
 			if s.Retry != nil {
-				if at := now.Add(s.Retry.Delay); l.next.IsZero() || at.Before(l.next) {
-					l.next = at
-				}
+				d.due(l, s.Retry.Delay, now)
 			}
 			for _, then := range s.Then {
-				d.lane(then.Lane).ready = true
+				d.due(d.lanes.get(then.Lane), then.Delay, now)
 			}
 		}
 		for _, e := range claimed {
 			l.ready = l.ready || e.GroupKey != "" // the next of its group may be due
 		}
+		d.lanes.ends(l, now)
 		d.ended = append(d.ended, settled...)
 		d.mu.Unlock()
 		d.wakeUp()

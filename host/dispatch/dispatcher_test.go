@@ -92,7 +92,7 @@ func newNode(t testing.TB, open eachtest.Opener, places int, h handler) *node {
 	table := events.NewTable()
 	log := slog.New(slog.DiscardHandler)
 	n.emitter = events.NewEmitter(events.Config{Table: table, MaxDepth: 8, MaxPending: func(string) int { return 1_000_000 }, Log: log})
-	n.registry = events.NewRegistry(n.emitter.Deliver)
+	n.registry = n.emitter.Registry()
 	s, err := open(n.registry)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
@@ -391,21 +391,6 @@ func TestConcurrency(t *testing.T) {
 		n.drained(script.AppID)
 		assert.Equal(t, 3, most)
 	})
-}
-
-// An app has its share of the places, however many lanes it has.
-func TestPlacesOfAnApp(t *testing.T) {
-	d := &Dispatcher{config: Config{PerApp: 3}, free: 8, lanes: map[string]*lane{"a/t/1": {running: 1}, "a/t/2": {}, "b/t/1": {}}}
-	apps := map[string][]*share{}
-	for name, l := range d.lanes {
-		app := name[:1]
-		apps[app] = append(apps[app], &share{name: name, lane: l, spare: 4})
-	}
-	places := map[string]int{}
-	for _, s := range d.shareOut(apps) {
-		places[s.name[:1]] += s.places
-	}
-	assert.Equal(t, map[string]int{"a": 2, "b": 3}, places)
 }
 
 // manyEvents is how many two nodes share.

@@ -24,7 +24,8 @@ const (
 	MaxNameBytes   = 128 // of a trigger
 )
 
-// readDepth is how deep what a script reads of ctx may nest.
+// readDepth is how deep what a script reads of ctx may nest: the bridge of the guest refuses more, which
+// TestDeepestEvents of package api compares.
 const readDepth = 64
 
 // MaxDataDepth is how deep the data in an event may nest: with what ctx.event has around them, and the event

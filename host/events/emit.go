@@ -84,6 +84,13 @@ func (e *Emitter) OnCommit(wake func([]store.Event)) { e.wake = wake }
 // OnPublish has published called after messages were committed that subscribers are to be told of.
 func (e *Emitter) OnPublish(published func()) { e.published = published }
 
+// Registry makes a registry that hands changes to Deliver.
+func (e *Emitter) Registry() *Registry {
+	r := NewRegistry(e.Deliver)
+	r.only = true
+	return r
+}
+
 // Deliver implements [Deliver]: it makes an event of a change for each trigger that listens to it and
 // whose filter matches. Of a deletion the filter is asked about what was there.
 func (e *Emitter) Deliver(ctx context.Context, tx store.Store, change store.Change, to []Listener) error {

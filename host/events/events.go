@@ -138,12 +138,13 @@ type Table struct {
 	mu     sync.RWMutex
 	apps   map[string][]*Trigger // enabled or not
 	byID   map[string]*Trigger
-	paused map[string]bool // apps
+	paused map[string]bool     // apps
+	queues map[string]*Trigger // enabled, that consume a topic, by its lane
 }
 
 // NewTable makes a table without triggers.
 func NewTable() *Table {
-	return &Table{apps: map[string][]*Trigger{}, byID: map[string]*Trigger{}, paused: map[string]bool{}}
+	return &Table{apps: map[string][]*Trigger{}, byID: map[string]*Trigger{}, paused: map[string]bool{}, queues: map[string]*Trigger{}}
 }
 
 // Set replaces the triggers of an app. One that cannot be compiled any more is as good as not there.
@@ -158,6 +159,9 @@ func (t *Table) Set(appID string, triggers []store.Trigger, paused bool) {
 	defer t.mu.Unlock()
 	for _, old := range t.apps[appID] {
 		delete(t.byID, old.ID)
+		if old.Queue != nil {
+			delete(t.queues, QueueLane(appID, old.Queue.Topic))
+		}
 	}
 	delete(t.apps, appID)
 	delete(t.paused, appID)
@@ -166,6 +170,9 @@ func (t *Table) Set(appID string, triggers []store.Trigger, paused bool) {
 	}
 	for _, c := range compiled {
 		t.byID[c.ID] = c
+		if c.Queue != nil && c.Enabled {
+			t.queues[QueueLane(appID, c.Queue.Topic)] = c
+		}
 	}
 	if paused {
 		t.paused[appID] = true
@@ -208,12 +215,9 @@ func (t *Table) Of(appID string, kind store.TriggerKind) (of []*Trigger) {
 
 // Consumer returns the trigger that consumes a topic, nil if there is none that is enabled.
 func (t *Table) Consumer(appID, topic string) *Trigger {
-	for _, trigger := range t.Of(appID, store.TriggerQueue) {
-		if trigger.Queue.Topic == topic {
-			return trigger
-		}
-	}
-	return nil
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.queues[QueueLane(appID, topic)]
 }
 
 // Paused reports whether the events of an app wait.

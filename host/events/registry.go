@@ -22,6 +22,7 @@ type Deliver func(ctx context.Context, tx store.Store, change store.Change, to [
 // for whoever is at the data of that app.
 type Registry struct {
 	deliver Deliver
+	only    bool          // events are made of changes, and nothing else is done
 	turn    chan struct{} // holds one value while nobody replaces listeners
 
 	mu   sync.RWMutex
@@ -207,6 +208,9 @@ func (g *generation) Listens(appID string, source store.ChangeSource, collection
 	heard := g.of(appID, source)
 	return heard != nil && heard.has(collection)
 }
+
+// EventsOnly implements [store.EventsOnly].
+func (g *generation) EventsOnly() bool { return g.registry.only }
 
 // of returns who listens to changes of a source. Of another app nobody does, in this generation.
 func (g *generation) of(appID string, source store.ChangeSource) *collections {

@@ -79,7 +79,7 @@ func parseKeys(texts []string) (keys []key, err error) {
 // keyring are the keys that a server knows: the first seals, each opens.
 type keyring []key
 
-// sealed binds a value to its place: one that is moved to another app or name does not open.
+// additional is what binds a value to its place: one that is moved to another app or name does not open.
 func additional(appID, name string) []byte { return []byte(appID + "/" + name) }
 
 func (r keyring) seal(appID, name string, value []byte) (keyID string, sealed []byte) {

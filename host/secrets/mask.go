@@ -30,8 +30,8 @@ const (
 )
 
 // Mask finds the values of an app's secrets in a text: as they are, within JSON, and up to 4 KiB also as
-// base64 wherever it begins, as hexadecimal and percent-encoded; of a value of several lines each line too. It is
-// for accidents: whoever writes a script can show a secret in a form that nobody looks for.
+// base64 wherever in it they begin, as hexadecimal and percent-encoded; of a value of several lines each
+// line too. It is for accidents: whoever writes a script can show a secret in a form that nobody looks for.
 //
 // A text begins where its first six bytes do. They are looked up in a bitmap, so that reading a text costs
 // about the same with one secret and with many.

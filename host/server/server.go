@@ -220,7 +220,7 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 		MaxPending: func(appID string) int { return int(s.quotas.Of(appID).PendingEvents) },
 		Table:      s.triggers, MaxDepth: s.settings.MaxTriggerDepth, Log: s.log, Registerer: s.metrics,
 	})
-	s.listeners = events.NewRegistry(s.emitter.Deliver)
+	s.listeners = s.emitter.Registry()
 	if s.store, err = OpenStore(ctx, &s.settings.Location, s.listeners); err != nil {
 		return err
 	}

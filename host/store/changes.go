@@ -63,3 +63,10 @@ type Audience interface {
 	// Leave is called once, after the transaction has ended.
 	Leave()
 }
+
+// EventsOnly is an [Audience] that may say that Tell reads nothing of what the change has written, and writes
+// nothing but events, by [Outbox.Add]. Then a store may call Tell before it makes a change that is known by
+// then, and make the change and its events together.
+type EventsOnly interface {
+	EventsOnly() bool
+}

@@ -105,6 +105,9 @@ type Claim struct {
 	Token string    // of whoever handles them
 	Since time.Time // due at or after; zero for all. It spares the database a look at what is gone.
 	Limit int       // events at most; see also [MaxClaimBytes]
+	// Leased spares it a look at the leases that are gone: it is what [Turned.Leased] said of the lane after
+	// an earlier claim, of leases that were as long; zero: all are counted.
+	Leased time.Time
 
 	// MaxRunning is how many events, or with Together how many tokens, may be running in the lane: no
 	// more are claimed than that leaves.
@@ -152,6 +155,11 @@ type Turned struct {
 	Claimed map[string][]Event // by token
 	// Busy are lanes that another node was claiming from.
 	Busy []string
+	// Full are lanes of which less was claimed than asked for because that many are running already.
+	Full []string
+	// Leased is, by the lane, when the first lease ends of those there were when it was claimed from, or any later
+	// one.
+	Leased map[string]time.Time
 }
 
 // QueueDepth is how a topic stands.
@@ -213,10 +221,11 @@ type Outbox interface {
 
 	// Shared reports whether other processes may use the outbox.
 	Shared() bool
-	// Announce tells the other nodes that there is something to deliver.
-	Announce(ctx context.Context) error
-	// Listen calls wake whenever another node may have announced something; see [Revisions.Listen].
-	Listen(ctx context.Context, wake func()) error
+	// Announce tells the other nodes that there is something to deliver in lanes.
+	Announce(ctx context.Context, lanes []string) error
+	// Listen calls wake whenever another node has announced something, with the lanes, or with none if it may
+	// have been any; see [Revisions.Listen].
+	Listen(ctx context.Context, wake func(lanes []string)) error
 }
 
 // Resolution is what somebody decided about a dead letter.

@@ -250,15 +250,6 @@ func (n node) at(name string) node {
 	return below
 }
 
-func (n node) fields() map[string]node {
-	fields := map[string]node{}
-	object, _ := n.tree.(map[string]any)
-	for name := range object {
-		fields[name] = n.at(name)
-	}
-	return fields
-}
-
 func (n node) items() []node {
 	array, _ := n.tree.([]any)
 	items := make([]node, len(array))

@@ -19,7 +19,7 @@ const (
 // transactions that make them, by one statement for many: inside, each would wait for that lock.
 const (
 	channelEvents  = "picloud_events"
-	announceEvents = `NOTIFY ` + channelEvents
+	announceEvents = `SELECT pg_notify('` + channelEvents + `', $1)`
 )
 
 // channelPublished is the channel that tells the nodes of messages that were published, as channelEvents
@@ -41,7 +41,13 @@ const closeTimeout = time.Second
 // listener returns what listens on a channel, on a connection of its own: one of the pool would be
 // missing there for good.
 func listener(config *pgx.ConnConfig, channel string) func(ctx context.Context, wake func()) error {
-	return func(ctx context.Context, wake func()) error {
+	listen := tellingListener(config, channel)
+	return func(ctx context.Context, wake func()) error { return listen(ctx, func(string) { wake() }) }
+}
+
+// tellingListener is a listener that hands on what the notifications say, and "" at first.
+func tellingListener(config *pgx.ConnConfig, channel string) func(ctx context.Context, wake func(told string)) error {
+	return func(ctx context.Context, wake func(string)) error {
 		conn, err := pgx.ConnectConfig(ctx, config.Copy())
 		if err != nil {
 			return err
@@ -54,12 +60,13 @@ func listener(config *pgx.ConnConfig, channel string) func(ctx context.Context, 
 		if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
 			return err
 		}
-		wake() // for what came before
+		wake("") // for what came before
 		for {
-			if _, err := conn.WaitForNotification(ctx); err != nil {
+			notification, err := conn.WaitForNotification(ctx)
+			if err != nil {
 				return err
 			}
-			wake()
+			wake(notification.Payload)
 		}
 	}
 }

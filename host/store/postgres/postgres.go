@@ -97,18 +97,25 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 				},
 			},
 			SkipLocked: ` SKIP LOCKED`,
-			TryLock:    `SELECT 1 WHERE pg_try_advisory_xact_lock(hashtextextended($1, 0))`,
+			// What the lock is asked for and the claim see must be different snapshots, so they are two statements; the
+			// one leaves word for the other.
+			LockLane: `SELECT set_config('picloud.lane', CASE WHEN pg_try_advisory_xact_lock(hashtextextended('lane/' || $1, 0))
+				THEN $1 ELSE '' END, TRUE) = $1`,
+			LaneLocked: `current_setting('picloud.lane') = $2`,
+			Batch:      batch,
 			Clock: func(micros string) string { // $1 is named for its type only
 				if micros == "" {
 					return "COALESCE(statement_timestamp(), $1)"
 				}
 				return "COALESCE(statement_timestamp(), $1) + " + micros + "::bigint * INTERVAL '1 microsecond'"
 			},
+			InsertEvents:     insertEvents,
+			InsertWithEvents: insertWithEvents,
 			DeleteLeased: `DELETE FROM outbox USING unnest($1::text[], $2::text[]) AS ended (id, token)
 				WHERE outbox.id = ended.id AND outbox.token = ended.token RETURNING outbox.id, outbox.token`,
 			Texts:          func(texts []string) any { return append([]string{}, texts...) },
 			AnnounceEvents: announceEvents,
-			ListenEvents:   listener(options.ConnConfig, channelEvents),
+			ListenEvents:   tellingListener(options.ConnConfig, channelEvents),
 			Positions: sqlstore.Positions{
 				Now:     `SELECT pg_current_snapshot()::text`,
 				Of:      `seen::text || '/' || tx::text || '/' || seq::text`,

@@ -48,24 +48,38 @@ func (d docs) Create(ctx context.Context, key store.DocumentKey, content store.D
 	}
 	now := d.db.now()
 	doc := store.Document{ID: key.ID, Data: content.Data, Version: 1, CreatedAt: now, UpdatedAt: now}
-	err := d.mutateAlone(ctx, "create document", aboutDoc(key), func(tx mutation) error {
-		n, err := affect(ctx, tx.writer(), docInsert, docArgs(key, doc.Version, doc.CreatedAt, doc.UpdatedAt,
-			tx.db.Dialect.Terms.Value(content.Terms), string(content.Data))...)
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			if err := must(ctx, tx.reader(), "app", appExists, key.AppID); err != nil {
+	args := docArgs(key, doc.Version, doc.CreatedAt, doc.UpdatedAt, d.db.Dialect.Terms.Value(content.Terms), string(content.Data))
+	about := aboutDoc(key)
+	about.Version, about.Operation, about.New = doc.Version, store.ChangeCreate, content.Data
+	const op = "create document"
+	made, tried, err := d.foretold(ctx, op, about, docInsert, args...)
+	switch {
+	case tried && err == nil && !made:
+		err = failed(ctx, op, notMade(ctx, d.reader(), key))
+	case !tried && err == nil:
+		err = d.mutateAlone(ctx, op, about, func(tx mutation) error {
+			n, err := affect(ctx, tx.writer(), docInsert, args...)
+			if err != nil {
 				return err
 			}
-			return store.Conflict("document", "id", key.ID, key.ID)
-		}
-		return tx.at(doc.Version).tell(ctx, store.ChangeCreate, content.Data, nil)
-	})
+			if n == 0 {
+				return notMade(ctx, tx.reader(), key)
+			}
+			return tx.tell(ctx, store.ChangeCreate, content.Data, nil)
+		})
+	}
 	if err != nil {
 		return store.Document{}, err
 	}
 	return doc, nil
+}
+
+// notMade says why a document was not created.
+func notMade(ctx context.Context, q queryer, key store.DocumentKey) error {
+	if err := must(ctx, q, "app", appExists, key.AppID); err != nil {
+		return err
+	}
+	return store.Conflict("document", "id", key.ID, key.ID)
 }
 
 func checkDocument(key store.DocumentKey, content store.DocumentContent) error {

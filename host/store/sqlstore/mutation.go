@@ -67,6 +67,62 @@ func (s *sqlStore) unheard(ctx context.Context, op string, about store.Change, f
 	return true, failed(ctx, op, s.retry(func() error { return fn(mutation{sqlStore: s, about: about}) }))
 }
 
+// foretold makes a change that is known before it is made, and its events, by one statement: this one inserts a row or
+// not, and has the events with it. It reports that it did not try, and did nothing, where that is not possible or
+// the change may have other consequences than events.
+func (s *sqlStore) foretold(ctx context.Context, op string, change store.Change, statement string, args ...any) (made, tried bool, err error) {
+	if s.tx != nil || s.db.Dialect.InsertWithEvents == nil {
+		return false, false, nil
+	}
+	made, told, tried, err := s.foretell(ctx, op, change, statement, args)
+	if made {
+		for _, fn := range told { // after the audience is left
+			fn()
+		}
+	}
+	return made, tried, err
+}
+
+func (s *sqlStore) foretell(ctx context.Context, op string, change store.Change, statement string, args []any) (made bool, told []func(), tried bool, err error) {
+	audience := s.db.Listeners.Enter(change.AppID)
+	defer audience.Leave()
+	only, ok := audience.(store.EventsOnly)
+	if !ok || !only.EventsOnly() || !audience.Listens(change.AppID, change.Source, change.Collection) {
+		return false, nil, false, nil
+	}
+	var events []store.Event
+	before := &transaction{queryer: s.db.reader, audience: audience, appID: change.AppID, gather: func(more []store.Event) { events = append(events, more...) }}
+	if err := audience.Tell(ctx, &sqlStore{db: s.db, tx: before}, change); err != nil {
+		return false, nil, true, failed(ctx, op, err)
+	}
+	if len(events) == 0 { // no filter matches
+		statement += " RETURNING id"
+	} else {
+		insert, more := s.db.Dialect.InsertEvents(events)
+		statement = s.withEvents(statement, len(args), insert)
+		args = append(append(args, s.db.now()), more...)
+	}
+	err = failed(ctx, op, s.retry(func() (err error) {
+		_, err = one(ctx, s.db.writer, "row", text, statement, args...)
+		if made = err == nil; missing(err) {
+			return nil
+		}
+		return err
+	}))
+	return made, before.afterCommit, true, err
+}
+
+// withEvents is Dialect.InsertWithEvents, made once.
+func (s *sqlStore) withEvents(first string, args int, second string) string {
+	key := first + " with " + second
+	if made, ok := s.db.timed.Load(key); ok {
+		return made.(string)
+	}
+	made := s.db.Dialect.InsertWithEvents(first, args, s.timed(second))
+	s.db.timed.Store(key, made)
+	return made
+}
+
 // nobody listens to anything.
 type nobody struct{}
 

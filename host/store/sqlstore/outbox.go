@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -27,30 +28,6 @@ const (
 	eventReplace = `UPDATE outbox SET payload = $4, due_at = {after $5} WHERE id = (
 			SELECT id FROM outbox WHERE lane = $2 AND group_key = $3 AND group_key <> '' AND operation = $6 AND token IS NULL AND attempt = 0
 			ORDER BY id DESC LIMIT 1{lock}) RETURNING id`
-
-	eventReady = ` FROM outbox o WHERE o.token IS NULL AND o.lane = $2 AND o.due_at <= {now} AND o.due_at >= $3`
-	// Of a group the first one pushed is the one to be delivered.
-	eventFirst = ` AND (o.group_key = '' OR NOT EXISTS (
-			SELECT 1 FROM outbox e WHERE e.lane = o.lane AND e.group_key = o.group_key AND e.group_key <> '' AND e.id < o.id))`
-	// The ordered rows are looked at no further than this, so that a long group does not hold up a turn.
-	eventNear = ` AND o.id IN (SELECT id FROM outbox WHERE token IS NULL AND lane = $2 AND due_at <= {now} AND due_at >= $3 ORDER BY due_at, id LIMIT 1000)`
-	// Where a group is held and that long, the others are found by their groups; of these, too, some.
-	eventHeads = ` AND o.id IN (WITH RECURSIVE groups (group_key) AS (
-			SELECT (SELECT group_key FROM outbox WHERE lane = $2 AND group_key <> '' ORDER BY group_key LIMIT 1)
-			UNION ALL
-			SELECT (SELECT g.group_key FROM outbox g WHERE g.lane = $2 AND g.group_key <> '' AND g.group_key > groups.group_key ORDER BY g.group_key LIMIT 1)
-			FROM groups WHERE groups.group_key IS NOT NULL)
-		SELECT (SELECT h.id FROM outbox h WHERE h.lane = $2 AND h.group_key = groups.group_key AND h.group_key <> '' ORDER BY h.id LIMIT 1)
-		FROM groups WHERE groups.group_key IS NOT NULL LIMIT 1000)`
-	eventOrder  = ` ORDER BY o.due_at, o.id LIMIT $4`
-	eventWaited = `SELECT COUNT(*), COALESCE(MIN(due_at) <= {after $5}, FALSE) FROM (SELECT o.due_at`
-	// What is chosen is chosen once: PostgreSQL may run a subquery again, which then finds other rows.
-	eventClaim   = `WITH chosen AS MATERIALIZED (SELECT o.id, o.due_at, OCTET_LENGTH(o.payload) AS size`
-	eventClaimed = `{lock}) UPDATE outbox SET token = $5, lease_until = {after $6}, first_at = COALESCE(first_at, {now})
-		WHERE token IS NULL AND id IN (SELECT id FROM (
-			SELECT id, SUM(size) OVER (ORDER BY due_at, id) - size AS before FROM chosen) AS sized WHERE before < $7) RETURNING ` + eventColumns
-	runningEvents = `SELECT COUNT(*) FROM outbox WHERE lane = $1 AND token IS NOT NULL`
-	runningTokens = `SELECT COUNT(DISTINCT token) FROM outbox WHERE lane = $1 AND token IS NOT NULL`
 
 	eventRetry = `UPDATE outbox SET token = NULL, lease_until = NULL, attempt = attempt + $4, last_error = $5, due_at = {after $6}
 		WHERE id = $2 AND token = $3`
@@ -82,7 +59,7 @@ const (
 		FROM outbox GROUP BY app_id, source ORDER BY app_id, source`
 )
 
-// timed writes a statement for the database: its clock, and its locks.
+// timed writes a statement for the database: its clock and its locks, {lock} of rows and {locked} of the lane $2.
 func (s *sqlStore) timed(statement string) string {
 	if made, ok := s.db.timed.Load(statement); ok {
 		return made.(string)
@@ -97,11 +74,14 @@ func (s *sqlStore) timed(statement string) string {
 		micros := made[begin+len("{after ") : begin+length]
 		made = made[:begin] + dialect.Clock(micros) + made[begin+length+1:]
 	}
-	lock := ""
+	lock, locked := "", ""
 	if dialect.ForUpdate != "" {
 		lock = dialect.ForUpdate + dialect.SkipLocked
 	}
-	made = strings.NewReplacer("{now}", dialect.Clock(""), "{lock}", lock).Replace(made)
+	if dialect.LaneLocked != "" {
+		locked = " AND " + dialect.LaneLocked
+	}
+	made = strings.NewReplacer("{now}", dialect.Clock(""), "{lock}", lock, "{locked}", locked).Replace(made)
 	s.db.timed.Store(statement, made)
 	return made
 }
@@ -145,7 +125,8 @@ func (o outbox) Add(ctx context.Context, events []store.Event) error {
 }
 
 func (s *sqlStore) addEvents(ctx context.Context, events []store.Event) error {
-	for _, e := range events {
+	for i := range events {
+		e := &events[i]
 		if err := require(field{"lane", e.Lane}, field{"source", string(e.Source)}); err != nil {
 			return err
 		}
@@ -155,16 +136,32 @@ func (s *sqlStore) addEvents(ctx context.Context, events []store.Event) error {
 		if e.ID == "" {
 			e.ID = newID()
 		}
-		n, err := affect(ctx, s.tx, s.timed(eventInsert), s.db.now(), e.ID, e.AppID, e.Lane, e.TriggerID, e.ScriptID, string(e.Source),
+	}
+	if s.tx.gather != nil {
+		s.tx.gather(events)
+		return nil
+	}
+	if s.db.Dialect.InsertEvents != nil && len(events) > 1 {
+		statement, args := s.db.Dialect.InsertEvents(events)
+		return s.added(ctx, len(events), statement, append([]any{s.db.now()}, args...)...)
+	}
+	for _, e := range events {
+		err := s.added(ctx, 1, eventInsert, s.db.now(), e.ID, e.AppID, e.Lane, e.TriggerID, e.ScriptID, string(e.Source),
 			e.Operation, e.GroupKey, e.Depth, e.RootExecution, e.ReplayOf, e.Delay.Microseconds(), string(e.Payload))
 		if err != nil {
 			return err
 		}
-		if n == 0 {
-			return notFound("app")
-		}
 	}
 	return nil
+}
+
+// added runs a statement that inserts so many events, or fewer when an app is gone.
+func (s *sqlStore) added(ctx context.Context, events int, statement string, args ...any) error {
+	n, err := affect(ctx, s.tx, s.timed(statement), args...)
+	if err == nil && n < int64(events) {
+		err = notFound("app")
+	}
+	return err
 }
 
 func (o outbox) Replace(ctx context.Context, by store.Event) (id string, replaced bool, err error) {
@@ -179,29 +176,6 @@ func (o outbox) Replace(ctx context.Context, by store.Event) (id string, replace
 	return id, replaced, err
 }
 
-func (o outbox) Turn(ctx context.Context, turn store.Turn) (turned store.Turned, err error) {
-	err = o.s.join(ctx, "dispatch events", func(tx *sqlStore) error {
-		turned = store.Turned{Claimed: map[string][]store.Event{}}
-		if turned.Void, err = tx.settle(ctx, turn.Settlements); err != nil {
-			return err
-		}
-		for _, claim := range turn.Claims {
-			events, busy, err := tx.claim(ctx, claim, turn.Lease)
-			if err != nil {
-				return err
-			}
-			if busy {
-				turned.Busy = append(turned.Busy, claim.Lane)
-			}
-			if len(events) > 0 {
-				turned.Claimed[claim.Token] = events
-			}
-		}
-		return nil
-	})
-	return turned, err
-}
-
 // leased is an event under a token.
 type leased struct{ id, token string }
 
@@ -210,22 +184,27 @@ func scanLeased(row scanner) (l leased, err error) {
 	return l, err
 }
 
-// settle writes down what became of events and returns how many were not under their tokens any more.
-func (s *sqlStore) settle(ctx context.Context, settlements []store.Settlement) (void int, err error) {
+// removeStep removes what is not retried, if it is under its token, and tells what it removed.
+func (s *sqlStore) removeStep(settlements []store.Settlement, removed func(leased)) Step {
 	var ids, tokens []string
 	for _, settled := range settlements {
 		if settled.Retry == nil {
 			ids, tokens = append(ids, settled.EventID), append(tokens, settled.Token)
 		}
 	}
+	return Step{s.db.Dialect.DeleteLeased, []any{s.db.Dialect.Texts(ids), s.db.Dialect.Texts(tokens)}, func(row scanner) error {
+		l, err := scanLeased(row)
+		removed(l)
+		return err
+	}}
+}
+
+// settle writes down what became of events and returns how many were not under their tokens any more.
+func (s *sqlStore) settle(ctx context.Context, settlements []store.Settlement) (void int, err error) {
 	removed := map[leased]bool{}
-	if len(ids) > 0 {
-		found, err := many(ctx, s.tx, "events", scanLeased, s.db.Dialect.DeleteLeased, s.db.Dialect.Texts(ids), s.db.Dialect.Texts(tokens))
-		if err != nil {
+	if slices.ContainsFunc(settlements, func(s store.Settlement) bool { return s.Retry == nil }) {
+		if err := s.run(ctx, s.removeStep(settlements, func(l leased) { removed[l] = true })); err != nil {
 			return 0, err
-		}
-		for _, id := range found {
-			removed[id] = true
 		}
 	}
 	for _, settled := range settlements {
@@ -271,68 +250,6 @@ func (s *sqlStore) retryEvent(ctx context.Context, settled store.Settlement) (bo
 		_, err = s.tx.ExecContext(ctx, s.timed(eventHold), s.db.now(), retry.Lane, retry.GroupKey, delay)
 	}
 	return true, err
-}
-
-// claim takes events of a lane, unless another node is at it.
-func (s *sqlStore) claim(ctx context.Context, c store.Claim, lease time.Duration) (events []store.Event, busy bool, err error) {
-	if try := s.db.Dialect.TryLock; try != "" {
-		if free, err := exists(ctx, s.tx, try, "lane/"+c.Lane); err != nil || !free {
-			return nil, !free, err
-		}
-	}
-	count := runningEvents
-	if c.Together {
-		count = runningTokens
-	}
-	var running int
-	if err := s.tx.QueryRowContext(ctx, count, c.Lane).Scan(&running); err != nil {
-		return nil, false, err
-	}
-	limit := min(c.Limit, c.MaxRunning-running)
-	if c.Together && limit > 0 {
-		limit = c.Limit
-	}
-	if limit <= 0 {
-		return nil, false, nil
-	}
-	since := c.Since
-	if since.IsZero() {
-		since = time.Unix(0, 0)
-	}
-	of := []string{""}
-	if c.Ordered {
-		of = []string{eventNear + eventFirst, eventHeads}
-	}
-	for _, which := range of {
-		if events, err = s.claimOf(ctx, c, eventReady+which+eventOrder, cut(since), limit, lease); err != nil {
-			return nil, false, err
-		}
-		if len(events) > 0 {
-			break
-		}
-	}
-	slices.SortFunc(events, func(a, b store.Event) int {
-		if by := a.DueAt.Compare(b.DueAt); by != 0 {
-			return by
-		}
-		return strings.Compare(a.ID, b.ID)
-	})
-	return events, false, nil
-}
-
-// claimOf claims what is ready of a lane.
-func (s *sqlStore) claimOf(ctx context.Context, c store.Claim, ready string, since time.Time, limit int, lease time.Duration) ([]store.Event, error) {
-	now := s.db.now()
-	if c.Together && c.MaxWait > 0 {
-		var found int
-		var waited bool
-		err := s.tx.QueryRowContext(ctx, s.timed(eventWaited+ready+`) AS found`), now, c.Lane, since, limit, -c.MaxWait.Microseconds()).Scan(&found, &waited)
-		if err != nil || found < limit && !waited {
-			return nil, err
-		}
-	}
-	return many(ctx, s.tx, "events", scanEvent, s.timed(eventClaim+ready+eventClaimed),
-		now, c.Lane, since, limit, c.Token, lease.Microseconds(), store.MaxClaimBytes)
 }
 
 func (o outbox) Lanes(ctx context.Context) ([]store.LaneDue, error) {
@@ -469,17 +386,36 @@ func (o outbox) Depths(ctx context.Context) ([]store.Depth, error) {
 
 func (o outbox) Shared() bool { return o.s.db.Dialect.ListenEvents != nil }
 
-func (o outbox) Announce(ctx context.Context) error {
+// announcement is what the nodes are told of events.
+type announcement struct {
+	From  string   `json:"from"` // one who opened the database, and knows it
+	Lanes []string `json:"lanes"`
+}
+
+// maxAnnouncement is how many bytes a notification of PostgreSQL may have.
+const maxAnnouncement = 7999
+
+func (o outbox) Announce(ctx context.Context, lanes []string) error {
 	if !o.Shared() {
 		return nil
 	}
-	_, err := o.s.db.Write.ExecContext(ctx, o.s.db.Dialect.AnnounceEvents)
+	told := encode(announcement{o.s.db.id, lanes})
+	if len(told) > maxAnnouncement {
+		told = encode(announcement{From: o.s.db.id})
+	}
+	_, err := o.s.db.Write.ExecContext(ctx, o.s.db.Dialect.AnnounceEvents, told)
 	return failed(ctx, "announce events", err)
 }
 
-func (o outbox) Listen(ctx context.Context, wake func()) error {
+func (o outbox) Listen(ctx context.Context, wake func(lanes []string)) error {
 	if !o.Shared() {
 		return store.Failed("listen", errors.ErrUnsupported)
 	}
-	return failed(ctx, "listen", o.s.db.Dialect.ListenEvents(ctx, wake))
+	return failed(ctx, "listen", o.s.db.Dialect.ListenEvents(ctx, func(told string) {
+		var of announcement
+		_ = json.Unmarshal([]byte(told), &of) // without it, it may be any lane
+		if of.From != o.s.db.id {
+			wake(of.Lanes)
+		}
+	}))
 }

@@ -108,7 +108,7 @@ func (p *statements) prepareMissing(ctx context.Context) {
 }
 
 // scanner is a row to read: *sql.Row or *sql.Rows.
-type scanner interface{ Scan(dest ...any) error }
+type scanner = interface{ Scan(dest ...any) error }
 
 // one reads the row that a query finds; none, as for an argument that no row can hold, is "resource
 // not found".

@@ -38,20 +38,29 @@ type Dialect struct {
 	Announce string
 	// SkipLocked follows ForUpdate in a query that leaves out the rows others keep; "" as there.
 	SkipLocked string
-	// TryLock tries to get a lock until the end of the transaction, by its name $1, and finds a row if
-	// it did; "" when one transaction at a time writes.
-	TryLock string
+	// LockLane tries to get the lock of the lane $1 until the end of the transaction and finds whether it did,
+	// and LaneLocked is the condition that it did, for the lane $2; "" when one transaction at a time writes.
+	LockLane, LaneLocked string
+	// Batch runs steps in a transaction of its own, with one round trip; nil when there are none to be spared.
+	Batch func(ctx context.Context, db *sql.DB, steps []Step) error
 	// Clock is the present time in SQL, and so many microseconds more, if micros is the place of an
 	// argument or not "": the argument $1 has the store's own clock, which nodes that share a database
 	// do not go by.
 	Clock func(micros string) string
+	// InsertEvents inserts several events by one statement, whose first argument is the clock's; the others it
+	// returns. Those of an app that is gone are left out. nil: they are inserted one by one.
+	InsertEvents func(events []store.Event) (statement string, args []any)
+	// InsertWithEvents makes one statement of two that insert, which returns what first does; second, whose arguments
+	// come after as many of first, is only done if that is a row. nil with InsertEvents.
+	InsertWithEvents func(first string, args int, second string) string
 	// DeleteLeased removes the events $1 that are under the tokens $2, of equal lengths, and returns both; Texts makes
 	// those arguments.
 	DeleteLeased string
 	Texts        func(texts []string) any
-	// AnnounceEvents and ListenEvents are those of the outbox; "" and nil as Announce and Listen.
+	// AnnounceEvents and ListenEvents are those of the outbox; "" and nil as Announce and Listen. What is announced
+	// is told, "" when something may have been missed.
 	AnnounceEvents string
-	ListenEvents   func(ctx context.Context, wake func()) error
+	ListenEvents   func(ctx context.Context, wake func(told string)) error
 	// Positions are those of [store.PublishedLog], AnnouncePublished and ListenPublished as of the outbox.
 	Positions         Positions
 	AnnouncePublished string
@@ -93,7 +102,7 @@ func New(config Config) store.Store {
 	if config.Dialect.Retryable == nil {
 		config.Dialect.Retryable = func(error) bool { return false }
 	}
-	db := &database{Config: config, close: sync.OnceValue(config.Close)}
+	db := &database{Config: config, id: newID(), close: sync.OnceValue(config.Close)}
 	db.reader, db.writer = config.Read, config.Write
 	db.turns = turns.New(config.Dialect.Owned.Places, config.Dialect.Owned.PlacesOfApp)
 	if config.Prepare {
@@ -106,6 +115,7 @@ func New(config Config) store.Store {
 // database is what all handles to one database share.
 type database struct {
 	Config
+	id             string // of this one of all who have opened it
 	reader, writer queryer
 	timed          sync.Map     // statements by what they are made of, see sqlStore.timed
 	statements     *statements  // the writer's; nil without Config.Prepare
@@ -282,6 +292,8 @@ type transaction struct {
 	others      map[string]store.Audience
 	afterCommit []func()
 	refused     error // by who listens, to what has been written already
+	// gather takes the events instead of the outbox; nil: it does not. Then there is no transaction yet.
+	gather func([]store.Event)
 }
 
 // audienceOf returns who listens to the changes of an app. Few transactions are about more than one.

@@ -1,7 +1,9 @@
 package storetest
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -223,6 +225,100 @@ func testClaims(t *testing.T, o outboxOf) {
 	require.True(t, retried.DueAt.Before(got.DueAt.Add(time.Minute)))
 	require.NoError(t, o.Outbox().Delete(o.ctx, ids[1]))
 	notFound(t, o.Outbox().Delete(o.ctx, ids[1]), "event")
+}
+
+// A node hears which lanes another one has announced, and not what it has announced itself.
+func testEventsListening(t *testing.T, fresh func(testing.TB) Opener) {
+	open := fresh(t)
+	var nodes [2]store.Store
+	for i := range nodes {
+		nodes[i] = open.mustOpen(t, time.Now)
+		t.Cleanup(func() { require.NoError(t, nodes[i].Close()) })
+	}
+	announce := func(node int, lanes ...string) { require.NoError(t, nodes[node].Outbox().Announce(t.Context(), lanes)) }
+	announce(0, "a/q/t")
+	if !nodes[0].Outbox().Shared() {
+		require.ErrorIs(t, nodes[0].Outbox().Listen(t.Context(), func([]string) {}), errors.ErrUnsupported)
+		return
+	}
+	listening, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	heard, ended := make(chan []string, 100), make(chan error, 1)
+	go func() { ended <- nodes[0].Outbox().Listen(listening, func(lanes []string) { heard <- lanes }) }()
+	require.Empty(t, <-heard, "it listens, and anything may have been before")
+	for _, c := range []struct{ told, want []string }{
+		{[]string{"a/q/t", "b/q/a topic\n\"with\" signs"}, []string{"a/q/t", "b/q/a topic\n\"with\" signs"}},
+		{slices.Repeat([]string{"a/q/" + strings.Repeat("x", 100)}, 100), nil}, // more than can be told
+	} {
+		announce(0, "of its own")
+		announce(1, c.told...)
+		require.Equal(t, c.want, <-heard)
+	}
+	stop()
+	require.ErrorIs(t, <-ended, context.Canceled)
+}
+
+// A claim gets what there is room for in the lane, and it is told when that is less than it asked for and others
+// have the room. It is the same in a turn in which something is to be tried again, which is done in another way.
+func testRooms(t *testing.T, o outboxOf) {
+	added := make([]store.Event, 12) // by one statement
+	for i := range added {
+		added[i] = store.Event{AppID: o.appID, Lane: o.lane("x"), Source: store.EventQueue, Operation: "push", Payload: json.RawMessage(`{}`)}
+	}
+	require.NoError(t, o.Outbox().Add(o.ctx, added))
+	gone := append(added[:1:1], store.Event{AppID: "nobody", Lane: "nobody/x", Source: store.EventQueue, Payload: json.RawMessage(`{}`)})
+	gone[0].ID = ""
+	notFound(t, o.Outbox().Add(o.ctx, gone), "app")
+	n, err := o.Outbox().Count(o.ctx, o.appID, 100)
+	require.NoError(t, err)
+	require.Equal(t, 12, n, "all or none")
+
+	x, y := o.lane("x"), o.lane("y")
+	own := []string{}
+	var leased time.Time
+	for i, c := range []struct {
+		limit, most int
+		together    bool
+		want        int
+		full        bool
+		retry       bool // one of those claimed before
+	}{
+		{limit: 2, most: 5, want: 2},
+		{limit: 3, most: 5, want: 3},
+		{limit: 1, most: 5, want: 0, full: true},
+		{limit: 4, most: 8, want: 3, full: true},
+		{limit: 4, most: 8, want: 1, full: true, retry: true},
+		{limit: 10, most: 4, together: true, want: 0, full: true}, // 4 tokens have some
+		{limit: 10, most: 6, together: true, want: 4},             // those that are left, and one that was tried again
+		{limit: 2, most: 100, want: 1},
+		{limit: 2, most: 100, want: 0},
+	} {
+		token := fmt.Sprint(i)
+		turn := store.Turn{Claims: []store.Claim{
+			{Lane: x, Token: token, Limit: c.limit, MaxRunning: c.most, Together: c.together, Leased: leased},
+			{Lane: y, Token: "y" + token, Limit: 1, MaxRunning: 1},
+		}}
+		if c.retry {
+			turn.Settlements = []store.Settlement{{EventID: own[0], Token: "0", Retry: &store.RetryAt{}}}
+		}
+		if i == 7 { // and again, so that one is left
+			turn.Settlements = []store.Settlement{{EventID: own[1], Token: "0", Retry: &store.RetryAt{}}}
+		}
+		turned := o.turn(t, turn)
+		got := idsOf(turned.Claimed[token])
+		require.Len(t, got, c.want, "claim %d", i)
+		require.Equal(t, c.full, slices.Contains(turned.Full, x), "claim %d", i)
+		require.NotContains(t, turned.Full, y)
+		require.Empty(t, turned.Busy)
+		require.Zero(t, turned.Void)
+		leased = turned.Leased[x]
+		require.False(t, leased.IsZero())
+		if i == 0 {
+			own = got
+		}
+	}
+	done := o.turn(t, store.Turn{Settlements: []store.Settlement{{EventID: own[0], Token: "0"}, {EventID: own[1], Token: "7"}, {EventID: "nobody", Token: "7"}}})
+	require.Equal(t, 2, done.Void, "one is under another token, and one is not there")
 }
 
 // A lease that has ended is another's to take; one that is renewed has not.
