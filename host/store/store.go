@@ -52,6 +52,7 @@ type Store interface {
 	Idempotency() Idempotency
 	Topics() Topics
 	Published() PublishedLog
+	Audit() Audit
 
 	// InTx runs fn in one transaction: all that fn does through tx is kept when fn returns nil, and
 	// none of it otherwise. InTx returns fn's error as it is. Transactions exclude each other and

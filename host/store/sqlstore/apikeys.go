@@ -54,6 +54,7 @@ func (a apiKeys) Create(ctx context.Context, key store.APIKey) (store.APIKey, er
 		key.ExpiresAt = cut(key.ExpiresAt)
 	}
 	err := a.s.change(ctx, "create api key", func(tx queryer) error {
+		note(tx, noted{kind: "api-key", appID: key.AppID, id: key.ID, after: key})
 		if err := must(ctx, tx, "user", userExists, key.UserID); err != nil {
 			return err
 		}
@@ -101,5 +102,10 @@ func (a apiKeys) Touch(ctx context.Context, id string, at time.Time) error {
 }
 
 func (a apiKeys) Delete(ctx context.Context, id string) error {
-	return deleteOne(ctx, a.s.writer(), "api key", apiKeyDelete, id)
+	return a.s.join(ctx, "delete api key", func(s *sqlStore) error {
+		before := was(s.tx, func() (store.APIKey, error) { return one(ctx, s.tx, "api key", scanAPIKey, apiKeyGet, id) })
+		key, _ := before.(store.APIKey)
+		note(s.tx, noted{kind: "api-key", appID: key.AppID, id: id, before: before})
+		return deleteOne(ctx, s.tx, "api key", apiKeyDelete, id)
+	})
 }

@@ -16,6 +16,9 @@ type mutation struct {
 
 // tell tells those who listen what became of what is changed; nil stands for nothing.
 func (m mutation) tell(ctx context.Context, operation store.ChangeOperation, now, before json.RawMessage) error {
+	if m.tx != nil {
+		m.tx.wrote = true
+	}
 	if !m.heard {
 		return nil
 	}
@@ -39,6 +42,7 @@ func (s *sqlStore) mutation(about store.Change) mutation {
 	if s.tx.audience == nil {
 		s.tx.audience = s.db.Listeners.Enter()
 	}
+	note(s.tx, noted{kind: string(about.Source), appID: about.AppID, id: about.Collection + "/" + about.Key})
 	return mutation{s, about, s.tx.audience.Listens(about.AppID, about.Source, about.Collection)}
 }
 
@@ -50,9 +54,9 @@ func (s *sqlStore) mutate(ctx context.Context, op string, about store.Change, fn
 }
 
 // mutateAlone is mutate for an fn that, if nobody is to be told, is one statement by writer(): that
-// runs without a transaction.
+// runs without a transaction, unless there is an entry to be written.
 func (s *sqlStore) mutateAlone(ctx context.Context, op string, about store.Change, fn func(m mutation) error) error {
-	if s.tx == nil {
+	if s.tx == nil && !store.DeedOf(ctx).Open() {
 		if alone, err := s.unheard(ctx, op, about, fn); alone {
 			return err
 		}
