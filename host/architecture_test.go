@@ -157,7 +157,7 @@ var roof = []string{"host/cmd/picloud", "host/cmd/rhai", "host/cli/...", "host/s
 // notYet are rooms of later parts, which nobody has built.
 var notYet = []string{
 	"host/dashboard", "host/reference", "host/identity", "host/secrets",
-	"host/domains", "host/audit",
+	"host/domains",
 }
 
 // knownExceptions are what is wrong and known, as the test words it. It should be empty; one that

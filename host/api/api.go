@@ -16,6 +16,7 @@ import (
 
 	"github.com/picloud/picloud/host/api/contract"
 	"github.com/picloud/picloud/host/api/problem"
+	"github.com/picloud/picloud/host/audit"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/catalog"
 	"github.com/picloud/picloud/host/docs"
@@ -38,6 +39,7 @@ type Config struct {
 	Files          *files.Service
 	Catalog        *catalog.Catalog
 	Events         *events.Emitter
+	Audit          *audit.Service // nil: one that keeps what it records for ever
 	MaxBodyBytes   int64          // of a request, uploads of files and plugins excepted
 	MaxPluginBytes int64          // of a plugin's module; 0: 16 MiB
 	Quotas         store.AppUsage // what an app may have; 0: no bound
@@ -58,6 +60,7 @@ type API struct {
 	docs       *docs.Service
 	files      *files.Service
 	catalog    *catalog.Catalog
+	audit      *audit.Service
 	maxBody    int64
 	maxPlugin  int64
 	quotas     store.AppUsage
@@ -74,9 +77,12 @@ type API struct {
 
 // New makes the API, to be mounted.
 func New(c Config) *API {
+	if c.Audit == nil {
+		c.Audit = audit.New(audit.Config{Store: c.Store, Show: Shown, Log: c.Logger})
+	}
 	return &API{
 		store: c.Store, authority: c.Authority, executions: c.Executions, catalog: c.Catalog,
-		kv: c.KV, docs: c.Docs, files: c.Files,
+		kv: c.KV, docs: c.Docs, files: c.Files, audit: c.Audit,
 		maxBody: c.MaxBodyBytes, maxPlugin: cmp.Or(c.MaxPluginBytes, 16<<20), quotas: c.Quotas, version: c.Version, log: c.Logger,
 		events: c.Events, triggerRetry: c.TriggerRetry, triggerConcurrency: c.TriggerConcurrency,
 	}
@@ -120,6 +126,7 @@ func (a *API) Mount(app *fiber.App) {
 	a.mountKV(admin)
 	a.mountDocs(admin)
 	a.mountFiles(admin)
+	a.mountAudit(admin)
 	a.refine(admin.OpenAPI())
 	a.compiled.Do(func() { a.contract = contractOf(admin.OpenAPI()) }) // the same for all apps
 	app.Get(problem.Types, problemTypes)

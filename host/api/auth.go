@@ -18,6 +18,7 @@ func (a *API) mountAuth(admin huma.API) {
 }
 
 func (a *API) login(ctx context.Context, in *struct{ Body wire.Login }) (*body[wire.Token], error) {
+	a.claims(ctx, in.Body.Username)
 	login, err := a.authority.Login(ctx, authz.LoginRequest{
 		Username: in.Body.Username, Password: in.Body.Password, Address: front.NetworkOf(ctx).String(), Device: in.Body.Device,
 	})

@@ -32,14 +32,16 @@ const (
 	LogRead       Capability = "log.read" // executions, log lines, full error texts
 	DataRead      Capability = "data.read"
 	DataWrite     Capability = "data.write"
+	AuditRead     Capability = "audit.read" // what was changed, and by whom
 )
 
 // Capabilities on the instance.
 const (
 	AppCreate    Capability = "app.create"
 	UsersManage  Capability = "users.manage"
-	OwnersManage Capability = "owners.manage" // make and unmake owners
-	KeysManage   Capability = "keys.manage"   // one's own API keys
+	OwnersManage Capability = "owners.manage"  // make and unmake owners
+	KeysManage   Capability = "keys.manage"    // one's own API keys
+	AuditReadAll Capability = "audit.read_all" // of all apps, and of what belongs to none
 )
 
 // Scope is a bundle of capabilities that an API key may carry.
@@ -69,10 +71,10 @@ func (s capabilitySet) has(c Capability) bool { return slices.Contains(s, c) }
 var (
 	viewer   = capabilitySet{AppRead, ScriptRead, RouteRead, LogRead, DataRead}
 	editor   = slices.Concat(viewer, capabilitySet{ScriptWrite, ScriptDelete, ScriptExecute, RouteWrite, DataWrite})
-	appAdmin = slices.Concat(editor, capabilitySet{AppUpdate, AppDelete, MembersManage, DomainsManage})
+	appAdmin = slices.Concat(editor, capabilitySet{AppUpdate, AppDelete, MembersManage, DomainsManage, AuditRead})
 
 	member = capabilitySet{KeysManage}
-	admin  = slices.Concat(member, appAdmin, capabilitySet{AppCreate, UsersManage}) // in every app
+	admin  = slices.Concat(member, appAdmin, capabilitySet{AppCreate, UsersManage, AuditReadAll}) // in every app
 	owner  = slices.Concat(admin, capabilitySet{OwnersManage})
 )
 
@@ -92,5 +94,5 @@ var ofScope = map[Scope]capabilitySet{
 	ScopeLogRead:       {AppRead, LogRead},
 	ScopeDomainManage:  {AppRead, RouteRead, DomainsManage},
 	ScopeAppAdmin:      appAdmin,
-	ScopeInstanceAdmin: {AppRead, AppCreate, UsersManage, OwnersManage},
+	ScopeInstanceAdmin: {AppRead, AppCreate, UsersManage, OwnersManage, AuditReadAll},
 }

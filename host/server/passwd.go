@@ -8,6 +8,8 @@ import (
 	"os"
 	"strings"
 
+	"github.com/picloud/picloud/host/api"
+	"github.com/picloud/picloud/host/audit"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/config"
 	"github.com/picloud/picloud/host/fault"
@@ -43,7 +45,8 @@ func SetPassword(ctx context.Context, at *config.Location, username, password st
 	if err != nil {
 		return err
 	}
-	return authz.SetPassword(ctx, db, user.ID, password)
+	record := audit.New(audit.Config{Store: db, Show: api.Shown})
+	return authz.SetPassword(record.System(ctx, "passwd"), db, user.ID, password)
 }
 
 // unknownUser says which users there are, at least the first.

@@ -81,6 +81,10 @@ func Exercise(t *testing.T, fresh func(tb testing.TB) Opener) {
 		{"Published", onOne(testPublished)},
 		{"LateCommits", onOne(testLateCommits)},
 		{"PublishedListening", testPublishedListening},
+		{"Audit", onOne(testAudit)},
+		{"AuditUnheard", onUnheard(testAudit)},
+		{"AuditOnce", onOne(testAuditOnce)},
+		{"AuditQueries", onOne(testAuditQueries)},
 	} {
 		t.Run(topic.name, func(t *testing.T) { topic.test(t, fresh) })
 	}
