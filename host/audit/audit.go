@@ -7,6 +7,7 @@
 package audit
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -14,7 +15,6 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -89,35 +89,52 @@ func (s *Service) deed(entry store.AuditEntry) *store.Deed {
 	return deed
 }
 
-// show writes what may be read of a row. What is too much loses its largest fields.
-func (s *Service) show(row any) (json.RawMessage, bool) {
+// show writes what may be read of a row that becomes another. What is too much loses its largest fields.
+func (s *Service) show(before, after any) (was, is json.RawMessage, truncated bool) {
+	old, current := s.fieldsOf(before), s.fieldsOf(after)
+	for name, value := range old {
+		if now, stays := current[name]; stays && bytes.Equal(value, now) {
+			delete(old, name)
+			delete(current, name)
+		}
+	}
+	was, cutBefore := bounded(old)
+	is, cutAfter := bounded(current)
+	return was, is, cutBefore || cutAfter
+}
+
+// fieldsOf is what may be read of a row, field by field; nil for nothing.
+func (s *Service) fieldsOf(row any) (fields map[string]json.RawMessage) {
 	if row == nil {
-		return nil, false
+		return nil
 	}
 	shown := s.config.Show(row)
 	if shown == nil {
-		return nil, false
+		return nil
 	}
 	text, err := json.Marshal(shown)
-	if err != nil {
+	if err == nil {
+		err = json.Unmarshal(text, &fields)
+	}
+	if err != nil { // a fault of ours, for which nothing need fail
 		s.config.Log.Error("an object cannot be recorded", "error", err)
-		return nil, true
 	}
-	if len(text) <= MaxShownBytes {
-		return text, false
+	return fields
+}
+
+// bounded writes fields, but for the largest if all are too much.
+func bounded(fields map[string]json.RawMessage) (text json.RawMessage, truncated bool) {
+	if fields == nil {
+		return nil, false
 	}
-	var fields map[string]json.RawMessage
-	if json.Unmarshal(text, &fields) != nil {
-		return nil, true
+	for {
+		text, err := json.Marshal(fields)
+		if err == nil && len(text) <= MaxShownBytes || len(fields) == 0 {
+			return text, truncated
+		}
+		delete(fields, slices.MaxFunc(slices.Sorted(maps.Keys(fields)), func(a, b string) int { return cmp.Compare(len(fields[a]), len(fields[b])) }))
+		truncated = true
 	}
-	for len(text) > MaxShownBytes && len(fields) > 0 {
-		largest := slices.MaxFunc(slices.Collect(maps.Keys(fields)), func(a, b string) int {
-			return cmp.Or(cmp.Compare(len(fields[a]), len(fields[b])), strings.Compare(a, b))
-		})
-		delete(fields, largest)
-		text, _ = json.Marshal(fields) // of what was JSON
-	}
-	return text, true
 }
 
 // Refused records that what a context's deed is about was refused: for want of a right, or, if it

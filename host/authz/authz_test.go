@@ -77,7 +77,7 @@ func TestRoles(t *testing.T) {
 	}{
 		{AppRead, "ann ed vi"}, {ScriptRead, "ann ed vi"}, {RouteRead, "ann ed vi"}, {LogRead, "ann ed vi"}, {DataRead, "ann ed vi"},
 		{ScriptWrite, "ann ed"}, {ScriptDelete, "ann ed"}, {ScriptExecute, "ann ed"}, {RouteWrite, "ann ed"}, {DataWrite, "ann ed"},
-		{AppUpdate, "ann"}, {AppDelete, "ann"}, {MembersManage, "ann"}, {DomainsManage, "ann"},
+		{AppUpdate, "ann"}, {AppDelete, "ann"}, {MembersManage, "ann"}, {DomainsManage, "ann"}, {AuditRead, "ann"},
 	} {
 		for name, user := range h.users {
 			p := &Principal{User: user}
@@ -91,6 +91,7 @@ func TestRoles(t *testing.T) {
 		holders    string
 	}{
 		{AppCreate, "owner admin"}, {UsersManage, "owner admin"}, {OwnersManage, "owner"}, {KeysManage, "owner admin ann ed vi stranger"}, {AppRead, "owner admin"},
+		{AuditReadAll, "owner admin"},
 	} {
 		for name, user := range h.users {
 			assert.Equal(t, strings.Contains(" "+c.holders+" ", " "+name+" "), (&Principal{User: user}).May(c.capability), "%s %s", name, c.capability)

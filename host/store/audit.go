@@ -45,8 +45,8 @@ type AuditEntry struct {
 	Kind      string // of the object: "script", "kv"
 	Object    string // its id or name, of data the collection and the key: "orders/42"; "" for none
 	AppID     string // "" for none
-	// Before and After are the object without secrets, as JSON; nil: it was not there, is not any more,
-	// or is not recorded.
+	// Before and After are the object without secrets, as JSON, of a change those fields alone that
+	// differ; nil: it was not there, is not any more, or is not recorded.
 	Before, After json.RawMessage
 	Truncated     bool // Before or After lacks what would have been too much
 	Count         int  // how often it happened, from 1
@@ -84,9 +84,9 @@ type Audit interface {
 //
 // All methods may be called on nil, which records nothing, and at the same time.
 type Deed struct {
-	// Show returns what is recorded of a row, of a type of this package, and whether that is not all; nil
-	// for nothing. nil: nothing of any row is recorded.
-	Show func(row any) (shown json.RawMessage, truncated bool)
+	// Show returns what is recorded of a row that becomes another, both of a type of this package or nil,
+	// and whether that is not all. nil: nothing of any row is recorded.
+	Show func(before, after any) (shownBefore, shownAfter json.RawMessage, truncated bool)
 
 	mu    sync.Mutex
 	entry AuditEntry

@@ -21,8 +21,8 @@ type AuditEntry struct {
 	Kind      string          `json:"kind,omitempty" doc:"Of the object: app, script, route, kv, docs, ..."`
 	Object    string          `json:"object,omitempty" doc:"Id or name of what was changed; of data, collection and key"`
 	AppID     string          `json:"app_id,omitempty"`
-	Before    json.RawMessage `json:"before,omitempty" doc:"The object before, without secrets; absent: it was not there, or is not recorded"`
-	After     json.RawMessage `json:"after,omitempty" doc:"The object afterwards, without secrets; absent: it is not there any more, or is not recorded"`
+	Before    json.RawMessage `json:"before,omitempty" doc:"The object before, without secrets; of a change, what is different; absent: it was not there, or is not recorded"`
+	After     json.RawMessage `json:"after,omitempty" doc:"The object afterwards, without secrets; of a change, what is different; absent: it is not there any more, or is not recorded"`
 	Truncated bool            `json:"truncated,omitempty" doc:"before or after lacks its largest fields: it has 16 KiB at most"`
 	Count     int             `json:"count" minimum:"1" doc:"How often it happened: refusals that repeat are counted"`
 }

@@ -189,10 +189,7 @@ func (s *sqlStore) commit(ctx context.Context, tx *transaction) (err error) {
 			entry.AppID = n.appID
 		}
 		if tx.deed.Show != nil {
-			var cutBefore, cutAfter bool
-			entry.Before, cutBefore = tx.deed.Show(n.before)
-			entry.After, cutAfter = tx.deed.Show(n.after)
-			entry.Truncated = entry.Truncated || cutBefore || cutAfter
+			entry.Before, entry.After, entry.Truncated = tx.deed.Show(n.before, n.after)
 		}
 	}
 	if err := s.db.addAudit(ctx, tx, entry); err != nil {

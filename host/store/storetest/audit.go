@@ -21,7 +21,7 @@ func (s subject) deedOf(action string) context.Context {
 		Actor: store.ActorKey, UserID: "u", Username: "ada", KeyID: "k", Address: "192.0.2.1", RequestID: "r", Action: action, Outcome: store.OutcomeDone,
 		Kind: "thing", Object: "as asked",
 	})
-	deed.Show = func(row any) (json.RawMessage, bool) {
+	show := func(row any) json.RawMessage {
 		text := ""
 		switch row := row.(type) {
 		case store.App:
@@ -41,10 +41,11 @@ func (s subject) deedOf(action string) context.Context {
 		case store.Member:
 			text = "member " + string(row.Role)
 		default:
-			return nil, false
+			return nil
 		}
-		return json.RawMessage(fmt.Sprintf("%q", text)), false
+		return json.RawMessage(fmt.Sprintf("%q", text))
 	}
+	deed.Show = func(before, after any) (json.RawMessage, json.RawMessage, bool) { return show(before), show(after), false }
 	return store.WithDeed(s.ctx, deed)
 }
 
