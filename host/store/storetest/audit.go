@@ -45,7 +45,9 @@ func (s subject) deedOf(action string) context.Context {
 		}
 		return json.RawMessage(fmt.Sprintf("%q", text))
 	}
-	deed.Show = func(before, after any) (json.RawMessage, json.RawMessage, bool) { return show(before), show(after), false }
+	deed.Show = func(before, after any) (json.RawMessage, json.RawMessage, bool) {
+		return show(before), show(after), false
+	}
 	return store.WithDeed(s.ctx, deed)
 }
 
