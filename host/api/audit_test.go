@@ -21,8 +21,14 @@ import (
 	"github.com/picloud/picloud/host/store"
 )
 
-// unchanged are operations whose sample changes nothing, and why.
-var unchanged = map[string]string{}
+// unchanged are operations whose sample changes nothing, and why. TestAuditOfMany has other requests
+// for them.
+var unchanged = map[string]string{
+	"clear-queue":         "there is no message",
+	"set-topic":           "it is so already",
+	"replay-dead-letters": "none is of the source",
+	"purge-dead-letters":  "none is of the source",
+}
 
 // checkRecorded looks for what the sample of an operation, whose request has the operation's id, has
 // left in the record: exactly one entry if it changes something, which has no secret, and else none.
@@ -207,6 +213,39 @@ func TestAuditOfRefusals(t *testing.T) {
 	made := s.record("?object=" + key.ID)[0]
 	assert.Equal(t, "create-api-key", made.Action)
 	assert.NotContains(t, string(made.After), key.Key)
+}
+
+// What is done to many things at a time, in as many transactions, is one entry.
+func TestAuditOfMany(t *testing.T) {
+	s := newSite(t)
+	app := s.App("shop")
+	s.Script("shop", "main", "1")
+	for range 3 {
+		do[wire.EventMade](s, "POST", "apps/shop/queues/kept/messages", `{"message":1}`, 202)
+	}
+	for _, c := range []struct{ action, method, path, body, kind, object string }{
+		{"clear-queue", "DELETE", "apps/shop/queues/kept/messages", "", "message", "kept"},
+		{"clear-queue", "DELETE", "apps/shop/queues/kept/messages", "", "", ""}, // of which nothing is left
+		{"set-topic", "PUT", "apps/shop/topics/news", `{"access":"public"}`, "topic", "news"},
+		{"set-topic", "PUT", "apps/shop/topics/news", `{"access":"public"}`, "", ""},
+		{"replay-dead-letters", "POST", "apps/shop/dead-letters:replay", `{}`, "dead-letter", "the first"},
+		{"purge-dead-letters", "POST", "apps/shop/dead-letters:purge", `{"resolved":true}`, "dead-letter", ""},
+		{"purge-dead-letters", "POST", "apps/shop/dead-letters:purge", `{"resolved":true}`, "", ""},
+	} {
+		if c.action == "replay-dead-letters" {
+			c.object = slices.Max([]string{s.deadLetter(app.ID), s.deadLetter(app.ID), s.deadLetter(app.ID)}) // the first to be listed
+		}
+		before := s.record("?limit=1000")
+		got := s.Admin(s.Token, c.method, c.path, c.body)
+		require.Less(t, got.StatusCode, 300, "%s", got.Content)
+		after := s.record("?limit=1000")
+		if c.kind == "" {
+			assert.Equal(t, before, after, "%s changes nothing", c.action)
+			continue
+		}
+		require.Len(t, after, len(before)+1, c.action)
+		assert.Equal(t, []string{c.action, c.kind, c.object, app.ID}, []string{after[0].Action, after[0].Kind, after[0].Object, after[0].AppID})
+	}
 }
 
 // What a script does is told by its execution, and not as a deed of who runs it.

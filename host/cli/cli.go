@@ -19,6 +19,7 @@ type Commands struct {
 	Events      EventsCmd      `cmd:"" help:"List, show, retry, delete, pause and watch what is to be delivered."`
 	Queues      QueuesCmd      `cmd:"" help:"List queues and their messages, push and clear."`
 	DeadLetters DeadLettersCmd `cmd:"" help:"List, show, replay, resolve and delete what could not be delivered."`
+	Audit       AuditCmd       `cmd:"" help:"List, export and watch what was changed, and by whom."`
 	Topics      TopicsCmd      `cmd:"" help:"List, set and delete the topics that can be subscribed to from outside."`
 	KV          KVCmd          `cmd:"" name:"kv" help:"Browse, change, export and import an app's keys and values."`
 	Docs        DocsCmd        `cmd:"" help:"Browse, change, export and import an app's documents."`

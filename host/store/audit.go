@@ -80,7 +80,7 @@ type Audit interface {
 // A Deed is something that somebody does, which is to be recorded. With a deed in its context
 // ([WithDeed]), the first transaction that changes something writes the entry too, so that there is no
 // change without its entry and no entry without its change. What is changed in later transactions of
-// the same deed follows from the first, and is not told again.
+// the same deed follows from the first, and is not told again; of many objects the entry names the first.
 //
 // All methods may be called on nil, which records nothing, and at the same time.
 type Deed struct {
