@@ -91,11 +91,18 @@ func (s *Service) deed(entry store.AuditEntry) *store.Deed {
 
 // show writes what may be read of a row that becomes another. What is too much loses its largest fields.
 func (s *Service) show(before, after any) (was, is json.RawMessage, truncated bool) {
-	old, current := s.fieldsOf(before), s.fieldsOf(after)
-	for name, value := range old {
-		if now, stays := current[name]; stays && bytes.Equal(value, now) {
-			delete(old, name)
-			delete(current, name)
+	was, is = s.text(before), s.text(after)
+	changed := was != nil && is != nil
+	if !changed && max(len(was), len(is)) <= MaxShownBytes {
+		return was, is, false
+	}
+	old, current := fieldsOf(was), fieldsOf(is)
+	if changed {
+		for name, value := range old {
+			if now, stays := current[name]; stays && bytes.Equal(value, now) {
+				delete(old, name)
+				delete(current, name)
+			}
 		}
 	}
 	was, cutBefore := bounded(old)
@@ -103,8 +110,8 @@ func (s *Service) show(before, after any) (was, is json.RawMessage, truncated bo
 	return was, is, cutBefore || cutAfter
 }
 
-// fieldsOf is what may be read of a row, field by field; nil for nothing.
-func (s *Service) fieldsOf(row any) (fields map[string]json.RawMessage) {
+// text is what may be read of a row, as JSON; nil for nothing.
+func (s *Service) text(row any) json.RawMessage {
 	if row == nil {
 		return nil
 	}
@@ -113,12 +120,16 @@ func (s *Service) fieldsOf(row any) (fields map[string]json.RawMessage) {
 		return nil
 	}
 	text, err := json.Marshal(shown)
-	if err == nil {
-		err = json.Unmarshal(text, &fields)
-	}
 	if err != nil { // a fault of ours, for which nothing need fail
 		s.config.Log.Error("an object cannot be recorded", "error", err)
+		return nil
 	}
+	return text
+}
+
+// fieldsOf are the fields of an object; nil for none.
+func fieldsOf(text json.RawMessage) (fields map[string]json.RawMessage) {
+	_ = json.Unmarshal(text, &fields) // what is shown is an object
 	return fields
 }
 

@@ -20,7 +20,7 @@ type flood struct {
 }
 
 // source is what refusals have in common that are counted together.
-type source struct{ action, reason, userID, keyID, address string }
+type source struct{ action, userID, keyID, address string }
 
 type tally struct {
 	repeated map[source]store.AuditEntry // the last of each, with the number of those after the first
@@ -39,7 +39,7 @@ func (f *flood) admit(entry store.AuditEntry) bool {
 		}
 		f.counts[entry.Outcome] = t
 	}
-	key := source{entry.Action, entry.Reason, entry.UserID, entry.KeyID, entry.Address}
+	key := source{entry.Action, entry.UserID, entry.KeyID, entry.Address}
 	before, seen := t.repeated[key]
 	switch {
 	case seen:

@@ -41,13 +41,6 @@ CREATE TRIGGER audit_kept BEFORE DELETE ON audit WHEN old.at >= (SELECT value FR
 END;
 -- +goose StatementEnd
 
--- INSERT OR REPLACE deletes without the trigger above.
--- +goose StatementBegin
-CREATE TRIGGER audit_new BEFORE INSERT ON audit WHEN EXISTS (SELECT 1 FROM audit WHERE at = new.at AND id = new.id) BEGIN
-    SELECT RAISE(ABORT, 'an entry of the audit cannot be replaced');
-END;
--- +goose StatementEnd
-
 -- +goose Down
 
 DROP TABLE audit;
