@@ -87,8 +87,14 @@ const (
 	OpTransactionCommit   Op = 91
 	OpTransactionRollback Op = 92
 
+	// OpSecretsGet reads a secret of the app, OpSecretsHas tells whether there is one, and
+	// OpSecretsList the names of all.
+	OpSecretsGet  Op = 95
+	OpSecretsHas  Op = 96
+	OpSecretsList Op = 97
+
 	// OpEnd is above every operation's number.
-	OpEnd = OpTransactionRollback + 1
+	OpEnd = OpSecretsList + 1
 )
 
 // MaxInvokeDepth is how deep invocations nest: the execution that a request or an event
@@ -110,6 +116,7 @@ const (
 	AppHTTPRequest Capability = "AppHttpRequest"
 	AppEventsRead  Capability = "AppEventsRead"  // see dead letters
 	AppEventsWrite Capability = "AppEventsWrite" // push, publish, let subscribe, replay and resolve
+	AppSecretRead  Capability = "AppSecretRead"  // read secrets
 )
 
 // Operation is one row of the contract: everything both kinds of guest and the
@@ -181,6 +188,9 @@ var Operations = []Operation{
 	{Op: OpDeadLettersReplay, Name: "dead_letters.replay", Request: "DeadLettersGetRequest", Response: "DeadLettersReplayResponse", Capability: AppEventsWrite, InTransaction: true, Since: "1.0"},
 	{Op: OpDeadLettersResolve, Name: "dead_letters.resolve", Request: "DeadLettersResolveRequest", Response: "DeadLettersResolveResponse", Capability: AppEventsWrite, InTransaction: true, Since: "1.0"},
 	{Op: OpPubSubToken, Name: "pubsub.token", Request: "PubSubTokenRequest", Response: "PubSubTokenResponse", Capability: AppEventsWrite, InTransaction: true, Since: "1.0"},
+	{Op: OpSecretsGet, Name: "secrets.get", Request: "SecretsGetRequest", Response: "SecretsGetResponse", Capability: AppSecretRead, InTransaction: true, Since: "1.0"},
+	{Op: OpSecretsHas, Name: "secrets.has", Request: "SecretsGetRequest", Response: "SecretsHasResponse", Capability: AppSecretRead, InTransaction: true, Since: "1.0"},
+	{Op: OpSecretsList, Name: "secrets.list", Request: "SecretsListRequest", Response: "SecretsListResponse", Capability: AppSecretRead, InTransaction: true, Since: "1.0"},
 }
 
 // Lookup finds the row of op; ok is false for a number that is not in the table.

@@ -372,3 +372,27 @@ type TransactionResponse struct {
 	// again, and what was done in it done again.
 	Again bool `msg:"again"`
 }
+
+// SecretsGetRequest is the request of [OpSecretsGet] and [OpSecretsHas].
+type SecretsGetRequest struct {
+	Name string `msg:"name"`
+}
+
+// SecretsGetResponse is the response of [OpSecretsGet].
+type SecretsGetResponse struct {
+	Found bool   `msg:"found"`
+	Value string `msg:"value,omitempty"` // absent unless found
+}
+
+// SecretsHasResponse is the response of [OpSecretsHas].
+type SecretsHasResponse struct {
+	Found bool `msg:"found"`
+}
+
+// SecretsListRequest is the request of [OpSecretsList].
+type SecretsListRequest struct{}
+
+// SecretsListResponse is the response of [OpSecretsList].
+type SecretsListResponse struct {
+	Names []string `msg:"names"` // in their order
+}

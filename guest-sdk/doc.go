@@ -52,7 +52,7 @@
 // # What a plugin reaches
 //
 // A plugin has no files, environment or network but what the packages kv, docs, files and http give
-// it, and sends messages with queue and pubsub. Its stdout, its stderr and package log go to the execution's log.
+// it, and sends messages with queue and pubsub. What an administrator has set for it, secrets reads. Its stdout, its stderr and package log go to the execution's log.
 //
 // Package sdktest runs a plugin's code in go test, without WebAssembly, against the server's own
 // services.

@@ -26,6 +26,7 @@ import (
 	"github.com/picloud/picloud/guest-sdk/jwt"
 	"github.com/picloud/picloud/guest-sdk/kv"
 	"github.com/picloud/picloud/guest-sdk/log"
+	"github.com/picloud/picloud/guest-sdk/secrets"
 )
 
 // requests are the messages that [abi.Operations] names.
@@ -36,6 +37,7 @@ var requests = []any{
 	abi.CryptoVerifyRequest{}, abi.CryptoHashPasswordRequest{}, abi.CryptoVerifyPasswordRequest{}, abi.JWTSignRequest{}, abi.JWTVerifyRequest{}, abi.GzipRequest{},
 	abi.QueuePushRequest{}, abi.PubSubPublishRequest{}, abi.PubSubTokenRequest{}, abi.InvokeAsyncRequest{},
 	abi.DeadLettersListRequest{}, abi.DeadLettersGetRequest{}, abi.DeadLettersResolveRequest{},
+	abi.SecretsGetRequest{}, abi.SecretsListRequest{},
 	abi.RequestSaveFileRequest{}, abi.StreamStartRequest{}, abi.StreamWriteRequest{}, abi.StreamEventRequest{},
 }
 
@@ -65,6 +67,7 @@ func TestOperations(t *testing.T) {
 	fields := map[string][]string{}
 	for _, request := range requests {
 		message := reflect.TypeOf(request)
+		fields[message.Name()] = []string{}
 		for i := range message.NumField() {
 			field, _, _ := strings.Cut(message.Field(i).Tag.Get("msg"), ",")
 			fields[message.Name()] = append(fields[message.Name()], field)
@@ -95,6 +98,18 @@ type visit struct {
 
 // useEverything calls each function of the SDK and checks what it returns.
 func useEverything(t *testing.T, host *Host) {
+	host.SetSecret("mail-key", "k-123456")
+	key, found, err := secrets.Get("mail-key")
+	require.NoError(t, err)
+	assert.True(t, found)
+	assert.Equal(t, "k-123456", key)
+	found, err = secrets.Has("other-key")
+	require.NoError(t, err)
+	assert.False(t, found)
+	names, err := secrets.List()
+	require.NoError(t, err)
+	assert.Equal(t, []string{"mail-key"}, names)
+
 	log.Info("hello", map[string]int{"n": 1})
 	log.Error("twice", 1, "two")
 	log.Warn("odd", func() {})

@@ -13,8 +13,10 @@ package sdktest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"os"
@@ -36,6 +38,7 @@ import (
 	"github.com/picloud/picloud/host/form"
 	"github.com/picloud/picloud/host/hostcalls"
 	"github.com/picloud/picloud/host/kv"
+	"github.com/picloud/picloud/host/secrets"
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/sqlite"
 )
@@ -50,6 +53,7 @@ type Host struct {
 	invocation abi.Invocation
 	scripts    map[string]func(args sdk.Value) (any, error)
 	events     *recorder
+	secrets    *secrets.Service
 	observe    func(row abi.Operation, request msgp.Raw) // nil but in the SDK's own tests
 }
 
@@ -125,9 +129,12 @@ func Open(dir string) (_ *Host, err error) {
 		return nil, err
 	}
 	h.client = fetch.New(fetch.Config{Version: "test", AllowPrivate: true})
+	if h.secrets, err = secrets.New(ctx, secrets.Config{Store: h.db.Secrets(), File: filepath.Join(dir, secrets.FileName), Log: slog.New(slog.DiscardHandler)}); err != nil {
+		return nil, err
+	}
 	h.dispatcher = hostcalls.New(hostcalls.Config{Services: hostcalls.Services{
 		KV: kv.New(kv.Config{Store: h.db.KV()}), Docs: docs.New(docs.Config{Store: h.db.Docs()}), Files: stored, HTTP: h.client, Events: h.events,
-		Transactions: h.db,
+		Transactions: h.db, Secrets: h.secrets,
 	}})
 	app, err := h.db.Apps().Create(ctx, store.App{Slug: "test", Name: "test"})
 	if err != nil {
@@ -140,6 +147,9 @@ func Open(dir string) (_ *Host, err error) {
 	h.scope = &hostcalls.Scope{
 		ExecutionID: h.invocation.ExecutionID, AppID: app.ID, ScriptID: h.invocation.ScriptID, ScriptName: h.invocation.ScriptName,
 		Log: &hostcalls.Log{}, Started: time.Now(), Now: time.Now, Invoke: h.invoke,
+	}
+	h.scope.Log.Hide = func(message string, data json.RawMessage) (string, json.RawMessage) {
+		return h.dispatcher.Hide(ctx, h.scope, message, data)
 	}
 	for _, row := range abi.Operations {
 		h.scope.Capabilities = append(h.scope.Capabilities, row.Capability)
@@ -360,6 +370,13 @@ func (h *Host) Log() (lines []Line) {
 		lines = append(lines, Line{string(line.Level), line.Message, sdk.Value(line.Data)})
 	}
 	return lines
+}
+
+// SetSecret gives the app a secret. It panics for a name or a value that the server would refuse.
+func (h *Host) SetSecret(name, value string) {
+	if _, err := h.secrets.Set(context.Background(), h.scope.AppID, name, value); err != nil {
+		panic(err)
+	}
 }
 
 // Deny takes capabilities away from the execution: "AppKvWrite".

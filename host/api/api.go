@@ -26,6 +26,7 @@ import (
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/front"
 	"github.com/picloud/picloud/host/kv"
+	"github.com/picloud/picloud/host/secrets"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -37,6 +38,7 @@ type Config struct {
 	KV             *kv.Service
 	Docs           *docs.Service
 	Files          *files.Service
+	Secrets        *secrets.Service
 	Catalog        *catalog.Catalog
 	Events         *events.Emitter
 	Audit          *audit.Service // nil: one that keeps what it records for ever
@@ -59,6 +61,7 @@ type API struct {
 	kv         *kv.Service
 	docs       *docs.Service
 	files      *files.Service
+	secrets    *secrets.Service
 	catalog    *catalog.Catalog
 	audit      *audit.Service
 	maxBody    int64
@@ -82,7 +85,7 @@ func New(c Config) *API {
 	}
 	return &API{
 		store: c.Store, authority: c.Authority, executions: c.Executions, catalog: c.Catalog,
-		kv: c.KV, docs: c.Docs, files: c.Files, audit: c.Audit,
+		kv: c.KV, docs: c.Docs, files: c.Files, secrets: c.Secrets, audit: c.Audit,
 		maxBody: c.MaxBodyBytes, maxPlugin: cmp.Or(c.MaxPluginBytes, 16<<20), quotas: c.Quotas, version: c.Version, log: c.Logger,
 		events: c.Events, triggerRetry: c.TriggerRetry, triggerConcurrency: c.TriggerConcurrency,
 	}
@@ -119,10 +122,12 @@ func (a *API) Mount(app *fiber.App) {
 	a.mountRun(admin)
 	a.mountLogs(admin)
 	a.mountExecutions(admin)
+	a.mountAbandoned(admin)
 	a.mountRoutes(admin)
 	a.mountTriggers(admin)
 	a.mountEvents(admin)
 	a.mountTopics(admin)
+	a.mountSecrets(admin)
 	a.mountKV(admin)
 	a.mountDocs(admin)
 	a.mountFiles(admin)

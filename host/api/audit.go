@@ -249,6 +249,8 @@ func Shown(row any) any {
 		return wireTrigger(row)
 	case store.Topic:
 		return wireTopic(row)
+	case store.Secret:
+		return wireSecret(row) // its name, size and times
 	case store.Member:
 		return struct {
 			UserID string `json:"user_id"`

@@ -34,8 +34,8 @@ var samples = map[string]struct{ body, query string }{
 	"update-script":              {body: `{"source":"2","limits":{"memory_mb":64}}`},
 	"validate-script":            {body: `{"source":"1","limits":{"memory_mb":64}}`},
 	"run-script":                 {body: `{"request":{"path":"/","headers":{"a":"b"},"headers_all":{"c":["d"]}}}`},
-	"create-route":               {body: `{"path":"/made","cors":{"origins":["*"]}}`},
-	"update-route":               {body: `{"cors":{"origins":["*"]}}`},
+	"create-route":               {body: `{"path":"/made","cors":{"origins":["*"]},"signature":{"scheme":"stripe","secret":"made"}}`},
+	"update-route":               {body: `{"cors":{"origins":["*"]},"signature":{"scheme":"stripe","secret":"made"}}`},
 	"match-route":                {body: `{"path":"/mine"}`},
 	"preview-schedule":           {body: `{"schedule":"@daily"}`},
 	"create-kv-trigger":          {body: `{"script":"main","collection":"unused","retry":{"max_attempts":2}}`},
@@ -53,6 +53,7 @@ var samples = map[string]struct{ body, query string }{
 	"resolve-dead-letter":        {body: `{"resolution":"ignored"}`},
 	"set-topic":                  {body: `{"access":"token"}`},
 	"create-subscriber-token":    {body: `{"ttl_ms":60000}`},
+	"set-secret":                 {body: `{"value":"v"}`},
 	"set-kv":                     {body: `{"value":1}`},
 	"create-doc":                 {body: `{"data":{"a":1}}`},
 	"put-doc":                    {body: `{"data":{"a":1}}`},
@@ -82,6 +83,10 @@ var beyond = map[string]string{
 	"create-route body.method":                      "in upper or lower case",
 	"create-route body.path":                        "the grammar of routes",
 	"create-route body.path_kind":                   "must be that of the path",
+	"create-route body.signature":                   "the secret is needed",
+	"update-route body.signature":                   "the secret is needed",
+	"create-route body.signature.secret":            "is needed unless the scheme is none",
+	"update-route body.signature.secret":            "is needed unless the scheme is none",
 	"match-route body.path":                         "the grammar of paths",
 	"preview-schedule body.schedule":                "the grammar of schedules",
 	"preview-schedule body.timezone":                "must be in the IANA database",
@@ -330,7 +335,7 @@ func (d *document) operations() (all []operation) {
 		}
 	}
 	// What ends something comes after all that needs it.
-	last := []string{"replay-dead-letters", "delete-dead-letter", "purge-dead-letters", "delete-kv", "delete-doc", "delete-file", "delete-api-key", "delete-event", "delete-topic", "delete-trigger", "delete-route", "delete-script", "delete-app", "logout"}
+	last := []string{"replay-dead-letters", "delete-dead-letter", "purge-dead-letters", "delete-kv", "delete-doc", "delete-file", "delete-api-key", "delete-event", "delete-topic", "delete-secret", "delete-trigger", "delete-route", "delete-script", "delete-app", "logout"}
 	slices.SortFunc(all, func(a, b operation) int {
 		if i, j := slices.Index(last, a.id), slices.Index(last, b.id); i != j {
 			return i - j
@@ -508,6 +513,7 @@ func TestDocumentIsWhatIsDone(t *testing.T) {
 	trigger := do[wire.Trigger](s, "POST", "apps/shop/triggers/kv", `{"script":"main","collection":"unused"}`, 201)
 	event := do[wire.EventMade](s, "POST", "apps/shop/queues/kept/messages", `{"message":1}`, 202).EventID
 	do[wire.Topic](s, "PUT", "apps/shop/topics/made", `{"access":"token"}`, 200)
+	do[wire.Secret](s, "PUT", "apps/shop/secrets/made", `{"value":"v"}`, 200)
 	key := do[wire.APIKey](s, "POST", "api-keys", wire.APIKeyCreate{Name: "k", Scopes: []string{"log:read"}}, 201)
 	ids := map[string]string{ // by how the path begins
 		"/scripts/": script.ID, "/scripts/{id}/wasm": plugin.ID, "/routes/": route.ID, "/executions/": run.ExecutionID, "/api-keys/": key.ID,
@@ -517,7 +523,7 @@ func TestDocumentIsWhatIsDone(t *testing.T) {
 	d := documentOf(t, s)
 	tried := map[bool]int{}
 	for _, op := range d.operations() {
-		path := map[string]string{"app": app.Slug, "collection": "c", "key": "k", "topic": "made"}
+		path := map[string]string{"app": app.Slug, "collection": "c", "key": "k", "topic": "made", "name": "made"}
 		for _, prefix := range slices.Sorted(maps.Keys(ids)) {
 			if strings.HasPrefix(op.path, prefix) {
 				path["id"] = ids[prefix]

@@ -105,8 +105,8 @@ func TestPlugins(t *testing.T) {
 	p := s.Refused(s.sendModule(s.Token, "PUT", path+"?version=1", first), 409, "body.version", "is at version 2, not at version 1")
 	assert.Equal(t, "conflict", p.Code)
 
-	renamed := do[wire.Script](s, "PUT", path, `{"name":"echo","kind":"plugin","limits":{"timeout_ms":7},"read_only":true,"version":2}`, 200)
-	assert.Equal(t, []any{"echo", int64(7), true, replaced.Wasm}, []any{renamed.Name, renamed.Limits.TimeoutMS, renamed.ReadOnly, renamed.Wasm})
+	renamed := do[wire.Script](s, "PUT", path, `{"name":"echo","kind":"plugin","limits":{"timeout_ms":7000},"read_only":true,"version":2}`, 200)
+	assert.Equal(t, []any{"echo", int64(7000), true, replaced.Wasm}, []any{renamed.Name, renamed.Limits.TimeoutMS, renamed.ReadOnly, renamed.Wasm})
 
 	// The same bytes again are another version all the same, and another plugin's.
 	assert.EqualValues(t, 4, decoded[wire.Script](s, s.sendModule(s.Token, "PUT", path, second), 200).Version)

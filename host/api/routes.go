@@ -22,7 +22,7 @@ func (a *API) mountRoutes(admin huma.API) {
 	operation(a, admin, http.MethodGet, "/scripts/{id}/routes", "list-script-routes", "List a script's routes", http.StatusOK, a.listScriptRoutes)
 	operation(a, admin, http.MethodPost, "/scripts/{id}/routes", "create-route", "Bind requests to a script", http.StatusCreated, a.createRoute)
 	operation(a, admin, http.MethodGet, "/routes/{id}", "get-route", "Show a route", http.StatusOK, a.getRoute)
-	operation(a, admin, http.MethodPut, "/routes/{id}", "update-route", "Change a route's CORS policy, and when its caller is answered", http.StatusOK, a.updateRoute)
+	operation(a, admin, http.MethodPut, "/routes/{id}", "update-route", "Change a route's CORS policy, when its caller is answered, and the signature that it demands", http.StatusOK, a.updateRoute)
 	operation(a, admin, http.MethodDelete, "/routes/{id}", "delete-route", "Delete a route", http.StatusNoContent, a.deleteRoute)
 }
 
@@ -38,7 +38,7 @@ func (a *API) createRoute(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	route.Dispatch, route.CORS = store.Dispatch(in.Body.Dispatch), (*store.CORS)(in.Body.CORS)
+	route.Dispatch, route.CORS, route.Signature = store.Dispatch(in.Body.Dispatch), (*store.CORS)(in.Body.CORS), (*store.Signature)(in.Body.Signature)
 	wanted := route
 	wanted.AppID = script.AppID
 	route, shadowed, err := a.catalog.CreateRoute(ctx, script, route)
@@ -46,6 +46,7 @@ func (a *API) createRoute(ctx context.Context, in *struct {
 		return nil, a.inTheWay(ctx, wanted, err)
 	}
 	created := wireRoute(route)
+	created.Warning = a.missingSecret(ctx, route)
 	if shadowed {
 		created.Warning = "an older route of another app answers the same requests first"
 		if other, ok := a.catalog.Routes().Shadow(route); ok {
@@ -141,11 +142,13 @@ func (a *API) updateRoute(ctx context.Context, in *struct {
 	if _, err := a.findRoute(ctx, in.ID, authz.RouteWrite); err != nil {
 		return nil, err
 	}
-	route, err := a.catalog.UpdateRoute(ctx, in.ID, (*store.CORS)(in.Body.CORS), store.Dispatch(in.Body.Dispatch))
+	route, err := a.catalog.UpdateRoute(ctx, in.ID, (*store.CORS)(in.Body.CORS), store.Dispatch(in.Body.Dispatch), (*store.Signature)(in.Body.Signature))
 	if err != nil {
-		return nil, unknown(err, "route")
+		return nil, err
 	}
-	return &body[wire.Route]{wireRoute(route)}, nil
+	changed := wireRoute(route)
+	changed.Warning = a.missingSecret(ctx, route)
+	return &body[wire.Route]{changed}, nil
 }
 
 func (a *API) deleteRoute(ctx context.Context, in *struct {
@@ -186,6 +189,6 @@ func wireRoute(r store.Route) wire.Route {
 	return wire.Route{
 		ID: r.ID, AppID: r.AppID, ScriptID: r.ScriptID, Method: r.Method,
 		Host: r.Host, HostKind: string(r.HostKind), Path: r.Path, PathKind: string(r.PathKind),
-		Dispatch: string(r.Dispatch), CORS: wireCORS(r.CORS), CreatedAt: r.CreatedAt.Truncate(time.Microsecond),
+		Dispatch: string(r.Dispatch), CORS: wireCORS(r.CORS), Signature: (*wire.Signature)(r.Signature), CreatedAt: r.CreatedAt.Truncate(time.Microsecond),
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/routing"
+	"github.com/picloud/picloud/host/secrets"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -47,6 +48,11 @@ func named(s *huma.Schema, most int) {
 	match(bound(s, 1, most), "^"+noControl+"+$", "text without control characters")
 }
 
+// secretName makes a schema that of the name of a secret.
+func secretName(s *huma.Schema) {
+	match(bound(s, 1, secrets.MaxNameBytes), "^[A-Za-z0-9][A-Za-z0-9_.-]*$", "letters, digits, and _ - and . that do not come first")
+}
+
 // fileName makes a schema that of the name of a file.
 func fileName(s *huma.Schema) {
 	match(bound(s, 1, files.MaxNameBytes), `^(\.{0,2}(`+strings.Replace(inName, "[^", `[^.`, 1)+`)`+inName+`*|\.{3,}`+inName+`*)$`,
@@ -73,6 +79,8 @@ func (a *API) refine(document *huma.OpenAPI) {
 					named(p.Schema, abi.MaxTopicBytes)
 				case "path.key":
 					named(p.Schema, kv.MaxKeyBytes)
+				case "path.name":
+					secretName(p.Schema)
 				case "query.prefix":
 					match(bound(p.Schema, 0, kv.MaxKeyBytes), "^"+noControl+"*$", "text without control characters")
 				case "query.name":
@@ -110,6 +118,8 @@ func (a *API) refine(document *huma.OpenAPI) {
 		name, _, _ := strings.Cut(limits.Type().Field(i).Tag.Get("json"), ",")
 		between(field("Limits", name), 1, limits.Field(i).Int())
 	}
+	bound(field("SecretSet", "value"), 1, secrets.MaxValueBytes)
+	secretName(field("Signature", "secret"))
 	between(field("KVSet", "ttl_ms"), 1, kv.MaxTTLMillis)
 	field("DocumentWrite", "data").Type = huma.TypeObject
 	field("RunRequest", "event").Type = huma.TypeObject

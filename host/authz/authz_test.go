@@ -76,8 +76,8 @@ func TestRoles(t *testing.T) {
 		holders    string // in the app; owner and admin hold all of these everywhere
 	}{
 		{AppRead, "ann ed vi"}, {ScriptRead, "ann ed vi"}, {RouteRead, "ann ed vi"}, {LogRead, "ann ed vi"}, {DataRead, "ann ed vi"},
-		{ScriptWrite, "ann ed"}, {ScriptDelete, "ann ed"}, {ScriptExecute, "ann ed"}, {RouteWrite, "ann ed"}, {DataWrite, "ann ed"},
-		{AppUpdate, "ann"}, {AppDelete, "ann"}, {MembersManage, "ann"}, {DomainsManage, "ann"}, {AuditRead, "ann"},
+		{ScriptWrite, "ann ed"}, {ScriptDelete, "ann ed"}, {ScriptExecute, "ann ed"}, {RouteWrite, "ann ed"}, {DataWrite, "ann ed"}, {SecretRead, "ann ed"},
+		{SecretWrite, "ann"}, {AppUpdate, "ann"}, {AppDelete, "ann"}, {MembersManage, "ann"}, {DomainsManage, "ann"}, {AuditRead, "ann"},
 	} {
 		for name, user := range h.users {
 			p := &Principal{User: user}
@@ -90,8 +90,7 @@ func TestRoles(t *testing.T) {
 		capability Capability
 		holders    string
 	}{
-		{AppCreate, "owner admin"}, {UsersManage, "owner admin"}, {OwnersManage, "owner"}, {KeysManage, "owner admin ann ed vi stranger"}, {AppRead, "owner admin"},
-		{AuditReadAll, "owner admin"},
+		{AppCreate, "owner admin"}, {UsersManage, "owner admin"}, {OwnersManage, "owner"}, {SecretRotate, "owner admin"}, {AuditReadAll, "owner admin"}, {KeysManage, "owner admin ann ed vi stranger"}, {AppRead, "owner admin"},
 	} {
 		for name, user := range h.users {
 			assert.Equal(t, strings.Contains(" "+c.holders+" ", " "+name+" "), (&Principal{User: user}).May(c.capability), "%s %s", name, c.capability)

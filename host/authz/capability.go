@@ -32,6 +32,8 @@ const (
 	LogRead       Capability = "log.read" // executions, log lines, full error texts
 	DataRead      Capability = "data.read"
 	DataWrite     Capability = "data.write"
+	SecretRead    Capability = "secret.read" // which secrets there are; nobody sees a value
+	SecretWrite   Capability = "secret.write"
 	AuditRead     Capability = "audit.read" // what was changed, and by whom
 )
 
@@ -41,6 +43,7 @@ const (
 	UsersManage  Capability = "users.manage"
 	OwnersManage Capability = "owners.manage"  // make and unmake owners
 	KeysManage   Capability = "keys.manage"    // one's own API keys
+	SecretRotate Capability = "secret.rotate"  // seal all secrets anew
 	AuditReadAll Capability = "audit.read_all" // of all apps, and of what belongs to none
 )
 
@@ -70,11 +73,11 @@ func (s capabilitySet) has(c Capability) bool { return slices.Contains(s, c) }
 
 var (
 	viewer   = capabilitySet{AppRead, ScriptRead, RouteRead, LogRead, DataRead}
-	editor   = slices.Concat(viewer, capabilitySet{ScriptWrite, ScriptDelete, ScriptExecute, RouteWrite, DataWrite})
-	appAdmin = slices.Concat(editor, capabilitySet{AppUpdate, AppDelete, MembersManage, DomainsManage, AuditRead})
+	editor   = slices.Concat(viewer, capabilitySet{ScriptWrite, ScriptDelete, ScriptExecute, RouteWrite, DataWrite, SecretRead})
+	appAdmin = slices.Concat(editor, capabilitySet{AppUpdate, AppDelete, MembersManage, DomainsManage, SecretWrite, AuditRead})
 
 	member = capabilitySet{KeysManage}
-	admin  = slices.Concat(member, appAdmin, capabilitySet{AppCreate, UsersManage, AuditReadAll}) // in every app
+	admin  = slices.Concat(member, appAdmin, capabilitySet{AppCreate, UsersManage, SecretRotate, AuditReadAll}) // in every app
 	owner  = slices.Concat(admin, capabilitySet{OwnersManage})
 )
 
@@ -94,5 +97,5 @@ var ofScope = map[Scope]capabilitySet{
 	ScopeLogRead:       {AppRead, LogRead},
 	ScopeDomainManage:  {AppRead, RouteRead, DomainsManage},
 	ScopeAppAdmin:      appAdmin,
-	ScopeInstanceAdmin: {AppRead, AppCreate, UsersManage, OwnersManage, AuditReadAll},
+	ScopeInstanceAdmin: {AppRead, AppCreate, UsersManage, OwnersManage, SecretRotate, AuditReadAll},
 }

@@ -16,7 +16,7 @@ import (
 //	capability of the caller   capabilities of the execution
 //	data.read                  AppKvRead AppDocsRead AppFilesRead AppEventsRead
 //	data.write                 AppKvWrite AppDocsWrite AppFilesWrite AppEventsWrite
-//	script.execute             AppHttpRequest
+//	script.execute             AppHttpRequest AppSecretRead
 //
 // so that, with the roles and scopes of this package:
 //
@@ -32,6 +32,9 @@ import (
 // The scope script:write includes the data because it could not keep it back: whoever may change a
 // script that a route runs makes that route read and write whatever they like.
 //
+// So it is with secrets, of which secret.read is only to know the names: whoever may change a script may
+// make it use them.
+//
 // Of a script marked read-only an execution keeps the capabilities to read (see [ReadOnly]) whoever
 // starts it.
 
@@ -39,12 +42,12 @@ import (
 var AppExecution = []abi.Capability{
 	abi.AppKVRead, abi.AppDocsRead, abi.AppFilesRead, abi.AppEventsRead,
 	abi.AppKVWrite, abi.AppDocsWrite, abi.AppFilesWrite, abi.AppEventsWrite,
-	abi.AppHTTPRequest,
+	abi.AppHTTPRequest, abi.AppSecretRead,
 }
 
 // readOnly has no HTTP requests, not even GET: a request can change something on another server,
 // and its address alone can carry data away.
-var readOnly = []abi.Capability{abi.AppKVRead, abi.AppDocsRead, abi.AppFilesRead, abi.AppEventsRead}
+var readOnly = []abi.Capability{abi.AppKVRead, abi.AppDocsRead, abi.AppFilesRead, abi.AppEventsRead, abi.AppSecretRead}
 
 // lent says which capability of a caller gives which to an execution.
 var lent = []struct {
@@ -53,7 +56,7 @@ var lent = []struct {
 }{
 	{DataRead, []abi.Capability{abi.AppKVRead, abi.AppDocsRead, abi.AppFilesRead, abi.AppEventsRead}},
 	{DataWrite, []abi.Capability{abi.AppKVWrite, abi.AppDocsWrite, abi.AppFilesWrite, abi.AppEventsWrite}},
-	{ScriptExecute, []abi.Capability{abi.AppHTTPRequest}},
+	{ScriptExecute, []abi.Capability{abi.AppHTTPRequest, abi.AppSecretRead}},
 }
 
 // Execution is what an execution that the caller starts in an app may do. The error is the store's.

@@ -14,10 +14,11 @@ import (
 
 // What each operation of the contract asks of whoever starts the execution.
 const (
-	free  = "" // nothing
-	read  = "read"
-	write = "write"
-	fetch = "http"
+	free   = "" // nothing
+	read   = "read"
+	write  = "write"
+	fetch  = "http"
+	secret = "secret"
 )
 
 // The table of operations is written out here, so that a new operation, or a changed capability, is
@@ -36,12 +37,13 @@ var operationNeeds = map[string]string{
 	"transaction.begin": free, "transaction.commit": free, "transaction.rollback": free, // what is done in it needs its own
 	"invoke": free, "invoke_async": free, // what is invoked has the capabilities of its caller
 	"queue.push": write, "pubsub.publish": write, "pubsub.token": write,
+	"secrets.get": secret, "secrets.has": secret, "secrets.list": secret,
 	"dead_letters.list": read, "dead_letters.get": read, "dead_letters.replay": write, "dead_letters.resolve": write,
 }
 
 func TestExecutionsOfCallers(t *testing.T) {
 	h := newHouse(t)
-	everything := []string{free, read, write, fetch}
+	everything := []string{free, read, write, fetch, secret}
 	for _, c := range []struct {
 		user   string
 		scopes []Scope // of an API key; nil: a session
@@ -108,7 +110,7 @@ func TestExecutionsOfApps(t *testing.T) {
 	for _, row := range abi.Operations {
 		if row.Capability != "" {
 			assert.Contains(t, AppExecution, row.Capability, row.Name)
-			assert.Equal(t, operationNeeds[row.Name] == read, slices.Contains(reading, row.Capability), "%s of a read-only script", row.Name)
+			assert.Equal(t, operationNeeds[row.Name] == read || operationNeeds[row.Name] == secret, slices.Contains(reading, row.Capability), "%s of a read-only script", row.Name)
 		}
 	}
 	assert.Empty(t, ReadOnly(nil), "a read-only script gains nothing")

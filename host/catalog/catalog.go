@@ -34,6 +34,9 @@ type Config struct {
 	// TopicChanged is called after a topic has changed, or is gone: with "" for its name after all of an
 	// app's, and with "" for the app too after all that there are; nil: nothing is.
 	TopicChanged func(appID, topic string)
+	// SecretsChanged is called after secrets of an app have changed, or are gone: with "" after all that
+	// there are; nil: nothing is.
+	SecretsChanged func(appID string)
 }
 
 // Catalog decides about apps, scripts and routes. It is safe for concurrent use.
@@ -50,6 +53,7 @@ type Catalog struct {
 	triggers        *events.Table
 	triggersChanged func()
 	topicChanged    func(appID, topic string)
+	secretsChanged  func(appID string)
 	stale           map[string]bool // apps whose triggers have to be read again
 	staleAll        bool            // those of all apps
 }
@@ -59,7 +63,7 @@ func New(ctx context.Context, config Config) (*Catalog, error) {
 	c := &Catalog{
 		store: config.Store, executions: config.Executions, log: config.Logger, routes: routing.NewTable(nil),
 		registry: config.Registry, triggers: config.Triggers, triggersChanged: config.TriggersChanged, stale: map[string]bool{},
-		topicChanged: config.TopicChanged,
+		topicChanged: config.TopicChanged, secretsChanged: config.SecretsChanged,
 	}
 	if c.registry == nil {
 		c.registry = events.NewRegistry(nil)
@@ -72,6 +76,9 @@ func New(ctx context.Context, config Config) (*Catalog, error) {
 	}
 	if c.topicChanged == nil {
 		c.topicChanged = func(string, string) {}
+	}
+	if c.secretsChanged == nil {
+		c.secretsChanged = func(string) {}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -134,6 +141,7 @@ func (c *Catalog) follow(ctx context.Context, s store.Store, revision store.Revi
 			c.routes.RemoveIf(func(r store.Route) bool { return r.AppID == revision.ID })
 			c.executions.Changed(revision.ID)
 			c.topicChanged(revision.ID, "")
+			c.secretsChanged(revision.ID)
 			return nil
 		}
 		if err != nil {
@@ -157,6 +165,8 @@ func (c *Catalog) follow(ctx context.Context, s store.Store, revision store.Revi
 		c.stale[revision.AppID] = true
 	case store.ResourceTopic:
 		c.topicChanged(revision.AppID, revision.ID)
+	case store.ResourceSecret:
+		c.secretsChanged(revision.AppID)
 	case store.ResourceRoute:
 		route, err := s.Routes().Get(ctx, revision.ID)
 		switch {
@@ -184,6 +194,7 @@ func (c *Catalog) reload(ctx context.Context, s store.Store) error {
 	c.routes.Replace(routes)
 	c.executions.ChangedAll()
 	c.topicChanged("", "")
+	c.secretsChanged("")
 	c.staleAll = true
 	c.generation = generation
 	return nil

@@ -7,6 +7,8 @@ import (
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/routing"
+	"github.com/picloud/picloud/host/secrets"
+	"github.com/picloud/picloud/host/signing"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -20,6 +22,9 @@ func (c *Catalog) CreateRoute(ctx context.Context, script store.Script, route st
 		}
 	}
 	if err := mayDispatch(script, route.Dispatch); err != nil {
+		return store.Route{}, false, err
+	}
+	if route.Signature, err = checkSignature(script, route.Signature); err != nil {
 		return store.Route{}, false, err
 	}
 	route.AppID, route.ScriptID = script.AppID, script.ID
@@ -49,26 +54,39 @@ func (c *Catalog) CreateRoute(ctx context.Context, script store.Script, route st
 	return created, shadowed, nil
 }
 
-// UpdateRoute gives a route a CORS policy of its own, or nil for its app's, and, if dispatch is not "", another
-// time at which its caller is answered.
-func (c *Catalog) UpdateRoute(ctx context.Context, id string, cors *store.CORS, dispatch store.Dispatch) (route store.Route, err error) {
+// UpdateRoute gives a route a CORS policy of its own, or nil for its app's; if dispatch is not "", another
+// time at which its caller is answered; and unless it is nil another signature that it demands, none if its
+// scheme is [NoSignature].
+func (c *Catalog) UpdateRoute(ctx context.Context, id string, cors *store.CORS, dispatch store.Dispatch, signature *store.Signature) (route store.Route, err error) {
 	if cors != nil {
 		if cors, err = routing.CheckCORS(*cors); err != nil {
 			return store.Route{}, err
 		}
 	}
 	err = c.change(ctx, func(tx store.Store) error {
-		if route, err = tx.Routes().SetCORS(ctx, id, cors); err != nil || dispatch == "" || dispatch == route.Dispatch {
+		if route, err = tx.Routes().SetCORS(ctx, id, cors); err != nil {
 			return err
 		}
 		script, err := tx.Scripts().Get(ctx, route.ScriptID)
 		if err != nil {
 			return err
 		}
-		if err := mayDispatch(script, dispatch); err != nil {
+		if dispatch != "" && dispatch != route.Dispatch {
+			if err := mayDispatch(script, dispatch); err != nil {
+				return err
+			}
+			if route, err = tx.Routes().SetDispatch(ctx, id, dispatch); err != nil {
+				return err
+			}
+		}
+		if signature == nil {
+			return nil
+		}
+		checked, err := checkSignature(script, signature)
+		if err != nil {
 			return err
 		}
-		route, err = tx.Routes().SetDispatch(ctx, id, dispatch)
+		route, err = tx.Routes().SetSignature(ctx, id, checked)
 		return err
 	})
 	return route, err
@@ -85,6 +103,27 @@ func mayDispatch(script store.Script, dispatch store.Dispatch) error {
 		return fault.Refuse("dispatch", "must be sync for a static site, got %q", string(dispatch))
 	}
 	return nil
+}
+
+// NoSignature is the scheme of no signature.
+const NoSignature = "none"
+
+// checkSignature returns what a route demands as it is to be kept, nil for nothing.
+func checkSignature(script store.Script, signature *store.Signature) (*store.Signature, error) {
+	if signature == nil || signature.Scheme == NoSignature {
+		return nil, nil
+	}
+	if script.Kind == abi.KindStatic {
+		return nil, fault.Refuse("signature", "must not be given: a static site is for everybody to visit")
+	}
+	tolerance, err := signing.CheckScheme(signature.Scheme, signature.Tolerance)
+	if err != nil {
+		return nil, err
+	}
+	if err := secrets.CheckName("signature.secret", signature.Secret); err != nil {
+		return nil, err
+	}
+	return &store.Signature{Scheme: signature.Scheme, Secret: signature.Secret, Tolerance: tolerance}, nil
 }
 
 // describe names a route for people: "GET example.com/users/:id (id)".

@@ -14,6 +14,7 @@ type Commands struct {
 	Deploy      DeployCmd      `cmd:"" help:"Create or update a script from a file, or an app from a folder with a picloud.yaml."`
 	Invoke      InvokeCmd      `cmd:"" help:"Run a script once and print its response."`
 	Logs        LogsCmd        `cmd:"" help:"Print or follow a script's log."`
+	Executions  ExecutionsCmd  `cmd:"" help:"List and show what has run, and what nobody has waited for."`
 	Routes      RoutesCmd      `cmd:"" help:"List, add, delete and match routes."`
 	Triggers    TriggersCmd    `cmd:"" help:"List, create, change, pause, fire and delete triggers, and tell when a schedule fires."`
 	Events      EventsCmd      `cmd:"" help:"List, show, retry, delete, pause and watch what is to be delivered."`
@@ -21,6 +22,7 @@ type Commands struct {
 	DeadLetters DeadLettersCmd `cmd:"" help:"List, show, replay, resolve and delete what could not be delivered."`
 	Audit       AuditCmd       `cmd:"" help:"List, export and watch what was changed, and by whom."`
 	Topics      TopicsCmd      `cmd:"" help:"List, set and delete the topics that can be subscribed to from outside."`
+	Secrets     SecretsCmd     `cmd:"" help:"List, set and delete an app's secrets, and seal all secrets anew."`
 	KV          KVCmd          `cmd:"" name:"kv" help:"Browse, change, export and import an app's keys and values."`
 	Docs        DocsCmd        `cmd:"" help:"Browse, change, export and import an app's documents."`
 	Files       FilesCmd       `cmd:"" help:"Browse, upload, download, export and import an app's files."`

@@ -224,6 +224,8 @@ func (t *typed) names(ctx context.Context, c *client.Client, app, what string) [
 		return collect(c.Triggers(ctx, app), func(t wire.Trigger) suggestion {
 			return suggestion{t.Name, kindWord(t.Kind) + " " + describeTrigger(t)}
 		})
+	case "secrets":
+		return collect(c.Secrets(ctx, app), func(s wire.Secret) suggestion { return suggestion{s.Name, fmt.Sprint(s.Size, " bytes")} })
 	case "topics":
 		return collect(c.Queues(ctx, app), func(q wire.Queue) suggestion {
 			return suggestion{q.Topic, fmt.Sprint(q.Waiting, " messages")}

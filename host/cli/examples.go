@@ -50,11 +50,12 @@ var examples = map[string][]string{
 	},
 	"logs": {"picloud logs greet -n 20", "picloud logs greet --follow --level warn", "picloud logs greet --since 2h --output json"},
 
-	"routes list":   {"picloud routes list", "picloud routes list greet"},
-	"routes add":    {"picloud routes add greet GET /greet/:name", "picloud routes add hooks POST hooks.example.com/in/*"},
-	"routes cors":   {"picloud routes cors GET /orders --origin '*'", "picloud routes cors GET /orders --inherit"},
-	"routes delete": {"picloud routes delete GET /greet/:name"},
-	"routes match":  {"picloud routes match /greet/Ada", "picloud routes match POST https://hooks.example.com/in/github"},
+	"routes list":      {"picloud routes list", "picloud routes list greet"},
+	"routes add":       {"picloud routes add greet GET /greet/:name", "picloud routes add hooks POST hooks.example.com/in/*", "picloud routes add paid POST /hooks/stripe --async --signature stripe --secret stripe-hooks"},
+	"routes cors":      {"picloud routes cors GET /orders --origin '*'", "picloud routes cors GET /orders --inherit"},
+	"routes signature": {"picloud routes signature POST /hooks/stripe --signature stripe --secret stripe-hooks", "picloud routes signature POST /hooks/stripe --off"},
+	"routes delete":    {"picloud routes delete GET /greet/:name"},
+	"routes match":     {"picloud routes match /greet/Ada", "picloud routes match POST https://hooks.example.com/in/github"},
 
 	"triggers list": {"picloud triggers list --app shop"},
 	"triggers create": {
@@ -70,6 +71,10 @@ var examples = map[string][]string{
 	"triggers resume":  {"picloud triggers resume nightly"},
 	"triggers fire":    {"picloud triggers fire nightly", "picloud triggers fire mail-docs --data '{\"paid\": true}'"},
 	"triggers preview": {"picloud triggers preview '0 9 * * 1-5' --timezone Europe/Zurich", "picloud triggers preview '@every 90m'"},
+
+	"executions list":      {"picloud executions list greet --limit 10"},
+	"executions show":      {"picloud executions show 01890a5d-ac96-774b-bcce-b302099a8057"},
+	"executions abandoned": {"picloud executions abandoned --app shop"},
 
 	"events list":   {"picloud events list --state retrying", "picloud events list --trigger nightly --limit 0"},
 	"events show":   {"picloud events show 01890a5d-ac96-774b-bcce-b302099a8057"},
@@ -102,6 +107,11 @@ var examples = map[string][]string{
 	"topics set":    {"picloud topics set prices --access public", "picloud topics set orders.7"},
 	"topics token":  {"picloud topics token orders.7 --ttl 10m"},
 	"topics delete": {"picloud topics delete prices"},
+
+	"secrets list":   {"picloud secrets list --app shop"},
+	"secrets set":    {"pass show stripe | picloud secrets set stripe-key --app shop", "picloud secrets set tls-key --file key.pem"},
+	"secrets delete": {"picloud secrets delete stripe-key"},
+	"secrets rotate": {"picloud secrets rotate"},
 
 	"kv collections": {"picloud kv collections"},
 	"kv list":        {"picloud kv list settings --prefix theme. --limit 0"},

@@ -17,11 +17,12 @@ import (
 type RoutesCmd struct {
 	Remote
 	InApp
-	List   RoutesListCmd   `cmd:"" help:"List the routes of the app or of one script."`
-	Add    RoutesAddCmd    `cmd:"" help:"Bind requests to a script."`
-	CORS   RoutesCORSCmd   `cmd:"" name:"cors" help:"Show or change which pages of other origins may use a route."`
-	Delete RoutesDeleteCmd `cmd:"" help:"Delete a route."`
-	Match  RoutesMatchCmd  `cmd:"" help:"Tell which route would answer a request."`
+	List      RoutesListCmd      `cmd:"" help:"List the routes of the app or of one script."`
+	Add       RoutesAddCmd       `cmd:"" help:"Bind requests to a script."`
+	CORS      RoutesCORSCmd      `cmd:"" name:"cors" help:"Show or change which pages of other origins may use a route."`
+	Signature RoutesSignatureCmd `cmd:"" help:"Show or change the signature that a route demands."`
+	Delete    RoutesDeleteCmd    `cmd:"" help:"Delete a route."`
+	Match     RoutesMatchCmd     `cmd:"" help:"Tell which route would answer a request."`
 }
 
 // A namedRoute is a route beside the name of its script.
@@ -34,10 +35,14 @@ var routeColumns = []column[namedRoute]{
 	{"ROUTE", func(n namedRoute) string { return manifest.Pattern(n.Method, n.Host, n.Path) }},
 	{"SCRIPT", func(n namedRoute) string { return n.Script }},
 	{"KIND", func(n namedRoute) string {
+		kind := n.HostKind + " " + n.PathKind
 		if n.Dispatch == "async" {
-			return n.HostKind + " " + n.PathKind + " async"
+			kind += " async"
 		}
-		return n.HostKind + " " + n.PathKind
+		if n.Signature != nil {
+			kind += " signed"
+		}
+		return kind
 	}},
 	{"ID", func(n namedRoute) string { return n.ID }},
 }
@@ -88,6 +93,7 @@ type RoutesAddCmd struct {
 	ScriptArg
 	Route []string `arg:"" help:"What to answer: [METHOD] [HOST]/PATH, such as GET /todos/:id."`
 	Async bool     `help:"Answer 202 at once, and run the script later."`
+	SignatureFlags
 }
 
 // Run adds the route.
@@ -98,6 +104,9 @@ func (cmd *RoutesAddCmd) Run(ctx context.Context, r *Remote, c *client.Client, s
 	}
 	if cmd.Async {
 		create.Dispatch = "async"
+	}
+	if create.Signature, err = cmd.signature(); err != nil {
+		return err
 	}
 	route, err := c.CreateRoute(ctx, script.ID, create)
 	if err != nil {

@@ -23,7 +23,8 @@ func (c *Client) CreateRoute(ctx context.Context, scriptID string, route wire.Ro
 	return call[wire.Route](ctx, c, http.MethodPost, []string{"scripts", scriptID, "routes"}, nil, route)
 }
 
-// UpdateRoute changes the CORS policy of a route.
+// UpdateRoute changes the CORS policy of a route, when its caller is answered, and the signature that it
+// demands.
 func (c *Client) UpdateRoute(ctx context.Context, id string, change wire.RouteUpdate) (wire.Route, error) {
 	return call[wire.Route](ctx, c, http.MethodPut, []string{"routes", id}, nil, change)
 }

@@ -37,6 +37,8 @@ type Config struct {
 
 	Addr string `default:"127.0.0.1:8080" help:"Address to listen on, host:port." env:"PICLOUD_ADDR"`
 
+	Role string `default:"all" help:"What this node does: all, or api, which serves requests and the API and has the scripts run by the other nodes on its PostgreSQL." env:"PICLOUD_ROLE"`
+
 	AdminUsername string `default:"admin" min:"1" max:"128" help:"Name of the first admin, made at the first start." env:"PICLOUD_ADMIN_USERNAME"`
 	AdminPassword string `secret:"" min:"8" max:"1024" placeholder:"SECRET" help:"Password of the first admin; when not set one is generated, and printed by each start until it was used." env:"PICLOUD_ADMIN_PASSWORD"`
 
@@ -87,11 +89,19 @@ type Config struct {
 	LogRetention   time.Duration `default:"720h" min:"0s" max:"876000h" help:"How long executions and their logs are kept; 0 keeps them for ever." env:"PICLOUD_LOG_RETENTION"`
 	ShutdownGrace  time.Duration `default:"10s" min:"0s" max:"1h" help:"How long running executions may take to finish at shutdown." env:"PICLOUD_SHUTDOWN_GRACE"`
 
+	SecretKey string `secret:"" min:"43" max:"4096" placeholder:"KEYS" help:"Keys of apps' secrets, 32 bytes each as base64: the first seals, others after commas only open. When not set, and with SQLite, one is generated into the data directory." env:"PICLOUD_SECRET_KEY"`
+
 	MetricsToken string `secret:"" min:"16" max:"1024" placeholder:"SECRET" help:"Token that GET /metrics asks for, as Authorization: Bearer; anybody may read the metrics when not set." env:"PICLOUD_METRICS_TOKEN"`
 
 	LogFormat string `default:"text" help:"text or json." env:"PICLOUD_LOG_FORMAT"`
 	LogLevel  string `default:"info" help:"debug, info, warn or error." env:"PICLOUD_LOG_LEVEL"`
 }
+
+// The roles of a node.
+const (
+	RoleAll = "all"
+	RoleAPI = "api" // it runs no scripts
+)
 
 // KongOptions returns what a kong parser needs to read a [Config] and to show its bounds.
 func KongOptions() []kong.Option {
@@ -146,6 +156,12 @@ func (c *Config) Validate() error {
 	}
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		return &FieldError{"log_format", c.LogFormat, "must be text or json"}
+	}
+	switch {
+	case c.Role != RoleAll && c.Role != RoleAPI:
+		return &FieldError{"role", c.Role, "must be all or api"}
+	case c.Role == RoleAPI && c.DatabaseURL == "":
+		return &FieldError{"role", c.Role, "needs a database_url, of the PostgreSQL that nodes of the role all have too"}
 	}
 	switch c.TriggerBackoff {
 	case "exponential", "linear", "constant":

@@ -113,6 +113,8 @@ func TestRefuses(t *testing.T) {
 		{"http-max-response-bytes", "0", "http_max_response_bytes", "between 1"},
 		{"log-retention", "-1h", "log_retention", "between 0s"},
 		{"shutdown-grace", "2h", "shutdown_grace", "1h0m0s"},
+		{"role", "api", "role", "needs a database_url"},
+		{"role", "worker", "role", "must be all or api"},
 		{"log-format", "xml", "log_format", "text or json"},
 		{"log-level", "loud", "log_level", "debug, info"},
 	} {

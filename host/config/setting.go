@@ -120,7 +120,7 @@ func mask(secret string) string {
 	if secret == "" {
 		return ""
 	}
-	if u, err := url.Parse(secret); err == nil && u.Host != "" {
+	if u, err := url.Parse(secret); err == nil && u.Scheme != "" && u.Host != "" {
 		shown := u.Scheme + "://"
 		if u.User != nil {
 			shown += "***@"

@@ -31,8 +31,10 @@ func TestWebhooksExample(t *testing.T) {
 	p, server := loggedIn(t)
 	p.must(t, "deploy", "examples/webhooks")
 	key := base64.StdEncoding.EncodeToString([]byte("standard secret"))
-	for sender, secret := range map[string]string{"github": "g", "stripe": "s", "other": "whsec_" + key} {
-		p.must(t, "kv", "put", "secrets", sender, `"`+secret+`"`, "--app", "webhooks")
+	for sender, secret := range map[string]string{"github": "g", "stripe": "older\ns\n", "other": "whsec_" + key} {
+		if r := p.run(t, secret+"\n", "secrets", "set", sender, "--app", "webhooks"); r.status != exitOK {
+			t.Fatal(r)
+		}
 	}
 	post := func(sender, body string, headers map[string]string) string {
 		t.Helper()
@@ -63,26 +65,26 @@ func TestWebhooksExample(t *testing.T) {
 	}
 	now := time.Now().Unix()
 	const body = `{"id":"evt_1","é":1}`
+	const refused = `401 {"error":{"code":"unauthorized","message":"the request is not signed as this route demands"}}`
 	for _, c := range []struct {
 		sender, want string
 		headers      map[string]string
 	}{
 		{"github", `200 {"received":"d1"}`, github("g", body)},
 		{"github", `200 {"again":true,"received":"d1"}`, github("g", body)},
-		{"github", `401 {"error":"the signature is wrong"}`, github("wrong", body)},
-		{"github", `401 {"error":"the signature is wrong"}`, github("g", body+" ")},
-		{"github", `401 {"error":"the signature is wrong"}`, nil},
+		{"github", refused, github("wrong", body)},
+		{"github", refused, github("g", body+" ")},
+		{"github", refused, nil},
 		{"stripe", `200 {"received":"evt_1"}`, stripe(now, body)},
 		{"stripe", `200 {"again":true,"received":"evt_1"}`, stripe(now, body)},
-		{"stripe", `401 {"error":"the signature is wrong"}`, stripe(now, "else")},
-		{"stripe", `401 {"error":"the time is too far from ours"}`, stripe(now-301, body)},
-		{"stripe", `401 {"error":"the time is too far from ours"}`, stripe(now+400, body)},
-		{"stripe", `401 {"error":"the time is malformed"}`, nil},
+		{"stripe", refused, stripe(now, "else")},
+		{"stripe", refused, stripe(now-320, body)},
+		{"stripe", refused, stripe(now+400, body)},
+		{"stripe", refused, nil},
 		{"other", `200 {"received":"m1"}`, standard(now, body)},
 		{"other", `200 {"again":true,"received":"m1"}`, standard(now, body)},
-		{"other", `401 {"error":"the signature is wrong"}`, standard(now, "else")},
-		{"other", `401 {"error":"the time is too far from ours"}`, standard(now-301, body)},
-		{"nobody", `404 {"error":"nobody sends webhooks as nobody"}`, standard(now, body)},
+		{"other", refused, standard(now, "else")},
+		{"other", refused, standard(now-320, body)},
 	} {
 		assert.Equal(t, c.want, post(c.sender, body, c.headers), c.sender)
 	}

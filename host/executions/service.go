@@ -8,6 +8,7 @@ package executions
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -42,10 +43,18 @@ type Config struct {
 	Logger          *slog.Logger
 	Registerer      prometheus.Registerer
 
+	// Elsewhere has another node make an execution, with the limits of its script; nil: they are made
+	// here. Then the sandbox is for checking scripts alone.
+	Elsewhere Elsewhere
+
 	// AdmitLog refuses bytes of log lines that an app may not write, which are left out then; nil: it
 	// may write any.
 	AdmitLog func(ctx context.Context, appID string, bytes int) error
 }
+
+// Elsewhere makes an execution as [Service.Run] does, but in another process. A streamed response is
+// collected.
+type Elsewhere func(ctx context.Context, in Invocation, script store.Script, limits abi.Limits) (*Outcome, error)
 
 // Service runs scripts. It is safe for concurrent use. Its Start and Stop are those of a
 // [background.Service], which records in the background what was executed.
@@ -55,6 +64,7 @@ type Service struct {
 	ceiling    abi.Limits
 	scripts    *scripts
 	records    *Recorder
+	elsewhere  Elsewhere
 	admitLog   func(ctx context.Context, appID string, bytes int) error
 	log        *slog.Logger
 	metrics    metrics
@@ -68,6 +78,7 @@ func New(c Config) *Service {
 		ceiling:    c.Ceiling,
 		scripts:    newScripts(c.Store, c.ScriptCacheSize),
 		records:    NewRecorder(c.Store.Executions(), c.Logger, c.Registerer, c.MaxRecordBytes),
+		elsewhere:  c.Elsewhere,
 		admitLog:   c.AdmitLog,
 		log:        c.Logger,
 		metrics:    newMetrics(c.Registerer),
@@ -77,6 +88,7 @@ func New(c Config) *Service {
 // Invocation asks for one execution.
 type Invocation struct {
 	ScriptID  string
+	Version   int64 // of the script, that it must have at least; 0: any
 	Type      abi.InvocationType
 	RequestID string
 	Request   *abi.Request // nil for an event
@@ -161,8 +173,15 @@ func (s *Service) Ceiling() abi.Limits { return s.ceiling }
 // is in the outcome.
 func (s *Service) Run(ctx context.Context, in Invocation) (*Outcome, error) {
 	script, err := s.scripts.get(ctx, in.ScriptID)
+	if err == nil && script.row.Version < in.Version { // another node has changed it just now
+		s.Changed(script.row.AppID)
+		script, err = s.scripts.get(ctx, in.ScriptID)
+	}
 	if err != nil {
 		return nil, err
+	}
+	if s.elsewhere != nil {
+		return s.elsewhere(ctx, in, script.row, s.Limits(script.row.Limits))
 	}
 	return s.run(ctx, script, in)
 }
@@ -188,6 +207,9 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 	if in.answers() {
 		streamed = stream{executionID: scope.ExecutionID, to: in.Streamer}
 		scope.Stream = &streamed
+	}
+	log.Hide = func(message string, data json.RawMessage) (string, json.RawMessage) {
+		return s.dispatcher.Hide(ctx, scope, message, data)
 	}
 	if in.Request != nil && in.Request.FormError != "" {
 		log.Write(abi.LogWarn, "ctx.request.form is empty: the form is malformed: "+in.Request.FormError, nil)
@@ -288,7 +310,8 @@ func (s *Service) scriptError(err error, scope *hostcalls.Scope, limits abi.Limi
 		if known.Code == abi.CodeTimeout { // whose text does not say how long it had
 			shown.Message = fmt.Sprintf("timeout_ms of %d exceeded: %s", limits.TimeoutMS, known.Message)
 		}
-		shown.Message = hostcalls.CutMessage(shown.Message)
+		message, _ := scope.Log.Hide(shown.Message, nil)
+		shown.Message = hostcalls.CutMessage(message)
 		return &shown
 	}
 	s.log.Error("execution failed inside the host", "execution_id", scope.ExecutionID, "script_id", scope.ScriptID, "error", err)

@@ -71,14 +71,14 @@ func hasContentType(r abi.Response) bool {
 }
 
 // MayStream reports whether a script may stream its response. It is false only for scripts that
-// cannot, or take pains to hide that they do: a response of theirs is collected. The error is the
-// store's, [fault.NotFound] when there is no such script.
+// cannot, or take pains to hide that they do, and for those that another node runs: a response of theirs
+// is collected. The error is the store's, [fault.NotFound] when there is no such script.
 func (s *Service) MayStream(ctx context.Context, scriptID string) (bool, error) {
 	script, err := s.scripts.get(ctx, scriptID)
 	if err != nil {
 		return false, err
 	}
-	return script.streams, nil
+	return script.streams && s.elsewhere == nil, nil
 }
 
 // mayStream reports whether a script or a module it imports names what a streamed response has.

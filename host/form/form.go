@@ -43,6 +43,17 @@ func Parse(contentType string, body []byte) ([]abi.FormField, error) {
 	return nil, nil
 }
 
+// Set gives a request the form that its body is.
+func Set(request *abi.Request) {
+	if len(request.Body) == 0 || len(request.Headers["content-type"]) == 0 {
+		return
+	}
+	var err error
+	if request.Form, err = Parse(request.Header("content-type"), request.Body); err != nil {
+		request.FormError = err.Error()
+	}
+}
+
 // parseURLEncoded reads what the URL Standard, section 5, describes. What is no percent-encoding stays
 // as it is.
 func parseURLEncoded(body []byte) (fields []abi.FormField, err error) {

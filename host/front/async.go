@@ -10,6 +10,7 @@ import (
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/fault"
+	"github.com/picloud/picloud/host/signing"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -26,7 +27,11 @@ const maxIdempotencyKey = 255
 // accept keeps a request of an asynchronous route, and answers 202 once it is durable.
 func (s *Server) accept(c *fiber.Ctx, route store.Route, request *abi.Request) error {
 	var key *store.IdempotencyKey
-	if text := c.Get(headerIdempotencyKey); text != "" {
+	text := c.Get(headerIdempotencyKey)
+	if text == "" && route.Signature != nil && route.Signature.Scheme == signing.StandardWebhooks {
+		text = c.Get(signing.HeaderWebhookID) // which is signed, and the same when a message is sent again
+	}
+	if text != "" {
 		if err := store.CheckName(headerIdempotencyKey, text, maxIdempotencyKey); err != nil {
 			return s.refused(c, err)
 		}

@@ -50,7 +50,7 @@ func (s *Server) dataPlane(c *fiber.Ctx) error {
 		return s.refuse(c, http.StatusNotFound, fault.NotFound, "no route answers "+what)
 	}
 	share(c, found.Route.Policy())
-	if site, appID, err := s.executions.Site(c.UserContext(), found.Route.ScriptID); err == nil && site != nil {
+	if site, appID, err := s.executions.Site(c.UserContext(), found.Route.ScriptID); err == nil && site != nil && found.Route.Signature == nil {
 		return s.visit(c, site, appID, found)
 	}
 	request, err := newRequest(c, found.Path)
@@ -61,6 +61,9 @@ func (s *Server) dataPlane(c *fiber.Ctx) error {
 		request.Params = params
 	}
 	request.Rest = found.Rest()
+	if signed, err := s.isSigned(c, found.Route, request); !signed {
+		return err
+	}
 	if found.Route.Dispatch == store.DispatchAsync {
 		return s.accept(c, found.Route, request)
 	}

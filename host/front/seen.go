@@ -68,7 +68,7 @@ func newRequest(c *fiber.Ctx, path string) (*abi.Request, error) {
 	if request.RawQuery != "" {
 		request.URL += "?" + request.RawQuery
 	}
-	SetForm(request)
+	form.Set(request)
 	return request, nil
 }
 
@@ -106,15 +106,7 @@ func decoded(r *request, body []byte) ([]byte, error) {
 const decodeStep = 64 << 10
 
 // SetForm gives a request the form that its body is.
-func SetForm(request *abi.Request) {
-	if len(request.Body) == 0 || len(request.Headers["content-type"]) == 0 {
-		return
-	}
-	var err error
-	if request.Form, err = form.Parse(request.Header("content-type"), request.Body); err != nil {
-		request.FormError = err.Error()
-	}
-}
+func SetForm(request *abi.Request) { form.Set(request) }
 
 // scheme returns how the client has come: to us in plain HTTP, unless a proxy of ours says otherwise.
 func scheme(r *request) string {

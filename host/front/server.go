@@ -25,6 +25,7 @@ import (
 	"github.com/picloud/picloud/host/front/edge"
 	"github.com/picloud/picloud/host/realtime"
 	"github.com/picloud/picloud/host/routing"
+	"github.com/picloud/picloud/host/secrets"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -35,14 +36,15 @@ type Config struct {
 	Executions   *executions.Service
 	Files        *files.Service
 	Routes       *routing.Table
-	Events       *events.Emitter // takes the requests of asynchronous routes
-	Realtime     *realtime.Hub   // tells subscribers
-	MaxBodyBytes int64           // of a request, streamed ones excepted
-	Budget       *budget.Budget  // of bodies and answers in memory; nil: one of the default size
-	Proxies      []netip.Prefix  // whose word is taken for a client's address
-	Limits       edge.Limits     // of connections; those that are 0 are derived
-	Pace         edge.Pace       // of clients; what is 0 has its default
-	MetricsToken string          // that /metrics asks for; "": anybody may read them
+	Events       *events.Emitter  // takes the requests of asynchronous routes
+	Realtime     *realtime.Hub    // tells subscribers
+	Secrets      *secrets.Service // has the keys of the signatures that routes demand
+	MaxBodyBytes int64            // of a request, streamed ones excepted
+	Budget       *budget.Budget   // of bodies and answers in memory; nil: one of the default size
+	Proxies      []netip.Prefix   // whose word is taken for a client's address
+	Limits       edge.Limits      // of connections; those that are 0 are derived
+	Pace         edge.Pace        // of clients; what is 0 has its default
+	MetricsToken string           // that /metrics asks for; "": anybody may read them
 	Version      string
 	Logger       *slog.Logger
 	Registry     *prometheus.Registry
@@ -63,6 +65,8 @@ type Server struct {
 	routes     *routing.Table
 	events     *events.Emitter
 	realtime   *realtime.Hub
+	secrets    *secrets.Service
+	unchecked  *told // routes, by id, that cannot check signatures
 	maxBody    int64
 	budget     *budget.Budget
 	encoded    *coding.Cache // of files
@@ -88,6 +92,7 @@ const executePath = "/api/v1/execute/"
 func New(c Config) *Server {
 	s := &Server{
 		store: c.Store, authority: c.Authority, executions: c.Executions, files: c.Files, routes: c.Routes, events: c.Events, realtime: c.Realtime,
+		secrets: c.Secrets, unchecked: newTold(),
 		maxBody: c.MaxBodyBytes, budget: c.Budget, streams: c.Streams, version: c.Version, log: c.Logger,
 	}
 	if s.budget == nil {

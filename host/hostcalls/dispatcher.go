@@ -19,6 +19,7 @@ import (
 	"github.com/picloud/picloud/host/fetch"
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/kv"
+	"github.com/picloud/picloud/host/secrets"
 )
 
 // Scope is what an operation may know of the execution that asks for it. The
@@ -45,6 +46,7 @@ type Scope struct {
 	Stream  Stream       // nil: the execution cannot stream its response
 
 	transaction transaction
+	masks       []*secrets.Mask // of the app's secrets when it read one
 }
 
 // A Handler performs one operation. Request and response are MessagePack of the
@@ -62,7 +64,8 @@ type Services struct {
 
 	// Transactions begins those of kv and docs: the store of both; nil: there are none.
 	Transactions Transactions
-	Events       Events // nil: the operations on events are not available
+	Events       Events           // nil: the operations on events are not available
+	Secrets      *secrets.Service // nil: nothing is masked
 }
 
 // Config is what a [Dispatcher] is made of beside the services.
@@ -76,6 +79,7 @@ type Config struct {
 // use.
 type Dispatcher struct {
 	handlers [abi.OpEnd]Handler // by operation number
+	secrets  *secrets.Service
 	log      *slog.Logger
 	metrics  *metrics
 }
@@ -85,7 +89,7 @@ func New(c Config) *Dispatcher {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
-	d := &Dispatcher{log: c.Log, metrics: newMetrics(c.Registerer)}
+	d := &Dispatcher{secrets: c.Secrets, log: c.Log, metrics: newMetrics(c.Registerer)}
 	for _, handlers := range []map[abi.Op]Handler{
 		{
 			abi.OpYield:          yield,
@@ -105,6 +109,7 @@ func New(c Config) *Dispatcher {
 		transactionHandlers(c.Transactions),
 		cryptoHandlers(),
 		eventsHandlers(c.Events),
+		secretsHandlers(c.Secrets),
 	} {
 		for op, handler := range handlers {
 			d.handlers[op] = handler

@@ -17,6 +17,7 @@ import (
 	"github.com/picloud/picloud/host/docs"
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/kv"
+	"github.com/picloud/picloud/host/secrets"
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/pgtest"
 	"github.com/picloud/picloud/host/store/postgres"
@@ -39,9 +40,11 @@ func onBothDatabases(t *testing.T, test func(t *testing.T, db store.Store, d *Di
 			t.Cleanup(func() { require.NoError(t, db.Close()) })
 			stored, err := files.New(files.Config{Store: db.Files(), Root: t.TempDir()})
 			require.NoError(t, err)
+			kept, err := secrets.New(t.Context(), secrets.Config{Store: db.Secrets(), File: filepath.Join(t.TempDir(), secrets.FileName)})
+			require.NoError(t, err)
 			test(t, db, New(Config{Services: Services{
 				KV: kv.New(kv.Config{Store: db.KV()}), Docs: docs.New(docs.Config{Store: db.Docs()}), Files: stored,
-				Transactions: db,
+				Transactions: db, Secrets: kept,
 			}}))
 		})
 	}
@@ -107,6 +110,8 @@ func TestAppsAreIsolated(t *testing.T) {
 		var file abi.FilesInfoResponse
 		owner.decode(&doc, abi.OpDocsCreate, &abi.DocsCreateRequest{Collection: "c", Data: value(t, `{"s":"secret"}`)})
 		owner.decode(&file, abi.OpFilesCreate, &abi.FilesCreateRequest{Collection: "c", Name: "f", ContentType: "text/plain", Data: new([]byte("secret"))})
+		_, err := d.secrets.Set(t.Context(), owner.scope.AppID, "k", "secret")
+		require.NoError(t, err)
 		// The service of events has this test of itself; here it is told whose app it is.
 		service := &asked{letters: []store.DeadLetter{{ID: "01a20970-f805-7922-8ded-6d329840dbfd", AppID: owner.scope.AppID, LastError: "secret"}}}
 		for op, handler := range eventsHandlers(service) {
@@ -168,6 +173,9 @@ func TestAppsAreIsolated(t *testing.T) {
 			{abi.OpPubSubToken, func(n names) msgp.Marshaler { return &abi.PubSubTokenRequest{Topic: n.key, TTLMillis: 1000} }},
 			{abi.OpPubSubPublish, func(n names) msgp.Marshaler { return &abi.PubSubPublishRequest{Topic: n.key} }},
 			{abi.OpInvokeAsync, func(n names) msgp.Marshaler { return &abi.InvokeAsyncRequest{Name: n.key} }},
+			{abi.OpSecretsGet, func(n names) msgp.Marshaler { return &abi.SecretsGetRequest{Name: n.key} }},
+			{abi.OpSecretsHas, func(n names) msgp.Marshaler { return &abi.SecretsGetRequest{Name: n.key} }},
+			{abi.OpSecretsList, func(names) msgp.Marshaler { return &abi.SecretsListRequest{} }},
 			{abi.OpDocsCreate, nil},
 			{abi.OpFilesCreate, nil},
 			{abi.OpRequestSaveFile, nil}, // of the execution's own request

@@ -25,6 +25,9 @@ const (
 // Log collects the lines that one execution writes. It is used by one
 // goroutine at a time.
 type Log struct {
+	// Hide masks what must not be in a line; nil: nothing is.
+	Hide func(message string, data json.RawMessage) (string, json.RawMessage)
+
 	lines     []store.LogLine
 	bytes     int
 	truncated bool
@@ -38,6 +41,9 @@ func (l *Log) Lines() []store.LogLine { return l.lines }
 func (l *Log) Write(level abi.LogLevel, message string, data json.RawMessage) {
 	if l.truncated {
 		return
+	}
+	if l.Hide != nil { // before anything is cut, of which half would be left
+		message, data = l.Hide(message, data)
 	}
 	message = CutMessage(message)
 	if len(data) > MaxLogLine {

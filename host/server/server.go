@@ -39,9 +39,11 @@ import (
 	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/quota"
 	"github.com/picloud/picloud/host/realtime"
+	"github.com/picloud/picloud/host/relay"
 	"github.com/picloud/picloud/host/sandbox"
 	"github.com/picloud/picloud/host/sandbox/compiler"
 	"github.com/picloud/picloud/host/sandbox/gate"
+	"github.com/picloud/picloud/host/secrets"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -87,9 +89,10 @@ type Server struct {
 	services   hostcalls.Services
 	sandbox    *sandbox.Sandbox
 	budget     *budget.Budget
+	asker      *relay.Asker // nil: scripts run here
 	executions *executions.Service
 	authority  *authz.Authority
-	dispatcher *dispatch.Dispatcher
+	deliverers background.Group // of events, and of requests of other nodes
 	realtime   *realtime.Hub
 	catalog    *catalog.Catalog
 	listener   net.Listener
@@ -97,7 +100,8 @@ type Server struct {
 	front      *front.Server
 	background background.Group
 
-	closeSandbox func() error // once; it interrupts the executions
+	triggersChanged func()       // tells who delivers events; nil: nobody does here
+	closeSandbox    func() error // once; it interrupts the executions
 
 	undo []func(context.Context) error // what Stop does, in reverse
 	stop func() error                  // once
@@ -151,6 +155,9 @@ func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 // in order.
 func (s *Server) Run(ctx context.Context) error {
 	s.executions.Start()
+	if s.asker != nil {
+		s.asker.Start()
+	}
 	s.background.Start()
 	s.greet()
 	served := make(chan error, 1)
@@ -237,6 +244,10 @@ func (s *Server) makeServices(ctx context.Context) error {
 	if err := stored.Claim(ctx); err != nil {
 		return err
 	}
+	kept, err := secrets.New(ctx, secrets.Config{Store: s.store.Secrets(), Keys: c.SecretKey, File: s.secretFile(), Log: s.log})
+	if err != nil {
+		return fmt.Errorf("secret_key: %w", err)
+	}
 	if c.HTTPAllowPrivate {
 		s.log.Warn("scripts may send HTTP requests to private addresses and to this machine: http_allow_private is for development")
 	}
@@ -254,7 +265,7 @@ func (s *Server) makeServices(ctx context.Context) error {
 			Version: s.version, AllowPrivate: c.HTTPAllowPrivate, Timeout: c.HTTPTimeout,
 			MaxRequestBytes: c.HTTPMaxRequestBytes, MaxResponseBytes: c.HTTPMaxResponseBytes,
 		}),
-		Transactions: s.store,
+		Transactions: s.store, Secrets: kept,
 	}
 	s.onStop(func(context.Context) error { s.services.HTTP.Close(); return nil })
 	if n, err := s.services.Docs.Reindex(ctx); err != nil {
@@ -263,6 +274,14 @@ func (s *Server) makeServices(ctx context.Context) error {
 		s.log.Info("documents were indexed anew", "documents", n)
 	}
 	return nil
+}
+
+// secretFile is the path of the generated key of secrets; "" where other nodes could not read it.
+func (s *Server) secretFile() string {
+	if s.settings.DatabaseURL != "" {
+		return ""
+	}
+	return filepath.Join(s.settings.Data, secrets.FileName)
 }
 
 // meter bounds what each app has of something.
@@ -300,8 +319,14 @@ func (s *Server) makeExecutions(context.Context) error {
 	s.budget = budget.New(s.settings.MaxBufferedBytes)
 	records := int(min(s.budget.Size()/8, maxRecordBytes))
 	s.budget.Reserve(int64(records))
+	var elsewhere executions.Elsewhere
+	if s.settings.Role == config.RoleAPI {
+		s.asker = relay.NewAsker(relay.AskerConfig{Store: s.store.Relay(), Log: s.log, Registerer: s.metrics})
+		s.onStop(s.asker.Stop) // after the requests, which wait for answers
+		elsewhere = s.asker.Run
+	}
 	s.executions = executions.New(executions.Config{
-		Store: s.store, Sandbox: s.sandbox,
+		Store: s.store, Elsewhere: elsewhere, Sandbox: s.sandbox,
 		Dispatcher: hostcalls.New(hostcalls.Config{Services: s.services, Log: s.log, Registerer: s.metrics}),
 		Ceiling:    s.settings.Ceiling(), ScriptCacheSize: s.settings.ScriptCacheSize, Logger: s.log, Registerer: s.metrics,
 		MaxRecordBytes: records,
@@ -319,15 +344,26 @@ func (s *Server) triggerRetry() store.Retry {
 	}
 }
 
-// makeDispatcher makes what delivers events. It begins when the server runs.
+// makeDispatcher makes what delivers events, and what runs the requests of nodes that run no scripts. It
+// begins when the server runs.
 func (s *Server) makeDispatcher(context.Context) error {
 	c := s.settings
 	s.authority = authz.New(s.store, c.SessionTTL)
-	s.dispatcher = dispatch.New(dispatch.Config{
+	if c.Role == config.RoleAPI {
+		s.deliverers = background.Group{dispatch.NewAnnouncer(s.store, s.emitter, s.log)}
+		return nil
+	}
+	dispatcher := dispatch.New(dispatch.Config{
 		Store: s.store, Table: s.triggers, Emitter: s.emitter, Runner: s.executions, Registrant: s.authority.Registrant,
 		Concurrency: c.EventPlaces(), PerApp: max(c.MaxConcurrentExecutions/4, 1), CallConcurrency: c.TriggerConcurrency, CallRetry: s.triggerRetry(),
 		Log: s.log, Registerer: s.metrics,
 	})
+	s.deliverers, s.triggersChanged = background.Group{dispatcher}, dispatcher.Changed
+	if s.store.Relay().Shared() {
+		s.deliverers = append(s.deliverers, relay.NewWorker(relay.WorkerConfig{
+			Store: s.store.Relay(), Runner: s.executions, Places: c.MaxConcurrentExecutions, Log: s.log, Registerer: s.metrics,
+		}))
+	}
 	return nil
 }
 
@@ -341,7 +377,8 @@ func (s *Server) makeRealtime(context.Context) error {
 func (s *Server) makeCatalog(ctx context.Context) (err error) {
 	s.catalog, err = catalog.New(ctx, catalog.Config{
 		Store: s.store, Executions: s.executions, Logger: s.log,
-		Registry: s.listeners, Triggers: s.triggers, TriggersChanged: s.dispatcher.Changed, TopicChanged: s.realtime.Changed,
+		Registry: s.listeners, Triggers: s.triggers, TriggersChanged: s.triggersChanged, TopicChanged: s.realtime.Changed,
+		SecretsChanged: s.services.Secrets.Changed,
 	})
 	return err
 }
@@ -363,7 +400,7 @@ func (s *Server) makeFront(context.Context) error {
 	c := s.settings
 	admin := api.New(api.Config{
 		Store: s.store, Authority: s.authority, Executions: s.executions, Audit: s.audit,
-		KV: s.services.KV, Docs: s.services.Docs, Files: s.services.Files,
+		KV: s.services.KV, Docs: s.services.Docs, Files: s.services.Files, Secrets: s.services.Secrets,
 		Events: s.emitter, TriggerRetry: s.triggerRetry(), TriggerConcurrency: c.TriggerConcurrency,
 		Catalog: s.catalog, MaxBodyBytes: c.MaxBodyBytes, MaxPluginBytes: c.MaxPluginBytes,
 		Quotas:  store.AppUsage{KV: c.KVQuota, Docs: c.DocsQuota, Files: c.FilesQuota, Log: c.LogQuota},
@@ -375,7 +412,7 @@ func (s *Server) makeFront(context.Context) error {
 	}
 	s.front = front.New(front.Config{
 		Store: s.store, Authority: s.authority, Executions: s.executions, Files: s.services.Files, Routes: s.catalog.Routes(), Events: s.emitter, Realtime: s.realtime,
-		MaxBodyBytes: c.MaxBodyBytes, Budget: s.budget, Proxies: proxies, MetricsToken: c.MetricsToken,
+		Secrets: s.services.Secrets, MaxBodyBytes: c.MaxBodyBytes, Budget: s.budget, Proxies: proxies, MetricsToken: c.MetricsToken,
 		Limits:  edge.Limits{Connections: c.MaxConnections, PerAddress: c.MaxConnectionsPerAddress},
 		Version: s.version, Logger: s.log, Registry: s.metrics,
 		Mount: admin.Mount, Streams: api.Streams,
@@ -387,7 +424,7 @@ func (s *Server) makeFront(context.Context) error {
 func (s *Server) makeBackground(context.Context) error {
 	s.background = background.Group{
 		s.catalog.Watcher(),
-		s.dispatcher,
+		s.deliverers,
 		s.realtime,
 		dispatch.NewRetention(s.store, s.settings.DeadLetterRetention, s.log),
 		s.authority.SessionSweeper(s.log),
@@ -400,7 +437,7 @@ func (s *Server) makeBackground(context.Context) error {
 		background.NewSweep("unused", "bytes of disk", reclaimEvery, s.log, s.store.Reclaim),
 	}
 	if age := s.settings.LogRetention; age > 0 {
-		s.background = append(s.background, executions.NewRetention(s.store.Executions(), age, s.log))
+		s.background = append(s.background, executions.NewRetention(s.store.Executions(), age, s.log), relay.NewRetention(s.store.Relay(), age, s.log))
 	}
 	s.onStop(s.drain)
 	return nil
@@ -429,6 +466,9 @@ func (s *Server) drain(context.Context) error {
 	interrupt := time.AfterFunc(grace, func() {
 		s.log.Warn("interrupting executions that did not finish in time", "grace", grace)
 		_ = s.closeSandbox() // Stop looks at its error
+		if s.asker != nil {
+			s.asker.Interrupt()
+		}
 	})
 	defer interrupt.Stop()
 	late := <-answered

@@ -1,5 +1,6 @@
 // Package signing checks and makes what scripts need of cryptography beyond digests: signatures, JSON Web
-// Tokens and hashes of passwords. It keeps nothing, and no error shows a key, a password or a token.
+// Tokens and hashes of passwords; and checks the signatures that routes demand of requests. It keeps
+// nothing, and no error shows a key, a password or a token.
 package signing
 
 import (

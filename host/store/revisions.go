@@ -24,7 +24,8 @@ const (
 	ResourceScript  Resource = "script"
 	ResourceRoute   Resource = "route"
 	ResourceTrigger Resource = "trigger"
-	ResourceTopic   Resource = "topic" // whose id is its name
+	ResourceTopic   Resource = "topic"  // whose id is its name
+	ResourceSecret  Resource = "secret" // as that of a topic
 )
 
 // KeptRevisions is how many revisions are kept, the newest.

@@ -45,8 +45,9 @@ type Route struct {
 	Path      string
 	PathKind  PathKind
 	Dispatch  Dispatch
-	CORS      *CORS // nil: the app's counts
-	AppCORS   *CORS // of the app, when the route was read; nil: it has none
+	CORS      *CORS      // nil: the app's counts
+	Signature *Signature // that its requests must have; nil: none
+	AppCORS   *CORS      // of the app, when the route was read; nil: it has none
 	CreatedAt time.Time
 }
 
@@ -56,6 +57,13 @@ func (r Route) Policy() *CORS {
 		return r.CORS
 	}
 	return r.AppCORS
+}
+
+// Signature is what a route demands of its requests before anything runs.
+type Signature struct {
+	Scheme    string `json:"scheme"`              // of package signing
+	Secret    string `json:"secret"`              // the name of the app's secret with the keys
+	Tolerance int    `json:"tolerance,omitempty"` // how far the signed time may be from now, seconds; 0 of a scheme without
 }
 
 // Routes keeps the routes.
@@ -76,6 +84,8 @@ type Routes interface {
 	SetCORS(ctx context.Context, id string, cors *CORS) (Route, error)
 	// SetDispatch changes when a route's caller is answered, and returns the route.
 	SetDispatch(ctx context.Context, id string, dispatch Dispatch) (Route, error)
+	// SetSignature gives a route a signature that it demands, or nil for none, and returns the route.
+	SetSignature(ctx context.Context, id string, signature *Signature) (Route, error)
 	// Delete removes a route.
 	Delete(ctx context.Context, id string) error
 }

@@ -53,6 +53,8 @@ type Store interface {
 	Topics() Topics
 	Published() PublishedLog
 	Audit() Audit
+	Relay() Relay
+	Secrets() Secrets
 
 	// InTx runs fn in one transaction: all that fn does through tx is kept when fn returns nil, and
 	// none of it otherwise. InTx returns fn's error as it is. Transactions exclude each other and

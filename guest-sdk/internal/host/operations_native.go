@@ -54,4 +54,7 @@ const (
 	DeadLettersReplay    Operation = "dead_letters.replay"
 	DeadLettersResolve   Operation = "dead_letters.resolve"
 	PubSubToken          Operation = "pubsub.token"
+	SecretsGet           Operation = "secrets.get"
+	SecretsHas           Operation = "secrets.has"
+	SecretsList          Operation = "secrets.list"
 )

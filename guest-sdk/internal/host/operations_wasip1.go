@@ -289,3 +289,21 @@ func pubsubToken(request uint64) (response uint64)
 
 // PubSubToken is pubsub.token.
 func PubSubToken(request uint64) (response uint64) { return pubsubToken(request) }
+
+//go:wasmimport extism:host/user secrets_get
+func secretsGet(request uint64) (response uint64)
+
+// SecretsGet is secrets.get.
+func SecretsGet(request uint64) (response uint64) { return secretsGet(request) }
+
+//go:wasmimport extism:host/user secrets_has
+func secretsHas(request uint64) (response uint64)
+
+// SecretsHas is secrets.has.
+func SecretsHas(request uint64) (response uint64) { return secretsHas(request) }
+
+//go:wasmimport extism:host/user secrets_list
+func secretsList(request uint64) (response uint64)
+
+// SecretsList is secrets.list.
+func SecretsList(request uint64) (response uint64) { return secretsList(request) }

@@ -39,6 +39,7 @@ import (
 	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/realtime"
 	"github.com/picloud/picloud/host/sandbox"
+	"github.com/picloud/picloud/host/secrets"
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/sqlite"
 )
@@ -76,14 +77,15 @@ func Main(m *testing.M) {
 
 // Site is a whole server on a real listener, over a real database, with an owner who is logged in.
 type Site struct {
-	T      testing.TB
-	URL    string
-	DB     store.Store
-	DBPath string
-	Token  string // the owner's
-	Auth   *authz.Authority
-	Events *events.Emitter
-	Hub    *realtime.Hub
+	T       testing.TB
+	URL     string
+	DB      store.Store
+	DBPath  string
+	Token   string // the owner's
+	Auth    *authz.Authority
+	Events  *events.Emitter
+	Hub     *realtime.Hub
+	Secrets *secrets.Service
 }
 
 // New starts a server for the time of a test, whose output has what it logs of errors. Its front may
@@ -116,9 +118,11 @@ func NewOn(t testing.TB, log *slog.Logger, path string, open func(store.Listener
 	registry := prometheus.NewRegistry()
 	stored, err := files.New(files.Config{Store: db.Files(), Root: filepath.Join(filepath.Dir(path), "files"), MaxFileSize: MaxFile, Quota: 3 * MaxFile, Log: log})
 	require.NoError(t, err)
+	s.Secrets, err = secrets.New(ctx, secrets.Config{Store: db.Secrets(), File: filepath.Join(filepath.Dir(path), secrets.FileName), Log: log})
+	require.NoError(t, err)
 	services := hostcalls.Services{
 		KV: kv.New(kv.Config{Store: db.KV(), Log: log}), Docs: docs.New(docs.Config{Store: db.Docs()}),
-		Files: stored, HTTP: fetch.New(fetch.Config{Version: "test"}), Events: emitter, Transactions: db,
+		Files: stored, HTTP: fetch.New(fetch.Config{Version: "test"}), Events: emitter, Transactions: db, Secrets: s.Secrets,
 	}
 	runs := executions.New(executions.Config{
 		Store: db, Sandbox: box, Dispatcher: hostcalls.New(hostcalls.Config{Services: services, Log: log}), Ceiling: abi.DefaultCeiling,
@@ -134,18 +138,19 @@ func NewOn(t testing.TB, log *slog.Logger, path string, open func(store.Listener
 	emitter.OnPublish(hub.Published)
 	apps, err := catalog.New(ctx, catalog.Config{
 		Store: db, Executions: runs, Logger: log, Registry: listeners, Triggers: triggers, TriggersChanged: dispatcher.Changed, TopicChanged: hub.Changed,
+		SecretsChanged: s.Secrets.Changed,
 	})
 	require.NoError(t, err)
 	admin := api.New(api.Config{
 		Store: db, Authority: s.Auth, Executions: runs, Catalog: apps,
-		KV: services.KV, Docs: services.Docs, Files: services.Files,
+		KV: services.KV, Docs: services.Docs, Files: services.Files, Secrets: s.Secrets,
 		MaxBodyBytes: MaxBody, MaxPluginBytes: MaxPlugin, Version: "test", Logger: log,
 		Events: emitter, TriggerRetry: retry, TriggerConcurrency: 4,
 	})
 	dispatcher.Start()
 	hub.Start()
 	config := front.Config{
-		Store: db, Authority: s.Auth, Executions: runs, Files: stored, Routes: apps.Routes(), Events: emitter, Realtime: hub,
+		Store: db, Authority: s.Auth, Executions: runs, Files: stored, Routes: apps.Routes(), Events: emitter, Realtime: hub, Secrets: s.Secrets,
 		MaxBodyBytes: MaxBody, Version: "test", Logger: log, Registry: registry,
 		Mount: admin.Mount, Streams: api.Streams,
 	}

@@ -137,7 +137,7 @@ func ofField(refused *fault.Error, location string) *Problem {
 
 // shown is what may be echoed of a wrong value: short and no secret.
 func shown(location string, value any) any {
-	if location == "body" || strings.HasSuffix(location, "password") {
+	if location == "body" || location == "body.value" || strings.HasSuffix(location, "password") { // value: of a secret
 		return nil
 	}
 	switch v := value.(type) {

@@ -6,36 +6,46 @@ import (
 
 // Route binds requests to a script.
 type Route struct {
-	ID        string    `json:"id" doc:"UUIDv7"`
-	AppID     string    `json:"app_id"`
-	ScriptID  string    `json:"script_id"`
-	Method    string    `json:"method" doc:"Empty for any"`
-	Host      string    `json:"host" doc:"Empty for any"`
-	HostKind  string    `json:"host_kind" enum:"any,strict,wildcard"`
-	Path      string    `json:"path"`
-	PathKind  string    `json:"path_kind" enum:"exact,param,prefix"`
-	Dispatch  string    `json:"dispatch" enum:"sync,async"`
-	CORS      *CORS     `json:"cors,omitempty" doc:"The route's own; absent: its app's counts"`
-	CreatedAt time.Time `json:"created_at"`
-	Warning   string    `json:"warning,omitempty" doc:"Set when the route was made and a route of another app answers its requests first"`
+	ID        string     `json:"id" doc:"UUIDv7"`
+	AppID     string     `json:"app_id"`
+	ScriptID  string     `json:"script_id"`
+	Method    string     `json:"method" doc:"Empty for any"`
+	Host      string     `json:"host" doc:"Empty for any"`
+	HostKind  string     `json:"host_kind" enum:"any,strict,wildcard"`
+	Path      string     `json:"path"`
+	PathKind  string     `json:"path_kind" enum:"exact,param,prefix"`
+	Dispatch  string     `json:"dispatch" enum:"sync,async"`
+	CORS      *CORS      `json:"cors,omitempty" doc:"The route's own; absent: its app's counts"`
+	Signature *Signature `json:"signature,omitempty" doc:"That its requests must have; absent: none"`
+	CreatedAt time.Time  `json:"created_at"`
+	Warning   string     `json:"warning,omitempty" doc:"Set when the route was made or changed, and a route of another app answers its requests first, or the secret of its signature is missing"`
 }
 
 // RouteCreate is the body of POST scripts/{id}/routes. Kinds are inferred when
 // absent and checked when given.
 type RouteCreate struct {
-	Method   string `json:"method,omitempty" doc:"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS; empty or ANY for all. GET answers HEAD too"`
-	Path     string `json:"path" minLength:"1" doc:"/greet, /users/:id or /hooks/*"`
-	PathKind string `json:"path_kind,omitempty" enum:"exact,param,prefix"`
-	Host     string `json:"host,omitempty" doc:"Empty for any, api.example.com, or *.example.com for the names below it"`
-	HostKind string `json:"host_kind,omitempty" enum:"any,strict,wildcard"`
-	Dispatch string `json:"dispatch,omitempty" enum:"sync,async" default:"sync" doc:"async answers 202 with the id of the execution at once, and runs later"`
-	CORS     *CORS  `json:"cors,omitempty" doc:"Absent: its app's counts"`
+	Method    string     `json:"method,omitempty" doc:"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS; empty or ANY for all. GET answers HEAD too"`
+	Path      string     `json:"path" minLength:"1" doc:"/greet, /users/:id or /hooks/*"`
+	PathKind  string     `json:"path_kind,omitempty" enum:"exact,param,prefix"`
+	Host      string     `json:"host,omitempty" doc:"Empty for any, api.example.com, or *.example.com for the names below it"`
+	HostKind  string     `json:"host_kind,omitempty" enum:"any,strict,wildcard"`
+	Dispatch  string     `json:"dispatch,omitempty" enum:"sync,async" default:"sync" doc:"async answers 202 with the id of the execution at once, and runs later"`
+	CORS      *CORS      `json:"cors,omitempty" doc:"Absent: its app's counts"`
+	Signature *Signature `json:"signature,omitempty" doc:"That its requests must have; absent: none"`
+}
+
+// Signature is what a route demands of its requests before anything runs.
+type Signature struct {
+	Scheme    string `json:"scheme" yaml:"scheme" enum:"standard_webhooks,github,stripe,none" doc:"How the sender signs. none takes the signature of a route away"`
+	Secret    string `json:"secret,omitempty" yaml:"secret" doc:"Name of the app's secret with the keys of the sender, one a line; needed unless the scheme is none"`
+	Tolerance int    `json:"tolerance,omitempty" yaml:"tolerance" minimum:"1" maximum:"86400" doc:"How far the signed time may be from now, in seconds; 300 when absent. github signs no time"`
 }
 
 // RouteUpdate is the body of PUT routes/{id}.
 type RouteUpdate struct {
-	CORS     *CORS  `json:"cors,omitempty" doc:"Absent: its app's counts"`
-	Dispatch string `json:"dispatch,omitempty" enum:"sync,async" doc:"Absent: it stays"`
+	CORS      *CORS      `json:"cors,omitempty" doc:"Absent: its app's counts"`
+	Dispatch  string     `json:"dispatch,omitempty" enum:"sync,async" doc:"Absent: it stays"`
+	Signature *Signature `json:"signature,omitempty" doc:"Absent: it stays"`
 }
 
 // RouteMatch is the body of POST apps/{app}/routes:match.

@@ -32,6 +32,7 @@ type App struct {
 	CORS     *wire.CORS // nil leaves it as it is
 	Scripts  []Script   // modules first, else in the manifest's order; static sites last
 	Triggers []Trigger  // in the manifest's order; those of dead letters last
+	Secrets  []string   // names of those that it needs
 	Create   bool       // create the app when it is missing
 	Prune    bool       // delete the scripts and triggers that are there and not wanted
 }
@@ -68,6 +69,10 @@ type Script struct {
 //	      - GET /todos/:id
 //	      - route: POST /todos  # with a policy of its own
 //	        cors: {origins: []}
+//	      - route: POST /paid   # that only takes what is signed
+//	        signature: {scheme: stripe, secret: stripe-webhooks}
+//	secrets:                    # that the app needs, by name; values are set by hand
+//	  - stripe-webhooks
 //	triggers:                   # what else starts a script
 //	  - name: reminders         # see triggerEntry
 //	    kind: cron
@@ -80,6 +85,7 @@ type document struct {
 	Static   staticEntries  `yaml:"static"`
 	Scripts  []scriptEntry  `yaml:"scripts"`
 	Triggers []triggerEntry `yaml:"triggers"`
+	Secrets  []string       `yaml:"secrets"`
 }
 
 type scriptEntry struct {
@@ -135,7 +141,10 @@ func parse(root *os.Root, text []byte) (App, error) {
 	if d.App == "" {
 		return App{}, errors.New("app is missing: name the app's slug")
 	}
-	app := App{Ref: d.App, Name: d.Name, CORS: d.CORS, Create: true}
+	app := App{Ref: d.App, Name: d.Name, CORS: d.CORS, Secrets: d.Secrets, Create: true}
+	if err := checkSecrets(d.Secrets); err != nil {
+		return App{}, err
+	}
 	for i, entry := range d.Scripts {
 		script, err := entry.read(root)
 		if err == nil && slices.ContainsFunc(app.Scripts, func(other Script) bool { return other.Name == entry.Name }) {
@@ -192,7 +201,7 @@ func (e scriptEntry) read(root *os.Root) (Script, error) {
 		if err != nil {
 			return Script{}, fmt.Errorf("routes[%d]: %w", i, err)
 		}
-		route.CORS, route.Dispatch = entry.CORS, entry.Dispatch
+		route.CORS, route.Dispatch, route.Signature = entry.CORS, entry.Dispatch, entry.Signature
 		if d := entry.Dispatch; d != "" && d != "sync" && d != "async" {
 			return Script{}, fmt.Errorf("routes[%d]: dispatch must be sync or async, got %q", i, d)
 		}
@@ -221,6 +230,7 @@ func describeYAML(err error) string {
 		" not found in type manifest.document", " is not known here",
 		" not found in type manifest.triggerEntry", " is not known here", " not found in type manifest.retryEntry", " is not known here",
 		" not found in type manifest.routeMapping", " is not known here", " not found in type wire.CORS", " is not known here",
+		" not found in type wire.Signature", " is not known here", "wire.Signature", "a signature",
 		"[]manifest.routeEntry", "a list of routes", "manifest.routeMapping", "a route", "wire.CORS", "a CORS policy",
 		"[]manifest.triggerEntry", "a list of triggers", "manifest.triggerEntry", "a trigger", "manifest.retryEntry", "a retry policy",
 		"manifest.scriptEntry", "a script", "manifest.document", "a manifest",

@@ -41,9 +41,12 @@ scripts:
     routes:
       - GET /cart/:id
       - /cart
+      - route: POST /paid
+        signature: {scheme: stripe, secret: stripe-hooks, tolerance: 60}
   - name: prices
     kind: module
     file: lib/prices.rhai
+secrets: [stripe-hooks, mail-key]
 `,
 		"cart.rhai":       "1",
 		"lib/prices.rhai": "2",
@@ -53,11 +56,12 @@ scripts:
 		t.Fatal(err)
 	}
 	endpoint, module := abi.KindEndpoint, abi.KindModule
-	want := App{Ref: "shop", Name: "The shop", Create: true, Scripts: []Script{
+	want := App{Ref: "shop", Name: "The shop", Create: true, Secrets: []string{"stripe-hooks", "mail-key"}, Scripts: []Script{
 		{File: filepath.Join(dir, "lib/prices.rhai"), Name: "prices", Source: "2", Kind: &module, ReadOnly: new(false), Limits: &abi.Limits{}, Routes: []wire.RouteCreate{}},
 		{File: filepath.Join(dir, "cart.rhai"), Name: "cart", Source: "1", Kind: &endpoint, ReadOnly: new(true),
 			Limits: &abi.Limits{TimeoutMS: 2000, MaxOperations: 5},
-			Routes: []wire.RouteCreate{{Method: "GET", Path: "/cart/:id"}, {Path: "/cart"}}},
+			Routes: []wire.RouteCreate{{Method: "GET", Path: "/cart/:id"}, {Path: "/cart"},
+				{Method: "POST", Path: "/paid", Signature: &wire.Signature{Scheme: "stripe", Secret: "stripe-hooks", Tolerance: 60}}}},
 	}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("app = %+v, want %+v", got, want)
@@ -87,6 +91,10 @@ func TestReadRefuses(t *testing.T) {
 		{"routes of two scripts", head + "    routes: [GET /x/:id]\n  - name: t\n    file: s.rhai\n    routes: [GET /x/:name]",
 			`scripts[1]: routes[0]: route GET /x/:name of t conflicts with GET /x/:id of s`},
 		{"used twice", head + "  - name: s", `scripts[1]: name "s" is used twice`},
+		{"a secret twice", "app: a\nsecrets: [k, l, k]", `secrets[2]: name "k" is used twice`},
+		{"a secret without a name", "app: a\nsecrets: ['']", "secrets[0]: name is missing"},
+		{"a secret's value", "app: a\nsecrets: {k: v}", "line 2: cannot unmarshal !!map into []string"},
+		{"unknown field of a route", head + "    routes: [{route: /x, signatures: {}}]", "field signatures is not known here"},
 		{"missing file", head + "    file: gone.rhai", "scripts[0]: file: openat gone.rhai: no such file or directory"},
 		{"file outside", head + "    file: ../secret", "scripts[0]: file: openat ../secret: path escapes from parent"},
 		{"a folder", head + "    file: sub", "scripts[0]: file: sub is not a file"},

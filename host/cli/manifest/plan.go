@@ -17,6 +17,7 @@ type State interface {
 	Script(ctx context.Context, id string) (wire.Script, error)
 	AppRoutes(ctx context.Context, app string) iter.Seq2[wire.Route, error]
 	Triggers(ctx context.Context, app string) iter.Seq2[wire.Trigger, error]
+	Secrets(ctx context.Context, app string) iter.Seq2[wire.Secret, error]
 	Files(ctx context.Context, app, collection string) iter.Seq2[wire.File, error]
 }
 
@@ -39,7 +40,7 @@ type step interface {
 
 // A Change is one thing that a deploy found or did, or would do.
 type Change struct {
-	What    string   `json:"what"` // app, script, static, trigger or route
+	What    string   `json:"what"` // app, secret, script, static, trigger or route
 	Name    string   `json:"name"`
 	Result  Result   `json:"result"`
 	Fields  []string `json:"fields,omitempty"`  // that an update changes
@@ -118,6 +119,11 @@ func Make(ctx context.Context, state State, want App) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	needed, err := planSecrets(ctx, state, want, !missing)
+	if err != nil {
+		return nil, err
+	}
+	plan.add(needed...)
 	// A route of what becomes a module is in the way of that; any other that goes stays until the
 	// scripts have been compiled, so that a refused deploy leaves the app answering. A trigger may
 	// leave a script that is deleted, and would go with it.

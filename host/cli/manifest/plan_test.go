@@ -20,6 +20,8 @@ import (
 // remote is what a server holds of one app, and what is done to it.
 type remote struct {
 	app      *wire.App
+	secrets  []string
+	hidden   bool // which secrets there are
 	scripts  []wire.Script
 	routes   []wire.Route
 	triggers []wire.Trigger
@@ -73,6 +75,17 @@ func (r *remote) AppRoutes(context.Context, string) iter.Seq2[wire.Route, error]
 	return listing(r.routes)
 }
 
+func (r *remote) Secrets(context.Context, string) iter.Seq2[wire.Secret, error] {
+	if r.hidden {
+		return func(yield func(wire.Secret, error) bool) { yield(wire.Secret{}, refused(http.StatusForbidden)) }
+	}
+	var listed []wire.Secret
+	for _, name := range r.secrets {
+		listed = append(listed, wire.Secret{Name: name})
+	}
+	return listing(listed)
+}
+
 func (r *remote) CreateApp(_ context.Context, app wire.AppCreate) (wire.App, error) {
 	r.did("create app %s %q", app.Slug, app.Name)
 	return wire.App{ID: "app", Slug: app.Slug}, nil
@@ -89,6 +102,9 @@ func (r *remote) UpdateApp(_ context.Context, ref string, change wire.AppUpdate)
 }
 
 func (r *remote) UpdateRoute(_ context.Context, id string, change wire.RouteUpdate) (wire.Route, error) {
+	if change.Signature != nil {
+		r.did("route %s demands %s %s %d", id, change.Signature.Scheme, change.Signature.Secret, change.Signature.Tolerance)
+	}
 	if change.CORS == nil {
 		r.did("route %s has the app's cors", id)
 	} else {
@@ -270,6 +286,20 @@ func TestPlan(t *testing.T) {
 			plan: []string{"script a unchanged 3", "script b deleted", "script p deleted", "script m deleted", "script n deleted", "route GET /a unchanged", "route GET /b created"},
 			done: []string{"delete script b", "delete script p", "delete script n", "create route GET /b of a", "delete script m"},
 		},
+		{
+			name: "signatures come, change and go", there: signed(),
+			want: shop(demanding(script("a", "1", endpoint, "GET /a"), nil), demanding(script("b", "2", endpoint, "GET /b", "/new"), &wire.Signature{Scheme: "stripe", Secret: "key"})),
+			plan: []string{"script a unchanged 3", "script b unchanged 4", "route GET /a updated signature", "route GET /b updated signature", "route ANY /new created"},
+			done: []string{
+				"route ra demands none  0", "route ra has the app's cors", "route rb demands stripe key 0", "route rb has the app's cors", "create route ANY /new of b",
+			},
+		},
+		{
+			name: "signatures are as wanted", there: signed(),
+			want: shop(demanding(script("a", "1", endpoint, "GET /a"), &wire.Signature{Scheme: "github", Secret: "key"}),
+				demanding(script("b", "2", endpoint, "GET /b"), &wire.Signature{Scheme: "stripe", Secret: "key", Tolerance: 60})),
+			plan: []string{"script a unchanged 3", "script b unchanged 4", "route GET /a unchanged", "route GET /b unchanged"},
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			plan, err := Make(t.Context(), test.there, test.want)
@@ -292,6 +322,62 @@ func TestPlan(t *testing.T) {
 			}
 			if len(changes) != len(planned) {
 				t.Errorf("%d changes are told of, want %d", len(changes), len(planned))
+			}
+		})
+	}
+}
+
+// signed is deployed, with routes that demand signatures.
+func signed() *remote {
+	there := deployed()
+	there.routes[0].Signature = &wire.Signature{Scheme: "github", Secret: "key"}
+	there.routes[1].Signature = &wire.Signature{Scheme: "stripe", Secret: "key", Tolerance: 60}
+	return there
+}
+
+// demanding is a script whose routes all demand a signature.
+func demanding(s Script, signature *wire.Signature) Script {
+	for i := range s.Routes {
+		s.Routes[i].Signature = signature
+	}
+	return s
+}
+
+// A deploy tells which of the secrets that the app needs are missing.
+func TestSecretsAreLookedFor(t *testing.T) {
+	there := deployed()
+	there.secrets = []string{"there", "other"}
+	hidden := deployed()
+	hidden.hidden = true
+	for _, test := range []struct {
+		name  string
+		there *remote
+		want  string
+	}{
+		{"some", there, "secret missing missing: is not set, and the app needs it: picloud secrets set missing --app shop; secret there unchanged: "},
+		{"may not be seen", hidden, "secret missing unchanged: you may not see whether it is set; secret there unchanged: you may not see whether it is set"},
+		{"of a new app", &remote{}, "secret missing missing: is not set, and the app needs it: picloud secrets set missing --app shop; " +
+			"secret there missing: is not set, and the app needs it: picloud secrets set there --app shop"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			want := created(shop())
+			want.Secrets = []string{"missing", "there"}
+			plan, err := Make(t.Context(), test.there, want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			changes, err := plan.Apply(t.Context(), test.there)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var told []string
+			for _, c := range changes {
+				if c.What == "secret" {
+					told = append(told, fmt.Sprintf("%s %s %s: %s", c.What, c.Name, c.Result, c.Warning))
+				}
+			}
+			if got := strings.Join(told, "; "); got != test.want {
+				t.Errorf("told of\n%s\nwant\n%s", got, test.want)
 			}
 		})
 	}

@@ -19,9 +19,10 @@ import (
 type routeEntry routeMapping
 
 type routeMapping struct {
-	Route    string     `yaml:"route"`
-	CORS     *wire.CORS `yaml:"cors"`
-	Dispatch string     `yaml:"dispatch"` // sync when absent
+	Route     string          `yaml:"route"`
+	CORS      *wire.CORS      `yaml:"cors"`
+	Dispatch  string          `yaml:"dispatch"` // sync when absent
+	Signature *wire.Signature `yaml:"signature"`
 }
 
 func (e *routeEntry) UnmarshalYAML(node *yaml.Node) error {
@@ -29,7 +30,7 @@ func (e *routeEntry) UnmarshalYAML(node *yaml.Node) error {
 		return node.Decode(&e.Route)
 	}
 	for i := 0; node.Kind == yaml.MappingNode && i < len(node.Content); i += 2 { // Decode here knows no KnownFields
-		if key := node.Content[i]; key.Value != "route" && key.Value != "cors" && key.Value != "dispatch" {
+		if key := node.Content[i]; key.Value != "route" && key.Value != "cors" && key.Value != "dispatch" && key.Value != "signature" {
 			return fmt.Errorf("line %d: field %s is not known here", key.Line, key.Value)
 		}
 	}
@@ -156,6 +157,9 @@ func planRoutes(want []Script, present map[string]wire.Script, routes []wire.Rou
 				if cmp.Or(found.Dispatch, "sync") != dispatchOf(route) {
 					s.change = append(s.change, "dispatch")
 				}
+				if !sameSignature(found.Signature, route.Signature) {
+					s.change = append(s.change, "signature")
+				}
 			} else if conflict := kept.add(script.Name, route); conflict != nil {
 				conflict.Deployed = true
 				return routeSteps{}, conflict
@@ -214,16 +218,39 @@ func sameCORS(there, wanted *wire.CORS) bool {
 	return bytes.Equal(a, b)
 }
 
+// defaultTolerance is the server's, in seconds.
+const defaultTolerance = 300
+
+// sameSignature reports whether a route demands what is wanted.
+func sameSignature(there, wanted *wire.Signature) bool {
+	if wanted != nil && wanted.Scheme == "none" {
+		wanted = nil
+	}
+	if there == nil || wanted == nil {
+		return there == wanted
+	}
+	tolerance := wanted.Tolerance
+	if tolerance == 0 && there.Tolerance != 0 { // of a scheme that signs a time
+		tolerance = defaultTolerance
+	}
+	return there.Scheme == wanted.Scheme && there.Secret == wanted.Secret && there.Tolerance == tolerance
+}
+
 func (s *routeStep) apply(ctx context.Context, a *application) (Change, error) {
 	change := s.planned()
 	if change.Result == Unchanged {
 		return change, nil
 	}
 	if s.id != "" {
-		_, err := a.server.UpdateRoute(ctx, s.id, wire.RouteUpdate{CORS: s.route.CORS, Dispatch: dispatchOf(s.route)})
+		update := wire.RouteUpdate{CORS: s.route.CORS, Dispatch: dispatchOf(s.route), Signature: s.route.Signature}
+		if update.Signature == nil && slices.Contains(s.change, "signature") {
+			update.Signature = &wire.Signature{Scheme: "none"}
+		}
+		changed, err := a.server.UpdateRoute(ctx, s.id, update)
 		if err != nil {
 			err = fmt.Errorf("route %s of %s: %w", change.Name, s.script, err)
 		}
+		change.Warning = changed.Warning
 		return change, err
 	}
 	made, err := a.server.CreateRoute(ctx, a.ids[s.script], s.route)

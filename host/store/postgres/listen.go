@@ -29,6 +29,12 @@ const (
 	announcePublished = `NOTIFY ` + channelPublished
 )
 
+// channelRequests and channelAnswers are the channels of a relay, as channelEvents is of events.
+const (
+	channelRequests = "picloud_requests"
+	channelAnswers  = "picloud_answers"
+)
+
 // closeTimeout is how long a connection that listened may take to say goodbye.
 const closeTimeout = time.Second
 

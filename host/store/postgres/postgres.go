@@ -116,6 +116,8 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 			},
 			AnnouncePublished: announcePublished,
 			ListenPublished:   listener(options.ConnConfig, channelPublished),
+			Requests:          sqlstore.Announcements{Announce: `NOTIFY ` + channelRequests, Listen: listener(options.ConnConfig, channelRequests)},
+			Answers:           sqlstore.Announcements{Announce: `NOTIFY ` + channelAnswers, Listen: listener(options.ConnConfig, channelAnswers)},
 			Record:            record,
 			Announce:          announceRevision,
 			Listen:            listener(options.ConnConfig, channelRevisions),

@@ -48,7 +48,7 @@ func (a apps) Create(ctx context.Context, app store.App) (store.App, error) {
 	app.UpdatedAt = app.CreatedAt
 	err := a.s.reconfigure(ctx, "create app", ofApp(app.ID), func(tx queryer) error {
 		note(tx, ofRevision(ofApp(app.ID), nil, app))
-		n, err := affect(ctx, tx, appInsert, app.ID, app.Slug, app.Name, encodeCORS(app.CORS), app.CreatedAt, app.UpdatedAt)
+		n, err := affect(ctx, tx, appInsert, app.ID, app.Slug, app.Name, encodeOrNull(app.CORS), app.CreatedAt, app.UpdatedAt)
 		if err != nil || n == 1 {
 			return err
 		}
@@ -122,7 +122,7 @@ func (a apps) Update(ctx context.Context, id string, change store.AppChange) (ap
 		}
 		app.UpdatedAt = later(app.UpdatedAt, a.s.db.now())
 		note(tx, ofRevision(ofApp(id), before, app))
-		_, err := tx.ExecContext(ctx, appUpdate, app.ID, app.Slug, app.Name, encodeCORS(app.CORS), app.EventsPaused, app.UpdatedAt)
+		_, err := tx.ExecContext(ctx, appUpdate, app.ID, app.Slug, app.Name, encodeOrNull(app.CORS), app.EventsPaused, app.UpdatedAt)
 		return err
 	})
 	if err != nil {

@@ -9,25 +9,26 @@ import (
 type routes struct{ s *sqlStore }
 
 const (
-	routeColumns = `r.id, r.app_id, r.script_id, r.method, r.host, r.host_kind, r.path, r.path_kind, r.dispatch, r.cors, a.cors, r.created_at
+	routeColumns = `r.id, r.app_id, r.script_id, r.method, r.host, r.host_kind, r.path, r.path_kind, r.dispatch, r.cors, a.cors, r.signature, r.created_at
 		FROM routes r JOIN apps a ON a.id = r.app_id`
-	routeInsert = `INSERT INTO routes (id, app_id, script_id, method, host, host_kind, path, path_kind, dispatch, cors, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`
-	routeInTheWay    = `SELECT id FROM routes WHERE app_id = $1 AND method = $2 AND host = $3 AND path = $4`
-	routeGet         = `SELECT ` + routeColumns + ` WHERE r.id = $1`
-	routeAll         = `SELECT ` + routeColumns + ` ORDER BY r.id`
-	routeByApp       = `SELECT ` + routeColumns + ` WHERE r.app_id = $1 ORDER BY r.path, r.host, r.method`
-	routeByScript    = `SELECT ` + routeColumns + ` WHERE r.script_id = $1 ORDER BY r.path, r.host, r.method`
-	routeSetCORS     = `UPDATE routes SET cors = $2 WHERE id = $1`
-	routeSetDispatch = `UPDATE routes SET dispatch = $2 WHERE id = $1`
-	routeDelete      = `DELETE FROM routes WHERE id = $1 RETURNING app_id`
+	routeInsert = `INSERT INTO routes (id, app_id, script_id, method, host, host_kind, path, path_kind, dispatch, cors, created_at, signature)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING`
+	routeInTheWay     = `SELECT id FROM routes WHERE app_id = $1 AND method = $2 AND host = $3 AND path = $4`
+	routeGet          = `SELECT ` + routeColumns + ` WHERE r.id = $1`
+	routeAll          = `SELECT ` + routeColumns + ` ORDER BY r.id`
+	routeByApp        = `SELECT ` + routeColumns + ` WHERE r.app_id = $1 ORDER BY r.path, r.host, r.method`
+	routeByScript     = `SELECT ` + routeColumns + ` WHERE r.script_id = $1 ORDER BY r.path, r.host, r.method`
+	routeSetCORS      = `UPDATE routes SET cors = $2 WHERE id = $1`
+	routeSetDispatch  = `UPDATE routes SET dispatch = $2 WHERE id = $1`
+	routeSetSignature = `UPDATE routes SET signature = $2 WHERE id = $1`
+	routeDelete       = `DELETE FROM routes WHERE id = $1 RETURNING app_id`
 
 	scriptOfApp = `SELECT 1 FROM scripts WHERE id = $1 AND app_id = $2`
 )
 
 func scanRoute(row scanner) (r store.Route, err error) {
 	err = row.Scan(&r.ID, &r.AppID, &r.ScriptID, &r.Method, &r.Host, &r.HostKind, &r.Path, &r.PathKind, &r.Dispatch,
-		orNone{&r.CORS}, orNone{&r.AppCORS}, instant{&r.CreatedAt})
+		orNone{&r.CORS}, orNone{&r.AppCORS}, orNone{&r.Signature}, instant{&r.CreatedAt})
 	return r, err
 }
 
@@ -55,7 +56,7 @@ func (r routes) Create(ctx context.Context, route store.Route) (store.Route, err
 		route.AppCORS = app.CORS
 		note(tx, ofRevision(revision, nil, route))
 		n, err := affect(ctx, tx, routeInsert, route.ID, route.AppID, route.ScriptID, route.Method, route.Host,
-			string(route.HostKind), route.Path, string(route.PathKind), string(route.Dispatch), encodeCORS(route.CORS), route.CreatedAt)
+			string(route.HostKind), route.Path, string(route.PathKind), string(route.Dispatch), encodeOrNull(route.CORS), route.CreatedAt, encodeOrNull(route.Signature))
 		if err != nil || n == 1 {
 			return err
 		}
@@ -91,7 +92,11 @@ func (r routes) ByScript(ctx context.Context, scriptID string) ([]store.Route, e
 }
 
 func (r routes) SetCORS(ctx context.Context, id string, cors *store.CORS) (store.Route, error) {
-	return r.set(ctx, id, routeSetCORS, encodeCORS(cors))
+	return r.set(ctx, id, routeSetCORS, encodeOrNull(cors))
+}
+
+func (r routes) SetSignature(ctx context.Context, id string, signature *store.Signature) (store.Route, error) {
+	return r.set(ctx, id, routeSetSignature, encodeOrNull(signature))
 }
 
 func (r routes) SetDispatch(ctx context.Context, id string, dispatch store.Dispatch) (store.Route, error) {

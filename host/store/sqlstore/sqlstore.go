@@ -56,6 +56,8 @@ type Dialect struct {
 	Positions         Positions
 	AnnouncePublished string
 	ListenPublished   func(ctx context.Context, wake func()) error
+	// Requests and Answers are the announcements of [store.Relay].
+	Requests, Answers Announcements
 	// Listen implements [store.Revisions]; nil when no other process may use the database.
 	Listen func(ctx context.Context, wake func()) error
 	// Reclaim implements [store.Store.Reclaim]; nil when there is nothing to do.
@@ -139,6 +141,8 @@ func (s *sqlStore) Idempotency() store.Idempotency { return idempotency{s} }
 func (s *sqlStore) Topics() store.Topics           { return topics{s} }
 func (s *sqlStore) Published() store.PublishedLog  { return published{s} }
 func (s *sqlStore) Audit() store.Audit             { return audits{s} }
+func (s *sqlStore) Relay() store.Relay             { return relay{s} }
+func (s *sqlStore) Secrets() store.Secrets         { return secrets{s} }
 
 func (s *sqlStore) InTx(ctx context.Context, fn func(tx store.Store) error) error {
 	if s.tx != nil {

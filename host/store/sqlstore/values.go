@@ -10,7 +10,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/picloud/picloud/host/fault"
-	"github.com/picloud/picloud/host/store"
 )
 
 // newID makes an id, later ones ordered after earlier ones.
@@ -68,12 +67,12 @@ func (o orNone) Scan(value any) error {
 	return document(o).Scan(value)
 }
 
-// encodeCORS is a policy to store, with nil for none.
-func encodeCORS(cors *store.CORS) any {
-	if cors == nil {
+// encodeOrNull writes a JSON column that may be NULL, which nil is.
+func encodeOrNull[T any](value *T) any {
+	if value == nil {
 		return nil
 	}
-	return encode(cors)
+	return encode(value)
 }
 
 // encode writes a JSON column.

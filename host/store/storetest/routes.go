@@ -66,6 +66,30 @@ func testRoutes(t *testing.T, s subject) {
 		notFound(t, err, "route")
 	})
 
+	t.Run("signatures", func(t *testing.T) {
+		signature := &store.Signature{Scheme: "stripe", Secret: "key", Tolerance: 60}
+		signed := anyRoute(s.script(t, app, "signed"), "/signed")
+		signed.Signature = signature
+		signed, err := s.Routes().Create(s.ctx, signed)
+		require.NoError(t, err)
+		got, err := s.Routes().Get(s.ctx, signed.ID)
+		require.NoError(t, err)
+		require.Equal(t, signature, got.Signature)
+		got, err = s.Routes().SetSignature(s.ctx, signed.ID, &store.Signature{Scheme: "github", Secret: "other"})
+		require.NoError(t, err)
+		require.Equal(t, &store.Signature{Scheme: "github", Secret: "other"}, got.Signature)
+		generation, err := s.Revisions().Generation(s.ctx)
+		require.NoError(t, err)
+		got, err = s.Routes().SetSignature(s.ctx, signed.ID, nil)
+		require.NoError(t, err)
+		require.Nil(t, got.Signature)
+		revisions, _, err := s.Revisions().After(s.ctx, generation)
+		require.NoError(t, err)
+		require.Equal(t, []store.Revision{{Generation: generation + 1, Resource: store.ResourceRoute, AppID: app.ID, ID: signed.ID}}, revisions)
+		_, err = s.Routes().SetSignature(s.ctx, "nothing", signature)
+		notFound(t, err, "route")
+	})
+
 	t.Run("missing", func(t *testing.T) {
 		_, err := s.Routes().Get(s.ctx, "nothing")
 		notFound(t, err, "route")

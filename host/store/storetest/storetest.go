@@ -85,6 +85,10 @@ func Exercise(t *testing.T, fresh func(tb testing.TB) Opener) {
 		{"AuditUnheard", onUnheard(testAudit)},
 		{"AuditOnce", onOne(testAuditOnce)},
 		{"AuditQueries", onOne(testAuditQueries)},
+		{"Relay", onOne(testRelay)},
+		{"RelayAbandoned", onOne(testRelayAbandoned)},
+		{"RelayListening", testRelayListening},
+		{"Secrets", onOne(testSecrets)},
 	} {
 		t.Run(topic.name, func(t *testing.T) { topic.test(t, fresh) })
 	}

@@ -21,6 +21,7 @@ var library = sync.OnceValue(func() *vm.Library {
 	registerInvoke(l)
 	registerTransaction(l)
 	registerEvents(l)
+	registerSecrets(l)
 	registerWeb(l)
 	registerJSON(l)
 	registerHTML(l)

@@ -197,6 +197,11 @@ func bridges(t testing.TB) []struct {
 		{abi.OpPubSubToken, `pubsub::subscriber_token("a.b", 60000)`, `{"topic":"a.b","ttl_ms":60000}`, `"pct_x"`, &abi.PubSubTokenResponse{Token: "pct_x", ExpiresAt: "e"}},
 		{abi.OpPubSubPublish, `pubsub::publish("a.b", #{n: 1})`, `{"topic":"a.b","message":{"n":1}}`, `2`, &abi.PubSubPublishResponse{Delivered: 2}},
 
+		{abi.OpSecretsGet, `secrets::get("stripe-key")`, `{"name":"stripe-key"}`, `"sk"`, &abi.SecretsGetResponse{Found: true, Value: "sk"}},
+		{abi.OpSecretsGet, `secrets::get("stripe-key")`, `{"name":"stripe-key"}`, `null`, &abi.SecretsGetResponse{}},
+		{abi.OpSecretsHas, `secrets::has("stripe-key")`, `{"name":"stripe-key"}`, `true`, &abi.SecretsHasResponse{Found: true}},
+		{abi.OpSecretsList, `secrets::list()`, `{}`, `["a","b"]`, &abi.SecretsListResponse{Names: []string{"a", "b"}}},
+
 		{abi.OpDeadLettersList, `dead_letters::list()`, `{}`, `{"cursor":"","items":[]}`, &abi.DeadLettersListResponse{}},
 		{abi.OpDeadLettersList, `dead_letters::list(#{limit: 1, cursor: "x", unresolved: true})`, `{"cursor":"x","limit":1,"unresolved":true}`,
 			`{"cursor":"y","items":[` + letter3("null") + `]}`, &abi.DeadLettersListResponse{Items: []abi.DeadLetter{{ID: "d1", Source: "queue", Attempts: 5}}, Cursor: "y"}},
@@ -257,6 +262,8 @@ func init() {
 	requestType[abi.QueuePushRequest]("QueuePushRequest")
 	requestType[abi.PubSubPublishRequest]("PubSubPublishRequest")
 	requestType[abi.PubSubTokenRequest]("PubSubTokenRequest")
+	requestType[abi.SecretsGetRequest]("SecretsGetRequest")
+	requestType[abi.SecretsListRequest]("SecretsListRequest")
 	requestType[abi.InvokeAsyncRequest]("InvokeAsyncRequest")
 	requestType[abi.DeadLettersListRequest]("DeadLettersListRequest")
 	requestType[abi.DeadLettersGetRequest]("DeadLettersGetRequest")

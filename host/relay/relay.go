@@ -1,0 +1,167 @@
+// Package relay has requests that come to a node which runs no scripts run by one that does.
+//
+// The node that asks, by an [Asker], keeps the request in the database and waits. A [Worker] of another node
+// takes it under a lease, runs it, and keeps the answer, which the asker takes. They tell one another by the
+// database's notifications, many at once, and look each second in any case.
+//
+// A request is run at most once: it is the client who knows whether it may be sent again. So when the node
+// that runs it is gone, whoever waits is told so, and when the node that asked is gone, or its client, the
+// answer becomes an abandoned execution (see [store.AbandonReason]), for people to look at. None of it needs
+// to outlive a crash of the database, unlike events: that is why requests have tables of their own.
+package relay
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/tinylib/msgp/msgp"
+
+	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/background"
+	"github.com/picloud/picloud/host/executions"
+	"github.com/picloud/picloud/host/fault"
+	"github.com/picloud/picloud/host/form"
+	"github.com/picloud/picloud/host/store"
+)
+
+// How long things take.
+const (
+	waitMargin  = 2 * time.Second // for the way there and back, beside the script's own time
+	lease       = 10 * time.Second
+	renewEvery  = lease / 5 // also how soon an execution ends whose client has gone
+	pollEvery   = time.Second
+	giveUpTime  = 5 * time.Second
+	sweepEvery  = 5 * time.Second
+	goneAfter   = 10 * time.Second      // without a sign of a node
+	returnPause = 50 * time.Millisecond // after the gate was full; as much again is left to chance
+	maxTries    = 10                    // to find a gate that is not full
+)
+
+// Bounds of what is passed on, as it is kept: bytes take 4/3 of themselves there.
+const (
+	maxRequest = 64 << 20
+	maxAnswer  = 64 << 20
+)
+
+// question is a request as it is kept.
+type question struct {
+	Version      int64 // of the script, which the other node may not have heard of yet
+	Type         abi.InvocationType
+	RequestID    string
+	Request      *abi.Request `json:",omitempty"` // without its form, which is in the body
+	Event        []byte       `json:",omitempty"`
+	Capabilities []abi.Capability
+}
+
+func encodeQuestion(in executions.Invocation, version int64) (json.RawMessage, error) {
+	q := question{Version: version, Type: in.Type, RequestID: in.RequestID, Event: in.Event, Capabilities: in.Capabilities}
+	if in.Request != nil {
+		request := *in.Request
+		request.Form, request.FormError = nil, ""
+		q.Request = &request
+	}
+	payload, err := json.Marshal(q)
+	if err == nil && len(payload) > maxRequest {
+		err = fault.New(fault.TooLarge, "a request may have %d bytes where scripts run on other nodes, and has %d as it is passed on", maxRequest, len(payload))
+	}
+	return payload, err
+}
+
+// invocation is what a request asks for.
+func invocation(r store.RelayedRequest) (executions.Invocation, error) {
+	var q question
+	if err := json.Unmarshal(r.Payload, &q); err != nil {
+		return executions.Invocation{}, err
+	}
+	if q.Request != nil {
+		form.Set(q.Request)
+	}
+	return executions.Invocation{
+		ScriptID: r.ScriptID, Version: q.Version, ExecutionID: r.ID, Type: q.Type, RequestID: q.RequestID, Request: q.Request, Event: msgp.Raw(q.Event),
+		Capabilities: q.Capabilities,
+	}, nil
+}
+
+// answer is how a request ended, as it is kept: an execution, or the code of an error of the service.
+type answer struct {
+	AppID      string           `json:",omitempty"`
+	Response   abi.Response     `json:",omitzero"`
+	Error      *abi.ScriptError `json:",omitempty"`
+	Lines      []store.LogLine  `json:",omitempty"`
+	Duration   time.Duration    `json:",omitempty"`
+	Operations int64            `json:",omitempty"`
+	Failed     string           `json:",omitempty"` // as a [fault.Code] is written
+}
+
+// answerOf is what is kept of an execution, or of the error that there is none. Its log goes with it where
+// somebody may look at that.
+func answerOf(id string, of abi.InvocationType, out *executions.Outcome, err error) store.RelayedAnswer {
+	a := store.RelayedAnswer{ID: id}
+	if err != nil {
+		code := fault.Of(err)
+		a.Outcome, a.Status, a.Payload = code.String(), code.Status(), encode(answer{Failed: code.String()})
+		return a
+	}
+	kept := answer{
+		AppID: out.AppID, Response: out.Response, Error: out.Error, Duration: out.Duration, Operations: out.Operations,
+	}
+	if of != abi.InvocationHTTP {
+		kept.Lines = out.Lines
+	}
+	a.Outcome, a.Status, a.Payload = out.Name(), out.Status(), encode(kept)
+	if len(a.Payload) > maxAnswer {
+		kept.Response, kept.Lines = abi.Response{}, nil
+		kept.Error = &abi.ScriptError{Code: abi.CodeLimitExceeded, Message: fmt.Sprintf(
+			"the response is too large where scripts run on other nodes: %d bytes may be passed on, and it has %d", maxAnswer, len(a.Payload))}
+		a.Outcome, a.Status, a.Payload = string(kept.Error.Code), fault.LimitExceeded.Status(), encode(kept)
+	}
+	return a
+}
+
+func encode(a answer) json.RawMessage {
+	payload, err := json.Marshal(a)
+	if err != nil {
+		panic(fmt.Sprint("what is made of JSON is JSON: ", err))
+	}
+	return payload
+}
+
+// outcome is what [executions.Service.Run] would have returned.
+func outcome(a store.RelayedAnswer) (*executions.Outcome, error) {
+	var kept answer
+	if err := json.Unmarshal(a.Payload, &kept); err != nil {
+		return nil, fmt.Errorf("an answer of another node cannot be read: %w", err)
+	}
+	switch kept.Failed {
+	case "":
+	case fault.NotFound.String():
+		return nil, fault.Missing("script")
+	case fault.Storage.String():
+		return nil, store.Failed("run script", errors.New("the storage has failed on another node"))
+	default:
+		return nil, fmt.Errorf("another node has failed, and its log tells more: %s", kept.Failed)
+	}
+	return &executions.Outcome{
+		ExecutionID: a.ID, AppID: kept.AppID, Response: kept.Response, Error: kept.Error, Lines: kept.Lines,
+		Duration: kept.Duration, Operations: kept.Operations,
+	}, nil
+}
+
+// task makes one of a relay.
+func task(name string, every time.Duration, log *slog.Logger, run func(context.Context) error) *background.Task {
+	return background.NewTask(background.TaskConfig{Name: name, Every: every, MaxPause: max(every, time.Second), Log: log, Run: run})
+}
+
+// NewRetention makes the sweep that removes executions which were abandoned longer ago than age.
+func NewRetention(relay store.Relay, age time.Duration, log *slog.Logger) background.Service {
+	return background.NewSweep("old", "abandoned executions", time.Hour, log, func(ctx context.Context) (int, error) {
+		before := time.Now().Add(-age)
+		return store.InBatches(ctx, store.MaxBatch, func(ctx context.Context, limit int) (int, error) {
+			return relay.DeleteAbandonedBefore(ctx, before, limit)
+		})
+	})
+}
