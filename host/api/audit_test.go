@@ -280,3 +280,29 @@ func TestAuditExport(t *testing.T) {
 	s.Refused(s.Admin(s.Token, "GET", "audit:export?from=yesterday", ""), 422, "query.from", "")
 	s.Refused(s.Admin(s.Token, "GET", "audit:export?limit=1", ""), 422, "query.limit", "")
 }
+
+// Nothing that is secret comes into the record, whatever is done with it.
+func TestAuditHasNoSecrets(t *testing.T) {
+	s := newSite(t)
+	s.App("shop")
+	do[wire.Secret](s, "PUT", "apps/shop/secrets/token", `{"value":"the first value"}`, 200)
+	do[wire.Secret](s, "PUT", "apps/shop/secrets/token", `{"value":"another value!"}`, 200)
+	do[any](s, "DELETE", "apps/shop/secrets/token", nil, 204)
+	key := do[wire.APIKey](s, "POST", "api-keys", wire.APIKeyCreate{Name: "ci", Scopes: []string{"log:read"}}, 201)
+	login := do[wire.Token](s, "POST", "auth/login", wire.Login{Username: "owner", Password: apitest.AdminPassword}, 200)
+	do[wire.KVEntry](s, "PUT", "apps/shop/kv/c/k", `{"value":"kept by kv"}`, 200)
+	do[wire.Document](s, "POST", "apps/shop/docs/c", `{"data":{"a":"kept by docs"}}`, 201)
+	s.store("shop", "c", "f.txt", "text/plain", "kept by files")
+	do[wire.EventMade](s, "POST", "apps/shop/queues/q/messages", `{"message":"kept by a queue"}`, 202)
+
+	exported := string(s.Admin(s.Token, "GET", "audit:export", "").Content)
+	for _, action := range []string{"set-secret", "delete-secret", "create-api-key", "login", "set-kv", "create-doc", "upload-file", "push-message"} {
+		assert.Contains(t, exported, action)
+	}
+	for _, secret := range []string{"first value", "another value", key.Key, login.Token, apitest.AdminPassword, "argon2", "kept by"} {
+		assert.NotContains(t, exported, secret)
+	}
+	assert.False(t, authz.HoldsToken(exported))
+	set := s.record("?action=set-secret&limit=1")[0]
+	assert.Equal(t, float64(14), fieldsOf(t, set.After)["size"], "%s", set.After)
+}

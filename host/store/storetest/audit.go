@@ -34,6 +34,8 @@ func (s subject) deedOf(action string) context.Context {
 			text = fmt.Sprintf("trigger %s %v", row.Name, row.Enabled)
 		case store.Topic:
 			text = "topic " + string(row.Access)
+		case store.Secret:
+			text = fmt.Sprintf("secret of %d bytes", row.Size)
 		case store.User:
 			text = "user " + string(row.Role)
 		case store.APIKey:
@@ -140,6 +142,16 @@ func testAudit(t *testing.T, s subject) {
 		}, "topic", "news", "topic public", "topic token", false},
 		{"delete topic", func(ctx context.Context, tx store.Store) error { return tx.Topics().Delete(ctx, app.ID, "news") },
 			"topic", "news", "topic token", "", false},
+		{"set secret", func(ctx context.Context, tx store.Store) error {
+			_, err := tx.Secrets().Set(ctx, store.Secret{AppID: app.ID, Name: "token", KeyID: "key", Sealed: []byte("sealed"), Size: 4}, 10)
+			return err
+		}, "secret", "token", "", "secret of 4 bytes", false},
+		{"set secret again", func(ctx context.Context, tx store.Store) error {
+			_, err := tx.Secrets().Set(ctx, store.Secret{AppID: app.ID, Name: "token", KeyID: "key", Sealed: []byte("other"), Size: 5}, 10)
+			return err
+		}, "secret", "token", "secret of 4 bytes", "secret of 5 bytes", false},
+		{"delete secret", func(ctx context.Context, tx store.Store) error { return tx.Secrets().Delete(ctx, app.ID, "token") },
+			"secret", "token", "secret of 5 bytes", "", false},
 		{"create user", func(ctx context.Context, tx store.Store) error {
 			_, err := tx.Users().Create(ctx, store.User{ID: "new-user", Username: "new", Role: store.RoleMember})
 			return err
