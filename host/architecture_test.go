@@ -122,6 +122,7 @@ var house = []room{
 	{"host/config", nil, false},
 
 	// Persistence. Who chooses a database is the server alone.
+	{"host/store/eachtest", []string{"host/store/pgtest", "host/store/sqlite", "host/store/postgres", "host/store"}, false}, // for tests
 	{"host/store/sqlite", []string{"host/store/sqlstore", "host/store", "migrations"}, false},
 	{"host/store/postgres", []string{"host/store/sqlstore", "host/store", "migrations"}, false},
 	{"host/store/sqlstore", []string{"host/store"}, false},

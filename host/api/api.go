@@ -41,10 +41,11 @@ type Config struct {
 	Secrets        *secrets.Service
 	Catalog        *catalog.Catalog
 	Events         *events.Emitter
-	Audit          *audit.Service // nil: one that keeps what it records for ever
-	MaxBodyBytes   int64          // of a request, uploads of files and plugins excepted
-	MaxPluginBytes int64          // of a plugin's module; 0: 16 MiB
-	Quotas         store.AppUsage // what an app may have; 0: no bound
+	Audit          *audit.Service            // nil: one that keeps what it records for ever
+	QueueRate      func(lane string) float64 // messages done a second; see [dispatch.Dispatcher.QueueRate]
+	MaxBodyBytes   int64                     // of a request, uploads of files and plugins excepted
+	MaxPluginBytes int64                     // of a plugin's module; 0: 16 MiB
+	Quotas         store.AppUsage            // what an app may have; 0: no bound
 	Version        string
 	Logger         *slog.Logger
 
@@ -71,11 +72,12 @@ type API struct {
 	log        *slog.Logger
 
 	events             *events.Emitter
+	queueRate          func(lane string) float64
 	triggerRetry       store.Retry
 	triggerConcurrency int
 
-	compiled sync.Once
-	contract *contract.Document // what requests are checked against
+	mounted  sync.Once
+	contract func() *contract.Document // what requests are checked against
 }
 
 // New makes the API, to be mounted.
@@ -87,7 +89,7 @@ func New(c Config) *API {
 		store: c.Store, authority: c.Authority, executions: c.Executions, catalog: c.Catalog,
 		kv: c.KV, docs: c.Docs, files: c.Files, secrets: c.Secrets, audit: c.Audit,
 		maxBody: c.MaxBodyBytes, maxPlugin: cmp.Or(c.MaxPluginBytes, 16<<20), quotas: c.Quotas, version: c.Version, log: c.Logger,
-		events: c.Events, triggerRetry: c.TriggerRetry, triggerConcurrency: c.TriggerConcurrency,
+		events: c.Events, queueRate: c.QueueRate, triggerRetry: c.TriggerRetry, triggerConcurrency: c.TriggerConcurrency,
 	}
 }
 
@@ -133,7 +135,9 @@ func (a *API) Mount(app *fiber.App) {
 	a.mountFiles(admin)
 	a.mountAudit(admin)
 	a.refine(admin.OpenAPI())
-	a.compiled.Do(func() { a.contract = contractOf(admin.OpenAPI()) }) // the same for all apps
+	a.mounted.Do(func() { // the document is the same for all apps, and not needed to start
+		a.contract = sync.OnceValue(func() *contract.Document { return contractOf(admin.OpenAPI()) })
+	})
 	app.Get(problem.Types, problemTypes)
 	paths := front.AnswerHead(app)
 	app.Use("/api", func(c *fiber.Ctx) error {

@@ -44,17 +44,17 @@ func checkHead(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// contractOf compiles the document that an API has of itself.
+// contractOf reads the document that an API has of itself.
 func contractOf(document *huma.OpenAPI) *contract.Document {
 	text, err := json.Marshal(document)
 	if err != nil {
 		panic(err)
 	}
-	compiled, err := contract.Compile(text)
+	read, err := contract.Read(text)
 	if err != nil {
 		panic(err) // of what is in the program
 	}
-	return compiled
+	return read
 }
 
 // checkedRequest is a request that the document allows, with the parameters of its path decoded.
@@ -77,7 +77,11 @@ func (r checkedRequest) BodyReader() io.Reader {
 // check is the middleware that refuses requests which the document does not allow: the last before
 // huma reads them for the handler.
 func (a *API) check(ctx huma.Context, next func(huma.Context)) {
-	operation := a.contract.Operation(ctx.Operation().Method, ctx.Operation().Path)
+	operation, err := a.contract().Operation(ctx.Operation().Method, ctx.Operation().Path)
+	if err != nil {
+		a.refuse(ctx, err)
+		return
+	}
 	address := ctx.URL()
 	path, wrong := operation.Parameters(contract.Request{Path: ctx.Param, Header: ctx.Header, Query: address.RawQuery})
 	checked := checkedRequest{humaContext: huma.WithContext(ctx, a.recorded(ctx, path)), path: path}

@@ -3,8 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -108,12 +106,11 @@ func (a *API) retryEvent(ctx context.Context, in *EventPath) (*body[wire.Event],
 	return &body[wire.Event]{wireEvent(event)}, nil
 }
 
-func (a *API) listQueues(ctx context.Context, in *AppPath) (*body[wire.Page[wire.Queue]], error) {
+func (a *API) listQueues(ctx context.Context, in *struct {
+	AppPath
+	Paging
+}) (*body[wire.Page[wire.Queue]], error) {
 	app, err := a.findApp(ctx, in.App, authz.DataRead)
-	if err != nil {
-		return nil, err
-	}
-	depths, err := a.store.Outbox().Queues(ctx, app.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -121,24 +118,23 @@ func (a *API) listQueues(ctx context.Context, in *AppPath) (*body[wire.Page[wire
 	if err != nil {
 		return nil, err
 	}
-	queues := map[string]wire.Queue{}
-	for _, depth := range depths {
-		topic := events.ReadLane(depth.Topic).Topic
-		queues[topic] = wire.Queue{Topic: topic, Waiting: depth.Waiting, Running: depth.Running, OldestAt: orAbsent(depth.Oldest)}
-	}
+	consumers, lanes := map[string]string{}, []string{} // ids of triggers, by their lanes
 	for _, trigger := range triggers {
 		if trigger.Queue != nil {
-			q := queues[trigger.Queue.Topic]
-			q.Topic, q.TriggerID = trigger.Queue.Topic, trigger.ID
-			queues[q.Topic] = q
+			lane := events.QueueLane(app.ID, trigger.Queue.Topic)
+			consumers[lane], lanes = trigger.ID, append(lanes, lane)
 		}
 	}
-	out := wire.Page[wire.Queue]{Items: []wire.Queue{}}
-	for _, q := range queues {
-		out.Items = append(out.Items, q)
+	page, err := a.store.Outbox().Queues(ctx, app.ID, lanes, in.request())
+	if err != nil {
+		return nil, located(err)
 	}
-	slices.SortFunc(out.Items, func(a, b wire.Queue) int { return strings.Compare(a.Topic, b.Topic) })
-	return &body[wire.Page[wire.Queue]]{out}, nil
+	return &body[wire.Page[wire.Queue]]{wirePage(page, func(q store.QueueDepth) wire.Queue {
+		return wire.Queue{
+			Topic: events.ReadLane(q.Topic).Topic, Waiting: q.Waiting, Running: q.Running, OldestAt: orAbsent(q.Oldest),
+			Rate: a.queueRate(q.Topic), TriggerID: consumers[q.Topic],
+		}
+	})}, nil
 }
 
 // QueuePath is the path parameters of a topic.
@@ -339,7 +335,7 @@ func wireEvent(e store.Event) wire.Event {
 		ID: e.ID, AppID: e.AppID, Source: string(e.Source), Operation: e.Operation, State: string(e.State()), TriggerID: e.TriggerID,
 		ScriptID: e.ScriptID, Topic: events.ReadLane(e.Lane).Topic, Key: e.GroupKey, Attempts: e.Attempt, LastError: e.LastError, Depth: e.Depth,
 		RootExecutionID: e.RootExecution, ReplayOf: e.ReplayOf, CreatedAt: e.CreatedAt, FirstAttemptAt: orAbsent(e.FirstAt), DueAt: e.DueAt,
-		Payload: e.Payload,
+		PayloadBytes: e.Size, PayloadStart: e.Start, Payload: events.Masked(e.Payload),
 	}
 }
 
@@ -348,6 +344,7 @@ func wireDeadLetter(d store.DeadLetter) wire.DeadLetter {
 		ID: d.ID, AppID: d.AppID, EventID: d.EventID, Source: string(d.Source), Operation: d.Operation, TriggerID: d.TriggerID,
 		TriggerName: d.TriggerName, ScriptID: d.ScriptID, Topic: events.ReadLane(d.Lane).Topic, Key: d.GroupKey, RootExecutionID: d.RootExecution,
 		Attempts: d.Attempts, CreatedAt: d.CreatedAt, FirstAt: orAbsent(d.FirstAt), LastAt: d.LastAt, Error: d.LastError,
-		Resolution: string(d.Resolution), ResolvedAt: orAbsent(d.ResolvedAt), ResolvedBy: d.ResolvedBy, ReplayedAs: d.ReplayedAs, Payload: d.Payload,
+		Resolution: string(d.Resolution), ResolvedAt: orAbsent(d.ResolvedAt), ResolvedBy: d.ResolvedBy, ReplayedAs: d.ReplayedAs,
+		PayloadBytes: d.Size, PayloadStart: d.Start, Payload: events.Masked(d.Payload),
 	}
 }

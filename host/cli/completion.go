@@ -232,7 +232,7 @@ func (t *typed) names(ctx context.Context, c *client.Client, app, what string) [
 		})
 	case "events":
 		return collect(c.Events(ctx, app, client.EventQuery{}), func(e wire.Event) suggestion {
-			return suggestion{e.ID, e.State + " " + excerpt(string(e.Payload))}
+			return suggestion{e.ID, e.State + " " + payloadStart(e)}
 		})
 	case "dead-letters":
 		return collect(c.DeadLetters(ctx, app, wire.DeadLetterFilter{Resolved: true}), func(d wire.DeadLetter) suggestion {

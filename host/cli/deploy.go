@@ -24,7 +24,7 @@ type DeployCmd struct {
 	Path   string `arg:"" help:"A script, the WebAssembly module of a plugin, or a folder with a picloud.yaml, or that file (its app wins over --app)." complete:"files"`
 	Name   string `help:"Name of a single script or plugin; the file's name without .rhai or .wasm when absent."`
 	Kind   string `enum:"endpoint,module,plugin," default:"" help:"Kind of a single script: endpoint or module (a new one is an endpoint); a WebAssembly module is a plugin."`
-	Prune  bool   `help:"Delete the app's scripts and triggers that the folder's picloud.yaml does not name."`
+	Prune  bool   `help:"Delete the app's scripts, triggers and topics that the folder's picloud.yaml does not name."`
 	DryRun bool   `help:"Show what would be done, and do nothing."`
 
 	CreateApp bool `help:"Create the app of a single script when it is missing. (That of a picloud.yaml is created anyway.)"`
@@ -34,9 +34,9 @@ type DeployCmd struct {
 func (DeployCmd) Help() string {
 	return `Deploying again what has not changed changes nothing. A folder's routes are
 made as picloud.yaml has them: a route of a named script that is not there any
-more is deleted. A trigger is deleted with --prune only; one that is named is made
-as picloud.yaml has it, but that it is paused, and what of retry and concurrency is
-not there, stay as they are. All is checked before anything is changed, but for
+more is deleted. A trigger or topic is deleted with --prune only; one that is named
+is made as picloud.yaml has it, but that a trigger is paused, and what of retry and
+concurrency is not there, stay as they are. All is checked before anything is changed, but for
 what only the server can tell: that a script compiles, that a schedule or a filter
 is good. When something fails, what was done before stays.`
 }

@@ -37,8 +37,16 @@ func eventColumns(triggers map[string]string) []column[wire.Event] {
 		{"FOR", func(e wire.Event) string { return cmp.Or(triggers[e.TriggerID], e.TriggerID, e.Topic, e.ScriptID) }},
 		{"ATTEMPTS", func(e wire.Event) string { return strconv.Itoa(e.Attempts) }},
 		{"DUE", func(e wire.Event) string { return localTime(e.DueAt) }},
-		{"PAYLOAD", func(e wire.Event) string { return excerpt(string(e.Payload)) }},
+		{"PAYLOAD", payloadStart},
 	}
+}
+
+// payloadStart is what a table shows of the payload of a listed event.
+func payloadStart(e wire.Event) string {
+	if e.PayloadStart == "" {
+		return fmt.Sprint(e.PayloadBytes, " bytes")
+	}
+	return excerpt(e.PayloadStart)
 }
 
 // eventProperties are what is shown of one event.
@@ -267,7 +275,7 @@ func formatEvent(w io.Writer, event wire.Event, now time.Time) string {
 	if event.Attempts > 0 {
 		text += fmt.Sprintf(" attempts=%d", event.Attempts)
 	}
-	text += " " + oneLine(excerpt(string(event.Payload)))
+	text += " " + oneLine(payloadStart(event))
 	if event.State == "retrying" {
 		text += " " + paint(w, red, oneLine(excerpt(event.LastError)))
 	}

@@ -33,8 +33,9 @@ var queueColumns = []column[namedQueue]{
 		if q.OldestAt == nil {
 			return ""
 		}
-		return localTime(*q.OldestAt)
+		return max(time.Since(*q.OldestAt), 0).Round(time.Second).String() // its age
 	}},
+	{"DONE/S", func(q namedQueue) string { return strconv.FormatFloat(q.Rate, 'f', 1, 64) }},
 	{"CONSUMER", func(q namedQueue) string { return q.Consumer }},
 }
 
@@ -44,7 +45,7 @@ var messageColumns = []column[wire.Event]{
 	{"KEY", func(e wire.Event) string { return e.Key }},
 	{"ATTEMPTS", func(e wire.Event) string { return strconv.Itoa(e.Attempts) }},
 	{"DUE", func(e wire.Event) string { return localTime(e.DueAt) }},
-	{"MESSAGE", func(e wire.Event) string { return excerpt(string(e.Payload)) }},
+	{"MESSAGE", payloadStart},
 }
 
 // A TopicArg is the argument that names a topic.
@@ -96,7 +97,7 @@ type QueuesPushCmd struct {
 	Key      string        `help:"Of messages that are handled in order."`
 	Dedupe   string        `placeholder:"TEXT" help:"A message with the same one within 24 hours is dropped."`
 	Delay    time.Duration `placeholder:"DURATION" help:"Deliver it after this time: 90s, 1h30m."`
-	Debounce time.Duration `placeholder:"DURATION" help:"Deliver it after this time, in the place of the message of its --key that waits."`
+	Debounce time.Duration `placeholder:"DURATION" help:"Deliver it after this time, in the place of the debounced message of its --key that waits."`
 }
 
 // Run pushes the message.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/picloud/picloud/host/executions"
 	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/store/eachtest"
 	"github.com/picloud/picloud/host/store/pgtest"
 	"github.com/picloud/picloud/host/store/postgres"
 	"github.com/picloud/picloud/host/store/sqlite"
@@ -18,14 +19,14 @@ import (
 // BenchmarkDelivery measures events from commit to done, with a handler that does nothing, by how many of
 // the trigger may run at once.
 func BenchmarkDelivery(b *testing.B) {
-	for name, opened := range map[string]func(b *testing.B) opener{
-		"sqlite": func(b *testing.B) opener {
+	for name, opened := range map[string]func(b *testing.B) eachtest.Opener{
+		"sqlite": func(b *testing.B) eachtest.Opener {
 			path := b.TempDir() + "/" + sqlite.FileName
 			return func(l store.Listeners) (store.Store, error) {
 				return sqlite.Open(b.Context(), sqlite.Config{Path: path, Listeners: l})
 			}
 		},
-		"postgres": func(b *testing.B) opener {
+		"postgres": func(b *testing.B) eachtest.Opener {
 			url := pgtest.URL(b)
 			return func(l store.Listeners) (store.Store, error) {
 				return postgres.Open(b.Context(), postgres.Config{URL: url, Listeners: l})

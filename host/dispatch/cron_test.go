@@ -12,6 +12,7 @@ import (
 	"github.com/picloud/picloud/host/events"
 	"github.com/picloud/picloud/host/executions"
 	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/store/eachtest"
 )
 
 // A schedule makes one event however many of its times have passed, or none of those that were missed; of
@@ -33,7 +34,7 @@ func TestSchedules(t *testing.T) {
 		{"a day late, and in time", "@hourly", store.CatchUpSkip, 24*time.Hour + time.Second, noon.Add(24 * time.Hour), 24, noon.Add(25 * time.Hour)},
 		{"every second, a week late", "* * * * * *", store.CatchUpOnce, 7 * 24 * time.Hour, noon.Add(7 * 24 * time.Hour), maxMissed, noon.Add(7*24*time.Hour + time.Second)},
 	}
-	onEach(t, func(t *testing.T, open opener) {
+	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
 		for i, c := range cases {
 			t.Run(c.name, func(t *testing.T) {
 				n := newNode(t, open, 1, func(event) (*executions.Outcome, error) { return succeeded, nil })
@@ -56,8 +57,10 @@ func TestSchedules(t *testing.T) {
 					return
 				}
 				require.Len(t, made.Items, 1)
+				event, err := n.store.Outbox().Get(t.Context(), made.Items[0].ID)
+				require.NoError(t, err)
 				var payload events.Payload
-				require.NoError(t, json.Unmarshal(made.Items[0].Payload, &payload))
+				require.NoError(t, json.Unmarshal(event.Payload, &payload))
 				assert.Equal(t, events.Tick{Schedule: c.schedule, Timezone: "UTC", ScheduledAt: c.at, FiredAt: noon.Add(c.late), Missed: c.missed}, *payload.Cron)
 			})
 		}
@@ -67,7 +70,7 @@ func TestSchedules(t *testing.T) {
 // A schedule that is faster than its handler takes some room of its app, not all; and no app that has no room
 // is in the way of the schedules of others.
 func TestScheduleThatWaits(t *testing.T) {
-	onEach(t, func(t *testing.T, open opener) {
+	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
 		n := newNode(t, open, 1, func(event) (*executions.Outcome, error) { return succeeded, nil })
 		script := n.app("a")
 		now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)

@@ -30,7 +30,6 @@ type job struct {
 
 // verdict is what is to become of the events of a job.
 type verdict struct {
-	name   string // for metrics and the log
 	dead   bool
 	retry  bool
 	at     time.Duration // with retry: from now
@@ -38,14 +37,6 @@ type verdict struct {
 	reason string
 	failed []string // with none of the above: the ids of messages that are retried; nil: none
 }
-
-// The names of outcomes in metrics.
-const (
-	outcomeDone    = "done"
-	outcomeRetry   = "retry"
-	outcomeDead    = "dead"
-	outcomeRefused = "refused" // by the gate, or by a failure of our own
-)
 
 // deliver runs the handler of events and returns what is to be written down.
 func (d *Dispatcher) deliver(claimed []store.Event) []store.Settlement {
@@ -55,8 +46,9 @@ func (d *Dispatcher) deliver(claimed []store.Event) []store.Settlement {
 		d.metrics.began(claimed)
 		v = new(d.handle(ctx, j))
 	}
-	d.metrics.ended(claimed, v.name)
-	return d.settlements(j, *v)
+	settled := d.settlements(j, *v)
+	d.metrics.ended(claimed[0].Source, settled)
+	return settled
 }
 
 // prepare finds whoever handles the events; a verdict says that nobody can.
@@ -66,7 +58,7 @@ func (d *Dispatcher) prepare(ctx context.Context, claimed []store.Event) (*job, 
 	for _, e := range claimed {
 		var payload events.Payload
 		if err := json.Unmarshal(e.Payload, &payload); err != nil {
-			return j, &verdict{name: outcomeDead, dead: true, reason: "the event cannot be read"}
+			return j, &verdict{dead: true, reason: "the event cannot be read"}
 		}
 		j.payloads = append(j.payloads, payload)
 	}
@@ -84,7 +76,7 @@ func (d *Dispatcher) prepare(ctx context.Context, claimed []store.Event) (*job, 
 	capabilities, err := d.config.Registrant(ctx, j.trigger.RegisteredBy, j.trigger.AppID)
 	switch {
 	case fault.Of(err) == fault.Forbidden:
-		return j, &verdict{name: outcomeDead, dead: true, reason: err.Error()}
+		return j, &verdict{dead: true, reason: err.Error()}
 	case err != nil:
 		return j, d.ourFault(err)
 	}
@@ -104,21 +96,21 @@ func (d *Dispatcher) handlerOf(e store.Event) *events.Trigger {
 // node has not heard of it.
 func (d *Dispatcher) withoutTrigger(ctx context.Context, e store.Event) *verdict {
 	if e.Source == store.EventQueue { // it waits for another consumer
-		return &verdict{name: outcomeRefused, retry: true, at: ourPause}
+		return &verdict{retry: true, at: ourPause}
 	}
 	switch _, err := d.store.Triggers().Get(ctx, e.TriggerID); {
 	case gone(err):
-		return &verdict{name: outcomeDead, dead: true, reason: "the trigger is gone"}
+		return &verdict{dead: true, reason: "the trigger is gone"}
 	case err != nil:
 		return d.ourFault(err)
 	}
-	return &verdict{name: outcomeRefused, retry: true, at: fullPause}
+	return &verdict{retry: true, at: fullPause}
 }
 
 // ourFault is what becomes of events when it is not their handler that failed: they are tried again.
 func (d *Dispatcher) ourFault(err error) *verdict {
 	d.log.Error("an event could not be delivered", "error", err)
-	return &verdict{name: outcomeRefused, retry: true, at: ourPause + rand.N(ourPause)}
+	return &verdict{retry: true, at: ourPause + rand.N(ourPause)}
 }
 
 // handle runs the script and judges how it went.
@@ -145,7 +137,7 @@ func (d *Dispatcher) handle(ctx context.Context, j *job) verdict {
 	}
 	encoded, err := abi.AppendFromJSON(nil, value)
 	if err != nil {
-		return verdict{name: outcomeDead, dead: true, reason: "the event cannot be read"}
+		return verdict{dead: true, reason: "the event cannot be read"}
 	}
 	switch in.Type {
 	case abi.InvocationInvoke:
@@ -156,7 +148,7 @@ func (d *Dispatcher) handle(ctx context.Context, j *job) verdict {
 	out, err := d.config.Runner.Run(ctx, in)
 	switch {
 	case gone(err):
-		return verdict{name: outcomeDead, dead: true, reason: "the script is gone"}
+		return verdict{dead: true, reason: "the script is gone"}
 	case err != nil:
 		return *d.ourFault(err)
 	}
@@ -171,21 +163,17 @@ func (j *job) judge(out *executions.Outcome) verdict {
 	}
 	switch {
 	case failure.Code == abi.CodeOverloaded:
-		return verdict{name: outcomeRefused, retry: true, at: fullPause + rand.N(fullPause)}
+		return verdict{retry: true, at: fullPause + rand.N(fullPause)}
 	case failure.Code == abi.CodeCancelled: // the server stops
-		return verdict{name: outcomeRefused, retry: true}
+		return verdict{retry: true}
 	case out.OurFault || failure.Code == abi.CodeInternal:
-		return verdict{name: outcomeRefused, retry: true, at: ourPause + rand.N(ourPause)}
+		return verdict{retry: true, at: ourPause + rand.N(ourPause)}
 	case failure.Code == abi.CodeScriptInvalid:
-		return verdict{name: outcomeDead, dead: true, reason: failure.Message}
+		return verdict{dead: true, reason: failure.Message}
 	case failure.Advice != nil && failure.Advice.DeadLetter:
-		return verdict{name: outcomeDead, dead: true, count: true, reason: failure.Message}
+		return verdict{dead: true, count: true, reason: failure.Message}
 	}
-	v := verdict{name: outcomeRetry, retry: true, count: true, reason: failure.Message}
-	if j.events[0].Attempt+1 >= j.retry.MaxAttempts && len(j.events) == 1 {
-		return verdict{name: outcomeDead, dead: true, count: true, reason: failure.Message}
-	}
-	v.at = pause(j.retry, j.events[0].Attempt+1)
+	v := verdict{retry: true, count: true, reason: failure.Message, at: pause(j.retry, j.events[0].Attempt+1)}
 	if failure.Advice != nil && failure.Advice.RetryAfterMS >= 0 {
 		v.at = time.Duration(failure.Advice.RetryAfterMS) * time.Millisecond
 	}
@@ -194,7 +182,7 @@ func (j *job) judge(out *executions.Outcome) verdict {
 
 // answered reads which messages of a batch failed: an answer #{failed: [ids]}.
 func (j *job) answered(out *executions.Outcome) verdict {
-	done := verdict{name: outcomeDone}
+	done := verdict{}
 	if j.events[0].Source != store.EventQueue || len(out.Value) == 0 {
 		return done
 	}
@@ -208,7 +196,7 @@ func (j *job) answered(out *executions.Outcome) verdict {
 	if json.Unmarshal(text, &answer) != nil || answer.Failed == nil { // whatever else it is
 		return done
 	}
-	v := verdict{name: outcomeRetry, reason: "the handler says that it failed"}
+	v := verdict{reason: "the handler says that it failed"}
 	if json.Unmarshal(answer.Failed, &v.failed) != nil { // something has failed, and all of it is kept rather than lost
 		v.reason, v.failed = "the handler's failed is no array of ids", nil
 		for _, e := range j.events {

@@ -79,6 +79,7 @@ type Dispatcher struct {
 	table   *events.Table
 	log     *slog.Logger
 	metrics metrics
+	rates   rates
 
 	wake     chan struct{} // has word when something has changed below
 	announce *background.Task
@@ -520,6 +521,7 @@ func (d *Dispatcher) start(l *lane, token string, claimed []store.Event) {
 	d.tokens[token]++
 	d.delivery.Go(func() {
 		settled := d.deliver(claimed)
+		d.rates.count(claimed, settled)
 		d.mu.Lock()
 		l.running--
 		d.free++

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,28 +23,10 @@ import (
 	"github.com/picloud/picloud/host/executions"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/store/eachtest"
 	"github.com/picloud/picloud/host/store/pgtest"
 	"github.com/picloud/picloud/host/store/postgres"
-	"github.com/picloud/picloud/host/store/sqlite"
 )
-
-// opener opens one database, again if called again, as several nodes do.
-type opener func(store.Listeners) (store.Store, error)
-
-func onEach(t *testing.T, test func(t *testing.T, open opener)) {
-	t.Run("sqlite", func(t *testing.T) {
-		path := filepath.Join(t.TempDir(), sqlite.FileName)
-		test(t, func(l store.Listeners) (store.Store, error) {
-			return sqlite.Open(t.Context(), sqlite.Config{Path: path, Listeners: l})
-		})
-	})
-	t.Run("postgres", func(t *testing.T) {
-		url := pgtest.URL(t)
-		test(t, func(l store.Listeners) (store.Store, error) {
-			return postgres.Open(t.Context(), postgres.Config{URL: url, Listeners: l})
-		})
-	})
-}
 
 // handler is a script, as far as the dispatcher sees it.
 type handler func(e event) (*executions.Outcome, error)
@@ -105,7 +86,7 @@ type node struct {
 }
 
 // newNode opens a node on a database. Its dispatcher is not started.
-func newNode(t testing.TB, open opener, places int, h handler) *node {
+func newNode(t testing.TB, open eachtest.Opener, places int, h handler) *node {
 	t.Helper()
 	n := &node{t: t}
 	table := events.NewTable()
@@ -265,7 +246,7 @@ func TestOutcomes(t *testing.T) {
 		{"no script", func(int, int) (*executions.Outcome, error) { return nil, fault.Missing("script") }, 1, -1, "the script is gone"},
 		{"a script that does not compile", func(int, int) (*executions.Outcome, error) { return failed(abi.CodeScriptInvalid, "syntax"), nil }, 1, -1, "syntax"},
 	}
-	onEach(t, func(t *testing.T, open opener) {
+	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
 		for i, c := range cases {
 			t.Run(c.name, func(t *testing.T) {
 				var mu sync.Mutex
@@ -299,7 +280,7 @@ func TestOutcomes(t *testing.T) {
 
 // A trigger whose registrant is gone, or that is gone itself, leaves dead letters that say so.
 func TestNobodyHandles(t *testing.T) {
-	onEach(t, func(t *testing.T, open opener) {
+	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
 		n := newNode(t, open, 2, func(event) (*executions.Outcome, error) { t.Error("it ran"); return succeeded, nil })
 		script := n.app("a")
 		n.consume(script, func(t *store.Trigger) { t.RegisteredBy = "" })
@@ -320,7 +301,7 @@ func TestNobodyHandles(t *testing.T) {
 
 // The messages of a key come in order, whatever fails; a failing one holds back its key only.
 func TestOrder(t *testing.T) {
-	onEach(t, func(t *testing.T, open opener) {
+	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
 		var mu sync.Mutex
 		got := map[string][]float64{}
 		var firsts []string
@@ -359,7 +340,7 @@ func TestOrder(t *testing.T) {
 
 // One app's flood does not keep another's event waiting.
 func TestFairness(t *testing.T) {
-	onEach(t, func(t *testing.T, open opener) {
+	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
 		var mu sync.Mutex
 		var order []string
 		n := newNode(t, open, 4, func(e event) (*executions.Outcome, error) {
@@ -383,7 +364,7 @@ func TestFairness(t *testing.T) {
 
 // No more of a trigger's deliveries run at once than it says.
 func TestConcurrency(t *testing.T) {
-	onEach(t, func(t *testing.T, open opener) {
+	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
 		var mu sync.Mutex
 		running, most := 0, 0
 		n := newNode(t, open, 16, func(event) (*executions.Outcome, error) {
@@ -546,7 +527,7 @@ func TestOneOfTwoNodesIsKilled(t *testing.T) {
 // What a node has claimed that is gone, another takes over when the lease ends; a late end of the first
 // changes nothing.
 func TestANodeIsLost(t *testing.T) {
-	onEach(t, func(t *testing.T, open opener) {
+	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
 		ran := make(chan string, 10)
 		n := newNode(t, open, 4, func(e event) (*executions.Outcome, error) { ran <- e.ID; return succeeded, nil })
 		script := n.app("a")
@@ -570,7 +551,7 @@ func TestANodeIsLost(t *testing.T) {
 
 // A stop waits for what is under way and writes down what became of it.
 func TestStopSettles(t *testing.T) {
-	onEach(t, func(t *testing.T, open opener) {
+	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
 		began, end := make(chan struct{}), make(chan struct{})
 		n := newNode(t, open, 4, func(event) (*executions.Outcome, error) { close(began); <-end; return succeeded, nil })
 		script := n.app("a")
@@ -614,7 +595,7 @@ func TestPauses(t *testing.T) {
 func TestStopSettlesAfterAFailure(t *testing.T) {
 	for _, pausing := range []bool{false, true} {
 		t.Run(fmt.Sprint("pausing ", pausing), func(t *testing.T) {
-			onEach(t, func(t *testing.T, open opener) {
+			eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
 				var f *faulty
 				began, end := make(chan struct{}, 2), make(chan struct{})
 				n := newNode(t, func(l store.Listeners) (store.Store, error) {
@@ -662,7 +643,7 @@ func (n *node) undelivered(script store.Script) {
 // A handler of dead letters that has what failed delivered again does so no deeper than triggers may cause
 // one another, and the last dead letter stays.
 func TestReplayingHandler(t *testing.T) {
-	onEach(t, func(t *testing.T, open opener) {
+	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
 		var n *node
 		var script store.Script
 		n = newNode(t, open, 2, func(e event) (*executions.Outcome, error) {
@@ -693,7 +674,7 @@ func TestReplayingHandler(t *testing.T) {
 // letter whose handler is told of it without the event.
 func TestDeepEvent(t *testing.T) {
 	deep := strings.Repeat("[", 9_990) + strings.Repeat("]", 9_990)
-	onEach(t, func(t *testing.T, open opener) {
+	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
 		told := make(chan string, 1)
 		n := newNode(t, open, 2, func(e event) (*executions.Outcome, error) {
 			told <- string(e.DeadLetter.Event)
@@ -717,7 +698,7 @@ func TestDeepEvent(t *testing.T) {
 
 // A batch has no more than a handler has memory for, however many messages it may have.
 func TestLongMessages(t *testing.T) {
-	onEach(t, func(t *testing.T, open opener) {
+	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
 		var mu sync.Mutex
 		var batches []int
 		n := newNode(t, open, 1, func(e event) (*executions.Outcome, error) {
@@ -738,7 +719,7 @@ func TestLongMessages(t *testing.T) {
 
 // A group that is held back holds back no other one, however many of its messages are due before theirs.
 func TestLongGroup(t *testing.T) {
-	onEach(t, func(t *testing.T, open opener) {
+	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
 		came := make(chan string, 1)
 		n := newNode(t, open, 1, func(e event) (*executions.Outcome, error) {
 			if *e.Queue.Messages[0].Key == "a" {

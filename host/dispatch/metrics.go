@@ -18,7 +18,7 @@ type metrics struct {
 func newMetrics(registerer prometheus.Registerer, s store.Store) metrics {
 	m := metrics{
 		outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "picloud_event_attempts_total", Help: "Attempts to deliver events, by source and outcome: done, retry, dead or refused.",
+			Name: "picloud_event_attempts_total", Help: "Attempts to deliver events, by source and outcome: done, retry, dead_letter, failed (a handler of dead letters), or refused by the gate or a failure of our own. Each message of a batch counts.",
 		}, []string{"source", "outcome"}),
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "picloud_event_latency_seconds", Help: "From when an event was due until its handler started, by source.",
@@ -44,8 +44,25 @@ func (m *metrics) began(claimed []store.Event) {
 	m.latency.WithLabelValues(string(claimed[0].Source)).Observe(max(time.Since(claimed[0].DueAt), 0).Seconds())
 }
 
-func (m *metrics) ended(claimed []store.Event, outcome string) {
-	m.outcomes.WithLabelValues(string(claimed[0].Source), outcome).Add(float64(len(claimed)))
+func (m *metrics) ended(source store.EventSource, settled []store.Settlement) {
+	for _, s := range settled {
+		m.outcomes.WithLabelValues(string(source), outcomeOf(s)).Inc()
+	}
+}
+
+// outcomeOf names what became of an event.
+func outcomeOf(s store.Settlement) string {
+	switch {
+	case s.Dead != nil:
+		return "dead_letter"
+	case s.Retry != nil && s.Retry.Counted:
+		return "retry"
+	case s.Retry != nil:
+		return "refused"
+	case s.As == store.ResolvedFailed: // a handler of dead letters has failed
+		return "failed"
+	}
+	return "done"
 }
 
 // depths asks the database how much there is when the metrics are read.

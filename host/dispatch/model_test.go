@@ -21,6 +21,7 @@ import (
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/executions"
 	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/store/eachtest"
 	"github.com/picloud/picloud/host/store/sqlite"
 )
 
@@ -156,7 +157,7 @@ func (c *cause) fare() fate {
 type program struct {
 	t      *testing.T
 	random *rand.Rand
-	open   opener
+	open   eachtest.Opener
 	app    string
 	queue  store.Trigger
 	data   map[store.EventSource]store.Trigger

@@ -179,11 +179,11 @@ func TestQueueAndDeadLetterCommands(t *testing.T) {
 	p.fails(t, exitUsage, "MESSAGE must be JSON", "queues", "push", "mail/out", "hello")
 	p.fails(t, exitFailed, "needs a key", "queues", "push", "mail/out", "1", "--debounce", "1s")
 	p.fails(t, exitUsage, "topic must be 1 to 512 bytes, got 0", "queues", "messages", "")
-	if table := p.must(t, "queues", "list"); !regexp.MustCompile(`^TOPIC +WAITING +RUNNING +OLDEST +CONSUMER\nmail/out +2 +0 +\d{4}-.*\n$`).MatchString(table) {
+	if table := p.must(t, "queues", "list"); !regexp.MustCompile(`^TOPIC +WAITING +RUNNING +OLDEST +DONE/S +CONSUMER\nmail/out +2 +0 +\d+s +0\.0 *\n$`).MatchString(table) {
 		t.Errorf("table is\n%s", table)
 	}
 	messages := decode[[]wire.Event](t, p, "queues", "messages", "mail/out")
-	if len(messages) != 2 || messages[0].Key != "ada" || messages[0].Topic != "mail/out" {
+	if len(messages) != 2 || messages[0].Key != "ada" || messages[0].Topic != "mail/out" || messages[0].Payload != nil || messages[0].PayloadStart != `{"message":{"to":"ada"}}` {
 		t.Errorf("messages = %+v", messages)
 	}
 	p.fails(t, exitUsage, "Delete the messages of the topic mail/out that wait? Standard input is not a terminal to ask on: pass --yes", "queues", "clear", "mail/out")
@@ -239,7 +239,7 @@ func TestQueueAndDeadLetterCommands(t *testing.T) {
 	}
 }
 
-// A picloud.yaml has the triggers of an app, too, and deploying again changes nothing.
+// A picloud.yaml has the triggers and topics of an app, too, and deploying again changes nothing.
 func TestDeployTriggers(t *testing.T) {
 	p, _ := loggedIn(t)
 	const head = "app: shop\nscripts: [{name: keep}, {name: other, file: keep.rhai}]\n"
@@ -296,6 +296,14 @@ func TestDeployTriggers(t *testing.T) {
 	p.fails(t, exitUsage, "line 5: field shedule is not known here", "deploy", "shop")
 	p.write(t, "shop/picloud.yaml", head+"triggers:\n  - {name: orders, kind: kv, script: keep, collection: c}\n")
 	p.fails(t, exitFailed, "trigger orders: is deployed as one of docs: delete it first", "deploy", "shop")
+
+	p.write(t, "shop/picloud.yaml", head+"topics:\n  - {topic: news, access: public}\n  - {topic: mine}\n")
+	p.must(t, "deploy", "shop")
+	p.write(t, "shop/picloud.yaml", head+"topics:\n  - {topic: mine, access: public}\n")
+	p.must(t, "deploy", "shop", "--prune")
+	if topics := decode[[]wire.Topic](t, p, "topics", "list", "--app", "shop"); len(topics) != 1 || topics[0].Topic != "mine" || topics[0].Access != "public" {
+		t.Errorf("topics are %+v, want mine for anybody", topics)
+	}
 }
 
 // The picloud.yaml of the README can be deployed as it stands.
@@ -315,7 +323,7 @@ func TestManifestOfREADME(t *testing.T) {
 		p.write(t, "shop/"+name+".rhai", "1")
 	}
 	p.must(t, "deploy", "shop")
-	if got := p.must(t, "deploy", "shop"); strings.Count(got, "trigger ") != 5 || strings.Count(got, "unchanged") != 3+5+1 {
+	if got := p.must(t, "deploy", "shop"); strings.Count(got, "trigger ") != 5 || strings.Count(got, "unchanged") != 3+5+1+1 {
 		t.Errorf("deployed again it prints\n%s", got)
 	}
 }

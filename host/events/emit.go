@@ -213,6 +213,12 @@ func (e *Emitter) leavesOut(events []store.Event) bool {
 	return true
 }
 
+// The operations of queues. A debounced message takes the place of one like it, never of a plain one.
+const (
+	operationPush     = "push"
+	operationDebounce = "debounce"
+)
+
 // Push keeps messages for the one who consumes a topic, now or later, and returns their ids: of one that
 // is dropped, the id of the one that was kept. The error is [fault.Invalid] of a field, or
 // [fault.LimitExceeded].
@@ -229,18 +235,33 @@ func (e *Emitter) Push(ctx context.Context, appID, topic string, messages []Mess
 		}
 	}
 	lane := QueueLane(appID, topic)
+	pushed := make([]store.Event, len(messages))
+	for i, m := range messages {
+		pushed[i] = store.Event{
+			ID: uuid.Must(uuid.NewV7()).String(), AppID: appID, Lane: lane, Source: store.EventQueue, Operation: operationPush, GroupKey: m.Key,
+			Delay: max(m.Delay, m.Debounce), Payload: encode(Payload{Message: m.Body}), Depth: CauseOf(ctx).Depth + 1, RootExecution: CauseOf(ctx).Root,
+		}
+		if m.Debounce > 0 {
+			pushed[i].Operation = operationDebounce
+		}
+	}
+	ids = make([]string, len(messages))
+	if e.leavesOut(pushed) { // with all that follows: they are no repeats to come, and replace nothing
+		for i := range pushed {
+			ids[i] = pushed[i].ID
+		}
+		return ids, nil
+	}
 	// Several statements that must be one: what is dropped, what is replaced, what is new.
 	err = e.store.Outbox().Atomically(ctx, func(tx store.Store) error {
-		ids = make([]string, len(messages))
 		var events []store.Event
 		for i, m := range messages {
-			id := uuid.Must(uuid.NewV7()).String()
-			ids[i] = id
+			ids[i] = pushed[i].ID
 			if m.Dedupe != "" {
 				digest := sha256.Sum256([]byte(m.Dedupe))
 				kept, first, err := tx.Idempotency().Once(ctx, store.IdempotencyKey{
 					AppID: appID, Scope: "queue/" + topic, Key: hex.EncodeToString(digest[:]),
-				}, id, DedupeFor)
+				}, ids[i], DedupeFor)
 				if err != nil {
 					return err
 				}
@@ -249,9 +270,8 @@ func (e *Emitter) Push(ctx context.Context, appID, topic string, messages []Mess
 					continue
 				}
 			}
-			payload := encode(Payload{Message: m.Body})
 			if m.Debounce > 0 {
-				kept, replaced, err := tx.Outbox().Replace(ctx, lane, m.Key, payload, m.Debounce)
+				kept, replaced, err := tx.Outbox().Replace(ctx, pushed[i])
 				if err != nil {
 					return err
 				}
@@ -260,10 +280,7 @@ func (e *Emitter) Push(ctx context.Context, appID, topic string, messages []Mess
 					continue
 				}
 			}
-			events = append(events, store.Event{
-				ID: id, AppID: appID, Lane: lane, Source: store.EventQueue, Operation: "push", GroupKey: m.Key,
-				Delay: max(m.Delay, m.Debounce), Payload: payload,
-			})
+			events = append(events, pushed[i])
 		}
 		return e.keep(ctx, tx, events)
 	})

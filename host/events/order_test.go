@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"sync"
@@ -20,31 +19,11 @@ import (
 	"github.com/picloud/picloud/host/events"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
-	"github.com/picloud/picloud/host/store/pgtest"
-	"github.com/picloud/picloud/host/store/postgres"
-	"github.com/picloud/picloud/host/store/sqlite"
+	"github.com/picloud/picloud/host/store/eachtest"
 )
 
 // A change and a listener that come at the same time have an order. These tests are about that
 // order on the databases; how Reload waits is told by the tests of the registry.
-
-// opener opens a database, the same one each time.
-type opener func(store.Listeners) (store.Store, error)
-
-func onEach(t *testing.T, test func(t *testing.T, open opener)) {
-	t.Run("sqlite", func(t *testing.T) {
-		path := filepath.Join(t.TempDir(), sqlite.FileName)
-		test(t, func(listeners store.Listeners) (store.Store, error) {
-			return sqlite.Open(t.Context(), sqlite.Config{Path: path, Listeners: listeners})
-		})
-	})
-	t.Run("postgres", func(t *testing.T) {
-		url := pgtest.URL(t)
-		test(t, func(listeners store.Listeners) (store.Store, error) {
-			return postgres.Open(t.Context(), postgres.Config{URL: url, Listeners: listeners})
-		})
-	})
-}
 
 // node is a server as far as these tests go.
 type node struct {
@@ -56,7 +35,7 @@ type node struct {
 	told map[string]bool // the values of changes that were told
 }
 
-func newNode(t *testing.T, open opener) *node {
+func newNode(t *testing.T, open eachtest.Opener) *node {
 	t.Helper()
 	n := &node{told: map[string]bool{}}
 	n.Registry = events.NewRegistry(n.deliver)
@@ -64,7 +43,7 @@ func newNode(t *testing.T, open opener) *node {
 	return n
 }
 
-func (n *node) open(t *testing.T, open opener, listeners store.Listeners) {
+func (n *node) open(t *testing.T, open eachtest.Opener, listeners store.Listeners) {
 	t.Helper()
 	var err error
 	n.Store, err = open(listeners)
@@ -125,7 +104,7 @@ const (
 // is not.
 func TestChangesAndListeners(t *testing.T) {
 	const writers, rounds, perRound = 6, 15, 8
-	onEach(t, func(t *testing.T, open opener) {
+	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
 		n := newNode(t, open)
 		var known, written atomic.Int64
 		known.Store(absent)
@@ -227,7 +206,9 @@ type pausing struct {
 	asked, release chan struct{}
 }
 
-func (p *pausing) Enter() store.Audience { return pausedAudience{p.Registry.Enter(), p} }
+func (p *pausing) Enter(appID string) store.Audience {
+	return pausedAudience{p.Registry.Enter(appID), p}
+}
 
 type pausedAudience struct {
 	store.Audience
@@ -246,7 +227,7 @@ func (a pausedAudience) Listens(appID string, source store.ChangeSource, collect
 // A write that has been told that nobody listens, and is but one statement, may commit late: the
 // listener that comes meanwhile is acknowledged after it.
 func TestListenerWaitsForAWriteUnderWay(t *testing.T) {
-	onEach(t, func(t *testing.T, open opener) {
+	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
 		n := &node{told: map[string]bool{}}
 		n.Registry = events.NewRegistry(n.deliver)
 		p := &pausing{n.Registry, make(chan struct{}), make(chan struct{})}
@@ -270,7 +251,7 @@ func TestListenerWaitsForAWriteUnderWay(t *testing.T) {
 				<-p.asked
 				go func() { listened <- n.listen(ctx, true) }()
 				for published := false; !published; runtime.Gosched() {
-					audience := n.Registry.Enter()
+					audience := n.Registry.Enter(n.app)
 					published = audience.Listens(n.app, store.ChangeKV, "c")
 					audience.Leave()
 				}
@@ -289,7 +270,7 @@ func TestListenerWaitsForAWriteUnderWay(t *testing.T) {
 
 // A listener that one node has made is heard of by another as soon as that reloads.
 func TestNodes(t *testing.T) {
-	onEach(t, func(t *testing.T, open opener) {
+	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
 		ctx := t.Context()
 		one, two := newNode(t, open), newNode(t, open)
 		require.NoError(t, one.listen(ctx, true))

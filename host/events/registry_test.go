@@ -26,7 +26,7 @@ func orders(id string) Listener {
 
 // listens reports whether anybody listens at present to documents of an app.
 func (r *Registry) listens(appID, collection string) bool {
-	audience := r.Enter()
+	audience := r.Enter(appID)
 	defer audience.Leave()
 	return audience.Listens(appID, store.ChangeDocs, collection)
 }
@@ -38,7 +38,7 @@ func TestReload(t *testing.T) {
 	require.True(t, r.listens("a", "orders"))
 	require.False(t, r.listens("a", "other"))
 	require.False(t, r.listens("b", "orders"))
-	audience := r.Enter()
+	audience := r.Enter("a")
 	require.False(t, audience.Listens("a", store.ChangeKV, "orders"))
 	require.False(t, audience.Listens("a", store.ChangeFiles, "orders"))
 	require.False(t, audience.Listens("a", "something new", "orders"))
@@ -82,7 +82,7 @@ func TestTell(t *testing.T) {
 		Listener{ID: "kv", Source: store.ChangeKV, Collection: "*"},
 		Listener{ID: "rare", Source: store.ChangeKV, Collection: "rare", Operations: []store.ChangeOperation{store.ChangeExpire}},
 	)))
-	audience := r.Enter()
+	audience := r.Enter("a")
 	defer audience.Leave()
 	for _, c := range []struct {
 		change store.Change
@@ -124,24 +124,27 @@ func TestReloadWaits(t *testing.T) {
 			synctest.Wait()
 			require.Empty(t, done)
 		}
-		first, second := r.Enter(), r.Enter()
+		first, second := r.Enter("a"), r.Enter("a")
 		one := reload(t.Context(), "a")
 		waits(one)
 		require.False(t, first.Listens("a", store.ChangeDocs, "orders"), "who has entered keeps what was there")
-		later := r.Enter()
+		later := r.Enter("a")
 		require.True(t, later.Listens("a", store.ChangeDocs, "orders"), "it is there before Reload returns")
 		first.Leave()
 		waits(one)
 
 		// Another one waits for all who do not know of it, whoever they wait for themselves.
-		two := reload(t.Context(), "b")
+		two := reload(t.Context(), "a")
 		impatient, stop := context.WithCancel(t.Context())
-		three := reload(impatient, "c")
-		last := r.Enter()
-		require.True(t, last.Listens("c", store.ChangeDocs, "orders"))
+		three := reload(impatient, "a")
+		last := r.Enter("a")
 		stop()
 		require.ErrorIs(t, <-three, context.Canceled)
-		require.True(t, r.listens("c", "orders"), "it has happened all the same")
+		require.True(t, r.listens("a", "orders"), "it has happened all the same")
+
+		// Whoever is at the data of another app is in nobody's way.
+		other := r.Enter("b")
+		require.NoError(t, <-reload(t.Context(), "c"))
 
 		later.Leave()
 		waits(one)
@@ -149,11 +152,38 @@ func TestReloadWaits(t *testing.T) {
 		second.Leave()
 		require.NoError(t, <-one)
 		require.NoError(t, <-two)
-		four := reload(t.Context(), "d")
+		four := make(chan error, 1)
+		go func() {
+			four <- r.ReloadAll(t.Context(), func(context.Context) (map[string][]Listener, error) { return nil, nil })
+		}()
 		waits(four)
 		last.Leave()
+		waits(four)
+		other.Leave()
 		require.NoError(t, <-four)
 	})
+}
+
+// An app that nobody listens to and nobody is at takes no room.
+func TestPlacesAreForgotten(t *testing.T) {
+	r := NewRegistry(nil)
+	require.NoError(t, r.Reload(t.Context(), "a", these(orders("1"))))
+	require.False(t, r.listens("b", "orders"))
+	require.ElementsMatch(t, []string{"a", "b"}, r.known())
+	require.NoError(t, r.Reload(t.Context(), "a", these()))
+	require.NoError(t, r.Reload(t.Context(), "c", these()))
+	require.Equal(t, []string{"b"}, r.known())
+
+	inside := r.Enter("b")
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	require.ErrorIs(t, r.Reload(ctx, "b", these()), context.Canceled)
+	require.Equal(t, []string{"b"}, r.known(), "a later Reload waits for who is inside")
+	inside.Leave()
+	require.NoError(t, r.Reload(t.Context(), "b", these()))
+	require.Empty(t, r.known())
+	require.NoError(t, r.Reload(t.Context(), "b", these(orders("2"))))
+	require.True(t, r.listens("b", "orders"))
 }
 
 // Loads run one after another; one whose context ends while it waits for its turn does nothing.
@@ -203,7 +233,7 @@ func TestReloadUnderLoad(t *testing.T) {
 				default:
 				}
 				// Had it entered before the listener came, that Reload would be waiting for it.
-				audience := r.Enter()
+				audience := r.Enter("a")
 				n := loaded.Load()
 				heard := n == 0 || audience.Listens("a", store.ChangeDocs, strconv.FormatInt(n, 10))
 				audience.Leave()
@@ -225,7 +255,7 @@ func TestReloadUnderLoad(t *testing.T) {
 	for range cap(done) {
 		require.NoError(t, <-done)
 	}
-	require.LessOrEqual(t, len(r.old), 1+cap(done), "old generations are forgotten")
+	require.LessOrEqual(t, len(r.of("a").old), 1+cap(done), "old generations are forgotten")
 }
 
 // crowded is a registry of many apps, one of which has listeners of all kinds.
@@ -250,7 +280,7 @@ func crowded(t testing.TB) *Registry {
 var asked = map[string]string{"nobody in the app": "app-x", "others in the app": "app-7"}
 
 func (r *Registry) ask(app string) {
-	audience := r.Enter()
+	audience := r.Enter(app)
 	audience.Listens(app, store.ChangeKV, "prefix-50")
 	audience.Leave()
 }

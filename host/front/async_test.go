@@ -73,3 +73,47 @@ func TestAsynchronousRoutes(t *testing.T) {
 	got, _ = post(`"` + strings.Repeat("x", 2<<20) + `"`)
 	assert.Equal(t, 413, got.StatusCode, "%.200s", got.Content)
 }
+
+// Whoever looks at an event, or at a dead letter, does not see the credentials of the client; its handler does.
+func TestCredentialsOfCalls(t *testing.T) {
+	s := newSite(t)
+	s.App("app")
+	script := s.Script("app", "s", `
+		let h = ctx.request.headers;
+		kv::collection("seen").set("h", [h.authorization, h.cookie, ctx.request.cookies.sid, h["x-mine"]]);
+		throw #{ dead_letter: true };`)
+	do[wire.Route](s, "POST", "scripts/"+script.ID+"/routes", wire.RouteCreate{Path: "/jobs", Dispatch: "async"}, 201)
+	do[wire.App](s, "POST", "apps/app/events:pause", nil, 200)
+	require.Equal(t, 202, s.Fetch("POST", "/jobs", "body", "Authorization: Basic c2VjcmV0", "Cookie: sid=c2VjcmV0", "Proxy-Authorization: c2VjcmV0", "X-Mine: yes").StatusCode)
+
+	listed := s.Admin(s.Token, "GET", "apps/app/events", "")
+	assert.NotContains(t, string(listed.Content), "c2VjcmV0")
+	var page wire.Page[wire.Event]
+	require.NoError(t, json.Unmarshal(listed.Content, &page))
+	require.Len(t, page.Items, 1)
+	assert.Equal(t, []any{json.RawMessage(nil), "", true}, []any{page.Items[0].Payload, page.Items[0].PayloadStart, page.Items[0].PayloadBytes > 100})
+	look := func(path string) {
+		t.Helper()
+		got := s.Admin(s.Token, "GET", path, "")
+		require.Equal(t, 200, got.StatusCode)
+		assert.NotContains(t, string(got.Content), "c2VjcmV0")
+		var shown struct{ Payload events.Payload }
+		require.NoError(t, json.Unmarshal(got.Content, &shown))
+		request := shown.Payload.Call.Request
+		assert.Equal(t, "body", string(request.Body))
+		assert.Equal(t, []string{"***", "***", "***", "yes"},
+			[]string{request.Header("authorization"), request.Header("cookie"), request.Header("proxy-authorization"), request.Header("x-mine")})
+	}
+	look("events/" + page.Items[0].ID)
+
+	do[wire.App](s, "POST", "apps/app/events:resume", nil, 200)
+	var letters wire.DeadLetters
+	require.Eventually(t, func() bool {
+		letters = do[wire.DeadLetters](s, "GET", "apps/app/dead-letters", nil, 200)
+		return len(letters.Items) == 1
+	}, 5*time.Second, 5*time.Millisecond)
+	look("dead-letters/" + letters.Items[0].ID)
+	assert.NotContains(t, string(s.Admin(s.Token, "GET", "apps/app/dead-letters", "").Content), "c2VjcmV0")
+	entry := do[wire.KVEntry](s, "GET", "apps/app/kv/seen/h", nil, 200)
+	assert.JSONEq(t, `["Basic c2VjcmV0","sid=c2VjcmV0","c2VjcmV0","yes"]`, string(entry.Value))
+}

@@ -22,7 +22,7 @@ import (
 const (
 	// topicsPath is followed by the name of a topic, percent-encoded.
 	topicsPath = "/realtime/topics/"
-	// defaultApp has the topic of a request that names no app.
+	// defaultApp has the topic of a request that names no app, by its host neither.
 	defaultApp = "default"
 
 	subscribeLimit = 10 * time.Second // until a stream begins
@@ -30,7 +30,7 @@ const (
 
 // subscribe answers with the messages of a topic as server-sent events:
 //
-//	?app=             slug or id; the app default when absent
+//	?app=             slug or id; when absent the app whose host it is, or default
 //	?token=           of a topic that needs one, or Authorization: Bearer
 //	?last_event_id=   the last message that the client has, or Last-Event-ID
 func (s *Server) subscribe(c *fiber.Ctx) error {
@@ -42,7 +42,11 @@ func (s *Server) subscribe(c *fiber.Ctx) error {
 	if err != nil {
 		return problem.InvalidField("path.topic", "is not percent-encoded", raw).Send(c)
 	}
-	app, err := s.findApp(ctx, cmp.Or(c.Query("app"), defaultApp))
+	named := c.Query("app")
+	if named == "" {
+		named, _ = s.routes.AppOf(string(r.edge.Host))
+	}
+	app, err := s.findApp(ctx, cmp.Or(named, defaultApp))
 	if err != nil {
 		return s.refused(c, noTopic(err))
 	}

@@ -228,6 +228,47 @@ func TestSubscribeRefused(t *testing.T) {
 	}, 10*time.Second, 10*time.Millisecond, "a client that goes gives its place back, without a message or a heartbeat")
 }
 
+// A page of an app needs not name it, on the app's own host.
+func TestSubscribeByHost(t *testing.T) {
+	s := newSite(t)
+	shop, standard := s.App("shop"), s.App("default")
+	do[wire.App](s, "PUT", "apps/"+shop.ID, wire.AppUpdate{CORS: &wire.CORS{Origins: []string{"https://a.example"}}}, 200)
+	page := do[wire.Script](s, "POST", "apps/shop/scripts", wire.ScriptCreate{Name: "page", Source: "1"}, 201)
+	for _, host := range []string{"shop.example", "*.shop.example"} {
+		do[wire.Route](s, "POST", "scripts/"+page.ID+"/routes", wire.RouteCreate{Host: host, Path: "/"}, 201)
+	}
+	s.topic("shop", "prices", "public")
+	s.topic("shop", "own", "public")
+	s.topic("default", "prices", "public")
+
+	own, wild := s.subscribe(t, "prices", "Host: shop.example"), s.subscribe(t, "prices", "Host: www.SHOP.example:8080")
+	named, other := s.subscribe(t, "prices?app=default", "Host: shop.example"), s.subscribe(t, "prices")
+	s.publish(shop, "prices", `"of shop"`)
+	s.publish(standard, "prices", `"of default"`)
+	own.message(`"of shop"`)
+	wild.message(`"of shop"`)
+	named.message(`"of default"`)
+	other.message(`"of default"`)
+
+	for _, c := range []struct {
+		path, host string
+		status     int
+		shared     string
+	}{
+		{"own", "shop.example", 200, "Allow-Origin: https://a.example"},
+		{"own", "other.example", 404, ""},
+		{"own?app=shop", "other.example", 200, "Allow-Origin: https://a.example"},
+		{"internal", "shop.example", 404, "Allow-Origin: https://a.example"},
+		{"prices?app=default", "shop.example", 200, ""},
+		{"prices?app=none", "shop.example", 404, ""},
+	} {
+		got := s.Fetch("HEAD", "/realtime/topics/"+c.path, "", "Host: "+c.host, "Origin: https://a.example")
+		assert.Equal(t, []any{c.status, c.shared}, []any{got.StatusCode, shared(got)}, "%s at %s", c.path, c.host)
+	}
+	asked := s.Fetch("OPTIONS", "/realtime/topics/own", "", "Host: shop.example", "Origin: https://a.example", "Access-Control-Request-Method: GET")
+	assert.Equal(t, "Allow-Origin: https://a.example; Allow-Methods: GET, HEAD", shared(asked))
+}
+
 func TestSubscribeCORS(t *testing.T) {
 	s := newSite(t)
 	app := s.App("default")

@@ -100,8 +100,9 @@ type Server struct {
 	front      *front.Server
 	background background.Group
 
-	triggersChanged func()       // tells who delivers events; nil: nobody does here
-	closeSandbox    func() error // once; it interrupts the executions
+	triggersChanged func()                    // tells who delivers events; nil: nobody does here
+	queueRate       func(lane string) float64 // see [api.Config]
+	closeSandbox    func() error              // once; it interrupts the executions
 
 	undo []func(context.Context) error // what Stop does, in reverse
 	stop func() error                  // once
@@ -351,6 +352,7 @@ func (s *Server) makeDispatcher(context.Context) error {
 	s.authority = authz.New(s.store, c.SessionTTL)
 	if c.Role == config.RoleAPI {
 		s.deliverers = background.Group{dispatch.NewAnnouncer(s.store, s.emitter, s.log)}
+		s.queueRate = func(string) float64 { return 0 } // none is handled here
 		return nil
 	}
 	dispatcher := dispatch.New(dispatch.Config{
@@ -358,7 +360,7 @@ func (s *Server) makeDispatcher(context.Context) error {
 		Concurrency: c.EventPlaces(), PerApp: max(c.MaxConcurrentExecutions/4, 1), CallConcurrency: c.TriggerConcurrency, CallRetry: s.triggerRetry(),
 		Log: s.log, Registerer: s.metrics,
 	})
-	s.deliverers, s.triggersChanged = background.Group{dispatcher}, dispatcher.Changed
+	s.deliverers, s.triggersChanged, s.queueRate = background.Group{dispatcher}, dispatcher.Changed, dispatcher.QueueRate
 	if s.store.Relay().Shared() {
 		s.deliverers = append(s.deliverers, relay.NewWorker(relay.WorkerConfig{
 			Store: s.store.Relay(), Runner: s.executions, Places: c.MaxConcurrentExecutions, Log: s.log, Registerer: s.metrics,
@@ -401,7 +403,7 @@ func (s *Server) makeFront(context.Context) error {
 	admin := api.New(api.Config{
 		Store: s.store, Authority: s.authority, Executions: s.executions, Audit: s.audit,
 		KV: s.services.KV, Docs: s.services.Docs, Files: s.services.Files, Secrets: s.services.Secrets,
-		Events: s.emitter, TriggerRetry: s.triggerRetry(), TriggerConcurrency: c.TriggerConcurrency,
+		Events: s.emitter, QueueRate: s.queueRate, TriggerRetry: s.triggerRetry(), TriggerConcurrency: c.TriggerConcurrency,
 		Catalog: s.catalog, MaxBodyBytes: c.MaxBodyBytes, MaxPluginBytes: c.MaxPluginBytes,
 		Quotas:  store.AppUsage{KV: c.KVQuota, Docs: c.DocsQuota, Files: c.FilesQuota, Log: c.LogQuota},
 		Version: s.version, Logger: s.log,

@@ -40,15 +40,15 @@ const (
 
 // Listeners knows who is to be told of changes. Package events has the one of a server.
 //
-// A store enters before it makes a change, asks whether anybody listens to the collection, and
-// leaves when the change is committed or undone. So whoever makes a new audience and waits until
+// A store enters before it makes a change of an app's data, asks whether anybody listens to the collection,
+// and leaves when the change is committed or undone. So whoever makes a new audience and waits until
 // all have left the one before has an order: no change that commits later is made unheard.
 type Listeners interface {
-	// Enter returns who listens at present. The caller must leave it.
-	Enter() Audience
+	// Enter returns who listens to the changes of an app at present. The caller must leave it.
+	Enter(appID string) Audience
 }
 
-// Audience is who listens to the changes of one transaction, or of one statement.
+// Audience is who listens to the changes of an app in one transaction, or by one statement.
 type Audience interface {
 	// Listens reports whether anybody is to be told of changes of a collection. It is asked before
 	// every change and must be quick. Where it reports false the change may be a single statement

@@ -42,10 +42,20 @@ type Event struct {
 	DueAt         time.Time
 	Running       bool // somebody handles it
 	Token         string
-	Payload       json.RawMessage
+	Payload       json.RawMessage // nil in a listing
+	Excerpt                       // of Payload, when it was read
 
 	Delay time.Duration // for [Outbox.Add]: until it is due
 }
+
+// Excerpt is what a listing has of a payload.
+type Excerpt struct {
+	Size  int    // of the payload, in bytes
+	Start string // its first [ExcerptChars] characters; "" of a call, whose headers may hold credentials
+}
+
+// ExcerptChars is how much of a payload a listing shows.
+const ExcerptChars = 120
 
 // EventState is where an event is on its way.
 type EventState string
@@ -169,9 +179,9 @@ type Outbox interface {
 	// Add keeps events, in the transaction of their cause if there is one. An app that is gone is
 	// [fault.NotFound].
 	Add(ctx context.Context, events []Event) error
-	// Replace puts a payload in the place of that of the last message of a group in a lane that waits
-	// for its first attempt, and has it wait anew. It reports whether there was one.
-	Replace(ctx context.Context, lane, group string, payload json.RawMessage, delay time.Duration) (id string, replaced bool, err error)
+	// Replace puts the payload of an event in the place of that of the last one of its lane, group key and
+	// operation that waits for its first attempt, and has it wait anew. It reports whether there was one.
+	Replace(ctx context.Context, by Event) (id string, replaced bool, err error)
 
 	// Turn does one step of a dispatcher.
 	Turn(ctx context.Context, turn Turn) (Turned, error)
@@ -185,7 +195,7 @@ type Outbox interface {
 
 	// Get finds an event by id.
 	Get(ctx context.Context, id string) (Event, error)
-	// List pages through the events of an app.
+	// List pages through the events of an app, without their payloads.
 	List(ctx context.Context, query EventQuery) (Page[Event], error)
 	// Delete removes an event that nobody handles now; one that runs is a [fault.Conflict].
 	Delete(ctx context.Context, id string) error
@@ -195,8 +205,9 @@ type Outbox interface {
 	Clear(ctx context.Context, lane string, limit int) (int, error)
 	// Count returns how many events an app has, at most most.
 	Count(ctx context.Context, appID string, most int) (int, error)
-	// Queues lists the lanes of messages that an app has messages in; Topic is the lane.
-	Queues(ctx context.Context, appID string) ([]QueueDepth, error)
+	// Queues pages through the lanes of messages that an app has messages in, and other lanes beside them,
+	// in the order of their names (bytewise); Topic is the lane.
+	Queues(ctx context.Context, appID string, others []string, page PageRequest) (Page[QueueDepth], error)
 	// Depths counts the events of all apps.
 	Depths(ctx context.Context) ([]Depth, error)
 
@@ -240,8 +251,9 @@ type DeadLetter struct {
 	Resolution    Resolution
 	ResolvedAt    time.Time
 	ResolvedBy    string
-	ReplayedAs    string // an event
-	Payload       json.RawMessage
+	ReplayedAs    string          // an event
+	Payload       json.RawMessage // nil in a listing
+	Excerpt                       // of Payload, when it was read
 }
 
 // DeadLetterFilter chooses dead letters of an app. What is "" is any.
@@ -257,7 +269,7 @@ type DeadLetterFilter struct {
 type DeadLetters interface {
 	// Get finds a dead letter by id.
 	Get(ctx context.Context, id string) (DeadLetter, error)
-	// List pages through dead letters, the newest first.
+	// List pages through dead letters, the newest first, without their payloads.
 	List(ctx context.Context, filter DeadLetterFilter, page PageRequest) (Page[DeadLetter], error)
 	// Count returns how many there are.
 	Count(ctx context.Context, filter DeadLetterFilter) (int64, error)

@@ -145,7 +145,7 @@ func NewOn(t testing.TB, log *slog.Logger, path string, open func(store.Listener
 		Store: db, Authority: s.Auth, Executions: runs, Catalog: apps,
 		KV: services.KV, Docs: services.Docs, Files: services.Files, Secrets: s.Secrets,
 		MaxBodyBytes: MaxBody, MaxPluginBytes: MaxPlugin, Version: "test", Logger: log,
-		Events: emitter, TriggerRetry: retry, TriggerConcurrency: 4,
+		Events: emitter, QueueRate: dispatcher.QueueRate, TriggerRetry: retry, TriggerConcurrency: 4,
 	})
 	dispatcher.Start()
 	hub.Start()
@@ -166,7 +166,7 @@ func NewOn(t testing.TB, log *slog.Logger, path string, open func(store.Listener
 	go func() { served <- server.Serve(listener) }()
 	t.Cleanup(func() {
 		http.DefaultClient.CloseIdleConnections()
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		_ = server.Shutdown(ctx)
 		require.NoError(t, hub.Stop(ctx))
@@ -223,6 +223,9 @@ func (s *Site) Request(method, path, body string, headers ...string) *http.Reque
 	require.NoError(s.T, err)
 	for _, header := range headers {
 		name, value, _ := strings.Cut(header, ": ")
+		if name == "Host" {
+			r.Host = value
+		}
 		r.Header.Add(name, value)
 	}
 	return r
@@ -319,7 +322,7 @@ func (s *Site) Raw(t testing.TB, request string, half bool, status string) *bufi
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
-	require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+	require.NoError(t, conn.SetDeadline(time.Now().Add(time.Minute)))
 	_, err = io.WriteString(conn, request)
 	require.NoError(t, err)
 	if half {

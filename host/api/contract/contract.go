@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -19,10 +20,13 @@ import (
 	"github.com/picloud/picloud/host/api/wire"
 )
 
-// Document is a compiled OpenAPI document. It is safe for concurrent use.
+// Document is an OpenAPI document. It is safe for concurrent use.
 type Document struct {
-	tree       any // of the JSON
-	operations map[string]*Operation
+	tree any // of the JSON
+
+	mu         sync.RWMutex
+	compiler   *jsonschema.Compiler
+	operations map[string]*Operation // that were asked for
 }
 
 // Operation is what the document says of the requests of a method and a path.
@@ -50,36 +54,54 @@ type Request struct {
 // resource is what the document is called while it is compiled.
 const resource = "openapi:///document.json"
 
-// Compile reads a document. It fails where that is not valid or has a schema that is not, of which
-// the error tells.
-func Compile(document []byte) (*Document, error) {
+// Read reads a document. What it says of an operation is compiled when that is asked for: a server starts
+// sooner so, and has no memory for what nobody uses. It fails where the document is no JSON.
+func Read(document []byte) (*Document, error) {
 	tree, err := jsonschema.UnmarshalJSON(bytes.NewReader(document))
 	if err != nil {
 		return nil, fmt.Errorf("OpenAPI document: %w", err)
 	}
-	compiler := newCompiler()
-	if err := compiler.AddResource(resource, tree); err != nil {
+	d := &Document{tree: tree, compiler: newCompiler(), operations: map[string]*Operation{}}
+	if err := d.compiler.AddResource(resource, tree); err != nil {
 		return nil, fmt.Errorf("OpenAPI document: %w", err)
-	}
-	d := &Document{tree: tree, operations: map[string]*Operation{}}
-	for path, item := range d.at("paths").fields() {
-		for method := range item.fields() {
-			o, err := d.operation(compiler, item.at(method))
-			if err != nil {
-				return nil, fmt.Errorf("OpenAPI document: %s %s: %w", method, path, err)
-			}
-			d.operations[strings.ToUpper(method)+" "+path] = o
-		}
 	}
 	return d, nil
 }
 
-func (d *Document) operation(compiler *jsonschema.Compiler, at node) (*Operation, error) {
+// Operation returns what the document says of a method and a path, whose parameters are in braces. It fails
+// if the document has no such operation, or a schema in it that is not valid.
+func (d *Document) Operation(method, path string) (*Operation, error) {
+	name := method + " " + path
+	d.mu.RLock()
+	o := d.operations[name]
+	d.mu.RUnlock()
+	if o != nil {
+		return o, nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if o := d.operations[name]; o != nil {
+		return o, nil
+	}
+	at := d.at("paths").at(path).at(strings.ToLower(method))
+	if at.tree == nil {
+		return nil, fmt.Errorf("OpenAPI document: there is no %s", name)
+	}
+	o, err := d.operation(at)
+	if err != nil {
+		return nil, fmt.Errorf("OpenAPI document: %s: %w", name, err)
+	}
+	d.operations[name] = o
+	return o, nil
+}
+
+// operation compiles an operation. The caller holds the lock.
+func (d *Document) operation(at node) (*Operation, error) {
 	o := &Operation{document: d, query: map[string]bool{}}
 	for _, given := range at.at("parameters").items() {
 		p := parameter{in: given.text("in"), name: given.text("name"), required: given.flag("required")}
 		var err error
-		if p.schema, err = compiler.Compile(given.at("schema").url()); err != nil {
+		if p.schema, err = d.compiler.Compile(given.at("schema").url()); err != nil {
 			return nil, err
 		}
 		o.parameters = append(o.parameters, p)
@@ -91,17 +113,11 @@ func (d *Document) operation(compiler *jsonschema.Compiler, at node) (*Operation
 	o.needsBody = body.flag("required")
 	if schema := body.at("content").at("application/json").at("schema"); schema.tree != nil {
 		var err error
-		if o.body, err = compiler.Compile(schema.url()); err != nil {
+		if o.body, err = d.compiler.Compile(schema.url()); err != nil {
 			return nil, err
 		}
 	}
 	return o, nil
-}
-
-// Operation returns what the document says of a method and a path, whose parameters are in braces;
-// nil if it has no such operation.
-func (d *Document) Operation(method, path string) *Operation {
-	return d.operations[method+" "+path]
 }
 
 // TakesJSON reports whether requests of the operation may have a body of JSON, and must have one.

@@ -37,11 +37,15 @@ const document = `{"openapi":"3.1.0","info":{"title":"t","version":"1"},"paths":
 
 func compiled(t testing.TB) *contract.Operation {
 	t.Helper()
-	d, err := contract.Compile([]byte(document))
+	d, err := contract.Read([]byte(document))
 	require.NoError(t, err)
-	assert.Nil(t, d.Operation("GET", "/things/{name}"))
-	o := d.Operation("PUT", "/things/{name}")
-	require.NotNil(t, o)
+	_, err = d.Operation("GET", "/things/{name}")
+	assert.EqualError(t, err, "OpenAPI document: there is no GET /things/{name}")
+	o, err := d.Operation("PUT", "/things/{name}")
+	require.NoError(t, err)
+	again, err := d.Operation("PUT", "/things/{name}")
+	require.NoError(t, err)
+	assert.Same(t, o, again)
 	return o
 }
 
@@ -174,7 +178,10 @@ func TestMuchIsWrong(t *testing.T) {
 func TestDocumentsThatAreNone(t *testing.T) {
 	for _, text := range []string{``, `{"paths":{"/":{"get":{"parameters":[{"in":"query","name":"a","schema":{"type":"text"}}]}}}}`,
 		`{"paths":{"/":{"get":{"parameters":[{"in":"query","name":"a","schema":{"$ref":"#/nowhere"}}]}}}}`} {
-		_, err := contract.Compile([]byte(text))
+		d, err := contract.Read([]byte(text))
+		if err == nil {
+			_, err = d.Operation("GET", "/")
+		}
 		assert.ErrorContains(t, err, "OpenAPI document", text)
 	}
 }

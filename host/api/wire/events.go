@@ -24,7 +24,9 @@ type Event struct {
 	CreatedAt       time.Time       `json:"created_at"`
 	FirstAttemptAt  *time.Time      `json:"first_attempt_at,omitempty"`
 	DueAt           time.Time       `json:"due_at"`
-	Payload         json.RawMessage `json:"payload" doc:"What the event carries of its source"`
+	PayloadBytes    int             `json:"payload_bytes" doc:"Length of payload"`
+	PayloadStart    string          `json:"payload_start,omitempty" doc:"Its first 120 characters, in a listing; absent of calls"`
+	Payload         json.RawMessage `json:"payload,omitempty" doc:"What the event carries of its source; absent in a listing. Of a call's request, the values of headers that hold credentials are ***"`
 }
 
 // Queue is a topic that has messages, or a consumer.
@@ -33,6 +35,7 @@ type Queue struct {
 	Waiting   int        `json:"waiting" doc:"Messages"`
 	Running   int        `json:"running" doc:"Messages that are handled now"`
 	OldestAt  *time.Time `json:"oldest_at,omitempty" doc:"When the oldest message was pushed"`
+	Rate      float64    `json:"rate" doc:"Messages done a second over the last minute, of those that the node which answers has handled"`
 	TriggerID string     `json:"trigger_id,omitempty" doc:"Of the consumer; absent: there is none, and the messages wait"`
 }
 
@@ -42,7 +45,7 @@ type MessagePush struct {
 	Key        string          `json:"key,omitempty" maxLength:"512" doc:"Of those that are handled in order"`
 	Dedupe     string          `json:"dedupe,omitempty" maxLength:"512" doc:"A message with the same one within 24 hours is dropped"`
 	DelayMS    int64           `json:"delay_ms,omitempty" minimum:"0" maximum:"2592000000" doc:"Until it is delivered"`
-	DebounceMS int64           `json:"debounce_ms,omitempty" minimum:"0" maximum:"2592000000" doc:"Needs a key: it replaces the message of its key that waits"`
+	DebounceMS int64           `json:"debounce_ms,omitempty" minimum:"0" maximum:"2592000000" doc:"Needs a key: it replaces the debounced message of its key that waits"`
 }
 
 // Cleared tells how many things were removed.
@@ -72,7 +75,9 @@ type DeadLetter struct {
 	ResolvedAt      *time.Time      `json:"resolved_at,omitempty"`
 	ResolvedBy      string          `json:"resolved_by,omitempty" doc:"A user's name, or a script's"`
 	ReplayedAs      string          `json:"replayed_as,omitempty" doc:"An event"`
-	Payload         json.RawMessage `json:"payload" doc:"What the event carries of its source"`
+	PayloadBytes    int             `json:"payload_bytes" doc:"Length of payload"`
+	PayloadStart    string          `json:"payload_start,omitempty" doc:"Its first 120 characters, in a listing; absent of calls"`
+	Payload         json.RawMessage `json:"payload,omitempty" doc:"What the event carries of its source; absent in a listing. Of a call's request, the values of headers that hold credentials are ***"`
 }
 
 // DeadLetters is a page of dead letters, with how many nobody has decided about.

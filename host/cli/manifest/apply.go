@@ -31,6 +31,9 @@ type Server interface {
 	CreateTrigger(ctx context.Context, app, kind string, trigger wire.TriggerUpdate) (wire.Trigger, error)
 	UpdateTrigger(ctx context.Context, id string, change wire.TriggerUpdate) (wire.Trigger, error)
 	DeleteTrigger(ctx context.Context, id string) error
+
+	SetTopic(ctx context.Context, app, topic string, set wire.TopicSet) (wire.Topic, error)
+	DeleteTopic(ctx context.Context, app, topic string) error
 }
 
 // An application is a plan that is being applied.

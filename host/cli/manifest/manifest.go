@@ -33,8 +33,9 @@ type App struct {
 	Scripts  []Script   // modules first, else in the manifest's order; static sites last
 	Triggers []Trigger  // in the manifest's order; those of dead letters last
 	Secrets  []string   // names of those that it needs
+	Topics   []Topic    // that are open to subscribers from outside
 	Create   bool       // create the app when it is missing
-	Prune    bool       // delete the scripts and triggers that are there and not wanted
+	Prune    bool       // delete the scripts, triggers and topics that are there and not wanted
 }
 
 // A Script is what a deploy wants to be true of a script. Nil fields are left as they are.
@@ -78,6 +79,9 @@ type Script struct {
 //	    kind: cron
 //	    script: todo
 //	    schedule: 0 9 * * 1-5
+//	topics:                     # which of pubsub can be subscribed to from outside
+//	  - topic: todos            # see topicEntry
+//	    access: public
 type document struct {
 	App      string         `yaml:"app"`
 	Name     string         `yaml:"name"`
@@ -86,6 +90,7 @@ type document struct {
 	Scripts  []scriptEntry  `yaml:"scripts"`
 	Triggers []triggerEntry `yaml:"triggers"`
 	Secrets  []string       `yaml:"secrets"`
+	Topics   []topicEntry   `yaml:"topics"`
 }
 
 type scriptEntry struct {
@@ -170,6 +175,9 @@ func parse(root *os.Root, text []byte) (App, error) {
 		return App{}, err
 	}
 	app.Triggers = triggers
+	if app.Topics, err = readTopics(d.Topics); err != nil {
+		return App{}, err
+	}
 	return app, checkRoutes(app.Scripts)
 }
 
@@ -229,10 +237,12 @@ func describeYAML(err error) string {
 		" not found in type manifest.scriptEntry", " is not known here",
 		" not found in type manifest.document", " is not known here",
 		" not found in type manifest.triggerEntry", " is not known here", " not found in type manifest.retryEntry", " is not known here",
+		" not found in type manifest.topicEntry", " is not known here",
 		" not found in type manifest.routeMapping", " is not known here", " not found in type wire.CORS", " is not known here",
 		" not found in type wire.Signature", " is not known here", "wire.Signature", "a signature",
 		"[]manifest.routeEntry", "a list of routes", "manifest.routeMapping", "a route", "wire.CORS", "a CORS policy",
 		"[]manifest.triggerEntry", "a list of triggers", "manifest.triggerEntry", "a trigger", "manifest.retryEntry", "a retry policy",
+		"[]manifest.topicEntry", "a list of topics", "manifest.topicEntry", "a topic",
 		"manifest.scriptEntry", "a script", "manifest.document", "a manifest",
 	).Replace(err.Error())
 	lines := strings.Split(text, "\n")

@@ -18,6 +18,7 @@ type State interface {
 	AppRoutes(ctx context.Context, app string) iter.Seq2[wire.Route, error]
 	Triggers(ctx context.Context, app string) iter.Seq2[wire.Trigger, error]
 	Secrets(ctx context.Context, app string) iter.Seq2[wire.Secret, error]
+	Topics(ctx context.Context, app string) iter.Seq2[wire.Topic, error]
 	Files(ctx context.Context, app, collection string) iter.Seq2[wire.File, error]
 }
 
@@ -40,7 +41,7 @@ type step interface {
 
 // A Change is one thing that a deploy found or did, or would do.
 type Change struct {
-	What    string   `json:"what"` // app, secret, script, static, trigger or route
+	What    string   `json:"what"` // app, secret, script, static, trigger, topic or route
 	Name    string   `json:"name"`
 	Result  Result   `json:"result"`
 	Fields  []string `json:"fields,omitempty"`  // that an update changes
@@ -82,6 +83,7 @@ func Make(ctx context.Context, state State, want App) (*Plan, error) {
 	present := map[string]wire.Script{} // by name
 	var routes []wire.Route
 	var triggers []wire.Trigger
+	var topics []wire.Topic
 	if !missing {
 		for script, err := range state.Scripts(ctx, want.Ref) {
 			if err != nil {
@@ -96,6 +98,11 @@ func Make(ctx context.Context, state State, want App) (*Plan, error) {
 		}
 		if len(want.Triggers) > 0 || want.Prune {
 			if triggers, err = client.Collect(state.Triggers(ctx, want.Ref)); err != nil {
+				return nil, err
+			}
+		}
+		if len(want.Topics) > 0 || want.Prune {
+			if topics, err = client.Collect(state.Topics(ctx, want.Ref)); err != nil {
 				return nil, err
 			}
 		}
@@ -130,6 +137,7 @@ func Make(ctx context.Context, state State, want App) (*Plan, error) {
 	plan.add(changed.ofModules...)
 	plan.add(scripts...)
 	plan.add(listening...)
+	plan.add(planTopics(want, topics)...)
 	plan.add(unwanted...)
 	plan.add(changed.deleted...)
 	plan.add(changed.wanted...)

@@ -25,6 +25,7 @@ type remote struct {
 	scripts  []wire.Script
 	routes   []wire.Route
 	triggers []wire.Trigger
+	topics   []wire.Topic
 	imports  map[string]string // ids of scripts, by that of the module that they import
 	done     []string
 }

@@ -37,6 +37,7 @@ var scripts = map[string]string{
 	"parse":   `let s = "["; s.pad(900000, '['); json::parse(s)`,
 	"write":   `let s = "x"; s.pad(900000, 'x'); let c = kv::collection("flood"); for i in 0..20 { c.set("" + i, s) }`,
 	"create":  `let c = docs::collection("flood"); for i in 0..200 { c.create(#{ i: i, s: "x" }) }`,
+	"hold":    `transaction(|| { kv::collection("flood").set("held", 1); loop { } })`,
 	"fetch":   `http::get("http://" + ctx.request.headers.host + "/attack/fetch")`,
 	"random":  `loop { random::bytes(1000000) }`,
 }
@@ -70,7 +71,7 @@ func Deploy(ctx context.Context, c *client.Client, app string) error {
 var Scripts = func() (attacks []Attack) {
 	for _, name := range []string{
 		"sleep", "throw", "log", "spin", "hoard", "recurse", "eval", "compile", "invoke", "regex", "sort", "split", "parse",
-		"write", "create", "fetch", "random", "deep",
+		"write", "create", "hold", "fetch", "random", "deep",
 	} {
 		attacks = append(attacks, Attack{Name: "script " + name, Do: func(ctx context.Context, c Client) { c.get(ctx, "/attack/"+name) }})
 	}

@@ -20,7 +20,7 @@ type deadlocked struct {
 	woken  int
 }
 
-func (d *deadlocked) Enter() store.Audience                           { return d }
+func (d *deadlocked) Enter(string) store.Audience                     { return d }
 func (d *deadlocked) Listens(string, store.ChangeSource, string) bool { return true }
 func (d *deadlocked) Leave()                                          {}
 

@@ -24,10 +24,20 @@ const (
 	deadBefore = `DELETE FROM dead_letters WHERE id IN (SELECT id FROM dead_letters WHERE last_at < $1 ORDER BY last_at LIMIT $2)`
 )
 
-func scanDeadLetter(row scanner) (d store.DeadLetter, err error) {
-	err = row.Scan(&d.ID, &d.AppID, &d.EventID, &d.Lane, &d.TriggerID, &d.TriggerName, &d.ScriptID, &d.Source, &d.Operation,
+func scanDeadLetter(row scanner) (store.DeadLetter, error) {
+	d, err := scanDeadLetterAnd(row, func(d *store.DeadLetter) []any { return []any{(*[]byte)(&d.Payload)} })
+	d.Size = len(d.Payload)
+	return d, err
+}
+
+func scanBriefDeadLetter(row scanner) (store.DeadLetter, error) {
+	return scanDeadLetterAnd(row, func(d *store.DeadLetter) []any { return []any{&d.Size, &d.Start} })
+}
+
+func scanDeadLetterAnd(row scanner, payload func(*store.DeadLetter) []any) (d store.DeadLetter, err error) {
+	err = row.Scan(append([]any{&d.ID, &d.AppID, &d.EventID, &d.Lane, &d.TriggerID, &d.TriggerName, &d.ScriptID, &d.Source, &d.Operation,
 		&d.GroupKey, &d.RootExecution, &d.Attempts, instant{&d.CreatedAt}, instant{&d.FirstAt}, instant{&d.LastAt}, &d.LastError,
-		&d.Resolution, instant{&d.ResolvedAt}, &d.ResolvedBy, &d.ReplayedAs, (*[]byte)(&d.Payload))
+		&d.Resolution, instant{&d.ResolvedAt}, &d.ResolvedBy, &d.ReplayedAs}, payload(&d)...)...)
 	return d, err
 }
 
@@ -76,8 +86,8 @@ func (d deadLetters) List(ctx context.Context, filter store.DeadLetterFilter, pa
 		where += fmt.Sprintf(" AND id < $%d", len(args))
 	}
 	args = append(args, limit+1)
-	query := `SELECT ` + deadColumns + ` FROM dead_letters` + where + fmt.Sprintf(" ORDER BY id DESC LIMIT $%d", len(args))
-	rows, err := many(ctx, d.s.reader(), "dead letters", scanDeadLetter, query, args...)
+	query := brief(`SELECT {brief} FROM dead_letters`, deadColumns) + where + fmt.Sprintf(" ORDER BY id DESC LIMIT $%d", len(args))
+	rows, err := many(ctx, d.s.reader(), "dead letters", scanBriefDeadLetter, query, args...)
 	return pageOf(rows, limit, func(last store.DeadLetter) string { return makeCursor("dead letters", last.ID) }), err
 }
 

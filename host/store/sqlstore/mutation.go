@@ -24,7 +24,7 @@ func (m mutation) tell(ctx context.Context, operation store.ChangeOperation, now
 	}
 	change := m.about
 	change.Operation, change.New, change.Previous = operation, now, before
-	if err := m.tx.audience.Tell(ctx, m.sqlStore, change); err != nil {
+	if err := m.tx.audienceOf(m.db.Listeners, change.AppID).Tell(ctx, m.sqlStore, change); err != nil {
 		m.tx.refused = err
 		return err
 	}
@@ -39,11 +39,8 @@ func (m mutation) at(version int64) mutation {
 
 // mutation begins a change in the transaction of s.
 func (s *sqlStore) mutation(about store.Change) mutation {
-	if s.tx.audience == nil {
-		s.tx.audience = s.db.Listeners.Enter()
-	}
 	note(s.tx, noted{kind: string(about.Source), appID: about.AppID, id: about.Collection + "/" + about.Key})
-	return mutation{s, about, s.tx.audience.Listens(about.AppID, about.Source, about.Collection)}
+	return mutation{s, about, s.tx.audienceOf(s.db.Listeners, about.AppID).Listens(about.AppID, about.Source, about.Collection)}
 }
 
 // mutate runs fn, which changes an app's data, in the transaction of InTx or in one of its own. It
@@ -66,7 +63,7 @@ func (s *sqlStore) mutateAlone(ctx context.Context, op string, about store.Chang
 
 // unheard runs fn without a transaction if nobody is to be told, and reports whether it did.
 func (s *sqlStore) unheard(ctx context.Context, op string, about store.Change, fn func(m mutation) error) (alone bool, err error) {
-	audience := s.db.Listeners.Enter()
+	audience := s.db.Listeners.Enter(about.AppID)
 	defer audience.Leave()
 	if audience.Listens(about.AppID, about.Source, about.Collection) {
 		return false, nil
@@ -77,7 +74,7 @@ func (s *sqlStore) unheard(ctx context.Context, op string, about store.Change, f
 // nobody listens to anything.
 type nobody struct{}
 
-func (nobody) Enter() store.Audience                                 { return nobody{} }
+func (nobody) Enter(string) store.Audience                           { return nobody{} }
 func (nobody) Listens(string, store.ChangeSource, string) bool       { return false }
 func (nobody) Tell(context.Context, store.Store, store.Change) error { return nil }
 func (nobody) Leave()                                                {}

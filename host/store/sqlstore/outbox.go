@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -26,7 +25,7 @@ const (
 			root_execution, created_at, attempt, last_error, replay_of, due_at, payload)
 		SELECT $2, id, $4, $5, $6, $7, $8, $9, $10, $11, {now}, 0, '', $12, {after $13}, $14 FROM apps WHERE id = $3`
 	eventReplace = `UPDATE outbox SET payload = $4, due_at = {after $5} WHERE id = (
-			SELECT id FROM outbox WHERE lane = $2 AND group_key = $3 AND group_key <> '' AND token IS NULL AND attempt = 0
+			SELECT id FROM outbox WHERE lane = $2 AND group_key = $3 AND group_key <> '' AND operation = $6 AND token IS NULL AND attempt = 0
 			ORDER BY id DESC LIMIT 1{lock}) RETURNING id`
 
 	eventReady = ` FROM outbox o WHERE o.token IS NULL AND o.lane = $2 AND o.due_at <= {now} AND o.due_at >= $3`
@@ -72,13 +71,13 @@ const (
 			ORDER BY o.due_at, o.id LIMIT 1) AS due_at FROM lanes WHERE lane IS NOT NULL) AS due WHERE due_at IS NOT NULL`
 
 	eventGet    = `SELECT ` + eventColumns + ` FROM outbox o WHERE o.id = $1`
-	eventList   = `SELECT ` + eventColumns + ` FROM outbox o WHERE o.app_id = $1 AND o.id > $2`
+	eventList   = `SELECT {brief} FROM outbox o WHERE o.app_id = $1 AND o.id > $2`
 	eventDelete = `DELETE FROM outbox WHERE id = $1 AND token IS NULL`
 	eventNow    = `UPDATE outbox SET due_at = {now} WHERE id = $2 AND token IS NULL`
 	eventClear  = `DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE token IS NULL AND lane = $1 ORDER BY due_at, id LIMIT $2)`
 	eventCount  = `SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE app_id = $1 LIMIT $2) AS found`
 	eventQueues = `SELECT lane, SUM(CASE WHEN token IS NULL THEN 1 ELSE 0 END), SUM(CASE WHEN token IS NULL THEN 0 ELSE 1 END), MIN(created_at)
-		FROM outbox WHERE app_id = $1 AND source = 'queue' GROUP BY lane ORDER BY lane`
+		FROM outbox WHERE app_id = $1 AND source = 'queue' AND lane > $2 GROUP BY lane ORDER BY lane LIMIT $3`
 	eventDepths = `SELECT app_id, source, SUM(CASE WHEN token IS NULL THEN 1 ELSE 0 END), SUM(CASE WHEN token IS NULL THEN 0 ELSE 1 END), MIN(created_at)
 		FROM outbox GROUP BY app_id, source ORDER BY app_id, source`
 )
@@ -107,10 +106,29 @@ func (s *sqlStore) timed(statement string) string {
 	return made
 }
 
-func scanEvent(row scanner) (e store.Event, err error) {
-	err = row.Scan(&e.ID, &e.AppID, &e.Lane, &e.TriggerID, &e.ScriptID, &e.Source, &e.Operation, &e.GroupKey, &e.Depth,
+// excerptColumns are what a listing has in the place of the last column, the payload.
+var excerptColumns = fmt.Sprintf("OCTET_LENGTH(payload), CASE WHEN source = 'call' THEN '' ELSE SUBSTR(payload, 1, %d) END", store.ExcerptChars)
+
+// brief writes a listing, {brief} in it being columns of which the last is the payload.
+func brief(statement, columns string) string {
+	return strings.Replace(statement, "{brief}", strings.TrimSuffix(columns, "payload")+excerptColumns, 1)
+}
+
+func scanEvent(row scanner) (store.Event, error) {
+	e, err := scanEventAnd(row, func(e *store.Event) []any { return []any{(*[]byte)(&e.Payload)} })
+	e.Size = len(e.Payload)
+	return e, err
+}
+
+func scanBriefEvent(row scanner) (store.Event, error) {
+	return scanEventAnd(row, func(e *store.Event) []any { return []any{&e.Size, &e.Start} })
+}
+
+// scanEventAnd reads what every listing has of an event, and then what this one has of its payload.
+func scanEventAnd(row scanner, payload func(*store.Event) []any) (e store.Event, err error) {
+	err = row.Scan(append([]any{&e.ID, &e.AppID, &e.Lane, &e.TriggerID, &e.ScriptID, &e.Source, &e.Operation, &e.GroupKey, &e.Depth,
 		&e.RootExecution, instant{&e.CreatedAt}, &e.Attempt, instant{&e.FirstAt}, &e.LastError, &e.ReplayOf, instant{&e.DueAt},
-		optional{&e.Token}, (*[]byte)(&e.Payload))
+		optional{&e.Token}}, payload(&e)...)...)
 	e.Running = e.Token != ""
 	return e, err
 }
@@ -149,9 +167,10 @@ func (s *sqlStore) addEvents(ctx context.Context, events []store.Event) error {
 	return nil
 }
 
-func (o outbox) Replace(ctx context.Context, lane, group string, payload json.RawMessage, delay time.Duration) (id string, replaced bool, err error) {
+func (o outbox) Replace(ctx context.Context, by store.Event) (id string, replaced bool, err error) {
 	err = o.s.join(ctx, "replace event", func(tx *sqlStore) error {
-		id, err = one(ctx, tx.tx, "event", text, tx.timed(eventReplace), tx.db.now(), lane, group, string(payload), delay.Microseconds())
+		id, err = one(ctx, tx.tx, "event", text, tx.timed(eventReplace), tx.db.now(), by.Lane, by.GroupKey, string(by.Payload),
+			by.Delay.Microseconds(), by.Operation)
 		if replaced = err == nil; missing(err) {
 			return nil
 		}
@@ -377,7 +396,8 @@ func (o outbox) List(ctx context.Context, query store.EventQuery) (store.Page[st
 		return store.Page[store.Event]{}, fault.Refuse("state", "must be waiting, running or retrying, got %q", string(query.State))
 	}
 	args = append(args, limit+1)
-	rows, err := many(ctx, o.s.reader(), "events", scanEvent, statement+fmt.Sprintf(" ORDER BY o.id LIMIT $%d", len(args)), args...)
+	statement = brief(statement, eventColumns)
+	rows, err := many(ctx, o.s.reader(), "events", scanBriefEvent, statement+fmt.Sprintf(" ORDER BY o.id LIMIT $%d", len(args)), args...)
 	return pageOf(rows, limit, func(last store.Event) string { return makeCursor("events", last.ID) }), err
 }
 
@@ -419,11 +439,25 @@ func (o outbox) Count(ctx context.Context, appID string, most int) (n int, err e
 	return n, failed(ctx, "count events", err)
 }
 
-func (o outbox) Queues(ctx context.Context, appID string) ([]store.QueueDepth, error) {
-	return many(ctx, o.s.reader(), "queues", func(row scanner) (q store.QueueDepth, err error) {
+func (o outbox) Queues(ctx context.Context, appID string, others []string, page store.PageRequest) (store.Page[store.QueueDepth], error) {
+	after, limit, err := afterName("queues", page)
+	if err != nil {
+		return store.Page[store.QueueDepth]{}, err
+	}
+	rows, err := many(ctx, o.s.reader(), "queues", func(row scanner) (q store.QueueDepth, err error) {
 		err = row.Scan(&q.Topic, &q.Waiting, &q.Running, instant{&q.Oldest})
 		return q, err
-	}, eventQueues, appID)
+	}, eventQueues, appID, after, limit+1)
+	if err != nil {
+		return store.Page[store.QueueDepth]{}, err
+	}
+	byTopic := func(q store.QueueDepth, topic string) int { return strings.Compare(q.Topic, topic) }
+	for _, lane := range others {
+		if i, found := slices.BinarySearchFunc(rows, lane, byTopic); !found && lane > after {
+			rows = slices.Insert(rows, i, store.QueueDepth{Topic: lane})
+		}
+	}
+	return pageOf(rows, limit, func(last store.QueueDepth) string { return makeCursor("queues", last.Topic) }), nil
 }
 
 func (o outbox) Depths(ctx context.Context) ([]store.Depth, error) {

@@ -269,6 +269,8 @@ type transaction struct {
 	queryer
 	sql         *sql.Tx
 	audience    store.Audience // from its first change of an app's data on
+	appID       string         // whose audience that is
+	others      map[string]store.Audience
 	afterCommit []func()
 	refused     error // by who listens, to what has been written already
 
@@ -277,12 +279,34 @@ type transaction struct {
 	noted noted       // what
 }
 
-// leave leaves the audience once.
-func (tx *transaction) leave() {
-	if tx.audience != nil {
-		tx.audience.Leave()
-		tx.audience = nil
+// audienceOf returns who listens to the changes of an app. Few transactions are about more than one.
+func (tx *transaction) audienceOf(listeners store.Listeners, appID string) store.Audience {
+	switch other := tx.others[appID]; {
+	case tx.audience == nil:
+		tx.audience, tx.appID = listeners.Enter(appID), appID
+		return tx.audience
+	case tx.appID == appID:
+		return tx.audience
+	case other != nil:
+		return other
 	}
+	if tx.others == nil {
+		tx.others = map[string]store.Audience{}
+	}
+	tx.others[appID] = listeners.Enter(appID)
+	return tx.others[appID]
+}
+
+// leave leaves the audiences once.
+func (tx *transaction) leave() {
+	if tx.audience == nil {
+		return
+	}
+	tx.audience.Leave()
+	for _, other := range tx.others {
+		other.Leave()
+	}
+	tx.audience, tx.others = nil, nil
 }
 
 func (db *database) begin(ctx context.Context, options *sql.TxOptions) (*transaction, error) {

@@ -30,7 +30,7 @@ type changes struct {
 	wake    func() // called after the commit of each change; nil: nothing is
 }
 
-func (c *changes) Enter() store.Audience {
+func (c *changes) Enter(string) store.Audience {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.inside++

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -275,16 +276,24 @@ func testBatches(t *testing.T, o outboxOf) {
 	require.Len(t, o.claim(t, wait), 1, "it has waited long enough")
 
 	first := o.add(t, "d", "k", 1)[0]
-	id, replaced, err := o.Outbox().Replace(o.ctx, o.lane("d"), "k", json.RawMessage(`{"n": 2}`), time.Hour)
+	by := store.Event{Lane: o.lane("d"), GroupKey: "k", Operation: "push", Payload: json.RawMessage(`{"n": 2}`), Delay: time.Hour}
+	id, replaced, err := o.Outbox().Replace(o.ctx, by)
 	require.NoError(t, err)
 	require.True(t, replaced)
 	require.Equal(t, first, id)
 	got, err := o.Outbox().Get(o.ctx, first)
 	require.NoError(t, err)
 	require.JSONEq(t, `{"n":2}`, string(got.Payload))
-	_, replaced, err = o.Outbox().Replace(o.ctx, o.lane("d"), "other", json.RawMessage(`{}`), 0)
-	require.NoError(t, err)
-	require.False(t, replaced)
+	for name, other := range map[string]store.Event{
+		"lane": {Lane: o.lane("e"), GroupKey: "k", Operation: "push"}, "key": {Lane: o.lane("d"), GroupKey: "other", Operation: "push"},
+		"no key": {Lane: o.lane("d"), Operation: "push"}, "operation": {Lane: o.lane("d"), GroupKey: "k", Operation: "debounce"},
+	} {
+		other.Payload = json.RawMessage(`{}`)
+		_, replaced, err = o.Outbox().Replace(o.ctx, other)
+		require.NoError(t, err)
+		require.False(t, replaced, name)
+	}
+	require.Empty(t, o.claim(t, store.Claim{Lane: "d", Token: "d", Limit: 1, MaxRunning: 1}), "it waits anew")
 }
 
 func testEventLists(t *testing.T, o outboxOf) {
@@ -310,10 +319,7 @@ func testEventLists(t *testing.T, o outboxOf) {
 	n, err := o.Outbox().Count(o.ctx, o.appID, 4)
 	require.NoError(t, err)
 	require.Equal(t, 4, n)
-	queues, err := o.Outbox().Queues(o.ctx, o.appID)
-	require.NoError(t, err)
-	require.Len(t, queues, 2)
-	require.Equal(t, []any{o.lane("q/one"), 5, 0}, []any{queues[0].Topic, queues[0].Waiting, queues[0].Running})
+	testQueues(t, o)
 	depths, err := o.Outbox().Depths(o.ctx)
 	require.NoError(t, err)
 	require.Len(t, depths, 1)
@@ -328,6 +334,69 @@ func testEventLists(t *testing.T, o outboxOf) {
 	require.Empty(t, depths, "they go with their app")
 }
 
+// testQueues pages through q/one with five messages and q/two with two, and lanes without any.
+func testQueues(t *testing.T, o outboxOf) {
+	others := []string{o.lane("q/zero"), o.lane("q/one"), o.lane("q/alone"), o.lane("q/\U0001F980")}
+	var listed [][]any
+	for page := (store.PageRequest{Limit: 2}); ; {
+		got, err := o.Outbox().Queues(o.ctx, o.appID, others, page)
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(got.Items), 2)
+		for _, q := range got.Items {
+			listed = append(listed, []any{q.Topic, q.Waiting, q.Running, q.Oldest.IsZero()})
+		}
+		if page.Cursor = got.Next; page.Cursor == "" {
+			break
+		}
+	}
+	require.Equal(t, [][]any{
+		{o.lane("q/alone"), 0, 0, true}, {o.lane("q/one"), 5, 0, false}, {o.lane("q/two"), 2, 0, false}, {o.lane("q/zero"), 0, 0, true},
+		{o.lane("q/\U0001F980"), 0, 0, true},
+	}, listed)
+	for _, page := range []store.PageRequest{{Limit: -1}, {Cursor: "x"}} {
+		_, err := o.Outbox().Queues(o.ctx, o.appID, nil, page)
+		require.Equal(t, fault.Invalid, fault.Of(err), page)
+	}
+}
+
+// testExcerpts: a listing has the sizes and beginnings of payloads; of a call, the size alone.
+func testExcerpts(t *testing.T, o outboxOf) {
+	long := `{"message":"` + strings.Repeat("\u00e9", 200) + `"}`
+	for _, c := range []struct {
+		source  store.EventSource
+		payload string
+		start   string
+	}{
+		{store.EventQueue, `{"n":1}`, `{"n":1}`},
+		{store.EventKV, long, string([]rune(long)[:store.ExcerptChars])},
+		{store.EventCall, `{"call":{"request":{"Headers":{"authorization":["secret"]}}}}`, ""},
+	} {
+		event := store.Event{ID: uuid.Must(uuid.NewV7()).String(), AppID: o.appID, Lane: o.lane("e/" + string(c.source)), Source: c.source, Payload: json.RawMessage(c.payload)}
+		require.NoError(t, o.Outbox().Add(o.ctx, []store.Event{event}))
+		want := store.Excerpt{Size: len(c.payload), Start: c.start}
+		listed, err := o.Outbox().List(o.ctx, store.EventQuery{AppID: o.appID, Lane: event.Lane})
+		require.NoError(t, err)
+		require.Len(t, listed.Items, 1)
+		require.Equal(t, want, listed.Items[0].Excerpt)
+		require.Empty(t, listed.Items[0].Payload)
+		got, err := o.Outbox().Get(o.ctx, event.ID)
+		require.NoError(t, err)
+		require.Equal(t, []any{c.payload, store.Excerpt{Size: len(c.payload)}}, []any{string(got.Payload), got.Excerpt})
+
+		o.claim(t, store.Claim{Lane: "e/" + string(c.source), Token: event.ID, Limit: 1, MaxRunning: 1})
+		letter := store.DeadLetter{ID: event.ID, AppID: o.appID, EventID: event.ID, Lane: event.Lane, Source: c.source, CreatedAt: kept(start), Payload: event.Payload}
+		o.turn(t, store.Turn{Settlements: []store.Settlement{{EventID: event.ID, Token: event.ID, Dead: &letter}}})
+		letters, err := o.DeadLetters().List(o.ctx, store.DeadLetterFilter{AppID: o.appID, Source: c.source}, store.PageRequest{})
+		require.NoError(t, err)
+		require.Len(t, letters.Items, 1)
+		require.Equal(t, want, letters.Items[0].Excerpt)
+		require.Empty(t, letters.Items[0].Payload)
+		whole, err := o.DeadLetters().Get(o.ctx, event.ID)
+		require.NoError(t, err)
+		require.Equal(t, []any{c.payload, store.Excerpt{Size: len(c.payload)}}, []any{string(whole.Payload), whole.Excerpt})
+	}
+}
+
 func testDeadLetters(t *testing.T, o outboxOf) {
 	bury := func(source store.EventSource) store.DeadLetter {
 		id := o.add(t, "x", "k", 1)[0]
@@ -335,7 +404,7 @@ func testDeadLetters(t *testing.T, o outboxOf) {
 		letter := store.DeadLetter{
 			ID: uuid.Must(uuid.NewV7()).String(), AppID: o.appID, EventID: id, Lane: o.lane("x"), TriggerID: "t", TriggerName: "name", ScriptID: "s",
 			Source: source, Operation: "push", GroupKey: "k", RootExecution: "r", Attempts: 5, CreatedAt: kept(start), FirstAt: kept(start),
-			LastError: "no", Payload: json.RawMessage(`{"n": 1}`),
+			LastError: "no", Payload: json.RawMessage(`{"n": 1}`), Excerpt: store.Excerpt{Size: 8},
 		}
 		then := store.Event{ID: uuid.Must(uuid.NewV7()).String(), AppID: o.appID, Lane: o.lane("handlers"), Source: store.EventDeadLetter, Payload: json.RawMessage(`{}`)}
 		turned := o.turn(t, store.Turn{Settlements: []store.Settlement{
@@ -352,12 +421,16 @@ func testDeadLetters(t *testing.T, o outboxOf) {
 		return letter
 	}
 	one, two := bury(store.EventQueue), bury(store.EventDocs)
+	listed := func(letter store.DeadLetter) []store.DeadLetter {
+		letter.Payload, letter.Start = nil, string(letter.Payload)
+		return []store.DeadLetter{letter}
+	}
 	page, err := o.DeadLetters().List(o.ctx, store.DeadLetterFilter{AppID: o.appID}, store.PageRequest{Limit: 1})
 	require.NoError(t, err)
-	require.Equal(t, []store.DeadLetter{two}, page.Items, "the newest first")
+	require.Equal(t, listed(two), page.Items, "the newest first")
 	page, err = o.DeadLetters().List(o.ctx, store.DeadLetterFilter{AppID: o.appID}, store.PageRequest{Cursor: page.Next})
 	require.NoError(t, err)
-	require.Equal(t, []store.DeadLetter{one}, page.Items)
+	require.Equal(t, listed(one), page.Items)
 
 	resolved, err := o.DeadLetters().Resolve(o.ctx, one.ID, store.ResolvedReplayed, "me", "event")
 	require.NoError(t, err)

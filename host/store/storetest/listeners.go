@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -69,7 +70,7 @@ func mutations(app, collection string) []mutation {
 
 // testListeners sees to it that each change is made between entering and leaving, however it ends.
 func testListeners(t *testing.T, s subject) {
-	app := s.app(t, "heard").ID
+	app, other := s.app(t, "heard").ID, s.app(t, "heard, too").ID
 	balanced := func(t *testing.T) {
 		t.Helper()
 		require.Zero(t, s.changes.inside, "not everybody who entered has left")
@@ -139,6 +140,19 @@ func testListeners(t *testing.T, s subject) {
 		}))
 		require.Equal(t, `3`, left[len(left)-1])
 		s.takeChanges(t)
+	})
+
+	t.Run("of each app whose data changes", func(t *testing.T) {
+		require.NoError(t, s.InTx(s.ctx, func(tx store.Store) error {
+			for i, id := range []string{app, other, app, other} {
+				_, err := tx.KV().Set(s.ctx, id, "heard", store.KVEntry{Key: "of several", Value: json.RawMessage(strconv.Itoa(i))}, false)
+				require.NoError(t, err)
+				require.Equal(t, min(i+1, 2), s.changes.inside)
+			}
+			return nil
+		}))
+		require.Zero(t, s.changes.inside)
+		s.tookChanges(t, 4)
 	})
 }
 

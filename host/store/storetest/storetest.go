@@ -76,6 +76,7 @@ func Exercise(t *testing.T, fresh func(tb testing.TB) Opener) {
 		{"Batches", onOutbox(testBatches)},
 		{"Events", onOutbox(testEventLists)},
 		{"DeadLetters", onOutbox(testDeadLetters)},
+		{"Excerpts", onOutbox(testExcerpts)},
 		{"Idempotency", onOne(testIdempotency)},
 		{"Topics", onOne(testTopics)},
 		{"Published", onOne(testPublished)},
