@@ -52,6 +52,7 @@ var isolationBodies = map[string]string{
 	"purge-dead-letters":         `{}`,
 	"resolve-dead-letter":        `{}`,
 	"set-topic":                  `{"access":"public"}`,
+	"set-secret":                 `{"value":"guessed"}`,
 	"create-subscriber-token":    `{}`,
 }
 
@@ -73,6 +74,7 @@ func TestEveryOperationIsolatesApps(t *testing.T) {
 	trigger := do[wire.Trigger](s, "POST", "apps/victim/triggers/docs", `{"script":"hidden","collection":"hidden"}`, 201)
 	event := do[wire.EventMade](s, "POST", "apps/victim/queues/t/messages", `{"message":"hidden"}`, 202).EventID
 	letter := s.deadLetter(victim.ID)
+	do[wire.Secret](s, "PUT", "apps/victim/secrets/hidden", `{"value":"v"}`, 200)
 	ownerKey := do[wire.APIKey](s, "POST", "api-keys", wire.APIKeyCreate{Name: "k", Scopes: []string{"log:read"}}, 201)
 
 	every := []string{"script:read", "script:write", "route:write", "log:read", "domain:manage", "app:admin", "instance:admin"}
@@ -87,7 +89,7 @@ func TestEveryOperationIsolatesApps(t *testing.T) {
 		"/apps/{app}/docs/": doc.ID, "/apps/{app}/files/": file.ID,
 	}
 	fill := func(path, app, collection, key, id string) string {
-		return strings.NewReplacer("{app}", app, "{collection}", collection, "{key}", key, "{topic}", "t", "{id}", id).Replace(path)
+		return strings.NewReplacer("{app}", app, "{collection}", collection, "{key}", key, "{topic}", "t", "{name}", "hidden", "{id}", id).Replace(path)
 	}
 	var document struct {
 		Paths map[string]map[string]struct {
@@ -175,6 +177,9 @@ func TestEveryOperationIsolatesApps(t *testing.T) {
 	}
 
 	// Nothing of the victim has changed.
+	kept, err := s.Secrets.Get(t.Context(), victim.ID, "hidden")
+	require.NoError(t, err)
+	assert.Equal(t, "v", kept)
 	assert.Equal(t, victim, do[wire.App](s, "GET", "apps/victim", nil, 200))
 	assert.Equal(t, script, do[wire.Script](s, "GET", "scripts/"+script.ID, nil, 200))
 	assert.Equal(t, route, do[wire.Route](s, "GET", "routes/"+route.ID, nil, 200))

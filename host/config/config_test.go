@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -159,6 +160,16 @@ func TestSecretsAreMasked(t *testing.T) {
 	}
 	assert.Contains(t, out.String(), "config.database_url=postgres://***@db.example.com/picloud")
 	assert.Contains(t, out.String(), "config.admin_password=***")
+
+	key := "//" + strings.Repeat("k", 41) + "=" // which could be taken for a URL with a host
+	c, err = parse(t, "--secret-key", key)
+	require.NoError(t, err)
+	assert.Equal(t, key, c.SecretKey)
+	out.Reset()
+	slog.New(slog.NewTextHandler(&out, nil)).Info("starting", "config", c)
+	assert.NotContains(t, out.String(), "kkk")
+	_, err = parse(t, "--secret-key", "short")
+	require.ErrorContains(t, err, "secret_key: must have between 43 and 4096 bytes")
 }
 
 func TestProxies(t *testing.T) {

@@ -36,6 +36,7 @@ const (
 	pollEvery   = time.Second
 	giveUpTime  = 5 * time.Second
 	sweepEvery  = 5 * time.Second
+	retainEvery = time.Hour             // as executions
 	goneAfter   = 10 * time.Second      // without a sign of a node
 	returnPause = 50 * time.Millisecond // after the gate was full; as much again is left to chance
 	maxTries    = 10                    // to find a gate that is not full
@@ -154,14 +155,4 @@ func outcome(a store.RelayedAnswer) (*executions.Outcome, error) {
 // task makes one of a relay.
 func task(name string, every time.Duration, log *slog.Logger, run func(context.Context) error) *background.Task {
 	return background.NewTask(background.TaskConfig{Name: name, Every: every, MaxPause: max(every, time.Second), Log: log, Run: run})
-}
-
-// NewRetention makes the sweep that removes executions which were abandoned longer ago than age.
-func NewRetention(relay store.Relay, age time.Duration, log *slog.Logger) background.Service {
-	return background.NewSweep("old", "abandoned executions", time.Hour, log, func(ctx context.Context) (int, error) {
-		before := time.Now().Add(-age)
-		return store.InBatches(ctx, store.MaxBatch, func(ctx context.Context, limit int) (int, error) {
-			return relay.DeleteAbandonedBefore(ctx, before, limit)
-		})
-	})
 }

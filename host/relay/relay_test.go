@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/background"
 	"github.com/picloud/picloud/host/executions"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
@@ -427,6 +428,34 @@ func TestWorkerIsGone(t *testing.T) {
 	})
 }
 
+// Abandoned executions are kept for a while.
+func TestRetention(t *testing.T) {
+	onEach(t, func(t *testing.T, n *nodes) {
+		ctx := t.Context()
+		require.NoError(t, n.relay.Abandon(ctx, store.RelayedAnswer{ID: "x", AppID: n.app.ID, AskedAt: time.Now()}, store.AbandonedByClient))
+		n.abandoned(1)
+		for _, c := range []struct {
+			retention time.Duration
+			left      int
+		}{{0, 1}, {time.Hour, 1}, {time.Nanosecond, 0}} {
+			w := NewWorker(WorkerConfig{Store: n.relay, Places: 1, Retention: c.retention})
+			var swept []*background.Subscription[int64]
+			for _, service := range w.Group {
+				if sweep, ok := service.(*background.Sweep); ok {
+					swept = append(swept, sweep.Swept())
+				}
+			}
+			w.Start()
+			for _, s := range swept {
+				_, err := s.Next(ctx)
+				require.NoError(t, err)
+			}
+			require.NoError(t, w.Stop(ctx))
+			n.abandoned(c.left)
+		}
+	})
+}
+
 // What a worker runs whose lease has ended is ended, too.
 func TestLeaseEnds(t *testing.T) {
 	onEach(t, func(t *testing.T, n *nodes) {
@@ -507,4 +536,33 @@ func BenchmarkRelay(b *testing.B) {
 			}
 		})
 	})
+}
+
+// BenchmarkTake is what a worker's look costs, with so many requests of one app that wait.
+func BenchmarkTake(b *testing.B) {
+	for _, waiting := range []int{0, 250, 10_000} {
+		b.Run(fmt.Sprint(waiting, " wait"), func(b *testing.B) {
+			n := newNodes(b, openPostgres)
+			ask := func(app, node string) {
+				require.NoError(b, n.relay.Ask(b.Context(), store.RelayedRequest{
+					ID: uuid.Must(uuid.NewV7()).String(), AppID: app, ReplyTo: node, Wait: time.Hour, Payload: json.RawMessage(`{}`),
+				}))
+			}
+			for range waiting {
+				ask("flood", "other")
+			}
+			if waiting > 0 { // as much of the flood runs as may
+				_, err := n.relay.Take(b.Context(), "flood", 16, time.Hour)
+				require.NoError(b, err)
+			}
+			for b.Loop() {
+				ask("few", "other")
+				taken, err := n.relay.Take(b.Context(), "few", 1, time.Hour)
+				require.NoError(b, err)
+				require.Len(b, taken, 1)
+				_, _, err = n.relay.Answer(b.Context(), store.RelayedAnswer{ID: taken[0].ID, Token: "few", Payload: json.RawMessage(`{}`)})
+				require.NoError(b, err)
+			}
+		})
+	}
 }

@@ -31,7 +31,8 @@ type Runner interface {
 type WorkerConfig struct {
 	Store      store.Relay
 	Runner     Runner
-	Places     int // requests at once
+	Places     int           // requests at once
+	Retention  time.Duration // of abandoned executions; 0: they are kept for ever
 	Log        *slog.Logger
 	Registerer prometheus.Registerer // nil: no metrics
 }
@@ -72,6 +73,14 @@ func NewWorker(c WorkerConfig) *Worker {
 	if c.Store.Shared() {
 		w.Group = append(w.Group, task("listen for requests of other nodes", pollEvery, c.Log, func(ctx context.Context) error {
 			return c.Store.ListenRequests(ctx, w.taker.Wake)
+		}))
+	}
+	if c.Retention > 0 {
+		w.Group = append(w.Group, background.NewSweep("old", "abandoned executions", retainEvery, c.Log, func(ctx context.Context) (int, error) {
+			before := time.Now().Add(-c.Retention)
+			return store.InBatches(ctx, store.MaxBatch, func(ctx context.Context, limit int) (int, error) {
+				return c.Store.DeleteAbandonedBefore(ctx, before, limit)
+			})
 		}))
 	}
 	return w

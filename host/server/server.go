@@ -363,7 +363,8 @@ func (s *Server) makeDispatcher(context.Context) error {
 	s.deliverers, s.triggersChanged, s.queueRate = background.Group{dispatcher}, dispatcher.Changed, dispatcher.QueueRate
 	if s.store.Relay().Shared() {
 		s.deliverers = append(s.deliverers, relay.NewWorker(relay.WorkerConfig{
-			Store: s.store.Relay(), Runner: s.executions, Places: c.MaxConcurrentExecutions, Log: s.log, Registerer: s.metrics,
+			Store: s.store.Relay(), Runner: s.executions, Places: c.MaxConcurrentExecutions, Retention: c.LogRetention,
+			Log: s.log, Registerer: s.metrics,
 		}))
 	}
 	return nil
@@ -439,7 +440,7 @@ func (s *Server) makeBackground(context.Context) error {
 		background.NewSweep("unused", "bytes of disk", reclaimEvery, s.log, s.store.Reclaim),
 	}
 	if age := s.settings.LogRetention; age > 0 {
-		s.background = append(s.background, executions.NewRetention(s.store.Executions(), age, s.log), relay.NewRetention(s.store.Relay(), age, s.log))
+		s.background = append(s.background, executions.NewRetention(s.store.Executions(), age, s.log))
 	}
 	s.onStop(s.drain)
 	return nil

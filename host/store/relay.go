@@ -69,8 +69,8 @@ type Relay interface {
 	// that runs is abandoned when it ends; one that has ended is now, and then abandoned is true.
 	GiveUp(ctx context.Context, id string, why AbandonReason) (abandoned bool, err error)
 
-	// Take takes up to limit requests under a token, those first that were due first; see also
-	// [MaxClaimBytes].
+	// Take takes up to limit requests under a token: of the apps first of which least runs, then those that
+	// were due first; see also [MaxClaimBytes].
 	Take(ctx context.Context, token string, limit int, lease time.Duration) ([]RelayedRequest, error)
 	// Renew makes the lease of a token last for so long from now on, and returns the ids of its requests
 	// that somebody still waits for.

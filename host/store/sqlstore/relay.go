@@ -23,12 +23,13 @@ const (
 		VALUES ($2, $3, $4, $5, $6, {now}, {after $7}, {now}, 0, '', $8, $9)`
 	requestWithdraw = `DELETE FROM outbox_requests WHERE id = $1 AND token IS NULL`
 	requestGiveUp   = `UPDATE outbox_requests SET given_up = $2 WHERE id = $1 AND token IS NOT NULL`
-	// What is chosen is chosen once, as of outbox.
-	requestTake = `WITH chosen AS MATERIALIZED (SELECT id, due_at, size FROM outbox_requests
-			WHERE token IS NULL AND due_at <= {now} AND expires_at > {now} ORDER BY due_at, id LIMIT $2{lock})
+	// Apps of which less runs come first, so that none keeps the others waiting. What is chosen is chosen once, as of
+	// outbox, and locked: to say again that it has no token would have PostgreSQL look at all that has none.
+	requestTake = `WITH running AS MATERIALIZED (SELECT app_id, COUNT(*) AS n FROM outbox_requests WHERE token IS NOT NULL GROUP BY app_id),
+		chosen AS MATERIALIZED (SELECT id, due_at, size FROM outbox_requests o WHERE token IS NULL AND due_at <= {now} AND expires_at > {now}
+			ORDER BY COALESCE((SELECT n FROM running WHERE running.app_id = o.app_id), 0), due_at, id LIMIT $2{lock})
 		UPDATE outbox_requests SET token = $3, lease_until = {after $4}, tries = tries + 1
-		WHERE token IS NULL AND id IN (SELECT id FROM (
-			SELECT id, SUM(size) OVER (ORDER BY due_at, id) - size AS before FROM chosen) AS sized WHERE before < $5)
+		WHERE id IN (SELECT id FROM (SELECT id, SUM(size) OVER (ORDER BY due_at, id) - size AS before FROM chosen) AS sized WHERE before < $5)
 		RETURNING id, app_id, script_id, request_id, reply_to, tries, payload`
 	requestRenew  = `UPDATE outbox_requests SET lease_until = {after $3} WHERE token IS NOT NULL AND token = $2 RETURNING id, given_up`
 	requestReturn = `UPDATE outbox_requests SET token = NULL, lease_until = NULL, due_at = {after $4}

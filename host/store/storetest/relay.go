@@ -121,6 +121,14 @@ func testRelay(t *testing.T, s subject) {
 	r.ask(t, "node", -time.Second)
 	require.Empty(t, r.take(t, "t8", 9, time.Minute), "expired")
 
+	// Of an app that has less running comes first.
+	flood := []string{r.ask(t, "node", time.Minute), r.ask(t, "node", time.Minute), r.ask(t, "node", time.Minute)}
+	require.Equal(t, flood[:1], r.take(t, "f1", 1, time.Minute))
+	few := relayOf{s, s.app(t, "b").ID}
+	of := few.ask(t, "node", time.Minute)
+	require.Equal(t, []string{of}, r.take(t, "f2", 1, time.Minute))
+	require.ElementsMatch(t, flood[1:], r.take(t, "f3", 9, time.Minute))
+
 	// A take ends with the request that makes it large.
 	var long []string
 	for range 3 {
