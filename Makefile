@@ -12,12 +12,15 @@ ATTACK   ?= 2s
 SEEDS    ?= 5000
 EVENTS   ?= 100000
 
+# For how long `make fuzz-api` makes requests.
+FUZZAPITIME ?= 90s
+
 # Debian's packages that the tests use: a real PostgreSQL, what compiles the guest, and what judges the server.
 PACKAGES := postgresql llvm-19-dev libclang-19-dev clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32 binaryen python3-venv
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: run build test deps lint unit race fuzz conformance differential bench figures bench-engine bench-plugin soak attack kill kill-events model two-nodes generate clean
+.PHONY: run build test deps lint unit race fuzz fuzz-api matrix conformance differential bench figures bench-engine bench-plugin soak attack kill kill-events model two-nodes generate clean
 
 build:
 	go build -o $(BIN)/picloud ./host/cmd/picloud
@@ -27,7 +30,7 @@ run: build
 	$(BIN)/picloud serve --addr $(ADDR) --data $(DATA)
 
 # Everything CI runs, from the quickest to the slowest.
-test: deps lint guest-check plugins-check guest-stress unit conformance attack guest-go race fuzz
+test: deps lint guest-check plugins-check guest-stress unit conformance fuzz-api attack guest-go race fuzz
 
 # Installs what the tests need where that is possible: as root on Debian and its kin.
 deps:
@@ -67,20 +70,39 @@ fuzz:
 		done; \
 	done
 
+# Writes host/api/testdata/matrix.txt, who may do what over the API, of what everybody who tries it gets. The tests
+# compare it.
+matrix:
+	PICLOUD_MATRIX_WRITE=1 go test -count=1 -run TestMatrix ./host/api
+
 # REDbot and httplint judge the built server. They are installed where nothing else is, once for each version; where
 # that is not possible there is no judgement.
 CONFORMANCE := .cache/conformance
 JUDGES      := host/e2e/testdata/conformance.txt
 
 conformance:
-	@if ! cmp -s $(JUDGES) $(CONFORMANCE)/installed; then \
-		rm -rf $(CONFORMANCE); \
-		python3 -m venv $(CONFORMANCE) && $(CONFORMANCE)/bin/pip install --quiet --disable-pip-version-check --no-deps -r $(JUDGES) && \
-			cp $(JUDGES) $(CONFORMANCE)/installed || \
-			{ echo "conformance: skipped, it needs python3 with venv, and PyPI"; exit 0; }; \
-	fi; \
+	$(call venv,conformance,$(CONFORMANCE),$(JUDGES))
 	[ ! -f $(CONFORMANCE)/installed ] || \
 		PICLOUD_CONFORMANCE=$(CURDIR)/$(CONFORMANCE)/bin go test -count=1 -timeout 5m -run TestConformance ./host/e2e
+
+# schemathesis makes requests of the API's document to the built server, for FUZZAPITIME.
+FUZZAPI := .cache/fuzz-api
+FUZZERS := host/e2e/testdata/fuzzapi.txt
+
+fuzz-api:
+	$(call venv,fuzz-api,$(FUZZAPI),$(FUZZERS))
+	[ ! -f $(FUZZAPI)/installed ] || \
+		PICLOUD_FUZZ_API=$(CURDIR)/$(FUZZAPI)/bin PICLOUD_FUZZ_API_FOR=$(FUZZAPITIME) go test -count=1 -timeout 2h -run TestFuzzAPI -v ./host/e2e
+
+# Installs the packages of a file $(3) in an environment $(2) of their own, for the target $(1); once for each version.
+define venv
+@if ! cmp -s $(3) $(2)/installed; then \
+	rm -rf $(2); \
+	python3 -m venv $(2) && $(2)/bin/pip install --quiet --disable-pip-version-check --no-deps -r $(3) && \
+		cp $(3) $(2)/installed || \
+		{ rm -rf $(2); echo "$(1): skipped, it needs python3 with venv, and PyPI"; }; \
+fi
+endef
 
 # N programs made from a grammar by the seed SEED, each run by the real engine and by ours. RHAI_ORACLE names
 # a binary of the oracle; without it cargo builds one.

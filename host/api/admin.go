@@ -29,12 +29,22 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 		next(ctx)
 		return
 	}
-	p, err := a.authority.Authenticate(ctx.Context(), front.Bearer(ctx.Header("Authorization")))
+	at := authz.WithPlace(ctx.Context(), placeOf(ctx.Context(), ctx.Header("User-Agent")))
+	p, err := a.authority.Authenticate(at, front.Bearer(ctx.Header("Authorization")))
 	if err != nil {
 		a.refuse(ctx, err)
 		return
 	}
 	next(huma.WithValue(ctx, principalKey{}, p))
+}
+
+// placeOf is where a request comes from.
+func placeOf(ctx context.Context, userAgent string) authz.Place {
+	at := authz.Place{UserAgent: userAgent}
+	if address := front.ClientOf(ctx); address.IsValid() {
+		at.Address = address.String()
+	}
+	return at
 }
 
 // refuse answers an error in a middleware.
@@ -98,8 +108,11 @@ func unknown(err error, resource string) error {
 	return err
 }
 
-// maxLogin bounds the body of a login in bytes, which anybody may send.
-const maxLogin = 16 << 10
+// maxPublic bounds the body of what anybody may send, as a login is, in bytes.
+const maxPublic = 16 << 10
+
+// public marks an operation that needs no credential.
+func public(op *huma.Operation) { op.Security, op.MaxBodyBytes = nil, maxPublic }
 
 // operation registers a handler with huma. Its errors become problems.
 func operation[I, O any](a *API, admin huma.API, method, path, id, summary string, status int, handler func(context.Context, *I) (*O, error), more ...func(*huma.Operation)) {
@@ -107,9 +120,6 @@ func operation[I, O any](a *API, admin huma.API, method, path, id, summary strin
 		OperationID: id, Method: method, Path: adminPrefix + path, Summary: summary,
 		Tags: []string{strings.FieldsFunc(path, func(r rune) bool { return r == '/' || r == ':' })[0]}, DefaultStatus: status,
 		Security: bearer, MaxBodyBytes: -1, // package front has bounded it
-	}
-	if id == "login" {
-		op.Security, op.MaxBodyBytes = nil, maxLogin
 	}
 	for _, change := range more {
 		change(&op)

@@ -25,6 +25,7 @@ import (
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/front"
+	"github.com/picloud/picloud/host/identity"
 	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/secrets"
 	"github.com/picloud/picloud/host/store"
@@ -34,6 +35,7 @@ import (
 type Config struct {
 	Store          store.Store
 	Authority      *authz.Authority
+	Identity       *identity.Service
 	Executions     *executions.Service
 	KV             *kv.Service
 	Docs           *docs.Service
@@ -58,6 +60,7 @@ type Config struct {
 type API struct {
 	store      store.Store
 	authority  *authz.Authority
+	identity   *identity.Service
 	executions *executions.Service
 	kv         *kv.Service
 	docs       *docs.Service
@@ -86,7 +89,7 @@ func New(c Config) *API {
 		c.Audit = audit.New(audit.Config{Store: c.Store, Show: Shown, Log: c.Logger})
 	}
 	return &API{
-		store: c.Store, authority: c.Authority, executions: c.Executions, catalog: c.Catalog,
+		store: c.Store, authority: c.Authority, identity: c.Identity, executions: c.Executions, catalog: c.Catalog,
 		kv: c.KV, docs: c.Docs, files: c.Files, secrets: c.Secrets, audit: c.Audit,
 		maxBody: c.MaxBodyBytes, maxPlugin: cmp.Or(c.MaxPluginBytes, 16<<20), quotas: c.Quotas, version: c.Version, log: c.Logger,
 		events: c.Events, queueRate: c.QueueRate, triggerRetry: c.TriggerRetry, triggerConcurrency: c.TriggerConcurrency,
@@ -118,8 +121,11 @@ func (a *API) Mount(app *fiber.App) {
 	admin := humafiber.NewWithGroup(app, verbRouter{app}, config)
 	admin.UseMiddleware(a.authenticate)
 	a.mountAuth(admin)
+	a.mountMe(admin)
+	a.mountUsers(admin)
 	a.mountAPIKeys(admin)
 	a.mountApps(admin)
+	a.mountMembers(admin)
 	a.mountScripts(admin)
 	a.mountRun(admin)
 	a.mountLogs(admin)

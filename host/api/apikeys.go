@@ -10,20 +10,43 @@ import (
 	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
-	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
 func (a *API) mountAPIKeys(admin huma.API) {
-	operation(a, admin, http.MethodPost, "/api-keys", "create-api-key", "Make an API key; it is shown only now", http.StatusCreated, a.createAPIKey)
-	operation(a, admin, http.MethodGet, "/api-keys", "list-api-keys", "List your API keys", http.StatusOK, a.listAPIKeys)
-	operation(a, admin, http.MethodDelete, "/api-keys/{id}", "delete-api-key", "Revoke an API key", http.StatusNoContent, a.deleteAPIKey)
+	operation(a, admin, http.MethodGet, "/me/keys", "list-api-keys", "List your API keys", http.StatusOK, a.listAPIKeys)
+	operation(a, admin, http.MethodPost, "/me/keys", "create-api-key", "Make an API key; it is shown only now", http.StatusCreated, a.createAPIKey)
+	operation(a, admin, http.MethodPost, "/me/keys/{id}:rotate", "rotate-api-key", "Make an API key in the place of one of yours, which ends after an overlap; it is shown only now", http.StatusCreated, a.rotateAPIKey)
+	operation(a, admin, http.MethodDelete, "/me/keys/{id}", "delete-api-key", "Revoke an API key", http.StatusNoContent, a.deleteAPIKey)
+	operation(a, admin, http.MethodGet, "/users/{id}/keys", "list-api-keys-of-user", "List another's API keys", http.StatusOK, a.listAPIKeysOf)
+	operation(a, admin, http.MethodDelete, "/users/{id}/keys/{api_key}", "delete-api-key-of-user", "Revoke another's API key", http.StatusNoContent, a.deleteAPIKeyOf)
 }
 
-func (a *API) createAPIKey(ctx context.Context, in *struct{ Body wire.APIKeyCreate }) (*body[wire.APIKey], error) {
+// keeper is the caller, if it is one who has keys.
+func keeper(ctx context.Context) (*authz.Principal, error) {
 	p := caller(ctx)
 	if !p.May(authz.KeysManage) {
 		return nil, authz.Denied(authz.KeysManage)
+	}
+	return p, nil
+}
+
+// future is a time that must be in it; zero when absent.
+func future(place string, t *time.Time) (time.Time, error) {
+	if t == nil {
+		return time.Time{}, nil
+	}
+	at := t.UTC()
+	if !at.After(time.Now()) {
+		return time.Time{}, problem.InvalidField(place, "must be in the future", at.Format(time.RFC3339))
+	}
+	return at, nil
+}
+
+func (a *API) createAPIKey(ctx context.Context, in *struct{ Body wire.APIKeyCreate }) (*body[wire.APIKey], error) {
+	p, err := keeper(ctx)
+	if err != nil {
+		return nil, err
 	}
 	var appID string
 	if in.Body.App != "" {
@@ -33,11 +56,9 @@ func (a *API) createAPIKey(ctx context.Context, in *struct{ Body wire.APIKeyCrea
 		}
 		appID = app.ID
 	}
-	var expires time.Time
-	if in.Body.ExpiresAt != nil {
-		if expires = in.Body.ExpiresAt.UTC(); !expires.After(time.Now()) {
-			return nil, problem.InvalidField("body.expires_at", "must be in the future", expires.Format(time.RFC3339))
-		}
+	expires, err := future("body.expires_at", in.Body.ExpiresAt)
+	if err != nil {
+		return nil, err
 	}
 	scopes := make([]authz.Scope, len(in.Body.Scopes))
 	for i, scope := range in.Body.Scopes {
@@ -47,54 +68,80 @@ func (a *API) createAPIKey(ctx context.Context, in *struct{ Body wire.APIKeyCrea
 	if err != nil {
 		return nil, err
 	}
+	return newKey(key, row), nil
+}
+
+// newKey is the one answer with a key itself.
+func newKey(key string, row store.APIKey) *body[wire.APIKey] {
 	shown := wireAPIKey(row)
 	shown.Key = key
-	return &body[wire.APIKey]{shown}, nil
+	return &body[wire.APIKey]{shown}
+}
+
+// KeyOfPath is the path parameter of an API key of the caller's, or of a user who has keys.
+type KeyOfPath struct {
+	ID string `path:"id"`
+}
+
+func (a *API) rotateAPIKey(ctx context.Context, in *struct {
+	KeyOfPath
+	Body wire.APIKeyRotate
+}) (*body[wire.APIKey], error) {
+	p, err := keeper(ctx)
+	if err != nil {
+		return nil, err
+	}
+	expires, err := future("body.expires_at", in.Body.ExpiresAt)
+	if err != nil {
+		return nil, err
+	}
+	overlap := int64(24 * 60 * 60)
+	take(&overlap, in.Body.Overlap)
+	key, row, err := a.authority.RotateKey(ctx, p.User.ID, in.ID, time.Duration(overlap)*time.Second, expires)
+	if err != nil {
+		return nil, err
+	}
+	return newKey(key, row), nil
 }
 
 func (a *API) listAPIKeys(ctx context.Context, _ *none) (*body[wire.Page[wire.APIKey]], error) {
-	p := caller(ctx)
-	if !p.May(authz.KeysManage) {
-		return nil, authz.Denied(authz.KeysManage)
+	p, err := keeper(ctx)
+	if err != nil {
+		return nil, err
 	}
 	keys, err := a.store.APIKeys().ListOf(ctx, p.User.ID)
 	if err != nil {
 		return nil, err
 	}
-	page := wire.Page[wire.APIKey]{Items: make([]wire.APIKey, len(keys))}
-	for i, key := range keys {
-		page.Items[i] = wireAPIKey(key)
-	}
-	return &body[wire.Page[wire.APIKey]]{page}, nil
+	return &body[wire.Page[wire.APIKey]]{wirePage(store.Page[store.APIKey]{Items: keys}, wireAPIKey)}, nil
 }
 
-func (a *API) deleteAPIKey(ctx context.Context, in *struct {
-	ID string `path:"id"`
-}) (*none, error) {
-	p := caller(ctx)
-	if !p.May(authz.KeysManage) {
-		return nil, authz.Denied(authz.KeysManage)
-	}
-	key, err := a.store.APIKeys().Get(ctx, in.ID)
+func (a *API) deleteAPIKey(ctx context.Context, in *KeyOfPath) (*none, error) {
+	p, err := keeper(ctx)
 	if err != nil {
-		return nil, unknown(err, "API key")
+		return nil, err
 	}
-	if key.UserID != p.User.ID {
-		return nil, fault.Missing("API key")
+	return nil, a.authority.RevokeKey(ctx, p.User.ID, in.ID)
+}
+
+func (a *API) listAPIKeysOf(ctx context.Context, in *KeyOfPath) (*body[wire.Page[wire.APIKey]], error) {
+	keys, err := a.identity.KeysOf(ctx, caller(ctx), in.ID)
+	if err != nil {
+		return nil, err
 	}
-	return nil, a.store.APIKeys().Delete(ctx, in.ID)
+	return &body[wire.Page[wire.APIKey]]{wirePage(store.Page[store.APIKey]{Items: keys}, wireAPIKey)}, nil
+}
+
+func (a *API) deleteAPIKeyOf(ctx context.Context, in *struct {
+	KeyOfPath
+	Key string `path:"api_key"`
+}) (*none, error) {
+	return nil, a.identity.RevokeKeyOf(ctx, caller(ctx), in.ID, in.Key)
 }
 
 func wireAPIKey(k store.APIKey) wire.APIKey {
 	return wire.APIKey{
 		ID: k.ID, Name: k.Name, Prefix: k.Prefix, Scopes: k.Scopes, AppID: k.AppID,
-		CreatedAt: k.CreatedAt, ExpiresAt: unlessZero(k.ExpiresAt), LastUsedAt: unlessZero(k.LastUsedAt),
+		CreatedAt: k.CreatedAt, ExpiresAt: orAbsent(k.ExpiresAt), LastUsedAt: orAbsent(k.LastUsedAt), ReplacedBy: k.ReplacedBy,
 	}
-}
-
-func unlessZero(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
 }

@@ -47,7 +47,13 @@ func (a *API) listApps(ctx context.Context, in *Paging) (*body[wire.Page[wire.Ap
 	if err != nil {
 		return nil, err
 	}
-	return &body[wire.Page[wire.App]]{wirePage(page, wireApp)}, nil
+	out := wire.Page[wire.App]{Items: make([]wire.App, len(page.Items)), Cursor: page.Next}
+	for i, app := range page.Items {
+		if out.Items[i], err = a.wireApp(ctx, app); err != nil {
+			return nil, err
+		}
+	}
+	return &body[wire.Page[wire.App]]{out}, nil
 }
 
 func (a *API) createApp(ctx context.Context, in *struct{ Body wire.AppCreate }) (*body[wire.App], error) {
@@ -58,7 +64,7 @@ func (a *API) createApp(ctx context.Context, in *struct{ Body wire.AppCreate }) 
 	if err != nil {
 		return nil, err
 	}
-	return &body[wire.App]{wireApp(app)}, nil
+	return a.appBody(ctx, app)
 }
 
 func (a *API) getApp(ctx context.Context, in *AppPath) (*body[wire.App], error) {
@@ -66,7 +72,7 @@ func (a *API) getApp(ctx context.Context, in *AppPath) (*body[wire.App], error) 
 	if err != nil {
 		return nil, err
 	}
-	return &body[wire.App]{wireApp(app)}, nil
+	return a.appBody(ctx, app)
 }
 
 func (a *API) getUsage(ctx context.Context, in *AppPath) (*body[wire.Usage], error) {
@@ -96,7 +102,7 @@ func (a *API) updateApp(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &body[wire.App]{wireApp(app)}, nil
+	return a.appBody(ctx, app)
 }
 
 func (a *API) deleteApp(ctx context.Context, in *AppPath) (*none, error) {
@@ -107,8 +113,26 @@ func (a *API) deleteApp(ctx context.Context, in *AppPath) (*none, error) {
 	return nil, a.catalog.DeleteApp(ctx, app.ID)
 }
 
-func wireApp(a store.App) wire.App {
-	return wire.App{ID: a.ID, Slug: a.Slug, Name: a.Name, CORS: wireCORS(a.CORS), EventsPaused: a.EventsPaused, CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt}
+// wireApp is an app as its caller sees it.
+func (a *API) wireApp(ctx context.Context, app store.App) (wire.App, error) {
+	rights, err := a.authority.RightsIn(ctx, caller(ctx), app.ID)
+	out := wire.App{
+		ID: app.ID, Slug: app.Slug, Name: app.Name, CORS: wireCORS(app.CORS), EventsPaused: app.EventsPaused,
+		CreatedAt: app.CreatedAt, UpdatedAt: app.UpdatedAt,
+		MyRole: rights.Role, MyCapabilities: make([]string, len(rights.Capabilities)),
+	}
+	for i, c := range rights.Capabilities {
+		out.MyCapabilities[i] = string(c)
+	}
+	return out, err
+}
+
+func (a *API) appBody(ctx context.Context, app store.App) (*body[wire.App], error) {
+	out, err := a.wireApp(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	return &body[wire.App]{out}, nil
 }
 
 func wireCORS(c *store.CORS) *wire.CORS {

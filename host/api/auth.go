@@ -12,15 +12,18 @@ import (
 )
 
 func (a *API) mountAuth(admin huma.API) {
-	operation(a, admin, http.MethodPost, "/auth/login", "login", "Log in", http.StatusOK, a.login)
+	operation(a, admin, http.MethodPost, "/auth/login", "login", "Log in", http.StatusOK, a.login, public)
 	operation(a, admin, http.MethodPost, "/auth/logout", "logout", "End the session", http.StatusNoContent, a.logout)
-	operation(a, admin, http.MethodGet, "/auth/me", "me", "Who am I?", http.StatusOK, a.me)
 }
 
-func (a *API) login(ctx context.Context, in *struct{ Body wire.Login }) (*body[wire.Token], error) {
+func (a *API) login(ctx context.Context, in *struct {
+	UserAgent string `header:"User-Agent" hidden:"true"`
+	Body      wire.Login
+}) (*body[wire.Token], error) {
 	a.claims(ctx, in.Body.Username)
 	login, err := a.authority.Login(ctx, authz.LoginRequest{
-		Username: in.Body.Username, Password: in.Body.Password, Address: front.NetworkOf(ctx).String(), Device: in.Body.Device,
+		Username: in.Body.Username, Password: in.Body.Password, Code: in.Body.Code, Device: in.Body.Device,
+		Address: front.NetworkOf(ctx).String(), Place: placeOf(ctx, in.UserAgent),
 	})
 	if err != nil {
 		return nil, err
@@ -30,13 +33,4 @@ func (a *API) login(ctx context.Context, in *struct{ Body wire.Login }) (*body[w
 
 func (a *API) logout(ctx context.Context, _ *none) (*none, error) {
 	return nil, a.authority.Logout(ctx, caller(ctx))
-}
-
-func (a *API) me(ctx context.Context, _ *none) (*body[wire.Me], error) {
-	p := caller(ctx)
-	me := wire.Me{UserID: p.User.ID, Username: p.User.Username, Role: string(p.User.Role)}
-	if p.Key != nil {
-		me.APIKey, me.Scopes, me.AppID = p.Key.ID, p.Key.Scopes, p.Key.AppID
-	}
-	return &body[wire.Me]{me}, nil
 }

@@ -19,11 +19,11 @@ func TestLoginMeLogout(t *testing.T) {
 	token := do[wire.Token](s, "POST", "auth/login", wire.Login{Username: "Owner", Password: apitest.AdminPassword}, 200)
 	assert.WithinDuration(t, time.Now().Add(time.Hour), token.ExpiresAt, time.Minute)
 	s.Token = token.Token
-	me := do[wire.Me](s, "GET", "auth/me", nil, 200)
+	me := do[wire.Me](s, "GET", "me", nil, 200)
 	assert.Equal(t, "owner", me.Username)
 	assert.Equal(t, "owner", me.Role)
 	do[any](s, "POST", "auth/logout", nil, 204)
-	s.Refused(s.Admin(token.Token, "GET", "auth/me", ""), 401, "", "unknown, expired or revoked")
+	s.Refused(s.Admin(token.Token, "GET", "me", ""), 401, "", "unknown, expired or revoked")
 }
 
 func TestLoginRefuses(t *testing.T) {
@@ -59,11 +59,11 @@ func TestAPIKeys(t *testing.T) {
 	s := newSite(t)
 	mine, other := s.App("mine"), s.App("other")
 	script := s.Script("mine", "s", "1")
-	key := do[wire.APIKey](s, "POST", "api-keys", wire.APIKeyCreate{Name: "ci", Scopes: []string{"script:write"}, App: "mine"}, 201)
+	key := do[wire.APIKey](s, "POST", "me/keys", wire.APIKeyCreate{Name: "ci", Scopes: []string{"script:write"}, App: "mine"}, 201)
 	require.NotEmpty(t, key.Key)
 	assert.Equal(t, mine.ID, key.AppID)
 
-	list := do[wire.Page[wire.APIKey]](s, "GET", "api-keys", nil, 200)
+	list := do[wire.Page[wire.APIKey]](s, "GET", "me/keys", nil, 200)
 	require.Len(t, list.Items, 1)
 	assert.Empty(t, list.Items[0].Key, "the key is shown once")
 	assert.Equal(t, key.Prefix, list.Items[0].Prefix)
@@ -73,24 +73,42 @@ func TestAPIKeys(t *testing.T) {
 	assert.Equal(t, 200, as("PUT", "scripts/"+script.ID, `{"source":"2"}`).StatusCode)
 	assert.Contains(t, string(as("GET", "apps", "").Content), mine.ID)
 	assert.NotContains(t, string(as("GET", "apps", "").Content), other.ID)
-	assert.Contains(t, string(as("GET", "auth/me", "").Content), key.ID)
+	assert.Contains(t, string(as("GET", "me", "").Content), key.ID)
 	s.Refused(as("GET", "apps/other", ""), 404, "", "app not found")
 	s.Refused(as("POST", "apps", `{"slug":"new"}`), 403, "", "app.create")
 	s.Refused(as("POST", "scripts/"+script.ID+"/routes", `{"path":"/x"}`), 403, "", "route.write")
 	s.Refused(as("GET", "scripts/"+script.ID+"/logs", ""), 403, "", "log.read")
-	s.Refused(as("POST", "api-keys", `{"name":"more","scopes":["script:read"]}`), 403, "", "keys.manage")
+	s.Refused(as("POST", "me/keys", `{"name":"more","scopes":["script:read"]}`), 403, "", "keys.manage")
 	s.Refused(as("DELETE", "apps/mine", ""), 403, "", "app.delete")
 
+	// In the place of a key comes another; the old one ends after the overlap.
+	rotate := func(id, body string) answer { return s.Admin(s.Token, "POST", "me/keys/"+id+":rotate", body) }
+	s.Refused(rotate(key.ID, `{"overlap":-1}`), 422, "body.overlap", "at least 0")
+	s.Refused(rotate(key.ID, `{"overlap":2592001}`), 422, "body.overlap", "at most 2592000")
+	s.Refused(rotate(key.ID, `{"expires_at":"2020-01-01T00:00:00Z"}`), 422, "body.expires_at", "future")
+	second := decoded[wire.APIKey](s, rotate(key.ID, `{"overlap":3600}`), 201)
+	assert.NotEqual(t, key.Key, second.Key)
+	assert.Equal(t, []any{key.Name, key.Scopes, key.AppID}, []any{second.Name, second.Scopes, second.AppID})
+	s.Refused(rotate(key.ID, `{}`), 409, "", "rotated already")
+	list = do[wire.Page[wire.APIKey]](s, "GET", "me/keys", nil, 200)
+	require.Len(t, list.Items, 2)
+	assert.Equal(t, second.ID, list.Items[0].ReplacedBy)
+	assert.WithinDuration(t, time.Now().Add(time.Hour), *list.Items[0].ExpiresAt, time.Minute)
+	assert.Equal(t, 200, as("GET", "me", "").StatusCode, "in the overlap")
+	now := decoded[wire.APIKey](s, rotate(second.ID, `{"overlap":0}`), 201)
+	assert.Equal(t, 401, s.Admin(second.Key, "GET", "me", "").StatusCode, "without one")
+	assert.Equal(t, 200, s.Admin(now.Key, "GET", "me", "").StatusCode)
+
 	stranger := s.User("stranger", store.RoleMember)
-	s.Refused(s.Admin(stranger, "DELETE", "api-keys/"+key.ID, ""), 404, "", "API key not found")
-	do[any](s, "DELETE", "api-keys/"+key.ID, nil, 204)
-	s.Refused(as("GET", "auth/me", ""), 401, "", "unknown, expired or revoked")
-	s.Refused(s.Admin(s.Token, "DELETE", "api-keys/"+key.ID, ""), 404, "", "API key not found")
+	s.Refused(s.Admin(stranger, "DELETE", "me/keys/"+key.ID, ""), 404, "", "API key not found")
+	do[any](s, "DELETE", "me/keys/"+key.ID, nil, 204)
+	s.Refused(as("GET", "me", ""), 401, "", "unknown, expired or revoked")
+	s.Refused(s.Admin(s.Token, "DELETE", "me/keys/"+key.ID, ""), 404, "", "API key not found")
 }
 
 func TestAPIKeyRefuses(t *testing.T) {
 	s := newSite(t)
-	create := func(body string) answer { return s.Admin(s.Token, "POST", "api-keys", body) }
+	create := func(body string) answer { return s.Admin(s.Token, "POST", "me/keys", body) }
 	s.Refused(create(`{"name":"k","scopes":[]}`), 422, "body.scopes", "at least 1 item")
 	s.Refused(create(`{"name":"k","scopes":["script:read","script:read"]}`), 422, "body.scopes", "same item twice")
 	s.Refused(create(`{"name":"k","scopes":["all"]}`), 422, "body.scopes[0]", "one of")

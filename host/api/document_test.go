@@ -22,12 +22,25 @@ import (
 	"github.com/picloud/picloud/host/api/apitest"
 	"github.com/picloud/picloud/host/api/contract"
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/store"
 )
 
 // samples are good requests for the operations that take more than a path: a JSON body, or a query.
 var samples = map[string]struct{ body, query string }{
 	"login":                      {body: `{"username":"owner","password":"` + apitest.AdminPassword + `"}`},
+	"accept-invite":              {body: `{"token":"of the test","password":"another horse"}`},
+	"create-user":                {body: `{"username":"made","role":"member"}`},
+	"update-user":                {body: `{"role":"member"}`},
+	"reset-password":             {body: `{"password":"another horse"}`},
+	"change-password":            {body: `{"old_password":"` + apitest.AdminPassword + `","new_password":"another horse"}`},
+	"begin-totp":                 {body: `{"password":"` + apitest.AdminPassword + `"}`},
+	"confirm-totp":               {body: `{"code":"of the test"}`},
+	"disable-totp":               {body: `{"password":"` + apitest.AdminPassword + `"}`},
+	"renew-recovery-codes":       {body: `{"password":"` + apitest.AdminPassword + `"}`},
 	"create-api-key":             {body: `{"name":"k","scopes":["log:read"]}`},
+	"rotate-api-key":             {body: `{"overlap":60}`},
+	"set-member":                 {body: `{"role":"viewer"}`},
 	"create-app":                 {body: `{"slug":"made","name":"x"}`},
 	"update-app":                 {body: `{"name":"x","cors":{"origins":["https://a.example"]}}`},
 	"create-script":              {body: `{"name":"made","source":"1","limits":{"memory_mb":64}}`},
@@ -68,6 +81,15 @@ var beyond = map[string]string{
 	"create-app body.slug":                          "must not look like an id",
 	"update-app body.slug":                          "must not look like an id",
 	"create-api-key body.expires_at":                "must be in the future",
+	"rotate-api-key body.expires_at":                "must be in the future",
+	"change-password body.old_password":             "must be right",
+	"change-password body.new_password":             "the old one has been changed",
+	"begin-totp body.password":                      "must be right",
+	"confirm-totp body.code":                        "must be right",
+	"disable-totp body.password":                    "must be right",
+	"disable-totp body.code":                        "must be right",
+	"renew-recovery-codes body.password":            "must be right",
+	"renew-recovery-codes body.code":                "must be right",
 	"create-script body.kind":                       "the source must be of that kind",
 	"create-script body.source":                     "must compile",
 	"create-script body.limits.timeout_ms":          "compiling takes time",
@@ -335,7 +357,7 @@ func (d *document) operations() (all []operation) {
 		}
 	}
 	// What ends something comes after all that needs it.
-	last := []string{"replay-dead-letters", "delete-dead-letter", "purge-dead-letters", "delete-kv", "delete-doc", "delete-file", "delete-api-key", "delete-event", "delete-topic", "delete-secret", "delete-trigger", "delete-route", "delete-script", "delete-app", "logout"}
+	last := []string{"replay-dead-letters", "delete-dead-letter", "purge-dead-letters", "delete-kv", "delete-doc", "delete-file", "delete-api-key", "delete-event", "delete-topic", "delete-secret", "delete-trigger", "delete-route", "delete-script", "delete-app", "delete-user", "end-session", "logout", "end-sessions"}
 	slices.SortFunc(all, func(a, b operation) int {
 		if i, j := slices.Index(last, a.id), slices.Index(last, b.id); i != j {
 			return i - j
@@ -514,24 +536,60 @@ func TestDocumentIsWhatIsDone(t *testing.T) {
 	event := do[wire.EventMade](s, "POST", "apps/shop/queues/kept/messages", `{"message":1}`, 202).EventID
 	do[wire.Topic](s, "PUT", "apps/shop/topics/made", `{"access":"token"}`, 200)
 	do[wire.Secret](s, "PUT", "apps/shop/secrets/made", `{"value":"v"}`, 200)
-	key := do[wire.APIKey](s, "POST", "api-keys", wire.APIKeyCreate{Name: "k", Scopes: []string{"log:read"}}, 201)
+	key := do[wire.APIKey](s, "POST", "me/keys", wire.APIKeyCreate{Name: "k", Scopes: []string{"log:read"}}, 201)
+	rotated := do[wire.APIKey](s, "POST", "me/keys", wire.APIKeyCreate{Name: "k", Scopes: []string{"log:read"}}, 201)
+	user := do[wire.User](s, "POST", "users", wire.UserCreate{Username: "ada", Password: new("engine of 1843"), Role: "member"}, 201)
+	invited := do[wire.User](s, "POST", "users", wire.UserCreate{Username: "invited", Role: "member"}, 201)
+	cautious, _ := s.withFactor("cautious")
 	ids := map[string]string{ // by how the path begins
-		"/scripts/": script.ID, "/scripts/{id}/wasm": plugin.ID, "/routes/": route.ID, "/executions/": run.ExecutionID, "/api-keys/": key.ID,
+		"/users/": user.ID, "/users/{id}:invite": invited.ID, "/users/{id}/totp": cautious,
+		"/me/keys/": key.ID, "/me/keys/{id}:rotate": rotated.ID,
+		"/scripts/": script.ID, "/scripts/{id}/wasm": plugin.ID, "/routes/": route.ID, "/executions/": run.ExecutionID,
 		"/apps/{app}/docs/": doc.ID, "/apps/{app}/files/": file.ID, "/triggers/": trigger.ID, "/events/": event,
 		"/dead-letters/": s.deadLetter(app.ID), "/dead-letters/{id}:replay": s.deadLetter(app.ID), "/dead-letters/{id}:resolve": s.deadLetter(app.ID),
 	}
 	d := documentOf(t, s)
 	tried := map[bool]int{}
 	for _, op := range d.operations() {
-		path := map[string]string{"app": app.Slug, "collection": "c", "key": "k", "topic": "made", "name": "made"}
+		path := map[string]string{"app": app.Slug, "collection": "c", "key": "k", "topic": "made", "name": "made", "user": user.ID}
 		for _, prefix := range slices.Sorted(maps.Keys(ids)) {
 			if strings.HasPrefix(op.path, prefix) {
 				path["id"] = ids[prefix]
 			}
 		}
+		token := s.Token
+		switch sample := samples[op.id]; op.id { // what works once, and what changes who asks
+		case "accept-invite":
+			invited := do[wire.User](s, "POST", "users", `{"username":"guest","role":"member"}`, 201)
+			sample.body = strings.Replace(sample.body, "of the test", tokenOf(invited), 1)
+			samples[op.id] = sample
+		case "change-password", "begin-totp":
+			token = s.User("for "+op.id, store.RoleMember)
+		case "confirm-totp":
+			var key wire.TOTPKey
+			token, key = s.begun("for " + op.id)
+			sample.body = strings.Replace(sample.body, "of the test", codeNow(t, key), 1)
+			samples[op.id] = sample
+		case "disable-totp", "renew-recovery-codes":
+			_, token = s.withFactor("for " + op.id)
+		case "delete-api-key-of-user":
+			_, usersKey, err := s.Auth.CreateKey(t.Context(), user.ID, "k", authz.Scopes, "", time.Time{})
+			require.NoError(t, err)
+			path["api_key"] = usersKey.ID
+		case "end-session":
+			s.loggedIn("owner")
+			for _, session := range do[wire.Page[wire.Session]](s, "GET", "me/sessions", nil, 200).Items {
+				if !session.Current {
+					path["id"] = session.ID
+				}
+			}
+		}
 		attempts := d.attempts(t, op, path)
 		if op.id == "delete-kv" { // what was set has an end
 			do[wire.KVEntry](s, "PUT", "apps/shop/kv/c/k", `{"value":1}`, 200)
+		}
+		if op.id == "remove-member" {
+			require.NoError(t, s.DB.Apps().SetMember(t.Context(), app.ID, user.ID, store.RoleViewer))
 		}
 		if op.id == "logout" {
 			slices.Reverse(attempts) // the good one ends the session
@@ -547,7 +605,10 @@ func TestDocumentIsWhatIsDone(t *testing.T) {
 				require.NoError(t, err)
 				body = string(text)
 			}
-			headers := append(a.head, "Authorization: Bearer "+s.Token)
+			if op.id == "end-sessions" {
+				token = s.loggedIn("owner")
+			}
+			headers := append(a.head, "Authorization: Bearer "+token)
 			if body != "" {
 				headers = append(headers, "Content-Type: application/json")
 			}

@@ -56,19 +56,23 @@ func (a *API) listEvents(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, located(err)
 	}
-	return &body[wire.Page[wire.Event]]{wirePage(page, wireEvent)}, nil
+	shown, err := a.eventsOf(ctx, app.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &body[wire.Page[wire.Event]]{wirePage(page, shown)}, nil
 }
 
 func (a *API) pauseEvents(pause bool) func(context.Context, *AppPath) (*body[wire.App], error) {
 	return func(ctx context.Context, in *AppPath) (*body[wire.App], error) {
-		app, err := a.findApp(ctx, in.App, authz.RouteWrite)
+		app, err := a.findApp(ctx, in.App, authz.EventManage)
 		if err != nil {
 			return nil, err
 		}
 		if app, err = a.catalog.PauseEvents(ctx, app.ID, pause); err != nil {
 			return nil, err
 		}
-		return &body[wire.App]{wireApp(app)}, nil
+		return a.appBody(ctx, app)
 	}
 }
 
@@ -85,25 +89,33 @@ func (a *API) getEvent(ctx context.Context, in *EventPath) (*body[wire.Event], e
 	if err != nil {
 		return nil, err
 	}
-	return &body[wire.Event]{wireEvent(event)}, nil
+	shown, err := a.eventsOf(ctx, event.AppID)
+	if err != nil {
+		return nil, err
+	}
+	return &body[wire.Event]{shown(event)}, nil
 }
 
 func (a *API) deleteEvent(ctx context.Context, in *EventPath) (*none, error) {
-	if _, err := a.findEvent(ctx, in.ID, authz.DataWrite); err != nil {
+	if _, err := a.findEvent(ctx, in.ID, authz.EventManage); err != nil {
 		return nil, err
 	}
 	return nil, a.store.Outbox().Delete(ctx, in.ID)
 }
 
 func (a *API) retryEvent(ctx context.Context, in *EventPath) (*body[wire.Event], error) {
-	if _, err := a.findEvent(ctx, in.ID, authz.DataWrite); err != nil {
+	if _, err := a.findEvent(ctx, in.ID, authz.EventManage); err != nil {
 		return nil, err
 	}
 	event, err := a.events.Retry(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	return &body[wire.Event]{wireEvent(event)}, nil
+	shown, err := a.eventsOf(ctx, event.AppID)
+	if err != nil {
+		return nil, err
+	}
+	return &body[wire.Event]{shown(event)}, nil
 }
 
 func (a *API) listQueues(ctx context.Context, in *struct {
@@ -167,7 +179,11 @@ func (a *API) listMessages(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, located(err)
 	}
-	return &body[wire.Page[wire.Event]]{wirePage(page, wireEvent)}, nil
+	shown, err := a.eventsOf(ctx, appID)
+	if err != nil {
+		return nil, err
+	}
+	return &body[wire.Page[wire.Event]]{wirePage(page, shown)}, nil
 }
 
 func (a *API) pushMessage(ctx context.Context, in *struct {
@@ -189,7 +205,7 @@ func (a *API) pushMessage(ctx context.Context, in *struct {
 }
 
 func (a *API) clearQueue(ctx context.Context, in *QueuePath) (*body[wire.Cleared], error) {
-	_, _, lane, err := a.lane(ctx, *in, authz.DataWrite)
+	_, _, lane, err := a.lane(ctx, *in, authz.EventManage)
 	if err != nil {
 		return nil, err
 	}
@@ -224,7 +240,11 @@ func (a *API) listDeadLetters(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	letters := wirePage(page, wireDeadLetter)
+	shown, err := a.deadLettersOf(ctx, app.ID)
+	if err != nil {
+		return nil, err
+	}
+	letters := wirePage(page, shown)
 	return &body[wire.DeadLetters]{wire.DeadLetters{Items: letters.Items, Cursor: letters.Cursor, Unresolved: unresolved}}, nil
 }
 
@@ -235,7 +255,7 @@ func (a *API) replayDeadLetters(ctx context.Context, in *struct {
 	AppPath
 	Body wire.DeadLetterFilter
 }) (*body[wire.Replayed], error) {
-	app, err := a.findApp(ctx, in.App, authz.DataWrite)
+	app, err := a.findApp(ctx, in.App, authz.EventManage)
 	if err != nil {
 		return nil, err
 	}
@@ -264,7 +284,7 @@ func (a *API) purgeDeadLetters(ctx context.Context, in *struct {
 	AppPath
 	Body wire.DeadLetterFilter
 }) (*body[wire.Cleared], error) {
-	app, err := a.findApp(ctx, in.App, authz.DataWrite)
+	app, err := a.findApp(ctx, in.App, authz.EventManage)
 	if err != nil {
 		return nil, err
 	}
@@ -293,18 +313,22 @@ func (a *API) getDeadLetter(ctx context.Context, in *EventPath) (*body[wire.Dead
 	if err != nil {
 		return nil, err
 	}
-	return &body[wire.DeadLetter]{wireDeadLetter(letter)}, nil
+	shown, err := a.deadLettersOf(ctx, letter.AppID)
+	if err != nil {
+		return nil, err
+	}
+	return &body[wire.DeadLetter]{shown(letter)}, nil
 }
 
 func (a *API) deleteDeadLetter(ctx context.Context, in *EventPath) (*none, error) {
-	if _, err := a.findDeadLetter(ctx, in.ID, authz.DataWrite); err != nil {
+	if _, err := a.findDeadLetter(ctx, in.ID, authz.EventManage); err != nil {
 		return nil, err
 	}
 	return nil, a.store.DeadLetters().Delete(ctx, in.ID)
 }
 
 func (a *API) replayDeadLetter(ctx context.Context, in *EventPath) (*body[wire.EventMade], error) {
-	letter, err := a.findDeadLetter(ctx, in.ID, authz.DataWrite)
+	letter, err := a.findDeadLetter(ctx, in.ID, authz.EventManage)
 	if err != nil {
 		return nil, err
 	}
@@ -319,7 +343,7 @@ func (a *API) resolveDeadLetter(ctx context.Context, in *struct {
 	EventPath
 	Body wire.DeadLetterResolve
 }) (*body[wire.DeadLetter], error) {
-	letter, err := a.findDeadLetter(ctx, in.ID, authz.DataWrite)
+	letter, err := a.findDeadLetter(ctx, in.ID, authz.EventManage)
 	if err != nil {
 		return nil, err
 	}
@@ -327,7 +351,33 @@ func (a *API) resolveDeadLetter(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, located(err)
 	}
-	return &body[wire.DeadLetter]{wireDeadLetter(letter)}, nil
+	shown, err := a.deadLettersOf(ctx, letter.AppID)
+	if err != nil {
+		return nil, err
+	}
+	return &body[wire.DeadLetter]{shown(letter)}, nil
+}
+
+// eventsOf makes the answers about events of an app. Only who reads its log is told why handlers have failed.
+func (a *API) eventsOf(ctx context.Context, appID string) (func(store.Event) wire.Event, error) {
+	told, err := a.authority.MayIn(ctx, caller(ctx), appID, authz.LogRead)
+	return func(e store.Event) wire.Event {
+		if !told {
+			e.LastError = ""
+		}
+		return wireEvent(e)
+	}, err
+}
+
+// deadLettersOf is eventsOf of dead letters.
+func (a *API) deadLettersOf(ctx context.Context, appID string) (func(store.DeadLetter) wire.DeadLetter, error) {
+	told, err := a.authority.MayIn(ctx, caller(ctx), appID, authz.LogRead)
+	return func(d store.DeadLetter) wire.DeadLetter {
+		if !told {
+			d.LastError = ""
+		}
+		return wireDeadLetter(d)
+	}, err
 }
 
 func wireEvent(e store.Event) wire.Event {

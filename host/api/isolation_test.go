@@ -37,7 +37,12 @@ var isolationBodies = map[string]string{
 	"replace-file":     `guessed`,
 	"update-file":      `{"name":"guessed"}`,
 	// Of the caller alone.
-	"create-app": "", "create-api-key": "", "login": "",
+	"create-app": "", "create-api-key": "", "login": "", "accept-invite": "", "create-user": "", "change-password": "",
+	"begin-totp": "", "confirm-totp": "", "disable-totp": "", "renew-recovery-codes": "",
+	"update-user":                `{"role":"owner"}`,
+	"rotate-api-key":             `{}`,
+	"set-member":                 `{"role":"viewer"}`,
+	"reset-password":             `{}`,
 	"create-kv-trigger":          `{"script":"hidden","collection":"c"}`,
 	"create-docs-trigger":        `{"script":"hidden","collection":"c"}`,
 	"create-files-trigger":       `{"script":"hidden","collection":"c"}`,
@@ -75,21 +80,25 @@ func TestEveryOperationIsolatesApps(t *testing.T) {
 	event := do[wire.EventMade](s, "POST", "apps/victim/queues/t/messages", `{"message":"hidden"}`, 202).EventID
 	letter := s.deadLetter(victim.ID)
 	do[wire.Secret](s, "PUT", "apps/victim/secrets/hidden", `{"value":"v"}`, 200)
-	ownerKey := do[wire.APIKey](s, "POST", "api-keys", wire.APIKeyCreate{Name: "k", Scopes: []string{"log:read"}}, 201)
+	ownerKey := do[wire.APIKey](s, "POST", "me/keys", wire.APIKeyCreate{Name: "k", Scopes: []string{"log:read"}}, 201)
 
 	every := []string{"script:read", "script:write", "route:write", "log:read", "domain:manage", "app:admin", "instance:admin"}
-	bound := do[wire.APIKey](s, "POST", "api-keys", wire.APIKeyCreate{Name: "bound", Scopes: every, App: other.ID}, 201).Key
+	bound := do[wire.APIKey](s, "POST", "me/keys", wire.APIKeyCreate{Name: "bound", Scopes: every, App: other.ID}, 201).Key
 	editor := s.Member(other.ID, "editor")
+
+	owner := do[wire.Me](s, "GET", "me", nil, 200)
+	somebody := do[wire.User](s, "POST", "users", wire.UserCreate{Username: "hidden", Role: "member"}, 201)
+	session := do[wire.Page[wire.Session]](s, "GET", "me/sessions", nil, 200).Items[0]
 
 	const none = "01a20970-f805-7922-8ded-6d329840dbfc"
 	// What {id} is, by how the path begins.
 	hidden := map[string]string{
-		"/scripts/": script.ID, "/routes/": route.ID, "/executions/": run.ExecutionID, "/api-keys/": ownerKey.ID,
+		"/scripts/": script.ID, "/routes/": route.ID, "/executions/": run.ExecutionID, "/me/keys/": ownerKey.ID,
 		"/triggers/": trigger.ID, "/events/": event, "/dead-letters/": letter,
-		"/apps/{app}/docs/": doc.ID, "/apps/{app}/files/": file.ID,
+		"/apps/{app}/docs/": doc.ID, "/apps/{app}/files/": file.ID, "/users/": somebody.ID, "/me/sessions/": session.ID,
 	}
 	fill := func(path, app, collection, key, id string) string {
-		return strings.NewReplacer("{app}", app, "{collection}", collection, "{key}", key, "{topic}", "t", "{name}", "hidden", "{id}", id).Replace(path)
+		return strings.NewReplacer("{app}", app, "{collection}", collection, "{key}", key, "{topic}", "t", "{name}", "hidden", "{id}", id, "{user}", owner.UserID, "{api_key}", ownerKey.ID).Replace(path)
 	}
 	var document struct {
 		Paths map[string]map[string]struct {
@@ -180,6 +189,9 @@ func TestEveryOperationIsolatesApps(t *testing.T) {
 	kept, err := s.Secrets.Get(t.Context(), victim.ID, "hidden")
 	require.NoError(t, err)
 	assert.Equal(t, "v", kept)
+	assert.Equal(t, owner, do[wire.Me](s, "GET", "me", nil, 200))
+	somebody.InviteURL, somebody.InviteExpiresAt = "", nil
+	assert.Equal(t, somebody, do[wire.User](s, "GET", "users/"+somebody.ID, nil, 200))
 	assert.Equal(t, victim, do[wire.App](s, "GET", "apps/victim", nil, 200))
 	assert.Equal(t, script, do[wire.Script](s, "GET", "scripts/"+script.ID, nil, 200))
 	assert.Equal(t, route, do[wire.Route](s, "GET", "routes/"+route.ID, nil, 200))
@@ -197,14 +209,14 @@ func TestEveryOperationIsolatesApps(t *testing.T) {
 // deadLetter makes one of an app.
 func (s *site) deadLetter(appID string) (id string) {
 	s.T.Helper()
-	event := store.Event{ID: uuid.NewString(), AppID: appID, Lane: events.QueueLane(appID, "dead"), Source: store.EventQueue, Payload: json.RawMessage(`{}`)}
+	id = uuid.NewString()
+	event := store.Event{ID: uuid.NewString(), AppID: appID, Lane: events.QueueLane(appID, "dead-"+id), Source: store.EventQueue, Payload: json.RawMessage(`{}`)}
 	require.NoError(s.T, s.DB.Outbox().Add(s.T.Context(), []store.Event{event}))
 	claim := store.Claim{Lane: event.Lane, Token: "t", Limit: 1, MaxRunning: 1}
 	_, err := s.DB.Outbox().Turn(s.T.Context(), store.Turn{Lease: time.Minute, Claims: []store.Claim{claim}})
 	require.NoError(s.T, err)
-	id = uuid.NewString()
 	_, err = s.DB.Outbox().Turn(s.T.Context(), store.Turn{Lease: time.Minute, Settlements: []store.Settlement{{
-		EventID: event.ID, Token: "t", Dead: &store.DeadLetter{ID: id, AppID: appID, EventID: event.ID, Lane: event.Lane, Source: event.Source, Payload: event.Payload},
+		EventID: event.ID, Token: "t", Dead: &store.DeadLetter{ID: id, AppID: appID, EventID: event.ID, Lane: event.Lane, Source: event.Source, Payload: event.Payload, LastError: "what the handler said"},
 	}}})
 	require.NoError(s.T, err)
 	return id

@@ -117,7 +117,7 @@ func TestDataIsOfItsApp(t *testing.T) {
 	doc := do[wire.Document](s, "POST", "apps/mine/docs/c", `{"data":{"a":1}}`, 201)
 	file := s.store("mine", "c", "f.txt", "text/plain", "hello")
 
-	key := do[wire.APIKey](s, "POST", "api-keys", wire.APIKeyCreate{Name: "k", Scopes: []string{"app:admin"}, App: other.ID}, 201).Key
+	key := do[wire.APIKey](s, "POST", "me/keys", wire.APIKeyCreate{Name: "k", Scopes: []string{"app:admin"}, App: other.ID}, 201).Key
 	stranger := s.User("stranger", "member")
 	for _, token := range []string{key, stranger} {
 		for _, app := range []string{"mine", mine.ID, "there-is-none"} {
@@ -161,7 +161,7 @@ func TestDataNeedsCapabilities(t *testing.T) {
 	do[wire.KVEntry](s, "PUT", "apps/shop/kv/c/k", `{"value":1}`, 200)
 	tokens := map[string]string{"viewer": s.Member(app.ID, "viewer"), "editor": s.Member(app.ID, "editor")}
 	for _, scope := range []string{"script:read", "script:write", "log:read"} {
-		tokens[scope] = do[wire.APIKey](s, "POST", "api-keys", wire.APIKeyCreate{Name: scope, Scopes: []string{scope}}, 201).Key
+		tokens[scope] = do[wire.APIKey](s, "POST", "me/keys", wire.APIKeyCreate{Name: scope, Scopes: []string{scope}}, 201).Key
 	}
 	for who, want := range map[string]struct{ read, write int }{
 		"viewer": {200, 403}, "editor": {200, 200}, "script:read": {403, 403}, "script:write": {200, 200}, "log:read": {403, 403},

@@ -314,7 +314,7 @@ func TestPluginsOfOtherApps(t *testing.T) {
 	body, contentType := form(t, formPart{"file", module})
 	for _, token := range []string{
 		s.Member(other.ID, "editor"),
-		do[wire.APIKey](s, "POST", "api-keys", wire.APIKeyCreate{Name: "k", Scopes: []string{"script:read", "script:write"}, App: other.ID}, 201).Key,
+		do[wire.APIKey](s, "POST", "me/keys", wire.APIKeyCreate{Name: "k", Scopes: []string{"script:read", "script:write"}, App: other.ID}, 201).Key,
 	} {
 		ask := func(method, path, contentType, body string) answer {
 			return s.Send(s.uploadRequest(token, method, path, contentType, strings.NewReader(body)))

@@ -10,9 +10,11 @@ import (
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/api/contract"
+	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/catalog"
 	"github.com/picloud/picloud/host/events"
 	"github.com/picloud/picloud/host/files"
+	"github.com/picloud/picloud/host/identity"
 	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/routing"
 	"github.com/picloud/picloud/host/secrets"
@@ -105,6 +107,12 @@ func (a *API) refine(document *huma.OpenAPI) {
 	}
 	for _, name := range []string{"AppCreate", "AppUpdate", "APIKeyCreate"} {
 		match(field(name, "name"), "^"+noControl+"*$", "text without control characters")
+	}
+	for _, name := range []string{"UserCreate", "UserUpdate"} {
+		match(bound(field(name, "username"), 1, identity.MaxUsernameBytes), `^[^\x00-\x20\x7f-\xa0\p{Z}]+$`, "text without spaces and control characters")
+	}
+	for name, of := range map[string]string{"UserCreate": "password", "PasswordReset": "password", "InviteAccept": "password", "PasswordChange": "new_password"} {
+		bound(field(name, of), authz.MinPasswordBytes, authz.MaxPasswordBytes)
 	}
 	for _, name := range []string{"ScriptCreate", "ScriptUpdate", "Validate"} {
 		match(bound(field(name, "source"), 0, catalog.MaxSourceBytes), contract.NoNUL, "text without NUL")

@@ -86,7 +86,7 @@ func createTrigger[B any](a *API, kind store.TriggerKind) func(context.Context, 
 		AppPath
 		Body B
 	}) (*body[wire.Trigger], error) {
-		app, err := a.findApp(ctx, in.App, authz.RouteWrite)
+		app, err := a.findApp(ctx, in.App, authz.TriggerWrite)
 		if err != nil {
 			return nil, err
 		}
@@ -164,6 +164,12 @@ func (a *API) applyTrigger(ctx context.Context, t *store.Trigger, given wire.Tri
 			return err
 		}
 		t.ScriptID = script
+	}
+	if given.Adopt != nil && *given.Adopt {
+		if err := a.need(ctx, t.AppID, "trigger", authz.ScriptExecute); err != nil { // as who makes one
+			return err
+		}
+		t.RegisteredBy = caller(ctx).User.ID
 	}
 	take(&t.Name, given.Name)
 	take(&t.Concurrency, given.Concurrency)
@@ -278,7 +284,7 @@ func (a *API) scriptOf(ctx context.Context, appID, ref string) (id string, err e
 }
 
 func (a *API) listTriggers(ctx context.Context, in *AppPath) (*body[wire.Page[wire.Trigger]], error) {
-	app, err := a.findApp(ctx, in.App, authz.RouteRead)
+	app, err := a.findApp(ctx, in.App, authz.TriggerRead)
 	if err != nil {
 		return nil, err
 	}
@@ -286,22 +292,47 @@ func (a *API) listTriggers(ctx context.Context, in *AppPath) (*body[wire.Page[wi
 	if err != nil {
 		return nil, err
 	}
-	return &body[wire.Page[wire.Trigger]]{wirePage(store.Page[store.Trigger]{Items: triggers}, wireTrigger)}, nil
+	page := wirePage(store.Page[store.Trigger]{Items: triggers}, wireTrigger)
+	stopped := map[string]string{} // by who registered it
+	for i, t := range triggers {
+		reason, known := stopped[t.RegisteredBy]
+		if !known {
+			if reason, err = a.stopped(ctx, t); err != nil {
+				return nil, err
+			}
+			stopped[t.RegisteredBy] = reason
+		}
+		page.Items[i].Stopped = reason
+	}
+	return &body[wire.Page[wire.Trigger]]{page}, nil
 }
 
 func (a *API) getTrigger(ctx context.Context, in *TriggerPath) (*body[wire.Trigger], error) {
-	trigger, err := a.findTrigger(ctx, in.ID, authz.RouteRead)
+	trigger, err := a.findTrigger(ctx, in.ID, authz.TriggerRead)
 	if err != nil {
 		return nil, err
 	}
-	return &body[wire.Trigger]{wireTrigger(trigger)}, nil
+	out := wireTrigger(trigger)
+	if out.Stopped, err = a.stopped(ctx, trigger); err != nil {
+		return nil, err
+	}
+	return &body[wire.Trigger]{out}, nil
+}
+
+// stopped returns why nobody may run a trigger's script for who registered it; "" when somebody may.
+func (a *API) stopped(ctx context.Context, t store.Trigger) (string, error) {
+	_, err := a.authority.Registrant(ctx, t.RegisteredBy, t.AppID)
+	if fault.Of(err) == fault.Forbidden {
+		return err.Error(), nil
+	}
+	return "", err
 }
 
 func (a *API) updateTrigger(ctx context.Context, in *struct {
 	TriggerPath
 	Body wire.TriggerUpdate
 }) (*body[wire.Trigger], error) {
-	if _, err := a.findTrigger(ctx, in.ID, authz.RouteWrite); err != nil {
+	if _, err := a.findTrigger(ctx, in.ID, authz.TriggerWrite); err != nil {
 		return nil, err
 	}
 	trigger, err := a.catalog.ChangeTrigger(ctx, in.ID, func(t *store.Trigger) error { return a.applyTrigger(ctx, t, in.Body) })
@@ -320,7 +351,7 @@ func unknownMissing(err error, resource string) error {
 }
 
 func (a *API) deleteTrigger(ctx context.Context, in *TriggerPath) (*none, error) {
-	if _, err := a.findTrigger(ctx, in.ID, authz.RouteWrite); err != nil {
+	if _, err := a.findTrigger(ctx, in.ID, authz.TriggerWrite); err != nil {
 		return nil, err
 	}
 	return nil, a.catalog.DeleteTrigger(ctx, in.ID)
@@ -328,7 +359,7 @@ func (a *API) deleteTrigger(ctx context.Context, in *TriggerPath) (*none, error)
 
 func (a *API) pauseTrigger(pause bool) func(context.Context, *TriggerPath) (*body[wire.Trigger], error) {
 	return func(ctx context.Context, in *TriggerPath) (*body[wire.Trigger], error) {
-		if _, err := a.findTrigger(ctx, in.ID, authz.RouteWrite); err != nil {
+		if _, err := a.findTrigger(ctx, in.ID, authz.TriggerWrite); err != nil {
 			return nil, err
 		}
 		trigger, err := a.catalog.ChangeTrigger(ctx, in.ID, func(t *store.Trigger) error { t.Paused = pause; return nil })
@@ -343,7 +374,7 @@ func (a *API) fireTrigger(ctx context.Context, in *struct {
 	TriggerPath
 	Body wire.TriggerFire
 }) (*body[wire.EventMade], error) {
-	trigger, err := a.findTrigger(ctx, in.ID, authz.DataWrite)
+	trigger, err := a.findTrigger(ctx, in.ID, authz.EventManage)
 	if err != nil {
 		return nil, err
 	}

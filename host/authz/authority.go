@@ -9,7 +9,10 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
+
+	"github.com/alexedwards/argon2id"
 
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
@@ -19,6 +22,7 @@ import (
 const (
 	SessionPrefix = "pcs_"
 	KeyPrefix     = "pic_"
+	InvitePrefix  = "pcv_"
 )
 
 // touchEvery is how stale the time of last use may be: not every request writes to the database.
@@ -44,39 +48,65 @@ func throttled(wait time.Duration) error {
 
 // Authority authenticates callers and decides what they may do. It is safe for concurrent use.
 type Authority struct {
-	store      store.Store
-	sessionTTL time.Duration
-	throttle   *throttle
-	now        func() time.Time
+	store       store.Store
+	sessionTTL  time.Duration
+	sessionIdle time.Duration
+	hashing     *argon2id.Params
+	throttle    *throttle
+	now         func() time.Time
+
+	changes atomic.Int64                              // of what anybody may do, as far as this node knows
+	callers *memory[[sha256.Size]byte, *Principal]    // by the hash of their tokens
+	roles   *memory[string, map[string]store.AppRole] // of a user, by app
 }
 
-// New makes an authority over a store; a session lasts ttl.
-func New(s store.Store, ttl time.Duration) *Authority {
-	return newAt(s, ttl, time.Now)
-}
+// An Option makes an authority other than by default.
+type Option func(*Authority)
 
-func newAt(s store.Store, ttl time.Duration, now func() time.Time) *Authority {
-	return &Authority{store: s, sessionTTL: ttl, throttle: newThrottle(now), now: now}
+// SessionIdle has a session end when it was not used for so long, within its ttl.
+func SessionIdle(d time.Duration) Option { return func(a *Authority) { a.sessionIdle = d } }
+
+// Hashing has passwords hashed otherwise than the Password Storage Cheat Sheet says: cheaply, in tests.
+func Hashing(params *argon2id.Params) Option { return func(a *Authority) { a.hashing = params } }
+
+// Clock has another clock than the system's.
+func Clock(now func() time.Time) Option { return func(a *Authority) { a.now = now } }
+
+// New makes an authority over a store; a session lasts ttl at most.
+func New(s store.Store, ttl time.Duration, options ...Option) *Authority {
+	a := &Authority{store: s, sessionTTL: ttl, sessionIdle: ttl, hashing: hashing, now: time.Now}
+	for _, option := range options {
+		option(a)
+	}
+	a.throttle = newThrottle(a.now)
+	a.callers = newMemory[[sha256.Size]byte, *Principal](rememberedCallers, &a.changes, a.now)
+	a.roles = newMemory[string, map[string]store.AppRole](rememberedUsers, &a.changes, a.now)
+	if s != nil {
+		s.Revisions().Follow(a.follow)
+	}
+	return a
 }
 
 // LoginRequest is what somebody logs in with.
 type LoginRequest struct {
 	Username, Password string
-	Address            string // the client's, for throttling
+	Code               string // of the second factor, or a recovery code; "" for none
+	Address            string // what attempts are counted by: the client's, or its network's
+	Place              Place  // noted of the session
 	Device             string // from an earlier login of this user's; "" for none
 }
 
 // Login is a session that was made.
 type Login struct {
 	Token   string
-	Expires time.Time
+	Expires time.Time // at the latest
 	// Device lets who has it log in as this user while others, from the same address, are throttled
 	// for guessing. It is no credential, and good until the password changes.
 	Device string
 }
 
-// Login checks a password and makes a session. The error is [ErrCredentials], [fault.Throttled] or
-// the store's.
+// Login checks a password, and a code where the user has a second factor, and makes a session. The
+// error is [ErrCredentials], [ErrCodeNeeded], [ErrCode], [fault.Throttled] or the store's.
 func (a *Authority) Login(ctx context.Context, r LoginRequest) (Login, error) {
 	user, err := a.store.Users().GetByUsername(ctx, r.Username)
 	unknown := fault.Unknown(err)
@@ -90,28 +120,68 @@ func (a *Authority) Login(ctx context.Context, r LoginRequest) (Login, error) {
 	if wait := a.throttle.attempt(r.Username, source); wait > 0 {
 		return Login{}, throttled(wait)
 	}
-	hash := user.PasswordHash
-	if unknown {
-		hash = nobody
-	}
-	matches, err := passwordMatches(ctx, r.Password, hash)
+	matches, err := passwordMatches(ctx, r.Password, hashToCompare(user))
 	if err != nil {
 		return Login{}, err
 	}
-	if unknown || !matches {
+	if !matches || user.PasswordHash == "" || !user.Active() {
 		return Login{}, ErrCredentials
 	}
+	if err := a.checkSecondFactor(ctx, user, r.Code); err != nil {
+		return Login{}, err
+	}
 	a.throttle.succeeded(r.Username, source)
-	if user.PasswordGenerated { // not any longer one that each start renews
-		if user, err = a.store.Users().Update(ctx, user.ID, store.UserChange{PasswordGenerated: new(false)}); err != nil {
-			return Login{}, err
+	renewed, err := a.renewed(r.Password, user.PasswordHash)
+	if err != nil {
+		return Login{}, err
+	}
+	return a.open(ctx, user, renewed, r.Place)
+}
+
+// open makes a session, and keeps the password's hash if it was renewed.
+func (a *Authority) open(ctx context.Context, user store.User, renewed string, at Place) (Login, error) {
+	now := a.now()
+	at = at.bounded()
+	login := Login{Token: newSecret(SessionPrefix), Expires: now.Add(a.sessionTTL).UTC().Truncate(time.Microsecond)}
+	err := a.store.InTx(ctx, func(tx store.Store) error {
+		current, err := tx.Users().Get(ctx, user.ID)
+		if err != nil {
+			return orCredentials(err)
 		}
+		if !current.Active() || current.PasswordHash != user.PasswordHash { // since it was compared
+			return ErrCredentials
+		}
+		var change store.UserChange
+		if current.PasswordGenerated { // not any longer one that each start renews
+			change.PasswordGenerated = new(false)
+		}
+		if renewed != "" {
+			change.PasswordHash = &renewed
+		}
+		if change != (store.UserChange{}) {
+			if current, err = tx.Users().Update(ctx, user.ID, change); err != nil {
+				return err
+			}
+		}
+		login.Device = deviceOf(current)
+		_, err = tx.Sessions().Create(ctx, store.Session{
+			TokenHash: hashToken(login.Token), UserID: user.ID, ExpiresAt: now.Add(min(a.sessionIdle, a.sessionTTL)), EndsAt: login.Expires,
+			Address: at.Address, UserAgent: at.UserAgent,
+		})
+		return err
+	})
+	if err != nil {
+		return Login{}, err
 	}
-	login := Login{
-		Token: newSecret(SessionPrefix), Expires: a.now().Add(a.sessionTTL).UTC().Truncate(time.Microsecond), Device: deviceOf(user),
+	return login, nil
+}
+
+// orCredentials makes of a user who is gone a wrong name.
+func orCredentials(err error) error {
+	if fault.Of(err) == fault.NotFound {
+		return ErrCredentials
 	}
-	_, err = a.store.Sessions().Create(ctx, store.Session{TokenHash: hashToken(login.Token), UserID: user.ID, ExpiresAt: login.Expires})
-	return login, err
+	return err
 }
 
 // deviceOf is what a user's known devices show. Nobody can make it who does not have the hash of the
@@ -137,12 +207,12 @@ func (a *Authority) Logout(ctx context.Context, p *Principal) error {
 // NamesToken reports whether a text has the beginning of a credential of PiCloud in it, be what
 // follows one or not.
 func NamesToken(s string) bool {
-	return strings.Contains(s, SessionPrefix) || strings.Contains(s, KeyPrefix)
+	return strings.Contains(s, SessionPrefix) || strings.Contains(s, KeyPrefix) || strings.Contains(s, InvitePrefix)
 }
 
 // HoldsToken reports whether a text has a credential of PiCloud in it, wherever and however quoted.
 func HoldsToken(s string) bool {
-	for _, prefix := range [...]string{SessionPrefix, KeyPrefix} {
+	for _, prefix := range [...]string{SessionPrefix, KeyPrefix, InvitePrefix} {
 		for rest := s; ; {
 			i := strings.Index(rest, prefix)
 			if i < 0 {
@@ -165,8 +235,23 @@ func isBase64URL(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'
 }
 
-// Authenticate finds the caller that a token belongs to. The error is [ErrToken] or the store's.
+// Authenticate finds the caller that a token belongs to. The error is [ErrToken] or the store's. A token
+// that does not count any more, as after a revocation, is refused at once on the node that was told, and
+// within a second on every other.
 func (a *Authority) Authenticate(ctx context.Context, token string) (*Principal, error) {
+	read := func() (*Principal, error) { return a.authenticate(ctx, token) }
+	if !strings.HasPrefix(token, SessionPrefix) && !strings.HasPrefix(token, KeyPrefix) {
+		return read()
+	}
+	p, err := a.callers.get(sha256.Sum256([]byte(token)), read)
+	if err == nil && !p.Expires.IsZero() && !a.now().Before(p.Expires) {
+		return nil, ErrToken
+	}
+	return p, err
+}
+
+// authenticate is Authenticate by what the store has.
+func (a *Authority) authenticate(ctx context.Context, token string) (*Principal, error) {
 	var p Principal
 	now, hash := a.now(), hashToken(token)
 	var err error
@@ -176,12 +261,10 @@ func (a *Authority) Authenticate(ctx context.Context, token string) (*Principal,
 		if session, err = a.store.Sessions().Get(ctx, hash, now); err != nil {
 			return nil, orToken(err)
 		}
-		if now.Sub(session.LastUsedAt) > touchEvery {
-			if err := a.store.Sessions().Touch(ctx, hash, now); err != nil {
-				return nil, err
-			}
+		if err := a.used(ctx, session, now); err != nil {
+			return nil, err
 		}
-		p.tokenHash, p.Expires = hash, session.ExpiresAt
+		p.tokenHash, p.SessionID, p.Expires = hash, session.ID, session.ExpiresAt
 		p.User, err = a.store.Users().Get(ctx, session.UserID)
 	case strings.HasPrefix(token, KeyPrefix):
 		var key store.APIKey
@@ -203,6 +286,9 @@ func (a *Authority) Authenticate(ctx context.Context, token string) (*Principal,
 	if err != nil {
 		return nil, orToken(err)
 	}
+	if !p.User.Active() {
+		return nil, ErrToken
+	}
 	return &p, nil
 }
 
@@ -211,20 +297,6 @@ func orToken(err error) error {
 		return ErrToken
 	}
 	return err
-}
-
-// CreateKey makes an API key for a user. The key itself is answered here and never again.
-func (a *Authority) CreateKey(ctx context.Context, userID, name string, scopes []Scope, appID string, expires time.Time) (key string, row store.APIKey, err error) {
-	key = newSecret(KeyPrefix)
-	row = store.APIKey{UserID: userID, Name: name, KeyHash: hashToken(key), Prefix: key[:len(KeyPrefix)+6], AppID: appID, ExpiresAt: expires}
-	for _, scope := range scopes {
-		if _, ok := ofScope[scope]; !ok {
-			return "", store.APIKey{}, fault.Refuse("scopes", "unknown scope %q", scope)
-		}
-		row.Scopes = append(row.Scopes, string(scope))
-	}
-	row, err = a.store.APIKeys().Create(ctx, row)
-	return key, row, err
 }
 
 // secretChars is how many characters of base64 the 256 bits of a credential are.

@@ -3,6 +3,7 @@ package authz
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +20,7 @@ import (
 // house is an authority over a real store, with a clock of its own and a user of each kind.
 type house struct {
 	*Authority
-	t     *testing.T
+	t     testing.TB
 	now   time.Time
 	users map[string]store.User
 	app   store.App // ann is its app_admin, ed an editor, vi a viewer
@@ -35,14 +36,14 @@ func init() {
 	hashing = &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 }
 
-func newHouse(t *testing.T) *house {
+func newHouse(t testing.TB) *house {
 	t.Helper()
 	ctx := context.Background()
 	db, err := sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(t.TempDir(), sqlite.FileName)})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	h := &house{t: t, now: time.Now(), users: map[string]store.User{}}
-	h.Authority = newAt(db, time.Hour, func() time.Time { return h.now })
+	h.Authority = New(db, time.Hour, Clock(func() time.Time { return h.now }))
 	hash, err := HashPassword(password)
 	require.NoError(t, err)
 	for name, role := range map[string]store.InstanceRole{
@@ -76,8 +77,10 @@ func TestRoles(t *testing.T) {
 		holders    string // in the app; owner and admin hold all of these everywhere
 	}{
 		{AppRead, "ann ed vi"}, {ScriptRead, "ann ed vi"}, {RouteRead, "ann ed vi"}, {LogRead, "ann ed vi"}, {DataRead, "ann ed vi"},
-		{ScriptWrite, "ann ed"}, {ScriptDelete, "ann ed"}, {ScriptExecute, "ann ed"}, {RouteWrite, "ann ed"}, {DataWrite, "ann ed"}, {SecretRead, "ann ed"},
-		{SecretWrite, "ann"}, {AppUpdate, "ann"}, {AppDelete, "ann"}, {MembersManage, "ann"}, {DomainsManage, "ann"}, {AuditRead, "ann"},
+		{MembersRead, "ann ed vi"}, {TriggerRead, "ann ed vi"}, {TriggerWrite, "ann ed"}, {EventManage, "ann ed"}, {SecretRead, "ann ed"},
+		{SecretWrite, "ann"}, {AuditRead, "ann"}, {QuotaManage, ""},
+		{ScriptWrite, "ann ed"}, {ScriptDelete, "ann ed"}, {ScriptExecute, "ann ed"}, {RouteWrite, "ann ed"}, {DataWrite, "ann ed"},
+		{AppUpdate, "ann"}, {AppDelete, "ann"}, {MembersManage, "ann"}, {DomainsManage, "ann"},
 	} {
 		for name, user := range h.users {
 			p := &Principal{User: user}
@@ -90,7 +93,7 @@ func TestRoles(t *testing.T) {
 		capability Capability
 		holders    string
 	}{
-		{AppCreate, "owner admin"}, {UsersManage, "owner admin"}, {OwnersManage, "owner"}, {SecretRotate, "owner admin"}, {AuditReadAll, "owner admin"}, {KeysManage, "owner admin ann ed vi stranger"}, {AppRead, "owner admin"},
+		{AppCreate, "owner admin"}, {UsersManage, "owner admin"}, {OwnersManage, "owner"}, {SecretRotate, "owner admin"}, {AuditRead, "owner admin"}, {KeysManage, "owner admin ann ed vi stranger"}, {AppRead, "owner admin"}, {AuditRead, "owner admin"},
 	} {
 		for name, user := range h.users {
 			assert.Equal(t, strings.Contains(" "+c.holders+" ", " "+name+" "), (&Principal{User: user}).May(c.capability), "%s %s", name, c.capability)
@@ -98,6 +101,14 @@ func TestRoles(t *testing.T) {
 	}
 	assert.False(t, h.mayIn(nil, h.app, AppRead), "nobody may nothing")
 	assert.False(t, (*Principal)(nil).May(KeysManage))
+}
+
+// Every capability in an app is in the list of those, and somebody holds it.
+func TestInApp(t *testing.T) {
+	assert.ElementsMatch(t, slices.Concat(appAdmin, capabilitySet{QuotaManage}), InApp)
+	for _, c := range []Capability{AppCreate, UsersManage, OwnersManage, KeysManage} {
+		assert.NotContains(t, InApp, c)
+	}
 }
 
 func TestKeysNarrowRoles(t *testing.T) {
@@ -110,12 +121,12 @@ func TestKeysNarrowRoles(t *testing.T) {
 		may        []Capability // of all capabilities in the app
 	}{
 		{"no scope", "owner", nil, false, nil},
-		{"script:read", "owner", []Scope{ScopeScriptRead}, false, []Capability{AppRead, ScriptRead, RouteRead}},
-		{"script:write", "ed", []Scope{ScopeScriptWrite}, false, []Capability{AppRead, ScriptRead, ScriptWrite, ScriptDelete, ScriptExecute, RouteRead, DataRead, DataWrite}},
-		{"script:write of a viewer", "vi", []Scope{ScopeScriptWrite}, false, []Capability{AppRead, ScriptRead, RouteRead, DataRead}},
+		{"script:read", "owner", []Scope{ScopeScriptRead}, false, []Capability{AppRead, ScriptRead, RouteRead, TriggerRead}},
+		{"script:write", "ed", []Scope{ScopeScriptWrite}, false, []Capability{AppRead, ScriptRead, ScriptWrite, ScriptDelete, ScriptExecute, RouteRead, TriggerRead, TriggerWrite, EventManage, DataRead, DataWrite}},
+		{"script:write of a viewer", "vi", []Scope{ScopeScriptWrite}, false, []Capability{AppRead, ScriptRead, RouteRead, TriggerRead, DataRead}},
 		{"route:write and log:read, bound", "ed", []Scope{ScopeRouteWrite, ScopeLogRead}, true, []Capability{AppRead, RouteRead, RouteWrite, LogRead}},
 		{"app:admin of an editor", "ed", []Scope{ScopeAppAdmin}, true, editor},
-		{"instance:admin", "admin", []Scope{ScopeInstanceAdmin}, false, []Capability{AppRead}},
+		{"instance:admin", "admin", []Scope{ScopeInstanceAdmin}, false, []Capability{AppRead, AuditRead}},
 		{"domain:manage", "ann", []Scope{ScopeDomainManage}, false, []Capability{AppRead, RouteRead, DomainsManage}},
 		{"of a stranger", "stranger", Scopes, false, nil},
 	} {
@@ -129,7 +140,7 @@ func TestKeysNarrowRoles(t *testing.T) {
 			assert.True(t, strings.HasPrefix(key, row.Prefix) && len(row.Prefix) < 12)
 			p, err := h.Authenticate(ctx, key)
 			require.NoError(t, err)
-			for _, capability := range appAdmin {
+			for _, capability := range InApp {
 				assert.Equal(t, capabilitySet(c.may).has(capability), h.mayIn(p, h.app, capability), capability)
 				if c.bound {
 					assert.False(t, h.mayIn(p, h.other, capability), "in another app")
@@ -306,7 +317,7 @@ func TestKnownDevice(t *testing.T) {
 func TestHoldsToken(t *testing.T) {
 	session, key := newSecret(SessionPrefix), newSecret(KeyPrefix)
 	for _, text := range []string{
-		session, key, "Bearer " + session, "bearer\t" + key, `"` + key + `"`, "a=" + session + "; b=2", "x" + key, session + "more",
+		session, key, newSecret(InvitePrefix), "Bearer " + session, "bearer\t" + key, `"` + key + `"`, "a=" + session + "; b=2", "x" + key, session + "more",
 		"pcs_short " + key, "pic_" + session,
 	} {
 		assert.True(t, HoldsToken(text), "%q", text)

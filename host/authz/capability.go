@@ -29,23 +29,36 @@ const (
 	ScriptExecute Capability = "script.execute" // the execute endpoint and test runs
 	RouteRead     Capability = "route.read"
 	RouteWrite    Capability = "route.write"
-	LogRead       Capability = "log.read" // executions, log lines, full error texts
-	DataRead      Capability = "data.read"
+	LogRead       Capability = "log.read"  // executions, log lines, full error texts
+	DataRead      Capability = "data.read" // events with what they carry too
 	DataWrite     Capability = "data.write"
-	SecretRead    Capability = "secret.read" // which secrets there are; nobody sees a value
+	MembersRead   Capability = "members.read"
+	TriggerRead   Capability = "trigger.read"
+	TriggerWrite  Capability = "trigger.write"
+	EventManage   Capability = "event.manage" // have events wait, be delivered again, or go
+	SecretRead    Capability = "secret.read"  // names, never values
 	SecretWrite   Capability = "secret.write"
-	AuditRead     Capability = "audit.read" // what was changed, and by whom
+	AuditRead     Capability = "audit.read"   // on the instance: of all apps
+	QuotaManage   Capability = "quota.manage" // what an app may have, which is not the app's to decide
 )
 
 // Capabilities on the instance.
 const (
 	AppCreate    Capability = "app.create"
 	UsersManage  Capability = "users.manage"
-	OwnersManage Capability = "owners.manage"  // make and unmake owners
-	KeysManage   Capability = "keys.manage"    // one's own API keys
-	SecretRotate Capability = "secret.rotate"  // seal all secrets anew
-	AuditReadAll Capability = "audit.read_all" // of all apps, and of what belongs to none
+	OwnersManage Capability = "owners.manage" // make and unmake owners
+	KeysManage   Capability = "keys.manage"   // one's own API keys
+	SecretRotate Capability = "secret.rotate" // seal all secrets anew
+
+	AccountManage     Capability = "account.manage"     // one's own password, second factor and sessions
+	CredentialsManage Capability = "credentials.manage" // set others' passwords, and take away their second factors
 )
+
+// InApp lists the capabilities in an app.
+var InApp = []Capability{
+	AppRead, AppUpdate, AppDelete, MembersRead, MembersManage, DomainsManage, ScriptRead, ScriptWrite, ScriptDelete, ScriptExecute,
+	RouteRead, RouteWrite, TriggerRead, TriggerWrite, EventManage, LogRead, DataRead, DataWrite, SecretRead, SecretWrite, AuditRead, QuotaManage,
+}
 
 // Scope is a bundle of capabilities that an API key may carry.
 type Scope string
@@ -67,17 +80,18 @@ var Scopes = []Scope{
 	ScopeDomainManage, ScopeAppAdmin, ScopeInstanceAdmin,
 }
 
+// A capabilitySet is what a role or a scope holds.
 type capabilitySet []Capability
 
 func (s capabilitySet) has(c Capability) bool { return slices.Contains(s, c) }
 
 var (
-	viewer   = capabilitySet{AppRead, ScriptRead, RouteRead, LogRead, DataRead}
-	editor   = slices.Concat(viewer, capabilitySet{ScriptWrite, ScriptDelete, ScriptExecute, RouteWrite, DataWrite, SecretRead})
+	viewer   = capabilitySet{AppRead, MembersRead, ScriptRead, RouteRead, TriggerRead, LogRead, DataRead}
+	editor   = slices.Concat(viewer, capabilitySet{ScriptWrite, ScriptDelete, ScriptExecute, RouteWrite, TriggerWrite, EventManage, DataWrite, SecretRead})
 	appAdmin = slices.Concat(editor, capabilitySet{AppUpdate, AppDelete, MembersManage, DomainsManage, SecretWrite, AuditRead})
 
-	member = capabilitySet{KeysManage}
-	admin  = slices.Concat(member, appAdmin, capabilitySet{AppCreate, UsersManage, SecretRotate, AuditReadAll}) // in every app
+	member = capabilitySet{KeysManage, AccountManage}
+	admin  = slices.Concat(member, appAdmin, capabilitySet{QuotaManage, AppCreate, UsersManage, CredentialsManage, SecretRotate}) // in every app
 	owner  = slices.Concat(admin, capabilitySet{OwnersManage})
 )
 
@@ -89,13 +103,16 @@ var ofInstanceRole = map[store.InstanceRole]capabilitySet{
 	store.RoleMember: member, store.RoleAdmin: admin, store.RoleOwner: owner,
 }
 
-// No scope holds KeysManage: a leaked key must not be able to make others.
+// No scope holds KeysManage, AccountManage or CredentialsManage: a leaked key must not be able to make
+// others, nor to become a login.
 var ofScope = map[Scope]capabilitySet{
-	ScopeScriptRead:    {AppRead, ScriptRead, RouteRead},
-	ScopeScriptWrite:   {AppRead, ScriptRead, RouteRead, ScriptWrite, ScriptDelete, ScriptExecute, DataRead, DataWrite}, // see execution.go
+	ScopeScriptRead: {AppRead, ScriptRead, RouteRead, TriggerRead},
+	ScopeScriptWrite: { // with the data: see execution.go
+		AppRead, ScriptRead, ScriptWrite, ScriptDelete, ScriptExecute, RouteRead, TriggerRead, TriggerWrite, EventManage, DataRead, DataWrite,
+	},
 	ScopeRouteWrite:    {AppRead, RouteRead, RouteWrite},
 	ScopeLogRead:       {AppRead, LogRead},
 	ScopeDomainManage:  {AppRead, RouteRead, DomainsManage},
-	ScopeAppAdmin:      appAdmin,
-	ScopeInstanceAdmin: {AppRead, AppCreate, UsersManage, OwnersManage, SecretRotate, AuditReadAll},
+	ScopeAppAdmin:      slices.Concat(appAdmin, capabilitySet{QuotaManage}),
+	ScopeInstanceAdmin: {AppRead, AppCreate, UsersManage, OwnersManage, SecretRotate, AuditRead},
 }

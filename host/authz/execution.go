@@ -100,6 +100,9 @@ func (a *Authority) Registrant(ctx context.Context, userID, appID string) ([]abi
 	if err != nil {
 		return nil, err
 	}
+	if !user.Active() {
+		return nil, fault.New(fault.Forbidden, "whoever registered the trigger is deactivated")
+	}
 	p := &Principal{User: user}
 	may, err := a.MayIn(ctx, p, appID, ScriptExecute)
 	if err != nil {

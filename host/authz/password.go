@@ -27,6 +27,15 @@ var hashers = make(chan struct{}, 2)
 // to refuse as a wrong password.
 const nobody = "$argon2id$v=19$m=19456,t=2,p=1$c29tZSBzYWx0IG9mIG5vYm9keQ$3bGgFSWrGo4XrNfTY9JJpSrGC6mWhI/ol9CbVv3qxwk"
 
+// hashToCompare returns the hash to compare a password with: that of nobody for a user who does not exist
+// or has no password, whom no password fits.
+func hashToCompare(user store.User) string {
+	if user.PasswordHash == "" {
+		return nobody
+	}
+	return user.PasswordHash
+}
+
 // CheckPassword returns what is wrong with a password that someone wants to set.
 func CheckPassword(password string) error {
 	switch {
@@ -39,14 +48,31 @@ func CheckPassword(password string) error {
 }
 
 // HashPassword makes the hash to store.
-func HashPassword(password string) (string, error) {
+func HashPassword(password string) (string, error) { return hash(password, hashing) }
+
+// HashPassword makes the hash to store of a password that [CheckPassword] has nothing against.
+func (a *Authority) HashPassword(password string) (string, error) { return hash(password, a.hashing) }
+
+func hash(password string, params *argon2id.Params) (string, error) {
 	hashers <- struct{}{}
 	defer func() { <-hashers }()
-	return argon2id.CreateHash(password, hashing)
+	return argon2id.CreateHash(password, params)
+}
+
+// renewed returns the hash of a password made as they are made now, "" if the one that there is was.
+func (a *Authority) renewed(password, current string) (string, error) {
+	params, _, _, err := argon2id.DecodeHash(current)
+	if err != nil {
+		return "", err
+	}
+	if now := *a.hashing; *params == now {
+		return "", nil
+	}
+	return a.HashPassword(password)
 }
 
 // SetPassword gives a user a new password and ends the user's sessions, all of which began with
-// another one. API keys stay. The error is that of [CheckPassword], or the store's.
+// another one. API keys stay; an invite to set the password is taken back. The error is that of [CheckPassword], or the store's.
 func SetPassword(ctx context.Context, db store.Store, userID, password string) error {
 	if err := CheckPassword(password); err != nil {
 		return err
@@ -57,6 +83,9 @@ func SetPassword(ctx context.Context, db store.Store, userID, password string) e
 	}
 	return db.InTx(ctx, func(tx store.Store) error {
 		if _, err := tx.Users().Update(ctx, userID, store.UserChange{PasswordHash: &hash}); err != nil {
+			return err
+		}
+		if err := tx.Invites().DeleteOf(ctx, userID); err != nil {
 			return err
 		}
 		_, err := tx.Sessions().DeleteOf(ctx, userID)

@@ -2,19 +2,38 @@ package authz
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
-// Principal is an authenticated caller.
+// Principal is an authenticated caller. It is shared by requests and must not be changed.
 type Principal struct {
-	User    store.User
-	Key     *store.APIKey // nil for a session
-	Expires time.Time     // of the session or key; zero: never
+	User      store.User
+	Key       *store.APIKey // nil for a session
+	SessionID string        // "" for a key
+	Expires   time.Time     // of the session, unless it is used until then, or of the key; zero: never
 
 	tokenHash string // of the session
+}
+
+// A realm is where something is to be done: an app, or the instance.
+type realm struct {
+	appID string        // "" for the instance
+	role  store.AppRole // the caller's in the app; "" for none
+}
+
+// can is the one decision: role ∩ scopes ∩ binding. Who may do what by it is listed, for every
+// operation of the API, in host/api/testdata/matrix.txt.
+func can(p *Principal, in realm, c Capability) bool {
+	return p != nil && p.bound(in) && p.scoped(c) && (ofInstanceRole[p.User.Role].has(c) || ofAppRole[in.role].has(c))
+}
+
+// bound reports whether the credential is good in a realm: a key of one app is good nowhere else.
+func (p *Principal) bound(in realm) bool {
+	return p.Key == nil || p.Key.AppID == "" || p.Key.AppID == in.appID
 }
 
 // scoped reports whether the credential itself permits a capability.
@@ -32,26 +51,72 @@ func (p *Principal) scoped(c Capability) bool {
 
 // May reports whether the caller holds a capability on the instance. A key bound to an app holds
 // none.
-func (p *Principal) May(c Capability) bool {
-	return p != nil && (p.Key == nil || p.Key.AppID == "") && p.scoped(c) && ofInstanceRole[p.User.Role].has(c)
-}
+func (p *Principal) May(c Capability) bool { return can(p, realm{}, c) }
 
 // SeesAllApps reports whether the caller may read every app, as admins do.
 func (p *Principal) SeesAllApps() bool { return p.May(AppRead) }
 
 // MayIn reports whether the caller holds a capability in an app. The error is the store's.
 func (a *Authority) MayIn(ctx context.Context, p *Principal, appID string, c Capability) (bool, error) {
-	if p == nil || !p.scoped(c) || p.Key != nil && p.Key.AppID != "" && p.Key.AppID != appID {
-		return false, nil
+	in := realm{appID: appID}
+	if p == nil || can(p, in, c) {
+		return p != nil, nil
 	}
-	if ofInstanceRole[p.User.Role].has(c) {
-		return true, nil
+	var err error
+	in.role, err = a.roleIn(ctx, p, appID)
+	return err == nil && can(p, in, c), err
+}
+
+// roleIn returns the caller's role in an app, "" for none. The error is the store's.
+func (a *Authority) roleIn(ctx context.Context, p *Principal, appID string) (store.AppRole, error) {
+	roles, err := a.roles.get(p.User.ID, func() (map[string]store.AppRole, error) {
+		return a.store.Apps().RolesOf(ctx, p.User.ID)
+	})
+	return roles[appID], err
+}
+
+// Rights are what a caller has in an app.
+type Rights struct {
+	// Role is the store.InstanceRole of who has one in every app, and otherwise the store.AppRole; ""
+	// for none.
+	Role         string
+	Capabilities []Capability // in the order of [InApp]
+}
+
+// RightsIn returns what the caller has in an app. The error is the store's.
+func (a *Authority) RightsIn(ctx context.Context, p *Principal, appID string) (Rights, error) {
+	role, err := a.roleIn(ctx, p, appID)
+	if err != nil {
+		return Rights{}, err
 	}
-	role, err := a.store.Apps().Member(ctx, appID, p.User.ID)
-	if fault.Of(err) == fault.NotFound {
-		return false, nil
+	rights := Rights{Role: string(role)}
+	if ofInstanceRole[p.User.Role].has(AppRead) {
+		rights.Role = string(p.User.Role)
 	}
-	return ofAppRole[role].has(c), err
+	for _, c := range InApp {
+		if can(p, realm{appID, role}, c) {
+			rights.Capabilities = append(rights.Capabilities, c)
+		}
+	}
+	return rights, nil
+}
+
+// Hold reports whether a capability is among the rights.
+func (r Rights) Hold(c Capability) bool { return slices.Contains(r.Capabilities, c) }
+
+// CheckGrant refuses to give a role in the app, or to take it away, to whoever may not manage members or
+// lacks a capability of the role, by [Denied]. A role that does not exist is [fault.Invalid].
+func (r Rights) CheckGrant(role store.AppRole) error {
+	gives, known := ofAppRole[role]
+	if !known {
+		return fault.Refuse("role", "must be app_admin, editor or viewer, got %.40q", string(role))
+	}
+	for _, c := range append(capabilitySet{MembersManage}, gives...) {
+		if !r.Hold(c) {
+			return Denied(c)
+		}
+	}
+	return nil
 }
 
 // Denied refuses what needs a capability that the caller lacks.

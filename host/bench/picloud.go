@@ -42,7 +42,7 @@ func deploy(ctx context.Context, server *process.Process, app, name, source, pat
 	if err != nil {
 		return err
 	}
-	if _, err := c.Login(ctx, "admin", process.AdminPassword, ""); err != nil {
+	if _, err := c.Login(ctx, wire.Login{Username: "admin", Password: process.AdminPassword}); err != nil {
 		return err
 	}
 	script, err := c.CreateScript(ctx, app, wire.ScriptCreate{Name: name, Source: source})

@@ -37,6 +37,8 @@ type Config struct {
 	// SecretsChanged is called after secrets of an app have changed, or are gone: with "" after all that
 	// there are; nil: nothing is.
 	SecretsChanged func(appID string)
+	// RightsChanged is called when another node may have changed what users may do; nil: nothing is.
+	RightsChanged func()
 }
 
 // Catalog decides about apps, scripts and routes. It is safe for concurrent use.
@@ -54,6 +56,7 @@ type Catalog struct {
 	triggersChanged func()
 	topicChanged    func(appID, topic string)
 	secretsChanged  func(appID string)
+	rightsChanged   func()
 	stale           map[string]bool // apps whose triggers have to be read again
 	staleAll        bool            // those of all apps
 }
@@ -63,7 +66,7 @@ func New(ctx context.Context, config Config) (*Catalog, error) {
 	c := &Catalog{
 		store: config.Store, executions: config.Executions, log: config.Logger, routes: routing.NewTable(nil),
 		registry: config.Registry, triggers: config.Triggers, triggersChanged: config.TriggersChanged, stale: map[string]bool{},
-		topicChanged: config.TopicChanged, secretsChanged: config.SecretsChanged,
+		topicChanged: config.TopicChanged, secretsChanged: config.SecretsChanged, rightsChanged: config.RightsChanged,
 	}
 	if c.registry == nil {
 		c.registry = events.NewRegistry(nil)
@@ -79,6 +82,9 @@ func New(ctx context.Context, config Config) (*Catalog, error) {
 	}
 	if c.secretsChanged == nil {
 		c.secretsChanged = func(string) {}
+	}
+	if c.rightsChanged == nil {
+		c.rightsChanged = func() {}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -142,6 +148,7 @@ func (c *Catalog) follow(ctx context.Context, s store.Store, revision store.Revi
 			c.executions.Changed(revision.ID)
 			c.topicChanged(revision.ID, "")
 			c.secretsChanged(revision.ID)
+			c.rightsChanged() // of keys that were bound to it
 			return nil
 		}
 		if err != nil {
@@ -163,6 +170,8 @@ func (c *Catalog) follow(ctx context.Context, s store.Store, revision store.Revi
 		return err
 	case store.ResourceTrigger:
 		c.stale[revision.AppID] = true
+	case store.ResourceUser:
+		c.rightsChanged()
 	case store.ResourceTopic:
 		c.topicChanged(revision.AppID, revision.ID)
 	case store.ResourceSecret:
@@ -195,6 +204,7 @@ func (c *Catalog) reload(ctx context.Context, s store.Store) error {
 	c.executions.ChangedAll()
 	c.topicChanged("", "")
 	c.secretsChanged("")
+	c.rightsChanged()
 	c.staleAll = true
 	c.generation = generation
 	return nil

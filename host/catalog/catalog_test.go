@@ -47,9 +47,10 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// A node is one server's catalog, with what runs its scripts.
+// A node is one server's catalog, with what runs its scripts and knows its callers.
 type node struct {
 	*Catalog
+	authority  *authz.Authority
 	store      store.Store
 	executions *executions.Service
 }
@@ -71,9 +72,10 @@ func newNode(t *testing.T, db store.Store) node {
 		require.NoError(t, runs.Stop(context.Background()))
 		require.NoError(t, db.Close())
 	})
-	c, err := New(t.Context(), Config{Store: db, Executions: runs, Logger: slog.New(slog.DiscardHandler)})
+	authority := authz.New(db, time.Hour)
+	c, err := New(t.Context(), Config{Store: db, Executions: runs, Logger: slog.New(slog.DiscardHandler), RightsChanged: authority.Changed})
 	require.NoError(t, err)
-	return node{c, db, runs}
+	return node{c, authority, db, runs}
 }
 
 func onSQLite(t *testing.T) node {
@@ -193,6 +195,80 @@ func TestOtherNodesFollow(t *testing.T) {
 			10*time.Second, time.Millisecond, "on the other node: %s", step.name)
 	}
 }
+
+// TestOtherNodesForgetRights: what a user may do no longer by one node, the other refuses as soon as it
+// hears of it.
+func TestOtherNodesForgetRights(t *testing.T) {
+	nodes := onPostgres(t, 2)
+	here, there := nodes[0], nodes[1]
+	heard := make(chan struct{}, 100)
+	there.rightsChanged = func() { there.authority.Changed(); heard <- struct{}{} }
+	watcher := there.Watcher()
+	watcher.Start()
+	defer func() { require.NoError(t, watcher.Stop(context.Background())) }()
+
+	app := here.app(t, "app")
+	user, err := here.store.Users().Create(t.Context(), store.User{Username: "user", Role: store.RoleMember})
+	require.NoError(t, err)
+	key := func(appID string) (string, store.APIKey) {
+		key, row, err := here.authority.CreateKey(t.Context(), user.ID, "k", authz.Scopes, appID, time.Time{})
+		require.NoError(t, err)
+		return key, row
+	}
+	free, row := key("")
+	bound, _ := key(app.ID)
+	knows := func(n node, token string) func() bool {
+		return func() bool { _, err := n.authority.Authenticate(t.Context(), token); return err == nil }
+	}
+	may := func(n node, c authz.Capability) func() bool {
+		return func() bool {
+			may, err := n.authority.MayIn(t.Context(), &authz.Principal{User: user}, app.ID, c)
+			require.NoError(t, err)
+			return may
+		}
+	}
+	is := func(n node, role store.InstanceRole) func() bool {
+		return func() bool {
+			p, err := n.authority.Authenticate(t.Context(), bound)
+			return err == nil && p.User.Role == role
+		}
+	}
+	setMember := func(role store.AppRole) func() error {
+		return func() error { return here.store.Apps().SetMember(t.Context(), app.ID, user.ID, role) }
+	}
+	for _, step := range []struct {
+		name        string
+		do          func() error
+		here, there func() bool // which is so then
+	}{
+		{"a member is made", setMember(store.RoleEditor), may(here, authz.ScriptWrite), may(there, authz.ScriptWrite)},
+		{"the role is less", setMember(store.RoleViewer), not(may(here, authz.ScriptWrite)), not(may(there, authz.ScriptWrite))},
+		{"the member is removed", func() error { return here.store.Apps().RemoveMember(t.Context(), app.ID, user.ID) },
+			not(may(here, authz.AppRead)), not(may(there, authz.AppRead))},
+		{"the key is revoked", func() error { return here.store.APIKeys().Delete(t.Context(), row.ID) }, not(knows(here, free)), not(knows(there, free))},
+		{"the user's role changes", func() error {
+			_, err := here.store.Users().Update(t.Context(), user.ID, store.UserChange{Role: new(store.RoleAdmin)})
+			return err
+		}, is(here, store.RoleAdmin), is(there, store.RoleAdmin)},
+		{"the app of a key is deleted", func() error { return here.DeleteApp(t.Context(), app.ID) }, not(knows(here, bound)), not(knows(there, bound))},
+	} {
+		require.False(t, step.here(), "before %s", step.name)
+		require.False(t, step.there(), "before %s", step.name) // which it remembers now
+		for len(heard) > 0 {
+			<-heard
+		}
+		require.NoError(t, step.do(), step.name)
+		require.True(t, step.here(), "on the node itself: %s", step.name)
+		select {
+		case <-heard:
+		case <-time.After(time.Minute):
+			t.Fatal("the other node has not heard of it: " + step.name)
+		}
+		require.Eventually(t, step.there, 10*time.Second, time.Millisecond, "on the other node: %s", step.name)
+	}
+}
+
+func not(is func() bool) func() bool { return func() bool { return !is() } }
 
 // TestNodesDecideTogether: of two nodes that make routes in each other's way at the same time, one is refused.
 func TestNodesDecideTogether(t *testing.T) {

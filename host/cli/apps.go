@@ -23,6 +23,7 @@ type AppsCmd struct {
 var appColumns = []column[wire.App]{
 	{"SLUG", func(a wire.App) string { return a.Slug }},
 	{"NAME", func(a wire.App) string { return a.Name }},
+	{"YOU ARE", func(a wire.App) string { return a.MyRole }},
 	{"CREATED", func(a wire.App) string { return localTime(a.CreatedAt) }},
 	{"ID", func(a wire.App) string { return a.ID }},
 }

@@ -9,6 +9,10 @@ type Commands struct {
 	Login       LoginCmd       `cmd:"" help:"Log in to a server and remember the session."`
 	Logout      LogoutCmd      `cmd:"" help:"End the session and forget it."`
 	Context     ContextCmd     `cmd:"" help:"List the servers that you are logged in to, and choose one."`
+	Password    PasswordCmd    `cmd:"" help:"Change your password, or set it by an invite."`
+	TOTP        TOTPCmd        `cmd:"" name:"totp" help:"Have logins need a code of an authenticator, beside the password."`
+	Sessions    SessionsCmd    `cmd:"" help:"List and end your sessions."`
+	Users       UsersCmd       `cmd:"" help:"List, create, invite, change, deactivate and delete users."`
 	Apps        AppsCmd        `cmd:"" help:"List, create, show and delete apps."`
 	Scripts     ScriptsCmd     `cmd:"" help:"List, show, validate and delete scripts."`
 	Deploy      DeployCmd      `cmd:"" help:"Create or update a script from a file, or an app from a folder with a picloud.yaml."`
@@ -23,6 +27,8 @@ type Commands struct {
 	Audit       AuditCmd       `cmd:"" help:"List, export and watch what was changed, and by whom."`
 	Topics      TopicsCmd      `cmd:"" help:"List, set and delete the topics that can be subscribed to from outside."`
 	Secrets     SecretsCmd     `cmd:"" help:"List, set and delete an app's secrets, and seal all secrets anew."`
+	Members     MembersCmd     `cmd:"" help:"List, set and remove who works on an app."`
+	Keys        KeysCmd        `cmd:"" help:"List, create, rotate and revoke API keys."`
 	KV          KVCmd          `cmd:"" name:"kv" help:"Browse, change, export and import an app's keys and values."`
 	Docs        DocsCmd        `cmd:"" help:"Browse, change, export and import an app's documents."`
 	Files       FilesCmd       `cmd:"" help:"Browse, upload, download, export and import an app's files."`

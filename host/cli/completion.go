@@ -218,8 +218,16 @@ func (t *typed) names(ctx context.Context, c *client.Client, app, what string) [
 	switch what {
 	case "apps":
 		return collect(c.Apps(ctx), func(a wire.App) suggestion { return suggestion{a.Slug, a.Name} })
+	case "users":
+		return collect(c.Users(ctx), func(u wire.User) suggestion { return suggestion{u.Username, u.Role} })
+	case "sessions":
+		return collect(c.Sessions(ctx), func(s wire.Session) suggestion { return suggestion{s.ID, s.Address + " " + excerpt(s.UserAgent)} })
 	case "scripts":
 		return collect(c.Scripts(ctx, app), func(s wire.Script) suggestion { return suggestion{s.Name, string(s.Kind)} })
+	case "members":
+		return collect(c.Members(ctx, app), func(m wire.Member) suggestion { return suggestion{m.Username, m.Role} })
+	case "keys":
+		return collect(c.Keys(ctx), func(k wire.APIKey) suggestion { return suggestion{k.ID, k.Name + " " + k.Prefix} })
 	case "triggers":
 		return collect(c.Triggers(ctx, app), func(t wire.Trigger) suggestion {
 			return suggestion{t.Name, kindWord(t.Kind) + " " + describeTrigger(t)}

@@ -17,6 +17,30 @@ var examples = map[string][]string{
 	"context list": {"picloud context list"},
 	"context use":  {"picloud context use staging"},
 
+	"password change": {"picloud password change"},
+	"password accept": {"picloud password accept 'https://cloud.example.com/api/v1/admin/auth/invite#pcv_...'"},
+
+	"totp show":           {"picloud totp show"},
+	"totp begin":          {"picloud totp begin"},
+	"totp confirm":        {"picloud totp confirm 123456"},
+	"totp disable":        {"picloud totp disable", "picloud totp disable --code 123456"},
+	"totp recovery-codes": {"picloud totp recovery-codes --code 123456"},
+
+	"sessions list": {"picloud sessions list"},
+	"sessions end":  {"picloud sessions end 01890a5d-ac96-774b-bcce-b302099a8057", "picloud sessions end --others"},
+
+	"users list":           {"picloud users list"},
+	"users show":           {"picloud users show ada"},
+	"users create":         {"picloud users create ada", "echo \"$PASSWORD\" | picloud users create ada --role admin --password-stdin"},
+	"users rename":         {"picloud users rename ada lovelace"},
+	"users role":           {"picloud users role ada admin"},
+	"users invite":         {"picloud users invite ada"},
+	"users deactivate":     {"picloud users deactivate ada"},
+	"users reactivate":     {"picloud users reactivate ada"},
+	"users reset-password": {"picloud users reset-password ada", "picloud users reset-password ada --ask-password"},
+	"users reset-totp":     {"picloud users reset-totp ada"},
+	"users delete":         {"picloud users delete ada"},
+
 	"completion": {
 		"source <(picloud completion bash)",
 		"source <(picloud completion zsh)",
@@ -57,6 +81,18 @@ var examples = map[string][]string{
 	"routes delete":    {"picloud routes delete GET /greet/:name"},
 	"routes match":     {"picloud routes match /greet/Ada", "picloud routes match POST https://hooks.example.com/in/github"},
 
+	"members list":   {"picloud members list --app shop"},
+	"members set":    {"picloud members set ada editor --app shop"},
+	"members remove": {"picloud members remove ada --app shop"},
+
+	"keys list": {"picloud keys list"},
+	"keys create": {
+		"picloud keys create ci --scope script:write,route:write --app shop --expires 2160h",
+		"picloud keys create backup --scope app:admin > key.txt",
+	},
+	"keys rotate": {"picloud keys rotate 01a20970-f805-7922-8ded-6d329840dbfc --overlap 1h"},
+	"keys revoke": {"picloud keys revoke 01a20970-f805-7922-8ded-6d329840dbfc"},
+
 	"triggers list": {"picloud triggers list --app shop"},
 	"triggers create": {
 		"picloud triggers create docs --script mail --collection orders --operations create,update --filter '{\"paid\": true}'",
@@ -65,7 +101,7 @@ var examples = map[string][]string{
 		"picloud triggers create dead-letter --script alarm --failed-trigger nightly",
 	},
 	"triggers show":    {"picloud triggers show nightly"},
-	"triggers update":  {"picloud triggers update nightly --schedule '0 4 * * *' --max-attempts 3", "picloud triggers update nightly --disabled"},
+	"triggers update":  {"picloud triggers update nightly --schedule '0 4 * * *' --max-attempts 3", "picloud triggers update nightly --disabled", "picloud triggers update nightly --adopt"},
 	"triggers delete":  {"picloud triggers delete nightly"},
 	"triggers pause":   {"picloud triggers pause nightly"},
 	"triggers resume":  {"picloud triggers resume nightly"},

@@ -6,6 +6,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/client"
 )
 
@@ -13,7 +14,8 @@ import (
 type LoginCmd struct {
 	Remote
 	Username      string `short:"u" default:"admin" help:"User to log in as."`
-	PasswordStdin bool   `help:"Read the password from standard input, up to the first line feed."`
+	PasswordStdin bool   `help:"Read the password from standard input, up to the first line feed; the code of a second factor, if one is needed, from the next line."`
+	Code          string `help:"Code of the second factor, or a recovery code; asked for when it is needed."`
 }
 
 // Run is `picloud login`.
@@ -26,16 +28,21 @@ func (cmd *LoginCmd) Run(ctx context.Context, r *Remote) error {
 	if err != nil {
 		return err
 	}
-	if base, _ := client.ParseAddress(c.Address()); base.Scheme == "http" && !loopback(base.Hostname()) {
-		r.notices.warn("%s is not encrypted: the password can be read on the way", c.Address())
-	}
-	prompt := fmt.Sprintf("Password of %s at %s: ", cmd.Username, c.Address())
-	password, err := askPassword(ctx, r.stdin, r.stderr, cmd.PasswordStdin, prompt)
+	r.warnUnencrypted(c)
+	from := r.asker(cmd.PasswordStdin)
+	password, err := from.ask(ctx, "password", fmt.Sprintf("Password of %s at %s: ", cmd.Username, c.Address()))
 	if err != nil {
 		return err
 	}
 	before, _ := saved.find(func(l login) bool { return l.URL == c.Address() && l.Username == cmd.Username })
-	session, err := c.Login(ctx, cmd.Username, password, before.Device)
+	as := wire.Login{Username: cmd.Username, Password: password, Code: cmd.Code, Device: before.Device}
+	session, err := c.Login(ctx, as)
+	if as.Code == "" && client.NeedsCode(err) {
+		if as.Code, err = from.ask(ctx, "code", "Code of the second factor: "); err != nil {
+			return err
+		}
+		session, err = c.Login(ctx, as)
+	}
 	if err != nil {
 		return err
 	}
@@ -77,6 +84,13 @@ func (cmd *LoginCmd) server(r *Remote, saved credentials) (*client.Client, strin
 		name = server.context()
 	}
 	return c, name, nil
+}
+
+// warnUnencrypted warns before a password is sent over a network in the clear.
+func (r *Remote) warnUnencrypted(c *client.Client) {
+	if base, _ := client.ParseAddress(c.Address()); base.Scheme == "http" && !loopback(base.Hostname()) {
+		r.notices.warn("%s is not encrypted: the password can be read on the way", c.Address())
+	}
 }
 
 func loopback(host string) bool {

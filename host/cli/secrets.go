@@ -84,7 +84,7 @@ func (cmd *SecretsSetCmd) read(ctx context.Context, r *Remote) (string, error) {
 		defer file.Close()
 		from = file
 	case ok && term.IsTerminal(int(stdin.Fd())):
-		return askPassword(ctx, r.stdin, r.stderr, false, "Value of "+cmd.Name+": ")
+		return r.asker(false).ask(ctx, "value", "Value of "+cmd.Name+": ")
 	}
 	text, err := io.ReadAll(io.LimitReader(from, maxSecret))
 	if err != nil {

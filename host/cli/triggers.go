@@ -49,6 +49,7 @@ var triggerColumns = []column[namedTrigger]{
 var triggerProperties = []column[namedTrigger]{
 	{"RETRY", func(n namedTrigger) string { return describeRetry(n.Retry) }},
 	{"CONCURRENCY", func(n namedTrigger) string { return strconv.Itoa(n.Concurrency) }},
+	{"STOPPED", func(n namedTrigger) string { return n.Stopped }},
 	{"UPDATED", func(n namedTrigger) string { return localTime(n.UpdatedAt) }},
 }
 
@@ -59,6 +60,8 @@ func triggerState(t wire.Trigger) string {
 	switch {
 	case !t.Enabled:
 		return "disabled"
+	case t.Stopped != "":
+		return "stopped"
 	case t.Paused:
 		return "paused"
 	}
@@ -313,6 +316,7 @@ func (TriggersShowCmd) Run(ctx context.Context, r *Remote, c *client.Client, tri
 type TriggersUpdateCmd struct {
 	TriggerArg
 	Script *string `placeholder:"SCRIPT" complete:"scripts" help:"The script to start, by name or id."`
+	Adopt  bool    `help:"Have it run with your rights, as when whoever registered it is deactivated."`
 	TriggerFlags
 }
 
@@ -323,6 +327,9 @@ func (cmd *TriggersUpdateCmd) Run(ctx context.Context, r *Remote, c *client.Clie
 		return err
 	}
 	fields.Script = cmd.Script
+	if cmd.Adopt {
+		fields.Adopt = &cmd.Adopt
+	}
 	if fields == (wire.TriggerUpdate{}) {
 		return &usageError{fmt.Errorf("nothing to change: pass a flag, such as --concurrency")}
 	}

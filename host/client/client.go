@@ -16,6 +16,7 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -33,6 +34,9 @@ const (
 	// requestTimeout is above the longest time limit a script can have, so that the server ends a
 	// run, with an explanation.
 	requestTimeout = 310 * time.Second
+
+	// userAgent is how people recognise the sessions of this client.
+	userAgent = "picloud (" + runtime.GOOS + ")"
 )
 
 // Client speaks to one server as one user.
@@ -137,6 +141,7 @@ func (c *Client) send(ctx context.Context, via *http.Client, method string, path
 		return nil, err
 	}
 	req.Header = header
+	req.Header.Set("User-Agent", userAgent)
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}

@@ -85,7 +85,7 @@ func TestAnswersOfStrangers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := c.Me(t.Context()); err == nil || !strings.HasPrefix(strings.TrimPrefix(err.Error(), "GET "+server.URL+"/api/v1/admin/auth/me: "), test.want) {
+			if _, err := c.Me(t.Context()); err == nil || !strings.HasPrefix(strings.TrimPrefix(err.Error(), "GET "+server.URL+"/api/v1/admin/me: "), test.want) {
 				t.Errorf("error = %v, want %s", err, test.want)
 			}
 		})

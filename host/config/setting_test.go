@@ -40,7 +40,7 @@ func TestHelpShowsBounds(t *testing.T) {
 	text := strings.Join(strings.Fields(out.String()), " ")
 	for _, want := range []string{
 		"Executions at once; more are refused with 503. An app has half of them at most, and a quarter is kept for apps that run nothing (1 to 10000) ($PICLOUD_MAX_CONCURRENT_EXECUTIONS).",
-		"How long a login lasts (1m0s to 87600h0m0s) ($PICLOUD_SESSION_TTL).",
+		"How long a login lasts at most (1m0s to 87600h0m0s) ($PICLOUD_SESSION_TTL).",
 		"when not set one is generated, and printed by each start until it was used (8 to 1024 bytes) ($PICLOUD_ADMIN_PASSWORD).",
 	} {
 		assert.Contains(t, text, want)

@@ -81,12 +81,12 @@ func TestTwoNodesOnOneDatabase(t *testing.T) {
 	do("DELETE", "apps/shop", "", 204)
 	soon("a deleted app", "/say", "", 404, "")
 
-	const me = "/api/v1/admin/auth/me"
+	const me = "/api/v1/admin/me"
 	var key wire.APIKey
-	require.NoError(t, json.Unmarshal(do("POST", "api-keys", `{"name":"ci","scopes":["script:read"]}`, 201), &key))
+	require.NoError(t, json.Unmarshal(do("POST", "me/keys", `{"name":"ci","scopes":["script:read"]}`, 201), &key))
 	soon("a session", me, token, 200, "")
 	soon("a key", me, key.Key, 200, "")
-	do("DELETE", "api-keys/"+key.ID, "", 204)
+	do("DELETE", "me/keys/"+key.ID, "", 204)
 	soon("a deleted key", me, key.Key, 401, "")
 	do("POST", "auth/logout", "", 204)
 	soon("an ended session", me, token, 401, "")

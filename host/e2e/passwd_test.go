@@ -49,7 +49,7 @@ func TestPasswd(t *testing.T) {
 	assert.Equal(t, 401, status)
 	status, _ = d.fetch("POST", "/api/v1/admin/auth/login", "", `{"username":"admin","password":"another password"}`)
 	assert.Equal(t, 200, status)
-	status, _ = d.fetch("GET", "/api/v1/admin/auth/me", token, "")
+	status, _ = d.fetch("GET", "/api/v1/admin/me", token, "")
 	assert.Equal(t, 401, status, "the sessions have ended")
 	require.NoError(t, d.end(syscall.SIGTERM))
 }

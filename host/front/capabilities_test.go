@@ -43,7 +43,7 @@ func TestExecutionsHaveTheCapabilitiesOfTheirStarter(t *testing.T) {
 	s.Route(script, "GET", "/touch")
 	all, reads := touched("yes", "yes", "unreachable"), touched("yes", "denied", "denied") // nobody answers on that port
 	key := func(scopes ...string) string {
-		return do[wire.APIKey](s, "POST", "api-keys", wire.APIKeyCreate{Name: "k", Scopes: scopes}, 201).Key
+		return do[wire.APIKey](s, "POST", "me/keys", wire.APIKeyCreate{Name: "k", Scopes: scopes}, 201).Key
 	}
 	execute := func(token string) answer {
 		return s.Fetch("POST", "/api/v1/execute/"+script.ID, "", "Authorization: Bearer "+token)

@@ -385,7 +385,7 @@ func TestExecute(t *testing.T) {
 		assert.Equal(t, 404, got.StatusCode)
 		assert.Contains(t, string(got.Content), "script not found")
 	}
-	key := do[wire.APIKey](s, "POST", "api-keys", wire.APIKeyCreate{Name: "r", Scopes: []string{"script:read"}}, 201)
+	key := do[wire.APIKey](s, "POST", "me/keys", wire.APIKeyCreate{Name: "r", Scopes: []string{"script:read"}}, 201)
 	got = s.Fetch("GET", "/api/v1/execute/"+script.ID, "", "Authorization: Bearer "+key.Key)
 	assert.Equal(t, 403, got.StatusCode)
 }

@@ -53,6 +53,15 @@ func ClientOf(ctx context.Context) netip.Addr {
 // the network whose addresses are all its owner's.
 func NetworkOf(ctx context.Context) netip.Addr { return edge.ShareOf(ClientOf(ctx)) }
 
+// OriginOf returns how the client has called the server, as in https://example.org:8443; "" for another
+// context than a request's.
+func OriginOf(ctx context.Context) string {
+	if r := requestOf(ctx); r != nil {
+		return scheme(r) + "://" + valid(r.edge.Host)
+	}
+	return ""
+}
+
 const maxRequestID = 128
 
 // requestID returns the id of a request with a head.

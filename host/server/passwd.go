@@ -17,8 +17,9 @@ import (
 )
 
 // SetPassword gives a user a new password and ends the user's sessions, on the machine of a server
-// that does not run: whoever may write its data directory may do so without knowing the old one.
-func SetPassword(ctx context.Context, at *config.Location, username, password string) (err error) {
+// that does not run: whoever may write its data directory may do so without knowing the old one. It
+// also takes away the user's second factor if told to.
+func SetPassword(ctx context.Context, at *config.Location, username, password string, resetTOTP bool) (err error) {
 	if at.DatabaseURL == "" {
 		if _, err := os.Stat(databaseFile(at)); errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("data: %s has no database: name the data directory of the server with --data", at.Data)
@@ -45,8 +46,14 @@ func SetPassword(ctx context.Context, at *config.Location, username, password st
 	if err != nil {
 		return err
 	}
-	record := audit.New(audit.Config{Store: db, Show: api.Shown})
-	return authz.SetPassword(record.System(ctx, "passwd"), db, user.ID, password)
+	ctx = audit.New(audit.Config{Store: db, Show: api.Shown}).System(ctx, "passwd")
+	if err := authz.SetPassword(ctx, db, user.ID, password); err != nil || !resetTOTP {
+		return err
+	}
+	if err = db.SecondFactors().Delete(ctx, user.ID); fault.Of(err) == fault.NotFound {
+		return nil
+	}
+	return err
 }
 
 // unknownUser says which users there are, at least the first.

@@ -16,7 +16,7 @@ import (
 
 func setPassword(t *testing.T, c *config.Config, username, password string) error {
 	t.Helper()
-	return SetPassword(t.Context(), &c.Location, username, password)
+	return SetPassword(t.Context(), &c.Location, username, password, false)
 }
 
 func TestSetPassword(t *testing.T) {
@@ -44,6 +44,23 @@ func TestSetPassword(t *testing.T) {
 			assert.Equal(t, 200, s.login("admin", "a new password"))
 			_, err := s.authority.Authenticate(t.Context(), token)
 			assert.ErrorIs(t, err, authz.ErrToken, "sessions have ended")
+			s.stopped()
+
+			inStore(t, c, func(db store.Store) {
+				admin, err := db.Users().GetByUsername(t.Context(), "admin")
+				require.NoError(t, err)
+				require.NoError(t, db.SecondFactors().Begin(t.Context(), admin.ID, "LOST"))
+				require.NoError(t, db.SecondFactors().Confirm(t.Context(), admin.ID))
+			})
+			require.NoError(t, setPassword(t, c, "admin", "a third password"))
+			s = start(t, c)
+			assert.Equal(t, 401, s.login("admin", "a third password"), "the second factor is needed still")
+			s.stopped()
+			for range 2 { // the second time there is none
+				require.NoError(t, SetPassword(t.Context(), &c.Location, "admin", "a third password", true))
+			}
+			s = start(t, c)
+			assert.Equal(t, 200, s.login("admin", "a third password"))
 			s.stopped()
 		})
 	}

@@ -36,6 +36,7 @@ import (
 	"github.com/picloud/picloud/host/front/budget"
 	"github.com/picloud/picloud/host/front/edge"
 	"github.com/picloud/picloud/host/hostcalls"
+	"github.com/picloud/picloud/host/identity"
 	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/quota"
 	"github.com/picloud/picloud/host/realtime"
@@ -349,7 +350,7 @@ func (s *Server) triggerRetry() store.Retry {
 // begins when the server runs.
 func (s *Server) makeDispatcher(context.Context) error {
 	c := s.settings
-	s.authority = authz.New(s.store, c.SessionTTL)
+	s.authority = authz.New(s.store, c.SessionTTL, authz.SessionIdle(c.SessionIdle))
 	if c.Role == config.RoleAPI {
 		s.deliverers = background.Group{dispatch.NewAnnouncer(s.store, s.emitter, s.log)}
 		s.queueRate = func(string) float64 { return 0 } // none is handled here
@@ -381,7 +382,7 @@ func (s *Server) makeCatalog(ctx context.Context) (err error) {
 	s.catalog, err = catalog.New(ctx, catalog.Config{
 		Store: s.store, Executions: s.executions, Logger: s.log,
 		Registry: s.listeners, Triggers: s.triggers, TriggersChanged: s.triggersChanged, TopicChanged: s.realtime.Changed,
-		SecretsChanged: s.services.Secrets.Changed,
+		SecretsChanged: s.services.Secrets.Changed, RightsChanged: s.authority.Changed,
 	})
 	return err
 }
@@ -403,7 +404,8 @@ func (s *Server) makeFront(context.Context) error {
 	c := s.settings
 	admin := api.New(api.Config{
 		Store: s.store, Authority: s.authority, Executions: s.executions, Audit: s.audit,
-		KV: s.services.KV, Docs: s.services.Docs, Files: s.services.Files, Secrets: s.services.Secrets,
+		Identity: identity.New(identity.Config{Store: s.store, Authority: s.authority, InviteTTL: c.InviteTTL}),
+		KV:       s.services.KV, Docs: s.services.Docs, Files: s.services.Files, Secrets: s.services.Secrets,
 		Events: s.emitter, QueueRate: s.queueRate, TriggerRetry: s.triggerRetry(), TriggerConcurrency: c.TriggerConcurrency,
 		Catalog: s.catalog, MaxBodyBytes: c.MaxBodyBytes, MaxPluginBytes: c.MaxPluginBytes,
 		Quotas:  store.AppUsage{KV: c.KVQuota, Docs: c.DocsQuota, Files: c.FilesQuota, Log: c.LogQuota},

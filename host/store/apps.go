@@ -53,6 +53,8 @@ type Apps interface {
 	SetMember(ctx context.Context, appID, userID string, role AppRole) error
 	// Member returns the user's role in the app; not being a member is [fault.NotFound].
 	Member(ctx context.Context, appID, userID string) (AppRole, error)
+	// RolesOf returns a user's roles by the ids of the apps the user is a member of.
+	RolesOf(ctx context.Context, userID string) (map[string]AppRole, error)
 	// Members lists an app's members in the order of their user names.
 	Members(ctx context.Context, appID string) ([]Member, error)
 	// RemoveMember ends a membership.

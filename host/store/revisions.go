@@ -26,6 +26,9 @@ const (
 	ResourceTrigger Resource = "trigger"
 	ResourceTopic   Resource = "topic"  // whose id is its name
 	ResourceSecret  Resource = "secret" // as that of a topic
+	// ResourceUser is who a user is and what the user may do: the role, sessions and keys that end, the second
+	// factor, and the place in the app of AppID.
+	ResourceUser Resource = "user"
 )
 
 // KeptRevisions is how many revisions are kept, the newest.
@@ -39,6 +42,9 @@ type Revisions interface {
 	// After lists the revisions after a generation, the oldest first. complete is false when some
 	// of them are not kept any more: then all configuration has to be read again.
 	After(ctx context.Context, generation int64) (revisions []Revision, complete bool, err error)
+	// Follow has fn called with each revision that this process makes, after its commit and before
+	// whoever made it goes on; see [Store.AfterCommit].
+	Follow(fn func(Revision))
 	// Shared reports whether other processes may make revisions: only then there is anything to
 	// listen to.
 	Shared() bool

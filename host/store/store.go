@@ -41,6 +41,8 @@ type Store interface {
 	Users() Users
 	Sessions() Sessions
 	APIKeys() APIKeys
+	Invites() Invites
+	SecondFactors() SecondFactors
 	Executions() Executions
 	KV() KV
 	Docs() Docs

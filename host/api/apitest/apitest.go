@@ -36,6 +36,7 @@ import (
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/front"
 	"github.com/picloud/picloud/host/hostcalls"
+	"github.com/picloud/picloud/host/identity"
 	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/realtime"
 	"github.com/picloud/picloud/host/sandbox"
@@ -114,7 +115,7 @@ func NewOn(t testing.TB, log *slog.Logger, path string, open func(store.Listener
 	db, err := open(listeners)
 	require.NoError(t, err)
 	emitter.Bind(db)
-	s := &Site{T: t, DB: db, DBPath: path, Auth: authz.New(db, time.Hour)}
+	s := &Site{T: t, DB: db, DBPath: path, Auth: authz.New(db, time.Hour, authz.Hashing(cheap))}
 	registry := prometheus.NewRegistry()
 	stored, err := files.New(files.Config{Store: db.Files(), Root: filepath.Join(filepath.Dir(path), "files"), MaxFileSize: MaxFile, Quota: 3 * MaxFile, Log: log})
 	require.NoError(t, err)
@@ -139,10 +140,11 @@ func NewOn(t testing.TB, log *slog.Logger, path string, open func(store.Listener
 	apps, err := catalog.New(ctx, catalog.Config{
 		Store: db, Executions: runs, Logger: log, Registry: listeners, Triggers: triggers, TriggersChanged: dispatcher.Changed, TopicChanged: hub.Changed,
 		SecretsChanged: s.Secrets.Changed,
+		RightsChanged:  s.Auth.Changed,
 	})
 	require.NoError(t, err)
 	admin := api.New(api.Config{
-		Store: db, Authority: s.Auth, Executions: runs, Catalog: apps,
+		Store: db, Authority: s.Auth, Identity: identity.New(identity.Config{Store: db, Authority: s.Auth}), Executions: runs, Catalog: apps,
 		KV: services.KV, Docs: services.Docs, Files: services.Files, Secrets: s.Secrets,
 		MaxBodyBytes: MaxBody, MaxPluginBytes: MaxPlugin, Version: "test", Logger: log,
 		Events: emitter, QueueRate: dispatcher.QueueRate, TriggerRetry: retry, TriggerConcurrency: 4,
@@ -189,9 +191,12 @@ func (s *Site) User(name string, role store.InstanceRole) (token string) {
 	return login.Token
 }
 
+// cheap is how passwords are hashed here.
+var cheap = &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+
 // passwordHash is that of AdminPassword, cheap to compare.
 var passwordHash = sync.OnceValue(func() string {
-	hash, err := argon2id.CreateHash(AdminPassword, &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
+	hash, err := argon2id.CreateHash(AdminPassword, cheap)
 	if err != nil {
 		panic(err)
 	}

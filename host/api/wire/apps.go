@@ -13,6 +13,9 @@ type App struct {
 	EventsPaused bool      `json:"events_paused,omitempty" doc:"Its events wait"`
 	CreatedAt    time.Time `json:"created_at"`
 	UpdatedAt    time.Time `json:"updated_at"`
+
+	MyRole         string   `json:"my_role" enum:"owner,admin,app_admin,editor,viewer" doc:"What you are in the app; owners and admins of the instance are that in every app"`
+	MyCapabilities []string `json:"my_capabilities" doc:"What you may do in the app with the credential that you use"`
 }
 
 // Usage is what an app has of what is bounded.

@@ -37,6 +37,7 @@ type Trigger struct {
 	Enabled      bool        `json:"enabled" doc:"Otherwise no event is made for it"`
 	Paused       bool        `json:"paused" doc:"Its events wait"`
 	RegisteredBy string      `json:"registered_by,omitempty" doc:"The user whose rights it runs with; absent when that one is gone"`
+	Stopped      string      `json:"stopped,omitempty" doc:"Why its events become dead letters: who registered it is gone or deactivated, or may not run scripts here any more"`
 	Retry        RetryPolicy `json:"retry"`
 	Concurrency  int         `json:"concurrency" doc:"Deliveries at once, on all nodes"`
 	CreatedAt    time.Time   `json:"created_at"`
@@ -119,6 +120,7 @@ type TriggerUpdate struct {
 	Retry       *RetryPolicy `json:"retry,omitempty"`
 	Concurrency *int         `json:"concurrency,omitempty" minimum:"1" maximum:"1000"`
 	Enabled     *bool        `json:"enabled,omitempty"`
+	Adopt       *bool        `json:"adopt,omitempty" doc:"true: it runs with your rights from now on, as if you had registered it"`
 	TriggerDetails
 }
 

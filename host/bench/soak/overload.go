@@ -11,6 +11,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/bench/process"
 	"github.com/picloud/picloud/host/client"
 	"github.com/picloud/picloud/host/e2e/hostile"
@@ -32,7 +33,7 @@ func (s *soak) overload(ctx context.Context, d time.Duration, connections int) e
 	if err != nil {
 		return err
 	}
-	if _, err := c.Login(ctx, "admin", process.AdminPassword, ""); err != nil {
+	if _, err := c.Login(ctx, wire.Login{Username: "admin", Password: process.AdminPassword}); err != nil {
 		return err
 	}
 	if err := hostile.Deploy(ctx, c, "attacker"); err != nil {

@@ -50,7 +50,7 @@ func (s *soak) run(ctx context.Context, d time.Duration, workers int) error {
 	if err != nil {
 		return err
 	}
-	if _, err := c.Login(ctx, "admin", process.AdminPassword, ""); err != nil {
+	if _, err := c.Login(ctx, wire.Login{Username: "admin", Password: process.AdminPassword}); err != nil {
 		return err
 	}
 	for _, app := range apps {

@@ -69,6 +69,7 @@ type passwdCmd struct {
 	config.Location
 	User          string `arg:"" help:"Name of the user."`
 	PasswordStdin bool   `help:"Read the password from standard input, up to the first line feed."`
+	ResetTOTP     bool   `name:"reset-totp" help:"Take away the user's second factor, too."`
 }
 
 // Help is shown by --help.
@@ -76,6 +77,7 @@ func (passwdCmd) Help() string {
 	return `Examples:
 
     picloud passwd admin
+    picloud passwd admin --reset-totp
     picloud passwd ada --data /var/lib/picloud --password-stdin < new-password`
 }
 
@@ -85,7 +87,7 @@ func (c *passwdCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := server.SetPassword(ctx, &c.Location, c.User, password); err != nil {
+	if err := server.SetPassword(ctx, &c.Location, c.User, password, c.ResetTOTP); err != nil {
 		if cause := fault.Cause(err); cause != nil { // the server's machine is where it may be read
 			return fmt.Errorf("%w: %w", err, cause)
 		}

@@ -25,8 +25,9 @@ const (
 
 	memberSet = `INSERT INTO app_members (app_id, user_id, role) VALUES ($1, $2, $3)
 		ON CONFLICT (app_id, user_id) DO UPDATE SET role = excluded.role`
-	memberGet  = `SELECT role FROM app_members WHERE app_id = $1 AND user_id = $2`
-	memberList = `SELECT m.app_id, m.user_id, u.username, m.role
+	memberGet   = `SELECT role FROM app_members WHERE app_id = $1 AND user_id = $2`
+	memberRoles = `SELECT app_id, role FROM app_members WHERE user_id = $1`
+	memberList  = `SELECT m.app_id, m.user_id, u.username, m.role
 		FROM app_members m JOIN users u ON u.id = m.user_id
 		WHERE m.app_id = $1 ORDER BY u.username_key`
 	memberDelete = `DELETE FROM app_members WHERE app_id = $1 AND user_id = $2`
@@ -142,7 +143,7 @@ func (a apps) SetMember(ctx context.Context, appID, userID string, role store.Ap
 	if err := require(field{"role", string(role)}); err != nil {
 		return err
 	}
-	return a.s.change(ctx, "set member", func(tx queryer) error {
+	return a.s.reconfigure(ctx, "set member", ofMember(appID, userID), func(tx queryer) error {
 		note(tx, noted{"member", appID, userID, wasMember(ctx, tx, appID, userID), store.Member{AppID: appID, UserID: userID, Role: role}})
 		if err := must(ctx, tx, "app", appExists, appID); err != nil {
 			return err
@@ -168,6 +169,21 @@ func wasMember(ctx context.Context, tx queryer, appID, userID string) any {
 	})
 }
 
+func (a apps) RolesOf(ctx context.Context, userID string) (map[string]store.AppRole, error) {
+	places, err := many(ctx, a.s.reader(), "memberships", func(row scanner) (m store.Member, err error) {
+		err = row.Scan(&m.AppID, &m.Role)
+		return m, err
+	}, memberRoles, userID)
+	if err != nil {
+		return nil, err
+	}
+	roles := make(map[string]store.AppRole, len(places))
+	for _, m := range places {
+		roles[m.AppID] = m.Role
+	}
+	return roles, nil
+}
+
 func (a apps) Members(ctx context.Context, appID string) ([]store.Member, error) {
 	return many(ctx, a.s.reader(), "members", scanMember, memberList, appID)
 }
@@ -178,7 +194,7 @@ func scanMember(row scanner) (m store.Member, err error) {
 }
 
 func (a apps) RemoveMember(ctx context.Context, appID, userID string) error {
-	return a.s.change(ctx, "remove member", func(tx queryer) error {
+	return a.s.reconfigure(ctx, "remove member", ofMember(appID, userID), func(tx queryer) error {
 		note(tx, noted{"member", appID, userID, wasMember(ctx, tx, appID, userID), nil})
 		return deleteOne(ctx, tx, "member", memberDelete, appID, userID)
 	})

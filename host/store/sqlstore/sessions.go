@@ -10,19 +10,26 @@ import (
 type sessions struct{ s *sqlStore }
 
 const (
-	sessionInsert = `INSERT INTO sessions (token_hash, user_id, created_at, expires_at, last_used_at)
-		VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`
-	sessionGet = `SELECT token_hash, user_id, created_at, expires_at, last_used_at FROM sessions
-		WHERE token_hash = $1 AND expires_at > $2`
-	sessionTouch         = `UPDATE sessions SET last_used_at = $2 WHERE token_hash = $1 AND last_used_at < $2`
-	sessionDelete        = `DELETE FROM sessions WHERE token_hash = $1`
+	sessionInsert = `INSERT INTO sessions (id, token_hash, user_id, created_at, expires_at, ends_at, last_used_at, address, user_agent)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`
+	sessionColumns = `id, token_hash, user_id, created_at, expires_at, ends_at, last_used_at, address, user_agent`
+	sessionGet     = `SELECT ` + sessionColumns + ` FROM sessions WHERE token_hash = $1 AND expires_at > $2`
+	sessionListOf  = `SELECT ` + sessionColumns + ` FROM sessions WHERE user_id = $1 AND expires_at > $2
+		ORDER BY last_used_at DESC, id DESC`
+	sessionTouch = `UPDATE sessions SET last_used_at = $2, expires_at = CASE WHEN ends_at < $3 THEN ends_at ELSE $3 END,
+			address = CASE WHEN $4 = '' THEN address ELSE $4 END, user_agent = CASE WHEN $5 = '' THEN user_agent ELSE $5 END
+		WHERE token_hash = $1 AND last_used_at < $2`
+	sessionDelete        = `DELETE FROM sessions WHERE token_hash = $1 RETURNING user_id`
+	sessionDeleteByID    = `DELETE FROM sessions WHERE user_id = $1 AND id = $2`
 	sessionDeleteOfUser  = `DELETE FROM sessions WHERE user_id = $1`
+	sessionDeleteOthers  = `DELETE FROM sessions WHERE user_id = $1 AND id <> $2`
 	sessionDeleteExpired = `DELETE FROM sessions WHERE token_hash IN (
 			SELECT token_hash FROM sessions WHERE expires_at <= $1 LIMIT $2)`
 )
 
 func scanSession(row scanner) (s store.Session, err error) {
-	err = row.Scan(&s.TokenHash, &s.UserID, instant{&s.CreatedAt}, instant{&s.ExpiresAt}, instant{&s.LastUsedAt})
+	err = row.Scan(&s.ID, &s.TokenHash, &s.UserID, instant{&s.CreatedAt}, instant{&s.ExpiresAt}, instant{&s.EndsAt},
+		instant{&s.LastUsedAt}, &s.Address, &s.UserAgent)
 	return s, err
 }
 
@@ -30,15 +37,23 @@ func (r sessions) Create(ctx context.Context, session store.Session) (store.Sess
 	if err := require(field{"token_hash", session.TokenHash}); err != nil {
 		return store.Session{}, err
 	}
+	if session.ID == "" {
+		session.ID = newID()
+	}
+	session.Address, session.UserAgent = mended(session.Address), mended(session.UserAgent)
 	session.CreatedAt = r.s.db.now()
 	session.LastUsedAt = session.CreatedAt
 	session.ExpiresAt = cut(session.ExpiresAt)
+	if session.EndsAt.IsZero() {
+		session.EndsAt = session.ExpiresAt
+	}
+	session.EndsAt = cut(session.EndsAt)
 	err := r.s.change(ctx, "create session", func(tx queryer) error {
 		if err := must(ctx, tx, "user", userExists, session.UserID); err != nil {
 			return err
 		}
-		n, err := affect(ctx, tx, sessionInsert, session.TokenHash, session.UserID, session.CreatedAt, session.ExpiresAt,
-			session.LastUsedAt)
+		n, err := affect(ctx, tx, sessionInsert, session.ID, session.TokenHash, session.UserID, session.CreatedAt, session.ExpiresAt,
+			session.EndsAt, session.LastUsedAt, session.Address, session.UserAgent)
 		if err != nil || n == 1 {
 			return err
 		}
@@ -55,18 +70,35 @@ func (r sessions) Get(ctx context.Context, tokenHash string, now time.Time) (sto
 	return one(ctx, r.s.reader(), "session", scanSession, sessionGet, tokenHash, cut(now))
 }
 
-func (r sessions) Touch(ctx context.Context, tokenHash string, at time.Time) error {
-	_, err := affect(ctx, r.s.writer(), sessionTouch, tokenHash, cut(at))
+func (r sessions) ListOf(ctx context.Context, userID string, now time.Time) ([]store.Session, error) {
+	return many(ctx, r.s.reader(), "sessions", scanSession, sessionListOf, userID, cut(now))
+}
+
+func (r sessions) Touch(ctx context.Context, tokenHash string, use store.SessionUse) error {
+	_, err := affect(ctx, r.s.writer(), sessionTouch, tokenHash, cut(use.At), cut(use.ExpiresAt), mended(use.Address), mended(use.UserAgent))
 	return failed(ctx, "touch session", err)
 }
 
 func (r sessions) Delete(ctx context.Context, tokenHash string) error {
-	return deleteOne(ctx, r.s.writer(), "session", sessionDelete, tokenHash)
+	revision := ofUser("")
+	return r.s.reconfigure(ctx, "delete session", revision, func(tx queryer) (err error) {
+		revision.ID, err = one(ctx, tx, "session", text, sessionDelete, tokenHash)
+		return err
+	})
+}
+
+func (r sessions) DeleteByID(ctx context.Context, userID, id string) error {
+	return r.s.reconfigure(ctx, "delete session", ofUser(userID), func(tx queryer) error {
+		return deleteOne(ctx, tx, "session", sessionDeleteByID, userID, id)
+	})
 }
 
 func (r sessions) DeleteOf(ctx context.Context, userID string) (int64, error) {
-	n, err := affect(ctx, r.s.writer(), sessionDeleteOfUser, userID)
-	return n, failed(ctx, "delete sessions", err)
+	return r.s.endAll(ctx, "delete sessions", userID, sessionDeleteOfUser, userID)
+}
+
+func (r sessions) DeleteOthers(ctx context.Context, userID, keepID string) (int64, error) {
+	return r.s.endAll(ctx, "delete sessions", userID, sessionDeleteOthers, userID, keepID)
 }
 
 func (r sessions) DeleteExpired(ctx context.Context, now time.Time, limit int) (int, error) {

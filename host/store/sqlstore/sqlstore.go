@@ -110,6 +110,8 @@ type database struct {
 	timed          sync.Map     // statements by what they are made of, see sqlStore.timed
 	statements     *statements  // the writer's; nil without Config.Prepare
 	turns          *turns.Queue // of transactions of Begin
+	following      sync.RWMutex
+	followers      []func(store.Revision)
 	close          func() error
 }
 
@@ -133,6 +135,9 @@ func (s *sqlStore) KV() store.KV                 { return kv{s} }
 func (s *sqlStore) Docs() store.Docs             { return docs{s} }
 func (s *sqlStore) Files() store.Files           { return files{s} }
 func (s *sqlStore) Revisions() store.Revisions   { return revisions{s} }
+
+func (s *sqlStore) Invites() store.Invites             { return invites{s} }
+func (s *sqlStore) SecondFactors() store.SecondFactors { return secondFactors{s} }
 
 func (s *sqlStore) Triggers() store.Triggers       { return triggers{s} }
 func (s *sqlStore) Outbox() store.Outbox           { return outbox{s} }
@@ -215,12 +220,15 @@ func (s *sqlStore) join(ctx context.Context, op string, fn func(tx *sqlStore) er
 // change runs fn in the transaction of InTx or in one of its own, to the exclusion of other
 // changes.
 func (s *sqlStore) change(ctx context.Context, op string, fn func(tx queryer) error) error {
+	return s.changing(ctx, op, func(tx *transaction) error { return fn(tx) })
+}
+
+// changing is change for an fn that does more with the transaction.
+func (s *sqlStore) changing(ctx context.Context, op string, fn func(tx *transaction) error) error {
 	if s.tx != nil {
 		return failed(ctx, op, fn(s.tx))
 	}
-	return failed(ctx, op, s.retry(func() error {
-		return s.transact(ctx, op, true, func(tx *transaction) error { return fn(tx) })
-	}))
+	return failed(ctx, op, s.retry(func() error { return s.transact(ctx, op, true, fn) }))
 }
 
 // attempts bounds how often a transaction is run that others get in the way of.

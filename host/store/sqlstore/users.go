@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/picloud/picloud/host/store"
 )
@@ -12,22 +13,34 @@ type users struct{ s *sqlStore }
 const (
 	userInsert = `INSERT INTO users (id, username, username_key, password_hash, password_generated, role, created_at, updated_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`
-	userGet      = `SELECT id, username, password_hash, password_generated, role, created_at, updated_at FROM users WHERE id = $1`
-	userGetByKey = `SELECT id, username, password_hash, password_generated, role, created_at, updated_at FROM users WHERE username_key = $1`
-	userList     = `SELECT id, username, password_hash, password_generated, role, created_at, updated_at FROM users
+	userColumns = `id, username, password_hash, password_generated, role, deactivated_at, created_at, updated_at,
+		EXISTS (SELECT 1 FROM second_factors f WHERE f.user_id = users.id AND f.confirmed_at IS NOT NULL)`
+	userGet      = `SELECT ` + userColumns + ` FROM users WHERE id = $1`
+	userGetByKey = `SELECT ` + userColumns + ` FROM users WHERE username_key = $1`
+	userList     = `SELECT ` + userColumns + ` FROM users
 		WHERE username_key > $1 ORDER BY username_key LIMIT $2`
-	userCount  = `SELECT count(*) FROM users`
-	userUpdate = `UPDATE users SET username = $2, username_key = $3, password_hash = $4, password_generated = $5, role = $6, updated_at = $7
-		WHERE id = $1`
+	userCount        = `SELECT count(*) FROM users`
+	userActiveOwners = `SELECT count(*) FROM users WHERE role = 'owner' AND deactivated_at IS NULL AND password_hash <> ''`
+	userUpdate       = `UPDATE users SET username = $2, username_key = $3, password_hash = $4, password_generated = $5, role = $6,
+		deactivated_at = $7, updated_at = $8 WHERE id = $1`
 	userDelete = `DELETE FROM users WHERE id = $1`
 	userExists = `SELECT 1 FROM users WHERE id = $1`
+
+	userOwnedTriggers = `SELECT a.slug || '/' || t.name FROM triggers t JOIN apps a ON a.id = t.app_id
+		WHERE t.registered_by = $1 ORDER BY 1`
+	userOwnedKeys = `SELECT name FROM api_keys WHERE user_id = $1 AND (expires_at IS NULL OR expires_at > $2) ORDER BY 1`
+	userOwnedApps = `SELECT a.slug FROM app_members m JOIN apps a ON a.id = m.app_id
+		WHERE m.user_id = $1 AND m.role = 'app_admin' AND NOT EXISTS (
+			SELECT 1 FROM app_members o WHERE o.app_id = m.app_id AND o.user_id <> m.user_id AND o.role = 'app_admin')
+		ORDER BY 1`
 )
 
 // usernameKey is what must be unique of a name.
 func usernameKey(username string) string { return strings.ToLower(username) }
 
 func scanUser(row scanner) (u store.User, err error) {
-	err = row.Scan(&u.ID, &u.Username, &u.PasswordHash, &u.PasswordGenerated, &u.Role, instant{&u.CreatedAt}, instant{&u.UpdatedAt})
+	err = row.Scan(&u.ID, &u.Username, &u.PasswordHash, &u.PasswordGenerated, &u.Role,
+		instant{&u.DeactivatedAt}, instant{&u.CreatedAt}, instant{&u.UpdatedAt}, &u.SecondFactor)
 	return u, err
 }
 
@@ -40,6 +53,7 @@ func (u users) Create(ctx context.Context, user store.User) (store.User, error) 
 	}
 	user.CreatedAt = u.s.db.now()
 	user.UpdatedAt = user.CreatedAt
+	user.SecondFactor, user.DeactivatedAt = false, time.Time{}
 	err := u.s.change(ctx, "create user", func(tx queryer) error {
 		note(tx, noted{kind: "user", id: user.ID, after: user})
 		n, err := affect(ctx, tx, userInsert, user.ID, user.Username, usernameKey(user.Username), user.PasswordHash,
@@ -95,8 +109,30 @@ func (u users) Count(ctx context.Context) (count int64, err error) {
 	return count, failed(ctx, "count users", err)
 }
 
+func (u users) ActiveOwners(ctx context.Context) (count int64, err error) {
+	err = u.s.reader().QueryRowContext(ctx, userActiveOwners).Scan(&count)
+	return count, failed(ctx, "count owners", err)
+}
+
+func (u users) Owned(ctx context.Context, id string, now time.Time) (owned store.Owned, err error) {
+	for _, part := range []struct {
+		names *[]string
+		query string
+		args  []any
+	}{
+		{&owned.Triggers, userOwnedTriggers, []any{id}},
+		{&owned.Keys, userOwnedKeys, []any{id, cut(now)}},
+		{&owned.Apps, userOwnedApps, []any{id}},
+	} {
+		if *part.names, err = many(ctx, u.s.reader(), "what a user owns", text, part.query, part.args...); err != nil {
+			return store.Owned{}, err
+		}
+	}
+	return owned, nil
+}
+
 func (u users) Update(ctx context.Context, id string, change store.UserChange) (user store.User, err error) {
-	err = u.s.change(ctx, "update user", func(tx queryer) error {
+	err = u.s.reconfigure(ctx, "update user", ofUser(id), func(tx queryer) error {
 		if user, err = one(ctx, tx, "user", scanUser, userGet, id); err != nil {
 			return err
 		}
@@ -107,6 +143,12 @@ func (u users) Update(ctx context.Context, id string, change store.UserChange) (
 		}
 		set(&user.PasswordGenerated, change.PasswordGenerated)
 		set(&user.Role, change.Role)
+		if change.DeactivatedAt != nil {
+			user.DeactivatedAt = *change.DeactivatedAt
+			if !user.Active() {
+				user.DeactivatedAt = cut(user.DeactivatedAt)
+			}
+		}
 		if err := checkUser(user); err != nil {
 			return err
 		}
@@ -116,7 +158,7 @@ func (u users) Update(ctx context.Context, id string, change store.UserChange) (
 		user.UpdatedAt = later(user.UpdatedAt, u.s.db.now())
 		note(tx, noted{kind: "user", id: id, before: before, after: user})
 		_, err := tx.ExecContext(ctx, userUpdate, user.ID, user.Username, usernameKey(user.Username), user.PasswordHash,
-			user.PasswordGenerated, string(user.Role), user.UpdatedAt)
+			user.PasswordGenerated, string(user.Role), orNull(user.DeactivatedAt), user.UpdatedAt)
 		return err
 	})
 	if err != nil {
@@ -126,7 +168,7 @@ func (u users) Update(ctx context.Context, id string, change store.UserChange) (
 }
 
 func (u users) Delete(ctx context.Context, id string) error {
-	return u.s.change(ctx, "delete user", func(tx queryer) error {
+	return u.s.reconfigure(ctx, "delete user", ofUser(id), func(tx queryer) error {
 		note(tx, noted{kind: "user", id: id, before: was(tx, func() (store.User, error) { return one(ctx, tx, "user", scanUser, userGet, id) })})
 		return deleteOne(ctx, tx, "user", userDelete, id)
 	})

@@ -111,6 +111,16 @@ func testMembers(t *testing.T, s subject) {
 	_, err = s.Apps().Member(s.ctx, other.ID, adam.ID)
 	notFound(t, err, "member")
 
+	for user, want := range map[string]map[string]store.AppRole{
+		zoe.ID:   {app.ID: store.RoleEditor, other.ID: store.RoleViewer},
+		adam.ID:  {app.ID: store.RoleAppAdmin},
+		"nobody": {},
+	} {
+		roles, err := s.Apps().RolesOf(s.ctx, user)
+		require.NoError(t, err)
+		require.Equal(t, want, roles)
+	}
+
 	members, err := s.Apps().Members(s.ctx, app.ID)
 	require.NoError(t, err)
 	require.Equal(t, []store.Member{

@@ -81,7 +81,7 @@ func testTexts(t *testing.T, s subject) {
 			notFound(t, s.Scripts().Delete(s.ctx, bad), "script")
 			_, err = s.Sessions().Get(s.ctx, bad, start)
 			notFound(t, err, "session")
-			require.NoError(t, s.Sessions().Touch(s.ctx, bad, start))
+			require.NoError(t, s.Sessions().Touch(s.ctx, bad, store.SessionUse{At: start}))
 			list, err := s.Routes().ByApp(s.ctx, bad)
 			require.NoError(t, err)
 			require.Empty(t, list)

@@ -21,6 +21,9 @@ func testRevisions(t *testing.T, s subject) {
 	var second store.App
 	var another store.Script
 	var route store.Route
+	var key store.APIKey
+	var followed []store.Revision
+	s.Revisions().Follow(func(r store.Revision) { followed = append(followed, r) })
 	of := func(resource store.Resource, appID, id string) []store.Revision {
 		return []store.Revision{{Resource: resource, AppID: appID, ID: id}}
 	}
@@ -48,7 +51,57 @@ func testRevisions(t *testing.T, s subject) {
 			func() []store.Revision { return of(store.ResourceRoute, app.ID, route.ID) }},
 		{"delete route", func() error { return s.Routes().Delete(s.ctx, route.ID) },
 			func() []store.Revision { return of(store.ResourceRoute, app.ID, route.ID) }},
-		{"set member", func() error { return s.Apps().SetMember(s.ctx, app.ID, user.ID, store.RoleViewer) }, nil},
+		{"set member", func() error { return s.Apps().SetMember(s.ctx, app.ID, user.ID, store.RoleViewer) },
+			func() []store.Revision { return of(store.ResourceUser, app.ID, user.ID) }},
+		{"remove member", func() error { return s.Apps().RemoveMember(s.ctx, app.ID, user.ID) },
+			func() []store.Revision { return of(store.ResourceUser, app.ID, user.ID) }},
+		{"update user", func() error {
+			_, err := s.Users().Update(s.ctx, user.ID, store.UserChange{Role: new(store.RoleAdmin)})
+			return err
+		}, func() []store.Revision { return of(store.ResourceUser, "", user.ID) }},
+		{"create session", func() error {
+			for _, hash := range []string{"session-1", "session-2"} {
+				if _, err := s.Sessions().Create(s.ctx, store.Session{TokenHash: hash, UserID: user.ID, ExpiresAt: start.Add(time.Hour)}); err != nil {
+					return err
+				}
+			}
+			return s.Sessions().Touch(s.ctx, "session-1", store.SessionUse{At: start, ExpiresAt: start.Add(time.Hour)})
+		}, nil},
+		{"delete session", func() error { return s.Sessions().Delete(s.ctx, "session-1") },
+			func() []store.Revision { return of(store.ResourceUser, "", user.ID) }},
+		{"delete sessions", func() error { _, err := s.Sessions().DeleteOf(s.ctx, user.ID); return err },
+			func() []store.Revision { return of(store.ResourceUser, "", user.ID) }},
+		{"delete a session by its id", func() error {
+			session, err := s.Sessions().Create(s.ctx, store.Session{TokenHash: "session-3", UserID: user.ID, ExpiresAt: start.Add(time.Hour)})
+			if err != nil {
+				return err
+			}
+			return s.Sessions().DeleteByID(s.ctx, user.ID, session.ID)
+		}, func() []store.Revision { return of(store.ResourceUser, "", user.ID) }},
+		{"delete other sessions", func() error { _, err := s.Sessions().DeleteOthers(s.ctx, user.ID, "none"); return err },
+			func() []store.Revision { return of(store.ResourceUser, "", user.ID) }},
+		{"confirm second factor", func() error {
+			if err := s.SecondFactors().Begin(s.ctx, user.ID, "secret"); err != nil {
+				return err
+			}
+			return s.SecondFactors().Confirm(s.ctx, user.ID)
+		}, func() []store.Revision { return of(store.ResourceUser, "", user.ID) }},
+		{"delete second factor", func() error { return s.SecondFactors().Delete(s.ctx, user.ID) },
+			func() []store.Revision { return of(store.ResourceUser, "", user.ID) }},
+		{"create key", func() (err error) {
+			key, err = s.APIKeys().Create(s.ctx, store.APIKey{UserID: user.ID, Name: "k", KeyHash: "k"})
+			return err
+		}, nil},
+		{"replace key", func() error {
+			_, err := s.APIKeys().Replace(s.ctx, key.ID, start, store.APIKey{UserID: user.ID, Name: "k", KeyHash: "by"})
+			return err
+		}, func() []store.Revision { return of(store.ResourceUser, "", user.ID) }},
+		{"delete key", func() error { return s.APIKeys().Delete(s.ctx, key.ID) },
+			func() []store.Revision { return of(store.ResourceUser, "", user.ID) }},
+		{"delete keys", func() error { _, err := s.APIKeys().DeleteOf(s.ctx, user.ID); return err },
+			func() []store.Revision { return of(store.ResourceUser, "", user.ID) }},
+		{"delete user", func() error { return s.Users().Delete(s.ctx, user.ID) },
+			func() []store.Revision { return of(store.ResourceUser, "", user.ID) }},
 		{"record", func() error {
 			return s.Executions().Record(s.ctx, []store.Execution{execution(script, "e", start)})
 		}, nil},
@@ -74,6 +127,7 @@ func testRevisions(t *testing.T, s subject) {
 	} {
 		before, err := s.Revisions().Generation(s.ctx)
 		require.NoError(t, err)
+		followed = nil
 		require.NoError(t, step.do(), step.name)
 		var want []store.Revision
 		if step.want != nil {
@@ -86,6 +140,7 @@ func testRevisions(t *testing.T, s subject) {
 		require.NoError(t, err)
 		require.True(t, complete, step.name)
 		require.Equal(t, want, got, step.name)
+		require.Equal(t, want, followed, "%s: who follows is told once it is committed", step.name)
 		after, err := s.Revisions().Generation(s.ctx)
 		require.NoError(t, err)
 		require.Equal(t, before+int64(len(want)), after, step.name)

@@ -1,7 +1,9 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -99,7 +101,9 @@ func testSessions(t *testing.T, s subject) {
 	}
 
 	session := open("hash-1", start.Add(time.Hour))
-	require.Equal(t, store.Session{TokenHash: "hash-1", UserID: user.ID, CreatedAt: now, ExpiresAt: now.Add(time.Hour), LastUsedAt: now}, session)
+	require.Equal(t, store.Session{ID: session.ID, TokenHash: "hash-1", UserID: user.ID, CreatedAt: now, ExpiresAt: now.Add(time.Hour),
+		EndsAt: now.Add(time.Hour), LastUsedAt: now}, session)
+	require.NotEmpty(t, session.ID)
 	got, err := s.Sessions().Get(s.ctx, "hash-1", now)
 	require.NoError(t, err)
 	require.Equal(t, session, got)
@@ -117,9 +121,12 @@ func testSessions(t *testing.T, s subject) {
 	_, err = s.Sessions().Create(s.ctx, store.Session{UserID: user.ID, ExpiresAt: start})
 	invalid(t, err, "token_hash", "must not be empty")
 
-	require.NoError(t, s.Sessions().Touch(s.ctx, "hash-1", now.Add(time.Minute)))
-	require.NoError(t, s.Sessions().Touch(s.ctx, "hash-1", now.Add(time.Second)), "an earlier use, noted later")
-	require.NoError(t, s.Sessions().Touch(s.ctx, "gone", now))
+	touch := func(hash string, at time.Time) error {
+		return s.Sessions().Touch(s.ctx, hash, store.SessionUse{At: at, ExpiresAt: start.Add(time.Hour)})
+	}
+	require.NoError(t, touch("hash-1", now.Add(time.Minute)))
+	require.NoError(t, touch("hash-1", now.Add(time.Second)), "an earlier use, noted later")
+	require.NoError(t, touch("gone", now))
 	got, err = s.Sessions().Get(s.ctx, "hash-1", now)
 	require.NoError(t, err)
 	require.Equal(t, now.Add(time.Minute), got.LastUsedAt)
@@ -144,6 +151,241 @@ func testSessions(t *testing.T, s subject) {
 	n, err := s.Sessions().DeleteOf(s.ctx, user.ID)
 	require.NoError(t, err)
 	require.Equal(t, int64(2), n)
+}
+
+// A session slides as it is used, up to its end, and is listed and ended by its id.
+func testSlidingSessions(t *testing.T, s subject) {
+	user, other := s.user(t, "visitor"), s.user(t, "other")
+	now := kept(start)
+	open := func(hash string, of store.User) store.Session {
+		t.Helper()
+		session, err := s.Sessions().Create(s.ctx, store.Session{
+			TokenHash: hash, UserID: of.ID, ExpiresAt: start.Add(time.Hour), EndsAt: start.Add(3 * time.Hour), Address: "192.0.2.1", UserAgent: "curl\x00\xff",
+		})
+		require.NoError(t, err)
+		return session
+	}
+	first := open("first", user)
+	require.Equal(t, "curl\uFFFD\uFFFD", first.UserAgent)
+	for _, c := range []struct {
+		at, until                  time.Duration
+		address, agent             string
+		expires                    time.Duration
+		wantAddress, wantUserAgent string
+	}{
+		{time.Minute, 2 * time.Hour, "192.0.2.2", "picloud", 2 * time.Hour, "192.0.2.2", "picloud"},
+		{2 * time.Minute, 150 * time.Minute, "", "", 150 * time.Minute, "192.0.2.2", "picloud"},
+		{3 * time.Minute, 10 * time.Hour, "2001:db8::1", "", 3 * time.Hour, "2001:db8::1", "picloud"}, // not after its end
+	} {
+		require.NoError(t, s.Sessions().Touch(s.ctx, "first", store.SessionUse{
+			At: start.Add(c.at), ExpiresAt: start.Add(c.until), Address: c.address, UserAgent: c.agent,
+		}))
+		got, err := s.Sessions().Get(s.ctx, "first", now)
+		require.NoError(t, err)
+		want := first
+		want.LastUsedAt, want.ExpiresAt, want.Address, want.UserAgent = now.Add(c.at), now.Add(c.expires), c.wantAddress, c.wantUserAgent
+		require.Equal(t, want, got)
+	}
+
+	second := open("second", user)
+	theirs := open("theirs", other)
+	list, err := s.Sessions().ListOf(s.ctx, user.ID, now)
+	require.NoError(t, err)
+	require.Equal(t, []string{first.ID, second.ID}, project(list, func(v store.Session) string { return v.ID }), "the one used last first")
+	list, err = s.Sessions().ListOf(s.ctx, user.ID, now.Add(time.Hour))
+	require.NoError(t, err)
+	require.Len(t, list, 1, "the other has expired")
+
+	notFound(t, s.Sessions().DeleteByID(s.ctx, user.ID, theirs.ID), "session")
+	require.NoError(t, s.Sessions().DeleteByID(s.ctx, user.ID, second.ID))
+	notFound(t, s.Sessions().DeleteByID(s.ctx, user.ID, second.ID), "session")
+	open("third", user)
+	open("fourth", user)
+	n, err := s.Sessions().DeleteOthers(s.ctx, user.ID, first.ID)
+	require.NoError(t, err)
+	require.Equal(t, int64(2), n)
+	list, err = s.Sessions().ListOf(s.ctx, other.ID, now)
+	require.NoError(t, err)
+	require.Equal(t, []store.Session{theirs}, list)
+}
+
+func testActiveUsers(t *testing.T, s subject) {
+	owners := func() int64 {
+		t.Helper()
+		n, err := s.Users().ActiveOwners(s.ctx)
+		require.NoError(t, err)
+		return n
+	}
+	require.Zero(t, owners())
+	ada, err := s.Users().Create(s.ctx, store.User{Username: "ada", PasswordHash: "$argon2id$1", Role: store.RoleOwner, SecondFactor: true, DeactivatedAt: start})
+	require.NoError(t, err)
+	require.True(t, ada.Active())
+	require.False(t, ada.SecondFactor, "it is made otherwise")
+	_, err = s.Users().Create(s.ctx, store.User{Username: "invited", Role: store.RoleOwner})
+	require.NoError(t, err)
+	s.user(t, "member")
+	require.Equal(t, int64(1), owners(), "who is invited cannot log in yet")
+
+	changed, err := s.Users().Update(s.ctx, ada.ID, store.UserChange{DeactivatedAt: &start})
+	require.NoError(t, err)
+	require.Equal(t, kept(start), changed.DeactivatedAt)
+	got, err := s.Users().Get(s.ctx, ada.ID)
+	require.NoError(t, err)
+	require.Equal(t, changed, got)
+	require.False(t, got.Active())
+	require.Zero(t, owners())
+	changed, err = s.Users().Update(s.ctx, ada.ID, store.UserChange{DeactivatedAt: &time.Time{}})
+	require.NoError(t, err)
+	require.True(t, changed.Active())
+	require.Equal(t, int64(1), owners())
+}
+
+func testOwnedByUsers(t *testing.T, s subject) {
+	ada, bob := s.user(t, "ada"), s.user(t, "bob")
+	owned := func(user store.User, at time.Time) store.Owned {
+		t.Helper()
+		found, err := s.Users().Owned(s.ctx, user.ID, at)
+		require.NoError(t, err)
+		return found
+	}
+	nothing := store.Owned{Triggers: []string{}, Keys: []string{}, Apps: []string{}}
+	require.Equal(t, nothing, owned(ada, start))
+
+	shop, blog := s.app(t, "shop"), s.app(t, "blog")
+	trigger := store.Trigger{
+		AppID: shop.ID, ScriptID: s.script(t, shop, "main").ID, Kind: store.TriggerPubSub, Name: "heard", Enabled: true, RegisteredBy: ada.ID,
+		Concurrency: 1, Retry: store.Retry{MaxAttempts: 1, Backoff: store.BackoffConstant, Base: time.Second, Max: time.Second}, PubSub: &store.PubSubTrigger{Topic: "*"},
+	}
+	_, err := s.Triggers().Create(s.ctx, trigger)
+	require.NoError(t, err)
+	for _, key := range []store.APIKey{
+		{UserID: ada.ID, Name: "deploy", KeyHash: "1"}, {UserID: ada.ID, Name: "ci", KeyHash: "2", ExpiresAt: start.Add(time.Hour)}, {UserID: bob.ID, Name: "his", KeyHash: "3"},
+	} {
+		_, err := s.APIKeys().Create(s.ctx, key)
+		require.NoError(t, err)
+	}
+	for _, m := range []struct {
+		app  store.App
+		user store.User
+		role store.AppRole
+	}{{shop, ada, store.RoleAppAdmin}, {blog, ada, store.RoleAppAdmin}, {blog, bob, store.RoleAppAdmin}, {shop, bob, store.RoleEditor}} {
+		require.NoError(t, s.Apps().SetMember(s.ctx, m.app.ID, m.user.ID, m.role))
+	}
+	require.Equal(t, store.Owned{Triggers: []string{"shop/heard"}, Keys: []string{"ci", "deploy"}, Apps: []string{"shop"}}, owned(ada, start))
+	require.Equal(t, []string{"deploy"}, owned(ada, start.Add(time.Hour)).Keys)
+	require.Equal(t, store.Owned{Triggers: []string{}, Keys: []string{"his"}, Apps: []string{}}, owned(bob, start), "another leads the app too")
+
+	n, err := s.APIKeys().DeleteOf(s.ctx, ada.ID)
+	require.NoError(t, err)
+	require.Equal(t, int64(2), n)
+	require.Empty(t, owned(ada, start).Keys)
+	require.Len(t, owned(bob, start).Keys, 1)
+	require.Equal(t, nothing, owned(store.User{ID: "nobody"}, start))
+}
+
+func testInvites(t *testing.T, s subject) {
+	ada, bob := s.user(t, "ada"), s.user(t, "bob")
+	now, expires := kept(start), start.Add(time.Hour)
+	invite, err := s.Invites().Set(s.ctx, store.Invite{UserID: ada.ID, TokenHash: "one", ExpiresAt: expires})
+	require.NoError(t, err)
+	require.Equal(t, store.Invite{UserID: ada.ID, TokenHash: "one", CreatedAt: now, ExpiresAt: now.Add(time.Hour)}, invite)
+	got, err := s.Invites().Get(s.ctx, "one", now)
+	require.NoError(t, err)
+	require.Equal(t, invite, got)
+	_, err = s.Invites().Get(s.ctx, "one", now.Add(time.Hour))
+	notFound(t, err, "invite")
+
+	_, err = s.Invites().Set(s.ctx, store.Invite{UserID: bob.ID, TokenHash: "his", ExpiresAt: expires})
+	require.NoError(t, err)
+	_, err = s.Invites().Set(s.ctx, store.Invite{UserID: ada.ID, TokenHash: "two", ExpiresAt: expires})
+	require.NoError(t, err)
+	_, err = s.Invites().Get(s.ctx, "one", now)
+	notFound(t, err, "invite")
+	require.NoError(t, s.Invites().DeleteOf(s.ctx, ada.ID))
+	require.NoError(t, s.Invites().DeleteOf(s.ctx, ada.ID), "there is none any more")
+	_, err = s.Invites().Get(s.ctx, "two", now)
+	notFound(t, err, "invite")
+	_, err = s.Invites().Get(s.ctx, "his", now)
+	require.NoError(t, err)
+
+	_, err = s.Invites().Set(s.ctx, store.Invite{UserID: "nobody", TokenHash: "x", ExpiresAt: expires})
+	notFound(t, err, "user")
+	_, err = s.Invites().Set(s.ctx, store.Invite{UserID: ada.ID, ExpiresAt: expires})
+	invalid(t, err, "token_hash", "must not be empty")
+	require.NoError(t, s.Users().Delete(s.ctx, bob.ID))
+	_, err = s.Invites().Get(s.ctx, "his", now)
+	notFound(t, err, "invite")
+}
+
+func testSecondFactors(t *testing.T, s subject) {
+	ada, bob := s.user(t, "ada"), s.user(t, "bob")
+	needsCode := func(id string) bool {
+		t.Helper()
+		user, err := s.Users().Get(s.ctx, id)
+		require.NoError(t, err)
+		return user.SecondFactor
+	}
+	_, err := s.SecondFactors().Get(s.ctx, ada.ID)
+	notFound(t, err, "second factor")
+	notFound(t, s.SecondFactors().Confirm(s.ctx, ada.ID), "second factor")
+	notFound(t, s.SecondFactors().SetRecoveryCodes(s.ctx, ada.ID, nil), "second factor")
+	notFound(t, s.SecondFactors().Delete(s.ctx, ada.ID), "second factor")
+	notFound(t, s.SecondFactors().Begin(s.ctx, "nobody", "S"), "user")
+	invalid(t, s.SecondFactors().Begin(s.ctx, ada.ID, ""), "secret", "must not be empty")
+
+	require.NoError(t, s.SecondFactors().Begin(s.ctx, ada.ID, "SECRET"))
+	want := store.SecondFactor{UserID: ada.ID, Secret: "SECRET", CreatedAt: kept(start)}
+	got, err := s.SecondFactors().Get(s.ctx, ada.ID)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	require.False(t, needsCode(ada.ID))
+	require.NoError(t, s.SecondFactors().Confirm(s.ctx, ada.ID))
+	require.True(t, needsCode(ada.ID))
+	require.False(t, needsCode(bob.ID))
+
+	for _, c := range []struct {
+		step     int64
+		accepted bool
+	}{{100, true}, {100, false}, {99, false}, {101, true}} {
+		accepted, err := s.SecondFactors().Accept(s.ctx, ada.ID, c.step)
+		require.NoError(t, err)
+		require.Equal(t, c.accepted, accepted, "step %d", c.step)
+	}
+	accepted := make([]bool, 8)
+	require.NoError(t, errors.Join(all(len(accepted), func(i int) (err error) {
+		accepted[i], err = s.SecondFactors().Accept(s.ctx, ada.ID, 102)
+		return err
+	})...))
+	require.Len(t, slices.DeleteFunc(accepted, func(ok bool) bool { return !ok }), 1, "of several at once one alone")
+
+	require.NoError(t, s.SecondFactors().SetRecoveryCodes(s.ctx, ada.ID, []string{"a", "b", "c"}))
+	require.NoError(t, s.SecondFactors().SetRecoveryCodes(s.ctx, ada.ID, []string{"b", "d"}))
+	for _, c := range []struct {
+		user, hash string
+		used       bool
+	}{{ada.ID, "a", false}, {ada.ID, "b", true}, {ada.ID, "b", false}, {bob.ID, "d", false}} {
+		used, err := s.SecondFactors().UseRecoveryCode(s.ctx, c.user, c.hash)
+		require.NoError(t, err)
+		require.Equal(t, c.used, used, "%+v", c)
+	}
+	left, err := s.SecondFactors().RecoveryCodes(s.ctx, ada.ID)
+	require.NoError(t, err)
+	require.Equal(t, 1, left)
+
+	require.NoError(t, s.SecondFactors().Begin(s.ctx, ada.ID, "ANOTHER"))
+	require.False(t, needsCode(ada.ID), "it is not confirmed")
+	left, err = s.SecondFactors().RecoveryCodes(s.ctx, ada.ID)
+	require.NoError(t, err)
+	require.Zero(t, left)
+	require.NoError(t, s.SecondFactors().Delete(s.ctx, ada.ID))
+	_, err = s.SecondFactors().Get(s.ctx, ada.ID)
+	notFound(t, err, "second factor")
+
+	require.NoError(t, s.SecondFactors().Begin(s.ctx, bob.ID, "HIS"))
+	require.NoError(t, s.SecondFactors().SetRecoveryCodes(s.ctx, bob.ID, []string{"x"}))
+	require.NoError(t, s.Users().Delete(s.ctx, bob.ID))
+	_, err = s.SecondFactors().Get(s.ctx, bob.ID)
+	notFound(t, err, "second factor")
 }
 
 func testAPIKeys(t *testing.T, s subject) {
@@ -196,6 +438,47 @@ func testAPIKeys(t *testing.T, s subject) {
 	free.LastUsedAt = later
 	require.Equal(t, []store.APIKey{free, bound}, list)
 
+	// A key in the place of another: that one ends, at its own end if that is before.
+	until := now.Add(30 * time.Minute)
+	for _, c := range []struct {
+		old  store.APIKey
+		ends time.Time
+	}{{free, until}, {bound, kept(start.Add(time.Hour))}} {
+		by := store.APIKey{UserID: user.ID, Name: c.old.Name, KeyHash: "by " + c.old.KeyHash, Scopes: c.old.Scopes, AppID: c.old.AppID}
+		if c.old.ID == bound.ID {
+			until = start.Add(24 * time.Hour)
+		}
+		by, err = s.APIKeys().Replace(s.ctx, c.old.ID, until, by)
+		require.NoError(t, err)
+		require.Empty(t, by.ReplacedBy)
+		got, err := s.APIKeys().Get(s.ctx, by.ID)
+		require.NoError(t, err)
+		require.Equal(t, by, got)
+		want := c.old
+		want.ReplacedBy, want.ExpiresAt = by.ID, c.ends
+		got, err = s.APIKeys().Get(s.ctx, c.old.ID)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+		_, err = s.APIKeys().Replace(s.ctx, c.old.ID, until, store.APIKey{UserID: user.ID, Name: "x", KeyHash: "again"})
+		conflict(t, err, store.Conflict("api key", "id", c.old.ID, by.ID))
+	}
+	_, err = s.APIKeys().Replace(s.ctx, "none", until, store.APIKey{UserID: user.ID, Name: "x", KeyHash: "x"})
+	notFound(t, err, "api key")
+	for at, want := range map[time.Time]int64{now: 4, now.Add(30 * time.Minute): 3, now.Add(time.Hour): 2} {
+		n, err := s.APIKeys().CountOf(s.ctx, user.ID, at)
+		require.NoError(t, err)
+		require.Equal(t, want, n, at)
+	}
+	for _, want := range []int64{1, 0} {
+		n, err := s.APIKeys().DeleteExpired(s.ctx, user.ID, now.Add(30*time.Minute))
+		require.NoError(t, err)
+		require.Equal(t, want, n)
+	}
+	_, err = s.APIKeys().Get(s.ctx, free.ID)
+	notFound(t, err, "api key")
+
+	free, err = s.APIKeys().Create(s.ctx, store.APIKey{UserID: user.ID, Name: "ci", KeyHash: "h6"})
+	require.NoError(t, err)
 	require.NoError(t, s.APIKeys().Delete(s.ctx, free.ID))
 	notFound(t, s.APIKeys().Delete(s.ctx, free.ID), "api key")
 	require.NoError(t, s.Apps().Delete(s.ctx, app.ID))

@@ -1,0 +1,102 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// What `make fuzz-api` sets: the directory of schemathesis, and for how long it goes on.
+const (
+	fuzzAPI    = "PICLOUD_FUZZ_API"
+	fuzzAPIFor = "PICLOUD_FUZZ_API_FOR"
+)
+
+// unfuzzed are the operations that would end the session which all others are tried with.
+const unfuzzed = `^/api/v1/admin/(auth/logout|me/sessions|me/password|me/totp|users/\{id\}:)`
+
+// TestFuzzAPI has schemathesis make requests of the API's document, good ones and others, to the built
+// server: none is answered 5xx, nor otherwise than the document says.
+func TestFuzzAPI(t *testing.T) {
+	programs := os.Getenv(fuzzAPI)
+	if programs == "" {
+		t.Skip("make fuzz-api has it")
+	}
+	length, err := time.ParseDuration(os.Getenv(fuzzAPIFor))
+	require.NoError(t, err, fuzzAPIFor)
+	p := newPlace(t)
+	server := launch(t, p)
+	token := server.login()
+	made := func(path, body string) (id string) {
+		t.Helper()
+		status, answer := server.fetch("POST", "/api/v1/admin/"+path, token, body)
+		require.Less(t, status, 300, "%s: %s", path, answer)
+		var object struct {
+			ID          string `json:"id"`
+			EventID     string `json:"event_id"`
+			ExecutionID string `json:"execution_id"`
+		}
+		require.NoError(t, json.Unmarshal(answer, &object))
+		return object.ID + object.EventID + object.ExecutionID
+	}
+	made("apps", `{"slug":"fuzzed"}`)
+	script := made("apps/fuzzed/scripts", `{"name":"main","source":"1"}`)
+	// Most requests are about what there is; else all would be answered 404.
+	config := `[phases.coverage]
+unexpected-methods = ["GET", "PUT", "POST", "PATCH", "DELETE"] # not TRACE, which no server of ours has
+
+[parameters]
+"path.app" = "fuzzed"
+"path.collection" = "c"
+"path.topic" = "t"
+
+[[operations]]
+include-operation-id = "delete-app"
+parameters = { "path.app" = "another" }
+`
+	for prefix, id := range map[string]string{
+		"scripts":    script,
+		"routes":     made("scripts/"+script+"/routes", `{"path":"/fuzzed"}`),
+		"triggers":   made("apps/fuzzed/triggers/kv", `{"script":"main","collection":"other"}`),
+		"executions": made("scripts/"+script+"/run", `{}`),
+		"events":     made("apps/fuzzed/queues/kept/messages", `{"message":1}`),
+		"me/keys":    made("me/keys", `{"name":"k","scopes":["log:read"]}`),
+	} {
+		config += fmt.Sprintf("\n[[operations]]\ninclude-path-regex = '^/api/v1/admin/%s/'\nexclude-method = \"DELETE\"\nparameters = { \"path.id\" = %q }\n", prefix, id)
+	}
+	p.write(t, "schemathesis.toml", config)
+
+	ctx, cancel := context.WithTimeout(t.Context(), length+patience)
+	defer cancel()
+	c := exec.CommandContext(ctx, filepath.Join(programs, "schemathesis"), "--config-file", "schemathesis.toml",
+		"run", server.url+"/api/v1/openapi.json", "--header", "Authorization: Bearer "+token, "--exclude-path-regex", unfuzzed,
+		"--checks", strings.Join([]string{"not_a_server_error", "status_code_conformance", "content_type_conformance",
+			"response_headers_conformance", "response_schema_conformance"}, ","),
+		"--phases", "coverage,fuzzing", "--max-time", fmt.Sprint(int(length.Seconds())), "--workers", "2", "--continue-on-failure",
+		"--warnings", "off", "--report", "json", "--report-json-path", "report.json")
+	c.Dir, c.Env = p.dir, p.env
+	out, err := c.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	var report struct {
+		Operations struct{ Selected, Tested, Errored int }
+		TestCases  struct {
+			Generated     int
+			WithoutChecks int `json:"without_checks"`
+		} `json:"test_cases"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(p.read(t, "report.json")), &report))
+	require.Greater(t, report.Operations.Tested, 20, "%s", out)
+	require.Zero(t, report.Operations.Errored, "%s", out)
+	require.Greater(t, report.TestCases.Generated, 100, "%s", out)
+	status, _ := server.fetch("GET", "/api/v1/admin/me", token, "")
+	require.Equal(t, 200, status, "or the session has ended, and most requests were refused")
+	t.Logf("%d requests of %d operations", report.TestCases.Generated, report.Operations.Tested)
+}

@@ -1,0 +1,99 @@
+package sqlstore
+
+import (
+	"context"
+
+	"github.com/picloud/picloud/host/store"
+)
+
+type secondFactors struct{ s *sqlStore }
+
+const (
+	secondFactorInsert  = `INSERT INTO second_factors (user_id, secret, last_step, created_at) VALUES ($1, $2, 0, $3)`
+	secondFactorGet     = `SELECT user_id, secret, last_step, created_at, confirmed_at FROM second_factors WHERE user_id = $1`
+	secondFactorConfirm = `UPDATE second_factors SET confirmed_at = $2 WHERE user_id = $1`
+	secondFactorAccept  = `UPDATE second_factors SET last_step = $2 WHERE user_id = $1 AND last_step < $2`
+	secondFactorDelete  = `DELETE FROM second_factors WHERE user_id = $1`
+
+	recoveryCodeInsert    = `INSERT INTO recovery_codes (user_id, code_hash) VALUES ($1, $2)`
+	recoveryCodeUse       = `DELETE FROM recovery_codes WHERE user_id = $1 AND code_hash = $2`
+	recoveryCodeDeleteAll = `DELETE FROM recovery_codes WHERE user_id = $1`
+	recoveryCodeCount     = `SELECT count(*) FROM recovery_codes WHERE user_id = $1`
+	secondFactorExists    = `SELECT 1 FROM second_factors WHERE user_id = $1`
+)
+
+func (f secondFactors) Begin(ctx context.Context, userID, secret string) error {
+	if err := require(field{"secret", secret}); err != nil {
+		return err
+	}
+	return f.s.change(ctx, "begin second factor", func(tx queryer) error {
+		if err := must(ctx, tx, "user", userExists, userID); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, secondFactorDelete, userID); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, secondFactorInsert, userID, secret, f.s.db.now())
+		return err
+	})
+}
+
+func (f secondFactors) Get(ctx context.Context, userID string) (store.SecondFactor, error) {
+	return one(ctx, f.s.reader(), "second factor", func(row scanner) (v store.SecondFactor, err error) {
+		err = row.Scan(&v.UserID, &v.Secret, &v.LastStep, instant{&v.CreatedAt}, instant{&v.ConfirmedAt})
+		return v, err
+	}, secondFactorGet, userID)
+}
+
+func (f secondFactors) Confirm(ctx context.Context, userID string) error {
+	return f.s.reconfigure(ctx, "confirm second factor", ofUser(userID), func(tx queryer) error {
+		n, err := affect(ctx, tx, secondFactorConfirm, userID, f.s.db.now())
+		if err == nil && n == 0 {
+			return notFound("second factor")
+		}
+		return err
+	})
+}
+
+func (f secondFactors) Accept(ctx context.Context, userID string, step int64) (bool, error) {
+	n, err := affect(ctx, f.s.writer(), secondFactorAccept, userID, step)
+	return n == 1, failed(ctx, "accept code", err)
+}
+
+func (f secondFactors) SetRecoveryCodes(ctx context.Context, userID string, hashes []string) error {
+	for _, hash := range hashes {
+		if err := require(field{"code_hash", hash}); err != nil {
+			return err
+		}
+	}
+	return f.s.change(ctx, "set recovery codes", func(tx queryer) error {
+		if err := must(ctx, tx, "second factor", secondFactorExists, userID); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, recoveryCodeDeleteAll, userID); err != nil {
+			return err
+		}
+		for _, hash := range hashes {
+			if _, err := tx.ExecContext(ctx, recoveryCodeInsert, userID, hash); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (f secondFactors) UseRecoveryCode(ctx context.Context, userID, hash string) (bool, error) {
+	n, err := affect(ctx, f.s.writer(), recoveryCodeUse, userID, hash)
+	return n == 1, failed(ctx, "use recovery code", err)
+}
+
+func (f secondFactors) RecoveryCodes(ctx context.Context, userID string) (count int, err error) {
+	err = f.s.reader().QueryRowContext(ctx, recoveryCodeCount, userID).Scan(&count)
+	return count, failed(ctx, "count recovery codes", err)
+}
+
+func (f secondFactors) Delete(ctx context.Context, userID string) error {
+	return f.s.reconfigure(ctx, "delete second factor", ofUser(userID), func(tx queryer) error {
+		return deleteOne(ctx, tx, "second factor", secondFactorDelete, userID)
+	})
+}
