@@ -72,6 +72,7 @@ func caller(ctx context.Context) *authz.Principal {
 
 // need checks a capability of the caller in an app.
 func (a *API) need(ctx context.Context, appID, resource string, c authz.Capability) error {
+	store.DeedOf(ctx).InApp(appID)
 	return a.authority.Require(ctx, caller(ctx), appID, resource, c)
 }
 
@@ -117,7 +118,7 @@ func public(op *huma.Operation) { op.Security, op.MaxBodyBytes = nil, maxPublic 
 func operation[I, O any](a *API, admin huma.API, method, path, id, summary string, status int, handler func(context.Context, *I) (*O, error), more ...func(*huma.Operation)) {
 	op := huma.Operation{
 		OperationID: id, Method: method, Path: adminPrefix + path, Summary: summary,
-		Tags: []string{strings.Split(path, "/")[1]}, DefaultStatus: status,
+		Tags: []string{strings.FieldsFunc(path, func(r rune) bool { return r == '/' || r == ':' })[0]}, DefaultStatus: status,
 		Security: bearer, MaxBodyBytes: -1, // package front has bounded it
 	}
 	for _, change := range more {
@@ -129,7 +130,9 @@ func operation[I, O any](a *API, admin huma.API, method, path, id, summary strin
 	huma.Register(admin, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
 		if err != nil {
-			return nil, a.problemOf(ctx, err)
+			p := a.problemOf(ctx, err)
+			a.refusedDeed(ctx, len(op.Security) == 0, p)
+			return nil, p
 		}
 		return out, nil
 	})

@@ -16,6 +16,7 @@ import (
 
 	"github.com/picloud/picloud/host/api/contract"
 	"github.com/picloud/picloud/host/api/problem"
+	"github.com/picloud/picloud/host/audit"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/catalog"
 	"github.com/picloud/picloud/host/docs"
@@ -43,6 +44,7 @@ type Config struct {
 	Secrets        *secrets.Service
 	Catalog        *catalog.Catalog
 	Events         *events.Emitter
+	Audit          *audit.Service            // nil: one that keeps what it records for ever
 	QueueRate      func(lane string) float64 // messages done a second; see [dispatch.Dispatcher.QueueRate]
 	MaxBodyBytes   int64                     // of a request, uploads of files and plugins excepted
 	MaxPluginBytes int64                     // of a plugin's module; 0: 16 MiB
@@ -66,6 +68,7 @@ type API struct {
 	files      *files.Service
 	secrets    *secrets.Service
 	catalog    *catalog.Catalog
+	audit      *audit.Service
 	maxBody    int64
 	maxPlugin  int64
 	quotas     *quota.Apps
@@ -83,9 +86,12 @@ type API struct {
 
 // New makes the API, to be mounted.
 func New(c Config) *API {
+	if c.Audit == nil {
+		c.Audit = audit.New(audit.Config{Store: c.Store, Show: Shown, Log: c.Logger})
+	}
 	return &API{
 		store: c.Store, authority: c.Authority, identity: c.Identity, executions: c.Executions, catalog: c.Catalog,
-		kv: c.KV, docs: c.Docs, files: c.Files, secrets: c.Secrets,
+		kv: c.KV, docs: c.Docs, files: c.Files, secrets: c.Secrets, audit: c.Audit,
 		maxBody: c.MaxBodyBytes, maxPlugin: cmp.Or(c.MaxPluginBytes, 16<<20), quotas: c.Quotas, version: c.Version, log: c.Logger,
 		events: c.Events, queueRate: c.QueueRate, triggerRetry: c.TriggerRetry, triggerConcurrency: c.TriggerConcurrency,
 	}
@@ -136,6 +142,7 @@ func (a *API) Mount(app *fiber.App) {
 	a.mountKV(admin)
 	a.mountDocs(admin)
 	a.mountFiles(admin)
+	a.mountAudit(admin)
 	a.refine(admin.OpenAPI())
 	a.mounted.Do(func() { // the document is the same for all apps, and not needed to start
 		a.contract = sync.OnceValue(func() *contract.Document { return contractOf(admin.OpenAPI()) })

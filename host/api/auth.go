@@ -20,6 +20,7 @@ func (a *API) login(ctx context.Context, in *struct {
 	UserAgent string `header:"User-Agent" hidden:"true"`
 	Body      wire.Login
 }) (*body[wire.Token], error) {
+	a.claims(ctx, in.Body.Username)
 	login, err := a.authority.Login(ctx, authz.LoginRequest{
 		Username: in.Body.Username, Password: in.Body.Password, Code: in.Body.Code, Device: in.Body.Device,
 		Address: front.NetworkOf(ctx).String(), Place: placeOf(ctx, in.UserAgent),

@@ -84,7 +84,7 @@ func (a *API) check(ctx huma.Context, next func(huma.Context)) {
 	}
 	address := ctx.URL()
 	path, wrong := operation.Parameters(contract.Request{Path: ctx.Param, Header: ctx.Header, Query: address.RawQuery})
-	checked := checkedRequest{humaContext: ctx, path: path}
+	checked := checkedRequest{humaContext: huma.WithContext(ctx, a.recorded(ctx, path)), path: path}
 	if may, must := operation.TakesJSON(); may {
 		var err error
 		if checked.body, err = readBody(ctx); err != nil {

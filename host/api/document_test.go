@@ -616,7 +616,13 @@ func TestDocumentIsWhatIsDone(t *testing.T) {
 			if body != "" {
 				headers = append(headers, "Content-Type: application/json")
 			}
+			if a.place == "" {
+				headers = append(headers, "X-Request-Id: "+op.id)
+			}
 			got := s.Fetch(op.method, api.AdminPrefix+address+"?"+a.query, body, headers...)
+			if a.place == "" {
+				checkRecorded(t, s, op)
+			}
 			tried[a.valid]++
 			tells := fmt.Sprintf("%s: %s with %s = %.80q (%T) answers %d: %.300s", op.id, op.method, a.place, fmt.Sprint(a.value), a.value, got.StatusCode, got.Content)
 			if err := d.answered(t, op, got); err != nil {

@@ -7,3 +7,6 @@ const (
 	MaxFormField = maxFormField
 	MaxFormExtra = maxFormExtra
 )
+
+// ReadOnly are the ids of operations of which nothing is recorded.
+var ReadOnly = &readOnly

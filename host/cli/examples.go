@@ -143,6 +143,10 @@ var examples = map[string][]string{
 	"domains add":    {"picloud domains add shop.example --app shop", "picloud domains add '*.shop.example' --app shop"},
 	"domains remove": {"picloud domains remove shop.example --app shop"},
 
+	"audit list":   {"picloud audit list --app shop", "picloud audit list --user ada --since 48h", "picloud audit list --action login --output json"},
+	"audit export": {"picloud audit export > audit.jsonl", "picloud audit export --app shop --since 2026-01-01T00:00:00Z"},
+	"audit tail":   {"picloud audit tail", "picloud audit tail --app shop -n 0 --output json"},
+
 	"topics list":   {"picloud topics list --app shop"},
 	"topics set":    {"picloud topics set prices --access public", "picloud topics set orders.7"},
 	"topics token":  {"picloud topics token orders.7 --ttl 10m"},

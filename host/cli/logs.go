@@ -28,7 +28,7 @@ type LogsCmd struct {
 
 // Run is `picloud logs`.
 func (cmd *LogsCmd) Run(ctx context.Context, r *Remote, c *client.Client, script wire.Script) error {
-	since, err := parseSince(cmd.Since, time.Now())
+	since, err := parseWhen("--since", cmd.Since, time.Now())
 	if err == nil && (cmd.Limit < 0 || cmd.Limit == 0 && !cmd.Follow) {
 		err = fmt.Errorf("--limit must be at least 1, got %d", cmd.Limit)
 	}
@@ -75,8 +75,8 @@ func (r *Remote) follow(lines func(yield func(wire.LogLine, error) bool)) error 
 	return nil
 }
 
-// parseSince reads a duration before now, or a time; "" is the zero time.
-func parseSince(text string, now time.Time) (time.Time, error) {
+// parseWhen reads the value of a flag: a duration before now, or a time; "" is the zero time.
+func parseWhen(flag, text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
@@ -85,7 +85,7 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 	}
 	at, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("--since must be a duration such as 10m or a time such as 2026-01-31T15:04:05Z, got %q", text)
+		return time.Time{}, fmt.Errorf("%s must be a duration such as 10m or a time such as 2026-01-31T15:04:05Z, got %q", flag, text)
 	}
 	return at, nil
 }

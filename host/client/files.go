@@ -51,11 +51,11 @@ func (c *Client) upload(ctx context.Context, method string, path []string, query
 // DownloadFile returns the bytes of a file, to be read and closed by the caller. A transfer that
 // breaks off is an error of the last read.
 func (c *Client) DownloadFile(ctx context.Context, app, collection, id string) (io.ReadCloser, error) {
-	return c.download(ctx, "apps", app, "files", collection, id)
+	return c.download(ctx, nil, "apps", app, "files", collection, id)
 }
 
-func (c *Client) download(ctx context.Context, path ...string) (io.ReadCloser, error) {
-	resp, err := c.send(ctx, c.transfers, http.MethodGet, path, nil, http.Header{}, nil)
+func (c *Client) download(ctx context.Context, query url.Values, path ...string) (io.ReadCloser, error) {
+	resp, err := c.send(ctx, c.transfers, http.MethodGet, path, query, http.Header{}, nil)
 	if err != nil {
 		return nil, err
 	}

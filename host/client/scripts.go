@@ -97,7 +97,7 @@ func writeFields(form *multipart.Writer, fields any) error {
 // DownloadModule returns the WebAssembly module of a plugin, to be read and closed by the caller. A
 // transfer that breaks off is an error of the last read.
 func (c *Client) DownloadModule(ctx context.Context, id string) (io.ReadCloser, error) {
-	return c.download(ctx, "scripts", id, "wasm")
+	return c.download(ctx, nil, "scripts", id, "wasm")
 }
 
 // DeleteScript removes a script with its routes, executions and log.

@@ -89,11 +89,12 @@ type Config struct {
 	HTTPMaxRequestBytes  int64         `name:"http-max-request-bytes" default:"10485760" min:"1" max:"1073741824" help:"Largest body that a script may send, bytes." env:"PICLOUD_HTTP_MAX_REQUEST_BYTES"`
 	HTTPMaxResponseBytes int64         `name:"http-max-response-bytes" default:"10485760" min:"1" max:"1073741824" help:"Largest body that a script may be answered, bytes." env:"PICLOUD_HTTP_MAX_RESPONSE_BYTES"`
 
-	SessionTTL    time.Duration `name:"session-ttl" default:"720h" min:"1m" max:"87600h" help:"How long a login lasts at most." env:"PICLOUD_SESSION_TTL"`
-	SessionIdle   time.Duration `default:"168h" min:"1m" max:"87600h" help:"How long a login lasts that is not used." env:"PICLOUD_SESSION_IDLE"`
-	InviteTTL     time.Duration `name:"invite-ttl" default:"72h" min:"1m" max:"8760h" help:"How long an invite lets set a password." env:"PICLOUD_INVITE_TTL"`
-	LogRetention  time.Duration `default:"720h" min:"0s" max:"876000h" help:"How long executions and their logs are kept; 0 keeps them for ever." env:"PICLOUD_LOG_RETENTION"`
-	ShutdownGrace time.Duration `default:"10s" min:"0s" max:"1h" help:"How long running executions may take to finish at shutdown." env:"PICLOUD_SHUTDOWN_GRACE"`
+	SessionTTL     time.Duration `name:"session-ttl" default:"720h" min:"1m" max:"87600h" help:"How long a login lasts at most." env:"PICLOUD_SESSION_TTL"`
+	SessionIdle    time.Duration `default:"168h" min:"1m" max:"87600h" help:"How long a login lasts that is not used." env:"PICLOUD_SESSION_IDLE"`
+	InviteTTL      time.Duration `name:"invite-ttl" default:"72h" min:"1m" max:"8760h" help:"How long an invite lets set a password." env:"PICLOUD_INVITE_TTL"`
+	AuditRetention time.Duration `default:"8760h" min:"0s" max:"876000h" help:"How long the record of what was changed and by whom is kept; 0 keeps it for ever." env:"PICLOUD_AUDIT_RETENTION"`
+	LogRetention   time.Duration `default:"720h" min:"0s" max:"876000h" help:"How long executions and their logs are kept; 0 keeps them for ever." env:"PICLOUD_LOG_RETENTION"`
+	ShutdownGrace  time.Duration `default:"10s" min:"0s" max:"1h" help:"How long running executions may take to finish at shutdown." env:"PICLOUD_SHUTDOWN_GRACE"`
 
 	UnclaimedHosts string `default:"all" help:"Whose routes answer on hosts that no app has claimed: all apps', or those of the app default." env:"PICLOUD_UNCLAIMED_HOSTS"`
 

@@ -48,7 +48,7 @@ func (s *Server) firstStart(ctx context.Context) error {
 			return err
 		}
 	}
-	return s.store.InTx(ctx, func(tx store.Store) error {
+	return s.store.InTx(s.audit.System(ctx, "first-start"), func(tx store.Store) error {
 		now, unused, err := unusedAdmin(ctx, tx)
 		if err != nil || !unused || now.PasswordHash != before.PasswordHash {
 			return err // another node was faster: it tells its password
@@ -82,14 +82,14 @@ func unusedAdmin(ctx context.Context, db store.Store) (admin store.User, unused 
 // makeHello makes the default app with its hello script and route, by the catalog's rules. What is there
 // already, of a first start that was cut short or of another node's, stays.
 func (s *Server) makeHello(ctx context.Context) error {
-	app, err := s.catalog.CreateApp(ctx, "default", "Default")
+	app, err := s.catalog.CreateApp(s.audit.System(ctx, "create-app"), "default", "Default")
 	if fault.Of(err) == fault.Conflict {
 		app, err = s.store.Apps().GetBySlug(ctx, "default")
 	}
 	if err != nil {
 		return err
 	}
-	script, err := s.catalog.CreateScript(ctx, store.Script{AppID: app.ID, Name: "hello", Kind: abi.KindEndpoint, Source: helloSource})
+	script, err := s.catalog.CreateScript(s.audit.System(ctx, "create-script"), store.Script{AppID: app.ID, Name: "hello", Kind: abi.KindEndpoint, Source: helloSource})
 	if fault.Of(err) == fault.Conflict {
 		script, err = s.store.Scripts().GetByName(ctx, app.ID, "hello")
 	}
@@ -101,7 +101,7 @@ func (s *Server) makeHello(ctx context.Context) error {
 		return err
 	}
 	route.Dispatch = store.DispatchSync
-	if _, _, err = s.catalog.CreateRoute(ctx, script, route); fault.Of(err) == fault.Conflict {
+	if _, _, err = s.catalog.CreateRoute(s.audit.System(ctx, "create-route"), script, route); fault.Of(err) == fault.Conflict {
 		err = nil
 	}
 	return err

@@ -8,6 +8,8 @@ import (
 	"os"
 	"strings"
 
+	"github.com/picloud/picloud/host/api"
+	"github.com/picloud/picloud/host/audit"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/config"
 	"github.com/picloud/picloud/host/fault"
@@ -44,6 +46,7 @@ func SetPassword(ctx context.Context, at *config.Location, username, password st
 	if err != nil {
 		return err
 	}
+	ctx = audit.New(audit.Config{Store: db, Show: api.Shown}).System(ctx, "passwd")
 	if err := authz.SetPassword(ctx, db, user.ID, password); err != nil || !resetTOTP {
 		return err
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/picloud/picloud/host/api"
+	"github.com/picloud/picloud/host/audit"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/background"
 	"github.com/picloud/picloud/host/catalog"
@@ -87,6 +88,7 @@ type Server struct {
 	emitter    *events.Emitter
 	listeners  *events.Registry
 	store      store.Store
+	audit      *audit.Service
 	services   hostcalls.Services
 	sandbox    *sandbox.Sandbox
 	budget     *budget.Budget
@@ -128,6 +130,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	}{
 		{"data", s.takeDirectory},
 		{"database", s.openStore},
+		{"audit", s.makeAudit},
 		{"files_root", s.makeServices},
 		{"sandbox", s.makeSandbox},
 		{"executions", s.makeExecutions},
@@ -226,6 +229,13 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 	}
 	s.emitter.Bind(s.store)
 	s.onStop(func(context.Context) error { return s.store.Close() })
+	return nil
+}
+
+// makeAudit makes the record of changes. What it has counted is written when all else has stopped.
+func (s *Server) makeAudit(context.Context) error {
+	s.audit = audit.New(audit.Config{Store: s.store, Show: api.Shown, Retention: s.settings.AuditRetention, Log: s.log})
+	s.onStop(s.audit.Flush)
 	return nil
 }
 
@@ -413,7 +423,7 @@ func (s *Server) listen(ctx context.Context) (err error) {
 func (s *Server) makeFront(context.Context) error {
 	c := s.settings
 	admin := api.New(api.Config{
-		Store: s.store, Authority: s.authority, Executions: s.executions,
+		Store: s.store, Authority: s.authority, Executions: s.executions, Audit: s.audit,
 		Identity: identity.New(identity.Config{Store: s.store, Authority: s.authority, InviteTTL: c.InviteTTL}),
 		KV:       s.services.KV, Docs: s.services.Docs, Files: s.services.Files, Secrets: s.services.Secrets,
 		Events: s.emitter, QueueRate: s.queueRate, TriggerRetry: s.triggerRetry(), TriggerConcurrency: c.TriggerConcurrency,
@@ -443,6 +453,7 @@ func (s *Server) makeBackground(context.Context) error {
 		s.realtime,
 		dispatch.NewRetention(s.store, s.settings.DeadLetterRetention, s.log),
 		s.authority.SessionSweeper(s.log),
+		s.audit.Background(),
 		s.services.KV.Sweeper(),
 		s.services.Files.Sweeper(),
 		s.executions.CodeSweeper(s.log),

@@ -56,6 +56,7 @@ type Store interface {
 	Idempotency() Idempotency
 	Topics() Topics
 	Published() PublishedLog
+	Audit() Audit
 	Relay() Relay
 	Secrets() Secrets
 

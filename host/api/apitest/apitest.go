@@ -100,15 +100,23 @@ func New(t testing.TB, changes ...func(*front.Config)) *Site {
 // NewLogging is [New] with another log.
 func NewLogging(t testing.TB, log *slog.Logger, changes ...func(*front.Config)) *Site {
 	t.Helper()
-	ctx := context.Background()
 	path := filepath.Join(t.TempDir(), sqlite.FileName)
+	return NewOn(t, log, path, func(listeners store.Listeners) (store.Store, error) {
+		return sqlite.Open(context.Background(), sqlite.Config{Path: path, Listeners: listeners})
+	}, changes...)
+}
+
+// NewOn is [NewLogging] with another database, beside whose path, if it has one, the files are.
+func NewOn(t testing.TB, log *slog.Logger, path string, open func(store.Listeners) (store.Store, error), changes ...func(*front.Config)) *Site {
+	t.Helper()
+	ctx := context.Background()
 	triggers := events.NewTable()
 	quotas := quota.NewApps(quota.Limits{Executions: MaxConcurrent / 2, FilesBytes: 3 * MaxFile, PendingEvents: MaxPending})
 	emitter := events.NewEmitter(events.Config{
 		Table: triggers, MaxDepth: MaxDepth, MaxPending: func(appID string) int { return int(quotas.Of(appID).PendingEvents) }, Log: log,
 	})
 	listeners := events.NewRegistry(emitter.Deliver)
-	db, err := sqlite.Open(ctx, sqlite.Config{Path: path, Listeners: listeners})
+	db, err := open(listeners)
 	require.NoError(t, err)
 	emitter.Bind(db)
 	s := &Site{T: t, DB: db, DBPath: path, Auth: authz.New(db, time.Hour, authz.Hashing(cheap))}

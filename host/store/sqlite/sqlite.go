@@ -200,6 +200,7 @@ func dsn(path string, readOnly bool) string {
 	} else {
 		options["_pragma"] = append(options["_pragma"],
 			"auto_vacuum(INCREMENTAL)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
+			"recursive_triggers(1)", // so that what INSERT OR REPLACE deletes is deleted as by DELETE
 			"journal_size_limit("+strconv.Itoa(maxLogFile)+")")
 	}
 	location := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: options.Encode()}

@@ -102,6 +102,7 @@ func (a apiKeys) prepare(key *store.APIKey) error {
 }
 
 func insertAPIKey(ctx context.Context, tx queryer, key store.APIKey) error {
+	note(tx, noted{kind: "api-key", appID: key.AppID, id: key.ID, after: key})
 	if err := must(ctx, tx, "user", userExists, key.UserID); err != nil {
 		return err
 	}
@@ -156,6 +157,9 @@ func (a apiKeys) Touch(ctx context.Context, id string, at time.Time) error {
 func (a apiKeys) Delete(ctx context.Context, id string) error {
 	revision := ofUser("")
 	return a.s.reconfigure(ctx, "delete api key", revision, func(tx queryer) (err error) {
+		before := was(tx, func() (store.APIKey, error) { return one(ctx, tx, "api key", scanAPIKey, apiKeyGet, id) })
+		key, _ := before.(store.APIKey)
+		note(tx, noted{kind: "api-key", appID: key.AppID, id: id, before: before})
 		revision.ID, err = one(ctx, tx, "api key", text, apiKeyDelete, id)
 		return err
 	})

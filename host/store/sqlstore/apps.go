@@ -48,6 +48,7 @@ func (a apps) Create(ctx context.Context, app store.App) (store.App, error) {
 	app.CreatedAt = a.s.db.now()
 	app.UpdatedAt = app.CreatedAt
 	err := a.s.reconfigure(ctx, "create app", ofApp(app.ID), func(tx queryer) error {
+		note(tx, ofRevision(ofApp(app.ID), nil, app))
 		n, err := affect(ctx, tx, appInsert, app.ID, app.Slug, app.Name, encodeOrNull(app.CORS), app.CreatedAt, app.UpdatedAt)
 		if err != nil || n == 1 {
 			return err
@@ -105,6 +106,7 @@ func (a apps) Update(ctx context.Context, id string, change store.AppChange) (ap
 		if app, err = one(ctx, tx, "app", scanApp, appGet, id); err != nil {
 			return err
 		}
+		before := app
 		set(&app.Slug, change.Slug)
 		set(&app.Name, change.Name)
 		set(&app.EventsPaused, change.EventsPaused)
@@ -120,6 +122,7 @@ func (a apps) Update(ctx context.Context, id string, change store.AppChange) (ap
 			return err
 		}
 		app.UpdatedAt = later(app.UpdatedAt, a.s.db.now())
+		note(tx, ofRevision(ofApp(id), before, app))
 		_, err := tx.ExecContext(ctx, appUpdate, app.ID, app.Slug, app.Name, encodeOrNull(app.CORS), app.EventsPaused, app.UpdatedAt)
 		return err
 	})
@@ -131,6 +134,7 @@ func (a apps) Update(ctx context.Context, id string, change store.AppChange) (ap
 
 func (a apps) Delete(ctx context.Context, id string) error {
 	return a.s.reconfigure(ctx, "delete app", ofApp(id), func(tx queryer) error {
+		note(tx, ofRevision(ofApp(id), was(tx, func() (store.App, error) { return one(ctx, tx, "app", scanApp, appGet, id) }), nil))
 		return deleteOne(ctx, tx, "app", appDelete, id)
 	})
 }
@@ -140,6 +144,7 @@ func (a apps) SetMember(ctx context.Context, appID, userID string, role store.Ap
 		return err
 	}
 	return a.s.reconfigure(ctx, "set member", ofMember(appID, userID), func(tx queryer) error {
+		note(tx, noted{"member", appID, userID, wasMember(ctx, tx, appID, userID), store.Member{AppID: appID, UserID: userID, Role: role}})
 		if err := must(ctx, tx, "app", appExists, appID); err != nil {
 			return err
 		}
@@ -154,6 +159,14 @@ func (a apps) SetMember(ctx context.Context, appID, userID string, role store.Ap
 func (a apps) Member(ctx context.Context, appID, userID string) (store.AppRole, error) {
 	role, err := one(ctx, a.s.reader(), "member", text, memberGet, appID, userID)
 	return store.AppRole(role), err
+}
+
+// wasMember is the membership before a change, to be noted.
+func wasMember(ctx context.Context, tx queryer, appID, userID string) any {
+	return was(tx, func() (store.Member, error) {
+		role, err := one(ctx, tx, "member", text, memberGet, appID, userID)
+		return store.Member{AppID: appID, UserID: userID, Role: store.AppRole(role)}, err
+	})
 }
 
 func (a apps) RolesOf(ctx context.Context, userID string) (map[string]store.AppRole, error) {
@@ -182,6 +195,7 @@ func scanMember(row scanner) (m store.Member, err error) {
 
 func (a apps) RemoveMember(ctx context.Context, appID, userID string) error {
 	return a.s.reconfigure(ctx, "remove member", ofMember(appID, userID), func(tx queryer) error {
+		note(tx, noted{"member", appID, userID, wasMember(ctx, tx, appID, userID), nil})
 		return deleteOne(ctx, tx, "member", memberDelete, appID, userID)
 	})
 }

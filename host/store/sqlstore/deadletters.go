@@ -102,7 +102,9 @@ func (d deadLetters) Count(ctx context.Context, filter store.DeadLetterFilter) (
 
 func (d deadLetters) Resolve(ctx context.Context, id string, as store.Resolution, by, replayedAs string) (letter store.DeadLetter, err error) {
 	err = d.s.join(ctx, "resolve dead letter", func(tx *sqlStore) error {
+		before := was(tx.tx, func() (store.DeadLetter, error) { return one(ctx, tx.tx, "dead letter", scanDeadLetter, deadGet, id) })
 		letter, err = tx.resolve(ctx, id, as, by, replayedAs)
+		note(tx.tx, noted{"dead-letter", letter.AppID, id, before, letter})
 		return err
 	})
 	return letter, err

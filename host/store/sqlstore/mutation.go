@@ -16,6 +16,9 @@ type mutation struct {
 
 // tell tells those who listen what became of what is changed; nil stands for nothing.
 func (m mutation) tell(ctx context.Context, operation store.ChangeOperation, now, before json.RawMessage) error {
+	if m.tx != nil {
+		m.tx.wrote = true
+	}
 	if !m.heard {
 		return nil
 	}
@@ -36,6 +39,7 @@ func (m mutation) at(version int64) mutation {
 
 // mutation begins a change in the transaction of s.
 func (s *sqlStore) mutation(about store.Change) mutation {
+	note(s.tx, noted{kind: string(about.Source), appID: about.AppID, id: about.Collection + "/" + about.Key})
 	return mutation{s, about, s.tx.audienceOf(s.db.Listeners, about.AppID).Listens(about.AppID, about.Source, about.Collection)}
 }
 
@@ -47,9 +51,9 @@ func (s *sqlStore) mutate(ctx context.Context, op string, about store.Change, fn
 }
 
 // mutateAlone is mutate for an fn that, if nobody is to be told, is one statement by writer(): that
-// runs without a transaction.
+// runs without a transaction, unless there is an entry to be written.
 func (s *sqlStore) mutateAlone(ctx context.Context, op string, about store.Change, fn func(m mutation) error) error {
-	if s.tx == nil {
+	if s.tx == nil && !store.DeedOf(ctx).Open() {
 		if alone, err := s.unheard(ctx, op, about, fn); alone {
 			return err
 		}
@@ -68,10 +72,10 @@ func (s *sqlStore) unheard(ctx context.Context, op string, about store.Change, f
 }
 
 // foretold makes a change that is known before it is made, and its events, by one statement: this one inserts a row or
-// not, and has the events with it. It reports that it did not try, and did nothing, where that is not possible or
-// the change may have other consequences than events.
+// not, and has the events with it. It reports that it did not try, and did nothing, where that is not possible, there is
+// an entry to be written, or the change may have other consequences than events.
 func (s *sqlStore) foretold(ctx context.Context, op string, change store.Change, statement string, args ...any) (made, tried bool, err error) {
-	if s.tx != nil || s.db.Dialect.InsertWithEvents == nil {
+	if s.tx != nil || s.db.Dialect.InsertWithEvents == nil || store.DeedOf(ctx).Open() {
 		return false, false, nil
 	}
 	made, told, tried, err := s.foretell(ctx, op, change, statement, args)

@@ -108,7 +108,7 @@ func (t *owned) Commit() error {
 		return err
 	}
 	tx := t.store.tx
-	if err := tx.sql.Commit(); err != nil {
+	if err := t.store.commit(t.ctx, tx); err != nil {
 		return t.lose(failed(t.ctx, "commit", err))
 	}
 	t.end()

@@ -124,6 +124,7 @@ func one[T any](ctx context.Context, q queryer, resource string, scan func(scann
 	case err != nil:
 		return none, failed(ctx, "read "+resource, err)
 	}
+	wrote(q, query)
 	return row, nil
 }
 
@@ -147,6 +148,9 @@ func many[T any](ctx context.Context, q queryer, resource string, scan func(scan
 	}
 	if err := rows.Err(); err != nil {
 		return nil, failed(ctx, "list "+resource, err)
+	}
+	if len(list) > 0 {
+		wrote(q, query)
 	}
 	return list, nil
 }

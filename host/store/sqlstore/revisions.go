@@ -59,6 +59,11 @@ func (r revisions) Listen(ctx context.Context, wake func()) error {
 	return failed(ctx, "listen", r.s.db.Dialect.Listen(ctx, wake))
 }
 
+// ofRevision is what a revision changes, from one row to another.
+func ofRevision(r *store.Revision, before, after any) noted {
+	return noted{kind: string(r.Resource), appID: r.AppID, id: r.ID, before: before, after: after}
+}
+
 // ofApp is a revision of an app's own row.
 func ofApp(id string) *store.Revision {
 	return &store.Revision{Resource: store.ResourceApp, AppID: id, ID: id}
@@ -87,6 +92,9 @@ func (s *sqlStore) reconfigure(ctx context.Context, op string, revision *store.R
 	return s.changing(ctx, op, func(tx *transaction) error {
 		if err := fn(tx); err != nil {
 			return err
+		}
+		if revision.Resource != store.ResourceUser { // which a session's or a key's is, too
+			note(tx, ofRevision(revision, nil, nil))
 		}
 		if err := tx.QueryRowContext(ctx, generationRaise).Scan(&revision.Generation); err != nil {
 			return err

@@ -55,6 +55,7 @@ func (r routes) Create(ctx context.Context, route store.Route) (store.Route, err
 			return err
 		}
 		route.AppCORS = app.CORS
+		note(tx, ofRevision(revision, nil, route))
 		n, err := affect(ctx, tx, routeInsert, route.ID, route.AppID, route.ScriptID, route.Method, route.Host,
 			string(route.HostKind), route.Path, string(route.PathKind), string(route.Dispatch), encodeOrNull(route.CORS), route.CreatedAt, encodeOrNull(route.Signature), encodeOrNull(route.RateLimit))
 		if err != nil || n == 1 {
@@ -114,11 +115,13 @@ func (r routes) SetRateLimit(ctx context.Context, id string, limit *store.RateLi
 func (r routes) set(ctx context.Context, id, statement string, value any) (route store.Route, err error) {
 	revision := &store.Revision{Resource: store.ResourceRoute, ID: id}
 	err = r.s.reconfigure(ctx, "change route", revision, func(tx queryer) error {
+		before := was(tx, func() (store.Route, error) { return one(ctx, tx, "route", scanRoute, routeGet, id) })
 		if _, err := tx.ExecContext(ctx, statement, id, value); err != nil {
 			return err
 		}
 		route, err = one(ctx, tx, "route", scanRoute, routeGet, id)
 		revision.AppID = route.AppID
+		note(tx, ofRevision(revision, before, route))
 		return err
 	})
 	return route, err
@@ -127,6 +130,8 @@ func (r routes) set(ctx context.Context, id, statement string, value any) (route
 func (r routes) Delete(ctx context.Context, id string) error {
 	revision := &store.Revision{Resource: store.ResourceRoute, ID: id}
 	return r.s.reconfigure(ctx, "delete route", revision, func(tx queryer) (err error) {
+		before := was(tx, func() (store.Route, error) { return one(ctx, tx, "route", scanRoute, routeGet, id) })
+		defer func() { note(tx, ofRevision(revision, before, nil)) }()
 		revision.AppID, err = one(ctx, tx, "route", text, routeDelete, id)
 		return err
 	})

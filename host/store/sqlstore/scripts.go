@@ -53,6 +53,7 @@ func (r scripts) Create(ctx context.Context, script store.Script) (store.Script,
 	script.UpdatedAt = script.CreatedAt
 	revision := &store.Revision{Resource: store.ResourceScript, AppID: script.AppID, ID: script.ID}
 	err := r.s.reconfigure(ctx, "create script", revision, func(tx queryer) error {
+		note(tx, ofRevision(revision, nil, script))
 		if err := must(ctx, tx, "app", appExists, script.AppID); err != nil {
 			return err
 		}
@@ -119,6 +120,7 @@ func (r scripts) Update(ctx context.Context, id string, change store.ScriptChang
 			return err
 		}
 		revision.AppID = script.AppID
+		before := script
 		if change.ExpectVersion != 0 && change.ExpectVersion != script.Version {
 			return store.Stale("script", change.ExpectVersion, script.Version)
 		}
@@ -139,6 +141,7 @@ func (r scripts) Update(ctx context.Context, id string, change store.ScriptChang
 		}
 		script.Version++
 		script.UpdatedAt = later(script.UpdatedAt, r.s.db.now())
+		note(tx, ofRevision(revision, before, script))
 		_, err := tx.ExecContext(ctx, scriptUpdate, script.ID, script.Name, string(script.Kind), encode(script.Limits),
 			script.Version, script.ReadOnly, script.UpdatedAt, script.Source, textOrNull(script.WasmSHA256))
 		return err
@@ -152,6 +155,8 @@ func (r scripts) Update(ctx context.Context, id string, change store.ScriptChang
 func (r scripts) Delete(ctx context.Context, id string) error {
 	revision := &store.Revision{Resource: store.ResourceScript, ID: id}
 	return r.s.reconfigure(ctx, "delete script", revision, func(tx queryer) (err error) {
+		before := was(tx, func() (store.Script, error) { return one(ctx, tx, "script", scanScript, scriptGet, id) })
+		defer func() { note(tx, ofRevision(revision, before, nil)) }()
 		revision.AppID, err = one(ctx, tx, "script", text, scriptDelete, id)
 		return err
 	})

@@ -18,6 +18,7 @@ const (
 		RETURNING ` + secretColumns
 	secretCount  = `SELECT count(*) FROM secrets WHERE app_id = $1 AND name <> $2`
 	secretList   = `SELECT ` + secretColumns + ` FROM secrets WHERE app_id = $1 ORDER BY name`
+	secretGet    = `SELECT ` + secretColumns + ` FROM secrets WHERE app_id = $1 AND name = $2`
 	secretDelete = `DELETE FROM secrets WHERE app_id = $1 AND name = $2`
 	secretKeys   = `SELECT key_id, count(*) FROM secrets GROUP BY key_id`
 	secretOthers = `SELECT ` + secretColumns + ` FROM secrets WHERE key_id <> $1 AND (app_id, name) > ($2, $3) ORDER BY app_id, name LIMIT $4`
@@ -39,6 +40,8 @@ func (s secrets) Set(ctx context.Context, secret store.Secret, most int) (set st
 		return store.Secret{}, err
 	}
 	err = s.s.reconfigure(ctx, "set secret", ofSecret(secret.AppID, secret.Name), func(tx queryer) error {
+		before := wasSecret(ctx, tx, secret.AppID, secret.Name)
+		defer func() { note(tx, ofRevision(ofSecret(secret.AppID, secret.Name), before, set)) }()
 		var others int
 		if err := tx.QueryRowContext(ctx, secretCount, secret.AppID, secret.Name).Scan(&others); err != nil {
 			return err
@@ -61,8 +64,14 @@ func (s secrets) List(ctx context.Context, appID string) ([]store.Secret, error)
 
 func (s secrets) Delete(ctx context.Context, appID, name string) error {
 	return s.s.reconfigure(ctx, "delete secret", ofSecret(appID, name), func(tx queryer) error {
+		note(tx, ofRevision(ofSecret(appID, name), wasSecret(ctx, tx, appID, name), nil))
 		return deleteOne(ctx, tx, "secret", secretDelete, appID, name)
 	})
+}
+
+// wasSecret is the secret before a change, to be noted.
+func wasSecret(ctx context.Context, tx queryer, appID, name string) any {
+	return was(tx, func() (store.Secret, error) { return one(ctx, tx, "secret", scanSecret, secretGet, appID, name) })
 }
 
 func (s secrets) KeyIDs(ctx context.Context) (map[string]int, error) {

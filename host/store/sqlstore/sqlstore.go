@@ -157,6 +157,7 @@ func (s *sqlStore) Topics() store.Topics           { return topics{s} }
 func (s *sqlStore) Domains() store.Domains         { return domains{s} }
 func (s *sqlStore) Quotas() store.Quotas           { return quotas{s} }
 func (s *sqlStore) Published() store.PublishedLog  { return published{s} }
+func (s *sqlStore) Audit() store.Audit             { return audits{s} }
 func (s *sqlStore) Relay() store.Relay             { return relay{s} }
 func (s *sqlStore) Secrets() store.Secrets         { return secrets{s} }
 
@@ -214,7 +215,7 @@ func (s *sqlStore) writer() queryer {
 	if s.tx != nil {
 		return s.tx
 	}
-	return s.db.writer
+	return single{s}
 }
 
 // join runs fn in the transaction of InTx or in one of its own, without a lock. It may be run
@@ -266,14 +267,14 @@ func (s *sqlStore) transact(ctx context.Context, op string, lock bool, fn func(t
 	defer tx.leave()
 	defer tx.sql.Rollback() // after a commit it does nothing
 	if lock && s.db.Dialect.Lock != "" {
-		if _, err := tx.ExecContext(ctx, s.db.Dialect.Lock); err != nil {
+		if _, err := tx.queryer.ExecContext(ctx, s.db.Dialect.Lock); err != nil {
 			return failed(ctx, op, err)
 		}
 	}
 	if err := fn(tx); err != nil {
 		return err
 	}
-	if err := tx.sql.Commit(); err != nil {
+	if err := s.commit(ctx, tx); err != nil {
 		return failed(ctx, op, err)
 	}
 	tx.leave()
@@ -294,6 +295,10 @@ type transaction struct {
 	refused     error // by who listens, to what has been written already
 	// gather takes the events instead of the outbox; nil: it does not. Then there is no transaction yet.
 	gather func([]store.Event)
+
+	deed  *store.Deed // whose entry is still to be written; nil: there is none
+	wrote bool        // something has been changed
+	noted noted       // what
 }
 
 // audienceOf returns who listens to the changes of an app. Few transactions are about more than one.
@@ -330,14 +335,18 @@ func (db *database) begin(ctx context.Context, options *sql.TxOptions) (*transac
 	if db.statements != nil {
 		db.statements.prepareMissing(ctx)
 	}
+	deed := store.DeedOf(ctx)
+	if !deed.Open() {
+		deed = nil
+	}
 	tx, err := db.Write.BeginTx(ctx, options)
 	if err != nil {
 		return nil, err
 	}
 	if db.statements != nil {
-		return &transaction{queryer: db.statements.within(tx), sql: tx}, nil
+		return &transaction{queryer: db.statements.within(tx), sql: tx, deed: deed}, nil
 	}
-	return &transaction{queryer: tx, sql: tx}, nil
+	return &transaction{queryer: tx, sql: tx, deed: deed}, nil
 }
 
 // failed makes an error safe to show: a refusal passes, anything else becomes the cause of a

@@ -40,6 +40,8 @@ func (t topics) Set(ctx context.Context, topic store.Topic) (set store.Topic, er
 		return store.Topic{}, err
 	}
 	err = t.s.reconfigure(ctx, "set topic", ofTopic(topic.AppID, topic.Name), func(tx queryer) error {
+		before := wasTopic(ctx, tx, topic.AppID, topic.Name)
+		defer func() { note(tx, ofRevision(ofTopic(topic.AppID, topic.Name), before, set)) }()
 		set, err = one(ctx, tx, "app", scanTopic, topicSet, topic.AppID, topic.Name, string(topic.Access), t.s.db.now())
 		return err
 	})
@@ -56,8 +58,14 @@ func (t topics) List(ctx context.Context, appID string, page store.PageRequest) 
 
 func (t topics) Delete(ctx context.Context, appID, name string) error {
 	return t.s.reconfigure(ctx, "delete topic", ofTopic(appID, name), func(tx queryer) error {
+		note(tx, ofRevision(ofTopic(appID, name), wasTopic(ctx, tx, appID, name), nil))
 		return deleteOne(ctx, tx, "topic", topicDelete, appID, name)
 	})
+}
+
+// wasTopic is the topic before a change, to be noted.
+func wasTopic(ctx context.Context, tx queryer, appID, name string) any {
+	return was(tx, func() (store.Topic, error) { return one(ctx, tx, "topic", scanTopic, topicGet, appID, name) })
 }
 
 func (t topics) Key(ctx context.Context) (key []byte, err error) {

@@ -187,6 +187,7 @@ func (t triggers) Create(ctx context.Context, trigger store.Trigger) (store.Trig
 	trigger.UpdatedAt = trigger.CreatedAt
 	revision := &store.Revision{Resource: store.ResourceTrigger, AppID: trigger.AppID, ID: trigger.ID}
 	err := t.s.reconfigure(ctx, "create trigger", revision, func(tx queryer) error {
+		note(tx, ofRevision(revision, nil, trigger))
 		if err := must(ctx, tx, "script", scriptOfApp, trigger.ScriptID, trigger.AppID); err != nil {
 			return err
 		}
@@ -253,6 +254,7 @@ func (t triggers) Modify(ctx context.Context, id string, change func(*store.Trig
 			return err
 		}
 		trigger = before
+		told := was(tx, func() (store.Trigger, error) { return getTrigger(ctx, tx, id) }) // change may write into before
 		if err := change(&trigger); err != nil {
 			return err
 		}
@@ -268,6 +270,7 @@ func (t triggers) Modify(ctx context.Context, id string, change func(*store.Trig
 		}
 		revision.AppID = trigger.AppID
 		trigger.UpdatedAt = later(before.UpdatedAt, t.s.db.now())
+		note(tx, ofRevision(revision, told, trigger))
 		r := trigger.Retry
 		_, err = tx.ExecContext(ctx, triggerUpdate, id, trigger.ScriptID, trigger.Name, trigger.Enabled, trigger.Paused,
 			textOrNull(trigger.RegisteredBy), r.MaxAttempts, string(r.Backoff), r.Base.Milliseconds(), r.Max.Milliseconds(),
@@ -283,6 +286,8 @@ func (t triggers) Modify(ctx context.Context, id string, change func(*store.Trig
 func (t triggers) Delete(ctx context.Context, id string) error {
 	revision := &store.Revision{Resource: store.ResourceTrigger, ID: id}
 	return t.s.reconfigure(ctx, "delete trigger", revision, func(tx queryer) (err error) {
+		before := was(tx, func() (store.Trigger, error) { return getTrigger(ctx, tx, id) })
+		defer func() { note(tx, ofRevision(revision, before, nil)) }()
 		revision.AppID, err = one(ctx, tx, "trigger", text, triggerDelete, id)
 		return err
 	})

@@ -55,6 +55,7 @@ func (u users) Create(ctx context.Context, user store.User) (store.User, error) 
 	user.UpdatedAt = user.CreatedAt
 	user.SecondFactor, user.DeactivatedAt = false, time.Time{}
 	err := u.s.change(ctx, "create user", func(tx queryer) error {
+		note(tx, noted{kind: "user", id: user.ID, after: user})
 		n, err := affect(ctx, tx, userInsert, user.ID, user.Username, usernameKey(user.Username), user.PasswordHash,
 			user.PasswordGenerated, string(user.Role), user.CreatedAt, user.UpdatedAt)
 		if err != nil || n == 1 {
@@ -135,6 +136,7 @@ func (u users) Update(ctx context.Context, id string, change store.UserChange) (
 		if user, err = one(ctx, tx, "user", scanUser, userGet, id); err != nil {
 			return err
 		}
+		before := user
 		set(&user.Username, change.Username)
 		if change.PasswordHash != nil {
 			user.PasswordHash, user.PasswordGenerated = *change.PasswordHash, false
@@ -154,6 +156,7 @@ func (u users) Update(ctx context.Context, id string, change store.UserChange) (
 			return err
 		}
 		user.UpdatedAt = later(user.UpdatedAt, u.s.db.now())
+		note(tx, noted{kind: "user", id: id, before: before, after: user})
 		_, err := tx.ExecContext(ctx, userUpdate, user.ID, user.Username, usernameKey(user.Username), user.PasswordHash,
 			user.PasswordGenerated, string(user.Role), orNull(user.DeactivatedAt), user.UpdatedAt)
 		return err
@@ -166,6 +169,7 @@ func (u users) Update(ctx context.Context, id string, change store.UserChange) (
 
 func (u users) Delete(ctx context.Context, id string) error {
 	return u.s.reconfigure(ctx, "delete user", ofUser(id), func(tx queryer) error {
+		note(tx, noted{kind: "user", id: id, before: was(tx, func() (store.User, error) { return one(ctx, tx, "user", scanUser, userGet, id) })})
 		return deleteOne(ctx, tx, "user", userDelete, id)
 	})
 }

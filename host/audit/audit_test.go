@@ -1,0 +1,257 @@
+package audit_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/host/audit"
+	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/store/sqlite"
+)
+
+// record is the record of a database of its own.
+type record struct {
+	*audit.Service
+	db  store.Store
+	now time.Time
+}
+
+func newRecord(t *testing.T, show func(any) any, retention time.Duration) *record {
+	t.Helper()
+	r := &record{now: time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)}
+	clock := func() time.Time { return r.now }
+	db, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), sqlite.FileName), Now: clock})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	r.db = db
+	r.Service = audit.New(audit.Config{Store: db, Show: show, Retention: retention, Log: slog.New(slog.DiscardHandler), Now: clock})
+	return r
+}
+
+// entries are those of the record, the newest first.
+func (r *record) entries(t *testing.T) (all []store.AuditEntry) {
+	t.Helper()
+	for entry, err := range r.All(context.Background(), store.AuditQuery{}) {
+		require.NoError(t, err)
+		all = append(all, entry)
+	}
+	return all
+}
+
+// What is shown of a row is recorded: of a change what differs, and of too much what is small.
+func TestShown(t *testing.T) {
+	long := strings.Repeat("x", audit.MaxShownBytes)
+	show := func(row any) any {
+		switch app := row.(store.App); app.Name {
+		case "secret":
+			return nil
+		case "broken":
+			return func() {} // which JSON does not have
+		case "long":
+			return map[string]string{"slug": app.Slug, "text": long, "more": long}
+		default:
+			return map[string]string{"id": "same", "slug": app.Slug, "name": app.Name}
+		}
+	}
+	r := newRecord(t, show, 0)
+	for _, c := range []struct {
+		from, to      string // names; "" for none
+		before, after string
+		truncated     bool
+	}{
+		{"", "a", "", `{"id":"same","name":"a","slug":"s"}`, false},
+		{"a", "b", `{"name":"a"}`, `{"name":"b"}`, false},
+		{"a", "a", `{}`, `{}`, false},
+		{"a", "", `{"id":"same","name":"a","slug":"s"}`, "", false},
+		{"", "secret", "", "", false},
+		{"a", "secret", `{"id":"same","name":"a","slug":"s"}`, "", false},
+		{"", "broken", "", "", false},
+		{"", "long", "", `{"slug":"s"}`, true},
+	} {
+		t.Run(c.from+" to "+c.to, func(t *testing.T) {
+			ctx := r.System(t.Context(), "test")
+			var app store.App
+			var err error
+			if c.from != "" {
+				app, err = r.db.Apps().Create(t.Context(), store.App{Slug: "s", Name: c.from})
+				require.NoError(t, err)
+			}
+			switch {
+			case c.from == "":
+				app, err = r.db.Apps().Create(ctx, store.App{Slug: "s", Name: c.to})
+			case c.to == "":
+				err = r.db.Apps().Delete(ctx, app.ID)
+			default:
+				_, err = r.db.Apps().Update(ctx, app.ID, store.AppChange{Name: &c.to})
+			}
+			require.NoError(t, err)
+			got := r.entries(t)[0]
+			assert.Equal(t, store.AuditEntry{
+				ID: got.ID, At: got.At, Actor: store.ActorSystem, Action: "test", Outcome: store.OutcomeDone, Kind: "app", Object: app.ID, AppID: app.ID,
+				Before: raw(c.before), After: raw(c.after), Truncated: c.truncated, Count: 1,
+			}, got)
+			if c.to != "" {
+				require.NoError(t, r.db.Apps().Delete(t.Context(), app.ID))
+			}
+			r.now = r.now.Add(time.Second)
+		})
+	}
+}
+
+func raw(text string) json.RawMessage {
+	if text == "" {
+		return nil
+	}
+	return json.RawMessage(text)
+}
+
+// An operation that only reads may cause changes, which are not its deed.
+func TestReading(t *testing.T) {
+	r := newRecord(t, nil, 0)
+	ctx := r.BeginReading(t.Context(), store.AuditEntry{Actor: store.ActorUser, UserID: "u", Action: "run-script"})
+	_, err := r.db.Apps().Create(ctx, store.App{Slug: "made"})
+	require.NoError(t, err)
+	require.Empty(t, r.entries(t))
+	r.Refused(ctx, store.OutcomeRefused, strings.Repeat("é", 1000))
+	got := r.entries(t)
+	require.Len(t, got, 1)
+	assert.Equal(t, "run-script", got[0].Action)
+	assert.Equal(t, strings.Repeat("é", 250), got[0].Reason, "cut at 500 bytes")
+}
+
+// A flood of refusals adds few entries, and none is lost from the numbers.
+func TestFlood(t *testing.T) {
+	r := newRecord(t, nil, 0)
+	refuse := func(user, address, action string, outcome store.AuditOutcome) {
+		r.Refused(r.Begin(t.Context(), store.AuditEntry{Actor: store.ActorUser, UserID: user, Address: address, Action: action}), outcome, "no")
+	}
+	for i := range 1000 {
+		refuse("ada", "192.0.2.1", "login", store.OutcomeFailed)
+		refuse("", fmt.Sprintf("198.51.100.%d", i%250), "login", store.OutcomeFailed)
+	}
+	refuse("bob", "192.0.2.2", "delete-app", store.OutcomeRefused)
+	count := func() (entries, refusals int) {
+		for _, entry := range r.entries(t) {
+			entries, refusals = entries+1, refusals+entry.Count
+		}
+		return entries, refusals
+	}
+	entries, refusals := count()
+	assert.Equal(t, 6, entries, "the first of five kinds, and the other outcome's: one flood hides no other")
+	assert.Equal(t, 6, refusals)
+	require.NoError(t, r.Flush(t.Context()))
+	entries, refusals = count()
+	assert.Equal(t, 6+5+1, entries)
+	assert.Equal(t, 2001, refusals)
+	var others []store.AuditEntry
+	for _, entry := range r.entries(t) {
+		if entry.Actor == store.ActorUnknown {
+			others = append(others, entry)
+		}
+	}
+	require.Len(t, others, 1)
+	assert.Equal(t, "login", others[0].Action)
+	assert.Equal(t, store.OutcomeFailed, others[0].Outcome)
+	assert.Equal(t, 984, others[0].Count, "of the addresses but four")
+
+	require.NoError(t, r.Flush(t.Context()))
+	_, refusals = count()
+	assert.Equal(t, 2001, refusals, "nothing is counted twice")
+	refuse("ada", "192.0.2.1", "login", store.OutcomeFailed)
+	_, refusals = count()
+	assert.Equal(t, 2002, refusals, "a new minute begins")
+}
+
+// What could not be written is written by the next flush.
+func TestFlushAgain(t *testing.T) {
+	r := newRecord(t, nil, 0)
+	for range 3 {
+		r.Refused(r.Begin(t.Context(), store.AuditEntry{Action: "login"}), store.OutcomeFailed, "no")
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, errors.Unwrap(r.Flush(ended)), context.Canceled)
+	require.Len(t, r.entries(t), 1)
+	require.NoError(t, r.Flush(t.Context()))
+	got := r.entries(t)
+	require.Len(t, got, 2)
+	assert.Equal(t, 3, got[0].Count+got[1].Count)
+}
+
+// Retention removes what is older, and 0 removes nothing.
+func TestRetention(t *testing.T) {
+	for _, c := range []struct {
+		retention time.Duration
+		kept      int
+	}{{time.Hour, 60}, {24 * time.Hour, 2000}} {
+		r := newRecord(t, nil, c.retention)
+		for range 2000 {
+			_, err := r.db.Apps().Create(r.System(t.Context(), "test"), store.App{Slug: fmt.Sprint(r.now.Unix())})
+			require.NoError(t, err)
+			r.now = r.now.Add(30 * time.Second)
+		}
+		r.now = r.now.Add(30 * time.Minute) // the newest is 30 minutes and 30 seconds old
+		n, err := r.Sweep(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, 2000-c.kept, n)
+		assert.Equal(t, c.kept, len(r.entries(t)))
+	}
+}
+
+// What goes on beside requests writes the numbers every minute.
+func TestBackground(t *testing.T) {
+	db := &counting{}
+	synctest.Test(t, func(t *testing.T) {
+		s := audit.New(audit.Config{Store: db, Retention: time.Hour, Log: slog.New(slog.DiscardHandler)})
+		work := s.Background()
+		work.Start()
+		synctest.Wait()
+		for range 3 {
+			s.Refused(t.Context(), store.OutcomeFailed, "no")
+		}
+		assert.Equal(t, []int{1}, db.added)
+		time.Sleep(time.Minute + time.Second)
+		synctest.Wait()
+		assert.Equal(t, []int{1, 2}, db.added)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		assert.GreaterOrEqual(t, db.swept, 2, "at the start and after an hour")
+		require.NoError(t, work.Stop(t.Context()))
+	})
+}
+
+// counting is a store that counts what is asked of the record.
+type counting struct {
+	store.Store
+	added []int // counts of entries
+	swept int
+}
+
+func (c *counting) Audit() store.Audit { return (*countingAudit)(c) }
+
+type countingAudit counting
+
+func (c *countingAudit) Add(_ context.Context, entry store.AuditEntry) error {
+	c.added = append(c.added, entry.Count)
+	return nil
+}
+
+func (c *countingAudit) List(context.Context, store.AuditQuery) (store.Page[store.AuditEntry], error) {
+	return store.Page[store.AuditEntry]{}, nil
+}
+
+func (c *countingAudit) DeleteBefore(context.Context, time.Time, int) (int, error) {
+	c.swept++
+	return 0, nil
+}
