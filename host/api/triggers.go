@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -119,7 +120,11 @@ func createTrigger[B any](a *API, kind store.TriggerKind) func(context.Context, 
 		default:
 			trigger.Data = &store.DataTrigger{}
 		}
-		if err := a.applyTrigger(ctx, &trigger, given); err != nil {
+		settled, err := a.settle(ctx, app.ID, given)
+		if err == nil {
+			err = applyTrigger(&trigger, given, settled)
+		}
+		if err != nil {
 			return nil, located(err)
 		}
 		if trigger.Name == "" {
@@ -156,21 +161,30 @@ func (a *API) freeTriggerName(ctx context.Context, t store.Trigger) (string, err
 	return name, nil
 }
 
-// applyTrigger changes a trigger by what is given. The error names a field that its kind does not have.
-func (a *API) applyTrigger(ctx context.Context, t *store.Trigger, given wire.TriggerUpdate) error {
+// settled is what a change of a trigger means that has to be looked up, before there is a transaction.
+type settled struct {
+	scriptID     string // "": as it is
+	registeredBy string // likewise
+}
+
+func (a *API) settle(ctx context.Context, appID string, given wire.TriggerUpdate) (s settled, err error) {
 	if given.Script != nil {
-		script, err := a.scriptOf(ctx, t.AppID, *given.Script)
-		if err != nil {
-			return err
+		if s.scriptID, err = a.scriptOf(ctx, appID, *given.Script); err != nil {
+			return settled{}, err
 		}
-		t.ScriptID = script
 	}
 	if given.Adopt != nil && *given.Adopt {
-		if err := a.need(ctx, t.AppID, "trigger", authz.ScriptExecute); err != nil { // as who makes one
-			return err
+		if err := a.need(ctx, appID, "trigger", authz.ScriptExecute); err != nil { // as who makes one
+			return settled{}, err
 		}
-		t.RegisteredBy = caller(ctx).User.ID
+		s.registeredBy = caller(ctx).User.ID
 	}
+	return s, nil
+}
+
+// applyTrigger changes a trigger by what is given. The error names a field that its kind does not have.
+func applyTrigger(t *store.Trigger, given wire.TriggerUpdate, s settled) error {
+	t.ScriptID, t.RegisteredBy = cmp.Or(s.scriptID, t.ScriptID), cmp.Or(s.registeredBy, t.RegisteredBy)
 	take(&t.Name, given.Name)
 	take(&t.Concurrency, given.Concurrency)
 	take(&t.Enabled, given.Enabled)
@@ -332,10 +346,15 @@ func (a *API) updateTrigger(ctx context.Context, in *struct {
 	TriggerPath
 	Body wire.TriggerUpdate
 }) (*body[wire.Trigger], error) {
-	if _, err := a.findTrigger(ctx, in.ID, authz.TriggerWrite); err != nil {
+	trigger, err := a.findTrigger(ctx, in.ID, authz.TriggerWrite)
+	if err != nil {
 		return nil, err
 	}
-	trigger, err := a.catalog.ChangeTrigger(ctx, in.ID, func(t *store.Trigger) error { return a.applyTrigger(ctx, t, in.Body) })
+	settled, err := a.settle(ctx, trigger.AppID, in.Body)
+	if err != nil {
+		return nil, located(err)
+	}
+	trigger, err = a.catalog.ChangeTrigger(ctx, in.ID, func(t *store.Trigger) error { return applyTrigger(t, in.Body, settled) })
 	if err != nil {
 		return nil, located(unknownMissing(err, "trigger"))
 	}

@@ -68,6 +68,12 @@ func (a *Authority) keepKey(ctx context.Context, row store.APIKey, keep func(tx 
 	row.KeyHash, row.Prefix = hashToken(key), key[:len(KeyPrefix)+6]
 	now := a.now()
 	err = a.store.InTx(ctx, func(tx store.Store) error {
+		if user, err := tx.Users().Get(ctx, row.UserID); err != nil || !user.Active() { // as of now
+			if err == nil {
+				err = ErrToken
+			}
+			return err
+		}
 		if _, err := tx.APIKeys().DeleteExpired(ctx, row.UserID, now.Add(-expiredKept)); err != nil {
 			return err
 		}

@@ -89,6 +89,49 @@ func (a *Authority) RightsIn(ctx context.Context, p *Principal, appID string) (R
 	if err != nil {
 		return Rights{}, err
 	}
+	return rightsOf(p, appID, role), nil
+}
+
+// Again returns the caller as it is in a transaction, where nothing is remembered from before: [ErrToken] when
+// the user, the session or the key has ended since.
+func (a *Authority) Again(ctx context.Context, tx store.Store, p *Principal) (*Principal, error) {
+	now := *p
+	var err error
+	if now.User, err = tx.Users().Get(ctx, p.User.ID); err != nil {
+		return nil, orToken(err)
+	}
+	if !now.User.Active() {
+		return nil, ErrToken
+	}
+	switch {
+	case p.Key != nil:
+		key, err := tx.APIKeys().Get(ctx, p.Key.ID)
+		if err != nil {
+			return nil, orToken(err)
+		}
+		now.Key = &key
+	case p.tokenHash != "":
+		if _, err := tx.Sessions().Get(ctx, p.tokenHash, a.now()); err != nil {
+			return nil, orToken(err)
+		}
+	}
+	return &now, nil
+}
+
+// RightsAgain is RightsIn of a caller within a transaction: see [Authority.Again].
+func (a *Authority) RightsAgain(ctx context.Context, tx store.Store, p *Principal, appID string) (Rights, error) {
+	p, err := a.Again(ctx, tx, p)
+	if err != nil {
+		return Rights{}, err
+	}
+	role, err := tx.Apps().Member(ctx, appID, p.User.ID)
+	if err != nil && fault.Of(err) != fault.NotFound {
+		return Rights{}, err
+	}
+	return rightsOf(p, appID, role), nil
+}
+
+func rightsOf(p *Principal, appID string, role store.AppRole) Rights {
 	rights := Rights{Role: string(role)}
 	if ofInstanceRole[p.User.Role].has(AppRead) {
 		rights.Role = string(p.User.Role)
@@ -98,7 +141,7 @@ func (a *Authority) RightsIn(ctx context.Context, p *Principal, appID string) (R
 			rights.Capabilities = append(rights.Capabilities, c)
 		}
 	}
-	return rights, nil
+	return rights
 }
 
 // Hold reports whether a capability is among the rights.

@@ -283,7 +283,7 @@ func TestApps(t *testing.T) {
 	if got := strings.Join(slugs, " "); got != "default shop" {
 		t.Errorf("apps are %q, want default shop", got)
 	}
-	if table := p.must(t, "apps", "list"); !regexp.MustCompile(`^SLUG +NAME +CREATED +ID\ndefault +Default +.*\nshop +The shop +.*\n$`).MatchString(table) {
+	if table := p.must(t, "apps", "list"); !regexp.MustCompile(`^SLUG +NAME +YOU ARE +CREATED +ID\ndefault +Default +owner +.*\nshop +The shop +owner +.*\n$`).MatchString(table) {
 		t.Errorf("table is\n%s", table)
 	}
 	p.must(t, "apps", "delete", shop.ID, "--yes")

@@ -28,8 +28,8 @@ const maxIdempotencyKey = 255
 func (s *Server) accept(c *fiber.Ctx, route store.Route, request *abi.Request) error {
 	var key *store.IdempotencyKey
 	text := c.Get(headerIdempotencyKey)
-	if text == "" && route.Signature != nil && route.Signature.Scheme == signing.StandardWebhooks {
-		text = c.Get(signing.HeaderWebhookID) // which is signed, and the same when a message is sent again
+	if route.Signature != nil && route.Signature.Scheme == signing.StandardWebhooks {
+		text = c.Get(signing.HeaderWebhookID) // which is signed, as the other is not, and the same when a message is sent again
 	}
 	if text != "" {
 		if err := store.CheckName(headerIdempotencyKey, text, maxIdempotencyKey); err != nil {

@@ -95,20 +95,15 @@ func manage(ctx context.Context, db store.Store, by *authz.Principal, id string,
 // owner who was there before.
 func (s *Service) inTx(ctx context.Context, by *authz.Principal, fn func(tx store.Store, by *authz.Principal) error) error {
 	return s.store.InTx(ctx, func(tx store.Store) error {
-		current, err := tx.Users().Get(ctx, by.User.ID)
-		if err != nil || !current.Active() {
-			if err == nil || fault.Of(err) == fault.NotFound {
-				err = authz.ErrToken
-			}
+		now, err := s.authority.Again(ctx, tx, by)
+		if err != nil {
 			return err
 		}
-		now := *by
-		now.User = current
 		before, err := tx.Users().ActiveOwners(ctx)
 		if err != nil {
 			return err
 		}
-		if err := fn(tx, &now); err != nil {
+		if err := fn(tx, now); err != nil {
 			return err
 		}
 		after, err := tx.Users().ActiveOwners(ctx)

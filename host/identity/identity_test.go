@@ -106,12 +106,10 @@ func (h *house) user(p *authz.Principal) store.User {
 	return user
 }
 
-func withKey(p *authz.Principal, appID string, scopes ...authz.Scope) *authz.Principal {
-	key := &store.APIKey{AppID: appID}
-	for _, scope := range scopes {
-		key.Scopes = append(key.Scopes, string(scope))
-	}
-	return &authz.Principal{User: p.User, Key: key}
+func (h *house) withKey(p *authz.Principal, appID string, scopes ...authz.Scope) *authz.Principal {
+	_, key, err := h.authority.CreateKey(h.t.Context(), p.User.ID, "k", scopes, appID, time.Time{})
+	require.NoError(h.t, err)
+	return &authz.Principal{User: p.User, Key: &key}
 }
 
 // rules say what becomes of what somebody does to a user of each role: ok, none (there is no such
@@ -199,7 +197,7 @@ func TestRules(t *testing.T) {
 		require.NoError(h.t, err)
 		callers := map[string]*authz.Principal{
 			"owner": h.owner, "admin": h.make("admin", store.RoleAdmin), "member": h.make("member", store.RoleMember),
-			"owner's key": withKey(h.owner, "", authz.Scopes...), "app's key": withKey(h.owner, app.ID, authz.Scopes...),
+			"owner's key": h.withKey(h.owner, "", authz.Scopes...), "app's key": h.withKey(h.owner, app.ID, authz.Scopes...),
 		}
 		const nobody = "019aa000-0000-7000-8000-000000000000"
 		roles := []store.InstanceRole{store.RoleMember, store.RoleAdmin, store.RoleOwner}

@@ -18,14 +18,14 @@ func (s *Service) Members(ctx context.Context, appID string) ([]store.Member, er
 // of [authz.Rights.CheckGrant] for the role and for the one before, [fault.NotFound] for a user who does not
 // exist, or the store's.
 func (s *Service) SetMember(ctx context.Context, by *authz.Principal, appID, user string, role store.AppRole) (member store.Member, err error) {
-	rights, err := s.authority.RightsIn(ctx, by, appID)
-	if err != nil {
-		return store.Member{}, err
-	}
-	if err := rights.CheckGrant(role); err != nil {
-		return store.Member{}, err
-	}
 	err = s.store.InTx(ctx, func(tx store.Store) error {
+		rights, err := s.authority.RightsAgain(ctx, tx, by, appID)
+		if err != nil {
+			return err
+		}
+		if err := rights.CheckGrant(role); err != nil {
+			return err
+		}
 		found, err := findUser(ctx, tx, user)
 		if err != nil {
 			return err
@@ -47,11 +47,11 @@ func (s *Service) SetMember(ctx context.Context, by *authz.Principal, appID, use
 // the last app_admin: the instance's admins are left. Otherwise the error is that of [authz.Rights.CheckGrant] for the role, [fault.NotFound] for a user who is no
 // member, or the store's.
 func (s *Service) RemoveMember(ctx context.Context, by *authz.Principal, appID, user string) error {
-	rights, err := s.authority.RightsIn(ctx, by, appID)
-	if err != nil {
-		return err
-	}
 	return s.store.InTx(ctx, func(tx store.Store) error {
+		rights, err := s.authority.RightsAgain(ctx, tx, by, appID)
+		if err != nil {
+			return err
+		}
 		found, err := findUser(ctx, tx, user)
 		leaves := err == nil && found.ID == by.User.ID && by.Key == nil
 		if !leaves && !rights.Hold(authz.MembersManage) { // before anything is told of others

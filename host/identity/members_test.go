@@ -75,10 +75,7 @@ func TestMembers(t *testing.T) {
 			}
 			by := &authz.Principal{User: users[c.by]}
 			if c.scopes != nil {
-				by.Key = &store.APIKey{}
-				for _, scope := range c.scopes {
-					by.Key.Scopes = append(by.Key.Scopes, string(scope))
-				}
+				by = h.withKey(by, "", c.scopes...)
 			}
 			ref := c.user // half of them by id
 			if user, ok := users[c.user]; ok && len(c.user) == 3 {
