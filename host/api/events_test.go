@@ -324,6 +324,27 @@ func TestEventsByHand(t *testing.T) {
 	}
 }
 
+// A transaction whose event is refused is lost, also when its script would go on: nothing is kept of a message or a
+// replayed dead letter whose event there is not.
+func TestTransactionOfARefusedEvent(t *testing.T) {
+	s := apitest.New(t)
+	app := s.App("a")
+	apitest.Do[wire.Quota](s, "PUT", "apps/a/quota", `{"pending_events":1}`, 200)
+	apitest.Do[wire.EventMade](s, "POST", "apps/a/queues/full/messages", `{"message":1}`, 202)
+	script := s.Script("a", "goes-on", `let e = "";
+		try { transaction(|| {
+			kv::collection("c").set("k", 1);
+			try { queue::topic("mail").push("hello", #{ dedupe: "once" }) } catch {}
+		}) } catch (lost) { e = lost.code } e`)
+	run := apitest.Do[wire.RunResult](s, "POST", "scripts/"+script.ID+"/run", `{}`, 200)
+	assert.Equal(t, `"limit_exceeded"`, string(run.Body))
+	s.Refused(s.Admin(s.Token, "GET", "apps/a/kv/c/k", ""), 404, "", "")
+	apitest.Do[wire.Quota](s, "PUT", "apps/a/quota", `{"pending_events":9}`, 200)
+	again := s.Script("a", "again", `queue::topic("mail").push("hello", #{ dedupe: "once" })`)
+	apitest.Do[wire.RunResult](s, "POST", "scripts/"+again.ID+"/run", `{}`, 200)
+	assert.Len(t, apitest.Do[wire.Page[wire.Event]](s, "GET", "apps/"+app.ID+"/events", nil, 200).Items, 2, "the message is no repeat")
+}
+
 // What a transaction pushes, and the events of its changes, are kept with it or not at all.
 func TestEventsOfTransactions(t *testing.T) {
 	s := apitest.New(t)

@@ -115,10 +115,15 @@ func (d *Dispatcher) ourFault(err error) *verdict {
 
 // handle runs the script and judges how it went.
 func (d *Dispatcher) handle(ctx context.Context, j *job) verdict {
-	first := j.events[0]
+	first, deepest := j.events[0], j.events[0]
+	for _, e := range j.events {
+		if e.Depth > deepest.Depth { // or a loop could hide behind others of its batch
+			deepest = e
+		}
+	}
 	in := executions.Invocation{
 		ScriptID: j.scriptID, Type: abi.InvocationTrigger, EventID: first.ID, Capabilities: j.capabilities,
-		Cause: events.Cause{Depth: first.Depth, Root: first.RootExecution},
+		Cause: events.Cause{Depth: deepest.Depth, Root: deepest.RootExecution},
 	}
 	var value json.RawMessage
 	if call := j.payloads[0].Call; call != nil {

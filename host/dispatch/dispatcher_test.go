@@ -687,6 +687,28 @@ func TestDeepEvent(t *testing.T) {
 	})
 }
 
+// A batch is as deep as the deepest of its messages, so that no loop hides behind what others push.
+func TestDepthOfBatch(t *testing.T) {
+	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
+		causes := make(chan events.Cause, 3)
+		n := newNode(t, open, 1, func(e event) (*executions.Outcome, error) {
+			causes <- e.cause
+			return succeeded, nil
+		})
+		script := n.app("a")
+		n.consume(script, func(t *store.Trigger) { t.Queue.MaxBatch = 3 })
+		for _, depth := range []int{0, 5, 2} {
+			ctx := events.WithCause(t.Context(), events.Cause{Depth: depth, Root: fmt.Sprint("root of ", depth)})
+			_, err := n.emitter.Push(ctx, script.AppID, "t", []events.Message{{Body: json.RawMessage(`1`)}})
+			require.NoError(t, err)
+		}
+		n.start()
+		n.drained(script.AppID)
+		assert.Equal(t, events.Cause{Depth: 6, Root: "root of 5"}, <-causes)
+		assert.Empty(t, causes, "it is one batch")
+	})
+}
+
 // A batch has no more than a handler has memory for, however many messages it may have.
 func TestLongMessages(t *testing.T) {
 	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {

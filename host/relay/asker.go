@@ -205,14 +205,19 @@ func (a *Asker) read(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		var failed error // which must not keep others from their answers
 		for _, answer := range answers {
 			if a.tell(answer) {
 				continue
 			}
 			if err := a.store.Abandon(ctx, answer, store.AbandonedByClient); err != nil {
-				return err
+				failed = err
+				continue
 			}
 			a.metrics.abandoned.Inc()
+		}
+		if failed != nil {
+			return failed
 		}
 		if len(answers) == 0 {
 			break

@@ -96,6 +96,8 @@ type answer struct {
 	Duration   time.Duration    `json:",omitempty"`
 	Operations int64            `json:",omitempty"`
 	Failed     string           `json:",omitempty"` // as a [fault.Code] is written
+	Refused    string           `json:",omitempty"` // with Failed: what the caller is told
+	RetryAfter time.Duration    `json:",omitempty"` // with Refused
 }
 
 // answerOf is what is kept of an execution, or of the error that there is none. Its log goes with it where
@@ -104,7 +106,11 @@ func answerOf(id string, of abi.InvocationType, out *executions.Outcome, err err
 	a := store.RelayedAnswer{ID: id}
 	if err != nil {
 		code := fault.Of(err)
-		a.Outcome, a.Status, a.Payload = code.String(), code.Status(), encode(answer{Failed: code.String()})
+		failed := answer{Failed: code.String()}
+		if code == fault.RateLimited {
+			failed.Refused, failed.RetryAfter = fault.From(err).Error(), fault.From(err).RetryAfter
+		}
+		a.Outcome, a.Status, a.Payload = code.String(), code.Status(), encode(failed)
 		return a
 	}
 	kept := answer{
@@ -143,6 +149,8 @@ func outcome(a store.RelayedAnswer) (*executions.Outcome, error) {
 		return nil, fault.Missing("script")
 	case fault.Storage.String():
 		return nil, store.Failed("run script", errors.New("the storage has failed on another node"))
+	case fault.RateLimited.String():
+		return nil, &fault.Error{Code: fault.RateLimited, Text: kept.Refused, RetryAfter: kept.RetryAfter}
 	default:
 		return nil, fmt.Errorf("another node has failed, and its log tells more: %s", kept.Failed)
 	}

@@ -566,3 +566,13 @@ func BenchmarkTake(b *testing.B) {
 		})
 	}
 }
+
+// What another node refuses for its rate is refused here in the same words; of other failures nothing is told.
+func TestRefusedElsewhere(t *testing.T) {
+	refused := &fault.Error{Code: fault.RateLimited, Text: "the app has had its time", RetryAfter: time.Minute}
+	_, err := outcome(answerOf("e", abi.InvocationHTTP, nil, fmt.Errorf("run: %w", refused)))
+	assert.Equal(t, []any{fault.RateLimited, refused.Text, refused.RetryAfter}, []any{fault.Of(err), fault.From(err).Text, fault.From(err).RetryAfter})
+	_, err = outcome(answerOf("e", abi.InvocationHTTP, nil, errors.New("dial 10.0.0.1")))
+	assert.Equal(t, fault.Internal, fault.Of(err))
+	assert.NotContains(t, err.Error(), "10.0.0.1")
+}

@@ -25,7 +25,7 @@ const (
 	eventInsert = `INSERT INTO outbox (id, app_id, lane, trigger_id, script_id, source, operation, group_key, depth,
 			root_execution, created_at, attempt, last_error, replay_of, due_at, payload)
 		SELECT $2, id, $4, $5, $6, $7, $8, $9, $10, $11, {now}, 0, '', $12, {after $13}, $14 FROM apps WHERE id = $3`
-	eventReplace = `UPDATE outbox SET payload = $4, due_at = {after $5} WHERE id = (
+	eventReplace = `UPDATE outbox SET payload = $4, due_at = {after $5}, depth = CASE WHEN depth < $7 THEN $7 ELSE depth END WHERE id = (
 			SELECT id FROM outbox WHERE lane = $2 AND group_key = $3 AND group_key <> '' AND operation = $6 AND token IS NULL AND attempt = 0
 			ORDER BY id DESC LIMIT 1{lock}) RETURNING id`
 
@@ -114,7 +114,11 @@ func scanEventAnd(row scanner, payload func(*store.Event) []any) (e store.Event,
 }
 
 func (o outbox) Atomically(ctx context.Context, fn func(tx store.Store) error) error {
-	return o.s.join(ctx, "keep events", func(tx *sqlStore) error { return fn(tx) })
+	err := o.s.join(ctx, "keep events", func(tx *sqlStore) error { return fn(tx) })
+	if o.s.tx != nil && fault.Of(err) == fault.LimitExceeded {
+		o.s.tx.refused = err // whoever began the transaction must not keep the half of it
+	}
+	return err
 }
 
 func (o outbox) Add(ctx context.Context, events []store.Event) error {
@@ -167,7 +171,7 @@ func (s *sqlStore) added(ctx context.Context, events int, statement string, args
 func (o outbox) Replace(ctx context.Context, by store.Event) (id string, replaced bool, err error) {
 	err = o.s.join(ctx, "replace event", func(tx *sqlStore) error {
 		id, err = one(ctx, tx.tx, "event", text, tx.timed(eventReplace), tx.db.now(), by.Lane, by.GroupKey, string(by.Payload),
-			by.Delay.Microseconds(), by.Operation)
+			by.Delay.Microseconds(), by.Operation, by.Depth)
 		if replaced = err == nil; missing(err) {
 			return nil
 		}

@@ -372,7 +372,7 @@ func testBatches(t *testing.T, o outboxOf) {
 	require.Len(t, o.claim(t, wait), 1, "it has waited long enough")
 
 	first := o.add(t, "d", "k", 1)[0]
-	by := store.Event{Lane: o.lane("d"), GroupKey: "k", Operation: "push", Payload: json.RawMessage(`{"n": 2}`), Delay: time.Hour}
+	by := store.Event{Lane: o.lane("d"), GroupKey: "k", Operation: "push", Depth: 3, Payload: json.RawMessage(`{"n": 2}`), Delay: time.Hour}
 	id, replaced, err := o.Outbox().Replace(o.ctx, by)
 	require.NoError(t, err)
 	require.True(t, replaced)
@@ -380,6 +380,7 @@ func testBatches(t *testing.T, o outboxOf) {
 	got, err := o.Outbox().Get(o.ctx, first)
 	require.NoError(t, err)
 	require.JSONEq(t, `{"n":2}`, string(got.Payload))
+	require.Equal(t, 3, got.Depth, "or a loop would not be seen")
 	for name, other := range map[string]store.Event{
 		"lane": {Lane: o.lane("e"), GroupKey: "k", Operation: "push"}, "key": {Lane: o.lane("d"), GroupKey: "other", Operation: "push"},
 		"no key": {Lane: o.lane("d"), Operation: "push"}, "operation": {Lane: o.lane("d"), GroupKey: "k", Operation: "debounce"},
