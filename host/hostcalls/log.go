@@ -11,6 +11,7 @@ import (
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/secrets"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -42,13 +43,22 @@ func (l *Log) Write(level abi.LogLevel, message string, data json.RawMessage) {
 	if l.truncated {
 		return
 	}
-	if l.Hide != nil { // before anything is cut, of which half would be left
+	data = cutData(data)
+	if l.Hide == nil {
+		message = CutMessage(message)
+	} else if read := MaxLogLine + secrets.Ahead; len(message) > read {
+		// Masked before it is cut, of which half would be left: as much as can be seen, and what tells whether
+		// a value ends it.
+		more := len(message) - read
+		message, data = l.Hide(message[:read], data)
+		if message != leftOut {
+			message = cut(message, len(message)-secrets.Ahead, more)
+		}
+	} else {
 		message, data = l.Hide(message, data)
+		message = CutMessage(message)
 	}
-	message = CutMessage(message)
-	if len(data) > MaxLogLine {
-		data, _ = json.Marshal(fmt.Sprintf("(%d bytes of data, more than the %d a line may have)", len(data), MaxLogLine))
-	}
+	data = cutData(data) // which may have become longer
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	if l.bytes += len(message) + len(data); len(l.lines) >= MaxLogLines || l.bytes > MaxLogBytes {
 		l.truncated = true
@@ -65,13 +75,27 @@ const cutNote = 40
 // longer than [MaxLogLine] the beginning, with a note of how many bytes more there were.
 func CutMessage(message string) string {
 	if len(message) > MaxLogLine {
-		cut := MaxLogLine - cutNote
-		for cut > MaxLogLine-cutNote-utf8.UTFMax && !utf8.RuneStart(message[cut]) {
-			cut--
-		}
-		message = message[:cut] + fmt.Sprintf("... (%d bytes more)", len(message)-cut)
+		return cut(message, len(message), 0)
 	}
 	return strings.ToValidUTF8(message, "\uFFFD")
+}
+
+// cut leaves up to so many bytes of a text, and up to what a line may have, and says how many more there were,
+// with those that came after it.
+func cut(message string, upTo, more int) string {
+	at := max(0, min(upTo, MaxLogLine-cutNote))
+	for least := max(0, at-utf8.UTFMax); at > least && at < len(message) && !utf8.RuneStart(message[at]); {
+		at--
+	}
+	return strings.ToValidUTF8(message[:at]+fmt.Sprintf("... (%d bytes more)", len(message)-at+more), "\uFFFD")
+}
+
+// cutData puts a note in the place of data that a line may not have.
+func cutData(data json.RawMessage) json.RawMessage {
+	if len(data) > MaxLogLine {
+		data, _ = json.Marshal(fmt.Sprintf("(%d bytes of data, more than the %d a line may have)", len(data), MaxLogLine))
+	}
+	return data
 }
 
 // WriteLast appends a line even when the log is full: why an execution ended is

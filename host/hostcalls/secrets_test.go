@@ -99,6 +99,43 @@ func TestLogIsMaskedBeforeItIsCut(t *testing.T) {
 	assert.Equal(t, "no ***", log.Lines()[2].Message)
 }
 
+// Of a long message no more is masked than can be seen, and of a value that ends what is masked nothing shows.
+func TestLogMasksWhatCanBeSeen(t *testing.T) {
+	short, long := "value-of-forty-bytes-"+strings.Repeat("s", 19), "long-"+strings.Repeat("l", 20<<10)
+	mask := secrets.NewMask([]string{short, long})
+	rest := strings.Repeat("x", 8<<10)
+	for _, hidden := range []string{"", short, strings.Repeat(short, 10), strings.Repeat(short+".", 300)} {
+		for _, value := range []string{short, long} {
+			for at := MaxLogLine - 100; at < MaxLogLine+secrets.Ahead+10; at++ {
+				var masked int
+				log := Log{Hide: func(message string, data json.RawMessage) (string, json.RawMessage) {
+					masked += len(message)
+					return mask.Hide(message), mask.HideJSON(data)
+				}}
+				message := hidden + strings.Repeat("x", at-len(hidden)) + value + rest
+				log.Write(abi.LogInfo, message, nil)
+				got := log.Lines()[0].Message
+				require.LessOrEqual(t, masked, MaxLogLine+secrets.Ahead)
+				require.LessOrEqual(t, len(got), MaxLogLine)
+				require.NotContains(t, got, "xv", "%d", at)
+				require.NotContains(t, got, "xl", "%d", at)
+				require.Regexp(t, `\.\.\. \(\d+ bytes more\)$`, got)
+			}
+		}
+	}
+
+	data := 0
+	rest = strings.Repeat("x", 1<<20)
+	log := Log{Hide: func(message string, d json.RawMessage) (string, json.RawMessage) {
+		data += len(d)
+		return leftOut, d
+	}}
+	log.Write(abi.LogInfo, rest, json.RawMessage(`"`+rest+`"`))
+	assert.Equal(t, leftOut, log.Lines()[0].Message)
+	assert.Less(t, data, 100)
+	assert.Contains(t, string(log.Lines()[0].Data), "(1048578 bytes of data")
+}
+
 // What masking adds to each line of a log.
 func BenchmarkMaskedLine(b *testing.B) {
 	line := strings.Repeat("GET /orders/8812 of customer 4711 took 12 ms; ", 5)[:200]

@@ -12,13 +12,15 @@ const maxCachedBytes = 64 << 20
 // maxCachedApps is of how many apps what is known is kept, that it has none too.
 const maxCachedApps = 10_000
 
-// app is what is known of an app's secrets. It does not change.
+// app is what is known of an app's secrets. It does not change, but that what hides them is added.
 type app struct {
 	names  []string // in their order
 	values map[string]value
 
 	once   sync.Once
 	masked *Mask
+
+	counted int // bytes of it in the cache's; its lock guards it
 }
 
 // value is one that was opened, or why it could not be.
@@ -27,26 +29,10 @@ type value struct {
 	err  error
 }
 
-// mask returns what hides the values, made when it is first asked for.
-func (a *app) mask() *Mask {
-	a.once.Do(func() {
-		values := make([]string, 0, len(a.values))
-		for _, v := range a.values {
-			values = append(values, v.text)
-		}
-		a.masked = NewMask(values)
-	})
-	return a.masked
-}
-
-// bytes is about how much memory it has.
+// bytes is about how much memory it has without what hides it.
 func (a *app) bytes() (n int) {
 	for name, v := range a.values {
-		perByte := textsOfLong
-		if len(v.text) <= maxEncoded {
-			perByte = textsOfShort
-		}
-		n += len(name) + perByte*len(v.text)
+		n += len(name) + len(v.text)
 	}
 	return n
 }
@@ -62,7 +48,7 @@ type cache struct {
 
 func newCache() *cache {
 	c := &cache{}
-	apps, err := lru.NewWithEvict(maxCachedApps, func(_ string, gone *app) { c.bytes -= gone.bytes() }) // under c.mu
+	apps, err := lru.NewWithEvict(maxCachedApps, func(_ string, gone *app) { c.bytes -= gone.counted }) // under c.mu
 	if err != nil {
 		panic(err) // only for a size below 1
 	}
@@ -86,11 +72,34 @@ func (c *cache) get(appID string, read func() (*app, error)) (*app, error) {
 	defer c.mu.Unlock()
 	if c.changes == before && !c.apps.Contains(appID) {
 		c.apps.Add(appID, found)
-		for c.bytes += found.bytes(); c.bytes > maxCachedBytes && c.apps.Len() > 1; {
-			c.apps.RemoveOldest()
-		}
+		c.count(found, found.bytes())
 	}
 	return found, nil
+}
+
+// count adds to the bytes of an app that is kept, and drops others when they are too many. c.mu is held.
+func (c *cache) count(a *app, bytes int) {
+	a.counted += bytes
+	for c.bytes += bytes; c.bytes > maxCachedBytes && c.apps.Len() > 1; {
+		c.apps.RemoveOldest()
+	}
+}
+
+// mask returns what hides an app's values, made when it is first asked for.
+func (c *cache) mask(appID string, a *app) *Mask {
+	a.once.Do(func() {
+		values := make([]string, 0, len(a.values))
+		for _, v := range a.values {
+			values = append(values, v.text)
+		}
+		a.masked = NewMask(values)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if kept, _ := c.apps.Get(appID); kept == a {
+			c.count(a, a.masked.bytes())
+		}
+	})
+	return a.masked
 }
 
 // forget drops an app; "" drops all.

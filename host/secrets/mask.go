@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unsafe"
 )
 
 // Masked stands where a value was.
@@ -24,25 +25,36 @@ const (
 	longText = 64
 	// minLine is how long a line of a value of several must be to be looked for alone.
 	minLine = 16
-
-	// Bytes of memory for each byte of a value, about: of one that is looked for in all forms, and of others.
-	textsOfShort, textsOfLong = 16, 3
 )
+
+// Ahead is how many bytes more than those that are shown must be given to [Mask.Hide], and how many at the
+// end of what it returns must be dropped, when a text is cut: the text that is read ends within a value of
+// which less than longText bytes are there, and those become up to three times as many as valid UTF-8.
+const Ahead = 3 * longText
 
 // Mask finds the values of an app's secrets in a text: as they are, within JSON, and up to 4 KiB also as
 // base64 wherever in it they begin, as hexadecimal and percent-encoded; of a value of several lines each
 // line too. It is for accidents: whoever writes a script can show a secret in a form that nobody looks for.
 //
 // A text begins where its first six bytes do. They are looked up in a bitmap, so that reading a text costs
-// about the same with one secret and with many.
+// about the same with one secret and with many. Those of the same first bytes are in order, in which a text is
+// looked for by halves: the lines of a value may all begin alike.
 type Mask struct {
-	begins [1 << 10]uint64     // a bit for each hash of the first bytes
-	texts  map[string][]string // by their first bytes, the longest first
+	begins [1 << 10]uint64    // a bit for each hash of the first bytes
+	texts  map[string][]known // by their first bytes, in order
+}
+
+// known is a text that is looked for.
+type known struct {
+	text string
+	// within is the index of the longest other one of less than longText bytes that this one begins with;
+	// -1: there is none.
+	within int
 }
 
 // NewMask makes what hides some values; nil when there is nothing to hide.
 func NewMask(values []string) *Mask {
-	m := &Mask{texts: map[string][]string{}}
+	m := &Mask{texts: map[string][]known{}}
 	for _, v := range values {
 		for _, text := range forms(strings.TrimSpace(v)) {
 			m.add(text)
@@ -51,10 +63,37 @@ func NewMask(values []string) *Mask {
 	if len(m.texts) == 0 {
 		return nil
 	}
-	for _, texts := range m.texts {
-		slices.SortFunc(texts, func(a, b string) int { return len(b) - len(a) })
+	for first, texts := range m.texts {
+		slices.SortFunc(texts, func(a, b known) int { return strings.Compare(a.text, b.text) })
+		texts = slices.Clip(slices.CompactFunc(texts, func(a, b known) bool { return a.text == b.text }))
+		within := -1
+		for i := range texts {
+			for within >= 0 && !strings.HasPrefix(texts[i].text, texts[within].text) {
+				within = texts[within].within
+			}
+			texts[i].within = within
+			if len(texts[i].text) < longText {
+				within = i
+			}
+		}
+		m.texts[first] = texts
 	}
 	return m
+}
+
+// bytes is about how much memory it has.
+func (m *Mask) bytes() (n int) {
+	if m == nil {
+		return 0
+	}
+	n = int(unsafe.Sizeof(*m))
+	for first, texts := range m.texts {
+		n += len(first) + cap(texts)*int(unsafe.Sizeof(known{}))
+		for _, known := range texts {
+			n += len(known.text)
+		}
+	}
+	return n
 }
 
 func (m *Mask) add(text string) {
@@ -62,10 +101,7 @@ func (m *Mask) add(text string) {
 		return
 	}
 	first := text[:MinMasked]
-	if slices.Contains(m.texts[first], text) {
-		return
-	}
-	m.texts[first] = append(m.texts[first], text)
+	m.texts[first] = append(m.texts[first], known{text: text})
 	var window uint64
 	for i := range MinMasked {
 		window = window<<8 | uint64(first[i])
@@ -82,6 +118,12 @@ func (m *Mask) Hide(text string) string {
 	if m == nil {
 		return text
 	}
+	hidden, _ := m.hide(text)
+	return hidden
+}
+
+// hide also returns how many of the known texts it looked at.
+func (m *Mask) hide(text string) (hidden string, looked int) {
 	var out []byte
 	done := 0              // up to where out has the text
 	from, to := -1, -1     // what is to be hidden next; -1: nothing yet
@@ -97,7 +139,8 @@ func (m *Mask) Hide(text string) string {
 			continue
 		}
 		start := i - (MinMasked - 1)
-		n := m.match(text[start:])
+		n, of := m.match(text[start:])
+		looked += of
 		if n == 0 {
 			continue
 		}
@@ -113,21 +156,52 @@ func (m *Mask) Hide(text string) string {
 		}
 	}
 	if from < 0 {
-		return text
+		return text, looked
 	}
 	out = append(append(append(out, text[done:from]...), Masked...), text[to:]...)
-	return strings.ToValidUTF8(string(out), "\uFFFD") // where a beginning ends within a character
+	return strings.ToValidUTF8(string(out), "\uFFFD"), looked // where a beginning ends within a character
 }
 
-// match returns how many bytes at the beginning of a text are to be hidden.
-func (m *Mask) match(text string) (n int) {
-	for _, known := range m.texts[text[:MinMasked]] {
-		common := commonPrefix(text, known)
-		if common == len(known) || common >= longText {
-			n = max(n, common)
+// match returns how many bytes at the beginning of a text are to be hidden, and how many of the known texts it
+// looked at for that.
+//
+// The one that has most in common with the text is beside the place where the text would be in their order.
+// All that the text begins with, the one before that place begins with too.
+func (m *Mask) match(text string) (n, looked int) {
+	texts := m.texts[text[:MinMasked]]
+	after, end := 0, len(texts)
+	for after < end {
+		looked++
+		if middle := (after + end) / 2; texts[middle].text <= text {
+			after = middle + 1
+		} else {
+			end = middle
 		}
 	}
-	return n
+	common := 0
+	if after > 0 {
+		looked++
+		common = commonPrefix(text, texts[after-1].text)
+	}
+	if after < len(texts) {
+		looked++
+		if next := commonPrefix(text, texts[after].text); next >= longText {
+			n = next
+		}
+	}
+	if common >= longText {
+		return max(n, common), looked
+	}
+	if n > 0 {
+		return n, looked
+	}
+	for i := after - 1; i >= 0; i = texts[i].within {
+		looked++
+		if len(texts[i].text) <= common {
+			return len(texts[i].text), looked
+		}
+	}
+	return 0, looked
 }
 
 func commonPrefix(a, b string) int {

@@ -227,7 +227,7 @@ const maskTimeout = 5 * time.Second
 // ended, so the end of its context is none of this.
 func (s *Service) Mask(ctx context.Context, appID string) (*Mask, error) {
 	if known, ok := s.cache.apps.Get(appID); ok { // without the cost of another context
-		return known.mask(), nil
+		return s.cache.mask(appID, known), nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), maskTimeout)
 	defer cancel()
@@ -235,7 +235,7 @@ func (s *Service) Mask(ctx context.Context, appID string) (*Mask, error) {
 	if err != nil {
 		return nil, err
 	}
-	return known.mask(), nil
+	return s.cache.mask(appID, known), nil
 }
 
 // Changed must be called after secrets of an app were changed, here or by another node, or removed with
