@@ -252,6 +252,10 @@ func Shown(row any) any {
 		return wireTrigger(row)
 	case store.Topic:
 		return wireTopic(row)
+	case store.Domain:
+		return wireDomain(row)
+	case store.Quota:
+		return wire.QuotaSet(row)
 	case store.Secret:
 		return wireSecret(row) // its name, size and times
 	case store.Member:

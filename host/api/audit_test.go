@@ -3,11 +3,16 @@ package api_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,6 +24,7 @@ import (
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/store/sqlite"
 )
 
 // unchanged are operations whose sample changes nothing, and why. TestAuditOfMany has other requests
@@ -309,4 +315,100 @@ func TestAuditHasNoSecrets(t *testing.T) {
 	assert.False(t, authz.HoldsToken(exported))
 	set := s.record("?action=set-secret&limit=1")[0]
 	assert.Equal(t, float64(14), fieldsOf(t, set.After)["size"], "%s", set.After)
+}
+
+// What a claim, giving it back, and a quota change is told.
+func TestAuditOfDomainsAndQuotas(t *testing.T) {
+	s := newSite(t)
+	app := s.App("shop")
+	told := func(action, kind, object string) (before, after json.RawMessage) {
+		t.Helper()
+		e := s.record("?action=" + action)[0]
+		assert.Equal(t, []string{kind, object, app.ID}, []string{e.Kind, e.Object, e.AppID}, action)
+		return e.Before, e.After
+	}
+	claim := do[wire.Domain](s, "POST", "apps/shop/domains", `{"host":"*.shop.example"}`, 201)
+	before, after := told("create-domain", "domain", claim.ID)
+	assert.Empty(t, before)
+	is := fieldsOf(t, after)
+	assert.Equal(t, []any{"*.shop.example", "wildcard"}, []any{is["host"], is["kind"]})
+	do[any](s, "DELETE", "apps/shop/domains/"+claim.ID, nil, 204)
+	before, after = told("delete-domain", "domain", claim.ID)
+	assert.Equal(t, "*.shop.example", fieldsOf(t, before)["host"])
+	assert.Empty(t, after)
+
+	for _, c := range []struct{ set, before, after string }{
+		{`{"kv_bytes":100,"executions":2}`, "", `{"kv_bytes":100,"executions":2}`},
+		{`{"kv_bytes":200,"executions":2}`, `{"kv_bytes":100}`, `{"kv_bytes":200}`},
+		{`{}`, `{"kv_bytes":200,"executions":2}`, `{}`},
+	} {
+		do[wire.Quota](s, "PUT", "apps/shop/quota", c.set, 200)
+		before, after = told("set-quota", "quota", app.ID)
+		if c.before == "" {
+			assert.Empty(t, before, "nothing was set")
+		} else {
+			assert.JSONEq(t, c.before, string(before))
+		}
+		assert.JSONEq(t, c.after, string(after))
+	}
+}
+
+// sessionless is a store that makes no session while it is broken.
+type sessionless struct {
+	store.Store
+	broken *atomic.Bool
+}
+
+type noSessions struct {
+	store.Sessions
+	broken *atomic.Bool
+}
+
+func (s sessionless) InTx(ctx context.Context, fn func(store.Store) error) error {
+	return s.Store.InTx(ctx, func(tx store.Store) error { return fn(sessionless{tx, s.broken}) })
+}
+
+func (s sessionless) Sessions() store.Sessions { return noSessions{s.Store.Sessions(), s.broken} }
+
+func (s noSessions) Create(ctx context.Context, session store.Session) (store.Session, error) {
+	if s.broken.Load() {
+		return store.Session{}, errors.New("there is no room")
+	}
+	return s.Sessions.Create(ctx, session)
+}
+
+// A login with a code is one entry, of the session and not of the code: without a session there is none.
+func TestAuditOfLoginWithCode(t *testing.T) {
+	var broken atomic.Bool
+	path := filepath.Join(t.TempDir(), sqlite.FileName)
+	s := &site{apitest.NewOn(t, slog.New(slog.DiscardHandler), path, func(listeners store.Listeners) (store.Store, error) {
+		db, err := sqlite.Open(t.Context(), sqlite.Config{Path: path, Listeners: listeners})
+		return sessionless{db, &broken}, err
+	})}
+	id, _ := s.withFactor("ada")
+	codes, hashes := authz.NewRecoveryCodes()
+	require.NoError(t, s.DB.SecondFactors().SetRecoveryCodes(t.Context(), id, hashes))
+	key := wire.TOTPKey{Secret: "JBSWY3DPEHPK3PXP"}
+	now := time.Now()
+	for i, c := range []struct {
+		code   string
+		broken bool
+		leaves int
+	}{
+		{codeAt(t, key, now), false, 1},
+		{codes[0], false, 1},
+		{codes[1], true, 0},
+		{codeAt(t, key, now.Add(authz.CodePeriod)), true, 0},
+		{codes[2], false, 1},
+	} {
+		broken.Store(c.broken)
+		before := len(s.record("?user=ada"))
+		got := s.Admin("", "POST", "auth/login", fmt.Sprintf(`{"username":"ada","password":%q,"code":%q}`, apitest.AdminPassword, c.code))
+		assert.Equal(t, map[bool]int{false: 200, true: 500}[c.broken], got.StatusCode, "%d: %s", i, got.Content)
+		entries := s.record("?user=ada")
+		if assert.Len(t, entries, before+c.leaves, "%d", i) && c.leaves > 0 {
+			e := entries[0]
+			assert.Equal(t, []string{"login", "done", "session", id}, []string{e.Action, e.Outcome, e.Kind, e.UserID})
+		}
+	}
 }

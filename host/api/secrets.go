@@ -72,9 +72,12 @@ func (a *API) rotateSecrets(ctx context.Context, _ *none) (*body[wire.SecretsRot
 }
 
 // missingSecret warns of a route that demands a signature of a secret that its app does not have; "" of
-// any other.
+// any other, and to a caller who may not see which secrets there are.
 func (a *API) missingSecret(ctx context.Context, route store.Route) string {
 	if route.Signature == nil {
+		return ""
+	}
+	if may, err := a.authority.MayIn(ctx, caller(ctx), route.AppID, authz.SecretRead); err != nil || !may {
 		return ""
 	}
 	if has, err := a.secrets.Has(ctx, route.AppID, route.Signature.Secret); err != nil || has {

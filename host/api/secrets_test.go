@@ -15,6 +15,7 @@ import (
 
 	"github.com/picloud/picloud/host/api/apitest"
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/store"
 )
 
 func TestSecrets(t *testing.T) {
@@ -90,6 +91,32 @@ func TestWhoMaySeeAndSetSecrets(t *testing.T) {
 		assert.Equal(t, c.drop, s.Admin(c.token, "DELETE", "apps/shop/secrets/b", "").StatusCode, c.who)
 		assert.Equal(t, c.rotate, s.Admin(c.token, "POST", "secrets:rotate", "").StatusCode, c.who)
 	}
+}
+
+// A route that demands a signature of a secret which is not set has a warning, but only for who may see
+// which secrets there are.
+func TestMissingSecretIsToldToWhoMaySee(t *testing.T) {
+	s := newSite(t)
+	app := s.App("shop")
+	script := s.Script("shop", "main", "1")
+	key := func(scopes ...string) string {
+		return do[wire.APIKey](s, "POST", "me/keys", wire.APIKeyCreate{Name: "k", Scopes: scopes}, 201).Key
+	}
+	const signature = `"signature":{"scheme":"standard_webhooks","secret":"hook"}`
+	warnings := func(token, path string) []string {
+		route := as[wire.Route](s, token, "POST", "scripts/"+script.ID+"/routes", `{"path":"`+path+`",`+signature+`}`, 201)
+		changed := as[wire.Route](s, token, "PUT", "routes/"+route.ID, `{"dispatch":"sync",`+signature+`}`, 200)
+		return []string{route.Warning, changed.Warning}
+	}
+	const warning = "the secret hook is not set: until it is, the route answers 503"
+	editor, routes, admin := s.Member(app.ID, store.RoleEditor), key("route:write"), key("app:admin")
+	assert.Equal(t, []string{warning, warning}, warnings(s.Token, "/owner"))
+	assert.Equal(t, []string{warning, warning}, warnings(editor, "/editor"))
+	assert.Equal(t, []string{warning, warning}, warnings(admin, "/key"))
+	assert.Equal(t, []string{"", ""}, warnings(routes, "/routes"))
+	do[wire.Secret](s, "PUT", "apps/shop/secrets/hook", `{"value":"v"}`, 200)
+	assert.Equal(t, []string{"", ""}, warnings(s.Token, "/set"))
+	assert.Equal(t, []string{"", ""}, warnings(routes, "/as-set"))
 }
 
 // lockedBuffer takes a log that several goroutines write.

@@ -17,7 +17,7 @@ const (
 	domainAll     = `SELECT ` + domainColumns + ` FROM domains ORDER BY host`
 	domainList    = `SELECT ` + domainColumns + ` FROM domains WHERE app_id = $1 AND host > $2 ORDER BY host LIMIT $3`
 	domainCount   = `SELECT COUNT(*) FROM domains WHERE app_id = $1`
-	domainDelete  = `DELETE FROM domains WHERE id = $1 RETURNING app_id`
+	domainDelete  = `DELETE FROM domains WHERE id = $1 RETURNING ` + domainColumns
 )
 
 func scanDomain(row scanner) (d store.Domain, err error) {
@@ -41,6 +41,7 @@ func (d domains) Create(ctx context.Context, domain store.Domain) (store.Domain,
 		if err := must(ctx, tx, "app", appExists, domain.AppID); err != nil {
 			return err
 		}
+		note(tx, ofRevision(revision, nil, domain))
 		n, err := affect(ctx, tx, domainInsert, domain.ID, domain.AppID, domain.Host, domain.CreatedAt)
 		if err != nil || n == 1 {
 			return err
@@ -81,8 +82,13 @@ func (d domains) Count(ctx context.Context, appID string) (n int, err error) {
 
 func (d domains) Delete(ctx context.Context, id string) error {
 	revision := &store.Revision{Resource: store.ResourceDomain, ID: id}
-	return d.s.reconfigure(ctx, "delete domain", revision, func(tx queryer) (err error) {
-		revision.AppID, err = one(ctx, tx, "domain", text, domainDelete, id)
-		return err
+	return d.s.reconfigure(ctx, "delete domain", revision, func(tx queryer) error {
+		deleted, err := one(ctx, tx, "domain", scanDomain, domainDelete, id)
+		if err != nil {
+			return err
+		}
+		revision.AppID = deleted.AppID
+		note(tx, ofRevision(revision, deleted, nil))
+		return nil
 	})
 }

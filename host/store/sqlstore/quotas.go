@@ -62,6 +62,11 @@ func (q quotas) Set(ctx context.Context, appID string, quota store.Quota) error 
 		if err := must(ctx, tx, "app", appExists, appID); err != nil {
 			return err
 		}
+		before := was(tx, func() (store.Quota, error) {
+			found, err := one(ctx, tx, "quota", scanQuota, quotaGet, appID)
+			return found.of, err
+		})
+		note(tx, ofRevision(revision, before, quota))
 		_, err := tx.ExecContext(ctx, quotaSet, appID, encode(quota))
 		return err
 	})

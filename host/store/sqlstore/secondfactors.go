@@ -55,8 +55,9 @@ func (f secondFactors) Confirm(ctx context.Context, userID string) error {
 	})
 }
 
+// Accept is no deed of its own, but a part of the one that the code is given for: so is UseRecoveryCode.
 func (f secondFactors) Accept(ctx context.Context, userID string, step int64) (bool, error) {
-	n, err := affect(ctx, f.s.writer(), secondFactorAccept, userID, step)
+	n, err := affect(store.WithDeed(ctx, nil), f.s.writer(), secondFactorAccept, userID, step)
 	return n == 1, failed(ctx, "accept code", err)
 }
 
@@ -83,7 +84,7 @@ func (f secondFactors) SetRecoveryCodes(ctx context.Context, userID string, hash
 }
 
 func (f secondFactors) UseRecoveryCode(ctx context.Context, userID, hash string) (bool, error) {
-	n, err := affect(ctx, f.s.writer(), recoveryCodeUse, userID, hash)
+	n, err := affect(store.WithDeed(ctx, nil), f.s.writer(), recoveryCodeUse, userID, hash)
 	return n == 1, failed(ctx, "use recovery code", err)
 }
 
