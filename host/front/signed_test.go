@@ -159,17 +159,17 @@ func TestWebhookIDIsIdempotent(t *testing.T) {
 	var ids []string
 	for i, headers := range [][]string{
 		senders["standard_webhooks"]("{}", -9), senders["standard_webhooks"]("{}", 0), // its time and its signature are new
-		append(senders["standard_webhooks"]("{}", 0), "Idempotency-Key: of the sender"),
+		append(senders["standard_webhooks"]("{}", 0), "Idempotency-Key: of whoever has seen it"), // which is not signed
 	} {
 		got := s.Fetch("POST", "/hook", "{}", headers...)
 		require.Equal(t, 202, got.StatusCode, "%s", got.Content)
-		assert.Equal(t, i == 1, got.Header.Get("Idempotency-Replayed") == "true")
+		assert.Equal(t, i > 0, got.Header.Get("Idempotency-Replayed") == "true")
 		var accepted events.Accepted
 		require.NoError(t, json.Unmarshal(got.Content, &accepted))
 		ids = append(ids, accepted.ExecutionID)
 	}
 	assert.Equal(t, ids[0], ids[1])
-	assert.NotEqual(t, ids[0], ids[2])
+	assert.Equal(t, ids[0], ids[2])
 }
 
 // A route that cannot check signatures says so, and the log says why, once in a while.
