@@ -476,7 +476,7 @@ func (d *Dispatcher) start(l *lane, token string, claimed []store.Event, now tim
 	d.fresh++
 	of := d.turns
 	d.delivery.Go(func() {
-		settled := d.deliver(claimed)
+		settled, v := d.deliver(claimed)
 		d.rates.count(claimed, settled)
 		d.mu.Lock()
 		d.free++
@@ -497,6 +497,12 @@ func (d *Dispatcher) start(l *lane, token string, claimed []store.Event, now tim
 		}
 		for _, e := range claimed {
 			l.ready = l.ready || e.GroupKey != "" // the next of its group may be due
+		}
+		switch v.refused { // or all that waits would be claimed and refused at once
+		case ofLane:
+			l.held = lastOf(l.held, now.Add(min(v.at, ourPause)))
+		case ofApp:
+			l.app.held = lastOf(l.app.held, now.Add(v.at))
 		}
 		d.lanes.ends(l, now)
 		d.ended = append(d.ended, settled...)

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"cmp"
 	"container/heap"
+	"slices"
 	"time"
 
 	"github.com/picloud/picloud/host/events"
@@ -37,6 +38,7 @@ type lane struct {
 	leased  time.Time     // no lease ends before, by the database's clock; zero: not known
 	next    time.Time     // when something is due that is not yet, by this clock; zero: not known
 	after   time.Time     // it is left alone until then
+	held    time.Time     // its events are refused until then
 	full    time.Duration // how long it is left alone because other nodes have its places; 0: they have not
 	running int           // deliveries here
 
@@ -52,9 +54,10 @@ type app struct {
 	name    string
 	lanes   int
 	ready   atHand
-	running int  // deliveries here
-	places  int  // it is given, while places are given out
-	inRing  bool // its turn comes
+	running int       // deliveries here
+	places  int       // it is given, while places are given out
+	inRing  bool      // its turn comes
+	held    time.Time // all its events are refused until then
 }
 
 func newLanes() lanes { return lanes{known: map[string]*lane{}, apps: map[string]*app{}} }
@@ -96,8 +99,8 @@ func (s *lanes) place(l *lane, now time.Time) {
 	wake := l.next
 	if l.ready {
 		wake = time.Time{}
-		if l.after.After(now) {
-			wake = l.after
+		if until := lastOf(l.after, l.held, l.app.held); until.After(now) {
+			wake = until
 		}
 	}
 	switch {
@@ -122,6 +125,9 @@ func (s *lanes) place(l *lane, now time.Time) {
 	}
 	s.queue(l.app)
 }
+
+// lastOf returns the last of some times.
+func lastOf(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Time.Compare) }
 
 // queue has an app's turn come, if a lane of it is at hand.
 func (s *lanes) queue(a *app) {
@@ -199,6 +205,10 @@ func (s *lanes) giveOut(free, perApp int, policyOf func(*lane) (policy, bool), n
 func (s *lanes) giveOne(a *app, shares map[*lane]*share, policyOf func(*lane) (policy, bool), now time.Time) *lane {
 	for len(a.ready) > 0 {
 		l := a.ready[0]
+		if a.held.After(now) { // since it was placed
+			s.place(l, now)
+			continue
+		}
 		of := shares[l]
 		if of == nil {
 			policy, open := policyOf(l)

@@ -1,0 +1,58 @@
+package dispatch
+
+import (
+	"encoding/json"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/events"
+	"github.com/picloud/picloud/host/executions"
+	"github.com/picloud/picloud/host/fault"
+	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/store/eachtest"
+)
+
+// What refuses an event refuses the others too: they are left alone for as long.
+func TestARefusalIsNotAskedForAgain(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		fares func() (*executions.Outcome, error)
+		most  int // refusals in a second
+	}{
+		{"a full gate", func() (*executions.Outcome, error) { return failed(abi.CodeOverloaded, "full"), nil }, 2 * 4 * 21},
+		{"no processor time", func() (*executions.Outcome, error) {
+			return nil, &fault.Error{Code: fault.RateLimited, Text: "enough for today", RetryAfter: time.Hour}
+		}, 2 * 4},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
+				var mu sync.Mutex
+				runs := 0
+				n := newNode(t, open, 8, func(event) (*executions.Outcome, error) {
+					mu.Lock()
+					defer mu.Unlock()
+					runs++
+					return c.fares()
+				})
+				script := n.app("a")
+				n.consume(script, nil)
+				n.consume(script, func(t *store.Trigger) { t.Name, t.Queue.Topic = "other", "u" })
+				n.push(script.AppID, "", slices.Repeat([]string{`1`}, 500)...)
+				_, err := n.emitter.Push(t.Context(), script.AppID, "u", slices.Repeat([]events.Message{{Body: json.RawMessage(`1`)}}, 500))
+				require.NoError(t, err)
+				n.start()
+				time.Sleep(time.Second)
+				mu.Lock()
+				defer mu.Unlock()
+				assert.NotZero(t, runs)
+				assert.LessOrEqual(t, runs, c.most)
+			})
+		})
+	}
+}
