@@ -433,7 +433,10 @@ func (d *Dispatcher) turn(ctx context.Context, turn store.Turn) error {
 			l.leased = leased
 		}
 		if len(claimed) > 0 {
-			l.since, l.full = claimed[len(claimed)-1].DueAt, 0
+			l.full = 0
+			if !c.Ordered { // else what a key holds back may be due before what was claimed
+				l.since = claimed[len(claimed)-1].DueAt
+			}
 		}
 		switch {
 		case slices.Contains(turned.Busy, c.Lane):

@@ -56,3 +56,29 @@ func TestARefusalIsNotAskedForAgain(t *testing.T) {
 		})
 	}
 }
+
+// What its key has held back is found also where something was claimed that was due later.
+func TestAKeyGoesOnWhenItsTurnComes(t *testing.T) {
+	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
+		other := make(chan struct{}, 1)
+		var n *node
+		var script store.Script
+		n = newNode(t, open, 4, func(e event) (*executions.Outcome, error) {
+			if *e.Queue.Messages[0].Key == "b" {
+				other <- struct{}{}
+				return succeeded, nil
+			}
+			n.push(script.AppID, "b", `1`)
+			<-other
+			return succeeded, nil
+		})
+		script = n.app("app")
+		n.consume(script, func(t *store.Trigger) { t.Queue.Ordered = true })
+		n.push(script.AppID, "a", `1`, `2`, `3`, `4`, `5`, `6`)
+		time.Sleep(floorMargin + 100*time.Millisecond)
+		began := time.Now()
+		n.start()
+		n.drained(script.AppID)
+		assert.Less(t, time.Since(began), 2*time.Second)
+	})
+}
