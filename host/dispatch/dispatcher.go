@@ -202,7 +202,7 @@ func (d *Dispatcher) gather(ctx context.Context, moment time.Duration) {
 // due takes word of an event of a lane that is due after a delay. The caller holds the lock.
 func (d *Dispatcher) due(l *lane, delay time.Duration, now time.Time) {
 	if delay <= 0 {
-		l.ready = true
+		l.ready, l.word = true, lastOf(l.word, now.Add(delay))
 	} else if at := now.Add(delay); l.next.IsZero() || at.Before(l.next) {
 		l.next = at
 	}
@@ -444,8 +444,10 @@ func (d *Dispatcher) turn(ctx context.Context, turn store.Turn) error {
 		case slices.Contains(turned.Full, c.Lane):
 			l.full = min(max(2*l.full, othersPause), pollEvery)
 			l.ready, l.after = true, now.Add(l.full)
-		case c.MaxWait > 0 && len(claimed) == 0 && l.after.Before(now.Add(-c.MaxWait)):
-			l.ready, l.after = true, now.Add(c.MaxWait) // what there is may be waiting for more
+		case c.MaxWait > 0 && len(claimed) == 0: // what there is may be waiting for more
+			if at := l.word.Add(c.MaxWait); l.batch.IsZero() && at.After(now) {
+				l.batch = at
+			}
 		case len(claimed) == c.Limit || bytesOf(claimed) >= store.MaxClaimBytes:
 			l.ready = true
 		}

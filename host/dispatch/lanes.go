@@ -37,6 +37,8 @@ type lane struct {
 	since   time.Time     // nothing is due before, by the database's clock; zero: not known
 	leased  time.Time     // no lease ends before, by the database's clock; zero: not known
 	next    time.Time     // when something is due that is not yet, by this clock; zero: not known
+	word    time.Time     // when the last event was due that there is word of, by this clock
+	batch   time.Time     // when a batch that is not full has waited long enough, by this clock; zero: none waits
 	after   time.Time     // it is left alone until then
 	held    time.Time     // its events are refused until then
 	full    time.Duration // how long it is left alone because other nodes have its places; 0: they have not
@@ -94,9 +96,15 @@ func (s *lanes) forget(l *lane) {
 // place puts a lane where it belongs, after something about it has changed.
 func (s *lanes) place(l *lane, now time.Time) {
 	if !l.next.IsZero() && !l.next.After(now) {
-		l.ready, l.next = true, time.Time{}
+		l.ready, l.word, l.next = true, lastOf(l.word, l.next), time.Time{}
+	}
+	if !l.batch.IsZero() && !l.batch.After(now) {
+		l.ready, l.batch = true, time.Time{}
 	}
 	wake := l.next
+	if wake.IsZero() || !l.batch.IsZero() && l.batch.Before(wake) {
+		wake = l.batch
+	}
 	if l.ready {
 		wake = time.Time{}
 		if until := lastOf(l.after, l.held, l.app.held); until.After(now) {

@@ -82,3 +82,39 @@ func TestAKeyGoesOnWhenItsTurnComes(t *testing.T) {
 		assert.Less(t, time.Since(began), 2*time.Second)
 	})
 }
+
+// A batch is delivered when it is full, and one that is not when its first message has waited long enough.
+func TestABatchWaitsNoLongerThanItMust(t *testing.T) {
+	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
+		came := make(chan int, 10)
+		n := newNode(t, open, 4, func(e event) (*executions.Outcome, error) {
+			came <- len(e.Queue.Messages)
+			return succeeded, nil
+		})
+		script := n.app("a")
+		const wait = 3 * time.Second
+		n.consume(script, func(t *store.Trigger) { t.Queue.MaxBatch, t.Queue.MaxWait = 3, wait })
+		n.start()
+		turns := func() int {
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			return n.turns
+		}
+		for range 2 {
+			began, before := time.Now(), turns()
+			n.push(script.AppID, "", `1`)
+			require.Eventually(t, func() bool { return turns() > before }, 10*time.Second, time.Millisecond)
+			n.push(script.AppID, "", `2`, `3`)
+			assert.Equal(t, 3, <-came)
+			assert.Less(t, time.Since(began), wait/2, "it is full")
+		}
+		began, before := time.Now(), turns()
+		n.push(script.AppID, "", `1`)
+		assert.Equal(t, 1, <-came)
+		assert.GreaterOrEqual(t, time.Since(began), wait)
+		assert.Less(t, time.Since(began), wait+wait/2)
+		n.drained(script.AppID)
+		time.Sleep(wait / 2)
+		assert.Less(t, turns()-before, 15, "nobody asks again and again")
+	})
+}
