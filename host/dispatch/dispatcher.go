@@ -90,6 +90,8 @@ type Dispatcher struct {
 	mu       sync.Mutex
 	lanes    lanes
 	ended    []store.Settlement
+	told     []waiting      // what there is to wait for once they are written down
+	telling  []waiting      // what there is when the turn under way has been taken
 	free     int            // places
 	tokens   map[string]int // of deliveries under way, by their number
 	polled   time.Time      // the last look at all lanes
@@ -127,6 +129,12 @@ func New(c Config) *Dispatcher {
 	}
 	c.Emitter.OnCommit(d.made)
 	return d
+}
+
+// waiting is an event that is due a while after it was written down.
+type waiting struct {
+	lane  string
+	delay time.Duration
 }
 
 // made takes word of events that were committed in this process.
@@ -375,6 +383,7 @@ func (d *Dispatcher) plan(now time.Time) (turn store.Turn, wait time.Duration) {
 	turn.Lease = lease
 	d.urgent = false
 	turn.Settlements, d.ended = d.ended, nil
+	d.telling, d.told = append(d.telling, d.told...), nil
 	wait = d.polled.Add(pollEvery).Sub(now)
 	if next := d.lanes.awake(now); !next.IsZero() {
 		wait = min(wait, next.Sub(now))
@@ -427,6 +436,10 @@ func (d *Dispatcher) turn(ctx context.Context, turn store.Turn) error {
 	d.metrics.void.Add(float64(turned.Void))
 	d.turns++
 	d.fresh = 0
+	for _, w := range d.telling {
+		d.due(d.lanes.get(w.lane), w.delay, now)
+	}
+	d.telling = nil
 	for _, c := range turn.Claims {
 		claimed, l := turned.Claimed[c.Token], d.lanes.get(c.Lane)
 		if leased, ok := turned.Leased[c.Lane]; ok {
@@ -494,10 +507,10 @@ func (d *Dispatcher) start(l *lane, token string, claimed []store.Event, now tim
 		now := time.Now()
 		for _, s := range settled {
 			if s.Retry != nil {
-				d.due(l, s.Retry.Delay, now)
+				d.told = append(d.told, waiting{l.name, s.Retry.Delay})
 			}
 			for _, then := range s.Then {
-				d.due(d.lanes.get(then.Lane), then.Delay, now)
+				d.told = append(d.told, waiting{then.Lane, then.Delay})
 			}
 		}
 		for _, e := range claimed {

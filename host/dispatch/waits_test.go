@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 	"sync"
@@ -116,5 +117,42 @@ func TestABatchWaitsNoLongerThanItMust(t *testing.T) {
 		n.drained(script.AppID)
 		time.Sleep(wait / 2)
 		assert.Less(t, turns()-before, 15, "nobody asks again and again")
+	})
+}
+
+// slow is a store that takes its time to write down what became of events.
+type slow struct{ store.Store }
+
+func (s slow) Outbox() store.Outbox { return slowOutbox{s.Store.Outbox()} }
+
+type slowOutbox struct{ store.Outbox }
+
+func (o slowOutbox) Turn(ctx context.Context, turn store.Turn) (store.Turned, error) {
+	if len(turn.Settlements) > 0 {
+		time.Sleep(50 * time.Millisecond)
+	}
+	return o.Outbox.Turn(ctx, turn)
+}
+
+// A retry is made when it is due, and not found by a look at all lanes later.
+func TestARetryIsNotMissed(t *testing.T) {
+	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
+		n := newNode(t, func(l store.Listeners) (store.Store, error) {
+			s, err := open(l)
+			return slow{s}, err
+		}, 4, func(e event) (*executions.Outcome, error) {
+			if e.Attempt < 8 {
+				return failed(abi.CodeScriptError, "no"), nil
+			}
+			return succeeded, nil
+		})
+		script := n.app("a")
+		n.consume(script, func(t *store.Trigger) { t.Retry.MaxAttempts, t.Retry.Base = 8, 20*time.Millisecond })
+		n.start()
+		began := time.Now()
+		n.push(script.AppID, "", `1`)
+		n.drained(script.AppID)
+		assert.Less(t, time.Since(began), 3*time.Second)
+		assert.Empty(t, n.letters(script.AppID))
 	})
 }
