@@ -30,16 +30,26 @@ type job struct {
 
 // verdict is what is to become of the events of a job.
 type verdict struct {
-	dead   bool
-	retry  bool
-	at     time.Duration // with retry: from now
-	count  bool          // with retry: as an attempt
-	reason string
-	failed []string // with none of the above: the ids of messages that are retried; nil: none
+	dead    bool
+	retry   bool
+	at      time.Duration // with retry: from now
+	count   bool          // with retry: as an attempt
+	refused refusal       // with retry: the handler did not run, and would not for others
+	reason  string
+	failed  []string // with none of the above: the ids of messages that are retried; nil: none
 }
 
-// deliver runs the handler of events and returns what is to be written down.
-func (d *Dispatcher) deliver(claimed []store.Event) []store.Settlement {
+// refusal tells which events would be refused as one was.
+type refusal int
+
+const (
+	notRefused refusal = iota
+	ofLane
+	ofApp
+)
+
+// deliver runs the handler of events and returns what is to be written down, and the verdict that it is of.
+func (d *Dispatcher) deliver(claimed []store.Event) ([]store.Settlement, verdict) {
 	ctx := context.Background() // it ends by its own time limit, or with the sandbox
 	j, v := d.prepare(ctx, claimed)
 	if v == nil {
@@ -48,7 +58,7 @@ func (d *Dispatcher) deliver(claimed []store.Event) []store.Settlement {
 	}
 	settled := d.settlements(j, *v)
 	d.metrics.ended(claimed[0].Source, settled)
-	return settled
+	return settled, *v
 }
 
 // prepare finds whoever handles the events; a verdict says that nobody can.
@@ -96,7 +106,7 @@ func (d *Dispatcher) handlerOf(e store.Event) *events.Trigger {
 // node has not heard of it.
 func (d *Dispatcher) withoutTrigger(ctx context.Context, e store.Event) *verdict {
 	if e.Source == store.EventQueue { // it waits for another consumer
-		return &verdict{retry: true, at: ourPause}
+		return &verdict{retry: true, at: ourPause, refused: ofLane}
 	}
 	switch _, err := d.store.Triggers().Get(ctx, e.TriggerID); {
 	case gone(err):
@@ -104,13 +114,13 @@ func (d *Dispatcher) withoutTrigger(ctx context.Context, e store.Event) *verdict
 	case err != nil:
 		return d.ourFault(err)
 	}
-	return &verdict{retry: true, at: fullPause}
+	return &verdict{retry: true, at: fullPause, refused: ofLane}
 }
 
 // ourFault is what becomes of events when it is not their handler that failed: they are tried again.
 func (d *Dispatcher) ourFault(err error) *verdict {
 	d.log.Error("an event could not be delivered", "error", err)
-	return &verdict{retry: true, at: ourPause + rand.N(ourPause)}
+	return &verdict{retry: true, at: ourPause + rand.N(ourPause), refused: ofLane}
 }
 
 // handle runs the script and judges how it went.
@@ -156,7 +166,7 @@ func (d *Dispatcher) handle(ctx context.Context, j *job) verdict {
 		return verdict{dead: true, reason: "the script is gone"}
 	case fault.Of(err) == fault.RateLimited: // which may end before its time, when an administrator allows more
 		wait := min(fault.From(err).RetryAfter, limitedPause)
-		return verdict{retry: true, at: wait + rand.N(wait/4+1)}
+		return verdict{retry: true, at: wait + rand.N(wait/4+1), refused: ofApp}
 	case err != nil:
 		return *d.ourFault(err)
 	}
@@ -171,7 +181,7 @@ func (j *job) judge(out *executions.Outcome) verdict {
 	}
 	switch {
 	case failure.Code == abi.CodeOverloaded:
-		return verdict{retry: true, at: fullPause + rand.N(fullPause)}
+		return verdict{retry: true, at: fullPause + rand.N(fullPause), refused: ofLane}
 	case failure.Code == abi.CodeCancelled: // the server stops
 		return verdict{retry: true}
 	case out.OurFault || failure.Code == abi.CodeInternal:

@@ -90,6 +90,8 @@ type Dispatcher struct {
 	mu       sync.Mutex
 	lanes    lanes
 	ended    []store.Settlement
+	told     []waiting      // what there is to wait for once they are written down
+	telling  []waiting      // what there is when the turn under way has been taken
 	free     int            // places
 	tokens   map[string]int // of deliveries under way, by their number
 	polled   time.Time      // the last look at all lanes
@@ -127,6 +129,12 @@ func New(c Config) *Dispatcher {
 	}
 	c.Emitter.OnCommit(d.made)
 	return d
+}
+
+// waiting is an event that is due a while after it was written down.
+type waiting struct {
+	lane  string
+	delay time.Duration
 }
 
 // made takes word of events that were committed in this process.
@@ -202,7 +210,7 @@ func (d *Dispatcher) gather(ctx context.Context, moment time.Duration) {
 // due takes word of an event of a lane that is due after a delay. The caller holds the lock.
 func (d *Dispatcher) due(l *lane, delay time.Duration, now time.Time) {
 	if delay <= 0 {
-		l.ready = true
+		l.ready, l.word = true, lastOf(l.word, now.Add(delay))
 	} else if at := now.Add(delay); l.next.IsZero() || at.Before(l.next) {
 		l.next = at
 	}
@@ -375,6 +383,7 @@ func (d *Dispatcher) plan(now time.Time) (turn store.Turn, wait time.Duration) {
 	turn.Lease = lease
 	d.urgent = false
 	turn.Settlements, d.ended = d.ended, nil
+	d.telling, d.told = append(d.telling, d.told...), nil
 	wait = d.polled.Add(pollEvery).Sub(now)
 	if next := d.lanes.awake(now); !next.IsZero() {
 		wait = min(wait, next.Sub(now))
@@ -427,13 +436,20 @@ func (d *Dispatcher) turn(ctx context.Context, turn store.Turn) error {
 	d.metrics.void.Add(float64(turned.Void))
 	d.turns++
 	d.fresh = 0
+	for _, w := range d.telling {
+		d.due(d.lanes.get(w.lane), w.delay, now)
+	}
+	d.telling = nil
 	for _, c := range turn.Claims {
 		claimed, l := turned.Claimed[c.Token], d.lanes.get(c.Lane)
 		if leased, ok := turned.Leased[c.Lane]; ok {
 			l.leased = leased
 		}
 		if len(claimed) > 0 {
-			l.since, l.full = claimed[len(claimed)-1].DueAt, 0
+			l.full = 0
+			if !c.Ordered { // else what a key holds back may be due before what was claimed
+				l.since = claimed[len(claimed)-1].DueAt
+			}
 		}
 		switch {
 		case slices.Contains(turned.Busy, c.Lane):
@@ -441,8 +457,10 @@ func (d *Dispatcher) turn(ctx context.Context, turn store.Turn) error {
 		case slices.Contains(turned.Full, c.Lane):
 			l.full = min(max(2*l.full, othersPause), pollEvery)
 			l.ready, l.after = true, now.Add(l.full)
-		case c.MaxWait > 0 && len(claimed) == 0 && l.after.Before(now.Add(-c.MaxWait)):
-			l.ready, l.after = true, now.Add(c.MaxWait) // what there is may be waiting for more
+		case c.MaxWait > 0 && len(claimed) == 0: // what there is may be waiting for more
+			if at := l.word.Add(c.MaxWait); l.batch.IsZero() && at.After(now) {
+				l.batch = at
+			}
 		case len(claimed) == c.Limit || bytesOf(claimed) >= store.MaxClaimBytes:
 			l.ready = true
 		}
@@ -476,7 +494,7 @@ func (d *Dispatcher) start(l *lane, token string, claimed []store.Event, now tim
 	d.fresh++
 	of := d.turns
 	d.delivery.Go(func() {
-		settled := d.deliver(claimed)
+		settled, v := d.deliver(claimed)
 		d.rates.count(claimed, settled)
 		d.mu.Lock()
 		d.free++
@@ -489,14 +507,20 @@ func (d *Dispatcher) start(l *lane, token string, claimed []store.Event, now tim
 		now := time.Now()
 		for _, s := range settled {
 			if s.Retry != nil {
-				d.due(l, s.Retry.Delay, now)
+				d.told = append(d.told, waiting{l.name, s.Retry.Delay})
 			}
 			for _, then := range s.Then {
-				d.due(d.lanes.get(then.Lane), then.Delay, now)
+				d.told = append(d.told, waiting{then.Lane, then.Delay})
 			}
 		}
 		for _, e := range claimed {
 			l.ready = l.ready || e.GroupKey != "" // the next of its group may be due
+		}
+		switch v.refused { // or all that waits would be claimed and refused at once
+		case ofLane:
+			l.held = lastOf(l.held, now.Add(min(v.at, ourPause)))
+		case ofApp:
+			l.app.held = lastOf(l.app.held, now.Add(v.at))
 		}
 		d.lanes.ends(l, now)
 		d.ended = append(d.ended, settled...)

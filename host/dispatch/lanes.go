@@ -3,6 +3,7 @@ package dispatch
 import (
 	"cmp"
 	"container/heap"
+	"slices"
 	"time"
 
 	"github.com/picloud/picloud/host/events"
@@ -36,7 +37,10 @@ type lane struct {
 	since   time.Time     // nothing is due before, by the database's clock; zero: not known
 	leased  time.Time     // no lease ends before, by the database's clock; zero: not known
 	next    time.Time     // when something is due that is not yet, by this clock; zero: not known
+	word    time.Time     // when the last event was due that there is word of, by this clock
+	batch   time.Time     // when a batch that is not full has waited long enough, by this clock; zero: none waits
 	after   time.Time     // it is left alone until then
+	held    time.Time     // its events are refused until then
 	full    time.Duration // how long it is left alone because other nodes have its places; 0: they have not
 	running int           // deliveries here
 
@@ -52,9 +56,10 @@ type app struct {
 	name    string
 	lanes   int
 	ready   atHand
-	running int  // deliveries here
-	places  int  // it is given, while places are given out
-	inRing  bool // its turn comes
+	running int       // deliveries here
+	places  int       // it is given, while places are given out
+	inRing  bool      // its turn comes
+	held    time.Time // all its events are refused until then
 }
 
 func newLanes() lanes { return lanes{known: map[string]*lane{}, apps: map[string]*app{}} }
@@ -91,13 +96,19 @@ func (s *lanes) forget(l *lane) {
 // place puts a lane where it belongs, after something about it has changed.
 func (s *lanes) place(l *lane, now time.Time) {
 	if !l.next.IsZero() && !l.next.After(now) {
-		l.ready, l.next = true, time.Time{}
+		l.ready, l.word, l.next = true, lastOf(l.word, l.next), time.Time{}
+	}
+	if !l.batch.IsZero() && !l.batch.After(now) {
+		l.ready, l.batch = true, time.Time{}
 	}
 	wake := l.next
+	if wake.IsZero() || !l.batch.IsZero() && l.batch.Before(wake) {
+		wake = l.batch
+	}
 	if l.ready {
 		wake = time.Time{}
-		if l.after.After(now) {
-			wake = l.after
+		if until := lastOf(l.after, l.held, l.app.held); until.After(now) {
+			wake = until
 		}
 	}
 	switch {
@@ -122,6 +133,9 @@ func (s *lanes) place(l *lane, now time.Time) {
 	}
 	s.queue(l.app)
 }
+
+// lastOf returns the last of some times.
+func lastOf(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Time.Compare) }
 
 // queue has an app's turn come, if a lane of it is at hand.
 func (s *lanes) queue(a *app) {
@@ -199,6 +213,10 @@ func (s *lanes) giveOut(free, perApp int, policyOf func(*lane) (policy, bool), n
 func (s *lanes) giveOne(a *app, shares map[*lane]*share, policyOf func(*lane) (policy, bool), now time.Time) *lane {
 	for len(a.ready) > 0 {
 		l := a.ready[0]
+		if a.held.After(now) { // since it was placed
+			s.place(l, now)
+			continue
+		}
 		of := shares[l]
 		if of == nil {
 			policy, open := policyOf(l)
