@@ -49,6 +49,7 @@ type Config struct {
 	MaxBodyBytes   int64                     // of a request, uploads of files and plugins excepted
 	MaxPluginBytes int64                     // of a plugin's module; 0: 16 MiB
 	Quotas         *quota.Apps               // what apps may have; nil: any
+	ReservedHosts  []string                  // as [domains.ParseClaim] returns them
 	Version        string
 	Logger         *slog.Logger
 
@@ -72,6 +73,7 @@ type API struct {
 	maxBody    int64
 	maxPlugin  int64
 	quotas     *quota.Apps
+	reserved   []string // hosts
 	version    string
 	log        *slog.Logger
 
@@ -92,7 +94,7 @@ func New(c Config) *API {
 	return &API{
 		store: c.Store, authority: c.Authority, identity: c.Identity, executions: c.Executions, catalog: c.Catalog,
 		kv: c.KV, docs: c.Docs, files: c.Files, secrets: c.Secrets, audit: c.Audit,
-		maxBody: c.MaxBodyBytes, maxPlugin: cmp.Or(c.MaxPluginBytes, 16<<20), quotas: c.Quotas, version: c.Version, log: c.Logger,
+		maxBody: c.MaxBodyBytes, maxPlugin: cmp.Or(c.MaxPluginBytes, 16<<20), quotas: c.Quotas, reserved: c.ReservedHosts, version: c.Version, log: c.Logger,
 		events: c.Events, queueRate: c.QueueRate, triggerRetry: c.TriggerRetry, triggerConcurrency: c.TriggerConcurrency,
 	}
 }

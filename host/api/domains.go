@@ -48,6 +48,9 @@ func (a *API) createDomain(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
+	if err := a.mayClaim(ctx, app.ID, name); err != nil {
+		return nil, err
+	}
 	from := "" // the app around whose names the caller may give away, too
 	if around, ok := a.catalog.Routes().ClaimAround(name); ok {
 		may, err := a.authority.MayIn(ctx, caller(ctx), around.AppID, authz.DomainsManage)
@@ -63,6 +66,20 @@ func (a *API) createDomain(ctx context.Context, in *struct {
 		return nil, a.claimed(ctx, app.ID, name, err)
 	}
 	return &body[wire.Domain]{wireDomain(claim)}, nil
+}
+
+// mayClaim refuses a host of which a part is reserved to whoever does not say what apps may have.
+func (a *API) mayClaim(ctx context.Context, appID, name string) error {
+	for _, reserved := range a.reserved {
+		if !domains.Covers(name, reserved) && !domains.Covers(reserved, name) {
+			continue
+		}
+		if may, err := a.authority.MayIn(ctx, caller(ctx), appID, authz.QuotaManage); err != nil || may {
+			return err
+		}
+		return fault.New(fault.Forbidden, "the host %s is reserved: only an owner or admin may claim it for the app", name)
+	}
+	return nil
 }
 
 // claimed returns the refusal of a claim that names the app whose claim is in its way, where the caller

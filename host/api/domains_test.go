@@ -94,6 +94,22 @@ func TestClaimedHostsAnswer(t *testing.T) {
 	assert.Equal(t, "shop", at(s, "blog.example", "/shop"), "an app's claims go with it")
 }
 
+// A reserved host is claimed by whoever runs the instance alone, since apps without a claim answer there.
+func TestReservedHosts(t *testing.T) {
+	s := newSite(t)
+	app := s.App("shop")
+	member, admin := s.Member(app.ID, store.RoleAppAdmin), s.User("another admin", store.RoleAdmin)
+	for _, host := range []string{"server.test", "SERVER.test.", "*.test", "*.ours.test", "a.ours.test", "*.b.ours.test"} {
+		body := `{"host":"` + host + `"}`
+		s.Refused(s.Admin(member, "POST", "apps/shop/domains", body), 403, "", "is reserved")
+		got := s.Admin(admin, "POST", "apps/shop/domains", body)
+		assert.Equal(t, 204, s.Admin(admin, "DELETE", "apps/shop/domains/"+decoded[wire.Domain](s, got, 201).ID, "").StatusCode)
+	}
+	for _, host := range []string{"www.server.test", "ours.test", "*.server.test"} {
+		assert.Equal(t, 201, s.Admin(member, "POST", "apps/shop/domains", `{"host":"`+host+`"}`).StatusCode, host)
+	}
+}
+
 // What another app has claimed is refused, and that app named to who may see it.
 func TestDomainOfAnotherApp(t *testing.T) {
 	s := newSite(t)

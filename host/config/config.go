@@ -96,7 +96,8 @@ type Config struct {
 	LogRetention   time.Duration `default:"720h" min:"0s" max:"876000h" help:"How long executions and their logs are kept; 0 keeps them for ever." env:"PICLOUD_LOG_RETENTION"`
 	ShutdownGrace  time.Duration `default:"10s" min:"0s" max:"1h" help:"How long running executions may take to finish at shutdown." env:"PICLOUD_SHUTDOWN_GRACE"`
 
-	UnclaimedHosts string `default:"all" help:"Whose routes answer on hosts that no app has claimed: all apps', or those of the app default." env:"PICLOUD_UNCLAIMED_HOSTS"`
+	ReservedHosts  []string `placeholder:"HOST" help:"Hosts that only owners and admins may claim for an app, as the server's own: names, or *.example.com." env:"PICLOUD_RESERVED_HOSTS"`
+	UnclaimedHosts string   `default:"all" help:"Whose routes answer on hosts that no app has claimed: all apps', or those of the app default." env:"PICLOUD_UNCLAIMED_HOSTS"`
 
 	SecretKey string `secret:"" min:"43" max:"4096" placeholder:"KEYS" help:"Keys of apps' secrets, 32 bytes each as base64: the first seals, others after commas only open. When not set, and with SQLite, one is generated into the data directory." env:"PICLOUD_SECRET_KEY"`
 

@@ -28,6 +28,7 @@ import (
 	"github.com/picloud/picloud/host/config"
 	"github.com/picloud/picloud/host/dispatch"
 	"github.com/picloud/picloud/host/docs"
+	"github.com/picloud/picloud/host/domains"
 	"github.com/picloud/picloud/host/events"
 	"github.com/picloud/picloud/host/executions"
 	"github.com/picloud/picloud/host/fault"
@@ -422,13 +423,21 @@ func (s *Server) listen(ctx context.Context) (err error) {
 // makeFront makes what answers requests.
 func (s *Server) makeFront(context.Context) error {
 	c := s.settings
+	var reserved []string
+	for _, host := range c.ReservedHosts {
+		name, err := domains.ParseClaim(host)
+		if err != nil {
+			return &config.FieldError{Field: "reserved_hosts", Value: host, Reason: "must be names of hosts, or *.example.com"}
+		}
+		reserved = append(reserved, name)
+	}
 	admin := api.New(api.Config{
 		Store: s.store, Authority: s.authority, Executions: s.executions, Audit: s.audit,
 		Identity: identity.New(identity.Config{Store: s.store, Authority: s.authority, InviteTTL: c.InviteTTL}),
 		KV:       s.services.KV, Docs: s.services.Docs, Files: s.services.Files, Secrets: s.services.Secrets,
 		Events: s.emitter, QueueRate: s.queueRate, TriggerRetry: s.triggerRetry(), TriggerConcurrency: c.TriggerConcurrency,
 		Catalog: s.catalog, MaxBodyBytes: c.MaxBodyBytes, MaxPluginBytes: c.MaxPluginBytes,
-		Quotas:  s.quotas,
+		Quotas: s.quotas, ReservedHosts: reserved,
 		Version: s.version, Logger: s.log,
 	})
 	proxies, err := c.Proxies()

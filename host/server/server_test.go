@@ -203,6 +203,13 @@ func TestServesAndStops(t *testing.T) {
 	}
 }
 
+func TestReservedHostsAreHosts(t *testing.T) {
+	c := settings(t)
+	c.ReservedHosts = []string{"server.example", "10.0.0.1"}
+	_, err := (&Config{Settings: c}).quiet(t)
+	require.ErrorContains(t, err, `reserved_hosts: must be names of hosts, or *.example.com, got "10.0.0.1"`)
+}
+
 // With the port taken nothing is done of what only a first start does.
 func TestPortIsTaken(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")

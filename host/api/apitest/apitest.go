@@ -162,7 +162,7 @@ func NewOn(t testing.TB, log *slog.Logger, path string, open func(store.Listener
 	admin := api.New(api.Config{
 		Store: db, Authority: s.Auth, Identity: identity.New(identity.Config{Store: db, Authority: s.Auth}), Executions: runs, Catalog: apps,
 		KV: services.KV, Docs: services.Docs, Files: services.Files, Secrets: s.Secrets,
-		MaxBodyBytes: MaxBody, MaxPluginBytes: MaxPlugin, Quotas: quotas, Version: "test", Logger: log,
+		MaxBodyBytes: MaxBody, MaxPluginBytes: MaxPlugin, Quotas: quotas, ReservedHosts: []string{"server.test", "*.ours.test"}, Version: "test", Logger: log,
 		Events: emitter, QueueRate: dispatcher.QueueRate, TriggerRetry: retry, TriggerConcurrency: 4,
 	})
 	dispatcher.Start()
