@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -220,13 +222,16 @@ func TestBackground(t *testing.T) {
 		for range 3 {
 			s.Refused(t.Context(), store.OutcomeFailed, "no")
 		}
-		assert.Equal(t, []int{1}, db.added)
+		added, _ := db.counts()
+		assert.Equal(t, []int{1}, added)
 		time.Sleep(time.Minute + time.Second)
 		synctest.Wait()
-		assert.Equal(t, []int{1, 2}, db.added)
+		added, _ = db.counts()
+		assert.Equal(t, []int{1, 2}, added)
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		assert.GreaterOrEqual(t, db.swept, 2, "at the start and after an hour")
+		_, swept := db.counts()
+		assert.GreaterOrEqual(t, swept, 2, "at the start and after an hour")
 		require.NoError(t, work.Stop(t.Context()))
 	})
 }
@@ -234,8 +239,15 @@ func TestBackground(t *testing.T) {
 // counting is a store that counts what is asked of the record.
 type counting struct {
 	store.Store
+	mu    sync.Mutex
 	added []int // counts of entries
 	swept int
+}
+
+func (c *counting) counts() (added []int, swept int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.added), c.swept
 }
 
 func (c *counting) Audit() store.Audit { return (*countingAudit)(c) }
@@ -243,6 +255,8 @@ func (c *counting) Audit() store.Audit { return (*countingAudit)(c) }
 type countingAudit counting
 
 func (c *countingAudit) Add(_ context.Context, entry store.AuditEntry) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.added = append(c.added, entry.Count)
 	return nil
 }
@@ -252,6 +266,8 @@ func (c *countingAudit) List(context.Context, store.AuditQuery) (store.Page[stor
 }
 
 func (c *countingAudit) DeleteBefore(context.Context, time.Time, int) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.swept++
 	return 0, nil
 }
