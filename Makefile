@@ -13,7 +13,7 @@ SEEDS    ?= 5000
 EVENTS   ?= 100000
 
 # For how long `make fuzz-api` makes requests.
-FUZZAPITIME ?= 2m
+FUZZAPITIME ?= 1m
 
 # Debian's packages that the tests use: a real PostgreSQL, what compiles the guest, and what judges the server.
 PACKAGES := postgresql llvm-19-dev libclang-19-dev clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32 binaryen python3-venv
@@ -55,9 +55,13 @@ unit:
 	go test -timeout 20m ./...
 	cd host/bench && go test ./...
 
-# Where goroutines meet.
+# Where goroutines meet. Of the tests of the built server, which is built with the race detector for them, those in
+# which it does much at once.
+TOGETHER := Many|Killed|Node|Orders|Database|Disk|Survive|Orderly|Transactions|Descriptors|Bodies|Answers|Pages
+
 race:
-	go test -race -timeout 30m ./host/...
+	go test -race -timeout 30m $$(go list ./host/... | grep -v '/host/e2e$$')
+	go test -race -timeout 30m -run '$(TOGETHER)' ./host/e2e
 
 # Each fuzz target for FUZZTIME. On a busy machine Go's fuzzing can miss its own deadline and call that a failure;
 # one without an input that fails is none.
