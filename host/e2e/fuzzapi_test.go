@@ -89,7 +89,7 @@ parameters = { "path.app" = "bounded" }
 		"--phases", "coverage,fuzzing", "--max-time", fmt.Sprint(int(length.Seconds())), "--workers", "2", "--continue-on-failure",
 		"--warnings", "off", "--report", "json", "--report-json-path", "report.json")
 	c.Dir, c.Env = p.dir, p.env
-	told, err := c.CombinedOutput() // its status tells of its own mistakes, too: what it found is in the report
+	told, err := c.CombinedOutput()                                                 // its status tells of its own mistakes, too: what it found is in the report
 	out := regexp.MustCompile(`(?m)^(.{300}).+$`).ReplaceAll(told, []byte("$1...")) // which a test can show
 	var report struct {
 		Operations struct{ Selected, Tested, Errored int }
