@@ -149,7 +149,7 @@ func TestSecretsStayOutOfSight(t *testing.T) {
 	do[wire.Secret](s, "PUT", "apps/shop/secrets/key", wire.SecretSet{Value: multiline}, 200)
 	s.Script("shop", "inner", `throw "inner " + secrets::get("pw")`)
 	queued := s.Script("shop", "queued", `log::info("queued " + secrets::get("pw")); throw "queued " + secrets::get("pw")`)
-	do[wire.Trigger](s, "POST", "apps/shop/triggers/queue", `{"script":"queued","topic":"work","retry":{"max_attempts":2,"base_ms":1}}`, 201)
+	do[wire.Trigger](s, "POST", "apps/shop/triggers/queue", `{"script":"queued","topic":"jobs","retry":{"max_attempts":2,"base_ms":1}}`, 201)
 
 	const head = `let s = secrets::get("pw"); `
 	for _, c := range []struct{ name, source, want string }{
@@ -200,7 +200,7 @@ func TestSecretsStayOutOfSight(t *testing.T) {
 		})
 	}
 
-	do[wire.EventMade](s, "POST", "apps/shop/queues/work/messages", `{"message":1}`, 202)
+	do[wire.EventMade](s, "POST", "apps/shop/queues/jobs/messages", `{"message":1}`, 202)
 	var letters wire.Page[wire.DeadLetter]
 	require.Eventually(t, func() bool {
 		letters = do[wire.Page[wire.DeadLetter]](s, "GET", "apps/shop/dead-letters", nil, 200)
