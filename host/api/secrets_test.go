@@ -1,12 +1,10 @@
 package api_test
 
 import (
-	"bytes"
 	"fmt"
 	"log/slog"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -119,30 +117,12 @@ func TestMissingSecretIsToldToWhoMaySee(t *testing.T) {
 	assert.Equal(t, []string{"", ""}, warnings(routes, "/as-set"))
 }
 
-// lockedBuffer takes a log that several goroutines write.
-type lockedBuffer struct {
-	mu sync.Mutex
-	bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.Buffer.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.Buffer.String()
-}
-
 // Whatever way a script lets a secret out by accident, it is in no log, no record, no error and no dead
 // letter, nor anywhere in the database's files.
 func TestSecretsStayOutOfSight(t *testing.T) {
 	const value, multiline = `tr0ub4dor&3 "<é>\`, "first-part-of-it-0123456789\nsecond-part-of-it-0123456789"
 	leaks := []string{"tr0ub4dor", "dHIwdWI0ZG9y", "74723075623464", "first-part-of-it", "second-part-of-it"}
-	var log lockedBuffer
+	var log apitest.Log
 	s := &site{Site: apitest.NewLogging(t, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))}
 	app := s.App("shop")
 	do[wire.Secret](s, "PUT", "apps/shop/secrets/pw", wire.SecretSet{Value: value}, 200)

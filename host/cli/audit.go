@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"time"
@@ -129,23 +128,7 @@ func (cmd *AuditTailCmd) Run(ctx context.Context, r *Remote, c *client.Client) e
 	if err != nil {
 		return err
 	}
-	for entry, err := range c.FollowAudit(ctx, query, cmd.Limit, followInterval) {
-		if err != nil {
-			return err
-		}
-		text := formatEntry(r.stdout, entry)
-		if r.Output == "json" {
-			encoded, err := json.Marshal(entry)
-			if err != nil {
-				return err
-			}
-			text = string(encoded)
-		}
-		if _, err := fmt.Fprintln(r.stdout, text); err != nil {
-			return err
-		}
-	}
-	return nil
+	return follow(r, formatEntry, c.FollowAudit(ctx, query, cmd.Limit, followInterval))
 }
 
 var outcomeColors = map[string]string{"refused": yellow, "failed": red}

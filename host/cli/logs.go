@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"time"
 
 	"github.com/picloud/picloud/abi"
@@ -37,7 +38,7 @@ func (cmd *LogsCmd) Run(ctx context.Context, r *Remote, c *client.Client, script
 	}
 	query := client.LogQuery{Level: cmd.Level, Since: since, Limit: cmd.Limit}
 	if cmd.Follow {
-		return r.follow(c.FollowLogs(ctx, script.ID, query, followInterval))
+		return follow(r, formatLine, c.FollowLogs(ctx, script.ID, query, followInterval))
 	}
 	lines, err := c.Logs(ctx, script.ID, query)
 	if err != nil {
@@ -54,15 +55,15 @@ func (cmd *LogsCmd) Run(ctx context.Context, r *Remote, c *client.Client, script
 	return nil
 }
 
-// follow prints lines until there are no more.
-func (r *Remote) follow(lines func(yield func(wire.LogLine, error) bool)) error {
-	for line, err := range lines {
+// follow prints what comes, a line each, until there is no more: as format has it, or as JSON.
+func follow[T any](r *Remote, format func(io.Writer, T) string, coming iter.Seq2[T, error]) error {
+	for one, err := range coming {
 		if err != nil {
 			return err
 		}
-		text := formatLine(r.stdout, line)
+		text := format(r.stdout, one)
 		if r.Output == "json" {
-			encoded, err := json.Marshal(line)
+			encoded, err := json.Marshal(one)
 			if err != nil {
 				return err
 			}

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,24 +20,6 @@ import (
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/events"
 )
-
-// syncBuffer takes a log that several goroutines write.
-type syncBuffer struct {
-	mu sync.Mutex
-	bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.Buffer.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.Buffer.String()
-}
 
 func signature(key, text string) []byte {
 	mac := hmac.New(sha256.New, []byte(key))
@@ -174,7 +155,7 @@ func TestWebhookIDIsIdempotent(t *testing.T) {
 
 // A route that cannot check signatures says so, and the log says why, once in a while.
 func TestUncheckableSignatures(t *testing.T) {
-	var log syncBuffer
+	var log apitest.Log
 	s := &site{apitest.NewLogging(t, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelError})))}
 	s.App("app")
 	script := s.Script("app", "s", `1`)

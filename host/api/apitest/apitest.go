@@ -4,6 +4,7 @@ package apitest
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -366,4 +367,24 @@ func (s *Site) Member(appID string, role store.AppRole) (token string) {
 	require.NoError(s.T, err)
 	require.NoError(s.T, s.DB.Apps().SetMember(s.T.Context(), appID, p.User.ID, role))
 	return token
+}
+
+// Log takes a log that several goroutines write.
+type Log struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements [io.Writer].
+func (l *Log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// String returns what was written.
+func (l *Log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
