@@ -105,7 +105,9 @@ var listed = regexp.MustCompile(`unknown property "no such"; there are ([a-z_, ]
 // The properties that a row names are those that the function takes.
 func TestReferenceNamesProperties(t *testing.T) {
 	told := documented()
-	unused := func(abi.Op, []byte) ([]byte, error) { return nil, &abi.OpError{Code: abi.OpCodeInternal, Message: "performed"} }
+	unused := func(abi.Op, []byte) ([]byte, error) {
+		return nil, &abi.OpError{Code: abi.OpCodeInternal, Message: "performed"}
+	}
 	for call, native := range registered(t) {
 		params := told[call]
 		if len(params) == 0 || params[len(params)-1].Properties == nil {

@@ -168,7 +168,7 @@ its metadata, ` + "`#{id, name, content_type, size, sha256, created_at, updated_
 of RFC 3339 in UTC.
 
 A file has 100 MiB at most unless the server says otherwise, what a script reads of one at once 10 MiB. A form's file is stored
-without passing through the script by [save_file](ctx.md#request.save_file), and a stored one is sent by
+without passing through the script by [save_file](ctx.md#save_file), and a stored one is sent by
 [a response with ` + "`file`" + `](responses.md). Changes are not possible in a transaction, and start the triggers of the kind ` + "`files`" + `.`,
 	Rows: []Row{
 		{Name: "collection", Takes: "name: string", Returns: "FilesCollection", Says: "The collection of that name, on which the other functions work.", Example: `

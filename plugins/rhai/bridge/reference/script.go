@@ -67,7 +67,7 @@ print(ctx.request.body_raw);   // prints {"letters": 3}
 `),
 		property("request.form", "map", "Of a form: name to text, or to `#{name, filename, content_type, size, data}` of a file. Of a repeated name the last counts."),
 		property("request.form_all", "map", "Of a form: name to an array of all its values."),
-		{Name: "request.save_file", On: "map", Takes: "field: string, collection: string [, index: int]", Returns: "map", Op: abi.OpRequestSaveFile,
+		{Name: "save_file", On: "map", Takes: "field: string, collection: string [, index: int]", Returns: "map", Op: abi.OpRequestSaveFile,
 			Says:  "Stores a file of the form without passing it through the script, and returns its metadata as of [files](files.md).",
 			More:  "It is the last one of the field, or that of number `index` from 0. A form's files are in `ctx.request.form` up to 1 MiB in all; this takes larger ones.",
 			Fails: []Failure{{abi.OpCodeNotFound, "there is no such file in the form"}, {abi.OpCodeInvalid, "the request has no form"}, {abi.OpCodeQuota, "the app may keep no more"}}, Example: `

@@ -27,7 +27,8 @@ type Module struct {
 // A Row is a function, a method or a property.
 type Row struct {
 	Name string // "get"; "request.method"
-	// On is the type whose method it is: "KvCollection", or "ctx" for a property; "" for a function.
+	// On is the type whose method it is: "KvCollection", "map" for ctx.request, or "ctx" for a property; "" for a
+	// function.
 	On string
 	// Global is set if it is a function that is called without the name of a module.
 	Global bool
@@ -78,18 +79,23 @@ func (m Module) Full(r Row) string {
 	return m.Name + "." + r.Name
 }
 
+// takes returns the parameters as they are shown.
+func (r Row) takes() string { return strings.Replace("("+r.Takes+")", "([, ", "([", 1) }
+
 // Call returns how a row is written in a script, with its parameters and what it returns:
 // "kv::collection(name: string) -> KvCollection".
 func (m Module) Call(r Row) string {
 	switch {
 	case r.IsProperty():
 		return "ctx." + r.Name + ": " + r.Returns
+	case r.On == "map":
+		return "ctx.request." + r.Name + r.takes() + arrow(r.Returns)
 	case r.On != "":
-		return r.On + "." + r.Name + "(" + r.Takes + ")" + arrow(r.Returns)
+		return r.On + "." + r.Name + r.takes() + arrow(r.Returns)
 	case r.Global:
-		return r.Name + "(" + r.Takes + ")" + arrow(r.Returns)
+		return r.Name + r.takes() + arrow(r.Returns)
 	}
-	return m.Name + "::" + r.Name + "(" + r.Takes + ")" + arrow(r.Returns)
+	return m.Name + "::" + r.Name + r.takes() + arrow(r.Returns)
 }
 
 func arrow(returns string) string {
