@@ -308,10 +308,8 @@ func (a *API) downloadWasm(ctx context.Context, in *struct {
 	if script.Kind != abi.KindPlugin {
 		return nil, problem.New(http.StatusNotFound, fault.NotFound, fmt.Sprintf("%q has no module, being of kind %s", script.Name, script.Kind))
 	}
-	for tag := range strings.SplitSeq(in.IfNoneMatch, ",") { // RFC 9110, section 13.1.2
-		if tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/"); tag == "*" || tag == strconv.Quote(script.WasmSHA256) {
-			return &wasmDownload{Status: http.StatusNotModified, ETag: strconv.Quote(script.WasmSHA256)}, nil
-		}
+	if names(in.IfNoneMatch, strconv.Quote(script.WasmSHA256)) {
+		return &wasmDownload{Status: http.StatusNotModified, ETag: strconv.Quote(script.WasmSHA256)}, nil
 	}
 	module, err := a.store.Scripts().Wasm(ctx, script.ID)
 	if err != nil {

@@ -48,11 +48,7 @@ func index(s sdk) string {
 
 func module(m made.Module) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# %s: %s\n\n%s\n", m.Name, strings.ToLower(m.Title[:1])+m.Title[1:], m.About)
-	if m.Title == strings.ToUpper(m.Title[:2])+m.Title[2:] { // an abbreviation
-		b.Reset()
-		fmt.Fprintf(&b, "# %s: %s\n\n%s\n", m.Name, m.Title, m.About)
-	}
+	fmt.Fprintf(&b, "# %s: %s\n\n%s\n", m.Name, m.Title, m.About)
 	properties(&b, m.Items)
 	if slices.ContainsFunc(m.Items, func(it made.Item) bool { return it.Kind != "property" }) {
 		b.WriteString("\n| function | |\n|---|---|\n")
@@ -123,9 +119,9 @@ func rhai(s sdk) string {
 		for i, c := range f.Calls {
 			calls[i] = "`" + strings.ReplaceAll(c, "|", "\\|") + "`"
 		}
-		fmt.Fprintf(&b, "| %s%s | %s |\n", strings.Join(calls, "<br>"), dot, f.Says)
+		fmt.Fprintf(&b, "| %s%s | %s |\n", strings.Join(calls, ", "), dot, f.Says)
 	}
-	return strings.ReplaceAll(b.String(), "<br>", ", ")
+	return b.String()
 }
 
 // limitSays tells what each of a script's limits bounds.

@@ -1,0 +1,104 @@
+package reference
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+var (
+	// noFunction is Rhai's error of a call that there is no function for, with the types it was called with.
+	noFunction = regexp.MustCompile(`Function not found: ([A-Za-z_][\w:]*) \(((?:[^()]|\(\))*)\)`)
+	// noModule is Rhai's error of a module that there is not.
+	noModule = regexp.MustCompile(`Module not found: (\w+)`)
+)
+
+// maxTold is how many functions are listed in advice.
+const maxTold = 4
+
+// Advice returns what to say to a script's error beside its text: for a function that there is not, those that were meant
+// or what it takes. It is "" for any other error.
+func Advice(message string) string {
+	if strings.HasPrefix(message, "Runtime error") { // a script has thrown it
+		return ""
+	}
+	if found := noFunction.FindStringSubmatch(message); found != nil {
+		first, _, _ := strings.Cut(found[2], ", ")
+		return adviceOf(found[1], strings.TrimSpace(first))
+	}
+	if found := noModule.FindStringSubmatch(message); found != nil {
+		var modules []string
+		for _, m := range Read().Modules {
+			if m.hasFunctions() {
+				modules = append(modules, m.Name)
+			}
+		}
+		if near := nearest(found[1], modules); len(near) > 0 {
+			return "did you mean " + strings.Join(near, " or ") + "?"
+		}
+	}
+	return ""
+}
+
+// hasFunctions reports whether there are functions that are called with the module's name.
+func (m Module) hasFunctions() bool {
+	return slices.ContainsFunc(m.Items, func(it Item) bool { return it.Kind == "function" && !it.Global })
+}
+
+// adviceOf is the advice for a name, with the type of the first argument.
+func adviceOf(name, first string) string {
+	calls := map[string][]string{} // by name, of what is called as it was
+	module, function, qualified := strings.Cut(name, "::")
+	if !qualified {
+		function = name
+	}
+	for _, m := range Read().Modules {
+		for _, it := range m.Items {
+			switch {
+			case it.Kind == "property":
+			case qualified && it.Kind == "function" && !it.Global && m.Name == module,
+				!qualified && it.Global,
+				!qualified && it.On == first && it.On != "":
+				calls[it.Name] = append(calls[it.Name], it.Call)
+			}
+		}
+	}
+	ours := !qualified && slices.ContainsFunc(Read().Modules, func(m Module) bool {
+		return slices.ContainsFunc(m.Items, func(it Item) bool { return it.On == first && it.On != "map" })
+	})
+	if !qualified && !ours { // a handle has none of Rhai's own
+		for _, f := range Read().Standard {
+			calls[f.Name] = append(calls[f.Name], f.Calls...)
+		}
+	}
+	if there := calls[function]; there != nil {
+		return "there is " + told(there)
+	}
+	var known []string
+	for name := range calls {
+		known = append(known, name)
+	}
+	slices.Sort(known)
+	near := nearest(function, known)
+	switch {
+	case len(near) > 0:
+		var all []string
+		for _, name := range near {
+			all = append(all, calls[name]...)
+		}
+		return "did you mean " + told(all) + "?"
+	case qualified || ours: // few enough to be listed
+		if len(known) > 0 {
+			return "there are " + strings.Join(known, ", ")
+		}
+	}
+	return ""
+}
+
+func told(calls []string) string {
+	more := ""
+	if len(calls) > maxTold {
+		calls, more = calls[:maxTold], ", …"
+	}
+	return strings.Join(calls, " or ") + more
+}
