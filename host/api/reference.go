@@ -76,7 +76,9 @@ func names(header, etag string) bool {
 func servePages(app *fiber.App) {
 	app.Get(referencePath, func(c *fiber.Ctx) error { return sendPage(c, reference.Index) })
 	app.Get(referencePath+"/:page", func(c *fiber.Ctx) error { return sendPage(c, c.Params("page")) })
-	app.Get(definitionsPath, func(c *fiber.Ctx) error { return sendText(c, []byte(reference.Definitions()), "text/plain; charset=utf-8") })
+	app.Get(definitionsPath, func(c *fiber.Ctx) error {
+		return sendText(c, []byte(reference.Definitions()), "text/plain; charset=utf-8")
+	})
 }
 
 func sendPage(c *fiber.Ctx, name string) error {
