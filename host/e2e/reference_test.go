@@ -40,15 +40,11 @@ topics:
 
 // Every example of the reference does on a server what it says.
 func TestExamplesOfTheReference(t *testing.T) {
-	p := newPlace(t)
-	p.env = append(p.env, "PICLOUD_HTTP_ALLOW_PRIVATE=true")
-	server := startServer(t, p)
+	p, server := loggedIn(t, "PICLOUD_HTTP_ALLOW_PRIVATE=true")
 	admin, err := client.New(server.url, "")
 	require.NoError(t, err)
 	_, err = admin.Login(t.Context(), wire.Login{Username: "admin", Password: server.password})
 	require.NoError(t, err)
-	r := p.run(t, server.password+"\n", "login", "--url", server.url, "--password-stdin")
-	require.Equal(t, exitOK, r.status, "%v", r)
 	for name, text := range examplesApp {
 		p.write(t, name, text)
 	}
