@@ -167,7 +167,7 @@ func limits() string {
 		fmt.Fprintf(&b, "| %s | %s |\n", row.what, strings.TrimSpace(number(row.most)+" "+row.unit))
 	}
 	b.WriteString("| a value of `kv`, a document | 1,048,576 bytes of JSON |\n| the names of collections, keys of `kv` | 512 bytes |\n| items of a page | 1,000; 50 unless `limit` says otherwise |\n" +
-		"| what a script reads of a file at once | 10,485,760 bytes |\n| how deep a value nests that leaves the script | 64 |\n| the data of an event | 56 levels |\n" +
+		"| what a script reads of a file at once | 16,777,216 bytes, and its `max_blob_size` |\n| how deep a value nests that leaves the script | 64 |\n| the data of an event | 56 levels |\n" +
 		"\nWhat an app may have in all, as requests a second, processor time and bytes, `picloud quota show` tells.\n")
 	return b.String()
 }

@@ -167,7 +167,7 @@ Bytes with a name and a content type, in collections of the app, kept on the ser
 its metadata, ` + "`#{id, name, content_type, size, sha256, created_at, updated_at}`" + `: ` + "`size`" + ` in bytes, ` + "`sha256`" + ` in hexadecimal, times as texts
 of RFC 3339 in UTC.
 
-A file has 100 MiB at most unless the server says otherwise, what a script reads of one at once 10 MiB. A form's file is stored
+A file has 100 MiB at most unless the server says otherwise; what a script reads of one at once, 10 MiB unless its limits say otherwise. A form's file is stored
 without passing through the script by [save_file](ctx.md#save_file), and a stored one is sent by
 [a response with ` + "`file`" + `](responses.md). Changes are not possible in a transaction, and start the triggers of the kind ` + "`files`" + `.`,
 	Rows: []Row{
@@ -191,7 +191,7 @@ print(notes.head("x") == ());                    // prints true
 `},
 		{Name: "get", On: "FilesCollection", Takes: "id: string [, part: #{offset: int, length: int}]", Returns: "blob | ()", Op: abi.OpFilesGet,
 			Says: "The bytes of a file, or those of a part of it; `()` when there is none.", More: "Without `length` the part goes to the end of the file.",
-			Fails: []Failure{{abi.OpCodeInvalid, "the file has more than 10 MiB, and no part is asked for"}, {abi.OpCodeCorrupted, "what is on the disk is not what was stored"}}, Example: `
+			Fails: []Failure{{abi.OpCodeInvalid, "the file has more than 16 MiB, and no part is asked for"}, {abi.OpCodeCorrupted, "what is on the disk is not what was stored"}}, Example: `
 let books = files::collection("books");
 let id = books.create(#{name: "b.txt", content_type: "text/plain", data: "Once upon a time"}).id;
 print(books.get(id).as_string());                             // prints Once upon a time
