@@ -52,21 +52,19 @@ func adviceOf(name, first string) string {
 	if !qualified {
 		function = name
 	}
+	method := !qualified && isHandle(first) // a handle has none of Rhai's own functions
 	for _, m := range Read().Modules {
 		for _, it := range m.Items {
 			switch {
 			case it.Kind == "property":
 			case qualified && it.Kind == "function" && !it.Global && m.Name == module,
-				!qualified && it.Global,
-				!qualified && it.On == first && it.On != "":
+				!qualified && it.On == first && it.On != "",
+				!qualified && !method && it.Global:
 				calls[it.Name] = append(calls[it.Name], it.Call)
 			}
 		}
 	}
-	ours := !qualified && slices.ContainsFunc(Read().Modules, func(m Module) bool {
-		return slices.ContainsFunc(m.Items, func(it Item) bool { return it.On == first && it.On != "map" })
-	})
-	if !qualified && !ours { // a handle has none of Rhai's own
+	if !qualified && !method {
 		for _, f := range Read().Standard {
 			calls[f.Name] = append(calls[f.Name], f.Calls...)
 		}
@@ -87,12 +85,17 @@ func adviceOf(name, first string) string {
 			all = append(all, calls[name]...)
 		}
 		return "did you mean " + told(all) + "?"
-	case qualified || ours: // few enough to be listed
-		if len(known) > 0 {
-			return "there are " + strings.Join(known, ", ")
-		}
+	case len(known) > 0 && (qualified || method): // few enough to be listed
+		return "there are " + strings.Join(known, ", ")
 	}
 	return ""
+}
+
+// isHandle reports whether a type is of ours: a collection, a topic, a stream.
+func isHandle(kind string) bool {
+	return slices.ContainsFunc(Read().Modules, func(m Module) bool {
+		return slices.ContainsFunc(m.Items, func(it Item) bool { return it.On == kind && kind != "" && kind != "map" })
+	})
 }
 
 func told(calls []string) string {

@@ -162,7 +162,8 @@ func nearest(name string, candidates []string) []string {
 	var found []near
 	for _, candidate := range candidates {
 		edits := levenshtein.ComputeDistance(strings.ToLower(name), strings.ToLower(candidate))
-		if edits <= max(1, min(len(name), len(candidate))/3) {
+		length := min(len(name), len(candidate))
+		if edits <= max(1, length/3) || edits <= 2 && length >= 4 {
 			found = append(found, near{candidate, edits})
 		}
 	}

@@ -102,7 +102,7 @@ func TestFind(t *testing.T) {
 func TestAdvice(t *testing.T) {
 	const text = "&str | ImmutableString | String"
 	for message, want := range map[string]string{
-		"Function not found: gett (KvCollection, " + text + ") (line 1, position 5)":        "did you mean KvCollection.get(key: string) -> any or KvCollection.set(key: string, value: any [, options: #{ttl_ms: int, if_absent: bool}]) -> bool?",
+		"Function not found: gett (KvCollection, " + text + ") (line 1, position 5)":        "did you mean KvCollection.get(key: string) -> any?",
 		"Function not found: incr (KvCollection, " + text + ") (line 1, position 5)":        "there is KvCollection.incr(key: string, by: int) -> int",
 		"Function not found: fetch (QueueTopic) (line 1, position 5)":                       "there are push, push_all",
 		"Function not found: kv::colection (" + text + ") (line 1, position 5)":             "did you mean kv::collection(name: string) -> KvCollection?",

@@ -156,15 +156,15 @@ func limits() string {
 		most int64
 		unit string
 	}{
-		{"a message of a queue or topic, or the arguments of `invoke_async`", abi.MaxMessageBytes, "bytes of JSON"},
-		{"the name of a topic, a `key` or a `dedupe`", abi.MaxTopicBytes, "bytes"},
+		{"a message of a queue or topic, or the arguments of `invoke_async`", abi.MaxMessageBytes, " bytes of JSON"},
+		{"the name of a topic, a `key` or a `dedupe`", abi.MaxTopicBytes, " bytes"},
 		{"messages in one `push_all`", abi.MaxPushMessages, ""},
-		{"`delay_ms` and `debounce_ms`", abi.MaxDelayMillis, ""},
-		{"the life of a subscriber's token", abi.MaxTokenMillis, "ms"},
+		{"`delay_ms` and `debounce_ms`", abi.MaxDelayMillis, ", thirty days"},
+		{"the life of a subscriber's token", abi.MaxTokenMillis, " ms, a day"},
 		{"`invoke` within `invoke`", abi.MaxInvokeDepth, ""},
-		{"files of a form in `ctx.request.form`", abi.MaxFormData, "bytes"},
+		{"files of a form in `ctx.request.form`", abi.MaxFormData, " bytes"},
 	} {
-		fmt.Fprintf(&b, "| %s | %s |\n", row.what, strings.TrimSpace(number(row.most)+" "+row.unit))
+		fmt.Fprintf(&b, "| %s | %s |\n", row.what, number(row.most)+row.unit)
 	}
 	b.WriteString("| a value of `kv`, a document | 1,048,576 bytes of JSON |\n| the names of collections, keys of `kv` | 512 bytes |\n| items of a page | 1,000; 50 unless `limit` says otherwise |\n" +
 		"| what a script reads of a file at once | 16,777,216 bytes, and its `max_blob_size` |\n| how deep a value nests that leaves the script | 64 |\n| the data of an event | 56 levels |\n" +

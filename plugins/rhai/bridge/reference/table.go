@@ -128,11 +128,10 @@ func (r Row) Overloads() [][]Param {
 
 // readParams reads "a: string, b: #{c: int, d: bool}".
 func readParams(text string) (params []Param) {
-	for _, part := range split(strings.TrimSpace(text)) {
+	for _, part := range split(text, ',') {
 		name, kind, _ := strings.Cut(part, ":")
 		p := Param{Name: strings.TrimSpace(name)}
-		for _, t := range strings.Split(kind, " | ") {
-			t = strings.TrimSpace(t)
+		for _, t := range split(kind, '|') {
 			if inner, named := strings.CutPrefix(t, "#{"); named {
 				p.Properties = readParams(strings.TrimSuffix(inner, "}"))
 				t = "map"
@@ -144,8 +143,8 @@ func readParams(text string) (params []Param) {
 	return params
 }
 
-// split cuts a text at the commas that are not in braces.
-func split(text string) (parts []string) {
+// split cuts a text where there is a character that is not in braces.
+func split(text string, at rune) (parts []string) {
 	depth, from := 0, 0
 	for i, c := range text {
 		switch {
@@ -153,7 +152,7 @@ func split(text string) (parts []string) {
 			depth++
 		case c == '}':
 			depth--
-		case c == ',' && depth == 0:
+		case c == at && depth == 0:
 			parts = append(parts, strings.TrimSpace(text[from:i]))
 			from = i + 1
 		}
