@@ -205,7 +205,7 @@ func failures() string {
 	var b strings.Builder
 	b.WriteString("# Errors\n\n## In scripts\n\n" +
 		"What fails throws. `catch` sees a map of an error: `code` is for programs, `message` for people, `operation` what failed, `line` and `position` where.\n\n" +
-		"```rhai\ntry {\n    kv::collection(\"visits\").set(\"home\", 1, #{ttl_ms: 0});\n} catch (e) {\n    print(e.code);      // prints invalid\n    print(e.message);   // prints kv.set: ttl_ms …\n}\n```\n\n" +
+		"```rhai\ntry {\n    kv::collection(\"visits\").set(\"home\", 1, #{ttl_ms: 0});\n} catch (e) {\n    print(e.code);      // prints invalid\n    print(e.message);   // prints kv.set: ttl_ms: must be …\n}\n```\n\n" +
 		"Any function may fail with `invalid`, and those that need a capability or the storage with `denied`, `unavailable`, `cancelled` and `internal`, too; their pages tell of the\nothers. An argument of a wrong type is Rhai's own error, *Function not found*, and the message says what there is.\n\n" +
 		"| `code` | |\n|---|---|\n")
 	for _, row := range inScripts {
