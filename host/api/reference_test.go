@@ -3,11 +3,13 @@ package api_test
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/reference"
 )
 
@@ -55,4 +57,31 @@ func TestSDKIsServed(t *testing.T) {
 	assert.Equal(t, "public, no-cache", got.Header.Get("Cache-Control"))
 	assert.Equal(t, 304, s.Fetch("GET", "/api/v1/sdk", "", "If-None-Match: "+got.Header.Get("ETag")).StatusCode)
 	assert.Equal(t, reference.Definitions(), string(s.Fetch("GET", "/api/v1/picloud.d.rhai", "").Content))
+}
+
+// An error of a function that there is not says which was meant, in the answer and in the log, and only there: a script
+// that catches it sees the language's own.
+func TestErrorsAdvise(t *testing.T) {
+	s := newSite(t)
+	s.App("shop")
+	for source, want := range map[string]string{
+		`kv::collection("c").gett("k")`:                   "did you mean KvCollection.get(key: string) -> any?",
+		`kv::colection("c")`:                              "did you mean kv::collection(name: string) -> KvCollection?",
+		`fn f() { kv::collection("c").incr("k") } f()`:    "there is KvCollection.incr(key: string, by: int) -> int\nin call to function 'f'",
+		`jsno::parse("1")`:                                "did you mean json?",
+		`"text".sub_strng(1)`:                             "did you mean sub_string(string: string, range: range | int) -> string",
+		`try { no_such(1) } catch (e) { throw e; }`:       "",
+		`throw "Function not found: gett (KvCollection)"`: "",
+	} {
+		script := s.Script("shop", "f"+strconv.Itoa(len(source)), source)
+		run := do[wire.RunResult](s, "POST", "scripts/"+script.ID+"/run", `{}`, 200)
+		require.NotNil(t, run.Error, source)
+		if want == "" {
+			assert.NotContains(t, run.Error.Message, "did you mean", source)
+			assert.NotContains(t, run.Error.Message, "there is", source)
+			continue
+		}
+		assert.Contains(t, run.Error.Message, "; "+want, source)
+		assert.Contains(t, run.Logs[len(run.Logs)-1].Message, want, source)
+	}
 }

@@ -332,9 +332,7 @@ func (s *Service) scriptError(err error, scope *hostcalls.Scope, limits abi.Limi
 			shown.Message = fmt.Sprintf("timeout_ms of %d exceeded: %s", limits.TimeoutMS, known.Message)
 		}
 		if known.Code == abi.CodeScriptError {
-			if advice := reference.Advice(known.Message); advice != "" {
-				shown.Message += "; " + advice
-			}
+			shown.Message = reference.Advised(known.Message)
 		}
 		message, _ := scope.Log.Hide(shown.Message, nil)
 		shown.Message = hostcalls.CutMessage(message)

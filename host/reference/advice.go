@@ -13,18 +13,34 @@ var (
 	noModule = regexp.MustCompile(`Module not found: (\w+)`)
 )
 
+// shownAs are the names of types in errors that the reference has others for.
+var shownAs = map[string]string{"&str | ImmutableString | String": "string", "i64": "int", "f64": "float"}
+
 // maxTold is how many functions are listed in advice.
 const maxTold = 4
 
-// Advice returns what to say to a script's error beside its text: for a function that there is not, those that were meant
-// or what it takes. It is "" for any other error.
+// Advised returns the message of a script's error with advice at the end of its first line, if there is any: for a
+// function that there is not, those that were meant or what it takes.
+func Advised(message string) string {
+	advice := Advice(message)
+	if advice == "" {
+		return message
+	}
+	first, calls, _ := strings.Cut(message, "\n")
+	return strings.TrimSuffix(first+"; "+advice+"\n"+calls, "\n")
+}
+
+// Advice returns what [Advised] adds, "" for nothing.
 func Advice(message string) string {
 	if strings.HasPrefix(message, "Runtime error") { // a script has thrown it
 		return ""
 	}
 	if found := noFunction.FindStringSubmatch(message); found != nil {
 		first, _, _ := strings.Cut(found[2], ", ")
-		return adviceOf(found[1], strings.TrimSpace(first))
+		if name := shownAs[first]; name != "" {
+			first = name
+		}
+		return adviceOf(found[1], first)
 	}
 	if found := noModule.FindStringSubmatch(message); found != nil {
 		var modules []string
@@ -66,7 +82,9 @@ func adviceOf(name, first string) string {
 	}
 	if !qualified && !method {
 		for _, f := range Read().Standard {
-			calls[f.Name] = append(calls[f.Name], f.Calls...)
+			if f.Name == function || f.takes(first) {
+				calls[f.Name] = append(calls[f.Name], f.Calls...)
+			}
 		}
 	}
 	if there := calls[function]; there != nil {
@@ -89,6 +107,16 @@ func adviceOf(name, first string) string {
 		return "there are " + strings.Join(known, ", ")
 	}
 	return ""
+}
+
+// takes reports whether a function can be called with a first argument of a type; "" is none.
+func (f Standard) takes(first string) bool {
+	return slices.ContainsFunc(f.Overloads, func(params []Param) bool {
+		if len(params) == 0 {
+			return first == ""
+		}
+		return first != "" && (slices.Contains(params[0].Types, first) || slices.Contains(params[0].Types, "any"))
+	})
 }
 
 // isHandle reports whether a type is of ours: a collection, a topic, a stream.

@@ -161,9 +161,8 @@ func nearest(name string, candidates []string) []string {
 	}
 	var found []near
 	for _, candidate := range candidates {
-		edits := levenshtein.ComputeDistance(strings.ToLower(name), strings.ToLower(candidate))
-		length := min(len(name), len(candidate))
-		if edits <= max(1, length/3) || edits <= 2 && length >= 4 {
+		edits := distance(strings.ToLower(name), strings.ToLower(candidate))
+		if edits <= max(1, min(len(name), len(candidate))/3) {
 			found = append(found, near{candidate, edits})
 		}
 	}
@@ -175,4 +174,19 @@ func nearest(name string, candidates []string) []string {
 		}
 	}
 	return list
+}
+
+// distance is how many edits lead from one name to another, where two letters in the wrong order are one.
+func distance(a, b string) int {
+	edits := levenshtein.ComputeDistance(a, b)
+	if edits == 2 && len(a) == len(b) && sorted(a) == sorted(b) {
+		return 1
+	}
+	return edits
+}
+
+func sorted(text string) string {
+	letters := []byte(text)
+	slices.Sort(letters)
+	return string(letters)
 }

@@ -112,6 +112,7 @@ func TestAdvice(t *testing.T) {
 		"Function not found: sqrt (" + text + ") (line 1, position 5)":                      "there is sqrt(x: float) -> float",
 		"Function not found: fetch () (line 1, position 5)":                                 "",
 		"Function not found: my_own_function (map, ()) (line 1, position 5)":                "",
+		"Function not found: nope (i64) (line 2, position 5)":                               "",
 		"Module not found: jsno (line 1, position 5)":                                       "did you mean json?",
 		"Module not found: shop (line 1, position 5)":                                       "",
 		"Runtime error: Function not found: gett (KvCollection) (line 1, position 5)":       "",
@@ -125,4 +126,11 @@ func TestAdvice(t *testing.T) {
 		}
 		assert.Equal(t, want, got, message)
 	}
+}
+
+// Advice stands where the error does, before the calls that led there.
+func TestAdvised(t *testing.T) {
+	assert.Equal(t, "Function not found: lne (array) (line 3, position 5); did you mean len(array: array | blob | map | string) -> int?\nin call to function 'f' (line 1, position 1)",
+		reference.Advised("Function not found: lne (array) (line 3, position 5)\nin call to function 'f' (line 1, position 1)"))
+	assert.Equal(t, "Function not found: a (array)", reference.Advised("Function not found: a (array)"))
 }
