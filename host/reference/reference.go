@@ -88,10 +88,10 @@ var read = sync.OnceValue(func() *SDK {
 })
 
 // Find returns what there is to read about a name, as Markdown: of a page, a function, a method, a property or a type. A
-// function has the name of its module before it, "kv.set" or "kv::set", or stands alone; several of a name are
+// function has the name of its module before it, "kv.set", "kv::set" or "kv set", or stands alone; several of a name are
 // all told about. ok is false when there is nothing of that name: then similar are the nearest names.
 func Find(name string) (text string, similar []string, ok bool) {
-	name = strings.TrimSuffix(strings.ReplaceAll(strings.TrimSpace(name), "::", "."), "()")
+	name = strings.TrimSuffix(strings.NewReplacer("::", ".", " ", ".").Replace(strings.TrimSpace(name)), "()")
 	if text, ok := Markdown(name); ok {
 		return text, nil, true
 	}

@@ -140,8 +140,8 @@ var limitSays = map[string]string{
 func limits() string {
 	var b strings.Builder
 	b.WriteString("# Limits\n\n## Of a script\n\n" +
-		"Each can be set for a script, as `limits` in `picloud.yaml` or over the API, up to what the operator allows. Who exceeds one is ended: the answer is 507\n" +
-		"`limit_exceeded`, or 504 `timeout`.\n\n| limit | unless it is set | at most, unless the operator says otherwise | bounds |\n|---|---|---|---|\n")
+		"Each can be set for a script, as `limits` in `picloud.yaml` or over the API, up to a ceiling that is the operator's. Who exceeds one is ended: the answer is 507\n" +
+		"`limit_exceeded`, or 504 `timeout`.\n\n| limit | default | ceiling | bounds |\n|---|---|---|---|\n")
 	defaults, ceiling := reflect.ValueOf(abi.DefaultLimits), reflect.ValueOf(abi.DefaultCeiling)
 	for i := range defaults.NumField() {
 		name, _, _ := strings.Cut(defaults.Type().Field(i).Tag.Get("json"), ",")
@@ -159,7 +159,7 @@ func limits() string {
 		{"a message of a queue or topic, or the arguments of `invoke_async`", abi.MaxMessageBytes, " bytes of JSON"},
 		{"the name of a topic, a `key` or a `dedupe`", abi.MaxTopicBytes, " bytes"},
 		{"messages in one `push_all`", abi.MaxPushMessages, ""},
-		{"`delay_ms` and `debounce_ms`", abi.MaxDelayMillis, ", thirty days"},
+		{"`delay_ms` and `debounce_ms`", abi.MaxDelayMillis, " ms, thirty days"},
 		{"the life of a subscriber's token", abi.MaxTokenMillis, " ms, a day"},
 		{"`invoke` within `invoke`", abi.MaxInvokeDepth, ""},
 		{"files of a form in `ctx.request.form`", abi.MaxFormData, " bytes"},
