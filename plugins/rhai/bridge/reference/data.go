@@ -61,9 +61,9 @@ let counters = kv::collection("counters");
 print(counters.incr("orders", 1));    // prints 1
 print(counters.incr("orders", 10));   // prints 11
 `},
-		{Name: "compare_and_set", On: "KvCollection", Takes: "key: string, old: any, new: any", Returns: "bool", Op: abi.OpKVCompareAndSet,
-			Says: "Sets the value of a key if it is `old`, in one step, and returns whether it did.",
-			More: "`()` as `old` means that the key must be missing, as `new` that it is to be deleted.", Example: `
+		{Name: "compare_and_set", On: "KvCollection", Takes: "key: string, expected: any, value: any", Returns: "bool", Op: abi.OpKVCompareAndSet,
+			Says: "Sets the value of a key if it is the one expected, in one step, and returns whether it did.",
+			More: "`()` is expected of a key that must be missing, and set to have it deleted.", Example: `
 let jobs = kv::collection("jobs");
 print(jobs.compare_and_set("7", (), "running"));       // prints true
 print(jobs.compare_and_set("7", "waiting", "done"));   // prints false

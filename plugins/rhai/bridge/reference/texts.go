@@ -109,8 +109,8 @@ print(regex::captures("(\\w+)@(\\w+)", "to ada@home"));   // prints ["ada@home",
 		{Name: "named", Takes: "pattern: string, text: string", Returns: "map | ()", Says: "The groups of the first match that have names; `()` when there is none.", More: group, Fails: invalid("the pattern is wrong"), Example: `
 print(regex::named("(?P<year>\\d{4})-(?P<month>\\d\\d)", "2026-11"));   // prints #{"month": "11", "year": "2026"}
 `},
-		{Name: "replace", Takes: "pattern: string, text: string, with: string [, limit: int]", Returns: "string",
-			Says: "The text with each match replaced, or so many at most.", More: "In `with`, `$1`, `${1}` and `${name}` stand for groups, and `$$` for a dollar sign.", Fails: invalid("the pattern is wrong, or the limit negative"), Example: `
+		{Name: "replace", Takes: "pattern: string, text: string, replacement: string [, limit: int]", Returns: "string",
+			Says: "The text with each match replaced, or so many at most.", More: "In the replacement, `$1`, `${1}` and `${name}` stand for groups, and `$$` for a dollar sign.", Fails: invalid("the pattern is wrong, or the limit negative"), Example: `
 print(regex::replace("(\\w+) (\\w+)", "Ada Lovelace", "$2, $1"));   // prints Lovelace, Ada
 `},
 		{Name: "split", Takes: "pattern: string, text: string [, limit: int]", Returns: "array", Says: "The texts between the matches, or so many parts at most.", Fails: invalid("the pattern is wrong, or the limit negative"), Example: `
