@@ -6,8 +6,10 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gofiber/fiber/v2"
@@ -26,40 +28,80 @@ const (
 
 const typeMarkdown = "text/markdown; charset=utf-8"
 
-// mountReference adds what scripts can use, for programs, to the document.
+// A document is a text that never changes while the server runs.
+type document struct {
+	text  []byte
+	media string
+	etag  string
+}
+
+func newDocument(text []byte, media string) *document {
+	sum := sha256.Sum256(text)
+	return &document{text, media, strconv.Quote(hex.EncodeToString(sum[:16]))}
+}
+
+// documents are those that were asked for, by their names and media types: no more than there are.
+var documents sync.Map
+
+// documentOf returns a page as Markdown or as HTML, nil when there is none of that name.
+func documentOf(page, media string) *document {
+	if kept, ok := documents.Load(page + " " + media); ok {
+		return kept.(*document)
+	}
+	var text []byte
+	markdown, ok := reference.Markdown(page)
+	if text = []byte(markdown); ok && media != typeMarkdown {
+		text, ok = reference.HTML(page)
+	}
+	if !ok {
+		return nil
+	}
+	made := newDocument(text, media)
+	documents.Store(page+" "+media, made)
+	return made
+}
+
+var (
+	sdkDocument = sync.OnceValue(func() *document { return newDocument(reference.JSON(), fiber.MIMEApplicationJSON) })
+	definitions = sync.OnceValue(func() *document {
+		return newDocument([]byte(reference.Definitions()), fiber.MIMETextPlainCharsetUTF8)
+	})
+)
+
+// mountReference adds what scripts can use, for programs, to the OpenAPI document.
 func (a *API) mountReference(admin huma.API) {
 	operation(a, admin, http.MethodGet, "/sdk", "get-sdk", "Get what scripts can use: modules, functions, their types and examples; If-None-Match is honoured", http.StatusOK, getSDK,
 		public, func(op *huma.Operation) {
 			op.Path = sdkPath
-			op.Responses = map[string]*huma.Response{"304": {Description: "The client has it: If-None-Match names its ETag"}}
+			schema := admin.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[reference.SDK](), true, "")
+			op.Responses = map[string]*huma.Response{
+				"200": {Description: "What scripts can use", Content: map[string]*huma.MediaType{fiber.MIMEApplicationJSON: {Schema: schema}}},
+				"304": {Description: "The client has it: If-None-Match names its ETag"},
+			}
 		})
 }
 
 type sdkAnswer struct {
+	ContentType  string `header:"Content-Type"`
 	ETag         string `header:"ETag"`
 	CacheControl string `header:"Cache-Control"`
 	Status       int
-	Body         *reference.SDK
+	Body         []byte
 }
 
 func getSDK(_ context.Context, in *struct {
 	IfNoneMatch string `header:"If-None-Match" doc:"ETags of what the client has, or *"`
 }) (*sdkAnswer, error) {
-	answer := &sdkAnswer{ETag: tagOf(reference.JSON()), CacheControl: cacheReference, Status: http.StatusNotModified}
-	if !names(in.IfNoneMatch, answer.ETag) {
-		answer.Status, answer.Body = http.StatusOK, reference.Read()
+	sdk := sdkDocument()
+	answer := &sdkAnswer{ETag: sdk.etag, CacheControl: cacheReference, Status: http.StatusNotModified}
+	if !names(in.IfNoneMatch, sdk.etag) {
+		answer.Status, answer.ContentType, answer.Body = http.StatusOK, sdk.media, sdk.text
 	}
 	return answer, nil
 }
 
 // cacheReference has the reference kept, and asked for again: it changes with the server.
 const cacheReference = "public, no-cache"
-
-// tagOf is an ETag of a text.
-func tagOf(text []byte) string {
-	sum := sha256.Sum256(text)
-	return strconv.Quote(hex.EncodeToString(sum[:16]))
-}
 
 // names reports whether an If-None-Match names a tag (RFC 9110, section 13.1.2).
 func names(header, etag string) bool {
@@ -74,40 +116,39 @@ func names(header, etag string) bool {
 // servePages adds the pages for people to a fiber app: as HTML to who asks for that, as Markdown to all others and
 // where the name ends in .md.
 func servePages(app *fiber.App) {
-	app.Get(referencePath, func(c *fiber.Ctx) error { return sendPage(c, reference.Index) })
-	app.Get(referencePath+"/:page", func(c *fiber.Ctx) error { return sendPage(c, c.Params("page")) })
-	app.Get(definitionsPath, func(c *fiber.Ctx) error {
-		return sendText(c, []byte(reference.Definitions()), "text/plain; charset=utf-8")
+	app.Get(referencePath, func(c *fiber.Ctx) error {
+		if c.Accepts("text/markdown", fiber.MIMETextHTML) == fiber.MIMETextHTML { // whose links are relative to a page
+			c.Vary(fiber.HeaderAccept)
+			return c.Redirect(referencePath+"/"+reference.Index, http.StatusFound)
+		}
+		return sendPage(c, reference.Index)
 	})
+	app.Get(referencePath+"/:page", func(c *fiber.Ctx) error { return sendPage(c, c.Params("page")) })
+	app.Get(definitionsPath, func(c *fiber.Ctx) error { return send(c, definitions()) })
 }
 
 func sendPage(c *fiber.Ctx, name string) error {
-	name, asMarkdown := strings.CutSuffix(name, ".md")
-	text, ok := reference.Markdown(name)
-	if !ok {
+	name, media := strings.TrimSuffix(name, ".md"), typeMarkdown
+	if name == c.Params("page") && c.Accepts("text/markdown", fiber.MIMETextHTML) == fiber.MIMETextHTML {
+		media = fiber.MIMETextHTMLCharsetUTF8
+		c.Set(fiber.HeaderContentSecurityPolicy, reference.Policy)
+	}
+	page := documentOf(name, media)
+	if page == nil {
 		return problem.New(http.StatusNotFound, fault.NotFound, fmt.Sprintf("the reference has no page %s: %s lists all", problem.Shorten(strconv.Quote(name)), referencePath)).Send(c)
 	}
 	c.Vary(fiber.HeaderAccept)
-	if asMarkdown || c.Accepts("text/markdown", fiber.MIMETextHTML) != fiber.MIMETextHTML {
-		return sendText(c, []byte(text), typeMarkdown)
-	}
-	if c.Path() == referencePath && len(c.Request().URI().QueryString()) == 0 { // links on the page are relative to its folder
-		return c.Redirect(referencePath+"/"+reference.Index, http.StatusFound)
-	}
-	page, _ := reference.HTML(name)
-	c.Set(fiber.HeaderContentSecurityPolicy, reference.Policy)
-	return sendText(c, page, fiber.MIMETextHTMLCharsetUTF8)
+	return send(c, page)
 }
 
-// sendText answers a text that never changes while the server runs, or 304 to who has it.
-func sendText(c *fiber.Ctx, text []byte, media string) error {
-	etag := tagOf(text)
-	c.Set(fiber.HeaderETag, etag)
+// send answers a document, or 304 to who has it.
+func send(c *fiber.Ctx, d *document) error {
+	c.Set(fiber.HeaderETag, d.etag)
 	c.Set(fiber.HeaderCacheControl, cacheReference)
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
-	if names(c.Get(fiber.HeaderIfNoneMatch), etag) {
+	if names(c.Get(fiber.HeaderIfNoneMatch), d.etag) {
 		return c.SendStatus(http.StatusNotModified)
 	}
-	c.Set(fiber.HeaderContentType, media)
-	return c.Send(text)
+	c.Set(fiber.HeaderContentType, d.media)
+	return c.Send(d.text)
 }
