@@ -67,6 +67,11 @@ var house = []room{
 		"host/events", "host/realtime", "host/kv", "host/docs", "host/files", "host/fetch", "host/secrets", "host/quota", "host/authz", "host/store/sqlite", "host/store",
 	}, true},
 
+	// What the pages that people read are made by, with the bounds that the services have.
+	{"host/reference/generate", []string{
+		"host/reference", "host/events", "host/kv", "host/docs", "host/files", "host/store", "plugins/rhai/bridge/reference", "plugins/rhai/conformance",
+	}, false},
+
 	// Handlers translate.
 	{"host/dashboard", []string{"host/front/...", "host/api/problem"}, true},
 	{"host/api", []string{
@@ -120,8 +125,7 @@ var house = []room{
 	{"host/form", nil, false},
 	{"host/config", nil, false},
 
-	// What people read, and what it is made of.
-	{"host/reference/generate", []string{"host/reference", "plugins/rhai/bridge/reference", "plugins/rhai/conformance"}, false},
+	// What people read.
 	{"host/reference", nil, false},
 
 	// Persistence. Who chooses a database is the server alone.

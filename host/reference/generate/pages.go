@@ -7,8 +7,13 @@ import (
 	"strings"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/docs"
+	"github.com/picloud/picloud/host/events"
 	"github.com/picloud/picloud/host/fault"
+	"github.com/picloud/picloud/host/files"
+	"github.com/picloud/picloud/host/kv"
 	made "github.com/picloud/picloud/host/reference"
+	"github.com/picloud/picloud/host/store"
 )
 
 const madeBy = "Made by go generate ./host/reference: change what it is made of."
@@ -95,9 +100,25 @@ func properties(b *strings.Builder, items []made.Item) {
 			}
 		}
 		if len(examples) > 0 {
-			fmt.Fprintf(b, "\n```rhai\n%s\n```\n", strings.Join(examples, "\n"))
+			fmt.Fprintf(b, "\n```rhai\n%s\n```\n", aligned(strings.Join(examples, "\n")))
 		}
 	}
+}
+
+// aligned has the comments at the ends of lines begin in one column.
+func aligned(code string) string {
+	lines, column := strings.Split(code, "\n"), 0
+	for _, line := range lines {
+		if before, _, found := strings.Cut(line, " //"); found {
+			column = max(column, len(strings.TrimRight(before, " "))+2)
+		}
+	}
+	for i, line := range lines {
+		if before, comment, found := strings.Cut(line, " //"); found {
+			lines[i] = fmt.Sprintf("%-*s //%s", column, strings.TrimRight(before, " "), comment)
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 func rhai(s sdk) string {
@@ -163,12 +184,17 @@ func limits() string {
 		{"the life of a subscriber's token", abi.MaxTokenMillis, " ms, a day"},
 		{"`invoke` within `invoke`", abi.MaxInvokeDepth, ""},
 		{"files of a form in `ctx.request.form`", abi.MaxFormData, " bytes"},
+		{"a value of `kv`", kv.MaxValueBytes, " bytes of JSON"},
+		{"a document", docs.MaxDataBytes, " bytes of JSON"},
+		{"the name of a collection", store.MaxCollectionBytes, " bytes"},
+		{"a key of `kv`", kv.MaxKeyBytes, " bytes"},
+		{"what a script reads of a file at once", files.MaxGetBytes, " bytes, and its `max_blob_size`"},
+		{"items of a page", store.MaxPageSize, fmt.Sprintf("; %d unless `limit` says otherwise", store.DefaultPageSize)},
+		{"how deep the data of an event nest", events.MaxDataDepth, ""},
 	} {
 		fmt.Fprintf(&b, "| %s | %s |\n", row.what, number(row.most)+row.unit)
 	}
-	b.WriteString("| a value of `kv`, a document | 1,048,576 bytes of JSON |\n| the names of collections, keys of `kv` | 512 bytes |\n| items of a page | 1,000; 50 unless `limit` says otherwise |\n" +
-		"| what a script reads of a file at once | 16,777,216 bytes, and its `max_blob_size` |\n| how deep a value nests that leaves the script | 64 |\n| the data of an event | 56 levels |\n" +
-		"\nWhat an app may have in all, as requests a second, processor time and bytes, `picloud quota show` tells.\n")
+	b.WriteString("\nWhat an app may have in all, as requests a second, processor time and bytes, `picloud quota show` tells.\n")
 	return b.String()
 }
 
