@@ -91,7 +91,7 @@ func TestVersionsRefuse(t *testing.T) {
 	for _, ask := range [][2]string{{"GET", ""}, {"GET", "/wasm"}, {"POST", ":restore"}} {
 		s.Refused(s.Admin(s.Token, ask[0], path+"/versions/99"+ask[1], ""), 404, "", "version not found")
 	}
-	s.Refused(s.Admin(s.Token, "GET", path+"/versions/1/wasm", ""), 404, "", `"old" has no module, being of kind endpoint`)
+	s.Refused(s.Admin(s.Token, "GET", path+"/versions/1/wasm", ""), 404, "", `has no module, being of kind endpoint`)
 
 	restore := func(body string, headers ...string) answer {
 		headers = append(headers, "Authorization: Bearer "+s.Token, "Content-Type: application/json")

@@ -184,7 +184,7 @@ func TestOtherNodesFollow(t *testing.T) {
 			return err
 		}, "two"},
 		{"and as it was then", func() (err error) {
-			script, err = there.RestoreScript(t.Context(), script, 2, 3)
+			script, err = here.RestoreScript(t.Context(), script, 2, 3)
 			return err
 		}, "three"},
 		{"the route is deleted", func() error { return here.DeleteRoute(t.Context(), route.ID) }, "none"},
