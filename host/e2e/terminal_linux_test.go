@@ -37,7 +37,7 @@ func TestDeleteAsks(t *testing.T) {
 			if err := c.Start(); err != nil {
 				t.Fatal(err)
 			}
-			shown := readUntil(t, person, "Delete the script hello with its routes and log? [y/N] ")
+			shown := readUntil(t, person, "Delete the script hello with its versions, routes and log? [y/N] ")
 			test.answer(c.Process, person)
 			_ = c.Wait()
 			shown += readUntil(t, person, test.shows)
