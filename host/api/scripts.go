@@ -20,7 +20,7 @@ func (a *API) mountScripts(admin huma.API) {
 	operation(a, admin, http.MethodPost, "/apps/{app}/scripts", "create-script", "Upload a script or a plugin; it must compile", http.StatusCreated, a.createScript, a.takesModule)
 	operation(a, admin, http.MethodGet, "/scripts/{id}", "get-script", "Show a script", http.StatusOK, a.getScript)
 	operation(a, admin, http.MethodPut, "/scripts/{id}", "update-script", "Change a script or a plugin; it must compile", http.StatusOK, a.updateScript, a.takesModule)
-	operation(a, admin, http.MethodDelete, "/scripts/{id}", "delete-script", "Delete a script with its routes and logs; not a module that is imported", http.StatusNoContent, a.deleteScript)
+	operation(a, admin, http.MethodDelete, "/scripts/{id}", "delete-script", "Delete a script with its versions, routes and logs; not a module that is imported", http.StatusNoContent, a.deleteScript)
 	operation(a, admin, http.MethodPost, "/scripts/{id}/validate", "validate-script", "Compile a script without storing it", http.StatusOK, a.validateScript)
 	a.mountVersions(admin)
 	a.mountModules(admin)
