@@ -41,7 +41,12 @@ func TestVersionCommands(t *testing.T) {
 	assert.Equal(t, first, decode[wire.ScriptVersion](t, p, "scripts", "show", "greet", "--version", "1").Source)
 	assert.Regexp(t, `(?m)^VERSION +1\n(.*\n)+LIMITS +defaults$`, p.must(t, "scripts", "show", "greet", "--version", "1"))
 	p.fails(t, exitFailed, "version not found", "scripts", "show", "greet", "--version", "3")
-	p.fails(t, exitFailed, "must be at least 1", "scripts", "show", "greet", "--version", "0")
+	for _, n := range []string{"0", "-1"} {
+		p.fails(t, exitFailed, "must be at least 1, got "+n, "scripts", "show", "greet", "--version", n)
+		p.fails(t, exitFailed, "must be at least 1, got "+n, "scripts", "diff", "greet", n)
+		p.fails(t, exitFailed, "must be at least 1, got "+n, "scripts", "restore", "greet", n, "-y")
+	}
+	p.fails(t, exitUsage, `"x"`, "scripts", "restore", "greet", "x")
 
 	p.fails(t, exitUsage, "Make the script greet again what it was in version 1? Standard input is not a terminal to ask on: pass --yes", "scripts", "restore", "greet", "1")
 	assert.Equal(t, "Script greet is what it was in version 1, as version 3.\n", p.must(t, "scripts", "restore", "greet", "1", "--yes"))
