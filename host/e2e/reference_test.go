@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -19,6 +20,7 @@ import (
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/client"
 	"github.com/picloud/picloud/host/reference"
+	"github.com/picloud/picloud/host/store/pgtest"
 )
 
 // examplesApp is the app that the reference's examples are in, with what they need.
@@ -38,9 +40,16 @@ topics:
 	"reference/broken.rhai":  `throw "the shop is closed"`,
 }
 
-// Every example of the reference does on a server what it says.
+// Every example of the reference does on a server what it says, whichever database that has.
 func TestExamplesOfTheReference(t *testing.T) {
-	p, server := loggedIn(t, "PICLOUD_HTTP_ALLOW_PRIVATE=true")
+	t.Run("sqlite", func(t *testing.T) { runExamples(t) })
+	t.Run("postgres", func(t *testing.T) {
+		runExamples(t, "PICLOUD_DATABASE_URL="+pgtest.URL(t), "PICLOUD_SECRET_KEY="+base64.StdEncoding.EncodeToString(make([]byte, 32)))
+	})
+}
+
+func runExamples(t *testing.T, variables ...string) {
+	p, server := loggedIn(t, append(variables, "PICLOUD_HTTP_ALLOW_PRIVATE=true")...)
 	admin, err := client.New(server.url, "")
 	require.NoError(t, err)
 	_, err = admin.Login(t.Context(), wire.Login{Username: "admin", Password: server.password})
