@@ -120,6 +120,9 @@ func TestLogMasksWhatCanBeSeen(t *testing.T) {
 				require.NotContains(t, got, "xv", "%d", at)
 				require.NotContains(t, got, "xl", "%d", at)
 				require.Regexp(t, `\.\.\. \(\d+ bytes more\)$`, got)
+				masked = 0
+				require.Equal(t, got, log.Shown(message), "an execution's error is one, too")
+				require.LessOrEqual(t, masked, MaxLogLine+secrets.Ahead)
 			}
 		}
 	}
