@@ -49,7 +49,8 @@ func (a *Authority) checkSecondFactor(ctx context.Context, user store.User, code
 // CheckCode checks a code of a user's authenticator, also of one that is not confirmed yet, or a
 // recovery code. Each is accepted once. The error is [ErrCode], [fault.Throttled] or the store's.
 func (a *Authority) CheckCode(ctx context.Context, userID, code string) error {
-	if wait := a.throttle.attemptOf(userID, codes); wait > 0 {
+	guess := guess{codes, userID, ""}
+	if wait := a.throttle.attempt(guess); wait > 0 {
 		return throttled(wait)
 	}
 	accepted, err := a.acceptCode(ctx, userID, strings.ReplaceAll(code, " ", ""))
@@ -59,7 +60,7 @@ func (a *Authority) CheckCode(ctx context.Context, userID, code string) error {
 	if !accepted {
 		return ErrCode
 	}
-	a.throttle.succeededOf(userID, codes)
+	a.throttle.succeeded(guess)
 	return nil
 }
 
@@ -90,7 +91,8 @@ func (a *Authority) acceptCode(ctx context.Context, userID, code string) (bool, 
 // CheckOwnPassword checks that who uses a session knows its user's password, and returns its hash. The
 // error refuses the field, or is [fault.Throttled] or the store's.
 func (a *Authority) CheckOwnPassword(ctx context.Context, p *Principal, field, password string) (hash string, err error) {
-	if wait := a.throttle.attemptOf(p.User.ID, passwords); wait > 0 {
+	guess := guess{passwords, p.User.ID, ""}
+	if wait := a.throttle.attempt(guess); wait > 0 {
 		return "", throttled(wait)
 	}
 	user, err := a.store.Users().Get(ctx, p.User.ID) // as it is now
@@ -104,7 +106,7 @@ func (a *Authority) CheckOwnPassword(ctx context.Context, p *Principal, field, p
 	if !matches {
 		return "", fault.Refuse(field, "is not your password")
 	}
-	a.throttle.succeededOf(p.User.ID, passwords)
+	a.throttle.succeeded(guess)
 	return user.PasswordHash, nil
 }
 

@@ -53,6 +53,7 @@ func Exercise(t *testing.T, fresh func(tb testing.TB) Opener) {
 		{"Sessions", onOne(testSessions)},
 		{"SlidingSessions", onOne(testSlidingSessions)},
 		{"Invites", onOne(testInvites)},
+		{"LoginPlaces", onOne(testLoginPlaces)},
 		{"SecondFactors", onOne(testSecondFactors)},
 		{"APIKeys", onOne(testAPIKeys)},
 		{"Executions", onOne(testExecutions)},

@@ -283,6 +283,38 @@ func testOwnedByUsers(t *testing.T, s subject) {
 	require.Equal(t, nothing, owned(store.User{ID: "nobody"}, start))
 }
 
+func testLoginPlaces(t *testing.T, s subject) {
+	ada, bob := s.user(t, "ada"), s.user(t, "bob")
+	known := func(user store.User, place string, since time.Time) bool {
+		t.Helper()
+		known, err := s.Sessions().KnownPlace(s.ctx, user.ID, place, since)
+		require.NoError(t, err)
+		return known
+	}
+	require.False(t, known(ada, "home", start))
+	for _, place := range []string{"home", "work", "train"} {
+		require.NoError(t, s.Sessions().RememberPlace(s.ctx, ada.ID, place, 3))
+		s.clock.advance(time.Hour)
+	}
+	require.NoError(t, s.Sessions().RememberPlace(s.ctx, bob.ID, "home", 3))
+	require.True(t, known(ada, "home", start))
+	require.False(t, known(ada, "home", start.Add(time.Microsecond)))
+	require.False(t, known(bob, "work", start))
+	require.NoError(t, s.Sessions().RememberPlace(s.ctx, ada.ID, "home", 3))
+	require.True(t, known(ada, "home", start.Add(3*time.Hour)), "it counts from the last time")
+	require.NoError(t, s.Sessions().RememberPlace(s.ctx, ada.ID, "hotel", 3))
+	require.False(t, known(ada, "work", start), "of more the oldest goes")
+	require.True(t, known(ada, "home", start))
+	require.True(t, known(ada, "train", start))
+	require.True(t, known(bob, "home", start))
+	require.NoError(t, errors.Join(all(8, func(i int) error { return s.Sessions().RememberPlace(s.ctx, ada.ID, "home", 3) })...))
+
+	notFound(t, s.Sessions().RememberPlace(s.ctx, "nobody", "home", 3), "user")
+	invalid(t, s.Sessions().RememberPlace(s.ctx, ada.ID, "", 3), "place", "must not be empty")
+	require.NoError(t, s.Users().Delete(s.ctx, bob.ID))
+	require.False(t, known(bob, "home", start))
+}
+
 func testInvites(t *testing.T, s subject) {
 	ada, bob := s.user(t, "ada"), s.user(t, "bob")
 	now, expires := kept(start), start.Add(time.Hour)
