@@ -18,6 +18,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/google/uuid"
+
 	"github.com/picloud/picloud/host/background"
 	"github.com/picloud/picloud/host/store"
 )
@@ -49,6 +51,7 @@ type Config struct {
 type Service struct {
 	config Config
 	flood  flood
+	bursts bursts
 }
 
 // New makes the record of a store.
@@ -71,6 +74,14 @@ func (s *Service) Begin(ctx context.Context, entry store.AuditEntry) context.Con
 func (s *Service) BeginReading(ctx context.Context, entry store.AuditEntry) context.Context {
 	deed := s.deed(entry)
 	deed.Take()
+	return store.WithDeed(ctx, deed)
+}
+
+// BeginData returns a context in which the first change is recorded as one of data. Of many alike the first
+// are entries of their own, and the others are counted: see [Service.Flush].
+func (s *Service) BeginData(ctx context.Context, entry store.AuditEntry) context.Context {
+	deed := s.deed(entry)
+	deed.Sum = s.bursts.sum
 	return store.WithDeed(ctx, deed)
 }
 
@@ -148,17 +159,21 @@ func bounded(fields map[string]json.RawMessage) (text json.RawMessage, truncated
 	}
 }
 
-// Refused records that what a context's deed is about was refused: for want of a right, or, if it
-// was a login, because it failed. A flood of such adds few entries, which say how often: see
-// [Service.Flush].
+// Refused records that what a context's deed is about was refused: for want of a right or of a token that
+// counts, or, if it was a login, because it failed. A flood of such adds few entries, which say how often: see
+// [Service.Flush]. Whoever hangs up is recorded, too.
 func (s *Service) Refused(ctx context.Context, outcome store.AuditOutcome, reason string) {
 	entry := store.DeedOf(ctx).Entry()
 	entry.Outcome, entry.Reason, entry.Count = outcome, shortened(reason, maxReasonBytes), 1
+	if entry.Actor == store.ActorUnknown && uuid.Validate(entry.Object) != nil {
+		entry.Object = "" // it may be anything
+	}
 	if !s.flood.admit(entry) {
 		return
 	}
-	if err := s.config.Store.Audit().Add(ctx, entry); err != nil { // it is refused all the same
-		s.config.Log.Error("a refusal cannot be recorded", "action", entry.Action, "request_id", entry.RequestID, "error", err)
+	if err := s.config.Store.Audit().Add(context.WithoutCancel(ctx), entry); err != nil { // it is refused all the same
+		s.flood.again(entry)
+		s.config.Log.Error("a refusal cannot be recorded yet", "action", entry.Action, "request_id", entry.RequestID, "error", err)
 	}
 }
 
@@ -201,10 +216,10 @@ func (s *Service) All(ctx context.Context, query store.AuditQuery) iter.Seq2[sto
 }
 
 // Background is what goes on beside requests: what is older than the retention goes every hour, and
-// what was counted is written every minute.
+// what was counted is written when it is due.
 func (s *Service) Background() background.Service {
 	group := background.Group{background.NewTask(background.TaskConfig{
-		Name: "record of repeated refusals", Every: flushEvery, Log: s.config.Log, Run: s.Flush,
+		Name: "record of what was counted", Every: flushEvery, Log: s.config.Log, Run: s.flushDue,
 	})}
 	if s.config.Retention > 0 {
 		group = append(group, background.NewSweep("old", "audit entries", sweepEvery, s.config.Log, s.Sweep))

@@ -189,7 +189,7 @@ func (a *Authority) open(ctx context.Context, user store.User, renewed string, r
 			}
 		}
 		login.Device = deviceOf(current)
-		if err := tx.Sessions().RememberPlace(ctx, user.ID, placeOfUser(current, r.Address), maxPlaces); err != nil {
+		if err := tx.Sessions().RememberPlace(ctx, user.ID, placeOfUser(current, r.Address), now, maxPlaces); err != nil {
 			return err
 		}
 		_, err = tx.Sessions().Create(ctx, store.Session{

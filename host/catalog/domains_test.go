@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -106,4 +108,55 @@ func TestClaimsAreBounded(t *testing.T) {
 	_, err := n.ClaimDomain(t.Context(), app.ID, "one.more.example", "")
 	assert.Equal(t, fault.Invalid, fault.Of(err))
 	assert.EqualError(t, err, "host: would be more than the 1000 that an app may claim")
+}
+
+// The first start after hosts came to be claimed tells, once, which of them other apps' routes do not answer on
+// any more.
+func TestTakenHostsAreTold(t *testing.T) {
+	n := onSQLite(t)
+	ctx := t.Context()
+	shop, blog := n.app(t, "shop"), n.app(t, "blog")
+	script := n.script(t, shop, "s", "1")
+	named := store.Route{AppID: shop.ID, ScriptID: script.ID, HostKind: store.HostStrict, Host: "shop.example", Path: "/a", PathKind: store.PathExact, Dispatch: store.DispatchSync}
+	route, err := n.store.Routes().Create(ctx, named)
+	require.NoError(t, err)
+	for _, claim := range []store.Domain{{ID: route.ID, AppID: shop.ID, Host: "shop.example"}, {AppID: shop.ID, Host: "later.example"}} { // the first as the migration makes it
+		_, err := n.store.Domains().Create(ctx, claim)
+		require.NoError(t, err)
+	}
+	start := func() string {
+		var log strings.Builder
+		_, err := New(ctx, Config{Store: untold{n.store, &route.ID}, Executions: n.executions, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		require.NoError(t, err)
+		return log.String()
+	}
+	_, err = n.route(t, script, "GET", "/mine")
+	require.NoError(t, err)
+	require.NotContains(t, start(), "shop.example", "all routes are the app's own")
+	for _, path := range []string{"/x", "/y"} {
+		_, err = n.route(t, n.script(t, blog, "s"+path[1:], "1"), "GET", path)
+		require.NoError(t, err)
+	}
+	got := start()
+	require.Contains(t, got, "shop.example (claimed by app "+shop.ID+": 2 routes of others)")
+	require.NotContains(t, got, "later.example")
+	require.Equal(t, 1, strings.Count(got, "level=WARN"), got)
+}
+
+// untold is a store whose claims of the migration were not told yet.
+type untold struct {
+	store.Store
+	route *string
+}
+
+func (u untold) Domains() store.Domains { return untoldDomains{u.Store.Domains(), u.route} }
+
+type untoldDomains struct {
+	store.Domains
+	route *string
+}
+
+func (u untoldDomains) Untold(ctx context.Context) ([]store.Domain, error) {
+	all, err := u.All(ctx)
+	return slices.DeleteFunc(all, func(d store.Domain) bool { return d.ID != *u.route }), err
 }

@@ -446,7 +446,7 @@ func (s *Server) makeFront(context.Context) error {
 	}
 	s.front = front.New(front.Config{
 		Store: s.store, Authority: s.authority, Executions: s.executions, Files: s.services.Files, Routes: s.catalog.Routes(), Quotas: s.quotas, Events: s.emitter, Realtime: s.realtime,
-		Secrets: s.services.Secrets, MaxBodyBytes: c.MaxBodyBytes, Budget: s.budget, Proxies: proxies, MetricsToken: c.MetricsToken,
+		Secrets: s.services.Secrets, Audit: s.audit, MaxBodyBytes: c.MaxBodyBytes, Budget: s.budget, Proxies: proxies, MetricsToken: c.MetricsToken,
 		Limits:  edge.Limits{Connections: c.MaxConnections, PerAddress: c.MaxConnectionsPerAddress},
 		Version: s.version, Logger: s.log, Registry: s.metrics,
 		Mount: admin.Mount, Streams: api.Streams,

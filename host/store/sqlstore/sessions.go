@@ -114,7 +114,7 @@ func (r sessions) DeleteExpired(ctx context.Context, now time.Time, limit int) (
 	return int(n), failed(ctx, "delete sessions", err)
 }
 
-func (r sessions) RememberPlace(ctx context.Context, userID, place string, most int) error {
+func (r sessions) RememberPlace(ctx context.Context, userID, place string, at time.Time, most int) error {
 	if err := require(field{"place", place}); err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (r sessions) RememberPlace(ctx context.Context, userID, place string, most 
 		if err := must(ctx, tx, "user", userExists, userID); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, placeRemember, userID, place, r.s.db.now()); err != nil {
+		if _, err := tx.ExecContext(ctx, placeRemember, userID, place, cut(at)); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, placeForget, userID, most)

@@ -292,25 +292,27 @@ func testLoginPlaces(t *testing.T, s subject) {
 		return known
 	}
 	require.False(t, known(ada, "home", start))
-	for _, place := range []string{"home", "work", "train"} {
-		require.NoError(t, s.Sessions().RememberPlace(s.ctx, ada.ID, place, 3))
-		s.clock.advance(time.Hour)
+	remember := func(user store.User, place string, hour int) error {
+		return s.Sessions().RememberPlace(s.ctx, user.ID, place, start.Add(time.Duration(hour)*time.Hour), 3)
 	}
-	require.NoError(t, s.Sessions().RememberPlace(s.ctx, bob.ID, "home", 3))
+	for hour, place := range []string{"home", "work", "train"} {
+		require.NoError(t, remember(ada, place, hour))
+	}
+	require.NoError(t, remember(bob, "home", 0))
 	require.True(t, known(ada, "home", start))
-	require.False(t, known(ada, "home", start.Add(time.Microsecond)))
+	require.False(t, known(ada, "home", start.Add(2*time.Microsecond)))
 	require.False(t, known(bob, "work", start))
-	require.NoError(t, s.Sessions().RememberPlace(s.ctx, ada.ID, "home", 3))
+	require.NoError(t, remember(ada, "home", 3))
 	require.True(t, known(ada, "home", start.Add(3*time.Hour)), "it counts from the last time")
-	require.NoError(t, s.Sessions().RememberPlace(s.ctx, ada.ID, "hotel", 3))
+	require.NoError(t, remember(ada, "hotel", 4))
 	require.False(t, known(ada, "work", start), "of more the oldest goes")
 	require.True(t, known(ada, "home", start))
 	require.True(t, known(ada, "train", start))
 	require.True(t, known(bob, "home", start))
-	require.NoError(t, errors.Join(all(8, func(i int) error { return s.Sessions().RememberPlace(s.ctx, ada.ID, "home", 3) })...))
+	require.NoError(t, errors.Join(all(8, func(i int) error { return remember(ada, "home", 5+i) })...))
 
-	notFound(t, s.Sessions().RememberPlace(s.ctx, "nobody", "home", 3), "user")
-	invalid(t, s.Sessions().RememberPlace(s.ctx, ada.ID, "", 3), "place", "must not be empty")
+	notFound(t, remember(store.User{ID: "nobody"}, "home", 5), "user")
+	invalid(t, remember(ada, "", 5), "place", "must not be empty")
 	require.NoError(t, s.Users().Delete(s.ctx, bob.ID))
 	require.False(t, known(bob, "home", start))
 }
