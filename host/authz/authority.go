@@ -52,6 +52,7 @@ type Authority struct {
 	sessionTTL  time.Duration
 	sessionIdle time.Duration
 	hashing     *argon2id.Params
+	factors     Factors
 	throttle    *throttle
 	now         func() time.Time
 
@@ -72,9 +73,20 @@ func Hashing(params *argon2id.Params) Option { return func(a *Authority) { a.has
 // Clock has another clock than the system's.
 func Clock(now func() time.Time) Option { return func(a *Authority) { a.now = now } }
 
+// Factors seals the secrets of second factors, so that who reads the database alone does not have them.
+type Factors interface {
+	// SealFactor hands the secret of a user's second factor to keep as it is to be stored.
+	SealFactor(ctx context.Context, userID, secret string, keep func(store.SecondFactor) error) error
+	// OpenFactor returns the secret of a second factor. The error may be shown to its user.
+	OpenFactor(factor store.SecondFactor) (string, error)
+}
+
+// Sealing has the secrets of second factors sealed.
+func Sealing(factors Factors) Option { return func(a *Authority) { a.factors = factors } }
+
 // New makes an authority over a store; a session lasts ttl at most.
 func New(s store.Store, ttl time.Duration, options ...Option) *Authority {
-	a := &Authority{store: s, sessionTTL: ttl, sessionIdle: ttl, hashing: hashing, now: time.Now}
+	a := &Authority{store: s, sessionTTL: ttl, sessionIdle: ttl, hashing: hashing, factors: unsealed{}, now: time.Now}
 	for _, option := range options {
 		option(a)
 	}

@@ -162,7 +162,7 @@ var rfcSecret = base32.StdEncoding.EncodeToString([]byte("12345678901234567890")
 func (h *house) withSecondFactor(name string) LoginRequest {
 	h.t.Helper()
 	id := h.users[name].ID
-	require.NoError(h.t, h.store.SecondFactors().Begin(h.t.Context(), id, rfcSecret))
+	require.NoError(h.t, h.store.SecondFactors().Begin(h.t.Context(), store.SecondFactor{UserID: id, Secret: rfcSecret}))
 	require.NoError(h.t, h.store.SecondFactors().Confirm(h.t.Context(), id))
 	return LoginRequest{Username: name, Password: password, Address: "1.2.3.4"}
 }

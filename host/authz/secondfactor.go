@@ -75,9 +75,13 @@ func (a *Authority) acceptCode(ctx context.Context, userID, code string) (bool, 
 	if err != nil {
 		return false, err
 	}
+	secret, err := a.factors.OpenFactor(factor)
+	if err != nil {
+		return false, err
+	}
 	now := a.now().Unix() / int64(CodePeriod/time.Second)
 	for step := now - codeSkew; step <= now+codeSkew; step++ {
-		fits, err := hotp.ValidateCustom(code, uint64(step), factor.Secret, hotp.ValidateOpts{Digits: codeDigits, Algorithm: otp.AlgorithmSHA1})
+		fits, err := hotp.ValidateCustom(code, uint64(step), secret, hotp.ValidateOpts{Digits: codeDigits, Algorithm: otp.AlgorithmSHA1})
 		if err != nil {
 			return false, nil // it is not made of digits
 		}
@@ -86,6 +90,23 @@ func (a *Authority) acceptCode(ctx context.Context, userID, code string) (bool, 
 		}
 	}
 	return false, nil
+}
+
+// Factors seals the secrets of second factors.
+func (a *Authority) Factors() Factors { return a.factors }
+
+// unsealed keeps secrets as they are, and opens no others.
+type unsealed struct{}
+
+func (unsealed) SealFactor(_ context.Context, userID, secret string, keep func(store.SecondFactor) error) error {
+	return keep(store.SecondFactor{UserID: userID, Secret: secret})
+}
+
+func (unsealed) OpenFactor(factor store.SecondFactor) (string, error) {
+	if factor.KeyID != "" {
+		return "", fault.New(fault.Unavailable, "the second factor is sealed with a key that this server does not have")
+	}
+	return factor.Secret, nil
 }
 
 // CheckOwnPassword checks that who uses a session knows its user's password, and returns its hash. The

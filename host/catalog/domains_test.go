@@ -2,9 +2,10 @@ package catalog
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"log/slog"
-	"slices"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/picloud/picloud/host/domains"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/store/sqlite"
 )
 
 // owner is the app that answers /x on a host, as a node has it.
@@ -113,8 +115,13 @@ func TestClaimsAreBounded(t *testing.T) {
 // The first start after hosts came to be claimed tells, once, which of them other apps' routes do not answer on
 // any more.
 func TestTakenHostsAreTold(t *testing.T) {
-	n := onSQLite(t)
-	ctx := t.Context()
+	ctx, path := t.Context(), filepath.Join(t.TempDir(), sqlite.FileName)
+	db, err := sqlite.Open(ctx, sqlite.Config{Path: path})
+	require.NoError(t, err)
+	n := newNode(t, db)
+	raw, err := sql.Open("sqlite", path)
+	require.NoError(t, err)
+	defer raw.Close()
 	shop, blog := n.app(t, "shop"), n.app(t, "blog")
 	script := n.script(t, shop, "s", "1")
 	named := store.Route{AppID: shop.ID, ScriptID: script.ID, HostKind: store.HostStrict, Host: "shop.example", Path: "/a", PathKind: store.PathExact, Dispatch: store.DispatchSync}
@@ -124,39 +131,29 @@ func TestTakenHostsAreTold(t *testing.T) {
 		_, err := n.store.Domains().Create(ctx, claim)
 		require.NoError(t, err)
 	}
+	migrated := func() { // as an upgrade leaves it
+		_, err := raw.ExecContext(ctx, "UPDATE meta SET value = 0 WHERE name = 'claims_told'")
+		require.NoError(t, err)
+	}
 	start := func() string {
 		var log strings.Builder
-		_, err := New(ctx, Config{Store: untold{n.store, &route.ID}, Executions: n.executions, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		_, err := New(ctx, Config{Store: n.store, Executions: n.executions, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 		require.NoError(t, err)
 		return log.String()
 	}
 	_, err = n.route(t, script, "GET", "/mine")
 	require.NoError(t, err)
+	migrated()
 	require.NotContains(t, start(), "shop.example", "all routes are the app's own")
 	for _, path := range []string{"/x", "/y"} {
 		_, err = n.route(t, n.script(t, blog, "s"+path[1:], "1"), "GET", path)
 		require.NoError(t, err)
 	}
+	require.NotContains(t, start(), "shop.example", "whoever is told nothing is not asked again")
+	migrated()
 	got := start()
+	require.NotContains(t, start(), "shop.example", "it is told once")
 	require.Contains(t, got, "shop.example (claimed by app "+shop.ID+": 2 routes of others)")
 	require.NotContains(t, got, "later.example")
 	require.Equal(t, 1, strings.Count(got, "level=WARN"), got)
-}
-
-// untold is a store whose claims of the migration were not told yet.
-type untold struct {
-	store.Store
-	route *string
-}
-
-func (u untold) Domains() store.Domains { return untoldDomains{u.Store.Domains(), u.route} }
-
-type untoldDomains struct {
-	store.Domains
-	route *string
-}
-
-func (u untoldDomains) Untold(ctx context.Context) ([]store.Domain, error) {
-	all, err := u.All(ctx)
-	return slices.DeleteFunc(all, func(d store.Domain) bool { return d.ID != *u.route }), err
 }

@@ -55,6 +55,7 @@ func Exercise(t *testing.T, fresh func(tb testing.TB) Opener) {
 		{"Invites", onOne(testInvites)},
 		{"LoginPlaces", onOne(testLoginPlaces)},
 		{"SecondFactors", onOne(testSecondFactors)},
+		{"SealedFactors", onOne(testSealedFactors)},
 		{"APIKeys", onOne(testAPIKeys)},
 		{"Executions", onOne(testExecutions)},
 		{"Logs", onOne(testLogs)},
