@@ -106,10 +106,10 @@ func TestSecondFactorsAreSealedAtStart(t *testing.T) {
 			admin, err := s.store.Users().GetByUsername(t.Context(), "admin")
 			require.NoError(t, err)
 			s.stopped()
-			old := openStore(t, c)
-			require.NoError(t, old.SecondFactors().Begin(t.Context(), store.SecondFactor{UserID: admin.ID, Secret: "JBSWY3DPEHPK3PXP"}))
-			require.NoError(t, old.SecondFactors().Confirm(t.Context(), admin.ID))
-			require.NoError(t, old.Close())
+			inStore(t, c, func(db store.Store) {
+				require.NoError(t, db.SecondFactors().Begin(t.Context(), store.SecondFactor{UserID: admin.ID, Secret: "JBSWY3DPEHPK3PXP"}))
+				require.NoError(t, db.SecondFactors().Confirm(t.Context(), admin.ID))
+			})
 			factor := func(s *site) store.SecondFactor {
 				t.Helper()
 				factor, err := s.store.SecondFactors().Get(t.Context(), admin.ID)

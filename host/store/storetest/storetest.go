@@ -98,6 +98,7 @@ func Exercise(t *testing.T, fresh func(tb testing.TB) Opener) {
 		{"Audit", onOne(testAudit)},
 		{"AuditUnheard", onUnheard(testAudit)},
 		{"AuditOnce", onOne(testAuditOnce)},
+		{"AuditSummed", onOne(testAuditSummed)},
 		{"AuditQueries", onOne(testAuditQueries)},
 		{"Relay", onOne(testRelay)},
 		{"RelayAbandoned", onOne(testRelayAbandoned)},
