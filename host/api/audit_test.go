@@ -277,9 +277,9 @@ func TestAuditOfTokens(t *testing.T) {
 	assert.Equal(t, []string{
 		"unknown  get-script script  : the token is unknown, expired or revoked",
 		"unknown  delete-app app  : the token is unknown, expired or revoked",
-		"unknown  execute-script script  : the token is unknown, expired or revoked",
-		"user viewer execute-script script " + script.ID + " " + app.ID + ": this needs the capability script.execute, which you or your API key do not have",
-		"key owner execute-script script " + script.ID + " " + app.ID + ": this needs the capability script.execute, which you or your API key do not have",
+		"unknown  execute script  : the token is unknown, expired or revoked",
+		"user viewer execute script " + script.ID + " " + app.ID + ": this needs the capability script.execute, which you or your API key do not have",
+		"key owner execute script " + script.ID + " " + app.ID + ": this needs the capability script.execute, which you or your API key do not have",
 	}, told)
 
 	before = len(s.record("?limit=1000"))
@@ -324,7 +324,7 @@ func TestAuditOfBursts(t *testing.T) {
 // The operations that are counted are those that change data, and no others.
 func TestOfDataIsData(t *testing.T) {
 	var data []string
-	for _, op := range documentOf(newSite(t)).operations() {
+	for _, op := range documentOf(t, newSite(t)).operations() {
 		changes := op.method != "GET" && op.method != "HEAD"
 		if changes && (strings.Contains(op.path, "/kv/") || strings.Contains(op.path, "/docs/") || strings.Contains(op.path, "/files/")) || op.id == "push-message" {
 			data = append(data, op.id)

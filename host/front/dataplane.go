@@ -119,7 +119,7 @@ func (s *Server) record(c *fiber.Ctx, p *authz.Principal, script store.Script, e
 	if s.audit == nil || !errors.Is(err, authz.ErrToken) && fault.Of(err) != fault.Forbidden {
 		return
 	}
-	entry := store.AuditEntry{Action: "execute-script", Kind: "script", Object: script.ID, AppID: script.AppID, RequestID: RequestID(c)}
+	entry := store.AuditEntry{Action: "execute", Kind: "script", Object: script.ID, AppID: script.AppID, RequestID: RequestID(c)}
 	if address := of(c).edge.Client; address.IsValid() {
 		entry.Address = address.String()
 	}
