@@ -7,14 +7,11 @@
 package audit
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"iter"
 	"log/slog"
-	"maps"
-	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -109,16 +106,16 @@ func (s *Service) show(before, after any) (was, is json.RawMessage, truncated bo
 	}
 	old, current := fieldsOf(was), fieldsOf(is)
 	if changed {
-		for name, value := range old {
-			if now, stays := current[name]; stays && bytes.Equal(value, now) {
-				delete(old, name)
-				delete(current, name)
-			}
-		}
+		old, current = differing(old, current)
 	}
-	was, cutBefore := bounded(old)
-	is, cutAfter := bounded(current)
-	return was, is, cutBefore || cutAfter
+	var cut bool
+	if was != nil {
+		was, truncated = bounded(old)
+	}
+	if is != nil {
+		is, cut = bounded(current)
+	}
+	return was, is, truncated || cut
 }
 
 // text is what may be read of a row, as JSON; nil for nothing.
@@ -136,27 +133,6 @@ func (s *Service) text(row any) json.RawMessage {
 		return nil
 	}
 	return text
-}
-
-// fieldsOf are the fields of an object; nil for none.
-func fieldsOf(text json.RawMessage) (fields map[string]json.RawMessage) {
-	_ = json.Unmarshal(text, &fields) // what is shown is an object
-	return fields
-}
-
-// bounded writes fields, but for the largest if all are too much.
-func bounded(fields map[string]json.RawMessage) (text json.RawMessage, truncated bool) {
-	if fields == nil {
-		return nil, false
-	}
-	for {
-		text, err := json.Marshal(fields)
-		if err == nil && len(text) <= MaxShownBytes || len(fields) == 0 {
-			return text, truncated
-		}
-		delete(fields, slices.MaxFunc(slices.Sorted(maps.Keys(fields)), func(a, b string) int { return cmp.Compare(len(fields[a]), len(fields[b])) }))
-		truncated = true
-	}
 }
 
 // Refused records that what a context's deed is about was refused: for want of a right or of a token that
