@@ -262,11 +262,12 @@ func (s *Service) Changed(appID string) { s.cache.forget(appID) }
 // app returns what is known of an app's secrets.
 func (s *Service) app(ctx context.Context, appID string) (*app, error) {
 	return s.cache.get(appID, func() (*app, error) {
+		before := s.known()
 		listed, err := s.config.Store.List(ctx, appID)
 		if err != nil {
 			return nil, err
 		}
-		keys := s.known()
+		keys := slices.Concat(s.known(), before) // a rotation meanwhile may have added one, or forgotten one
 		found := &app{values: make(map[string]value, len(listed))}
 		for _, secret := range listed {
 			text, err := keys.openSecret(secret)
