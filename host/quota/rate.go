@@ -66,7 +66,7 @@ func (k Key) Value(value string) Key {
 // Anybody makes keys of clients, with many addresses or values of a header. What is forgotten of one begins
 // anew: a client with as many addresses has as many times its limit anyway.
 const (
-	// clientsOfRoute is how many clients a limiter keeps in mind of a route, with about 150 bytes each.
+	// clientsOfRoute is how many clients a limiter keeps in mind of a route, with about 120 bytes each.
 	clientsOfRoute = 50_000
 	// clientsKnown is how many it keeps in mind of all routes.
 	clientsKnown = 200_000
