@@ -335,8 +335,7 @@ func (s *Service) scriptError(err error, scope *hostcalls.Scope, limits abi.Limi
 		if known.Code == abi.CodeScriptError {
 			shown.Message = reference.Advised(known.Message)
 		}
-		message, _ := scope.Log.Hide(shown.Message, nil)
-		shown.Message = hostcalls.CutMessage(message)
+		shown.Message = scope.Log.Shown(shown.Message)
 		return &shown
 	}
 	s.log.Error("execution failed inside the host", "execution_id", scope.ExecutionID, "script_id", scope.ScriptID, "error", err)
