@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"net/url"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -21,7 +22,10 @@ import (
 // bearer marks an operation that needs a credential.
 var bearer = []map[string][]string{{"bearer": {}}}
 
-type principalKey struct{}
+type (
+	principalKey struct{}
+	addressKey   struct{}
+)
 
 // authenticate finds out who calls, for operations that need to know.
 func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
@@ -35,7 +39,8 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 		a.refuse(ctx, err)
 		return
 	}
-	next(huma.WithValue(ctx, principalKey{}, p))
+	address := ctx.URL()
+	next(huma.WithValue(huma.WithValue(ctx, principalKey{}, p), addressKey{}, &address))
 }
 
 // placeOf is where a request comes from.
@@ -76,14 +81,43 @@ func (a *API) need(ctx context.Context, appID, resource string, c authz.Capabili
 	return a.authority.Require(ctx, caller(ctx), appID, resource, c)
 }
 
-// findApp finds an app by id or slug, for a caller with a capability in it.
+// findApp finds the app that the path of a request names by id or slug, for a caller with a capability in it.
+// A slug that the app had before is a redirect, for those who may see the app.
 func (a *API) findApp(ctx context.Context, ref string, c authz.Capability) (store.App, error) {
+	app, err := a.namedApp(ctx, ref, c)
+	if app.ID == "" || app.Slug == ref || app.ID == strings.ToLower(ref) || err != nil && fault.Of(err) != fault.Forbidden {
+		return app, err
+	}
+	if _, invalid := uuid.Parse(ref); invalid == nil { // an id in another form
+		return app, err
+	}
+	return store.App{}, problem.Moved("the app "+problem.Shorten(ref)+" is now called "+app.Slug, movedTo(ctx, app.Slug))
+}
+
+// movedTo is the address of a request with another slug of the app.
+func movedTo(ctx context.Context, slug string) string {
+	address, _ := ctx.Value(addressKey{}).(*url.URL)
+	path := address.EscapedPath()
+	_, rest, _ := strings.Cut(path, adminPrefix+"/apps/")
+	moved := adminPrefix + "/apps/" + slug
+	if end := strings.IndexAny(rest, "/:"); end >= 0 {
+		moved += rest[end:]
+	}
+	if address.RawQuery != "" {
+		moved += "?" + address.RawQuery
+	}
+	return moved
+}
+
+// namedApp finds an app by id, slug, or one that it had before, for a caller with a capability in it. The
+// app that a caller may see and not do that with is returned with the error.
+func (a *API) namedApp(ctx context.Context, ref string, c authz.Capability) (store.App, error) {
 	var app store.App
 	var err error
 	if id, invalid := uuid.Parse(ref); invalid == nil {
 		app, err = a.store.Apps().Get(ctx, id.String())
-	} else {
-		app, err = a.store.Apps().GetBySlug(ctx, ref)
+	} else if app, err = a.store.Apps().GetBySlug(ctx, ref); fault.Of(err) == fault.NotFound {
+		app, err = a.store.Apps().GetByAlias(ctx, ref)
 	}
 	if err != nil {
 		return store.App{}, unknown(err, "app")

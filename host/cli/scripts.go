@@ -28,7 +28,7 @@ type ScriptsCmd struct {
 	List     ScriptsListCmd     `cmd:"" help:"List the app's scripts."`
 	Show     ScriptsShowCmd     `cmd:"" help:"Show a script, or print its source or a plugin's module."`
 	Validate ScriptsValidateCmd `cmd:"" help:"Compile a script, or a file to take its place, without keeping or running it."`
-	Delete   ScriptsDeleteCmd   `cmd:"" help:"Delete a script with its routes and log."`
+	Delete   ScriptsDeleteCmd   `cmd:"" help:"Delete a script with its routes, triggers and log, which is told first."`
 }
 
 var scriptColumns = []column[wire.Script]{
@@ -225,7 +225,15 @@ type ScriptsDeleteCmd struct {
 
 // Run deletes the script.
 func (cmd *ScriptsDeleteCmd) Run(ctx context.Context, r *Remote, c *client.Client, script wire.Script) error {
-	if err := cmd.confirm(ctx, r, "Delete the script %s with its routes and log?", script.Name); err != nil {
+	contents, err := c.ScriptDeletion(ctx, script.ID)
+	if err != nil {
+		return err
+	}
+	with := present([]amount{{contents.Routes, "route"}, {contents.Triggers, "trigger"}, {contents.Executions, "execution"}})
+	if len(with) == 0 {
+		with = []string{"nothing else"}
+	}
+	if err := cmd.confirm(ctx, r, "This deletes the script %s with %s. Go on?", script.Name, strings.Join(with, ", ")); err != nil {
 		return err
 	}
 	if err := c.DeleteScript(ctx, script.ID); err != nil {

@@ -66,7 +66,10 @@ type Scripts interface {
 	// Update changes a script and returns it as it is now. An update without changes makes a new
 	// version too.
 	Update(ctx context.Context, id string, change ScriptChange) (Script, error)
-	// Delete removes a script with its routes, imports, executions and log lines.
+	// Contents counts what belongs to a script.
+	Contents(ctx context.Context, id string) (ScriptContents, error)
+	// Delete removes a script with its routes, triggers, imports, executions and log lines. It is gone at
+	// once and its name is free; its executions and their lines go later: see [Deletions].
 	Delete(ctx context.Context, id string) error
 
 	// SetImports replaces the names a script imports. The names need not exist.

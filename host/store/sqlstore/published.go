@@ -22,7 +22,7 @@ type Positions struct {
 
 const (
 	publishedInsert = `INSERT INTO published (id, app_id, topic, at, message)
-		SELECT $2, app_id, topic, {now}, $5 FROM topics WHERE app_id = $3 AND topic = $4`
+		SELECT $2, app_id, topic, {now}, $5 FROM topics WHERE app_id = $3 AND topic = $4 AND ` + ofLiveApp
 	publishedOf    = ` FROM published WHERE app_id = $1 AND topic = $2 AND id = $3`
 	publishedFind  = `SELECT id, app_id, topic, at, message, seq FROM published WHERE `
 	publishedTopic = ` AND app_id = $5 AND topic = $6`

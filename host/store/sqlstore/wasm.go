@@ -17,7 +17,7 @@ const (
 	// Triggers delete the modules that nobody has any more.
 	wasmInsert = `INSERT INTO wasm_modules (sha256, size, data) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`
 	wasmHashes = `SELECT sha256 FROM wasm_modules ORDER BY sha256`
-	wasmGet    = `SELECT m.sha256, m.data FROM scripts s JOIN wasm_modules m ON m.sha256 = s.wasm WHERE s.id = $1`
+	wasmGet    = `SELECT m.sha256, m.data FROM scripts s JOIN wasm_modules m ON m.sha256 = s.wasm WHERE s.id = $1 AND ` + liveScript
 )
 
 // moduleOf is a module by its hash; nil for none.
