@@ -272,7 +272,8 @@ const appUsage = `SELECT
 	COALESCE((SELECT CAST(SUM(bytes) AS BIGINT) FROM data_usage WHERE app_id = $1 AND source = 'docs'), 0),
 	COALESCE((SELECT bytes FROM file_usage WHERE app_id = $1), 0),
 	COALESCE((SELECT bytes FROM log_usage WHERE app_id = $1 AND day = $2), 0),
-	COALESCE((SELECT us FROM cpu_usage WHERE app_id = $1 AND day = $2), 0)`
+	COALESCE((SELECT us FROM cpu_usage WHERE app_id = $1 AND day = $2), 0)
+	FROM apps WHERE id = $1 AND ` + liveApp
 
 func scanUsage(row scanner) (u store.AppUsage, err error) {
 	var us int64
@@ -282,7 +283,8 @@ func scanUsage(row scanner) (u store.AppUsage, err error) {
 }
 
 func (a apps) Usage(ctx context.Context, id string, day time.Time) (store.AppUsage, error) {
-	return one(ctx, a.s.reader(), "usage", scanUsage, appUsage, id, dayOf(day))
+	usage, err := one(ctx, a.s.reader(), "usage", scanUsage, appUsage, id, dayOf(day))
+	return usage, unlessMissing(err) // what is not there uses nothing
 }
 
 // dayOf is the number of a day since 1970-01-01, in UTC.
