@@ -42,6 +42,7 @@ var samples = map[string]struct{ body, query string }{
 	"set-member":                 {body: `{"role":"viewer"}`},
 	"create-app":                 {body: `{"slug":"made","name":"x"}`},
 	"update-app":                 {body: `{"name":"x","cors":{"origins":["https://a.example"]}}`},
+	"rename-app":                 {body: `{"slug":"made"}`},
 	"create-script":              {body: `{"name":"made","source":"1","limits":{"memory_mb":64}}`},
 	"update-script":              {body: `{"source":"2","limits":{"memory_mb":64}}`},
 	"validate-script":            {body: `{"source":"1","limits":{"memory_mb":64}}`},
@@ -80,7 +81,7 @@ var samples = map[string]struct{ body, query string }{
 // still be refused.
 var beyond = map[string]string{
 	"create-app body.slug":                          "must not look like an id",
-	"update-app body.slug":                          "must not look like an id",
+	"rename-app body.slug":                          "must not look like an id",
 	"create-api-key body.expires_at":                "must be in the future",
 	"rotate-api-key body.expires_at":                "must be in the future",
 	"change-password body.old_password":             "must be right",

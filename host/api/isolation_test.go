@@ -21,6 +21,7 @@ import (
 // not the body.
 var isolationBodies = map[string]string{
 	"update-app":       `{"name":"x"}`,
+	"rename-app":       `{"slug":"guessed"}`,
 	"create-script":    `{"name":"x","source":"1"}`,
 	"update-script":    `{"source":"2"}`,
 	"validate-script":  `{"source":"1"}`,
@@ -71,7 +72,8 @@ var differs = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}|\d{4}-\d\d-\d\dT[0-9
 // nobody has; the lists name nothing of the other app.
 func TestEveryOperationIsolatesApps(t *testing.T) {
 	s := newSite(t)
-	victim, other := s.App("victim"), s.App("other")
+	victim, other := s.App("former"), s.App("other")
+	victim = do[wire.App](s, "POST", "apps/former:rename", `{"slug":"victim"}`, 200)
 	script := s.Script("victim", "hidden", `"hidden"`)
 	route := s.Route(script, "GET", "/mine")
 	run := do[wire.RunResult](s, "POST", "scripts/"+script.ID+"/run", `{}`, 200)
@@ -101,7 +103,7 @@ func TestEveryOperationIsolatesApps(t *testing.T) {
 		"/apps/{app}/docs/":    doc.ID, "/apps/{app}/files/": file.ID, "/users/": somebody.ID, "/me/sessions/": session.ID,
 	}
 	fill := func(path, app, collection, key, id string) string {
-		return strings.NewReplacer("{app}", app, "{collection}", collection, "{key}", key, "{topic}", "t", "{name}", "hidden", "{id}", id, "{user}", owner.UserID, "{api_key}", ownerKey.ID).Replace(path)
+		return strings.NewReplacer("{app}", app, "{collection}", collection, "{key}", key, "{topic}", "t", "{name}", "hidden", "{slug}", "former", "{id}", id, "{user}", owner.UserID, "{api_key}", ownerKey.ID).Replace(path)
 	}
 	var document struct {
 		Paths map[string]map[string]struct {
