@@ -28,7 +28,7 @@ func documents(t testing.TB, s store.Store, appID string, n int) {
 				made++
 				_, err := tx.Docs().Create(t.Context(), store.DocumentKey{AppID: appID, Collection: "orders"}, store.DocumentContent{
 					Data:  json.RawMessage(fmt.Sprintf(`{"number":%d,"name":"somebody","open":true}`, made)),
-					Terms: []int64{int64(made), 1, 2},
+					Terms: []int64{int64(10 + made), 1, 2},
 				})
 				if err != nil {
 					return err

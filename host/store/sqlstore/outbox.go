@@ -56,7 +56,7 @@ const (
 	eventQueues = `SELECT lane, SUM(CASE WHEN token IS NULL THEN 1 ELSE 0 END), SUM(CASE WHEN token IS NULL THEN 0 ELSE 1 END), MIN(created_at)
 		FROM outbox WHERE app_id = $1 AND source = 'queue' AND lane > $2 GROUP BY lane ORDER BY lane LIMIT $3`
 	eventDepths = `SELECT app_id, source, SUM(CASE WHEN token IS NULL THEN 1 ELSE 0 END), SUM(CASE WHEN token IS NULL THEN 0 ELSE 1 END), MIN(created_at)
-		FROM outbox GROUP BY app_id, source ORDER BY app_id, source`
+		FROM outbox GROUP BY app_id, source HAVING ` + ofLiveApp + ` ORDER BY app_id, source`
 )
 
 // timed writes a statement for the database: its clock and its locks, {lock} of rows and {locked} of the lane $2.

@@ -96,6 +96,8 @@ func TestModulesGoWithTheirPlugins(t *testing.T) {
 			require.NoError(t, err)
 			there(first, second)
 			require.NoError(t, s.Apps().Delete(ctx, app.ID))
+			_, err = s.Deletions().Remove(ctx, store.MaxBatch)
+			require.NoError(t, err)
 			there()
 		})
 	}
