@@ -66,7 +66,8 @@ var (
 		`DELETE FROM abandoned_executions WHERE id IN (SELECT id FROM abandoned_executions WHERE app_id = $1 ORDER BY id LIMIT $2)`,
 		`DELETE FROM kv_entries WHERE app_id = $1 AND (collection, key) IN (
 			SELECT collection, key FROM kv_entries WHERE app_id = $1 ORDER BY collection, key LIMIT $2)`,
-		`DELETE FROM docs WHERE position IN (SELECT position FROM docs WHERE app_id = $1 ORDER BY collection, id LIMIT $2)`,
+		`DELETE FROM docs WHERE app_id = $1 AND (collection, id) IN (
+			SELECT collection, id FROM docs WHERE app_id = $1 ORDER BY collection, id LIMIT $2)`,
 	}
 	scriptRemains = []string{
 		`DELETE FROM log_lines WHERE script_id = $1 AND (execution, seq) IN (

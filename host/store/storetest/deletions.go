@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -125,7 +126,7 @@ func (s subject) remove(t testing.TB, limit int, between func()) (rows int, blob
 	t.Helper()
 	for {
 		removed, err := s.Deletions().Remove(s.ctx, limit)
-		require.NoError(t, err)
+		require.NoError(t, err, "because of %v", errors.Unwrap(err))
 		require.LessOrEqual(t, removed.Rows, limit)
 		rows += removed.Rows
 		blobs = append(blobs, removed.Blobs...)
