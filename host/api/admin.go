@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"errors"
-	"net/url"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -22,10 +21,7 @@ import (
 // bearer marks an operation that needs a credential.
 var bearer = []map[string][]string{{"bearer": {}}}
 
-type (
-	principalKey struct{}
-	addressKey   struct{}
-)
+type principalKey struct{}
 
 // authenticate finds out who calls, for operations that need to know.
 func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
@@ -39,8 +35,7 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 		a.refuse(ctx, err)
 		return
 	}
-	address := ctx.URL()
-	next(huma.WithValue(huma.WithValue(ctx, principalKey{}, p), addressKey{}, &address))
+	next(huma.WithValue(ctx, principalKey{}, p))
 }
 
 // placeOf is where a request comes from.
@@ -91,22 +86,23 @@ func (a *API) findApp(ctx context.Context, ref string, c authz.Capability) (stor
 	if _, invalid := uuid.Parse(ref); invalid == nil { // an id in another form
 		return app, err
 	}
-	return store.App{}, problem.Moved("the app "+problem.Shorten(ref)+" is now called "+app.Slug, movedTo(ctx, app.Slug))
+	location, ok := movedTo(front.TargetOf(ctx), ref, app.Slug)
+	if !ok {
+		return store.App{}, fault.Missing("app")
+	}
+	return store.App{}, problem.Moved("the app "+problem.Shorten(ref)+" is now called "+app.Slug, location)
 }
 
-// movedTo is the address of a request with another slug of the app.
-func movedTo(ctx context.Context, slug string) string {
-	address, _ := ctx.Value(addressKey{}).(*url.URL)
-	path := address.EscapedPath()
-	_, rest, _ := strings.Cut(path, adminPrefix+"/apps/")
-	moved := adminPrefix + "/apps/" + slug
-	if end := strings.IndexAny(rest, "/:"); end >= 0 {
-		moved += rest[end:]
+// movedTo returns the target of a request with the present slug of an app in the place of the one that it has. All
+// else stays as it was sent: who deletes a key must not be led to the app. A target that is written otherwise leads
+// nowhere.
+func movedTo(target, ref, slug string) (location string, ok bool) {
+	rest, ok := strings.CutPrefix(target, adminPrefix+"/apps/")
+	end := strings.IndexAny(rest, "/:?")
+	if end < 0 {
+		end = len(rest)
 	}
-	if address.RawQuery != "" {
-		moved += "?" + address.RawQuery
-	}
-	return moved
+	return adminPrefix + "/apps/" + slug + rest[end:], ok && rest[:end] == ref
 }
 
 // namedApp finds an app by id, slug, or one that it had before, for a caller with a capability in it. The

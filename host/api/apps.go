@@ -15,11 +15,12 @@ import (
 func (a *API) mountApps(admin huma.API) {
 	operation(a, admin, http.MethodGet, "/apps", "list-apps", "List the apps you can see", http.StatusOK, a.listApps)
 	operation(a, admin, http.MethodPost, "/apps", "create-app", "Create an app", http.StatusCreated, a.createApp)
+	// Before the next: fiber takes the first that fits.
+	operation(a, admin, http.MethodGet, "/apps/{app}:deletion", "show-app-deletion", "Tell what deleting an app would delete", http.StatusOK, a.showAppDeletion)
 	operation(a, admin, http.MethodGet, "/apps/{app}", "get-app", "Show an app", http.StatusOK, a.getApp)
 	operation(a, admin, http.MethodPut, "/apps/{app}", "update-app", "Change an app", http.StatusOK, a.updateApp)
 	operation(a, admin, http.MethodPost, "/apps/{app}:rename", "rename-app", "Give an app another slug; the one before leads to it", http.StatusOK, a.renameApp)
 	operation(a, admin, http.MethodDelete, "/apps/{app}/aliases/{slug}", "release-alias", "Have a slug be free that an app had before", http.StatusNoContent, a.releaseAlias)
-	operation(a, admin, http.MethodGet, "/apps/{app}:deletion", "show-app-deletion", "Tell what deleting an app would delete", http.StatusOK, a.showAppDeletion)
 	operation(a, admin, http.MethodDelete, "/apps/{app}", "delete-app",
 		"Delete an app with everything in it: it is gone when this is answered, and its data is removed in the background", http.StatusNoContent, a.deleteApp)
 }

@@ -1,6 +1,8 @@
 package api_test
 
 import (
+	"io"
+	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -27,6 +29,15 @@ func TestRenamedApp(t *testing.T) {
 	assert.Equal(t, []string{"one", "two"}, renamed.Aliases)
 	assert.Equal(t, renamed, do[wire.App](s, "GET", "apps/"+app.ID, nil, 200))
 
+	unfollowed := func(token, method, path, body string) answer {
+		r := s.Request(method, api.AdminPrefix+"/"+path, body, "Authorization: Bearer "+token, "Content-Type: application/json")
+		resp, err := http.DefaultTransport.RoundTrip(r)
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		content, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		return answer{Response: resp, Content: content}
+	}
 	for _, old := range []string{"one", "two"} { // both straight to the present one
 		for _, c := range []struct{ method, rest, body string }{
 			{"GET", "", ""},
@@ -39,15 +50,18 @@ func TestRenamedApp(t *testing.T) {
 			{"POST", "/dead-letters:purge", `{}`},
 		} {
 			for _, token := range []string{s.Token, viewer} {
-				got := s.Admin(token, c.method, "apps/"+old+c.rest, c.body)
+				got := unfollowed(token, c.method, "apps/"+old+c.rest, c.body)
 				require.Equal(t, 308, got.StatusCode, "%s %s: %s", c.method, c.rest, got.Content)
 				assert.Equal(t, api.AdminPrefix+"/apps/three"+c.rest, got.Header.Get("Location"))
 			}
-			got := s.Admin(stranger, c.method, "apps/"+old+c.rest, c.body)
+			got := unfollowed(stranger, c.method, "apps/"+old+c.rest, c.body)
 			assert.NotEqual(t, 308, got.StatusCode, "%s %s", c.method, c.rest)
 			assert.Empty(t, got.Header.Get("Location"))
 		}
-		p := s.Refused(s.Admin(s.Token, "GET", "apps/"+old, ""), 308, "", "the app "+old+" is now called three")
+		for _, other := range []string{"/api/v1/%61dmin/apps/" + old, "/api/v1/admin/apps/%6f" + old[1:], "/api/v1/admin//apps/" + old} {
+			assert.NotEqual(t, 308, s.Fetch("DELETE", other+"/kv/c/k", "", "Authorization: Bearer "+s.Token).StatusCode, other)
+		}
+		p := s.Refused(unfollowed(s.Token, "GET", "apps/"+old, ""), 308, "", "the app "+old+" is now called three")
 		assert.Equal(t, "moved", p.Code)
 		hidden, unknown := s.Admin(stranger, "GET", "apps/"+old, ""), s.Admin(stranger, "GET", "apps/never", "")
 		assert.Equal(t, unknown.StatusCode, hidden.StatusCode)
@@ -88,7 +102,7 @@ func TestDeletionIsTold(t *testing.T) {
 	s := newSite(t)
 	app := s.App("shop")
 	assert.Equal(t, wire.AppDeletion{}, do[wire.AppDeletion](s, "GET", "apps/shop:deletion", nil, 200))
-	script := s.Script("shop", "s", `kv::collection("c").set("k", 1); print("here")`)
+	script := s.Script("shop", "s", `kv::collection("c").set("k", 1); "here"`)
 	s.Route(script, "GET", "/shop")
 	require.Equal(t, 200, s.Fetch("GET", "/shop", "").StatusCode)
 	viewer := s.Member(app.ID, store.RoleViewer)

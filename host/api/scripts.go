@@ -18,9 +18,10 @@ import (
 func (a *API) mountScripts(admin huma.API) {
 	operation(a, admin, http.MethodGet, "/apps/{app}/scripts", "list-scripts", "List an app's scripts, without their sources", http.StatusOK, a.listScripts)
 	operation(a, admin, http.MethodPost, "/apps/{app}/scripts", "create-script", "Upload a script or a plugin; it must compile", http.StatusCreated, a.createScript, a.takesModule)
+	// Before the next: fiber takes the first that fits.
+	operation(a, admin, http.MethodGet, "/scripts/{id}:deletion", "show-script-deletion", "Tell what deleting a script would delete", http.StatusOK, a.showScriptDeletion)
 	operation(a, admin, http.MethodGet, "/scripts/{id}", "get-script", "Show a script", http.StatusOK, a.getScript)
 	operation(a, admin, http.MethodPut, "/scripts/{id}", "update-script", "Change a script or a plugin; it must compile", http.StatusOK, a.updateScript, a.takesModule)
-	operation(a, admin, http.MethodGet, "/scripts/{id}:deletion", "show-script-deletion", "Tell what deleting a script would delete", http.StatusOK, a.showScriptDeletion)
 	operation(a, admin, http.MethodDelete, "/scripts/{id}", "delete-script",
 		"Delete a script with its routes, triggers and logs; not a module that is imported. It is gone when this is answered, and its logs are removed in the background",
 		http.StatusNoContent, a.deleteScript)
