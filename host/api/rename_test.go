@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -126,4 +127,23 @@ func TestDeletionIsTold(t *testing.T) {
 	deletions := do[wire.Page[wire.AuditEntry]](s, "GET", "audit?action=delete-app", nil, 200).Items
 	require.Len(t, deletions, 1)
 	assert.Equal(t, app.ID, deletions[0].Object)
+}
+
+// An execution that runs when its app is deleted cannot write any more, and fails by that.
+func TestAnExecutionOutlivesItsAppInVain(t *testing.T) {
+	s := newSite(t)
+	app := s.App("shop")
+	s.Route(s.Script("shop", "s", `let c = kv::collection("c"); while true { c.incr("n", 1) }`), "GET", "/count")
+	answered := make(chan answer, 1)
+	go func() { answered <- s.Fetch("GET", "/count", "") }()
+	require.Eventually(t, func() bool {
+		counts, err := s.DB.KV().Has(t.Context(), app.ID, "c", "n")
+		return err == nil && counts
+	}, time.Minute, time.Millisecond)
+	do[any](s, "DELETE", "apps/shop", nil, 204)
+	got := <-answered
+	assert.Equal(t, 502, got.StatusCode, "%s", got.Content)
+	found, err := s.DB.KV().Has(t.Context(), app.ID, "c", "n")
+	require.NoError(t, err)
+	assert.False(t, found)
 }
