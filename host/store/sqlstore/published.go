@@ -27,6 +27,7 @@ const (
 	publishedFind  = `SELECT id, app_id, topic, at, message, seq FROM published WHERE `
 	publishedTopic = ` AND app_id = $5 AND topic = $6`
 	publishedOrder = ` AND seq > $3 ORDER BY seq LIMIT $4`
+	publishedDrop  = `DELETE FROM published WHERE seq IN (SELECT seq FROM published WHERE app_id = $1 AND topic = $2 ORDER BY seq LIMIT $3)`
 	publishedOld   = `DELETE FROM published WHERE id IN (SELECT id FROM published WHERE at <= {after $3} ORDER BY at LIMIT $2)`
 )
 
@@ -69,6 +70,14 @@ func (p published) DeleteOlder(ctx context.Context, age time.Duration, limit int
 		return 0, err
 	}
 	n, err := affect(ctx, p.s.writer(), p.s.timed(publishedOld), p.s.db.now(), limit, -age.Microseconds())
+	return int(n), failed(ctx, "delete messages", err)
+}
+
+func (p published) DeleteOf(ctx context.Context, appID, topic string, limit int) (int, error) {
+	if err := checkLimit(limit, store.MaxBatch); err != nil {
+		return 0, err
+	}
+	n, err := affect(ctx, p.s.writer(), publishedDrop, appID, topic, limit)
 	return int(n), failed(ctx, "delete messages", err)
 }
 
