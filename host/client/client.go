@@ -35,6 +35,9 @@ const (
 	// run, with an explanation.
 	requestTimeout = 310 * time.Second
 
+	// maxRedirects bounds how often a request is sent again, to a server that turns in a circle.
+	maxRedirects = 5
+
 	// userAgent is how people recognise the sessions of this client.
 	userAgent = "picloud (" + runtime.GOOS + ")"
 )
@@ -138,10 +141,11 @@ func (c *Client) send(ctx context.Context, via *http.Client, method string, path
 	if body != nil && !replayable {
 		c.follow(ctx, path) // once it is sent it is too late
 	}
-	for {
+	for followed := 0; ; followed++ {
 		present := c.renames.present(path)
 		resp, err := c.sendOnce(ctx, via, method, present, query, header, body)
-		if err != nil || resp.StatusCode != http.StatusPermanentRedirect || body != nil && !replayable || !c.renames.note(present, resp) {
+		if err != nil || resp.StatusCode != http.StatusPermanentRedirect || body != nil && !replayable ||
+			followed == maxRedirects || !c.renames.note(present, resp) {
 			return resp, err
 		}
 		resp.Body.Close()
@@ -153,10 +157,10 @@ func (c *Client) send(ctx context.Context, via *http.Client, method string, path
 	}
 }
 
-// follow finds out whether the app of a path is called otherwise now. If it cannot, the request itself will tell why.
+// follow finds out, once, whether the app of a path is called otherwise now. If it cannot, the request itself will tell why.
 func (c *Client) follow(ctx context.Context, path []string) {
-	if len(path) > 1 && path[0] == "apps" {
-		_, _ = c.App(ctx, path[1])
+	if slug, _ := slugOf(path); slug != "" && c.renames.unknown(slug) {
+		_, _ = c.App(ctx, slug)
 	}
 }
 

@@ -12,7 +12,22 @@ import (
 type renames struct {
 	mu     sync.Mutex
 	slugs  map[string]string // the present ones
+	asked  map[string]bool   // those that were asked about
 	onTold func(before, now string)
+}
+
+// unknown reports whether a slug has not been asked about yet.
+func (r *renames) unknown(slug string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.asked[slug] {
+		return false
+	}
+	if r.asked == nil {
+		r.asked = map[string]bool{}
+	}
+	r.asked[slug] = true
+	return true
 }
 
 // OnRename has fn called when the server tells for the first time that an app is called otherwise now.
@@ -47,8 +62,7 @@ func (r *renames) present(path []string) []string {
 	return path
 }
 
-// note remembers the slug that a redirect tells instead of the one in the path, and reports whether it tells
-// another one than was told before.
+// note remembers the slug that a redirect tells instead of the one in the path, and reports whether it tells another.
 func (r *renames) note(path []string, redirect *http.Response) bool {
 	before, _ := slugOf(path)
 	location, err := url.Parse(redirect.Header.Get("Location"))
@@ -62,7 +76,7 @@ func (r *renames) note(path []string, redirect *http.Response) bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, known := r.slugs[now]; !found || now == "" || now == before || known { // a server that turns in a circle
+	if !found || now == "" || now == before {
 		return false
 	}
 	if r.slugs == nil {
@@ -73,6 +87,7 @@ func (r *renames) note(path []string, redirect *http.Response) bool {
 			r.slugs[old] = now
 		}
 	}
+	delete(r.slugs, now) // which it may have had before
 	r.slugs[before] = now
 	if r.onTold != nil {
 		r.onTold(before, now)

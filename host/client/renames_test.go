@@ -31,6 +31,10 @@ func TestRenamedApps(t *testing.T) {
 				return
 			}
 		}
+		if strings.HasPrefix(rest, "left") || strings.HasPrefix(rest, "right") {
+			http.Redirect(w, r, "/api/v1/admin/apps/"+map[bool]string{true: "right", false: "left"}[rest == "left"], http.StatusPermanentRedirect)
+			return
+		}
 		if strings.HasPrefix(rest, "circle") {
 			w.Header().Set("Location", "/api/v1/admin/apps/circle")
 			w.WriteHeader(http.StatusPermanentRedirect)
@@ -58,11 +62,15 @@ func TestRenamedApps(t *testing.T) {
 	expect(err, `POST apps/three:rename {"slug":"x"}`)
 	_, err = c.UploadFile(t.Context(), "two", "c", "f", "", io.NopCloser(strings.NewReader("bytes")))
 	expect(err, "GET apps/three", "POST apps/three/files/c bytes")
+	_, err = c.UploadFile(t.Context(), "two", "c", "f", "", io.NopCloser(strings.NewReader("more")))
+	expect(err, "POST apps/three/files/c more")
 	if got := strings.Join(told, ", "); got != "one is two, two is three" {
 		t.Errorf("told %q", got)
 	}
-	if _, err := c.App(t.Context(), "circle"); !HasStatus(err, http.StatusPermanentRedirect) {
-		t.Errorf("of a server that leads nowhere: %v", err)
+	for _, app := range []string{"circle", "left"} {
+		if _, err := c.App(t.Context(), app); !HasStatus(err, http.StatusPermanentRedirect) {
+			t.Errorf("of a server that leads nowhere: %v", err)
+		}
 	}
 }
 
