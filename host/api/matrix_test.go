@@ -108,17 +108,19 @@ var objects = map[string]func(m *matrix) string{
 		m.do("PUT", "apps/"+m.app()+"/secrets/made", `{"value":"v"}`, 200)
 		return "made"
 	},
-	"{user}":                        func(m *matrix) string { m.join(m.app(), "somebody", store.RoleViewer); return m.users["somebody"].ID },
-	"{api_key}":                     func(m *matrix) string { return m.keyOf("somebody") },
-	"/scripts/{id}":                 (*matrix).script,
-	"/scripts/{id}/wasm":            func(m *matrix) string { return m.s.plugin(m.app(), m.unique("plugin"), pluginModule("")).ID },
-	"/routes/{id}":                  func(m *matrix) string { return m.made("POST", "scripts/"+m.script()+"/routes", `{"path":"/{n}"}`, 201) },
-	"/executions/{id}":              (*matrix).execution,
-	"/api/v1/execute/{id}":          (*matrix).script,
-	"/triggers/{id}":                (*matrix).trigger,
-	"/events/{id}":                  (*matrix).event,
-	"/dead-letters/{id}":            func(m *matrix) string { return m.s.deadLetter(m.app()) },
-	"/apps/{app}/docs/{collection}": func(m *matrix) string { return m.made("POST", "apps/"+m.app()+"/docs/c", `{"data":{"a":1}}`, 201) },
+	"{user}":                          func(m *matrix) string { m.join(m.app(), "somebody", store.RoleViewer); return m.users["somebody"].ID },
+	"{api_key}":                       func(m *matrix) string { return m.keyOf("somebody") },
+	"/scripts/{id}":                   (*matrix).script,
+	"/scripts/{id}/wasm":              func(m *matrix) string { return m.s.plugin(m.app(), m.unique("plugin"), pluginModule("")).ID },
+	"/scripts/{id}/versions/{n}/wasm": func(m *matrix) string { return m.s.plugin(m.app(), m.unique("plugin"), pluginModule("")).ID },
+	"{n}":                             func(*matrix) string { return "1" },
+	"/routes/{id}":                    func(m *matrix) string { return m.made("POST", "scripts/"+m.script()+"/routes", `{"path":"/{n}"}`, 201) },
+	"/executions/{id}":                (*matrix).execution,
+	"/api/v1/execute/{id}":            (*matrix).script,
+	"/triggers/{id}":                  (*matrix).trigger,
+	"/events/{id}":                    (*matrix).event,
+	"/dead-letters/{id}":              func(m *matrix) string { return m.s.deadLetter(m.app()) },
+	"/apps/{app}/docs/{collection}":   func(m *matrix) string { return m.made("POST", "apps/"+m.app()+"/docs/c", `{"data":{"a":1}}`, 201) },
 	"/apps/{app}/domains/": func(m *matrix) string {
 		return m.made("POST", "apps/"+m.app()+"/domains", `{"host":"d{n}.example"}`, 201)
 	},
@@ -180,7 +182,7 @@ func (m *matrix) factor(id, state string) {
 		require.NoError(m.s.T, err)
 	}
 	if state != "none" {
-		require.NoError(m.s.T, factors.Begin(m.s.T.Context(), id, totpSecret))
+		require.NoError(m.s.T, factors.Begin(m.s.T.Context(), store.SecondFactor{UserID: id, Secret: totpSecret}))
 	}
 	if state == "confirmed" {
 		require.NoError(m.s.T, factors.Confirm(m.s.T.Context(), id))

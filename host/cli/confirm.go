@@ -14,7 +14,8 @@ import (
 	"github.com/picloud/picloud/host/client"
 )
 
-// Confirmation is the flag of commands that ask before they delete what holds other things.
+// Confirmation is the flag of commands that ask before they delete what holds other things, or replace
+// what runs.
 type Confirmation struct {
 	Yes bool `short:"y" help:"Do not ask. Needed where standard input is not a terminal."`
 }
@@ -69,11 +70,11 @@ func (cmd *Confirmation) ask(ctx context.Context, r *Remote, how, question strin
 	select {
 	case <-ctx.Done():
 		fmt.Fprintln(r.stderr)
-		return errors.New("interrupted: nothing is deleted")
+		return errors.New("interrupted: nothing is changed")
 	case answer := <-answers:
 		if slices.Contains(agree, strings.ToLower(strings.TrimSpace(answer))) {
 			return nil
 		}
-		return errors.New("nothing is deleted")
+		return errors.New("nothing is changed")
 	}
 }

@@ -123,6 +123,7 @@ type Invocation struct {
 type Outcome struct {
 	ExecutionID string
 	AppID       string
+	Version     int64            // of the script, that ran; 0: none did
 	Response    abi.Response     // of a script that returned a value
 	Streamed    bool             // the response, or as much of it as there is, has gone to the Streamer
 	Error       *abi.ScriptError // nil when it did
@@ -238,7 +239,7 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 	}
 	scope.Invoke = s.invoker(scope, in.RequestID)
 	world.Operations = s.dispatcher.For(scope)
-	out := &Outcome{ExecutionID: scope.ExecutionID, AppID: scope.AppID}
+	out := &Outcome{ExecutionID: scope.ExecutionID, AppID: scope.AppID, Version: script.row.Version}
 	result, err := s.execute(ctx, script, in, scope, world)
 	if code := fault.Of(err); code == fault.Storage || code == fault.NotFound { // of a plugin's module
 		return nil, err
@@ -330,8 +331,7 @@ func (s *Service) scriptError(err error, scope *hostcalls.Scope, limits abi.Limi
 		if known.Code == abi.CodeTimeout { // whose text does not say how long it had
 			shown.Message = fmt.Sprintf("timeout_ms of %d exceeded: %s", limits.TimeoutMS, known.Message)
 		}
-		message, _ := scope.Log.Hide(shown.Message, nil)
-		shown.Message = hostcalls.CutMessage(message)
+		shown.Message = scope.Log.Shown(shown.Message)
 		return &shown
 	}
 	s.log.Error("execution failed inside the host", "execution_id", scope.ExecutionID, "script_id", scope.ScriptID, "error", err)

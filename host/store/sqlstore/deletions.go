@@ -70,6 +70,8 @@ var (
 			SELECT collection, id FROM docs WHERE app_id = $1 ORDER BY collection, id LIMIT $2)`,
 	}
 	scriptRemains = []string{
+		`DELETE FROM script_versions WHERE script_id = $1 AND version IN (
+			SELECT version FROM script_versions WHERE script_id = $1 ORDER BY version LIMIT $2)`,
 		`DELETE FROM log_lines WHERE script_id = $1 AND (execution, seq) IN (
 			SELECT execution, seq FROM log_lines WHERE script_id = $1 ORDER BY execution, seq LIMIT $2)`,
 		`DELETE FROM executions WHERE position IN (SELECT position FROM executions WHERE script_id = $1 ORDER BY position LIMIT $2)`,
