@@ -28,6 +28,7 @@ const (
 	nextApp         = `SELECT id FROM apps WHERE deleted_at IS NOT NULL ORDER BY deleted_at, id LIMIT 1`
 	nextScriptOfApp = `SELECT id FROM scripts WHERE app_id = $1 ORDER BY name LIMIT 1`
 
+	scriptLetGo  = `UPDATE scripts SET wasm = NULL WHERE id = $1 AND wasm IS NOT NULL`
 	scriptRemove = `DELETE FROM scripts WHERE id = $1`
 	appRemove    = `DELETE FROM apps WHERE id = $1`
 	filesRemove  = `DELETE FROM files WHERE app_id = $1 AND (collection, id) IN (
@@ -159,6 +160,9 @@ func (r *remover) next(ctx context.Context) (more bool, err error) {
 // script removes what is left of a script that was found, if there was no error.
 func (r *remover) script(ctx context.Context, id string, err error) error {
 	if err != nil {
+		return err
+	}
+	if _, err := r.tx.ExecContext(ctx, scriptLetGo, id); err != nil { // or its versions would leave the module to it
 		return err
 	}
 	for _, statement := range scriptRemains {
