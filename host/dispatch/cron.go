@@ -94,10 +94,8 @@ func (d *Dispatcher) fire(ctx context.Context, trigger store.Trigger, now time.T
 
 // mayWait refuses another event of a schedule, [fault.LimitExceeded], when [maxTicks] wait.
 func (d *Dispatcher) mayWait(ctx context.Context, tx store.Store, trigger store.Trigger) error {
-	wait, err := tx.Outbox().List(ctx, store.EventQuery{
-		AppID: trigger.AppID, TriggerID: trigger.ID, Page: store.PageRequest{Limit: maxTicks},
-	})
-	if err == nil && len(wait.Items) == maxTicks {
+	wait, err := tx.Outbox().Waiting(ctx, events.TriggerLane(trigger.AppID, trigger.ID), maxTicks)
+	if err == nil && wait == maxTicks {
 		err = fault.New(fault.LimitExceeded, "%d events of the schedule wait", maxTicks)
 	}
 	return err

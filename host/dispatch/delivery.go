@@ -104,7 +104,9 @@ func retried(claimed []store.Event, v verdict) (settled []store.Settlement) {
 
 // attempt tries to have a job done. What the handler does ends by its own time limit, or with the sandbox.
 func (d *Dispatcher) attempt(ctx context.Context, j *job) verdict {
-	if v := d.prepare(ctx, j); v != nil {
+	limited, cancel := context.WithTimeout(ctx, lease)
+	defer cancel()
+	if v := d.prepare(limited, j); v != nil {
 		return *v
 	}
 	d.metrics.began(j.events)

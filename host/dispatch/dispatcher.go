@@ -42,6 +42,7 @@ const (
 	renewEvery  = lease / 3
 	rescueEvery = lease / 6
 	pollEvery   = time.Second          // a look at all lanes, for what nobody has told of
+	lookLimit   = time.Minute          // for such a look
 	pollRest    = 10                   // times as long as a look has taken there is none
 	longestRest = 4 * time.Second      // but no longer
 	floorMargin = 2 * time.Second      // how late a commit may be that is not seen before the next poll
@@ -310,7 +311,9 @@ func (d *Dispatcher) sleep(ctx context.Context, pause time.Duration) {
 // it rests for a while then, whoever wants it to look again.
 func (d *Dispatcher) look(ctx context.Context) error {
 	began := time.Now()
-	found, err := d.store.Outbox().Lanes(ctx)
+	limited, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
+	found, err := d.store.Outbox().Lanes(limited)
 	if err != nil {
 		return err
 	}
@@ -418,8 +421,11 @@ func (d *Dispatcher) claim(s *share, limit int, together bool) store.Claim {
 	return c
 }
 
-// turn settles and claims, and starts what was claimed.
+// turn settles and claims, and starts what was claimed. One that takes as long as a lease has failed: a connection may
+// hang that nobody has cut.
 func (d *Dispatcher) turn(ctx context.Context, turn store.Turn) error {
+	ctx, cancel := context.WithTimeout(ctx, lease)
+	defer cancel()
 	turned, err := d.store.Outbox().Turn(ctx, turn)
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -538,6 +544,8 @@ func (d *Dispatcher) renew(ctx context.Context) error {
 	if len(tokens) == 0 {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, renewEvery)
+	defer cancel()
 	return d.store.Outbox().Renew(ctx, tokens, lease)
 }
 

@@ -214,6 +214,8 @@ type Outbox interface {
 	Clear(ctx context.Context, lane string, limit int) (int, error)
 	// Count returns how many events an app has, at most most.
 	Count(ctx context.Context, appID string, most int) (int, error)
+	// Waiting returns how many events of a lane nobody handles now, at most most.
+	Waiting(ctx context.Context, lane string, most int) (int, error)
 	// Queues pages through the lanes of messages that an app has messages in, and other lanes beside them,
 	// in the order of their names (bytewise); Topic is the lane.
 	Queues(ctx context.Context, appID string, others []string, page PageRequest) (Page[QueueDepth], error)

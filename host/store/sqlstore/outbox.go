@@ -53,6 +53,7 @@ const (
 	eventNow    = `UPDATE outbox SET due_at = {now} WHERE id = $2 AND token IS NULL`
 	eventClear  = `DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE token IS NULL AND lane = $1 ORDER BY due_at, id LIMIT $2)`
 	eventCount  = `SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE app_id = $1 LIMIT $2) AS found`
+	laneWaiting = `SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE token IS NULL AND lane = $1 LIMIT $2) AS found`
 	eventQueues = `SELECT lane, SUM(CASE WHEN token IS NULL THEN 1 ELSE 0 END), SUM(CASE WHEN token IS NULL THEN 0 ELSE 1 END), MIN(created_at)
 		FROM outbox WHERE app_id = $1 AND source = 'queue' AND lane > $2 GROUP BY lane ORDER BY lane LIMIT $3`
 	// All events of a lane have one source. They are counted in the indexes; of each lane one row is looked at.
@@ -363,6 +364,11 @@ func (o outbox) Clear(ctx context.Context, lane string, limit int) (int, error) 
 
 func (o outbox) Count(ctx context.Context, appID string, most int) (n int, err error) {
 	err = o.s.reader().QueryRowContext(ctx, eventCount, appID, most).Scan(&n)
+	return n, failed(ctx, "count events", err)
+}
+
+func (o outbox) Waiting(ctx context.Context, lane string, most int) (n int, err error) {
+	err = o.s.reader().QueryRowContext(ctx, laneWaiting, lane, most).Scan(&n)
 	return n, failed(ctx, "count events", err)
 }
 

@@ -418,6 +418,11 @@ func testEventLists(t *testing.T, o outboxOf) {
 	n, err := o.Outbox().Count(o.ctx, o.appID, 4)
 	require.NoError(t, err)
 	require.Equal(t, 4, n)
+	for lane, want := range map[string]int{"q/one": 4, "q/two": 2, "none": 0} {
+		n, err := o.Outbox().Waiting(o.ctx, o.lane(lane), 4)
+		require.NoError(t, err)
+		require.Equal(t, want, n)
+	}
 	testQueues(t, o)
 	depths, err := o.Outbox().Depths(o.ctx)
 	require.NoError(t, err)
@@ -432,6 +437,9 @@ func testEventLists(t *testing.T, o outboxOf) {
 	require.NoError(t, err)
 	require.EqualValues(t, 5, depths[0].Waiting)
 	require.EqualValues(t, 2, depths[0].Running)
+	n, err = o.Outbox().Waiting(o.ctx, o.lane("q/one"), 100)
+	require.NoError(t, err)
+	require.Equal(t, 3, n, "of which two run")
 	_, err = o.Outbox().Rescue(o.ctx, 10, true)
 	require.NoError(t, err)
 	n, err = o.Outbox().Clear(o.ctx, o.lane("q/one"), 100)
