@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -70,5 +71,30 @@ func TestADefectOfTheVerdictIsSurvived(t *testing.T) {
 		assert.True(t, v.retry && !v.count)
 		require.Len(t, settled, 1)
 		assert.Equal(t, store.Settlement{EventID: ids[0], Token: "t", Retry: &store.RetryAt{Delay: v.at}}, settled[0])
+	})
+}
+
+// A defect that one schedule comes upon is in the way of no other one.
+func TestADefectOfAScheduleIsSurvived(t *testing.T) {
+	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
+		n := newNode(t, open, 1, func(event) (*executions.Outcome, error) { return succeeded, nil })
+		script := n.app("a")
+		due := time.Now().Add(-time.Second)
+		var ids []string
+		for _, name := range []string{"a", "b"} {
+			trigger, err := n.store.Triggers().Create(t.Context(), store.Trigger{
+				AppID: script.AppID, ScriptID: script.ID, Kind: store.TriggerCron, Name: name, Enabled: true, Concurrency: 1,
+				Cron: &store.CronTrigger{Schedule: "@daily", Timezone: "UTC", CatchUp: store.CatchUpOnce, NextAt: due},
+			})
+			require.NoError(t, err)
+			ids = append(ids, trigger.ID)
+		}
+		n.config.Emitter = nil // who would make their events
+		require.NoError(t, n.fireDue(t.Context()))
+		for _, id := range ids {
+			trigger, err := n.store.Triggers().Get(t.Context(), id)
+			require.NoError(t, err)
+			assert.WithinDuration(t, time.Now().Add(defectPause), trigger.Cron.NextAt, time.Minute)
+		}
 	})
 }
