@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	countRest    = 20          // times as long as a count of events has taken there is no other one
-	longestCount = time.Second // but no longer
+	countRest   = 20              // times as long as a count of events has taken there is no other one
+	longestRest = 5 * time.Second // but no longer
 )
 
 // backlog bounds how many events of an app wait. To count them each time would cost more than to keep
@@ -70,7 +70,7 @@ func (b *backlog) admit(ctx context.Context, tx store.Store, appID string, n int
 	now := time.Now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	known = &counted{waiting: waiting, until: now.Add(min(countRest*now.Sub(began), longestCount))}
+	known = &counted{waiting: waiting, until: now.Add(min(countRest*now.Sub(began), longestRest))}
 	b.apps[appID] = known
 	if waiting+n > most {
 		return tooMany(waiting, n, most)
