@@ -247,3 +247,18 @@ func TestALookIsRestedFrom(t *testing.T) {
 		assert.Equal(t, slices.Concat(slices.Repeat([]time.Duration{woken}, 5), slices.Repeat([]time.Duration{alone}, 4)), between)
 	})
 }
+
+// What a look has not found yet may be known by word of it.
+func TestALookForgetsNoWord(t *testing.T) {
+	s, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), sqlite.FileName)})
+	require.NoError(t, err)
+	defer s.Close()
+	d := New(Config{Store: s, Table: events.NewTable(), Emitter: events.NewEmitter(events.Config{}), Concurrency: 1})
+	now := time.Now()
+	d.made([]store.Event{{Lane: "a/t/now"}, {Lane: "a/t/later", Delay: time.Hour}})
+	d.lanes.get("a/t/idle")
+	d.found(nil, now)
+	require.Len(t, d.lanes.known, 2)
+	require.True(t, d.lanes.known["a/t/now"].ready)
+	require.False(t, d.lanes.known["a/t/later"].next.Before(now.Add(time.Hour)))
+}
