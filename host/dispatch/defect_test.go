@@ -44,6 +44,7 @@ func TestADefectIsSurvived(t *testing.T) {
 		n.panics.Add(ids[1], maxPanics-2)
 		n.start()
 		n.drained(script.AppID)
+		require.NoError(t, n.Stop(t.Context()))
 		letters := n.letters(script.AppID)
 		require.Len(t, letters, 1)
 		assert.Equal(t, []any{ids[1], "internal", 0}, []any{letters[0].EventID, letters[0].LastError, letters[0].Attempts})
