@@ -15,12 +15,13 @@ import (
 	"github.com/picloud/picloud/host/store/sqlstore"
 )
 
-// onePlan has the steps of a batch planned once for each connection, and by their indexes: to plan a claim takes
-// as long as the claim. A plan that is made while the outbox is empty would else read all of it later.
-const onePlan = `SELECT set_config('plan_cache_mode', 'force_generic_plan', TRUE), set_config('enable_seqscan', 'off', TRUE),
+// turnSettings has the steps of a batch planned once for each connection, and by their indexes: to plan a claim takes
+// as long as the claim. A plan that is made while the outbox is empty would else read all of it later. And the commit
+// does not wait for the disk: what a crash of the database takes back, of leases and of what was done, is delivered again.
+const turnSettings = `SELECT set_config('synchronous_commit', 'off', TRUE), set_config('plan_cache_mode', 'force_generic_plan', TRUE), set_config('enable_seqscan', 'off', TRUE),
 	set_config('enable_hashjoin', 'off', TRUE), set_config('enable_mergejoin', 'off', TRUE), set_config('enable_bitmapscan', 'off', TRUE)`
 
-// batch sends all steps before it reads what comes of the first. PostgreSQL makes one transaction of what is
+// batch sends all steps of a turn before it reads what comes of the first. PostgreSQL makes one transaction of what is
 // sent so, and takes a snapshot for each step.
 func batch(ctx context.Context, db *sql.DB, steps []sqlstore.Step) error {
 	conn, err := db.Conn(ctx)
@@ -35,7 +36,7 @@ func batch(ctx context.Context, db *sql.DB, steps []sqlstore.Step) error {
 			return fmt.Errorf("a connection is a %T", of)
 		}
 		b := &pgx.Batch{}
-		b.Queue(onePlan)
+		b.Queue(turnSettings)
 		for _, step := range steps {
 			b.Queue(step.SQL, step.Args...).Query(func(rows pgx.Rows) error {
 				for rows.Next() {

@@ -32,8 +32,11 @@ const (
 			FROM chosen) AS sized WHERE before < $7`
 	claimReturning = `) RETURNING ` + eventColumns
 
-	// Other claims of the lane wait, so that all later leases end later: as many as there are, from the first on.
-	laneRunning = `SELECT {running}, COALESCE(MIN(lease_until), {after $4}) FROM outbox r WHERE r.lane = $2 AND r.token IS NOT NULL AND r.lease_until >= $3`
+	// Other claims of the lane wait, so that all later leases end later: as many as there are, from the first on. What is
+	// due later is looked for before what is due now is claimed: by then the clock may have gone on.
+	laneRunning = `SELECT {running}, COALESCE(MIN(lease_until), {after $4}), {now}, (SELECT w.due_at FROM outbox w
+			WHERE w.token IS NULL AND w.lane = $2 AND w.due_at > {now} ORDER BY w.due_at, w.id LIMIT 1)
+		FROM outbox r WHERE r.lane = $2 AND r.token IS NOT NULL AND r.lease_until >= $3`
 
 	runningEvents = `COUNT(*)`
 	runningTokens = `COUNT(DISTINCT r.token)`
@@ -62,6 +65,8 @@ type claimed struct {
 	free    bool // the lane is, for us
 	running int  // in the lane before
 	leased  time.Time
+	now     time.Time // of the database's clock
+	next    time.Time // when the first is due that is not yet; zero: none is
 	events  []store.Event
 }
 
@@ -97,7 +102,7 @@ func (o outbox) Turn(ctx context.Context, turn store.Turn) (turned store.Turned,
 	if err != nil {
 		return store.Turned{}, err
 	}
-	turned.Claimed, turned.Leased = map[string][]store.Event{}, map[string]time.Time{}
+	turned.Claimed, turned.Leased, turned.Next = map[string][]store.Event{}, map[string]time.Time{}, map[string]time.Duration{}
 	for _, c := range claims {
 		c.into(&turned)
 	}
@@ -140,7 +145,7 @@ func (s *sqlStore) claimSteps(turn store.Turn, steps []Step) ([]*claimed, []Step
 		now, since, leased, lease := s.db.now(), orFirst(c.Since), orFirst(c.Leased), turn.Lease.Microseconds()
 		made := func(statement string) string { return s.timed(strings.Replace(statement, "{running}", running, 1)) }
 		steps = append(steps, Step{made(laneRunning), []any{now, c.Lane, leased, lease}, func(row scanner) error {
-			return row.Scan(&c.running, instant{&c.leased})
+			return row.Scan(&c.running, instant{&c.leased}, instant{&c.now}, instant{&c.next})
 		}})
 		args := []any{now, c.Lane, since, c.Limit, c.Token, lease, store.MaxClaimBytes, c.MaxRunning, leased}
 		if c.Together && c.MaxWait > 0 {
@@ -174,6 +179,9 @@ func orFirst(t time.Time) time.Time {
 func (c *claimed) into(turned *store.Turned) {
 	if c.free {
 		turned.Leased[c.Lane] = c.leased
+	}
+	if !c.next.IsZero() {
+		turned.Next[c.Lane] = c.next.Sub(c.now)
 	}
 	room := c.MaxRunning - c.running
 	switch {

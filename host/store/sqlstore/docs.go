@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -56,6 +57,10 @@ func (d docs) Create(ctx context.Context, key store.DocumentKey, content store.D
 	switch {
 	case tried && err == nil && !made:
 		err = failed(ctx, op, notMade(ctx, d.reader(), key))
+	case tried && err != nil && fault.From(err) != nil: // of its events, before it was known whether there would be any
+		if _, there := one(ctx, d.reader(), "document", scanDocument, docVersion, docArgs(key)...); there == nil {
+			err = store.Conflict("document", "id", key.ID, key.ID)
+		}
 	case !tried && err == nil:
 		err = d.mutateAlone(ctx, op, about, func(tx mutation) error {
 			n, err := affect(ctx, tx.writer(), docInsert, args...)

@@ -53,10 +53,17 @@ const (
 	eventNow    = `UPDATE outbox SET due_at = {now} WHERE id = $2 AND token IS NULL`
 	eventClear  = `DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE token IS NULL AND lane = $1 ORDER BY due_at, id LIMIT $2)`
 	eventCount  = `SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE app_id = $1 LIMIT $2) AS found`
+	laneWaiting = `SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE token IS NULL AND lane = $1 LIMIT $2) AS found`
 	eventQueues = `SELECT lane, SUM(CASE WHEN token IS NULL THEN 1 ELSE 0 END), SUM(CASE WHEN token IS NULL THEN 0 ELSE 1 END), MIN(created_at)
 		FROM outbox WHERE app_id = $1 AND source = 'queue' AND lane > $2 GROUP BY lane ORDER BY lane LIMIT $3`
-	eventDepths = `SELECT app_id, source, SUM(CASE WHEN token IS NULL THEN 1 ELSE 0 END), SUM(CASE WHEN token IS NULL THEN 0 ELSE 1 END), MIN(created_at)
-		FROM outbox GROUP BY app_id, source HAVING ` + ofLiveApp + ` ORDER BY app_id, source`
+	// All events of a lane have one source. They are counted in the indexes; of each lane one row is looked at.
+	eventDepths = `SELECT source, CAST(SUM(waiting) AS BIGINT), CAST(SUM(running) AS BIGINT), MIN(due_at) FROM (
+			SELECT (SELECT o.source FROM outbox o WHERE o.token IS NULL AND o.lane = w.lane LIMIT 1) AS source, n AS waiting, 0 AS running, due_at
+			FROM (SELECT lane, COUNT(*) AS n, MIN(due_at) AS due_at FROM outbox WHERE token IS NULL GROUP BY lane) AS w
+			UNION ALL
+			SELECT (SELECT o.source FROM outbox o WHERE o.token IS NOT NULL AND o.lane = r.lane LIMIT 1), 0, n, NULL
+			FROM (SELECT lane, COUNT(*) AS n FROM outbox WHERE token IS NOT NULL GROUP BY lane) AS r) AS lanes
+		WHERE source IS NOT NULL GROUP BY source ORDER BY source`
 )
 
 // timed writes a statement for the database: its clock and its locks, {lock} of rows and {locked} of the lane $2.
@@ -360,6 +367,11 @@ func (o outbox) Count(ctx context.Context, appID string, most int) (n int, err e
 	return n, failed(ctx, "count events", err)
 }
 
+func (o outbox) Waiting(ctx context.Context, lane string, most int) (n int, err error) {
+	err = o.s.reader().QueryRowContext(ctx, laneWaiting, lane, most).Scan(&n)
+	return n, failed(ctx, "count events", err)
+}
+
 func (o outbox) Queues(ctx context.Context, appID string, others []string, page store.PageRequest) (store.Page[store.QueueDepth], error) {
 	after, limit, err := afterName("queues", page)
 	if err != nil {
@@ -383,7 +395,7 @@ func (o outbox) Queues(ctx context.Context, appID string, others []string, page 
 
 func (o outbox) Depths(ctx context.Context) ([]store.Depth, error) {
 	return many(ctx, o.s.reader(), "events", func(row scanner) (d store.Depth, err error) {
-		err = row.Scan(&d.AppID, &d.Source, &d.Waiting, &d.Running, instant{&d.Oldest})
+		err = row.Scan(&d.Source, &d.Waiting, &d.Running, instant{&d.Due})
 		return d, err
 	}, eventDepths)
 }

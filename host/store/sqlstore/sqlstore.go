@@ -41,7 +41,8 @@ type Dialect struct {
 	// LockLane tries to get the lock of the lane $1 until the end of the transaction and finds whether it did,
 	// and LaneLocked is the condition that it did, for the lane $2; "" when one transaction at a time writes.
 	LockLane, LaneLocked string
-	// Batch runs steps in a transaction of its own, with one round trip; nil when there are none to be spared.
+	// Batch runs steps in a transaction of its own, with one round trip, of which a crash of the database may take the
+	// last ones back; nil when there are none to be spared.
 	Batch func(ctx context.Context, db *sql.DB, steps []Step) error
 	// Clock is the present time in SQL, and so many microseconds more, if micros is the place of an
 	// argument or not "": the argument $1 has the store's own clock, which nodes that share a database
