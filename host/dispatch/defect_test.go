@@ -71,7 +71,7 @@ func TestADefectOfTheVerdictIsSurvived(t *testing.T) {
 		settled, v := n.deliver([]store.Event{e})
 		assert.True(t, v.retry && !v.count)
 		require.Len(t, settled, 1)
-		assert.Equal(t, store.Settlement{EventID: ids[0], Token: "t", Retry: &store.RetryAt{Delay: v.at}}, settled[0])
+		assert.Equal(t, store.Settlement{EventID: ids[0], AppID: e.AppID, Token: "t", Retry: &store.RetryAt{Delay: v.at}}, settled[0])
 	})
 }
 

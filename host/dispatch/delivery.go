@@ -97,7 +97,7 @@ func (d *Dispatcher) defect(claimed []store.Event, err error) verdict {
 // retried has all events delivered again.
 func retried(claimed []store.Event, v verdict) (settled []store.Settlement) {
 	for _, e := range claimed {
-		settled = append(settled, store.Settlement{EventID: e.ID, Token: e.Token, Retry: &store.RetryAt{Delay: v.at}})
+		settled = append(settled, store.Settlement{EventID: e.ID, AppID: e.AppID, Token: e.Token, Retry: &store.RetryAt{Delay: v.at}})
 	}
 	return settled
 }
@@ -294,7 +294,7 @@ func pause(r store.Retry, attempts int) time.Duration {
 // settlements writes a verdict as what the outbox is told.
 func (d *Dispatcher) settlements(j *job, v verdict) (settled []store.Settlement) {
 	for i, e := range j.events {
-		s := store.Settlement{EventID: e.ID, Token: e.Token}
+		s := store.Settlement{EventID: e.ID, AppID: e.AppID, Token: e.Token}
 		mine := v
 		if v.failed != nil && slices.Contains(v.failed, e.ID) {
 			mine = verdict{retry: true, count: true, reason: v.reason, at: pause(j.retry, e.Attempt+1)}

@@ -41,6 +41,8 @@ const (
 	lease       = 30 * time.Second
 	renewEvery  = lease / 3
 	rescueEvery = lease / 6
+	fitEvery    = time.Second
+	fitFrom     = 500                  // events claimed meanwhile
 	pollEvery   = time.Second          // a look at all lanes, for what nobody has told of
 	lookLimit   = time.Minute          // for such a look
 	pollRest    = 10                   // times as long as a look has taken there is none
@@ -102,6 +104,7 @@ type Dispatcher struct {
 	tokens   map[string]int // of deliveries under way, by their number
 	urgent   bool           // there may be something to claim that there was not before the last turn
 	turns    int            // taken so far
+	taken    int            // events, since the last look at how many there are
 	fresh    int            // deliveries under way that the last of them began
 	delivery sync.WaitGroup
 }
@@ -126,6 +129,7 @@ func New(c Config) *Dispatcher {
 		d.looker,
 		task("renew leases of events", renewEvery, d.renew),
 		task("rescue events", rescueEvery, d.rescue),
+		task("count events", fitEvery, d.fit),
 		cron,
 		d.metrics.depths.counter,
 	}
@@ -472,6 +476,7 @@ func (d *Dispatcher) turn(ctx context.Context, turn store.Turn) error {
 			l.ready = true
 		}
 		d.lanes.place(l, now)
+		d.taken += len(claimed)
 		if len(claimed) == 0 {
 			continue
 		}
@@ -534,6 +539,18 @@ func (d *Dispatcher) start(l *lane, token string, claimed []store.Event, now tim
 		d.mu.Unlock()
 		d.wakeUp()
 	})
+}
+
+// fit has the database keep up with how much there is, while that is much.
+func (d *Dispatcher) fit(ctx context.Context) error {
+	d.mu.Lock()
+	taken := d.taken
+	d.taken = 0
+	d.mu.Unlock()
+	if taken < fitFrom {
+		return nil
+	}
+	return d.store.Outbox().Fit(ctx)
 }
 
 // renew makes the leases of what is under way last.

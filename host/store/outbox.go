@@ -121,6 +121,7 @@ type Claim struct {
 // is not under the token any more.
 type Settlement struct {
 	EventID string
+	AppID   string // the event's
 	Token   string
 
 	// Otherwise the event is done, and removed.
@@ -201,6 +202,9 @@ type Outbox interface {
 	// Rescue gives up to limit events back whose leases have ended, or with all those of any lease,
 	// and returns their number.
 	Rescue(ctx context.Context, limit int, all bool) (int, error)
+	// Fit has the database know how large the outbox is, which it may have learnt when the outbox was empty. It is to
+	// be called now and then while there is much in it.
+	Fit(ctx context.Context) error
 
 	// Get finds an event by id.
 	Get(ctx context.Context, id string) (Event, error)

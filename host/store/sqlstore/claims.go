@@ -20,17 +20,21 @@ type Step struct {
 // A claim is one statement, whatever kind it is: $2 the lane, $3 since when, $4 how many events, $5 the token,
 // $6 for how long, $7 how many bytes, $8 how many may run, $9 since when their leases end; $10 is how long a batch
 // waits to be full.
+//
+// What is updated is named by each column that leads an index. PostgreSQL that has counted the rows when there were
+// none takes all indexes for equal, also one in which the id comes second, until it counts again.
 const (
 	claimFrom = `WITH room AS MATERIALIZED (SELECT $8 - {running} AS places FROM outbox r WHERE r.lane = $2 AND r.token IS NOT NULL AND r.lease_until >= $9),
-		chosen AS MATERIALIZED (SELECT o.id, o.due_at, OCTET_LENGTH(o.payload) AS size
+		chosen AS MATERIALIZED (SELECT o.id, o.app_id, o.due_at, OCTET_LENGTH(o.payload) AS size
 		FROM outbox o WHERE o.token IS NULL AND o.lane = $2 AND o.due_at <= {now} AND o.due_at >= $3{locked} AND (SELECT places FROM room) > 0`
 	// What is chosen is chosen once: PostgreSQL may run a subquery again, which then finds other rows.
 	claimUpdate = ` ORDER BY o.due_at, o.id LIMIT $4{lock}) UPDATE outbox
 		SET token = $5, lease_until = {after $6}, first_at = COALESCE(first_at, {now})
-		WHERE token IS NULL AND id IN (SELECT id FROM (
+		WHERE token IS NULL AND app_id = (SELECT MIN(app_id) FROM chosen) AND lane = $2
+			AND due_at >= (SELECT MIN(due_at) FROM chosen) AND due_at <= (SELECT MAX(due_at) FROM chosen) AND id {among}(SELECT id FROM (
 			SELECT id, SUM(size) OVER (ORDER BY due_at, id) - size AS before, ROW_NUMBER() OVER (ORDER BY due_at, id) AS place
 			FROM chosen) AS sized WHERE before < $7`
-	claimReturning = `) RETURNING ` + eventColumns
+	claimReturning = `){/among} RETURNING ` + eventColumns
 
 	// Other claims of the lane wait, so that all later leases end later: as many as there are, from the first on. What is
 	// due later is looked for before what is due now is claimed: by then the clock may have gone on.

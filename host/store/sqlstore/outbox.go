@@ -30,7 +30,7 @@ const (
 			ORDER BY id DESC LIMIT 1{lock}) RETURNING id`
 
 	eventRetry = `UPDATE outbox SET token = NULL, lease_until = NULL, attempt = attempt + $4, last_error = $5, due_at = {after $6}
-		WHERE id = $2 AND token = $3`
+		WHERE id = $2 AND token = $3 AND app_id = $7`
 	eventHold = `UPDATE outbox SET due_at = {after $4} WHERE lane = $2 AND group_key = $3 AND group_key <> '' AND token IS NULL
 		AND due_at < {after $4}`
 	eventRenew  = `UPDATE outbox SET lease_until = {after $3} WHERE token IS NOT NULL AND token = $2`
@@ -88,7 +88,8 @@ func (s *sqlStore) timed(statement string) string {
 	if dialect.LaneLocked != "" {
 		locked = " AND " + dialect.LaneLocked
 	}
-	made = strings.NewReplacer("{now}", dialect.Clock(""), "{lock}", lock, "{locked}", locked).Replace(made)
+	made = strings.NewReplacer("{now}", dialect.Clock(""), "{lock}", lock, "{locked}", locked,
+		"{among}", dialect.Among[0], "{/among}", dialect.Among[1]).Replace(made)
 	s.db.timed.Store(statement, made)
 	return made
 }
@@ -197,13 +198,13 @@ func scanLeased(row scanner) (l leased, err error) {
 
 // removeStep removes what is not retried, if it is under its token, and tells what it removed.
 func (s *sqlStore) removeStep(settlements []store.Settlement, removed func(leased)) Step {
-	var ids, tokens []string
+	var ids, tokens, apps []string
 	for _, settled := range settlements {
 		if settled.Retry == nil {
-			ids, tokens = append(ids, settled.EventID), append(tokens, settled.Token)
+			ids, tokens, apps = append(ids, settled.EventID), append(tokens, settled.Token), append(apps, settled.AppID)
 		}
 	}
-	return Step{s.db.Dialect.DeleteLeased, []any{s.db.Dialect.Texts(ids), s.db.Dialect.Texts(tokens)}, func(row scanner) error {
+	return Step{s.db.Dialect.DeleteLeased, []any{s.db.Dialect.Texts(ids), s.db.Dialect.Texts(tokens), s.db.Dialect.Texts(apps)}, func(row scanner) error {
 		l, err := scanLeased(row)
 		removed(l)
 		return err
@@ -253,7 +254,7 @@ func (s *sqlStore) retryEvent(ctx context.Context, settled store.Settlement) (bo
 		counted = 1
 	}
 	delay := retry.Delay.Microseconds()
-	n, err := affect(ctx, s.tx, s.timed(eventRetry), s.db.now(), settled.EventID, settled.Token, counted, mended(retry.Error), delay)
+	n, err := affect(ctx, s.tx, s.timed(eventRetry), s.db.now(), settled.EventID, settled.Token, counted, mended(retry.Error), delay, settled.AppID)
 	if err != nil || n == 0 {
 		return false, err
 	}
@@ -291,6 +292,13 @@ func (o outbox) Rescue(ctx context.Context, limit int, all bool) (int, error) {
 	}
 	n, err := affect(ctx, o.s.writer(), o.s.timed(strings.Replace(eventRescue, "{all}", whose, 1)), o.s.db.now(), limit)
 	return int(n), failed(ctx, "rescue events", err)
+}
+
+func (o outbox) Fit(ctx context.Context) error {
+	if o.s.db.Dialect.FitEvents == nil {
+		return nil
+	}
+	return failed(ctx, "count events", o.s.db.Dialect.FitEvents(ctx, o.s.db.Write))
 }
 
 func (o outbox) Get(ctx context.Context, id string) (store.Event, error) {

@@ -54,8 +54,13 @@ type Dialect struct {
 	// InsertWithEvents makes one statement of two that insert, which returns what first does; second, whose arguments
 	// come after as many of first, is only done if that is a row. nil with InsertEvents.
 	InsertWithEvents func(first string, args int, second string) string
-	// DeleteLeased removes the events $1 that are under the tokens $2, of equal lengths, and returns both; Texts makes
-	// those arguments.
+	// Among is what stands between a column and a query, and what ends that, for the column to be one of the values
+	// found, which are found first.
+	Among [2]string
+	// FitEvents implements [store.Outbox.Fit]; nil when there is nothing to do.
+	FitEvents func(ctx context.Context, db *sql.DB) error
+	// DeleteLeased removes the events $1 that are under the tokens $2 and of the apps $3, of equal lengths, and returns
+	// the first two; Texts makes those arguments.
 	DeleteLeased string
 	Texts        func(texts []string) any
 	// AnnounceEvents and ListenEvents are those of the outbox; "" and nil as Announce and Listen. What is announced
