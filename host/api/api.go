@@ -129,6 +129,7 @@ func (a *API) Mount(app *fiber.App) {
 	a.mountAPIKeys(admin)
 	a.mountApps(admin)
 	a.mountMembers(admin)
+	a.mountDeploy(admin)
 	a.mountScripts(admin)
 	a.mountRun(admin)
 	a.mountLogs(admin)

@@ -15,6 +15,7 @@ type Commands struct {
 	Users       UsersCmd       `cmd:"" help:"List, create, invite, change, deactivate and delete users."`
 	Apps        AppsCmd        `cmd:"" help:"List, create, show and delete apps."`
 	Scripts     ScriptsCmd     `cmd:"" help:"List, show, validate and delete scripts."`
+	Dev         DevCmd         `cmd:"" help:"Deploy a folder whenever it changes, on a server of its own or one that runs, and show what its app does."`
 	Deploy      DeployCmd      `cmd:"" help:"Create or update a script from a file, or an app from a folder with a picloud.yaml."`
 	Invoke      InvokeCmd      `cmd:"" help:"Run a script once and print its response."`
 	Logs        LogsCmd        `cmd:"" help:"Print or follow a script's log."`

@@ -59,6 +59,11 @@ var examples = map[string][]string{
 	"scripts validate": {"picloud scripts validate greet", "picloud scripts validate greet changed.rhai"},
 	"scripts delete":   {"picloud scripts delete greet"},
 
+	"dev": {
+		"picloud dev",
+		"picloud dev examples/todo --data ./todo-data",
+		"picloud dev shop --context staging --env staging",
+	},
 	"deploy": {
 		"picloud deploy greet.rhai",
 		"picloud deploy prices.rhai --kind module --app shop",

@@ -11,7 +11,9 @@ import (
 	"net/netip"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/prometheus/client_golang/prometheus"
@@ -51,6 +53,10 @@ type Config struct {
 	Logger       *slog.Logger
 	Registry     *prometheus.Registry
 
+	// Answered is called, by the goroutine of the request, when one to an app has been answered: nil:
+	// nobody is told.
+	Answered func(Answered)
+
 	// Mount adds what answers below /api, before the data plane.
 	Mount func(*fiber.App)
 	// Streams reports whether a request's body is for its handler to read, as [BodyOf] gives it;
@@ -76,6 +82,7 @@ type Server struct {
 	budget     *budget.Budget
 	encoded    *coding.Cache // of files
 	streams    func(*fiber.Ctx) bool
+	answered   func(Answered)
 	version    string
 	log        *slog.Logger
 	app        *fiber.App
@@ -98,7 +105,7 @@ func New(c Config) *Server {
 	s := &Server{
 		store: c.Store, authority: c.Authority, executions: c.Executions, files: c.Files, routes: c.Routes, quotas: c.Quotas, limiter: c.Quotas.Limiter(), metrics: newMetrics(c.Registry), events: c.Events, realtime: c.Realtime,
 		secrets: c.Secrets, unchecked: newTold(),
-		maxBody: c.MaxBodyBytes, budget: c.Budget, streams: c.Streams, version: c.Version, log: c.Logger,
+		maxBody: c.MaxBodyBytes, budget: c.Budget, streams: c.Streams, answered: c.Answered, version: c.Version, log: c.Logger,
 	}
 	if s.budget == nil {
 		s.budget = budget.New(0)
@@ -118,12 +125,12 @@ func New(c Config) *Server {
 	s.app.Use(s.guard)
 	s.mountHealth(c.Registry, c.MetricsToken)
 	s.app.All(topicsPath+":topic", s.subscribe)
-	s.app.All(executePath+":id", s.execute)
-	s.app.All(executePath+"*", s.dataPlane)
+	s.app.All(executePath+":id", s.told(s.execute))
+	s.app.All(executePath+"*", s.told(s.dataPlane))
 	if c.Mount != nil {
 		c.Mount(s.app)
 	}
-	s.app.Use(s.dataPlane)
+	s.app.Use(s.told(s.dataPlane))
 	s.edge = edge.NewServer(edge.Config{
 		Limits: c.Limits, Pace: c.Pace, Proxies: c.Proxies, MaxHeadBytes: maxHeaderBytes,
 		Methods: routing.Methods, Refuse: refuseHead, Log: c.Logger,
@@ -172,6 +179,35 @@ func (s *Server) guard(c *fiber.Ctx) error {
 		c.Set(fiber.HeaderConnection, "close")
 	}
 	return err
+}
+
+// Answered is a request to an app that has been answered.
+type Answered struct {
+	Method, Host, Path string // as they were sent, without a query
+	Status             int
+	Took               time.Duration // of a streamed answer: until its head was known
+	ExecutionID        string        // "" if nothing was executed
+}
+
+// told makes a handler that tells of what another has answered.
+func (s *Server) told(handler fiber.Handler) fiber.Handler {
+	if s.answered == nil {
+		return handler
+	}
+	return func(c *fiber.Ctx) error {
+		began := time.Now()
+		err := handler(c)
+		if err != nil {
+			err = s.failed(c, err)
+		}
+		head := &of(c).edge.Head
+		path, _, _ := strings.Cut(string(head.Target), "?")
+		s.answered(Answered{
+			Method: string(head.Method), Host: string(head.Host), Path: path, Status: c.Response().StatusCode(),
+			Took: time.Since(began), ExecutionID: string(c.Response().Header.Peek(headerExecutionID)),
+		})
+		return err
+	}
 }
 
 // handle calls the handlers.
