@@ -89,7 +89,7 @@ func (a *API) deploy(ctx context.Context, in *struct {
 	}
 	var out wire.Deployed
 	err = a.catalog.Together(ctx, func(tx store.Store, part *catalog.Catalog) error {
-		d := &deploying{API: a.within(tx, part), app: app, modules: modules}
+		d := &deploying{API: a.inTx(tx, part), app: app, modules: modules}
 		out, err = d.all(ctx, changes)
 		return err
 	})
@@ -99,8 +99,8 @@ func (a *API) deploy(ctx context.Context, in *struct {
 	return &body[wire.Deployed]{out}, nil
 }
 
-// within returns the API on a transaction.
-func (a *API) within(tx store.Store, c *catalog.Catalog) *API {
+// inTx returns the API on a transaction.
+func (a *API) inTx(tx store.Store, c *catalog.Catalog) *API {
 	return &API{
 		store: tx, catalog: c, authority: a.authority, identity: a.identity, executions: a.executions,
 		kv: a.kv, docs: a.docs, files: a.files, secrets: a.secrets, audit: a.audit, maxBody: a.maxBody, maxPlugin: a.maxPlugin,

@@ -19,7 +19,6 @@ import (
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/api/wire"
-	"github.com/picloud/picloud/host/cli/caret"
 	"github.com/picloud/picloud/host/cli/manifest"
 	"github.com/picloud/picloud/host/cli/watch"
 	"github.com/picloud/picloud/host/client"
