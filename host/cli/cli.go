@@ -19,6 +19,7 @@ type Commands struct {
 	Deploy      DeployCmd      `cmd:"" help:"Create or update a script from a file, or an app from a folder with a picloud.yaml."`
 	Pull        PullCmd        `cmd:"" help:"Write a running app into a folder, with a picloud.yaml."`
 	Manifest    ManifestCmd    `cmd:"" help:"Print the JSON schema of picloud.yaml."`
+	Status      StatusCmd      `cmd:"" help:"Show how a server is."`
 	Invoke      InvokeCmd      `cmd:"" help:"Run a script once and print its response."`
 	Logs        LogsCmd        `cmd:"" help:"Print or follow a script's log."`
 	Executions  ExecutionsCmd  `cmd:"" help:"List and show what has run, and what nobody has waited for."`

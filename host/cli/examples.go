@@ -75,6 +75,7 @@ var examples = map[string][]string{
 		"picloud deploy shop --env staging --seed",
 	},
 	"pull":            {"picloud pull shop ./shop", "picloud pull shop ./shop --force --context staging"},
+	"status":          {"picloud status", "picloud status --context staging --output json"},
 	"manifest schema": {"picloud manifest schema > picloud.schema.json"},
 	"invoke": {
 		"picloud invoke greet --param name=Ada",
