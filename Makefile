@@ -79,6 +79,10 @@ fuzz:
 matrix:
 	PICLOUD_MATRIX_WRITE=1 go test -count=1 -run TestMatrix ./host/api
 
+# How long picloud dev takes from a save to the new answer.
+bench-dev:
+	go test -run XXX -bench BenchmarkDev ./host/e2e
+
 # REDbot and httplint judge the built server. They are installed where nothing else is, once for each version; where
 # that is not possible there is no judgement.
 CONFORMANCE := .cache/conformance

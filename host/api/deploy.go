@@ -73,7 +73,7 @@ func (a *API) deploy(ctx context.Context, in *struct {
 	AppPath
 	Body wire.Deploy
 }) (*body[wire.Deployed], error) {
-	app, err := a.findApp(ctx, in.App, authz.ScriptRead)
+	app, err := a.findApp(ctx, in.App, authz.AppRead) // each change needs a right of its own
 	if err != nil {
 		return nil, err
 	}
@@ -340,6 +340,10 @@ func (d *deploying) createTheRoute(ctx context.Context, change wire.DeployChange
 	if err != nil {
 		return wire.DeployResult{}, problem.At(err, "script", "id")
 	}
+	create.Dispatch = cmp.Or(create.Dispatch, string(store.DispatchSync)) // as huma does for requests
+	if limit := create.RateLimit; limit != nil {
+		limit.PerSeconds, limit.By = cmp.Or(limit.PerSeconds, 1), cmp.Or(limit.By, "address")
+	}
 	route, err := d.createRoute(ctx, &struct {
 		ScriptPath
 		Body wire.RouteCreate
@@ -362,6 +366,9 @@ func (d *deploying) theRoute(ctx context.Context, id string) error {
 func (d *deploying) updateTheRoute(ctx context.Context, change wire.DeployChange, update wire.RouteUpdate) (wire.DeployResult, error) {
 	if err := d.theRoute(ctx, change.ID); err != nil {
 		return wire.DeployResult{}, err
+	}
+	if limit := update.RateLimit; limit != nil {
+		limit.PerSeconds, limit.By = cmp.Or(limit.PerSeconds, 1), cmp.Or(limit.By, "address")
 	}
 	route, err := d.updateRoute(ctx, &struct {
 		ID   string `path:"id"`

@@ -27,7 +27,7 @@ func loggedIn(t *testing.T, variables ...string) (*place, running) {
 }
 
 // write makes a file in the place.
-func (p *place) write(t *testing.T, name, content string) {
+func (p *place) write(t testing.TB, name, content string) {
 	t.Helper()
 	path := filepath.Join(p.dir, name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {

@@ -52,13 +52,6 @@ func text(name string, content []byte) File {
 	}}
 }
 
-// schemaLine tells editors with a YAML language server what a manifest may have. They look for the schema
-// in the folder: see `picloud manifest schema`.
-const schemaLine = "# yaml-language-server: $schema=" + SchemaFile + "\n"
-
-// SchemaFile is what a schema is called that lies beside a manifest.
-const SchemaFile = "picloud.schema.json"
-
 // Pull reads a running app. A deploy of the folder that it describes changes nothing.
 func Pull(ctx context.Context, from Source, ref string) (Folder, error) {
 	app, err := from.App(ctx, ref)
@@ -79,7 +72,6 @@ func Pull(ctx context.Context, from Source, ref string) (Folder, error) {
 		}
 	}
 	var out bytes.Buffer
-	out.WriteString(schemaLine)
 	encoder := yaml.NewEncoder(&out)
 	encoder.SetIndent(2)
 	if err := encoder.Encode(p.document.node()); err != nil {
