@@ -20,7 +20,7 @@ PACKAGES := postgresql llvm-19-dev libclang-19-dev clang-19 lld-19 wasi-libc lib
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: run build test deps lint unit race fuzz fuzz-api matrix conformance differential bench figures bench-engine bench-plugin soak attack kill kill-events model two-nodes generate clean
+.PHONY: run build test deps lint unit race fuzz fuzz-api matrix bench-dev conformance differential bench figures bench-engine bench-plugin soak attack kill kill-events model two-nodes generate clean
 
 build:
 	go build -o $(BIN)/picloud ./host/cmd/picloud
