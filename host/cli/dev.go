@@ -42,7 +42,8 @@ PICLOUD_URL) or --context names one that runs. Whatever changes in the folder is
 once, as picloud deploy does it: what fails changes nothing, is shown, and tried again after the
 next change. Requests, log lines and errors of the app are shown as they come, until
 the command is interrupted, which ends the server, too. Of a server that runs
-already, requests are shown without method and path.`
+already, requests are shown without method and path. With --output json each line is an object,
+whose event says what it is: ready, deployed, failed, request, execution, log or error.`
 }
 
 // A Starter starts a server in this process, for a command that wants one of its own.
