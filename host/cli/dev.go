@@ -92,7 +92,10 @@ func (cmd *DevCmd) Run(ctx context.Context, r *Remote, start Starter) (err error
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var others []string
-	if cmd.Data != "" {
+	if cmd.Data != "" { // it may be in the folder, and must be there to be left out
+		if err := os.MkdirAll(cmd.Data, 0o700); err != nil {
+			return err
+		}
 		others = []string{cmd.Data}
 	}
 	changes, err := watch.Folder(ctx, cmd.Dir, others...)
@@ -161,7 +164,7 @@ type dev struct {
 	prune    bool
 	began    time.Time
 	app      string            // slug; "" until the manifest could be read
-	secrets  map[string]string // that were set, by name
+	secrets  map[string]string // that were set, by name; of the goroutine that deploys, as what is around it
 	deployed bool              // at least once
 	failed   string            // the error of the last deploy; "" if it has worked
 
@@ -306,8 +309,8 @@ func (d *dev) apply(ctx context.Context) ([]manifest.Change, error) {
 		return nil, err
 	}
 	app.Prune = d.prune
-	d.mu.Lock()
 	d.app = app.Ref
+	d.mu.Lock()
 	for _, script := range app.Scripts {
 		d.files[script.Name] = script.File
 	}
@@ -478,7 +481,7 @@ func (d *dev) execution(ctx context.Context, script wire.Script, e wire.Executio
 	if now, err := d.c.Script(ctx, script.ID); err == nil {
 		script = now
 	}
-	failed := place(ctx, d.c, d.app, script, e.Error)
+	failed := place(ctx, d.c, script.AppID, script, e.Error)
 	if script.Version != e.ScriptVersion {
 		failed.SourceLine = "" // is not of the version that ran
 	}

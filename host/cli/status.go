@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -64,16 +65,27 @@ var statusProperties = []column[serverStatus]{
 	{"VERSION", func(s serverStatus) string { return s.Version + " (" + s.Go + ")" }},
 	{"STATE", func(s serverStatus) string { return s.State }},
 	{"DATABASE", func(s serverStatus) string {
+		text := cmp.Or(s.Database, "database") + ", written to in " + inMilliseconds(s.Took)
 		if !s.Ready {
-			return "not written to"
+			text = cmp.Or(s.Database, "database") + ", not written to"
 		}
-		return "written to and answered in " + inMilliseconds(s.Took)
+		return text
 	}},
 	{"EXECUTIONS", func(s serverStatus) string {
 		if s.Executions == nil {
 			return "not told"
 		}
-		return strconv.FormatInt(*s.Executions, 10) + " running"
+		text := strconv.FormatInt(*s.Executions, 10) + " running"
+		if s.Limit != nil {
+			text += fmt.Sprintf(" of %d", *s.Limit)
+		}
+		return text
+	}},
+	{"DISK", func(s serverStatus) string {
+		if s.DiskFree == nil {
+			return "not told"
+		}
+		return humanize.IBytes(uint64(max(*s.DiskFree, 0))) + " free"
 	}},
 	{"MEMORY", func(s serverStatus) string {
 		if s.Memory == nil {

@@ -20,8 +20,11 @@ type Status struct {
 	Ready   bool          `json:"ready"`
 	Took    time.Duration `json:"-"` // until it had written to its database
 
-	// Of the node that has answered, if it tells everybody; else nil.
+	// Of the node that has answered, if it tells everybody; else absent.
+	Database   string `json:"database,omitempty"` // sqlite or postgres
 	Executions *int64 `json:"executions_running,omitempty"`
+	Limit      *int64 `json:"executions_limit,omitempty"`
+	DiskFree   *int64 `json:"disk_free_bytes,omitempty"`
 	Memory     *int64 `json:"memory_bytes,omitempty"`
 	Started    *int64 `json:"started_at_seconds,omitempty"` // Unix time
 }
@@ -62,6 +65,12 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 		switch name {
 		case "picloud_executions_running":
 			s.Executions = &whole
+		case `picloud_database{kind="sqlite"}`, `picloud_database{kind="postgres"}`:
+			s.Database = strings.Split(name, `"`)[1]
+		case "picloud_executions_limit":
+			s.Limit = &whole
+		case "picloud_disk_free_bytes":
+			s.DiskFree = &whole
 		case "process_resident_memory_bytes":
 			s.Memory = &whole
 		case "process_start_time_seconds":

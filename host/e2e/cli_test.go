@@ -148,7 +148,7 @@ func TestStatus(t *testing.T) {
 	p := newPlace(t)
 	server := startServer(t, p)
 	table := p.must(t, "status", "--url", server.url)
-	for _, want := range []string{`(?m)^SERVER +` + server.url + `$`, `(?m)^VERSION +\S+ \(go`, `(?m)^STATE +ready$`, `(?m)^DATABASE +written to`, `(?m)^USER +not logged in$`} {
+	for _, want := range []string{`(?m)^SERVER +` + server.url + `$`, `(?m)^VERSION +\S+ \(go`, `(?m)^STATE +ready$`, `(?m)^DATABASE +sqlite, written to in`, `(?m)^EXECUTIONS +0 running of 32$`, `(?m)^DISK +\S+ \S+ free$`, `(?m)^USER +not logged in$`} {
 		if !regexp.MustCompile(want).MatchString(table) {
 			t.Errorf("printed\n%s\nwithout %s", table, want)
 		}

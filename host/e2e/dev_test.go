@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/host/store/pgtest"
 )
 
 // A development is a `picloud dev` that runs, with --output json.
@@ -274,7 +276,18 @@ func TestPull(t *testing.T) {
 
 // What a deploy can say beside the examples is pulled, too, and no file is lost that is otherwise.
 func TestPullOfAll(t *testing.T) {
-	p, _ := loggedIn(t)
+	for database, variables := range map[string]func(*testing.T) []string{
+		"sqlite": func(*testing.T) []string { return nil },
+		"postgres": func(t *testing.T) []string {
+			return []string{"PICLOUD_DATABASE_URL=" + pgtest.URL(t), "PICLOUD_SECRET_KEY=MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}
+		},
+	} {
+		t.Run(database, func(t *testing.T) { pullAll(t, variables(t)) })
+	}
+}
+
+func pullAll(t *testing.T, variables []string) {
+	p, _ := loggedIn(t, variables...)
 	p.write(t, "shop/picloud.yaml", `
 app: shop
 name: "yes"

@@ -234,6 +234,7 @@ func (s *Server) takeDirectory(context.Context) error {
 	if err := prepare(s.cache()); err != nil {
 		return fmt.Errorf("%w, or choose another data directory with --data", err)
 	}
+	s.tellMetrics()
 	return nil
 }
 
