@@ -18,7 +18,6 @@ import (
 	"github.com/picloud/picloud/host/catalog"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/files"
-	"github.com/picloud/picloud/host/sites"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -103,7 +102,7 @@ func (a *API) deploy(ctx context.Context, in *struct {
 func (a *API) inTx(tx store.Store, c *catalog.Catalog) *API {
 	return &API{
 		store: tx, catalog: c, authority: a.authority, identity: a.identity, executions: a.executions,
-		kv: a.kv, docs: a.docs, files: a.files, secrets: a.secrets, audit: a.audit, maxBody: a.maxBody, maxPlugin: a.maxPlugin,
+		kv: a.kv, docs: a.docs, files: a.files, secrets: a.secrets, audit: a.audit, requests: a.requests, maxBody: a.maxBody, maxPlugin: a.maxPlugin,
 		quotas: a.quotas, reserved: a.reserved, version: a.version, log: a.log, events: a.events, queueRate: a.queueRate,
 		triggerRetry: a.triggerRetry, triggerConcurrency: a.triggerConcurrency, contract: a.contract,
 	}
@@ -162,10 +161,10 @@ func (a *API) deployModules(ctx context.Context, app store.App, changes []wire.D
 			return nil, a.ofChange(ctx, i, err)
 		}
 		most := a.maxPlugin + 1
-		module, err := a.files.Get(ctx, app.ID, sites.Collection, change.Module, files.Range{Length: &most})
+		module, err := a.files.Get(ctx, app.ID, catalog.Uploads, change.Module, files.Range{Length: &most})
 		switch {
 		case fault.Unknown(err):
-			err = problem.InvalidField("module", "must be the id of a file in "+sites.Collection, change.Module)
+			err = problem.InvalidField("module", "must be the id of a file in "+catalog.Uploads, change.Module)
 		case err == nil && int64(len(module)) > a.maxPlugin:
 			err = a.moduleTooLarge()
 		case err == nil:

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/host/api/wire"
-	"github.com/picloud/picloud/host/sites"
+	"github.com/picloud/picloud/host/catalog"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -170,7 +170,7 @@ func TestDeployNeedsRights(t *testing.T) {
 func TestDeployPlugin(t *testing.T) {
 	s := newSite(t)
 	app := s.App("shop")
-	file := s.store(app.ID, sites.Collection, "p.wasm", "application/wasm", string(pluginModule("")))
+	file := s.store(app.ID, catalog.Uploads, "p.wasm", "application/wasm", string(pluginModule("")))
 	create := part("create-script", "", `{"name":"p","source":""}`)
 	create.Module = file.ID
 	deployed := do[wire.Deployed](s, "POST", "apps/shop:deploy", deployOf(create, part("create-route", "p", `{"path":"/p"}`)), 200)
@@ -178,7 +178,7 @@ func TestDeployPlugin(t *testing.T) {
 	assert.EqualValues(t, "plugin", script.Kind)
 	assert.EqualValues(t, len(pluginModule("")), script.Wasm.Size)
 
-	broken := s.store(app.ID, sites.Collection, "p.wasm", "application/wasm", "\x00asm and no more")
+	broken := s.store(app.ID, catalog.Uploads, "p.wasm", "application/wasm", "\x00asm and no more")
 	update := part("update-script", script.ID, `{"version":1}`)
 	update.Module = broken.ID
 	s.Refused(s.Admin(s.Token, "POST", "apps/shop:deploy", deployOf(update)), 422, "body.changes[0].body", "")

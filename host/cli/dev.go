@@ -41,8 +41,8 @@ func (DevCmd) Help() string {
 PICLOUD_URL) or --context names one that runs. Whatever changes in the folder is deployed at
 once, as picloud deploy does it: what fails changes nothing, is shown, and tried again after the
 next change. Requests, log lines and errors of the app are shown as they come, until
-the command is interrupted, which ends the server, too. Of a server that runs
-already, requests are shown without method and path. With --output json each line is an object,
+the command is interrupted, which ends the server, too. Of several nodes
+that share a database, the requests that the node which is asked has answered are shown. With --output json each line is an object,
 whose event says what it is: ready, deployed, failed, request, execution, log or error.`
 }
 
@@ -67,6 +67,7 @@ type Local struct {
 
 // LocalRequest is a request that a server in this process has answered.
 type LocalRequest struct {
+	At           time.Time // when it had been
 	Method, Path string
 	Status       int
 	Took         time.Duration
@@ -166,6 +167,7 @@ type dev struct {
 	app      string            // slug; "" until the manifest could be read
 	secrets  map[string]string // that were set, by name; of the goroutine that deploys, as what is around it
 	deployed bool              // at least once
+	watching bool              // requests are asked for
 	failed   string            // the error of the last deploy; "" if it has worked
 
 	printing  sync.Mutex
@@ -298,7 +300,10 @@ func (d *dev) deploy(ctx context.Context, began time.Time) {
 	case before != "":
 		d.tell(devEvent{Event: "deployed", App: d.app, MS: milliseconds(took), Changes: []manifest.Change{}}, "mended in %d ms: all is as it was deployed", took.Milliseconds())
 	}
-	d.deployed = true
+	if d.deployed = true; !d.local && !d.watching {
+		d.watching = true
+		d.following.Go(func() { d.watchRequests(ctx, d.app) })
+	}
 	d.follow(ctx)
 }
 
@@ -370,7 +375,7 @@ func (d *dev) setSecrets(ctx context.Context, app manifest.App) (set map[string]
 // request tells of a request that the server in this process has answered.
 func (d *dev) request(q LocalRequest) {
 	d.tell(devEvent{
-		Event: "request", Method: q.Method, Path: q.Path, Status: q.Status, MS: milliseconds(q.Took), ExecutionID: q.ExecutionID,
+		Event: "request", At: q.At, Method: q.Method, Path: q.Path, Status: q.Status, MS: milliseconds(q.Took), ExecutionID: q.ExecutionID,
 	}, "%s %s %s %s", client.Printable(q.Method+" "+q.Path), d.status(q.Status), inMilliseconds(q.Took), paint(d.r.stdout, faint, q.ExecutionID))
 }
 
@@ -435,8 +440,33 @@ func (d *dev) lost(ctx context.Context, script wire.Script, err error) {
 	}
 }
 
-// followExecutions tells of executions of a script, but for those of requests of which somebody else
-// does, and of why they failed.
+// watchRequests tells of requests that the running server has answered.
+func (d *dev) watchRequests(ctx context.Context, app string) {
+	poll := time.NewTicker(devPoll)
+	defer poll.Stop()
+	for after := int64(0); ; {
+		answered, err := d.c.Requests(ctx, app, after)
+		if err != nil {
+			if ctx.Err() == nil {
+				d.fail("error", "requests cannot be followed:", err)
+			}
+			return
+		}
+		after = answered.Next
+		for _, q := range answered.Items {
+			d.request(LocalRequest{
+				At: q.At, Method: q.Method, Path: q.Path, Status: q.Status, Took: time.Duration(q.DurationUS) * time.Microsecond, ExecutionID: q.ExecutionID,
+			})
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-poll.C:
+		}
+	}
+}
+
+// followExecutions tells of executions of a script that were not requests, and of why any have failed.
 func (d *dev) followExecutions(ctx context.Context, script wire.Script) {
 	poll := time.NewTicker(devPoll)
 	defer poll.Stop()
@@ -468,12 +498,12 @@ func (d *dev) followExecutions(ctx context.Context, script wire.Script) {
 // execution tells of one.
 func (d *dev) execution(ctx context.Context, script wire.Script, e wire.Execution) {
 	byRequest := e.InvocationType == abi.InvocationHTTP || e.InvocationType == abi.InvocationExecute
-	if !d.local || !byRequest {
+	if !byRequest {
 		took := time.Duration(e.DurationUS) * time.Microsecond
 		d.tell(devEvent{
 			Event: "execution", At: e.StartedAt, Script: script.Name, Status: e.Status, Outcome: e.Outcome, Invocation: string(e.InvocationType),
 			MS: milliseconds(took), ExecutionID: e.ID,
-		}, "%s %s %s %s %s", e.InvocationType, script.Name, cmp.Or(map[bool]string{true: d.status(e.Status)}[byRequest], e.Outcome), inMilliseconds(took), paint(d.r.stdout, faint, e.ID))
+		}, "%s %s %s %s %s", e.InvocationType, script.Name, e.Outcome, inMilliseconds(took), paint(d.r.stdout, faint, e.ID))
 	}
 	if e.Error == nil {
 		return

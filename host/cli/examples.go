@@ -16,7 +16,7 @@ var examples = map[string][]string{
 	"logout":         {"picloud logout", "picloud logout --context staging"},
 	"context list":   {"picloud context list"},
 	"context use":    {"picloud context use staging"},
-	"context add":    {"picloud context add staging https://staging.example.com --token-stdin < key.txt"},
+	"context add":    {"echo \"$KEY\" | picloud context add staging https://staging.example.com --token-stdin"},
 	"context remove": {"picloud context remove staging"},
 
 	"password change": {"picloud password change"},

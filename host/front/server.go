@@ -56,6 +56,8 @@ type Config struct {
 	// Answered is called, by the goroutine of the request, when one to an app has been answered: nil:
 	// nobody is told.
 	Answered func(Answered)
+	// Recent keeps requests to apps in mind for who asks; nil: nobody does.
+	Recent *Recent
 
 	// Mount adds what answers below /api, before the data plane.
 	Mount func(*fiber.App)
@@ -83,6 +85,7 @@ type Server struct {
 	encoded    *coding.Cache // of files
 	streams    func(*fiber.Ctx) bool
 	answered   func(Answered)
+	recent     *Recent
 	version    string
 	log        *slog.Logger
 	app        *fiber.App
@@ -105,7 +108,7 @@ func New(c Config) *Server {
 	s := &Server{
 		store: c.Store, authority: c.Authority, executions: c.Executions, files: c.Files, routes: c.Routes, quotas: c.Quotas, limiter: c.Quotas.Limiter(), metrics: newMetrics(c.Registry), events: c.Events, realtime: c.Realtime,
 		secrets: c.Secrets, unchecked: newTold(),
-		maxBody: c.MaxBodyBytes, budget: c.Budget, streams: c.Streams, answered: c.Answered, version: c.Version, log: c.Logger,
+		maxBody: c.MaxBodyBytes, budget: c.Budget, streams: c.Streams, answered: c.Answered, recent: c.Recent, version: c.Version, log: c.Logger,
 	}
 	if s.budget == nil {
 		s.budget = budget.New(0)
@@ -183,7 +186,9 @@ func (s *Server) guard(c *fiber.Ctx) error {
 
 // Answered is a request to an app that has been answered.
 type Answered struct {
-	Method, Host, Path string // as they were sent, without a query
+	At                 time.Time // when it had been
+	AppID              string    // "" if no route answers it
+	Method, Host, Path string    // as they were sent, without a query
 	Status             int
 	Took               time.Duration // of a streamed answer: until its head was known
 	ExecutionID        string        // "" if nothing was executed
@@ -191,21 +196,31 @@ type Answered struct {
 
 // told makes a handler that tells of what another has answered.
 func (s *Server) told(handler fiber.Handler) fiber.Handler {
-	if s.answered == nil {
+	if s.answered == nil && s.recent == nil {
 		return handler
 	}
 	return func(c *fiber.Ctx) error {
+		if s.answered == nil && !s.recent.wanted() {
+			return handler(c)
+		}
 		began := time.Now()
 		err := handler(c)
 		if err != nil {
 			err = s.failed(c, err)
 		}
-		head := &of(c).edge.Head
+		r := of(c)
+		head := &r.edge.Head
 		path, _, _ := strings.Cut(string(head.Target), "?")
-		s.answered(Answered{
-			Method: string(head.Method), Host: string(head.Host), Path: path, Status: c.Response().StatusCode(),
+		answered := Answered{
+			At: time.Now(), AppID: r.appID, Method: string(head.Method), Host: string(head.Host), Path: path, Status: c.Response().StatusCode(),
 			Took: time.Since(began), ExecutionID: string(c.Response().Header.Peek(headerExecutionID)),
-		})
+		}
+		if s.answered != nil {
+			s.answered(answered)
+		}
+		if s.recent.wanted() {
+			s.recent.add(answered)
+		}
 		return err
 	}
 }

@@ -459,12 +459,13 @@ func (s *Server) makeFront(context.Context) error {
 		}
 		reserved = append(reserved, name)
 	}
+	recent := front.NewRecent()
 	admin := api.New(api.Config{
 		Store: s.store, Authority: s.authority, Executions: s.executions, Audit: s.audit,
 		Identity: identity.New(identity.Config{Store: s.store, Authority: s.authority, InviteTTL: c.InviteTTL}),
 		KV:       s.services.KV, Docs: s.services.Docs, Files: s.services.Files, Secrets: s.services.Secrets,
 		Events: s.emitter, QueueRate: s.queueRate, TriggerRetry: s.triggerRetry(), TriggerConcurrency: c.TriggerConcurrency,
-		Catalog: s.catalog, MaxBodyBytes: c.MaxBodyBytes, MaxPluginBytes: c.MaxPluginBytes,
+		Requests: recent, Catalog: s.catalog, MaxBodyBytes: c.MaxBodyBytes, MaxPluginBytes: c.MaxPluginBytes,
 		Quotas: s.quotas, ReservedHosts: reserved,
 		Version: s.version, Logger: s.log,
 	})
@@ -477,7 +478,7 @@ func (s *Server) makeFront(context.Context) error {
 		Secrets: s.services.Secrets, MaxBodyBytes: c.MaxBodyBytes, Budget: s.budget, Proxies: proxies, MetricsToken: c.MetricsToken,
 		Limits:  edge.Limits{Connections: c.MaxConnections, PerAddress: c.MaxConnectionsPerAddress},
 		Version: s.version, Logger: s.log, Registry: s.metrics,
-		Mount: admin.Mount, Streams: api.Streams, Answered: s.answered,
+		Mount: admin.Mount, Streams: api.Streams, Answered: s.answered, Recent: recent,
 	})
 	return nil
 }

@@ -42,7 +42,7 @@ func startLocal(ctx context.Context, want cli.LocalServer) (*cli.Local, error) {
 	s, err := server.New(ctx, server.Config{
 		Settings: settings, Version: version, Out: os.Stderr, Compile: []string{self, "compile"},
 		Answered: func(a server.Answered) {
-			want.Answered(cli.LocalRequest{Method: a.Method, Path: a.Path, Status: a.Status, Took: a.Took, ExecutionID: a.ExecutionID})
+			want.Answered(cli.LocalRequest{At: a.At, Method: a.Method, Path: a.Path, Status: a.Status, Took: a.Took, ExecutionID: a.ExecutionID})
 		},
 	})
 	if err != nil {
