@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -90,13 +91,19 @@ func (a *API) deploy(ctx context.Context, in *struct {
 	err = a.catalog.Together(ctx, func(tx store.Store, part *catalog.Catalog) error {
 		d := &deploying{API: a.inTx(tx, part), app: app, modules: modules}
 		out, err = d.all(ctx, changes)
+		if err == nil && in.Body.DryRun {
+			err = errDryRun
+		}
 		return err
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, errDryRun) {
 		return nil, err
 	}
 	return &body[wire.Deployed]{out}, nil
 }
+
+// errDryRun undoes what could be done.
+var errDryRun = errors.New("a dry run")
 
 // inTx returns the API on a transaction.
 func (a *API) inTx(tx store.Store, c *catalog.Catalog) *API {

@@ -135,6 +135,9 @@ func TestDeployIsAllOrNothing(t *testing.T) {
 			assert.Empty(t, page.Items, "what was undone is in the record")
 		})
 	}
+	dry := do[wire.Deployed](s, "POST", "apps/shop:deploy", strings.Replace(deployOf(before...), `{`, `{"dry_run":true,`, 1), 200)
+	assert.EqualValues(t, 2, dry.Results[0].Version)
+	assert.Equal(t, "old", string(s.Fetch("GET", "/cart", "").Content), "a dry run has changed something")
 	do[wire.Deployed](s, "POST", "apps/shop:deploy", deployOf(before...), 200)
 	assert.Equal(t, 404, s.Fetch("GET", "/cart", "").StatusCode)
 	assert.Equal(t, "1", string(s.Fetch("GET", "/more", "").Content))

@@ -44,7 +44,7 @@ is made as picloud.yaml has it, but that a trigger is paused, and what of retry 
 concurrency is not there, stay as they are. All of it is done, or nothing: when the
 server refuses a part, a script that does not compile, say, the app stays as it was.
 Data to begin with (seed) come after that, into collections that have nothing.
---dry-run tells no more than the server's state does: not whether a script compiles.`
+--dry-run fails if the server would refuse it, a new app and what is to be uploaded excepted.`
 }
 
 // Run is `picloud deploy`.
@@ -58,7 +58,14 @@ func (cmd *DeployCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *
 		return suggestApp(ctx, c, err)
 	}
 	if cmd.DryRun {
-		return printPlan(r, plan.Changes())
+		if err := printPlan(r, plan.Changes()); err != nil {
+			return err
+		}
+		checked, err := plan.Check(ctx, c)
+		if err == nil && !checked {
+			r.notices.warn("what has to be created or uploaded first, the server can tell of then: scripts are not compiled, for instance")
+		}
+		return err
 	}
 	if err := cmd.confirmPrune(ctx, r, plan); err != nil {
 		return err

@@ -203,6 +203,17 @@ func TestDeployIsAllOrNothing(t *testing.T) {
 	p.write(t, "shop/b.rhai", "1")
 	p.must(t, "deploy", "shop")
 
+	// A dry run is refused as the deploy would be, after it has told what that is.
+	p.write(t, "shop/b.rhai", "let")
+	if r := p.run(t, "", "deploy", "shop", "--dry-run"); r.status != exitFailed || !strings.Contains(r.stderr, "b.rhai:1:4: ") || !strings.Contains(r.stdout, "~ script b  would be updated") {
+		t.Errorf("%s\nwant the plan, and that b does not compile", r)
+	}
+	p.write(t, "shop/b.rhai", "2")
+	p.must(t, "deploy", "shop", "--dry-run")
+	if s := decode[wire.Script](t, p, "scripts", "show", "b", "--app", "shop"); s.Version != 1 || s.Source != "1" {
+		t.Errorf("after a dry run b is %+v", s)
+	}
+
 	p.write(t, "shop/a.rhai", "`two`")
 	p.write(t, "shop/public/index.html", "another")
 	p.write(t, "shop/picloud.yaml", "app: shop\nstatic: public/ -> /pages\nscripts: [{name: a, routes: [GET /c]}]\n"+

@@ -71,6 +71,38 @@ func (p *Plan) Apply(ctx context.Context, server Server) (done []Change, err err
 	return done, nil
 }
 
+// Check asks the server whether it would do what the plan says, and has nothing done. It cannot be asked
+// before the app is there, nor about what has to be uploaded first: then checked is false.
+func (p *Plan) Check(ctx context.Context, server Server) (checked bool, err error) {
+	a := &application{server: server, app: p.app}
+	deploy := wire.Deploy{DryRun: true}
+	var of []int
+	for i, s := range p.steps {
+		if app, ok := s.(*appStep); ok && app.id == "" {
+			return false, nil
+		}
+		if s, ok := s.(interface{ uploads() bool }); ok && s.uploads() {
+			return false, nil
+		}
+		change, err := s.change(ctx, a)
+		if err != nil {
+			return false, s.explain(err)
+		}
+		if change != nil {
+			deploy.Changes, of = append(deploy.Changes, *change), append(of, i)
+		}
+	}
+	if len(of) == 0 {
+		return true, nil
+	}
+	if _, err = server.Deploy(ctx, p.app, deploy); err != nil {
+		if number, refused, ok := client.ChangeOf(err); ok && number < len(of) {
+			err = p.steps[of[number]].explain(refused)
+		}
+	}
+	return true, err
+}
+
 // deploy makes the steps' changes, in one request.
 func (a *application) deploy(ctx context.Context, steps []step) (done []Change, err error) {
 	done = make([]Change, len(steps))

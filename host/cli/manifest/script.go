@@ -107,6 +107,8 @@ func (s *scriptStep) planned() Change {
 	return change
 }
 
+func (s *scriptStep) uploads() bool { return s.otherModule() }
+
 func (s *scriptStep) diff() (d difference) {
 	for _, field := range s.fields {
 		switch field {

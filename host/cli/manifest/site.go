@@ -270,6 +270,8 @@ func (s *siteStep) planned() Change {
 	return change
 }
 
+func (s *siteStep) uploads() bool { return len(s.upload) > 0 }
+
 func (s *siteStep) change(ctx context.Context, a *application) (*wire.DeployChange, error) {
 	result := s.planned().Result
 	if result == Unchanged {
