@@ -11,7 +11,7 @@ const (
 	recentPatience = time.Minute
 	// maxRecent is how many are, of an app.
 	maxRecent = 1000
-	// maxWatched is how many apps can be watched at once: 1000 requests of each take about 200 KiB.
+	// maxWatched is how many apps can be watched at once: 1000 requests of each take 2 MiB at most.
 	maxWatched = 100
 )
 

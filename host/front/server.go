@@ -5,13 +5,13 @@
 package front
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"net"
 	"net/netip"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -188,7 +188,7 @@ func (s *Server) guard(c *fiber.Ctx) error {
 type Answered struct {
 	At                 time.Time // when it had been
 	AppID              string    // "" if no route answers it
-	Method, Host, Path string    // as they were sent, without a query
+	Method, Host, Path string    // as they were sent, without a query; the first KiB
 	Status             int
 	Took               time.Duration // of a streamed answer: until its head was known
 	ExecutionID        string        // "" if nothing was executed
@@ -210,9 +210,9 @@ func (s *Server) told(handler fiber.Handler) fiber.Handler {
 		}
 		r := of(c)
 		head := &r.edge.Head
-		path, _, _ := strings.Cut(string(head.Target), "?")
+		path, _, _ := bytes.Cut(head.Target, []byte("?"))
 		answered := Answered{
-			At: time.Now(), AppID: r.appID, Method: string(head.Method), Host: string(head.Host), Path: path, Status: c.Response().StatusCode(),
+			At: time.Now(), AppID: r.appID, Method: string(head.Method), Host: beginning(head.Host), Path: beginning(path), Status: c.Response().StatusCode(),
 			Took: time.Since(began), ExecutionID: string(c.Response().Header.Peek(headerExecutionID)),
 		}
 		if s.answered != nil {
@@ -224,6 +224,11 @@ func (s *Server) told(handler fiber.Handler) fiber.Handler {
 		return err
 	}
 }
+
+// maxTold is how much is told of a path or a host, in bytes.
+const maxTold = 1 << 10
+
+func beginning(text []byte) string { return string(text[:min(len(text), maxTold)]) }
 
 // handle calls the handlers.
 func (s *Server) handle(c *fiber.Ctx, r *request) (err error) {
