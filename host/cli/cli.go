@@ -14,7 +14,7 @@ type Commands struct {
 	Sessions    SessionsCmd    `cmd:"" help:"List and end your sessions."`
 	Users       UsersCmd       `cmd:"" help:"List, create, invite, change, deactivate and delete users."`
 	Apps        AppsCmd        `cmd:"" help:"List, create, show and delete apps."`
-	Scripts     ScriptsCmd     `cmd:"" help:"List, show, validate and delete scripts."`
+	Scripts     ScriptsCmd     `cmd:"" help:"List, show, validate and delete scripts, and compare and restore their versions."`
 	Dev         DevCmd         `cmd:"" help:"Deploy a folder whenever it changes, on a server of its own or one that runs, and show what its app does."`
 	Deploy      DeployCmd      `cmd:"" help:"Create or update a script from a file, or an app from a folder with a picloud.yaml."`
 	Pull        PullCmd        `cmd:"" help:"Write a running app into a folder, with a picloud.yaml."`
