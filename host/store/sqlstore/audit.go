@@ -194,14 +194,21 @@ func (s *sqlStore) record(ctx context.Context, tx *transaction) (err error) {
 			tx.deed.GiveBack()
 		}
 	}()
-	if n := tx.noted; n.kind != "" {
+	n := tx.noted
+	if n.kind != "" {
 		entry.Kind, entry.Object = n.kind, n.id
-		if n.appID != "" {
-			entry.AppID = n.appID
+	}
+	if n.appID != "" {
+		entry.AppID = n.appID
+	}
+	if tx.deed.Sum != nil {
+		if count := tx.deed.Sum(entry); count != nil {
+			tx.afterCommit = append(tx.afterCommit, count)
+			return nil
 		}
-		if tx.deed.Show != nil {
-			entry.Before, entry.After, entry.Truncated = tx.deed.Show(n.before, n.after)
-		}
+	}
+	if n.kind != "" && tx.deed.Show != nil {
+		entry.Before, entry.After, entry.Truncated = tx.deed.Show(n.before, n.after)
 	}
 	return s.db.addAudit(ctx, tx, entry)
 }
