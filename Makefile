@@ -20,7 +20,7 @@ PACKAGES := postgresql llvm-19-dev libclang-19-dev clang-19 lld-19 wasi-libc lib
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: run build test deps lint unit race fuzz fuzz-api matrix conformance differential bench figures bench-engine bench-plugin soak attack kill kill-events model two-nodes generate clean
+.PHONY: run build test deps lint unit race fuzz fuzz-api matrix bench-dev conformance differential bench figures bench-engine bench-plugin soak attack kill kill-events model two-nodes generate clean
 
 build:
 	go build -o $(BIN)/picloud ./host/cmd/picloud
@@ -78,6 +78,10 @@ fuzz:
 # compare it.
 matrix:
 	PICLOUD_MATRIX_WRITE=1 go test -count=1 -run TestMatrix ./host/api
+
+# How long picloud dev takes from a save to the new answer.
+bench-dev:
+	go test -run XXX -bench BenchmarkDev ./host/e2e
 
 # REDbot and httplint judge the built server. They are installed where nothing else is, once for each version; where
 # that is not possible there is no judgement.

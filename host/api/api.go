@@ -45,6 +45,7 @@ type Config struct {
 	Secrets        *secrets.Service
 	Catalog        *catalog.Catalog
 	Events         *events.Emitter
+	Requests       *front.Recent             // to apps, lately; nil: nobody is told
 	Audit          *audit.Service            // nil: one that keeps what it records for ever
 	QueueRate      func(lane string) float64 // messages done a second; see [dispatch.Dispatcher.QueueRate]
 	MaxBodyBytes   int64                     // of a request, uploads of files and plugins excepted
@@ -71,6 +72,7 @@ type API struct {
 	secrets    *secrets.Service
 	catalog    *catalog.Catalog
 	audit      *audit.Service
+	requests   *front.Recent
 	maxBody    int64
 	maxPlugin  int64
 	quotas     *quota.Apps
@@ -94,7 +96,7 @@ func New(c Config) *API {
 	}
 	return &API{
 		store: c.Store, authority: c.Authority, identity: c.Identity, executions: c.Executions, catalog: c.Catalog,
-		kv: c.KV, docs: c.Docs, files: c.Files, secrets: c.Secrets, audit: c.Audit,
+		kv: c.KV, docs: c.Docs, files: c.Files, secrets: c.Secrets, audit: c.Audit, requests: c.Requests,
 		maxBody: c.MaxBodyBytes, maxPlugin: cmp.Or(c.MaxPluginBytes, 16<<20), quotas: c.Quotas, reserved: c.ReservedHosts, version: c.Version, log: c.Logger,
 		events: c.Events, queueRate: c.QueueRate, triggerRetry: c.TriggerRetry, triggerConcurrency: c.TriggerConcurrency,
 	}
@@ -130,10 +132,12 @@ func (a *API) Mount(app *fiber.App) {
 	a.mountAPIKeys(admin)
 	a.mountApps(admin)
 	a.mountMembers(admin)
+	a.mountDeploy(admin)
 	a.mountScripts(admin)
 	a.mountRun(admin)
 	a.mountLogs(admin)
 	a.mountExecutions(admin)
+	a.mountRequests(admin)
 	a.mountAbandoned(admin)
 	a.mountRoutes(admin)
 	a.mountDomains(admin)

@@ -34,6 +34,7 @@ import (
 var unchanged = map[string]string{
 	"clear-queue":         "there is no message",
 	"set-topic":           "it is so already",
+	"deploy-app":          "each of its changes has an entry of its own",
 	"replay-dead-letters": "none is of the source",
 	"purge-dead-letters":  "none is of the source",
 }

@@ -216,6 +216,18 @@ func (a *Authority) open(ctx context.Context, user store.User, renewed string, r
 	return login, nil
 }
 
+// OpenLocal makes a session of a user for whoever works on the server's machine, and could as well set
+// the user's password: it asks for nothing. It lasts as any other.
+func (a *Authority) OpenLocal(ctx context.Context, userID string, at Place) (Login, error) {
+	now, at := a.now(), at.bounded()
+	login := Login{Token: newSecret(SessionPrefix), Expires: now.Add(a.sessionTTL).UTC().Truncate(time.Microsecond)}
+	_, err := a.store.Sessions().Create(ctx, store.Session{
+		TokenHash: hashToken(login.Token), UserID: userID, ExpiresAt: now.Add(min(a.sessionIdle, a.sessionTTL)), EndsAt: login.Expires,
+		Address: at.Address, UserAgent: at.UserAgent,
+	})
+	return login, err
+}
+
 // orCredentials makes of a user who is gone a wrong name.
 func orCredentials(err error) error {
 	if fault.Of(err) == fault.NotFound {

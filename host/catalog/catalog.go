@@ -56,7 +56,7 @@ type Config struct {
 // Catalog decides about apps, scripts and routes. It is safe for concurrent use.
 type Catalog struct {
 	store      store.Store
-	executions *executions.Service
+	executions compiler
 	routes     *routing.Table
 	log        *slog.Logger
 
@@ -75,6 +75,7 @@ type Catalog struct {
 	remover         *background.Sweep
 	stale           map[string]bool // apps whose triggers have to be read again
 	staleAll        bool            // those of all apps
+	part            bool            // of a transaction, see Together: nobody is told of anything
 }
 
 // New reads the routes. The error is the store's.
@@ -135,6 +136,9 @@ func (c *Catalog) change(ctx context.Context, fn func(tx store.Store) error) err
 	if err != nil {
 		return err
 	}
+	if c.part {
+		return c.catchUp(ctx, c.store)
+	}
 	// The change is made. If memory cannot follow it now, the watcher makes it.
 	ctx = context.WithoutCancel(ctx)
 	if err := errors.Join(c.catchUp(ctx, c.store), c.loadTriggers(ctx)); err != nil {
@@ -142,6 +146,37 @@ func (c *Catalog) change(ctx context.Context, fn func(tx store.Store) error) err
 	}
 	return nil
 }
+
+// Together makes several changes as one: fn makes them by part, a catalog within the transaction tx, and
+// if it returns an error none is made. Nobody else changes the catalog meanwhile. What may take long, as
+// compiling a plugin, is to be done before. part must not be used after fn.
+func (c *Catalog) Together(ctx context.Context, fn func(tx store.Store, part *Catalog) error) error {
+	return c.change(ctx, func(tx store.Store) error {
+		part := &Catalog{
+			store: tx, executions: quiet{c.executions}, routes: routing.NewTable(nil), log: c.log,
+			registry: events.NewRegistry(nil), triggers: events.NewTable(), triggersChanged: func() {},
+			topicChanged: func(string, string) {}, secretsChanged: func(string) {}, rightsChanged: func() {},
+			unclaimedHosts: c.unclaimedHosts, stale: map[string]bool{}, part: true,
+		}
+		if err := part.reload(ctx, tx); err != nil {
+			return err
+		}
+		return fn(tx, part)
+	})
+}
+
+// A compiler compiles scripts, and is told when some that it keeps have changed: [*executions.Service].
+type compiler interface {
+	Validate(ctx context.Context, db store.Store, script store.Script) (imports []string, err error)
+	Changed(appID string)
+	ChangedAll()
+}
+
+// quiet is a compiler that is told of no changes: outside of the transaction there are none yet.
+type quiet struct{ compiler }
+
+func (quiet) Changed(string) {}
+func (quiet) ChangedAll()    {}
 
 // catchUp brings memory up to the newest revision. The caller holds the lock.
 func (c *Catalog) catchUp(ctx context.Context, s store.Store) error {

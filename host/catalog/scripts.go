@@ -198,7 +198,7 @@ func (c *Catalog) Compile(ctx context.Context, script store.Script) (imports []s
 		_, err := sites.Parse(script.Source)
 		return nil, err
 	}
-	imports, err = c.executions.Validate(ctx, script)
+	imports, err = c.executions.Validate(ctx, c.store, script)
 	var cause *abi.ScriptError
 	if !errors.As(err, &cause) {
 		return imports, err

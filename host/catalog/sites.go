@@ -18,6 +18,10 @@ import (
 // once when a change has let go of them, and by the sweep when a deploy has uploaded them and then
 // failed.
 
+// Uploads is the collection of an app where what is uploaded waits for its deploy: files of static sites, and
+// modules of plugins. What no site leads to is deleted within two hours.
+const Uploads = sites.Collection
+
 const (
 	sweepSitesEvery = time.Hour
 	uploadAge       = time.Hour // how long an uploaded file may wait for its site

@@ -8,14 +8,18 @@ import "github.com/alecthomas/kong"
 type Commands struct {
 	Login       LoginCmd       `cmd:"" help:"Log in to a server and remember the session."`
 	Logout      LogoutCmd      `cmd:"" help:"End the session and forget it."`
-	Context     ContextCmd     `cmd:"" help:"List the servers that you are logged in to, and choose one."`
+	Context     ContextCmd     `cmd:"" help:"List the servers that you are logged in to, choose, add and remove one."`
 	Password    PasswordCmd    `cmd:"" help:"Change your password, or set it by an invite."`
 	TOTP        TOTPCmd        `cmd:"" name:"totp" help:"Have logins need a code of an authenticator, beside the password."`
 	Sessions    SessionsCmd    `cmd:"" help:"List and end your sessions."`
 	Users       UsersCmd       `cmd:"" help:"List, create, invite, change, deactivate and delete users."`
 	Apps        AppsCmd        `cmd:"" help:"List, create, show and delete apps."`
 	Scripts     ScriptsCmd     `cmd:"" help:"List, show, validate and delete scripts, and compare and restore their versions."`
+	Dev         DevCmd         `cmd:"" help:"Deploy a folder whenever it changes, on a server of its own or one that runs, and show what its app does."`
 	Deploy      DeployCmd      `cmd:"" help:"Create or update a script from a file, or an app from a folder with a picloud.yaml."`
+	Pull        PullCmd        `cmd:"" help:"Write a running app into a folder, with a picloud.yaml."`
+	Manifest    ManifestCmd    `cmd:"" help:"Print the JSON schema of picloud.yaml."`
+	Status      StatusCmd      `cmd:"" help:"Show how a server is."`
 	Invoke      InvokeCmd      `cmd:"" help:"Run a script once and print its response."`
 	Logs        LogsCmd        `cmd:"" help:"Print or follow a script's log."`
 	Executions  ExecutionsCmd  `cmd:"" help:"List and show what has run, and what nobody has waited for."`

@@ -8,6 +8,7 @@ import (
 // Colours of what people should see first: SGR parameters of ECMA-48.
 const (
 	red    = "31"
+	green  = "32"
 	yellow = "33"
 	faint  = "2"
 	bold   = "1"

@@ -240,6 +240,12 @@ func (t *typed) names(ctx context.Context, c *client.Client, app, what string) [
 		})
 	case "secrets":
 		return collect(c.Secrets(ctx, app), func(s wire.Secret) suggestion { return suggestion{s.Name, fmt.Sprint(s.Size, " bytes")} })
+	case "routes":
+		return t.routes(ctx, c, app)
+	case "domains":
+		return collect(c.Domains(ctx, app), func(d wire.Domain) suggestion { return suggestion{d.Host, "claimed " + localTime(d.CreatedAt)} })
+	case "opened":
+		return collect(c.Topics(ctx, app), func(t wire.Topic) suggestion { return suggestion{t.Topic, t.Access} })
 	case "topics":
 		return collect(c.Queues(ctx, app), func(q wire.Queue) suggestion {
 			return suggestion{q.Topic, fmt.Sprint(q.Waiting, " messages")}
@@ -286,6 +292,24 @@ func (t *typed) names(ctx context.Context, c *client.Client, app, what string) [
 	default:
 		return collect(c.Files(ctx, app, collection), func(f wire.File) suggestion { return suggestion{f.ID, f.Name} })
 	}
+}
+
+// routes suggests the words of a route: methods first, and where there is one, what it is for.
+func (t *typed) routes(ctx context.Context, c *client.Client, app string) (all []suggestion) {
+	for route, err := range first(maxSuggestions, c.AppRoutes(ctx, app)) {
+		if err != nil {
+			break
+		}
+		method, target := cmp.Or(route.Method, "ANY"), route.Host+route.Path
+		switch {
+		case len(t.arguments) == 1 && strings.EqualFold(t.arguments[0], method):
+			all = append(all, suggestion{target, route.PathKind})
+		case len(t.arguments) > 0:
+		case !slices.ContainsFunc(all, func(s suggestion) bool { return s.word == method }):
+			all = append(all, suggestion{method, "routes for this method"})
+		}
+	}
+	return all
 }
 
 // collect makes suggestions of a listing, up to its first error.

@@ -85,7 +85,7 @@ func (cmd *AppsCORSCmd) Run(ctx context.Context, r *Remote, c *client.Client) er
 
 // RoutesCORSCmd is `picloud routes cors`.
 type RoutesCORSCmd struct {
-	Route []string `arg:"" help:"Id, or the route as it was added: [METHOD] [HOST]/PATH."`
+	Route []string `arg:"" help:"Id, or the route as it was added: [METHOD] [HOST]/PATH." complete:"routes"`
 	CORSFlags
 	Inherit bool `help:"The policy of the app counts again."`
 }

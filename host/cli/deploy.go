@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
-	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/api/wire"
@@ -24,8 +25,12 @@ type DeployCmd struct {
 	Path   string `arg:"" help:"A script, the WebAssembly module of a plugin, or a folder with a picloud.yaml, or that file (its app wins over --app)." complete:"files"`
 	Name   string `help:"Name of a single script or plugin; the file's name without .rhai or .wasm when absent."`
 	Kind   string `enum:"endpoint,module,plugin," default:"" help:"Kind of a single script: endpoint or module (a new one is an endpoint); a WebAssembly module is a plugin."`
-	Prune  bool   `help:"Delete the app's scripts, triggers and topics that the folder's picloud.yaml does not name."`
-	DryRun bool   `help:"Show what would be done, and do nothing."`
+	Env    string `placeholder:"NAME" help:"Environment of the folder's picloud.yaml."`
+	Prune  bool   `help:"Delete the app's scripts, triggers and topics that the folder's picloud.yaml does not name, after asking."`
+	Seed   bool   `help:"Write the data of the manifest's seed over what the collections have; else only one that has nothing gets them."`
+	DryRun bool   `help:"Show what would be done, as a diff, and do nothing."`
+
+	Confirmation
 
 	CreateApp bool `help:"Create the app of a single script when it is missing. (That of a picloud.yaml is created anyway.)"`
 }
@@ -36,9 +41,10 @@ func (DeployCmd) Help() string {
 made as picloud.yaml has them: a route of a named script that is not there any
 more is deleted. A trigger or topic is deleted with --prune only; one that is named
 is made as picloud.yaml has it, but that a trigger is paused, and what of retry and
-concurrency is not there, stay as they are. All is checked before anything is changed, but for
-what only the server can tell: that a script compiles, that a schedule or a filter
-is good. When something fails, what was done before stays.`
+concurrency is not there, stay as they are. All of it is done, or nothing: when the
+server refuses a part, a script that does not compile, say, the app stays as it was.
+Data to begin with (seed) come after that, into collections that have nothing.
+--dry-run fails if the server would refuse it, a new app and what is to be uploaded excepted.`
 }
 
 // Run is `picloud deploy`.
@@ -52,7 +58,17 @@ func (cmd *DeployCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *
 		return suggestApp(ctx, c, err)
 	}
 	if cmd.DryRun {
-		return printAll(r, plan.Changes(), changeColumns("WOULD BE"))
+		if err := printPlan(r, plan.Changes()); err != nil {
+			return err
+		}
+		checked, err := plan.Check(ctx, c)
+		if err == nil && !checked {
+			r.notices.warn("what has to be created or uploaded first, the server can tell of then: scripts are not compiled, for instance")
+		}
+		return err
+	}
+	if err := cmd.confirmPrune(ctx, r, plan); err != nil {
+		return err
 	}
 	done, failed := plan.Apply(ctx, uploads{c, r})
 	for _, change := range done {
@@ -66,6 +82,65 @@ func (cmd *DeployCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *
 		}
 	}
 	return failed
+}
+
+// confirmPrune asks about what is deleted because the manifest does not name it, where there is somebody to
+// ask: of programs the flag is enough.
+func (cmd *DeployCmd) confirmPrune(ctx context.Context, r *Remote, plan *manifest.Plan) error {
+	var gone []string
+	for _, change := range plan.Changes() {
+		if change.Result == manifest.Deleted && change.What != "route" && change.What != "domain" {
+			gone = append(gone, change.What+" "+change.Name)
+		}
+	}
+	if file, ok := r.stdin.(*os.File); !cmd.Prune || len(gone) == 0 || !ok || !term.IsTerminal(int(file.Fd())) {
+		return nil
+	}
+	return cmd.confirm(ctx, r, "Delete %s?", strings.Join(gone, ", "))
+}
+
+// printPlan shows what a deploy would do.
+func printPlan(r *Remote, changes []manifest.Change) error {
+	if r.Output == "json" {
+		return printAll(r, changes, []column[manifest.Change]{})
+	}
+	unchanged := 0
+	for _, c := range changes {
+		sign, color := "~", yellow
+		switch c.Result {
+		case manifest.Created:
+			sign, color = "+", green
+		case manifest.Deleted:
+			sign, color = "-", red
+		case manifest.Missing:
+			sign, color = "!", red
+		case manifest.Unchanged:
+			if c.Warning == "" {
+				unchanged++
+				continue
+			}
+			sign, color = "!", yellow
+		}
+		line := fmt.Sprintf("%s %s %s", sign, c.What, oneLine(c.Name))
+		fmt.Fprintf(r.stdout, "%s  would be %s\n", paint(r.stdout, color, line), oneLine(describeChange(c)))
+		if c.Warning != "" {
+			fmt.Fprintf(r.stdout, "    %s\n", client.Printable(c.Warning))
+		}
+		for _, text := range c.Diff {
+			color := ""
+			switch {
+			case strings.HasPrefix(text, "+"):
+				color = green
+			case strings.HasPrefix(text, "-"):
+				color = red
+			case strings.HasPrefix(text, "@@"):
+				color = faint
+			}
+			fmt.Fprintf(r.stdout, "    %s\n", paint(r.stdout, color, client.Printable(text)))
+		}
+	}
+	_, err := fmt.Fprintf(r.stdout, "%d of %d would stay as they are.\n", unchanged, len(changes))
+	return err
 }
 
 // read reads what to deploy.
@@ -84,8 +159,8 @@ func (cmd *DeployCmd) read(in *InApp) (manifest.App, error) {
 	if cmd.Name != "" || cmd.Kind != "" {
 		return manifest.App{}, fmt.Errorf("--name and --kind are for a single script, %s is an app", cmd.Path)
 	}
-	app, err := manifest.Read(folder)
-	app.Prune = cmd.Prune
+	app, err := manifest.Read(folder, cmd.Env)
+	app.Prune, app.Reseed = cmd.Prune, cmd.Seed
 	return app, err
 }
 
@@ -150,22 +225,17 @@ type uploads struct {
 	remote *Remote
 }
 
-func (u uploads) CreatePlugin(ctx context.Context, app string, plugin wire.ScriptCreate, module io.Reader) (wire.Script, error) {
-	bar := u.progress(plugin.Name, module)
-	defer bar.Close()
-	return u.Client.CreatePlugin(ctx, app, plugin, counted(module, bar))
-}
-
-func (u uploads) UpdatePlugin(ctx context.Context, id string, change wire.ScriptUpdate, module io.Reader) (wire.Script, error) {
-	bar := u.progress("plugin", module)
-	defer bar.Close()
-	return u.Client.UpdatePlugin(ctx, id, change, counted(module, bar))
-}
-
-func (u uploads) progress(what string, module io.Reader) *progressbar.ProgressBar {
+func (u uploads) UploadFile(ctx context.Context, app, collection, name, contentType string, content io.Reader) (wire.File, error) {
 	size := int64(-1)
-	if sized, ok := module.(interface{ Len() int }); ok {
-		size = int64(sized.Len())
+	switch content := content.(type) {
+	case interface{ Len() int }:
+		size = int64(content.Len())
+	case interface{ Stat() (fs.FileInfo, error) }:
+		if info, err := content.Stat(); err == nil {
+			size = info.Size()
+		}
 	}
-	return u.remote.progressBytes(what, size)
+	bar := u.remote.progressBytes(name, size)
+	defer bar.Close()
+	return u.Client.UploadFile(ctx, app, collection, name, contentType, counted(content, bar))
 }

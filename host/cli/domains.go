@@ -54,7 +54,7 @@ func (cmd *DomainsAddCmd) Run(ctx context.Context, r *Remote, c *client.Client, 
 
 // DomainsRemoveCmd is `picloud domains remove`.
 type DomainsRemoveCmd struct {
-	Host string `arg:"" help:"The host as it was added, or its id."`
+	Host string `arg:"" help:"The host as it was added, or its id." complete:"domains"`
 }
 
 // Run gives the host back.

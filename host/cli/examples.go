@@ -13,9 +13,11 @@ var examples = map[string][]string{
 		"echo \"$PASSWORD\" | picloud login --url https://cloud.example.com --username ada --password-stdin",
 		"picloud login --url https://staging.example.com --context staging",
 	},
-	"logout":       {"picloud logout", "picloud logout --context staging"},
-	"context list": {"picloud context list"},
-	"context use":  {"picloud context use staging"},
+	"logout":         {"picloud logout", "picloud logout --context staging"},
+	"context list":   {"picloud context list"},
+	"context use":    {"picloud context use staging"},
+	"context add":    {"echo \"$KEY\" | picloud context add staging https://staging.example.com --token-stdin"},
+	"context remove": {"picloud context remove staging"},
 
 	"password change": {"picloud password change"},
 	"password accept": {"picloud password accept 'https://cloud.example.com/api/v1/admin/auth/invite#pcv_...'"},
@@ -70,13 +72,22 @@ var examples = map[string][]string{
 	"scripts validate": {"picloud scripts validate greet", "picloud scripts validate greet changed.rhai"},
 	"scripts delete":   {"picloud scripts delete greet"},
 
+	"dev": {
+		"picloud dev",
+		"picloud dev examples/todo --data ./todo-data",
+		"picloud dev shop --context staging --env staging",
+	},
 	"deploy": {
 		"picloud deploy greet.rhai",
 		"picloud deploy prices.rhai --kind module --app shop",
 		"picloud deploy avatars.wasm --name avatar",
 		"picloud deploy examples/todo --dry-run",
 		"picloud deploy examples/todo --prune",
+		"picloud deploy shop --env staging --seed",
 	},
+	"pull":            {"picloud pull shop ./shop", "picloud pull shop ./shop --force --context staging"},
+	"status":          {"picloud status", "picloud status --context staging --output json"},
+	"manifest schema": {"picloud manifest schema > picloud.schema.json"},
 	"invoke": {
 		"picloud invoke greet --param name=Ada",
 		"picloud invoke orders -d '{\"item\": 7}' -H 'X-Request-Id: 42'",

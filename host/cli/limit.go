@@ -13,7 +13,7 @@ import (
 
 // RoutesLimitCmd is `picloud routes limit`. Without flags it shows the limit.
 type RoutesLimitCmd struct {
-	Route    []string `arg:"" help:"Id, or the route as it was added: [METHOD] [HOST]/PATH."`
+	Route    []string `arg:"" help:"Id, or the route as it was added: [METHOD] [HOST]/PATH." complete:"routes"`
 	Requests int64    `placeholder:"N" help:"Requests that are taken on average, on each node; more are answered 429."`
 	Per      int64    `default:"1" placeholder:"SECONDS" help:"The time in which (default ${default})."`
 	Burst    int64    `placeholder:"N" help:"Requests that may come at once; as many as --requests when absent."`

@@ -121,7 +121,7 @@ func (cmd *RoutesAddCmd) Run(ctx context.Context, r *Remote, c *client.Client, s
 
 // RoutesDeleteCmd is `picloud routes delete`.
 type RoutesDeleteCmd struct {
-	Route []string `arg:"" help:"Id, or the route as it was added: [METHOD] [HOST]/PATH."`
+	Route []string `arg:"" help:"Id, or the route as it was added: [METHOD] [HOST]/PATH." complete:"routes"`
 }
 
 // Run deletes the route.

@@ -36,7 +36,7 @@ func (f *SignatureFlags) signature() (*wire.Signature, error) {
 
 // RoutesSignatureCmd is `picloud routes signature`.
 type RoutesSignatureCmd struct {
-	Route []string `arg:"" help:"Id, or the route as it was added: [METHOD] [HOST]/PATH."`
+	Route []string `arg:"" help:"Id, or the route as it was added: [METHOD] [HOST]/PATH." complete:"routes"`
 	SignatureFlags
 	Off bool `help:"The route takes unsigned requests, from now on."`
 }

@@ -39,7 +39,7 @@ func (TopicsListCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *I
 
 // TopicsSetCmd is `picloud topics set`.
 type TopicsSetCmd struct {
-	Topic  string `arg:"" help:"Name of the topic."`
+	Topic  string `arg:"" help:"Name of the topic." complete:"opened"`
 	Access string `enum:"public,token" default:"token" help:"Who may subscribe: public is anybody, token who has a token (default ${default})."`
 }
 
@@ -58,7 +58,7 @@ func (cmd *TopicsSetCmd) Run(ctx context.Context, r *Remote, c *client.Client, i
 
 // TopicsTokenCmd is `picloud topics token`.
 type TopicsTokenCmd struct {
-	Topic string        `arg:"" help:"Name of the topic."`
+	Topic string        `arg:"" help:"Name of the topic." complete:"opened"`
 	TTL   time.Duration `default:"1h" help:"How long it lets subscribe, up to 24h (default ${default})."`
 }
 
@@ -77,7 +77,7 @@ func (cmd *TopicsTokenCmd) Run(ctx context.Context, r *Remote, c *client.Client,
 
 // TopicsDeleteCmd is `picloud topics delete`.
 type TopicsDeleteCmd struct {
-	Topic string `arg:"" help:"Name of the topic."`
+	Topic string `arg:"" help:"Name of the topic." complete:"opened"`
 }
 
 // Run deletes the topic.

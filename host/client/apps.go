@@ -2,8 +2,13 @@ package client
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/picloud/picloud/host/api/wire"
 )
@@ -46,4 +51,41 @@ func (c *Client) AppDeletion(ctx context.Context, app string) (wire.AppDeletion,
 // DeleteApp removes an app, named by id or slug, with all it holds.
 func (c *Client) DeleteApp(ctx context.Context, app string) error {
 	return c.do(ctx, http.MethodDelete, []string{"apps", app}, nil, nil, nil)
+}
+
+// Deploy makes several changes of an app, all of them or none. Of a refusal the errors say which change is
+// meant, see [ChangeOf].
+func (c *Client) Deploy(ctx context.Context, app string, deploy wire.Deploy) (wire.Deployed, error) {
+	return call[wire.Deployed](ctx, c, http.MethodPost, []string{"apps", app + ":deploy"}, nil, deploy)
+}
+
+// ofChange is how the location of an error begins that is about a change of a deploy.
+var ofChange = regexp.MustCompile(`^body\.changes\[(\d+)\]\.?`)
+
+// ChangeOf returns the number, from 0, of the change of a deploy that was refused, and the refusal as if
+// it were of a request of its own. ok is false if the error is not about one change.
+func ChangeOf(err error) (number int, refused *Error, ok bool) {
+	var whole *Error
+	if !errors.As(err, &whole) || len(whole.Errors) == 0 {
+		return 0, nil, false
+	}
+	found := ofChange.FindStringSubmatch(whole.Errors[0].Location)
+	if found == nil {
+		return 0, nil, false
+	}
+	number, err = strconv.Atoi(found[1])
+	if err != nil {
+		return 0, nil, false
+	}
+	one := *whole
+	one.Errors = slices.Clone(whole.Errors)
+	for i := range one.Errors {
+		was := one.Errors[i].Location
+		now := ofChange.ReplaceAllString(was, "")
+		if rest, ok := strings.CutPrefix(one.Detail, was+": "); ok {
+			one.Detail = strings.TrimPrefix(now+": "+rest, ": ")
+		}
+		one.Errors[i].Location = now
+	}
+	return number, &one, true
 }

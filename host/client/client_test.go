@@ -105,3 +105,25 @@ func TestUnreachable(t *testing.T) {
 		t.Errorf("error = %v, want an UnreachableError for %s", err, server.URL)
 	}
 }
+
+// The refusal of a deploy names the change, and reads as if that had been sent alone.
+func TestChangeOf(t *testing.T) {
+	refused := &Error{Problem: wire.Problem{Status: 422, Detail: "body.changes[12].body.name: is too long", Errors: []wire.FieldError{
+		{Location: "body.changes[12].body.name", Message: "is too long", Value: "nnn"}}}}
+	number, alone, ok := ChangeOf(refused)
+	if !ok || number != 12 || alone.Error() != `body.name: is too long, got "nnn"` {
+		t.Errorf("change %d is refused by %q, %v", number, alone, ok)
+	}
+	if refused.Errors[0].Location != "body.changes[12].body.name" {
+		t.Errorf("the whole refusal has become that of %s", refused.Errors[0].Location)
+	}
+	whole := &Error{Problem: wire.Problem{Status: 403, Detail: "no", Errors: []wire.FieldError{{Location: "body.changes[3]", Message: "no"}}}}
+	if number, alone, ok := ChangeOf(whole); !ok || number != 3 || alone.Error() != "no" {
+		t.Errorf("change %d is refused by %q, %v", number, alone, ok)
+	}
+	for _, other := range []error{nil, io.EOF, &Error{}, &Error{Problem: wire.Problem{Errors: []wire.FieldError{{Location: "body.changes"}}}}} {
+		if number, _, ok := ChangeOf(other); ok {
+			t.Errorf("%v is of change %d", other, number)
+		}
+	}
+}

@@ -27,7 +27,7 @@ func loggedIn(t *testing.T, variables ...string) (*place, running) {
 }
 
 // write makes a file in the place.
-func (p *place) write(t *testing.T, name, content string) {
+func (p *place) write(t testing.TB, name, content string) {
 	t.Helper()
 	path := filepath.Join(p.dir, name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -108,6 +108,52 @@ func TestLogoutFromAnotherServer(t *testing.T) {
 	p.must(t, "apps", "list")
 	p.must(t, "logout", "--url", server.url+"/")
 	p.fails(t, exitFailed, "not logged in", "apps", "list", "--url", server.url)
+}
+
+// A context of an API key is added once the key has worked, and removed without touching the key.
+func TestContextOfAKey(t *testing.T) {
+	p, server := loggedIn(t)
+	key := strings.TrimSpace(p.run(t, "", "keys", "create", "ci", "--scope", "script:read").stdout)
+	key = key[strings.Index(key, "pic_"):]
+	add := func(stdin string, args ...string) result {
+		return p.run(t, stdin, append([]string{"context", "add", "staging", server.url}, args...)...)
+	}
+	if r := add("pic_wrong\n", "--token-stdin"); r.status != exitFailed {
+		t.Errorf("a wrong key: %s", r)
+	}
+	if r := add(key); r.status != exitUsage || !strings.Contains(r.stderr, "use --token-stdin") {
+		t.Errorf("without a terminal: %s", r)
+	}
+	if r := add(key+"\n", "--token-stdin"); r.status != exitOK || r.stdout != "Context staging added: commands use "+server.url+" as admin.\n" {
+		t.Fatal(r)
+	}
+	if r := add(key+"\n", "--token-stdin"); r.status != exitUsage || !strings.Contains(r.stderr, "already") {
+		t.Errorf("again: %s", r)
+	}
+	if info, err := os.Stat(filepath.Join(p.dir, ".config", "picloud", "credentials.json")); err != nil || info.Mode() != 0o600 {
+		t.Errorf("mode of the contexts: %v, %v, want 0600", info, err)
+	}
+	if table := p.must(t, "context", "list"); !regexp.MustCompile(`(?m)^\* +staging +\S+ +admin +as the key$`).MatchString(table) {
+		t.Errorf("table is\n%s", table)
+	}
+	p.must(t, "scripts", "list")
+	p.fails(t, exitFailed, "", "apps", "create", "x")
+	p.must(t, "context", "remove", "staging")
+	p.fails(t, exitFailed, "no context is current", "scripts", "list")
+	p.fails(t, exitFailed, "there is no context", "context", "remove", "staging")
+}
+
+// Anybody is told how a server is.
+func TestStatus(t *testing.T) {
+	p := newPlace(t)
+	server := startServer(t, p)
+	table := p.must(t, "status", "--url", server.url)
+	for _, want := range []string{`(?m)^SERVER +` + server.url + `$`, `(?m)^VERSION +\S+ \(go`, `(?m)^STATE +ready$`, `(?m)^DATABASE +sqlite, written to in`, `(?m)^EXECUTIONS +0 running of 32$`, `(?m)^DISK +\S+ \S+ free$`, `(?m)^USER +not logged in$`} {
+		if !regexp.MustCompile(want).MatchString(table) {
+			t.Errorf("printed\n%s\nwithout %s", table, want)
+		}
+	}
+	p.fails(t, exitFailed, "cannot reach", "status", "--url", "http://127.0.0.1:1")
 }
 
 // Logins to several servers are contexts: one is current, and each has a session of its own.

@@ -32,6 +32,9 @@ func TestCompletion(t *testing.T) {
 	p.must(t, "kv", "put", "settings", "theme", `"dark"`)
 	p.must(t, "triggers", "create", "queue", "--script", "hello", "--name", "greeter", "--topic", "names")
 	p.must(t, "queues", "push", "other/topic", "1")
+	p.must(t, "routes", "add", "hello", "POST", "/hello")
+	p.must(t, "topics", "set", "news", "--access", "public")
+	p.must(t, "domains", "add", "shop.example")
 	p.write(t, "cart.rhai", "1")
 	p.must(t, "deploy", "cart.rhai", "--app", "shop")
 	p.env = append(p.env, "PATH="+filepath.Join(p.dir, "bin")+":/usr/local/bin:/usr/bin:/bin")
@@ -53,6 +56,10 @@ func TestCompletion(t *testing.T) {
 				{"triggers pause ", "greeter"},
 				{"dead-letters list --trigger gr", "greeter"},
 				{"queues messages ", "names other/topic"},
+				{"routes delete ", "GET POST"},
+				{"routes limit GET /h", "/hello"},
+				{"topics delete ", "news"},
+				{"domains remove ", "shop.example"},
 			} {
 				args := append([]string{"-c", script}, strings.Split(test.typed, " ")...)
 				if name != "fish" { // whose arguments begin at once

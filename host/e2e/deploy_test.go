@@ -151,6 +151,85 @@ scripts:
 	p.fails(t, exitUsage, "--name and --kind are for a single script", "deploy", "shop", "--name", "x")
 }
 
+// A dry run shows what would be otherwise, line by line, and changes nothing. Where nobody can be asked,
+// --prune asks nothing.
+func TestDryRunIsADiff(t *testing.T) {
+	p, _ := loggedIn(t)
+	p.write(t, "shop/picloud.yaml", "app: shop\nname: Shop\nscripts: [{name: cart, routes: [GET /cart]}, {name: old}]\n")
+	p.write(t, "shop/cart.rhai", "let a = 1;\na\n")
+	p.write(t, "shop/old.rhai", "1")
+	p.must(t, "deploy", "shop")
+	p.write(t, "shop/picloud.yaml", "app: shop\nname: The shop\nsecrets: [key]\nscripts: [{name: cart, limits: {timeout_ms: 500}, "+
+		"routes: [{route: GET /cart, dispatch: async}, POST /cart]}]\n")
+	p.write(t, "shop/cart.rhai", "let a = 2;\na\n")
+	const want = `~ app shop  would be updated: name
+    -name: "Shop"
+    +name: "The shop"
+! secret key  would be missing
+    is not set, and the app needs it: picloud secrets set key --app shop
+~ script cart  would be updated (version 2): source, limits
+    @@ -1,2 +1,2 @@
+    -let a = 1;
+    +let a = 2;
+     a
+    -limits: {}
+    +limits: {"timeout_ms":500}
+- script old  would be deleted
+~ route GET /cart  would be updated: dispatch
+    -dispatch: "sync"
+    +dispatch: "async"
++ route POST /cart  would be created
+0 of 6 would stay as they are.
+`
+	for range 2 {
+		if got := p.must(t, "deploy", "shop", "--dry-run", "--prune"); got != want {
+			t.Errorf("printed\n%s\nwant\n%s", got, want)
+		}
+	}
+	p.must(t, "deploy", "shop", "--prune")
+	p.fails(t, exitFailed, `no script "old"`, "scripts", "show", "old", "--app", "shop")
+}
+
+// A deploy that is refused leaves nothing behind: not the scripts before the one that is wrong, not the app.
+func TestDeployIsAllOrNothing(t *testing.T) {
+	p, server := loggedIn(t)
+	p.write(t, "shop/picloud.yaml", "app: shop\nstatic: public/ -> /pages\nscripts: [{name: a, routes: [GET /a]}, {name: b}]\n"+
+		"triggers: [{name: t, kind: cron, script: a, schedule: '@daily'}]\n")
+	p.write(t, "shop/public/index.html", "page")
+	p.write(t, "shop/a.rhai", "`one`")
+	p.write(t, "shop/b.rhai", "let")
+	p.fails(t, exitFailed, "b.rhai:1:4: ", "deploy", "shop")
+	p.fails(t, exitFailed, "app not found", "apps", "show", "shop")
+	p.write(t, "shop/b.rhai", "1")
+	p.must(t, "deploy", "shop")
+
+	// A dry run is refused as the deploy would be, after it has told what that is.
+	p.write(t, "shop/b.rhai", "let")
+	if r := p.run(t, "", "deploy", "shop", "--dry-run"); r.status != exitFailed || !strings.Contains(r.stderr, "b.rhai:1:4: ") || !strings.Contains(r.stdout, "~ script b  would be updated") {
+		t.Errorf("%s\nwant the plan, and that b does not compile", r)
+	}
+	p.write(t, "shop/b.rhai", "2")
+	p.must(t, "deploy", "shop", "--dry-run")
+	if s := decode[wire.Script](t, p, "scripts", "show", "b", "--app", "shop"); s.Version != 1 || s.Source != "1" {
+		t.Errorf("after a dry run b is %+v", s)
+	}
+
+	p.write(t, "shop/a.rhai", "`two`")
+	p.write(t, "shop/public/index.html", "another")
+	p.write(t, "shop/picloud.yaml", "app: shop\nstatic: public/ -> /pages\nscripts: [{name: a, routes: [GET /c]}]\n"+
+		"triggers: [{name: t, kind: cron, script: a, schedule: 'every full moon'}]\n")
+	p.fails(t, exitFailed, "trigger t: ", "deploy", "shop", "--prune")
+	for path, want := range map[string]string{"/a": "one", "/pages/": "page"} {
+		if status, _, body := request(t, "GET", server.url+path, ""); status != 200 || body != want {
+			t.Errorf("GET %s = %d %q after a deploy that was refused, want %q", path, status, body, want)
+		}
+	}
+	if files := decode[[]wire.File](t, p, "files", "list", "@static", "--app", "shop"); len(files) != 1 {
+		t.Errorf("%d files of sites are there, want the one of before", len(files))
+	}
+	p.must(t, "scripts", "show", "b", "--app", "shop")
+}
+
 // What is wrong with a manifest is found before anything is done: nothing of it is there then.
 func TestDeployFindsConflictsFirst(t *testing.T) {
 	p, _ := loggedIn(t)
@@ -260,7 +339,7 @@ func TestDeployDomainsAndLimits(t *testing.T) {
 	write("", "")
 	p.fails(t, exitFailed, "the host shop.example is not claimed by the app", "deploy", "shop")
 	write("domains: [shop.example, '*.Shop.Example.']\n", ", rate_limit: {requests: 1, per_seconds: 3600, by: 'header:X-Key'}")
-	deploy("domain shop.example created", "domain *.shop.example created", "route GET shop.example/x created", "route GET /y created")
+	deploy("app shop created", "script s created", "domain shop.example created", "domain *.shop.example created", "route GET shop.example/x created", "route GET /y created")
 	deploy()
 	for _, want := range []int{200, 429} {
 		if status, policy := visit(); status != want || policy != `"route";q=1;w=3600` {

@@ -74,7 +74,7 @@ type place struct {
 	env []string
 }
 
-func newPlace(t *testing.T) *place {
+func newPlace(t testing.TB) *place {
 	t.Helper()
 	p := &place{dir: t.TempDir()}
 	root, err := filepath.Abs("../..")
@@ -235,7 +235,7 @@ func (s *transcript) String() string {
 }
 
 // request sends a request and answers status, header and body.
-func request(t *testing.T, method, url, body string) (int, http.Header, string) {
+func request(t testing.TB, method, url, body string) (int, http.Header, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {

@@ -416,13 +416,13 @@ func (s *Service) admitted(ctx context.Context, appID string, lines []store.LogL
 	return []store.LogLine{{At: last.At, Level: abi.LogWarn, Message: fmt.Sprintf("%d lines are left out today: %v", len(lines), err)}}
 }
 
-// Validate compiles a script as Run would and returns the names it imports.
-// The error is an [*abi.ScriptError], [fault.Invalid] for a limit, or the store's.
-func (s *Service) Validate(ctx context.Context, row store.Script) (imports []string, err error) {
+// Validate compiles a script as Run would, with the modules that db has, which may be a transaction, and
+// returns the names it imports. The error is an [*abi.ScriptError], [fault.Invalid] for a limit, or the store's.
+func (s *Service) Validate(ctx context.Context, db store.Store, row store.Script) (imports []string, err error) {
 	if err := row.Limits.Check(s.ceiling); err != nil {
 		return nil, refusedLimit(err)
 	}
-	return s.scripts.validate(ctx, row, s.sandbox, s.Limits(row.Limits))
+	return (&scripts{store: db}).validate(ctx, row, s.sandbox, s.Limits(row.Limits))
 }
 
 // Changed must be called after scripts of an app were changed or removed, so

@@ -267,16 +267,16 @@ func TestValidate(t *testing.T) {
 	a := newArchive(t)
 	s := newService(t, a)
 	script := a.script
-	_, err := s.Validate(context.Background(), script)
+	_, err := s.Validate(context.Background(), a, script)
 	require.NoError(t, err)
 	script.Limits.MemoryMB = 1 << 40
-	_, err = s.Validate(context.Background(), script)
+	_, err = s.Validate(context.Background(), a, script)
 	require.Equal(t, fault.Invalid, fault.Of(err))
 	assert.Equal(t, "limits.memory_mb", fault.From(err).Field)
 	assert.EqualValues(t, 1<<40, fault.From(err).Value)
 	assert.Equal(t, abi.DefaultCeiling.MemoryMB, fault.From(err).Limit)
 	script.Limits, script.Source = abi.Limits{}, "let a = 1;\n  let x = ;"
-	_, err = s.Validate(context.Background(), script)
+	_, err = s.Validate(context.Background(), a, script)
 	var wrong *abi.ScriptError
 	require.ErrorAs(t, err, &wrong)
 	assert.Equal(t, abi.CodeScriptInvalid, wrong.Code)

@@ -50,6 +50,7 @@ func (s *Server) dataPlane(c *fiber.Ctx) error {
 	default:
 		return s.refuse(c, http.StatusNotFound, fault.NotFound, "no route answers "+what)
 	}
+	r.appID = found.Route.AppID
 	share(c, found.Route.Policy())
 	if err := s.limited(c, found.Route.AppID, &found.Route); err != nil {
 		return s.refused(c, err)
@@ -96,6 +97,7 @@ func (s *Server) execute(c *fiber.Ctx) error {
 		s.record(c, p, script, err)
 		return s.refused(c, err)
 	}
+	of(c).appID = script.AppID
 	if err := s.limited(c, script.AppID, nil); err != nil {
 		return s.refused(c, err)
 	}

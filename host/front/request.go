@@ -16,6 +16,8 @@ type request struct {
 	id   string
 	edge *edge.Request
 	body *Body // nil: it has none
+
+	appID string // whose route or script answers it; "": none does
 }
 
 type requestKey struct{}

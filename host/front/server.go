@@ -5,6 +5,7 @@
 package front
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/prometheus/client_golang/prometheus"
@@ -53,6 +55,12 @@ type Config struct {
 	Logger       *slog.Logger
 	Registry     *prometheus.Registry
 
+	// Answered is called, by the goroutine of the request, when one to an app has been answered: nil:
+	// nobody is told.
+	Answered func(Answered)
+	// Recent keeps requests to apps in mind for who asks; nil: nobody does.
+	Recent *Recent
+
 	// Mount adds what answers below /api, before the data plane.
 	Mount func(*fiber.App)
 	// Streams reports whether a request's body is for its handler to read, as [BodyOf] gives it;
@@ -79,6 +87,8 @@ type Server struct {
 	budget     *budget.Budget
 	encoded    *coding.Cache // of files
 	streams    func(*fiber.Ctx) bool
+	answered   func(Answered)
+	recent     *Recent
 	version    string
 	log        *slog.Logger
 	app        *fiber.App
@@ -101,7 +111,7 @@ func New(c Config) *Server {
 	s := &Server{
 		store: c.Store, authority: c.Authority, executions: c.Executions, files: c.Files, routes: c.Routes, quotas: c.Quotas, limiter: c.Quotas.Limiter(), metrics: newMetrics(c.Registry), events: c.Events, realtime: c.Realtime,
 		secrets: c.Secrets, audit: c.Audit, unchecked: newTold(),
-		maxBody: c.MaxBodyBytes, budget: c.Budget, streams: c.Streams, version: c.Version, log: c.Logger,
+		maxBody: c.MaxBodyBytes, budget: c.Budget, streams: c.Streams, answered: c.Answered, recent: c.Recent, version: c.Version, log: c.Logger,
 	}
 	if s.budget == nil {
 		s.budget = budget.New(0)
@@ -121,12 +131,12 @@ func New(c Config) *Server {
 	s.app.Use(s.guard)
 	s.mountHealth(c.Registry, c.MetricsToken)
 	s.app.All(topicsPath+":topic", s.subscribe)
-	s.app.All(executePath+":id", s.execute)
-	s.app.All(executePath+"*", s.dataPlane)
+	s.app.All(executePath+":id", s.told(s.execute))
+	s.app.All(executePath+"*", s.told(s.dataPlane))
 	if c.Mount != nil {
 		c.Mount(s.app)
 	}
-	s.app.Use(s.dataPlane)
+	s.app.Use(s.told(s.dataPlane))
 	s.edge = edge.NewServer(edge.Config{
 		Limits: c.Limits, Pace: c.Pace, Proxies: c.Proxies, MaxHeadBytes: maxHeaderBytes,
 		Methods: routing.Methods, Refuse: refuseHead, Log: c.Logger,
@@ -176,6 +186,52 @@ func (s *Server) guard(c *fiber.Ctx) error {
 	}
 	return err
 }
+
+// Answered is a request to an app that has been answered.
+type Answered struct {
+	At                 time.Time // when it had been
+	AppID              string    // "" if no route answers it
+	Method, Host, Path string    // as they were sent, without a query; the first KiB
+	Status             int
+	Took               time.Duration // of a streamed answer: until its head was known
+	ExecutionID        string        // "" if nothing was executed
+}
+
+// told makes a handler that tells of what another has answered.
+func (s *Server) told(handler fiber.Handler) fiber.Handler {
+	if s.answered == nil && s.recent == nil {
+		return handler
+	}
+	return func(c *fiber.Ctx) error {
+		if s.answered == nil && !s.recent.wanted() {
+			return handler(c)
+		}
+		began := time.Now()
+		err := handler(c)
+		if err != nil {
+			err = s.failed(c, err)
+		}
+		r := of(c)
+		head := &r.edge.Head
+		path, _, _ := bytes.Cut(head.Target, []byte("?"))
+		answered := Answered{
+			At: time.Now(), AppID: r.appID, Method: string(head.Method), Host: beginning(head.Host), Path: beginning(path), Status: c.Response().StatusCode(),
+			Took: time.Since(began), ExecutionID: string(c.Response().Header.Peek(headerExecutionID)),
+		}
+		if s.answered != nil {
+			s.answered(answered)
+		}
+		if s.recent.wanted() {
+			s.recent.add(answered)
+		}
+		return err
+	}
+}
+
+// maxTold is how much is told of a path or a host, in bytes.
+const maxTold = 1 << 10
+
+func beginning(text []byte) string { return string(text[:min(len(text), maxTold)]) }
 
 // handle calls the handlers.
 func (s *Server) handle(c *fiber.Ctx, r *request) (err error) {

@@ -69,16 +69,23 @@ type Config struct {
 	Out      io.Writer    // for what a person must see: the address, and a generated password
 	Log      *slog.Logger // nil: as the settings say
 
+	// Answered is told of requests to apps, by their goroutines; nil: nobody is.
+	Answered func(Answered)
+
 	// Compile is a program and its arguments that call [Compile] in another process. Without one,
 	// plugins are compiled in this process, and nothing bounds that.
 	Compile []string
 }
+
+// Answered is a request to an app that has been answered.
+type Answered = front.Answered
 
 // Server is a whole PiCloud server on its data directory. It serves once.
 type Server struct {
 	settings *config.Config
 	version  string
 	compile  []string
+	answered func(Answered)
 	out      io.Writer
 	log      *slog.Logger
 	metrics  *prometheus.Registry
@@ -116,7 +123,7 @@ type Server struct {
 // part cannot be made, those made before are taken away again; the error names the setting to look
 // at.
 func New(ctx context.Context, c Config) (*Server, error) {
-	s := &Server{settings: c.Settings, version: c.Version, compile: c.Compile, out: c.Out, log: c.Log, metrics: prometheus.NewRegistry()}
+	s := &Server{settings: c.Settings, version: c.Version, compile: c.Compile, answered: c.Answered, out: c.Out, log: c.Log, metrics: prometheus.NewRegistry()}
 	if s.log == nil {
 		s.log = c.Settings.Logger()
 	}
@@ -151,6 +158,26 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		}
 	}
 	return s, nil
+}
+
+// OpenSession makes a session of an owner for whoever has started the server in its own process, and so
+// could set the owner's password, too. It returns the session's token.
+func (s *Server) OpenSession(ctx context.Context) (token string, err error) {
+	for page := (store.PageRequest{Limit: store.MaxPageSize}); ; {
+		users, err := s.store.Users().List(ctx, page)
+		if err != nil {
+			return "", err
+		}
+		for _, user := range users.Items {
+			if user.Role == store.RoleOwner && user.Active() {
+				login, err := s.authority.OpenLocal(s.audit.System(ctx, "open-session"), user.ID, authz.Place{UserAgent: "picloud dev"})
+				return login.Token, err
+			}
+		}
+		if page.Cursor = users.Next; page.Cursor == "" {
+			return "", errors.New("there is no active owner")
+		}
+	}
 }
 
 // Addr returns the address that the server listens on.
@@ -207,6 +234,7 @@ func (s *Server) takeDirectory(context.Context) error {
 	if err := prepare(s.cache()); err != nil {
 		return fmt.Errorf("%w, or choose another data directory with --data", err)
 	}
+	s.tellMetrics()
 	return nil
 }
 
@@ -443,12 +471,13 @@ func (s *Server) makeFront(context.Context) error {
 		}
 		reserved = append(reserved, name)
 	}
+	recent := front.NewRecent()
 	admin := api.New(api.Config{
 		Store: s.store, Authority: s.authority, Executions: s.executions, Audit: s.audit,
 		Identity: identity.New(identity.Config{Store: s.store, Authority: s.authority, InviteTTL: c.InviteTTL}),
 		KV:       s.services.KV, Docs: s.services.Docs, Files: s.services.Files, Secrets: s.services.Secrets,
 		Events: s.emitter, QueueRate: s.queueRate, TriggerRetry: s.triggerRetry(), TriggerConcurrency: c.TriggerConcurrency,
-		Catalog: s.catalog, MaxBodyBytes: c.MaxBodyBytes, MaxPluginBytes: c.MaxPluginBytes,
+		Requests: recent, Catalog: s.catalog, MaxBodyBytes: c.MaxBodyBytes, MaxPluginBytes: c.MaxPluginBytes,
 		Quotas: s.quotas, ReservedHosts: reserved,
 		Version: s.version, Logger: s.log,
 	})
@@ -461,7 +490,7 @@ func (s *Server) makeFront(context.Context) error {
 		Secrets: s.services.Secrets, Audit: s.audit, MaxBodyBytes: c.MaxBodyBytes, Budget: s.budget, Proxies: proxies, MetricsToken: c.MetricsToken,
 		Limits:  edge.Limits{Connections: c.MaxConnections, PerAddress: c.MaxConnectionsPerAddress},
 		Version: s.version, Logger: s.log, Registry: s.metrics,
-		Mount: admin.Mount, Streams: api.Streams,
+		Mount: admin.Mount, Streams: api.Streams, Answered: s.answered, Recent: recent,
 	})
 	return nil
 }

@@ -65,7 +65,8 @@ type Store interface {
 	// none of it otherwise. InTx returns fn's error as it is. Transactions exclude each other and
 	// every change of apps, scripts, routes and users, so that fn may look before it leaps; fn must
 	// therefore use tx only, and be quick. After a Storage error from a method of tx fn must
-	// return: the transaction is lost. An InTx on tx joins it.
+	// return: the transaction is lost. An InTx on tx joins it; what it changes is recorded by itself if its
+	// context has another deed, see [WithDeed].
 	InTx(ctx context.Context, fn func(tx Store) error) error
 
 	// Begin begins a transaction on the data of an app, kv and docs, for somebody who ends it. The

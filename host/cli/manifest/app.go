@@ -12,7 +12,9 @@ type appStep struct {
 	want   App
 	id     string // "" when it is to be created
 	slug   string
+	there  wire.App
 	fields []string // that are to be changed
+	made   string   // id of the one that was created; "" for none yet
 }
 
 // planApp returns the step for an app that is missing (the zero App) or has another name.
@@ -20,7 +22,7 @@ func planApp(want App, present wire.App) []step {
 	if present.ID == "" {
 		return []step{&appStep{want: want, slug: want.Ref}}
 	}
-	s := &appStep{want: want, id: present.ID, slug: present.Slug}
+	s := &appStep{want: want, id: present.ID, slug: present.Slug, there: present}
 	if want.Name != "" && want.Name != present.Name {
 		s.fields = append(s.fields, "name")
 	}
@@ -35,34 +37,50 @@ func planApp(want App, present wire.App) []step {
 
 func (s *appStep) planned() Change {
 	if s.id == "" {
-		return Change{What: "app", Name: s.slug, Result: Created}
+		return Change{What: "app", Name: s.slug, Result: Created, ID: s.made}
 	}
 	return Change{What: "app", Name: s.slug, Result: Updated, Fields: s.fields, ID: s.id}
 }
 
-func (s *appStep) apply(ctx context.Context, a *application) (change Change, err error) {
-	change = s.planned()
-	var app wire.App
-	if s.id == "" {
-		app, err = a.server.CreateApp(ctx, wire.AppCreate{Slug: s.slug, Name: s.want.Name})
-		if err == nil && s.want.CORS != nil {
-			app, err = a.server.UpdateApp(ctx, app.ID, wire.AppUpdate{CORS: s.want.CORS})
-		}
-	} else {
-		var change wire.AppUpdate
-		for _, field := range s.fields {
-			switch field {
-			case "name":
-				change.Name = &s.want.Name
-			case "cors":
-				change.CORS = s.want.CORS
-			}
-		}
-		app, err = a.server.UpdateApp(ctx, s.id, change)
-	}
+// create creates the app: everything else is below it.
+func (s *appStep) create(ctx context.Context, server Server) error {
+	app, err := server.CreateApp(ctx, wire.AppCreate{Slug: s.slug, Name: s.want.Name})
 	if err != nil {
-		return change, fmt.Errorf("app %s: %w", s.slug, err)
+		return s.explain(err)
 	}
-	change.ID = app.ID
-	return change, nil
+	s.made = app.ID
+	return nil
 }
+
+func (s *appStep) change(context.Context, *application) (*wire.DeployChange, error) {
+	if s.id == "" {
+		if s.want.CORS == nil || len(s.want.CORS.Origins) == 0 {
+			return nil, nil
+		}
+		return request("update-app", "", wire.AppUpdate{CORS: s.want.CORS}), nil
+	}
+	var update wire.AppUpdate
+	for _, field := range s.fields {
+		switch field {
+		case "name":
+			update.Name = &s.want.Name
+		case "cors":
+			update.CORS = s.want.CORS
+		}
+	}
+	return request("update-app", "", update), nil
+}
+
+func (s *appStep) diff() (d difference) {
+	for _, field := range s.fields {
+		switch field {
+		case "name":
+			d.field(field, s.there.Name, s.want.Name)
+		case "cors":
+			d.field(field, s.there.CORS, s.want.CORS)
+		}
+	}
+	return d
+}
+
+func (s *appStep) explain(err error) error { return fmt.Errorf("app %s: %w", s.slug, err) }

@@ -1,71 +1,194 @@
 package manifest
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
-	"maps"
 	"net/http"
+	"time"
 
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/client"
+	"github.com/picloud/picloud/host/sites"
 )
 
 // A Server is what a plan is applied to. [*client.Client] is one.
 type Server interface {
 	CreateApp(ctx context.Context, app wire.AppCreate) (wire.App, error)
-	UpdateApp(ctx context.Context, ref string, change wire.AppUpdate) (wire.App, error)
-
-	CreateScript(ctx context.Context, app string, script wire.ScriptCreate) (wire.Script, error)
-	UpdateScript(ctx context.Context, id string, change wire.ScriptUpdate) (wire.Script, error)
-	CreatePlugin(ctx context.Context, app string, plugin wire.ScriptCreate, module io.Reader) (wire.Script, error)
-	UpdatePlugin(ctx context.Context, id string, change wire.ScriptUpdate, module io.Reader) (wire.Script, error)
-	DeleteScript(ctx context.Context, id string) error
+	DeleteApp(ctx context.Context, app string) error
+	Deploy(ctx context.Context, app string, deploy wire.Deploy) (wire.Deployed, error)
 
 	UploadFile(ctx context.Context, app, collection, name, contentType string, content io.Reader) (wire.File, error)
+	ReplaceFile(ctx context.Context, app, collection, id, contentType string, content io.Reader) (wire.File, error)
 	DeleteFile(ctx context.Context, app, collection, id string) error
-
-	CreateRoute(ctx context.Context, scriptID string, route wire.RouteCreate) (wire.Route, error)
-	UpdateRoute(ctx context.Context, id string, change wire.RouteUpdate) (wire.Route, error)
-	DeleteRoute(ctx context.Context, id string) error
-
-	CreateDomain(ctx context.Context, app string, domain wire.DomainCreate) (wire.Domain, error)
-	DeleteDomain(ctx context.Context, app, id string) error
-
-	CreateTrigger(ctx context.Context, app, kind string, trigger wire.TriggerUpdate) (wire.Trigger, error)
-	UpdateTrigger(ctx context.Context, id string, change wire.TriggerUpdate) (wire.Trigger, error)
-	DeleteTrigger(ctx context.Context, id string) error
-
-	SetTopic(ctx context.Context, app, topic string, set wire.TopicSet) (wire.Topic, error)
-	DeleteTopic(ctx context.Context, app, topic string) error
+	SetKV(ctx context.Context, app, collection, key string, set wire.KVSet) (wire.KVEntry, error)
+	CreateDoc(ctx context.Context, app, collection string, data json.RawMessage) (wire.Document, error)
+	PutDoc(ctx context.Context, app, collection, id string, data json.RawMessage) (wire.Document, error)
 }
 
 // An application is a plan that is being applied.
 type application struct {
-	server   Server
-	app      string
-	ids      map[string]string // of scripts, by name
-	triggers map[string]string // ids, by name
+	server  Server
+	app     string
+	sites   []string // ids of what was uploaded for static sites
+	modules []string // ids of what was uploaded as modules of plugins
+
+	uncertain bool // the deploy has failed in a way in which it may have been done
 }
 
-// Apply does what the plan says, and returns what was done up to the first error. What changed
-// since the plan was made is refused by the server, not overwritten.
-func (p *Plan) Apply(ctx context.Context, server Server) ([]Change, error) {
-	a := &application{server: server, app: p.app, ids: maps.Clone(p.scripts), triggers: maps.Clone(p.triggers)}
-	done := []Change{}
-	refused := 0 // deletions in a row
-	for queue := p.steps; len(queue) > 0; queue = queue[1:] {
-		change, err := queue[0].apply(ctx, a)
-		// A module goes after those that import it: whether there are any, the server knows.
-		if _, deletes := queue[0].(*scriptDeletion); deletes && client.HasStatus(err, http.StatusConflict) && refused < len(queue)-1 {
-			refused++
-			queue = append(queue[:len(queue):len(queue)], queue[0])
-			continue
+// Apply does what the plan says, and returns what was done. What the plan changes of the app is made as a
+// whole or not at all: when a step is refused, or anything fails before, all is as it was. Data to begin
+// with come after that, one by one: when those fail, what was done before stays, and is returned. What
+// changed since the plan was made is refused by the server, not overwritten.
+func (p *Plan) Apply(ctx context.Context, server Server) (done []Change, err error) {
+	a := &application{server: server, app: p.app}
+	created := false
+	if len(p.steps) > 0 {
+		if s, ok := p.steps[0].(*appStep); ok && s.id == "" {
+			if err := s.create(ctx, server); err != nil {
+				return []Change{}, err
+			}
+			created = true
 		}
+	}
+	done, err = a.deploy(ctx, p.steps)
+	if err != nil {
+		if created && !a.uncertain {
+			err = errors.Join(err, a.undoApp(ctx))
+		}
+		return []Change{}, err
+	}
+	for _, s := range p.seeds {
+		change, err := s.apply(ctx, a)
 		if err != nil {
 			return done, err
 		}
-		refused = 0
 		done = append(done, change)
 	}
 	return done, nil
+}
+
+// Check asks the server whether it would do what the plan says, and has nothing done. It cannot be asked
+// before the app is there, nor about what has to be uploaded first: then checked is false.
+func (p *Plan) Check(ctx context.Context, server Server) (checked bool, err error) {
+	a := &application{server: server, app: p.app}
+	deploy := wire.Deploy{DryRun: true}
+	var of []int
+	for i, s := range p.steps {
+		if app, ok := s.(*appStep); ok && app.id == "" {
+			return false, nil
+		}
+		if s, ok := s.(interface{ uploads() bool }); ok && s.uploads() {
+			return false, nil
+		}
+		change, err := s.change(ctx, a)
+		if err != nil {
+			return false, s.explain(err)
+		}
+		if change != nil {
+			deploy.Changes, of = append(deploy.Changes, *change), append(of, i)
+		}
+	}
+	if len(of) == 0 {
+		return true, nil
+	}
+	if _, err = server.Deploy(ctx, p.app, deploy); err != nil {
+		if number, refused, ok := client.ChangeOf(err); ok && number < len(of) {
+			err = p.steps[of[number]].explain(refused)
+		}
+	}
+	return true, err
+}
+
+// deploy makes the steps' changes, in one request.
+func (a *application) deploy(ctx context.Context, steps []step) (done []Change, err error) {
+	done = make([]Change, len(steps))
+	var deploy wire.Deploy
+	var of []int // numbers of the steps that have a change
+	defer func() {
+		a.forget(ctx, a.modules)
+		if err != nil && !a.uncertain {
+			a.forget(ctx, a.sites)
+		}
+	}()
+	for i, s := range steps {
+		done[i] = s.planned()
+		change, err := s.change(ctx, a)
+		if err != nil {
+			return nil, s.explain(err)
+		}
+		if change != nil {
+			deploy.Changes, of = append(deploy.Changes, *change), append(of, i)
+		}
+	}
+	if len(of) == 0 {
+		return done, nil
+	}
+	deployed, err := a.server.Deploy(ctx, a.app, deploy)
+	if err != nil {
+		if number, refused, ok := client.ChangeOf(err); ok && number < len(of) {
+			return nil, steps[of[number]].explain(refused)
+		}
+		var refused *client.Error
+		a.uncertain = !errors.As(err, &refused) || refused.Status >= 500
+		return nil, err
+	}
+	for i, result := range deployed.Results {
+		change := &done[of[i]]
+		if result.ID != "" {
+			change.ID = result.ID
+		}
+		if result.Version != 0 {
+			change.Version = result.Version
+		}
+		change.Warning = result.Warning
+	}
+	return done, nil
+}
+
+// request makes a change of its parts.
+func request(operation, id string, body any) *wire.DeployChange {
+	change := &wire.DeployChange{Operation: operation, ID: id}
+	if body != nil {
+		change.Body, _ = json.Marshal(body) // of what was JSON, or is written as it
+	}
+	return change
+}
+
+// uploadModule sends the module of a plugin to where a deploy takes it from.
+func (a *application) uploadModule(ctx context.Context, name string, module []byte) (id string, err error) {
+	file, err := a.server.UploadFile(ctx, a.app, sites.Collection, name+WasmSuffix, "application/wasm", bytes.NewReader(module))
+	if err != nil {
+		return "", fmt.Errorf("upload the module: %w", err)
+	}
+	a.modules = append(a.modules, file.ID)
+	return file.ID, nil
+}
+
+// forgetting bounds how long a deploy that has failed, or was interrupted, takes to clean up.
+const forgetting = 10 * time.Second
+
+// forget deletes what was uploaded and is not needed. What is left the server deletes within two hours.
+func (a *application) forget(ctx context.Context, ids []string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetting)
+	defer cancel()
+	for _, id := range ids {
+		if ctx.Err() != nil {
+			return
+		}
+		_ = a.server.DeleteFile(ctx, a.app, sites.Collection, id)
+	}
+}
+
+// undoApp deletes the app that was made for a deploy which has failed.
+func (a *application) undoApp(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetting)
+	defer cancel()
+	if err := a.server.DeleteApp(ctx, a.app); err != nil && !client.HasStatus(err, http.StatusNotFound) {
+		return fmt.Errorf("the app %s was made and is empty, and could not be deleted: %w", a.app, err)
+	}
+	return nil
 }

@@ -16,10 +16,7 @@ type domainStep struct {
 }
 
 // domainDeletion gives a host back.
-type domainDeletion struct {
-	app    string
-	domain wire.Domain
-}
+type domainDeletion struct{ domain wire.Domain }
 
 // readDomains checks the hosts of a manifest as the server will, and returns them as it keeps them.
 func readDomains(hosts []string) ([]string, error) {
@@ -61,7 +58,7 @@ func planDomains(want App, present []wire.Domain) (wanted, unwanted []step) {
 	there := map[string]string{}
 	for _, domain := range present {
 		if there[domain.Host] = domain.ID; !slices.Contains(want.Domains, domain.Host) {
-			unwanted = append(unwanted, &domainDeletion{want.Ref, domain})
+			unwanted = append(unwanted, &domainDeletion{domain})
 		}
 	}
 	for _, host := range want.Domains {
@@ -78,26 +75,23 @@ func (s *domainStep) planned() Change {
 	return change
 }
 
-func (s *domainStep) apply(ctx context.Context, a *application) (Change, error) {
-	change := s.planned()
+func (s *domainStep) change(context.Context, *application) (*wire.DeployChange, error) {
 	if s.id != "" {
-		return change, nil
+		return nil, nil
 	}
-	made, err := a.server.CreateDomain(ctx, a.app, wire.DomainCreate{Host: s.host})
-	if err != nil {
-		return change, fmt.Errorf("domain %s: %w", s.host, err)
-	}
-	change.ID = made.ID
-	return change, nil
+	return request("create-domain", "", wire.DomainCreate{Host: s.host}), nil
 }
+
+func (s *domainStep) explain(err error) error { return fmt.Errorf("domain %s: %w", s.host, err) }
 
 func (s *domainDeletion) planned() Change {
 	return Change{What: "domain", Name: s.domain.Host, Result: Deleted, ID: s.domain.ID}
 }
 
-func (s *domainDeletion) apply(ctx context.Context, a *application) (Change, error) {
-	if err := a.server.DeleteDomain(ctx, s.app, s.domain.ID); err != nil {
-		return Change{}, fmt.Errorf("delete domain %s: %w", s.domain.Host, err)
-	}
-	return s.planned(), nil
+func (s *domainDeletion) change(context.Context, *application) (*wire.DeployChange, error) {
+	return request("delete-domain", s.domain.ID, nil), nil
+}
+
+func (s *domainDeletion) explain(err error) error {
+	return fmt.Errorf("delete domain %s: %w", s.domain.Host, err)
 }

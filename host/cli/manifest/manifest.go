@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -35,6 +36,8 @@ type App struct {
 	Triggers []Trigger  // in the manifest's order; those of dead letters last
 	Secrets  []string   // names of those that it needs
 	Topics   []Topic    // that are open to subscribers from outside
+	Seeds    []Seed     // data that collections begin with
+	Reseed   bool       // write the seeds over what collections have
 	Create   bool       // create the app when it is missing
 	Prune    bool       // delete the scripts, triggers and topics that are there and not wanted
 }
@@ -86,6 +89,12 @@ type Script struct {
 //	topics:                     # which of pubsub can be subscribed to from outside
 //	  - topic: todos            # see topicEntry
 //	    access: public
+//	seed:                       # data that collections begin with, see seedEntry
+//	  kv: {settings: seed/settings.json}
+//	environments:               # what is otherwise, with --env NAME, see overlay
+//	  staging:
+//	    app: todo-staging
+//	    domains: [staging.a.example]
 type document struct {
 	App      string         `yaml:"app"`
 	Name     string         `yaml:"name"`
@@ -96,6 +105,9 @@ type document struct {
 	Triggers []triggerEntry `yaml:"triggers"`
 	Secrets  []string       `yaml:"secrets"`
 	Topics   []topicEntry   `yaml:"topics"`
+	Seed     seedEntry      `yaml:"seed"`
+
+	Environments map[string]yaml.Node `yaml:"environments"` // which are laid over the rest before it is read
 }
 
 type scriptEntry struct {
@@ -107,9 +119,9 @@ type scriptEntry struct {
 	Routes   []routeEntry     `yaml:"routes"`
 }
 
-// Read reads and checks the manifest of a folder and the files it names. Nothing outside the folder
-// is read. An error names the manifest and the place in it.
-func Read(dir string) (App, error) {
+// Read reads and checks the manifest of a folder, as it is in an environment ("" for none), and the files
+// it names. Nothing outside the folder is read. An error names the manifest and the place in it.
+func Read(dir, environment string) (App, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return App{}, err
@@ -119,7 +131,7 @@ func Read(dir string) (App, error) {
 	if err != nil {
 		return App{}, fmt.Errorf("%s is not deployable: %w", dir, err)
 	}
-	app, err := parse(root, text)
+	app, err := parse(root, text, environment)
 	if err != nil {
 		return App{}, fmt.Errorf("%s: %w", filepath.Join(dir, FileName), err)
 	}
@@ -139,14 +151,10 @@ func rank(kind abi.Kind) int {
 }
 
 // parse reads a manifest whose files are in root.
-func parse(root *os.Root, text []byte) (App, error) {
-	var d document
-	decoder := yaml.NewDecoder(bytes.NewReader(text))
-	decoder.KnownFields(true)
-	if err := decoder.Decode(&d); errors.Is(err, io.EOF) {
-		return App{}, errors.New("is empty")
-	} else if err != nil {
-		return App{}, errors.New(describeYAML(err))
+func parse(root *os.Root, text []byte, environment string) (App, error) {
+	d, err := decode(text, environment)
+	if err != nil {
+		return App{}, err
 	}
 	if d.App == "" {
 		return App{}, errors.New("app is missing: name the app's slug")
@@ -190,7 +198,40 @@ func parse(root *os.Root, text []byte) (App, error) {
 	if app.Topics, err = readTopics(d.Topics); err != nil {
 		return App{}, err
 	}
+	if app.Seeds, err = d.Seed.read(root); err != nil {
+		return App{}, err
+	}
 	return app, checkRoutes(app.Scripts)
+}
+
+// decode reads a manifest as it is in an environment. Of the others it is made sure, too, that they can be
+// read.
+func decode(text []byte, environment string) (document, error) {
+	var d document
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&d); errors.Is(err, io.EOF) {
+		return document{}, errors.New("is empty")
+	} else if err != nil {
+		return document{}, errors.New(describeYAML(err))
+	}
+	if _, known := d.Environments[environment]; !known && environment != "" {
+		if len(d.Environments) == 0 {
+			return document{}, fmt.Errorf("has no environments, and %q is asked for", environment)
+		}
+		return document{}, fmt.Errorf("has no environment %q: it has %s", environment, strings.Join(slices.Sorted(maps.Keys(d.Environments)), ", "))
+	}
+	wanted := d
+	for _, name := range slices.Sorted(maps.Keys(d.Environments)) {
+		laid, err := overlaid(text, d.Environments[name])
+		if err != nil {
+			return document{}, fmt.Errorf("environments.%s: %w", name, err)
+		}
+		if name == environment {
+			wanted = laid
+		}
+	}
+	return wanted, nil
 }
 
 // read checks an entry and reads its file.
@@ -249,7 +290,7 @@ func describeYAML(err error) string {
 		" not found in type manifest.scriptEntry", " is not known here",
 		" not found in type manifest.document", " is not known here",
 		" not found in type manifest.triggerEntry", " is not known here", " not found in type manifest.retryEntry", " is not known here",
-		" not found in type manifest.topicEntry", " is not known here",
+		" not found in type manifest.topicEntry", " is not known here", " not found in type manifest.seedEntry", " is not known here",
 		" not found in type manifest.routeMapping", " is not known here", " not found in type wire.CORS", " is not known here",
 		" not found in type wire.RateLimit", " is not known here", "wire.RateLimit", "a rate limit",
 		" not found in type wire.Signature", " is not known here", "wire.Signature", "a signature",

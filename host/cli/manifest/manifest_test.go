@@ -51,7 +51,7 @@ secrets: [stripe-hooks, mail-key]
 		"cart.rhai":       "1",
 		"lib/prices.rhai": "2",
 	})
-	got, err := Read(dir)
+	got, err := Read(dir, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestReadRefuses(t *testing.T) {
 				"text.wasm":    "1",
 				"plugin.wasm":  "\x00asm",
 			})
-			_, err := Read(dir)
+			_, err := Read(dir, "")
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error = %v, want it to say: %s", err, test.want)
 			}
@@ -129,7 +129,7 @@ func TestReadRefuses(t *testing.T) {
 
 func TestReadNeedsManifest(t *testing.T) {
 	dir := t.TempDir()
-	_, err := Read(dir)
+	_, err := Read(dir, "")
 	if err == nil || !strings.Contains(err.Error(), dir+" is not deployable: openat picloud.yaml") {
 		t.Errorf("error = %v, want one that names folder and file", err)
 	}

@@ -21,31 +21,36 @@ type State interface {
 	Secrets(ctx context.Context, app string) iter.Seq2[wire.Secret, error]
 	Topics(ctx context.Context, app string) iter.Seq2[wire.Topic, error]
 	Files(ctx context.Context, app, collection string) iter.Seq2[wire.File, error]
+	KV(ctx context.Context, app, collection, prefix string) iter.Seq2[wire.KVEntry, error]
+	Docs(ctx context.Context, app, collection, filter, sort string) iter.Seq2[wire.Document, error]
 }
 
 // A Plan is what is to be done so that an app becomes what a deploy wants, in the order in which it
 // is to be done.
 type Plan struct {
-	app      string // slug or id
-	steps    []step
-	scripts  map[string]string // ids of what there is, by name
-	triggers map[string]string // as scripts
+	app   string // slug or id
+	steps []step
+	seeds []*seedStep
 }
 
 // A step is one thing that a plan finds to do, or to be as wanted already.
 type step interface {
 	// planned returns what the step will do.
 	planned() Change
-	// apply does it, and returns what it did.
-	apply(context.Context, *application) (Change, error)
+	// change returns it as a part of a deploy, nil if nothing is to be done. What that needs to be on the
+	// server before is uploaded here.
+	change(context.Context, *application) (*wire.DeployChange, error)
+	// explain tells of an error what it is about.
+	explain(error) error
 }
 
 // A Change is one thing that a deploy found or did, or would do.
 type Change struct {
-	What    string   `json:"what"` // app, secret, script, static, trigger, topic, domain or route
+	What    string   `json:"what"` // app, secret, script, static, trigger, topic, domain, route or seed
 	Name    string   `json:"name"`
 	Result  Result   `json:"result"`
 	Fields  []string `json:"fields,omitempty"`  // that an update changes
+	Diff    []string `json:"diff,omitempty"`    // what an update changes, as lines that begin with - or +; only of a plan
 	ID      string   `json:"id,omitempty"`      // absent before it is created
 	Version int64    `json:"version,omitempty"` // that a script has then; absent when it is deleted
 	Warning string   `json:"warning,omitempty"`
@@ -70,7 +75,7 @@ func (e *NoAppError) Error() string { return "there is no app " + e.App }
 // Make computes a plan. Nothing is changed. The error is a [*NoAppError], a [*ConflictError], or
 // that of the state.
 func Make(ctx context.Context, state State, want App) (*Plan, error) {
-	plan := &Plan{app: want.Ref, scripts: map[string]string{}, triggers: map[string]string{}}
+	plan := &Plan{app: want.Ref}
 	app, err := state.App(ctx, want.Ref)
 	missing := client.HasStatus(err, http.StatusNotFound)
 	switch {
@@ -91,7 +96,7 @@ func Make(ctx context.Context, state State, want App) (*Plan, error) {
 			if err != nil {
 				return nil, err
 			}
-			present[script.Name], plan.scripts[script.Name] = script, script.ID
+			present[script.Name] = script
 		}
 		if slices.ContainsFunc(want.Scripts, func(s Script) bool { return s.Routes != nil }) {
 			if routes, err = client.Collect(state.AppRoutes(ctx, want.Ref)); err != nil {
@@ -113,9 +118,6 @@ func Make(ctx context.Context, state State, want App) (*Plan, error) {
 				return nil, err
 			}
 		}
-	}
-	for _, trigger := range triggers {
-		plan.triggers[trigger.Name] = trigger.ID
 	}
 	scripts, err := planScripts(ctx, state, want.Ref, want.Scripts, present)
 	if err != nil {
@@ -151,6 +153,9 @@ func Make(ctx context.Context, state State, want App) (*Plan, error) {
 	plan.add(claimed...)
 	plan.add(changed.wanted...)
 	plan.add(given...)
+	if plan.seeds, err = planSeeds(ctx, state, want, !missing); err != nil {
+		return nil, err
+	}
 	return plan, nil
 }
 
@@ -158,9 +163,16 @@ func (p *Plan) add(steps ...step) { p.steps = append(p.steps, steps...) }
 
 // Changes returns what the plan would do, in its order.
 func (p *Plan) Changes() []Change {
-	changes := make([]Change, len(p.steps))
-	for i, s := range p.steps {
-		changes[i] = s.planned()
+	changes := make([]Change, 0, len(p.steps)+len(p.seeds))
+	for _, s := range p.steps {
+		change := s.planned()
+		if s, ok := s.(interface{ diff() difference }); ok && change.Result == Updated {
+			change.Diff = s.diff()
+		}
+		changes = append(changes, change)
+	}
+	for _, s := range p.seeds {
+		changes = append(changes, s.planned())
 	}
 	return changes
 }

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/client"
+	"github.com/picloud/picloud/host/sites"
 )
 
 // remote is what a server holds of one app, and what is done to it.
@@ -28,6 +30,8 @@ type remote struct {
 	domains  []wire.Domain
 	topics   []wire.Topic
 	imports  map[string]string // ids of scripts, by that of the module that they import
+	modules  map[string][]byte // that were uploaded, by ids of files
+	entries  []wire.KVEntry
 	done     []string
 }
 
@@ -88,6 +92,117 @@ func (r *remote) CreateDomain(_ context.Context, app string, domain wire.DomainC
 
 func (r *remote) DeleteDomain(_ context.Context, app, id string) error {
 	r.did("give back %s of %s", id, app)
+	return nil
+}
+
+// parts are what a deploy is made of.
+type parts interface {
+	UpdateApp(ctx context.Context, ref string, change wire.AppUpdate) (wire.App, error)
+	CreateScript(ctx context.Context, app string, script wire.ScriptCreate) (wire.Script, error)
+	UpdateScript(ctx context.Context, id string, change wire.ScriptUpdate) (wire.Script, error)
+	CreatePlugin(ctx context.Context, app string, plugin wire.ScriptCreate, module io.Reader) (wire.Script, error)
+	UpdatePlugin(ctx context.Context, id string, change wire.ScriptUpdate, module io.Reader) (wire.Script, error)
+	DeleteScript(ctx context.Context, id string) error
+	CreateRoute(ctx context.Context, script string, route wire.RouteCreate) (wire.Route, error)
+	UpdateRoute(ctx context.Context, id string, change wire.RouteUpdate) (wire.Route, error)
+	DeleteRoute(ctx context.Context, id string) error
+	CreateDomain(ctx context.Context, app string, domain wire.DomainCreate) (wire.Domain, error)
+	DeleteDomain(ctx context.Context, app, id string) error
+	CreateTrigger(ctx context.Context, app, kind string, trigger wire.TriggerUpdate) (wire.Trigger, error)
+	UpdateTrigger(ctx context.Context, id string, change wire.TriggerUpdate) (wire.Trigger, error)
+	DeleteTrigger(ctx context.Context, id string) error
+	SetTopic(ctx context.Context, app, topic string, set wire.TopicSet) (wire.Topic, error)
+	DeleteTopic(ctx context.Context, app, topic string) error
+}
+
+func (r *remote) Deploy(ctx context.Context, app string, deploy wire.Deploy) (wire.Deployed, error) {
+	return deployParts(ctx, r, r.modules, app, deploy)
+}
+
+// deployParts does the parts of a deploy, as the server does, and tells which one failed.
+func deployParts(ctx context.Context, to parts, modules map[string][]byte, app string, deploy wire.Deploy) (out wire.Deployed, err error) {
+	out.Results = make([]wire.DeployResult, len(deploy.Changes))
+	for i, c := range deploy.Changes {
+		result, err := deployPart(ctx, to, modules, app, c)
+		var refused *client.Error
+		if errors.As(err, &refused) && refused.Status < 500 {
+			located := *refused
+			located.Errors = []wire.FieldError{{Location: fmt.Sprintf("body.changes[%d]", i), Message: refused.Detail}}
+			err = &located
+		}
+		if err != nil {
+			return wire.Deployed{}, err
+		}
+		out.Results[i] = result
+	}
+	return out, nil
+}
+
+func of[T any](c wire.DeployChange) (body T) {
+	if err := json.Unmarshal(c.Body, &body); err != nil {
+		panic(err)
+	}
+	return body
+}
+
+func deployPart(ctx context.Context, to parts, modules map[string][]byte, app string, c wire.DeployChange) (wire.DeployResult, error) {
+	module := bytes.NewReader(modules[c.Module])
+	switch c.Operation {
+	case "update-app":
+		made, err := to.UpdateApp(ctx, app, of[wire.AppUpdate](c))
+		return wire.DeployResult{ID: made.ID}, err
+	case "create-script":
+		create := to.CreateScript
+		if c.Module != "" {
+			create = func(ctx context.Context, app string, s wire.ScriptCreate) (wire.Script, error) {
+				return to.CreatePlugin(ctx, app, s, module)
+			}
+		}
+		made, err := create(ctx, app, of[wire.ScriptCreate](c))
+		return wire.DeployResult{ID: made.ID, Version: made.Version}, err
+	case "update-script":
+		update := to.UpdateScript
+		if c.Module != "" {
+			update = func(ctx context.Context, id string, s wire.ScriptUpdate) (wire.Script, error) {
+				return to.UpdatePlugin(ctx, id, s, module)
+			}
+		}
+		made, err := update(ctx, c.ID, of[wire.ScriptUpdate](c))
+		return wire.DeployResult{ID: made.ID, Version: made.Version}, err
+	case "delete-script":
+		return wire.DeployResult{}, to.DeleteScript(ctx, c.ID)
+	case "create-route":
+		made, err := to.CreateRoute(ctx, c.ID, of[wire.RouteCreate](c))
+		return wire.DeployResult{ID: made.ID, Warning: made.Warning}, err
+	case "update-route":
+		made, err := to.UpdateRoute(ctx, c.ID, of[wire.RouteUpdate](c))
+		return wire.DeployResult{ID: made.ID, Warning: made.Warning}, err
+	case "delete-route":
+		return wire.DeployResult{}, to.DeleteRoute(ctx, c.ID)
+	case "create-domain":
+		made, err := to.CreateDomain(ctx, app, of[wire.DomainCreate](c))
+		return wire.DeployResult{ID: made.ID}, err
+	case "delete-domain":
+		return wire.DeployResult{}, to.DeleteDomain(ctx, app, c.ID)
+	case "create-trigger":
+		made, err := to.CreateTrigger(ctx, app, c.Kind, of[wire.TriggerUpdate](c))
+		return wire.DeployResult{ID: made.ID}, err
+	case "update-trigger":
+		made, err := to.UpdateTrigger(ctx, c.ID, of[wire.TriggerUpdate](c))
+		return wire.DeployResult{ID: made.ID}, err
+	case "delete-trigger":
+		return wire.DeployResult{}, to.DeleteTrigger(ctx, c.ID)
+	case "set-topic":
+		_, err := to.SetTopic(ctx, app, c.ID, of[wire.TopicSet](c))
+		return wire.DeployResult{}, err
+	case "delete-topic":
+		return wire.DeployResult{}, to.DeleteTopic(ctx, app, c.ID)
+	}
+	panic(c.Operation)
+}
+
+func (r *remote) DeleteApp(_ context.Context, ref string) error {
+	r.did("delete app %s", ref)
 	return nil
 }
 
@@ -259,7 +374,7 @@ func TestPlan(t *testing.T) {
 			name: "all is new", there: &remote{},
 			want: created(shop(script("m", "3", module), script("a", "1", endpoint, "GET /a"), plugin)),
 			plan: []string{"app shop created", "script m created 1", "script a created 1", "script p created 1", "route GET /a created"},
-			done: []string{`create app shop "Shop"`, "create module m: 3", "create endpoint a: 1", "create plugin p of 4 bytes", "create route GET /a of new-a"},
+			done: []string{`create app shop "Shop"`, "create module m: 3", "create endpoint a: 1", "create plugin p of 4 bytes", "create route GET /a of a"},
 		},
 		{
 			name: "nothing has changed", there: deployed(),
@@ -270,7 +385,7 @@ func TestPlan(t *testing.T) {
 			name: "fields change", there: deployed(),
 			want: App{Ref: "shop", Name: "New", Scripts: []Script{script("b", "22", endpoint, "GET /b", "/c"), plugin}},
 			plan: []string{"app shop updated name", "script b updated 5 source", "script p updated 3 module", "route GET /b unchanged", "route ANY /c created"},
-			done: []string{`rename app app to "New"`, "update script b of version 4", "update plugin p of version 2 with 4 bytes", "create route ANY /c of b"},
+			done: []string{`rename app shop to "New"`, "update script b of version 4", "update plugin p of version 2 with 4 bytes", "create route ANY /c of b"},
 		},
 		{
 			name: "a route moves from one script to another", there: deployed(),
@@ -285,7 +400,7 @@ func TestPlan(t *testing.T) {
 				a.Scripts[0].Routes[0].CORS = &wire.CORS{Origins: []string{"https://A.example"}}
 			}),
 			plan: []string{"app shop updated cors", "script a unchanged 3", "script b unchanged 4", "route GET /a updated cors", "route GET /b unchanged"},
-			done: []string{"app app has cors for [*]", "route ra has cors for [https://A.example]"},
+			done: []string{"app shop has cors for [*]", "route ra has cors for [https://A.example]"},
 		},
 		{
 			name: "limits of routes", there: changed(deployed(), func(r *remote) {
@@ -325,11 +440,11 @@ func TestPlan(t *testing.T) {
 			plan: []string{"script a unchanged 3", "route GET /a unchanged"},
 		},
 		{
-			// Modules go last, and m after n, which imports it. The route of b is free then.
-			name: "what is not wanted is pruned", there: deployed(),
+			// Modules go last. The route of b is free then.
+			name: "what is not wanted is pruned", there: changed(deployed(), func(r *remote) { r.imports = nil }),
 			want: pruned(shop(script("a", "1", endpoint, "GET /a", "GET /b"))),
 			plan: []string{"script a unchanged 3", "script b deleted", "script p deleted", "script m deleted", "script n deleted", "route GET /a unchanged", "route GET /b created"},
-			done: []string{"delete script b", "delete script p", "delete script n", "create route GET /b of a", "delete script m"},
+			done: []string{"delete script b", "delete script p", "delete script m", "delete script n", "create route GET /b of a"},
 		},
 		{
 			name: "signatures come, change and go", there: signed(),
@@ -473,8 +588,8 @@ func TestPlanRefuses(t *testing.T) {
 	}
 }
 
-// What fails half-way tells what was done before it, and shows the place in the file.
-func TestApplyFailsHalfWay(t *testing.T) {
+// What fails leaves nothing behind, not even the app, and shows the place in the file.
+func TestApplyFails(t *testing.T) {
 	there := &remote{}
 	plan, err := Make(t.Context(), there, created(shop(script("a", "1", abi.KindEndpoint, "/a"), script("b", "broken", abi.KindEndpoint))))
 	if err != nil {
@@ -484,22 +599,33 @@ func TestApplyFailsHalfWay(t *testing.T) {
 	if want := "b.rhai:1:3: no\n  1 | broken\n    |   ^"; err == nil || err.Error() != want {
 		t.Errorf("error = %v, want %s", err, want)
 	}
-	if got := strings.Join(lines(done), "; "); got != "app shop created; script a created 1" {
+	if got := strings.Join(lines(done), "; "); got != "" {
 		t.Errorf("told of %s", got)
+	}
+	if last := there.done[len(there.done)-1]; last != "delete app shop" {
+		t.Errorf("it ended with %q, want the app that was made for it deleted", last)
 	}
 }
 
-// Modules that import one another are not tried for ever.
-func TestApplyGivesUpOnModules(t *testing.T) {
-	there := deployed()
-	there.imports["n"] = "m"
-	plan, err := Make(t.Context(), there, pruned(shop()))
+// When nobody knows whether a deploy was done, the app that was made for it stays.
+func TestApplyIsUncertain(t *testing.T) {
+	there := &broken{&remote{}}
+	plan, err := Make(t.Context(), there, created(shop(script("a", "1", abi.KindEndpoint))))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err = plan.Apply(t.Context(), there); !client.HasStatus(err, http.StatusConflict) {
-		t.Errorf("error = %v, want the server's refusal", err)
+	if _, err := plan.Apply(t.Context(), there); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("error = %v, want that of the line", err)
 	}
+	if slices.Contains(there.done, "delete app shop") {
+		t.Errorf("it did %q", there.done)
+	}
+}
+
+type broken struct{ *remote }
+
+func (b *broken) Deploy(context.Context, string, wire.Deploy) (wire.Deployed, error) {
+	return wire.Deployed{}, io.ErrUnexpectedEOF
 }
 
 func TestWarningsAreTold(t *testing.T) {
@@ -531,10 +657,49 @@ func (r *remote) Files(context.Context, string, string) iter.Seq2[wire.File, err
 	return func(func(wire.File, error) bool) {}
 }
 
-func (r *remote) UploadFile(context.Context, string, string, string, string, io.Reader) (wire.File, error) {
-	return wire.File{}, errors.New("no files here")
+func (r *remote) UploadFile(_ context.Context, _, collection, name, _ string, content io.Reader) (wire.File, error) {
+	text, err := io.ReadAll(content)
+	if collection != sites.Collection {
+		r.did("upload %s to %s: %s", name, collection, text)
+		return wire.File{ID: name}, err
+	}
+	if r.modules == nil {
+		r.modules = map[string][]byte{}
+	}
+	r.modules[name] = text
+	return wire.File{ID: name}, err
 }
 
-func (r *remote) DeleteFile(context.Context, string, string, string) error {
-	return errors.New("no files here")
+func (r *remote) ReplaceFile(_ context.Context, _, collection, id, _ string, content io.Reader) (wire.File, error) {
+	text, err := io.ReadAll(content)
+	r.did("replace %s in %s: %s", id, collection, text)
+	return wire.File{ID: id}, err
+}
+
+func (r *remote) DeleteFile(_ context.Context, _, _, id string) error {
+	delete(r.modules, id)
+	return nil
+}
+
+func (r *remote) KV(context.Context, string, string, string) iter.Seq2[wire.KVEntry, error] {
+	return listing(r.entries)
+}
+
+func (r *remote) Docs(context.Context, string, string, string, string) iter.Seq2[wire.Document, error] {
+	return listing([]wire.Document{})
+}
+
+func (r *remote) SetKV(_ context.Context, _, collection, key string, set wire.KVSet) (wire.KVEntry, error) {
+	r.did("set %s of %s to %s", key, collection, set.Value)
+	return wire.KVEntry{Key: key}, nil
+}
+
+func (r *remote) CreateDoc(_ context.Context, _, collection string, data json.RawMessage) (wire.Document, error) {
+	r.did("document of %s: %s", collection, data)
+	return wire.Document{}, nil
+}
+
+func (r *remote) PutDoc(_ context.Context, _, collection, id string, data json.RawMessage) (wire.Document, error) {
+	r.did("document %s of %s: %s", id, collection, data)
+	return wire.Document{ID: id}, nil
 }

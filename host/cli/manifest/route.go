@@ -122,8 +122,9 @@ func checkRoutes(scripts []Script) error {
 type routeStep struct {
 	script string // its name
 	route  wire.RouteCreate
-	id     string   // "" when it is to be created
-	change []string // fields of the one that is there
+	id     string // "" when it is to be created
+	there  wire.Route
+	fields []string // that differ, of the one that is there
 }
 
 // routeDeletion deletes a route.
@@ -164,18 +165,18 @@ func planRoutes(want []Script, present map[string]wire.Script, routes []wire.Rou
 		for _, route := range script.Routes {
 			s := &routeStep{script: script.Name, route: route}
 			if found, ok := there[key{script.Name, route.Method, route.Host, route.Path}]; ok {
-				s.id = found.ID
+				s.id, s.there = found.ID, found
 				if !sameCORS(found.CORS, route.CORS) {
-					s.change = append(s.change, "cors")
+					s.fields = append(s.fields, "cors")
 				}
 				if !sameLimit(found.RateLimit, route.RateLimit) {
-					s.change = append(s.change, "rate_limit")
+					s.fields = append(s.fields, "rate_limit")
 				}
 				if cmp.Or(found.Dispatch, "sync") != dispatchOf(route) {
-					s.change = append(s.change, "dispatch")
+					s.fields = append(s.fields, "dispatch")
 				}
 				if !sameSignature(found.Signature, route.Signature) {
-					s.change = append(s.change, "signature")
+					s.fields = append(s.fields, "signature")
 				}
 			} else if conflict := kept.add(script.Name, route); conflict != nil {
 				conflict.Deployed = true
@@ -212,8 +213,8 @@ func (s *routeStep) planned() Change {
 	switch {
 	case s.id == "":
 		change.Result = Created
-	case len(s.change) > 0:
-		change.Result, change.Fields = Updated, s.change
+	case len(s.fields) > 0:
+		change.Result, change.Fields = Updated, s.fields
 	}
 	return change
 }
@@ -269,34 +270,43 @@ func sameSignature(there, wanted *wire.Signature) bool {
 	return there.Scheme == wanted.Scheme && there.Secret == wanted.Secret && there.Tolerance == tolerance
 }
 
-func (s *routeStep) apply(ctx context.Context, a *application) (Change, error) {
-	change := s.planned()
-	if change.Result == Unchanged {
-		return change, nil
+func (s *routeStep) diff() (d difference) {
+	for _, field := range s.fields {
+		switch field {
+		case "cors":
+			d.field(field, s.there.CORS, s.route.CORS)
+		case "rate_limit":
+			d.field(field, s.there.RateLimit, s.route.RateLimit)
+		case "dispatch":
+			d.field(field, cmp.Or(s.there.Dispatch, "sync"), dispatchOf(s.route))
+		case "signature":
+			d.field(field, s.there.Signature, s.route.Signature)
+		}
 	}
-	if s.id != "" {
+	return d
+}
+
+func (s *routeStep) change(context.Context, *application) (*wire.DeployChange, error) {
+	switch s.planned().Result {
+	case Created:
+		return request("create-route", s.script, s.route), nil
+	case Updated:
 		update := wire.RouteUpdate{CORS: s.route.CORS, Dispatch: dispatchOf(s.route), Signature: s.route.Signature, RateLimit: s.limit()}
-		if update.Signature == nil && slices.Contains(s.change, "signature") {
+		if update.Signature == nil && slices.Contains(s.fields, "signature") {
 			update.Signature = &wire.Signature{Scheme: "none"}
 		}
-		changed, err := a.server.UpdateRoute(ctx, s.id, update)
-		if err != nil {
-			err = fmt.Errorf("route %s of %s: %w", change.Name, s.script, err)
-		}
-		change.Warning = changed.Warning
-		return change, err
+		return request("update-route", s.id, update), nil
 	}
-	made, err := a.server.CreateRoute(ctx, a.ids[s.script], s.route)
-	if err != nil {
-		return change, fmt.Errorf("route %s of %s: %w", change.Name, s.script, err)
-	}
-	change.ID, change.Warning = made.ID, made.Warning
-	return change, nil
+	return nil, nil
+}
+
+func (s *routeStep) explain(err error) error {
+	return fmt.Errorf("route %s of %s: %w", routeName(s.route), s.script, err)
 }
 
 // limit is what the route's limit becomes: none, if there is one and the manifest has none.
 func (s *routeStep) limit() *wire.RateLimit {
-	if s.route.RateLimit == nil && slices.Contains(s.change, "rate_limit") {
+	if s.route.RateLimit == nil && slices.Contains(s.fields, "rate_limit") {
 		return &wire.RateLimit{}
 	}
 	return s.route.RateLimit
@@ -306,9 +316,10 @@ func (s *routeDeletion) planned() Change {
 	return Change{What: "route", Name: Pattern(s.route.Method, s.route.Host, s.route.Path), Result: Deleted, ID: s.route.ID}
 }
 
-func (s *routeDeletion) apply(ctx context.Context, a *application) (Change, error) {
-	if err := a.server.DeleteRoute(ctx, s.route.ID); err != nil {
-		return Change{}, fmt.Errorf("delete route %s: %w", s.planned().Name, err)
-	}
-	return s.planned(), nil
+func (s *routeDeletion) change(context.Context, *application) (*wire.DeployChange, error) {
+	return request("delete-route", s.route.ID, nil), nil
+}
+
+func (s *routeDeletion) explain(err error) error {
+	return fmt.Errorf("delete route %s: %w", s.planned().Name, err)
 }

@@ -1,13 +1,13 @@
 package manifest
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 
 	"github.com/picloud/picloud/abi"
@@ -107,39 +107,46 @@ func (s *scriptStep) planned() Change {
 	return change
 }
 
-func (s *scriptStep) apply(ctx context.Context, a *application) (change Change, err error) {
-	change = s.planned()
-	script := s.present
-	switch change.Result {
-	case Created:
-		script, err = s.create(ctx, a)
-	case Updated:
-		if s.otherModule() {
-			script, err = a.server.UpdatePlugin(ctx, s.present.ID, s.update, bytes.NewReader(s.want.Wasm))
-		} else {
-			script, err = a.server.UpdateScript(ctx, s.present.ID, s.update)
+func (s *scriptStep) uploads() bool { return s.otherModule() }
+
+func (s *scriptStep) diff() (d difference) {
+	for _, field := range s.fields {
+		switch field {
+		case "source":
+			d.source(s.present.Source, s.want.Source)
+		case "module":
+			d.field("module of bytes", s.present.Wasm.Size, len(s.want.Wasm))
+		case "kind":
+			d.field(field, s.present.Kind, *s.want.Kind)
+		case "read_only":
+			d.field(field, s.present.ReadOnly, *s.want.ReadOnly)
+		case "limits":
+			d.field(field, s.present.Limits, *s.want.Limits)
 		}
 	}
-	if err != nil {
-		return change, s.explain(err)
-	}
-	a.ids[script.Name] = script.ID
-	change.ID, change.Version = script.ID, script.Version
-	return change, nil
+	return d
 }
 
-func (s *scriptStep) create(ctx context.Context, a *application) (wire.Script, error) {
-	create := wire.ScriptCreate{Name: s.want.Name, Kind: abi.KindEndpoint, Source: s.want.Source, Limits: s.want.Limits}
-	if s.want.Kind != nil {
-		create.Kind = *s.want.Kind
+func (s *scriptStep) change(ctx context.Context, a *application) (change *wire.DeployChange, err error) {
+	switch s.planned().Result {
+	case Created:
+		create := wire.ScriptCreate{Name: s.want.Name, Kind: abi.KindEndpoint, Source: s.want.Source, Limits: s.want.Limits}
+		if s.want.Kind != nil {
+			create.Kind = *s.want.Kind
+		}
+		if s.want.ReadOnly != nil {
+			create.ReadOnly = *s.want.ReadOnly
+		}
+		change = request("create-script", "", create)
+	case Updated:
+		change = request("update-script", s.present.ID, s.update)
+	default:
+		return nil, nil
 	}
-	if s.want.ReadOnly != nil {
-		create.ReadOnly = *s.want.ReadOnly
+	if s.otherModule() {
+		change.Module, err = a.uploadModule(ctx, path.Base(s.want.Name), s.want.Wasm)
 	}
-	if s.want.Wasm != nil {
-		return a.server.CreatePlugin(ctx, a.app, create, bytes.NewReader(s.want.Wasm))
-	}
-	return a.server.CreateScript(ctx, a.app, create)
+	return change, err
 }
 
 // explain turns the refusal of a script into one that shows the place in the file.
@@ -180,9 +187,10 @@ func (s *scriptDeletion) planned() Change {
 	return Change{What: "script", Name: s.present.Name, Result: Deleted, ID: s.present.ID}
 }
 
-func (s *scriptDeletion) apply(ctx context.Context, a *application) (Change, error) {
-	if err := a.server.DeleteScript(ctx, s.present.ID); err != nil {
-		return Change{}, fmt.Errorf("delete script %s: %w", s.present.Name, err)
-	}
-	return s.planned(), nil
+func (s *scriptDeletion) change(context.Context, *application) (*wire.DeployChange, error) {
+	return request("delete-script", s.present.ID, nil), nil
+}
+
+func (s *scriptDeletion) explain(err error) error {
+	return fmt.Errorf("delete script %s: %w", s.present.Name, err)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/client"
 )
 
@@ -56,7 +57,10 @@ func (s *secretStep) planned() Change {
 	return change
 }
 
-func (s *secretStep) apply(context.Context, *application) (Change, error) { return s.planned(), nil }
+func (s *secretStep) change(context.Context, *application) (*wire.DeployChange, error) {
+	return nil, nil
+}
+func (s *secretStep) explain(err error) error { return err }
 
 // checkSecrets refuses a name that is missing or there twice.
 func checkSecrets(names []string) error {

@@ -16,13 +16,11 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"time"
 
 	"gopkg.in/yaml.v3"
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/api/wire"
-	"github.com/picloud/picloud/host/client"
 	"github.com/picloud/picloud/host/sites"
 )
 
@@ -272,57 +270,31 @@ func (s *siteStep) planned() Change {
 	return change
 }
 
-func (s *siteStep) apply(ctx context.Context, a *application) (change Change, err error) {
-	change = s.planned()
-	a.ids[s.want.Name] = s.present.ID
-	if change.Result == Unchanged {
-		return change, nil
+func (s *siteStep) uploads() bool { return len(s.upload) > 0 }
+
+func (s *siteStep) change(ctx context.Context, a *application) (*wire.DeployChange, error) {
+	result := s.planned().Result
+	if result == Unchanged {
+		return nil, nil
 	}
-	var uploaded []string // ids
-	defer func() {
-		var refused *client.Error
-		if len(uploaded) < len(s.upload) || errors.As(err, &refused) && refused.Status < 500 {
-			s.forget(ctx, a, uploaded)
-		} // else it was done, or may have been
-	}()
 	files := maps.Clone(s.there)
 	for _, name := range s.upload {
 		id, err := s.send(ctx, a, name)
 		if err != nil {
-			return change, fmt.Errorf("%s: %w", path.Join(s.want.File, name), err)
+			return nil, fmt.Errorf("%s: %w", path.Join(s.want.File, name), err)
 		}
 		files[name] = id
-		uploaded = append(uploaded, id)
+		a.sites = append(a.sites, id)
 	}
 	source := s.source(files)
-	var script wire.Script
-	if change.Result == Created {
-		script, err = a.server.CreateScript(ctx, a.app, wire.ScriptCreate{Name: s.want.Name, Kind: abi.KindStatic, Source: source})
-	} else {
-		script, err = a.server.UpdateScript(ctx, s.present.ID, wire.ScriptUpdate{Source: &source, Version: s.present.Version})
+	if result == Created {
+		return request("create-script", "", wire.ScriptCreate{Name: s.want.Name, Kind: abi.KindStatic, Source: source}), nil
 	}
-	if err != nil {
-		return change, fmt.Errorf("static site %s: %w", s.want.Name, err)
-	}
-	a.ids[s.want.Name] = script.ID
-	change.ID, change.Version = script.ID, script.Version
-	return change, nil
+	return request("update-script", s.present.ID, wire.ScriptUpdate{Source: &source, Version: s.present.Version}), nil
 }
 
-// forgetting bounds how long a deploy that has failed, or was interrupted, takes to clean up.
-const forgetting = 10 * time.Second
-
-// forget deletes what was uploaded for a site that did not come about. What is left the server deletes
-// within two hours.
-func (s *siteStep) forget(ctx context.Context, a *application, ids []string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetting)
-	defer cancel()
-	for _, id := range ids {
-		if ctx.Err() != nil {
-			return
-		}
-		_ = a.server.DeleteFile(ctx, a.app, sites.Collection, id)
-	}
+func (s *siteStep) explain(err error) error {
+	return fmt.Errorf("static site %s: %w", s.want.Name, err)
 }
 
 func (s *siteStep) send(ctx context.Context, a *application, name string) (id string, err error) {

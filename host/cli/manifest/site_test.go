@@ -70,6 +70,10 @@ func (h *hosting) UpdateScript(_ context.Context, _ string, change wire.ScriptUp
 	return *script, nil
 }
 
+func (h *hosting) Deploy(ctx context.Context, app string, deploy wire.Deploy) (wire.Deployed, error) {
+	return deployParts(ctx, h, nil, app, deploy)
+}
+
 func (h *hosting) deploy(t *testing.T, files map[string]string) (changes []Change, err error) {
 	t.Helper()
 	dir := t.TempDir()
@@ -85,7 +89,7 @@ func (h *hosting) deploy(t *testing.T, files map[string]string) (changes []Chang
 	if err := os.WriteFile(filepath.Join(dir, FileName), []byte("app: shop\nstatic: public/ -> /\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	app, err := Read(dir)
+	app, err := Read(dir, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,8 +113,8 @@ func TestFailedDeployOfASite(t *testing.T) {
 	}{
 		{"an upload breaks off", 3, nil, 0, "b.js: the line broke"},
 		{"another was faster", 0, status(http.StatusConflict), 0, "static site static: no"},
-		{"a proxy gave up", 0, status(http.StatusBadGateway), 2, "static site static: no"},
-		{"the line broke", 0, io.ErrUnexpectedEOF, 2, "static site static: unexpected EOF"},
+		{"a proxy gave up", 0, status(http.StatusBadGateway), 2, "no"},
+		{"the line broke", 0, io.ErrUnexpectedEOF, 2, "unexpected EOF"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := &hosting{remote: deployed()}

@@ -80,6 +80,23 @@ func newScript(file string, content []byte, kind abi.Kind) (Script, error) {
 	return script, nil
 }
 
+// readAtMost reads a file inside root of at most that many bytes.
+func readAtMost(root *os.Root, name string, most int64) ([]byte, error) {
+	file, err := root.Open(filepath.FromSlash(name))
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	if info, err := file.Stat(); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a file", name)
+	}
+	content, err := io.ReadAll(io.LimitReader(file, most+1))
+	if err == nil && int64(len(content)) > most {
+		err = fmt.Errorf("%s is larger than %d bytes", name, most)
+	}
+	return content, err
+}
+
 // readIn reads a file inside root of at most maxSource bytes, or of maxModule if it is a
 // WebAssembly module.
 func readIn(root *os.Root, name string) ([]byte, error) {

@@ -88,24 +88,28 @@ func (s *topicStep) planned() Change {
 	return change
 }
 
-func (s *topicStep) apply(ctx context.Context, a *application) (Change, error) {
-	change := s.planned()
-	if change.Result == Unchanged {
-		return change, nil
-	}
-	if _, err := a.server.SetTopic(ctx, a.app, s.want.Name, wire.TopicSet{Access: s.want.Access}); err != nil {
-		return change, fmt.Errorf("topic %s: %w", s.want.Name, err)
-	}
-	return change, nil
+func (s *topicStep) diff() (d difference) {
+	d.field("access", s.present.Access, s.want.Access)
+	return d
 }
+
+func (s *topicStep) change(context.Context, *application) (*wire.DeployChange, error) {
+	if s.planned().Result == Unchanged {
+		return nil, nil
+	}
+	return request("set-topic", s.want.Name, wire.TopicSet{Access: s.want.Access}), nil
+}
+
+func (s *topicStep) explain(err error) error { return fmt.Errorf("topic %s: %w", s.want.Name, err) }
 
 func (s *topicDeletion) planned() Change {
 	return Change{What: "topic", Name: s.present.Topic, Result: Deleted}
 }
 
-func (s *topicDeletion) apply(ctx context.Context, a *application) (Change, error) {
-	if err := a.server.DeleteTopic(ctx, a.app, s.present.Topic); err != nil {
-		return Change{}, fmt.Errorf("delete topic %s: %w", s.present.Topic, err)
-	}
-	return s.planned(), nil
+func (s *topicDeletion) change(context.Context, *application) (*wire.DeployChange, error) {
+	return request("delete-topic", s.present.Topic, nil), nil
+}
+
+func (s *topicDeletion) explain(err error) error {
+	return fmt.Errorf("delete topic %s: %w", s.present.Topic, err)
 }

@@ -27,7 +27,7 @@ func (r *remote) DeleteTopic(_ context.Context, app, topic string) error {
 // withTopics reads a manifest of the app shop with topics.
 func withTopics(t *testing.T, topics string) (App, error) {
 	t.Helper()
-	return Read(folder(t, map[string]string{"picloud.yaml": "app: shop\ntopics:\n" + topics}))
+	return Read(folder(t, map[string]string{"picloud.yaml": "app: shop\ntopics:\n" + topics}), "")
 }
 
 func TestReadTopics(t *testing.T) {

@@ -206,8 +206,9 @@ func besideOthers(t Trigger, others []Trigger) error {
 type triggerStep struct {
 	want    Trigger
 	present wire.Trigger // the zero Trigger when it is to be created
-	change  wire.TriggerUpdate
-	fields  []string // that the change has
+	update  wire.TriggerUpdate
+	fields  []string                   // that the update has
+	before  map[string]json.RawMessage // those that there are, by name
 }
 
 // triggerDeletion deletes a trigger.
@@ -307,8 +308,9 @@ func (s *triggerStep) compare(scripts map[string]wire.Script, triggers map[strin
 			s.fields = append(s.fields, name)
 		}
 	}
+	s.before = there
 	encoded, _ := json.Marshal(want)
-	_ = json.Unmarshal(encoded, &s.change) // they are its fields
+	_ = json.Unmarshal(encoded, &s.update) // they are its fields
 }
 
 // asWritten returns a trigger as a manifest has it, with names for ids.
@@ -376,50 +378,43 @@ func (s *triggerStep) planned() Change {
 	return change
 }
 
-func (s *triggerStep) apply(ctx context.Context, a *application) (change Change, err error) {
-	change = s.planned()
-	trigger := s.present
-	switch change.Result {
+func (s *triggerStep) diff() (d difference) {
+	after := fieldsOf(s.update)
+	for _, field := range s.fields {
+		d.field(field, s.before[field], after[field])
+	}
+	return d
+}
+
+func (s *triggerStep) change(context.Context, *application) (*wire.DeployChange, error) {
+	switch s.planned().Result {
 	case Created:
 		fields := s.want.Fields
 		fields.Name, fields.Script = &s.want.Name, &s.want.Script
 		if fields.Source != nil && *fields.Source == "" { // any, which a new one has of itself
 			fields.Source = nil
 		}
-		trigger, err = a.server.CreateTrigger(ctx, a.app, s.want.Kind, a.withIDs(fields))
+		change := request("create-trigger", "", fields)
+		change.Kind = s.want.Kind
+		return change, nil
 	case Updated:
-		trigger, err = a.server.UpdateTrigger(ctx, s.present.ID, a.withIDs(s.change))
+		return request("update-trigger", s.present.ID, s.update), nil
 	}
-	if err != nil {
-		return change, fmt.Errorf("trigger %s: %w", s.want.Name, err)
-	}
-	a.triggers[s.want.Name], change.ID = trigger.ID, trigger.ID
-	return change, nil
+	return nil, nil
 }
 
-// withIDs returns fields with ids for names.
-func (a *application) withIDs(fields wire.TriggerUpdate) wire.TriggerUpdate {
-	replace := func(name **string, ids map[string]string) {
-		if *name == nil {
-			return
-		}
-		if id, ok := ids[**name]; ok {
-			*name = &id
-		}
-	}
-	replace(&fields.Script, a.ids)
-	replace(&fields.FailedScript, a.ids)
-	replace(&fields.FailedTrigger, a.triggers)
-	return fields
+func (s *triggerStep) explain(err error) error {
+	return fmt.Errorf("trigger %s: %w", s.want.Name, err)
 }
 
 func (s *triggerDeletion) planned() Change {
 	return Change{What: "trigger", Name: s.present.Name, Result: Deleted, ID: s.present.ID}
 }
 
-func (s *triggerDeletion) apply(ctx context.Context, a *application) (Change, error) {
-	if err := a.server.DeleteTrigger(ctx, s.present.ID); err != nil {
-		return Change{}, fmt.Errorf("delete trigger %s: %w", s.present.Name, err)
-	}
-	return s.planned(), nil
+func (s *triggerDeletion) change(context.Context, *application) (*wire.DeployChange, error) {
+	return request("delete-trigger", s.present.ID, nil), nil
+}
+
+func (s *triggerDeletion) explain(err error) error {
+	return fmt.Errorf("delete trigger %s: %w", s.present.Name, err)
 }

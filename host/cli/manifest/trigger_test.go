@@ -16,7 +16,7 @@ func written(t *testing.T, triggers string) (App, error) {
 	return Read(folder(t, map[string]string{
 		"picloud.yaml": "app: shop\nscripts:\n  - name: a\n  - {name: b, file: a.rhai}\n  - {name: m, file: a.rhai, kind: module}\ntriggers:\n" + triggers,
 		"a.rhai":       "1",
-	}))
+	}), "")
 }
 
 func TestReadTriggers(t *testing.T) {
@@ -123,8 +123,8 @@ func TestPlanTriggers(t *testing.T) {
 				"  - {name: x, kind: kv, script: a, collection: 'c*', retry: {base_ms: 5}}\n",
 			plan: []string{"trigger x created", "trigger failed created"},
 			done: []string{
-				`create trigger of kv {"script":"new-a","name":"x","retry":{"base_ms":5},"enabled":true,"collection":"c*"}`,
-				`create trigger of dead_letter {"script":"new-b","name":"failed","enabled":true,"failed_trigger":"new-x","failed_script":"new-a"}`,
+				`create trigger of kv {"script":"a","name":"x","retry":{"base_ms":5},"enabled":true,"collection":"c*"}`,
+				`create trigger of dead_letter {"script":"b","name":"failed","enabled":true,"failed_trigger":"x","failed_script":"a"}`,
 			},
 		},
 		{
@@ -143,9 +143,9 @@ func TestPlanTriggers(t *testing.T) {
 				"  - {name: failed, kind: dead_letter, script: a, failed_script: a}\n",
 			plan: []string{"trigger paid updated filter,operations,script", "trigger q updated enabled,max_batch,ordered", "trigger failed updated failed_script,failed_trigger"},
 			done: []string{
-				`update trigger id-paid {"script":"id-b","operations":[],"filter":{}}`,
+				`update trigger id-paid {"script":"b","operations":[],"filter":{}}`,
 				`update trigger id-q {"enabled":false,"max_batch":10,"ordered":true}`,
-				`update trigger id-failed {"failed_trigger":"","failed_script":"id-a"}`,
+				`update trigger id-failed {"failed_trigger":"","failed_script":"a"}`,
 			},
 		},
 		{
@@ -164,8 +164,8 @@ func TestPlanTriggers(t *testing.T) {
 				"trigger nightly updated script", "trigger new created", "script old deleted",
 			},
 			done: []string{
-				"delete trigger id-paid", "delete trigger id-q", "delete trigger id-failed", `update trigger id-nightly {"script":"id-a"}`,
-				`create trigger of queue {"script":"id-b","name":"new","enabled":true,"topic":"t"}`, "delete script id-old",
+				"delete trigger id-paid", "delete trigger id-q", "delete trigger id-failed", `update trigger id-nightly {"script":"a"}`,
+				`create trigger of queue {"script":"b","name":"new","enabled":true,"topic":"t"}`, "delete script id-old",
 			},
 		},
 	} {

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/picloud/picloud/host/cli"
 	"github.com/picloud/picloud/host/config"
 	"github.com/picloud/picloud/host/fault"
@@ -101,5 +103,5 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	os.Exit(cli.Run(ctx, new(commands), config.KongOptions()...))
+	os.Exit(cli.Run(ctx, new(commands), append(config.KongOptions(), kong.Bind(cli.Starter(startLocal)))...))
 }

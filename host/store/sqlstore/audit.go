@@ -171,15 +171,26 @@ func (tx *transaction) ExecContext(ctx context.Context, statement string, args .
 // commit writes the entry of the transaction's deed, if it is the first to change something, and
 // commits.
 func (s *sqlStore) commit(ctx context.Context, tx *transaction) (err error) {
+	if err := s.record(ctx, tx); err != nil {
+		return err
+	}
+	if err = tx.sql.Commit(); err != nil && tx.recorded {
+		tx.deed.GiveBack()
+	}
+	return err
+}
+
+// record writes the entry of the transaction's deed, if it is the first to change something.
+func (s *sqlStore) record(ctx context.Context, tx *transaction) (err error) {
 	if !tx.wrote {
-		return tx.sql.Commit()
+		return nil
 	}
 	entry, first := tx.deed.Take()
 	if !first {
-		return tx.sql.Commit()
+		return nil
 	}
 	defer func() {
-		if err != nil {
+		if tx.recorded = err == nil; err != nil {
 			tx.deed.GiveBack()
 		}
 	}()
@@ -192,19 +203,30 @@ func (s *sqlStore) commit(ctx context.Context, tx *transaction) (err error) {
 	}
 	if tx.deed.Sum != nil {
 		if count := tx.deed.Sum(entry); count != nil {
-			if err = tx.sql.Commit(); err == nil {
-				count()
-			}
-			return err
+			tx.afterCommit = append(tx.afterCommit, count)
+			return nil
 		}
 	}
 	if n.kind != "" && tx.deed.Show != nil {
 		entry.Before, entry.After, entry.Truncated = tx.deed.Show(n.before, n.after)
 	}
-	if err := s.db.addAudit(ctx, tx, entry); err != nil {
+	return s.db.addAudit(ctx, tx, entry)
+}
+
+// part runs fn within a transaction that goes on. If the context has a deed of its own, what fn changes is
+// recorded as that, and not as a part of the transaction's.
+func (s *sqlStore) part(ctx context.Context, fn func(tx store.Store) error) error {
+	tx, deed := s.tx, store.DeedOf(ctx)
+	if deed == tx.deed || !deed.Open() {
+		return fn(s)
+	}
+	whole, wrote, before := tx.deed, tx.wrote, tx.noted
+	defer func() { tx.deed, tx.wrote, tx.noted = whole, wrote, before }()
+	tx.deed, tx.wrote, tx.noted = deed, false, noted{}
+	if err := fn(s); err != nil {
 		return err
 	}
-	return tx.sql.Commit()
+	return s.record(ctx, tx)
 }
 
 // single runs a statement that needs no transaction but to be recorded.

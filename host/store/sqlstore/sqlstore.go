@@ -173,7 +173,7 @@ func (s *sqlStore) Deletions() store.Deletions     { return deletions{s} }
 
 func (s *sqlStore) InTx(ctx context.Context, fn func(tx store.Store) error) error {
 	if s.tx != nil {
-		return fn(s)
+		return s.part(ctx, fn)
 	}
 	// Not retried: fn may have effects that are not the database's.
 	return s.transact(ctx, "transaction", true, func(tx *transaction) error {
@@ -309,6 +309,8 @@ type transaction struct {
 	deed  *store.Deed // whose entry is still to be written; nil: there is none
 	wrote bool        // something has been changed
 	noted noted       // what
+
+	recorded bool // the entry is written, and waits for the commit
 }
 
 // audienceOf returns who listens to the changes of an app. Few transactions are about more than one.

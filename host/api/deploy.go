@@ -1,0 +1,501 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/api/problem"
+	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/catalog"
+	"github.com/picloud/picloud/host/fault"
+	"github.com/picloud/picloud/host/files"
+	"github.com/picloud/picloud/host/store"
+)
+
+func (a *API) mountDeploy(admin huma.API) {
+	operation(a, admin, http.MethodPost, "/apps/{app}:deploy", "deploy-app", "Make several changes of an app, all of them or none", http.StatusOK, a.deploy)
+}
+
+// A deployable is an operation that can be a part of a deploy.
+type deployable struct {
+	method, path string // whose document says what the body may be; {kind} is the kind's
+	run          func(*deploying, context.Context, wire.DeployChange) (wire.DeployResult, error)
+}
+
+// deploying is a deploy within its transaction: the API as it would be if what was done so far were
+// committed.
+type deploying struct {
+	*API
+	app     store.App
+	modules map[string][]byte // of plugins, by the ids of files
+}
+
+var deployables = map[string]deployable{
+	"update-app":     {http.MethodPut, "/apps/{app}", deployBody((*deploying).updateTheApp)},
+	"create-script":  {http.MethodPost, "/apps/{app}/scripts", deployBody((*deploying).createTheScript)},
+	"update-script":  {http.MethodPut, "/scripts/{id}", deployBody((*deploying).updateTheScript)},
+	"delete-script":  {"", "", (*deploying).deleteTheScript},
+	"create-route":   {http.MethodPost, "/scripts/{id}/routes", deployBody((*deploying).createTheRoute)},
+	"update-route":   {http.MethodPut, "/routes/{id}", deployBody((*deploying).updateTheRoute)},
+	"delete-route":   {"", "", (*deploying).deleteTheRoute},
+	"create-domain":  {http.MethodPost, "/apps/{app}/domains", deployBody((*deploying).createTheDomain)},
+	"delete-domain":  {"", "", (*deploying).deleteTheDomain},
+	"create-trigger": {http.MethodPost, "/apps/{app}/triggers/{kind}", deployBody((*deploying).createTheTrigger)},
+	"update-trigger": {http.MethodPatch, "/triggers/{id}", deployBody((*deploying).updateTheTrigger)},
+	"delete-trigger": {"", "", (*deploying).deleteTheTrigger},
+	"set-topic":      {http.MethodPut, "/apps/{app}/topics/{topic}", deployBody((*deploying).setTheTopic)},
+	"delete-topic":   {"", "", (*deploying).deleteTheTopic},
+}
+
+// deployBody makes a part of a deploy of one that takes a body.
+func deployBody[B any](run func(*deploying, context.Context, wire.DeployChange, B) (wire.DeployResult, error)) func(*deploying, context.Context, wire.DeployChange) (wire.DeployResult, error) {
+	return func(d *deploying, ctx context.Context, change wire.DeployChange) (wire.DeployResult, error) {
+		var body B
+		if err := json.Unmarshal(change.Body, &body); err != nil {
+			return wire.DeployResult{}, problem.InvalidField("body", "cannot be read", nil) // of what its schema has allowed
+		}
+		return run(d, ctx, change, body)
+	}
+}
+
+// deploy makes changes in one transaction. Each has its own entry in the record.
+func (a *API) deploy(ctx context.Context, in *struct {
+	AppPath
+	Body wire.Deploy
+}) (*body[wire.Deployed], error) {
+	app, err := a.findApp(ctx, in.App, authz.AppRead) // each change needs a right of its own
+	if err != nil {
+		return nil, err
+	}
+	changes := in.Body.Changes
+	for i, change := range changes {
+		if err := a.checkChange(change); err != nil {
+			return nil, a.ofChange(ctx, i, err)
+		}
+	}
+	modules, err := a.deployModules(ctx, app, changes)
+	if err != nil {
+		return nil, err
+	}
+	var out wire.Deployed
+	err = a.catalog.Together(ctx, func(tx store.Store, part *catalog.Catalog) error {
+		d := &deploying{API: a.inTx(tx, part), app: app, modules: modules}
+		out, err = d.all(ctx, changes)
+		if err == nil && in.Body.DryRun {
+			err = errDryRun
+		}
+		return err
+	})
+	if err != nil && !errors.Is(err, errDryRun) {
+		return nil, err
+	}
+	return &body[wire.Deployed]{out}, nil
+}
+
+// errDryRun undoes what could be done.
+var errDryRun = errors.New("a dry run")
+
+// inTx returns the API on a transaction.
+func (a *API) inTx(tx store.Store, c *catalog.Catalog) *API {
+	return &API{
+		store: tx, catalog: c, authority: a.authority, identity: a.identity, executions: a.executions,
+		kv: a.kv, docs: a.docs, files: a.files, secrets: a.secrets, audit: a.audit, requests: a.requests, maxBody: a.maxBody, maxPlugin: a.maxPlugin,
+		quotas: a.quotas, reserved: a.reserved, version: a.version, log: a.log, events: a.events, queueRate: a.queueRate,
+		triggerRetry: a.triggerRetry, triggerConcurrency: a.triggerConcurrency, contract: a.contract,
+	}
+}
+
+// checkChange checks a change as the request that it stands for would be.
+func (a *API) checkChange(change wire.DeployChange) error {
+	of := deployables[change.Operation]
+	switch takes := of.method != ""; {
+	case takes && len(change.Body) == 0:
+		return problem.InvalidField("body", "is missing", nil)
+	case !takes && len(change.Body) > 0:
+		return problem.InvalidField("body", "must be absent: "+change.Operation+" takes none", nil)
+	case change.Kind == "" && change.Operation == "create-trigger":
+		return problem.InvalidField("kind", "is missing", nil)
+	case change.Kind != "" && change.Operation != "create-trigger":
+		return problem.InvalidField("kind", "is of create-trigger only", change.Kind)
+	case change.Module != "" && change.Operation != "create-script" && change.Operation != "update-script":
+		return problem.InvalidField("module", "is of plugins only", change.Module)
+	case change.ID == "" && needsID(change.Operation):
+		return problem.InvalidField("id", "is missing", nil)
+	case change.ID != "" && !needsID(change.Operation):
+		return problem.InvalidField("id", "must be absent: "+change.Operation+" takes none", change.ID)
+	case !takes:
+		return nil
+	}
+	operation, err := a.contract().Operation(of.method, adminPrefix+strings.Replace(of.path, "{kind}", change.Kind, 1))
+	if err != nil {
+		return err
+	}
+	wrong, err := operation.Body(change.Body)
+	if err == nil && len(wrong) > 0 {
+		err = problem.InvalidFields(wrong)
+	}
+	return err
+}
+
+// needsID reports whether an operation is of something that is there already.
+func needsID(operation string) bool {
+	switch operation {
+	case "update-app", "create-script", "create-domain", "create-trigger":
+		return false
+	}
+	return true
+}
+
+// deployModules reads the modules of plugins, and compiles them: that can take long, and must not while
+// the transaction keeps others waiting, which finds them compiled.
+func (a *API) deployModules(ctx context.Context, app store.App, changes []wire.DeployChange) (map[string][]byte, error) {
+	modules := map[string][]byte{}
+	for i, change := range changes {
+		if change.Module == "" || modules[change.Module] != nil {
+			continue
+		}
+		if err := a.need(ctx, app.ID, "app", authz.ScriptWrite); err != nil { // before anything is done for the caller
+			return nil, a.ofChange(ctx, i, err)
+		}
+		most := a.maxPlugin + 1
+		module, err := a.files.Get(ctx, app.ID, catalog.Uploads, change.Module, files.Range{Length: &most})
+		switch {
+		case fault.Unknown(err):
+			err = problem.InvalidField("module", "must be the id of a file in "+catalog.Uploads, change.Module)
+		case err == nil && int64(len(module)) > a.maxPlugin:
+			err = a.moduleTooLarge()
+		case err == nil:
+			_, err = a.catalog.Compile(ctx, store.Script{AppID: app.ID, Name: "plugin", Kind: abi.KindPlugin, Wasm: module})
+		}
+		if err != nil {
+			return nil, a.ofChange(ctx, i, err)
+		}
+		modules[change.Module] = module
+	}
+	return modules, nil
+}
+
+// all makes the changes, one after the other.
+func (d *deploying) all(ctx context.Context, changes []wire.DeployChange) (wire.Deployed, error) {
+	out := wire.Deployed{Results: make([]wire.DeployResult, len(changes))}
+	for i := 0; i < len(changes); {
+		n := 1
+		for i+n < len(changes) && changes[i].Operation == "delete-script" && changes[i+n].Operation == "delete-script" {
+			n++
+		}
+		// A module goes after those that import it, whatever their order.
+		for waiting := changeNumbers(i, n); len(waiting) > 0; {
+			var refused []int
+			var first error
+			for _, number := range waiting {
+				result, err := d.one(ctx, changes[number])
+				switch {
+				case err == nil:
+					out.Results[number] = result
+				case n > 1 && d.isConflict(ctx, err):
+					refused = append(refused, number)
+					first = cmp.Or(first, d.ofChange(ctx, number, err))
+				default:
+					return out, d.ofChange(ctx, number, err)
+				}
+			}
+			if len(refused) == len(waiting) {
+				return out, first
+			}
+			waiting = refused
+		}
+		i += n
+	}
+	return out, nil
+}
+
+func changeNumbers(from, n int) []int {
+	numbers := make([]int, n)
+	for i := range numbers {
+		numbers[i] = from + i
+	}
+	return numbers
+}
+
+func (d *deploying) isConflict(ctx context.Context, err error) bool {
+	return d.problemOf(ctx, err).Status == http.StatusConflict
+}
+
+// one makes a change, which is a deed of its own in the record.
+func (d *deploying) one(ctx context.Context, change wire.DeployChange) (wire.DeployResult, error) {
+	entry := store.DeedOf(ctx).Entry()
+	entry.Action, entry.Kind, entry.Object, entry.AppID = change.Operation, strings.SplitN(change.Operation, "-", 2)[1], "", d.app.ID
+	return deployables[change.Operation].run(d, d.audit.Begin(ctx, entry), change)
+}
+
+// ofChange tells of an error that it is of a change, by its number from 0.
+func (a *API) ofChange(ctx context.Context, number int, err error) error {
+	p := a.problemOf(ctx, err)
+	at := fmt.Sprintf("body.changes[%d]", number)
+	if len(p.Errors) == 0 {
+		p.Errors = []wire.FieldError{{Location: at, Message: p.Detail}}
+		return p
+	}
+	p.Errors = slices.Clone(p.Errors)
+	for i := range p.Errors {
+		was := p.Errors[i].Location
+		now := at + "." + strings.TrimPrefix(strings.TrimPrefix(was, "path."), "header.")
+		if rest, ok := strings.CutPrefix(p.Detail, was+": "); ok {
+			p.Detail = now + ": " + rest
+		}
+		p.Errors[i].Location = now
+	}
+	return p
+}
+
+// owned refuses what belongs to another app: a deploy is of one.
+func (d *deploying) owned(appID, what string) error {
+	if appID != d.app.ID {
+		return fault.Missing(what)
+	}
+	return nil
+}
+
+func (d *deploying) updateTheApp(ctx context.Context, _ wire.DeployChange, update wire.AppUpdate) (wire.DeployResult, error) {
+	app, err := d.updateApp(ctx, &struct {
+		AppPath
+		Body wire.AppUpdate
+	}{AppPath{d.app.ID}, update})
+	if err != nil {
+		return wire.DeployResult{}, err
+	}
+	return wire.DeployResult{ID: app.Body.ID}, nil
+}
+
+// withModule puts the module of a plugin where requests have it.
+func (d *deploying) withModule(ctx context.Context, change wire.DeployChange) context.Context {
+	if change.Module == "" {
+		return ctx
+	}
+	return context.WithValue(ctx, moduleKey{}, d.modules[change.Module])
+}
+
+func (d *deploying) createTheScript(ctx context.Context, change wire.DeployChange, create wire.ScriptCreate) (wire.DeployResult, error) {
+	switch {
+	case change.Module != "":
+		create.Kind, create.Source = abi.KindPlugin, ""
+	case create.Kind == abi.KindPlugin:
+		return wire.DeployResult{}, problem.InvalidField("module", "is missing: a plugin is a WebAssembly module", nil)
+	case create.Kind == "":
+		create.Kind = abi.KindEndpoint
+	}
+	script, err := d.createScript(d.withModule(ctx, change), &struct {
+		AppPath
+		ModuleQuery
+		Body wire.ScriptCreate
+	}{AppPath: AppPath{d.app.ID}, Body: create})
+	if err != nil {
+		return wire.DeployResult{}, err
+	}
+	return wire.DeployResult{ID: script.Body.ID, Version: script.Body.Version}, nil
+}
+
+// theScript finds a script of the app.
+func (d *deploying) theScript(ctx context.Context, id string, c authz.Capability) (store.Script, error) {
+	script, err := d.findScript(ctx, id, c)
+	if err == nil {
+		err = d.owned(script.AppID, "script")
+	}
+	return script, err
+}
+
+func (d *deploying) updateTheScript(ctx context.Context, change wire.DeployChange, update wire.ScriptUpdate) (wire.DeployResult, error) {
+	if _, err := d.theScript(ctx, change.ID, authz.ScriptWrite); err != nil {
+		return wire.DeployResult{}, err
+	}
+	script, err := d.updateScript(d.withModule(ctx, change), &struct {
+		ScriptPath
+		IfMatch
+		ModuleChange
+		Body wire.ScriptUpdate
+	}{ScriptPath: ScriptPath{change.ID}, Body: update})
+	if err != nil {
+		return wire.DeployResult{}, err
+	}
+	return wire.DeployResult{ID: script.Body.ID, Version: script.Body.Version}, nil
+}
+
+func (d *deploying) deleteTheScript(ctx context.Context, change wire.DeployChange) (wire.DeployResult, error) {
+	if _, err := d.theScript(ctx, change.ID, authz.ScriptDelete); err != nil {
+		return wire.DeployResult{}, err
+	}
+	_, err := d.deleteScript(ctx, &ScriptPath{change.ID})
+	return wire.DeployResult{ID: change.ID}, err
+}
+
+func (d *deploying) createTheRoute(ctx context.Context, change wire.DeployChange, create wire.RouteCreate) (wire.DeployResult, error) {
+	if err := d.need(ctx, d.app.ID, "app", authz.RouteWrite); err != nil {
+		return wire.DeployResult{}, err
+	}
+	script, err := d.scriptOf(ctx, d.app.ID, change.ID)
+	if err != nil {
+		return wire.DeployResult{}, problem.At(err, "script", "id")
+	}
+	create.Dispatch = cmp.Or(create.Dispatch, string(store.DispatchSync)) // as huma does for requests
+	if limit := create.RateLimit; limit != nil {
+		limit.PerSeconds, limit.By = cmp.Or(limit.PerSeconds, 1), cmp.Or(limit.By, "address")
+	}
+	route, err := d.createRoute(ctx, &struct {
+		ScriptPath
+		Body wire.RouteCreate
+	}{ScriptPath{script}, create})
+	if err != nil {
+		return wire.DeployResult{}, err
+	}
+	return wire.DeployResult{ID: route.Body.ID, Warning: route.Body.Warning}, nil
+}
+
+// theRoute checks that a route is of the app.
+func (d *deploying) theRoute(ctx context.Context, id string) error {
+	route, err := d.findRoute(ctx, id, authz.RouteWrite)
+	if err == nil {
+		err = d.owned(route.AppID, "route")
+	}
+	return err
+}
+
+func (d *deploying) updateTheRoute(ctx context.Context, change wire.DeployChange, update wire.RouteUpdate) (wire.DeployResult, error) {
+	if err := d.theRoute(ctx, change.ID); err != nil {
+		return wire.DeployResult{}, err
+	}
+	if limit := update.RateLimit; limit != nil {
+		limit.PerSeconds, limit.By = cmp.Or(limit.PerSeconds, 1), cmp.Or(limit.By, "address")
+	}
+	route, err := d.updateRoute(ctx, &struct {
+		ID   string `path:"id"`
+		Body wire.RouteUpdate
+	}{change.ID, update})
+	if err != nil {
+		return wire.DeployResult{}, err
+	}
+	return wire.DeployResult{ID: route.Body.ID, Warning: route.Body.Warning}, nil
+}
+
+func (d *deploying) deleteTheRoute(ctx context.Context, change wire.DeployChange) (wire.DeployResult, error) {
+	if err := d.theRoute(ctx, change.ID); err != nil {
+		return wire.DeployResult{}, err
+	}
+	return wire.DeployResult{ID: change.ID}, d.catalog.DeleteRoute(ctx, change.ID)
+}
+
+func (d *deploying) createTheDomain(ctx context.Context, _ wire.DeployChange, create wire.DomainCreate) (wire.DeployResult, error) {
+	domain, err := d.createDomain(ctx, &struct {
+		AppPath
+		Body wire.DomainCreate
+	}{AppPath{d.app.ID}, create})
+	if err != nil {
+		return wire.DeployResult{}, err
+	}
+	return wire.DeployResult{ID: domain.Body.ID}, nil
+}
+
+func (d *deploying) deleteTheDomain(ctx context.Context, change wire.DeployChange) (wire.DeployResult, error) {
+	_, err := d.deleteDomain(ctx, &struct {
+		AppPath
+		ID string `path:"id"`
+	}{AppPath{d.app.ID}, change.ID})
+	return wire.DeployResult{ID: change.ID}, err
+}
+
+// withIDs puts ids for the names of what a trigger of dead letters is about.
+func (d *deploying) withIDs(ctx context.Context, t *wire.TriggerUpdate) error {
+	if t.FailedScript != nil && *t.FailedScript != "" {
+		id, err := d.scriptOf(ctx, d.app.ID, *t.FailedScript)
+		if err != nil {
+			return problem.At(err, "script", "body.failed_script")
+		}
+		t.FailedScript = &id
+	}
+	if t.FailedTrigger == nil || *t.FailedTrigger == "" {
+		return nil
+	}
+	triggers, err := d.store.Triggers().ByApp(ctx, d.app.ID)
+	if err != nil {
+		return err
+	}
+	for _, other := range triggers {
+		if other.Name == *t.FailedTrigger {
+			t.FailedTrigger = &other.ID
+			break
+		}
+	}
+	return nil
+}
+
+func (d *deploying) createTheTrigger(ctx context.Context, change wire.DeployChange, create wire.TriggerUpdate) (wire.DeployResult, error) {
+	if err := d.need(ctx, d.app.ID, "app", authz.TriggerWrite); err != nil {
+		return wire.DeployResult{}, err
+	}
+	if err := d.withIDs(ctx, &create); err != nil {
+		return wire.DeployResult{}, err
+	}
+	trigger, err := createTrigger[wire.TriggerUpdate](d.API, store.TriggerKind(change.Kind))(ctx, &struct {
+		AppPath
+		Body wire.TriggerUpdate
+	}{AppPath{d.app.ID}, create})
+	if err != nil {
+		return wire.DeployResult{}, err
+	}
+	return wire.DeployResult{ID: trigger.Body.ID}, nil
+}
+
+// theTrigger checks that a trigger is of the app.
+func (d *deploying) theTrigger(ctx context.Context, id string) error {
+	trigger, err := d.findTrigger(ctx, id, authz.TriggerWrite)
+	if err == nil {
+		err = d.owned(trigger.AppID, "trigger")
+	}
+	return err
+}
+
+func (d *deploying) updateTheTrigger(ctx context.Context, change wire.DeployChange, update wire.TriggerUpdate) (wire.DeployResult, error) {
+	if err := d.theTrigger(ctx, change.ID); err != nil {
+		return wire.DeployResult{}, err
+	}
+	if err := d.withIDs(ctx, &update); err != nil {
+		return wire.DeployResult{}, err
+	}
+	trigger, err := d.updateTrigger(ctx, &struct {
+		TriggerPath
+		Body wire.TriggerUpdate
+	}{TriggerPath{change.ID}, update})
+	if err != nil {
+		return wire.DeployResult{}, err
+	}
+	return wire.DeployResult{ID: trigger.Body.ID}, nil
+}
+
+func (d *deploying) deleteTheTrigger(ctx context.Context, change wire.DeployChange) (wire.DeployResult, error) {
+	if err := d.theTrigger(ctx, change.ID); err != nil {
+		return wire.DeployResult{}, err
+	}
+	return wire.DeployResult{ID: change.ID}, d.catalog.DeleteTrigger(ctx, change.ID)
+}
+
+func (d *deploying) setTheTopic(ctx context.Context, change wire.DeployChange, set wire.TopicSet) (wire.DeployResult, error) {
+	_, err := d.setTopic(ctx, &struct {
+		TopicPath
+		Body wire.TopicSet
+	}{TopicPath{AppPath{d.app.ID}, change.ID}, set})
+	return wire.DeployResult{}, err
+}
+
+func (d *deploying) deleteTheTopic(ctx context.Context, change wire.DeployChange) (wire.DeployResult, error) {
+	_, err := d.deleteTopic(ctx, &TopicPath{AppPath{d.app.ID}, change.ID})
+	return wire.DeployResult{}, err
+}

@@ -1,0 +1,209 @@
+package api_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/catalog"
+	"github.com/picloud/picloud/host/store"
+)
+
+// part makes a change of a deploy; a body of "" is none.
+func part(operation, id, body string) wire.DeployChange {
+	change := wire.DeployChange{Operation: operation, ID: id}
+	if body != "" {
+		change.Body = json.RawMessage(body)
+	}
+	return change
+}
+
+// triggerPart makes a change that creates a trigger.
+func triggerPart(kind, body string) wire.DeployChange {
+	change := part("create-trigger", "", body)
+	change.Kind = kind
+	return change
+}
+
+func deployOf(changes ...wire.DeployChange) string {
+	text, err := json.Marshal(wire.Deploy{Changes: changes})
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}
+
+// What a deploy makes can be used by what it makes then: modules by importers, scripts by routes and
+// triggers, domains by routes, triggers by triggers. Nothing of it was there before.
+func TestDeploy(t *testing.T) {
+	s := newSite(t)
+	app := s.App("shop")
+	s.Refused(s.Admin(s.Token, "POST", "apps/none:deploy", deployOf(part("update-app", "", `{"name":"x"}`))), 404, "", "app not found")
+	deployed := do[wire.Deployed](s, "POST", "apps/shop:deploy", deployOf(
+		part("update-app", "", `{"name":"The shop"}`),
+		part("create-script", "", `{"name":"prices","kind":"module","source":"fn of(x) { x * 2 }"}`),
+		part("create-script", "", `{"name":"cart","source":"import \"prices\" as p; p::of(21)"}`),
+		part("create-domain", "", `{"host":"shop.example"}`),
+		part("create-route", "cart", `{"method":"GET","path":"/cart"}`),
+		part("create-route", "cart", `{"method":"GET","host":"shop.example","path":"/cart"}`),
+		triggerPart("queue", `{"script":"cart","name":"q","topic":"t"}`),
+		triggerPart("dead_letter", `{"script":"cart","name":"failed","failed_trigger":"q","failed_script":"cart"}`),
+		part("set-topic", "news", `{"access":"public"}`),
+	), 200)
+	require.Len(t, deployed.Results, 9)
+	assert.Equal(t, app.ID, deployed.Results[0].ID)
+	assert.EqualValues(t, 1, deployed.Results[2].Version)
+	got := s.Fetch("GET", "/cart", "")
+	assert.Equal(t, "42", string(got.Content))
+	failed := do[wire.Trigger](s, "GET", "triggers/"+deployed.Results[7].ID, nil, 200)
+	assert.Equal(t, deployed.Results[6].ID, *failed.FailedTrigger)
+	assert.Equal(t, deployed.Results[2].ID, *failed.FailedScript)
+
+	// Each change is in the record, by the same request.
+	entries := map[string]int{}
+	page, err := s.DB.Audit().List(t.Context(), store.AuditQuery{AppID: app.ID, Page: store.PageRequest{Limit: 1000}})
+	require.NoError(t, err)
+	for _, e := range page.Items {
+		entries[e.Action+" "+e.Kind]++
+		assert.Equal(t, store.OutcomeDone, e.Outcome)
+		assert.NotEmpty(t, e.UserID)
+	}
+	for action, n := range map[string]int{
+		"update-app app": 1, "create-script script": 2, "create-domain domain": 1, "create-route route": 2, "create-trigger trigger": 2, "set-topic topic": 1,
+	} {
+		assert.Equal(t, n, entries[action], "%s, in %v", action, entries)
+	}
+
+	// Changes and deletions, the importer after its module.
+	do[wire.Deployed](s, "POST", "apps/shop:deploy", deployOf(
+		part("delete-trigger", deployed.Results[7].ID, ""), part("delete-trigger", deployed.Results[6].ID, ""),
+		part("create-script", "", `{"name":"other","source":"1"}`),
+		part("delete-script", deployed.Results[1].ID, ""), part("delete-script", deployed.Results[2].ID, ""),
+		part("delete-domain", deployed.Results[3].ID, ""), part("delete-topic", "news", ""),
+		part("create-route", "other", `{"method":"GET","path":"/cart"}`),
+	), 200)
+	assert.Equal(t, "1", string(s.Fetch("GET", "/cart", "").Content))
+}
+
+// When one change is refused none is made, in the database or in memory, and the answer says which it was.
+func TestDeployIsAllOrNothing(t *testing.T) {
+	s := newSite(t)
+	s.App("shop")
+	cart := s.Script("shop", "cart", `"old"`)
+	route := do[wire.Route](s, "POST", "scripts/"+cart.ID+"/routes", `{"method":"GET","path":"/cart"}`, 201)
+	before := []wire.DeployChange{
+		part("update-script", cart.ID, `{"source":"\"new\"","version":1}`),
+		part("delete-route", route.ID, ""),
+		part("create-script", "", `{"name":"more","source":"1"}`),
+		part("create-route", "more", `{"method":"GET","path":"/more"}`),
+		triggerPart("kv", `{"script":"more","name":"t","collection":"c"}`),
+	}
+	for _, c := range []struct {
+		name     string
+		change   wire.DeployChange
+		status   int
+		location string
+		says     string
+	}{
+		{"does not compile", part("create-script", "", `{"name":"wrong","source":"let x = ;"}`), 422, "body.changes[5].body.source", ""},
+		{"is in the way", part("create-route", "cart", `{"method":"GET","path":"/more"}`), 409, "body.changes[5].body.path", "conflicts with GET /more"},
+		{"another version", part("update-script", cart.ID, `{"source":"3","version":1}`), 409, "body.changes[5].body.version", ""},
+		{"no such script", part("create-route", "none", `{"path":"/x"}`), 422, "body.changes[5].id", "is no script of the app"},
+		{"not there", part("delete-trigger", "01890a5d-ac96-774b-bcce-b302099a8057", ""), 404, "body.changes[5]", "trigger not found"},
+		{"no body", part("create-script", "", ""), 422, "body.changes[5].body", "is missing"},
+		{"a body too many", part("delete-topic", "t", `{}`), 422, "body.changes[5].body", "must be absent"},
+		{"a body of another", part("set-topic", "t", `{"name":"x"}`), 422, "body.changes[5].body.name", ""},
+		{"no id", part("delete-script", "", ""), 422, "body.changes[5].id", "is missing"},
+		{"no kind", part("create-trigger", "", `{"script":"more","collection":"c"}`), 422, "body.changes[5].kind", "is missing"},
+		{"a plugin without a module", part("create-script", "", `{"name":"p","kind":"plugin","source":""}`), 422, "body.changes[5].module", "is missing"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := s.Admin(s.Token, "POST", "apps/shop:deploy", deployOf(append(before[:len(before):len(before)], c.change)...))
+			s.Refused(got, c.status, c.location, c.says)
+			assert.Equal(t, "old", string(s.Fetch("GET", "/cart", "").Content), "the route and the script are as before")
+			assert.Equal(t, 404, s.Fetch("GET", "/more", "").StatusCode)
+			assert.Len(t, do[wire.Page[wire.Script]](s, "GET", "apps/shop/scripts", nil, 200).Items, 1)
+			assert.Empty(t, do[wire.Page[wire.Trigger]](s, "GET", "apps/shop/triggers", nil, 200).Items)
+			page, err := s.DB.Audit().List(t.Context(), store.AuditQuery{Action: "update-script"})
+			require.NoError(t, err)
+			assert.Empty(t, page.Items, "what was undone is in the record")
+		})
+	}
+	dry := do[wire.Deployed](s, "POST", "apps/shop:deploy", strings.Replace(deployOf(before...), `{`, `{"dry_run":true,`, 1), 200)
+	assert.EqualValues(t, 2, dry.Results[0].Version)
+	assert.Equal(t, "old", string(s.Fetch("GET", "/cart", "").Content), "a dry run has changed something")
+	do[wire.Deployed](s, "POST", "apps/shop:deploy", deployOf(before...), 200)
+	assert.Equal(t, 404, s.Fetch("GET", "/cart", "").StatusCode)
+	assert.Equal(t, "1", string(s.Fetch("GET", "/more", "").Content))
+}
+
+// Each change needs the right that it needs by itself, and is of the app alone.
+func TestDeployNeedsRights(t *testing.T) {
+	s := newSite(t)
+	app := s.App("shop")
+	s.App("other")
+	foreign := s.Script("other", "theirs", "1")
+	route := do[wire.Route](s, "POST", "scripts/"+foreign.ID+"/routes", `{"path":"/theirs"}`, 201)
+	trigger := do[wire.Trigger](s, "POST", "apps/other/triggers/kv", `{"script":"theirs","collection":"c"}`, 201)
+	domain := do[wire.Domain](s, "POST", "apps/other/domains", `{"host":"other.example"}`, 201)
+	for _, change := range []wire.DeployChange{
+		part("update-script", foreign.ID, `{"source":"2"}`), part("delete-script", foreign.ID, ""), part("update-route", route.ID, `{}`),
+		part("delete-route", route.ID, ""), part("update-trigger", trigger.ID, `{"enabled":false}`), part("delete-trigger", trigger.ID, ""),
+		part("delete-domain", domain.ID, ""),
+	} {
+		s.Refused(s.Admin(s.Token, "POST", "apps/shop:deploy", deployOf(change)), 404, "body.changes[0]", "not found")
+	}
+	s.Refused(s.Admin(s.Token, "POST", "apps/shop:deploy", deployOf(part("create-route", foreign.ID, `{"path":"/x"}`))), 422, "body.changes[0].id", "is no script of the app")
+
+	viewer, editor := s.Member(app.ID, "viewer"), s.Member(app.ID, "editor")
+	create := part("create-script", "", `{"name":"a","source":"1"}`)
+	s.Refused(s.Admin(viewer, "POST", "apps/shop:deploy", deployOf(create)), 403, "body.changes[0]", "")
+	s.Refused(s.Admin(editor, "POST", "apps/shop:deploy", deployOf(create, part("create-domain", "", `{"host":"x.example"}`))), 403, "body.changes[1]", "")
+	assert.Empty(t, do[wire.Page[wire.Script]](s, "GET", "apps/shop/scripts", nil, 200).Items, "an editor's script is there without the domain")
+	assert.Equal(t, 200, s.Admin(editor, "POST", "apps/shop:deploy", deployOf(create)).StatusCode)
+}
+
+// The module of a plugin is uploaded before.
+func TestDeployPlugin(t *testing.T) {
+	s := newSite(t)
+	app := s.App("shop")
+	file := s.store(app.ID, catalog.Uploads, "p.wasm", "application/wasm", string(pluginModule("")))
+	create := part("create-script", "", `{"name":"p","source":""}`)
+	create.Module = file.ID
+	deployed := do[wire.Deployed](s, "POST", "apps/shop:deploy", deployOf(create, part("create-route", "p", `{"path":"/p"}`)), 200)
+	script := do[wire.Script](s, "GET", "scripts/"+deployed.Results[0].ID, nil, 200)
+	assert.EqualValues(t, "plugin", script.Kind)
+	assert.EqualValues(t, len(pluginModule("")), script.Wasm.Size)
+
+	broken := s.store(app.ID, catalog.Uploads, "p.wasm", "application/wasm", "\x00asm and no more")
+	update := part("update-script", script.ID, `{"version":1}`)
+	update.Module = broken.ID
+	s.Refused(s.Admin(s.Token, "POST", "apps/shop:deploy", deployOf(update)), 422, "body.changes[0].body", "")
+	update.Module = "01890a5d-ac96-774b-bcce-b302099a8057"
+	s.Refused(s.Admin(s.Token, "POST", "apps/shop:deploy", deployOf(update)), 422, "body.changes[0].module", "must be the id of a file")
+}
+
+// Many changes are one transaction, in a time that a person does not notice.
+func BenchmarkDeploy(b *testing.B) {
+	s := newSite(b)
+	s.App("shop")
+	n := 0
+	for b.Loop() {
+		var changes []wire.DeployChange
+		for range 20 {
+			n++
+			name := fmt.Sprintf("s%d", n)
+			changes = append(changes, part("create-script", "", `{"name":"`+name+`","source":"let x = `+strings.Repeat("1 + ", 100)+`1; x"}`),
+				part("create-route", name, `{"path":"/`+name+`"}`))
+		}
+		if got := s.Admin(s.Token, "POST", "apps/shop:deploy", deployOf(changes...)); got.StatusCode != http.StatusOK {
+			b.Fatalf("%d: %s", got.StatusCode, got.Content)
+		}
+	}
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/picloud/picloud/host/cli"
+	"github.com/picloud/picloud/host/config"
+	"github.com/picloud/picloud/host/server"
+)
+
+// devGrace is how long running executions may take to finish when a server for development stops.
+const devGrace = time.Second
+
+// startLocal starts a server for development in this process: with the settings of the PICLOUD_*
+// variables, but always on SQLite in its directory.
+func startLocal(ctx context.Context, want cli.LocalServer) (*cli.Local, error) {
+	settings := new(config.Config)
+	parser, err := kong.New(settings, config.KongOptions()...)
+	if err != nil {
+		return nil, err
+	}
+	args := []string{"--data", want.Data, "--database-url=", "--files-root=", "--role", config.RoleAll, "--addr", freeAddress(want.Addr), "--shutdown-grace", devGrace.String()}
+	if os.Getenv("PICLOUD_LOG_LEVEL") == "" {
+		args = append(args, "--log-level", "warn")
+	}
+	if _, err := parser.Parse(args); err != nil {
+		return nil, err
+	}
+	if want.Password != "" {
+		settings.AdminUsername, settings.AdminPassword = "admin", want.Password
+	}
+	self, err := server.Self()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	s, err := server.New(ctx, server.Config{
+		Settings: settings, Version: version, Out: os.Stderr, Compile: []string{self, "compile"},
+		Answered: func(a server.Answered) {
+			want.Answered(cli.LocalRequest{At: a.At, Method: a.Method, Path: a.Path, Status: a.Status, Took: a.Took, ExecutionID: a.ExecutionID})
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	token, err := s.OpenSession(ctx)
+	if err != nil {
+		_ = s.Stop()
+		return nil, err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(context.WithoutCancel(ctx)) }() // Stop ends it, when the command has
+	return &cli.Local{URL: "http://" + s.Addr().String(), Token: token, Ended: ended, Stop: s.Stop}, nil
+}
+
+// freeAddress returns an address to listen on: the one that is wanted, else the usual one unless
+// somebody listens there, else one with any port.
+func freeAddress(wanted string) string {
+	const usual, anyPort = "127.0.0.1:8080", "127.0.0.1:0"
+	if wanted != "" {
+		return wanted
+	}
+	listener, err := net.Listen("tcp", usual)
+	if err != nil {
+		return anyPort
+	}
+	_ = listener.Close()
+	return usual
+}

@@ -1,0 +1,53 @@
+package front
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// Requests are kept in mind for who asks, and only as long.
+func TestRecent(t *testing.T) {
+	now := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
+	r := NewRecent()
+	r.now = func() time.Time { return now }
+	add := func(app string, n int) {
+		for i := range n {
+			r.add(Answered{AppID: app, Path: fmt.Sprint("/", i)})
+		}
+	}
+	add("a", 3)
+	assert.False(t, r.wanted())
+	items, next := r.After("a", 0)
+	assert.Empty(t, items, "of before somebody asked")
+	assert.True(t, r.wanted())
+	add("a", 3)
+	add("b", 1)
+	items, next = r.After("a", next)
+	assert.Len(t, items, 3, "and none of another app")
+	assert.Equal(t, "/0", items[0].Path)
+	items, next = r.After("a", next)
+	assert.Empty(t, items, "once each")
+
+	add("a", maxRecent+10)
+	items, next = r.After("a", next)
+	assert.Equal(t, fmt.Sprint("/", maxRecent+9), items[len(items)-1].Path, "of many the last")
+	assert.LessOrEqual(t, len(items), maxRecent)
+	items, _ = r.After("a", next+5)
+	assert.Empty(t, items, "of a number that another process gave")
+
+	now = now.Add(recentPatience + time.Second)
+	add("a", 1)
+	assert.False(t, r.wanted(), "nobody asks any more")
+	for i := range maxWatched + 5 {
+		_, next = r.After(fmt.Sprint(i), 0)
+	}
+	assert.EqualValues(t, 1, next)
+	assert.Len(t, r.apps, maxWatched)
+	var none *Recent
+	items, _ = none.After("a", 1)
+	assert.Empty(t, items)
+	assert.False(t, none.wanted())
+}
