@@ -129,6 +129,7 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 			Announce:          announceRevision,
 			Listen:            listener(options.ConnConfig, channelRevisions),
 			Retryable:         retryable,
+			Snapshot:          sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 			Owned: sqlstore.Owned{
 				Options: &sql.TxOptions{Isolation: sql.LevelSerializable},
 				Places:  max(1, int(options.MaxConns)/2), PlacesOfApp: max(1, int(options.MaxConns)/4),

@@ -74,6 +74,8 @@ type Dialect struct {
 	// Retryable reports whether a transaction failed only because of another one and may succeed if
 	// run again; nil when that cannot happen.
 	Retryable func(error) bool
+	// Snapshot is how a transaction is that reads what there was at one moment.
+	Snapshot sql.TxOptions
 	// Owned is how transactions of Begin are.
 	Owned Owned
 }
@@ -169,6 +171,19 @@ func (s *sqlStore) InTx(ctx context.Context, fn func(tx store.Store) error) erro
 	return s.transact(ctx, "transaction", true, func(tx *transaction) error {
 		return fn(&sqlStore{db: s.db, tx: tx})
 	})
+}
+
+func (s *sqlStore) Snapshot(ctx context.Context, fn func(s store.Store) error) error {
+	const op = "snapshot"
+	if s.tx != nil { // which sees what is written in it
+		return store.Failed(op, errors.New("it is asked for within a transaction"))
+	}
+	tx, err := s.db.Read.BeginTx(ctx, &s.db.Dialect.Snapshot)
+	if err != nil {
+		return failed(ctx, op, err)
+	}
+	defer tx.Rollback() // there is nothing to commit
+	return fn(&sqlStore{db: s.db, tx: &transaction{queryer: tx, sql: tx}})
 }
 
 func (s *sqlStore) AfterCommit(fn func()) {
