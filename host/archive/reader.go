@@ -72,12 +72,12 @@ func (b *bounded) Read(p []byte) (int, error) {
 func newReader(from io.Reader, most int64) (*reader, error) {
 	r := &reader{source: &source{from: from}, sum: sha256.New(), kind: -1, at: manifestName, seen: map[string]int64{}}
 	var err error
-	r.zstd, err = zstd.NewReader(r.source, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(windowSize), zstd.WithDecoderMaxMemory(uint64(most)))
+	r.zstd, err = zstd.NewReader(r.source, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(windowSize))
 	if err != nil {
 		return nil, r.failed(err)
 	}
 	r.tar = tar.NewReader(&bounded{r.zstd, most, most})
-	name, size, err := r.next1()
+	name, size, err := r.plain()
 	if err == nil && name != manifestName {
 		err = refuse("must begin with %s, got %.80q", manifestName, name)
 	}
@@ -111,8 +111,8 @@ func (r *reader) failed(err error) error {
 	return refuse("is damaged, or no archive of an app: it cannot be unpacked beyond %s, row %d", r.at, r.line)
 }
 
-// next1 goes to the next entry, which is a plain file.
-func (r *reader) next1() (name string, size int64, err error) {
+// plain goes to the next entry, which must be a plain file.
+func (r *reader) plain() (name string, size int64, err error) {
 	head, err := r.tar.Next()
 	if err != nil {
 		return "", 0, r.failed(err)
@@ -224,7 +224,7 @@ func (r *reader) next() (kind string, row []byte, err error) {
 
 // entry reads the next entry, of rows. After the last it checks the end, and returns io.EOF.
 func (r *reader) entry() error {
-	name, size, err := r.next1()
+	name, size, err := r.plain()
 	if err != nil {
 		return err
 	}
@@ -258,7 +258,7 @@ func (r *reader) bytes(size int64) (io.Reader, error) {
 	if len(r.rows) > 0 {
 		return nil, r.within(refuse("it has bytes, and must be the last of its entry"))
 	}
-	name, there, err := r.next1()
+	name, there, err := r.plain()
 	if err != nil {
 		return nil, err
 	}
@@ -317,11 +317,11 @@ func (r *reader) finish(size int64) error {
 	case err != io.EOF:
 		return r.failed(err)
 	}
-	switch n, err := io.Copy(io.Discard, r.zstd); {
-	case err != nil:
-		return r.failed(err)
+	switch n, err := io.ReadFull(r.zstd, make([]byte, 1)); {
 	case n > 0:
 		return refuse("goes on after its end")
+	case err != io.EOF:
+		return r.failed(err)
 	}
 	return io.EOF
 }

@@ -124,7 +124,9 @@ func (w *writer) flush() error {
 	return err
 }
 
-func (w *writer) name(suffix string) string { return fmt.Sprintf("%s/%08d%s", w.kind, w.number, suffix) }
+func (w *writer) name(suffix string) string {
+	return fmt.Sprintf("%s/%08d%s", w.kind, w.number, suffix)
+}
 
 // bytes writes the bytes beside the last row.
 func (w *writer) bytes(size int64, from io.Reader) error {
