@@ -16,6 +16,7 @@ import (
 
 	"github.com/picloud/picloud/host/api/contract"
 	"github.com/picloud/picloud/host/api/problem"
+	"github.com/picloud/picloud/host/archive"
 	"github.com/picloud/picloud/host/audit"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/catalog"
@@ -42,6 +43,7 @@ type Config struct {
 	Docs           *docs.Service
 	Files          *files.Service
 	Secrets        *secrets.Service
+	Archive        *archive.Service
 	Catalog        *catalog.Catalog
 	Events         *events.Emitter
 	Audit          *audit.Service            // nil: one that keeps what it records for ever
@@ -68,6 +70,7 @@ type API struct {
 	docs       *docs.Service
 	files      *files.Service
 	secrets    *secrets.Service
+	archive    *archive.Service
 	catalog    *catalog.Catalog
 	audit      *audit.Service
 	maxBody    int64
@@ -93,7 +96,7 @@ func New(c Config) *API {
 	}
 	return &API{
 		store: c.Store, authority: c.Authority, identity: c.Identity, executions: c.Executions, catalog: c.Catalog,
-		kv: c.KV, docs: c.Docs, files: c.Files, secrets: c.Secrets, audit: c.Audit,
+		kv: c.KV, docs: c.Docs, files: c.Files, secrets: c.Secrets, archive: c.Archive, audit: c.Audit,
 		maxBody: c.MaxBodyBytes, maxPlugin: cmp.Or(c.MaxPluginBytes, 16<<20), quotas: c.Quotas, reserved: c.ReservedHosts, version: c.Version, log: c.Logger,
 		events: c.Events, queueRate: c.QueueRate, triggerRetry: c.TriggerRetry, triggerConcurrency: c.TriggerConcurrency,
 	}
@@ -128,6 +131,7 @@ func (a *API) Mount(app *fiber.App) {
 	a.mountUsers(admin)
 	a.mountAPIKeys(admin)
 	a.mountApps(admin)
+	a.mountArchive(admin)
 	a.mountMembers(admin)
 	a.mountScripts(admin)
 	a.mountRun(admin)

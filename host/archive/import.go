@@ -26,6 +26,8 @@ const (
 	// A batch of rows is one transaction, during which SQLite has nobody else write: some 20 ms.
 	maxBatchRows  = 200
 	maxBatchBytes = 1 << 20
+	compileAttempts = 30 // of a script, while the server has much else to do
+
 	batchAttempts = 5 // when others are at the same data, or the database is slow
 
 	keepEvery = time.Minute     // how often the catalog is told that an import goes on
@@ -164,7 +166,7 @@ func (i *arriving) read() error {
 		kind, row, err := i.r.next()
 		if kind != before || err != nil { // the batch is of one kind
 			if err := i.flush(); err != nil {
-				return err
+				return i.r.within(err)
 			}
 			before = kind
 		}
@@ -185,7 +187,7 @@ func (i *arriving) take(kind string, row []byte) error {
 	case kindSecret:
 		return taken(i, row, func(row secretRow) error {
 			i.secrets = append(i.secrets, row.Name)
-			return secrets.CheckName("name", row.Name)
+			return cmp.Or(i.most(len(i.secrets)), secrets.CheckName("name", row.Name))
 		})
 	case kindScript:
 		return taken(i, row, func(row scriptRow) error { return i.script(row, false) })
@@ -226,7 +228,7 @@ func (i *arriving) take(kind string, row []byte) error {
 // taken decodes a row and does with it what take does.
 func taken[T any](i *arriving, text []byte, take func(T) error) error {
 	var row T
-	if err := i.r.decode(text, &row); err != nil {
+	if err := decode(text, &row); err != nil {
 		return err
 	}
 	return take(row)
@@ -269,6 +271,17 @@ func (i *arriving) script(row scriptRow, site bool) error {
 		}
 	}
 	created, err := i.config.Catalog.CreateScript(i.ctx, script)
+	for range compileAttempts {
+		if fault.Of(err) != fault.Overloaded {
+			break
+		}
+		select { // it is worth waiting for its turn to be compiled
+		case <-i.ctx.Done():
+			return i.ctx.Err()
+		case <-time.After(time.Second):
+		}
+		created, err = i.config.Catalog.CreateScript(i.ctx, script)
+	}
 	if err != nil {
 		return err
 	}

@@ -156,18 +156,18 @@ func (r *reader) readManifest(size int64) error {
 		Format int `json:"format"`
 	}
 	if err := jsonv2.Unmarshal(text, &version); err != nil { // of whatever else there is in a newer one
-		return refuse("has a %s that is none: %s", manifestName, brief(err))
+		return r.within(refuse("%s", brief(err)))
 	}
 	if version.Format < 1 || version.Format > Format {
 		return refuse("is of the format %d, and this server reads 1 to %d", version.Format, Format)
 	}
-	return r.decode(text, &r.Manifest)
+	return r.within(decode(text, &r.Manifest))
 }
 
 // decode reads a row or an object, which has nothing that is not known.
-func (r *reader) decode(text []byte, into any) error {
+func decode(text []byte, into any) error {
 	if err := jsonv2.Unmarshal(text, into, jsonv2.RejectUnknownMembers(true)); err != nil {
-		return r.within(refuse("%s", brief(err)))
+		return refuse("%s", brief(err))
 	}
 	return nil
 }
@@ -196,7 +196,14 @@ func (r *reader) within(err error) error {
 	if refused.Field == "archive" {
 		reason = refused.Reason
 	}
-	at.Text, at.Field, at.Reason = "", "archive", fmt.Sprintf("%s, row %d: %s", r.at, r.line, reason)
+	place := r.at
+	if r.line > 0 {
+		place += fmt.Sprintf(", row %d", r.line)
+	}
+	at.Text, at.Field, at.Reason = "", "archive", place+": "+reason
+	if at.Code == fault.Conflict { // of the archive with itself: the app was empty
+		at.Code = fault.Invalid
+	}
 	return &at
 }
 
@@ -256,17 +263,17 @@ func (r *reader) entry() error {
 // said that there are size of them.
 func (r *reader) bytes(size int64) (io.Reader, error) {
 	if len(r.rows) > 0 {
-		return nil, r.within(refuse("it has bytes, and must be the last of its entry"))
+		return nil, refuse("it has bytes, and must be the last of its entry")
 	}
 	name, there, err := r.plain()
 	if err != nil {
 		return nil, err
 	}
 	if want := fmt.Sprintf("%s/%08d%s", kinds[r.kind], r.number, bytesSuffix); name != want {
-		return nil, r.within(refuse("its bytes must follow in %s, got %.80q", want, name))
+		return nil, refuse("its bytes must follow in %s, got %.80q", want, name)
 	}
 	if there != size {
-		return nil, r.within(refuse("size: is %d, and there are %d bytes", size, there))
+		return nil, refuse("size: is %d, and there are %d bytes", size, there)
 	}
 	fmt.Fprintf(r.sum, "%s %d\n", name, size)
 	r.due = true
@@ -297,8 +304,8 @@ func (r *reader) finish(size int64) error {
 	}
 	r.at, r.line = endName, 0
 	var end End
-	if err := r.decode(text, &end); err != nil {
-		return err
+	if err := decode(text, &end); err != nil {
+		return r.within(err)
 	}
 	for kind, n := range end.Rows {
 		if n == 0 {

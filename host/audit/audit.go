@@ -148,6 +148,17 @@ func bounded(fields map[string]json.RawMessage) (text json.RawMessage, truncated
 	}
 }
 
+// Did records what a context's deed is about, which changes nothing here, and has been done or is about to
+// be. Who cannot record it should not do it.
+func (s *Service) Did(ctx context.Context) error {
+	entry, first := store.DeedOf(ctx).Take()
+	if !first {
+		return nil
+	}
+	entry.Count = 1
+	return s.config.Store.Audit().Add(ctx, entry)
+}
+
 // Refused records that what a context's deed is about was refused: for want of a right, or, if it
 // was a login, because it failed. A flood of such adds few entries, which say how often: see
 // [Service.Flush].

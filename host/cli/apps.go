@@ -17,6 +17,8 @@ type AppsCmd struct {
 	Show   AppsShowCmd   `cmd:"" help:"Show an app."`
 	Usage  AppsUsageCmd  `cmd:"" help:"Show what an app uses of its quotas."`
 	CORS   AppsCORSCmd   `cmd:"" name:"cors" help:"Show or change which pages of other origins may use an app."`
+	Export AppsExportCmd `cmd:"" help:"Write an app with all that it has to one archive."`
+	Import AppsImportCmd `cmd:"" help:"Make an app of an archive, or fill an empty one."`
 	Delete AppsDeleteCmd `cmd:"" help:"Delete an app with all it holds."`
 }
 

@@ -30,3 +30,18 @@ type AppUpdate struct {
 	Name *string `json:"name,omitempty" minLength:"1" maxLength:"200"`
 	CORS *CORS   `json:"cors,omitempty" doc:"Without origins: none any more"`
 }
+
+// ImportReport is what has come of an import.
+type ImportReport struct {
+	App            App              `json:"app"`
+	Rows           map[string]int64 `json:"rows" doc:"How many scripts, documents and so on the archive had, by kind"`
+	MissingSecrets []string         `json:"missing_secrets" nullable:"false" doc:"Names of the secrets that are to be set: an archive has no values"`
+	LeftOut        []LeftOut        `json:"left_out" nullable:"false" doc:"What was not imported, or does not work as it did"`
+}
+
+// LeftOut is something that an import has left out.
+type LeftOut struct {
+	Kind   string `json:"kind" enum:"domain,route,member,quota"`
+	Name   string `json:"name" doc:"A host, a route's address or a user name; empty for the quotas"`
+	Reason string `json:"reason"`
+}
