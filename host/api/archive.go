@@ -3,8 +3,8 @@ package api
 import (
 	"bufio"
 	"context"
-	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -66,15 +66,12 @@ func (a *API) exportApp(ctx context.Context, in *AppPath) (*huma.StreamResponse,
 	// It is made while it is sent, when the request's own context counts no longer.
 	making, stop := context.WithCancel(context.WithoutCancel(ctx))
 	from, to := io.Pipe()
-	sent := &sentArchive{Reader: bufio.NewReaderSize(from, 64<<10), pipe: from, stop: stop}
-	go func() {
-		err := a.archive.Export(making, app.ID, to)
-		if err != nil && !errors.Is(err, io.ErrClosedPipe) && making.Err() == nil {
-			a.problemOf(ctx, err) // which logs what is ours
-		}
-		to.CloseWithError(err)
-	}()
-	if _, err := sent.Peek(1); err != nil { // while it can be told
+	sent := &sentArchive{
+		buffer: bufio.NewReaderSize(from, 64<<10), pipe: from, stop: stop,
+		log: a.log.With("request_id", front.RequestIDOf(ctx), "app_id", app.ID),
+	}
+	go func() { to.CloseWithError(a.archive.Export(making, app.ID, to)) }()
+	if _, err := sent.buffer.Peek(1); err != nil { // while it can be told
 		sent.Close()
 		return nil, err
 	}
@@ -95,9 +92,18 @@ func (a *API) exportApp(ctx context.Context, in *AppPath) (*huma.StreamResponse,
 // sentArchive is read while an archive is made. An error ends the connection without the end of the body, so
 // that the client sees that it is not whole.
 type sentArchive struct {
-	*bufio.Reader
-	pipe *io.PipeReader
-	stop func()
+	buffer *bufio.Reader
+	pipe   *io.PipeReader
+	stop   func()
+	log    *slog.Logger
+}
+
+func (s *sentArchive) Read(p []byte) (int, error) {
+	n, err := s.buffer.Read(p)
+	if err != nil && err != io.EOF {
+		s.log.Error("an export broke off", "error", err)
+	}
+	return n, err
 }
 
 // Close is called by fasthttp when all is sent or the client has gone. The export ends with it.
@@ -122,6 +128,12 @@ func (a *API) importApp(ctx context.Context, in *AppPath) (*body[wire.ImportRepo
 		into.AppID = app.ID
 	case fault.Of(err) != fault.NotFound || !caller(ctx).May(authz.AppCreate):
 		return nil, err // who may not make apps learns nothing of those that there are
+	default:
+		for _, c := range imported {
+			if !caller(ctx).May(c) {
+				return nil, authz.Denied(c)
+			}
+		}
 	}
 	report, err := a.archive.Import(ctx, into, uploaded(ctx))
 	if err != nil {

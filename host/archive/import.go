@@ -24,8 +24,8 @@ import (
 
 const (
 	// A batch of rows is one transaction, during which SQLite has nobody else write: some 20 ms.
-	maxBatchRows  = 200
-	maxBatchBytes = 1 << 20
+	maxBatchRows    = 200
+	maxBatchBytes   = 1 << 20
 	compileAttempts = 30 // of a script, while the server has much else to do
 
 	batchAttempts = 5 // when others are at the same data, or the database is slow
@@ -103,6 +103,9 @@ func (s *Service) Import(ctx context.Context, into Into, from io.Reader) (report
 		return Report{}, err
 	}
 	report.App, report.Left, err = s.config.Catalog.FinishImport(store.WithDeed(kept, store.DeedOf(ctx)), app, i.arrival)
+	if refused := fault.From(err); fault.Of(err) == fault.Invalid {
+		err = refuse("%s", refused.Error()) // which the manifest or a row says
+	}
 	return report, err
 }
 
@@ -493,7 +496,7 @@ func (i *arriving) missingSecrets() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(slices.Clone(i.secrets), func(name string) bool {
+	return slices.DeleteFunc(append([]string{}, i.secrets...), func(name string) bool {
 		return slices.ContainsFunc(there, func(s store.Secret) bool { return s.Name == name })
 	}), nil
 }
