@@ -479,7 +479,7 @@ func TestIntoAnEmptyApp(t *testing.T) {
 			now, err := n.store.Apps().Get(t.Context(), empty.ID)
 			require.NoError(t, err)
 			require.Nil(t, now.Import)
-			require.Equal(t, []string{"{\"slug\":\"empty\",\"name\":\"empty\",\"quota\":{}}", `secrets {"name":"stripe"}`, `members {"username":"ada","role":"app_admin"}`}, unpacked(t, n.export(t, empty.ID)))
+			require.Equal(t, []string{`{"slug":"empty","name":"empty","quota":{}}`, `secrets {"name":"stripe"}`, `members {"username":"ada","role":"app_admin"}`}, unpacked(t, n.export(t, empty.ID)))
 		})
 		report, err := n.Import(t.Context(), into, bytes.NewReader(archive))
 		require.NoError(t, err)

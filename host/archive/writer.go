@@ -44,11 +44,20 @@ func newWriter(to io.Writer, manifest Manifest) (*writer, error) {
 
 // object writes an entry of one JSON object.
 func (w *writer) object(name string, of any) error {
-	text, err := json.Marshal(of)
+	text, err := encode(of)
 	if err != nil {
 		return err
 	}
 	return w.entry(name, int64(len(text)), bytes.NewReader(text))
+}
+
+// encode writes JSON on one line, which is no longer than it must be.
+func encode(of any) ([]byte, error) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(of)
+	return bytes.TrimSuffix(text.Bytes(), []byte{'\n'}), err
 }
 
 func (w *writer) entry(name string, size int64, from io.Reader) error {
@@ -66,7 +75,7 @@ func (w *writer) entry(name string, size int64, from io.Reader) error {
 
 // row writes a row of a kind: of the same as the one before, or of a later one.
 func (w *writer) row(kind string, of any) error {
-	text, err := json.Marshal(of)
+	text, err := encode(of)
 	if err != nil {
 		return err
 	}
@@ -75,14 +84,14 @@ func (w *writer) row(kind string, of any) error {
 
 // rowWith writes a row with JSON as its content.
 func (w *writer) rowWith(kind string, of any, text json.RawMessage) error {
-	head, err := json.Marshal(of)
+	head, err := encode(of)
 	if err != nil {
 		return err
 	}
 	field, value := `,"value":`, []byte(text)
 	if bytes.IndexByte(text, '\n') >= 0 || !jsontext.Value(text).IsValid() {
 		field = `,"text":`
-		if value, err = json.Marshal(string(text)); err != nil {
+		if value, err = encode(string(text)); err != nil {
 			return err
 		}
 	}
