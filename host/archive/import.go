@@ -422,6 +422,9 @@ func (i *arriving) scriptOf(name string) (id string, err error) {
 func (i *arriving) resolve() error {
 	ids := map[string]string{}
 	for _, row := range i.triggers {
+		if ids[row.Name] != "" {
+			return refuse("has a trigger %.140q twice: the name is already in use", row.Name)
+		}
 		ids[row.Name] = uuid.Must(uuid.NewV7()).String()
 	}
 	for _, row := range i.triggers {

@@ -252,13 +252,16 @@ func checkArrival(a *Arrival) (err error) {
 	return nil
 }
 
-// named tells of which thing of several an error is.
+// named tells of which thing of several an error is. What is in its way is one of the others.
 func named(kind, name string, err error) error {
 	refused := fault.From(err)
 	if refused == nil || refused.Code.Ours() {
 		return err
 	}
 	of := *refused
+	if of.Code == fault.Conflict {
+		of.Code = fault.Invalid
+	}
 	of.Field, of.Reason, of.Text = "", "", fmt.Sprintf("%s %.100q: %s", kind, name, refused.Error())
 	return &of
 }
