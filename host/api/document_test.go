@@ -570,6 +570,10 @@ func TestDocumentIsWhatIsDone(t *testing.T) {
 			invited := do[wire.User](s, "POST", "users", `{"username":"guest","role":"member"}`, 201)
 			sample.body = strings.Replace(sample.body, "of the test", tokenOf(invited), 1)
 			samples[op.id] = sample
+		case "import-app":
+			s.App("empty")
+			path["app"], sample.body = "empty", string(s.archiveOf("empty"))
+			samples[op.id] = sample
 		case "change-password", "begin-totp":
 			token = s.User("for "+op.id, store.RoleMember)
 		case "confirm-totp":
@@ -611,6 +615,9 @@ func TestDocumentIsWhatIsDone(t *testing.T) {
 				text, err := json.Marshal(a.body)
 				require.NoError(t, err)
 				body = string(text)
+			}
+			if d.jsonBody(op) == nil {
+				body = samples[op.id].body
 			}
 			if op.id == "end-sessions" {
 				token = s.loggedIn("owner")

@@ -21,6 +21,7 @@ import (
 // not the body.
 var isolationBodies = map[string]string{
 	"update-app":       `{"name":"x"}`,
+	"import-app":       `guessed`,
 	"create-script":    `{"name":"x","source":"1"}`,
 	"update-script":    `{"source":"2"}`,
 	"validate-script":  `{"source":"1"}`,
