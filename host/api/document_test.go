@@ -80,6 +80,7 @@ var samples = map[string]struct{ body, query string }{
 // still be refused.
 var beyond = map[string]string{
 	"create-app body.slug":                          "must not look like an id",
+	"import-app path.app":                           "must be a slug, or an app that is empty",
 	"update-app body.slug":                          "must not look like an id",
 	"create-api-key body.expires_at":                "must be in the future",
 	"rotate-api-key body.expires_at":                "must be in the future",
