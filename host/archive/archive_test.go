@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -592,5 +593,64 @@ func TestOnlySomeAtOnce(t *testing.T) {
 		}
 		err := n.Export(t.Context(), app.ID, io.Discard)
 		require.Equal(t, fault.Overloaded, fault.Of(err), "%v", err)
+	})
+}
+
+// While others write, an archive has either both of what is written together, or neither.
+func TestExportUnderLoad(t *testing.T) {
+	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
+		n := newNode(t, open)
+		app, err := n.catalog.CreateApp(t.Context(), "busy", "")
+		require.NoError(t, err)
+		for i := range 2000 { // so that an export is not over at once
+			_, err := n.config.KV.Set(t.Context(), app.ID, "b", fmt.Sprint(i), kv.JSON([]byte(`"some text"`)), kv.SetOptions{})
+			require.NoError(t, err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		var writers sync.WaitGroup
+		written := make([]int, 3)
+		for w := range written {
+			writers.Go(func() {
+				for ; ctx.Err() == nil; written[w]++ {
+					tx, err := n.store.Begin(ctx, app.ID)
+					if err != nil {
+						continue
+					}
+					value := kv.JSON(fmt.Append(nil, written[w]))
+					err = tx.Do(func(ctx context.Context, tx store.Store) error {
+						for _, collection := range []string{"a", "c"} { // the first and the last that are read
+							if _, err := n.config.KV.In(tx).Set(ctx, app.ID, collection, fmt.Sprint(w), value, kv.SetOptions{}); err != nil {
+								return err
+							}
+						}
+						return nil
+					})
+					if err == nil {
+						_ = tx.Commit()
+					} else {
+						_ = tx.Rollback()
+					}
+				}
+			})
+		}
+		for range 10 {
+			values := map[string]string{}
+			for _, row := range unpacked(t, n.export(t, app.ID)) {
+				var entry kvRow
+				if text, ok := strings.CutPrefix(row, kindKV+" "); ok {
+					require.NoError(t, decode([]byte(text), &entry))
+					values[entry.Collection+entry.Key] = string(entry.json())
+				}
+			}
+			for w := range written {
+				require.Equal(t, values[fmt.Sprint("a", w)], values[fmt.Sprint("c", w)])
+			}
+		}
+		stop()
+		writers.Wait()
+		t.Logf("%d transactions meanwhile", written)
+		for _, count := range written {
+			require.Positive(t, count)
+		}
 	})
 }

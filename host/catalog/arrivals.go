@@ -69,7 +69,11 @@ func (c *Catalog) StartImport(ctx context.Context, slug, id string) (app store.A
 		app, err = tx.Apps().Update(ctx, id, store.AppChange{Import: mark})
 		return err
 	})
-	return app, err
+	if err != nil {
+		return store.App{}, err
+	}
+	c.imports.Store(mark.Token, true)
+	return app, nil
 }
 
 // holding lists what an app has of that which an import brings.
@@ -202,6 +206,7 @@ func (c *Catalog) FinishImport(ctx context.Context, app store.App, a Arrival) (n
 	if err != nil {
 		return store.App{}, nil, err
 	}
+	c.imports.Delete(app.Import.Token)
 	for _, route := range made {
 		if _, shadowed := c.routes.Shadow(route); shadowed {
 			left = append(left, Left{"route", address(route), "a route of another app answers the same requests first"})
@@ -402,6 +407,7 @@ func address(r store.Route) string {
 // AbandonImport undoes an import that cannot be finished: the app goes, or is empty again. What is undone
 // already, or was finished, stays.
 func (c *Catalog) AbandonImport(ctx context.Context, app store.App) error {
+	defer c.imports.Delete(app.Import.Token) // if that fails, the sweep goes on
 	if _, err := arriving(ctx, c.store, app); err != nil {
 		if err == errGivenUp {
 			return nil
@@ -524,14 +530,16 @@ func (c *Catalog) ImportSweeper() *background.Sweep {
 	})
 }
 
-// SweepImports undoes the imports that have not been heard of for ten minutes, and returns their number.
+// SweepImports undoes the imports that have not been heard of for ten minutes, or that nobody can be at, and
+// returns their number. No other process is at them where the database is this one's alone.
 func (c *Catalog) SweepImports(ctx context.Context, now time.Time) (undone int, err error) {
 	apps, err := c.store.Apps().Imports(ctx)
 	if err != nil {
 		return 0, err
 	}
 	for _, app := range apps {
-		if now.Sub(app.Import.At) < importAge {
+		_, ours := c.imports.Load(app.Import.Token)
+		if now.Sub(app.Import.At) < importAge && (ours || c.store.Revisions().Shared()) {
 			continue
 		}
 		if err := c.AbandonImport(ctx, app); err != nil {

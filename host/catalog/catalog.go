@@ -67,6 +67,7 @@ type Catalog struct {
 	quotas          *quota.Apps
 	secretsChanged  func(appID string)
 	rightsChanged   func()
+	imports         sync.Map        // tokens of those that go on in this process
 	stale           map[string]bool // apps whose triggers have to be read again
 	staleAll        bool            // those of all apps
 }

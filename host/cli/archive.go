@@ -116,7 +116,7 @@ func (cmd *AppsImportCmd) Run(ctx context.Context, r *Remote, c *client.Client) 
 func (cmd *AppsImportCmd) print(r *Remote, report wire.ImportReport) error {
 	var had []string
 	for _, kind := range slices.Sorted(maps.Keys(report.Rows)) {
-		had = append(had, fmt.Sprintf("%d %s", report.Rows[kind], kind))
+		had = append(had, fmt.Sprintf("%s %d", kind, report.Rows[kind]))
 	}
 	text := "App " + report.App.Slug + " imported"
 	if len(had) > 0 {
