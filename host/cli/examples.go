@@ -52,6 +52,8 @@ var examples = map[string][]string{
 	"apps show":   {"picloud apps show shop --output json"},
 	"apps cors":   {"picloud apps cors shop", "picloud apps cors shop --origin https://shop.example --header content-type --max-age 600", "picloud apps cors shop --off"},
 	"apps usage":  {"picloud apps usage shop"},
+	"apps export": {"picloud apps export shop shop.picloud.tar.zst", "picloud apps export shop - | ssh backup.example.com 'cat > shop.picloud.tar.zst'"},
+	"apps import": {"picloud apps import shop.picloud.tar.zst", "picloud apps import shop.picloud.tar.zst --slug shop-copy --output json"},
 	"apps delete": {"picloud apps delete shop", "picloud apps delete shop --yes"},
 
 	"scripts list":     {"picloud scripts list --app shop"},
