@@ -40,6 +40,7 @@ type Config struct {
 type Service struct {
 	config           Config
 	exports, imports *semaphore.Weighted
+	keepEvery        time.Duration
 }
 
 // New makes the service.
@@ -47,7 +48,7 @@ func New(c Config) *Service {
 	c.MaxBytes = cmp.Or(c.MaxBytes, DefaultMaxBytes)
 	c.MaxPluginBytes = cmp.Or(c.MaxPluginBytes, 16<<20)
 	c.Log = cmp.Or(c.Log, slog.Default())
-	return &Service{config: c, exports: semaphore.NewWeighted(atOnce), imports: semaphore.NewWeighted(atOnce)}
+	return &Service{config: c, exports: semaphore.NewWeighted(atOnce), imports: semaphore.NewWeighted(atOnce), keepEvery: keepEvery}
 }
 
 // tooMany refuses what would be one too many at once.

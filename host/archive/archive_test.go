@@ -654,3 +654,62 @@ func TestExportUnderLoad(t *testing.T) {
 		}
 	})
 }
+
+// An import that was given up while its sender was slow does not come back.
+func TestImportsThatAreGivenUp(t *testing.T) {
+	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
+		n := newNode(t, open)
+		n.keepEvery = time.Hour // it is not heard of
+		app := n.fill(t, "shop")
+		archive := n.export(t, app.ID)
+		from, to := io.Pipe()
+		ended := make(chan error, 1)
+		go func() {
+			_, err := n.Import(context.WithoutCancel(t.Context()), n.into(t, "late"), from)
+			ended <- err
+		}()
+		_, err := to.Write(archive[:len(archive)/2])
+		require.NoError(t, err)
+		require.Eventually(t, func() bool {
+			under, err := n.store.Apps().Imports(t.Context())
+			return err == nil && len(under) == 1
+		}, time.Minute, time.Millisecond)
+		undone, err := n.catalog.SweepImports(t.Context(), time.Now().Add(11*time.Minute))
+		require.NoError(t, err)
+		require.Equal(t, 1, undone)
+		go func() {
+			_, err := to.Write(archive[len(archive)/2:])
+			to.CloseWithError(err)
+		}()
+		require.Error(t, <-ended)
+		n.nothing(t, "late")
+
+		// One that is heard of goes on, and hears at once that it was given up.
+		n.keepEvery = time.Millisecond
+		from, to = io.Pipe()
+		go func() {
+			_, err := n.Import(context.WithoutCancel(t.Context()), n.into(t, "late"), from)
+			ended <- err
+		}()
+		_, err = to.Write(archive[:len(archive)/2])
+		require.NoError(t, err)
+		var first store.App
+		require.Eventually(t, func() bool {
+			under, err := n.store.Apps().Imports(t.Context())
+			if err != nil || len(under) != 1 {
+				return false
+			}
+			if first.ID == "" {
+				first = under[0]
+			}
+			return under[0].Import.At.After(first.Import.At)
+		}, time.Minute, time.Millisecond)
+		require.NoError(t, n.catalog.AbandonImport(t.Context(), first))
+		go func() {
+			_, err := to.Write(archive[len(archive)/2:])
+			to.CloseWithError(err)
+		}()
+		require.Error(t, <-ended)
+		n.nothing(t, "late")
+	})
+}

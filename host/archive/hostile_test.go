@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,7 +16,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/host/fault"
-	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/eachtest"
 )
 
@@ -352,11 +352,16 @@ func TestBrokenSenders(t *testing.T) {
 		_, err := n.Import(t.Context(), n.into(t, "shop"), io.MultiReader(bytes.NewReader(whole[:len(whole)/2]), broken{gone}))
 		require.Equal(t, gone, err)
 		n.nothing(t, "shop")
-		files, err := n.store.Files().Blobs(t.Context(), "0", "g")
+
+		// Nor are there bytes of the files that had come.
+		_, err = n.Import(t.Context(), n.into(t, "shop"), bytes.NewReader(byHand(t,
+			rows(kindFile, fileLine("f", sumOf("x"), 1)), entry{name: "files/00000001.bin", content: "x"}, rows(kindRoute, `{"script":"none","path":"/x","dispatch":"sync"}`),
+		)))
+		require.Equal(t, fault.Invalid, fault.Of(err), "%v", err)
+		n.nothing(t, "shop")
+		blobs, err := filepath.Glob(filepath.Join(n.root, "[0-9a-f][0-9a-f]", "*", "*"))
 		require.NoError(t, err)
-		require.Empty(t, files)
-		_, err = n.store.Apps().List(t.Context(), store.PageRequest{})
-		require.NoError(t, err)
+		require.Empty(t, blobs)
 	})
 }
 

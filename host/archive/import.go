@@ -113,8 +113,33 @@ func (s *Service) Import(ctx context.Context, into Into, from io.Reader) (report
 func (s *Service) undo(ctx context.Context, app store.App) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoFor)
 	defer cancel()
-	if err := s.config.Catalog.AbandonImport(ctx, app); err != nil {
+	err := s.removeFiles(ctx, app.ID)
+	if err == nil || fault.Unknown(err) { // it may have been given up meanwhile
+		err = s.config.Catalog.AbandonImport(ctx, app)
+	}
+	if err != nil {
 		s.config.Log.Error("an import that failed is not undone yet", "app_id", app.ID, "error", err)
+	}
+}
+
+// removeFiles deletes the files of an app with their bytes, which would otherwise be in the way until they are
+// swept.
+func (s *Service) removeFiles(ctx context.Context, appID string) error {
+	for {
+		collections, err := s.config.Files.Collections(ctx, appID, store.PageRequest{Limit: 1})
+		if err != nil || len(collections.Items) == 0 {
+			return err
+		}
+		name := collections.Items[0].Name
+		files, err := s.config.Files.List(ctx, appID, name, store.PageRequest{Limit: store.MaxPageSize})
+		if err != nil {
+			return err
+		}
+		for _, file := range files.Items {
+			if err := s.config.Files.Delete(ctx, appID, name, file.ID, ""); err != nil {
+				return err
+			}
+		}
 	}
 }
 
@@ -126,7 +151,7 @@ func (s *Service) keep(ctx context.Context, app store.App) (kept context.Context
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		again := time.NewTicker(keepEvery)
+		again := time.NewTicker(s.keepEvery)
 		defer again.Stop()
 		for {
 			select {

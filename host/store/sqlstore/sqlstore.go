@@ -84,6 +84,7 @@ type Dialect struct {
 type Config struct {
 	Read    *sql.DB // for queries outside transactions
 	Write   *sql.DB // for everything else; may be Read
+	Long    *sql.DB // for snapshots, which may last; nil: Read
 	Dialect Dialect
 	Now     func() time.Time // the clock; nil for time.Now
 	Close   func() error     // releases both databases, called once
@@ -103,6 +104,9 @@ func New(config Config) store.Store {
 	}
 	if config.Dialect.Retryable == nil {
 		config.Dialect.Retryable = func(error) bool { return false }
+	}
+	if config.Long == nil {
+		config.Long = config.Read
 	}
 	db := &database{Config: config, id: newID(), close: sync.OnceValue(config.Close)}
 	db.reader, db.writer = config.Read, config.Write
@@ -178,7 +182,7 @@ func (s *sqlStore) Snapshot(ctx context.Context, fn func(s store.Store) error) e
 	if s.tx != nil { // which sees what is written in it
 		return store.Failed(op, errors.New("it is asked for within a transaction"))
 	}
-	tx, err := s.db.Read.BeginTx(ctx, &s.db.Dialect.Snapshot)
+	tx, err := s.db.Long.BeginTx(ctx, &s.db.Dialect.Snapshot)
 	if err != nil {
 		return failed(ctx, op, err)
 	}
