@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
 	"maps"
 	"slices"
@@ -113,11 +114,14 @@ func (s *Service) Import(ctx context.Context, into Into, from io.Reader) (report
 func (s *Service) undo(ctx context.Context, app store.App) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoFor)
 	defer cancel()
-	err := s.removeFiles(ctx, app.ID)
-	if err == nil || fault.Unknown(err) { // it may have been given up meanwhile
-		err = s.config.Catalog.AbandonImport(ctx, app)
+	err := s.config.Catalog.KeepImport(ctx, app)
+	if fault.Of(err) == fault.Conflict { // it was given up: what is in the app now is others'
+		return
 	}
-	if err != nil {
+	if err == nil {
+		err = s.removeFiles(ctx, app.ID)
+	}
+	if err := errors.Join(err, s.config.Catalog.AbandonImport(ctx, app)); err != nil {
 		s.config.Log.Error("an import that failed is not undone yet", "app_id", app.ID, "error", err)
 	}
 }
