@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -139,4 +141,21 @@ func TestWhoMayImport(t *testing.T) {
 	s.Refused(s.importApp(key(authz.ScopeInstanceAdmin), "new", bytes.NewReader(archive)), 403, "", "app.update")
 	assert.Equal(t, 404, s.importApp(key(authz.ScopeAppAdmin), "new", bytes.NewReader(archive)).StatusCode)
 	assert.Equal(t, 200, s.importApp(key(authz.ScopeInstanceAdmin, authz.ScopeAppAdmin), "new", bytes.NewReader(archive)).StatusCode)
+}
+
+// An export that cannot be finished does not look as if it were.
+func TestExportsThatBreakOff(t *testing.T) {
+	s := newSite(t)
+	s.App("shop")
+	s.store("shop", "c", "f", "text/plain", "some text")
+	blobs, err := filepath.Glob(filepath.Join(filepath.Dir(s.DBPath), "files", "[0-9a-f][0-9a-f]", "*", "*"))
+	require.NoError(t, err)
+	require.Len(t, blobs, 1)
+	require.NoError(t, os.WriteFile(blobs[0], []byte("some lies"), 0o600))
+	resp, err := http.DefaultClient.Do(s.Request("POST", "/api/v1/admin/apps/shop:export", "", "Authorization: Bearer "+s.Token))
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	require.Equal(t, 200, resp.StatusCode, "it had begun")
+	_, err = io.ReadAll(resp.Body)
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 }
