@@ -69,7 +69,10 @@ func (s *Service) Import(ctx context.Context, into Into, from io.Reader) (report
 		return Report{}, err
 	}
 	defer r.close()
-	quiet := store.WithDeed(ctx, nil) // what is not finished was not done
+	// What is not finished was not done; until then it is only known who does it.
+	deed := store.NewDeed(store.DeedOf(ctx).Entry())
+	deed.Take()
+	quiet := store.WithDeed(ctx, deed)
 	app, err := s.config.Catalog.StartImport(quiet, into.Slug, into.AppID)
 	if err != nil {
 		return Report{}, err
