@@ -69,6 +69,11 @@ func TestExportAndImport(t *testing.T) {
 	assert.JSONEq(t, `{"n":7}`, string(s.Fetch("GET", "/moved", "").Content))
 	assert.Equal(t, noise, s.Admin(s.Token, "GET", "apps/store/files/c/"+file.ID, "").Content)
 
+	moved := do[wire.Page[wire.Script]](s, "GET", "apps/store/scripts", nil, 200).Items[0]
+	versions := do[wire.Page[wire.ScriptVersion]](s, "GET", "scripts/"+moved.ID+"/versions", nil, 200).Items
+	require.Len(t, versions, 1)
+	assert.Equal(t, "owner", versions[0].CreatedBy, "who imports a script makes its first version")
+
 	again := s.importApp(s.Token, "store", bytes.NewReader(archive))
 	s.Refused(again, 409, "", "the app store is not empty: it has scripts, kv entries, files")
 	s.Refused(s.importApp(s.Token, "Not_A_Slug", bytes.NewReader(archive)), 422, "path.app", "lower-case letters")
