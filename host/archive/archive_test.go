@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -46,20 +45,10 @@ const (
 	maxFiles   = 16 << 20 // of an app
 )
 
-var box *sandbox.Sandbox // shared: compiling the guest takes longer than the tests
-
-func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		ctx := context.Background()
-		var err error
-		if box, err = sandbox.New(ctx, sandbox.Config{MaxConcurrent: 4, Logger: slog.New(slog.DiscardHandler)}); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		defer box.Close(ctx)
-		return m.Run()
-	}())
-}
+// box is shared: compiling the guest takes longer than the tests. Fuzzing does without.
+var box = sync.OnceValues(func() (*sandbox.Sandbox, error) {
+	return sandbox.New(context.Background(), sandbox.Config{MaxConcurrent: 4, Logger: slog.New(slog.DiscardHandler)})
+})
 
 // node is a server as far as an archive is concerned, on a database of its own.
 type node struct {
@@ -88,8 +77,10 @@ func newNode(t testing.TB, open eachtest.Opener) node {
 	services := hostcalls.Services{
 		KV: kv.New(kv.Config{Store: db.KV(), Log: log}), Docs: docs.New(docs.Config{Store: db.Docs()}), Files: stored, Events: emitter, Transactions: db, Secrets: sealed,
 	}
+	shared, err := box()
+	require.NoError(t, err)
 	runs := executions.New(executions.Config{
-		Store: db, Sandbox: box, Ceiling: abi.DefaultCeiling, ScriptCacheSize: 8, Logger: log, Registerer: prometheus.NewRegistry(),
+		Store: db, Sandbox: shared, Ceiling: abi.DefaultCeiling, ScriptCacheSize: 8, Logger: log, Registerer: prometheus.NewRegistry(),
 		Dispatcher: hostcalls.New(hostcalls.Config{Services: services, Log: log}),
 	})
 	runs.Start()
