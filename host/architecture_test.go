@@ -64,7 +64,7 @@ var house = []room{
 
 	{"host/api/apitest", []string{ // for tests
 		"host/api", "host/archive", "host/front/...", "host/api/wire", "host/catalog", "host/dispatch", "host/identity", "host/executions", "host/hostcalls", "host/sandbox/...",
-		"host/events", "host/realtime", "host/kv", "host/docs", "host/files", "host/fetch", "host/secrets", "host/quota", "host/authz", "host/store/sqlite", "host/store",
+		"host/events", "host/realtime", "host/kv", "host/docs", "host/files", "host/fetch", "host/secrets", "host/quota", "host/audit", "host/authz", "host/store/sqlite", "host/store",
 	}, true},
 
 	// Handlers translate.
@@ -76,7 +76,7 @@ var house = []room{
 	}, true},
 	{"host/front/...", []string{ // edge below fasthttp, which reads heads as http1 has them; budget of bytes; content in parts; codings
 		"host/api/problem", "host/catalog", "host/dispatch", "host/identity", "host/executions", "host/events", "host/realtime", "host/files",
-		"host/sites", "host/secrets", "host/signing", "host/domains", "host/quota", "host/authz", "host/form", "host/routing", "host/store",
+		"host/sites", "host/secrets", "host/signing", "host/domains", "host/quota", "host/audit", "host/authz", "host/form", "host/routing", "host/store",
 	}, true},
 	{"host/client", []string{"host/api/wire"}, true},
 	{"host/api/contract", []string{"host/api/problem", "host/api/wire"}, true},
