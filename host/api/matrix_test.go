@@ -15,7 +15,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/picloud/picloud/host/api"
 	"github.com/picloud/picloud/host/api/apitest"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
@@ -73,6 +72,7 @@ var identities = []struct {
 // once only; {n} is another number each time.
 var matrixBodies = map[string]string{
 	"create-app":           `{"slug":"made-{n}"}`,
+	"rename-app":           `{"slug":"renamed-{n}"}`,
 	"create-script":        `{"name":"made-{n}","source":"1"}`,
 	"create-route":         `{"path":"/made/{n}"}`,
 	"create-queue-trigger": `{"script":"main","topic":"made-{n}"}`,
@@ -99,7 +99,8 @@ var ending = []string{"logout", "change-password", "end-session", "end-sessions"
 // objects make what a parameter of a path stands for, by how the path begins: the longest fits. All are
 // in the matrix's app, or of the one who tries.
 var objects = map[string]func(m *matrix) string{
-	"{app}": (*matrix).app,
+	"{app}":  (*matrix).app,
+	"{slug}": (*matrix).alias,
 	"/apps/{app}:import": func(m *matrix) string { // which is empty
 		id := m.made("POST", "apps", `{"slug":"empty-{n}"}`, 201)
 		for user, role := range map[string]store.AppRole{"viewer": store.RoleViewer, "editor": store.RoleEditor, "app_admin": store.RoleAppAdmin} {
@@ -263,6 +264,16 @@ func (m *matrix) app() string {
 	})
 }
 
+// alias has the app have a slug for a while.
+func (m *matrix) alias() string {
+	path := "apps/" + m.app()
+	present := decoded[wire.App](m.s, m.do("GET", path, "", 200), 200).Slug
+	before := m.unique("alias")
+	m.do("POST", path+":rename", `{"slug":"`+before+`"}`, 200)
+	m.do("POST", path+":rename", `{"slug":"`+present+`"}`, 200)
+	return before
+}
+
 func (m *matrix) script() string {
 	return m.keep("script", func() string { return m.made("POST", "apps/"+m.app()+"/scripts", `{"name":"s-{n}","source":"1"}`, 201) })
 }
@@ -361,10 +372,7 @@ func (m *matrix) try(t *testing.T, op operation, as int) string {
 		body = string(m.s.archiveOf(m.elsewhere))
 	}
 	body = strings.Replace(body, "{code}", codeNow(t, wire.TOTPKey{Secret: totpSecret}), 1)
-	address := m.fill(t, op.path)
-	if op.id != executeOperation {
-		address = api.AdminPrefix + address
-	}
+	address := whole(m.fill(t, op.path))
 	if query := samples[op.id].query; query != "" {
 		address += "?" + query
 	}

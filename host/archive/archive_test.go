@@ -72,7 +72,7 @@ func newNode(t testing.TB, open eachtest.Opener) node {
 	root := t.TempDir()
 	stored, err := files.New(files.Config{Store: db.Files(), Root: root, MaxFileSize: maxFile, Log: log, Quota: func(appID string) int64 { return quotas.Of(appID).FilesBytes }})
 	require.NoError(t, err)
-	sealed, err := secrets.New(t.Context(), secrets.Config{Store: db.Secrets(), File: filepath.Join(t.TempDir(), secrets.FileName), Log: log})
+	sealed, err := secrets.New(t.Context(), secrets.Config{Store: db.Secrets(), Factors: db.SecondFactors(), File: filepath.Join(t.TempDir(), secrets.FileName), Log: log})
 	require.NoError(t, err)
 	services := hostcalls.Services{
 		KV: kv.New(kv.Config{Store: db.KV(), Log: log}), Docs: docs.New(docs.Config{Store: db.Docs()}), Files: stored, Events: emitter, Transactions: db, Secrets: sealed,

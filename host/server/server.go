@@ -407,7 +407,7 @@ func (s *Server) makeCatalog(ctx context.Context) (err error) {
 		Store: s.store, Executions: s.executions, Logger: s.log,
 		Registry: s.listeners, Triggers: s.triggers, TriggersChanged: s.triggersChanged, TopicChanged: s.realtime.Changed,
 		SecretsChanged: s.services.Secrets.Changed, RightsChanged: s.authority.Changed,
-		UnclaimedHosts: s.settings.UnclaimedHosts, Quotas: s.quotas,
+		Discard: s.services.Files.Discard, UnclaimedHosts: s.settings.UnclaimedHosts, Quotas: s.quotas,
 	})
 	return err
 }
@@ -466,6 +466,7 @@ func (s *Server) makeFront(context.Context) error {
 func (s *Server) makeBackground(context.Context) error {
 	s.background = background.Group{
 		s.catalog.Watcher(),
+		s.catalog.Remover(),
 		s.deliverers,
 		s.realtime,
 		dispatch.NewRetention(s.store, s.settings.DeadLetterRetention, s.log),

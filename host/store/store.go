@@ -59,6 +59,7 @@ type Store interface {
 	Audit() Audit
 	Relay() Relay
 	Secrets() Secrets
+	Deletions() Deletions
 
 	// InTx runs fn in one transaction: all that fn does through tx is kept when fn returns nil, and
 	// none of it otherwise. InTx returns fn's error as it is. Transactions exclude each other and

@@ -66,7 +66,7 @@ const eventsInsert = `INSERT INTO outbox (id, app_id, lane, trigger_id, script_i
 	FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::integer[],
 		$11::text[], $12::text[], $13::bigint[], $14::text[]) AS event (id, app_id, lane, trigger_id, script_id, source, operation,
 		group_key, depth, root_execution, replay_of, delay, payload)
-	JOIN apps ON apps.id = event.app_id`
+	JOIN apps ON apps.id = event.app_id AND apps.deleted_at IS NULL`
 
 // insertEvents inserts events by one statement, a column an array.
 func insertEvents(events []store.Event) (statement string, args []any) {

@@ -129,6 +129,7 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 			ListenPublished:   listener(options.ConnConfig, channelPublished),
 			Requests:          sqlstore.Announcements{Announce: `NOTIFY ` + channelRequests, Listen: listener(options.ConnConfig, channelRequests)},
 			Answers:           sqlstore.Announcements{Announce: `NOTIFY ` + channelAnswers, Listen: listener(options.ConnConfig, channelAnswers)},
+			OneRemoves:        `SELECT pg_try_advisory_xact_lock(` + strconv.Itoa(lockRemoval) + `)`,
 			Record:            record,
 			Announce:          announceRevision,
 			Listen:            listener(options.ConnConfig, channelRevisions),
@@ -184,6 +185,7 @@ func migrate(ctx context.Context, db *sql.DB) error {
 const (
 	lockMigration = 0x7069636c6f756401
 	lockRecord    = 0x7069636c6f756402
+	lockRemoval   = 0x7069636c6f756403
 )
 
 // migrationLock makes nodes that start at once migrate one after the other. goose's own locker asks

@@ -11,11 +11,11 @@ import (
 type docs struct{ *sqlStore }
 
 const (
-	docKey = ` WHERE app_id = $1 AND collection = $2 AND id = $3`
+	docKey = ` WHERE app_id = $1 AND collection = $2 AND id = $3 AND ` + ofLiveApp
 
 	// docInsert does nothing when the id is there or the app is not.
 	docInsert = `INSERT INTO docs (app_id, collection, id, version, created_at, updated_at, terms, data)
-		SELECT id, $2, $3, $4, $5, $6, $7, $8 FROM apps WHERE id = $1 ON CONFLICT DO NOTHING`
+		SELECT id, $2, $3, $4, $5, $6, $7, $8 FROM apps WHERE id = $1 AND ` + liveApp + ` ON CONFLICT DO NOTHING`
 	docGet     = `SELECT id, version, created_at, updated_at, data FROM docs` + docKey
 	docVersion = `SELECT id, version, created_at, updated_at, '' FROM docs` + docKey
 	docUpdate  = `UPDATE docs SET version = $4, updated_at = $5, terms = $6, data = $7` + docKey
@@ -26,7 +26,7 @@ const (
 	docReplace = `WITH old AS MATERIALIZED (SELECT version, updated_at, data FROM docs` + docKey + ` FOR UPDATE)
 		UPDATE docs SET version = old.version + 1, updated_at = GREATEST($4, old.updated_at + INTERVAL '1 microsecond'),
 			terms = $5, data = $6
-		FROM old` + docKey + ` AND ($7::bigint IS NULL OR old.version = $7)
+		FROM old WHERE app_id = $1 AND collection = $2 AND id = $3 AND ($7::bigint IS NULL OR old.version = $7)
 		RETURNING id, docs.version, created_at, docs.updated_at, old.data`
 )
 

@@ -24,7 +24,7 @@ const (
 
 	eventInsert = `INSERT INTO outbox (id, app_id, lane, trigger_id, script_id, source, operation, group_key, depth,
 			root_execution, created_at, attempt, last_error, replay_of, due_at, payload)
-		SELECT $2, id, $4, $5, $6, $7, $8, $9, $10, $11, {now}, 0, '', $12, {after $13}, $14 FROM apps WHERE id = $3`
+		SELECT $2, id, $4, $5, $6, $7, $8, $9, $10, $11, {now}, 0, '', $12, {after $13}, $14 FROM apps WHERE id = $3 AND ` + liveApp
 	eventReplace = `UPDATE outbox SET payload = $4, due_at = {after $5}, depth = CASE WHEN depth < $7 THEN $7 ELSE depth END WHERE id = (
 			SELECT id FROM outbox WHERE lane = $2 AND group_key = $3 AND group_key <> '' AND operation = $6 AND token IS NULL AND attempt = 0
 			ORDER BY id DESC LIMIT 1{lock}) RETURNING id`
@@ -47,7 +47,7 @@ const (
 		SELECT lane, due_at, {now} FROM (SELECT lane, (SELECT o.due_at FROM outbox o WHERE o.token IS NULL AND o.lane = lanes.lane
 			ORDER BY o.due_at, o.id LIMIT 1) AS due_at FROM lanes WHERE lane IS NOT NULL) AS due WHERE due_at IS NOT NULL`
 
-	eventGet    = `SELECT ` + eventColumns + ` FROM outbox o WHERE o.id = $1`
+	eventGet    = `SELECT ` + eventColumns + ` FROM outbox o WHERE o.id = $1 AND ` + ofLiveApp
 	eventList   = `SELECT {brief} FROM outbox o WHERE o.app_id = $1 AND o.id > $2`
 	eventDelete = `DELETE FROM outbox WHERE id = $1 AND token IS NULL`
 	eventNow    = `UPDATE outbox SET due_at = {now} WHERE id = $2 AND token IS NULL`
@@ -56,7 +56,7 @@ const (
 	eventQueues = `SELECT lane, SUM(CASE WHEN token IS NULL THEN 1 ELSE 0 END), SUM(CASE WHEN token IS NULL THEN 0 ELSE 1 END), MIN(created_at)
 		FROM outbox WHERE app_id = $1 AND source = 'queue' AND lane > $2 GROUP BY lane ORDER BY lane LIMIT $3`
 	eventDepths = `SELECT app_id, source, SUM(CASE WHEN token IS NULL THEN 1 ELSE 0 END), SUM(CASE WHEN token IS NULL THEN 0 ELSE 1 END), MIN(created_at)
-		FROM outbox GROUP BY app_id, source ORDER BY app_id, source`
+		FROM outbox GROUP BY app_id, source HAVING ` + ofLiveApp + ` ORDER BY app_id, source`
 )
 
 // timed writes a statement for the database: its clock and its locks, {lock} of rows and {locked} of the lane $2.

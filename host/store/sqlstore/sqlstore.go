@@ -65,6 +65,9 @@ type Dialect struct {
 	Positions         Positions
 	AnnouncePublished string
 	ListenPublished   func(ctx context.Context, wake func()) error
+	// OneRemoves tries to get the lock of whoever removes what is deleted until the end of the transaction, and finds
+	// whether it did; "" when one transaction at a time writes.
+	OneRemoves string
 	// Requests and Answers are the announcements of [store.Relay].
 	Requests, Answers Announcements
 	// Listen implements [store.Revisions]; nil when no other process may use the database.
@@ -166,6 +169,7 @@ func (s *sqlStore) Published() store.PublishedLog  { return published{s} }
 func (s *sqlStore) Audit() store.Audit             { return audits{s} }
 func (s *sqlStore) Relay() store.Relay             { return relay{s} }
 func (s *sqlStore) Secrets() store.Secrets         { return secrets{s} }
+func (s *sqlStore) Deletions() store.Deletions     { return deletions{s} }
 
 func (s *sqlStore) InTx(ctx context.Context, fn func(tx store.Store) error) error {
 	if s.tx != nil {
