@@ -56,14 +56,14 @@ var house = []room{
 	{"host/cli/...", []string{"host/client", "host/api/wire", "host/routing", "host/sites", "host/reference"}, true}, // routing: for what conflicts in a manifest
 	{"host/server", []string{
 		"host/dashboard", "host/api", "host/front/...",
-		"host/catalog", "host/dispatch", "host/identity", "host/executions", "host/hostcalls", "host/sandbox/...",
+		"host/archive", "host/catalog", "host/dispatch", "host/identity", "host/executions", "host/hostcalls", "host/sandbox/...",
 		"host/events", "host/realtime", "host/relay", "host/kv", "host/docs", "host/files", "host/fetch", "host/secrets",
 		"host/domains", "host/quota", "host/audit", "host/authz", "host/routing", "host/config",
 		"host/store/sqlite", "host/store/postgres", "host/store",
 	}, false},
 
 	{"host/api/apitest", []string{ // for tests
-		"host/api", "host/front/...", "host/api/wire", "host/catalog", "host/dispatch", "host/identity", "host/executions", "host/hostcalls", "host/sandbox/...",
+		"host/api", "host/archive", "host/front/...", "host/api/wire", "host/catalog", "host/dispatch", "host/identity", "host/executions", "host/hostcalls", "host/sandbox/...",
 		"host/events", "host/realtime", "host/kv", "host/docs", "host/files", "host/fetch", "host/secrets", "host/quota", "host/audit", "host/authz", "host/store/sqlite", "host/store",
 	}, true},
 
@@ -75,7 +75,7 @@ var house = []room{
 	// Handlers translate.
 	{"host/dashboard", []string{"host/front/...", "host/api/problem"}, true},
 	{"host/api", []string{
-		"host/front/...", "host/api/contract", "host/api/wire", "host/api/problem", "host/catalog", "host/dispatch", "host/identity", "host/executions",
+		"host/front/...", "host/api/contract", "host/api/wire", "host/api/problem", "host/archive", "host/catalog", "host/dispatch", "host/identity", "host/executions",
 		"host/events", "host/events/schedule", "host/kv", "host/docs", "host/files", "host/secrets", "host/domains", "host/quota", "host/audit",
 		"host/authz", "host/routing", "host/store", "host/reference",
 	}, true},
@@ -87,6 +87,9 @@ var house = []room{
 	{"host/api/contract", []string{"host/api/problem", "host/api/wire"}, true},
 	{"host/api/problem", []string{"host/api/wire"}, true},
 	{"host/api/wire", nil, false},
+
+	// A whole app as one stream of bytes.
+	{"host/archive", []string{"host/catalog", "host/kv", "host/docs", "host/files", "host/secrets", "host/authz", "host/routing", "host/store"}, false},
 
 	// The rules about what is kept, and about when something runs.
 	{"host/catalog", []string{

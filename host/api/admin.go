@@ -121,7 +121,10 @@ func (a *API) namedApp(ctx context.Context, ref string, c authz.Capability) (sto
 	if err != nil {
 		return store.App{}, unknown(err, "app")
 	}
-	return app, a.need(ctx, app.ID, "app", c)
+	if err := a.need(ctx, app.ID, "app", c); err != nil || app.Import == nil {
+		return app, err
+	}
+	return store.App{}, fault.New(fault.Conflict, "the app %s is being imported: it is there when that has ended", app.Slug)
 }
 
 // findScript finds a script by id, for a caller with a capability in its app.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/picloud/picloud/host/api/contract"
 	"github.com/picloud/picloud/host/api/problem"
+	"github.com/picloud/picloud/host/archive"
 	"github.com/picloud/picloud/host/audit"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/catalog"
@@ -43,6 +44,7 @@ type Config struct {
 	Docs           *docs.Service
 	Files          *files.Service
 	Secrets        *secrets.Service
+	Archive        *archive.Service
 	Catalog        *catalog.Catalog
 	Events         *events.Emitter
 	Requests       *front.Recent             // to apps, lately; nil: nobody is told
@@ -70,6 +72,7 @@ type API struct {
 	docs       *docs.Service
 	files      *files.Service
 	secrets    *secrets.Service
+	archive    *archive.Service
 	catalog    *catalog.Catalog
 	audit      *audit.Service
 	requests   *front.Recent
@@ -96,7 +99,7 @@ func New(c Config) *API {
 	}
 	return &API{
 		store: c.Store, authority: c.Authority, identity: c.Identity, executions: c.Executions, catalog: c.Catalog,
-		kv: c.KV, docs: c.Docs, files: c.Files, secrets: c.Secrets, audit: c.Audit, requests: c.Requests,
+		kv: c.KV, docs: c.Docs, files: c.Files, secrets: c.Secrets, archive: c.Archive, audit: c.Audit, requests: c.Requests,
 		maxBody: c.MaxBodyBytes, maxPlugin: cmp.Or(c.MaxPluginBytes, 16<<20), quotas: c.Quotas, reserved: c.ReservedHosts, version: c.Version, log: c.Logger,
 		events: c.Events, queueRate: c.QueueRate, triggerRetry: c.TriggerRetry, triggerConcurrency: c.TriggerConcurrency,
 	}
@@ -131,6 +134,7 @@ func (a *API) Mount(app *fiber.App) {
 	a.mountUsers(admin)
 	a.mountAPIKeys(admin)
 	a.mountApps(admin)
+	a.mountArchive(admin)
 	a.mountMembers(admin)
 	a.mountDeploy(admin)
 	a.mountScripts(admin)

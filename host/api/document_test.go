@@ -83,6 +83,7 @@ var samples = map[string]struct{ body, query string }{
 // still be refused.
 var beyond = map[string]string{
 	"create-app body.slug":                          "must not look like an id",
+	"import-app path.app":                           "must be a slug, or an app that is empty",
 	"rename-app body.slug":                          "must not look like an id",
 	"deploy-app body.changes.operation":             "decides about the rest",
 	"deploy-app body.changes.id":                    "of what the operation is about",
@@ -587,6 +588,10 @@ func TestDocumentIsWhatIsDone(t *testing.T) {
 			invited := do[wire.User](s, "POST", "users", `{"username":"guest","role":"member"}`, 201)
 			sample.body = strings.Replace(sample.body, "of the test", tokenOf(invited), 1)
 			samples[op.id] = sample
+		case "import-app":
+			s.App("empty")
+			path["app"], sample.body = "empty", string(s.archiveOf("empty"))
+			samples[op.id] = sample
 		case "change-password", "begin-totp":
 			token = s.User("for "+op.id, store.RoleMember)
 		case "confirm-totp":
@@ -628,6 +633,9 @@ func TestDocumentIsWhatIsDone(t *testing.T) {
 				text, err := json.Marshal(a.body)
 				require.NoError(t, err)
 				body = string(text)
+			}
+			if d.jsonBody(op) == nil {
+				body = samples[op.id].body
 			}
 			if op.id == "end-sessions" {
 				token = s.loggedIn("owner")

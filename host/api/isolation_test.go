@@ -23,6 +23,7 @@ var isolationBodies = map[string]string{
 	"rename-app":             `{"slug":"guessed"}`,
 	"update-app":             `{"name":"x"}`,
 	"deploy-app":             `{"changes":[{"operation":"update-app","body":{"name":"x"}}]}`,
+	"import-app":             `guessed`,
 	"create-script":          `{"name":"x","source":"1"}`,
 	"update-script":          `{"source":"2"}`,
 	"validate-script":        `{"source":"1"}`,

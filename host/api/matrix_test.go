@@ -81,6 +81,7 @@ var matrixBodies = map[string]string{
 	"accept-invite":        `{"token":"{invite}","password":"another horse"}`,
 	"confirm-totp":         `{"code":"{code}"}`,
 	"upload-file":          "content",
+	"import-app":           "{archive}",
 	"replace-file":         "content",
 }
 
@@ -98,8 +99,15 @@ var ending = []string{"logout", "change-password", "end-session", "end-sessions"
 // objects make what a parameter of a path stands for, by how the path begins: the longest fits. All are
 // in the matrix's app, or of the one who tries.
 var objects = map[string]func(m *matrix) string{
-	"{app}":        (*matrix).app,
-	"{slug}":       (*matrix).alias,
+	"{app}":  (*matrix).app,
+	"{slug}": (*matrix).alias,
+	"/apps/{app}:import": func(m *matrix) string { // which is empty
+		id := m.made("POST", "apps", `{"slug":"empty-{n}"}`, 201)
+		for user, role := range map[string]store.AppRole{"viewer": store.RoleViewer, "editor": store.RoleEditor, "app_admin": store.RoleAppAdmin} {
+			m.join(id, user, role)
+		}
+		return id
+	},
 	"{collection}": func(*matrix) string { return "c" },
 	"{key}":        func(m *matrix) string { m.do("PUT", "apps/"+m.app()+"/kv/c/k", `{"value":1}`, 200); return "k" },
 	"{topic}":      (*matrix).topic,
@@ -318,6 +326,9 @@ func (m *matrix) fill(t *testing.T, path string) string {
 		}
 		what := part
 		for of := range objects {
+			if of == whole && part == "{app}" && strings.Count(whole, "{") == 1 { // of the app itself
+				what = of
+			}
 			if (part == "{id}" || part == "{name}") && strings.HasPrefix(whole, of) && (what == part || len(of) > len(what)) {
 				what = of
 			}
@@ -356,6 +367,9 @@ func (m *matrix) try(t *testing.T, op operation, as int) string {
 	if strings.Contains(body, "{invite}") {
 		guest := decoded[wire.User](m.s, m.do("POST", "users", `{"username":"guest-{n}","role":"member"}`, 201), 201)
 		body = strings.Replace(body, "{invite}", tokenOf(guest), 1)
+	}
+	if body == "{archive}" {
+		body = string(m.s.archiveOf(m.elsewhere))
 	}
 	body = strings.Replace(body, "{code}", codeNow(t, wire.TOTPKey{Secret: totpSecret}), 1)
 	address := whole(m.fill(t, op.path))

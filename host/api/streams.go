@@ -8,14 +8,16 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// Streams reports whether a request brings the bytes of a file or the module of a plugin, which are
-// for its handler to read.
+// Streams reports whether a request brings the bytes of a file, the module of a plugin or an archive, which
+// are for its handler to read.
 func Streams(c *fiber.Ctx) bool {
 	path, ok := strings.CutPrefix(c.Path(), adminPrefix+"/")
 	if !ok {
 		return false
 	}
 	switch parts := strings.Split(path, "/"); {
+	case len(parts) == 2 && parts[0] == "apps" && strings.HasSuffix(parts[1], ":import"):
+		return c.Method() == http.MethodPost
 	case len(parts) == 4 && parts[0] == "apps" && parts[2] == "files":
 		return c.Method() == http.MethodPost
 	case len(parts) == 5 && parts[0] == "apps" && parts[2] == "files":

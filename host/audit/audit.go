@@ -135,6 +135,17 @@ func (s *Service) text(row any) json.RawMessage {
 	return text
 }
 
+// Did records what a context's deed is about, which changes nothing here, and has been done or is about to
+// be. Who cannot record it should not do it.
+func (s *Service) Did(ctx context.Context) error {
+	entry, first := store.DeedOf(ctx).Take()
+	if !first {
+		return nil
+	}
+	entry.Count = 1
+	return s.config.Store.Audit().Add(ctx, entry)
+}
+
 // Refused records that what a context's deed is about was refused: for want of a right or of a token that
 // counts, or, if it was a login, because it failed. A flood of such adds few entries, which say how often: see
 // [Service.Flush]. Whoever hangs up is recorded, too.

@@ -3,6 +3,7 @@ package catalog
 import (
 	"cmp"
 	"context"
+	"regexp"
 	"time"
 
 	"github.com/google/uuid"
@@ -82,10 +83,22 @@ func (c *Catalog) newRemover() *background.Sweep {
 // here, and within a minute what another node has left.
 func (c *Catalog) Remover() *background.Sweep { return c.remover }
 
-// checkSlug keeps slugs and ids apart, because either may name an app.
-func checkSlug(slug string) error {
-	if _, err := uuid.Parse(slug); err == nil {
-		return &fault.Error{Code: fault.Invalid, Field: "slug", Reason: "must not look like an id", Value: slug}
+// Bounds of what an app is called by.
+const (
+	maxSlugBytes    = 63
+	maxAppNameRunes = 200
+)
+
+// slug is what the slug of an app looks like.
+var slug = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
+
+// checkSlug refuses what is no slug. It keeps slugs and ids apart, because either may name an app.
+func checkSlug(text string) error {
+	if len(text) > maxSlugBytes || !slug.MatchString(text) {
+		return fault.Refuse("slug", "must be 1 to %d lower-case letters, digits and inner hyphens, got %.80q", maxSlugBytes, text)
+	}
+	if _, err := uuid.Parse(text); err == nil {
+		return &fault.Error{Code: fault.Invalid, Field: "slug", Reason: "must not look like an id", Value: text}
 	}
 	return nil
 }

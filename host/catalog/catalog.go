@@ -71,6 +71,7 @@ type Catalog struct {
 	quotas          *quota.Apps
 	secretsChanged  func(appID string)
 	rightsChanged   func()
+	imports         sync.Map // tokens of those that go on in this process
 	discard         func(blobs []string)
 	remover         *background.Sweep
 	stale           map[string]bool // apps whose triggers have to be read again

@@ -28,31 +28,36 @@ func (c *Catalog) ClaimDomain(ctx context.Context, appID, host, from string) (cl
 	if err != nil {
 		return store.Domain{}, err
 	}
-	wanted := store.Domain{AppID: appID, Host: name}
 	err = c.change(ctx, func(tx store.Store) error {
-		if there, ok := c.routes.ClaimOf(name); ok && there.Host == name {
-			if there.AppID == appID {
-				return taken(name, "is claimed by the app already", there.ID)
-			}
-			return taken(name, "is claimed by another app", "")
-		}
-		if around, ok := c.routes.ClaimAround(name); ok && around.AppID != appID && around.AppID != from {
-			return taken(name, "is below a wildcard that another app has claimed", "")
-		}
-		if route, ok := c.routes.StrandedBy(wanted, false); ok && route.AppID != appID {
-			return taken(name, "has routes of another app", "")
-		}
-		n, err := tx.Domains().Count(ctx, appID)
-		if err != nil {
-			return err
-		}
-		if n >= domains.MaxPerApp {
-			return fault.Refuse("host", "would be more than the %d that an app may claim", domains.MaxPerApp)
-		}
-		claim, err = tx.Domains().Create(ctx, wanted)
+		claim, err = c.claim(ctx, tx, store.Domain{AppID: appID, Host: name}, from)
 		return err
 	})
 	return claim, err
+}
+
+// claim is ClaimDomain in a transaction, of a host as package domains has it.
+func (c *Catalog) claim(ctx context.Context, tx store.Store, wanted store.Domain, from string) (store.Domain, error) {
+	name, appID := wanted.Host, wanted.AppID
+	if there, ok := c.routes.ClaimOf(name); ok && there.Host == name {
+		if there.AppID == appID {
+			return store.Domain{}, taken(name, "is claimed by the app already", there.ID)
+		}
+		return store.Domain{}, taken(name, "is claimed by another app", "")
+	}
+	if around, ok := c.routes.ClaimAround(name); ok && around.AppID != appID && around.AppID != from {
+		return store.Domain{}, taken(name, "is below a wildcard that another app has claimed", "")
+	}
+	if route, ok := c.routes.StrandedBy(wanted, false); ok && route.AppID != appID {
+		return store.Domain{}, taken(name, "has routes of another app", "")
+	}
+	n, err := tx.Domains().Count(ctx, appID)
+	if err != nil {
+		return store.Domain{}, err
+	}
+	if n >= domains.MaxPerApp {
+		return store.Domain{}, fault.Refuse("host", "would be more than the %d that an app may claim", domains.MaxPerApp)
+	}
+	return tx.Domains().Create(ctx, wanted)
 }
 
 // ReleaseDomain takes a host away from the app that has claimed it. Routes of the app that name it would

@@ -17,32 +17,12 @@ import (
 // be the app's, by a claim; shadowed reports whether, on hosts that nobody has claimed, a route of another
 // app answers some of its requests first.
 func (c *Catalog) CreateRoute(ctx context.Context, script store.Script, route store.Route) (created store.Route, shadowed bool, err error) {
-	if script.Kind == abi.KindModule {
-		return store.Route{}, false, &fault.Error{
-			Code: fault.Invalid, Field: "id", Reason: "is a module, which cannot have routes", Value: script.ID,
-		}
-	}
-	if err := mayDispatch(script, route.Dispatch); err != nil {
-		return store.Route{}, false, err
-	}
-	if route.Signature, err = checkSignature(script, route.Signature); err != nil {
-		return store.Route{}, false, err
-	}
-	route.AppID, route.ScriptID = script.AppID, script.ID
-	if route.CORS != nil {
-		if route.CORS, err = routing.CheckCORS(*route.CORS); err != nil {
-			return store.Route{}, false, err
-		}
-	}
-	if route.RateLimit, err = quota.CheckRateLimit(route.RateLimit); err != nil {
+	if route, err = prepareRoute(script, route); err != nil {
 		return store.Route{}, false, err
 	}
 	err = c.change(ctx, func(tx store.Store) error {
 		if other, taken := c.routes.Conflict(route); taken {
-			return &fault.Error{
-				Code: fault.Conflict, Text: fmt.Sprintf("the route %s could match the same requests at the same precedence", describe(other)),
-				Field: "path", Reason: "conflicts with " + describe(other), Value: route.Path, Other: other.ID,
-			}
+			return conflicting(route, other)
 		}
 		if err := c.needClaim(route); err != nil {
 			return err
@@ -55,6 +35,36 @@ func (c *Catalog) CreateRoute(ctx context.Context, script store.Script, route st
 	}
 	_, shadowed = c.routes.Shadow(created)
 	return created, shadowed, nil
+}
+
+// prepareRoute returns a route as it is kept of a script.
+func prepareRoute(script store.Script, route store.Route) (_ store.Route, err error) {
+	if script.Kind == abi.KindModule {
+		return store.Route{}, &fault.Error{
+			Code: fault.Invalid, Field: "id", Reason: "is a module, which cannot have routes", Value: script.ID,
+		}
+	}
+	if err := mayDispatch(script, route.Dispatch); err != nil {
+		return store.Route{}, err
+	}
+	if route.Signature, err = checkSignature(script, route.Signature); err != nil {
+		return store.Route{}, err
+	}
+	route.AppID, route.ScriptID = script.AppID, script.ID
+	if route.CORS != nil {
+		if route.CORS, err = routing.CheckCORS(*route.CORS); err != nil {
+			return store.Route{}, err
+		}
+	}
+	route.RateLimit, err = quota.CheckRateLimit(route.RateLimit)
+	return route, err
+}
+
+func conflicting(route, other store.Route) error {
+	return &fault.Error{
+		Code: fault.Conflict, Text: fmt.Sprintf("the route %s could match the same requests at the same precedence", describe(other)),
+		Field: "path", Reason: "conflicts with " + describe(other), Value: route.Path, Other: other.ID,
+	}
 }
 
 // UpdateRoute gives a route a CORS policy of its own, or nil for its app's; if dispatch is not "", another

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +18,11 @@ import (
 // MaxSourceBytes is the size of the largest script; a static site's is [sites.MaxSourceBytes].
 const MaxSourceBytes = 1 << 20
 
+const maxScriptNameBytes = 128
+
+// scriptName is what the name of a script looks like.
+var scriptName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*([/][A-Za-z0-9_][A-Za-z0-9_.-]*)*$`)
+
 // InvalidScript tells more of a script or plugin that does not compile: it is the cause of a
 // [fault.ScriptInvalid], whose field is "source", or "wasm" for a plugin.
 type InvalidScript struct {
@@ -26,6 +32,9 @@ type InvalidScript struct {
 
 // CreateScript makes a script or a plugin, which must compile.
 func (c *Catalog) CreateScript(ctx context.Context, script store.Script) (store.Script, error) {
+	if len(script.Name) > maxScriptNameBytes || !scriptName.MatchString(script.Name) {
+		return store.Script{}, fault.Refuse("name", "must be a letter or underscore, then letters, digits and _ . - with / between parts, up to %d bytes, got %.140q", maxScriptNameBytes, script.Name)
+	}
 	imports, err := c.Compile(ctx, script)
 	if err != nil {
 		return store.Script{}, err

@@ -20,6 +20,8 @@ type AppsCmd struct {
 	CORS    AppsCORSCmd    `cmd:"" name:"cors" help:"Show or change which pages of other origins may use an app."`
 	Rename  AppsRenameCmd  `cmd:"" help:"Give an app another slug; the one before leads to it."`
 	Release AppsReleaseCmd `cmd:"" help:"Have a slug be free that an app had before."`
+	Export  AppsExportCmd  `cmd:"" help:"Write an app with all that it has to one archive."`
+	Import  AppsImportCmd  `cmd:"" help:"Make an app of an archive, or fill an empty one."`
 	Delete  AppsDeleteCmd  `cmd:"" help:"Delete an app with all it holds, which is told first."`
 }
 

@@ -63,6 +63,8 @@ var examples = map[string][]string{
 	"apps rename":  {"picloud apps rename shop store"},
 	"apps release": {"picloud apps release store shop"},
 	"apps delete":  {"picloud apps delete shop", "picloud apps delete shop --yes"},
+	"apps export":  {"picloud apps export shop shop.picloud.tar.zst", "picloud apps export shop - | ssh backup.example.com 'cat > shop.picloud.tar.zst'"},
+	"apps import":  {"picloud apps import shop.picloud.tar.zst", "picloud apps import shop.picloud.tar.zst --slug shop-copy --output json"},
 
 	"scripts list":     {"picloud scripts list --app shop"},
 	"scripts show":     {"picloud scripts show greet", "picloud scripts show greet --source > greet.rhai", "picloud scripts show greet --version 3 --source"},

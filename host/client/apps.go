@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"io"
 	"iter"
 	"net/http"
 	"regexp"
@@ -88,4 +89,27 @@ func ChangeOf(err error) (number int, refused *Error, ok bool) {
 		one.Errors[i].Location = now
 	}
 	return number, &one, true
+}
+
+// ExportApp returns an archive of an app, named by id or slug, to be read and closed by the caller. A transfer
+// that breaks off is an error of the last read.
+func (c *Client) ExportApp(ctx context.Context, app string) (io.ReadCloser, error) {
+	resp, err := c.send(ctx, c.transfers, http.MethodPost, []string{"apps", app + ":export"}, nil, http.Header{}, nil)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return nil, c.receive(resp, nil)
+	}
+	return resp.Body, nil
+}
+
+// ImportApp makes an app with a slug of an archive, or fills the empty app with that slug or id. The archive is
+// sent as it is read.
+func (c *Client) ImportApp(ctx context.Context, app string, archive io.Reader) (report wire.ImportReport, err error) {
+	resp, err := c.send(ctx, c.transfers, http.MethodPost, []string{"apps", app + ":import"}, nil, http.Header{"Content-Type": {"application/zstd"}}, archive)
+	if err != nil {
+		return report, err
+	}
+	return report, c.receive(resp, &report)
 }

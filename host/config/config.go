@@ -80,9 +80,10 @@ type Config struct {
 	TriggerConcurrency  int           `default:"4" min:"1" max:"1000" help:"Events of a trigger handled at once, of triggers that say nothing else." env:"PICLOUD_TRIGGER_CONCURRENCY"`
 	DeadLetterRetention time.Duration `default:"720h" min:"0s" max:"876000h" help:"How long dead letters are kept; 0 keeps them for ever." env:"PICLOUD_DEAD_LETTER_RETENTION"`
 
-	FilesRoot    string `placeholder:"DIR" complete:"files" help:"Directory for the contents of apps' files; files in the data directory when not set. It must not be shared with another database." env:"PICLOUD_FILES_ROOT"`
-	FilesQuota   int64  `default:"1073741824" min:"0" max:"1125899906842624" help:"Most bytes that the files of one app may have in all; 0 is no bound." env:"PICLOUD_FILES_QUOTA"`
-	MaxFileBytes int64  `default:"104857600" min:"1" max:"1099511627776" help:"Largest file, bytes." env:"PICLOUD_MAX_FILE_BYTES"`
+	FilesRoot       string `placeholder:"DIR" complete:"files" help:"Directory for the contents of apps' files; files in the data directory when not set. It must not be shared with another database." env:"PICLOUD_FILES_ROOT"`
+	FilesQuota      int64  `default:"1073741824" min:"0" max:"1125899906842624" help:"Most bytes that the files of one app may have in all; 0 is no bound." env:"PICLOUD_FILES_QUOTA"`
+	MaxArchiveBytes int64  `default:"17179869184" min:"1048576" max:"1125899906842624" help:"Largest archive of an app that can be imported, bytes when it is unpacked." env:"PICLOUD_MAX_ARCHIVE_BYTES"`
+	MaxFileBytes    int64  `default:"104857600" min:"1" max:"1099511627776" help:"Largest file, bytes." env:"PICLOUD_MAX_FILE_BYTES"`
 
 	HTTPAllowPrivate     bool          `name:"http-allow-private" help:"Let scripts reach private addresses, this machine's too. For development." env:"PICLOUD_HTTP_ALLOW_PRIVATE"`
 	HTTPTimeout          time.Duration `name:"http-timeout" default:"30s" min:"1ms" max:"1h" help:"Longest that an HTTP request of a script may take." env:"PICLOUD_HTTP_TIMEOUT"`

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/tinylib/msgp/msgp"
 
+	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
@@ -98,6 +99,30 @@ func (s *Service) Put(ctx context.Context, appID, collection, id string, data ms
 		}
 		// It has been created in the meantime.
 	}
+}
+
+// Restore keeps a document as it was elsewhere, with its id, a UUID, its version and its times, as an import
+// does. An id that is in use is [fault.Conflict].
+func (s *Service) Restore(ctx context.Context, appID, collection string, doc store.Document) error {
+	if parsed, err := uuid.Parse(doc.ID); err != nil || parsed.String() != doc.ID {
+		return fault.Refuse("id", "must be a UUID in lower case, got %.40q", doc.ID)
+	}
+	if doc.Version < 1 {
+		return fault.Refuse("version", "must be at least 1, got %d", doc.Version)
+	}
+	if err := store.CheckTimes(doc.CreatedAt, doc.UpdatedAt); err != nil {
+		return err
+	}
+	data, err := abi.AppendFromJSON(make([]byte, 0, len(doc.Data)), doc.Data)
+	if err != nil {
+		return fault.Refuse("data", "%v", err)
+	}
+	content, err := s.checked(ctx, appID, collection, "", data)
+	if err != nil {
+		return err
+	}
+	doc.Data = content.Data
+	return s.store.Restore(ctx, store.DocumentKey{AppID: appID, Collection: collection, ID: doc.ID}, doc, content.Terms)
 }
 
 // Update replaces the data of a document and returns it as it is now. With ifVersion not nil it

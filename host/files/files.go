@@ -19,6 +19,7 @@
 //
 //	root/tmp/<blob>          being written
 //	root/<ab>/<cd>/<blob>    kept; ab and cd are the first digits of the name
+//	root/held/<name>         somebody holds the bytes of what is deleted, see [Service.Hold]
 //	root/database            the mark of the database that refers to them
 //
 // Blob names are 32 random hex digits. No text of a user is ever part of a path.
@@ -35,6 +36,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/google/uuid"
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/picloud/picloud/host/fault"
@@ -146,6 +148,45 @@ func (s *Service) Create(ctx context.Context, appID, collection, name, contentTy
 	return file, err
 }
 
+// In returns the service with the store of a transaction or a snapshot.
+func (s *Service) In(tx store.Store) *Service {
+	within := *s
+	within.config.Store = tx.Files()
+	return &within
+}
+
+// Restore keeps a file as it was elsewhere, with its id, a UUID, its name, content type and times, as an
+// import does. Its bytes, read from data, must be as many as its size says and have its SHA-256. An error
+// of data itself is returned as it is.
+func (s *Service) Restore(ctx context.Context, appID, collection string, file store.File, data io.Reader) (err error) {
+	if err := store.CheckCollection(collection); err != nil {
+		return err
+	}
+	if parsed, err := uuid.Parse(file.ID); err != nil || parsed.String() != file.ID {
+		return fault.Refuse("id", "must be a UUID in lower case, got %.40q", file.ID)
+	}
+	if err := checkName(file.Name); err != nil {
+		return err
+	}
+	if file.ContentType, err = canonicalType(file.ContentType); err != nil {
+		return err
+	}
+	if err := store.CheckTimes(file.CreatedAt, file.UpdatedAt); err != nil {
+		return err
+	}
+	return s.keep(ctx, appID, 0, data, func(content store.FileContent) error {
+		if content.Size != file.Size {
+			return fault.Refuse("size", "is %d, and there are %d bytes", file.Size, content.Size)
+		}
+		if content.SHA256 != file.SHA256 {
+			return fault.Refuse("sha256", "must be that of the bytes, %s, got %.80q", content.SHA256, file.SHA256)
+		}
+		file.AppID, file.Collection, file.Blob, file.Sums = appID, collection, content.Blob, content.Sums
+		_, err := s.config.Store.Create(ctx, file, s.config.Quota(appID))
+		return err
+	})
+}
+
 // keep makes the bytes of data a blob and has refer make metadata refer to it. They are in the
 // place of as many bytes as present.
 func (s *Service) keep(ctx context.Context, appID string, present int64, data io.Reader, refer func(store.FileContent) error) error {
@@ -184,12 +225,20 @@ func (s *Service) keep(ctx context.Context, appID string, present int64, data io
 	case fault.Quota:
 		err = overQuota(refused.Limit, refused.Current.(int64))
 	}
-	s.discard(blob)
+	s.remove(blob)
 	return err
 }
 
-// discard removes a blob that nothing refers to any more. If that fails the sweeper tries again.
+// discard removes a blob that nothing refers to any more, unless somebody holds it: that is left to the
+// sweeper.
 func (s *Service) discard(blob string) {
+	if !s.held() {
+		s.remove(blob)
+	}
+}
+
+// remove removes a blob. If that fails the sweeper tries again.
+func (s *Service) remove(blob string) {
 	if err := s.directory.remove(blob); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		s.config.Log.Warn("blob not removed", "error", err)
 	}

@@ -62,6 +62,9 @@ func (s *Service) Sweep(ctx context.Context) (removed int, err error) {
 		if failure != nil {
 			return removed, errors.Join(err, failure)
 		}
+		if s.held() { // asked last: who holds them since may need what is not in use any more
+			return removed, err
+		}
 		used := make(map[string]bool, len(blobs))
 		for _, blob := range blobs {
 			used[blob] = true

@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/picloud/picloud/host/api"
+	"github.com/picloud/picloud/host/archive"
 	"github.com/picloud/picloud/host/audit"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/background"
@@ -473,6 +474,10 @@ func (s *Server) makeFront(context.Context) error {
 	}
 	recent := front.NewRecent()
 	admin := api.New(api.Config{
+		Archive: archive.New(archive.Config{
+			Store: s.store, Catalog: s.catalog, KV: s.services.KV, Docs: s.services.Docs, Files: s.services.Files,
+			MaxBytes: c.MaxArchiveBytes, MaxPluginBytes: c.MaxPluginBytes, Version: s.version, Log: s.log,
+		}),
 		Store: s.store, Authority: s.authority, Executions: s.executions, Audit: s.audit,
 		Identity: identity.New(identity.Config{Store: s.store, Authority: s.authority, InviteTTL: c.InviteTTL}),
 		KV:       s.services.KV, Docs: s.services.Docs, Files: s.services.Files, Secrets: s.services.Secrets,
@@ -509,6 +514,7 @@ func (s *Server) makeBackground(context.Context) error {
 		s.services.Files.Sweeper(),
 		s.executions.CodeSweeper(s.log),
 		s.catalog.SiteSweeper(),
+		s.catalog.ImportSweeper(),
 		quota.NewWatch(quota.WatchConfig{Apps: s.quotas, Usage: s.store.Quotas().Usage, Log: s.log, Registerer: s.metrics}),
 		background.NewMemoryReturn(s.log),
 		background.NewSweep("unused", "bytes of disk", reclaimEvery, s.log, s.store.Reclaim),

@@ -13,8 +13,17 @@ type App struct {
 	CORS *CORS // of the routes that have none of their own; nil: there is none
 	// EventsPaused has the app's events wait.
 	EventsPaused bool
-	CreatedAt    time.Time
-	UpdatedAt    time.Time
+	// Import is the one that fills the app at present, which nobody finds until it has ended; nil: none does.
+	Import    *Import
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// Import is what fills an app from an archive.
+type Import struct {
+	Token   string    `json:"token"`   // whose it is; never ""
+	Created bool      `json:"created"` // it has made the app, which goes with it if it fails
+	At      time.Time `json:"at"`      // when it was last known to go on
 }
 
 // AppChange says what to change of an app; a nil field stays as it is.
@@ -24,6 +33,8 @@ type AppChange struct {
 	CORS *CORS // without origins: there is none any more
 
 	EventsPaused *bool
+
+	Import *Import // without a token: there is none any more
 }
 
 // MaxAliases is how many slugs an app may have had that still lead to it.
@@ -47,10 +58,12 @@ type Apps interface {
 	GetBySlug(ctx context.Context, slug string) (App, error)
 	// GetByAlias finds the app that had a slug before it was renamed.
 	GetByAlias(ctx context.Context, slug string) (App, error)
-	// List pages through all apps in the order of their slugs (bytewise).
+	// List pages through all apps in the order of their slugs (bytewise), but for those that an import fills.
 	List(ctx context.Context, page PageRequest) (Page[App], error)
 	// ListOf pages through the apps a user is a member of, ordered as List.
 	ListOf(ctx context.Context, userID string, page PageRequest) (Page[App], error)
+	// Imports lists the apps that imports fill, in the order of their ids.
+	Imports(ctx context.Context) ([]App, error)
 	// Update changes an app and returns it as it is now. The slug that it had stays its alias, and an
 	// alias of its own it may have as slug again; one more than [MaxAliases] is a [fault.Conflict].
 	Update(ctx context.Context, id string, change AppChange) (App, error)

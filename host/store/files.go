@@ -57,7 +57,8 @@ type FileCollection struct {
 // else is at work: otherwise the error is [OverQuota]. 0 stands for no quota. What makes an app's
 // bytes no more is never refused.
 type Files interface {
-	// Create keeps a new file and returns it with its times and an id, if it had none. An unknown
+	// Create keeps a new file and returns it with its times and an id, if it had none. One that comes
+	// with a time of its creation was made elsewhere, and keeps both times. An unknown
 	// app is [fault.NotFound], an id in use in the collection a [Conflict].
 	Create(ctx context.Context, file File, quota int64) (File, error)
 	// Get finds a file.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -34,6 +35,23 @@ func CheckName(field, name string, most int) error {
 		case unicode.IsControl(r):
 			return refuse("must not contain control characters (%U at byte %d)", r, i)
 		}
+	}
+	return nil
+}
+
+// CheckTimes refuses what cannot be the times of a row that comes from elsewhere: both must be there,
+// between the years 1970 and 9999, and the change not before the creation.
+func CheckTimes(created, updated time.Time) error {
+	for _, at := range []struct {
+		field string
+		time  time.Time
+	}{{"created_at", created}, {"updated_at", updated}} {
+		if year := at.time.UTC().Year(); year < 1970 || year > 9999 {
+			return fault.Refuse(at.field, "must be of the years 1970 to 9999, got %d", year)
+		}
+	}
+	if updated.Before(created) {
+		return fault.Refuse("updated_at", "must not be before created_at")
 	}
 	return nil
 }

@@ -77,6 +77,12 @@ type Store interface {
 	// [ErrCrossed]. Within a transaction it fails.
 	Begin(ctx context.Context, appID string) (Transaction, error)
 
+	// Snapshot runs fn with a store that has what was committed at one moment, and none of what is written
+	// meanwhile; it cannot be written to. It keeps a connection, and what was replaced since from being
+	// reclaimed, but nobody from writing. InTx on it joins it; fn's error is returned as it is. Within a
+	// transaction it fails.
+	Snapshot(ctx context.Context, fn func(s Store) error) error
+
 	// AfterCommit calls fn after the transaction has committed, before the method that began it
 	// returns: never if it is rolled back, and once if it had to be repeated. Outside of a
 	// transaction it calls fn at once. fn must be quick and not use the transaction. fn is not

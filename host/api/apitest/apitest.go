@@ -27,6 +27,7 @@ import (
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/api"
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/archive"
 	"github.com/picloud/picloud/host/audit"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/catalog"
@@ -54,6 +55,7 @@ const (
 	MaxBody       = 3 << 20
 	MaxFile       = 9 << 20
 	MaxPlugin     = 1 << 20
+	MaxArchive    = 64 << 20
 	MaxDepth      = 4   // of events that cause one another
 	MaxPending    = 500 // events of an app
 
@@ -165,6 +167,10 @@ func NewOn(t testing.TB, log *slog.Logger, path string, open func(store.Listener
 	require.NoError(t, err)
 	record := audit.New(audit.Config{Store: db, Show: api.Shown, Log: log})
 	admin := api.New(api.Config{
+		Archive: archive.New(archive.Config{
+			Store: db, Catalog: apps, KV: services.KV, Docs: services.Docs, Files: services.Files,
+			MaxBytes: MaxArchive, MaxPluginBytes: MaxPlugin, Version: "test", Log: log,
+		}),
 		Store: db, Authority: s.Auth, Audit: record, Identity: identity.New(identity.Config{Store: db, Authority: s.Auth}), Executions: runs, Catalog: apps,
 		KV: services.KV, Docs: services.Docs, Files: services.Files, Secrets: s.Secrets,
 		MaxBodyBytes: MaxBody, MaxPluginBytes: MaxPlugin, Quotas: quotas, ReservedHosts: []string{"server.test", "*.ours.test"}, Version: "test", Logger: log,

@@ -31,6 +31,21 @@ type AppUpdate struct {
 	CORS *CORS   `json:"cors,omitempty" doc:"Without origins: none any more"`
 }
 
+// ImportReport is what has come of an import.
+type ImportReport struct {
+	App            App              `json:"app"`
+	Rows           map[string]int64 `json:"rows" doc:"How many scripts, documents and so on the archive had, by kind"`
+	MissingSecrets []string         `json:"missing_secrets" nullable:"false" doc:"Names of the secrets that are to be set: an archive has no values"`
+	LeftOut        []LeftOut        `json:"left_out" nullable:"false" doc:"What was not imported, or does not work as it did"`
+}
+
+// LeftOut is something that an import has left out.
+type LeftOut struct {
+	Kind   string `json:"kind" enum:"domain,route,member,quota"`
+	Name   string `json:"name" doc:"A host, a route's address or a user name; empty for the quotas"`
+	Reason string `json:"reason"`
+}
+
 // AppRename is the body of POST apps/{app}:rename.
 type AppRename struct {
 	Slug string `json:"slug" minLength:"1" maxLength:"63" pattern:"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$" patternDescription:"lower-case letters, digits and inner hyphens" doc:"The new one. The present one becomes an alias, of which an app has 20 at most"`

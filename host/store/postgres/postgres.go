@@ -64,8 +64,11 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 	db.SetMaxIdleConns(int(options.MaxConns))
 	db.SetConnMaxLifetime(options.MaxConnLifetime)
 	db.SetConnMaxIdleTime(options.MaxConnIdleTime)
+	// What lasts has connections of its own, lest the others wait for it.
+	long := stdlib.OpenDB(*options.ConnConfig)
+	long.SetMaxIdleConns(0)
 	shut := func() error {
-		err := db.Close()
+		err := errors.Join(long.Close(), db.Close())
 		pool.Close()
 		return err
 	}
@@ -75,6 +78,7 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 	return sqlstore.New(sqlstore.Config{
 		Read:      db,
 		Write:     db,
+		Long:      long,
 		Now:       config.Now,
 		Listeners: config.Listeners,
 		Close:     shut,
@@ -132,6 +136,7 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 			Announce:          announceRevision,
 			Listen:            listener(options.ConnConfig, channelRevisions),
 			Retryable:         retryable,
+			Snapshot:          sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 			Owned: sqlstore.Owned{
 				Options: &sql.TxOptions{Isolation: sql.LevelSerializable},
 				Places:  max(1, int(options.MaxConns)/2), PlacesOfApp: max(1, int(options.MaxConns)/4),

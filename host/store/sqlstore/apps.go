@@ -13,16 +13,18 @@ import (
 type apps struct{ s *sqlStore }
 
 const (
-	appInsert = `INSERT INTO apps (id, slug, name, cors, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`
-	appGet       = `SELECT id, slug, name, cors, events_paused, created_at, updated_at FROM apps WHERE id = $1 AND ` + liveApp
-	appGetBySlug = `SELECT id, slug, name, cors, events_paused, created_at, updated_at FROM apps WHERE slug = $1 AND ` + liveApp
-	appList      = `SELECT id, slug, name, cors, events_paused, created_at, updated_at FROM apps
-		WHERE slug > $1 AND ` + liveApp + ` ORDER BY slug LIMIT $2`
-	appListOfUser = `SELECT a.id, a.slug, a.name, a.cors, a.events_paused, a.created_at, a.updated_at
+	appInsert = `INSERT INTO apps (id, slug, name, cors, import, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`
+	appGet       = `SELECT id, slug, name, cors, events_paused, import, created_at, updated_at FROM apps WHERE id = $1 AND ` + liveApp
+	appGetBySlug = `SELECT id, slug, name, cors, events_paused, import, created_at, updated_at FROM apps WHERE slug = $1 AND ` + liveApp
+	appList      = `SELECT id, slug, name, cors, events_paused, import, created_at, updated_at FROM apps
+		WHERE slug > $1 AND import IS NULL AND ` + liveApp + ` ORDER BY slug LIMIT $2`
+	appListOfUser = `SELECT a.id, a.slug, a.name, a.cors, a.events_paused, a.import, a.created_at, a.updated_at
 		FROM app_members m JOIN apps a ON a.id = m.app_id
-		WHERE m.user_id = $1 AND a.slug > $2 ORDER BY a.slug LIMIT $3`
-	appUpdate = `UPDATE apps SET slug = $2, name = $3, cors = $4, events_paused = $5, updated_at = $6 WHERE id = $1`
+		WHERE m.user_id = $1 AND a.slug > $2 AND a.import IS NULL ORDER BY a.slug LIMIT $3`
+	appImports = `SELECT id, slug, name, cors, events_paused, import, created_at, updated_at FROM apps
+		WHERE import IS NOT NULL AND ` + liveApp + ` ORDER BY id`
+	appUpdate = `UPDATE apps SET slug = $2, name = $3, cors = $4, events_paused = $5, import = $6, updated_at = $7 WHERE id = $1`
 	appExists = `SELECT 1 FROM apps WHERE id = $1 AND ` + liveApp
 
 	aliasInsert = `INSERT INTO app_aliases (slug, app_id, created_at) VALUES ($1, $2, $3)`
@@ -41,7 +43,7 @@ const (
 )
 
 func scanApp(row scanner) (a store.App, err error) {
-	err = row.Scan(&a.ID, &a.Slug, &a.Name, orNone{&a.CORS}, &a.EventsPaused, instant{&a.CreatedAt}, instant{&a.UpdatedAt})
+	err = row.Scan(&a.ID, &a.Slug, &a.Name, orNone{&a.CORS}, &a.EventsPaused, orNone{&a.Import}, instant{&a.CreatedAt}, instant{&a.UpdatedAt})
 	return a, err
 }
 
@@ -59,7 +61,7 @@ func (a apps) Create(ctx context.Context, app store.App) (store.App, error) {
 		if err := appSlugFree(ctx, tx, app); err != nil {
 			return err
 		}
-		n, err := affect(ctx, tx, appInsert, app.ID, app.Slug, app.Name, encodeOrNull(app.CORS), app.CreatedAt, app.UpdatedAt)
+		n, err := affect(ctx, tx, appInsert, app.ID, app.Slug, app.Name, encodeOrNull(app.CORS), encodeOrNull(app.Import), app.CreatedAt, app.UpdatedAt)
 		if err != nil || n == 1 {
 			return err
 		}
@@ -158,6 +160,10 @@ func (a apps) ListOf(ctx context.Context, userID string, page store.PageRequest)
 	return pageBy(ctx, a.s.reader(), "apps", scanApp, appSlug, page, appListOfUser, userID)
 }
 
+func (a apps) Imports(ctx context.Context) ([]store.App, error) {
+	return many(ctx, a.s.reader(), "imports", scanApp, appImports)
+}
+
 func appSlug(app store.App) string { return app.Slug }
 
 func (a apps) Update(ctx context.Context, id string, change store.AppChange) (app store.App, err error) {
@@ -174,6 +180,11 @@ func (a apps) Update(ctx context.Context, id string, change store.AppChange) (ap
 				app.CORS = nil
 			}
 		}
+		if change.Import != nil {
+			if app.Import = change.Import; app.Import.Token == "" {
+				app.Import = nil
+			}
+		}
 		if err := checkApp(app); err != nil {
 			return err
 		}
@@ -187,7 +198,7 @@ func (a apps) Update(ctx context.Context, id string, change store.AppChange) (ap
 		}
 		app.UpdatedAt = later(app.UpdatedAt, a.s.db.now())
 		note(tx, ofRevision(ofApp(id), before, app))
-		_, err := tx.ExecContext(ctx, appUpdate, app.ID, app.Slug, app.Name, encodeOrNull(app.CORS), app.EventsPaused, app.UpdatedAt)
+		_, err := tx.ExecContext(ctx, appUpdate, app.ID, app.Slug, app.Name, encodeOrNull(app.CORS), app.EventsPaused, encodeOrNull(app.Import), app.UpdatedAt)
 		return err
 	})
 	if err != nil {

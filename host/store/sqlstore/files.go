@@ -68,8 +68,11 @@ func (f files) Create(ctx context.Context, file store.File, quota int64) (store.
 	if file.ID == "" {
 		file.ID = newID()
 	}
-	file.CreatedAt = f.db.now()
-	file.UpdatedAt = file.CreatedAt
+	if file.CreatedAt.IsZero() {
+		file.CreatedAt = f.db.now()
+		file.UpdatedAt = file.CreatedAt
+	}
+	file.CreatedAt, file.UpdatedAt = cut(file.CreatedAt), cut(file.UpdatedAt)
 	err := f.mutate(ctx, "create file", aboutFile(file.AppID, file.Collection, file.ID), func(tx mutation) error {
 		if err := addFileUsage(ctx, tx.tx, file.AppID, file.Size, quota); err != nil {
 			return err

@@ -83,6 +83,8 @@ type Dialect struct {
 	// Retryable reports whether a transaction failed only because of another one and may succeed if
 	// run again; nil when that cannot happen.
 	Retryable func(error) bool
+	// Snapshot is how a transaction is that reads what there was at one moment.
+	Snapshot sql.TxOptions
 	// Owned is how transactions of Begin are.
 	Owned Owned
 }
@@ -91,6 +93,7 @@ type Dialect struct {
 type Config struct {
 	Read    *sql.DB // for queries outside transactions
 	Write   *sql.DB // for everything else; may be Read
+	Long    *sql.DB // for snapshots, which may last; nil: Read
 	Dialect Dialect
 	Now     func() time.Time // the clock; nil for time.Now
 	Close   func() error     // releases both databases, called once
@@ -110,6 +113,9 @@ func New(config Config) store.Store {
 	}
 	if config.Dialect.Retryable == nil {
 		config.Dialect.Retryable = func(error) bool { return false }
+	}
+	if config.Long == nil {
+		config.Long = config.Read
 	}
 	db := &database{Config: config, id: newID(), close: sync.OnceValue(config.Close)}
 	db.reader, db.writer = config.Read, config.Write
@@ -179,6 +185,19 @@ func (s *sqlStore) InTx(ctx context.Context, fn func(tx store.Store) error) erro
 	return s.transact(ctx, "transaction", true, func(tx *transaction) error {
 		return fn(&sqlStore{db: s.db, tx: tx})
 	})
+}
+
+func (s *sqlStore) Snapshot(ctx context.Context, fn func(s store.Store) error) error {
+	const op = "snapshot"
+	if s.tx != nil { // which sees what is written in it
+		return store.Failed(op, errors.New("it is asked for within a transaction"))
+	}
+	tx, err := s.db.Long.BeginTx(ctx, &s.db.Dialect.Snapshot)
+	if err != nil {
+		return failed(ctx, op, err)
+	}
+	defer tx.Rollback() // there is nothing to commit
+	return fn(&sqlStore{db: s.db, tx: &transaction{queryer: tx, sql: tx}})
 }
 
 func (s *sqlStore) AfterCommit(fn func()) {

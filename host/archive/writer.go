@@ -1,0 +1,161 @@
+package archive
+
+import (
+	"archive/tar"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"hash"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/klauspost/compress/zstd"
+)
+
+// writer writes an archive. What it has written is whole once close has returned nil.
+type writer struct {
+	zstd *zstd.Encoder
+	tar  *tar.Writer
+	sum  hash.Hash
+	at   time.Time
+	end  End
+
+	kind   string // whose rows are written
+	number int    // of the entry
+	rows   bytes.Buffer
+}
+
+// newWriter writes the manifest at once.
+func newWriter(to io.Writer, manifest Manifest) (*writer, error) {
+	compressed, err := zstd.NewWriter(to, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(windowSize))
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{zstd: compressed, tar: tar.NewWriter(compressed), sum: sha256.New(), at: manifest.ExportedAt, end: End{Rows: map[string]int64{}}}
+	if err := w.object(manifestName, manifest); err != nil {
+		return nil, err
+	}
+	return w, w.zstd.Flush()
+}
+
+// object writes an entry of one JSON object.
+func (w *writer) object(name string, of any) error {
+	text, err := encode(of)
+	if err != nil {
+		return err
+	}
+	return w.entry(name, int64(len(text)), bytes.NewReader(text))
+}
+
+// encode writes JSON on one line, which is no longer than it must be.
+func encode(of any) ([]byte, error) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(of)
+	return bytes.TrimSuffix(text.Bytes(), []byte{'\n'}), err
+}
+
+func (w *writer) entry(name string, size int64, from io.Reader) error {
+	err := w.tar.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o600, ModTime: w.at.Truncate(time.Second)})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w.sum, "%s %d\n", name, size)
+	n, err := io.Copy(io.MultiWriter(w.tar, w.sum), from)
+	if err == nil && n != size {
+		err = fmt.Errorf("%s has %d bytes instead of %d", name, n, size)
+	}
+	return err
+}
+
+// row writes a row of a kind: of the same as the one before, or of a later one.
+func (w *writer) row(kind string, of any) error {
+	text, err := encode(of)
+	if err != nil {
+		return err
+	}
+	return w.line(kind, text, nil)
+}
+
+// rowWith writes a row with JSON as its content.
+func (w *writer) rowWith(kind string, of any, text json.RawMessage) error {
+	head, err := encode(of)
+	if err != nil {
+		return err
+	}
+	field, value := `,"value":`, []byte(text)
+	if bytes.IndexByte(text, '\n') >= 0 || !jsontext.Value(text).IsValid() {
+		field = `,"text":`
+		if value, err = encode(string(text)); err != nil {
+			return err
+		}
+	}
+	return w.line(kind, head[:len(head)-1], append(append([]byte(field), value...), '}'))
+}
+
+func (w *writer) line(kind string, text, more []byte) error {
+	if kind != w.kind {
+		if err := w.flush(); err != nil {
+			return err
+		}
+		if slices.Index(kinds, kind) < slices.Index(kinds, w.kind) {
+			return fmt.Errorf("rows of %s must come before those of %s", kind, w.kind)
+		}
+		w.kind, w.number = kind, 0
+	}
+	if n := len(text) + len(more) + 1; w.rows.Len() > 0 && w.rows.Len()+n > rowsPerEntry {
+		if err := w.flush(); err != nil {
+			return err
+		}
+	} else if n > maxRows {
+		return fmt.Errorf("a row of %s has %d bytes", kind, n)
+	}
+	w.rows.Write(text)
+	w.rows.Write(more)
+	w.rows.WriteByte('\n')
+	w.end.Rows[kind]++
+	return nil
+}
+
+// flush writes the rows so far.
+func (w *writer) flush() error {
+	if w.rows.Len() == 0 {
+		return nil
+	}
+	w.number++
+	err := w.entry(w.name(rowsSuffix), int64(w.rows.Len()), &w.rows)
+	w.rows.Reset()
+	return err
+}
+
+func (w *writer) name(suffix string) string {
+	return fmt.Sprintf("%s/%08d%s", w.kind, w.number, suffix)
+}
+
+// bytes writes the bytes beside the last row.
+func (w *writer) bytes(size int64, from io.Reader) error {
+	if err := w.flush(); err != nil {
+		return err
+	}
+	return w.entry(w.name(bytesSuffix), size, from)
+}
+
+// close ends the archive.
+func (w *writer) close() error {
+	if err := w.flush(); err != nil {
+		return err
+	}
+	w.end.SHA256 = hex.EncodeToString(w.sum.Sum(nil))
+	if err := w.object(endName, w.end); err != nil {
+		return err
+	}
+	if err := w.tar.Close(); err != nil {
+		return err
+	}
+	return w.zstd.Close()
+}

@@ -1,0 +1,134 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/client"
+)
+
+// archiveExtension ends the name of an archive's file, as the server has it.
+const archiveExtension = ".picloud.tar.zst"
+
+// AppsExportCmd is `picloud apps export`.
+type AppsExportCmd struct {
+	App  string `arg:"" help:"Slug or id." complete:"apps"`
+	File string `arg:"" help:"Where to write; - is standard output." complete:"files"`
+}
+
+// Help is shown by --help.
+func (AppsExportCmd) Help() string {
+	return `The archive has the app as it is at one moment: scripts, sites, routes,
+triggers, topics, domains, members, quotas, kv entries, documents and files. Of
+secrets it has the names. It does not have executions and logs, API keys, the
+record of changes, and events that wait.
+
+FILE is written whole or not at all.`
+}
+
+// exportedApp is what an export has written.
+type exportedApp struct {
+	App   string `json:"app"`
+	File  string `json:"file"`
+	Bytes int64  `json:"bytes"`
+}
+
+// Run exports the app.
+func (cmd *AppsExportCmd) Run(ctx context.Context, r *Remote, c *client.Client) error {
+	done := exportedApp{App: cmd.App, File: cmd.File}
+	write := func(w io.Writer) (err error) {
+		archive, err := c.ExportApp(ctx, cmd.App)
+		if err != nil {
+			return err
+		}
+		defer archive.Close()
+		bar := r.progressBytes("exporting "+client.Printable(cmd.App), -1)
+		defer bar.Close()
+		if done.Bytes, err = io.Copy(w, counted(archive, bar)); err != nil {
+			return fmt.Errorf("the export is not complete, and nothing is kept of it: %w", err)
+		}
+		return nil
+	}
+	if cmd.File == "-" {
+		return write(r.stdout)
+	}
+	if err := replaceFile(cmd.File, write); err != nil {
+		return err
+	}
+	return r.printDone(done, "App %s exported to %s (%d bytes).", cmd.App, cmd.File, done.Bytes)
+}
+
+// AppsImportCmd is `picloud apps import`.
+type AppsImportCmd struct {
+	File string `arg:"" help:"An archive; - is standard input." complete:"files"`
+	Slug string `placeholder:"NAME" help:"Of the app to make, or of an empty app to fill; as the file is called when absent."`
+}
+
+// Help is shown by --help.
+func (AppsImportCmd) Help() string {
+	return `Nobody finds the app until all of it is there, and an import that fails leaves
+nothing. Hosts that others have claimed, and members that are no users here, are
+left out and reported; so are the names of secrets that are to be set.`
+}
+
+// Run imports the app.
+func (cmd *AppsImportCmd) Run(ctx context.Context, r *Remote, c *client.Client) error {
+	if cmd.Slug == "" {
+		name, known := strings.CutSuffix(filepath.Base(cmd.File), archiveExtension)
+		if !known {
+			return &usageError{errors.New("the archive has no name that says what the app is to be called: use --slug")}
+		}
+		cmd.Slug = name
+	}
+	source, size := r.stdin, int64(-1)
+	if cmd.File != "-" {
+		file, err := os.Open(cmd.File)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		if info, err := file.Stat(); err == nil {
+			size = info.Size()
+		}
+		source = file
+	}
+	bar := r.progressBytes("importing "+client.Printable(cmd.Slug), size)
+	defer bar.Close()
+	report, err := c.ImportApp(ctx, cmd.Slug, counted(source, bar))
+	if err != nil {
+		return err
+	}
+	if r.Output == "json" {
+		return r.printJSON(report)
+	}
+	return cmd.print(r, report)
+}
+
+// print tells people what has come of the import.
+func (cmd *AppsImportCmd) print(r *Remote, report wire.ImportReport) error {
+	var had []string
+	for _, kind := range slices.Sorted(maps.Keys(report.Rows)) {
+		had = append(had, fmt.Sprintf("%s %d", kind, report.Rows[kind]))
+	}
+	text := "App " + report.App.Slug + " imported"
+	if len(had) > 0 {
+		text += ": " + strings.Join(had, ", ")
+	}
+	text += ".\n"
+	for _, left := range report.LeftOut {
+		text += oneLine(fmt.Sprintf("Left out: %s %s: %s", left.Kind, left.Name, left.Reason)) + "\n"
+	}
+	if len(report.MissingSecrets) > 0 {
+		text += oneLine("Secrets to be set: "+strings.Join(report.MissingSecrets, ", ")) + "\n"
+	}
+	_, err := io.WriteString(r.stdout, text)
+	return err
+}

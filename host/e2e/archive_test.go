@@ -1,0 +1,100 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/client"
+)
+
+// An app moves from one server to another by a file, and by a pipe.
+func TestAppsMove(t *testing.T) {
+	from, _ := loggedIn(t)
+	from.must(t, "deploy", "examples/orders")
+	from.must(t, "kv", "put", "--app", "orders", "stock", "apples", "7")
+	got := from.must(t, "apps", "export", "orders", "orders.picloud.tar.zst")
+	assert.Regexp(t, `^App orders exported to orders\.picloud\.tar\.zst \(\d+ bytes\)\.\n$`, got)
+	archive := from.read(t, "orders.picloud.tar.zst")
+	piped := from.must(t, "apps", "export", "orders", "-")
+	assert.Equal(t, "\x28\xb5\x2f\xfd", piped[:4])
+
+	// What fails leaves the file that is there.
+	from.fails(t, exitFailed, "app not found", "apps", "export", "nobodys", "orders.picloud.tar.zst")
+	assert.Equal(t, archive, from.read(t, "orders.picloud.tar.zst"))
+	left, err := filepath.Glob(filepath.Join(from.dir, ".picloud-*"))
+	require.NoError(t, err)
+	assert.Empty(t, left)
+
+	to, _ := loggedIn(t)
+	to.write(t, "orders.picloud.tar.zst", archive)
+	said := to.must(t, "apps", "import", "orders.picloud.tar.zst")
+	assert.Equal(t, "App orders imported: files 3, kv 1, routes 5, scripts 6, sites 1, topics 1, triggers 5.\n", said)
+	assert.Equal(t, "7\n", to.must(t, "kv", "get", "--app", "orders", "stock", "apples"))
+	r := to.run(t, piped, "apps", "import", "-", "--slug", "copy", "--output", "json")
+	require.Equal(t, exitOK, r.status, "%s", r)
+	assert.Contains(t, r.stdout, `"slug": "copy"`)
+	to.fails(t, exitFailed, "the app orders is not empty: it has", "apps", "import", "orders.picloud.tar.zst")
+	to.fails(t, exitUsage, "use --slug", "apps", "import", "-")
+	to.write(t, "cut.picloud.tar.zst", archive[:len(archive)/2])
+	to.fails(t, exitFailed, "is not whole", "apps", "import", "cut.picloud.tar.zst")
+	to.fails(t, exitFailed, "app not found", "apps", "show", "cut")
+	scripts := decode[[]wire.Script](t, to, "scripts", "list", "--app", "copy")
+	assert.NotEmpty(t, scripts)
+}
+
+// A server that is killed in the middle of an import has nothing of it when it starts again.
+func TestKilledWhileAnAppIsImported(t *testing.T) {
+	p := newPlace(t)
+	d := launch(t, p)
+	token := d.login()
+	c, err := client.New(d.url, token)
+	require.NoError(t, err)
+	ctx := t.Context()
+	_, err = c.CreateApp(ctx, wire.AppCreate{Slug: "shop"})
+	require.NoError(t, err)
+	_, err = c.UploadFile(ctx, "shop", "c", "f", "", strings.NewReader(strings.Repeat("some text ", 100_000)))
+	require.NoError(t, err)
+	exported, err := c.ExportApp(ctx, "shop")
+	require.NoError(t, err)
+	archive, err := io.ReadAll(exported)
+	require.NoError(t, err)
+	require.NoError(t, exported.Close())
+
+	from, to := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := c.ImportApp(context.WithoutCancel(ctx), "half", from)
+		ended <- err
+	}()
+	_, err = to.Write(archive[:len(archive)/2])
+	require.NoError(t, err)
+	found := func(c *client.Client) string {
+		_, err := c.App(ctx, "half")
+		require.Error(t, err, "it is found")
+		return err.Error()
+	}
+	require.Eventually(t, func() bool { return strings.Contains(found(c), "is being imported") }, patience, time.Millisecond)
+	_ = d.end(syscall.SIGKILL)
+	to.CloseWithError(os.ErrClosed)
+	require.Error(t, <-ended)
+
+	d = launch(t, p)
+	c, err = client.New(d.url, token)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return strings.Contains(found(c), "app not found") }, patience, 10*time.Millisecond)
+	report, err := c.ImportApp(ctx, "half", bytes.NewReader(archive))
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, report.Rows["files"])
+	require.NoError(t, d.end(syscall.SIGTERM), "%s", d.output)
+}
