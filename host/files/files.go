@@ -20,6 +20,7 @@
 //	root/tmp/<blob>          being written
 //	root/<ab>/<cd>/<blob>    kept; ab and cd are the first digits of the name
 //	root/database            the mark of the database that refers to them
+//	root/hold/<blob>         while a backup is made: see [Hold]
 //
 // Blob names are 32 random hex digits. No text of a user is ever part of a path.
 package files
@@ -188,8 +189,12 @@ func (s *Service) keep(ctx context.Context, appID string, present int64, data io
 	return err
 }
 
-// discard removes a blob that nothing refers to any more. If that fails the sweeper tries again.
+// discard removes a blob that nothing refers to any more. If that fails the sweeper tries again, and also if
+// there is a [Hold].
 func (s *Service) discard(blob string) {
+	if s.directory.held() {
+		return
+	}
 	if err := s.directory.remove(blob); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		s.config.Log.Warn("blob not removed", "error", err)
 	}

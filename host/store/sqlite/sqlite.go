@@ -97,9 +97,10 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 			},
 			DeleteLeased: `DELETE FROM outbox WHERE (id, token) IN (SELECT ids.value, tokens.value
 				FROM json_each($1) AS ids JOIN json_each($2) AS tokens ON ids.key = tokens.key) RETURNING id, token`,
-			Texts:   func(texts []string) any { return encodeTexts(texts) },
-			Owned:   sqlstore.Owned{Places: 1, PlacesOfApp: 1, Longest: LongestTransaction},
-			Reclaim: func(ctx context.Context) (int64, error) { return reclaim(ctx, writer) },
+			Texts:    func(texts []string) any { return encodeTexts(texts) },
+			Owned:    sqlstore.Owned{Places: 1, PlacesOfApp: 1, Longest: LongestTransaction},
+			Reclaim:  func(ctx context.Context) (int64, error) { return reclaim(ctx, writer) },
+			Snapshot: snapshotter(path),
 			Positions: sqlstore.Positions{ // the number of the last row
 				Now:     `SELECT CAST(COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'published'), 0) AS TEXT)`,
 				Of:      `CAST(seq AS TEXT)`,

@@ -71,6 +71,8 @@ type Dialect struct {
 	Listen func(ctx context.Context, wake func()) error
 	// Reclaim implements [store.Store.Reclaim]; nil when there is nothing to do.
 	Reclaim func(ctx context.Context) (int64, error)
+	// Snapshot implements [store.Store.Snapshot].
+	Snapshot func(ctx context.Context, use func(store.Snapshot) error) error
 	// Retryable reports whether a transaction failed only because of another one and may succeed if
 	// run again; nil when that cannot happen.
 	Retryable func(error) bool
@@ -160,6 +162,7 @@ func (s *sqlStore) Published() store.PublishedLog  { return published{s} }
 func (s *sqlStore) Audit() store.Audit             { return audits{s} }
 func (s *sqlStore) Relay() store.Relay             { return relay{s} }
 func (s *sqlStore) Secrets() store.Secrets         { return secrets{s} }
+func (s *sqlStore) Backups() store.Backups         { return backups{s} }
 
 func (s *sqlStore) InTx(ctx context.Context, fn func(tx store.Store) error) error {
 	if s.tx != nil {
@@ -193,6 +196,21 @@ func (s *sqlStore) Reclaim(ctx context.Context) (int64, error) {
 	}
 	n, err := s.db.Dialect.Reclaim(ctx)
 	return n, failed(ctx, "reclaim disk", err)
+}
+
+func (s *sqlStore) Snapshot(ctx context.Context, use func(store.Snapshot) error) error {
+	if s.tx != nil {
+		return store.Failed("snapshot", errors.New("within a transaction"))
+	}
+	var used error
+	err := s.db.Dialect.Snapshot(ctx, func(snapshot store.Snapshot) error {
+		used = use(snapshot)
+		return used
+	})
+	if used != nil {
+		return used
+	}
+	return failed(ctx, "snapshot", err)
 }
 
 func (s *sqlStore) Close() error {
