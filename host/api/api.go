@@ -18,6 +18,7 @@ import (
 	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/audit"
 	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/backup"
 	"github.com/picloud/picloud/host/catalog"
 	"github.com/picloud/picloud/host/docs"
 	"github.com/picloud/picloud/host/events"
@@ -44,6 +45,7 @@ type Config struct {
 	Secrets        *secrets.Service
 	Catalog        *catalog.Catalog
 	Events         *events.Emitter
+	Backup         *backup.Service
 	Audit          *audit.Service            // nil: one that keeps what it records for ever
 	QueueRate      func(lane string) float64 // messages done a second; see [dispatch.Dispatcher.QueueRate]
 	MaxBodyBytes   int64                     // of a request, uploads of files and plugins excepted
@@ -70,6 +72,7 @@ type API struct {
 	secrets    *secrets.Service
 	catalog    *catalog.Catalog
 	audit      *audit.Service
+	backup     *backup.Service
 	maxBody    int64
 	maxPlugin  int64
 	quotas     *quota.Apps
@@ -93,7 +96,7 @@ func New(c Config) *API {
 	}
 	return &API{
 		store: c.Store, authority: c.Authority, identity: c.Identity, executions: c.Executions, catalog: c.Catalog,
-		kv: c.KV, docs: c.Docs, files: c.Files, secrets: c.Secrets, audit: c.Audit,
+		kv: c.KV, docs: c.Docs, files: c.Files, secrets: c.Secrets, audit: c.Audit, backup: c.Backup,
 		maxBody: c.MaxBodyBytes, maxPlugin: cmp.Or(c.MaxPluginBytes, 16<<20), quotas: c.Quotas, reserved: c.ReservedHosts, version: c.Version, log: c.Logger,
 		events: c.Events, queueRate: c.QueueRate, triggerRetry: c.TriggerRetry, triggerConcurrency: c.TriggerConcurrency,
 	}
@@ -145,6 +148,7 @@ func (a *API) Mount(app *fiber.App) {
 	a.mountDocs(admin)
 	a.mountFiles(admin)
 	a.mountAudit(admin)
+	a.mountBackup(admin)
 	a.refine(admin.OpenAPI())
 	a.mounted.Do(func() { // the document is the same for all apps, and not needed to start
 		a.contract = sync.OnceValue(func() *contract.Document { return contractOf(admin.OpenAPI()) })

@@ -148,6 +148,15 @@ func bounded(fields map[string]json.RawMessage) (text json.RawMessage, truncated
 	}
 }
 
+// Done records that what a context's deed is about was done, where nothing in the database changes by it.
+func (s *Service) Done(ctx context.Context) error {
+	entry, first := store.DeedOf(ctx).Take()
+	if !first {
+		return nil
+	}
+	return s.config.Store.Audit().Add(ctx, entry)
+}
+
 // Refused records that what a context's deed is about was refused: for want of a right, or, if it
 // was a login, because it failed. A flood of such adds few entries, which say how often: see
 // [Service.Flush].

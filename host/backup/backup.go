@@ -89,10 +89,10 @@ func (s *Service) Open(ctx context.Context) (io.ReadCloser, error) {
 	read, write := io.Pipe()
 	began, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
-		defer s.busy.Unlock()
-		defer unlink()
-		defer cancel()
-		_, err := s.write(making, write, false, sync.OnceFunc(func() { close(began) }))
+		_, err := s.write(making, write, false, func() { close(began) })
+		unlink()
+		cancel()
+		s.busy.Unlock() // before anybody knows that it is done, who may want the next
 		ended <- err
 		_ = write.CloseWithError(err) // io.EOF for nil
 	}()

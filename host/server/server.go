@@ -24,6 +24,7 @@ import (
 	"github.com/picloud/picloud/host/audit"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/background"
+	"github.com/picloud/picloud/host/backup"
 	"github.com/picloud/picloud/host/catalog"
 	"github.com/picloud/picloud/host/config"
 	"github.com/picloud/picloud/host/dispatch"
@@ -102,6 +103,8 @@ type Server struct {
 	listener   net.Listener
 	admin      *generatedAdmin // nil: nobody has to be told a password
 	front      *front.Server
+	backup     *backup.Service
+	schedule   *backup.Schedule // nil: no backups but those that somebody asks for
 	background background.Group
 
 	triggersChanged func()                    // tells who delivers events; nil: nobody does here
@@ -140,6 +143,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		{"catalog", s.makeCatalog},
 		{"addr", s.listen}, // before anything is done that only a first start does
 		{"first start", s.firstStart},
+		{"backup", s.makeBackup},
 		{"front", s.makeFront},
 		{"background", s.makeBackground},
 	} {
@@ -432,7 +436,7 @@ func (s *Server) makeFront(context.Context) error {
 		reserved = append(reserved, name)
 	}
 	admin := api.New(api.Config{
-		Store: s.store, Authority: s.authority, Executions: s.executions, Audit: s.audit,
+		Store: s.store, Authority: s.authority, Executions: s.executions, Audit: s.audit, Backup: s.backup,
 		Identity: identity.New(identity.Config{Store: s.store, Authority: s.authority, InviteTTL: c.InviteTTL}),
 		KV:       s.services.KV, Docs: s.services.Docs, Files: s.services.Files, Secrets: s.services.Secrets,
 		Events: s.emitter, QueueRate: s.queueRate, TriggerRetry: s.triggerRetry(), TriggerConcurrency: c.TriggerConcurrency,
@@ -473,6 +477,9 @@ func (s *Server) makeBackground(context.Context) error {
 	}
 	if age := s.settings.LogRetention; age > 0 {
 		s.background = append(s.background, executions.NewRetention(s.store.Executions(), age, s.log))
+	}
+	if s.schedule != nil {
+		s.background = append(s.background, s.schedule)
 	}
 	s.onStop(s.drain)
 	return nil

@@ -70,7 +70,7 @@ type reader struct {
 	tar     *tar.Reader
 	present *tar.Header // the entry that is being read; nil: there is none
 	entry   hash.Hash   // of its bytes
-	size   int64       // of them
+	size    int64       // of them
 	sum     hash.Hash
 	head    Head
 	end     End

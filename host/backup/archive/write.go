@@ -61,7 +61,9 @@ func (w *Writer) begin(name string, size int64) error {
 }
 
 // count adds an entry to the sum.
-func (w *Writer) count(name string, size int64, sum [sha256.Size]byte) { addEntry(w.sum, name, size, sum) }
+func (w *Writer) count(name string, size int64, sum [sha256.Size]byte) {
+	addEntry(w.sum, name, size, sum)
+}
 
 func addEntry(to hash.Hash, name string, size int64, sum [sha256.Size]byte) {
 	fmt.Fprintf(to, "%x %d %s\n", sum, size, name)
@@ -121,7 +123,9 @@ func (p *pieces) flush() error {
 	return err
 }
 
-func pieceName(part string, number int) string { return fmt.Sprintf("%s%s/%06d", databaseDir, part, number) }
+func pieceName(part string, number int) string {
+	return fmt.Sprintf("%s%s/%06d", databaseDir, part, number)
+}
 
 // File writes the bytes of a file, which should be of this size and SHA-256, in hex. nil stands for bytes
 // that there are not. What is otherwise is written as it is, with zeros for what cannot be read, and told at
