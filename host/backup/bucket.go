@@ -37,13 +37,7 @@ func OpenBucket(ctx context.Context, c BucketConfig) (*Bucket, error) {
 	if err != nil || place.Scheme != "s3" || place.Host == "" {
 		return nil, fmt.Errorf("%q is no bucket: it must be s3://BUCKET or s3://BUCKET/PREFIX", c.URL)
 	}
-	server, err := url.Parse(c.Endpoint)
-	if err != nil || server.Host == "" || server.Scheme != "https" && server.Scheme != "http" || strings.Trim(server.Path, "/") != "" {
-		return nil, fmt.Errorf("%q is no endpoint: it must be https://HOST, with no path", c.Endpoint)
-	}
-	client, err := minio.New(server.Host, &minio.Options{
-		Creds: credentials.NewStaticV4(c.AccessKey, c.SecretKey, ""), Secure: server.Scheme == "https", Region: c.Region,
-	})
+	client, err := newClient(c)
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +53,16 @@ func OpenBucket(ctx context.Context, c BucketConfig) (*Bucket, error) {
 		return nil, fmt.Errorf("there is no bucket %s at %s: make it first", b.bucket, c.Endpoint)
 	}
 	return b, nil
+}
+
+func newClient(c BucketConfig) (*minio.Client, error) {
+	server, err := url.Parse(c.Endpoint)
+	if err != nil || server.Host == "" || server.Scheme != "https" && server.Scheme != "http" || strings.Trim(server.Path, "/") != "" {
+		return nil, fmt.Errorf("%q is no endpoint: it must be https://HOST, with no path", c.Endpoint)
+	}
+	return minio.New(server.Host, &minio.Options{
+		Creds: credentials.NewStaticV4(c.AccessKey, c.SecretKey, ""), Secure: server.Scheme == "https", Region: c.Region,
+	})
 }
 
 // Put sends an object, of which nothing is kept unless all of it arrives.

@@ -78,7 +78,7 @@ func (cmd *BackupCmd) Run(ctx context.Context, r *Remote, c *client.Client) erro
 		return errors.Join(err, os.Remove(file.Name()))
 	}
 	WarnOfDamage(r.notices.warn, saved.Has)
-	return r.printDone(saved, "%s has %s: %d files with %d bytes, and the database with %d. It has %d bytes%s.",
+	return r.printDone(saved, "%s is a backup %s: %d files with %d bytes, and the database with %d. It has %d bytes%s.",
 		cmd.File, saved.Backup, saved.Has.Files, saved.Has.FileBytes, saved.Has.DatabaseBytes(), saved.Bytes, whether(saved.Encrypted, " and is encrypted"))
 }
 

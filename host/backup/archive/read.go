@@ -255,5 +255,5 @@ func (p *partReader) Read(to []byte) (int, error) {
 
 // String tells what a backup is, for people.
 func (h Head) String() string {
-	return fmt.Sprintf("of %s, by PiCloud %s, %s at schema %d", h.CreatedAt.UTC().Format("2006-01-02 15:04:05 MST"), h.Version, h.Database, h.Schema)
+	return fmt.Sprintf("of %s by PiCloud %s (%s, schema %d)", h.CreatedAt.UTC().Format("2006-01-02 15:04:05 MST"), h.Version, h.Database, h.Schema)
 }

@@ -64,7 +64,7 @@ func printChecked(output string, c checked, done string) error {
 	if c.Has.SecretKey {
 		key = "with"
 	}
-	_, err := fmt.Printf("%s: %s; %d files with %d bytes, the database with %d, %s the key of secrets.\n",
+	_, err := fmt.Printf("%s: a backup %s, with %d files of %d bytes, a database of %d, and %s the key of secrets.\n",
 		done, c.Backup, c.Has.Files, c.Has.FileBytes, c.Has.DatabaseBytes(), key)
 	return err
 }
