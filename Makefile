@@ -20,7 +20,7 @@ PACKAGES := postgresql llvm-19-dev libclang-19-dev clang-19 lld-19 wasi-libc lib
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: run build test deps lint unit race fuzz fuzz-api matrix conformance differential bench figures bench-engine bench-plugin soak attack kill kill-events model two-nodes generate clean
+.PHONY: run build test deps lint unit race fuzz fuzz-api matrix conformance differential bench figures bench-engine bench-plugin soak attack kill kill-events model two-nodes s3 upgrade-data generate clean
 
 build:
 	go build -o $(BIN)/picloud ./host/cmd/picloud
@@ -165,6 +165,14 @@ model:
 # Two nodes share EVENTS events: each is handled once, and all of them also if one node is killed.
 two-nodes:
 	PICLOUD_EVENTS=$(EVENTS) go test -count=1 -run 'TwoNodes' -timeout 2h -v ./host/dispatch
+
+# A server that speaks S3 keeps backups: PICLOUD_TEST_S3_ENDPOINT, _ACCESS_KEY and _SECRET_KEY say which, else one is built.
+s3:
+	host/backup/testdata/s3.sh go test -count=1 -run TestBucket -v ./host/backup
+
+# Writes what TestUpgrade of later releases uses: run it on a release, and commit what it writes.
+upgrade-data:
+	PICLOUD_UPGRADE_WRITE=1 go test -count=1 -run TestUpgrade ./host/e2e
 
 # Code made from other code: the messages' codecs.
 generate:

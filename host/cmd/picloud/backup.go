@@ -100,8 +100,8 @@ func (c *restoreCmd) Run(ctx context.Context) error {
 	}
 	cli.WarnOfDamage(warn, done.End)
 	for _, key := range slices.Sorted(maps.Keys(done.Sealed)) {
-		warn("%d secrets are sealed with the key %s, which is not in the backup: before the server starts, put secret.key of the old data directory into the new one, or set PICLOUD_SECRET_KEY as it was. Without it they cannot be read, and have to be set anew",
-			done.Sealed[key], key)
+		warn("the key %s, with which %d of the secrets are sealed, is not in the backup: before the server starts, put secret.key of the old data directory into the new one, or set PICLOUD_SECRET_KEY as it was; without it they have to be set anew",
+			key, done.Sealed[key])
 	}
 	return printChecked(c.Output, checked{done.Head, done.End, done.Sealed}, c.Backup+" is restored to "+c.Data)
 }
