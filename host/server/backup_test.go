@@ -26,6 +26,9 @@ import (
 func backedUp(t *testing.T, c *config.Config) []byte {
 	t.Helper()
 	c.AdminPassword = "correct horse"
+	if c.DatabaseURL != "" {
+		c.SecretKey = keySetting(1)
+	}
 	s := start(t, c)
 	ctx := t.Context()
 	app, err := s.store.Apps().GetBySlug(ctx, "default")
@@ -40,7 +43,7 @@ func backedUp(t *testing.T, c *config.Config) []byte {
 	require.NoError(t, err)
 	_, err = s.services.Files.Create(ctx, app.ID, "c", "empty", "text/plain", strings.NewReader(""))
 	require.NoError(t, err)
-	_, err = s.store.Topics().Set(ctx, store.Topic{AppID: app.ID, Topic: "t", Access: store.AccessPublic})
+	_, err = s.store.Topics().Set(ctx, store.Topic{AppID: app.ID, Name: "t", Access: store.AccessPublic})
 	require.NoError(t, err)
 	status, _ := s.get("/hello") // an execution
 	require.Equal(t, 200, status)
