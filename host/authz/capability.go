@@ -93,7 +93,7 @@ var (
 
 	member = capabilitySet{KeysManage, AccountManage}
 	admin  = slices.Concat(member, appAdmin, capabilitySet{QuotaManage, AppCreate, UsersManage, CredentialsManage, SecretRotate}) // in every app
-	owner  = slices.Concat(admin, capabilitySet{OwnersManage, BackupCreate})
+	owner  = slices.Concat(admin, capabilitySet{BackupCreate, OwnersManage})
 )
 
 var ofAppRole = map[store.AppRole]capabilitySet{

@@ -32,7 +32,7 @@ const upgradeSource = `
 	let before = kv::collection("settings").get("greeting");
 	let found = docs::collection("people").find(#{city: "Oslo"}, #{sort: #{name: 1}});
 	let file = files::collection("notes").list();
-	#{ said: w::greet(before), people: found.map(|d| d.data.name), files: file.items.map(|f| f.name), secret: secrets::get("token").len() }`
+	#{ said: w::greet(before), people: found.map(|d| d.data.name), files: file.map(|f| f.name), secret: secrets::get("token").len() }`
 
 // TestUpgrade: what the last release has written is brought to the present schema and used: people log in and
 // keys count, scripts run and find their data, triggers fire, and what waited is delivered.
