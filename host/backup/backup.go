@@ -87,14 +87,15 @@ func (s *Service) Open(ctx context.Context) (io.ReadCloser, error) {
 	making, cancel := context.WithCancel(ctx)
 	unlink := context.AfterFunc(s.ctx, cancel)
 	read, write := io.Pipe()
+	context.AfterFunc(making, func() { _ = write.CloseWithError(context.Canceled) }) // also if nobody reads
 	began, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
 		_, err := s.write(making, write, false, func() { close(began) })
 		unlink()
-		cancel()
 		s.busy.Unlock() // before anybody knows that it is done, who may want the next
 		ended <- err
 		_ = write.CloseWithError(err) // io.EOF for nil
+		cancel()
 	}()
 	select {
 	case <-began:

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"filippo.io/age"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -279,11 +280,17 @@ func rewritten(t *testing.T, backup []byte, change func(*archive.Head)) []byte {
 func TestScheduledBackups(t *testing.T) {
 	c := settings(t)
 	place := filepath.Join(t.TempDir(), "backups")
-	c.BackupSchedule, c.BackupTo, c.BackupKeep = "@every 1s", place, 2
+	identity, err := age.GenerateX25519Identity()
+	require.NoError(t, err)
+	c.BackupSchedule, c.BackupTo, c.BackupKeep, c.BackupRecipient = "@every 1s", place, 2, []string{identity.Recipient().String()}
 	s := start(t, c)
+	app, err := s.store.Apps().GetBySlug(t.Context(), "default")
+	require.NoError(t, err)
+	_, err = s.services.Secrets.Set(t.Context(), app.ID, "key", "sealed value")
+	require.NoError(t, err)
 	ran := s.schedule.Ran()
 	for {
-		names, err := filepath.Glob(filepath.Join(place, "picloud-*.tar.zst"))
+		names, err := filepath.Glob(filepath.Join(place, "picloud-*.tar.zst.age"))
 		require.NoError(t, err)
 		if len(names) == 2 {
 			break
@@ -294,16 +301,35 @@ func TestScheduledBackups(t *testing.T) {
 		require.NoError(t, failed)
 	}
 	s.stopped()
-	names, err := filepath.Glob(filepath.Join(place, "picloud-*.tar.zst"))
+	names, err := filepath.Glob(filepath.Join(place, "picloud-*.tar.zst.age"))
 	require.NoError(t, err)
-	for _, name := range names {
-		file, err := os.Open(name)
+	open := func(name string) (io.ReadCloser, error) {
+		sealed, err := os.ReadFile(name)
 		require.NoError(t, err)
-		head, _, err := Verify(t.Context(), file)
+		plain, err := archive.Decrypt(bytes.NewReader(sealed), archive.Secrets{Identities: []age.Identity{identity}})
+		return io.NopCloser(plain), err
+	}
+	for _, name := range names {
+		plain, err := open(name)
+		require.NoError(t, err)
+		head, end, err := Verify(t.Context(), plain)
 		require.NoError(t, err)
 		assert.WithinDuration(t, time.Now(), head.CreatedAt, time.Hour)
-		require.NoError(t, file.Close())
+		assert.True(t, end.SecretKey)
 	}
+
+	// The keys of secrets are in it, and so the restored server can read them.
+	again := *settings(t)
+	again.Location = *elsewhere(t, "sqlite")
+	done, err := Restore(t.Context(), RestoreConfig{At: &again.Location, Open: func() (io.ReadCloser, error) { return open(names[1]) }})
+	require.NoError(t, err)
+	assert.Empty(t, done.Sealed)
+	require.NoError(t, os.Symlink(compiled, filepath.Join(again.Data, "cache")))
+	s = start(t, &again)
+	value, err := s.services.Secrets.Get(t.Context(), app.ID, "key")
+	require.NoError(t, err)
+	assert.Equal(t, "sealed value", value)
+	s.stopped()
 
 	for _, wrong := range []struct {
 		change func(*config.Config)

@@ -109,7 +109,10 @@ func TestUnread(t *testing.T) {
 	written := write(t, &b, head)
 	_, end, err := archive.Read(&b, archive.Taker{
 		Part: func(string, io.Reader) error { return nil },
-		File: func(_ string, _ int64, from io.Reader) error { _, err := from.Read(make([]byte, 1)); return ignoreEOF(err) },
+		File: func(_ string, _ int64, from io.Reader) error {
+			_, err := from.Read(make([]byte, 1))
+			return ignoreEOF(err)
+		},
 	})
 	require.NoError(t, err)
 	assert.Equal(t, written, end)
