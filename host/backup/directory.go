@@ -45,7 +45,7 @@ func (d Directory) Put(_ context.Context, name string, from io.Reader) (err erro
 	if err := os.Rename(file.Name(), filepath.Join(string(d), name)); err != nil {
 		return err
 	}
-	return syncDirectory(string(d))
+	return SyncDirectory(string(d))
 }
 
 // Names lists the files.
@@ -64,8 +64,8 @@ func (d Directory) Remove(_ context.Context, name string) error {
 	return os.Remove(filepath.Join(string(d), name))
 }
 
-// syncDirectory makes a renaming durable.
-func syncDirectory(path string) error {
+// SyncDirectory makes a renaming in a directory durable.
+func SyncDirectory(path string) error {
 	if runtime.GOOS == "windows" { // which has no such thing
 		return nil
 	}

@@ -166,8 +166,18 @@ type BackupSecrets struct {
 	Identity       string `placeholder:"FILE" complete:"files" help:"File with the private key of an encrypted backup, as age-keygen writes it."`
 	PassphraseFile string `placeholder:"FILE" complete:"files" help:"File whose first line is the passphrase of an encrypted backup; else it is asked for."`
 
-	asked string // the passphrase
+	asked   string // the passphrase
+	notices *notices
 }
+
+// AfterApply is called by the parser.
+func (s *BackupSecrets) AfterApply(notices *notices) error {
+	s.notices = notices
+	return nil
+}
+
+// Warn tells of what went another way than may be expected.
+func (s *BackupSecrets) Warn(format string, args ...any) { s.notices.warn(format, args...) }
 
 // Open returns the backup in a file, decrypted.
 func (s *BackupSecrets) Open(ctx context.Context, path string) (io.ReadCloser, error) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/picloud/picloud/host/api"
 	"github.com/picloud/picloud/host/audit"
+	"github.com/picloud/picloud/host/backup"
 	"github.com/picloud/picloud/host/backup/archive"
 	"github.com/picloud/picloud/host/config"
 	"github.com/picloud/picloud/host/files"
@@ -252,7 +253,7 @@ func (c *RestoreConfig) restore(ctx context.Context, done *Restored) (err error)
 	if err := os.Rename(database, databaseFile(c.At)); err != nil {
 		return err
 	}
-	return syncDirectory(c.At.Data)
+	return backup.SyncDirectory(c.At.Data)
 }
 
 // unfinishedRestore is the name of the database until it is whole.
@@ -283,15 +284,4 @@ func writeDurably(path string, text []byte) error {
 	}
 	_, err = file.Write(text)
 	return errors.Join(err, file.Sync(), file.Close())
-}
-
-// syncDirectory makes a renaming durable.
-func syncDirectory(path string) error {
-	directory, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer directory.Close()
-	_ = directory.Sync() // not every system can, as Windows
-	return nil
 }

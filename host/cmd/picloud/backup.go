@@ -47,11 +47,9 @@ func (c *verifyCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.File, err)
 	}
-	cli.WarnOfDamage(warn, end)
+	cli.WarnOfDamage(c.Warn, end)
 	return printChecked(c.Output, checked{Backup: head, Has: end}, c.File+" is whole")
 }
-
-func warn(format string, args ...any) { fmt.Fprintf(os.Stderr, "warning: "+format+"\n", args...) }
 
 // printChecked tells what a backup has, behind what was done with it.
 func printChecked(output string, c checked, done string) error {
@@ -98,9 +96,9 @@ func (c *restoreCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return shown(fmt.Errorf("%s: %w", c.Backup, err))
 	}
-	cli.WarnOfDamage(warn, done.End)
+	cli.WarnOfDamage(c.Warn, done.End)
 	for _, key := range slices.Sorted(maps.Keys(done.Sealed)) {
-		warn("the key %s, with which %d of the secrets are sealed, is not in the backup: before the server starts, put secret.key of the old data directory into the new one, or set PICLOUD_SECRET_KEY as it was; without it they have to be set anew",
+		c.Warn("the key %s, with which %d of the secrets are sealed, is not in the backup: before the server starts, put secret.key of the old data directory into the new one, or set PICLOUD_SECRET_KEY as it was; without it they have to be set anew",
 			key, done.Sealed[key])
 	}
 	return printChecked(c.Output, checked{done.Head, done.End, done.Sealed}, c.Backup+" is restored to "+c.Data)
