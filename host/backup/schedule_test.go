@@ -183,6 +183,7 @@ func TestOneAtATime(t *testing.T) {
 		require.Equal(t, fault.Conflict, fault.Of(err))
 		require.NoError(t, reader.Close())
 		service.busy.Lock() // which the backup holds until it has ended
+		//lint:ignore SA2001 nothing is to be done but to wait
 		service.busy.Unlock()
 
 		reader, err = service.Open(t.Context())

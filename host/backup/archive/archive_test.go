@@ -300,5 +300,5 @@ func TestEncryption(t *testing.T) {
 
 	assert.NoError(t, read(encrypt(), archive.Secrets{Passphrase: never}), "one that is not encrypted")
 	_, err = archive.Recipients([]string{"age1nonsense"})
-	assert.EqualError(t, err, `"age1nonsense" is no public key as of age-keygen, age1...`)
+	assert.EqualError(t, err, `"age1nonsense" is no public key of age-keygen, which begins with age1`)
 }

@@ -19,7 +19,7 @@ func Recipients(texts []string) (recipients []age.Recipient, err error) {
 	for _, text := range texts {
 		recipient, err := age.ParseRecipients(strings.NewReader(text))
 		if err != nil {
-			return nil, fmt.Errorf("%q is no public key as of age-keygen, age1...", text)
+			return nil, fmt.Errorf("%q is no public key of age-keygen, which begins with age1", text)
 		}
 		recipients = append(recipients, recipient...)
 	}
