@@ -30,7 +30,7 @@ run: build
 	$(BIN)/picloud serve --addr $(ADDR) --data $(DATA)
 
 # Everything CI runs, from the quickest to the slowest.
-test: deps lint guest-check plugins-check guest-stress unit conformance fuzz-api attack guest-go race fuzz
+test: deps lint guest-check plugins-check guest-stress unit conformance s3 fuzz-api attack guest-go race fuzz
 
 # Installs what the tests need where that is possible: as root on Debian and its kin.
 deps:
@@ -166,9 +166,13 @@ model:
 two-nodes:
 	PICLOUD_EVENTS=$(EVENTS) go test -count=1 -run 'TwoNodes' -timeout 2h -v ./host/dispatch
 
-# A server that speaks S3 keeps backups: PICLOUD_TEST_S3_ENDPOINT, _ACCESS_KEY and _SECRET_KEY say which, else one is built.
+# moto, a server that speaks S3 and is not ours, keeps backups.
+S3      := .cache/s3
+SERVERS := host/backup/testdata/s3.txt
+
 s3:
-	host/backup/testdata/s3.sh go test -count=1 -run TestBucket -v ./host/backup
+	$(call venv,s3,$(S3),$(SERVERS))
+	[ ! -f $(S3)/installed ] || PICLOUD_TEST_S3=$(CURDIR)/$(S3)/bin go test -count=1 -timeout 5m -run TestBucket ./host/backup
 
 # Writes what TestUpgrade of later releases uses: run it on a release, and commit what it writes.
 upgrade-data:

@@ -5,30 +5,69 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"net"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/host/backup/archive"
+	"github.com/picloud/picloud/host/store/sqlite"
 )
 
-// The server that speaks S3, as `make s3` starts one.
 const (
+	// envS3 is the folder of moto_server, see `make s3`.
+	envS3 = "PICLOUD_TEST_S3"
+	// Of another server that speaks S3 and is there already.
 	envS3Endpoint  = "PICLOUD_TEST_S3_ENDPOINT"
 	envS3AccessKey = "PICLOUD_TEST_S3_ACCESS_KEY"
 	envS3SecretKey = "PICLOUD_TEST_S3_SECRET_KEY"
 )
 
-// TestBucket keeps, lists and removes backups at a real server.
-func TestBucket(t *testing.T) {
+// s3 returns how to reach a server that speaks S3, which it starts if none is named.
+func s3(t *testing.T) BucketConfig {
+	t.Helper()
 	c := BucketConfig{
-		URL: "s3://picloud-test/some/where", Region: "us-east-1",
+		Region:   "us-east-1",
 		Endpoint: os.Getenv(envS3Endpoint), AccessKey: os.Getenv(envS3AccessKey), SecretKey: os.Getenv(envS3SecretKey),
 	}
-	if c.Endpoint == "" {
-		t.Skip("no server that speaks S3: set " + envS3Endpoint + ", or `make s3`")
+	bin := os.Getenv(envS3)
+	switch {
+	case c.Endpoint != "":
+		return c
+	case bin == "":
+		t.Skip("no server that speaks S3: `make s3`")
 	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0") // to know a port that is free
+	require.NoError(t, err)
+	address := listener.Addr().(*net.TCPAddr)
+	require.NoError(t, listener.Close())
+	server := exec.CommandContext(t.Context(), filepath.Join(bin, "moto_server"), "-H", address.IP.String(), "-p", strconv.Itoa(address.Port))
+	server.Stderr = t.Output()
+	require.NoError(t, server.Start())
+	t.Cleanup(func() { _ = server.Wait() }) // the context has killed it
+	for began := time.Now(); ; time.Sleep(50 * time.Millisecond) {
+		conn, err := net.Dial("tcp", address.String())
+		if err == nil {
+			conn.Close()
+			break
+		}
+		require.Less(t, time.Since(began), time.Minute, "the server does not listen: %v", err)
+	}
+	c.Endpoint, c.AccessKey, c.SecretKey = "http://"+address.String(), "test", "test of PiCloud"
+	return c
+}
+
+// TestBucket keeps, lists and removes backups at a real server.
+func TestBucket(t *testing.T) {
+	c := s3(t)
+	c.URL = "s3://picloud-test/some/where"
 	ctx := t.Context()
 	other := c
 	other.URL = "s3://picloud-no-such-bucket"
@@ -71,10 +110,26 @@ func TestBucket(t *testing.T) {
 	require.NoError(t, b.Remove(ctx, "a"))
 	assert.Equal(t, []string{"b"}, names())
 
+	// A scheduled backup is whole when it is read back.
+	db, err := sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(t.TempDir(), sqlite.FileName)})
+	require.NoError(t, err)
+	defer db.Close()
+	n := newNode(t, db, filepath.Join(t.TempDir(), "files"), func(_ *Config, s *ScheduleConfig) { s.Place, s.Keep = b, 1 })
+	require.NoError(t, n.at(t, "01T12:00:00"))
+	require.NoError(t, n.at(t, "02T03:00:00"))
+	require.NoError(t, n.at(t, "03T03:00:00"))
+	const name = "picloud-20260103T030000Z.tar.zst"
+	assert.Equal(t, []string{"b", name}, names())
+	object, err := b.client.GetObject(ctx, b.bucket, b.prefix+name, minio.GetObjectOptions{})
+	require.NoError(t, err)
+	_, _, err = archive.Read(object, archive.Taker{})
+	require.NoError(t, err)
+
 	c.SecretKey = "not the secret"
-	_, err = OpenBucket(ctx, c)
-	require.ErrorContains(t, err, "bucket picloud-test: ")
-	assert.NotContains(t, err.Error(), c.SecretKey)
+	if _, err = OpenBucket(ctx, c); err != nil { // at a server that looks at keys
+		assert.ErrorContains(t, err, "bucket picloud-test: ")
+		assert.NotContains(t, err.Error(), c.SecretKey)
+	}
 }
 
 type failing struct{ error }
