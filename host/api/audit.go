@@ -187,6 +187,9 @@ func subject(path string, parameters map[string]string) (kind, id string) {
 			}
 			continue
 		}
+		if name == "versions" { // of the script that was named
+			break
+		}
 		kind = strings.TrimSuffix(name, "s")
 	}
 	if strings.HasPrefix(path, "/auth/") {

@@ -44,6 +44,7 @@ var samples = map[string]struct{ body, query string }{
 	"update-app":                 {body: `{"name":"x","cors":{"origins":["https://a.example"]}}`},
 	"create-script":              {body: `{"name":"made","source":"1","limits":{"memory_mb":64}}`},
 	"update-script":              {body: `{"source":"2","limits":{"memory_mb":64}}`},
+	"restore-script-version":     {body: `{}`},
 	"validate-script":            {body: `{"source":"1","limits":{"memory_mb":64}}`},
 	"run-script":                 {body: `{"request":{"path":"/","headers":{"a":"b"},"headers_all":{"c":["d"]}}}`},
 	"create-route":               {body: `{"path":"/made","cors":{"origins":["*"]},"rate_limit":{"requests":5},"signature":{"scheme":"stripe","secret":"made"}}`},
@@ -550,7 +551,7 @@ func TestDocumentIsWhatIsDone(t *testing.T) {
 	ids := map[string]string{ // by how the path begins
 		"/users/": user.ID, "/users/{id}:invite": invited.ID, "/users/{id}/totp": cautious,
 		"/me/keys/": key.ID, "/me/keys/{id}:rotate": rotated.ID,
-		"/scripts/": script.ID, "/scripts/{id}/wasm": plugin.ID, "/routes/": route.ID, "/executions/": run.ExecutionID,
+		"/scripts/": script.ID, "/scripts/{id}/wasm": plugin.ID, "/scripts/{id}/versions/{n}/wasm": plugin.ID, "/routes/": route.ID, "/executions/": run.ExecutionID,
 		"/apps/{app}/docs/": doc.ID, "/apps/{app}/files/": file.ID, "/triggers/": trigger.ID, "/events/": event,
 		"/apps/{app}/domains/": do[wire.Domain](s, "POST", "apps/shop/domains", `{"host":"shop.example"}`, 201).ID,
 		"/dead-letters/":       s.deadLetter(app.ID), "/dead-letters/{id}:replay": s.deadLetter(app.ID), "/dead-letters/{id}:resolve": s.deadLetter(app.ID),
@@ -558,7 +559,7 @@ func TestDocumentIsWhatIsDone(t *testing.T) {
 	d := documentOf(t, s)
 	tried := map[bool]int{}
 	for _, op := range d.operations() {
-		path := map[string]string{"app": app.Slug, "collection": "c", "key": "k", "topic": "made", "name": "made", "user": user.ID}
+		path := map[string]string{"app": app.Slug, "collection": "c", "key": "k", "topic": "made", "name": "made", "user": user.ID, "n": "1"}
 		for _, prefix := range slices.Sorted(maps.Keys(ids)) {
 			if strings.HasPrefix(op.path, prefix) {
 				path["id"] = ids[prefix]

@@ -83,7 +83,7 @@ func wireExecution(e store.Execution) wire.Execution {
 		out.Error = &abi.ScriptError{Code: e.Outcome, Message: e.ErrorMessage, Line: e.ErrorLine, Column: e.ErrorColumn}
 	}
 	for _, line := range e.Lines {
-		line.ExecutionID = e.ID
+		line.ExecutionID, line.ScriptVersion = e.ID, e.ScriptVersion
 		out.Logs = append(out.Logs, wireLogLine(line))
 	}
 	return out

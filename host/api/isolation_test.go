@@ -20,22 +20,23 @@ import (
 // isolationBodies are good bodies for the operations that take one: what is refused is the place,
 // not the body.
 var isolationBodies = map[string]string{
-	"update-app":       `{"name":"x"}`,
-	"create-script":    `{"name":"x","source":"1"}`,
-	"update-script":    `{"source":"2"}`,
-	"validate-script":  `{"source":"1"}`,
-	"create-route":     `{"path":"/guessed"}`,
-	"update-route":     `{}`,
-	"preview-schedule": `{"schedule":"@daily"}`,
-	"match-route":      `{"path":"/mine"}`,
-	"run-script":       `{}`,
-	"set-kv":           `{"value":2}`,
-	"create-doc":       `{"data":{"a":2}}`,
-	"put-doc":          `{"data":{"a":2}}`,
-	"patch-doc":        `{"data":{"a":2}}`,
-	"upload-file":      `guessed`,
-	"replace-file":     `guessed`,
-	"update-file":      `{"name":"guessed"}`,
+	"update-app":             `{"name":"x"}`,
+	"create-script":          `{"name":"x","source":"1"}`,
+	"update-script":          `{"source":"2"}`,
+	"validate-script":        `{"source":"1"}`,
+	"restore-script-version": `{}`,
+	"create-route":           `{"path":"/guessed"}`,
+	"update-route":           `{}`,
+	"preview-schedule":       `{"schedule":"@daily"}`,
+	"match-route":            `{"path":"/mine"}`,
+	"run-script":             `{}`,
+	"set-kv":                 `{"value":2}`,
+	"create-doc":             `{"data":{"a":2}}`,
+	"put-doc":                `{"data":{"a":2}}`,
+	"patch-doc":              `{"data":{"a":2}}`,
+	"upload-file":            `guessed`,
+	"replace-file":           `guessed`,
+	"update-file":            `{"name":"guessed"}`,
 	// Of the caller alone.
 	"create-app": "", "create-api-key": "", "login": "", "accept-invite": "", "create-user": "", "change-password": "",
 	"begin-totp": "", "confirm-totp": "", "disable-totp": "", "renew-recovery-codes": "",
@@ -101,7 +102,7 @@ func TestEveryOperationIsolatesApps(t *testing.T) {
 		"/apps/{app}/docs/":    doc.ID, "/apps/{app}/files/": file.ID, "/users/": somebody.ID, "/me/sessions/": session.ID,
 	}
 	fill := func(path, app, collection, key, id string) string {
-		return strings.NewReplacer("{app}", app, "{collection}", collection, "{key}", key, "{topic}", "t", "{name}", "hidden", "{id}", id, "{user}", owner.UserID, "{api_key}", ownerKey.ID).Replace(path)
+		return strings.NewReplacer("{app}", app, "{collection}", collection, "{key}", key, "{topic}", "t", "{name}", "hidden", "{id}", id, "{n}", "1", "{user}", owner.UserID, "{api_key}", ownerKey.ID).Replace(path)
 	}
 	var document struct {
 		Paths map[string]map[string]struct {

@@ -45,5 +45,7 @@ func (a *API) listLogs(ctx context.Context, in *struct {
 }
 
 func wireLogLine(l store.LogLine) wire.LogLine {
-	return wire.LogLine{ExecutionID: l.ExecutionID, Seq: l.Seq, At: l.At, Level: l.Level, Message: l.Message, Data: l.Data}
+	return wire.LogLine{
+		ExecutionID: l.ExecutionID, ScriptVersion: l.ScriptVersion, Seq: l.Seq, At: l.At, Level: l.Level, Message: l.Message, Data: l.Data,
+	}
 }

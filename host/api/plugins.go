@@ -24,6 +24,7 @@ import (
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/front"
+	"github.com/picloud/picloud/host/store"
 )
 
 // The requests that create and change scripts bring JSON, or the module of a plugin: alone, as
@@ -308,17 +309,24 @@ func (a *API) downloadWasm(ctx context.Context, in *struct {
 	if script.Kind != abi.KindPlugin {
 		return nil, problem.New(http.StatusNotFound, fault.NotFound, fmt.Sprintf("%q has no module, being of kind %s", script.Name, script.Kind))
 	}
-	for tag := range strings.SplitSeq(in.IfNoneMatch, ",") { // RFC 9110, section 13.1.2
-		if tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/"); tag == "*" || tag == strconv.Quote(script.WasmSHA256) {
-			return &wasmDownload{Status: http.StatusNotModified, ETag: strconv.Quote(script.WasmSHA256)}, nil
+	return sendWasm(script.Name, script.WasmSHA256, in.IfNoneMatch, func() (store.WasmModule, error) {
+		return a.store.Scripts().Wasm(ctx, script.ID)
+	})
+}
+
+// sendWasm answers with the module of a plugin, unless the client has the one with that digest.
+func sendWasm(name, sha256, ifNoneMatch string, read func() (store.WasmModule, error)) (*wasmDownload, error) {
+	for tag := range strings.SplitSeq(ifNoneMatch, ",") { // RFC 9110, section 13.1.2
+		if tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/"); tag == "*" || tag == strconv.Quote(sha256) {
+			return &wasmDownload{Status: http.StatusNotModified, ETag: strconv.Quote(sha256)}, nil
 		}
 	}
-	module, err := a.store.Scripts().Wasm(ctx, script.ID)
+	module, err := read()
 	if err != nil {
 		return nil, err
 	}
 	return &wasmDownload{
-		ContentType: typeWasm, ContentDisposition: front.Attachment(path.Base(script.Name) + ".wasm"), NoSniff: "nosniff",
+		ContentType: typeWasm, ContentDisposition: front.Attachment(path.Base(name) + ".wasm"), NoSniff: "nosniff",
 		CacheControl: "private, no-cache", ETag: strconv.Quote(module.SHA256), Status: http.StatusOK, Body: module.Data,
 	}, nil
 }

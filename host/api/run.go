@@ -65,12 +65,12 @@ func (a *API) runScript(ctx context.Context, in *struct {
 		return nil, unknown(err, "script")
 	}
 	result := wire.RunResult{
-		ExecutionID: out.ExecutionID, Outcome: out.Name(), Status: out.Status(),
+		ExecutionID: out.ExecutionID, ScriptVersion: out.Version, Outcome: out.Name(), Status: out.Status(),
 		Headers: map[string]string{}, Body: json.RawMessage("null"), Error: out.Error,
 		Logs: make([]wire.LogLine, len(out.Lines)), DurationUS: out.Duration.Microseconds(), Operations: out.Operations,
 	}
 	for i, line := range out.Lines {
-		line.ExecutionID = out.ExecutionID
+		line.ExecutionID, line.ScriptVersion = out.ExecutionID, out.Version
 		result.Logs[i] = wireLogLine(line)
 	}
 	for _, h := range out.Response.Headers {

@@ -20,8 +20,9 @@ func (a *API) mountScripts(admin huma.API) {
 	operation(a, admin, http.MethodPost, "/apps/{app}/scripts", "create-script", "Upload a script or a plugin; it must compile", http.StatusCreated, a.createScript, a.takesModule)
 	operation(a, admin, http.MethodGet, "/scripts/{id}", "get-script", "Show a script", http.StatusOK, a.getScript)
 	operation(a, admin, http.MethodPut, "/scripts/{id}", "update-script", "Change a script or a plugin; it must compile", http.StatusOK, a.updateScript, a.takesModule)
-	operation(a, admin, http.MethodDelete, "/scripts/{id}", "delete-script", "Delete a script with its routes and logs; not a module that is imported", http.StatusNoContent, a.deleteScript)
+	operation(a, admin, http.MethodDelete, "/scripts/{id}", "delete-script", "Delete a script with its versions, routes and logs; not a module that is imported", http.StatusNoContent, a.deleteScript)
 	operation(a, admin, http.MethodPost, "/scripts/{id}/validate", "validate-script", "Compile a script without storing it", http.StatusOK, a.validateScript)
+	a.mountVersions(admin)
 	a.mountModules(admin)
 }
 
@@ -95,17 +96,25 @@ func (a *API) updateScript(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	expected := in.version()
-	switch {
-	case expected != nil && in.Body.Version != 0:
-		return nil, problem.InvalidField("body.version", "must not stand beside If-Match", in.Body.Version)
-	case expected != nil:
-		in.Body.Version = *expected
-	}
-	script, err = a.catalog.UpdateScript(ctx, script, store.ScriptChange{
-		Name: in.Body.Name, Kind: in.Body.Kind, Source: in.Body.Source, Wasm: moduleOf(ctx), Limits: in.Body.Limits, ReadOnly: in.Body.ReadOnly,
-		ExpectVersion: in.Body.Version,
+	return changed(in.IfMatch, in.Body.Version, func(expect int64) (store.Script, error) {
+		return a.catalog.UpdateScript(ctx, script, store.ScriptChange{
+			Name: in.Body.Name, Kind: in.Body.Kind, Source: in.Body.Source, Wasm: moduleOf(ctx), Limits: in.Body.Limits, ReadOnly: in.Body.ReadOnly,
+			ExpectVersion: expect,
+		})
 	})
+}
+
+// changed answers a change of a script that was made for a version: by If-Match, else the one that the
+// body names, 0 for any.
+func changed(match IfMatch, version int64, change func(expect int64) (store.Script, error)) (*scriptBody, error) {
+	expected := match.version()
+	switch {
+	case expected != nil && version != 0:
+		return nil, problem.InvalidField("body.version", "must not stand beside If-Match", version)
+	case expected != nil:
+		version = *expected
+	}
+	script, err := change(version)
 	if expected != nil {
 		err = located(err)
 	}

@@ -179,6 +179,14 @@ func TestOtherNodesFollow(t *testing.T) {
 			script, err = here.UpdateScript(t.Context(), script, store.ScriptChange{Source: new(`"three"`)})
 			return err
 		}, "three"},
+		{"the script is again as it was", func() (err error) {
+			script, err = here.RestoreScript(t.Context(), script, 1, 0)
+			return err
+		}, "two"},
+		{"and as it was then", func() (err error) {
+			script, err = here.RestoreScript(t.Context(), script, 2, 3)
+			return err
+		}, "three"},
 		{"the route is deleted", func() error { return here.DeleteRoute(t.Context(), route.ID) }, "none"},
 		{"the route is made again", func() (err error) { _, err = here.route(t, script, "", "/x"); return err }, "three"},
 		{"the script is deleted", func() error { return here.DeleteScript(t.Context(), script) }, "none"},

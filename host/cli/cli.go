@@ -14,7 +14,7 @@ type Commands struct {
 	Sessions    SessionsCmd    `cmd:"" help:"List and end your sessions."`
 	Users       UsersCmd       `cmd:"" help:"List, create, invite, change, deactivate and delete users."`
 	Apps        AppsCmd        `cmd:"" help:"List, create, show and delete apps."`
-	Scripts     ScriptsCmd     `cmd:"" help:"List, show, validate and delete scripts."`
+	Scripts     ScriptsCmd     `cmd:"" help:"List, show, validate and delete scripts, and compare and restore their versions."`
 	Deploy      DeployCmd      `cmd:"" help:"Create or update a script from a file, or an app from a folder with a picloud.yaml."`
 	Invoke      InvokeCmd      `cmd:"" help:"Run a script once and print its response."`
 	Logs        LogsCmd        `cmd:"" help:"Print or follow a script's log."`

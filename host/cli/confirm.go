@@ -13,7 +13,8 @@ import (
 	"github.com/picloud/picloud/host/client"
 )
 
-// Confirmation is the flag of commands that ask before they delete what holds other things.
+// Confirmation is the flag of commands that ask before they delete what holds other things, or replace
+// what runs.
 type Confirmation struct {
 	Yes bool `short:"y" help:"Do not ask. Needed where standard input is not a terminal."`
 }
@@ -37,12 +38,12 @@ func (cmd *Confirmation) confirm(ctx context.Context, r *Remote, format string, 
 	select {
 	case <-ctx.Done():
 		fmt.Fprintln(r.stderr)
-		return errors.New("interrupted: nothing is deleted")
+		return errors.New("interrupted: nothing is changed")
 	case answer := <-answers:
 		switch strings.ToLower(strings.TrimSpace(answer)) {
 		case "y", "yes":
 			return nil
 		}
-		return errors.New("nothing is deleted")
+		return errors.New("nothing is changed")
 	}
 }

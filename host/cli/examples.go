@@ -55,7 +55,10 @@ var examples = map[string][]string{
 	"apps delete": {"picloud apps delete shop", "picloud apps delete shop --yes"},
 
 	"scripts list":     {"picloud scripts list --app shop"},
-	"scripts show":     {"picloud scripts show greet", "picloud scripts show greet --source > greet.rhai"},
+	"scripts show":     {"picloud scripts show greet", "picloud scripts show greet --source > greet.rhai", "picloud scripts show greet --version 3 --source"},
+	"scripts versions": {"picloud scripts versions greet"},
+	"scripts diff":     {"picloud scripts diff greet", "picloud scripts diff greet 3", "picloud scripts diff greet 3 5"},
+	"scripts restore":  {"picloud scripts restore greet 3"},
 	"scripts validate": {"picloud scripts validate greet", "picloud scripts validate greet changed.rhai"},
 	"scripts delete":   {"picloud scripts delete greet"},
 

@@ -22,6 +22,7 @@ type ExecutionsCmd struct {
 
 var executionColumns = []column[wire.Execution]{
 	{"ID", func(e wire.Execution) string { return e.ID }},
+	{"VERSION", executionVersion},
 	{"TYPE", func(e wire.Execution) string { return string(e.InvocationType) }},
 	{"OUTCOME", func(e wire.Execution) string { return cmp.Or(e.Outcome, e.State) }},
 	{"STATUS", func(e wire.Execution) string { return strconv.Itoa(e.Status) }},
@@ -29,9 +30,16 @@ var executionColumns = []column[wire.Execution]{
 	{"TOOK", func(e wire.Execution) string { return (time.Duration(e.DurationUS) * time.Microsecond).String() }},
 }
 
+// executionVersion is the version of the script that ran; "" of what has not run yet.
+func executionVersion(e wire.Execution) string {
+	if e.ScriptVersion == 0 {
+		return ""
+	}
+	return strconv.FormatInt(e.ScriptVersion, 10)
+}
+
 // executionProperties are what is shown of one execution.
 var executionProperties = slices.Concat(executionColumns, []column[wire.Execution]{
-	{"VERSION", func(e wire.Execution) string { return strconv.FormatInt(e.ScriptVersion, 10) }},
 	{"OPERATIONS", func(e wire.Execution) string { return strconv.FormatInt(e.Operations, 10) }},
 	{"SCRIPT", func(e wire.Execution) string { return e.ScriptID }},
 	{"REQUEST", func(e wire.Execution) string { return e.RequestID }},

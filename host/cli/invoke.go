@@ -55,8 +55,12 @@ func (cmd *InvokeCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *
 		for _, line := range result.Logs {
 			fmt.Fprintln(r.stderr, formatLine(r.stderr, line))
 		}
-		fmt.Fprintf(r.stdout, "%d  (%v, %d operations)\n",
-			result.Status, time.Duration(result.DurationUS)*time.Microsecond, result.Operations)
+		ran := ""
+		if result.ScriptVersion > 0 {
+			ran = fmt.Sprintf("version %d, ", result.ScriptVersion)
+		}
+		fmt.Fprintf(r.stdout, "%d  (%s%v, %d operations)\n",
+			result.Status, ran, time.Duration(result.DurationUS)*time.Microsecond, result.Operations)
 		if result.Error == nil {
 			if err := writeBody(r.stdout, result); err != nil {
 				return err
@@ -66,11 +70,12 @@ func (cmd *InvokeCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *
 	if result.Error == nil {
 		return nil
 	}
+	script.Version = result.ScriptVersion
 	return place(ctx, c, in.App, script, result.Error)
 }
 
 // place shows where an execution failed: inside the function, rather than at the call that led
-// there. The source is that of now, and is left out when it is not the one that ran.
+// there. The source is that of the script's version, of a module the newest one.
 func place(ctx context.Context, c *client.Client, app string, script wire.Script, failed *abi.ScriptError) *caret.Error {
 	e := &caret.Error{Name: script.Name, Line: failed.Line, Column: failed.Column, Message: failed.Message, Code: string(failed.Code)}
 	if failed.Inside != nil {
@@ -87,8 +92,8 @@ func place(ctx context.Context, c *client.Client, app string, script wire.Script
 	if e.Line == 0 {
 		return e
 	}
-	if whole, err := c.Script(ctx, script.ID); err == nil && whole.Version == script.Version {
-		e.SourceLine = caret.Line(whole.Source, e.Line)
+	if ran, err := c.ScriptVersion(ctx, script.ID, script.Version); err == nil {
+		e.SourceLine = caret.Line(ran.Source, e.Line)
 	}
 	return e
 }

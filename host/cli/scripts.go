@@ -26,9 +26,12 @@ type ScriptsCmd struct {
 	Remote
 	InApp
 	List     ScriptsListCmd     `cmd:"" help:"List the app's scripts."`
-	Show     ScriptsShowCmd     `cmd:"" help:"Show a script, or print its source or a plugin's module."`
+	Show     ScriptsShowCmd     `cmd:"" help:"Show a script or one of its versions, or print its source or a plugin's module."`
+	Versions ScriptsVersionsCmd `cmd:"" help:"List the versions of a script that are kept, the newest first."`
+	Diff     ScriptsDiffCmd     `cmd:"" help:"Print what is different between two versions of a script."`
+	Restore  ScriptsRestoreCmd  `cmd:"" help:"Make what a script was in a version its newest one."`
 	Validate ScriptsValidateCmd `cmd:"" help:"Compile a script, or a file to take its place, without keeping or running it."`
-	Delete   ScriptsDeleteCmd   `cmd:"" help:"Delete a script with its routes and log."`
+	Delete   ScriptsDeleteCmd   `cmd:"" help:"Delete a script with its versions, routes and log."`
 }
 
 var scriptColumns = []column[wire.Script]{
@@ -126,17 +129,21 @@ func (ScriptsListCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *
 // ScriptsShowCmd is `picloud scripts show`.
 type ScriptsShowCmd struct {
 	ScriptArg
-	Source bool `help:"Print the source, or the module of a plugin, and nothing else."`
+	Version *int64 `placeholder:"N" help:"Show what it was in version N."`
+	Source  bool   `help:"Print the source, or the module of a plugin, and nothing else."`
 }
 
 // Run shows the script.
 func (cmd *ScriptsShowCmd) Run(ctx context.Context, r *Remote, c *client.Client, found wire.Script) error {
+	if cmd.Version != nil {
+		return showVersion(ctx, r, c, found.ID, *cmd.Version, cmd.Source)
+	}
 	script, err := c.Script(ctx, found.ID)
 	if err != nil {
 		return err
 	}
 	if cmd.Source && script.Wasm != nil {
-		return printModule(ctx, r, c, script)
+		return printModule(r, script.Name, *script.Wasm, func() (io.ReadCloser, error) { return c.DownloadModule(ctx, script.ID) })
 	}
 	if cmd.Source {
 		_, err := fmt.Fprint(r.stdout, script.Source)
@@ -152,23 +159,23 @@ func (cmd *ScriptsShowCmd) Run(ctx context.Context, r *Remote, c *client.Client,
 
 // printModule writes the module of a plugin to standard output, and compares what came with its
 // checksum.
-func printModule(ctx context.Context, r *Remote, c *client.Client, plugin wire.Script) error {
+func printModule(r *Remote, name string, is wire.WasmModule, download func() (io.ReadCloser, error)) error {
 	if terminal(r.stdout) {
-		return &usageError{fmt.Errorf("%s is a plugin, whose module is nothing for a terminal: send it to a file with > %s", plugin.Name, path.Base(plugin.Name)+manifest.WasmSuffix)}
+		return &usageError{fmt.Errorf("%s is a plugin, whose module is nothing for a terminal: send it to a file with > %s", name, path.Base(name)+manifest.WasmSuffix)}
 	}
-	module, err := c.DownloadModule(ctx, plugin.ID)
+	module, err := download()
 	if err != nil {
 		return err
 	}
 	defer module.Close()
-	bar := r.progressBytes(client.Printable(plugin.Name), plugin.Wasm.Size)
+	bar := r.progressBytes(client.Printable(name), is.Size)
 	defer bar.Close()
 	hash := sha256.New()
 	if _, err := io.Copy(io.MultiWriter(r.stdout, hash), counted(module, bar)); err != nil {
-		return fmt.Errorf("download of %s: %w", plugin.Name, err)
+		return fmt.Errorf("download of %s: %w", name, err)
 	}
-	if got := hex.EncodeToString(hash.Sum(nil)); got != plugin.Wasm.SHA256 {
-		return fmt.Errorf("download of %s: what came has the checksum %s, not %s: it was changed meanwhile or damaged", plugin.Name, got, plugin.Wasm.SHA256)
+	if got := hex.EncodeToString(hash.Sum(nil)); got != is.SHA256 {
+		return fmt.Errorf("download of %s: what came has the checksum %s, not %s: it was changed meanwhile or damaged", name, got, is.SHA256)
 	}
 	return nil
 }
@@ -225,7 +232,7 @@ type ScriptsDeleteCmd struct {
 
 // Run deletes the script.
 func (cmd *ScriptsDeleteCmd) Run(ctx context.Context, r *Remote, c *client.Client, script wire.Script) error {
-	if err := cmd.confirm(ctx, r, "Delete the script %s with its routes and log?", script.Name); err != nil {
+	if err := cmd.confirm(ctx, r, "Delete the script %s with its versions, routes and log?", script.Name); err != nil {
 		return err
 	}
 	if err := c.DeleteScript(ctx, script.ID); err != nil {

@@ -368,7 +368,7 @@ if r.method == "DELETE" { throw "no"; }
 #{ statusCode: 201, headers: #{ "x-seen": "yes" }, body: #{ body: r.body, path: r.path, id: r.params.id, q: r.query.q, h: r.headers["x-a"] } }`)
 	p.must(t, "deploy", "echo.rhai")
 	r := p.run(t, "", "invoke", "echo", "--data", `{"n":9007199254740993}`, "-H", "X-A: b: c", "--path", "/p", "--param", "id=7", "--query", "q=x y")
-	if want := regexp.MustCompile(`^201  \([0-9.]+(µs|ms|s), [0-9]+ operations\)\n` + regexp.QuoteMeta(`{"body":{"n":9007199254740993},"h":"b: c","id":"7","path":"/p","q":"x y"}`) + "\n$"); r.status != exitOK || !want.MatchString(r.stdout) {
+	if want := regexp.MustCompile(`^201  \(version 1, [0-9.]+(µs|ms|s), [0-9]+ operations\)\n` + regexp.QuoteMeta(`{"body":{"n":9007199254740993},"h":"b: c","id":"7","path":"/p","q":"x y"}`) + "\n$"); r.status != exitOK || !want.MatchString(r.stdout) {
 		t.Errorf("%s\nwant %s", r, want)
 	}
 	if !regexp.MustCompile(`^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} info  seen POST\n$`).MatchString(r.stderr) {

@@ -373,7 +373,7 @@ func TestNodesThatGoAway(t *testing.T) {
 		assert.Equal(t, "ok", execution.Outcome)
 		p.place.env = append(p.place.env, "PICLOUD_URL="+p.runs.url, "PICLOUD_TOKEN="+p.token)
 		assert.Regexp(t, `(?s)ID +SCRIPT +REASON .*`+found.ID+" +"+script.ID+" +node-gone +ok ", p.place.must(t, "executions", "abandoned"))
-		assert.Regexp(t, `(?s)ID +TYPE +OUTCOME .*`+found.ID+" +http +ok +200 ", p.place.must(t, "executions", "list", "orphan"))
+		assert.Regexp(t, `(?s)ID +VERSION +TYPE +OUTCOME .*`+found.ID+" +1 +http +ok +200 ", p.place.must(t, "executions", "list", "orphan"))
 		assert.Contains(t, p.place.must(t, "executions", "show", found.ID, "--output", "json"), `"outcome": "ok"`)
 	})
 	t.Run("who runs is stopped", func(t *testing.T) {

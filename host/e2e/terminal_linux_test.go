@@ -23,10 +23,10 @@ func TestDeleteAsks(t *testing.T) {
 		status int
 		shows  string
 	}{
-		{"enter", typed("\n"), exitFailed, "nothing is deleted"},
-		{"no", typed("no\n"), exitFailed, "nothing is deleted"},
-		{"end of input", typed("\x04"), exitFailed, "nothing is deleted"},
-		{"interrupted", func(process *os.Process, _ io.Writer) { _ = process.Signal(syscall.SIGINT) }, exitFailed, "interrupted: nothing is deleted"},
+		{"enter", typed("\n"), exitFailed, "nothing is changed"},
+		{"no", typed("no\n"), exitFailed, "nothing is changed"},
+		{"end of input", typed("\x04"), exitFailed, "nothing is changed"},
+		{"interrupted", func(process *os.Process, _ io.Writer) { _ = process.Signal(syscall.SIGINT) }, exitFailed, "interrupted: nothing is changed"},
 		{"yes", typed("Y\n"), exitOK, "Script hello deleted."},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -37,7 +37,7 @@ func TestDeleteAsks(t *testing.T) {
 			if err := c.Start(); err != nil {
 				t.Fatal(err)
 			}
-			shown := readUntil(t, person, "Delete the script hello with its routes and log? [y/N] ")
+			shown := readUntil(t, person, "Delete the script hello with its versions, routes and log? [y/N] ")
 			test.answer(c.Process, person)
 			_ = c.Wait()
 			shown += readUntil(t, person, test.shows)

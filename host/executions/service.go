@@ -123,6 +123,7 @@ type Invocation struct {
 type Outcome struct {
 	ExecutionID string
 	AppID       string
+	Version     int64            // of the script, that ran; 0: none did
 	Response    abi.Response     // of a script that returned a value
 	Streamed    bool             // the response, or as much of it as there is, has gone to the Streamer
 	Error       *abi.ScriptError // nil when it did
@@ -238,7 +239,7 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 	}
 	scope.Invoke = s.invoker(scope, in.RequestID)
 	world.Operations = s.dispatcher.For(scope)
-	out := &Outcome{ExecutionID: scope.ExecutionID, AppID: scope.AppID}
+	out := &Outcome{ExecutionID: scope.ExecutionID, AppID: scope.AppID, Version: script.row.Version}
 	result, err := s.execute(ctx, script, in, scope, world)
 	if code := fault.Of(err); code == fault.Storage || code == fault.NotFound { // of a plugin's module
 		return nil, err

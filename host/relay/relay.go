@@ -90,6 +90,7 @@ func invocation(r store.RelayedRequest) (executions.Invocation, error) {
 // answer is how a request ended, as it is kept: an execution, or the code of an error of the service.
 type answer struct {
 	AppID      string           `json:",omitempty"`
+	Version    int64            `json:",omitempty"` // of the script, that ran
 	Response   abi.Response     `json:",omitzero"`
 	Error      *abi.ScriptError `json:",omitempty"`
 	Lines      []store.LogLine  `json:",omitempty"`
@@ -114,7 +115,7 @@ func answerOf(id string, of abi.InvocationType, out *executions.Outcome, err err
 		return a
 	}
 	kept := answer{
-		AppID: out.AppID, Response: out.Response, Error: out.Error, Duration: out.Duration, Operations: out.Operations,
+		AppID: out.AppID, Version: out.Version, Response: out.Response, Error: out.Error, Duration: out.Duration, Operations: out.Operations,
 	}
 	if of != abi.InvocationHTTP {
 		kept.Lines = out.Lines
@@ -155,7 +156,7 @@ func outcome(a store.RelayedAnswer) (*executions.Outcome, error) {
 		return nil, fmt.Errorf("another node has failed, and its log tells more: %s", kept.Failed)
 	}
 	return &executions.Outcome{
-		ExecutionID: a.ID, AppID: kept.AppID, Response: kept.Response, Error: kept.Error, Lines: kept.Lines,
+		ExecutionID: a.ID, AppID: kept.AppID, Version: kept.Version, Response: kept.Response, Error: kept.Error, Lines: kept.Lines,
 		Duration: kept.Duration, Operations: kept.Operations,
 	}, nil
 }

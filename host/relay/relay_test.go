@@ -222,7 +222,7 @@ func TestAnswers(t *testing.T) {
 		}{
 			{name: "response", of: abi.InvocationHTTP, out: &executions.Outcome{
 				Response: abi.Response{Status: 201, Headers: []abi.Header{{Name: "x", Value: "1"}, {Name: "x", Value: "<ü>"}}, Body: []byte{0, 0xff}, ETag: true},
-				Duration: 1234567, Operations: 5_000_000_000,
+				Duration: 1234567, Operations: 5_000_000_000, Version: 7,
 			}},
 			{name: "file", of: abi.InvocationHTTP, out: &executions.Outcome{
 				Response: abi.Response{Status: 200, File: &abi.FileRef{Collection: "c", ID: "i", Download: "n"}},

@@ -13,7 +13,7 @@ type Execution struct {
 	ID             string // given by the caller
 	AppID          string
 	ScriptID       string
-	ScriptVersion  int64
+	ScriptVersion  int64 // that ran
 	RequestID      string
 	InvocationType abi.InvocationType
 	EventID        string        // the event it handled; "" for none
@@ -31,12 +31,13 @@ type Execution struct {
 
 // LogLine is one line of an execution's log.
 type LogLine struct {
-	ExecutionID string // set by the store from the execution
-	Seq         int    // place among the execution's lines from 0, set by the store
-	At          time.Time
-	Level       abi.LogLevel
-	Message     string
-	Data        json.RawMessage // nil when the line has none; kept as it is
+	ExecutionID   string // set by the store from the execution
+	ScriptVersion int64  // that ran, likewise
+	Seq           int    // place among the execution's lines from 0, set by the store
+	At            time.Time
+	Level         abi.LogLevel
+	Message       string
+	Data          json.RawMessage // nil when the line has none; kept as it is
 }
 
 // LogOrder is the direction in which log lines are listed.

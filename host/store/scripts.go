@@ -43,9 +43,33 @@ type ScriptChange struct {
 	// ExpectVersion, unless 0, is the version the change was made for: at any other the update
 	// fails with [Stale] and changes nothing.
 	ExpectVersion int64
+
+	RestoredFrom int64 // the version that the change makes the script again what it was in; 0: none
 }
 
-// Scripts keeps the scripts and what they import.
+// KeptVersions is how many versions of a script are kept: the newest.
+const KeptVersions = 50
+
+// ScriptVersion is what a script is, or was, in one of its versions.
+type ScriptVersion struct {
+	ScriptID   string
+	Version    int64
+	Name       string
+	Kind       abi.Kind
+	Source     string // empty in listings, and of a plugin
+	Limits     abi.Limits
+	ReadOnly   bool
+	Size       int64  // of the source, or of a plugin's module, bytes
+	WasmSHA256 string // of a plugin's module, in hex
+	CreatedAt  time.Time
+
+	// Who made it, by the [Deed] of the context: a user, by the name of then, and the API key; "" for none.
+	UserID, Username, KeyID string
+
+	RestoredFrom int64 // the version that it is again; 0: none
+}
+
+// Scripts keeps the scripts, their versions and what they import.
 type Scripts interface {
 	// Create keeps a new script and returns it with id, version and times. A name in use in the app
 	// is a [Conflict] on "name", an unknown app [fault.NotFound]. A plugin must have a module and
@@ -56,18 +80,25 @@ type Scripts interface {
 	// GetByName finds a script of an app by name.
 	GetByName(ctx context.Context, appID, name string) (Script, error)
 	// Wasm reads the module of a plugin, as it is now. It is kept once however many plugins have
-	// it, and for as long as one has it.
+	// it, and for as long as a kept version of one has it.
 	Wasm(ctx context.Context, id string) (WasmModule, error)
-	// WasmHashes lists the SHA-256 of every module that a plugin has, in any app.
+	// WasmHashes lists the SHA-256 of every module that a plugin has now, in any app.
 	WasmHashes(ctx context.Context) ([]string, error)
 	// List pages through an app's scripts, without their sources, in the order of their names
 	// (bytewise).
 	List(ctx context.Context, appID string, page PageRequest) (Page[Script], error)
 	// Update changes a script and returns it as it is now. An update without changes makes a new
-	// version too.
+	// version too. The newest [KeptVersions] stay, older ones are removed.
 	Update(ctx context.Context, id string, change ScriptChange) (Script, error)
-	// Delete removes a script with its routes, imports, executions and log lines.
+	// Delete removes a script with its versions, routes, imports, executions and log lines.
 	Delete(ctx context.Context, id string) error
+
+	// Versions pages through the kept versions of a script, without their sources, the newest first.
+	Versions(ctx context.Context, scriptID string, page PageRequest) (Page[ScriptVersion], error)
+	// Version finds a kept version of a script; others are [fault.NotFound].
+	Version(ctx context.Context, scriptID string, version int64) (ScriptVersion, error)
+	// VersionWasm reads the module that a plugin had in a kept version.
+	VersionWasm(ctx context.Context, scriptID string, version int64) (WasmModule, error)
 
 	// SetImports replaces the names a script imports. The names need not exist.
 	SetImports(ctx context.Context, scriptID string, names []string) error

@@ -11,7 +11,7 @@ type Execution struct {
 	ID             string             `json:"id" doc:"UUIDv7"`
 	AppID          string             `json:"app_id"`
 	ScriptID       string             `json:"script_id"`
-	ScriptVersion  int64              `json:"script_version"`
+	ScriptVersion  int64              `json:"script_version" doc:"That ran: scripts/{script_id}/versions/{script_version} has its source, as long as it is kept; 0 of one that has not run yet"`
 	RequestID      string             `json:"request_id"`
 	InvocationType abi.InvocationType `json:"invocation_type" enum:"http,execute,trigger,invoke,"  doc:"Empty of one that has not run yet"`
 	EventID        string             `json:"event_id,omitempty" doc:"The event that it handled"`

@@ -35,14 +35,15 @@ type RunRequest struct {
 
 // RunResult tells how a test run ended.
 type RunResult struct {
-	ExecutionID string            `json:"execution_id"`
-	Outcome     string            `json:"outcome" doc:"ok, or the code of the error"`
-	Status      int               `json:"status" doc:"What a route would have answered"`
-	Headers     map[string]string `json:"headers" doc:"Names in lower case; values of a repeated header joined by a line feed"`
-	Body        json.RawMessage   `json:"body" doc:"A JSON response as it is, text as a string, anything else as {\"$blob\":base64}, null when empty"`
-	File        *FileRef          `json:"file,omitempty" doc:"The stored file that a route would have sent as the body"`
-	Error       *abi.ScriptError  `json:"error,omitempty"`
-	Logs        []LogLine         `json:"logs"`
-	DurationUS  int64             `json:"duration_us" doc:"Microseconds"`
-	Operations  int64             `json:"operations"`
+	ExecutionID   string            `json:"execution_id"`
+	ScriptVersion int64             `json:"script_version" doc:"That ran; 0: none did"`
+	Outcome       string            `json:"outcome" doc:"ok, or the code of the error"`
+	Status        int               `json:"status" doc:"What a route would have answered"`
+	Headers       map[string]string `json:"headers" doc:"Names in lower case; values of a repeated header joined by a line feed"`
+	Body          json.RawMessage   `json:"body" doc:"A JSON response as it is, text as a string, anything else as {\"$blob\":base64}, null when empty"`
+	File          *FileRef          `json:"file,omitempty" doc:"The stored file that a route would have sent as the body"`
+	Error         *abi.ScriptError  `json:"error,omitempty"`
+	Logs          []LogLine         `json:"logs"`
+	DurationUS    int64             `json:"duration_us" doc:"Microseconds"`
+	Operations    int64             `json:"operations"`
 }

@@ -46,6 +46,27 @@ type ScriptUpdate struct {
 	Version  int64       `json:"version,omitempty" minimum:"0" doc:"The version this change was made for: at any other it is refused with 409"`
 }
 
+// ScriptVersion is what a script is, or was, in one of its versions.
+type ScriptVersion struct {
+	Version      int64      `json:"version"`
+	Name         string     `json:"name"`
+	Kind         abi.Kind   `json:"kind" enum:"endpoint,module,plugin,static"`
+	Source       string     `json:"source,omitempty" doc:"Absent in listings, and of a plugin"`
+	Size         int64      `json:"size" doc:"Of the source, or of a plugin's module, bytes"`
+	SHA256       string     `json:"sha256,omitempty" doc:"Of a plugin's module, in hex"`
+	Limits       abi.Limits `json:"limits"`
+	ReadOnly     bool       `json:"read_only,omitempty"`
+	CreatedAt    time.Time  `json:"created_at"`
+	CreatedBy    string     `json:"created_by,omitempty" doc:"A user, by the name of then; absent: the server itself, or it is not known"`
+	APIKey       string     `json:"api_key,omitempty" doc:"Id of the API key that it was made with"`
+	RestoredFrom int64      `json:"restored_from,omitempty" doc:"The version that it is again"`
+}
+
+// ScriptRestore is the JSON body of POST scripts/{id}/versions/{n}:restore.
+type ScriptRestore struct {
+	Version int64 `json:"version,omitempty" minimum:"0" doc:"The version that the script must be at: at any other this is refused with 409"`
+}
+
 // Validate is the body of POST scripts/{id}/validate.
 type Validate struct {
 	Source *string     `json:"source,omitempty" doc:"What to compile in place of the stored source"`

@@ -10,6 +10,7 @@ import (
 	"github.com/pressly/goose/v3"
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/pgtest"
 	"github.com/picloud/picloud/host/store/postgres"
 	"github.com/picloud/picloud/host/store/storetest"
@@ -17,6 +18,16 @@ import (
 )
 
 func TestDomainsOfOldRoutes(t *testing.T) {
+	migrated(t, 17, storetest.DomainsOfOldRoutes) // before there were claims
+}
+
+func TestVersionsOfOldScripts(t *testing.T) {
+	migrated(t, 22, storetest.VersionsOfOldScripts) // before there were versions
+}
+
+// migrated runs a test on a database that it can have made anew by the migrations after one.
+func migrated(t *testing.T, after int64, test func(t *testing.T, s store.Store, migrate func() error)) {
+	t.Helper()
 	url := pgtest.URL(t)
 	s, err := postgres.Open(t.Context(), postgres.Config{URL: url})
 	require.NoError(t, err)
@@ -24,12 +35,12 @@ func TestDomainsOfOldRoutes(t *testing.T) {
 	db, err := sql.Open("pgx", url)
 	require.NoError(t, err)
 	defer db.Close()
-	storetest.DomainsOfOldRoutes(t, s, func() error {
+	test(t, s, func() error {
 		files, err := fs.Sub(migrations.Postgres, "postgres")
 		require.NoError(t, err)
 		provider, err := goose.NewProvider(goose.DialectPostgres, db, files)
 		require.NoError(t, err)
-		_, err = provider.DownTo(t.Context(), 17) // before there were claims
+		_, err = provider.DownTo(t.Context(), after)
 		require.NoError(t, err)
 		_, err = provider.Up(t.Context())
 		return err

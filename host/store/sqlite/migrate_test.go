@@ -9,12 +9,23 @@ import (
 	"github.com/pressly/goose/v3"
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/sqlite"
 	"github.com/picloud/picloud/host/store/storetest"
 	"github.com/picloud/picloud/migrations"
 )
 
 func TestDomainsOfOldRoutes(t *testing.T) {
+	migrated(t, 16, storetest.DomainsOfOldRoutes) // before there were claims
+}
+
+func TestVersionsOfOldScripts(t *testing.T) {
+	migrated(t, 21, storetest.VersionsOfOldScripts) // before there were versions
+}
+
+// migrated runs a test on a database that it can have made anew by the migrations after one.
+func migrated(t *testing.T, after int64, test func(t *testing.T, s store.Store, migrate func() error)) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), sqlite.FileName)
 	s, err := sqlite.Open(t.Context(), sqlite.Config{Path: path})
 	require.NoError(t, err)
@@ -22,12 +33,12 @@ func TestDomainsOfOldRoutes(t *testing.T) {
 	db, err := sql.Open("sqlite", path)
 	require.NoError(t, err)
 	defer db.Close()
-	storetest.DomainsOfOldRoutes(t, s, func() error {
+	test(t, s, func() error {
 		files, err := fs.Sub(migrations.SQLite, "sqlite")
 		require.NoError(t, err)
 		provider, err := goose.NewProvider(goose.DialectSQLite3, db, files)
 		require.NoError(t, err)
-		_, err = provider.DownTo(t.Context(), 16) // before there were claims
+		_, err = provider.DownTo(t.Context(), after)
 		require.NoError(t, err)
 		_, err = provider.Up(t.Context())
 		return err

@@ -28,14 +28,16 @@ const (
 	executionDeleteBefore = `DELETE FROM executions WHERE position IN (
 			SELECT position FROM executions WHERE started_at < $1 ORDER BY started_at LIMIT $2)`
 
-	linesOfExecution = `SELECT execution, '', seq, at, level, message, data
+	linesOfExecution = `SELECT execution, '', 0, seq, at, level, message, data
 		FROM log_lines WHERE script_id = $1 AND execution = $2 ORDER BY seq`
-	// The id is looked up line by line because a join tempts PostgreSQL to read the lines of all
-	// scripts in order.
-	linesNewestFirst = `SELECT execution, (SELECT id FROM executions WHERE position = execution), seq, at, level, message, data
+	lineColumns = `execution, (SELECT id FROM executions WHERE position = execution),
+			(SELECT script_version FROM executions WHERE position = execution), seq, at, level, message, data`
+	// Id and version are looked up line by line because a join tempts PostgreSQL to read the lines of
+	// all scripts in order.
+	linesNewestFirst = `SELECT ` + lineColumns + `
 		FROM log_lines WHERE script_id = $1 AND (execution, seq) < ($2, $3) AND level >= $4 AND at >= $5
 		ORDER BY execution DESC, seq DESC LIMIT $6`
-	linesOldestFirst = `SELECT execution, (SELECT id FROM executions WHERE position = execution), seq, at, level, message, data
+	linesOldestFirst = `SELECT ` + lineColumns + `
 		FROM log_lines WHERE script_id = $1 AND (execution, seq) > ($2, $3) AND level >= $4 AND at >= $5
 		ORDER BY execution, seq LIMIT $6`
 )
@@ -107,7 +109,7 @@ func scanLine(row scanner) (l placed, err error) {
 		level int
 		data  string
 	)
-	err = row.Scan(&l.place.execution, &l.ExecutionID, &l.Seq, instant{&l.At}, &level, &l.Message, optional{&data})
+	err = row.Scan(&l.place.execution, &l.ExecutionID, &l.ScriptVersion, &l.Seq, instant{&l.At}, &level, &l.Message, optional{&data})
 	if err != nil {
 		return l, err
 	}
@@ -235,7 +237,7 @@ func (e executions) Get(ctx context.Context, id string) (store.Execution, error)
 	}
 	execution.Lines = linesOf(lines)
 	for i := range execution.Lines {
-		execution.Lines[i].ExecutionID = execution.ID
+		execution.Lines[i].ExecutionID, execution.Lines[i].ScriptVersion = execution.ID, execution.ScriptVersion
 	}
 	return execution.Execution, nil
 }

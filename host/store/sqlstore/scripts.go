@@ -70,7 +70,10 @@ func (r scripts) Create(ctx context.Context, script store.Script) (store.Script,
 		}
 		_, err := tx.ExecContext(ctx, scriptInsert, script.ID, script.AppID, script.Name, string(script.Kind), encode(script.Limits),
 			script.Version, script.ReadOnly, script.CreatedAt, script.UpdatedAt, script.Source, textOrNull(script.WasmSHA256))
-		return err
+		if err != nil {
+			return err
+		}
+		return keepVersion(ctx, tx, script, 0)
 	})
 	if err != nil {
 		return store.Script{}, err
@@ -144,7 +147,10 @@ func (r scripts) Update(ctx context.Context, id string, change store.ScriptChang
 		note(tx, ofRevision(revision, before, script))
 		_, err := tx.ExecContext(ctx, scriptUpdate, script.ID, script.Name, string(script.Kind), encode(script.Limits),
 			script.Version, script.ReadOnly, script.UpdatedAt, script.Source, textOrNull(script.WasmSHA256))
-		return err
+		if err != nil {
+			return err
+		}
+		return keepVersion(ctx, tx, script, change.RestoredFrom)
 	})
 	if err != nil {
 		return store.Script{}, err

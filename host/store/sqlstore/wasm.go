@@ -14,9 +14,9 @@ const (
 	// wasmSize is a column of the scripts s.
 	wasmSize = `COALESCE((SELECT m.size FROM wasm_modules m WHERE m.sha256 = s.wasm), 0)`
 
-	// Triggers delete the modules that nobody has any more.
+	// A trigger deletes the modules that no kept version has any more.
 	wasmInsert = `INSERT INTO wasm_modules (sha256, size, data) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`
-	wasmHashes = `SELECT sha256 FROM wasm_modules ORDER BY sha256`
+	wasmHashes = `SELECT DISTINCT wasm FROM scripts WHERE wasm IS NOT NULL ORDER BY wasm`
 	wasmGet    = `SELECT m.sha256, m.data FROM scripts s JOIN wasm_modules m ON m.sha256 = s.wasm WHERE s.id = $1`
 )
 

@@ -35,8 +35,8 @@ func testExecutions(t *testing.T, s subject) {
 		want := failed
 		want.StartedAt, want.Duration = kept(start), 1234*time.Microsecond
 		want.Lines = []store.LogLine{
-			{ExecutionID: "failed", Seq: 0, At: kept(start.Add(time.Millisecond)), Level: abi.LogTrace, Data: json.RawMessage(`{"b":1,"a":[null, 1e400]}`)},
-			{ExecutionID: "failed", Seq: 1, At: kept(start), Level: abi.LogError, Message: "line one\nline two 🐛"},
+			{ExecutionID: "failed", ScriptVersion: 3, Seq: 0, At: kept(start.Add(time.Millisecond)), Level: abi.LogTrace, Data: json.RawMessage(`{"b":1,"a":[null, 1e400]}`)},
+			{ExecutionID: "failed", ScriptVersion: 3, Seq: 1, At: kept(start), Level: abi.LogError, Message: "line one\nline two 🐛"},
 		}
 		require.Equal(t, want, got)
 		got, err = s.Executions().Get(s.ctx, "fine")
@@ -222,7 +222,7 @@ func testLogs(t *testing.T, s subject) {
 
 	t.Run("whole lines", func(t *testing.T) {
 		page := read(t, store.LogQuery{Page: store.PageRequest{Limit: 1}})
-		require.Equal(t, []store.LogLine{{ExecutionID: "2", Seq: 1, At: kept(start.Add(-time.Hour + time.Millisecond)),
+		require.Equal(t, []store.LogLine{{ExecutionID: "2", ScriptVersion: 1, Seq: 1, At: kept(start.Add(-time.Hour + time.Millisecond)),
 			Level: abi.LogInfo, Message: "e"}}, page.Items)
 	})
 

@@ -41,6 +41,8 @@ func Exercise(t *testing.T, fresh func(tb testing.TB) Opener) {
 		{"Apps", onOne(testApps)},
 		{"Members", onOne(testMembers)},
 		{"Scripts", onOne(testScripts)},
+		{"Versions", onOne(testVersions)},
+		{"VersionsOfPlugins", onOne(testVersionsOfPlugins)},
 		{"Imports", onOne(testImports)},
 		{"Wasm", onOne(testWasm)},
 		{"Routes", onOne(testRoutes)},
