@@ -122,10 +122,11 @@ func Restore(ctx context.Context, c RestoreConfig) (done Restored, err error) {
 	if c.FilesRoot == "" {
 		c.FilesRoot = filepath.Join(c.At.Data, "files")
 	}
-	for field, dir := range map[string]string{"data": c.At.Data, "files_root": c.FilesRoot} {
-		if err := mustBeEmpty(dir); err != nil {
-			return done, fmt.Errorf("%s: %w", field, err)
-		}
+	if err := mustBeEmpty(c.At.Data); err != nil {
+		return done, fmt.Errorf("data: %w", err)
+	}
+	if err := mustBeEmpty(c.FilesRoot); err != nil {
+		return done, fmt.Errorf("files_root: %w", err)
 	}
 	check := func(h archive.Head) error { return fits(h, c.At) }
 	if err := c.read(archive.Taker{Head: check}, &done); err != nil {
