@@ -32,6 +32,9 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 	at := authz.WithPlace(ctx.Context(), placeOf(ctx.Context(), ctx.Header("User-Agent")))
 	p, err := a.authority.Authenticate(at, front.Bearer(ctx.Header("Authorization")))
 	if err != nil {
+		if errors.Is(err, authz.ErrToken) { // whoever has none has tried nothing
+			a.audit.Refused(a.recorded(ctx, nil), store.OutcomeRefused, err.Error())
+		}
 		a.refuse(ctx, err)
 		return
 	}

@@ -156,22 +156,27 @@ func wireAuditEntry(e store.AuditEntry) wire.AuditEntry {
 // recorded but a refusal. What a script does in a test run is told by its execution.
 var readOnly = []string{"validate-script", "run-script", "match-route", "preview-schedule", "create-subscriber-token"}
 
+// ofData are the operations that change data and nothing of how an app works, by id. A program that does one often
+// has few entries, which say how often.
+var ofData = []string{
+	"set-kv", "delete-kv", "create-doc", "put-doc", "patch-doc", "delete-doc",
+	"upload-file", "replace-file", "update-file", "delete-file", "push-message",
+}
+
 // recorded is a context in which what an operation changes, or that it is refused, is recorded.
 func (a *API) recorded(ctx huma.Context, path map[string]string) context.Context {
 	op, within := ctx.Operation(), ctx.Context()
-	entry := store.AuditEntry{Actor: store.ActorUnknown, Action: op.OperationID, RequestID: front.RequestIDOf(within)}
+	entry := store.AuditEntry{Action: op.OperationID, RequestID: front.RequestIDOf(within)}
 	if address := front.ClientOf(within); address.IsValid() {
 		entry.Address = address.String()
 	}
-	if p := caller(within); p != nil {
-		entry.Actor, entry.UserID, entry.Username = store.ActorUser, p.User.ID, p.User.Username
-		if p.Key != nil {
-			entry.Actor, entry.KeyID = store.ActorKey, p.Key.ID
-		}
-	}
+	caller(within).Sign(&entry)
 	entry.Kind, entry.Object = subject(strings.TrimPrefix(op.Path, adminPrefix), path)
 	if op.Method == http.MethodGet || op.Method == http.MethodHead || slices.Contains(readOnly, op.OperationID) {
 		return a.audit.BeginReading(within, entry)
+	}
+	if slices.Contains(ofData, op.OperationID) {
+		return a.audit.BeginData(within, entry)
 	}
 	return a.audit.Begin(within, entry)
 }
@@ -203,7 +208,7 @@ func (a *API) refusedDeed(ctx context.Context, anybody bool, p *problem.Problem)
 	switch {
 	case anybody && (p.Status == http.StatusUnauthorized || p.Status == http.StatusForbidden || p.Status == http.StatusTooManyRequests):
 		a.audit.Refused(ctx, store.OutcomeFailed, p.Detail)
-	case p.Status == http.StatusForbidden:
+	case p.Status == http.StatusForbidden, p.Status == http.StatusUnauthorized: // whose token has ended meanwhile
 		a.audit.Refused(ctx, store.OutcomeRefused, p.Detail)
 	}
 }

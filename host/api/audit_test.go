@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -223,6 +225,112 @@ func TestAuditOfRefusals(t *testing.T) {
 	made := s.record("?object=" + key.ID)[0]
 	assert.Equal(t, "create-api-key", made.Action)
 	assert.NotContains(t, string(made.After), key.Key)
+}
+
+// Tokens that do not count, and executions that are refused, are recorded; whoever has no token has tried nothing.
+func TestAuditOfTokens(t *testing.T) {
+	s := newSite(t)
+	app := s.App("shop")
+	script := s.Script("shop", "main", "1")
+	viewer, stranger := s.Member(app.ID, store.RoleViewer), s.User("stranger", store.RoleMember)
+	key := do[wire.APIKey](s, "POST", "me/keys", wire.APIKeyCreate{Name: "ci", Scopes: []string{"log:read"}}, 201)
+	execute := func(token, id string) int {
+		request, err := http.NewRequest("POST", s.URL+"/api/v1/execute/"+id, strings.NewReader(`{}`))
+		require.NoError(t, err)
+		if token != "" {
+			request.Header.Set("Authorization", "Bearer "+token)
+		}
+		answer, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		require.NoError(t, answer.Body.Close())
+		return answer.StatusCode
+	}
+	before := len(s.record("?limit=1000"))
+	for _, c := range []struct {
+		want int
+		got  func() int
+	}{
+		{401, func() int { return s.Admin("", "GET", "apps", "").StatusCode }},
+		{401, func() int { return execute("", script.ID) }},
+		{404, func() int { return execute(stranger, script.ID) }},
+		{404, func() int { return execute(s.Token, uuid.NewString()) }},
+		{200, func() int { return execute(s.Token, script.ID) }},
+	} {
+		require.Equal(t, c.want, c.got())
+	}
+	require.Len(t, s.record("?limit=1000"), before, "none of these is a refusal to be recorded")
+
+	wrong := "pcs_" + strings.Repeat("x", 43)
+	require.Equal(t, 401, s.Admin(wrong, "GET", "scripts/"+wrong, "").StatusCode)
+	require.Equal(t, 401, s.Admin(wrong, "DELETE", "apps/shop", "").StatusCode)
+	require.Equal(t, 401, execute(wrong, script.ID))
+	require.Equal(t, 403, execute(viewer, script.ID))
+	require.Equal(t, 403, execute(key.Key, script.ID))
+	var told []string
+	for _, e := range s.record("?limit=1000")[:5] {
+		assert.Equal(t, "refused", e.Outcome)
+		assert.Equal(t, "127.0.0.1", e.Address)
+		assert.NotEmpty(t, e.RequestID)
+		told = append(told, fmt.Sprint(e.Actor, " ", e.Username, " ", e.Action, " ", e.Kind, " ", e.Object, " ", e.AppID, ": ", e.Reason))
+	}
+	slices.Reverse(told)
+	assert.Equal(t, []string{
+		"unknown  get-script script  : the token is unknown, expired or revoked",
+		"unknown  delete-app app  : the token is unknown, expired or revoked",
+		"unknown  execute script  : the token is unknown, expired or revoked",
+		"user viewer execute script " + script.ID + " " + app.ID + ": this needs the capability script.execute, which you or your API key do not have",
+		"key owner execute script " + script.ID + " " + app.ID + ": this needs the capability script.execute, which you or your API key do not have",
+	}, told)
+
+	before = len(s.record("?limit=1000"))
+	for range 100 {
+		require.Equal(t, 401, s.Admin(wrong, "DELETE", "apps/shop", "").StatusCode)
+		require.Equal(t, 401, s.Admin("Basic nonsense", "GET", "apps", "").StatusCode)
+		require.Equal(t, 401, execute(wrong, script.ID))
+	}
+	assert.LessOrEqual(t, len(s.record("?limit=1000")), before+1)
+	require.NoError(t, s.Audit.Flush(t.Context()))
+	sum := 0
+	for _, e := range s.record("?limit=1000") {
+		if e.Actor == "unknown" {
+			sum += e.Count
+		}
+	}
+	assert.Equal(t, 3+300, sum)
+}
+
+// A program that changes data often has few entries, which say how often; what is configured has one each.
+func TestAuditOfBursts(t *testing.T) {
+	s := newSite(t)
+	s.App("shop")
+	const many = 120
+	for i := range many {
+		do[wire.KVEntry](s, "PUT", fmt.Sprintf("apps/shop/kv/c/k%d", i), `{"value":1}`, 200)
+		do[wire.App](s, "PUT", "apps/shop", fmt.Sprintf(`{"name":"Shop %d"}`, i), 200)
+	}
+	require.NoError(t, s.Audit.Flush(t.Context()))
+	assert.Len(t, s.record("?action=update-app&limit=1000"), many)
+	entries := s.record("?action=set-kv&limit=1000")
+	assert.Less(t, len(entries), many)
+	sum := 0
+	for _, e := range entries {
+		sum += e.Count
+		assert.Equal(t, "owner", e.Username)
+	}
+	assert.Equal(t, many, sum)
+	assert.Equal(t, "c/", entries[0].Object)
+}
+
+// The operations that are counted are those that change data, and no others.
+func TestOfDataIsData(t *testing.T) {
+	var data []string
+	for _, op := range documentOf(t, newSite(t)).operations() {
+		changes := op.method != "GET" && op.method != "HEAD"
+		if changes && (strings.Contains(op.path, "/kv/") || strings.Contains(op.path, "/docs/") || strings.Contains(op.path, "/files/")) || op.id == "push-message" {
+			data = append(data, op.id)
+		}
+	}
+	assert.ElementsMatch(t, data, api.OfData)
 }
 
 // What is done to many things at a time, in as many transactions, is one entry.

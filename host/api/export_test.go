@@ -8,5 +8,8 @@ const (
 	MaxFormExtra = maxFormExtra
 )
 
+// OfData are the ids of operations of which not each one is recorded.
+var OfData = ofData
+
 // ReadOnly are the ids of operations of which nothing is recorded.
 var ReadOnly = &readOnly

@@ -180,7 +180,7 @@ func (m *matrix) factor(id, state string) {
 		require.NoError(m.s.T, err)
 	}
 	if state != "none" {
-		require.NoError(m.s.T, factors.Begin(m.s.T.Context(), id, totpSecret))
+		require.NoError(m.s.T, factors.Begin(m.s.T.Context(), store.SecondFactor{UserID: id, Secret: totpSecret}))
 	}
 	if state == "confirmed" {
 		require.NoError(m.s.T, factors.Confirm(m.s.T.Context(), id))

@@ -16,7 +16,7 @@ func (a *API) mountSecrets(admin huma.API) {
 	operation(a, admin, http.MethodGet, "/apps/{app}/secrets", "list-secrets", "List an app's secrets, without their values", http.StatusOK, a.listSecrets)
 	operation(a, admin, http.MethodPut, "/apps/{app}/secrets/{name}", "set-secret", "Set a secret that scripts of an app may read", http.StatusOK, a.setSecret)
 	operation(a, admin, http.MethodDelete, "/apps/{app}/secrets/{name}", "delete-secret", "Delete a secret", http.StatusNoContent, a.deleteSecret)
-	operation(a, admin, http.MethodPost, "/secrets:rotate", "rotate-secrets", "Seal the secrets of all apps with the first key", http.StatusOK, a.rotateSecrets)
+	operation(a, admin, http.MethodPost, "/secrets:rotate", "rotate-secrets", "Seal the secrets of all apps, and of second factors, with the first key", http.StatusOK, a.rotateSecrets)
 }
 
 // SecretPath is the path parameters of a secret.

@@ -146,6 +146,7 @@ func TestSecretsStayOutOfSight(t *testing.T) {
 		{"a line of it", `print(secrets::get("key").split("\n")[1])`, "***"},
 		{"where a line is cut", `let m = "x"; m.pad(16370, 'x'); log::info(m + s)`, "***"},
 		{"thrown", `throw "no " + s`, "no ***"},
+		{"thrown where it is cut", `let m = "x"; m.pad(16315, 'x'); m += s; m.pad(900000, 'x'); throw m`, "x***xx"},
 		{"thrown in a map", `throw #{ code: 1, key: s }`, "***"},
 		{"in an error of ours", `kv::collection("c").get("k" + "\n" + s)`, "kv.get"},
 		{"in a path of an error", `let m = #{}; m[s] = 0.0/0.0; kv::collection("c").set("k", m)`, "kv.set: value.*** cannot leave the script"},

@@ -53,7 +53,7 @@ func (s *site) withFactor(name string) (id, token string) {
 	s.T.Helper()
 	token = s.User(name, store.RoleMember)
 	id = as[wire.Me](s, token, "GET", "me", "", 200).UserID
-	require.NoError(s.T, s.DB.SecondFactors().Begin(s.T.Context(), id, "JBSWY3DPEHPK3PXP"))
+	require.NoError(s.T, s.DB.SecondFactors().Begin(s.T.Context(), store.SecondFactor{UserID: id, Secret: "JBSWY3DPEHPK3PXP"}))
 	require.NoError(s.T, s.DB.SecondFactors().Confirm(s.T.Context(), id))
 	return id, token
 }

@@ -7,16 +7,15 @@
 package audit
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"iter"
 	"log/slog"
-	"maps"
-	"slices"
 	"time"
 	"unicode/utf8"
+
+	"github.com/google/uuid"
 
 	"github.com/picloud/picloud/host/background"
 	"github.com/picloud/picloud/host/store"
@@ -49,6 +48,7 @@ type Config struct {
 type Service struct {
 	config Config
 	flood  flood
+	bursts bursts
 }
 
 // New makes the record of a store.
@@ -71,6 +71,14 @@ func (s *Service) Begin(ctx context.Context, entry store.AuditEntry) context.Con
 func (s *Service) BeginReading(ctx context.Context, entry store.AuditEntry) context.Context {
 	deed := s.deed(entry)
 	deed.Take()
+	return store.WithDeed(ctx, deed)
+}
+
+// BeginData returns a context in which the first change is recorded as one of data. Of many alike the first
+// are entries of their own, and the others are counted: see [Service.Flush].
+func (s *Service) BeginData(ctx context.Context, entry store.AuditEntry) context.Context {
+	deed := s.deed(entry)
+	deed.Sum = s.bursts.sum
 	return store.WithDeed(ctx, deed)
 }
 
@@ -98,16 +106,16 @@ func (s *Service) show(before, after any) (was, is json.RawMessage, truncated bo
 	}
 	old, current := fieldsOf(was), fieldsOf(is)
 	if changed {
-		for name, value := range old {
-			if now, stays := current[name]; stays && bytes.Equal(value, now) {
-				delete(old, name)
-				delete(current, name)
-			}
-		}
+		old, current = differing(old, current)
 	}
-	was, cutBefore := bounded(old)
-	is, cutAfter := bounded(current)
-	return was, is, cutBefore || cutAfter
+	var cut bool
+	if was != nil {
+		was, truncated = bounded(old)
+	}
+	if is != nil {
+		is, cut = bounded(current)
+	}
+	return was, is, truncated || cut
 }
 
 // text is what may be read of a row, as JSON; nil for nothing.
@@ -127,27 +135,6 @@ func (s *Service) text(row any) json.RawMessage {
 	return text
 }
 
-// fieldsOf are the fields of an object; nil for none.
-func fieldsOf(text json.RawMessage) (fields map[string]json.RawMessage) {
-	_ = json.Unmarshal(text, &fields) // what is shown is an object
-	return fields
-}
-
-// bounded writes fields, but for the largest if all are too much.
-func bounded(fields map[string]json.RawMessage) (text json.RawMessage, truncated bool) {
-	if fields == nil {
-		return nil, false
-	}
-	for {
-		text, err := json.Marshal(fields)
-		if err == nil && len(text) <= MaxShownBytes || len(fields) == 0 {
-			return text, truncated
-		}
-		delete(fields, slices.MaxFunc(slices.Sorted(maps.Keys(fields)), func(a, b string) int { return cmp.Compare(len(fields[a]), len(fields[b])) }))
-		truncated = true
-	}
-}
-
 // Done records that what a context's deed is about was done, where nothing in the database changes by it.
 func (s *Service) Done(ctx context.Context) error {
 	entry, first := store.DeedOf(ctx).Take()
@@ -157,17 +144,21 @@ func (s *Service) Done(ctx context.Context) error {
 	return s.config.Store.Audit().Add(ctx, entry)
 }
 
-// Refused records that what a context's deed is about was refused: for want of a right, or, if it
-// was a login, because it failed. A flood of such adds few entries, which say how often: see
-// [Service.Flush].
+// Refused records that what a context's deed is about was refused: for want of a right or of a token that
+// counts, or, if it was a login, because it failed. A flood of such adds few entries, which say how often: see
+// [Service.Flush]. Whoever hangs up is recorded, too.
 func (s *Service) Refused(ctx context.Context, outcome store.AuditOutcome, reason string) {
 	entry := store.DeedOf(ctx).Entry()
 	entry.Outcome, entry.Reason, entry.Count = outcome, shortened(reason, maxReasonBytes), 1
+	if entry.Actor == store.ActorUnknown && uuid.Validate(entry.Object) != nil {
+		entry.Object = "" // it may be anything
+	}
 	if !s.flood.admit(entry) {
 		return
 	}
-	if err := s.config.Store.Audit().Add(ctx, entry); err != nil { // it is refused all the same
-		s.config.Log.Error("a refusal cannot be recorded", "action", entry.Action, "request_id", entry.RequestID, "error", err)
+	if err := s.config.Store.Audit().Add(context.WithoutCancel(ctx), entry); err != nil { // it is refused all the same
+		s.flood.again(entry)
+		s.config.Log.Error("a refusal cannot be recorded yet", "action", entry.Action, "request_id", entry.RequestID, "error", err)
 	}
 }
 
@@ -210,10 +201,10 @@ func (s *Service) All(ctx context.Context, query store.AuditQuery) iter.Seq2[sto
 }
 
 // Background is what goes on beside requests: what is older than the retention goes every hour, and
-// what was counted is written every minute.
+// what was counted is written when it is due.
 func (s *Service) Background() background.Service {
 	group := background.Group{background.NewTask(background.TaskConfig{
-		Name: "record of repeated refusals", Every: flushEvery, Log: s.config.Log, Run: s.Flush,
+		Name: "record of what was counted", Every: flushEvery, Log: s.config.Log, Run: s.flushDue,
 	})}
 	if s.config.Retention > 0 {
 		group = append(group, background.NewSweep("old", "audit entries", sweepEvery, s.config.Log, s.Sweep))

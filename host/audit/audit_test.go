@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -173,6 +174,92 @@ func TestFlood(t *testing.T) {
 	refuse("ada", "192.0.2.1", "login", store.OutcomeFailed)
 	_, refusals = count()
 	assert.Equal(t, 2002, refusals, "a new minute begins")
+}
+
+// Refusals to whoever has no token that counts are told apart for an hour, hide nothing of others, and tell nothing
+// that was made up.
+func TestFloodOfStrangers(t *testing.T) {
+	r := newRecord(t, nil, 0)
+	refuse := func(actor store.AuditActor, address, object string) {
+		ctx, hungUp := context.WithCancel(t.Context())
+		hungUp()
+		r.Refused(r.Begin(ctx, store.AuditEntry{Actor: actor, Address: address, Action: "update-app", Object: object}), store.OutcomeRefused, "no")
+	}
+	script := uuid.NewString()
+	for i := range 10_000 {
+		refuse(store.ActorUnknown, fmt.Sprint(i), map[bool]string{true: script, false: "made up"}[i == 0])
+	}
+	refuse(store.ActorUser, "192.0.2.1", "a thing")
+	entries := r.entries(t)
+	require.Len(t, entries, 5+1)
+	assert.Equal(t, store.ActorUser, entries[0].Actor)
+	assert.Equal(t, "a thing", entries[0].Object)
+	var objects []string
+	for _, entry := range entries[1:] {
+		objects = append(objects, entry.Object)
+	}
+	assert.ElementsMatch(t, []string{script, "", "", "", ""}, objects)
+
+	for range audit.UnknownFlushes - 1 {
+		require.NoError(t, r.FlushDue(t.Context()))
+		refuse(store.ActorUnknown, "more", "")
+	}
+	require.Len(t, r.entries(t), 5+1, "it is not due")
+	require.NoError(t, r.FlushDue(t.Context()))
+	entries = r.entries(t)
+	require.Len(t, entries, 5+1+1)
+	assert.Equal(t, 10_000-5+audit.UnknownFlushes-1, entries[0].Count)
+	refuse(store.ActorUnknown, "1", "")
+	require.Len(t, r.entries(t), 8, "a new hour begins")
+	refuse(store.ActorUnknown, "1", "")
+	require.NoError(t, r.Flush(t.Context()))
+	require.Len(t, r.entries(t), 9, "at the end all is written")
+}
+
+// Of many changes of data the first are entries of their own, and the others are one.
+func TestBursts(t *testing.T) {
+	r := newRecord(t, nil, 0)
+	app, err := r.db.Apps().Create(t.Context(), store.App{Slug: "shop"})
+	require.NoError(t, err)
+	set := func(user, key string) {
+		t.Helper()
+		ctx := r.BeginData(t.Context(), store.AuditEntry{Actor: store.ActorUser, UserID: user, Action: "set-kv"})
+		_, err := r.db.KV().Set(ctx, app.ID, "c", store.KVEntry{Key: key, Value: json.RawMessage(`1`)}, false)
+		require.NoError(t, err)
+	}
+	for i := range audit.Singly + 100 {
+		set("ada", fmt.Sprint("k", i))
+		if i%10 == 0 {
+			set("bob", "same")
+		}
+	}
+	require.Len(t, r.entries(t), audit.Singly+15)
+	for range audit.Singly {
+		set("bob", "same")
+	}
+	require.Len(t, r.entries(t), 2*audit.Singly)
+	require.NoError(t, r.FlushDue(t.Context()))
+	entries := r.entries(t)
+	require.Len(t, entries, 2*audit.Singly+2)
+	counts := map[string]store.AuditEntry{}
+	for _, entry := range entries[:2] {
+		counts[entry.UserID] = entry
+	}
+	assert.Equal(t, []any{100, "c/", "kv", app.ID, store.OutcomeDone}, []any{counts["ada"].Count, counts["ada"].Object, counts["ada"].Kind, counts["ada"].AppID, counts["ada"].Outcome})
+	assert.Equal(t, []any{15, "c/same"}, []any{counts["bob"].Count, counts["bob"].Object})
+	require.NoError(t, r.Flush(t.Context()))
+	require.Len(t, r.entries(t), 2*audit.Singly+2, "nothing is counted twice")
+	set("ada", "k")
+	require.Len(t, r.entries(t), 2*audit.Singly+3, "a new minute begins")
+}
+
+func TestCommon(t *testing.T) {
+	for _, c := range []struct{ a, b, want string }{
+		{"c/k", "c/k", "c/k"}, {"c/k1", "c/k2", "c/"}, {"c/k", "d/k", ""}, {"c/", "c/k", "c/"}, {"a", "ab", ""}, {"", "c/k", ""}, {"a/b/1", "a/b/2", "a/b/"}, {"orders/1", "orders2/1", ""},
+	} {
+		assert.Equal(t, c.want, audit.Common(c.a, c.b), "%q and %q", c.a, c.b)
+		assert.Equal(t, c.want, audit.Common(c.b, c.a), "%q and %q", c.b, c.a)
+	}
 }
 
 // What could not be written is written by the next flush.

@@ -7,16 +7,27 @@ import (
 	"github.com/picloud/picloud/host/store"
 )
 
-// distinct is how many refusals that differ are told apart until the next flush, of each outcome. So a
-// flood adds up to 2*distinct+1 entries a minute of failed logins, and as many of other refusals.
-const distinct = 5
+const (
+	// distinct is how many refusals that differ are told apart until the next flush, of each class. So a
+	// flood adds up to 2*distinct+1 entries of failed logins a minute, and as many of other refusals.
+	distinct = 5
+	// unknownFlushes is how many flushes there are until what was refused to nobody known is written: an hour,
+	// since anybody can have it refused, as often as they like.
+	unknownFlushes = 60
+)
 
-// flood counts refusals. The first of each kind is written at once, and so are at the next flush the
+// flood counts refusals. The first of each kind is written at once, and so are at a later flush the
 // number of those that came after it, and the number of all that are not told apart.
 type flood struct {
 	mu     sync.Mutex
-	counts map[store.AuditOutcome]*tally
-	failed []store.AuditEntry // which a flush could not write
+	counts map[class]*tally
+	failed []store.AuditEntry // which could not be written
+}
+
+// class is what refusals are told apart by first, so that a flood of one hides nothing of another.
+type class struct {
+	outcome store.AuditOutcome
+	unknown bool // refused to somebody without a token that counts
 }
 
 // source is what refusals have in common that are counted together.
@@ -25,19 +36,21 @@ type source struct{ action, userID, keyID, address string }
 type tally struct {
 	repeated map[source]store.AuditEntry // the last of each, with the number of those after the first
 	others   store.AuditEntry
+	flushes  int // that it was not due at
 }
 
 // admit reports whether a refusal is to be written now. Else it is counted.
 func (f *flood) admit(entry store.AuditEntry) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	t := f.counts[entry.Outcome]
+	of := class{entry.Outcome, entry.Actor == store.ActorUnknown && entry.Outcome == store.OutcomeRefused}
+	t := f.counts[of]
 	if t == nil {
 		t = &tally{repeated: map[source]store.AuditEntry{}}
 		if f.counts == nil {
-			f.counts = map[store.AuditOutcome]*tally{}
+			f.counts = map[class]*tally{}
 		}
-		f.counts[entry.Outcome] = t
+		f.counts[of] = t
 	}
 	key := source{entry.Action, entry.UserID, entry.KeyID, entry.Address}
 	before, seen := t.repeated[key]
@@ -58,38 +71,52 @@ func (f *flood) admit(entry store.AuditEntry) bool {
 	return false
 }
 
-// take returns what was counted, and counts from nothing.
-func (f *flood) take() []store.AuditEntry {
+// take returns what was counted, all of it or what is due, and counts that from nothing.
+func (f *flood) take(all bool) []store.AuditEntry {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	entries := f.failed
-	for outcome, t := range f.counts {
+	f.failed = nil
+	for of, t := range f.counts {
+		if t.flushes++; of.unknown && t.flushes < unknownFlushes && !all {
+			continue
+		}
 		for _, entry := range t.repeated {
 			if entry.Count > 0 {
 				entries = append(entries, entry)
 			}
 		}
 		if t.others.Count > 0 {
-			t.others.Outcome, t.others.Actor, t.others.Reason = outcome, store.ActorUnknown, "others, which are not told apart"
+			t.others.Outcome, t.others.Actor, t.others.Reason = of.outcome, store.ActorUnknown, "others, which are not told apart"
 			entries = append(entries, t.others)
 		}
+		delete(f.counts, of)
 	}
-	f.counts, f.failed = nil, nil
 	return entries
 }
 
 // maxFailed bounds what waits for another attempt to write it.
 const maxFailed = 1000
 
-// Flush writes how many refusals there were since the last flush that were not written one by one. An
+// again keeps entries for the next flush.
+func (f *flood) again(entries ...store.AuditEntry) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.failed = append(f.failed, entries[:min(len(entries), maxFailed-len(f.failed))]...)
+}
+
+// Flush writes how many refusals and changes of data there were that were not written one by one. An
 // end of the process that comes before loses those numbers, no more.
-func (s *Service) Flush(ctx context.Context) error {
-	entries := s.flood.take()
+func (s *Service) Flush(ctx context.Context) error { return s.flush(ctx, true) }
+
+// flushDue is Flush of what is due, once a minute.
+func (s *Service) flushDue(ctx context.Context) error { return s.flush(ctx, false) }
+
+func (s *Service) flush(ctx context.Context, all bool) error {
+	entries := append(s.flood.take(all), s.bursts.take()...)
 	for i, entry := range entries {
 		if err := s.config.Store.Audit().Add(ctx, entry); err != nil {
-			s.flood.mu.Lock()
-			s.flood.failed = append(s.flood.failed, entries[i:min(len(entries), i+maxFailed)]...)
-			s.flood.mu.Unlock()
+			s.flood.again(entries[i:]...)
 			return err
 		}
 	}

@@ -52,6 +52,7 @@ type Authority struct {
 	sessionTTL  time.Duration
 	sessionIdle time.Duration
 	hashing     *argon2id.Params
+	factors     Factors
 	throttle    *throttle
 	now         func() time.Time
 
@@ -72,9 +73,20 @@ func Hashing(params *argon2id.Params) Option { return func(a *Authority) { a.has
 // Clock has another clock than the system's.
 func Clock(now func() time.Time) Option { return func(a *Authority) { a.now = now } }
 
+// Factors seals the secrets of second factors, so that who reads the database alone does not have them.
+type Factors interface {
+	// SealFactor hands the secret of a user's second factor to keep as it is to be stored.
+	SealFactor(ctx context.Context, userID, secret string, keep func(store.SecondFactor) error) error
+	// OpenFactor returns the secret of a second factor. The error may be shown to its user.
+	OpenFactor(factor store.SecondFactor) (string, error)
+}
+
+// Sealing has the secrets of second factors sealed.
+func Sealing(factors Factors) Option { return func(a *Authority) { a.factors = factors } }
+
 // New makes an authority over a store; a session lasts ttl at most.
 func New(s store.Store, ttl time.Duration, options ...Option) *Authority {
-	a := &Authority{store: s, sessionTTL: ttl, sessionIdle: ttl, hashing: hashing, now: time.Now}
+	a := &Authority{store: s, sessionTTL: ttl, sessionIdle: ttl, hashing: hashing, factors: unsealed{}, now: time.Now}
 	for _, option := range options {
 		option(a)
 	}
@@ -113,11 +125,11 @@ func (a *Authority) Login(ctx context.Context, r LoginRequest) (Login, error) {
 	if err != nil && !unknown {
 		return Login{}, err
 	}
-	source := from{address: r.Address}
-	if !unknown && r.Device != "" && hmac.Equal([]byte(r.Device), []byte(deviceOf(user))) {
-		source = from{device: true} // which no guesser has
+	guesses, err := a.guesses(ctx, user, r)
+	if err != nil {
+		return Login{}, err
 	}
-	if wait := a.throttle.attempt(r.Username, source); wait > 0 {
+	if wait := a.throttle.attempt(guesses...); wait > 0 {
 		return Login{}, throttled(wait)
 	}
 	matches, err := passwordMatches(ctx, r.Password, hashToCompare(user))
@@ -130,18 +142,43 @@ func (a *Authority) Login(ctx context.Context, r LoginRequest) (Login, error) {
 	if err := a.checkSecondFactor(ctx, user, r.Code); err != nil {
 		return Login{}, err
 	}
-	a.throttle.succeeded(r.Username, source)
+	a.throttle.succeeded(guesses...)
 	renewed, err := a.renewed(r.Password, user.PasswordHash)
 	if err != nil {
 		return Login{}, err
 	}
-	return a.open(ctx, user, renewed, r.Place)
+	return a.open(ctx, user, renewed, r)
+}
+
+// How long an address is known of a user who has logged in from it, and how many are.
+const (
+	placeKept = 90 * 24 * time.Hour
+	maxPlaces = 20
+)
+
+// guesses are what an attempt to log in counts as; the user is zero if there is none of the name.
+func (a *Authority) guesses(ctx context.Context, user store.User, r LoginRequest) ([]guess, error) {
+	if user.ID != "" && r.Device != "" && hmac.Equal([]byte(r.Device), []byte(deviceOf(user))) {
+		return []guess{{knownDevice, user.ID, ""}}, nil // which no guesser has
+	}
+	// Looked for also of nobody, which takes as long.
+	known, err := a.store.Sessions().KnownPlace(ctx, user.ID, placeOfUser(user, r.Address), a.now().Add(-placeKept))
+	everybody := guess{atAddress, "", r.Address}
+	switch name := strings.ToLower(r.Username); {
+	case err != nil:
+		return nil, err
+	case user.ID == "":
+		return []guess{{atPlace, name, r.Address}, everybody, {atNobody, name, ""}}, nil
+	case known:
+		return []guess{{knownPlace, user.ID, r.Address}, everybody}, nil
+	}
+	return []guess{{atPlace, user.ID, r.Address}, everybody, {atUser, user.ID, ""}}, nil
 }
 
 // open makes a session, and keeps the password's hash if it was renewed.
-func (a *Authority) open(ctx context.Context, user store.User, renewed string, at Place) (Login, error) {
+func (a *Authority) open(ctx context.Context, user store.User, renewed string, r LoginRequest) (Login, error) {
 	now := a.now()
-	at = at.bounded()
+	at := r.Place.bounded()
 	login := Login{Token: newSecret(SessionPrefix), Expires: now.Add(a.sessionTTL).UTC().Truncate(time.Microsecond)}
 	err := a.store.InTx(ctx, func(tx store.Store) error {
 		current, err := tx.Users().Get(ctx, user.ID)
@@ -164,6 +201,9 @@ func (a *Authority) open(ctx context.Context, user store.User, renewed string, a
 			}
 		}
 		login.Device = deviceOf(current)
+		if err := tx.Sessions().RememberPlace(ctx, user.ID, placeOfUser(current, r.Address), now, maxPlaces); err != nil {
+			return err
+		}
 		_, err = tx.Sessions().Create(ctx, store.Session{
 			TokenHash: hashToken(login.Token), UserID: user.ID, ExpiresAt: now.Add(min(a.sessionIdle, a.sessionTTL)), EndsAt: login.Expires,
 			Address: at.Address, UserAgent: at.UserAgent,
@@ -186,9 +226,16 @@ func orCredentials(err error) error {
 
 // deviceOf is what a user's known devices show. Nobody can make it who does not have the hash of the
 // password, and a new password has another.
-func deviceOf(user store.User) string {
+func deviceOf(user store.User) string { return macOf(user, "device of "+user.ID) }
+
+// placeOfUser is what is kept of an address that a user has logged in from. A new password makes it unknown.
+func placeOfUser(user store.User, address string) string {
+	return macOf(user, "place of "+user.ID+" "+address)
+}
+
+func macOf(user store.User, text string) string {
 	mac := hmac.New(sha256.New, []byte(user.PasswordHash))
-	mac.Write([]byte("device of " + user.ID))
+	mac.Write([]byte(text))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 

@@ -2,6 +2,8 @@ package authz
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -237,7 +239,7 @@ func TestLoginIsThrottled(t *testing.T) {
 		_, _, err := h.login(ctx, username, password, address)
 		return err
 	}
-	for range loginBurst {
+	for range burst(atPlace) {
 		require.ErrorIs(t, login("owner", "wrong", "1.1.1.1"), ErrCredentials)
 	}
 	refused := fault.From(login("Owner", password, "1.1.1.1"))
@@ -246,9 +248,9 @@ func TestLoginIsThrottled(t *testing.T) {
 	assert.Equal(t, 6*time.Second, refused.RetryAfter)
 	assert.NoError(t, login("owner", password, "2.2.2.2"), "from elsewhere")
 	assert.NoError(t, login("admin", password, "1.1.1.1"), "as another user")
-	h.now = h.now.Add(loginRefill)
+	h.now = h.now.Add(limits[atPlace].refill)
 	assert.NoError(t, login("owner", password, "1.1.1.1"), "after waiting")
-	for range loginBurst {
+	for range burst(atPlace) {
 		require.NoError(t, login("owner", password, "1.1.1.1"), "success is not counted")
 	}
 }
@@ -256,13 +258,95 @@ func TestLoginIsThrottled(t *testing.T) {
 func TestAddressIsThrottledOverNames(t *testing.T) {
 	now := time.Now()
 	throttle := newThrottle(func() time.Time { return now })
-	for i := range addressBurst {
-		require.Zero(t, throttle.attempt(strings.Repeat("x", i), from{address: "1.1.1.1"}))
+	login := func(name, address string) time.Duration {
+		return throttle.attempt(guess{atPlace, name, address}, guess{atAddress, "", address})
 	}
-	assert.Positive(t, throttle.attempt("fresh", from{address: "1.1.1.1"}))
-	assert.Zero(t, throttle.attempt("fresh", from{address: "2.2.2.2"}))
-	now = now.Add(addressRefill)
-	assert.Zero(t, throttle.attempt("fresh", from{address: "1.1.1.1"}))
+	for i := range burst(atAddress) {
+		require.Zero(t, login(strings.Repeat("x", i), "1.1.1.1"))
+	}
+	assert.Positive(t, login("fresh", "1.1.1.1"))
+	assert.Zero(t, login("fresh", "2.2.2.2"))
+	now = now.Add(limits[atAddress].refill)
+	assert.Zero(t, login("fresh", "1.1.1.1"))
+}
+
+// burst is how many attempts there may be at once.
+func burst(k kind) int { return int(limits[k].burst) }
+
+// Who guesses from as many addresses as there are has few guesses at a user, and keeps nobody out who has logged
+// in from the same address before. Names that no user has look the same.
+func TestUserIsThrottledOverAddresses(t *testing.T) {
+	h := newHouse(t)
+	ctx := t.Context()
+	login := func(username, password, address string) error {
+		_, _, err := h.login(ctx, username, password, address)
+		return err
+	}
+	const home, laptop = "198.51.100.1", "198.51.100.2"
+	require.NoError(t, login("owner", password, home))
+	device, err := h.Login(ctx, LoginRequest{Username: "owner", Password: password, Address: laptop})
+	require.NoError(t, err)
+	require.NoError(t, login("admin", password, home))
+
+	n := 0
+	elsewhere := func() string {
+		n++
+		return fmt.Sprintf("192.0.2.%d", n)
+	}
+	for _, name := range []string{"Owner", "nobody"} {
+		for range burst(atUser) {
+			require.ErrorIs(t, login(name, "guess", elsewhere()), ErrCredentials, name)
+		}
+		refused := fault.From(login(name, password, elsewhere()))
+		require.NotNil(t, refused, "even with the right password")
+		assert.Equal(t, fault.Throttled, refused.Code)
+		assert.Equal(t, time.Minute, refused.RetryAfter, name)
+	}
+	assert.NoError(t, login("ann", password, elsewhere()), "another user")
+	assert.NoError(t, login("owner", password, home), "from where the user has logged in before")
+	_, err = h.Login(ctx, LoginRequest{Username: "owner", Password: password, Address: elsewhere(), Device: device.Device})
+	assert.NoError(t, err, "from a known device")
+	assert.Equal(t, fault.Throttled, fault.Of(login("owner", password, elsewhere())), "that did not give back what the guesser has used")
+
+	// A known place guesses no faster than any other, and what it guesses is not the others'.
+	for range burst(knownPlace) {
+		require.ErrorIs(t, login("owner", "guess", home), ErrCredentials)
+	}
+	require.Equal(t, fault.Throttled, fault.Of(login("owner", password, home)))
+	require.NoError(t, login("owner", password, laptop))
+
+	// In a day a guesser has as many as come back.
+	guesses := 0
+	for range 24 * 60 {
+		h.now = h.now.Add(time.Minute)
+		for range 3 {
+			if err := login("owner", "guess", elsewhere()); errors.Is(err, ErrCredentials) {
+				guesses++
+			}
+		}
+	}
+	assert.Equal(t, 24*60, guesses)
+
+	// Success is not counted, and makes a place known. A place is known for 90 days, and until the password changes.
+	h.now = h.now.Add(time.Minute)
+	office := elsewhere()
+	require.NoError(t, login("owner", password, office))
+	for range burst(atUser) {
+		_ = login("owner", "guess", elsewhere())
+	}
+	require.NoError(t, login("owner", password, office))
+	h.now = h.now.Add(placeKept + time.Minute)
+	for range burst(atUser) {
+		_ = login("owner", "guess", elsewhere())
+	}
+	require.Equal(t, fault.Throttled, fault.Of(login("owner", password, office)))
+	h.now = h.now.Add(time.Minute)
+	require.NoError(t, login("owner", password, office))
+	require.NoError(t, SetPassword(ctx, h.store, h.users["owner"].ID, "another password"))
+	for range burst(atUser) {
+		_ = login("owner", "guess", elsewhere())
+	}
+	require.Equal(t, fault.Throttled, fault.Of(login("owner", "another password", office)))
 }
 
 func TestCheckPassword(t *testing.T) {
@@ -280,7 +364,7 @@ func TestKnownDevice(t *testing.T) {
 	const proxy = "9.9.9.9"
 	first, err := h.Login(ctx, LoginRequest{Username: "owner", Password: password, Address: proxy})
 	require.NoError(t, err)
-	for range addressBurst + loginBurst { // of which most are throttled
+	for range burst(atAddress) + burst(atPlace) { // of which most are throttled
 		_, _, err := h.login(ctx, "owner", "guess", proxy)
 		require.Error(t, err)
 	}
@@ -293,14 +377,14 @@ func TestKnownDevice(t *testing.T) {
 	again, err := h.Login(ctx, LoginRequest{Username: "OWNER", Password: password, Address: proxy, Device: first.Device})
 	require.NoError(t, err)
 	assert.Equal(t, first.Device, again.Device)
-	for range loginBurst {
+	for range burst(atPlace) {
 		_, _, err := h.login(ctx, "admin", "guess", proxy)
 		require.ErrorIs(t, err, ErrCredentials)
 	}
 	_, err = h.Login(ctx, LoginRequest{Username: "admin", Password: password, Address: proxy, Device: first.Device})
 	require.Equal(t, fault.Throttled, fault.Of(err), "another user's device")
 
-	for range loginBurst {
+	for range burst(atPlace) {
 		_, err := h.Login(ctx, LoginRequest{Username: "owner", Password: "guess", Address: "8.8.8.8", Device: first.Device})
 		require.ErrorIs(t, err, ErrCredentials)
 	}

@@ -162,7 +162,7 @@ var rfcSecret = base32.StdEncoding.EncodeToString([]byte("12345678901234567890")
 func (h *house) withSecondFactor(name string) LoginRequest {
 	h.t.Helper()
 	id := h.users[name].ID
-	require.NoError(h.t, h.store.SecondFactors().Begin(h.t.Context(), id, rfcSecret))
+	require.NoError(h.t, h.store.SecondFactors().Begin(h.t.Context(), store.SecondFactor{UserID: id, Secret: rfcSecret}))
 	require.NoError(h.t, h.store.SecondFactors().Confirm(h.t.Context(), id))
 	return LoginRequest{Username: name, Password: password, Address: "1.2.3.4"}
 }
@@ -186,7 +186,7 @@ func TestCodes(t *testing.T) {
 	h.withSecondFactor("ann")
 	h.withSecondFactor("ed")
 	check := func(name string, seconds int64, code string) error {
-		h.throttle.succeededOf(h.users[name].ID, codes)
+		h.throttle.succeeded(guess{codes, h.users[name].ID, ""})
 		h.now = time.Unix(seconds, 0)
 		return h.CheckCode(t.Context(), h.users[name].ID, code)
 	}
@@ -246,7 +246,7 @@ func TestCodesAreThrottled(t *testing.T) {
 	h.now = time.Unix(1111111111, 0)
 	login := h.withSecondFactor("ann")
 	login.Code = "000000"
-	for i := range proofBurst {
+	for i := range burst(codes) {
 		login.Address = strings.Repeat("1", i+1)
 		_, err := h.Login(t.Context(), login)
 		require.ErrorIs(t, err, ErrCode)
@@ -257,7 +257,7 @@ func TestCodesAreThrottled(t *testing.T) {
 	login.Password = "wrong"
 	_, err = h.Login(t.Context(), login)
 	require.ErrorIs(t, err, ErrCredentials, "who does not know the password learns nothing of it")
-	h.now = h.now.Add(proofRefill)
+	h.now = h.now.Add(limits[codes].refill)
 	login.Password, login.Code = password, "not it"
 	_, err = h.Login(t.Context(), login)
 	require.ErrorIs(t, err, ErrCode)
@@ -271,13 +271,13 @@ func TestOwnPasswordIsThrottled(t *testing.T) {
 		return err
 	}
 	require.NoError(t, check(password))
-	for range proofBurst {
+	for range burst(codes) {
 		err := check("wrong")
 		require.Equal(t, "old_password", fault.From(err).Field)
 		require.EqualError(t, err, "old_password: is not your password")
 	}
 	require.Equal(t, fault.Throttled, fault.Of(check(password)))
-	h.now = h.now.Add(proofRefill)
+	h.now = h.now.Add(limits[codes].refill)
 	require.NoError(t, check(password))
 }
 
@@ -308,15 +308,20 @@ func TestMayGrant(t *testing.T) {
 	assert.ErrorContains(t, (&Principal{User: h.users["admin"]}).MayGrant(store.RoleOwner), string(OwnersManage))
 }
 
-// Whoever fails under many names makes nobody's guesses of codes forgotten.
-func TestCodesStayCounted(t *testing.T) {
+// Whoever fails under many names, from many addresses, makes nobody's guesses forgotten.
+func TestGuessesStayCounted(t *testing.T) {
 	h := newHouse(t)
-	for range proofBurst {
-		require.Zero(t, h.throttle.attemptOf("ann", codes))
+	for _, kind := range []kind{codes, atUser, knownPlace, knownDevice} {
+		for range burst(kind) {
+			require.Zero(t, h.throttle.attempt(guess{kind, "ann", ""}))
+		}
 	}
 	for i := range throttleSize + 1 {
-		h.throttle.attempt(strconv.Itoa(i), from{address: strconv.Itoa(i)})
+		name := strconv.Itoa(i)
+		h.throttle.attempt(guess{atPlace, name, name}, guess{atAddress, "", name}, guess{atNobody, name, ""})
 	}
-	assert.Positive(t, h.throttle.attemptOf("ann", codes))
-	assert.Zero(t, h.throttle.attemptOf("ann", passwords), "which are counted apart")
+	for _, kind := range []kind{codes, atUser, knownPlace, knownDevice} {
+		assert.Positive(t, h.throttle.attempt(guess{kind, "ann", ""}))
+	}
+	assert.Zero(t, h.throttle.attempt(guess{passwords, "ann", ""}), "which are counted apart")
 }

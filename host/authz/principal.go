@@ -19,6 +19,18 @@ type Principal struct {
 	tokenHash string // of the session
 }
 
+// Sign notes in an entry of the audit who does something; of nil, that nobody knows.
+func (p *Principal) Sign(entry *store.AuditEntry) {
+	if p == nil {
+		entry.Actor = store.ActorUnknown
+		return
+	}
+	entry.Actor, entry.UserID, entry.Username = store.ActorUser, p.User.ID, p.User.Username
+	if p.Key != nil {
+		entry.Actor, entry.KeyID = store.ActorKey, p.Key.ID
+	}
+}
+
 // A realm is where something is to be done: an app, or the instance.
 type realm struct {
 	appID string        // "" for the instance

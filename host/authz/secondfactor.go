@@ -49,7 +49,8 @@ func (a *Authority) checkSecondFactor(ctx context.Context, user store.User, code
 // CheckCode checks a code of a user's authenticator, also of one that is not confirmed yet, or a
 // recovery code. Each is accepted once. The error is [ErrCode], [fault.Throttled] or the store's.
 func (a *Authority) CheckCode(ctx context.Context, userID, code string) error {
-	if wait := a.throttle.attemptOf(userID, codes); wait > 0 {
+	guess := guess{codes, userID, ""}
+	if wait := a.throttle.attempt(guess); wait > 0 {
 		return throttled(wait)
 	}
 	accepted, err := a.acceptCode(ctx, userID, strings.ReplaceAll(code, " ", ""))
@@ -59,7 +60,7 @@ func (a *Authority) CheckCode(ctx context.Context, userID, code string) error {
 	if !accepted {
 		return ErrCode
 	}
-	a.throttle.succeededOf(userID, codes)
+	a.throttle.succeeded(guess)
 	return nil
 }
 
@@ -74,9 +75,13 @@ func (a *Authority) acceptCode(ctx context.Context, userID, code string) (bool, 
 	if err != nil {
 		return false, err
 	}
+	secret, err := a.factors.OpenFactor(factor)
+	if err != nil {
+		return false, err
+	}
 	now := a.now().Unix() / int64(CodePeriod/time.Second)
 	for step := now - codeSkew; step <= now+codeSkew; step++ {
-		fits, err := hotp.ValidateCustom(code, uint64(step), factor.Secret, hotp.ValidateOpts{Digits: codeDigits, Algorithm: otp.AlgorithmSHA1})
+		fits, err := hotp.ValidateCustom(code, uint64(step), secret, hotp.ValidateOpts{Digits: codeDigits, Algorithm: otp.AlgorithmSHA1})
 		if err != nil {
 			return false, nil // it is not made of digits
 		}
@@ -87,10 +92,28 @@ func (a *Authority) acceptCode(ctx context.Context, userID, code string) (bool, 
 	return false, nil
 }
 
+// Factors seals the secrets of second factors.
+func (a *Authority) Factors() Factors { return a.factors }
+
+// unsealed keeps secrets as they are, and opens no others.
+type unsealed struct{}
+
+func (unsealed) SealFactor(_ context.Context, userID, secret string, keep func(store.SecondFactor) error) error {
+	return keep(store.SecondFactor{UserID: userID, Secret: secret})
+}
+
+func (unsealed) OpenFactor(factor store.SecondFactor) (string, error) {
+	if factor.KeyID != "" {
+		return "", fault.New(fault.Unavailable, "the second factor is sealed with a key that this server does not have")
+	}
+	return factor.Secret, nil
+}
+
 // CheckOwnPassword checks that who uses a session knows its user's password, and returns its hash. The
 // error refuses the field, or is [fault.Throttled] or the store's.
 func (a *Authority) CheckOwnPassword(ctx context.Context, p *Principal, field, password string) (hash string, err error) {
-	if wait := a.throttle.attemptOf(p.User.ID, passwords); wait > 0 {
+	guess := guess{passwords, p.User.ID, ""}
+	if wait := a.throttle.attempt(guess); wait > 0 {
 		return "", throttled(wait)
 	}
 	user, err := a.store.Users().Get(ctx, p.User.ID) // as it is now
@@ -104,7 +127,7 @@ func (a *Authority) CheckOwnPassword(ctx context.Context, p *Principal, field, p
 	if !matches {
 		return "", fault.Refuse(field, "is not your password")
 	}
-	a.throttle.succeededOf(p.User.ID, passwords)
+	a.throttle.succeeded(guess)
 	return user.PasswordHash, nil
 }
 

@@ -102,6 +102,9 @@ func New(ctx context.Context, config Config) (*Catalog, error) {
 		return nil, err
 	}
 	c.tellStranded()
+	if err := c.tellTaken(ctx); err != nil {
+		return nil, err
+	}
 	return c, c.loadTriggers(ctx)
 }
 

@@ -107,3 +107,38 @@ func (c *Catalog) tellStranded() {
 		c.log.Warn("a route does not answer: its app has not claimed the host", "route_id", route.ID, "app_id", route.AppID, "host", route.Host)
 	}
 }
+
+// maxTold is how many hosts the log names at once.
+const maxTold = 20
+
+// tellTaken warns, at the first start after hosts came to be claimed, of hosts that the routes of other apps
+// answered on that name none, and do not any more.
+func (c *Catalog) tellTaken(ctx context.Context) error {
+	claims, err := c.store.Domains().Untold(ctx)
+	if err != nil || len(claims) == 0 {
+		return err
+	}
+	routes, err := c.store.Routes().All(ctx)
+	if err != nil {
+		return err
+	}
+	taken := map[string]int{} // routes that name no host, by app
+	var all int
+	for _, route := range routes {
+		if route.Host == "" {
+			taken[route.AppID]++
+			all++
+		}
+	}
+	var hosts []string
+	for _, claim := range claims {
+		if n := all - taken[claim.AppID]; n > 0 {
+			hosts = append(hosts, fmt.Sprintf("%s (claimed by app %s: %d routes of others)", claim.Host, claim.AppID, n))
+		}
+	}
+	if len(hosts) > 0 {
+		c.log.Warn("hosts that routes name belong to one app each now: routes of other apps that name no host do not answer there any more; `picloud domains` shows and changes it",
+			"hosts", hosts[:min(len(hosts), maxTold)], "count", len(hosts))
+	}
+	return nil
+}

@@ -2,8 +2,11 @@ package catalog
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"log/slog"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +16,7 @@ import (
 	"github.com/picloud/picloud/host/domains"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/store/sqlite"
 )
 
 // owner is the app that answers /x on a host, as a node has it.
@@ -106,4 +110,50 @@ func TestClaimsAreBounded(t *testing.T) {
 	_, err := n.ClaimDomain(t.Context(), app.ID, "one.more.example", "")
 	assert.Equal(t, fault.Invalid, fault.Of(err))
 	assert.EqualError(t, err, "host: would be more than the 1000 that an app may claim")
+}
+
+// The first start after hosts came to be claimed tells, once, which of them other apps' routes do not answer on
+// any more.
+func TestTakenHostsAreTold(t *testing.T) {
+	ctx, path := t.Context(), filepath.Join(t.TempDir(), sqlite.FileName)
+	db, err := sqlite.Open(ctx, sqlite.Config{Path: path})
+	require.NoError(t, err)
+	n := newNode(t, db)
+	raw, err := sql.Open("sqlite", path)
+	require.NoError(t, err)
+	defer raw.Close()
+	shop, blog := n.app(t, "shop"), n.app(t, "blog")
+	script := n.script(t, shop, "s", "1")
+	named := store.Route{AppID: shop.ID, ScriptID: script.ID, HostKind: store.HostStrict, Host: "shop.example", Path: "/a", PathKind: store.PathExact, Dispatch: store.DispatchSync}
+	route, err := n.store.Routes().Create(ctx, named)
+	require.NoError(t, err)
+	for _, claim := range []store.Domain{{ID: route.ID, AppID: shop.ID, Host: "shop.example"}, {AppID: shop.ID, Host: "later.example"}} { // the first as the migration makes it
+		_, err := n.store.Domains().Create(ctx, claim)
+		require.NoError(t, err)
+	}
+	migrated := func() { // as an upgrade leaves it
+		_, err := raw.ExecContext(ctx, "UPDATE meta SET value = 0 WHERE name = 'claims_told'")
+		require.NoError(t, err)
+	}
+	start := func() string {
+		var log strings.Builder
+		_, err := New(ctx, Config{Store: n.store, Executions: n.executions, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		require.NoError(t, err)
+		return log.String()
+	}
+	_, err = n.route(t, script, "GET", "/mine")
+	require.NoError(t, err)
+	migrated()
+	require.NotContains(t, start(), "shop.example", "all routes are the app's own")
+	for _, path := range []string{"/x", "/y"} {
+		_, err = n.route(t, n.script(t, blog, "s"+path[1:], "1"), "GET", path)
+		require.NoError(t, err)
+	}
+	require.NotContains(t, start(), "shop.example", "whoever is told nothing is not asked again")
+	migrated()
+	got := start()
+	require.NotContains(t, start(), "shop.example", "it is told once")
+	require.Contains(t, got, "shop.example (claimed by app "+shop.ID+": 2 routes of others)")
+	require.NotContains(t, got, "later.example")
+	require.Equal(t, 1, strings.Count(got, "level=WARN"), got)
 }

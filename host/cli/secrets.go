@@ -130,7 +130,7 @@ func (SecretsRotateCmd) Run(ctx context.Context, r *Remote, c *client.Client) er
 		return err
 	}
 	if done.Left > 0 {
-		r.notices.warn("%d secrets are as they were, because the server does not have their key: set them again", done.Left)
+		r.notices.warn("%d secrets are as they were, because the server does not have their key: set them again, and reset second factors (users reset-totp); its log names them", done.Left)
 	}
 	return r.printDone(done, "%d secrets were sealed anew, with the key %s.", done.Resealed, done.KeyID)
 }

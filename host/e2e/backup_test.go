@@ -312,7 +312,7 @@ func TestBackupCommands(t *testing.T) {
 		r := p.run(t, "", append([]string{"restore", "--data", "restored-" + strconv.Itoa(i)}, from...)...)
 		require.Equal(t, exitOK, r.status, r)
 		assert.Contains(t, r.stdout, from[0]+" is restored to restored-"+strconv.Itoa(i)+": a backup of ")
-		assert.Contains(t, r.stderr, ", with which 1 of the secrets are sealed, is not in the backup", r)
+		assert.Contains(t, r.stderr, ", with which secrets and second factors are sealed (1), is not in the backup", r)
 	}
 	var log []wire.AuditEntry
 	require.NoError(t, json.Unmarshal([]byte(p.must(t, "audit", "list", "--action", "create-backup", "-o", "json")), &log))

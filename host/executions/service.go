@@ -331,8 +331,7 @@ func (s *Service) scriptError(err error, scope *hostcalls.Scope, limits abi.Limi
 		if known.Code == abi.CodeTimeout { // whose text does not say how long it had
 			shown.Message = fmt.Sprintf("timeout_ms of %d exceeded: %s", limits.TimeoutMS, known.Message)
 		}
-		message, _ := scope.Log.Hide(shown.Message, nil)
-		shown.Message = hostcalls.CutMessage(message)
+		shown.Message = scope.Log.Shown(shown.Message)
 		return &shown
 	}
 	s.log.Error("execution failed inside the host", "execution_id", scope.ExecutionID, "script_id", scope.ScriptID, "error", err)

@@ -2,6 +2,7 @@ package front
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -80,6 +81,7 @@ func (s *Server) dataPlane(c *fiber.Ctx) error {
 func (s *Server) execute(c *fiber.Ctx) error {
 	p, err := s.principal(c.UserContext(), c.Get(fiber.HeaderAuthorization))
 	if err != nil {
+		s.record(c, nil, store.Script{}, err)
 		return s.refused(c, err)
 	}
 	raw, _, _ := strings.Cut(string(of(c).edge.Target), "?")
@@ -91,6 +93,7 @@ func (s *Server) execute(c *fiber.Ctx) error {
 	c.Locals(principalKey{}, p)
 	script, err := s.executable(c.UserContext(), p, id)
 	if err != nil {
+		s.record(c, p, script, err)
 		return s.refused(c, err)
 	}
 	if err := s.limited(c, script.AppID, nil); err != nil {
@@ -108,6 +111,20 @@ func (s *Server) execute(c *fiber.Ctx) error {
 		ScriptID: script.ID, Type: abi.InvocationExecute, RequestID: RequestID(c), Request: request,
 		Capabilities: capabilities,
 	})
+}
+
+// record records who may not execute a script: with a token that does not count, or for want of a right. A script
+// that the caller may not see does not exist, and is looked for by whoever mistypes its id.
+func (s *Server) record(c *fiber.Ctx, p *authz.Principal, script store.Script, err error) {
+	if s.audit == nil || !errors.Is(err, authz.ErrToken) && fault.Of(err) != fault.Forbidden {
+		return
+	}
+	entry := store.AuditEntry{Action: "execute", Kind: "script", Object: script.ID, AppID: script.AppID, RequestID: RequestID(c)}
+	if address := of(c).edge.Client; address.IsValid() {
+		entry.Address = address.String()
+	}
+	p.Sign(&entry)
+	s.audit.Refused(s.audit.BeginReading(c.UserContext(), entry), store.OutcomeRefused, err.Error())
 }
 
 type principalKey struct{}

@@ -40,7 +40,7 @@ func (s *Server) limited(c *fiber.Ctx, appID string, route *store.Route) error {
 
 // clientOf is whose requests a request to a route is counted with.
 func (s *Server) clientOf(c *fiber.Ctx, route *store.Route) quota.Key {
-	key := quota.KeyOf(route.ID)
+	key := quota.KeyOf(route.AppID).Route(route.ID)
 	switch header, byHeader := strings.CutPrefix(route.RateLimit.By, quota.ByHeader); {
 	case byHeader:
 		return key.Value(c.Get(header))

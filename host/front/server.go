@@ -16,6 +16,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/picloud/picloud/host/audit"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/events"
 	"github.com/picloud/picloud/host/executions"
@@ -41,6 +42,7 @@ type Config struct {
 	Events       *events.Emitter  // takes the requests of asynchronous routes
 	Realtime     *realtime.Hub    // tells subscribers
 	Secrets      *secrets.Service // has the keys of the signatures that routes demand
+	Audit        *audit.Service   // takes who may not execute a script; nil: nothing does
 	MaxBodyBytes int64            // of a request, streamed ones excepted
 	Budget       *budget.Budget   // of bodies and answers in memory; nil: one of the default size
 	Proxies      []netip.Prefix   // whose word is taken for a client's address
@@ -71,6 +73,7 @@ type Server struct {
 	events     *events.Emitter
 	realtime   *realtime.Hub
 	secrets    *secrets.Service
+	audit      *audit.Service
 	unchecked  *told // routes, by id, that cannot check signatures
 	maxBody    int64
 	budget     *budget.Budget
@@ -97,7 +100,7 @@ const executePath = "/api/v1/execute/"
 func New(c Config) *Server {
 	s := &Server{
 		store: c.Store, authority: c.Authority, executions: c.Executions, files: c.Files, routes: c.Routes, quotas: c.Quotas, limiter: c.Quotas.Limiter(), metrics: newMetrics(c.Registry), events: c.Events, realtime: c.Realtime,
-		secrets: c.Secrets, unchecked: newTold(),
+		secrets: c.Secrets, audit: c.Audit, unchecked: newTold(),
 		maxBody: c.MaxBodyBytes, budget: c.Budget, streams: c.Streams, version: c.Version, log: c.Logger,
 	}
 	if s.budget == nil {

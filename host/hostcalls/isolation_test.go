@@ -40,7 +40,7 @@ func onBothDatabases(t *testing.T, test func(t *testing.T, db store.Store, d *Di
 			t.Cleanup(func() { require.NoError(t, db.Close()) })
 			stored, err := files.New(files.Config{Store: db.Files(), Root: t.TempDir()})
 			require.NoError(t, err)
-			kept, err := secrets.New(t.Context(), secrets.Config{Store: db.Secrets(), File: filepath.Join(t.TempDir(), secrets.FileName)})
+			kept, err := secrets.New(t.Context(), secrets.Config{Store: db.Secrets(), Factors: db.SecondFactors(), File: filepath.Join(t.TempDir(), secrets.FileName)})
 			require.NoError(t, err)
 			test(t, db, New(Config{Services: Services{
 				KV: kv.New(kv.Config{Store: db.KV()}), Docs: docs.New(docs.Config{Store: db.Docs()}), Files: stored,

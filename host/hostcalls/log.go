@@ -43,21 +43,7 @@ func (l *Log) Write(level abi.LogLevel, message string, data json.RawMessage) {
 	if l.truncated {
 		return
 	}
-	data = cutData(data)
-	if l.Hide == nil {
-		message = CutMessage(message)
-	} else if read := MaxLogLine + secrets.Ahead; len(message) > read {
-		// Masked before it is cut, of which half would be left: as much as can be seen, and what tells whether
-		// a value ends it.
-		more := len(message) - read
-		message, data = l.Hide(message[:read], data)
-		if message != leftOut {
-			message = cut(message, len(message)-secrets.Ahead, more)
-		}
-	} else {
-		message, data = l.Hide(message, data)
-		message = CutMessage(message)
-	}
+	message, data = l.shown(message, cutData(data))
 	data = cutData(data) // which may have become longer
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	if l.bytes += len(message) + len(data); len(l.lines) >= MaxLogLines || l.bytes > MaxLogBytes {
@@ -66,6 +52,31 @@ func (l *Log) Write(level abi.LogLevel, message string, data json.RawMessage) {
 		message = fmt.Sprintf("log truncated: an execution may write %d lines of %d bytes in all", MaxLogLines, MaxLogBytes)
 	}
 	l.lines = append(l.lines, store.LogLine{Seq: len(l.lines), At: now, Level: level, Message: message, Data: data})
+}
+
+// Shown is a text as a line has it: masked, and cut to [MaxLogLine].
+func (l *Log) Shown(message string) string {
+	message, _ = l.shown(message, nil)
+	return message
+}
+
+// shown masks a message before it is cut, since half a value would not be found after: as much of it as can be
+// seen, and what tells whether a value ends that. The data are masked as they are.
+func (l *Log) shown(message string, data json.RawMessage) (string, json.RawMessage) {
+	if l.Hide == nil {
+		return CutMessage(message), data
+	}
+	const read = MaxLogLine + secrets.Ahead
+	if len(message) <= read {
+		message, data = l.Hide(message, data)
+		return CutMessage(message), data
+	}
+	more := len(message) - read
+	message, data = l.Hide(message[:read], data)
+	if message != leftOut {
+		message = cut(message, len(message)-secrets.Ahead, more)
+	}
+	return message, data
 }
 
 // cutNote is room for what is said of a text that is cut, bytes.

@@ -31,7 +31,7 @@ func withSecrets(t testing.TB, wrap func(store.Secrets) store.Secrets) (*Dispatc
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	app, err := db.Apps().Create(context.Background(), store.App{Slug: "a", Name: "a"})
 	require.NoError(t, err)
-	s, err := secrets.New(context.Background(), secrets.Config{Store: wrap(db.Secrets()), File: filepath.Join(t.TempDir(), secrets.FileName)})
+	s, err := secrets.New(context.Background(), secrets.Config{Store: wrap(db.Secrets()), Factors: db.SecondFactors(), File: filepath.Join(t.TempDir(), secrets.FileName)})
 	require.NoError(t, err)
 	return New(Config{Services: Services{Secrets: s}}), &Scope{AppID: app.ID, Capabilities: []abi.Capability{abi.AppSecretRead}}
 }
@@ -120,6 +120,9 @@ func TestLogMasksWhatCanBeSeen(t *testing.T) {
 				require.NotContains(t, got, "xv", "%d", at)
 				require.NotContains(t, got, "xl", "%d", at)
 				require.Regexp(t, `\.\.\. \(\d+ bytes more\)$`, got)
+				masked = 0
+				require.Equal(t, got, log.Shown(message), "an execution's error is one, too")
+				require.LessOrEqual(t, masked, MaxLogLine+secrets.Ahead)
 			}
 		}
 	}

@@ -186,7 +186,7 @@ func TestRules(t *testing.T) {
 			return err
 		},
 		"reset factor": func(h *house, by *authz.Principal, id string) error {
-			require.NoError(h.t, h.store.SecondFactors().Begin(h.t.Context(), id, "SECRET"))
+			require.NoError(h.t, h.store.SecondFactors().Begin(h.t.Context(), store.SecondFactor{UserID: id, Secret: "SECRET"}))
 			_, err := h.ResetSecondFactor(h.t.Context(), by, id)
 			return err
 		},

@@ -124,11 +124,13 @@ func (s *Service) BeginSecondFactor(ctx context.Context, by *authz.Principal, pa
 	if err != nil {
 		return Authenticator{}, err
 	}
-	err = s.inTx(ctx, by, func(tx store.Store, by *authz.Principal) error {
-		if by.User.SecondFactor {
-			return errHasFactor
-		}
-		return tx.SecondFactors().Begin(ctx, by.User.ID, key.Secret())
+	err = s.authority.Factors().SealFactor(ctx, by.User.ID, key.Secret(), func(factor store.SecondFactor) error {
+		return s.inTx(ctx, by, func(tx store.Store, by *authz.Principal) error {
+			if by.User.SecondFactor {
+				return errHasFactor
+			}
+			return tx.SecondFactors().Begin(ctx, factor)
+		})
 	})
 	if err != nil {
 		return Authenticator{}, err
@@ -155,7 +157,7 @@ func (s *Service) ConfirmSecondFactor(ctx context.Context, by *authz.Principal, 
 		if err != nil {
 			return err
 		}
-		if now.Secret != begun.Secret {
+		if now != begun {
 			return fault.New(fault.Conflict, "another second factor was begun meanwhile")
 		}
 		if err := tx.SecondFactors().Confirm(ctx, by.User.ID); err != nil {
@@ -169,16 +171,18 @@ func (s *Service) ConfirmSecondFactor(ctx context.Context, by *authz.Principal, 
 	return codes, nil
 }
 
-// begun returns the caller's second factor that is to be confirmed.
-func (s *Service) begun(ctx context.Context, db store.Store, by *authz.Principal) (store.SecondFactor, error) {
+// begun returns the secret of the caller's second factor that is to be confirmed.
+func (s *Service) begun(ctx context.Context, db store.Store, by *authz.Principal) (secret string, err error) {
 	factor, err := db.SecondFactors().Get(ctx, by.User.ID)
 	switch {
 	case fault.Of(err) == fault.NotFound:
-		err = fault.New(fault.Conflict, "there is no second factor to confirm: begin one first")
-	case err == nil && !factor.ConfirmedAt.IsZero():
-		err = errHasFactor
+		return "", fault.New(fault.Conflict, "there is no second factor to confirm: begin one first")
+	case err != nil:
+		return "", err
+	case !factor.ConfirmedAt.IsZero():
+		return "", errHasFactor
 	}
-	return factor, err
+	return s.authority.Factors().OpenFactor(factor)
 }
 
 // checkCode is [authz.Authority.CheckCode] of who is logged in.

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
-	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
@@ -28,14 +28,22 @@ func RateOf(limit store.RateLimit) Rate {
 	return Rate{Requests: limit.Requests, Per: time.Duration(limit.PerSeconds) * time.Second, Burst: cmp.Or(limit.Burst, limit.Requests)}
 }
 
-// A Key is whose requests are counted together.
+// A Key is whose requests are counted together: all to an app, all to one of its routes, or those to a route
+// that a client sends.
 type Key struct {
-	of     string // the app's or the route's id
-	client [16]byte
+	app    string
+	route  string   // "": of the app as a whole
+	client [16]byte // zero: everybody's
 }
 
-// KeyOf counts all requests of an app or a route together.
-func KeyOf(id string) Key { return Key{of: id} }
+// KeyOf counts all requests to an app together.
+func KeyOf(appID string) Key { return Key{app: appID} }
+
+// Route counts all requests to a route of the app together.
+func (k Key) Route(id string) Key {
+	k.route = id
+	return k
+}
 
 // Address counts the requests of a client's address. Of IPv6 that is the network of 64 bits, since whoever
 // has one of its addresses has all of them.
@@ -55,24 +63,56 @@ func (k Key) Value(value string) Key {
 	return k
 }
 
-// keysKnown is how many keys a limiter keeps in mind, with about 200 bytes each. One that is forgotten
-// begins anew: a client with as many addresses has as many times its limit anyway.
-const keysKnown = 100_000
+// Anybody makes keys of clients, with many addresses or values of a header. What is forgotten of one begins
+// anew: a client with as many addresses has as many times its limit anyway.
+const (
+	// clientsOfRoute is how many clients a limiter keeps in mind of a route, with about 120 bytes each.
+	clientsOfRoute = 50_000
+	// clientsKnown is how many it keeps in mind of all routes.
+	clientsKnown = 200_000
+	// forgottenAtOnce is how many are forgotten when there are more, so that it is seldom.
+	forgottenAtOnce = clientsKnown / 100
+)
 
 // A Limiter bounds how often something is done, by key, with a token bucket: a bucket holds as many tokens
 // as may be used at once, and gets new ones evenly. It keeps for each the time at which it will be full
-// (GCRA, ITU-T I.371), so that a request costs one atomic exchange. It is safe for concurrent use.
+// (GCRA, ITU-T I.371), so that nothing needs to be done while nobody asks. It is safe for concurrent use.
+//
+// The clients of a route make room for one another alone, the oldest first. Where there are too many of all
+// routes, those of the app that has the most make room: an app that has less than its equal part of them
+// loses none by what others do. What counts all requests to an app or a route is never forgotten before it is full
+// again.
 type Limiter struct {
-	buckets *lru.Cache[Key, *atomic.Int64] // when each is full again, nanoseconds of now
-	now     func() time.Duration
+	now func() time.Duration
+
+	mu      sync.Mutex
+	places  map[place]*counted
+	sweepAt int            // how many places there are when those are looked for that are not needed
+	clients map[string]int // that are kept in mind, by app
+	all     int            // of all apps
+}
+
+// place is what requests are sent to.
+type place struct{ app, route string }
+
+// counted is what is known of the requests to a place.
+type counted struct {
+	full    int64                            // when everybody's bucket is full again, nanoseconds of now
+	clients *simplelru.LRU[[16]byte, *int64] // when theirs are; nil: there are none
+	last    int64                            // when all of them are
 }
 
 // NewLimiter makes a limiter.
 func NewLimiter() *Limiter {
-	buckets, _ := lru.New[Key, *atomic.Int64](keysKnown) // fails for a size below 1 only
 	start := time.Now()
-	return &Limiter{buckets: buckets, now: func() time.Duration { return time.Since(start) + time.Hour }}
+	return &Limiter{
+		now:    func() time.Duration { return time.Since(start) + time.Hour },
+		places: map[place]*counted{}, sweepAt: placesKept, clients: map[string]int{},
+	}
 }
+
+// placesKept is how many places are kept before it is looked which are not needed.
+const placesKept = 1000
 
 // State is how it stands with a rate after a request.
 type State struct {
@@ -84,33 +124,107 @@ type State struct {
 
 // Take counts a request, if it is allowed.
 func (l *Limiter) Take(key Key, rate Rate) State {
-	bucket, ok := l.buckets.Get(key)
-	if !ok {
-		bucket = new(atomic.Int64)
-		if other, there, _ := l.buckets.PeekOrAdd(key, bucket); there {
-			bucket = other
-		}
-	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	now := int64(l.now())
-	for {
-		was := bucket.Load()
-		full := max(was, now) + rate.interval()
-		if full-now > rate.capacity() {
-			return rate.state(false, was-now)
-		}
-		if bucket.CompareAndSwap(was, full) {
-			return rate.state(true, full-now)
-		}
+	at, bucket := l.bucket(key, now)
+	was := *bucket
+	full := max(was, now) + rate.interval()
+	if full-now > rate.capacity() {
+		return rate.state(false, was-now)
 	}
+	*bucket, at.last = full, max(at.last, full)
+	return rate.state(true, full-now)
 }
 
 // Look is Take without a request.
 func (l *Limiter) Look(key Key, rate Rate) State {
-	bucket, ok := l.buckets.Peek(key)
-	if !ok {
-		return rate.state(true, 0)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var full int64
+	if at, ok := l.places[place{key.app, key.route}]; ok && key.client == ([16]byte{}) {
+		full = at.full
+	} else if ok && at.clients != nil {
+		if bucket, ok := at.clients.Peek(key.client); ok {
+			full = *bucket
+		}
 	}
-	return rate.state(true, bucket.Load()-int64(l.now()))
+	return rate.state(true, full-int64(l.now()))
+}
+
+// bucket returns the bucket of a key and what is known of its place. l.mu is held.
+func (l *Limiter) bucket(key Key, now int64) (*counted, *int64) {
+	if l.all >= clientsKnown {
+		l.makeRoom(now)
+	}
+	to := place{key.app, key.route}
+	at, ok := l.places[to]
+	if !ok {
+		if len(l.places) >= l.sweepAt {
+			l.sweep(now)
+			l.sweepAt = max(placesKept, 2*len(l.places))
+		}
+		at = &counted{}
+		l.places[to] = at
+	}
+	if key.client == ([16]byte{}) {
+		return at, &at.full
+	}
+	if at.clients == nil {
+		at.clients, _ = simplelru.NewLRU[[16]byte, *int64](clientsOfRoute, nil) // fails for a size below 1 only
+	}
+	bucket, ok := at.clients.Get(key.client)
+	if !ok {
+		bucket = new(int64)
+		if evicted := at.clients.Add(key.client, bucket); !evicted {
+			l.count(key.app, 1)
+		}
+	}
+	return at, bucket
+}
+
+// count keeps the numbers of clients. l.mu is held.
+func (l *Limiter) count(app string, more int) {
+	l.all += more
+	if l.clients[app] += more; l.clients[app] == 0 {
+		delete(l.clients, app)
+	}
+}
+
+// sweep forgets the places where all buckets are full, as those are that nobody has asked for. l.mu is held.
+func (l *Limiter) sweep(now int64) {
+	for to, at := range l.places {
+		if at.last > now {
+			continue
+		}
+		if at.clients != nil {
+			l.count(to.app, -at.clients.Len())
+		}
+		delete(l.places, to)
+	}
+}
+
+// makeRoom forgets clients of the apps that have the most. l.mu is held.
+func (l *Limiter) makeRoom(now int64) {
+	l.sweep(now)
+	for l.all > clientsKnown-forgottenAtOnce {
+		var most string
+		for app, n := range l.clients {
+			if n > l.clients[most] {
+				most = app
+			}
+		}
+		var of *counted
+		for to, at := range l.places {
+			if to.app == most && at.clients != nil && (of == nil || at.clients.Len() > of.clients.Len()) {
+				of = at
+			}
+		}
+		for range min(l.all-(clientsKnown-forgottenAtOnce), (of.clients.Len()+1)/2) {
+			of.clients.RemoveOldest()
+			l.count(most, -1)
+		}
+	}
 }
 
 // interval is how long a token takes to come, in nanoseconds: at least one.

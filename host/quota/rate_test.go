@@ -113,21 +113,81 @@ func TestKeys(t *testing.T) {
 	assert.NotEqual(t, k.Value("a"), k.Value("b"))
 }
 
+// address is one of as many as there are numbers.
+func address(n int) netip.Addr {
+	return netip.AddrFrom16([16]byte{0: 0x20, 4: byte(n >> 24), 5: byte(n >> 16), 6: byte(n >> 8), 7: byte(n)})
+}
+
 // A flood of addresses takes no more memory than there is for it, and does not free who was just refused.
 func TestFloodOfAddresses(t *testing.T) {
 	l, _ := clocked()
 	rate := Rate{Requests: 1, Per: time.Hour, Burst: 1}
-	victim := KeyOf("r").Address(netip.MustParseAddr("192.0.2.1"))
+	route := KeyOf("a").Route("r")
+	victim := route.Address(netip.MustParseAddr("192.0.2.1"))
 	require.True(t, l.Take(victim, rate).Allowed)
-	for i := range 2 * keysKnown {
-		var a [16]byte
-		a[0], a[5], a[6], a[7] = 0x20, byte(i>>16), byte(i>>8), byte(i)
-		l.Take(KeyOf("r").Address(netip.AddrFrom16(a)), rate)
+	for i := range 2 * clientsOfRoute {
+		l.Take(route.Address(address(i)), rate)
 		if i%1000 == 0 {
 			require.False(t, l.Take(victim, rate).Allowed, "after %d addresses", i)
 		}
 	}
-	assert.Equal(t, keysKnown, l.buckets.Len())
+	assert.Equal(t, clientsOfRoute, l.all)
+	assert.Equal(t, map[string]int{"a": clientsOfRoute}, l.clients)
+}
+
+// Whoever makes keys at will makes nobody else's bucket be forgotten: neither another app's, nor another route's
+// of the same app, nor what counts everybody.
+func TestFloodOfOthers(t *testing.T) {
+	l, clock := clocked()
+	rate := Rate{Requests: 1, Per: time.Hour, Burst: 1}
+	client := netip.MustParseAddr("192.0.2.1")
+	used := []Key{
+		KeyOf("quiet"), KeyOf("quiet").Route("r"), KeyOf("quiet").Route("r").Address(client), KeyOf("quiet").Route("s").Value("v"),
+		KeyOf("loud"), KeyOf("loud").Route("0"), KeyOf("loud").Route("calm").Value("v"),
+	}
+	for _, key := range used {
+		require.True(t, l.Take(key, rate).Allowed, "%+v", key)
+	}
+	for route := range 2 * clientsKnown / clientsOfRoute {
+		for i := range clientsOfRoute {
+			l.Take(KeyOf("loud").Route(fmt.Sprint(route)).Value(fmt.Sprint(i)), rate)
+			require.LessOrEqual(t, l.all, clientsKnown)
+		}
+	}
+	for _, key := range used {
+		assert.False(t, l.Look(key, rate).Remaining > 0, "%+v", key)
+		assert.False(t, l.Take(key, rate).Allowed, "%+v", key)
+	}
+	assert.Equal(t, 2, l.clients["quiet"])
+	assert.Equal(t, l.all-2, l.clients["loud"])
+	assert.Greater(t, l.all, clientsKnown-2*forgottenAtOnce)
+
+	// Of many who are loud each keeps about as much.
+	for app := range 20 {
+		for i := range clientsOfRoute {
+			l.Take(KeyOf(fmt.Sprint("app", app)).Route("r").Value(fmt.Sprint(i)), rate)
+		}
+	}
+	for app, clients := range l.clients {
+		if app != "quiet" {
+			assert.Greater(t, clients, clientsKnown/30, app)
+		}
+	}
+	assert.False(t, l.Take(used[2], rate).Allowed)
+
+	// When all is full again, nothing of it is needed.
+	*clock += 2 * time.Hour
+	for i := range 2 * placesKept {
+		l.Take(KeyOf("new").Route(fmt.Sprint(i)), rate)
+	}
+	assert.Equal(t, 0, l.all)
+	assert.Empty(t, l.clients)
+	*clock += 2 * time.Hour
+	for i := range 10 * placesKept {
+		l.Take(KeyOf("newer").Route(fmt.Sprint(i)), Rate{Requests: 1, Per: time.Second, Burst: 1})
+		*clock += 10 * time.Millisecond
+	}
+	assert.LessOrEqual(t, len(l.places), 2*placesKept, "places that are gone are forgotten")
 }
 
 func TestCheckRateLimit(t *testing.T) {
@@ -179,7 +239,7 @@ func BenchmarkRequest(b *testing.B) {
 	for b.Loop() {
 		var told Told
 		route, app := RateOf(limit), a.Of("app7").Rate()
-		told.Add("route", route, a.Limiter().Take(KeyOf("route").Address(address), route))
+		told.Add("route", route, a.Limiter().Take(KeyOf("app7").Route("route").Address(address), route))
 		told.Add("app", app, a.Limiter().Take(KeyOf("app7"), app))
 	}
 }

@@ -82,23 +82,40 @@ type keyring []key
 // additional is what binds a value to its place: one that is moved to another app or name does not open.
 func additional(appID, name string) []byte { return []byte(appID + "/" + name) }
 
-func (r keyring) seal(appID, name string, value []byte) (keyID string, sealed []byte) {
-	return r[0].id, r[0].aead.Seal(nil, nil, value, additional(appID, name))
+// ofUser is what binds the secret of a user's second factor to its place, which no secret of an app has: its id
+// has no space.
+func ofUser(userID string) []byte { return []byte("second factor/" + userID) }
+
+// seal seals a value with the first key, for its place.
+func (r keyring) seal(value, place []byte) (keyID string, sealed []byte) {
+	return r[0].id, r[0].aead.Seal(nil, nil, value, place)
 }
 
-// open opens a value. The error may be shown.
-func (r keyring) open(s store.Secret) ([]byte, error) {
+// open opens a value. The error may be shown: it says what could not be opened.
+func (r keyring) open(what, keyID string, sealed, place []byte) ([]byte, error) {
 	for _, k := range r {
-		if k.id != s.KeyID {
+		if k.id != keyID {
 			continue
 		}
-		value, err := k.aead.Open(nil, nil, s.Sealed, additional(s.AppID, s.Name))
+		value, err := k.aead.Open(nil, nil, sealed, place)
 		if err != nil {
-			return nil, &fault.Error{Code: fault.Corrupted, Text: fmt.Sprintf("the secret %s cannot be opened: what is stored is not what was sealed", s.Name), Cause: err}
+			return nil, &fault.Error{Code: fault.Corrupted, Text: fmt.Sprintf("the %s cannot be opened: what is stored is not what was sealed", what), Cause: err}
 		}
 		return value, nil
 	}
-	return nil, fault.New(fault.Unavailable, "the secret %s is sealed with the key %s, which this server does not have", s.Name, s.KeyID)
+	return nil, fault.New(fault.Unavailable, "the %s is sealed with the key %s, which this server does not have", what, keyID)
+}
+
+func (r keyring) openSecret(s store.Secret) ([]byte, error) {
+	return r.open("secret "+s.Name, s.KeyID, s.Sealed, additional(s.AppID, s.Name))
+}
+
+// openFactor opens the secret of a second factor, which may not be sealed yet.
+func (r keyring) openFactor(f store.SecondFactor) ([]byte, error) {
+	if f.KeyID == "" {
+		return []byte(f.Secret), nil
+	}
+	return r.open("second factor", f.KeyID, f.Sealed, ofUser(f.UserID))
 }
 
 func (r keyring) has(id string) bool {

@@ -32,6 +32,8 @@ const (
 // Config is what the service needs.
 type Config struct {
 	Store store.Secrets
+	// Factors are second factors, whose secrets are sealed, too.
+	Factors store.SecondFactors
 	// Keys are base64 of 32 bytes each, with commas between them: the first seals, the others only open.
 	Keys string
 	// File is the path of the key file, whose keys open too, and seal where Keys is "". It is made when it
@@ -77,7 +79,7 @@ func New(ctx context.Context, config Config) (*Service, error) {
 			s.keys = append(s.keys, k)
 		}
 	}
-	count, err := config.Store.KeyIDs(ctx)
+	count, err := s.keyIDs(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -87,6 +89,24 @@ func New(ctx context.Context, config Config) (*Service, error) {
 		}
 	}
 	return s, nil
+}
+
+// keyIDs returns how many secrets each key opens, of apps and of second factors.
+func (s *Service) keyIDs(ctx context.Context) (map[string]int, error) {
+	count, err := s.config.Store.KeyIDs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	factors, err := s.config.Factors.KeyIDs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for id, n := range factors {
+		if id != "" {
+			count[id] += n
+		}
+	}
+	return count, nil
 }
 
 // CheckName refuses what cannot be the name of a secret.
@@ -121,7 +141,7 @@ func (s *Service) Set(ctx context.Context, appID, name, value string) (store.Sec
 	}
 	s.mu.RLock() // until it is stored: a rotation must find it
 	defer s.mu.RUnlock()
-	keyID, sealed := s.keys.seal(appID, name, []byte(value))
+	keyID, sealed := s.keys.seal([]byte(value), additional(appID, name))
 	set, err := s.config.Store.Set(ctx, store.Secret{AppID: appID, Name: name, KeyID: keyID, Sealed: sealed, Size: len(value)}, MaxPerApp)
 	s.Changed(appID)
 	set.Sealed = nil
@@ -130,10 +150,7 @@ func (s *Service) Set(ctx context.Context, appID, name, value string) (store.Sec
 
 // ensureKey makes a key file if there is no key yet.
 func (s *Service) ensureKey(ctx context.Context) error {
-	s.mu.RLock()
-	known := len(s.keys) > 0
-	s.mu.RUnlock()
-	if known {
+	if len(s.known()) > 0 {
 		return nil
 	}
 	if s.config.File == "" {
@@ -144,7 +161,7 @@ func (s *Service) ensureKey(ctx context.Context) error {
 	if len(s.keys) > 0 {
 		return nil
 	}
-	count, err := s.config.Store.KeyIDs(ctx)
+	count, err := s.keyIDs(ctx)
 	if err != nil {
 		return err
 	}
@@ -245,112 +262,18 @@ func (s *Service) Changed(appID string) { s.cache.forget(appID) }
 // app returns what is known of an app's secrets.
 func (s *Service) app(ctx context.Context, appID string) (*app, error) {
 	return s.cache.get(appID, func() (*app, error) {
+		before := s.known()
 		listed, err := s.config.Store.List(ctx, appID)
 		if err != nil {
 			return nil, err
 		}
-		s.mu.RLock()
-		keys := s.keys
-		s.mu.RUnlock()
+		keys := slices.Concat(s.known(), before) // a rotation meanwhile may have added one, or forgotten one
 		found := &app{values: make(map[string]value, len(listed))}
 		for _, secret := range listed {
-			text, err := keys.open(secret)
+			text, err := keys.openSecret(secret)
 			found.names = append(found.names, secret.Name)
 			found.values[secret.Name] = value{string(text), err}
 		}
 		return found, nil
 	})
-}
-
-// Rotation is what a rotation has done.
-type Rotation struct {
-	KeyID    string // of the key that seals now
-	Resealed int    // secrets that were sealed with another
-	Left     int    // secrets that are still, because this server does not have their key
-}
-
-// rotationBatch is how many secrets are read at once by a rotation.
-const rotationBatch = 100
-
-// Rotate seals all secrets with the first key. Where that comes from the key file, a new one is generated
-// before, and the others are removed from the file after. Reading and writing go on meanwhile. A rotation
-// that fails can be begun again: what is done is done, and no key is lost before.
-func (s *Service) Rotate(ctx context.Context) (Rotation, error) {
-	if !s.rotating.TryLock() {
-		return Rotation{}, fault.New(fault.Conflict, "the secrets are being sealed anew already")
-	}
-	defer s.rotating.Unlock()
-	if err := s.ensureKey(ctx); err != nil {
-		return Rotation{}, err
-	}
-	generates := s.config.Keys == ""
-	if generates {
-		if err := s.addKey(); err != nil {
-			return Rotation{}, err
-		}
-	}
-	s.mu.RLock()
-	keys := s.keys
-	s.mu.RUnlock()
-	done := Rotation{KeyID: keys[0].id}
-	var after store.Secret
-	for {
-		batch, err := s.config.Store.Others(ctx, done.KeyID, after, rotationBatch)
-		if err != nil {
-			return done, err
-		}
-		if len(batch) == 0 {
-			break
-		}
-		for _, secret := range batch {
-			after = secret
-			value, err := keys.open(secret)
-			if err != nil {
-				s.config.Log.Error("a secret was not sealed anew", "app_id", secret.AppID, "secret", secret.Name, "error", err)
-				done.Left++
-				continue
-			}
-			keyID, sealed := keys.seal(secret.AppID, secret.Name, value)
-			resealed, err := s.config.Store.Reseal(ctx, secret, keyID, sealed)
-			if err != nil {
-				return done, err
-			}
-			if resealed { // else it has been set anew, with the first key
-				done.Resealed++
-			}
-		}
-	}
-	s.config.Log.Info("secrets were sealed anew", "key_id", done.KeyID, "secrets", done.Resealed, "left", done.Left)
-	if generates && done.Left == 0 {
-		return done, s.keepFirstKey()
-	}
-	return done, nil
-}
-
-// addKey puts a new key before those of the key file.
-func (s *Service) addKey() error {
-	k, err := generateKey()
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	keys := append(keyring{k}, s.keys...)
-	if err := writeFile(s.config.File, keys); err != nil {
-		return store.Failed("write the key file", err)
-	}
-	s.keys = keys
-	return nil
-}
-
-// keepFirstKey removes the keys from the key file with which nothing is sealed any more.
-func (s *Service) keepFirstKey() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	keys := s.keys[:1]
-	if err := writeFile(s.config.File, keys); err != nil {
-		return store.Failed("write the key file", err)
-	}
-	s.keys = keys
-	return nil
 }

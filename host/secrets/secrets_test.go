@@ -52,7 +52,7 @@ func appOf(t *testing.T, db store.Store, slug string) string {
 // service is one with keys as in the setting, or with a key file.
 func service(t *testing.T, db store.Store, keys, file string) *Service {
 	t.Helper()
-	s, err := New(t.Context(), Config{Store: db.Secrets(), Keys: keys, File: file, Log: slog.New(slog.DiscardHandler)})
+	s, err := New(t.Context(), Config{Store: db.Secrets(), Factors: db.SecondFactors(), Keys: keys, File: file, Log: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	return s
 }
@@ -228,7 +228,7 @@ func TestMissingKey(t *testing.T) {
 		id := first.keys[0].id
 
 		var log bytes.Buffer
-		s, err := New(t.Context(), Config{Store: db.Secrets(), Keys: testKey(2), Log: slog.New(slog.NewTextHandler(&log, nil))})
+		s, err := New(t.Context(), Config{Store: db.Secrets(), Factors: db.SecondFactors(), Keys: testKey(2), Log: slog.New(slog.NewTextHandler(&log, nil))})
 		require.NoError(t, err)
 		assert.Contains(t, log.String(), `msg="secrets cannot be opened: they are sealed with a key that this server does not have" key_id=`+id+" secrets=1")
 		s.mustSet(t, app, "new", "value-2")
@@ -285,7 +285,7 @@ func TestKeyFile(t *testing.T) {
 		} {
 			path := filepath.Join(t.TempDir(), FileName)
 			require.NoError(t, os.WriteFile(path, []byte(c.content), c.mode))
-			_, err := New(t.Context(), Config{Store: db.Secrets(), File: path})
+			_, err := New(t.Context(), Config{Store: db.Secrets(), Factors: db.SecondFactors(), File: path})
 			assert.ErrorContains(t, err, strings.TrimPrefix(c.want, ":"))
 			assert.NotContains(t, fmt.Sprint(err), "hunter2")
 		}

@@ -49,7 +49,7 @@ func TestSetPassword(t *testing.T) {
 			inStore(t, c, func(db store.Store) {
 				admin, err := db.Users().GetByUsername(t.Context(), "admin")
 				require.NoError(t, err)
-				require.NoError(t, db.SecondFactors().Begin(t.Context(), admin.ID, "LOST"))
+				require.NoError(t, db.SecondFactors().Begin(t.Context(), store.SecondFactor{UserID: admin.ID, Secret: "LOST"}))
 				require.NoError(t, db.SecondFactors().Confirm(t.Context(), admin.ID))
 			})
 			require.NoError(t, setPassword(t, c, "admin", "a third password"))

@@ -111,7 +111,7 @@ type RestoreConfig struct {
 type Restored struct {
 	Head archive.Head
 	End  archive.End
-	// Sealed are how many secrets each key opens that was not in the backup, by its id.
+	// Sealed are how many secrets and second factors each key opens that was not in the backup, by its id.
 	Sealed map[string]int
 }
 
@@ -274,7 +274,15 @@ func (c *RestoreConfig) record(ctx context.Context, done *Restored) (err error) 
 	if done.End.SecretKey {
 		return nil
 	}
-	done.Sealed, err = db.Secrets().KeyIDs(ctx)
+	if done.Sealed, err = db.Secrets().KeyIDs(ctx); err != nil {
+		return err
+	}
+	factors, err := db.SecondFactors().KeyIDs(ctx)
+	for key, n := range factors {
+		if key != "" { // that of those that are not sealed
+			done.Sealed[key] += n
+		}
+	}
 	return err
 }
 

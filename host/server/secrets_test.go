@@ -8,11 +8,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pquerna/otp/totp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/secrets"
+	"github.com/picloud/picloud/host/store"
 )
 
 // keySetting is a key as the setting has it.
@@ -92,4 +94,45 @@ func TestNodesShareSecrets(t *testing.T) {
 	require.Eventually(t, func() bool { return get(there) == "secret not found" }, 5*time.Second, 5*time.Millisecond)
 	there.stopped()
 	here.stopped()
+}
+
+// Second factors of a database of before are sealed by the start of a server that has a key, or makes one, and go on
+// to count; the record has it.
+func TestSecondFactorsAreSealedAtStart(t *testing.T) {
+	for name, settings := range databases {
+		t.Run(name, func(t *testing.T) {
+			c := settings(t)
+			s := start(t, c)
+			admin, err := s.store.Users().GetByUsername(t.Context(), "admin")
+			require.NoError(t, err)
+			s.stopped()
+			inStore(t, c, func(db store.Store) {
+				require.NoError(t, db.SecondFactors().Begin(t.Context(), store.SecondFactor{UserID: admin.ID, Secret: "JBSWY3DPEHPK3PXP"}))
+				require.NoError(t, db.SecondFactors().Confirm(t.Context(), admin.ID))
+			})
+			factor := func(s *site) store.SecondFactor {
+				t.Helper()
+				factor, err := s.store.SecondFactors().Get(t.Context(), admin.ID)
+				require.NoError(t, err)
+				return factor
+			}
+			code, err := totp.GenerateCode("JBSWY3DPEHPK3PXP", time.Now())
+			require.NoError(t, err)
+			if name == "postgres" {
+				s = start(t, c)
+				assert.Equal(t, "JBSWY3DPEHPK3PXP", factor(s).Secret, "there is no key")
+				s.stopped()
+				c.SecretKey = keySetting(1)
+			}
+			s = start(t, c)
+			assert.Empty(t, factor(s).Secret)
+			require.NotEmpty(t, factor(s).Sealed)
+			require.NoError(t, s.authority.CheckCode(t.Context(), admin.ID, code))
+			page, err := s.audit.List(t.Context(), store.AuditQuery{Action: "seal-second-factors"})
+			require.NoError(t, err)
+			require.Len(t, page.Items, 1)
+			assert.Equal(t, []string{"system", "user", admin.ID}, []string{string(page.Items[0].Actor), page.Items[0].Kind, page.Items[0].Object})
+			s.stopped()
+		})
+	}
 }

@@ -260,8 +260,11 @@ func (s *Server) makeServices(ctx context.Context) error {
 	if err := stored.Claim(ctx); err != nil {
 		return err
 	}
-	kept, err := secrets.New(ctx, secrets.Config{Store: s.store.Secrets(), Keys: c.SecretKey, File: s.secretFile(), Log: s.log})
+	kept, err := secrets.New(ctx, secrets.Config{Store: s.store.Secrets(), Factors: s.store.SecondFactors(), Keys: c.SecretKey, File: s.secretFile(), Log: s.log})
 	if err != nil {
+		return fmt.Errorf("secret_key: %w", err)
+	}
+	if err := kept.SealFactors(s.audit.System(ctx, "seal-second-factors")); err != nil {
 		return fmt.Errorf("secret_key: %w", err)
 	}
 	if c.HTTPAllowPrivate {
@@ -374,7 +377,7 @@ func (s *Server) triggerRetry() store.Retry {
 // begins when the server runs.
 func (s *Server) makeDispatcher(context.Context) error {
 	c := s.settings
-	s.authority = authz.New(s.store, c.SessionTTL, authz.SessionIdle(c.SessionIdle))
+	s.authority = authz.New(s.store, c.SessionTTL, authz.SessionIdle(c.SessionIdle), authz.Sealing(s.services.Secrets))
 	if c.Role == config.RoleAPI {
 		s.deliverers = background.Group{dispatch.NewAnnouncer(s.store, s.emitter, s.log)}
 		s.queueRate = func(string) float64 { return 0 } // none is handled here
@@ -450,7 +453,7 @@ func (s *Server) makeFront(context.Context) error {
 	}
 	s.front = front.New(front.Config{
 		Store: s.store, Authority: s.authority, Executions: s.executions, Files: s.services.Files, Routes: s.catalog.Routes(), Quotas: s.quotas, Events: s.emitter, Realtime: s.realtime,
-		Secrets: s.services.Secrets, MaxBodyBytes: c.MaxBodyBytes, Budget: s.budget, Proxies: proxies, MetricsToken: c.MetricsToken,
+		Secrets: s.services.Secrets, Audit: s.audit, MaxBodyBytes: c.MaxBodyBytes, Budget: s.budget, Proxies: proxies, MetricsToken: c.MetricsToken,
 		Limits:  edge.Limits{Connections: c.MaxConnections, PerAddress: c.MaxConnectionsPerAddress},
 		Version: s.version, Logger: s.log, Registry: s.metrics,
 		Mount: admin.Mount, Streams: api.Streams,

@@ -79,14 +79,18 @@ type Audit interface {
 
 // A Deed is something that somebody does, which is to be recorded. With a deed in its context
 // ([WithDeed]), the first transaction that changes something writes the entry too, so that there is no
-// change without its entry and no entry without its change. What is changed in later transactions of
-// the same deed follows from the first, and is not told again; of many objects the entry names the first.
+// change without its entry, but for those that Sum counts, and no entry without its change. What is changed in
+// later transactions of the same deed follows from the first, and is not told again; of many objects the entry
+// names the first.
 //
 // All methods may be called on nil, which records nothing, and at the same time.
 type Deed struct {
 	// Show returns what is recorded of a row that becomes another, both of a type of this package or nil,
 	// and whether that is not all. nil: nothing of any row is recorded.
 	Show func(before, after any) (shownBefore, shownAfter json.RawMessage, truncated bool)
+	// Sum is asked about the entry before it is written. What it returns, unless that is nil, is called instead
+	// of writing the entry, when the change is made: it counts what is one of many alike. nil: each is written.
+	Sum func(entry AuditEntry) (count func())
 
 	mu    sync.Mutex
 	entry AuditEntry

@@ -28,4 +28,7 @@ type Domains interface {
 	Count(ctx context.Context, appID string) (int, error)
 	// Delete removes a claim.
 	Delete(ctx context.Context, id string) error
+	// Untold returns the claims that were made of routes when claims came to be, in the order of their hosts,
+	// to the first who asks, and to all others none. They have the ids of those routes.
+	Untold(ctx context.Context) ([]Domain, error)
 }

@@ -116,6 +116,12 @@ type Sessions interface {
 	// DeleteExpired ends up to limit sessions, 1 to [MaxBatch], that expire at now or before, and
 	// returns their number: less than limit when none is left.
 	DeleteExpired(ctx context.Context, now time.Time, limit int) (int, error)
+
+	// RememberPlace notes that a user has logged in from a place at a time. The caller makes the text that
+	// stands for it. Of each user no more than most are kept, the latest. An unknown user is [fault.NotFound].
+	RememberPlace(ctx context.Context, userID, place string, at time.Time, most int) error
+	// KnownPlace reports whether a user has logged in from a place at a time or later.
+	KnownPlace(ctx context.Context, userID, place string, since time.Time) (bool, error)
 }
 
 // APIKey is a credential for programs. The key itself is known to its user only.

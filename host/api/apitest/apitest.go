@@ -27,6 +27,7 @@ import (
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/api"
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/audit"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/backup"
 	"github.com/picloud/picloud/host/catalog"
@@ -90,6 +91,7 @@ type Site struct {
 	Events  *events.Emitter
 	Hub     *realtime.Hub
 	Secrets *secrets.Service
+	Audit   *audit.Service
 }
 
 // New starts a server for the time of a test, whose output has what it logs of errors. Its front may
@@ -121,7 +123,7 @@ func NewOn(t testing.TB, log *slog.Logger, path string, open func(store.Listener
 	db, err := open(listeners)
 	require.NoError(t, err)
 	emitter.Bind(db)
-	s := &Site{T: t, DB: db, DBPath: path, Auth: authz.New(db, time.Hour, authz.Hashing(cheap))}
+	s := &Site{T: t, DB: db, DBPath: path}
 	registry := prometheus.NewRegistry()
 	stored, err := files.New(files.Config{Store: db.Files(), Root: filepath.Join(filepath.Dir(path), "files"), MaxFileSize: MaxFile, Log: log, Quota: func(appID string) int64 { return quotas.Of(appID).FilesBytes }})
 	require.NoError(t, err)
@@ -131,8 +133,9 @@ func NewOn(t testing.TB, log *slog.Logger, path string, open func(store.Listener
 			return of(used), err
 		}
 	}
-	s.Secrets, err = secrets.New(ctx, secrets.Config{Store: db.Secrets(), File: filepath.Join(filepath.Dir(path), secrets.FileName), Log: log})
+	s.Secrets, err = secrets.New(ctx, secrets.Config{Store: db.Secrets(), Factors: db.SecondFactors(), File: filepath.Join(filepath.Dir(path), secrets.FileName), Log: log})
 	require.NoError(t, err)
+	s.Auth = authz.New(db, time.Hour, authz.Hashing(cheap), authz.Sealing(s.Secrets))
 	services := hostcalls.Services{
 		KV: kv.New(kv.Config{Store: db.KV(), Log: log, Admit: quota.NewMeter("kv entries",
 			func(appID string) int64 { return quotas.Of(appID).KVBytes }, usage(func(u store.AppUsage) int64 { return u.KV })).Admit}), Docs: docs.New(docs.Config{Store: db.Docs()}),
@@ -161,8 +164,9 @@ func NewOn(t testing.TB, log *slog.Logger, path string, open func(store.Listener
 		RightsChanged:  s.Auth.Changed,
 	})
 	require.NoError(t, err)
+	record := audit.New(audit.Config{Store: db, Show: api.Shown, Log: log})
 	admin := api.New(api.Config{
-		Store: db, Authority: s.Auth, Identity: identity.New(identity.Config{Store: db, Authority: s.Auth}), Executions: runs, Catalog: apps,
+		Store: db, Authority: s.Auth, Audit: record, Identity: identity.New(identity.Config{Store: db, Authority: s.Auth}), Executions: runs, Catalog: apps,
 		KV: services.KV, Docs: services.Docs, Files: services.Files, Secrets: s.Secrets, Backup: backup.New(backup.Config{Store: db, Files: stored, Version: "test", Log: log}),
 		MaxBodyBytes: MaxBody, MaxPluginBytes: MaxPlugin, Quotas: quotas, ReservedHosts: []string{"server.test", "*.ours.test"}, Version: "test", Logger: log,
 		Events: emitter, QueueRate: dispatcher.QueueRate, TriggerRetry: retry, TriggerConcurrency: 4,
@@ -170,14 +174,14 @@ func NewOn(t testing.TB, log *slog.Logger, path string, open func(store.Listener
 	dispatcher.Start()
 	hub.Start()
 	config := front.Config{
-		Store: db, Authority: s.Auth, Executions: runs, Files: stored, Routes: apps.Routes(), Quotas: quotas, Events: emitter, Realtime: hub, Secrets: s.Secrets,
+		Store: db, Authority: s.Auth, Executions: runs, Files: stored, Routes: apps.Routes(), Quotas: quotas, Events: emitter, Realtime: hub, Secrets: s.Secrets, Audit: record,
 		MaxBodyBytes: MaxBody, Version: "test", Logger: log, Registry: registry,
 		Mount: admin.Mount, Streams: api.Streams,
 	}
 	for _, change := range changes {
 		change(&config)
 	}
-	s.Events, s.Hub = emitter, hub
+	s.Events, s.Hub, s.Audit = emitter, hub, record
 	server := front.New(config)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

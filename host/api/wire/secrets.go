@@ -18,6 +18,6 @@ type SecretSet struct {
 // SecretsRotated tells what POST secrets:rotate has done.
 type SecretsRotated struct {
 	KeyID    string `json:"key_id" doc:"Of the key that all secrets are sealed with now, but those that are left"`
-	Resealed int    `json:"resealed" doc:"Secrets that were sealed with another key before"`
+	Resealed int    `json:"resealed" doc:"Secrets, of apps and of second factors, that were sealed with another key before, or with none"`
 	Left     int    `json:"left" doc:"Secrets that still are, because the server does not have their key"`
 }

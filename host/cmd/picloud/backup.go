@@ -98,7 +98,7 @@ func (c *restoreCmd) Run(ctx context.Context) error {
 	}
 	cli.WarnOfDamage(c.Warn, done.End)
 	for _, key := range slices.Sorted(maps.Keys(done.Sealed)) {
-		c.Warn("the key %s, with which %d of the secrets are sealed, is not in the backup: before the server starts, put secret.key of the old data directory into the new one, or set PICLOUD_SECRET_KEY as it was; without it they have to be set anew",
+		c.Warn("the key %s, with which secrets and second factors are sealed (%d), is not in the backup: before the server starts, put secret.key of the old data directory into the new one, or set PICLOUD_SECRET_KEY as it was; without it they have to be set anew",
 			key, done.Sealed[key])
 	}
 	return printChecked(c.Output, checked{done.Head, done.End, done.Sealed}, c.Backup+" is restored to "+c.Data)

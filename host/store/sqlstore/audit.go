@@ -183,14 +183,23 @@ func (s *sqlStore) commit(ctx context.Context, tx *transaction) (err error) {
 			tx.deed.GiveBack()
 		}
 	}()
-	if n := tx.noted; n.kind != "" {
+	n := tx.noted
+	if n.kind != "" {
 		entry.Kind, entry.Object = n.kind, n.id
-		if n.appID != "" {
-			entry.AppID = n.appID
+	}
+	if n.appID != "" {
+		entry.AppID = n.appID
+	}
+	if tx.deed.Sum != nil {
+		if count := tx.deed.Sum(entry); count != nil {
+			if err = tx.sql.Commit(); err == nil {
+				count()
+			}
+			return err
 		}
-		if tx.deed.Show != nil {
-			entry.Before, entry.After, entry.Truncated = tx.deed.Show(n.before, n.after)
-		}
+	}
+	if n.kind != "" && tx.deed.Show != nil {
+		entry.Before, entry.After, entry.Truncated = tx.deed.Show(n.before, n.after)
 	}
 	if err := s.db.addAudit(ctx, tx, entry); err != nil {
 		return err

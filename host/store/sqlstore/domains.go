@@ -18,6 +18,8 @@ const (
 	domainList    = `SELECT ` + domainColumns + ` FROM domains WHERE app_id = $1 AND host > $2 ORDER BY host LIMIT $3`
 	domainCount   = `SELECT COUNT(*) FROM domains WHERE app_id = $1`
 	domainDelete  = `DELETE FROM domains WHERE id = $1 RETURNING ` + domainColumns
+	domainTold    = `UPDATE meta SET value = 1 WHERE name = 'claims_told' AND value = 0`
+	domainOfRoute = `SELECT ` + domainColumns + ` FROM domains WHERE id IN (SELECT id FROM routes) ORDER BY host`
 )
 
 func scanDomain(row scanner) (d store.Domain, err error) {
@@ -91,4 +93,15 @@ func (d domains) Delete(ctx context.Context, id string) error {
 		note(tx, ofRevision(revision, deleted, nil))
 		return nil
 	})
+}
+
+func (d domains) Untold(ctx context.Context) (claims []store.Domain, err error) {
+	err = d.s.change(ctx, "tell of claims", func(tx queryer) error {
+		if n, err := affect(ctx, tx, domainTold); err != nil || n == 0 {
+			return err
+		}
+		claims, err = many(ctx, tx, "domains", scanDomain, domainOfRoute)
+		return err
+	})
+	return claims, err
 }

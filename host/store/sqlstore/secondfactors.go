@@ -9,11 +9,21 @@ import (
 type secondFactors struct{ s *sqlStore }
 
 const (
-	secondFactorInsert  = `INSERT INTO second_factors (user_id, secret, last_step, created_at) VALUES ($1, $2, 0, $3)`
-	secondFactorGet     = `SELECT user_id, secret, last_step, created_at, confirmed_at FROM second_factors WHERE user_id = $1`
+	secondFactorColumns = `user_id, secret, key_id, sealed, last_step, created_at, confirmed_at`
+	secondFactorInsert  = `INSERT INTO second_factors (user_id, secret, key_id, sealed, last_step, created_at) VALUES ($1, $2, $3, $4, 0, $5)`
+	secondFactorGet     = `SELECT ` + secondFactorColumns + ` FROM second_factors WHERE user_id = $1`
 	secondFactorConfirm = `UPDATE second_factors SET confirmed_at = $2 WHERE user_id = $1`
 	secondFactorAccept  = `UPDATE second_factors SET last_step = $2 WHERE user_id = $1 AND last_step < $2`
 	secondFactorDelete  = `DELETE FROM second_factors WHERE user_id = $1`
+
+	secondFactorKeys   = `SELECT key_id, count(*) FROM second_factors GROUP BY key_id`
+	secondFactorOthers = `SELECT ` + secondFactorColumns + ` FROM second_factors WHERE key_id <> $1 AND user_id > $2 ORDER BY user_id LIMIT $3`
+	secondFactorSeal   = `UPDATE second_factors SET secret = $3, key_id = $4, sealed = $5 WHERE user_id = $1 AND key_id = '' AND secret = $2`
+	secondFactorReseal = `UPDATE second_factors SET key_id = $4, sealed = $5 WHERE user_id = $1 AND key_id = $2 AND sealed = $3`
+
+	// sealedSecret stands in the place of a secret that is sealed. It is no base32, so that a server that does not
+	// know of sealed ones makes no codes of it.
+	sealedSecret = "0"
 
 	recoveryCodeInsert    = `INSERT INTO recovery_codes (user_id, code_hash) VALUES ($1, $2)`
 	recoveryCodeUse       = `DELETE FROM recovery_codes WHERE user_id = $1 AND code_hash = $2`
@@ -22,27 +32,36 @@ const (
 	secondFactorExists    = `SELECT 1 FROM second_factors WHERE user_id = $1`
 )
 
-func (f secondFactors) Begin(ctx context.Context, userID, secret string) error {
+func scanSecondFactor(row scanner) (v store.SecondFactor, err error) {
+	err = row.Scan(&v.UserID, &v.Secret, &v.KeyID, &v.Sealed, &v.LastStep, instant{&v.CreatedAt}, instant{&v.ConfirmedAt})
+	if v.KeyID != "" {
+		v.Secret = ""
+	}
+	return v, err
+}
+
+func (f secondFactors) Begin(ctx context.Context, factor store.SecondFactor) error {
+	secret, sealed := factor.Secret, any(nil)
+	if factor.KeyID != "" {
+		secret, sealed = sealedSecret, factor.Sealed
+	}
 	if err := require(field{"secret", secret}); err != nil {
 		return err
 	}
 	return f.s.change(ctx, "begin second factor", func(tx queryer) error {
-		if err := must(ctx, tx, "user", userExists, userID); err != nil {
+		if err := must(ctx, tx, "user", userExists, factor.UserID); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, secondFactorDelete, userID); err != nil {
+		if _, err := tx.ExecContext(ctx, secondFactorDelete, factor.UserID); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, secondFactorInsert, userID, secret, f.s.db.now())
+		_, err := tx.ExecContext(ctx, secondFactorInsert, factor.UserID, secret, factor.KeyID, sealed, f.s.db.now())
 		return err
 	})
 }
 
 func (f secondFactors) Get(ctx context.Context, userID string) (store.SecondFactor, error) {
-	return one(ctx, f.s.reader(), "second factor", func(row scanner) (v store.SecondFactor, err error) {
-		err = row.Scan(&v.UserID, &v.Secret, &v.LastStep, instant{&v.CreatedAt}, instant{&v.ConfirmedAt})
-		return v, err
-	}, secondFactorGet, userID)
+	return one(ctx, f.s.reader(), "second factor", scanSecondFactor, secondFactorGet, userID)
 }
 
 func (f secondFactors) Confirm(ctx context.Context, userID string) error {
@@ -97,4 +116,26 @@ func (f secondFactors) Delete(ctx context.Context, userID string) error {
 	return f.s.reconfigure(ctx, "delete second factor", ofUser(userID), func(tx queryer) error {
 		return deleteOne(ctx, tx, "second factor", secondFactorDelete, userID)
 	})
+}
+
+func (f secondFactors) KeyIDs(ctx context.Context) (map[string]int, error) {
+	return keyCounts(ctx, f.s.reader(), "keys of second factors", secondFactorKeys)
+}
+
+func (f secondFactors) Others(ctx context.Context, keyID, afterUser string, limit int) ([]store.SecondFactor, error) {
+	return many(ctx, f.s.reader(), "second factors", scanSecondFactor, secondFactorOthers, keyID, afterUser, limit)
+}
+
+func (f secondFactors) Seal(ctx context.Context, found store.SecondFactor, keyID string, sealed []byte) (bool, error) {
+	var n int64
+	err := f.s.change(ctx, "seal a second factor", func(tx queryer) (err error) {
+		note(tx, noted{kind: string(store.ResourceUser), id: found.UserID})
+		if found.KeyID == "" {
+			n, err = affect(ctx, tx, secondFactorSeal, found.UserID, found.Secret, sealedSecret, keyID, sealed)
+		} else {
+			n, err = affect(ctx, tx, secondFactorReseal, found.UserID, found.KeyID, found.Sealed, keyID, sealed)
+		}
+		return err
+	})
+	return n == 1, err
 }

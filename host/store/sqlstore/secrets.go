@@ -75,20 +75,25 @@ func wasSecret(ctx context.Context, tx queryer, appID, name string) any {
 }
 
 func (s secrets) KeyIDs(ctx context.Context) (map[string]int, error) {
+	return keyCounts(ctx, s.s.reader(), "keys of secrets", secretKeys)
+}
+
+// keyCounts reads how many rows each key opens.
+func keyCounts(ctx context.Context, q queryer, what, statement string) (map[string]int, error) {
 	type key struct {
-		id      string
-		secrets int
+		id   string
+		rows int
 	}
-	keys, err := many(ctx, s.s.reader(), "keys of secrets", func(row scanner) (k key, err error) {
-		err = row.Scan(&k.id, &k.secrets)
+	keys, err := many(ctx, q, what, func(row scanner) (k key, err error) {
+		err = row.Scan(&k.id, &k.rows)
 		return k, err
-	}, secretKeys)
+	}, statement)
 	if err != nil {
 		return nil, err
 	}
 	count := make(map[string]int, len(keys))
 	for _, k := range keys {
-		count[k.id] = k.secrets
+		count[k.id] = k.rows
 	}
 	return count, nil
 }

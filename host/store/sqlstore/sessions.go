@@ -25,6 +25,11 @@ const (
 	sessionDeleteOthers  = `DELETE FROM sessions WHERE user_id = $1 AND id <> $2`
 	sessionDeleteExpired = `DELETE FROM sessions WHERE token_hash IN (
 			SELECT token_hash FROM sessions WHERE expires_at <= $1 LIMIT $2)`
+
+	placeRemember = `INSERT INTO login_places (user_id, place, at) VALUES ($1, $2, $3) ON CONFLICT (user_id, place) DO UPDATE SET at = excluded.at`
+	placeForget   = `DELETE FROM login_places WHERE user_id = $1 AND place NOT IN (
+			SELECT place FROM login_places WHERE user_id = $1 ORDER BY at DESC, place LIMIT $2)`
+	placeKnown = `SELECT COUNT(*) FROM login_places WHERE user_id = $1 AND place = $2 AND at >= $3`
 )
 
 func scanSession(row scanner) (s store.Session, err error) {
@@ -107,4 +112,26 @@ func (r sessions) DeleteExpired(ctx context.Context, now time.Time, limit int) (
 	}
 	n, err := affect(ctx, r.s.writer(), sessionDeleteExpired, cut(now), limit)
 	return int(n), failed(ctx, "delete sessions", err)
+}
+
+func (r sessions) RememberPlace(ctx context.Context, userID, place string, at time.Time, most int) error {
+	if err := require(field{"place", place}); err != nil {
+		return err
+	}
+	return r.s.change(ctx, "remember a place", func(tx queryer) error {
+		if err := must(ctx, tx, "user", userExists, userID); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, placeRemember, userID, place, cut(at)); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, placeForget, userID, most)
+		return err
+	})
+}
+
+func (r sessions) KnownPlace(ctx context.Context, userID, place string, since time.Time) (bool, error) {
+	var n int
+	err := r.s.reader().QueryRowContext(ctx, placeKnown, userID, place, cut(since)).Scan(&n)
+	return n > 0, failed(ctx, "look for a place", err)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -287,6 +288,51 @@ func testAuditOnce(t *testing.T, s subject) {
 		require.False(t, none.Open())
 		require.Zero(t, none.Entry())
 	}
+}
+
+// A deed may count an entry instead of having it written: what is changed and counted is the same, also when others
+// get in the way, and what is undone is not counted.
+func testAuditSummed(t *testing.T, s subject) {
+	app := s.app(t, "shop")
+	var mu sync.Mutex
+	var counted []string
+	summed := func() context.Context {
+		ctx := s.deedOf("set")
+		store.DeedOf(ctx).Sum = func(entry store.AuditEntry) func() {
+			if entry.Object == "c/single" {
+				return nil
+			}
+			return func() {
+				mu.Lock()
+				defer mu.Unlock()
+				counted = append(counted, entry.AppID+" "+entry.Kind+" "+entry.Object)
+			}
+		}
+		return ctx
+	}
+	set := func(ctx context.Context, db store.Store, key string) error {
+		_, err := db.KV().Set(ctx, app.ID, "c", store.KVEntry{Key: key, Value: json.RawMessage(`1`)}, false)
+		return err
+	}
+	require.NoError(t, set(summed(), s.Store, "single"))
+	require.Len(t, s.audited(t, store.AuditQuery{}), 1)
+	require.Empty(t, counted)
+
+	undone := errors.New("changed my mind")
+	ctx := summed()
+	require.Equal(t, undone, s.InTx(ctx, func(tx store.Store) error {
+		require.NoError(t, set(ctx, tx, "k"))
+		return undone
+	}))
+	_, err := s.KV().Delete(summed(), app.ID, "c", "none")
+	require.NoError(t, err)
+	require.Empty(t, counted, "nothing has changed")
+	require.NoError(t, set(ctx, s.Store, "k"), "the same deed")
+	require.NoError(t, set(ctx, s.Store, "later"), "what follows is not counted again")
+	require.Equal(t, []string{app.ID + " kv c/k"}, counted)
+	require.NoError(t, errors.Join(all(8, func(i int) error { return set(summed(), s.Store, "k") })...))
+	require.Len(t, counted, 9)
+	require.Len(t, s.audited(t, store.AuditQuery{}), 1)
 }
 
 // The record is read by what an entry says, page by page, and loses what is old.

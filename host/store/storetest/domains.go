@@ -89,6 +89,16 @@ func DomainsOfOldRoutes(t *testing.T, s store.Store, migrate func() error) {
 	require.NoError(t, migrate())
 	claims, err := s.Domains().All(t.Context())
 	require.NoError(t, err)
+	app, err := s.Apps().GetBySlug(t.Context(), "first")
+	require.NoError(t, err)
+	_, err = s.Domains().Create(t.Context(), store.Domain{AppID: app.ID, Host: "made.later.example"})
+	require.NoError(t, err)
+	untold, err := s.Domains().Untold(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, claims, untold, "those of the migration")
+	untold, err = s.Domains().Untold(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, untold, "they are told of once")
 	got := map[string]string{}
 	for _, claim := range claims {
 		got[claim.Host] = claim.AppID

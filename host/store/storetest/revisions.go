@@ -81,7 +81,7 @@ func testRevisions(t *testing.T, s subject) {
 		{"delete other sessions", func() error { _, err := s.Sessions().DeleteOthers(s.ctx, user.ID, "none"); return err },
 			func() []store.Revision { return of(store.ResourceUser, "", user.ID) }},
 		{"confirm second factor", func() error {
-			if err := s.SecondFactors().Begin(s.ctx, user.ID, "secret"); err != nil {
+			if err := s.SecondFactors().Begin(s.ctx, store.SecondFactor{UserID: user.ID, Secret: "secret"}); err != nil {
 				return err
 			}
 			return s.SecondFactors().Confirm(s.ctx, user.ID)

@@ -283,6 +283,40 @@ func testOwnedByUsers(t *testing.T, s subject) {
 	require.Equal(t, nothing, owned(store.User{ID: "nobody"}, start))
 }
 
+func testLoginPlaces(t *testing.T, s subject) {
+	ada, bob := s.user(t, "ada"), s.user(t, "bob")
+	known := func(user store.User, place string, since time.Time) bool {
+		t.Helper()
+		known, err := s.Sessions().KnownPlace(s.ctx, user.ID, place, since)
+		require.NoError(t, err)
+		return known
+	}
+	require.False(t, known(ada, "home", start))
+	remember := func(user store.User, place string, hour int) error {
+		return s.Sessions().RememberPlace(s.ctx, user.ID, place, start.Add(time.Duration(hour)*time.Hour), 3)
+	}
+	for hour, place := range []string{"home", "work", "train"} {
+		require.NoError(t, remember(ada, place, hour))
+	}
+	require.NoError(t, remember(bob, "home", 0))
+	require.True(t, known(ada, "home", start))
+	require.False(t, known(ada, "home", start.Add(2*time.Microsecond)))
+	require.False(t, known(bob, "work", start))
+	require.NoError(t, remember(ada, "home", 3))
+	require.True(t, known(ada, "home", start.Add(3*time.Hour)), "it counts from the last time")
+	require.NoError(t, remember(ada, "hotel", 4))
+	require.False(t, known(ada, "work", start), "of more the oldest goes")
+	require.True(t, known(ada, "home", start))
+	require.True(t, known(ada, "train", start))
+	require.True(t, known(bob, "home", start))
+	require.NoError(t, errors.Join(all(8, func(i int) error { return remember(ada, "home", 5+i) })...))
+
+	notFound(t, remember(store.User{ID: "nobody"}, "home", 5), "user")
+	invalid(t, remember(ada, "", 5), "place", "must not be empty")
+	require.NoError(t, s.Users().Delete(s.ctx, bob.ID))
+	require.False(t, known(bob, "home", start))
+}
+
 func testInvites(t *testing.T, s subject) {
 	ada, bob := s.user(t, "ada"), s.user(t, "bob")
 	now, expires := kept(start), start.Add(time.Hour)
@@ -330,10 +364,10 @@ func testSecondFactors(t *testing.T, s subject) {
 	notFound(t, s.SecondFactors().Confirm(s.ctx, ada.ID), "second factor")
 	notFound(t, s.SecondFactors().SetRecoveryCodes(s.ctx, ada.ID, nil), "second factor")
 	notFound(t, s.SecondFactors().Delete(s.ctx, ada.ID), "second factor")
-	notFound(t, s.SecondFactors().Begin(s.ctx, "nobody", "S"), "user")
-	invalid(t, s.SecondFactors().Begin(s.ctx, ada.ID, ""), "secret", "must not be empty")
+	notFound(t, s.SecondFactors().Begin(s.ctx, store.SecondFactor{UserID: "nobody", Secret: "S"}), "user")
+	invalid(t, s.SecondFactors().Begin(s.ctx, store.SecondFactor{UserID: ada.ID, Secret: ""}), "secret", "must not be empty")
 
-	require.NoError(t, s.SecondFactors().Begin(s.ctx, ada.ID, "SECRET"))
+	require.NoError(t, s.SecondFactors().Begin(s.ctx, store.SecondFactor{UserID: ada.ID, Secret: "SECRET"}))
 	want := store.SecondFactor{UserID: ada.ID, Secret: "SECRET", CreatedAt: kept(start)}
 	got, err := s.SecondFactors().Get(s.ctx, ada.ID)
 	require.NoError(t, err)
@@ -372,7 +406,7 @@ func testSecondFactors(t *testing.T, s subject) {
 	require.NoError(t, err)
 	require.Equal(t, 1, left)
 
-	require.NoError(t, s.SecondFactors().Begin(s.ctx, ada.ID, "ANOTHER"))
+	require.NoError(t, s.SecondFactors().Begin(s.ctx, store.SecondFactor{UserID: ada.ID, Secret: "ANOTHER"}))
 	require.False(t, needsCode(ada.ID), "it is not confirmed")
 	left, err = s.SecondFactors().RecoveryCodes(s.ctx, ada.ID)
 	require.NoError(t, err)
@@ -381,11 +415,66 @@ func testSecondFactors(t *testing.T, s subject) {
 	_, err = s.SecondFactors().Get(s.ctx, ada.ID)
 	notFound(t, err, "second factor")
 
-	require.NoError(t, s.SecondFactors().Begin(s.ctx, bob.ID, "HIS"))
+	require.NoError(t, s.SecondFactors().Begin(s.ctx, store.SecondFactor{UserID: bob.ID, Secret: "HIS"}))
 	require.NoError(t, s.SecondFactors().SetRecoveryCodes(s.ctx, bob.ID, []string{"x"}))
 	require.NoError(t, s.Users().Delete(s.ctx, bob.ID))
 	_, err = s.SecondFactors().Get(s.ctx, bob.ID)
 	notFound(t, err, "second factor")
+}
+
+// Second factors are sealed, at once or later, and sealed anew.
+func testSealedFactors(t *testing.T, s subject) {
+	factors := s.SecondFactors()
+	ada, bob, cyd := s.user(t, "ada"), s.user(t, "bob"), s.user(t, "cyd")
+	get := func(user store.User) store.SecondFactor {
+		t.Helper()
+		factor, err := factors.Get(s.ctx, user.ID)
+		require.NoError(t, err)
+		return factor
+	}
+	seal := func(found store.SecondFactor, keyID, sealed string) bool {
+		t.Helper()
+		done, err := factors.Seal(s.ctx, found, keyID, []byte(sealed))
+		require.NoError(t, err)
+		return done
+	}
+	require.NoError(t, factors.Begin(s.ctx, store.SecondFactor{UserID: ada.ID, KeyID: "k1", Sealed: []byte{0, 0xff}}))
+	require.Equal(t, store.SecondFactor{UserID: ada.ID, KeyID: "k1", Sealed: []byte{0, 0xff}, CreatedAt: kept(start)}, get(ada))
+	require.NoError(t, factors.Begin(s.ctx, store.SecondFactor{UserID: bob.ID, Secret: "BOBS"}))
+	require.NoError(t, factors.Confirm(s.ctx, bob.ID))
+	require.NoError(t, factors.Begin(s.ctx, store.SecondFactor{UserID: cyd.ID, KeyID: "k2", Sealed: []byte("x")}))
+	keys, err := factors.KeyIDs(s.ctx)
+	require.NoError(t, err)
+	require.Equal(t, map[string]int{"k1": 1, "": 1, "k2": 1}, keys)
+
+	found := get(bob)
+	require.True(t, seal(found, "k2", "bobs"))
+	require.False(t, seal(found, "k2", "bobs"), "it is not as it was found")
+	want := found
+	want.Secret, want.KeyID, want.Sealed = "", "k2", []byte("bobs")
+	require.Equal(t, want, get(bob))
+	found = get(ada)
+	require.NoError(t, factors.Begin(s.ctx, store.SecondFactor{UserID: ada.ID, KeyID: "k1", Sealed: []byte("another")}))
+	require.False(t, seal(found, "k2", "lost"), "another was begun")
+
+	others, err := factors.Others(s.ctx, "k2", "", 10)
+	require.NoError(t, err)
+	require.Equal(t, []store.SecondFactor{get(ada)}, others)
+	require.True(t, seal(others[0], "k3", "adas"))
+	var users []string
+	for after := ""; ; after = users[len(users)-1] {
+		others, err = factors.Others(s.ctx, "none", after, 2)
+		require.NoError(t, err)
+		if len(others) == 0 {
+			break
+		}
+		for _, factor := range others {
+			users = append(users, factor.UserID)
+		}
+	}
+	ids := []string{ada.ID, bob.ID, cyd.ID}
+	slices.Sort(ids)
+	require.Equal(t, ids, users)
 }
 
 func testAPIKeys(t *testing.T, s subject) {

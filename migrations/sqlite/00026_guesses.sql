@@ -1,0 +1,24 @@
+-- +goose Up
+
+-- From where users have logged in: who guesses a password from elsewhere does not keep them out.
+CREATE TABLE login_places (
+    user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    place   TEXT NOT NULL, -- a digest of the address
+    at      INTEGER NOT NULL, -- of the last login
+    PRIMARY KEY (user_id, place)
+) STRICT, WITHOUT ROWID;
+
+-- The secret of a second factor is sealed as those of apps are, and column secret is 0 then, which is no base32:
+-- a server of before accepts no code by it. Where key_id is empty it is as it was, until the server seals it.
+ALTER TABLE second_factors ADD COLUMN key_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE second_factors ADD COLUMN sealed BLOB;
+
+-- Whether the log has told which claims were made of routes that there were.
+INSERT INTO meta (name, value) VALUES ('claims_told', 0);
+
+-- +goose Down
+
+DELETE FROM meta WHERE name = 'claims_told';
+ALTER TABLE second_factors DROP COLUMN sealed;
+ALTER TABLE second_factors DROP COLUMN key_id;
+DROP TABLE login_places;
