@@ -30,7 +30,7 @@ func TestEveryOperationNeedsACredential(t *testing.T) {
 	operations := 0
 	for path, methods := range document.Paths {
 		for method := range methods {
-			if path == "/api/v1/admin/auth/login" || path == "/api/v1/admin/auth/invite" {
+			if path == "/api/v1/admin/auth/login" || path == "/api/v1/admin/auth/invite" || path == "/api/v1/sdk" {
 				continue
 			}
 			operations++

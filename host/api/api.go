@@ -1,5 +1,6 @@
 // Package api is the admin API under /api/v1/admin, described by the OpenAPI document at
-// /api/v1/openapi.json: a file for each resource, which translates between HTTP and the services.
+// /api/v1/openapi.json: a file for each resource, which translates between HTTP and the services. Beside it
+// the reference is served, at /api/v1/reference and, for programs, /api/v1/sdk.
 package api
 
 import (
@@ -149,11 +150,13 @@ func (a *API) Mount(app *fiber.App) {
 	a.mountFiles(admin)
 	a.mountAudit(admin)
 	a.mountBackup(admin)
+	a.mountReference(admin)
 	a.refine(admin.OpenAPI())
 	a.mounted.Do(func() { // the document is the same for all apps, and not needed to start
 		a.contract = sync.OnceValue(func() *contract.Document { return contractOf(admin.OpenAPI()) })
 	})
 	app.Get(problem.Types, problemTypes)
+	servePages(app)
 	paths := front.AnswerHead(app)
 	app.Use("/api", func(c *fiber.Ctx) error {
 		if path := c.Path(); path != "/api" && !strings.HasPrefix(path, "/api/") {

@@ -129,7 +129,7 @@ func TestEveryOperationIsolatesApps(t *testing.T) {
 				if content != "" {
 					headers = append(headers, "Content-Type: application/json")
 				}
-				got := s.Fetch(method, api.AdminPrefix+path, content, headers...)
+				got := s.Fetch(method, whole(path), content, headers...)
 				assert.Less(t, got.StatusCode, 500, "%s %s", method, path)
 				return got.StatusCode, string(got.Content)
 			}

@@ -15,7 +15,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/picloud/picloud/host/api"
 	"github.com/picloud/picloud/host/api/apitest"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
@@ -347,10 +346,7 @@ func (m *matrix) try(t *testing.T, op operation, as int) string {
 		body = strings.Replace(body, "{invite}", tokenOf(guest), 1)
 	}
 	body = strings.Replace(body, "{code}", codeNow(t, wire.TOTPKey{Secret: totpSecret}), 1)
-	address := m.fill(t, op.path)
-	if op.id != executeOperation {
-		address = api.AdminPrefix + address
-	}
+	address := whole(m.fill(t, op.path))
 	if query := samples[op.id].query; query != "" {
 		address += "?" + query
 	}

@@ -13,7 +13,6 @@ import (
 	"path"
 	"slices"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -316,10 +315,8 @@ func (a *API) downloadWasm(ctx context.Context, in *struct {
 
 // sendWasm answers with the module of a plugin, unless the client has the one with that digest.
 func sendWasm(name, sha256, ifNoneMatch string, read func() (store.WasmModule, error)) (*wasmDownload, error) {
-	for tag := range strings.SplitSeq(ifNoneMatch, ",") { // RFC 9110, section 13.1.2
-		if tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/"); tag == "*" || tag == strconv.Quote(sha256) {
-			return &wasmDownload{Status: http.StatusNotModified, ETag: strconv.Quote(sha256)}, nil
-		}
+	if names(ifNoneMatch, strconv.Quote(sha256)) {
+		return &wasmDownload{Status: http.StatusNotModified, ETag: strconv.Quote(sha256)}, nil
 	}
 	module, err := read()
 	if err != nil {

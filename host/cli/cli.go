@@ -36,6 +36,7 @@ type Commands struct {
 	Docs        DocsCmd        `cmd:"" help:"Browse, change, export and import an app's documents."`
 	Files       FilesCmd       `cmd:"" help:"Browse, upload, download, export and import an app's files."`
 
+	Help       HelpCmd       `cmd:"" help:"Show the reference: of a function, a module, a subject or a command."`
 	Completion CompletionCmd `cmd:"" help:"Print what a shell needs to complete commands, flags and names."`
 	Complete   CompleteCmd   `cmd:"" hidden:""`
 }

@@ -10,6 +10,7 @@ const (
 	red    = "31"
 	yellow = "33"
 	faint  = "2"
+	bold   = "1"
 )
 
 // paint colours a text that goes to w, if that is a terminal and its user has nothing against it

@@ -15,6 +15,7 @@ import (
 
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/client"
+	"github.com/picloud/picloud/host/reference"
 )
 
 // What makes a shell call `picloud complete` when Tab is pressed.
@@ -197,6 +198,11 @@ func (t *typed) values(ctx context.Context, value *kong.Value) (all []suggestion
 		return all
 	case "files":
 		return []suggestion{{filesSuggestion, ""}}
+	case "reference":
+		for _, name := range reference.Names() {
+			all = append(all, suggestion{name, ""})
+		}
+		return all
 	case "contexts":
 		saved, _ := loadCredentials()
 		for _, l := range saved.all() {

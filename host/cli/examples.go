@@ -41,6 +41,12 @@ var examples = map[string][]string{
 	"users reset-totp":     {"picloud users reset-totp ada"},
 	"users delete":         {"picloud users delete ada"},
 
+	"help": {
+		"picloud help",
+		"picloud help kv.set",
+		"picloud help filters",
+		"picloud help --definitions > picloud.d.rhai",
+	},
 	"completion": {
 		"source <(picloud completion bash)",
 		"source <(picloud completion zsh)",

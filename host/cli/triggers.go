@@ -196,7 +196,7 @@ type TriggerFlags struct {
 	Timezone      *string        `group:"cron" placeholder:"ZONE" help:"Of the IANA database, as in Europe/Zurich; UTC when absent."`
 	CatchUp       *string        `group:"cron" enum:"once,skip" placeholder:"HOW" help:"What becomes of times that were missed: ${enum}."`
 	Topic         *string        `group:"queue and pubsub" help:"A topic; of pubsub also prefix.* or *." complete:"topics"`
-	MaxBatch      *int           `group:"queue" placeholder:"N" help:"Messages of a delivery, at most; 1 when absent."`
+	MaxBatch      *int           `group:"queue" placeholder:"N" help:"Messages that an execution gets, at most; 1 when absent."`
 	MaxWait       *time.Duration `group:"queue" placeholder:"DURATION" help:"How long a batch may wait to be full: 500ms, 1m."`
 	Ordered       *bool          `group:"queue" negatable:"" help:"The messages of a key one after the other."`
 	Source        *string        `group:"dead-letter" enum:"kv,docs,files,cron,queue,pubsub,call," placeholder:"SOURCE" help:"Dead letters of kv, docs, files, cron, queue, pubsub or call; empty for any."`

@@ -214,9 +214,9 @@ func (j *job) answered(out *executions.Outcome) verdict {
 	if json.Unmarshal(text, &answer) != nil || answer.Failed == nil { // whatever else it is
 		return done
 	}
-	v := verdict{reason: "the handler says that it failed"}
+	v := verdict{reason: "the script says that it failed"}
 	if json.Unmarshal(answer.Failed, &v.failed) != nil { // something has failed, and all of it is kept rather than lost
-		v.reason, v.failed = "the handler's failed is no array of ids", nil
+		v.reason, v.failed = "the script's failed is no array of ids", nil
 		for _, e := range j.events {
 			v.failed = append(v.failed, e.ID)
 		}

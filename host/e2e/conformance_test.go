@@ -189,6 +189,8 @@ scripts:
 		{"/file/" + file, []string{"CONNEG_GZIP_GOOD", "INM_304", "RANGE_CORRECT"}},
 		{"/saved/" + file, []string{"CONNEG_GZIP_GOOD", "INM_304", "RANGE_CORRECT"}},
 		{"/api/v1/openapi.json", nil},
+		{"/api/v1/reference/kv", []string{"INM_304"}},
+		{"/api/v1/sdk", []string{"INM_304"}},
 	} {
 		t.Run("redbot "+c.path, func(t *testing.T) {
 			t.Parallel()

@@ -26,6 +26,7 @@ import (
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/hostcalls"
 	"github.com/picloud/picloud/host/quota"
+	"github.com/picloud/picloud/host/reference"
 	"github.com/picloud/picloud/host/sandbox"
 	"github.com/picloud/picloud/host/sites"
 	"github.com/picloud/picloud/host/store"
@@ -330,6 +331,9 @@ func (s *Service) scriptError(err error, scope *hostcalls.Scope, limits abi.Limi
 		shown := *known
 		if known.Code == abi.CodeTimeout { // whose text does not say how long it had
 			shown.Message = fmt.Sprintf("timeout_ms of %d exceeded: %s", limits.TimeoutMS, known.Message)
+		}
+		if known.Code == abi.CodeScriptError {
+			shown.Message = reference.Advised(known.Message)
 		}
 		shown.Message = scope.Log.Shown(shown.Message)
 		return &shown

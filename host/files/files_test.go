@@ -295,7 +295,7 @@ func TestGetIsBoundedByWhatAFunctionHolds(t *testing.T) {
 	file, err := f.Create(f.ctx, f.app.ID, "c", "big", "a/b", io.LimitReader(endless{}, MaxGetBytes+1))
 	require.NoError(t, err)
 	_, err = f.Get(f.ctx, f.app.ID, "c", file.ID, Range{})
-	require.EqualError(t, err, "data: must be at most 16777216 bytes to be read by a function, the file has 16777217: ask for a part, with an offset and a length")
+	require.EqualError(t, err, "data: must be at most 16777216 bytes to be read by a script at once, the file has 16777217: ask for a part, with an offset and a length")
 	last := int64(1)
 	got, err := f.Get(f.ctx, f.app.ID, "c", file.ID, Range{Offset: MaxGetBytes, Length: &last})
 	require.NoError(t, err)

@@ -69,7 +69,7 @@ func (s *Service) Get(ctx context.Context, appID, collection, id string, bytes R
 		size = min(size, *bytes.Length)
 	}
 	if size > MaxGetBytes {
-		return nil, fault.Refuse("data", "must be at most %d bytes to be read by a function, the file has %d: ask for a part, with an offset and a length", MaxGetBytes, r.File.Size)
+		return nil, fault.Refuse("data", "must be at most %d bytes to be read by a script at once, the file has %d: ask for a part, with an offset and a length", MaxGetBytes, r.File.Size)
 	}
 	data := make([]byte, size)
 	if _, err := r.Seek(bytes.Offset, io.SeekStart); err != nil {

@@ -57,7 +57,7 @@ type TriggerDetails struct {
 	Timezone      *string          `json:"timezone,omitempty" doc:"Of cron: of the IANA database; UTC when absent"`
 	CatchUp       *string          `json:"catch_up,omitempty" enum:"once,skip" doc:"Of cron: what becomes of times that were missed"`
 	Topic         *string          `json:"topic,omitempty" doc:"Of queue, and of pubsub: there also prefix.* or *"`
-	MaxBatch      *int             `json:"max_batch,omitempty" minimum:"1" maximum:"1000" doc:"Of queue: messages of a delivery, 1 to 1000"`
+	MaxBatch      *int             `json:"max_batch,omitempty" minimum:"1" maximum:"1000" doc:"Of queue: messages that an execution gets, 1 to 1000"`
 	MaxWaitMS     *int64           `json:"max_wait_ms,omitempty" minimum:"0" maximum:"3600000" doc:"Of queue: how long a batch may wait to be full, 0 to 3600000"`
 	Ordered       *bool            `json:"ordered,omitempty" doc:"Of queue: the messages of a key one after the other; concurrency is 1 then unless it is given"`
 	Source        *string          `json:"source,omitempty" enum:"kv,docs,files,cron,queue,pubsub,call," doc:"Of dead_letter: kv, docs, files, cron, queue, pubsub or call; empty for any"`
@@ -94,7 +94,7 @@ type CronTriggerCreate struct {
 type QueueTriggerCreate struct {
 	TriggerCommon
 	Topic     string `json:"topic" minLength:"1" maxLength:"512" doc:"It has one consumer"`
-	MaxBatch  *int   `json:"max_batch,omitempty" minimum:"1" maximum:"1000" doc:"Messages of a delivery; 1 when absent"`
+	MaxBatch  *int   `json:"max_batch,omitempty" minimum:"1" maximum:"1000" doc:"Messages that an execution gets, at most; 1 when absent"`
 	MaxWaitMS *int64 `json:"max_wait_ms,omitempty" minimum:"0" maximum:"3600000" doc:"How long a batch may wait to be full; 0 when absent"`
 	Ordered   *bool  `json:"ordered,omitempty" doc:"The messages of a key one after the other; concurrency is 1 then unless it is given"`
 }

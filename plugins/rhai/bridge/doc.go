@@ -1,7 +1,7 @@
 // Package bridge is what a script sees of PiCloud: the variable ctx and the modules log, kv, docs,
 // files, http, queue, pubsub, dead_letters, json, base64, hex, url, regex, random, uuid, crypto and
 // time, and the functions invoke, invoke_async and transaction. The comments of the register functions list what
-// is in each.
+// is in each; package reference has a row for each of them, and a test here that finds what is missing.
 //
 // # Operations
 //
