@@ -45,6 +45,9 @@ var DefaultCeiling = Limits{
 	TimeoutMS:     300_000,
 }
 
+// MaxNesting is how deep values may be nested that cross the boundary between a script and its host.
+const MaxNesting = 64
+
 type limitField struct {
 	name  string
 	value *int64

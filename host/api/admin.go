@@ -79,14 +79,44 @@ func (a *API) need(ctx context.Context, appID, resource string, c authz.Capabili
 	return a.authority.Require(ctx, caller(ctx), appID, resource, c)
 }
 
-// findApp finds an app by id or slug, for a caller with a capability in it.
+// findApp finds the app that the path of a request names by id or slug, for a caller with a capability in it.
+// A slug that the app had before is a redirect, for those who may see the app.
 func (a *API) findApp(ctx context.Context, ref string, c authz.Capability) (store.App, error) {
+	app, err := a.namedApp(ctx, ref, c)
+	if app.ID == "" || app.Slug == ref || app.ID == strings.ToLower(ref) || err != nil && fault.Of(err) != fault.Forbidden {
+		return app, err
+	}
+	if _, invalid := uuid.Parse(ref); invalid == nil { // an id in another form
+		return app, err
+	}
+	location, ok := movedTo(front.TargetOf(ctx), ref, app.Slug)
+	if !ok {
+		return store.App{}, fault.Missing("app")
+	}
+	return store.App{}, problem.Moved("the app "+problem.Shorten(ref)+" is now called "+app.Slug, location)
+}
+
+// movedTo returns the target of a request with the present slug of an app in the place of the one that it has. All
+// else stays as it was sent: who deletes a key must not be led to the app. A target that is written otherwise leads
+// nowhere.
+func movedTo(target, ref, slug string) (location string, ok bool) {
+	rest, ok := strings.CutPrefix(target, adminPrefix+"/apps/")
+	end := strings.IndexAny(rest, "/:?")
+	if end < 0 {
+		end = len(rest)
+	}
+	return adminPrefix + "/apps/" + slug + rest[end:], ok && rest[:end] == ref
+}
+
+// namedApp finds an app by id, slug, or one that it had before, for a caller with a capability in it. The
+// app that a caller may see and not do that with is returned with the error.
+func (a *API) namedApp(ctx context.Context, ref string, c authz.Capability) (store.App, error) {
 	var app store.App
 	var err error
 	if id, invalid := uuid.Parse(ref); invalid == nil {
 		app, err = a.store.Apps().Get(ctx, id.String())
-	} else {
-		app, err = a.store.Apps().GetBySlug(ctx, ref)
+	} else if app, err = a.store.Apps().GetBySlug(ctx, ref); fault.Of(err) == fault.NotFound {
+		app, err = a.store.Apps().GetByAlias(ctx, ref)
 	}
 	if err != nil {
 		return store.App{}, unknown(err, "app")

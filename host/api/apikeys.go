@@ -50,7 +50,7 @@ func (a *API) createAPIKey(ctx context.Context, in *struct{ Body wire.APIKeyCrea
 	}
 	var appID string
 	if in.Body.App != "" {
-		app, err := a.findApp(ctx, in.Body.App, authz.AppRead)
+		app, err := a.namedApp(ctx, in.Body.App, authz.AppRead)
 		if err != nil {
 			return nil, err
 		}

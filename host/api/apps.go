@@ -15,9 +15,14 @@ import (
 func (a *API) mountApps(admin huma.API) {
 	operation(a, admin, http.MethodGet, "/apps", "list-apps", "List the apps you can see", http.StatusOK, a.listApps)
 	operation(a, admin, http.MethodPost, "/apps", "create-app", "Create an app", http.StatusCreated, a.createApp)
+	// Before the next: fiber takes the first that fits.
+	operation(a, admin, http.MethodGet, "/apps/{app}:deletion", "show-app-deletion", "Tell what deleting an app would delete", http.StatusOK, a.showAppDeletion)
 	operation(a, admin, http.MethodGet, "/apps/{app}", "get-app", "Show an app", http.StatusOK, a.getApp)
 	operation(a, admin, http.MethodPut, "/apps/{app}", "update-app", "Change an app", http.StatusOK, a.updateApp)
-	operation(a, admin, http.MethodDelete, "/apps/{app}", "delete-app", "Delete an app with everything in it", http.StatusNoContent, a.deleteApp)
+	operation(a, admin, http.MethodPost, "/apps/{app}:rename", "rename-app", "Give an app another slug; the one before leads to it", http.StatusOK, a.renameApp)
+	operation(a, admin, http.MethodDelete, "/apps/{app}/aliases/{slug}", "release-alias", "Have a slug be free that an app had before", http.StatusNoContent, a.releaseAlias)
+	operation(a, admin, http.MethodDelete, "/apps/{app}", "delete-app",
+		"Delete an app with everything in it: it is gone when this is answered, and its data is removed in the background", http.StatusNoContent, a.deleteApp)
 }
 
 // AppPath is the path parameter of everything below an app.
@@ -81,11 +86,48 @@ func (a *API) updateApp(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	app, err = a.catalog.UpdateApp(ctx, app.ID, store.AppChange{Slug: in.Body.Slug, Name: in.Body.Name, CORS: (*store.CORS)(in.Body.CORS)})
+	app, err = a.catalog.UpdateApp(ctx, app.ID, store.AppChange{Name: in.Body.Name, CORS: (*store.CORS)(in.Body.CORS)})
 	if err != nil {
 		return nil, err
 	}
 	return a.appBody(ctx, app)
+}
+
+func (a *API) renameApp(ctx context.Context, in *struct {
+	AppPath
+	Body wire.AppRename
+}) (*body[wire.App], error) {
+	app, err := a.findApp(ctx, in.App, authz.AppUpdate)
+	if err != nil {
+		return nil, err
+	}
+	if app, err = a.catalog.RenameApp(ctx, app.ID, in.Body.Slug); err != nil {
+		return nil, err
+	}
+	return a.appBody(ctx, app)
+}
+
+func (a *API) releaseAlias(ctx context.Context, in *struct {
+	AppPath
+	Slug string `path:"slug" minLength:"1" maxLength:"63"`
+}) (*none, error) {
+	app, err := a.findApp(ctx, in.App, authz.AppUpdate)
+	if err != nil {
+		return nil, err
+	}
+	return nil, unknown(a.catalog.ReleaseAlias(ctx, app.ID, in.Slug), "alias")
+}
+
+func (a *API) showAppDeletion(ctx context.Context, in *AppPath) (*body[wire.AppDeletion], error) {
+	app, err := a.findApp(ctx, in.App, authz.AppDelete)
+	if err != nil {
+		return nil, err
+	}
+	contents, err := a.store.Apps().Contents(ctx, app.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &body[wire.AppDeletion]{wire.AppDeletion(contents)}, nil
 }
 
 func (a *API) deleteApp(ctx context.Context, in *AppPath) (*none, error) {
@@ -114,6 +156,13 @@ func (a *API) appBody(ctx context.Context, app store.App) (*body[wire.App], erro
 	out, err := a.wireApp(ctx, app)
 	if err != nil {
 		return nil, err
+	}
+	aliases, err := a.store.Apps().Aliases(ctx, app.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, alias := range aliases {
+		out.Aliases = append(out.Aliases, alias.Slug)
 	}
 	return &body[wire.App]{out}, nil
 }

@@ -49,7 +49,7 @@ func (a *API) auditQuery(ctx context.Context, f AuditFilter) (store.AuditQuery, 
 		}
 		return query, nil
 	}
-	app, err := a.findApp(ctx, f.App, authz.AuditRead)
+	app, err := a.namedApp(ctx, f.App, authz.AuditRead)
 	if whole && fault.Of(err) == fault.NotFound {
 		query.AppID = f.App // it may be gone
 		return query, nil
@@ -196,6 +196,9 @@ func subject(path string, parameters map[string]string) (kind, id string) {
 			break
 		}
 		kind = strings.TrimSuffix(name, "s")
+		if name == "aliases" {
+			kind = "alias"
+		}
 	}
 	if strings.HasPrefix(path, "/auth/") {
 		kind = "session"
@@ -245,6 +248,11 @@ func Shown(row any) any {
 			EventsPaused bool       `json:"events_paused"`
 			UpdatedAt    time.Time  `json:"updated_at"`
 		}{row.ID, row.Slug, row.Name, wireCORS(row.CORS), row.EventsPaused, row.UpdatedAt}
+	case store.Alias:
+		return struct {
+			Slug      string    `json:"slug"`
+			CreatedAt time.Time `json:"created_at"`
+		}{row.Slug, row.CreatedAt}
 	case store.Script:
 		shown := struct {
 			wire.Script

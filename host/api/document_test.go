@@ -42,6 +42,7 @@ var samples = map[string]struct{ body, query string }{
 	"set-member":                 {body: `{"role":"viewer"}`},
 	"create-app":                 {body: `{"slug":"made","name":"x"}`},
 	"update-app":                 {body: `{"name":"x","cors":{"origins":["https://a.example"]}}`},
+	"rename-app":                 {body: `{"slug":"renamed"}`},
 	"create-script":              {body: `{"name":"made","source":"1","limits":{"memory_mb":64}}`},
 	"update-script":              {body: `{"source":"2","limits":{"memory_mb":64}}`},
 	"restore-script-version":     {body: `{}`},
@@ -81,7 +82,7 @@ var samples = map[string]struct{ body, query string }{
 // still be refused.
 var beyond = map[string]string{
 	"create-app body.slug":                          "must not look like an id",
-	"update-app body.slug":                          "must not look like an id",
+	"rename-app body.slug":                          "must not look like an id",
 	"create-api-key body.expires_at":                "must be in the future",
 	"rotate-api-key body.expires_at":                "must be in the future",
 	"change-password body.old_password":             "must be right",
@@ -535,7 +536,8 @@ func (d *document) answered(t *testing.T, op operation, got answer) error {
 // that is, and answers as it says.
 func TestDocumentIsWhatIsDone(t *testing.T) {
 	s := newSite(t)
-	app := s.App("shop")
+	s.App("former")
+	app := do[wire.App](s, "POST", "apps/former:rename", `{"slug":"shop"}`, 200)
 	roomy := func() { // for the events of thousands of changes
 		do[wire.Quota](s, "PUT", "apps/shop/quota", `{"pending_events":1000000}`, 200)
 	}
@@ -567,7 +569,7 @@ func TestDocumentIsWhatIsDone(t *testing.T) {
 	d := documentOf(t, s)
 	tried := map[bool]int{}
 	for _, op := range d.operations() {
-		path := map[string]string{"app": app.Slug, "collection": "c", "key": "k", "topic": "made", "name": "made", "user": user.ID, "n": "1"}
+		path := map[string]string{"app": app.Slug, "collection": "c", "key": "k", "topic": "made", "name": "made", "user": user.ID, "slug": "former", "n": "1"}
 		for _, prefix := range slices.Sorted(maps.Keys(ids)) {
 			if strings.HasPrefix(op.path, prefix) {
 				path["id"] = ids[prefix]

@@ -20,6 +20,7 @@ import (
 // isolationBodies are good bodies for the operations that take one: what is refused is the place,
 // not the body.
 var isolationBodies = map[string]string{
+	"rename-app":             `{"slug":"guessed"}`,
 	"update-app":             `{"name":"x"}`,
 	"create-script":          `{"name":"x","source":"1"}`,
 	"update-script":          `{"source":"2"}`,
@@ -72,7 +73,8 @@ var differs = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}|\d{4}-\d\d-\d\dT[0-9
 // nobody has; the lists name nothing of the other app.
 func TestEveryOperationIsolatesApps(t *testing.T) {
 	s := newSite(t)
-	victim, other := s.App("victim"), s.App("other")
+	victim, other := s.App("former"), s.App("other")
+	victim = do[wire.App](s, "POST", "apps/former:rename", `{"slug":"victim"}`, 200)
 	script := s.Script("victim", "hidden", `"hidden"`)
 	route := s.Route(script, "GET", "/mine")
 	run := do[wire.RunResult](s, "POST", "scripts/"+script.ID+"/run", `{}`, 200)
@@ -102,7 +104,7 @@ func TestEveryOperationIsolatesApps(t *testing.T) {
 		"/apps/{app}/docs/":    doc.ID, "/apps/{app}/files/": file.ID, "/users/": somebody.ID, "/me/sessions/": session.ID,
 	}
 	fill := func(path, app, collection, key, id string) string {
-		return strings.NewReplacer("{app}", app, "{collection}", collection, "{key}", key, "{topic}", "t", "{name}", "hidden", "{id}", id, "{n}", "1", "{user}", owner.UserID, "{api_key}", ownerKey.ID).Replace(path)
+		return strings.NewReplacer("{app}", app, "{collection}", collection, "{key}", key, "{topic}", "t", "{name}", "hidden", "{slug}", "former", "{n}", "1", "{id}", id, "{user}", owner.UserID, "{api_key}", ownerKey.ID).Replace(path)
 	}
 	var document struct {
 		Paths map[string]map[string]struct {

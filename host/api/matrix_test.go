@@ -72,6 +72,7 @@ var identities = []struct {
 // once only; {n} is another number each time.
 var matrixBodies = map[string]string{
 	"create-app":           `{"slug":"made-{n}"}`,
+	"rename-app":           `{"slug":"renamed-{n}"}`,
 	"create-script":        `{"name":"made-{n}","source":"1"}`,
 	"create-route":         `{"path":"/made/{n}"}`,
 	"create-queue-trigger": `{"script":"main","topic":"made-{n}"}`,
@@ -98,6 +99,7 @@ var ending = []string{"logout", "change-password", "end-session", "end-sessions"
 // in the matrix's app, or of the one who tries.
 var objects = map[string]func(m *matrix) string{
 	"{app}":        (*matrix).app,
+	"{slug}":       (*matrix).alias,
 	"{collection}": func(*matrix) string { return "c" },
 	"{key}":        func(m *matrix) string { m.do("PUT", "apps/"+m.app()+"/kv/c/k", `{"value":1}`, 200); return "k" },
 	"{topic}":      (*matrix).topic,
@@ -252,6 +254,16 @@ func (m *matrix) app() string {
 		m.made("POST", "apps/"+id+"/scripts", `{"name":"main","source":"1"}`, 201)
 		return id
 	})
+}
+
+// alias has the app have a slug for a while.
+func (m *matrix) alias() string {
+	path := "apps/" + m.app()
+	present := decoded[wire.App](m.s, m.do("GET", path, "", 200), 200).Slug
+	before := m.unique("alias")
+	m.do("POST", path+":rename", `{"slug":"`+before+`"}`, 200)
+	m.do("POST", path+":rename", `{"slug":"`+present+`"}`, 200)
+	return before
 }
 
 func (m *matrix) script() string {

@@ -18,9 +18,13 @@ import (
 func (a *API) mountScripts(admin huma.API) {
 	operation(a, admin, http.MethodGet, "/apps/{app}/scripts", "list-scripts", "List an app's scripts, without their sources", http.StatusOK, a.listScripts)
 	operation(a, admin, http.MethodPost, "/apps/{app}/scripts", "create-script", "Upload a script or a plugin; it must compile", http.StatusCreated, a.createScript, a.takesModule)
+	// Before the next: fiber takes the first that fits.
+	operation(a, admin, http.MethodGet, "/scripts/{id}:deletion", "show-script-deletion", "Tell what deleting a script would delete", http.StatusOK, a.showScriptDeletion)
 	operation(a, admin, http.MethodGet, "/scripts/{id}", "get-script", "Show a script", http.StatusOK, a.getScript)
 	operation(a, admin, http.MethodPut, "/scripts/{id}", "update-script", "Change a script or a plugin; it must compile", http.StatusOK, a.updateScript, a.takesModule)
-	operation(a, admin, http.MethodDelete, "/scripts/{id}", "delete-script", "Delete a script with its versions, routes and logs; not a module that is imported", http.StatusNoContent, a.deleteScript)
+	operation(a, admin, http.MethodDelete, "/scripts/{id}", "delete-script",
+		"Delete a script with its versions, routes, triggers and logs; not a module that is imported. It is gone when this is answered, and its logs are removed in the background",
+		http.StatusNoContent, a.deleteScript)
 	operation(a, admin, http.MethodPost, "/scripts/{id}/validate", "validate-script", "Compile a script without storing it", http.StatusOK, a.validateScript)
 	a.mountVersions(admin)
 	a.mountModules(admin)
@@ -122,6 +126,18 @@ func changed(match IfMatch, version int64, change func(expect int64) (store.Scri
 		return nil, err
 	}
 	return newScriptBody(script), nil
+}
+
+func (a *API) showScriptDeletion(ctx context.Context, in *ScriptPath) (*body[wire.ScriptDeletion], error) {
+	script, err := a.findScript(ctx, in.ID, authz.ScriptDelete)
+	if err != nil {
+		return nil, err
+	}
+	contents, err := a.store.Scripts().Contents(ctx, script.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &body[wire.ScriptDeletion]{wire.ScriptDeletion(contents)}, nil
 }
 
 func (a *API) deleteScript(ctx context.Context, in *ScriptPath) (*none, error) {

@@ -64,8 +64,8 @@ type PanicError struct {
 
 func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 
-// protect calls a function and returns its error, or its panic as a [*PanicError].
-func protect(call func() error) (err error) {
+// Protect calls a function and returns its error, or its panic as a [*PanicError].
+func Protect(call func() error) (err error) {
 	defer func() {
 		if value := recover(); value != nil {
 			err = &PanicError{Value: value, Stack: debug.Stack()}

@@ -255,7 +255,7 @@ func (b *Batch[T]) take() []T {
 func (b *Batch[T]) write(ctx context.Context, items []T) {
 	pause := retryPause
 	for attempt := 1; ; attempt++ {
-		err := protect(func() error { return b.config.Write(ctx, items) })
+		err := Protect(func() error { return b.config.Write(ctx, items) })
 		if err == nil {
 			b.written.Send(len(items))
 			return

@@ -127,7 +127,7 @@ func (t *Task) loop() {
 	defer t.abort()
 	for failures := 0; ; {
 		began := time.Now()
-		err := protect(func() error { return t.config.Run(t.ctx) })
+		err := Protect(func() error { return t.config.Run(t.ctx) })
 		pause, woken := t.config.Every, t.wake
 		if time.Since(began) > longestPause {
 			failures = 0 // it did its work for a while

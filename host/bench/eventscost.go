@@ -145,7 +145,7 @@ func (c *claimer) turn(ctx context.Context) error {
 	c.looks = append(c.looks, milliseconds(time.Since(began)))
 	var ended []store.Settlement
 	for _, e := range claimed {
-		ended = append(ended, store.Settlement{EventID: e.ID, Token: claim.Token})
+		ended = append(ended, store.Settlement{EventID: e.ID, AppID: e.AppID, Token: claim.Token})
 	}
 	if _, err := c.store.Outbox().Turn(ctx, store.Turn{Settlements: ended, Lease: time.Minute}); err != nil {
 		return err

@@ -3,9 +3,11 @@ package catalog
 import (
 	"cmp"
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/picloud/picloud/host/background"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/routing"
 	"github.com/picloud/picloud/host/store"
@@ -21,6 +23,16 @@ func (c *Catalog) CreateApp(ctx context.Context, slug, name string) (app store.A
 		return err
 	})
 	return app, err
+}
+
+// RenameApp gives an app another slug. The one before leads to it from now on.
+func (c *Catalog) RenameApp(ctx context.Context, id, slug string) (store.App, error) {
+	return c.UpdateApp(ctx, id, store.AppChange{Slug: &slug})
+}
+
+// ReleaseAlias has a slug be free that led to an app.
+func (c *Catalog) ReleaseAlias(ctx context.Context, id, slug string) error {
+	return c.change(ctx, func(tx store.Store) error { return tx.Apps().ReleaseAlias(ctx, id, slug) })
 }
 
 // UpdateApp changes an app.
@@ -42,10 +54,33 @@ func (c *Catalog) UpdateApp(ctx context.Context, id string, change store.AppChan
 	return app, err
 }
 
-// DeleteApp removes an app with all that belongs to it.
+// DeleteApp removes an app with all that belongs to it: it is gone at once, and [Catalog.Remover] removes
+// the rest.
 func (c *Catalog) DeleteApp(ctx context.Context, id string) error {
-	return c.change(ctx, func(tx store.Store) error { return tx.Apps().Delete(ctx, id) })
+	err := c.change(ctx, func(tx store.Store) error { return tx.Apps().Delete(ctx, id) })
+	if err == nil {
+		c.remover.Wake()
+	}
+	return err
 }
+
+// removeEvery is how often is looked for what another node has deleted and not removed.
+const removeEvery = time.Minute
+
+// newRemover makes the sweep of what is left of deleted apps and scripts.
+func (c *Catalog) newRemover() *background.Sweep {
+	return background.NewSweep("deleted", "rows", removeEvery, c.log, func(ctx context.Context) (int, error) {
+		return store.InBatches(ctx, store.MaxBatch, func(ctx context.Context, limit int) (int, error) {
+			removed, err := c.store.Deletions().Remove(ctx, limit)
+			c.discard(removed.Blobs)
+			return removed.Rows, err
+		})
+	})
+}
+
+// Remover removes what is left of deleted apps and scripts, a piece at a time: as soon as one is deleted
+// here, and within a minute what another node has left.
+func (c *Catalog) Remover() *background.Sweep { return c.remover }
 
 // checkSlug keeps slugs and ids apart, because either may name an app.
 func checkSlug(slug string) error {

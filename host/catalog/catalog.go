@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"sync"
 
+	"github.com/picloud/picloud/host/background"
 	"github.com/picloud/picloud/host/events"
 	"github.com/picloud/picloud/host/executions"
 	"github.com/picloud/picloud/host/fault"
@@ -44,6 +45,9 @@ type Config struct {
 	// Quotas follow what is set; nil: nobody asks them.
 	Quotas *quota.Apps
 
+	// Discard removes the bytes of files of deleted apps; nil: they are left to the sweep of files.
+	Discard func(blobs []string)
+
 	// UnclaimedHosts is whose routes answer on hosts that no app has claimed: [UnclaimedDefault], or all
 	// apps'.
 	UnclaimedHosts string
@@ -67,6 +71,8 @@ type Catalog struct {
 	quotas          *quota.Apps
 	secretsChanged  func(appID string)
 	rightsChanged   func()
+	discard         func(blobs []string)
+	remover         *background.Sweep
 	stale           map[string]bool // apps whose triggers have to be read again
 	staleAll        bool            // those of all apps
 }
@@ -76,7 +82,7 @@ func New(ctx context.Context, config Config) (*Catalog, error) {
 	c := &Catalog{
 		store: config.Store, executions: config.Executions, log: config.Logger, routes: routing.NewTable(nil),
 		registry: config.Registry, triggers: config.Triggers, triggersChanged: config.TriggersChanged, stale: map[string]bool{},
-		topicChanged: config.TopicChanged, secretsChanged: config.SecretsChanged, rightsChanged: config.RightsChanged, unclaimedHosts: config.UnclaimedHosts, quotas: config.Quotas,
+		topicChanged: config.TopicChanged, secretsChanged: config.SecretsChanged, rightsChanged: config.RightsChanged, discard: config.Discard, unclaimedHosts: config.UnclaimedHosts, quotas: config.Quotas,
 	}
 	if c.registry == nil {
 		c.registry = events.NewRegistry(nil)
@@ -96,6 +102,10 @@ func New(ctx context.Context, config Config) (*Catalog, error) {
 	if c.rightsChanged == nil {
 		c.rightsChanged = func() {}
 	}
+	if c.discard == nil {
+		c.discard = func([]string) {}
+	}
+	c.remover = c.newRemover()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.reload(ctx, config.Store); err != nil {

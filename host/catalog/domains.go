@@ -93,6 +93,9 @@ func (c *Catalog) readUnclaimed(ctx context.Context, s store.Store) error {
 		return nil
 	}
 	app, err := s.Apps().GetBySlug(ctx, DefaultApp)
+	if fault.Of(err) == fault.NotFound { // it may be called otherwise now
+		app, err = s.Apps().GetByAlias(ctx, DefaultApp)
+	}
 	if err != nil && fault.Of(err) != fault.NotFound {
 		return err
 	}

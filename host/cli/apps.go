@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/client"
@@ -12,12 +13,14 @@ import (
 // AppsCmd groups the commands on apps.
 type AppsCmd struct {
 	Remote
-	List   AppsListCmd   `cmd:"" help:"List the apps you may see."`
-	Create AppsCreateCmd `cmd:"" help:"Create an app."`
-	Show   AppsShowCmd   `cmd:"" help:"Show an app."`
-	Usage  AppsUsageCmd  `cmd:"" help:"Show what an app uses of its quotas."`
-	CORS   AppsCORSCmd   `cmd:"" name:"cors" help:"Show or change which pages of other origins may use an app."`
-	Delete AppsDeleteCmd `cmd:"" help:"Delete an app with all it holds."`
+	List    AppsListCmd    `cmd:"" help:"List the apps you may see."`
+	Create  AppsCreateCmd  `cmd:"" help:"Create an app."`
+	Show    AppsShowCmd    `cmd:"" help:"Show an app."`
+	Usage   AppsUsageCmd   `cmd:"" help:"Show what an app uses of its quotas."`
+	CORS    AppsCORSCmd    `cmd:"" name:"cors" help:"Show or change which pages of other origins may use an app."`
+	Rename  AppsRenameCmd  `cmd:"" help:"Give an app another slug; the one before leads to it."`
+	Release AppsReleaseCmd `cmd:"" help:"Have a slug be free that an app had before."`
+	Delete  AppsDeleteCmd  `cmd:"" help:"Delete an app with all it holds, which is told first."`
 }
 
 var appColumns = []column[wire.App]{
@@ -66,7 +69,45 @@ func (cmd *AppsShowCmd) Run(ctx context.Context, r *Remote, c *client.Client) er
 	if err != nil {
 		return err
 	}
-	return printOne(r, app, appColumns)
+	columns := appColumns
+	if len(app.Aliases) > 0 {
+		columns = append(columns[:len(columns):len(columns)],
+			column[wire.App]{"BEFORE", func(a wire.App) string { return strings.Join(a.Aliases, ", ") }})
+	}
+	return printOne(r, app, columns)
+}
+
+// AppsRenameCmd is `picloud apps rename`.
+type AppsRenameCmd struct {
+	App  string `arg:"" help:"Slug or id." complete:"apps"`
+	Slug string `arg:"" help:"The new slug: lower-case letters, digits and hyphens."`
+}
+
+// Run renames the app.
+func (cmd *AppsRenameCmd) Run(ctx context.Context, r *Remote, c *client.Client) error {
+	app, err := c.RenameApp(ctx, cmd.App, cmd.Slug)
+	if err != nil {
+		return err
+	}
+	return r.printDone(app, "App %s is now called %s.", cmd.App, app.Slug)
+}
+
+// AppsReleaseCmd is `picloud apps release`.
+type AppsReleaseCmd struct {
+	App  string `arg:"" help:"Slug or id." complete:"apps"`
+	Slug string `arg:"" help:"The slug that it had before."`
+}
+
+// Run releases the slug.
+func (cmd *AppsReleaseCmd) Run(ctx context.Context, r *Remote, c *client.Client) error {
+	if err := c.ReleaseAlias(ctx, cmd.App, cmd.Slug); err != nil {
+		return err
+	}
+	app, err := c.App(ctx, cmd.App)
+	if err != nil {
+		return err
+	}
+	return r.printDone(app, "The slug %s is free.", cmd.Slug)
 }
 
 // AppsUsageCmd is `picloud apps usage`.
@@ -112,7 +153,22 @@ func (cmd *AppsDeleteCmd) Run(ctx context.Context, r *Remote, c *client.Client) 
 	if err != nil {
 		return err
 	}
-	if err := cmd.confirm(ctx, r, "Delete the app %s (%s) with its scripts, routes, logs and data?", app.Slug, app.Name); err != nil {
+	contents, err := c.AppDeletion(ctx, app.ID)
+	if err != nil {
+		return err
+	}
+	goes := present([]amount{
+		{contents.Scripts, "script"}, {contents.Routes, "route"}, {contents.Triggers, "trigger"}, {contents.Topics, "topic"},
+		{contents.Domains, "domain"}, {contents.Members, "member"}, {contents.Keys, "API key"}, {contents.Secrets, "secret"},
+		{contents.KVEntries, "kv key"}, {contents.Documents, "document"}, {contents.Files, "file"}, {contents.FileBytes, "byte"},
+		{contents.Executions, "execution"}, {contents.Events, "event"}, {contents.DeadLetters, "dead letter"},
+	})
+	if len(goes) == 0 {
+		err = cmd.confirm(ctx, r, "Delete the app %s (%s), which is empty?", app.Slug, app.Name)
+	} else {
+		err = cmd.confirmName(ctx, r, app.Slug, "This deletes the app %s (%s) with %s.", app.Slug, app.Name, strings.Join(goes, ", "))
+	}
+	if err != nil {
 		return err
 	}
 	if err := c.DeleteApp(ctx, app.ID); err != nil {

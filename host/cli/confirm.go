@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/term"
@@ -19,17 +20,48 @@ type Confirmation struct {
 	Yes bool `short:"y" help:"Do not ask. Needed where standard input is not a terminal."`
 }
 
+// amount is a number of things of one kind.
+type amount struct {
+	n    int64
+	kind string // of one
+}
+
+// present writes those amounts that are not none, as in "3 routes".
+func present(amounts []amount) (written []string) {
+	for _, a := range amounts {
+		kind := a.kind
+		switch {
+		case a.n == 0:
+			continue
+		case a.n > 1:
+			kind += "s"
+		}
+		written = append(written, fmt.Sprintf("%d %s", a.n, kind))
+	}
+	return written
+}
+
 // confirm asks on the terminal whether to go on. Where there is none it fails at once: a program
 // that cannot answer must not wait for ever, nor be taken for somebody who agreed.
 func (cmd *Confirmation) confirm(ctx context.Context, r *Remote, format string, args ...any) error {
+	return cmd.ask(ctx, r, "[y/N]", fmt.Sprintf(format, args...), "y", "yes")
+}
+
+// confirmName is confirm for what holds much: its name is asked for.
+func (cmd *Confirmation) confirmName(ctx context.Context, r *Remote, name, format string, args ...any) error {
+	return cmd.ask(ctx, r, "Type "+client.Printable(name)+" to go on:", fmt.Sprintf(format, args...), name)
+}
+
+// ask puts a question, to which some words agree.
+func (cmd *Confirmation) ask(ctx context.Context, r *Remote, how, question string, agree ...string) error {
 	if cmd.Yes {
 		return nil
 	}
-	question := client.Printable(fmt.Sprintf(format, args...))
+	question = client.Printable(question)
 	if file, ok := r.stdin.(*os.File); !ok || !term.IsTerminal(int(file.Fd())) {
 		return &usageError{fmt.Errorf("%s Standard input is not a terminal to ask on: pass --yes", question)}
 	}
-	fmt.Fprintf(r.stderr, "%s [y/N] ", question)
+	fmt.Fprintf(r.stderr, "%s %s ", question, how)
 	answers := make(chan string, 1)
 	go func() {
 		line, _ := bufio.NewReader(r.stdin).ReadString('\n') // no line is a no
@@ -40,8 +72,7 @@ func (cmd *Confirmation) confirm(ctx context.Context, r *Remote, format string, 
 		fmt.Fprintln(r.stderr)
 		return errors.New("interrupted: nothing is changed")
 	case answer := <-answers:
-		switch strings.ToLower(strings.TrimSpace(answer)) {
-		case "y", "yes":
+		if slices.Contains(agree, strings.ToLower(strings.TrimSpace(answer))) {
 			return nil
 		}
 		return errors.New("nothing is changed")

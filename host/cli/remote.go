@@ -79,7 +79,11 @@ func (r *Remote) connect() (*client.Client, error) {
 	if token == "" {
 		return nil, &notLoggedInError{Address: server.URL}
 	}
-	return client.New(server.URL, token)
+	c, err := client.New(server.URL, token)
+	if err == nil {
+		c.OnRename(func(before, now string) { r.notices.warn("the app %s is now called %s", before, now) })
+	}
+	return c, err
 }
 
 // A notLoggedInError means that there is no token to send to a server.

@@ -31,7 +31,7 @@ type ScriptsCmd struct {
 	Diff     ScriptsDiffCmd     `cmd:"" help:"Print what is different between two versions of a script."`
 	Restore  ScriptsRestoreCmd  `cmd:"" help:"Make what a script was in a version its newest one."`
 	Validate ScriptsValidateCmd `cmd:"" help:"Compile a script, or a file to take its place, without keeping or running it."`
-	Delete   ScriptsDeleteCmd   `cmd:"" help:"Delete a script with its versions, routes and log."`
+	Delete   ScriptsDeleteCmd   `cmd:"" help:"Delete a script with its versions, routes, triggers and log, which is told first."`
 }
 
 var scriptColumns = []column[wire.Script]{
@@ -232,7 +232,15 @@ type ScriptsDeleteCmd struct {
 
 // Run deletes the script.
 func (cmd *ScriptsDeleteCmd) Run(ctx context.Context, r *Remote, c *client.Client, script wire.Script) error {
-	if err := cmd.confirm(ctx, r, "Delete the script %s with its versions, routes and log?", script.Name); err != nil {
+	contents, err := c.ScriptDeletion(ctx, script.ID)
+	if err != nil {
+		return err
+	}
+	with := present([]amount{{contents.Routes, "route"}, {contents.Triggers, "trigger"}, {contents.Executions, "execution"}})
+	if len(with) == 0 {
+		with = []string{"nothing else"}
+	}
+	if err := cmd.confirm(ctx, r, "This deletes the script %s with %s. Go on?", script.Name, strings.Join(with, ", ")); err != nil {
 		return err
 	}
 	if err := c.DeleteScript(ctx, script.ID); err != nil {

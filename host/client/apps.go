@@ -28,6 +28,21 @@ func (c *Client) UpdateApp(ctx context.Context, app string, change wire.AppUpdat
 	return call[wire.App](ctx, c, http.MethodPut, []string{"apps", app}, nil, change)
 }
 
+// RenameApp gives an app, named by id or slug, another slug.
+func (c *Client) RenameApp(ctx context.Context, app, slug string) (wire.App, error) {
+	return call[wire.App](ctx, c, http.MethodPost, []string{"apps", app + ":rename"}, nil, wire.AppRename{Slug: slug})
+}
+
+// ReleaseAlias has a slug be free that an app had before.
+func (c *Client) ReleaseAlias(ctx context.Context, app, slug string) error {
+	return c.do(ctx, http.MethodDelete, []string{"apps", app, "aliases", slug}, nil, nil, nil)
+}
+
+// AppDeletion tells what deleting an app would delete.
+func (c *Client) AppDeletion(ctx context.Context, app string) (wire.AppDeletion, error) {
+	return call[wire.AppDeletion](ctx, c, http.MethodGet, []string{"apps", app + ":deletion"}, nil, nil)
+}
+
 // DeleteApp removes an app, named by id or slug, with all it holds.
 func (c *Client) DeleteApp(ctx context.Context, app string) error {
 	return c.do(ctx, http.MethodDelete, []string{"apps", app}, nil, nil, nil)

@@ -35,6 +35,9 @@ const (
 	// run, with an explanation.
 	requestTimeout = 310 * time.Second
 
+	// maxRedirects bounds how often a request is sent again, to a server that turns in a circle.
+	maxRedirects = 5
+
 	// userAgent is how people recognise the sessions of this client.
 	userAgent = "picloud (" + runtime.GOOS + ")"
 )
@@ -46,6 +49,7 @@ type Client struct {
 	http  *http.Client
 	// transfers has no limit of time: a large file over a slow line takes as long as it takes.
 	transfers *http.Client
+	renames   renames
 }
 
 // New returns a client of the server at address, an http or https URL. The token comes from
@@ -127,11 +131,41 @@ func (c *Client) do(ctx context.Context, method string, path []string, query url
 	return c.receive(resp, out)
 }
 
-// send performs a request with a given client.
+// send performs a request with a given client. Where the server says that the app is called otherwise now, it
+// is sent there: to the same server, wherever else the answer may point.
 func (c *Client) send(ctx context.Context, via *http.Client, method string, path []string, query url.Values, header http.Header, body io.Reader) (*http.Response, error) {
 	if i := slices.Index(path, ""); i >= 0 { // the server would see another path
 		return nil, fmt.Errorf("the name or id that comes after %q must not be empty", strings.Join(path[:i], "/"))
 	}
+	again, replayable := body.(io.Seeker)
+	if body != nil && !replayable {
+		c.follow(ctx, path) // once it is sent it is too late
+	}
+	for followed := 0; ; followed++ {
+		present := c.renames.present(path)
+		resp, err := c.sendOnce(ctx, via, method, present, query, header, body)
+		if err != nil || resp.StatusCode != http.StatusPermanentRedirect || body != nil && !replayable ||
+			followed == maxRedirects || !c.renames.note(present, resp) {
+			return resp, err
+		}
+		resp.Body.Close()
+		if body != nil {
+			if _, err := again.Seek(0, io.SeekStart); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// follow finds out, once, whether the app of a path is called otherwise now. If it cannot, the request itself will tell why.
+func (c *Client) follow(ctx context.Context, path []string) {
+	if slug, _ := slugOf(path); slug != "" && c.renames.unknown(slug) {
+		_, _ = c.App(ctx, slug)
+	}
+}
+
+// sendOnce performs one request.
+func (c *Client) sendOnce(ctx context.Context, via *http.Client, method string, path []string, query url.Values, header http.Header, body io.Reader) (*http.Response, error) {
 	target := c.base.String() + adminPath + escape(path)
 	if len(query) > 0 {
 		target += "?" + query.Encode()

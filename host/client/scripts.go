@@ -100,6 +100,11 @@ func (c *Client) DownloadModule(ctx context.Context, id string) (io.ReadCloser, 
 	return c.download(ctx, nil, "scripts", id, "wasm")
 }
 
+// ScriptDeletion tells what deleting a script would delete.
+func (c *Client) ScriptDeletion(ctx context.Context, id string) (wire.ScriptDeletion, error) {
+	return call[wire.ScriptDeletion](ctx, c, http.MethodGet, []string{"scripts", id + ":deletion"}, nil, nil)
+}
+
 // DeleteScript removes a script with its routes, executions and log.
 func (c *Client) DeleteScript(ctx context.Context, id string) error {
 	return c.do(ctx, http.MethodDelete, []string{"scripts", id}, nil, nil, nil)

@@ -39,12 +39,11 @@ func newAnnouncer(s store.Store, log *slog.Logger) *announcer {
 	return a
 }
 
-// made takes word of events that were committed in this process. Of those that are due later there is time to find
-// them.
+// made takes word of events that were committed in this process. Those that are due much later others find in time.
 func (a *announcer) made(list []store.Event) {
 	a.mu.Lock()
 	for _, e := range list {
-		if e.Delay <= 0 {
+		if e.Delay <= pollEvery+longestRest {
 			a.untold[e.Lane] = true
 		}
 	}

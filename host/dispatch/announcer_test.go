@@ -41,6 +41,15 @@ func TestAnnouncer(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []string{events.QueueLane(app.ID, "t")}, <-heard)
 	}
+	// Of what is due before they look the next time the others must be told, and of what is due later they need not.
+	for _, delayed := range []struct {
+		topic string
+		by    time.Duration
+	}{{"late", time.Hour}, {"soon", time.Second}} {
+		_, err = emitter.Push(t.Context(), app.ID, delayed.topic, []events.Message{{Body: json.RawMessage(`1`), Delay: delayed.by}})
+		require.NoError(t, err)
+	}
+	require.Equal(t, []string{events.QueueLane(app.ID, "soon")}, <-heard)
 	stop()
 	require.ErrorIs(t, <-ended, context.Canceled)
 }

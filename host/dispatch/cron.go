@@ -2,8 +2,10 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"github.com/picloud/picloud/host/background"
 	"github.com/picloud/picloud/host/events"
 	"github.com/picloud/picloud/host/events/schedule"
 	"github.com/picloud/picloud/host/fault"
@@ -13,6 +15,9 @@ import (
 // lateAfter is how long after its time a schedule's event counts as missed. A server that is stopped and
 // started again for an upgrade misses nothing.
 const lateAfter = time.Minute
+
+// defectPause is how long a schedule that we panic about is left alone.
+const defectPause = time.Hour
 
 // maxTicks is how many events of a schedule may wait. A schedule whose handler is slower than it, or that is
 // paused, would else take the room of all other events of its app.
@@ -30,7 +35,12 @@ func (d *Dispatcher) fireDue(ctx context.Context) error {
 			return err
 		}
 		for _, trigger := range due {
-			if err := d.fire(ctx, trigger, time.Now()); err != nil {
+			err := background.Protect(func() error { return d.fire(ctx, trigger, time.Now()) })
+			if defect := (*background.PanicError)(nil); errors.As(err, &defect) { // which must not be in the way of other schedules
+				d.log.Error("a schedule panicked", "app_id", trigger.AppID, "trigger_id", trigger.ID, "error", err, "stack", string(defect.Stack))
+				_, err = d.store.Triggers().Fired(ctx, trigger.ID, trigger.Cron.NextAt, time.Now().Add(defectPause), trigger.Cron.LastAt)
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -94,10 +104,8 @@ func (d *Dispatcher) fire(ctx context.Context, trigger store.Trigger, now time.T
 
 // mayWait refuses another event of a schedule, [fault.LimitExceeded], when [maxTicks] wait.
 func (d *Dispatcher) mayWait(ctx context.Context, tx store.Store, trigger store.Trigger) error {
-	wait, err := tx.Outbox().List(ctx, store.EventQuery{
-		AppID: trigger.AppID, TriggerID: trigger.ID, Page: store.PageRequest{Limit: maxTicks},
-	})
-	if err == nil && len(wait.Items) == maxTicks {
+	wait, err := tx.Outbox().Waiting(ctx, events.TriggerLane(trigger.AppID, trigger.ID), maxTicks)
+	if err == nil && wait == maxTicks {
 		err = fault.New(fault.LimitExceeded, "%d events of the schedule wait", maxTicks)
 	}
 	return err

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/background"
 	"github.com/picloud/picloud/host/events"
 	"github.com/picloud/picloud/host/executions"
 	"github.com/picloud/picloud/host/fault"
@@ -31,6 +33,7 @@ type job struct {
 // verdict is what is to become of the events of a job.
 type verdict struct {
 	dead    bool
+	ours    bool // with dead: by a defect of ours
 	retry   bool
 	at      time.Duration // with retry: from now
 	count   bool          // with retry: as an attempt
@@ -48,27 +51,75 @@ const (
 	ofApp
 )
 
-// deliver runs the handler of events and returns what is to be written down, and the verdict that it is of.
-func (d *Dispatcher) deliver(claimed []store.Event) ([]store.Settlement, verdict) {
-	ctx := context.Background() // it ends by its own time limit, or with the sandbox
-	j, v := d.prepare(ctx, claimed)
-	if v == nil {
-		d.metrics.began(claimed)
-		v = new(d.handle(ctx, j))
+// deliver runs the handler of events and returns what is to be written down, and the verdict that it is of. A panic
+// of ours is a failure of ours.
+func (d *Dispatcher) deliver(claimed []store.Event) (settled []store.Settlement, v verdict) {
+	j := &job{events: claimed, scriptID: claimed[0].ScriptID, retry: d.config.CallRetry}
+	err := background.Protect(func() error { v = d.attempt(context.Background(), j); return nil })
+	if err != nil {
+		v = d.defect(claimed, err)
 	}
-	settled := d.settlements(j, *v)
+	if err := background.Protect(func() error { settled = d.settlements(j, v); return nil }); err != nil {
+		v = d.defect(claimed, err)
+		v.dead, v.retry = false, true // all that can be said of them is that they are still to be delivered
+		settled = retried(claimed, v)
+	}
 	d.metrics.ended(claimed[0].Source, settled)
-	return settled, *v
+	return settled, v
 }
 
-// prepare finds whoever handles the events; a verdict says that nobody can.
-func (d *Dispatcher) prepare(ctx context.Context, claimed []store.Event) (*job, *verdict) {
-	first := claimed[0]
-	j := &job{events: claimed, scriptID: first.ScriptID, retry: d.config.CallRetry}
+// maxPanics is how often an event is tried that we panic about. Each node counts that for itself, since its start, of
+// maxDefective events.
+const (
+	maxPanics    = 5
+	maxDefective = 10_000
+)
+
+// defect is what becomes of events whose delivery panicked: it is no attempt of their handler's, and they are tried
+// again, but not for ever.
+func (d *Dispatcher) defect(claimed []store.Event, err error) verdict {
+	times := 0
 	for _, e := range claimed {
+		before, _ := d.panics.Get(e.ID)
+		d.panics.Add(e.ID, before+1)
+		times = max(times, before+1)
+	}
+	var defect *background.PanicError
+	errors.As(err, &defect)
+	d.log.Error("the delivery of an event panicked", "event_id", claimed[0].ID, "app_id", claimed[0].AppID, "trigger_id", claimed[0].TriggerID,
+		"events", len(claimed), "times", times, "error", err, "stack", string(defect.Stack))
+	if times >= maxPanics {
+		return verdict{dead: true, ours: true, reason: "internal"}
+	}
+	return verdict{retry: true, at: ourPause + rand.N(ourPause)}
+}
+
+// retried has all events delivered again.
+func retried(claimed []store.Event, v verdict) (settled []store.Settlement) {
+	for _, e := range claimed {
+		settled = append(settled, store.Settlement{EventID: e.ID, AppID: e.AppID, Token: e.Token, Retry: &store.RetryAt{Delay: v.at}})
+	}
+	return settled
+}
+
+// attempt tries to have a job done. What the handler does ends by its own time limit, or with the sandbox.
+func (d *Dispatcher) attempt(ctx context.Context, j *job) verdict {
+	limited, cancel := context.WithTimeout(ctx, lease)
+	defer cancel()
+	if v := d.prepare(limited, j); v != nil {
+		return *v
+	}
+	d.metrics.began(j.events)
+	return d.handle(ctx, j)
+}
+
+// prepare finds whoever handles the events of a job; a verdict says that nobody can.
+func (d *Dispatcher) prepare(ctx context.Context, j *job) *verdict {
+	first := j.events[0]
+	for _, e := range j.events {
 		var payload events.Payload
 		if err := json.Unmarshal(e.Payload, &payload); err != nil {
-			return j, &verdict{dead: true, reason: "the event cannot be read"}
+			return &verdict{dead: true, reason: "the event cannot be read"}
 		}
 		j.payloads = append(j.payloads, payload)
 	}
@@ -76,22 +127,22 @@ func (d *Dispatcher) prepare(ctx context.Context, claimed []store.Event) (*job, 
 		for _, c := range call.Capabilities {
 			j.capabilities = append(j.capabilities, abi.Capability(c))
 		}
-		return j, nil
+		return nil
 	}
 	j.trigger = d.handlerOf(first)
 	if j.trigger == nil {
-		return j, d.withoutTrigger(ctx, first)
+		return d.withoutTrigger(ctx, first)
 	}
 	j.scriptID, j.retry = j.trigger.ScriptID, j.trigger.Retry
 	capabilities, err := d.config.Registrant(ctx, j.trigger.RegisteredBy, j.trigger.AppID)
 	switch {
 	case fault.Of(err) == fault.Forbidden:
-		return j, &verdict{dead: true, reason: err.Error()}
+		return &verdict{dead: true, reason: err.Error()}
 	case err != nil:
-		return j, d.ourFault(err)
+		return d.ourFault(err)
 	}
 	j.capabilities = capabilities
-	return j, nil
+	return nil
 }
 
 // handlerOf returns the trigger that handles an event, nil if it is not known here.
@@ -243,7 +294,7 @@ func pause(r store.Retry, attempts int) time.Duration {
 // settlements writes a verdict as what the outbox is told.
 func (d *Dispatcher) settlements(j *job, v verdict) (settled []store.Settlement) {
 	for i, e := range j.events {
-		s := store.Settlement{EventID: e.ID, Token: e.Token}
+		s := store.Settlement{EventID: e.ID, AppID: e.AppID, Token: e.Token}
 		mine := v
 		if v.failed != nil && slices.Contains(v.failed, e.ID) {
 			mine = verdict{retry: true, count: true, reason: v.reason, at: pause(j.retry, e.Attempt+1)}
@@ -266,7 +317,11 @@ func (d *Dispatcher) settlements(j *job, v verdict) (settled []store.Settlement)
 			}
 		case mine.dead:
 			s.Dead = j.deadLetter(i, mine)
-			s.Then = d.config.Emitter.OfDeadLetter(s.Dead, e.Depth, j.eventOf(i))
+			event := json.RawMessage("null")
+			if !mine.ours { // it may be what we cannot cope with
+				event = j.eventOf(i)
+			}
+			s.Then = d.config.Emitter.OfDeadLetter(s.Dead, e.Depth, event)
 			d.log.Warn("an event became a dead letter", "app_id", e.AppID, "event_id", e.ID, "dead_letter_id", s.Dead.ID,
 				"trigger_id", s.Dead.TriggerID, "script_id", j.scriptID)
 		case letter != nil:

@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/picloud/picloud/abi"
@@ -40,7 +41,12 @@ const (
 	lease       = 30 * time.Second
 	renewEvery  = lease / 3
 	rescueEvery = lease / 6
+	fitEvery    = time.Second
+	fitFrom     = 500                  // events claimed meanwhile
 	pollEvery   = time.Second          // a look at all lanes, for what nobody has told of
+	lookLimit   = time.Minute          // for such a look
+	pollRest    = 10                   // times as long as a look has taken there is none
+	longestRest = 4 * time.Second      // but no longer
 	floorMargin = 2 * time.Second      // how late a commit may be that is not seen before the next poll
 	busyPause   = 5 * time.Millisecond // before a lane that another node was at is tried again
 	ourPause    = time.Second          // after a failure of our own
@@ -82,10 +88,12 @@ type Dispatcher struct {
 	log     *slog.Logger
 	metrics metrics
 	rates   rates
+	panics  *lru.Cache[string, int] // of ours, by event
 
 	wake     chan struct{} // has word when something has changed below
-	announce *announcer    // nil: there are no other nodes
-	tookOver bool          // with run
+	looker   *background.Task
+	announce *announcer // nil: there are no other nodes
+	tookOver bool       // with run
 
 	mu       sync.Mutex
 	lanes    lanes
@@ -94,10 +102,9 @@ type Dispatcher struct {
 	telling  []waiting      // what there is when the turn under way has been taken
 	free     int            // places
 	tokens   map[string]int // of deliveries under way, by their number
-	polled   time.Time      // the last look at all lanes
-	look     bool           // at all lanes
 	urgent   bool           // there may be something to claim that there was not before the last turn
 	turns    int            // taken so far
+	taken    int            // events, since the last look at how many there are
 	fresh    int            // deliveries under way that the last of them began
 	delivery sync.WaitGroup
 }
@@ -107,19 +114,24 @@ func New(c Config) *Dispatcher {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
+	panics, _ := lru.New[string, int](maxDefective) // fails for a size below 1 only
 	d := &Dispatcher{
-		config: c, store: c.Store, table: c.Table, log: c.Log, metrics: newMetrics(c.Registerer, c.Store),
+		panics: panics, config: c, store: c.Store, table: c.Table, log: c.Log, metrics: newMetrics(c.Registerer, c.Store, c.Log),
 		wake: make(chan struct{}, 1), lanes: newLanes(), free: c.Concurrency, tokens: map[string]int{},
 	}
 	task := func(name string, every time.Duration, run func(context.Context) error) *background.Task {
 		return background.NewTask(background.TaskConfig{Name: name, Every: every, MaxPause: max(every, time.Second), Log: c.Log, Run: run})
 	}
 	cron := task("fire schedules", pollEvery, d.fireDue)
+	d.looker = task("look for events", pollEvery, d.look)
 	d.Group = background.Group{
 		task("deliver events", time.Second, d.run),
+		d.looker,
 		task("renew leases of events", renewEvery, d.renew),
 		task("rescue events", rescueEvery, d.rescue),
+		task("count events", fitEvery, d.fit),
 		cron,
+		d.metrics.depths.counter,
 	}
 	if c.Store.Outbox().Shared() {
 		d.announce = newAnnouncer(c.Store, c.Log)
@@ -155,7 +167,7 @@ func (d *Dispatcher) made(list []store.Event) {
 // heard takes word of events of another node.
 func (d *Dispatcher) heard(lanes []string) {
 	if len(lanes) == 0 {
-		d.lookAtAll()
+		d.looker.Wake()
 		return
 	}
 	now := time.Now()
@@ -169,14 +181,7 @@ func (d *Dispatcher) heard(lanes []string) {
 }
 
 // Changed must be called when triggers were changed: what has waited for one may be due.
-func (d *Dispatcher) Changed() { d.lookAtAll() }
-
-func (d *Dispatcher) lookAtAll() {
-	d.mu.Lock()
-	d.look, d.urgent = true, true
-	d.mu.Unlock()
-	d.wakeUp()
-}
+func (d *Dispatcher) Changed() { d.looker.Wake() }
 
 func (d *Dispatcher) wakeUp() {
 	select {
@@ -222,13 +227,8 @@ func (d *Dispatcher) run(ctx context.Context) error {
 	if err := d.takeOver(ctx); err != nil {
 		return err
 	}
-	d.mu.Lock()
-	d.look = true
-	d.mu.Unlock()
+	d.looker.Wake()
 	for ctx.Err() == nil {
-		if err := d.poll(ctx); err != nil && ctx.Err() == nil {
-			return err
-		}
 		now := time.Now()
 		turn, wait := d.plan(now)
 		if len(turn.Settlements)+len(turn.Claims) == 0 {
@@ -311,26 +311,32 @@ func (d *Dispatcher) sleep(ctx context.Context, pause time.Duration) {
 	}
 }
 
-// poll looks at all lanes, if it is time to.
-func (d *Dispatcher) poll(ctx context.Context) error {
-	d.mu.Lock()
-	due := d.look || time.Since(d.polled) >= pollEvery
-	d.look = false
-	d.mu.Unlock()
-	if !due {
-		return nil
-	}
+// look looks at all lanes. Very many of them, or rows that are gone and that a long reader keeps, make that slow; so
+// it rests for a while then, whoever wants it to look again.
+func (d *Dispatcher) look(ctx context.Context) error {
 	began := time.Now()
-	found, err := d.store.Outbox().Lanes(ctx)
+	limited, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
+	found, err := d.store.Outbox().Lanes(limited)
 	if err != nil {
-		d.lookAtAll()
 		return err
 	}
-	now := time.Now()
+	d.found(found, time.Now())
+	d.wakeUp()
+	rest := time.NewTimer(min(pollRest*time.Since(began), longestRest))
+	defer rest.Stop()
+	select {
+	case <-rest.C:
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+// found takes word of all lanes that have something. Of one that is not among them there may be word that is newer.
+func (d *Dispatcher) found(found []store.LaneDue, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	// Rows that are gone and that a long reader keeps make the look slow: then there are fewer.
-	d.polled = now.Add(min(10*now.Sub(began), time.Minute))
+	d.urgent = d.urgent || len(found) > 0
 	there := make(map[*lane]bool, len(found))
 	for _, f := range found {
 		l := d.lanes.get(f.Lane)
@@ -339,11 +345,10 @@ func (d *Dispatcher) poll(ctx context.Context) error {
 		d.due(l, f.Due.Sub(f.Now), now)
 	}
 	for _, l := range d.lanes.known {
-		if !there[l] && !l.ready && l.running == 0 {
+		if !there[l] && !l.ready && l.waiting < 0 && l.running == 0 {
 			d.lanes.forget(l)
 		}
 	}
-	return nil
 }
 
 // policy is how a lane is delivered.
@@ -384,7 +389,7 @@ func (d *Dispatcher) plan(now time.Time) (turn store.Turn, wait time.Duration) {
 	d.urgent = false
 	turn.Settlements, d.ended = d.ended, nil
 	d.telling, d.told = append(d.telling, d.told...), nil
-	wait = d.polled.Add(pollEvery).Sub(now)
+	wait = pollEvery
 	if next := d.lanes.awake(now); !next.IsZero() {
 		wait = min(wait, next.Sub(now))
 	}
@@ -420,8 +425,11 @@ func (d *Dispatcher) claim(s *share, limit int, together bool) store.Claim {
 	return c
 }
 
-// turn settles and claims, and starts what was claimed.
+// turn settles and claims, and starts what was claimed. One that takes as long as a lease has failed: a connection may
+// hang that nobody has cut.
 func (d *Dispatcher) turn(ctx context.Context, turn store.Turn) error {
+	ctx, cancel := context.WithTimeout(ctx, lease)
+	defer cancel()
 	turned, err := d.store.Outbox().Turn(ctx, turn)
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -445,6 +453,9 @@ func (d *Dispatcher) turn(ctx context.Context, turn store.Turn) error {
 		if leased, ok := turned.Leased[c.Lane]; ok {
 			l.leased = leased
 		}
+		if next, ok := turned.Next[c.Lane]; ok {
+			d.due(l, next, now)
+		}
 		if len(claimed) > 0 {
 			l.full = 0
 			if !c.Ordered { // else what a key holds back may be due before what was claimed
@@ -465,6 +476,7 @@ func (d *Dispatcher) turn(ctx context.Context, turn store.Turn) error {
 			l.ready = true
 		}
 		d.lanes.place(l, now)
+		d.taken += len(claimed)
 		if len(claimed) == 0 {
 			continue
 		}
@@ -529,6 +541,18 @@ func (d *Dispatcher) start(l *lane, token string, claimed []store.Event, now tim
 	})
 }
 
+// fit has the database keep up with how much there is, while that is much.
+func (d *Dispatcher) fit(ctx context.Context) error {
+	d.mu.Lock()
+	taken := d.taken
+	d.taken = 0
+	d.mu.Unlock()
+	if taken < fitFrom {
+		return nil
+	}
+	return d.store.Outbox().Fit(ctx)
+}
+
 // renew makes the leases of what is under way last.
 func (d *Dispatcher) renew(ctx context.Context) error {
 	d.mu.Lock()
@@ -537,6 +561,8 @@ func (d *Dispatcher) renew(ctx context.Context) error {
 	if len(tokens) == 0 {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, renewEvery)
+	defer cancel()
 	return d.store.Outbox().Renew(ctx, tokens, lease)
 }
 
@@ -546,7 +572,7 @@ func (d *Dispatcher) rescue(ctx context.Context) error {
 		n, err := d.store.Outbox().Rescue(ctx, store.MaxBatch, false)
 		if n > 0 {
 			d.log.Warn("events are taken over whose leases have ended", "events", n)
-			d.lookAtAll()
+			d.looker.Wake()
 		}
 		if err != nil || n < store.MaxBatch {
 			return err

@@ -2,10 +2,13 @@ package dispatch
 
 import (
 	"context"
+	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/picloud/picloud/host/background"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -13,10 +16,12 @@ type metrics struct {
 	outcomes *prometheus.CounterVec
 	latency  *prometheus.HistogramVec
 	void     prometheus.Counter
+	depths   *depths
 }
 
-func newMetrics(registerer prometheus.Registerer, s store.Store) metrics {
+func newMetrics(registerer prometheus.Registerer, s store.Store, log *slog.Logger) metrics {
 	m := metrics{
+		depths: newDepths(s, log),
 		outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "picloud_event_attempts_total", Help: "Attempts to deliver events, by source and outcome: done, retry, dead_letter, failed (a script for dead letters), or refused by the gate or a failure of our own. Each message of a batch counts.",
 		}, []string{"source", "outcome"}),
@@ -29,13 +34,7 @@ func newMetrics(registerer prometheus.Registerer, s store.Store) metrics {
 		}),
 	}
 	if registerer != nil {
-		registerer.MustRegister(m.outcomes, m.latency, m.void, &depths{
-			store: s,
-			events: prometheus.NewDesc("picloud_events", "Events in the outbox, by source and state: waiting or running.",
-				[]string{"source", "state"}, nil),
-			oldest: prometheus.NewDesc("picloud_event_oldest_seconds", "Age of the oldest event in the outbox, by source.",
-				[]string{"source"}, nil),
-		})
+		registerer.MustRegister(m.outcomes, m.latency, m.void, m.depths)
 	}
 	return m
 }
@@ -65,41 +64,95 @@ func outcomeOf(s store.Settlement) string {
 	return "done"
 }
 
-// depths asks the database how much there is when the metrics are read.
+// Counting the events looks at all of them. So it is done when the metrics are read, but not again soon where it took
+// long; and who reads them does not wait for it long.
+const (
+	depthWait    = 500 * time.Millisecond // for a count, before the last one is told
+	longestCount = time.Minute            // then a count has failed
+	countRest    = 20                     // times as long as a count has taken it is told
+	longestTold  = time.Minute            // but no longer
+)
+
+// depths tells how much there is.
 type depths struct {
 	store          store.Store
 	events, oldest *prometheus.Desc
+	counter        *background.Task
+
+	mu    sync.Mutex
+	found []store.Depth // by the last count
+	until time.Time     // it is good enough
+	next  chan struct{} // closed when the next count has ended; nil: nobody wants one
+}
+
+func newDepths(s store.Store, log *slog.Logger) *depths {
+	d := &depths{
+		store: s,
+		events: prometheus.NewDesc("picloud_events", "Events in the outbox, by source and state: waiting or running.",
+			[]string{"source", "state"}, nil),
+		oldest: prometheus.NewDesc("picloud_event_oldest_seconds", "How long the event has been due that waits for the longest, by source.",
+			[]string{"source"}, nil),
+	}
+	d.counter = background.NewTask(background.TaskConfig{Name: "count events", Every: time.Hour, MaxPause: longestTold, Log: log, Run: d.count})
+	return d
+}
+
+// count counts if somebody wants it to.
+func (d *depths) count(ctx context.Context) error {
+	d.mu.Lock()
+	wanted := d.next
+	d.next = nil
+	d.mu.Unlock()
+	if wanted == nil {
+		return nil
+	}
+	defer close(wanted)
+	began := time.Now()
+	limited, cancel := context.WithTimeout(ctx, longestCount)
+	defer cancel()
+	found, err := d.store.Outbox().Depths(limited)
+	now := time.Now()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.found, d.until = found, now.Add(min(countRest*now.Sub(began), longestTold)) // nothing, after a failure
+	return err
+}
+
+// last returns the last count that is good enough, after it has waited for it a while, or whichever there is then.
+func (d *depths) last() []store.Depth {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if time.Now().Before(d.until) {
+		return d.found
+	}
+	if d.next == nil {
+		d.next = make(chan struct{})
+	}
+	next := d.next
+	d.mu.Unlock()
+	d.counter.Wake()
+	timer := time.NewTimer(depthWait)
+	defer timer.Stop()
+	select {
+	case <-next:
+	case <-timer.C:
+	}
+	d.mu.Lock()
+	return d.found
 }
 
 func (d *depths) Describe(to chan<- *prometheus.Desc) { to <- d.events; to <- d.oldest }
 
 func (d *depths) Collect(to chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	found, err := d.store.Outbox().Depths(ctx)
-	if err != nil {
-		return // the rest of the metrics tell of it
-	}
-	type sum struct {
-		waiting, running int64
-		oldest           time.Time
-	}
-	sums := map[store.EventSource]*sum{}
-	for _, depth := range found {
-		s := sums[depth.Source]
-		if s == nil {
-			s = &sum{oldest: depth.Oldest}
-			sums[depth.Source] = s
+	now := time.Now()
+	for _, depth := range d.last() {
+		source := string(depth.Source)
+		to <- prometheus.MustNewConstMetric(d.events, prometheus.GaugeValue, float64(depth.Waiting), source, "waiting")
+		to <- prometheus.MustNewConstMetric(d.events, prometheus.GaugeValue, float64(depth.Running), source, "running")
+		oldest := 0.0
+		if !depth.Due.IsZero() {
+			oldest = max(now.Sub(depth.Due), 0).Seconds()
 		}
-		s.waiting += depth.Waiting
-		s.running += depth.Running
-		if depth.Oldest.Before(s.oldest) {
-			s.oldest = depth.Oldest
-		}
-	}
-	for source, s := range sums {
-		to <- prometheus.MustNewConstMetric(d.events, prometheus.GaugeValue, float64(s.waiting), string(source), "waiting")
-		to <- prometheus.MustNewConstMetric(d.events, prometheus.GaugeValue, float64(s.running), string(source), "running")
-		to <- prometheus.MustNewConstMetric(d.oldest, prometheus.GaugeValue, max(time.Since(s.oldest), 0).Seconds(), string(source))
+		to <- prometheus.MustNewConstMetric(d.oldest, prometheus.GaugeValue, oldest, source)
 	}
 }

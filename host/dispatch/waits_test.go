@@ -3,9 +3,11 @@ package dispatch
 import (
 	"context"
 	"encoding/json"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -17,6 +19,7 @@ import (
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/eachtest"
+	"github.com/picloud/picloud/host/store/sqlite"
 )
 
 // What refuses an event refuses the others too: they are left alone for as long.
@@ -155,4 +158,109 @@ func TestARetryIsNotMissed(t *testing.T) {
 		assert.Less(t, time.Since(began), 3*time.Second)
 		assert.Empty(t, n.letters(script.AppID))
 	})
+}
+
+// blind is a store that finds no lane that nobody has told of.
+type blind struct{ store.Store }
+
+func (b blind) Outbox() store.Outbox { return blindOutbox{b.Store.Outbox()} }
+
+type blindOutbox struct{ store.Outbox }
+
+func (blindOutbox) Lanes(context.Context) ([]store.LaneDue, error) { return nil, nil }
+
+// Each of several events of a lane that are due later is delivered when its time comes: nothing but word of them, and
+// what is found with those before, tells of it. So it is with the retries of several.
+func TestEachDelayedEventIsDelivered(t *testing.T) {
+	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
+		var mu sync.Mutex
+		var order []any
+		n := newNode(t, func(l store.Listeners) (store.Store, error) {
+			s, err := open(l)
+			return blind{s}, err
+		}, 4, func(e event) (*executions.Outcome, error) {
+			m := e.Queue.Messages[0]
+			if m.Attempt == 1 {
+				return failed(abi.CodeScriptError, "no"), nil
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			order = append(order, m.Body)
+			return succeeded, nil
+		})
+		script := n.app("a")
+		n.consume(script, func(t *store.Trigger) { t.Retry.Base = 20 * time.Millisecond })
+		n.start()
+		_, err := n.emitter.Push(t.Context(), script.AppID, "t", []events.Message{
+			{Body: json.RawMessage(`3`), Delay: 900 * time.Millisecond}, {Body: json.RawMessage(`1`), Delay: 100 * time.Millisecond},
+			{Body: json.RawMessage(`2`), Delay: 500 * time.Millisecond},
+		})
+		require.NoError(t, err)
+		n.drained(script.AppID)
+		mu.Lock()
+		defer mu.Unlock()
+		assert.Equal(t, []any{1.0, 2.0, 3.0}, order)
+	})
+}
+
+// many is a store with so many lanes that to look at them takes three seconds.
+type many struct {
+	store.Store
+	mu    sync.Mutex
+	looks []time.Time
+}
+
+func (m *many) Outbox() store.Outbox { return manyOutbox{m.Store.Outbox(), m} }
+
+type manyOutbox struct {
+	store.Outbox
+	of *many
+}
+
+func (m manyOutbox) Lanes(context.Context) ([]store.LaneDue, error) {
+	m.of.mu.Lock()
+	m.of.looks = append(m.of.looks, time.Now())
+	m.of.mu.Unlock()
+	time.Sleep(3 * time.Second)
+	return nil, nil
+}
+
+// However long a look takes, the next one comes a few seconds later, and not sooner, whoever wants it to.
+func TestALookIsRestedFrom(t *testing.T) {
+	s, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), sqlite.FileName)})
+	require.NoError(t, err)
+	defer s.Close()
+	synctest.Test(t, func(t *testing.T) {
+		m := &many{Store: s}
+		d := New(Config{Store: m, Table: events.NewTable(), Emitter: events.NewEmitter(events.Config{}), Concurrency: 1})
+		d.looker.Start()
+		for i := range 700 {
+			time.Sleep(100 * time.Millisecond)
+			if i < 348 {
+				d.Changed()
+			}
+		}
+		require.NoError(t, d.looker.Stop(context.Background()))
+		var between []time.Duration
+		for i, at := range m.looks[1:] {
+			between = append(between, at.Sub(m.looks[i]))
+		}
+		woken, alone := 3*time.Second+longestRest, 3*time.Second+longestRest+pollEvery
+		assert.Equal(t, slices.Concat(slices.Repeat([]time.Duration{woken}, 5), slices.Repeat([]time.Duration{alone}, 4)), between)
+	})
+}
+
+// What a look has not found yet may be known by word of it.
+func TestALookForgetsNoWord(t *testing.T) {
+	s, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), sqlite.FileName)})
+	require.NoError(t, err)
+	defer s.Close()
+	d := New(Config{Store: s, Table: events.NewTable(), Emitter: events.NewEmitter(events.Config{}), Concurrency: 1})
+	now := time.Now()
+	d.made([]store.Event{{Lane: "a/t/now"}, {Lane: "a/t/later", Delay: time.Hour}})
+	d.lanes.get("a/t/idle")
+	d.found(nil, now)
+	require.Len(t, d.lanes.known, 2)
+	require.True(t, d.lanes.known["a/t/now"].ready)
+	require.False(t, d.lanes.known["a/t/later"].next.Before(now.Add(time.Hour)))
 }

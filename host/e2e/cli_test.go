@@ -149,13 +149,42 @@ func TestContexts(t *testing.T) {
 // What holds other things is deleted after a question; where nobody can be asked, only with --yes.
 func TestDeleteNeedsYes(t *testing.T) {
 	p, _ := loggedIn(t)
-	p.fails(t, exitUsage, "Delete the app default (Default) with its scripts, routes, logs and data? "+
+	p.must(t, "kv", "put", "c", "k", "1")
+	p.fails(t, exitUsage, "This deletes the app default (Default) with 1 script, 1 route, 1 kv key. "+
 		"Standard input is not a terminal to ask on: pass --yes", "apps", "delete", "default")
-	p.fails(t, exitUsage, "pass --yes", "scripts", "delete", "hello")
+	p.fails(t, exitUsage, "This deletes the script hello with 1 route. Go on? Standard input is not a terminal to ask on: pass --yes", "scripts", "delete", "hello")
 	p.must(t, "scripts", "show", "hello")
 	p.must(t, "scripts", "delete", "hello", "--yes")
 	p.must(t, "apps", "delete", "-y", "default")
 	p.fails(t, exitFailed, "not found", "apps", "show", "default")
+}
+
+// Commands, contexts and picloud.yaml find an app by the slug that it had.
+func TestRenamedApp(t *testing.T) {
+	p, _ := loggedIn(t)
+	p.write(t, "shop/picloud.yaml", "app: shop\nscripts:\n  - {name: s, routes: [GET /shop]}\n")
+	p.write(t, "shop/s.rhai", "1")
+	p.must(t, "deploy", "shop")
+	if got := p.must(t, "apps", "rename", "shop", "store"); got != "App shop is now called store.\n" {
+		t.Errorf("printed %q", got)
+	}
+	r := p.run(t, "", "scripts", "list", "--app", "shop")
+	if r.status != exitOK || strings.Count(r.stderr, "warning: the app shop is now called store") != 1 || !strings.Contains(r.stdout, "endpoint") {
+		t.Error(r)
+	}
+	p.write(t, "shop/s.rhai", "2")
+	if r = p.run(t, "", "deploy", "shop"); r.status != exitOK || !strings.Contains(r.stdout, "version 2") {
+		t.Error(r)
+	}
+	p.write(t, "file.txt", "bytes")
+	p.must(t, "files", "put", "c", "file.txt", "--app", "shop")
+	if app := decode[wire.App](t, p, "apps", "show", "store"); !slices.Equal(app.Aliases, []string{"shop"}) {
+		t.Errorf("aliases are %q", app.Aliases)
+	}
+	p.fails(t, exitFailed, "already in use", "apps", "create", "shop")
+	p.must(t, "apps", "release", "store", "shop")
+	p.fails(t, exitFailed, "app not found", "apps", "show", "shop")
+	p.must(t, "apps", "create", "shop")
 }
 
 // A negative number is an argument like another.

@@ -50,6 +50,7 @@ func TestFuzzAPI(t *testing.T) {
 	}
 	made("apps", `{"slug":"fuzzed"}`)
 	made("apps", `{"slug":"bounded"}`)
+	made("apps", `{"slug":"renamed"}`)
 	script := made("apps/fuzzed/scripts", `{"name":"main","source":"1"}`)
 	// Most requests are about what there is; else all would be answered 404.
 	config := `[phases.coverage]
@@ -63,6 +64,10 @@ unexpected-methods = ["GET", "PUT", "POST", "PATCH", "DELETE"] # not TRACE, whic
 [[operations]]
 include-operation-id = "delete-app"
 parameters = { "path.app" = "another" }
+
+[[operations]] # or all others were redirected
+include-operation-id = "rename-app"
+parameters = { "path.app" = "renamed" }
 
 [[operations]] # or there were no room for anything
 include-operation-id = "set-quota"

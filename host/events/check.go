@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/docs"
 	"github.com/picloud/picloud/host/events/schedule"
 	"github.com/picloud/picloud/host/fault"
@@ -24,13 +25,9 @@ const (
 	MaxNameBytes   = 128 // of a trigger
 )
 
-// readDepth is how deep what a script reads of ctx may nest: the bridge of the guest refuses more, which
-// TestDeepestEvents of package api compares.
-const readDepth = 64
-
 // MaxDataDepth is how deep the data in an event may nest: with what ctx.event has around them, and the event
 // of a dead letter around that, they must not be deeper than a script can read.
-const MaxDataDepth = readDepth - 8
+const MaxDataDepth = abi.MaxNesting - 8
 
 // Trigger is one ready to be asked.
 type Trigger struct {

@@ -53,7 +53,7 @@ func NewEmitter(c Config) *Emitter {
 		c.MaxPending = func(string) int { return 0 }
 	}
 	e := &Emitter{
-		table: c.Table, maxDepth: c.MaxDepth, backlog: &backlog{most: c.MaxPending, room: map[string]int{}}, log: c.Log,
+		table: c.Table, maxDepth: c.MaxDepth, backlog: &backlog{most: c.MaxPending, apps: map[string]*counted{}}, log: c.Log,
 		wake: func([]store.Event) {}, published: func() {},
 		tooDeep: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "picloud_events_dropped_total", Help: "Events that were not made because triggers caused one another too deep.",
@@ -504,7 +504,7 @@ func (e *Emitter) OfDeadLetter(letter *store.DeadLetter, depth int, event json.R
 	if letter.Source == store.EventDeadLetter {
 		return nil
 	}
-	if deeper(event, readDepth-2) { // no handler could read it, which may be why it is a dead letter
+	if deeper(event, abi.MaxNesting-2) { // no handler could read it, which may be why it is a dead letter
 		event = json.RawMessage("null")
 	}
 	for _, trigger := range e.table.Of(letter.AppID, store.TriggerDeadLetter) {

@@ -17,6 +17,7 @@ const (
 	Unauthorized                 // nobody knows who asks
 	Forbidden                    // who asks may not do it
 	NotFound                     // there is no such thing, or none that who asks may see
+	Moved                        // it is called otherwise now
 	MethodNotAllowed             // there is such a thing, and it takes other methods
 	NotImplemented               // the protocol has it, and we do not
 	Conflict                     // a value that must be unique is in use, or something is in the way
@@ -55,6 +56,7 @@ var table = [end]row{
 	Unauthorized:     {"unauthorized", http.StatusUnauthorized, abi.OpCodeDenied, false, "A token is missing, or is not valid."},
 	Forbidden:        {"forbidden", http.StatusForbidden, abi.OpCodeDenied, false, "The token does not allow this."},
 	NotFound:         {"not_found", http.StatusNotFound, abi.OpCodeNotFound, false, "There is no such thing, or none that you may see."},
+	Moved:            {"moved", http.StatusPermanentRedirect, abi.OpCodeNotFound, false, "It is called otherwise now: Location tells where it is."},
 	MethodNotAllowed: {"method_not_allowed", http.StatusMethodNotAllowed, abi.OpCodeInvalid, false, "There is such a thing, and it takes other methods: Allow names them."},
 	NotImplemented:   {"not_implemented", http.StatusNotImplemented, abi.OpCodeInvalid, false, "The protocol has this, and the server does not."},
 	Conflict:         {"conflict", http.StatusConflict, abi.OpCodeConflict, false, "A value that must be unique is in use, something is in the way, or the version is another."},

@@ -11,6 +11,7 @@
 //	Unauthorized      unauthorized        401     denied
 //	Forbidden         forbidden           403     denied
 //	NotFound          not_found           404     not_found
+//	Moved             moved               308     not_found
 //	MethodNotAllowed  method_not_allowed  405     invalid
 //	NotImplemented    not_implemented     501     invalid
 //	Conflict          conflict            409     conflict

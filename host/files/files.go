@@ -201,6 +201,13 @@ func (s *Service) discard(blob string) {
 	s.verified.Remove(blob)
 }
 
+// Discard removes the bytes of files that the store has removed, see [store.Deletions].
+func (s *Service) Discard(blobs []string) {
+	for _, blob := range blobs {
+		s.discard(blob)
+	}
+}
+
 // Head returns what is known of a file.
 func (s *Service) Head(ctx context.Context, appID, collection, id string) (store.File, error) {
 	if err := store.CheckCollection(collection); err != nil {

@@ -56,6 +56,9 @@ func TestSweep(t *testing.T) {
 	require.Equal(t, 2, f.sweep(t))
 	require.Zero(t, f.sweep(t), "again")
 	require.NoError(t, f.store.Apps().Delete(f.ctx, f.other.ID))
+	removed, err := f.store.Deletions().Remove(f.ctx, store.MaxBatch) // by a server that ends before it discards the bytes
+	require.NoError(t, err)
+	require.Len(t, removed.Blobs, 1)
 	require.Equal(t, 1, f.sweep(t), "the files of the deleted app")
 	require.NoFileExists(t, f.directory.path(theirs.Blob))
 
@@ -147,4 +150,20 @@ func TestSweepEndsWithItsContext(t *testing.T) {
 	cancel()
 	_, err := f.Sweep(ctx)
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+// The bytes of a deleted app go as soon as its rows do, and those of others stay.
+func TestDiscard(t *testing.T) {
+	f := newFixture(t, nil)
+	kept := f.create(t, random(10))
+	theirs, err := f.Create(f.ctx, f.other.ID, "c", "n", "a/b", bytes.NewReader(random(7)))
+	require.NoError(t, err)
+	require.NoError(t, f.store.Apps().Delete(f.ctx, f.other.ID))
+	removed, err := f.store.Deletions().Remove(f.ctx, store.MaxBatch)
+	require.NoError(t, err)
+	f.Discard(removed.Blobs)
+	require.NoFileExists(t, f.directory.path(theirs.Blob))
+	f.Discard(removed.Blobs) // which are gone
+	require.Equal(t, random(10), f.read(t, kept))
+	require.Zero(t, f.sweep(t))
 }

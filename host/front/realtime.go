@@ -126,10 +126,14 @@ func noTopic(err error) error {
 	return err
 }
 
-// findApp finds an app by slug or id.
+// findApp finds an app by slug, also one that it had before, or id.
 func (s *Server) findApp(ctx context.Context, ref string) (store.App, error) {
 	if id, err := uuid.Parse(ref); err == nil {
 		return s.store.Apps().Get(ctx, id.String())
 	}
-	return s.store.Apps().GetBySlug(ctx, ref)
+	app, err := s.store.Apps().GetBySlug(ctx, ref)
+	if fault.Of(err) == fault.NotFound {
+		return s.store.Apps().GetByAlias(ctx, ref)
+	}
+	return app, err
 }

@@ -40,6 +40,15 @@ func RequestIDOf(ctx context.Context) string {
 	return ""
 }
 
+// TargetOf returns the target of the request whose context ctx is, as it was sent: nothing of it is decoded; ""
+// for another context.
+func TargetOf(ctx context.Context) string {
+	if r := requestOf(ctx); r != nil {
+		return string(r.edge.Target)
+	}
+	return ""
+}
+
 // ClientOf returns the address of who sent the request whose context ctx is: the one that a trusted
 // proxy gives, else the peer's. It is invalid for another context.
 func ClientOf(ctx context.Context) netip.Addr {

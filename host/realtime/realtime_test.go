@@ -137,6 +137,20 @@ func TestTellsSubscribersOfAllNodes(t *testing.T) {
 	})
 }
 
+// Who comes back is sent all that was missed, in order, whatever fits into what is kept of it at once.
+func TestLongMessagesAreSentAgain(t *testing.T) {
+	onEach(t, func(t *testing.T, nodes []*node) {
+		n := nodes[0]
+		last := n.publish(t, n.db, "the last one it has")
+		var missed []string
+		for i := range 80 {
+			missed = append(missed, fmt.Sprint(i, strings.Repeat("x", []int{1, 200_000, 100, 60_000, 60_000, 1000}[i/4%6])))
+			n.publish(t, n.db, missed[i])
+		}
+		next(t, n.subscribe(t, last), missed...)
+	})
+}
+
 func TestLateCommits(t *testing.T) {
 	onEach(t, func(t *testing.T, nodes []*node) {
 		if len(nodes) == 1 {

@@ -1,9 +1,11 @@
 package realtime
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,7 +16,8 @@ const (
 	buffered  = 64               // events that wait for a subscriber
 	heartbeat = 15 * time.Second // between two things that a subscriber is sent
 	readLimit = 10 * time.Second // for a page of what is sent again
-	replayed  = 16               // messages of such a page, of up to 256 KiB each
+	replayed  = 16               // messages of such a page
+	pageBytes = 64 << 10         // that are kept of it, or its first message: many may read it slowly
 )
 
 // beat is a comment, which says that the connection is alive.
@@ -60,6 +63,7 @@ type replay struct {
 	lastID string // the message that it has
 	from   store.Position
 	after  int64 // of the page before
+	limit  int   // messages of the next page; 0: as many as there may be
 	page   []store.Published
 }
 
@@ -155,15 +159,27 @@ func (s *Subscription) missed() ([]byte, error) {
 	return nil, nil
 }
 
-// turnPage reads more of what was missed.
+// turnPage reads more of what was missed. What is too much to be kept is read again.
 func (s *Subscription) turnPage(r *replay) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), readLimit)
 	defer cancel()
 	r.page, err = s.hub.store.Published().Between(ctx, store.PublishedQuery{
-		From: r.from, To: s.start, AppID: s.key.appID, Topic: s.key.topic, After: r.after, Limit: replayed,
+		From: r.from, To: s.start, AppID: s.key.appID, Topic: s.key.topic, After: r.after, Limit: cmp.Or(r.limit, replayed),
 	})
-	if n := len(r.page); n > 0 {
-		r.after = r.page[n-1].Seq
+	if err != nil || len(r.page) == 0 {
+		return err
 	}
-	return err
+	r.page = slices.Clone(r.page[:fitting(r.page)]) // or the others would be kept, too
+	r.after, r.limit = r.page[len(r.page)-1].Seq, min(2*len(r.page), replayed)
+	return nil
+}
+
+// fitting returns how many messages of a page are kept: one at least.
+func fitting(page []store.Published) (n int) {
+	for bytes := 0; n < len(page); n++ {
+		if bytes += len(page[n].Message); bytes > pageBytes && n > 0 {
+			break
+		}
+	}
+	return n
 }

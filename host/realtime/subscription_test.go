@@ -1,12 +1,15 @@
 package realtime
 
 import (
+	"encoding/json"
 	"io"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/host/store"
 )
 
 // A subscriber hears something each 15 seconds, and nothing after its token has expired.
@@ -30,4 +33,20 @@ func TestHeartbeat(t *testing.T) {
 		require.Equal(t, io.EOF, err)
 		require.Equal(t, 45*time.Second, time.Since(began))
 	})
+}
+
+// Of what is sent again as much is kept as there may be, or one message.
+func TestFitting(t *testing.T) {
+	for _, c := range []struct {
+		lengths []int
+		want    int
+	}{
+		{[]int{1}, 1}, {[]int{1, 2, 3}, 3}, {[]int{pageBytes, 1}, 1}, {[]int{pageBytes - 1, 1, 1}, 2}, {[]int{4 * pageBytes, 1}, 1}, {[]int{1, 4 * pageBytes}, 1},
+	} {
+		var page []store.Published
+		for _, n := range c.lengths {
+			page = append(page, store.Published{Message: make(json.RawMessage, n)})
+		}
+		require.Equal(t, c.want, fitting(page), c.lengths)
+	}
 }

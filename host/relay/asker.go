@@ -23,6 +23,7 @@ import (
 type Asker struct {
 	background.Group
 	store    store.Relay
+	hold     Hold
 	node     string // that answers go to; of this process
 	log      *slog.Logger
 	metrics  askerMetrics
@@ -41,6 +42,7 @@ type Asker struct {
 // AskerConfig is what an [Asker] is made of.
 type AskerConfig struct {
 	Store      store.Relay
+	Hold       Hold // of requests and answers as they are passed on
 	Log        *slog.Logger
 	Registerer prometheus.Registerer // nil: no metrics
 }
@@ -51,7 +53,7 @@ func NewAsker(c AskerConfig) *Asker {
 		c.Log = slog.Default()
 	}
 	a := &Asker{
-		store: c.Store, node: uuid.NewString(), log: c.Log, metrics: newAskerMetrics(c.Registerer),
+		store: c.Store, hold: c.Hold, node: uuid.NewString(), log: c.Log, metrics: newAskerMetrics(c.Registerer),
 		waiting: map[string]chan<- store.RelayedAnswer{}, interrupted: make(chan struct{}),
 	}
 	a.interrupt = sync.OnceFunc(func() { close(a.interrupted) })
@@ -85,7 +87,8 @@ func (a *Asker) Stop(ctx context.Context) error {
 
 // Run has another node run a script, see [executions.Service.Run]. It waits for as long as the script may
 // take and 2 s, and gives up earlier when ctx ends. The error is [fault.TooLarge] of a request that cannot be
-// passed on, [fault.Unreachable] when the node that ran the script is gone, or the store's.
+// passed on, [fault.Overloaded] when there is no memory for it or for its answer, [fault.Unreachable] when the node that
+// ran the script is gone, or the store's.
 func (a *Asker) Run(ctx context.Context, in executions.Invocation, script store.Script, limits abi.Limits) (*executions.Outcome, error) {
 	payload, err := encodeQuestion(in, script.Version)
 	if err != nil {
@@ -99,9 +102,16 @@ func (a *Asker) Run(ctx context.Context, in executions.Invocation, script store.
 		request.ID = uuid.Must(uuid.NewV7()).String()
 	}
 	began := time.Now()
+	release, err := a.hold.of(ctx, payload)
+	if err != nil {
+		return nil, err
+	}
 	answers := make(chan store.RelayedAnswer, 1)
 	a.wait(request.ID, answers)
-	if err := a.store.Ask(ctx, request); err != nil {
+	err = a.store.Ask(ctx, request)
+	request.Payload = nil // it may be large, and is not needed any more
+	release()
+	if err != nil {
 		a.forget(request.ID)
 		a.giveUp(ctx, request.ID, store.AbandonedByClient) // it may have been kept all the same
 		return nil, err
@@ -112,7 +122,7 @@ func (a *Asker) Run(ctx context.Context, in executions.Invocation, script store.
 	failure, why := abi.ScriptError{Code: abi.CodeCancelled, Message: "cancelled"}, store.AbandonedByClient
 	select {
 	case answer := <-answers:
-		return a.ended(answer, began)
+		return a.ended(ctx, answer, began)
 	case <-timer.C:
 		why = store.AbandonedInTime
 		failure = abi.ScriptError{Code: abi.CodeTimeout, Message: fmt.Sprintf("no node has answered within the timeout_ms of %d and %v", limits.TimeoutMS, waitMargin)}
@@ -124,7 +134,7 @@ func (a *Asker) Run(ctx context.Context, in executions.Invocation, script store.
 	a.forget(request.ID)
 	select {
 	case answer := <-answers: // it has come meanwhile
-		return a.ended(answer, began)
+		return a.ended(ctx, answer, began)
 	default:
 	}
 	a.metrics.requests.WithLabelValues(string(why)).Inc()
@@ -133,13 +143,18 @@ func (a *Asker) Run(ctx context.Context, in executions.Invocation, script store.
 }
 
 // ended is what becomes of an answer that somebody has waited for.
-func (a *Asker) ended(answer store.RelayedAnswer, began time.Time) (*executions.Outcome, error) {
+func (a *Asker) ended(ctx context.Context, answer store.RelayedAnswer, began time.Time) (*executions.Outcome, error) {
 	a.metrics.latency.Observe(time.Since(began).Seconds())
 	if answer.Payload == nil {
 		a.metrics.requests.WithLabelValues(string(store.AbandonedLost)).Inc()
 		return nil, fault.New(fault.Unreachable, "the node that ran the script is gone, and what it has done is not known: execution %s is not run again", answer.ID)
 	}
 	a.metrics.requests.WithLabelValues("answered").Inc()
+	release, err := a.hold.of(ctx, answer.Payload)
+	if err != nil {
+		return nil, err
+	}
+	defer release() // whoever sends what is in it counts that
 	return outcome(answer)
 }
 

@@ -48,6 +48,17 @@ const (
 	maxAnswer  = 64 << 20
 )
 
+// Hold counts bytes that are in memory already against what everything in flight may hold, until release is called.
+// The error is [fault.Overloaded], or that of ctx. nil counts nothing.
+type Hold func(ctx context.Context, bytes int) (release func(), err error)
+
+func (h Hold) of(ctx context.Context, payload json.RawMessage) (release func(), err error) {
+	if h == nil {
+		return func() {}, nil
+	}
+	return h(ctx, len(payload))
+}
+
 // question is a request as it is kept.
 type question struct {
 	Version      int64 // of the script, which the other node may not have heard of yet
@@ -108,7 +119,7 @@ func answerOf(id string, of abi.InvocationType, out *executions.Outcome, err err
 	if err != nil {
 		code := fault.Of(err)
 		failed := answer{Failed: code.String()}
-		if code == fault.RateLimited {
+		if code == fault.RateLimited || code == fault.Overloaded {
 			failed.Refused, failed.RetryAfter = fault.From(err).Error(), fault.From(err).RetryAfter
 		}
 		a.Outcome, a.Status, a.Payload = code.String(), code.Status(), encode(failed)
@@ -152,6 +163,8 @@ func outcome(a store.RelayedAnswer) (*executions.Outcome, error) {
 		return nil, store.Failed("run script", errors.New("the storage has failed on another node"))
 	case fault.RateLimited.String():
 		return nil, &fault.Error{Code: fault.RateLimited, Text: kept.Refused, RetryAfter: kept.RetryAfter}
+	case fault.Overloaded.String():
+		return nil, &fault.Error{Code: fault.Overloaded, Text: kept.Refused, RetryAfter: kept.RetryAfter}
 	default:
 		return nil, fmt.Errorf("another node has failed, and its log tells more: %s", kept.Failed)
 	}

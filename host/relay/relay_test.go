@@ -576,3 +576,108 @@ func TestRefusedElsewhere(t *testing.T) {
 	assert.Equal(t, fault.Internal, fault.Of(err))
 	assert.NotContains(t, err.Error(), "10.0.0.1")
 }
+
+// room is how much may be held at once; it counts as a [Hold].
+type room struct {
+	mu         sync.Mutex
+	most, held int
+	largest    int // that was asked for
+	refusals   int
+}
+
+func (r *room) hold(_ context.Context, bytes int) (release func(), err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.largest = max(r.largest, bytes)
+	if r.held+bytes > r.most {
+		r.refusals++
+		return nil, &fault.Error{Code: fault.Overloaded, Text: "no room", RetryAfter: 3 * time.Second}
+	}
+	r.held += bytes
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.held -= bytes
+	}, nil
+}
+
+func (r *room) set(most int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.most, r.largest, r.refusals = most, 0, 0
+}
+
+func (r *room) now() (held, largest, refusals int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.held, r.largest, r.refusals
+}
+
+// What is passed on is counted on both sides while it is in memory. A node without room for a request gives it back to
+// those that have some; where there is none for the answer, the client is told to try again.
+func TestMemoryIsCounted(t *testing.T) {
+	onEach(t, func(t *testing.T, n *nodes) {
+		const enough, request, response = 1 << 20, 10_000, 40_000
+		asking, running := &room{most: enough}, &room{most: enough}
+		n.asker = NewAsker(AskerConfig{Store: n.relay, Hold: asking.hold, Log: slog.New(slog.DiscardHandler)})
+		n.asker.Start()
+		t.Cleanup(func() { require.NoError(t, n.asker.Stop(context.Background())) })
+		var runs atomic.Int64
+		w := NewWorker(WorkerConfig{Store: n.relay, Places: 4, Hold: running.hold, Log: slog.New(slog.DiscardHandler),
+			Runner: runner(func(_ context.Context, in executions.Invocation) (*executions.Outcome, error) {
+				runs.Add(1)
+				held, _, _ := running.now()
+				assert.Greater(t, held, request, "while it runs")
+				return &executions.Outcome{ExecutionID: in.ExecutionID, AppID: n.app.ID, Response: abi.Response{Status: 200, Body: make([]byte, response)}}, nil
+			})})
+		w.Start()
+		t.Cleanup(func() { require.NoError(t, w.Stop(context.Background())) })
+		ask := func() (*executions.Outcome, error) {
+			return n.ask(t.Context(), executions.Invocation{Type: abi.InvocationHTTP, Request: &abi.Request{Body: make([]byte, request)}})
+		}
+		for _, c := range []struct {
+			name            string
+			asking, running int
+			back            bool // room comes while the request is given back
+			ok              bool
+			runs            int64
+		}{
+			{"room for all", enough, enough, false, true, 1},
+			{"none to ask", request, enough, false, false, 0},
+			{"none to take the answer", response, enough, false, false, 1},
+			{"none to run", enough, request, false, false, 0},
+			{"none to hand in the answer", enough, response, false, false, 1},
+			{"some after a while", enough, request, true, true, 1},
+		} {
+			t.Run(c.name, func(t *testing.T) {
+				runs.Store(0)
+				asking.set(c.asking)
+				running.set(c.running)
+				if c.back {
+					go func() {
+						for refused := 0; refused == 0; _, _, refused = running.now() {
+							time.Sleep(time.Millisecond)
+						}
+						running.set(enough)
+					}()
+				}
+				out, err := ask()
+				if c.ok {
+					require.NoError(t, err)
+					require.Len(t, out.Response.Body, response)
+				} else {
+					require.Equal(t, fault.Overloaded, fault.Of(err), "%v", err)
+					require.Equal(t, 3*time.Second, fault.From(err).RetryAfter)
+				}
+				require.Equal(t, c.runs, runs.Load())
+				for _, side := range []*room{asking, running} {
+					require.Eventually(t, func() bool { held, _, _ := side.now(); return held == 0 }, patience, time.Millisecond)
+				}
+				if c.ok {
+					_, largest, _ := asking.now()
+					require.Greater(t, largest, response)
+				}
+			})
+		}
+	})
+}

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"math/rand/v2"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -32,6 +31,7 @@ type WorkerConfig struct {
 	Store      store.Relay
 	Runner     Runner
 	Places     int           // requests at once
+	Hold       Hold          // of requests while they run, and of answers until they are handed in
 	Retention  time.Duration // of abandoned executions; 0: they are kept for ever
 	Log        *slog.Logger
 	Registerer prometheus.Registerer // nil: no metrics
@@ -42,6 +42,7 @@ type Worker struct {
 	background.Group
 	store    store.Relay
 	runner   Runner
+	hold     Hold
 	log      *slog.Logger
 	metrics  workerMetrics
 	taker    *background.Task
@@ -60,7 +61,7 @@ func NewWorker(c WorkerConfig) *Worker {
 		c.Log = slog.Default()
 	}
 	w := &Worker{
-		store: c.Store, runner: c.Runner, log: c.Log, metrics: newWorkerMetrics(c.Registerer), free: c.Places,
+		store: c.Store, runner: c.Runner, hold: c.Hold, log: c.Log, metrics: newWorkerMetrics(c.Registerer), free: c.Places,
 		tokens: map[string]map[string]context.CancelFunc{},
 	}
 	w.taker = task("run requests of other nodes", pollEvery, c.Log, w.take)
@@ -171,36 +172,55 @@ func (w *Worker) end(token, id string) {
 
 // serve runs a request and hands in the answer, under the lease of the token.
 func (w *Worker) serve(ctx context.Context, token string, request *store.RelayedRequest) {
-	in, err := invocation(*request)
-	request.Payload = nil // it may be large, and is not needed any more
+	var kind abi.InvocationType
 	var out *executions.Outcome
-	if err == nil {
-		out, err = w.run(ctx, in)
-	}
-	if err != nil && fault.Of(err) != fault.NotFound {
+	err := background.Protect(func() (err error) {
+		out, kind, err = w.run(ctx, request)
+		return err
+	})
+	var defect *background.PanicError
+	switch {
+	case errors.As(err, &defect):
+		w.log.Error("a request of another node panicked", "execution_id", request.ID, "error", err, "stack", string(defect.Stack))
+	case err != nil && fault.Of(err) != fault.NotFound && fault.Of(err) != fault.Overloaded:
 		w.log.Error("a request of another node could not be run", "execution_id", request.ID, "error", err)
 	}
 	// Of an execution that has not begun nothing is lost: a node with room may begin it.
-	if err == nil && out.Error != nil && out.Error.Code == abi.CodeOverloaded && request.Tries < maxTries {
-		if err := w.store.Return(context.WithoutCancel(ctx), request.ID, token, returnPause+rand.N(returnPause)); err != nil {
+	full := fault.Of(err) == fault.Overloaded || err == nil && out.Error != nil && out.Error.Code == abi.CodeOverloaded
+	ctx = context.WithoutCancel(ctx)
+	if full && request.Tries < maxTries {
+		if err := w.store.Return(ctx, request.ID, token, returnPause+rand.N(returnPause)); err != nil {
 			w.log.Warn("a request of another node could not be given back", "execution_id", request.ID, "error", err)
 		}
 		time.AfterFunc(2*returnPause, w.taker.Wake)
 		return
 	}
-	answer := answerOf(request.ID, in.Type, out, err)
+	answer := answerOf(request.ID, kind, out, err)
+	out = nil // it may be large, and is in the answer
+	release, err := w.hold.of(ctx, answer.Payload)
+	if err != nil { // what the script has done is done, as where the answer of a node's own script is not sent
+		answer = answerOf(request.ID, kind, nil, err)
+		release = func() {}
+	}
+	defer release()
 	answer.Token = token
-	w.hand(context.WithoutCancel(ctx), answer)
+	w.hand(ctx, answer)
 }
 
-// run runs a script. A panic is an error of ours.
-func (w *Worker) run(ctx context.Context, in executions.Invocation) (out *executions.Outcome, err error) {
-	defer func() {
-		if defect := recover(); defect != nil {
-			err = fmt.Errorf("panic: %v\n%s", defect, debug.Stack())
-		}
-	}()
-	return w.runner.Run(ctx, in)
+// run runs the script of a request, and returns for what it was.
+func (w *Worker) run(ctx context.Context, request *store.RelayedRequest) (*executions.Outcome, abi.InvocationType, error) {
+	release, err := w.hold.of(ctx, request.Payload)
+	if err != nil {
+		return nil, "", err
+	}
+	defer release()
+	in, err := invocation(*request)
+	request.Payload = nil // it may be large, and is not needed any more
+	if err != nil {
+		return nil, "", err
+	}
+	out, err := w.runner.Run(ctx, in)
+	return out, in.Type, err
 }
 
 // hand hands an answer in. A database that is away may be back while the lease lasts; after that whoever

@@ -340,7 +340,7 @@ func (s *Server) makeExecutions(context.Context) error {
 	s.budget.Reserve(int64(records))
 	var elsewhere executions.Elsewhere
 	if s.settings.Role == config.RoleAPI {
-		s.asker = relay.NewAsker(relay.AskerConfig{Store: s.store.Relay(), Log: s.log, Registerer: s.metrics})
+		s.asker = relay.NewAsker(relay.AskerConfig{Store: s.store.Relay(), Hold: s.hold, Log: s.log, Registerer: s.metrics})
 		s.onStop(s.asker.Stop) // after the requests, which wait for answers
 		elsewhere = s.asker.Run
 	}
@@ -391,11 +391,20 @@ func (s *Server) makeDispatcher(context.Context) error {
 	s.deliverers, s.triggersChanged, s.queueRate = background.Group{dispatcher}, dispatcher.Changed, dispatcher.QueueRate
 	if s.store.Relay().Shared() {
 		s.deliverers = append(s.deliverers, relay.NewWorker(relay.WorkerConfig{
-			Store: s.store.Relay(), Runner: s.executions, Places: c.MaxConcurrentExecutions, Retention: c.LogRetention,
+			Store: s.store.Relay(), Runner: s.executions, Places: c.MaxConcurrentExecutions, Hold: s.hold, Retention: c.LogRetention,
 			Log: s.log, Registerer: s.metrics,
 		}))
 	}
 	return nil
+}
+
+// hold counts what is passed on between nodes, as a [relay.Hold].
+func (s *Server) hold(ctx context.Context, bytes int) (release func(), err error) {
+	share := s.budget.Share(int64(bytes))
+	if err := share.Adopt(ctx, int64(bytes)); err != nil {
+		return nil, err
+	}
+	return share.Release, nil
 }
 
 // makeRealtime makes what tells subscribers. It begins when the server runs.
@@ -410,7 +419,7 @@ func (s *Server) makeCatalog(ctx context.Context) (err error) {
 		Store: s.store, Executions: s.executions, Logger: s.log,
 		Registry: s.listeners, Triggers: s.triggers, TriggersChanged: s.triggersChanged, TopicChanged: s.realtime.Changed,
 		SecretsChanged: s.services.Secrets.Changed, RightsChanged: s.authority.Changed,
-		UnclaimedHosts: s.settings.UnclaimedHosts, Quotas: s.quotas,
+		Discard: s.services.Files.Discard, UnclaimedHosts: s.settings.UnclaimedHosts, Quotas: s.quotas,
 	})
 	return err
 }
@@ -465,6 +474,7 @@ func (s *Server) makeFront(context.Context) error {
 func (s *Server) makeBackground(context.Context) error {
 	s.background = background.Group{
 		s.catalog.Watcher(),
+		s.catalog.Remover(),
 		s.deliverers,
 		s.realtime,
 		dispatch.NewRetention(s.store, s.settings.DeadLetterRetention, s.log),

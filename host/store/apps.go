@@ -8,7 +8,7 @@ import (
 // App owns scripts, routes and data, and shares them with no other app.
 type App struct {
 	ID   string
-	Slug string // unique
+	Slug string // unique, also among the aliases of other apps
 	Name string
 	CORS *CORS // of the routes that have none of their own; nil: there is none
 	// EventsPaused has the app's events wait.
@@ -26,6 +26,16 @@ type AppChange struct {
 	EventsPaused *bool
 }
 
+// MaxAliases is how many slugs an app may have had that still lead to it.
+const MaxAliases = 20
+
+// Alias is a slug that an app had before it was renamed. It leads to the app, and no other may have it.
+type Alias struct {
+	Slug      string
+	AppID     string
+	CreatedAt time.Time // when the app was renamed
+}
+
 // Apps keeps the apps and who works on them.
 type Apps interface {
 	// Create keeps a new app and returns it with its id and times. A slug in use is a [Conflict] on
@@ -35,13 +45,23 @@ type Apps interface {
 	Get(ctx context.Context, id string) (App, error)
 	// GetBySlug finds an app by slug.
 	GetBySlug(ctx context.Context, slug string) (App, error)
+	// GetByAlias finds the app that had a slug before it was renamed.
+	GetByAlias(ctx context.Context, slug string) (App, error)
 	// List pages through all apps in the order of their slugs (bytewise).
 	List(ctx context.Context, page PageRequest) (Page[App], error)
 	// ListOf pages through the apps a user is a member of, ordered as List.
 	ListOf(ctx context.Context, userID string, page PageRequest) (Page[App], error)
-	// Update changes an app and returns it as it is now.
+	// Update changes an app and returns it as it is now. The slug that it had stays its alias, and an
+	// alias of its own it may have as slug again; one more than [MaxAliases] is a [fault.Conflict].
 	Update(ctx context.Context, id string, change AppChange) (App, error)
-	// Delete removes an app with its scripts, routes, members, keys, executions and log lines.
+	// Aliases lists the slugs that an app had before, bytewise ordered.
+	Aliases(ctx context.Context, id string) ([]Alias, error)
+	// ReleaseAlias has a slug be free that an app had before.
+	ReleaseAlias(ctx context.Context, id, slug string) error
+	// Contents counts what an app has.
+	Contents(ctx context.Context, id string) (AppContents, error)
+	// Delete removes an app with all that it has. It is gone at once, its slugs and hosts are free, and
+	// nothing can be added to it; its data, executions and log lines go later: see [Deletions].
 	Delete(ctx context.Context, id string) error
 
 	// Usage returns how many bytes an app keeps, and how many of log it has written and how much

@@ -121,6 +121,7 @@ type Claim struct {
 // is not under the token any more.
 type Settlement struct {
 	EventID string
+	AppID   string // the event's
 	Token   string
 
 	// Otherwise the event is done, and removed.
@@ -160,6 +161,8 @@ type Turned struct {
 	// Leased is, by the lane, when the first lease ends of those there were when it was claimed from, or any later
 	// one.
 	Leased map[string]time.Time
+	// Next is, by the lane, how long after the claim the first of what is due later is due; without one nothing is.
+	Next map[string]time.Duration
 }
 
 // QueueDepth is how a topic stands.
@@ -170,13 +173,12 @@ type QueueDepth struct {
 	Oldest  time.Time // when the oldest message was pushed
 }
 
-// Depth is how many events an app has.
+// Depth is how many events of a source there are.
 type Depth struct {
-	AppID   string
 	Source  EventSource
 	Waiting int64
 	Running int64
-	Oldest  time.Time
+	Due     time.Time // since when the first of those that wait is due, or when it will be; zero: none waits
 }
 
 // Outbox keeps what is to be delivered. Its clock is the database's.
@@ -200,6 +202,9 @@ type Outbox interface {
 	// Rescue gives up to limit events back whose leases have ended, or with all those of any lease,
 	// and returns their number.
 	Rescue(ctx context.Context, limit int, all bool) (int, error)
+	// Fit has the database know how large the outbox is, which it may have learnt when the outbox was empty. It is to
+	// be called now and then while there is much in it.
+	Fit(ctx context.Context) error
 
 	// Get finds an event by id.
 	Get(ctx context.Context, id string) (Event, error)
@@ -213,10 +218,12 @@ type Outbox interface {
 	Clear(ctx context.Context, lane string, limit int) (int, error)
 	// Count returns how many events an app has, at most most.
 	Count(ctx context.Context, appID string, most int) (int, error)
+	// Waiting returns how many events of a lane nobody handles now, at most most.
+	Waiting(ctx context.Context, lane string, most int) (int, error)
 	// Queues pages through the lanes of messages that an app has messages in, and other lanes beside them,
 	// in the order of their names (bytewise); Topic is the lane.
 	Queues(ctx context.Context, appID string, others []string, page PageRequest) (Page[QueueDepth], error)
-	// Depths counts the events of all apps.
+	// Depths counts the events of all apps, by their source. It looks at the indexes of all of them.
 	Depths(ctx context.Context) ([]Depth, error)
 
 	// Shared reports whether other processes may use the outbox.

@@ -90,7 +90,10 @@ type Scripts interface {
 	// Update changes a script and returns it as it is now. An update without changes makes a new
 	// version too. The newest [KeptVersions] stay, older ones are removed.
 	Update(ctx context.Context, id string, change ScriptChange) (Script, error)
-	// Delete removes a script with its versions, routes, imports, executions and log lines.
+	// Contents counts what belongs to a script.
+	Contents(ctx context.Context, id string) (ScriptContents, error)
+	// Delete removes a script with its versions, routes, triggers, imports, executions and log lines. It is
+	// gone at once and its name is free; its versions, executions and their lines go later: see [Deletions].
 	Delete(ctx context.Context, id string) error
 
 	// Versions pages through the kept versions of a script, without their sources, the newest first.

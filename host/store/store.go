@@ -60,6 +60,7 @@ type Store interface {
 	Relay() Relay
 	Secrets() Secrets
 	Backups() Backups
+	Deletions() Deletions
 
 	// InTx runs fn in one transaction: all that fn does through tx is kept when fn returns nil, and
 	// none of it otherwise. InTx returns fn's error as it is. Transactions exclude each other and

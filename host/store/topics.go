@@ -78,6 +78,8 @@ type PublishedLog interface {
 	Between(ctx context.Context, query PublishedQuery) ([]Published, error)
 	// DeleteOlder removes up to limit messages that are older than age, and returns their number.
 	DeleteOlder(ctx context.Context, age time.Duration, limit int) (int, error)
+	// DeleteOf removes up to limit messages of a topic, the oldest first, and returns their number.
+	DeleteOf(ctx context.Context, appID, topic string, limit int) (int, error)
 
 	// Shared reports whether other processes may publish.
 	Shared() bool

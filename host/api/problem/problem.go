@@ -60,6 +60,13 @@ func New(status int, code fault.Code, detail string, fields ...wire.FieldError) 
 	}}
 }
 
+// Moved is the answer to who asks for a thing where it was before: it is at location.
+func Moved(detail, location string) *Problem {
+	p := New(fault.Moved.Status(), fault.Moved, detail)
+	p.header = http.Header{"Location": {location}}
+	return p
+}
+
 // InvalidField is the problem of one wrong field.
 func InvalidField(location, reason string, value any) *Problem {
 	return ofField(&fault.Error{Code: fault.Invalid, Field: location, Reason: reason, Value: value}, location)

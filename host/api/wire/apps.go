@@ -11,6 +11,7 @@ type App struct {
 	Name         string    `json:"name"`
 	CORS         *CORS     `json:"cors,omitempty" doc:"Of the routes that have none of their own"`
 	EventsPaused bool      `json:"events_paused,omitempty" doc:"Its events wait"`
+	Aliases      []string  `json:"aliases,omitempty" doc:"Slugs that it had before: requests for them are redirected (308) to the present one. Absent in listings"`
 	CreatedAt    time.Time `json:"created_at"`
 	UpdatedAt    time.Time `json:"updated_at"`
 
@@ -26,7 +27,37 @@ type AppCreate struct {
 
 // AppUpdate is the body of PUT apps/{app}; absent fields stay as they are.
 type AppUpdate struct {
-	Slug *string `json:"slug,omitempty" minLength:"1" maxLength:"63" pattern:"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$" patternDescription:"lower-case letters, digits and inner hyphens"`
 	Name *string `json:"name,omitempty" minLength:"1" maxLength:"200"`
 	CORS *CORS   `json:"cors,omitempty" doc:"Without origins: none any more"`
+}
+
+// AppRename is the body of POST apps/{app}:rename.
+type AppRename struct {
+	Slug string `json:"slug" minLength:"1" maxLength:"63" pattern:"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$" patternDescription:"lower-case letters, digits and inner hyphens" doc:"The new one. The present one becomes an alias, of which an app has 20 at most"`
+}
+
+// AppDeletion is how much of each kind goes with an app.
+type AppDeletion struct {
+	Scripts     int64 `json:"scripts"`
+	Routes      int64 `json:"routes"`
+	Triggers    int64 `json:"triggers"`
+	Topics      int64 `json:"topics"`
+	Domains     int64 `json:"domains"`
+	Members     int64 `json:"members"`
+	Keys        int64 `json:"keys" doc:"API keys that are for this app alone"`
+	Secrets     int64 `json:"secrets"`
+	KVEntries   int64 `json:"kv_entries"`
+	Documents   int64 `json:"documents"`
+	Files       int64 `json:"files"`
+	FileBytes   int64 `json:"file_bytes" doc:"Of all files"`
+	Executions  int64 `json:"executions"`
+	Events      int64 `json:"events" doc:"That wait, or are being handled"`
+	DeadLetters int64 `json:"dead_letters"`
+}
+
+// ScriptDeletion is how much of each kind goes with a script.
+type ScriptDeletion struct {
+	Routes     int64 `json:"routes"`
+	Triggers   int64 `json:"triggers"`
+	Executions int64 `json:"executions"`
 }

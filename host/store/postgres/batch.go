@@ -15,12 +15,13 @@ import (
 	"github.com/picloud/picloud/host/store/sqlstore"
 )
 
-// onePlan has the steps of a batch planned once for each connection, and by their indexes: to plan a claim takes
-// as long as the claim. A plan that is made while the outbox is empty would else read all of it later.
-const onePlan = `SELECT set_config('plan_cache_mode', 'force_generic_plan', TRUE), set_config('enable_seqscan', 'off', TRUE),
+// turnSettings has the steps of a batch planned once for each connection, and by their indexes: to plan a claim takes
+// as long as the claim. A plan that is made while the outbox is empty would else read all of it later. And the commit
+// does not wait for the disk: what a crash of the database takes back, of leases and of what was done, is delivered again.
+const turnSettings = `SELECT set_config('synchronous_commit', 'off', TRUE), set_config('plan_cache_mode', 'force_generic_plan', TRUE), set_config('enable_seqscan', 'off', TRUE),
 	set_config('enable_hashjoin', 'off', TRUE), set_config('enable_mergejoin', 'off', TRUE), set_config('enable_bitmapscan', 'off', TRUE)`
 
-// batch sends all steps before it reads what comes of the first. PostgreSQL makes one transaction of what is
+// batch sends all steps of a turn before it reads what comes of the first. PostgreSQL makes one transaction of what is
 // sent so, and takes a snapshot for each step.
 func batch(ctx context.Context, db *sql.DB, steps []sqlstore.Step) error {
 	conn, err := db.Conn(ctx)
@@ -35,7 +36,7 @@ func batch(ctx context.Context, db *sql.DB, steps []sqlstore.Step) error {
 			return fmt.Errorf("a connection is a %T", of)
 		}
 		b := &pgx.Batch{}
-		b.Queue(onePlan)
+		b.Queue(turnSettings)
 		for _, step := range steps {
 			b.Queue(step.SQL, step.Args...).Query(func(rows pgx.Rows) error {
 				for rows.Next() {
@@ -66,7 +67,7 @@ const eventsInsert = `INSERT INTO outbox (id, app_id, lane, trigger_id, script_i
 	FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::integer[],
 		$11::text[], $12::text[], $13::bigint[], $14::text[]) AS event (id, app_id, lane, trigger_id, script_id, source, operation,
 		group_key, depth, root_execution, replay_of, delay, payload)
-	JOIN apps ON apps.id = event.app_id`
+	JOIN apps ON apps.id = event.app_id AND apps.deleted_at IS NULL`
 
 // insertEvents inserts events by one statement, a column an array.
 func insertEvents(events []store.Event) (statement string, args []any) {

@@ -60,7 +60,7 @@ func BenchmarkClaimBesideAReader(b *testing.B) {
 				require.Len(b, claimed, 64)
 				since, leased, ended = claimed[63].DueAt, turned.Leased[lane], ended[:0]
 				for _, e := range claimed {
-					ended = append(ended, store.Settlement{EventID: e.ID, Token: e.Token})
+					ended = append(ended, store.Settlement{EventID: e.ID, AppID: e.AppID, Token: e.Token})
 				}
 			}
 			part := max(len(took)/10, 1)

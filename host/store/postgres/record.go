@@ -16,7 +16,7 @@ const (
 	// follower of a log misses none.
 	recordLock = `SELECT pg_advisory_xact_lock($1)`
 	// scriptsLock keeps the scripts from being deleted meanwhile.
-	scriptsLock = `SELECT id, app_id FROM scripts WHERE id = ANY ($1::text[]) ORDER BY id FOR KEY SHARE`
+	scriptsLock = `SELECT id, app_id FROM scripts WHERE id = ANY ($1::text[]) AND deleted_at IS NULL ORDER BY id FOR KEY SHARE`
 
 	executionsInsert = `INSERT INTO executions (id, app_id, script_id, script_version, request_id, invocation_type, event_id, outcome,
 			status, error_message, error_line, error_column, started_at, duration_us, operations)

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	scriptOfApp  = `SELECT EXISTS (SELECT 1 FROM scripts WHERE id = $1 AND app_id = $2)`
+	scriptOfApp  = `SELECT EXISTS (SELECT 1 FROM scripts WHERE id = $1 AND app_id = $2 AND deleted_at IS NULL)`
 	lastPosition = `SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'executions'), 0)`
 	positions    = `SELECT position FROM executions WHERE position > $1`
 

@@ -95,9 +95,10 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 				}
 				return "$1 + " + micros
 			},
-			DeleteLeased: `DELETE FROM outbox WHERE (id, token) IN (SELECT ids.value, tokens.value
-				FROM json_each($1) AS ids JOIN json_each($2) AS tokens ON ids.key = tokens.key) RETURNING id, token`,
+			DeleteLeased: `DELETE FROM outbox WHERE (id, token, app_id) IN (SELECT ids.value, tokens.value, apps.value
+				FROM json_each($1) AS ids JOIN json_each($2) AS tokens ON ids.key = tokens.key JOIN json_each($3) AS apps ON ids.key = apps.key) RETURNING id, token`,
 			Texts:    func(texts []string) any { return encodeTexts(texts) },
+			Among:    [2]string{"IN", ""},
 			Owned:    sqlstore.Owned{Places: 1, PlacesOfApp: 1, Longest: LongestTransaction},
 			Reclaim:  func(ctx context.Context) (int64, error) { return reclaim(ctx, writer) },
 			Snapshot: snapshotter(path),

@@ -1,9 +1,12 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"time"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -12,16 +15,20 @@ type apps struct{ s *sqlStore }
 const (
 	appInsert = `INSERT INTO apps (id, slug, name, cors, created_at, updated_at)
 		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`
-	appGet       = `SELECT id, slug, name, cors, events_paused, created_at, updated_at FROM apps WHERE id = $1`
-	appGetBySlug = `SELECT id, slug, name, cors, events_paused, created_at, updated_at FROM apps WHERE slug = $1`
+	appGet       = `SELECT id, slug, name, cors, events_paused, created_at, updated_at FROM apps WHERE id = $1 AND ` + liveApp
+	appGetBySlug = `SELECT id, slug, name, cors, events_paused, created_at, updated_at FROM apps WHERE slug = $1 AND ` + liveApp
 	appList      = `SELECT id, slug, name, cors, events_paused, created_at, updated_at FROM apps
-		WHERE slug > $1 ORDER BY slug LIMIT $2`
+		WHERE slug > $1 AND ` + liveApp + ` ORDER BY slug LIMIT $2`
 	appListOfUser = `SELECT a.id, a.slug, a.name, a.cors, a.events_paused, a.created_at, a.updated_at
 		FROM app_members m JOIN apps a ON a.id = m.app_id
 		WHERE m.user_id = $1 AND a.slug > $2 ORDER BY a.slug LIMIT $3`
 	appUpdate = `UPDATE apps SET slug = $2, name = $3, cors = $4, events_paused = $5, updated_at = $6 WHERE id = $1`
-	appDelete = `DELETE FROM apps WHERE id = $1`
-	appExists = `SELECT 1 FROM apps WHERE id = $1`
+	appExists = `SELECT 1 FROM apps WHERE id = $1 AND ` + liveApp
+
+	aliasInsert = `INSERT INTO app_aliases (slug, app_id, created_at) VALUES ($1, $2, $3)`
+	aliasGet    = `SELECT slug, app_id, created_at FROM app_aliases WHERE slug = $1`
+	aliasList   = `SELECT slug, app_id, created_at FROM app_aliases WHERE app_id = $1 ORDER BY slug`
+	aliasDelete = `DELETE FROM app_aliases WHERE app_id = $1 AND slug = $2`
 
 	memberSet = `INSERT INTO app_members (app_id, user_id, role) VALUES ($1, $2, $3)
 		ON CONFLICT (app_id, user_id) DO UPDATE SET role = excluded.role`
@@ -49,11 +56,11 @@ func (a apps) Create(ctx context.Context, app store.App) (store.App, error) {
 	app.UpdatedAt = app.CreatedAt
 	err := a.s.reconfigure(ctx, "create app", ofApp(app.ID), func(tx queryer) error {
 		note(tx, ofRevision(ofApp(app.ID), nil, app))
-		n, err := affect(ctx, tx, appInsert, app.ID, app.Slug, app.Name, encodeOrNull(app.CORS), app.CreatedAt, app.UpdatedAt)
-		if err != nil || n == 1 {
+		if err := appSlugFree(ctx, tx, app); err != nil {
 			return err
 		}
-		if err := appSlugFree(ctx, tx, app); err != nil {
+		n, err := affect(ctx, tx, appInsert, app.ID, app.Slug, app.Name, encodeOrNull(app.CORS), app.CreatedAt, app.UpdatedAt)
+		if err != nil || n == 1 {
 			return err
 		}
 		return store.Conflict("app", "id", app.ID, app.ID)
@@ -71,9 +78,14 @@ func checkApp(app store.App) error {
 	return check(field{"id", app.ID}, field{"name", app.Name})
 }
 
-// appSlugFree refuses a slug that another app has.
+// appSlugFree refuses a slug that another app has or had.
 func appSlugFree(ctx context.Context, tx queryer, app store.App) error {
 	other, err := one(ctx, tx, "app", scanApp, appGetBySlug, app.Slug)
+	if missing(err) {
+		var alias store.Alias
+		alias, err = one(ctx, tx, "alias", scanAlias, aliasGet, app.Slug)
+		other.ID = alias.AppID
+	}
 	switch {
 	case missing(err) || err == nil && other.ID == app.ID:
 		return nil
@@ -83,12 +95,59 @@ func appSlugFree(ctx context.Context, tx queryer, app store.App) error {
 	return store.Conflict("app", "slug", app.Slug, other.ID)
 }
 
+func scanAlias(row scanner) (a store.Alias, err error) {
+	err = row.Scan(&a.Slug, &a.AppID, instant{&a.CreatedAt})
+	return a, err
+}
+
+// keepAlias has the slug of an app that gets another lead to it.
+func (a apps) keepAlias(ctx context.Context, tx queryer, app store.App, next string) error {
+	if _, err := affect(ctx, tx, aliasDelete, app.ID, next); err != nil { // it may be one that it had
+		return err
+	}
+	aliases, err := many(ctx, tx, "aliases", scanAlias, aliasList, app.ID)
+	if err != nil {
+		return err
+	}
+	if len(aliases) >= store.MaxAliases {
+		return &fault.Error{
+			Code: fault.Conflict, Text: fmt.Sprintf("%d old slugs lead to the app, which is the most: release one first", store.MaxAliases),
+			Field: "slug", Value: next,
+		}
+	}
+	_, err = tx.ExecContext(ctx, aliasInsert, app.Slug, app.ID, a.s.db.now())
+	return err
+}
+
+func (a apps) Aliases(ctx context.Context, id string) ([]store.Alias, error) {
+	return many(ctx, a.s.reader(), "aliases", scanAlias, aliasList, id)
+}
+
+func (a apps) ReleaseAlias(ctx context.Context, id, slug string) error {
+	return a.s.reconfigure(ctx, "release alias", ofApp(id), func(tx queryer) error {
+		alias, err := one(ctx, tx, "alias", scanAlias, aliasGet, slug)
+		if err != nil {
+			return err
+		}
+		note(tx, noted{kind: "alias", appID: id, id: slug, before: alias})
+		return deleteOne(ctx, tx, "alias", aliasDelete, id, slug)
+	})
+}
+
 func (a apps) Get(ctx context.Context, id string) (store.App, error) {
 	return one(ctx, a.s.reader(), "app", scanApp, appGet, id)
 }
 
 func (a apps) GetBySlug(ctx context.Context, slug string) (store.App, error) {
 	return one(ctx, a.s.reader(), "app", scanApp, appGetBySlug, slug)
+}
+
+func (a apps) GetByAlias(ctx context.Context, slug string) (store.App, error) {
+	alias, err := one(ctx, a.s.reader(), "app", scanAlias, aliasGet, slug)
+	if err != nil {
+		return store.App{}, err
+	}
+	return a.Get(ctx, alias.AppID)
 }
 
 func (a apps) List(ctx context.Context, page store.PageRequest) (store.Page[store.App], error) {
@@ -121,6 +180,11 @@ func (a apps) Update(ctx context.Context, id string, change store.AppChange) (ap
 		if err := appSlugFree(ctx, tx, app); err != nil {
 			return err
 		}
+		if app.Slug != before.Slug {
+			if err := a.keepAlias(ctx, tx, before, app.Slug); err != nil {
+				return err
+			}
+		}
 		app.UpdatedAt = later(app.UpdatedAt, a.s.db.now())
 		note(tx, ofRevision(ofApp(id), before, app))
 		_, err := tx.ExecContext(ctx, appUpdate, app.ID, app.Slug, app.Name, encodeOrNull(app.CORS), app.EventsPaused, app.UpdatedAt)
@@ -135,7 +199,10 @@ func (a apps) Update(ctx context.Context, id string, change store.AppChange) (ap
 func (a apps) Delete(ctx context.Context, id string) error {
 	return a.s.reconfigure(ctx, "delete app", ofApp(id), func(tx queryer) error {
 		note(tx, ofRevision(ofApp(id), was(tx, func() (store.App, error) { return one(ctx, tx, "app", scanApp, appGet, id) }), nil))
-		return deleteOne(ctx, tx, "app", appDelete, id)
+		if n, err := affect(ctx, tx, appMark, id, a.s.db.now()); err != nil || n == 0 {
+			return cmp.Or(err, notFound("app"))
+		}
+		return each(ctx, tx, appEnds, id)
 	})
 }
 
@@ -205,7 +272,8 @@ const appUsage = `SELECT
 	COALESCE((SELECT CAST(SUM(bytes) AS BIGINT) FROM data_usage WHERE app_id = $1 AND source = 'docs'), 0),
 	COALESCE((SELECT bytes FROM file_usage WHERE app_id = $1), 0),
 	COALESCE((SELECT bytes FROM log_usage WHERE app_id = $1 AND day = $2), 0),
-	COALESCE((SELECT us FROM cpu_usage WHERE app_id = $1 AND day = $2), 0)`
+	COALESCE((SELECT us FROM cpu_usage WHERE app_id = $1 AND day = $2), 0)
+	FROM apps WHERE id = $1 AND ` + liveApp
 
 func scanUsage(row scanner) (u store.AppUsage, err error) {
 	var us int64
@@ -215,7 +283,8 @@ func scanUsage(row scanner) (u store.AppUsage, err error) {
 }
 
 func (a apps) Usage(ctx context.Context, id string, day time.Time) (store.AppUsage, error) {
-	return one(ctx, a.s.reader(), "usage", scanUsage, appUsage, id, dayOf(day))
+	usage, err := one(ctx, a.s.reader(), "usage", scanUsage, appUsage, id, dayOf(day))
+	return usage, unlessMissing(err) // what is not there uses nothing
 }
 
 // dayOf is the number of a day since 1970-01-01, in UTC.

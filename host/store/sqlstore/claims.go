@@ -20,20 +20,27 @@ type Step struct {
 // A claim is one statement, whatever kind it is: $2 the lane, $3 since when, $4 how many events, $5 the token,
 // $6 for how long, $7 how many bytes, $8 how many may run, $9 since when their leases end; $10 is how long a batch
 // waits to be full.
+//
+// What is updated is named by each column that leads an index. PostgreSQL that has counted the rows when there were
+// none takes all indexes for equal, also one in which the id comes second, until it counts again.
 const (
 	claimFrom = `WITH room AS MATERIALIZED (SELECT $8 - {running} AS places FROM outbox r WHERE r.lane = $2 AND r.token IS NOT NULL AND r.lease_until >= $9),
-		chosen AS MATERIALIZED (SELECT o.id, o.due_at, OCTET_LENGTH(o.payload) AS size
+		chosen AS MATERIALIZED (SELECT o.id, o.app_id, o.due_at, OCTET_LENGTH(o.payload) AS size
 		FROM outbox o WHERE o.token IS NULL AND o.lane = $2 AND o.due_at <= {now} AND o.due_at >= $3{locked} AND (SELECT places FROM room) > 0`
 	// What is chosen is chosen once: PostgreSQL may run a subquery again, which then finds other rows.
 	claimUpdate = ` ORDER BY o.due_at, o.id LIMIT $4{lock}) UPDATE outbox
 		SET token = $5, lease_until = {after $6}, first_at = COALESCE(first_at, {now})
-		WHERE token IS NULL AND id IN (SELECT id FROM (
+		WHERE token IS NULL AND app_id = (SELECT MIN(app_id) FROM chosen) AND lane = $2
+			AND due_at >= (SELECT MIN(due_at) FROM chosen) AND due_at <= (SELECT MAX(due_at) FROM chosen) AND id {among}(SELECT id FROM (
 			SELECT id, SUM(size) OVER (ORDER BY due_at, id) - size AS before, ROW_NUMBER() OVER (ORDER BY due_at, id) AS place
 			FROM chosen) AS sized WHERE before < $7`
-	claimReturning = `) RETURNING ` + eventColumns
+	claimReturning = `){/among} RETURNING ` + eventColumns
 
-	// Other claims of the lane wait, so that all later leases end later: as many as there are, from the first on.
-	laneRunning = `SELECT {running}, COALESCE(MIN(lease_until), {after $4}) FROM outbox r WHERE r.lane = $2 AND r.token IS NOT NULL AND r.lease_until >= $3`
+	// Other claims of the lane wait, so that all later leases end later: as many as there are, from the first on. What is
+	// due later is looked for before what is due now is claimed: by then the clock may have gone on.
+	laneRunning = `SELECT {running}, COALESCE(MIN(lease_until), {after $4}), {now}, (SELECT w.due_at FROM outbox w
+			WHERE w.token IS NULL AND w.lane = $2 AND w.due_at > {now} ORDER BY w.due_at, w.id LIMIT 1)
+		FROM outbox r WHERE r.lane = $2 AND r.token IS NOT NULL AND r.lease_until >= $3`
 
 	runningEvents = `COUNT(*)`
 	runningTokens = `COUNT(DISTINCT r.token)`
@@ -62,6 +69,8 @@ type claimed struct {
 	free    bool // the lane is, for us
 	running int  // in the lane before
 	leased  time.Time
+	now     time.Time // of the database's clock
+	next    time.Time // when the first is due that is not yet; zero: none is
 	events  []store.Event
 }
 
@@ -97,7 +106,7 @@ func (o outbox) Turn(ctx context.Context, turn store.Turn) (turned store.Turned,
 	if err != nil {
 		return store.Turned{}, err
 	}
-	turned.Claimed, turned.Leased = map[string][]store.Event{}, map[string]time.Time{}
+	turned.Claimed, turned.Leased, turned.Next = map[string][]store.Event{}, map[string]time.Time{}, map[string]time.Duration{}
 	for _, c := range claims {
 		c.into(&turned)
 	}
@@ -140,7 +149,7 @@ func (s *sqlStore) claimSteps(turn store.Turn, steps []Step) ([]*claimed, []Step
 		now, since, leased, lease := s.db.now(), orFirst(c.Since), orFirst(c.Leased), turn.Lease.Microseconds()
 		made := func(statement string) string { return s.timed(strings.Replace(statement, "{running}", running, 1)) }
 		steps = append(steps, Step{made(laneRunning), []any{now, c.Lane, leased, lease}, func(row scanner) error {
-			return row.Scan(&c.running, instant{&c.leased})
+			return row.Scan(&c.running, instant{&c.leased}, instant{&c.now}, instant{&c.next})
 		}})
 		args := []any{now, c.Lane, since, c.Limit, c.Token, lease, store.MaxClaimBytes, c.MaxRunning, leased}
 		if c.Together && c.MaxWait > 0 {
@@ -174,6 +183,9 @@ func orFirst(t time.Time) time.Time {
 func (c *claimed) into(turned *store.Turned) {
 	if c.free {
 		turned.Leased[c.Lane] = c.leased
+	}
+	if !c.next.IsZero() {
+		turned.Next[c.Lane] = c.next.Sub(c.now)
 	}
 	room := c.MaxRunning - c.running
 	switch {

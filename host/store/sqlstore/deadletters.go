@@ -16,8 +16,8 @@ const (
 	deadColumns = `id, app_id, event_id, lane, trigger_id, trigger_name, script_id, source, operation, group_key, root_execution,
 		attempts, created_at, first_at, last_at, last_error, resolution, resolved_at, resolved_by, replayed_as, payload`
 	deadInsert = `INSERT INTO dead_letters (` + deadColumns + `)
-		SELECT $2, id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, {now}, $15, '', NULL, '', '', $16 FROM apps WHERE id = $17`
-	deadGet     = `SELECT ` + deadColumns + ` FROM dead_letters WHERE id = $1`
+		SELECT $2, id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, {now}, $15, '', NULL, '', '', $16 FROM apps WHERE id = $17 AND ` + liveApp
+	deadGet     = `SELECT ` + deadColumns + ` FROM dead_letters WHERE id = $1 AND ` + ofLiveApp
 	deadResolve = `UPDATE dead_letters SET resolution = $3, resolved_at = {now}, resolved_by = $4, replayed_as = $5
 		WHERE id = $2 AND (resolution = '' OR resolution = 'handler_failed')`
 	deadDelete = `DELETE FROM dead_letters WHERE id = $1`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -11,11 +12,11 @@ import (
 type docs struct{ *sqlStore }
 
 const (
-	docKey = ` WHERE app_id = $1 AND collection = $2 AND id = $3`
+	docKey = ` WHERE app_id = $1 AND collection = $2 AND id = $3 AND ` + ofLiveApp
 
 	// docInsert does nothing when the id is there or the app is not.
 	docInsert = `INSERT INTO docs (app_id, collection, id, version, created_at, updated_at, terms, data)
-		SELECT id, $2, $3, $4, $5, $6, $7, $8 FROM apps WHERE id = $1 ON CONFLICT DO NOTHING`
+		SELECT id, $2, $3, $4, $5, $6, $7, $8 FROM apps WHERE id = $1 AND ` + liveApp + ` ON CONFLICT DO NOTHING`
 	docGet     = `SELECT id, version, created_at, updated_at, data FROM docs` + docKey
 	docVersion = `SELECT id, version, created_at, updated_at, '' FROM docs` + docKey
 	docUpdate  = `UPDATE docs SET version = $4, updated_at = $5, terms = $6, data = $7` + docKey
@@ -26,7 +27,7 @@ const (
 	docReplace = `WITH old AS MATERIALIZED (SELECT version, updated_at, data FROM docs` + docKey + ` FOR UPDATE)
 		UPDATE docs SET version = old.version + 1, updated_at = GREATEST($4, old.updated_at + INTERVAL '1 microsecond'),
 			terms = $5, data = $6
-		FROM old` + docKey + ` AND ($7::bigint IS NULL OR old.version = $7)
+		FROM old WHERE app_id = $1 AND collection = $2 AND id = $3 AND ($7::bigint IS NULL OR old.version = $7)
 		RETURNING id, docs.version, created_at, docs.updated_at, old.data`
 )
 
@@ -56,6 +57,10 @@ func (d docs) Create(ctx context.Context, key store.DocumentKey, content store.D
 	switch {
 	case tried && err == nil && !made:
 		err = failed(ctx, op, notMade(ctx, d.reader(), key))
+	case tried && err != nil && fault.From(err) != nil: // of its events, before it was known whether there would be any
+		if _, there := one(ctx, d.reader(), "document", scanDocument, docVersion, docArgs(key)...); there == nil {
+			err = store.Conflict("document", "id", key.ID, key.ID)
+		}
 	case !tried && err == nil:
 		err = d.mutateAlone(ctx, op, about, func(tx mutation) error {
 			n, err := affect(ctx, tx.writer(), docInsert, args...)

@@ -20,11 +20,16 @@ type executions struct{ s *sqlStore }
 const (
 	executionGet = `SELECT position, id, app_id, script_id, script_version, request_id, invocation_type, event_id, outcome, status,
 			error_message, error_line, error_column, started_at, duration_us, operations
-		FROM executions WHERE id = $1`
+		FROM executions e WHERE e.id = $1 AND EXISTS (SELECT 1 FROM scripts s WHERE s.id = e.script_id AND ` + liveScript + `)`
 	executionListByScript = `SELECT position, id, app_id, script_id, script_version, request_id, invocation_type, event_id, outcome, status,
 			error_message, error_line, error_column, started_at, duration_us, operations
 		FROM executions WHERE script_id = $1 AND position < $2
 		ORDER BY position DESC LIMIT $3`
+	// linesDeleteBefore removes lines of those that executionDeleteBefore would remove, with a bound of their own.
+	linesDeleteBefore = `DELETE FROM log_lines WHERE (script_id, execution, seq) IN (
+			SELECT l.script_id, l.execution, l.seq
+			FROM (SELECT script_id, position FROM executions WHERE started_at < $1 ORDER BY started_at LIMIT $2) AS old
+			JOIN log_lines l ON l.script_id = old.script_id AND l.execution = old.position LIMIT $3)`
 	executionDeleteBefore = `DELETE FROM executions WHERE position IN (
 			SELECT position FROM executions WHERE started_at < $1 ORDER BY started_at LIMIT $2)`
 
@@ -134,10 +139,10 @@ func linesOf(list []placed) []store.LogLine {
 
 const (
 	// logUsageAdd does nothing when the app is gone.
-	logUsageAdd = `INSERT INTO log_usage (app_id, day, bytes) SELECT id, $2, $3 FROM apps WHERE id = $1
+	logUsageAdd = `INSERT INTO log_usage (app_id, day, bytes) SELECT id, $2, $3 FROM apps WHERE id = $1 AND ` + liveApp + `
 		ON CONFLICT (app_id, day) DO UPDATE SET bytes = log_usage.bytes + excluded.bytes`
 	logUsageForget = `DELETE FROM log_usage WHERE app_id = $1 AND day < $2`
-	cpuUsageAdd    = `INSERT INTO cpu_usage (app_id, day, us) SELECT id, $2, $3 FROM apps WHERE id = $1
+	cpuUsageAdd    = `INSERT INTO cpu_usage (app_id, day, us) SELECT id, $2, $3 FROM apps WHERE id = $1 AND ` + liveApp + `
 		ON CONFLICT (app_id, day) DO UPDATE SET us = cpu_usage.us + excluded.us`
 	cpuUsageForget = `DELETE FROM cpu_usage WHERE app_id = $1 AND day < $2`
 	usageDays      = 7 // that are kept
@@ -326,6 +331,15 @@ func (e executions) DeleteBefore(ctx context.Context, before time.Time, limit in
 	if err := checkLimit(limit, store.MaxBatch); err != nil {
 		return 0, err
 	}
+	const op = "delete executions"
+	// One execution may have many lines: these go first, in batches of their own.
+	_, err := store.InBatches(ctx, store.MaxBatch, func(ctx context.Context, lines int) (int, error) {
+		n, err := affect(ctx, e.s.writer(), linesDeleteBefore, cut(before), limit, lines)
+		return int(n), err
+	})
+	if err != nil {
+		return 0, failed(ctx, op, err)
+	}
 	n, err := affect(ctx, e.s.writer(), executionDeleteBefore, cut(before), limit)
-	return int(n), failed(ctx, "delete executions", err)
+	return int(n), failed(ctx, op, err)
 }

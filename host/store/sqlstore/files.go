@@ -15,14 +15,14 @@ const (
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (app_id, collection, id) DO NOTHING`
 	// The dialect's ForUpdate may come behind it.
 	fileGet = `SELECT app_id, collection, id, name, content_type, size, sha256, created_at, updated_at, blob, sums
-		FROM files WHERE app_id = $1 AND collection = $2 AND id = $3`
+		FROM files WHERE app_id = $1 AND collection = $2 AND id = $3 AND ` + ofLiveApp
 	fileList = `SELECT app_id, collection, id, name, content_type, size, sha256, created_at, updated_at, blob, NULL
 		FROM files WHERE app_id = $1 AND collection = $2 AND id > $3 ORDER BY id LIMIT $4`
 	fileCollections = `SELECT collection, COUNT(*), CAST(SUM(size) AS BIGINT)
 		FROM files WHERE app_id = $1 AND collection > $2 GROUP BY collection ORDER BY collection LIMIT $3`
 	fileUpdate = `UPDATE files SET name = $4, content_type = $5, size = $6, sha256 = $7, updated_at = $8, blob = $9, sums = $10
 		WHERE app_id = $1 AND collection = $2 AND id = $3`
-	fileDelete = `DELETE FROM files WHERE app_id = $1 AND collection = $2 AND id = $3
+	fileDelete = `DELETE FROM files WHERE app_id = $1 AND collection = $2 AND id = $3 AND ` + ofLiveApp + `
 		RETURNING app_id, collection, id, name, content_type, size, sha256, created_at, updated_at, blob, NULL`
 	fileRootSet = `INSERT INTO file_root (one, mark) VALUES (1, $1) ON CONFLICT (one) DO NOTHING`
 	fileRootGet = `SELECT COALESCE((SELECT mark FROM file_root), '')`
@@ -31,7 +31,7 @@ const (
 	// Nothing happens if the app is unknown or would then have more than $3 bytes, 0 for no quota.
 	fileUsageAdd = `INSERT INTO file_usage (app_id, bytes)
 		SELECT id, CAST($2 AS BIGINT) FROM apps
-			WHERE id = $1 AND (CAST($3 AS BIGINT) = 0 OR CAST($2 AS BIGINT) <= CAST($3 AS BIGINT))
+			WHERE id = $1 AND ` + liveApp + ` AND (CAST($3 AS BIGINT) = 0 OR CAST($2 AS BIGINT) <= CAST($3 AS BIGINT))
 		ON CONFLICT (app_id) DO UPDATE SET bytes = file_usage.bytes + excluded.bytes
 			WHERE CAST($3 AS BIGINT) = 0 OR file_usage.bytes + excluded.bytes <= CAST($3 AS BIGINT)`
 	fileUsageGet = `SELECT COALESCE((SELECT bytes FROM file_usage WHERE app_id = $1), 0)`

@@ -14,7 +14,7 @@ type idempotency struct{ s *sqlStore }
 const (
 	// An insert waits for another one of the same key to end, so that one of them is the first.
 	keyInsert = `INSERT INTO idempotency_keys (app_id, scope, key, digest, result, expires_at)
-		SELECT id, $3, $4, $5, $6, {after $7} FROM apps WHERE id = $2 ON CONFLICT (app_id, scope, key) DO NOTHING`
+		SELECT id, $3, $4, $5, $6, {after $7} FROM apps WHERE id = $2 AND ` + liveApp + ` ON CONFLICT (app_id, scope, key) DO NOTHING`
 	keyForget  = `DELETE FROM idempotency_keys WHERE app_id = $2 AND scope = $3 AND key = $4 AND expires_at <= {now}`
 	keyGet     = `SELECT digest, result FROM idempotency_keys WHERE app_id = $1 AND scope = $2 AND key = $3`
 	keyExpired = `DELETE FROM idempotency_keys WHERE (app_id, scope, key) IN (

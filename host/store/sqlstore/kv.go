@@ -16,29 +16,29 @@ type kv struct{ *sqlStore }
 const (
 	kvOf   = `app_id = $1 AND collection = $2 AND key = $3`
 	kvLive = `(expires_at IS NULL OR expires_at > $4)`
-	kvGet  = `SELECT key, value, expires_at FROM kv_entries WHERE ` + kvOf + ` AND ` + kvLive
-	kvHas  = `SELECT 1 FROM kv_entries WHERE ` + kvOf + ` AND ` + kvLive
+	kvGet  = `SELECT key, value, expires_at FROM kv_entries WHERE ` + kvOf + ` AND ` + kvLive + ` AND ` + ofLiveApp
+	kvHas  = `SELECT 1 FROM kv_entries WHERE ` + kvOf + ` AND ` + kvLive + ` AND ` + ofLiveApp
 
 	// kvRead sees also what has expired. The dialect's ForUpdate comes behind it.
 	kvRead = `SELECT key, value, expires_at FROM kv_entries WHERE ` + kvOf
 	// kvInsert does nothing when the row is there or the app is not.
 	kvInsert = `INSERT INTO kv_entries (app_id, collection, key, value, expires_at)
-		SELECT id, $2, $3, $4, $5 FROM apps WHERE id = $1 ON CONFLICT DO NOTHING`
-	kvUpdate = `UPDATE kv_entries SET value = $4, expires_at = $5 WHERE ` + kvOf
-	kvDelete = `DELETE FROM kv_entries WHERE ` + kvOf
+		SELECT id, $2, $3, $4, $5 FROM apps WHERE id = $1 AND ` + liveApp + ` ON CONFLICT DO NOTHING`
+	kvUpdate = `UPDATE kv_entries SET value = $4, expires_at = $5 WHERE ` + kvOf + ` AND ` + ofLiveApp
+	kvDelete = `DELETE FROM kv_entries WHERE ` + kvOf + ` AND ` + ofLiveApp
 	kvTake   = kvDelete + ` RETURNING key, value, expires_at`
 	// kvDrop is kvTake for whoever does not want the value.
 	kvDrop = kvDelete + ` RETURNING key, '', expires_at`
 	// kvPut writes a row unless the app is not there.
 	kvPut = `INSERT INTO kv_entries (app_id, collection, key, value, expires_at)
-		SELECT id, $2, $3, $4, $5 FROM apps WHERE id = $1
+		SELECT id, $2, $3, $4, $5 FROM apps WHERE id = $1 AND ` + liveApp + `
 		ON CONFLICT (app_id, collection, key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at`
 	// kvReplace writes a row and returns the one before, in one statement of PostgreSQL. It does
 	// nothing when there is no such app, nor when another transaction has made the row since the
 	// statement began: it cannot see then what it would replace. The next statement can.
 	kvReplace = `WITH old AS MATERIALIZED (` + kvRead + ` FOR UPDATE)
 		INSERT INTO kv_entries (app_id, collection, key, value, expires_at)
-		SELECT apps.id, $2, $3, $4, $5 FROM apps LEFT JOIN old ON true WHERE apps.id = $1
+		SELECT apps.id, $2, $3, $4, $5 FROM apps LEFT JOIN old ON true WHERE apps.id = $1 AND ` + liveApp + `
 		ON CONFLICT (app_id, collection, key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at
 			WHERE EXISTS (SELECT FROM old)
 		RETURNING (SELECT key FROM old), (SELECT value FROM old), (SELECT expires_at FROM old)`

@@ -37,6 +37,9 @@ func (k kv) Sweep(ctx context.Context, limit int) (swept int, err error) {
 			}
 			// One by one, so that no more than one value is in memory.
 			row, err := one(ctx, tx.tx, "key", scanKV, kvTake, id.args()...)
+			if missing(err) { // the app is being deleted
+				continue
+			}
 			if err != nil {
 				return err
 			}

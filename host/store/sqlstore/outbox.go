@@ -24,13 +24,13 @@ const (
 
 	eventInsert = `INSERT INTO outbox (id, app_id, lane, trigger_id, script_id, source, operation, group_key, depth,
 			root_execution, created_at, attempt, last_error, replay_of, due_at, payload)
-		SELECT $2, id, $4, $5, $6, $7, $8, $9, $10, $11, {now}, 0, '', $12, {after $13}, $14 FROM apps WHERE id = $3`
+		SELECT $2, id, $4, $5, $6, $7, $8, $9, $10, $11, {now}, 0, '', $12, {after $13}, $14 FROM apps WHERE id = $3 AND ` + liveApp
 	eventReplace = `UPDATE outbox SET payload = $4, due_at = {after $5}, depth = CASE WHEN depth < $7 THEN $7 ELSE depth END WHERE id = (
 			SELECT id FROM outbox WHERE lane = $2 AND group_key = $3 AND group_key <> '' AND operation = $6 AND token IS NULL AND attempt = 0
 			ORDER BY id DESC LIMIT 1{lock}) RETURNING id`
 
 	eventRetry = `UPDATE outbox SET token = NULL, lease_until = NULL, attempt = attempt + $4, last_error = $5, due_at = {after $6}
-		WHERE id = $2 AND token = $3`
+		WHERE id = $2 AND token = $3 AND app_id = $7`
 	eventHold = `UPDATE outbox SET due_at = {after $4} WHERE lane = $2 AND group_key = $3 AND group_key <> '' AND token IS NULL
 		AND due_at < {after $4}`
 	eventRenew  = `UPDATE outbox SET lease_until = {after $3} WHERE token IS NOT NULL AND token = $2`
@@ -47,16 +47,23 @@ const (
 		SELECT lane, due_at, {now} FROM (SELECT lane, (SELECT o.due_at FROM outbox o WHERE o.token IS NULL AND o.lane = lanes.lane
 			ORDER BY o.due_at, o.id LIMIT 1) AS due_at FROM lanes WHERE lane IS NOT NULL) AS due WHERE due_at IS NOT NULL`
 
-	eventGet    = `SELECT ` + eventColumns + ` FROM outbox o WHERE o.id = $1`
+	eventGet    = `SELECT ` + eventColumns + ` FROM outbox o WHERE o.id = $1 AND ` + ofLiveApp
 	eventList   = `SELECT {brief} FROM outbox o WHERE o.app_id = $1 AND o.id > $2`
 	eventDelete = `DELETE FROM outbox WHERE id = $1 AND token IS NULL`
 	eventNow    = `UPDATE outbox SET due_at = {now} WHERE id = $2 AND token IS NULL`
 	eventClear  = `DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE token IS NULL AND lane = $1 ORDER BY due_at, id LIMIT $2)`
 	eventCount  = `SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE app_id = $1 LIMIT $2) AS found`
+	laneWaiting = `SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE token IS NULL AND lane = $1 LIMIT $2) AS found`
 	eventQueues = `SELECT lane, SUM(CASE WHEN token IS NULL THEN 1 ELSE 0 END), SUM(CASE WHEN token IS NULL THEN 0 ELSE 1 END), MIN(created_at)
 		FROM outbox WHERE app_id = $1 AND source = 'queue' AND lane > $2 GROUP BY lane ORDER BY lane LIMIT $3`
-	eventDepths = `SELECT app_id, source, SUM(CASE WHEN token IS NULL THEN 1 ELSE 0 END), SUM(CASE WHEN token IS NULL THEN 0 ELSE 1 END), MIN(created_at)
-		FROM outbox GROUP BY app_id, source ORDER BY app_id, source`
+	// All events of a lane have one source. They are counted in the indexes; of each lane one row is looked at.
+	eventDepths = `SELECT source, CAST(SUM(waiting) AS BIGINT), CAST(SUM(running) AS BIGINT), MIN(due_at) FROM (
+			SELECT (SELECT o.source FROM outbox o WHERE o.token IS NULL AND o.lane = w.lane LIMIT 1) AS source, n AS waiting, 0 AS running, due_at
+			FROM (SELECT lane, COUNT(*) AS n, MIN(due_at) AS due_at FROM outbox WHERE token IS NULL GROUP BY lane) AS w
+			UNION ALL
+			SELECT (SELECT o.source FROM outbox o WHERE o.token IS NOT NULL AND o.lane = r.lane LIMIT 1), 0, n, NULL
+			FROM (SELECT lane, COUNT(*) AS n FROM outbox WHERE token IS NOT NULL GROUP BY lane) AS r) AS lanes
+		WHERE source IS NOT NULL GROUP BY source ORDER BY source`
 )
 
 // timed writes a statement for the database: its clock and its locks, {lock} of rows and {locked} of the lane $2.
@@ -81,7 +88,8 @@ func (s *sqlStore) timed(statement string) string {
 	if dialect.LaneLocked != "" {
 		locked = " AND " + dialect.LaneLocked
 	}
-	made = strings.NewReplacer("{now}", dialect.Clock(""), "{lock}", lock, "{locked}", locked).Replace(made)
+	made = strings.NewReplacer("{now}", dialect.Clock(""), "{lock}", lock, "{locked}", locked,
+		"{among}", dialect.Among[0], "{/among}", dialect.Among[1]).Replace(made)
 	s.db.timed.Store(statement, made)
 	return made
 }
@@ -190,13 +198,13 @@ func scanLeased(row scanner) (l leased, err error) {
 
 // removeStep removes what is not retried, if it is under its token, and tells what it removed.
 func (s *sqlStore) removeStep(settlements []store.Settlement, removed func(leased)) Step {
-	var ids, tokens []string
+	var ids, tokens, apps []string
 	for _, settled := range settlements {
 		if settled.Retry == nil {
-			ids, tokens = append(ids, settled.EventID), append(tokens, settled.Token)
+			ids, tokens, apps = append(ids, settled.EventID), append(tokens, settled.Token), append(apps, settled.AppID)
 		}
 	}
-	return Step{s.db.Dialect.DeleteLeased, []any{s.db.Dialect.Texts(ids), s.db.Dialect.Texts(tokens)}, func(row scanner) error {
+	return Step{s.db.Dialect.DeleteLeased, []any{s.db.Dialect.Texts(ids), s.db.Dialect.Texts(tokens), s.db.Dialect.Texts(apps)}, func(row scanner) error {
 		l, err := scanLeased(row)
 		removed(l)
 		return err
@@ -246,7 +254,7 @@ func (s *sqlStore) retryEvent(ctx context.Context, settled store.Settlement) (bo
 		counted = 1
 	}
 	delay := retry.Delay.Microseconds()
-	n, err := affect(ctx, s.tx, s.timed(eventRetry), s.db.now(), settled.EventID, settled.Token, counted, mended(retry.Error), delay)
+	n, err := affect(ctx, s.tx, s.timed(eventRetry), s.db.now(), settled.EventID, settled.Token, counted, mended(retry.Error), delay, settled.AppID)
 	if err != nil || n == 0 {
 		return false, err
 	}
@@ -284,6 +292,13 @@ func (o outbox) Rescue(ctx context.Context, limit int, all bool) (int, error) {
 	}
 	n, err := affect(ctx, o.s.writer(), o.s.timed(strings.Replace(eventRescue, "{all}", whose, 1)), o.s.db.now(), limit)
 	return int(n), failed(ctx, "rescue events", err)
+}
+
+func (o outbox) Fit(ctx context.Context) error {
+	if o.s.db.Dialect.FitEvents == nil {
+		return nil
+	}
+	return failed(ctx, "count events", o.s.db.Dialect.FitEvents(ctx, o.s.db.Write))
 }
 
 func (o outbox) Get(ctx context.Context, id string) (store.Event, error) {
@@ -360,6 +375,11 @@ func (o outbox) Count(ctx context.Context, appID string, most int) (n int, err e
 	return n, failed(ctx, "count events", err)
 }
 
+func (o outbox) Waiting(ctx context.Context, lane string, most int) (n int, err error) {
+	err = o.s.reader().QueryRowContext(ctx, laneWaiting, lane, most).Scan(&n)
+	return n, failed(ctx, "count events", err)
+}
+
 func (o outbox) Queues(ctx context.Context, appID string, others []string, page store.PageRequest) (store.Page[store.QueueDepth], error) {
 	after, limit, err := afterName("queues", page)
 	if err != nil {
@@ -383,7 +403,7 @@ func (o outbox) Queues(ctx context.Context, appID string, others []string, page 
 
 func (o outbox) Depths(ctx context.Context) ([]store.Depth, error) {
 	return many(ctx, o.s.reader(), "events", func(row scanner) (d store.Depth, err error) {
-		err = row.Scan(&d.AppID, &d.Source, &d.Waiting, &d.Running, instant{&d.Oldest})
+		err = row.Scan(&d.Source, &d.Waiting, &d.Running, instant{&d.Due})
 		return d, err
 	}, eventDepths)
 }

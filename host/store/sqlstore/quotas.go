@@ -22,7 +22,7 @@ const (
 	COALESCE((SELECT bytes FROM log_usage WHERE app_id = a.id AND day = $1), 0),
 	COALESCE((SELECT us FROM cpu_usage WHERE app_id = a.id AND day = $1), 0),
 	(SELECT COUNT(*) FROM outbox WHERE app_id = a.id)
-	FROM apps a`
+	FROM apps a WHERE a.deleted_at IS NULL`
 )
 
 // ofAppID is something of an app, beside its id.

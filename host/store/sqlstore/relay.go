@@ -56,7 +56,7 @@ const (
 
 	// abandonedInsert keeps nothing of an app that is gone.
 	abandonedInsert = `INSERT INTO abandoned_executions (id, app_id, script_id, request_id, reason, outcome, status, asked_at, abandoned_at)
-		SELECT $2, id, $4, $5, $6, $7, $8, $9, {now} FROM apps WHERE id = $3 ON CONFLICT DO NOTHING`
+		SELECT $2, id, $4, $5, $6, $7, $8, $9, {now} FROM apps WHERE id = $3 AND ` + liveApp + ` ON CONFLICT DO NOTHING`
 	abandonedList = `SELECT id, app_id, script_id, request_id, reason, outcome, status, asked_at, abandoned_at FROM abandoned_executions
 		WHERE app_id = $1 AND ($2 = '' OR id < $2) ORDER BY id DESC LIMIT $3`
 	abandonedBefore = `DELETE FROM abandoned_executions WHERE id IN (

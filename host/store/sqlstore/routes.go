@@ -24,7 +24,7 @@ const (
 	routeSetSignature = `UPDATE routes SET signature = $2 WHERE id = $1`
 	routeDelete       = `DELETE FROM routes WHERE id = $1 RETURNING app_id`
 
-	scriptOfApp = `SELECT 1 FROM scripts WHERE id = $1 AND app_id = $2`
+	scriptOfApp = `SELECT 1 FROM scripts s WHERE s.id = $1 AND s.app_id = $2 AND ` + liveScript
 )
 
 func scanRoute(row scanner) (r store.Route, err error) {

@@ -13,16 +13,15 @@ const (
 	scriptInsert = `INSERT INTO scripts (id, app_id, name, kind, limits, version, read_only, created_at, updated_at, source, wasm)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
 	scriptGet = `SELECT id, app_id, name, kind, limits, version, read_only, created_at, updated_at, source, wasm, ` + wasmSize + `
-		FROM scripts s WHERE id = $1`
+		FROM scripts s WHERE s.id = $1 AND ` + liveScript
 	scriptGetByName = `SELECT id, app_id, name, kind, limits, version, read_only, created_at, updated_at, source, wasm, ` + wasmSize + `
-		FROM scripts s WHERE app_id = $1 AND name = $2`
+		FROM scripts s WHERE s.app_id = $1 AND s.name = $2 AND ` + liveScript
 	scriptNamed = `SELECT id FROM scripts WHERE app_id = $1 AND name = $2`
 	scriptList  = `SELECT id, app_id, name, kind, limits, version, read_only, created_at, updated_at, '', wasm, ` + wasmSize + `
-		FROM scripts s WHERE app_id = $1 AND name > $2 ORDER BY name LIMIT $3`
+		FROM scripts s WHERE s.app_id = $1 AND s.name > $2 AND ` + liveScript + ` ORDER BY s.name LIMIT $3`
 	scriptUpdate = `UPDATE scripts SET name = $2, kind = $3, limits = $4, version = $5, read_only = $6, updated_at = $7, source = $8, wasm = $9
 		WHERE id = $1`
-	scriptDelete = `DELETE FROM scripts WHERE id = $1 RETURNING app_id`
-	scriptApp    = `SELECT app_id FROM scripts WHERE id = $1`
+	scriptApp    = `SELECT s.app_id FROM scripts s WHERE s.id = $1 AND ` + liveScript
 	scriptExists = `SELECT 1 FROM scripts WHERE id = $1`
 
 	importClear   = `DELETE FROM script_imports WHERE script_id = $1`
@@ -30,7 +29,7 @@ const (
 	importList    = `SELECT name FROM script_imports WHERE script_id = $1 ORDER BY name`
 	importersList = `SELECT s.id, s.app_id, s.name, s.kind, s.limits, s.version, s.read_only, s.created_at, s.updated_at, '', s.wasm, ` + wasmSize + `
 		FROM script_imports i JOIN scripts s ON s.id = i.script_id
-		WHERE i.name = $2 AND s.app_id = $1 ORDER BY s.name`
+		WHERE i.name = $2 AND s.app_id = $1 AND ` + liveScript + ` ORDER BY s.name`
 )
 
 func scanScript(row scanner) (s store.Script, err error) {
@@ -163,8 +162,13 @@ func (r scripts) Delete(ctx context.Context, id string) error {
 	return r.s.reconfigure(ctx, "delete script", revision, func(tx queryer) (err error) {
 		before := was(tx, func() (store.Script, error) { return one(ctx, tx, "script", scanScript, scriptGet, id) })
 		defer func() { note(tx, ofRevision(revision, before, nil)) }()
-		revision.AppID, err = one(ctx, tx, "script", text, scriptDelete, id)
-		return err
+		if revision.AppID, err = one(ctx, tx, "script", text, scriptApp, id); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, scriptMark, id, r.s.db.now()); err != nil {
+			return err
+		}
+		return each(ctx, tx, scriptEnds, id)
 	})
 }
 

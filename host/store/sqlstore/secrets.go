@@ -13,7 +13,7 @@ type secrets struct{ s *sqlStore }
 
 const (
 	secretColumns = `app_id, name, key_id, sealed, size, created_at, updated_at`
-	secretSet     = `INSERT INTO secrets (app_id, name, key_id, sealed, size, created_at, updated_at) SELECT id, $2, $3, $4, $5, $6, $6 FROM apps WHERE id = $1
+	secretSet     = `INSERT INTO secrets (app_id, name, key_id, sealed, size, created_at, updated_at) SELECT id, $2, $3, $4, $5, $6, $6 FROM apps WHERE id = $1 AND ` + liveApp + `
 		ON CONFLICT (app_id, name) DO UPDATE SET key_id = excluded.key_id, sealed = excluded.sealed, size = excluded.size, updated_at = excluded.updated_at
 		RETURNING ` + secretColumns
 	secretCount  = `SELECT count(*) FROM secrets WHERE app_id = $1 AND name <> $2`

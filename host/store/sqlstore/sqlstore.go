@@ -41,7 +41,8 @@ type Dialect struct {
 	// LockLane tries to get the lock of the lane $1 until the end of the transaction and finds whether it did,
 	// and LaneLocked is the condition that it did, for the lane $2; "" when one transaction at a time writes.
 	LockLane, LaneLocked string
-	// Batch runs steps in a transaction of its own, with one round trip; nil when there are none to be spared.
+	// Batch runs steps in a transaction of its own, with one round trip, of which a crash of the database may take the
+	// last ones back; nil when there are none to be spared.
 	Batch func(ctx context.Context, db *sql.DB, steps []Step) error
 	// Clock is the present time in SQL, and so many microseconds more, if micros is the place of an
 	// argument or not "": the argument $1 has the store's own clock, which nodes that share a database
@@ -53,8 +54,13 @@ type Dialect struct {
 	// InsertWithEvents makes one statement of two that insert, which returns what first does; second, whose arguments
 	// come after as many of first, is only done if that is a row. nil with InsertEvents.
 	InsertWithEvents func(first string, args int, second string) string
-	// DeleteLeased removes the events $1 that are under the tokens $2, of equal lengths, and returns both; Texts makes
-	// those arguments.
+	// Among is what stands between a column and a query, and what ends that, for the column to be one of the values
+	// found, which are found first.
+	Among [2]string
+	// FitEvents implements [store.Outbox.Fit]; nil when there is nothing to do.
+	FitEvents func(ctx context.Context, db *sql.DB) error
+	// DeleteLeased removes the events $1 that are under the tokens $2 and of the apps $3, of equal lengths, and returns
+	// the first two; Texts makes those arguments.
 	DeleteLeased string
 	Texts        func(texts []string) any
 	// AnnounceEvents and ListenEvents are those of the outbox; "" and nil as Announce and Listen. What is announced
@@ -65,6 +71,9 @@ type Dialect struct {
 	Positions         Positions
 	AnnouncePublished string
 	ListenPublished   func(ctx context.Context, wake func()) error
+	// OneRemoves tries to get the lock of whoever removes what is deleted until the end of the transaction, and finds
+	// whether it did; "" when one transaction at a time writes.
+	OneRemoves string
 	// Requests and Answers are the announcements of [store.Relay].
 	Requests, Answers Announcements
 	// Listen implements [store.Revisions]; nil when no other process may use the database.
@@ -163,6 +172,7 @@ func (s *sqlStore) Audit() store.Audit             { return audits{s} }
 func (s *sqlStore) Relay() store.Relay             { return relay{s} }
 func (s *sqlStore) Secrets() store.Secrets         { return secrets{s} }
 func (s *sqlStore) Backups() store.Backups         { return backups{s} }
+func (s *sqlStore) Deletions() store.Deletions     { return deletions{s} }
 
 func (s *sqlStore) InTx(ctx context.Context, fn func(tx store.Store) error) error {
 	if s.tx != nil {

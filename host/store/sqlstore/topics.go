@@ -12,9 +12,9 @@ type topics struct{ s *sqlStore }
 
 const (
 	topicColumns = `app_id, topic, access, created_at`
-	topicSet     = `INSERT INTO topics (app_id, topic, access, created_at) SELECT id, $2, $3, $4 FROM apps WHERE id = $1
+	topicSet     = `INSERT INTO topics (app_id, topic, access, created_at) SELECT id, $2, $3, $4 FROM apps WHERE id = $1 AND ` + liveApp + `
 		ON CONFLICT (app_id, topic) DO UPDATE SET access = excluded.access RETURNING ` + topicColumns
-	topicGet    = `SELECT ` + topicColumns + ` FROM topics WHERE app_id = $1 AND topic = $2`
+	topicGet    = `SELECT ` + topicColumns + ` FROM topics WHERE app_id = $1 AND topic = $2 AND ` + ofLiveApp
 	topicList   = `SELECT ` + topicColumns + ` FROM topics WHERE app_id = $1 AND topic > $2 ORDER BY topic LIMIT $3`
 	topicDelete = `DELETE FROM topics WHERE app_id = $1 AND topic = $2`
 

@@ -16,8 +16,8 @@ const (
 
 	// A trigger deletes the modules that no kept version has any more.
 	wasmInsert = `INSERT INTO wasm_modules (sha256, size, data) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`
-	wasmHashes = `SELECT DISTINCT wasm FROM scripts WHERE wasm IS NOT NULL ORDER BY wasm`
-	wasmGet    = `SELECT m.sha256, m.data FROM scripts s JOIN wasm_modules m ON m.sha256 = s.wasm WHERE s.id = $1`
+	wasmHashes = `SELECT DISTINCT wasm FROM scripts s WHERE wasm IS NOT NULL AND ` + liveScript + ` ORDER BY wasm`
+	wasmGet    = `SELECT m.sha256, m.data FROM scripts s JOIN wasm_modules m ON m.sha256 = s.wasm WHERE s.id = $1 AND ` + liveScript
 )
 
 // moduleOf is a module by its hash; nil for none.

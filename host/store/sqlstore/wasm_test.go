@@ -69,10 +69,14 @@ func TestModulesGoWithTheirPlugins(t *testing.T) {
 			}
 			there(first, second)
 			require.NoError(t, s.Scripts().Delete(ctx, a.ID))
+			_, err = s.Deletions().Remove(ctx, store.MaxBatch)
+			require.NoError(t, err)
 			there(first, second)
 			replace(b, long)
 			there(second)
 			require.NoError(t, s.Scripts().Delete(ctx, b.ID))
+			_, err = s.Deletions().Remove(ctx, store.MaxBatch)
+			require.NoError(t, err)
 			there()
 
 			// What is refused leaves nothing, also in a transaction that goes on.
@@ -98,6 +102,8 @@ func TestModulesGoWithTheirPlugins(t *testing.T) {
 			require.NoError(t, err)
 			there(first, second)
 			require.NoError(t, s.Apps().Delete(ctx, app.ID))
+			_, err = s.Deletions().Remove(ctx, store.MaxBatch)
+			require.NoError(t, err)
 			there()
 		})
 	}

@@ -514,6 +514,7 @@ func testDocsGone(t *testing.T, s *shelf) {
 		s.put(t, fmt.Sprint(i), 1, int64(10+i))
 	}
 	require.NoError(t, s.Apps().Delete(s.ctx, s.app))
+	s.remove(t, store.MaxBatch, nil)
 	require.Empty(t, s.scan(t, store.DocumentQuery{}))
 	require.Empty(t, s.scan(t, store.DocumentQuery{Terms: [][]int64{{1}}}))
 	_, err := s.Docs().Create(s.ctx, s.key(""), content(`{}`))

@@ -203,13 +203,15 @@ func testClaims(t *testing.T, o outboxOf) {
 
 	// What is settled under a token that the event is not under any more is void.
 	turned := o.turn(t, store.Turn{Settlements: []store.Settlement{
-		{EventID: ids[0], Token: "b"}, {EventID: ids[0], Token: "a"},
-		{EventID: ids[1], Token: "z", Retry: &store.RetryAt{}},
-		{EventID: ids[1], Token: "a", Retry: &store.RetryAt{Delay: time.Hour, Counted: true, Error: "no \x00"}},
-		{EventID: ids[2], Token: "b", Retry: &store.RetryAt{}},
+		{EventID: ids[0], AppID: o.appID, Token: "b"}, {EventID: ids[0], AppID: o.appID, Token: "a"},
+		{EventID: ids[1], AppID: o.appID, Token: "z", Retry: &store.RetryAt{}},
+		{EventID: ids[1], AppID: o.appID, Token: "a", Retry: &store.RetryAt{Delay: time.Hour, Counted: true, Error: "no \x00"}},
+		{EventID: ids[2], AppID: o.appID, Token: "b", Retry: &store.RetryAt{}},
 	}, Claims: []store.Claim{{Lane: o.lane("x"), Token: "d", Limit: 10, MaxRunning: 10}}})
 	require.Equal(t, 2, turned.Void)
 	require.ElementsMatch(t, ids[2:], idsOf(turned.Claimed["d"]), "what is settled is free in the same turn")
+	require.InDelta(t, time.Hour, turned.Next[o.lane("x")], float64(time.Minute))
+	require.Empty(t, o.turn(t, store.Turn{Claims: []store.Claim{{Lane: o.lane("y"), Token: "e", Limit: 10, MaxRunning: 10}}}).Next)
 	_, err = o.Outbox().Get(o.ctx, ids[0])
 	notFound(t, err, "event")
 	got, err = o.Outbox().Get(o.ctx, ids[1])
@@ -299,10 +301,10 @@ func testRooms(t *testing.T, o outboxOf) {
 			{Lane: y, Token: "y" + token, Limit: 1, MaxRunning: 1},
 		}}
 		if c.retry {
-			turn.Settlements = []store.Settlement{{EventID: own[0], Token: "0", Retry: &store.RetryAt{}}}
+			turn.Settlements = []store.Settlement{{EventID: own[0], AppID: o.appID, Token: "0", Retry: &store.RetryAt{}}}
 		}
 		if i == 7 { // and again, so that one is left
-			turn.Settlements = []store.Settlement{{EventID: own[1], Token: "0", Retry: &store.RetryAt{}}}
+			turn.Settlements = []store.Settlement{{EventID: own[1], AppID: o.appID, Token: "0", Retry: &store.RetryAt{}}}
 		}
 		turned := o.turn(t, turn)
 		got := idsOf(turned.Claimed[token])
@@ -317,7 +319,7 @@ func testRooms(t *testing.T, o outboxOf) {
 			own = got
 		}
 	}
-	done := o.turn(t, store.Turn{Settlements: []store.Settlement{{EventID: own[0], Token: "0"}, {EventID: own[1], Token: "7"}, {EventID: "nobody", Token: "7"}}})
+	done := o.turn(t, store.Turn{Settlements: []store.Settlement{{EventID: own[0], AppID: o.appID, Token: "0"}, {EventID: own[1], AppID: o.appID, Token: "7"}, {EventID: "nobody", AppID: o.appID, Token: "7"}}})
 	require.Equal(t, 2, done.Void, "one is under another token, and one is not there")
 }
 
@@ -353,8 +355,8 @@ func testBatches(t *testing.T, o outboxOf) {
 	batch.Token = "2"
 	require.Empty(t, o.claim(t, batch), "one batch at a time")
 	o.turn(t, store.Turn{Settlements: []store.Settlement{
-		{EventID: a1[0], Token: "1", Retry: &store.RetryAt{Delay: time.Hour, Counted: true, HoldKey: true, Lane: o.lane("x"), GroupKey: "a"}},
-		{EventID: b1[0], Token: "1"}, {EventID: free[0], Token: "1"},
+		{EventID: a1[0], AppID: o.appID, Token: "1", Retry: &store.RetryAt{Delay: time.Hour, Counted: true, HoldKey: true, Lane: o.lane("x"), GroupKey: "a"}},
+		{EventID: b1[0], AppID: o.appID, Token: "1"}, {EventID: free[0], AppID: o.appID, Token: "1"},
 	}})
 	b2 := o.add(t, "x", "b", 1)
 	require.Equal(t, b2, o.claim(t, batch), "a failed message holds back those of its key")
@@ -416,11 +418,30 @@ func testEventLists(t *testing.T, o outboxOf) {
 	n, err := o.Outbox().Count(o.ctx, o.appID, 4)
 	require.NoError(t, err)
 	require.Equal(t, 4, n)
+	for lane, want := range map[string]int{"q/one": 4, "q/two": 2, "none": 0} {
+		n, err := o.Outbox().Waiting(o.ctx, o.lane(lane), 4)
+		require.NoError(t, err)
+		require.Equal(t, want, n)
+	}
 	testQueues(t, o)
 	depths, err := o.Outbox().Depths(o.ctx)
 	require.NoError(t, err)
 	require.Len(t, depths, 1)
 	require.EqualValues(t, 7, depths[0].Waiting)
+	require.Zero(t, depths[0].Running)
+	first, err := o.Outbox().Get(o.ctx, ids[0])
+	require.NoError(t, err)
+	require.Equal(t, first.DueAt, depths[0].Due)
+	o.claim(t, store.Claim{Lane: "q/one", Token: "t", Limit: 2, MaxRunning: 2})
+	depths, err = o.Outbox().Depths(o.ctx)
+	require.NoError(t, err)
+	require.EqualValues(t, 5, depths[0].Waiting)
+	require.EqualValues(t, 2, depths[0].Running)
+	n, err = o.Outbox().Waiting(o.ctx, o.lane("q/one"), 100)
+	require.NoError(t, err)
+	require.Equal(t, 3, n, "of which two run")
+	_, err = o.Outbox().Rescue(o.ctx, 10, true)
+	require.NoError(t, err)
 	n, err = o.Outbox().Clear(o.ctx, o.lane("q/one"), 100)
 	require.NoError(t, err)
 	require.Equal(t, 5, n)
@@ -482,7 +503,7 @@ func testExcerpts(t *testing.T, o outboxOf) {
 
 		o.claim(t, store.Claim{Lane: "e/" + string(c.source), Token: event.ID, Limit: 1, MaxRunning: 1})
 		letter := store.DeadLetter{ID: event.ID, AppID: o.appID, EventID: event.ID, Lane: event.Lane, Source: c.source, CreatedAt: kept(start), Payload: event.Payload}
-		o.turn(t, store.Turn{Settlements: []store.Settlement{{EventID: event.ID, Token: event.ID, Dead: &letter}}})
+		o.turn(t, store.Turn{Settlements: []store.Settlement{{EventID: event.ID, AppID: o.appID, Token: event.ID, Dead: &letter}}})
 		letters, err := o.DeadLetters().List(o.ctx, store.DeadLetterFilter{AppID: o.appID, Source: c.source}, store.PageRequest{})
 		require.NoError(t, err)
 		require.Len(t, letters.Items, 1)
@@ -505,8 +526,8 @@ func testDeadLetters(t *testing.T, o outboxOf) {
 		}
 		then := store.Event{ID: uuid.Must(uuid.NewV7()).String(), AppID: o.appID, Lane: o.lane("handlers"), Source: store.EventDeadLetter, Payload: json.RawMessage(`{}`)}
 		turned := o.turn(t, store.Turn{Settlements: []store.Settlement{
-			{EventID: id, Token: "of another", Dead: &letter, Then: []store.Event{then}}, // which does nothing
-			{EventID: id, Token: id, Dead: &letter, Then: []store.Event{then}},
+			{EventID: id, AppID: o.appID, Token: "of another", Dead: &letter, Then: []store.Event{then}}, // which does nothing
+			{EventID: id, AppID: o.appID, Token: id, Dead: &letter, Then: []store.Event{then}},
 		}})
 		require.Equal(t, 1, turned.Void)
 		_, err := o.Outbox().Get(o.ctx, then.ID)
@@ -538,7 +559,7 @@ func testDeadLetters(t *testing.T, o outboxOf) {
 	// A handler that fails marks the letter, which may still be decided about.
 	ids := o.add(t, "h", "", 1)
 	o.claim(t, store.Claim{Lane: "h", Token: "h", Limit: 1, MaxRunning: 1})
-	o.turn(t, store.Turn{Settlements: []store.Settlement{{EventID: ids[0], Token: "h", Handled: two.ID, As: store.ResolvedFailed}}})
+	o.turn(t, store.Turn{Settlements: []store.Settlement{{EventID: ids[0], AppID: o.appID, Token: "h", Handled: two.ID, As: store.ResolvedFailed}}})
 	got, err := o.DeadLetters().Get(o.ctx, two.ID)
 	require.NoError(t, err)
 	require.Equal(t, store.ResolvedFailed, got.Resolution)

@@ -348,6 +348,7 @@ func testFiles(t *testing.T, s subject) {
 		require.NoError(t, err)
 		require.ElementsMatch(t, []string{"zz1", "zz2"}, blobs)
 		require.NoError(t, s.Apps().Delete(s.ctx, app.ID))
+		s.remove(t, store.MaxBatch, nil)
 		blobs, err = s.Files().Blobs(s.ctx, "zz", "zz9")
 		require.NoError(t, err)
 		require.Empty(t, blobs)

@@ -78,6 +78,8 @@ func testForetold(t *testing.T, fresh func(testing.TB) Opener) {
 		{"none", app, "c", "3", 0, nil, false, nil},
 		{"in a transaction", app, "c", "4", 2, nil, true, nil},
 		{"there is one", app, "c", "1", 2, nil, false, func(err error) bool { return fault.Of(err) == fault.Conflict }},
+		{"there is one, and no room for more events", app, "c", "1", 1, fault.New(fault.LimitExceeded, "no room"), false, func(err error) bool { return fault.Of(err) == fault.Conflict }},
+		{"no room for more events", app, "c", "5", 1, fault.New(fault.LimitExceeded, "no room"), false, func(err error) bool { return fault.Of(err) == fault.LimitExceeded }},
 		{"refused", app, "c", "5", 1, refused, false, func(err error) bool { return errors.Is(errors.Unwrap(err), refused) || errors.Is(err, refused) }},
 		{"after that", app, "c", "5", 1, nil, false, nil},
 		{"the app is gone", "nobody", "c", "6", 1, nil, false, func(err error) bool { return fault.Of(err) == fault.NotFound }},

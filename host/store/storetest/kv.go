@@ -41,6 +41,7 @@ func testKV(t *testing.T, s subject) {
 			app := s.app(t, "kv-"+strings.ToLower(strings.ReplaceAll(topic.name, " ", "-")))
 			topic.test(t, &basket{s, app.ID, "basket"})
 			require.NoError(t, s.Apps().Delete(s.ctx, app.ID))
+			s.remove(t, store.MaxBatch, nil)
 			s.takeChanges(t)
 		})
 	}
@@ -541,6 +542,7 @@ func testKVApart(t *testing.T, b *basket) {
 	b.has(t, "secret", `"mine"`)
 
 	require.NoError(t, b.Apps().Delete(b.ctx, other.app))
+	b.remove(t, store.MaxBatch, nil)
 	other.has(t, "secret", ``)
 	b.has(t, "secret", `"mine"`)
 	b.takeChanges(t)

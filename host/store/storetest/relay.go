@@ -264,6 +264,7 @@ func testRelayAbandoned(t *testing.T, s subject) {
 	require.NoError(t, r.Apps().Delete(r.ctx, r.appID))
 	_, abandoned = r.answer(t, running, "t")
 	require.True(t, abandoned)
+	r.remove(t, store.MaxBatch, nil)
 	require.Empty(t, r.abandoned(t))
 }
 

@@ -39,6 +39,10 @@ func Exercise(t *testing.T, fresh func(tb testing.TB) Opener) {
 	}{
 		{"Opening", testOpening},
 		{"Apps", onOne(testApps)},
+		{"Aliases", onOne(testAliases)},
+		{"Deletions", onOne(testDeletions)},
+		{"DeletionsUnheard", onUnheard(testDeletions)},
+		{"DeletionsTogether", testDeletionsTogether},
 		{"Members", onOne(testMembers)},
 		{"Scripts", onOne(testScripts)},
 		{"Versions", onOne(testVersions)},

@@ -172,6 +172,12 @@ func testPublished(t *testing.T, s subject) {
 	require.Empty(t, p.between(t, store.PublishedQuery{To: p.now(t)}))
 	p.publish(t, s, "news", "new")
 	require.Equal(t, []string{"new"}, p.between(t, store.PublishedQuery{From: before, To: p.now(t)}))
+	for _, want := range []int{1, 0} {
+		n, err := s.Published().DeleteOf(s.ctx, p.app, "news", 10)
+		require.NoError(t, err)
+		require.Equal(t, want, n)
+	}
+	p.publish(t, s, "news", "newer")
 	require.NoError(t, s.Topics().Delete(s.ctx, p.app, "news"))
 	require.Empty(t, p.between(t, store.PublishedQuery{To: p.now(t)}), "a topic's messages go with it")
 }

@@ -168,6 +168,7 @@ func testCascades(t *testing.T, s subject) {
 		require.Empty(t, logs.Items)
 	}
 	require.NoError(t, s.Scripts().Delete(s.ctx, one.ID))
+	s.remove(t, store.MaxBatch, nil)
 	gone(one)
 	_, err = s.Executions().Get(s.ctx, "of two")
 	require.NoError(t, err)
@@ -184,5 +185,6 @@ func testCascades(t *testing.T, s subject) {
 	require.NoError(t, s.Apps().Delete(s.ctx, app.ID))
 	_, err = s.Scripts().Get(s.ctx, two.ID)
 	notFound(t, err, "script")
+	s.remove(t, store.MaxBatch, nil)
 	gone(two)
 }

@@ -120,10 +120,12 @@ func testVersions(t *testing.T, s subject) {
 	t.Run("they go with the script", func(t *testing.T) {
 		script := s.script(t, app, "deleted")
 		require.NoError(t, s.Scripts().Delete(s.ctx, script.ID))
+		s.remove(t, store.MaxBatch, nil)
 		require.Empty(t, s.versions(t, script.ID))
 		elsewhere := s.app(t, "deleted")
 		script = s.script(t, elsewhere, "deleted")
 		require.NoError(t, s.Apps().Delete(s.ctx, elsewhere.ID))
+		s.remove(t, store.MaxBatch, nil)
 		require.Empty(t, s.versions(t, script.ID))
 	})
 
@@ -211,4 +213,5 @@ func VersionsOfOldScripts(t *testing.T, db store.Store, migrate func() error) {
 	require.NoError(t, err)
 	require.Equal(t, plugin.WasmSHA256, module.SHA256)
 	require.NoError(t, s.Scripts().Delete(s.ctx, plugin.ID))
+	s.remove(t, store.MaxBatch, nil)
 }

@@ -8,11 +8,9 @@ import (
 
 	"github.com/tinylib/msgp/msgp"
 
+	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/plugins/rhai/vm"
 )
-
-// maxNesting is how deep values may be nested to cross the boundary.
-const maxNesting = 64
 
 // bytesPerOperation is how much text is read or written for one operation counted, and
 // meterStep how much between two looks at the interrupt word.
@@ -79,10 +77,10 @@ func (e *encoder) refuse(what string) bool {
 
 // nest reports whether a container at depth is not too deep.
 func (e *encoder) nest(depth int) bool {
-	if depth < maxNesting {
+	if depth < abi.MaxNesting {
 		return true
 	}
-	return e.refuse("a value nested more than " + strconv.Itoa(maxNesting) + " deep")
+	return e.refuse("a value nested more than " + strconv.Itoa(abi.MaxNesting) + " deep")
 }
 
 // order returns the order of a map's properties; err says why there is none.
@@ -173,7 +171,7 @@ type decoder struct {
 type nestingError struct{}
 
 func (nestingError) Error() string {
-	return "value nested more than " + strconv.Itoa(maxNesting) + " deep"
+	return "value nested more than " + strconv.Itoa(abi.MaxNesting) + " deep"
 }
 
 // fits applies a limit of the thread.
@@ -188,7 +186,7 @@ func (d *decoder) fits(check func(*vm.Thread, int64) *vm.Error, size int) error 
 }
 
 func (d *decoder) value(b []byte, depth int) (vm.Value, []byte, error) {
-	if depth > maxNesting {
+	if depth > abi.MaxNesting {
 		return vm.Unit, b, nestingError{}
 	}
 	if err := d.work.add(8); err != nil {
