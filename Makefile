@@ -20,7 +20,7 @@ PACKAGES := postgresql llvm-19-dev libclang-19-dev clang-19 lld-19 wasi-libc lib
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: run build test deps lint unit race fuzz fuzz-api matrix bench-dev conformance differential bench figures bench-engine bench-plugin soak attack kill kill-events model two-nodes generate clean
+.PHONY: run build test deps lint unit race fuzz fuzz-api matrix bench-dev conformance differential bench figures bench-engine bench-plugin soak attack kill kill-events model two-nodes s3 upgrade-data generate clean
 
 build:
 	go build -o $(BIN)/picloud ./host/cmd/picloud
@@ -30,7 +30,7 @@ run: build
 	$(BIN)/picloud serve --addr $(ADDR) --data $(DATA)
 
 # Everything CI runs, from the quickest to the slowest.
-test: deps lint guest-check plugins-check guest-stress unit conformance fuzz-api attack guest-go race fuzz
+test: deps lint guest-check plugins-check guest-stress unit conformance s3 fuzz-api attack guest-go race fuzz
 
 # Installs what the tests need where that is possible: as root on Debian and its kin.
 deps:
@@ -169,6 +169,18 @@ model:
 # Two nodes share EVENTS events: each is handled once, and all of them also if one node is killed.
 two-nodes:
 	PICLOUD_EVENTS=$(EVENTS) go test -count=1 -run 'TwoNodes' -timeout 2h -v ./host/dispatch
+
+# moto, a server that speaks S3 and is not ours, keeps backups.
+S3      := .cache/s3
+SERVERS := host/backup/testdata/s3.txt
+
+s3:
+	$(call venv,s3,$(S3),$(SERVERS))
+	[ ! -f $(S3)/installed ] || PICLOUD_TEST_S3=$(CURDIR)/$(S3)/bin go test -count=1 -timeout 5m -run TestBucket ./host/backup
+
+# Writes what TestUpgrade of later releases uses: run it on a release, and commit what it writes.
+upgrade-data:
+	PICLOUD_UPGRADE_WRITE=1 go test -count=1 -run TestUpgrade ./host/e2e
 
 # Code made from other code: the messages' codecs.
 generate:

@@ -51,20 +51,20 @@ var house = []room{
 	{"host/e2e/hostile", []string{"host/client", "host/api/wire", "host/sandbox/..."}, false}, // attacks, for both
 
 	// Commands. Nothing imports cmd, cli or server but what is above them.
-	{"host/cmd/picloud", []string{"host/cli/...", "host/server", "host/config"}, false},
+	{"host/cmd/picloud", []string{"host/cli/...", "host/server", "host/config", "host/backup/archive"}, false},
 	{"host/cmd/rhai", []string{"host/sandbox/...", "plugins/rhai/..."}, false},
-	{"host/cli/...", []string{"host/client", "host/api/wire", "host/routing", "host/sites", "host/reference"}, true}, // routing: for what conflicts in a manifest
+	{"host/cli/...", []string{"host/client", "host/api/wire", "host/backup/archive", "host/routing", "host/sites", "host/reference"}, true}, // routing: for what conflicts in a manifest
 	{"host/server", []string{
-		"host/dashboard", "host/api", "host/front/...",
+		"host/dashboard", "host/api", "host/front/...", "host/backup", "host/backup/archive",
 		"host/archive", "host/catalog", "host/dispatch", "host/identity", "host/executions", "host/hostcalls", "host/sandbox/...",
-		"host/events", "host/realtime", "host/relay", "host/kv", "host/docs", "host/files", "host/fetch", "host/secrets",
+		"host/events", "host/events/schedule", "host/realtime", "host/relay", "host/kv", "host/docs", "host/files", "host/fetch", "host/secrets",
 		"host/domains", "host/quota", "host/audit", "host/authz", "host/routing", "host/config",
 		"host/store/sqlite", "host/store/postgres", "host/store",
 	}, false},
 
 	{"host/api/apitest", []string{ // for tests
 		"host/api", "host/archive", "host/front/...", "host/api/wire", "host/catalog", "host/dispatch", "host/identity", "host/executions", "host/hostcalls", "host/sandbox/...",
-		"host/events", "host/realtime", "host/kv", "host/docs", "host/files", "host/fetch", "host/secrets", "host/quota", "host/audit", "host/authz", "host/store/sqlite", "host/store",
+		"host/events", "host/realtime", "host/kv", "host/docs", "host/files", "host/fetch", "host/secrets", "host/quota", "host/audit", "host/authz", "host/backup", "host/store/sqlite", "host/store",
 	}, true},
 
 	// What the pages that people read are made by, with the bounds that the services have.
@@ -77,7 +77,7 @@ var house = []room{
 	{"host/api", []string{
 		"host/front/...", "host/api/contract", "host/api/wire", "host/api/problem", "host/archive", "host/catalog", "host/dispatch", "host/identity", "host/executions",
 		"host/events", "host/events/schedule", "host/kv", "host/docs", "host/files", "host/secrets", "host/domains", "host/quota", "host/audit",
-		"host/authz", "host/routing", "host/store", "host/reference",
+		"host/authz", "host/backup", "host/routing", "host/store", "host/reference",
 	}, true},
 	{"host/front/...", []string{ // edge below fasthttp, which reads heads as http1 has them; budget of bytes; content in parts; codings
 		"host/api/problem", "host/catalog", "host/dispatch", "host/identity", "host/executions", "host/events", "host/realtime", "host/files",
@@ -98,6 +98,8 @@ var house = []room{
 	}, false},
 	{"host/dispatch", []string{"host/executions", "host/events", "host/events/schedule", "host/quota", "host/authz", "host/store"}, false},
 	{"host/relay", []string{"host/executions", "host/form", "host/store"}, false},
+	{"host/backup", []string{"host/backup/archive", "host/files", "host/events/schedule", "host/store"}, false},
+	{"host/backup/archive", nil, false},
 	{"host/identity", []string{"host/audit", "host/authz", "host/store"}, false},
 
 	// Running a script, and what it asks for.

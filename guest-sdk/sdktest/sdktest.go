@@ -129,7 +129,7 @@ func Open(dir string) (_ *Host, err error) {
 		return nil, err
 	}
 	h.client = fetch.New(fetch.Config{Version: "test", AllowPrivate: true})
-	if h.secrets, err = secrets.New(ctx, secrets.Config{Store: h.db.Secrets(), File: filepath.Join(dir, secrets.FileName), Log: slog.New(slog.DiscardHandler)}); err != nil {
+	if h.secrets, err = secrets.New(ctx, secrets.Config{Store: h.db.Secrets(), Factors: h.db.SecondFactors(), File: filepath.Join(dir, secrets.FileName), Log: slog.New(slog.DiscardHandler)}); err != nil {
 		return nil, err
 	}
 	h.dispatcher = hostcalls.New(hostcalls.Config{Services: hostcalls.Services{

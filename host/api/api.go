@@ -20,6 +20,7 @@ import (
 	"github.com/picloud/picloud/host/archive"
 	"github.com/picloud/picloud/host/audit"
 	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/backup"
 	"github.com/picloud/picloud/host/catalog"
 	"github.com/picloud/picloud/host/docs"
 	"github.com/picloud/picloud/host/events"
@@ -47,7 +48,8 @@ type Config struct {
 	Archive        *archive.Service
 	Catalog        *catalog.Catalog
 	Events         *events.Emitter
-	Requests       *front.Recent             // to apps, lately; nil: nobody is told
+	Requests       *front.Recent // to apps, lately; nil: nobody is told
+	Backup         *backup.Service
 	Audit          *audit.Service            // nil: one that keeps what it records for ever
 	QueueRate      func(lane string) float64 // messages done a second; see [dispatch.Dispatcher.QueueRate]
 	MaxBodyBytes   int64                     // of a request, uploads of files and plugins excepted
@@ -76,6 +78,7 @@ type API struct {
 	catalog    *catalog.Catalog
 	audit      *audit.Service
 	requests   *front.Recent
+	backup     *backup.Service
 	maxBody    int64
 	maxPlugin  int64
 	quotas     *quota.Apps
@@ -99,7 +102,7 @@ func New(c Config) *API {
 	}
 	return &API{
 		store: c.Store, authority: c.Authority, identity: c.Identity, executions: c.Executions, catalog: c.Catalog,
-		kv: c.KV, docs: c.Docs, files: c.Files, secrets: c.Secrets, archive: c.Archive, audit: c.Audit, requests: c.Requests,
+		kv: c.KV, docs: c.Docs, files: c.Files, secrets: c.Secrets, archive: c.Archive, audit: c.Audit, backup: c.Backup, requests: c.Requests,
 		maxBody: c.MaxBodyBytes, maxPlugin: cmp.Or(c.MaxPluginBytes, 16<<20), quotas: c.Quotas, reserved: c.ReservedHosts, version: c.Version, log: c.Logger,
 		events: c.Events, queueRate: c.QueueRate, triggerRetry: c.TriggerRetry, triggerConcurrency: c.TriggerConcurrency,
 	}
@@ -154,6 +157,7 @@ func (a *API) Mount(app *fiber.App) {
 	a.mountDocs(admin)
 	a.mountFiles(admin)
 	a.mountAudit(admin)
+	a.mountBackup(admin)
 	a.mountReference(admin)
 	a.refine(admin.OpenAPI())
 	a.mounted.Do(func() { // the document is the same for all apps, and not needed to start

@@ -224,7 +224,7 @@ func (s *site) deadLetter(appID string) (id string) {
 	_, err := s.DB.Outbox().Turn(s.T.Context(), store.Turn{Lease: time.Minute, Claims: []store.Claim{claim}})
 	require.NoError(s.T, err)
 	_, err = s.DB.Outbox().Turn(s.T.Context(), store.Turn{Lease: time.Minute, Settlements: []store.Settlement{{
-		EventID: event.ID, Token: "t", Dead: &store.DeadLetter{ID: id, AppID: appID, EventID: event.ID, Lane: event.Lane, Source: event.Source, Payload: event.Payload, LastError: "what the handler said"},
+		EventID: event.ID, AppID: appID, Token: "t", Dead: &store.DeadLetter{ID: id, AppID: appID, EventID: event.ID, Lane: event.Lane, Source: event.Source, Payload: event.Payload, LastError: "what the handler said"},
 	}}})
 	require.NoError(s.T, err)
 	return id

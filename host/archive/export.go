@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"time"
 
@@ -14,16 +15,16 @@ import (
 // Export writes an app as it is at one moment: what is changed meanwhile goes on, and is not in the
 // archive. Only what has been written when Export returns nil is whole. An error of to itself is returned
 // as it is.
-func (s *Service) Export(ctx context.Context, appID string, to io.Writer) error {
+func (s *Service) Export(ctx context.Context, appID string, to io.Writer) (err error) {
 	if !s.exports.TryAcquire(1) {
 		return tooMany("exported")
 	}
 	defer s.exports.Release(1)
-	release, err := s.config.Files.Hold() // before the moment: what its rows refer to stays
+	hold, err := s.config.Files.Hold() // before the moment: what its rows refer to stays
 	if err != nil {
 		return err
 	}
-	defer release()
+	defer func() { err = errors.Join(err, hold.Release()) }()
 	return s.config.Store.Snapshot(ctx, func(then store.Store) error {
 		app, err := then.Apps().Get(ctx, appID)
 		if err != nil {

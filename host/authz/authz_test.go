@@ -95,7 +95,7 @@ func TestRoles(t *testing.T) {
 		capability Capability
 		holders    string
 	}{
-		{AppCreate, "owner admin"}, {UsersManage, "owner admin"}, {OwnersManage, "owner"}, {SecretRotate, "owner admin"}, {AuditRead, "owner admin"}, {KeysManage, "owner admin ann ed vi stranger"}, {AppRead, "owner admin"}, {AuditRead, "owner admin"},
+		{AppCreate, "owner admin"}, {UsersManage, "owner admin"}, {OwnersManage, "owner"}, {SecretRotate, "owner admin"}, {BackupCreate, "owner"}, {AuditRead, "owner admin"}, {KeysManage, "owner admin ann ed vi stranger"}, {AppRead, "owner admin"}, {AuditRead, "owner admin"},
 	} {
 		for name, user := range h.users {
 			assert.Equal(t, strings.Contains(" "+c.holders+" ", " "+name+" "), (&Principal{User: user}).May(c.capability), "%s %s", name, c.capability)

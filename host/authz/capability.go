@@ -49,6 +49,7 @@ const (
 	OwnersManage Capability = "owners.manage" // make and unmake owners
 	KeysManage   Capability = "keys.manage"   // one's own API keys
 	SecretRotate Capability = "secret.rotate" // seal all secrets anew
+	BackupCreate Capability = "backup.create" // have all that there is
 
 	AccountManage     Capability = "account.manage"     // one's own password, second factor and sessions
 	CredentialsManage Capability = "credentials.manage" // set others' passwords, and take away their second factors
@@ -92,7 +93,7 @@ var (
 
 	member = capabilitySet{KeysManage, AccountManage}
 	admin  = slices.Concat(member, appAdmin, capabilitySet{QuotaManage, AppCreate, UsersManage, CredentialsManage, SecretRotate}) // in every app
-	owner  = slices.Concat(admin, capabilitySet{OwnersManage})
+	owner  = slices.Concat(admin, capabilitySet{BackupCreate, OwnersManage})
 )
 
 var ofAppRole = map[store.AppRole]capabilitySet{
@@ -114,5 +115,5 @@ var ofScope = map[Scope]capabilitySet{
 	ScopeLogRead:       {AppRead, LogRead},
 	ScopeDomainManage:  {AppRead, RouteRead, DomainsManage},
 	ScopeAppAdmin:      slices.Concat(appAdmin, capabilitySet{QuotaManage}),
-	ScopeInstanceAdmin: {AppRead, AppCreate, UsersManage, OwnersManage, SecretRotate, AuditRead},
+	ScopeInstanceAdmin: {AppRead, AppCreate, UsersManage, OwnersManage, SecretRotate, BackupCreate, AuditRead},
 }

@@ -30,6 +30,7 @@ type Commands struct {
 	DeadLetters DeadLettersCmd `cmd:"" help:"List, show, replay, resolve and delete what could not be delivered."`
 	Domains     DomainsCmd     `cmd:"" help:"List, claim and give back the hosts on which only the app answers."`
 	Quota       QuotaCmd       `cmd:"" help:"Show and set what an app may have."`
+	Backup      BackupCmd      `cmd:"" help:"Make a backup of all that a server has, while it runs."`
 	Audit       AuditCmd       `cmd:"" help:"List, export and watch what was changed, and by whom."`
 	Topics      TopicsCmd      `cmd:"" help:"List, set and delete the topics that can be subscribed to from outside."`
 	Secrets     SecretsCmd     `cmd:"" help:"List, set and delete an app's secrets, and seal all secrets anew."`

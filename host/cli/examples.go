@@ -167,6 +167,12 @@ var examples = map[string][]string{
 	"domains add":    {"picloud domains add shop.example --app shop", "picloud domains add '*.shop.example' --app shop"},
 	"domains remove": {"picloud domains remove shop.example --app shop"},
 
+	"backup": {
+		"picloud backup monday.tar.zst",
+		"picloud backup monday.tar.zst.age --recipient age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
+		"picloud backup monday.tar.zst.age --passphrase",
+	},
+
 	"audit list":   {"picloud audit list --app shop", "picloud audit list --user ada --since 48h", "picloud audit list --action login --output json"},
 	"audit export": {"picloud audit export > audit.jsonl", "picloud audit export --app shop --since 2026-01-01T00:00:00Z"},
 	"audit tail":   {"picloud audit tail", "picloud audit tail --app shop -n 0 --output json"},

@@ -60,15 +60,20 @@ func (a asker) ask(ctx context.Context, what, prompt string) (string, error) {
 
 // newPassword reads a password that a user is to get, at the terminal twice.
 func (a asker) newPassword(ctx context.Context, username string) (string, error) {
-	password, err := a.ask(ctx, "password", "New password of "+username+": ")
+	return a.twice(ctx, "password", "New password of "+username+": ")
+}
+
+// twice reads a secret that will be asked for later, at the terminal twice.
+func (a asker) twice(ctx context.Context, what, prompt string) (string, error) {
+	secret, err := a.ask(ctx, what, prompt)
 	if err != nil || a.fromStdin {
-		return password, err
+		return secret, err
 	}
-	again, err := a.ask(ctx, "password", "The same again: ")
-	if err == nil && again != password {
-		err = errors.New("the two passwords differ: nothing is changed")
+	again, err := a.ask(ctx, what, "The same again: ")
+	if err == nil && again != secret {
+		err = fmt.Errorf("the two %ss differ: nothing is changed", what)
 	}
-	return password, err
+	return secret, err
 }
 
 // readSilently reads a line from a terminal without showing it. The terminal is as before when it

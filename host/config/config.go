@@ -104,6 +104,15 @@ type Config struct {
 
 	MetricsToken string `secret:"" min:"16" max:"1024" placeholder:"SECRET" help:"Token that GET /metrics asks for, as Authorization: Bearer; anybody may read the metrics when not set." env:"PICLOUD_METRICS_TOKEN"`
 
+	BackupSchedule    string   `placeholder:"CRON" help:"When backups are made, as a cron schedule in UTC: 0 3 * * * is at three each night. None are made when not set." env:"PICLOUD_BACKUP_SCHEDULE"`
+	BackupTo          string   `placeholder:"PLACE" help:"Where scheduled backups are kept: a directory, or s3://BUCKET/PREFIX." env:"PICLOUD_BACKUP_TO"`
+	BackupKeep        int      `default:"7" min:"0" max:"100000" help:"How many scheduled backups are kept, the newest; 0 keeps all." env:"PICLOUD_BACKUP_KEEP"`
+	BackupRecipient   []string `placeholder:"KEY" help:"Public keys of age, age1..., for whose private keys scheduled backups are encrypted. Encrypted ones have the key of secrets." env:"PICLOUD_BACKUP_RECIPIENT"`
+	BackupS3Endpoint  string   `name:"backup-s3-endpoint" placeholder:"URL" help:"Server of the bucket, as https://HOST." env:"PICLOUD_BACKUP_S3_ENDPOINT"`
+	BackupS3Region    string   `name:"backup-s3-region" placeholder:"NAME" help:"Region of the bucket; the server is asked when not set." env:"PICLOUD_BACKUP_S3_REGION"`
+	BackupS3AccessKey string   `name:"backup-s3-access-key" placeholder:"ID" help:"Who the server of the bucket knows this one as." env:"PICLOUD_BACKUP_S3_ACCESS_KEY"`
+	BackupS3SecretKey string   `name:"backup-s3-secret-key" secret:"" placeholder:"SECRET" help:"The secret that belongs to it." env:"PICLOUD_BACKUP_S3_SECRET_KEY"`
+
 	LogFormat string `default:"text" help:"text or json." env:"PICLOUD_LOG_FORMAT"`
 	LogLevel  string `default:"info" help:"debug, info, warn or error." env:"PICLOUD_LOG_LEVEL"`
 }
@@ -164,6 +173,9 @@ func (c *Config) Validate() error {
 		if err := s.check(); err != nil {
 			return err
 		}
+	}
+	if c.BackupSchedule != "" && c.BackupTo == "" {
+		return &FieldError{"backup_to", c.BackupTo, "must say where backups are kept, as there is a backup_schedule"}
 	}
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		return &FieldError{"log_format", c.LogFormat, "must be text or json"}

@@ -116,6 +116,8 @@ func TestRefuses(t *testing.T) {
 		{"shutdown-grace", "2h", "shutdown_grace", "1h0m0s"},
 		{"role", "api", "role", "needs a database_url"},
 		{"role", "worker", "role", "must be all or api"},
+		{"backup-schedule", "@daily", "backup_to", "must say where backups are kept"},
+		{"backup-keep", "-1", "backup_keep", "between 0"},
 		{"log-format", "xml", "log_format", "text or json"},
 		{"log-level", "loud", "log_level", "debug, info"},
 	} {

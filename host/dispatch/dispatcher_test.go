@@ -532,7 +532,7 @@ func TestANodeIsLost(t *testing.T) {
 		n.start()
 		require.NoError(t, n.rescue(t.Context()))
 		assert.Equal(t, ids[0], <-ran)
-		turned, err = n.store.Outbox().Turn(t.Context(), store.Turn{Lease: time.Second, Settlements: []store.Settlement{{EventID: ids[0], Token: "of the lost", Dead: &store.DeadLetter{AppID: script.AppID}}}})
+		turned, err = n.store.Outbox().Turn(t.Context(), store.Turn{Lease: time.Second, Settlements: []store.Settlement{{EventID: ids[0], AppID: script.AppID, Token: "of the lost", Dead: &store.DeadLetter{AppID: script.AppID}}}})
 		require.NoError(t, err)
 		assert.Equal(t, 1, turned.Void)
 		n.drained(script.AppID)

@@ -19,8 +19,8 @@
 //
 //	root/tmp/<blob>          being written
 //	root/<ab>/<cd>/<blob>    kept; ab and cd are the first digits of the name
-//	root/held/<name>         somebody holds the bytes of what is deleted, see [Service.Hold]
 //	root/database            the mark of the database that refers to them
+//	root/hold/<blob>         somebody holds the bytes of what is deleted: see [Hold]
 //
 // Blob names are 32 random hex digits. No text of a user is ever part of a path.
 package files
@@ -232,7 +232,7 @@ func (s *Service) keep(ctx context.Context, appID string, present int64, data io
 // discard removes a blob that nothing refers to any more, unless somebody holds it: that is left to the
 // sweeper.
 func (s *Service) discard(blob string) {
-	if !s.held() {
+	if !s.directory.held() {
 		s.remove(blob)
 	}
 }

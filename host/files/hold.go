@@ -1,70 +1,116 @@
 package files
 
 import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
+
+	"github.com/picloud/picloud/host/background"
 )
 
-const (
-	holds = "held"
-	// holdEvery is how often who holds bytes says so, and holdAge when nobody believes it any more: the
-	// process has died.
-	holdEvery = time.Minute
-	holdAge   = 10 * time.Minute
-)
-
-// Hold keeps the bytes of files that are changed or deleted from now on, by this process or another that
-// shares the root, until it is released: who reads the metadata as they were at a moment after Hold finds
-// the bytes too. What was kept is removed by the sweeper. Releasing again does nothing.
-func (s *Service) Hold() (release func(), err error) {
-	path := filepath.Join(s.directory.root, holds, newBlob())
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(path, nil, 0o600); err != nil {
-		return nil, err
-	}
-	done := make(chan struct{})
-	var ended sync.WaitGroup
-	ended.Go(func() {
-		again := time.NewTicker(holdEvery)
-		defer again.Stop()
-		for {
-			select {
-			case <-done:
-				return
-			case <-again.C:
-				if err := os.Chtimes(path, time.Time{}, time.Now()); err != nil {
-					s.config.Log.Warn("bytes of files are not held any more", "error", err)
-				}
-			}
-		}
-	})
-	return sync.OnceFunc(func() {
-		close(done)
-		ended.Wait()
-		if err := os.Remove(path); err != nil {
-			s.config.Log.Warn("bytes of files are held for longer than needed", "error", err)
-		}
-	}), nil
+// A Hold keeps the bytes of files that are changed or deleted while it lasts, on all nodes: whoever takes a
+// snapshot of the metadata under a hold finds the bytes of every file in it. What is left over then, the
+// sweeper removes after the hold.
+//
+// It is a file in the root, which every node looks for between its commit and the removal of the bytes.
+// A node that does not find it has committed before the snapshot is taken, which does not have the file.
+type Hold struct {
+	path string
+	keep *background.Task
 }
 
-// held reports whether anybody holds bytes. Who asks after the metadata were changed, and is told that
-// nobody does, may remove what they referred to: whoever holds bytes later reads the changed metadata.
-func (s *Service) held() bool {
-	entries, _ := os.ReadDir(filepath.Join(s.directory.root, holds)) // there are none as long as nobody held any
-	held := false
+const (
+	holds     = "hold"      // the directory of holds in the root
+	holdEvery = time.Minute // how often a hold tells that it lasts
+	holdAge   = time.Hour   // how old one is whose process has ended without releasing it
+)
+
+// Hold begins a hold, which the caller releases.
+func (s *Service) Hold() (*Hold, error) {
+	dir := filepath.Join(s.directory.root, holds)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, s.unavailable(context.Background(), "files not held", err)
+	}
+	path := filepath.Join(dir, newBlob())
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		return nil, s.unavailable(context.Background(), "files not held", err)
+	}
+	h := &Hold{path: path, keep: background.NewTask(background.TaskConfig{
+		Name: "hold of files", Every: holdEvery, Log: s.config.Log,
+		Run: func(context.Context) error { now := time.Now(); return os.Chtimes(path, now, now) },
+	})}
+	h.keep.Start()
+	return h, nil
+}
+
+// Release ends the hold.
+func (h *Hold) Release() error {
+	if err := h.keep.Stop(context.Background()); err != nil {
+		return err
+	}
+	return os.Remove(h.path)
+}
+
+// held reports whether there is a hold, of whatever node. If that cannot be found out there may be one.
+func (d *directory) held() bool {
+	entries, err := os.ReadDir(filepath.Join(d.root, holds))
+	if err != nil {
+		return !os.IsNotExist(err)
+	}
 	for _, entry := range entries {
-		info, err := entry.Info()
-		switch {
-		case err != nil: // released just now
-		case time.Since(info.ModTime()) < holdAge:
-			held = true
-		default:
-			_ = os.Remove(filepath.Join(s.directory.root, holds, entry.Name()))
+		if info, err := entry.Info(); err == nil && time.Since(info.ModTime()) < holdAge {
+			return true
 		}
 	}
-	return held
+	return false
+}
+
+// forgetHolds removes those whose processes have ended without releasing them.
+func (d *directory) forgetHolds() {
+	entries, _ := os.ReadDir(filepath.Join(d.root, holds))
+	for _, entry := range entries {
+		if info, err := entry.Info(); err == nil && isBlob(entry.Name()) && time.Since(info.ModTime()) >= holdAge {
+			_ = os.Remove(filepath.Join(d.root, holds, entry.Name())) // the next sweep tries again
+		}
+	}
+}
+
+// OpenBlob opens the bytes that metadata refers to, unchecked, if there are as many as there should be;
+// else the error is [fs.ErrNotExist]. The caller closes them.
+func (s *Service) OpenBlob(blob string, size int64) (*os.File, error) {
+	file, err := s.directory.open(blob)
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && info.Size() != size {
+		err = fmt.Errorf("there are %d bytes instead of %d: %w", info.Size(), size, fs.ErrNotExist)
+	}
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return file, nil
+}
+
+// A Refill fills a new, empty root with the blobs of a backup.
+type Refill struct{ directory *directory }
+
+// NewRefill begins to fill a root, which is made if it is missing.
+func NewRefill(root string) (*Refill, error) {
+	directory, err := openDirectory(root)
+	return &Refill{directory}, err
+}
+
+// Add keeps a blob, which is on the disk when it returns. A name that a blob cannot have is refused.
+func (r *Refill) Add(ctx context.Context, blob string, size int64, from io.Reader) error {
+	if !isBlob(blob) {
+		return fmt.Errorf("%q cannot be the name of a blob", blob)
+	}
+	_, err := r.directory.write(ctx, blob, from, size)
+	return err
 }

@@ -25,7 +25,8 @@ func (s *Service) Sweeper() *background.Sweep {
 // Sweep removes orphans older than an hour and returns their number: what crashes have left of
 // uploads, and the bytes of deleted apps. Bytes that an upload under way may come to need are never
 // removed: those of this process are known, those of others are young. Nothing is swept of a
-// directory that is not the database's, all of whose blobs would seem orphans; see [Service.Claim].
+// directory that is not the database's, all of whose blobs would seem orphans; see [Service.Claim]. Blobs
+// are not swept while there is a [Hold] either.
 func (s *Service) Sweep(ctx context.Context) (removed int, err error) {
 	if err := s.Claim(ctx); err != nil {
 		return 0, err
@@ -40,6 +41,7 @@ func (s *Service) Sweep(ctx context.Context) (removed int, err error) {
 	for _, path := range s.orphanCandidates(filepath.Join(s.directory.root, temporary)) {
 		remove(path)
 	}
+	s.directory.forgetHolds()
 	for first := range 256 {
 		if ctx.Err() != nil {
 			return removed, ctx.Err()
@@ -62,7 +64,7 @@ func (s *Service) Sweep(ctx context.Context) (removed int, err error) {
 		if failure != nil {
 			return removed, errors.Join(err, failure)
 		}
-		if s.held() { // asked last: who holds them since may need what is not in use any more
+		if s.directory.held() { // asked last: who holds them since may need what is not in use any more
 			return removed, err
 		}
 		used := make(map[string]bool, len(blobs))

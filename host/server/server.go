@@ -25,6 +25,7 @@ import (
 	"github.com/picloud/picloud/host/audit"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/background"
+	"github.com/picloud/picloud/host/backup"
 	"github.com/picloud/picloud/host/catalog"
 	"github.com/picloud/picloud/host/config"
 	"github.com/picloud/picloud/host/dispatch"
@@ -110,6 +111,8 @@ type Server struct {
 	listener   net.Listener
 	admin      *generatedAdmin // nil: nobody has to be told a password
 	front      *front.Server
+	backup     *backup.Service
+	schedule   *backup.Schedule // nil: no backups but those that somebody asks for
 	background background.Group
 
 	triggersChanged func()                    // tells who delivers events; nil: nobody does here
@@ -148,6 +151,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		{"catalog", s.makeCatalog},
 		{"addr", s.listen}, // before anything is done that only a first start does
 		{"first start", s.firstStart},
+		{"backup", s.makeBackup},
 		{"front", s.makeFront},
 		{"background", s.makeBackground},
 	} {
@@ -478,7 +482,7 @@ func (s *Server) makeFront(context.Context) error {
 			Store: s.store, Catalog: s.catalog, KV: s.services.KV, Docs: s.services.Docs, Files: s.services.Files,
 			MaxBytes: c.MaxArchiveBytes, MaxPluginBytes: c.MaxPluginBytes, Version: s.version, Log: s.log,
 		}),
-		Store: s.store, Authority: s.authority, Executions: s.executions, Audit: s.audit,
+		Store: s.store, Authority: s.authority, Executions: s.executions, Audit: s.audit, Backup: s.backup,
 		Identity: identity.New(identity.Config{Store: s.store, Authority: s.authority, InviteTTL: c.InviteTTL}),
 		KV:       s.services.KV, Docs: s.services.Docs, Files: s.services.Files, Secrets: s.services.Secrets,
 		Events: s.emitter, QueueRate: s.queueRate, TriggerRetry: s.triggerRetry(), TriggerConcurrency: c.TriggerConcurrency,
@@ -521,6 +525,9 @@ func (s *Server) makeBackground(context.Context) error {
 	}
 	if age := s.settings.LogRetention; age > 0 {
 		s.background = append(s.background, executions.NewRetention(s.store.Executions(), age, s.log))
+	}
+	if s.schedule != nil {
+		s.background = append(s.background, s.schedule)
 	}
 	s.onStop(s.drain)
 	return nil

@@ -59,6 +59,7 @@ type Store interface {
 	Audit() Audit
 	Relay() Relay
 	Secrets() Secrets
+	Backups() Backups
 	Deletions() Deletions
 
 	// InTx runs fn in one transaction: all that fn does through tx is kept when fn returns nil, and
@@ -93,6 +94,11 @@ type Store interface {
 	// Reclaim gives disk that nothing uses any more back to the system, a little at a time, and
 	// returns how many bytes. A database that does so itself has nothing to do.
 	Reclaim(ctx context.Context) (int64, error)
+
+	// Dump calls use with the database as it is now, and releases that when use returns, whose error it
+	// returns as it is. What has been acknowledged before the call is in it. Nobody waits for it, but the
+	// database keeps what is changed meanwhile twice: use should be done soon. Within a transaction it fails.
+	Dump(ctx context.Context, use func(Dump) error) error
 
 	// Ping returns an error unless the database can be reached and takes writes: a full disk is found
 	// so, too.

@@ -30,6 +30,7 @@ import (
 	"github.com/picloud/picloud/host/archive"
 	"github.com/picloud/picloud/host/audit"
 	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/backup"
 	"github.com/picloud/picloud/host/catalog"
 	"github.com/picloud/picloud/host/dispatch"
 	"github.com/picloud/picloud/host/docs"
@@ -172,7 +173,7 @@ func NewOn(t testing.TB, log *slog.Logger, path string, open func(store.Listener
 			MaxBytes: MaxArchive, MaxPluginBytes: MaxPlugin, Version: "test", Log: log,
 		}),
 		Store: db, Authority: s.Auth, Audit: record, Identity: identity.New(identity.Config{Store: db, Authority: s.Auth}), Executions: runs, Catalog: apps,
-		KV: services.KV, Docs: services.Docs, Files: services.Files, Secrets: s.Secrets,
+		KV: services.KV, Docs: services.Docs, Files: services.Files, Secrets: s.Secrets, Backup: backup.New(backup.Config{Store: db, Files: stored, Version: "test", Log: log}),
 		MaxBodyBytes: MaxBody, MaxPluginBytes: MaxPlugin, Quotas: quotas, ReservedHosts: []string{"server.test", "*.ours.test"}, Version: "test", Logger: log,
 		Events: emitter, QueueRate: dispatcher.QueueRate, TriggerRetry: retry, TriggerConcurrency: 4,
 	})

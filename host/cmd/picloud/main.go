@@ -21,6 +21,8 @@ import (
 type commands struct {
 	Serve   serveCmd   `cmd:"" help:"Run the server."`
 	Passwd  passwdCmd  `cmd:"" help:"Give a user a new password, on the machine of a server that does not run."`
+	Verify  verifyCmd  `cmd:"" help:"Check a backup, without a server."`
+	Restore restoreCmd `cmd:"" help:"Bring a backup back, on the machine of a server that does not run."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 	Compile compileCmd `cmd:"" hidden:""`
 
@@ -90,13 +92,18 @@ func (c *passwdCmd) Run(ctx context.Context) error {
 		return err
 	}
 	if err := server.SetPassword(ctx, &c.Location, c.User, password, c.ResetTOTP); err != nil {
-		if cause := fault.Cause(err); cause != nil { // the server's machine is where it may be read
-			return fmt.Errorf("%w: %w", err, cause)
-		}
-		return err
+		return shown(err)
 	}
 	fmt.Printf("%s has a new password, and has to log in again.\n", c.User)
 	return nil
+}
+
+// shown is an error with its cause: the server's machine is where that may be read.
+func shown(err error) error {
+	if cause := fault.Cause(err); cause != nil {
+		return fmt.Errorf("%w: %w", err, cause)
+	}
+	return err
 }
 
 func main() {

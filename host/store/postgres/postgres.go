@@ -7,18 +7,15 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/pressly/goose/v3"
 
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/sqlstore"
-	"github.com/picloud/picloud/migrations"
 )
 
 // LongestTransaction is how long a transaction of [store.Store.Begin] may last: it keeps a
@@ -135,6 +132,7 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 			Record:            record,
 			Announce:          announceRevision,
 			Listen:            listener(options.ConnConfig, channelRevisions),
+			Dump:              dumper(options.ConnConfig),
 			Retryable:         retryable,
 			Snapshot:          sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 			Owned: sqlstore.Owned{
@@ -169,11 +167,7 @@ func retryable(err error) bool {
 }
 
 func migrate(ctx context.Context, db *sql.DB) error {
-	files, err := fs.Sub(migrations.Postgres, "postgres")
-	if err != nil {
-		return err
-	}
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithSessionLocker(migrationLock{}))
+	provider, err := provider(db)
 	if err != nil {
 		return err
 	}

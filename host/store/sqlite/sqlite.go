@@ -102,6 +102,7 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 			Among:    [2]string{"IN", ""},
 			Owned:    sqlstore.Owned{Places: 1, PlacesOfApp: 1, Longest: LongestTransaction},
 			Reclaim:  func(ctx context.Context) (int64, error) { return reclaim(ctx, writer) },
+			Dump:     dumper(path),
 			Positions: sqlstore.Positions{ // the number of the last row
 				Now:     `SELECT CAST(COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'published'), 0) AS TEXT)`,
 				Of:      `CAST(seq AS TEXT)`,

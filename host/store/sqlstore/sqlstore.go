@@ -80,6 +80,8 @@ type Dialect struct {
 	Listen func(ctx context.Context, wake func()) error
 	// Reclaim implements [store.Store.Reclaim]; nil when there is nothing to do.
 	Reclaim func(ctx context.Context) (int64, error)
+	// Dump implements [store.Store.Dump].
+	Dump func(ctx context.Context, use func(store.Dump) error) error
 	// Retryable reports whether a transaction failed only because of another one and may succeed if
 	// run again; nil when that cannot happen.
 	Retryable func(error) bool
@@ -175,6 +177,7 @@ func (s *sqlStore) Published() store.PublishedLog  { return published{s} }
 func (s *sqlStore) Audit() store.Audit             { return audits{s} }
 func (s *sqlStore) Relay() store.Relay             { return relay{s} }
 func (s *sqlStore) Secrets() store.Secrets         { return secrets{s} }
+func (s *sqlStore) Backups() store.Backups         { return backups{s} }
 func (s *sqlStore) Deletions() store.Deletions     { return deletions{s} }
 
 func (s *sqlStore) InTx(ctx context.Context, fn func(tx store.Store) error) error {
@@ -222,6 +225,21 @@ func (s *sqlStore) Reclaim(ctx context.Context) (int64, error) {
 	}
 	n, err := s.db.Dialect.Reclaim(ctx)
 	return n, failed(ctx, "reclaim disk", err)
+}
+
+func (s *sqlStore) Dump(ctx context.Context, use func(store.Dump) error) error {
+	if s.tx != nil {
+		return store.Failed("dump", errors.New("within a transaction"))
+	}
+	var used error
+	err := s.db.Dialect.Dump(ctx, func(dump store.Dump) error {
+		used = use(dump)
+		return used
+	})
+	if used != nil {
+		return used
+	}
+	return failed(ctx, "dump", err)
 }
 
 func (s *sqlStore) Close() error {

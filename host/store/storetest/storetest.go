@@ -113,6 +113,8 @@ func Exercise(t *testing.T, fresh func(tb testing.TB) Opener) {
 		{"RelayAbandoned", onOne(testRelayAbandoned)},
 		{"RelayListening", testRelayListening},
 		{"Secrets", onOne(testSecrets)},
+		{"Backups", onOne(testBackups)},
+		{"Dump", onOne(testDump)},
 	} {
 		t.Run(topic.name, func(t *testing.T) { topic.test(t, fresh) })
 	}

@@ -1,0 +1,77 @@
+package backup
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+)
+
+// Directory is a [Place] in the file system.
+type Directory string
+
+// OpenDirectory makes a directory, for its owner only, unless it is there.
+func OpenDirectory(path string) (Directory, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	return Directory(path), os.MkdirAll(path, 0o700)
+}
+
+// unfinished begins the names of what is being written.
+const unfinished = ".unfinished-"
+
+// Put writes a file that is on the disk when it has its name.
+func (d Directory) Put(_ context.Context, name string, from io.Reader) (err error) {
+	file, err := os.CreateTemp(string(d), unfinished+"*") // of mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(file.Name()))
+		}
+	}()
+	_, err = io.Copy(file, from)
+	if err == nil {
+		err = file.Sync()
+	}
+	if err := errors.Join(err, file.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(file.Name(), filepath.Join(string(d), name)); err != nil {
+		return err
+	}
+	return SyncDirectory(string(d))
+}
+
+// Names lists the files.
+func (d Directory) Names(context.Context) (names []string, err error) {
+	entries, err := os.ReadDir(string(d))
+	for _, entry := range entries {
+		if entry.Type().IsRegular() {
+			names = append(names, entry.Name())
+		}
+	}
+	return names, err
+}
+
+// Remove removes a file.
+func (d Directory) Remove(_ context.Context, name string) error {
+	return os.Remove(filepath.Join(string(d), name))
+}
+
+// SyncDirectory makes a renaming in a directory durable.
+func SyncDirectory(path string) error {
+	if runtime.GOOS == "windows" { // which has no such thing
+		return nil
+	}
+	directory, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(directory.Sync(), directory.Close())
+}

@@ -1,0 +1,223 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"filippo.io/age"
+
+	"github.com/picloud/picloud/host/backup/archive"
+	"github.com/picloud/picloud/host/client"
+)
+
+// BackupCmd is `picloud backup`.
+type BackupCmd struct {
+	Remote
+	File           string   `arg:"" help:"File to write, which must not be there yet." complete:"files"`
+	Recipient      []string `placeholder:"KEY" help:"Encrypt it for the private key that belongs to this public key of age, age1...; may be repeated."`
+	Passphrase     bool     `help:"Encrypt it with a passphrase, which is asked for."`
+	PassphraseFile string   `placeholder:"FILE" complete:"files" help:"Encrypt it with the passphrase that is the first line of a file."`
+}
+
+// Help is shown by --help.
+func (BackupCmd) Help() string {
+	return `The server goes on meanwhile. The backup has the whole instance as it is when the
+command begins: the database and the files of all apps. It is checked as it arrives,
+encrypted on this machine if asked, and has its name once it is whole.
+
+Whoever has a backup that is not encrypted has all data of all apps. The key of
+secrets is not in it: keep a copy of secret.key of the server's data directory, or
+of PICLOUD_SECRET_KEY, in another place.
+
+Only owners may make one. picloud verify checks it, picloud restore brings it back.`
+}
+
+// A savedBackup is what was written.
+type savedBackup struct {
+	File      string       `json:"file"`
+	Bytes     int64        `json:"bytes"`
+	Encrypted bool         `json:"encrypted"`
+	Backup    archive.Head `json:"backup"`
+	Has       archive.End  `json:"has"`
+}
+
+// Run makes the backup.
+func (cmd *BackupCmd) Run(ctx context.Context, r *Remote, c *client.Client) error {
+	if _, err := os.Lstat(cmd.File); !errors.Is(err, fs.ErrNotExist) {
+		if err == nil {
+			err = fmt.Errorf("%s is there already: name another file", cmd.File)
+		}
+		return &usageError{err}
+	}
+	recipients, err := cmd.recipients(ctx, r)
+	if err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(filepath.Dir(cmd.File), "."+filepath.Base(cmd.File)+"-*") // of mode 0600
+	if err != nil {
+		return &usageError{err}
+	}
+	saved := savedBackup{File: cmd.File, Encrypted: len(recipients) > 0}
+	saved.Backup, saved.Has, err = receive(ctx, r, c, file, recipients)
+	if err == nil {
+		err = file.Sync()
+	}
+	if info, failed := file.Stat(); failed == nil {
+		saved.Bytes = info.Size()
+	}
+	if err = errors.Join(err, file.Close()); err == nil {
+		err = os.Rename(file.Name(), cmd.File)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(file.Name()))
+	}
+	WarnOfDamage(r.notices.warn, saved.Has)
+	return r.printDone(saved, "%s is a backup %s: %d files with %d bytes, and the database with %d. It has %d bytes%s.",
+		cmd.File, saved.Backup, saved.Has.Files, saved.Has.FileBytes, saved.Has.DatabaseBytes(), saved.Bytes, whether(saved.Encrypted, " and is encrypted"))
+}
+
+func whether(is bool, says string) string {
+	if is {
+		return says
+	}
+	return ""
+}
+
+// WarnOfDamage tells of files that were damaged already when the backup was made.
+func WarnOfDamage(warn func(format string, args ...any), end archive.End) {
+	const most = 10
+	for i, damage := range end.Damaged {
+		if i == most {
+			warn("... and of %d files more", len(end.Damaged)-most)
+			return
+		}
+		what := "are not those that were stored"
+		if damage.Missing {
+			what = "are missing"
+		}
+		warn("the bytes %s of a file %s, on the server and so in the backup: the server's log tells which file when it is read", damage.Blob, what)
+	}
+}
+
+func (cmd *BackupCmd) recipients(ctx context.Context, r *Remote) ([]age.Recipient, error) {
+	recipients, err := archive.Recipients(cmd.Recipient)
+	if err != nil {
+		return nil, &usageError{fmt.Errorf("--recipient: %w", err)}
+	}
+	if !cmd.Passphrase && cmd.PassphraseFile == "" {
+		return recipients, nil
+	}
+	if len(recipients) > 0 {
+		return nil, &usageError{errors.New("a backup is encrypted for recipients or with a passphrase, not both")}
+	}
+	var passphrase string
+	if cmd.PassphraseFile != "" {
+		passphrase, err = firstLine(cmd.PassphraseFile)
+	} else {
+		passphrase, err = r.asker(false).twice(ctx, "passphrase", "Passphrase of the backup: ")
+	}
+	if err != nil {
+		return nil, err
+	}
+	recipient, err := archive.Passphrase(passphrase)
+	return []age.Recipient{recipient}, err
+}
+
+// firstLine reads the first line of a file, which must not be empty.
+func firstLine(path string) (string, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", &usageError{err}
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	if line = strings.TrimSuffix(line, "\r"); line == "" {
+		return "", &usageError{fmt.Errorf("%s: its first line is empty", path)}
+	}
+	return line, nil
+}
+
+// receive writes a backup to a file, and checks it on the way.
+func receive(ctx context.Context, r *Remote, c *client.Client, to io.Writer, recipients []age.Recipient) (head archive.Head, end archive.End, err error) {
+	sent, err := c.Backup(ctx)
+	if err != nil {
+		return head, end, err
+	}
+	defer sent.Close()
+	sealed, err := archive.Encrypt(to, recipients...)
+	if err != nil {
+		return head, end, err
+	}
+	bar := r.progressBytes("backup", -1)
+	head, end, err = archive.Read(io.TeeReader(counted(sent, bar), sealed), archive.Taker{})
+	if err := errors.Join(err, bar.Finish()); err != nil {
+		return head, end, fmt.Errorf("the backup did not arrive whole: %w", err)
+	}
+	return head, end, sealed.Close()
+}
+
+// BackupSecrets are the flags of commands that read backups.
+type BackupSecrets struct {
+	Identity       string `placeholder:"FILE" complete:"files" help:"File with the private key of an encrypted backup, as age-keygen writes it."`
+	PassphraseFile string `placeholder:"FILE" complete:"files" help:"File whose first line is the passphrase of an encrypted backup; else it is asked for."`
+
+	asked   string // the passphrase
+	notices *notices
+}
+
+// AfterApply is called by the parser.
+func (s *BackupSecrets) AfterApply(notices *notices) error {
+	s.notices = notices
+	return nil
+}
+
+// Warn tells of what went another way than may be expected.
+func (s *BackupSecrets) Warn(format string, args ...any) { s.notices.warn(format, args...) }
+
+// Open returns the backup in a file, decrypted.
+func (s *BackupSecrets) Open(ctx context.Context, path string) (io.ReadCloser, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	plain, err := s.decrypt(ctx, file)
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{plain, file}, nil
+}
+
+func (s *BackupSecrets) decrypt(ctx context.Context, from io.Reader) (io.Reader, error) {
+	var secrets archive.Secrets
+	if s.Identity != "" {
+		file, err := os.Open(s.Identity)
+		if err != nil {
+			return nil, &usageError{err}
+		}
+		defer file.Close()
+		if secrets.Identities, err = archive.Identities(file); err != nil {
+			return nil, &usageError{fmt.Errorf("--identity: %w", err)}
+		}
+	}
+	secrets.Passphrase = func() (string, error) {
+		switch {
+		case s.PassphraseFile != "":
+			return firstLine(s.PassphraseFile)
+		case s.asked != "": // a backup that is restored is read twice
+			return s.asked, nil
+		}
+		asker := asker{lines: linesOf(os.Stdin), stderr: os.Stderr}
+		var err error
+		s.asked, err = asker.ask(ctx, "passphrase", "Passphrase of the backup: ")
+		return s.asked, err
+	}
+	return archive.Decrypt(from, secrets)
+}
