@@ -60,7 +60,7 @@ func (c *Catalog) UpdateApp(ctx context.Context, id string, change store.AppChan
 func (c *Catalog) DeleteApp(ctx context.Context, id string) error {
 	err := c.change(ctx, func(tx store.Store) error { return tx.Apps().Delete(ctx, id) })
 	if err == nil {
-		c.remover.Wake()
+		c.removeSoon()
 	}
 	return err
 }

@@ -74,6 +74,7 @@ type Catalog struct {
 	imports         sync.Map // tokens of those that go on in this process
 	discard         func(blobs []string)
 	remover         *background.Sweep
+	removeSoon      func()          // what was deleted
 	stale           map[string]bool // apps whose triggers have to be read again
 	staleAll        bool            // those of all apps
 	part            bool            // of a transaction, see Together: nobody is told of anything
@@ -108,6 +109,7 @@ func New(ctx context.Context, config Config) (*Catalog, error) {
 		c.discard = func([]string) {}
 	}
 	c.remover = c.newRemover()
+	c.removeSoon = c.remover.Wake
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.reload(ctx, config.Store); err != nil {
@@ -157,7 +159,7 @@ func (c *Catalog) Together(ctx context.Context, fn func(tx store.Store, part *Ca
 			store: tx, executions: quiet{c.executions}, routes: routing.NewTable(nil), log: c.log,
 			registry: events.NewRegistry(nil), triggers: events.NewTable(), triggersChanged: func() {},
 			topicChanged: func(string, string) {}, secretsChanged: func(string) {}, rightsChanged: func() {},
-			unclaimedHosts: c.unclaimedHosts, stale: map[string]bool{}, part: true,
+			unclaimedHosts: c.unclaimedHosts, removeSoon: func() { tx.AfterCommit(c.remover.Wake) }, stale: map[string]bool{}, part: true,
 		}
 		if err := part.reload(ctx, tx); err != nil {
 			return err

@@ -149,7 +149,7 @@ func (c *Catalog) DeleteScript(ctx context.Context, script store.Script) error {
 	})
 	if err == nil {
 		c.freeFiles(ctx, script, store.Script{})
-		c.remover.Wake()
+		c.removeSoon()
 	}
 	return err
 }
