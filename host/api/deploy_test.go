@@ -1,15 +1,20 @@
 package api_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/host/api/apitest"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/catalog"
 	"github.com/picloud/picloud/host/store"
@@ -187,6 +192,40 @@ func TestDeployPlugin(t *testing.T) {
 	s.Refused(s.Admin(s.Token, "POST", "apps/shop:deploy", deployOf(update)), 422, "body.changes[0].body", "")
 	update.Module = "01890a5d-ac96-774b-bcce-b302099a8057"
 	s.Refused(s.Admin(s.Token, "POST", "apps/shop:deploy", deployOf(update)), 422, "body.changes[0].module", "must be the id of a file")
+}
+
+// A deploy compiles while executions of the app, which it keeps from writing, have all places that they may have.
+func TestDeployUnderLoad(t *testing.T) {
+	onEach(t, func(t *testing.T, s *site) {
+		s.App("shop")
+		s.Route(s.Script("shop", "write", `kv::collection("c").incr("n", 1);`), "POST", "/write")
+		ctx, cancel := context.WithCancel(t.Context())
+		var load sync.WaitGroup
+		var served atomic.Int64
+		for range 2 * apitest.MaxConcurrent {
+			load.Go(func() {
+				for ctx.Err() == nil {
+					answer, err := http.DefaultClient.Do(s.Request("POST", "/write", ""))
+					if err == nil {
+						served.Add(1)
+						_ = answer.Body.Close()
+					}
+				}
+			})
+		}
+		defer load.Wait()
+		defer cancel()
+		require.Eventually(t, func() bool { return served.Load() > 100 }, time.Minute, time.Millisecond)
+		for i := range 3 {
+			var changes []wire.DeployChange
+			for j := range 20 {
+				name := fmt.Sprintf("s%d_%d", i, j)
+				changes = append(changes, part("create-script", "", `{"name":"`+name+`","source":"1"}`))
+			}
+			got := s.Admin(s.Token, "POST", "apps/shop:deploy", deployOf(changes...))
+			require.Equal(t, 200, got.StatusCode, "%s", got.Content)
+		}
+	})
 }
 
 // Many changes are one transaction, in a time that a person does not notice.

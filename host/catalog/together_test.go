@@ -66,7 +66,7 @@ func TestTogether(t *testing.T) {
 			deed := func() context.Context {
 				return store.WithDeed(t.Context(), store.NewDeed(store.AuditEntry{Actor: store.ActorSystem, Action: "test", Outcome: store.OutcomeDone}))
 			}
-			err := n.Together(deed(), func(_ store.Store, part *Catalog) error {
+			err := n.Together(deed(), func(_ context.Context, _ store.Store, part *Catalog) error {
 				require.NoError(t, fill(deed(), part))
 				return enough
 			})
@@ -83,7 +83,7 @@ func TestTogether(t *testing.T) {
 			}
 			require.Zero(t, recorded(), "what was not made is in the record")
 
-			require.NoError(t, n.Together(deed(), func(_ store.Store, part *Catalog) error {
+			require.NoError(t, n.Together(deed(), func(_ context.Context, _ store.Store, part *Catalog) error {
 				if err := fill(deed(), part); err != nil { // one deed: the first change is its
 					return err
 				}
