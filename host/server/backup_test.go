@@ -336,7 +336,7 @@ func TestScheduledBackups(t *testing.T) {
 		says   string
 	}{
 		{func(c *config.Config) { c.BackupSchedule = "at night" }, "backup_schedule: "},
-		{func(c *config.Config) { c.BackupRecipient = []string{"nobody"} }, `backup_recipient: "nobody" is no public key`},
+		{func(c *config.Config) { c.BackupRecipient = []string{"nobody"} }, `backup_recipient: key 1 of 1 is no public key`},
 		{func(c *config.Config) { c.BackupTo = "s3://bucket" }, "backup_to: \"\" is no endpoint"},
 		{func(c *config.Config) { c.BackupTo = filepath.Join(place, filepath.Base(names[0])) }, "backup_to: mkdir"},
 	} {
