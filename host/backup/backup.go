@@ -63,11 +63,21 @@ func New(c Config) *Service {
 	return s
 }
 
-// Stop ends the backup under way, which is not whole then, and waits for that. There are no others.
-func (s *Service) Stop(context.Context) error {
+// Stop ends the backup under way, which is not whole then, and waits for that until ctx ends. There are no
+// others.
+func (s *Service) Stop(ctx context.Context) error {
 	s.stop()
-	s.busy.Lock() // for good
-	return nil
+	ended := make(chan struct{})
+	go func() {
+		s.busy.Lock() // for good
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // begin waits for no other backup: it is refused.

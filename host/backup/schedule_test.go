@@ -202,6 +202,16 @@ func TestOneAtATime(t *testing.T) {
 	})
 }
 
+// A stop that is waited for no longer says so.
+func TestStopWaitsForItsContext(t *testing.T) {
+	service := New(Config{})
+	service.busy.Lock() // a backup that does not end
+	defer service.busy.Unlock()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, service.Stop(ctx), context.Canceled)
+}
+
 func TestNames(t *testing.T) {
 	for name, is := range map[string]bool{
 		"picloud-20260102T030000Z.tar.zst":     true,
