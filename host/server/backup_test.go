@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -253,6 +254,47 @@ func TestRestoreInterrupted(t *testing.T) {
 			require.NoError(t, err)
 		})
 	}
+}
+
+// What comes while the backup is checked, or while it is restored, stays as it is.
+func TestRestoreMeanwhile(t *testing.T) {
+	whole := backedUp(t, settings(t))
+	for _, dir := range []string{"data", "files_root"} {
+		at, root := elsewhere(t, "sqlite"), filepath.Join(t.TempDir(), "files")
+		theirs := filepath.Join(map[string]string{"data": at.Data, "files_root": root}[dir], sqlite.FileName)
+		_, err := Restore(t.Context(), RestoreConfig{At: at, FilesRoot: root, Open: func() (io.ReadCloser, error) { // a server begins and ends
+			require.NoError(t, os.MkdirAll(filepath.Dir(theirs), 0o700))
+			require.NoError(t, os.WriteFile(theirs, []byte("theirs"), 0o600))
+			return io.NopCloser(bytes.NewReader(whole)), nil
+		}})
+		require.ErrorContains(t, err, dir+": "+filepath.Dir(theirs)+" is not empty")
+		content, err := os.ReadFile(theirs)
+		require.NoError(t, err)
+		assert.Equal(t, "theirs", string(content))
+	}
+
+	at, root, opened := elsewhere(t, "sqlite"), filepath.Join(t.TempDir(), "files"), 0
+	theirs := filepath.Join(root, "12", "34", "theirs")
+	_, err := Restore(t.Context(), RestoreConfig{At: at, FilesRoot: root, Open: func() (io.ReadCloser, error) {
+		if opened++; opened == 1 {
+			return io.NopCloser(bytes.NewReader(whole)), nil
+		}
+		// Another restore to the same root, and a server that works on it; and then the backup breaks off.
+		_, err := Restore(t.Context(), RestoreConfig{At: elsewhere(t, "sqlite"), FilesRoot: root, Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(whole)), nil }})
+		require.ErrorContains(t, err, "files_root: "+root+" is not empty")
+		require.NoError(t, os.MkdirAll(filepath.Dir(theirs), 0o700))
+		require.NoError(t, os.WriteFile(theirs, nil, 0o600))
+		require.NoError(t, os.WriteFile(databaseFile(at), []byte("theirs"), 0o600))
+		return io.NopCloser(bytes.NewReader(whole[:len(whole)-1])), nil
+	}})
+	require.ErrorContains(t, err, "the backup is damaged")
+	assert.FileExists(t, theirs)
+	var left []string
+	require.NoError(t, filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error { left = append(left, path); return err }))
+	assert.Equal(t, []string{root, filepath.Join(root, "12"), filepath.Join(root, "12", "34"), theirs}, left, "nothing of the restore")
+	content, err := os.ReadFile(databaseFile(at))
+	require.NoError(t, err)
+	assert.Equal(t, "theirs", string(content))
 }
 
 // rewritten is a backup with another head, and sound otherwise.
