@@ -169,6 +169,26 @@ func TestScheduledEncryption(t *testing.T) {
 	})
 }
 
+// A rotation of the keys while a backup begins leaves it with those of before and after.
+func TestRotationMeanwhile(t *testing.T) {
+	keys := filepath.Join(t.TempDir(), "secret.key")
+	rotate := func(text string) { require.NoError(t, os.WriteFile(keys, []byte(text), 0o600)) }
+	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
+		db, err := open(nil)
+		require.NoError(t, err)
+		defer db.Close()
+		n := newNode(t, db, filepath.Join(t.TempDir(), "files"), func(c *Config, _ *ScheduleConfig) { c.SecretFile = keys })
+		rotate("old")
+		var made bytes.Buffer
+		_, err = n.config.Service.write(t.Context(), &made, true, func() { rotate("new") })
+		require.NoError(t, err)
+		var has string
+		_, _, err = archive.Read(&made, archive.Taker{Key: func(text []byte) error { has = string(text); return nil }})
+		require.NoError(t, err)
+		assert.Equal(t, "new\nold", has)
+	})
+}
+
 // One backup is made at a time, whoever asks; a reader that goes away ends it, and so does a stop.
 func TestOneAtATime(t *testing.T) {
 	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
