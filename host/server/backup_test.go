@@ -176,9 +176,9 @@ func TestRestoreRefuses(t *testing.T) {
 	for name, settings := range databases {
 		t.Run(name, func(t *testing.T) {
 			backup := backedUp(t, settings(t))
-			newer := rewritten(t, backup, func(h *archive.Head) { h.Schema = 9999; h.Version = "9.9.9" })
-			format := rewritten(t, backup, func(h *archive.Head) { h.Format = archive.Format + 1 })
-			unknown := rewritten(t, backup, func(h *archive.Head) { h.Database = "oracle" })
+			newer := rewritten(t, backup, "", func(h *archive.Head) { h.Schema = 9999; h.Version = "9.9.9" })
+			format := rewritten(t, backup, "", func(h *archive.Head) { h.Format = archive.Format + 1 })
+			unknown := rewritten(t, backup, "", func(h *archive.Head) { h.Database = "oracle" })
 			altered := bytes.Clone(backup)
 			altered[len(backup)/2] ^= 1
 			other := map[string]string{"sqlite": "postgres", "postgres": "sqlite"}[name]
@@ -229,6 +229,17 @@ func TestRestoreRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The keys that are missing are told of also if there are others in the backup.
+func TestRestoreWithOtherKeys(t *testing.T) {
+	backup := rewritten(t, backedUp(t, settings(t)), keySetting(7), func(*archive.Head) {})
+	done, err := restore(t, elsewhere(t, "sqlite"), backup)
+	require.NoError(t, err)
+	require.NoError(t, done.Unrecorded)
+	assert.True(t, done.End.SecretKey)
+	assert.NotContains(t, done.Sealed, secrets.KeyIDs([]byte(keySetting(7)))[0])
+	assert.Len(t, done.Sealed, 1)
 }
 
 // A restore that fails in the middle, as when it is interrupted, leaves nothing behind: the next one works.
@@ -297,15 +308,17 @@ func TestRestoreMeanwhile(t *testing.T) {
 	assert.Equal(t, "theirs", string(content))
 }
 
-// rewritten is a backup with another head, and sound otherwise.
-func rewritten(t *testing.T, backup []byte, change func(*archive.Head)) []byte {
+// rewritten is a backup with another head, the key file of secrets and no files, and sound otherwise.
+func rewritten(t *testing.T, backup []byte, keys string, change func(*archive.Head)) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	var w *archive.Writer
 	_, _, err := archive.Read(bytes.NewReader(backup), archive.Taker{
 		Head: func(h archive.Head) (err error) {
 			change(&h)
-			w, err = archive.NewWriter(&b, h)
+			if w, err = archive.NewWriter(&b, h); err == nil && keys != "" {
+				err = w.Key([]byte(keys))
+			}
 			return err
 		},
 		Part: func(name string, from io.Reader) error {

@@ -115,6 +115,10 @@ type Restored struct {
 	End  archive.End
 	// Sealed are how many secrets and second factors each key opens that was not in the backup, by its id.
 	Sealed map[string]int
+	// Unrecorded is why the record of changes does not tell of it, or why Sealed is not known; nil: neither.
+	Unrecorded error
+
+	keys []string // the ids of those in the backup
 }
 
 // Restore brings back what a backup has, on the machine of a server that does not run, to a data directory and
@@ -154,7 +158,8 @@ func Restore(ctx context.Context, c RestoreConfig) (done Restored, err error) {
 	if err := c.restore(ctx, &done); err != nil {
 		return done, err
 	}
-	return done, c.record(ctx, &done)
+	done.Unrecorded = c.record(ctx, &done) // all is in its place nevertheless
+	return done, nil
 }
 
 // read reads the backup from its beginning to its end.
@@ -253,6 +258,7 @@ func (c *RestoreConfig) restore(ctx context.Context, done *Restored) (err error)
 				return err
 			}
 			made = append(made, path)
+			done.keys = secrets.KeyIDs(text)
 			return nil
 		},
 		Part: func(name string, from io.Reader) error {
@@ -302,9 +308,6 @@ func (c *RestoreConfig) record(ctx context.Context, done *Restored) (err error) 
 	if err := log.Did(log.System(ctx, "restore")); err != nil {
 		return err
 	}
-	if done.End.SecretKey {
-		return nil
-	}
 	if done.Sealed, err = db.Secrets().KeyIDs(ctx); err != nil {
 		return err
 	}
@@ -313,6 +316,9 @@ func (c *RestoreConfig) record(ctx context.Context, done *Restored) (err error) 
 		if key != "" { // that of those that are not sealed
 			done.Sealed[key] += n
 		}
+	}
+	for _, key := range done.keys {
+		delete(done.Sealed, key)
 	}
 	return err
 }
