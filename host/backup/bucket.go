@@ -31,8 +31,8 @@ type BucketConfig struct {
 // object.
 const partSize = 32 << 20
 
-// OpenBucket makes sure that a bucket is there.
-func OpenBucket(ctx context.Context, c BucketConfig) (*Bucket, error) {
+// OpenBucket checks the settings of a bucket, and asks no server.
+func OpenBucket(c BucketConfig) (*Bucket, error) {
 	place, err := url.Parse(c.URL)
 	if err != nil || place.Scheme != "s3" || place.Host == "" {
 		return nil, fmt.Errorf("%q is no bucket: it must be s3://BUCKET or s3://BUCKET/PREFIX", c.URL)
@@ -44,13 +44,6 @@ func OpenBucket(ctx context.Context, c BucketConfig) (*Bucket, error) {
 	b := &Bucket{client: client, bucket: place.Host, prefix: strings.Trim(place.Path, "/")}
 	if b.prefix != "" {
 		b.prefix += "/"
-	}
-	there, err := client.BucketExists(ctx, b.bucket)
-	if err != nil {
-		return nil, fmt.Errorf("bucket %s: %w", b.bucket, err)
-	}
-	if !there {
-		return nil, fmt.Errorf("there is no bucket %s at %s: make it first", b.bucket, c.Endpoint)
 	}
 	return b, nil
 }
@@ -67,7 +60,14 @@ func newClient(c BucketConfig) (*minio.Client, error) {
 
 // Put sends an object, of which nothing is kept unless all of it arrives.
 func (b *Bucket) Put(ctx context.Context, name string, from io.Reader) error {
-	_, err := b.client.PutObject(ctx, b.bucket, b.prefix+name, from, -1, minio.PutObjectOptions{
+	there, err := b.client.BucketExists(ctx, b.bucket)
+	if err != nil {
+		return fmt.Errorf("bucket %s: %w", b.bucket, err)
+	}
+	if !there {
+		return fmt.Errorf("there is no bucket %s at %s: make it first", b.bucket, b.client.EndpointURL())
+	}
+	_, err = b.client.PutObject(ctx, b.bucket, b.prefix+name, from, -1, minio.PutObjectOptions{
 		ContentType: "application/octet-stream", PartSize: partSize, NumThreads: 1,
 	})
 	return err

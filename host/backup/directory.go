@@ -12,13 +12,11 @@ import (
 // Directory is a [Place] in the file system.
 type Directory string
 
-// OpenDirectory makes a directory, for its owner only, unless it is there.
+// OpenDirectory returns the place in a directory, which the first backup makes, for its owner only, unless it
+// is there.
 func OpenDirectory(path string) (Directory, error) {
 	path, err := filepath.Abs(path)
-	if err != nil {
-		return "", err
-	}
-	return Directory(path), os.MkdirAll(path, 0o700)
+	return Directory(path), err
 }
 
 // unfinished begins the names of what is being written.
@@ -26,6 +24,9 @@ const unfinished = ".unfinished-"
 
 // Put writes a file that is on the disk when it has its name.
 func (d Directory) Put(_ context.Context, name string, from io.Reader) (err error) {
+	if err := os.MkdirAll(string(d), 0o700); err != nil {
+		return err
+	}
 	file, err := os.CreateTemp(string(d), unfinished+"*") // of mode 0600
 	if err != nil {
 		return err

@@ -393,11 +393,33 @@ func TestScheduledBackups(t *testing.T) {
 		{func(c *config.Config) { c.BackupSchedule = "at night" }, "backup_schedule: "},
 		{func(c *config.Config) { c.BackupRecipient = []string{"nobody"} }, `backup_recipient: key 1 of 1 is no public key`},
 		{func(c *config.Config) { c.BackupTo = "s3://bucket" }, "backup_to: \"\" is no endpoint"},
-		{func(c *config.Config) { c.BackupTo = filepath.Join(place, filepath.Base(names[0])) }, "backup_to: mkdir"},
 	} {
 		again := *c
 		wrong.change(&again)
 		_, err := (&Config{Settings: &again}).quiet(t)
 		require.ErrorContains(t, err, wrong.says)
 	}
+}
+
+// A server starts while the place of its backups is away, and counts those that fail.
+func TestBackupsWithoutTheirPlace(t *testing.T) {
+	c := settings(t)
+	c.BackupSchedule, c.BackupTo, c.BackupS3Endpoint = "0 3 * * *", "s3://bucket", "http://127.0.0.1:1"
+	start(t, c).stopped()
+
+	c = settings(t)
+	away := filepath.Join(t.TempDir(), "away")
+	require.NoError(t, os.WriteFile(away, nil, 0o600)) // no directory
+	c.BackupSchedule, c.BackupTo = "@every 1s", away
+	s := start(t, c)
+	ran := s.schedule.Ran()
+	for {
+		s.schedule.Wake()
+		if failed, err := ran.Next(t.Context()); failed != nil {
+			require.NoError(t, err)
+			require.ErrorContains(t, failed, "mkdir")
+			break
+		}
+	}
+	s.stopped()
 }
