@@ -2,10 +2,12 @@ package backup
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
@@ -89,4 +91,25 @@ func (b *Bucket) Names(ctx context.Context) (names []string, err error) {
 // Remove removes an object.
 func (b *Bucket) Remove(ctx context.Context, name string) error {
 	return b.client.RemoveObject(ctx, b.bucket, b.prefix+name, minio.RemoveObjectOptions{})
+}
+
+// uploadAge is how old an upload is that is certainly left. A bucket tells only when one began, and a long one
+// may go on for days.
+const uploadAge = 7 * 24 * time.Hour
+
+// RemoveUnfinished ends the uploads of backups that nobody goes on with, whose parts the bucket keeps.
+func (b *Bucket) RemoveUnfinished(ctx context.Context, now time.Time) error {
+	var left []string
+	var err error
+	for upload := range b.client.ListIncompleteUploads(ctx, b.bucket, b.prefix+namePrefix, false) {
+		if upload.Err != nil {
+			err = upload.Err
+		} else if now.Sub(upload.Initiated) > uploadAge {
+			left = append(left, upload.Key)
+		}
+	}
+	for _, key := range left {
+		err = errors.Join(err, b.client.RemoveIncompleteUpload(ctx, b.bucket, key))
+	}
+	return err
 }

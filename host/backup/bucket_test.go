@@ -109,6 +109,28 @@ func TestBucket(t *testing.T) {
 	require.NoError(t, b.Remove(ctx, "a"))
 	assert.Equal(t, []string{"b"}, names())
 
+	// Uploads that were begun and left are ended after a week, and only those of backups.
+	core := minio.Core{Client: b.client}
+	for _, name := range []string{namePrefix + "left", "of somebody"} {
+		_, err := core.NewMultipartUpload(ctx, b.bucket, b.prefix+name, minio.PutObjectOptions{})
+		require.NoError(t, err)
+	}
+	var initiated time.Time // by the server's clock, or what it gives out as that
+	unfinished := func() (keys []string) {
+		for upload := range b.client.ListIncompleteUploads(ctx, b.bucket, b.prefix, false) {
+			require.NoError(t, upload.Err)
+			keys = append(keys, strings.TrimPrefix(upload.Key, b.prefix))
+			initiated = upload.Initiated
+		}
+		return keys
+	}
+	require.Len(t, unfinished(), 2)
+	require.NoError(t, b.RemoveUnfinished(ctx, initiated.Add(uploadAge-time.Hour)))
+	assert.ElementsMatch(t, []string{namePrefix + "left", "of somebody"}, unfinished())
+	require.NoError(t, b.RemoveUnfinished(ctx, initiated.Add(uploadAge+time.Hour)))
+	assert.Equal(t, []string{"of somebody"}, unfinished())
+	require.NoError(t, b.client.RemoveIncompleteUpload(ctx, b.bucket, b.prefix+"of somebody"))
+
 	// A scheduled backup is whole when it is read back.
 	db, err := sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(t.TempDir(), sqlite.FileName)})
 	require.NoError(t, err)
