@@ -203,6 +203,7 @@ func dsn(path string, readOnly bool) string {
 	} else {
 		options["_pragma"] = append(options["_pragma"],
 			"auto_vacuum(INCREMENTAL)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
+			"secure_delete(FAST)",   // what is deleted is overwritten where its page is written anyway: backups have all pages
 			"recursive_triggers(1)", // so that what INSERT OR REPLACE deletes is deleted as by DELETE
 			"journal_size_limit("+strconv.Itoa(maxLogFile)+")")
 	}
