@@ -43,3 +43,18 @@ func TestDumpLocks(t *testing.T) {
 	}))
 	require.NoError(t, alter(last), "after it")
 }
+
+// Two do not restore to the same database at once.
+func TestRestoresOneAtATime(t *testing.T) {
+	ctx, url := t.Context(), pgtest.URL(t)
+	schema, err := postgres.Schema()
+	require.NoError(t, err)
+	first, err := postgres.Restore(ctx, url, schema)
+	require.NoError(t, err)
+	_, err = postgres.Restore(ctx, url, schema)
+	require.EqualError(t, err, "another restore to the database is under way")
+	require.NoError(t, first.Close(ctx), "which has not finished")
+	second, err := postgres.Restore(ctx, url, schema)
+	require.NoError(t, err, "the database is empty again")
+	require.NoError(t, second.Close(ctx))
+}
