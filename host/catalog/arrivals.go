@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -48,6 +49,12 @@ func (c *Catalog) StartImport(ctx context.Context, slug, id string) (app store.A
 			return store.App{}, err
 		}
 	}
+	c.imports.Store(mark.Token, true) // before the sweep can see the mark
+	defer func() {
+		if err != nil {
+			c.imports.Delete(mark.Token)
+		}
+	}()
 	err = c.change(ctx, func(tx store.Store) error {
 		if id == "" {
 			app, err = tx.Apps().Create(ctx, store.App{Slug: slug, Name: slug, Import: mark})
@@ -72,7 +79,6 @@ func (c *Catalog) StartImport(ctx context.Context, slug, id string) (app store.A
 	if err != nil {
 		return store.App{}, err
 	}
-	c.imports.Store(mark.Token, true)
 	return app, nil
 }
 
@@ -407,13 +413,33 @@ func address(r store.Route) string {
 // AbandonImport undoes an import that cannot be finished: the app goes, or is empty again. What is undone
 // already, or was finished, stays.
 func (c *Catalog) AbandonImport(ctx context.Context, app store.App) error {
+	return c.abandon(ctx, app, time.Time{})
+}
+
+// abandon is AbandonImport, of an import that was not heard of since a time, unless that is zero. It takes the
+// mark over before it removes anything: whoever is at the import after all cannot finish it any more.
+func (c *Catalog) abandon(ctx context.Context, app store.App, heard time.Time) error {
 	defer c.imports.Delete(app.Import.Token) // if that fails, the sweep goes on
-	if _, err := arriving(ctx, c.store, app); err != nil {
-		if err == errGivenUp {
-			return nil
+	mark := *app.Import
+	mark.Token = uuid.NewString()
+	err := c.change(ctx, func(tx store.Store) error {
+		now, err := arriving(ctx, tx, app)
+		if err != nil {
+			return err
 		}
+		if !heard.IsZero() && now.Import.At.After(heard) {
+			return errGivenUp // which it is not any more
+		}
+		_, err = tx.Apps().Update(ctx, app.ID, store.AppChange{Import: &mark})
+		return err
+	})
+	if errors.Is(err, errGivenUp) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
+	app.Import = &mark
 	if app.Import.Created {
 		return c.DeleteApp(ctx, app.ID)
 	}
@@ -542,10 +568,11 @@ func (c *Catalog) SweepImports(ctx context.Context, now time.Time) (undone int, 
 		if now.Sub(app.Import.At) < importAge && (ours || c.store.Revisions().Shared()) {
 			continue
 		}
-		if err := c.AbandonImport(ctx, app); err != nil {
-			return undone, err
+		if failed := c.abandon(ctx, app, app.Import.At); failed != nil {
+			err = errors.Join(err, failed)
+			continue
 		}
 		undone++
 	}
-	return undone, nil
+	return undone, err
 }
