@@ -60,7 +60,7 @@ func (cmd *AppsExportCmd) Run(ctx context.Context, r *Remote, c *client.Client) 
 	if cmd.File == "-" {
 		return write(r.stdout)
 	}
-	if err := replaceFile(cmd.File, write); err != nil {
+	if err := replaceFile(cmd.File, 0o600, write); err != nil {
 		return err
 	}
 	return r.printDone(done, "App %s exported to %s (%d bytes).", cmd.App, cmd.File, done.Bytes)

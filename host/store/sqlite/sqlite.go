@@ -81,8 +81,14 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 	readers := max(4, runtime.GOMAXPROCS(0))
 	reader.SetMaxOpenConns(readers)
 	reader.SetMaxIdleConns(readers)
+	long, err := sql.Open("sqlite", dsn(path, true)) // beside those, which requests wait for
+	if err != nil {
+		return nil, errors.Join(err, reader.Close(), writer.Close())
+	}
+	long.SetMaxIdleConns(0)
 	return sqlstore.New(sqlstore.Config{
 		Read:      reader,
+		Long:      long,
 		Write:     writer,
 		Now:       config.Now,
 		Listeners: config.Listeners,
@@ -126,7 +132,7 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 			},
 		},
 		// The writer last: the last connection folds the log into the file.
-		Close: func() error { return errors.Join(reader.Close(), writer.Close()) },
+		Close: func() error { return errors.Join(long.Close(), reader.Close(), writer.Close()) },
 	}), nil
 }
 
