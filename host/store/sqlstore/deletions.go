@@ -30,8 +30,12 @@ const (
 
 	scriptLetGo  = `UPDATE scripts SET wasm = NULL WHERE id = $1 AND wasm IS NOT NULL`
 	scriptRemove = `DELETE FROM scripts WHERE id = $1`
-	appRemove    = `DELETE FROM apps WHERE id = $1`
-	filesRemove  = `DELETE FROM files WHERE app_id = $1 AND (collection, id) IN (
+
+	versionsRemove = `DELETE FROM script_versions WHERE script_id = $1 AND version IN (
+		SELECT version FROM script_versions WHERE script_id = $1 ORDER BY version LIMIT $2)`
+
+	appRemove   = `DELETE FROM apps WHERE id = $1`
+	filesRemove = `DELETE FROM files WHERE app_id = $1 AND (collection, id) IN (
 		SELECT collection, id FROM files WHERE app_id = $1 ORDER BY collection, id LIMIT $2) RETURNING blob`
 )
 
@@ -71,8 +75,6 @@ var (
 			SELECT collection, id FROM docs WHERE app_id = $1 ORDER BY collection, id LIMIT $2)`,
 	}
 	scriptRemains = []string{
-		`DELETE FROM script_versions WHERE script_id = $1 AND version IN (
-			SELECT version FROM script_versions WHERE script_id = $1 ORDER BY version LIMIT $2)`,
 		`DELETE FROM log_lines WHERE script_id = $1 AND (execution, seq) IN (
 			SELECT execution, seq FROM log_lines WHERE script_id = $1 ORDER BY execution, seq LIMIT $2)`,
 		`DELETE FROM executions WHERE position IN (SELECT position FROM executions WHERE script_id = $1 ORDER BY position LIMIT $2)`,
@@ -99,7 +101,7 @@ func (d deletions) Remove(ctx context.Context, limit int) (removed store.Removed
 		return store.Removed{}, failed(ctx, op, err)
 	}
 	err = d.s.join(ctx, op, func(tx *sqlStore) error {
-		r := remover{tx: tx.tx, left: limit}
+		r := remover{tx: tx.tx, lock: tx.db.Dialect.Lock, left: limit}
 		defer func() { removed = store.Removed{Rows: limit - r.left, Blobs: r.blobs} }()
 		if lock := tx.db.Dialect.OneRemoves; lock != "" {
 			var mine bool
@@ -123,6 +125,7 @@ func (d deletions) Remove(ctx context.Context, limit int) (removed store.Removed
 // remover removes rows in a transaction, as many as are left to it.
 type remover struct {
 	tx    queryer
+	lock  string // the dialect's, that is still to be taken
 	left  int
 	blobs []string
 }
@@ -162,13 +165,27 @@ func (r *remover) script(ctx context.Context, id string, err error) error {
 	if err != nil {
 		return err
 	}
-	if _, err := r.tx.ExecContext(ctx, scriptLetGo, id); err != nil { // or its versions would leave the module to it
-		return err
-	}
 	for _, statement := range scriptRemains {
 		if err := r.run(ctx, statement, id, r.left); err != nil {
 			return err
 		}
+	}
+	if r.left == 0 {
+		return nil
+	}
+	// A module goes with the last version that has it. Which one that is can be seen only while nobody makes or
+	// removes others. Who has the lock waits for nothing of what is deleted.
+	if r.lock != "" {
+		if _, err := r.tx.ExecContext(ctx, r.lock); err != nil {
+			return err
+		}
+		r.lock = ""
+	}
+	if _, err := r.tx.ExecContext(ctx, scriptLetGo, id); err != nil { // or its versions would leave the module to it
+		return err
+	}
+	if err := r.run(ctx, versionsRemove, id, r.left); err != nil {
+		return err
 	}
 	return r.run(ctx, scriptRemove, id)
 }

@@ -214,6 +214,17 @@ func testAppDeletion(t *testing.T, s subject) {
 		require.NoError(t, err, "its hosts are free")
 	})
 
+	t.Run("who has found it before reads on", func(t *testing.T) {
+		entry, err := s.KV().Get(s.ctx, app.ID, "c0", "0")
+		require.NoError(t, err)
+		require.JSONEq(t, `{"a": 1}`, string(entry.Value))
+		_, err = s.Docs().Get(s.ctx, doc)
+		require.NoError(t, err)
+		got, err := s.Files().Get(s.ctx, app.ID, "c0", file.Items[0].ID)
+		require.NoError(t, err)
+		require.Equal(t, file.Items[0].Blob, got.Blob)
+	})
+
 	t.Run("it takes nothing more", func(t *testing.T) {
 		_, err := s.KV().Set(s.ctx, app.ID, "c0", store.KVEntry{Key: "0", Value: json.RawMessage(`2`)}, false)
 		notFound(t, err, "app")
