@@ -2,12 +2,12 @@ package store
 
 import "context"
 
-// Deletions removes what is left of apps and scripts that are deleted. [Apps.Delete] and
-// [Scripts.Delete] only mark them, in a moment: they are gone for everybody then, and take nothing
+// Deletions removes what is left of apps, scripts and topics that are deleted. [Apps.Delete],
+// [Scripts.Delete] and [Topics.Delete] only mark them, in a moment: they are gone for everybody then, and take nothing
 // more. Their rows go later, some at a time.
 type Deletions interface {
 	// Remove removes up to limit rows, 1 to [MaxBatch], in one transaction, those of what was
-	// deleted first first, and of an app or a script itself last. Less than limit were removed when
+	// deleted first first, of topics before all, and of an app, a script or a topic itself last. Less than limit were removed when
 	// nothing is left, or another node is at it.
 	Remove(ctx context.Context, limit int) (Removed, error)
 }

@@ -9,12 +9,13 @@ import (
 // deletions implements [store.Deletions].
 type deletions struct{ s *sqlStore }
 
-// Conditions that an app or a script is not deleted: of the table apps, of the row's app_id, and of the
-// scripts s.
+// Conditions that an app, a script or a topic is not deleted: of the table apps, of the row's app_id, of the
+// scripts s, and of the table topics.
 const (
 	liveApp    = `apps.deleted_at IS NULL`
 	ofLiveApp  = `EXISTS (SELECT 1 FROM apps WHERE apps.id = app_id AND ` + liveApp + `)`
 	liveScript = `s.deleted_at IS NULL AND EXISTS (SELECT 1 FROM apps WHERE apps.id = s.app_id AND ` + liveApp + `)`
+	liveTopic  = `access <> ''`
 )
 
 const (
@@ -22,18 +23,21 @@ const (
 	appMark    = `UPDATE apps SET slug = id, deleted_at = $2 WHERE id = $1 AND ` + liveApp
 	scriptMark = `UPDATE scripts SET name = '~' || id, source = '', wasm = NULL, deleted_at = $2 WHERE id = $1`
 
-	anyDeleted = `SELECT 1 FROM apps WHERE deleted_at IS NOT NULL UNION ALL SELECT 1 FROM scripts WHERE deleted_at IS NOT NULL LIMIT 1`
+	anyDeleted = `SELECT 1 FROM apps WHERE deleted_at IS NOT NULL UNION ALL SELECT 1 FROM scripts WHERE deleted_at IS NOT NULL
+		UNION ALL SELECT 1 FROM topics WHERE access = '' LIMIT 1`
 
+	nextTopic       = `SELECT ` + topicColumns + ` FROM topics WHERE access = '' ORDER BY app_id, topic LIMIT 1`
 	nextScript      = `SELECT id FROM scripts WHERE deleted_at IS NOT NULL ORDER BY deleted_at, id LIMIT 1`
 	nextApp         = `SELECT id FROM apps WHERE deleted_at IS NOT NULL ORDER BY deleted_at, id LIMIT 1`
 	nextScriptOfApp = `SELECT id FROM scripts WHERE app_id = $1 ORDER BY name LIMIT 1`
 
-	scriptLetGo  = `UPDATE scripts SET wasm = NULL WHERE id = $1 AND wasm IS NOT NULL`
-	scriptRemove = `DELETE FROM scripts WHERE id = $1`
-
+	scriptLetGo    = `UPDATE scripts SET wasm = NULL WHERE id = $1 AND wasm IS NOT NULL`
+	scriptRemove   = `DELETE FROM scripts WHERE id = $1`
+	messagesRemove = `DELETE FROM published WHERE seq IN (SELECT seq FROM published WHERE app_id = $1 AND topic = $2 ORDER BY seq LIMIT $3)`
 	versionsRemove = `DELETE FROM script_versions WHERE script_id = $1 AND version IN (
 		SELECT version FROM script_versions WHERE script_id = $1 ORDER BY version LIMIT $2)`
 
+	topicRemove = `DELETE FROM topics WHERE app_id = $1 AND topic = $2`
 	appRemove   = `DELETE FROM apps WHERE id = $1`
 	filesRemove = `DELETE FROM files WHERE app_id = $1 AND (collection, id) IN (
 		SELECT collection, id FROM files WHERE app_id = $1 ORDER BY collection, id LIMIT $2) RETURNING blob`
@@ -132,6 +136,10 @@ type remover struct {
 
 // next removes some, and reports whether there was anything.
 func (r *remover) next(ctx context.Context) (more bool, err error) {
+	topic, err := one(ctx, r.tx, "topic", scanTopic, nextTopic)
+	if !missing(err) {
+		return true, r.topic(ctx, topic, err)
+	}
 	script, err := one(ctx, r.tx, "script", text, nextScript)
 	if !missing(err) {
 		return true, r.script(ctx, script, err)
@@ -158,6 +166,17 @@ func (r *remover) next(ctx context.Context) (more bool, err error) {
 		r.blobs = append(r.blobs, blobs...)
 	}
 	return true, r.run(ctx, appRemove, app)
+}
+
+// topic removes what is left of a topic that was found, if there was no error.
+func (r *remover) topic(ctx context.Context, topic store.Topic, err error) error {
+	if err != nil {
+		return err
+	}
+	if err := r.run(ctx, messagesRemove, topic.AppID, topic.Name, r.left); err != nil {
+		return err
+	}
+	return r.run(ctx, topicRemove, topic.AppID, topic.Name)
 }
 
 // script removes what is left of a script that was found, if there was no error.
@@ -212,7 +231,7 @@ const (
 		(SELECT COUNT(*) FROM scripts s WHERE s.app_id = $1 AND s.deleted_at IS NULL),
 		(SELECT COUNT(*) FROM routes WHERE app_id = $1),
 		(SELECT COUNT(*) FROM triggers WHERE app_id = $1),
-		(SELECT COUNT(*) FROM topics WHERE app_id = $1),
+		(SELECT COUNT(*) FROM topics WHERE app_id = $1 AND ` + liveTopic + `),
 		(SELECT COUNT(*) FROM domains WHERE app_id = $1),
 		(SELECT COUNT(*) FROM app_members WHERE app_id = $1),
 		(SELECT COUNT(*) FROM api_keys WHERE app_id = $1),
