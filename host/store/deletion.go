@@ -18,7 +18,11 @@ type Removed struct {
 	Blobs []string // of files, whose bytes nobody needs any more
 }
 
-// AppContents is how much of each kind an app has, and its deletion would take.
+// MaxContents is how far is counted of what there may be much of: it stands for as many or more.
+const MaxContents = 10_000
+
+// AppContents is how much of each kind an app has, and its deletion would take. Of entries, documents, files,
+// executions, events and dead letters it is [MaxContents] at most.
 type AppContents struct {
 	Scripts     int64
 	Routes      int64
@@ -37,7 +41,8 @@ type AppContents struct {
 	DeadLetters int64
 }
 
-// ScriptContents is how much of each kind belongs to a script, and its deletion would take.
+// ScriptContents is how much of each kind belongs to a script, and its deletion would take. Of executions it is
+// [MaxContents] at most.
 type ScriptContents struct {
 	Routes     int64
 	Triggers   int64

@@ -236,18 +236,19 @@ const (
 		(SELECT COUNT(*) FROM app_members WHERE app_id = $1),
 		(SELECT COUNT(*) FROM api_keys WHERE app_id = $1),
 		(SELECT COUNT(*) FROM secrets WHERE app_id = $1),
-		(SELECT COUNT(*) FROM kv_entries WHERE app_id = $1),
-		(SELECT COUNT(*) FROM docs WHERE app_id = $1),
-		(SELECT COUNT(*) FROM files WHERE app_id = $1),
+		(SELECT COUNT(*) FROM (SELECT 1 FROM kv_entries WHERE app_id = $1 LIMIT $2) AS found),
+		(SELECT COUNT(*) FROM (SELECT 1 FROM docs WHERE app_id = $1 LIMIT $2) AS found),
+		(SELECT COUNT(*) FROM (SELECT 1 FROM files WHERE app_id = $1 LIMIT $2) AS found),
 		COALESCE((SELECT bytes FROM file_usage WHERE app_id = $1), 0),
-		(SELECT COUNT(*) FROM scripts s JOIN executions e ON e.script_id = s.id WHERE s.app_id = $1 AND s.deleted_at IS NULL),
-		(SELECT COUNT(*) FROM outbox WHERE app_id = $1),
-		(SELECT COUNT(*) FROM dead_letters WHERE app_id = $1)
+		(SELECT COUNT(*) FROM (SELECT 1 FROM scripts s JOIN executions e ON e.script_id = s.id
+			WHERE s.app_id = $1 AND s.deleted_at IS NULL LIMIT $2) AS found),
+		(SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE app_id = $1 LIMIT $2) AS found),
+		(SELECT COUNT(*) FROM (SELECT 1 FROM dead_letters WHERE app_id = $1 LIMIT $2) AS found)
 		FROM apps WHERE id = $1 AND ` + liveApp
 	scriptCount = `SELECT
 		(SELECT COUNT(*) FROM routes WHERE script_id = s.id),
 		(SELECT COUNT(*) FROM triggers WHERE script_id = s.id),
-		(SELECT COUNT(*) FROM executions WHERE script_id = s.id)
+		(SELECT COUNT(*) FROM (SELECT 1 FROM executions WHERE script_id = s.id LIMIT $2) AS found)
 		FROM scripts s WHERE s.id = $1 AND ` + liveScript
 )
 
@@ -256,12 +257,12 @@ func (a apps) Contents(ctx context.Context, id string) (store.AppContents, error
 		err = row.Scan(&c.Scripts, &c.Routes, &c.Triggers, &c.Topics, &c.Domains, &c.Members, &c.Keys, &c.Secrets,
 			&c.KVEntries, &c.Documents, &c.Files, &c.FileBytes, &c.Executions, &c.Events, &c.DeadLetters)
 		return c, err
-	}, appCount, id)
+	}, appCount, id, store.MaxContents)
 }
 
 func (r scripts) Contents(ctx context.Context, id string) (store.ScriptContents, error) {
 	return one(ctx, r.s.reader(), "script", func(row scanner) (c store.ScriptContents, err error) {
 		err = row.Scan(&c.Routes, &c.Triggers, &c.Executions)
 		return c, err
-	}, scriptCount, id)
+	}, scriptCount, id, store.MaxContents)
 }

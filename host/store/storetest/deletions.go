@@ -149,6 +149,29 @@ func testDeletions(t *testing.T, s subject) {
 
 	t.Run("an app", func(t *testing.T) { testAppDeletion(t, s) })
 	t.Run("a script", func(t *testing.T) { testScriptDeletion(t, s) })
+	t.Run("contents", func(t *testing.T) { testContents(t, s) })
+}
+
+// What there may be much of is not counted to the end.
+func testContents(t *testing.T, s subject) {
+	app := s.app(t, "much")
+	script := s.script(t, app, "busy")
+	made := 0
+	for _, c := range []struct{ made, counted int }{
+		{store.MaxContents - 1, store.MaxContents - 1}, {store.MaxContents, store.MaxContents}, {store.MaxContents + 1, store.MaxContents},
+	} {
+		var batch []store.Execution
+		for ; made < c.made; made++ {
+			batch = append(batch, execution(script, fmt.Sprint("much-", made), start))
+		}
+		require.NoError(t, s.Executions().Record(s.ctx, batch))
+		got, err := s.Apps().Contents(s.ctx, app.ID)
+		require.NoError(t, err)
+		require.Equal(t, store.AppContents{Scripts: 1, Executions: int64(c.counted)}, got)
+		of, err := s.Scripts().Contents(s.ctx, script.ID)
+		require.NoError(t, err)
+		require.Equal(t, store.ScriptContents{Executions: int64(c.counted)}, of)
+	}
 }
 
 func testAppDeletion(t *testing.T, s subject) {
