@@ -13,8 +13,10 @@ import (
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/archive"
 	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/background"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/front"
+	"github.com/picloud/picloud/host/store"
 )
 
 func (a *API) mountArchive(admin huma.API) {
@@ -70,7 +72,9 @@ func (a *API) exportApp(ctx context.Context, in *AppPath) (*huma.StreamResponse,
 		buffer: bufio.NewReaderSize(from, 64<<10), pipe: from, stop: stop,
 		log: a.log.With("request_id", front.RequestIDOf(ctx), "app_id", app.ID),
 	}
-	go func() { to.CloseWithError(a.archive.Export(making, app.ID, to)) }()
+	go func() {
+		to.CloseWithError(background.Protect(func() error { return a.archive.Export(making, app.ID, to) }))
+	}()
 	if _, err := sent.buffer.Peek(1); err != nil { // while it can be told
 		sent.Close()
 		return nil, err
@@ -114,9 +118,24 @@ func (s *sentArchive) Close() error {
 
 func (a *API) importApp(ctx context.Context, in *AppPath) (*body[wire.ImportReport], error) {
 	into := archive.Into{
-		Slug: in.App, Registrant: caller(ctx).User.ID, MayClaim: a.mayClaim,
-		Rights: func(ctx context.Context, appID string) (authz.Rights, error) {
-			return a.authority.RightsIn(ctx, caller(ctx), appID)
+		Slug: in.App, Registrant: caller(ctx).User.ID,
+		Rights: func(ctx context.Context, tx store.Store, appID string) (authz.Rights, error) {
+			rights, err := a.authority.RightsAgain(ctx, tx, caller(ctx), appID)
+			if err != nil {
+				return authz.Rights{}, err
+			}
+			for _, c := range imported {
+				if !rights.Hold(c) {
+					return authz.Rights{}, authz.Denied(c)
+				}
+			}
+			return rights, nil
+		},
+		MayClaim: func(rights authz.Rights, host string) error {
+			if a.reservedPart(host) && !rights.Hold(authz.QuotaManage) {
+				return reservedHost(host)
+			}
+			return nil
 		},
 	}
 	app, err := a.findApp(ctx, in.App, authz.AppRead)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -70,16 +71,24 @@ func (a *API) createDomain(ctx context.Context, in *struct {
 
 // mayClaim refuses a host of which a part is reserved to whoever does not say what apps may have.
 func (a *API) mayClaim(ctx context.Context, appID, name string) error {
-	for _, reserved := range a.reserved {
-		if !domains.Covers(name, reserved) && !domains.Covers(reserved, name) {
-			continue
-		}
-		if may, err := a.authority.MayIn(ctx, caller(ctx), appID, authz.QuotaManage); err != nil || may {
-			return err
-		}
-		return fault.New(fault.Forbidden, "the host %s is reserved: only an owner or admin may claim it for the app", name)
+	if !a.reservedPart(name) {
+		return nil
 	}
-	return nil
+	if may, err := a.authority.MayIn(ctx, caller(ctx), appID, authz.QuotaManage); err != nil || may {
+		return err
+	}
+	return reservedHost(name)
+}
+
+// reservedPart reports whether a part of a host is reserved.
+func (a *API) reservedPart(name string) bool {
+	return slices.ContainsFunc(a.reserved, func(reserved string) bool {
+		return domains.Covers(name, reserved) || domains.Covers(reserved, name)
+	})
+}
+
+func reservedHost(name string) error {
+	return fault.New(fault.Forbidden, "the host %s is reserved: only an owner or admin may claim it for the app", name)
 }
 
 // claimed returns the refusal of a claim that names the app whose claim is in its way, where the caller

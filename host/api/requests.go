@@ -22,7 +22,10 @@ func (a *API) watchRequests(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	items, next := a.requests.After(app.ID, in.After)
+	items, next, err := a.requests.After(app.ID, in.After)
+	if err != nil {
+		return nil, err
+	}
 	out := &body[wire.AnsweredRequests]{wire.AnsweredRequests{Items: make([]wire.AnsweredRequest, len(items)), Next: next}}
 	for i, r := range items {
 		out.Body.Items[i] = wire.AnsweredRequest{

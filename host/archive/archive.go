@@ -22,6 +22,9 @@ const DefaultMaxBytes = 16 << 30
 // of memory, and an export keeps a connection to the database for as long as its client takes.
 const atOnce = 2
 
+// longestExport is how long an export may take: as long as it lasts the database keeps what is replaced, of all apps.
+const longestExport = time.Hour
+
 // Config is what a [Service] is made of.
 type Config struct {
 	Store   store.Store

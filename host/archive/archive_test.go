@@ -116,7 +116,7 @@ func (n node) user(t testing.TB, name string) store.User {
 func (n node) into(t testing.TB, slug string) Into {
 	return Into{
 		Slug: slug, Registrant: n.user(t, "importer").ID,
-		Rights: func(context.Context, string) (authz.Rights, error) {
+		Rights: func(context.Context, store.Store, string) (authz.Rights, error) {
 			return authz.Rights{Role: "owner", Capabilities: append([]authz.Capability{authz.QuotaManage}, authz.InApp...)}, nil
 		},
 	}

@@ -25,6 +25,8 @@ func (s *Service) Export(ctx context.Context, appID string, to io.Writer) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, hold.Release()) }()
+	ctx, cancel := context.WithTimeout(ctx, longestExport) // which ends the moment also while to takes nothing
+	defer cancel()
 	return s.config.Store.Snapshot(ctx, func(then store.Store) error {
 		app, err := then.Apps().Get(ctx, appID)
 		if err != nil {

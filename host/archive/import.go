@@ -42,10 +42,10 @@ type Into struct {
 	AppID string // of one that is there and empty, instead; "" for none
 
 	Registrant string // the id of the user with whose rights the triggers run
-	// Rights are those of who imports in the app, once it is there.
-	Rights func(ctx context.Context, appID string) (authz.Rights, error)
-	// MayClaim refuses a host that the app may not have.
-	MayClaim func(ctx context.Context, appID, host string) error
+	// Rights finds those of who imports, in the app, as they are now, and refuses if they are not enough any more.
+	Rights func(ctx context.Context, tx store.Store, appID string) (authz.Rights, error)
+	// MayClaim refuses a host that the app may not have by these rights; nil: it may have any.
+	MayClaim func(rights authz.Rights, host string) error
 }
 
 // Report is what has come of an import.
@@ -88,19 +88,18 @@ func (s *Service) Import(ctx context.Context, into Into, from io.Reader) (report
 		Service: s, ctx: kept, r: r, into: into, app: app, scripts: map[string]string{},
 		arrival: catalog.Arrival{
 			Name: r.Manifest.App.Name, CORS: r.Manifest.App.CORS, EventsPaused: r.Manifest.App.EventsPaused, Quota: r.Manifest.App.Quota,
+			Rights:   func(ctx context.Context, tx store.Store) (authz.Rights, error) { return into.Rights(ctx, tx, app.ID) },
+			MayClaim: into.MayClaim,
 		},
+	}
+	if err := i.makeRoom(); err != nil {
+		return Report{}, err
 	}
 	if err := i.read(); err != nil {
 		if cause := context.Cause(kept); ctx.Err() == nil && fault.From(cause) != nil {
 			return Report{}, cause
 		}
 		return Report{}, err
-	}
-	if i.arrival.Rights, err = into.Rights(kept, app.ID); err != nil {
-		return Report{}, err
-	}
-	if into.MayClaim != nil {
-		i.arrival.MayClaim = func(host string) error { return into.MayClaim(kept, app.ID, host) }
 	}
 	report = Report{Rows: maps.Clone(r.seen)}
 	if report.MissingSecrets, err = i.missingSecrets(); err != nil {
@@ -111,6 +110,18 @@ func (s *Service) Import(ctx context.Context, into Into, from io.Reader) (report
 		err = refuse("%s", refused.Error()) // which the manifest or a row says
 	}
 	return report, err
+}
+
+// makeRoom gives a new app its quota before its data come, if who imports may: else the server's holds for these.
+func (i *arriving) makeRoom() error {
+	if !i.app.Import.Created || i.arrival.Quota == (store.Quota{}) {
+		return nil
+	}
+	rights, err := i.into.Rights(i.ctx, i.config.Store, i.app.ID)
+	if err != nil || !rights.Hold(authz.QuotaManage) {
+		return err
+	}
+	return i.config.Catalog.SetQuota(i.ctx, i.app.ID, i.arrival.Quota)
 }
 
 // undo leaves nothing of an import. What it does not get done is left to the sweep.

@@ -18,6 +18,7 @@
 package backup
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -25,6 +26,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -63,11 +65,21 @@ func New(c Config) *Service {
 	return s
 }
 
-// Stop ends the backup under way, which is not whole then, and waits for that. There are no others.
-func (s *Service) Stop(context.Context) error {
+// Stop ends the backup under way, which is not whole then, and waits for that until ctx ends. There are no
+// others.
+func (s *Service) Stop(ctx context.Context) error {
 	s.stop()
-	s.busy.Lock() // for good
-	return nil
+	ended := make(chan struct{})
+	go func() {
+		s.busy.Lock() // for good
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // begin waits for no other backup: it is refused.
@@ -130,6 +142,12 @@ func (s *Service) write(ctx context.Context, to io.Writer, withKey bool, began f
 			w.Abandon()
 		}
 	}()
+	var keys []byte
+	if withKey {
+		if keys, err = s.readKeys(); err != nil {
+			return end, err
+		}
+	}
 	var blobs []store.Blob
 	err = s.config.Store.Dump(ctx, func(dump store.Dump) (err error) {
 		if blobs, err = dump.Blobs(ctx); err != nil {
@@ -144,7 +162,7 @@ func (s *Service) write(ctx context.Context, to io.Writer, withKey bool, began f
 			return err
 		}
 		if withKey {
-			if err := s.writeKey(w); err != nil {
+			if err := s.writeKeys(w, keys); err != nil {
 				return err
 			}
 		}
@@ -175,17 +193,30 @@ func (s *Service) write(ctx context.Context, to io.Writer, withKey bool, began f
 	return end, nil
 }
 
-// writeKey writes the key file of secrets, if there is one.
-func (s *Service) writeKey(w *archive.Writer) error {
+// readKeys reads the key file of secrets, if there is one.
+func (s *Service) readKeys() ([]byte, error) {
 	if s.config.SecretFile == "" {
-		return nil
+		return nil, nil
 	}
 	text, err := os.ReadFile(s.config.SecretFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return nil, nil
 	}
+	return text, err
+}
+
+// writeKeys writes the keys there are and behind them those that were before the dump, with which what is in it
+// may be sealed: a rotation may have removed them since. A key file may have the same key twice.
+func (s *Service) writeKeys(w *archive.Writer, before []byte) error {
+	text, err := s.readKeys()
 	if err != nil {
 		return err
+	}
+	if !bytes.Equal(text, before) {
+		text = slices.Concat(text, []byte("\n"), before)
+	}
+	if len(text) == 0 {
+		return nil
 	}
 	return w.Key(text)
 }

@@ -2,10 +2,12 @@ package backup
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
@@ -31,8 +33,8 @@ type BucketConfig struct {
 // object.
 const partSize = 32 << 20
 
-// OpenBucket makes sure that a bucket is there.
-func OpenBucket(ctx context.Context, c BucketConfig) (*Bucket, error) {
+// OpenBucket checks the settings of a bucket, and asks no server.
+func OpenBucket(c BucketConfig) (*Bucket, error) {
 	place, err := url.Parse(c.URL)
 	if err != nil || place.Scheme != "s3" || place.Host == "" {
 		return nil, fmt.Errorf("%q is no bucket: it must be s3://BUCKET or s3://BUCKET/PREFIX", c.URL)
@@ -44,13 +46,6 @@ func OpenBucket(ctx context.Context, c BucketConfig) (*Bucket, error) {
 	b := &Bucket{client: client, bucket: place.Host, prefix: strings.Trim(place.Path, "/")}
 	if b.prefix != "" {
 		b.prefix += "/"
-	}
-	there, err := client.BucketExists(ctx, b.bucket)
-	if err != nil {
-		return nil, fmt.Errorf("bucket %s: %w", b.bucket, err)
-	}
-	if !there {
-		return nil, fmt.Errorf("there is no bucket %s at %s: make it first", b.bucket, c.Endpoint)
 	}
 	return b, nil
 }
@@ -67,7 +62,14 @@ func newClient(c BucketConfig) (*minio.Client, error) {
 
 // Put sends an object, of which nothing is kept unless all of it arrives.
 func (b *Bucket) Put(ctx context.Context, name string, from io.Reader) error {
-	_, err := b.client.PutObject(ctx, b.bucket, b.prefix+name, from, -1, minio.PutObjectOptions{
+	there, err := b.client.BucketExists(ctx, b.bucket)
+	if err != nil {
+		return fmt.Errorf("bucket %s: %w", b.bucket, err)
+	}
+	if !there {
+		return fmt.Errorf("there is no bucket %s at %s: make it first", b.bucket, b.client.EndpointURL())
+	}
+	_, err = b.client.PutObject(ctx, b.bucket, b.prefix+name, from, -1, minio.PutObjectOptions{
 		ContentType: "application/octet-stream", PartSize: partSize, NumThreads: 1,
 	})
 	return err
@@ -89,4 +91,25 @@ func (b *Bucket) Names(ctx context.Context) (names []string, err error) {
 // Remove removes an object.
 func (b *Bucket) Remove(ctx context.Context, name string) error {
 	return b.client.RemoveObject(ctx, b.bucket, b.prefix+name, minio.RemoveObjectOptions{})
+}
+
+// uploadAge is how old an upload is that is certainly left. A bucket tells only when one began, and a long one
+// may go on for days.
+const uploadAge = 7 * 24 * time.Hour
+
+// RemoveUnfinished ends the uploads of backups that nobody goes on with, whose parts the bucket keeps.
+func (b *Bucket) RemoveUnfinished(ctx context.Context, now time.Time) error {
+	var left []string
+	var err error
+	for upload := range b.client.ListIncompleteUploads(ctx, b.bucket, b.prefix+namePrefix, false) {
+		if upload.Err != nil {
+			err = upload.Err
+		} else if now.Sub(upload.Initiated) > uploadAge {
+			left = append(left, upload.Key)
+		}
+	}
+	for _, key := range left {
+		err = errors.Join(err, b.client.RemoveIncompleteUpload(ctx, b.bucket, key))
+	}
+	return err
 }

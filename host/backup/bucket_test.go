@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -71,17 +72,15 @@ func TestBucket(t *testing.T) {
 	ctx := t.Context()
 	other := c
 	other.URL = "s3://picloud-no-such-bucket"
-	_, err := OpenBucket(ctx, other)
-	require.ErrorContains(t, err, "there is no bucket picloud-no-such-bucket")
+	none, err := OpenBucket(other)
+	require.NoError(t, err, "it may be away at the start")
+	require.ErrorContains(t, none.Put(ctx, "a", strings.NewReader("a")), "there is no bucket picloud-no-such-bucket")
 
-	b, err := OpenBucket(ctx, c)
-	if err != nil { // make it
-		client, failed := newClient(c)
-		require.NoError(t, failed)
-		require.NoError(t, client.MakeBucket(ctx, "picloud-test", minio.MakeBucketOptions{}), "%v", err)
-		b, err = OpenBucket(ctx, c)
-	}
+	b, err := OpenBucket(c)
 	require.NoError(t, err)
+	if there, err := b.client.BucketExists(ctx, b.bucket); err != nil || !there {
+		require.NoError(t, b.client.MakeBucket(ctx, b.bucket, minio.MakeBucketOptions{}), "%v", err)
+	}
 	names := func() []string {
 		t.Helper()
 		names, err := b.Names(ctx)
@@ -110,6 +109,28 @@ func TestBucket(t *testing.T) {
 	require.NoError(t, b.Remove(ctx, "a"))
 	assert.Equal(t, []string{"b"}, names())
 
+	// Uploads that were begun and left are ended after a week, and only those of backups.
+	core := minio.Core{Client: b.client}
+	for _, name := range []string{namePrefix + "left", "of somebody"} {
+		_, err := core.NewMultipartUpload(ctx, b.bucket, b.prefix+name, minio.PutObjectOptions{})
+		require.NoError(t, err)
+	}
+	var initiated time.Time // by the server's clock, or what it gives out as that
+	unfinished := func() (keys []string) {
+		for upload := range b.client.ListIncompleteUploads(ctx, b.bucket, b.prefix, false) {
+			require.NoError(t, upload.Err)
+			keys = append(keys, strings.TrimPrefix(upload.Key, b.prefix))
+			initiated = upload.Initiated
+		}
+		return keys
+	}
+	require.Len(t, unfinished(), 2)
+	require.NoError(t, b.RemoveUnfinished(ctx, initiated.Add(uploadAge-time.Hour)))
+	assert.ElementsMatch(t, []string{namePrefix + "left", "of somebody"}, unfinished())
+	require.NoError(t, b.RemoveUnfinished(ctx, initiated.Add(uploadAge+time.Hour)))
+	assert.Equal(t, []string{"of somebody"}, unfinished())
+	require.NoError(t, b.client.RemoveIncompleteUpload(ctx, b.bucket, b.prefix+"of somebody"))
+
 	// A scheduled backup is whole when it is read back.
 	db, err := sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(t.TempDir(), sqlite.FileName)})
 	require.NoError(t, err)
@@ -126,7 +147,9 @@ func TestBucket(t *testing.T) {
 	require.NoError(t, err)
 
 	c.SecretKey = "not the secret"
-	if _, err = OpenBucket(ctx, c); err != nil { // at a server that looks at keys
+	b, err = OpenBucket(c)
+	require.NoError(t, err)
+	if err = b.Put(ctx, "d", strings.NewReader("d")); err != nil { // at a server that looks at keys
 		assert.ErrorContains(t, err, "bucket picloud-test: ")
 		assert.NotContains(t, err.Error(), c.SecretKey)
 	}
@@ -144,7 +167,7 @@ func TestBucketSettings(t *testing.T) {
 		{"s3://bucket", "s3.example.com", "must be https://HOST"},
 		{"s3://bucket", "https://s3.example.com/bucket", "must be https://HOST, with no path"},
 	} {
-		_, err := OpenBucket(t.Context(), BucketConfig{URL: c.url, Endpoint: c.endpoint})
+		_, err := OpenBucket(BucketConfig{URL: c.url, Endpoint: c.endpoint})
 		assert.ErrorContains(t, err, c.says, "%v", c)
 	}
 }

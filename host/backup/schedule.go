@@ -27,6 +27,8 @@ type Place interface {
 	Names(ctx context.Context) ([]string, error)
 	// Remove removes one.
 	Remove(ctx context.Context, name string) error
+	// RemoveUnfinished removes what a process has left that ended while it put something.
+	RemoveUnfinished(ctx context.Context, now time.Time) error
 }
 
 // ScheduleConfig is what a [Schedule] is made of.
@@ -105,23 +107,35 @@ func (s *Schedule) run(ctx context.Context) error {
 	return nil
 }
 
-// The names of backups have their times.
+// The names of backups have their times and the mark of the instance, of which others may keep theirs in the
+// same place.
 const (
 	namePrefix = "picloud-"
 	nameTime   = "20060102T150405Z"
+	markLength = 8
 )
 
-func (s *Schedule) name(at time.Time) string {
-	name := namePrefix + at.UTC().Format(nameTime) + archive.Suffix
+// mark returns what distinguishes the names of this instance's backups from those of others, also of one that
+// was restored from them: it is of the directory of the files. "": that has no mark.
+func (s *Schedule) mark(ctx context.Context) (string, error) {
+	root, err := s.config.Service.config.Store.Files().Root(ctx, "")
+	if err != nil || root == "" {
+		return "", err
+	}
+	return "-" + root[:min(markLength, len(root))], nil
+}
+
+func (s *Schedule) name(at time.Time, mark string) string {
+	name := namePrefix + at.UTC().Format(nameTime) + mark + archive.Suffix
 	if len(s.config.Recipients) > 0 {
 		name += archive.Encrypted
 	}
 	return name
 }
 
-// isName reports whether a name could be that of a scheduled backup.
-func isName(name string) bool {
-	at, ok := strings.CutSuffix(strings.TrimSuffix(name, archive.Encrypted), archive.Suffix)
+// isName reports whether a name could be that of a scheduled backup of the instance with a mark.
+func isName(name, mark string) bool {
+	at, ok := strings.CutSuffix(strings.TrimSuffix(name, archive.Encrypted), mark+archive.Suffix)
 	if !ok {
 		return false
 	}
@@ -131,7 +145,15 @@ func isName(name string) bool {
 
 // make makes a backup and removes those that are too many then.
 func (s *Schedule) make(ctx context.Context, at time.Time) error {
-	name, began := s.name(at), s.now()
+	began := s.now()
+	if err := s.config.Place.RemoveUnfinished(ctx, began); err != nil { // which the next one tries again
+		s.log.Error("unfinished backups cannot be removed", "error", err)
+	}
+	mark, err := s.mark(ctx)
+	if err != nil {
+		return err
+	}
+	name := s.name(at, mark)
 	end, size, err := s.put(ctx, name)
 	if err != nil {
 		return fmt.Errorf("backup %s: %w", name, err)
@@ -139,7 +161,7 @@ func (s *Schedule) make(ctx context.Context, at time.Time) error {
 	s.success.Set(float64(s.now().Unix()))
 	s.size.Set(float64(size))
 	s.log.Info("backup made", "name", name, "bytes", size, "files", end.Files, "took", s.now().Sub(began).Round(time.Millisecond))
-	if err := s.retain(ctx); err != nil { // which the next one tries again
+	if err := s.retain(ctx, mark); err != nil { // which the next one tries again
 		s.log.Error("old backups cannot be removed", "error", err)
 	}
 	return nil
@@ -196,8 +218,8 @@ func (c *counter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// retain removes the oldest backups that are too many. What else is in the place stays.
-func (s *Schedule) retain(ctx context.Context) error {
+// retain removes the oldest backups of this instance that are too many. What else is in the place stays.
+func (s *Schedule) retain(ctx context.Context, mark string) error {
 	if s.config.Keep == 0 {
 		return nil
 	}
@@ -205,7 +227,7 @@ func (s *Schedule) retain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	names = slices.DeleteFunc(names, func(name string) bool { return !isName(name) })
+	names = slices.DeleteFunc(names, func(name string) bool { return !isName(name, mark) })
 	slices.Sort(names) // which is by their times
 	for _, name := range names[:max(len(names)-s.config.Keep, 0)] {
 		if err := s.config.Place.Remove(ctx, name); err != nil {

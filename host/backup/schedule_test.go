@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -24,6 +23,7 @@ import (
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/eachtest"
+	"github.com/picloud/picloud/host/store/sqlite"
 )
 
 // A node is one of those that share a database, with a clock that stands still.
@@ -169,6 +169,26 @@ func TestScheduledEncryption(t *testing.T) {
 	})
 }
 
+// A rotation of the keys while a backup begins leaves it with those of before and after.
+func TestRotationMeanwhile(t *testing.T) {
+	keys := filepath.Join(t.TempDir(), "secret.key")
+	rotate := func(text string) { require.NoError(t, os.WriteFile(keys, []byte(text), 0o600)) }
+	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
+		db, err := open(nil)
+		require.NoError(t, err)
+		defer db.Close()
+		n := newNode(t, db, filepath.Join(t.TempDir(), "files"), func(c *Config, _ *ScheduleConfig) { c.SecretFile = keys })
+		rotate("old")
+		var made bytes.Buffer
+		_, err = n.config.Service.write(t.Context(), &made, true, func() { rotate("new") })
+		require.NoError(t, err)
+		var has string
+		_, _, err = archive.Read(&made, archive.Taker{Key: func(text []byte) error { has = string(text); return nil }})
+		require.NoError(t, err)
+		assert.Equal(t, "new\nold", has)
+	})
+}
+
 // One backup is made at a time, whoever asks; a reader that goes away ends it, and so does a stop.
 func TestOneAtATime(t *testing.T) {
 	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
@@ -202,17 +222,76 @@ func TestOneAtATime(t *testing.T) {
 	})
 }
 
+// A stop that is waited for no longer says so.
+func TestStopWaitsForItsContext(t *testing.T) {
+	service := New(Config{})
+	service.busy.Lock() // a backup that does not end
+	defer service.busy.Unlock()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, service.Stop(ctx), context.Canceled)
+}
+
 func TestNames(t *testing.T) {
-	for name, is := range map[string]bool{
-		"picloud-20260102T030000Z.tar.zst":     true,
-		"picloud-20260102T030000Z.tar.zst.age": true,
-		"picloud-20260102T030000Z.tar":         false,
-		"picloud-monday.tar.zst":               false,
-		"20260102T030000Z.tar.zst":             false,
-		unfinished + "1":                       false,
-		"":                                     false,
+	for _, c := range []struct {
+		name, mark string
+		is         bool
+	}{
+		{"picloud-20260102T030000Z-12345678.tar.zst", "-12345678", true},
+		{"picloud-20260102T030000Z-12345678.tar.zst.age", "-12345678", true},
+		{"picloud-20260102T030000Z-12345678.tar.zst", "-00000000", false},
+		{"picloud-20260102T030000Z-12345678.tar.zst", "", false},
+		{"picloud-20260102T030000Z.tar.zst", "-12345678", false},
+		{"picloud-20260102T030000Z.tar.zst", "", true},
+		{"picloud-20260102T030000Z.tar", "", false},
+		{"picloud-monday.tar.zst", "", false},
+		{"20260102T030000Z.tar.zst", "", false},
+		{unfinished + "1", "", false},
+		{"", "", false},
 	} {
-		assert.Equal(t, is, isName(name), name)
+		assert.Equal(t, c.is, isName(c.name, c.mark), c)
 	}
-	assert.True(t, strings.HasPrefix((&Schedule{}).name(time.Now()), namePrefix))
+}
+
+// An instance that was restored beside the one it is a copy of, and has its settings, removes none of its backups.
+func TestInstancesShareAPlace(t *testing.T) {
+	place := Directory(t.TempDir())
+	var nodes []*node
+	for _, mark := range []string{"aaaaaaaaaa", "bbbbbbbbbb"} {
+		db, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), sqlite.FileName)})
+		require.NoError(t, err)
+		defer db.Close()
+		_, err = db.Files().Root(t.Context(), mark)
+		require.NoError(t, err)
+		n := newNode(t, db, filepath.Join(t.TempDir(), "files"), func(_ *Config, s *ScheduleConfig) { s.Place, s.Keep = place, 1 })
+		require.NoError(t, n.at(t, "01T12:00:00"))
+		nodes = append(nodes, n)
+	}
+	require.NoError(t, nodes[0].at(t, "02T03:00:00"))
+	for _, day := range []string{"02", "03", "04"} {
+		require.NoError(t, nodes[1].at(t, day+"T03:00:00"))
+	}
+	names, err := place.Names(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []string{"picloud-20260102T030000Z-aaaaaaaa.tar.zst", "picloud-20260104T030000Z-bbbbbbbb.tar.zst"}, names)
+}
+
+// What a process has left that was killed goes with a later backup, even one that fails.
+func TestUnfinished(t *testing.T) {
+	db, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), sqlite.FileName)})
+	require.NoError(t, err)
+	defer db.Close()
+	place := &broken{Directory(t.TempDir()), true}
+	n := newNode(t, db, filepath.Join(t.TempDir(), "files"), func(_ *Config, s *ScheduleConfig) { s.Place = place })
+	require.NoError(t, n.at(t, "01T12:00:00"))
+	now := n.now.Add(15 * time.Hour)
+	for name, age := range map[string]time.Duration{"old": 25 * time.Hour, "young": 23 * time.Hour} {
+		path := filepath.Join(string(place.Directory), unfinished+name)
+		require.NoError(t, os.WriteFile(path, nil, 0o600))
+		require.NoError(t, os.Chtimes(path, now.Add(-age), now.Add(-age)))
+	}
+	require.Error(t, n.at(t, "02T03:00:00"))
+	names, err := place.Names(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []string{unfinished + "young"}, names)
 }

@@ -58,7 +58,17 @@ func (c *Catalog) UpdateApp(ctx context.Context, id string, change store.AppChan
 // DeleteApp removes an app with all that belongs to it: it is gone at once, and [Catalog.Remover] removes
 // the rest.
 func (c *Catalog) DeleteApp(ctx context.Context, id string) error {
-	err := c.change(ctx, func(tx store.Store) error { return tx.Apps().Delete(ctx, id) })
+	return c.deleteApp(ctx, id, func(store.Store) error { return nil })
+}
+
+// deleteApp is DeleteApp, unless check refuses it within its transaction.
+func (c *Catalog) deleteApp(ctx context.Context, id string, check func(tx store.Store) error) error {
+	err := c.change(ctx, func(tx store.Store) error {
+		if err := check(tx); err != nil {
+			return err
+		}
+		return tx.Apps().Delete(ctx, id)
+	})
 	if err == nil {
 		c.removeSoon()
 	}

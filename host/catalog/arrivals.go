@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -48,6 +49,12 @@ func (c *Catalog) StartImport(ctx context.Context, slug, id string) (app store.A
 			return store.App{}, err
 		}
 	}
+	c.imports.Store(mark.Token, true) // before the sweep can see the mark
+	defer func() {
+		if err != nil {
+			c.imports.Delete(mark.Token)
+		}
+	}()
 	err = c.change(ctx, func(tx store.Store) error {
 		if id == "" {
 			app, err = tx.Apps().Create(ctx, store.App{Slug: slug, Name: slug, Import: mark})
@@ -72,7 +79,6 @@ func (c *Catalog) StartImport(ctx context.Context, slug, id string) (app store.A
 	if err != nil {
 		return store.App{}, err
 	}
-	c.imports.Store(mark.Token, true)
 	return app, nil
 }
 
@@ -149,10 +155,11 @@ type Arrival struct {
 	Routes       []store.Route  // each with the id of its script
 	Triggers     []store.Trigger
 
-	// Rights are those of who imports, in the app: without the capability a quota or a member is left out.
-	Rights authz.Rights
-	// MayClaim refuses a host that the app may not have; nil: it may have any.
-	MayClaim func(host string) error
+	// Rights finds those of who imports, in the app, as they are now, or refuses: without the capability a quota or a
+	// member is left out.
+	Rights func(ctx context.Context, tx store.Store) (authz.Rights, error)
+	// MayClaim refuses a host that the app may not have by these rights; nil: it may have any.
+	MayClaim func(rights authz.Rights, host string) error
 }
 
 // Left is something that an import has left out, or that does not work as it did.
@@ -174,6 +181,10 @@ func (c *Catalog) FinishImport(ctx context.Context, app store.App, a Arrival) (n
 		if _, err := arriving(ctx, tx, app); err != nil {
 			return err
 		}
+		rights, err := a.Rights(ctx, tx)
+		if err != nil {
+			return err
+		}
 		policy := store.CORS{} // which is none
 		if a.CORS != nil {
 			policy = *a.CORS
@@ -183,10 +194,10 @@ func (c *Catalog) FinishImport(ctx context.Context, app store.App, a Arrival) (n
 			return err
 		}
 		out := func(kind, name, reason string) { left = append(left, Left{kind, name, reason}) }
-		if err := arriveSettings(ctx, tx, app.ID, a, out); err != nil {
+		if err := arriveSettings(ctx, tx, app.ID, a, rights, out); err != nil {
 			return err
 		}
-		ours, err := c.arriveDomains(ctx, tx, app.ID, a, out)
+		ours, err := c.arriveDomains(ctx, tx, app.ID, a, rights, out)
 		if err != nil {
 			return err
 		}
@@ -272,9 +283,9 @@ func named(kind, name string, err error) error {
 }
 
 // arriveSettings makes members, topics and quotas.
-func arriveSettings(ctx context.Context, tx store.Store, appID string, a Arrival, out func(kind, name, reason string)) error {
+func arriveSettings(ctx context.Context, tx store.Store, appID string, a Arrival, rights authz.Rights, out func(kind, name, reason string)) error {
 	if a.Quota != (store.Quota{}) {
-		if a.Rights.Hold(authz.QuotaManage) {
+		if rights.Hold(authz.QuotaManage) {
 			if err := tx.Quotas().Set(ctx, appID, a.Quota); err != nil {
 				return err
 			}
@@ -303,7 +314,7 @@ func arriveSettings(ctx context.Context, tx store.Store, appID string, a Arrival
 		if fault.Of(err) != fault.NotFound {
 			return err
 		}
-		if err := a.Rights.CheckGrant(member.Role); fault.Of(err) == fault.Forbidden {
+		if err := rights.CheckGrant(member.Role); fault.Of(err) == fault.Forbidden {
 			out("member", member.Username, err.Error())
 			continue
 		} else if err != nil {
@@ -317,7 +328,7 @@ func arriveSettings(ctx context.Context, tx store.Store, appID string, a Arrival
 }
 
 // arriveDomains claims hosts, and returns all that the app has then.
-func (c *Catalog) arriveDomains(ctx context.Context, tx store.Store, appID string, a Arrival, out func(kind, name, reason string)) (ours []store.Domain, err error) {
+func (c *Catalog) arriveDomains(ctx context.Context, tx store.Store, appID string, a Arrival, rights authz.Rights, out func(kind, name, reason string)) (ours []store.Domain, err error) {
 	for page := (store.PageRequest{Limit: store.MaxPageSize}); ; {
 		listed, err := tx.Domains().List(ctx, appID, page)
 		if err != nil {
@@ -334,7 +345,7 @@ func (c *Catalog) arriveDomains(ctx context.Context, tx store.Store, appID strin
 		}
 		var err error
 		if a.MayClaim != nil {
-			err = a.MayClaim(host)
+			err = a.MayClaim(rights, host)
 		}
 		var claim store.Domain
 		if err == nil {
@@ -407,17 +418,37 @@ func address(r store.Route) string {
 // AbandonImport undoes an import that cannot be finished: the app goes, or is empty again. What is undone
 // already, or was finished, stays.
 func (c *Catalog) AbandonImport(ctx context.Context, app store.App) error {
+	return c.abandon(ctx, app, time.Time{})
+}
+
+// abandon is AbandonImport, of an import that was not heard of since a time, unless that is zero. It takes the
+// mark over before it removes anything: whoever is at the import after all cannot finish it any more.
+func (c *Catalog) abandon(ctx context.Context, app store.App, heard time.Time) error {
 	defer c.imports.Delete(app.Import.Token) // if that fails, the sweep goes on
-	if _, err := arriving(ctx, c.store, app); err != nil {
-		if err == errGivenUp {
-			return nil
+	mark := *app.Import
+	mark.Token = uuid.NewString()
+	err := c.change(ctx, func(tx store.Store) error {
+		now, err := arriving(ctx, tx, app)
+		if err != nil {
+			return err
 		}
+		if !heard.IsZero() && now.Import.At.After(heard) {
+			return errGivenUp // which it is not any more
+		}
+		_, err = tx.Apps().Update(ctx, app.ID, store.AppChange{Import: &mark})
+		return err
+	})
+	if errors.Is(err, errGivenUp) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
+	app.Import = &mark
 	if app.Import.Created {
-		return c.DeleteApp(ctx, app.ID)
+		return c.deleteApp(ctx, app.ID, func(tx store.Store) error { _, err := arriving(ctx, tx, app); return err })
 	}
-	if err := c.clear(ctx, app.ID); err != nil {
+	if err := c.clear(ctx, app); err != nil {
 		return err
 	}
 	return c.change(ctx, func(tx store.Store) error {
@@ -429,11 +460,15 @@ func (c *Catalog) AbandonImport(ctx context.Context, app store.App) error {
 	})
 }
 
-// clear removes what an import has put into an app, a little at a time.
-func (c *Catalog) clear(ctx context.Context, appID string) error {
+// clear removes what an import has put into an app, a little at a time, as long as nobody else undoes it.
+func (c *Catalog) clear(ctx context.Context, app store.App) error {
 	const step = 200
+	appID := app.ID
 	page := store.PageRequest{Limit: step}
 	err := c.change(ctx, func(tx store.Store) error {
+		if _, err := arriving(ctx, tx, app); err != nil {
+			return err
+		}
 		for {
 			scripts, err := tx.Scripts().List(ctx, appID, page)
 			if err != nil || len(scripts.Items) == 0 {
@@ -509,6 +544,9 @@ func (c *Catalog) clear(ctx context.Context, appID string) error {
 		for {
 			n := 0
 			err := c.store.InTx(ctx, func(tx store.Store) (err error) {
+				if _, err := arriving(ctx, tx, app); err != nil {
+					return err
+				}
 				n, err = some(tx)
 				return err
 			})
@@ -542,10 +580,11 @@ func (c *Catalog) SweepImports(ctx context.Context, now time.Time) (undone int, 
 		if now.Sub(app.Import.At) < importAge && (ours || c.store.Revisions().Shared()) {
 			continue
 		}
-		if err := c.AbandonImport(ctx, app); err != nil {
-			return undone, err
+		if failed := c.abandon(ctx, app, app.Import.At); failed != nil {
+			err = errors.Join(err, failed)
+			continue
 		}
 		undone++
 	}
-	return undone, nil
+	return undone, err
 }

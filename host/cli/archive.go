@@ -60,7 +60,7 @@ func (cmd *AppsExportCmd) Run(ctx context.Context, r *Remote, c *client.Client) 
 	if cmd.File == "-" {
 		return write(r.stdout)
 	}
-	if err := replaceFile(cmd.File, write); err != nil {
+	if err := replaceFile(cmd.File, 0o600, write); err != nil {
 		return err
 	}
 	return r.printDone(done, "App %s exported to %s (%d bytes).", cmd.App, cmd.File, done.Bytes)
@@ -82,9 +82,12 @@ left out and reported; so are the names of secrets that are to be set.`
 // Run imports the app.
 func (cmd *AppsImportCmd) Run(ctx context.Context, r *Remote, c *client.Client) error {
 	if cmd.Slug == "" {
+		if _, err := os.Stat(cmd.File); err != nil && cmd.File != "-" {
+			return err
+		}
 		name, known := strings.CutSuffix(filepath.Base(cmd.File), archiveExtension)
 		if !known {
-			return &usageError{errors.New("the archive has no name that says what the app is to be called: use --slug")}
+			return &usageError{errors.New("the archive is not called NAME" + archiveExtension + ", which would say what the app is to be called: use --slug")}
 		}
 		cmd.Slug = name
 	}

@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"golang.org/x/term"
-
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/cli/manifest"
@@ -84,8 +82,7 @@ func (cmd *DeployCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *
 	return failed
 }
 
-// confirmPrune asks about what is deleted because the manifest does not name it, where there is somebody to
-// ask: of programs the flag is enough.
+// confirmPrune asks about what is deleted because the manifest does not name it.
 func (cmd *DeployCmd) confirmPrune(ctx context.Context, r *Remote, plan *manifest.Plan) error {
 	var gone []string
 	for _, change := range plan.Changes() {
@@ -93,7 +90,7 @@ func (cmd *DeployCmd) confirmPrune(ctx context.Context, r *Remote, plan *manifes
 			gone = append(gone, change.What+" "+change.Name)
 		}
 	}
-	if file, ok := r.stdin.(*os.File); !cmd.Prune || len(gone) == 0 || !ok || !term.IsTerminal(int(file.Fd())) {
+	if !cmd.Prune || len(gone) == 0 {
 		return nil
 	}
 	return cmd.confirm(ctx, r, "Delete %s?", strings.Join(gone, ", "))

@@ -349,8 +349,12 @@ func (d *dev) setSecrets(ctx context.Context, app manifest.App) (set map[string]
 	if errors.Is(err, fs.ErrNotExist) && d.cmd.EnvFile == "" {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+	var unread *fs.PathError
+	switch {
+	case errors.As(err, &unread):
+		return nil, err
+	case err != nil: // whose text has what follows, which are secrets
+		return nil, fmt.Errorf("%s has a line that is not NAME=VALUE", file)
 	}
 	set = map[string]bool{}
 	for _, name := range app.Secrets {

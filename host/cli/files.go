@@ -103,7 +103,7 @@ func (cmd *FilesGetCmd) Run(ctx context.Context, r *Remote, c *client.Client, in
 		}
 		cmd.To = file.Name
 	}
-	if err := replaceFile(cmd.To, fetch); err != nil {
+	if err := replaceFile(cmd.To, 0o644, fetch); err != nil {
 		return err
 	}
 	return r.printDone(file, "%s written (%d bytes).", cmd.To, file.Size)
@@ -235,7 +235,7 @@ func (cmd *FilesExportCmd) Run(ctx context.Context, r *Remote, c *client.Client,
 	bar := r.progressBytes("exporting", -1)
 	defer bar.Close()
 	var done lineCount
-	err := replaceFile(filepath.Join(cmd.Directory, indexName), func(index io.Writer) error {
+	err := replaceFile(filepath.Join(cmd.Directory, indexName), 0o644, func(index io.Writer) error {
 		lines := json.NewEncoder(index)
 		lines.SetEscapeHTML(false)
 		taken := map[string]bool{}
@@ -249,7 +249,7 @@ func (cmd *FilesExportCmd) Run(ctx context.Context, r *Remote, c *client.Client,
 				exported.File = file.ID
 			}
 			taken[folded] = true
-			err := replaceFile(filepath.Join(cmd.Directory, filepath.Base(exported.File)), func(w io.Writer) error {
+			err := replaceFile(filepath.Join(cmd.Directory, filepath.Base(exported.File)), 0o644, func(w io.Writer) error {
 				return fetchFile(ctx, c, in.App, cmd.Collection, file, w, bar)
 			})
 			if err != nil {

@@ -50,7 +50,7 @@ func exportLines[T any](r *Remote, path string, listing iter.Seq2[T, error]) err
 		}
 		return buffered.Flush()
 	}
-	if err := replaceFile(path, write); err != nil {
+	if err := replaceFile(path, 0o644, write); err != nil {
 		return err
 	}
 	return r.printDone(done, "%d exported to %s.", done.Items, path)
@@ -103,7 +103,7 @@ func importLines[T any](r *Remote, path string, keep func(T) error) error {
 }
 
 // replaceFile writes a file so that it is there whole or as it was.
-func replaceFile(path string, write func(io.Writer) error) (err error) {
+func replaceFile(path string, mode os.FileMode, write func(io.Writer) error) (err error) {
 	file, err := os.CreateTemp(filepath.Dir(path), ".picloud-*")
 	if err != nil {
 		return err
@@ -122,7 +122,7 @@ func replaceFile(path string, write func(io.Writer) error) (err error) {
 		file.Close()
 		return err
 	}
-	if err := file.Chmod(0o644); err != nil {
+	if err := file.Chmod(mode); err != nil {
 		file.Close()
 		return err
 	}

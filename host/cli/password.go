@@ -51,7 +51,11 @@ func (a asker) ask(ctx context.Context, what, prompt string) (string, error) {
 	}
 	fd := int(os.Stdin.Fd())
 	if !term.IsTerminal(fd) {
-		return "", &usageError{errors.New("standard input is not a terminal: use --password-stdin")}
+		use := "--password-stdin"
+		if what == "passphrase" {
+			use = "--passphrase-file"
+		}
+		return "", &usageError{errors.New("standard input is not a terminal: use " + use)}
 	}
 	fmt.Fprint(a.stderr, prompt)
 	defer fmt.Fprintln(a.stderr)

@@ -132,5 +132,6 @@ func (SecretsRotateCmd) Run(ctx context.Context, r *Remote, c *client.Client) er
 	if done.Left > 0 {
 		r.notices.warn("%d secrets are as they were, because the server does not have their key: set them again, and reset second factors (users reset-totp); its log names them", done.Left)
 	}
+	r.notices.warn("keep a copy of the new key; backups made until now need the one before")
 	return r.printDone(done, "%d secrets were sealed anew, with the key %s.", done.Resealed, done.KeyID)
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"os"
 	"strconv"
 	"time"
 
@@ -26,7 +27,7 @@ type serverStatus struct {
 	URL string `json:"url"`
 	client.Status
 	ResponseMS float64 `json:"response_ms"`
-	Username   string  `json:"username,omitempty"` // of the login there; absent without one
+	Username   string  `json:"username,omitempty"` // of the login there or the token; absent without one
 }
 
 // Run is `picloud status`.
@@ -48,7 +49,16 @@ func (cmd *StatusCmd) Run(ctx context.Context, r *Remote) error {
 		return err
 	}
 	shown := serverStatus{URL: at.URL, Status: status, ResponseMS: *milliseconds(status.Took)}
-	if at.validToken() != "" {
+	if os.Getenv(tokenVariable) != "" {
+		if c, err = r.connect(); err != nil {
+			return err
+		}
+		me, err := c.Me(ctx)
+		if err != nil {
+			return err
+		}
+		shown.Username = me.Username
+	} else if at.validToken() != "" {
 		shown.Username = at.Username
 	}
 	if err := printOne(r, shown, statusProperties); err != nil {

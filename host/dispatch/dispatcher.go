@@ -42,7 +42,8 @@ const (
 	renewEvery  = lease / 3
 	rescueEvery = lease / 6
 	fitEvery    = time.Second
-	fitFrom     = 500                  // events claimed meanwhile
+	fitEvents   = 500                  // claimed meanwhile, from which on it is worth it
+	fitRest     = 20                   // times as long as it has taken there is none
 	pollEvery   = time.Second          // a look at all lanes, for what nobody has told of
 	lookLimit   = time.Minute          // for such a look
 	pollRest    = 10                   // times as long as a look has taken there is none
@@ -94,6 +95,7 @@ type Dispatcher struct {
 	looker   *background.Task
 	announce *announcer // nil: there are no other nodes
 	tookOver bool       // with run
+	fitFrom  time.Time  // with fit
 
 	mu       sync.Mutex
 	lanes    lanes
@@ -541,16 +543,20 @@ func (d *Dispatcher) start(l *lane, token string, claimed []store.Event, now tim
 	})
 }
 
-// fit has the database keep up with how much there is, while that is much.
+// fit has the database keep up with how much there is, while that is much. It may have to count, and find as little
+// again; so it rests for a while then.
 func (d *Dispatcher) fit(ctx context.Context) error {
 	d.mu.Lock()
 	taken := d.taken
 	d.taken = 0
 	d.mu.Unlock()
-	if taken < fitFrom {
+	began := time.Now()
+	if taken < fitEvents || began.Before(d.fitFrom) {
 		return nil
 	}
-	return d.store.Outbox().Fit(ctx)
+	err := d.store.Outbox().Fit(ctx)
+	d.fitFrom = time.Now().Add(fitRest * time.Since(began))
+	return err
 }
 
 // renew makes the leases of what is under way last.

@@ -288,7 +288,7 @@ func TestBackupCommands(t *testing.T) {
 		args   []string
 	}{
 		{"plain is there already: name another file", exitUsage, []string{"backup", "plain"}},
-		{`"nobody" is no public key`, exitUsage, []string{"backup", "new", "--recipient", "nobody"}},
+		{`key 1 of 1 is no public key`, exitUsage, []string{"backup", "new", "--recipient", "nobody"}},
 		{"no such file", exitUsage, []string{"backup", "nowhere/new"}},
 		{"half: the backup is damaged: it ends in the middle", exitFailed, []string{"verify", "half"}},
 		{"words: this is no backup of PiCloud", exitFailed, []string{"verify", "words"}},

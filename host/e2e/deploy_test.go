@@ -134,7 +134,7 @@ scripts:
 		"route POST /cart deleted\nroute GET /cart unchanged\nroute GET /old created"
 	check("dry run", results("--prune", "--dry-run"), changes)
 	check("the dry run did nothing", results("--prune", "--dry-run"), changes)
-	check("after a change", results("--prune"), changes)
+	check("after a change", results("--prune", "--yes"), changes)
 	if app := decode[wire.App](t, p, "apps", "show", "shop"); app.Name != "The shop" {
 		t.Errorf("the app's name is %q", app.Name)
 	}
@@ -186,7 +186,7 @@ func TestDryRunIsADiff(t *testing.T) {
 			t.Errorf("printed\n%s\nwant\n%s", got, want)
 		}
 	}
-	p.must(t, "deploy", "shop", "--prune")
+	p.must(t, "deploy", "shop", "--prune", "--yes")
 	p.fails(t, exitFailed, `no script "old"`, "scripts", "show", "old", "--app", "shop")
 }
 
@@ -218,7 +218,7 @@ func TestDeployIsAllOrNothing(t *testing.T) {
 	p.write(t, "shop/public/index.html", "another")
 	p.write(t, "shop/picloud.yaml", "app: shop\nstatic: public/ -> /pages\nscripts: [{name: a, routes: [GET /c]}]\n"+
 		"triggers: [{name: t, kind: cron, script: a, schedule: 'every full moon'}]\n")
-	p.fails(t, exitFailed, "trigger t: ", "deploy", "shop", "--prune")
+	p.fails(t, exitFailed, "trigger t: ", "deploy", "shop", "--prune", "--yes")
 	for path, want := range map[string]string{"/a": "one", "/pages/": "page"} {
 		if status, _, body := request(t, "GET", server.url+path, ""); status != 200 || body != want {
 			t.Errorf("GET %s = %d %q after a deploy that was refused, want %q", path, status, body, want)

@@ -284,7 +284,7 @@ func TestDeployTriggers(t *testing.T) {
 	if orders.Concurrency != 7 || !orders.Paused {
 		t.Errorf("trigger = %+v, want it paused, with the concurrency that it had", orders)
 	}
-	check("with --prune", triggers("--prune"), "failed deleted, mailer deleted, news deleted, nightly deleted, pictures deleted, orders unchanged, stock unchanged")
+	check("with --prune", triggers("--prune", "--yes"), "failed deleted, mailer deleted, news deleted, nightly deleted, pictures deleted, orders unchanged, stock unchanged")
 	var names []string
 	for _, trigger := range decode[[]wire.Trigger](t, p, "triggers", "list", "--app", "shop") {
 		names = append(names, trigger.Name)
@@ -300,7 +300,7 @@ func TestDeployTriggers(t *testing.T) {
 	p.write(t, "shop/picloud.yaml", head+"topics:\n  - {topic: news, access: public}\n  - {topic: mine}\n")
 	p.must(t, "deploy", "shop")
 	p.write(t, "shop/picloud.yaml", head+"topics:\n  - {topic: mine, access: public}\n")
-	p.must(t, "deploy", "shop", "--prune")
+	p.must(t, "deploy", "shop", "--prune", "--yes")
 	if topics := decode[[]wire.Topic](t, p, "topics", "list", "--app", "shop"); len(topics) != 1 || topics[0].Topic != "mine" || topics[0].Access != "public" {
 		t.Errorf("topics are %+v, want mine for anybody", topics)
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -91,12 +92,30 @@ func TestPasswordPrompt(t *testing.T) {
 // readUntil reads what a terminal shows up to a text.
 func readUntil(t *testing.T, terminal io.Reader, text string) string {
 	t.Helper()
-	var shown bytes.Buffer
-	for one := make([]byte, 1); !strings.HasSuffix(shown.String(), text); {
-		if _, err := terminal.Read(one); err != nil {
-			t.Fatalf("the terminal shows %q, want %q: %v", shown.String(), text, err)
+	read := make(chan byte)
+	failed := make(chan error, 1)
+	next := make(chan bool)
+	defer close(next)
+	go func() { // which a read that nothing comes to keeps until the terminal is closed
+		for one := make([]byte, 1); <-next; read <- one[0] {
+			if _, err := terminal.Read(one); err != nil {
+				failed <- err
+				return
+			}
 		}
-		shown.Write(one)
+	}()
+	patience := time.After(time.Minute)
+	var shown bytes.Buffer
+	for !strings.HasSuffix(shown.String(), text) {
+		next <- true
+		select {
+		case one := <-read:
+			shown.WriteByte(one)
+		case err := <-failed:
+			t.Fatalf("the terminal shows %q, want %q: %v", shown.String(), text, err)
+		case <-patience:
+			t.Fatalf("the terminal shows %q and no more for a minute, want %q", shown.String(), text)
+		}
 	}
 	return shown.String()
 }

@@ -37,7 +37,7 @@ func TestDeleteAsks(t *testing.T) {
 			if err := c.Start(); err != nil {
 				t.Fatal(err)
 			}
-			shown := readUntil(t, person, "Delete the script hello with its versions, routes and log? [y/N] ")
+			shown := readUntil(t, person, "This deletes the script hello with 1 route. Go on? [y/N] ")
 			test.answer(c.Process, person)
 			_ = c.Wait()
 			shown += readUntil(t, person, test.shows)
@@ -47,6 +47,21 @@ func TestDeleteAsks(t *testing.T) {
 		})
 	}
 	p.fails(t, exitFailed, "has no script", "scripts", "show", "hello")
+
+	// An app that holds something wants its name.
+	p.must(t, "kv", "put", "notes", "first", "1")
+	for _, test := range []struct{ typed, shows string }{{"y\n", "nothing is changed"}, {"default\n", "App default deleted."}} {
+		person, terminal := openTerminal(t)
+		c := p.command(t, "apps", "delete", "default")
+		c.Stdin, c.Stdout, c.Stderr = terminal, terminal, terminal
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		readUntil(t, person, "Type default to go on: ")
+		fmt.Fprint(person, test.typed)
+		_ = c.Wait()
+		readUntil(t, person, test.shows)
+	}
 }
 
 // What is wrong is coloured on a terminal, unless its user does not want that.

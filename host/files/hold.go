@@ -2,6 +2,7 @@ package files
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -98,12 +99,15 @@ func (s *Service) OpenBlob(blob string, size int64) (*os.File, error) {
 }
 
 // A Refill fills a new, empty root with the blobs of a backup.
-type Refill struct{ directory *directory }
+type Refill struct {
+	directory *directory
+	added     []string
+}
 
 // NewRefill begins to fill a root, which is made if it is missing.
 func NewRefill(root string) (*Refill, error) {
 	directory, err := openDirectory(root)
-	return &Refill{directory}, err
+	return &Refill{directory: directory}, err
 }
 
 // Add keeps a blob, which is on the disk when it returns. A name that a blob cannot have is refused.
@@ -111,6 +115,24 @@ func (r *Refill) Add(ctx context.Context, blob string, size int64, from io.Reade
 	if !isBlob(blob) {
 		return fmt.Errorf("%q cannot be the name of a blob", blob)
 	}
-	_, err := r.directory.write(ctx, blob, from, size)
+	if _, err := os.Lstat(r.directory.path(blob)); !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the blob %s is there already", blob)
+	}
+	if _, err := r.directory.write(ctx, blob, from, size); err != nil {
+		return err
+	}
+	r.added = append(r.added, blob)
+	return nil
+}
+
+// Undo removes what was added, and the directories that have nothing else then.
+func (r *Refill) Undo() (err error) {
+	for _, blob := range r.added {
+		err = errors.Join(err, r.directory.remove(blob))
+		leaf := filepath.Dir(r.directory.path(blob))
+		_, _ = os.Remove(leaf), os.Remove(filepath.Dir(leaf))
+	}
+	r.added = nil
+	_ = os.Remove(filepath.Join(r.directory.root, temporary))
 	return err
 }

@@ -82,6 +82,14 @@ func TestRefill(t *testing.T) {
 	for _, name := range []string{"", "../../etc/passwd", file.Blob[1:], "." + file.Blob[1:]} {
 		require.ErrorContains(t, refill.Add(f.ctx, name, 1, bytes.NewReader([]byte("x"))), "cannot be the name of a blob")
 	}
+	require.ErrorContains(t, refill.Add(f.ctx, file.Blob, 1, bytes.NewReader([]byte("x"))), "is there already")
+
+	// What is undone takes nothing else with it.
+	other := f.create(t, random(10))
+	require.NoError(t, refill.Undo())
+	require.NoFileExists(t, f.directory.path(file.Blob))
+	require.Equal(t, random(10), f.read(t, other))
+	require.Equal(t, random(11), f.read(t, f.create(t, random(11))), "and the root can be used on")
 }
 
 // A file that comes from elsewhere is what it was there, or is refused and leaves nothing.

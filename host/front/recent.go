@@ -4,6 +4,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/picloud/picloud/host/fault"
 )
 
 const (
@@ -21,6 +23,7 @@ type Recent struct {
 	watched atomic.Int32 // apps that are in the map: while there are none, nothing is done
 	mu      sync.Mutex
 	apps    map[string]*recent // by id
+	forgot  time.Time          // when those were looked for last that nobody asks for
 	now     func() time.Time
 }
 
@@ -36,10 +39,11 @@ func NewRecent() *Recent { return &Recent{apps: map[string]*recent{}, now: time.
 
 // After returns the requests to an app from a number on, and the number of the next one to come. From 0
 // there are none yet: from now on they are kept in mind, for a minute after the last time that somebody
-// asks. Of more than a thousand the last are returned.
-func (r *Recent) After(appID string, number int64) (items []Answered, next int64) {
+// asks. Of more than a thousand the last are returned. It is
+// [fault.Overloaded] where too many apps are followed.
+func (r *Recent) After(appID string, number int64) (items []Answered, next int64, err error) {
 	if r == nil {
-		return nil, 1
+		return nil, 1, nil
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -47,7 +51,7 @@ func (r *Recent) After(appID string, number int64) (items []Answered, next int64
 	of := r.apps[appID]
 	if of == nil {
 		if len(r.apps) >= maxWatched {
-			return nil, 1
+			return nil, 0, fault.New(fault.Overloaded, "requests are followed of too many apps at once")
 		}
 		of = &recent{next: 1}
 		r.apps[appID] = of
@@ -55,14 +59,15 @@ func (r *Recent) After(appID string, number int64) (items []Answered, next int64
 	}
 	of.asked = r.now()
 	if number <= 0 || number > of.next {
-		return nil, of.next
+		return nil, of.next, nil
 	}
 	n := min(int(of.next-number), len(of.items))
-	return append(items, of.items[len(of.items)-n:]...), of.next
+	return append(items, of.items[len(of.items)-n:]...), of.next, nil
 }
 
 // forget forgets the apps for which nobody asks any more.
 func (r *Recent) forget() {
+	r.forgot = r.now()
 	for id, of := range r.apps {
 		if r.now().Sub(of.asked) > recentPatience {
 			delete(r.apps, id)
@@ -75,12 +80,12 @@ func (r *Recent) forget() {
 func (r *Recent) add(a Answered) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	of := r.apps[a.AppID]
-	switch {
-	case of == nil:
-	case r.now().Sub(of.asked) > recentPatience:
+	now, of := r.now(), r.apps[a.AppID]
+	if of != nil && now.Sub(of.asked) > recentPatience || now.Sub(r.forgot) > recentPatience {
 		r.forget()
-	default:
+		of = r.apps[a.AppID]
+	}
+	if of != nil {
 		if len(of.items) == maxRecent {
 			of.items = append(of.items[:0], of.items[maxRecent/2:]...)
 		}

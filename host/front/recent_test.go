@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/host/fault"
 )
 
 // Requests are kept in mind for who asks, and only as long.
@@ -18,36 +21,43 @@ func TestRecent(t *testing.T) {
 			r.add(Answered{AppID: app, Path: fmt.Sprint("/", i)})
 		}
 	}
+	after := func(app string, number int64) ([]Answered, int64) {
+		items, next, err := r.After(app, number)
+		require.NoError(t, err)
+		return items, next
+	}
 	add("a", 3)
 	assert.False(t, r.wanted())
-	items, next := r.After("a", 0)
+	items, next := after("a", 0)
 	assert.Empty(t, items, "of before somebody asked")
 	assert.True(t, r.wanted())
 	add("a", 3)
 	add("b", 1)
-	items, next = r.After("a", next)
+	items, next = after("a", next)
 	assert.Len(t, items, 3, "and none of another app")
 	assert.Equal(t, "/0", items[0].Path)
-	items, next = r.After("a", next)
+	items, next = after("a", next)
 	assert.Empty(t, items, "once each")
 
 	add("a", maxRecent+10)
-	items, next = r.After("a", next)
+	items, next = after("a", next)
 	assert.Equal(t, fmt.Sprint("/", maxRecent+9), items[len(items)-1].Path, "of many the last")
 	assert.LessOrEqual(t, len(items), maxRecent)
-	items, _ = r.After("a", next+5)
+	items, _ = after("a", next+5)
 	assert.Empty(t, items, "of a number that another process gave")
 
 	now = now.Add(recentPatience + time.Second)
-	add("a", 1)
+	add("b", 1)
 	assert.False(t, r.wanted(), "nobody asks any more")
-	for i := range maxWatched + 5 {
-		_, next = r.After(fmt.Sprint(i), 0)
+	for i := range maxWatched {
+		_, next = after(fmt.Sprint(i), 0)
+		assert.EqualValues(t, 1, next)
 	}
-	assert.EqualValues(t, 1, next)
-	assert.Len(t, r.apps, maxWatched)
+	_, _, err := r.After("one too many", 0)
+	assert.Equal(t, fault.Overloaded, fault.Of(err))
 	var none *Recent
-	items, _ = none.After("a", 1)
+	items, _, err = none.After("a", 1)
+	assert.NoError(t, err)
 	assert.Empty(t, items)
 	assert.False(t, none.wanted())
 }

@@ -245,6 +245,8 @@ func (r Rate) state(allowed bool, full int64) State {
 const (
 	MaxRouteRequests   = 1_000_000
 	MaxRoutePerSeconds = 86_400
+	// MaxRouteRefill is how long it may take, in seconds, until a burst that was used up is whole again: 30 days.
+	MaxRouteRefill = 30 * 86_400
 )
 
 // Whose requests a route's limit counts together.
@@ -273,6 +275,10 @@ func CheckRateLimit(given *store.RateLimit) (*store.RateLimit, error) {
 		if field.value < field.least || field.value > field.most {
 			return nil, fault.Refuse("rate_limit."+field.name, "must be between %d and %d, got %d", field.least, field.most, field.value)
 		}
+	}
+	if refill := limit.Burst * limit.PerSeconds / limit.Requests; refill > MaxRouteRefill {
+		return nil, fault.Refuse("rate_limit.burst", "must come again within %d seconds, at %d requests in %d seconds it takes %d",
+			MaxRouteRefill, limit.Requests, limit.PerSeconds, refill)
 	}
 	switch name, header := strings.CutPrefix(limit.By, ByHeader); {
 	case limit.By == "":

@@ -212,6 +212,8 @@ func TestCheckRateLimit(t *testing.T) {
 		require.Equal(t, fault.Invalid, fault.Of(err), field)
 		assert.Equal(t, "rate_limit."+field, fault.From(err).Field)
 	}
+	_, err := CheckRateLimit(&store.RateLimit{Requests: 1, PerSeconds: MaxRoutePerSeconds, Burst: 31})
+	require.ErrorContains(t, err, "must come again within 2592000 seconds, at 1 requests in 86400 seconds it takes 2678400")
 	for _, by := range []string{"header:", "header:a b", "header:x:y", "Address", "header:\x00"} {
 		_, err := CheckRateLimit(&store.RateLimit{Requests: 1, By: by})
 		assert.Equal(t, fault.Invalid, fault.Of(err), "%q", by)

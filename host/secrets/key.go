@@ -147,6 +147,23 @@ func readFile(path string) (keyring, error) {
 	if err != nil {
 		return nil, err
 	}
+	keys, err := parseFile(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return keys, nil
+}
+
+// KeyIDs returns the ids of the keys in the text of a key file; none, if it is none.
+func KeyIDs(text []byte) (ids []string) {
+	keys, _ := parseFile(text)
+	for _, k := range keys {
+		ids = append(ids, k.id)
+	}
+	return ids
+}
+
+func parseFile(text []byte) (keyring, error) {
 	var lines []string
 	for line := range strings.Lines(string(text)) {
 		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
@@ -157,10 +174,7 @@ func readFile(path string) (keyring, error) {
 	if err == nil && len(keys) == 0 {
 		err = errors.New("there is no key in it")
 	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return keys, nil
+	return keys, err
 }
 
 // writeFile writes a key file in the place of the one there is, all or nothing, so that it survives what

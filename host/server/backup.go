@@ -31,7 +31,7 @@ func (s *Server) makeBackup(ctx context.Context) error {
 	}
 	var place backup.Place
 	if strings.HasPrefix(c.BackupTo, "s3://") {
-		place, err = backup.OpenBucket(ctx, backup.BucketConfig{
+		place, err = backup.OpenBucket(backup.BucketConfig{
 			URL: c.BackupTo, Endpoint: c.BackupS3Endpoint, Region: c.BackupS3Region, AccessKey: c.BackupS3AccessKey, SecretKey: c.BackupS3SecretKey,
 		})
 	} else {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -175,9 +176,9 @@ func TestRestoreRefuses(t *testing.T) {
 	for name, settings := range databases {
 		t.Run(name, func(t *testing.T) {
 			backup := backedUp(t, settings(t))
-			newer := rewritten(t, backup, func(h *archive.Head) { h.Schema = 9999; h.Version = "9.9.9" })
-			format := rewritten(t, backup, func(h *archive.Head) { h.Format = archive.Format + 1 })
-			unknown := rewritten(t, backup, func(h *archive.Head) { h.Database = "oracle" })
+			newer := rewritten(t, backup, "", func(h *archive.Head) { h.Schema = 9999; h.Version = "9.9.9" })
+			format := rewritten(t, backup, "", func(h *archive.Head) { h.Format = archive.Format + 1 })
+			unknown := rewritten(t, backup, "", func(h *archive.Head) { h.Database = "oracle" })
 			altered := bytes.Clone(backup)
 			altered[len(backup)/2] ^= 1
 			other := map[string]string{"sqlite": "postgres", "postgres": "sqlite"}[name]
@@ -230,6 +231,17 @@ func TestRestoreRefuses(t *testing.T) {
 	}
 }
 
+// The keys that are missing are told of also if there are others in the backup.
+func TestRestoreWithOtherKeys(t *testing.T) {
+	backup := rewritten(t, backedUp(t, settings(t)), keySetting(7), func(*archive.Head) {})
+	done, err := restore(t, elsewhere(t, "sqlite"), backup)
+	require.NoError(t, err)
+	require.NoError(t, done.Unrecorded)
+	assert.True(t, done.End.SecretKey)
+	assert.NotContains(t, done.Sealed, secrets.KeyIDs([]byte(keySetting(7)))[0])
+	assert.Len(t, done.Sealed, 1)
+}
+
 // A restore that fails in the middle, as when it is interrupted, leaves nothing behind: the next one works.
 func TestRestoreInterrupted(t *testing.T) {
 	for name, settings := range databases {
@@ -255,15 +267,58 @@ func TestRestoreInterrupted(t *testing.T) {
 	}
 }
 
-// rewritten is a backup with another head, and sound otherwise.
-func rewritten(t *testing.T, backup []byte, change func(*archive.Head)) []byte {
+// What comes while the backup is checked, or while it is restored, stays as it is.
+func TestRestoreMeanwhile(t *testing.T) {
+	whole := backedUp(t, settings(t))
+	for _, dir := range []string{"data", "files_root"} {
+		at, root := elsewhere(t, "sqlite"), filepath.Join(t.TempDir(), "files")
+		theirs := filepath.Join(map[string]string{"data": at.Data, "files_root": root}[dir], sqlite.FileName)
+		_, err := Restore(t.Context(), RestoreConfig{At: at, FilesRoot: root, Open: func() (io.ReadCloser, error) { // a server begins and ends
+			require.NoError(t, os.MkdirAll(filepath.Dir(theirs), 0o700))
+			require.NoError(t, os.WriteFile(theirs, []byte("theirs"), 0o600))
+			return io.NopCloser(bytes.NewReader(whole)), nil
+		}})
+		require.ErrorContains(t, err, dir+": "+filepath.Dir(theirs)+" is not empty")
+		content, err := os.ReadFile(theirs)
+		require.NoError(t, err)
+		assert.Equal(t, "theirs", string(content))
+	}
+
+	at, root, opened := elsewhere(t, "sqlite"), filepath.Join(t.TempDir(), "files"), 0
+	theirs := filepath.Join(root, "12", "34", "theirs")
+	_, err := Restore(t.Context(), RestoreConfig{At: at, FilesRoot: root, Open: func() (io.ReadCloser, error) {
+		if opened++; opened == 1 {
+			return io.NopCloser(bytes.NewReader(whole)), nil
+		}
+		// Another restore to the same root, and a server that works on it; and then the backup breaks off.
+		_, err := Restore(t.Context(), RestoreConfig{At: elsewhere(t, "sqlite"), FilesRoot: root, Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(whole)), nil }})
+		require.ErrorContains(t, err, "files_root: "+root+" is not empty")
+		require.NoError(t, os.MkdirAll(filepath.Dir(theirs), 0o700))
+		require.NoError(t, os.WriteFile(theirs, nil, 0o600))
+		require.NoError(t, os.WriteFile(databaseFile(at), []byte("theirs"), 0o600))
+		return io.NopCloser(bytes.NewReader(whole[:len(whole)-1])), nil
+	}})
+	require.ErrorContains(t, err, "the backup is damaged")
+	assert.FileExists(t, theirs)
+	var left []string
+	require.NoError(t, filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error { left = append(left, path); return err }))
+	assert.Equal(t, []string{root, filepath.Join(root, "12"), filepath.Join(root, "12", "34"), theirs}, left, "nothing of the restore")
+	content, err := os.ReadFile(databaseFile(at))
+	require.NoError(t, err)
+	assert.Equal(t, "theirs", string(content))
+}
+
+// rewritten is a backup with another head, the key file of secrets and no files, and sound otherwise.
+func rewritten(t *testing.T, backup []byte, keys string, change func(*archive.Head)) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	var w *archive.Writer
 	_, _, err := archive.Read(bytes.NewReader(backup), archive.Taker{
 		Head: func(h archive.Head) (err error) {
 			change(&h)
-			w, err = archive.NewWriter(&b, h)
+			if w, err = archive.NewWriter(&b, h); err == nil && keys != "" {
+				err = w.Key([]byte(keys))
+			}
 			return err
 		},
 		Part: func(name string, from io.Reader) error {
@@ -336,13 +391,35 @@ func TestScheduledBackups(t *testing.T) {
 		says   string
 	}{
 		{func(c *config.Config) { c.BackupSchedule = "at night" }, "backup_schedule: "},
-		{func(c *config.Config) { c.BackupRecipient = []string{"nobody"} }, `backup_recipient: "nobody" is no public key`},
+		{func(c *config.Config) { c.BackupRecipient = []string{"nobody"} }, `backup_recipient: key 1 of 1 is no public key`},
 		{func(c *config.Config) { c.BackupTo = "s3://bucket" }, "backup_to: \"\" is no endpoint"},
-		{func(c *config.Config) { c.BackupTo = filepath.Join(place, filepath.Base(names[0])) }, "backup_to: mkdir"},
 	} {
 		again := *c
 		wrong.change(&again)
 		_, err := (&Config{Settings: &again}).quiet(t)
 		require.ErrorContains(t, err, wrong.says)
 	}
+}
+
+// A server starts while the place of its backups is away, and counts those that fail.
+func TestBackupsWithoutTheirPlace(t *testing.T) {
+	c := settings(t)
+	c.BackupSchedule, c.BackupTo, c.BackupS3Endpoint = "0 3 * * *", "s3://bucket", "http://127.0.0.1:1"
+	start(t, c).stopped()
+
+	c = settings(t)
+	away := filepath.Join(t.TempDir(), "away")
+	require.NoError(t, os.WriteFile(away, nil, 0o600)) // no directory
+	c.BackupSchedule, c.BackupTo = "@every 1s", away
+	s := start(t, c)
+	ran := s.schedule.Ran()
+	for {
+		s.schedule.Wake()
+		if failed, err := ran.Next(t.Context()); failed != nil {
+			require.NoError(t, err)
+			require.ErrorContains(t, failed, "mkdir")
+			break
+		}
+	}
+	s.stopped()
 }

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/gofrs/flock"
+
 	"github.com/picloud/picloud/host/api"
 	"github.com/picloud/picloud/host/audit"
 	"github.com/picloud/picloud/host/backup"
@@ -113,11 +115,15 @@ type Restored struct {
 	End  archive.End
 	// Sealed are how many secrets and second factors each key opens that was not in the backup, by its id.
 	Sealed map[string]int
+	// Unrecorded is why the record of changes does not tell of it, or why Sealed is not known; nil: neither.
+	Unrecorded error
+
+	keys []string // the ids of those in the backup
 }
 
 // Restore brings back what a backup has, on the machine of a server that does not run, to a data directory and
 // a database that have nothing yet. All of the backup is checked before anything is written; what fails all
-// the same leaves nothing behind.
+// the same leaves nothing of it behind, and what came from elsewhere meanwhile as it is.
 func Restore(ctx context.Context, c RestoreConfig) (done Restored, err error) {
 	if c.FilesRoot == "" {
 		c.FilesRoot = filepath.Join(c.At.Data, "files")
@@ -132,21 +138,28 @@ func Restore(ctx context.Context, c RestoreConfig) (done Restored, err error) {
 	if err := c.read(archive.Taker{Head: check}, &done); err != nil {
 		return done, err
 	}
-	if err := prepare(c.At.Data); err != nil {
-		return done, fmt.Errorf("data: %w", err)
-	}
-	lock, err := lock(c.At.Data)
+	// That took a while, in which others may have come.
+	data, err := lockEmpty(c.At.Data)
 	if err != nil {
 		return done, fmt.Errorf("data: %w", err)
 	}
-	defer func() { err = errors.Join(err, lock.Close()) }()
-	if err := prepare(c.FilesRoot); err != nil {
+	defer func() { err = errors.Join(err, data.Close()) }()
+	_, missing := os.Stat(c.FilesRoot)
+	root, err := lockEmpty(c.FilesRoot)
+	if err != nil {
 		return done, fmt.Errorf("files_root: %w", err)
 	}
+	defer func() {
+		err = errors.Join(err, root.Close(), os.Remove(root.Path())) // servers share roots, and lock none
+		if err != nil && errors.Is(missing, fs.ErrNotExist) {
+			_ = os.Remove(c.FilesRoot) // unless there is something in it
+		}
+	}()
 	if err := c.restore(ctx, &done); err != nil {
-		return done, errors.Join(err, empty(c.FilesRoot), empty(c.At.Data))
+		return done, err
 	}
-	return done, c.record(ctx, &done)
+	done.Unrecorded = c.record(ctx, &done) // all is in its place nevertheless
+	return done, nil
 }
 
 // read reads the backup from its beginning to its end.
@@ -195,22 +208,23 @@ func mustBeEmpty(dir string) error {
 	return err
 }
 
-// empty removes what is in a directory.
-func empty(dir string) (err error) {
-	entries, failed := os.ReadDir(dir)
-	if failed != nil && !errors.Is(failed, fs.ErrNotExist) {
-		err = failed
+// lockEmpty makes a directory this process's alone, in which there is nothing yet. The caller closes the lock.
+func lockEmpty(dir string) (*flock.Flock, error) {
+	if err := prepare(dir); err != nil {
+		return nil, err
 	}
-	for _, entry := range entries {
-		if !slices.Contains(ofSystems, entry.Name()) {
-			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, entry.Name())))
-		}
+	held, err := lock(dir)
+	if err != nil {
+		return nil, err
 	}
-	return err
+	if err := mustBeEmpty(dir); err != nil {
+		return nil, errors.Join(err, held.Close())
+	}
+	return held, nil
 }
 
-// restore writes what the backup has. The database comes to its place last: a server that finds none has
-// nothing.
+// restore writes what the backup has, or removes what it has written. The database comes to its place last: a
+// server that finds none has nothing.
 func (c *RestoreConfig) restore(ctx context.Context, done *Restored) (err error) {
 	database := filepath.Join(c.At.Data, unfinishedRestore)
 	var loading store.Restoration
@@ -227,8 +241,26 @@ func (c *RestoreConfig) restore(ctx context.Context, done *Restored) (err error)
 	if err != nil {
 		return fmt.Errorf("files_root: %w", err)
 	}
+	var made []string
+	defer func() {
+		if err == nil {
+			return
+		}
+		err = errors.Join(err, refill.Undo())
+		for _, path := range made {
+			err = errors.Join(err, os.Remove(path))
+		}
+	}()
 	err = c.read(archive.Taker{
-		Key: func(text []byte) error { return writeDurably(filepath.Join(c.At.Data, secrets.FileName), text) },
+		Key: func(text []byte) error {
+			path := filepath.Join(c.At.Data, secrets.FileName)
+			if err := writeDurably(path, text); err != nil {
+				return err
+			}
+			made = append(made, path)
+			done.keys = secrets.KeyIDs(text)
+			return nil
+		},
 		Part: func(name string, from io.Reader) error {
 			if err := loading.Load(ctx, name, contextReader{ctx, from}); err != nil {
 				return fmt.Errorf("database: %w", err)
@@ -251,9 +283,14 @@ func (c *RestoreConfig) restore(ctx context.Context, done *Restored) (err error)
 	if done.Head.Database == store.DatabasePostgres {
 		return nil
 	}
-	if err := os.Rename(database, databaseFile(c.At)); err != nil {
+	path := databaseFile(c.At)
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s is there already: restore to a new directory", path)
+	}
+	if err := os.Rename(database, path); err != nil {
 		return err
 	}
+	made = append(made, path)
 	return backup.SyncDirectory(c.At.Data)
 }
 
@@ -271,9 +308,6 @@ func (c *RestoreConfig) record(ctx context.Context, done *Restored) (err error) 
 	if err := log.Did(log.System(ctx, "restore")); err != nil {
 		return err
 	}
-	if done.End.SecretKey {
-		return nil
-	}
 	if done.Sealed, err = db.Secrets().KeyIDs(ctx); err != nil {
 		return err
 	}
@@ -283,14 +317,21 @@ func (c *RestoreConfig) record(ctx context.Context, done *Restored) (err error) 
 			done.Sealed[key] += n
 		}
 	}
+	for _, key := range done.keys {
+		delete(done.Sealed, key)
+	}
 	return err
 }
 
+// writeDurably makes a file that is on the disk when it returns, and leaves none if it fails.
 func writeDurably(path string, text []byte) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	_, err = file.Write(text)
-	return errors.Join(err, file.Sync(), file.Close())
+	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
 }

@@ -247,9 +247,18 @@ func (failing) Read([]byte) (int, error) { return 0, errors.New("the disk is bro
 func TestTakerFails(t *testing.T) {
 	var b bytes.Buffer
 	write(t, &b, head)
-	full := errors.New("the disk is full")
-	_, _, err := archive.Read(&b, archive.Taker{Part: func(string, io.Reader) error { return full }})
-	assert.Equal(t, full, err)
+	for _, own := range []error{errors.New("the disk is full"), fmt.Errorf("the database is gone: %w", io.ErrUnexpectedEOF)} {
+		_, _, err := archive.Read(bytes.NewReader(b.Bytes()), archive.Taker{Part: func(string, io.Reader) error { return own }})
+		assert.Equal(t, own, err)
+	}
+	// Nor is damage anything else, whatever the taker makes of it.
+	_, _, err := archive.Read(bytes.NewReader(b.Bytes()[:b.Len()/2]), archive.Taker{Part: func(_ string, from io.Reader) error {
+		if _, err := io.Copy(io.Discard, from); err != nil {
+			return errors.New("the server refused the rows")
+		}
+		return nil
+	}})
+	assert.ErrorContains(t, err, "the backup is damaged: it ends in the middle")
 }
 
 func TestEncryption(t *testing.T) {
@@ -299,6 +308,6 @@ func TestEncryption(t *testing.T) {
 	assert.ErrorContains(t, read(sealed, archive.Secrets{}), "encrypted with a passphrase")
 
 	assert.NoError(t, read(encrypt(), archive.Secrets{Passphrase: never}), "one that is not encrypted")
-	_, err = archive.Recipients([]string{"age1nonsense"})
-	assert.EqualError(t, err, `"age1nonsense" is no public key of age-keygen, which begins with age1`)
+	_, err = archive.Recipients([]string{identity.Recipient().String(), identity.String()})
+	assert.EqualError(t, err, "key 2 of 2 is no public key of age-keygen, which begins with age1", "nothing of a private key")
 }

@@ -14,12 +14,13 @@ import (
 // ageMagic begins what age encrypted.
 const ageMagic = "age-encryption.org/"
 
-// Recipients reads the public keys of those who can decrypt a backup, as age-keygen prints them.
+// Recipients reads the public keys of those who can decrypt a backup, as age-keygen prints them. The error
+// has nothing of them: one may be a private key.
 func Recipients(texts []string) (recipients []age.Recipient, err error) {
-	for _, text := range texts {
+	for i, text := range texts {
 		recipient, err := age.ParseRecipients(strings.NewReader(text))
 		if err != nil {
-			return nil, fmt.Errorf("%q is no public key of age-keygen, which begins with age1", text)
+			return nil, fmt.Errorf("key %d of %d is no public key of age-keygen, which begins with age1", i+1, len(texts))
 		}
 		recipients = append(recipients, recipient...)
 	}

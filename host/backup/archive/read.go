@@ -72,15 +72,30 @@ type reader struct {
 	entry   hash.Hash   // of its bytes
 	size    int64       // of them
 	sum     hash.Hash
+	failed  error // why an entry could not be read
 	head    Head
 	end     End
 	found   End
 }
 
+// A takerError is a taker's own.
+type takerError struct{ error }
+
+// taken tells an error of a taker from one of the backup, which it got by reading.
+func (r *reader) taken(err error) error {
+	if err == nil || r.failed != nil {
+		return r.failed
+	}
+	return takerError{err}
+}
+
 // explain tells a damaged backup from a disk that cannot be read and from a taker that failed.
 func (r *reader) explain(err error) error {
 	var disk *fs.PathError
+	var taker takerError
 	switch {
+	case errors.As(err, &taker):
+		return taker.error
 	case err == nil || errors.As(err, &disk):
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF):
@@ -105,7 +120,7 @@ func (r *reader) read(take Taker) error {
 		return ErrNoBackup
 	}
 	if take.Head != nil {
-		if err := take.Head(r.head); err != nil {
+		if err := r.taken(take.Head(r.head)); err != nil {
 			return err
 		}
 	}
@@ -151,7 +166,7 @@ func (r *reader) content(take Taker) error {
 		}
 		r.found.SecretKey = true
 		if take.Key != nil {
-			if err := take.Key(text); err != nil {
+			if err := r.taken(take.Key(text)); err != nil {
 				return err
 			}
 		}
@@ -161,7 +176,7 @@ func (r *reader) content(take Taker) error {
 		r.found.Files++
 		r.found.FileBytes += r.present.Size
 		if take.File != nil {
-			if err := take.File(blob, r.present.Size, r); err != nil {
+			if err := r.taken(take.File(blob, r.present.Size, r)); err != nil {
 				return err
 			}
 		}
@@ -174,7 +189,7 @@ func (r *reader) content(take Taker) error {
 	}
 	whole := &partReader{r: r, name: part, number: 1}
 	if take.Part != nil {
-		if err := take.Part(part, whole); err != nil {
+		if err := r.taken(take.Part(part, whole)); err != nil {
 			return err
 		}
 	}
@@ -190,6 +205,9 @@ func (r *reader) Read(p []byte) (int, error) {
 	n, err := r.tar.Read(p)
 	r.entry.Write(p[:n])
 	r.size += int64(n)
+	if err != nil && err != io.EOF {
+		r.failed = err
+	}
 	return n, err
 }
 
@@ -243,6 +261,7 @@ func (p *partReader) Read(to []byte) (int, error) {
 		p.bytes += int64(n)
 		if err == io.EOF {
 			err = p.r.next()
+			p.r.failed = err
 			p.number++
 			p.ended = err == nil && p.r.present.Name != pieceName(p.name, p.number)
 		}

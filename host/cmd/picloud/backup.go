@@ -97,8 +97,11 @@ func (c *restoreCmd) Run(ctx context.Context) error {
 		return shown(fmt.Errorf("%s: %w", c.Backup, err))
 	}
 	cli.WarnOfDamage(c.Warn, done.End)
+	if done.Unrecorded != nil {
+		c.Warn("all is restored, but the record of changes does not tell of it, or it is not known which keys are missing: %v", shown(done.Unrecorded))
+	}
 	for _, key := range slices.Sorted(maps.Keys(done.Sealed)) {
-		c.Warn("the key %s, with which secrets and second factors are sealed (%d), is not in the backup: before the server starts, put secret.key of the old data directory into the new one, or set PICLOUD_SECRET_KEY as it was; without it they have to be set anew",
+		c.Warn("the key %s, with which secrets and second factors are sealed (%d), is not in the backup: before the server starts, put it into secret.key of the new data directory, from that of the old one, or set PICLOUD_SECRET_KEY as it was; without it they have to be set anew",
 			key, done.Sealed[key])
 	}
 	return printChecked(c.Output, checked{done.Head, done.End, done.Sealed}, c.Backup+" is restored to "+c.Data)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 
 // dumper returns what takes dumps. A dump is a transaction REPEATABLE READ on a connection of its
 // own, and a part is what COPY writes of a table as text: what pg_dump does. A first line has the names of the
-// columns.
+// columns. No table is altered while it lasts: all are locked before the time of the dump.
 func dumper(config *pgx.ConnConfig) func(context.Context, func(store.Dump) error) error {
 	return func(ctx context.Context, use func(store.Dump) error) error {
 		conn, err := connectToCopy(ctx, config)
@@ -22,8 +23,19 @@ func dumper(config *pgx.ConnConfig) func(context.Context, func(store.Dump) error
 			return err
 		}
 		defer closeSoon(ctx, conn)
+		there, err := tables(ctx, conn)
+		if err != nil {
+			return err
+		}
 		tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 		if err != nil {
+			return err
+		}
+		lock := "LOCK TABLE goose_db_version"
+		for _, t := range there {
+			lock += ", " + t.String()
+		}
+		if _, err := conn.Exec(ctx, lock+" IN ACCESS SHARE MODE"); err != nil {
 			return err
 		}
 		s := &dump{conn: conn}
@@ -32,6 +44,11 @@ func dumper(config *pgx.ConnConfig) func(context.Context, func(store.Dump) error
 		}
 		if s.tables, err = tables(ctx, conn); err != nil {
 			return err
+		}
+		for _, t := range s.tables {
+			if !slices.ContainsFunc(there, func(locked table) bool { return locked.name == t.name }) {
+				return fmt.Errorf("the table %s has come meanwhile: the database is being migrated, try again", t.name)
+			}
 		}
 		if err := use(s); err != nil {
 			return err

@@ -182,6 +182,7 @@ const (
 	lockMigration = 0x7069636c6f756401
 	lockRecord    = 0x7069636c6f756402
 	lockRemoval   = 0x7069636c6f756403
+	lockRestore   = 0x7069636c6f756404
 )
 
 // migrationLock makes nodes that start at once migrate one after the other. goose's own locker asks

@@ -60,6 +60,13 @@ func Restore(ctx context.Context, url string, schema int64) (_ store.Restoration
 			err = errors.Join(err, r.Close(ctx))
 		}
 	}()
+	var alone bool // two that find the database empty at once would remove each other's tables
+	if err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1)`, int64(lockRestore)).Scan(&alone); err != nil {
+		return nil, err
+	}
+	if !alone {
+		return nil, errors.New("another restore to the database is under way")
+	}
 	var tablesThere int
 	if err := conn.QueryRow(ctx, `SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')`).Scan(&tablesThere); err != nil {
 		return nil, err

@@ -81,8 +81,14 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 	readers := max(4, runtime.GOMAXPROCS(0))
 	reader.SetMaxOpenConns(readers)
 	reader.SetMaxIdleConns(readers)
+	long, err := sql.Open("sqlite", dsn(path, true)) // beside those, which requests wait for
+	if err != nil {
+		return nil, errors.Join(err, reader.Close(), writer.Close())
+	}
+	long.SetMaxIdleConns(0)
 	return sqlstore.New(sqlstore.Config{
 		Read:      reader,
+		Long:      long,
 		Write:     writer,
 		Now:       config.Now,
 		Listeners: config.Listeners,
@@ -126,7 +132,7 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 			},
 		},
 		// The writer last: the last connection folds the log into the file.
-		Close: func() error { return errors.Join(reader.Close(), writer.Close()) },
+		Close: func() error { return errors.Join(long.Close(), reader.Close(), writer.Close()) },
 	}), nil
 }
 
@@ -203,6 +209,7 @@ func dsn(path string, readOnly bool) string {
 	} else {
 		options["_pragma"] = append(options["_pragma"],
 			"auto_vacuum(INCREMENTAL)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
+			"secure_delete(FAST)",   // what is deleted is overwritten where its page is written anyway: backups have all pages
 			"recursive_triggers(1)", // so that what INSERT OR REPLACE deletes is deleted as by DELETE
 			"journal_size_limit("+strconv.Itoa(maxLogFile)+")")
 	}

@@ -2,8 +2,10 @@ package sqlite_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -94,4 +96,36 @@ func TestLongTransaction(t *testing.T) {
 	found, err := s.KV().Has(t.Context(), slow.ID, "c", "k")
 	require.NoError(t, err)
 	require.False(t, found)
+}
+
+// What is sealed later leaves nothing of what it was before in the file, and so in no backup.
+func TestSealedLeavesNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), sqlite.FileName)
+	ctx := t.Context()
+	s, err := sqlite.Open(ctx, sqlite.Config{Path: path})
+	require.NoError(t, err)
+	const plain = "JBSWY3DPEHPK3PXP"
+	var factors []store.SecondFactor
+	for i := range 300 { // of several pages
+		user, err := s.Users().Create(ctx, store.User{Username: fmt.Sprint("user", i), Role: store.RoleMember})
+		require.NoError(t, err)
+		factors = append(factors, store.SecondFactor{UserID: user.ID, Secret: plain})
+		require.NoError(t, s.SecondFactors().Begin(ctx, factors[i]))
+	}
+	require.NoError(t, s.Close())
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Contains(t, string(content), plain)
+
+	s, err = sqlite.Open(ctx, sqlite.Config{Path: path})
+	require.NoError(t, err)
+	for _, factor := range factors {
+		sealed, err := s.SecondFactors().Seal(ctx, factor, "key", []byte("something longer, as what is sealed is"))
+		require.NoError(t, err)
+		require.True(t, sealed)
+	}
+	require.NoError(t, s.Close())
+	content, err = os.ReadFile(path)
+	require.NoError(t, err)
+	require.Zero(t, strings.Count(string(content), plain))
 }

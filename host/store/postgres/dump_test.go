@@ -1,0 +1,60 @@
+//go:build unix
+
+package postgres_test
+
+import (
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/store/pgtest"
+	"github.com/picloud/picloud/host/store/postgres"
+)
+
+// While a dump lasts no table can be altered, also none that it has not come to yet.
+func TestDumpLocks(t *testing.T) {
+	ctx, url := t.Context(), pgtest.URL(t)
+	s, err := postgres.Open(ctx, postgres.Config{URL: url})
+	require.NoError(t, err)
+	defer s.Close()
+	other, err := pgx.Connect(ctx, url)
+	require.NoError(t, err)
+	defer other.Close(ctx)
+	alter := func(table string) error {
+		tx, err := other.Begin(ctx)
+		require.NoError(t, err)
+		defer tx.Rollback(ctx)
+		_, err = tx.Exec(ctx, "LOCK TABLE "+pgx.Identifier{table}.Sanitize()+" IN ACCESS EXCLUSIVE MODE NOWAIT")
+		return err
+	}
+	var last string
+	require.NoError(t, s.Dump(ctx, func(dump store.Dump) error {
+		parts := dump.Parts()
+		require.NotEmpty(t, parts)
+		for _, last = range append(parts, "goose_db_version") {
+			var refused *pgconn.PgError
+			require.ErrorAs(t, alter(last), &refused, last)
+			require.Equal(t, "55P03", refused.Code, "lock_not_available: %s", last)
+		}
+		return nil
+	}))
+	require.NoError(t, alter(last), "after it")
+}
+
+// Two do not restore to the same database at once.
+func TestRestoresOneAtATime(t *testing.T) {
+	ctx, url := t.Context(), pgtest.URL(t)
+	schema, err := postgres.Schema()
+	require.NoError(t, err)
+	first, err := postgres.Restore(ctx, url, schema)
+	require.NoError(t, err)
+	_, err = postgres.Restore(ctx, url, schema)
+	require.EqualError(t, err, "another restore to the database is under way")
+	require.NoError(t, first.Close(ctx), "which has not finished")
+	second, err := postgres.Restore(ctx, url, schema)
+	require.NoError(t, err, "the database is empty again")
+	require.NoError(t, second.Close(ctx))
+}
