@@ -395,7 +395,7 @@ func TestStreamsNobodyTakes(t *testing.T) {
 		require.Eventually(t, func() bool {
 			page := do[wire.Page[wire.Execution]](s, "GET", "scripts/"+script.ID+"/executions", nil, 200)
 			return len(page.Items) == 1 && string(page.Items[0].Outcome) == c.outcome
-		}, 10*time.Second, 20*time.Millisecond, c.name)
+		}, time.Minute, 20*time.Millisecond, c.name)
 		_ = response.Body.Close()
 	}
 }
