@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -18,7 +19,6 @@ import (
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/catalog"
 	"github.com/picloud/picloud/host/fault"
-	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -28,7 +28,8 @@ func (a *API) mountDeploy(admin huma.API) {
 
 // A deployable is an operation that can be a part of a deploy.
 type deployable struct {
-	method, path string // whose document says what the body may be; {kind} is the kind's
+	needs        []authz.Capability // in the app
+	method, path string             // whose document says what the body may be; {kind} is the kind's
 	run          func(*deploying, context.Context, wire.DeployChange) (wire.DeployResult, error)
 }
 
@@ -36,26 +37,27 @@ type deployable struct {
 // committed.
 type deploying struct {
 	*API
-	app     store.App
-	modules map[string][]byte // of plugins, by the ids of files
+	app store.App
 }
 
 var deployables = map[string]deployable{
-	"update-app":     {http.MethodPut, "/apps/{app}", deployBody((*deploying).updateTheApp)},
-	"create-script":  {http.MethodPost, "/apps/{app}/scripts", deployBody((*deploying).createTheScript)},
-	"update-script":  {http.MethodPut, "/scripts/{id}", deployBody((*deploying).updateTheScript)},
-	"delete-script":  {"", "", (*deploying).deleteTheScript},
-	"create-route":   {http.MethodPost, "/scripts/{id}/routes", deployBody((*deploying).createTheRoute)},
-	"update-route":   {http.MethodPut, "/routes/{id}", deployBody((*deploying).updateTheRoute)},
-	"delete-route":   {"", "", (*deploying).deleteTheRoute},
-	"create-domain":  {http.MethodPost, "/apps/{app}/domains", deployBody((*deploying).createTheDomain)},
-	"delete-domain":  {"", "", (*deploying).deleteTheDomain},
-	"create-trigger": {http.MethodPost, "/apps/{app}/triggers/{kind}", deployBody((*deploying).createTheTrigger)},
-	"update-trigger": {http.MethodPatch, "/triggers/{id}", deployBody((*deploying).updateTheTrigger)},
-	"delete-trigger": {"", "", (*deploying).deleteTheTrigger},
-	"set-topic":      {http.MethodPut, "/apps/{app}/topics/{topic}", deployBody((*deploying).setTheTopic)},
-	"delete-topic":   {"", "", (*deploying).deleteTheTopic},
+	"update-app":     {needs(authz.AppUpdate), http.MethodPut, "/apps/{app}", deployBody((*deploying).updateTheApp)},
+	"create-script":  {needs(authz.ScriptWrite), http.MethodPost, "/apps/{app}/scripts", deployBody((*deploying).createTheScript)},
+	"update-script":  {needs(authz.ScriptWrite), http.MethodPut, "/scripts/{id}", deployBody((*deploying).updateTheScript)},
+	"delete-script":  {needs(authz.ScriptDelete), "", "", (*deploying).deleteTheScript},
+	"create-route":   {needs(authz.RouteWrite), http.MethodPost, "/scripts/{id}/routes", deployBody((*deploying).createTheRoute)},
+	"update-route":   {needs(authz.RouteWrite), http.MethodPut, "/routes/{id}", deployBody((*deploying).updateTheRoute)},
+	"delete-route":   {needs(authz.RouteWrite), "", "", (*deploying).deleteTheRoute},
+	"create-domain":  {needs(authz.DomainsManage), http.MethodPost, "/apps/{app}/domains", deployBody((*deploying).createTheDomain)},
+	"delete-domain":  {needs(authz.DomainsManage), "", "", (*deploying).deleteTheDomain},
+	"create-trigger": {needs(authz.TriggerWrite, authz.ScriptExecute), http.MethodPost, "/apps/{app}/triggers/{kind}", deployBody((*deploying).createTheTrigger)},
+	"update-trigger": {needs(authz.TriggerWrite), http.MethodPatch, "/triggers/{id}", deployBody((*deploying).updateTheTrigger)},
+	"delete-trigger": {needs(authz.TriggerWrite), "", "", (*deploying).deleteTheTrigger},
+	"set-topic":      {needs(authz.RouteWrite), http.MethodPut, "/apps/{app}/topics/{topic}", deployBody((*deploying).setTheTopic)},
+	"delete-topic":   {needs(authz.RouteWrite), "", "", (*deploying).deleteTheTopic},
 }
+
+func needs(capabilities ...authz.Capability) []authz.Capability { return capabilities }
 
 // deployBody makes a part of a deploy of one that takes a body.
 func deployBody[B any](run func(*deploying, context.Context, wire.DeployChange, B) (wire.DeployResult, error)) func(*deploying, context.Context, wire.DeployChange) (wire.DeployResult, error) {
@@ -78,19 +80,42 @@ func (a *API) deploy(ctx context.Context, in *struct {
 		return nil, err
 	}
 	changes := in.Body.Changes
+	may := map[authz.Capability]bool{} // checked before anything is done for the caller, or others have to wait
 	for i, change := range changes {
 		if err := a.checkChange(change); err != nil {
 			return nil, a.ofChange(ctx, i, err)
 		}
+		for _, c := range deployables[change.Operation].needs {
+			if may[c] {
+				continue
+			}
+			if err := a.need(ctx, app.ID, "app", c); err != nil {
+				return nil, a.ofChange(ctx, i, err)
+			}
+			may[c] = true
+		}
 	}
-	modules, err := a.deployModules(ctx, app, changes)
-	if err != nil {
+	if slices.ContainsFunc(changes, compiles) {
+		admitted, leave, err := a.executions.Admit(ctx, app.ID) // which later could wait for the transaction
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
+		ctx = admitted
+	}
+	if err := a.compileModules(ctx, app, changes); err != nil {
 		return nil, err
 	}
+	// The whole has no entry in the record: each change has its own.
+	ctx = a.audit.BeginReading(ctx, store.DeedOf(ctx).Entry())
 	var out wire.Deployed
-	err = a.catalog.Together(ctx, func(tx store.Store, part *catalog.Catalog) error {
-		d := &deploying{API: a.inTx(tx, part), app: app, modules: modules}
-		out, err = d.all(ctx, changes)
+	err = a.catalog.Together(ctx, func(ctx context.Context, tx store.Store, part *catalog.Catalog) error {
+		now, err := a.authority.Again(ctx, tx, caller(ctx))
+		if err != nil {
+			return err
+		}
+		d := &deploying{API: a.inTx(tx, part), app: app}
+		out, err = d.all(context.WithValue(ctx, principalKey{}, now), changes)
 		if err == nil && in.Body.DryRun {
 			err = errDryRun
 		}
@@ -102,14 +127,19 @@ func (a *API) deploy(ctx context.Context, in *struct {
 	return &body[wire.Deployed]{out}, nil
 }
 
+// compiles reports whether a change compiles a script.
+func compiles(change wire.DeployChange) bool {
+	return change.Operation == "create-script" || change.Operation == "update-script"
+}
+
 // errDryRun undoes what could be done.
 var errDryRun = errors.New("a dry run")
 
-// inTx returns the API on a transaction.
+// inTx returns the API on a transaction. What it decides by and reads is of that: a connection more might never come.
 func (a *API) inTx(tx store.Store, c *catalog.Catalog) *API {
 	return &API{
-		store: tx, catalog: c, authority: a.authority, identity: a.identity, executions: a.executions,
-		kv: a.kv, docs: a.docs, files: a.files, secrets: a.secrets, audit: a.audit, requests: a.requests, maxBody: a.maxBody, maxPlugin: a.maxPlugin,
+		store: tx, catalog: c, authority: a.authority.In(tx), identity: a.identity, executions: a.executions,
+		kv: a.kv, docs: a.docs, files: a.files.In(tx), secrets: a.secrets, audit: a.audit, requests: a.requests, maxBody: a.maxBody, maxPlugin: a.maxPlugin,
 		quotas: a.quotas, reserved: a.reserved, version: a.version, log: a.log, events: a.events, queueRate: a.queueRate,
 		triggerRetry: a.triggerRetry, triggerConcurrency: a.triggerConcurrency, contract: a.contract,
 	}
@@ -127,7 +157,7 @@ func (a *API) checkChange(change wire.DeployChange) error {
 		return problem.InvalidField("kind", "is missing", nil)
 	case change.Kind != "" && change.Operation != "create-trigger":
 		return problem.InvalidField("kind", "is of create-trigger only", change.Kind)
-	case change.Module != "" && change.Operation != "create-script" && change.Operation != "update-script":
+	case change.Module != "" && !compiles(change):
 		return problem.InvalidField("module", "is of plugins only", change.Module)
 	case change.ID == "" && needsID(change.Operation):
 		return problem.InvalidField("id", "is missing", nil)
@@ -156,33 +186,42 @@ func needsID(operation string) bool {
 	return true
 }
 
-// deployModules reads the modules of plugins, and compiles them: that can take long, and must not while
-// the transaction keeps others waiting, which finds them compiled.
-func (a *API) deployModules(ctx context.Context, app store.App, changes []wire.DeployChange) (map[string][]byte, error) {
-	modules := map[string][]byte{}
+// compileModules compiles the modules of plugins: that can take long, and must not while the transaction keeps
+// others waiting, which finds them compiled. It has one of them in memory at a time.
+func (a *API) compileModules(ctx context.Context, app store.App, changes []wire.DeployChange) error {
+	compiled := map[string]bool{}
 	for i, change := range changes {
-		if change.Module == "" || modules[change.Module] != nil {
+		if change.Module == "" || compiled[change.Module] {
 			continue
 		}
-		if err := a.need(ctx, app.ID, "app", authz.ScriptWrite); err != nil { // before anything is done for the caller
-			return nil, a.ofChange(ctx, i, err)
-		}
-		most := a.maxPlugin + 1
-		module, err := a.files.Get(ctx, app.ID, catalog.Uploads, change.Module, files.Range{Length: &most})
-		switch {
-		case fault.Unknown(err):
-			err = problem.InvalidField("module", "must be the id of a file in "+catalog.Uploads, change.Module)
-		case err == nil && int64(len(module)) > a.maxPlugin:
-			err = a.moduleTooLarge()
-		case err == nil:
+		module, err := a.deployModule(ctx, app, change)
+		if err == nil {
 			_, err = a.catalog.Compile(ctx, store.Script{AppID: app.ID, Name: "plugin", Kind: abi.KindPlugin, Wasm: module})
 		}
 		if err != nil {
-			return nil, a.ofChange(ctx, i, err)
+			return a.ofChange(ctx, i, err)
 		}
-		modules[change.Module] = module
+		compiled[change.Module] = true
 	}
-	return modules, nil
+	return nil
+}
+
+// deployModule reads the module of a change, which was uploaded.
+func (a *API) deployModule(ctx context.Context, app store.App, change wire.DeployChange) ([]byte, error) {
+	file, err := a.files.Open(ctx, app.ID, catalog.Uploads, change.Module)
+	if fault.Unknown(err) {
+		return nil, problem.InvalidField("module", "must be the id of a file in "+catalog.Uploads, change.Module)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	if file.File.Size > a.maxPlugin {
+		return nil, problem.InvalidField("module", fmt.Sprintf("must not be larger than %d bytes, has %d", a.maxPlugin, file.File.Size), change.Module)
+	}
+	module := make([]byte, file.File.Size)
+	_, err = io.ReadFull(file, module)
+	return module, err
 }
 
 // all makes the changes, one after the other.
@@ -278,11 +317,12 @@ func (d *deploying) updateTheApp(ctx context.Context, _ wire.DeployChange, updat
 }
 
 // withModule puts the module of a plugin where requests have it.
-func (d *deploying) withModule(ctx context.Context, change wire.DeployChange) context.Context {
+func (d *deploying) withModule(ctx context.Context, change wire.DeployChange) (context.Context, error) {
 	if change.Module == "" {
-		return ctx
+		return ctx, nil
 	}
-	return context.WithValue(ctx, moduleKey{}, d.modules[change.Module])
+	module, err := d.deployModule(ctx, d.app, change)
+	return context.WithValue(ctx, moduleKey{}, module), err
 }
 
 func (d *deploying) createTheScript(ctx context.Context, change wire.DeployChange, create wire.ScriptCreate) (wire.DeployResult, error) {
@@ -294,7 +334,11 @@ func (d *deploying) createTheScript(ctx context.Context, change wire.DeployChang
 	case create.Kind == "":
 		create.Kind = abi.KindEndpoint
 	}
-	script, err := d.createScript(d.withModule(ctx, change), &struct {
+	ctx, err := d.withModule(ctx, change)
+	if err != nil {
+		return wire.DeployResult{}, err
+	}
+	script, err := d.createScript(ctx, &struct {
 		AppPath
 		ModuleQuery
 		Body wire.ScriptCreate
@@ -318,7 +362,11 @@ func (d *deploying) updateTheScript(ctx context.Context, change wire.DeployChang
 	if _, err := d.theScript(ctx, change.ID, authz.ScriptWrite); err != nil {
 		return wire.DeployResult{}, err
 	}
-	script, err := d.updateScript(d.withModule(ctx, change), &struct {
+	ctx, err := d.withModule(ctx, change)
+	if err != nil {
+		return wire.DeployResult{}, err
+	}
+	script, err := d.updateScript(ctx, &struct {
 		ScriptPath
 		IfMatch
 		ModuleChange
@@ -339,7 +387,7 @@ func (d *deploying) deleteTheScript(ctx context.Context, change wire.DeployChang
 }
 
 func (d *deploying) createTheRoute(ctx context.Context, change wire.DeployChange, create wire.RouteCreate) (wire.DeployResult, error) {
-	if err := d.need(ctx, d.app.ID, "app", authz.RouteWrite); err != nil {
+	if err := d.need(ctx, d.app.ID, "app", authz.RouteWrite); err != nil { // which may have changed since
 		return wire.DeployResult{}, err
 	}
 	script, err := d.scriptOf(ctx, d.app.ID, change.ID)

@@ -1,18 +1,32 @@
 package api_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/host/api/apitest"
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/catalog"
+	"github.com/picloud/picloud/host/sites"
 	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/store/pgtest"
+	"github.com/picloud/picloud/host/store/postgres"
+	"github.com/picloud/picloud/host/store/sqlite"
 )
 
 // part makes a change of a deploy; a body of "" is none.
@@ -169,6 +183,149 @@ func TestDeployNeedsRights(t *testing.T) {
 	assert.Equal(t, 200, s.Admin(editor, "POST", "apps/shop:deploy", deployOf(create)).StatusCode)
 }
 
+// A key does by a deploy what its scopes let it do one by one, whatever its user may do.
+func TestDeployNeedsScopes(t *testing.T) {
+	s := newSite(t)
+	app := s.App("shop")
+	cart := s.Script("shop", "cart", `"old"`)
+	s.Route(cart, "GET", "/cart")
+	user, err := s.DB.Users().GetByUsername(t.Context(), "owner")
+	require.NoError(t, err)
+	key := func(appID string, scopes ...authz.Scope) string {
+		key, _, err := s.Auth.CreateKey(t.Context(), user.ID, "k", scopes, appID, time.Time{})
+		require.NoError(t, err)
+		return key
+	}
+	update := part("update-script", cart.ID, `{"source":"\"new\"","version":1}`)
+	route := part("create-route", "cart", `{"method":"GET","path":"/more"}`)
+	for _, c := range []struct {
+		name   string
+		scopes []authz.Scope
+		change wire.DeployChange
+		needs  string
+	}{
+		{"a route", []authz.Scope{authz.ScopeScriptWrite}, route, "route.write"},
+		{"a topic", []authz.Scope{authz.ScopeScriptWrite}, part("set-topic", "t", `{"access":"public"}`), "route.write"},
+		{"a topic's end", []authz.Scope{authz.ScopeScriptWrite}, part("delete-topic", "t", ""), "route.write"},
+		{"a domain", []authz.Scope{authz.ScopeScriptWrite, authz.ScopeRouteWrite}, part("create-domain", "", `{"host":"x.example"}`), "domains.manage"},
+		{"the app", []authz.Scope{authz.ScopeScriptWrite, authz.ScopeRouteWrite}, part("update-app", "", `{"name":"x"}`), "app.update"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for _, appID := range []string{"", app.ID} {
+				got := s.Admin(key(appID, append(c.scopes, authz.ScopeScriptRead)...), "POST", "apps/shop:deploy", deployOf(update, c.change))
+				s.Refused(got, 403, "body.changes[1]", c.needs)
+			}
+			assert.Equal(t, "old", string(s.Fetch("GET", "/cart", "").Content), "the change that the key may make was made")
+		})
+	}
+	routes := key("", authz.ScopeRouteWrite, authz.ScopeScriptRead)
+	s.Refused(s.Admin(routes, "POST", "apps/shop:deploy", deployOf(route, update)), 403, "body.changes[1]", "script.write")
+	s.Refused(s.Admin(routes, "POST", "apps/shop:deploy", deployOf(route, triggerPart("kv", `{"script":"cart","collection":"c"}`))), 403, "body.changes[1]", "trigger.write")
+	assert.Equal(t, 404, s.Fetch("GET", "/more", "").StatusCode, "the route that the key may make was made")
+	assert.Equal(t, 404, s.Admin(key(s.App("other").ID, authz.ScopeAppAdmin), "POST", "apps/shop:deploy", deployOf(route)).StatusCode, "a key of another app")
+	page, err := s.DB.Audit().List(t.Context(), store.AuditQuery{Action: "update-script"})
+	require.NoError(t, err)
+	assert.Empty(t, page.Items)
+
+	got := s.Admin(key(app.ID, authz.ScopeScriptRead, authz.ScopeScriptWrite, authz.ScopeRouteWrite), "POST", "apps/shop:deploy", deployOf(update, route))
+	require.Equal(t, 200, got.StatusCode, "%s", got.Content)
+	assert.Equal(t, "new", string(s.Fetch("GET", "/more", "").Content))
+}
+
+// A deploy has no need of another connection while it has one, else a few of them at once could wait for ever.
+func TestDeployOnOneConnection(t *testing.T) {
+	at := pgtest.URL(t)
+	with := "?"
+	if strings.Contains(at, "?") {
+		with = "&"
+	}
+	s := &site{apitest.NewOn(t, slog.New(slog.DiscardHandler), filepath.Join(t.TempDir(), sqlite.FileName), func(listeners store.Listeners) (store.Store, error) {
+		return postgres.Open(context.Background(), postgres.Config{URL: at + with + "pool_max_conns=1", Listeners: listeners})
+	})}
+	app := s.App("shop")
+	admin := s.Member(app.ID, store.RoleAppAdmin)
+	file := s.store(app.ID, catalog.Uploads, "p.wasm", "application/wasm", string(pluginModule("")))
+	plugin := part("create-script", "", `{"name":"p","source":""}`)
+	plugin.Module = file.ID
+	got := s.Admin(admin, "POST", "apps/shop:deploy", deployOf(
+		part("update-app", "", `{"name":"The shop"}`),
+		part("create-domain", "", `{"host":"*.shop.example"}`),
+		part("create-domain", "", `{"host":"a.shop.example"}`),
+		part("create-script", "", `{"name":"cart","source":"1"}`), plugin,
+		part("create-route", "cart", `{"path":"/cart","signature":{"scheme":"standard_webhooks","secret":"hook"}}`),
+		triggerPart("queue", `{"script":"cart","name":"q","topic":"t"}`),
+		part("set-topic", "news", `{"access":"public"}`), part("delete-topic", "news", ""),
+	))
+	require.Equal(t, 200, got.StatusCode, "%s", got.Content)
+	assert.Contains(t, string(got.Content), "the secret hook is not set")
+	do[wire.Secret](s, "PUT", "apps/shop/secrets/hook", `{"value":"x"}`, 200)
+	got = s.Admin(admin, "POST", "apps/shop:deploy", deployOf(part("create-route", "cart", `{"path":"/again","signature":{"scheme":"standard_webhooks","secret":"hook"}}`)))
+	require.Equal(t, 200, got.StatusCode, "%s", got.Content)
+	assert.NotContains(t, string(got.Content), "warning")
+}
+
+// What goes with a static site or a topic goes after the commit, and is no deed of its own.
+func TestDeployLeavesNothing(t *testing.T) {
+	onEach(t, func(t *testing.T, s *site) {
+		app := s.App("shop")
+		upload := func(name string) string {
+			return s.store(app.ID, catalog.Uploads, name, "text/plain", name).ID
+		}
+		source := func(name, id string) string {
+			text, err := json.Marshal(sites.Site{Files: map[string]string{name: id}})
+			require.NoError(t, err)
+			return string(text)
+		}
+		body := func(fields map[string]any) string {
+			text, err := json.Marshal(fields)
+			require.NoError(t, err)
+			return string(text)
+		}
+		first, second, third := upload("1.txt"), upload("2.txt"), upload("3.txt")
+		made := do[wire.Deployed](s, "POST", "apps/shop:deploy", deployOf(
+			part("create-script", "", body(map[string]any{"name": "changed", "kind": "static", "source": source("1.txt", first)})),
+			part("create-script", "", body(map[string]any{"name": "deleted", "kind": "static", "source": source("2.txt", second)})),
+			part("set-topic", "news", `{"access":"public"}`), part("set-topic", "kept", `{"access":"public"}`),
+		), 200)
+		messages := func(topic string) int {
+			now, err := s.DB.Published().Now(t.Context())
+			require.NoError(t, err)
+			found, err := s.DB.Published().Between(t.Context(), store.PublishedQuery{To: now, AppID: app.ID, Topic: topic, Limit: 100})
+			require.NoError(t, err)
+			return len(found)
+		}
+		for _, topic := range []string{"news", "kept"} {
+			kept, err := s.DB.Published().Add(t.Context(), store.Published{ID: uuid.NewString(), AppID: app.ID, Topic: topic, Message: json.RawMessage(`1`)})
+			require.NoError(t, err)
+			require.True(t, kept)
+		}
+		changes := []wire.DeployChange{
+			part("update-script", made.Results[0].ID, body(map[string]any{"source": source("3.txt", third)})),
+			part("delete-script", made.Results[1].ID, ""), part("delete-topic", "news", ""),
+		}
+		refused := append(changes[:3:3], part("delete-topic", "none", ""))
+		s.Refused(s.Admin(s.Token, "POST", "apps/shop:deploy", deployOf(refused...)), 404, "body.changes[3]", "topic not found")
+		files := func() (names []string) {
+			for _, file := range do[wire.Page[wire.File]](s, "GET", "apps/shop/files/"+catalog.Uploads, nil, 200).Items {
+				names = append(names, file.Name)
+			}
+			slices.Sort(names)
+			return names
+		}
+		assert.Equal(t, []string{"1.txt", "2.txt", "3.txt"}, files())
+		assert.Equal(t, 1, messages("news"))
+
+		do[wire.Deployed](s, "POST", "apps/shop:deploy", deployOf(changes...), 200)
+		assert.Equal(t, []string{"3.txt"}, files())
+		assert.Equal(t, []int{0, 1}, []int{messages("news"), messages("kept")})
+		page, err := s.DB.Audit().List(t.Context(), store.AuditQuery{Action: "deploy-app"})
+		require.NoError(t, err)
+		for _, entry := range page.Items {
+			assert.NotEqual(t, store.OutcomeDone, entry.Outcome, "%+v", entry)
+		}
+	})
+}
+
 // The module of a plugin is uploaded before.
 func TestDeployPlugin(t *testing.T) {
 	s := newSite(t)
@@ -187,6 +344,42 @@ func TestDeployPlugin(t *testing.T) {
 	s.Refused(s.Admin(s.Token, "POST", "apps/shop:deploy", deployOf(update)), 422, "body.changes[0].body", "")
 	update.Module = "01890a5d-ac96-774b-bcce-b302099a8057"
 	s.Refused(s.Admin(s.Token, "POST", "apps/shop:deploy", deployOf(update)), 422, "body.changes[0].module", "must be the id of a file")
+	update.Module = s.store(app.ID, catalog.Uploads, "p.wasm", "application/wasm", strings.Repeat("x", apitest.MaxPlugin+1)).ID
+	s.Refused(s.Admin(s.Token, "POST", "apps/shop:deploy", deployOf(update)), 422, "body.changes[0].module", "must not be larger than 1048576 bytes, has 1048577")
+}
+
+// A deploy compiles while executions of the app, which it keeps from writing, have all places that they may have.
+func TestDeployUnderLoad(t *testing.T) {
+	onEach(t, func(t *testing.T, s *site) {
+		s.App("shop")
+		s.Route(s.Script("shop", "write", `kv::collection("c").incr("n", 1);`), "POST", "/write")
+		ctx, cancel := context.WithCancel(t.Context())
+		var load sync.WaitGroup
+		var served atomic.Int64
+		for range 2 * apitest.MaxConcurrent {
+			load.Go(func() {
+				for ctx.Err() == nil {
+					answer, err := http.DefaultClient.Do(s.Request("POST", "/write", ""))
+					if err == nil {
+						served.Add(1)
+						_ = answer.Body.Close()
+					}
+				}
+			})
+		}
+		defer load.Wait()
+		defer cancel()
+		require.Eventually(t, func() bool { return served.Load() > 100 }, time.Minute, time.Millisecond)
+		for i := range 3 {
+			var changes []wire.DeployChange
+			for j := range 20 {
+				name := fmt.Sprintf("s%d_%d", i, j)
+				changes = append(changes, part("create-script", "", `{"name":"`+name+`","source":"1"}`))
+			}
+			got := s.Admin(s.Token, "POST", "apps/shop:deploy", deployOf(changes...))
+			require.Equal(t, 200, got.StatusCode, "%s", got.Content)
+		}
+	})
 }
 
 // Many changes are one transaction, in a time that a person does not notice.

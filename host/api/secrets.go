@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -80,7 +81,8 @@ func (a *API) missingSecret(ctx context.Context, route store.Route) string {
 	if may, err := a.authority.MayIn(ctx, caller(ctx), route.AppID, authz.SecretRead); err != nil || !may {
 		return ""
 	}
-	if has, err := a.secrets.Has(ctx, route.AppID, route.Signature.Secret); err != nil || has {
+	there, err := a.store.Secrets().List(ctx, route.AppID)
+	if err != nil || slices.ContainsFunc(there, func(s store.Secret) bool { return s.Name == route.Signature.Secret }) {
 		return ""
 	}
 	return fmt.Sprintf("the secret %s is not set: until it is, the route answers 503", route.Signature.Secret)

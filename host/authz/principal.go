@@ -79,6 +79,14 @@ func (a *Authority) MayIn(ctx context.Context, p *Principal, appID string, c Cap
 	return err == nil && can(p, in, c), err
 }
 
+// In returns an authority that decides by what a transaction reads, and remembers nothing from before. It is for
+// decisions alone.
+func (a *Authority) In(tx store.Store) *Authority {
+	within := &Authority{store: tx, now: a.now}
+	within.roles = newMemory[string, map[string]store.AppRole](1, &within.changes, a.now)
+	return within
+}
+
 // roleIn returns the caller's role in an app, "" for none. The error is the store's.
 func (a *Authority) roleIn(ctx context.Context, p *Principal, appID string) (store.AppRole, error) {
 	roles, err := a.roles.get(p.User.ID, func() (map[string]store.AppRole, error) {

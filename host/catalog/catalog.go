@@ -12,6 +12,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/picloud/picloud/host/background"
 	"github.com/picloud/picloud/host/events"
@@ -77,8 +78,16 @@ type Catalog struct {
 	removeSoon      func()          // what was deleted
 	stale           map[string]bool // apps whose triggers have to be read again
 	staleAll        bool            // those of all apps
-	part            bool            // of a transaction, see Together: nobody is told of anything
+	within          time.Duration   // that changes made together may take
+
+	// Of a part of a transaction, see Together, nobody is told of anything. What is later is done after the commit,
+	// by the whole catalog: it may take long, and what fails can be made good.
+	part  bool
+	later []func(ctx context.Context, whole *Catalog)
 }
+
+// togetherTime is how long changes made together may keep others who write waiting.
+const togetherTime = 10 * time.Second
 
 // New reads the routes. The error is the store's.
 func New(ctx context.Context, config Config) (*Catalog, error) {
@@ -86,6 +95,7 @@ func New(ctx context.Context, config Config) (*Catalog, error) {
 		store: config.Store, executions: config.Executions, log: config.Logger, routes: routing.NewTable(nil),
 		registry: config.Registry, triggers: config.Triggers, triggersChanged: config.TriggersChanged, stale: map[string]bool{},
 		topicChanged: config.TopicChanged, secretsChanged: config.SecretsChanged, rightsChanged: config.RightsChanged, discard: config.Discard, unclaimedHosts: config.UnclaimedHosts, quotas: config.Quotas,
+		within: togetherTime,
 	}
 	if c.registry == nil {
 		c.registry = events.NewRegistry(nil)
@@ -151,21 +161,37 @@ func (c *Catalog) change(ctx context.Context, fn func(tx store.Store) error) err
 }
 
 // Together makes several changes as one: fn makes them by part, a catalog within the transaction tx, and
-// if it returns an error none is made. Nobody else changes the catalog meanwhile. What may take long, as
-// compiling a plugin, is to be done before. part must not be used after fn.
-func (c *Catalog) Together(ctx context.Context, fn func(tx store.Store, part *Catalog) error) error {
-	return c.change(ctx, func(tx store.Store) error {
-		part := &Catalog{
+// if it returns an error none is made. Nobody else changes the catalog meanwhile, so what may take long, as
+// compiling a plugin, is to be done before, and what fn may do be checked. fn's context ends after ten
+// seconds: then none is made either, which is [fault.Overloaded]. part must not be used after fn.
+func (c *Catalog) Together(ctx context.Context, fn func(ctx context.Context, tx store.Store, part *Catalog) error) error {
+	tooLong := fault.New(fault.Overloaded, "the changes take longer than %v together, so none was made: make fewer at once", c.within)
+	var part *Catalog
+	err := c.change(ctx, func(tx store.Store) error {
+		ctx, cancel := context.WithTimeoutCause(ctx, c.within, tooLong)
+		defer cancel()
+		part = &Catalog{
 			store: tx, executions: quiet{c.executions}, routes: routing.NewTable(nil), log: c.log,
 			registry: events.NewRegistry(nil), triggers: events.NewTable(), triggersChanged: func() {},
 			topicChanged: func(string, string) {}, secretsChanged: func(string) {}, rightsChanged: func() {},
 			unclaimedHosts: c.unclaimedHosts, removeSoon: func() { tx.AfterCommit(c.remover.Wake) }, stale: map[string]bool{}, part: true,
 		}
-		if err := part.reload(ctx, tx); err != nil {
-			return err
+		err := part.reload(ctx, tx)
+		if err == nil {
+			err = fn(ctx, tx, part)
 		}
-		return fn(tx, part)
+		if err != nil && context.Cause(ctx) == tooLong {
+			return tooLong
+		}
+		return err
 	})
+	if err != nil {
+		return err
+	}
+	for _, do := range part.later {
+		do(ctx, c)
+	}
+	return nil
 }
 
 // A compiler compiles scripts, and is told when some that it keeps have changed: [*executions.Service].
@@ -190,13 +216,25 @@ func (c *Catalog) catchUp(ctx context.Context, s store.Store) error {
 	if !complete {
 		return c.reload(ctx, s)
 	}
+	last := map[store.Revision]int64{} // of what was changed several times
 	for _, revision := range revisions {
-		if err := c.follow(ctx, s, revision); err != nil {
-			return err
+		last[about(revision)] = revision.Generation
+	}
+	for _, revision := range revisions {
+		if revision.Generation == last[about(revision)] { // what it is about is read as it is now
+			if err := c.follow(ctx, s, revision); err != nil {
+				return err
+			}
 		}
 		c.generation = revision.Generation
 	}
 	return nil
+}
+
+// about is what a revision has in common with others of the same.
+func about(revision store.Revision) store.Revision {
+	revision.Generation = 0
+	return revision
 }
 
 // follow reads again what a revision is about.
@@ -218,7 +256,7 @@ func (c *Catalog) follow(ctx context.Context, s store.Store, revision store.Revi
 			c.rightsChanged() // of keys that were bound to it
 			return nil
 		}
-		if err != nil {
+		if err != nil || c.part { // which answers no requests
 			return err
 		}
 		routes, err := s.Routes().ByApp(ctx, revision.ID) // which have the app's CORS policy

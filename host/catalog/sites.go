@@ -77,6 +77,10 @@ func (c *Catalog) freeFiles(ctx context.Context, before, now store.Script) {
 	if site == nil {
 		return
 	}
+	if c.part {
+		c.later = append(c.later, func(ctx context.Context, whole *Catalog) { whole.freeFiles(ctx, before, now) })
+		return
+	}
 	kept := map[string]bool{}
 	if site := siteOf(now); site != nil {
 		for _, id := range site.All() {

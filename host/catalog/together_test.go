@@ -3,7 +3,10 @@ package catalog
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -66,7 +69,7 @@ func TestTogether(t *testing.T) {
 			deed := func() context.Context {
 				return store.WithDeed(t.Context(), store.NewDeed(store.AuditEntry{Actor: store.ActorSystem, Action: "test", Outcome: store.OutcomeDone}))
 			}
-			err := n.Together(deed(), func(_ store.Store, part *Catalog) error {
+			err := n.Together(deed(), func(_ context.Context, _ store.Store, part *Catalog) error {
 				require.NoError(t, fill(deed(), part))
 				return enough
 			})
@@ -83,7 +86,7 @@ func TestTogether(t *testing.T) {
 			}
 			require.Zero(t, recorded(), "what was not made is in the record")
 
-			require.NoError(t, n.Together(deed(), func(_ store.Store, part *Catalog) error {
+			require.NoError(t, n.Together(deed(), func(_ context.Context, _ store.Store, part *Catalog) error {
 				if err := fill(deed(), part); err != nil { // one deed: the first change is its
 					return err
 				}
@@ -96,4 +99,78 @@ func TestTogether(t *testing.T) {
 			assert.Equal(t, 2, recorded()-1, "each deed within has an entry, and what follows the first of one is the whole's")
 		})
 	}
+}
+
+// Changes made together that take too long are none, and others have their turn.
+func TestTogetherIsBounded(t *testing.T) {
+	onEach(t, func(t *testing.T, n node) {
+		app := n.app(t, "shop")
+		n.within = 50 * time.Millisecond
+		err := n.Together(t.Context(), func(ctx context.Context, _ store.Store, part *Catalog) error {
+			_, err := part.UpdateApp(ctx, app.ID, store.AppChange{Name: new("renamed")})
+			require.NoError(t, err)
+			<-ctx.Done()
+			_, err = part.UpdateApp(ctx, app.ID, store.AppChange{Name: new("renamed again")})
+			return err
+		})
+		require.Equal(t, fault.Overloaded, fault.Of(err), "%v", err)
+		assert.Contains(t, err.Error(), "take longer than 50ms together, so none was made")
+		app, err = n.store.Apps().Get(t.Context(), app.ID)
+		require.NoError(t, err)
+		assert.Equal(t, "shop", app.Name)
+		_, err = n.UpdateApp(t.Context(), app.ID, store.AppChange{Name: new("renamed")})
+		require.NoError(t, err)
+	})
+}
+
+// counting counts how often the routes of an app are read.
+type counting struct {
+	store.Store
+	reads *int
+}
+
+func (c counting) Routes() store.Routes { return countingRoutes{c.Store.Routes(), c.reads} }
+
+func (c counting) InTx(ctx context.Context, fn func(store.Store) error) error {
+	return c.Store.InTx(ctx, func(tx store.Store) error { return fn(counting{tx, c.reads}) })
+}
+
+type countingRoutes struct {
+	store.Routes
+	reads *int
+}
+
+func (r countingRoutes) ByApp(ctx context.Context, appID string) ([]store.Route, error) {
+	*r.reads++
+	return r.Routes.ByApp(ctx, appID)
+}
+
+// An app that is changed many times together has its routes read again once, after the commit.
+func TestTogetherFollowsOnce(t *testing.T) {
+	n := onSQLite(t)
+	app := n.app(t, "shop")
+	script := n.script(t, app, "cart", "1")
+	route, err := routing.Parse("GET", "", "", "/cart", "")
+	require.NoError(t, err)
+	route.Dispatch = store.DispatchSync
+	_, _, err = n.CreateRoute(t.Context(), script, route)
+	require.NoError(t, err)
+	var reads int
+	c, err := New(t.Context(), Config{Store: counting{n.store, &reads}, Executions: n.executions, Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	require.NoError(t, c.Together(t.Context(), func(ctx context.Context, _ store.Store, part *Catalog) error {
+		for i := range 20 {
+			origin := fmt.Sprintf("https://%d.example", i)
+			if _, err := part.UpdateApp(ctx, app.ID, store.AppChange{CORS: &store.CORS{Origins: []string{origin}}}); err != nil {
+				return err
+			}
+			assert.Zero(t, reads)
+		}
+		return nil
+	}))
+	assert.Equal(t, 1, reads)
+	found, err := c.Routes().Resolve("GET", "", "/cart")
+	require.NoError(t, err)
+	require.NotNil(t, found.Route.AppCORS)
+	assert.Equal(t, []string{"https://19.example"}, found.Route.AppCORS.Origins)
 }

@@ -425,6 +425,22 @@ func (s *Service) Validate(ctx context.Context, db store.Store, row store.Script
 	return (&scripts{store: db}).validate(ctx, row, s.sandbox, s.Limits(row.Limits))
 }
 
+// Admit has the scripts of an app that are validated in a context be admitted together, until leave is
+// called: those that run, and may wait for whoever validates, do not keep them out. Too many executions
+// at once are [fault.Overloaded].
+func (s *Service) Admit(ctx context.Context, appID string) (admitted context.Context, leave func(), err error) {
+	admitted, leave, err = s.sandbox.Admit(ctx, appID)
+	var refused *abi.ScriptError
+	switch {
+	case !errors.As(err, &refused):
+	case refused.Code == abi.CodeOverloaded:
+		err = fault.New(fault.Overloaded, "too many executions at once, try again")
+	default:
+		err = fault.New(fault.Cancelled, "%s", refused.Message)
+	}
+	return admitted, leave, err
+}
+
 // Changed must be called after scripts of an app were changed or removed, so
 // that the next execution sees the change.
 func (s *Service) Changed(appID string) { s.scripts.forget(appID) }

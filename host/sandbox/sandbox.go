@@ -167,6 +167,19 @@ func (s *Sandbox) Validate(ctx context.Context, script Script) (imports []string
 	return imports, err
 }
 
+// Admit admits work of ours for an app that validates several scripts, which then take the place that
+// it has: none of them is refused, however many executions there are. It may have one place more than
+// the app's executions may, and its own time is not bounded. Whoever calls leave ends the context. The
+// error is an [*abi.ScriptError].
+func (s *Sandbox) Admit(ctx context.Context, appID string) (admitted context.Context, leave func(), err error) {
+	e, err := s.gate.Enter(ctx, gate.Request{App: appID, Beyond: 1, Limits: abi.DefaultLimits, World: NewWorld(nil)})
+	if err != nil {
+		return nil, nil, err
+	}
+	e.Pause()
+	return e.Context(), func() { s.gate.Leave(e) }, nil
+}
+
 // RetainPlugins drops the machine code kept of plugins whose modules, by their SHA-256 in hex, there
 // are no more, and returns how many pieces it dropped. What was in use a moment ago stays: it may
 // be of a plugin that is about to be stored.

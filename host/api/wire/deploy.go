@@ -5,7 +5,7 @@ import "encoding/json"
 // Deploy is the body of POST apps/{app}:deploy: changes of one app, of which all are made or none.
 type Deploy struct {
 	DryRun  bool           `json:"dry_run,omitempty" doc:"Find out whether the changes would be made, and make none"`
-	Changes []DeployChange `json:"changes" minItems:"1" maxItems:"10000" doc:"In the order in which they are made; deletions of scripts that follow one another, in one in which no module goes before its importers"`
+	Changes []DeployChange `json:"changes" minItems:"1" maxItems:"10000" doc:"In the order in which they are made, in ten seconds at most together; deletions of scripts that follow one another, in one in which no module goes before its importers"`
 }
 
 // DeployChange is a change as the operation of that name makes it.

@@ -12,12 +12,14 @@ import (
 
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/client"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/sites"
 )
 
 // A Server is what a plan is applied to. [*client.Client] is one.
 type Server interface {
 	CreateApp(ctx context.Context, app wire.AppCreate) (wire.App, error)
+	AppDeletion(ctx context.Context, app string) (wire.AppDeletion, error)
 	DeleteApp(ctx context.Context, app string) error
 	Deploy(ctx context.Context, app string, deploy wire.Deploy) (wire.Deployed, error)
 
@@ -45,19 +47,19 @@ type application struct {
 // changed since the plan was made is refused by the server, not overwritten.
 func (p *Plan) Apply(ctx context.Context, server Server) (done []Change, err error) {
 	a := &application{server: server, app: p.app}
-	created := false
+	made := "" // id of the app, if there was none
 	if len(p.steps) > 0 {
 		if s, ok := p.steps[0].(*appStep); ok && s.id == "" {
 			if err := s.create(ctx, server); err != nil {
 				return []Change{}, err
 			}
-			created = true
+			made = s.made
 		}
 	}
 	done, err = a.deploy(ctx, p.steps)
 	if err != nil {
-		if created && !a.uncertain {
-			err = errors.Join(err, a.undoApp(ctx))
+		if made != "" && !a.uncertain {
+			err = errors.Join(err, a.undoApp(ctx, made))
 		}
 		return []Change{}, err
 	}
@@ -132,8 +134,7 @@ func (a *application) deploy(ctx context.Context, steps []step) (done []Change, 
 		if number, refused, ok := client.ChangeOf(err); ok && number < len(of) {
 			return nil, steps[of[number]].explain(refused)
 		}
-		var refused *client.Error
-		a.uncertain = !errors.As(err, &refused) || refused.Status >= 500
+		a.uncertain = !certain(err)
 		return nil, err
 	}
 	for i, result := range deployed.Results {
@@ -147,6 +148,22 @@ func (a *application) deploy(ctx context.Context, steps []step) (done []Change, 
 		change.Warning = result.Warning
 	}
 	return done, nil
+}
+
+// certain reports whether a deploy that failed with err was not done. Of an error of a proxy or of the storage nobody
+// knows; a server that has too much to do, or an app that would have too much, has refused it.
+func certain(err error) bool {
+	var refused *client.Error
+	if !errors.As(err, &refused) {
+		return false
+	}
+	switch refused.Status {
+	case http.StatusServiceUnavailable:
+		return refused.Code != fault.Storage.String()
+	case http.StatusInsufficientStorage:
+		return true
+	}
+	return refused.Status < 500
 }
 
 // request makes a change of its parts.
@@ -183,12 +200,19 @@ func (a *application) forget(ctx context.Context, ids []string) {
 	}
 }
 
-// undoApp deletes the app that was made for a deploy which has failed.
-func (a *application) undoApp(ctx context.Context) error {
+// undoApp deletes the app that was made for a deploy which has failed, unless somebody has put something into it.
+func (a *application) undoApp(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetting)
 	defer cancel()
-	if err := a.server.DeleteApp(ctx, a.app); err != nil && !client.HasStatus(err, http.StatusNotFound) {
-		return fmt.Errorf("the app %s was made and is empty, and could not be deleted: %w", a.app, err)
+	has, err := a.server.AppDeletion(ctx, id)
+	if err == nil && has != (wire.AppDeletion{}) {
+		return fmt.Errorf("the app %s was made and stays: it is not empty any more", a.app)
+	}
+	if err == nil {
+		err = a.server.DeleteApp(ctx, id)
+	}
+	if err != nil && !client.HasStatus(err, http.StatusNotFound) {
+		return fmt.Errorf("the app %s was made and could not be deleted: %w", a.app, err)
 	}
 	return nil
 }

@@ -32,6 +32,7 @@ type remote struct {
 	imports  map[string]string // ids of scripts, by that of the module that they import
 	modules  map[string][]byte // that were uploaded, by ids of files
 	entries  []wire.KVEntry
+	contents wire.AppDeletion // of the app that was made
 	done     []string
 }
 
@@ -199,6 +200,10 @@ func deployPart(ctx context.Context, to parts, modules map[string][]byte, app st
 		return wire.DeployResult{}, to.DeleteTopic(ctx, app, c.ID)
 	}
 	panic(c.Operation)
+}
+
+func (r *remote) AppDeletion(context.Context, string) (wire.AppDeletion, error) {
+	return r.contents, nil
 }
 
 func (r *remote) DeleteApp(_ context.Context, ref string) error {
@@ -602,30 +607,55 @@ func TestApplyFails(t *testing.T) {
 	if got := strings.Join(lines(done), "; "); got != "" {
 		t.Errorf("told of %s", got)
 	}
-	if last := there.done[len(there.done)-1]; last != "delete app shop" {
+	if last := there.done[len(there.done)-1]; last != "delete app app" {
 		t.Errorf("it ended with %q, want the app that was made for it deleted", last)
 	}
 }
 
-// When nobody knows whether a deploy was done, the app that was made for it stays.
-func TestApplyIsUncertain(t *testing.T) {
-	there := &broken{&remote{}}
-	plan, err := Make(t.Context(), there, created(shop(script("a", "1", abi.KindEndpoint))))
-	if err != nil {
-		t.Fatal(err)
+// The app that was made for a deploy goes with it when it was refused, by its id. It stays when nobody knows
+// whether the deploy was done, or when somebody else has put something into it.
+func TestAppOfAFailedDeploy(t *testing.T) {
+	answer := func(status int, code string) error {
+		return &client.Error{Problem: wire.Problem{Status: status, Code: code, Detail: "no"}}
 	}
-	if _, err := plan.Apply(t.Context(), there); !errors.Is(err, io.ErrUnexpectedEOF) {
-		t.Errorf("error = %v, want that of the line", err)
-	}
-	if slices.Contains(there.done, "delete app shop") {
-		t.Errorf("it did %q", there.done)
+	for _, test := range []struct {
+		name     string
+		err      error
+		contents wire.AppDeletion
+		deleted  bool
+	}{
+		{"the line broke", io.ErrUnexpectedEOF, wire.AppDeletion{}, false},
+		{"refused", answer(http.StatusForbidden, "forbidden"), wire.AppDeletion{}, true},
+		{"too much at once", answer(http.StatusServiceUnavailable, "overloaded"), wire.AppDeletion{}, true},
+		{"a proxy has no server", answer(http.StatusServiceUnavailable, ""), wire.AppDeletion{}, true},
+		{"the storage failed", answer(http.StatusServiceUnavailable, "unavailable"), wire.AppDeletion{}, false},
+		{"a quota", answer(http.StatusInsufficientStorage, "quota_exceeded"), wire.AppDeletion{}, true},
+		{"a proxy waited too long", answer(http.StatusGatewayTimeout, ""), wire.AppDeletion{}, false},
+		{"not empty any more", answer(http.StatusForbidden, "forbidden"), wire.AppDeletion{Documents: 1}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			there := &broken{&remote{contents: test.contents}, test.err}
+			plan, err := Make(t.Context(), there, created(shop(script("a", "1", abi.KindEndpoint))))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := plan.Apply(t.Context(), there); !errors.Is(err, test.err) {
+				t.Errorf("error = %v, want %v", err, test.err)
+			}
+			if deleted := slices.Contains(there.done, "delete app app"); deleted != test.deleted {
+				t.Errorf("it did %q, want the app deleted: %t", there.done, test.deleted)
+			}
+		})
 	}
 }
 
-type broken struct{ *remote }
+type broken struct {
+	*remote
+	err error
+}
 
 func (b *broken) Deploy(context.Context, string, wire.Deploy) (wire.Deployed, error) {
-	return wire.Deployed{}, io.ErrUnexpectedEOF
+	return wire.Deployed{}, b.err
 }
 
 func TestWarningsAreTold(t *testing.T) {

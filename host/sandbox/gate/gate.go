@@ -48,6 +48,7 @@ func New(places int, logger *slog.Logger) *Gate {
 type Request struct {
 	App    string
 	Share  int        // places that the app may have at once; 0: half of all, at least one
+	Beyond int        // more than its share, for work of ours that its executions must not keep out
 	Limits abi.Limits // every one is set
 	World  World
 }
@@ -91,7 +92,7 @@ func (g *Gate) refusal(r Request) string {
 	switch has, taken := g.apps[r.App], len(g.running); {
 	case taken >= g.places:
 		return fmt.Sprintf("all %d executions are taken", g.places)
-	case has >= share:
+	case has >= share+r.Beyond:
 		return fmt.Sprintf("all %d executions that the app may have at once are taken", share)
 	case has > 0 && taken >= g.places-g.kept:
 		return fmt.Sprintf("all %d executions are taken, but %d that are for apps without any", g.places-g.kept, g.kept)

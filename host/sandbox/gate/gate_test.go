@@ -58,6 +58,30 @@ func TestShares(t *testing.T) {
 	}
 }
 
+// What may have more than its app's share comes in beside it, not into what is kept for others.
+func TestBeyondAShare(t *testing.T) {
+	g := newGate(8)
+	beyond := request("a")
+	beyond.Beyond = 1
+	for range 4 {
+		_, err := g.Enter(t.Context(), request("a"))
+		require.NoError(t, err)
+	}
+	_, err := g.Enter(t.Context(), request("a"))
+	require.Error(t, err)
+	e, err := g.Enter(t.Context(), beyond)
+	require.NoError(t, err)
+	_, err = g.Enter(t.Context(), beyond)
+	require.Error(t, err, "two more than its share")
+	g.Leave(e)
+	_, err = g.Enter(t.Context(), request("b"))
+	require.NoError(t, err)
+	_, err = g.Enter(t.Context(), request("b"))
+	require.NoError(t, err)
+	_, err = g.Enter(t.Context(), beyond)
+	require.Error(t, err, "into the quarter that is kept")
+}
+
 // TestAnAppIsSureOfAPlace has greedy apps and small ones come and go at random. There are never more
 // executions than places, nor more of an app than its share, and an app that runs nothing is only
 // refused when every place is taken, the kept ones by as many apps.
