@@ -217,7 +217,7 @@ func (a *API) deployModule(ctx context.Context, app store.App, change wire.Deplo
 	}
 	defer file.Close()
 	if file.File.Size > a.maxPlugin {
-		return nil, problem.InvalidField("module", fmt.Sprintf("must not be larger than %d bytes, has %d", a.maxPlugin, file.File.Size), change.Module)
+		return nil, problem.InvalidField("module", fmt.Sprintf("a module must not be larger than %d bytes, has %d", a.maxPlugin, file.File.Size), nil)
 	}
 	module := make([]byte, file.File.Size)
 	_, err = io.ReadFull(file, module)

@@ -25,7 +25,7 @@ func TestMessagesGoAfterTheirTopic(t *testing.T) {
 		}
 		together := func(end error) func(context.Context, string) error {
 			return func(ctx context.Context, appID string) error {
-				return n.Together(ctx, func(_ store.Store, part *Catalog) error {
+				return n.Together(ctx, func(ctx context.Context, _ store.Store, part *Catalog) error {
 					return errors.Join(part.DeleteTopic(ctx, appID, "news"), end)
 				})
 			}
