@@ -121,10 +121,13 @@ func (a *API) namedApp(ctx context.Context, ref string, c authz.Capability) (sto
 	if err != nil {
 		return store.App{}, unknown(err, "app")
 	}
-	if err := a.need(ctx, app.ID, "app", c); err != nil || app.Import == nil {
+	if err := a.need(ctx, app.ID, "app", c); err != nil {
 		return app, err
 	}
-	return store.App{}, fault.New(fault.Conflict, "the app %s is being imported: it is there when that has ended", app.Slug)
+	if err := app.Arrived(); err != nil {
+		return store.App{}, err
+	}
+	return app, nil
 }
 
 // findScript finds a script by id, for a caller with a capability in its app.
@@ -133,7 +136,14 @@ func (a *API) findScript(ctx context.Context, id string, c authz.Capability) (st
 	if err != nil {
 		return store.Script{}, unknown(err, "script")
 	}
-	return script, a.need(ctx, script.AppID, "script", c)
+	if err := a.need(ctx, script.AppID, "script", c); err != nil {
+		return script, err
+	}
+	app, err := a.store.Apps().Get(ctx, script.AppID)
+	if err != nil {
+		return store.Script{}, unknown(err, "script")
+	}
+	return script, app.Arrived()
 }
 
 // unknown makes an id that the store could never hold one that does not exist.

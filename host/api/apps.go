@@ -9,6 +9,7 @@ import (
 	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -65,7 +66,7 @@ func (a *API) createApp(ctx context.Context, in *struct{ Body wire.AppCreate }) 
 	}
 	app, err := a.catalog.CreateApp(ctx, in.Body.Slug, in.Body.Name)
 	if err != nil {
-		return nil, err
+		return nil, a.slugTaken(ctx, err)
 	}
 	return a.appBody(ctx, app)
 }
@@ -102,9 +103,23 @@ func (a *API) renameApp(ctx context.Context, in *struct {
 		return nil, err
 	}
 	if app, err = a.catalog.RenameApp(ctx, app.ID, in.Body.Slug); err != nil {
-		return nil, err
+		return nil, a.slugTaken(ctx, err)
 	}
 	return a.appBody(ctx, app)
+}
+
+// slugTaken returns the refusal of a slug without the id of the app that has it, unless the caller may see that app.
+func (a *API) slugTaken(ctx context.Context, err error) error {
+	refused := fault.From(err)
+	if fault.Of(err) != fault.Conflict || refused.Field != "slug" || refused.Other == "" {
+		return err
+	}
+	if may, failed := a.authority.MayIn(ctx, caller(ctx), refused.Other, authz.AppRead); failed == nil && may {
+		return err
+	}
+	nameless := *refused
+	nameless.Other = ""
+	return &nameless
 }
 
 func (a *API) releaseAlias(ctx context.Context, in *struct {

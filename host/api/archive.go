@@ -156,7 +156,7 @@ func (a *API) importApp(ctx context.Context, in *AppPath) (*body[wire.ImportRepo
 	}
 	report, err := a.archive.Import(ctx, into, uploaded(ctx))
 	if err != nil {
-		return nil, located(err, "archive", "body", "slug", "path.app")
+		return nil, located(a.slugTaken(ctx, err), "archive", "body", "slug", "path.app")
 	}
 	out := wire.ImportReport{Rows: report.Rows, MissingSecrets: report.MissingSecrets, LeftOut: make([]wire.LeftOut, len(report.Left))}
 	for i, left := range report.Left {

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/api/apitest"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
@@ -118,6 +119,14 @@ func TestImportsThatBreakOff(t *testing.T) {
 	require.Eventually(t, func() bool { return len(under()) == 1 }, 10*time.Second, time.Millisecond)
 	s.Refused(s.Admin(s.Token, "GET", "apps/empty", ""), 409, "", "the app empty is being imported")
 	s.Refused(s.Admin(s.Token, "DELETE", "apps/"+empty.ID, ""), 409, "", "is being imported")
+	inside, err := s.DB.Scripts().Create(t.Context(), store.Script{AppID: empty.ID, Name: "inside", Kind: abi.KindEndpoint, Source: "1"})
+	require.NoError(t, err)
+	for _, c := range [][2]string{{"GET", ""}, {"DELETE", ""}, {"GET", "/versions"}, {"POST", "/run"}} {
+		s.Refused(s.Admin(s.Token, c[0], "scripts/"+inside.ID+c[1], "{}"), 409, "", "the app empty is being imported")
+	}
+	execution := s.Fetch("POST", "/api/v1/execute/"+inside.ID, "", "Authorization: Bearer "+s.Token)
+	assert.Equal(t, 409, execution.StatusCode)
+	assert.Contains(t, string(execution.Content), "the app empty is being imported")
 	s.Refused(s.Admin(s.Token, "POST", "apps", `{"slug":"empty"}`), 409, "body.slug", "in use")
 	s.Refused(s.importApp(s.Token, "empty", bytes.NewReader(archive)), 409, "", "is being imported")
 	assert.Equal(t, 404, s.Admin(s.User("member", store.RoleMember), "GET", "apps/empty", "").StatusCode)

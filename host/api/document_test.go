@@ -107,6 +107,8 @@ var beyond = map[string]string{
 	"validate-script body.limits.timeout_ms":        "compiling takes time",
 	"create-script query.name":                      "is for application/wasm",
 	"create-script query.read_only":                 "is for application/wasm",
+	"create-route body.rate_limit.burst":             "must come again within 30 days",
+	"update-route body.rate_limit.burst":             "must come again within 30 days",
 	"update-script body.kind":                       "the source must be of that kind",
 	"update-script body.source":                     "must compile",
 	"update-script query.version":                   "is for application/wasm",

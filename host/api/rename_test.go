@@ -81,6 +81,11 @@ func TestRenamedApp(t *testing.T) {
 	s.App("other")
 	p := s.Refused(s.Admin(s.Token, "POST", "apps/other:rename", `{"slug":"one"}`), 409, "body.slug", `app slug \"one\" is already in use`)
 	assert.Equal(t, app.ID, p.Other)
+	other := s.Member(do[wire.App](s, "GET", "apps/other", nil, 200).ID, store.RoleAppAdmin)
+	for _, slug := range []string{"three", "one"} { // that it is taken has to be said, not by whom
+		p := s.Refused(s.Admin(other, "POST", "apps/other:rename", `{"slug":"`+slug+`"}`), 409, "body.slug", "already in use")
+		assert.Empty(t, p.Other)
+	}
 	s.Refused(s.Admin(s.Token, "POST", "apps", `{"slug":"two"}`), 409, "body.slug", "already in use")
 	s.Refused(s.Admin(viewer, "POST", "apps/three:rename", `{"slug":"mine"}`), 403, "", "app.update")
 	s.Refused(s.Admin(s.Token, "POST", "apps/three:rename", `{"slug":"01a20970-f805-7922-8ded-6d329840dbfc"}`), 422, "body.slug", "id")

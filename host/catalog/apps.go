@@ -78,7 +78,7 @@ func (c *Catalog) deleteApp(ctx context.Context, id string, check func(tx store.
 // removeEvery is how often is looked for what another node has deleted and not removed.
 const removeEvery = time.Minute
 
-// newRemover makes the sweep of what is left of deleted apps and scripts.
+// newRemover makes the sweep of what is left of deleted apps, scripts and topics.
 func (c *Catalog) newRemover() *background.Sweep {
 	return background.NewSweep("deleted", "rows", removeEvery, c.log, func(ctx context.Context) (int, error) {
 		return store.InBatches(ctx, store.MaxBatch, func(ctx context.Context, limit int) (int, error) {
@@ -89,7 +89,7 @@ func (c *Catalog) newRemover() *background.Sweep {
 	})
 }
 
-// Remover removes what is left of deleted apps and scripts, a piece at a time: as soon as one is deleted
+// Remover removes what is left of deleted apps, scripts and topics, a piece at a time: as soon as one is deleted
 // here, and within a minute what another node has left.
 func (c *Catalog) Remover() *background.Sweep { return c.remover }
 

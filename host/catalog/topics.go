@@ -30,25 +30,11 @@ func (c *Catalog) SetTopic(ctx context.Context, topic store.Topic) (set store.To
 	return set, err
 }
 
-// DeleteTopic makes a topic the app's own again.
+// DeleteTopic makes a topic the app's own again. [Catalog.Remover] removes what was published to it.
 func (c *Catalog) DeleteTopic(ctx context.Context, appID, name string) error {
-	// What was published may be much, and is no change of its own: it goes first, so that the change is short. In a
-	// transaction it would make that long, and goes after it.
-	if c.part {
-		c.later = append(c.later, func(ctx context.Context, whole *Catalog) {
-			if err := whole.deletePublished(ctx, appID, name); err != nil {
-				whole.log.Warn("messages of a deleted topic are left until they are old", "app_id", appID, "topic", name, "error", err)
-			}
-		})
-	} else if err := c.deletePublished(ctx, appID, name); err != nil {
-		return err
+	err := c.change(ctx, func(tx store.Store) error { return tx.Topics().Delete(ctx, appID, name) })
+	if err == nil {
+		c.removeSoon()
 	}
-	return c.change(ctx, func(tx store.Store) error { return tx.Topics().Delete(ctx, appID, name) })
-}
-
-func (c *Catalog) deletePublished(ctx context.Context, appID, topic string) error {
-	_, err := store.InBatches(store.WithDeed(ctx, nil), store.MaxBatch, func(ctx context.Context, limit int) (int, error) {
-		return c.store.Published().DeleteOf(ctx, appID, topic, limit)
-	})
 	return err
 }

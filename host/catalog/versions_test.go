@@ -128,27 +128,62 @@ func TestRestoreConcurrently(t *testing.T) {
 	})
 }
 
-// A static site can be restored for as long as its files are there.
+// A static site can be restored for as long as its files are there: those of the version before are, whichever it was.
 func TestRestoreSite(t *testing.T) {
 	onEach(t, func(t *testing.T, n node) {
 		app := n.app(t, "shop")
-		files := n.uploaded(t, app, "a1", "a2", "a3")
+		files := n.uploaded(t, app, "a1", "a2", "a3", "a4")
 		site, err := n.CreateScript(t.Context(), store.Script{AppID: app.ID, Name: "static", Kind: abi.KindStatic, Source: siteSource(t, map[string]string{"a": files["a1"]}, nil)})
 		require.NoError(t, err)
 		deploy := func(now, before string) {
+			t.Helper()
 			source := siteSource(t, map[string]string{"a": files[now]}, map[string]string{"a": files[before]})
 			site = n.update(t, site, store.ScriptChange{Source: &source})
 		}
+		restore := func(version int64, now, before string, there ...string) {
+			t.Helper()
+			site, err = n.RestoreScript(t.Context(), site, version, 0)
+			require.NoError(t, err)
+			require.Equal(t, siteSource(t, map[string]string{"a": files[now]}, map[string]string{"a": files[before]}), site.Source)
+			require.Equal(t, there, n.names(t, app))
+		}
 		deploy("a2", "a1")
-		site, err = n.RestoreScript(t.Context(), site, 1, 0)
-		require.NoError(t, err, "the files of the version before are kept")
-		require.Equal(t, []string{"a1", "a3"}, n.names(t, app), "as after any change")
-		deploy("a3", "a1")
+		restore(1, "a1", "a2", "a1", "a2", "a3", "a4") // a version that had none before it
+		restore(2, "a2", "a1", "a1", "a2", "a3", "a4") // it is undone
+		deploy("a3", "a2")
+		deploy("a4", "a3")
+		require.Equal(t, []string{"a3", "a4"}, n.names(t, app))
+		restore(5, "a3", "a4", "a3", "a4") // whose own version before is gone
+		restore(7, "a3", "a4", "a3", "a4") // as it is
+		restore(6, "a4", "a3", "a3", "a4")
+
 		_, err = n.RestoreScript(t.Context(), site, 2, 0)
 		require.Equal(t, fault.Invalid, fault.Of(err))
 		require.Contains(t, err.Error(), "there is no "+files["a2"])
 		now, _ := n.present(t, site.ID)
 		require.Equal(t, site, now)
-		require.Equal(t, []string{"a1", "a3"}, n.names(t, app))
+		require.Equal(t, []string{"a3", "a4"}, n.names(t, app))
+	})
+}
+
+// What was a script for a while comes back as a site only with its files.
+func TestRestoreSiteOfAnotherKind(t *testing.T) {
+	onEach(t, func(t *testing.T, n node) {
+		app := n.app(t, "shop")
+		files := n.uploaded(t, app, "a1", "other")
+		source := siteSource(t, map[string]string{"a": files["a1"]}, nil)
+		site, err := n.CreateScript(t.Context(), store.Script{AppID: app.ID, Name: "static", Kind: abi.KindStatic, Source: source})
+		require.NoError(t, err)
+		keeper, err := n.CreateScript(t.Context(), store.Script{AppID: app.ID, Name: "keeper", Kind: abi.KindStatic, Source: source})
+		require.NoError(t, err)
+		site = n.update(t, site, store.ScriptChange{Kind: new(abi.KindEndpoint), Source: new(`1`)})
+		site, err = n.RestoreScript(t.Context(), site, 1, 0)
+		require.NoError(t, err)
+		require.Equal(t, source, site.Source)
+		site = n.update(t, site, store.ScriptChange{Kind: new(abi.KindEndpoint), Source: new(`1`)})
+		require.NoError(t, n.DeleteScript(t.Context(), keeper))
+		_, err = n.RestoreScript(t.Context(), site, 1, 0)
+		require.Equal(t, fault.Invalid, fault.Of(err))
+		require.Contains(t, err.Error(), "there is no "+files["a1"])
 	})
 }

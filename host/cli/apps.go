@@ -8,6 +8,7 @@ import (
 
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/client"
+	"github.com/picloud/picloud/host/store"
 )
 
 // AppsCmd groups the commands on apps.
@@ -159,11 +160,12 @@ func (cmd *AppsDeleteCmd) Run(ctx context.Context, r *Remote, c *client.Client) 
 	if err != nil {
 		return err
 	}
+	const most = store.MaxContents
 	goes := present([]amount{
-		{contents.Scripts, "script"}, {contents.Routes, "route"}, {contents.Triggers, "trigger"}, {contents.Topics, "topic"},
-		{contents.Domains, "domain"}, {contents.Members, "member"}, {contents.Keys, "API key"}, {contents.Secrets, "secret"},
-		{contents.KVEntries, "kv key"}, {contents.Documents, "document"}, {contents.Files, "file"}, {contents.FileBytes, "byte"},
-		{contents.Executions, "execution"}, {contents.Events, "event"}, {contents.DeadLetters, "dead letter"},
+		{n: contents.Scripts, kind: "script"}, {n: contents.Routes, kind: "route"}, {n: contents.Triggers, kind: "trigger"}, {n: contents.Topics, kind: "topic"},
+		{n: contents.Domains, kind: "domain"}, {n: contents.Members, kind: "member"}, {n: contents.Keys, kind: "API key"}, {n: contents.Secrets, kind: "secret"},
+		{contents.KVEntries, "kv key", most}, {contents.Documents, "document", most}, {contents.Files, "file", most}, {n: contents.FileBytes, kind: "byte"},
+		{contents.Executions, "execution", most}, {contents.Events, "event", most}, {contents.DeadLetters, "dead letter", most},
 	})
 	if len(goes) == 0 {
 		err = cmd.confirm(ctx, r, "Delete the app %s (%s), which is empty?", app.Slug, app.Name)

@@ -24,6 +24,7 @@ type Confirmation struct {
 type amount struct {
 	n    int64
 	kind string // of one
+	most int64  // is as many or more; 0: all are counted
 }
 
 // present writes those amounts that are not none, as in "3 routes".
@@ -36,7 +37,11 @@ func present(amounts []amount) (written []string) {
 		case a.n > 1:
 			kind += "s"
 		}
-		written = append(written, fmt.Sprintf("%d %s", a.n, kind))
+		least := ""
+		if a.most != 0 && a.n >= a.most {
+			least = "at least "
+		}
+		written = append(written, fmt.Sprintf("%s%d %s", least, a.n, kind))
 	}
 	return written
 }

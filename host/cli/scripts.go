@@ -19,6 +19,7 @@ import (
 	"github.com/picloud/picloud/host/cli/caret"
 	"github.com/picloud/picloud/host/cli/manifest"
 	"github.com/picloud/picloud/host/client"
+	"github.com/picloud/picloud/host/store"
 )
 
 // ScriptsCmd groups the commands on scripts.
@@ -236,7 +237,9 @@ func (cmd *ScriptsDeleteCmd) Run(ctx context.Context, r *Remote, c *client.Clien
 	if err != nil {
 		return err
 	}
-	with := present([]amount{{contents.Routes, "route"}, {contents.Triggers, "trigger"}, {contents.Executions, "execution"}})
+	with := present([]amount{
+		{n: contents.Routes, kind: "route"}, {n: contents.Triggers, kind: "trigger"}, {contents.Executions, "execution", store.MaxContents},
+	})
 	if len(with) == 0 {
 		with = []string{"nothing else"}
 	}

@@ -147,14 +147,21 @@ func Bearer(header string) string {
 
 // executable finds a script by id, for a caller who may execute it.
 func (s *Server) executable(ctx context.Context, p *authz.Principal, id string) (store.Script, error) {
+	var app store.App
 	script, err := s.store.Scripts().Get(ctx, id)
+	if err == nil {
+		app, err = s.store.Apps().Get(ctx, script.AppID)
+	}
+	if fault.Unknown(err) {
+		err = fault.Missing("script")
+	}
 	if err != nil {
-		if fault.Unknown(err) {
-			err = fault.Missing("script")
-		}
 		return store.Script{}, err
 	}
-	return script, s.authority.Require(ctx, p, script.AppID, "script", authz.ScriptExecute)
+	if err := s.authority.Require(ctx, p, script.AppID, "script", authz.ScriptExecute); err != nil {
+		return script, err
+	}
+	return script, app.Arrived()
 }
 
 // mayReadLogs reports whether the request carries a credential that may read the app's logs, and so

@@ -8,6 +8,7 @@ package sites
 import (
 	"encoding/json"
 	"iter"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -97,6 +98,17 @@ func (s *Site) All() iter.Seq2[string, string] {
 			}
 		}
 	}
+}
+
+// Replaced returns the files that a site with other files keeps of s, which it comes after: those that are not
+// its own. With the same files it keeps those that s does.
+func (s *Site) Replaced(files map[string]string) map[string]string {
+	if maps.Equal(files, s.Files) {
+		return s.Previous
+	}
+	replaced := maps.Clone(s.Files)
+	maps.DeleteFunc(replaced, func(name, id string) bool { return files[name] == id })
+	return replaced
 }
 
 // CheckPath returns why a file cannot have a path in a site; "": it can.

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"time"
+
+	"github.com/picloud/picloud/host/fault"
 )
 
 // App owns scripts, routes and data, and shares them with no other app.
@@ -24,6 +26,15 @@ type Import struct {
 	Token   string    `json:"token"`   // whose it is; never ""
 	Created bool      `json:"created"` // it has made the app, which goes with it if it fails
 	At      time.Time `json:"at"`      // when it was last known to go on
+}
+
+// Arrived returns nil, or the [fault.Conflict] of an app that is being imported: until that has ended nobody finds it,
+// nor anything in it.
+func (a App) Arrived() error {
+	if a.Import == nil {
+		return nil
+	}
+	return fault.New(fault.Conflict, "the app %s is being imported: it is there when that has ended", a.Slug)
 }
 
 // AppChange says what to change of an app; a nil field stays as it is.

@@ -31,7 +31,7 @@ type Topics interface {
 	Get(ctx context.Context, appID, name string) (Topic, error)
 	// List pages through the topics of an app in the order of their names (bytewise).
 	List(ctx context.Context, appID string, page PageRequest) (Page[Topic], error)
-	// Delete removes a topic, with what was published to it.
+	// Delete removes a topic. What was published to it is left to [Deletions].
 	Delete(ctx context.Context, appID, name string) error
 	// Key returns the key that tokens of subscribers are signed with: 32 bytes, made when it is first
 	// asked for, and the same for all nodes.
@@ -78,8 +78,6 @@ type PublishedLog interface {
 	Between(ctx context.Context, query PublishedQuery) ([]Published, error)
 	// DeleteOlder removes up to limit messages that are older than age, and returns their number.
 	DeleteOlder(ctx context.Context, age time.Duration, limit int) (int, error)
-	// DeleteOf removes up to limit messages of a topic, the oldest first, and returns their number.
-	DeleteOf(ctx context.Context, appID, topic string, limit int) (int, error)
 
 	// Shared reports whether other processes may publish.
 	Shared() bool

@@ -61,18 +61,18 @@ type AppDeletion struct {
 	Members     int64 `json:"members"`
 	Keys        int64 `json:"keys" doc:"API keys that are for this app alone"`
 	Secrets     int64 `json:"secrets"`
-	KVEntries   int64 `json:"kv_entries"`
-	Documents   int64 `json:"documents"`
-	Files       int64 `json:"files"`
+	KVEntries   int64 `json:"kv_entries" doc:"Not counted beyond 10000"`
+	Documents   int64 `json:"documents" doc:"Not counted beyond 10000"`
+	Files       int64 `json:"files" doc:"Not counted beyond 10000"`
 	FileBytes   int64 `json:"file_bytes" doc:"Of all files"`
-	Executions  int64 `json:"executions"`
-	Events      int64 `json:"events" doc:"That wait, or are being handled"`
-	DeadLetters int64 `json:"dead_letters"`
+	Executions  int64 `json:"executions" doc:"Not counted beyond 10000"`
+	Events      int64 `json:"events" doc:"That wait, or are being handled; not counted beyond 10000"`
+	DeadLetters int64 `json:"dead_letters" doc:"Not counted beyond 10000"`
 }
 
 // ScriptDeletion is how much of each kind goes with a script.
 type ScriptDeletion struct {
 	Routes     int64 `json:"routes"`
 	Triggers   int64 `json:"triggers"`
-	Executions int64 `json:"executions"`
+	Executions int64 `json:"executions" doc:"Not counted beyond 10000"`
 }

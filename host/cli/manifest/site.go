@@ -233,12 +233,8 @@ func planSite(ctx context.Context, state State, app string, want Script, listed 
 			s.gone++
 		}
 	}
-	if maps.Equal(s.there, present.Files) { // the version before is still the same one
-		s.replaced = present.Previous
-	} else {
-		s.replaced = maps.Clone(present.Files)
-		maps.DeleteFunc(s.replaced, func(name, id string) bool { return s.there[name] == id || stored[id].ID == "" })
-	}
+	s.replaced = present.Replaced(s.there)
+	maps.DeleteFunc(s.replaced, func(_, id string) bool { return stored[id].ID == "" })
 	s.changed = len(s.upload) > 0 || s.source(s.there) != s.present.Source
 	return s, nil
 }

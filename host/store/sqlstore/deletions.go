@@ -9,12 +9,13 @@ import (
 // deletions implements [store.Deletions].
 type deletions struct{ s *sqlStore }
 
-// Conditions that an app or a script is not deleted: of the table apps, of the row's app_id, and of the
-// scripts s.
+// Conditions that an app, a script or a topic is not deleted: of the table apps, of the row's app_id, of the
+// scripts s, and of the table topics.
 const (
 	liveApp    = `apps.deleted_at IS NULL`
 	ofLiveApp  = `EXISTS (SELECT 1 FROM apps WHERE apps.id = app_id AND ` + liveApp + `)`
 	liveScript = `s.deleted_at IS NULL AND EXISTS (SELECT 1 FROM apps WHERE apps.id = s.app_id AND ` + liveApp + `)`
+	liveTopic  = `access <> ''`
 )
 
 const (
@@ -22,16 +23,23 @@ const (
 	appMark    = `UPDATE apps SET slug = id, deleted_at = $2 WHERE id = $1 AND ` + liveApp
 	scriptMark = `UPDATE scripts SET name = '~' || id, source = '', wasm = NULL, deleted_at = $2 WHERE id = $1`
 
-	anyDeleted = `SELECT 1 FROM apps WHERE deleted_at IS NOT NULL UNION ALL SELECT 1 FROM scripts WHERE deleted_at IS NOT NULL LIMIT 1`
+	anyDeleted = `SELECT 1 FROM apps WHERE deleted_at IS NOT NULL UNION ALL SELECT 1 FROM scripts WHERE deleted_at IS NOT NULL
+		UNION ALL SELECT 1 FROM topics WHERE access = '' LIMIT 1`
 
+	nextTopic       = `SELECT ` + topicColumns + ` FROM topics WHERE access = '' ORDER BY app_id, topic LIMIT 1`
 	nextScript      = `SELECT id FROM scripts WHERE deleted_at IS NOT NULL ORDER BY deleted_at, id LIMIT 1`
 	nextApp         = `SELECT id FROM apps WHERE deleted_at IS NOT NULL ORDER BY deleted_at, id LIMIT 1`
 	nextScriptOfApp = `SELECT id FROM scripts WHERE app_id = $1 ORDER BY name LIMIT 1`
 
-	scriptLetGo  = `UPDATE scripts SET wasm = NULL WHERE id = $1 AND wasm IS NOT NULL`
-	scriptRemove = `DELETE FROM scripts WHERE id = $1`
-	appRemove    = `DELETE FROM apps WHERE id = $1`
-	filesRemove  = `DELETE FROM files WHERE app_id = $1 AND (collection, id) IN (
+	scriptLetGo    = `UPDATE scripts SET wasm = NULL WHERE id = $1 AND wasm IS NOT NULL`
+	scriptRemove   = `DELETE FROM scripts WHERE id = $1`
+	messagesRemove = `DELETE FROM published WHERE seq IN (SELECT seq FROM published WHERE app_id = $1 AND topic = $2 ORDER BY seq LIMIT $3)`
+	versionsRemove = `DELETE FROM script_versions WHERE script_id = $1 AND version IN (
+		SELECT version FROM script_versions WHERE script_id = $1 ORDER BY version LIMIT $2)`
+
+	topicRemove = `DELETE FROM topics WHERE app_id = $1 AND topic = $2`
+	appRemove   = `DELETE FROM apps WHERE id = $1`
+	filesRemove = `DELETE FROM files WHERE app_id = $1 AND (collection, id) IN (
 		SELECT collection, id FROM files WHERE app_id = $1 ORDER BY collection, id LIMIT $2) RETURNING blob`
 )
 
@@ -71,8 +79,6 @@ var (
 			SELECT collection, id FROM docs WHERE app_id = $1 ORDER BY collection, id LIMIT $2)`,
 	}
 	scriptRemains = []string{
-		`DELETE FROM script_versions WHERE script_id = $1 AND version IN (
-			SELECT version FROM script_versions WHERE script_id = $1 ORDER BY version LIMIT $2)`,
 		`DELETE FROM log_lines WHERE script_id = $1 AND (execution, seq) IN (
 			SELECT execution, seq FROM log_lines WHERE script_id = $1 ORDER BY execution, seq LIMIT $2)`,
 		`DELETE FROM executions WHERE position IN (SELECT position FROM executions WHERE script_id = $1 ORDER BY position LIMIT $2)`,
@@ -99,7 +105,7 @@ func (d deletions) Remove(ctx context.Context, limit int) (removed store.Removed
 		return store.Removed{}, failed(ctx, op, err)
 	}
 	err = d.s.join(ctx, op, func(tx *sqlStore) error {
-		r := remover{tx: tx.tx, left: limit}
+		r := remover{tx: tx.tx, lock: tx.db.Dialect.Lock, left: limit}
 		defer func() { removed = store.Removed{Rows: limit - r.left, Blobs: r.blobs} }()
 		if lock := tx.db.Dialect.OneRemoves; lock != "" {
 			var mine bool
@@ -123,12 +129,17 @@ func (d deletions) Remove(ctx context.Context, limit int) (removed store.Removed
 // remover removes rows in a transaction, as many as are left to it.
 type remover struct {
 	tx    queryer
+	lock  string // the dialect's, that is still to be taken
 	left  int
 	blobs []string
 }
 
 // next removes some, and reports whether there was anything.
 func (r *remover) next(ctx context.Context) (more bool, err error) {
+	topic, err := one(ctx, r.tx, "topic", scanTopic, nextTopic)
+	if !missing(err) {
+		return true, r.topic(ctx, topic, err)
+	}
 	script, err := one(ctx, r.tx, "script", text, nextScript)
 	if !missing(err) {
 		return true, r.script(ctx, script, err)
@@ -157,18 +168,43 @@ func (r *remover) next(ctx context.Context) (more bool, err error) {
 	return true, r.run(ctx, appRemove, app)
 }
 
-// script removes what is left of a script that was found, if there was no error.
-func (r *remover) script(ctx context.Context, id string, err error) error {
+// topic removes what is left of a topic that was found, if there was no error.
+func (r *remover) topic(ctx context.Context, topic store.Topic, err error) error {
 	if err != nil {
 		return err
 	}
-	if _, err := r.tx.ExecContext(ctx, scriptLetGo, id); err != nil { // or its versions would leave the module to it
+	if err := r.run(ctx, messagesRemove, topic.AppID, topic.Name, r.left); err != nil {
+		return err
+	}
+	return r.run(ctx, topicRemove, topic.AppID, topic.Name)
+}
+
+// script removes what is left of a script that was found, if there was no error.
+func (r *remover) script(ctx context.Context, id string, err error) error {
+	if err != nil {
 		return err
 	}
 	for _, statement := range scriptRemains {
 		if err := r.run(ctx, statement, id, r.left); err != nil {
 			return err
 		}
+	}
+	if r.left == 0 {
+		return nil
+	}
+	// A module goes with the last version that has it. Which one that is can be seen only while nobody makes or
+	// removes others. Who has the lock waits for nothing of what is deleted.
+	if r.lock != "" {
+		if _, err := r.tx.ExecContext(ctx, r.lock); err != nil {
+			return err
+		}
+		r.lock = ""
+	}
+	if _, err := r.tx.ExecContext(ctx, scriptLetGo, id); err != nil { // or its versions would leave the module to it
+		return err
+	}
+	if err := r.run(ctx, versionsRemove, id, r.left); err != nil {
+		return err
 	}
 	return r.run(ctx, scriptRemove, id)
 }
@@ -195,23 +231,24 @@ const (
 		(SELECT COUNT(*) FROM scripts s WHERE s.app_id = $1 AND s.deleted_at IS NULL),
 		(SELECT COUNT(*) FROM routes WHERE app_id = $1),
 		(SELECT COUNT(*) FROM triggers WHERE app_id = $1),
-		(SELECT COUNT(*) FROM topics WHERE app_id = $1),
+		(SELECT COUNT(*) FROM topics WHERE app_id = $1 AND ` + liveTopic + `),
 		(SELECT COUNT(*) FROM domains WHERE app_id = $1),
 		(SELECT COUNT(*) FROM app_members WHERE app_id = $1),
 		(SELECT COUNT(*) FROM api_keys WHERE app_id = $1),
 		(SELECT COUNT(*) FROM secrets WHERE app_id = $1),
-		(SELECT COUNT(*) FROM kv_entries WHERE app_id = $1),
-		(SELECT COUNT(*) FROM docs WHERE app_id = $1),
-		(SELECT COUNT(*) FROM files WHERE app_id = $1),
+		(SELECT COUNT(*) FROM (SELECT 1 FROM kv_entries WHERE app_id = $1 LIMIT $2) AS found),
+		(SELECT COUNT(*) FROM (SELECT 1 FROM docs WHERE app_id = $1 LIMIT $2) AS found),
+		(SELECT COUNT(*) FROM (SELECT 1 FROM files WHERE app_id = $1 LIMIT $2) AS found),
 		COALESCE((SELECT bytes FROM file_usage WHERE app_id = $1), 0),
-		(SELECT COUNT(*) FROM scripts s JOIN executions e ON e.script_id = s.id WHERE s.app_id = $1 AND s.deleted_at IS NULL),
-		(SELECT COUNT(*) FROM outbox WHERE app_id = $1),
-		(SELECT COUNT(*) FROM dead_letters WHERE app_id = $1)
+		(SELECT COUNT(*) FROM (SELECT 1 FROM scripts s JOIN executions e ON e.script_id = s.id
+			WHERE s.app_id = $1 AND s.deleted_at IS NULL LIMIT $2) AS found),
+		(SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE app_id = $1 LIMIT $2) AS found),
+		(SELECT COUNT(*) FROM (SELECT 1 FROM dead_letters WHERE app_id = $1 LIMIT $2) AS found)
 		FROM apps WHERE id = $1 AND ` + liveApp
 	scriptCount = `SELECT
 		(SELECT COUNT(*) FROM routes WHERE script_id = s.id),
 		(SELECT COUNT(*) FROM triggers WHERE script_id = s.id),
-		(SELECT COUNT(*) FROM executions WHERE script_id = s.id)
+		(SELECT COUNT(*) FROM (SELECT 1 FROM executions WHERE script_id = s.id LIMIT $2) AS found)
 		FROM scripts s WHERE s.id = $1 AND ` + liveScript
 )
 
@@ -220,12 +257,12 @@ func (a apps) Contents(ctx context.Context, id string) (store.AppContents, error
 		err = row.Scan(&c.Scripts, &c.Routes, &c.Triggers, &c.Topics, &c.Domains, &c.Members, &c.Keys, &c.Secrets,
 			&c.KVEntries, &c.Documents, &c.Files, &c.FileBytes, &c.Executions, &c.Events, &c.DeadLetters)
 		return c, err
-	}, appCount, id)
+	}, appCount, id, store.MaxContents)
 }
 
 func (r scripts) Contents(ctx context.Context, id string) (store.ScriptContents, error) {
 	return one(ctx, r.s.reader(), "script", func(row scanner) (c store.ScriptContents, err error) {
 		err = row.Scan(&c.Routes, &c.Triggers, &c.Executions)
 		return c, err
-	}, scriptCount, id)
+	}, scriptCount, id, store.MaxContents)
 }

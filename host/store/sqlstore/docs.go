@@ -12,12 +12,15 @@ import (
 type docs struct{ *sqlStore }
 
 const (
-	docKey = ` WHERE app_id = $1 AND collection = $2 AND id = $3 AND ` + ofLiveApp
+	docOf  = ` WHERE app_id = $1 AND collection = $2 AND id = $3`
+	docKey = docOf + ` AND ` + ofLiveApp // for writes: who reads has found the app
 
 	// docInsert does nothing when the id is there or the app is not.
 	docInsert = `INSERT INTO docs (app_id, collection, id, version, created_at, updated_at, terms, data)
 		SELECT id, $2, $3, $4, $5, $6, $7, $8 FROM apps WHERE id = $1 AND ` + liveApp + ` ON CONFLICT DO NOTHING`
-	docGet     = `SELECT id, version, created_at, updated_at, data FROM docs` + docKey
+	docGet = `SELECT id, version, created_at, updated_at, data FROM docs` + docOf
+	// The dialect's ForUpdate comes behind docRead.
+	docRead    = docGet + ` AND ` + ofLiveApp
 	docVersion = `SELECT id, version, created_at, updated_at, '' FROM docs` + docKey
 	docUpdate  = `UPDATE docs SET version = $4, updated_at = $5, terms = $6, data = $7` + docKey
 	docDelete  = `DELETE FROM docs` + docKey + ` RETURNING id, version, created_at, updated_at, data`
@@ -162,7 +165,7 @@ func (d docs) Modify(ctx context.Context, key store.DocumentKey, expect *int64,
 	var refused error // by change, which may use errors of its own
 	err = d.mutate(ctx, "update document", aboutDoc(key), func(tx mutation) error {
 		refused = nil
-		if doc, err = one(ctx, tx.tx, "document", scanDocument, docGet+tx.db.Dialect.ForUpdate, docArgs(key)...); err != nil {
+		if doc, err = one(ctx, tx.tx, "document", scanDocument, docRead+tx.db.Dialect.ForUpdate, docArgs(key)...); err != nil {
 			return err
 		}
 		if expect != nil && *expect != doc.Version {

@@ -13,9 +13,10 @@ type files struct{ *sqlStore }
 const (
 	fileInsert = `INSERT INTO files (app_id, collection, id, name, content_type, size, sha256, created_at, updated_at, blob, sums)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (app_id, collection, id) DO NOTHING`
-	// The dialect's ForUpdate may come behind it.
 	fileGet = `SELECT app_id, collection, id, name, content_type, size, sha256, created_at, updated_at, blob, sums
-		FROM files WHERE app_id = $1 AND collection = $2 AND id = $3 AND ` + ofLiveApp
+		FROM files WHERE app_id = $1 AND collection = $2 AND id = $3`
+	// The dialect's ForUpdate comes behind fileRead, which is for writes.
+	fileRead = fileGet + ` AND ` + ofLiveApp
 	fileList = `SELECT app_id, collection, id, name, content_type, size, sha256, created_at, updated_at, blob, NULL
 		FROM files WHERE app_id = $1 AND collection = $2 AND id > $3 ORDER BY id LIMIT $4`
 	fileCollections = `SELECT collection, COUNT(*), CAST(SUM(size) AS BIGINT)
@@ -149,7 +150,7 @@ func (f files) Collections(ctx context.Context, appID string, page store.PageReq
 
 func (f files) Update(ctx context.Context, appID, collection, id string, change store.FileChange, quota int64) (now, before store.File, err error) {
 	err = f.mutate(ctx, "update file", aboutFile(appID, collection, id), func(tx mutation) error {
-		if before, err = one(ctx, tx.tx, "file", scanFile, fileGet+tx.db.Dialect.ForUpdate, appID, collection, id); err != nil {
+		if before, err = one(ctx, tx.tx, "file", scanFile, fileRead+tx.db.Dialect.ForUpdate, appID, collection, id); err != nil {
 			return err
 		}
 		if err := checkContent(before, change.Expect); err != nil {
@@ -193,7 +194,7 @@ func checkContent(file store.File, expect string) error {
 func (f files) Delete(ctx context.Context, appID, collection, id, expect string) (file store.File, err error) {
 	err = f.mutate(ctx, "delete file", aboutFile(appID, collection, id), func(tx mutation) error {
 		if expect != "" {
-			if file, err = one(ctx, tx.tx, "file", scanFile, fileGet+tx.db.Dialect.ForUpdate, appID, collection, id); err != nil {
+			if file, err = one(ctx, tx.tx, "file", scanFile, fileRead+tx.db.Dialect.ForUpdate, appID, collection, id); err != nil {
 				return err
 			}
 			if err := checkContent(file, expect); err != nil {

@@ -16,8 +16,8 @@ type kv struct{ *sqlStore }
 const (
 	kvOf   = `app_id = $1 AND collection = $2 AND key = $3`
 	kvLive = `(expires_at IS NULL OR expires_at > $4)`
-	kvGet  = `SELECT key, value, expires_at FROM kv_entries WHERE ` + kvOf + ` AND ` + kvLive + ` AND ` + ofLiveApp
-	kvHas  = `SELECT 1 FROM kv_entries WHERE ` + kvOf + ` AND ` + kvLive + ` AND ` + ofLiveApp
+	kvGet  = `SELECT key, value, expires_at FROM kv_entries WHERE ` + kvOf + ` AND ` + kvLive
+	kvHas  = `SELECT 1 FROM kv_entries WHERE ` + kvOf + ` AND ` + kvLive
 
 	// kvRead sees also what has expired. The dialect's ForUpdate comes behind it.
 	kvRead = `SELECT key, value, expires_at FROM kv_entries WHERE ` + kvOf

@@ -22,12 +22,11 @@ type Positions struct {
 
 const (
 	publishedInsert = `INSERT INTO published (id, app_id, topic, at, message)
-		SELECT $2, app_id, topic, {now}, $5 FROM topics WHERE app_id = $3 AND topic = $4 AND ` + ofLiveApp
+		SELECT $2, app_id, topic, {now}, $5 FROM topics WHERE app_id = $3 AND topic = $4 AND ` + liveTopic + ` AND ` + ofLiveApp
 	publishedOf    = ` FROM published WHERE app_id = $1 AND topic = $2 AND id = $3`
 	publishedFind  = `SELECT id, app_id, topic, at, message, seq FROM published WHERE `
 	publishedTopic = ` AND app_id = $5 AND topic = $6`
 	publishedOrder = ` AND seq > $3 ORDER BY seq LIMIT $4`
-	publishedDrop  = `DELETE FROM published WHERE seq IN (SELECT seq FROM published WHERE app_id = $1 AND topic = $2 ORDER BY seq LIMIT $3)`
 	publishedOld   = `DELETE FROM published WHERE id IN (SELECT id FROM published WHERE at <= {after $3} ORDER BY at LIMIT $2)`
 )
 
@@ -70,14 +69,6 @@ func (p published) DeleteOlder(ctx context.Context, age time.Duration, limit int
 		return 0, err
 	}
 	n, err := affect(ctx, p.s.writer(), p.s.timed(publishedOld), p.s.db.now(), limit, -age.Microseconds())
-	return int(n), failed(ctx, "delete messages", err)
-}
-
-func (p published) DeleteOf(ctx context.Context, appID, topic string, limit int) (int, error) {
-	if err := checkLimit(limit, store.MaxBatch); err != nil {
-		return 0, err
-	}
-	n, err := affect(ctx, p.s.writer(), publishedDrop, appID, topic, limit)
 	return int(n), failed(ctx, "delete messages", err)
 }
 

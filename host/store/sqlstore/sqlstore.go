@@ -22,8 +22,8 @@ import (
 
 // Dialect is what databases do differently.
 type Dialect struct {
-	// Lock is run first in a transaction that changes configuration and excludes all others of its
-	// kind until it ends; "" when beginning a transaction does that already.
+	// Lock is run first in a transaction that changes configuration, and before versions of scripts are removed, and
+	// excludes all others of its kind until it ends; "" when beginning a transaction does that already.
 	Lock string
 	// ForUpdate ends a query that keeps the rows it finds from other writers until the transaction
 	// ends; "" when one transaction at a time writes.

@@ -14,9 +14,11 @@ const (
 	topicColumns = `app_id, topic, access, created_at`
 	topicSet     = `INSERT INTO topics (app_id, topic, access, created_at) SELECT id, $2, $3, $4 FROM apps WHERE id = $1 AND ` + liveApp + `
 		ON CONFLICT (app_id, topic) DO UPDATE SET access = excluded.access RETURNING ` + topicColumns
-	topicGet    = `SELECT ` + topicColumns + ` FROM topics WHERE app_id = $1 AND topic = $2 AND ` + ofLiveApp
-	topicList   = `SELECT ` + topicColumns + ` FROM topics WHERE app_id = $1 AND topic > $2 ORDER BY topic LIMIT $3`
-	topicDelete = `DELETE FROM topics WHERE app_id = $1 AND topic = $2`
+	topicGet  = `SELECT ` + topicColumns + ` FROM topics WHERE app_id = $1 AND topic = $2 AND ` + liveTopic + ` AND ` + ofLiveApp
+	topicList = `SELECT ` + topicColumns + ` FROM topics WHERE app_id = $1 AND topic > $2 AND ` + liveTopic + ` ORDER BY topic LIMIT $3`
+	topicMark = `UPDATE topics SET access = '' WHERE app_id = $1 AND topic = $2 AND ` + liveTopic
+	// topicClear removes at once what is left of a topic that comes again.
+	topicClear = `DELETE FROM topics WHERE app_id = $1 AND topic = $2 AND access = ''`
 
 	keyMake = `INSERT INTO signing_keys (name, key) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`
 	keyRead = `SELECT key FROM signing_keys WHERE name = $1`
@@ -42,6 +44,9 @@ func (t topics) Set(ctx context.Context, topic store.Topic) (set store.Topic, er
 	err = t.s.reconfigure(ctx, "set topic", ofTopic(topic.AppID, topic.Name), func(tx queryer) error {
 		before := wasTopic(ctx, tx, topic.AppID, topic.Name)
 		defer func() { note(tx, ofRevision(ofTopic(topic.AppID, topic.Name), before, set)) }()
+		if _, err := tx.ExecContext(ctx, topicClear, topic.AppID, topic.Name); err != nil {
+			return err
+		}
 		set, err = one(ctx, tx, "app", scanTopic, topicSet, topic.AppID, topic.Name, string(topic.Access), t.s.db.now())
 		return err
 	})
@@ -59,7 +64,7 @@ func (t topics) List(ctx context.Context, appID string, page store.PageRequest) 
 func (t topics) Delete(ctx context.Context, appID, name string) error {
 	return t.s.reconfigure(ctx, "delete topic", ofTopic(appID, name), func(tx queryer) error {
 		note(tx, ofRevision(ofTopic(appID, name), wasTopic(ctx, tx, appID, name), nil))
-		return deleteOne(ctx, tx, "topic", topicDelete, appID, name)
+		return deleteOne(ctx, tx, "topic", topicMark, appID, name)
 	})
 }
 

@@ -149,6 +149,29 @@ func testDeletions(t *testing.T, s subject) {
 
 	t.Run("an app", func(t *testing.T) { testAppDeletion(t, s) })
 	t.Run("a script", func(t *testing.T) { testScriptDeletion(t, s) })
+	t.Run("contents", func(t *testing.T) { testContents(t, s) })
+}
+
+// What there may be much of is not counted to the end.
+func testContents(t *testing.T, s subject) {
+	app := s.app(t, "much")
+	script := s.script(t, app, "busy")
+	made := 0
+	for _, c := range []struct{ made, counted int }{
+		{store.MaxContents - 1, store.MaxContents - 1}, {store.MaxContents, store.MaxContents}, {store.MaxContents + 1, store.MaxContents},
+	} {
+		var batch []store.Execution
+		for ; made < c.made; made++ {
+			batch = append(batch, execution(script, fmt.Sprint("much-", made), start))
+		}
+		require.NoError(t, s.Executions().Record(s.ctx, batch))
+		got, err := s.Apps().Contents(s.ctx, app.ID)
+		require.NoError(t, err)
+		require.Equal(t, store.AppContents{Scripts: 1, Executions: int64(c.counted)}, got)
+		of, err := s.Scripts().Contents(s.ctx, script.ID)
+		require.NoError(t, err)
+		require.Equal(t, store.ScriptContents{Executions: int64(c.counted)}, of)
+	}
 }
 
 func testAppDeletion(t *testing.T, s subject) {
@@ -212,6 +235,17 @@ func testAppDeletion(t *testing.T, s subject) {
 		require.Contains(t, usage, stays.ID)
 		_, err = s.Domains().Create(s.ctx, store.Domain{AppID: stays.ID, Host: "goes.example"})
 		require.NoError(t, err, "its hosts are free")
+	})
+
+	t.Run("who has found it before reads on", func(t *testing.T) {
+		entry, err := s.KV().Get(s.ctx, app.ID, "c0", "0")
+		require.NoError(t, err)
+		require.JSONEq(t, `{"a": 1}`, string(entry.Value))
+		_, err = s.Docs().Get(s.ctx, doc)
+		require.NoError(t, err)
+		got, err := s.Files().Get(s.ctx, app.ID, "c0", file.Items[0].ID)
+		require.NoError(t, err)
+		require.Equal(t, file.Items[0].Blob, got.Blob)
 	})
 
 	t.Run("it takes nothing more", func(t *testing.T) {

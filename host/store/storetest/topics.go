@@ -172,14 +172,37 @@ func testPublished(t *testing.T, s subject) {
 	require.Empty(t, p.between(t, store.PublishedQuery{To: p.now(t)}))
 	p.publish(t, s, "news", "new")
 	require.Equal(t, []string{"new"}, p.between(t, store.PublishedQuery{From: before, To: p.now(t)}))
-	for _, want := range []int{1, 0} {
-		n, err := s.Published().DeleteOf(s.ctx, p.app, "news", 10)
+
+	// A topic's messages go after it, in pieces, and at once when it comes again.
+	remove := func(limit, want int) {
+		t.Helper()
+		removed, err := s.Deletions().Remove(s.ctx, limit)
 		require.NoError(t, err)
-		require.Equal(t, want, n)
+		require.Equal(t, want, removed.Rows)
 	}
 	p.publish(t, s, "news", "newer")
+	remove(2, 0)
 	require.NoError(t, s.Topics().Delete(s.ctx, p.app, "news"))
-	require.Empty(t, p.between(t, store.PublishedQuery{To: p.now(t)}), "a topic's messages go with it")
+	notFound(t, s.Topics().Delete(s.ctx, p.app, "news"), "topic")
+	_, err = s.Topics().Get(s.ctx, p.app, "news")
+	notFound(t, err, "topic")
+	topics, err := s.Topics().List(s.ctx, p.app, store.PageRequest{})
+	require.NoError(t, err)
+	require.NotContains(t, project(topics.Items, func(topic store.Topic) string { return topic.Name }), "news")
+	kept, err = s.Published().Add(s.ctx, store.Published{ID: "late", AppID: p.app, Topic: "news", Message: json.RawMessage(`1`)})
+	require.NoError(t, err)
+	require.False(t, kept)
+	remove(1, 1)
+	require.Equal(t, []string{"newer"}, p.between(t, store.PublishedQuery{To: p.now(t)}))
+	_, err = s.Topics().Set(s.ctx, store.Topic{AppID: p.app, Name: "news", Access: store.AccessToken})
+	require.NoError(t, err)
+	require.Empty(t, p.between(t, store.PublishedQuery{To: p.now(t)}))
+	p.publish(t, s, "news", "newest")
+	p.publish(t, s, "chat", "of another topic")
+	remove(10, 0)
+	require.NoError(t, s.Topics().Delete(s.ctx, p.app, "news"))
+	remove(10, 2)
+	require.Equal(t, []string{"of another topic"}, p.between(t, store.PublishedQuery{To: p.now(t)}))
 }
 
 // testLateCommits has transactions overlap, where a database lets them.
