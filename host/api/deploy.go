@@ -217,7 +217,8 @@ func (a *API) deployModule(ctx context.Context, app store.App, change wire.Deplo
 	}
 	defer file.Close()
 	if file.File.Size > a.maxPlugin {
-		return nil, problem.InvalidField("module", fmt.Sprintf("a module must not be larger than %d bytes, has %d", a.maxPlugin, file.File.Size), nil)
+		reason := fmt.Sprintf("a module must not be larger than %d bytes, this one has %d", a.maxPlugin, file.File.Size)
+		return nil, problem.New(http.StatusRequestEntityTooLarge, fault.TooLarge, reason, wire.FieldError{Location: "module", Message: reason})
 	}
 	module := make([]byte, file.File.Size)
 	_, err = io.ReadFull(file, module)

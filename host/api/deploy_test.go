@@ -347,7 +347,7 @@ func TestDeployPlugin(t *testing.T) {
 	update.Module = "01890a5d-ac96-774b-bcce-b302099a8057"
 	s.Refused(s.Admin(s.Token, "POST", "apps/shop:deploy", deployOf(update)), 422, "body.changes[0].module", "must be the id of a file")
 	update.Module = s.store(app.ID, catalog.Uploads, "p.wasm", "application/wasm", strings.Repeat("x", apitest.MaxPlugin+1)).ID
-	s.Refused(s.Admin(s.Token, "POST", "apps/shop:deploy", deployOf(update)), 422, "body.changes[0].module", "must not be larger than 1048576 bytes, has 1048577")
+	s.Refused(s.Admin(s.Token, "POST", "apps/shop:deploy", deployOf(update)), 413, "body.changes[0].module", "must not be larger than 1048576 bytes, this one has 1048577")
 }
 
 // A deploy compiles while executions of the app, which it keeps from writing, have all places that they may have.
