@@ -118,8 +118,6 @@ var beyond = map[string]string{
 	"create-route body.method":                      "in upper or lower case",
 	"create-route body.path":                        "the grammar of routes",
 	"create-route body.path_kind":                   "must be that of the path",
-	"create-route body.rate_limit.burst":            "must come again within 30 days",
-	"update-route body.rate_limit.burst":            "must come again within 30 days",
 	"create-route body.signature":                   "the secret is needed",
 	"update-route body.signature":                   "the secret is needed",
 	"create-route body.signature.secret":            "is needed unless the scheme is none",
