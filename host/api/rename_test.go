@@ -148,6 +148,8 @@ func TestAnExecutionOutlivesItsAppInVain(t *testing.T) {
 	do[any](s, "DELETE", "apps/shop", nil, 204)
 	got := <-answered
 	assert.Equal(t, 502, got.StatusCode, "%s", got.Content)
+	_, err := s.DB.Deletions().Remove(t.Context(), 1000) // as is done in the background
+	require.NoError(t, err)
 	found, err := s.DB.KV().Has(t.Context(), app.ID, "c", "n")
 	require.NoError(t, err)
 	assert.False(t, found)
