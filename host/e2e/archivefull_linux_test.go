@@ -6,9 +6,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"os"
-	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
@@ -22,13 +19,7 @@ import (
 // An import for which the disk has no room is refused, and leaves nothing: neither an app nor bytes in the way
 // of others.
 func TestDiskIsFullForAnImport(t *testing.T) {
-	p := newPlace(t)
-	data := filepath.Join(p.dir, "data")
-	if err := syscall.Mount("tmpfs", data, "tmpfs", 0, "size=24m,mode=0700"); err != nil {
-		t.Skipf("mounting a small disk: %v", err)
-	}
-	t.Cleanup(func() { assert.NoError(t, syscall.Unmount(data, syscall.MNT_DETACH)) })
-	require.NoError(t, os.Symlink(compiled, filepath.Join(data, "cache"))) // lest it take the room
+	p, _ := smallDisk(t)
 	d := launch(t, p)
 	c, err := client.New(d.url, d.login())
 	require.NoError(t, err)

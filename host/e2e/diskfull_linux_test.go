@@ -20,16 +20,23 @@ import (
 	"github.com/picloud/picloud/host/client"
 )
 
-// A server whose disk is full says so, still reads, and writes again as soon as
-// there is room. Nothing that it acknowledged is lost.
-func TestDiskIsFullForAWhile(t *testing.T) {
-	p := newPlace(t)
-	data := filepath.Join(p.dir, "data")
+// smallDisk is a place whose data lie on a disk of 24 MiB.
+func smallDisk(t *testing.T) (p *place, data string) {
+	t.Helper()
+	p = newPlace(t)
+	data = filepath.Join(p.dir, "data")
 	if err := syscall.Mount("tmpfs", data, "tmpfs", 0, "size=24m,mode=0700"); err != nil {
 		t.Skipf("mounting a small disk: %v", err)
 	}
 	t.Cleanup(func() { assert.NoError(t, syscall.Unmount(data, syscall.MNT_DETACH)) })
 	require.NoError(t, os.Symlink(compiled, filepath.Join(data, "cache"))) // lest it take the room
+	return p, data
+}
+
+// A server whose disk is full says so, still reads, and writes again as soon as
+// there is room. Nothing that it acknowledged is lost.
+func TestDiskIsFullForAWhile(t *testing.T) {
+	p, data := smallDisk(t)
 	d := launch(t, p)
 	token := d.login()
 	d.deploy(token, "read", `kv::collection("c").get("0").len()`)
