@@ -13,6 +13,9 @@ import (
 	"github.com/picloud/picloud/host/store"
 )
 
+// What is told of a deletion is counted as far as the client takes it to be.
+var _ = [1]struct{}{}[store.MaxContents-wire.MaxContents]
+
 func (a *API) mountApps(admin huma.API) {
 	operation(a, admin, http.MethodGet, "/apps", "list-apps", "List the apps you can see", http.StatusOK, a.listApps)
 	operation(a, admin, http.MethodPost, "/apps", "create-app", "Create an app", http.StatusCreated, a.createApp)

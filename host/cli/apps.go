@@ -8,7 +8,6 @@ import (
 
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/client"
-	"github.com/picloud/picloud/host/store"
 )
 
 // AppsCmd groups the commands on apps.
@@ -160,7 +159,7 @@ func (cmd *AppsDeleteCmd) Run(ctx context.Context, r *Remote, c *client.Client) 
 	if err != nil {
 		return err
 	}
-	const most = store.MaxContents
+	const most = wire.MaxContents
 	goes := present([]amount{
 		{n: contents.Scripts, kind: "script"}, {n: contents.Routes, kind: "route"}, {n: contents.Triggers, kind: "trigger"}, {n: contents.Topics, kind: "topic"},
 		{n: contents.Domains, kind: "domain"}, {n: contents.Members, kind: "member"}, {n: contents.Keys, kind: "API key"}, {n: contents.Secrets, kind: "secret"},

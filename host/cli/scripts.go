@@ -19,7 +19,6 @@ import (
 	"github.com/picloud/picloud/host/cli/caret"
 	"github.com/picloud/picloud/host/cli/manifest"
 	"github.com/picloud/picloud/host/client"
-	"github.com/picloud/picloud/host/store"
 )
 
 // ScriptsCmd groups the commands on scripts.
@@ -238,7 +237,7 @@ func (cmd *ScriptsDeleteCmd) Run(ctx context.Context, r *Remote, c *client.Clien
 		return err
 	}
 	with := present([]amount{
-		{n: contents.Routes, kind: "route"}, {n: contents.Triggers, kind: "trigger"}, {contents.Executions, "execution", store.MaxContents},
+		{n: contents.Routes, kind: "route"}, {n: contents.Triggers, kind: "trigger"}, {contents.Executions, "execution", wire.MaxContents},
 	})
 	if len(with) == 0 {
 		with = []string{"nothing else"}

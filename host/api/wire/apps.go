@@ -51,6 +51,9 @@ type AppRename struct {
 	Slug string `json:"slug" minLength:"1" maxLength:"63" pattern:"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$" patternDescription:"lower-case letters, digits and inner hyphens" doc:"The new one. The present one becomes an alias, of which an app has 20 at most"`
 }
 
+// MaxContents is how far is counted of what there may be much of in a deletion: it stands for as many or more.
+const MaxContents = 10_000
+
 // AppDeletion is how much of each kind goes with an app.
 type AppDeletion struct {
 	Scripts     int64 `json:"scripts"`
