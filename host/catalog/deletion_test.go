@@ -64,7 +64,7 @@ func (p piecesOf) Remove(ctx context.Context, limit int) (store.Removed, error) 
 // write between any two.
 func TestALargeAppIsRemovedInPieces(t *testing.T) {
 	onEach(t, func(t *testing.T, n node) {
-		const many = 100_000
+		const many = manyDocuments
 		app, other := n.app(t, "large"), n.app(t, "other")
 		documents(t, n.store, app.ID, many)
 		rows, writes := 0, 0
@@ -109,7 +109,7 @@ func TestAnotherNodeRemoves(t *testing.T) {
 // BenchmarkDeleteApp measures how long others who write wait at most while an app of 100,000 documents is deleted: in
 // pieces, and by one statement, as it was before.
 func BenchmarkDeleteApp(b *testing.B) {
-	const many = 100_000
+	const many = manyDocuments
 	for _, way := range []struct {
 		name   string
 		remove func(ctx context.Context, s store.Store, path, appID string) error
