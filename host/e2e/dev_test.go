@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -87,18 +88,26 @@ func develop(t testing.TB, p *place, args ...string) *development {
 // await waits for an event of a kind, and leaves out others.
 func (d *development) await(t testing.TB, kind string) devEvent {
 	t.Helper()
+	return d.awaitAll(t, kind)[kind]
+}
+
+// awaitAll waits for an event of each kind, in whatever order they come, and leaves out others.
+func (d *development) awaitAll(t testing.TB, kinds ...string) map[string]devEvent {
+	t.Helper()
 	late := time.After(patience)
-	for {
+	told := map[string]devEvent{}
+	for len(told) < len(kinds) {
 		select {
 		case e, open := <-d.events:
-			require.True(t, open, "it ended before it told of %s", kind)
-			if e.Event == kind {
-				return e
+			require.True(t, open, "it ended before it told of %v, only %v", kinds, told)
+			if _, again := told[e.Event]; slices.Contains(kinds, e.Event) && !again {
+				told[e.Event] = e
 			}
 		case <-late:
-			require.Fail(t, "nothing is told of "+kind)
+			require.Fail(t, fmt.Sprintf("not all of %v are told of, only %v", kinds, told))
 		}
 	}
+	return told
 }
 
 // interrupt does what Ctrl-C does, and waits for the end.
@@ -152,10 +161,11 @@ func TestDev(t *testing.T) {
 	d := develop(t, p, "shop", "--addr", "127.0.0.1:0")
 	require.NotEmpty(t, d.url)
 	answers(t, d.url, "/cart", 200, "one")
-	asked := d.await(t, "request")
+	told := d.awaitAll(t, "request", "log")
+	asked := told["request"]
 	require.Equal(t, "GET /cart 200", fmt.Sprint(asked.Method, " ", asked.Path, " ", asked.Status))
 	require.NotEmpty(t, asked.ExecutionID)
-	require.Equal(t, "at a1", d.await(t, "log").Log.Message, "the secret of .env is shorter than what is masked")
+	require.Equal(t, "at a1", told["log"].Log.Message, "the secret of .env is shorter than what is masked")
 
 	// An edit, as editors make it: another file takes the place.
 	p.write(t, "shop/cart.rhai.new", "`two`")
@@ -222,9 +232,10 @@ func TestDevOnARunningServer(t *testing.T) {
 	p.write(t, "shop/cart.rhai", "print(\"asked\"); `two`")
 	require.Equal(t, "cart", d.await(t, "deployed").Changes[0].Name)
 	answers(t, server.url, "/cart", 200, "two")
-	asked := d.await(t, "request")
+	told := d.awaitAll(t, "request", "log")
+	asked := told["request"]
 	require.Equal(t, "GET /cart 200", fmt.Sprint(asked.Method, " ", asked.Path, " ", asked.Status))
-	require.Equal(t, "asked", d.await(t, "log").Log.Message)
+	require.Equal(t, "asked", told["log"].Log.Message)
 	d.interrupt(t)
 	answers(t, server.url, "/cart", 200, "two")
 	p.must(t, "scripts", "show", "by-hand", "--app", "shop")
