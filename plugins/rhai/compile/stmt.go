@@ -71,6 +71,11 @@ func (f *function) stmt(s syntax.Stmt, dst int, m mode) {
 		return
 	}
 	f.poll()
+	switch s.(type) {
+	case *syntax.Noop, *syntax.Block:
+	default:
+		f.covers(s.Pos())
+	}
 	next := f.next
 	switch s := s.(type) {
 	case *syntax.ExprStmt:
