@@ -315,7 +315,6 @@ func (s *Server) makeServices(ctx context.Context) error {
 		}),
 		Transactions: s.store, Secrets: kept,
 	}
-	s.onStop(func(context.Context) error { s.services.HTTP.Close(); return nil })
 	if n, err := s.services.Docs.Reindex(ctx); err != nil {
 		return err
 	} else if n > 0 {
