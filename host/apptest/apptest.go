@@ -109,6 +109,8 @@ type Bench interface {
 	Load(ctx context.Context, file File, timeout time.Duration) error
 	// Run runs a test of a file. The error is ours: what is the test's is in the result.
 	Run(ctx context.Context, file, test string) (Result, error)
+	// End brings everything back to what it was at Begin.
+	End(ctx context.Context) error
 	// Covered returns, by the name of a script or module, how often the lines were reached.
 	Covered() map[string]map[int]int64
 }

@@ -355,6 +355,9 @@ func (r *run) fire(ctx context.Context, what string, given []msgp.Raw) (msgp.Raw
 
 // deliver delivers what is due, and tells what became of it.
 func (r *run) deliver(ctx context.Context) (msgp.Raw, error) {
+	if _, err := r.bench.config.Sweep(ctx); err != nil {
+		return nil, err
+	}
 	delivered, err := r.bench.config.Dispatcher.Drain(ctx)
 	if err != nil {
 		return nil, err
@@ -414,4 +417,3 @@ func encode(value any) json.RawMessage {
 	}
 	return text
 }
-

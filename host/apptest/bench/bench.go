@@ -38,7 +38,8 @@ type Config struct {
 	Dispatcher *dispatch.Dispatcher
 	// Capabilities are what tests, and what they fire, may do.
 	Capabilities func(ctx context.Context, appID string) ([]abi.Capability, error)
-	Mark, Rewind func(ctx context.Context) error // the database
+	Mark, Rewind func(ctx context.Context) error        // the database
+	Sweep        func(ctx context.Context) (int, error) // what has expired in kv, of which triggers are told then
 }
 
 // Bench implements [apptest.Bench]. A server asks it for the time ([Bench.Now]), sends it the requests of
@@ -136,6 +137,15 @@ func (b *Bench) Run(ctx context.Context, file, test string) (result apptest.Resu
 		result.Error = apptest.Failed(out.Error, test)
 	}
 	return result, nil
+}
+
+// End implements [apptest.Bench].
+func (b *Bench) End(ctx context.Context) error {
+	b.Clock.run()
+	if b.files == nil { // nothing has begun
+		return nil
+	}
+	return b.rewind(ctx)
 }
 
 // rewind brings the database back, if anything can have happened since.

@@ -3,12 +3,15 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"time"
 
 	"github.com/alecthomas/kong"
 
+	"github.com/picloud/picloud/host/apptest"
+	"github.com/picloud/picloud/host/apptest/bench"
 	"github.com/picloud/picloud/host/cli"
 	"github.com/picloud/picloud/host/config"
 	"github.com/picloud/picloud/host/server"
@@ -39,23 +42,32 @@ func startLocal(ctx context.Context, want cli.LocalServer) (*cli.Local, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
-	s, err := server.New(ctx, server.Config{
-		Settings: settings, Version: version, Out: os.Stderr, Compile: []string{self, "compile"},
-		Answered: func(a server.Answered) {
+	its := server.Config{Settings: settings, Version: version, Out: os.Stderr, Compile: []string{self, "compile"}, Cover: want.Cover}
+	if want.Answered != nil {
+		its.Answered = func(a server.Answered) {
 			want.Answered(cli.LocalRequest{At: a.At, Method: a.Method, Path: a.Path, Status: a.Status, Took: a.Took, ExecutionID: a.ExecutionID})
-		},
-	})
+		}
+	}
+	var tests apptest.Bench
+	if want.Bench {
+		its.Bench = bench.New()
+		its.Out, tests = io.Discard, its.Bench
+	}
+	s, err := server.New(ctx, its)
 	if err != nil {
 		return nil, err
 	}
 	token, err := s.OpenSession(ctx)
+	if err == nil && want.Bench {
+		err = s.BindBench(token)
+	}
 	if err != nil {
 		_ = s.Stop()
 		return nil, err
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(context.WithoutCancel(ctx)) }() // Stop ends it, when the command has
-	return &cli.Local{URL: "http://" + s.Addr().String(), Token: token, Ended: ended, Stop: s.Stop}, nil
+	return &cli.Local{URL: "http://" + s.Addr().String(), Token: token, Ended: ended, Stop: s.Stop, Bench: tests}, nil
 }
 
 // freeAddress returns an address to listen on: the one that is wanted, else the usual one unless
