@@ -128,7 +128,7 @@ func Failed(err *abi.ScriptError, test string) *Failure {
 	f.Message = strings.TrimPrefix(f.Message, "Runtime error: ")
 	first, rest, _ := strings.Cut(f.Message, "\nin call to function")
 	if at := strings.LastIndex(first, " (line "); at >= 0 && f.Line > 0 && strings.HasSuffix(first, ")") && !strings.Contains(first[at:], "\n") {
-		f.Message = first[:at]
+		f.Message = strings.TrimSuffix(first[:at], " @ '"+f.Module+"'")
 		if rest != "" {
 			f.Message += "\nin call to function" + rest
 		}
