@@ -96,6 +96,18 @@ func reads(p *vm.Program) (all abi.Reads) {
 	return all
 }
 
+// uncover forgets which lines a run before this one has reached.
+func uncover(p *vm.Program) {
+	for line := range p.Covered {
+		p.Covered[line] = min(p.Covered[line], 0)
+	}
+	for _, m := range p.Modules {
+		for line := range m.Covered {
+			m.Covered[line] = min(m.Covered[line], 0)
+		}
+	}
+}
+
 // covered tells which lines of a program and of its modules were reached.
 func covered(p *vm.Program) (all []abi.Covered) {
 	if p.Covered == nil {
@@ -194,6 +206,7 @@ func (s *Session) Run(r *abi.RunRequest) abi.RunResult {
 	h.testing = s.testing
 	t := vm.NewThread(s.program, h, s.limits, s.Interrupt, binary.LittleEndian.Uint64(r.Entropy[:]))
 	rhai.Prepare(t)
+	uncover(s.program)
 	s.thread = t
 	describe := r.Describe
 	v, err := t.Run(ctx)

@@ -150,6 +150,9 @@ func (f *function) stmt(s syntax.Stmt, dst int, m mode) {
 
 // exprStmt compiles an expression whose value goes where m says.
 func (f *function) exprStmt(e syntax.Expr, dst int, m mode) {
+	if _, isStmt := e.(*syntax.StmtExpr); !isStmt {
+		f.covers(e.Start())
+	}
 	switch e := e.(type) {
 	case *syntax.StmtExpr:
 		locals, next := len(f.locals.list), f.next
