@@ -41,14 +41,11 @@ func TestDrain(t *testing.T) {
 		})
 		script := n.app("drained")
 		appID = script.AppID
-		n.consume(script, func(t *store.Trigger) { t.Queue.MaxBatch, t.Queue.MaxWait, t.Retry.Base = 2, time.Minute, time.Hour; t.Retry.Max = time.Hour })
-		dead := store.Trigger{
-			AppID: script.AppID, ScriptID: script.ID, Kind: store.TriggerDeadLetter, Name: "dead", Enabled: true, Concurrency: 1, RegisteredBy: n.user,
-			Retry: store.Retry{MaxAttempts: 1, Backoff: store.BackoffConstant}, DeadLetter: &store.DeadLetterTrigger{},
-		}
-		_, err := n.store.Triggers().Create(t.Context(), dead)
-		require.NoError(t, err)
-		n.know(script.AppID)
+		n.consume(script, func(t *store.Trigger) {
+			t.Queue.MaxBatch, t.Queue.MaxWait, t.Retry.Base = 2, time.Minute, time.Hour
+			t.Retry.Max = time.Hour
+		})
+		n.undelivered(script)
 
 		n.push(script.AppID, "", `"first"`, `"second"`, `"fails"`)
 		delivered, err := n.Drain(t.Context())
@@ -57,7 +54,7 @@ func TestDrain(t *testing.T) {
 		require.Len(t, delivered, 4)
 		assert.Equal(t, Delivered{Source: store.EventQueue, Trigger: "consumer", ScriptID: script.ID, Events: 2, Result: ResultDone}, delivered[0])
 		assert.Equal(t, Delivered{Source: store.EventQueue, Trigger: "consumer", ScriptID: script.ID, Events: 2, Result: ResultDead, Error: "never"}, delivered[1])
-		assert.Equal(t, "dead", delivered[2].Trigger)
+		assert.Equal(t, "undelivered", delivered[2].Trigger)
 
 		n.push(script.AppID, "", `"again"`)
 		_, err = n.emitter.Push(t.Context(), script.AppID, "t", []events.Message{{Body: []byte(`"tomorrow"`), Delay: 24 * time.Hour}})

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -229,4 +231,74 @@ func BenchmarkTest(b *testing.B) {
 		require.NoError(b, err, "%s", out)
 		require.Contains(b, string(out), "100 passed")
 	}
+}
+
+// With --watch the tests run again after each change, of a script or a test, also after one that does not
+// compile; nothing of a round is left for the next.
+func TestTestCommandWatches(t *testing.T) {
+	p, tmp := devPlace(t)
+	p.write(t, "shop/picloud.yaml", "app: shop\nscripts: [{name: cart, routes: [GET /cart]}]\n")
+	p.write(t, "shop/cart.rhai", `kv::collection("c").incr("asked", 1)`)
+	p.write(t, "shop/cart_test.rhai", `fn test_it() { assert_eq(call("GET /cart").body, 1); }`)
+	command := p.command(t, "test", "shop", "--watch", "-o", "json")
+	said := &transcript{}
+	command.Stderr = said
+	stdout, err := command.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, command.Start())
+	t.Cleanup(func() { _ = command.Process.Kill(); _ = command.Wait() })
+	type round struct{ Passed, Failed *int }
+	rounds := make(chan round, 100)
+	go func() {
+		defer close(rounds)
+		for lines := bufio.NewScanner(stdout); lines.Scan(); {
+			var r round
+			if json.Unmarshal(lines.Bytes(), &r) == nil && r.Passed != nil {
+				rounds <- r
+			}
+		}
+	}()
+	next := func(passed, failed int) {
+		t.Helper()
+		for {
+			select {
+			case r, open := <-rounds:
+				require.True(t, open, "%s", said)
+				if *r.Passed == passed && *r.Failed == failed {
+					return
+				}
+			case <-time.After(patience):
+				t.Fatalf("no round with %d passed and %d failed\n%s", passed, failed, said)
+			}
+		}
+	}
+	next(1, 0)
+	p.write(t, "shop/cart.rhai", `kv::collection("c").incr("asked", 2)`)
+	next(0, 1)
+	p.write(t, "shop/cart.rhai", `let`)
+	require.Eventually(t, func() bool { return strings.Contains(said.String(), "shop/cart.rhai:1:4") }, patience, 10*time.Millisecond)
+	p.write(t, "shop/cart.rhai", `kv::collection("c").incr("asked", 1)`)
+	p.write(t, "shop/more_test.rhai", `fn test_more() { }`)
+	next(2, 0)
+	require.NoError(t, command.Process.Signal(os.Interrupt))
+	require.NoError(t, command.Wait())
+	left, err := os.ReadDir(tmp)
+	require.NoError(t, err)
+	assert.Empty(t, left)
+}
+
+// What a test that was ended has left running writes nothing into the next one.
+func TestTestCommandWaitsForWhatIsLate(t *testing.T) {
+	p, _ := devPlace(t)
+	p.write(t, "late/picloud.yaml", "app: late\nscripts: [{name: late, routes: [GET /late]}]\n")
+	p.write(t, "late/late.rhai", `for i in 0..20 { sleep(0.1); kv::collection("c").incr("late", 1); }`)
+	p.write(t, "late/a_test.rhai", `
+fn test_a_is_ended() { call("GET /late"); }
+fn test_b_is_ended() { call("late"); }
+fn test_c_sees_nothing() {
+    for i in 0..5 { assert_eq(kv::collection("c").get("late"), ()); sleep(0.1); }
+}`)
+	r := p.run(t, "", "test", "late", "--timeout", "1s")
+	assert.Equal(t, exitFailed, r.status, "%s", r)
+	assert.Contains(t, r.stdout, "1 passed, 2 failed")
 }

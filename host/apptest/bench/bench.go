@@ -115,21 +115,22 @@ func (b *Bench) Run(ctx context.Context, file, test string) (result apptest.Resu
 		return result, err
 	}
 	b.Clock.run()
-	ctx, cancel := context.WithCancel(ctx)
-	r := &run{bench: b, ctx: ctx, test: test, asks: make(chan *ask)}
+	within, cancel := context.WithCancel(ctx)
+	r := &run{bench: b, ctx: within, asks: make(chan *ask)}
 	b.mu.Lock()
 	b.running, b.untouched = r, false
 	b.mu.Unlock()
-	out, err := b.config.Executions.RunTest(ctx, script, executions.Invocation{
+	out, err := b.config.Executions.RunTest(within, script, executions.Invocation{
 		Type: abi.InvocationInvoke, Args: msgp.AppendString(nil, test), Capabilities: b.capabilities, Test: r.performs,
 	})
+	result.Took = time.Since(began)
 	cancel()
 	r.pending.Wait() // what a test that was ended has left
+	idle := b.idle(ctx)
 	b.mu.Lock()
 	b.running = nil
 	b.mu.Unlock()
-	result.Took = time.Since(began)
-	if err != nil {
+	if err = errors.Join(err, idle); err != nil {
 		return result, err
 	}
 	result.Lines = r.told()
@@ -137,6 +138,19 @@ func (b *Bench) Run(ctx context.Context, file, test string) (result apptest.Resu
 		result.Error = apptest.Failed(out.Error, test)
 	}
 	return result, nil
+}
+
+// idle waits until nothing runs any more of what a test has asked for: a route may take a moment to see that its
+// client is gone.
+func (b *Bench) idle(ctx context.Context) error {
+	for b.config.Executions.Running(b.app.ID) > 0 {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Millisecond):
+		}
+	}
+	return nil
 }
 
 // End implements [apptest.Bench].
@@ -218,7 +232,6 @@ type logged struct {
 type run struct {
 	bench *Bench
 	ctx   context.Context // ends with the test
-	test  string
 	fakes []fake    // in the order in which they were made
 	lines []logged  // guarded by the bench
 	asks  chan *ask // of requests to other servers

@@ -18,8 +18,8 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/picloud/picloud/abi"
-	"github.com/picloud/picloud/host/apptest"
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/apptest"
 	"github.com/picloud/picloud/host/client"
 	"github.com/picloud/picloud/host/sites"
 )

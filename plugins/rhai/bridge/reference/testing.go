@@ -39,24 +39,24 @@ let e = assert_throws(|| kv::collection("").get("a"), "collection");
 print(e.code);   // prints invalid
 `},
 		{Name: "call", Global: true, Takes: "script_or_route: string [, request: map]", Returns: "#{statusCode: int, headers: map, body: any}",
-			Says: "Asks a script, by its name, or a route, `[METHOD ][HOST]/PATH`, and returns the response; its body is parsed if it is JSON.",
-			More: "The request is `#{method, path, query, headers, params, rest, body}`, of which a route takes `query`, `headers` and `body`. A map or array is sent as JSON. A route is\nasked over HTTP, with all that belongs to it; redirects are not followed. A script that fails answers as a route does to who may read its log.",
+			Says:  "Asks a script, by its name, or a route, `[METHOD ][HOST]/PATH`, and returns the response; its body is parsed if it is JSON.",
+			More:  "The request is `#{method, path, query, headers, params, rest, body}`, of which a route takes `query`, `headers` and `body`. A map or array is sent as JSON. A route is\nasked over HTTP, with all that belongs to it; redirects are not followed. A script that fails answers as a route does to who may read its log.",
 			Fails: []Failure{{abi.OpCodeNotFound, "the app has no such script"}, {abi.OpCodeInvalid, "the request is not as it must be"}}, Example: `
 let response = call("POST /cart", #{body: #{item: "tea"}});
 print(response.statusCode);   // prints 201
 print(docs::collection("orders").get(response.body.id).data.item);   // prints tea
 `},
 		{Name: "fire", Global: true, Takes: "trigger_or_script: string [, event: map]", Returns: "#{outcome: string, value: any, message: string}",
-			Says: "Runs the script of a trigger, or a script, with an event: what a delivery has, and over that what is given.",
-			More: "`outcome` is `\"ok\"` or the code of the error, `message` that of the error, `value` what the script returned. It is no delivery: there is no further attempt, and nothing waits.",
+			Says:  "Runs the script of a trigger, or a script, with an event: what a delivery has, and over that what is given.",
+			More:  "`outcome` is `\"ok\"` or the code of the error, `message` that of the error, `value` what the script returned. It is no delivery: there is no further attempt, and nothing waits.",
 			Fails: []Failure{{abi.OpCodeNotFound, "the app has no such trigger or script"}}, Example: `
 let told = fire("placed", #{docs: #{collection: "orders", id: "1", data: #{item: "tea"}}});
 print(told.outcome);   // prints ok
 print(told.value);     // prints told of tea
 `},
 		{Name: "deliver", Global: true, Returns: "array",
-			Says: "Delivers the events that are due, in order, and what follows from them if it is due, too, until nothing is; tells what became of each.",
-			More: "That are changes of data, messages, `invoke_async`, asynchronous routes, and schedules whose time has come by the [clock](clock.md#set). Of each delivery it tells `#{trigger, script,\nsource, events, result, message}`, where `result` is `\"done\"`, `\"retried\"` (again when that is due) or `\"dead\"`.",
+			Says:  "Delivers the events that are due, in order, and what follows from them if it is due, too, until nothing is; tells what became of each.",
+			More:  "That are changes of data, messages, `invoke_async`, asynchronous routes, and schedules whose time has come by the [clock](clock.md#set). Of each delivery it tells `#{trigger, script,\nsource, events, result, message}`, where `result` is `\"done\"`, `\"retried\"` (again when that is due) or `\"dead\"`.",
 			Fails: []Failure{{abi.OpCodeLimit, "more than 10,000 deliveries follow from one another"}}, Example: `
 call("POST /cart", #{body: #{item: "tea"}});
 let delivered = deliver();
@@ -64,7 +64,7 @@ print(delivered[0].trigger + " " + delivered[0].result);   // prints placed done
 print(deliver());                                          // prints []
 `},
 		{Name: "fake_http", Global: true, Takes: "pattern: string, answer: Fn", Says: "Has the function answer requests of scripts to other servers whose method and URL match: `[METHOD ]URL`, in which `*` stands for any text.",
-			More: "It gets `#{method, url, headers, body, body_raw}` and returns `#{status, headers, body}`, or anything without `status` as the body of a 200. What it throws is an\n`unreachable` for the script. Of several that match the last one answers; a request that none matches is `denied`.",
+			More:  "It gets `#{method, url, headers, body, body_raw}` and returns `#{status, headers, body}`, or anything without `status` as the body of a 200. What it throws is an\n`unreachable` for the script. Of several that match the last one answers; a request that none matches is `denied`.",
 			Fails: []Failure{{abi.OpCodeInvalid, "the pattern has no URL"}}, Example: `
 fake_http("GET https://rates.example/*", |request| #{rate: 1.25});
 print(call("GET /cart").body.rate);   // prints 1.25
