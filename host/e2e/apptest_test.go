@@ -57,7 +57,7 @@ func TestTestCommand(t *testing.T) {
 	for _, app := range []string{"shop", "broken"} {
 		copyApptest(t, p, app)
 		status := map[string]int{"shop": exitOK, "broken": exitFailed}[app]
-		r := p.run(t, "", "test", app, "--timeout", "1s", "--coverage=lines.info", "--junit", "junit.xml")
+		r := p.run(t, "", "test", app, "--timeout", "1m", "--coverage=lines.info", "--junit", "junit.xml")
 		require.Equal(t, status, r.status, "%s", r)
 		golden(t, app+".txt", r.stdout)
 		for name, file := range map[string]string{app + ".info": "lines.info", app + ".xml": "junit.xml"} {
@@ -65,7 +65,7 @@ func TestTestCommand(t *testing.T) {
 			require.NoError(t, err)
 			golden(t, name, string(written))
 		}
-		r = p.run(t, "", "test", app, "--timeout", "1s", "-o", "json", "--coverage")
+		r = p.run(t, "", "test", app, "--timeout", "1m", "-o", "json", "--coverage")
 		require.Equal(t, status, r.status, "%s", r)
 		golden(t, app+".jsonl", r.stdout)
 	}
@@ -115,14 +115,15 @@ func TestTestCommandSelects(t *testing.T) {
 	assert.Equal(t, []string{"secret_test.rhai test_secret ok"}, tests("shop/secret_test.rhai"))
 }
 
-// A loop that never ends is ended, by the limit of operations or of time; other tests run.
+// What never ends is ended, by the limit of operations or of time; other tests run.
 func TestTestCommandEndsLoops(t *testing.T) {
 	p, _ := devPlace(t)
 	p.write(t, "loops/picloud.yaml", "app: loops\n")
-	p.write(t, "loops/a_test.rhai", "fn test_loops() { loop { } }\nfn test_passes() { }\n")
+	p.write(t, "loops/a_test.rhai", "fn test_loops() { loop { } }\nfn test_sleeps() { sleep(60); }\nfn test_passes() { }\n")
 	r := p.run(t, "", "test", "loops", "--timeout", "1s")
 	assert.Equal(t, exitFailed, r.status, "%s", r)
-	assert.Contains(t, r.stdout, "1 passed, 1 failed")
+	assert.Contains(t, r.stdout, "1 passed, 2 failed")
+	assert.Contains(t, r.stdout, "loops/a_test.rhai:2:20: timeout_ms of 1000 exceeded")
 	assert.Regexp(t, "timeout_ms of 1000 exceeded|Too many operations", r.stdout)
 }
 
