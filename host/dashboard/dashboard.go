@@ -50,7 +50,7 @@ func guard(hosts []string) fiber.Handler {
 		for name, value := range headers {
 			c.Set(name, value)
 		}
-		host := strings.ToLower(front.HostOf(c.UserContext()))
+		host := strings.ToLower(front.HostOf(c.Context()))
 		if name := hostname(host); !isOwn(name, c.Context().LocalAddr()) && !slices.Contains(hosts, name) {
 			return problem.New(http.StatusMisdirectedRequest, fault.NotFound,
 				"the dashboard does not answer for the host "+problem.Shorten(host)+": the setting dashboard_hosts names those that it does").Send(c)

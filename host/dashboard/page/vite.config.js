@@ -6,7 +6,7 @@ import { defineConfig } from 'vite';
 const server = process.env.PICLOUD_DASHBOARD ?? 'http://127.0.0.1:8081';
 
 export default defineConfig({
-  plugins: [svelte({ configFile: false, compilerOptions: { runes: undefined } })],
+  plugins: [svelte()],
   resolve: { alias: { $: fileURLToPath(new URL('src', import.meta.url)) } },
   build: {
     outDir: process.env.PICLOUD_BUILT ?? '../built',
