@@ -1,6 +1,7 @@
 import { createRouter } from 'sv-router';
 
 import AppFrame from './shell/AppFrame.svelte';
+import { lazy } from './shell/lazy';
 import NotFound from './screens/NotFound.svelte';
 import Apps from './screens/apps/Apps.svelte';
 
@@ -11,12 +12,12 @@ export const { navigate, isActive, route } = createRouter({
     '/': Apps,
     '/:app': {
       layout: AppFrame,
-      '/': () => import('./screens/overview/Overview.svelte'),
+      '/': lazy(() => import('./screens/overview/Overview.svelte')),
       '/scripts': {
-        '/': () => import('./screens/scripts/Scripts.svelte'),
-        '/:script': () => import('./screens/scripts/Script.svelte'),
+        '/': lazy(() => import('./screens/scripts/Scripts.svelte')),
+        '/:script': lazy(() => import('./screens/scripts/Script.svelte')),
       },
-      '/secrets': () => import('./screens/secrets/Secrets.svelte'),
+      '/secrets': lazy(() => import('./screens/secrets/Secrets.svelte')),
     },
   },
   '*rest': NotFound,

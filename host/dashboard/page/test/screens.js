@@ -41,5 +41,5 @@ export async function screens(token) {
 /** Waits until a screen is there. */
 export async function ready(page, screen) {
   const [role, name] = screen.ready;
-  await page.getByRole(role, { name }).first().waitFor();
+  await page.getByRole(role, { name, exact: true }).waitFor();
 }

@@ -6,7 +6,8 @@ import { furnish, ready, screens } from './screens.js';
 
 let browser, token;
 before(async () => {
-  [browser, token] = [await launch(), await login()];
+  browser = await launch();
+  token = await login();
   await furnish(token);
 });
 after(() => browser.close());
