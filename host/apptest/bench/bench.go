@@ -232,9 +232,9 @@ type logged struct {
 type run struct {
 	bench *Bench
 	ctx   context.Context // ends with the test
-	fakes []fake    // in the order in which they were made
-	lines []logged  // guarded by the bench
-	asks  chan *ask // of requests to other servers
+	fakes []fake          // in the order in which they were made
+	lines []logged        // guarded by the bench
+	asks  chan *ask       // of requests to other servers
 
 	// Operations that may ask for fakes, the innermost last, and what they ask. They nest: what is asked last is
 	// answered first. They are of the test's own goroutine.
