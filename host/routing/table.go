@@ -88,9 +88,25 @@ func NewTable(routes []store.Route, claims ...store.Domain) *Table {
 	return t
 }
 
+// Clone returns a table with what this one has, which changes without it.
+func (t *Table) Clone() *Table {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	clone := empty()
+	for _, e := range t.byID {
+		clone.insert(e)
+	}
+	clone.claims, clone.unclaimed = t.claims.Clone(), t.unclaimed
+	return clone
+}
+
+func empty() *Table {
+	return &Table{strict: map[string]*paths{}, wildcard: map[string]*paths{}, any: newPaths(), byID: map[string]*entry{}}
+}
+
 // Replace makes the table hold these routes and claims and no others.
 func (t *Table) Replace(routes []store.Route, claims []store.Domain) {
-	fresh := &Table{strict: map[string]*paths{}, wildcard: map[string]*paths{}, any: newPaths(), byID: map[string]*entry{}}
+	fresh := empty()
 	for _, route := range routes {
 		fresh.add(route)
 	}
@@ -115,8 +131,11 @@ func (t *Table) Add(route store.Route) {
 	t.add(route)
 }
 
-func (t *Table) add(route store.Route) {
-	e := newEntry(route)
+func (t *Table) add(route store.Route) { t.insert(newEntry(route)) }
+
+// insert adds an entry, which stays as it is: tables share it.
+func (t *Table) insert(e *entry) {
+	route := e.route
 	t.byID[route.ID] = e
 	p := t.pathsOf(route.HostKind, route.Host, true)
 	p.byID[route.ID] = e
