@@ -26,10 +26,11 @@ import (
 // A daemon is a server under test that can be stopped and killed.
 type daemon struct {
 	*exec.Cmd
-	t      *testing.T
-	url    string
-	output *transcript
-	exited chan error
+	t         *testing.T
+	url       string // of the API and of apps
+	dashboard string // the address of that
+	output    *transcript
+	exited    chan error
 }
 
 // onEachDatabase runs a test with the arguments of a server on SQLite, and with those of one on PostgreSQL.
@@ -49,6 +50,9 @@ func launch(t *testing.T, p *place, args ...string) *daemon {
 	d.Stderr = d.output
 	d.Stdout = &lineWriter{each: func(line string) {
 		fmt.Fprintln(d.output, line)
+		if found := printedPage.FindStringSubmatch(line); found != nil {
+			d.dashboard = found[1]
+		}
 		if found := printedAddress.FindStringSubmatch(line); found != nil {
 			listening <- found[1]
 		}
