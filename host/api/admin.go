@@ -91,7 +91,7 @@ func (a *API) findApp(ctx context.Context, ref string, c authz.Capability) (stor
 	}
 	location, ok := movedTo(front.TargetOf(ctx), ref, app.Slug)
 	if !ok {
-		return store.App{}, fault.Missing("app")
+		return store.App{}, noApp(ref)
 	}
 	return store.App{}, problem.Moved("the app "+problem.Shorten(ref)+" is now called "+app.Slug, location)
 }
@@ -118,16 +118,27 @@ func (a *API) namedApp(ctx context.Context, ref string, c authz.Capability) (sto
 	} else if app, err = a.store.Apps().GetBySlug(ctx, ref); fault.Of(err) == fault.NotFound {
 		app, err = a.store.Apps().GetByAlias(ctx, ref)
 	}
-	if err != nil {
-		return store.App{}, unknown(err, "app")
+	if fault.Unknown(err) {
+		return store.App{}, noApp(ref)
 	}
-	if err := a.need(ctx, app.ID, "app", c); err != nil {
+	if err != nil {
+		return store.App{}, err
+	}
+	if err = a.need(ctx, app.ID, "app", c); fault.Of(err) == fault.NotFound {
+		return app, noApp(ref)
+	}
+	if err != nil {
 		return app, err
 	}
 	if err := app.Arrived(); err != nil {
 		return store.App{}, err
 	}
 	return app, nil
+}
+
+// noApp refuses a name of an app that there is not, or that the caller may not see, which nobody is to tell apart.
+func noApp(ref string) error {
+	return fault.New(fault.NotFound, "app not found: none is called %s, or you are not a member of it", problem.Shorten(ref))
 }
 
 // findScript finds a script by id, for a caller with a capability in its app.

@@ -69,7 +69,7 @@ func whatHappened(e wire.AuditEntry) string {
 		text += " " + e.Outcome
 	}
 	if e.Count > 1 {
-		text += fmt.Sprintf(" %d times", e.Count)
+		text += " " + plural(e.Count, "time")
 	}
 	return text
 }

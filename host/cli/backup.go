@@ -21,7 +21,7 @@ type BackupCmd struct {
 	Remote
 	File           string   `arg:"" help:"File to write, which must not be there yet." complete:"files"`
 	Recipient      []string `placeholder:"KEY" help:"Encrypt it for the private key that belongs to this public key of age, age1...; may be repeated."`
-	Passphrase     bool     `help:"Encrypt it with a passphrase, which is asked for."`
+	Passphrase     bool     `help:"Encrypt it with a passphrase of at least 12 characters, which is asked for."`
 	PassphraseFile string   `placeholder:"FILE" complete:"files" help:"Encrypt it with the passphrase that is the first line of a file."`
 }
 
@@ -78,8 +78,8 @@ func (cmd *BackupCmd) Run(ctx context.Context, r *Remote, c *client.Client) erro
 		return errors.Join(err, os.Remove(file.Name()))
 	}
 	WarnOfDamage(r.notices.warn, saved.Has)
-	return r.printDone(saved, "%s is a backup %s: %d files with %d bytes, and the database with %d. It has %d bytes%s.",
-		cmd.File, saved.Backup, saved.Has.Files, saved.Has.FileBytes, saved.Has.DatabaseBytes(), saved.Bytes, whether(saved.Encrypted, " and is encrypted"))
+	return r.printDone(saved, "%s is a backup %s: %s with %d bytes, and the database with %d. It has %d bytes%s.",
+		cmd.File, saved.Backup, plural(saved.Has.Files, "file"), saved.Has.FileBytes, saved.Has.DatabaseBytes(), saved.Bytes, whether(saved.Encrypted, " and is encrypted"))
 }
 
 func whether(is bool, says string) string {
@@ -94,7 +94,7 @@ func WarnOfDamage(warn func(format string, args ...any), end archive.End) {
 	const most = 10
 	for i, damage := range end.Damaged {
 		if i == most {
-			warn("... and of %d files more", len(end.Damaged)-most)
+			warn("... and of %s more", plural(len(end.Damaged)-most, "file"))
 			return
 		}
 		what := "are not those that were stored"
@@ -126,7 +126,10 @@ func (cmd *BackupCmd) recipients(ctx context.Context, r *Remote) ([]age.Recipien
 		return nil, err
 	}
 	recipient, err := archive.Passphrase(passphrase)
-	return []age.Recipient{recipient}, err
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	return []age.Recipient{recipient}, nil
 }
 
 // firstLine reads the first line of a file, which must not be empty.

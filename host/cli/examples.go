@@ -96,7 +96,7 @@ var examples = map[string][]string{
 		"picloud invoke upload --data @picture.png -H 'Content-Type: image/png'",
 		"picloud invoke nightly --event '{\"source\": \"cron\"}'",
 	},
-	"logs": {"picloud logs greet -n 20", "picloud logs greet --follow --level warn", "picloud logs greet --since 2h --output json"},
+	"logs": {"picloud logs --app shop --follow", "picloud logs greet -n 20", "picloud logs greet --follow --level warn", "picloud logs greet --since 2h --output json"},
 
 	"routes list":      {"picloud routes list", "picloud routes list greet"},
 	"routes add":       {"picloud routes add greet GET /greet/:name", "picloud routes add hooks POST hooks.example.com/in/*", "picloud routes add paid POST /hooks/stripe --async --signature stripe --secret stripe-hooks"},
@@ -218,7 +218,8 @@ var examples = map[string][]string{
 
 // exitStatuses is told by --help of the whole.
 const exitStatuses = `Exit status: 0 done; 1 failed: the server refused or could not be reached, or the
-script failed; 2 the command line, a PICLOUD_* variable or a manifest is wrong.
+script failed; 2 the command line, a PICLOUD_* variable or a manifest is wrong;
+130 interrupted.
 With --output json what is wrong is told as JSON on standard error, an object a
 line: {"warning": ...} and, last, {"error": {"code": ..., "message": ...}}.`
 

@@ -59,8 +59,8 @@ func (cmd *InvokeCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *
 		if result.ScriptVersion > 0 {
 			ran = fmt.Sprintf("version %d, ", result.ScriptVersion)
 		}
-		fmt.Fprintf(r.stdout, "%d  (%s%v, %d operations)\n",
-			result.Status, ran, time.Duration(result.DurationUS)*time.Microsecond, result.Operations)
+		fmt.Fprintf(r.stdout, "%d  (%s%v, %s)\n",
+			result.Status, ran, time.Duration(result.DurationUS)*time.Microsecond, plural(result.Operations, "operation"))
 		if result.Error == nil {
 			if err := writeBody(r.stdout, result); err != nil {
 				return err
@@ -141,10 +141,10 @@ func (cmd *InvokeCmd) request(stdin io.Reader) (wire.RunRequest, error) {
 	return wire.RunRequest{Request: request}, err
 }
 
-// readData reads an argument: itself, or @ and where it is.
+// readData reads an argument: itself, or @ and where it is. "-" is standard input, as it is everywhere.
 func readData(data string, stdin io.Reader) ([]byte, error) {
 	name, isFile := strings.CutPrefix(data, "@")
-	if !isFile {
+	if !isFile && data != "-" {
 		return []byte(data), nil
 	}
 	source := stdin
@@ -206,7 +206,7 @@ func writeBody(w io.Writer, result wire.RunResult) error {
 	case json.Unmarshal(result.Body, &text) == nil:
 		body = []byte(strings.TrimSuffix(text, "\n") + "\n")
 	case json.Unmarshal(result.Body, &binary) == nil && terminal(w):
-		body = fmt.Appendf(nil, "(%d bytes of %s)\n", len(binary.Base64), mediaType)
+		body = fmt.Appendf(nil, "(%s of %s)\n", plural(len(binary.Base64), "byte"), mediaType)
 	case json.Unmarshal(result.Body, &binary) == nil:
 		body = binary.Base64
 	default:

@@ -150,12 +150,16 @@ func (cmd *KVPutCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *I
 
 // KVDeleteCmd is `picloud kv delete`.
 type KVDeleteCmd struct {
+	Confirmation
 	CollectionArg
 	KeyArg
 }
 
 // Run deletes the entry.
 func (cmd *KVDeleteCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
+	if err := cmd.confirm(ctx, r, "Delete the key %s of the collection %s?", cmd.Key, cmd.Collection); err != nil {
+		return err
+	}
 	if err := c.DeleteKV(ctx, in.App, cmd.Collection, cmd.Key); err != nil {
 		return err
 	}

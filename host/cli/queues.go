@@ -130,5 +130,5 @@ func (cmd *QueuesClearCmd) Run(ctx context.Context, r *Remote, c *client.Client,
 	if err != nil {
 		return err
 	}
-	return r.printDone(cleared, "%d messages deleted.", cleared.Removed)
+	return r.printDone(cleared, "%s deleted.", plural(cleared.Removed, "message"))
 }

@@ -73,8 +73,10 @@ func (r *Remote) connect() (*client.Client, error) {
 		return nil, err
 	}
 	token := os.Getenv(tokenVariable)
+	r.notices.login = "look at what " + tokenVariable + " holds"
 	if token == "" {
 		token = server.validToken()
+		r.notices.login = "run `picloud login --url " + server.URL + "`"
 	}
 	if token == "" {
 		return nil, &notLoggedInError{Address: server.URL}

@@ -16,9 +16,10 @@ type Error struct {
 	wire.Problem
 }
 
-// Error returns the problem's detail and what is wrong with each field, fit for a terminal.
+// Error returns the problem's detail and what is wrong with each field, fit for a terminal. Fields are named as in
+// the body: that they are in it is for programs.
 func (e *Error) Error() string {
-	text := e.Detail
+	text := strings.TrimPrefix(e.Detail, "body.")
 	if text == "" {
 		text = fmt.Sprintf("the server answered %d %s", e.Status, e.Title)
 	}
