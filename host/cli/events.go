@@ -283,10 +283,10 @@ type tailed struct {
 	Execution *wire.Execution `json:"execution,omitempty"` // the attempt
 }
 
-// tail is what was listed last, in its order, and what has left the listing without an attempt that is known.
+// tail is what was listed last, in its order, and what had left the listing then.
 type tail struct {
 	last, left []wire.Event
-	tried      map[string]bool // ids of the events of the attempts that were told last
+	tried      map[string]bool // ids of those in them of whose attempt nothing more is to be told
 }
 
 // States of what is tailed beside those of events: of one that was listed and is not any more, and of attempts.
@@ -302,7 +302,9 @@ const (
 func (t *tail) news(listed []wire.Event, ended []wire.Execution, all bool) (news []tailed) {
 	before, there := byID(t.last), byID(listed)
 	known := byID(slices.Concat(t.left, t.last, listed))
-	tried := map[string]bool{}
+	if t.tried == nil {
+		t.tried = map[string]bool{}
+	}
 	for _, e := range ended {
 		event, ok := known[e.EventID]
 		switch {
@@ -315,27 +317,33 @@ func (t *tail) news(listed []wire.Event, ended []wire.Execution, all bool) (news
 		if e.Error != nil {
 			event.State, event.LastError = stateFailed, e.Error.Message
 		}
-		tried[e.EventID] = true
+		if ok {
+			t.tried[e.EventID] = true
+		}
 		news = append(news, tailed{event, &e})
 	}
 	for _, event := range t.left {
-		if !tried[event.ID] {
+		if !t.tried[event.ID] {
 			event.State = stateGone
 			news = append(news, tailed{Event: event})
 		}
+		delete(t.tried, event.ID)
 	}
 	t.left = nil
 	for _, event := range t.last {
-		if _, ok := there[event.ID]; !ok && !tried[event.ID] && !t.tried[event.ID] {
+		if _, ok := there[event.ID]; !ok {
 			t.left = append(t.left, event)
 		}
 	}
 	for _, event := range listed {
+		if event.State != "running" { // there will be another attempt
+			delete(t.tried, event.ID)
+		}
 		if was, ok := before[event.ID]; !ok || was.State != event.State || was.Attempts != event.Attempts {
 			news = append(news, tailed{Event: event})
 		}
 	}
-	t.last, t.tried = listed, tried
+	t.last = listed
 	return news
 }
 

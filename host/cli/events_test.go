@@ -17,8 +17,8 @@ func TestTail(t *testing.T) {
 		{"1:waiting:0 2:waiting:0", "", "1:waiting:0 2:waiting:0"},
 		{"1:waiting:0 2:waiting:0", "", ""},
 		{"1:running:0 2:waiting:0 3:waiting:0", "", "1:running:0 3:waiting:0"},
-		{"1:retrying:1 3:waiting:0", "1!", "1:failed:0 1:retrying:1"},
-		{"1:retrying:2 3:waiting:0", "1!", "1:failed:1 2:gone:0 1:retrying:2"},
+		{"1:retrying:1 3:waiting:0", "1!", "1:failed:1 1:retrying:1"},
+		{"1:retrying:2 3:waiting:0", "1!", "1:failed:2 2:gone:0 1:retrying:2"},
 		{"3:waiting:0", "7", "7:done:0"},             // 7 was never listed
 		{"3:waiting:0", "1", "1:done:2"},             // the record of the attempt came after it had left
 		{"", "", ""},                                 // 3 has left

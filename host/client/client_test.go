@@ -111,7 +111,7 @@ func TestChangeOf(t *testing.T) {
 	refused := &Error{Problem: wire.Problem{Status: 422, Detail: "body.changes[12].body.name: is too long", Errors: []wire.FieldError{
 		{Location: "body.changes[12].body.name", Message: "is too long", Value: "nnn"}}}}
 	number, alone, ok := ChangeOf(refused)
-	if !ok || number != 12 || alone.Error() != `body.name: is too long, got "nnn"` {
+	if !ok || number != 12 || alone.Error() != `name: is too long, got "nnn"` {
 		t.Errorf("change %d is refused by %q, %v", number, alone, ok)
 	}
 	if refused.Errors[0].Location != "body.changes[12].body.name" {

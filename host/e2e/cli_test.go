@@ -138,9 +138,9 @@ func TestContextOfAKey(t *testing.T) {
 	}
 	p.must(t, "scripts", "list")
 	p.fails(t, exitFailed, "", "apps", "create", "x")
-	p.must(t, "context", "remove", "staging")
+	p.must(t, "context", "remove", "--yes", "staging")
 	p.fails(t, exitFailed, "no context is current", "scripts", "list")
-	p.fails(t, exitFailed, "there is no context", "context", "remove", "staging")
+	p.fails(t, exitFailed, "there is no context", "context", "remove", "--yes", "staging")
 }
 
 // Anybody is told how a server is.
@@ -380,10 +380,10 @@ func TestRoutes(t *testing.T) {
 	if got := p.must(t, "domains", "list"); !regexp.MustCompile(`(?m)^\*\.example\.com +wildcard`).MatchString(got) || !strings.Contains(got, "xn--mnchen-3ya.example") {
 		t.Errorf("domains list printed\n%s", got)
 	}
-	p.must(t, "domains", "remove", "MÜNCHEN.example")
-	p.fails(t, exitFailed, `app default has no domain "münchen.example"`, "domains", "remove", "münchen.example")
+	p.must(t, "domains", "remove", "--yes", "MÜNCHEN.example")
+	p.fails(t, exitFailed, `app default has no domain "münchen.example"`, "domains", "remove", "--yes", "münchen.example")
 	p.must(t, "routes", "add", "user", "*.example.com/in/*")
-	p.fails(t, exitFailed, "is needed by the route ANY *.example.com/in/*", "domains", "remove", "*.example.com")
+	p.fails(t, exitFailed, "is needed by the route ANY *.example.com/in/*", "domains", "remove", "--yes", "*.example.com")
 	if got, want := p.must(t, "routes", "limit", "GET", "/users/:id"), "GET /users/:id is used without limit.\n"; got != want {
 		t.Errorf("routes limit printed %q, want %q", got, want)
 	}
@@ -431,8 +431,8 @@ func TestRoutes(t *testing.T) {
 	p.fails(t, exitFailed, "no route answers this request", "routes", "match", "/nothing")
 	p.fails(t, exitFailed, "no route answers this method, only", "routes", "match", "DELETE", "/users/7")
 
-	p.must(t, "routes", "delete", "GET", "/users/:id")
-	p.fails(t, exitFailed, `app default has no route "GET /users/:id"`, "routes", "delete", "GET", "/users/:id")
+	p.must(t, "routes", "delete", "--yes", "GET", "/users/:id")
+	p.fails(t, exitFailed, `app default has no route "GET /users/:id"`, "routes", "delete", "--yes", "GET", "/users/:id")
 }
 
 func TestInvoke(t *testing.T) {

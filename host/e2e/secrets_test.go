@@ -66,8 +66,8 @@ secrets: [hook-key]
 	require.NoError(t, err)
 	assert.NotEqual(t, string(before), string(after))
 	assert.Equal(t, strings.Count(string(before), "\n"), strings.Count(string(after), "\n"), "the old key is forgotten")
-	p.must(t, "secrets", "delete", "tls")
-	p.fails(t, exitFailed, "secret not found", "secrets", "delete", "tls")
+	p.must(t, "secrets", "delete", "--yes", "tls")
+	p.fails(t, exitFailed, "secret not found", "secrets", "delete", "--yes", "tls")
 
 	p.write(t, "show.rhai", `let m = #{}; m.key = secrets::get("mail-key"); log::info("it is " + m.key); m`)
 	p.must(t, "deploy", "show.rhai")
