@@ -280,7 +280,7 @@ func TestAuditOfTokens(t *testing.T) {
 		"unknown  delete-app app  : the token is unknown, expired or revoked",
 		"unknown  execute script  : the token is unknown, expired or revoked",
 		"user viewer execute script " + script.ID + " " + app.ID + ": this needs the role editor (script.execute); you are viewer",
-		"key owner execute script " + script.ID + " " + app.ID + ": this needs the capability script.execute, which you or your API key do not have",
+		"key owner execute script " + script.ID + " " + app.ID + ": this needs an API key with the scope script:write or app:admin (script.execute); yours has log:read",
 	}, told)
 
 	before = len(s.record("?limit=1000"))

@@ -84,8 +84,8 @@ func options() []kong.Option {
 // nameFlag has the server's refusal of a field name the flag or argument that it came from, if the command has
 // one of that name.
 func nameFlag(command *kong.Context, err error) {
-	refused, ok := err.(*client.Error)
-	if !ok || command == nil || command.Selected() == nil || len(refused.Errors) == 0 {
+	var refused *client.Error
+	if !errors.As(err, &refused) || err.Error() != refused.Error() || command == nil || command.Selected() == nil || len(refused.Errors) == 0 {
 		return
 	}
 	field := refused.Errors[0].Location

@@ -177,7 +177,7 @@ func TestContexts(t *testing.T) {
 	if got := p.must(t, "context", "use", host); got != "Commands use "+one.url+" as admin.\n" {
 		t.Errorf("printed %q", got)
 	}
-	p.fails(t, exitFailed, "not found", "apps", "show", "there")
+	p.fails(t, exitFailed, "there is no app there", "apps", "show", "there")
 	p.must(t, "apps", "show", "there", "--context", "staging")
 	p.must(t, "apps", "show", "there", "--url", two.url+"/")
 	p.fails(t, exitFailed, `there is no context "prod": there are `+host+", staging", "apps", "list", "--context", "prod")
@@ -202,7 +202,7 @@ func TestDeleteNeedsYes(t *testing.T) {
 	p.must(t, "scripts", "show", "hello")
 	p.must(t, "scripts", "delete", "hello", "--yes")
 	p.must(t, "apps", "delete", "-y", "default")
-	p.fails(t, exitFailed, "not found", "apps", "show", "default")
+	p.fails(t, exitFailed, "there is no app default", "apps", "show", "default")
 }
 
 // Commands, contexts and picloud.yaml find an app by the slug that it had.
@@ -229,7 +229,7 @@ func TestRenamedApp(t *testing.T) {
 	}
 	p.fails(t, exitFailed, "already in use", "apps", "create", "shop")
 	p.must(t, "apps", "release", "store", "shop")
-	p.fails(t, exitFailed, "app not found", "apps", "show", "shop")
+	p.fails(t, exitFailed, "there is no app shop, or you are not a member of it", "apps", "show", "shop")
 	p.must(t, "apps", "create", "shop")
 }
 
@@ -307,7 +307,7 @@ func TestErrorsAreJSON(t *testing.T) {
 		status int
 		want   string
 	}{
-		{[]string{"apps", "show", "shop"}, exitFailed, `{"code":"not_found","message":"app not found","status":404}`},
+		{[]string{"apps", "show", "shop"}, exitFailed, `{"code":"not_found","message":"there is no app shop, or you are not a member of it","status":404}`},
 		{[]string{"apps", "lst"}, exitUsage, `{"code":"usage","message":"unexpected argument lst, did you mean \"list\"?"}`},
 		{[]string{"scripts", "show", "nope"}, exitFailed, `{"code":"not_found","message":"app default has no script \"nope\": it has hello, throws"}`},
 		{[]string{"routes", "match", "/nope"}, exitFailed, `{"code":"no_match","message":"no route answers this request"}`},
@@ -391,8 +391,8 @@ func TestRoutes(t *testing.T) {
 		t.Errorf("routes limit printed %q, want %q", got, want)
 	}
 	p.must(t, "routes", "limit", "GET", "/users/:id", "--off")
-	if got := p.must(t, "quota", "set", "--kv", "5MiB", "--cpu", "1h", "--files", "none"); !regexp.MustCompile(`(?m)^bytes of kv +0 +5242880 +the app$`).MatchString(got) ||
-		!regexp.MustCompile(`(?m)^bytes of files +0 +none +the app$`).MatchString(got) || !regexp.MustCompile(`(?m)^ms of processor time a day +\d+ +3600000 +the app$`).MatchString(got) {
+	if got := p.must(t, "quota", "set", "--kv", "5MiB", "--cpu", "1h", "--files", "none"); !regexp.MustCompile(`(?m)^kv +0 B +5\.0 MiB +the app$`).MatchString(got) ||
+		!regexp.MustCompile(`(?m)^files +0 B +none +the app$`).MatchString(got) || !regexp.MustCompile(`(?m)^processor time a day +\S+s +1h0m0s +the app$`).MatchString(got) {
 		t.Errorf("quota set printed\n%s", got)
 	}
 	p.must(t, "quota", "set", "--kv", "default", "--executions", "3")
@@ -402,7 +402,7 @@ func TestRoutes(t *testing.T) {
 	p.fails(t, exitUsage, "name the quotas to set", "quota", "set")
 	p.fails(t, exitUsage, "--docs: must be a number of bytes", "quota", "set", "--docs", "lots")
 	p.fails(t, exitFailed, "--executions: must be at most 10000, got 10001", "quota", "set", "--executions", "10001")
-	if got := p.must(t, "apps", "usage", "default"); !strings.Contains(got, "MS OF PROCESSOR TODAY") {
+	if got := p.must(t, "apps", "usage", "default"); !strings.Contains(got, "PROCESSOR TIME TODAY") {
 		t.Errorf("apps usage printed\n%s", got)
 	}
 	p.must(t, "quota", "set", "--executions", "default", "--cpu", "default", "--files", "default")

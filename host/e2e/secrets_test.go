@@ -61,7 +61,7 @@ secrets: [hook-key]
 	file := filepath.Join(p.dir, "data", "secret.key")
 	before, err := os.ReadFile(file)
 	require.NoError(t, err)
-	assert.Contains(t, p.must(t, "secrets", "rotate"), "3 secrets were sealed anew, with the key ")
+	assert.Contains(t, p.must(t, "secrets", "rotate"), "3 secrets sealed anew, with the key ")
 	after, err := os.ReadFile(file)
 	require.NoError(t, err)
 	assert.NotEqual(t, string(before), string(after))
