@@ -19,7 +19,7 @@ import (
 // BackupCmd is `picloud backup`.
 type BackupCmd struct {
 	Remote
-	File           string   `arg:"" help:"File to write, which must not be there yet." complete:"files"`
+	File           string   `arg:"" help:"File to write, which must not be there yet; - is standard output." complete:"files"`
 	Recipient      []string `placeholder:"KEY" help:"Encrypt it for the private key that belongs to this public key of age, age1...; may be repeated."`
 	Passphrase     bool     `help:"Encrypt it with a passphrase of at least 12 characters, which is asked for."`
 	PassphraseFile string   `placeholder:"FILE" complete:"files" help:"Encrypt it with the passphrase that is the first line of a file."`
@@ -49,6 +49,9 @@ type savedBackup struct {
 
 // Run makes the backup.
 func (cmd *BackupCmd) Run(ctx context.Context, r *Remote, c *client.Client) error {
+	if cmd.File == "-" {
+		return cmd.print(ctx, r, c)
+	}
 	if _, err := os.Lstat(cmd.File); !errors.Is(err, fs.ErrNotExist) {
 		if err == nil {
 			err = fmt.Errorf("%s is there already: name another file", cmd.File)
@@ -80,6 +83,23 @@ func (cmd *BackupCmd) Run(ctx context.Context, r *Remote, c *client.Client) erro
 	WarnOfDamage(r.notices.warn, saved.Has)
 	return r.printDone(saved, "%s is a backup %s: %s with %d bytes, and the database with %d. It has %d bytes%s.",
 		cmd.File, saved.Backup, plural(saved.Has.Files, "file"), saved.Has.FileBytes, saved.Has.DatabaseBytes(), saved.Bytes, whether(saved.Encrypted, " and is encrypted"))
+}
+
+// print writes the backup to standard output. What is cut off fails, and has no end.
+func (cmd *BackupCmd) print(ctx context.Context, r *Remote, c *client.Client) error {
+	if terminal(r.stdout) {
+		return &usageError{errors.New("a backup is nothing for a terminal: name a file, or send it on with |")}
+	}
+	recipients, err := cmd.recipients(ctx, r)
+	if err != nil {
+		return err
+	}
+	_, has, err := receive(ctx, r, c, r.stdout, recipients)
+	if err != nil {
+		return err
+	}
+	WarnOfDamage(r.notices.warn, has)
+	return nil
 }
 
 func whether(is bool, says string) string {
@@ -184,6 +204,9 @@ func (s *BackupSecrets) Warn(format string, args ...any) { s.notices.warn(format
 
 // Open returns the backup in a file, decrypted.
 func (s *BackupSecrets) Open(ctx context.Context, path string) (io.ReadCloser, error) {
+	if path == "-" {
+		return nil, &usageError{errors.New("a backup is read more than once: keep it in a file, and name that")}
+	}
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, &usageError{err}

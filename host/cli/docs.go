@@ -82,7 +82,7 @@ func (cmd *DocsGetCmd) Run(ctx context.Context, r *Remote, c *client.Client, in 
 // DocsPutCmd is `picloud docs put`.
 type DocsPutCmd struct {
 	CollectionArg
-	Data string `arg:"" help:"The document, a JSON object; @FILE reads a file, @- standard input."`
+	Data string `arg:"" help:"The document, a JSON object; @FILE reads a file, - standard input."`
 	ID   string `help:"Replace the document with this id, or create it under it; else it gets an id of its own."`
 }
 

@@ -171,6 +171,7 @@ var examples = map[string][]string{
 		"picloud backup monday.tar.zst",
 		"picloud backup monday.tar.zst.age --recipient age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
 		"picloud backup monday.tar.zst.age --passphrase",
+		"picloud backup - | ssh backup.example.com 'cat > monday.tar.zst'",
 	},
 
 	"audit list":   {"picloud audit list --app shop", "picloud audit list --user ada --since 48h", "picloud audit list --action login --output json"},

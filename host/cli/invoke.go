@@ -29,7 +29,7 @@ type InvokeCmd struct {
 	ScriptArg
 	Method string            `short:"X" help:"Method of the request; POST with --data, else GET."`
 	Path   string            `default:"/" help:"Path of the request."`
-	Data   string            `short:"d" help:"Body of the request; @FILE reads a file, @- standard input. JSON is sent as such, unless a content-type header says otherwise."`
+	Data   string            `short:"d" help:"Body of the request; @FILE reads a file, - standard input. JSON is sent as such, unless a content-type header says otherwise."`
 	Header []string          `short:"H" sep:"none" placeholder:"NAME: VALUE" help:"Header of the request; may be repeated."`
 	Param  map[string]string `placeholder:"NAME=VALUE" help:"Path parameter, as a route with :NAME would set it; may be repeated."`
 	Query  map[string]string `placeholder:"NAME=VALUE" help:"Query parameter; may be repeated."`
@@ -53,6 +53,9 @@ func (cmd *InvokeCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *
 		}
 	} else {
 		for _, line := range result.Logs {
+			if result.Error != nil && line.Level == abi.LogError && line.Message == result.Error.Message {
+				continue // told at the end, with its place
+			}
 			fmt.Fprintln(r.stderr, formatLine(r.stderr, line))
 		}
 		ran := ""

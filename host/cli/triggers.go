@@ -383,7 +383,7 @@ func (TriggersResumeCmd) Run(ctx context.Context, r *Remote, c *client.Client, t
 // TriggersFireCmd is `picloud triggers fire`.
 type TriggersFireCmd struct {
 	TriggerArg
-	Data string `short:"d" placeholder:"JSON" help:"The value, the document's data or the message of the event; @FILE reads a file, @- standard input. A sample when absent."`
+	Data string `short:"d" placeholder:"JSON" help:"The value, the document's data or the message of the event; @FILE reads a file, - standard input. A sample when absent."`
 }
 
 // Run makes the event.

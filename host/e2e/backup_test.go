@@ -265,6 +265,9 @@ func TestBackupCommands(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o600))
 	}
 	p.must(t, "backup", "plain")
+	require.NoError(t, os.WriteFile(filepath.Join(p.dir, "sent"), []byte(p.must(t, "backup", "-")), 0o600))
+	assert.Contains(t, p.must(t, "verify", "sent"), "sent is whole")
+	p.fails(t, exitUsage, "a backup is read more than once: keep it in a file", "verify", "-")
 	assert.Contains(t, p.must(t, "backup", "sealed", "--recipient", identity.Recipient().String()), "and is encrypted")
 	p.must(t, "backup", "worded", "--passphrase-file", "words")
 	info, err := os.Stat(filepath.Join(p.dir, "plain"))
