@@ -320,6 +320,6 @@ func TestBackupCommands(t *testing.T) {
 	}
 	var log []wire.AuditEntry
 	require.NoError(t, json.Unmarshal([]byte(p.must(t, "audit", "list", "--action", "create-backup", "-o", "json")), &log))
-	assert.Len(t, log, 3)
+	assert.Len(t, log, 4)
 	require.NoError(t, d.end(syscall.SIGTERM))
 }

@@ -9,6 +9,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/host/api/wire"
 )
@@ -611,4 +614,71 @@ func TestUsageErrors(t *testing.T) {
 	p.fails(t, exitUsage, "server address must be an http or https URL", "apps", "list", "--url", "localhost")
 	p.env = append(p.env, "PICLOUD_TOKEN=x")
 	p.fails(t, exitFailed, "cannot reach http://127.0.0.1:1: ", "apps", "list", "--url", "http://127.0.0.1:1")
+}
+
+// Ctrl-C ends what it was waited for: the command, and the execution on the server.
+func TestInterruptedInvoke(t *testing.T) {
+	p, _ := loggedIn(t)
+	p.write(t, "slow/slow.rhai", `print("begun"); for i in 0..10000000 { kv::collection("c").get("k"); }`)
+	p.write(t, "slow/picloud.yaml", "app: slow\nscripts:\n  - {name: slow, limits: {max_operations: 100000000, timeout_ms: 120000}}\n")
+	p.must(t, "deploy", "slow")
+	invoke := p.command(t, "invoke", "slow", "--app", "slow")
+	var said strings.Builder
+	invoke.Stderr = &said
+	require.NoError(t, invoke.Start())
+	require.Eventually(t, func() bool {
+		return regexp.MustCompile(`(?m)^EXECUTIONS +1 running`).MatchString(p.must(t, "status"))
+	}, patience, 20*time.Millisecond)
+	require.NoError(t, invoke.Process.Signal(os.Interrupt))
+	_ = invoke.Wait()
+	require.Equal(t, 130, invoke.ProcessState.ExitCode(), said.String())
+	require.Equal(t, "picloud: interrupted\n", said.String())
+	require.Eventually(t, func() bool {
+		ended := decode[[]wire.Execution](t, p, "executions", "list", "slow", "--app", "slow")
+		return len(ended) == 1 && ended[0].Outcome == "cancelled"
+	}, patience, 20*time.Millisecond)
+}
+
+// Without a script, logs has the lines of all of an app, in the order of time.
+func TestLogsOfAnApp(t *testing.T) {
+	p, _ := loggedIn(t)
+	for _, name := range []string{"a", "b"} {
+		p.write(t, name+".rhai", `print("from `+name+`")`)
+		p.must(t, "deploy", name+".rhai")
+	}
+	for _, name := range []string{"b", "a", "b"} {
+		p.must(t, "invoke", name)
+	}
+	type line struct{ Script, Message string }
+	var lines []line
+	require.Eventually(t, func() bool {
+		lines = decode[[]line](t, p, "logs")
+		return len(lines) == 3
+	}, patience, 20*time.Millisecond)
+	require.Equal(t, []line{{"b", "from b"}, {"a", "from a"}, {"b", "from b"}}, lines)
+	require.Len(t, decode[[]line](t, p, "logs", "-n", "2"), 2)
+	require.Regexp(t, `(?m)^\S+ \S+ info +a: from a$`, p.must(t, "logs"))
+
+	follower := p.command(t, "logs", "--follow", "--limit", "0", "--output", "json")
+	stdout, err := follower.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, follower.Start())
+	defer func() { _ = follower.Process.Signal(os.Interrupt); _ = follower.Wait() }()
+	followed := bufio.NewScanner(stdout)
+	going := make(chan struct{})
+	go func() { // it may not follow yet when the first is written
+		for {
+			select {
+			case <-going:
+				return
+			default:
+				p.run(t, "", "invoke", "a")
+			}
+		}
+	}()
+	require.True(t, followed.Scan())
+	close(going)
+	var got line
+	require.NoError(t, json.Unmarshal(followed.Bytes(), &got))
+	require.Equal(t, line{"a", "from a"}, got)
 }
