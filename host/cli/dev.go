@@ -326,7 +326,7 @@ func (d *dev) apply(ctx context.Context) ([]manifest.Change, error) {
 	}
 	done, err := plan.Apply(ctx, d.c)
 	if err != nil {
-		return nil, err
+		return nil, app.Located(err)
 	}
 	set, err := d.setSecrets(ctx, app)
 	if err != nil {
