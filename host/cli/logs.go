@@ -67,13 +67,13 @@ func (cmd *LogsCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *In
 
 // A scriptLine is a line of the log of one of several scripts.
 type scriptLine struct {
-	Script string `json:"script"` // its name
+	ScriptName string `json:"script_name"`
 	wire.LogLine
 }
 
 func formatScriptLine(w io.Writer, line scriptLine) string {
 	text := line.LogLine
-	text.Message = line.Script + ": " + text.Message
+	text.Message = line.ScriptName + ": " + text.Message
 	return formatLine(w, text)
 }
 

@@ -88,9 +88,9 @@ func nameFlag(command *kong.Context, err error) {
 	if !errors.As(err, &refused) || err.Error() != refused.Error() || command == nil || command.Selected() == nil || len(refused.Errors) == 0 {
 		return
 	}
-	field := refused.Errors[0].Location
-	_, rest, _ := strings.Cut(refused.Detail, field+": ")
-	if rest == "" {
+	field := strings.TrimPrefix(refused.Errors[0].Location, "body.")
+	rest, ok := strings.CutPrefix(strings.TrimPrefix(refused.Detail, "body."), field+": ")
+	if !ok {
 		return
 	}
 	name := strings.ReplaceAll(field[strings.LastIndexByte(field, '.')+1:], "_", "-")

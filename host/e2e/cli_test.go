@@ -649,7 +649,10 @@ func TestLogsOfAnApp(t *testing.T) {
 	for _, name := range []string{"b", "a", "b"} {
 		p.must(t, "invoke", name)
 	}
-	type line struct{ Script, Message string }
+	type line struct {
+		Script  string `json:"script_name"`
+		Message string
+	}
 	var lines []line
 	require.Eventually(t, func() bool {
 		lines = decode[[]line](t, p, "logs")
@@ -665,19 +668,22 @@ func TestLogsOfAnApp(t *testing.T) {
 	require.NoError(t, follower.Start())
 	defer func() { _ = follower.Process.Signal(os.Interrupt); _ = follower.Wait() }()
 	followed := bufio.NewScanner(stdout)
-	going := make(chan struct{})
+	ended, invoked := make(chan struct{}), make(chan struct{})
 	go func() { // it may not follow yet when the first is written
+		defer close(invoked)
 		for {
 			select {
-			case <-going:
+			case <-ended:
 				return
 			default:
 				p.run(t, "", "invoke", "a")
 			}
 		}
 	}()
-	require.True(t, followed.Scan())
-	close(going)
+	going := followed.Scan()
+	close(ended)
+	<-invoked
+	require.True(t, going)
 	var got line
 	require.NoError(t, json.Unmarshal(followed.Bytes(), &got))
 	require.Equal(t, line{"a", "from a"}, got)

@@ -243,7 +243,7 @@ func TestDeployFindsConflictsFirst(t *testing.T) {
 		p.write(t, "picloud.yaml", "app: shop\nscripts:\n"+
 			"  - {name: a, routes: "+of+"}\n  - {name: b, file: a.rhai, routes: "+rest+"}\n")
 		p.fails(t, exitUsage, says, "deploy", ".")
-		p.fails(t, exitFailed, "not found", "apps", "show", "shop")
+		p.fails(t, exitFailed, "there is no app shop", "apps", "show", "shop")
 	}
 }
 
