@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -229,6 +230,15 @@ func showExamples() kong.Option {
 	return kong.PostBuild(func(parser *kong.Kong) error {
 		parser.Model.Detail = exitStatuses
 		return kong.Visit(parser.Model, func(node kong.Visitable, next kong.Next) error {
+			switch node := node.(type) {
+			case *kong.Flag:
+				showEnum(node.Value)
+				if node.Enum != "" && node.HasDefault && node.Default == "" && node.PlaceHolder == "" {
+					node.PlaceHolder = strings.ToUpper(node.Name)
+				}
+			case *kong.Value:
+				showEnum(node)
+			}
 			if command, ok := node.(*kong.Node); ok {
 				if lines := examples[pathOf(command)]; len(lines) > 0 {
 					command.Detail = strings.TrimLeft(command.Detail+"\n\nExamples:\n\n    "+strings.Join(lines, "\n    "), "\n")
@@ -245,4 +255,10 @@ func pathOf(node *kong.Node) string {
 		return ""
 	}
 	return strings.TrimLeft(pathOf(node.Parent)+" "+node.Name, " ")
+}
+
+// showEnum writes the words of an enum as a list, without the one that stands for none.
+func showEnum(value *kong.Value) {
+	words := slices.DeleteFunc(strings.Split(value.Enum, ","), func(word string) bool { return word == "" })
+	value.Help = strings.ReplaceAll(value.Help, "${enum}", strings.Join(words, ", "))
 }

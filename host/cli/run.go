@@ -76,6 +76,7 @@ func options() []kong.Option {
 	return []kong.Option{
 		kong.Name("picloud"),
 		kong.Description("A self-hosted function host: upload a script, call it over HTTP."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
 		numbersAsArguments(),
 		showExamples(),
 	}
