@@ -150,7 +150,7 @@ func (a *API) importApp(ctx context.Context, in *AppPath) (*body[wire.ImportRepo
 	default:
 		for _, c := range imported {
 			if !caller(ctx).May(c) {
-				return nil, authz.Denied(c)
+				return nil, caller(ctx).Denied(c)
 			}
 		}
 	}

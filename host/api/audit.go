@@ -45,7 +45,7 @@ func (a *API) auditQuery(ctx context.Context, f AuditFilter) (store.AuditQuery, 
 	whole := caller(ctx).May(authz.AuditRead)
 	if f.App == "" {
 		if !whole {
-			return query, authz.Denied(authz.AuditRead)
+			return query, caller(ctx).Denied(authz.AuditRead)
 		}
 		return query, nil
 	}
@@ -257,6 +257,7 @@ func Shown(row any) any {
 		shown := struct {
 			wire.Script
 			Source *digest `json:"source,omitempty"`
+			Size   int64   `json:"size,omitempty"` // which the digest has
 		}{Script: wireScript(row)}
 		if row.Source != "" {
 			shown.Source = digestOf(row.Source)

@@ -174,10 +174,11 @@ func (a *API) validateScript(ctx context.Context, in *struct {
 
 func wireScript(s store.Script) wire.Script {
 	out := wire.Script{
-		ID: s.ID, AppID: s.AppID, Name: s.Name, Kind: s.Kind, Source: s.Source, Limits: s.Limits, ReadOnly: s.ReadOnly,
+		ID: s.ID, AppID: s.AppID, Name: s.Name, Kind: s.Kind, Source: s.Source, Size: s.SourceSize, Limits: s.Limits, ReadOnly: s.ReadOnly,
 		Version: s.Version, CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
 	}
 	if s.WasmSHA256 != "" {
+		out.Size = s.WasmSize
 		out.Wasm = &wire.WasmModule{SHA256: s.WasmSHA256, Size: s.WasmSize}
 	}
 	return out

@@ -155,12 +155,18 @@ func (cmd *DeadLettersResolveCmd) Run(ctx context.Context, r *Remote, c *client.
 }
 
 // DeadLettersDeleteCmd is `picloud dead-letters delete`.
-type DeadLettersDeleteCmd struct{ DeadLetterArg }
+type DeadLettersDeleteCmd struct {
+	Confirmation
+	DeadLetterArg
+}
 
 // Run deletes the dead letter.
 func (cmd *DeadLettersDeleteCmd) Run(ctx context.Context, r *Remote, c *client.Client) error {
 	letter, err := c.DeadLetter(ctx, cmd.ID)
 	if err != nil {
+		return err
+	}
+	if err := cmd.confirm(ctx, r, "Delete the dead letter %s?", letter.ID); err != nil {
 		return err
 	}
 	if err := c.DeleteDeadLetter(ctx, letter.ID); err != nil {

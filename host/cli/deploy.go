@@ -60,6 +60,7 @@ func (cmd *DeployCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *
 			return err
 		}
 		checked, err := plan.Check(ctx, c)
+		err = app.Located(err)
 		if err == nil && !checked {
 			r.notices.warn("what has to be created or uploaded first, the server can tell of then: scripts are not compiled, for instance")
 		}
@@ -79,7 +80,7 @@ func (cmd *DeployCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *
 			return err
 		}
 	}
-	return failed
+	return app.Located(failed)
 }
 
 // confirmPrune asks about what is deleted because the manifest does not name it.

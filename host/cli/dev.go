@@ -330,7 +330,7 @@ func (d *dev) apply(ctx context.Context) ([]manifest.Change, error) {
 	}
 	done, err := plan.Apply(ctx, d.c)
 	if err != nil {
-		return nil, err
+		return nil, app.Located(err)
 	}
 	set, err := d.setSecrets(ctx, app)
 	if err != nil {
@@ -427,7 +427,7 @@ func (d *dev) follow(ctx context.Context) {
 		known := d.followed[script.ID]
 		d.followed[script.ID] = true
 		d.mu.Unlock()
-		if known || script.Kind == abi.KindModule || script.Kind == abi.KindStatic {
+		if known || !runs(script) {
 			continue
 		}
 		d.following.Go(func() { d.followLog(ctx, script) })
@@ -443,12 +443,21 @@ func (d *dev) followLog(ctx context.Context, script wire.Script) {
 			d.lost(ctx, script, err)
 			return
 		}
+		if d.r.Output == "table" && line.Level == abi.LogError && d.failedWith(ctx, line) {
+			continue // which the execution tells of, with the place
+		}
 		text := fmt.Sprintf("%s %s: %s", paint(d.r.stdout, levelColors[line.Level], string(line.Level)), script.Name, client.Printable(line.Message))
 		if len(line.Data) > 0 {
 			text += " " + client.Printable(string(line.Data))
 		}
 		d.tell(devEvent{Event: "log", At: line.At, Script: script.Name, ExecutionID: line.ExecutionID, Log: &line}, "%s", text)
 	}
+}
+
+// failedWith reports whether a line is the error that its execution has ended with.
+func (d *dev) failedWith(ctx context.Context, line wire.LogLine) bool {
+	e, err := d.c.Execution(ctx, line.ExecutionID)
+	return err == nil && e.Error != nil && e.Error.Message == line.Message
 }
 
 // lost tells that a script is not followed any more, unless that is as it should be.
@@ -492,21 +501,14 @@ func (d *dev) watchRequests(ctx context.Context, app string) {
 func (d *dev) followExecutions(ctx context.Context, script wire.Script) {
 	poll := time.NewTicker(devPoll)
 	defer poll.Stop()
-	told := "" // id of the last one
+	known := recent{since: d.began}
 	for {
-		var fresh []wire.Execution
-		for e, err := range d.c.Executions(ctx, script.ID) {
-			if err != nil {
-				d.lost(ctx, script, err)
-				return
-			}
-			if e.ID <= told || e.StartedAt.Before(d.began) { // ids are in the order of time
-				break
-			}
-			fresh = append(fresh, e)
+		fresh, err := known.fresh(ctx, d.c, script.ID)
+		if err != nil {
+			d.lost(ctx, script, err)
+			return
 		}
-		for _, e := range slices.Backward(fresh) {
-			told = max(told, e.ID)
+		for _, e := range fresh {
 			d.execution(ctx, script, e)
 		}
 		select {

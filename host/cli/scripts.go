@@ -38,20 +38,9 @@ var scriptColumns = []column[wire.Script]{
 	{"NAME", func(s wire.Script) string { return s.Name }},
 	{"KIND", func(s wire.Script) string { return string(s.Kind) }},
 	{"VERSION", func(s wire.Script) string { return strconv.FormatInt(s.Version, 10) }},
-	{"BYTES", scriptBytes},
+	{"BYTES", func(s wire.Script) string { return strconv.FormatInt(s.Size, 10) }},
 	{"UPDATED", func(s wire.Script) string { return localTime(s.UpdatedAt) }},
 	{"ID", func(s wire.Script) string { return s.ID }},
-}
-
-// scriptBytes returns the size of a source or module. Listings have no sources.
-func scriptBytes(s wire.Script) string {
-	switch {
-	case s.Wasm != nil:
-		return strconv.FormatInt(s.Wasm.Size, 10)
-	case s.Source != "":
-		return strconv.Itoa(len(s.Source))
-	}
-	return ""
 }
 
 // describeLimits writes the limits that are set as "timeout_ms=2000 ...", or "defaults".

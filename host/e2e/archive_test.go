@@ -34,7 +34,7 @@ func TestAppsMove(t *testing.T) {
 	assert.Equal(t, "\x28\xb5\x2f\xfd", piped[:4])
 
 	// What fails leaves the file that is there.
-	from.fails(t, exitFailed, "app not found", "apps", "export", "nobodys", "orders.picloud.tar.zst")
+	from.fails(t, exitFailed, "there is no app nobodys", "apps", "export", "nobodys", "orders.picloud.tar.zst")
 	assert.Equal(t, archive, from.read(t, "orders.picloud.tar.zst"))
 	left, err := filepath.Glob(filepath.Join(from.dir, ".picloud-*"))
 	require.NoError(t, err)
@@ -54,7 +54,7 @@ func TestAppsMove(t *testing.T) {
 	to.fails(t, exitUsage, "use --slug", "apps", "import", "-")
 	to.write(t, "cut.picloud.tar.zst", archive[:len(archive)/2])
 	to.fails(t, exitFailed, "is not whole", "apps", "import", "cut.picloud.tar.zst")
-	to.fails(t, exitFailed, "app not found", "apps", "show", "cut")
+	to.fails(t, exitFailed, "there is no app cut", "apps", "show", "cut")
 	scripts := decode[[]wire.Script](t, to, "scripts", "list", "--app", "copy")
 	assert.NotEmpty(t, scripts)
 }
@@ -98,7 +98,7 @@ func TestKilledWhileAnAppIsImported(t *testing.T) {
 	d = launch(t, p)
 	c, err = client.New(d.url, token)
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return strings.Contains(found(c), "app not found") }, patience, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(found(c), "there is no app") }, patience, 10*time.Millisecond)
 	report, err := c.ImportApp(ctx, "half", bytes.NewReader(archive))
 	require.NoError(t, err)
 	assert.EqualValues(t, 1, report.Rows["files"])

@@ -199,7 +199,7 @@ func TestDeployIsAllOrNothing(t *testing.T) {
 	p.write(t, "shop/a.rhai", "`one`")
 	p.write(t, "shop/b.rhai", "let")
 	p.fails(t, exitFailed, "b.rhai:1:4: ", "deploy", "shop")
-	p.fails(t, exitFailed, "app not found", "apps", "show", "shop")
+	p.fails(t, exitFailed, "there is no app shop, or you are not a member of it", "apps", "show", "shop")
 	p.write(t, "shop/b.rhai", "1")
 	p.must(t, "deploy", "shop")
 
@@ -243,7 +243,7 @@ func TestDeployFindsConflictsFirst(t *testing.T) {
 		p.write(t, "picloud.yaml", "app: shop\nscripts:\n"+
 			"  - {name: a, routes: "+of+"}\n  - {name: b, file: a.rhai, routes: "+rest+"}\n")
 		p.fails(t, exitUsage, says, "deploy", ".")
-		p.fails(t, exitFailed, "not found", "apps", "show", "shop")
+		p.fails(t, exitFailed, "there is no app shop", "apps", "show", "shop")
 	}
 }
 

@@ -13,6 +13,7 @@ type Script struct {
 	Name      string      `json:"name" doc:"Unique in its app"`
 	Kind      abi.Kind    `json:"kind" enum:"endpoint,module,plugin,static"`
 	Source    string      `json:"source,omitempty" doc:"Absent in listings"`
+	Size      int64       `json:"size" doc:"Of the source, or of a plugin's module, bytes"`
 	Wasm      *WasmModule `json:"wasm,omitempty" doc:"Of a plugin, which has no source"`
 	Limits    abi.Limits  `json:"limits" doc:"As the author set them; what is absent has the default"`
 	ReadOnly  bool        `json:"read_only,omitempty" doc:"Its executions can read the app's data but change nothing, and send no HTTP requests"`

@@ -300,12 +300,14 @@ func TestEncryption(t *testing.T) {
 	altered[len(sealed)/2] ^= 1
 	assert.ErrorAs(t, read(altered, archive.Secrets{Identities: []age.Identity{identity}}), &damaged)
 
-	recipient, err := archive.Passphrase("open sesame")
+	recipient, err := archive.Passphrase("open, sesame")
 	require.NoError(t, err)
 	sealed = encrypt(recipient)
-	assert.NoError(t, read(sealed, archive.Secrets{Passphrase: says("open sesame")}))
+	assert.NoError(t, read(sealed, archive.Secrets{Passphrase: says("open, sesame")}))
 	assert.ErrorContains(t, read(sealed, archive.Secrets{Passphrase: says("open barley")}), "the passphrase is not that of the backup")
 	assert.ErrorContains(t, read(sealed, archive.Secrets{}), "encrypted with a passphrase")
+	_, err = archive.Passphrase("sesam öffne")
+	assert.EqualError(t, err, "the passphrase must have at least 12 characters, got 11")
 
 	assert.NoError(t, read(encrypt(), archive.Secrets{Passphrase: never}), "one that is not encrypted")
 	_, err = archive.Recipients([]string{identity.Recipient().String(), identity.String()})

@@ -40,6 +40,8 @@ type App struct {
 	Reseed   bool       // write the seeds over what collections have
 	Create   bool       // create the app when it is missing
 	Prune    bool       // delete the scripts, triggers and topics that are there and not wanted
+
+	file onDisk // the manifest; nothing of one that is laid over by an environment
 }
 
 // A Script is what a deploy wants to be true of a script. Nil fields are left as they are.
@@ -131,10 +133,15 @@ func Read(dir, environment string) (App, error) {
 	if err != nil {
 		return App{}, fmt.Errorf("%s is not deployable: %w", dir, err)
 	}
+	file := onDisk{path: filepath.Join(dir, FileName)}
+	if environment == "" { // else lines are of what is laid over, too
+		file.text = text
+	}
 	app, err := parse(root, text, environment)
 	if err != nil {
-		return App{}, fmt.Errorf("%s: %w", filepath.Join(dir, FileName), err)
+		return App{}, fmt.Errorf("%s: %w", file.at(err.Error()), err)
 	}
+	app.file = file
 	for i := range app.Scripts {
 		app.Scripts[i].File = filepath.Join(dir, app.Scripts[i].File)
 	}

@@ -3200,6 +3200,11 @@ export interface components {
             name: string;
             /** @description Its executions can read the app's data but change nothing, and send no HTTP requests */
             read_only?: boolean;
+            /**
+             * Format: int64
+             * @description Of the source, or of a plugin's module, bytes
+             */
+            size: number;
             /** @description Absent in listings */
             source?: string;
             /** Format: date-time */
