@@ -401,7 +401,7 @@ func TestRoutes(t *testing.T) {
 	}
 	p.fails(t, exitUsage, "name the quotas to set", "quota", "set")
 	p.fails(t, exitUsage, "--docs: must be a number of bytes", "quota", "set", "--docs", "lots")
-	p.fails(t, exitFailed, "body.executions: must be at most 10000, got 10001", "quota", "set", "--executions", "10001")
+	p.fails(t, exitFailed, "executions: must be at most 10000, got 10001", "quota", "set", "--executions", "10001")
 	if got := p.must(t, "apps", "usage", "default"); !strings.Contains(got, "MS OF PROCESSOR TODAY") {
 		t.Errorf("apps usage printed\n%s", got)
 	}

@@ -22,6 +22,10 @@ import (
 // Collection is where the files of an app's sites lie. Scripts can read it, not write it.
 const Collection = "@static"
 
+// WellKnown is the folder of a site whose name begins with a dot and that is served: others look for
+// what they know by name there (RFC 8615).
+const WellKnown = ".well-known"
+
 // Bounds of a site.
 const (
 	MaxFiles       = 5000    // as many again are kept of the version before
@@ -118,8 +122,8 @@ func CheckPath(name string) string {
 		return "must be one in the folder, without . or .. or an empty part"
 	case strings.ContainsAny(name, "\\\x00") || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }):
 		return "must not have a backslash or a control character"
-	case slices.ContainsFunc(strings.Split(name, "/"), func(part string) bool { return strings.HasPrefix(part, ".") }):
-		return "must not be hidden: nothing that begins with a dot is served"
+	case slices.ContainsFunc(strings.Split(strings.TrimPrefix(name, WellKnown+"/"), "/"), func(part string) bool { return strings.HasPrefix(part, ".") }):
+		return "must not be hidden: nothing that begins with a dot is served, but for the folder " + WellKnown
 	}
 	return ""
 }
