@@ -162,6 +162,9 @@ type Arrival struct {
 	MayClaim func(rights authz.Rights, host string) error
 }
 
+// Shadowed is the reason of a route that an import has made and that does not answer.
+const Shadowed = "shadowed by a route of another app, which answers the same requests first"
+
 // Left is something that an import has left out, or that does not work as it did.
 type Left struct {
 	Kind   string // "domain", "route", "member", "quota"
@@ -220,7 +223,7 @@ func (c *Catalog) FinishImport(ctx context.Context, app store.App, a Arrival) (n
 	c.imports.Delete(app.Import.Token)
 	for _, route := range made {
 		if _, shadowed := c.routes.Shadow(route); shadowed {
-			left = append(left, Left{"route", address(route), "a route of another app answers the same requests first"})
+			left = append(left, Left{"route", address(route), Shadowed})
 		}
 	}
 	return now, left, nil
