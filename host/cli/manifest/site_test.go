@@ -201,7 +201,7 @@ func TestSourcesAreNotPublished(t *testing.T) {
 	const rest = "scripts: [{name: a}, {name: prices, file: lib/prices.rhai}, {name: b, file: ./public/b.rhai}, {name: p, file: plugin.wasm}]\nseed: {kv: {s: seed.json}}\n"
 	for _, c := range []struct{ static, published, warning string }{
 		{". -> /", ".well-known/security.txt css/page.css index.html",
-			"static site static: not published, as sources, tests and hidden files are not: .env, .git, .well-known/.hidden, a.rhai, a_test.rhai, draft.rhai, lib/prices.rhai, picloud.yaml and 7 more"},
+			"static site static: not published, as sources, tests and hidden files are not: .env, .git, .well-known/.hidden, a.rhai, a_test.rhai, draft.rhai, lib/prices.rhai, picloud.yaml and 6 more"},
 		{"public/ -> /", "shown.rhai", "static site static: not published, as sources, tests and hidden files are not: b.rhai, b_test.rhai, picloud.yaml"},
 		{"css -> /", "page.css", ""},
 	} {
