@@ -109,8 +109,8 @@ func (a *API) deploy(ctx context.Context, in *struct {
 		}
 		ctx = context.WithValue(ctx, principalKey{}, now)
 		d := &deploying{API: a.inTx(tx, part), app: app}
-		if in.Body.NewApp != nil {
-			if err := d.createTheApp(ctx, *in.Body.NewApp); err != nil {
+		if in.Body.NewApp {
+			if err := d.createTheApp(ctx); err != nil {
 				return err
 			}
 		}
@@ -129,15 +129,12 @@ func (a *API) deploy(ctx context.Context, in *struct {
 // deployTo finds the app of a deploy, for a caller who may make all of its changes. That is checked before anything is
 // done for them, or others have to wait. Of an app that a dry run would create there is only the slug.
 func (a *API) deployTo(ctx context.Context, ref string, deploy wire.Deploy) (store.App, error) {
-	if created := deploy.NewApp; created != nil {
-		switch {
-		case !deploy.DryRun:
-			return store.App{}, problem.InvalidField("body.new_app", "is of a dry run only: create the app first", nil)
-		case created.Slug != ref:
-			return store.App{}, problem.InvalidField("body.new_app.slug", fmt.Sprintf("must be that of the path, %.100q", ref), created.Slug)
-		case !caller(ctx).May(authz.AppCreate):
-			return store.App{}, authz.Denied(authz.AppCreate)
-		}
+	switch {
+	case deploy.NewApp && !deploy.DryRun:
+		return store.App{}, problem.InvalidField("body.new_app", "is of a dry run only: create the app first", true)
+	case deploy.NewApp && !caller(ctx).May(authz.AppCreate):
+		return store.App{}, authz.Denied(authz.AppCreate)
+	case deploy.NewApp:
 		return store.App{Slug: ref}, nil
 	}
 	app, err := a.findApp(ctx, ref, authz.AppRead) // each change needs a right of its own
@@ -160,10 +157,10 @@ func (a *API) deployTo(ctx context.Context, ref string, deploy wire.Deploy) (sto
 }
 
 // createTheApp creates the app that a dry run is about.
-func (d *deploying) createTheApp(ctx context.Context, create wire.AppCreate) error {
-	made, err := d.createApp(ctx, &struct{ Body wire.AppCreate }{create})
+func (d *deploying) createTheApp(ctx context.Context) error {
+	made, err := d.createApp(ctx, &struct{ Body wire.AppCreate }{wire.AppCreate{Slug: d.app.Slug}})
 	if err != nil {
-		return problem.At(err, "slug", "body.new_app.slug")
+		return problem.At(err, "slug", "path.app")
 	}
 	d.app, err = d.findApp(ctx, made.Body.ID, authz.AppRead)
 	return err

@@ -163,7 +163,7 @@ func TestDryRunOfANewApp(t *testing.T) {
 	other := s.App("other")
 	do[wire.Domain](s, "POST", "apps/other/domains", `{"host":"other.example"}`, 201)
 	dry := func(slug string, changes ...wire.DeployChange) answer {
-		text, err := json.Marshal(wire.Deploy{DryRun: true, NewApp: &wire.AppCreate{Slug: slug}, Changes: changes})
+		text, err := json.Marshal(wire.Deploy{DryRun: true, NewApp: true, Changes: changes})
 		require.NoError(t, err)
 		return s.Admin(s.Token, "POST", "apps/"+slug+":deploy", string(text))
 	}
@@ -199,12 +199,11 @@ func TestDryRunOfANewApp(t *testing.T) {
 			s.Refused(dry("shop", append(good[:len(good):len(good)], c.change)...), c.status, c.location, c.says)
 		})
 	}
-	s.Refused(dry("other", good...), 409, "body.new_app.slug", "")
-	s.Refused(s.Admin(s.Token, "POST", "apps/shop:deploy", `{"dry_run":true,"new_app":{"slug":"store"},"changes":[{"operation":"update-app","body":{}}]}`),
-		422, "body.new_app.slug", "must be that of the path")
-	s.Refused(s.Admin(s.Token, "POST", "apps/shop:deploy", `{"new_app":{"slug":"shop"},"changes":[{"operation":"update-app","body":{}}]}`),
+	s.Refused(dry("other", good...), 409, "path.app", "already in use")
+	s.Refused(dry("Shop", good...), 422, "path.app", "lower-case")
+	s.Refused(s.Admin(s.Token, "POST", "apps/shop:deploy", `{"new_app":true,"changes":[{"operation":"update-app","body":{}}]}`),
 		422, "body.new_app", "is of a dry run only")
-	s.Refused(s.Admin(s.Member(other.ID, "app_admin"), "POST", "apps/shop:deploy", `{"dry_run":true,"new_app":{"slug":"shop"},"changes":[{"operation":"update-app","body":{}}]}`), 403, "", "")
+	s.Refused(s.Admin(s.Member(other.ID, "app_admin"), "POST", "apps/shop:deploy", `{"dry_run":true,"new_app":true,"changes":[{"operation":"update-app","body":{}}]}`), 403, "", "")
 	s.Refused(s.Admin(s.Token, "POST", "apps/other:deploy", deployOf(plugin)), 422, "body.changes[0].module", "must be the id of a file")
 	assert.Equal(t, 404, s.Admin(s.Token, "GET", "apps/shop", "").StatusCode, "a dry run has made an app")
 	assert.Equal(t, 404, s.Fetch("GET", "/plugin", "").StatusCode, "a dry run has made a route")

@@ -107,6 +107,7 @@ var beyond = map[string]string{
 	"create-script body.limits.timeout_ms":          "compiling takes time",
 	"update-script body.limits.timeout_ms":          "compiling takes time",
 	"validate-script body.limits.timeout_ms":        "compiling takes time",
+	"validate-source body.source":                   "must have no NUL",
 	"validate-source body.limits.timeout_ms":        "compiling takes time",
 	"create-script query.name":                      "is for application/wasm",
 	"create-script query.read_only":                 "is for application/wasm",

@@ -133,9 +133,9 @@ func TestValidateSource(t *testing.T) {
 		sourceLine   string
 	}{
 		{"does not parse", "app", wire.ValidateNew{Source: "let x = 1;\nlet y = ;"}, "Unexpected ';'", 2, 9, "let y = ;"},
-		{"the module is of another app", "other", wire.ValidateNew{Source: source}, "prices", 1, 1, `import "prices" as p;`},
+		{"the module is of another app", "other", wire.ValidateNew{Source: source}, "prices", 1, 8, `import "prices" as p;`},
 		{"is no module", "app", wire.ValidateNew{Source: "1", Kind: "module"}, "A module may contain only", 1, 1, "1"},
-		{"imports itself", "app", wire.ValidateNew{Source: `import "m" as m;`, Kind: "module", Name: "m"}, "Import cycle: m -> m", 1, 1, `import "m" as m;`},
+		{"imports itself", "app", wire.ValidateNew{Source: `import "m" as m;`, Kind: "module", Name: "m"}, "Import cycle: m -> m", 1, 8, `import "m" as m;`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := validate(c.app, c.of)

@@ -82,7 +82,7 @@ func (p *Plan) Check(ctx context.Context, server Server) (unchecked []string, er
 	var of []int
 	for i, s := range p.steps {
 		if app, ok := s.(*appStep); ok && app.id == "" {
-			deploy.NewApp = &wire.AppCreate{Slug: app.slug, Name: app.want.Name}
+			deploy.NewApp = true
 		}
 		if s, ok := s.(interface{ uploads() string }); ok && s.uploads() != "" {
 			unchecked = append(unchecked, s.uploads())
@@ -94,9 +94,6 @@ func (p *Plan) Check(ctx context.Context, server Server) (unchecked []string, er
 		if change != nil {
 			deploy.Changes, of = append(deploy.Changes, *change), append(of, i)
 		}
-	}
-	if len(of) == 0 && deploy.NewApp != nil { // which is a change, too
-		deploy.Changes, of = append(deploy.Changes, *request("update-app", "", wire.AppUpdate{})), append(of, 0)
 	}
 	if len(of) == 0 {
 		return unchecked, nil
