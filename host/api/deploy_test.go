@@ -191,7 +191,7 @@ func TestDryRunOfANewApp(t *testing.T) {
 	}{
 		{"syntax", part("create-script", "", `{"name":"wrong","source":"let x = ;"}`), 422, "body.changes[7].body.source", ""},
 		{"a schedule", triggerPart("cron", `{"script":"main","schedule":"every full moon"}`), 422, "body.changes[7].body.schedule", ""},
-		{"a filter", triggerPart("docs", `{"script":"main","collection":"c","filter":{"a":{"$near":1}}}`), 422, "body.changes[7].body.filter", "$near"},
+		{"a filter", triggerPart("docs", `{"script":"main","collection":"c","filter":{"a":{"$near":1}}}`), 422, "body.changes[7].body.filter.a.$near", "unknown operator"},
 		{"a host", part("create-domain", "", `{"host":"other.example"}`), 409, "body.changes[7].body.host", ""},
 		{"a route", part("create-route", "main", `{"path":"/plugin"}`), 409, "body.changes[7].body.path", "conflicts"},
 	} {
