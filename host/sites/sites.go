@@ -7,6 +7,7 @@ package sites
 
 import (
 	"encoding/json"
+	"errors"
 	"iter"
 	"maps"
 	"path"
@@ -54,7 +55,11 @@ func Parse(source string) (*Site, error) {
 	decoder := json.NewDecoder(strings.NewReader(source))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(s); err != nil {
-		return nil, refuse("is no static site: %v", err)
+		reason := strings.TrimPrefix(err.Error(), "json: ")
+		if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
+			reason = strings.TrimPrefix(wrong.Field+" cannot be a JSON "+wrong.Value, " ")
+		}
+		return nil, refuse("is no static site: %s", reason)
 	}
 	switch {
 	case len(s.Files) > MaxFiles:
