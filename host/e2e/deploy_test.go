@@ -78,7 +78,7 @@ func TestDeployOfWrongScript(t *testing.T) {
 	// A file that is no script is compiled with the modules of an app, and without a server with those beside it.
 	p.write(t, "prices.rhai", "fn of(x) { x * 2 }")
 	p.write(t, "cart.rhai", "import \"prices\" as p;\nimport \"gone\" as g;\np::of(1)")
-	p.fails(t, exitFailed, "cart.rhai:1:1: ", "scripts", "validate", "cart.rhai")
+	p.fails(t, exitFailed, "cart.rhai:1:8: ", "scripts", "validate", "cart.rhai")
 	p.fails(t, exitFailed, "w.rhai:3:6: ", "scripts", "validate", "w.rhai")
 	if got := p.must(t, "scripts", "validate", "prices.rhai", "--kind", "module"); got != "prices.rhai is valid.\n" {
 		t.Errorf("printed %q", got)

@@ -121,7 +121,7 @@ func TestStaticSite(t *testing.T) {
 	}
 	p.fails(t, exitFailed, "a static site cannot be run", "invoke", "static", "--app", "shop")
 	files := p.must(t, "files", "list", sites.Collection, "--app", "shop", "--output", "json")
-	assert.Equal(t, 10, strings.Count(files, `"sha256"`), "two more are kept of the version before")
+	assert.Equal(t, 11, strings.Count(files, `"sha256"`), "two more are kept of the version before")
 	assert.NotContains(t, files, ".env")
 	p.must(t, "scripts", "delete", "static", "--app", "shop", "--yes")
 	files = p.must(t, "files", "list", sites.Collection, "--app", "shop", "--output", "json")
