@@ -135,7 +135,11 @@ func (cmd *AppsImportCmd) print(r *Remote, report wire.ImportReport) error {
 		text += oneLine("Members: "+strings.Join(given, ", ")) + "\n"
 	}
 	for _, left := range report.LeftOut {
-		text += oneLine(fmt.Sprintf("Left out: %s %s: %s", left.Kind, left.Name, left.Reason)) + "\n"
+		line := fmt.Sprintf("Left out: %s %s: %s", left.Kind, left.Name, left.Reason)
+		if strings.HasPrefix(left.Reason, "shadowed by ") { // it is there
+			line = fmt.Sprintf("%s %s is %s", left.Kind, left.Name, left.Reason)
+		}
+		text += oneLine(line) + "\n"
 	}
 	if len(report.MissingSecrets) > 0 {
 		text += oneLine("Secrets to be set: "+strings.Join(report.MissingSecrets, ", ")) + "\n"

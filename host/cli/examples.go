@@ -72,7 +72,7 @@ var examples = map[string][]string{
 	"scripts versions": {"picloud scripts versions greet"},
 	"scripts diff":     {"picloud scripts diff greet", "picloud scripts diff greet 3", "picloud scripts diff greet 3 5"},
 	"scripts restore":  {"picloud scripts restore greet 3"},
-	"scripts validate": {"picloud scripts validate greet", "picloud scripts validate greet changed.rhai"},
+	"scripts validate": {"picloud scripts validate greet", "picloud scripts validate greet changed.rhai", "picloud scripts validate new.rhai --app shop"},
 	"scripts delete":   {"picloud scripts delete greet"},
 
 	"dev": {
