@@ -201,6 +201,9 @@ func mustBeEmpty(dir string) error {
 		return nil
 	}
 	for _, entry := range entries {
+		if entry.Name() == unfinishedRestore {
+			return restoreBroken(dir)
+		}
 		if !slices.Contains(ofSystems, entry.Name()) {
 			return fmt.Errorf("%s is not empty, it has %s: restore to a new directory", dir, entry.Name())
 		}
@@ -293,9 +296,6 @@ func (c *RestoreConfig) restore(ctx context.Context, done *Restored) (err error)
 	made = append(made, path)
 	return backup.SyncDirectory(c.At.Data)
 }
-
-// unfinishedRestore is the name of the database until it is whole.
-const unfinishedRestore = ".restoring-" + sqlite.FileName
 
 // record tells the record of changes, and what the backup did not have.
 func (c *RestoreConfig) record(ctx context.Context, done *Restored) (err error) {
