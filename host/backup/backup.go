@@ -148,9 +148,14 @@ func (s *Service) write(ctx context.Context, to io.Writer, withKey bool, began f
 			return end, err
 		}
 	}
-	var blobs []store.Blob
+	scratch, err := s.config.Files.Scratch()
+	if err != nil {
+		return end, err
+	}
+	stored := newBlobs(scratch)
+	defer func() { err = errors.Join(err, stored.close()) }()
 	err = s.config.Store.Dump(ctx, func(dump store.Dump) (err error) {
-		if blobs, err = dump.Blobs(ctx); err != nil {
+		if err := dump.Blobs(ctx, stored.add); err != nil {
 			return err
 		}
 		began()
@@ -176,13 +181,14 @@ func (s *Service) write(ctx context.Context, to io.Writer, withKey bool, began f
 	if err != nil {
 		return end, err
 	}
-	for _, blob := range blobs {
+	err = stored.each(func(blob store.Blob) error {
 		if err := ctx.Err(); err != nil {
-			return end, err
+			return err
 		}
-		if err := s.writeFile(w, blob); err != nil {
-			return end, err
-		}
+		return s.writeFile(w, blob)
+	})
+	if err != nil {
+		return end, err
 	}
 	if end, err = w.Close(); err != nil {
 		return end, err

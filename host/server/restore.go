@@ -244,6 +244,7 @@ func (c *RestoreConfig) restore(ctx context.Context, done *Restored) (err error)
 	if err != nil {
 		return fmt.Errorf("files_root: %w", err)
 	}
+	defer func() { err = errors.Join(err, refill.Close()) }()
 	var made []string
 	defer func() {
 		if err == nil {
