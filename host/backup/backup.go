@@ -193,8 +193,8 @@ func (s *Service) write(ctx context.Context, to io.Writer, withKey bool, began f
 	if end, err = w.Close(); err != nil {
 		return end, err
 	}
-	if len(end.Damaged) > 0 {
-		s.config.Log.Error("files are damaged, and are in the backup as they are", "files", len(end.Damaged), "first", end.Damaged[0].Blob)
+	if end.DamagedFiles > 0 {
+		s.config.Log.Error("files are damaged, and are in the backup as they are", "files", end.DamagedFiles, "first", end.Damaged[0].Blob)
 	}
 	return end, nil
 }
