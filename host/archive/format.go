@@ -101,6 +101,8 @@ type App struct {
 type End struct {
 	Rows   map[string]int64 `json:"rows"` // by kind; a kind without rows may be absent
 	SHA256 string           `json:"sha256"`
+	// DamagedFiles is how many rows of files say that their bytes were damaged.
+	DamagedFiles int64 `json:"damaged_files,omitempty"`
 }
 
 type secretRow struct {
@@ -160,6 +162,7 @@ type fileRow struct {
 	SHA256      string    `json:"sha256"`
 	CreatedAt   time.Time `json:"created_at"`
 	UpdatedAt   time.Time `json:"updated_at"`
+	Damaged     bool      `json:"damaged,omitempty"` // there are no bytes, which were not those that were stored
 }
 
 type domainRow struct {

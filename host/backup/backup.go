@@ -194,7 +194,7 @@ func (s *Service) write(ctx context.Context, to io.Writer, withKey bool, began f
 		return end, err
 	}
 	if end.DamagedFiles > 0 {
-		s.config.Log.Error("files are damaged, and are in the backup as they are", "files", end.DamagedFiles, "first", end.Damaged[0].Blob)
+		s.config.Log.Error("files are damaged, and are in the backup as they are", "files", end.DamagedFiles, "first", end.Damaged[0].String())
 	}
 	return end, nil
 }
@@ -230,11 +230,11 @@ func (s *Service) writeKeys(w *archive.Writer, before []byte) error {
 func (s *Service) writeFile(w *archive.Writer, blob store.Blob) error {
 	file, err := s.config.Files.OpenBlob(blob.Name, blob.Size)
 	if errors.Is(err, fs.ErrNotExist) {
-		return w.File(blob.Name, blob.Size, blob.SHA256, nil)
+		return w.File(blob, nil)
 	}
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	return w.File(blob.Name, blob.Size, blob.SHA256, file)
+	return w.File(blob, file)
 }

@@ -164,7 +164,7 @@ type Arrival struct {
 
 // Left is something that an import has left out, or that does not work as it did.
 type Left struct {
-	Kind   string // "domain", "route", "member", "quota"
+	Kind   string // "domain", "route", "member", "quota", "file"
 	Name   string
 	Reason string
 }

@@ -100,6 +100,7 @@ func TestRestoreKilled(t *testing.T) {
 			at.Data = filepath.Join(t.TempDir(), "new")
 			_, err = restore(t, at, backup)
 			require.NoError(t, err)
+			require.NoError(t, os.Symlink(compiled, filepath.Join(at.Data, "cache")))
 			require.NoError(t, starts(at.Data))
 		})
 	}

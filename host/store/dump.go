@@ -33,6 +33,8 @@ type Blob struct {
 	Name   string
 	Size   int64
 	SHA256 string // in hex
+	// The file that it is of.
+	AppID, Collection, ID string
 }
 
 // Restoration fills an empty database with a [Dump] of its kind. It serves one goroutine.

@@ -78,6 +78,21 @@ type Part struct {
 type Damage struct {
 	Blob    string `json:"blob"`
 	Missing bool   `json:"missing,omitempty"` // there are none, and so none in the backup
+	// The file that they are of; absent in backups of old.
+	AppID      string `json:"app_id,omitempty"`
+	Collection string `json:"collection,omitempty"`
+	ID         string `json:"id,omitempty"`
+}
+
+func (d Damage) String() string {
+	of := "the bytes " + d.Blob + " of a file"
+	if d.ID != "" {
+		of = fmt.Sprintf("the bytes of the file %s in the collection %s of the app %s", d.ID, d.Collection, d.AppID)
+	}
+	if d.Missing {
+		return of + " are missing"
+	}
+	return of + " are not those that were stored"
 }
 
 // DatabaseBytes is how many bytes the database has in the backup.

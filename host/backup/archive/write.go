@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/picloud/picloud/host/pack"
+	"github.com/picloud/picloud/host/store"
 )
 
 // A Writer writes a backup. It serves one goroutine. After an error it is of no more use but to be abandoned.
@@ -98,23 +99,23 @@ func pieceName(part string, number int) string {
 	return fmt.Sprintf("%s%s/%06d", databaseDir, part, number)
 }
 
-// File writes the bytes of a file, which should be of this size and SHA-256, in hex. nil stands for bytes
-// that there are not. What is otherwise is written as it is, with zeros for what cannot be read, and told at
-// the end.
-func (w *Writer) File(blob string, size int64, sha256Hex string, from io.Reader) error {
+// File writes the bytes of a file. nil stands for bytes that there are not. What is otherwise than it should be is
+// written as it is, with zeros for what cannot be read, and told at the end.
+func (w *Writer) File(blob store.Blob, from io.Reader) error {
+	damage := Damage{Blob: blob.Name, Missing: from == nil, AppID: blob.AppID, Collection: blob.Collection, ID: blob.ID}
 	if from == nil {
-		w.damaged(Damage{Blob: blob, Missing: true})
+		w.damaged(damage)
 		return nil
 	}
-	found, err := w.pack.Entry(filesDir+blob, size, &padded{from: from})
+	found, err := w.pack.Entry(filesDir+blob.Name, blob.Size, &padded{from: from})
 	if err != nil {
 		return err
 	}
-	if hex.EncodeToString(found[:]) != sha256Hex {
-		w.damaged(Damage{Blob: blob})
+	if hex.EncodeToString(found[:]) != blob.SHA256 {
+		w.damaged(damage)
 	}
 	w.end.Files++
-	w.end.FileBytes += size
+	w.end.FileBytes += blob.Size
 	return nil
 }
 

@@ -156,7 +156,7 @@ func (s *dump) Parts() (names []string) {
 }
 
 func (s *dump) Blobs(ctx context.Context, each func(store.Blob) error) error {
-	rows, err := s.conn.Query(ctx, `SELECT blob, size, sha256 FROM files ORDER BY blob`)
+	rows, err := s.conn.Query(ctx, `SELECT blob, size, sha256, app_id, collection, id FROM files ORDER BY blob`)
 	if err != nil {
 		return store.Failed("dump", err)
 	}

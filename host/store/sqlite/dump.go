@@ -59,14 +59,14 @@ func (s *dump) Schema() int64    { return s.schema }
 func (s *dump) Parts() []string  { return []string{FileName} }
 
 func (s *dump) Blobs(ctx context.Context, each func(store.Blob) error) error {
-	rows, err := s.tx.QueryContext(ctx, `SELECT blob, size, sha256 FROM files ORDER BY blob`)
+	rows, err := s.tx.QueryContext(ctx, `SELECT blob, size, sha256, app_id, collection, id FROM files ORDER BY blob`)
 	if err != nil {
 		return store.Failed("dump", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var blob store.Blob
-		if err := rows.Scan(&blob.Name, &blob.Size, &blob.SHA256); err != nil {
+		if err := rows.Scan(&blob.Name, &blob.Size, &blob.SHA256, &blob.AppID, &blob.Collection, &blob.ID); err != nil {
 			return store.Failed("dump", err)
 		}
 		if err := each(blob); err != nil {
