@@ -35,6 +35,9 @@ Whoever has a backup that is not encrypted has all data of all apps. The key of
 secrets is not in it: keep a copy of secret.key of the server's data directory, or
 of PICLOUD_SECRET_KEY, in another place.
 
+Files that are damaged on the server are in it as they are, and are told of; the exit
+status is 3 then.
+
 Only owners may make one. picloud verify checks it, picloud restore brings it back.`
 }
 
@@ -78,8 +81,12 @@ func (cmd *BackupCmd) Run(ctx context.Context, r *Remote, c *client.Client) erro
 		return errors.Join(err, os.Remove(file.Name()))
 	}
 	WarnOfDamage(r.notices.warn, saved.Has)
-	return r.printDone(saved, "%s is a backup %s: %d files with %d bytes, and the database with %d. It has %d bytes%s.",
+	err = r.printDone(saved, "%s is a backup %s: %d files with %d bytes, and the database with %d. It has %d bytes%s.",
 		cmd.File, saved.Backup, saved.Has.Files, saved.Has.FileBytes, saved.Has.DatabaseBytes(), saved.Bytes, whether(saved.Encrypted, " and is encrypted"))
+	if err == nil && saved.Has.DamagedFiles > 0 {
+		return &partlyError{fmt.Errorf("%s is whole, but %d files were damaged on the server before", cmd.File, saved.Has.DamagedFiles)}
+	}
+	return err
 }
 
 func whether(is bool, says string) string {
@@ -89,19 +96,17 @@ func whether(is bool, says string) string {
 	return ""
 }
 
+// mostNamed is how many damaged files are named.
+const mostNamed = 10
+
 // WarnOfDamage tells of files that were damaged already when the backup was made.
 func WarnOfDamage(warn func(format string, args ...any), end archive.End) {
-	const most = 10
 	for i, damage := range end.Damaged {
-		if i == most {
-			warn("... and of %d files more", len(end.Damaged)-most)
+		if i == mostNamed {
+			warn("... and of %d files more", end.DamagedFiles-mostNamed)
 			return
 		}
-		what := "are not those that were stored"
-		if damage.Missing {
-			what = "are missing"
-		}
-		warn("the bytes %s of a file %s, on the server and so in the backup: the server's log tells which file when it is read", damage.Blob, what)
+		warn("%s, on the server and so in the backup", damage)
 	}
 }
 

@@ -48,7 +48,7 @@ func (n *notices) print(value any) {
 // A failure is an error for programs.
 type failure struct {
 	// Code says what kind of error it is: one of the server, or usage, not_logged_in, unreachable,
-	// no_match; absent for others.
+	// no_match, damaged; absent for others.
 	Code    string            `json:"code,omitempty"`
 	Message string            `json:"message"`
 	Status  int               `json:"status,omitempty"` // of the server's answer
@@ -69,6 +69,7 @@ func newFailure(err error) failure {
 		noScript    *noSuchScriptError
 		noApp       *manifest.NoAppError
 		noContext   *noSuchContextError
+		partly      *partlyError
 	)
 	switch {
 	case errors.As(err, &place):
@@ -79,6 +80,8 @@ func newFailure(err error) failure {
 		f.Code = "unreachable"
 	case errors.As(err, &notLoggedIn):
 		f.Code = "not_logged_in"
+	case errors.As(err, &partly):
+		f.Code = "damaged"
 	case errors.As(err, &noMatch):
 		f.Code = "no_match"
 	case errors.As(err, &noScript), errors.As(err, &noApp), errors.As(err, &noContext):

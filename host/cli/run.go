@@ -15,12 +15,16 @@ const (
 	exitOK     = 0
 	exitFailed = 1 // the server refused, could not be reached, or the script failed
 	exitUsage  = 2 // the command line, an environment variable or a manifest is wrong
+	exitPartly = 3 // done but for what is damaged on the server
 )
 
 // A usageError is a mistake on the command line that the parser cannot see.
 type usageError struct{ error }
 
 func (e *usageError) Unwrap() error { return e.error }
+
+// A partlyError tells that all was done but for what is damaged on the server, which was told of.
+type partlyError struct{ error }
 
 // Run parses the process's arguments into commands, a struct for kong, runs the command they name
 // and returns the exit status of the process. An error is printed as it is, the lines below a place
@@ -53,6 +57,10 @@ func Run(ctx context.Context, commands any, more ...kong.Option) (status int) {
 	var usage *usageError
 	if errors.As(err, &usage) {
 		return exitUsage
+	}
+	var partly *partlyError
+	if errors.As(err, &partly) {
+		return exitPartly
 	}
 	return exitFailed
 }
