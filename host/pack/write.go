@@ -3,7 +3,6 @@ package pack
 import (
 	"archive/tar"
 	"bufio"
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -53,7 +52,7 @@ func NewWriter(to io.Writer, at time.Time) (*Writer, error) {
 // Entry writes an entry of as many bytes, which must be there, and returns their SHA-256. An error of from is
 // returned as it is.
 func (w *Writer) Entry(name string, size int64, from io.Reader) (sum [sha256.Size]byte, err error) {
-	if err := w.tar.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o600, ModTime: w.at}); err != nil {
+	if err := w.begin(name, size); err != nil {
 		return sum, err
 	}
 	of := sha256.New()
@@ -66,7 +65,7 @@ func (w *Writer) Entry(name string, size int64, from io.Reader) (sum [sha256.Siz
 			return sum, err
 		}
 		of.Write(w.buffer[:n])
-		if _, err := w.tar.Write(w.buffer[:n]); err != nil {
+		if err := w.content(w.buffer[:n]); err != nil {
 			return sum, err
 		}
 		rest -= int64(n)
@@ -76,10 +75,29 @@ func (w *Writer) Entry(name string, size int64, from io.Reader) (sum [sha256.Siz
 	return sum, nil
 }
 
+// begin writes the head of an entry.
+func (w *Writer) begin(name string, size int64) error {
+	return w.tar.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o600, ModTime: w.at})
+}
+
+// content writes bytes of an entry. What is much does not go through the buffer, which would copy it.
+func (w *Writer) content(some []byte) error {
+	if len(some) >= chunk {
+		if err := w.buffered.Flush(); err != nil {
+			return err
+		}
+	}
+	_, err := w.tar.Write(some)
+	return err
+}
+
 // Whole writes an entry that is in memory.
 func (w *Writer) Whole(name string, content []byte) error {
-	_, err := w.Entry(name, int64(len(content)), bytes.NewReader(content))
-	return err
+	if err := w.begin(name, int64(len(content))); err != nil {
+		return err
+	}
+	add(w.sum, name, int64(len(content)), sha256.Sum256(content))
+	return w.content(content)
 }
 
 // Sum returns the sum of all entries so far, in hex.
