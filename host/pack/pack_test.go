@@ -173,6 +173,7 @@ func TestErrorsOfOthers(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, w.Whole("0", []byte("x")))
 	assert.Equal(t, own, w.Close())
+	w.Abandon() // does nothing
 
 	w, err = pack.NewWriter(io.Discard, at)
 	require.NoError(t, err)

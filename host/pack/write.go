@@ -20,7 +20,8 @@ type Writer struct {
 	tar        *tar.Writer
 	buffered   *bufio.Writer
 	ahead      *io.PipeWriter
-	compressed chan error // that of the goroutine that compresses, at its end
+	compressed chan struct{} // closed when all is
+	failed     error         // of compressing and writing; to be read then
 	at         time.Time
 	sum        hash.Hash
 	buffer     []byte
@@ -34,7 +35,7 @@ func NewWriter(to io.Writer, at time.Time) (*Writer, error) {
 		return nil, err
 	}
 	read, write := io.Pipe()
-	w := &Writer{ahead: write, compressed: make(chan error, 1), at: at.Truncate(time.Second), sum: sha256.New(), buffer: make([]byte, chunk)}
+	w := &Writer{ahead: write, compressed: make(chan struct{}), at: at.Truncate(time.Second), sum: sha256.New(), buffer: make([]byte, chunk)}
 	w.buffered = bufio.NewWriterSize(write, chunk)
 	w.tar = tar.NewWriter(w.buffered)
 	go func() {
@@ -43,8 +44,9 @@ func NewWriter(to io.Writer, at time.Time) (*Writer, error) {
 		if closed := encoder.Close(); err == nil {
 			err = closed
 		}
+		w.failed = err
 		_ = read.CloseWithError(err)
-		w.compressed <- err
+		close(w.compressed)
 	}()
 	return w, nil
 }
@@ -114,13 +116,15 @@ func (w *Writer) Close() error {
 		return err
 	}
 	_ = w.ahead.Close()
-	return <-w.compressed
+	<-w.compressed
+	return w.failed
 }
 
 // errAbandoned is why what was begun has no end.
 var errAbandoned = errors.New("the pack is abandoned")
 
-// Abandon releases what a pack holds that is not to be ended. After it nothing is written any more.
+// Abandon releases what a pack holds that is not to be ended. After it nothing is written any more. After Close it
+// does nothing.
 func (w *Writer) Abandon() {
 	_ = w.ahead.CloseWithError(errAbandoned)
 	<-w.compressed
