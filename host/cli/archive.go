@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -74,7 +73,10 @@ func (cmd *AppsExportCmd) Run(ctx context.Context, r *Remote, c *client.Client) 
 		return nil
 	}
 	if cmd.File == "-" {
-		return cmp.Or(write(r.stdout), done.damage(r))
+		if err := write(r.stdout); err != nil {
+			return err
+		}
+		return done.damage(r)
 	}
 	if err := replaceFile(cmd.File, 0o600, write); err != nil {
 		return err
