@@ -74,12 +74,14 @@ var bounds = pack.Bounds{Window: pack.Window}
 func TestRoundTrip(t *testing.T) {
 	var b bytes.Buffer
 	want := write(t, &b)
-	got, sum, err := read(&b, bounds)
-	require.NoError(t, err)
-	assert.Equal(t, want, sum)
-	require.Len(t, got, len(contents))
-	for i := range contents {
-		assert.True(t, bytes.Equal(contents[i], got[i]), "entry %d", i)
+	for _, ahead := range []bool{false, true} {
+		got, sum, err := read(bytes.NewReader(b.Bytes()), pack.Bounds{Window: pack.Window, Ahead: ahead})
+		require.NoError(t, err)
+		assert.Equal(t, want, sum)
+		require.Len(t, got, len(contents))
+		for i := range contents {
+			assert.True(t, bytes.Equal(contents[i], got[i]), "entry %d", i)
+		}
 	}
 }
 
@@ -139,8 +141,10 @@ func TestWhatIsNoPack(t *testing.T) {
 		{"a link", packed(pack.Window, entry(tar.Header{Name: "0", Typeflag: tar.TypeSymlink, Linkname: "/etc/passwd"}, "")), bounds, pack.ErrNotPlain},
 		{"more than is plain", packed(pack.Window, entry(tar.Header{Name: "0", PAXRecords: map[string]string{"SCHILY.xattr.user.x": "x"}}, "x")), bounds, pack.ErrNotPlain},
 	} {
-		_, _, err := read(bytes.NewReader(c.content), c.bounds)
-		assert.ErrorIs(t, err, c.want, c.name)
+		for _, c.bounds.Ahead = range []bool{false, true} {
+			_, _, err := read(bytes.NewReader(c.content), c.bounds)
+			assert.ErrorIs(t, err, c.want, "%s, ahead: %v", c.name, c.bounds.Ahead)
+		}
 	}
 	_, _, err := read(bytes.NewReader(whole), pack.Bounds{Window: pack.Window, Bytes: 12 << 20})
 	assert.NoError(t, err, "as large as it may be")

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"sync/atomic"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -18,6 +19,9 @@ import (
 type Bounds struct {
 	Window uint64 // bytes that zstd looks back
 	Bytes  int64  // all bytes, when it is unpacked; 0: any number
+	// Ahead has another goroutine decompress while the caller goes on. Close waits then for a Read of the source that
+	// is under way: not to be used where that may take its time.
+	Ahead bool
 }
 
 // An Entry is what is said of an entry before its bytes.
@@ -54,7 +58,11 @@ func NewReader(from io.Reader, b Bounds) (*Reader, error) {
 	if !bytes.Equal(begins, magic) {
 		return nil, ErrForeign
 	}
-	r.zstd, err = zstd.NewReader(buffered, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(b.Window))
+	goroutines := 1 // of the caller
+	if b.Ahead {
+		goroutines = 2
+	}
+	r.zstd, err = zstd.NewReader(buffered, zstd.WithDecoderConcurrency(goroutines), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(b.Window))
 	if err != nil {
 		return nil, r.why(err)
 	}
@@ -68,14 +76,14 @@ func (r *Reader) Close() { r.zstd.Close() }
 
 // source notes the error of a reader.
 type source struct {
-	from io.Reader
-	err  error
+	from   io.Reader
+	failed atomic.Pointer[error]
 }
 
 func (s *source) Read(p []byte) (int, error) {
 	n, err := s.from.Read(p)
 	if err != nil && err != io.EOF {
-		s.err = err
+		s.failed.Store(&err)
 	}
 	return n, err
 }
@@ -97,9 +105,10 @@ func (b *bounded) Read(p []byte) (int, error) {
 
 // why tells what is wrong: with the pack, or with where it comes from.
 func (r *Reader) why(err error) error {
+	if failed := r.source.failed.Load(); failed != nil {
+		return &SourceError{*failed}
+	}
 	switch {
-	case r.source.err != nil:
-		return &SourceError{r.source.err}
 	case errors.Is(err, ErrTooLarge) || errors.Is(err, ErrNotPlain):
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF) || err == io.EOF:

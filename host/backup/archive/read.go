@@ -25,7 +25,7 @@ type Taker struct {
 // written is a [*DamagedError], which comes after what was found good has been given away: only when
 // Read returns nil is all of it good. A newer format is a [*NewerError], something else [ErrNoBackup].
 func Read(from io.Reader, take Taker) (Head, End, error) {
-	opened, err := pack.NewReader(from, pack.Bounds{Window: window})
+	opened, err := pack.NewReader(from, pack.Bounds{Window: window, Ahead: true})
 	if err != nil {
 		if errors.Is(err, pack.ErrForeign) {
 			err = ErrNoBackup
