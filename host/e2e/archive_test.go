@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -112,7 +113,7 @@ func TestKilledWhileAnAppIsImported(t *testing.T) {
 	ctx := t.Context()
 	_, err = c.CreateApp(ctx, wire.AppCreate{Slug: "shop"})
 	require.NoError(t, err)
-	_, err = c.UploadFile(ctx, "shop", "c", "f", "", strings.NewReader(strings.Repeat("some text ", 100_000)))
+	_, err = c.UploadFile(ctx, "shop", "c", "f", "", io.LimitReader(rand.NewChaCha8([32]byte{}), 1<<20)) // the half of which is much
 	require.NoError(t, err)
 	exported, err := c.ExportApp(ctx, "shop")
 	require.NoError(t, err)
