@@ -200,4 +200,11 @@ func TestAbandoned(t *testing.T) {
 	w.Abandon()
 	_, _, err = read(&b, bounds)
 	assert.True(t, errors.Is(err, pack.ErrCut) || errors.Is(err, pack.ErrForeign), "%v", err)
+
+	b.Reset()
+	w, err = pack.NewWriter(&b, at)
+	require.NoError(t, err)
+	require.NoError(t, w.Whole("0", []byte("x")))
+	w.Abandon()
+	assert.Zero(t, b.Len(), "nothing was written of it yet")
 }

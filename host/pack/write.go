@@ -41,8 +41,10 @@ func NewWriter(to io.Writer, at time.Time) (*Writer, error) {
 	go func() {
 		// Through a buffer, not the encoder's own: what is in it is compressed while the caller goes on.
 		_, err := io.CopyBuffer(struct{ io.Writer }{encoder}, struct{ io.Reader }{read}, make([]byte, chunk))
-		if closed := encoder.Close(); err == nil {
-			err = closed
+		if err == nil {
+			err = encoder.Close()
+		} else {
+			encoder.Reset(nil) // which waits for what is under way, and writes nothing
 		}
 		w.failed = err
 		_ = read.CloseWithError(err)
