@@ -1,5 +1,5 @@
 // Package archive is the form of a backup: what is in the file, how it is written and read, and how it
-// is encrypted. It knows nothing of databases.
+// is encrypted. It opens no database.
 //
 // A backup is a [pack.Writer]'s pack, encrypted by age if that is asked for, so that `age -d | zstd -d | tar t`
 // shows what is in it. Its entries come in this order:
