@@ -43,6 +43,8 @@ func TestExportAndImport(t *testing.T) {
 	s.Route(script, "GET", "/moved")
 	do[wire.KVEntry](s, "PUT", "apps/shop/kv/c/n", `{"value":7}`, 200)
 	do[wire.Secret](s, "PUT", "apps/shop/secrets/key", `{"value":"sesame"}`, 200)
+	s.User("ann", store.RoleMember)
+	ann := do[wire.Member](s, "PUT", "apps/shop/members/ann", wire.MemberSet{Role: "viewer"}, 200)
 	noise := make([]byte, 2*apitest.MaxBody) // which cannot be compressed
 	state := uint32(1)
 	for i := range noise {
@@ -67,7 +69,8 @@ func TestExportAndImport(t *testing.T) {
 	assert.Equal(t, app.Name, report.App.Name)
 	assert.Equal(t, []string{"key"}, report.MissingSecrets)
 	assert.Equal(t, []wire.LeftOut{}, report.LeftOut)
-	assert.Equal(t, map[string]int64{"secrets": 1, "scripts": 1, "kv": 1, "files": 1, "routes": 1}, report.Rows)
+	assert.Equal(t, []wire.Member{ann}, report.Members)
+	assert.Equal(t, map[string]int64{"secrets": 1, "scripts": 1, "kv": 1, "files": 1, "members": 1, "routes": 1}, report.Rows)
 	assert.JSONEq(t, `{"n":7}`, string(s.Fetch("GET", "/moved", "").Content))
 	assert.Equal(t, noise, s.Admin(s.Token, "GET", "apps/store/files/c/"+file.ID, "").Content)
 
@@ -120,7 +123,7 @@ func TestImportsThatBreakOff(t *testing.T) {
 	_, err := to.Write(archive[:half])
 	require.NoError(t, err)
 	under := func() []store.App {
-		apps, err := s.DB.Apps().Imports(t.Context())
+		apps, _, err := s.DB.Apps().Imports(t.Context())
 		require.NoError(t, err)
 		return apps
 	}

@@ -53,10 +53,9 @@ type Into struct {
 
 // Report is what has come of an import.
 type Report struct {
-	App            store.App
+	catalog.Arrived
 	Rows           map[string]int64 // in the archive, by kind
 	MissingSecrets []string         // names of secrets to be set
-	Left           []catalog.Left
 }
 
 // Import makes an app of an archive, or fills an empty one. Nobody finds the app until all of it is there;
@@ -108,7 +107,7 @@ func (s *Service) Import(ctx context.Context, into Into, from io.Reader) (report
 	if report.MissingSecrets, err = i.missingSecrets(); err != nil {
 		return Report{}, err
 	}
-	report.App, report.Left, err = s.config.Catalog.FinishImport(store.WithDeed(kept, store.DeedOf(ctx)), app, i.arrival)
+	report.Arrived, err = s.config.Catalog.FinishImport(store.WithDeed(kept, store.DeedOf(ctx)), app, i.arrival)
 	report.Left = append(report.Left, i.leftFiles()...)
 	if refused := fault.From(err); fault.Of(err) == fault.Invalid {
 		err = refuse("%s", refused.Error()) // which the manifest or a row says

@@ -171,15 +171,12 @@ func (c *Catalog) Together(ctx context.Context, fn func(ctx context.Context, tx 
 		ctx, cancel := context.WithTimeoutCause(ctx, c.within, tooLong)
 		defer cancel()
 		part = &Catalog{
-			store: tx, executions: quiet{c.executions}, routes: routing.NewTable(nil), log: c.log,
+			store: tx, executions: quiet{c.executions}, routes: c.routes.Clone(), generation: c.generation, log: c.log,
 			registry: events.NewRegistry(nil), triggers: events.NewTable(), triggersChanged: func() {},
 			topicChanged: func(string, string) {}, secretsChanged: func(string) {}, rightsChanged: func() {},
 			unclaimedHosts: c.unclaimedHosts, removeSoon: func() { tx.AfterCommit(c.remover.Wake) }, stale: map[string]bool{}, part: true,
 		}
-		err := part.reload(ctx, tx)
-		if err == nil {
-			err = fn(ctx, tx, part)
-		}
+		err := fn(ctx, tx, part)
 		if err != nil && context.Cause(ctx) == tooLong {
 			return tooLong
 		}

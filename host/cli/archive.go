@@ -181,8 +181,9 @@ type AppsImportCmd struct {
 // Help is shown by --help.
 func (AppsImportCmd) Help() string {
 	return `Nobody finds the app until all of it is there, and an import that fails leaves
-nothing. Hosts that others have claimed, and members that are no users here, are
-left out and reported; so are the names of secrets that are to be set.`
+nothing. Users who are called as members were get their roles, and are reported.
+Hosts that others have claimed, and members that are no users here, are left out
+and reported; so are the names of secrets that are to be set.`
 }
 
 // Run imports the app.
@@ -232,6 +233,13 @@ func (cmd *AppsImportCmd) print(r *Remote, report wire.ImportReport) error {
 		text += ": " + strings.Join(had, ", ")
 	}
 	text += ".\n"
+	if len(report.Members) > 0 {
+		var given []string
+		for _, member := range report.Members {
+			given = append(given, member.Username+" "+member.Role)
+		}
+		text += oneLine("Members: "+strings.Join(given, ", ")) + "\n"
+	}
 	for _, left := range report.LeftOut {
 		text += oneLine(fmt.Sprintf("Left out: %s %s: %s", left.Kind, left.Name, left.Reason)) + "\n"
 	}

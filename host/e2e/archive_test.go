@@ -24,6 +24,10 @@ func TestAppsMove(t *testing.T) {
 	from, _ := loggedIn(t)
 	from.must(t, "deploy", "examples/orders")
 	from.must(t, "kv", "put", "--app", "orders", "stock", "apples", "7")
+	for user, role := range map[string]string{"ada": "editor", "bob": "viewer"} {
+		from.must(t, "users", "create", user)
+		from.must(t, "members", "set", "--app", "orders", user, role)
+	}
 	got := from.must(t, "apps", "export", "orders", "orders.picloud.tar.zst")
 	assert.Regexp(t, `^App orders exported to orders\.picloud\.tar\.zst \(\d+ bytes\)\.\n$`, got)
 	archive := from.read(t, "orders.picloud.tar.zst")
@@ -38,9 +42,11 @@ func TestAppsMove(t *testing.T) {
 	assert.Empty(t, left)
 
 	to, _ := loggedIn(t)
+	to.must(t, "users", "create", "ada")
 	to.write(t, "orders.picloud.tar.zst", archive)
 	said := to.must(t, "apps", "import", "orders.picloud.tar.zst")
-	assert.Equal(t, "App orders imported: files 3, kv 1, routes 5, scripts 6, sites 1, topics 1, triggers 5.\n", said)
+	assert.Equal(t, "App orders imported: files 3, kv 1, members 2, routes 5, scripts 6, sites 1, topics 1, triggers 5.\n"+
+		"Members: ada editor\nLeft out: member bob: there is no such user here\n", said)
 	assert.Equal(t, "7\n", to.must(t, "kv", "get", "--app", "orders", "stock", "apples"))
 	r := to.run(t, piped, "apps", "import", "-", "--slug", "copy", "--output", "json")
 	require.Equal(t, exitOK, r.status, "%s", r)

@@ -94,6 +94,14 @@ func (s *sqlStore) timed(statement string) string {
 	return made
 }
 
+// clock returns the present time of the database's clock, which all nodes have in common.
+func (s *sqlStore) clock(ctx context.Context, q queryer) (time.Time, error) {
+	return one(ctx, q, "clock", func(row scanner) (now time.Time, err error) {
+		err = row.Scan(instant{&now})
+		return now, err
+	}, s.timed(`SELECT {now}`), s.db.now())
+}
+
 // excerptColumns are what a listing has in the place of the last column, the payload.
 var excerptColumns = fmt.Sprintf("OCTET_LENGTH(payload), CASE WHEN source = 'call' THEN '' ELSE SUBSTR(payload, 1, %d) END", store.ExcerptChars)
 

@@ -2423,6 +2423,8 @@ export interface components {
             app: components["schemas"]["App"];
             /** @description What was not imported, or does not work as it did */
             left_out: components["schemas"]["LeftOut"][];
+            /** @description Who has got which role: users who are called as members were where the archive is from */
+            members: components["schemas"]["Member"][];
             /** @description Names of the secrets that are to be set: an archive has no values */
             missing_secrets: string[];
             /** @description How many scripts, documents and so on the archive had, by kind */
