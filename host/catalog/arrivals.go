@@ -172,7 +172,7 @@ const Shadowed = "shadowed by a route of another app, which answers the same req
 
 // Left is something that an import has left out, or that does not work as it did.
 type Left struct {
-	Kind   string // "domain", "route", "member", "quota"
+	Kind   string // "domain", "route", "member", "quota", "file"
 	Name   string
 	Reason string
 }

@@ -109,6 +109,21 @@ func (s *Site) All() iter.Seq2[string, string] {
 	}
 }
 
+// Without returns the site without the files of some ids.
+func (s *Site) Without(ids map[string]bool) *Site {
+	left := *s
+	gone := func(_, id string) bool { return ids[id] }
+	left.Files, left.Previous = maps.Clone(s.Files), maps.Clone(s.Previous)
+	maps.DeleteFunc(left.Files, gone)
+	maps.DeleteFunc(left.Previous, gone)
+	for _, page := range []*string{&left.NotFound, &left.Fallback} {
+		if left.Files[*page] == "" {
+			*page = ""
+		}
+	}
+	return &left
+}
+
 // Replaced returns the files that a site with other files keeps of s, which it comes after: those that are not
 // its own. With the same files it keeps those that s does.
 func (s *Site) Replaced(files map[string]string) map[string]string {

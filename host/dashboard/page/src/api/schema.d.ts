@@ -2505,8 +2505,8 @@ export interface components {
         };
         LeftOut: {
             /** @enum {string} */
-            kind: "domain" | "route" | "member" | "quota";
-            /** @description A host, a route's address or a user name; empty for the quotas */
+            kind: "domain" | "route" | "member" | "quota" | "file";
+            /** @description A host, a route's address, a user name or COLLECTION/ID of a file; empty for the quotas, and for more files than are named */
             name: string;
             reason: string;
         };
