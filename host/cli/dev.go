@@ -92,7 +92,7 @@ func (cmd *DevCmd) Run(ctx context.Context, r *Remote, start Starter) (err error
 	}
 	d := &dev{
 		cmd: cmd, r: r, local: local, prune: local || cmd.Prune, began: time.Now(),
-		followed: map[string]bool{}, files: map[string]string{}, secrets: map[string]string{},
+		followed: map[string]bool{}, files: map[string]string{}, secrets: map[string]string{}, warned: map[string]bool{},
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -172,6 +172,7 @@ type dev struct {
 	secrets  map[string]string // that were set, by name; of the goroutine that deploys, as what is around it
 	deployed bool              // at least once
 	watching bool              // requests are asked for
+	warned   map[string]bool   // of what, by its text
 	failed   string            // the error of the last deploy; "" if it has worked
 
 	printing  sync.Mutex
@@ -319,6 +320,12 @@ func (d *dev) apply(ctx context.Context) ([]manifest.Change, error) {
 	}
 	app.Prune = d.prune
 	d.app = app.Ref
+	for _, warning := range app.Warnings() {
+		if !d.warned[warning] {
+			d.warned[warning] = true
+			d.r.notices.warn("%s", warning)
+		}
+	}
 	d.mu.Lock()
 	for _, script := range app.Scripts {
 		d.files[script.Name] = script.File
