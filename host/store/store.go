@@ -46,6 +46,7 @@ type Store interface {
 	Invites() Invites
 	SecondFactors() SecondFactors
 	Executions() Executions
+	Series() Series
 	KV() KV
 	Docs() Docs
 	Files() Files

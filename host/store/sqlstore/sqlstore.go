@@ -179,6 +179,7 @@ func (s *sqlStore) Relay() store.Relay             { return relay{s} }
 func (s *sqlStore) Secrets() store.Secrets         { return secrets{s} }
 func (s *sqlStore) Backups() store.Backups         { return backups{s} }
 func (s *sqlStore) Deletions() store.Deletions     { return deletions{s} }
+func (s *sqlStore) Series() store.Series           { return series{s} }
 
 func (s *sqlStore) InTx(ctx context.Context, fn func(tx store.Store) error) error {
 	if s.tx != nil {
