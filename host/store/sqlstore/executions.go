@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/picloud/picloud/abi"
@@ -18,13 +20,20 @@ import (
 type executions struct{ s *sqlStore }
 
 const (
-	executionGet = `SELECT position, id, app_id, script_id, script_version, request_id, invocation_type, event_id, outcome, status,
-			error_message, error_line, error_column, started_at, duration_us, operations
-		FROM executions e WHERE e.id = $1 AND EXISTS (SELECT 1 FROM scripts s WHERE s.id = e.script_id AND ` + liveScript + `)`
-	executionListByScript = `SELECT position, id, app_id, script_id, script_version, request_id, invocation_type, event_id, outcome, status,
-			error_message, error_line, error_column, started_at, duration_us, operations
-		FROM executions WHERE script_id = $1 AND position < $2
-		ORDER BY position DESC LIMIT $3`
+	executionColumns = `e.position, e.id, e.app_id, e.script_id, (SELECT s.name FROM scripts s WHERE s.id = e.script_id), e.script_version, e.request_id,
+			e.invocation_type, e.event_id, e.outcome, e.status, e.error_message, e.error_line, e.error_column, e.started_at, e.duration_us, e.operations,
+			e.response_bytes, e.method, e.path, e.route, e.parent_id, e.root_id`
+	ofLiveScript = `EXISTS (SELECT 1 FROM scripts s WHERE s.id = e.script_id AND ` + liveScript + `)`
+	executionGet = `SELECT ` + executionColumns + `, e.trace FROM executions e WHERE e.id = $1 AND ` + ofLiveScript
+
+	// startedBefore and startedAfter are the positions next to a time, of the execution that started last before it, and first after.
+	startedBefore = `SELECT position FROM executions WHERE started_at < $1 ORDER BY started_at DESC LIMIT 1`
+	startedAfter  = `SELECT position FROM executions WHERE started_at > $1 ORDER BY started_at LIMIT 1`
+	executionEnd  = `SELECT COALESCE(MAX(position), 0) FROM executions WHERE app_id = $1`
+	// executionCallees looks at the first of those that acted for the same.
+	executionCallees = `SELECT id FROM (SELECT id, position, parent_id FROM executions WHERE root_id = $1 AND app_id = $2 ORDER BY position LIMIT $4) AS related
+		WHERE parent_id = $3 ORDER BY position LIMIT $5`
+
 	// linesDeleteBefore removes lines of those that executionDeleteBefore would remove, with a bound of their own.
 	linesDeleteBefore = `DELETE FROM log_lines WHERE (script_id, execution, seq) IN (
 			SELECT l.script_id, l.execution, l.seq
@@ -60,16 +69,39 @@ func LevelNumber(level abi.LogLevel) int {
 	return LevelNumber(abi.LogInfo)
 }
 
+// TraceValue is how the database keeps a trace; nil is NULL.
+func TraceValue(t *store.Trace) *string {
+	if t == nil {
+		return nil
+	}
+	text := encode(t)
+	return &text
+}
+
 // recorded is an execution with its place in the order of recording.
 type recorded struct {
 	store.Execution
 	position int64
 }
 
+// columns are where the columns of an execution go.
+func (e *recorded) columns(micros *int64) []any {
+	return []any{&e.position, &e.ID, &e.AppID, &e.ScriptID, optional{&e.ScriptName}, &e.ScriptVersion, &e.RequestID, &e.InvocationType, &e.EventID, &e.Outcome,
+		&e.Status, &e.ErrorMessage, &e.ErrorLine, &e.ErrorColumn, instant{&e.StartedAt}, micros, &e.Operations,
+		&e.ResponseBytes, &e.Method, &e.Path, &e.Route, &e.ParentID, &e.RootID}
+}
+
 func scanExecution(row scanner) (e recorded, err error) {
 	var micros int64
-	err = row.Scan(&e.position, &e.ID, &e.AppID, &e.ScriptID, &e.ScriptVersion, &e.RequestID, &e.InvocationType, &e.EventID, &e.Outcome,
-		&e.Status, &e.ErrorMessage, &e.ErrorLine, &e.ErrorColumn, instant{&e.StartedAt}, &micros, &e.Operations)
+	err = row.Scan(e.columns(&micros)...)
+	e.Duration = time.Duration(micros) * time.Microsecond
+	return e, err
+}
+
+// scanWholeExecution is scanExecution with the trace.
+func scanWholeExecution(row scanner) (e recorded, err error) {
+	var micros int64
+	err = row.Scan(append(e.columns(&micros), orNone{&e.Trace})...)
 	e.Duration = time.Duration(micros) * time.Microsecond
 	return e, err
 }
@@ -212,6 +244,8 @@ func mendExecution(e store.Execution) store.Execution {
 	e.EventID = mended(e.EventID)
 	e.Outcome = abi.ErrorCode(mended(string(e.Outcome)))
 	e.ErrorMessage = mended(e.ErrorMessage)
+	e.Method, e.Path, e.Route = mended(e.Method), mended(strings.ToValidUTF8(e.Path[:min(len(e.Path), store.MaxPath)], "")), mended(e.Route)
+	e.ParentID, e.RootID = mended(e.ParentID), mended(e.RootID)
 	e.StartedAt = cut(e.StartedAt)
 	lines := make([]store.LogLine, len(e.Lines))
 	for i, line := range e.Lines {
@@ -232,7 +266,7 @@ func mendExecution(e store.Execution) store.Execution {
 }
 
 func (e executions) Get(ctx context.Context, id string) (store.Execution, error) {
-	execution, err := one(ctx, e.s.reader(), "execution", scanExecution, executionGet, id)
+	execution, err := one(ctx, e.s.reader(), "execution", scanWholeExecution, executionGet, id)
 	if err != nil {
 		return store.Execution{}, err
 	}
@@ -247,33 +281,200 @@ func (e executions) Get(ctx context.Context, id string) (store.Execution, error)
 	return execution.Execution, nil
 }
 
-func (e executions) ListByScript(ctx context.Context, scriptID string, page store.PageRequest) (store.Page[store.Execution], error) {
-	limit, err := pageSize(page)
+func (e executions) List(ctx context.Context, q store.ExecutionQuery) (page store.ExecutionPage, err error) {
+	limit, err := pageSize(q.Page)
 	if err != nil {
-		return store.Page[store.Execution]{}, err
+		return page, err
 	}
-	position := int64(math.MaxInt64)
-	if page.Cursor != "" {
-		keys, err := readCursor("executions", page.Cursor, 1)
+	from, to, err := e.window(ctx, q)
+	if err != nil {
+		return page, err
+	}
+	if from.position, to.position, err = within(q, from.position, to.position); err != nil {
+		return page, err
+	}
+	within := chosenExecutions(q, from.position, to.position)
+	order, comparison := "DESC", ">="
+	if q.After != "" {
+		order, comparison = "", "<="
+	}
+	// How far it looks is found first: by an index alone.
+	end := recorded{}
+	if within.searches > 0 {
+		find := within
+		query := `SELECT ` + executionColumns + ` FROM executions e WHERE e.position = (
+			SELECT e.position FROM executions e WHERE ` + find.place + ` ORDER BY e.position ` + order + ` LIMIT 1 OFFSET ` + find.arg(within.searches-1) + `)`
+		if end, err = one(ctx, e.s.reader(), "execution", scanExecution, query, find.args...); unlessMissing(err) != nil {
+			return page, err
+		}
+		if err == nil {
+			within.place += " AND e.position " + comparison + " " + within.arg(end.position)
+		}
+	}
+	query := `SELECT ` + executionColumns + ` FROM executions e WHERE ` + within.place + within.filter + ` ORDER BY e.position ` + order + ` LIMIT ` + within.arg(limit+1)
+	rows, err := many(ctx, e.s.reader(), "executions", scanExecution, query, within.args...)
+	if err != nil {
+		return page, err
+	}
+	return e.page(ctx, q, rows, limit, end)
+}
+
+// page makes a page of the rows that were found up to end, which is zero where all were looked at.
+func (e executions) page(ctx context.Context, q store.ExecutionQuery, rows []recorded, limit int, end recorded) (page store.ExecutionPage, err error) {
+	more := len(rows) > limit
+	rows = rows[:min(len(rows), limit)]
+	page.Items = make([]store.Execution, len(rows))
+	for i, row := range rows {
+		page.Items[i] = row.Execution
+	}
+	at := func(position int64) string { return makeCursor("executions", strconv.FormatInt(position, 10)) }
+	var last int64
+	if len(rows) > 0 {
+		last = rows[len(rows)-1].position
+	}
+	switch {
+	case more:
+	case end.position > 0:
+		last, page.SearchedTo = end.position, end.StartedAt
+		more = true
+	}
+	if q.After != "" {
+		if page.Newest = q.After; last > 0 {
+			page.Newest = at(last)
+		}
+		return page, nil
+	}
+	if more {
+		page.Next = at(last)
+	}
+	newest := int64(0)
+	if len(rows) > 0 {
+		newest = rows[0].position
+	} else if err := e.s.reader().QueryRowContext(ctx, executionEnd, q.AppID).Scan(&newest); err != nil {
+		return page, failed(ctx, "list executions", err)
+	}
+	page.Newest = at(newest)
+	return page, nil
+}
+
+// window returns executions between which all must be that started in the time that is asked for. Those that
+// are not known are zero. None takes longer than [store.LongestExecution] to be recorded, and so none that started after From was
+// recorded before one that started so long before it; and likewise for To.
+func (e executions) window(ctx context.Context, q store.ExecutionQuery) (from, to recorded, err error) {
+	position := func(row scanner) (r recorded, err error) { err = row.Scan(&r.position); return r, err }
+	if !q.From.IsZero() {
+		from, err = one(ctx, e.s.reader(), "execution", position, startedBefore, cut(q.From.Add(-store.LongestExecution)))
+		if unlessMissing(err) != nil {
+			return from, to, err
+		}
+	}
+	if !q.To.IsZero() {
+		to, err = one(ctx, e.s.reader(), "execution", position, startedAfter, cut(q.To.Add(store.LongestExecution)))
+	}
+	return from, to, unlessMissing(err)
+}
+
+// within narrows positions, between two with 0 for none, to those that the cursors of a query leave.
+func within(q store.ExecutionQuery, from, to int64) (after, before int64, err error) {
+	after, before = from, math.MaxInt64
+	if to > 0 {
+		before = to
+	}
+	read := func(cursor string) (position int64, err error) {
+		keys, err := readCursor("executions", cursor, 1)
 		if err != nil {
-			return store.Page[store.Execution]{}, err
+			return 0, err
 		}
 		if position, err = strconv.ParseInt(keys[0], 10, 64); err != nil {
-			return store.Page[store.Execution]{}, store.ErrInvalidCursor
+			return 0, store.ErrInvalidCursor
 		}
+		return position, nil
 	}
-	rows, err := many(ctx, e.s.reader(), "executions", scanExecution, executionListByScript, scriptID, position, limit+1)
-	if err != nil {
-		return store.Page[store.Execution]{}, err
+	if q.Page.Cursor != "" {
+		position, err := read(q.Page.Cursor)
+		if err != nil {
+			return 0, 0, err
+		}
+		before = min(before, position)
 	}
-	list := pageOf(rows, limit, func(last recorded) string {
-		return makeCursor("executions", strconv.FormatInt(last.position, 10))
-	})
-	items := make([]store.Execution, len(list.Items))
-	for i, row := range list.Items {
-		items[i] = row.Execution
+	if q.After != "" {
+		position, err := read(q.After)
+		if err != nil {
+			return 0, 0, err
+		}
+		after = max(after, position)
 	}
-	return store.Page[store.Execution]{Items: items, Next: list.Next}, nil
+	return after, before, nil
+}
+
+// executionChoice are the conditions of an [store.ExecutionQuery].
+type executionChoice struct {
+	place    string // where an index finds them
+	filter   string // what is looked at then, each with AND before it
+	args     []any
+	searches int // how many may be looked at; 0: there is nothing to look for
+}
+
+func (c *executionChoice) arg(value any) string {
+	c.args = append(c.args, value)
+	return "$" + strconv.Itoa(len(c.args))
+}
+
+// and adds a filter, % standing for the value.
+func (c *executionChoice) and(condition string, value any) {
+	c.filter += " AND " + strings.ReplaceAll(condition, "%", c.arg(value))
+	c.searches = store.MaxSearched
+}
+
+func chosenExecutions(q store.ExecutionQuery, after, before int64) (c executionChoice) {
+	switch {
+	case q.ScriptID != "":
+		c.place = "e.script_id = " + c.arg(q.ScriptID)
+	case q.RootID != "":
+		c.place = "e.root_id <> '' AND e.root_id = " + c.arg(q.RootID)
+	default:
+		c.place = "e.app_id = " + c.arg(q.AppID)
+	}
+	c.place += " AND e.position > " + c.arg(after) + " AND e.position < " + c.arg(before)
+	c.filter = " AND " + ofLiveScript + " AND e.app_id = " + c.arg(q.AppID)
+	if q.RootID != "" && q.ScriptID != "" {
+		c.and("e.root_id = %", q.RootID)
+	}
+	switch q.Outcome {
+	case "":
+	case store.OutcomeSucceeded:
+		c.and("e.outcome = %", "")
+	case store.OutcomeAnyError:
+		c.and("e.outcome <> %", "")
+	default:
+		c.and("e.outcome = %", q.Outcome)
+	}
+	if q.Type != "" {
+		c.and("e.invocation_type = %", string(q.Type))
+	}
+	if q.MinDuration > 0 {
+		c.and("e.duration_us >= %", q.MinDuration.Microseconds())
+	}
+	if q.MaxDuration > 0 {
+		c.and("e.duration_us <= %", q.MaxDuration.Microseconds())
+	}
+	if !q.From.IsZero() {
+		c.and("e.started_at >= %", cut(q.From))
+	}
+	if !q.To.IsZero() {
+		c.and("e.started_at < %", cut(q.To))
+	}
+	if q.Text != "" {
+		c.and(`(LOWER(e.error_message) LIKE LOWER(%) ESCAPE '~' OR EXISTS (SELECT 1 FROM log_lines l WHERE l.script_id = e.script_id AND l.execution = e.position
+			AND (LOWER(l.message) LIKE LOWER(%) ESCAPE '~' OR LOWER(l.data) LIKE LOWER(%) ESCAPE '~')))`,
+			"%"+strings.NewReplacer("~", "~~", "%", "~%", "_", "~_").Replace(q.Text)+"%")
+		c.searches = store.MaxSearchedText
+	}
+	return c
+}
+
+func (e executions) Callees(ctx context.Context, of store.Execution) ([]string, error) {
+	return many(ctx, e.s.reader(), "executions", text, executionCallees, cmp.Or(of.RootID, of.ID), of.AppID, of.ID, store.MaxRelated, store.MaxCallees)
 }
 
 func (e executions) Logs(ctx context.Context, query store.LogQuery) (store.LogPage, error) {
