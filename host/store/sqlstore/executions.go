@@ -29,9 +29,9 @@ const (
 	// startedBefore and startedAfter are the positions next to a time, of the execution that started last before it, and first after.
 	startedBefore = `SELECT position FROM executions WHERE started_at < $1 ORDER BY started_at DESC LIMIT 1`
 	startedAfter  = `SELECT position FROM executions WHERE started_at > $1 ORDER BY started_at LIMIT 1`
-	executionEnd  = `SELECT COALESCE(MAX(position), 0) FROM executions WHERE app_id = $1`
+	executionLast = `SELECT position FROM executions WHERE app_id = $1 ORDER BY position DESC LIMIT 1`
 	// executionCallees looks at the first of those that acted for the same.
-	executionCallees = `SELECT id FROM (SELECT id, position, parent_id FROM executions WHERE root_id = $1 AND app_id = $2 ORDER BY position LIMIT $4) AS related
+	executionCallees = `SELECT id FROM (SELECT id, position, parent_id FROM executions WHERE root_id <> '' AND root_id = $1 AND app_id = $2 ORDER BY position LIMIT $4) AS related
 		WHERE parent_id = $3 ORDER BY position LIMIT $5`
 
 	// linesDeleteBefore removes lines of those that executionDeleteBefore would remove, with a bound of their own.
@@ -286,119 +286,115 @@ func (e executions) List(ctx context.Context, q store.ExecutionQuery) (page stor
 	if err != nil {
 		return page, err
 	}
+	// Whatever is recorded from here on comes after the page.
+	newest, err := one(ctx, e.s.reader(), "execution", scanPosition, executionLast, q.AppID)
+	if unlessMissing(err) != nil {
+		return page, err
+	}
 	from, to, err := e.window(ctx, q)
 	if err != nil {
 		return page, err
 	}
-	if from.position, to.position, err = within(q, from.position, to.position); err != nil {
-		return page, err
-	}
-	within := chosenExecutions(q, from.position, to.position)
-	order, comparison := "DESC", ">="
+	c := chosenExecutions(q, from, to)
+	order, upTo := "DESC", ">="
 	if q.After != "" {
-		order, comparison = "", "<="
+		order, upTo = "ASC", "<="
 	}
 	// How far it looks is found first: by an index alone.
-	end := recorded{}
-	if within.searches > 0 {
-		find := within
+	var end recorded
+	if c.searches > 0 {
 		query := `SELECT ` + executionColumns + ` FROM executions e WHERE e.position = (
-			SELECT e.position FROM executions e WHERE ` + find.place + ` ORDER BY e.position ` + order + ` LIMIT 1 OFFSET ` + find.arg(within.searches-1) + `)`
-		if end, err = one(ctx, e.s.reader(), "execution", scanExecution, query, find.args...); unlessMissing(err) != nil {
+			SELECT e.position FROM executions e WHERE ` + c.place + ` ORDER BY e.position ` + order + fmt.Sprintf(` LIMIT 1 OFFSET %d)`, c.searches-1)
+		if end, err = one(ctx, e.s.reader(), "execution", scanExecution, query, c.args[:c.placed]...); unlessMissing(err) != nil {
 			return page, err
 		}
 		if err == nil {
-			within.place += " AND e.position " + comparison + " " + within.arg(end.position)
+			c.place += " AND e.position " + upTo + " " + c.arg(end.position)
 		}
 	}
-	query := `SELECT ` + executionColumns + ` FROM executions e WHERE ` + within.place + within.filter + ` ORDER BY e.position ` + order + ` LIMIT ` + within.arg(limit+1)
-	rows, err := many(ctx, e.s.reader(), "executions", scanExecution, query, within.args...)
+	query := `SELECT ` + executionColumns + ` FROM executions e WHERE ` + c.place + c.filter + ` ORDER BY e.position ` + order + ` LIMIT ` + c.arg(limit+1)
+	rows, err := many(ctx, e.s.reader(), "executions", scanExecution, query, c.args...)
 	if err != nil {
 		return page, err
 	}
-	return e.page(ctx, q, rows, limit, end)
-}
-
-// page makes a page of the rows that were found up to end, which is zero where all were looked at.
-func (e executions) page(ctx context.Context, q store.ExecutionQuery, rows []recorded, limit int, end recorded) (page store.ExecutionPage, err error) {
 	more := len(rows) > limit
 	rows = rows[:min(len(rows), limit)]
 	page.Items = make([]store.Execution, len(rows))
 	for i, row := range rows {
 		page.Items[i] = row.Execution
 	}
-	at := func(position int64) string { return makeCursor("executions", strconv.FormatInt(position, 10)) }
-	var last int64
-	if len(rows) > 0 {
-		last = rows[len(rows)-1].position
-	}
+	var last int64 // that was looked at
 	switch {
-	case more:
-	case end.position > 0:
+	case !more && end.position > 0:
 		last, page.SearchedTo = end.position, end.StartedAt
-		more = true
+	case len(rows) > 0:
+		last = rows[len(rows)-1].position
 	}
 	if q.After != "" {
 		if page.Newest = q.After; last > 0 {
-			page.Newest = at(last)
+			page.Newest = executionCursor(last)
 		}
 		return page, nil
 	}
-	if more {
-		page.Next = at(last)
+	if more || end.position > 0 {
+		page.Next = executionCursor(last)
 	}
-	newest := int64(0)
 	if len(rows) > 0 {
-		newest = rows[0].position
-	} else if err := e.s.reader().QueryRowContext(ctx, executionEnd, q.AppID).Scan(&newest); err != nil {
-		return page, failed(ctx, "list executions", err)
+		newest = max(newest, rows[0].position)
 	}
-	page.Newest = at(newest)
+	page.Newest = executionCursor(newest)
 	return page, nil
 }
 
-// window returns executions between which all must be that started in the time that is asked for. Those that
-// are not known are zero. None takes longer than [store.LongestExecution] to be recorded, and so none that started after From was
-// recorded before one that started so long before it; and likewise for To.
-func (e executions) window(ctx context.Context, q store.ExecutionQuery) (from, to recorded, err error) {
-	position := func(row scanner) (r recorded, err error) { err = row.Scan(&r.position); return r, err }
+func scanPosition(row scanner) (position int64, err error) {
+	err = row.Scan(&position)
+	return position, err
+}
+
+func executionCursor(position int64) string {
+	return makeCursor("executions", strconv.FormatInt(position, 10))
+}
+
+func readExecutionCursor(cursor string) (position int64, err error) {
+	keys, err := readCursor("executions", cursor, 1)
+	if err != nil {
+		return 0, err
+	}
+	if position, err = strconv.ParseInt(keys[0], 10, 64); err != nil {
+		return 0, store.ErrInvalidCursor
+	}
+	return position, nil
+}
+
+// window returns the positions between which all must be that a query asks for, by its times and its cursors. None takes
+// longer than [store.LongestExecution] to be recorded: so none that started after From was recorded before one that started so long
+// before it, and likewise for To.
+func (e executions) window(ctx context.Context, q store.ExecutionQuery) (after, before int64, err error) {
+	before = math.MaxInt64
 	if !q.From.IsZero() {
-		from, err = one(ctx, e.s.reader(), "execution", position, startedBefore, cut(q.From.Add(-store.LongestExecution)))
+		after, err = one(ctx, e.s.reader(), "execution", scanPosition, startedBefore, cut(q.From.Add(-store.LongestExecution)))
 		if unlessMissing(err) != nil {
-			return from, to, err
+			return 0, 0, err
 		}
 	}
 	if !q.To.IsZero() {
-		to, err = one(ctx, e.s.reader(), "execution", position, startedAfter, cut(q.To.Add(store.LongestExecution)))
-	}
-	return from, to, unlessMissing(err)
-}
-
-// within narrows positions, between two with 0 for none, to those that the cursors of a query leave.
-func within(q store.ExecutionQuery, from, to int64) (after, before int64, err error) {
-	after, before = from, math.MaxInt64
-	if to > 0 {
-		before = to
-	}
-	read := func(cursor string) (position int64, err error) {
-		keys, err := readCursor("executions", cursor, 1)
-		if err != nil {
-			return 0, err
+		position, err := one(ctx, e.s.reader(), "execution", scanPosition, startedAfter, cut(q.To.Add(store.LongestExecution)))
+		if unlessMissing(err) != nil {
+			return 0, 0, err
 		}
-		if position, err = strconv.ParseInt(keys[0], 10, 64); err != nil {
-			return 0, store.ErrInvalidCursor
+		if err == nil {
+			before = position
 		}
-		return position, nil
 	}
 	if q.Page.Cursor != "" {
-		position, err := read(q.Page.Cursor)
+		position, err := readExecutionCursor(q.Page.Cursor)
 		if err != nil {
 			return 0, 0, err
 		}
 		before = min(before, position)
 	}
 	if q.After != "" {
-		position, err := read(q.After)
+		position, err := readExecutionCursor(q.After)
 		if err != nil {
 			return 0, 0, err
 		}
@@ -412,6 +408,7 @@ type executionChoice struct {
 	place    string // where an index finds them
 	filter   string // what is looked at then, each with AND before it
 	args     []any
+	placed   int // how many of the arguments are of the place
 	searches int // how many may be looked at; 0: there is nothing to look for
 }
 
@@ -436,6 +433,7 @@ func chosenExecutions(q store.ExecutionQuery, after, before int64) (c executionC
 		c.place = "e.app_id = " + c.arg(q.AppID)
 	}
 	c.place += " AND e.position > " + c.arg(after) + " AND e.position < " + c.arg(before)
+	c.placed = len(c.args)
 	c.filter = " AND " + ofLiveScript + " AND e.app_id = " + c.arg(q.AppID)
 	if q.RootID != "" && q.ScriptID != "" {
 		c.and("e.root_id = %", q.RootID)

@@ -1,0 +1,118 @@
+package executions
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/picloud/picloud/host/background"
+	"github.com/picloud/picloud/host/store"
+)
+
+const (
+	countEvery = 5 * time.Second
+	maxPieces  = 20_000 // that wait to be written: about 10 MiB
+)
+
+// series counts executions by script and minute: in memory, and every few seconds in the store, where what several nodes
+// counted adds up. A crash loses the last seconds, an orderly stop nothing. An attempt that the store has taken without saying so
+// is counted twice.
+type series struct {
+	*background.Task
+	store   store.Series
+	dropped prometheus.Counter
+
+	writing sync.Mutex // for whoever writes
+	mu      sync.Mutex
+	waiting map[piece]*store.Counts
+}
+
+// piece is what is counted together.
+type piece struct {
+	appID, scriptID string
+	minute          int64 // since 1970
+}
+
+func newSeries(s store.Series, log *slog.Logger, registerer prometheus.Registerer) *series {
+	c := &series{store: s, waiting: map[piece]*store.Counts{}}
+	c.dropped = promauto.With(registerer).NewCounter(prometheus.CounterOpts{
+		Name: "picloud_series_dropped_total", Help: "Executions missing in the figures over time because the store failed for long.",
+	})
+	c.Task = background.NewTask(background.TaskConfig{Name: "count executions", Run: c.write, Every: countEvery, Log: log})
+	return c
+}
+
+// count counts an execution that has ended now.
+func (c *series) count(e *store.Execution) {
+	at := piece{e.AppID, e.ScriptID, time.Now().Unix() / 60}
+	bytes := store.LogBytes(e.Lines)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	counts := c.waiting[at]
+	if counts == nil {
+		if len(c.waiting) >= maxPieces {
+			c.dropped.Inc()
+			return
+		}
+		counts = new(store.Counts)
+		c.waiting[at] = counts
+	}
+	counts.Count(e, bytes)
+}
+
+// write writes what waits. What the store does not take waits for the next time.
+func (c *series) write(ctx context.Context) error {
+	c.writing.Lock() // so that whoever waited finds written what another has taken
+	defer c.writing.Unlock()
+	c.mu.Lock()
+	taken := c.waiting
+	c.waiting = make(map[piece]*store.Counts, len(taken))
+	c.mu.Unlock()
+	counted := make([]store.Counted, 0, len(taken))
+	for at, counts := range taken {
+		counted = append(counted, store.Counted{AppID: at.appID, ScriptID: at.scriptID, At: time.Unix(at.minute*60, 0).UTC(), Counts: *counts})
+	}
+	err := c.store.Add(ctx, counted)
+	if err == nil {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for at, counts := range taken {
+		switch newer := c.waiting[at]; {
+		case newer != nil:
+			newer.Add(counts)
+		case len(c.waiting) < maxPieces:
+			c.waiting[at] = counts
+		default:
+			c.dropped.Add(float64(counts.Executions()))
+		}
+	}
+	return err
+}
+
+// stop writes what is left.
+func (c *series) stop(ctx context.Context) error {
+	return errors.Join(c.Stop(ctx), c.write(ctx))
+}
+
+// NewSeriesRetention makes the sweep that removes counts that are old, every hour.
+func NewSeriesRetention(series store.Series, log *slog.Logger) *background.Sweep {
+	return background.NewSweep("old", "counts of executions", retentionEvery, log, func(ctx context.Context) (removed int, err error) {
+		for kept, age := range map[time.Duration]time.Duration{store.Minute: store.KeepMinute, store.Hour: store.KeepHour} {
+			n, err := store.InBatches(ctx, store.MaxBatch, func(ctx context.Context, limit int) (int, error) {
+				return series.DeleteBefore(ctx, kept, time.Now().Add(-age), limit)
+			})
+			removed += n
+			if err != nil {
+				return removed, err
+			}
+		}
+		return removed, nil
+	})
+}
