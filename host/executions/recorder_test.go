@@ -68,7 +68,7 @@ func (a *archive) recorded() (n int) {
 	a.t.Helper()
 	page := store.PageRequest{Limit: store.MaxPageSize}
 	for {
-		got, err := a.Executions().ListByScript(context.Background(), a.script.ID, page)
+		got, err := a.Executions().List(context.Background(), store.ExecutionQuery{AppID: a.script.AppID, ScriptID: a.script.ID, Page: page})
 		require.NoError(a.t, err)
 		n += len(got.Items)
 		if page.Cursor = got.Next; page.Cursor == "" {

@@ -331,9 +331,10 @@ func (e executions) List(ctx context.Context, q store.ExecutionQuery) (page stor
 		last = rows[len(rows)-1].position
 	}
 	if q.After != "" {
-		if page.Newest = q.After; last > 0 {
-			page.Newest = executionCursor(last)
+		if !more && end.position == 0 { // all were looked at that there were
+			last = max(last, newest, from)
 		}
+		page.Newest = executionCursor(last)
 		return page, nil
 	}
 	if more || end.position > 0 {
