@@ -101,6 +101,50 @@ func (c *series) stop(ctx context.Context) error {
 	return errors.Join(c.Stop(ctx), c.write(ctx))
 }
 
+// Of a series that is asked for.
+const (
+	defaultSpan   = time.Hour
+	usualPieces   = 120   // at most, if nobody says how long they are to be
+	maxPiecesRead = 3_000 // at most
+	graceMinute   = 10 * time.Minute
+)
+
+// steps are the lengths that pieces have if nobody says.
+var steps = []time.Duration{
+	time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute, time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour,
+}
+
+// Span returns of what time a series is, and of what pieces: as it is asked for, with zero for what is not said, as far as that is
+// kept. An hour up to now is usual.
+func Span(now, from, to time.Time, step time.Duration) store.SeriesQuery {
+	if to.IsZero() || to.After(now) {
+		to = now
+	}
+	if from.IsZero() {
+		from = to.Add(-defaultSpan)
+	}
+	if oldest := now.Add(-store.KeepHour); from.Before(oldest) {
+		from = oldest
+	}
+	if to.Before(from) {
+		to = from
+	}
+	for i := 0; step == 0; i++ {
+		if steps[i]*usualPieces >= to.Sub(from) || i == len(steps)-1 {
+			step = steps[i]
+		}
+	}
+	step = upTo(max(step, to.Sub(from)/maxPiecesRead), store.Minute)
+	q := store.SeriesQuery{From: from.UTC(), To: to.UTC(), Kept: store.Minute, Step: step}
+	if step%store.Hour == 0 || from.Before(now.Add(-store.KeepMinute-graceMinute)) {
+		q.Kept, q.Step = store.Hour, upTo(step, store.Hour)
+	}
+	return q
+}
+
+// upTo rounds a duration up to a multiple of a unit.
+func upTo(d, unit time.Duration) time.Duration { return (d + unit - 1) / unit * unit }
+
 // NewSeriesRetention makes the sweep that removes counts that are old, every hour.
 func NewSeriesRetention(series store.Series, log *slog.Logger) *background.Sweep {
 	return background.NewSweep("old", "counts of executions", retentionEvery, log, func(ctx context.Context) (removed int, err error) {

@@ -57,7 +57,7 @@ type Config struct {
 	// CPU bounds the processor time of an app; nil: nothing does.
 	CPU *quota.CPU
 
-	// TraceSlow is how long an execution takes of which it is kept what it asked the host for, though it did not fail; 0: any.
+	// TraceSlow is how long an execution takes of which it is kept what it asked the host for, though it did not fail; 0: none is slow.
 	TraceSlow time.Duration
 }
 
@@ -278,7 +278,7 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 		log.WriteLast(abi.LogError, out.Error.Message)
 	}
 	out.Lines = log.Lines()
-	if in.Trace || out.Error != nil || out.Duration >= s.traceSlow {
+	if in.Trace || out.Error != nil || s.traceSlow > 0 && out.Duration >= s.traceSlow {
 		out.Trace = scope.Calls.Trace()
 	}
 	if in.answers() {

@@ -33,7 +33,7 @@ type Execution struct {
 	Duration       time.Duration // kept in whole microseconds
 	CPU            time.Duration // that it had a processor for; counted for its app and day, not kept
 	Operations     int64
-	Lines          []LogLine // in the order written; empty in listings
+	Lines          []LogLine // in the order written; empty in listings unless asked for
 	Trace          *Trace    // what it asked the host for; nil: that is not kept, and in listings
 }
 
@@ -127,8 +127,12 @@ type ExecutionQuery struct {
 
 	Text  string // in the error's message or a line of the log, whatever the case of its ASCII letters
 	After string // ExecutionPage.Newest of another page: only what was recorded after that, the oldest first
+	Lines bool   // with their lines: then a page ends with the execution that has the last of [MaxPageLines]
 	Page  PageRequest
 }
+
+// MaxPageLines is how many bytes of lines a page of executions has, beside those of its last one.
+const MaxPageLines = 1 << 20
 
 // ExecutionPage is a piece of a listing of executions.
 type ExecutionPage struct {
@@ -149,7 +153,7 @@ type Executions interface {
 	Record(ctx context.Context, executions []Execution) error
 	// Get finds an execution by id, with its lines.
 	Get(ctx context.Context, id string) (Execution, error)
-	// List returns executions of an app, without their lines, the last recorded first.
+	// List returns executions of an app, the last recorded first.
 	List(ctx context.Context, query ExecutionQuery) (ExecutionPage, error)
 	// Callees returns the ids of executions that an execution of an app invoked, the first ones first: no more than
 	// [MaxCallees], of the first [MaxRelated] that acted for the same one.

@@ -101,6 +101,12 @@ type Store interface {
 	// database keeps what is changed meanwhile twice: use should be done soon. Within a transaction it fails.
 	Dump(ctx context.Context, use func(Dump) error) error
 
+	// Kind is what the database is: sqlite or postgres.
+	Kind() string
+
+	// Size returns how many bytes the database has on its disk, with indexes and what is free in it.
+	Size(ctx context.Context) (int64, error)
+
 	// Ping returns an error unless the database can be reached and takes writes: a full disk is found
 	// so, too.
 	Ping(ctx context.Context) error

@@ -270,13 +270,8 @@ func (e executions) Get(ctx context.Context, id string) (store.Execution, error)
 	if err != nil {
 		return store.Execution{}, err
 	}
-	lines, err := many(ctx, e.s.reader(), "log lines", scanLine, linesOfExecution, execution.ScriptID, execution.position)
-	if err != nil {
+	if err := e.readLines(ctx, &execution); err != nil {
 		return store.Execution{}, err
-	}
-	execution.Lines = linesOf(lines)
-	for i := range execution.Lines {
-		execution.Lines[i].ExecutionID, execution.Lines[i].ScriptVersion = execution.ID, execution.ScriptVersion
 	}
 	return execution.Execution, nil
 }
@@ -319,6 +314,14 @@ func (e executions) List(ctx context.Context, q store.ExecutionQuery) (page stor
 	}
 	more := len(rows) > limit
 	rows = rows[:min(len(rows), limit)]
+	if q.Lines {
+		kept, err := e.fill(ctx, rows)
+		if err != nil {
+			return page, err
+		}
+		more = more || kept < len(rows)
+		rows = rows[:kept]
+	}
 	page.Items = make([]store.Execution, len(rows))
 	for i, row := range rows {
 		page.Items[i] = row.Execution
@@ -345,6 +348,29 @@ func (e executions) List(ctx context.Context, q store.ExecutionQuery) (page stor
 	}
 	page.Newest = executionCursor(newest)
 	return page, nil
+}
+
+// fill reads the lines of executions, and returns of how many there was room for them.
+func (e executions) fill(ctx context.Context, rows []recorded) (filled int, err error) {
+	bytes := 0
+	for i := range rows {
+		if err := e.readLines(ctx, &rows[i]); err != nil {
+			return 0, err
+		}
+		if bytes += store.LogBytes(rows[i].Lines); bytes >= store.MaxPageLines {
+			return i + 1, nil
+		}
+	}
+	return len(rows), nil
+}
+
+func (e executions) readLines(ctx context.Context, of *recorded) error {
+	lines, err := many(ctx, e.s.reader(), "log lines", scanLine, linesOfExecution, of.ScriptID, of.position)
+	of.Lines = linesOf(lines)
+	for i := range of.Lines {
+		of.Lines[i].ExecutionID, of.Lines[i].ScriptVersion = of.ID, of.ScriptVersion
+	}
+	return err
 }
 
 func scanPosition(row scanner) (position int64, err error) {

@@ -332,6 +332,29 @@ func testExecutionQueries(t *testing.T, s subject) {
 		require.NotEqual(t, q.After, page.Newest, "what was looked at is not looked at again")
 	})
 
+	t.Run("with lines", func(t *testing.T) {
+		app := s.app(t, "talking")
+		script := s.script(t, app, "s")
+		record(execution(script, "quiet", start), execution(script, "talks", start, "a", "b"),
+			execution(script, "long", start, strings.Repeat("x", store.MaxPageLines)), execution(script, "last", start, "c"))
+		q := store.ExecutionQuery{AppID: app.ID, Lines: true}
+		var pages []string
+		for {
+			page, err := s.Executions().List(s.ctx, q)
+			require.NoError(t, err)
+			pages = append(pages, ids(page.Items))
+			for _, e := range page.Items {
+				whole, err := s.Executions().Get(s.ctx, e.ID)
+				require.NoError(t, err)
+				require.Equal(t, whole, e)
+			}
+			if q.Page.Cursor = page.Next; page.Next == "" {
+				break
+			}
+		}
+		require.Equal(t, []string{"last long", "talks quiet"}, pages)
+	})
+
 	t.Run("of what is deleted", func(t *testing.T) {
 		require.NoError(t, s.Scripts().Delete(s.ctx, b.ID))
 		require.Equal(t, "five three one", ids(list(store.ExecutionQuery{}).Items))
