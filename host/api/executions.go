@@ -66,7 +66,8 @@ func (a *API) queriedScript(ctx context.Context, appID, ref string) (id string, 
 	if ref == "" {
 		return "", nil
 	}
-	return a.scriptOf(ctx, appID, ref)
+	id, err = a.scriptOf(ctx, appID, ref)
+	return id, located(err, "script", "query.script")
 }
 
 func (a *API) listExecutions(ctx context.Context, in *struct {
@@ -86,6 +87,9 @@ func (a *API) pageOfExecutions(ctx context.Context, query store.ExecutionQuery) 
 		return nil, err
 	}
 	page, err := a.store.Executions().List(ctx, query)
+	if err != nil && query.Page.Cursor == "" {
+		err = located(err, "cursor", "query.after") // the only one there is
+	}
 	if err != nil {
 		return nil, err
 	}
