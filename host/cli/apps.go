@@ -17,6 +17,7 @@ type AppsCmd struct {
 	Create  AppsCreateCmd  `cmd:"" help:"Create an app."`
 	Show    AppsShowCmd    `cmd:"" help:"Show an app."`
 	Usage   AppsUsageCmd   `cmd:"" help:"Show what an app uses of its quotas."`
+	Stats   AppsStatsCmd   `cmd:"" help:"Show what ran in an app, or in all, over time."`
 	CORS    AppsCORSCmd    `cmd:"" name:"cors" help:"Show or change which pages of other origins may use an app."`
 	Rename  AppsRenameCmd  `cmd:"" help:"Give an app another slug; the one before leads to it."`
 	Release AppsReleaseCmd `cmd:"" help:"Have a slug be free that an app had before."`
@@ -140,6 +141,7 @@ func (cmd *AppsUsageCmd) Run(ctx context.Context, r *Remote, c *client.Client) e
 		{"LOG TODAY", used(func(u wire.Usage) wire.Used { return u.Log })},
 		{"MS OF PROCESSOR TODAY", used(func(u wire.Usage) wire.Used { return wire.Used{Bytes: u.CPU.Used, Quota: u.CPU.Quota} })},
 		{"EVENTS THAT WAIT", used(func(u wire.Usage) wire.Used { return wire.Used{Bytes: u.Events.Used, Quota: u.Events.Quota} })},
+		{"DEAD LETTERS", func(u wire.Usage) string { return number(u.DeadLetters) }},
 	})
 }
 

@@ -16,11 +16,11 @@ import (
 // followInterval is how often `logs -f` asks for new lines.
 const followInterval = 500 * time.Millisecond
 
-// LogsCmd prints a script's log.
+// LogsCmd prints the log of an app or a script.
 type LogsCmd struct {
 	Remote
 	InApp
-	ScriptArg
+	Script string       `arg:"" optional:"" help:"Name or id; all of the app when not given." complete:"scripts"`
 	Follow bool         `short:"f" help:"Go on with lines as they are written, until interrupted. With --output json, one object a line."`
 	Level  abi.LogLevel `enum:"trace,debug,info,warn,error" default:"trace" help:"Least severity: ${enum}."`
 	Since  string       `placeholder:"WHEN" help:"Lines from this time on: 10m, 2h or 2026-01-31T15:04:05Z."`
@@ -28,7 +28,7 @@ type LogsCmd struct {
 }
 
 // Run is `picloud logs`.
-func (cmd *LogsCmd) Run(ctx context.Context, r *Remote, c *client.Client, script wire.Script) error {
+func (cmd *LogsCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
 	since, err := parseWhen("--since", cmd.Since, time.Now())
 	if err == nil && (cmd.Limit < 0 || cmd.Limit == 0 && !cmd.Follow) {
 		err = fmt.Errorf("--limit must be at least 1, got %d", cmd.Limit)
@@ -37,6 +37,20 @@ func (cmd *LogsCmd) Run(ctx context.Context, r *Remote, c *client.Client, script
 		return &usageError{err}
 	}
 	query := client.LogQuery{Level: cmd.Level, Since: since, Limit: cmd.Limit}
+	if cmd.Script == "" {
+		if cmd.Follow {
+			return follow(r, formatAppLine, c.FollowAppLogs(ctx, in.App, query, followInterval))
+		}
+		lines, err := c.AppLogs(ctx, in.App, query)
+		if err != nil {
+			return err
+		}
+		return printLines(r, lines, formatAppLine)
+	}
+	script, err := findScript(ctx, c, in.App, cmd.Script)
+	if err != nil {
+		return err
+	}
 	if cmd.Follow {
 		return follow(r, formatLine, c.FollowLogs(ctx, script.ID, query, followInterval))
 	}
@@ -44,11 +58,15 @@ func (cmd *LogsCmd) Run(ctx context.Context, r *Remote, c *client.Client, script
 	if err != nil {
 		return err
 	}
+	return printLines(r, lines, formatLine)
+}
+
+func printLines[T any](r *Remote, lines []T, format func(io.Writer, T) string) error {
 	if r.Output == "json" {
-		return printAll(r, lines, []column[wire.LogLine]{})
+		return printAll(r, lines, []column[T]{})
 	}
 	for _, line := range lines {
-		if _, err := fmt.Fprintln(r.stdout, formatLine(r.stdout, line)); err != nil {
+		if _, err := fmt.Fprintln(r.stdout, format(r.stdout, line)); err != nil {
 			return err
 		}
 	}
@@ -101,4 +119,10 @@ func formatLine(w io.Writer, line wire.LogLine) string {
 		text += " " + client.Printable(string(line.Data))
 	}
 	return text
+}
+
+// formatAppLine is formatLine with the script's name.
+func formatAppLine(w io.Writer, line client.AppLogLine) string {
+	line.Message = line.ScriptName + ": " + line.Message
+	return formatLine(w, line.LogLine)
 }
