@@ -235,3 +235,13 @@ func BenchmarkRecorderAdd(b *testing.B) {
 		r.Add(e)
 	}
 }
+
+func BenchmarkSeriesCount(b *testing.B) {
+	c := newSeries(nil, slog.New(slog.DiscardHandler), prometheus.NewRegistry()) // never started
+	e := store.Execution{AppID: uuid.NewString(), ScriptID: uuid.NewString(), InvocationType: abi.InvocationHTTP, Status: 200, Duration: time.Millisecond,
+		Lines: []store.LogLine{{Message: "hello"}}}
+	b.ReportAllocs()
+	for b.Loop() {
+		c.count(&e)
+	}
+}

@@ -51,21 +51,21 @@ func testSeries(t *testing.T, s subject) {
 		require.NoError(t, err)
 		return pieces
 	}
-	require.Equal(t, []store.Piece{{minute, sum}, {minute.Add(time.Minute), ok}}, list(nil), "counts add up; the first piece is whole")
-	require.Equal(t, []store.Piece{{minute, sum}}, list(func(q *store.SeriesQuery) { q.To = minute.Add(time.Minute) }), "before the end")
+	require.Equal(t, []store.Piece{{At: minute, Counts: sum}, {At: minute.Add(time.Minute), Counts: ok}}, list(nil), "counts add up; the first piece is whole")
+	require.Equal(t, []store.Piece{{At: minute, Counts: sum}}, list(func(q *store.SeriesQuery) { q.To = minute.Add(time.Minute) }), "before the end")
 
 	all := sum
 	all.Add(&ok)
 	hourly := func(q *store.SeriesQuery) { q.Kept, q.Step = store.Hour, store.Hour }
-	require.Equal(t, []store.Piece{{minute.Truncate(time.Hour), sum}, {minute.Add(time.Minute), ok}}, list(hourly))
-	require.Equal(t, []store.Piece{{minute.Truncate(24 * time.Hour), all}}, list(func(q *store.SeriesQuery) { q.Kept, q.Step = store.Hour, 24*time.Hour }))
-	require.Equal(t, []store.Piece{{minute.Add(-4 * time.Minute), sum}, {minute.Add(time.Minute), ok}},
+	require.Equal(t, []store.Piece{{At: minute.Truncate(time.Hour), Counts: sum}, {At: minute.Add(time.Minute), Counts: ok}}, list(hourly))
+	require.Equal(t, []store.Piece{{At: minute.Truncate(24 * time.Hour), Counts: all}}, list(func(q *store.SeriesQuery) { q.Kept, q.Step = store.Hour, 24*time.Hour }))
+	require.Equal(t, []store.Piece{{At: minute.Add(-4 * time.Minute), Counts: sum}, {At: minute.Add(time.Minute), Counts: ok}},
 		list(func(q *store.SeriesQuery) { q.Step = 5 * time.Minute }))
 
 	ofApp := sum
 	ofApp.Add(&ok) // of the script that is gone
 	whole := func(q *store.SeriesQuery) { q.ScriptID = "" }
-	require.Equal(t, []store.Piece{{minute, ofApp}, {minute.Add(time.Minute), ok}}, list(whole), "what an app did, it did")
+	require.Equal(t, []store.Piece{{At: minute, Counts: ofApp}, {At: minute.Add(time.Minute), Counts: ok}}, list(whole), "what an app did, it did")
 	require.Empty(t, list(func(q *store.SeriesQuery) { q.ScriptID = gone.ID }))
 
 	scripts, err := s.Series().ByScript(s.ctx, query)
