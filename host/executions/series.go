@@ -17,6 +17,9 @@ import (
 const (
 	countEvery = 5 * time.Second
 	maxPieces  = 20_000 // that wait to be written: about 10 MiB
+
+	// piecesTogether is how many are written in one transaction: others wait that long on SQLite.
+	piecesTogether = 100
 )
 
 // series counts executions by script and minute: in memory, and every few seconds in the store, where what several nodes
@@ -77,23 +80,33 @@ func (c *series) write(ctx context.Context) error {
 	for at, counts := range taken {
 		counted = append(counted, store.Counted{AppID: at.appID, ScriptID: at.scriptID, At: time.Unix(at.minute*60, 0).UTC(), Counts: *counts})
 	}
-	err := c.store.Add(ctx, counted)
-	if err == nil {
-		return nil
+	for len(counted) > 0 {
+		some := counted[:min(len(counted), piecesTogether)]
+		if err := c.store.Add(ctx, some); err != nil {
+			c.putBack(counted)
+			return err
+		}
+		counted = counted[len(some):]
 	}
+	return nil
+}
+
+// putBack has what was not written wait again.
+func (c *series) putBack(counted []store.Counted) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for at, counts := range taken {
+	for i := range counted {
+		of := &counted[i]
+		at := piece{of.AppID, of.ScriptID, of.At.Unix() / 60}
 		switch newer := c.waiting[at]; {
 		case newer != nil:
-			newer.Add(counts)
+			newer.Add(&of.Counts)
 		case len(c.waiting) < maxPieces:
-			c.waiting[at] = counts
+			c.waiting[at] = &of.Counts
 		default:
-			c.dropped.Add(float64(counts.Executions()))
+			c.dropped.Add(float64(of.Executions()))
 		}
 	}
-	return err
 }
 
 // stop writes what is left.

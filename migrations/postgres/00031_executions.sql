@@ -13,11 +13,13 @@ ALTER TABLE executions
 
 -- The executions of an app in the order of their positions.
 CREATE INDEX executions_app ON executions (app_id, position);
+CREATE INDEX executions_failed ON executions (app_id, position) WHERE outcome <> '';
 CREATE INDEX executions_root ON executions (root_id, position) WHERE root_id <> '';
 
 -- +goose Down
 
 DROP INDEX executions_root;
+DROP INDEX executions_failed;
 DROP INDEX executions_app;
 ALTER TABLE executions
     DROP COLUMN trace,

@@ -13,11 +13,13 @@ ALTER TABLE executions ADD COLUMN trace TEXT;
 
 -- The executions of an app in the order of their positions, which each index ends with.
 CREATE INDEX executions_app ON executions (app_id);
+CREATE INDEX executions_failed ON executions (app_id) WHERE outcome <> '';
 CREATE INDEX executions_root ON executions (root_id) WHERE root_id <> '';
 
 -- +goose Down
 
 DROP INDEX executions_root;
+DROP INDEX executions_failed;
 DROP INDEX executions_app;
 ALTER TABLE executions DROP COLUMN trace;
 ALTER TABLE executions DROP COLUMN root_id;

@@ -451,28 +451,30 @@ func (c *executionChoice) and(condition string, value any) {
 }
 
 func chosenExecutions(q store.ExecutionQuery, after, before int64) (c executionChoice) {
+	failed := q.Outcome != "" && q.Outcome != store.OutcomeSucceeded
 	switch {
 	case q.ScriptID != "":
 		c.place = "e.script_id = " + c.arg(q.ScriptID)
 	case q.RootID != "":
 		c.place = "e.root_id <> '' AND e.root_id = " + c.arg(q.RootID)
+	case failed:
+		c.place = "e.outcome <> '' AND e.app_id = " + c.arg(q.AppID)
 	default:
 		c.place = "e.app_id = " + c.arg(q.AppID)
 	}
 	c.place += " AND e.position > " + c.arg(after) + " AND e.position < " + c.arg(before)
 	c.placed = len(c.args)
-	c.filter = " AND " + ofLiveScript + " AND e.app_id = " + c.arg(q.AppID)
+	c.filter = " AND e.app_id = " + c.arg(q.AppID)
 	if q.RootID != "" && q.ScriptID != "" {
 		c.and("e.root_id = %", q.RootID)
 	}
-	switch q.Outcome {
-	case "":
-	case store.OutcomeSucceeded:
+	switch {
+	case q.Outcome == store.OutcomeSucceeded:
 		c.and("e.outcome = %", "")
-	case store.OutcomeAnyError:
-		c.and("e.outcome <> %", "")
-	default:
+	case failed && q.Outcome != store.OutcomeAnyError:
 		c.and("e.outcome = %", q.Outcome)
+	case failed && (q.ScriptID != "" || q.RootID != ""): // which no index has found
+		c.and("e.outcome <> %", "")
 	}
 	if q.Type != "" {
 		c.and("e.invocation_type = %", string(q.Type))
@@ -495,6 +497,7 @@ func chosenExecutions(q store.ExecutionQuery, after, before int64) (c executionC
 			"%"+strings.NewReplacer("~", "~~", "%", "~%", "_", "~_").Replace(q.Text)+"%")
 		c.searches = store.MaxSearchedText
 	}
+	c.filter += " AND " + ofLiveScript // last: it takes most
 	return c
 }
 
