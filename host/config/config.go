@@ -37,6 +37,9 @@ type Config struct {
 
 	Addr string `default:"127.0.0.1:8080" help:"Address to listen on, host:port." env:"PICLOUD_ADDR"`
 
+	DashboardAddr  string   `placeholder:"HOST:PORT" help:"Address of the dashboard, host:port, or off. 127.0.0.1 with the port after addr's when not set, or with any if that one is taken." env:"PICLOUD_DASHBOARD_ADDR"`
+	DashboardHosts []string `placeholder:"HOST" help:"Names by which browsers call the dashboard, as that of a proxy before it; localhost and the address that it listens on need not be named." env:"PICLOUD_DASHBOARD_HOSTS"`
+
 	Role string `default:"all" help:"What this node does: all, or api, which serves requests and the API and has the scripts run by the other nodes on its PostgreSQL." env:"PICLOUD_ROLE"`
 
 	AdminUsername string `default:"admin" min:"1" max:"128" help:"Name of the first admin, made at the first start." env:"PICLOUD_ADMIN_USERNAME"`
@@ -156,10 +159,18 @@ func (l *Location) Validate() error {
 // Validate checks what parsing cannot. Kong calls it. The error is a [*FieldError] for the first
 // wrong setting.
 func (c *Config) Validate() error {
-	if _, port, err := net.SplitHostPort(c.Addr); err != nil {
-		return &FieldError{"addr", c.Addr, "must be host:port, as in 127.0.0.1:8080"}
-	} else if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
-		return &FieldError{"addr", c.Addr, "must have a port between 0 and 65535"}
+	if err := checkAddress("addr", c.Addr); err != nil {
+		return err
+	}
+	if c.DashboardAddr != "" && c.DashboardAddr != dashboardOff {
+		if err := checkAddress("dashboard_addr", c.DashboardAddr); err != nil {
+			return err
+		}
+	}
+	for _, host := range c.DashboardHosts {
+		if !isHostName(host) {
+			return &FieldError{"dashboard_hosts", host, "must be names of hosts without a scheme and a port, as in dashboard.example.com"}
+		}
 	}
 	if err := c.Location.Validate(); err != nil {
 		return err
@@ -206,6 +217,44 @@ func (c *Config) Validate() error {
 		return &FieldError{"log_level", c.LogLevel, "must be debug, info, warn or error"}
 	}
 	return nil
+}
+
+// checkAddress checks what is to be listened on.
+func checkAddress(field, address string) error {
+	if _, port, err := net.SplitHostPort(address); err != nil {
+		return &FieldError{field, address, "must be host:port, as in 127.0.0.1:8080"}
+	} else if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		return &FieldError{field, address, "must have a port between 0 and 65535"}
+	}
+	return nil
+}
+
+// isHostName reports whether a text is what a URL has as its host, without a port.
+func isHostName(text string) bool {
+	u, err := url.Parse("http://" + text + "/")
+	return err == nil && text != "" && u.Host == text && u.Hostname() == strings.Trim(text, "[]") && u.Path == "/"
+}
+
+// dashboardOff is the DashboardAddr of a server without a dashboard.
+const dashboardOff = "off"
+
+// Dashboard returns the address that the dashboard listens on, "" for no dashboard. asked reports whether the
+// operator has set it; else another port does as well.
+func (c *Config) Dashboard() (address string, asked bool) {
+	switch c.DashboardAddr {
+	case dashboardOff:
+		return "", true
+	case "":
+	default:
+		return c.DashboardAddr, true
+	}
+	port := 0
+	if _, main, err := net.SplitHostPort(c.Addr); err == nil { // checked by Validate
+		if n, _ := strconv.Atoi(main); n > 0 && n < 65535 {
+			port = n + 1
+		}
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), false
 }
 
 // AppPlaces returns how many executions an app has at once.

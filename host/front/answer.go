@@ -138,12 +138,12 @@ func notModified(c *fiber.Ctx, r abi.Response, encoding string) bool {
 	if method := c.Method(); r.Status != http.StatusOK || method != http.MethodGet && method != http.MethodHead {
 		return false
 	}
-	return matchesTag(c.Get(fiber.HeaderIfNoneMatch), tag)
+	return MatchesTag(c.Get(fiber.HeaderIfNoneMatch), tag)
 }
 
-// matchesTag reports whether an If-None-Match names a tag, by the weak comparison (RFC 9110, section
+// MatchesTag reports whether an If-None-Match names a tag, by the weak comparison (RFC 9110, section
 // 13.1.2).
-func matchesTag(header, tag string) bool {
+func MatchesTag(header, tag string) bool {
 	if strings.TrimSpace(header) == "*" {
 		return true
 	}

@@ -64,6 +64,15 @@ func ClientOf(ctx context.Context) netip.Addr {
 // the network whose addresses are all its owner's.
 func NetworkOf(ctx context.Context) netip.Addr { return edge.ShareOf(ClientOf(ctx)) }
 
+// HostOf returns the host that the request whose context ctx is was sent to, with its port as it was sent; "" for
+// another context.
+func HostOf(ctx context.Context) string {
+	if r := requestOf(ctx); r != nil {
+		return string(r.edge.Host)
+	}
+	return ""
+}
+
 // OriginOf returns how the client has called the server, as in https://example.org:8443; "" for another
 // context than a request's.
 func OriginOf(ctx context.Context) string {

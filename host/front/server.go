@@ -63,6 +63,9 @@ type Config struct {
 
 	// Mount adds what answers below /api, before the data plane.
 	Mount func(*fiber.App)
+	// MountOnly leaves out everything but what Mount adds: health, routes of apps, the execute endpoint and
+	// topics. Of the parts above such a server needs only what bounds bodies and connections.
+	MountOnly bool
 	// Streams reports whether a request's body is for its handler to read, as [BodyOf] gives it;
 	// nil: none is.
 	Streams func(*fiber.Ctx) bool
@@ -116,9 +119,11 @@ func New(c Config) *Server {
 	if s.budget == nil {
 		s.budget = budget.New(0)
 	}
-	encoded := min(s.budget.Size()/16, maxEncodedBytes)
-	s.budget.Reserve(encoded)
-	s.encoded = coding.NewCache(encoded)
+	if !c.MountOnly {
+		encoded := min(s.budget.Size()/16, maxEncodedBytes)
+		s.budget.Reserve(encoded)
+		s.encoded = coding.NewCache(encoded)
+	}
 	s.app = fiber.New(fiber.Config{
 		DisableStartupMessage: true,
 		CaseSensitive:         true,
@@ -129,14 +134,18 @@ func New(c Config) *Server {
 		ErrorHandler:          s.failed,
 	})
 	s.app.Use(s.guard)
-	s.mountHealth(c.Registry, c.MetricsToken)
-	s.app.All(topicsPath+":topic", s.subscribe)
-	s.app.All(executePath+":id", s.told(s.execute))
-	s.app.All(executePath+"*", s.told(s.dataPlane))
+	if !c.MountOnly {
+		s.mountHealth(c.Registry, c.MetricsToken)
+		s.app.All(topicsPath+":topic", s.subscribe)
+		s.app.All(executePath+":id", s.told(s.execute))
+		s.app.All(executePath+"*", s.told(s.dataPlane))
+	}
 	if c.Mount != nil {
 		c.Mount(s.app)
 	}
-	s.app.Use(s.told(s.dataPlane))
+	if !c.MountOnly {
+		s.app.Use(s.told(s.dataPlane))
+	}
 	s.edge = edge.NewServer(edge.Config{
 		Limits: c.Limits, Pace: c.Pace, Proxies: c.Proxies, MaxHeadBytes: maxHeaderBytes,
 		Methods: routing.Methods, Refuse: refuseHead, Log: c.Logger,

@@ -28,6 +28,7 @@ import (
 	"github.com/picloud/picloud/host/backup"
 	"github.com/picloud/picloud/host/catalog"
 	"github.com/picloud/picloud/host/config"
+	"github.com/picloud/picloud/host/dashboard"
 	"github.com/picloud/picloud/host/dispatch"
 	"github.com/picloud/picloud/host/docs"
 	"github.com/picloud/picloud/host/domains"
@@ -109,7 +110,8 @@ type Server struct {
 	realtime   *realtime.Hub
 	catalog    *catalog.Catalog
 	listener   net.Listener
-	admin      *generatedAdmin // nil: nobody has to be told a password
+	dashboard  *dashboardListener // nil: there is none
+	admin      *generatedAdmin    // nil: nobody has to be told a password
 	front      *front.Server
 	backup     *backup.Service
 	schedule   *backup.Schedule // nil: no backups but those that somebody asks for
@@ -150,6 +152,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		{"realtime", s.makeRealtime},
 		{"catalog", s.makeCatalog},
 		{"addr", s.listen}, // before anything is done that only a first start does
+		{"dashboard_addr", s.listenDashboard},
 		{"first start", s.firstStart},
 		{"backup", s.makeBackup},
 		{"front", s.makeFront},
@@ -198,13 +201,23 @@ func (s *Server) Run(ctx context.Context) error {
 	s.background.Start()
 	s.greet()
 	served := make(chan error, 1)
-	go func() { served <- s.front.Serve(s.listener) }()
+	go func() { served <- s.serve() }()
 	select {
 	case err := <-served: // it failed, or Stop was called
 		return errors.Join(err, s.Stop())
 	case <-ctx.Done():
 		return errors.Join(s.Stop(), <-served)
 	}
+}
+
+// serve answers on both listeners until one fails or is closed.
+func (s *Server) serve() error {
+	served := make(chan error, 2)
+	go func() { served <- s.front.Serve(s.listener) }()
+	if s.dashboard != nil {
+		go func() { served <- s.dashboard.front.Serve(s.dashboard.listener) }()
+	}
+	return <-served
 }
 
 // Stop stops the server, one part after the other, and returns when nothing of it is left. It refuses
@@ -501,6 +514,13 @@ func (s *Server) makeFront(context.Context) error {
 		Version: s.version, Logger: s.log, Registry: s.metrics,
 		Mount: admin.Mount, Streams: api.Streams, Answered: s.answered, Recent: recent,
 	})
+	if s.dashboard != nil {
+		s.dashboard.front = dashboard.New(front.Config{
+			MaxBodyBytes: c.MaxBodyBytes, Budget: s.budget, Proxies: proxies,
+			Limits:  edge.Limits{Connections: maxDashboardConnections, PerAddress: maxDashboardConnections},
+			Version: s.version, Logger: s.log, Mount: admin.Mount, Streams: api.Streams,
+		}, c.DashboardHosts)
+	}
 	return nil
 }
 
@@ -539,6 +559,9 @@ func (s *Server) greet() {
 	if s.admin != nil {
 		fmt.Fprintf(s.out, "\n  Log in as %s with this password, which is new at each start until it was used:\n\n      %s\n\n", s.admin.username, s.admin.password)
 	}
+	if s.dashboard != nil {
+		fmt.Fprintf(s.out, "  Dashboard: http://%s\n", s.dashboard.listener.Addr())
+	}
 	fmt.Fprintf(s.out, "  PiCloud %s listens on http://%s (try http://%s/hello)\n", s.version, s.Addr(), s.Addr())
 }
 
@@ -551,8 +574,9 @@ func (s *Server) drain(context.Context) error {
 	ctx, cancel := context.WithTimeout(context.Background(), grace+interruptGrace)
 	defer cancel()
 	refused := s.closeListener()
-	answered, ended := make(chan error, 1), make(chan error, 1)
+	answered, managed, ended := make(chan error, 1), make(chan error, 1), make(chan error, 1)
 	go func() { answered <- s.front.Shutdown(ctx) }()
+	go func() { managed <- s.dashboard.shutdown(ctx) }()
 	go func() { ended <- s.background.Stop(ctx) }()
 	interrupt := time.AfterFunc(grace, func() {
 		s.log.Warn("interrupting executions that did not finish in time", "grace", grace)
@@ -562,19 +586,23 @@ func (s *Server) drain(context.Context) error {
 		}
 	})
 	defer interrupt.Stop()
-	late := <-answered
-	if errors.Is(late, context.DeadlineExceeded) {
-		s.log.Warn("connections were still open at the end")
-		late = nil
-	} else if errors.Is(late, net.ErrClosed) { // the front closes the listener, too
-		late = nil
+	failed := []error{refused}
+	for _, late := range []error{<-answered, <-managed} {
+		if errors.Is(late, context.DeadlineExceeded) {
+			s.log.Warn("connections were still open at the end")
+		} else {
+			failed = append(failed, closed(late)) // the front closes its listener, too
+		}
 	}
-	return errors.Join(refused, late, <-ended)
+	return errors.Join(append(failed, <-ended)...)
 }
 
-func (s *Server) closeListener() error {
-	if err := s.listener.Close(); !errors.Is(err, net.ErrClosed) {
-		return err
+func (s *Server) closeListener() error { return closed(s.listener.Close()) }
+
+// closed is the error of closing what may be closed already.
+func closed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
 	}
-	return nil
+	return err
 }

@@ -1,0 +1,104 @@
+// Package dashboard is the page in which people work with PiCloud. page has its sources, built what a browser gets,
+// which `make dashboard` makes of them.
+//
+// It is served on a listener of its own, with the admin API beside it. Apps answer with whatever their authors like,
+// on the public address: only an origin that no app can have keeps their pages from acting as the administrator who
+// looks at them. So the listener knows no route of any app, it answers under no other name than its own (against
+// DNS that is pointed at it), it takes no request that a page of another origin sends, and no cookies.
+package dashboard
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/picloud/picloud/host/api/problem"
+	"github.com/picloud/picloud/host/fault"
+	"github.com/picloud/picloud/host/front"
+)
+
+// Policy is the Content-Security-Policy of all answers that have none of their own: nothing inline, nothing foreign.
+// blob: is for users' files, which are shown as images or in sandboxed frames.
+const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; " +
+	"frame-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// New makes the server of the dashboard's listener: it answers what c.Mount adds, which is the API, and the page
+// everywhere else. hosts are names by which it may be called beside its own address and localhost.
+func New(c front.Config, hosts []string) *front.Server {
+	api := c.Mount
+	c.MountOnly = true
+	c.Mount = func(app *fiber.App) {
+		app.Use(guard(hosts))
+		api(app)
+		mount(app)
+	}
+	return front.New(c)
+}
+
+// guard refuses what is sent to another host or by a page of another origin, and sets the headers of all answers.
+func guard(hosts []string) fiber.Handler {
+	hosts = slices.Clone(hosts)
+	for i, host := range hosts {
+		hosts[i] = hostname(strings.ToLower(host))
+	}
+	return func(c *fiber.Ctx) error {
+		for name, value := range headers {
+			c.Set(name, value)
+		}
+		host := strings.ToLower(front.HostOf(c.Context()))
+		if name := hostname(host); !isOwn(name, c.Context().LocalAddr()) && !slices.Contains(hosts, name) {
+			return problem.New(http.StatusMisdirectedRequest, fault.NotFound,
+				"the dashboard does not answer for the host "+problem.Shorten(host)+": the setting dashboard_hosts names those that it does").Send(c)
+		}
+		if origin := c.Get(fiber.HeaderOrigin); origin != "" && !isSame(origin, host, hosts) {
+			return problem.New(http.StatusForbidden, fault.Forbidden, "the dashboard takes no requests from pages of other origins").Send(c)
+		}
+		return c.Next()
+	}
+}
+
+var headers = map[string]string{
+	fiber.HeaderContentSecurityPolicy: Policy,
+	fiber.HeaderXContentTypeOptions:   "nosniff",
+	fiber.HeaderXFrameOptions:         "DENY",
+	fiber.HeaderReferrerPolicy:        "no-referrer",
+	"Cross-Origin-Opener-Policy":      "same-origin",
+	"Cross-Origin-Resource-Policy":    "same-origin",
+	fiber.HeaderPermissionsPolicy:     "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+
+// hostname is a host without its port, and without the brackets of an IPv6 address.
+func hostname(host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		return name
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+}
+
+// isOwn reports whether a name can only mean this machine: no DNS is asked for it.
+func isOwn(name string, local net.Addr) bool {
+	if name == "localhost" {
+		return true
+	}
+	address, err := netip.ParseAddr(name)
+	if err != nil {
+		return false
+	}
+	listens, err := netip.ParseAddrPort(local.String())
+	return address.IsLoopback() || err == nil && address == listens.Addr().Unmap()
+}
+
+// isSame reports whether an Origin is that of the page that the host serves. A proxy before it may have given it
+// another host than the browser has.
+func isSame(origin, host string, hosts []string) bool {
+	u, err := url.Parse(strings.ToLower(origin))
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
+		return false
+	}
+	return u.Host == host || slices.Contains(hosts, u.Hostname())
+}

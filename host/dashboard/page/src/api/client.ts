@@ -1,0 +1,47 @@
+import createClient from 'openapi-fetch';
+
+import { Unreachable, refusalOf } from './problem';
+import { reach } from './reach.svelte';
+import type { components, paths } from './schema';
+import { session } from './session.svelte';
+
+/** The schemas of the API's document: `Schemas['App']`. */
+export type Schemas = components['schemas'];
+
+/** How often a reading request is made again when the server has too much to do. */
+const attempts = 3;
+
+/** fetch for the API: it sends the token; what only reads waits for a server that is gone. */
+async function send(request: Request): Promise<Response> {
+  if (session.token) request.headers.set('Authorization', `Bearer ${session.token}`);
+  const reads = request.method === 'GET';
+  for (let attempt = 1; ; attempt++) {
+    let response: Response;
+    try {
+      response = await fetch(reads ? request.clone() : request);
+    } catch (thrown) {
+      if (request.signal.aborted) throw thrown;
+      const back = reach.back();
+      if (!reads) throw new Unreachable();
+      await back;
+      request.signal.throwIfAborted();
+      continue;
+    }
+    if (response.status === 401 && session.token) session.forget();
+    if (!reads || response.status !== 503 || attempt >= attempts) return response;
+    const seconds = Number(response.headers.get('Retry-After')) || 1;
+    await new Promise((done) => setTimeout(done, seconds * 1000));
+  }
+}
+
+/** The API, typed by its document: `api.GET('/api/v1/admin/apps/{app}', {params: {path: {app}}})`. */
+export const api = createClient<paths>({ fetch: send });
+
+type Answer<Data> = { data?: Data; error?: unknown; response: Response };
+
+/** Returns what a request is answered, or throws a [Refused] or an [Unreachable]. */
+export async function ask<Data>(request: Promise<Answer<Data>>): Promise<Data> {
+  const { data, error, response } = await request;
+  if (!response.ok) throw await refusalOf(response, error);
+  return data as Data;
+}

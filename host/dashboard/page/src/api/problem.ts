@@ -1,0 +1,40 @@
+import type { components } from './schema';
+
+/** What the API answers when it refuses (RFC 9457). */
+export type Problem = components['schemas']['Problem'];
+
+/** A refusal of the API, in its own words. */
+export class Refused extends Error {
+  constructor(readonly problem: Problem) {
+    super(problem.detail || problem.title);
+  }
+
+  /** What is wrong with a field of the body, as in `slug` or `limits.timeout_ms`; undefined: nothing is. */
+  field(name: string): string | undefined {
+    return this.problem.errors?.find((e) => e.location === `body.${name}`)?.message;
+  }
+}
+
+/** The server cannot be reached. */
+export class Unreachable extends Error {
+  constructor() {
+    super('The server does not answer. Nothing was changed, as far as we know: try again when it is back.');
+  }
+}
+
+/** Makes of what was thrown what a person reads. */
+export function wordsOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+/** Reports whether a request was refused with a status. */
+export function isStatus(thrown: unknown, status: number): thrown is Refused {
+  return thrown instanceof Refused && thrown.problem.status === status;
+}
+
+/** Makes the refusal of an answer, whatever its body is. */
+export async function refusalOf(response: Response, body: unknown): Promise<Refused> {
+  const sent = (typeof body === 'object' && body ? body : {}) as Partial<Problem>;
+  const title = sent.title ?? (response.statusText || `Status ${response.status}`);
+  return new Refused({ ...sent, title, status: sent.status ?? response.status, detail: sent.detail ?? title });
+}

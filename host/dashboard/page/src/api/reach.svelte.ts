@@ -1,0 +1,32 @@
+/** Whether the server answers. Requests that may be made again wait here while it does not. */
+class Reach {
+  /** The server did not answer lately. */
+  lost = $state(false);
+  /** How often it has come back: what was loaded before is loaded anew. */
+  returns = $state(0);
+
+  #waiting: Promise<void> | undefined;
+
+  /** Resolves when the server answers again. All who wait share one request that asks. */
+  back(): Promise<void> {
+    this.lost = true;
+    return (this.#waiting ??= this.#ask().finally(() => {
+      this.#waiting = undefined;
+      this.lost = false;
+      this.returns++;
+    }));
+  }
+
+  async #ask() {
+    for (let pause = 500; ; pause = Math.min(2 * pause, 8000)) {
+      await new Promise((done) => setTimeout(done, pause * (0.8 + 0.4 * Math.random())));
+      try {
+        if ((await fetch('/', { method: 'HEAD', cache: 'no-store' })).ok) return;
+      } catch {
+        // not yet
+      }
+    }
+  }
+}
+
+export const reach = new Reach();

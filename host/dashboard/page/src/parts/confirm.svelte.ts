@@ -1,0 +1,24 @@
+/** A question before something is done that cannot be undone. */
+export interface Question {
+  title: string;
+  /** What will be gone, or change. */
+  text: string;
+  /** The word on the button: "Delete". */
+  action: string;
+  /** What has to be typed before, as the slug of an app that is not empty. */
+  type?: string;
+}
+
+/** The question that is asked, if one is. Confirmation.svelte shows it. */
+export const asked = $state<{ question?: Question; answer: (yes: boolean) => void }>({ answer: () => {} });
+
+/** Asks, and resolves to whether the answer is yes. */
+export function confirm(question: Question): Promise<boolean> {
+  return new Promise((resolve) => {
+    asked.question = question;
+    asked.answer = (yes) => {
+      asked.question = undefined;
+      resolve(yes);
+    };
+  });
+}
