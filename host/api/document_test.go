@@ -8,6 +8,7 @@ import (
 	"maps"
 	"mime"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
