@@ -34,7 +34,7 @@ class Session {
 
   /** The password is the one that the server made at its first start: another has to be set. */
   get mustChange(): boolean {
-    return !!(this.me as { must_change_password?: boolean } | undefined)?.must_change_password;
+    return !!this.me?.must_change_password;
   }
 
   /** Reports whether the caller manages the node: users, all apps, the record. */
