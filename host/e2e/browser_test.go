@@ -22,7 +22,7 @@ func TestBrowser(t *testing.T) {
 	if chromium == "" || script == "" {
 		t.Skip("make browser has it")
 	}
-	server := launch(t, newPlace(t))
+	server := launch(t, newPlace(t), "--dashboard-hosts", "named.example") // which Chromium is told is here
 	require.NotEmpty(t, server.dashboard, "%s", server.output)
 	c := exec.CommandContext(t.Context(), "npm", "run", "--silent", script)
 	c.Dir, c.Stdout, c.Stderr = "../dashboard/page", os.Stdout, os.Stderr

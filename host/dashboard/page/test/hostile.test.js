@@ -124,6 +124,30 @@ test('the public address has no dashboard, and that of the dashboard no app', as
   assert.equal(ran.status, 404); // its answer would be a page of the app, at this origin
 });
 
+test('an app of the same host name, on another port, is foreign to it', async (t) => {
+  const [named, foreign] = [dashboard, site].map((address) => `http://named.example:${new URL(address).port}`);
+  const { chromium } = await import('playwright-core');
+  const naming = await chromium.launch({
+    executablePath: process.env.PICLOUD_TEST_CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--host-resolver-rules=MAP named.example 127.0.0.1', ...(process.getuid?.() === 0 ? ['--no-sandbox'] : [])],
+  });
+  t.after(() => naming.close());
+  const page = await naming.newPage();
+  assert.equal((await page.goto(named)).status(), 200);
+  assert.equal(await page.evaluate(() => fetch('/api/v1/admin/auth/login', { method: 'POST', body: '{}' }).then((r) => r.status)), 415);
+  await page.goto(`${foreign}/evil`);
+  assert.equal(await page.title(), 'evil');
+  const [answer] = await Promise.all([
+    page.waitForResponse(`${named}/api/v1/admin/auth/login`),
+    page.evaluate((url) => {
+      const form = Object.assign(document.createElement('form'), { action: url, method: 'POST', enctype: 'text/plain' });
+      document.body.append(form);
+      form.submit();
+    }, `${named}/api/v1/admin/auth/login`),
+  ]);
+  assert.equal(answer.status(), 403);
+});
+
 test('a name that DNS points at the dashboard is not answered', async (t) => {
   const { port } = new URL(dashboard);
   const { chromium } = await import('playwright-core');
