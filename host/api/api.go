@@ -58,6 +58,7 @@ type Config struct {
 	MaxPluginBytes int64                     // of a plugin's module; 0: 16 MiB
 	Quotas         *quota.Apps               // what apps may have; nil: any
 	ReservedHosts  []string                  // as [domains.ParseClaim] returns them
+	DashboardURL   string                    // where people open the dashboard; "": invites lead to the API
 	Metrics        prometheus.Gatherer       // of the node; nil: those of its health are 0
 	Version        string
 	Logger         *slog.Logger
@@ -86,6 +87,7 @@ type API struct {
 	maxPlugin  int64
 	quotas     *quota.Apps
 	reserved   []string // hosts
+	dashboard  string   // its address for people; "": there is none
 	metrics    prometheus.Gatherer
 	started    time.Time
 	version    string
@@ -108,7 +110,7 @@ func New(c Config) *API {
 	return &API{
 		store: c.Store, authority: c.Authority, identity: c.Identity, executions: c.Executions, catalog: c.Catalog,
 		kv: c.KV, docs: c.Docs, files: c.Files, secrets: c.Secrets, archive: c.Archive, audit: c.Audit, backup: c.Backup, requests: c.Requests,
-		maxBody: c.MaxBodyBytes, maxPlugin: cmp.Or(c.MaxPluginBytes, 16<<20), quotas: c.Quotas, reserved: c.ReservedHosts, metrics: c.Metrics, started: time.Now(), version: c.Version, log: c.Logger,
+		maxBody: c.MaxBodyBytes, maxPlugin: cmp.Or(c.MaxPluginBytes, 16<<20), quotas: c.Quotas, reserved: c.ReservedHosts, dashboard: c.DashboardURL, metrics: c.Metrics, started: time.Now(), version: c.Version, log: c.Logger,
 		events: c.Events, queueRate: c.QueueRate, triggerRetry: c.TriggerRetry, triggerConcurrency: c.TriggerConcurrency,
 	}
 }

@@ -40,7 +40,7 @@ func (a *API) listUsers(ctx context.Context, in *Paging) (*body[wire.Page[wire.U
 }
 
 func (a *API) createUser(ctx context.Context, in *struct{ Body wire.UserCreate }) (*body[wire.User], error) {
-	return invited(ctx)(a.identity.Create(ctx, caller(ctx), identity.NewUser{
+	return a.invited(ctx)(a.identity.Create(ctx, caller(ctx), identity.NewUser{
 		Username: in.Body.Username, Password: orEmpty(in.Body.Password), Role: store.InstanceRole(in.Body.Role),
 	}))
 }
@@ -74,11 +74,11 @@ func (a *API) resetPassword(ctx context.Context, in *struct {
 	UserPath
 	Body wire.PasswordReset
 }) (*body[wire.User], error) {
-	return invited(ctx)(a.identity.ResetPassword(ctx, caller(ctx), in.ID, orEmpty(in.Body.Password)))
+	return a.invited(ctx)(a.identity.ResetPassword(ctx, caller(ctx), in.ID, orEmpty(in.Body.Password)))
 }
 
 func (a *API) inviteUser(ctx context.Context, in *UserPath) (*body[wire.User], error) {
-	return invited(ctx)(a.identity.Invite(ctx, caller(ctx), in.ID))
+	return a.invited(ctx)(a.identity.Invite(ctx, caller(ctx), in.ID))
 }
 
 func (a *API) resetTOTP(ctx context.Context, in *UserPath) (*body[wire.User], error) {
@@ -108,12 +108,16 @@ func answerUser(user store.User, err error) (*body[wire.User], error) {
 }
 
 // invited answers a user with the address that an invite is used by. Its token comes after the #, which
-// is sent to no server, and so stands in nobody's log.
-func invited(ctx context.Context) func(store.User, *identity.Invite, error) (*body[wire.User], error) {
+// is sent to no server, and so stands in nobody's log. It is the dashboard's where that has an address for people.
+func (a *API) invited(ctx context.Context) func(store.User, *identity.Invite, error) (*body[wire.User], error) {
 	return func(user store.User, invite *identity.Invite, err error) (*body[wire.User], error) {
 		answer, err := answerUser(user, err)
 		if err == nil && invite != nil {
-			answer.Body.InviteURL = front.OriginOf(ctx) + adminPrefix + "/auth/invite#" + invite.Token
+			page := front.OriginOf(ctx) + adminPrefix + "/auth/invite"
+			if a.dashboard != "" {
+				page = a.dashboard + "/invite"
+			}
+			answer.Body.InviteURL = page + "#" + invite.Token
 			answer.Body.InviteExpiresAt = &invite.Expires
 		}
 		return answer, err

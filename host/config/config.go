@@ -38,6 +38,7 @@ type Config struct {
 	Addr string `default:"127.0.0.1:8080" help:"Address to listen on, host:port." env:"PICLOUD_ADDR"`
 
 	DashboardAddr  string   `placeholder:"HOST:PORT" help:"Address of the dashboard, host:port, or off. 127.0.0.1 with the port after addr's when not set, or with any if that one is taken." env:"PICLOUD_DASHBOARD_ADDR"`
+	DashboardURL   string   `placeholder:"URL" help:"Address by which people open the dashboard, as in https://dashboard.example.com: invites lead there." env:"PICLOUD_DASHBOARD_URL"`
 	DashboardHosts []string `placeholder:"HOST" help:"Names by which browsers call the dashboard, as that of a proxy before it, and that serve nothing else; localhost and the address that it listens on need not be named." env:"PICLOUD_DASHBOARD_HOSTS"`
 
 	Role string `default:"all" help:"What this node does: all, or api, which serves requests and the API and has the scripts run by the other nodes on its PostgreSQL." env:"PICLOUD_ROLE"`
@@ -171,6 +172,9 @@ func (c *Config) Validate() error {
 		if !isHostName(host) {
 			return &FieldError{"dashboard_hosts", host, "must be names of hosts without a scheme and a port, as in dashboard.example.com"}
 		}
+	}
+	if u, err := url.Parse(c.DashboardURL); c.DashboardURL != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.Scheme+"://"+u.Host != c.DashboardURL) {
+		return &FieldError{"dashboard_url", c.DashboardURL, "must be a scheme and a host, with a port if it has one, as in https://dashboard.example.com"}
 	}
 	if err := c.Location.Validate(); err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -537,7 +538,7 @@ func (s *Server) makeFront(context.Context) error {
 		KV:       s.services.KV, Docs: s.services.Docs, Files: s.services.Files, Secrets: s.services.Secrets,
 		Events: s.emitter, QueueRate: s.queueRate, TriggerRetry: s.triggerRetry(), TriggerConcurrency: c.TriggerConcurrency,
 		Requests: recent, Catalog: s.catalog, MaxBodyBytes: c.MaxBodyBytes, MaxPluginBytes: c.MaxPluginBytes,
-		Quotas: s.quotas, ReservedHosts: reserved,
+		Quotas: s.quotas, ReservedHosts: reserved, DashboardURL: c.DashboardURL,
 		Metrics: s.metrics, Version: s.version, Logger: s.log,
 	})
 	proxies, err := c.Proxies()
@@ -552,11 +553,15 @@ func (s *Server) makeFront(context.Context) error {
 		Mount: admin.Mount, Streams: api.Streams, Answered: s.answered, Recent: recent,
 	})
 	if s.dashboard != nil {
+		hosts := c.DashboardHosts
+		if u, err := url.Parse(c.DashboardURL); err == nil && u.Host != "" {
+			hosts = append(slices.Clone(hosts), u.Hostname())
+		}
 		s.dashboard.front = dashboard.New(front.Config{
 			MaxBodyBytes: c.MaxBodyBytes, Budget: s.budget, Proxies: proxies,
 			Limits:  edge.Limits{Connections: maxDashboardConnections},
 			Version: s.version, Logger: s.log, Mount: admin.Mount, Streams: api.Streams,
-		}, c.DashboardHosts)
+		}, hosts)
 	}
 	return nil
 }

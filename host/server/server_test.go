@@ -553,3 +553,24 @@ func TestDashboardPortIsTaken(t *testing.T) {
 	_, err = (&Config{Settings: c}).quiet(t)
 	require.ErrorContains(t, err, "dashboard_addr: listen tcp "+c.DashboardAddr)
 }
+
+// Invites lead to where people open the dashboard, which answers there.
+func TestInvitesLeadToTheDashboard(t *testing.T) {
+	c := settings(t)
+	c.DashboardURL, c.SessionIdle, c.InviteTTL = "https://dash.example", time.Hour, time.Hour
+	s := start(t, c)
+	token, err := s.OpenSession(t.Context())
+	require.NoError(t, err)
+	for _, at := range []net.Addr{s.Addr(), s.dashboard.listener.Addr()} {
+		r, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+at.String()+"/api/v1/admin/users", strings.NewReader(
+			fmt.Sprintf(`{"username":"ada-%s","role":"member"}`, at.String()[strings.LastIndex(at.String(), ":")+1:])))
+		require.NoError(t, err)
+		r.Host = "dash.example"
+		r.Header.Set("Authorization", "Bearer "+token)
+		r.Header.Set("Content-Type", "application/json")
+		status, body := s.answer(http.DefaultClient.Do(r))
+		require.Equal(t, 201, status, body)
+		assert.Contains(t, body, `"https://dash.example/invite#pcv_`)
+	}
+	s.stopped()
+}
