@@ -16,7 +16,9 @@ EVENTS   ?= 100000
 FUZZAPITIME ?= 1m
 
 # Debian's packages that the tests use: a real PostgreSQL, what compiles the guest, and what judges the server.
-PACKAGES := postgresql llvm-19-dev libclang-19-dev clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32 binaryen python3-venv
+PACKAGES := postgresql llvm-19-dev libclang-19-dev clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32 binaryen python3-venv chromium
+# Node, unless there is one of another vendor's, with which Debian's npm conflicts.
+PACKAGES += $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
@@ -30,7 +32,7 @@ run: build
 	$(BIN)/picloud serve --addr $(ADDR) --data $(DATA)
 
 # Everything CI runs, from the quickest to the slowest.
-test: deps lint guest-check plugins-check guest-stress unit conformance s3 fuzz-api attack guest-go race fuzz
+test: deps lint guest-check plugins-check dashboard-check guest-stress unit browser conformance s3 fuzz-api attack guest-go race fuzz
 
 # Installs what the tests need where that is possible: as root on Debian and its kin.
 deps:
@@ -191,3 +193,4 @@ clean:
 
 include plugins/rhai/guest/guest.mk
 include examples/plugins.mk
+include host/dashboard/dashboard.mk

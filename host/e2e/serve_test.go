@@ -26,10 +26,11 @@ import (
 // A daemon is a server under test that can be stopped and killed.
 type daemon struct {
 	*exec.Cmd
-	t      *testing.T
-	url    string
-	output *transcript
-	exited chan error
+	t         *testing.T
+	url       string // of the API and of apps
+	dashboard string // the address of that
+	output    *transcript
+	exited    chan error
 }
 
 // launch starts a server on a data directory and waits until it listens.
@@ -43,6 +44,9 @@ func launch(t *testing.T, p *place, args ...string) *daemon {
 	d.Stderr = d.output
 	d.Stdout = &lineWriter{each: func(line string) {
 		fmt.Fprintln(d.output, line)
+		if found := printedPage.FindStringSubmatch(line); found != nil {
+			d.dashboard = found[1]
+		}
 		if found := printedAddress.FindStringSubmatch(line); found != nil {
 			listening <- found[1]
 		}

@@ -157,6 +157,7 @@ type running struct {
 
 var (
 	printedPassword = regexp.MustCompile(`^ +([A-Z2-7]{26})$`)
+	printedPage     = regexp.MustCompile(`Dashboard: (http://[^ ]+)$`)
 	printedAddress  = regexp.MustCompile(`listens on (http://[^ ]+) `)
 )
 

@@ -1,6 +1,7 @@
 import { createRouter } from 'sv-router';
 
 import AppFrame from './shell/AppFrame.svelte';
+import { lazy } from './shell/lazy';
 import NotFound from './screens/NotFound.svelte';
 import Apps from './screens/apps/Apps.svelte';
 
@@ -11,31 +12,31 @@ export const { navigate, isActive, route } = createRouter({
     '/': Apps,
     '/:app': {
       layout: AppFrame,
-      '/': () => import('./screens/overview/Overview.svelte'),
+      '/': lazy(() => import('./screens/overview/Overview.svelte')),
       '/scripts': {
-        '/': () => import('./screens/scripts/Scripts.svelte'),
-        '/:script': () => import('./screens/scripts/Script.svelte'),
+        '/': lazy(() => import('./screens/scripts/Scripts.svelte')),
+        '/:script': lazy(() => import('./screens/scripts/Script.svelte')),
       },
       '/data': {
-        layout: () => import('./screens/data/Data.svelte'),
-        '/': () => import('./screens/data/Start.svelte'),
+        layout: lazy(() => import('./screens/data/Data.svelte')),
+        '/': lazy(() => import('./screens/data/Start.svelte')),
         '/kv': {
-          '/': () => import('./screens/data/NoCollection.svelte'),
-          '/:collection': () => import('./screens/data/kv/Entries.svelte'),
-          '/:collection/:key': () => import('./screens/data/kv/Entry.svelte'),
+          '/': lazy(() => import('./screens/data/NoCollection.svelte')),
+          '/:collection': lazy(() => import('./screens/data/kv/Entries.svelte')),
+          '/:collection/:key': lazy(() => import('./screens/data/kv/Entry.svelte')),
         },
         '/docs': {
-          '/': () => import('./screens/data/NoCollection.svelte'),
-          '/:collection': () => import('./screens/data/docs/Documents.svelte'),
-          '/:collection/:id': () => import('./screens/data/docs/Document.svelte'),
+          '/': lazy(() => import('./screens/data/NoCollection.svelte')),
+          '/:collection': lazy(() => import('./screens/data/docs/Documents.svelte')),
+          '/:collection/:id': lazy(() => import('./screens/data/docs/Document.svelte')),
         },
         '/files': {
-          '/': () => import('./screens/data/NoCollection.svelte'),
-          '/:collection': () => import('./screens/data/files/Files.svelte'),
-          '/:collection/:id': () => import('./screens/data/files/File.svelte'),
+          '/': lazy(() => import('./screens/data/NoCollection.svelte')),
+          '/:collection': lazy(() => import('./screens/data/files/Files.svelte')),
+          '/:collection/:id': lazy(() => import('./screens/data/files/File.svelte')),
         },
       },
-      '/secrets': () => import('./screens/secrets/Secrets.svelte'),
+      '/secrets': lazy(() => import('./screens/secrets/Secrets.svelte')),
     },
   },
   '*rest': NotFound,

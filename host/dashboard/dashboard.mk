@@ -1,0 +1,44 @@
+# The dashboard's page. Node makes it of host/dashboard/page, whose package-lock.json pins all that it is made with.
+#
+#   make dashboard        types of the API, then host/dashboard/built: both are committed
+#   make dashboard-check  makes them again and compares
+#   make browser          Chromium uses it
+#   make screenshots      pictures of all screens
+
+PAGE    := host/dashboard/page
+MODULES := $(PAGE)/node_modules/.package-lock.json
+PAGE_DOCUMENT := .cache/openapi.json
+
+CHROMIUM ?= $(shell command -v chromium)
+HAS_NODE  = command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)'
+
+.PHONY: dashboard dashboard-check dashboard-compare page-document browser screenshots with-browser
+
+$(MODULES): $(PAGE)/package-lock.json
+	cd $(PAGE) && npm ci --silent --no-audit --no-fund
+	touch $@
+
+page-document:
+	mkdir -p .cache
+	PICLOUD_DOCUMENT_WRITE=$(CURDIR)/$(PAGE_DOCUMENT) go test -count=1 -run TestDocumentIsWritten ./host/api
+
+dashboard: $(MODULES) page-document
+	cd $(PAGE) && npm run --silent types -- $(CURDIR)/$(PAGE_DOCUMENT) -o src/api/schema.d.ts && npm run --silent check && npm run --silent build
+
+dashboard-check:
+	@if $(HAS_NODE); then $(MAKE) --no-print-directory dashboard-compare; else echo "dashboard-check: skipped, it needs Node 18 or newer with npm"; fi
+
+dashboard-compare: $(MODULES) page-document
+	made=$$(mktemp -d) && trap 'rm -rf '$$made EXIT && cd $(PAGE) && \
+	npm run --silent types -- $(CURDIR)/$(PAGE_DOCUMENT) -o $$made/schema.d.ts && cmp $$made/schema.d.ts src/api/schema.d.ts && \
+	npm run --silent check && PICLOUD_BUILT=$$made/built npm run --silent build && diff -r $$made/built ../built
+
+browser:
+	@if $(HAS_NODE) && [ -n "$(CHROMIUM)" ]; then $(MAKE) --no-print-directory with-browser SCRIPT=test; \
+	else echo "browser: skipped, it needs Node 18 or newer with npm, and Chromium"; fi
+
+screenshots:
+	$(MAKE) --no-print-directory with-browser SCRIPT=screenshots
+
+with-browser: $(MODULES)
+	PICLOUD_BROWSER=$(CHROMIUM) PICLOUD_BROWSER_SCRIPT=$(SCRIPT) go test -count=1 -timeout 10m -run TestBrowser -v ./host/e2e

@@ -1,0 +1,67 @@
+// What the tests in a browser share: Chromium, the server under test, and somebody who is logged in.
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { chromium } from 'playwright-core';
+
+const { env } = process;
+
+/** The dashboard's address, the public one, and who may log in: host/e2e sets them. */
+export const dashboard = env.PICLOUD_TEST_DASHBOARD;
+export const site = env.PICLOUD_TEST_SITE;
+export const user = { username: env.PICLOUD_TEST_USERNAME ?? 'admin', password: env.PICLOUD_TEST_PASSWORD };
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** Starts Chromium. It ends with the tests of a file. */
+export async function launch() {
+  return chromium.launch({
+    executablePath: env.PICLOUD_TEST_CHROMIUM ?? '/usr/bin/chromium',
+    args: process.getuid?.() === 0 ? ['--no-sandbox'] : [], // which root cannot have
+  });
+}
+
+/** Makes a request to the API, as who is logged in by the token, and returns what it is answered. */
+export async function api(method, path, { token, body } = {}) {
+  const response = await fetch(`${dashboard}/api/v1/admin/${path}`, {
+    method,
+    headers: { ...(token && { Authorization: `Bearer ${token}` }), ...(body && { 'Content-Type': 'application/json' }) },
+    body: body && JSON.stringify(body),
+  });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+  return text ? JSON.parse(text) : undefined;
+}
+
+/** Logs in by the API and returns the token. */
+export async function login() {
+  return (await api('POST', 'auth/login', { body: user })).token;
+}
+
+/**
+ * Opens a page, logged in if there is a token, in a context of its own. What a page complains of in its console, as
+ * of the policy, fails the test at the end.
+ */
+export async function open(t, browser, { token, width = 1440, theme = 'light', path = '/', expected = [] } = {}) {
+  const context = await browser.newContext({ viewport: { width, height: width < 600 ? 780 : 900 }, colorScheme: theme, reducedMotion: 'reduce' });
+  if (token) await context.addInitScript(`if (location.origin === '${dashboard}') sessionStorage.setItem('picloud.token', '${token}')`);
+  const page = await context.newPage();
+  const complaints = [];
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  t.after(async () => {
+    await context.close();
+    const unexpected = complaints.filter((text) => !expected.some((pattern) => pattern.test(text)));
+    if (unexpected.length) throw new Error(`the page complains:\n${unexpected.join('\n')}`);
+  });
+  await page.goto(dashboard + path);
+  return page;
+}
+
+/** Returns what axe finds wrong on a page, one line for each element. */
+export async function violations(page) {
+  await page.evaluate(axe); // not as an element: the policy allows none
+  const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+  return violations.flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.target.join(' ')}: ${n.failureSummary}`));
+}
