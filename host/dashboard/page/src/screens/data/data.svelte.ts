@@ -30,8 +30,8 @@ export class DataContext {
   changes = $state(0);
   /** What takes long, and is shown in a dialog: an import, a deletion of many. */
   readonly work = new Work();
-  /** The dialog for something new is open. */
-  making = $state(false);
+  /** Where the dialog for something new makes it, if it is open: in the collection that is shown, or in another. */
+  making = $state<'here' | 'elsewhere'>();
 
   constructor(readonly app: AppContext) {}
 

@@ -2,7 +2,7 @@
 import { json, jsonParseLinter } from '@codemirror/lang-json';
 import { lintGutter, linter } from '@codemirror/lint';
 import { unifiedMergeView } from '@codemirror/merge';
-import type { Extension } from '@codemirror/state';
+import { Prec, type Extension } from '@codemirror/state';
 import { EditorView } from '@codemirror/view';
 
 const look = EditorView.theme({
@@ -27,7 +27,7 @@ const look = EditorView.theme({
 
 /** JSON, with what is wrong in it marked; where a text to compare with is given, as what has become of that. */
 export function extensionsOf(original?: string): Extension[] {
-  const extensions = [json(), linter(jsonParseLinter()), lintGutter(), EditorView.lineWrapping, look];
+  const extensions = [json(), linter(jsonParseLinter()), lintGutter(), EditorView.lineWrapping, Prec.highest(look)];
   if (original !== undefined) {
     extensions.push(
       unifiedMergeView({

@@ -36,16 +36,16 @@ export interface Seen {
   path: string;
   /** How many of the documents have it. */
   times: number;
-  /** What it leads to is a text, a number or the like, not a map or an array. */
+  /** What it leads to is a text, a number or the like: not a map, an array, or many. */
   plain: boolean;
 }
 
 /** Returns the paths that documents have, those first that most have. */
 export function pathsOf(documents: unknown[]): Seen[] {
   const seen = new Map<string, Seen>();
-  const visit = (value: unknown, path: string, depth: number, mine: Set<string>) => {
+  const visit = (value: unknown, path: string, depth: number, mine: Set<string>, inArray = false) => {
     if (Array.isArray(value)) {
-      for (const element of value.slice(0, 20)) if (isMap(element)) visit(element, path, depth, mine);
+      for (const element of value.slice(0, 20)) if (isMap(element)) visit(element, path, depth, mine, true);
       return;
     }
     if (!isMap(value) || depth > deepest) return;
@@ -55,8 +55,8 @@ export function pathsOf(documents: unknown[]): Seen[] {
       seen.set(path_, found);
       if (!mine.has(path_)) found.times++;
       mine.add(path_);
-      if (typeof inner === 'object' && inner !== null && (isMap(inner) || Array.isArray(inner))) found.plain = false;
-      visit(inner, path_, depth + 1, mine);
+      if (inArray || isMap(inner) || Array.isArray(inner)) found.plain = false;
+      visit(inner, path_, depth + 1, mine, inArray);
     }
   };
   for (const document of documents) visit(document, '', 1, new Set());
