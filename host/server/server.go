@@ -111,7 +111,7 @@ type Server struct {
 	catalog    *catalog.Catalog
 	listener   net.Listener
 	dashboard  *dashboardListener // nil: there is none
-	admin      *generatedAdmin // nil: nobody has to be told a password
+	admin      *generatedAdmin    // nil: nobody has to be told a password
 	front      *front.Server
 	backup     *backup.Service
 	schedule   *backup.Schedule // nil: no backups but those that somebody asks for

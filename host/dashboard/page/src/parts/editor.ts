@@ -98,7 +98,7 @@ export function open({ parent, label, value, readonly, extensions, changed, save
         look,
         EditorState.readOnly.of(readonly),
         EditorView.editable.of(!readonly),
-        EditorView.contentAttributes.of({ 'aria-label': label, ...(readonly && { tabindex: '0' }) }),
+        EditorView.contentAttributes.of({ 'aria-label': label, tabindex: '0' }),
         keymap.of([
           {
             key: 'Mod-s',
