@@ -33,6 +33,9 @@ export class DataContext {
   /** Where the dialog for something new makes it, if it is open: in the collection that is shown, or in another. */
   making = $state<'here' | 'elsewhere'>();
 
+  /** How the item is called that is shown, where its name in the address says little. */
+  called = $state<string>();
+
   constructor(readonly app: AppContext) {}
 
   get kind(): Kind {
