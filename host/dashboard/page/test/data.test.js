@@ -180,7 +180,7 @@ test('a document is written; another’s change meanwhile is shown as a differen
   const path = await app('papers');
   const page = await open(t, browser, { token, path: `${path}/docs`, expected: [/412/, /422/] });
   await page.getByRole('button', { name: 'New document' }).click();
-  await page.getByLabel('Collection').fill('papers');
+  await page.getByLabel('Collection', { exact: true }).fill('papers');
   await write(page, 'Data', '[1]');
   await page.getByRole('button', { name: 'Create document' }).click();
   await page.getByRole('dialog').getByText(/data.*|object/i).first().waitFor(); // an array is no document
@@ -216,7 +216,7 @@ test('files are dropped, looked at without running, exported and deleted', async
     return transfer;
   });
   await page.getByText('Drop files').dispatchEvent('drop', { dataTransfer: transfer });
-  await page.getByRole('cell', { name: 'c.pdf' }).waitFor();
+  await page.getByRole('table').getByRole('link', { name: 'c.pdf' }).waitFor();
   assert.deepEqual((await get('apps/drawer/files/photos')).items.map((f) => f.name).sort(), ['a.svg', 'b.html', 'c.pdf', 'first.txt']);
 
   await page.getByRole('table').getByRole('link', { name: 'a.svg' }).click();
