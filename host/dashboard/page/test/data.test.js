@@ -127,6 +127,20 @@ test('entries are searched, exported, imported and deleted, one with an undo and
   await page.getByRole('link', { name: 'a3' }).waitFor();
 });
 
+test('a name that is a step in an address deletes nothing else', async (t) => {
+  const path = await app('steps');
+  const source = 'kv::collection("..").set("..", 1); kv::collection("plain").set("..", 1);';
+  const script = await api('POST', 'apps/steps/scripts', { token, body: { name: 'odd', source } });
+  await api('POST', `scripts/${script.id}/run`, { token, body: { request: {} } });
+  const page = await open(t, browser, { token, path: `${path}/kv/plain` });
+  await page.getByLabel('Select ..').click();
+  await page.getByRole('button', { name: 'Delete 1' }).click();
+  await page.getByRole('alertdialog').getByRole('button', { name: 'Delete 1 entry' }).click();
+  await page.getByText('No address can have the name').waitFor();
+  await get('apps/steps');
+  assert.equal((await get('apps/steps/kv/plain')).items.length, 1);
+});
+
 test('documents are found by a filter that is completed, sorted, and deleted by it with their count', async (t) => {
   const path = await app('orders');
   for (let i = 0; i < 30; i++) {
