@@ -100,6 +100,18 @@ export function forgetGone() {
   for (const [path, state] of gone) if (state === 'done') gone.delete(path);
 }
 
+const every = 10_000; // milliseconds
+
+/** Has a listing that is whole in one page show what others change, unless somebody works with its rows. */
+export function refresh(listing: { items: unknown[]; more: boolean; loading: boolean; reload: () => void }, busy: () => boolean) {
+  $effect(() => {
+    const timer = setInterval(() => {
+      if (!document.hidden && !listing.loading && !listing.more && listing.items.length <= pageSize && !busy()) listing.reload();
+    }, every);
+    return () => clearInterval(timer);
+  });
+}
+
 /** Deletes an item, with some time to undo that. path is the address of its screen. */
 export function remove(path: string, text: string, request: () => Promise<unknown>, deleted: () => void) {
   gone.set(path, 'soon');
