@@ -228,7 +228,7 @@ describe('data', { concurrency: 3 }, () => {
   test('files are dropped, looked at without running, exported and deleted', async (t) => {
     const path = await app('drawer');
     await upload(token, 'drawer', 'photos', 'first.txt', 'text/plain', 'the first');
-    const page = await open(t, browser, { token, path: `${path}/files/photos` });
+    const page = await open(t, browser, { token, path: `${path}/files/photos`, expected: [/sessionStorage|setItem/] }); // the viewer of a PDF is where open logs in, too
     await page.getByRole('link', { name: 'first.txt' }).waitFor();
     const transfer = await page.evaluateHandle(() => {
       const transfer = new DataTransfer();

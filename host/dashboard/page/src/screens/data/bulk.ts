@@ -1,4 +1,4 @@
-import { wordsOf } from '$/api/problem';
+import { isStatus, wordsOf } from '$/api/problem';
 import { confirm } from '$/parts/confirm.svelte';
 import { number } from '$/parts/sizes';
 import { say } from '$/parts/toasts.svelte';
@@ -48,7 +48,7 @@ export async function removeMany(data: DataContext, words: Words, where: string,
       try {
         await drop(id);
       } catch (thrown) {
-        if ((thrown as { problem?: { status?: number } }).problem?.status !== 404) throw new Error(`${id}: ${wordsOf(thrown)}`); // else somebody was quicker
+        if (!isStatus(thrown, 404)) throw new Error(`${id}: ${wordsOf(thrown)}`); // else somebody was quicker
       }
       work.done++;
     });

@@ -1,4 +1,4 @@
-import { Refused, Unreachable, refusalOf } from '$/api/problem';
+import { Unreachable, refusalOf } from '$/api/problem';
 import { session } from '$/api/session.svelte';
 import type { Schemas } from '$/api/client';
 
@@ -75,7 +75,7 @@ export class Uploads {
         return;
       }
       upload.error = await refusalOf(new Response(null, { status: request.status, statusText: request.statusText }), body);
-      if (upload.error instanceof Refused && request.status === 401) session.forget();
+      if (request.status === 401) session.forget();
       upload.state = 'failed';
     };
     request.onloadend = () => {
