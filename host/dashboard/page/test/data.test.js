@@ -149,6 +149,25 @@ describe('data', { concurrency: 3 }, () => {
     assert.equal((await get('apps/steps/kv/plain')).items.length, 1);
   });
 
+  test('who may only read is shown the data, and nothing that changes it', async (t) => {
+    const path = await app('looked-at');
+    await api('PUT', 'apps/looked-at/kv/things/a', { token, body: { value: 1 } });
+    const reader = { username: 'reader', password: 'only looks at things' };
+    const { id } = await api('POST', 'users', { token, body: { ...reader, role: 'member' } });
+    await api('PUT', `apps/looked-at/members/${id}`, { token, body: { role: 'viewer' } });
+    const login = await api('POST', 'auth/login', { body: reader });
+    const page = await open(t, browser, { token: login.token, path: `${path}/kv/things` });
+    await page.getByRole('link', { name: 'a', exact: true }).waitFor();
+    for (const name of ['New entry', 'Delete a', 'New collection of Key-value']) assert.equal(await page.getByRole('button', { name }).count(), 0, name);
+    assert.equal(await page.getByRole('checkbox').count(), 0);
+    await page.getByRole('button', { name: 'More' }).click();
+    assert.deepEqual(await page.getByRole('menuitem').allInnerTexts(), ['Export as lines of JSON', 'Copy as curl']);
+    await page.keyboard.press('Escape');
+    await page.getByRole('link', { name: 'a', exact: true }).click();
+    await page.getByRole('button', { name: 'Tree' }).waitFor();
+    for (const name of ['Save', 'Delete']) assert.equal(await page.getByRole('button', { name }).count(), 0, name);
+  });
+
   test('documents are found by a filter that is completed, sorted, and deleted by it with their count', async (t) => {
     const path = await app('orders');
     for (let i = 0; i < 30; i++) {

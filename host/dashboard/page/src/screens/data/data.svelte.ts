@@ -3,7 +3,7 @@ import { SvelteMap } from 'svelte/reactivity';
 
 import { api, ask } from '$/api/client';
 import { wordsOf } from '$/api/problem';
-import { later } from '$/parts/later.svelte';
+import { later } from '$/parts/later';
 import { complain } from '$/parts/toasts.svelte';
 import { route } from '$/router';
 import type { AppContext } from '$/shell/app.svelte';
