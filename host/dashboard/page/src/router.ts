@@ -17,6 +17,25 @@ export const { navigate, isActive, route } = createRouter({
         '/': lazy(() => import('./screens/scripts/Scripts.svelte')),
         '/:script': lazy(() => import('./screens/scripts/Script.svelte')),
       },
+      '/data': {
+        layout: lazy(() => import('./screens/data/Data.svelte')),
+        '/': lazy(() => import('./screens/data/Start.svelte')),
+        '/kv': {
+          '/': lazy(() => import('./screens/data/NoCollection.svelte')),
+          '/:collection': lazy(() => import('./screens/data/kv/Entries.svelte')),
+          '/:collection/:key': lazy(() => import('./screens/data/kv/Entry.svelte')),
+        },
+        '/docs': {
+          '/': lazy(() => import('./screens/data/NoCollection.svelte')),
+          '/:collection': lazy(() => import('./screens/data/docs/Documents.svelte')),
+          '/:collection/:id': lazy(() => import('./screens/data/docs/Document.svelte')),
+        },
+        '/files': {
+          '/': lazy(() => import('./screens/data/NoCollection.svelte')),
+          '/:collection': lazy(() => import('./screens/data/files/Files.svelte')),
+          '/:collection/:id': lazy(() => import('./screens/data/files/File.svelte')),
+        },
+      },
       '/secrets': lazy(() => import('./screens/secrets/Secrets.svelte')),
     },
   },

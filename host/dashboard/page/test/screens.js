@@ -1,6 +1,6 @@
 // Every screen, for the tests of all of them and for their pictures: its name, its address, and what shows that it is
 // there. A new screen is a line here.
-import { api } from './browser.js';
+import { api, upload } from './browser.js';
 
 /** Makes what the screens show, once. */
 export async function furnish(token) {
@@ -19,6 +19,14 @@ export async function furnish(token) {
     const script = await api('POST', 'apps/gallery/scripts', { token, body: { name, kind, source } });
     if (kind === 'endpoint') await api('POST', `scripts/${script.id}/routes`, { token, body: { path: `/${name}` } });
   }
+  const carts = { ada: { items: [{ sku: 'tea', quantity: 2 }], total: 7.5 }, grace: { items: [], total: 0 }, alan: 'gone for lunch' };
+  for (const [key, value] of Object.entries(carts)) await api('PUT', `apps/gallery/kv/carts/${key}`, { token, body: { value, ...(key === 'ada' && { ttl_ms: 7_200_000 }) } });
+  for (let i = 0; i < 24; i++) {
+    const data = { number: 1000 + i, customer: { name: ['Ada', 'Grace', 'Alan'][i % 3], city: ['Paris', 'Oslo'][i % 2] }, paid: i % 3 === 0, total: 4.5 + 3 * i };
+    await api('POST', 'apps/gallery/docs/orders', { token, body: { data } });
+  }
+  await upload(token, 'gallery', 'photos', 'logo.svg', 'image/svg+xml', '<svg xmlns="http://www.w3.org/2000/svg" width="160" height="96"><rect width="160" height="96" rx="14" fill="#0b6e69"/></svg>');
+  await upload(token, 'gallery', 'photos', 'notes.txt', 'text/plain', 'Buy tea.\n');
   for (const name of ['mail_password', 'stripe_key']) await api('PUT', `apps/gallery/secrets/${name}`, { token, body: { value: 'a value' } });
 }
 
@@ -26,6 +34,9 @@ export async function furnish(token) {
 export async function screens(token) {
   const { items } = await api('GET', 'apps/gallery/scripts', { token });
   const script = items.find((s) => s.name === 'orders/create');
+  const order = (await api('GET', 'apps/gallery/docs/orders?limit=1', { token })).items[0];
+  const photo = (await api('GET', 'apps/gallery/files/photos?limit=1', { token })).items[0];
+  const data = '/apps/gallery/data';
   return [
     { name: 'login', path: '/', out: true, ready: ['button', 'Log in'] },
     { name: 'apps', path: '/apps', ready: ['link', 'Gallery'] },
@@ -33,6 +44,14 @@ export async function screens(token) {
     { name: 'scripts', path: '/apps/gallery/scripts', ready: ['link', 'orders/create'] },
     { name: 'scripts-empty', path: '/apps/bare/scripts', ready: ['heading', 'No scripts yet'] },
     { name: 'script', path: `/apps/gallery/scripts/${script.id}`, ready: ['textbox', 'Source of orders/create'] },
+    { name: 'data-empty', path: '/apps/bare/data/docs', ready: ['heading', 'No documents yet'] },
+    { name: 'data-kv', path: `${data}/kv/carts`, ready: ['link', 'grace'] },
+    { name: 'data-entry', path: `${data}/kv/carts/ada`, ready: ['button', 'Tree'] },
+    { name: 'data-docs', path: `${data}/docs/orders`, ready: ['cell', '1000'] },
+    { name: 'data-docs-json', path: `${data}/docs/orders?view=json&filter=paid%3A+true`, ready: ['columnheader', 'Data'] },
+    { name: 'data-doc', path: `${data}/docs/orders/${order.id}`, ready: ['button', 'Tree'] },
+    { name: 'data-files', path: `${data}/files/photos`, ready: ['link', 'logo.svg'] },
+    { name: 'data-file', path: `${data}/files/photos/${photo.id}`, ready: ['img', 'logo.svg'] },
     { name: 'secrets', path: '/apps/gallery/secrets', ready: ['cell', 'stripe_key'] },
     { name: 'not-found', path: '/apps/none', ready: ['heading', 'Not found'], expected: [/404/] },
   ];

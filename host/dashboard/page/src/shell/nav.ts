@@ -1,4 +1,5 @@
 import Boxes from '@lucide/svelte/icons/boxes';
+import Database from '@lucide/svelte/icons/database';
 import KeyRound from '@lucide/svelte/icons/key-round';
 import LayoutDashboard from '@lucide/svelte/icons/layout-dashboard';
 import SquareCode from '@lucide/svelte/icons/square-code';
@@ -22,6 +23,7 @@ export interface NavItem {
 export const appNav: NavItem[] = [
   { title: 'Overview', path: '', icon: LayoutDashboard, keywords: ['usage', 'home'] },
   { title: 'Scripts', path: '/scripts', icon: SquareCode, keywords: ['functions', 'code', 'plugins'], needs: 'script.read' },
+  { title: 'Data', path: '/data', icon: Database, keywords: ['kv', 'key-value', 'docs', 'documents', 'files', 'collections'], needs: 'data.read' },
   { title: 'Secrets', path: '/secrets', icon: KeyRound, keywords: ['keys', 'environment'], needs: 'secret.read' },
 ];
 
