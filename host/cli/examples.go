@@ -72,13 +72,19 @@ var examples = map[string][]string{
 	"scripts versions": {"picloud scripts versions greet"},
 	"scripts diff":     {"picloud scripts diff greet", "picloud scripts diff greet 3", "picloud scripts diff greet 3 5"},
 	"scripts restore":  {"picloud scripts restore greet 3"},
-	"scripts validate": {"picloud scripts validate greet", "picloud scripts validate greet changed.rhai"},
+	"scripts validate": {"picloud scripts validate greet", "picloud scripts validate greet changed.rhai", "picloud scripts validate new.rhai --app shop"},
 	"scripts delete":   {"picloud scripts delete greet"},
 
 	"dev": {
 		"picloud dev",
 		"picloud dev examples/todo --data ./todo-data",
 		"picloud dev shop --context staging --env staging",
+	},
+	"test": {
+		"picloud test",
+		"picloud test examples/orders --filter report",
+		"picloud test shop/cart_test.rhai --watch",
+		"picloud test shop --coverage=lines.info --junit junit.xml",
 	},
 	"deploy": {
 		"picloud deploy greet.rhai",
@@ -220,8 +226,9 @@ var examples = map[string][]string{
 
 // exitStatuses is told by --help of the whole.
 const exitStatuses = `Exit status: 0 done; 1 failed: the server refused or could not be reached, or the
-script failed; 2 the command line, a PICLOUD_* variable or a manifest is wrong;
-130 interrupted.
+script failed; 2 the command line, a PICLOUD_* variable or a manifest is wrong; 3 a
+backup or an export is there, but for files that are damaged on the server; 130
+interrupted.
 With --output json what is wrong is told as JSON on standard error, an object a
 line: {"warning": ...} and, last, {"error": {"code": ..., "message": ...}}.`
 

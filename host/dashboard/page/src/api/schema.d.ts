@@ -639,6 +639,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/apps/{app}/scripts:validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Compile a source that is no script of the app yet, with its modules */
+        post: operations["validate-source"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/apps/{app}/secrets": {
         parameters: {
             query?: never;
@@ -2146,7 +2163,7 @@ export interface components {
             trigger_name?: string;
         };
         DeadLetterFilter: {
-            /** @description Those too about which somebody has decided; of :purge */
+            /** @description Those too that have a resolution; of :replay none that was replayed */
             resolved?: boolean;
             /** @description Id; absent for any */
             script?: string;
@@ -2202,8 +2219,10 @@ export interface components {
         Deploy: {
             /** @description In the order in which they are made, in ten seconds at most together; deletions of scripts that follow one another, in one in which no module goes before its importers */
             changes: components["schemas"]["DeployChange"][];
-            /** @description Find out whether the changes would be made, and make none */
+            /** @description Find out whether the changes would be made, and make none. 00000000-0000-0000-0000-000000000000 stands for the id of a file that would be uploaded before */
             dry_run?: boolean;
+            /** @description Of a dry run: the app is not there, and would be created before with the slug in the path */
+            new_app?: boolean;
         };
         DeployChange: {
             /** @description As of the operation; triggers may be given the names of scripts and triggers for ids */
@@ -2505,8 +2524,8 @@ export interface components {
         };
         LeftOut: {
             /** @enum {string} */
-            kind: "domain" | "route" | "member" | "quota";
-            /** @description A host, a route's address or a user name; empty for the quotas */
+            kind: "domain" | "route" | "member" | "quota" | "file";
+            /** @description A host, a route's address, a user name or COLLECTION/ID of a file; empty for the quotas, and for more files than are named */
             name: string;
             reason: string;
         };
@@ -3709,6 +3728,18 @@ export interface components {
             limits?: components["schemas"]["Limits"];
             /** @description What to compile in place of the stored source */
             source?: string;
+        };
+        ValidateNew: {
+            /**
+             * @default endpoint
+             * @enum {string}
+             */
+            kind: "endpoint" | "module";
+            limits?: components["schemas"]["Limits"];
+            /** @description That it would have: a module must not import itself */
+            name?: string;
+            /** @description Rhai, UTF-8, up to 1 MiB. What it imports is looked for among the app's modules */
+            source: string;
         };
         Validation: {
             /** @description Why it does not compile */
@@ -5794,7 +5825,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        /** @description A script as JSON, or the WebAssembly module of a plugin, up to 16777216 bytes */
+        /** @description A script as JSON, or the WebAssembly module of a plugin, up to 1048576 bytes */
         requestBody: {
             content: {
                 "application/json": components["schemas"]["ScriptCreate"];
@@ -5819,6 +5850,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Script"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "validate-source": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or slug */
+                app: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ValidateNew"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Validation"];
                 };
             };
             /** @description Error */
@@ -7494,7 +7561,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        /** @description A script as JSON, or the WebAssembly module of a plugin, up to 16777216 bytes */
+        /** @description A script as JSON, or the WebAssembly module of a plugin, up to 1048576 bytes */
         requestBody: {
             content: {
                 "application/json": components["schemas"]["ScriptUpdate"];

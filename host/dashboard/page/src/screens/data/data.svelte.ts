@@ -1,4 +1,4 @@
-import { getContext, setContext } from 'svelte';
+import { getContext, setContext, untrack } from 'svelte';
 import { SvelteMap } from 'svelte/reactivity';
 
 import { api, ask } from '$/api/client';
@@ -90,14 +90,26 @@ export function useData(): DataContext {
 /** Items that are deleted: at once to the eye, and on the server when it can no longer be undone. By their addresses. */
 const gone = new SvelteMap<string, 'soon' | 'done'>();
 
-/** Reports whether an item is deleted and not to be shown. */
-export function isGone(path: string): boolean {
-  return gone.has(path);
+/** Returns the items that are not deleted. pathOf returns the address of the screen of one. */
+export function present<Item>(items: Item[], pathOf: (item: Item) => string): Item[] {
+  return gone.size ? items.filter((item) => !untrack(() => gone.has(pathOf(item)))) : items;
 }
 
 /** Forgets items that the server has deleted, as what is listed from then on has them no more. */
 export function forgetGone() {
   for (const [path, state] of gone) if (state === 'done') gone.delete(path);
+}
+
+const every = 10_000; // milliseconds
+
+/** Has a listing that is whole in one page show what others change, unless somebody works with its rows. */
+export function refresh(listing: { items: unknown[]; more: boolean; loading: boolean; reload: () => void }, busy: () => boolean) {
+  $effect(() => {
+    const timer = setInterval(() => {
+      if (!document.hidden && !listing.loading && !listing.more && listing.items.length <= pageSize && !busy()) listing.reload();
+    }, every);
+    return () => clearInterval(timer);
+  });
 }
 
 /** Deletes an item, with some time to undo that. path is the address of its screen. */

@@ -23,6 +23,7 @@ const look = EditorView.theme({
   '.cm-changedLineGutter': { background: 'var(--good) !important' },
   '.cm-deletedLineGutter': { background: 'var(--bad) !important' },
   '.cm-collapsedLines': { background: 'var(--sunken) !important', color: 'var(--text-soft) !important' },
+  '.cm-collapsedLines:before, .cm-collapsedLines:after': { content: '"…" !important' },
 });
 
 /** JSON, with what is wrong in it marked; where a text to compare with is given, as what has become of that. */
