@@ -202,7 +202,7 @@ test('a topic is opened to outside, has an address and a token, and is closed', 
   const dialog = page.getByRole('dialog');
   await dialog.getByLabel('Topic').fill('prices');
   await dialog.getByRole('button', { name: 'Open topic' }).click();
-  await page.getByRole('button', { name: 'Subscribe to prices' }).click();
+  await page.getByRole('button', { name: 'Subscribe to prices', exact: true }).click();
   await dialog.getByText('/realtime/topics/prices?app=loud', { exact: true }).waitFor();
   await dialog.getByRole('button', { name: 'Make a token' }).click();
   await dialog.getByText('It is in the code above', { exact: false }).waitFor();

@@ -72,6 +72,7 @@ const spans: [string, number][] = [
 
 /** Says a number of milliseconds by its two largest units: "1 h 30 min". */
 export function span(ms: number): string {
+  if (ms < 1) return '<1 ms';
   if (ms < 1000) return `${Math.round(ms)} ms`;
   if (ms < 10_000) return `${Number((ms / 1000).toFixed(1))} s`;
   const words: string[] = [];
