@@ -63,6 +63,15 @@ export function stateOf(t: Trigger): { word: string; tone: string; says: string 
   return { word: 'Enabled', tone: 'good', says: 'Its events are made and delivered.' };
 }
 
+/** Returns how what an event carries begins: of a message only that. */
+export function startOf(event: Pick<Event, 'payload_start' | 'payload_bytes' | 'source'>): string {
+  const start = event.payload_start ?? '';
+  const prefix = '{"message":';
+  if (event.source !== 'queue' || !start.startsWith(prefix)) return start;
+  const whole = start.length >= event.payload_bytes && start.endsWith('}');
+  return start.slice(prefix.length, whole ? -1 : undefined);
+}
+
 const spans: [string, number][] = [
   ['d', 86_400_000],
   ['h', 3_600_000],
