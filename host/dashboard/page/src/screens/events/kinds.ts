@@ -31,7 +31,7 @@ export const sources: Record<Source, Named> = {
   kv: { title: 'Key-value', icon: Key, about: 'An entry is set, deleted, or expires' },
   docs: { title: 'Documents', icon: Braces, about: 'A document is created, updated, deleted' },
   files: { title: 'Files', icon: File, about: 'A file is created, updated, deleted' },
-  queue: { title: 'Queue', icon: Layers, about: 'Messages of a topic, each handled once done' },
+  queue: { title: 'Queue', icon: Layers, about: 'Messages of a topic, each handled by one consumer' },
   pubsub: { title: 'Topic', icon: Megaphone, about: 'A message is published, for all who listen' },
   dead_letter: { title: 'Dead letter', icon: MailX, about: 'An event failed for the last time' },
   call: { title: 'Call', icon: Webhook, about: 'An asynchronous request, or a call of a script' },
