@@ -433,7 +433,7 @@ type Accepted struct {
 // [fault.TooLarge] when there is no room for the request in an event.
 func (e *Emitter) Accept(ctx context.Context, route store.Route, request *abi.Request, requestID string, capabilities []abi.Capability,
 	key *store.IdempotencyKey) (accepted Accepted, replayed bool, err error) {
-	event, call := callOf(route.AppID, route.ScriptID, Call{Request: request, RequestID: requestID}, capabilities)
+	event, call := callOf(route.AppID, route.ScriptID, Call{Request: request, RequestID: requestID, Route: route.Path}, capabilities)
 	if len(event.Payload) > maxRequest {
 		return accepted, false, fault.New(fault.TooLarge, "a request of an asynchronous route may have %d bytes with its headers, and has %d as it is kept", maxRequest, len(event.Payload))
 	}

@@ -63,6 +63,9 @@ type Config struct {
 
 	// CPU bounds the processor time of an app; nil: nothing does.
 	CPU *quota.CPU
+
+	// TraceSlow is how long an execution takes of which it is kept what it asked the host for, though it did not fail; 0: none is slow.
+	TraceSlow time.Duration
 }
 
 // Elsewhere makes an execution as [Service.Run] does, but in another process. A streamed response is
@@ -84,6 +87,8 @@ type Service struct {
 	now        func() time.Time
 	cover      bool
 	observe    func(script store.Script, in Invocation, out *Outcome)
+	traceSlow  time.Duration
+	series     *series
 	log        *slog.Logger
 	metrics    metrics
 }
@@ -106,6 +111,8 @@ func New(c Config) *Service {
 		now:        c.Now,
 		cover:      c.Cover,
 		observe:    c.Observe,
+		traceSlow:  c.TraceSlow,
+		series:     newSeries(c.Store.Series(), c.Logger, c.Registerer),
 		log:        c.Logger,
 		metrics:    newMetrics(c.Registerer),
 	}
@@ -121,12 +128,15 @@ type Invocation struct {
 	Event     msgp.Raw     // a map; nil for a request
 	Streamer  Streamer     // takes a response that is made bit by bit; nil: it is collected
 	Args      msgp.Raw     // of one that another execution asks for
+	Route     string       // the path of the route that led here; "": none did
+	Trace     bool         // keep what it asks the host for, however it ends
 
 	ExecutionID string       // that it will have; "": a new one
 	EventID     string       // that it handles; "": none
 	Cause       events.Cause // that it acts for; zero: it is the first
 
-	depth int // above 0: another execution asks for it
+	depth  int    // above 0: another execution asks for it
+	parent string // that one
 
 	// Test performs the operations of a test, given what performs those of any execution; nil: it is none.
 	// A test is not recorded.
@@ -149,13 +159,16 @@ type Outcome struct {
 	CPU         time.Duration    // that it had a processor for
 	OurFault    bool             // it failed, and the storage did meanwhile
 	Lines       []store.LogLine  // what it logged; the error is the last line
+	Trace       *store.Trace     // what it asked the host for; nil: that is not kept
 	Duration    time.Duration
 	Operations  int64
 	Covered     []abi.Covered // see Config.Cover
+
+	bytes int64 // of the response's body
 }
 
 // OutcomeOK is the outcome of an execution without an error.
-const OutcomeOK = "ok"
+const OutcomeOK = store.OutcomeSucceeded
 
 // Name is [OutcomeOK] or the code of the error.
 func (o *Outcome) Name() string {
@@ -260,7 +273,8 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 	if script.row.ReadOnly {
 		scope.Capabilities = authz.ReadOnly(in.Capabilities)
 	}
-	scope.Invoke = s.invoker(scope, in.RequestID)
+	scope.Invoke = s.invoker(scope, in)
+	defer scope.Calls.Release()
 	world.Operations = s.dispatcher.For(scope)
 	if in.Test != nil {
 		world.Operations = in.Test(world.Operations)
@@ -289,6 +303,12 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 		log.WriteLast(abi.LogError, out.Error.Message)
 	}
 	out.Lines = log.Lines()
+	if in.Trace || out.Error != nil || s.traceSlow > 0 && out.Duration >= s.traceSlow {
+		out.Trace = scope.Calls.Trace()
+	}
+	if in.answers() {
+		out.bytes = max(int64(len(out.Response.Body)), streamed.bytes)
+	}
 	s.finished(ctx, script.row, in, out, started)
 	return out, nil
 }
@@ -384,7 +404,7 @@ func firstLine(message string) string {
 	return line
 }
 
-// finished records an execution. One that the gate refused never began: it is
+// finished counts and records an execution. One that the gate refused never began: it is
 // counted but leaves no record, so that an overload does not cost writes too.
 func (s *Service) finished(ctx context.Context, script store.Script, in Invocation, out *Outcome, started time.Time) {
 	if s.observe != nil {
@@ -424,15 +444,23 @@ func (s *Service) finished(ctx context.Context, script store.Script, in Invocati
 		ID: out.ExecutionID, AppID: script.AppID, ScriptID: script.ID, ScriptVersion: script.Version,
 		RequestID: in.RequestID, InvocationType: in.Type, EventID: in.EventID, Status: out.Status(),
 		StartedAt: started.UTC(), Duration: out.Duration, CPU: out.CPU, Operations: out.Operations, Lines: out.Lines,
+		ResponseBytes: out.bytes, Route: in.Route, ParentID: in.parent, RootID: in.Cause.Root, Trace: out.Trace,
+	}
+	if in.Request != nil {
+		record.Method, record.Path = in.Request.Method, in.Request.Path
 	}
 	if out.Error != nil {
-		if out.Error.Code == abi.CodeOverloaded {
-			return
-		}
 		record.Outcome, record.ErrorMessage = out.Error.Code, out.Error.Message
 		record.ErrorLine, record.ErrorColumn = out.Error.Line, out.Error.Column
 	}
-	record.Lines = s.admitted(ctx, script.AppID, out.Lines)
+	refused := record.Outcome == abi.CodeOverloaded
+	if !refused {
+		record.Lines = s.admitted(ctx, script.AppID, out.Lines)
+	}
+	s.series.count(&record)
+	if refused {
+		return
+	}
 	s.records.Add(record)
 }
 
@@ -481,12 +509,20 @@ func (s *Service) Changed(appID string) { s.scripts.forget(appID) }
 // ChangedAll is Changed for all apps.
 func (s *Service) ChangedAll() { s.scripts.forgetAll() }
 
-// Start begins to record executions.
-func (s *Service) Start() { s.records.Start() }
+// Start begins to record and to count executions.
+func (s *Service) Start() {
+	s.records.Start()
+	s.series.Start()
+}
 
 // Stop records what is not yet recorded. Call it after the last Run.
-func (s *Service) Stop(ctx context.Context) error { return s.records.Stop(ctx) }
+func (s *Service) Stop(ctx context.Context) error {
+	return errors.Join(s.records.Stop(ctx), s.series.stop(ctx))
+}
 
 // Flush waits until every execution that ended before is in the store, so that whoever asks for
 // logs sees what just happened.
 func (s *Service) Flush(ctx context.Context) error { return s.records.Flush(ctx) }
+
+// FlushSeries waits until every execution that ended before is counted in the store.
+func (s *Service) FlushSeries(ctx context.Context) error { return s.series.write(ctx) }

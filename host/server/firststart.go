@@ -35,7 +35,7 @@ func (s *Server) firstStart(ctx context.Context) error {
 	password := s.settings.AdminPassword
 	if password == "" {
 		password = rand.Text() // 128 bits, base32
-		admin.PasswordGenerated = true
+		admin.PasswordGenerated, admin.PasswordGiven = true, true
 	}
 	if err := authz.CheckPassword(password); err != nil {
 		return fmt.Errorf("admin_password: %w", err)
@@ -58,7 +58,7 @@ func (s *Server) firstStart(ctx context.Context) error {
 		} else {
 			admin.Username = now.Username
 			_, err = tx.Users().Update(ctx, now.ID, store.UserChange{
-				PasswordHash: &admin.PasswordHash, PasswordGenerated: &admin.PasswordGenerated,
+				PasswordHash: &admin.PasswordHash, PasswordGenerated: &admin.PasswordGenerated, PasswordGiven: &admin.PasswordGiven,
 			})
 		}
 		if err == nil && admin.PasswordGenerated {

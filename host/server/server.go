@@ -418,8 +418,8 @@ func (s *Server) makeExecutions(context.Context) error {
 		Store: s.store, Elsewhere: elsewhere, Sandbox: s.sandbox,
 		Dispatcher: hostcalls.New(hostcalls.Config{Services: s.services, Log: s.log, Registerer: s.metrics}),
 		Ceiling:    s.settings.Ceiling(), ScriptCacheSize: s.settings.ScriptCacheSize, Logger: s.log, Registerer: s.metrics,
-		MaxRecordBytes: records,
-		AdmitLog:       s.meter("log lines of a day", func(l quota.Limits) int64 { return l.LogBytes }, func(u store.AppUsage) int64 { return u.Log }),
+		MaxRecordBytes: records, TraceSlow: s.settings.TraceSlow,
+		AdmitLog: s.meter("log lines of a day", func(l quota.Limits) int64 { return l.LogBytes }, func(u store.AppUsage) int64 { return u.Log }),
 		Share: func(appID string) int {
 			return cmp.Or(int(s.quotas.Of(appID).Executions), s.settings.MaxConcurrentExecutions)
 		},
@@ -534,7 +534,7 @@ func (s *Server) makeFront(context.Context) error {
 		Events: s.emitter, QueueRate: s.queueRate, TriggerRetry: s.triggerRetry(), TriggerConcurrency: c.TriggerConcurrency,
 		Requests: recent, Catalog: s.catalog, MaxBodyBytes: c.MaxBodyBytes, MaxPluginBytes: c.MaxPluginBytes,
 		Quotas: s.quotas, ReservedHosts: reserved,
-		Version: s.version, Logger: s.log,
+		Metrics: s.metrics, Version: s.version, Logger: s.log,
 	})
 	proxies, err := c.Proxies()
 	if err != nil {
@@ -573,6 +573,7 @@ func (s *Server) makeBackground(context.Context) error {
 		s.catalog.SiteSweeper(),
 		s.catalog.ImportSweeper(),
 		quota.NewWatch(quota.WatchConfig{Apps: s.quotas, Usage: s.store.Quotas().Usage, Log: s.log, Registerer: s.metrics}),
+		executions.NewSeriesRetention(s.store.Series(), s.log),
 		background.NewMemoryReturn(s.log),
 		background.NewSweep("unused", "bytes of disk", reclaimEvery, s.log, s.store.Reclaim),
 	}

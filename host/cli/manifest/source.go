@@ -24,7 +24,6 @@ const (
 const (
 	RhaiSuffix = ".rhai"
 	WasmSuffix = ".wasm"
-	TestSuffix = "_test.rhai" // of tests, which are not deployed
 )
 
 // wasmMagic is how a WebAssembly module begins.

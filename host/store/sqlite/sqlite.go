@@ -104,6 +104,8 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 		Listeners: config.Listeners,
 		Prepare:   true,
 		Dialect: sqlstore.Dialect{ // BEGIN IMMEDIATE is the lock
+			Name:   store.DatabaseSQLite,
+			Size:   `SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()`,
 			Record: record,
 			Clock: func(micros string) string {
 				if micros == "" {
