@@ -36,6 +36,26 @@ export const { navigate, isActive, route } = createRouter({
           '/:collection/:id': lazy(() => import('./screens/data/files/File.svelte')),
         },
       },
+      '/events': {
+        '/': lazy(() => import('./screens/events/Start.svelte')),
+        '/triggers': {
+          '/': lazy(() => import('./screens/events/triggers/Triggers.svelte')),
+          '/:trigger': lazy(() => import('./screens/events/triggers/Trigger.svelte')),
+        },
+        '/pending': {
+          '/': lazy(() => import('./screens/events/pending/Pending.svelte')),
+          '/:event': lazy(() => import('./screens/events/pending/Event.svelte')),
+        },
+        '/queues': {
+          '/': lazy(() => import('./screens/events/queues/Queues.svelte')),
+          '/:topic': lazy(() => import('./screens/events/queues/Queue.svelte')),
+        },
+        '/topics': lazy(() => import('./screens/events/topics/Topics.svelte')),
+        '/dead-letters': {
+          '/': lazy(() => import('./screens/events/dead/DeadLetters.svelte')),
+          '/:letter': lazy(() => import('./screens/events/dead/DeadLetter.svelte')),
+        },
+      },
       '/secrets': lazy(() => import('./screens/secrets/Secrets.svelte')),
     },
   },

@@ -28,6 +28,37 @@ export async function furnish(token) {
   await upload(token, 'gallery', 'photos', 'logo.svg', 'image/svg+xml', '<svg xmlns="http://www.w3.org/2000/svg" width="160" height="96"><rect width="160" height="96" rx="14" fill="#0b6e69"/></svg>');
   await upload(token, 'gallery', 'photos', 'notes.txt', 'text/plain', 'Buy tea.\n');
   for (const name of ['mail_password', 'stripe_key']) await api('PUT', `apps/gallery/secrets/${name}`, { token, body: { value: 'a value' } });
+  await furnishEvents(token);
+}
+
+/** Makes triggers of every kind, and what is waiting, failing and has failed. */
+async function furnishEvents(token) {
+  const gallery = (method, path, body) => api(method, `apps/gallery/${path}`, { token, body });
+  const source = '// Sends a mail for each message.\nlet mail = ctx.event.queue.messages[0].body;\nthrow `the mail server refused ${mail.to}`;\n';
+  const mailer = await gallery('POST', 'scripts', { name: 'mails/send', source });
+  const worker = await gallery('POST', 'scripts', { name: 'orders/count', source: 'log::info("counted");\n#{}\n' });
+  const make = (kind, body) => gallery('POST', `triggers/${kind}`, { script: worker.id, ...body });
+  await make('cron', { name: 'nightly report', schedule: '0 3 * * *', timezone: 'Europe/Zurich' });
+  await make('cron', { name: 'office hours', schedule: '*/20 8-17 * * 1-5', enabled: false });
+  const orders = await make('docs', { name: 'new orders', collection: 'orders*', operations: ['create'], filter: { paid: true } });
+  await make('kv', { name: 'carts that expire', collection: 'carts', operations: ['expire'] });
+  await make('files', { name: 'thumbnails', collection: 'photos' });
+  await make('pubsub', { name: 'price changes', topic: 'prices.*' });
+  await make('dead_letter', { name: 'alarm', source: 'cron' });
+  const mails = { script: mailer.id, topic: 'mails' };
+  const letters = await make('queue', { ...mails, name: 'mails', retry: { max_attempts: 3, base_ms: 100, jitter: 0 } });
+  for (const to of ['ada@example.org', 'grace@example.org', 'alan@example.org']) await gallery('POST', 'queues/mails/messages', { message: { to, subject: 'Your order', order: { number: 1042, items: ['tea', 'cups'] } } });
+  for (let i = 0; (await gallery('GET', 'dead-letters')).unresolved < 3; i++) {
+    if (i > 200) throw new Error('no dead letter comes');
+    await new Promise((done) => setTimeout(done, 100));
+  }
+  await api('PATCH', `triggers/${letters.id}`, { token, body: { retry: { max_attempts: 5, base_ms: 600_000, max_ms: 3_600_000 } } });
+  await gallery('POST', 'queues/mails/messages', { message: { to: 'linus@example.org', subject: 'Your order' } });
+  await api('POST', `triggers/${orders.id}:pause`, { token });
+  for (const number of [2001, 2002]) await api('POST', `triggers/${orders.id}:fire`, { token, body: { data: { number, paid: true } } });
+  for (let i = 0; i < 12; i++) await gallery('POST', 'queues/reports/messages', { message: { month: i + 1, year: 2026 }, key: `month-${i + 1}` });
+  await gallery('PUT', 'topics/prices', { access: 'public' });
+  await gallery('PUT', 'topics/orders.1042', { access: 'token' });
 }
 
 /** Returns the screens. `ready` is the name of an element's role and its name. */
@@ -37,6 +68,10 @@ export async function screens(token) {
   const order = (await api('GET', 'apps/gallery/docs/orders?limit=1', { token })).items[0];
   const photo = (await api('GET', 'apps/gallery/files/photos?limit=1', { token })).items[0];
   const data = '/apps/gallery/data';
+  const triggers = (await api('GET', 'apps/gallery/triggers', { token })).items;
+  const event = (await api('GET', 'apps/gallery/events?source=queue', { token })).items[0];
+  const letter = (await api('GET', 'apps/gallery/dead-letters?source=queue', { token })).items[0];
+  const events = '/apps/gallery/events';
   return [
     { name: 'login', path: '/', out: true, ready: ['button', 'Log in'] },
     { name: 'apps', path: '/apps', ready: ['link', 'Gallery'] },
@@ -52,6 +87,20 @@ export async function screens(token) {
     { name: 'data-doc', path: `${data}/docs/orders/${order.id}`, ready: ['button', 'Tree'] },
     { name: 'data-files', path: `${data}/files/photos`, ready: ['link', 'logo.svg'] },
     { name: 'data-file', path: `${data}/files/photos/${photo.id}`, ready: ['img', 'logo.svg'] },
+    { name: 'triggers', path: `${events}/triggers`, ready: ['link', 'nightly report'] },
+    { name: 'triggers-empty', path: '/apps/bare/events/triggers', ready: ['heading', 'No triggers yet'] },
+    { name: 'trigger', path: `${events}/triggers/${triggers.find((t) => t.name === 'nightly report').id}`, ready: ['list', 'The next five times'] },
+    { name: 'trigger-docs', path: `${events}/triggers/${triggers.find((t) => t.name === 'new orders').id}`, ready: ['table', 'Pending events of new orders'] },
+    { name: 'pending', path: `${events}/pending`, ready: ['table', 'Pending events'] },
+    { name: 'pending-empty', path: '/apps/bare/events/pending', ready: ['heading', 'Nothing is pending'] },
+    { name: 'event', path: `${events}/pending/${event.id}`, ready: ['heading', 'Payload'] },
+    { name: 'queues', path: `${events}/queues`, ready: ['link', 'reports'] },
+    { name: 'queue', path: `${events}/queues/reports`, ready: ['table', 'Messages of reports'] },
+    { name: 'topics', path: `${events}/topics`, ready: ['cell', 'prices'] },
+    { name: 'topics-empty', path: '/apps/bare/events/topics', ready: ['heading', 'No topic is open to outside'] },
+    { name: 'dead-letters', path: `${events}/dead-letters`, ready: ['table', 'Dead letters'] },
+    { name: 'dead-letters-empty', path: '/apps/bare/events/dead-letters', ready: ['heading', 'No dead letters'] },
+    { name: 'dead-letter', path: `${events}/dead-letters/${letter.id}`, ready: ['heading', 'Payload'] },
     { name: 'secrets', path: '/apps/gallery/secrets', ready: ['cell', 'stripe_key'] },
     { name: 'not-found', path: '/apps/none', ready: ['heading', 'Not found'], expected: [/404/] },
   ];

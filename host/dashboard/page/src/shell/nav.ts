@@ -1,8 +1,13 @@
 import Boxes from '@lucide/svelte/icons/boxes';
 import Database from '@lucide/svelte/icons/database';
+import Hourglass from '@lucide/svelte/icons/hourglass';
 import KeyRound from '@lucide/svelte/icons/key-round';
+import Layers from '@lucide/svelte/icons/layers';
 import LayoutDashboard from '@lucide/svelte/icons/layout-dashboard';
+import MailX from '@lucide/svelte/icons/mail-x';
+import Megaphone from '@lucide/svelte/icons/megaphone';
 import SquareCode from '@lucide/svelte/icons/square-code';
+import Zap from '@lucide/svelte/icons/zap';
 import type { Component } from 'svelte';
 
 /** A screen that the navigation and the palette lead to. */
@@ -17,6 +22,8 @@ export interface NavItem {
   needs?: string;
   /** Only for owners and admins of the node. */
   managers?: boolean;
+  /** Found by the palette alone: the navigation leads to what it is part of. */
+  part?: boolean;
 }
 
 /** The screens of an app, in the order of the navigation. */
@@ -24,6 +31,12 @@ export const appNav: NavItem[] = [
   { title: 'Overview', path: '', icon: LayoutDashboard, keywords: ['usage', 'home'] },
   { title: 'Scripts', path: '/scripts', icon: SquareCode, keywords: ['functions', 'code', 'plugins'], needs: 'script.read' },
   { title: 'Data', path: '/data', icon: Database, keywords: ['kv', 'key-value', 'docs', 'documents', 'files', 'collections'], needs: 'data.read' },
+  { title: 'Events', path: '/events', icon: Zap, keywords: ['asynchronous'], needs: 'data.read' },
+  { title: 'Triggers', path: '/events/triggers', icon: Zap, keywords: ['cron', 'schedule', 'events'], needs: 'trigger.read', part: true },
+  { title: 'Pending events', path: '/events/pending', icon: Hourglass, keywords: ['waiting', 'retrying', 'outbox'], needs: 'data.read', part: true },
+  { title: 'Queues', path: '/events/queues', icon: Layers, keywords: ['messages', 'events'], needs: 'data.read', part: true },
+  { title: 'Topics', path: '/events/topics', icon: Megaphone, keywords: ['pubsub', 'realtime', 'subscribe', 'events'], needs: 'route.read', part: true },
+  { title: 'Dead letters', path: '/events/dead-letters', icon: MailX, keywords: ['failed', 'replay', 'events'], needs: 'data.read', part: true },
   { title: 'Secrets', path: '/secrets', icon: KeyRound, keywords: ['keys', 'environment'], needs: 'secret.read' },
 ];
 
