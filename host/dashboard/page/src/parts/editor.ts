@@ -37,7 +37,8 @@ export interface Handle {
   close(): void;
 }
 
-const look = EditorView.theme({
+/** How code looks here. */
+export const look = EditorView.theme({
   '&': { color: 'var(--text)', backgroundColor: 'var(--surface)', fontSize: '13px', minHeight: '320px' },
   '&.cm-focused': { outline: 'none' },
   '.cm-scroller': { fontFamily: 'var(--mono)', lineHeight: '1.6' },
