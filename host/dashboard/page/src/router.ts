@@ -15,8 +15,15 @@ export const { navigate, isActive, route } = createRouter({
       '/': lazy(() => import('./screens/overview/Overview.svelte')),
       '/scripts': {
         '/': lazy(() => import('./screens/scripts/Scripts.svelte')),
-        '/:script': lazy(() => import('./screens/scripts/Script.svelte')),
+        '/:script': {
+          '/': lazy(() => import('./screens/scripts/Script.svelte')),
+          '/routes': lazy(() => import('./screens/scripts/ScriptRoutes.svelte')),
+          '/versions': lazy(() => import('./screens/scripts/Versions.svelte')),
+          '/executions': lazy(() => import('./screens/scripts/LastExecutions.svelte')),
+          '/settings': lazy(() => import('./screens/scripts/Settings.svelte')),
+        },
       },
+      '/routes': lazy(() => import('./screens/routes/Routes.svelte')),
       '/secrets': lazy(() => import('./screens/secrets/Secrets.svelte')),
     },
   },

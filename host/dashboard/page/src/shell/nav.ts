@@ -2,6 +2,7 @@ import Boxes from '@lucide/svelte/icons/boxes';
 import KeyRound from '@lucide/svelte/icons/key-round';
 import LayoutDashboard from '@lucide/svelte/icons/layout-dashboard';
 import SquareCode from '@lucide/svelte/icons/square-code';
+import Waypoints from '@lucide/svelte/icons/waypoints';
 import type { Component } from 'svelte';
 
 /** A screen that the navigation and the palette lead to. */
@@ -22,6 +23,7 @@ export interface NavItem {
 export const appNav: NavItem[] = [
   { title: 'Overview', path: '', icon: LayoutDashboard, keywords: ['usage', 'home'] },
   { title: 'Scripts', path: '/scripts', icon: SquareCode, keywords: ['functions', 'code', 'plugins'], needs: 'script.read' },
+  { title: 'Routes', path: '/routes', icon: Waypoints, keywords: ['addresses', 'requests', 'urls'], needs: 'route.read' },
   { title: 'Secrets', path: '/secrets', icon: KeyRound, keywords: ['keys', 'environment'], needs: 'secret.read' },
 ];
 
