@@ -8,6 +8,7 @@ import (
 	"maps"
 	"mime"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -47,6 +48,7 @@ var samples = map[string]struct{ body, query string }{
 	"update-script":              {body: `{"source":"2","limits":{"memory_mb":64}}`},
 	"restore-script-version":     {body: `{}`},
 	"validate-script":            {body: `{"source":"1","limits":{"memory_mb":64}}`},
+	"validate-source":            {body: `{"source":"1","kind":"module","name":"made","limits":{"memory_mb":64}}`},
 	"run-script":                 {body: `{"request":{"path":"/","headers":{"a":"b"},"headers_all":{"c":["d"]}}}`},
 	"create-route":               {body: `{"path":"/made","cors":{"origins":["*"]},"rate_limit":{"requests":5},"signature":{"scheme":"stripe","secret":"made"}}`},
 	"create-domain":              {body: `{"host":"made.example"}`},
@@ -85,6 +87,7 @@ var beyond = map[string]string{
 	"create-app body.slug":                          "must not look like an id",
 	"import-app path.app":                           "must be a slug, or an app that is empty",
 	"rename-app body.slug":                          "must not look like an id",
+	"deploy-app body.new_app":                       "is of a dry run only",
 	"deploy-app body.changes.operation":             "decides about the rest",
 	"deploy-app body.changes.id":                    "of what the operation is about",
 	"deploy-app body.changes.kind":                  "is of triggers only",
@@ -105,6 +108,8 @@ var beyond = map[string]string{
 	"create-script body.limits.timeout_ms":          "compiling takes time",
 	"update-script body.limits.timeout_ms":          "compiling takes time",
 	"validate-script body.limits.timeout_ms":        "compiling takes time",
+	"validate-source body.source":                   "must have no NUL",
+	"validate-source body.limits.timeout_ms":        "compiling takes time",
 	"create-script query.name":                      "is for application/wasm",
 	"create-script query.read_only":                 "is for application/wasm",
 	"create-route body.rate_limit.burst":            "must come again within 30 days",

@@ -21,8 +21,8 @@ type Commands struct {
 	Manifest    ManifestCmd    `cmd:"" help:"Print the JSON schema of picloud.yaml."`
 	Status      StatusCmd      `cmd:"" help:"Show how a server is."`
 	Invoke      InvokeCmd      `cmd:"" help:"Run a script once and print its response."`
-	Logs        LogsCmd        `cmd:"" help:"Print or follow a script's log."`
-	Executions  ExecutionsCmd  `cmd:"" help:"List and show what has run, and what nobody has waited for."`
+	Logs        LogsCmd        `cmd:"" help:"Print or follow the log of a script or an app."`
+	Executions  ExecutionsCmd  `cmd:"" help:"List and show executions, and those that nobody has waited for."`
 	Routes      RoutesCmd      `cmd:"" help:"List, add, delete and match routes."`
 	Triggers    TriggersCmd    `cmd:"" help:"List, create, change, pause, fire and delete triggers, and tell when a schedule fires."`
 	Events      EventsCmd      `cmd:"" help:"List, show, retry, delete, pause and watch what is to be delivered."`

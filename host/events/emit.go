@@ -529,6 +529,7 @@ func (e *Emitter) OfDeadLetter(letter *store.DeadLetter, depth int, event json.R
 
 // Replay has the event of a dead letter delivered again, as a new one, and returns its id. Where that would
 // be left out as too deep, it is refused, [fault.LimitExceeded]: the dead letter is all there is of the event.
+// One that was replayed before is a [fault.Conflict]: should that fail, it has a dead letter of its own.
 func (e *Emitter) Replay(ctx context.Context, appID, id, by string) (eventID string, err error) {
 	if depth := CauseOf(ctx).Depth + 1; depth > e.maxDepth {
 		return "", &fault.Error{

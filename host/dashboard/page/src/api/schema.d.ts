@@ -2423,6 +2423,8 @@ export interface components {
             app: components["schemas"]["App"];
             /** @description What was not imported, or does not work as it did */
             left_out: components["schemas"]["LeftOut"][];
+            /** @description Who has got which role: users who are called as members were where the archive is from */
+            members: components["schemas"]["Member"][];
             /** @description Names of the secrets that are to be set: an archive has no values */
             missing_secrets: string[];
             /** @description How many scripts, documents and so on the archive had, by kind */
@@ -2503,8 +2505,8 @@ export interface components {
         };
         LeftOut: {
             /** @enum {string} */
-            kind: "domain" | "route" | "member" | "quota";
-            /** @description A host, a route's address or a user name; empty for the quotas */
+            kind: "domain" | "route" | "member" | "quota" | "file";
+            /** @description A host, a route's address, a user name or COLLECTION/ID of a file; empty for the quotas, and for more files than are named */
             name: string;
             reason: string;
         };
@@ -3198,6 +3200,11 @@ export interface components {
             name: string;
             /** @description Its executions can read the app's data but change nothing, and send no HTTP requests */
             read_only?: boolean;
+            /**
+             * Format: int64
+             * @description Of the source, or of a plugin's module, bytes
+             */
+            size: number;
             /** @description Absent in listings */
             source?: string;
             /** Format: date-time */
