@@ -1,6 +1,6 @@
 // Every screen, for the tests of all of them and for their pictures: its name, its address, and what shows that it is
 // there. A new screen is a line here.
-import { api } from './browser.js';
+import { api, upload } from './browser.js';
 
 /** Makes what the screens show, once. */
 export async function furnish(token) {
@@ -18,14 +18,18 @@ export async function furnish(token) {
   ]) {
     const script = await api('POST', 'apps/gallery/scripts', { token, body: { name, kind, source } });
     if (kind === 'endpoint') await api('POST', `scripts/${script.id}/routes`, { token, body: { path: `/${name}` } });
+    if (name !== 'orders/create') continue;
+    await api('PUT', `scripts/${script.id}`, { token, body: { source: source.replace('create(order)', 'create(order ?? #{})') } });
+    await api('POST', `scripts/${script.id}/run`, { token, body: { request: { method: 'POST', body: { item: 'tea' } } } });
   }
+  await upload('apps/gallery/scripts?name=images/avatar', { token, file: 'plugin-c/avatar.wasm' });
   for (const name of ['mail_password', 'stripe_key']) await api('PUT', `apps/gallery/secrets/${name}`, { token, body: { value: 'a value' } });
 }
 
 /** Returns the screens. `ready` is the name of an element's role and its name. */
 export async function screens(token) {
   const { items } = await api('GET', 'apps/gallery/scripts', { token });
-  const script = items.find((s) => s.name === 'orders/create');
+  const [script, plugin] = ['orders/create', 'images/avatar'].map((name) => items.find((s) => s.name === name));
   return [
     { name: 'login', path: '/', out: true, ready: ['button', 'Log in'] },
     { name: 'apps', path: '/apps', ready: ['link', 'Gallery'] },
@@ -33,6 +37,13 @@ export async function screens(token) {
     { name: 'scripts', path: '/apps/gallery/scripts', ready: ['link', 'orders/create'] },
     { name: 'scripts-empty', path: '/apps/bare/scripts', ready: ['heading', 'No scripts yet'] },
     { name: 'script', path: `/apps/gallery/scripts/${script.id}`, ready: ['textbox', 'Source of orders/create'] },
+    { name: 'script-routes', path: `/apps/gallery/scripts/${script.id}/routes`, ready: ['cell', '/orders/create'] },
+    { name: 'script-versions', path: `/apps/gallery/scripts/${script.id}/versions?version=1`, ready: ['textbox', 'From version 1 to version 2'] },
+    { name: 'script-executions', path: `/apps/gallery/scripts/${script.id}/executions`, ready: ['cell', 'ok'] },
+    { name: 'script-settings', path: `/apps/gallery/scripts/${script.id}/settings`, ready: ['spinbutton', 'Timeout'] },
+    { name: 'script-plugin', path: `/apps/gallery/scripts/${plugin.id}`, ready: ['heading', 'Exports 1'] },
+    { name: 'routes', path: '/apps/gallery/routes', ready: ['cell', '/orders/create'] },
+    { name: 'routes-empty', path: '/apps/bare/routes', ready: ['heading', 'No routes yet'] },
     { name: 'secrets', path: '/apps/gallery/secrets', ready: ['cell', 'stripe_key'] },
     { name: 'not-found', path: '/apps/none', ready: ['heading', 'Not found'], expected: [/404/] },
   ];

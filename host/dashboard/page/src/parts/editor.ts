@@ -68,6 +68,17 @@ const colours = HighlightStyle.define([
   { tag: [tags.function(tags.variableName), tags.propertyName, tags.namespace], color: 'var(--code-name)' },
 ]);
 
+/** Types over what is selected. Chromium would do so with an element that has a style, which the policy does not allow. */
+function replaceSelection(event: InputEvent, view: EditorView): boolean {
+  const { data, inputType, isComposing } = event;
+  const { main } = view.state.selection;
+  if (inputType !== 'insertText' || !data || isComposing || main.empty) return false;
+  const insert = () => view.state.update(view.state.replaceSelection(data), { userEvent: 'input.type', scrollIntoView: true });
+  const handled = view.state.facet(EditorView.inputHandler).some((handle) => handle(view, main.from, main.to, data, insert));
+  if (!handled) view.dispatch(insert());
+  return true;
+}
+
 /** Opens an editor in an element. */
 export function open({ parent, label, value, readonly, extensions, changed, save }: Opening): Handle {
   const root = parent.shadowRoot ?? parent.attachShadow({ mode: 'open' });
@@ -118,6 +129,7 @@ export function open({ parent, label, value, readonly, extensions, changed, save
           ...lintKeymap,
           indentWithTab, // Escape, then Tab leaves the editor
         ]),
+        EditorView.domEventHandlers({ beforeinput: replaceSelection }),
         EditorView.updateListener.of((update) => {
           if (update.docChanged) changed(update.state.doc.toString());
         }),
