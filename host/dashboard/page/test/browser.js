@@ -32,6 +32,17 @@ export async function api(method, path, { token, body } = {}) {
   return text ? JSON.parse(text) : undefined;
 }
 
+/** Uploads a plugin of the examples. */
+export async function upload(path, { token, file }) {
+  const response = await fetch(`${dashboard}/api/v1/admin/${path}`, {
+    method: 'POST',
+    headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/wasm' },
+    body: readFileSync(new URL(`../../../../examples/${file}`, import.meta.url)),
+  });
+  if (!response.ok) throw new Error(`POST ${path}: ${response.status} ${await response.text()}`);
+  return response.json();
+}
+
 /** Logs in by the API and returns the token. */
 export async function login() {
   return (await api('POST', 'auth/login', { body: user })).token;

@@ -41,7 +41,7 @@ export async function screens(token) {
     { name: 'script-versions', path: `/apps/gallery/scripts/${script.id}/versions?version=1`, ready: ['textbox', 'From version 1 to version 2'] },
     { name: 'script-executions', path: `/apps/gallery/scripts/${script.id}/executions`, ready: ['cell', 'ok'] },
     { name: 'script-settings', path: `/apps/gallery/scripts/${script.id}/settings`, ready: ['spinbutton', 'Timeout'] },
-    { name: 'script-plugin', path: `/apps/gallery/scripts/${plugin.id}`, ready: ['heading', 'Exports 1'] },
+    { name: 'script-plugin', path: `/apps/gallery/scripts/${plugin.id}`, ready: ['heading', 'Exports 2'] },
     { name: 'routes', path: '/apps/gallery/routes', ready: ['cell', '/orders/create'] },
     { name: 'routes-empty', path: '/apps/bare/routes', ready: ['heading', 'No routes yet'] },
     { name: 'secrets', path: '/apps/gallery/secrets', ready: ['cell', 'stripe_key'] },

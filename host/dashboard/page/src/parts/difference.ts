@@ -1,9 +1,9 @@
 // The part of a difference that is loaded when one is shown.
 import { unifiedMergeView } from '@codemirror/merge';
-import { EditorState } from '@codemirror/state';
+import { EditorState, type Extension } from '@codemirror/state';
 import { EditorView, lineNumbers } from '@codemirror/view';
 
-import { look } from './editor';
+import { look, paint } from './editor';
 
 export type DifferenceHandle = { destroy(): void };
 
@@ -20,8 +20,16 @@ const colours = EditorView.theme({
   '.cm-collapsedLines': { background: 'var(--sunken)', color: 'var(--text-soft)' },
 });
 
+interface Opening {
+  parent: HTMLElement;
+  label: string;
+  before: string;
+  after: string;
+  extensions: Extension[];
+}
+
 /** Shows a difference in an element. */
-export function show({ parent, label, before, after }: { parent: HTMLElement; label: string; before: string; after: string }): DifferenceHandle {
+export function show({ parent, label, before, after, extensions }: Opening): DifferenceHandle {
   const root = parent.shadowRoot ?? parent.attachShadow({ mode: 'open' });
   return new EditorView({
     root,
@@ -30,8 +38,10 @@ export function show({ parent, label, before, after }: { parent: HTMLElement; la
       doc: after,
       extensions: [
         lineNumbers(),
+        colours, // before what it has otherwise
         look,
-        colours,
+        paint,
+        extensions,
         unifiedMergeView({ original: before, mergeControls: false, collapseUnchanged: { margin: 3, minSize: 6 } }),
         EditorState.readOnly.of(true),
         EditorView.editable.of(false),

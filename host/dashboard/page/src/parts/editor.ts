@@ -39,7 +39,7 @@ export interface Handle {
 
 /** How code looks here. */
 export const look = EditorView.theme({
-  '&': { color: 'var(--text)', backgroundColor: 'var(--surface)', fontSize: '13px', minHeight: '320px' },
+  '&': { color: 'var(--text)', backgroundColor: 'var(--surface)', fontSize: '13px', minHeight: 'var(--editor-height, 320px)' },
   '&.cm-focused': { outline: 'none' },
   '.cm-scroller': { fontFamily: 'var(--mono)', lineHeight: '1.6' },
   '.cm-content': { caretColor: 'var(--text)', padding: '10px 0' },
@@ -67,6 +67,9 @@ const colours = HighlightStyle.define([
   { tag: tags.comment, color: 'var(--code-comment)', fontStyle: 'italic' },
   { tag: [tags.function(tags.variableName), tags.propertyName, tags.namespace], color: 'var(--code-name)' },
 ]);
+
+/** Colours code. */
+export const paint = syntaxHighlighting(colours);
 
 /** Types over what is selected. Chromium would do so with an element that has a style, which the policy does not allow. */
 function replaceSelection(event: InputEvent, view: EditorView): boolean {
@@ -106,7 +109,7 @@ export function open({ parent, label, value, readonly, extensions, changed, save
         highlightActiveLine(),
         highlightSelectionMatches(),
         search({ top: true }),
-        syntaxHighlighting(colours),
+        paint,
         look,
         EditorState.readOnly.of(readonly),
         EditorView.editable.of(!readonly),

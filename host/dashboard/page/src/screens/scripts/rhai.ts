@@ -1,5 +1,5 @@
 // Rhai in the editor: its colours, its indentation, and the marks of what is wrong.
-import { StreamLanguage, type StringStream } from '@codemirror/language';
+import { StreamLanguage, foldService, type StringStream } from '@codemirror/language';
 import { forceLinting, lintGutter, linter, type Diagnostic } from '@codemirror/lint';
 import { StateEffect, type Extension, type Text } from '@codemirror/state';
 import type { EditorView } from '@codemirror/view';
@@ -72,7 +72,8 @@ function inString(stream: StringStream, state: State): string {
   return 'string';
 }
 
-const language = StreamLanguage.define<State>({
+/** The language alone: its colours and its indentation. */
+export const language = StreamLanguage.define<State>({
   name: 'rhai',
   startState: () => ({ open: [], level: 0, comment: 0, quote: '' }),
   copyState: (state) => ({ ...state }),
@@ -126,6 +127,18 @@ const language = StreamLanguage.define<State>({
   },
 });
 
+/** Folds what is further in than the line that opens it. */
+const fold = foldService.of((state, from, to) => {
+  const first = state.doc.lineAt(from);
+  if (!/[{[(]\s*$/.test(first.text)) return null;
+  const indent = (text: string) => /\S/.exec(text)?.index ?? Infinity;
+  for (let n = first.number + 1; n <= state.doc.lines; n++) {
+    const line = state.doc.line(n);
+    if (indent(line.text) <= indent(first.text)) return n > first.number + 1 ? { from: to, to: line.from - 1 } : null;
+  }
+  return null;
+});
+
 /** What is wrong at a place, which counts from 1; without a line it is about the whole. */
 export interface Mark {
   line?: number;
@@ -148,6 +161,7 @@ export function rangeOf(doc: Text, mark: Mark): { from: number; to: number } {
 export function rhai(check: (source: string) => Promise<Mark[]>): Extension[] {
   return [
     language,
+    fold,
     lintGutter(),
     linter(
       async (view): Promise<Diagnostic[]> => {
