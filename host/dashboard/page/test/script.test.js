@@ -74,7 +74,7 @@ test('who has read nothing makes an app and a function, binds it, breaks it, fin
   await page.keyboard.insertText('let name = ctx.request.params.name;\n\n#{ hello: nmae }\n');
   await page.keyboard.press('Control+s');
   await page.getByText('Version 3 is live').waitFor();
-  assert.equal((await fetch(`${site}/hello/Ada`)).status, 500);
+  assert.equal((await fetch(`${site}/hello/Ada`)).status, 502);
 
   // The failure is found, with its place.
   await page.getByRole('link', { name: 'Executions' }).last().click();
