@@ -24,7 +24,7 @@ interface Known {
 }
 
 class Knowledge {
-  readonly modules = new Map<string, { title: string; functions: Known[] }>();
+  readonly modules = new Map<string, { title: string; functions: Known[]; names: string[] }>();
   readonly methods: Known[] = [];
   readonly globals: Known[] = [];
   readonly standard: Known[] = [];
@@ -41,7 +41,7 @@ class Knowledge {
         else if (item.global) this.globals.push(known);
         else if (item.kind === 'function') functions.push(known);
       }
-      if (functions.length) this.modules.set(module.name, { title: module.title, functions });
+      if (functions.length) this.modules.set(module.name, { title: module.title, functions, names: module.items.map((i) => i.name) });
     }
     for (const { name, calls, says, overloads } of sdk.standard) {
       if (/^\w+$/.test(name)) this.standard.push({ name, call: calls.join('\n'), says, parameters: overloads[0]?.map((p) => p.name) });
@@ -169,7 +169,7 @@ function find(k: Knowledge, state: EditorState, from: number, to: number): Known
     return (members ?? [...k.methods, ...k.standard]).filter((m) => m.name === word);
   }
   const of = k.modules.get(word);
-  if (of && state.sliceDoc(to, to + 2) === '::') return [{ name: word, call: `${word}::`, says: `${of.title}: ${of.functions.map((f) => f.name).join(', ')}` }];
+  if (of && state.sliceDoc(to, to + 2) === '::') return [{ name: word, call: `${word}::`, says: `${of.title}: ${of.names.join(', ')}` }];
   if (word === 'ctx') return [{ name: word, call: 'ctx', says: 'What the script is told: `ctx.request` by a request, `ctx.event` by a trigger.' }];
   return [...k.globals, ...k.standard].filter((g) => g.name === word);
 }
