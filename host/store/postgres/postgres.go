@@ -80,6 +80,8 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 		Listeners: config.Listeners,
 		Close:     shut,
 		Dialect: sqlstore.Dialect{
+			Name: store.DatabasePostgres,
+			Size: `SELECT pg_database_size(current_database())`,
 			// The row that every change of configuration raises.
 			Lock:      `SELECT value FROM meta WHERE name = 'generation' FOR UPDATE`,
 			ForUpdate: ` FOR UPDATE`,
