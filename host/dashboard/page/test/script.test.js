@@ -186,3 +186,31 @@ test('limits are told with their ceilings, and refused in the words of the API',
   await page.getByRole('button', { name: 'Save settings' }).click();
   await page.locator('[aria-invalid]').waitFor();
 });
+
+test('format indents, an event runs a script, and a route that is deleted comes back', async (t) => {
+  await api('POST', 'apps', { token, body: { slug: 'more', name: 'More' } });
+  const source = 'let all = [];\nif ctx.event != () {\nall.push(#{\nfrom: ctx.event.source,\n});\n}\nlet text = `\nas it is\n`;\nall\n  .len()';
+  const script = await api('POST', 'apps/more/scripts', { token, body: { name: 'one', source } });
+  const page = await open(t, browser, { token, path: `/apps/more/scripts/${script.id}` });
+  await editor(page).waitFor();
+  await page.getByRole('button', { name: 'Format' }).click();
+  await run(page).getByLabel('Event', { exact: true }).check();
+  await run(page).getByLabel('Sample').selectOption('docs: a document was created');
+  await run(page).getByRole('button', { name: 'Save and run' }).click();
+  await run(page).getByLabel('Body of the answer').getByText('1', { exact: true }).waitFor();
+  assert.equal(
+    (await api('GET', `scripts/${script.id}`, { token })).source,
+    'let all = [];\nif ctx.event != () {\n  all.push(#{\n    from: ctx.event.source,\n  });\n}\nlet text = `\nas it is\n`;\nall\n  .len()',
+  );
+
+  await api('POST', `scripts/${script.id}/routes`, { token, body: { method: 'POST', path: '/one/*', rate_limit: { requests: 5 } } });
+  const { items: before } = await api('GET', 'apps/more/routes', { token });
+  await page.getByRole('link', { name: 'Routes', exact: true }).first().click();
+  await page.getByRole('button', { name: 'Delete POST /one/*' }).click();
+  await page.getByRole('heading', { name: 'No routes yet' }).waitFor();
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.getByRole('cell', { name: '/one/*', exact: true }).waitFor();
+  const { items: after } = await api('GET', 'apps/more/routes', { token });
+  const kept = ({ id, created_at, ...rest }) => rest;
+  assert.deepEqual(after.map(kept), before.map(kept));
+});
