@@ -118,6 +118,7 @@ test('by keyboard: errors are marked while one types, and saving and running nee
   const failed = run(page).getByRole('button', { name: /^Line 1/ });
   await failed.waitFor();
   await page.locator('.cm-lintRange-error').first().waitFor(); // where it failed
+  assert.equal((await api('GET', `scripts/${script.id}`, { token })).source, 'throw "no"; //\n40 + 2');
   await failed.press('Enter');
   await page.waitForFunction(() => document.activeElement?.shadowRoot?.activeElement?.classList.contains('cm-content'));
 });
