@@ -15,7 +15,13 @@ export const { navigate, isActive, route } = createRouter({
       '/': lazy(() => import('./screens/overview/Overview.svelte')),
       '/scripts': {
         '/': lazy(() => import('./screens/scripts/Scripts.svelte')),
-        '/:script': lazy(() => import('./screens/scripts/Script.svelte')),
+        '/:script': {
+          '/': lazy(() => import('./screens/scripts/Script.svelte')),
+          '/routes': lazy(() => import('./screens/scripts/ScriptRoutes.svelte')),
+          '/versions': lazy(() => import('./screens/scripts/Versions.svelte')),
+          '/executions': lazy(() => import('./screens/scripts/LastExecutions.svelte')),
+          '/settings': lazy(() => import('./screens/scripts/Settings.svelte')),
+        },
       },
       '/data': {
         layout: lazy(() => import('./screens/data/Data.svelte')),
@@ -56,6 +62,7 @@ export const { navigate, isActive, route } = createRouter({
           '/:letter': lazy(() => import('./screens/events/dead/DeadLetter.svelte')),
         },
       },
+      '/routes': lazy(() => import('./screens/routes/Routes.svelte')),
       '/secrets': lazy(() => import('./screens/secrets/Secrets.svelte')),
     },
   },

@@ -43,6 +43,17 @@ export async function upload(token, app, collection, name, type, content) {
   return response.json();
 }
 
+/** Uploads a plugin of the examples. */
+export async function uploadPlugin(path, { token, file }) {
+  const response = await fetch(`${dashboard}/api/v1/admin/${path}`, {
+    method: 'POST',
+    headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/wasm' },
+    body: readFileSync(new URL(`../../../../examples/${file}`, import.meta.url)),
+  });
+  if (!response.ok) throw new Error(`POST ${path}: ${response.status} ${await response.text()}`);
+  return response.json();
+}
+
 /** Logs in by the API and returns the token. */
 export async function login() {
   return (await api('POST', 'auth/login', { body: user })).token;

@@ -1,6 +1,6 @@
 // Every screen, for the tests of all of them and for their pictures: its name, its address, and what shows that it is
 // there. A new screen is a line here.
-import { api, upload } from './browser.js';
+import { api, upload, uploadPlugin } from './browser.js';
 
 /** Makes what the screens show, once. */
 export async function furnish(token) {
@@ -18,6 +18,9 @@ export async function furnish(token) {
   ]) {
     const script = await api('POST', 'apps/gallery/scripts', { token, body: { name, kind, source } });
     if (kind === 'endpoint') await api('POST', `scripts/${script.id}/routes`, { token, body: { path: `/${name}` } });
+    if (name !== 'orders/create') continue;
+    await api('PUT', `scripts/${script.id}`, { token, body: { source: source.replace('create(order)', 'create(order ?? #{})') } });
+    await api('POST', `scripts/${script.id}/run`, { token, body: { request: { method: 'POST', body: { item: 'tea' } } } });
   }
   const carts = { ada: { items: [{ sku: 'tea', quantity: 2 }], total: 7.5 }, grace: { items: [], total: 0 }, alan: 'gone for lunch' };
   for (const [key, value] of Object.entries(carts)) await api('PUT', `apps/gallery/kv/carts/${key}`, { token, body: { value, ...(key === 'ada' && { ttl_ms: 7_200_000 }) } });
@@ -27,6 +30,7 @@ export async function furnish(token) {
   }
   await upload(token, 'gallery', 'photos', 'logo.svg', 'image/svg+xml', '<svg xmlns="http://www.w3.org/2000/svg" width="160" height="96"><rect width="160" height="96" rx="14" fill="#0b6e69"/></svg>');
   await upload(token, 'gallery', 'photos', 'notes.txt', 'text/plain', 'Buy tea.\n');
+  await uploadPlugin('apps/gallery/scripts?name=images/avatar', { token, file: 'plugin-c/avatar.wasm' });
   for (const name of ['mail_password', 'stripe_key']) await api('PUT', `apps/gallery/secrets/${name}`, { token, body: { value: 'a value' } });
   await furnishEvents(token);
 }
@@ -72,6 +76,7 @@ export async function screens(token) {
   const event = (await api('GET', 'apps/gallery/events?source=queue', { token })).items[0];
   const letter = (await api('GET', 'apps/gallery/dead-letters?source=queue', { token })).items[0];
   const events = '/apps/gallery/events';
+  const [script, plugin] = ['orders/create', 'images/avatar'].map((name) => items.find((s) => s.name === name));
   return [
     { name: 'login', path: '/', out: true, ready: ['button', 'Log in'] },
     { name: 'apps', path: '/apps', ready: ['link', 'Gallery'] },
@@ -101,6 +106,13 @@ export async function screens(token) {
     { name: 'dead-letters', path: `${events}/dead-letters`, ready: ['table', 'Dead letters'] },
     { name: 'dead-letters-empty', path: '/apps/bare/events/dead-letters', ready: ['heading', 'No dead letters'] },
     { name: 'dead-letter', path: `${events}/dead-letters/${letter.id}`, ready: ['heading', 'Payload'] },
+    { name: 'script-routes', path: `/apps/gallery/scripts/${script.id}/routes`, ready: ['cell', '/orders/create'] },
+    { name: 'script-versions', path: `/apps/gallery/scripts/${script.id}/versions?version=1`, ready: ['textbox', 'From version 1 to version 2'] },
+    { name: 'script-executions', path: `/apps/gallery/scripts/${script.id}/executions`, ready: ['cell', 'ok'] },
+    { name: 'script-settings', path: `/apps/gallery/scripts/${script.id}/settings`, ready: ['spinbutton', 'Timeout'] },
+    { name: 'script-plugin', path: `/apps/gallery/scripts/${plugin.id}`, ready: ['heading', 'Exports 2'] },
+    { name: 'routes', path: '/apps/gallery/routes', ready: ['cell', '/orders/create'] },
+    { name: 'routes-empty', path: '/apps/bare/routes', ready: ['heading', 'No routes yet'] },
     { name: 'secrets', path: '/apps/gallery/secrets', ready: ['cell', 'stripe_key'] },
     { name: 'not-found', path: '/apps/none', ready: ['heading', 'Not found'], expected: [/404/] },
   ];

@@ -7,6 +7,7 @@ import LayoutDashboard from '@lucide/svelte/icons/layout-dashboard';
 import MailX from '@lucide/svelte/icons/mail-x';
 import Megaphone from '@lucide/svelte/icons/megaphone';
 import SquareCode from '@lucide/svelte/icons/square-code';
+import Waypoints from '@lucide/svelte/icons/waypoints';
 import Zap from '@lucide/svelte/icons/zap';
 import type { Component } from 'svelte';
 
@@ -37,6 +38,7 @@ export const appNav: NavItem[] = [
   { title: 'Queues', path: '/events/queues', icon: Layers, keywords: ['messages', 'events'], needs: 'data.read', part: true },
   { title: 'Topics', path: '/events/topics', icon: Megaphone, keywords: ['pubsub', 'realtime', 'subscribe', 'events'], needs: 'route.read', part: true },
   { title: 'Dead letters', path: '/events/dead-letters', icon: MailX, keywords: ['failed', 'replay', 'events'], needs: 'data.read', part: true },
+  { title: 'Routes', path: '/routes', icon: Waypoints, keywords: ['addresses', 'requests', 'urls'], needs: 'route.read' },
   { title: 'Secrets', path: '/secrets', icon: KeyRound, keywords: ['keys', 'environment'], needs: 'secret.read' },
 ];
 
