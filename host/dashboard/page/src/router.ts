@@ -17,8 +17,13 @@ export const { navigate, isActive, route } = createRouter({
         '/': lazy(() => import('./screens/scripts/Scripts.svelte')),
         '/:script': lazy(() => import('./screens/scripts/Script.svelte')),
       },
+      '/executions': {
+        '/': lazy(() => import('./screens/executions/Executions.svelte')),
+        '/:execution': lazy(() => import('./screens/executions/Execution.svelte')),
+      },
       '/secrets': lazy(() => import('./screens/secrets/Secrets.svelte')),
     },
   },
+  '/health': lazy(() => import('./screens/health/Health.svelte')),
   '*rest': NotFound,
 });
