@@ -91,7 +91,7 @@ func (a *API) findApp(ctx context.Context, ref string, c authz.Capability) (stor
 	}
 	location, ok := movedTo(front.TargetOf(ctx), ref, app.Slug)
 	if !ok {
-		return store.App{}, fault.Missing("app")
+		return store.App{}, errNoApp
 	}
 	return store.App{}, problem.Moved("the app "+problem.Shorten(ref)+" is now called "+app.Slug, location)
 }
@@ -118,10 +118,16 @@ func (a *API) namedApp(ctx context.Context, ref string, c authz.Capability) (sto
 	} else if app, err = a.store.Apps().GetBySlug(ctx, ref); fault.Of(err) == fault.NotFound {
 		app, err = a.store.Apps().GetByAlias(ctx, ref)
 	}
-	if err != nil {
-		return store.App{}, unknown(err, "app")
+	if fault.Unknown(err) {
+		return store.App{}, errNoApp
 	}
-	if err := a.need(ctx, app.ID, "app", c); err != nil {
+	if err != nil {
+		return store.App{}, err
+	}
+	if err = a.need(ctx, app.ID, "app", c); fault.Of(err) == fault.NotFound {
+		return app, errNoApp
+	}
+	if err != nil {
 		return app, err
 	}
 	if err := app.Arrived(); err != nil {
@@ -129,6 +135,9 @@ func (a *API) namedApp(ctx context.Context, ref string, c authz.Capability) (sto
 	}
 	return app, nil
 }
+
+// errNoApp refuses a name of an app that there is not, or that the caller may not see, which nobody is to tell apart.
+var errNoApp = fault.New(fault.NotFound, "app not found, or you are not a member of it")
 
 // findScript finds a script by id, for a caller with a capability in its app.
 func (a *API) findScript(ctx context.Context, id string, c authz.Capability) (store.Script, error) {

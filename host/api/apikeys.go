@@ -26,7 +26,7 @@ func (a *API) mountAPIKeys(admin huma.API) {
 func keeper(ctx context.Context) (*authz.Principal, error) {
 	p := caller(ctx)
 	if !p.May(authz.KeysManage) {
-		return nil, authz.Denied(authz.KeysManage)
+		return nil, caller(ctx).Denied(authz.KeysManage)
 	}
 	return p, nil
 }

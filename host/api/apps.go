@@ -68,7 +68,7 @@ func (a *API) visibleApps(ctx context.Context, request store.PageRequest) (page 
 
 func (a *API) createApp(ctx context.Context, in *struct{ Body wire.AppCreate }) (*body[wire.App], error) {
 	if !caller(ctx).May(authz.AppCreate) {
-		return nil, authz.Denied(authz.AppCreate)
+		return nil, caller(ctx).Denied(authz.AppCreate)
 	}
 	app, err := a.catalog.CreateApp(ctx, in.Body.Slug, in.Body.Name)
 	if err != nil {

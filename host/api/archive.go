@@ -150,7 +150,7 @@ func (a *API) importApp(ctx context.Context, in *AppPath) (*body[wire.ImportRepo
 	default:
 		for _, c := range imported {
 			if !caller(ctx).May(c) {
-				return nil, authz.Denied(c)
+				return nil, caller(ctx).Denied(c)
 			}
 		}
 	}
@@ -158,7 +158,10 @@ func (a *API) importApp(ctx context.Context, in *AppPath) (*body[wire.ImportRepo
 	if err != nil {
 		return nil, located(a.slugTaken(ctx, err), "archive", "body", "slug", "path.app")
 	}
-	out := wire.ImportReport{Rows: report.Rows, MissingSecrets: report.MissingSecrets, LeftOut: make([]wire.LeftOut, len(report.Left))}
+	out := wire.ImportReport{Rows: report.Rows, MissingSecrets: report.MissingSecrets, Members: make([]wire.Member, len(report.Members)), LeftOut: make([]wire.LeftOut, len(report.Left))}
+	for i, member := range report.Members {
+		out.Members[i] = wireMember(member)
+	}
 	for i, left := range report.Left {
 		out.LeftOut[i] = wire.LeftOut{Kind: left.Kind, Name: left.Name, Reason: left.Reason}
 	}

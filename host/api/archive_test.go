@@ -3,6 +3,7 @@ package api_test
 import (
 	"bytes"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -42,6 +43,8 @@ func TestExportAndImport(t *testing.T) {
 	s.Route(script, "GET", "/moved")
 	do[wire.KVEntry](s, "PUT", "apps/shop/kv/c/n", `{"value":7}`, 200)
 	do[wire.Secret](s, "PUT", "apps/shop/secrets/key", `{"value":"sesame"}`, 200)
+	s.User("ann", store.RoleMember)
+	ann := do[wire.Member](s, "PUT", "apps/shop/members/ann", wire.MemberSet{Role: "viewer"}, 200)
 	noise := make([]byte, 2*apitest.MaxBody) // which cannot be compressed
 	state := uint32(1)
 	for i := range noise {
@@ -66,7 +69,8 @@ func TestExportAndImport(t *testing.T) {
 	assert.Equal(t, app.Name, report.App.Name)
 	assert.Equal(t, []string{"key"}, report.MissingSecrets)
 	assert.Equal(t, []wire.LeftOut{}, report.LeftOut)
-	assert.Equal(t, map[string]int64{"secrets": 1, "scripts": 1, "kv": 1, "files": 1, "routes": 1}, report.Rows)
+	assert.Equal(t, []wire.Member{ann}, report.Members)
+	assert.Equal(t, map[string]int64{"secrets": 1, "scripts": 1, "kv": 1, "files": 1, "members": 1, "routes": 1}, report.Rows)
 	assert.JSONEq(t, `{"n":7}`, string(s.Fetch("GET", "/moved", "").Content))
 	assert.Equal(t, noise, s.Admin(s.Token, "GET", "apps/store/files/c/"+file.ID, "").Content)
 
@@ -92,11 +96,18 @@ func TestExportAndImport(t *testing.T) {
 	}
 }
 
+// incompressible is a megabyte of which an archive has as much.
+func incompressible() string {
+	content := make([]byte, 1<<20)
+	rand.NewChaCha8([32]byte{}).Read(content)
+	return string(content)
+}
+
 // Until an import has ended nobody finds its app; one whose sender goes away leaves nothing.
 func TestImportsThatBreakOff(t *testing.T) {
 	s := newSite(t)
 	s.App("shop")
-	s.store("shop", "c", "f", "text/plain", strings.Repeat("some text ", 100_000))
+	s.store("shop", "c", "f", "text/plain", incompressible())
 	archive := s.archiveOf("shop")
 	empty := s.App("empty")
 	from, to := io.Pipe()
@@ -112,7 +123,7 @@ func TestImportsThatBreakOff(t *testing.T) {
 	_, err := to.Write(archive[:half])
 	require.NoError(t, err)
 	under := func() []store.App {
-		apps, err := s.DB.Apps().Imports(t.Context())
+		apps, _, err := s.DB.Apps().Imports(t.Context())
 		require.NoError(t, err)
 		return apps
 	}
@@ -165,7 +176,10 @@ func TestExportsThatBreakOff(t *testing.T) {
 	blobs, err := filepath.Glob(filepath.Join(filepath.Dir(s.DBPath), "files", "[0-9a-f][0-9a-f]", "*", "*"))
 	require.NoError(t, err)
 	require.Len(t, blobs, 1)
-	require.NoError(t, os.WriteFile(blobs[0], []byte("some lies"), 0o600))
+	require.NoError(t, os.RemoveAll(filepath.Dir(blobs[0])))
+	require.NoError(t, os.WriteFile(filepath.Dir(blobs[0]), nil, 0o600)) // no directory: the file system fails
+	s.Refused(s.Admin(s.Token, "POST", "apps/shop:export", ""), 503, "", "the file storage is not available")
+	s.store("shop", "before", "f", "text/plain", incompressible())
 	resp, err := http.DefaultClient.Do(s.Request("POST", "/api/v1/admin/apps/shop:export", "", "Authorization: Bearer "+s.Token))
 	require.NoError(t, err)
 	defer resp.Body.Close()

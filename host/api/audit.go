@@ -45,7 +45,7 @@ func (a *API) auditQuery(ctx context.Context, f AuditFilter) (store.AuditQuery, 
 	whole := caller(ctx).May(authz.AuditRead)
 	if f.App == "" {
 		if !whole {
-			return query, authz.Denied(authz.AuditRead)
+			return query, caller(ctx).Denied(authz.AuditRead)
 		}
 		return query, nil
 	}
@@ -154,7 +154,7 @@ func wireAuditEntry(e store.AuditEntry) wire.AuditEntry {
 
 // readOnly are the operations that change nothing though their method could, by id: nothing of them is
 // recorded but a refusal. What a script does in a test run is told by its execution.
-var readOnly = []string{"validate-script", "run-script", "match-route", "preview-schedule", "create-subscriber-token"}
+var readOnly = []string{"validate-script", "validate-source", "run-script", "match-route", "preview-schedule", "create-subscriber-token"}
 
 // ofData are the operations that change data and nothing of how an app works, by id. A program that does one often
 // has few entries, which say how often.
@@ -257,6 +257,7 @@ func Shown(row any) any {
 		shown := struct {
 			wire.Script
 			Source *digest `json:"source,omitempty"`
+			Size   int64   `json:"size,omitempty"` // which the digest has
 		}{Script: wireScript(row)}
 		if row.Source != "" {
 			shown.Source = digestOf(row.Source)

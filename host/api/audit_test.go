@@ -214,7 +214,7 @@ func TestAuditOfRefusals(t *testing.T) {
 	for _, e := range s.record("?app=shop") {
 		if e.Outcome == "refused" {
 			refused = append(refused, e.Username+" "+e.Action+" "+e.Object)
-			assert.Contains(t, e.Reason, "this needs the capability")
+			assert.Contains(t, e.Reason, "this needs the role app_admin")
 		}
 	}
 	assert.ElementsMatch(t, []string{"editor delete-app ", "editor list-audit "}, refused)
@@ -279,8 +279,8 @@ func TestAuditOfTokens(t *testing.T) {
 		"unknown  get-script script  : the token is unknown, expired or revoked",
 		"unknown  delete-app app  : the token is unknown, expired or revoked",
 		"unknown  execute script  : the token is unknown, expired or revoked",
-		"user viewer execute script " + script.ID + " " + app.ID + ": this needs the capability script.execute, which you or your API key do not have",
-		"key owner execute script " + script.ID + " " + app.ID + ": this needs the capability script.execute, which you or your API key do not have",
+		"user viewer execute script " + script.ID + " " + app.ID + ": this needs the role editor (script.execute); you are viewer",
+		"key owner execute script " + script.ID + " " + app.ID + ": this needs an API key with the scope script:write or app:admin (script.execute); yours has log:read",
 	}, told)
 
 	before = len(s.record("?limit=1000"))

@@ -30,7 +30,7 @@ func sendsBackup(op *huma.Operation) {
 
 func (a *API) createBackup(ctx context.Context, _ *none) (*huma.StreamResponse, error) {
 	if !caller(ctx).May(authz.BackupCreate) {
-		return nil, authz.Denied(authz.BackupCreate)
+		return nil, caller(ctx).Denied(authz.BackupCreate)
 	}
 	// It is read while it is sent, when the request's own context counts no longer. fasthttp closes it when all
 	// is sent or the client has gone.

@@ -85,7 +85,7 @@ func TestPlugins(t *testing.T) {
 
 	plugin := s.plugin("app", "lib/echo", first)
 	assert.Equal(t, wire.Script{
-		ID: plugin.ID, AppID: app.ID, Name: "lib/echo", Kind: abi.KindPlugin, Version: 1,
+		ID: plugin.ID, AppID: app.ID, Name: "lib/echo", Kind: abi.KindPlugin, Version: 1, Size: int64(len(first)),
 		Wasm:      &wire.WasmModule{SHA256: digest(first), Size: int64(len(first))},
 		CreatedAt: plugin.CreatedAt, UpdatedAt: plugin.UpdatedAt,
 	}, plugin)

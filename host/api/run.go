@@ -60,7 +60,9 @@ func (a *API) runScript(ctx context.Context, in *struct {
 			return nil, err
 		}
 	}
-	out, err := a.executions.Run(ctx, invocation)
+	there, stop := front.WhileThere(ctx)
+	out, err := a.executions.Run(there, invocation)
+	stop()
 	if err != nil {
 		return nil, unknown(err, "script")
 	}

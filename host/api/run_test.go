@@ -1,7 +1,11 @@
 package api_test
 
 import (
+	"fmt"
+	"net"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -50,6 +54,24 @@ func TestRun(t *testing.T) {
 	assert.EqualValues(t, "info", got.Logs[0].Level)
 	assert.EqualValues(t, "debug", got.Logs[1].Level)
 	assert.Equal(t, got.ExecutionID, got.Logs[0].ExecutionID)
+}
+
+// Whoever goes away while it runs, as by Ctrl-C, ends it.
+func TestRunEndsWithItsClient(t *testing.T) {
+	s := newSite(t)
+	s.App("app")
+	script := s.Script("app", "slow", `loop {}`)
+	do[wire.Script](s, "PUT", "scripts/"+script.ID, `{"limits":{"max_operations":100000000,"timeout_ms":60000}}`, 200)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
+	require.NoError(t, err)
+	_, err = fmt.Fprintf(conn, "POST /api/v1/admin/scripts/%s/run HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"+
+		"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}", script.ID, s.Token)
+	require.NoError(t, err)
+	require.NoError(t, conn.Close())
+	require.Eventually(t, func() bool {
+		page := do[wire.Page[wire.Execution]](s, "GET", "scripts/"+script.ID+"/executions", nil, 200)
+		return len(page.Items) == 1 && page.Items[0].Outcome == "cancelled"
+	}, 10*time.Second, 10*time.Millisecond)
 }
 
 func TestRunShowsFailures(t *testing.T) {

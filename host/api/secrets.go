@@ -63,7 +63,7 @@ func (a *API) deleteSecret(ctx context.Context, in *SecretPath) (*none, error) {
 
 func (a *API) rotateSecrets(ctx context.Context, _ *none) (*body[wire.SecretsRotated], error) {
 	if !caller(ctx).May(authz.SecretRotate) {
-		return nil, authz.Denied(authz.SecretRotate)
+		return nil, caller(ctx).Denied(authz.SecretRotate)
 	}
 	done, err := a.secrets.Rotate(ctx)
 	if err != nil {

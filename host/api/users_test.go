@@ -261,7 +261,7 @@ func TestTriggersAreAdopted(t *testing.T) {
 
 	as[wire.Trigger](s, admin, "PATCH", "triggers/"+trigger.ID, `{"adopt":false,"concurrency":2}`, 200)
 	assert.NotEmpty(t, do[wire.Trigger](s, "GET", "triggers/"+trigger.ID, nil, 200).Stopped, "a change alone adopts nothing")
-	s.Refused(s.Admin(viewer, "PATCH", "triggers/"+trigger.ID, `{"adopt":true}`), 403, "", "which you or your API key do not have")
+	s.Refused(s.Admin(viewer, "PATCH", "triggers/"+trigger.ID, `{"adopt":true}`), 403, "", "this needs the role editor (trigger.write); you are viewer")
 	assert.Equal(t, heir.UserID, as[wire.Trigger](s, admin, "PATCH", "triggers/"+trigger.ID, `{"adopt":true}`, 200).RegisteredBy)
 	assert.Empty(t, do[wire.Trigger](s, "GET", "triggers/"+trigger.ID, nil, 200).Stopped)
 	do[any](s, "DELETE", "users/"+leaver.UserID, nil, 204)

@@ -15,7 +15,7 @@ var ones = capabilitySet{KeysManage, AccountManage}
 func (p *Principal) MayGrant(role store.InstanceRole) error {
 	for _, c := range slices.Backward(ofInstanceRole[role]) { // those that only higher roles have come first
 		if !ones.has(c) && !p.May(c) {
-			return Denied(c)
+			return p.Denied(c)
 		}
 	}
 	return nil

@@ -2,7 +2,9 @@ package authz
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/picloud/picloud/host/fault"
@@ -176,15 +178,66 @@ func (r Rights) CheckGrant(role store.AppRole) error {
 	}
 	for _, c := range append(capabilitySet{MembersManage}, gives...) {
 		if !r.Hold(c) {
-			return Denied(c)
+			return denied(c, true, r.Role)
 		}
 	}
 	return nil
 }
 
-// Denied refuses what needs a capability that the caller lacks.
-func Denied(c Capability) error {
-	return fault.New(fault.Forbidden, "this needs the capability %s, which you or your API key do not have", c)
+// Denied refuses what needs a capability, of which it names the least role that has it. [Principal.Denied] also says
+// what the caller has instead.
+func Denied(c Capability) error { return denied(c, true, "") }
+
+// Denied refuses what needs a capability on the instance that the caller lacks.
+func (p *Principal) Denied(c Capability) error { return p.deniedIn(realm{}, c) }
+
+// deniedIn refuses what needs a capability in a realm that the caller lacks.
+func (p *Principal) deniedIn(in realm, c Capability) error {
+	role := string(p.User.Role)
+	if in.appID != "" && !ofInstanceRole[p.User.Role].has(AppRead) {
+		role = string(in.role)
+	}
+	switch {
+	case p.scoped(c) && !p.bound(in):
+		return fault.New(fault.Forbidden, "this needs an API key that is not bound to an app, as yours is (%s)", c)
+	case p.scoped(c):
+		return denied(c, in.appID != "", role)
+	}
+	var scopes []string
+	for _, scope := range Scopes {
+		if ofScope[scope].has(c) {
+			scopes = append(scopes, string(scope))
+		}
+	}
+	if len(scopes) == 0 {
+		return fault.New(fault.Forbidden, "this needs a login: no API key may do it (%s)", c)
+	}
+	return fault.New(fault.Forbidden, "this needs an API key with the scope %s (%s); yours has %s",
+		strings.Join(scopes, " or "), c, strings.Join(p.Key.Scopes, ", "))
+}
+
+func denied(c Capability, inApp bool, role string) error {
+	text := fmt.Sprintf("this needs the role %s (%s)", leastRole(c, inApp), c)
+	if role != "" {
+		text += "; you are " + role
+	}
+	return fault.New(fault.Forbidden, "%s", text)
+}
+
+// leastRole returns the role with the fewest capabilities of those that have one: of an app's, if that is meant
+// and one of them has it, or of the instance's.
+func leastRole(c Capability, inApp bool) string {
+	for _, role := range []store.AppRole{store.RoleViewer, store.RoleEditor, store.RoleAppAdmin} {
+		if inApp && ofAppRole[role].has(c) {
+			return string(role)
+		}
+	}
+	for _, role := range []store.InstanceRole{store.RoleMember, store.RoleAdmin} {
+		if ofInstanceRole[role].has(c) {
+			return string(role)
+		}
+	}
+	return string(store.RoleOwner)
 }
 
 // Require returns nil for a caller who holds a capability in an app, and otherwise [Denied], or
@@ -201,5 +254,9 @@ func (a *Authority) Require(ctx context.Context, p *Principal, appID, resource s
 	if !ok {
 		return fault.Missing(resource)
 	}
-	return Denied(c)
+	in := realm{appID: appID}
+	if in.role, err = a.roleIn(ctx, p, appID); err != nil {
+		return err
+	}
+	return p.deniedIn(in, c)
 }

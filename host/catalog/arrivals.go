@@ -43,7 +43,7 @@ var errGivenUp = fault.New(fault.Conflict, "the import was given up: it was not 
 // StartImport makes an app with a slug that is to be filled, or takes the empty app with an id. One that
 // is not empty, or that another import fills, is [fault.Conflict].
 func (c *Catalog) StartImport(ctx context.Context, slug, id string) (app store.App, err error) {
-	mark := &store.Import{Token: uuid.NewString(), Created: id == "", At: time.Now().UTC()}
+	mark := &store.Import{Token: uuid.NewString(), Created: id == ""}
 	if id == "" {
 		if err := checkSlug(slug); err != nil {
 			return store.App{}, err
@@ -122,13 +122,11 @@ func holding(ctx context.Context, s store.Store, appID string) (there []string, 
 // KeepImport says that an import goes on, which has to be said every few minutes. The error is [fault.Conflict]
 // when it was given up.
 func (c *Catalog) KeepImport(ctx context.Context, app store.App) error {
-	mark := *app.Import
-	mark.At = time.Now().UTC()
 	return c.change(ctx, func(tx store.Store) error {
 		if _, err := arriving(ctx, tx, app); err != nil {
 			return err
 		}
-		_, err := tx.Apps().Update(ctx, app.ID, store.AppChange{Import: &mark})
+		_, err := tx.Apps().Update(ctx, app.ID, store.AppChange{Import: app.Import})
 		return err
 	})
 }
@@ -162,22 +160,32 @@ type Arrival struct {
 	MayClaim func(rights authz.Rights, host string) error
 }
 
+// Arrived is an app that an import has filled, and what has become of what belongs to others here.
+type Arrived struct {
+	App     store.App
+	Members []store.Member // who has got which role
+	Left    []Left
+}
+
+// Shadowed is the reason of a route that an import has made and that does not answer.
+const Shadowed = "shadowed by a route of another app, which answers the same requests first"
+
 // Left is something that an import has left out, or that does not work as it did.
 type Left struct {
-	Kind   string // "domain", "route", "member", "quota"
+	Kind   string // "domain", "route", "member", "quota", "file"
 	Name   string
 	Reason string
 }
 
 // FinishImport gives an app that is filled all the rest, and lets it be found. What belongs to somebody
 // else here, as a host does, is left out; anything else that is wrong is an error, and nothing is done.
-func (c *Catalog) FinishImport(ctx context.Context, app store.App, a Arrival) (now store.App, left []Left, err error) {
+func (c *Catalog) FinishImport(ctx context.Context, app store.App, a Arrival) (done Arrived, err error) {
 	if err := checkArrival(&a); err != nil {
-		return store.App{}, nil, err
+		return Arrived{}, err
 	}
 	var made []store.Route
 	err = c.change(ctx, func(tx store.Store) error {
-		left, made = nil, nil
+		done, made = Arrived{}, nil
 		if _, err := arriving(ctx, tx, app); err != nil {
 			return err
 		}
@@ -189,12 +197,15 @@ func (c *Catalog) FinishImport(ctx context.Context, app store.App, a Arrival) (n
 		if a.CORS != nil {
 			policy = *a.CORS
 		}
-		now, err = tx.Apps().Update(ctx, app.ID, store.AppChange{Name: &a.Name, CORS: &policy, EventsPaused: &a.EventsPaused, Import: &store.Import{}})
+		done.App, err = tx.Apps().Update(ctx, app.ID, store.AppChange{Name: &a.Name, CORS: &policy, EventsPaused: &a.EventsPaused, Import: &store.Import{}})
 		if err != nil {
 			return err
 		}
-		out := func(kind, name, reason string) { left = append(left, Left{kind, name, reason}) }
+		out := func(kind, name, reason string) { done.Left = append(done.Left, Left{kind, name, reason}) }
 		if err := arriveSettings(ctx, tx, app.ID, a, rights, out); err != nil {
+			return err
+		}
+		if done.Members, err = arriveMembers(ctx, tx, app.ID, a, rights, out); err != nil {
 			return err
 		}
 		ours, err := c.arriveDomains(ctx, tx, app.ID, a, rights, out)
@@ -215,15 +226,15 @@ func (c *Catalog) FinishImport(ctx context.Context, app store.App, a Arrival) (n
 		return nil
 	})
 	if err != nil {
-		return store.App{}, nil, err
+		return Arrived{}, err
 	}
 	c.imports.Delete(app.Import.Token)
 	for _, route := range made {
 		if _, shadowed := c.routes.Shadow(route); shadowed {
-			left = append(left, Left{"route", address(route), "a route of another app answers the same requests first"})
+			done.Left = append(done.Left, Left{"route", address(route), Shadowed})
 		}
 	}
-	return now, left, nil
+	return done, nil
 }
 
 // checkArrival checks all that can be checked without looking at what there is.
@@ -282,7 +293,7 @@ func named(kind, name string, err error) error {
 	return &of
 }
 
-// arriveSettings makes members, topics and quotas.
+// arriveSettings makes topics and quotas.
 func arriveSettings(ctx context.Context, tx store.Store, appID string, a Arrival, rights authz.Rights, out func(kind, name, reason string)) error {
 	if a.Quota != (store.Quota{}) {
 		if rights.Hold(authz.QuotaManage) {
@@ -299,6 +310,13 @@ func arriveSettings(ctx context.Context, tx store.Store, appID string, a Arrival
 			return err
 		}
 	}
+	return nil
+}
+
+// arriveMembers gives roles to the users of the same names, and returns who has got one.
+func arriveMembers(
+	ctx context.Context, tx store.Store, appID string, a Arrival, rights authz.Rights, out func(kind, name, reason string),
+) (given []store.Member, err error) {
 	for _, member := range a.Members {
 		user, err := tx.Users().GetByUsername(ctx, member.Username)
 		if fault.Unknown(err) {
@@ -306,25 +324,28 @@ func arriveSettings(ctx context.Context, tx store.Store, appID string, a Arrival
 			continue
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if _, err = tx.Apps().Member(ctx, appID, user.ID); err == nil {
-			continue // of the app that was empty
+		role, err := tx.Apps().Member(ctx, appID, user.ID)
+		if err == nil { // of the app that was empty
+			out("member", member.Username, fmt.Sprintf("the user is %s of the app already", role))
+			continue
 		}
 		if fault.Of(err) != fault.NotFound {
-			return err
+			return nil, err
 		}
 		if err := rights.CheckGrant(member.Role); fault.Of(err) == fault.Forbidden {
 			out("member", member.Username, err.Error())
 			continue
 		} else if err != nil {
-			return named("member", member.Username, err)
+			return nil, named("member", member.Username, err)
 		}
 		if err := tx.Apps().SetMember(ctx, appID, user.ID, member.Role); err != nil {
-			return err
+			return nil, err
 		}
+		given = append(given, store.Member{AppID: appID, UserID: user.ID, Username: user.Username, Role: member.Role})
 	}
-	return nil
+	return given, nil
 }
 
 // arriveDomains claims hosts, and returns all that the app has then.
@@ -564,20 +585,20 @@ func (c *Catalog) clear(ctx context.Context, app store.App) error {
 // ImportSweeper makes the sweep of imports whose process has died.
 func (c *Catalog) ImportSweeper() *background.Sweep {
 	return background.NewSweep("unfinished", "imports", sweepImportsEvery, c.log, func(ctx context.Context) (int, error) {
-		return c.SweepImports(ctx, time.Now())
+		return c.SweepImports(ctx, importAge)
 	})
 }
 
-// SweepImports undoes the imports that have not been heard of for ten minutes, or that nobody can be at, and
-// returns their number. No other process is at them where the database is this one's alone.
-func (c *Catalog) SweepImports(ctx context.Context, now time.Time) (undone int, err error) {
-	apps, err := c.store.Apps().Imports(ctx)
+// SweepImports undoes the imports that have not been heard of for so long, by the database's clock, or that nobody can
+// be at, and returns their number. No other process is at them where the database is this one's alone.
+func (c *Catalog) SweepImports(ctx context.Context, silent time.Duration) (undone int, err error) {
+	apps, now, err := c.store.Apps().Imports(ctx)
 	if err != nil {
 		return 0, err
 	}
 	for _, app := range apps {
 		_, ours := c.imports.Load(app.Import.Token)
-		if now.Sub(app.Import.At) < importAge && (ours || c.store.Revisions().Shared()) {
+		if now.Sub(app.Import.At) < silent && (ours || c.store.Revisions().Shared()) {
 			continue
 		}
 		if failed := c.abandon(ctx, app, app.Import.At); failed != nil {

@@ -82,8 +82,9 @@ type Catalog struct {
 
 	// Of a part of a transaction, see Together, nobody is told of anything. What is later is done after the commit,
 	// by the whole catalog: it may take long, and what fails can be made good.
-	part  bool
-	later []func(ctx context.Context, whole *Catalog)
+	part    bool
+	awaited bool // see AwaitUploads
+	later   []func(ctx context.Context, whole *Catalog)
 }
 
 // togetherTime is how long changes made together may keep others who write waiting.
@@ -171,15 +172,12 @@ func (c *Catalog) Together(ctx context.Context, fn func(ctx context.Context, tx 
 		ctx, cancel := context.WithTimeoutCause(ctx, c.within, tooLong)
 		defer cancel()
 		part = &Catalog{
-			store: tx, executions: quiet{c.executions}, routes: routing.NewTable(nil), log: c.log,
+			store: tx, executions: quiet{c.executions}, routes: c.routes.Clone(), generation: c.generation, log: c.log,
 			registry: events.NewRegistry(nil), triggers: events.NewTable(), triggersChanged: func() {},
 			topicChanged: func(string, string) {}, secretsChanged: func(string) {}, rightsChanged: func() {},
 			unclaimedHosts: c.unclaimedHosts, removeSoon: func() { tx.AfterCommit(c.remover.Wake) }, stale: map[string]bool{}, part: true,
 		}
-		err := part.reload(ctx, tx)
-		if err == nil {
-			err = fn(ctx, tx, part)
-		}
+		err := fn(ctx, tx, part)
 		if err != nil && context.Cause(ctx) == tooLong {
 			return tooLong
 		}

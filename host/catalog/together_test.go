@@ -123,7 +123,7 @@ func TestTogetherIsBounded(t *testing.T) {
 	})
 }
 
-// counting counts how often the routes of an app are read.
+// counting counts how often the routes of an app, or all, are read.
 type counting struct {
 	store.Store
 	reads *int
@@ -145,7 +145,13 @@ func (r countingRoutes) ByApp(ctx context.Context, appID string) ([]store.Route,
 	return r.Routes.ByApp(ctx, appID)
 }
 
-// An app that is changed many times together has its routes read again once, after the commit.
+func (r countingRoutes) All(ctx context.Context) ([]store.Route, error) {
+	*r.reads++
+	return r.Routes.All(ctx)
+}
+
+// An app that is changed many times together has its routes read again once, after the commit, and those of others
+// are not read.
 func TestTogetherFollowsOnce(t *testing.T) {
 	n := onSQLite(t)
 	app := n.app(t, "shop")
@@ -158,7 +164,11 @@ func TestTogetherFollowsOnce(t *testing.T) {
 	var reads int
 	c, err := New(t.Context(), Config{Store: counting{n.store, &reads}, Executions: n.executions, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
+	reads = 0
 	require.NoError(t, c.Together(t.Context(), func(ctx context.Context, _ store.Store, part *Catalog) error {
+		if _, _, err := part.CreateRoute(ctx, script, route); fault.Of(err) != fault.Conflict {
+			return fmt.Errorf("a route in the way of one that was there before: %w", err)
+		}
 		for i := range 20 {
 			origin := fmt.Sprintf("https://%d.example", i)
 			if _, err := part.UpdateApp(ctx, app.ID, store.AppChange{CORS: &store.CORS{Origins: []string{origin}}}); err != nil {

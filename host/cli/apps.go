@@ -2,8 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/picloud/picloud/host/api/wire"
@@ -80,6 +78,9 @@ func (cmd *AppsShowCmd) Run(ctx context.Context, r *Remote, c *client.Client) er
 	return printOne(r, app, columns)
 }
 
+// defaultApp is the slug of the app that there is at first.
+const defaultApp = "default"
+
 // AppsRenameCmd is `picloud apps rename`.
 type AppsRenameCmd struct {
 	App  string `arg:"" help:"Slug or id." complete:"apps"`
@@ -88,9 +89,17 @@ type AppsRenameCmd struct {
 
 // Run renames the app.
 func (cmd *AppsRenameCmd) Run(ctx context.Context, r *Remote, c *client.Client) error {
-	app, err := c.RenameApp(ctx, cmd.App, cmd.Slug)
+	before, err := c.App(ctx, cmd.App)
 	if err != nil {
 		return err
+	}
+	app, err := c.RenameApp(ctx, before.ID, cmd.Slug)
+	if err != nil {
+		return err
+	}
+	if before.Slug == defaultApp && app.Slug != defaultApp {
+		r.notices.warn("no app is called %s any more: a server with PICLOUD_UNCLAIMED_HOSTS=default answers on hosts that no app has claimed "+
+			"with the routes of that app alone. Commands without --app find this one by its old slug until another app has it", defaultApp)
 	}
 	return r.printDone(app, "App %s is now called %s.", cmd.App, app.Slug)
 }
@@ -125,22 +134,19 @@ func (cmd *AppsUsageCmd) Run(ctx context.Context, r *Remote, c *client.Client) e
 		return err
 	}
 	warnUsage(r, usage)
-	used := func(of func(wire.Usage) wire.Used) func(wire.Usage) string {
-		return func(u wire.Usage) string {
-			text := strconv.FormatInt(of(u).Bytes, 10)
-			if quota := of(u).Quota; quota > 0 {
-				text += fmt.Sprintf(" of %d", quota)
-			}
-			return text
+	of := func(used, quota int64, write func(int64) string) string {
+		if quota == 0 {
+			return write(used)
 		}
+		return write(used) + " of " + write(quota)
 	}
 	return printOne(r, usage, []column[wire.Usage]{
-		{"KV", used(func(u wire.Usage) wire.Used { return u.KV })},
-		{"DOCS", used(func(u wire.Usage) wire.Used { return u.Docs })},
-		{"FILES", used(func(u wire.Usage) wire.Used { return u.Files })},
-		{"LOG TODAY", used(func(u wire.Usage) wire.Used { return u.Log })},
-		{"MS OF PROCESSOR TODAY", used(func(u wire.Usage) wire.Used { return wire.Used{Bytes: u.CPU.Used, Quota: u.CPU.Quota} })},
-		{"EVENTS THAT WAIT", used(func(u wire.Usage) wire.Used { return wire.Used{Bytes: u.Events.Used, Quota: u.Events.Quota} })},
+		{"KV", func(u wire.Usage) string { return of(u.KV.Bytes, u.KV.Quota, size) }},
+		{"DOCS", func(u wire.Usage) string { return of(u.Docs.Bytes, u.Docs.Quota, size) }},
+		{"FILES", func(u wire.Usage) string { return of(u.Files.Bytes, u.Files.Quota, size) }},
+		{"LOG TODAY", func(u wire.Usage) string { return of(u.Log.Bytes, u.Log.Quota, size) }},
+		{"PROCESSOR TIME TODAY", func(u wire.Usage) string { return of(u.CPU.Used, u.CPU.Quota, processorTime) }},
+		{"EVENTS THAT WAIT", func(u wire.Usage) string { return of(u.Events.Used, u.Events.Quota, number) }},
 		{"DEAD LETTERS", func(u wire.Usage) string { return number(u.DeadLetters) }},
 	})
 }

@@ -1,12 +1,19 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
+	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/cli/manifest"
 	"github.com/picloud/picloud/host/client"
 )
 
@@ -41,21 +48,107 @@ func (f *AuditFlags) query() (q client.AuditQuery, err error) {
 	return q, nil
 }
 
-var auditColumns = []column[wire.AuditEntry]{
-	{"TIME", func(e wire.AuditEntry) string { return localTime(e.At) }},
-	{"WHO", whoDid},
-	{"FROM", func(e wire.AuditEntry) string { return e.Address }},
-	{"ACTION", whatHappened},
-	{"KIND", func(e wire.AuditEntry) string { return e.Kind }},
-	{"OBJECT", func(e wire.AuditEntry) string { return e.Object }},
-	{"APP", func(e wire.AuditEntry) string { return e.AppID }},
+// auditColumns are those of a listing, with what is known of names.
+func auditColumns(names auditNames) []column[wire.AuditEntry] {
+	return []column[wire.AuditEntry]{
+		{"TIME", func(e wire.AuditEntry) string { return localTime(e.At) }},
+		{"WHO", names.whoDid},
+		{"FROM", func(e wire.AuditEntry) string { return e.Address }},
+		{"ACTION", whatHappened},
+		{"KIND", func(e wire.AuditEntry) string { return e.Kind }},
+		{"OBJECT", names.object},
+		{"APP", func(e wire.AuditEntry) string { return names.of(e.AppID) }},
+	}
+}
+
+// auditNames are the names of what entries have the ids of, by id.
+type auditNames map[string]string
+
+func (n auditNames) of(id string) string { return cmp.Or(n[id], id) }
+
+// object names what was changed.
+func (n auditNames) object(e wire.AuditEntry) string {
+	if n[e.Object] == "" {
+		n.learn(e)
+	}
+	return n.of(e.Object)
+}
+
+// learn takes up the name that an object has, or had, by an entry about it.
+func (n auditNames) learn(e wire.AuditEntry) {
+	for _, is := range []json.RawMessage{e.Before, e.After} { // the last one counts
+		var named struct{ Name, Slug, Username, Host, Method, Path string }
+		if e.Object == "" || len(is) == 0 || json.Unmarshal(is, &named) != nil {
+			continue
+		}
+		name := cmp.Or(named.Slug, named.Username, named.Name)
+		if name == "" && named.Path != "" {
+			name = manifest.Pattern(named.Method, named.Host, named.Path)
+		}
+		if name = cmp.Or(name, named.Host); name != "" {
+			n[e.Object] = name
+		}
+	}
+}
+
+// namesIn finds the names of what entries are about: those that it has now, as far as who asks may see it, or those
+// that it had when the newest entry with one was made.
+func namesIn(ctx context.Context, c *client.Client, entries []wire.AuditEntry) auditNames {
+	names := auditNames{}
+	for _, e := range slices.Backward(entries) {
+		names.learn(e)
+	}
+	for app, err := range c.Apps(ctx) {
+		if err != nil {
+			break // a name is not worth an error
+		}
+		names[app.ID] = app.Slug
+	}
+	asked := map[string]bool{}
+	missing := func(e wire.AuditEntry, kind, id string) bool {
+		of := kind + " " + e.AppID
+		if id == e.Object && e.Kind != kind || names[id] != "" || uuid.Validate(id) != nil || asked[of] {
+			return false
+		}
+		asked[of] = true
+		return true
+	}
+	for _, e := range entries {
+		if missing(e, "script", e.Object) {
+			nameAll(names, c.Scripts(ctx, e.AppID), func(s wire.Script) (string, string) { return s.ID, s.Name })
+		}
+		if missing(e, "trigger", e.Object) {
+			nameAll(names, c.Triggers(ctx, e.AppID), func(t wire.Trigger) (string, string) { return t.ID, t.Name })
+		}
+		if missing(e, "route", e.Object) {
+			nameAll(names, c.AppRoutes(ctx, e.AppID), func(r wire.Route) (string, string) { return r.ID, manifest.Pattern(r.Method, r.Host, r.Path) })
+		}
+		if missing(e, "user", e.Object) || missing(e, "member", e.Object) {
+			nameAll(names, c.Users(ctx), func(u wire.User) (string, string) { return u.ID, u.Username })
+		}
+		if missing(e, "api-key", e.Object) || e.APIKey != "" && missing(e, "api-key", e.APIKey) {
+			nameAll(names, c.Keys(ctx), func(k wire.APIKey) (string, string) { return k.ID, k.Name })
+		}
+	}
+	return names
+}
+
+// nameAll takes up the names of a listing, as far as it can be read.
+func nameAll[T any](names auditNames, listing iter.Seq2[T, error], of func(T) (id, name string)) {
+	for item, err := range listing {
+		if err != nil {
+			return
+		}
+		id, name := of(item)
+		names[id] = name
+	}
 }
 
 // whoDid names who is behind an entry.
-func whoDid(e wire.AuditEntry) string {
+func (n auditNames) whoDid(e wire.AuditEntry) string {
 	switch e.Actor {
 	case "key":
-		return e.Username + " by key " + e.APIKey
+		return e.Username + " by key " + n.of(e.APIKey)
 	case "user":
 		return e.Username
 	}
@@ -69,7 +162,7 @@ func whatHappened(e wire.AuditEntry) string {
 		text += " " + e.Outcome
 	}
 	if e.Count > 1 {
-		text += fmt.Sprintf(" %d times", e.Count)
+		text += " " + plural(e.Count, "time")
 	}
 	return text
 }
@@ -90,7 +183,10 @@ func (cmd *AuditListCmd) Run(ctx context.Context, r *Remote, c *client.Client) e
 	if err != nil {
 		return err
 	}
-	return printAll(r, entries, auditColumns)
+	if r.Output == "json" {
+		return r.printJSON(append([]wire.AuditEntry{}, entries...))
+	}
+	return printAll(r, entries, auditColumns(namesIn(ctx, c, entries)))
 }
 
 // AuditExportCmd is `picloud audit export`.
@@ -128,15 +224,19 @@ func (cmd *AuditTailCmd) Run(ctx context.Context, r *Remote, c *client.Client) e
 	if err != nil {
 		return err
 	}
-	return follow(r, formatEntry, c.FollowAudit(ctx, query, cmd.Limit, followInterval))
+	names := auditNames{}
+	if r.Output != "json" {
+		names = namesIn(ctx, c, nil) // of apps; of others as entries tell them
+	}
+	return follow(r, names.format, c.FollowAudit(ctx, query, cmd.Limit, followInterval))
 }
 
 var outcomeColors = map[string]string{"refused": yellow, "failed": red}
 
-// formatEntry writes an entry for people who look at w, in their time zone.
-func formatEntry(w io.Writer, e wire.AuditEntry) string {
-	text := fmt.Sprintf("%s %s %s", localTime(e.At), oneLine(whoDid(e)), paint(w, outcomeColors[e.Outcome], oneLine(whatHappened(e))))
-	for _, more := range []string{e.Kind, e.Object, e.Reason} {
+// format writes an entry for people who look at w, in their time zone.
+func (n auditNames) format(w io.Writer, e wire.AuditEntry) string {
+	text := fmt.Sprintf("%s %s %s", localTime(e.At), oneLine(n.whoDid(e)), paint(w, outcomeColors[e.Outcome], oneLine(whatHappened(e))))
+	for _, more := range []string{e.Kind, n.object(e), e.Reason} {
 		if more != "" {
 			text += " " + oneLine(more)
 		}

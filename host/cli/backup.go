@@ -19,9 +19,9 @@ import (
 // BackupCmd is `picloud backup`.
 type BackupCmd struct {
 	Remote
-	File           string   `arg:"" help:"File to write, which must not be there yet." complete:"files"`
+	File           string   `arg:"" help:"File to write, which must not be there yet; - is standard output." complete:"files"`
 	Recipient      []string `placeholder:"KEY" help:"Encrypt it for the private key that belongs to this public key of age, age1...; may be repeated."`
-	Passphrase     bool     `help:"Encrypt it with a passphrase, which is asked for."`
+	Passphrase     bool     `help:"Encrypt it with a passphrase of at least 12 characters, which is asked for."`
 	PassphraseFile string   `placeholder:"FILE" complete:"files" help:"Encrypt it with the passphrase that is the first line of a file."`
 }
 
@@ -34,6 +34,9 @@ encrypted on this machine if asked, and has its name once it is whole.
 Whoever has a backup that is not encrypted has all data of all apps. The key of
 secrets is not in it: keep a copy of secret.key of the server's data directory, or
 of PICLOUD_SECRET_KEY, in another place.
+
+Files that are damaged on the server are in it as they are, and are told of; the exit
+status is 3 then.
 
 Only owners may make one. picloud verify checks it, picloud restore brings it back.`
 }
@@ -49,6 +52,9 @@ type savedBackup struct {
 
 // Run makes the backup.
 func (cmd *BackupCmd) Run(ctx context.Context, r *Remote, c *client.Client) error {
+	if cmd.File == "-" {
+		return cmd.print(ctx, r, c)
+	}
 	if _, err := os.Lstat(cmd.File); !errors.Is(err, fs.ErrNotExist) {
 		if err == nil {
 			err = fmt.Errorf("%s is there already: name another file", cmd.File)
@@ -78,8 +84,37 @@ func (cmd *BackupCmd) Run(ctx context.Context, r *Remote, c *client.Client) erro
 		return errors.Join(err, os.Remove(file.Name()))
 	}
 	WarnOfDamage(r.notices.warn, saved.Has)
-	return r.printDone(saved, "%s is a backup %s: %d files with %d bytes, and the database with %d. It has %d bytes%s.",
-		cmd.File, saved.Backup, saved.Has.Files, saved.Has.FileBytes, saved.Has.DatabaseBytes(), saved.Bytes, whether(saved.Encrypted, " and is encrypted"))
+	err = r.printDone(saved, "%s is a backup %s: %s with %d bytes, and the database with %d. It has %d bytes%s.",
+		cmd.File, saved.Backup, plural(saved.Has.Files, "file"), saved.Has.FileBytes, saved.Has.DatabaseBytes(), saved.Bytes, whether(saved.Encrypted, " and is encrypted"))
+	if err != nil {
+		return err
+	}
+	return damaged(cmd.File, saved.Has)
+}
+
+// print writes the backup to standard output. What is cut off fails, and has no end.
+func (cmd *BackupCmd) print(ctx context.Context, r *Remote, c *client.Client) error {
+	if terminal(r.stdout) {
+		return &usageError{errors.New("a backup is nothing for a terminal: name a file, or send it on with |")}
+	}
+	recipients, err := cmd.recipients(ctx, r)
+	if err != nil {
+		return err
+	}
+	_, has, err := receive(ctx, r, c, r.stdout, recipients)
+	if err != nil {
+		return err
+	}
+	WarnOfDamage(r.notices.warn, has)
+	return damaged("the backup", has)
+}
+
+// damaged is the error of a backup that has damaged files.
+func damaged(name string, has archive.End) error {
+	if has.DamagedFiles == 0 {
+		return nil
+	}
+	return &partlyError{fmt.Errorf("%s is whole; damaged on the server before: %s", name, plural(has.DamagedFiles, "file"))}
 }
 
 func whether(is bool, says string) string {
@@ -89,19 +124,17 @@ func whether(is bool, says string) string {
 	return ""
 }
 
+// mostNamed is how many damaged files are named.
+const mostNamed = 10
+
 // WarnOfDamage tells of files that were damaged already when the backup was made.
 func WarnOfDamage(warn func(format string, args ...any), end archive.End) {
-	const most = 10
 	for i, damage := range end.Damaged {
-		if i == most {
-			warn("... and of %d files more", len(end.Damaged)-most)
+		if i == mostNamed {
+			warn("... and of %s more", plural(end.DamagedFiles-mostNamed, "file"))
 			return
 		}
-		what := "are not those that were stored"
-		if damage.Missing {
-			what = "are missing"
-		}
-		warn("the bytes %s of a file %s, on the server and so in the backup: the server's log tells which file when it is read", damage.Blob, what)
+		warn("%s, on the server and so in the backup", damage)
 	}
 }
 
@@ -126,7 +159,10 @@ func (cmd *BackupCmd) recipients(ctx context.Context, r *Remote) ([]age.Recipien
 		return nil, err
 	}
 	recipient, err := archive.Passphrase(passphrase)
-	return []age.Recipient{recipient}, err
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	return []age.Recipient{recipient}, nil
 }
 
 // firstLine reads the first line of a file, which must not be empty.
@@ -181,6 +217,9 @@ func (s *BackupSecrets) Warn(format string, args ...any) { s.notices.warn(format
 
 // Open returns the backup in a file, decrypted.
 func (s *BackupSecrets) Open(ctx context.Context, path string) (io.ReadCloser, error) {
+	if path == "-" {
+		return nil, &usageError{errors.New("a backup is read more than once: keep it in a file, and name that")}
+	}
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, &usageError{err}

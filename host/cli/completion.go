@@ -5,6 +5,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"io"
 	"iter"
 	"os"
 	"slices"
@@ -210,7 +211,7 @@ func (t *typed) values(ctx context.Context, value *kong.Value) (all []suggestion
 		}
 		return all
 	}
-	remote := Remote{URL: cmp.Or(t.flags["url"], os.Getenv("PICLOUD_URL")), Context: t.flags["context"]}
+	remote := Remote{notices: &notices{w: io.Discard}, URL: cmp.Or(t.flags["url"], os.Getenv("PICLOUD_URL")), Context: t.flags["context"]}
 	c, err := remote.connect()
 	if err != nil {
 		return nil
@@ -239,7 +240,7 @@ func (t *typed) names(ctx context.Context, c *client.Client, app, what string) [
 			return suggestion{t.Name, kindWord(t.Kind) + " " + describeTrigger(t)}
 		})
 	case "secrets":
-		return collect(c.Secrets(ctx, app), func(s wire.Secret) suggestion { return suggestion{s.Name, fmt.Sprint(s.Size, " bytes")} })
+		return collect(c.Secrets(ctx, app), func(s wire.Secret) suggestion { return suggestion{s.Name, plural(s.Size, "byte")} })
 	case "routes":
 		return t.routes(ctx, c, app)
 	case "domains":
@@ -248,7 +249,7 @@ func (t *typed) names(ctx context.Context, c *client.Client, app, what string) [
 		return collect(c.Topics(ctx, app), func(t wire.Topic) suggestion { return suggestion{t.Topic, t.Access} })
 	case "topics":
 		return collect(c.Queues(ctx, app), func(q wire.Queue) suggestion {
-			return suggestion{q.Topic, fmt.Sprint(q.Waiting, " messages")}
+			return suggestion{q.Topic, plural(q.Waiting, "message")}
 		})
 	case "events":
 		return collect(c.Events(ctx, app, client.EventQuery{}), func(e wire.Event) suggestion {
@@ -264,15 +265,15 @@ func (t *typed) names(ctx context.Context, c *client.Client, app, what string) [
 		switch noun {
 		case "kv":
 			return collect(c.KVCollections(ctx, app), func(k wire.KVCollection) suggestion {
-				return suggestion{k.Name, fmt.Sprint(k.Entries, " entries")}
+				return suggestion{k.Name, plural(k.Entries, "key")}
 			})
 		case "docs":
 			return collect(c.DocsCollections(ctx, app), func(d wire.DocsCollection) suggestion {
-				return suggestion{d.Name, fmt.Sprint(d.Documents, " documents")}
+				return suggestion{d.Name, plural(d.Documents, "document")}
 			})
 		default:
 			return collect(c.FilesCollections(ctx, app), func(f wire.FilesCollection) suggestion {
-				return suggestion{f.Name, fmt.Sprint(f.Files, " files")}
+				return suggestion{f.Name, plural(f.Files, "file")}
 			})
 		}
 	}

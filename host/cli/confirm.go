@@ -14,8 +14,8 @@ import (
 	"github.com/picloud/picloud/host/client"
 )
 
-// Confirmation is the flag of commands that ask before they delete what holds other things, or replace
-// what runs.
+// Confirmation is the flag of commands that ask before they delete, or replace what runs: all that are called
+// delete, remove, revoke, clear or purge, and some more.
 type Confirmation struct {
 	Yes bool `short:"y" help:"Do not ask. Needed where standard input is not a terminal."`
 }
@@ -30,20 +30,24 @@ type amount struct {
 // present writes those amounts that are not none, as in "3 routes".
 func present(amounts []amount) (written []string) {
 	for _, a := range amounts {
-		kind := a.kind
-		switch {
-		case a.n == 0:
+		if a.n == 0 {
 			continue
-		case a.n > 1:
-			kind += "s"
 		}
 		least := ""
 		if a.most != 0 && a.n >= a.most {
 			least = "at least "
 		}
-		written = append(written, fmt.Sprintf("%s%d %s", least, a.n, kind))
+		written = append(written, least+plural(a.n, a.kind))
 	}
 	return written
+}
+
+// plural writes a number of things, as in "1 route" and "3 routes".
+func plural[N ~int | ~int64](n N, kind string) string {
+	if n != 1 {
+		kind += "s"
+	}
+	return fmt.Sprintf("%d %s", n, kind)
 }
 
 // confirm asks on the terminal whether to go on. Where there is none it fails at once: a program
@@ -75,7 +79,7 @@ func (cmd *Confirmation) ask(ctx context.Context, r *Remote, how, question strin
 	select {
 	case <-ctx.Done():
 		fmt.Fprintln(r.stderr)
-		return errors.New("interrupted: nothing is changed")
+		return fmt.Errorf("%w: nothing is changed", errInterrupted)
 	case answer := <-answers:
 		if slices.Contains(agree, strings.ToLower(strings.TrimSpace(answer))) {
 			return nil

@@ -158,17 +158,21 @@ func (cmd *ContextAddCmd) Run(ctx context.Context, r *Remote) error {
 
 // ContextRemoveCmd is `picloud context remove`.
 type ContextRemoveCmd struct {
+	Confirmation
 	Name string `arg:"" help:"Name of the context." complete:"contexts"`
 }
 
 // Run forgets the context.
-func (cmd *ContextRemoveCmd) Run(r *Remote) error {
+func (cmd *ContextRemoveCmd) Run(ctx context.Context, r *Remote) error {
 	saved, err := loadCredentials()
 	if err != nil {
 		return err
 	}
 	l, err := saved.inContext(cmd.Name)
 	if err != nil {
+		return err
+	}
+	if err := cmd.confirm(ctx, r, "Forget the context %s, with its API key or session?", cmd.Name); err != nil {
 		return err
 	}
 	saved.remove(cmd.Name)

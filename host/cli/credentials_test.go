@@ -84,7 +84,7 @@ func TestConnect(t *testing.T) {
 		{"variable wins over the login's token", login{URL: here, Token: "t", ExpiresAt: future}, "", "v", here, ""},
 		{"trailing slash is the same server", login{URL: here, Token: "t", ExpiresAt: future}, here + "/", "", here, ""},
 		{"a token goes to its own server only", login{URL: here, Token: "t", ExpiresAt: future}, there, "", "", "not logged in to " + there},
-		{"an expired login", login{URL: here, Token: "t", ExpiresAt: past}, "", "", "", "not logged in to " + here},
+		{"an expired login", login{URL: here, Token: "t", ExpiresAt: past}, "", "", "", "not logged in to " + here + " any more: the session has expired"},
 		{"never logged in", login{}, "", "", "", "not logged in to " + defaultAddress},
 		{"token from the environment alone", login{}, "", "v", defaultAddress, ""},
 		{"not an address", login{}, "localhost:8080", "v", "", "server address must be an http or https URL"},
@@ -97,7 +97,7 @@ func TestConnect(t *testing.T) {
 				}
 			}
 			t.Setenv("PICLOUD_TOKEN", test.token)
-			c, err := (&Remote{URL: test.flag}).connect()
+			c, err := (&Remote{URL: test.flag, notices: &notices{}}).connect()
 			switch {
 			case test.wantFail != "":
 				if err == nil || !strings.Contains(err.Error(), test.wantFail) {

@@ -88,7 +88,7 @@ func (cmd *DevCmd) Run(ctx context.Context, r *Remote, start Starter) (err error
 	}
 	d := &dev{
 		cmd: cmd, r: r, local: local, prune: local || cmd.Prune, began: time.Now(),
-		followed: map[string]bool{}, files: map[string]string{}, secrets: map[string]string{},
+		followed: map[string]bool{}, files: map[string]string{}, secrets: map[string]string{}, warned: map[string]bool{},
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -168,6 +168,7 @@ type dev struct {
 	secrets  map[string]string // that were set, by name; of the goroutine that deploys, as what is around it
 	deployed bool              // at least once
 	watching bool              // requests are asked for
+	warned   map[string]bool   // of what, by its text
 	failed   string            // the error of the last deploy; "" if it has worked
 
 	printing  sync.Mutex
@@ -315,6 +316,12 @@ func (d *dev) apply(ctx context.Context) ([]manifest.Change, error) {
 	}
 	app.Prune = d.prune
 	d.app = app.Ref
+	for _, warning := range app.Warnings() {
+		if !d.warned[warning] {
+			d.warned[warning] = true
+			d.r.notices.warn("%s", warning)
+		}
+	}
 	d.mu.Lock()
 	for _, script := range app.Scripts {
 		d.files[script.Name] = script.File
@@ -326,7 +333,7 @@ func (d *dev) apply(ctx context.Context) ([]manifest.Change, error) {
 	}
 	done, err := plan.Apply(ctx, d.c)
 	if err != nil {
-		return nil, err
+		return nil, app.Located(err)
 	}
 	set, err := d.setSecrets(ctx, app)
 	if err != nil {
@@ -409,7 +416,7 @@ func (d *dev) follow(ctx context.Context) {
 		known := d.followed[script.ID]
 		d.followed[script.ID] = true
 		d.mu.Unlock()
-		if known || script.Kind == abi.KindModule || script.Kind == abi.KindStatic {
+		if known || !runs(script) {
 			continue
 		}
 		d.following.Go(func() { d.followLog(ctx, script) })
@@ -425,12 +432,21 @@ func (d *dev) followLog(ctx context.Context, script wire.Script) {
 			d.lost(ctx, script, err)
 			return
 		}
+		if d.r.Output == "table" && line.Level == abi.LogError && d.failedWith(ctx, line) {
+			continue // which the execution tells of, with the place
+		}
 		text := fmt.Sprintf("%s %s: %s", paint(d.r.stdout, levelColors[line.Level], string(line.Level)), script.Name, client.Printable(line.Message))
 		if len(line.Data) > 0 {
 			text += " " + client.Printable(string(line.Data))
 		}
 		d.tell(devEvent{Event: "log", At: line.At, Script: script.Name, ExecutionID: line.ExecutionID, Log: &line}, "%s", text)
 	}
+}
+
+// failedWith reports whether a line is the error that its execution has ended with.
+func (d *dev) failedWith(ctx context.Context, line wire.LogLine) bool {
+	e, err := d.c.Execution(ctx, line.ExecutionID)
+	return err == nil && e.Error != nil && e.Error.Message == line.Message
 }
 
 // lost tells that a script is not followed any more, unless that is as it should be.
@@ -474,21 +490,14 @@ func (d *dev) watchRequests(ctx context.Context, app string) {
 func (d *dev) followExecutions(ctx context.Context, script wire.Script) {
 	poll := time.NewTicker(devPoll)
 	defer poll.Stop()
-	told := "" // id of the last one
+	known := recent{since: d.began}
 	for {
-		var fresh []wire.Execution
-		for e, err := range d.c.Executions(ctx, script.ID) {
-			if err != nil {
-				d.lost(ctx, script, err)
-				return
-			}
-			if e.ID <= told || e.StartedAt.Before(d.began) { // ids are in the order of time
-				break
-			}
-			fresh = append(fresh, e)
+		fresh, err := known.fresh(ctx, d.c, script.ID)
+		if err != nil {
+			d.lost(ctx, script, err)
+			return
 		}
-		for _, e := range slices.Backward(fresh) {
-			told = max(told, e.ID)
+		for _, e := range fresh {
 			d.execution(ctx, script, e)
 		}
 		select {

@@ -82,7 +82,7 @@ func (cmd *DocsGetCmd) Run(ctx context.Context, r *Remote, c *client.Client, in 
 // DocsPutCmd is `picloud docs put`.
 type DocsPutCmd struct {
 	CollectionArg
-	Data string `arg:"" help:"The document, a JSON object; @FILE reads a file, @- standard input."`
+	Data string `arg:"" help:"The document, a JSON object; @FILE reads a file, - standard input."`
 	ID   string `help:"Replace the document with this id, or create it under it; else it gets an id of its own."`
 }
 
@@ -106,6 +106,7 @@ func (cmd *DocsPutCmd) Run(ctx context.Context, r *Remote, c *client.Client, in 
 
 // DocsDeleteCmd is `picloud docs delete`.
 type DocsDeleteCmd struct {
+	Confirmation
 	CollectionArg
 	ID string `arg:"" help:"Id of the document." complete:"entries"`
 }
@@ -114,6 +115,9 @@ type DocsDeleteCmd struct {
 func (cmd *DocsDeleteCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
 	doc, err := c.Doc(ctx, in.App, cmd.Collection, cmd.ID)
 	if err != nil {
+		return err
+	}
+	if err := cmd.confirm(ctx, r, "Delete the document %s of the collection %s?", doc.ID, cmd.Collection); err != nil {
 		return err
 	}
 	if err := c.DeleteDoc(ctx, in.App, cmd.Collection, cmd.ID); err != nil {

@@ -54,6 +54,7 @@ func (cmd *DomainsAddCmd) Run(ctx context.Context, r *Remote, c *client.Client, 
 
 // DomainsRemoveCmd is `picloud domains remove`.
 type DomainsRemoveCmd struct {
+	Confirmation
 	Host string `arg:"" help:"The host as it was added, or its id." complete:"domains"`
 }
 
@@ -66,6 +67,9 @@ func (cmd *DomainsRemoveCmd) Run(ctx context.Context, r *Remote, c *client.Clien
 	i := slices.IndexFunc(domains, func(d wire.Domain) bool { return d.ID == cmd.Host || manifest.SameHost(d.Host, cmd.Host) })
 	if i < 0 {
 		return fmt.Errorf("app %s has no domain %q", in.App, cmd.Host)
+	}
+	if err := cmd.confirm(ctx, r, "Give the domain %s back? Any app may claim it then.", domains[i].Host); err != nil {
+		return err
 	}
 	if err := c.DeleteDomain(ctx, in.App, domains[i].ID); err != nil {
 		return err

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -44,7 +46,7 @@ func eventColumns(triggers map[string]string) []column[wire.Event] {
 // payloadStart is what a table shows of the payload of a listed event.
 func payloadStart(e wire.Event) string {
 	if e.PayloadStart == "" {
-		return fmt.Sprint(e.PayloadBytes, " bytes")
+		return plural(e.PayloadBytes, "byte")
 	}
 	return excerpt(e.PayloadStart)
 }
@@ -131,12 +133,18 @@ func (cmd *EventsRetryCmd) Run(ctx context.Context, r *Remote, c *client.Client)
 }
 
 // EventsDeleteCmd is `picloud events delete`.
-type EventsDeleteCmd struct{ EventArg }
+type EventsDeleteCmd struct {
+	Confirmation
+	EventArg
+}
 
 // Run deletes the event.
 func (cmd *EventsDeleteCmd) Run(ctx context.Context, r *Remote, c *client.Client) error {
 	event, err := c.Event(ctx, cmd.ID)
 	if err != nil {
+		return err
+	}
+	if err := cmd.confirm(ctx, r, "Delete the event %s, which is not delivered then?", event.ID); err != nil {
 		return err
 	}
 	if err := c.DeleteEvent(ctx, event.ID); err != nil {
@@ -177,10 +185,12 @@ type EventsTailCmd struct {
 
 // Help is shown by --help.
 func (EventsTailCmd) Help() string {
-	return `The listing is read once a second: what is delivered in less than that may never
-be seen. An event that was listed and is not any more is "gone": it was delivered,
-became a dead letter, was deleted, or is not in --state any more. With --output
-json, one object a line.`
+	return `What waits is read once a second, and so is what scripts have done: an attempt to
+deliver an event is "done" or "failed", also one that was never seen waiting. With
+--trigger, --source or --state only the attempts of events that were seen are. An event
+that was listed and is not any more, without an attempt, is "gone": it was deleted, became a
+dead letter, or is not in --state any more; a batch of messages is done as its first one, and
+the others are gone. With --output json, one object a line; that of an attempt has the execution.`
 }
 
 // tailInterval is how often `events tail` reads the listing.
@@ -197,6 +207,7 @@ func (cmd *EventsTailCmd) Run(ctx context.Context, r *Remote, c *client.Client, 
 	}
 	poll := time.NewTicker(tailInterval)
 	defer poll.Stop()
+	done := attempts{app: in.App, known: map[string]*recent{}}
 	seen, warned := tail{}, false
 	for {
 		listed, err := client.Collect(first(cmd.Limit+1, c.Events(ctx, in.App, query)))
@@ -212,7 +223,14 @@ func (cmd *EventsTailCmd) Run(ctx context.Context, r *Remote, c *client.Client, 
 				warned = true
 			}
 		}
-		for _, event := range seen.news(listed) {
+		ended, err := done.fresh(ctx, c)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return err
+		}
+		for _, event := range seen.news(listed, ended, cmd.EventFlags == EventFlags{}) {
 			if err := r.printEvent(event); err != nil {
 				return err
 			}
@@ -225,40 +243,122 @@ func (cmd *EventsTailCmd) Run(ctx context.Context, r *Remote, c *client.Client, 
 	}
 }
 
-// tail is what was listed last, in its order.
-type tail struct{ last []wire.Event }
+// attempts finds the executions of an app that handled events.
+type attempts struct {
+	app   string
+	known map[string]*recent // of scripts, by id
+	begun bool               // what was there at first is not told
+}
 
-// stateGone is the state of an event that was listed and is not any more.
-const stateGone = "gone"
-
-// news takes a listing up, and returns the events that it has no more, and those that are new or
-// changed.
-func (t *tail) news(listed []wire.Event) (news []wire.Event) {
-	there := make(map[string]wire.Event, len(listed))
-	for _, event := range listed {
-		there[event.ID] = event
+// fresh returns those that have ended since the last time, of each script the oldest first.
+func (a *attempts) fresh(ctx context.Context, c *client.Client) (ended []wire.Execution, err error) {
+	scripts, err := scriptsThatRun(ctx, c, a.app)
+	if err != nil {
+		return nil, err
 	}
-	before := make(map[string]wire.Event, len(t.last))
-	for _, event := range t.last {
-		before[event.ID] = event
-		if _, ok := there[event.ID]; !ok {
+	for _, script := range scripts {
+		if a.known[script.ID] == nil {
+			a.known[script.ID] = &recent{since: time.Now().Add(-longestExecution)}
+		}
+		fresh, err := a.known[script.ID].fresh(ctx, c, script.ID)
+		if err != nil && !client.HasStatus(err, http.StatusNotFound) { // which is a script that is gone
+			return nil, err
+		}
+		for _, e := range fresh {
+			if e.EventID != "" && a.begun {
+				ended = append(ended, e)
+			}
+		}
+	}
+	a.begun = true
+	return ended, nil
+}
+
+// longestExecution is above the longest time limit that a script can have.
+const longestExecution = 6 * time.Minute
+
+// A tailed is an event, or an attempt to deliver one.
+type tailed struct {
+	wire.Event
+	Execution *wire.Execution `json:"execution,omitempty"` // the attempt
+}
+
+// tail is what was listed last, in its order, and what had left the listing then.
+type tail struct {
+	last, left []wire.Event
+	tried      map[string]bool // ids of those in them of whose attempt nothing more is to be told
+}
+
+// States of what is tailed beside those of events: of one that was listed and is not any more, and of attempts.
+const (
+	stateGone   = "gone"
+	stateDone   = "done"
+	stateFailed = "failed"
+)
+
+// news takes a listing up, and the executions that have ended. It returns the attempts, of all events or of those
+// that were listed; the events that had left the last listing without one, whose record comes a moment later than that;
+// and the events that are new or changed.
+func (t *tail) news(listed []wire.Event, ended []wire.Execution, all bool) (news []tailed) {
+	before, there := byID(t.last), byID(listed)
+	known := byID(slices.Concat(t.left, t.last, listed))
+	if t.tried == nil {
+		t.tried = map[string]bool{}
+	}
+	for _, e := range ended {
+		event, ok := known[e.EventID]
+		switch {
+		case !ok && !all:
+			continue
+		case !ok:
+			event = wire.Event{ID: e.EventID, AppID: e.AppID, ScriptID: e.ScriptID, CreatedAt: e.StartedAt, DueAt: e.StartedAt}
+		}
+		event.State, event.LastError = stateDone, ""
+		if e.Error != nil {
+			event.State, event.LastError = stateFailed, e.Error.Message
+		}
+		if ok {
+			t.tried[e.EventID] = true
+		}
+		news = append(news, tailed{event, &e})
+	}
+	for _, event := range t.left {
+		if !t.tried[event.ID] {
 			event.State = stateGone
-			news = append(news, event)
+			news = append(news, tailed{Event: event})
+		}
+		delete(t.tried, event.ID)
+	}
+	t.left = nil
+	for _, event := range t.last {
+		if _, ok := there[event.ID]; !ok {
+			t.left = append(t.left, event)
 		}
 	}
 	for _, event := range listed {
+		if event.State != "running" { // there will be another attempt
+			delete(t.tried, event.ID)
+		}
 		if was, ok := before[event.ID]; !ok || was.State != event.State || was.Attempts != event.Attempts {
-			news = append(news, event)
+			news = append(news, tailed{Event: event})
 		}
 	}
 	t.last = listed
 	return news
 }
 
-var stateColors = map[string]string{"retrying": yellow, stateGone: faint}
+func byID(events []wire.Event) map[string]wire.Event {
+	by := make(map[string]wire.Event, len(events))
+	for _, event := range events {
+		by[event.ID] = event
+	}
+	return by
+}
+
+var stateColors = map[string]string{"retrying": yellow, stateFailed: red, stateGone: faint}
 
 // printEvent prints an event on a line.
-func (r *Remote) printEvent(event wire.Event) error {
+func (r *Remote) printEvent(event tailed) error {
 	if r.Output == "json" {
 		encoder := json.NewEncoder(r.stdout)
 		encoder.SetEscapeHTML(false)
@@ -269,14 +369,20 @@ func (r *Remote) printEvent(event wire.Event) error {
 }
 
 // formatEvent writes an event for people who look at w.
-func formatEvent(w io.Writer, event wire.Event, now time.Time) string {
+func formatEvent(w io.Writer, event tailed, now time.Time) string {
 	state := paint(w, stateColors[event.State], fmt.Sprintf("%-8s", event.State))
-	text := fmt.Sprintf("%s %s %s %s %s", localTime(now), state, event.ID, kindWord(event.Source), event.Operation)
-	if event.Attempts > 0 {
-		text += fmt.Sprintf(" attempts=%d", event.Attempts)
+	text := fmt.Sprintf("%s %s %s", localTime(now), state, event.ID)
+	if event.Source != "" { // it was listed
+		text += " " + kindWord(event.Source) + " " + event.Operation
+		if event.Attempts > 0 {
+			text += fmt.Sprintf(" attempts=%d", event.Attempts)
+		}
+		text += " " + oneLine(payloadStart(event.Event))
 	}
-	text += " " + oneLine(payloadStart(event))
-	if event.State == "retrying" {
+	if e := event.Execution; e != nil {
+		text += fmt.Sprintf(" in %v, execution %s", time.Duration(e.DurationUS)*time.Microsecond, e.ID)
+	}
+	if event.State == "retrying" || event.State == stateFailed {
 		text += " " + paint(w, red, oneLine(excerpt(event.LastError)))
 	}
 	return text

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -72,7 +73,7 @@ var examples = map[string][]string{
 	"scripts versions": {"picloud scripts versions greet"},
 	"scripts diff":     {"picloud scripts diff greet", "picloud scripts diff greet 3", "picloud scripts diff greet 3 5"},
 	"scripts restore":  {"picloud scripts restore greet 3"},
-	"scripts validate": {"picloud scripts validate greet", "picloud scripts validate greet changed.rhai"},
+	"scripts validate": {"picloud scripts validate greet", "picloud scripts validate greet changed.rhai", "picloud scripts validate new.rhai --app shop"},
 	"scripts delete":   {"picloud scripts delete greet"},
 
 	"dev": {
@@ -173,6 +174,7 @@ var examples = map[string][]string{
 		"picloud backup monday.tar.zst",
 		"picloud backup monday.tar.zst.age --recipient age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
 		"picloud backup monday.tar.zst.age --passphrase",
+		"picloud backup - | ssh backup.example.com 'cat > monday.tar.zst'",
 	},
 
 	"audit list":   {"picloud audit list --app shop", "picloud audit list --user ada --since 48h", "picloud audit list --action login --output json"},
@@ -220,7 +222,9 @@ var examples = map[string][]string{
 
 // exitStatuses is told by --help of the whole.
 const exitStatuses = `Exit status: 0 done; 1 failed: the server refused or could not be reached, or the
-script failed; 2 the command line, a PICLOUD_* variable or a manifest is wrong.
+script failed; 2 the command line, a PICLOUD_* variable or a manifest is wrong; 3 a
+backup or an export is there, but for files that are damaged on the server; 130
+interrupted.
 With --output json what is wrong is told as JSON on standard error, an object a
 line: {"warning": ...} and, last, {"error": {"code": ..., "message": ...}}.`
 
@@ -229,6 +233,15 @@ func showExamples() kong.Option {
 	return kong.PostBuild(func(parser *kong.Kong) error {
 		parser.Model.Detail = exitStatuses
 		return kong.Visit(parser.Model, func(node kong.Visitable, next kong.Next) error {
+			switch node := node.(type) {
+			case *kong.Flag:
+				showEnum(node.Value)
+				if node.Enum != "" && node.HasDefault && node.Default == "" && node.PlaceHolder == "" {
+					node.PlaceHolder = strings.ToUpper(node.Name)
+				}
+			case *kong.Value:
+				showEnum(node)
+			}
 			if command, ok := node.(*kong.Node); ok {
 				if lines := examples[pathOf(command)]; len(lines) > 0 {
 					command.Detail = strings.TrimLeft(command.Detail+"\n\nExamples:\n\n    "+strings.Join(lines, "\n    "), "\n")
@@ -245,4 +258,10 @@ func pathOf(node *kong.Node) string {
 		return ""
 	}
 	return strings.TrimLeft(pathOf(node.Parent)+" "+node.Name, " ")
+}
+
+// showEnum writes the words of an enum as a list, without the one that stands for none.
+func showEnum(value *kong.Value) {
+	words := slices.DeleteFunc(strings.Split(value.Enum, ","), func(word string) bool { return word == "" })
+	value.Help = strings.ReplaceAll(value.Help, "${enum}", strings.Join(words, ", "))
 }

@@ -106,7 +106,7 @@ func (cmd *FilesGetCmd) Run(ctx context.Context, r *Remote, c *client.Client, in
 	if err := replaceFile(cmd.To, 0o644, fetch); err != nil {
 		return err
 	}
-	return r.printDone(file, "%s written (%d bytes).", cmd.To, file.Size)
+	return r.printDone(file, "%s written (%s).", cmd.To, plural(file.Size, "byte"))
 }
 
 // fetchFile downloads a file and compares what came with its checksum.
@@ -175,7 +175,7 @@ func (cmd *FilesPutCmd) Run(ctx context.Context, r *Remote, c *client.Client, in
 	if err != nil {
 		return err
 	}
-	return r.printDone(kept, "File %s written (%d bytes): %s", kept.Name, kept.Size, kept.ID)
+	return r.printDone(kept, "File %s written (%s): %s", kept.Name, plural(kept.Size, "byte"), kept.ID)
 }
 
 // typeOf guesses a content type from a name.
@@ -183,6 +183,7 @@ func typeOf(name string) string { return mime.TypeByExtension(filepath.Ext(name)
 
 // FilesDeleteCmd is `picloud files delete`.
 type FilesDeleteCmd struct {
+	Confirmation
 	CollectionArg
 	ID string `arg:"" help:"Id of the file." complete:"entries"`
 }
@@ -191,6 +192,9 @@ type FilesDeleteCmd struct {
 func (cmd *FilesDeleteCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
 	file, err := c.File(ctx, in.App, cmd.Collection, cmd.ID)
 	if err != nil {
+		return err
+	}
+	if err := cmd.confirm(ctx, r, "Delete the file %s of the collection %s?", file.Name, cmd.Collection); err != nil {
 		return err
 	}
 	if err := c.DeleteFile(ctx, in.App, cmd.Collection, cmd.ID); err != nil {

@@ -29,7 +29,7 @@ type InvokeCmd struct {
 	ScriptArg
 	Method string            `short:"X" help:"Method of the request; POST with --data, else GET."`
 	Path   string            `default:"/" help:"Path of the request."`
-	Data   string            `short:"d" help:"Body of the request; @FILE reads a file, @- standard input. JSON is sent as such, unless a content-type header says otherwise."`
+	Data   string            `short:"d" help:"Body of the request; @FILE reads a file, - standard input. JSON is sent as such, unless a content-type header says otherwise."`
 	Header []string          `short:"H" sep:"none" placeholder:"NAME: VALUE" help:"Header of the request; may be repeated."`
 	Param  map[string]string `placeholder:"NAME=VALUE" help:"Path parameter, as a route with :NAME would set it; may be repeated."`
 	Query  map[string]string `placeholder:"NAME=VALUE" help:"Query parameter; may be repeated."`
@@ -55,6 +55,9 @@ func (cmd *InvokeCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *
 		}
 	} else {
 		for _, line := range result.Logs {
+			if result.Error != nil && line.Level == abi.LogError && line.Message == result.Error.Message {
+				continue // told at the end, with its place
+			}
 			fmt.Fprintln(r.stderr, formatLine(r.stderr, line))
 		}
 		if cmd.Trace && result.Trace != nil {
@@ -66,8 +69,8 @@ func (cmd *InvokeCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *
 		if result.ScriptVersion > 0 {
 			ran = fmt.Sprintf("version %d, ", result.ScriptVersion)
 		}
-		fmt.Fprintf(r.stdout, "%d  (%s%v, %d operations)\n",
-			result.Status, ran, time.Duration(result.DurationUS)*time.Microsecond, result.Operations)
+		fmt.Fprintf(r.stdout, "%d  (%s%v, %s)\n",
+			result.Status, ran, time.Duration(result.DurationUS)*time.Microsecond, plural(result.Operations, "operation"))
 		if result.Error == nil {
 			if err := writeBody(r.stdout, result); err != nil {
 				return err
@@ -148,10 +151,10 @@ func (cmd *InvokeCmd) request(stdin io.Reader) (wire.RunRequest, error) {
 	return wire.RunRequest{Request: request}, err
 }
 
-// readData reads an argument: itself, or @ and where it is.
+// readData reads an argument: itself, or @ and where it is. "-" is standard input, as it is everywhere.
 func readData(data string, stdin io.Reader) ([]byte, error) {
 	name, isFile := strings.CutPrefix(data, "@")
-	if !isFile {
+	if !isFile && data != "-" {
 		return []byte(data), nil
 	}
 	source := stdin
@@ -213,7 +216,7 @@ func writeBody(w io.Writer, result wire.RunResult) error {
 	case json.Unmarshal(result.Body, &text) == nil:
 		body = []byte(strings.TrimSuffix(text, "\n") + "\n")
 	case json.Unmarshal(result.Body, &binary) == nil && terminal(w):
-		body = fmt.Appendf(nil, "(%d bytes of %s)\n", len(binary.Base64), mediaType)
+		body = fmt.Appendf(nil, "(%s of %s)\n", plural(len(binary.Base64), "byte"), mediaType)
 	case json.Unmarshal(result.Body, &binary) == nil:
 		body = binary.Base64
 	default:

@@ -116,6 +116,7 @@ func (r *Remote) printKey(key wire.APIKey) error {
 
 // KeysRevokeCmd is `picloud keys revoke`.
 type KeysRevokeCmd struct {
+	Confirmation
 	OfUser
 	ID string `arg:"" help:"Id of the key." complete:"keys"`
 }
@@ -129,6 +130,9 @@ func (cmd *KeysRevokeCmd) Run(ctx context.Context, r *Remote, c *client.Client) 
 			return err
 		}
 		revoke = func(ctx context.Context, id string) error { return c.RevokeKeyOf(ctx, user.ID, id) }
+	}
+	if err := cmd.confirm(ctx, r, "Revoke the API key %s? What uses it is refused from then on.", cmd.ID); err != nil {
+		return err
 	}
 	if err := revoke(ctx, cmd.ID); err != nil {
 		return err

@@ -123,7 +123,7 @@ func (cmd *KVGetCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *I
 type KVPutCmd struct {
 	CollectionArg
 	KeyArg
-	Value    string        `arg:"" help:"The value as JSON, so a text in quotes; @FILE reads a file, @- standard input."`
+	Value    string        `arg:"" help:"The value as JSON, so a text in quotes; @FILE reads a file, - standard input."`
 	TTL      time.Duration `name:"ttl" placeholder:"DURATION" help:"Let it expire after this time: 90s, 1h30m."`
 	IfAbsent bool          `help:"Fail if there is such a key."`
 }
@@ -150,12 +150,16 @@ func (cmd *KVPutCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *I
 
 // KVDeleteCmd is `picloud kv delete`.
 type KVDeleteCmd struct {
+	Confirmation
 	CollectionArg
 	KeyArg
 }
 
 // Run deletes the entry.
 func (cmd *KVDeleteCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
+	if err := cmd.confirm(ctx, r, "Delete the key %s of the collection %s?", cmd.Key, cmd.Collection); err != nil {
+		return err
+	}
 	if err := c.DeleteKV(ctx, in.App, cmd.Collection, cmd.Key); err != nil {
 		return err
 	}

@@ -47,7 +47,7 @@ func limitText(limit *wire.RateLimit) string {
 	if limit == nil {
 		return "without limit"
 	}
-	text := fmt.Sprintf("%d times in %d s", limit.Requests, limit.PerSeconds)
+	text := fmt.Sprintf("%s in %d s", plural(limit.Requests, "time"), limit.PerSeconds)
 	if limit.Burst != 0 {
 		text += fmt.Sprintf(", %d at once,", limit.Burst)
 	}

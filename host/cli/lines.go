@@ -134,10 +134,15 @@ func replaceFile(path string, mode os.FileMode, write func(io.Writer) error) (er
 
 // first cuts a listing after limit items; 0 does not.
 func first[T any](limit int, listing iter.Seq2[T, error]) iter.Seq2[T, error] {
-	if limit <= 0 {
+	if limit == 0 {
 		return listing
 	}
 	return func(yield func(T, error) bool) {
+		if limit < 0 {
+			var none T
+			yield(none, &usageError{fmt.Errorf("--limit must be at least 0, got %d", limit)})
+			return
+		}
 		left := limit
 		for item, err := range listing {
 			if left--; !yield(item, err) || left == 0 {

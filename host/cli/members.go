@@ -51,11 +51,15 @@ func (cmd *MembersSetCmd) Run(ctx context.Context, r *Remote, c *client.Client, 
 
 // MembersRemoveCmd is `picloud members remove`.
 type MembersRemoveCmd struct {
+	Confirmation
 	User string `arg:"" help:"User name or id." complete:"members"`
 }
 
 // Run takes the role away.
 func (cmd *MembersRemoveCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
+	if err := cmd.confirm(ctx, r, "Take the role in the app %s away from %s?", in.App, cmd.User); err != nil {
+		return err
+	}
 	if err := c.RemoveMember(ctx, in.App, cmd.User); err != nil {
 		return err
 	}

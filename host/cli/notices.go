@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 
 	"github.com/picloud/picloud/host/api/wire"
@@ -18,6 +19,8 @@ import (
 type notices struct {
 	w    io.Writer
 	json bool
+	// login says what helps where the server does not know the token any more; "" if nobody knows.
+	login string
 }
 
 // warn tells of what went another way than may be expected.
@@ -32,8 +35,16 @@ func (n *notices) warn(format string, args ...any) {
 
 // fail tells why the command failed.
 func (n *notices) fail(err error) {
-	if n.json {
+	var refused *client.Error
+	if errors.As(err, &refused) && refused.Status == http.StatusUnauthorized && len(refused.Errors) == 0 && n.login != "" {
+		err = fmt.Errorf("%w: %s", err, n.login) // not of a code or password, which would name its field
+	}
+	switch {
+	case n.json:
 		n.print(map[string]failure{"error": newFailure(err)})
+		return
+	case errors.Is(err, errInterrupted):
+		fmt.Fprintln(n.w, "picloud: "+err.Error())
 		return
 	}
 	fmt.Fprintln(n.w, paint(n.w, red, "picloud: error: ")+err.Error())
@@ -48,7 +59,7 @@ func (n *notices) print(value any) {
 // A failure is an error for programs.
 type failure struct {
 	// Code says what kind of error it is: one of the server, or usage, not_logged_in, unreachable,
-	// no_match; absent for others.
+	// no_match, damaged, interrupted; absent for others.
 	Code    string            `json:"code,omitempty"`
 	Message string            `json:"message"`
 	Status  int               `json:"status,omitempty"` // of the server's answer
@@ -69,6 +80,7 @@ func newFailure(err error) failure {
 		noScript    *noSuchScriptError
 		noApp       *manifest.NoAppError
 		noContext   *noSuchContextError
+		partly      *partlyError
 	)
 	switch {
 	case errors.As(err, &place):
@@ -77,8 +89,12 @@ func newFailure(err error) failure {
 		f.Code, f.Status, f.Errors, f.Other = refused.Code, refused.Status, refused.Errors, refused.Other
 	case errors.As(err, &unreachable):
 		f.Code = "unreachable"
+	case errors.Is(err, errInterrupted):
+		f.Code = "interrupted"
 	case errors.As(err, &notLoggedIn):
 		f.Code = "not_logged_in"
+	case errors.As(err, &partly):
+		f.Code = "damaged"
 	case errors.As(err, &noMatch):
 		f.Code = "no_match"
 	case errors.As(err, &noScript), errors.As(err, &noApp), errors.As(err, &noContext):

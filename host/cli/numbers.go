@@ -29,7 +29,7 @@ func shieldNumbers(args []string) []string {
 	return shielded
 }
 
-// numbersAsArguments takes the mark away where values are decoded.
+// numbersAsArguments takes the mark away where values are decoded, and spells the words of an enum as it has them.
 func numbersAsArguments() kong.Option {
 	decoders := kong.NewRegistry().RegisterDefaults()
 	return kong.OptionFunc(func(parser *kong.Kong) error {
@@ -39,9 +39,11 @@ func numbersAsArguments() kong.Option {
 			decoder := decoders.ForType(t)
 			unshield := kong.MapperFunc(func(ctx *kong.DecodeContext, target reflect.Value) error {
 				token := ctx.Scan.Peek()
-				if text, ok := token.Value.(string); ok && strings.HasPrefix(text, shield) {
-					ctx.Scan.Pop()
-					ctx.Scan.PushTyped(strings.TrimPrefix(text, shield), kong.FlagValueToken)
+				if text, ok := token.Value.(string); ok {
+					if meant := spelled(strings.TrimPrefix(text, shield), ctx.Value.EnumSlice()); meant != text {
+						ctx.Scan.Pop()
+						ctx.Scan.PushTyped(meant, kong.FlagValueToken)
+					}
 				}
 				return decoder.Decode(ctx, target)
 			})
@@ -55,4 +57,16 @@ func numbersAsArguments() kong.Option {
 		}
 		return nil
 	})
+}
+
+// spelled returns which of some words is meant by one, of which hyphens and underscores are the same: the
+// API has app_admin and dead_letter, and commands have dead-letter. Another word is as it was.
+func spelled(word string, words []string) string {
+	hyphens := func(s string) string { return strings.ReplaceAll(s, "_", "-") }
+	for _, w := range words {
+		if w != "" && hyphens(w) == hyphens(word) {
+			return w
+		}
+	}
+	return word
 }

@@ -98,7 +98,7 @@ func readSilently(ctx context.Context, fd int) (string, error) {
 	}()
 	select {
 	case <-ctx.Done():
-		return "", errors.Join(errors.New("interrupted"), term.Restore(fd, before))
+		return "", errors.Join(errInterrupted, term.Restore(fd, before))
 	case a := <-answers:
 		if a.err != nil {
 			return "", fmt.Errorf("read the password: %w", a.err)

@@ -93,7 +93,7 @@ func (cmd *QueuesMessagesCmd) Run(ctx context.Context, r *Remote, c *client.Clie
 // QueuesPushCmd is `picloud queues push`.
 type QueuesPushCmd struct {
 	TopicArg
-	Message  string        `arg:"" help:"The message as JSON, so a text in quotes; @FILE reads a file, @- standard input."`
+	Message  string        `arg:"" help:"The message as JSON, so a text in quotes; @FILE reads a file, - standard input."`
 	Key      string        `help:"Of messages that are handled in order."`
 	Dedupe   string        `placeholder:"TEXT" help:"A message with the same one within 24 hours is dropped."`
 	Delay    time.Duration `placeholder:"DURATION" help:"Deliver it after this time: 90s, 1h30m."`
@@ -130,5 +130,5 @@ func (cmd *QueuesClearCmd) Run(ctx context.Context, r *Remote, c *client.Client,
 	if err != nil {
 		return err
 	}
-	return r.printDone(cleared, "%d messages deleted.", cleared.Removed)
+	return r.printDone(cleared, "%s deleted.", plural(cleared.Removed, "message"))
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/client"
 )
@@ -42,32 +44,38 @@ func showQuota(ctx context.Context, r *Remote, c *client.Client, in *InApp, quot
 		return err
 	}
 	type row struct {
-		name string
-		used string
-		most int64
-		set  bool
+		name  string
+		used  int64 // below 0: it is not told
+		most  int64
+		set   bool
+		write func(int64) string
 	}
-	l, s, none := quota.Limits, quota.Set, ""
+	l, s := quota.Limits, quota.Set
 	rows := []row{
-		{"requests a second", none, l.RequestsPerSecond, s.RequestsPerSecond != nil},
-		{"requests at once", number(usage.Requests.Used), l.RequestBurst, s.RequestBurst != nil},
-		{"executions at once", number(usage.Executions.Used), l.Executions, s.Executions != nil},
-		{"ms of processor time a day", number(usage.CPU.Used), l.CPUMillis, s.CPUMillis != nil},
-		{"bytes of kv", number(usage.KV.Bytes), l.KVBytes, s.KVBytes != nil},
-		{"bytes of docs", number(usage.Docs.Bytes), l.DocsBytes, s.DocsBytes != nil},
-		{"bytes of files", number(usage.Files.Bytes), l.FilesBytes, s.FilesBytes != nil},
-		{"bytes of log a day", number(usage.Log.Bytes), l.LogBytes, s.LogBytes != nil},
-		{"events that wait", number(usage.Events.Used), l.PendingEvents, s.PendingEvents != nil},
+		{"requests a second", -1, l.RequestsPerSecond, s.RequestsPerSecond != nil, number},
+		{"requests at once", usage.Requests.Used, l.RequestBurst, s.RequestBurst != nil, number},
+		{"executions at once", usage.Executions.Used, l.Executions, s.Executions != nil, number},
+		{"processor time a day", usage.CPU.Used, l.CPUMillis, s.CPUMillis != nil, processorTime},
+		{"kv", usage.KV.Bytes, l.KVBytes, s.KVBytes != nil, size},
+		{"docs", usage.Docs.Bytes, l.DocsBytes, s.DocsBytes != nil, size},
+		{"files", usage.Files.Bytes, l.FilesBytes, s.FilesBytes != nil, size},
+		{"log a day", usage.Log.Bytes, l.LogBytes, s.LogBytes != nil, size},
+		{"events that wait", usage.Events.Used, l.PendingEvents, s.PendingEvents != nil, number},
 	}
 	warnUsage(r, usage)
 	return printAll(r, rows, []column[row]{
 		{"QUOTA", func(q row) string { return q.name }},
-		{"USED", func(q row) string { return q.used }},
+		{"USED", func(q row) string {
+			if q.used < 0 {
+				return ""
+			}
+			return q.write(q.used)
+		}},
 		{"LIMIT", func(q row) string {
 			if q.most == 0 {
 				return "none"
 			}
-			return number(q.most)
+			return q.write(q.most)
 		}},
 		{"FROM", func(q row) string {
 			if q.set {
@@ -78,7 +86,10 @@ func showQuota(ctx context.Context, r *Remote, c *client.Client, in *InApp, quot
 	})
 }
 
-func number(n int64) string { return strconv.FormatInt(n, 10) }
+// How people are shown amounts; --output json has the numbers.
+func number(n int64) string         { return strconv.FormatInt(n, 10) }
+func size(bytes int64) string       { return humanize.IBytes(uint64(max(bytes, 0))) }
+func processorTime(ms int64) string { return (time.Duration(ms) * time.Millisecond).String() }
 
 // warnUsage tells of the quotas of which most is used.
 func warnUsage(r *Remote, u wire.Usage) {

@@ -73,11 +73,13 @@ func (r *Remote) connect() (*client.Client, error) {
 		return nil, err
 	}
 	token := os.Getenv(tokenVariable)
+	r.notices.login = "look at what " + tokenVariable + " holds"
 	if token == "" {
 		token = server.validToken()
+		r.notices.login = "run `picloud login --url " + server.URL + "`"
 	}
 	if token == "" {
-		return nil, &notLoggedInError{Address: server.URL}
+		return nil, &notLoggedInError{Address: server.URL, Expired: server.Token != ""}
 	}
 	c, err := client.New(server.URL, token)
 	if err == nil {
@@ -90,11 +92,15 @@ func (r *Remote) connect() (*client.Client, error) {
 type notLoggedInError struct {
 	Address string
 	To      string // the server of a logout that is logged in to instead; "" for none and for others
+	Expired bool   // there was a session
 }
 
 func (e *notLoggedInError) Error() string {
 	if e.To != "" {
 		return "not logged in to " + e.Address + ", but to " + e.To
+	}
+	if e.Expired {
+		return "not logged in to " + e.Address + " any more: the session has expired; run `picloud login --url " + e.Address + "`"
 	}
 	return "not logged in to " + e.Address + ": run `picloud login --url " + e.Address + "` or set " + tokenVariable
 }

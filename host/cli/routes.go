@@ -121,6 +121,7 @@ func (cmd *RoutesAddCmd) Run(ctx context.Context, r *Remote, c *client.Client, s
 
 // RoutesDeleteCmd is `picloud routes delete`.
 type RoutesDeleteCmd struct {
+	Confirmation
 	Route []string `arg:"" help:"Id, or the route as it was added: [METHOD] [HOST]/PATH." complete:"routes"`
 }
 
@@ -128,6 +129,9 @@ type RoutesDeleteCmd struct {
 func (cmd *RoutesDeleteCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
 	route, err := findRoute(ctx, c, in.App, strings.Join(cmd.Route, " "))
 	if err != nil {
+		return err
+	}
+	if err := cmd.confirm(ctx, r, "Delete the route %s?", manifest.Pattern(route.Method, route.Host, route.Path)); err != nil {
 		return err
 	}
 	if err := c.DeleteRoute(ctx, route.ID); err != nil {

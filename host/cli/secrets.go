@@ -69,7 +69,7 @@ func (cmd *SecretsSetCmd) Run(ctx context.Context, r *Remote, c *client.Client, 
 	if err != nil {
 		return err
 	}
-	return r.printDone(set, "Secret %s set (%d bytes).", set.Name, set.Size)
+	return r.printDone(set, "Secret %s set (%s).", set.Name, plural(set.Size, "byte"))
 }
 
 // read returns the value.
@@ -99,11 +99,15 @@ func (cmd *SecretsSetCmd) read(ctx context.Context, r *Remote) (string, error) {
 
 // SecretsDeleteCmd is `picloud secrets delete`.
 type SecretsDeleteCmd struct {
+	Confirmation
 	Name string `arg:"" help:"Name of the secret." complete:"secrets"`
 }
 
 // Run deletes the secret.
 func (cmd *SecretsDeleteCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
+	if err := cmd.confirm(ctx, r, "Delete the secret %s of the app %s?", cmd.Name, in.App); err != nil {
+		return err
+	}
 	if err := c.DeleteSecret(ctx, in.App, cmd.Name); err != nil {
 		return err
 	}
@@ -133,5 +137,5 @@ func (SecretsRotateCmd) Run(ctx context.Context, r *Remote, c *client.Client) er
 		r.notices.warn("%d secrets are as they were, because the server does not have their key: set them again, and reset second factors (users reset-totp); its log names them", done.Left)
 	}
 	r.notices.warn("keep a copy of the new key; backups made until now need the one before")
-	return r.printDone(done, "%d secrets were sealed anew, with the key %s.", done.Resealed, done.KeyID)
+	return r.printDone(done, "%s sealed anew, with the key %s.", plural(done.Resealed, "secret"), done.KeyID)
 }

@@ -64,5 +64,5 @@ func (cmd *SessionsEndCmd) Run(ctx context.Context, r *Remote, c *client.Client)
 	if err != nil {
 		return err
 	}
-	return r.printDone(ended, "%d sessions have ended.", ended.Ended)
+	return r.printDone(ended, "%s ended.", plural(ended.Ended, "session"))
 }

@@ -77,6 +77,7 @@ func (cmd *TopicsTokenCmd) Run(ctx context.Context, r *Remote, c *client.Client,
 
 // TopicsDeleteCmd is `picloud topics delete`.
 type TopicsDeleteCmd struct {
+	Confirmation
 	Topic string `arg:"" help:"Name of the topic." complete:"opened"`
 }
 
@@ -84,6 +85,9 @@ type TopicsDeleteCmd struct {
 func (cmd *TopicsDeleteCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
 	topic, err := c.Topic(ctx, in.App, cmd.Topic)
 	if err != nil {
+		return err
+	}
+	if err := cmd.confirm(ctx, r, "Delete the topic %s? Its subscribers are sent away.", topic.Topic); err != nil {
 		return err
 	}
 	if err := c.DeleteTopic(ctx, in.App, topic.Topic); err != nil {

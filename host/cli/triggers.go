@@ -340,10 +340,16 @@ func (cmd *TriggersUpdateCmd) Run(ctx context.Context, r *Remote, c *client.Clie
 }
 
 // TriggersDeleteCmd is `picloud triggers delete`.
-type TriggersDeleteCmd struct{ TriggerArg }
+type TriggersDeleteCmd struct {
+	Confirmation
+	TriggerArg
+}
 
 // Run deletes the trigger.
-func (TriggersDeleteCmd) Run(ctx context.Context, r *Remote, c *client.Client, trigger wire.Trigger) error {
+func (cmd *TriggersDeleteCmd) Run(ctx context.Context, r *Remote, c *client.Client, trigger wire.Trigger) error {
+	if err := cmd.confirm(ctx, r, "Delete the trigger %s? What waits for it becomes dead letters.", trigger.Name); err != nil {
+		return err
+	}
 	if err := c.DeleteTrigger(ctx, trigger.ID); err != nil {
 		return err
 	}
@@ -377,7 +383,7 @@ func (TriggersResumeCmd) Run(ctx context.Context, r *Remote, c *client.Client, t
 // TriggersFireCmd is `picloud triggers fire`.
 type TriggersFireCmd struct {
 	TriggerArg
-	Data string `short:"d" placeholder:"JSON" help:"The value, the document's data or the message of the event; @FILE reads a file, @- standard input. A sample when absent."`
+	Data string `short:"d" placeholder:"JSON" help:"The value, the document's data or the message of the event; @FILE reads a file, - standard input. A sample when absent."`
 }
 
 // Run makes the event.

@@ -16,17 +16,20 @@ type Error struct {
 	wire.Problem
 }
 
-// Error returns the problem's detail and what is wrong with each field, fit for a terminal.
+// Error returns the problem's detail and what is wrong with each field, fit for a terminal. Fields are named as in
+// the body: that they are in it is for programs.
 func (e *Error) Error() string {
-	text := e.Detail
+	text := strings.TrimPrefix(e.Detail, "body.")
 	if text == "" {
 		text = fmt.Sprintf("the server answered %d %s", e.Status, e.Title)
 	}
 	for _, field := range e.Errors {
 		if !strings.Contains(text, field.Message) { // the detail may be the first field's message
-			text += "; " + strings.TrimPrefix(field.Location, "body.") + ": " + field.Message
+			text += "; " + field.Field() + ": " + field.Message
 		}
-		text += got(field.Value)
+		if value := got(field.Value); !strings.Contains(text, value) { // nor is the value told twice
+			text += value
+		}
 	}
 	return Printable(text)
 }
@@ -42,11 +45,18 @@ func got(value any) string {
 }
 
 // refusal returns the error for an answer that is not a success. A server that is not PiCloud may
-// send anything; the error then has only the status, because the text is a stranger's.
+// send anything; the error then has only the status, because the text is a stranger's. An app that is not
+// there is named: the server only says that it has been asked for one.
 func refusal(resp *http.Response, answer []byte) error {
 	var e Error
 	if err := json.Unmarshal(answer, &e.Problem); err != nil || e.Status == 0 {
 		e.Problem = wire.Problem{Title: http.StatusText(resp.StatusCode), Status: resp.StatusCode}
+	}
+	if rest, ok := strings.CutPrefix(e.Detail, "app not found"); ok {
+		_, path, _ := strings.Cut(resp.Request.URL.Path, adminPath)
+		if app, _ := slugOf(strings.Split(path, "/")); app != "" {
+			e.Detail = "there is no app " + app + rest
+		}
 	}
 	return &e
 }

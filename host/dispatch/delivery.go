@@ -190,7 +190,7 @@ func (d *Dispatcher) handle(ctx context.Context, j *job) verdict {
 	if call := j.payloads[0].Call; call != nil {
 		in.Type, in.RequestID = abi.InvocationInvoke, call.RequestID
 		if call.Request != nil {
-			in.Type, in.Request = abi.InvocationHTTP, call.Request
+			in.Type, in.Request, in.Route = abi.InvocationHTTP, call.Request, call.Route
 		}
 		if first.Attempt == 0 {
 			in.ExecutionID = call.ExecutionID

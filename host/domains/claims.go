@@ -1,6 +1,7 @@
 package domains
 
 import (
+	"maps"
 	"strings"
 
 	"github.com/picloud/picloud/host/store"
@@ -12,6 +13,11 @@ type Claims struct {
 	byName map[string]store.Domain // "api.example.com", "*.example.com"
 	byID   map[string]string       // names
 	wild   int                     // how many of them are wildcards
+}
+
+// Clone returns the same claims, to be changed on their own.
+func (c *Claims) Clone() Claims {
+	return Claims{maps.Clone(c.byName), maps.Clone(c.byID), c.wild}
 }
 
 // Add adds a claim. It replaces the one with the same name, and the one with the same id.

@@ -261,10 +261,13 @@ func TestBackupCommands(t *testing.T) {
 	require.Equal(t, 200, status, "%s", answer)
 	identity, err := age.GenerateX25519Identity()
 	require.NoError(t, err)
-	for name, text := range map[string]string{"key.txt": identity.String(), "words": "open sesame\nand more", "other words": "open barley"} {
+	for name, text := range map[string]string{"key.txt": identity.String(), "words": "open, sesame\nand more", "short": "abc", "other words": "open barley"} {
 		require.NoError(t, os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o600))
 	}
 	p.must(t, "backup", "plain")
+	require.NoError(t, os.WriteFile(filepath.Join(p.dir, "sent"), []byte(p.must(t, "backup", "-")), 0o600))
+	assert.Contains(t, p.must(t, "verify", "sent"), "sent is whole")
+	p.fails(t, exitUsage, "a backup is read more than once: keep it in a file", "verify", "-")
 	assert.Contains(t, p.must(t, "backup", "sealed", "--recipient", identity.Recipient().String()), "and is encrypted")
 	p.must(t, "backup", "worded", "--passphrase-file", "words")
 	info, err := os.Stat(filepath.Join(p.dir, "plain"))
@@ -290,6 +293,7 @@ func TestBackupCommands(t *testing.T) {
 		{"plain is there already: name another file", exitUsage, []string{"backup", "plain"}},
 		{`key 1 of 1 is no public key`, exitUsage, []string{"backup", "new", "--recipient", "nobody"}},
 		{"no such file", exitUsage, []string{"backup", "nowhere/new"}},
+		{"the passphrase must have at least 12 characters, got 3", exitUsage, []string{"backup", "new", "--passphrase-file", "short"}},
 		{"half: the backup is damaged: it ends in the middle", exitFailed, []string{"verify", "half"}},
 		{"words: this is no backup of PiCloud", exitFailed, []string{"verify", "words"}},
 		{"with --identity", exitFailed, []string{"verify", "sealed"}},
@@ -316,6 +320,6 @@ func TestBackupCommands(t *testing.T) {
 	}
 	var log []wire.AuditEntry
 	require.NoError(t, json.Unmarshal([]byte(p.must(t, "audit", "list", "--action", "create-backup", "-o", "json")), &log))
-	assert.Len(t, log, 3)
+	assert.Len(t, log, 4)
 	require.NoError(t, d.end(syscall.SIGTERM))
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/client"
 )
@@ -140,9 +142,9 @@ func TestContextOfAKey(t *testing.T) {
 	}
 	p.must(t, "scripts", "list")
 	p.fails(t, exitFailed, "", "apps", "create", "x")
-	p.must(t, "context", "remove", "staging")
+	p.must(t, "context", "remove", "--yes", "staging")
 	p.fails(t, exitFailed, "no context is current", "scripts", "list")
-	p.fails(t, exitFailed, "there is no context", "context", "remove", "staging")
+	p.fails(t, exitFailed, "there is no context", "context", "remove", "--yes", "staging")
 }
 
 // Anybody is told how a server is.
@@ -179,7 +181,7 @@ func TestContexts(t *testing.T) {
 	if got := p.must(t, "context", "use", host); got != "Commands use "+one.url+" as admin.\n" {
 		t.Errorf("printed %q", got)
 	}
-	p.fails(t, exitFailed, "not found", "apps", "show", "there")
+	p.fails(t, exitFailed, "there is no app there", "apps", "show", "there")
 	p.must(t, "apps", "show", "there", "--context", "staging")
 	p.must(t, "apps", "show", "there", "--url", two.url+"/")
 	p.fails(t, exitFailed, `there is no context "prod": there are `+host+", staging", "apps", "list", "--context", "prod")
@@ -204,7 +206,7 @@ func TestDeleteNeedsYes(t *testing.T) {
 	p.must(t, "scripts", "show", "hello")
 	p.must(t, "scripts", "delete", "hello", "--yes")
 	p.must(t, "apps", "delete", "-y", "default")
-	p.fails(t, exitFailed, "not found", "apps", "show", "default")
+	p.fails(t, exitFailed, "there is no app default", "apps", "show", "default")
 }
 
 // Commands, contexts and picloud.yaml find an app by the slug that it had.
@@ -231,7 +233,7 @@ func TestRenamedApp(t *testing.T) {
 	}
 	p.fails(t, exitFailed, "already in use", "apps", "create", "shop")
 	p.must(t, "apps", "release", "store", "shop")
-	p.fails(t, exitFailed, "app not found", "apps", "show", "shop")
+	p.fails(t, exitFailed, "there is no app shop, or you are not a member of it", "apps", "show", "shop")
 	p.must(t, "apps", "create", "shop")
 }
 
@@ -309,7 +311,7 @@ func TestErrorsAreJSON(t *testing.T) {
 		status int
 		want   string
 	}{
-		{[]string{"apps", "show", "shop"}, exitFailed, `{"code":"not_found","message":"app not found","status":404}`},
+		{[]string{"apps", "show", "shop"}, exitFailed, `{"code":"not_found","message":"there is no app shop, or you are not a member of it","status":404}`},
 		{[]string{"apps", "lst"}, exitUsage, `{"code":"usage","message":"unexpected argument lst, did you mean \"list\"?"}`},
 		{[]string{"scripts", "show", "nope"}, exitFailed, `{"code":"not_found","message":"app default has no script \"nope\": it has hello, throws"}`},
 		{[]string{"routes", "match", "/nope"}, exitFailed, `{"code":"no_match","message":"no route answers this request"}`},
@@ -382,10 +384,10 @@ func TestRoutes(t *testing.T) {
 	if got := p.must(t, "domains", "list"); !regexp.MustCompile(`(?m)^\*\.example\.com +wildcard`).MatchString(got) || !strings.Contains(got, "xn--mnchen-3ya.example") {
 		t.Errorf("domains list printed\n%s", got)
 	}
-	p.must(t, "domains", "remove", "MÜNCHEN.example")
-	p.fails(t, exitFailed, `app default has no domain "münchen.example"`, "domains", "remove", "münchen.example")
+	p.must(t, "domains", "remove", "--yes", "MÜNCHEN.example")
+	p.fails(t, exitFailed, `app default has no domain "münchen.example"`, "domains", "remove", "--yes", "münchen.example")
 	p.must(t, "routes", "add", "user", "*.example.com/in/*")
-	p.fails(t, exitFailed, "is needed by the route ANY *.example.com/in/*", "domains", "remove", "*.example.com")
+	p.fails(t, exitFailed, "is needed by the route ANY *.example.com/in/*", "domains", "remove", "--yes", "*.example.com")
 	if got, want := p.must(t, "routes", "limit", "GET", "/users/:id"), "GET /users/:id is used without limit.\n"; got != want {
 		t.Errorf("routes limit printed %q, want %q", got, want)
 	}
@@ -393,8 +395,8 @@ func TestRoutes(t *testing.T) {
 		t.Errorf("routes limit printed %q, want %q", got, want)
 	}
 	p.must(t, "routes", "limit", "GET", "/users/:id", "--off")
-	if got := p.must(t, "quota", "set", "--kv", "5MiB", "--cpu", "1h", "--files", "none"); !regexp.MustCompile(`(?m)^bytes of kv +0 +5242880 +the app$`).MatchString(got) ||
-		!regexp.MustCompile(`(?m)^bytes of files +0 +none +the app$`).MatchString(got) || !regexp.MustCompile(`(?m)^ms of processor time a day +\d+ +3600000 +the app$`).MatchString(got) {
+	if got := p.must(t, "quota", "set", "--kv", "5MiB", "--cpu", "1h", "--files", "none"); !regexp.MustCompile(`(?m)^kv +0 B +5\.0 MiB +the app$`).MatchString(got) ||
+		!regexp.MustCompile(`(?m)^files +0 B +none +the app$`).MatchString(got) || !regexp.MustCompile(`(?m)^processor time a day +\S+s +1h0m0s +the app$`).MatchString(got) {
 		t.Errorf("quota set printed\n%s", got)
 	}
 	p.must(t, "quota", "set", "--kv", "default", "--executions", "3")
@@ -403,8 +405,8 @@ func TestRoutes(t *testing.T) {
 	}
 	p.fails(t, exitUsage, "name the quotas to set", "quota", "set")
 	p.fails(t, exitUsage, "--docs: must be a number of bytes", "quota", "set", "--docs", "lots")
-	p.fails(t, exitFailed, "body.executions: must be at most 10000, got 10001", "quota", "set", "--executions", "10001")
-	if got := p.must(t, "apps", "usage", "default"); !strings.Contains(got, "MS OF PROCESSOR TODAY") {
+	p.fails(t, exitFailed, "--executions: must be at most 10000, got 10001", "quota", "set", "--executions", "10001")
+	if got := p.must(t, "apps", "usage", "default"); !strings.Contains(got, "PROCESSOR TIME TODAY") {
 		t.Errorf("apps usage printed\n%s", got)
 	}
 	p.must(t, "quota", "set", "--executions", "default", "--cpu", "default", "--files", "default")
@@ -433,8 +435,8 @@ func TestRoutes(t *testing.T) {
 	p.fails(t, exitFailed, "no route answers this request", "routes", "match", "/nothing")
 	p.fails(t, exitFailed, "no route answers this method, only", "routes", "match", "DELETE", "/users/7")
 
-	p.must(t, "routes", "delete", "GET", "/users/:id")
-	p.fails(t, exitFailed, `app default has no route "GET /users/:id"`, "routes", "delete", "GET", "/users/:id")
+	p.must(t, "routes", "delete", "--yes", "GET", "/users/:id")
+	p.fails(t, exitFailed, `app default has no route "GET /users/:id"`, "routes", "delete", "--yes", "GET", "/users/:id")
 }
 
 func TestInvoke(t *testing.T) {
@@ -691,4 +693,77 @@ func TestUsageErrors(t *testing.T) {
 	p.fails(t, exitUsage, "server address must be an http or https URL", "apps", "list", "--url", "localhost")
 	p.env = append(p.env, "PICLOUD_TOKEN=x")
 	p.fails(t, exitFailed, "cannot reach http://127.0.0.1:1: ", "apps", "list", "--url", "http://127.0.0.1:1")
+}
+
+// Ctrl-C ends what it was waited for: the command, and the execution on the server.
+func TestInterruptedInvoke(t *testing.T) {
+	p, _ := loggedIn(t)
+	p.write(t, "slow/slow.rhai", `print("begun"); for i in 0..10000000 { kv::collection("c").get("k"); }`)
+	p.write(t, "slow/picloud.yaml", "app: slow\nscripts:\n  - {name: slow, limits: {max_operations: 100000000, timeout_ms: 120000}}\n")
+	p.must(t, "deploy", "slow")
+	invoke := p.command(t, "invoke", "slow", "--app", "slow")
+	var said strings.Builder
+	invoke.Stderr = &said
+	require.NoError(t, invoke.Start())
+	require.Eventually(t, func() bool {
+		return regexp.MustCompile(`(?m)^EXECUTIONS +1 running`).MatchString(p.must(t, "status"))
+	}, patience, 20*time.Millisecond)
+	require.NoError(t, invoke.Process.Signal(os.Interrupt))
+	_ = invoke.Wait()
+	require.Equal(t, 130, invoke.ProcessState.ExitCode(), said.String())
+	require.Equal(t, "picloud: interrupted\n", said.String())
+	require.Eventually(t, func() bool {
+		ended := decode[[]wire.Execution](t, p, "executions", "list", "slow", "--app", "slow")
+		return len(ended) == 1 && ended[0].Outcome == "cancelled"
+	}, patience, 20*time.Millisecond)
+}
+
+// Without a script, logs has the lines of all of an app, in the order of time.
+func TestLogsOfAnApp(t *testing.T) {
+	p, _ := loggedIn(t)
+	for _, name := range []string{"a", "b"} {
+		p.write(t, name+".rhai", `print("from `+name+`")`)
+		p.must(t, "deploy", name+".rhai")
+	}
+	for _, name := range []string{"b", "a", "b"} {
+		p.must(t, "invoke", name)
+	}
+	type line struct {
+		Script  string `json:"script_name"`
+		Message string
+	}
+	var lines []line
+	require.Eventually(t, func() bool {
+		lines = decode[[]line](t, p, "logs")
+		return len(lines) == 3
+	}, patience, 20*time.Millisecond)
+	require.Equal(t, []line{{"b", "from b"}, {"a", "from a"}, {"b", "from b"}}, lines)
+	require.Len(t, decode[[]line](t, p, "logs", "-n", "2"), 2)
+	require.Regexp(t, `(?m)^\S+ \S+ info +a: from a$`, p.must(t, "logs"))
+
+	follower := p.command(t, "logs", "--follow", "--limit", "0", "--output", "json")
+	stdout, err := follower.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, follower.Start())
+	defer func() { _ = follower.Process.Signal(os.Interrupt); _ = follower.Wait() }()
+	followed := bufio.NewScanner(stdout)
+	ended, invoked := make(chan struct{}), make(chan struct{})
+	go func() { // it may not follow yet when the first is written
+		defer close(invoked)
+		for {
+			select {
+			case <-ended:
+				return
+			default:
+				p.run(t, "", "invoke", "a")
+			}
+		}
+	}()
+	going := followed.Scan()
+	close(ended)
+	<-invoked
+	require.True(t, going)
+	var got line
+	require.NoError(t, json.Unmarshal(followed.Bytes(), &got))
+	require.Equal(t, line{"a", "from a"}, got)
 }

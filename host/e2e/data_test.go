@@ -69,8 +69,8 @@ func TestKVCommands(t *testing.T) {
 		!strings.Contains(r.stderr, "- line 3: value is missing (1 lines before it are imported)") {
 		t.Errorf("a wrong line: %s", r)
 	}
-	p.must(t, "kv", "delete", "stock", "pears")
-	p.fails(t, exitFailed, "key not found", "kv", "delete", "stock", "pears")
+	p.must(t, "kv", "delete", "--yes", "stock", "pears")
+	p.fails(t, exitFailed, "key not found", "kv", "delete", "--yes", "stock", "pears")
 	p.fails(t, exitFailed, "key not found", "kv", "get", "stock", "pears")
 }
 
@@ -79,7 +79,7 @@ func TestDocsCommands(t *testing.T) {
 	p.write(t, "ada.json", `{"name":"Ada","born":1815}`)
 	ada := decode[wire.Document](t, p, "docs", "put", "people", "@ada.json")
 	p.must(t, "docs", "put", "people", `{"name":"Alan","born":1912}`)
-	p.fails(t, exitFailed, "body.data", "docs", "put", "people", `[1]`)
+	p.fails(t, exitFailed, "data: ", "docs", "put", "people", `[1]`)
 	if got := p.must(t, "docs", "get", "people", ada.ID); !strings.Contains(got, `"born": 1815`) {
 		t.Errorf("get prints %q", got)
 	}
@@ -92,7 +92,7 @@ func TestDocsCommands(t *testing.T) {
 		t.Errorf("put prints %q", got)
 	}
 	p.must(t, "docs", "export", "people", "people.jsonl")
-	p.must(t, "docs", "delete", "people", ada.ID)
+	p.must(t, "docs", "delete", "--yes", "people", ada.ID)
 	p.fails(t, exitFailed, "document not found", "docs", "get", "people", ada.ID)
 	if got := p.must(t, "docs", "import", "people", "people.jsonl"); got != "2 imported.\n" {
 		t.Errorf("import prints %q", got)
@@ -130,7 +130,7 @@ func TestFilesCommands(t *testing.T) {
 		t.Error(r)
 	}
 	p.fails(t, exitUsage, "use --name", "files", "put", "pictures", "-")
-	p.fails(t, exitFailed, "query.name", "files", "put", "pictures", "picture.png", "--name", "a/b")
+	p.fails(t, exitFailed, "name: ", "files", "put", "pictures", "picture.png", "--name", "a/b")
 
 	// A directory out, and in again.
 	p.must(t, "files", "export", "pictures", "out")
@@ -158,7 +158,7 @@ func TestFilesCommands(t *testing.T) {
 	if got := put("smaller", "--id", file.ID); got.Name != "picture.png" || got.Size != 5 {
 		t.Errorf("replaced: %+v", got)
 	}
-	p.must(t, "files", "delete", "pictures", file.ID)
+	p.must(t, "files", "delete", "--yes", "pictures", file.ID)
 	p.fails(t, exitFailed, "file not found", "files", "get", "pictures", file.ID, "--to", "x")
 	var collections []wire.FilesCollection
 	if err := json.Unmarshal([]byte(p.must(t, "files", "collections", "-o", "json")), &collections); err != nil || len(collections) != 2 {

@@ -96,7 +96,7 @@ $`)
 	if got := p.must(t, "triggers", "preview", "0 9 * * 1-5", "--timezone", "Europe/Zurich"); strings.Count(got, "\n") != 6 || !strings.Contains(got, "Europe/Zurich") {
 		t.Errorf("preview prints\n%s", got)
 	}
-	p.must(t, "triggers", "delete", orders.ID)
+	p.must(t, "triggers", "delete", "--yes", orders.ID)
 	p.fails(t, exitFailed, `app default has no trigger "orders"`, "triggers", "show", "orders")
 }
 
@@ -142,7 +142,7 @@ func TestEventCommands(t *testing.T) {
 		t.Errorf("shown is\n%s", shown)
 	}
 	p.must(t, "events", "retry", event.ID)
-	if got := p.must(t, "events", "delete", event.ID); got != "Event "+event.ID+" deleted.\n" {
+	if got := p.must(t, "events", "delete", "--yes", event.ID); got != "Event "+event.ID+" deleted.\n" {
 		t.Errorf("printed %q", got)
 	}
 	p.fails(t, exitFailed, "event not found", "events", "show", event.ID)
@@ -226,7 +226,7 @@ func TestQueueAndDeadLetterCommands(t *testing.T) {
 		t.Errorf("printed %q", got)
 	}
 	unresolved(1)
-	if got := p.must(t, "dead-letters", "delete", unresolved(1)[0].ID); !strings.HasSuffix(got, " deleted.\n") {
+	if got := p.must(t, "dead-letters", "delete", "--yes", unresolved(1)[0].ID); !strings.HasSuffix(got, " deleted.\n") {
 		t.Errorf("printed %q", got)
 	}
 	p.fails(t, exitUsage, "Delete the dead letters of default, of the source queue, of the trigger mailer? Standard input is not a terminal",
@@ -278,7 +278,7 @@ func TestDeployTriggers(t *testing.T) {
 	p.must(t, "triggers", "update", "orders", "--concurrency", "7", "--app", "shop")
 	p.must(t, "triggers", "pause", "orders", "--app", "shop")
 	p.write(t, "shop/picloud.yaml", head+"triggers:\n  - {name: orders, kind: docs, script: other, collection: orders}\n  - {name: stock, kind: kv, script: keep, collection: stock}\n")
-	check("dry run", triggers("--dry-run"), "orders updated, stock updated")
+	check("dry run", triggers("--dry-run"), "orders updated, stock updated, failed left, mailer left, news left, nightly left, pictures left")
 	check("after a change", triggers(), "orders updated, stock updated")
 	orders := decode[wire.Trigger](t, p, "triggers", "show", "orders", "--app", "shop")
 	if orders.Concurrency != 7 || !orders.Paused {

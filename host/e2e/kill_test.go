@@ -25,7 +25,6 @@ import (
 	"github.com/picloud/picloud/host/config"
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/server"
-	"github.com/picloud/picloud/host/store/pgtest"
 )
 
 // killRounds is how many times the server is killed in each of the tests below:
@@ -45,42 +44,37 @@ func killRounds(t *testing.T) int {
 // acknowledged, shows none by half, and leaves no bytes that the sweeper does
 // not find.
 func TestKilledWhileDataIsWritten(t *testing.T) {
-	for name, arguments := range map[string]func() []string{
-		"sqlite":   func() []string { return nil },
-		"postgres": func() []string { return []string{"--database-url", pgtest.URL(t)} },
-	} {
-		t.Run(name, func(t *testing.T) {
-			p, args := newPlace(t), arguments()
-			written := &acknowledged{kv: map[string]string{}, docs: map[string]string{}, files: map[string]string{}, whole: map[string]bool{}}
-			token := ""
-			for round := range killRounds(t) {
-				d := launch(t, p, args...)
-				if token == "" {
-					token = d.login()
-				}
-				c, err := client.New(d.url, token)
-				require.NoError(t, err)
-				written.check(t, c)
-				var writers sync.WaitGroup
-				for w := range 6 {
-					writers.Go(func() { written.write(c, fmt.Sprintf("%d-%d", round, w)) })
-				}
-				time.Sleep(time.Duration(20+rand.IntN(400)) * time.Millisecond) // the moment is what is tested
-				_ = d.end(syscall.SIGKILL)
-				writers.Wait()
-			}
+	onEachDatabase(t, func(t *testing.T, args ...string) {
+		p := newPlace(t)
+		written := &acknowledged{kv: map[string]string{}, docs: map[string]string{}, files: map[string]string{}, whole: map[string]bool{}}
+		token := ""
+		for round := range killRounds(t) {
 			d := launch(t, p, args...)
+			if token == "" {
+				token = d.login()
+			}
 			c, err := client.New(d.url, token)
 			require.NoError(t, err)
-			clear(written.whole)
 			written.check(t, c)
-			t.Logf("%d entries, %d documents and %d files were acknowledged", len(written.kv), len(written.docs), len(written.files))
-			kept, err := client.Collect(c.Files(t.Context(), "default", "f"))
-			require.NoError(t, err)
-			require.NoError(t, d.end(syscall.SIGTERM), "%s", d.output)
-			sweepOrphans(t, p, args, len(kept))
-		})
-	}
+			var writers sync.WaitGroup
+			for w := range 6 {
+				writers.Go(func() { written.write(c, fmt.Sprintf("%d-%d", round, w)) })
+			}
+			time.Sleep(time.Duration(20+rand.IntN(400)) * time.Millisecond) // the moment is what is tested
+			_ = d.end(syscall.SIGKILL)
+			writers.Wait()
+		}
+		d := launch(t, p, args...)
+		c, err := client.New(d.url, token)
+		require.NoError(t, err)
+		clear(written.whole)
+		written.check(t, c)
+		t.Logf("%d entries, %d documents and %d files were acknowledged", len(written.kv), len(written.docs), len(written.files))
+		kept, err := client.Collect(c.Files(t.Context(), "default", "f"))
+		require.NoError(t, err)
+		require.NoError(t, d.end(syscall.SIGTERM), "%s", d.output)
+		sweepOrphans(t, p, args, len(kept))
+	})
 }
 
 // acknowledged is what a server answered that it has written. Each writer has

@@ -17,7 +17,6 @@ import (
 
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/client"
-	"github.com/picloud/picloud/host/store/pgtest"
 )
 
 // keeping is a script that brings an item to its nth generation: it is made at
@@ -68,48 +67,43 @@ type lives map[string]*life
 // and deleted over and over has come as far as was acknowledged or one step
 // further, whole.
 func TestKilledWhileDataIsWrittenByScripts(t *testing.T) {
-	for name, arguments := range map[string]func() []string{
-		"sqlite":   func() []string { return nil },
-		"postgres": func() []string { return []string{"--database-url", pgtest.URL(t)} },
-	} {
-		t.Run(name, func(t *testing.T) {
-			p, args := newPlace(t), arguments()
-			d := launch(t, p, args...)
-			token := d.login()
-			d.deploy(token, "keep", keeping)
-			writers := make([]lives, 6)
-			for w := range writers {
-				writers[w] = lives{"kv": {}, "counter": {}, "docs": {}, "files": {}}
+	onEachDatabase(t, func(t *testing.T, args ...string) {
+		p := newPlace(t)
+		d := launch(t, p, args...)
+		token := d.login()
+		d.deploy(token, "keep", keeping)
+		writers := make([]lives, 6)
+		for w := range writers {
+			writers[w] = lives{"kv": {}, "counter": {}, "docs": {}, "files": {}}
+		}
+		further := 0
+		for range killRounds(t) {
+			var wait sync.WaitGroup
+			for w, items := range writers {
+				wait.Go(func() { items.writeByScript(t, d.url, fmt.Sprintf("writer-%d", w)) })
 			}
-			further := 0
-			for range killRounds(t) {
-				var wait sync.WaitGroup
-				for w, items := range writers {
-					wait.Go(func() { items.writeByScript(t, d.url, fmt.Sprintf("writer-%d", w)) })
-				}
-				time.Sleep(time.Duration(rand.IntN(400)) * time.Millisecond) // the moment is what is tested
-				_ = d.end(syscall.SIGKILL)
-				wait.Wait()
+			time.Sleep(time.Duration(rand.IntN(400)) * time.Millisecond) // the moment is what is tested
+			_ = d.end(syscall.SIGKILL)
+			wait.Wait()
 
-				d = launch(t, p, args...)
-				c, err := client.New(d.url, token)
-				require.NoError(t, err)
-				further += checkLives(t, c, writers)
+			d = launch(t, p, args...)
+			c, err := client.New(d.url, token)
+			require.NoError(t, err)
+			further += checkLives(t, c, writers)
+		}
+		require.NoError(t, d.end(syscall.SIGTERM), "%s", d.output)
+		steps, left := 0, 0
+		for _, items := range writers {
+			for _, item := range items {
+				steps += item.kept
 			}
-			require.NoError(t, d.end(syscall.SIGTERM), "%s", d.output)
-			steps, left := 0, 0
-			for _, items := range writers {
-				for _, item := range items {
-					steps += item.kept
-				}
-				if items["files"].kept%10 != 0 {
-					left++
-				}
+			if items["files"].kept%10 != 0 {
+				left++
 			}
-			t.Logf("%d steps are kept, %d of them without having been acknowledged", steps, further)
-			sweepOrphans(t, p, args, left)
-		})
-	}
+		}
+		t.Logf("%d steps are kept, %d of them without having been acknowledged", steps, further)
+		sweepOrphans(t, p, args, left)
+	})
 }
 
 // deploy makes a script of the app default that answers requests of any method

@@ -76,7 +76,7 @@ func TestPeople(t *testing.T) {
 		}
 	}
 	ada.fails(t, exitUsage, "name a session", "sessions", "end")
-	if got := ada.must(t, "sessions", "end", "--others"); got != "1 sessions have ended.\n" {
+	if got := ada.must(t, "sessions", "end", "--others"); got != "1 session ended.\n" {
 		t.Errorf("printed %q", got)
 	}
 	run(ada, "wrong\nanother engine\n", exitFailed, "old_password: is not your password", "password", "change", "--password-stdin")

@@ -20,9 +20,9 @@ func TestMemberCommands(t *testing.T) {
 	assert.Regexp(t, `^USER  ROLE    ID\nada   editor  [0-9a-f-]{36}\n$`, table)
 	ada := decode[[]wire.Member](t, p, "members", "list", "--app", "shop")[0]
 	assert.Equal(t, "viewer", decode[wire.Member](t, p, "members", "set", ada.UserID, "viewer", "--app", "shop").Role)
-	assert.Equal(t, "ada has no role in the app shop any more.\n", p.must(t, "members", "remove", "ada", "--app", "shop"))
+	assert.Equal(t, "ada has no role in the app shop any more.\n", p.must(t, "members", "remove", "--yes", "ada", "--app", "shop"))
 	assert.Empty(t, decode[[]wire.Member](t, p, "members", "list", "--app", "shop"))
-	p.fails(t, exitFailed, "member not found", "members", "remove", "ada", "--app", "shop")
+	p.fails(t, exitFailed, "member not found", "members", "remove", "--yes", "ada", "--app", "shop")
 	p.fails(t, exitFailed, "user not found", "members", "set", "bob", "viewer", "--app", "shop")
 	p.fails(t, exitUsage, "must be one of", "members", "set", "ada", "owner", "--app", "shop")
 	assert.Contains(t, p.must(t, "apps", "list"), "YOU ARE")
@@ -49,14 +49,14 @@ func TestKeyCommands(t *testing.T) {
 	if table := p.must(t, "keys", "list"); !regexp.MustCompile(`(?m)^ci +pic_.{6} +script:read,log:read +\S+ +\S+ \S+ +(\S+ \S+|-) +` + rotated.ID).MatchString(table) {
 		t.Errorf("table is\n%s", table)
 	}
-	p.must(t, "keys", "revoke", rotated.ID)
+	p.must(t, "keys", "revoke", "--yes", rotated.ID)
 	assert.False(t, works(rotated.Key))
-	p.fails(t, exitFailed, "API key not found", "keys", "revoke", rotated.ID)
+	p.fails(t, exitFailed, "API key not found", "keys", "revoke", "--yes", rotated.ID)
 	p.fails(t, exitUsage, "must be one of", "keys", "create", "x", "--scope", "everything")
 	p.fails(t, exitFailed, "future", "keys", "create", "x", "--scope", "log:read", "--expires", "-1h")
 
 	// An admin sees and ends those of others.
 	assert.Len(t, decode[[]wire.APIKey](t, p, "keys", "list", "--user", "admin"), 1)
-	p.must(t, "keys", "revoke", old.ID, "--user", "admin")
+	p.must(t, "keys", "revoke", "--yes", old.ID, "--user", "admin")
 	assert.Empty(t, decode[[]wire.APIKey](t, p, "keys", "list"))
 }

@@ -33,6 +33,12 @@ type daemon struct {
 	exited    chan error
 }
 
+// onEachDatabase runs a test with the arguments of a server on SQLite, and with those of one on PostgreSQL.
+func onEachDatabase(t *testing.T, test func(t *testing.T, args ...string)) {
+	t.Run("sqlite", func(t *testing.T) { test(t) })
+	t.Run("postgres", func(t *testing.T) { test(t, "--database-url", pgtest.URL(t)) })
+}
+
 // launch starts a server on a data directory and waits until it listens.
 func launch(t *testing.T, p *place, args ...string) *daemon {
 	t.Helper()

@@ -65,6 +65,7 @@ const (
 	exitOK     = 0
 	exitFailed = 1
 	exitUsage  = 2
+	exitPartly = 3
 )
 
 // A place is a folder with bin/picloud, examples, and a home of its own, where

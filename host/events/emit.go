@@ -428,7 +428,7 @@ type Accepted struct {
 // [fault.TooLarge] when there is no room for the request in an event.
 func (e *Emitter) Accept(ctx context.Context, route store.Route, request *abi.Request, requestID string, capabilities []abi.Capability,
 	key *store.IdempotencyKey) (accepted Accepted, replayed bool, err error) {
-	event, call := callOf(route.AppID, route.ScriptID, Call{Request: request, RequestID: requestID}, capabilities)
+	event, call := callOf(route.AppID, route.ScriptID, Call{Request: request, RequestID: requestID, Route: route.Path}, capabilities)
 	if len(event.Payload) > maxRequest {
 		return accepted, false, fault.New(fault.TooLarge, "a request of an asynchronous route may have %d bytes with its headers, and has %d as it is kept", maxRequest, len(event.Payload))
 	}
@@ -529,6 +529,7 @@ func (e *Emitter) OfDeadLetter(letter *store.DeadLetter, depth int, event json.R
 
 // Replay has the event of a dead letter delivered again, as a new one, and returns its id. Where that would
 // be left out as too deep, it is refused, [fault.LimitExceeded]: the dead letter is all there is of the event.
+// One that was replayed before is a [fault.Conflict]: should that fail, it has a dead letter of its own.
 func (e *Emitter) Replay(ctx context.Context, appID, id, by string) (eventID string, err error) {
 	if depth := CauseOf(ctx).Depth + 1; depth > e.maxDepth {
 		return "", &fault.Error{

@@ -82,6 +82,18 @@ func OriginOf(ctx context.Context) string {
 	return ""
 }
 
+// WhileThere returns the context of a request, ended also when the client closes its connection. It must be
+// stopped before the handler returns. Another context than a request's is only ended by that.
+func WhileThere(ctx context.Context) (there context.Context, stop func()) {
+	there, cancel := context.WithCancel(ctx)
+	r := requestOf(ctx)
+	if r == nil {
+		return there, cancel
+	}
+	unwatch := watchDisconnect(r.edge.Connection(), cancel)
+	return there, func() { unwatch(); cancel() }
+}
+
 const maxRequestID = 128
 
 // requestID returns the id of a request with a head.

@@ -63,7 +63,7 @@ func need(by *authz.Principal, c authz.Capability) error {
 	if by.May(c) {
 		return nil
 	}
-	return authz.Denied(c)
+	return by.Denied(c)
 }
 
 // see finds a user by id, for whom the caller may see.

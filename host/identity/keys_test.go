@@ -29,7 +29,7 @@ func TestKeysOfOthers(t *testing.T) {
 			{by: "owner", of: "ed"}, {by: "owner", of: "admin"}, {by: "owner", of: "owner"},
 			{by: "admin", of: "ed"}, {by: "admin", of: "another"}, {by: "admin", of: "admin"},
 			{by: "owner", of: "ed", scopes: []authz.Scope{authz.ScopeInstanceAdmin}},
-			{by: "owner", of: "admin", scopes: []authz.Scope{authz.ScopeInstanceAdmin}, refused: "needs the capability"},
+			{by: "owner", of: "admin", scopes: []authz.Scope{authz.ScopeInstanceAdmin}, refused: "this needs a login: no API key may do it"},
 			{by: "admin", of: "owner", refused: "owners.manage"},
 			{by: "ann", of: "ed", refused: "user not found"},
 			{by: "ann", of: "nobody", refused: "user not found"},

@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -54,7 +55,8 @@ type entry struct {
 	literals int      // segments before the first parameter
 }
 
-// entries are routes that compete for the same requests, the oldest first.
+// entries are routes that compete for the same requests, the oldest first. They are not changed in place: clones of a
+// table share them.
 type entries []*entry
 
 func newEntry(route store.Route) *entry {
@@ -86,6 +88,41 @@ func NewTable(routes []store.Route, claims ...store.Domain) *Table {
 	t := &Table{}
 	t.Replace(routes, claims)
 	return t
+}
+
+// Clone returns a table with what this one has, which changes without it.
+func (t *Table) Clone() *Table {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	clone := &Table{
+		strict: map[string]*paths{}, wildcard: map[string]*paths{}, any: t.any.clone(), byID: maps.Clone(t.byID),
+		claims: t.claims.Clone(), unclaimed: t.unclaimed,
+	}
+	for host, p := range t.strict {
+		clone.strict[host] = p.clone()
+	}
+	for host, p := range t.wildcard {
+		clone.wildcard[host] = p.clone()
+	}
+	return clone
+}
+
+func (p *paths) clone() *paths {
+	return &paths{exact: maps.Clone(p.exact), tree: *p.tree.clone(), byID: maps.Clone(p.byID)}
+}
+
+func (n *node) clone() *node {
+	clone := &node{ends: n.ends, prefix: n.prefix}
+	if n.param != nil {
+		clone.param = n.param.clone()
+	}
+	if n.literal != nil {
+		clone.literal = make(map[string]*node, len(n.literal))
+	}
+	for segment, next := range n.literal {
+		clone.literal[segment] = next.clone()
+	}
+	return clone
 }
 
 // Replace makes the table hold these routes and claims and no others.
@@ -204,11 +241,11 @@ func (t *Table) pathsOf(kind store.HostKind, host string, create bool) *paths {
 
 func (es entries) with(e *entry) entries {
 	i, _ := slices.BinarySearchFunc(es, e, older)
-	return slices.Insert(es, i, e)
+	return slices.Concat(es[:i], entries{e}, es[i:])
 }
 
 func (es entries) without(e *entry) entries {
-	return slices.DeleteFunc(es, func(other *entry) bool { return other == e })
+	return slices.DeleteFunc(slices.Clone(es), func(other *entry) bool { return other == e })
 }
 
 // grow returns the node where e's path ends, and makes the nodes that are missing on the way.

@@ -2,6 +2,7 @@ package routing
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -179,4 +180,63 @@ func TestAddAndRemoveLeaveNothingBehind(t *testing.T) {
 	assert.Empty(t, table.strict)
 	assert.Empty(t, table.wildcard)
 	assert.Empty(t, table.byID)
+}
+
+// A clone has what the table has, and neither has what changes in the other.
+func TestClone(t *testing.T) {
+	routes := randomRoutes(rand.New(rand.NewPCG(5, 5)), 200)
+	claims := []store.Domain{claim("one", "x.com"), claim("two", "*.x.com")}
+	same := func(want, got *Table) {
+		t.Helper()
+		require.Equal(t, want.Len(), got.Len())
+		for _, host := range []string{"", "x.com", "a.x.com", "b.x.com", "b.a.x.com"} {
+			for _, path := range []string{"/", "/a", "/b/", "/a/b", "/c/c", "/a/b/c", "/b/a/c/a"} {
+				a, found := want.Match("GET", host, path)
+				b, ok := got.Match("GET", host, path)
+				require.Equal(t, found, ok, "%s%s", host, path)
+				require.Equal(t, a.Route, b.Route, "%s%s", host, path)
+			}
+			a, claimed := want.ClaimOf(host)
+			b, ok := got.ClaimOf(host)
+			require.Equal(t, claimed, ok, host)
+			require.Equal(t, a, b, host)
+		}
+	}
+	all, half := NewTable(routes, claims...), NewTable(routes[100:], claims[1:]...)
+	for _, table := range []*Table{all, half} {
+		table.SetUnclaimed(Unclaimed{Only: true, AppID: "two"})
+	}
+	table := all.Clone()
+	same(all, table)
+	clone := table.Clone()
+	for _, route := range routes[:100] {
+		clone.Remove(route.ID)
+	}
+	clone.Release(claims[0].ID)
+	same(half, clone)
+	same(all, table)
+	for _, route := range routes[:100] {
+		clone.Add(route)
+		table.Remove(route.ID)
+	}
+	clone.Claim(claims[0])
+	table.Release(claims[0].ID)
+	same(all, clone)
+	same(half, table)
+}
+
+func BenchmarkClone(b *testing.B) {
+	for _, n := range []int{1_000, 10_000, 100_000} {
+		routes := make([]store.Route, n)
+		for i := range routes {
+			path := [...]string{"/exact/%d", "/param/%d/:id", "/prefix/%d/*"}[i%3]
+			routes[i] = route(b, fmt.Sprintf("%06d", i), fmt.Sprint("app", i/20), "", "", fmt.Sprintf(path, i))
+		}
+		table := NewTable(routes)
+		b.Run(fmt.Sprintf("routes=%d", n), func(b *testing.B) {
+			for b.Loop() {
+				table.Clone()
+			}
+		})
+	}
 }

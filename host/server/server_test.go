@@ -34,6 +34,9 @@ import (
 var compiled string
 
 func TestMain(m *testing.M) {
+	if os.Getenv(envRestoreTo) != "" {
+		restoreHalf()
+	}
 	os.Exit(func() int {
 		var err error
 		if compiled, err = os.MkdirTemp("", "picloud-server"); err != nil {

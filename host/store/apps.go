@@ -25,7 +25,7 @@ type App struct {
 type Import struct {
 	Token   string    `json:"token"`   // whose it is; never ""
 	Created bool      `json:"created"` // it has made the app, which goes with it if it fails
-	At      time.Time `json:"at"`      // when it was last known to go on
+	At      time.Time `json:"at"`      // when it was last known to go on, by the database's clock; the store sets it
 }
 
 // Arrived returns nil, or the [fault.Conflict] of an app that is being imported: until that has ended nobody finds it,
@@ -73,8 +73,9 @@ type Apps interface {
 	List(ctx context.Context, page PageRequest) (Page[App], error)
 	// ListOf pages through the apps a user is a member of, ordered as List.
 	ListOf(ctx context.Context, userID string, page PageRequest) (Page[App], error)
-	// Imports lists the apps that imports fill, in the order of their ids.
-	Imports(ctx context.Context) ([]App, error)
+	// Imports lists the apps that imports fill, in the order of their ids, and returns the present time of the
+	// database's clock.
+	Imports(ctx context.Context) (under []App, now time.Time, err error)
 	// Update changes an app and returns it as it is now. The slug that it had stays its alias, and an
 	// alias of its own it may have as slug again; one more than [MaxAliases] is a [fault.Conflict].
 	Update(ctx context.Context, id string, change AppChange) (App, error)

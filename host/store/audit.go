@@ -32,7 +32,7 @@ const (
 // that may be gone since.
 type AuditEntry struct {
 	ID        string    // the store sets it
-	At        time.Time // the store sets it
+	At        time.Time // the store sets it; in SQLite no two entries have the same
 	Actor     AuditActor
 	UserID    string // "" of the system, and of nobody known
 	Username  string // as it was then

@@ -20,6 +20,8 @@ type Script struct {
 	CreatedAt time.Time
 	UpdatedAt time.Time // later with every update, even if the clock stands still: id and UpdatedAt name a version
 
+	SourceSize int64 // bytes, in listings too; the store sets it
+
 	Wasm       []byte // module of a plugin that is to be created; [Scripts.Wasm] reads it
 	WasmSHA256 string // of a plugin's module, in hex; the store sets it
 	WasmSize   int64  // of a plugin's module, bytes; the store sets it

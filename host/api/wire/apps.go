@@ -36,13 +36,14 @@ type ImportReport struct {
 	App            App              `json:"app"`
 	Rows           map[string]int64 `json:"rows" doc:"How many scripts, documents and so on the archive had, by kind"`
 	MissingSecrets []string         `json:"missing_secrets" nullable:"false" doc:"Names of the secrets that are to be set: an archive has no values"`
+	Members        []Member         `json:"members" nullable:"false" doc:"Who has got which role: users who are called as members were where the archive is from"`
 	LeftOut        []LeftOut        `json:"left_out" nullable:"false" doc:"What was not imported, or does not work as it did"`
 }
 
 // LeftOut is something that an import has left out.
 type LeftOut struct {
-	Kind   string `json:"kind" enum:"domain,route,member,quota"`
-	Name   string `json:"name" doc:"A host, a route's address or a user name; empty for the quotas"`
+	Kind   string `json:"kind" enum:"domain,route,member,quota,file"`
+	Name   string `json:"name" doc:"A host, a route's address, a user name or COLLECTION/ID of a file; empty for the quotas, and for more files than are named"`
 	Reason string `json:"reason"`
 }
 

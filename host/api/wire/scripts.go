@@ -13,6 +13,7 @@ type Script struct {
 	Name      string      `json:"name" doc:"Unique in its app"`
 	Kind      abi.Kind    `json:"kind" enum:"endpoint,module,plugin,static"`
 	Source    string      `json:"source,omitempty" doc:"Absent in listings"`
+	Size      int64       `json:"size" doc:"Of the source, or of a plugin's module, bytes"`
 	Wasm      *WasmModule `json:"wasm,omitempty" doc:"Of a plugin, which has no source"`
 	Limits    abi.Limits  `json:"limits" doc:"As the author set them; what is absent has the default"`
 	ReadOnly  bool        `json:"read_only,omitempty" doc:"Its executions can read the app's data but change nothing, and send no HTTP requests"`
@@ -73,7 +74,15 @@ type Validate struct {
 	Limits *abi.Limits `json:"limits,omitempty"`
 }
 
-// Validation answers it.
+// ValidateNew is the body of POST apps/{app}/scripts:validate, of a script that need not be there.
+type ValidateNew struct {
+	Source string      `json:"source" doc:"Rhai, UTF-8, up to 1 MiB. What it imports is looked for among the app's modules"`
+	Kind   abi.Kind    `json:"kind,omitempty" enum:"endpoint,module" default:"endpoint"`
+	Name   string      `json:"name,omitempty" maxLength:"128" doc:"That it would have: a module must not import itself"`
+	Limits *abi.Limits `json:"limits,omitempty"`
+}
+
+// Validation answers both.
 type Validation struct {
 	Valid   bool             `json:"valid"`
 	Imports []string         `json:"imports" doc:"Names the script imports, in order of appearance"`

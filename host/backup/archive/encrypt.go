@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"filippo.io/age"
 )
@@ -27,8 +28,17 @@ func Recipients(texts []string) (recipients []age.Recipient, err error) {
 	return recipients, nil
 }
 
-// Passphrase is who can decrypt a backup by knowing it.
-func Passphrase(passphrase string) (age.Recipient, error) { return age.NewScryptRecipient(passphrase) }
+// minPassphrase is the fewest characters that a passphrase has: whoever has a backup can guess for as long as
+// they like.
+const minPassphrase = 12
+
+// Passphrase is who can decrypt a backup by knowing it. It has 12 characters at least.
+func Passphrase(passphrase string) (age.Recipient, error) {
+	if n := utf8.RuneCountInString(passphrase); n < minPassphrase {
+		return nil, fmt.Errorf("the passphrase must have at least %d characters, got %d", minPassphrase, n)
+	}
+	return age.NewScryptRecipient(passphrase)
+}
 
 // Encrypt encrypts what is written for recipients; for none it is written as it is. Closing ends the
 // encryption and does not close to.

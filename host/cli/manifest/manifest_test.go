@@ -63,6 +63,7 @@ secrets: [stripe-hooks, mail-key]
 			Routes: []wire.RouteCreate{{Method: "GET", Path: "/cart/:id"}, {Path: "/cart"},
 				{Method: "POST", Path: "/paid", Signature: &wire.Signature{Scheme: "stripe", Secret: "stripe-hooks", Tolerance: 60}}}},
 	}}
+	got.file = onDisk{} // see TestLocated
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("app = %+v, want %+v", got, want)
 	}

@@ -23,6 +23,7 @@ const (
 const (
 	RhaiSuffix = ".rhai"
 	WasmSuffix = ".wasm"
+	TestSuffix = "_test.rhai" // of tests, which are not deployed
 )
 
 // wasmMagic is how a WebAssembly module begins.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"time"
@@ -32,6 +33,10 @@ func startLocal(ctx context.Context, want cli.LocalServer) (*cli.Local, error) {
 	if _, err := parser.Parse(args); err != nil {
 		return nil, err
 	}
+	log := settings.Logger()
+	if os.Getenv("PICLOUD_LOG_LEVEL") == "" {
+		log = slog.New(withoutExecutions{log.Handler()})
+	}
 	if want.Password != "" {
 		settings.AdminUsername, settings.AdminPassword = "admin", want.Password
 	}
@@ -40,7 +45,7 @@ func startLocal(ctx context.Context, want cli.LocalServer) (*cli.Local, error) {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
 	s, err := server.New(ctx, server.Config{
-		Settings: settings, Version: version, Out: os.Stderr, Compile: []string{self, "compile"},
+		Settings: settings, Version: version, Out: os.Stderr, Log: log, Compile: []string{self, "compile"},
 		Answered: func(a server.Answered) {
 			want.Answered(cli.LocalRequest{At: a.At, Method: a.Method, Path: a.Path, Status: a.Status, Took: a.Took, ExecutionID: a.ExecutionID})
 		},
@@ -56,6 +61,24 @@ func startLocal(ctx context.Context, want cli.LocalServer) (*cli.Local, error) {
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(context.WithoutCancel(ctx)) }() // Stop ends it, when the command has
 	return &cli.Local{URL: "http://" + s.Addr().String(), Token: token, Ended: ended, Stop: s.Stop}, nil
+}
+
+// withoutExecutions leaves out what the server logs of executions that fail: the command tells of them itself.
+type withoutExecutions struct{ slog.Handler }
+
+func (h withoutExecutions) Handle(ctx context.Context, record slog.Record) error {
+	if record.Message == "execution" {
+		return nil
+	}
+	return h.Handler.Handle(ctx, record)
+}
+
+func (h withoutExecutions) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return withoutExecutions{h.Handler.WithAttrs(attrs)}
+}
+
+func (h withoutExecutions) WithGroup(name string) slog.Handler {
+	return withoutExecutions{h.Handler.WithGroup(name)}
 }
 
 // freeAddress returns an address to listen on: the one that is wanted, else the usual one unless

@@ -61,6 +61,10 @@ func (a apps) Create(ctx context.Context, app store.App) (store.App, error) {
 		if err := appSlugFree(ctx, tx, app); err != nil {
 			return err
 		}
+		var err error
+		if app.Import, err = a.heard(ctx, tx, app.Import); err != nil {
+			return err
+		}
 		n, err := affect(ctx, tx, appInsert, app.ID, app.Slug, app.Name, encodeOrNull(app.CORS), encodeOrNull(app.Import), app.CreatedAt, app.UpdatedAt)
 		if err != nil || n == 1 {
 			return err
@@ -160,8 +164,20 @@ func (a apps) ListOf(ctx context.Context, userID string, page store.PageRequest)
 	return pageBy(ctx, a.s.reader(), "apps", scanApp, appSlug, page, appListOfUser, userID)
 }
 
-func (a apps) Imports(ctx context.Context) ([]store.App, error) {
-	return many(ctx, a.s.reader(), "imports", scanApp, appImports)
+func (a apps) Imports(ctx context.Context) (under []store.App, now time.Time, err error) {
+	if under, err = many(ctx, a.s.reader(), "imports", scanApp, appImports); err == nil {
+		now, err = a.s.clock(ctx, a.s.reader()) // later than what is listed
+	}
+	return under, now, err
+}
+
+// heard returns what is kept of an import that goes on now; nil for none.
+func (a apps) heard(ctx context.Context, q queryer, i *store.Import) (*store.Import, error) {
+	if i == nil || i.Token == "" {
+		return nil, nil
+	}
+	at, err := a.s.clock(ctx, q)
+	return &store.Import{Token: i.Token, Created: i.Created, At: at}, err
 }
 
 func appSlug(app store.App) string { return app.Slug }
@@ -181,8 +197,8 @@ func (a apps) Update(ctx context.Context, id string, change store.AppChange) (ap
 			}
 		}
 		if change.Import != nil {
-			if app.Import = change.Import; app.Import.Token == "" {
-				app.Import = nil
+			if app.Import, err = a.heard(ctx, tx, change.Import); err != nil {
+				return err
 			}
 		}
 		if err := checkApp(app); err != nil {

@@ -17,7 +17,8 @@ type audits struct{ s *sqlStore }
 const (
 	auditColumns = `id, at, actor, user_id, username, key_id, address, request_id, action, outcome, reason, kind, object, app_id,
 		state_before, state_after, truncated, count`
-	auditInsert = `INSERT INTO audit (` + auditColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`
+	auditInsert = `INSERT INTO audit (` + auditColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+		ON CONFLICT DO NOTHING`
 	auditKeep   = `UPDATE meta SET value = $1 WHERE name = 'audit_kept_from'`
 	auditDelete = `DELETE FROM audit WHERE (at, id) IN (SELECT at, id FROM audit WHERE at < $1 ORDER BY at, id LIMIT $2)`
 )
@@ -28,11 +29,24 @@ func scanAudit(row scanner) (e store.AuditEntry, err error) {
 	return e, err
 }
 
+// addAudit writes an entry. Where the time is the key, as in SQLite, another one may have it: then it is the next
+// that none has.
 func (db *database) addAudit(ctx context.Context, q queryer, e store.AuditEntry) error {
-	_, err := q.ExecContext(ctx, auditInsert, newID(), db.now(), string(e.Actor), mended(e.UserID), mended(e.Username), mended(e.KeyID),
-		mended(e.Address), mended(e.RequestID), mended(e.Action), string(e.Outcome), mended(e.Reason), mended(e.Kind), mended(e.Object),
-		mended(e.AppID), jsonOrNull(e.Before), jsonOrNull(e.After), e.Truncated, max(e.Count, 1))
-	return err
+	args := []any{
+		newID(), nil, string(e.Actor), mended(e.UserID), mended(e.Username), mended(e.KeyID), mended(e.Address), mended(e.RequestID),
+		mended(e.Action), string(e.Outcome), mended(e.Reason), mended(e.Kind), mended(e.Object), mended(e.AppID),
+		jsonOrNull(e.Before), jsonOrNull(e.After), e.Truncated, max(e.Count, 1),
+	}
+	for at := db.now(); ; at = at.Add(time.Microsecond) {
+		args[1] = at
+		result, err := q.ExecContext(ctx, auditInsert, args...)
+		if err != nil {
+			return err
+		}
+		if n, err := result.RowsAffected(); err != nil || n == 1 {
+			return err
+		}
+	}
 }
 
 // jsonOrNull is JSON to store, with nil for none.

@@ -94,6 +94,14 @@ func (s *sqlStore) timed(statement string) string {
 	return made
 }
 
+// clock returns the present time of the database's clock, which all nodes have in common.
+func (s *sqlStore) clock(ctx context.Context, q queryer) (time.Time, error) {
+	return one(ctx, q, "clock", func(row scanner) (now time.Time, err error) {
+		err = row.Scan(instant{&now})
+		return now, err
+	}, s.timed(`SELECT {now}`), s.db.now())
+}
+
 // excerptColumns are what a listing has in the place of the last column, the payload.
 var excerptColumns = fmt.Sprintf("OCTET_LENGTH(payload), CASE WHEN source = 'call' THEN '' ELSE SUBSTR(payload, 1, %d) END", store.ExcerptChars)
 
@@ -239,7 +247,7 @@ func (s *sqlStore) settle(ctx context.Context, settlements []store.Settlement) (
 			return void, err
 		}
 		if settled.Handled != "" {
-			if _, err := s.resolve(ctx, settled.Handled, settled.As, "", ""); err != nil && !missing(err) && fault.Of(err) != fault.Conflict {
+			if _, err := affect(ctx, s.tx, s.timed(deadHandled), s.db.now(), settled.Handled, string(settled.As), "", ""); err != nil {
 				return void, err
 			}
 		}

@@ -12,12 +12,12 @@ type scripts struct{ s *sqlStore }
 const (
 	scriptInsert = `INSERT INTO scripts (id, app_id, name, kind, limits, version, read_only, created_at, updated_at, source, wasm)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
-	scriptGet = `SELECT id, app_id, name, kind, limits, version, read_only, created_at, updated_at, source, wasm, ` + wasmSize + `
+	scriptGet = `SELECT id, app_id, name, kind, limits, version, read_only, created_at, updated_at, source, octet_length(source), wasm, ` + wasmSize + `
 		FROM scripts s WHERE s.id = $1 AND ` + liveScript
-	scriptGetByName = `SELECT id, app_id, name, kind, limits, version, read_only, created_at, updated_at, source, wasm, ` + wasmSize + `
+	scriptGetByName = `SELECT id, app_id, name, kind, limits, version, read_only, created_at, updated_at, source, octet_length(source), wasm, ` + wasmSize + `
 		FROM scripts s WHERE s.app_id = $1 AND s.name = $2 AND ` + liveScript
 	scriptNamed = `SELECT id FROM scripts WHERE app_id = $1 AND name = $2`
-	scriptList  = `SELECT id, app_id, name, kind, limits, version, read_only, created_at, updated_at, '', wasm, ` + wasmSize + `
+	scriptList  = `SELECT id, app_id, name, kind, limits, version, read_only, created_at, updated_at, '', octet_length(source), wasm, ` + wasmSize + `
 		FROM scripts s WHERE s.app_id = $1 AND s.name > $2 AND ` + liveScript + ` ORDER BY s.name LIMIT $3`
 	scriptUpdate = `UPDATE scripts SET name = $2, kind = $3, limits = $4, version = $5, read_only = $6, updated_at = $7, source = $8, wasm = $9
 		WHERE id = $1`
@@ -27,14 +27,14 @@ const (
 	importClear   = `DELETE FROM script_imports WHERE script_id = $1`
 	importInsert  = `INSERT INTO script_imports (script_id, name) VALUES ($1, $2)`
 	importList    = `SELECT name FROM script_imports WHERE script_id = $1 ORDER BY name`
-	importersList = `SELECT s.id, s.app_id, s.name, s.kind, s.limits, s.version, s.read_only, s.created_at, s.updated_at, '', s.wasm, ` + wasmSize + `
+	importersList = `SELECT s.id, s.app_id, s.name, s.kind, s.limits, s.version, s.read_only, s.created_at, s.updated_at, '', octet_length(s.source), s.wasm, ` + wasmSize + `
 		FROM script_imports i JOIN scripts s ON s.id = i.script_id
 		WHERE i.name = $2 AND s.app_id = $1 AND ` + liveScript + ` ORDER BY s.name`
 )
 
 func scanScript(row scanner) (s store.Script, err error) {
 	err = row.Scan(&s.ID, &s.AppID, &s.Name, &s.Kind, document{&s.Limits}, &s.Version, &s.ReadOnly,
-		instant{&s.CreatedAt}, instant{&s.UpdatedAt}, &s.Source, optional{&s.WasmSHA256}, &s.WasmSize)
+		instant{&s.CreatedAt}, instant{&s.UpdatedAt}, &s.Source, &s.SourceSize, optional{&s.WasmSHA256}, &s.WasmSize)
 	return s, err
 }
 
@@ -50,6 +50,7 @@ func (r scripts) Create(ctx context.Context, script store.Script) (store.Script,
 	script.Version = 1
 	script.CreatedAt = r.s.db.now()
 	script.UpdatedAt = script.CreatedAt
+	script.SourceSize = int64(len(script.Source))
 	revision := &store.Revision{Resource: store.ResourceScript, AppID: script.AppID, ID: script.ID}
 	err := r.s.reconfigure(ctx, "create script", revision, func(tx queryer) error {
 		note(tx, ofRevision(revision, nil, script))
@@ -143,6 +144,7 @@ func (r scripts) Update(ctx context.Context, id string, change store.ScriptChang
 		}
 		script.Version++
 		script.UpdatedAt = later(script.UpdatedAt, r.s.db.now())
+		script.SourceSize = int64(len(script.Source))
 		note(tx, ofRevision(revision, before, script))
 		_, err := tx.ExecContext(ctx, scriptUpdate, script.ID, script.Name, string(script.Kind), encode(script.Limits),
 			script.Version, script.ReadOnly, script.UpdatedAt, script.Source, textOrNull(script.WasmSHA256))

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -333,6 +334,23 @@ func testAuditSummed(t *testing.T, s subject) {
 	require.NoError(t, errors.Join(all(8, func(i int) error { return set(summed(), s.Store, "k") })...))
 	require.Len(t, counted, 9)
 	require.Len(t, s.audited(t, store.AuditQuery{}), 1)
+}
+
+// Entries of the same moment are all there, the last one first.
+func testAuditOfAMoment(t *testing.T, s subject) {
+	var want []string
+	for i := range 20 {
+		action := fmt.Sprint("do-", i)
+		require.NoError(t, s.Audit().Add(s.ctx, store.AuditEntry{Actor: store.ActorSystem, Action: action, Outcome: store.OutcomeDone}))
+		want = slices.Insert(want, 0, action)
+	}
+	found := collect(t, 3, func(page store.PageRequest) (store.Page[store.AuditEntry], error) {
+		return s.Audit().List(s.ctx, store.AuditQuery{Page: page})
+	})
+	require.Equal(t, want, project(found, func(e store.AuditEntry) string { return e.Action }))
+	for _, e := range found {
+		require.WithinDuration(t, kept(start), e.At, 20*time.Microsecond)
+	}
 }
 
 // The record is read by what an entry says, page by page, and loses what is old.

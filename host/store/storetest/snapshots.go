@@ -91,9 +91,10 @@ func testRestored(t *testing.T, s subject) {
 
 // An app that an import fills is listed nowhere else.
 func testImportMarks(t *testing.T, s subject) {
-	mark := &store.Import{Token: "t", Created: true, At: kept(start)}
-	app, err := s.Apps().Create(s.ctx, store.App{Slug: "arriving", Import: mark})
+	app, err := s.Apps().Create(s.ctx, store.App{Slug: "arriving", Import: &store.Import{Token: "t", Created: true}})
 	require.NoError(t, err)
+	mark := app.Import
+	require.Equal(t, &store.Import{Token: "t", Created: true, At: mark.At}, mark)
 	other := s.app(t, "other")
 	user := s.user(t, "ada")
 	for _, id := range []string{app.ID, other.ID} {
@@ -105,8 +106,10 @@ func testImportMarks(t *testing.T, s subject) {
 		require.NoError(t, err)
 		users, err := s.Apps().ListOf(s.ctx, user.ID, store.PageRequest{})
 		require.NoError(t, err)
-		under, err := s.Apps().Imports(s.ctx)
+		under, now, err := s.Apps().Imports(s.ctx)
 		require.NoError(t, err)
+		require.WithinDuration(t, mark.At, now, time.Minute, "by the clock of the database")
+		require.False(t, now.Before(mark.At))
 		for _, a := range all.Items {
 			listed = append(listed, a.Slug)
 		}
@@ -131,6 +134,10 @@ func testImportMarks(t *testing.T, s subject) {
 	got, err = s.Apps().Get(s.ctx, app.ID)
 	require.NoError(t, err)
 	require.Equal(t, mark, got.Import, "another change leaves it")
+	heard, err := s.Apps().Update(s.ctx, app.ID, store.AppChange{Import: &store.Import{Token: "another", At: mark.At.Add(-time.Hour)}})
+	require.NoError(t, err)
+	require.Equal(t, &store.Import{Token: "another", At: heard.Import.At}, heard.Import)
+	require.False(t, heard.Import.At.Before(mark.At), "the store says when")
 	ended, err := s.Apps().Update(s.ctx, app.ID, store.AppChange{Import: &store.Import{}})
 	require.NoError(t, err)
 	require.Nil(t, ended.Import)

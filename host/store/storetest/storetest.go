@@ -110,6 +110,7 @@ func Exercise(t *testing.T, fresh func(tb testing.TB) Opener) {
 		{"AuditUnheard", onUnheard(testAudit)},
 		{"AuditOnce", onOne(testAuditOnce)},
 		{"AuditSummed", onOne(testAuditSummed)},
+		{"AuditOfAMoment", onOne(testAuditOfAMoment)},
 		{"AuditQueries", onOne(testAuditQueries)},
 		{"Relay", onOne(testRelay)},
 		{"RelayAbandoned", onOne(testRelayAbandoned)},

@@ -656,6 +656,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/apps/{app}/scripts:validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Compile a source that is no script of the app yet, with its modules */
+        post: operations["validate-source"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/apps/{app}/secrets": {
         parameters: {
             query?: never;
@@ -2273,7 +2290,7 @@ export interface components {
             trigger_name?: string;
         };
         DeadLetterFilter: {
-            /** @description Those too about which somebody has decided; of :purge */
+            /** @description Those too that have a resolution; of :replay none that was replayed */
             resolved?: boolean;
             /** @description Id; absent for any */
             script?: string;
@@ -2329,8 +2346,10 @@ export interface components {
         Deploy: {
             /** @description In the order in which they are made, in ten seconds at most together; deletions of scripts that follow one another, in one in which no module goes before its importers */
             changes: components["schemas"]["DeployChange"][];
-            /** @description Find out whether the changes would be made, and make none */
+            /** @description Find out whether the changes would be made, and make none. 00000000-0000-0000-0000-000000000000 stands for the id of a file that would be uploaded before */
             dry_run?: boolean;
+            /** @description Of a dry run: the app is not there, and would be created before with the slug in the path */
+            new_app?: boolean;
         };
         DeployChange: {
             /** @description As of the operation; triggers may be given the names of scripts and triggers for ids */
@@ -2756,6 +2775,8 @@ export interface components {
             app: components["schemas"]["App"];
             /** @description What was not imported, or does not work as it did */
             left_out: components["schemas"]["LeftOut"][];
+            /** @description Who has got which role: users who are called as members were where the archive is from */
+            members: components["schemas"]["Member"][];
             /** @description Names of the secrets that are to be set: an archive has no values */
             missing_secrets: string[];
             /** @description How many scripts, documents and so on the archive had, by kind */
@@ -2836,8 +2857,8 @@ export interface components {
         };
         LeftOut: {
             /** @enum {string} */
-            kind: "domain" | "route" | "member" | "quota";
-            /** @description A host, a route's address or a user name; empty for the quotas */
+            kind: "domain" | "route" | "member" | "quota" | "file";
+            /** @description A host, a route's address, a user name or COLLECTION/ID of a file; empty for the quotas, and for more files than are named */
             name: string;
             reason: string;
         };
@@ -3593,6 +3614,11 @@ export interface components {
             name: string;
             /** @description Its executions can read the app's data but change nothing, and send no HTTP requests */
             read_only?: boolean;
+            /**
+             * Format: int64
+             * @description Of the source, or of a plugin's module, bytes
+             */
+            size: number;
             /** @description Absent in listings */
             source?: string;
             /** Format: date-time */
@@ -4184,6 +4210,18 @@ export interface components {
             limits?: components["schemas"]["Limits"];
             /** @description What to compile in place of the stored source */
             source?: string;
+        };
+        ValidateNew: {
+            /**
+             * @default endpoint
+             * @enum {string}
+             */
+            kind: "endpoint" | "module";
+            limits?: components["schemas"]["Limits"];
+            /** @description That it would have: a module must not import itself */
+            name?: string;
+            /** @description Rhai, UTF-8, up to 1 MiB. What it imports is looked for among the app's modules */
+            source: string;
         };
         Validation: {
             /** @description Why it does not compile */
@@ -6353,6 +6391,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Script"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "validate-source": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or slug */
+                app: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ValidateNew"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Validation"];
                 };
             };
             /** @description Error */
