@@ -33,7 +33,7 @@ fn tax(country) {
   rates[country]
 }
 
-let order = ctx.request.body;
+let order = ctx.request?.body ?? ctx.args;
 log::info("an order is priced", #{ country: order.country, items: order.items.len() });
 for item in order.items {
   docs::collection("orders").create(item);

@@ -14,8 +14,10 @@ export interface Pieces {
   times: number[];
   from: number;
   to: number;
+  /** How many seconds of each are over and shown: the first and the last may be cut. */
+  seconds: number[];
   /** Returns a figure of each; what nothing is known of is `none`. */
-  of<None extends null | 0>(figure: (point: Point) => number, none: None): (number | None)[];
+  of<None extends null | 0>(figure: (point: Point, seconds: number) => number | null, none: None): (number | None)[];
 }
 
 export function piecesOf({ from, to, step_seconds: step, points }: Span): Pieces {
@@ -23,14 +25,17 @@ export function piecesOf({ from, to, step_seconds: step, points }: Span): Pieces
   const first = Math.floor(begin / step);
   const count = Math.max(1, Math.ceil(end / step) - first);
   const byIndex = new Map(points.map((point) => [Math.floor(Date.parse(point.at) / 1000 / step) - first, point]));
+  const times = Array.from({ length: count }, (_, i) => (first + i) * step);
+  const seconds = times.map((time) => Math.max(1, Math.min(end, time + step) - Math.max(begin, time)));
   return {
-    times: Array.from({ length: count }, (_, i) => (first + i) * step),
+    times,
+    seconds,
     from: begin,
     to: end,
     of: (figure, none) =>
       Array.from({ length: count }, (_, i) => {
         const point = byIndex.get(i);
-        return point ? figure(point) : none;
+        return point ? figure(point, seconds[i]!) : none;
       }),
   };
 }
