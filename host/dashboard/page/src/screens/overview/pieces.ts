@@ -17,7 +17,7 @@ export interface Pieces {
   /** How many seconds of each are over and shown: the first and the last may be cut. */
   seconds: number[];
   /** Returns a figure of each; what nothing is known of is `none`. */
-  of<None extends null | 0>(figure: (point: Point, seconds: number) => number | null, none: None): (number | None)[];
+  of(figure: (point: Point, seconds: number) => number | null, none: null | 0): (number | null)[];
 }
 
 export function piecesOf({ from, to, step_seconds: step, points }: Span): Pieces {
