@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/host/archive/pack"
 	"github.com/picloud/picloud/host/fault"
-	"github.com/picloud/picloud/host/pack"
 	"github.com/picloud/picloud/host/store/eachtest"
 )
 

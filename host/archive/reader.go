@@ -9,8 +9,8 @@ import (
 
 	jsonv2 "github.com/go-json-experiment/json"
 
+	"github.com/picloud/picloud/host/archive/pack"
 	"github.com/picloud/picloud/host/fault"
-	"github.com/picloud/picloud/host/pack"
 )
 
 // reader reads an archive, and trusts nothing in it: each entry is where it has to be, bounded, and not

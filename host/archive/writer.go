@@ -9,7 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/picloud/picloud/host/pack"
+	"github.com/picloud/picloud/host/archive/pack"
 )
 
 // writer writes an archive. What it has written is whole once close has returned nil.

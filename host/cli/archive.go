@@ -13,8 +13,8 @@ import (
 	"strings"
 
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/archive/pack"
 	"github.com/picloud/picloud/host/client"
-	"github.com/picloud/picloud/host/pack"
 )
 
 // archiveExtension ends the name of an archive's file, as the server has it.

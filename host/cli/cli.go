@@ -16,6 +16,7 @@ type Commands struct {
 	Apps        AppsCmd        `cmd:"" help:"List, create, show and delete apps."`
 	Scripts     ScriptsCmd     `cmd:"" help:"List, show, validate and delete scripts, and compare and restore their versions."`
 	Dev         DevCmd         `cmd:"" help:"Deploy a folder whenever it changes, on a server of its own or one that runs, and show what its app does."`
+	Test        TestCmd        `cmd:"" help:"Run the tests of a folder, on a server of its own."`
 	Deploy      DeployCmd      `cmd:"" help:"Create or update a script from a file, or an app from a folder with a picloud.yaml."`
 	Pull        PullCmd        `cmd:"" help:"Write a running app into a folder, with a picloud.yaml."`
 	Manifest    ManifestCmd    `cmd:"" help:"Print the JSON schema of picloud.yaml."`

@@ -81,6 +81,12 @@ var examples = map[string][]string{
 		"picloud dev examples/todo --data ./todo-data",
 		"picloud dev shop --context staging --env staging",
 	},
+	"test": {
+		"picloud test",
+		"picloud test examples/orders --filter report",
+		"picloud test shop/cart_test.rhai --watch",
+		"picloud test shop --coverage=lines.info --junit junit.xml",
+	},
 	"deploy": {
 		"picloud deploy greet.rhai",
 		"picloud deploy prices.rhai --kind module --app shop",

@@ -78,7 +78,7 @@ func TestDamagedFilesAreTold(t *testing.T) {
 	require.Equal(t, exitPartly, r.status, "%s", r)
 	assert.Contains(t, r.stdout, "all is a backup", "%s", r)
 	assert.Contains(t, r.stderr, "the bytes of the file "+file.ID+" in the collection c of the app", "%s", r)
-	assert.Contains(t, r.stderr, "1 files were damaged on the server before", "%s", r)
+	assert.Contains(t, r.stderr, "damaged on the server before: 1 file", "%s", r)
 	assert.Contains(t, p.must(t, "verify", "all"), "all is whole", "%s", r)
 
 	for _, to := range []string{"shop.picloud.tar.zst", "-"} {

@@ -54,6 +54,13 @@ type Config struct {
 	AdmitLog func(ctx context.Context, appID string, bytes int) error
 	// Share returns how many executions an app may have at once; nil, or 0: half of all there may be.
 	Share func(appID string) int
+	// Now is the time that scripts see; nil: that of the machine.
+	Now func() time.Time
+	// Cover has executions tell which lines of scripts they reach, and Observe is told of each that has ended.
+	// Both are for tests of apps; nil: nobody is told.
+	Cover   bool
+	Observe func(script store.Script, in Invocation, out *Outcome)
+
 	// CPU bounds the processor time of an app; nil: nothing does.
 	CPU *quota.CPU
 
@@ -77,6 +84,9 @@ type Service struct {
 	admitLog   func(ctx context.Context, appID string, bytes int) error
 	share      func(appID string) int
 	cpu        *quota.CPU
+	now        func() time.Time
+	cover      bool
+	observe    func(script store.Script, in Invocation, out *Outcome)
 	traceSlow  time.Duration
 	series     *series
 	log        *slog.Logger
@@ -98,6 +108,9 @@ func New(c Config) *Service {
 		admitLog:   c.AdmitLog,
 		share:      c.Share,
 		cpu:        c.CPU,
+		now:        c.Now,
+		cover:      c.Cover,
+		observe:    c.Observe,
 		traceSlow:  c.TraceSlow,
 		series:     newSeries(c.Store.Series(), c.Logger, c.Registerer),
 		log:        c.Logger,
@@ -125,6 +138,10 @@ type Invocation struct {
 	depth  int    // above 0: another execution asks for it
 	parent string // that one
 
+	// Test performs the operations of a test, given what performs those of any execution; nil: it is none.
+	// A test is not recorded.
+	Test func(usual sandbox.Performer) sandbox.Performer
+
 	// Capabilities are what the execution may do, as package authz tells of
 	// whoever starts it. A read-only script keeps only those to read.
 	Capabilities []abi.Capability
@@ -145,6 +162,7 @@ type Outcome struct {
 	Trace       *store.Trace     // what it asked the host for; nil: that is not kept
 	Duration    time.Duration
 	Operations  int64
+	Covered     []abi.Covered // see Config.Cover
 
 	bytes int64 // of the response's body
 }
@@ -230,6 +248,10 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 	}
 	ctx = events.WithCause(ctx, events.Cause{Depth: in.Cause.Depth, Root: cmp.Or(in.Cause.Root, in.ExecutionID)})
 	world := sandbox.NewWorld(nil)
+	began := world.Started
+	if s.now != nil {
+		world.Started, world.Now = s.now(), s.now
+	}
 	started := world.Started
 	var log hostcalls.Log
 	scope := &hostcalls.Scope{
@@ -254,12 +276,15 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 	scope.Invoke = s.invoker(scope, in)
 	defer scope.Calls.Release()
 	world.Operations = s.dispatcher.For(scope)
+	if in.Test != nil {
+		world.Operations = in.Test(world.Operations)
+	}
 	out := &Outcome{ExecutionID: scope.ExecutionID, AppID: scope.AppID, Version: script.row.Version}
 	result, err := s.execute(ctx, script, in, scope, world)
 	if code := fault.Of(err); code == fault.Storage || code == fault.NotFound { // of a plugin's module
 		return nil, err
 	}
-	out.Operations, out.Value, out.CPU = result.Operations, result.Value, result.Processor
+	out.Operations, out.Value, out.CPU, out.Covered = result.Operations, result.Value, result.Processor, result.Covered
 	s.cpu.Add(scope.AppID, out.CPU)
 	switch {
 	case err != nil:
@@ -271,7 +296,7 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 		s.Work(ctx, scope.AppID, len(result.Value), func() { out.Response, err = newResponse(result.Value, scope) })
 	}
 	out.Streamed = streamed.sent != nil
-	out.Duration = time.Since(started)
+	out.Duration = time.Since(began)
 	if err != nil {
 		out.Error = s.scriptError(err, scope, s.Limits(script.row.Limits))
 		out.OurFault = scope.StorageFailed
@@ -301,7 +326,9 @@ func (s *Service) execute(ctx context.Context, script *script, in Invocation, sc
 	case abi.KindStatic:
 		return sandbox.Result{}, &abi.ScriptError{Code: abi.CodeScriptInvalid, Message: "a static site cannot be run, only visited by its routes"}
 	}
-	return s.sandbox.Execute(ctx, script.forSandbox(s.Limits(script.row.Limits), s.share(script.row.AppID)), abi.Invocation{
+	what := script.forSandbox(s.Limits(script.row.Limits), s.share(script.row.AppID))
+	what.Testing, what.Cover = in.Test != nil, s.cover
+	return s.sandbox.Execute(ctx, what, abi.Invocation{
 		SDKVersion:     abi.SDKVersion,
 		ExecutionID:    scope.ExecutionID,
 		RequestID:      in.RequestID,
@@ -380,6 +407,12 @@ func firstLine(message string) string {
 // finished counts and records an execution. One that the gate refused never began: it is
 // counted but leaves no record, so that an overload does not cost writes too.
 func (s *Service) finished(ctx context.Context, script store.Script, in Invocation, out *Outcome, started time.Time) {
+	if s.observe != nil {
+		s.observe(script, in, out)
+	}
+	if in.Test != nil {
+		return
+	}
 	s.metrics.observe(in.Type, out)
 	level := slog.LevelDebug
 	if out.Error != nil {

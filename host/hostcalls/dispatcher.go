@@ -16,7 +16,6 @@ import (
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/docs"
 	"github.com/picloud/picloud/host/fault"
-	"github.com/picloud/picloud/host/fetch"
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/secrets"
@@ -62,7 +61,7 @@ type Services struct {
 	KV    *kv.Service
 	Docs  *docs.Service
 	Files *files.Service
-	HTTP  *fetch.Client
+	HTTP  HTTP
 
 	// Transactions begins those of kv and docs: the store of both; nil: there are none.
 	Transactions Transactions

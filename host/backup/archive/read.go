@@ -9,7 +9,7 @@ import (
 	"reflect"
 	"strings"
 
-	"github.com/picloud/picloud/host/pack"
+	"github.com/picloud/picloud/host/archive/pack"
 )
 
 // A Taker is given what a backup has, in its order. What is nil is passed over, and what a function

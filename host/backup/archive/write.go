@@ -8,7 +8,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/picloud/picloud/host/pack"
+	"github.com/picloud/picloud/host/archive/pack"
 	"github.com/picloud/picloud/host/store"
 )
 

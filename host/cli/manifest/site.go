@@ -21,6 +21,7 @@ import (
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/apptest"
 	"github.com/picloud/picloud/host/sites"
 )
 
@@ -101,7 +102,7 @@ func (d document) private() map[string]bool {
 // isSource reports whether a file of a site's folder, by its path in the app's, is not for everybody: one of the
 // private ones, or a test. Where the folder is the whole app's, all scripts are its sources.
 func isSource(name, from string, private map[string]bool) bool {
-	return private[name] || path.Base(name) == FileName || strings.HasSuffix(name, TestSuffix) || from == "." && strings.HasSuffix(name, RhaiSuffix)
+	return private[name] || path.Base(name) == FileName || apptest.IsFile(name) || from == "." && strings.HasSuffix(name, RhaiSuffix)
 }
 
 // read looks at the folder.

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/picloud/picloud/host/pack"
+	"github.com/picloud/picloud/host/archive/pack"
 )
 
 var at = time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
