@@ -43,7 +43,7 @@ test('by mouse: from the apps over an app to what failed, and to the line where'
   await page.getByRole('row').filter({ has: page.locator('.mono', { hasText: /^ill$/ }) }).click();
   await heading(page, 'ill', 1).waitFor();
   assert.match(await page.locator('.cm-place-line').textContent(), /a\.amount/);
-  await page.getByRole('region', { name: 'Host calls' }).getByText('kv.get').waitFor();
+  await page.getByRole('region', { name: 'Waterfall of the calls' }).getByText('kv.get').waitFor();
   await page.getByRole('table', { name: 'Executions with it' }).getByText('invoked it').waitFor();
   await page.locator('dd a').first().click(); // who invoked it
   await heading(page, 'caller', 1).waitFor();
