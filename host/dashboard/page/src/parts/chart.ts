@@ -43,6 +43,12 @@ export interface Handle {
 const clockTime = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
 const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
 
+/** Returns which values have none beside them: a line alone does not show them. */
+function alone(u: uPlot, series: number): number[] {
+  const values = u.data[series]!;
+  return values.flatMap((value, i) => (value != null && values[i - 1] == null && values[i + 1] == null ? [i] : []));
+}
+
 /** Opens a chart in an element, in the colours of the theme that it now has. Charts of one group share the pointer. */
 export function open(opening: Opening, first: Shown, group: string): Handle {
   const { parent, height, kind, say, whole, pointed, chosen } = opening;
@@ -74,7 +80,7 @@ export function open(opening: Opening, first: Shown, group: string): Handle {
           const stroke = colour(name);
           return kind === 'bars'
             ? { fill: stroke, width: 0, points: { show: false }, paths: uPlot.paths.bars!({ size: [0.8, 40], align: 1 }) }
-            : { stroke, width: 1.75, points: { size: 4, fill: stroke }, paths: uPlot.paths.linear!() };
+            : { stroke, width: 1.75, points: { show: true, filter: alone, size: 5, fill: stroke }, paths: uPlot.paths.linear!() };
         }),
       ],
       hooks: {

@@ -16,7 +16,7 @@ export const outcomes = {
 export type Outcome = keyof typeof outcomes;
 
 /** What causes executions. */
-export const kinds = { http: 'route', execute: 'execute', trigger: 'trigger', invoke: 'script' } as const;
+export const kinds = { http: 'route', execute: 'execute', trigger: 'trigger', invoke: 'another script' } as const;
 export type Kind = keyof typeof kinds;
 
 /** Says what an outcome or a state is, and whether that is good. */
