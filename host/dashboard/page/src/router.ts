@@ -63,8 +63,13 @@ export const { navigate, isActive, route } = createRouter({
         },
       },
       '/routes': lazy(() => import('./screens/routes/Routes.svelte')),
+      '/executions': {
+        '/': lazy(() => import('./screens/executions/Executions.svelte')),
+        '/:execution': lazy(() => import('./screens/executions/Execution.svelte')),
+      },
       '/secrets': lazy(() => import('./screens/secrets/Secrets.svelte')),
     },
   },
+  '/health': lazy(() => import('./screens/health/Health.svelte')),
   '*rest': NotFound,
 });

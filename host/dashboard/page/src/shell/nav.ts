@@ -1,5 +1,7 @@
+import Activity from '@lucide/svelte/icons/activity';
 import Boxes from '@lucide/svelte/icons/boxes';
 import Database from '@lucide/svelte/icons/database';
+import HeartPulse from '@lucide/svelte/icons/heart-pulse';
 import Hourglass from '@lucide/svelte/icons/hourglass';
 import KeyRound from '@lucide/svelte/icons/key-round';
 import Layers from '@lucide/svelte/icons/layers';
@@ -29,7 +31,7 @@ export interface NavItem {
 
 /** The screens of an app, in the order of the navigation. */
 export const appNav: NavItem[] = [
-  { title: 'Overview', path: '', icon: LayoutDashboard, keywords: ['usage', 'home'] },
+  { title: 'Overview', path: '', icon: LayoutDashboard, keywords: ['usage', 'home', 'metrics', 'charts'] },
   { title: 'Scripts', path: '/scripts', icon: SquareCode, keywords: ['functions', 'code', 'plugins'], needs: 'script.read' },
   { title: 'Data', path: '/data', icon: Database, keywords: ['kv', 'key-value', 'docs', 'documents', 'files', 'collections'], needs: 'data.read' },
   { title: 'Events', path: '/events', icon: Zap, keywords: ['asynchronous'], needs: 'data.read' },
@@ -39,8 +41,12 @@ export const appNav: NavItem[] = [
   { title: 'Topics', path: '/events/topics', icon: Megaphone, keywords: ['pubsub', 'realtime', 'subscribe', 'events'], needs: 'route.read', part: true },
   { title: 'Dead letters', path: '/events/dead-letters', icon: MailX, keywords: ['failed', 'replay', 'events'], needs: 'data.read', part: true },
   { title: 'Routes', path: '/routes', icon: Waypoints, keywords: ['addresses', 'requests', 'urls'], needs: 'route.read' },
+  { title: 'Executions', path: '/executions', icon: Activity, keywords: ['logs', 'runs', 'errors', 'traces'], needs: 'log.read' },
   { title: 'Secrets', path: '/secrets', icon: KeyRound, keywords: ['keys', 'environment'], needs: 'secret.read' },
 ];
 
 /** The screens of the node. */
-export const nodeNav: NavItem[] = [{ title: 'Apps', path: '/apps', icon: Boxes }];
+export const nodeNav: NavItem[] = [
+  { title: 'Apps', path: '/apps', icon: Boxes },
+  { title: 'Health', path: '/health', icon: HeartPulse, keywords: ['node', 'database', 'disk', 'caches', 'status'], managers: true },
+];
