@@ -20,12 +20,25 @@ export async function furnish(token) {
     if (kind === 'endpoint') await api('POST', `scripts/${script.id}/routes`, { token, body: { path: `/${name}` } });
   }
   for (const name of ['mail_password', 'stripe_key']) await api('PUT', `apps/gallery/secrets/${name}`, { token, body: { value: 'a value' } });
+  await api('POST', 'apps/gallery/domains', { token, body: { host: 'gallery.example' } });
+  await api('POST', 'apps/gallery/domains', { token, body: { host: '*.gallery.example' } });
+  for (const [username, role] of [['grace', 'member'], ['linus', 'admin']]) await api('POST', 'users', { token, body: { username, role, password: 'a long password of theirs' } });
+  await api('POST', 'users', { token, body: { username: 'margaret', role: 'member' } });
+  await api('PUT', 'apps/gallery/members/grace', { token, body: { role: 'editor' } });
+  await api('PUT', 'apps/gallery/members/margaret', { token, body: { role: 'viewer' } });
+  await api('PUT', 'apps/gallery/quota', { token, body: { docs_bytes: 1 << 20, requests_per_second: 50 } });
+  await api('POST', 'apps/gallery:rename', { token, body: { slug: 'museum' } });
+  await api('POST', 'apps/museum:rename', { token, body: { slug: 'gallery' } });
+  for (const [name, scopes] of [['ci', ['script:write', 'route:write']], ['monitoring', ['log:read']]]) {
+    await api('POST', 'me/keys', { token, body: { name, scopes, expires_at: new Date(Date.now() + 5 * 86_400_000).toISOString() } });
+  }
 }
 
 /** Returns the screens. `ready` is the name of an element's role and its name. */
 export async function screens(token) {
   const { items } = await api('GET', 'apps/gallery/scripts', { token });
   const script = items.find((s) => s.name === 'orders/create');
+  const people = (await api('GET', 'users', { token })).items;
   return [
     { name: 'login', path: '/', out: true, ready: ['button', 'Log in'] },
     { name: 'apps', path: '/apps', ready: ['link', 'Gallery'] },
@@ -34,6 +47,20 @@ export async function screens(token) {
     { name: 'scripts-empty', path: '/apps/bare/scripts', ready: ['heading', 'No scripts yet'] },
     { name: 'script', path: `/apps/gallery/scripts/${script.id}`, ready: ['textbox', 'Source of orders/create'] },
     { name: 'secrets', path: '/apps/gallery/secrets', ready: ['cell', 'stripe_key'] },
+    { name: 'settings', path: '/apps/gallery/settings', ready: ['button', 'Release museum'] },
+    { name: 'domains', path: '/apps/gallery/settings/domains', ready: ['cell', 'gallery.example'] },
+    { name: 'domains-empty', path: '/apps/bare/settings/domains', ready: ['heading', 'No hosts yet'] },
+    { name: 'members', path: '/apps/gallery/settings/members', ready: ['cell', 'grace'] },
+    { name: 'usage', path: '/apps/gallery/settings/usage', ready: ['heading', 'Documents'] },
+    { name: 'app-audit', path: '/apps/gallery/settings/audit', ready: ['button', 'set-quota'] },
+    { name: 'users', path: '/users', ready: ['link', 'linus'] },
+    { name: 'user', path: `/users/${people.find((u) => u.username === 'linus').id}`, ready: ['heading', 'API keys'] },
+    { name: 'audit', path: '/audit', ready: ['columnheader', 'Action'] },
+    { name: 'backup', path: '/backup', ready: ['button', 'Save a backup'] },
+    { name: 'account', path: '/account', ready: ['button', 'Set up'] },
+    { name: 'sessions', path: '/account/sessions', ready: ['button', 'End all others'] },
+    { name: 'keys', path: '/account/keys', ready: ['button', 'Rotate ci'] },
+    { name: 'invite', path: '/invite#pcv_one', out: true, ready: ['button', 'Set password'] },
     { name: 'not-found', path: '/apps/none', ready: ['heading', 'Not found'], expected: [/404/] },
   ];
 }
