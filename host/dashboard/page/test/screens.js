@@ -1,6 +1,6 @@
 // Every screen, for the tests of all of them and for their pictures: its name, its address, and what shows that it is
 // there. A new screen is a line here.
-import { api } from './browser.js';
+import { api, login } from './browser.js';
 
 /** Makes what the screens show, once. */
 export async function furnish(token) {
@@ -20,6 +20,7 @@ export async function furnish(token) {
     if (kind === 'endpoint') await api('POST', `scripts/${script.id}/routes`, { token, body: { path: `/${name}` } });
   }
   for (const name of ['mail_password', 'stripe_key']) await api('PUT', `apps/gallery/secrets/${name}`, { token, body: { value: 'a value' } });
+  await login(); // a session beside that of the token
   await api('POST', 'apps/gallery/domains', { token, body: { host: 'gallery.example' } });
   await api('POST', 'apps/gallery/domains', { token, body: { host: '*.gallery.example' } });
   for (const [username, role] of [['grace', 'member'], ['linus', 'admin']]) await api('POST', 'users', { token, body: { username, role, password: 'a long password of theirs' } });
