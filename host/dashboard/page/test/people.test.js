@@ -119,7 +119,7 @@ test('one changes the password, sets up a second factor by keyboard, and ends th
   await page.getByRole('alertdialog').getByRole('button', { name: 'End sessions' }).click();
   await page.getByText('One session has ended').waitFor();
 
-  await page.getByRole('link', { name: 'Password and second factor' }).click();
+  await page.getByRole('link', { name: 'Login' }).click();
   await page.getByLabel('Present password').fill('wrong');
   await page.getByLabel('New password').fill('another long password');
   await page.getByRole('button', { name: 'Change password' }).click();

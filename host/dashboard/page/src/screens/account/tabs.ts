@@ -1,6 +1,6 @@
 /** The screens about oneself. */
 export const account: [title: string, href: string][] = [
-  ['Password and second factor', '/account'],
+  ['Login', '/account'],
   ['Sessions', '/account/sessions'],
   ['API keys', '/account/keys'],
 ];

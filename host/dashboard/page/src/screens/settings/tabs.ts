@@ -7,7 +7,7 @@ export function settingsOf(context: AppContext): [title: string, href: string][]
     ['General', at],
     ...(context.may('route.read') ? [['Domains', `${at}/domains`] as [string, string]] : []),
     ...(context.may('members.read') ? [['Members', `${at}/members`] as [string, string]] : []),
-    ['Usage and quotas', `${at}/usage`],
+    ['Usage', `${at}/usage`],
     ...(context.may('audit.read') ? [['Audit', `${at}/audit`] as [string, string]] : []),
   ];
 }
