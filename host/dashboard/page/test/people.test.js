@@ -41,16 +41,16 @@ test('an app is renamed, has a host and a member, is exported, imported again an
 
   await page.getByRole('link', { name: 'Domains' }).click();
   await page.getByRole('button', { name: 'Claim a host' }).first().click();
-  await page.getByLabel('Host').fill('10.0.0.1');
+  await page.getByRole('textbox', { name: 'Host' }).fill('10.0.0.1');
   await page.keyboard.press('Enter');
   await page.getByText('must be a name').waitFor();
-  await page.getByLabel('Host').fill('*.bread.example');
+  await page.getByRole('textbox', { name: 'Host' }).fill('*.bread.example');
   await page.keyboard.press('Enter');
-  await page.getByRole('cell', { name: '*.bread.example' }).waitFor();
+  await page.getByRole('cell', { name: '*.bread.example', exact: true }).waitFor();
   await page.getByRole('button', { name: 'Give back *.bread.example' }).click();
   await page.getByText('No hosts yet').waitFor();
   await page.getByRole('button', { name: 'Undo' }).click();
-  await page.getByRole('cell', { name: '*.bread.example' }).waitFor();
+  await page.getByRole('cell', { name: '*.bread.example', exact: true }).waitFor();
 
   await page.getByRole('link', { name: 'Members' }).click();
   await page.getByRole('button', { name: 'Add a member' }).first().click();

@@ -1,1 +1,0 @@
-import{S as e}from"./index-DeoCSZFv.js";import{E as r}from"./Entries-BYsXibAD.js";import"./download--9ae78O2.js";function d(t){e(t,{title:"Audit",about:"What was changed on this server, by whom, and who was refused. Nobody can change it.",children:(o,a)=>{r(o,{})},$$slots:{default:!0}})}export{d as default};

@@ -1,1 +1,0 @@
-const s=[["Password and second factor","/account"],["Sessions","/account/sessions"],["API keys","/account/keys"]];export{s as a};
