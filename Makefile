@@ -22,7 +22,7 @@ PACKAGES += $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: run build test deps lint unit race fuzz fuzz-api matrix bench-dev conformance differential bench figures bench-engine bench-plugin soak attack kill kill-events model two-nodes s3 upgrade-data generate clean
+.PHONY: run build test deps lint unit race fuzz fuzz-api matrix bench-dev bench-test conformance differential bench figures bench-engine bench-plugin soak attack kill kill-events model two-nodes s3 upgrade-data generate clean
 
 build:
 	go build -o $(BIN)/picloud ./host/cmd/picloud
@@ -84,6 +84,10 @@ matrix:
 # How long picloud dev takes from a save to the new answer.
 bench-dev:
 	go test -run XXX -bench BenchmarkDev ./host/e2e
+
+# How long picloud test takes for 100 tests.
+bench-test:
+	go test -run XXX -bench BenchmarkTest$$ ./host/e2e
 
 # REDbot and httplint judge the built server. They are installed where nothing else is, once for each version; where
 # that is not possible there is no judgement.

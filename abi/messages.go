@@ -25,6 +25,9 @@ type LoadRequest struct {
 	// Lazy leaves the import of a module that is not among Modules to fail when it is
 	// reached, as the language has it; otherwise the script is invalid.
 	Lazy bool `msg:"lazy"`
+
+	Testing bool `msg:"testing"` // the script has the functions of tests
+	Cover   bool `msg:"cover"`   // runs tell how often each line was reached
 }
 
 // Module is a script that another may import.
@@ -62,6 +65,14 @@ type RunResult struct {
 	Operations int64        `msg:"operations"` // operations counted
 
 	Description *Description `msg:"description"` // when asked for, on success
+
+	Covered []Covered `msg:"covered"` // when the script was loaded for that; also on error
+}
+
+// Covered tells how often each line of a script, or of a module that it imports, was reached.
+type Covered struct {
+	Module string  `msg:"module"` // its name; "" is the script itself
+	Lines  []int64 `msg:"lines"`  // a line with a statement, and how often one in it began, in turn; only those reached
 }
 
 // Description is the value of a script in words, for tools that work on the language.

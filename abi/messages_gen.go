@@ -68,6 +68,83 @@ func (z Clock) Msgsize() (s int) {
 }
 
 // MarshalMsg implements msgp.Marshaler
+func (z *Covered) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// map header, size 2
+	// string "module"
+	o = append(o, 0x82, 0xa6, 0x6d, 0x6f, 0x64, 0x75, 0x6c, 0x65)
+	o = msgp.AppendString(o, z.Module)
+	// string "lines"
+	o = append(o, 0xa5, 0x6c, 0x69, 0x6e, 0x65, 0x73)
+	o = msgp.AppendArrayHeader(o, uint32(len(z.Lines)))
+	for za0001 := range z.Lines {
+		o = msgp.AppendInt64(o, z.Lines[za0001])
+	}
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *Covered) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var field []byte
+	_ = field
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadMapHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	for zb0001 > 0 {
+		zb0001--
+		field, bts, err = msgp.ReadMapKeyZC(bts)
+		if err != nil {
+			err = msgp.WrapError(err)
+			return
+		}
+		switch msgp.UnsafeString(field) {
+		case "module":
+			z.Module, bts, err = msgp.ReadStringBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Module")
+				return
+			}
+		case "lines":
+			var zb0002 uint32
+			zb0002, bts, err = msgp.ReadArrayHeaderBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Lines")
+				return
+			}
+			if cap(z.Lines) >= int(zb0002) {
+				z.Lines = (z.Lines)[:zb0002]
+			} else {
+				z.Lines = make([]int64, zb0002)
+			}
+			for za0001 := range z.Lines {
+				z.Lines[za0001], bts, err = msgp.ReadInt64Bytes(bts)
+				if err != nil {
+					err = msgp.WrapError(err, "Lines", za0001)
+					return
+				}
+			}
+		default:
+			bts, err = msgp.Skip(bts)
+			if err != nil {
+				err = msgp.WrapError(err)
+				return
+			}
+		}
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *Covered) Msgsize() (s int) {
+	s = 1 + 7 + msgp.StringPrefixSize + len(z.Module) + 6 + msgp.ArrayHeaderSize + (len(z.Lines) * (msgp.Int64Size))
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
 func (z Description) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// map header, size 3
@@ -196,9 +273,9 @@ func (z Kind) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *LoadRequest) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// map header, size 6
+	// map header, size 8
 	// string "name"
-	o = append(o, 0x86, 0xa4, 0x6e, 0x61, 0x6d, 0x65)
+	o = append(o, 0x88, 0xa4, 0x6e, 0x61, 0x6d, 0x65)
 	o = msgp.AppendString(o, z.Name)
 	// string "source"
 	o = append(o, 0xa6, 0x73, 0x6f, 0x75, 0x72, 0x63, 0x65)
@@ -228,6 +305,12 @@ func (z *LoadRequest) MarshalMsg(b []byte) (o []byte, err error) {
 	// string "lazy"
 	o = append(o, 0xa4, 0x6c, 0x61, 0x7a, 0x79)
 	o = msgp.AppendBool(o, z.Lazy)
+	// string "testing"
+	o = append(o, 0xa7, 0x74, 0x65, 0x73, 0x74, 0x69, 0x6e, 0x67)
+	o = msgp.AppendBool(o, z.Testing)
+	// string "cover"
+	o = append(o, 0xa5, 0x63, 0x6f, 0x76, 0x65, 0x72)
+	o = msgp.AppendBool(o, z.Cover)
 	return
 }
 
@@ -331,6 +414,18 @@ func (z *LoadRequest) UnmarshalMsg(bts []byte) (o []byte, err error) {
 				err = msgp.WrapError(err, "Lazy")
 				return
 			}
+		case "testing":
+			z.Testing, bts, err = msgp.ReadBoolBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Testing")
+				return
+			}
+		case "cover":
+			z.Cover, bts, err = msgp.ReadBoolBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Cover")
+				return
+			}
 		default:
 			bts, err = msgp.Skip(bts)
 			if err != nil {
@@ -349,7 +444,7 @@ func (z *LoadRequest) Msgsize() (s int) {
 	for za0001 := range z.Modules {
 		s += 1 + 5 + msgp.StringPrefixSize + len(z.Modules[za0001].Name) + 7 + msgp.StringPrefixSize + len(z.Modules[za0001].Source)
 	}
-	s += 5 + msgp.BoolSize
+	s += 5 + msgp.BoolSize + 8 + msgp.BoolSize + 6 + msgp.BoolSize
 	return
 }
 
@@ -964,9 +1059,9 @@ func (z *RunRequest) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *RunResult) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// map header, size 4
+	// map header, size 5
 	// string "value"
-	o = append(o, 0x84, 0xa5, 0x76, 0x61, 0x6c, 0x75, 0x65)
+	o = append(o, 0x85, 0xa5, 0x76, 0x61, 0x6c, 0x75, 0x65)
 	o, err = z.Value.MarshalMsg(o)
 	if err != nil {
 		err = msgp.WrapError(err, "Value")
@@ -1001,6 +1096,21 @@ func (z *RunResult) MarshalMsg(b []byte) (o []byte, err error) {
 		// string "display"
 		o = append(o, 0xa7, 0x64, 0x69, 0x73, 0x70, 0x6c, 0x61, 0x79)
 		o = msgp.AppendString(o, z.Description.Display)
+	}
+	// string "covered"
+	o = append(o, 0xa7, 0x63, 0x6f, 0x76, 0x65, 0x72, 0x65, 0x64)
+	o = msgp.AppendArrayHeader(o, uint32(len(z.Covered)))
+	for za0001 := range z.Covered {
+		// map header, size 2
+		// string "module"
+		o = append(o, 0x82, 0xa6, 0x6d, 0x6f, 0x64, 0x75, 0x6c, 0x65)
+		o = msgp.AppendString(o, z.Covered[za0001].Module)
+		// string "lines"
+		o = append(o, 0xa5, 0x6c, 0x69, 0x6e, 0x65, 0x73)
+		o = msgp.AppendArrayHeader(o, uint32(len(z.Covered[za0001].Lines)))
+		for za0002 := range z.Covered[za0001].Lines {
+			o = msgp.AppendInt64(o, z.Covered[za0001].Lines[za0002])
+		}
 	}
 	return
 }
@@ -1104,6 +1214,67 @@ func (z *RunResult) UnmarshalMsg(bts []byte) (o []byte, err error) {
 					}
 				}
 			}
+		case "covered":
+			var zb0003 uint32
+			zb0003, bts, err = msgp.ReadArrayHeaderBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Covered")
+				return
+			}
+			if cap(z.Covered) >= int(zb0003) {
+				z.Covered = (z.Covered)[:zb0003]
+			} else {
+				z.Covered = make([]Covered, zb0003)
+			}
+			for za0001 := range z.Covered {
+				var zb0004 uint32
+				zb0004, bts, err = msgp.ReadMapHeaderBytes(bts)
+				if err != nil {
+					err = msgp.WrapError(err, "Covered", za0001)
+					return
+				}
+				for zb0004 > 0 {
+					zb0004--
+					field, bts, err = msgp.ReadMapKeyZC(bts)
+					if err != nil {
+						err = msgp.WrapError(err, "Covered", za0001)
+						return
+					}
+					switch msgp.UnsafeString(field) {
+					case "module":
+						z.Covered[za0001].Module, bts, err = msgp.ReadStringBytes(bts)
+						if err != nil {
+							err = msgp.WrapError(err, "Covered", za0001, "Module")
+							return
+						}
+					case "lines":
+						var zb0005 uint32
+						zb0005, bts, err = msgp.ReadArrayHeaderBytes(bts)
+						if err != nil {
+							err = msgp.WrapError(err, "Covered", za0001, "Lines")
+							return
+						}
+						if cap(z.Covered[za0001].Lines) >= int(zb0005) {
+							z.Covered[za0001].Lines = (z.Covered[za0001].Lines)[:zb0005]
+						} else {
+							z.Covered[za0001].Lines = make([]int64, zb0005)
+						}
+						for za0002 := range z.Covered[za0001].Lines {
+							z.Covered[za0001].Lines[za0002], bts, err = msgp.ReadInt64Bytes(bts)
+							if err != nil {
+								err = msgp.WrapError(err, "Covered", za0001, "Lines", za0002)
+								return
+							}
+						}
+					default:
+						bts, err = msgp.Skip(bts)
+						if err != nil {
+							err = msgp.WrapError(err, "Covered", za0001)
+							return
+						}
+					}
+				}
+			}
 		default:
 			bts, err = msgp.Skip(bts)
 			if err != nil {
@@ -1129,6 +1300,10 @@ func (z *RunResult) Msgsize() (s int) {
 		s += msgp.NilSize
 	} else {
 		s += 1 + 5 + msgp.StringPrefixSize + len(z.Description.Type) + 6 + msgp.StringPrefixSize + len(z.Description.Debug) + 8 + msgp.StringPrefixSize + len(z.Description.Display)
+	}
+	s += 8 + msgp.ArrayHeaderSize
+	for za0001 := range z.Covered {
+		s += 1 + 7 + msgp.StringPrefixSize + len(z.Covered[za0001].Module) + 6 + msgp.ArrayHeaderSize + (len(z.Covered[za0001].Lines) * (msgp.Int64Size))
 	}
 	return
 }

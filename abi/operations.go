@@ -95,6 +95,10 @@ const (
 
 	// OpEnd is above every operation's number.
 	OpEnd = OpSecretsList + 1
+
+	// OpTest is what a script asks of whoever runs it as a test, see [TestRequest]. It is none of the
+	// [Operations]: in any other execution, and for plugins, there is no such operation.
+	OpTest Op = 1000
 )
 
 // MaxInvokeDepth is how deep invocations nest: the execution that a request or an event

@@ -51,16 +51,25 @@ var house = []room{
 	{"host/e2e/hostile", []string{"host/client", "host/api/wire", "host/sandbox/..."}, false}, // attacks, for both
 
 	// Commands. Nothing imports cmd, cli or server but what is above them.
-	{"host/cmd/picloud", []string{"host/cli/...", "host/server", "host/config", "host/backup/archive"}, false},
+	{"host/cmd/picloud", []string{"host/cli/...", "host/server", "host/config", "host/apptest", "host/apptest/bench", "host/backup/archive"}, false},
 	{"host/cmd/rhai", []string{"host/sandbox/...", "plugins/rhai/..."}, false},
-	{"host/cli/...", []string{"host/client", "host/api/wire", "host/backup/archive", "host/routing", "host/sites", "host/reference"}, true}, // routing: for what conflicts in a manifest
+	{"host/cli/...", []string{ // routing: for what conflicts in a manifest; plugins/rhai: to compile without a server
+		"host/client", "host/api/wire", "host/apptest", "host/archive/pack", "host/backup/archive", "host/routing", "host/sites", "host/reference", "plugins/rhai/...",
+	}, true},
 	{"host/server", []string{
+		"host/apptest/bench", "host/client", // for the server that tests of an app run on
 		"host/dashboard", "host/api", "host/front/...", "host/backup", "host/backup/archive",
 		"host/archive", "host/catalog", "host/dispatch", "host/identity", "host/executions", "host/hostcalls", "host/sandbox/...",
 		"host/events", "host/events/schedule", "host/realtime", "host/relay", "host/kv", "host/docs", "host/files", "host/fetch", "host/secrets",
 		"host/domains", "host/quota", "host/audit", "host/authz", "host/routing", "host/config",
 		"host/store/sqlite", "host/store/postgres", "host/store",
 	}, false},
+
+	// Tests that the authors of apps write, and what runs them.
+	{"host/apptest/bench", []string{
+		"host/apptest", "host/client", "host/api/wire", "host/dispatch", "host/executions", "host/sandbox/...", "host/events/schedule", "host/store",
+	}, true}, // a call of a test is a request
+	{"host/apptest", []string{"plugins/rhai/..."}, false},
 
 	{"host/api/apitest", []string{ // for tests
 		"host/api", "host/archive", "host/front/...", "host/api/wire", "host/catalog", "host/dispatch", "host/identity", "host/executions", "host/hostcalls", "host/sandbox/...",
@@ -89,7 +98,7 @@ var house = []room{
 	{"host/api/wire", nil, false},
 
 	// A whole app as one stream of bytes.
-	{"host/archive", []string{"host/catalog", "host/kv", "host/docs", "host/files", "host/secrets", "host/authz", "host/routing", "host/store"}, false},
+	{"host/archive", []string{"host/archive/pack", "host/catalog", "host/kv", "host/docs", "host/files", "host/secrets", "host/sites", "host/authz", "host/routing", "host/store"}, false},
 
 	// The rules about what is kept, and about when something runs.
 	{"host/catalog", []string{
@@ -99,7 +108,8 @@ var house = []room{
 	{"host/dispatch", []string{"host/executions", "host/events", "host/events/schedule", "host/quota", "host/authz", "host/store"}, false},
 	{"host/relay", []string{"host/executions", "host/form", "host/store"}, false},
 	{"host/backup", []string{"host/backup/archive", "host/files", "host/events/schedule", "host/store"}, false},
-	{"host/backup/archive", nil, false},
+	{"host/backup/archive", []string{"host/archive/pack", "host/store"}, false},
+	{"host/archive/pack", nil, false}, // of many files, for apps and backups
 	{"host/identity", []string{"host/audit", "host/authz", "host/store"}, false},
 
 	// Running a script, and what it asks for.

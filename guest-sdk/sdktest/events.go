@@ -197,8 +197,8 @@ func (r *recorder) decide(id string, as store.Resolution, by string) (*store.Dea
 	if err != nil {
 		return nil, err
 	}
-	if letter.Resolution != "" {
-		return nil, fault.New(fault.Conflict, "the dead letter is %s already", letter.Resolution)
+	if letter.Resolution == store.ResolvedReplayed {
+		return nil, fault.New(fault.Conflict, "the dead letter has been replayed already, as the event %s", letter.ReplayedAs)
 	}
 	letter.Resolution, letter.ResolvedBy, letter.ResolvedAt = as, by, time.Now().UTC().Truncate(time.Microsecond)
 	return letter, nil

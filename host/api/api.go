@@ -10,10 +10,12 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
 	"github.com/gofiber/fiber/v2"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/picloud/picloud/host/api/contract"
 	"github.com/picloud/picloud/host/api/problem"
@@ -56,6 +58,7 @@ type Config struct {
 	MaxPluginBytes int64                     // of a plugin's module; 0: 16 MiB
 	Quotas         *quota.Apps               // what apps may have; nil: any
 	ReservedHosts  []string                  // as [domains.ParseClaim] returns them
+	Metrics        prometheus.Gatherer       // of the node; nil: those of its health are 0
 	Version        string
 	Logger         *slog.Logger
 
@@ -83,6 +86,8 @@ type API struct {
 	maxPlugin  int64
 	quotas     *quota.Apps
 	reserved   []string // hosts
+	metrics    prometheus.Gatherer
+	started    time.Time
 	version    string
 	log        *slog.Logger
 
@@ -103,7 +108,7 @@ func New(c Config) *API {
 	return &API{
 		store: c.Store, authority: c.Authority, identity: c.Identity, executions: c.Executions, catalog: c.Catalog,
 		kv: c.KV, docs: c.Docs, files: c.Files, secrets: c.Secrets, archive: c.Archive, audit: c.Audit, backup: c.Backup, requests: c.Requests,
-		maxBody: c.MaxBodyBytes, maxPlugin: cmp.Or(c.MaxPluginBytes, 16<<20), quotas: c.Quotas, reserved: c.ReservedHosts, version: c.Version, log: c.Logger,
+		maxBody: c.MaxBodyBytes, maxPlugin: cmp.Or(c.MaxPluginBytes, 16<<20), quotas: c.Quotas, reserved: c.ReservedHosts, metrics: c.Metrics, started: time.Now(), version: c.Version, log: c.Logger,
 		events: c.Events, queueRate: c.QueueRate, triggerRetry: c.TriggerRetry, triggerConcurrency: c.TriggerConcurrency,
 	}
 }
@@ -144,6 +149,8 @@ func (a *API) Mount(app *fiber.App) {
 	a.mountRun(admin)
 	a.mountLogs(admin)
 	a.mountExecutions(admin)
+	a.mountSeries(admin)
+	a.mountHealth(admin)
 	a.mountRequests(admin)
 	a.mountAbandoned(admin)
 	a.mountRoutes(admin)

@@ -35,22 +35,7 @@ type AppPath struct {
 }
 
 func (a *API) listApps(ctx context.Context, in *Paging) (*body[wire.Page[wire.App]], error) {
-	p := caller(ctx)
-	var page store.Page[store.App]
-	var err error
-	switch {
-	case p.Key != nil && p.Key.AppID != "":
-		var app store.App
-		if app, err = a.findApp(ctx, p.Key.AppID, authz.AppRead); err == nil {
-			page.Items = []store.App{app}
-		} else if _, ours := problem.Of(err); !ours {
-			err = nil // a key without app.read sees nothing
-		}
-	case p.SeesAllApps():
-		page, err = a.store.Apps().List(ctx, in.request())
-	default:
-		page, err = a.store.Apps().ListOf(ctx, p.User.ID, in.request())
-	}
+	page, err := a.visibleApps(ctx, in.request())
 	if err != nil {
 		return nil, err
 	}
@@ -61,6 +46,24 @@ func (a *API) listApps(ctx context.Context, in *Paging) (*body[wire.Page[wire.Ap
 		}
 	}
 	return &body[wire.Page[wire.App]]{out}, nil
+}
+
+// visibleApps pages through the apps that the caller can see.
+func (a *API) visibleApps(ctx context.Context, request store.PageRequest) (page store.Page[store.App], err error) {
+	switch p := caller(ctx); {
+	case p.Key != nil && p.Key.AppID != "":
+		var app store.App
+		if app, err = a.findApp(ctx, p.Key.AppID, authz.AppRead); err == nil {
+			page.Items = []store.App{app}
+		} else if _, ours := problem.Of(err); !ours {
+			err = nil // a key without app.read sees nothing
+		}
+	case p.SeesAllApps():
+		page, err = a.store.Apps().List(ctx, request)
+	default:
+		page, err = a.store.Apps().ListOf(ctx, p.User.ID, request)
+	}
+	return page, err
 }
 
 func (a *API) createApp(ctx context.Context, in *struct{ Body wire.AppCreate }) (*body[wire.App], error) {

@@ -3,6 +3,7 @@ package api_test
 import (
 	"bytes"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -95,11 +96,18 @@ func TestExportAndImport(t *testing.T) {
 	}
 }
 
+// incompressible is a megabyte of which an archive has as much.
+func incompressible() string {
+	content := make([]byte, 1<<20)
+	rand.NewChaCha8([32]byte{}).Read(content)
+	return string(content)
+}
+
 // Until an import has ended nobody finds its app; one whose sender goes away leaves nothing.
 func TestImportsThatBreakOff(t *testing.T) {
 	s := newSite(t)
 	s.App("shop")
-	s.store("shop", "c", "f", "text/plain", strings.Repeat("some text ", 100_000))
+	s.store("shop", "c", "f", "text/plain", incompressible())
 	archive := s.archiveOf("shop")
 	empty := s.App("empty")
 	from, to := io.Pipe()
@@ -168,7 +176,10 @@ func TestExportsThatBreakOff(t *testing.T) {
 	blobs, err := filepath.Glob(filepath.Join(filepath.Dir(s.DBPath), "files", "[0-9a-f][0-9a-f]", "*", "*"))
 	require.NoError(t, err)
 	require.Len(t, blobs, 1)
-	require.NoError(t, os.WriteFile(blobs[0], []byte("some lies"), 0o600))
+	require.NoError(t, os.RemoveAll(filepath.Dir(blobs[0])))
+	require.NoError(t, os.WriteFile(filepath.Dir(blobs[0]), nil, 0o600)) // no directory: the file system fails
+	s.Refused(s.Admin(s.Token, "POST", "apps/shop:export", ""), 503, "", "the file storage is not available")
+	s.store("shop", "before", "f", "text/plain", incompressible())
 	resp, err := http.DefaultClient.Do(s.Request("POST", "/api/v1/admin/apps/shop:export", "", "Authorization: Bearer "+s.Token))
 	require.NoError(t, err)
 	defer resp.Body.Close()

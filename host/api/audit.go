@@ -154,7 +154,7 @@ func wireAuditEntry(e store.AuditEntry) wire.AuditEntry {
 
 // readOnly are the operations that change nothing though their method could, by id: nothing of them is
 // recorded but a refusal. What a script does in a test run is told by its execution.
-var readOnly = []string{"validate-script", "run-script", "match-route", "preview-schedule", "create-subscriber-token"}
+var readOnly = []string{"validate-script", "validate-source", "run-script", "match-route", "preview-schedule", "create-subscriber-token"}
 
 // ofData are the operations that change data and nothing of how an app works, by id. A program that does one often
 // has few entries, which say how often.

@@ -143,6 +143,7 @@ func TestRolesThroughTheAPI(t *testing.T) {
 		{"POST", "apps/app/triggers:preview", `{"schedule":"@daily"}`, 404, 200, 200, 200},
 		{"POST", "apps/app/routes:match", `{"path":"/x"}`, 404, 200, 200, 200},
 		{"POST", "scripts/" + script.ID + "/validate", `{}`, 404, 200, 200, 200},
+		{"POST", "apps/app/scripts:validate", `{"source":"1"}`, 404, 200, 200, 200},
 		{"POST", "scripts/" + script.ID + "/run", `{}`, 404, 403, 200, 200},
 		{"PUT", "scripts/" + script.ID, `{"source":"2"}`, 404, 403, 200, 200},
 		{"PUT", "apps/app", `{"name":"App"}`, 404, 403, 403, 200},

@@ -75,24 +75,14 @@ func (a *API) deploy(ctx context.Context, in *struct {
 	AppPath
 	Body wire.Deploy
 }) (*body[wire.Deployed], error) {
-	app, err := a.findApp(ctx, in.App, authz.AppRead) // each change needs a right of its own
+	changes := in.Body.Changes
+	app, err := a.deployTo(ctx, in.App, in.Body)
 	if err != nil {
 		return nil, err
 	}
-	changes := in.Body.Changes
-	may := map[authz.Capability]bool{} // checked before anything is done for the caller, or others have to wait
 	for i, change := range changes {
-		if err := a.checkChange(change); err != nil {
+		if err := a.checkChange(change, in.Body.DryRun); err != nil {
 			return nil, a.ofChange(ctx, i, err)
-		}
-		for _, c := range deployables[change.Operation].needs {
-			if may[c] {
-				continue
-			}
-			if err := a.need(ctx, app.ID, "app", c); err != nil {
-				return nil, a.ofChange(ctx, i, err)
-			}
-			may[c] = true
 		}
 	}
 	if slices.ContainsFunc(changes, compiles) {
@@ -114,8 +104,17 @@ func (a *API) deploy(ctx context.Context, in *struct {
 		if err != nil {
 			return err
 		}
+		if in.Body.DryRun {
+			part.AwaitUploads()
+		}
+		ctx = context.WithValue(ctx, principalKey{}, now)
 		d := &deploying{API: a.inTx(tx, part), app: app}
-		out, err = d.all(context.WithValue(ctx, principalKey{}, now), changes)
+		if in.Body.NewApp {
+			if err := d.createTheApp(ctx); err != nil {
+				return err
+			}
+		}
+		out, err = d.all(ctx, changes)
 		if err == nil && in.Body.DryRun {
 			err = errDryRun
 		}
@@ -125,6 +124,46 @@ func (a *API) deploy(ctx context.Context, in *struct {
 		return nil, err
 	}
 	return &body[wire.Deployed]{out}, nil
+}
+
+// deployTo finds the app of a deploy, for a caller who may make all of its changes. That is checked before anything is
+// done for them, or others have to wait. Of an app that a dry run would create there is only the slug.
+func (a *API) deployTo(ctx context.Context, ref string, deploy wire.Deploy) (store.App, error) {
+	switch {
+	case deploy.NewApp && !deploy.DryRun:
+		return store.App{}, problem.InvalidField("body.new_app", "is of a dry run only: create the app first", true)
+	case deploy.NewApp && !caller(ctx).May(authz.AppCreate):
+		return store.App{}, authz.Denied(authz.AppCreate)
+	case deploy.NewApp:
+		return store.App{Slug: ref}, nil
+	}
+	app, err := a.findApp(ctx, ref, authz.AppRead) // each change needs a right of its own
+	if err != nil {
+		return store.App{}, err
+	}
+	may := map[authz.Capability]bool{}
+	for i, change := range deploy.Changes {
+		for _, c := range deployables[change.Operation].needs {
+			if may[c] {
+				continue
+			}
+			if err := a.need(ctx, app.ID, "app", c); err != nil {
+				return store.App{}, a.ofChange(ctx, i, err)
+			}
+			may[c] = true
+		}
+	}
+	return app, nil
+}
+
+// createTheApp creates the app that a dry run is about.
+func (d *deploying) createTheApp(ctx context.Context) error {
+	made, err := d.createApp(ctx, &struct{ Body wire.AppCreate }{wire.AppCreate{Slug: d.app.Slug}})
+	if err != nil {
+		return problem.At(err, "slug", "path.app")
+	}
+	d.app, err = d.findApp(ctx, made.Body.ID, authz.AppRead)
+	return err
 }
 
 // compiles reports whether a change compiles a script.
@@ -146,7 +185,7 @@ func (a *API) inTx(tx store.Store, c *catalog.Catalog) *API {
 }
 
 // checkChange checks a change as the request that it stands for would be.
-func (a *API) checkChange(change wire.DeployChange) error {
+func (a *API) checkChange(change wire.DeployChange, dryRun bool) error {
 	of := deployables[change.Operation]
 	switch takes := of.method != ""; {
 	case takes && len(change.Body) == 0:
@@ -159,6 +198,8 @@ func (a *API) checkChange(change wire.DeployChange) error {
 		return problem.InvalidField("kind", "is of create-trigger only", change.Kind)
 	case change.Module != "" && !compiles(change):
 		return problem.InvalidField("module", "is of plugins only", change.Module)
+	case change.Module == catalog.Awaited && !dryRun:
+		return problem.InvalidField("module", "must be the id of a file in "+catalog.Uploads, change.Module)
 	case change.ID == "" && needsID(change.Operation):
 		return problem.InvalidField("id", "is missing", nil)
 	case change.ID != "" && !needsID(change.Operation):
@@ -206,8 +247,16 @@ func (a *API) compileModules(ctx context.Context, app store.App, changes []wire.
 	return nil
 }
 
+// standIn is a module that does nothing: of a dry run, in the place of one that is not uploaded yet. It exports
+// handle, which answers 0.
+var standIn = []byte("\x00asm\x01\x00\x00\x00" +
+	"\x01\x05\x01\x60\x00\x01\x7f" + "\x03\x02\x01\x00" + "\x07\x0a\x01\x06handle\x00\x00" + "\x0a\x06\x01\x04\x00\x41\x00\x0b")
+
 // deployModule reads the module of a change, which was uploaded.
 func (a *API) deployModule(ctx context.Context, app store.App, change wire.DeployChange) ([]byte, error) {
+	if change.Module == catalog.Awaited {
+		return standIn, nil
+	}
 	file, err := a.files.Open(ctx, app.ID, catalog.Uploads, change.Module)
 	if fault.Unknown(err) {
 		return nil, problem.InvalidField("module", "must be the id of a file in "+catalog.Uploads, change.Module)
@@ -290,10 +339,11 @@ func (a *API) ofChange(ctx context.Context, number int, err error) error {
 	for i := range p.Errors {
 		was := p.Errors[i].Location
 		now := at + "." + strings.TrimPrefix(strings.TrimPrefix(was, "path."), "header.")
-		if rest, ok := strings.CutPrefix(p.Detail, was+": "); ok {
-			p.Detail = now + ": " + rest
-		}
+		before := p.Errors[i].Field() + ": "
 		p.Errors[i].Location = now
+		if rest, ok := strings.CutPrefix(p.Detail, before); ok {
+			p.Detail = p.Errors[i].Field() + ": " + rest
+		}
 	}
 	return p
 }

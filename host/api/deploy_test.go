@@ -157,6 +157,58 @@ func TestDeployIsAllOrNothing(t *testing.T) {
 	assert.Equal(t, "1", string(s.Fetch("GET", "/more", "").Content))
 }
 
+// A dry run of an app that is not there finds what its deploy would be refused for, and leaves no app.
+func TestDryRunOfANewApp(t *testing.T) {
+	s := newSite(t)
+	other := s.App("other")
+	do[wire.Domain](s, "POST", "apps/other/domains", `{"host":"other.example"}`, 201)
+	dry := func(slug string, changes ...wire.DeployChange) answer {
+		text, err := json.Marshal(wire.Deploy{DryRun: true, NewApp: true, Changes: changes})
+		require.NoError(t, err)
+		return s.Admin(s.Token, "POST", "apps/"+slug+":deploy", string(text))
+	}
+	plugin := part("create-script", "", `{"name":"plugin","kind":"plugin","source":""}`)
+	plugin.Module = catalog.Awaited
+	good := []wire.DeployChange{
+		part("create-script", "", `{"name":"lib","kind":"module","source":"fn f() { 1 }"}`),
+		part("create-script", "", `{"name":"main","source":"import \"lib\" as l; l::f()"}`),
+		part("create-script", "", `{"name":"page","kind":"static","source":"{\"files\":{\"index.html\":\"`+catalog.Awaited+`\"}}"}`),
+		plugin,
+		part("create-route", "plugin", `{"path":"/plugin"}`),
+		part("create-route", "main", `{"path":"/"}`),
+		triggerPart("cron", `{"script":"main","name":"t","schedule":"@daily"}`),
+	}
+	for range 2 {
+		got := dry("shop", good...)
+		require.Equal(t, 200, got.StatusCode, "%s", got.Content)
+	}
+	for _, c := range []struct {
+		name     string
+		change   wire.DeployChange
+		status   int
+		location string
+		says     string
+	}{
+		{"syntax", part("create-script", "", `{"name":"wrong","source":"let x = ;"}`), 422, "body.changes[7].body.source", ""},
+		{"a schedule", triggerPart("cron", `{"script":"main","schedule":"every full moon"}`), 422, "body.changes[7].body.schedule", ""},
+		{"a filter", triggerPart("docs", `{"script":"main","collection":"c","filter":{"a":{"$near":1}}}`), 422, "body.changes[7].body.filter.a.$near", "unknown operator"},
+		{"a host", part("create-domain", "", `{"host":"other.example"}`), 409, "body.changes[7].body.host", ""},
+		{"a route", part("create-route", "main", `{"path":"/plugin"}`), 409, "body.changes[7].body.path", "conflicts"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s.Refused(dry("shop", append(good[:len(good):len(good)], c.change)...), c.status, c.location, c.says)
+		})
+	}
+	s.Refused(dry("other", good...), 409, "path.app", "already in use")
+	s.Refused(dry("Shop", good...), 422, "path.app", "lower-case")
+	s.Refused(s.Admin(s.Token, "POST", "apps/shop:deploy", `{"new_app":true,"changes":[{"operation":"update-app","body":{}}]}`),
+		422, "body.new_app", "is of a dry run only")
+	s.Refused(s.Admin(s.Member(other.ID, "app_admin"), "POST", "apps/shop:deploy", `{"dry_run":true,"new_app":true,"changes":[{"operation":"update-app","body":{}}]}`), 403, "", "")
+	s.Refused(s.Admin(s.Token, "POST", "apps/other:deploy", deployOf(plugin)), 422, "body.changes[0].module", "must be the id of a file")
+	assert.Equal(t, 404, s.Admin(s.Token, "GET", "apps/shop", "").StatusCode, "a dry run has made an app")
+	assert.Equal(t, 404, s.Fetch("GET", "/plugin", "").StatusCode, "a dry run has made a route")
+}
+
 // Each change needs the right that it needs by itself, and is of the app alone.
 func TestDeployNeedsRights(t *testing.T) {
 	s := newSite(t)

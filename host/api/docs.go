@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -109,7 +111,11 @@ func (a *API) findDocs(ctx context.Context, in *struct {
 			continue
 		}
 		if *p.value, err = abi.AppendFromJSON(nil, []byte(p.text)); err != nil {
-			return nil, problem.InvalidField("query."+p.name, "must be a JSON object: "+err.Error(), p.text)
+			reason := "must be a JSON object"
+			if malformed := (*abi.JSONError)(nil); errors.As(err, &malformed) {
+				reason += fmt.Sprintf(", and is no JSON at byte %d: %s", malformed.Offset, malformed.Reason)
+			}
+			return nil, problem.InvalidField("query."+p.name, reason, p.text)
 		}
 	}
 	page, err := a.docs.Find(ctx, appID, collection, query)

@@ -260,7 +260,8 @@ func (a *API) replayDeadLetters(ctx context.Context, in *struct {
 		return nil, err
 	}
 	filter := store.DeadLetterFilter{
-		AppID: app.ID, Source: store.EventSource(in.Body.Source), TriggerID: in.Body.Trigger, ScriptID: in.Body.Script, Unresolved: true,
+		AppID: app.ID, Source: store.EventSource(in.Body.Source), TriggerID: in.Body.Trigger, ScriptID: in.Body.Script,
+		Unresolved: !in.Body.Resolved, Unreplayed: true,
 	}
 	page, err := a.store.DeadLetters().List(ctx, filter, store.PageRequest{Limit: maxReplayed})
 	if err != nil {

@@ -118,7 +118,7 @@ func TestDeadLetters(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return apitest.Do[wire.DeadLetter](s, "GET", "dead-letters/"+letter.ID, nil, 200).Resolution == "handled_by_script"
 	}, 5*time.Second, 5*time.Millisecond)
-	s.Refused(s.Admin(s.Token, "POST", "dead-letters/"+letter.ID+":replay", ""), 409, "", "resolved already: handled_by_script")
+	assert.Empty(t, apitest.Do[wire.Replayed](s, "POST", "apps/a/dead-letters:replay", `{}`, 202).EventIDs, "by default none that has a resolution")
 
 	// One that nobody handles waits for a person.
 	for _, other := range apitest.Do[wire.Page[wire.Trigger]](s, "GET", "apps/a/triggers", nil, 200).Items {
@@ -140,6 +140,16 @@ func TestDeadLetters(t *testing.T) {
 	assert.Equal(t, "owner", letter.ResolvedBy)
 	assert.Equal(t, replayed.EventIDs[0], letter.ReplayedAs)
 	require.Eventually(t, func() bool { return s.Admin(s.Token, "GET", "events/"+letter.ReplayedAs, "").StatusCode == 404 }, 5*time.Second, 5*time.Millisecond)
+	s.Refused(s.Admin(s.Token, "POST", "dead-letters/"+letter.ID+":replay", ""), 409, "", "replayed already, as the event "+letter.ReplayedAs)
+	s.Refused(s.Admin(s.Token, "POST", "dead-letters/"+letter.ID+":resolve", `{}`), 409, "body.resolution", "replayed already")
+
+	// That its handler told of it does not decide about the first: a person may think otherwise, as often as they like.
+	first := apitest.Do[wire.DeadLetter](s, "POST", "dead-letters/"+told["dead_letter"].(map[string]any)["id"].(string)+":resolve", `{"resolution":"ignored"}`, 200)
+	assert.Equal(t, []string{"ignored", "owner"}, []string{first.Resolution, first.ResolvedBy})
+	replayed = apitest.Do[wire.Replayed](s, "POST", "apps/a/dead-letters:replay", `{"resolved":true}`, 202)
+	require.Len(t, replayed.EventIDs, 1, "not the one that was replayed")
+	first = apitest.Do[wire.DeadLetter](s, "GET", "dead-letters/"+first.ID, nil, 200)
+	assert.Equal(t, []string{"replayed", replayed.EventIDs[0]}, []string{first.Resolution, first.ReplayedAs})
 	assert.Equal(t, 2, apitest.Do[wire.Cleared](s, "POST", "apps/a/dead-letters:purge", `{"resolved":true}`, 200).Removed)
 }
 

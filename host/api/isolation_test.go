@@ -27,6 +27,7 @@ var isolationBodies = map[string]string{
 	"create-script":          `{"name":"x","source":"1"}`,
 	"update-script":          `{"source":"2"}`,
 	"validate-script":        `{"source":"1"}`,
+	"validate-source":        `{"source":"1"}`,
 	"restore-script-version": `{}`,
 	"create-route":           `{"path":"/guessed"}`,
 	"update-route":           `{}`,

@@ -484,7 +484,7 @@ func lawful(t *testing.T, op operation, cells map[string]string) {
 		}
 	}
 	own := strings.HasPrefix(op.path, "/me") || strings.HasPrefix(op.path, "/auth/") || strings.HasPrefix(op.path, "/users")
-	if !own && !slices.Contains([]string{"/apps", "/audit", "/audit:export", "/secrets:rotate", "/backup"}, op.path) { // of an app
+	if !own && !slices.Contains([]string{"/apps", "/audit", "/audit:export", "/secrets:rotate", "/backup", "/series", "/health"}, op.path) { // of an app
 		for _, name := range []string{"member", "other", "apart"} {
 			assert.Equal(t, "404", cells[name], "%s: %s must not know of the app", what, name)
 		}

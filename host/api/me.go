@@ -25,7 +25,7 @@ func (a *API) mountMe(admin huma.API) {
 
 func (a *API) me(ctx context.Context, _ *none) (*body[wire.Me], error) {
 	p := caller(ctx)
-	me := wire.Me{UserID: p.User.ID, Username: p.User.Username, Role: string(p.User.Role), SecondFactor: p.User.SecondFactor}
+	me := wire.Me{UserID: p.User.ID, Username: p.User.Username, Role: string(p.User.Role), SecondFactor: p.User.SecondFactor, ChangePassword: p.User.PasswordGiven}
 	if p.Key != nil {
 		me.APIKey, me.Scopes, me.AppID = p.Key.ID, p.Key.Scopes, p.Key.AppID
 	}

@@ -70,6 +70,10 @@ func (a *API) getUsage(ctx context.Context, in *AppPath) (*body[wire.Usage], err
 	if err != nil {
 		return nil, err
 	}
+	dead, err := a.store.DeadLetters().Count(ctx, store.DeadLetterFilter{AppID: app.ID, Unresolved: true})
+	if err != nil {
+		return nil, err
+	}
 	var requests int64
 	if rate := may.Rate(); rate.Requests > 0 {
 		requests = rate.Burst - a.quotas.Limiter().Look(quota.KeyOf(app.ID), rate).Remaining
@@ -78,6 +82,7 @@ func (a *API) getUsage(ctx context.Context, in *AppPath) (*body[wire.Usage], err
 		KV: used(has.KV, may.KVBytes), Docs: used(has.Docs, may.DocsBytes), Files: used(has.Files, may.FilesBytes), Log: used(has.Log, may.LogBytes),
 		CPU: share(has.CPU.Milliseconds(), may.CPUMillis), Events: share(int64(waiting), may.PendingEvents),
 		Executions: share(int64(a.executions.Running(app.ID)), may.Executions), Requests: share(requests, may.RequestBurst),
+		DeadLetters: dead,
 	}}, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -150,7 +151,7 @@ func (a *API) matchRoute(ctx context.Context, in *struct {
 	}
 	found, err := a.catalog.Routes().Resolve(in.Body.Method, in.Body.Host, in.Body.Path)
 	if err != nil {
-		return nil, problem.InvalidField("body.path", err.Error(), in.Body.Path)
+		return nil, problem.InvalidField("body.path", strings.TrimPrefix(err.Error(), "the path "), in.Body.Path)
 	}
 	out := &body[wire.RouteMatched]{}
 	switch {

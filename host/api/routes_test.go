@@ -115,7 +115,7 @@ func TestMatchRoute(t *testing.T) {
 	assert.Equal(t, wire.RouteMatched{}, match(`{"path":"/hooks"}`))
 	assert.Equal(t, wire.RouteMatched{}, match(`{"path":"/api/v1/x"}`), "reserved")
 	s.Refused(s.Admin(s.Token, "POST", "apps/app/routes:match", `{"path":"nope"}`), 422, "body.path", "begins with /")
-	s.Refused(s.Admin(s.Token, "POST", "apps/app/routes:match", `{"path":"/a%zz"}`), 422, "body.path", "percent-encoding")
+	s.Refused(s.Admin(s.Token, "POST", "apps/app/routes:match", `{"path":"/a%zz"}`), 422, "body.path", "path: has an invalid percent-encoding")
 }
 
 func TestOneOfManyEqualRoutesWins(t *testing.T) {

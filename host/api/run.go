@@ -42,7 +42,7 @@ func (a *API) runScript(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	invocation := executions.Invocation{ScriptID: script.ID, Type: abi.InvocationExecute, RequestID: front.RequestIDOf(ctx), Capabilities: capabilities}
+	invocation := executions.Invocation{ScriptID: script.ID, Type: abi.InvocationExecute, RequestID: front.RequestIDOf(ctx), Capabilities: capabilities, Trace: in.Body.Trace}
 	switch {
 	case in.Body.Request != nil && in.Body.Event != nil:
 		return nil, problem.InvalidField("body.event", "cannot be given together with request", nil)
@@ -70,6 +70,7 @@ func (a *API) runScript(ctx context.Context, in *struct {
 		ExecutionID: out.ExecutionID, ScriptVersion: out.Version, Outcome: out.Name(), Status: out.Status(),
 		Headers: map[string]string{}, Body: json.RawMessage("null"), Error: out.Error,
 		Logs: make([]wire.LogLine, len(out.Lines)), DurationUS: out.Duration.Microseconds(), Operations: out.Operations,
+		Trace: wireTrace(out.Trace),
 	}
 	for i, line := range out.Lines {
 		line.ExecutionID, line.ScriptVersion = out.ExecutionID, out.Version

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
@@ -26,6 +28,7 @@ func (a *API) mountScripts(admin huma.API) {
 		"Delete a script with its versions, routes, triggers and logs; not a module that is imported. It is gone when this is answered, and its logs are removed in the background",
 		http.StatusNoContent, a.deleteScript)
 	operation(a, admin, http.MethodPost, "/scripts/{id}/validate", "validate-script", "Compile a script without storing it", http.StatusOK, a.validateScript)
+	operation(a, admin, http.MethodPost, "/apps/{app}/scripts:validate", "validate-source", "Compile a source that is no script of the app yet, with its modules", http.StatusOK, a.validateSource)
 	a.mountVersions(admin)
 	a.mountModules(admin)
 }
@@ -161,6 +164,26 @@ func (a *API) validateScript(ctx context.Context, in *struct {
 			return nil, err
 		}
 	}
+	return a.validation(ctx, script)
+}
+
+func (a *API) validateSource(ctx context.Context, in *struct {
+	AppPath
+	Body wire.ValidateNew
+}) (*body[wire.Validation], error) {
+	app, err := a.findApp(ctx, in.App, authz.ScriptRead)
+	if err != nil {
+		return nil, err
+	}
+	script := store.Script{AppID: app.ID, Name: in.Body.Name, Kind: cmp.Or(in.Body.Kind, abi.KindEndpoint), Source: in.Body.Source}
+	if in.Body.Limits != nil {
+		script.Limits = *in.Body.Limits
+	}
+	return a.validation(ctx, script)
+}
+
+// validation compiles a script and answers what came of it.
+func (a *API) validation(ctx context.Context, script store.Script) (*body[wire.Validation], error) {
 	imports, err := a.catalog.Compile(ctx, script)
 	var refused *catalog.InvalidScript
 	if errors.As(err, &refused) {

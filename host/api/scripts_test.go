@@ -114,6 +114,41 @@ func TestScriptThatDoesNotCompile(t *testing.T) {
 	assert.Equal(t, "let x = ;", invalid.Line)
 }
 
+// What is no script yet is compiled with the modules of the app, and nothing is kept.
+func TestValidateSource(t *testing.T) {
+	s := newSite(t)
+	s.App("app")
+	s.App("other")
+	s.module("app", "prices", `fn of(x) { x * 2 }`)
+	validate := func(app string, v wire.ValidateNew) wire.Validation {
+		return do[wire.Validation](s, "POST", "apps/"+app+"/scripts:validate", v, 200)
+	}
+	const source = "import \"prices\" as p;\np::of(21)"
+	assert.Equal(t, wire.Validation{Valid: true, Imports: []string{"prices"}}, validate("app", wire.ValidateNew{Source: source}))
+	for _, c := range []struct {
+		name, app    string
+		of           wire.ValidateNew
+		says         string
+		line, column int
+		sourceLine   string
+	}{
+		{"does not parse", "app", wire.ValidateNew{Source: "let x = 1;\nlet y = ;"}, "Unexpected ';'", 2, 9, "let y = ;"},
+		{"the module is of another app", "other", wire.ValidateNew{Source: source}, "prices", 1, 8, `import "prices" as p;`},
+		{"is no module", "app", wire.ValidateNew{Source: "1", Kind: "module"}, "A module may contain only", 1, 1, "1"},
+		{"imports itself", "app", wire.ValidateNew{Source: `import "m" as m;`, Kind: "module", Name: "m"}, "Import cycle: m -> m", 1, 8, `import "m" as m;`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := validate(c.app, c.of)
+			assert.False(t, got.Valid)
+			require.NotNil(t, got.Error)
+			assert.Contains(t, got.Error.Message, c.says)
+			assert.Equal(t, []any{c.line, c.column, c.sourceLine}, []any{got.Error.Line, got.Error.Column, got.Line})
+		})
+	}
+	s.Refused(s.Admin(s.Token, "POST", "apps/app/scripts:validate", `{"source":"1","kind":"plugin"}`), 422, "body.kind", "")
+	assert.Len(t, do[wire.Page[wire.Script]](s, "GET", "apps/app/scripts", nil, 200).Items, 1, "something was kept")
+}
+
 // A change that was made for another version than there is is refused.
 func TestScriptsOfVersions(t *testing.T) {
 	s := newSite(t)

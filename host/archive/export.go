@@ -9,12 +9,14 @@ import (
 	"time"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/fault"
+	"github.com/picloud/picloud/host/sites"
 	"github.com/picloud/picloud/host/store"
 )
 
 // Export writes an app as it is at one moment: what is changed meanwhile goes on, and is not in the
-// archive. Only what has been written when Export returns nil is whole. An error of to itself is returned
-// as it is.
+// archive. Files that are damaged are left out, and told of in it. Only what has been written when Export
+// returns nil is whole. An error of to itself is returned as it is.
 func (s *Service) Export(ctx context.Context, appID string, to io.Writer) (err error) {
 	if !s.exports.TryAcquire(1) {
 		return tooMany("exported")
@@ -43,11 +45,12 @@ func (s *Service) Export(ctx context.Context, appID string, to io.Writer) (err e
 		if err != nil {
 			return err
 		}
-		e := &export{Service: s, ctx: ctx, then: then, appID: appID, w: w}
+		e := &export{Service: s, ctx: ctx, then: then, appID: appID, w: w, damaged: map[string]bool{}}
 		for _, part := range []func() error{
 			e.secrets, e.scripts, e.kv, e.docs, e.files, e.sites, e.domains, e.topics, e.members, e.routes, e.triggers, w.close,
 		} {
 			if err := part(); err != nil {
+				w.pack.Abandon()
 				return err
 			}
 		}
@@ -63,8 +66,9 @@ type export struct {
 	appID string
 	w     *writer
 
-	static []string          // ids of static sites
-	names  map[string]string // of scripts, by id
+	static  []string          // ids of static sites
+	names   map[string]string // of scripts, by id
+	damaged map[string]bool   // ids of files of sites
 }
 
 // pages calls each with the items of a listing.
@@ -151,6 +155,11 @@ func (e *export) script(kind, id string) error {
 		return err
 	}
 	row := scriptRow{Name: script.Name, Kind: script.Kind, Source: script.Source, Limits: script.Limits, ReadOnly: script.ReadOnly}
+	if script.Kind == abi.KindStatic && len(e.damaged) > 0 {
+		if row.Source, err = e.withoutDamaged(row.Source); err != nil {
+			return err
+		}
+	}
 	if script.Kind != abi.KindPlugin {
 		return e.w.row(kind, row)
 	}
@@ -164,6 +173,16 @@ func (e *export) script(kind, id string) error {
 		return err
 	}
 	return e.w.bytes(size, bytes.NewReader(module.Data))
+}
+
+// withoutDamaged is the source of a site that does not lead to files that are left out.
+func (e *export) withoutDamaged(source string) (string, error) {
+	site, err := sites.Parse(source)
+	if err != nil {
+		return "", err
+	}
+	text, err := json.Marshal(site.Without(e.damaged))
+	return string(text), err
 }
 
 func (e *export) sites() error {
@@ -211,7 +230,8 @@ func (e *export) docs() error {
 	})
 }
 
-// files writes files with their bytes, which are checked while they are read.
+// files writes files with their bytes, which are checked before. Those that are damaged are left out, and their
+// rows say so.
 func (e *export) files() error {
 	files := e.config.Files.In(e.then)
 	return pages(func(page store.PageRequest) (store.Page[store.FileCollection], error) {
@@ -220,16 +240,24 @@ func (e *export) files() error {
 		return pages(func(page store.PageRequest) (store.Page[store.File], error) {
 			return files.List(e.ctx, e.appID, collection.Name, page)
 		}, func(file store.File) error {
-			opened, err := files.Open(e.ctx, e.appID, collection.Name, file.ID)
+			row := fileRow{
+				Collection: collection.Name, ID: file.ID, Name: file.Name, ContentType: file.ContentType,
+				Size: file.Size, SHA256: file.SHA256, CreatedAt: file.CreatedAt, UpdatedAt: file.UpdatedAt,
+			}
+			opened, err := files.OpenAnew(e.ctx, e.appID, collection.Name, file.ID)
+			if fault.Of(err) == fault.Corrupted {
+				row.Damaged = true
+				e.w.end.DamagedFiles++
+				if collection.Name == sites.Collection {
+					e.damaged[file.ID] = true
+				}
+				return e.w.row(kindFile, row)
+			}
 			if err != nil {
 				return err
 			}
 			defer opened.Close()
-			err = e.w.row(kindFile, fileRow{
-				Collection: collection.Name, ID: file.ID, Name: file.Name, ContentType: file.ContentType,
-				Size: file.Size, SHA256: file.SHA256, CreatedAt: file.CreatedAt, UpdatedAt: file.UpdatedAt,
-			})
-			if err != nil {
+			if err := e.w.row(kindFile, row); err != nil {
 				return err
 			}
 			return e.w.bytes(file.Size, opened)

@@ -3,8 +3,8 @@
 //
 // # The format
 //
-// An archive is a tar in one frame of zstd, so that `tar --zstd` lists and unpacks it. Its entries are
-// plain files in this order:
+// An archive is a [pack.Writer]'s pack, so that `tar --zstd` lists and unpacks it. Its entries come in this
+// order:
 //
 //	manifest.json           a [Manifest]: the version of the format, and the app's own settings
 //	secrets/...             the names of secrets, never values
@@ -20,8 +20,9 @@
 // scripts, triggers and users by their names: ids are an instance's own. Documents and files keep theirs,
 // which are the app's own and which its data may refer to.
 //
-// The checksum is the SHA-256 over each entry before end.json: its name, a space, its size in decimal, a
-// newline, its bytes. What has no end.json is not whole.
+// A file whose bytes were damaged when it was exported has none: its row says so, and so does the end.
+//
+// The checksum is the sum of the pack. What has no end.json is not whole.
 package archive
 
 import (
@@ -56,9 +57,6 @@ const (
 	rowsPerEntry = 1 << 20
 	maxRows      = 16 << 20
 	maxObject    = 1 << 20 // of manifest.json and end.json
-
-	// windowSize is how many bytes a reader has to keep to decompress.
-	windowSize = 4 << 20
 )
 
 // The kinds of rows.
@@ -103,6 +101,8 @@ type App struct {
 type End struct {
 	Rows   map[string]int64 `json:"rows"` // by kind; a kind without rows may be absent
 	SHA256 string           `json:"sha256"`
+	// DamagedFiles is how many rows of files say that their bytes were damaged.
+	DamagedFiles int64 `json:"damaged_files,omitempty"`
 }
 
 type secretRow struct {
@@ -162,6 +162,7 @@ type fileRow struct {
 	SHA256      string    `json:"sha256"`
 	CreatedAt   time.Time `json:"created_at"`
 	UpdatedAt   time.Time `json:"updated_at"`
+	Damaged     bool      `json:"damaged,omitempty"` // there are no bytes, which were not those that were stored
 }
 
 type domainRow struct {

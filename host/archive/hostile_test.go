@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/host/archive/pack"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store/eachtest"
 )
@@ -38,7 +39,7 @@ func byHand(t testing.TB, entries ...entry) []byte {
 		if ended = ended || e.name == endName; ended {
 			break
 		}
-		fmt.Fprintf(sum, "%s %d\n%s", e.name, len(e.content), e.content)
+		fmt.Fprintf(sum, "%s %d %s\n", sumOf(e.content), len(e.content), e.name)
 		if kind, _, isRows := strings.Cut(e.name, "/"); isRows && strings.HasSuffix(e.name, rowsSuffix) {
 			rows[kind] += strings.Count(e.content, "\n")
 		}
@@ -52,7 +53,7 @@ func byHand(t testing.TB, entries ...entry) []byte {
 		entries = append(entries, entry{name: endName, content: string(end)})
 	}
 	var out bytes.Buffer
-	compressed, err := zstd.NewWriter(&out, zstd.WithWindowSize(windowSize))
+	compressed, err := zstd.NewWriter(&out, zstd.WithWindowSize(pack.Window))
 	require.NoError(t, err)
 	w := tar.NewWriter(compressed)
 	for _, e := range entries {
@@ -132,7 +133,7 @@ func TestHostileArchives(t *testing.T) {
 		{"an entry of nothing", []entry{{name: "kv/00000001.jsonl"}}, "without rows"},
 		{"a line that does not end", []entry{{name: "kv/00000001.jsonl", content: kvLine(`"a"`, "1")}}, "does not end its line"},
 		{"too many rows for an entry", []entry{{name: "kv/00000001.jsonl", content: strings.Repeat(" ", maxRows+1)}}, "at most 16777216"},
-		{"an entry after the end", []entry{{name: endName, content: `{"rows":{},"sha256":"` + sumOf(fmt.Sprintf("%s %d\n%s", manifestName, len(manifest), manifest)) + `"}`}, rows(kindKV, kvLine(`"a"`, "1"))}, "goes on after its end"},
+		{"an entry after the end", []entry{{name: endName, content: `{"rows":{},"sha256":"` + sumOf(fmt.Sprintf("%s %d %s\n", sumOf(manifest), len(manifest), manifestName)) + `"}`}, rows(kindKV, kvLine(`"a"`, "1"))}, "goes on after its end"},
 		{"another checksum", []entry{rows(kindKV, kvLine(`"a"`, "1")), {name: endName, content: `{"rows":{"kv":1},"sha256":"` + sumOf("x") + `"}`}}, "another checksum"},
 		{"another number of rows", []entry{rows(kindKV, kvLine(`"a"`, "1")), {name: endName, content: `{"rows":{"kv":2},"sha256":"` + sumOf("x") + `"}`}}, "other rows than its end says"},
 
@@ -306,7 +307,7 @@ func TestTurnedBits(t *testing.T) {
 // Little that unpacks to much is refused before it is much.
 func TestBombs(t *testing.T) {
 	var out bytes.Buffer
-	compressed, err := zstd.NewWriter(&out, zstd.WithWindowSize(windowSize))
+	compressed, err := zstd.NewWriter(&out, zstd.WithWindowSize(pack.Window))
 	require.NoError(t, err)
 	w := tar.NewWriter(compressed)
 	require.NoError(t, w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: manifestName, Size: int64(len(manifest)), Mode: 0o600}))

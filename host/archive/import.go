@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -30,6 +31,8 @@ const (
 	compileAttempts = 30 // of a script, while the server has much else to do
 
 	batchAttempts = 5 // when others are at the same data, or the database is slow
+
+	maxLeft = 1000 // damaged files that are named in a report
 
 	keepEvery = time.Minute     // how often the catalog is told that an import goes on
 	keepFor   = 5 * time.Minute // how long an import goes on that cannot tell
@@ -105,6 +108,7 @@ func (s *Service) Import(ctx context.Context, into Into, from io.Reader) (report
 		return Report{}, err
 	}
 	report.Arrived, err = s.config.Catalog.FinishImport(store.WithDeed(kept, store.DeedOf(ctx)), app, i.arrival)
+	report.Left = append(report.Left, i.leftFiles()...)
 	if refused := fault.From(err); fault.Of(err) == fault.Invalid {
 		err = refuse("%s", refused.Error()) // which the manifest or a row says
 	}
@@ -202,6 +206,8 @@ type arriving struct {
 	secrets    []string
 	triggers   []triggerRow
 	arrival    catalog.Arrival
+	left       []catalog.Left // damaged files, at most maxLeft
+	damaged    int64          // files
 }
 
 // read puts all rows where they belong: scripts and data into the app, the rest into the arrival.
@@ -360,6 +366,14 @@ func (i *arriving) doc(row docRow) error {
 }
 
 func (i *arriving) file(row fileRow) error {
+	if row.Damaged {
+		if i.damaged++; i.damaged <= maxLeft {
+			i.left = append(i.left, catalog.Left{
+				Kind: "file", Name: row.Collection + "/" + row.ID, Reason: fmt.Sprintf("the bytes of %.100q were damaged when it was exported", row.Name),
+			})
+		}
+		return nil
+	}
 	from, err := i.r.bytes(row.Size)
 	if err != nil {
 		return err
@@ -367,6 +381,14 @@ func (i *arriving) file(row fileRow) error {
 	return i.config.Files.Restore(i.ctx, i.app.ID, row.Collection, store.File{
 		ID: row.ID, Name: row.Name, ContentType: row.ContentType, Size: row.Size, SHA256: row.SHA256, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt,
 	}, from)
+}
+
+// leftFiles are the damaged files, named as far as they may be.
+func (i *arriving) leftFiles() []catalog.Left {
+	if i.damaged <= maxLeft {
+		return i.left
+	}
+	return append(i.left, catalog.Left{Kind: "file", Reason: fmt.Sprintf("and %d more whose bytes were damaged", i.damaged-maxLeft)})
 }
 
 // add puts a row into the batch.

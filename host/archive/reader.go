@@ -1,19 +1,15 @@
 package archive
 
 import (
-	"archive/tar"
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"maps"
 
 	jsonv2 "github.com/go-json-experiment/json"
-	"github.com/klauspost/compress/zstd"
 
+	"github.com/picloud/picloud/host/archive/pack"
 	"github.com/picloud/picloud/host/fault"
 )
 
@@ -25,10 +21,9 @@ import (
 type reader struct {
 	Manifest Manifest
 
-	source *source
-	zstd   *zstd.Decoder
-	tar    *tar.Reader
-	sum    hash.Hash
+	pack *pack.Reader
+	most int64 // bytes when it is unpacked
+	from error // that of the reader that it comes from
 
 	kind   int    // of the entry; -1: that is the manifest
 	number int    // of the entry
@@ -40,49 +35,19 @@ type reader struct {
 	seen   map[string]int64 // rows, by kind
 }
 
-// source notes the error of a reader, which is not the archive's fault, and counts.
-type source struct {
-	from io.Reader
-	err  error
-}
-
-func (s *source) Read(p []byte) (int, error) {
-	n, err := s.from.Read(p)
-	if err != nil && err != io.EOF {
-		s.err = err
-	}
-	return n, err
-}
-
-// bounded ends with an error when there is more than may be.
-type bounded struct {
-	from       io.Reader
-	left, most int64
-}
-
-func (b *bounded) Read(p []byte) (int, error) {
-	n, err := b.from.Read(p)
-	if b.left -= int64(n); b.left < 0 {
-		return 0, &fault.Error{Code: fault.TooLarge, Field: "archive", Reason: fmt.Sprintf("must have at most %d bytes when it is unpacked", b.most), Limit: b.most}
-	}
-	return n, err
-}
-
 // newReader reads the manifest. An archive has at most so many bytes when it is unpacked.
 func newReader(from io.Reader, most int64) (*reader, error) {
-	r := &reader{source: &source{from: from}, sum: sha256.New(), kind: -1, at: manifestName, seen: map[string]int64{}}
+	r := &reader{most: most, kind: -1, at: manifestName, seen: map[string]int64{}}
 	var err error
-	r.zstd, err = zstd.NewReader(r.source, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(windowSize))
-	if err != nil {
+	if r.pack, err = pack.NewReader(from, pack.Bounds{Window: pack.Window, Bytes: most}); err != nil {
 		return nil, r.failed(err)
 	}
-	r.tar = tar.NewReader(&bounded{r.zstd, most, most})
-	name, size, err := r.plain()
-	if err == nil && name != manifestName {
-		err = refuse("must begin with %s, got %.80q", manifestName, name)
+	entry, err := r.plain()
+	if err == nil && entry.Name != manifestName {
+		err = refuse("must begin with %s, got %.80q", manifestName, entry.Name)
 	}
 	if err == nil {
-		err = r.readManifest(size)
+		err = r.readManifest(entry)
 	}
 	if err != nil {
 		r.close()
@@ -92,63 +57,65 @@ func newReader(from io.Reader, most int64) (*reader, error) {
 }
 
 // close releases what the reader has.
-func (r *reader) close() { r.zstd.Close() }
+func (r *reader) close() { r.pack.Close() }
 
 func refuse(format string, args ...any) error { return fault.Refuse("archive", format, args...) }
 
 // failed says why the archive cannot be read on.
 func (r *reader) failed(err error) error {
+	var source *pack.SourceError
 	switch {
-	case r.source.err != nil:
-		return r.source.err
-	case fault.From(err) != nil:
-		return err
-	case errors.Is(err, io.ErrUnexpectedEOF) || err == io.EOF:
+	case errors.As(err, &source):
+		r.from = source.Err
+		return source.Err
+	case errors.Is(err, pack.ErrCut):
 		return refuse("is not whole: it ends in %s, after row %d", r.at, r.line)
-	case errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, zstd.ErrDecoderSizeExceeded):
+	case errors.Is(err, pack.ErrTooLarge):
+		return &fault.Error{Code: fault.TooLarge, Field: "archive", Reason: fmt.Sprintf("must have at most %d bytes when it is unpacked", r.most), Limit: r.most}
+	case errors.Is(err, pack.ErrMemory):
 		return refuse("needs more memory to be unpacked than there is for it")
+	case errors.Is(err, pack.ErrNotPlain):
+		return refuse("cannot be taken: %s", err.Error())
+	case errors.Is(err, pack.ErrMore):
+		return refuse("goes on after its end")
 	}
 	return refuse("is damaged, or no archive of an app: it cannot be unpacked beyond %s, row %d", r.at, r.line)
 }
 
-// plain goes to the next entry, which must be a plain file.
-func (r *reader) plain() (name string, size int64, err error) {
-	head, err := r.tar.Next()
+// plain goes to the next entry.
+func (r *reader) plain() (pack.Entry, error) {
+	entry, err := r.pack.Next()
 	if err != nil {
-		return "", 0, r.failed(err)
+		return entry, r.failed(err)
 	}
-	for record := range head.PAXRecords {
-		if record != "size" { // of large files; others could make it something else than it seems
-			return "", 0, refuse("has an entry %.80q that is not plain: %.80q", head.Name, record)
-		}
-	}
-	if head.Typeflag != tar.TypeReg || head.Size < 0 {
-		return "", 0, refuse("has an entry %.80q that is no plain file", head.Name)
-	}
-	return head.Name, head.Size, nil
+	return entry, nil
 }
 
-// read reads an entry whole, and adds it to the checksum unless it is the last.
-func (r *reader) read(name string, size int64, most int) ([]byte, error) {
-	if size > int64(most) {
-		return nil, refuse("has an entry %.80q of %d bytes: at most %d may be", name, size, most)
+// read reads an entry whole.
+func (r *reader) read(entry pack.Entry, most int) ([]byte, error) {
+	if entry.Size > int64(most) {
+		return nil, refuse("has an entry %.80q of %d bytes: at most %d may be", entry.Name, entry.Size, most)
 	}
-	if int64(cap(r.buffer)) < size {
-		r.buffer = make([]byte, size)
+	if int64(cap(r.buffer)) < entry.Size {
+		r.buffer = make([]byte, entry.Size)
 	}
-	r.buffer = r.buffer[:size]
-	if _, err := io.ReadFull(r.tar, r.buffer); err != nil {
-		return nil, r.failed(err)
-	}
-	if name != endName {
-		fmt.Fprintf(r.sum, "%s %d\n", name, size)
-		r.sum.Write(r.buffer)
+	r.buffer = r.buffer[:entry.Size]
+	if _, err := io.ReadFull(r.pack, r.buffer); err != nil {
+		return nil, r.failed(cut(err))
 	}
 	return r.buffer, nil
 }
 
-func (r *reader) readManifest(size int64) error {
-	text, err := r.read(manifestName, size, maxObject)
+// cut is an error of io.ReadFull as one of the archive: it has less than it says.
+func cut(err error) error {
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		return pack.ErrCut
+	}
+	return err
+}
+
+func (r *reader) readManifest(entry pack.Entry) error {
+	text, err := r.read(entry, maxObject)
 	if err != nil {
 		return err
 	}
@@ -188,7 +155,7 @@ func brief(err error) string {
 // within tells where in the archive an error is. One of ours, and one of who sends it, stays as it is.
 func (r *reader) within(err error) error {
 	refused := fault.From(err)
-	if refused == nil || refused.Code.Ours() || r.source.err != nil {
+	if refused == nil || refused.Code.Ours() || r.from != nil {
 		return err
 	}
 	at := *refused
@@ -231,12 +198,13 @@ func (r *reader) next() (kind string, row []byte, err error) {
 
 // entry reads the next entry, of rows. After the last it checks the end, and returns io.EOF.
 func (r *reader) entry() error {
-	name, size, err := r.plain()
+	entry, err := r.plain()
 	if err != nil {
 		return err
 	}
+	name := entry.Name
 	if name == endName {
-		return r.finish(size)
+		return r.finish(entry)
 	}
 	kind, _, suffix, ok := entryOf(name)
 	if !ok {
@@ -249,10 +217,10 @@ func (r *reader) entry() error {
 	if kind < r.kind || suffix != rowsSuffix || name != fmt.Sprintf("%s/%08d%s", kinds[kind], number, rowsSuffix) {
 		return refuse("has the entry %.80q out of its order, after %s", name, r.at)
 	}
-	if size == 0 {
+	if entry.Size == 0 {
 		return refuse("has an entry %.80q without rows", name)
 	}
-	if r.rows, err = r.read(name, size, maxRows); err != nil {
+	if r.rows, err = r.read(entry, maxRows); err != nil {
 		return err
 	}
 	r.kind, r.number, r.at, r.line = kind, number, name, 0
@@ -265,17 +233,16 @@ func (r *reader) bytes(size int64) (io.Reader, error) {
 	if len(r.rows) > 0 {
 		return nil, refuse("it has bytes, and must be the last of its entry")
 	}
-	name, there, err := r.plain()
+	entry, err := r.plain()
 	if err != nil {
 		return nil, err
 	}
-	if want := fmt.Sprintf("%s/%08d%s", kinds[r.kind], r.number, bytesSuffix); name != want {
-		return nil, refuse("its bytes must follow in %s, got %.80q", want, name)
+	if want := fmt.Sprintf("%s/%08d%s", kinds[r.kind], r.number, bytesSuffix); entry.Name != want {
+		return nil, refuse("its bytes must follow in %s, got %.80q", want, entry.Name)
 	}
-	if there != size {
-		return nil, refuse("size: is %d, and there are %d bytes", size, there)
+	if entry.Size != size {
+		return nil, refuse("size: is %d, and there are %d bytes", size, entry.Size)
 	}
-	fmt.Fprintf(r.sum, "%s %d\n", name, size)
 	r.due = true
 	return &beside{r}, nil
 }
@@ -284,8 +251,7 @@ func (r *reader) bytes(size int64) (io.Reader, error) {
 type beside struct{ r *reader }
 
 func (b *beside) Read(p []byte) (int, error) {
-	n, err := b.r.tar.Read(p)
-	b.r.sum.Write(p[:n])
+	n, err := b.r.pack.Read(p)
 	if err == io.EOF {
 		b.r.due = false
 		return n, io.EOF
@@ -297,8 +263,9 @@ func (b *beside) Read(p []byte) (int, error) {
 }
 
 // finish checks the last entry, and that nothing follows.
-func (r *reader) finish(size int64) error {
-	text, err := r.read(endName, size, maxObject)
+func (r *reader) finish(entry pack.Entry) error {
+	sum := r.pack.Sum()
+	text, err := r.read(entry, maxObject)
 	if err != nil {
 		return err
 	}
@@ -315,19 +282,10 @@ func (r *reader) finish(size int64) error {
 	if !maps.Equal(end.Rows, r.seen) {
 		return refuse("has other rows than its end says: %v instead of %v", r.seen, end.Rows)
 	}
-	if sum := hex.EncodeToString(r.sum.Sum(nil)); sum != end.SHA256 {
+	if sum != end.SHA256 {
 		return refuse("has another checksum than its end says: %s instead of %.80q", sum, end.SHA256)
 	}
-	switch _, err := r.tar.Next(); {
-	case err == nil:
-		return refuse("goes on after its end")
-	case err != io.EOF:
-		return r.failed(err)
-	}
-	switch n, err := io.ReadFull(r.zstd, make([]byte, 1)); {
-	case n > 0:
-		return refuse("goes on after its end")
-	case err != io.EOF:
+	if err := r.pack.End(); err != nil {
 		return r.failed(err)
 	}
 	return io.EOF

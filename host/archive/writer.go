@@ -1,27 +1,20 @@
 package archive
 
 import (
-	"archive/tar"
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"hash"
 	"io"
 	"slices"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
-	"github.com/klauspost/compress/zstd"
+
+	"github.com/picloud/picloud/host/archive/pack"
 )
 
 // writer writes an archive. What it has written is whole once close has returned nil.
 type writer struct {
-	zstd *zstd.Encoder
-	tar  *tar.Writer
-	sum  hash.Hash
-	at   time.Time
+	pack *pack.Writer
 	end  End
 
 	kind   string // whose rows are written
@@ -29,17 +22,18 @@ type writer struct {
 	rows   bytes.Buffer
 }
 
-// newWriter writes the manifest at once.
+// newWriter begins with the manifest.
 func newWriter(to io.Writer, manifest Manifest) (*writer, error) {
-	compressed, err := zstd.NewWriter(to, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(windowSize))
+	begun, err := pack.NewWriter(to, manifest.ExportedAt)
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{zstd: compressed, tar: tar.NewWriter(compressed), sum: sha256.New(), at: manifest.ExportedAt, end: End{Rows: map[string]int64{}}}
+	w := &writer{pack: begun, end: End{Rows: map[string]int64{}}}
 	if err := w.object(manifestName, manifest); err != nil {
+		begun.Abandon()
 		return nil, err
 	}
-	return w, w.zstd.Flush()
+	return w, nil
 }
 
 // object writes an entry of one JSON object.
@@ -48,7 +42,7 @@ func (w *writer) object(name string, of any) error {
 	if err != nil {
 		return err
 	}
-	return w.entry(name, int64(len(text)), bytes.NewReader(text))
+	return w.pack.Whole(name, text)
 }
 
 // encode writes JSON on one line, which is no longer than it must be.
@@ -58,19 +52,6 @@ func encode(of any) ([]byte, error) {
 	encoder.SetEscapeHTML(false)
 	err := encoder.Encode(of)
 	return bytes.TrimSuffix(text.Bytes(), []byte{'\n'}), err
-}
-
-func (w *writer) entry(name string, size int64, from io.Reader) error {
-	err := w.tar.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o600, ModTime: w.at.Truncate(time.Second)})
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(w.sum, "%s %d\n", name, size)
-	n, err := io.Copy(io.MultiWriter(w.tar, w.sum), from)
-	if err == nil && n != size {
-		err = fmt.Errorf("%s has %d bytes instead of %d", name, n, size)
-	}
-	return err
 }
 
 // row writes a row of a kind: of the same as the one before, or of a later one.
@@ -128,7 +109,7 @@ func (w *writer) flush() error {
 		return nil
 	}
 	w.number++
-	err := w.entry(w.name(rowsSuffix), int64(w.rows.Len()), &w.rows)
+	err := w.pack.Whole(w.name(rowsSuffix), w.rows.Bytes())
 	w.rows.Reset()
 	return err
 }
@@ -142,7 +123,8 @@ func (w *writer) bytes(size int64, from io.Reader) error {
 	if err := w.flush(); err != nil {
 		return err
 	}
-	return w.entry(w.name(bytesSuffix), size, from)
+	_, err := w.pack.Entry(w.name(bytesSuffix), size, from)
+	return err
 }
 
 // close ends the archive.
@@ -150,12 +132,9 @@ func (w *writer) close() error {
 	if err := w.flush(); err != nil {
 		return err
 	}
-	w.end.SHA256 = hex.EncodeToString(w.sum.Sum(nil))
+	w.end.SHA256 = w.pack.Sum()
 	if err := w.object(endName, w.end); err != nil {
 		return err
 	}
-	if err := w.tar.Close(); err != nil {
-		return err
-	}
-	return w.zstd.Close()
+	return w.pack.Close()
 }

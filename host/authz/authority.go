@@ -192,8 +192,8 @@ func (a *Authority) open(ctx context.Context, user store.User, renewed string, r
 		if current.PasswordGenerated { // not any longer one that each start renews
 			change.PasswordGenerated = new(false)
 		}
-		if renewed != "" {
-			change.PasswordHash = &renewed
+		if renewed != "" { // of the same password
+			change.PasswordHash, change.PasswordGiven = &renewed, &current.PasswordGiven
 		}
 		if change != (store.UserChange{}) {
 			if current, err = tx.Users().Update(ctx, user.ID, change); err != nil {

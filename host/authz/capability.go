@@ -50,6 +50,7 @@ const (
 	KeysManage   Capability = "keys.manage"   // one's own API keys
 	SecretRotate Capability = "secret.rotate" // seal all secrets anew
 	BackupCreate Capability = "backup.create" // have all that there is
+	HealthRead   Capability = "health.read"   // how a node is
 
 	AccountManage     Capability = "account.manage"     // one's own password, second factor and sessions
 	CredentialsManage Capability = "credentials.manage" // set others' passwords, and take away their second factors
@@ -92,7 +93,7 @@ var (
 	appAdmin = slices.Concat(editor, capabilitySet{AppUpdate, AppDelete, MembersManage, DomainsManage, SecretWrite, AuditRead})
 
 	member = capabilitySet{KeysManage, AccountManage}
-	admin  = slices.Concat(member, appAdmin, capabilitySet{QuotaManage, AppCreate, UsersManage, CredentialsManage, SecretRotate}) // in every app
+	admin  = slices.Concat(member, appAdmin, capabilitySet{QuotaManage, AppCreate, UsersManage, CredentialsManage, SecretRotate, HealthRead}) // in every app
 	owner  = slices.Concat(admin, capabilitySet{BackupCreate, OwnersManage})
 )
 
@@ -115,5 +116,5 @@ var ofScope = map[Scope]capabilitySet{
 	ScopeLogRead:       {AppRead, LogRead},
 	ScopeDomainManage:  {AppRead, RouteRead, DomainsManage},
 	ScopeAppAdmin:      slices.Concat(appAdmin, capabilitySet{QuotaManage}),
-	ScopeInstanceAdmin: {AppRead, AppCreate, UsersManage, OwnersManage, SecretRotate, BackupCreate, AuditRead},
+	ScopeInstanceAdmin: {AppRead, AppCreate, UsersManage, OwnersManage, SecretRotate, BackupCreate, AuditRead, HealthRead},
 }

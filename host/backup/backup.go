@@ -148,9 +148,14 @@ func (s *Service) write(ctx context.Context, to io.Writer, withKey bool, began f
 			return end, err
 		}
 	}
-	var blobs []store.Blob
+	scratch, err := s.config.Files.Scratch()
+	if err != nil {
+		return end, err
+	}
+	stored := newBlobs(scratch)
+	defer func() { err = errors.Join(err, stored.close()) }()
 	err = s.config.Store.Dump(ctx, func(dump store.Dump) (err error) {
-		if blobs, err = dump.Blobs(ctx); err != nil {
+		if err := dump.Blobs(ctx, stored.add); err != nil {
 			return err
 		}
 		began()
@@ -176,19 +181,20 @@ func (s *Service) write(ctx context.Context, to io.Writer, withKey bool, began f
 	if err != nil {
 		return end, err
 	}
-	for _, blob := range blobs {
+	err = stored.each(func(blob store.Blob) error {
 		if err := ctx.Err(); err != nil {
-			return end, err
+			return err
 		}
-		if err := s.writeFile(w, blob); err != nil {
-			return end, err
-		}
+		return s.writeFile(w, blob)
+	})
+	if err != nil {
+		return end, err
 	}
 	if end, err = w.Close(); err != nil {
 		return end, err
 	}
-	if len(end.Damaged) > 0 {
-		s.config.Log.Error("files are damaged, and are in the backup as they are", "files", len(end.Damaged), "first", end.Damaged[0].Blob)
+	if end.DamagedFiles > 0 {
+		s.config.Log.Error("files are damaged, and are in the backup as they are", "files", end.DamagedFiles, "first", end.Damaged[0].String())
 	}
 	return end, nil
 }
@@ -224,11 +230,11 @@ func (s *Service) writeKeys(w *archive.Writer, before []byte) error {
 func (s *Service) writeFile(w *archive.Writer, blob store.Blob) error {
 	file, err := s.config.Files.OpenBlob(blob.Name, blob.Size)
 	if errors.Is(err, fs.ErrNotExist) {
-		return w.File(blob.Name, blob.Size, blob.SHA256, nil)
+		return w.File(blob, nil)
 	}
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	return w.File(blob.Name, blob.Size, blob.SHA256, file)
+	return w.File(blob, file)
 }

@@ -1,7 +1,8 @@
+//go:build unix
+
 package backup
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/store"
@@ -29,8 +31,9 @@ import (
 const envSize = "PICLOUD_BACKUP_BENCH_MB"
 
 // BenchmarkBackup measures a backup to a file, beside writing as many bytes as there are to a file as they are, in
-// turns, while a writer goes on. Half of the bytes are in files, half in values; all are by chance, so that nothing can be
-// compressed but the base64 of the values. "failed" are writes that did not succeed.
+// turns, while a writer writes 200 times a second. Half of the bytes are in values, a quarter in files of 64 MiB at most, and a quarter
+// in files of 16 KiB; all are by chance, so that nothing can be compressed but the base64 of the values. "failed" are
+// writes that did not succeed, "cpu-s/GB" is what of the processors all of the process took for 1e9 bytes.
 func BenchmarkBackup(b *testing.B) {
 	size := 64
 	if text := os.Getenv(envSize); text != "" {
@@ -59,11 +62,19 @@ func benchmarkBackup(b *testing.B, db store.Store, size int) {
 	app, err := db.Apps().Create(ctx, store.App{Slug: "a", Name: "a"})
 	require.NoError(b, err)
 	chance := rand.NewChaCha8([32]byte{})
+	file := func(name string, bytes int) {
+		_, err := stored.Create(ctx, app.ID, "c", name, "a/b", io.LimitReader(chance, int64(bytes)))
+		require.NoError(b, err)
+	}
+	for rest := size << 20 / 4; rest > 0; rest -= 64 << 20 {
+		file("large", min(rest, 64<<20))
+	}
+	for range size << 20 / 4 / (16 << 10) {
+		file("small", 16<<10)
+	}
 	content := make([]byte, 1<<20)
 	for i := range size / 2 {
 		chance.Read(content)
-		_, err := stored.Create(ctx, app.ID, "c", "f", "a/b", bytes.NewReader(content))
-		require.NoError(b, err)
 		for j := range 64 { // of 16 KiB each
 			value := []byte(`"` + base64.StdEncoding.EncodeToString(content[j*12<<10:(j+1)*12<<10]) + `"`)
 			_, err := db.KV().Set(ctx, app.ID, "c", store.KVEntry{Key: fmt.Sprint(i, "-", j), Value: value}, false)
@@ -78,6 +89,7 @@ func benchmarkBackup(b *testing.B, db store.Store, size int) {
 	go func() {
 		defer close(ended)
 		for n := 0; writing.Err() == nil; n++ {
+			time.Sleep(5 * time.Millisecond)
 			began := time.Now()
 			_, err := db.KV().Set(ctx, app.ID, "written", store.KVEntry{Key: strconv.Itoa(n % 100), Value: json.RawMessage(strconv.Itoa(n))}, false)
 			if wrote.Add(1); err != nil {
@@ -88,9 +100,10 @@ func benchmarkBackup(b *testing.B, db store.Store, size int) {
 	}()
 
 	var bytesThere, backupTime, copyTime int64
+	var backupCPU time.Duration
 	for b.Loop() {
 		path := filepath.Join(dir, "backup")
-		began := time.Now()
+		began, cpu := time.Now(), processorTime(b)
 		to, err := os.Create(path)
 		require.NoError(b, err)
 		end, err := service.write(ctx, to, false, func() {})
@@ -98,6 +111,7 @@ func benchmarkBackup(b *testing.B, db store.Store, size int) {
 		require.NoError(b, to.Sync())
 		require.NoError(b, to.Close())
 		backupTime += int64(time.Since(began))
+		backupCPU += processorTime(b) - cpu
 		bytesThere = end.FileBytes + end.DatabaseBytes()
 
 		began = time.Now()
@@ -109,9 +123,17 @@ func benchmarkBackup(b *testing.B, db store.Store, size int) {
 	total := float64(bytesThere) * float64(b.N) / 1e6
 	b.ReportMetric(total/(float64(backupTime)/1e9), "MB/s")
 	b.ReportMetric(total/(float64(copyTime)/1e9), "copy-MB/s")
+	b.ReportMetric(backupCPU.Seconds()/(total/1e3), "cpu-s/GB")
 	b.ReportMetric(float64(wrote.Load()), "writes")
 	b.ReportMetric(float64(failed.Load()), "failed")
 	b.ReportMetric(float64(longest.Load())/1e6, "longest-write-ms")
+}
+
+// processorTime is what the process has had of the processors.
+func processorTime(b *testing.B) time.Duration {
+	var used unix.Rusage
+	require.NoError(b, unix.Getrusage(unix.RUSAGE_SELF, &used))
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 // copyAll copies all files of a root into one, and again until it has so many bytes.

@@ -50,8 +50,8 @@ type Schedule struct {
 	now     func() time.Time
 	log     *slog.Logger
 
-	success, size prometheus.Gauge
-	failures      prometheus.Counter
+	success, size, damaged prometheus.Gauge
+	failures               prometheus.Counter
 }
 
 const (
@@ -68,11 +68,14 @@ func NewSchedule(c ScheduleConfig) *Schedule {
 	s.size = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "picloud_backup_last_size_bytes", Help: "How many bytes the last scheduled backup of this node had.",
 	})
+	s.damaged = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "picloud_backup_last_damaged_files", Help: "How many files were damaged when the last scheduled backup of this node was made, which has them as they were.",
+	})
 	s.failures = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "picloud_backup_failures_total", Help: "Scheduled backups that failed on this node.",
 	})
 	if c.Registerer != nil {
-		c.Registerer.MustRegister(s.success, s.size, s.failures)
+		c.Registerer.MustRegister(s.success, s.size, s.damaged, s.failures)
 	}
 	s.Task = background.NewTask(background.TaskConfig{Name: "scheduled backup", Every: scheduleEvery, MaxPause: schedulePause, Log: s.log, Run: s.run})
 	return s
@@ -160,6 +163,7 @@ func (s *Schedule) make(ctx context.Context, at time.Time) error {
 	}
 	s.success.Set(float64(s.now().Unix()))
 	s.size.Set(float64(size))
+	s.damaged.Set(float64(end.DamagedFiles))
 	s.log.Info("backup made", "name", name, "bytes", size, "files", end.Files, "took", s.now().Sub(began).Round(time.Millisecond))
 	if err := s.retain(ctx, mark); err != nil { // which the next one tries again
 		s.log.Error("old backups cannot be removed", "error", err)

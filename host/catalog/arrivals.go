@@ -167,9 +167,12 @@ type Arrived struct {
 	Left    []Left
 }
 
+// Shadowed is the reason of a route that an import has made and that does not answer.
+const Shadowed = "shadowed by a route of another app, which answers the same requests first"
+
 // Left is something that an import has left out, or that does not work as it did.
 type Left struct {
-	Kind   string // "domain", "route", "member", "quota"
+	Kind   string // "domain", "route", "member", "quota", "file"
 	Name   string
 	Reason string
 }
@@ -228,7 +231,7 @@ func (c *Catalog) FinishImport(ctx context.Context, app store.App, a Arrival) (d
 	c.imports.Delete(app.Import.Token)
 	for _, route := range made {
 		if _, shadowed := c.routes.Shadow(route); shadowed {
-			done.Left = append(done.Left, Left{"route", address(route), "a route of another app answers the same requests first"})
+			done.Left = append(done.Left, Left{"route", address(route), Shadowed})
 		}
 	}
 	return done, nil

@@ -82,8 +82,9 @@ type Catalog struct {
 
 	// Of a part of a transaction, see Together, nobody is told of anything. What is later is done after the commit,
 	// by the whole catalog: it may take long, and what fails can be made good.
-	part  bool
-	later []func(ctx context.Context, whole *Catalog)
+	part    bool
+	awaited bool // see AwaitUploads
+	later   []func(ctx context.Context, whole *Catalog)
 }
 
 // togetherTime is how long changes made together may keep others who write waiting.

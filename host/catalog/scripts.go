@@ -43,7 +43,7 @@ func (c *Catalog) CreateScript(ctx context.Context, script store.Script) (store.
 		if script, err = tx.Scripts().Create(ctx, script); err != nil {
 			return err
 		}
-		if err := checkFiles(ctx, tx, store.Script{}, script); err != nil {
+		if err := c.checkFiles(ctx, tx, store.Script{}, script); err != nil {
 			return err
 		}
 		return setImports(ctx, tx, script, imports)
@@ -90,7 +90,7 @@ func (c *Catalog) UpdateScript(ctx context.Context, script store.Script, change 
 		if err != nil {
 			return err
 		}
-		if err := checkFiles(ctx, tx, script, updated); err != nil {
+		if err := c.checkFiles(ctx, tx, script, updated); err != nil {
 			return err
 		}
 		before, script = script, updated

@@ -27,9 +27,15 @@ const (
 	uploadAge       = time.Hour // how long an uploaded file may wait for its site
 )
 
+// Awaited stands for the id of a file that is not uploaded yet, while a part of a transaction awaits uploads.
+const Awaited = "00000000-0000-0000-0000-000000000000"
+
+// AwaitUploads has a part of a transaction that will not be committed take static sites whose files are [Awaited].
+func (c *Catalog) AwaitUploads() { c.awaited = true }
+
 // checkFiles refuses a static site that leads to files which are not there. Those of the site before
 // are not looked for.
-func checkFiles(ctx context.Context, tx store.Store, before, now store.Script) error {
+func (c *Catalog) checkFiles(ctx context.Context, tx store.Store, before, now store.Script) error {
 	site := siteOf(now)
 	if site == nil {
 		return nil
@@ -37,6 +43,9 @@ func checkFiles(ctx context.Context, tx store.Store, before, now store.Script) e
 	missing := map[string]string{} // paths by ids
 	for path, id := range site.All() {
 		missing[id] = path
+	}
+	if c.awaited {
+		delete(missing, Awaited)
 	}
 	if old := siteOf(before); old != nil {
 		for _, id := range old.All() {

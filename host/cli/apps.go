@@ -15,6 +15,7 @@ type AppsCmd struct {
 	Create  AppsCreateCmd  `cmd:"" help:"Create an app."`
 	Show    AppsShowCmd    `cmd:"" help:"Show an app."`
 	Usage   AppsUsageCmd   `cmd:"" help:"Show what an app uses of its quotas."`
+	Stats   AppsStatsCmd   `cmd:"" help:"Show what ran in an app, or in all, over time."`
 	CORS    AppsCORSCmd    `cmd:"" name:"cors" help:"Show or change which pages of other origins may use an app."`
 	Rename  AppsRenameCmd  `cmd:"" help:"Give an app another slug; the one before leads to it."`
 	Release AppsReleaseCmd `cmd:"" help:"Have a slug be free that an app had before."`
@@ -146,6 +147,7 @@ func (cmd *AppsUsageCmd) Run(ctx context.Context, r *Remote, c *client.Client) e
 		{"LOG TODAY", func(u wire.Usage) string { return of(u.Log.Bytes, u.Log.Quota, size) }},
 		{"PROCESSOR TIME TODAY", func(u wire.Usage) string { return of(u.CPU.Used, u.CPU.Quota, processorTime) }},
 		{"EVENTS THAT WAIT", func(u wire.Usage) string { return of(u.Events.Used, u.Events.Quota, number) }},
+		{"DEAD LETTERS", func(u wire.Usage) string { return number(u.DeadLetters) }},
 	})
 }
 

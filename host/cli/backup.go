@@ -35,6 +35,9 @@ Whoever has a backup that is not encrypted has all data of all apps. The key of
 secrets is not in it: keep a copy of secret.key of the server's data directory, or
 of PICLOUD_SECRET_KEY, in another place.
 
+Files that are damaged on the server are in it as they are, and are told of; the exit
+status is 3 then.
+
 Only owners may make one. picloud verify checks it, picloud restore brings it back.`
 }
 
@@ -81,8 +84,12 @@ func (cmd *BackupCmd) Run(ctx context.Context, r *Remote, c *client.Client) erro
 		return errors.Join(err, os.Remove(file.Name()))
 	}
 	WarnOfDamage(r.notices.warn, saved.Has)
-	return r.printDone(saved, "%s is a backup %s: %s with %d bytes, and the database with %d. It has %d bytes%s.",
+	err = r.printDone(saved, "%s is a backup %s: %s with %d bytes, and the database with %d. It has %d bytes%s.",
 		cmd.File, saved.Backup, plural(saved.Has.Files, "file"), saved.Has.FileBytes, saved.Has.DatabaseBytes(), saved.Bytes, whether(saved.Encrypted, " and is encrypted"))
+	if err != nil {
+		return err
+	}
+	return damaged(cmd.File, saved.Has)
 }
 
 // print writes the backup to standard output. What is cut off fails, and has no end.
@@ -99,7 +106,15 @@ func (cmd *BackupCmd) print(ctx context.Context, r *Remote, c *client.Client) er
 		return err
 	}
 	WarnOfDamage(r.notices.warn, has)
-	return nil
+	return damaged("the backup", has)
+}
+
+// damaged is the error of a backup that has damaged files.
+func damaged(name string, has archive.End) error {
+	if has.DamagedFiles == 0 {
+		return nil
+	}
+	return &partlyError{fmt.Errorf("%s is whole; damaged on the server before: %s", name, plural(has.DamagedFiles, "file"))}
 }
 
 func whether(is bool, says string) string {
@@ -109,19 +124,17 @@ func whether(is bool, says string) string {
 	return ""
 }
 
+// mostNamed is how many damaged files are named.
+const mostNamed = 10
+
 // WarnOfDamage tells of files that were damaged already when the backup was made.
 func WarnOfDamage(warn func(format string, args ...any), end archive.End) {
-	const most = 10
 	for i, damage := range end.Damaged {
-		if i == most {
-			warn("... and of %s more", plural(len(end.Damaged)-most, "file"))
+		if i == mostNamed {
+			warn("... and of %s more", plural(end.DamagedFiles-mostNamed, "file"))
 			return
 		}
-		what := "are not those that were stored"
-		if damage.Missing {
-			what = "are missing"
-		}
-		warn("the bytes %s of a file %s, on the server and so in the backup: the server's log tells which file when it is read", damage.Blob, what)
+		warn("%s, on the server and so in the backup", damage)
 	}
 }
 

@@ -16,13 +16,15 @@ type Commands struct {
 	Apps        AppsCmd        `cmd:"" help:"List, create, show and delete apps."`
 	Scripts     ScriptsCmd     `cmd:"" help:"List, show, validate and delete scripts, and compare and restore their versions."`
 	Dev         DevCmd         `cmd:"" help:"Deploy a folder whenever it changes, on a server of its own or one that runs, and show what its app does."`
+	Test        TestCmd        `cmd:"" help:"Run the tests of a folder, on a server of its own."`
 	Deploy      DeployCmd      `cmd:"" help:"Create or update a script from a file, or an app from a folder with a picloud.yaml."`
 	Pull        PullCmd        `cmd:"" help:"Write a running app into a folder, with a picloud.yaml."`
 	Manifest    ManifestCmd    `cmd:"" help:"Print the JSON schema of picloud.yaml."`
 	Status      StatusCmd      `cmd:"" help:"Show how a server is."`
+	Health      HealthCmd      `cmd:"" help:"Show how the node is that answers: database, disk, memory, caches, what waits."`
 	Invoke      InvokeCmd      `cmd:"" help:"Run a script once and print its response."`
-	Logs        LogsCmd        `cmd:"" help:"Print or follow the log of a script or an app."`
-	Executions  ExecutionsCmd  `cmd:"" help:"List and show executions, and those that nobody has waited for."`
+	Logs        LogsCmd        `cmd:"" help:"Print or follow the log of an app or a script."`
+	Executions  ExecutionsCmd  `cmd:"" help:"List and show what has run, and what nobody has waited for."`
 	Routes      RoutesCmd      `cmd:"" help:"List, add, delete and match routes."`
 	Triggers    TriggersCmd    `cmd:"" help:"List, create, change, pause, fire and delete triggers, and tell when a schedule fires."`
 	Events      EventsCmd      `cmd:"" help:"List, show, retry, delete, pause and watch what is to be delivered."`

@@ -107,14 +107,15 @@ func (cmd *DeadLettersShowCmd) Run(ctx context.Context, r *Remote, c *client.Cli
 type DeadLettersReplayCmd struct {
 	ID string `arg:"" optional:"" help:"Id of a dead letter; else those that the flags name." complete:"dead-letters"`
 	DeadLetterFlags
-	All bool `help:"All of the app about which nobody has decided."`
+	All      bool `help:"All of the app about which nobody has decided."`
+	Resolved bool `help:"Also those that a script has handled, or could not, and those that are ignored; none is replayed twice."`
 }
 
 // Run has the dead letters delivered again.
 func (cmd *DeadLettersReplayCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
 	narrowed := cmd.DeadLetterFlags != DeadLetterFlags{}
 	switch {
-	case cmd.ID != "" && (narrowed || cmd.All):
+	case cmd.ID != "" && (narrowed || cmd.All || cmd.Resolved):
 		return &usageError{fmt.Errorf("an id stands alone, without flags that name others")}
 	case cmd.ID != "":
 		made, err := c.ReplayDeadLetter(ctx, cmd.ID)
@@ -129,6 +130,7 @@ func (cmd *DeadLettersReplayCmd) Run(ctx context.Context, r *Remote, c *client.C
 	if err != nil {
 		return err
 	}
+	filter.Resolved = cmd.Resolved
 	replayed, err := c.ReplayDeadLetters(ctx, in.App, filter)
 	if err != nil {
 		return err

@@ -42,7 +42,9 @@ is made as picloud.yaml has it, but that a trigger is paused, and what of retry 
 concurrency is not there, stay as they are. All of it is done, or nothing: when the
 server refuses a part, a script that does not compile, say, the app stays as it was.
 Data to begin with (seed) come after that, into collections that have nothing.
---dry-run fails if the server would refuse it, a new app and what is to be uploaded excepted.`
+--dry-run fails if the server would refuse it; only what would be uploaded, modules of plugins and files,
+it has not seen then. It also tells what --prune would delete. Of a folder that is served as it is,
+sources, tests and hidden files are not published, but for .well-known.`
 }
 
 // Run is `picloud deploy`.
@@ -51,18 +53,21 @@ func (cmd *DeployCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *
 	if err != nil {
 		return &usageError{err}
 	}
+	for _, warning := range app.Warnings() {
+		r.notices.warn("%s", warning)
+	}
 	plan, err := manifest.Make(ctx, c, app)
 	if err != nil {
 		return suggestApp(ctx, c, err)
 	}
 	if cmd.DryRun {
-		if err := printPlan(r, plan.Changes()); err != nil {
+		if err := printPlan(r, plan.Changes(), plan.Left()); err != nil {
 			return err
 		}
-		checked, err := plan.Check(ctx, c)
+		unchecked, err := plan.Check(ctx, c)
 		err = app.Located(err)
-		if err == nil && !checked {
-			r.notices.warn("what has to be created or uploaded first, the server can tell of then: scripts are not compiled, for instance")
+		if err == nil && len(unchecked) > 0 {
+			r.notices.warn("what would be uploaded the server has not seen: %s", strings.Join(unchecked, ", "))
 		}
 		return err
 	}
@@ -98,9 +103,9 @@ func (cmd *DeployCmd) confirmPrune(ctx context.Context, r *Remote, plan *manifes
 }
 
 // printPlan shows what a deploy would do.
-func printPlan(r *Remote, changes []manifest.Change) error {
+func printPlan(r *Remote, changes, left []manifest.Change) error {
 	if r.Output == "json" {
-		return printAll(r, changes, []column[manifest.Change]{})
+		return printAll(r, append(changes, left...), []column[manifest.Change]{})
 	}
 	unchanged := 0
 	for _, c := range changes {
@@ -137,6 +142,9 @@ func printPlan(r *Remote, changes []manifest.Change) error {
 			fmt.Fprintf(r.stdout, "    %s\n", paint(r.stdout, color, client.Printable(text)))
 		}
 	}
+	for _, c := range left {
+		fmt.Fprintf(r.stdout, "left: %s %s (delete with --prune)\n", c.What, oneLine(c.Name))
+	}
 	_, err := fmt.Fprintf(r.stdout, "%d of %d would stay as they are.\n", unchanged, len(changes))
 	return err
 }
@@ -158,7 +166,7 @@ func (cmd *DeployCmd) read(in *InApp) (manifest.App, error) {
 		return manifest.App{}, fmt.Errorf("--name and --kind are for a single script, %s is an app", cmd.Path)
 	}
 	app, err := manifest.Read(folder, cmd.Env)
-	app.Prune, app.Reseed = cmd.Prune, cmd.Seed
+	app.Prune, app.Reseed, app.TellLeft = cmd.Prune, cmd.Seed, cmd.DryRun
 	return app, err
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/apptest"
 	"github.com/picloud/picloud/host/cli/manifest"
 	"github.com/picloud/picloud/host/cli/watch"
 	"github.com/picloud/picloud/host/client"
@@ -54,15 +55,18 @@ type LocalServer struct {
 	Data     string             // its directory
 	Addr     string             // to listen on; "" for 127.0.0.1:8080 or another port
 	Password string             // of its first user, if it is new; "" has one made and told
-	Answered func(LocalRequest) // told of each request to an app, by its own goroutine
+	Answered func(LocalRequest) // told of each request to an app, by its own goroutine; nil: nobody is
+	Bench    bool               // it is for tests: it delivers nothing by itself and has a bench
+	Cover    bool               // with Bench: it counts the lines of scripts that are reached
 }
 
 // Local is a server in this process.
 type Local struct {
 	URL   string
-	Token string       // of a session of an owner
-	Ended <-chan error // receives once when the server has ended
-	Stop  func() error // stops it in order
+	Token string        // of a session of an owner
+	Ended <-chan error  // receives once when the server has ended
+	Stop  func() error  // stops it in order
+	Bench apptest.Bench // nil unless it was wanted
 }
 
 // LocalRequest is a request that a server in this process has answered.
@@ -88,7 +92,7 @@ func (cmd *DevCmd) Run(ctx context.Context, r *Remote, start Starter) (err error
 	}
 	d := &dev{
 		cmd: cmd, r: r, local: local, prune: local || cmd.Prune, began: time.Now(),
-		followed: map[string]bool{}, files: map[string]string{}, secrets: map[string]string{},
+		followed: map[string]bool{}, files: map[string]string{}, secrets: map[string]string{}, warned: map[string]bool{},
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -168,6 +172,7 @@ type dev struct {
 	secrets  map[string]string // that were set, by name; of the goroutine that deploys, as what is around it
 	deployed bool              // at least once
 	watching bool              // requests are asked for
+	warned   map[string]bool   // of what, by its text
 	failed   string            // the error of the last deploy; "" if it has worked
 
 	printing  sync.Mutex
@@ -315,6 +320,12 @@ func (d *dev) apply(ctx context.Context) ([]manifest.Change, error) {
 	}
 	app.Prune = d.prune
 	d.app = app.Ref
+	for _, warning := range app.Warnings() {
+		if !d.warned[warning] {
+			d.warned[warning] = true
+			d.r.notices.warn("%s", warning)
+		}
+	}
 	d.mu.Lock()
 	for _, script := range app.Scripts {
 		d.files[script.Name] = script.File
@@ -345,24 +356,14 @@ func (d *dev) setSecrets(ctx context.Context, app manifest.App) (set map[string]
 	if file == "" || len(app.Secrets) == 0 {
 		return nil, nil
 	}
-	values, err := godotenv.Read(file)
-	if errors.Is(err, fs.ErrNotExist) && d.cmd.EnvFile == "" {
-		return nil, nil
-	}
-	var unread *fs.PathError
-	switch {
-	case errors.As(err, &unread):
+	values, err := secretValues(file, d.cmd.EnvFile == "", app.Secrets)
+	if err != nil {
 		return nil, err
-	case err != nil: // whose text has what follows, which are secrets
-		return nil, fmt.Errorf("%s has a line that is not NAME=VALUE", file)
 	}
 	set = map[string]bool{}
 	for _, name := range app.Secrets {
-		value, there := values[name]
-		if !there { // a variable's name has no hyphens and points
-			value, there = values[strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(name))]
-		}
-		if !there || value == "" {
+		value := values[name]
+		if value == "" {
 			continue
 		}
 		if set[name] = true; d.secrets[name] == value {
@@ -374,6 +375,30 @@ func (d *dev) setSecrets(ctx context.Context, app manifest.App) (set map[string]
 		d.secrets[name] = value
 	}
 	return set, nil
+}
+
+// secretValues reads the values that a file has for secrets, by their names. An optional file need not be there.
+func secretValues(file string, optional bool, names []string) (map[string]string, error) {
+	lines, err := godotenv.Read(file)
+	if errors.Is(err, fs.ErrNotExist) && optional {
+		return nil, nil
+	}
+	var unread *fs.PathError
+	switch {
+	case errors.As(err, &unread):
+		return nil, err
+	case err != nil: // whose text has what follows, which are secrets
+		return nil, fmt.Errorf("%s has a line that is not NAME=VALUE", file)
+	}
+	values := map[string]string{}
+	for _, name := range names {
+		value, there := lines[name]
+		if !there { // a variable's name has no hyphens and points
+			value = lines[strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(name))]
+		}
+		values[name] = value
+	}
+	return values, nil
 }
 
 // request tells of a request that the server in this process has answered.

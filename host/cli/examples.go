@@ -61,6 +61,7 @@ var examples = map[string][]string{
 	"apps show":    {"picloud apps show shop --output json"},
 	"apps cors":    {"picloud apps cors shop", "picloud apps cors shop --origin https://shop.example --header content-type --max-age 600", "picloud apps cors shop --off"},
 	"apps usage":   {"picloud apps usage shop"},
+	"apps stats":   {"picloud apps stats", "picloud apps stats shop --since 24h --step 1h", "picloud apps stats shop --by-script"},
 	"apps rename":  {"picloud apps rename shop store"},
 	"apps release": {"picloud apps release store shop"},
 	"apps delete":  {"picloud apps delete shop", "picloud apps delete shop --yes"},
@@ -72,13 +73,19 @@ var examples = map[string][]string{
 	"scripts versions": {"picloud scripts versions greet"},
 	"scripts diff":     {"picloud scripts diff greet", "picloud scripts diff greet 3", "picloud scripts diff greet 3 5"},
 	"scripts restore":  {"picloud scripts restore greet 3"},
-	"scripts validate": {"picloud scripts validate greet", "picloud scripts validate greet changed.rhai"},
+	"scripts validate": {"picloud scripts validate greet", "picloud scripts validate greet changed.rhai", "picloud scripts validate new.rhai --app shop"},
 	"scripts delete":   {"picloud scripts delete greet"},
 
 	"dev": {
 		"picloud dev",
 		"picloud dev examples/todo --data ./todo-data",
 		"picloud dev shop --context staging --env staging",
+	},
+	"test": {
+		"picloud test",
+		"picloud test examples/orders --filter report",
+		"picloud test shop/cart_test.rhai --watch",
+		"picloud test shop --coverage=lines.info --junit junit.xml",
 	},
 	"deploy": {
 		"picloud deploy greet.rhai",
@@ -90,6 +97,7 @@ var examples = map[string][]string{
 	},
 	"pull":            {"picloud pull shop ./shop", "picloud pull shop ./shop --force --context staging"},
 	"status":          {"picloud status", "picloud status --context staging --output json"},
+	"health":          {"picloud health", "picloud health --output json"},
 	"manifest schema": {"picloud manifest schema > picloud.schema.json"},
 	"invoke": {
 		"picloud invoke greet --param name=Ada",
@@ -97,7 +105,7 @@ var examples = map[string][]string{
 		"picloud invoke upload --data @picture.png -H 'Content-Type: image/png'",
 		"picloud invoke nightly --event '{\"source\": \"cron\"}'",
 	},
-	"logs": {"picloud logs --app shop --follow", "picloud logs greet -n 20", "picloud logs greet --follow --level warn", "picloud logs greet --since 2h --output json"},
+	"logs": {"picloud logs greet -n 20", "picloud logs --app shop --follow", "picloud logs greet --follow --level warn", "picloud logs greet --since 2h --output json"},
 
 	"routes list":      {"picloud routes list", "picloud routes list greet"},
 	"routes add":       {"picloud routes add greet GET /greet/:name", "picloud routes add hooks POST hooks.example.com/in/*", "picloud routes add paid POST /hooks/stripe --async --signature stripe --secret stripe-hooks"},
@@ -134,7 +142,7 @@ var examples = map[string][]string{
 	"triggers fire":    {"picloud triggers fire nightly", "picloud triggers fire mail-docs --data '{\"paid\": true}'"},
 	"triggers preview": {"picloud triggers preview '0 9 * * 1-5' --timezone Europe/Zurich", "picloud triggers preview '@every 90m'"},
 
-	"executions list":      {"picloud executions list greet --limit 10"},
+	"executions list":      {"picloud executions list greet --limit 10", "picloud executions list --outcome failed --text 'not found' --since 2h", "picloud executions list --app shop --min 500ms --follow"},
 	"executions show":      {"picloud executions show 01890a5d-ac96-774b-bcce-b302099a8057"},
 	"executions abandoned": {"picloud executions abandoned --app shop"},
 
@@ -220,8 +228,9 @@ var examples = map[string][]string{
 
 // exitStatuses is told by --help of the whole.
 const exitStatuses = `Exit status: 0 done; 1 failed: the server refused or could not be reached, or the
-script failed; 2 the command line, a PICLOUD_* variable or a manifest is wrong;
-130 interrupted.
+script failed; 2 the command line, a PICLOUD_* variable or a manifest is wrong; 3 a
+backup or an export is there, but for files that are damaged on the server; 130
+interrupted.
 With --output json what is wrong is told as JSON on standard error, an object a
 line: {"warning": ...} and, last, {"error": {"code": ..., "message": ...}}.`
 

@@ -34,6 +34,7 @@ type InvokeCmd struct {
 	Param  map[string]string `placeholder:"NAME=VALUE" help:"Path parameter, as a route with :NAME would set it; may be repeated."`
 	Query  map[string]string `placeholder:"NAME=VALUE" help:"Query parameter; may be repeated."`
 	Event  string            `xor:"cause" help:"Run the script as triggered by this event (a JSON object) instead."`
+	Trace  bool              `help:"Tell what the script asks the host for, on standard error, and keep it with the execution."`
 }
 
 // Run is `picloud invoke`. The response goes to standard output, the log of the execution to
@@ -43,6 +44,7 @@ func (cmd *InvokeCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *
 	if err != nil {
 		return &usageError{err}
 	}
+	run.Trace = cmd.Trace
 	result, err := c.Run(ctx, script.ID, run)
 	if err != nil {
 		return err
@@ -57,6 +59,11 @@ func (cmd *InvokeCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *
 				continue // told at the end, with its place
 			}
 			fmt.Fprintln(r.stderr, formatLine(r.stderr, line))
+		}
+		if cmd.Trace && result.Trace != nil {
+			if err := printTrace(r, r.stderr, result.Trace); err != nil {
+				return err
+			}
 		}
 		ran := ""
 		if result.ScriptVersion > 0 {

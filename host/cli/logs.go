@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"net/http"
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/picloud/picloud/abi"
@@ -19,11 +16,11 @@ import (
 // followInterval is how often `logs -f` asks for new lines.
 const followInterval = 500 * time.Millisecond
 
-// LogsCmd prints the log of a script or of an app.
+// LogsCmd prints the log of an app or a script.
 type LogsCmd struct {
 	Remote
 	InApp
-	Script string       `arg:"" optional:"" help:"Name or id; all scripts of the app when absent." complete:"scripts"`
+	Script string       `arg:"" optional:"" help:"Name or id; all of the app when not given." complete:"scripts"`
 	Follow bool         `short:"f" help:"Go on with lines as they are written, until interrupted. With --output json, one object a line."`
 	Level  abi.LogLevel `enum:"trace,debug,info,warn,error" default:"trace" help:"Least severity: ${enum}."`
 	Since  string       `placeholder:"WHEN" help:"Lines from this time on: 10m, 2h or 2026-01-31T15:04:05Z."`
@@ -41,7 +38,14 @@ func (cmd *LogsCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *In
 	}
 	query := client.LogQuery{Level: cmd.Level, Since: since, Limit: cmd.Limit}
 	if cmd.Script == "" {
-		return cmd.ofApp(ctx, r, c, in.App, query)
+		if cmd.Follow {
+			return follow(r, formatAppLine, c.FollowAppLogs(ctx, in.App, query, followInterval))
+		}
+		lines, err := c.AppLogs(ctx, in.App, query)
+		if err != nil {
+			return err
+		}
+		return printLines(r, lines, formatAppLine)
 	}
 	script, err := findScript(ctx, c, in.App, cmd.Script)
 	if err != nil {
@@ -54,128 +58,19 @@ func (cmd *LogsCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *In
 	if err != nil {
 		return err
 	}
+	return printLines(r, lines, formatLine)
+}
+
+func printLines[T any](r *Remote, lines []T, format func(io.Writer, T) string) error {
 	if r.Output == "json" {
-		return printAll(r, lines, []column[wire.LogLine]{})
+		return printAll(r, lines, []column[T]{})
 	}
 	for _, line := range lines {
-		if _, err := fmt.Fprintln(r.stdout, formatLine(r.stdout, line)); err != nil {
+		if _, err := fmt.Fprintln(r.stdout, format(r.stdout, line)); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// A scriptLine is a line of the log of one of several scripts.
-type scriptLine struct {
-	ScriptName string `json:"script_name"`
-	wire.LogLine
-}
-
-func formatScriptLine(w io.Writer, line scriptLine) string {
-	text := line.LogLine
-	text.Message = line.ScriptName + ": " + text.Message
-	return formatLine(w, text)
-}
-
-// ofApp prints the lines of all scripts.
-func (cmd *LogsCmd) ofApp(ctx context.Context, r *Remote, c *client.Client, app string, query client.LogQuery) error {
-	scripts, err := scriptsThatRun(ctx, c, app)
-	if err != nil {
-		return err
-	}
-	if cmd.Follow {
-		return follow(r, formatScriptLine, followScripts(ctx, c, app, scripts, query))
-	}
-	lines := []scriptLine{}
-	for _, script := range scripts {
-		of, err := c.Logs(ctx, script.ID, query)
-		if err != nil {
-			return err
-		}
-		for _, line := range of {
-			lines = append(lines, scriptLine{script.Name, line})
-		}
-	}
-	slices.SortStableFunc(lines, func(a, b scriptLine) int { return a.At.Compare(b.At) })
-	lines = lines[max(0, len(lines)-cmd.Limit):]
-	if r.Output == "json" {
-		return r.printJSON(lines)
-	}
-	for _, line := range lines {
-		if _, err := fmt.Fprintln(r.stdout, formatScriptLine(r.stdout, line)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// scriptsThatRun returns those of an app's scripts that have a log.
-func scriptsThatRun(ctx context.Context, c *client.Client, app string) ([]wire.Script, error) {
-	scripts, err := client.Collect(c.Scripts(ctx, app))
-	return slices.DeleteFunc(scripts, func(s wire.Script) bool { return !runs(s) }), err
-}
-
-// newScripts is how often a log that is followed looks for scripts that are new in its app.
-const newScripts = 5 * time.Second
-
-// followScripts yields the lines of scripts, and of those that come to the app, as they are written.
-func followScripts(ctx context.Context, c *client.Client, app string, scripts []wire.Script, q client.LogQuery) iter.Seq2[scriptLine, error] {
-	type read struct {
-		line scriptLine
-		err  error
-	}
-	return func(yield func(scriptLine, error) bool) {
-		ctx, cancel := context.WithCancel(ctx)
-		var following sync.WaitGroup
-		defer following.Wait()
-		defer cancel()
-		coming := make(chan read)
-		one := func(script wire.Script, q client.LogQuery) {
-			for line, err := range c.FollowLogs(ctx, script.ID, q, followInterval) {
-				if client.HasStatus(err, http.StatusNotFound) { // the script is gone
-					return
-				}
-				select {
-				case coming <- read{scriptLine{script.Name, line}, err}:
-				case <-ctx.Done():
-					return
-				}
-			}
-		}
-		known := map[string]bool{}
-		begin := func(scripts []wire.Script) {
-			for _, script := range scripts {
-				if query := q; !known[script.ID] {
-					known[script.ID] = true
-					following.Go(func() { one(script, query) })
-				}
-			}
-		}
-		begin(scripts)
-		look := time.NewTicker(newScripts)
-		defer look.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case next := <-coming:
-				if !yield(next.line, next.err) || next.err != nil {
-					return
-				}
-			case <-look.C:
-				now, err := scriptsThatRun(ctx, c, app)
-				if ctx.Err() != nil {
-					return
-				}
-				if err != nil {
-					yield(scriptLine{}, err)
-					return
-				}
-				q.Limit = mostRecent // of what is new all, not what was asked for of the others
-				begin(now)
-			}
-		}
-	}
 }
 
 // follow prints what comes, a line each, until there is no more: as format has it, or as JSON.
@@ -224,4 +119,10 @@ func formatLine(w io.Writer, line wire.LogLine) string {
 		text += " " + client.Printable(string(line.Data))
 	}
 	return text
+}
+
+// formatAppLine is formatLine with the script's name.
+func formatAppLine(w io.Writer, line client.AppLogLine) string {
+	line.Message = line.ScriptName + ": " + line.Message
+	return formatLine(w, line.LogLine)
 }

@@ -59,7 +59,7 @@ func (n *notices) print(value any) {
 // A failure is an error for programs.
 type failure struct {
 	// Code says what kind of error it is: one of the server, or usage, not_logged_in, unreachable,
-	// no_match, interrupted; absent for others.
+	// no_match, damaged, interrupted; absent for others.
 	Code    string            `json:"code,omitempty"`
 	Message string            `json:"message"`
 	Status  int               `json:"status,omitempty"` // of the server's answer
@@ -80,6 +80,7 @@ func newFailure(err error) failure {
 		noScript    *noSuchScriptError
 		noApp       *manifest.NoAppError
 		noContext   *noSuchContextError
+		partly      *partlyError
 	)
 	switch {
 	case errors.As(err, &place):
@@ -92,6 +93,8 @@ func newFailure(err error) failure {
 		f.Code = "interrupted"
 	case errors.As(err, &notLoggedIn):
 		f.Code = "not_logged_in"
+	case errors.As(err, &partly):
+		f.Code = "damaged"
 	case errors.As(err, &noMatch):
 		f.Code = "no_match"
 	case errors.As(err, &noScript), errors.As(err, &noApp), errors.As(err, &noContext):

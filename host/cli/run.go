@@ -17,6 +17,7 @@ const (
 	exitOK     = 0
 	exitFailed = 1 // the server refused, could not be reached, or the script failed
 	exitUsage  = 2 // the command line, an environment variable or a manifest is wrong
+	exitPartly = 3 // done but for what is damaged on the server
 
 	exitInterrupted = 130 // by Ctrl-C, as shells have it
 )
@@ -28,6 +29,9 @@ var errInterrupted = errors.New("interrupted")
 type usageError struct{ error }
 
 func (e *usageError) Unwrap() error { return e.error }
+
+// A partlyError tells that all was done but for what is damaged on the server, which was told of.
+type partlyError struct{ error }
 
 // Run parses the process's arguments into commands, a struct for kong, runs the command they name
 // and returns the exit status of the process. An error is printed as it is, the lines below a place
@@ -67,6 +71,10 @@ func Run(ctx context.Context, commands any, more ...kong.Option) (status int) {
 	var usage *usageError
 	if errors.As(err, &usage) {
 		return exitUsage
+	}
+	var partly *partlyError
+	if errors.As(err, &partly) {
+		return exitPartly
 	}
 	return exitFailed
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -16,7 +15,6 @@ import (
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/api/wire"
-	"github.com/picloud/picloud/host/cli/caret"
 	"github.com/picloud/picloud/host/cli/manifest"
 	"github.com/picloud/picloud/host/client"
 )
@@ -30,7 +28,7 @@ type ScriptsCmd struct {
 	Versions ScriptsVersionsCmd `cmd:"" help:"List the versions of a script that are kept, the newest first."`
 	Diff     ScriptsDiffCmd     `cmd:"" help:"Print what is different between two versions of a script."`
 	Restore  ScriptsRestoreCmd  `cmd:"" help:"Make what a script was in a version its newest one."`
-	Validate ScriptsValidateCmd `cmd:"" help:"Compile a script, or a file to take its place, without keeping or running it."`
+	Validate ScriptsValidateCmd `cmd:"" help:"Compile a script or a file, without keeping or running it."`
 	Delete   ScriptsDeleteCmd   `cmd:"" help:"Delete a script with its versions, routes, triggers and log, which is told first."`
 }
 
@@ -165,50 +163,6 @@ func printModule(r *Remote, name string, is wire.WasmModule, download func() (io
 	}
 	if got := hex.EncodeToString(hash.Sum(nil)); got != is.SHA256 {
 		return fmt.Errorf("download of %s: what came has the checksum %s, not %s: it was changed meanwhile or damaged", name, got, is.SHA256)
-	}
-	return nil
-}
-
-// ScriptsValidateCmd is `picloud scripts validate`.
-type ScriptsValidateCmd struct {
-	ScriptArg
-	File string `arg:"" optional:"" help:"Source to compile in its place." complete:"files"`
-}
-
-// Run validates the script.
-func (cmd *ScriptsValidateCmd) Run(ctx context.Context, r *Remote, c *client.Client, script wire.Script) error {
-	var instead wire.Validate
-	name := script.Name
-	if cmd.File != "" {
-		read, err := manifest.ReadScript(cmd.File, "")
-		if err != nil {
-			return err
-		}
-		if read.Wasm != nil {
-			return &usageError{fmt.Errorf("%s is a plugin: it is validated when it is deployed", cmd.File)}
-		}
-		instead.Source, name = &read.Source, cmd.File
-	}
-	validation, err := c.ValidateScript(ctx, script.ID, instead)
-	if err != nil {
-		return err
-	}
-	if r.Output == "json" {
-		if err := r.printJSON(validation); err != nil {
-			return err
-		}
-	}
-	if !validation.Valid {
-		if validation.Error == nil {
-			return errors.New(name + " is not valid")
-		}
-		return &caret.Error{
-			Name: name, Line: validation.Error.Line, Column: validation.Error.Column,
-			Message: validation.Error.Message, SourceLine: validation.Line, Code: string(validation.Error.Code),
-		}
-	}
-	if r.Output == "table" {
-		fmt.Fprintf(r.stdout, "%s is valid.\n", name)
 	}
 	return nil
 }

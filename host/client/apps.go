@@ -81,12 +81,11 @@ func ChangeOf(err error) (number int, refused *Error, ok bool) {
 	one := *whole
 	one.Errors = slices.Clone(whole.Errors)
 	for i := range one.Errors {
-		was := one.Errors[i].Location
-		now := ofChange.ReplaceAllString(was, "")
-		if rest, ok := strings.CutPrefix(one.Detail, was+": "); ok {
-			one.Detail = strings.TrimPrefix(now+": "+rest, ": ")
+		before := one.Errors[i].Field() + ": "
+		one.Errors[i].Location = ofChange.ReplaceAllString(one.Errors[i].Location, "")
+		if rest, ok := strings.CutPrefix(one.Detail, before); ok {
+			one.Detail = strings.TrimPrefix(one.Errors[i].Field()+": "+rest, ": ")
 		}
-		one.Errors[i].Location = now
 	}
 	return number, &one, true
 }

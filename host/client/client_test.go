@@ -43,9 +43,12 @@ func TestErrorText(t *testing.T) {
 		{"the detail is the field's message", wire.Problem{Status: 422, Detail: "body.limits.timeout_ms: must be between 1 and 300000",
 			Errors: []wire.FieldError{{Location: "body.limits.timeout_ms", Message: "must be between 1 and 300000", Value: 0.5}}},
 			"limits.timeout_ms: must be between 1 and 300000, got 0.5"},
+		{"the detail has the value", wire.Problem{Status: 422, Detail: "slug: must be lower-case letters, got \"A\"",
+			Errors: []wire.FieldError{{Location: "body.slug", Message: "must be lower-case letters", Value: "A"}}},
+			"slug: must be lower-case letters, got \"A\""},
 		{"several fields", wire.Problem{Status: 422, Detail: "validation failed", Errors: []wire.FieldError{
 			{Location: "body.name", Message: "is too long", Value: "nnn"}, {Location: "query.limit", Message: "is no number"}}},
-			`validation failed; name: is too long, got "nnn"; query.limit: is no number`},
+			`validation failed; name: is too long, got "nnn"; limit: is no number`},
 		{"a long value is left out", wire.Problem{Status: 422, Detail: "too long", Errors: []wire.FieldError{
 			{Location: "body.name", Message: "too long", Value: strings.Repeat("n", 300)}}}, "too long"},
 		{"nothing steers the terminal", wire.Problem{Status: 400, Detail: "bad \x1b[2J\u009b"}, "bad �[2J�"},
@@ -108,7 +111,7 @@ func TestUnreachable(t *testing.T) {
 
 // The refusal of a deploy names the change, and reads as if that had been sent alone.
 func TestChangeOf(t *testing.T) {
-	refused := &Error{Problem: wire.Problem{Status: 422, Detail: "body.changes[12].body.name: is too long", Errors: []wire.FieldError{
+	refused := &Error{Problem: wire.Problem{Status: 422, Detail: "changes[12].name: is too long", Errors: []wire.FieldError{
 		{Location: "body.changes[12].body.name", Message: "is too long", Value: "nnn"}}}}
 	number, alone, ok := ChangeOf(refused)
 	if !ok || number != 12 || alone.Error() != `name: is too long, got "nnn"` {

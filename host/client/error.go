@@ -25,9 +25,11 @@ func (e *Error) Error() string {
 	}
 	for _, field := range e.Errors {
 		if !strings.Contains(text, field.Message) { // the detail may be the first field's message
-			text += "; " + strings.TrimPrefix(field.Location, "body.") + ": " + field.Message
+			text += "; " + field.Field() + ": " + field.Message
 		}
-		text += got(field.Value)
+		if value := got(field.Value); !strings.Contains(text, value) { // nor is the value told twice
+			text += value
+		}
 	}
 	return Printable(text)
 }

@@ -103,13 +103,13 @@ func (c *Client) ReplayDeadLetter(ctx context.Context, id string) (wire.EventMad
 	return call[wire.EventMade](ctx, c, http.MethodPost, []string{"dead-letters", id + ":replay"}, nil, nil)
 }
 
-// ResolveDeadLetter decides about a dead letter: ignored or handled_by_script.
+// ResolveDeadLetter decides about a dead letter that was not replayed: ignored or handled_by_script.
 func (c *Client) ResolveDeadLetter(ctx context.Context, id, resolution string) (wire.DeadLetter, error) {
 	return call[wire.DeadLetter](ctx, c, http.MethodPost, []string{"dead-letters", id + ":resolve"}, nil, wire.DeadLetterResolve{Resolution: resolution})
 }
 
-// ReplayDeadLetters has dead letters of an app delivered again about which nobody has decided, up to
-// as many as the server does at once.
+// ReplayDeadLetters has dead letters of an app delivered again that have no resolution, or with Resolved also
+// those that have another one than replayed, up to as many as the server does at once.
 func (c *Client) ReplayDeadLetters(ctx context.Context, app string, filter wire.DeadLetterFilter) (wire.Replayed, error) {
 	return call[wire.Replayed](ctx, c, http.MethodPost, []string{"apps", app, "dead-letters:replay"}, nil, filter)
 }

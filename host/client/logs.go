@@ -108,3 +108,83 @@ func (c *Client) logPage(ctx context.Context, scriptID string, q LogQuery, order
 	}
 	return call[wire.Page[wire.LogLine]](ctx, c, http.MethodGet, []string{"scripts", scriptID, "logs"}, query, nil)
 }
+
+// AppLogLine is a line of the log of an app.
+type AppLogLine struct {
+	wire.LogLine
+	ScriptName string `json:"script_name"`
+}
+
+// levels are those of the log, from the least on.
+var levels = []abi.LogLevel{abi.LogTrace, abi.LogDebug, abi.LogInfo, abi.LogWarn, abi.LogError}
+
+// lines are those of an execution that a query asks for.
+func (q LogQuery) lines(e wire.Execution) (lines []AppLogLine) {
+	for _, line := range e.Logs {
+		if slices.Index(levels, line.Level) >= slices.Index(levels, q.Level) && !line.At.Before(q.Since) {
+			lines = append(lines, AppLogLine{line, e.ScriptName})
+		}
+	}
+	return lines
+}
+
+// executions are those that may have lines which a query asks for.
+func (q LogQuery) executions() ExecutionQuery {
+	of := ExecutionQuery{Logs: true}
+	if !q.Since.IsZero() {
+		of.Since = q.Since.Add(-maxExecution)
+	}
+	return of
+}
+
+// maxExecution is how long an execution may last that has lines in a log.
+const maxExecution = time.Hour
+
+// AppLogs returns the newest lines of the log of an app, those of an execution together, the oldest of them first.
+func (c *Client) AppLogs(ctx context.Context, app string, q LogQuery) (lines []AppLogLine, err error) {
+	for e, err := range c.AppExecutions(ctx, app, q.executions()) {
+		if err != nil {
+			return nil, err
+		}
+		of := q.lines(e)
+		slices.Reverse(of)
+		if lines = append(lines, of...); len(lines) >= q.Limit {
+			lines = lines[:q.Limit]
+			break
+		}
+	}
+	slices.Reverse(lines)
+	return lines, nil
+}
+
+// FollowAppLogs is AppLogs, and then lines as they are written; see [Client.FollowLogs].
+func (c *Client) FollowAppLogs(ctx context.Context, app string, q LogQuery, every time.Duration) iter.Seq2[AppLogLine, error] {
+	return func(yield func(AppLogLine, error) bool) {
+		newest, err := c.newestExecution(ctx, app)
+		var lines []AppLogLine
+		if err == nil && q.Limit > 0 {
+			lines, err = c.AppLogs(ctx, app, q)
+		}
+		if err != nil {
+			yield(AppLogLine{}, err)
+			return
+		}
+		seen := map[string]bool{} // also some that came after the newest
+		for _, line := range lines {
+			if seen[line.ExecutionID] = true; !yield(line, nil) {
+				return
+			}
+		}
+		c.followExecutions(ctx, app, ExecutionQuery{Logs: true}, newest, every, func(e wire.Execution, err error) bool {
+			if err != nil {
+				return yield(AppLogLine{}, err)
+			}
+			for _, line := range q.lines(e) {
+				if !seen[e.ID] && !yield(line, nil) {
+					return false
+				}
+			}
+			return true
+		})
+	}
+}

@@ -116,6 +116,12 @@ func (c *Client) ValidateScript(ctx context.Context, id string, instead wire.Val
 	return call[wire.Validation](ctx, c, http.MethodPost, []string{"scripts", id, "validate"}, nil, instead)
 }
 
+// ValidateSource compiles a source that need not be a script of an app, with the app's modules, without
+// storing or running anything.
+func (c *Client) ValidateSource(ctx context.Context, app string, source wire.ValidateNew) (wire.Validation, error) {
+	return call[wire.Validation](ctx, c, http.MethodPost, []string{"apps", app, "scripts:validate"}, nil, source)
+}
+
 // Run runs a script once, with a request or event that the caller makes up.
 func (c *Client) Run(ctx context.Context, id string, run wire.RunRequest) (wire.RunResult, error) {
 	return call[wire.RunResult](ctx, c, http.MethodPost, []string{"scripts", id, "run"}, nil, run)

@@ -98,6 +98,7 @@ type Config struct {
 	InviteTTL      time.Duration `name:"invite-ttl" default:"72h" min:"1m" max:"8760h" help:"How long an invite lets set a password." env:"PICLOUD_INVITE_TTL"`
 	AuditRetention time.Duration `default:"8760h" min:"0s" max:"876000h" help:"How long the record of what was changed and by whom is kept; 0 keeps it for ever." env:"PICLOUD_AUDIT_RETENTION"`
 	LogRetention   time.Duration `default:"720h" min:"0s" max:"876000h" help:"How long executions and their logs are kept; 0 keeps them for ever." env:"PICLOUD_LOG_RETENTION"`
+	TraceSlow      time.Duration `default:"1s" min:"0s" max:"24h" help:"How long an execution takes of which it is kept what it asked the host for, though it did not fail; 0 is none." env:"PICLOUD_TRACE_SLOW"`
 	ShutdownGrace  time.Duration `default:"10s" min:"0s" max:"1h" help:"How long running executions may take to finish at shutdown." env:"PICLOUD_SHUTDOWN_GRACE"`
 
 	ReservedHosts  []string `placeholder:"HOST" help:"Hosts that only owners and admins may claim for an app, as the server's own: names, or *.example.com." env:"PICLOUD_RESERVED_HOSTS"`

@@ -30,21 +30,11 @@ var never = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 // the next look.
 func (d *Dispatcher) fireDue(ctx context.Context) error {
 	for {
-		due, err := d.store.Triggers().Due(ctx, time.Now(), store.MaxBatch)
+		fired, err := d.fireNow(ctx)
 		if err != nil {
 			return err
 		}
-		for _, trigger := range due {
-			err := background.Protect(func() error { return d.fire(ctx, trigger, time.Now()) })
-			if defect := (*background.PanicError)(nil); errors.As(err, &defect) { // which must not be in the way of other schedules
-				d.log.Error("a schedule panicked", "app_id", trigger.AppID, "trigger_id", trigger.ID, "error", err, "stack", string(defect.Stack))
-				_, err = d.store.Triggers().Fired(ctx, trigger.ID, trigger.Cron.NextAt, time.Now().Add(defectPause), trigger.Cron.LastAt)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		if len(due) > 0 {
+		if fired > 0 {
 			continue
 		}
 		next, err := d.store.Triggers().NextDue(ctx)
@@ -63,6 +53,26 @@ func (d *Dispatcher) fireDue(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// fireNow makes the events of schedules whose time has come, as many as are read at once, and returns how
+// many there were.
+func (d *Dispatcher) fireNow(ctx context.Context) (fired int, err error) {
+	due, err := d.store.Triggers().Due(ctx, d.config.Now(), store.MaxBatch)
+	if err != nil {
+		return 0, err
+	}
+	for _, trigger := range due {
+		err := background.Protect(func() error { return d.fire(ctx, trigger, d.config.Now()) })
+		if defect := (*background.PanicError)(nil); errors.As(err, &defect) { // which must not be in the way of other schedules
+			d.log.Error("a schedule panicked", "app_id", trigger.AppID, "trigger_id", trigger.ID, "error", err, "stack", string(defect.Stack))
+			_, err = d.store.Triggers().Fired(ctx, trigger.ID, trigger.Cron.NextAt, d.config.Now().Add(defectPause), trigger.Cron.LastAt)
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	return len(due), nil
 }
 
 // fire makes the event of a schedule and moves its next time on, in one transaction: of several nodes that

@@ -54,8 +54,14 @@ const (
 // deliver runs the handler of events and returns what is to be written down, and the verdict that it is of. A panic
 // of ours is a failure of ours.
 func (d *Dispatcher) deliver(claimed []store.Event) (settled []store.Settlement, v verdict) {
-	j := &job{events: claimed, scriptID: claimed[0].ScriptID, retry: d.config.CallRetry}
-	err := background.Protect(func() error { v = d.attempt(context.Background(), j); return nil })
+	_, v, settled = d.deliverHere(context.Background(), claimed)
+	return settled, v
+}
+
+// deliverHere is deliver, by an execution that ends with ctx, and returns the job, too.
+func (d *Dispatcher) deliverHere(ctx context.Context, claimed []store.Event) (j *job, v verdict, settled []store.Settlement) {
+	j = &job{events: claimed, scriptID: claimed[0].ScriptID, retry: d.config.CallRetry}
+	err := background.Protect(func() error { v = d.attempt(ctx, j); return nil })
 	if err != nil {
 		v = d.defect(claimed, err)
 	}
@@ -65,7 +71,7 @@ func (d *Dispatcher) deliver(claimed []store.Event) (settled []store.Settlement,
 		settled = retried(claimed, v)
 	}
 	d.metrics.ended(claimed[0].Source, settled)
-	return settled, v
+	return j, v, settled
 }
 
 // maxPanics is how often an event is tried that we panic about. Each node counts that for itself, since its start, of
@@ -190,7 +196,7 @@ func (d *Dispatcher) handle(ctx context.Context, j *job) verdict {
 	if call := j.payloads[0].Call; call != nil {
 		in.Type, in.RequestID = abi.InvocationInvoke, call.RequestID
 		if call.Request != nil {
-			in.Type, in.Request = abi.InvocationHTTP, call.Request
+			in.Type, in.Request, in.Route = abi.InvocationHTTP, call.Request, call.Route
 		}
 		if first.Attempt == 0 {
 			in.ExecutionID = call.ExecutionID
@@ -316,7 +322,7 @@ func (d *Dispatcher) settlements(j *job, v verdict) (settled []store.Settlement)
 				s.Retry.HoldKey, s.Retry.Lane, s.Retry.GroupKey = true, e.Lane, e.GroupKey
 			}
 		case mine.dead:
-			s.Dead = j.deadLetter(i, mine)
+			s.Dead = d.deadLetter(j, i, mine)
 			event := json.RawMessage("null")
 			if !mine.ours { // it may be what we cannot cope with
 				event = j.eventOf(i)
@@ -332,12 +338,12 @@ func (d *Dispatcher) settlements(j *job, v verdict) (settled []store.Settlement)
 	return settled
 }
 
-func (j *job) deadLetter(i int, v verdict) *store.DeadLetter {
+func (d *Dispatcher) deadLetter(j *job, i int, v verdict) *store.DeadLetter {
 	e := j.events[i]
 	letter := &store.DeadLetter{
 		ID: uuid.Must(uuid.NewV7()).String(), AppID: e.AppID, EventID: e.ID, Lane: e.Lane, TriggerID: e.TriggerID, ScriptID: j.scriptID,
 		Source: e.Source, Operation: e.Operation, GroupKey: e.GroupKey, RootExecution: e.RootExecution, Attempts: e.Attempt,
-		CreatedAt: e.CreatedAt, FirstAt: e.FirstAt, LastAt: time.Now().UTC().Truncate(time.Microsecond), LastError: v.reason, Payload: e.Payload,
+		CreatedAt: e.CreatedAt, FirstAt: e.FirstAt, LastAt: d.config.Now().UTC().Truncate(time.Microsecond), LastError: v.reason, Payload: e.Payload,
 	}
 	if v.count {
 		letter.Attempts++

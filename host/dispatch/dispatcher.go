@@ -76,6 +76,7 @@ type Config struct {
 	CallConcurrency int         // calls of a script at once
 	CallRetry       store.Retry // of calls
 
+	Now        func() time.Time // the clock of schedules and deliveries, the store's; nil: time.Now
 	Log        *slog.Logger
 	Registerer prometheus.Registerer // nil: no metrics
 }
@@ -115,6 +116,9 @@ type Dispatcher struct {
 func New(c Config) *Dispatcher {
 	if c.Log == nil {
 		c.Log = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
 	}
 	panics, _ := lru.New[string, int](maxDefective) // fails for a size below 1 only
 	d := &Dispatcher{

@@ -22,7 +22,7 @@ func CompileFilter(filter json.RawMessage) (*Filter, error) {
 	value, err := abi.AppendFromJSON(nil, filter)
 	var malformed *abi.JSONError
 	if errors.As(err, &malformed) {
-		return nil, fault.Refuse("filter", "is no JSON: %s", malformed.Error())
+		return nil, fault.Refuse("filter", "is no JSON at byte %d: %s", malformed.Offset, malformed.Reason)
 	}
 	if err != nil {
 		return nil, err

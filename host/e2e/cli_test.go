@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/client"
 )
 
 // loggedIn is a place with a fresh server and a login to it. Variables are more of
@@ -490,6 +491,84 @@ if r.method == "DELETE" { throw "no"; }
 	p.fails(t, exitUsage, `--header must be NAME: VALUE, got "x"`, "invoke", "echo", "-H", "x")
 	p.fails(t, exitUsage, "--data: open gone: no such file or directory", "invoke", "echo", "-d", "@gone")
 	p.fails(t, exitUsage, "--event must be a JSON object", "invoke", "echo", "--event", "[1]")
+}
+
+// What ran in an app is listed, followed, counted and traced, without naming a script.
+func TestWhatRanInAnApp(t *testing.T) {
+	p, _ := loggedIn(t)
+	p.write(t, "say.rhai", `log::info("said"); kv::collection("c").set("k", 1); 1`)
+	p.write(t, "fail.rhai", `throw "broken"`)
+	p.must(t, "deploy", "say.rhai")
+	p.must(t, "deploy", "fail.rhai")
+	for _, command := range []string{"logs", "executions list"} {
+		follower := p.command(t, append(strings.Fields(command), "-f", "--output", "json")...)
+		stdout, err := follower.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := follower.Start(); err != nil {
+			t.Fatal(err)
+		}
+		read := make(chan string)
+		go func() {
+			defer close(read)
+			for lines := bufio.NewScanner(stdout); lines.Scan(); {
+				read <- lines.Text()
+			}
+		}()
+		var line string
+		for line == "" { // until it has begun to follow
+			p.must(t, "invoke", "say")
+			select {
+			case line = <-read:
+			case <-time.After(time.Second):
+			}
+		}
+		if !strings.Contains(line, `"script_name":"say"`) {
+			t.Errorf("%s -f printed %s, want one of the script say", command, line)
+		}
+		if err := follower.Process.Signal(os.Interrupt); err != nil {
+			t.Fatal(err)
+		}
+		for range read {
+		}
+		if err := follower.Wait(); err != nil {
+			t.Errorf("following ended with %v, want success after an interrupt", err)
+		}
+	}
+	p.run(t, "", "invoke", "fail")
+	if lines := decode[[]client.AppLogLine](t, p, "logs", "-n", "1"); len(lines) != 1 || lines[0].ScriptName != "fail" {
+		t.Errorf("the last line of the app's log is %+v, want that of fail", lines)
+	}
+	if got := p.must(t, "logs", "--level", "error"); !regexp.MustCompile(`^\d{4}-.* error fail: Runtime error: broken.*\n$`).MatchString(got) {
+		t.Errorf("the app's log of errors is %q", got)
+	}
+	failed := decode[[]wire.Execution](t, p, "executions", "list", "--outcome", "failed", "--text", "BROKEN", "--since", "1h")
+	if len(failed) != 1 || failed[0].ScriptName != "fail" {
+		t.Errorf("what failed is %+v, want one of the script fail", failed)
+	}
+	if got := p.must(t, "executions", "list", "--kind", "execute", "--limit", "1"); !strings.Contains(got, "SCRIPT") || !strings.Contains(got, "script_error") {
+		t.Errorf("executions list printed %s", got)
+	}
+	r := p.run(t, "", "invoke", "say", "--trace")
+	if !regexp.MustCompile(`(?m)^kv\.set .* ok$`).MatchString(r.stderr) {
+		t.Errorf("%s\nwant the call of kv.set", r)
+	}
+	traced := decode[[]wire.Execution](t, p, "executions", "list", "say", "--limit", "1")
+	if got := p.must(t, "executions", "show", traced[0].ID); !regexp.MustCompile(`(?m)^kv\.set .* ok$`).MatchString(got) {
+		t.Errorf("executions show printed %s\nwant the call of kv.set", got)
+	}
+	stats := decode[wire.Series](t, p, "apps", "stats", "default", "--by-script")
+	if stats.Total.Errors != 1 || len(stats.Scripts) != 2 || stats.Scripts[1].ScriptName != "fail" {
+		t.Errorf("apps stats are %+v, want one error, of fail", stats)
+	}
+	if got := p.must(t, "apps", "stats"); !regexp.MustCompile(`(?m)^default +\d+ +1 `).MatchString(got) {
+		t.Errorf("apps stats printed %s", got)
+	}
+	p.fails(t, exitUsage, "name the app", "apps", "stats", "--by-script")
+	if got := p.must(t, "health"); !strings.Contains(got, "sqlite") {
+		t.Errorf("health printed %s", got)
+	}
 }
 
 func TestLogs(t *testing.T) {

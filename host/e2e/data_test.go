@@ -79,7 +79,7 @@ func TestDocsCommands(t *testing.T) {
 	p.write(t, "ada.json", `{"name":"Ada","born":1815}`)
 	ada := decode[wire.Document](t, p, "docs", "put", "people", "@ada.json")
 	p.must(t, "docs", "put", "people", `{"name":"Alan","born":1912}`)
-	p.fails(t, exitFailed, "data", "docs", "put", "people", `[1]`)
+	p.fails(t, exitFailed, "data: ", "docs", "put", "people", `[1]`)
 	if got := p.must(t, "docs", "get", "people", ada.ID); !strings.Contains(got, `"born": 1815`) {
 		t.Errorf("get prints %q", got)
 	}
@@ -130,7 +130,7 @@ func TestFilesCommands(t *testing.T) {
 		t.Error(r)
 	}
 	p.fails(t, exitUsage, "use --name", "files", "put", "pictures", "-")
-	p.fails(t, exitFailed, "query.name", "files", "put", "pictures", "picture.png", "--name", "a/b")
+	p.fails(t, exitFailed, "name: ", "files", "put", "pictures", "picture.png", "--name", "a/b")
 
 	// A directory out, and in again.
 	p.must(t, "files", "export", "pictures", "out")

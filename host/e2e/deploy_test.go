@@ -75,6 +75,23 @@ func TestDeployOfWrongScript(t *testing.T) {
 	if got := p.must(t, "scripts", "validate", "w"); got != "w is valid.\n" {
 		t.Errorf("printed %q", got)
 	}
+	// A file that is no script is compiled with the modules of an app, and without a server with those beside it.
+	p.write(t, "prices.rhai", "fn of(x) { x * 2 }")
+	p.write(t, "cart.rhai", "import \"prices\" as p;\nimport \"gone\" as g;\np::of(1)")
+	p.fails(t, exitFailed, "cart.rhai:1:8: ", "scripts", "validate", "cart.rhai")
+	p.fails(t, exitFailed, "w.rhai:3:6: ", "scripts", "validate", "w.rhai")
+	if got := p.must(t, "scripts", "validate", "prices.rhai", "--kind", "module"); got != "prices.rhai is valid.\n" {
+		t.Errorf("printed %q", got)
+	}
+	const nowhere = "http://127.0.0.1:1"
+	if r := p.run(t, "", "scripts", "validate", "cart.rhai", "--url", nowhere); r.status != exitOK || r.stdout != "cart.rhai is valid.\n" ||
+		!strings.Contains(r.stderr, "compiled without a server: nobody has looked at what it imports, gone") {
+		t.Error(r)
+	}
+	if r := p.run(t, "", "scripts", "validate", "w.rhai", "--url", nowhere); r.status != exitFailed || !strings.HasSuffix(r.stderr, want) {
+		t.Errorf("%s\nwant\n%s", r, want)
+	}
+
 	p.write(t, "binary.rhai", "ab\xff")
 	p.fails(t, exitUsage, "binary.rhai:1:3: not valid UTF-8", "deploy", "binary.rhai")
 	p.write(t, "large.rhai", strings.Repeat(" ", 1<<20+1))
@@ -186,6 +203,9 @@ func TestDryRunIsADiff(t *testing.T) {
 			t.Errorf("printed\n%s\nwant\n%s", got, want)
 		}
 	}
+	if got := p.must(t, "deploy", "shop", "--dry-run"); !strings.HasSuffix(got, "left: script old (delete with --prune)\n0 of 5 would stay as they are.\n") {
+		t.Errorf("printed\n%s\nwant what would be left", got)
+	}
 	p.must(t, "deploy", "shop", "--prune", "--yes")
 	p.fails(t, exitFailed, `no script "old"`, "scripts", "show", "old", "--app", "shop")
 }
@@ -198,7 +218,9 @@ func TestDeployIsAllOrNothing(t *testing.T) {
 	p.write(t, "shop/public/index.html", "page")
 	p.write(t, "shop/a.rhai", "`one`")
 	p.write(t, "shop/b.rhai", "let")
-	p.fails(t, exitFailed, "b.rhai:1:4: ", "deploy", "shop")
+	for _, args := range [][]string{{"--dry-run"}, nil} {
+		p.fails(t, exitFailed, "b.rhai:1:4: ", append([]string{"deploy", "shop"}, args...)...)
+	}
 	p.fails(t, exitFailed, "there is no app shop, or you are not a member of it", "apps", "show", "shop")
 	p.write(t, "shop/b.rhai", "1")
 	p.must(t, "deploy", "shop")

@@ -278,7 +278,7 @@ func TestDeployTriggers(t *testing.T) {
 	p.must(t, "triggers", "update", "orders", "--concurrency", "7", "--app", "shop")
 	p.must(t, "triggers", "pause", "orders", "--app", "shop")
 	p.write(t, "shop/picloud.yaml", head+"triggers:\n  - {name: orders, kind: docs, script: other, collection: orders}\n  - {name: stock, kind: kv, script: keep, collection: stock}\n")
-	check("dry run", triggers("--dry-run"), "orders updated, stock updated")
+	check("dry run", triggers("--dry-run"), "orders updated, stock updated, failed left, mailer left, news left, nightly left, pictures left")
 	check("after a change", triggers(), "orders updated, stock updated")
 	orders := decode[wire.Trigger](t, p, "triggers", "show", "orders", "--app", "shop")
 	if orders.Concurrency != 7 || !orders.Paused {

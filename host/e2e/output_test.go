@@ -62,21 +62,21 @@ func TestOutputShapes(t *testing.T) {
 	for _, line := range []string{
 		"deploy shop --dry-run", "deploy shop", "pull shop pulled",
 		"apps list", "apps show shop", "apps usage shop", "scripts list", "scripts show cart", "scripts validate cart",
-		"invoke cart", "logs cart", "executions list cart", "routes list", "routes match GET /cart",
+		"invoke cart", "logs cart", "executions list cart", "apps stats shop --by-script", "routes list", "routes match GET /cart",
 		"triggers list", "triggers show q", "triggers preview @daily", "queues list", "topics list", "domains list", "secrets list",
 		"kv put c k 1", "kv get c k", "kv list c", "kv collections", "docs put d {\"a\":1}", "docs list d", "docs collections",
 		"files put f pulled/cart.rhai", "files list f", "files collections",
-		"members list", "keys create ci --scope log:read", "keys list", "users list", "sessions list", "quota show", "audit list --limit 1", "context list", "status",
+		"members list", "keys create ci --scope log:read", "keys list", "users list", "sessions list", "quota show", "audit list --limit 1", "context list", "status", "health",
 	} {
 		args := strings.Fields(line)
 		name := strings.Join(args[:min(2, len(args))], " ")
-		if slices.Contains([]string{"deploy", "pull", "invoke", "logs", "status"}, args[0]) {
+		if slices.Contains([]string{"deploy", "pull", "invoke", "logs", "status", "health"}, args[0]) {
 			name = args[0]
 			if slices.Contains(args, "--dry-run") {
 				name += " --dry-run"
 			}
 		}
-		if !slices.Contains([]string{"deploy", "pull", "apps", "users", "sessions", "keys", "context", "status"}, args[0]) {
+		if !slices.Contains([]string{"deploy", "pull", "apps", "users", "sessions", "keys", "context", "status", "health"}, args[0]) {
 			args = append(args, "--app", "shop")
 		}
 		decoder := json.NewDecoder(bytes.NewReader([]byte(p.must(t, append(args, "--output", "json")...))))

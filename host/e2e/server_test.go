@@ -65,6 +65,7 @@ const (
 	exitOK     = 0
 	exitFailed = 1
 	exitUsage  = 2
+	exitPartly = 3
 )
 
 // A place is a folder with bin/picloud, examples, and a home of its own, where
@@ -105,7 +106,7 @@ const patience = time.Minute
 
 // command prepares bin/picloud with arguments. It is killed when it outlasts
 // the test's patience.
-func (p *place) command(t *testing.T, args ...string) *exec.Cmd {
+func (p *place) command(t testing.TB, args ...string) *exec.Cmd {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	c := exec.CommandContext(ctx, filepath.Join(p.dir, "bin", "picloud"), args...)

@@ -30,10 +30,14 @@ func TestStaticSite(t *testing.T) {
 		"picloud.yaml":      "app: shop\nstatic:\n  - from: public/\n    to: /\n    immutable: [assets/]\n  - {name: manual, from: manual, to: /manual, fallback: index.html}\nscripts:\n  - name: api\n    routes: [GET /api-of-shop]\n",
 		"api.rhai":          `"from the script"`,
 		"public/index.html": "<h1>Home</h1>", "public/css/page.css": "h1 { color: red }", "public/assets/app.js": "let a = 1;",
-		"public/about/index.html": "About", "public/404.html": "Not here", "public/.env": "secret", "public/.git/config": "secret",
+		"public/about/index.html": "About", "public/404.html": "Not here", "public/.env": "secret", "public/.well-known/security.txt": "Contact: mailto:a@shop.example", "public/.git/config": "secret",
 		"public/ünï cödé.txt": "text", "manual/index.html": "Manual", "manual/start.html": "Start",
 	})
-	assert.Contains(t, p.must(t, "deploy", "shop", "--dry-run"), "6 to upload")
+	dry := p.run(t, "", "deploy", "shop", "--dry-run")
+	assert.Equal(t, exitOK, dry.status, "%s", dry.stderr)
+	assert.Contains(t, dry.stdout, "7 to upload")
+	assert.Contains(t, dry.stderr, "static site static: not published, as sources, tests and hidden files are not: .env, .git\n")
+	assert.Contains(t, dry.stderr, "what would be uploaded the server has not seen: 7 files of the static site static, 2 files of the static site manual\n")
 	p.must(t, "deploy", "shop")
 
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -64,6 +68,7 @@ func TestStaticSite(t *testing.T) {
 		{"/%C3%BCn%C3%AF%20c%C3%B6d%C3%A9.txt", "", 200, "text"},
 		{"/nothing", "", 404, "Not here"},
 		{"/.env", "", 404, "Not here"},
+		{"/.well-known/security.txt", "", 200, "Contact: mailto:a@shop.example"},
 		{"/.git/config", "", 404, "Not here"},
 		{"/..%2f..%2fpicloud.yaml", "", 404, "Not here"},
 		{"/css/%2e%2e/index.html", "", 400, ""},
@@ -116,7 +121,7 @@ func TestStaticSite(t *testing.T) {
 	}
 	p.fails(t, exitFailed, "a static site cannot be run", "invoke", "static", "--app", "shop")
 	files := p.must(t, "files", "list", sites.Collection, "--app", "shop", "--output", "json")
-	assert.Equal(t, 10, strings.Count(files, `"sha256"`), "two more are kept of the version before")
+	assert.Equal(t, 11, strings.Count(files, `"sha256"`), "two more are kept of the version before")
 	assert.NotContains(t, files, ".env")
 	p.must(t, "scripts", "delete", "static", "--app", "shop", "--yes")
 	files = p.must(t, "files", "list", sites.Collection, "--app", "shop", "--output", "json")

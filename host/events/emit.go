@@ -25,6 +25,7 @@ type Config struct {
 	Table      *Table
 	MaxDepth   int                    // of events that cause one another
 	MaxPending func(appID string) int // events of an app that wait; 0, or nil: any number
+	Now        func() time.Time       // the clock; nil: time.Now
 	Log        *slog.Logger
 	Registerer prometheus.Registerer // nil: no metrics
 }
@@ -33,6 +34,7 @@ type Config struct {
 type Emitter struct {
 	table    *Table
 	maxDepth int
+	now      func() time.Time
 	backlog  *backlog
 	log      *slog.Logger
 	store    store.Store
@@ -49,11 +51,14 @@ func NewEmitter(c Config) *Emitter {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
 	if c.MaxPending == nil {
 		c.MaxPending = func(string) int { return 0 }
 	}
 	e := &Emitter{
-		table: c.Table, maxDepth: c.MaxDepth, backlog: &backlog{most: c.MaxPending, apps: map[string]*counted{}}, log: c.Log,
+		table: c.Table, maxDepth: c.MaxDepth, now: c.Now, backlog: &backlog{most: c.MaxPending, apps: map[string]*counted{}}, log: c.Log,
 		wake: func([]store.Event) {}, published: func() {},
 		tooDeep: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "picloud_events_dropped_total", Help: "Events that were not made because triggers caused one another too deep.",
@@ -342,7 +347,7 @@ func (e *Emitter) Publish(ctx context.Context, appID, topic string, message json
 	}
 	message = line.Bytes()
 	var events []store.Event
-	payload := encode(Payload{PubSub: &Published{topic, message, time.Now().UTC()}})
+	payload := encode(Payload{PubSub: &Published{topic, message, e.now().UTC()}})
 	for _, trigger := range e.table.Of(appID, store.TriggerPubSub) {
 		if matchesTopic(trigger.PubSub.Topic, topic) {
 			events = append(events, trigger.event(store.EventPubSub, "publish", payload))
@@ -428,11 +433,11 @@ type Accepted struct {
 // [fault.TooLarge] when there is no room for the request in an event.
 func (e *Emitter) Accept(ctx context.Context, route store.Route, request *abi.Request, requestID string, capabilities []abi.Capability,
 	key *store.IdempotencyKey) (accepted Accepted, replayed bool, err error) {
-	event, call := callOf(route.AppID, route.ScriptID, Call{Request: request, RequestID: requestID}, capabilities)
+	event, call := callOf(route.AppID, route.ScriptID, Call{Request: request, RequestID: requestID, Route: route.Path}, capabilities)
 	if len(event.Payload) > maxRequest {
 		return accepted, false, fault.New(fault.TooLarge, "a request of an asynchronous route may have %d bytes with its headers, and has %d as it is kept", maxRequest, len(event.Payload))
 	}
-	accepted = Accepted{call.ExecutionID, time.Now().UTC().Truncate(time.Microsecond)}
+	accepted = Accepted{call.ExecutionID, e.now().UTC().Truncate(time.Microsecond)}
 	err = e.store.Outbox().Atomically(ctx, func(tx store.Store) error {
 		if key != nil {
 			kept, first, err := tx.Idempotency().Once(ctx, *key, string(encode(accepted)), DedupeFor)
@@ -469,7 +474,7 @@ func (e *Emitter) Fire(ctx context.Context, trigger store.Trigger, data json.Raw
 		data = json.RawMessage(`{"sample":true}`)
 	}
 	t := Trigger{Trigger: trigger}
-	now := time.Now().UTC().Truncate(time.Microsecond)
+	now := e.now().UTC().Truncate(time.Microsecond)
 	event := t.event(store.EventSource(trigger.Kind), "fire", nil)
 	event.ID = uuid.Must(uuid.NewV7()).String()
 	var payload Payload
@@ -529,6 +534,7 @@ func (e *Emitter) OfDeadLetter(letter *store.DeadLetter, depth int, event json.R
 
 // Replay has the event of a dead letter delivered again, as a new one, and returns its id. Where that would
 // be left out as too deep, it is refused, [fault.LimitExceeded]: the dead letter is all there is of the event.
+// One that was replayed before is a [fault.Conflict]: should that fail, it has a dead letter of its own.
 func (e *Emitter) Replay(ctx context.Context, appID, id, by string) (eventID string, err error) {
 	if depth := CauseOf(ctx).Depth + 1; depth > e.maxDepth {
 		return "", &fault.Error{

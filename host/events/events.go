@@ -129,7 +129,8 @@ type Call struct {
 	Args         json.RawMessage `json:"args,omitempty"`
 	Request      *abi.Request    `json:"request,omitempty"` // of an asynchronous route, instead of args
 	RequestID    string          `json:"request_id,omitempty"`
-	Capabilities []string        `json:"capabilities"` // of whoever called
+	Route        string          `json:"route,omitempty"` // the path of the asynchronous route
+	Capabilities []string        `json:"capabilities"`    // of whoever called
 }
 
 // Table knows the triggers of all apps as they are, and which apps' events wait. It is safe for

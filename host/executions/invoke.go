@@ -13,16 +13,16 @@ import (
 
 // invoker lets the execution of scope invoke other scripts of its app. Each is an
 // execution of its own: a sandbox, limits, a record and a log. From its caller it has
-// the request's id, what it may do at most, and by the context the time that is left.
-func (s *Service) invoker(scope *hostcalls.Scope, requestID string) hostcalls.Invoker {
+// the request's id, what it may do at most, whether it is traced, and by the context the time that is left.
+func (s *Service) invoker(scope *hostcalls.Scope, caller Invocation) hostcalls.Invoker {
 	return func(ctx context.Context, name string, args msgp.Raw) (msgp.Raw, error) {
 		script, err := s.named(ctx, scope.AppID, name)
 		if err != nil {
 			return nil, err
 		}
 		out, err := s.run(ctx, script, Invocation{
-			ScriptID: script.row.ID, Type: abi.InvocationInvoke, RequestID: requestID,
-			Capabilities: scope.Capabilities, Args: args, Cause: events.CauseOf(ctx), depth: scope.Depth + 1,
+			ScriptID: script.row.ID, Type: abi.InvocationInvoke, RequestID: caller.RequestID, Trace: caller.Trace,
+			Capabilities: scope.Capabilities, Args: args, Cause: events.CauseOf(ctx), depth: scope.Depth + 1, parent: scope.ExecutionID,
 		})
 		if err != nil {
 			return nil, err

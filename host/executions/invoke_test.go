@@ -78,7 +78,7 @@ func TestInvokeEndsWithItsCaller(t *testing.T) {
 	assert.Equal(t, abi.CodeTimeout, out.Error.Code, out.Error.Message)
 
 	require.NoError(t, s.Flush(context.Background()))
-	page, err := a.Executions().ListByScript(context.Background(), sleeps.ID, store.PageRequest{})
+	page, err := a.Executions().List(context.Background(), store.ExecutionQuery{AppID: sleeps.AppID, ScriptID: sleeps.ID})
 	require.NoError(t, err)
 	require.Len(t, page.Items, 1)
 	callee := page.Items[0]

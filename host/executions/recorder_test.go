@@ -68,7 +68,7 @@ func (a *archive) recorded() (n int) {
 	a.t.Helper()
 	page := store.PageRequest{Limit: store.MaxPageSize}
 	for {
-		got, err := a.Executions().ListByScript(context.Background(), a.script.ID, page)
+		got, err := a.Executions().List(context.Background(), store.ExecutionQuery{AppID: a.script.AppID, ScriptID: a.script.ID, Page: page})
 		require.NoError(a.t, err)
 		n += len(got.Items)
 		if page.Cursor = got.Next; page.Cursor == "" {
@@ -233,5 +233,15 @@ func BenchmarkRecorderAdd(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		r.Add(e)
+	}
+}
+
+func BenchmarkSeriesCount(b *testing.B) {
+	c := newSeries(nil, slog.New(slog.DiscardHandler), prometheus.NewRegistry()) // never started
+	e := store.Execution{AppID: uuid.NewString(), ScriptID: uuid.NewString(), InvocationType: abi.InvocationHTTP, Status: 200, Duration: time.Millisecond,
+		Lines: []store.LogLine{{Message: "hello"}}}
+	b.ReportAllocs()
+	for b.Loop() {
+		c.count(&e)
 	}
 }

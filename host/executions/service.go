@@ -54,8 +54,18 @@ type Config struct {
 	AdmitLog func(ctx context.Context, appID string, bytes int) error
 	// Share returns how many executions an app may have at once; nil, or 0: half of all there may be.
 	Share func(appID string) int
+	// Now is the time that scripts see; nil: that of the machine.
+	Now func() time.Time
+	// Cover has executions tell which lines of scripts they reach, and Observe is told of each that has ended.
+	// Both are for tests of apps; nil: nobody is told.
+	Cover   bool
+	Observe func(script store.Script, in Invocation, out *Outcome)
+
 	// CPU bounds the processor time of an app; nil: nothing does.
 	CPU *quota.CPU
+
+	// TraceSlow is how long an execution takes of which it is kept what it asked the host for, though it did not fail; 0: none is slow.
+	TraceSlow time.Duration
 }
 
 // Elsewhere makes an execution as [Service.Run] does, but in another process. A streamed response is
@@ -74,6 +84,11 @@ type Service struct {
 	admitLog   func(ctx context.Context, appID string, bytes int) error
 	share      func(appID string) int
 	cpu        *quota.CPU
+	now        func() time.Time
+	cover      bool
+	observe    func(script store.Script, in Invocation, out *Outcome)
+	traceSlow  time.Duration
+	series     *series
 	log        *slog.Logger
 	metrics    metrics
 }
@@ -93,6 +108,11 @@ func New(c Config) *Service {
 		admitLog:   c.AdmitLog,
 		share:      c.Share,
 		cpu:        c.CPU,
+		now:        c.Now,
+		cover:      c.Cover,
+		observe:    c.Observe,
+		traceSlow:  c.TraceSlow,
+		series:     newSeries(c.Store.Series(), c.Logger, c.Registerer),
 		log:        c.Logger,
 		metrics:    newMetrics(c.Registerer),
 	}
@@ -108,12 +128,19 @@ type Invocation struct {
 	Event     msgp.Raw     // a map; nil for a request
 	Streamer  Streamer     // takes a response that is made bit by bit; nil: it is collected
 	Args      msgp.Raw     // of one that another execution asks for
+	Route     string       // the path of the route that led here; "": none did
+	Trace     bool         // keep what it asks the host for, however it ends
 
 	ExecutionID string       // that it will have; "": a new one
 	EventID     string       // that it handles; "": none
 	Cause       events.Cause // that it acts for; zero: it is the first
 
-	depth int // above 0: another execution asks for it
+	depth  int    // above 0: another execution asks for it
+	parent string // that one
+
+	// Test performs the operations of a test, given what performs those of any execution; nil: it is none.
+	// A test is not recorded.
+	Test func(usual sandbox.Performer) sandbox.Performer
 
 	// Capabilities are what the execution may do, as package authz tells of
 	// whoever starts it. A read-only script keeps only those to read.
@@ -132,12 +159,16 @@ type Outcome struct {
 	CPU         time.Duration    // that it had a processor for
 	OurFault    bool             // it failed, and the storage did meanwhile
 	Lines       []store.LogLine  // what it logged; the error is the last line
+	Trace       *store.Trace     // what it asked the host for; nil: that is not kept
 	Duration    time.Duration
 	Operations  int64
+	Covered     []abi.Covered // see Config.Cover
+
+	bytes int64 // of the response's body
 }
 
 // OutcomeOK is the outcome of an execution without an error.
-const OutcomeOK = "ok"
+const OutcomeOK = store.OutcomeSucceeded
 
 // Name is [OutcomeOK] or the code of the error.
 func (o *Outcome) Name() string {
@@ -217,6 +248,10 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 	}
 	ctx = events.WithCause(ctx, events.Cause{Depth: in.Cause.Depth, Root: cmp.Or(in.Cause.Root, in.ExecutionID)})
 	world := sandbox.NewWorld(nil)
+	began := world.Started
+	if s.now != nil {
+		world.Started, world.Now = s.now(), s.now
+	}
 	started := world.Started
 	var log hostcalls.Log
 	scope := &hostcalls.Scope{
@@ -238,14 +273,18 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 	if script.row.ReadOnly {
 		scope.Capabilities = authz.ReadOnly(in.Capabilities)
 	}
-	scope.Invoke = s.invoker(scope, in.RequestID)
+	scope.Invoke = s.invoker(scope, in)
+	defer scope.Calls.Release()
 	world.Operations = s.dispatcher.For(scope)
+	if in.Test != nil {
+		world.Operations = in.Test(world.Operations)
+	}
 	out := &Outcome{ExecutionID: scope.ExecutionID, AppID: scope.AppID, Version: script.row.Version}
 	result, err := s.execute(ctx, script, in, scope, world)
 	if code := fault.Of(err); code == fault.Storage || code == fault.NotFound { // of a plugin's module
 		return nil, err
 	}
-	out.Operations, out.Value, out.CPU = result.Operations, result.Value, result.Processor
+	out.Operations, out.Value, out.CPU, out.Covered = result.Operations, result.Value, result.Processor, result.Covered
 	s.cpu.Add(scope.AppID, out.CPU)
 	switch {
 	case err != nil:
@@ -257,13 +296,19 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 		s.Work(ctx, scope.AppID, len(result.Value), func() { out.Response, err = newResponse(result.Value, scope) })
 	}
 	out.Streamed = streamed.sent != nil
-	out.Duration = time.Since(started)
+	out.Duration = time.Since(began)
 	if err != nil {
 		out.Error = s.scriptError(err, scope, s.Limits(script.row.Limits))
 		out.OurFault = scope.StorageFailed
 		log.WriteLast(abi.LogError, out.Error.Message)
 	}
 	out.Lines = log.Lines()
+	if in.Trace || out.Error != nil || s.traceSlow > 0 && out.Duration >= s.traceSlow {
+		out.Trace = scope.Calls.Trace()
+	}
+	if in.answers() {
+		out.bytes = max(int64(len(out.Response.Body)), streamed.bytes)
+	}
 	s.finished(ctx, script.row, in, out, started)
 	return out, nil
 }
@@ -281,7 +326,9 @@ func (s *Service) execute(ctx context.Context, script *script, in Invocation, sc
 	case abi.KindStatic:
 		return sandbox.Result{}, &abi.ScriptError{Code: abi.CodeScriptInvalid, Message: "a static site cannot be run, only visited by its routes"}
 	}
-	return s.sandbox.Execute(ctx, script.forSandbox(s.Limits(script.row.Limits), s.share(script.row.AppID)), abi.Invocation{
+	what := script.forSandbox(s.Limits(script.row.Limits), s.share(script.row.AppID))
+	what.Testing, what.Cover = in.Test != nil, s.cover
+	return s.sandbox.Execute(ctx, what, abi.Invocation{
 		SDKVersion:     abi.SDKVersion,
 		ExecutionID:    scope.ExecutionID,
 		RequestID:      in.RequestID,
@@ -357,9 +404,15 @@ func firstLine(message string) string {
 	return line
 }
 
-// finished records an execution. One that the gate refused never began: it is
+// finished counts and records an execution. One that the gate refused never began: it is
 // counted but leaves no record, so that an overload does not cost writes too.
 func (s *Service) finished(ctx context.Context, script store.Script, in Invocation, out *Outcome, started time.Time) {
+	if s.observe != nil {
+		s.observe(script, in, out)
+	}
+	if in.Test != nil {
+		return
+	}
 	s.metrics.observe(in.Type, out)
 	level := slog.LevelDebug
 	if out.Error != nil {
@@ -391,15 +444,23 @@ func (s *Service) finished(ctx context.Context, script store.Script, in Invocati
 		ID: out.ExecutionID, AppID: script.AppID, ScriptID: script.ID, ScriptVersion: script.Version,
 		RequestID: in.RequestID, InvocationType: in.Type, EventID: in.EventID, Status: out.Status(),
 		StartedAt: started.UTC(), Duration: out.Duration, CPU: out.CPU, Operations: out.Operations, Lines: out.Lines,
+		ResponseBytes: out.bytes, Route: in.Route, ParentID: in.parent, RootID: in.Cause.Root, Trace: out.Trace,
+	}
+	if in.Request != nil {
+		record.Method, record.Path = in.Request.Method, in.Request.Path
 	}
 	if out.Error != nil {
-		if out.Error.Code == abi.CodeOverloaded {
-			return
-		}
 		record.Outcome, record.ErrorMessage = out.Error.Code, out.Error.Message
 		record.ErrorLine, record.ErrorColumn = out.Error.Line, out.Error.Column
 	}
-	record.Lines = s.admitted(ctx, script.AppID, out.Lines)
+	refused := record.Outcome == abi.CodeOverloaded
+	if !refused {
+		record.Lines = s.admitted(ctx, script.AppID, out.Lines)
+	}
+	s.series.count(&record)
+	if refused {
+		return
+	}
 	s.records.Add(record)
 }
 
@@ -448,12 +509,20 @@ func (s *Service) Changed(appID string) { s.scripts.forget(appID) }
 // ChangedAll is Changed for all apps.
 func (s *Service) ChangedAll() { s.scripts.forgetAll() }
 
-// Start begins to record executions.
-func (s *Service) Start() { s.records.Start() }
+// Start begins to record and to count executions.
+func (s *Service) Start() {
+	s.records.Start()
+	s.series.Start()
+}
 
 // Stop records what is not yet recorded. Call it after the last Run.
-func (s *Service) Stop(ctx context.Context) error { return s.records.Stop(ctx) }
+func (s *Service) Stop(ctx context.Context) error {
+	return errors.Join(s.records.Stop(ctx), s.series.stop(ctx))
+}
 
 // Flush waits until every execution that ended before is in the store, so that whoever asks for
 // logs sees what just happened.
 func (s *Service) Flush(ctx context.Context) error { return s.records.Flush(ctx) }
+
+// FlushSeries waits until every execution that ended before is counted in the store.
+func (s *Service) FlushSeries(ctx context.Context) error { return s.series.write(ctx) }

@@ -21,6 +21,7 @@ type stream struct {
 	executionID string
 	to          Streamer // nil: it is collected in the head
 	begun       bool
+	bytes       int64 // that were written
 	head        abi.Response
 	sent        func(ctx context.Context, part []byte) error // nil until the head is sent
 }
@@ -48,6 +49,7 @@ func (s *stream) Write(ctx context.Context, part []byte, contentType string) err
 			s.head.Headers = append(s.head.Headers, abi.Header{Name: "cache-control", Value: "no-cache"})
 		}
 	}
+	s.bytes += int64(len(part))
 	if s.to == nil {
 		if len(s.head.Body)+len(part) > maxCollected {
 			return &abi.OpError{Code: abi.OpCodeLimit, Message: "stream.write: a response that is not sent bit by bit must not be larger than 16 MiB"}

@@ -79,6 +79,19 @@ func (d *directory) temporary(blob string) string {
 	return filepath.Join(d.root, temporary, blob)
 }
 
+// scratch makes a file for what is too much to be kept in memory. It has no name once it is open; where the
+// system keeps names of open files, the sweeper removes it.
+func (d *directory) scratch() (*os.File, error) {
+	if err := os.MkdirAll(filepath.Join(d.root, temporary), 0o700); err != nil {
+		return nil, err
+	}
+	file, err := os.OpenFile(d.temporary(newBlob()), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err == nil {
+		_ = os.Remove(file.Name())
+	}
+	return file, err
+}
+
 func (d *directory) after(step string) {
 	if d.step != nil {
 		d.step(step)

@@ -1,6 +1,7 @@
 package files
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -98,16 +99,34 @@ func (s *Service) OpenBlob(blob string, size int64) (*os.File, error) {
 	return file, nil
 }
 
+// Scratch returns an empty file in the root, for what is too much to be kept in memory. It has no name; closing it
+// is its end.
+func (s *Service) Scratch() (*os.File, error) {
+	file, err := s.directory.scratch()
+	if err != nil {
+		return nil, s.unavailable(context.Background(), "no temporary file", err)
+	}
+	return file, nil
+}
+
 // A Refill fills a new, empty root with the blobs of a backup.
 type Refill struct {
 	directory *directory
-	added     []string
+	added     *os.File // their names, each on a line
+	names     *bufio.Writer
 }
 
-// NewRefill begins to fill a root, which is made if it is missing.
+// NewRefill begins to fill a root, which is made if it is missing. The caller closes the refill.
 func NewRefill(root string) (*Refill, error) {
 	directory, err := openDirectory(root)
-	return &Refill{directory: directory}, err
+	if err != nil {
+		return nil, err
+	}
+	added, err := directory.scratch()
+	if err != nil {
+		return nil, err
+	}
+	return &Refill{directory: directory, added: added, names: bufio.NewWriter(added)}, nil
 }
 
 // Add keeps a blob, which is on the disk when it returns. A name that a blob cannot have is refused.
@@ -121,18 +140,25 @@ func (r *Refill) Add(ctx context.Context, blob string, size int64, from io.Reade
 	if _, err := r.directory.write(ctx, blob, from, size); err != nil {
 		return err
 	}
-	r.added = append(r.added, blob)
-	return nil
+	_, err := fmt.Fprintln(r.names, blob)
+	return err
 }
 
 // Undo removes what was added, and the directories that have nothing else then.
-func (r *Refill) Undo() (err error) {
-	for _, blob := range r.added {
-		err = errors.Join(err, r.directory.remove(blob))
-		leaf := filepath.Dir(r.directory.path(blob))
+func (r *Refill) Undo() error {
+	err := r.names.Flush()
+	if _, failed := r.added.Seek(0, io.SeekStart); failed != nil {
+		return errors.Join(err, failed)
+	}
+	blobs := bufio.NewScanner(r.added)
+	for blobs.Scan() {
+		err = errors.Join(err, r.directory.remove(blobs.Text()))
+		leaf := filepath.Dir(r.directory.path(blobs.Text()))
 		_, _ = os.Remove(leaf), os.Remove(filepath.Dir(leaf))
 	}
-	r.added = nil
 	_ = os.Remove(filepath.Join(r.directory.root, temporary))
-	return err
+	return errors.Join(err, blobs.Err())
 }
+
+// Close ends the refill, and leaves what was added.
+func (r *Refill) Close() error { return r.added.Close() }

@@ -87,6 +87,7 @@ func TestRefill(t *testing.T) {
 	// What is undone takes nothing else with it.
 	other := f.create(t, random(10))
 	require.NoError(t, refill.Undo())
+	require.NoError(t, refill.Close())
 	require.NoFileExists(t, f.directory.path(file.Blob))
 	require.Equal(t, random(10), f.read(t, other))
 	require.Equal(t, random(11), f.read(t, f.create(t, random(11))), "and the root can be used on")

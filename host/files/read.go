@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"syscall"
 
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
@@ -37,6 +38,21 @@ func (s *Service) Open(ctx context.Context, appID, collection, id string) (*Read
 	if err != nil {
 		return nil, err
 	}
+	if err := r.verify(ctx); err != nil {
+		r.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// OpenAnew is Open for a file whose bytes are looked at again, also if they were found whole before: what has
+// become of them since then is known before the first is read.
+func (s *Service) OpenAnew(ctx context.Context, appID, collection, id string) (*Reader, error) {
+	r, err := s.open(ctx, appID, collection, id)
+	if err != nil {
+		return nil, err
+	}
+	s.verified.Remove(r.File.Blob)
 	if err := r.verify(ctx); err != nil {
 		r.Close()
 		return nil, err
@@ -180,6 +196,8 @@ func (r *Reader) load(part int64) error {
 func (r *Reader) read(part int64, buffer []byte) error {
 	if _, err := r.bytes.ReadAt(buffer, part*partSize); err == io.EOF {
 		return r.service.corrupted(r.File, fmt.Sprintf("part %d is short", part))
+	} else if errors.Is(err, syscall.EIO) {
+		return r.service.corrupted(r.File, fmt.Sprintf("part %d cannot be read from the disk", part))
 	} else if err != nil {
 		return r.service.unavailable(context.Background(), "file not read", err)
 	}

@@ -43,6 +43,7 @@ func TestAsynchronousRoutes(t *testing.T) {
 	require.Equal(t, 202, got.StatusCode, "%s", got.Content)
 	execution := ended(accepted.ExecutionID)
 	assert.Equal(t, []any{"ok", 201, script.ID}, []any{execution.Outcome, execution.Status, execution.ScriptID})
+	assert.Equal(t, []string{"POST", "/jobs/7", "/jobs/:id"}, []string{execution.Method, execution.Path, execution.Route})
 	entry := do[wire.KVEntry](s, "GET", "apps/app/kv/seen/1", nil, 200)
 	assert.JSONEq(t, `{"method":"POST","id":"7","query":"x","header":"yes","type":"http"}`, string(entry.Value))
 

@@ -20,6 +20,9 @@ import (
 
 const headerExecutionID = "X-Execution-Id"
 
+// headerTrace, with any value, has the execute endpoint keep what the execution asks the host for.
+const headerTrace = "X-PiCloud-Trace"
+
 // dataPlane answers what a route claims.
 func (s *Server) dataPlane(c *fiber.Ctx) error {
 	r := of(c)
@@ -74,7 +77,7 @@ func (s *Server) dataPlane(c *fiber.Ctx) error {
 	}
 	return s.answer(c, executions.Invocation{
 		ScriptID: found.Route.ScriptID, Type: abi.InvocationHTTP, RequestID: r.id, Request: request,
-		Capabilities: authz.AppExecution,
+		Capabilities: authz.AppExecution, Route: found.Route.Path,
 	})
 }
 
@@ -111,7 +114,7 @@ func (s *Server) execute(c *fiber.Ctx) error {
 	}
 	return s.answer(c, executions.Invocation{
 		ScriptID: script.ID, Type: abi.InvocationExecute, RequestID: RequestID(c), Request: request,
-		Capabilities: capabilities,
+		Capabilities: capabilities, Trace: c.Get(headerTrace) != "",
 	})
 }
 

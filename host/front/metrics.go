@@ -15,3 +15,12 @@ func newMetrics(registry *prometheus.Registry) metrics {
 	}
 	return m
 }
+
+// tellConnections registers how many connections there are, unless the registry is nil.
+func tellConnections(registry *prometheus.Registry, open func() int) {
+	if registry != nil {
+		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "picloud_connections", Help: "Connections of clients.",
+		}, func() float64 { return float64(open()) }))
+	}
+}

@@ -150,6 +150,7 @@ func New(c Config) *Server {
 		Limits: c.Limits, Pace: c.Pace, Proxies: c.Proxies, MaxHeadBytes: maxHeaderBytes,
 		Methods: routing.Methods, Refuse: refuseHead, Log: c.Logger,
 	}, s.app.Handler())
+	tellConnections(c.Registry, s.edge.Open)
 	return s
 }
 

@@ -49,3 +49,17 @@ func BenchmarkKV(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkCalls measures what it costs to gather what an execution asks for: of one that asks for eight things and is good.
+func BenchmarkCalls(b *testing.B) {
+	started := time.Now()
+	b.ReportAllocs()
+	for b.Loop() {
+		var calls Calls
+		for range 8 {
+			began := time.Since(started)
+			calls.add(performed{op: abi.OpKVGet, start: began, took: time.Since(started) - began, request: 10, response: 20})
+		}
+		calls.Release()
+	}
+}

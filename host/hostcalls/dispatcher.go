@@ -16,7 +16,6 @@ import (
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/docs"
 	"github.com/picloud/picloud/host/fault"
-	"github.com/picloud/picloud/host/fetch"
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/secrets"
@@ -42,6 +41,8 @@ type Scope struct {
 
 	StorageFailed bool // an operation found the storage failing
 
+	Calls Calls // what the execution has asked for
+
 	Request *abi.Request // nil unless a request caused the execution
 	Stream  Stream       // nil: the execution cannot stream its response
 
@@ -60,7 +61,7 @@ type Services struct {
 	KV    *kv.Service
 	Docs  *docs.Service
 	Files *files.Service
-	HTTP  *fetch.Client
+	HTTP  HTTP
 
 	// Transactions begins those of kv and docs: the store of both; nil: there are none.
 	Transactions Transactions
@@ -120,6 +121,18 @@ func New(c Config) *Dispatcher {
 
 // Perform performs op for the execution of scope.
 func (d *Dispatcher) Perform(ctx context.Context, scope *Scope, op abi.Op, request []byte) ([]byte, error) {
+	if !tells(op) {
+		return d.perform(ctx, scope, op, request)
+	}
+	began := time.Since(scope.Started)
+	response, err := d.perform(ctx, scope, op, request)
+	scope.Calls.add(performed{
+		op: op, start: began, took: time.Since(scope.Started) - began, request: len(request), response: len(response), err: err,
+	})
+	return response, err
+}
+
+func (d *Dispatcher) perform(ctx context.Context, scope *Scope, op abi.Op, request []byte) ([]byte, error) {
 	row, ok := abi.Lookup(op)
 	if !ok || d.handlers[op] == nil {
 		return nil, &abi.OpError{Code: abi.OpCodeInvalid, Message: fmt.Sprintf("unknown operation %d", op)}

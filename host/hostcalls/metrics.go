@@ -1,8 +1,6 @@
 package hostcalls
 
 import (
-	"errors"
-
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
@@ -38,10 +36,5 @@ func (m *metrics) failed(row abi.Operation, err error) {
 	if m == nil {
 		return
 	}
-	code := abi.OpCodeInternal
-	var shown *abi.OpError
-	if errors.As(err, &shown) {
-		code = shown.Code
-	}
-	m.total.WithLabelValues(row.Name, string(code)).Inc()
+	m.total.WithLabelValues(row.Name, string(codeOf(err))).Inc()
 }

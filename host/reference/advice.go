@@ -45,7 +45,7 @@ func Advice(message string) string {
 	if found := noModule.FindStringSubmatch(message); found != nil {
 		var modules []string
 		for _, m := range Read().Modules {
-			if m.hasFunctions() {
+			if m.hasFunctions() && !m.Tests {
 				modules = append(modules, m.Name)
 			}
 		}
@@ -72,7 +72,7 @@ func adviceOf(name, first string) string {
 	for _, m := range Read().Modules {
 		for _, it := range m.Items {
 			switch {
-			case it.Kind == "property":
+			case it.Kind == "property", m.Tests:
 			case qualified && it.Kind == "function" && !it.Global && m.Name == module,
 				!qualified && it.On == first && it.On != "",
 				!qualified && !method && it.Global:

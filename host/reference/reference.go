@@ -37,8 +37,12 @@ type Page struct {
 // Subjects are the pages that are not of a module, in the order in which one reads them.
 var Subjects = []Page{
 	{"tutorial", "From nothing to an app with events, in 20 minutes"},
+	{"syntax", "The language, for people who know JavaScript"},
+	{"manifest", "picloud.yaml: every key"},
 	{"responses", "What a script answers: status, headers, cookies, files, streams"},
 	{"filters", "The language of filters, and the order of documents"},
+	{"triggers", "What starts a script beside a request: each kind, retries, dead letters"},
+	{"cron", "Schedules: fields, zones, what was missed"},
 	{"limits", "What scripts and data are bounded by"},
 	{"errors", "How functions, executions and the API fail, and by which codes"},
 	{"differences", "What differs from Rhai"},

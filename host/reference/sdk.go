@@ -13,6 +13,7 @@ type Module struct {
 	Title string `json:"title"`
 	About string `json:"about" doc:"Markdown"`
 	Items []Item `json:"items"`
+	Tests bool   `json:"tests,omitempty" doc:"It is there in files of tests alone"`
 }
 
 // Item is a function, a method or a property.

@@ -67,10 +67,12 @@ type question struct {
 	Request      *abi.Request `json:",omitempty"` // without its form, which is in the body
 	Event        []byte       `json:",omitempty"`
 	Capabilities []abi.Capability
+	Route        string `json:",omitempty"`
+	Trace        bool   `json:",omitempty"`
 }
 
 func encodeQuestion(in executions.Invocation, version int64) (json.RawMessage, error) {
-	q := question{Version: version, Type: in.Type, RequestID: in.RequestID, Event: in.Event, Capabilities: in.Capabilities}
+	q := question{Version: version, Type: in.Type, RequestID: in.RequestID, Event: in.Event, Capabilities: in.Capabilities, Route: in.Route, Trace: in.Trace}
 	if in.Request != nil {
 		request := *in.Request
 		request.Form, request.FormError = nil, ""
@@ -94,7 +96,7 @@ func invocation(r store.RelayedRequest) (executions.Invocation, error) {
 	}
 	return executions.Invocation{
 		ScriptID: r.ScriptID, Version: q.Version, ExecutionID: r.ID, Type: q.Type, RequestID: q.RequestID, Request: q.Request, Event: msgp.Raw(q.Event),
-		Capabilities: q.Capabilities,
+		Capabilities: q.Capabilities, Route: q.Route, Trace: q.Trace,
 	}, nil
 }
 
@@ -105,6 +107,7 @@ type answer struct {
 	Response   abi.Response     `json:",omitzero"`
 	Error      *abi.ScriptError `json:",omitempty"`
 	Lines      []store.LogLine  `json:",omitempty"`
+	Trace      *store.Trace     `json:",omitempty"`
 	Duration   time.Duration    `json:",omitempty"`
 	Operations int64            `json:",omitempty"`
 	Failed     string           `json:",omitempty"` // as a [fault.Code] is written
@@ -129,11 +132,11 @@ func answerOf(id string, of abi.InvocationType, out *executions.Outcome, err err
 		AppID: out.AppID, Version: out.Version, Response: out.Response, Error: out.Error, Duration: out.Duration, Operations: out.Operations,
 	}
 	if of != abi.InvocationHTTP {
-		kept.Lines = out.Lines
+		kept.Lines, kept.Trace = out.Lines, out.Trace
 	}
 	a.Outcome, a.Status, a.Payload = out.Name(), out.Status(), encode(kept)
 	if len(a.Payload) > maxAnswer {
-		kept.Response, kept.Lines = abi.Response{}, nil
+		kept.Response, kept.Lines, kept.Trace = abi.Response{}, nil, nil
 		kept.Error = &abi.ScriptError{Code: abi.CodeLimitExceeded, Message: fmt.Sprintf(
 			"the response is too large where scripts run on other nodes: %d bytes may be passed on, and it has %d", maxAnswer, len(a.Payload))}
 		a.Outcome, a.Status, a.Payload = string(kept.Error.Code), fault.LimitExceeded.Status(), encode(kept)
@@ -170,7 +173,7 @@ func outcome(a store.RelayedAnswer) (*executions.Outcome, error) {
 	}
 	return &executions.Outcome{
 		ExecutionID: a.ID, AppID: kept.AppID, Version: kept.Version, Response: kept.Response, Error: kept.Error, Lines: kept.Lines,
-		Duration: kept.Duration, Operations: kept.Operations,
+		Trace: kept.Trace, Duration: kept.Duration, Operations: kept.Operations,
 	}, nil
 }
 

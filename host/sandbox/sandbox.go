@@ -55,6 +55,9 @@ type Script struct {
 	// the plugin is not in the cache, and to validate it.
 	Wasm func(ctx context.Context) ([]byte, error)
 
+	Testing bool // it is a test, see [abi.LoadRequest]
+	Cover   bool // its executions tell which lines they reach
+
 	// Share is how many executions its app may have at once; 0: half of all there may be.
 	Share int
 }
@@ -82,6 +85,9 @@ type Config struct {
 // A World is what reaches an execution from outside: randomness, time and operations.
 type World = gate.World
 
+// A Performer performs the operations of an execution.
+type Performer = gate.Performer
+
 // NewWorld returns the world of an execution that begins now and resembles no other.
 func NewWorld(operations gate.Performer) World { return gate.NewWorld(operations) }
 
@@ -92,6 +98,7 @@ type Result struct {
 	Duration    time.Duration // of the run; without compiling and the caller's own work
 	MemoryBytes int64         // size of the guest's memory at the end
 	Processor   time.Duration // that it had a processor for, compiling included; also beside an error
+	Covered     []abi.Covered // of a script with Cover; also beside an error
 }
 
 // Sandbox executes scripts. It is safe for concurrent use.
@@ -258,7 +265,7 @@ func (s *Sandbox) execute(ctx context.Context, script Script, inv abi.Invocation
 func (s *Sandbox) load(e *gate.Execution, script Script, lazy bool) (*image, []string, error) {
 	request := abi.LoadRequest{
 		Name: script.Name, Source: script.Source, Kind: script.Kind,
-		Limits: script.Limits, Modules: script.Modules, Lazy: lazy,
+		Limits: script.Limits, Modules: script.Modules, Lazy: lazy, Testing: script.Testing, Cover: script.Cover,
 	}
 	e.Yield()
 	slot, err := s.guest.take(e.Context())
@@ -307,7 +314,7 @@ func (s *Sandbox) run(e *gate.Execution, image *image, inv abi.Invocation, d *ab
 	if err != nil {
 		return result, s.outcome(e, slot, err)
 	}
-	result.Operations = answer.Operations
+	result.Operations, result.Covered = answer.Operations, answer.Covered
 	if answer.Error != nil {
 		return result, answer.Error
 	}

@@ -201,6 +201,9 @@ func mustBeEmpty(dir string) error {
 		return nil
 	}
 	for _, entry := range entries {
+		if entry.Name() == unfinishedRestore {
+			return restoreBroken(dir)
+		}
 		if !slices.Contains(ofSystems, entry.Name()) {
 			return fmt.Errorf("%s is not empty, it has %s: restore to a new directory", dir, entry.Name())
 		}
@@ -241,6 +244,7 @@ func (c *RestoreConfig) restore(ctx context.Context, done *Restored) (err error)
 	if err != nil {
 		return fmt.Errorf("files_root: %w", err)
 	}
+	defer func() { err = errors.Join(err, refill.Close()) }()
 	var made []string
 	defer func() {
 		if err == nil {
@@ -293,9 +297,6 @@ func (c *RestoreConfig) restore(ctx context.Context, done *Restored) (err error)
 	made = append(made, path)
 	return backup.SyncDirectory(c.At.Data)
 }
-
-// unfinishedRestore is the name of the database until it is whole.
-const unfinishedRestore = ".restoring-" + sqlite.FileName
 
 // record tells the record of changes, and what the backup did not have.
 func (c *RestoreConfig) record(ctx context.Context, done *Restored) (err error) {

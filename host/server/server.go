@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/picloud/picloud/host/api"
+	"github.com/picloud/picloud/host/apptest/bench"
 	"github.com/picloud/picloud/host/archive"
 	"github.com/picloud/picloud/host/audit"
 	"github.com/picloud/picloud/host/authz"
@@ -75,6 +76,13 @@ type Config struct {
 	// Answered is told of requests to apps, by their goroutines; nil: nobody is.
 	Answered func(Answered)
 
+	// Bench has the server be one for tests of apps, see [Server.BindBench]: it keeps data for as long as it runs,
+	// shows the bench's time, sends it the requests of scripts to other servers, and delivers events only when the
+	// bench says so. nil: it is one like others.
+	Bench *bench.Bench
+	// Cover has a bench know which lines of scripts are reached.
+	Cover bool
+
 	// Compile is a program and its arguments that call [Compile] in another process. Without one,
 	// plugins are compiled in this process, and nothing bounds that.
 	Compile []string
@@ -89,6 +97,7 @@ type Server struct {
 	version  string
 	compile  []string
 	answered func(Answered)
+	tests    tests
 	out      io.Writer
 	log      *slog.Logger
 	metrics  *prometheus.Registry
@@ -130,6 +139,7 @@ type Server struct {
 // at.
 func New(ctx context.Context, c Config) (*Server, error) {
 	s := &Server{settings: c.Settings, version: c.Version, compile: c.Compile, answered: c.Answered, out: c.Out, log: c.Log, metrics: prometheus.NewRegistry()}
+	s.tests = tests{bench: c.Bench, cover: c.Cover}
 	if s.log == nil {
 		s.log = c.Settings.Logger()
 	}
@@ -171,19 +181,28 @@ func New(ctx context.Context, c Config) (*Server, error) {
 // OpenSession makes a session of an owner for whoever has started the server in its own process, and so
 // could set the owner's password, too. It returns the session's token.
 func (s *Server) OpenSession(ctx context.Context) (token string, err error) {
+	owner, err := s.owner(ctx)
+	if err != nil {
+		return "", err
+	}
+	login, err := s.authority.OpenLocal(s.audit.System(ctx, "open-session"), owner.ID, authz.Place{UserAgent: "picloud dev"})
+	return login.Token, err
+}
+
+// owner finds an active owner.
+func (s *Server) owner(ctx context.Context) (store.User, error) {
 	for page := (store.PageRequest{Limit: store.MaxPageSize}); ; {
 		users, err := s.store.Users().List(ctx, page)
 		if err != nil {
-			return "", err
+			return store.User{}, err
 		}
 		for _, user := range users.Items {
 			if user.Role == store.RoleOwner && user.Active() {
-				login, err := s.authority.OpenLocal(s.audit.System(ctx, "open-session"), user.ID, authz.Place{UserAgent: "picloud dev"})
-				return login.Token, err
+				return user, nil
 			}
 		}
 		if page.Cursor = users.Next; page.Cursor == "" {
-			return "", errors.New("there is no active owner")
+			return store.User{}, errors.New("there is no active owner")
 		}
 	}
 }
@@ -268,10 +287,15 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 	s.triggers = events.NewTable()
 	s.emitter = events.NewEmitter(events.Config{
 		MaxPending: func(appID string) int { return int(s.quotas.Of(appID).PendingEvents) },
-		Table:      s.triggers, MaxDepth: s.settings.MaxTriggerDepth, Log: s.log, Registerer: s.metrics,
+		Table:      s.triggers, MaxDepth: s.settings.MaxTriggerDepth, Now: s.tests.now(), Log: s.log, Registerer: s.metrics,
 	})
 	s.listeners = s.emitter.Registry()
-	if s.store, err = OpenStore(ctx, &s.settings.Location, s.listeners); err != nil {
+	if s.tests.bench != nil {
+		s.store, err = s.tests.openStore(ctx, &s.settings.Location, s.listeners)
+	} else {
+		s.store, err = OpenStore(ctx, &s.settings.Location, s.listeners)
+	}
+	if err != nil {
 		return err
 	}
 	s.emitter.Bind(s.store)
@@ -312,9 +336,14 @@ func (s *Server) makeServices(ctx context.Context) error {
 	if c.HTTPAllowPrivate {
 		s.log.Warn("scripts may send HTTP requests to private addresses and to this machine: http_allow_private is for development")
 	}
+	requests := fetch.New(fetch.Config{
+		Version: s.version, AllowPrivate: c.HTTPAllowPrivate, Timeout: c.HTTPTimeout,
+		MaxRequestBytes: c.HTTPMaxRequestBytes, MaxResponseBytes: c.HTTPMaxResponseBytes,
+	})
+	s.onStop(func(context.Context) error { requests.Close(); return nil })
 	s.services = hostcalls.Services{
 		KV: kv.New(kv.Config{
-			Store: s.store.KV(), Log: s.log,
+			Store: s.store.KV(), Log: s.log, Now: s.tests.now(),
 			Admit: s.meter("kv entries", func(l quota.Limits) int64 { return l.KVBytes }, func(u store.AppUsage) int64 { return u.KV }),
 		}),
 		Docs: docs.New(docs.Config{
@@ -322,13 +351,11 @@ func (s *Server) makeServices(ctx context.Context) error {
 			Admit: s.meter("documents", func(l quota.Limits) int64 { return l.DocsBytes }, func(u store.AppUsage) int64 { return u.Docs }),
 		}),
 		Files: stored, Events: s.emitter,
-		HTTP: fetch.New(fetch.Config{
-			Version: s.version, AllowPrivate: c.HTTPAllowPrivate, Timeout: c.HTTPTimeout,
-			MaxRequestBytes: c.HTTPMaxRequestBytes, MaxResponseBytes: c.HTTPMaxResponseBytes,
-		}),
-		Transactions: s.store, Secrets: kept,
+		HTTP: requests, Transactions: s.store, Secrets: kept,
 	}
-	s.onStop(func(context.Context) error { s.services.HTTP.Close(); return nil })
+	if s.tests.bench != nil {
+		s.services.HTTP = s.tests.bench
+	}
 	if n, err := s.services.Docs.Reindex(ctx); err != nil {
 		return err
 	} else if n > 0 {
@@ -387,11 +414,12 @@ func (s *Server) makeExecutions(context.Context) error {
 		elsewhere = s.asker.Run
 	}
 	s.executions = executions.New(executions.Config{
+		Now: s.tests.now(), Cover: s.tests.cover, Observe: s.tests.observe(),
 		Store: s.store, Elsewhere: elsewhere, Sandbox: s.sandbox,
 		Dispatcher: hostcalls.New(hostcalls.Config{Services: s.services, Log: s.log, Registerer: s.metrics}),
 		Ceiling:    s.settings.Ceiling(), ScriptCacheSize: s.settings.ScriptCacheSize, Logger: s.log, Registerer: s.metrics,
-		MaxRecordBytes: records,
-		AdmitLog:       s.meter("log lines of a day", func(l quota.Limits) int64 { return l.LogBytes }, func(u store.AppUsage) int64 { return u.Log }),
+		MaxRecordBytes: records, TraceSlow: s.settings.TraceSlow,
+		AdmitLog: s.meter("log lines of a day", func(l quota.Limits) int64 { return l.LogBytes }, func(u store.AppUsage) int64 { return u.Log }),
 		Share: func(appID string) int {
 			return cmp.Or(int(s.quotas.Of(appID).Executions), s.settings.MaxConcurrentExecutions)
 		},
@@ -428,8 +456,13 @@ func (s *Server) makeDispatcher(context.Context) error {
 	dispatcher := dispatch.New(dispatch.Config{
 		Store: s.store, Table: s.triggers, Emitter: s.emitter, Runner: s.executions, Registrant: s.authority.Registrant,
 		Concurrency: c.EventPlaces(), PerApp: max(c.MaxConcurrentExecutions/4, 1), CallConcurrency: c.TriggerConcurrency, CallRetry: s.triggerRetry(),
-		Log: s.log, Registerer: s.metrics,
+		Now: s.tests.now(), Log: s.log, Registerer: s.metrics,
 	})
+	if s.tests.bench != nil {
+		s.tests.dispatcher = dispatcher // which it calls, and which does nothing by itself
+		s.queueRate = dispatcher.QueueRate
+		return nil
+	}
 	s.deliverers, s.triggersChanged, s.queueRate = background.Group{dispatcher}, dispatcher.Changed, dispatcher.QueueRate
 	if s.store.Relay().Shared() {
 		s.deliverers = append(s.deliverers, relay.NewWorker(relay.WorkerConfig{
@@ -501,7 +534,7 @@ func (s *Server) makeFront(context.Context) error {
 		Events: s.emitter, QueueRate: s.queueRate, TriggerRetry: s.triggerRetry(), TriggerConcurrency: c.TriggerConcurrency,
 		Requests: recent, Catalog: s.catalog, MaxBodyBytes: c.MaxBodyBytes, MaxPluginBytes: c.MaxPluginBytes,
 		Quotas: s.quotas, ReservedHosts: reserved,
-		Version: s.version, Logger: s.log,
+		Metrics: s.metrics, Version: s.version, Logger: s.log,
 	})
 	proxies, err := c.Proxies()
 	if err != nil {
@@ -540,6 +573,7 @@ func (s *Server) makeBackground(context.Context) error {
 		s.catalog.SiteSweeper(),
 		s.catalog.ImportSweeper(),
 		quota.NewWatch(quota.WatchConfig{Apps: s.quotas, Usage: s.store.Quotas().Usage, Log: s.log, Registerer: s.metrics}),
+		executions.NewSeriesRetention(s.store.Series(), s.log),
 		background.NewMemoryReturn(s.log),
 		background.NewSweep("unused", "bytes of disk", reclaimEvery, s.log, s.store.Reclaim),
 	}

@@ -34,6 +34,9 @@ import (
 var compiled string
 
 func TestMain(m *testing.M) {
+	if os.Getenv(envRestoreTo) != "" {
+		restoreHalf()
+	}
 	os.Exit(func() int {
 		var err error
 		if compiled, err = os.MkdirTemp("", "picloud-server"); err != nil {
@@ -191,7 +194,7 @@ func TestServesAndStops(t *testing.T) {
 				require.NoError(t, err)
 				scripts, err := db.Scripts().List(t.Context(), app.ID, store.PageRequest{})
 				require.NoError(t, err)
-				recorded, err := db.Executions().ListByScript(t.Context(), scripts.Items[0].ID, store.PageRequest{})
+				recorded, err := db.Executions().List(t.Context(), store.ExecutionQuery{ScriptID: scripts.Items[0].ID, AppID: scripts.Items[0].AppID})
 				require.NoError(t, err)
 				assert.Len(t, recorded.Items, 1)
 			})
@@ -256,9 +259,10 @@ func TestGeneratedPasswordIsShownUntilItWasUsed(t *testing.T) {
 			assert.Equal(t, 200, s.login("admin", second))
 			s.stopped()
 			inStore(t, c, func(db store.Store) {
-				n, err := db.Users().Count(t.Context())
+				users, err := db.Users().List(t.Context(), store.PageRequest{})
 				require.NoError(t, err)
-				assert.EqualValues(t, 1, n)
+				require.Len(t, users.Items, 1)
+				assert.True(t, users.Items[0].PasswordGiven, "nobody has set another")
 			})
 		})
 	}
@@ -450,7 +454,9 @@ func TestStopAndRunningExecutions(t *testing.T) {
 			s.stopped()
 			assert.Equal(t, c.status, <-answered)
 			inStore(t, settings, func(db store.Store) {
-				recorded, err := db.Executions().ListByScript(t.Context(), script, store.PageRequest{})
+				of, err := db.Scripts().Get(t.Context(), script)
+				require.NoError(t, err)
+				recorded, err := db.Executions().List(t.Context(), store.ExecutionQuery{AppID: of.AppID, ScriptID: script})
 				require.NoError(t, err)
 				require.Len(t, recorded.Items, 1)
 				assert.Equal(t, c.outcome, recorded.Items[0].Outcome)
@@ -509,7 +515,7 @@ func TestBackground(t *testing.T) {
 			swept = append(swept, sweep.Swept())
 		}
 	}
-	require.Len(t, swept, 9)
+	require.Len(t, swept, 10)
 	ctx, end := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
@@ -519,7 +525,7 @@ func TestBackground(t *testing.T) {
 		require.NoError(t, err)
 		removed = append(removed, n)
 	}
-	assert.Equal(t, []int64{0, 1, 0, 0, 0, 0, 0, 0, 0}, removed)
+	assert.Equal(t, []int64{0, 1, 0, 0, 0, 0, 0, 0, 0, 0}, removed)
 	end()
 	require.NoError(t, <-ended)
 }

@@ -7,6 +7,7 @@ package sites
 
 import (
 	"encoding/json"
+	"errors"
 	"iter"
 	"maps"
 	"path"
@@ -21,6 +22,10 @@ import (
 
 // Collection is where the files of an app's sites lie. Scripts can read it, not write it.
 const Collection = "@static"
+
+// WellKnown is the folder of a site whose name begins with a dot and that is served: others look for
+// what they know by name there (RFC 8615).
+const WellKnown = ".well-known"
 
 // Bounds of a site.
 const (
@@ -50,7 +55,11 @@ func Parse(source string) (*Site, error) {
 	decoder := json.NewDecoder(strings.NewReader(source))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(s); err != nil {
-		return nil, refuse("is no static site: %v", err)
+		reason := strings.TrimPrefix(err.Error(), "json: ")
+		if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
+			reason = strings.TrimPrefix(wrong.Field+" cannot be a JSON "+wrong.Value, " ")
+		}
+		return nil, refuse("is no static site: %s", reason)
 	}
 	switch {
 	case len(s.Files) > MaxFiles:
@@ -100,6 +109,21 @@ func (s *Site) All() iter.Seq2[string, string] {
 	}
 }
 
+// Without returns the site without the files of some ids.
+func (s *Site) Without(ids map[string]bool) *Site {
+	left := *s
+	gone := func(_, id string) bool { return ids[id] }
+	left.Files, left.Previous = maps.Clone(s.Files), maps.Clone(s.Previous)
+	maps.DeleteFunc(left.Files, gone)
+	maps.DeleteFunc(left.Previous, gone)
+	for _, page := range []*string{&left.NotFound, &left.Fallback} {
+		if left.Files[*page] == "" {
+			*page = ""
+		}
+	}
+	return &left
+}
+
 // Replaced returns the files that a site with other files keeps of s, which it comes after: those that are not
 // its own. With the same files it keeps those that s does.
 func (s *Site) Replaced(files map[string]string) map[string]string {
@@ -118,8 +142,8 @@ func CheckPath(name string) string {
 		return "must be one in the folder, without . or .. or an empty part"
 	case strings.ContainsAny(name, "\\\x00") || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }):
 		return "must not have a backslash or a control character"
-	case slices.ContainsFunc(strings.Split(name, "/"), func(part string) bool { return strings.HasPrefix(part, ".") }):
-		return "must not be hidden: nothing that begins with a dot is served"
+	case slices.ContainsFunc(strings.Split(strings.TrimPrefix(name, WellKnown+"/"), "/"), func(part string) bool { return strings.HasPrefix(part, ".") }):
+		return "must not be hidden: nothing that begins with a dot is served, but for the folder " + WellKnown
 	}
 	return ""
 }

@@ -76,14 +76,17 @@ func TestFind(t *testing.T) {
 }
 
 func TestRefused(t *testing.T) {
-	for _, name := range []string{"", "/a", "a/", "a//b", "./a", "../a", "a/../b", ".env", "a/.git/config", "a\\b", "a\nb", "."} {
+	for _, name := range []string{"", "/a", "a/", "a//b", "./a", "../a", "a/../b", ".env", "a/.git/config", ".well-known/.env", "a/.well-known/b", ".well-known", "a\\b", "a\nb", "."} {
 		_, err := parse(t, "", name)
 		assert.Equal(t, fault.Invalid, fault.Of(err), "%q", name)
 		assert.ErrorContains(t, err, "source: files: the path ", "%q", name)
 	}
+	_, err := parse(t, "", ".well-known/security.txt")
+	assert.NoError(t, err)
 	for source, want := range map[string]string{
 		``:                       "is no static site",
-		`[]`:                     "is no static site",
+		`[]`:                     "is no static site: cannot be a JSON array",
+		`{"max_age":"x"}`:        "is no static site: max_age cannot be a JSON string",
 		`{"file":1}`:             `unknown field "file"`,
 		`{"files":{"a":"x"}}`:    `files: "a" must be the id of a file, got "x"`,
 		`{"previous":{"a":"x"}}`: `previous: "a" must be the id of a file, got "x"`,

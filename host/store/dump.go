@@ -19,8 +19,9 @@ type Dump interface {
 	Database() string
 	// Schema is the number of the last migration that the database has had.
 	Schema() int64
-	// Blobs lists what the metadata of all files refers to.
-	Blobs(ctx context.Context) ([]Blob, error)
+	// Blobs calls each with what the metadata of every file refers to, in the order of their names. An error of
+	// each ends it, and is returned as it is.
+	Blobs(ctx context.Context, each func(Blob) error) error
 	// Parts are the names of what it consists of, in the order in which it is restored.
 	Parts() []string
 	// Copy writes a part, and returns how many rows it has; 0 where it is no table.
@@ -32,6 +33,8 @@ type Blob struct {
 	Name   string
 	Size   int64
 	SHA256 string // in hex
+	// The file that it is of.
+	AppID, Collection, ID string
 }
 
 // Restoration fills an empty database with a [Dump] of its kind. It serves one goroutine.

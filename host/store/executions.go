@@ -13,12 +13,19 @@ type Execution struct {
 	ID             string // given by the caller
 	AppID          string
 	ScriptID       string
-	ScriptVersion  int64 // that ran
+	ScriptName     string // set by the store
+	ScriptVersion  int64  // that ran
 	RequestID      string
 	InvocationType abi.InvocationType
 	EventID        string        // the event it handled; "" for none
 	Outcome        abi.ErrorCode // "" when the script returned a value
 	Status         int           // HTTP status answered, 0 if there was none
+	ResponseBytes  int64         // of the response's body, unless that is a stored file
+	Method         string        // of the request; "": none caused it
+	Path           string        // of the request, the first [MaxPath] bytes
+	Route          string        // the path of the route that led the request to the script; "": none did
+	ParentID       string        // of the execution that invoked it; "": none did
+	RootID         string        // of the execution for which it acts; "": it is the first
 	ErrorMessage   string        // whole, "" on success
 	ErrorLine      int           // from 1, 0 when unknown
 	ErrorColumn    int           // in characters from 1, 0 when unknown
@@ -26,7 +33,27 @@ type Execution struct {
 	Duration       time.Duration // kept in whole microseconds
 	CPU            time.Duration // that it had a processor for; counted for its app and day, not kept
 	Operations     int64
-	Lines          []LogLine // in the order written; empty in listings
+	Lines          []LogLine // in the order written; empty in listings unless asked for
+	Trace          *Trace    // what it asked the host for; nil: that is not kept, and in listings
+}
+
+// MaxPath is how much is kept of the path of a request, in bytes.
+const MaxPath = 1024
+
+// Trace is what an execution asked the host for.
+type Trace struct {
+	Calls []Call `json:"calls"`          // the first ones, in order
+	More  int    `json:"more,omitempty"` // how many came after
+}
+
+// Call is an operation of the host that an execution asked for. Of what it was about nothing is kept.
+type Call struct {
+	Name          string `json:"name"`     // as in kv.get
+	StartUS       int64  `json:"start_us"` // from the begin of the execution, in microseconds
+	DurationUS    int64  `json:"duration_us"`
+	RequestBytes  int    `json:"request_bytes"`
+	ResponseBytes int    `json:"response_bytes"`
+	Outcome       string `json:"outcome"` // ok, or the code of the error
 }
 
 // LogLine is one line of an execution's log.
@@ -70,6 +97,53 @@ type LogPage struct {
 	Newest string
 }
 
+// The outcomes of [ExecutionQuery] beside the codes of errors.
+const (
+	OutcomeSucceeded = "ok"
+	OutcomeAnyError  = "failed"
+)
+
+// How far a [ExecutionQuery] looks for what it asks for, in executions, and how many an execution has that belong to it.
+const (
+	MaxSearched     = 10_000
+	MaxSearchedText = 1_000 // if it looks at texts
+	MaxRelated      = 1_000
+	MaxCallees      = 100
+)
+
+// LongestExecution is how long after an execution has begun it may be recorded, for [ExecutionQuery.From] and To to find it.
+const LongestExecution = time.Hour
+
+// ExecutionQuery asks for executions of an app. What is zero does not narrow it.
+type ExecutionQuery struct {
+	AppID    string
+	ScriptID string
+	RootID   string // those that acted for it
+	Outcome  string // a code, [OutcomeSucceeded] or [OutcomeAnyError]
+	Type     abi.InvocationType
+
+	MinDuration, MaxDuration time.Duration // at least and at most
+	From, To                 time.Time     // started at or after, and before
+
+	Text  string // in the error's message or a line of the log, whatever the case of its ASCII letters
+	After string // ExecutionPage.Newest of another page: only what was recorded after that, the oldest first
+	Lines bool   // with their lines: then a page ends with the execution that has the last of [MaxPageLines]
+	Page  PageRequest
+}
+
+// MaxPageLines is how many bytes of lines a page of executions has, beside those of its last one.
+const MaxPageLines = 1 << 20
+
+// ExecutionPage is a piece of a listing of executions.
+type ExecutionPage struct {
+	Items []Execution
+	Next  string // cursor of those recorded before; "" when there are none
+	// SearchedTo is when the last execution started that was looked at, if the page is short because so many were looked at;
+	// Next goes on there. Else it is zero.
+	SearchedTo time.Time
+	Newest     string // for ExecutionQuery.After: what was recorded after this page. Always set
+}
+
 // Executions keeps the records of executions and their log lines.
 type Executions interface {
 	// Record keeps executions with their lines, all or none. One whose script or app is gone
@@ -79,9 +153,11 @@ type Executions interface {
 	Record(ctx context.Context, executions []Execution) error
 	// Get finds an execution by id, with its lines.
 	Get(ctx context.Context, id string) (Execution, error)
-	// ListByScript pages through a script's executions, without their lines, the last recorded
-	// first.
-	ListByScript(ctx context.Context, scriptID string, page PageRequest) (Page[Execution], error)
+	// List returns executions of an app, the last recorded first.
+	List(ctx context.Context, query ExecutionQuery) (ExecutionPage, error)
+	// Callees returns the ids of executions that an execution of an app invoked, the first ones first: no more than
+	// [MaxCallees], of the first [MaxRelated] that acted for the same one.
+	Callees(ctx context.Context, e Execution) ([]string, error)
 	// Logs pages through a script's log in the order in which lines were recorded: the lines of one
 	// execution together, executions as they ended. A line recorded after a page was read is on a
 	// later page of [OldestFirst], even if its time is earlier.

@@ -278,7 +278,8 @@ type DeadLetterFilter struct {
 	Source     EventSource
 	TriggerID  string
 	ScriptID   string
-	Unresolved bool
+	Unresolved bool // those alone that have no resolution
+	Unreplayed bool // none that was replayed
 }
 
 // DeadLetters keeps what could not be delivered. They come by the settlements of [Outbox.Turn].
@@ -289,8 +290,9 @@ type DeadLetters interface {
 	List(ctx context.Context, filter DeadLetterFilter, page PageRequest) (Page[DeadLetter], error)
 	// Count returns how many there are.
 	Count(ctx context.Context, filter DeadLetterFilter) (int64, error)
-	// Resolve decides about a dead letter and returns it. One that is resolved already, but for one
-	// whose handler failed, is a [fault.Conflict].
+	// Resolve decides about a dead letter and returns it, whatever was decided before; but one that was
+	// replayed is a [fault.Conflict]: it is another event by now. What handlers of dead letters settle, see
+	// [Settlement], replaces no decision.
 	Resolve(ctx context.Context, id string, as Resolution, by, replayedAs string) (DeadLetter, error)
 	// Delete removes a dead letter.
 	Delete(ctx context.Context, id string) error

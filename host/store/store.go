@@ -46,6 +46,7 @@ type Store interface {
 	Invites() Invites
 	SecondFactors() SecondFactors
 	Executions() Executions
+	Series() Series
 	KV() KV
 	Docs() Docs
 	Files() Files
@@ -99,6 +100,12 @@ type Store interface {
 	// returns as it is. What has been acknowledged before the call is in it. Nobody waits for it, but the
 	// database keeps what is changed meanwhile twice: use should be done soon. Within a transaction it fails.
 	Dump(ctx context.Context, use func(Dump) error) error
+
+	// Kind is what the database is: sqlite or postgres.
+	Kind() string
+
+	// Size returns how many bytes the database has on its disk, with indexes and what is free in it.
+	Size(ctx context.Context) (int64, error)
 
 	// Ping returns an error unless the database can be reached and takes writes: a full disk is found
 	// so, too.

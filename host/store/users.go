@@ -23,7 +23,9 @@ type User struct {
 	// PasswordGenerated says that the server made the password, and that nobody has logged in with
 	// it yet.
 	PasswordGenerated bool
-	Role              InstanceRole
+	// PasswordGiven says that the server made the password, and that the user has set no other since.
+	PasswordGiven bool
+	Role          InstanceRole
 	// SecondFactor says that a login needs a code, see [SecondFactors]. It is read only.
 	SecondFactor  bool
 	DeactivatedAt time.Time // zero: active
@@ -35,11 +37,12 @@ type User struct {
 func (u User) Active() bool { return u.DeactivatedAt.IsZero() }
 
 // UserChange says what to change of a user; a nil field stays as it is, but that a new password is
-// none that was generated unless PasswordGenerated says so.
+// none that was generated unless PasswordGenerated and PasswordGiven say so.
 type UserChange struct {
 	Username          *string
 	PasswordHash      *string
 	PasswordGenerated *bool
+	PasswordGiven     *bool
 	Role              *InstanceRole
 	DeactivatedAt     *time.Time // zero: active again
 }

@@ -29,6 +29,8 @@ type Compiler struct {
 	Variables []string
 	// Budget is charged for the work, which ends when it runs out or is interrupted. nil: none is.
 	Budget *vm.Budget
+	// Cover has programs count how often each line is reached, see [vm.Program].
+	Cover bool
 }
 
 // Compile compiles a script that has Rhai's standard library, with the default budget.
@@ -62,7 +64,11 @@ func (c *Compiler) compile(source string, module bool) (*vm.Program, *vm.Error) 
 			return nil, invalid("A module may contain only constants, functions and imports").At(at)
 		}
 	}
-	p, failure := compile.Program(ast, c.Library, c.Variables, work.Step)
+	program := compile.Program
+	if c.Cover {
+		program = compile.Covering
+	}
+	p, failure := program(ast, c.Library, c.Variables, work.Step)
 	switch {
 	case work.Err != nil:
 		return nil, work.Err

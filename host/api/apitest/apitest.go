@@ -174,7 +174,7 @@ func NewOn(t testing.TB, log *slog.Logger, path string, open func(store.Listener
 		}),
 		Store: db, Authority: s.Auth, Audit: record, Identity: identity.New(identity.Config{Store: db, Authority: s.Auth}), Executions: runs, Catalog: apps,
 		KV: services.KV, Docs: services.Docs, Files: services.Files, Secrets: s.Secrets, Backup: backup.New(backup.Config{Store: db, Files: stored, Version: "test", Log: log}),
-		MaxBodyBytes: MaxBody, MaxPluginBytes: MaxPlugin, Quotas: quotas, ReservedHosts: []string{"server.test", "*.ours.test"}, Version: "test", Logger: log,
+		MaxBodyBytes: MaxBody, MaxPluginBytes: MaxPlugin, Quotas: quotas, ReservedHosts: []string{"server.test", "*.ours.test"}, Metrics: registry, Version: "test", Logger: log,
 		Events: emitter, QueueRate: dispatcher.QueueRate, TriggerRetry: retry, TriggerConcurrency: 4,
 	})
 	dispatcher.Start()

@@ -2,7 +2,6 @@ package problem
 
 import (
 	"errors"
-	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -34,8 +33,7 @@ func ofHuma(status int, message string, errs ...error) huma.StatusError {
 		}
 	}
 	if len(p.Errors) > 0 && message == "validation failed" {
-		first := p.Errors[0]
-		p.Detail = strings.TrimPrefix(first.Location+": "+first.Message, ": ")
+		p.Detail = p.Errors[0].Sentence()
 	}
 	return p
 }

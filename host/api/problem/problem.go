@@ -77,7 +77,7 @@ func InvalidFields(fields []wire.FieldError) *Problem {
 	for i, field := range fields {
 		fields[i].Value = shown(field.Location, field.Value)
 	}
-	return New(fault.Invalid.Status(), fault.Invalid, fields[0].Location+": "+fields[0].Message, fields...)
+	return New(fault.Invalid.Status(), fault.Invalid, fields[0].Sentence(), fields...)
 }
 
 // Of turns an error of the services into a problem that may be shown. ours reports whether it is
@@ -124,10 +124,10 @@ func ofField(refused *fault.Error, location string) *Problem {
 	p.Other = refused.Other
 	if refused.Field != "" {
 		reason := cmp.Or(refused.Reason, refused.Text)
-		if refused.Text == "" || refused.Code == fault.Invalid {
-			p.Detail = location + ": " + reason
-		}
 		p.Errors = []wire.FieldError{{Location: location, Message: reason, Value: shown(location, refused.Value)}}
+		if refused.Text == "" || refused.Code == fault.Invalid {
+			p.Detail = p.Errors[0].Sentence()
+		}
 	}
 	switch {
 	case refused.Code == fault.Unauthorized: // RFC 9110, section 11.6.1

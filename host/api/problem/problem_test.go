@@ -46,15 +46,15 @@ func TestOf(t *testing.T) {
 		field  wire.FieldError
 		header http.Header
 	}{
-		{"a field", fault.Refuse("ttl_ms", "must be at least 1, got 0"), "body.ttl_ms: must be at least 1, got 0",
+		{"a field", fault.Refuse("ttl_ms", "must be at least 1, got 0"), "ttl_ms: must be at least 1, got 0",
 			wire.FieldError{Location: "body.ttl_ms", Message: "must be at least 1, got 0"}, nil},
-		{"a field's value", &fault.Error{Code: fault.Invalid, Text: `path "x" must begin with /`, Field: "path", Reason: "must begin with /", Value: "x"}, "body.path: must begin with /",
+		{"a field's value", &fault.Error{Code: fault.Invalid, Text: `path "x" must begin with /`, Field: "path", Reason: "must begin with /", Value: "x"}, `path: must begin with /, got "x"`,
 			wire.FieldError{Location: "body.path", Message: "must begin with /", Value: "x"}, nil},
-		{"a long value", &fault.Error{Code: fault.Invalid, Field: "path", Reason: "is long", Value: strings.Repeat("x", 101)}, "body.path: is long",
+		{"a long value", &fault.Error{Code: fault.Invalid, Field: "path", Reason: "is long", Value: strings.Repeat("x", 101)}, "path: is long",
 			wire.FieldError{Location: "body.path", Message: "is long", Value: strings.Repeat("x", 100) + "... (101 bytes)"}, nil},
-		{"a secret value", &fault.Error{Code: fault.Invalid, Field: "password", Reason: "is short", Value: "hunter2"}, "body.password: is short",
+		{"a secret value", &fault.Error{Code: fault.Invalid, Field: "password", Reason: "is short", Value: "hunter2"}, "password: is short",
 			wire.FieldError{Location: "body.password", Message: "is short"}, nil},
-		{"a cursor", &fault.Error{Code: fault.Invalid, Text: "invalid cursor", Field: "cursor", Reason: "is of another"}, "query.cursor: is of another",
+		{"a cursor", &fault.Error{Code: fault.Invalid, Text: "invalid cursor", Field: "cursor", Reason: "is of another"}, "cursor: is of another",
 			wire.FieldError{Location: "query.cursor", Message: "is of another"}, nil},
 		{"a conflict", &fault.Error{Code: fault.Conflict, Text: `app slug "x" is already in use`, Field: "slug", Reason: "is already in use", Value: "x"}, `app slug "x" is already in use`,
 			wire.FieldError{Location: "body.slug", Message: "is already in use", Value: "x"}, nil},
@@ -63,7 +63,7 @@ func TestOf(t *testing.T) {
 		{"too often", &fault.Error{Code: fault.Throttled, Text: "later", RetryAfter: 2500 * time.Millisecond}, "later",
 			wire.FieldError{}, http.Header{"Retry-After": {"3"}}},
 		{"a stranger", fault.New(fault.Unauthorized, "who?"), "who?", wire.FieldError{}, http.Header{"WWW-Authenticate": {`Bearer realm="picloud"`}}},
-		{"a problem", InvalidField("query.name", "is missing", nil), "query.name: is missing", wire.FieldError{Location: "query.name", Message: "is missing"}, nil},
+		{"a problem", InvalidField("query.name", "is missing", nil), "name: is missing", wire.FieldError{Location: "query.name", Message: "is missing"}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p, ours := Of(fmt.Errorf("wrapped: %w", c.err))
@@ -82,10 +82,10 @@ func TestOf(t *testing.T) {
 func TestAt(t *testing.T) {
 	for _, c := range []struct{ field, detail string }{
 		{"data", "body: no"},
-		{"data.tags[3]", "body.tags[3]: no"},
+		{"data.tags[3]", "tags[3]: no"},
 		{"data[0]", "body[0]: no"},
-		{"name", "query.name: no"},
-		{"database", "body.database: no"}, // begins with a field and is none
+		{"name", "name: no"},
+		{"database", "database: no"}, // begins with a field and is none
 	} {
 		p, ours := Of(At(fault.Refuse(c.field, "no"), "name", "query.name", "data", "body"))
 		assert.False(t, ours)

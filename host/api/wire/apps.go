@@ -42,8 +42,8 @@ type ImportReport struct {
 
 // LeftOut is something that an import has left out.
 type LeftOut struct {
-	Kind   string `json:"kind" enum:"domain,route,member,quota"`
-	Name   string `json:"name" doc:"A host, a route's address or a user name; empty for the quotas"`
+	Kind   string `json:"kind" enum:"domain,route,member,quota,file"`
+	Name   string `json:"name" doc:"A host, a route's address, a user name or COLLECTION/ID of a file; empty for the quotas, and for more files than are named"`
 	Reason string `json:"reason"`
 }
 

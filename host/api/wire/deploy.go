@@ -4,7 +4,8 @@ import "encoding/json"
 
 // Deploy is the body of POST apps/{app}:deploy: changes of one app, of which all are made or none.
 type Deploy struct {
-	DryRun  bool           `json:"dry_run,omitempty" doc:"Find out whether the changes would be made, and make none"`
+	DryRun  bool           `json:"dry_run,omitempty" doc:"Find out whether the changes would be made, and make none. 00000000-0000-0000-0000-000000000000 stands for the id of a file that would be uploaded before"`
+	NewApp  bool           `json:"new_app,omitempty" doc:"Of a dry run: the app is not there, and would be created before with the slug in the path"`
 	Changes []DeployChange `json:"changes" minItems:"1" maxItems:"10000" doc:"In the order in which they are made, in ten seconds at most together; deletions of scripts that follow one another, in one in which no module goes before its importers"`
 }
 

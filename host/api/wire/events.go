@@ -97,7 +97,7 @@ type DeadLetterFilter struct {
 	Source   string `json:"source,omitempty" enum:"kv,docs,files,cron,queue,pubsub,dead_letter,call" doc:"Absent for any"`
 	Trigger  string `json:"trigger,omitempty" doc:"Id; absent for any"`
 	Script   string `json:"script,omitempty" doc:"Id; absent for any"`
-	Resolved bool   `json:"resolved,omitempty" doc:"Those too about which somebody has decided; of :purge"`
+	Resolved bool   `json:"resolved,omitempty" doc:"Those too that have a resolution; of :replay none that was replayed"`
 }
 
 // Replayed answers POST apps/{app}/dead-letters:replay.

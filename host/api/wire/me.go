@@ -6,13 +6,14 @@ import (
 
 // Me tells who the caller is.
 type Me struct {
-	UserID       string   `json:"user_id"`
-	Username     string   `json:"username"`
-	Role         string   `json:"role" enum:"owner,admin,member"`
-	SecondFactor bool     `json:"second_factor" doc:"A login needs a code"`
-	APIKey       string   `json:"api_key_id,omitempty" doc:"Set when the credential is an API key"`
-	Scopes       []string `json:"scopes,omitempty" doc:"Of the API key"`
-	AppID        string   `json:"app_id,omitempty" doc:"The only app that the API key may touch"`
+	UserID         string   `json:"user_id"`
+	Username       string   `json:"username"`
+	Role           string   `json:"role" enum:"owner,admin,member"`
+	SecondFactor   bool     `json:"second_factor" doc:"A login needs a code"`
+	ChangePassword bool     `json:"must_change_password" doc:"The password is one that the server made, and was not changed since"`
+	APIKey         string   `json:"api_key_id,omitempty" doc:"Set when the credential is an API key"`
+	Scopes         []string `json:"scopes,omitempty" doc:"Of the API key"`
+	AppID          string   `json:"app_id,omitempty" doc:"The only app that the API key may touch"`
 }
 
 // PasswordChange is the body of PUT me/password.

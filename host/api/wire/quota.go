@@ -43,6 +43,8 @@ type Usage struct {
 	Events     Share `json:"pending_events" doc:"Events that wait"`
 	Executions Share `json:"executions" doc:"At once, just now, on the node that answers"`
 	Requests   Share `json:"requests" doc:"Of the burst, just now, on the node that answers"`
+
+	DeadLetters int64 `json:"dead_letters" doc:"Events that could not be delivered and are not resolved"`
 }
 
 // Used is how many bytes of something there are.

@@ -31,6 +31,7 @@ type FileRef struct {
 type RunRequest struct {
 	Request *Request        `json:"request,omitempty"`
 	Event   json.RawMessage `json:"event,omitempty" doc:"A map, seen by the script as ctx.event"`
+	Trace   bool            `json:"trace,omitempty" doc:"Tell what the script asks the host for, and keep it with the execution"`
 }
 
 // RunResult tells how a test run ended.
@@ -44,6 +45,7 @@ type RunResult struct {
 	File          *FileRef          `json:"file,omitempty" doc:"The stored file that a route would have sent as the body"`
 	Error         *abi.ScriptError  `json:"error,omitempty"`
 	Logs          []LogLine         `json:"logs"`
+	Trace         *Trace            `json:"trace,omitempty" doc:"What it asked the host for, if it failed, was slow, or was to be traced"`
 	DurationUS    int64             `json:"duration_us" doc:"Microseconds"`
 	Operations    int64             `json:"operations"`
 }

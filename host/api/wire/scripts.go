@@ -74,7 +74,15 @@ type Validate struct {
 	Limits *abi.Limits `json:"limits,omitempty"`
 }
 
-// Validation answers it.
+// ValidateNew is the body of POST apps/{app}/scripts:validate, of a script that need not be there.
+type ValidateNew struct {
+	Source string      `json:"source" doc:"Rhai, UTF-8, up to 1 MiB. What it imports is looked for among the app's modules"`
+	Kind   abi.Kind    `json:"kind,omitempty" enum:"endpoint,module" default:"endpoint"`
+	Name   string      `json:"name,omitempty" maxLength:"128" doc:"That it would have: a module must not import itself"`
+	Limits *abi.Limits `json:"limits,omitempty"`
+}
+
+// Validation answers both.
 type Validation struct {
 	Valid   bool             `json:"valid"`
 	Imports []string         `json:"imports" doc:"Names the script imports, in order of appearance"`

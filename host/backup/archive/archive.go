@@ -1,8 +1,8 @@
 // Package archive is the form of a backup: what is in the file, how it is written and read, and how it
-// is encrypted. It knows nothing of databases.
+// is encrypted. It opens no database.
 //
-// A backup is a tar archive, compressed by zstd, and encrypted by age if that is asked for, so that
-// `age -d | zstd -d | tar t` shows what is in it. Its entries come in this order:
+// A backup is a [pack.Writer]'s pack, encrypted by age if that is asked for, so that `age -d | zstd -d | tar t`
+// shows what is in it. Its entries come in this order:
 //
 //	head.json                   what it is: see [Head]
 //	secret.key                  the keys of secrets, if it has them
@@ -10,9 +10,8 @@
 //	files/BLOB                  the bytes of a file
 //	end.json                    what was written, and the sum of it all: see [End]
 //
-// An archive without its end is not whole. Whether it was written as it is read tells the sum, which is
-// over the names, sizes and SHA-256 of all entries before. Against somebody who alters it on purpose
-// only encryption helps.
+// An archive without its end is not whole. Whether it was written as it is read tells the sum. Against somebody
+// who alters it on purpose only encryption helps.
 package archive
 
 import (
@@ -43,6 +42,8 @@ const (
 	pieceSize   = 1 << 20 // bytes of a part in one entry, at most
 	maxDocument = 64 << 20
 	maxKey      = 1 << 20
+	maxDamaged  = 10_000  // files that are named at the end
+	window      = 1 << 27 // that a reader takes: somebody may have compressed a backup anew
 )
 
 // Head says what a backup is.
@@ -56,12 +57,14 @@ type Head struct {
 
 // End says what was written.
 type End struct {
-	Parts     []Part   `json:"parts"`
-	Files     int64    `json:"files"`
-	FileBytes int64    `json:"file_bytes"`
-	SecretKey bool     `json:"secret_key"` // the keys of secrets are in it
-	Damaged   []Damage `json:"damaged,omitempty"`
-	Sum       string   `json:"sum"` // SHA-256, in hex
+	Parts     []Part `json:"parts"`
+	Files     int64  `json:"files"`
+	FileBytes int64  `json:"file_bytes"`
+	SecretKey bool   `json:"secret_key"` // the keys of secrets are in it
+	// Damaged are the first 10,000 files that were damaged, DamagedFiles is how many were in all.
+	Damaged      []Damage `json:"damaged,omitempty"`
+	DamagedFiles int64    `json:"damaged_files,omitempty"`
+	Sum          string   `json:"sum"` // that of the pack, in hex
 }
 
 // Part is what was written of the database.
@@ -75,6 +78,21 @@ type Part struct {
 type Damage struct {
 	Blob    string `json:"blob"`
 	Missing bool   `json:"missing,omitempty"` // there are none, and so none in the backup
+	// The file that they are of; absent in backups of old.
+	AppID      string `json:"app_id,omitempty"`
+	Collection string `json:"collection,omitempty"`
+	ID         string `json:"id,omitempty"`
+}
+
+func (d Damage) String() string {
+	of := "the bytes " + d.Blob + " of a file"
+	if d.ID != "" {
+		of = fmt.Sprintf("the bytes of the file %s in the collection %s of the app %s", d.ID, d.Collection, d.AppID)
+	}
+	if d.Missing {
+		return of + " are missing"
+	}
+	return of + " are not those that were stored"
 }
 
 // DatabaseBytes is how many bytes the database has in the backup.

@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/host/backup/archive"
+	"github.com/picloud/picloud/host/store"
 )
 
 var head = archive.Head{Format: archive.Format, Version: "1.2.3", CreatedAt: time.Date(2026, 1, 31, 3, 0, 0, 0, time.UTC), Database: "sqlite", Schema: 21}
@@ -60,7 +61,7 @@ func write(t testing.TB, to io.Writer, head archive.Head) archive.End {
 		}))
 	}
 	for _, blob := range []string{"aa", "bb", "cc"} {
-		require.NoError(t, w.File(blob, int64(len(files[blob])), sum(files[blob]), bytes.NewReader(files[blob])))
+		require.NoError(t, w.File(store.Blob{Name: blob, Size: int64(len(files[blob])), SHA256: sum(files[blob])}, bytes.NewReader(files[blob])))
 	}
 	end, err := w.Close()
 	require.NoError(t, err)
@@ -222,10 +223,13 @@ func TestDamagedFiles(t *testing.T) {
 	var b bytes.Buffer
 	w, err := archive.NewWriter(&b, head)
 	require.NoError(t, err)
-	require.NoError(t, w.File("missing", 5, sum([]byte("12345")), nil))
-	require.NoError(t, w.File("other", 5, sum([]byte("12345")), strings.NewReader("12x45")))
-	require.NoError(t, w.File("unreadable", 5, sum([]byte("12345")), io.MultiReader(strings.NewReader("12"), failing{})))
-	require.NoError(t, w.File("good", 5, sum([]byte("12345")), strings.NewReader("12345")))
+	of := func(blob string) store.Blob {
+		return store.Blob{Name: blob, Size: 5, SHA256: sum([]byte("12345")), AppID: "app", Collection: "c", ID: "id of " + blob}
+	}
+	require.NoError(t, w.File(of("missing"), nil))
+	require.NoError(t, w.File(of("other"), strings.NewReader("12x45")))
+	require.NoError(t, w.File(of("unreadable"), io.MultiReader(strings.NewReader("12"), failing{})))
+	require.NoError(t, w.File(of("good"), strings.NewReader("12345")))
 	_, err = w.Close()
 	require.NoError(t, err)
 	got := map[string]string{}
@@ -235,7 +239,13 @@ func TestDamagedFiles(t *testing.T) {
 		return err
 	}})
 	require.NoError(t, err)
-	assert.Equal(t, []archive.Damage{{Blob: "missing", Missing: true}, {Blob: "other"}, {Blob: "unreadable"}}, end.Damaged)
+	assert.Equal(t, []archive.Damage{
+		{Blob: "missing", Missing: true, AppID: "app", Collection: "c", ID: "id of missing"},
+		{Blob: "other", AppID: "app", Collection: "c", ID: "id of other"},
+		{Blob: "unreadable", AppID: "app", Collection: "c", ID: "id of unreadable"},
+	}, end.Damaged)
+	assert.EqualValues(t, 3, end.DamagedFiles)
+	assert.Equal(t, "the bytes of the file id of missing in the collection c of the app app are missing", end.Damaged[0].String())
 	assert.Equal(t, map[string]string{"other": "12x45", "unreadable": "12\x00\x00\x00", "good": "12345"}, got)
 }
 

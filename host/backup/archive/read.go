@@ -1,21 +1,15 @@
 package archive
 
 import (
-	"archive/tar"
-	"bufio"
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"reflect"
 	"strings"
 
-	"github.com/klauspost/compress/zstd"
+	"github.com/picloud/picloud/host/archive/pack"
 )
 
 // A Taker is given what a backup has, in its order. What is nil is passed over, and what a function
@@ -27,52 +21,27 @@ type Taker struct {
 	File func(blob string, size int64, from io.Reader) error
 }
 
-// zstdMagic begins what zstd compressed.
-var zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
-
 // Read reads a backup that is not encrypted to its end and checks all of it. What is not as it was
 // written is a [*DamagedError], which comes after what was found good has been given away: only when
 // Read returns nil is all of it good. A newer format is a [*NewerError], something else [ErrNoBackup].
 func Read(from io.Reader, take Taker) (Head, End, error) {
-	buffered := bufio.NewReaderSize(from, pieceSize)
-	if magic, err := buffered.Peek(len(zstdMagic)); err != nil && err != io.EOF {
-		return Head{}, End{}, err
-	} else if !bytes.Equal(magic, zstdMagic) {
-		return Head{}, End{}, ErrNoBackup
-	}
-	plain, err := zstd.NewReader(buffered, zstd.WithDecoderMaxMemory(1<<30))
+	opened, err := pack.NewReader(from, pack.Bounds{Window: window, Ahead: true})
 	if err != nil {
-		return Head{}, End{}, err
+		if errors.Is(err, pack.ErrForeign) {
+			err = ErrNoBackup
+		}
+		return Head{}, End{}, explain(err)
 	}
-	defer plain.Close()
-	r := &reader{source: &source{from: plain}, sum: sha256.New()}
-	r.tar = tar.NewReader(r.source)
+	defer opened.Close()
+	r := &reader{pack: opened}
 	err = r.read(take)
-	return r.head, r.end, r.explain(err)
-}
-
-// source remembers why it could not be read, which is told from what somebody made of the bytes.
-type source struct {
-	from   io.Reader
-	failed error
-}
-
-func (s *source) Read(p []byte) (int, error) {
-	n, err := s.from.Read(p)
-	if err != nil && err != io.EOF {
-		s.failed = err
-	}
-	return n, err
+	return r.head, r.end, explain(err)
 }
 
 type reader struct {
-	source  *source
-	tar     *tar.Reader
-	present *tar.Header // the entry that is being read; nil: there is none
-	entry   hash.Hash   // of its bytes
-	size    int64       // of them
-	sum     hash.Hash
-	failed  error // why an entry could not be read
+	pack    *pack.Reader
+	present pack.Entry // that is being read
+	failed  error      // why an entry could not be read
 	head    Head
 	end     End
 	found   End
@@ -90,18 +59,21 @@ func (r *reader) taken(err error) error {
 }
 
 // explain tells a damaged backup from a disk that cannot be read and from a taker that failed.
-func (r *reader) explain(err error) error {
+func explain(err error) error {
 	var disk *fs.PathError
 	var taker takerError
+	var source *pack.SourceError
 	switch {
 	case errors.As(err, &taker):
 		return taker.error
-	case err == nil || errors.As(err, &disk):
+	case errors.As(err, &disk):
 		return err
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return damaged("it ends in the middle")
-	case errors.Is(err, tar.ErrHeader), r.source.failed != nil && errors.Is(err, r.source.failed):
+	case errors.Is(err, pack.ErrCut) || errors.As(err, &source) && errors.Is(err, io.ErrUnexpectedEOF):
+		return damaged("%v", pack.ErrCut)
+	case errors.Is(err, pack.ErrUnreadable) || errors.As(err, &source):
 		return damaged("what is in it cannot be read: %v", err)
+	case errors.Is(err, pack.ErrMore) || errors.Is(err, pack.ErrMemory) || errors.Is(err, pack.ErrNotPlain):
+		return damaged("%v", err)
 	}
 	return err
 }
@@ -132,21 +104,18 @@ func (r *reader) read(take Taker) error {
 			return err
 		}
 	}
-	sum := hex.EncodeToString(r.sum.Sum(nil))
+	sum := r.pack.Sum()
 	if err := r.document(&r.end); err != nil {
 		return err
 	}
+	r.end.DamagedFiles = max(r.end.DamagedFiles, int64(len(r.end.Damaged))) // which older ones do not tell
 	switch {
 	case r.end.Sum != sum:
 		return damaged("its sum is %s, and should be %s", sum, r.end.Sum)
 	case !reflect.DeepEqual(r.found.Parts, withoutRows(r.end.Parts)) || r.found.Files != r.end.Files || r.found.FileBytes != r.end.FileBytes || r.found.SecretKey != r.end.SecretKey:
 		return damaged("it has other things than its end tells of")
 	}
-	if _, err := r.tar.Next(); err != io.EOF {
-		return damaged("something comes after its end")
-	}
-	_, err := io.Copy(io.Discard, r.source) // whose own sum comes last
-	return err
+	return r.pack.End()
 }
 
 func withoutRows(parts []Part) (counted []Part) {
@@ -202,27 +171,16 @@ func (r *reader) content(take Taker) error {
 
 // Read reads the entry.
 func (r *reader) Read(p []byte) (int, error) {
-	n, err := r.tar.Read(p)
-	r.entry.Write(p[:n])
-	r.size += int64(n)
+	n, err := r.pack.Read(p)
 	if err != nil && err != io.EOF {
 		r.failed = err
 	}
 	return n, err
 }
 
-// next ends an entry and begins the one that follows. That there is none means that the end is missing.
+// next goes on to the entry that follows. That there is none means that the end is missing.
 func (r *reader) next() (err error) {
-	if r.present != nil {
-		if _, err := io.Copy(io.Discard, r); err != nil {
-			return err
-		}
-		addEntry(r.sum, r.present.Name, r.size, [sha256.Size]byte(r.entry.Sum(nil)))
-	}
-	if r.present, err = r.tar.Next(); err == io.EOF {
-		return damaged("its end is missing")
-	}
-	r.entry, r.size = sha256.New(), 0
+	r.present, err = r.pack.Next()
 	return err
 }
 

@@ -1,38 +1,35 @@
 package archive
 
 import (
-	"archive/tar"
 	"bytes"
-	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"hash"
 	"io"
 	"strings"
-	"time"
 
-	"github.com/klauspost/compress/zstd"
+	"github.com/picloud/picloud/host/archive/pack"
+	"github.com/picloud/picloud/host/store"
 )
 
-// A Writer writes a backup. It serves one goroutine. After an error it is of no more use.
+// A Writer writes a backup. It serves one goroutine. After an error it is of no more use but to be abandoned.
 type Writer struct {
-	compressed *zstd.Encoder
-	tar        *tar.Writer
-	at         time.Time
-	sum        hash.Hash
-	end        End
-	buffer     []byte
+	pack *pack.Writer
+	end  End
 }
 
 // NewWriter begins a backup.
 func NewWriter(to io.Writer, head Head) (*Writer, error) {
-	compressed, err := zstd.NewWriter(to, zstd.WithEncoderLevel(zstd.SpeedFastest))
+	begun, err := pack.NewWriter(to, head.CreatedAt)
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer{compressed: compressed, tar: tar.NewWriter(compressed), at: head.CreatedAt, sum: sha256.New()}
-	return w, w.document(headName, head)
+	w := &Writer{pack: begun}
+	if err := w.document(headName, head); err != nil {
+		w.Abandon()
+		return nil, err
+	}
+	return w, nil
 }
 
 // document writes an entry of JSON.
@@ -41,38 +38,13 @@ func (w *Writer) document(name string, value any) error {
 	if err != nil {
 		return err
 	}
-	return w.whole(name, append(text, '\n'))
-}
-
-// whole writes an entry.
-func (w *Writer) whole(name string, content []byte) error {
-	if err := w.begin(name, int64(len(content))); err != nil {
-		return err
-	}
-	if _, err := w.tar.Write(content); err != nil {
-		return err
-	}
-	w.count(name, int64(len(content)), sha256.Sum256(content))
-	return nil
-}
-
-func (w *Writer) begin(name string, size int64) error {
-	return w.tar.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o600, ModTime: w.at.Truncate(time.Second)})
-}
-
-// count adds an entry to the sum.
-func (w *Writer) count(name string, size int64, sum [sha256.Size]byte) {
-	addEntry(w.sum, name, size, sum)
-}
-
-func addEntry(to hash.Hash, name string, size int64, sum [sha256.Size]byte) {
-	fmt.Fprintf(to, "%x %d %s\n", sum, size, name)
+	return w.pack.Whole(name, append(text, '\n'))
 }
 
 // Key writes the keys of secrets.
 func (w *Writer) Key(text []byte) error {
 	w.end.SecretKey = true
-	return w.whole(keyName, text)
+	return w.pack.Whole(keyName, text)
 }
 
 // Part writes a part of the database, of which write returns the number of rows, 0 where it is no table.
@@ -118,7 +90,7 @@ func (p *pieces) flush() error {
 	}
 	p.number++
 	p.bytes += int64(p.piece.Len())
-	err := p.w.whole(pieceName(p.name, p.number), p.piece.Bytes())
+	err := p.w.pack.Whole(pieceName(p.name, p.number), p.piece.Bytes())
 	p.piece.Reset()
 	return err
 }
@@ -127,58 +99,58 @@ func pieceName(part string, number int) string {
 	return fmt.Sprintf("%s%s/%06d", databaseDir, part, number)
 }
 
-// File writes the bytes of a file, which should be of this size and SHA-256, in hex. nil stands for bytes
-// that there are not. What is otherwise is written as it is, with zeros for what cannot be read, and told at
-// the end.
-func (w *Writer) File(blob string, size int64, sha256Hex string, from io.Reader) error {
+// File writes the bytes of a file. nil stands for bytes that there are not. What is otherwise than it should be is
+// written as it is, with zeros for what cannot be read, and told at the end.
+func (w *Writer) File(blob store.Blob, from io.Reader) error {
+	damage := Damage{Blob: blob.Name, Missing: from == nil, AppID: blob.AppID, Collection: blob.Collection, ID: blob.ID}
 	if from == nil {
-		w.end.Damaged = append(w.end.Damaged, Damage{Blob: blob, Missing: true})
+		w.damaged(damage)
 		return nil
 	}
-	if w.buffer == nil {
-		w.buffer = make([]byte, pieceSize)
-	}
-	name := filesDir + blob
-	if err := w.begin(name, size); err != nil {
+	found, err := w.pack.Entry(filesDir+blob.Name, blob.Size, &padded{from: from})
+	if err != nil {
 		return err
 	}
-	sum, rest := sha256.New(), size
-	for unreadable := false; rest > 0; {
-		some := w.buffer[:min(rest, pieceSize)]
-		if !unreadable {
-			n, err := io.ReadFull(from, some)
-			unreadable = err != nil
-			clear(some[n:])
-		}
-		if _, err := w.tar.Write(some); err != nil {
-			return err
-		}
-		sum.Write(some)
-		if rest -= int64(len(some)); unreadable {
-			clear(w.buffer)
-		}
+	if hex.EncodeToString(found[:]) != blob.SHA256 {
+		w.damaged(damage)
 	}
-	found := [sha256.Size]byte(sum.Sum(nil))
-	if hex.EncodeToString(found[:]) != sha256Hex {
-		w.end.Damaged = append(w.end.Damaged, Damage{Blob: blob})
-	}
-	w.count(name, size, found)
 	w.end.Files++
-	w.end.FileBytes += size
+	w.end.FileBytes += blob.Size
 	return nil
+}
+
+func (w *Writer) damaged(d Damage) {
+	if w.end.DamagedFiles++; len(w.end.Damaged) < maxDamaged {
+		w.end.Damaged = append(w.end.Damaged, d)
+	}
+}
+
+// padded has zeros behind what can be read.
+type padded struct {
+	from       io.Reader
+	unreadable bool
+}
+
+func (p *padded) Read(to []byte) (n int, err error) {
+	if !p.unreadable {
+		n, err = p.from.Read(to)
+		p.unreadable = err != nil
+	}
+	if p.unreadable {
+		clear(to[n:])
+		n = len(to)
+	}
+	return n, nil
 }
 
 // Close ends the backup. What it was written to is not closed.
 func (w *Writer) Close() (End, error) {
-	w.end.Sum = hex.EncodeToString(w.sum.Sum(nil))
+	w.end.Sum = w.pack.Sum()
 	if err := w.document(endName, w.end); err != nil {
 		return w.end, err
 	}
-	if err := w.tar.Close(); err != nil {
-		return w.end, err
-	}
-	return w.end, w.compressed.Close()
+	return w.end, w.pack.Close()
 }
 
 // Abandon releases what a backup holds that is not to be ended.
-func (w *Writer) Abandon() { _ = w.compressed.Close() } // whose last bytes make nothing whole
+func (w *Writer) Abandon() { w.pack.Abandon() }

@@ -52,7 +52,14 @@ func (s *appStep) create(ctx context.Context, server Server) error {
 	return nil
 }
 
-func (s *appStep) change(context.Context, *application) (*wire.DeployChange, error) {
+func (s *appStep) change(_ context.Context, a *application) (*wire.DeployChange, error) {
+	if s.id == "" && a.dryRun { // which creates the app without what else it has
+		update := wire.AppUpdate{CORS: s.want.CORS}
+		if s.want.Name != "" {
+			update.Name = &s.want.Name
+		}
+		return request("update-app", "", update), nil
+	}
 	if s.id == "" {
 		if s.want.CORS == nil || len(s.want.CORS.Origins) == 0 {
 			return nil, nil

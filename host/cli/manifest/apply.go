@@ -37,6 +37,7 @@ type application struct {
 	app     string
 	sites   []string // ids of what was uploaded for static sites
 	modules []string // ids of what was uploaded as modules of plugins
+	dryRun  bool     // nothing is uploaded
 
 	uncertain bool // the deploy has failed in a way in which it may have been done
 }
@@ -73,36 +74,36 @@ func (p *Plan) Apply(ctx context.Context, server Server) (done []Change, err err
 	return done, nil
 }
 
-// Check asks the server whether it would do what the plan says, and has nothing done. It cannot be asked
-// before the app is there, nor about what has to be uploaded first: then checked is false.
-func (p *Plan) Check(ctx context.Context, server Server) (checked bool, err error) {
-	a := &application{server: server, app: p.app}
+// Check asks the server whether it would do what the plan says, and has nothing done. What would be uploaded it
+// cannot see: unchecked says of what that is.
+func (p *Plan) Check(ctx context.Context, server Server) (unchecked []string, err error) {
+	a := &application{server: server, app: p.app, dryRun: true}
 	deploy := wire.Deploy{DryRun: true}
 	var of []int
 	for i, s := range p.steps {
 		if app, ok := s.(*appStep); ok && app.id == "" {
-			return false, nil
+			deploy.NewApp = true
 		}
-		if s, ok := s.(interface{ uploads() bool }); ok && s.uploads() {
-			return false, nil
+		if s, ok := s.(interface{ uploads() string }); ok && s.uploads() != "" {
+			unchecked = append(unchecked, s.uploads())
 		}
 		change, err := s.change(ctx, a)
 		if err != nil {
-			return false, s.explain(err)
+			return unchecked, s.explain(err)
 		}
 		if change != nil {
 			deploy.Changes, of = append(deploy.Changes, *change), append(of, i)
 		}
 	}
 	if len(of) == 0 {
-		return true, nil
+		return unchecked, nil
 	}
 	if _, err = server.Deploy(ctx, p.app, deploy); err != nil {
 		if number, refused, ok := client.ChangeOf(err); ok && number < len(of) {
 			err = p.steps[of[number]].explain(refused)
 		}
 	}
-	return true, err
+	return unchecked, err
 }
 
 // deploy makes the steps' changes, in one request.
@@ -175,8 +176,14 @@ func request(operation, id string, body any) *wire.DeployChange {
 	return change
 }
 
+// awaited stands for the id of what is not uploaded, in a dry run.
+const awaited = "00000000-0000-0000-0000-000000000000"
+
 // uploadModule sends the module of a plugin to where a deploy takes it from.
 func (a *application) uploadModule(ctx context.Context, name string, module []byte) (id string, err error) {
+	if a.dryRun {
+		return awaited, nil
+	}
 	file, err := a.server.UploadFile(ctx, a.app, sites.Collection, name+WasmSuffix, "application/wasm", bytes.NewReader(module))
 	if err != nil {
 		return "", fmt.Errorf("upload the module: %w", err)

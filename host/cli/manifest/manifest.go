@@ -41,7 +41,8 @@ type App struct {
 	Create   bool       // create the app when it is missing
 	Prune    bool       // delete the scripts, triggers and topics that are there and not wanted
 
-	file onDisk // the manifest; nothing of one that is laid over by an environment
+	file     onDisk // the manifest; nothing of one that is laid over by an environment
+	TellLeft bool   // have the plan tell what Prune would delete
 }
 
 // A Script is what a deploy wants to be true of a script. Nil fields are left as they are.
@@ -187,8 +188,9 @@ func parse(root *os.Root, text []byte, environment string) (App, error) {
 		}
 		app.Scripts = append(app.Scripts, script)
 	}
+	private := d.private()
 	for i, entry := range d.Static {
-		script, err := entry.read(root)
+		script, err := entry.read(root, private)
 		if err == nil && slices.ContainsFunc(app.Scripts, func(other Script) bool { return other.Name == script.Name }) {
 			err = fmt.Errorf("name %q is used twice", script.Name)
 		}
@@ -241,6 +243,17 @@ func decode(text []byte, environment string) (document, error) {
 	return wanted, nil
 }
 
+// fileName returns the file of an entry.
+func (e scriptEntry) fileName() string {
+	switch {
+	case e.File != "":
+		return e.File
+	case e.Kind == abi.KindPlugin:
+		return e.Name + WasmSuffix
+	}
+	return e.Name + RhaiSuffix
+}
+
 // read checks an entry and reads its file.
 func (e scriptEntry) read(root *os.Root) (Script, error) {
 	switch e.Kind {
@@ -251,11 +264,7 @@ func (e scriptEntry) read(root *os.Root) (Script, error) {
 	if e.Name == "" {
 		return Script{}, errors.New("name is missing")
 	}
-	if e.File == "" && e.Kind == abi.KindPlugin {
-		e.File = e.Name + WasmSuffix
-	} else if e.File == "" {
-		e.File = e.Name + RhaiSuffix
-	}
+	e.File = e.fileName()
 	limits, err := limitsFrom(e.Limits)
 	if err != nil {
 		return Script{}, err

@@ -31,6 +31,7 @@ type Plan struct {
 	app   string // slug or id
 	steps []step
 	seeds []*seedStep
+	left  []Change // what is there, is not wanted and stays
 }
 
 // A step is one thing that a plan finds to do, or to be as wanted already.
@@ -65,6 +66,7 @@ const (
 	Updated   Result = "updated"
 	Unchanged Result = "unchanged"
 	Deleted   Result = "deleted"
+	Left      Result = "left" // it is there, the manifest does not name it, and it stays
 )
 
 // A NoAppError names an app that is not there and that the deploy may not create.
@@ -108,12 +110,12 @@ func Make(ctx context.Context, state State, want App) (*Plan, error) {
 				return nil, err
 			}
 		}
-		if len(want.Triggers) > 0 || want.Prune {
+		if len(want.Triggers) > 0 || want.Prune || want.TellLeft {
 			if triggers, err = client.Collect(state.Triggers(ctx, want.Ref)); err != nil {
 				return nil, err
 			}
 		}
-		if len(want.Topics) > 0 || want.Prune {
+		if len(want.Topics) > 0 || want.Prune || want.TellLeft {
 			if topics, err = client.Collect(state.Topics(ctx, want.Ref)); err != nil {
 				return nil, err
 			}
@@ -153,11 +155,37 @@ func Make(ctx context.Context, state State, want App) (*Plan, error) {
 	plan.add(claimed...)
 	plan.add(changed.wanted...)
 	plan.add(given...)
+	if want.TellLeft && !want.Prune {
+		plan.left = leftOf(want, present, triggers, topics)
+	}
 	if plan.seeds, err = planSeeds(ctx, state, want, !missing); err != nil {
 		return nil, err
 	}
 	return plan, nil
 }
+
+// leftOf returns what an app has that is not wanted, in the order in which --prune would delete it.
+func leftOf(want App, present map[string]wire.Script, triggers []wire.Trigger, topics []wire.Topic) (left []Change) {
+	for _, t := range triggers {
+		if !slices.ContainsFunc(want.Triggers, func(w Trigger) bool { return w.Name == t.Name }) {
+			left = append(left, Change{What: "trigger", Name: t.Name, Result: Left, ID: t.ID})
+		}
+	}
+	for _, t := range topics {
+		if !slices.ContainsFunc(want.Topics, func(w Topic) bool { return w.Name == t.Topic }) {
+			left = append(left, Change{What: "topic", Name: t.Topic, Result: Left})
+		}
+	}
+	for _, s := range planPrune(want.Scripts, present) {
+		change := s.planned()
+		change.Result = Left
+		left = append(left, change)
+	}
+	return left
+}
+
+// Left returns what the app has that the manifest does not name, and that stays, if that was wanted to be told.
+func (p *Plan) Left() []Change { return p.left }
 
 func (p *Plan) add(steps ...step) { p.steps = append(p.steps, steps...) }
 

@@ -19,6 +19,7 @@ import (
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/apptest"
 	"github.com/picloud/picloud/host/client"
 	"github.com/picloud/picloud/host/sites"
 )
@@ -158,7 +159,12 @@ func (p *pull) script(script wire.Script, routes []wire.Route) object {
 			return p.from.DownloadModule(ctx, script.ID)
 		}})
 	} else {
-		p.folder.Files = append(p.folder.Files, text(script.Name+RhaiSuffix, []byte(script.Source)))
+		file := script.Name + RhaiSuffix
+		if apptest.IsFile(file) { // as which it could not be deployed again
+			file = script.Name + "_script" + RhaiSuffix
+			entry.add("file", file)
+		}
+		p.folder.Files = append(p.folder.Files, text(file, []byte(script.Source)))
 	}
 	if script.ReadOnly {
 		entry.add("read_only", true)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/reference"
 )
 
 // The schema has the fields that the manifest's types have, and no others.
@@ -44,6 +46,54 @@ func TestSchemaHasEveryField(t *testing.T) {
 		}
 		slices.Sort(fields)
 		assert.Equal(t, fields, slices.Sorted(maps.Keys(schema.Defs[name].Properties)), "fields of %s", name)
+	}
+}
+
+// The manifests on the pages that people read are manifests, by the schema and by the reader, and the pages tell of
+// each key and of each kind of trigger with its details.
+func TestManifestsOfTheReference(t *testing.T) {
+	schema := compiledSchema(t)
+	block := regexp.MustCompile("(?s)```yaml\n(.*?)```")
+	examples := 0
+	for _, page := range reference.Pages() {
+		text, ok := reference.Markdown(page.Name)
+		require.True(t, ok, page.Name)
+		for _, found := range block.FindAllStringSubmatch(text, -1) {
+			examples++
+			var tree any
+			require.NoError(t, yaml.Unmarshal([]byte(found[1]), &tree), "%s:\n%s", page.Name, found[1])
+			assert.NoError(t, schema.Validate(tree), "%s:\n%s", page.Name, found[1])
+			d, err := decode([]byte(found[1]), "")
+			require.NoError(t, err, "%s:\n%s", page.Name, found[1])
+			_, err = readTriggers(d.Triggers)
+			assert.NoError(t, err, "%s:\n%s", page.Name, found[1])
+		}
+	}
+	assert.GreaterOrEqual(t, examples, 7)
+
+	var read struct {
+		Defs map[string]struct {
+			Properties map[string]any `json:"properties"`
+		} `json:"$defs"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(Schema), &read))
+	manifest, _ := reference.Markdown("manifest")
+	triggers, _ := reference.Markdown("triggers")
+	for _, of := range []string{"manifest", "script", "routeMapping", "cors", "rateLimit", "signature", "staticMapping", "topic"} {
+		for key := range read.Defs[of].Properties {
+			assert.Regexp(t, "[`{ ]"+key+"[`,}:]", manifest, "%s of %s", key, of)
+		}
+	}
+	for key := range read.Defs["retry"].Properties {
+		assert.Contains(t, triggers, "| `"+key+"` |")
+	}
+	for name, kind := range triggerKinds {
+		i := strings.Index(triggers, "\n| `"+name+"` |")
+		require.GreaterOrEqual(t, i, 0, name)
+		row, _, _ := strings.Cut(triggers[i+1:], "\n")
+		for _, detail := range append(slices.Sorted(maps.Keys(kind.has)), kind.needs) {
+			assert.Contains(t, row, detail, name)
+		}
 	}
 }
 

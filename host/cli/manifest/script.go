@@ -107,7 +107,13 @@ func (s *scriptStep) planned() Change {
 	return change
 }
 
-func (s *scriptStep) uploads() bool { return s.otherModule() }
+// uploads says what of the script has to be uploaded; "" for nothing.
+func (s *scriptStep) uploads() string {
+	if !s.otherModule() {
+		return ""
+	}
+	return "the module of the plugin " + s.want.Name
+}
 
 func (s *scriptStep) diff() (d difference) {
 	for _, field := range s.fields {

@@ -21,6 +21,7 @@ import (
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/apptest"
 	"github.com/picloud/picloud/host/sites"
 )
 
@@ -31,6 +32,7 @@ type Site struct {
 	root  *os.Root
 	paths []string            // in order
 	files map[string]siteFile // by path
+	left  []string            // paths that are in the folder and not served
 }
 
 // siteFile is a file in the folder.
@@ -82,8 +84,29 @@ func (e *staticEntry) UnmarshalYAML(node *yaml.Node) error {
 	return node.Decode((*plain)(e))
 }
 
+// private returns the files of a folder that are not to be served though a static site may be around them:
+// the sources of the app.
+func (d document) private() map[string]bool {
+	files := map[string]bool{FileName: true}
+	for _, script := range d.Scripts {
+		files[path.Clean(script.fileName())] = true
+	}
+	for _, of := range []map[string]string{d.Seed.KV, d.Seed.Docs} {
+		for _, file := range of {
+			files[path.Clean(file)] = true
+		}
+	}
+	return files
+}
+
+// isSource reports whether a file of a site's folder, by its path in the app's, is not for everybody: one of the
+// private ones, or a test. Where the folder is the whole app's, all scripts are its sources.
+func isSource(name, from string, private map[string]bool) bool {
+	return private[name] || path.Base(name) == FileName || apptest.IsFile(name) || from == "." && strings.HasSuffix(name, RhaiSuffix)
+}
+
 // read looks at the folder.
-func (e staticEntry) read(root *os.Root) (Script, error) {
+func (e staticEntry) read(root *os.Root, private map[string]bool) (Script, error) {
 	if e.From == "" || e.To == "" {
 		return Script{}, errors.New("from and to are needed: a folder, and where it is served")
 	}
@@ -110,12 +133,16 @@ func (e staticEntry) read(root *os.Root) (Script, error) {
 		switch {
 		case err != nil:
 			return err
-		case name != "." && strings.HasPrefix(entry.Name(), "."): // hidden: not served
+		case name != "." && name != sites.WellKnown && strings.HasPrefix(entry.Name(), "."): // hidden: not served
+			site.left = append(site.left, name)
 			if entry.IsDir() {
 				return fs.SkipDir
 			}
 			return nil
 		case !entry.Type().IsRegular():
+			return nil
+		case isSource(path.Join(from, name), from, private):
+			site.left = append(site.left, name)
 			return nil
 		}
 		if reason := sites.CheckPath(name); reason != "" {
@@ -138,12 +165,31 @@ func (e staticEntry) read(root *os.Root) (Script, error) {
 		return Script{}, err
 	}
 	if len(site.paths) == 0 {
-		return Script{}, fmt.Errorf("from: the folder %s has no files", e.From)
+		return Script{}, fmt.Errorf("from: the folder %s has no files that are published", e.From)
 	}
 	slices.Sort(site.paths)
+	slices.Sort(site.left)
 	return Script{
 		File: e.From, Name: cmp.Or(e.Name, "static"), Kind: new(abi.KindStatic), Routes: routes, Site: site,
 	}, nil
+}
+
+// maxLeft is how many files are named that a site leaves out.
+const maxLeft = 8
+
+// Warnings tells what of the folders of static sites is not served, a line for each site.
+func (a App) Warnings() (lines []string) {
+	for _, script := range a.Scripts {
+		if script.Site == nil || len(script.Site.left) == 0 {
+			continue
+		}
+		names := strings.Join(script.Site.left[:min(len(script.Site.left), maxLeft)], ", ")
+		if more := len(script.Site.left) - maxLeft; more > 0 {
+			names += fmt.Sprintf(" and %d more", more)
+		}
+		lines = append(lines, fmt.Sprintf("static site %s: not published, as sources, tests and hidden files are not: %s", script.Name, names))
+	}
+	return lines
 }
 
 // contentType is what browsers are told that a file is.
@@ -266,7 +312,17 @@ func (s *siteStep) planned() Change {
 	return change
 }
 
-func (s *siteStep) uploads() bool { return len(s.upload) > 0 }
+// uploads says what of the site has to be uploaded; "" for nothing.
+func (s *siteStep) uploads() string {
+	switch n := len(s.upload); n {
+	case 0:
+		return ""
+	case 1:
+		return "a file of the static site " + s.want.Name
+	default:
+		return fmt.Sprintf("%d files of the static site %s", n, s.want.Name)
+	}
+}
 
 func (s *siteStep) change(ctx context.Context, a *application) (*wire.DeployChange, error) {
 	result := s.planned().Result
@@ -294,6 +350,9 @@ func (s *siteStep) explain(err error) error {
 }
 
 func (s *siteStep) send(ctx context.Context, a *application, name string) (id string, err error) {
+	if a.dryRun {
+		return awaited, nil
+	}
 	content, err := s.want.Site.root.Open(name)
 	if err != nil {
 		return "", err

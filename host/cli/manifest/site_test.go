@@ -175,3 +175,50 @@ func TestSiteKeepsTheVersionBefore(t *testing.T) {
 		}
 	}
 }
+
+// Of a folder that is served, sources, tests and hidden files are left out, but for .well-known, and it is told.
+func TestSourcesAreNotPublished(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{
+		"a.rhai", "draft.rhai", "a_test.rhai", ".env", ".git/config", "seed.json", "lib/prices.rhai", "plugin.wasm", "index.html", "css/page.css",
+		".well-known/security.txt", ".well-known/.hidden", "public/shown.rhai", "public/b_test.rhai", "public/picloud.yaml", "public/b.rhai",
+	} {
+		file := filepath.Join(dir, filepath.FromSlash(name))
+		content := []byte("1")
+		if strings.HasSuffix(name, WasmSuffix) {
+			content = wasmMagic
+		}
+		if name == "seed.json" {
+			content = []byte(`{"a":1}`)
+		}
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const rest = "scripts: [{name: a}, {name: prices, file: lib/prices.rhai}, {name: b, file: ./public/b.rhai}, {name: p, file: plugin.wasm}]\nseed: {kv: {s: seed.json}}\n"
+	for _, c := range []struct{ static, published, warning string }{
+		{". -> /", ".well-known/security.txt css/page.css index.html",
+			"static site static: not published, as sources, tests and hidden files are not: .env, .git, .well-known/.hidden, a.rhai, a_test.rhai, draft.rhai, lib/prices.rhai, picloud.yaml and 6 more"},
+		{"public/ -> /", "shown.rhai", "static site static: not published, as sources, tests and hidden files are not: b.rhai, b_test.rhai, picloud.yaml"},
+		{"css -> /", "page.css", ""},
+	} {
+		t.Run(c.static, func(t *testing.T) {
+			if err := os.WriteFile(filepath.Join(dir, FileName), []byte("app: shop\nstatic: "+c.static+"\n"+rest), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			app, err := Read(dir, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Join(app.Scripts[len(app.Scripts)-1].Site.paths, " "); got != c.published {
+				t.Errorf("published are %s, want %s", got, c.published)
+			}
+			if got := strings.Join(app.Warnings(), "\n"); got != c.warning {
+				t.Errorf("told is\n%s\nwant\n%s", got, c.warning)
+			}
+		})
+	}
+}

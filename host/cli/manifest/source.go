@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/apptest"
 	"github.com/picloud/picloud/host/cli/caret"
 )
 
@@ -56,6 +57,9 @@ func ReadScript(path string, kind abi.Kind) (Script, error) {
 // is "" when nothing is known of it.
 func newScript(file string, content []byte, kind abi.Kind) (Script, error) {
 	script := Script{File: file}
+	if apptest.IsFile(file) {
+		return script, fmt.Errorf("%s is a file of tests, which picloud test runs: it is not deployed", file)
+	}
 	isWasm := bytes.HasPrefix(content, wasmMagic)
 	switch {
 	case isWasm && kind != "" && kind != abi.KindPlugin:

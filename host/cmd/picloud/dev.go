@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/picloud/picloud/host/apptest"
+	"github.com/picloud/picloud/host/apptest/bench"
 	"github.com/picloud/picloud/host/cli"
 	"github.com/picloud/picloud/host/config"
 	"github.com/picloud/picloud/host/server"
@@ -28,7 +31,11 @@ func startLocal(ctx context.Context, want cli.LocalServer) (*cli.Local, error) {
 	}
 	args := []string{"--data", want.Data, "--database-url=", "--files-root=", "--role", config.RoleAll, "--addr", freeAddress(want.Addr), "--shutdown-grace", devGrace.String()}
 	if os.Getenv("PICLOUD_LOG_LEVEL") == "" {
-		args = append(args, "--log-level", "warn")
+		level := "warn"
+		if want.Bench { // tests have scripts fail, and are told so
+			level = "error"
+		}
+		args = append(args, "--log-level", level)
 	}
 	if _, err := parser.Parse(args); err != nil {
 		return nil, err
@@ -44,23 +51,32 @@ func startLocal(ctx context.Context, want cli.LocalServer) (*cli.Local, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
-	s, err := server.New(ctx, server.Config{
-		Settings: settings, Version: version, Out: os.Stderr, Log: log, Compile: []string{self, "compile"},
-		Answered: func(a server.Answered) {
+	its := server.Config{Settings: settings, Version: version, Out: os.Stderr, Log: log, Compile: []string{self, "compile"}, Cover: want.Cover}
+	if want.Answered != nil {
+		its.Answered = func(a server.Answered) {
 			want.Answered(cli.LocalRequest{At: a.At, Method: a.Method, Path: a.Path, Status: a.Status, Took: a.Took, ExecutionID: a.ExecutionID})
-		},
-	})
+		}
+	}
+	var tests apptest.Bench
+	if want.Bench {
+		its.Bench = bench.New()
+		its.Out, tests = io.Discard, its.Bench
+	}
+	s, err := server.New(ctx, its)
 	if err != nil {
 		return nil, err
 	}
 	token, err := s.OpenSession(ctx)
+	if err == nil && want.Bench {
+		err = s.BindBench(token)
+	}
 	if err != nil {
 		_ = s.Stop()
 		return nil, err
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(context.WithoutCancel(ctx)) }() // Stop ends it, when the command has
-	return &cli.Local{URL: "http://" + s.Addr().String(), Token: token, Ended: ended, Stop: s.Stop}, nil
+	return &cli.Local{URL: "http://" + s.Addr().String(), Token: token, Ended: ended, Stop: s.Stop, Bench: tests}, nil
 }
 
 // withoutExecutions leaves out what the server logs of executions that fail: the command tells of them itself.

@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/host/reference"
 )
 
 // Cases made with cronsim 2.8, which follows Debian's cron.
@@ -65,6 +68,31 @@ func TestWords(t *testing.T) {
 		require.NoError(t, err, text)
 		assert.Equal(t, want, s.Words(), text)
 	}
+}
+
+// What the page of schedules tells of them is so.
+func TestReferenceOfSchedules(t *testing.T) {
+	page, ok := reference.Markdown("cron")
+	require.True(t, ok)
+	told := 0
+	for _, row := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\| ([^|]+) \\|$").FindAllStringSubmatch(page, -1) {
+		s, err := Parse(row[1], "")
+		require.NoError(t, err, row[1])
+		assert.Equal(t, row[2], s.Words(), row[1])
+		told++
+	}
+	assert.Equal(t, 10, told)
+	for _, row := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\| (\\S+) \\| (\\S+) \\|$").FindAllStringSubmatch(page, -1) {
+		s, err := Parse(row[1], "Europe/Zurich")
+		require.NoError(t, err, row[1])
+		after, err := time.Parse(time.RFC3339, row[2])
+		require.NoError(t, err)
+		next, fires := s.Next(after)
+		assert.True(t, fires)
+		assert.Equal(t, row[3], next.Format(time.RFC3339), "%s after %s", row[1], row[2])
+		told++
+	}
+	assert.Equal(t, 14, told)
 }
 
 func TestRefused(t *testing.T) {

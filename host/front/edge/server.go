@@ -6,6 +6,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/valyala/fasthttp"
 
@@ -15,8 +16,9 @@ import (
 // Server serves the connections of one listener with fasthttp, which reads nothing but heads that
 // are known to be good.
 type Server struct {
-	http   fasthttp.Server
-	config Config
+	http     fasthttp.Server
+	config   Config
+	listener atomic.Pointer[Listener] // nil before Serve
 }
 
 // NewServer makes a server whose handler must [Take] each request.
@@ -42,7 +44,19 @@ type silent struct{}
 func (silent) Printf(string, ...any) {}
 
 // Serve answers the requests that come to a bound listener until [Server.Shutdown].
-func (s *Server) Serve(l net.Listener) error { return s.http.Serve(Listen(l, s.config)) }
+func (s *Server) Serve(l net.Listener) error {
+	listener := Listen(l, s.config)
+	s.listener.Store(listener)
+	return s.http.Serve(listener)
+}
+
+// Open returns how many connections there are.
+func (s *Server) Open() int {
+	if listener := s.listener.Load(); listener != nil {
+		return listener.Open()
+	}
+	return 0
+}
 
 // Shutdown refuses new connections and waits for running requests until the context ends. A client
 // that takes its answer too slowly does not hold it up.

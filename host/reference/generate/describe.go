@@ -29,7 +29,7 @@ func (s sdk) json() string {
 func describe() (sdk, error) {
 	s := sdk{made.SDK{Version: abi.SDKVersion}}
 	for _, m := range reference.Modules {
-		module := made.Module{Name: m.Name, Title: m.Title, About: strings.TrimSpace(m.About)}
+		module := made.Module{Name: m.Name, Title: m.Title, About: strings.TrimSpace(m.About), Tests: m.Tests}
 		for _, r := range m.Rows {
 			module.Items = append(module.Items, item(m, r))
 		}

@@ -155,16 +155,25 @@ func (s *dump) Parts() (names []string) {
 	return names
 }
 
-func (s *dump) Blobs(ctx context.Context) ([]store.Blob, error) {
-	rows, err := s.conn.Query(ctx, `SELECT blob, size, sha256 FROM files ORDER BY blob`)
+func (s *dump) Blobs(ctx context.Context, each func(store.Blob) error) error {
+	rows, err := s.conn.Query(ctx, `SELECT blob, size, sha256, app_id, collection, id FROM files ORDER BY blob`)
 	if err != nil {
-		return nil, store.Failed("dump", err)
+		return store.Failed("dump", err)
 	}
-	blobs, err := pgx.CollectRows(rows, pgx.RowToStructByPos[store.Blob])
-	if err != nil {
-		return nil, store.Failed("dump", err)
+	defer rows.Close()
+	for rows.Next() {
+		blob, err := pgx.RowToStructByPos[store.Blob](rows)
+		if err != nil {
+			return store.Failed("dump", err)
+		}
+		if err := each(blob); err != nil {
+			return err
+		}
 	}
-	return blobs, nil
+	if err := rows.Err(); err != nil {
+		return store.Failed("dump", err)
+	}
+	return nil
 }
 
 // Copy writes a table. An error of to is returned as it is.

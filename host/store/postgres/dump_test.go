@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/pgtest"
 	"github.com/picloud/picloud/host/store/postgres"
@@ -52,9 +53,33 @@ func TestRestoresOneAtATime(t *testing.T) {
 	first, err := postgres.Restore(ctx, url, schema)
 	require.NoError(t, err)
 	_, err = postgres.Restore(ctx, url, schema)
-	require.EqualError(t, err, "another restore to the database is under way")
+	require.EqualError(t, err, "a server is starting on the database, or another restore to it is under way")
 	require.NoError(t, first.Close(ctx), "which has not finished")
 	second, err := postgres.Restore(ctx, url, schema)
 	require.NoError(t, err, "the database is empty again")
 	require.NoError(t, second.Close(ctx))
+}
+
+// Nothing is restored to a database on which a server is just starting, and none starts on what is restored to.
+func TestRestoreAndStart(t *testing.T) {
+	ctx, url := t.Context(), pgtest.URL(t)
+	schema, err := postgres.Schema()
+	require.NoError(t, err)
+	starting, err := pgx.Connect(ctx, url)
+	require.NoError(t, err)
+	defer starting.Close(ctx)
+	_, err = starting.Exec(ctx, `SELECT pg_advisory_lock_shared($1)`, int64(0x7069636c6f756404)) // as Open does
+	require.NoError(t, err)
+	_, err = postgres.Restore(ctx, url, schema)
+	require.EqualError(t, err, "a server is starting on the database, or another restore to it is under way")
+	require.NoError(t, starting.Close(ctx))
+
+	restoring, err := postgres.Restore(ctx, url, schema)
+	require.NoError(t, err)
+	_, err = postgres.Open(ctx, postgres.Config{URL: url})
+	require.ErrorIs(t, fault.Cause(err), postgres.ErrRestoring)
+	require.NoError(t, restoring.Close(ctx))
+	s, err := postgres.Open(ctx, postgres.Config{URL: url})
+	require.NoError(t, err, "nothing is left of it")
+	require.NoError(t, s.Close())
 }

@@ -69,7 +69,7 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 		pool.Close()
 		return err
 	}
-	if err := migrate(ctx, db); err != nil {
+	if err := migrateUnlessRestoring(ctx, db, long); err != nil {
 		return nil, errors.Join(err, shut())
 	}
 	return sqlstore.New(sqlstore.Config{
@@ -80,6 +80,8 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 		Listeners: config.Listeners,
 		Close:     shut,
 		Dialect: sqlstore.Dialect{
+			Name: store.DatabasePostgres,
+			Size: `SELECT pg_database_size(current_database())`,
 			// The row that every change of configuration raises.
 			Lock:      `SELECT value FROM meta WHERE name = 'generation' FOR UPDATE`,
 			ForUpdate: ` FOR UPDATE`,
@@ -164,6 +166,30 @@ func encodeTerms(terms []int64) any { return append([]int64{}, terms...) }
 func retryable(err error) bool {
 	var failure *pgconn.PgError
 	return errors.As(err, &failure) && (failure.Code == "40P01" || failure.Code == "40001")
+}
+
+// migrateUnlessRestoring brings the schema up to date, unless a backup is restored to the database: no restore
+// begins meanwhile, and none begins once there are tables. The lock is that of a connection of its own.
+func migrateUnlessRestoring(ctx context.Context, db, long *sql.DB) (err error) {
+	conn, err := long.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }() // with the lock: it is not kept for the next
+	var free, broken bool
+	if err := conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock_shared($1)`, int64(lockRestore)).Scan(&free); err != nil {
+		return err
+	}
+	if !free {
+		return ErrRestoring
+	}
+	if err := conn.QueryRowContext(ctx, restoreBroken).Scan(&broken); err != nil {
+		return err
+	}
+	if broken {
+		return ErrRestoreBroken
+	}
+	return migrate(ctx, db)
 }
 
 func migrate(ctx context.Context, db *sql.DB) error {

@@ -19,13 +19,17 @@ const (
 	scriptsLock = `SELECT id, app_id FROM scripts WHERE id = ANY ($1::text[]) AND deleted_at IS NULL ORDER BY id FOR KEY SHARE`
 
 	executionsInsert = `INSERT INTO executions (id, app_id, script_id, script_version, request_id, invocation_type, event_id, outcome,
-			status, error_message, error_line, error_column, started_at, duration_us, operations)
+			status, error_message, error_line, error_column, started_at, duration_us, operations,
+			response_bytes, method, path, route, parent_id, root_id, trace)
 		SELECT id, app_id, script_id, script_version, request_id, invocation_type, event_id, outcome,
-			status, error_message, error_line, error_column, started_at, duration_us, operations
+			status, error_message, error_line, error_column, started_at, duration_us, operations,
+			response_bytes, method, path, route, parent_id, root_id, trace
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
-			$9::integer[], $10::text[], $11::integer[], $12::integer[], $13::timestamptz[], $14::bigint[], $15::bigint[])
+			$9::integer[], $10::text[], $11::integer[], $12::integer[], $13::timestamptz[], $14::bigint[], $15::bigint[],
+			$16::bigint[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[])
 			WITH ORDINALITY AS execution (id, app_id, script_id, script_version, request_id, invocation_type, event_id, outcome,
-			status, error_message, error_line, error_column, started_at, duration_us, operations, place)
+			status, error_message, error_line, error_column, started_at, duration_us, operations,
+			response_bytes, method, path, route, parent_id, root_id, trace, place)
 		ORDER BY place
 		ON CONFLICT DO NOTHING RETURNING id, position`
 	linesInsert = `INSERT INTO log_lines (script_id, execution, seq, at, level, message, data)
@@ -129,6 +133,11 @@ type executionColumns struct {
 	line, column       []int32
 	start              []time.Time
 	micros, operations []int64
+	bytes              []int64
+	method, path       []string
+	route              []string
+	parent, root       []string
+	trace              []*string
 }
 
 func (c *executionColumns) add(e store.Execution) {
@@ -147,11 +156,19 @@ func (c *executionColumns) add(e store.Execution) {
 	c.start = append(c.start, e.StartedAt)
 	c.micros = append(c.micros, e.Duration.Microseconds())
 	c.operations = append(c.operations, e.Operations)
+	c.bytes = append(c.bytes, e.ResponseBytes)
+	c.method = append(c.method, e.Method)
+	c.path = append(c.path, e.Path)
+	c.route = append(c.route, e.Route)
+	c.parent = append(c.parent, e.ParentID)
+	c.root = append(c.root, e.RootID)
+	c.trace = append(c.trace, sqlstore.TraceValue(e.Trace))
 }
 
 func (c *executionColumns) args() []any {
 	return []any{c.id, c.app, c.script, c.version, c.request, c.cause, c.event, c.result,
-		c.status, c.message, c.line, c.column, c.start, c.micros, c.operations}
+		c.status, c.message, c.line, c.column, c.start, c.micros, c.operations,
+		c.bytes, c.method, c.path, c.route, c.parent, c.root, c.trace}
 }
 
 // lineColumns are the log lines of a batch, column by column.

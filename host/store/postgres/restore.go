@@ -39,40 +39,69 @@ func Schema() (int64, error) {
 	return sources[len(sources)-1].Version, nil
 }
 
-// ErrNotEmpty means that there is something in a database that is to be restored to.
-var ErrNotEmpty = errors.New("the database is not empty: restore to a new one")
+// Why a database cannot be restored to, or opened.
+var (
+	// ErrNotEmpty means that there is something in a database that is to be restored to.
+	ErrNotEmpty = errors.New("the database is not empty: restore to a new one")
+	// ErrRestoring means that a backup is restored to the database.
+	ErrRestoring = errors.New("a backup is being restored to the database: start the server when that has ended")
+	// ErrRestoreBroken means that a restore has ended without its end, as one that was killed.
+	ErrRestoreBroken = errors.New("a restore to the database broke off, and there is nothing whole in it: restore the backup again, to a new data directory")
+)
+
+// A restore makes a table before all others, and removes it in the transaction that keeps what was loaded. It is
+// not logged, so that it is in no dump.
+const (
+	markRestore   = `CREATE UNLOGGED TABLE IF NOT EXISTS unfinished_restore ()`
+	unmarkRestore = `DROP TABLE IF EXISTS unfinished_restore`
+	restoreBroken = `SELECT to_regclass('unfinished_restore') IS NOT NULL`
+)
 
 // Restore begins to restore a dump of a schema to the database at a URL, in which there must be no
-// tables yet: else it is [ErrNotEmpty].
+// tables yet: else it is [ErrNotEmpty]. What a restore has left that broke off is removed.
 func Restore(ctx context.Context, url string, schema int64) (_ store.Restoration, err error) {
 	pool, err := pgxpool.ParseConfig(url) // which may have the pool's parameters
 	if err != nil {
 		return nil, err
 	}
 	config := pool.ConnConfig
-	conn, err := connectToCopy(ctx, config)
-	if err != nil {
-		return nil, err
-	}
-	r := &restoration{conn: conn, db: stdlib.OpenDB(*config)}
+	r := &restoration{db: stdlib.OpenDB(*config)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, r.Close(ctx))
 		}
 	}()
+	if r.lock, err = connectToCopy(ctx, config); err != nil {
+		return nil, err
+	}
+	if r.conn, err = connectToCopy(ctx, config); err != nil {
+		return nil, err
+	}
 	var alone bool // two that find the database empty at once would remove each other's tables
-	if err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1)`, int64(lockRestore)).Scan(&alone); err != nil {
+	if err := r.lock.QueryRow(ctx, `SELECT pg_try_advisory_lock($1)`, int64(lockRestore)).Scan(&alone); err != nil {
 		return nil, err
 	}
 	if !alone {
-		return nil, errors.New("another restore to the database is under way")
+		return nil, errors.New("a server is starting on the database, or another restore to it is under way")
+	}
+	var broken bool
+	if err := r.conn.QueryRow(ctx, restoreBroken).Scan(&broken); err != nil {
+		return nil, err
+	}
+	if broken {
+		if err := r.clear(ctx); err != nil {
+			return nil, err
+		}
 	}
 	var tablesThere int
-	if err := conn.QueryRow(ctx, `SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')`).Scan(&tablesThere); err != nil {
+	if err := r.conn.QueryRow(ctx, `SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')`).Scan(&tablesThere); err != nil {
 		return nil, err
 	}
 	if tablesThere > 0 {
 		return nil, ErrNotEmpty
+	}
+	if _, err := r.conn.Exec(ctx, markRestore); err != nil {
+		return nil, err
 	}
 	r.began = true
 	p, err := provider(r.db)
@@ -82,20 +111,20 @@ func Restore(ctx context.Context, url string, schema int64) (_ store.Restoration
 	if _, err := p.UpTo(ctx, schema); err != nil {
 		return nil, fmt.Errorf("migrate: %w", err)
 	}
-	if r.tables, err = tables(ctx, conn); err != nil {
+	if r.tables, err = tables(ctx, r.conn); err != nil {
 		return nil, err
 	}
-	if r.tx, err = conn.Begin(ctx); err != nil {
+	if r.tx, err = r.conn.Begin(ctx); err != nil {
 		return nil, err
 	}
 	// What migrations have written comes again, and what triggers count is counted already.
 	for _, t := range r.tables {
-		if _, err := conn.Exec(ctx, fmt.Sprintf(`ALTER TABLE %s DISABLE TRIGGER USER`, t)); err != nil {
+		if _, err := r.conn.Exec(ctx, fmt.Sprintf(`ALTER TABLE %s DISABLE TRIGGER USER`, t)); err != nil {
 			return nil, err
 		}
 	}
 	for _, t := range slices.Backward(r.tables) {
-		if _, err := conn.Exec(ctx, fmt.Sprintf(`DELETE FROM %s`, t)); err != nil {
+		if _, err := r.conn.Exec(ctx, fmt.Sprintf(`DELETE FROM %s`, t)); err != nil {
 			return nil, err
 		}
 	}
@@ -103,6 +132,7 @@ func Restore(ctx context.Context, url string, schema int64) (_ store.Restoration
 }
 
 type restoration struct {
+	lock   *pgx.Conn // has the lock until what an attempt has left is removed
 	conn   *pgx.Conn
 	db     *sql.DB
 	tables []table
@@ -136,6 +166,9 @@ func (r *restoration) Finish(ctx context.Context) error {
 		}
 	}
 	if _, err := r.conn.Exec(ctx, `DELETE FROM file_root`); err != nil {
+		return err
+	}
+	if _, err := r.conn.Exec(ctx, unmarkRestore); err != nil {
 		return err
 	}
 	if err := r.tx.Commit(ctx); err != nil {
@@ -174,19 +207,44 @@ func (r *restoration) count(ctx context.Context, t table) error {
 	return nil
 }
 
-func (r *restoration) Close(ctx context.Context) error {
-	closeSoon(ctx, r.conn) // which ends the transaction
-	if r.kept || !r.began {
-		return r.db.Close()
+func (r *restoration) Close(ctx context.Context) (err error) {
+	if r.conn != nil {
+		closeSoon(ctx, r.conn) // which ends the transaction
 	}
+	if r.began && !r.kept {
+		err = r.undo(ctx)
+	}
+	if r.lock != nil {
+		closeSoon(ctx, r.lock)
+	}
+	return errors.Join(err, r.db.Close())
+}
+
+// undo removes what was loaded. Without the lock somebody else may have come since: what is there stays, and the
+// mark tells of it.
+func (r *restoration) undo(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), restoreTimeout)
 	defer cancel()
+	if err := r.lock.Ping(ctx); err != nil {
+		return err
+	}
+	return r.clear(ctx)
+}
+
+// clear removes all tables of ours, and the mark last.
+func (r *restoration) clear(ctx context.Context) error {
 	p, err := provider(r.db)
+	if err == nil {
+		_, err = r.db.ExecContext(ctx, markRestore) // which Finish may have removed
+	}
 	if err == nil {
 		_, err = p.DownTo(ctx, 0)
 	}
 	if err == nil {
 		_, err = r.db.ExecContext(ctx, `DROP TABLE IF EXISTS goose_db_version`)
 	}
-	return errors.Join(err, r.db.Close())
+	if err == nil {
+		_, err = r.db.ExecContext(ctx, unmarkRestore)
+	}
+	return err
 }

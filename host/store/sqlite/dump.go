@@ -58,23 +58,25 @@ func (s *dump) Database() string { return store.DatabaseSQLite }
 func (s *dump) Schema() int64    { return s.schema }
 func (s *dump) Parts() []string  { return []string{FileName} }
 
-func (s *dump) Blobs(ctx context.Context) (blobs []store.Blob, err error) {
-	rows, err := s.tx.QueryContext(ctx, `SELECT blob, size, sha256 FROM files ORDER BY blob`)
+func (s *dump) Blobs(ctx context.Context, each func(store.Blob) error) error {
+	rows, err := s.tx.QueryContext(ctx, `SELECT blob, size, sha256, app_id, collection, id FROM files ORDER BY blob`)
 	if err != nil {
-		return nil, store.Failed("dump", err)
+		return store.Failed("dump", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var blob store.Blob
-		if err := rows.Scan(&blob.Name, &blob.Size, &blob.SHA256); err != nil {
-			return nil, store.Failed("dump", err)
+		if err := rows.Scan(&blob.Name, &blob.Size, &blob.SHA256, &blob.AppID, &blob.Collection, &blob.ID); err != nil {
+			return store.Failed("dump", err)
 		}
-		blobs = append(blobs, blob)
+		if err := each(blob); err != nil {
+			return err
+		}
 	}
 	if err := rows.Err(); err != nil {
-		return nil, store.Failed("dump", err)
+		return store.Failed("dump", err)
 	}
-	return blobs, nil
+	return nil
 }
 
 // Copy writes the file. An error of to is returned as it is.

@@ -17,7 +17,8 @@ const (
 	positions    = `SELECT position FROM executions WHERE position > $1`
 
 	executionInsert = `INSERT INTO executions (position, id, app_id, script_id, script_version, request_id, invocation_type,
-			event_id, outcome, status, error_message, error_line, error_column, started_at, duration_us, operations)
+			event_id, outcome, status, error_message, error_line, error_column, started_at, duration_us, operations,
+			response_bytes, method, path, route, parent_id, root_id, trace)
 		VALUES `
 	onceOnly   = ` ON CONFLICT DO NOTHING`
 	lineInsert = `INSERT INTO log_lines (script_id, execution, seq, at, level, message, data) VALUES `
@@ -36,7 +37,7 @@ func record(ctx context.Context, tx *sql.Tx, executions []store.Execution) error
 		return err
 	}
 	position := before
-	rows := rowWriter{tx: tx, insert: executionInsert, columns: 16, conflict: onceOnly}
+	rows := rowWriter{tx: tx, insert: executionInsert, columns: 23, conflict: onceOnly}
 	defer rows.close()
 	recorded := make(map[int64]*store.Execution, len(executions))
 	for i := range executions {
@@ -48,7 +49,8 @@ func record(ctx context.Context, tx *sql.Tx, executions []store.Execution) error
 		recorded[position] = e
 		err := rows.add(ctx, position, e.ID, e.AppID, e.ScriptID, e.ScriptVersion, e.RequestID, string(e.InvocationType),
 			e.EventID, string(e.Outcome), e.Status, e.ErrorMessage, e.ErrorLine, e.ErrorColumn,
-			e.StartedAt, e.Duration.Microseconds(), e.Operations)
+			e.StartedAt, e.Duration.Microseconds(), e.Operations,
+			e.ResponseBytes, e.Method, e.Path, e.Route, e.ParentID, e.RootID, sqlstore.TraceValue(e.Trace))
 		if err != nil {
 			return err
 		}

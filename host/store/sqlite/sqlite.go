@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -40,6 +41,8 @@ type Config struct {
 	Now  func() time.Time // the clock, nil for time.Now
 	// Listeners are told of changes of apps' data; nil: nobody is.
 	Listeners store.Listeners
+	// Rewinder is set up for the database, which then need not outlast a crash of the machine; nil: it is to last.
+	Rewinder *Rewinder
 }
 
 // Open opens the store and brings its schema up to date. The cause of an error, a [store.Failed],
@@ -63,9 +66,16 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 	if err := create(path); err != nil {
 		return nil, err
 	}
-	writer, err := sql.Open("sqlite", dsn(path, false))
+	location := dsn(path, false)
+	if config.Rewinder != nil {
+		location = strings.Replace(location, url.QueryEscape("synchronous(FULL)"), url.QueryEscape("synchronous(OFF)"), 1)
+	}
+	writer, err := sql.Open("sqlite", location)
 	if err != nil {
 		return nil, err
+	}
+	if config.Rewinder != nil {
+		*config.Rewinder = Rewinder{writer: writer, mark: path + ".mark"}
 	}
 	writer.SetMaxOpenConns(1)
 	if err := patiently(ctx, func() error { return makeReclaimable(ctx, writer) }); err != nil {
@@ -94,6 +104,8 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 		Listeners: config.Listeners,
 		Prepare:   true,
 		Dialect: sqlstore.Dialect{ // BEGIN IMMEDIATE is the lock
+			Name:   store.DatabaseSQLite,
+			Size:   `SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()`,
 			Record: record,
 			Clock: func(micros string) string {
 				if micros == "" {

@@ -18,10 +18,11 @@ const (
 	deadInsert = `INSERT INTO dead_letters (` + deadColumns + `)
 		SELECT $2, id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, {now}, $15, '', NULL, '', '', $16 FROM apps WHERE id = $17 AND ` + liveApp
 	deadGet     = `SELECT ` + deadColumns + ` FROM dead_letters WHERE id = $1 AND ` + ofLiveApp
-	deadResolve = `UPDATE dead_letters SET resolution = $3, resolved_at = {now}, resolved_by = $4, replayed_as = $5
-		WHERE id = $2 AND (resolution = '' OR resolution = 'handler_failed')`
-	deadDelete = `DELETE FROM dead_letters WHERE id = $1`
-	deadBefore = `DELETE FROM dead_letters WHERE id IN (SELECT id FROM dead_letters WHERE last_at < $1 ORDER BY last_at LIMIT $2)`
+	deadDecide  = `UPDATE dead_letters SET resolution = $3, resolved_at = {now}, resolved_by = $4, replayed_as = $5 WHERE id = $2 AND `
+	deadResolve = deadDecide + `resolution <> 'replayed'`
+	deadHandled = deadDecide + `(resolution = '' OR resolution = 'handler_failed')` // what somebody has decided stays
+	deadDelete  = `DELETE FROM dead_letters WHERE id = $1`
+	deadBefore  = `DELETE FROM dead_letters WHERE id IN (SELECT id FROM dead_letters WHERE last_at < $1 ORDER BY last_at LIMIT $2)`
 )
 
 func scanDeadLetter(row scanner) (store.DeadLetter, error) {
@@ -72,6 +73,9 @@ func chosen(filter store.DeadLetterFilter) (where string, args []any) {
 	if filter.Unresolved {
 		where += " AND resolution = ''"
 	}
+	if filter.Unreplayed {
+		where += " AND resolution <> 'replayed'"
+	}
 	return where, args
 }
 
@@ -103,25 +107,20 @@ func (d deadLetters) Count(ctx context.Context, filter store.DeadLetterFilter) (
 func (d deadLetters) Resolve(ctx context.Context, id string, as store.Resolution, by, replayedAs string) (letter store.DeadLetter, err error) {
 	err = d.s.join(ctx, "resolve dead letter", func(tx *sqlStore) error {
 		before := was(tx.tx, func() (store.DeadLetter, error) { return one(ctx, tx.tx, "dead letter", scanDeadLetter, deadGet, id) })
-		letter, err = tx.resolve(ctx, id, as, by, replayedAs)
+		n, err := affect(ctx, tx.tx, tx.timed(deadResolve), tx.db.now(), id, string(as), mended(by), replayedAs)
+		if err != nil {
+			return err
+		}
+		letter, err = one(ctx, tx.tx, "dead letter", scanDeadLetter, deadGet, id)
+		if err == nil && n == 0 {
+			err = &fault.Error{
+				Code: fault.Conflict, Text: "the dead letter has been replayed already, as the event " + letter.ReplayedAs,
+				Field: "resolution", Reason: "has been replayed already, as the event " + letter.ReplayedAs, Value: string(letter.Resolution),
+			}
+		}
 		note(tx.tx, noted{"dead-letter", letter.AppID, id, before, letter})
 		return err
 	})
-	return letter, err
-}
-
-func (s *sqlStore) resolve(ctx context.Context, id string, as store.Resolution, by, replayedAs string) (store.DeadLetter, error) {
-	n, err := affect(ctx, s.tx, s.timed(deadResolve), s.db.now(), id, string(as), mended(by), replayedAs)
-	if err != nil {
-		return store.DeadLetter{}, err
-	}
-	letter, err := one(ctx, s.tx, "dead letter", scanDeadLetter, deadGet, id)
-	if err == nil && n == 0 {
-		err = &fault.Error{
-			Code: fault.Conflict, Text: fmt.Sprintf("the dead letter is resolved already: %s", letter.Resolution),
-			Field: "resolution", Reason: "is decided already", Value: string(letter.Resolution),
-		}
-	}
 	return letter, err
 }
 

@@ -77,11 +77,15 @@ var (
 			SELECT collection, key FROM kv_entries WHERE app_id = $1 ORDER BY collection, key LIMIT $2)`,
 		`DELETE FROM docs WHERE app_id = $1 AND (collection, id) IN (
 			SELECT collection, id FROM docs WHERE app_id = $1 ORDER BY collection, id LIMIT $2)`,
+		`DELETE FROM series WHERE (app_id, script_id, step, at) IN (
+			SELECT app_id, script_id, step, at FROM series WHERE app_id = $1 ORDER BY script_id, step, at LIMIT $2)`,
 	}
 	scriptRemains = []string{
 		`DELETE FROM log_lines WHERE script_id = $1 AND (execution, seq) IN (
 			SELECT execution, seq FROM log_lines WHERE script_id = $1 ORDER BY execution, seq LIMIT $2)`,
 		`DELETE FROM executions WHERE position IN (SELECT position FROM executions WHERE script_id = $1 ORDER BY position LIMIT $2)`,
+		`DELETE FROM series WHERE (app_id, script_id, step, at) IN (SELECT app_id, script_id, step, at FROM series
+			WHERE app_id = (SELECT app_id FROM scripts WHERE id = $1) AND script_id = $1 ORDER BY step, at LIMIT $2)`,
 	}
 )
 

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/picloud/picloud/abi"
@@ -18,13 +20,20 @@ import (
 type executions struct{ s *sqlStore }
 
 const (
-	executionGet = `SELECT position, id, app_id, script_id, script_version, request_id, invocation_type, event_id, outcome, status,
-			error_message, error_line, error_column, started_at, duration_us, operations
-		FROM executions e WHERE e.id = $1 AND EXISTS (SELECT 1 FROM scripts s WHERE s.id = e.script_id AND ` + liveScript + `)`
-	executionListByScript = `SELECT position, id, app_id, script_id, script_version, request_id, invocation_type, event_id, outcome, status,
-			error_message, error_line, error_column, started_at, duration_us, operations
-		FROM executions WHERE script_id = $1 AND position < $2
-		ORDER BY position DESC LIMIT $3`
+	executionColumns = `e.position, e.id, e.app_id, e.script_id, (SELECT s.name FROM scripts s WHERE s.id = e.script_id), e.script_version, e.request_id,
+			e.invocation_type, e.event_id, e.outcome, e.status, e.error_message, e.error_line, e.error_column, e.started_at, e.duration_us, e.operations,
+			e.response_bytes, e.method, e.path, e.route, e.parent_id, e.root_id`
+	ofLiveScript = `EXISTS (SELECT 1 FROM scripts s WHERE s.id = e.script_id AND ` + liveScript + `)`
+	executionGet = `SELECT ` + executionColumns + `, e.trace FROM executions e WHERE e.id = $1 AND ` + ofLiveScript
+
+	// startedBefore and startedAfter are the positions next to a time, of the execution that started last before it, and first after.
+	startedBefore = `SELECT position FROM executions WHERE started_at < $1 ORDER BY started_at DESC LIMIT 1`
+	startedAfter  = `SELECT position FROM executions WHERE started_at > $1 ORDER BY started_at LIMIT 1`
+	executionLast = `SELECT position FROM executions WHERE app_id = $1 ORDER BY position DESC LIMIT 1`
+	// executionCallees looks at the first of those that acted for the same.
+	executionCallees = `SELECT id FROM (SELECT id, position, parent_id FROM executions WHERE root_id <> '' AND root_id = $1 AND app_id = $2 ORDER BY position LIMIT $4) AS related
+		WHERE parent_id = $3 ORDER BY position LIMIT $5`
+
 	// linesDeleteBefore removes lines of those that executionDeleteBefore would remove, with a bound of their own.
 	linesDeleteBefore = `DELETE FROM log_lines WHERE (script_id, execution, seq) IN (
 			SELECT l.script_id, l.execution, l.seq
@@ -60,16 +69,39 @@ func LevelNumber(level abi.LogLevel) int {
 	return LevelNumber(abi.LogInfo)
 }
 
+// TraceValue is how the database keeps a trace; nil is NULL.
+func TraceValue(t *store.Trace) *string {
+	if t == nil {
+		return nil
+	}
+	text := encode(t)
+	return &text
+}
+
 // recorded is an execution with its place in the order of recording.
 type recorded struct {
 	store.Execution
 	position int64
 }
 
+// columns are where the columns of an execution go.
+func (e *recorded) columns(micros *int64) []any {
+	return []any{&e.position, &e.ID, &e.AppID, &e.ScriptID, optional{&e.ScriptName}, &e.ScriptVersion, &e.RequestID, &e.InvocationType, &e.EventID, &e.Outcome,
+		&e.Status, &e.ErrorMessage, &e.ErrorLine, &e.ErrorColumn, instant{&e.StartedAt}, micros, &e.Operations,
+		&e.ResponseBytes, &e.Method, &e.Path, &e.Route, &e.ParentID, &e.RootID}
+}
+
 func scanExecution(row scanner) (e recorded, err error) {
 	var micros int64
-	err = row.Scan(&e.position, &e.ID, &e.AppID, &e.ScriptID, &e.ScriptVersion, &e.RequestID, &e.InvocationType, &e.EventID, &e.Outcome,
-		&e.Status, &e.ErrorMessage, &e.ErrorLine, &e.ErrorColumn, instant{&e.StartedAt}, &micros, &e.Operations)
+	err = row.Scan(e.columns(&micros)...)
+	e.Duration = time.Duration(micros) * time.Microsecond
+	return e, err
+}
+
+// scanWholeExecution is scanExecution with the trace.
+func scanWholeExecution(row scanner) (e recorded, err error) {
+	var micros int64
+	err = row.Scan(append(e.columns(&micros), orNone{&e.Trace})...)
 	e.Duration = time.Duration(micros) * time.Microsecond
 	return e, err
 }
@@ -212,6 +244,8 @@ func mendExecution(e store.Execution) store.Execution {
 	e.EventID = mended(e.EventID)
 	e.Outcome = abi.ErrorCode(mended(string(e.Outcome)))
 	e.ErrorMessage = mended(e.ErrorMessage)
+	e.Method, e.Path, e.Route = mended(e.Method), mended(strings.ToValidUTF8(e.Path[:min(len(e.Path), store.MaxPath)], "")), mended(e.Route)
+	e.ParentID, e.RootID = mended(e.ParentID), mended(e.RootID)
 	e.StartedAt = cut(e.StartedAt)
 	lines := make([]store.LogLine, len(e.Lines))
 	for i, line := range e.Lines {
@@ -232,48 +266,243 @@ func mendExecution(e store.Execution) store.Execution {
 }
 
 func (e executions) Get(ctx context.Context, id string) (store.Execution, error) {
-	execution, err := one(ctx, e.s.reader(), "execution", scanExecution, executionGet, id)
+	execution, err := one(ctx, e.s.reader(), "execution", scanWholeExecution, executionGet, id)
 	if err != nil {
 		return store.Execution{}, err
 	}
-	lines, err := many(ctx, e.s.reader(), "log lines", scanLine, linesOfExecution, execution.ScriptID, execution.position)
-	if err != nil {
+	if err := e.readLines(ctx, &execution); err != nil {
 		return store.Execution{}, err
-	}
-	execution.Lines = linesOf(lines)
-	for i := range execution.Lines {
-		execution.Lines[i].ExecutionID, execution.Lines[i].ScriptVersion = execution.ID, execution.ScriptVersion
 	}
 	return execution.Execution, nil
 }
 
-func (e executions) ListByScript(ctx context.Context, scriptID string, page store.PageRequest) (store.Page[store.Execution], error) {
-	limit, err := pageSize(page)
+func (e executions) List(ctx context.Context, q store.ExecutionQuery) (page store.ExecutionPage, err error) {
+	limit, err := pageSize(q.Page)
 	if err != nil {
-		return store.Page[store.Execution]{}, err
+		return page, err
 	}
-	position := int64(math.MaxInt64)
-	if page.Cursor != "" {
-		keys, err := readCursor("executions", page.Cursor, 1)
+	// Whatever is recorded from here on comes after the page.
+	newest, err := one(ctx, e.s.reader(), "execution", scanPosition, executionLast, q.AppID)
+	if unlessMissing(err) != nil {
+		return page, err
+	}
+	from, to, err := e.window(ctx, q)
+	if err != nil {
+		return page, err
+	}
+	c := chosenExecutions(q, from, to)
+	order, upTo := "DESC", ">="
+	if q.After != "" {
+		order, upTo = "ASC", "<="
+	}
+	// How far it looks is found first: by an index alone.
+	var end recorded
+	if c.searches > 0 {
+		query := `SELECT ` + executionColumns + ` FROM executions e WHERE e.position = (
+			SELECT e.position FROM executions e WHERE ` + c.place + ` ORDER BY e.position ` + order + fmt.Sprintf(` LIMIT 1 OFFSET %d)`, c.searches-1)
+		if end, err = one(ctx, e.s.reader(), "execution", scanExecution, query, c.args[:c.placed]...); unlessMissing(err) != nil {
+			return page, err
+		}
+		if err == nil {
+			c.place += " AND e.position " + upTo + " " + c.arg(end.position)
+		}
+	}
+	query := `SELECT ` + executionColumns + ` FROM executions e WHERE ` + c.place + c.filter + ` ORDER BY e.position ` + order + ` LIMIT ` + c.arg(limit+1)
+	rows, err := many(ctx, e.s.reader(), "executions", scanExecution, query, c.args...)
+	if err != nil {
+		return page, err
+	}
+	more := len(rows) > limit
+	rows = rows[:min(len(rows), limit)]
+	if q.Lines {
+		kept, err := e.fill(ctx, rows)
 		if err != nil {
-			return store.Page[store.Execution]{}, err
+			return page, err
 		}
-		if position, err = strconv.ParseInt(keys[0], 10, 64); err != nil {
-			return store.Page[store.Execution]{}, store.ErrInvalidCursor
+		more = more || kept < len(rows)
+		rows = rows[:kept]
+	}
+	page.Items = make([]store.Execution, len(rows))
+	for i, row := range rows {
+		page.Items[i] = row.Execution
+	}
+	var last int64 // that was looked at
+	switch {
+	case !more && end.position > 0:
+		last, page.SearchedTo = end.position, end.StartedAt
+	case len(rows) > 0:
+		last = rows[len(rows)-1].position
+	}
+	if q.After != "" {
+		if !more && end.position == 0 { // all were looked at that there were
+			last = max(last, newest, from)
+		}
+		page.Newest = executionCursor(last)
+		return page, nil
+	}
+	if more || end.position > 0 {
+		page.Next = executionCursor(last)
+	}
+	if len(rows) > 0 {
+		newest = max(newest, rows[0].position)
+	}
+	page.Newest = executionCursor(newest)
+	return page, nil
+}
+
+// fill reads the lines of executions, and returns of how many there was room for them.
+func (e executions) fill(ctx context.Context, rows []recorded) (filled int, err error) {
+	bytes := 0
+	for i := range rows {
+		if err := e.readLines(ctx, &rows[i]); err != nil {
+			return 0, err
+		}
+		if bytes += store.LogBytes(rows[i].Lines); bytes >= store.MaxPageLines {
+			return i + 1, nil
 		}
 	}
-	rows, err := many(ctx, e.s.reader(), "executions", scanExecution, executionListByScript, scriptID, position, limit+1)
+	return len(rows), nil
+}
+
+func (e executions) readLines(ctx context.Context, of *recorded) error {
+	lines, err := many(ctx, e.s.reader(), "log lines", scanLine, linesOfExecution, of.ScriptID, of.position)
+	of.Lines = linesOf(lines)
+	for i := range of.Lines {
+		of.Lines[i].ExecutionID, of.Lines[i].ScriptVersion = of.ID, of.ScriptVersion
+	}
+	return err
+}
+
+func scanPosition(row scanner) (position int64, err error) {
+	err = row.Scan(&position)
+	return position, err
+}
+
+func executionCursor(position int64) string {
+	return makeCursor("executions", strconv.FormatInt(position, 10))
+}
+
+func readExecutionCursor(cursor string) (position int64, err error) {
+	keys, err := readCursor("executions", cursor, 1)
 	if err != nil {
-		return store.Page[store.Execution]{}, err
+		return 0, err
 	}
-	list := pageOf(rows, limit, func(last recorded) string {
-		return makeCursor("executions", strconv.FormatInt(last.position, 10))
-	})
-	items := make([]store.Execution, len(list.Items))
-	for i, row := range list.Items {
-		items[i] = row.Execution
+	if position, err = strconv.ParseInt(keys[0], 10, 64); err != nil {
+		return 0, store.ErrInvalidCursor
 	}
-	return store.Page[store.Execution]{Items: items, Next: list.Next}, nil
+	return position, nil
+}
+
+// window returns the positions between which all must be that a query asks for, by its times and its cursors. None takes
+// longer than [store.LongestExecution] to be recorded: so none that started after From was recorded before one that started so long
+// before it, and likewise for To.
+func (e executions) window(ctx context.Context, q store.ExecutionQuery) (after, before int64, err error) {
+	before = math.MaxInt64
+	if !q.From.IsZero() {
+		after, err = one(ctx, e.s.reader(), "execution", scanPosition, startedBefore, cut(q.From.Add(-store.LongestExecution)))
+		if unlessMissing(err) != nil {
+			return 0, 0, err
+		}
+	}
+	if !q.To.IsZero() {
+		position, err := one(ctx, e.s.reader(), "execution", scanPosition, startedAfter, cut(q.To.Add(store.LongestExecution)))
+		if unlessMissing(err) != nil {
+			return 0, 0, err
+		}
+		if err == nil {
+			before = position
+		}
+	}
+	if q.Page.Cursor != "" {
+		position, err := readExecutionCursor(q.Page.Cursor)
+		if err != nil {
+			return 0, 0, err
+		}
+		before = min(before, position)
+	}
+	if q.After != "" {
+		position, err := readExecutionCursor(q.After)
+		if err != nil {
+			return 0, 0, err
+		}
+		after = max(after, position)
+	}
+	return after, before, nil
+}
+
+// executionChoice are the conditions of an [store.ExecutionQuery].
+type executionChoice struct {
+	place    string // where an index finds them
+	filter   string // what is looked at then, each with AND before it
+	args     []any
+	placed   int // how many of the arguments are of the place
+	searches int // how many may be looked at; 0: there is nothing to look for
+}
+
+func (c *executionChoice) arg(value any) string {
+	c.args = append(c.args, value)
+	return "$" + strconv.Itoa(len(c.args))
+}
+
+// and adds a filter, % standing for the value.
+func (c *executionChoice) and(condition string, value any) {
+	c.filter += " AND " + strings.ReplaceAll(condition, "%", c.arg(value))
+	c.searches = store.MaxSearched
+}
+
+func chosenExecutions(q store.ExecutionQuery, after, before int64) (c executionChoice) {
+	failed := q.Outcome != "" && q.Outcome != store.OutcomeSucceeded
+	switch {
+	case q.ScriptID != "":
+		c.place = "e.script_id = " + c.arg(q.ScriptID)
+	case q.RootID != "":
+		c.place = "e.root_id <> '' AND e.root_id = " + c.arg(q.RootID)
+	case failed:
+		c.place = "e.outcome <> '' AND e.app_id = " + c.arg(q.AppID)
+	default:
+		c.place = "e.app_id = " + c.arg(q.AppID)
+	}
+	c.place += " AND e.position > " + c.arg(after) + " AND e.position < " + c.arg(before)
+	c.placed = len(c.args)
+	c.filter = " AND e.app_id = " + c.arg(q.AppID)
+	if q.RootID != "" && q.ScriptID != "" {
+		c.and("e.root_id = %", q.RootID)
+	}
+	switch {
+	case q.Outcome == store.OutcomeSucceeded:
+		c.and("e.outcome = %", "")
+	case failed && q.Outcome != store.OutcomeAnyError:
+		c.and("e.outcome = %", q.Outcome)
+	case failed && (q.ScriptID != "" || q.RootID != ""): // which no index has found
+		c.and("e.outcome <> %", "")
+	}
+	if q.Type != "" {
+		c.and("e.invocation_type = %", string(q.Type))
+	}
+	if q.MinDuration > 0 {
+		c.and("e.duration_us >= %", q.MinDuration.Microseconds())
+	}
+	if q.MaxDuration > 0 {
+		c.and("e.duration_us <= %", q.MaxDuration.Microseconds())
+	}
+	if !q.From.IsZero() {
+		c.and("e.started_at >= %", cut(q.From))
+	}
+	if !q.To.IsZero() {
+		c.and("e.started_at < %", cut(q.To))
+	}
+	if q.Text != "" {
+		c.and(`(LOWER(e.error_message) LIKE LOWER(%) ESCAPE '~' OR EXISTS (SELECT 1 FROM log_lines l WHERE l.script_id = e.script_id AND l.execution = e.position
+			AND (LOWER(l.message) LIKE LOWER(%) ESCAPE '~' OR LOWER(l.data) LIKE LOWER(%) ESCAPE '~')))`,
+			"%"+strings.NewReplacer("~", "~~", "%", "~%", "_", "~_").Replace(q.Text)+"%")
+		c.searches = store.MaxSearchedText
+	}
+	c.filter += " AND " + ofLiveScript // last: it takes most
+	return c
+}
+
+func (e executions) Callees(ctx context.Context, of store.Execution) ([]string, error) {
+	return many(ctx, e.s.reader(), "executions", text, executionCallees, cmp.Or(of.RootID, of.ID), of.AppID, of.ID, store.MaxRelated, store.MaxCallees)
 }
 
 func (e executions) Logs(ctx context.Context, query store.LogQuery) (store.LogPage, error) {

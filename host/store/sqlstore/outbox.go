@@ -247,7 +247,7 @@ func (s *sqlStore) settle(ctx context.Context, settlements []store.Settlement) (
 			return void, err
 		}
 		if settled.Handled != "" {
-			if _, err := s.resolve(ctx, settled.Handled, settled.As, "", ""); err != nil && !missing(err) && fault.Of(err) != fault.Conflict {
+			if _, err := affect(ctx, s.tx, s.timed(deadHandled), s.db.now(), settled.Handled, string(settled.As), "", ""); err != nil {
 				return void, err
 			}
 		}

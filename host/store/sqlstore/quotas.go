@@ -25,13 +25,13 @@ const (
 	FROM apps a WHERE a.deleted_at IS NULL`
 )
 
-// ofAppID is something of an app, beside its id.
-type ofAppID[T any] struct {
+// ofID is something of an app or a script, beside its id.
+type ofID[T any] struct {
 	id string
 	of T
 }
 
-func byApp[T any](list []ofAppID[T], err error) (map[string]T, error) {
+func byID[T any](list []ofID[T], err error) (map[string]T, error) {
 	all := make(map[string]T, len(list))
 	for _, row := range list {
 		all[row.id] = row.of
@@ -39,7 +39,7 @@ func byApp[T any](list []ofAppID[T], err error) (map[string]T, error) {
 	return all, err
 }
 
-func scanQuota(row scanner) (q ofAppID[store.Quota], err error) {
+func scanQuota(row scanner) (q ofID[store.Quota], err error) {
 	err = row.Scan(&q.id, document{&q.of})
 	return q, err
 }
@@ -53,7 +53,7 @@ func (q quotas) Get(ctx context.Context, appID string) (store.Quota, error) {
 }
 
 func (q quotas) All(ctx context.Context) (map[string]store.Quota, error) {
-	return byApp(many(ctx, q.s.reader(), "quotas", scanQuota, quotaAll))
+	return byID(many(ctx, q.s.reader(), "quotas", scanQuota, quotaAll))
 }
 
 func (q quotas) Set(ctx context.Context, appID string, quota store.Quota) error {
@@ -73,7 +73,7 @@ func (q quotas) Set(ctx context.Context, appID string, quota store.Quota) error 
 }
 
 func (q quotas) Usage(ctx context.Context, day time.Time) (map[string]store.WholeUsage, error) {
-	return byApp(many(ctx, q.s.reader(), "usage", func(row scanner) (u ofAppID[store.WholeUsage], err error) {
+	return byID(many(ctx, q.s.reader(), "usage", func(row scanner) (u ofID[store.WholeUsage], err error) {
 		var us int64
 		err = row.Scan(&u.id, &u.of.KV, &u.of.Docs, &u.of.Files, &u.of.Log, &us, &u.of.PendingEvents)
 		u.of.CPU = time.Duration(us) * time.Microsecond

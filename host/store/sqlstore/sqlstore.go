@@ -22,6 +22,10 @@ import (
 
 // Dialect is what databases do differently.
 type Dialect struct {
+	// Name is that of the database.
+	Name string
+	// Size is the query for how many bytes the database has.
+	Size string
 	// Lock is run first in a transaction that changes configuration, and before versions of scripts are removed, and
 	// excludes all others of its kind until it ends; "" when beginning a transaction does that already.
 	Lock string
@@ -179,6 +183,7 @@ func (s *sqlStore) Relay() store.Relay             { return relay{s} }
 func (s *sqlStore) Secrets() store.Secrets         { return secrets{s} }
 func (s *sqlStore) Backups() store.Backups         { return backups{s} }
 func (s *sqlStore) Deletions() store.Deletions     { return deletions{s} }
+func (s *sqlStore) Series() store.Series           { return series{s} }
 
 func (s *sqlStore) InTx(ctx context.Context, fn func(tx store.Store) error) error {
 	if s.tx != nil {
@@ -217,6 +222,13 @@ const pingWrite = `INSERT INTO meta (name, value) VALUES ('ping', $1) ON CONFLIC
 func (s *sqlStore) Ping(ctx context.Context) error {
 	_, err := s.writer().ExecContext(ctx, pingWrite, s.db.Now().Unix())
 	return failed(ctx, "ping", err)
+}
+
+func (s *sqlStore) Kind() string { return s.db.Dialect.Name }
+
+func (s *sqlStore) Size(ctx context.Context) (bytes int64, err error) {
+	err = s.reader().QueryRowContext(ctx, s.db.Dialect.Size).Scan(&bytes)
+	return bytes, failed(ctx, "measure the database", err)
 }
 
 func (s *sqlStore) Reclaim(ctx context.Context) (int64, error) {

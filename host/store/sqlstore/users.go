@@ -11,9 +11,9 @@ import (
 type users struct{ s *sqlStore }
 
 const (
-	userInsert = `INSERT INTO users (id, username, username_key, password_hash, password_generated, role, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`
-	userColumns = `id, username, password_hash, password_generated, role, deactivated_at, created_at, updated_at,
+	userInsert = `INSERT INTO users (id, username, username_key, password_hash, password_generated, password_given, role, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`
+	userColumns = `id, username, password_hash, password_generated, password_given, role, deactivated_at, created_at, updated_at,
 		EXISTS (SELECT 1 FROM second_factors f WHERE f.user_id = users.id AND f.confirmed_at IS NOT NULL)`
 	userGet      = `SELECT ` + userColumns + ` FROM users WHERE id = $1`
 	userGetByKey = `SELECT ` + userColumns + ` FROM users WHERE username_key = $1`
@@ -21,8 +21,8 @@ const (
 		WHERE username_key > $1 ORDER BY username_key LIMIT $2`
 	userCount        = `SELECT count(*) FROM users`
 	userActiveOwners = `SELECT count(*) FROM users WHERE role = 'owner' AND deactivated_at IS NULL AND password_hash <> ''`
-	userUpdate       = `UPDATE users SET username = $2, username_key = $3, password_hash = $4, password_generated = $5, role = $6,
-		deactivated_at = $7, updated_at = $8 WHERE id = $1`
+	userUpdate       = `UPDATE users SET username = $2, username_key = $3, password_hash = $4, password_generated = $5, password_given = $6, role = $7,
+		deactivated_at = $8, updated_at = $9 WHERE id = $1`
 	userDelete = `DELETE FROM users WHERE id = $1`
 	userExists = `SELECT 1 FROM users WHERE id = $1`
 
@@ -39,7 +39,7 @@ const (
 func usernameKey(username string) string { return strings.ToLower(username) }
 
 func scanUser(row scanner) (u store.User, err error) {
-	err = row.Scan(&u.ID, &u.Username, &u.PasswordHash, &u.PasswordGenerated, &u.Role,
+	err = row.Scan(&u.ID, &u.Username, &u.PasswordHash, &u.PasswordGenerated, &u.PasswordGiven, &u.Role,
 		instant{&u.DeactivatedAt}, instant{&u.CreatedAt}, instant{&u.UpdatedAt}, &u.SecondFactor)
 	return u, err
 }
@@ -57,7 +57,7 @@ func (u users) Create(ctx context.Context, user store.User) (store.User, error) 
 	err := u.s.change(ctx, "create user", func(tx queryer) error {
 		note(tx, noted{kind: "user", id: user.ID, after: user})
 		n, err := affect(ctx, tx, userInsert, user.ID, user.Username, usernameKey(user.Username), user.PasswordHash,
-			user.PasswordGenerated, string(user.Role), user.CreatedAt, user.UpdatedAt)
+			user.PasswordGenerated, user.PasswordGiven, string(user.Role), user.CreatedAt, user.UpdatedAt)
 		if err != nil || n == 1 {
 			return err
 		}
@@ -139,9 +139,10 @@ func (u users) Update(ctx context.Context, id string, change store.UserChange) (
 		before := user
 		set(&user.Username, change.Username)
 		if change.PasswordHash != nil {
-			user.PasswordHash, user.PasswordGenerated = *change.PasswordHash, false
+			user.PasswordHash, user.PasswordGenerated, user.PasswordGiven = *change.PasswordHash, false, false
 		}
 		set(&user.PasswordGenerated, change.PasswordGenerated)
+		set(&user.PasswordGiven, change.PasswordGiven)
 		set(&user.Role, change.Role)
 		if change.DeactivatedAt != nil {
 			user.DeactivatedAt = *change.DeactivatedAt
@@ -158,7 +159,7 @@ func (u users) Update(ctx context.Context, id string, change store.UserChange) (
 		user.UpdatedAt = later(user.UpdatedAt, u.s.db.now())
 		note(tx, noted{kind: "user", id: id, before: before, after: user})
 		_, err := tx.ExecContext(ctx, userUpdate, user.ID, user.Username, usernameKey(user.Username), user.PasswordHash,
-			user.PasswordGenerated, string(user.Role), orNull(user.DeactivatedAt), user.UpdatedAt)
+			user.PasswordGenerated, user.PasswordGiven, string(user.Role), orNull(user.DeactivatedAt), user.UpdatedAt)
 		return err
 	})
 	if err != nil {

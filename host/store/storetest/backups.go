@@ -57,9 +57,12 @@ func testDump(t *testing.T, s subject) {
 	require.Equal(t, refused, s.Dump(s.ctx, func(dump store.Dump) error {
 		set("k", `"written since"`)
 		file("3", "cc")
-		blobs, err := dump.Blobs(s.ctx)
-		require.NoError(t, err)
-		require.Equal(t, []store.Blob{{Name: "aa", Size: 5, SHA256: "sum of aa"}, {Name: "bb", Size: 5, SHA256: "sum of bb"}}, blobs)
+		var blobs []store.Blob
+		require.NoError(t, dump.Blobs(s.ctx, func(blob store.Blob) error { blobs = append(blobs, blob); return nil }))
+		require.Equal(t, []store.Blob{
+			{Name: "aa", Size: 5, SHA256: "sum of aa", AppID: app.ID, Collection: "c", ID: "2"}, {Name: "bb", Size: 5, SHA256: "sum of bb", AppID: app.ID, Collection: "c", ID: "1"},
+		}, blobs)
+		require.Equal(t, refused, dump.Blobs(s.ctx, func(store.Blob) error { return refused }))
 		var all bytes.Buffer
 		for _, part := range dump.Parts() {
 			_, err := dump.Copy(s.ctx, part, &all)

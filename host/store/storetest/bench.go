@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,4 +59,36 @@ func Benchmark(b *testing.B, fresh func(tb testing.TB) Opener) {
 			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(n), "µs/execution")
 		})
 	}
+	b.Run("Executions.List", func(b *testing.B) { // over what the one before has left, or 20,000
+		var batch []store.Execution
+		for i := range 20_000 {
+			batch = append(batch, execution(script, uuid.Must(uuid.NewV7()).String(), start.Add(time.Duration(i)), "hello", "world"))
+		}
+		for batch := range slices.Chunk(batch, 1000) {
+			require.NoError(b, s.Executions().Record(s.ctx, batch))
+		}
+		for name, query := range map[string]store.ExecutionQuery{
+			"first page": {AppID: app.ID}, "failed": {AppID: app.ID, Outcome: store.OutcomeAnyError}, "text": {AppID: app.ID, Text: "nowhere"},
+		} {
+			b.Run(name, func(b *testing.B) {
+				for b.Loop() {
+					if _, err := s.Executions().List(s.ctx, query); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	})
+	b.Run("Series.Add/100", func(b *testing.B) { // a write of a node on which 100 scripts run
+		var counted []store.Counted
+		for i := range 100 {
+			script := s.script(b, app, fmt.Sprint("counted-", i))
+			counted = append(counted, store.Counted{AppID: app.ID, ScriptID: script.ID, At: start, Counts: counts(abi.InvocationHTTP, "", time.Millisecond)})
+		}
+		for b.Loop() {
+			if err := s.Series().Add(s.ctx, counted); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }

@@ -566,10 +566,22 @@ func testDeadLetters(t *testing.T, o outboxOf) {
 	require.Equal(t, store.ResolvedFailed, got.Resolution)
 	_, err = o.DeadLetters().Resolve(o.ctx, two.ID, store.ResolvedIgnored, "me", "")
 	require.NoError(t, err)
+	// A handler replaces no decision; whoever decided may decide otherwise.
+	ids = o.add(t, "h", "", 1)
+	o.claim(t, store.Claim{Lane: "h", Token: "h2", Limit: 1, MaxRunning: 1})
+	o.turn(t, store.Turn{Settlements: []store.Settlement{{EventID: ids[0], AppID: o.appID, Token: "h2", Handled: two.ID, As: store.ResolvedByScript}}})
+	got, err = o.DeadLetters().Get(o.ctx, two.ID)
+	require.NoError(t, err)
+	require.Equal(t, []any{store.ResolvedIgnored, "me"}, []any{got.Resolution, got.ResolvedBy})
+	for _, as := range []store.Resolution{store.ResolvedByScript, store.ResolvedIgnored} {
+		resolved, err = o.DeadLetters().Resolve(o.ctx, two.ID, as, "you", "")
+		require.NoError(t, err)
+		require.Equal(t, []any{as, "you"}, []any{resolved.Resolution, resolved.ResolvedBy})
+	}
 
 	three := bury(store.EventQueue)
 	for filter, want := range map[store.DeadLetterFilter]int64{
-		{}: 3, {Source: store.EventQueue}: 2, {Unresolved: true}: 1, {TriggerID: "other"}: 0, {ScriptID: "s"}: 3,
+		{}: 3, {Source: store.EventQueue}: 2, {Unresolved: true}: 1, {Unreplayed: true}: 2, {TriggerID: "other"}: 0, {ScriptID: "s"}: 3,
 	} {
 		filter.AppID = o.appID
 		n, err := o.DeadLetters().Count(o.ctx, filter)

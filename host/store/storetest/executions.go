@@ -23,6 +23,8 @@ func testExecutions(t *testing.T, s subject) {
 		failed := store.Execution{
 			ID: "failed", AppID: app.ID, ScriptID: script.ID, ScriptVersion: 3, RequestID: "r", InvocationType: abi.InvocationExecute,
 			Outcome: abi.CodeScriptError, Status: 502, ErrorMessage: "Variable not found: x", ErrorLine: 7, ErrorColumn: 12,
+			ResponseBytes: 5_000_000_000, Method: "POST", Path: "/a/b", Route: "/a/:b", ParentID: "p", RootID: "r",
+			Trace:     &store.Trace{Calls: []store.Call{{Name: "kv.get", StartUS: 1, DurationUS: 2, RequestBytes: 3, ResponseBytes: 4, Outcome: "ok"}}, More: 5},
 			StartedAt: start, Duration: 1234567 * time.Nanosecond, Operations: 5_000_000_000,
 			Lines: []store.LogLine{
 				{At: start.Add(time.Millisecond), Level: abi.LogTrace, Message: "", Data: json.RawMessage(`{"b":1,"a":[null, 1e400]}`)},
@@ -33,7 +35,7 @@ func testExecutions(t *testing.T, s subject) {
 		got, err := s.Executions().Get(s.ctx, "failed")
 		require.NoError(t, err)
 		want := failed
-		want.StartedAt, want.Duration = kept(start), 1234*time.Microsecond
+		want.StartedAt, want.Duration, want.ScriptName = kept(start), 1234*time.Microsecond, "run"
 		want.Lines = []store.LogLine{
 			{ExecutionID: "failed", ScriptVersion: 3, Seq: 0, At: kept(start.Add(time.Millisecond)), Level: abi.LogTrace, Data: json.RawMessage(`{"b":1,"a":[null, 1e400]}`)},
 			{ExecutionID: "failed", ScriptVersion: 3, Seq: 1, At: kept(start), Level: abi.LogError, Message: "line one\nline two 🐛"},
@@ -43,6 +45,7 @@ func testExecutions(t *testing.T, s subject) {
 		require.NoError(t, err)
 		require.Empty(t, got.Outcome)
 		require.Empty(t, got.Lines)
+		require.Nil(t, got.Trace)
 		_, err = s.Executions().Get(s.ctx, "nothing")
 		notFound(t, err, "execution")
 	})
@@ -105,7 +108,8 @@ func testExecutions(t *testing.T, s subject) {
 		slices.Reverse(want)
 		for _, limit := range []int{1, 2, 3, 4, 10, 11} {
 			list := collect(t, limit, func(page store.PageRequest) (store.Page[store.Execution], error) {
-				return s.Executions().ListByScript(s.ctx, script.ID, page)
+				list, err := s.Executions().List(s.ctx, store.ExecutionQuery{AppID: app.ID, ScriptID: script.ID, Page: page})
+				return store.Page[store.Execution]{Items: list.Items, Next: list.Next}, err
 			})
 			require.Equal(t, want, project(list, func(e store.Execution) string { return e.ID }), "pages of %d", limit)
 			require.Empty(t, list[0].Lines)
@@ -171,6 +175,197 @@ func testExecutions(t *testing.T, s subject) {
 		_, err = s.Executions().DeleteBefore(s.ctx, start, 0)
 		invalid(t, err, "limit", "must be between 1 and 1000, got 0")
 	})
+}
+
+func testExecutionQueries(t *testing.T, s subject) {
+	app, other := s.app(t, "asked"), s.app(t, "not-asked")
+	a, b, foreign := s.script(t, app, "a"), s.script(t, app, "b"), s.script(t, other, "a")
+	record := func(executions ...store.Execution) {
+		t.Helper()
+		require.NoError(t, s.Executions().Record(s.ctx, executions))
+	}
+	ids := func(list []store.Execution) string {
+		return strings.Join(project(list, func(e store.Execution) string { return e.ID }), " ")
+	}
+	list := func(q store.ExecutionQuery) store.ExecutionPage {
+		t.Helper()
+		q.AppID = app.ID
+		page, err := s.Executions().List(s.ctx, q)
+		require.NoError(t, err)
+		return page
+	}
+	empty := list(store.ExecutionQuery{})
+	require.Empty(t, empty.Items)
+	require.Empty(t, empty.Next)
+
+	one := execution(a, "one", start, "the first LINE")
+	two := execution(b, "two", start.Add(time.Minute), "100% of it")
+	two.Outcome, two.ErrorMessage, two.Duration, two.InvocationType = abi.CodeScriptError, "Boom at noon", time.Second, abi.InvocationTrigger
+	three := execution(a, "three", start.Add(2*time.Minute))
+	three.Outcome, three.RootID, three.ParentID, three.InvocationType = abi.CodeTimeout, "one", "one", abi.InvocationInvoke
+	three.Lines = []store.LogLine{{At: start, Level: abi.LogInfo, Data: json.RawMessage(`{"order":"x_1"}`)}}
+	four := execution(b, "four", start.Add(3*time.Minute), "100 of it")
+	four.RootID, four.ParentID = "one", "three"
+	record(one, execution(foreign, "foreign", start, "the first line"), two)
+	record(three, four)
+
+	for _, c := range []struct {
+		query store.ExecutionQuery
+		want  string
+	}{
+		{store.ExecutionQuery{}, "four three two one"},
+		{store.ExecutionQuery{ScriptID: a.ID}, "three one"},
+		{store.ExecutionQuery{ScriptID: foreign.ID}, ""},
+		{store.ExecutionQuery{Outcome: store.OutcomeSucceeded}, "four one"},
+		{store.ExecutionQuery{Outcome: store.OutcomeAnyError}, "three two"},
+		{store.ExecutionQuery{Outcome: string(abi.CodeTimeout)}, "three"},
+		{store.ExecutionQuery{Outcome: store.OutcomeAnyError, ScriptID: b.ID}, "two"},
+		{store.ExecutionQuery{Type: abi.InvocationTrigger}, "two"},
+		{store.ExecutionQuery{MinDuration: 2 * time.Millisecond}, "two"},
+		{store.ExecutionQuery{MaxDuration: 2 * time.Millisecond}, "four three one"},
+		{store.ExecutionQuery{From: start.Add(time.Minute)}, "four three two"},
+		{store.ExecutionQuery{To: start.Add(time.Minute)}, "one"},
+		{store.ExecutionQuery{From: start.Add(time.Minute), To: start.Add(3 * time.Minute)}, "three two"},
+		{store.ExecutionQuery{From: start.Add(-24 * time.Hour), To: start.Add(24 * time.Hour)}, "four three two one"},
+		{store.ExecutionQuery{From: start.Add(24 * time.Hour)}, ""},
+		{store.ExecutionQuery{To: start.Add(-24 * time.Hour)}, ""},
+		{store.ExecutionQuery{RootID: "one"}, "four three"},
+		{store.ExecutionQuery{RootID: "one", ScriptID: a.ID}, "three"},
+		{store.ExecutionQuery{Text: "Line"}, "one"},
+		{store.ExecutionQuery{Text: "boom AT"}, "two"},
+		{store.ExecutionQuery{Text: "100%"}, "two"},
+		{store.ExecutionQuery{Text: "x_1"}, "three"},
+		{store.ExecutionQuery{Text: "o_t"}, ""},
+		{store.ExecutionQuery{Text: "nowhere"}, ""},
+		{store.ExecutionQuery{After: empty.Newest}, "one two three four"},
+		{store.ExecutionQuery{After: empty.Newest, Outcome: store.OutcomeAnyError}, "two three"},
+	} {
+		page := list(c.query)
+		require.Equal(t, c.want, ids(page.Items), "%+v", c.query)
+		require.Empty(t, page.Next, "%+v", c.query)
+		require.NotEmpty(t, page.Newest)
+		for _, e := range page.Items {
+			require.Equal(t, map[string]string{a.ID: "a", b.ID: "b"}[e.ScriptID], e.ScriptName)
+			require.Nil(t, e.Lines)
+		}
+	}
+	callees, err := s.Executions().Callees(s.ctx, one)
+	require.NoError(t, err)
+	require.Equal(t, []string{"three"}, callees)
+	callees, err = s.Executions().Callees(s.ctx, three)
+	require.NoError(t, err)
+	require.Equal(t, []string{"four"}, callees)
+
+	t.Run("page by page", func(t *testing.T) {
+		for _, q := range []store.ExecutionQuery{{}, {Outcome: store.OutcomeSucceeded}} {
+			for limit := 1; limit < 6; limit++ {
+				q.Page = store.PageRequest{Limit: limit}
+				var all []store.Execution
+				for {
+					page := list(q)
+					all = append(all, page.Items...)
+					if q.Page.Cursor = page.Next; page.Next == "" {
+						break
+					}
+				}
+				want := "four three two one"
+				if q.Outcome != "" {
+					want = "four one"
+				}
+				require.Equal(t, want, ids(all), "pages of %d", limit)
+			}
+		}
+	})
+
+	t.Run("following", func(t *testing.T) {
+		for _, q := range []store.ExecutionQuery{{}, {Outcome: store.OutcomeSucceeded}, {Text: "nowhere"}, {ScriptID: b.ID}} {
+			q.After = list(q).Newest
+			require.Empty(t, list(q).Items)
+			require.NotEmpty(t, list(q).Newest)
+		}
+		q := store.ExecutionQuery{After: list(store.ExecutionQuery{Page: store.PageRequest{Limit: 1}}).Newest, Page: store.PageRequest{Limit: 1}}
+		record(execution(a, "five", start.Add(-time.Hour)), execution(b, "six", start))
+		page := list(q)
+		require.Equal(t, "five", ids(page.Items))
+		q.After = page.Newest
+		page = list(q)
+		require.Equal(t, "six", ids(page.Items))
+		q.After = page.Newest
+		require.Empty(t, list(q).Items)
+	})
+
+	t.Run("as far as may be", func(t *testing.T) {
+		app := s.app(t, "long")
+		script := s.script(t, app, "s")
+		needle := execution(script, "needle", start, "needle")
+		needle.Outcome = abi.CodeTimeout
+		record(needle)
+		for i := range store.MaxSearchedText/100 + 1 {
+			var batch []store.Execution
+			for j := range 100 {
+				batch = append(batch, execution(script, fmt.Sprintf("hay-%d-%d", i, j), start.Add(time.Second), "hay"))
+			}
+			record(batch...)
+		}
+		q := store.ExecutionQuery{AppID: app.ID, Text: "needle"}
+		page, err := s.Executions().List(s.ctx, q)
+		require.NoError(t, err)
+		require.Empty(t, page.Items)
+		require.Equal(t, kept(start.Add(time.Second)), page.SearchedTo)
+		q.Page.Cursor = page.Next
+		page, err = s.Executions().List(s.ctx, q)
+		require.NoError(t, err)
+		require.Equal(t, "needle", ids(page.Items))
+		require.Empty(t, page.Next)
+		require.Zero(t, page.SearchedTo)
+		page, err = s.Executions().List(s.ctx, store.ExecutionQuery{AppID: app.ID, Outcome: store.OutcomeAnyError})
+		require.NoError(t, err)
+		require.Equal(t, "needle", ids(page.Items), "without a text it looks further")
+		q = store.ExecutionQuery{AppID: app.ID, Text: "needle", After: empty.Newest}
+		page, err = s.Executions().List(s.ctx, q)
+		require.NoError(t, err)
+		require.Equal(t, "needle", ids(page.Items))
+		q.After = page.Newest
+		page, err = s.Executions().List(s.ctx, q)
+		require.NoError(t, err)
+		require.Empty(t, page.Items)
+		require.NotEqual(t, q.After, page.Newest, "what was looked at is not looked at again")
+	})
+
+	t.Run("with lines", func(t *testing.T) {
+		app := s.app(t, "talking")
+		script := s.script(t, app, "s")
+		record(execution(script, "quiet", start), execution(script, "talks", start, "a", "b"),
+			execution(script, "long", start, strings.Repeat("x", store.MaxPageLines)), execution(script, "last", start, "c"))
+		q := store.ExecutionQuery{AppID: app.ID, Lines: true}
+		var pages []string
+		for {
+			page, err := s.Executions().List(s.ctx, q)
+			require.NoError(t, err)
+			pages = append(pages, ids(page.Items))
+			for _, e := range page.Items {
+				whole, err := s.Executions().Get(s.ctx, e.ID)
+				require.NoError(t, err)
+				require.Equal(t, whole, e)
+			}
+			if q.Page.Cursor = page.Next; page.Next == "" {
+				break
+			}
+		}
+		require.Equal(t, []string{"last long", "talks quiet"}, pages)
+	})
+
+	t.Run("of what is deleted", func(t *testing.T) {
+		require.NoError(t, s.Scripts().Delete(s.ctx, b.ID))
+		require.Equal(t, "five three one", ids(list(store.ExecutionQuery{}).Items))
+	})
+
+	for _, cursor := range []string{"x", "WyJleGVjdXRpb25zIiwieCJd"} {
+		_, err = s.Executions().List(s.ctx, store.ExecutionQuery{AppID: app.ID, After: cursor})
+		require.Equal(t, store.ErrInvalidCursor, err)
+		_, err = s.Executions().List(s.ctx, store.ExecutionQuery{AppID: app.ID, Page: store.PageRequest{Cursor: cursor}})
+		require.Equal(t, store.ErrInvalidCursor, err)
+	}
 }
 
 func testLogs(t *testing.T, s subject) {

@@ -103,7 +103,7 @@ func testPages(t *testing.T, s subject) {
 		"scripts": func(p store.PageRequest) error { _, err := s.Scripts().List(s.ctx, app.ID, p); return err },
 		"users":   func(p store.PageRequest) error { _, err := s.Users().List(s.ctx, p); return err },
 		"executions": func(p store.PageRequest) error {
-			_, err := s.Executions().ListByScript(s.ctx, script.ID, p)
+			_, err := s.Executions().List(s.ctx, store.ExecutionQuery{AppID: app.ID, ScriptID: script.ID, Page: p})
 			return err
 		},
 		"logs": func(p store.PageRequest) error {

@@ -54,23 +54,24 @@ func testUsers(t *testing.T, s subject) {
 	require.Equal(t, "$argon2id$2", got.PasswordHash)
 
 	// A password is a generated one until that is taken back, or another is set.
-	carl, err := s.Users().Create(s.ctx, store.User{Username: "carl", PasswordHash: "$argon2id$3", PasswordGenerated: true, Role: store.RoleOwner})
+	carl, err := s.Users().Create(s.ctx, store.User{Username: "carl", PasswordHash: "$argon2id$3", PasswordGenerated: true, PasswordGiven: true, Role: store.RoleOwner})
 	require.NoError(t, err)
 	require.True(t, carl.PasswordGenerated)
 	for _, c := range []struct {
-		change    store.UserChange
-		generated bool
+		change           store.UserChange
+		generated, given bool
 	}{
-		{store.UserChange{Role: new(store.RoleAdmin)}, true},
-		{store.UserChange{PasswordGenerated: new(false)}, false},
-		{store.UserChange{PasswordHash: new("$argon2id$4"), PasswordGenerated: new(true)}, true},
-		{store.UserChange{PasswordHash: new("$argon2id$5")}, false},
+		{store.UserChange{Role: new(store.RoleAdmin)}, true, true},
+		{store.UserChange{PasswordGenerated: new(false)}, false, true},
+		{store.UserChange{PasswordHash: new("$argon2id$4"), PasswordGenerated: new(true), PasswordGiven: new(true)}, true, true},
+		{store.UserChange{PasswordHash: new("$argon2id$5")}, false, false},
 	} {
 		_, err = s.Users().Update(s.ctx, carl.ID, c.change)
 		require.NoError(t, err)
 		got, err = s.Users().Get(s.ctx, carl.ID)
 		require.NoError(t, err)
 		require.Equal(t, c.generated, got.PasswordGenerated)
+		require.Equal(t, c.given, got.PasswordGiven)
 	}
 	require.NoError(t, s.Users().Delete(s.ctx, carl.ID))
 

@@ -70,7 +70,7 @@ func registered(t *testing.T) map[string]*vm.Native {
 	standard := map[*vm.Native]bool{}
 	lib.Standard().Functions(func(n *vm.Native) { standard[n] = true })
 	ours := map[string]*vm.Native{}
-	Library().Functions(func(n *vm.Native) {
+	TestLibrary().Functions(func(n *vm.Native) {
 		if standard[n] {
 			return
 		}
@@ -120,7 +120,7 @@ func TestReferenceNamesProperties(t *testing.T) {
 		asked := vm.NewMap(1)
 		asked.Set("no such", vm.Int(1))
 		args[len(args)-1] = vm.NewMapValue(asked)
-		thread := vm.NewThread(&vm.Program{Native: Library()}, newHost(unused, &abi.RunRequest{}), abi.DefaultLimits, nil, 1)
+		thread := vm.NewThread(&vm.Program{Native: TestLibrary()}, newHost(unused, &abi.RunRequest{}), abi.DefaultLimits, nil, 1)
 		_, err := native.Func(thread, args)
 		require.NotNil(t, err, call)
 		found := listed.FindStringSubmatch(err.Text)

@@ -242,6 +242,9 @@ func (r *request) send() ([]byte, *vm.Error) {
 	if cap(r.e.b) <= keptBuffer {
 		r.host.buffer = r.e.b
 	}
+	if err == nil && r.host.testing && tests(r.op) {
+		return r.answered(response)
+	}
 	if err == nil {
 		return response, nil
 	}

@@ -23,6 +23,7 @@ type Session struct {
 	Interrupt *uint32 // the interrupt word; may be nil
 
 	program  *vm.Program
+	testing  bool
 	unlinked unlinked
 	limits   abi.Limits
 	thread   *vm.Thread // of the run under way: garbage is what cannot be reached from here
@@ -37,7 +38,10 @@ type Session struct {
 func (s *Session) Load(r *abi.LoadRequest) (result abi.LoadResult) {
 	s.program, s.limits = nil, r.Limits.Or(abi.DefaultLimits)
 	budget := vm.NewBudget(max(s.limits.MaxOperations, abi.DefaultLimits.MaxOperations), s.Interrupt, s.yield)
-	compiler := rhai.Compiler{Library: Library(), Variables: []string{"ctx"}, Budget: &budget}
+	compiler := rhai.Compiler{Library: Library(), Variables: []string{"ctx"}, Budget: &budget, Cover: r.Cover}
+	if s.testing = r.Testing; s.testing {
+		compiler.Library = TestLibrary()
+	}
 	program, err := s.compiled(&compiler, r)
 	if err == nil {
 		if names := importedNames(program); int64(len(names)) > s.limits.MaxModules && !r.Lazy {
@@ -88,6 +92,41 @@ func reads(p *vm.Program) (all abi.Reads) {
 				all = append(all, path)
 			}
 		}
+	}
+	return all
+}
+
+// uncover forgets which lines a run before this one has reached.
+func uncover(p *vm.Program) {
+	for line := range p.Covered {
+		p.Covered[line] = min(p.Covered[line], 0)
+	}
+	for _, m := range p.Modules {
+		for line := range m.Covered {
+			m.Covered[line] = min(m.Covered[line], 0)
+		}
+	}
+}
+
+// covered tells which lines of a program and of its modules were reached.
+func covered(p *vm.Program) (all []abi.Covered) {
+	if p.Covered == nil {
+		return nil
+	}
+	add := func(name string, p *vm.Program) {
+		c := abi.Covered{Module: name}
+		for line, times := range p.Covered {
+			if times > 0 {
+				c.Lines = append(c.Lines, int64(line), times)
+			}
+		}
+		if len(c.Lines) > 0 {
+			all = append(all, c)
+		}
+	}
+	add("", p)
+	for name, m := range p.Modules {
+		add(name, m)
 	}
 	return all
 }
@@ -163,8 +202,11 @@ func (s *Session) Run(r *abi.RunRequest) abi.RunResult {
 			return abi.RunResult{Error: invocationError(err)}
 		}
 	}
-	t := vm.NewThread(s.program, newHost(s.Call, r), s.limits, s.Interrupt, binary.LittleEndian.Uint64(r.Entropy[:]))
+	h := newHost(s.Call, r)
+	h.testing = s.testing
+	t := vm.NewThread(s.program, h, s.limits, s.Interrupt, binary.LittleEndian.Uint64(r.Entropy[:]))
 	rhai.Prepare(t)
+	uncover(s.program)
 	s.thread = t
 	describe := r.Describe
 	v, err := t.Run(ctx)
@@ -172,7 +214,7 @@ func (s *Session) Run(r *abi.RunRequest) abi.RunResult {
 		v, err = streamed(t, v)
 	}
 	s.thread = nil
-	result := abi.RunResult{Operations: t.Operations()}
+	result := abi.RunResult{Operations: t.Operations(), Covered: covered(s.program)}
 	switch {
 	case err != nil:
 		result.Error = s.scriptError(err)
@@ -240,6 +282,9 @@ type host struct {
 	random   *rand.ChaCha8 // nil: not used yet
 	uuidTime uint64        // of the last UUID of version 7
 	patterns map[string]*regex.Regex
+
+	testing bool
+	fakes   []*vm.FnPtr // that a test has made of other servers
 }
 
 func newHost(call Caller, r *abi.RunRequest) *host {

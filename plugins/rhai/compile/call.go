@@ -216,7 +216,7 @@ func (f *function) isShared(v *syntax.Variable, dst int) {
 // evaluated.
 func (f *function) pointer(args []syntax.Expr, base int) {
 	f.args(args[:1], base)
-	if len(args) > 1 {
+	if len(args) > 1 && f.lib.Named("call") == nil { // a library may have a function of that name, for texts
 		f.abc(vm.OpCheckFn, base, 0, 0, args[0].Start())
 	}
 	f.args(args[1:], base+1)

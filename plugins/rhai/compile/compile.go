@@ -40,12 +40,19 @@ const maxRegisters = 32000
 // a copy of its own. step is told how many nodes of the tree have been visited since its last call;
 // when it returns false, compiling ends with some error. It may be nil.
 func Program(ast *syntax.Program, lib *vm.Library, scope []string, step func(n int) (goOn bool)) (*vm.Program, *Error) {
-	c := &compiler{lib: lib, ast: ast, step: step}
+	return program(&compiler{lib: lib, ast: ast, step: step}, scope)
+}
+
+// Covering works as [Program], and has the program count how often each line is reached.
+func Covering(ast *syntax.Program, lib *vm.Library, scope []string, step func(n int) (goOn bool)) (*vm.Program, *Error) {
+	return program(&compiler{lib: lib, ast: ast, step: step, cover: true}, scope)
+}
+
+func program(c *compiler, scope []string) (*vm.Program, *Error) {
 	p := c.program(scope)
 	if c.wide && c.err == nil {
 		// A conditional jump was too short for its target: once more without them.
-		steps := c.steps
-		c = &compiler{lib: lib, ast: ast, wide: true, step: step, steps: steps}
+		c = &compiler{lib: c.lib, ast: c.ast, wide: true, step: c.step, steps: c.steps, cover: c.cover}
 		p = c.program(scope)
 	}
 	if c.report(); c.err != nil {
@@ -76,6 +83,7 @@ type compiler struct {
 	ast         *syntax.Program
 	prog        *vm.Program
 	wide        bool // do not use jumps of 16 bits
+	cover       bool // statements count how often they begin
 	closures    int
 	tags        bool                 // the script may attach tags to values
 	asks        bool                 // for global constants: there are functions, or the script may be a module
@@ -88,6 +96,9 @@ type compiler struct {
 
 func (c *compiler) program(scope []string) *vm.Program {
 	c.prog = &vm.Program{Native: c.lib, Scope: scope}
+	if c.cover {
+		c.prog.Covered = []int64{}
+	}
 	for _, fn := range c.ast.Functions {
 		c.count(8 + len(fn.Params))
 		out := &vm.Function{Name: fn.Name, ThisType: fn.ThisType, Params: len(fn.Params), Private: fn.Private, Program: c.prog, Tree: fn}
@@ -403,6 +414,22 @@ func (f *function) poll() {
 	if len(f.out.Code)-f.polled >= pollEvery {
 		f.polled = f.emit(vm.MakeAD(vm.OpPoll, 0, 0).WithWeight(longWeight), syntax.Position{})
 	}
+}
+
+// covers has a statement that begins at a place count that.
+func (f *function) covers(at syntax.Position) {
+	if !f.cover || !at.IsKnown() {
+		return
+	}
+	line := int(at.Line)
+	if n := len(f.out.Code); n > 0 && f.out.Code[n-1] == vm.MakeAD(vm.OpCover, 0, int32(line)) {
+		return // the statement around it
+	}
+	f.ad(vm.OpCover, 0, line, syntax.Position{})
+	for len(f.prog.Covered) <= line {
+		f.prog.Covered = append(f.prog.Covered, -1)
+	}
+	f.prog.Covered[line] = 0
 }
 
 // back emits a loop's jump back to target, whose weight is the code between.

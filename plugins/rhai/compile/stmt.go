@@ -71,6 +71,11 @@ func (f *function) stmt(s syntax.Stmt, dst int, m mode) {
 		return
 	}
 	f.poll()
+	switch s.(type) {
+	case *syntax.Noop, *syntax.Block:
+	default:
+		f.covers(s.Pos())
+	}
 	next := f.next
 	switch s := s.(type) {
 	case *syntax.ExprStmt:
@@ -145,6 +150,9 @@ func (f *function) stmt(s syntax.Stmt, dst int, m mode) {
 
 // exprStmt compiles an expression whose value goes where m says.
 func (f *function) exprStmt(e syntax.Expr, dst int, m mode) {
+	if _, isStmt := e.(*syntax.StmtExpr); !isStmt {
+		f.covers(e.Start())
+	}
 	switch e := e.(type) {
 	case *syntax.StmtExpr:
 		locals, next := len(f.locals.list), f.next

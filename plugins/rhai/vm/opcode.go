@@ -181,6 +181,7 @@ const (
 	OpGoto       // to the instruction whose number is R[A]
 	OpSwitch     // to where Switches[D] says for R[A], if it is among its values
 	OpInRange    // to i(C) unless the number R[A] is within the range K[B]
+	OpCover      // the program's Covered[D] += 1
 	numOps
 )
 
@@ -357,6 +358,7 @@ var opcodes = [numOps]opcode{
 	OpGoto:       {name: "goto", a: "R"},
 	OpSwitch:     {name: "switch", a: "R", d: "Switches"},
 	OpInRange:    {name: "inrange", a: "R", b: "K", c: "->"},
+	OpCover:      {name: "cover", d: "n"},
 }
 
 // String returns the opcode's name.

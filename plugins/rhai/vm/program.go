@@ -18,6 +18,10 @@ type Program struct {
 	// a variable, "a.b" and "a.b.c" a property alone.
 	Reads []string
 
+	// Covered counts, by line, how often one of its statements began; -1 where no statement does. nil: nobody
+	// counts. OpCover adds to it.
+	Covered []int64
+
 	byName map[string]*Candidates
 	typed  bool // there are functions for a type
 }

@@ -376,6 +376,8 @@ func (t *Thread) step(f *frame, in Instr) *Error {
 		}
 	case OpTrim:
 		f.names.trim(int(in.D()))
+	case OpCover:
+		f.fn.Program.Covered[in.D()]++
 	case OpThrow:
 		return RuntimeError(a.Share())
 	case OpFail:

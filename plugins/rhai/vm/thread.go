@@ -406,6 +406,14 @@ func (e *Error) catchable() bool {
 	return !e.system()
 }
 
+// Caught returns what the variable of catch would get; false: the error cannot be caught.
+func (e *Error) Caught() (v Value, ok bool) {
+	if !e.catchable() {
+		return Unit, false
+	}
+	return e.catchValue(""), true
+}
+
 // system reports whether the error passes through calls as it is and cannot be caught.
 func (e *Error) system() bool {
 	switch e.Variant {

@@ -22,6 +22,7 @@ type Module struct {
 	Title string // "Keys and values"
 	About string // Markdown
 	Rows  []Row
+	Tests bool // it is there in tests alone
 }
 
 // A Row is a function, a method or a property.
@@ -168,4 +169,5 @@ var Modules = []Module{
 	ctx, functions, log,
 	kv, docs, files, http, queue, pubsub, deadLetters, secrets,
 	html, template, json, base64, hex, url, regex, random, time, uuid, crypto, jwt, gzip,
+	testing, clock,
 }

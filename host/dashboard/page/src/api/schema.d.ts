@@ -355,6 +355,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/apps/{app}/executions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List an app's executions, the last first */
+        get: operations["list-app-executions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/apps/{app}/files": {
         parameters: {
             query?: never;
@@ -639,6 +656,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/apps/{app}/scripts:validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Compile a source that is no script of the app yet, with its modules */
+        post: operations["validate-source"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/apps/{app}/secrets": {
         parameters: {
             query?: never;
@@ -669,6 +703,23 @@ export interface paths {
         post?: never;
         /** Delete a secret */
         delete: operations["delete-secret"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/apps/{app}/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show what ran in an app over time */
+        get: operations["get-series"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1106,6 +1157,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show how the node is that answers */
+        get: operations["get-health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/me": {
         parameters: {
             query?: never;
@@ -1533,6 +1601,23 @@ export interface paths {
         put?: never;
         /** Seal the secrets of all apps, and of second factors, with the first key */
         post: operations["rotate-secrets"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show what ran in the apps you can see over time */
+        get: operations["list-series"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1976,6 +2061,39 @@ export interface components {
             /** @description The new one. The present one becomes an alias, of which an app has 20 at most */
             slug: string;
         };
+        AppSeries: {
+            app_id: string;
+            /**
+             * Format: int64
+             * @description Events that could not be delivered and are not resolved
+             */
+            dead_letters: number;
+            name: string;
+            /** @description In order, without those in which nothing ran */
+            points: components["schemas"]["Point"][];
+            /**
+             * Format: int64
+             * @description Executions just now, on the node that answers
+             */
+            running: number;
+            slug: string;
+            total: components["schemas"]["Figures"];
+        };
+        AppsSeries: {
+            /** @description Pass it as ?cursor= to get the next piece; absent on the last */
+            cursor?: string;
+            /** Format: date-time */
+            from: string;
+            /** @description In the order of the apps' slugs */
+            items: components["schemas"]["AppSeries"][];
+            /**
+             * Format: int64
+             * @description The length of the pieces. It may be more than was asked for: pieces of a minute are kept for two days, of an hour for 90
+             */
+            step_seconds: number;
+            /** Format: date-time */
+            to: string;
+        };
         AppUpdate: {
             /** @description Without origins: none any more */
             cors?: components["schemas"]["CORS"];
@@ -2024,6 +2142,32 @@ export interface components {
             user_id?: string;
             /** @description As it was then */
             username?: string;
+        };
+        Call: {
+            /**
+             * Format: int64
+             * @description Microseconds
+             */
+            duration_us: number;
+            /** @description As in kv.get */
+            name: string;
+            /** @description ok, or the code of the error */
+            outcome: string;
+            /**
+             * Format: int64
+             * @description Of what was asked
+             */
+            request_bytes: number;
+            /**
+             * Format: int64
+             * @description Of what was answered
+             */
+            response_bytes: number;
+            /**
+             * Format: int64
+             * @description From the begin of the execution, in microseconds
+             */
+            start_us: number;
         };
         Cleared: {
             /** Format: int64 */
@@ -2146,7 +2290,7 @@ export interface components {
             trigger_name?: string;
         };
         DeadLetterFilter: {
-            /** @description Those too about which somebody has decided; of :purge */
+            /** @description Those too that have a resolution; of :replay none that was replayed */
             resolved?: boolean;
             /** @description Id; absent for any */
             script?: string;
@@ -2202,8 +2346,10 @@ export interface components {
         Deploy: {
             /** @description In the order in which they are made, in ten seconds at most together; deletions of scripts that follow one another, in one in which no module goes before its importers */
             changes: components["schemas"]["DeployChange"][];
-            /** @description Find out whether the changes would be made, and make none */
+            /** @description Find out whether the changes would be made, and make none. 00000000-0000-0000-0000-000000000000 stands for the id of a file that would be uploaded before */
             dry_run?: boolean;
+            /** @description Of a dry run: the app is not there, and would be created before with the slug in the path */
+            new_app?: boolean;
         };
         DeployChange: {
             /** @description As of the operation; triggers may be given the names of scripts and triggers for ids */
@@ -2329,6 +2475,8 @@ export interface components {
         };
         Execution: {
             app_id: string;
+            /** @description Executions that it invoked, the first 100; absent in listings */
+            callees?: string[];
             /**
              * Format: int64
              * @description Microseconds
@@ -2344,14 +2492,31 @@ export interface components {
              * @enum {string}
              */
             invocation_type: "http" | "execute" | "trigger" | "invoke" | "";
-            /** @description Absent in listings */
+            /** @description Absent in listings unless asked for */
             logs?: components["schemas"]["LogLine"][];
+            /** @description Of the request, if one caused it */
+            method?: string;
             /** Format: int64 */
             operations: number;
             /** @description ok, or the code of the error; empty: there is none yet */
             outcome: string;
+            /** @description The execution that invoked it */
+            parent_id?: string;
+            /** @description Of the request, the first 1024 bytes */
+            path?: string;
             request_id: string;
+            /**
+             * Format: int64
+             * @description Of the response's body, unless that is a stored file
+             */
+            response_bytes: number;
+            /** @description The execution for which it acts, by invocations and events; absent of the first one itself */
+            root_id?: string;
+            /** @description The path of the route that led the request to the script */
+            route?: string;
             script_id: string;
+            /** @description Of today; empty of one that has not run yet */
+            script_name: string;
             /**
              * Format: int64
              * @description That ran: scripts/{script_id}/versions/{script_version} has its source, as long as it is kept; 0 of one that has not run yet
@@ -2372,6 +2537,21 @@ export interface components {
              * @description HTTP status answered
              */
             status: number;
+            /** @description What it asked the host for; kept of those that failed, were slow, or were to be traced; absent in listings */
+            trace?: components["schemas"]["Trace"];
+        };
+        ExecutionPage: {
+            /** @description Pass it as ?cursor= to get those before; absent on the last */
+            cursor?: string;
+            /** @description The last recorded first; with after, the oldest first */
+            items: components["schemas"]["Execution"][];
+            /** @description Pass it as ?after= to get what was recorded after this piece */
+            newest: string;
+            /**
+             * Format: date-time
+             * @description Set when the piece is short because so many were looked at: when the last of those started. The cursor goes on there
+             */
+            searched_to?: string;
         };
         Failure: {
             code: string;
@@ -2383,6 +2563,63 @@ export interface components {
             location?: string;
             message: string;
             value?: unknown;
+        };
+        Figures: {
+            /**
+             * Format: int64
+             * @description Microseconds for which they had a processor
+             */
+            cpu_us: number;
+            /**
+             * Format: int64
+             * @description Microseconds, of all together
+             */
+            duration_us: number;
+            /**
+             * Format: int64
+             * @description Executions that did not end well
+             */
+            errors: number;
+            /** Format: int64 */
+            executions: number;
+            /** @description Executions by http, execute, trigger and invoke, likewise */
+            kinds: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @description Of lines of the log
+             */
+            log_bytes: number;
+            /** @description Executions by ok, or the code of the error; without those that there were none of */
+            outcomes: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @description So many microseconds half of them took at most, to within a fifth
+             */
+            p50_us: number;
+            /**
+             * Format: int64
+             * @description Likewise nine tenths
+             */
+            p90_us: number;
+            /**
+             * Format: int64
+             * @description Likewise 99 hundredths
+             */
+            p99_us: number;
+            /**
+             * Format: int64
+             * @description Executions for a route or the execute endpoint; static sites have none
+             */
+            requests: number;
+            /**
+             * Format: int64
+             * @description Requests that were answered with a status of 500 or above
+             */
+            server_errors: number;
         };
         File: {
             content_type: string;
@@ -2418,6 +2655,121 @@ export interface components {
         FileUpdate: {
             content_type?: string;
             name?: string;
+        };
+        Health: {
+            backlog: components["schemas"]["HealthBacklog"];
+            caches: components["schemas"]["HealthCaches"];
+            clients: components["schemas"]["HealthClients"];
+            database: components["schemas"]["HealthDatabase"];
+            disk: components["schemas"]["HealthDisk"];
+            executions: components["schemas"]["HealthExecutions"];
+            /** @description The version of Go that it was built with */
+            go: string;
+            memory: components["schemas"]["HealthMemory"];
+            /** Format: date-time */
+            started_at: string;
+            /** Format: int64 */
+            uptime_seconds: number;
+            version: string;
+        };
+        HealthBacklog: {
+            /**
+             * Format: int64
+             * @description Of all apps, that wait or are being delivered
+             */
+            events: number;
+            /**
+             * Format: int64
+             * @description Executions that are still to be written
+             */
+            records: number;
+            /**
+             * Format: int64
+             * @description Executions and lines given up since the start because the database was too slow
+             */
+            records_dropped: number;
+        };
+        HealthCaches: {
+            /**
+             * Format: int64
+             * @description On disk
+             */
+            machine_code_bytes: number;
+            /** Format: int64 */
+            script_bytes: number;
+            /**
+             * Format: int64
+             * @description Executions since the start that found their script ready
+             */
+            script_hits: number;
+            /**
+             * Format: int64
+             * @description Executions since the start that did not
+             */
+            script_misses: number;
+            /**
+             * Format: int64
+             * @description That are kept ready to run
+             */
+            scripts: number;
+        };
+        HealthClients: {
+            /** Format: int64 */
+            connections: number;
+            /**
+             * Format: int64
+             * @description Of topics, over server-sent events
+             */
+            subscribers: number;
+        };
+        HealthDatabase: {
+            /** @enum {string} */
+            kind: "sqlite" | "postgres";
+            /**
+             * Format: int64
+             * @description With indexes and what is free in it
+             */
+            size_bytes: number;
+            /**
+             * Format: int64
+             * @description How long it has just taken to write a row, in microseconds
+             */
+            write_us: number;
+        };
+        HealthDisk: {
+            /**
+             * Format: int64
+             * @description Absent where that is not known
+             */
+            free_bytes?: number;
+        };
+        HealthExecutions: {
+            /**
+             * Format: int64
+             * @description How many there may be at once
+             */
+            limit: number;
+            /**
+             * Format: int64
+             * @description Since the start, because there were too many
+             */
+            refused: number;
+            /** Format: int64 */
+            running: number;
+        };
+        HealthMemory: {
+            /** Format: int64 */
+            goroutines: number;
+            /**
+             * Format: int64
+             * @description What Go has in use
+             */
+            heap_bytes: number;
+            /**
+             * Format: int64
+             * @description Absent where that is not known
+             */
+            resident_bytes?: number;
         };
         ImportReport: {
             app: components["schemas"]["App"];
@@ -2505,8 +2857,8 @@ export interface components {
         };
         LeftOut: {
             /** @enum {string} */
-            kind: "domain" | "route" | "member" | "quota";
-            /** @description A host, a route's address or a user name; empty for the quotas */
+            kind: "domain" | "route" | "member" | "quota" | "file";
+            /** @description A host, a route's address, a user name or COLLECTION/ID of a file; empty for the quotas, and for more files than are named */
             name: string;
             reason: string;
         };
@@ -2562,6 +2914,8 @@ export interface components {
             api_key_id?: string;
             /** @description The only app that the API key may touch */
             app_id?: string;
+            /** @description The password is one that the server made, and was not changed since */
+            must_change_password: boolean;
             /** @enum {string} */
             role: "owner" | "admin" | "member";
             /** @description Of the API key */
@@ -2607,6 +2961,8 @@ export interface components {
             about: string;
             items: components["schemas"]["Item"][];
             name: string;
+            /** @description It is there in files of tests alone */
+            tests?: boolean;
             title: string;
         };
         PageAbandonedExecution: {
@@ -2656,12 +3012,6 @@ export interface components {
             cursor?: string;
             /** @description The items, in the listing's order */
             items: components["schemas"]["Event"][];
-        };
-        PageExecution: {
-            /** @description Pass it as ?cursor= to get the next piece; absent on the last */
-            cursor?: string;
-            /** @description The items, in the listing's order */
-            items: components["schemas"]["Execution"][];
         };
         PageFile: {
             /** @description Pass it as ?cursor= to get the next piece; absent on the last */
@@ -2774,6 +3124,68 @@ export interface components {
             /** Format: int64 */
             line: number;
             module?: string;
+        };
+        Point: {
+            /**
+             * Format: date-time
+             * @description When it begins
+             */
+            at: string;
+            /**
+             * Format: int64
+             * @description Microseconds for which they had a processor
+             */
+            cpu_us: number;
+            /**
+             * Format: int64
+             * @description Microseconds, of all together
+             */
+            duration_us: number;
+            /**
+             * Format: int64
+             * @description Executions that did not end well
+             */
+            errors: number;
+            /** Format: int64 */
+            executions: number;
+            /** @description Executions by http, execute, trigger and invoke, likewise */
+            kinds: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @description Of lines of the log
+             */
+            log_bytes: number;
+            /** @description Executions by ok, or the code of the error; without those that there were none of */
+            outcomes: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @description So many microseconds half of them took at most, to within a fifth
+             */
+            p50_us: number;
+            /**
+             * Format: int64
+             * @description Likewise nine tenths
+             */
+            p90_us: number;
+            /**
+             * Format: int64
+             * @description Likewise 99 hundredths
+             */
+            p99_us: number;
+            /**
+             * Format: int64
+             * @description Executions for a route or the execute endpoint; static sites have none
+             */
+            requests: number;
+            /**
+             * Format: int64
+             * @description Requests that were answered with a status of 500 or above
+             */
+            server_errors: number;
         };
         Problem: {
             /** @description For programs: script_invalid, conflict, ... */
@@ -3136,6 +3548,8 @@ export interface components {
             /** @description A map, seen by the script as ctx.event */
             event?: Record<string, never>;
             request?: components["schemas"]["Request"];
+            /** @description Tell what the script asks the host for, and keep it with the execution */
+            trace?: boolean;
         };
         RunResult: {
             /** @description A JSON response as it is, text as a string, anything else as {"$blob":base64}, null when empty */
@@ -3168,6 +3582,8 @@ export interface components {
              * @description What a route would have answered
              */
             status: number;
+            /** @description What it asked the host for, if it failed, was slow, or was to be traced */
+            trace?: components["schemas"]["Trace"];
         };
         SchedulePreview: {
             /**
@@ -3274,6 +3690,65 @@ export interface components {
             message: string;
             source_line?: string;
         };
+        ScriptTotals: {
+            /**
+             * Format: int64
+             * @description Microseconds for which they had a processor
+             */
+            cpu_us: number;
+            /**
+             * Format: int64
+             * @description Microseconds, of all together
+             */
+            duration_us: number;
+            /**
+             * Format: int64
+             * @description Executions that did not end well
+             */
+            errors: number;
+            /** Format: int64 */
+            executions: number;
+            /** @description Executions by http, execute, trigger and invoke, likewise */
+            kinds: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @description Of lines of the log
+             */
+            log_bytes: number;
+            /** @description Executions by ok, or the code of the error; without those that there were none of */
+            outcomes: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @description So many microseconds half of them took at most, to within a fifth
+             */
+            p50_us: number;
+            /**
+             * Format: int64
+             * @description Likewise nine tenths
+             */
+            p90_us: number;
+            /**
+             * Format: int64
+             * @description Likewise 99 hundredths
+             */
+            p99_us: number;
+            /**
+             * Format: int64
+             * @description Executions for a route or the execute endpoint; static sites have none
+             */
+            requests: number;
+            script_id: string;
+            script_name: string;
+            /**
+             * Format: int64
+             * @description Requests that were answered with a status of 500 or above
+             */
+            server_errors: number;
+        };
         ScriptUpdate: {
             /**
              * @description A plugin stays one, and nothing becomes one
@@ -3360,6 +3835,22 @@ export interface components {
              * @description Secrets, of apps and of second factors, that were sealed with another key before, or with none
              */
             resealed: number;
+        };
+        Series: {
+            /** Format: date-time */
+            from: string;
+            /** @description In order, without those in which nothing ran */
+            points: components["schemas"]["Point"][];
+            /** @description With by_script: of each script that ran and is still there, those that ran most often first */
+            scripts?: components["schemas"]["ScriptTotals"][];
+            /**
+             * Format: int64
+             * @description The length of the pieces. It may be more than was asked for: pieces of a minute are kept for two days, of an hour for 90
+             */
+            step_seconds: number;
+            /** Format: date-time */
+            to: string;
+            total: components["schemas"]["Figures"];
         };
         Session: {
             /** @description Where it was used last; empty when not known */
@@ -3505,6 +3996,15 @@ export interface components {
             code?: string;
             password?: string;
         };
+        Trace: {
+            /** @description The first 200, in order */
+            calls: components["schemas"]["Call"][];
+            /**
+             * Format: int64
+             * @description How many came after
+             */
+            more?: number;
+        };
         Trigger: {
             app_id: string;
             /**
@@ -3637,6 +4137,11 @@ export interface components {
         Usage: {
             /** @description Milliseconds for which executions had a processor today (UTC) */
             cpu_ms: components["schemas"]["Share"];
+            /**
+             * Format: int64
+             * @description Events that could not be delivered and are not resolved
+             */
+            dead_letters: number;
             /** @description Data of documents, as JSON */
             docs: components["schemas"]["Used"];
             /** @description At once, just now, on the node that answers */
@@ -3707,6 +4212,18 @@ export interface components {
             limits?: components["schemas"]["Limits"];
             /** @description What to compile in place of the stored source */
             source?: string;
+        };
+        ValidateNew: {
+            /**
+             * @default endpoint
+             * @enum {string}
+             */
+            kind: "endpoint" | "module";
+            limits?: components["schemas"]["Limits"];
+            /** @description That it would have: a module must not import itself */
+            name?: string;
+            /** @description Rhai, UTF-8, up to 1 MiB. What it imports is looked for among the app's modules */
+            source: string;
         };
         Validation: {
             /** @description Why it does not compile */
@@ -4739,6 +5256,65 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["App"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-app-executions": {
+        parameters: {
+            query?: {
+                /** @description Only what was recorded after, the oldest first: to follow */
+                after?: string;
+                /** @description Of the piece before; no other text is one */
+                cursor?: string;
+                /** @description Started at or after (RFC 3339) */
+                from?: string;
+                /** @description What caused them */
+                kind?: "http" | "execute" | "trigger" | "invoke";
+                /** @description Most items to answer */
+                limit?: number;
+                /** @description With their log lines, of 1 MiB and an execution at most */
+                logs?: boolean;
+                /** @description Took at most so many milliseconds; 0: any */
+                max_ms?: number;
+                /** @description Took at least so many milliseconds */
+                min_ms?: number;
+                /** @description How they ended: ok, the code of an error, or failed for any of those */
+                outcome?: "ok" | "failed" | "script_invalid" | "script_error" | "timeout" | "limit_exceeded" | "internal" | "cancelled";
+                /** @description Acted for the execution with this id, by invocations or events */
+                root?: string;
+                /** @description Id or name of a script of the app */
+                script?: string;
+                /** @description In the error's message, or in a message or the data of the log, whatever the case of ASCII letters */
+                text?: string;
+                /** @description Started before (RFC 3339) */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id or slug */
+                app: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExecutionPage"];
                 };
             };
             /** @description Error */
@@ -5792,7 +6368,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        /** @description A script as JSON, or the WebAssembly module of a plugin, up to 16777216 bytes */
+        /** @description A script as JSON, or the WebAssembly module of a plugin, up to 1048576 bytes */
         requestBody: {
             content: {
                 "application/json": components["schemas"]["ScriptCreate"];
@@ -5817,6 +6393,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Script"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "validate-source": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or slug */
+                app: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ValidateNew"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Validation"];
                 };
             };
             /** @description Error */
@@ -5918,6 +6530,49 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-series": {
+        parameters: {
+            query?: {
+                /** @description And of each script, all pieces in one */
+                by_script?: boolean;
+                /** @description From then on (RFC 3339), 90 days at most; an hour before the end when not set */
+                from?: string;
+                /** @description Of this script of the app, by id or name */
+                script?: string;
+                /** @description The length of the pieces at least, in seconds; when not set, so that there are up to 120 */
+                step?: number;
+                /** @description Before then (RFC 3339); now when not set */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id or slug */
+                app: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Series"];
+                };
             };
             /** @description Error */
             default: {
@@ -6915,6 +7570,35 @@ export interface operations {
             };
         };
     };
+    "get-health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     me: {
         parameters: {
             query?: never;
@@ -7492,7 +8176,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        /** @description A script as JSON, or the WebAssembly module of a plugin, up to 16777216 bytes */
+        /** @description A script as JSON, or the WebAssembly module of a plugin, up to 1048576 bytes */
         requestBody: {
             content: {
                 "application/json": components["schemas"]["ScriptUpdate"];
@@ -7593,10 +8277,30 @@ export interface operations {
     "list-executions": {
         parameters: {
             query?: {
+                /** @description Only what was recorded after, the oldest first: to follow */
+                after?: string;
                 /** @description Of the piece before; no other text is one */
                 cursor?: string;
+                /** @description Started at or after (RFC 3339) */
+                from?: string;
+                /** @description What caused them */
+                kind?: "http" | "execute" | "trigger" | "invoke";
                 /** @description Most items to answer */
                 limit?: number;
+                /** @description With their log lines, of 1 MiB and an execution at most */
+                logs?: boolean;
+                /** @description Took at most so many milliseconds; 0: any */
+                max_ms?: number;
+                /** @description Took at least so many milliseconds */
+                min_ms?: number;
+                /** @description How they ended: ok, the code of an error, or failed for any of those */
+                outcome?: "ok" | "failed" | "script_invalid" | "script_error" | "timeout" | "limit_exceeded" | "internal" | "cancelled";
+                /** @description Acted for the execution with this id, by invocations or events */
+                root?: string;
+                /** @description In the error's message, or in a message or the data of the log, whatever the case of ASCII letters */
+                text?: string;
+                /** @description Started before (RFC 3339) */
+                to?: string;
             };
             header?: never;
             path: {
@@ -7612,7 +8316,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["PageExecution"];
+                    "application/json": components["schemas"]["ExecutionPage"];
                 };
             };
             /** @description Error */
@@ -8024,6 +8728,46 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SecretsRotated"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-series": {
+        parameters: {
+            query?: {
+                /** @description Of the piece before; no other text is one */
+                cursor?: string;
+                /** @description From then on (RFC 3339), 90 days at most; an hour before the end when not set */
+                from?: string;
+                /** @description Most items to answer */
+                limit?: number;
+                /** @description The length of the pieces at least, in seconds; when not set, so that there are up to 120 */
+                step?: number;
+                /** @description Before then (RFC 3339); now when not set */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AppsSeries"];
                 };
             };
             /** @description Error */
