@@ -1,1 +1,0 @@
-import{S as e}from"./index-CeZECHjK.js";import{E as r}from"./Entries-Cm6JJFlj.js";import"./download-Vw30MSnW.js";function d(t){e(t,{title:"Audit",about:"What was changed on this server, by whom, and who was refused. Nobody can change it.",children:(o,a)=>{r(o,{})},$$slots:{default:!0}})}export{d as default};
