@@ -68,8 +68,26 @@ export const { navigate, isActive, route } = createRouter({
         '/:execution': lazy(() => import('./screens/executions/Execution.svelte')),
       },
       '/secrets': lazy(() => import('./screens/secrets/Secrets.svelte')),
+      '/settings': {
+        '/': lazy(() => import('./screens/settings/Settings.svelte')),
+        '/domains': lazy(() => import('./screens/settings/Domains.svelte')),
+        '/members': lazy(() => import('./screens/settings/Members.svelte')),
+        '/usage': lazy(() => import('./screens/settings/Usage.svelte')),
+        '/audit': lazy(() => import('./screens/settings/AppAudit.svelte')),
+      },
     },
   },
   '/health': lazy(() => import('./screens/health/Health.svelte')),
+  '/users': {
+    '/': lazy(() => import('./screens/users/Users.svelte')),
+    '/:user': lazy(() => import('./screens/users/User.svelte')),
+  },
+  '/audit': lazy(() => import('./screens/audit/Audit.svelte')),
+  '/backup': lazy(() => import('./screens/backup/Backup.svelte')),
+  '/account': {
+    '/': lazy(() => import('./screens/account/Account.svelte')),
+    '/sessions': lazy(() => import('./screens/account/Sessions.svelte')),
+    '/keys': lazy(() => import('./screens/account/Keys.svelte')),
+  },
   '*rest': NotFound,
 });

@@ -1,6 +1,6 @@
 // Every screen, for the tests of all of them and for their pictures: its name, its address, and what shows that it is
 // there. A new screen is a line here.
-import { api, upload, uploadPlugin } from './browser.js';
+import { api, login, upload, uploadPlugin } from './browser.js';
 
 /** Makes what the screens show, once. */
 export async function furnish(token) {
@@ -33,6 +33,19 @@ export async function furnish(token) {
   await uploadPlugin('apps/gallery/scripts?name=images/avatar', { token, file: 'plugin-c/avatar.wasm' });
   await runs(token);
   for (const name of ['mail_password', 'stripe_key']) await api('PUT', `apps/gallery/secrets/${name}`, { token, body: { value: 'a value' } });
+  await login(); // a session beside that of the token
+  await api('POST', 'apps/gallery/domains', { token, body: { host: 'gallery.example' } });
+  await api('POST', 'apps/gallery/domains', { token, body: { host: '*.gallery.example' } });
+  for (const [username, role] of [['grace', 'member'], ['linus', 'admin']]) await api('POST', 'users', { token, body: { username, role, password: 'a long password of theirs' } });
+  await api('POST', 'users', { token, body: { username: 'margaret', role: 'member' } });
+  await api('PUT', 'apps/gallery/members/grace', { token, body: { role: 'editor' } });
+  await api('PUT', 'apps/gallery/members/margaret', { token, body: { role: 'viewer' } });
+  await api('PUT', 'apps/gallery/quota', { token, body: { docs_bytes: 1 << 20, requests_per_second: 50 } });
+  await api('POST', 'apps/gallery:rename', { token, body: { slug: 'museum' } });
+  await api('POST', 'apps/museum:rename', { token, body: { slug: 'gallery' } });
+  for (const [name, scopes] of [['ci', ['script:write', 'route:write']], ['monitoring', ['log:read']]]) {
+    await api('POST', 'me/keys', { token, body: { name, scopes, expires_at: new Date(Date.now() + 5 * 86_400_000).toISOString() } });
+  }
   await furnishEvents(token);
 }
 
@@ -120,6 +133,7 @@ export async function screens(token) {
   const events = '/apps/gallery/events';
   const [script, plugin] = ['orders/create', 'images/avatar'].map((name) => items.find((s) => s.name === name));
   const failed = (await api('GET', 'apps/gallery/executions?outcome=failed&script=orders/total', { token })).items[0];
+  const people = (await api('GET', 'users', { token })).items;
   return [
     { name: 'login', path: '/', out: true, ready: ['button', 'Log in'] },
     { name: 'apps', path: '/apps', ready: ['link', 'Gallery'] },
@@ -163,6 +177,20 @@ export async function screens(token) {
     { name: 'routes', path: '/apps/gallery/routes', ready: ['cell', '/orders/create'] },
     { name: 'routes-empty', path: '/apps/bare/routes', ready: ['heading', 'No routes yet'] },
     { name: 'secrets', path: '/apps/gallery/secrets', ready: ['cell', 'stripe_key'] },
+    { name: 'settings', path: '/apps/gallery/settings', ready: ['button', 'Release museum'] },
+    { name: 'domains', path: '/apps/gallery/settings/domains', ready: ['cell', 'gallery.example'] },
+    { name: 'domains-empty', path: '/apps/bare/settings/domains', ready: ['heading', 'No hosts yet'] },
+    { name: 'members', path: '/apps/gallery/settings/members', ready: ['cell', 'grace'] },
+    { name: 'usage', path: '/apps/gallery/settings/usage', ready: ['heading', 'Documents'] },
+    { name: 'app-audit', path: '/apps/gallery/settings/audit', ready: ['button', 'set-quota'] },
+    { name: 'users', path: '/users', ready: ['link', 'linus'] },
+    { name: 'user', path: `/users/${people.find((u) => u.username === 'linus').id}`, ready: ['heading', 'API keys'] },
+    { name: 'audit', path: '/audit', ready: ['columnheader', 'Action'] },
+    { name: 'backup', path: '/backup', ready: ['button', 'Save a backup'] },
+    { name: 'account', path: '/account', ready: ['button', 'Set up'] },
+    { name: 'sessions', path: '/account/sessions', ready: ['button', 'End all others'] },
+    { name: 'keys', path: '/account/keys', ready: ['button', 'Rotate ci'] },
+    { name: 'invite', path: '/invite#pcv_one', out: true, ready: ['button', 'Set password'] },
     { name: 'not-found', path: '/apps/none', ready: ['heading', 'Not found'], expected: [/404/] },
   ];
 }

@@ -27,7 +27,8 @@ async function send(request: Request): Promise<Response> {
       request.signal.throwIfAborted();
       continue;
     }
-    if (response.status === 401 && session.token) session.forget();
+    // A wrong password or an invite that is used up says nothing of the session.
+    if (response.status === 401 && session.token && !new URL(request.url).pathname.startsWith('/api/v1/admin/auth/')) session.forget();
     if (!reads || response.status !== 503 || attempt >= attempts) return response;
     const seconds = Number(response.headers.get('Retry-After')) || 1;
     await new Promise((done) => setTimeout(done, seconds * 1000));

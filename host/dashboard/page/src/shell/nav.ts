@@ -1,6 +1,8 @@
 import Activity from '@lucide/svelte/icons/activity';
 import Boxes from '@lucide/svelte/icons/boxes';
+import CircleUser from '@lucide/svelte/icons/circle-user';
 import Database from '@lucide/svelte/icons/database';
+import DatabaseBackup from '@lucide/svelte/icons/database-backup';
 import HeartPulse from '@lucide/svelte/icons/heart-pulse';
 import Hourglass from '@lucide/svelte/icons/hourglass';
 import KeyRound from '@lucide/svelte/icons/key-round';
@@ -8,7 +10,10 @@ import Layers from '@lucide/svelte/icons/layers';
 import LayoutDashboard from '@lucide/svelte/icons/layout-dashboard';
 import MailX from '@lucide/svelte/icons/mail-x';
 import Megaphone from '@lucide/svelte/icons/megaphone';
+import ScrollText from '@lucide/svelte/icons/scroll-text';
+import Settings from '@lucide/svelte/icons/settings';
 import SquareCode from '@lucide/svelte/icons/square-code';
+import Users from '@lucide/svelte/icons/users';
 import Waypoints from '@lucide/svelte/icons/waypoints';
 import Zap from '@lucide/svelte/icons/zap';
 import type { Component } from 'svelte';
@@ -43,10 +48,15 @@ export const appNav: NavItem[] = [
   { title: 'Routes', path: '/routes', icon: Waypoints, keywords: ['addresses', 'requests', 'urls'], needs: 'route.read' },
   { title: 'Executions', path: '/executions', icon: Activity, keywords: ['logs', 'runs', 'errors', 'traces'], needs: 'log.read' },
   { title: 'Secrets', path: '/secrets', icon: KeyRound, keywords: ['keys', 'environment'], needs: 'secret.read' },
+  { title: 'Settings', path: '/settings', icon: Settings, keywords: ['domains', 'hosts', 'members', 'quotas', 'usage', 'audit', 'rename', 'aliases', 'export', 'delete'] },
 ];
 
 /** The screens of the node. */
 export const nodeNav: NavItem[] = [
   { title: 'Apps', path: '/apps', icon: Boxes },
   { title: 'Health', path: '/health', icon: HeartPulse, keywords: ['node', 'database', 'disk', 'caches', 'status'], managers: true },
+  { title: 'Users', path: '/users', icon: Users, keywords: ['people', 'invite', 'roles'], managers: true },
+  { title: 'Audit', path: '/audit', icon: ScrollText, keywords: ['record', 'changes', 'history'], managers: true },
+  { title: 'Backup and keys', path: '/backup', icon: DatabaseBackup, keywords: ['restore', 'rotate', 'secrets'], managers: true },
+  { title: 'Your account', path: '/account', icon: CircleUser, keywords: ['password', 'second factor', 'totp', 'sessions', 'api keys'] },
 ];
