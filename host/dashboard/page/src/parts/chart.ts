@@ -45,7 +45,7 @@ const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' })
 
 /** Returns which values have none beside them: a line alone does not show them. */
 function alone(u: uPlot, series: number): number[] {
-  const values = u.data[series]!;
+  const values = Array.from(u.data[series]!);
   return values.flatMap((value, i) => (value != null && values[i - 1] == null && values[i + 1] == null ? [i] : []));
 }
 
