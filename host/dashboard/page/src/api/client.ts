@@ -1,4 +1,4 @@
-import createClient from 'openapi-fetch';
+import createClient, { defaultPathSerializer } from 'openapi-fetch';
 
 import { Unreachable, refusalOf } from './problem';
 import { reach } from './reach.svelte';
@@ -35,8 +35,19 @@ async function send(request: Request): Promise<Response> {
   }
 }
 
+/**
+ * Puts parameters into a path. A browser takes the names "." and ".." for steps in it, however they are encoded: deleting
+ * the key ".." of the collection ".." would delete the app.
+ */
+function pathOf(template: string, parameters: Record<string, unknown>): string {
+  for (const value of Object.values(parameters)) {
+    if (value === '' || value === '.' || value === '..') throw new Error(`No address can have the name “${value}”. A script can use it.`);
+  }
+  return defaultPathSerializer(template, parameters);
+}
+
 /** The API, typed by its document: `api.GET('/api/v1/admin/apps/{app}', {params: {path: {app}}})`. */
-export const api = createClient<paths>({ fetch: send });
+export const api = createClient<paths>({ fetch: send, pathSerializer: pathOf });
 
 type Answer<Data> = { data?: Data; error?: unknown; response: Response };
 
