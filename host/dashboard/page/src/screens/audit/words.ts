@@ -8,13 +8,13 @@ export function actorOf(entry: Entry): string {
 }
 
 /** Says what was changed, by a name where the record has one. */
-export function objectOf(entry: Entry, slugs: Map<string, string>): string {
+export function objectOf(entry: Entry, names: Map<string, string>): string {
   for (const row of [entry.after, entry.before] as (Record<string, unknown> | null | undefined)[]) {
     for (const field of ['name', 'username', 'slug', 'host', 'path']) {
       if (typeof row?.[field] === 'string' && row[field]) return row[field];
     }
   }
-  return slugs.get(entry.object ?? '') ?? entry.object ?? '';
+  return names.get(entry.object ?? '') ?? entry.object ?? '';
 }
 
 /** How an outcome looks. */
