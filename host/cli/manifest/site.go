@@ -351,7 +351,7 @@ func (s *siteStep) explain(err error) error {
 
 func (s *siteStep) send(ctx context.Context, a *application, name string) (id string, err error) {
 	if a.dryRun {
-		return awaited, nil
+		return sites.Awaited, nil
 	}
 	content, err := s.want.Site.root.Open(name)
 	if err != nil {
