@@ -2961,6 +2961,8 @@ export interface components {
             about: string;
             items: components["schemas"]["Item"][];
             name: string;
+            /** @description It is there in files of tests alone */
+            tests?: boolean;
             title: string;
         };
         PageAbandonedExecution: {
