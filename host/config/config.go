@@ -38,7 +38,7 @@ type Config struct {
 	Addr string `default:"127.0.0.1:8080" help:"Address to listen on, host:port." env:"PICLOUD_ADDR"`
 
 	DashboardAddr  string   `placeholder:"HOST:PORT" help:"Address of the dashboard, host:port, or off. 127.0.0.1 with the port after addr's when not set, or with any if that one is taken." env:"PICLOUD_DASHBOARD_ADDR"`
-	DashboardHosts []string `placeholder:"HOST" help:"Names by which browsers call the dashboard, as that of a proxy before it; localhost and the address that it listens on need not be named." env:"PICLOUD_DASHBOARD_HOSTS"`
+	DashboardHosts []string `placeholder:"HOST" help:"Names by which browsers call the dashboard, as that of a proxy before it, and that serve nothing else; localhost and the address that it listens on need not be named." env:"PICLOUD_DASHBOARD_HOSTS"`
 
 	Role string `default:"all" help:"What this node does: all, or api, which serves requests and the API and has the scripts run by the other nodes on its PostgreSQL." env:"PICLOUD_ROLE"`
 
@@ -162,7 +162,7 @@ func (c *Config) Validate() error {
 	if err := checkAddress("addr", c.Addr); err != nil {
 		return err
 	}
-	if c.DashboardAddr != "" && c.DashboardAddr != dashboardOff {
+	if c.DashboardAddr != "" && c.DashboardAddr != DashboardOff {
 		if err := checkAddress("dashboard_addr", c.DashboardAddr); err != nil {
 			return err
 		}
@@ -235,14 +235,14 @@ func isHostName(text string) bool {
 	return err == nil && text != "" && u.Host == text && u.Hostname() == strings.Trim(text, "[]") && u.Path == "/"
 }
 
-// dashboardOff is the DashboardAddr of a server without a dashboard.
-const dashboardOff = "off"
+// DashboardOff is the DashboardAddr of a server without a dashboard.
+const DashboardOff = "off"
 
 // Dashboard returns the address that the dashboard listens on, "" for no dashboard. asked reports whether the
 // operator has set it; else another port does as well.
 func (c *Config) Dashboard() (address string, asked bool) {
 	switch c.DashboardAddr {
-	case dashboardOff:
+	case DashboardOff:
 		return "", true
 	case "":
 	default:

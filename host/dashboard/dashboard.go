@@ -4,7 +4,8 @@
 // It is served on a listener of its own, with the admin API beside it. Apps answer with whatever their authors like,
 // on the public address: only an origin that no app can have keeps their pages from acting as the administrator who
 // looks at them. So the listener knows no route of any app, it answers under no other name than its own (against
-// DNS that is pointed at it), it takes no request that a page of another origin sends, and no cookies.
+// DNS that is pointed at it), it takes no request that a page of another origin sends but to open it in a window, and no
+// cookies.
 package dashboard
 
 import (
@@ -55,8 +56,10 @@ func guard(hosts []string) fiber.Handler {
 			return problem.New(http.StatusMisdirectedRequest, fault.NotFound,
 				"the dashboard does not answer for the host "+problem.Shorten(host)+": the setting dashboard_hosts names those that it does").Send(c)
 		}
-		if origin := c.Get(fiber.HeaderOrigin); origin != "" && !isSame(origin, host, hosts) {
-			return problem.New(http.StatusForbidden, fault.Forbidden, "the dashboard takes no requests from pages of other origins").Send(c)
+		secure := strings.HasPrefix(front.OriginOf(c.Context()), "https:")
+		if origin := c.Get(fiber.HeaderOrigin); origin != "" && !isSame(origin, host, secure, hosts) || isForeign(c) {
+			return problem.New(http.StatusForbidden, fault.Forbidden, "the dashboard takes no requests from pages of other origins; "+
+				"a proxy before it passes on the Host that it is sent, with the port").Send(c)
 		}
 		return c.Next()
 	}
@@ -93,12 +96,23 @@ func isOwn(name string, local net.Addr) bool {
 	return address.IsLoopback() || err == nil && address == listens.Addr().Unmap()
 }
 
-// isSame reports whether an Origin is that of the page that the host serves. A proxy before it may have given it
-// another host than the browser has.
-func isSame(origin, host string, hosts []string) bool {
+// isForeign reports whether the browser says that a page of another origin makes the request, unless it opens the
+// dashboard as a document of its own. Browsers say so to https and to this machine, also where they send no Origin.
+func isForeign(c *fiber.Ctx) bool {
+	switch c.Get("Sec-Fetch-Site") {
+	case "cross-site", "same-site":
+		return c.Get("Sec-Fetch-Mode") != "navigate" || c.Get("Sec-Fetch-Dest") != "document"
+	}
+	return false
+}
+
+// isSame reports whether an Origin is that of the page that the host serves. Where a proxy before it sends another
+// name than the browser has, the Origin has one of hosts and the usual port. Over which scheme the browser has come is
+// known where a trusted proxy says that it is https.
+func isSame(origin, host string, secure bool, hosts []string) bool {
 	u, err := url.Parse(strings.ToLower(origin))
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
+	if err != nil || u.Scheme != "https" && (u.Scheme != "http" || secure) {
 		return false
 	}
-	return u.Host == host || slices.Contains(hosts, u.Hostname())
+	return u.Host == host || hostname(host) != u.Hostname() && u.Port() == "" && slices.Contains(hosts, u.Hostname())
 }

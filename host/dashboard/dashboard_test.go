@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -29,7 +30,7 @@ func serve(t *testing.T, hosts ...string) string {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	server := dashboard.New(front.Config{
-		MaxBodyBytes: 1 << 20, Logger: slog.New(slog.DiscardHandler),
+		MaxBodyBytes: 1 << 20, Logger: slog.New(slog.DiscardHandler), Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 		Mount: func(app *fiber.App) { app.Get("/api/x", func(c *fiber.Ctx) error { return c.SendString("api") }) },
 	}, hosts)
 	ended := make(chan error, 1)
@@ -154,6 +155,9 @@ func TestOnlyItsOwnHostAndOrigin(t *testing.T) {
 		{"192.0.2.1:" + port, "", 421},
 		{"dash.example.evil.example", "", 421},
 		{"sub.dash.example", "", 421},
+		{"dash.example:8443", "https://dash.example", 403}, // an app of the same name
+		{"dash.example", "https://dash.example:9000", 403},
+		{own, "https://dash.example:9000", 403},
 		{own, "http://127.0.0.1:1", 403}, // an app of the public address
 		{own, "http://localhost:" + port, 403},
 		{own, "https://evil.example", 403},
@@ -168,6 +172,41 @@ func TestOnlyItsOwnHostAndOrigin(t *testing.T) {
 			}
 			resp, body := get(t, "GET", "http://"+own+path, headers...)
 			assert.Equal(t, c.status, resp.StatusCode, "Host %q, Origin %q, %s: %s", c.host, c.origin, path, body)
+		}
+	}
+}
+
+// Browsers say who makes a request also where they send no Origin: an image, a script, a frame.
+func TestForeignPagesOnlyOpenIt(t *testing.T) {
+	base := "http://" + serve(t)
+	for _, c := range []struct {
+		site, mode, dest string
+		status           int
+	}{
+		{"none", "navigate", "document", 200}, // typed, or a bookmark
+		{"same-origin", "cors", "empty", 200},
+		{"cross-site", "navigate", "document", 200},
+		{"same-site", "navigate", "document", 200},
+		{"cross-site", "navigate", "iframe", 403},
+		{"same-site", "navigate", "iframe", 403},
+		{"cross-site", "no-cors", "image", 403},
+		{"same-site", "no-cors", "script", 403}, // an app of the same host on another port
+		{"same-site", "cors", "empty", 403},
+	} {
+		for _, path := range []string{"/", "/api/x"} {
+			resp, _ := get(t, "GET", base+path, "Sec-Fetch-Site: "+c.site, "Sec-Fetch-Mode: "+c.mode, "Sec-Fetch-Dest: "+c.dest)
+			assert.Equal(t, c.status, resp.StatusCode, "%+v %s", c, path)
+		}
+	}
+}
+
+// Where a proxy of ours says that the browser has come by https, what is served by http is another origin.
+func TestSchemeOfTheOrigin(t *testing.T) {
+	own := serve(t, "dash.example")
+	for origin, status := range map[string]int{"https://dash.example": 200, "http://dash.example": 403} {
+		for _, host := range []string{own, "dash.example"} {
+			resp, _ := get(t, "GET", "http://"+own+"/api/x", "Host: "+host, "Origin: "+origin, "X-Forwarded-For: 192.0.2.1", "X-Forwarded-Proto: https")
+			assert.Equal(t, status, resp.StatusCode, "%s at %s", origin, host)
 		}
 	}
 }

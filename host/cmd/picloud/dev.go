@@ -29,7 +29,8 @@ func startLocal(ctx context.Context, want cli.LocalServer) (*cli.Local, error) {
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"--data", want.Data, "--database-url=", "--files-root=", "--role", config.RoleAll, "--addr", freeAddress(want.Addr), "--shutdown-grace", devGrace.String()}
+	args := []string{"--data", want.Data, "--database-url=", "--files-root=", "--role", config.RoleAll, "--addr", freeAddress(want.Addr),
+		"--dashboard-addr", dashboardOf(want), "--shutdown-grace", devGrace.String()}
 	if os.Getenv("PICLOUD_LOG_LEVEL") == "" {
 		level := "warn"
 		if want.Bench { // tests have scripts fail, and are told so
@@ -95,6 +96,15 @@ func (h withoutExecutions) WithAttrs(attrs []slog.Attr) slog.Handler {
 
 func (h withoutExecutions) WithGroup(name string) slog.Handler {
 	return withoutExecutions{h.Handler.WithGroup(name)}
+}
+
+// dashboardOf returns the --dashboard-addr of a server for development: none for tests, or where the settings say so, and
+// else any that is free. The one in the settings is another server's.
+func dashboardOf(want cli.LocalServer) string {
+	if want.Bench || os.Getenv("PICLOUD_DASHBOARD_ADDR") == config.DashboardOff {
+		return config.DashboardOff
+	}
+	return ""
 }
 
 // freeAddress returns an address to listen on: the one that is wanted, else the usual one unless

@@ -1,6 +1,32 @@
 import { untrack } from 'svelte';
+import { on } from 'svelte/events';
 
 import { reach } from './reach.svelte';
+
+/**
+ * Calls begin for as long as a component lives: at first and when what it reads changes, which other tells before, and when
+ * the server is back. Returns what calls it once more.
+ */
+function keepLoaded(begin: () => void, end: () => void, other: () => void): () => void {
+  let lives = false;
+  let returns = untrack(() => reach.returns);
+  const again = () => untrack(() => lives && begin());
+  $effect(() => {
+    lives = true;
+    other();
+    begin();
+    return () => {
+      lives = false;
+      end();
+    };
+  });
+  $effect(() => {
+    if (reach.returns === returns) return;
+    returns = reach.returns;
+    again();
+  });
+  return again;
+}
 
 /** What is being loaded, was, or could not be. */
 export class Loaded<Data> {
@@ -8,40 +34,45 @@ export class Loaded<Data> {
   error = $state.raw<unknown>();
   loading = $state(true);
 
-  #asked = $state(0);
-  #abort: AbortController | undefined;
+  /** Loads it again. What there is stays until then. */
+  readonly reload: () => void;
 
   constructor(fetcher: (signal: AbortSignal) => Promise<Data>, every?: number) {
-    $effect(() => {
-      void this.#asked;
-      void reach.returns;
-      this.#abort?.abort();
-      const abort = (this.#abort = new AbortController());
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const again = async () => {
-        try {
-          if (!document.hidden) {
-            this.data = await fetcher(abort.signal);
-            this.error = undefined;
-          }
-        } catch (thrown) {
-          if (!abort.signal.aborted) this.error = thrown;
-        }
-        if (abort.signal.aborted) return;
-        this.loading = false;
-        if (every) timer = setTimeout(again, every);
-      };
-      untrack(() => (this.loading = true));
-      void again();
-      return () => {
-        abort.abort();
-        clearTimeout(timer);
-      };
-    });
-  }
+    let other = false; // data is of what the fetcher read before
+    let due = false; // it was to be loaded when nobody looked
+    let abort = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Loads it again. What there is stays until then. */
-  reload = () => void this.#asked++;
+    const get = async () => {
+      due = false;
+      const { signal } = abort;
+      try {
+        const data = await fetcher(signal);
+        if (signal.aborted) return;
+        this.data = data;
+        this.error = undefined;
+        other = false;
+      } catch (thrown) {
+        if (signal.aborted) return;
+        if (other) this.data = undefined;
+        this.error = thrown;
+      }
+      this.loading = false;
+      if (every) timer = setTimeout(() => (document.hidden ? (due = true) : void get()), every);
+    };
+    const end = () => {
+      abort.abort();
+      clearTimeout(timer);
+    };
+    const begin = () => {
+      end();
+      abort = new AbortController();
+      this.loading = true;
+      void get();
+    };
+    this.reload = keepLoaded(begin, end, () => (other = true));
+    $effect(() => on(document, 'visibilitychange', () => due && !document.hidden && void get()));
+  }
 }
 
 /**
@@ -65,26 +96,25 @@ export class Listing<Item> {
   /** There is more than the items. */
   more = $state(false);
 
-  #asked = $state(0);
+  /** Loads from the beginning. */
+  readonly reload: () => void;
+
   #cursor: string | undefined;
-  #abort: AbortController | undefined;
+  #abort = new AbortController();
+  #other = false; // the items are of what the fetcher read before
   #fetcher;
 
   constructor(fetcher: (cursor: string | undefined, signal: AbortSignal) => Promise<Page<Item>>) {
     this.#fetcher = fetcher;
-    $effect(() => {
-      void this.#asked;
-      void reach.returns;
-      this.#abort?.abort();
+    const end = () => this.#abort.abort();
+    const begin = () => {
+      end();
       this.#abort = new AbortController();
       this.#cursor = undefined;
       void this.#next([]);
-      return () => this.#abort?.abort();
-    });
+    };
+    this.reload = keepLoaded(begin, end, () => (this.#other = true));
   }
-
-  /** Loads from the beginning. */
-  reload = () => void this.#asked++;
 
   /** Loads the next page, if there is one and it is not on its way. */
   next = () => {
@@ -92,19 +122,22 @@ export class Listing<Item> {
   };
 
   async #next(before: Item[]) {
-    const { signal } = this.#abort!;
-    const page = this.#fetcher(this.#cursor, signal);
-    untrack(() => (this.loading = true));
+    const { signal } = this.#abort;
+    this.loading = true;
     try {
-      const { items, cursor } = await page;
+      const { items, cursor } = await this.#fetcher(this.#cursor, signal);
+      if (signal.aborted) return;
       this.items = [...before, ...(items ?? [])];
       this.#cursor = cursor;
       this.more = !!cursor;
       this.error = undefined;
+      this.#other = false;
     } catch (thrown) {
-      if (!signal.aborted) this.error = thrown;
+      if (signal.aborted) return;
+      if (this.#other) [this.items, this.more] = [[], false];
+      this.error = thrown;
     }
-    if (!signal.aborted) this.loading = false;
+    this.loading = false;
   }
 }
 

@@ -14,8 +14,9 @@ export interface Question {
 /** The question that is asked, if one is. Confirmation.svelte shows it. */
 export const asked = $state<{ question?: Question; answer: (yes: boolean) => void }>({ answer: () => {} });
 
-/** Asks, and resolves to whether the answer is yes. */
+/** Asks, and resolves to whether the answer is yes. It is no when the screen is left, or something else is asked. */
 export function confirm(question: Question): Promise<boolean> {
+  asked.answer(false);
   return new Promise((resolve) => {
     asked.question = question;
     asked.answer = (yes) => {

@@ -12,12 +12,12 @@ export const current = $state<{ app?: App }>({});
 export class AppContext {
   #loaded: Loaded<App>;
 
-  constructor(slug: () => string) {
-    this.#loaded = load((signal) => ask(api.GET('/api/v1/admin/apps/{app}', { params: { path: { app: slug() } }, signal })));
+  constructor(slug: string) {
+    this.#loaded = load((signal) => ask(api.GET('/api/v1/admin/apps/{app}', { params: { path: { app: slug } }, signal })));
     $effect(() => {
-      current.app = this.#loaded.data?.slug === slug() ? this.#loaded.data : undefined;
+      current.app = this.#loaded.data;
+      return () => (current.app = undefined);
     });
-    $effect(() => () => (current.app = undefined));
   }
 
   /** The app. Screens of an app are shown when it is there. */
@@ -48,7 +48,8 @@ export class AppContext {
 
 const key = Symbol('app');
 
-export function provideApp(slug: () => string): AppContext {
+/** Provides the app that a slug names to the screens in the component. */
+export function provideApp(slug: string): AppContext {
   return setContext(key, new AppContext(slug));
 }
 
