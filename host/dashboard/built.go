@@ -66,7 +66,8 @@ var files = sync.OnceValue(func() map[string]*file {
 // encoded has the files as they were compressed, each once for each coding.
 var encoded = coding.NewCache(16 << 20)
 
-// mount adds the page, at every address that nothing before answers.
+// mount adds the page, at every address that nothing before answers. Those that name no file have it for browsers only: a
+// probe of /healthz is told that there is none.
 func mount(app *fiber.App) {
 	app.Use(func(c *fiber.Ctx) error {
 		if method := c.Method(); method != http.MethodGet && method != http.MethodHead {
@@ -75,7 +76,11 @@ func mount(app *fiber.App) {
 		}
 		name := c.Path()
 		found := files()[name]
-		if found == nil && strings.HasPrefix(name, hashed) { // of another version, or of none
+		isPage := name == "/" || strings.Contains(c.Get(fiber.HeaderAccept), "text/html") && !strings.HasPrefix(name, hashed)
+		if found == nil {
+			c.Vary(fiber.HeaderAccept)
+		}
+		if found == nil && !isPage {
 			c.Set(fiber.HeaderCacheControl, "no-store")
 			return problem.New(http.StatusNotFound, fault.NotFound, "there is nothing at "+problem.Shorten(name)).Send(c)
 		}

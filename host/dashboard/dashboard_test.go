@@ -71,7 +71,7 @@ func TestPageIsServed(t *testing.T) {
 	_, page := get(t, "GET", base+"/")
 	require.Contains(t, page, `<div id="page">`)
 	for _, path := range []string{"/apps/shop/scripts", "/index.html", "/any?thing=1"} {
-		resp, body := get(t, "GET", base+path)
+		resp, body := get(t, "GET", base+path, "Accept: text/html,application/xhtml+xml,*/*;q=0.8")
 		assert.Equal(t, 200, resp.StatusCode, path)
 		assert.Equal(t, page, body, path)
 		assert.Equal(t, "no-cache", resp.Header.Get("Cache-Control"))
@@ -82,7 +82,7 @@ func TestPageIsServed(t *testing.T) {
 	for _, c := range []struct {
 		method, path string
 		status       int
-	}{{"POST", "/", 405}, {"GET", "/assets/none.js", 404}, {"HEAD", "/", 200}} {
+	}{{"POST", "/", 405}, {"GET", "/assets/none.js", 404}, {"HEAD", "/", 200}, {"GET", "/healthz", 404}, {"GET", "/metrics", 404}, {"GET", "/mark.svg", 200}} {
 		resp, _ := get(t, c.method, base+c.path)
 		assert.Equal(t, c.status, resp.StatusCode, "%s %s", c.method, c.path)
 	}

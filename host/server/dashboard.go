@@ -10,7 +10,8 @@ import (
 	"github.com/picloud/picloud/host/front"
 )
 
-// maxDashboardConnections is how many connections the dashboard has at once: a page has six.
+// maxDashboardConnections is how many connections the dashboard has at once: a page has six. An address has its part of
+// them, as on the public listener.
 const maxDashboardConnections = 512
 
 // A dashboardListener is where the dashboard is served, with the admin API beside it: an origin of its own, which no
@@ -18,10 +19,11 @@ const maxDashboardConnections = 512
 type dashboardListener struct {
 	listener net.Listener
 	front    *front.Server
+	asked    bool // by the operator: the server does not go on without it
 }
 
 // listenDashboard listens for the dashboard. Where the operator has chosen no address, another port than the usual
-// one does as well.
+// one does as well, and so does none.
 func (s *Server) listenDashboard(ctx context.Context) error {
 	address, asked := s.settings.Dashboard()
 	switch {
@@ -38,11 +40,25 @@ func (s *Server) listenDashboard(ctx context.Context) error {
 		s.log.Warn("the usual address of the dashboard is taken, it gets another", "taken", address)
 		listener, err = c.Listen(ctx, "tcp", "127.0.0.1:0")
 	}
+	if err != nil && !asked {
+		s.log.Warn("there is no dashboard: its usual address cannot be listened on", "error", err)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	s.dashboard = &dashboardListener{listener: listener}
+	s.dashboard = &dashboardListener{listener: listener, asked: asked}
 	s.onStop(func(context.Context) error { return closed(listener.Close()) })
+	return nil
+}
+
+// serveDashboard answers until the listener fails or is closed. One that nobody has asked for may fail.
+func (s *Server) serveDashboard() error {
+	err := s.dashboard.front.Serve(s.dashboard.listener)
+	if err == nil || s.dashboard.asked {
+		return err
+	}
+	s.log.Error("the dashboard has failed, the server goes on without it", "error", err)
 	return nil
 }
 

@@ -229,12 +229,16 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 }
 
-// serve answers on both listeners until one fails or is closed.
+// serve answers on both listeners until the public one fails or is closed, or that of the dashboard fails.
 func (s *Server) serve() error {
 	served := make(chan error, 2)
 	go func() { served <- s.front.Serve(s.listener) }()
 	if s.dashboard != nil {
-		go func() { served <- s.dashboard.front.Serve(s.dashboard.listener) }()
+		go func() {
+			if err := s.serveDashboard(); err != nil {
+				served <- err
+			}
+		}()
 	}
 	return <-served
 }
@@ -550,7 +554,7 @@ func (s *Server) makeFront(context.Context) error {
 	if s.dashboard != nil {
 		s.dashboard.front = dashboard.New(front.Config{
 			MaxBodyBytes: c.MaxBodyBytes, Budget: s.budget, Proxies: proxies,
-			Limits:  edge.Limits{Connections: maxDashboardConnections, PerAddress: maxDashboardConnections},
+			Limits:  edge.Limits{Connections: maxDashboardConnections},
 			Version: s.version, Logger: s.log, Mount: admin.Mount, Streams: api.Streams,
 		}, c.DashboardHosts)
 	}

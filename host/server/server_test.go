@@ -529,3 +529,27 @@ func TestBackground(t *testing.T) {
 	end()
 	require.NoError(t, <-ended)
 }
+
+// Apps are answered without the dashboard's listener, too.
+func TestDashboardEnds(t *testing.T) {
+	s := start(t, settings(t))
+	require.NoError(t, s.dashboard.listener.Close())
+	require.Eventually(t, func() bool {
+		_, err := net.Dial("tcp", s.dashboard.listener.Addr().String())
+		return err != nil
+	}, 10*time.Second, 10*time.Millisecond)
+	status, _ := s.get("/hello")
+	assert.Equal(t, 200, status)
+	s.stopped()
+}
+
+// The usual address of the dashboard may be taken, one that is asked for may not.
+func TestDashboardPortIsTaken(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer taken.Close()
+	c := settings(t)
+	c.DashboardAddr = taken.Addr().String()
+	_, err = (&Config{Settings: c}).quiet(t)
+	require.ErrorContains(t, err, "dashboard_addr: listen tcp "+c.DashboardAddr)
+}

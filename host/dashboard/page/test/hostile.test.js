@@ -114,8 +114,9 @@ test('the public address has no dashboard, and that of the dashboard no app', as
     const answer = await fetch(site + path);
     assert.equal(answer.status, 404, path);
   }
-  for (const path of ['/evil', '/hello']) {
-    const text = await (await fetch(dashboard + path)).text();
+  for (const path of ['/evil', '/hello', '/healthz', '/metrics']) {
+    assert.equal((await fetch(dashboard + path)).status, 404, path);
+    const text = await (await fetch(dashboard + path, { headers: { Accept: 'text/html' } })).text();
     assert.match(text, /<div id="page">/, path);
   }
   const { items } = await api('GET', 'apps/hostile/scripts', { token });
