@@ -210,9 +210,9 @@ func subject(path string, parameters map[string]string) (kind, id string) {
 func (a *API) refusedDeed(ctx context.Context, anybody bool, p *problem.Problem) {
 	switch {
 	case anybody && (p.Status == http.StatusUnauthorized || p.Status == http.StatusForbidden || p.Status == http.StatusTooManyRequests):
-		a.audit.Refused(ctx, store.OutcomeFailed, p.Detail)
+		a.audit.Refused(ctx, store.OutcomeFailed, p.Reason())
 	case p.Status == http.StatusForbidden, p.Status == http.StatusUnauthorized: // whose token has ended meanwhile
-		a.audit.Refused(ctx, store.OutcomeRefused, p.Detail)
+		a.audit.Refused(ctx, store.OutcomeRefused, p.Reason())
 	}
 }
 

@@ -86,7 +86,9 @@ func (a *API) deploy(ctx context.Context, in *struct {
 		}
 	}
 	if slices.ContainsFunc(changes, compiles) {
-		admitted, leave, err := a.executions.Admit(ctx, app.ID) // which later could wait for the transaction
+		// Which later could wait for the transaction. Who would create an app takes turns with others who would.
+		turn := cmp.Or(app.ID, "new/"+caller(ctx).User.ID)
+		admitted, leave, err := a.executions.Admit(ctx, turn)
 		if err != nil {
 			return nil, err
 		}
@@ -133,27 +135,38 @@ func (a *API) deployTo(ctx context.Context, ref string, deploy wire.Deploy) (sto
 	case deploy.NewApp && !deploy.DryRun:
 		return store.App{}, problem.InvalidField("body.new_app", "is of a dry run only: create the app first", true)
 	case deploy.NewApp && !caller(ctx).May(authz.AppCreate):
-		return store.App{}, authz.Denied(authz.AppCreate)
+		return store.App{}, caller(ctx).Denied(authz.AppCreate)
 	case deploy.NewApp:
-		return store.App{Slug: ref}, nil
+		// In an app that nobody is a member of yet there are the rights of the instance.
+		return store.App{Slug: ref}, a.mayAll(ctx, deploy.Changes, func(c authz.Capability) error {
+			if !caller(ctx).May(c) {
+				return caller(ctx).Denied(c)
+			}
+			return nil
+		})
 	}
 	app, err := a.findApp(ctx, ref, authz.AppRead) // each change needs a right of its own
 	if err != nil {
 		return store.App{}, err
 	}
+	return app, a.mayAll(ctx, deploy.Changes, func(c authz.Capability) error { return a.need(ctx, app.ID, "app", c) })
+}
+
+// mayAll refuses the first of the changes that needs a capability which need refuses.
+func (a *API) mayAll(ctx context.Context, changes []wire.DeployChange, need func(authz.Capability) error) error {
 	may := map[authz.Capability]bool{}
-	for i, change := range deploy.Changes {
+	for i, change := range changes {
 		for _, c := range deployables[change.Operation].needs {
 			if may[c] {
 				continue
 			}
-			if err := a.need(ctx, app.ID, "app", c); err != nil {
-				return store.App{}, a.ofChange(ctx, i, err)
+			if err := need(c); err != nil {
+				return a.ofChange(ctx, i, err)
 			}
 			may[c] = true
 		}
 	}
-	return app, nil
+	return nil
 }
 
 // createTheApp creates the app that a dry run is about.

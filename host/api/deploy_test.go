@@ -204,6 +204,13 @@ func TestDryRunOfANewApp(t *testing.T) {
 	s.Refused(s.Admin(s.Token, "POST", "apps/shop:deploy", `{"new_app":true,"changes":[{"operation":"update-app","body":{}}]}`),
 		422, "body.new_app", "is of a dry run only")
 	s.Refused(s.Admin(s.Member(other.ID, "app_admin"), "POST", "apps/shop:deploy", `{"dry_run":true,"new_app":true,"changes":[{"operation":"update-app","body":{}}]}`), 403, "", "")
+	// Who may not make a change is refused before others have to wait: that the slug is taken is not found yet.
+	key := do[wire.APIKey](s, "POST", "me/keys", wire.APIKeyCreate{Name: "k", Scopes: []string{string(authz.ScopeInstanceAdmin)}}, 201).Key
+	for _, change := range []wire.DeployChange{part("update-app", "", `{"name":"Other"}`), good[0]} {
+		text, err := json.Marshal(wire.Deploy{DryRun: true, NewApp: true, Changes: []wire.DeployChange{change}})
+		require.NoError(t, err)
+		s.Refused(s.Admin(key, "POST", "apps/other:deploy", string(text)), 403, "", "scope")
+	}
 	s.Refused(s.Admin(s.Token, "POST", "apps/other:deploy", deployOf(plugin)), 422, "body.changes[0].module", "must be the id of a file")
 	assert.Equal(t, 404, s.Admin(s.Token, "GET", "apps/shop", "").StatusCode, "a dry run has made an app")
 	assert.Equal(t, 404, s.Fetch("GET", "/plugin", "").StatusCode, "a dry run has made a route")

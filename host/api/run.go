@@ -61,8 +61,8 @@ func (a *API) runScript(ctx context.Context, in *struct {
 		}
 	}
 	there, stop := front.WhileThere(ctx)
+	defer stop()
 	out, err := a.executions.Run(there, invocation)
-	stop()
 	if err != nil {
 		return nil, unknown(err, "script")
 	}

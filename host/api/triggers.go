@@ -54,13 +54,16 @@ func (a *API) previewSchedule(ctx context.Context, in *struct {
 	if in.Body.After != nil {
 		at = *in.Body.After
 	}
-	out := &body[wire.SchedulePreviewed]{wire.SchedulePreviewed{Next: []time.Time{}, Words: s.Words()}}
+	out := &body[wire.SchedulePreviewed]{wire.SchedulePreviewed{Next: []time.Time{}, Quarters: []int{}, Words: s.Words()}}
 	for range previewed {
 		next, fires := s.Next(at)
 		if !fires {
 			break
 		}
 		out.Body.Next, at = append(out.Body.Next, next), next
+	}
+	if len(out.Body.Next) > 0 {
+		out.Body.Quarters = s.Quarters(out.Body.Next[0])
 	}
 	return out, nil
 }

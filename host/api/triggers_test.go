@@ -24,6 +24,7 @@ func TestPreviewOfASchedule(t *testing.T) {
 		"2026-03-28T02:30:00+01:00", "2026-03-29T03:00:00+02:00", // right after the gap
 		"2026-03-30T02:30:00+02:00", "2026-03-31T02:30:00+02:00", "2026-04-01T02:30:00+02:00",
 	}, times)
+	assert.Equal(t, []int{10}, got.Quarters)
 	assert.Len(t, preview(`{"schedule":"@every 1h"}`).Next, 5)
 	for body, c := range map[string]struct{ location, says string }{
 		`{"schedule":"0 0 30 2 *"}`:                       {"body.schedule", "never fires"},

@@ -104,6 +104,11 @@ func sumOf(content string) string {
 // Whatever is wrong with an archive is told, and there is nothing of it.
 func TestHostileArchives(t *testing.T) {
 	long := strings.Repeat("x", 2<<20)
+	host := `{"host":"` + strings.Repeat("x", 12<<20) + `"}` + "\n"
+	damaged := func(collection, id string) string {
+		row := strings.Replace(fileLine("f", sumOf("x"), 1), `"size"`, `"damaged":true,"size"`, 1)
+		return strings.NewReplacer(`"collection":"c"`, `"collection":"`+collection+`"`, someID, id).Replace(row)
+	}
 	deep := strings.Repeat("[", 5000) + strings.Repeat("]", 5000)
 	cases := []struct {
 		name    string
@@ -163,6 +168,9 @@ func TestHostileArchives(t *testing.T) {
 		{"a file that leads elsewhere", []entry{rows(kindFile, fileLine("../f", sumOf("x"), 1)), {name: "files/00000001.bin", content: "x"}}, "name:"},
 		{"a file that is too large", []entry{rows(kindFile, fileLine("f", sumOf("x"), maxFile+1)), {name: "files/00000001.bin", content: strings.Repeat("x", maxFile+1)}}, "data: must be at most"},
 
+		{"a damaged file of much to be told", []entry{rows(kindFile, damaged(long, someID))}, "collection:"},
+		{"a damaged file with an id that is none", []entry{rows(kindFile, damaged("c", long))}, "id: must be a UUID"},
+
 		{"a script twice", []entry{rows(kindScript, script, script)}, `row 2: script name "main" is already in use`},
 		{"a script that does not compile", []entry{rows(kindScript, strings.Replace(script, `"1"`, `"let"`, 1))}, "scripts/00000001.jsonl, row 1"},
 		{"a script that imports what comes later", []entry{rows(kindScript, strings.Replace(script, `"1"`, `"import \"later\" as l;"`, 1))}, "later"},
@@ -190,6 +198,9 @@ func TestHostileArchives(t *testing.T) {
 		{"a pause that overflows", []entry{rows(kindScript, script), rows(kindTrigger, strings.Replace(trigger, `"base_ms":10`, `"base_ms":9223372036854775807`, 1))}, "retry.base_ms"},
 		{"a topic with control characters", []entry{rows(kindTopic, `{"name":"a\u0001","access":"public"}`)}, "topic"},
 		{"a topic for whom it may concern", []entry{rows(kindTopic, `{"name":"a","access":"some"}`)}, "access"},
+		{"hosts that take memory", []entry{
+			{name: "domains/00000001.jsonl", content: host}, {name: "domains/00000002.jsonl", content: host}, {name: "domains/00000003.jsonl", content: host},
+		}, "domains/00000003.jsonl, row 1: with it there are more than 33554432 bytes of"},
 		{"a host that is none", []entry{rows(kindDomain, `{"host":"a b"}`)}, "host"},
 		{"a role that is none", []entry{rows(kindMember, `{"username":"importer","role":"king"}`)}, "role"},
 		{"a secret with its value", []entry{rows(kindSecret, `{"name":"a","value":"x"}`)}, "secrets/00000001.jsonl, row 1"},

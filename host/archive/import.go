@@ -18,6 +18,7 @@ import (
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/catalog"
 	"github.com/picloud/picloud/host/fault"
+	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/routing"
 	"github.com/picloud/picloud/host/secrets"
@@ -32,7 +33,8 @@ const (
 
 	batchAttempts = 5 // when others are at the same data, or the database is slow
 
-	maxLeft = 1000 // damaged files that are named in a report
+	maxLeft = 1000     // damaged files that are named in a report
+	maxKept = 32 << 20 // bytes of the rows that are kept in memory until all have come
 
 	keepEvery = time.Minute     // how often the catalog is told that an import goes on
 	keepFor   = 5 * time.Minute // how long an import goes on that cannot tell
@@ -208,6 +210,7 @@ type arriving struct {
 	arrival    catalog.Arrival
 	left       []catalog.Left // damaged files, at most maxLeft
 	damaged    int64          // files
+	kept       int            // bytes of rows
 }
 
 // read puts all rows where they belong: scripts and data into the app, the rest into the arrival.
@@ -234,6 +237,12 @@ func (i *arriving) read() error {
 }
 
 func (i *arriving) take(kind string, row []byte) error {
+	switch kind {
+	case kindSecret, kindDomain, kindTopic, kindMember, kindRoute, kindTrigger:
+		if i.kept += len(row); i.kept > maxKept {
+			return refuse("with it there are more than %d bytes of secrets' names, domains, topics, members, routes and triggers, which cannot be imported", maxKept)
+		}
+	}
 	switch kind {
 	case kindSecret:
 		return taken(i, row, func(row secretRow) error {
@@ -366,7 +375,13 @@ func (i *arriving) doc(row docRow) error {
 }
 
 func (i *arriving) file(row fileRow) error {
+	file := store.File{
+		ID: row.ID, Name: row.Name, ContentType: row.ContentType, Size: row.Size, SHA256: row.SHA256, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt,
+	}
 	if row.Damaged {
+		if err := files.CheckRestored(row.Collection, &file); err != nil { // of which some is kept
+			return err
+		}
 		if i.damaged++; i.damaged <= maxLeft {
 			i.left = append(i.left, catalog.Left{
 				Kind: "file", Name: row.Collection + "/" + row.ID, Reason: fmt.Sprintf("the bytes of %.100q were damaged when it was exported", row.Name),
@@ -378,9 +393,7 @@ func (i *arriving) file(row fileRow) error {
 	if err != nil {
 		return err
 	}
-	return i.config.Files.Restore(i.ctx, i.app.ID, row.Collection, store.File{
-		ID: row.ID, Name: row.Name, ContentType: row.ContentType, Size: row.Size, SHA256: row.SHA256, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt,
-	}, from)
+	return i.config.Files.Restore(i.ctx, i.app.ID, row.Collection, file, from)
 }
 
 // leftFiles are the damaged files, named as far as they may be.

@@ -28,7 +28,7 @@ const (
 )
 
 // Awaited stands for the id of a file that is not uploaded yet, while a part of a transaction awaits uploads.
-const Awaited = "00000000-0000-0000-0000-000000000000"
+const Awaited = sites.Awaited
 
 // AwaitUploads has a part of a transaction that will not be committed take static sites whose files are [Awaited].
 func (c *Catalog) AwaitUploads() { c.awaited = true }

@@ -34,7 +34,8 @@ secrets it has the names. It does not have executions and logs, API keys, the
 record of changes, and events that wait.
 
 Files that are damaged on the server are left out and told of; the exit status is 3
-then. FILE is written whole or not at all.`
+then. When they are more than 10 and a tenth of all, nothing is exported: the
+server's file storage fails. FILE is written whole or not at all.`
 }
 
 // exportedApp is what an export has written.

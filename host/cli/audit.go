@@ -91,46 +91,53 @@ func (n auditNames) learn(e wire.AuditEntry) {
 	}
 }
 
+// mostNames is how many names are looked up for a listing; what is beyond has its id.
+const mostNames = 100
+
 // namesIn finds the names of what entries are about: those that it has now, as far as who asks may see it, or those
-// that it had when the newest entry with one was made.
+// that it had when the newest entry with one was made. It asks for what occurs alone, one by one.
 func namesIn(ctx context.Context, c *client.Client, entries []wire.AuditEntry) auditNames {
 	names := auditNames{}
 	for _, e := range slices.Backward(entries) {
 		names.learn(e)
 	}
-	for app, err := range c.Apps(ctx) {
-		if err != nil {
-			break // a name is not worth an error
-		}
-		names[app.ID] = app.Slug
-	}
 	asked := map[string]bool{}
-	missing := func(e wire.AuditEntry, kind, id string) bool {
-		of := kind + " " + e.AppID
-		if id == e.Object && e.Kind != kind || names[id] != "" || uuid.Validate(id) != nil || asked[of] {
-			return false
+	look := func(id, of string, find func()) {
+		if names[id] == "" && uuid.Validate(id) == nil && !asked[of] && len(asked) < mostNames {
+			asked[of] = true
+			find()
 		}
-		asked[of] = true
-		return true
 	}
 	for _, e := range entries {
-		if missing(e, "script", e.Object) {
-			nameAll(names, c.Scripts(ctx, e.AppID), func(s wire.Script) (string, string) { return s.ID, s.Name })
+		look(e.AppID, e.AppID, func() { nameOne(ctx, names, c.App, e.AppID, func(a wire.App) string { return a.Slug }) })
+		switch e.Kind {
+		case "script":
+			look(e.Object, e.Object, func() { nameOne(ctx, names, c.Script, e.Object, func(s wire.Script) string { return s.Name }) })
+		case "trigger":
+			look(e.Object, e.Object, func() { nameOne(ctx, names, c.Trigger, e.Object, func(t wire.Trigger) string { return t.Name }) })
+		case "user", "member":
+			look(e.Object, e.Object, func() { nameOne(ctx, names, c.User, e.Object, func(u wire.User) string { return u.Username }) })
+		case "route": // which is listed alone
+			look(e.Object, "routes of "+e.AppID, func() {
+				nameAll(names, c.AppRoutes(ctx, e.AppID), func(r wire.Route) (string, string) { return r.ID, manifest.Pattern(r.Method, r.Host, r.Path) })
+			})
 		}
-		if missing(e, "trigger", e.Object) {
-			nameAll(names, c.Triggers(ctx, e.AppID), func(t wire.Trigger) (string, string) { return t.ID, t.Name })
+		key := e.APIKey
+		if e.Kind == "api-key" {
+			key = e.Object
 		}
-		if missing(e, "route", e.Object) {
-			nameAll(names, c.AppRoutes(ctx, e.AppID), func(r wire.Route) (string, string) { return r.ID, manifest.Pattern(r.Method, r.Host, r.Path) })
-		}
-		if missing(e, "user", e.Object) || missing(e, "member", e.Object) {
-			nameAll(names, c.Users(ctx), func(u wire.User) (string, string) { return u.ID, u.Username })
-		}
-		if missing(e, "api-key", e.Object) || e.APIKey != "" && missing(e, "api-key", e.APIKey) {
+		look(key, "keys", func() {
 			nameAll(names, c.Keys(ctx), func(k wire.APIKey) (string, string) { return k.ID, k.Name })
-		}
+		})
 	}
 	return names
+}
+
+// nameOne takes up the name of what has an id, as far as it can be read: a name is not worth an error.
+func nameOne[T any](ctx context.Context, names auditNames, get func(ctx context.Context, id string) (T, error), id string, of func(T) string) {
+	if item, err := get(ctx, id); err == nil {
+		names[id] = of(item)
+	}
 }
 
 // nameAll takes up the names of a listing, as far as it can be read.
@@ -224,10 +231,7 @@ func (cmd *AuditTailCmd) Run(ctx context.Context, r *Remote, c *client.Client) e
 	if err != nil {
 		return err
 	}
-	names := auditNames{}
-	if r.Output != "json" {
-		names = namesIn(ctx, c, nil) // of apps; of others as entries tell them
-	}
+	names := auditNames{} // as entries tell them
 	return follow(r, names.format, c.FollowAudit(ctx, query, cmd.Limit, followInterval))
 }
 

@@ -44,7 +44,8 @@ server refuses a part, a script that does not compile, say, the app stays as it 
 Data to begin with (seed) come after that, into collections that have nothing.
 --dry-run fails if the server would refuse it; only what would be uploaded, modules of plugins and files,
 it has not seen then. It also tells what --prune would delete. Of a folder that is served as it is,
-sources, tests and hidden files are not published, but for .well-known.`
+sources, tests, files with keys (*.env, *.pem, *.key), backups (*.bak, *~), links and hidden files are not published,
+but for .well-known.`
 }
 
 // Run is `picloud deploy`.

@@ -6,12 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/client"
 )
@@ -207,7 +207,7 @@ func (cmd *EventsTailCmd) Run(ctx context.Context, r *Remote, c *client.Client, 
 	}
 	poll := time.NewTicker(tailInterval)
 	defer poll.Stop()
-	done := attempts{app: in.App, known: map[string]*recent{}}
+	done := attempts{app: in.App}
 	seen, warned := tail{}, false
 	for {
 		listed, err := client.Collect(first(cmd.Limit+1, c.Events(ctx, in.App, query)))
@@ -245,37 +245,27 @@ func (cmd *EventsTailCmd) Run(ctx context.Context, r *Remote, c *client.Client, 
 
 // attempts finds the executions of an app that handled events.
 type attempts struct {
-	app   string
-	known map[string]*recent // of scripts, by id
-	begun bool               // what was there at first is not told
+	app    string
+	newest string // from where to go on; "" at first, when what is there is not told
 }
 
-// fresh returns those that have ended since the last time, of each script the oldest first.
+// fresh returns those that have ended since the last time, the oldest first.
 func (a *attempts) fresh(ctx context.Context, c *client.Client) (ended []wire.Execution, err error) {
-	scripts, err := scriptsThatRun(ctx, c, a.app)
-	if err != nil {
-		return nil, err
-	}
-	for _, script := range scripts {
-		if a.known[script.ID] == nil {
-			a.known[script.ID] = &recent{since: time.Now().Add(-longestExecution)}
-		}
-		fresh, err := a.known[script.ID].fresh(ctx, c, script.ID)
-		if err != nil && !client.HasStatus(err, http.StatusNotFound) { // which is a script that is gone
+	for {
+		page, err := c.ExecutionsAfter(ctx, a.app, client.ExecutionQuery{Kind: string(abi.InvocationTrigger)}, a.newest)
+		if err != nil {
 			return nil, err
 		}
-		for _, e := range fresh {
-			if e.EventID != "" && a.begun {
+		for _, e := range page.Items {
+			if e.EventID != "" {
 				ended = append(ended, e)
 			}
 		}
+		if a.newest = page.Newest; len(page.Items) == 0 {
+			return ended, nil
+		}
 	}
-	a.begun = true
-	return ended, nil
 }
-
-// longestExecution is above the longest time limit that a script can have.
-const longestExecution = 6 * time.Minute
 
 // A tailed is an event, or an attempt to deliver one.
 type tailed struct {

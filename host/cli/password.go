@@ -146,15 +146,22 @@ type PasswordAcceptCmd struct {
 	PasswordStdin bool   `help:"Read the new password from standard input, up to the first line feed."`
 }
 
-// invitePath ends the address of an invite, before the # and its token.
-const invitePath = "/api/v1/admin/auth/invite"
+// What ends the address of an invite, before the # and its token: as the API makes it, and as the dashboard shows it,
+// which has the API beside it.
+const (
+	invitePath = "/api/v1/admin/auth/invite"
+	invitePage = "/invite"
+)
 
 // Run sets the password, at the server that the invite names.
 func (cmd *PasswordAcceptCmd) Run(ctx context.Context, r *Remote) error {
 	address, token, _ := strings.Cut(cmd.Invite, "#")
 	server, ok := strings.CutSuffix(address, invitePath)
+	if !ok {
+		server, ok = strings.CutSuffix(address, invitePage)
+	}
 	if !ok || token == "" {
-		return &usageError{fmt.Errorf("an invite is an address that ends in %s#pcv_..., and this is another", invitePath)}
+		return &usageError{fmt.Errorf("an invite is an address that ends in %s#pcv_... or %s#pcv_..., and this is another", invitePath, invitePage)}
 	}
 	c, err := client.New(server, "")
 	if err != nil {

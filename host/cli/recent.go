@@ -43,9 +43,3 @@ func (r *recent) fresh(ctx context.Context, c *client.Client, scriptID string) (
 func runs(script wire.Script) bool {
 	return script.Kind != abi.KindModule && script.Kind != abi.KindStatic
 }
-
-// scriptsThatRun returns those of an app's scripts that have executions.
-func scriptsThatRun(ctx context.Context, c *client.Client, app string) ([]wire.Script, error) {
-	scripts, err := client.Collect(c.Scripts(ctx, app))
-	return slices.DeleteFunc(scripts, func(s wire.Script) bool { return !runs(s) }), err
-}

@@ -56,6 +56,23 @@ func (c *Client) AppExecutions(ctx context.Context, app string, q ExecutionQuery
 	return listQuery[wire.Execution](ctx, c, q.values(), "apps", app, "executions")
 }
 
+// ExecutionsAfter returns a piece of the executions of an app that were recorded after what Newest of another piece says,
+// the oldest first; of "" only Newest, to follow from now on. There may be more as long as there are any.
+func (c *Client) ExecutionsAfter(ctx context.Context, app string, q ExecutionQuery, newest string) (wire.ExecutionPage, error) {
+	query := q.values()
+	query.Set("limit", strconv.Itoa(maxLogPage))
+	if newest == "" {
+		query = url.Values{"limit": {"1"}}
+	} else {
+		query.Set("after", newest)
+	}
+	page, err := call[wire.ExecutionPage](ctx, c, http.MethodGet, []string{"apps", app, "executions"}, query, nil)
+	if newest == "" {
+		page.Items = nil
+	}
+	return page, err
+}
+
 // FollowExecutions yields executions of an app as they end, from now on; it asks for them at an interval. It goes on until the
 // context ends, an error occurs or the caller stops.
 func (c *Client) FollowExecutions(ctx context.Context, app string, q ExecutionQuery, every time.Duration) iter.Seq2[wire.Execution, error] {
@@ -71,18 +88,15 @@ func (c *Client) FollowExecutions(ctx context.Context, app string, q ExecutionQu
 
 // newestExecution returns from where to follow the executions of an app.
 func (c *Client) newestExecution(ctx context.Context, app string) (newest string, err error) {
-	page, err := call[wire.ExecutionPage](ctx, c, http.MethodGet, []string{"apps", app, "executions"}, url.Values{"limit": {"1"}}, nil)
+	page, err := c.ExecutionsAfter(ctx, app, ExecutionQuery{}, "")
 	return page.Newest, err
 }
 
 func (c *Client) followExecutions(ctx context.Context, app string, q ExecutionQuery, newest string, every time.Duration, yield func(wire.Execution, error) bool) {
-	query := q.values()
-	query.Set("limit", strconv.Itoa(maxLogPage))
 	poll := time.NewTicker(every)
 	defer poll.Stop()
 	for {
-		query.Set("after", newest)
-		page, err := call[wire.ExecutionPage](ctx, c, http.MethodGet, []string{"apps", app, "executions"}, query, nil)
+		page, err := c.ExecutionsAfter(ctx, app, q, newest)
 		if ctx.Err() != nil {
 			return
 		}

@@ -37,7 +37,7 @@ func TestAuditCommands(t *testing.T) {
 	}
 	table := p.must(t, "audit", "list", "--object", "c/k")
 	want := regexp.MustCompile(`^TIME +WHO +FROM +ACTION +KIND +OBJECT +APP
-[0-9-]+ [0-9:]+ +admin +127\.0\.0\.1 +set-kv +kv +c/k +[0-9a-f-]+
+[0-9-]+ [0-9:]+ +admin +127\.0\.0\.1 +set-kv +kv +c/k +shop
 $`)
 	assert.Regexp(t, want, table)
 	p.fails(t, exitUsage, `--until must be a duration such as 10m or a time`, "audit", "list", "--until", "tomorrow")

@@ -350,7 +350,7 @@ func TestApps(t *testing.T) {
 		t.Errorf("printed %q, want %q", got, want)
 	}
 	p.fails(t, exitFailed, "slug", "apps", "create", "shop")
-	p.fails(t, exitFailed, "slug", "apps", "create", "No Spaces")
+	p.fails(t, exitFailed, "SLUG: must be lower-case letters", "apps", "create", "No Spaces")
 	shop := decode[wire.App](t, p, "apps", "show", "shop")
 	if shop.Slug != "shop" || shop.Name != "The shop" {
 		t.Errorf("app = %+v", shop)
@@ -366,7 +366,7 @@ func TestApps(t *testing.T) {
 		t.Errorf("table is\n%s", table)
 	}
 	p.must(t, "apps", "delete", shop.ID, "--yes")
-	p.fails(t, exitFailed, "not found", "apps", "show", "shop")
+	p.fails(t, exitFailed, "there is no app shop", "apps", "show", "shop")
 }
 
 func TestRoutes(t *testing.T) {

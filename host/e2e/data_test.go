@@ -30,7 +30,7 @@ func TestKVCommands(t *testing.T) {
 	p.fails(t, exitFailed, "there is such a key", "kv", "put", "stock", "plums", "1", "--if-absent")
 	p.fails(t, exitUsage, "VALUE must be JSON", "kv", "put", "stock", "plums", "hello")
 	p.fails(t, exitUsage, "VALUE: open gone", "kv", "put", "stock", "plums", "@gone")
-	p.fails(t, exitFailed, "path.collection", "kv", "list", "a\nb")
+	p.fails(t, exitFailed, "collection: must be text without control characters", "kv", "list", "a\nb")
 
 	if got := p.must(t, "kv", "get", "stock", "apples/red"); !strings.Contains(got, "9223372036854775807") {
 		t.Errorf("get prints %q", got)
@@ -79,7 +79,7 @@ func TestDocsCommands(t *testing.T) {
 	p.write(t, "ada.json", `{"name":"Ada","born":1815}`)
 	ada := decode[wire.Document](t, p, "docs", "put", "people", "@ada.json")
 	p.must(t, "docs", "put", "people", `{"name":"Alan","born":1912}`)
-	p.fails(t, exitFailed, "data: ", "docs", "put", "people", `[1]`)
+	p.fails(t, exitFailed, "DATA: must be an object", "docs", "put", "people", `[1]`)
 	if got := p.must(t, "docs", "get", "people", ada.ID); !strings.Contains(got, `"born": 1815`) {
 		t.Errorf("get prints %q", got)
 	}

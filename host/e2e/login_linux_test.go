@@ -60,7 +60,7 @@ func TestPasswordPrompt(t *testing.T) {
 	}{
 		{"typed", func(_ *os.Process, person io.Writer) { fmt.Fprintln(person, server.password) }, exitOK, "Logged in to " + server.url},
 		{"wrong", func(_ *os.Process, person io.Writer) { fmt.Fprintln(person, "not-the-password") }, exitFailed, "picloud: error: "},
-		{"interrupted", func(process *os.Process, _ io.Writer) { process.Signal(syscall.SIGINT) }, exitFailed, "interrupted"},
+		{"interrupted", func(process *os.Process, _ io.Writer) { process.Signal(syscall.SIGINT) }, exitInterrupted, "interrupted"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			person, terminal := openTerminal(t)

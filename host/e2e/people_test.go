@@ -30,6 +30,8 @@ func TestPeople(t *testing.T) {
 	run(ada, "engine of 1843\n", exitUsage, "an invite is an address", "password", "accept", server.url, "--password-stdin")
 	run(ada, "engine of 1843\n", exitOK, "The password of ada is set. Log in: picloud login --url "+server.url+" --username ada", "password", "accept", invited.InviteURL, "--password-stdin")
 	run(ada, "engine of 1844\n", exitFailed, "used already", "password", "accept", invited.InviteURL, "--password-stdin")
+	_, token, _ := strings.Cut(invited.InviteURL, "#")
+	run(ada, "engine of 1844\n", exitFailed, "used already", "password", "accept", server.url+"/invite#"+token, "--password-stdin") // as the dashboard shows it
 	run(ada, "engine of 1843\n", exitOK, "Logged in", "login", "--url", server.url, "--username", "ada", "--password-stdin")
 	ada.fails(t, exitFailed, "users.manage", "users", "list")
 

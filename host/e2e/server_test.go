@@ -66,6 +66,8 @@ const (
 	exitFailed = 1
 	exitUsage  = 2
 	exitPartly = 3
+
+	exitInterrupted = 130
 )
 
 // A place is a folder with bin/picloud, examples, and a home of its own, where

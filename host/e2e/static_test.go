@@ -36,7 +36,7 @@ func TestStaticSite(t *testing.T) {
 	dry := p.run(t, "", "deploy", "shop", "--dry-run")
 	assert.Equal(t, exitOK, dry.status, "%s", dry.stderr)
 	assert.Contains(t, dry.stdout, "7 to upload")
-	assert.Contains(t, dry.stderr, "static site static: not published, as sources, tests and hidden files are not: .env, .git\n")
+	assert.Contains(t, dry.stderr, "static site static: not published, as sources, tests, keys, backups, links and hidden files are not: .env, .git\n")
 	assert.Contains(t, dry.stderr, "what would be uploaded the server has not seen: 7 files of the static site static, 2 files of the static site manual\n")
 	p.must(t, "deploy", "shop")
 

@@ -26,7 +26,7 @@ func TestDeleteAsks(t *testing.T) {
 		{"enter", typed("\n"), exitFailed, "nothing is changed"},
 		{"no", typed("no\n"), exitFailed, "nothing is changed"},
 		{"end of input", typed("\x04"), exitFailed, "nothing is changed"},
-		{"interrupted", func(process *os.Process, _ io.Writer) { _ = process.Signal(syscall.SIGINT) }, exitFailed, "interrupted: nothing is changed"},
+		{"interrupted", func(process *os.Process, _ io.Writer) { _ = process.Signal(syscall.SIGINT) }, exitInterrupted, "interrupted: nothing is changed"},
 		{"yes", typed("Y\n"), exitOK, "Script hello deleted."},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -155,10 +155,9 @@ func (s *Service) In(tx store.Store) *Service {
 	return &within
 }
 
-// Restore keeps a file as it was elsewhere, with its id, a UUID, its name, content type and times, as an
-// import does. Its bytes, read from data, must be as many as its size says and have its SHA-256. An error
-// of data itself is returned as it is.
-func (s *Service) Restore(ctx context.Context, appID, collection string, file store.File, data io.Reader) (err error) {
+// CheckRestored refuses what [Service.Restore] refuses whatever the bytes are, and has the content type in its one
+// form.
+func CheckRestored(collection string, file *store.File) (err error) {
 	if err := store.CheckCollection(collection); err != nil {
 		return err
 	}
@@ -171,7 +170,14 @@ func (s *Service) Restore(ctx context.Context, appID, collection string, file st
 	if file.ContentType, err = canonicalType(file.ContentType); err != nil {
 		return err
 	}
-	if err := store.CheckTimes(file.CreatedAt, file.UpdatedAt); err != nil {
+	return store.CheckTimes(file.CreatedAt, file.UpdatedAt)
+}
+
+// Restore keeps a file as it was elsewhere, with its id, a UUID, its name, content type and times, as an
+// import does. Its bytes, read from data, must be as many as its size says and have its SHA-256. An error
+// of data itself is returned as it is.
+func (s *Service) Restore(ctx context.Context, appID, collection string, file store.File, data io.Reader) error {
+	if err := CheckRestored(collection, &file); err != nil {
 		return err
 	}
 	return s.keep(ctx, appID, 0, data, func(content store.FileContent) error {

@@ -194,7 +194,11 @@ func (r *Reader) load(part int64) error {
 
 // read reads a part into a buffer of its size and checks it.
 func (r *Reader) read(part int64, buffer []byte) error {
-	if _, err := r.bytes.ReadAt(buffer, part*partSize); err == io.EOF {
+	_, err := r.bytes.ReadAt(buffer, part*partSize)
+	if errors.Is(err, syscall.EIO) { // once more: not every failure of a disk is for good
+		_, err = r.bytes.ReadAt(buffer, part*partSize)
+	}
+	if err == io.EOF {
 		return r.service.corrupted(r.File, fmt.Sprintf("part %d is short", part))
 	} else if errors.Is(err, syscall.EIO) {
 		return r.service.corrupted(r.File, fmt.Sprintf("part %d cannot be read from the disk", part))

@@ -515,7 +515,7 @@ func TestBackground(t *testing.T) {
 			swept = append(swept, sweep.Swept())
 		}
 	}
-	require.Len(t, swept, 9)
+	require.Len(t, swept, 10)
 	ctx, end := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
@@ -525,7 +525,7 @@ func TestBackground(t *testing.T) {
 		require.NoError(t, err)
 		removed = append(removed, n)
 	}
-	assert.Equal(t, []int64{0, 1, 0, 0, 0, 0, 0, 0, 0}, removed)
+	assert.Equal(t, []int64{0, 1, 0, 0, 0, 0, 0, 0, 0, 0}, removed)
 	end()
 	require.NoError(t, <-ended)
 }

@@ -23,6 +23,9 @@ import (
 // Collection is where the files of an app's sites lie. Scripts can read it, not write it.
 const Collection = "@static"
 
+// Awaited stands for the id of a file that is not uploaded yet, in a dry run of a deploy.
+const Awaited = "00000000-0000-0000-0000-000000000000"
+
 // WellKnown is the folder of a site whose name begins with a dot and that is served: others look for
 // what they know by name there (RFC 8615).
 const WellKnown = ".well-known"

@@ -26,6 +26,12 @@ type Problem struct {
 
 func (p *Problem) Error() string { return p.Detail }
 
+// Reason is the detail as it may be kept: without the value that was given.
+func (p *Problem) Reason() string {
+	reason, _, _ := strings.Cut(p.Detail, ", got ")
+	return reason
+}
+
 // GetStatus returns the HTTP status to answer.
 func (p *Problem) GetStatus() int { return p.Status }
 
@@ -144,8 +150,13 @@ func ofField(refused *fault.Error, location string) *Problem {
 
 // shown is what may be echoed of a wrong value: short and no secret.
 func shown(location string, value any) any {
-	if location == "body" || location == "body.value" || strings.HasSuffix(location, "password") { // value: of a secret
+	if location == "body" || location == "body.value" { // value: of a secret
 		return nil
+	}
+	for _, secret := range []string{"password", "code", "token", "filter"} { // filter: has others' data
+		if strings.HasSuffix(location, secret) {
+			return nil
+		}
 	}
 	switch v := value.(type) {
 	case string:

@@ -54,6 +54,10 @@ func TestOf(t *testing.T) {
 			wire.FieldError{Location: "body.path", Message: "is long", Value: strings.Repeat("x", 100) + "... (101 bytes)"}, nil},
 		{"a secret value", &fault.Error{Code: fault.Invalid, Field: "password", Reason: "is short", Value: "hunter2"}, "password: is short",
 			wire.FieldError{Location: "body.password", Message: "is short"}, nil},
+		{"a code", &fault.Error{Code: fault.Invalid, Field: "code", Reason: "must have 6 digits", Value: "hunter2"}, "code: must have 6 digits",
+			wire.FieldError{Location: "body.code", Message: "must have 6 digits"}, nil},
+		{"a token", &fault.Error{Code: fault.Invalid, Field: "reset_token", Reason: "must be one", Value: "hunter2"}, "reset_token: must be one",
+			wire.FieldError{Location: "body.reset_token", Message: "must be one"}, nil},
 		{"a cursor", &fault.Error{Code: fault.Invalid, Text: "invalid cursor", Field: "cursor", Reason: "is of another"}, "cursor: is of another",
 			wire.FieldError{Location: "query.cursor", Message: "is of another"}, nil},
 		{"a conflict", &fault.Error{Code: fault.Conflict, Text: `app slug "x" is already in use`, Field: "slug", Reason: "is already in use", Value: "x"}, `app slug "x" is already in use`,
@@ -76,6 +80,16 @@ func TestOf(t *testing.T) {
 			}
 			assert.Equal(t, c.header, p.GetHeaders())
 		})
+	}
+}
+
+// What is kept of a refusal has no value that was given.
+func TestReason(t *testing.T) {
+	for _, c := range []struct{ detail, reason string }{
+		{`path: must begin with /, got "x"`, "path: must begin with /"},
+		{"you may not", "you may not"},
+	} {
+		assert.Equal(t, c.reason, New(http.StatusForbidden, fault.Forbidden, c.detail).Reason())
 	}
 }
 

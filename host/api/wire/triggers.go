@@ -14,8 +14,9 @@ type SchedulePreview struct {
 
 // SchedulePreviewed answers it.
 type SchedulePreviewed struct {
-	Next  []time.Time `json:"next" doc:"The next five times, by the zone's clock"`
-	Words string      `json:"words" doc:"When it fires, in English"`
+	Next     []time.Time `json:"next" doc:"The next five times, by the zone's clock"`
+	Quarters []int       `json:"quarters" doc:"The quarters of an hour, 0 to 95 by the zone's clock, in which it fires on the day of the first of them"`
+	Words    string      `json:"words" doc:"When it fires, in English"`
 }
 
 // RetryPolicy is what becomes of a delivery that failed.

@@ -176,13 +176,10 @@ func request(operation, id string, body any) *wire.DeployChange {
 	return change
 }
 
-// awaited stands for the id of what is not uploaded, in a dry run.
-const awaited = "00000000-0000-0000-0000-000000000000"
-
 // uploadModule sends the module of a plugin to where a deploy takes it from.
 func (a *application) uploadModule(ctx context.Context, name string, module []byte) (id string, err error) {
 	if a.dryRun {
-		return awaited, nil
+		return sites.Awaited, nil
 	}
 	file, err := a.server.UploadFile(ctx, a.app, sites.Collection, name+WasmSuffix, "application/wasm", bytes.NewReader(module))
 	if err != nil {

@@ -111,6 +111,8 @@ type document struct {
 	Seed     seedEntry      `yaml:"seed"`
 
 	Environments map[string]yaml.Node `yaml:"environments"` // which are laid over the rest before it is read
+
+	sources map[string]bool // paths of files that the manifest names, in whatever environment
 }
 
 type scriptEntry struct {
@@ -188,7 +190,7 @@ func parse(root *os.Root, text []byte, environment string) (App, error) {
 		}
 		app.Scripts = append(app.Scripts, script)
 	}
-	private := d.private()
+	private := d.private(root)
 	for i, entry := range d.Static {
 		script, err := entry.read(root, private)
 		if err == nil && slices.ContainsFunc(app.Scripts, func(other Script) bool { return other.Name == script.Name }) {
@@ -230,16 +232,18 @@ func decode(text []byte, environment string) (document, error) {
 		}
 		return document{}, fmt.Errorf("has no environment %q: it has %s", environment, strings.Join(slices.Sorted(maps.Keys(d.Environments)), ", "))
 	}
-	wanted := d
+	wanted, sources := d, d.named()
 	for _, name := range slices.Sorted(maps.Keys(d.Environments)) {
 		laid, err := overlaid(text, d.Environments[name])
 		if err != nil {
 			return document{}, fmt.Errorf("environments.%s: %w", name, err)
 		}
+		maps.Copy(sources, laid.named())
 		if name == environment {
 			wanted = laid
 		}
 	}
+	wanted.sources = sources
 	return wanted, nil
 }
 

@@ -84,9 +84,8 @@ func (e *staticEntry) UnmarshalYAML(node *yaml.Node) error {
 	return node.Decode((*plain)(e))
 }
 
-// private returns the files of a folder that are not to be served though a static site may be around them:
-// the sources of the app.
-func (d document) private() map[string]bool {
+// named returns the paths of the files that a document names, which are the sources of the app.
+func (d document) named() map[string]bool {
 	files := map[string]bool{FileName: true}
 	for _, script := range d.Scripts {
 		files[path.Clean(script.fileName())] = true
@@ -99,14 +98,33 @@ func (d document) private() map[string]bool {
 	return files
 }
 
-// isSource reports whether a file of a site's folder, by its path in the app's, is not for everybody: one of the
-// private ones, or a test. Where the folder is the whole app's, all scripts are its sources.
-func isSource(name, from string, private map[string]bool) bool {
-	return private[name] || path.Base(name) == FileName || apptest.IsFile(name) || from == "." && strings.HasSuffix(name, RhaiSuffix)
+// private returns the sources that are there: they are not to be served, by whatever path a static site comes to them.
+func (d document) private(root *os.Root) (files []fs.FileInfo) {
+	for name := range d.sources {
+		if info, err := root.Stat(name); err == nil {
+			files = append(files, info)
+		}
+	}
+	return files
+}
+
+// notPublished are names of files, in small letters, that are in folders by mistake: with keys and passwords, or what was
+// there before. Of env.* only what no page loads is among them.
+var notPublished = []string{
+	"*.env", "env.local", "env.prod*", "env.dev*", "env.stag*", "env.test*", "*.pem", "*.key", "*.bak", "*.orig", "*~", FileName + "*",
+}
+
+// isSource reports whether a file of a site's folder is not for everybody: one of the private ones, a test, or one that
+// is not published for its name. Where the folder is the whole app's, all scripts are its sources.
+func isSource(name string, info fs.FileInfo, whole bool, private []fs.FileInfo) bool {
+	base := strings.ToLower(path.Base(name))
+	return apptest.IsFile(name) || whole && strings.HasSuffix(name, RhaiSuffix) ||
+		slices.ContainsFunc(notPublished, func(pattern string) bool { is, _ := path.Match(pattern, base); return is }) ||
+		slices.ContainsFunc(private, func(source fs.FileInfo) bool { return os.SameFile(source, info) })
 }
 
 // read looks at the folder.
-func (e staticEntry) read(root *os.Root, private map[string]bool) (Script, error) {
+func (e staticEntry) read(root *os.Root, private []fs.FileInfo) (Script, error) {
 	if e.From == "" || e.To == "" {
 		return Script{}, errors.New("from and to are needed: a folder, and where it is served")
 	}
@@ -129,6 +147,10 @@ func (e staticEntry) read(root *os.Root, private map[string]bool) (Script, error
 		return Script{}, fmt.Errorf("from: %w", err)
 	}
 	site.root = folder
+	whole, err := sameFolder(root, folder)
+	if err != nil {
+		return Script{}, fmt.Errorf("from: %w", err)
+	}
 	err = fs.WalkDir(folder.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -139,9 +161,14 @@ func (e staticEntry) read(root *os.Root, private map[string]bool) (Script, error
 				return fs.SkipDir
 			}
 			return nil
-		case !entry.Type().IsRegular():
+		case entry.IsDir():
 			return nil
-		case isSource(path.Join(from, name), from, private):
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		if !info.Mode().IsRegular() || isSource(name, info, whole, private) { // a link may lead to anything
 			site.left = append(site.left, name)
 			return nil
 		}
@@ -174,6 +201,16 @@ func (e staticEntry) read(root *os.Root, private map[string]bool) (Script, error
 	}, nil
 }
 
+// sameFolder reports whether two roots are of one folder, to which a link may lead.
+func sameFolder(a, b *os.Root) (bool, error) {
+	at, err := a.Stat(".")
+	if err != nil {
+		return false, err
+	}
+	other, err := b.Stat(".")
+	return err == nil && os.SameFile(at, other), err
+}
+
 // maxLeft is how many files are named that a site leaves out.
 const maxLeft = 8
 
@@ -187,7 +224,7 @@ func (a App) Warnings() (lines []string) {
 		if more := len(script.Site.left) - maxLeft; more > 0 {
 			names += fmt.Sprintf(" and %d more", more)
 		}
-		lines = append(lines, fmt.Sprintf("static site %s: not published, as sources, tests and hidden files are not: %s", script.Name, names))
+		lines = append(lines, fmt.Sprintf("static site %s: not published, as sources, tests, keys, backups, links and hidden files are not: %s", script.Name, names))
 	}
 	return lines
 }
@@ -351,7 +388,7 @@ func (s *siteStep) explain(err error) error {
 
 func (s *siteStep) send(ctx context.Context, a *application, name string) (id string, err error) {
 	if a.dryRun {
-		return awaited, nil
+		return sites.Awaited, nil
 	}
 	content, err := s.want.Site.root.Open(name)
 	if err != nil {

@@ -176,7 +176,7 @@ func TestSiteKeepsTheVersionBefore(t *testing.T) {
 	}
 }
 
-// Of a folder that is served, sources, tests and hidden files are left out, but for .well-known, and it is told.
+// Of a folder that is served, sources, tests, keys, backups, links and hidden files are left out, but for .well-known, and it is told.
 func TestSourcesAreNotPublished(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{
@@ -201,8 +201,8 @@ func TestSourcesAreNotPublished(t *testing.T) {
 	const rest = "scripts: [{name: a}, {name: prices, file: lib/prices.rhai}, {name: b, file: ./public/b.rhai}, {name: p, file: plugin.wasm}]\nseed: {kv: {s: seed.json}}\n"
 	for _, c := range []struct{ static, published, warning string }{
 		{". -> /", ".well-known/security.txt css/page.css index.html",
-			"static site static: not published, as sources, tests and hidden files are not: .env, .git, .well-known/.hidden, a.rhai, a_test.rhai, draft.rhai, lib/prices.rhai, picloud.yaml and 6 more"},
-		{"public/ -> /", "shown.rhai", "static site static: not published, as sources, tests and hidden files are not: b.rhai, b_test.rhai, picloud.yaml"},
+			"static site static: not published, as sources, tests, keys, backups, links and hidden files are not: .env, .git, .well-known/.hidden, a.rhai, a_test.rhai, draft.rhai, lib/prices.rhai, picloud.yaml and 6 more"},
+		{"public/ -> /", "shown.rhai", "static site static: not published, as sources, tests, keys, backups, links and hidden files are not: b.rhai, b_test.rhai, picloud.yaml"},
 		{"css -> /", "page.css", ""},
 	} {
 		t.Run(c.static, func(t *testing.T) {
@@ -220,5 +220,57 @@ func TestSourcesAreNotPublished(t *testing.T) {
 				t.Errorf("told is\n%s\nwant\n%s", got, c.warning)
 			}
 		})
+	}
+}
+
+// However a static site comes to a file, a source stays one: by a link, in another environment, or as a copy.
+func TestSourcesInDisguise(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{
+		"main.rhai", "lib/prices.rhai", "lib/page.html", "seed.json", "late.json", "env.js", "prod.env", "Env.Local", "main.bak", "index.html~", "a.orig",
+		"picloud.yaml.old", "tls.pem", "tls.KEY", "index.html", "environment.html",
+	} {
+		file := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(`{"a":1}`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for link, to := range map[string]string{"web": ".", "code": "lib", "shared.css": "index.html"} {
+		if err := os.Symlink(to, filepath.Join(dir, link)); err != nil {
+			t.Skip(err) // where links need a right
+		}
+	}
+	const rest = `
+scripts: [{name: main}]
+seed: {kv: {s: seed.json}}
+environments: {live: {scripts: [{name: prices, file: lib/prices.rhai}], seed: {kv: {s: late.json}}}}
+`
+	const left = "Env.Local, a.orig, code, index.html~, late.json, lib/prices.rhai, main.bak, main.rhai and 8 more"
+	const said = "static site static: not published, as sources, tests, keys, backups, links and hidden files are not: "
+	for _, c := range []struct{ from, published, warning string }{
+		{".", "env.js environment.html index.html lib/page.html", said + left},
+		{"web", "env.js environment.html index.html lib/page.html", said + left},
+		{"code", "page.html", said + "prices.rhai"},
+	} {
+		for _, environment := range []string{"", "live"} {
+			t.Run(c.from+" "+environment, func(t *testing.T) {
+				if err := os.WriteFile(filepath.Join(dir, FileName), []byte("app: shop\nstatic: "+c.from+" -> /"+rest), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				app, err := Read(dir, environment)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := strings.Join(app.Scripts[len(app.Scripts)-1].Site.paths, " "); got != c.published {
+					t.Errorf("published are %s, want %s", got, c.published)
+				}
+				if got := strings.Join(app.Warnings(), "\n"); got != c.warning {
+					t.Errorf("told is\n%s\nwant\n%s", got, c.warning)
+				}
+			})
+		}
 	}
 }

@@ -224,6 +224,28 @@ func (s *Schedule) Next(after time.Time) (time.Time, bool) {
 	return time.Time{}, false
 }
 
+// Quarters returns the quarters of an hour, 0 to 95 by the zone's clock, in which it fires on the day of a time. A change
+// of the clock on that day is left out of account.
+func (s *Schedule) Quarters(day time.Time) []int {
+	day = day.In(s.zone)
+	midnight := time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, s.zone)
+	quarters := []int{}
+	for quarter := range 96 {
+		if s.every > 0 {
+			begin := midnight.Add(time.Duration(quarter) * 15 * time.Minute)
+			if at, _ := s.Next(begin.Add(-time.Nanosecond)); at.Before(begin.Add(15 * time.Minute)) {
+				quarters = append(quarters, quarter)
+			}
+			continue
+		}
+		date := time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, time.UTC)
+		if s.matchesDate(date) && s.has(hour, quarter/4) && s.bits[minute]>>(quarter%4*15)&(1<<15-1) != 0 {
+			quarters = append(quarters, quarter)
+		}
+	}
+	return quarters
+}
+
 // onDay returns the first time of a date, given as that date in UTC, after another.
 func (s *Schedule) onDay(day, after time.Time) (time.Time, bool) {
 	if s.running {

@@ -145,6 +145,28 @@ func TestEvery(t *testing.T) {
 
 // Where the clock never changes the next time is the first second that matches, as one finds that looks
 // at every one.
+func TestQuarters(t *testing.T) {
+	monday := time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)
+	for text, want := range map[string][]int{
+		"30 2 * * *": {10}, "0 0 * * 1": {0}, "0 0 * * 2": {}, "*/20 8 * * *": {32, 33, 34}, "59 23 * * *": {95},
+		"@every 8h": {0, 32, 64}, "14 0-1 5 1 *": {0, 4},
+	} {
+		s, err := Parse(text, "")
+		require.NoError(t, err, text)
+		var next []int // as it fires
+		for at, ok := s.Next(monday.Truncate(24 * time.Hour).Add(-1)); ok && at.Before(monday.Truncate(24*time.Hour).AddDate(0, 0, 1)); at, ok = s.Next(at) {
+			if q := at.Hour()*4 + at.Minute()/15; len(next) == 0 || next[len(next)-1] != q {
+				next = append(next, q)
+			}
+		}
+		assert.Equal(t, want, s.Quarters(monday), text)
+		assert.ElementsMatch(t, next, s.Quarters(monday), text)
+	}
+	s, err := Parse("0 9 * * *", "Asia/Kolkata")
+	require.NoError(t, err)
+	assert.Equal(t, []int{36}, s.Quarters(monday))
+}
+
 func TestAgainstEverySecond(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 1))
 	field := func(from, to int) string {

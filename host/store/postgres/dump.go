@@ -59,6 +59,9 @@ func dumper(config *pgx.ConnConfig) func(context.Context, func(store.Dump) error
 
 const schemaNow = `SELECT MAX(version_id) FROM goose_db_version WHERE is_applied`
 
+// endless lifts what ends a connection or a transaction for its age, of which an older server knows not all.
+const endless = `SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('idle_session_timeout', 'transaction_timeout')`
+
 // connectToCopy makes a connection on which values are written and read in one way whatever the server's
 // settings are, and that no setting ends.
 func connectToCopy(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
@@ -69,7 +72,15 @@ func connectToCopy(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, erro
 	} {
 		config.RuntimeParams[name] = value
 	}
-	return pgx.ConnectConfig(ctx, config)
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := conn.Exec(ctx, endless); err != nil {
+		closeSoon(ctx, conn)
+		return nil, err
+	}
+	return conn, nil
 }
 
 // closeSoon says goodbye, also after ctx has ended.

@@ -209,6 +209,7 @@ const (
 	lockRecord    = 0x7069636c6f756402
 	lockRemoval   = 0x7069636c6f756403
 	lockRestore   = 0x7069636c6f756404
+	lockLoad      = 0x7069636c6f756405
 )
 
 // migrationLock makes nodes that start at once migrate one after the other. goose's own locker asks

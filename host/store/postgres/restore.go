@@ -77,12 +77,19 @@ func Restore(ctx context.Context, url string, schema int64) (_ store.Restoration
 	if r.conn, err = connectToCopy(ctx, config); err != nil {
 		return nil, err
 	}
-	var alone bool // two that find the database empty at once would remove each other's tables
-	if err := r.lock.QueryRow(ctx, `SELECT pg_try_advisory_lock($1)`, int64(lockRestore)).Scan(&alone); err != nil {
-		return nil, err
-	}
-	if !alone {
-		return nil, errors.New("a server is starting on the database, or another restore to it is under way")
+	// Two that find the database empty at once would remove each other's tables. One that has lost the connection with
+	// its lock still has the other's, on which it loads.
+	for _, lock := range []struct {
+		conn *pgx.Conn
+		key  int64
+	}{{r.lock, lockRestore}, {r.conn, lockLoad}} {
+		var alone bool
+		if err := lock.conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1)`, lock.key).Scan(&alone); err != nil {
+			return nil, err
+		}
+		if !alone {
+			return nil, errors.New("a server is starting on the database, or another restore to it is under way")
+		}
 	}
 	var broken bool
 	if err := r.conn.QueryRow(ctx, restoreBroken).Scan(&broken); err != nil {
@@ -133,7 +140,7 @@ func Restore(ctx context.Context, url string, schema int64) (_ store.Restoration
 
 type restoration struct {
 	lock   *pgx.Conn // has the lock until what an attempt has left is removed
-	conn   *pgx.Conn
+	conn   *pgx.Conn // has a lock of its own
 	db     *sql.DB
 	tables []table
 	tx     pgx.Tx
@@ -170,6 +177,9 @@ func (r *restoration) Finish(ctx context.Context) error {
 	}
 	if _, err := r.conn.Exec(ctx, unmarkRestore); err != nil {
 		return err
+	}
+	if err := r.lock.Ping(ctx); err != nil {
+		return fmt.Errorf("the connection that keeps others from the database was lost: %w", err)
 	}
 	if err := r.tx.Commit(ctx); err != nil {
 		return err

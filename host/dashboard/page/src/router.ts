@@ -15,10 +15,79 @@ export const { navigate, isActive, route } = createRouter({
       '/': lazy(() => import('./screens/overview/Overview.svelte')),
       '/scripts': {
         '/': lazy(() => import('./screens/scripts/Scripts.svelte')),
-        '/:script': lazy(() => import('./screens/scripts/Script.svelte')),
+        '/:script': {
+          '/': lazy(() => import('./screens/scripts/Script.svelte')),
+          '/routes': lazy(() => import('./screens/scripts/ScriptRoutes.svelte')),
+          '/versions': lazy(() => import('./screens/scripts/Versions.svelte')),
+          '/executions': lazy(() => import('./screens/scripts/LastExecutions.svelte')),
+          '/settings': lazy(() => import('./screens/scripts/Settings.svelte')),
+        },
+      },
+      '/data': {
+        layout: lazy(() => import('./screens/data/Data.svelte')),
+        '/': lazy(() => import('./screens/data/Start.svelte')),
+        '/kv': {
+          '/': lazy(() => import('./screens/data/NoCollection.svelte')),
+          '/:collection': lazy(() => import('./screens/data/kv/Entries.svelte')),
+          '/:collection/:key': lazy(() => import('./screens/data/kv/Entry.svelte')),
+        },
+        '/docs': {
+          '/': lazy(() => import('./screens/data/NoCollection.svelte')),
+          '/:collection': lazy(() => import('./screens/data/docs/Documents.svelte')),
+          '/:collection/:id': lazy(() => import('./screens/data/docs/Document.svelte')),
+        },
+        '/files': {
+          '/': lazy(() => import('./screens/data/NoCollection.svelte')),
+          '/:collection': lazy(() => import('./screens/data/files/Files.svelte')),
+          '/:collection/:id': lazy(() => import('./screens/data/files/File.svelte')),
+        },
+      },
+      '/events': {
+        '/': lazy(() => import('./screens/events/Start.svelte')),
+        '/triggers': {
+          '/': lazy(() => import('./screens/events/triggers/Triggers.svelte')),
+          '/:trigger': lazy(() => import('./screens/events/triggers/Trigger.svelte')),
+        },
+        '/pending': {
+          '/': lazy(() => import('./screens/events/pending/Pending.svelte')),
+          '/:event': lazy(() => import('./screens/events/pending/Event.svelte')),
+        },
+        '/queues': {
+          '/': lazy(() => import('./screens/events/queues/Queues.svelte')),
+          '/:topic': lazy(() => import('./screens/events/queues/Queue.svelte')),
+        },
+        '/topics': lazy(() => import('./screens/events/topics/Topics.svelte')),
+        '/dead-letters': {
+          '/': lazy(() => import('./screens/events/dead/DeadLetters.svelte')),
+          '/:letter': lazy(() => import('./screens/events/dead/DeadLetter.svelte')),
+        },
+      },
+      '/routes': lazy(() => import('./screens/routes/Routes.svelte')),
+      '/executions': {
+        '/': lazy(() => import('./screens/executions/Executions.svelte')),
+        '/:execution': lazy(() => import('./screens/executions/Execution.svelte')),
       },
       '/secrets': lazy(() => import('./screens/secrets/Secrets.svelte')),
+      '/settings': {
+        '/': lazy(() => import('./screens/settings/Settings.svelte')),
+        '/domains': lazy(() => import('./screens/settings/Domains.svelte')),
+        '/members': lazy(() => import('./screens/settings/Members.svelte')),
+        '/usage': lazy(() => import('./screens/settings/Usage.svelte')),
+        '/audit': lazy(() => import('./screens/settings/AppAudit.svelte')),
+      },
     },
+  },
+  '/health': lazy(() => import('./screens/health/Health.svelte')),
+  '/users': {
+    '/': lazy(() => import('./screens/users/Users.svelte')),
+    '/:user': lazy(() => import('./screens/users/User.svelte')),
+  },
+  '/audit': lazy(() => import('./screens/audit/Audit.svelte')),
+  '/backup': lazy(() => import('./screens/backup/Backup.svelte')),
+  '/account': {
+    '/': lazy(() => import('./screens/account/Account.svelte')),
+    '/sessions': lazy(() => import('./screens/account/Sessions.svelte')),
+    '/keys': lazy(() => import('./screens/account/Keys.svelte')),
   },
   '*rest': NotFound,
 });

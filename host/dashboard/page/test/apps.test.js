@@ -60,20 +60,20 @@ test('a script is written and saved; what does not compile is shown with its pla
     await page.keyboard.insertText(text);
   };
   await write('"good day"');
-  await page.getByText('Not saved').waitFor();
+  await page.getByText('Not saved', { exact: true }).waitFor();
   await page.keyboard.press('Control+s');
   await page.getByText('Version 2 is live').waitFor();
   assert.equal((await api('GET', `scripts/${id}`, { token })).source, '"good day"');
 
   await write('let x = ;');
-  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
   await page.getByRole('alert').filter({ hasText: 'line 1' }).waitFor();
   assert.equal((await api('GET', `scripts/${id}`, { token })).version, 2);
 
   await api('PUT', `scripts/${id}`, { token, body: { source: '"of somebody else"' } });
   await write('"mine"');
-  await page.getByRole('button', { name: 'Save' }).click();
-  await page.getByRole('button', { name: 'Take the other version' }).waitFor();
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await page.getByRole('button', { name: 'Take theirs' }).waitFor();
   assert.equal((await api('GET', `scripts/${id}`, { token })).source, '"of somebody else"');
 });
 

@@ -32,6 +32,28 @@ export async function api(method, path, { token, body } = {}) {
   return text ? JSON.parse(text) : undefined;
 }
 
+/** Uploads a file to an app, and returns what the API tells of it. */
+export async function upload(token, app, collection, name, type, content) {
+  const response = await fetch(`${dashboard}/api/v1/admin/apps/${app}/files/${collection}?${new URLSearchParams({ name })}`, {
+    method: 'POST',
+    headers: { Authorization: `Bearer ${token}`, 'Content-Type': type },
+    body: content,
+  });
+  if (!response.ok) throw new Error(`the upload of ${name}: ${response.status} ${await response.text()}`);
+  return response.json();
+}
+
+/** Uploads a plugin of the examples. */
+export async function uploadPlugin(path, { token, file }) {
+  const response = await fetch(`${dashboard}/api/v1/admin/${path}`, {
+    method: 'POST',
+    headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/wasm' },
+    body: readFileSync(new URL(`../../../../examples/${file}`, import.meta.url)),
+  });
+  if (!response.ok) throw new Error(`POST ${path}: ${response.status} ${await response.text()}`);
+  return response.json();
+}
+
 /** Logs in by the API and returns the token. */
 export async function login() {
   return (await api('POST', 'auth/login', { body: user })).token;

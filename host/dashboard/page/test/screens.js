@@ -1,6 +1,6 @@
 // Every screen, for the tests of all of them and for their pictures: its name, its address, and what shows that it is
 // there. A new screen is a line here.
-import { api } from './browser.js';
+import { api, login, upload, uploadPlugin } from './browser.js';
 
 /** Makes what the screens show, once. */
 export async function furnish(token) {
@@ -18,22 +18,179 @@ export async function furnish(token) {
   ]) {
     const script = await api('POST', 'apps/gallery/scripts', { token, body: { name, kind, source } });
     if (kind === 'endpoint') await api('POST', `scripts/${script.id}/routes`, { token, body: { path: `/${name}` } });
+    if (name !== 'orders/create') continue;
+    await api('PUT', `scripts/${script.id}`, { token, body: { source: source.replace('create(order)', 'create(order ?? #{})') } });
+    await api('POST', `scripts/${script.id}/run`, { token, body: { request: { method: 'POST', body: { item: 'tea' } } } });
   }
+  const carts = { ada: { items: [{ sku: 'tea', quantity: 2 }], total: 7.5 }, grace: { items: [], total: 0 }, alan: 'gone for lunch' };
+  for (const [key, value] of Object.entries(carts)) await api('PUT', `apps/gallery/kv/carts/${key}`, { token, body: { value, ...(key === 'ada' && { ttl_ms: 7_200_000 }) } });
+  for (let i = 0; i < 24; i++) {
+    const data = { number: 1000 + i, customer: { name: ['Ada', 'Grace', 'Alan'][i % 3], city: ['Paris', 'Oslo'][i % 2] }, paid: i % 3 === 0, total: 4.5 + 3 * i };
+    await api('POST', 'apps/gallery/docs/orders', { token, body: { data } });
+  }
+  await upload(token, 'gallery', 'photos', 'logo.svg', 'image/svg+xml', '<svg xmlns="http://www.w3.org/2000/svg" width="160" height="96"><rect width="160" height="96" rx="14" fill="#0b6e69"/></svg>');
+  await upload(token, 'gallery', 'photos', 'notes.txt', 'text/plain', 'Buy tea.\n');
+  await uploadPlugin('apps/gallery/scripts?name=images/avatar', { token, file: 'plugin-c/avatar.wasm' });
+  await runs(token);
   for (const name of ['mail_password', 'stripe_key']) await api('PUT', `apps/gallery/secrets/${name}`, { token, body: { value: 'a value' } });
+  await login(); // a session beside that of the token
+  await api('POST', 'apps/gallery/domains', { token, body: { host: 'gallery.example' } });
+  await api('POST', 'apps/gallery/domains', { token, body: { host: '*.gallery.example' } });
+  for (const [username, role] of [['grace', 'member'], ['linus', 'admin']]) await api('POST', 'users', { token, body: { username, role, password: 'a long password of theirs' } });
+  await api('POST', 'users', { token, body: { username: 'margaret', role: 'member' } });
+  await api('PUT', 'apps/gallery/members/grace', { token, body: { role: 'editor' } });
+  await api('PUT', 'apps/gallery/members/margaret', { token, body: { role: 'viewer' } });
+  await api('PUT', 'apps/gallery/quota', { token, body: { docs_bytes: 1 << 20, requests_per_second: 50 } });
+  await api('POST', 'apps/gallery:rename', { token, body: { slug: 'museum' } });
+  await api('POST', 'apps/museum:rename', { token, body: { slug: 'gallery' } });
+  for (const [name, scopes] of [['ci', ['script:write', 'route:write']], ['monitoring', ['log:read']]]) {
+    await api('POST', 'me/keys', { token, body: { name, scopes, expires_at: new Date(Date.now() + 5 * 86_400_000).toISOString() } });
+  }
+  await furnishEvents(token);
+}
+
+/** Makes triggers of every kind, and what is waiting, failing and has failed. */
+async function furnishEvents(token) {
+  const gallery = (method, path, body) => api(method, `apps/gallery/${path}`, { token, body });
+  const source = '// Sends a mail for each message.\nlet mail = ctx.event.queue.messages[0].body;\nthrow `the mail server refused ${mail.to}`;\n';
+  const mailer = await gallery('POST', 'scripts', { name: 'mails/send', source });
+  const worker = await gallery('POST', 'scripts', { name: 'orders/count', source: 'log::info("counted");\n#{}\n' });
+  const make = (kind, body) => gallery('POST', `triggers/${kind}`, { script: worker.id, ...body });
+  await make('cron', { name: 'nightly report', schedule: '0 3 * * *', timezone: 'Europe/Zurich' });
+  await make('cron', { name: 'office hours', schedule: '*/20 8-17 * * 1-5', enabled: false });
+  const orders = await make('docs', { name: 'new orders', collection: 'orders*', operations: ['create'], filter: { paid: true } });
+  await make('kv', { name: 'carts that expire', collection: 'carts', operations: ['expire'] });
+  await make('files', { name: 'thumbnails', collection: 'photos' });
+  await make('pubsub', { name: 'price changes', topic: 'prices.*' });
+  await make('dead_letter', { name: 'alarm', source: 'cron' });
+  const mails = { script: mailer.id, topic: 'mails' };
+  const letters = await make('queue', { ...mails, name: 'mails', retry: { max_attempts: 3, base_ms: 100, jitter: 0 } });
+  for (const to of ['ada@example.org', 'grace@example.org', 'alan@example.org']) await gallery('POST', 'queues/mails/messages', { message: { to, subject: 'Your order', order: { number: 1042, items: ['tea', 'cups'] } } });
+  for (let i = 0; (await gallery('GET', 'dead-letters')).unresolved < 3; i++) {
+    if (i > 200) throw new Error('no dead letter comes');
+    await new Promise((done) => setTimeout(done, 100));
+  }
+  await api('PATCH', `triggers/${letters.id}`, { token, body: { retry: { max_attempts: 5, base_ms: 600_000, max_ms: 3_600_000 } } });
+  await gallery('POST', 'queues/mails/messages', { message: { to: 'linus@example.org', subject: 'Your order' } });
+  await api('POST', `triggers/${orders.id}:pause`, { token });
+  for (const number of [2001, 2002]) await api('POST', `triggers/${orders.id}:fire`, { token, body: { data: { number, paid: true } } });
+  for (let i = 0; i < 12; i++) await gallery('POST', 'queues/reports/messages', { message: { month: i + 1, year: 2026 }, key: `month-${i + 1}` });
+  await gallery('PUT', 'topics/prices', { access: 'public' });
+  await gallery('PUT', 'topics/orders.1042', { access: 'token' });
+}
+
+/** Has scripts run, well and not. */
+async function runs(token) {
+  const made = {};
+  for (const [name, source] of [
+    ['orders/total', `// What an order costs, with the tax of its country.
+fn tax(country) {
+  let rates = kv::collection("taxes").get("rates");
+  rates[country]
+}
+
+let order = ctx.request?.body ?? ctx.args;
+log::info("an order is priced", #{ country: order.country, items: order.items.len() });
+for item in order.items {
+  docs::collection("orders").create(item);
+}
+let rate = tax(order.country);
+let sum = 0;
+for item in order.items {
+  sum += item.price * (1 + rate);
+}
+#{ sum: sum }
+`],
+    ['orders/checkout', `log::info("checking out");
+invoke("orders/list", #{});
+invoke("orders/total", ctx.request.body)
+`],
+  ]) {
+    made[name] = await api('POST', 'apps/gallery/scripts', { token, body: { name, kind: 'endpoint', source } });
+  }
+  const { items } = await api('GET', 'apps/gallery/scripts', { token });
+  const run = (name, body, more) => {
+    const { id } = items.find((script) => script.name === name);
+    return api('POST', `scripts/${id}/run`, { token, body: { request: { method: 'POST', path: `/${name}`, body }, ...more } });
+  };
+  await api('PUT', 'apps/gallery/kv/taxes/rates', { token, body: { value: { de: 0.19, fr: 0.2 } } });
+  for (let i = 0; i < 12; i++) await run('orders/create', { item: i });
+  for (let i = 0; i < 6; i++) await run('orders/list');
+  await run('orders/total', { country: 'de', items: [{ price: 3 }, { price: 4 }] }, { trace: true });
+  await run('orders/checkout', { country: 'nowhere', items: [{ price: 3 }, { price: 4 }] });
 }
 
 /** Returns the screens. `ready` is the name of an element's role and its name. */
 export async function screens(token) {
   const { items } = await api('GET', 'apps/gallery/scripts', { token });
   const script = items.find((s) => s.name === 'orders/create');
+  const order = (await api('GET', 'apps/gallery/docs/orders?limit=1', { token })).items[0];
+  const photo = (await api('GET', 'apps/gallery/files/photos?limit=1', { token })).items[0];
+  const data = '/apps/gallery/data';
+  const triggers = (await api('GET', 'apps/gallery/triggers', { token })).items;
+  const event = (await api('GET', 'apps/gallery/events?source=queue', { token })).items[0];
+  const letter = (await api('GET', 'apps/gallery/dead-letters?source=queue', { token })).items[0];
+  const events = '/apps/gallery/events';
+  const [script, plugin] = ['orders/create', 'images/avatar'].map((name) => items.find((s) => s.name === name));
+  const failed = (await api('GET', 'apps/gallery/executions?outcome=failed&script=orders/total', { token })).items[0];
+  const people = (await api('GET', 'users', { token })).items;
   return [
     { name: 'login', path: '/', out: true, ready: ['button', 'Log in'] },
     { name: 'apps', path: '/apps', ready: ['link', 'Gallery'] },
-    { name: 'overview', path: '/apps/gallery', ready: ['heading', 'Documents'] },
+    { name: 'overview', path: '/apps/gallery', ready: ['heading', 'What caused them'] },
+    { name: 'overview-empty', path: '/apps/bare', ready: ['heading', 'Nothing ran in this time'] },
+    { name: 'executions', path: '/apps/gallery/executions', ready: ['button', 'Live'] },
+    { name: 'executions-filtered', path: '/apps/gallery/executions?outcome=failed&min_ms=0&range=1h&text=nowhere', ready: ['button', 'Clear'] },
+    { name: 'executions-empty', path: '/apps/bare/executions', ready: ['heading', 'Nothing has run yet'] },
+    { name: 'execution', path: `/apps/gallery/executions/${failed.id}`, ready: ['heading', 'Host calls'] },
+    { name: 'health', path: '/health', ready: ['heading', 'Still to be done'] },
     { name: 'scripts', path: '/apps/gallery/scripts', ready: ['link', 'orders/create'] },
     { name: 'scripts-empty', path: '/apps/bare/scripts', ready: ['heading', 'No scripts yet'] },
     { name: 'script', path: `/apps/gallery/scripts/${script.id}`, ready: ['textbox', 'Source of orders/create'] },
+    { name: 'data-empty', path: '/apps/bare/data/docs', ready: ['heading', 'No documents yet'] },
+    { name: 'data-kv', path: `${data}/kv/carts`, ready: ['link', 'grace'] },
+    { name: 'data-entry', path: `${data}/kv/carts/ada`, ready: ['button', 'Tree'] },
+    { name: 'data-docs', path: `${data}/docs/orders`, ready: ['cell', '1000'] },
+    { name: 'data-docs-json', path: `${data}/docs/orders?view=json&filter=paid%3A+true`, ready: ['columnheader', 'Data'] },
+    { name: 'data-doc', path: `${data}/docs/orders/${order.id}`, ready: ['button', 'Tree'] },
+    { name: 'data-files', path: `${data}/files/photos`, ready: ['link', 'logo.svg'] },
+    { name: 'data-file', path: `${data}/files/photos/${photo.id}`, ready: ['img', 'logo.svg'] },
+    { name: 'triggers', path: `${events}/triggers`, ready: ['link', 'nightly report'] },
+    { name: 'triggers-empty', path: '/apps/bare/events/triggers', ready: ['heading', 'No triggers yet'] },
+    { name: 'trigger', path: `${events}/triggers/${triggers.find((t) => t.name === 'nightly report').id}`, ready: ['list', 'The next five times'] },
+    { name: 'trigger-docs', path: `${events}/triggers/${triggers.find((t) => t.name === 'new orders').id}`, ready: ['table', 'Pending events of new orders'] },
+    { name: 'pending', path: `${events}/pending`, ready: ['table', 'Pending events'] },
+    { name: 'pending-empty', path: '/apps/bare/events/pending', ready: ['heading', 'Nothing is pending'] },
+    { name: 'event', path: `${events}/pending/${event.id}`, ready: ['heading', 'Payload'] },
+    { name: 'queues', path: `${events}/queues`, ready: ['link', 'reports'] },
+    { name: 'queue', path: `${events}/queues/reports`, ready: ['table', 'Messages of reports'] },
+    { name: 'topics', path: `${events}/topics`, ready: ['cell', 'prices'] },
+    { name: 'topics-empty', path: '/apps/bare/events/topics', ready: ['heading', 'No topic is open to outside'] },
+    { name: 'dead-letters', path: `${events}/dead-letters`, ready: ['table', 'Dead letters'] },
+    { name: 'dead-letters-empty', path: '/apps/bare/events/dead-letters', ready: ['heading', 'No dead letters'] },
+    { name: 'dead-letter', path: `${events}/dead-letters/${letter.id}`, ready: ['heading', 'Payload'] },
+    { name: 'script-routes', path: `/apps/gallery/scripts/${script.id}/routes`, ready: ['cell', '/orders/create'] },
+    { name: 'script-versions', path: `/apps/gallery/scripts/${script.id}/versions?version=1`, ready: ['textbox', 'From version 1 to version 2'] },
+    { name: 'script-executions', path: `/apps/gallery/scripts/${script.id}/executions`, ready: ['cell', 'ok'] },
+    { name: 'script-settings', path: `/apps/gallery/scripts/${script.id}/settings`, ready: ['spinbutton', 'Timeout'] },
+    { name: 'script-plugin', path: `/apps/gallery/scripts/${plugin.id}`, ready: ['heading', 'Exports 2'] },
+    { name: 'routes', path: '/apps/gallery/routes', ready: ['cell', '/orders/create'] },
+    { name: 'routes-empty', path: '/apps/bare/routes', ready: ['heading', 'No routes yet'] },
     { name: 'secrets', path: '/apps/gallery/secrets', ready: ['cell', 'stripe_key'] },
+    { name: 'settings', path: '/apps/gallery/settings', ready: ['button', 'Release museum'] },
+    { name: 'domains', path: '/apps/gallery/settings/domains', ready: ['cell', 'gallery.example'] },
+    { name: 'domains-empty', path: '/apps/bare/settings/domains', ready: ['heading', 'No hosts yet'] },
+    { name: 'members', path: '/apps/gallery/settings/members', ready: ['cell', 'grace'] },
+    { name: 'usage', path: '/apps/gallery/settings/usage', ready: ['heading', 'Documents'] },
+    { name: 'app-audit', path: '/apps/gallery/settings/audit', ready: ['button', 'set-quota'] },
+    { name: 'users', path: '/users', ready: ['link', 'linus'] },
+    { name: 'user', path: `/users/${people.find((u) => u.username === 'linus').id}`, ready: ['heading', 'API keys'] },
+    { name: 'audit', path: '/audit', ready: ['columnheader', 'Action'] },
+    { name: 'backup', path: '/backup', ready: ['button', 'Save a backup'] },
+    { name: 'account', path: '/account', ready: ['button', 'Set up'] },
+    { name: 'sessions', path: '/account/sessions', ready: ['button', 'End all others'] },
+    { name: 'keys', path: '/account/keys', ready: ['button', 'Rotate ci'] },
+    { name: 'invite', path: '/invite#pcv_one', out: true, ready: ['button', 'Set password'] },
     { name: 'not-found', path: '/apps/none', ready: ['heading', 'Not found'], expected: [/404/] },
   ];
 }

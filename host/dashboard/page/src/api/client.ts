@@ -1,4 +1,4 @@
-import createClient from 'openapi-fetch';
+import createClient, { defaultPathSerializer } from 'openapi-fetch';
 
 import { Unreachable, refusalOf } from './problem';
 import { reach } from './reach.svelte';
@@ -27,15 +27,27 @@ async function send(request: Request): Promise<Response> {
       request.signal.throwIfAborted();
       continue;
     }
-    if (response.status === 401 && session.token) session.forget();
+    // A wrong password or an invite that is used up says nothing of the session.
+    if (response.status === 401 && session.token && !new URL(request.url).pathname.startsWith('/api/v1/admin/auth/')) session.forget();
     if (!reads || response.status !== 503 || attempt >= attempts) return response;
     const seconds = Number(response.headers.get('Retry-After')) || 1;
     await new Promise((done) => setTimeout(done, seconds * 1000));
   }
 }
 
+/**
+ * Puts parameters into a path. A browser takes the names "." and ".." for steps in it, however they are encoded: deleting
+ * the key ".." of the collection ".." would delete the app.
+ */
+function pathOf(template: string, parameters: Record<string, unknown>): string {
+  for (const value of Object.values(parameters)) {
+    if (value === '' || value === '.' || value === '..') throw new Error(`No address can have the name “${value}”. A script can use it.`);
+  }
+  return defaultPathSerializer(template, parameters);
+}
+
 /** The API, typed by its document: `api.GET('/api/v1/admin/apps/{app}', {params: {path: {app}}})`. */
-export const api = createClient<paths>({ fetch: send });
+export const api = createClient<paths>({ fetch: send, pathSerializer: pathOf });
 
 type Answer<Data> = { data?: Data; error?: unknown; response: Response };
 

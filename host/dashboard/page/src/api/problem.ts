@@ -11,7 +11,12 @@ export class Refused extends Error {
 
   /** What is wrong with a field of the body, as in `slug` or `limits.timeout_ms`; undefined: nothing is. */
   field(name: string): string | undefined {
-    return this.problem.errors?.find((e) => e.location === `body.${name}`)?.message;
+    return this.at(`body.${name}`);
+  }
+
+  /** What is wrong at a place of the request, as in `path.key` or `query.filter`; undefined: nothing is. */
+  at(location: string): string | undefined {
+    return this.problem.errors?.find((e) => e.location === location)?.message;
   }
 }
 

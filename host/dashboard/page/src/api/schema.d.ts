@@ -2961,6 +2961,8 @@ export interface components {
             about: string;
             items: components["schemas"]["Item"][];
             name: string;
+            /** @description It is there in files of tests alone */
+            tests?: boolean;
             title: string;
         };
         PageAbandonedExecution: {
@@ -3597,6 +3599,8 @@ export interface components {
         SchedulePreviewed: {
             /** @description The next five times, by the zone's clock */
             next: string[];
+            /** @description The quarters of an hour, 0 to 95 by the zone's clock, in which it fires on the day of the first of them */
+            quarters: number[];
             /** @description When it fires, in English */
             words: string;
         };

@@ -5,6 +5,8 @@ export interface Question {
   text: string;
   /** The word on the button: "Delete". */
   action: string;
+  /** Nothing is lost by it, as when something is done again. */
+  harmless?: boolean;
   /** What has to be typed before, as the slug of an app that is not empty. */
   type?: string;
 }

@@ -37,8 +37,9 @@ export interface Handle {
   close(): void;
 }
 
-const look = EditorView.theme({
-  '&': { color: 'var(--text)', backgroundColor: 'var(--surface)', fontSize: '13px', minHeight: '320px' },
+/** How code looks here. */
+export const look = EditorView.theme({
+  '&': { color: 'var(--text)', backgroundColor: 'var(--surface)', fontSize: '13px', minHeight: 'var(--editor-height, 320px)' },
   '&.cm-focused': { outline: 'none' },
   '.cm-scroller': { fontFamily: 'var(--mono)', lineHeight: '1.6' },
   '.cm-content': { caretColor: 'var(--text)', padding: '10px 0' },
@@ -51,7 +52,8 @@ const look = EditorView.theme({
   '.cm-selectionMatch': { backgroundColor: 'var(--accent-soft)' },
   '.cm-searchMatch': { backgroundColor: 'var(--warn-soft)', outline: '1px solid var(--warn)' },
   '.cm-panels': { backgroundColor: 'var(--raised)', color: 'var(--text)', borderColor: 'var(--line)' },
-  '.cm-panel.cm-search': { padding: '8px 32px 8px 8px', fontFamily: 'var(--sans)' },
+  '.cm-panel.cm-search': { padding: '8px 32px 8px 8px', fontFamily: 'var(--sans)', fontSize: '13px' },
+  '.cm-panel.cm-search input, .cm-panel.cm-search button, .cm-panel.cm-search label': { fontSize: '12px' },
   '.cm-textfield': { backgroundColor: 'var(--surface)', border: '1px solid var(--line-strong)', borderRadius: '4px', padding: '3px 6px' },
   '.cm-button': { backgroundImage: 'none', backgroundColor: 'var(--surface)', border: '1px solid var(--line-strong)', borderRadius: '4px', padding: '3px 8px' },
   '.cm-tooltip': { backgroundColor: 'var(--raised)', border: '1px solid var(--line)', borderRadius: '6px', boxShadow: 'var(--shadow-raised)' },
@@ -66,6 +68,20 @@ const colours = HighlightStyle.define([
   { tag: tags.comment, color: 'var(--code-comment)', fontStyle: 'italic' },
   { tag: [tags.function(tags.variableName), tags.propertyName, tags.namespace], color: 'var(--code-name)' },
 ]);
+
+/** Colours code. */
+export const paint = syntaxHighlighting(colours);
+
+/** Types over what is selected. Chromium would do so with an element that has a style, which the policy does not allow. */
+function replaceSelection(event: InputEvent, view: EditorView): boolean {
+  const { data, inputType, isComposing } = event;
+  const { main } = view.state.selection;
+  if (inputType !== 'insertText' || !data || isComposing || main.empty) return false;
+  const insert = () => view.state.update(view.state.replaceSelection(data), { userEvent: 'input.type', scrollIntoView: true });
+  const handled = view.state.facet(EditorView.inputHandler).some((handle) => handle(view, main.from, main.to, data, insert));
+  if (!handled) view.dispatch(insert());
+  return true;
+}
 
 /** Opens an editor in an element. */
 export function open({ parent, label, value, readonly, extensions, changed, save }: Opening): Handle {
@@ -94,7 +110,7 @@ export function open({ parent, label, value, readonly, extensions, changed, save
         highlightActiveLine(),
         highlightSelectionMatches(),
         search({ top: true }),
-        syntaxHighlighting(colours),
+        paint,
         look,
         EditorState.readOnly.of(readonly),
         EditorView.editable.of(!readonly),
@@ -117,6 +133,7 @@ export function open({ parent, label, value, readonly, extensions, changed, save
           ...lintKeymap,
           indentWithTab, // Escape, then Tab leaves the editor
         ]),
+        EditorView.domEventHandlers({ beforeinput: replaceSelection }),
         EditorView.updateListener.of((update) => {
           if (update.docChanged) changed(update.state.doc.toString());
         }),

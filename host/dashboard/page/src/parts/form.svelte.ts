@@ -10,6 +10,11 @@ export class Form {
     return this.error instanceof Refused ? this.error.field(name) : undefined;
   }
 
+  /** Says what is wrong with a part of the address, as the name of a collection; undefined: nothing is. */
+  path(name: string): string | undefined {
+    return this.error instanceof Refused ? this.error.at(`path.${name}`) : undefined;
+  }
+
   /** What is wrong that none of the fields shows; undefined: nothing is. */
   other(...shown: string[]): unknown {
     return this.error !== undefined && !shown.some((name) => this.field(name)) ? this.error : undefined;

@@ -1,7 +1,21 @@
+import Activity from '@lucide/svelte/icons/activity';
 import Boxes from '@lucide/svelte/icons/boxes';
+import CircleUser from '@lucide/svelte/icons/circle-user';
+import Database from '@lucide/svelte/icons/database';
+import DatabaseBackup from '@lucide/svelte/icons/database-backup';
+import HeartPulse from '@lucide/svelte/icons/heart-pulse';
+import Hourglass from '@lucide/svelte/icons/hourglass';
 import KeyRound from '@lucide/svelte/icons/key-round';
+import Layers from '@lucide/svelte/icons/layers';
 import LayoutDashboard from '@lucide/svelte/icons/layout-dashboard';
+import MailX from '@lucide/svelte/icons/mail-x';
+import Megaphone from '@lucide/svelte/icons/megaphone';
+import ScrollText from '@lucide/svelte/icons/scroll-text';
+import Settings from '@lucide/svelte/icons/settings';
 import SquareCode from '@lucide/svelte/icons/square-code';
+import Users from '@lucide/svelte/icons/users';
+import Waypoints from '@lucide/svelte/icons/waypoints';
+import Zap from '@lucide/svelte/icons/zap';
 import type { Component } from 'svelte';
 
 /** A screen that the navigation and the palette lead to. */
@@ -16,14 +30,33 @@ export interface NavItem {
   needs?: string;
   /** Only for owners and admins of the node. */
   managers?: boolean;
+  /** Found by the palette alone: the navigation leads to what it is part of. */
+  part?: boolean;
 }
 
 /** The screens of an app, in the order of the navigation. */
 export const appNav: NavItem[] = [
-  { title: 'Overview', path: '', icon: LayoutDashboard, keywords: ['usage', 'home'] },
+  { title: 'Overview', path: '', icon: LayoutDashboard, keywords: ['usage', 'home', 'metrics', 'charts'] },
   { title: 'Scripts', path: '/scripts', icon: SquareCode, keywords: ['functions', 'code', 'plugins'], needs: 'script.read' },
+  { title: 'Data', path: '/data', icon: Database, keywords: ['kv', 'key-value', 'docs', 'documents', 'files', 'collections'], needs: 'data.read' },
+  { title: 'Events', path: '/events', icon: Zap, keywords: ['asynchronous'], needs: 'data.read' },
+  { title: 'Triggers', path: '/events/triggers', icon: Zap, keywords: ['cron', 'schedule', 'events'], needs: 'trigger.read', part: true },
+  { title: 'Pending events', path: '/events/pending', icon: Hourglass, keywords: ['waiting', 'retrying', 'outbox'], needs: 'data.read', part: true },
+  { title: 'Queues', path: '/events/queues', icon: Layers, keywords: ['messages', 'events'], needs: 'data.read', part: true },
+  { title: 'Topics', path: '/events/topics', icon: Megaphone, keywords: ['pubsub', 'realtime', 'subscribe', 'events'], needs: 'route.read', part: true },
+  { title: 'Dead letters', path: '/events/dead-letters', icon: MailX, keywords: ['failed', 'replay', 'events'], needs: 'data.read', part: true },
+  { title: 'Routes', path: '/routes', icon: Waypoints, keywords: ['addresses', 'requests', 'urls'], needs: 'route.read' },
+  { title: 'Executions', path: '/executions', icon: Activity, keywords: ['logs', 'runs', 'errors', 'traces'], needs: 'log.read' },
   { title: 'Secrets', path: '/secrets', icon: KeyRound, keywords: ['keys', 'environment'], needs: 'secret.read' },
+  { title: 'Settings', path: '/settings', icon: Settings, keywords: ['domains', 'hosts', 'members', 'quotas', 'usage', 'audit', 'rename', 'aliases', 'export', 'delete'] },
 ];
 
 /** The screens of the node. */
-export const nodeNav: NavItem[] = [{ title: 'Apps', path: '/apps', icon: Boxes }];
+export const nodeNav: NavItem[] = [
+  { title: 'Apps', path: '/apps', icon: Boxes },
+  { title: 'Health', path: '/health', icon: HeartPulse, keywords: ['node', 'database', 'disk', 'caches', 'status'], managers: true },
+  { title: 'Users', path: '/users', icon: Users, keywords: ['people', 'invite', 'roles'], managers: true },
+  { title: 'Audit', path: '/audit', icon: ScrollText, keywords: ['record', 'changes', 'history'], managers: true },
+  { title: 'Backup and keys', path: '/backup', icon: DatabaseBackup, keywords: ['restore', 'rotate', 'secrets'], managers: true },
+  { title: 'Your account', path: '/account', icon: CircleUser, keywords: ['password', 'second factor', 'totp', 'sessions', 'api keys'] },
+];

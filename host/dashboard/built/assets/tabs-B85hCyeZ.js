@@ -1,0 +1,1 @@
+function s(e){const a=`${e.path}/settings`;return[["General",a],...e.may("route.read")?[["Domains",`${a}/domains`]]:[],...e.may("members.read")?[["Members",`${a}/members`]]:[],["Usage",`${a}/usage`],...e.may("audit.read")?[["Audit",`${a}/audit`]]:[]]}export{s};

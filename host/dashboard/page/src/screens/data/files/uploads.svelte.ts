@@ -1,0 +1,128 @@
+import { Unreachable, refusalOf } from '$/api/problem';
+import { session } from '$/api/session.svelte';
+import type { Schemas } from '$/api/client';
+
+/** A file on its way to the server. */
+export interface Upload {
+  id: number;
+  name: string;
+  size: number;
+  /** Bytes that are sent. */
+  sent: number;
+  state: 'waiting' | 'running' | 'done' | 'failed' | 'stopped';
+  error?: unknown;
+  /** What it is on the server, when it is there. */
+  file?: Schemas['File'];
+  stop: () => void;
+}
+
+const atOnce = 3;
+
+/** The uploads to a collection, which go on while other screens are shown. */
+export class Uploads {
+  items = $state<Upload[]>([]);
+  #queue: (() => void)[] = [];
+  #running = 0;
+
+  constructor(readonly address: string) {}
+
+  get busy(): boolean {
+    return this.items.some((u) => u.state === 'waiting' || u.state === 'running');
+  }
+
+  /** Adds files. done is called after each that has arrived. */
+  add(files: Iterable<File>, done: () => void) {
+    for (const file of files) {
+      this.items.push({ id: ++last, name: file.name, size: file.size, sent: 0, state: 'waiting', stop: () => {} });
+      const upload = this.items.at(-1)!;
+      upload.stop = () => (upload.state = 'stopped');
+      this.#queue.push(() => this.#send(upload, file, done));
+    }
+    this.#next();
+  }
+
+  clear() {
+    this.items = this.items.filter((u) => u.state === 'waiting' || u.state === 'running');
+  }
+
+  #next() {
+    while (this.#running < atOnce && this.#queue.length) this.#queue.shift()!();
+  }
+
+  // fetch does not tell how much is sent.
+  #send(upload: Upload, file: File, done: () => void) {
+    if (upload.state !== 'waiting') return;
+    this.#running++;
+    upload.state = 'running';
+    const request = new XMLHttpRequest();
+    request.open('POST', `${this.address}?${new URLSearchParams({ name: file.name })}`);
+    request.setRequestHeader('Authorization', `Bearer ${session.token}`);
+    request.setRequestHeader('Content-Type', file.type || 'application/octet-stream');
+    request.upload.onprogress = (event) => (upload.sent = event.loaded);
+    upload.stop = () => request.abort();
+    request.onabort = () => (upload.state = 'stopped');
+    request.onerror = () => {
+      upload.state = 'failed';
+      upload.error = new Unreachable();
+    };
+    request.onload = async () => {
+      const body = read(request.responseText);
+      if (request.status === 201) {
+        upload.sent = upload.size;
+        upload.file = body as Schemas['File'];
+        upload.state = 'done';
+        done();
+        return;
+      }
+      upload.error = await refusalOf(new Response(null, { status: request.status, statusText: request.statusText }), body);
+      if (request.status === 401) session.forget();
+      upload.state = 'failed';
+    };
+    request.onloadend = () => {
+      this.#running--;
+      this.#next();
+    };
+    request.send(file);
+  }
+}
+
+let last = 0;
+
+function read(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const all = new Map<string, Uploads>();
+
+/** Returns the uploads to a collection, by the address of its API. */
+export function uploadsTo(address: string): Uploads {
+  let uploads = all.get(address);
+  if (!uploads) all.set(address, (uploads = new Uploads(address)));
+  return uploads;
+}
+
+/** Returns the files of a drop, those in its folders too. */
+export async function dropped(transfer: DataTransfer): Promise<File[]> {
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
+  const plain = [...transfer.files];
+  if (!entries.some((entry) => entry.isDirectory)) return plain;
+  const files: File[] = [];
+  const visit = async (entry: FileSystemEntry): Promise<void> => {
+    if (entry.isFile) {
+      files.push(await new Promise((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject)));
+      return;
+    }
+    const reader = (entry as FileSystemDirectoryEntry).createReader();
+    for (;;) {
+      const some = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject)); // 100 at a time
+      if (!some.length) return;
+      for (const one of some) await visit(one);
+    }
+  };
+  for (const entry of entries) await visit(entry);
+  return files;
+}

@@ -1,0 +1,53 @@
+import { api, ask, type Schemas } from '$/api/client';
+import { number } from '$/parts/sizes';
+
+import type { DeadLetter } from '../kinds';
+
+export type Filter = Schemas['DeadLetterFilter'];
+export type Resolution = NonNullable<DeadLetter['resolution']>;
+
+export const resolutions: Record<Resolution, { word: string; tone: string }> = {
+  replayed: { word: 'Replayed', tone: 'good' },
+  ignored: { word: 'Ignored', tone: '' },
+  handled_by_script: { word: 'Handled', tone: 'good' },
+  handler_failed: { word: 'Handler failed', tone: 'bad' },
+};
+
+const counted = 10_000;
+
+/** Counts the dead letters that match, up to 10,000. */
+export async function count(app: string, filter: Filter): Promise<{ n: number; more: boolean }> {
+  let n = 0;
+  let cursor: string | undefined;
+  do {
+    const query = { limit: 1000, cursor, source: filter.source, trigger: filter.trigger, script: filter.script, unresolved: !filter.resolved };
+    const page = await ask(api.GET('/api/v1/admin/apps/{app}/dead-letters', { params: { path: { app }, query } }));
+    n += page.items.length;
+    cursor = page.cursor;
+  } while (cursor && n < counted);
+  return { n, more: !!cursor };
+}
+
+/** Says a count: "1 dead letter", "10,000 or more dead letters". */
+export function letters(n: number, more = false): string {
+  return `${number(n)}${more ? ' or more' : ''} dead ${n === 1 ? 'letter' : 'letters'}`;
+}
+
+/** Does something with each of many, four at a time. It returns how many went well, and the first failure. */
+export async function each<Item>(items: Item[], act: (item: Item) => Promise<unknown>): Promise<{ done: number; failed: number; error?: unknown }> {
+  const rest = [...items];
+  const result: { done: number; failed: number; error?: unknown } = { done: 0, failed: 0 };
+  const worker = async () => {
+    for (let item = rest.shift(); item !== undefined; item = rest.shift()) {
+      try {
+        await act(item);
+        result.done++;
+      } catch (thrown) {
+        result.failed++;
+        result.error ??= thrown;
+      }
+    }
+  };
+  await Promise.all([worker(), worker(), worker(), worker()]);
+  return result;
+}

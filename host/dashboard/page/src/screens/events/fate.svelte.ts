@@ -1,0 +1,71 @@
+import { api, ask } from '$/api/client';
+import { isStatus } from '$/api/problem';
+
+import type { DeadLetter, Event } from './kinds';
+
+const words = { waiting: 'Waiting', running: 'Running', retrying: 'Failed, to be tried again' };
+
+/** Finds the dead letter that an event has become; undefined: it was delivered, or deleted. */
+export async function letterOf(app: string, event: string, trigger?: string, signal?: AbortSignal): Promise<DeadLetter | undefined> {
+  const query = { limit: 200, trigger };
+  const { items } = await ask(api.GET('/api/v1/admin/apps/{app}/dead-letters', { params: { path: { app }, query }, signal }));
+  return items.find((letter) => letter.event_id === event);
+}
+
+/** What becomes of an event, asked every second until it is over. */
+export class Fate {
+  event = $state.raw<Event>();
+  letter = $state.raw<DeadLetter>();
+  over = $state(false);
+
+  constructor(id: () => string | undefined, of: () => { app: string; trigger?: string }) {
+    $effect(() => {
+      const event = id();
+      const { app, trigger } = of();
+      this.event = this.letter = undefined;
+      this.over = false;
+      if (!event) return;
+      const { signal, abort } = aborting();
+      let timer: ReturnType<typeof setTimeout>;
+      const again = async () => {
+        try {
+          this.event = await ask(api.GET('/api/v1/admin/events/{id}', { params: { path: { id: event } }, signal }));
+        } catch (thrown) {
+          if (signal.aborted) return;
+          if (isStatus(thrown, 404)) {
+            this.letter = await letterOf(app, event, trigger, signal).catch(() => undefined);
+            if (!signal.aborted) this.over = true;
+            return;
+          }
+        }
+        if (!signal.aborted) timer = setTimeout(again, 1000);
+      };
+      void again();
+      return () => {
+        abort();
+        clearTimeout(timer);
+      };
+    });
+  }
+
+  get word(): string {
+    if (this.letter) return 'It is a dead letter';
+    if (this.over) return 'Delivered';
+    return this.event ? words[this.event.state] : 'Made';
+  }
+
+  get tone(): string {
+    if (this.letter) return 'bad';
+    if (this.over) return 'good';
+    return this.event?.state === 'retrying' ? 'warn' : 'accent';
+  }
+
+  get error(): string | undefined {
+    return this.letter?.error || (this.over ? undefined : this.event?.last_error);
+  }
+}
+
+function aborting() {
+  const controller = new AbortController();
+  return { signal: controller.signal, abort: () => controller.abort() };
+}

@@ -1,0 +1,217 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { api, launch, login, open, site, upload } from './browser.js';
+
+let browser, token;
+before(async () => {
+  browser = await launch();
+  token = await login();
+});
+after(() => browser.close());
+
+const editor = (page) => page.getByRole('textbox', { name: /^Source of / }).first();
+const run = (page) => page.getByRole('region', { name: 'Run' });
+
+/** Puts the cursor at the end of the editor and replaces all there is by what is typed. */
+async function clear(page) {
+  await editor(page).click();
+  await page.keyboard.press('Control+a');
+  await page.keyboard.press('Delete');
+}
+
+test('who has read nothing makes an app and a function, binds it, breaks it, finds the failure, mends it and rolls back', async (t) => {
+  const page = await open(t, browser, { token, path: '/' });
+  await page.getByRole('button', { name: 'New app' }).click();
+  await page.getByLabel('Name').fill('First');
+  await page.getByRole('button', { name: 'Create app' }).click();
+  await page.getByRole('heading', { level: 1, name: 'First' }).waitFor();
+
+  // A function, with help from completion.
+  await page.getByRole('link', { name: 'Scripts', exact: true }).first().click();
+  await page.getByRole('button', { name: 'New script' }).first().click();
+  await page.getByLabel('Name').fill('visits');
+  await page.getByRole('button', { name: 'Create script' }).click();
+  await clear(page);
+  await page.keyboard.type('let visits = k');
+  await page.getByRole('option', { name: /^kv/ }).waitFor();
+  await page.keyboard.type('v::col');
+  await page.getByRole('option', { name: /^collection/ }).waitFor();
+  await page.waitForTimeout(150); // for which a list that just came takes no key
+  await page.keyboard.press('Enter');
+  await page.keyboard.type('"visits"'); // in place of the parameter, which is selected
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('End');
+  await page.keyboard.type(';\n#{ count: visits.incr');
+  await page.getByRole('option', { name: /^increment|^incr/ }).first().waitFor();
+  await page.keyboard.press('Escape');
+  await clear(page);
+  await page.keyboard.insertText('let name = ctx.request.params.name;\nlog::info("greets " + name);\n#{ hello: name }\n');
+
+  // It answers. What is typed is saved by that.
+  await run(page).getByRole('button', { name: 'Save and run' }).click();
+  await run(page).getByText('"hello": null').waitFor(); // there is no route yet that gives a name
+
+  // It is bound.
+  await page.getByRole('link', { name: 'Routes', exact: true }).last().click();
+  await page.getByRole('button', { name: 'New route' }).first().click();
+  await page.getByLabel('Path', { exact: true }).fill('/hello/:name');
+  await page.getByText('No route answers GET /hello/x yet.').waitFor();
+  await page.getByRole('button', { name: 'Create route' }).click();
+  await page.getByRole('cell', { name: '/hello/:name', exact: true }).waitFor();
+  await page.getByLabel('Path of the request').fill('/hello/Ada');
+  await page.getByText('name = Ada').waitFor();
+  assert.deepEqual(await (await fetch(`${site}/hello/Ada`)).json(), { hello: 'Ada' });
+
+  await page.getByRole('link', { name: 'Code' }).click();
+  await run(page).getByLabel('Path', { exact: true }).fill('/hello/Grace');
+  await run(page).getByRole('button', { name: 'Run', exact: true }).click();
+  await run(page).getByText('"hello": "Grace"').waitFor();
+  await run(page).getByText('greets Grace').waitFor();
+
+  // It is broken: it compiles, but fails when it runs.
+  await clear(page);
+  await page.keyboard.insertText('let name = ctx.request.params.name;\n\n#{ hello: nmae }\n');
+  await page.keyboard.press('Control+s');
+  await page.getByText('Version 3 is live').waitFor();
+  assert.equal((await fetch(`${site}/hello/Ada`)).status, 502);
+
+  // The failure is found, with its place.
+  await page.getByRole('link', { name: 'Executions' }).last().click();
+  await page.getByRole('button', { name: /^Show/ }).first().click();
+  await page.getByLabel('Where it failed').getByText('#{ hello: nmae }').waitFor();
+
+  // It is mended...
+  await page.getByRole('link', { name: 'Code' }).click();
+  await editor(page).waitFor();
+  await clear(page);
+  await page.keyboard.insertText('#{ hello: "everybody" }\n');
+  await page.keyboard.press('Control+s');
+  await page.getByText('Version 4 is live').waitFor();
+  assert.deepEqual(await (await fetch(`${site}/hello/Ada`)).json(), { hello: 'everybody' });
+
+  // ... and rolled back to the one that greeted.
+  await page.getByRole('link', { name: 'Versions' }).click();
+  await page.getByRole('button', { name: 'Compare version 2' }).click();
+  await page.getByRole('textbox', { name: 'From version 2 to version 4' }).waitFor();
+  await page.getByRole('button', { name: 'Roll back to version 2' }).click();
+  await page.getByText('Version 5 is live').waitFor();
+  assert.deepEqual(await (await fetch(`${site}/hello/Ada`)).json(), { hello: 'Ada' });
+});
+
+test('by keyboard: errors are marked while one types, and saving and running need no mouse', async (t) => {
+  await api('POST', 'apps', { token, body: { slug: 'keys', name: 'Keys' } });
+  const script = await api('POST', 'apps/keys/scripts', { token, body: { name: 'sum', source: '1 + 1\n' } });
+  const page = await open(t, browser, { token, path: `/apps/keys/scripts/${script.id}` });
+  await editor(page).focus();
+  await page.keyboard.press('Control+End');
+  await page.keyboard.type('let x = ;');
+  await page.locator('.cm-lintRange-error').first().waitFor();
+  for (let i = 0; i < 'let x = ;'.length; i++) await page.keyboard.press('Backspace');
+  await page.keyboard.type('40 + 2');
+  await page.keyboard.press('Home');
+  await page.keyboard.press('Shift+End');
+  await page.keyboard.press('Control+Home');
+  await page.keyboard.press('Shift+End');
+  await page.keyboard.type('throw "no"; //');
+  await page.keyboard.press('Control+Enter');
+  const failed = run(page).getByRole('button', { name: /^Line 1/ });
+  await failed.waitFor();
+  await page.locator('.cm-lintRange-error').first().waitFor(); // where it failed
+  assert.equal((await api('GET', `scripts/${script.id}`, { token })).source, 'throw "no"; //\n40 + 2');
+  await failed.press('Enter');
+  await page.waitForFunction(() => document.activeElement?.shadowRoot?.activeElement?.classList.contains('cm-content'));
+});
+
+test('what is typed outlives a reload, and another save is shown as a difference', async (t) => {
+  await api('POST', 'apps', { token, body: { slug: 'drafts', name: 'Drafts' } });
+  const script = await api('POST', 'apps/drafts/scripts', { token, body: { name: 'one', source: '"first"\n' } });
+  const other = await api('POST', 'apps/drafts/scripts', { token, body: { name: 'two', source: '"other"\n' } });
+  const page = await open(t, browser, { token, path: `/apps/drafts/scripts/${script.id}`, expected: [/409/] });
+  page.on('dialog', (dialog) => dialog.accept());
+  await clear(page);
+  await page.keyboard.insertText('"mine"\n');
+  await page.reload();
+  await page.getByText('Not saved', { exact: true }).waitFor();
+  assert.match(await editor(page).innerText(), /"mine"/);
+
+  // Leaving asks; the other files of the editor do not.
+  await page.getByRole('link', { name: 'Secrets' }).click();
+  await page.getByRole('alertdialog').getByRole('button', { name: 'Cancel' }).click();
+  await page.getByLabel('Beside').selectOption('two');
+  await page.getByRole('textbox', { name: 'Source of two' }).getByText('"other"').waitFor();
+  await page.getByLabel('Beside').selectOption('');
+
+  await api('PUT', `scripts/${script.id}`, { token, body: { source: '"theirs"\n' } });
+  await editor(page).click();
+  await page.keyboard.press('Control+s');
+  await page.getByRole('heading', { name: 'Version 2 was saved meanwhile' }).waitFor();
+  const difference = page.getByRole('textbox', { name: 'From version 2 to yours' });
+  await difference.getByText('"theirs"').waitFor();
+  await difference.getByText('"mine"').waitFor();
+  await page.getByRole('button', { name: 'Save mine over it' }).click();
+  await page.getByText('Version 3 is live').waitFor();
+  assert.equal((await api('GET', `scripts/${script.id}`, { token })).source, '"mine"\n');
+
+  await page.goto(new URL(`/apps/drafts/scripts/${other.id}`, page.url()).href);
+  await editor(page).waitFor();
+  await page.getByRole('list', { name: 'Open scripts' }).getByRole('link', { name: 'one' }).click();
+  await page.getByRole('heading', { level: 1, name: 'one' }).waitFor();
+});
+
+test('a plugin is uploaded, and shows what it brings and wants', async (t) => {
+  await api('POST', 'apps', { token, body: { slug: 'plugins', name: 'Plugins' } });
+  const page = await open(t, browser, { token, path: '/apps/plugins/scripts' });
+  await page.getByRole('button', { name: 'New script' }).first().click();
+  await page.getByLabel('Name').fill('avatar');
+  await page.getByLabel('Kind').selectOption('plugin');
+  const file = new URL('../../../../examples/plugin-c/avatar.wasm', import.meta.url).pathname;
+  await page.getByLabel('Module').setInputFiles(file);
+  await page.getByRole('button', { name: 'Create script' }).click();
+  await page.getByRole('heading', { name: /^Exports/ }).waitFor();
+  await page.getByText('handle', { exact: true }).waitFor();
+  await page.getByLabel('Module', { exact: true }).setInputFiles(file.replace('plugin-c/avatar', 'plugin-assemblyscript/limiter'));
+  await page.getByText('Version 2 is live').waitFor();
+});
+
+test('limits are told with their ceilings, and refused in the words of the API', async (t) => {
+  await api('POST', 'apps', { token, body: { slug: 'limits', name: 'Limits' } });
+  const script = await api('POST', 'apps/limits/scripts', { token, body: { name: 'one', source: '1' } });
+  const page = await open(t, browser, { token, path: `/apps/limits/scripts/${script.id}/settings`, expected: [/422|409/] });
+  await page.getByText('milliseconds, at most').waitFor();
+  await page.getByLabel('Timeout').fill('500');
+  await page.getByRole('button', { name: 'Save settings' }).click();
+  await page.getByText('Version 2 is live').waitFor();
+  assert.deepEqual((await api('GET', `scripts/${script.id}`, { token })).limits, { timeout_ms: 500 });
+  await page.getByLabel('Name', { exact: true }).fill('1 bad name');
+  await page.getByRole('button', { name: 'Save settings' }).click();
+  await page.locator('[aria-invalid]').waitFor();
+});
+
+test('format indents, an event runs a script, and a route that is deleted comes back', async (t) => {
+  await api('POST', 'apps', { token, body: { slug: 'more', name: 'More' } });
+  const source = 'let all = [];\nif ctx.event != () {\nall.push(#{\nfrom: ctx.event.source,\n});\n}\nlet text = `\nas it is\n`;\nall\n  .len()';
+  const script = await api('POST', 'apps/more/scripts', { token, body: { name: 'one', source } });
+  const page = await open(t, browser, { token, path: `/apps/more/scripts/${script.id}` });
+  await editor(page).waitFor();
+  await page.getByRole('button', { name: 'Format' }).click();
+  await run(page).getByLabel('Event', { exact: true }).check();
+  await run(page).getByLabel('Sample').selectOption('docs: a document was created');
+  await run(page).getByRole('button', { name: 'Save and run' }).click();
+  await run(page).getByLabel('Body of the answer').getByText('1', { exact: true }).waitFor();
+  assert.equal(
+    (await api('GET', `scripts/${script.id}`, { token })).source,
+    'let all = [];\nif ctx.event != () {\n  all.push(#{\n    from: ctx.event.source,\n  });\n}\nlet text = `\nas it is\n`;\nall\n  .len()',
+  );
+
+  await api('POST', `scripts/${script.id}/routes`, { token, body: { method: 'POST', path: '/one/*', rate_limit: { requests: 5 } } });
+  const { items: before } = await api('GET', 'apps/more/routes', { token });
+  await page.getByRole('link', { name: 'Routes', exact: true }).first().click();
+  await page.getByRole('button', { name: 'Delete POST /one/*' }).click();
+  await page.getByRole('heading', { name: 'No routes yet' }).waitFor();
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.getByRole('cell', { name: '/one/*', exact: true }).waitFor();
+  const { items: after } = await api('GET', 'apps/more/routes', { token });
+  const kept = ({ id, created_at, ...rest }) => rest;
+  assert.deepEqual(after.map(kept), before.map(kept));
+});
