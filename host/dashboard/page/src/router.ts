@@ -1,7 +1,7 @@
 import { createRouter } from 'sv-router';
 
 import AppFrame from './shell/AppFrame.svelte';
-import { lazy } from './shell/lazy';
+import { lazy, lazyLayout } from './shell/lazy';
 import NotFound from './screens/NotFound.svelte';
 import Apps from './screens/apps/Apps.svelte';
 
@@ -24,7 +24,7 @@ export const { navigate, isActive, route } = createRouter({
         },
       },
       '/data': {
-        layout: lazy(() => import('./screens/data/Data.svelte')),
+        layout: lazyLayout(() => import('./screens/data/Data.svelte')),
         '/': lazy(() => import('./screens/data/Start.svelte')),
         '/kv': {
           '/': lazy(() => import('./screens/data/NoCollection.svelte')),

@@ -123,7 +123,6 @@ invoke("orders/total", ctx.request.body)
 /** Returns the screens. `ready` is the name of an element's role and its name. */
 export async function screens(token) {
   const { items } = await api('GET', 'apps/gallery/scripts', { token });
-  const script = items.find((s) => s.name === 'orders/create');
   const order = (await api('GET', 'apps/gallery/docs/orders?limit=1', { token })).items[0];
   const photo = (await api('GET', 'apps/gallery/files/photos?limit=1', { token })).items[0];
   const data = '/apps/gallery/data';
