@@ -192,7 +192,7 @@ describe('data', { concurrency: 3 }, () => {
     await page.getByRole('button', { name: 'number' }).click();
     await page.getByRole('button', { name: 'number' }).click();
     await page.waitForURL(/sort=-number/);
-    await page.locator('tbody tr').first().getByRole('cell', { name: '27' }).waitFor();
+    await page.locator('tbody tr').first().getByRole('cell', { name: '27', exact: true }).waitFor();
     await page.goBack();
     await page.locator('tbody tr').first().getByRole('cell', { name: '9', exact: true }).waitFor();
 

@@ -170,7 +170,7 @@ export async function screens(token) {
     { name: 'dead-letter', path: `${events}/dead-letters/${letter.id}`, ready: ['heading', 'Payload'] },
     { name: 'script-routes', path: `/apps/gallery/scripts/${script.id}/routes`, ready: ['cell', '/orders/create'] },
     { name: 'script-versions', path: `/apps/gallery/scripts/${script.id}/versions?version=1`, ready: ['textbox', 'From version 1 to version 2'] },
-    { name: 'script-executions', path: `/apps/gallery/scripts/${script.id}/executions`, ready: ['cell', 'ok'] },
+    { name: 'script-executions', path: `/apps/gallery/scripts/${script.id}/executions`, ready: ['columnheader', 'Outcome'] },
     { name: 'script-settings', path: `/apps/gallery/scripts/${script.id}/settings`, ready: ['spinbutton', 'Timeout'] },
     { name: 'script-plugin', path: `/apps/gallery/scripts/${plugin.id}`, ready: ['heading', 'Exports 2'] },
     { name: 'routes', path: '/apps/gallery/routes', ready: ['cell', '/orders/create'] },
