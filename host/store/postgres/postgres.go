@@ -117,6 +117,7 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 			DeleteLeased: `DELETE FROM outbox USING unnest($1::text[], $2::text[], $3::text[]) AS ended (id, token, app_id)
 				WHERE outbox.id = ended.id AND outbox.token = ended.token AND outbox.app_id = ended.app_id RETURNING outbox.id, outbox.token`,
 			Texts:          func(texts []string) any { return append([]string{}, texts...) },
+			OneOfTexts:     `(SELECT unnest($1::text[]))`,
 			Among:          [2]string{"= ANY (ARRAY", ")"},
 			FitEvents:      fitEvents,
 			AnnounceEvents: announceEvents,
@@ -131,7 +132,6 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 			Requests:          sqlstore.Announcements{Announce: `NOTIFY ` + channelRequests, Listen: listener(options.ConnConfig, channelRequests)},
 			Answers:           sqlstore.Announcements{Announce: `NOTIFY ` + channelAnswers, Listen: listener(options.ConnConfig, channelAnswers)},
 			OneRemoves:        `SELECT pg_try_advisory_xact_lock(` + strconv.Itoa(lockRemoval) + `)`,
-			Record:            record,
 			Announce:          announceRevision,
 			Listen:            listener(options.ConnConfig, channelRevisions),
 			Dump:              dumper(options.ConnConfig),

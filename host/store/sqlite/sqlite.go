@@ -104,9 +104,8 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 		Listeners: config.Listeners,
 		Prepare:   true,
 		Dialect: sqlstore.Dialect{ // BEGIN IMMEDIATE is the lock
-			Name:   store.DatabaseSQLite,
-			Size:   `SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()`,
-			Record: record,
+			Name: store.DatabaseSQLite,
+			Size: `SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()`,
 			Clock: func(micros string) string {
 				if micros == "" {
 					return "$1"
@@ -115,12 +114,13 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 			},
 			DeleteLeased: `DELETE FROM outbox WHERE (id, token, app_id) IN (SELECT ids.value, tokens.value, apps.value
 				FROM json_each($1) AS ids JOIN json_each($2) AS tokens ON ids.key = tokens.key JOIN json_each($3) AS apps ON ids.key = apps.key) RETURNING id, token`,
-			Snapshot: sql.TxOptions{ReadOnly: true}, // which is no BEGIN IMMEDIATE
-			Texts:    func(texts []string) any { return encodeTexts(texts) },
-			Among:    [2]string{"IN", ""},
-			Owned:    sqlstore.Owned{Places: 1, PlacesOfApp: 1, Longest: LongestTransaction},
-			Reclaim:  func(ctx context.Context) (int64, error) { return reclaim(ctx, writer) },
-			Dump:     dumper(path),
+			Snapshot:   sql.TxOptions{ReadOnly: true}, // which is no BEGIN IMMEDIATE
+			Texts:      func(texts []string) any { return encodeTexts(texts) },
+			OneOfTexts: `(SELECT value FROM json_each($1))`,
+			Among:      [2]string{"IN", ""},
+			Owned:      sqlstore.Owned{Places: 1, PlacesOfApp: 1, Longest: LongestTransaction},
+			Reclaim:    func(ctx context.Context) (int64, error) { return reclaim(ctx, writer) },
+			Dump:       dumper(path),
 			Positions: sqlstore.Positions{ // the number of the last row
 				Now:     `SELECT CAST(COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'published'), 0) AS TEXT)`,
 				Of:      `CAST(seq AS TEXT)`,

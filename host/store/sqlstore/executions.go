@@ -20,40 +20,19 @@ import (
 type executions struct{ s *sqlStore }
 
 const (
-	executionColumns = `e.position, e.id, e.app_id, e.script_id, (SELECT s.name FROM scripts s WHERE s.id = e.script_id), e.script_version, e.request_id,
-			e.invocation_type, e.event_id, e.outcome, e.status, e.error_message, e.error_line, e.error_column, e.started_at, e.duration_us, e.operations,
-			e.response_bytes, e.method, e.path, e.route, e.parent_id, e.root_id`
-	ofLiveScript = `EXISTS (SELECT 1 FROM scripts s WHERE s.id = e.script_id AND ` + liveScript + `)`
-	executionGet = `SELECT ` + executionColumns + `, e.trace FROM executions e WHERE e.id = $1 AND ` + ofLiveScript
+	executionLast = `SELECT last FROM segment_index WHERE key = $1 ORDER BY segment DESC LIMIT 1`
 
-	// startedBefore and startedAfter are the positions next to a time, of the execution that started last before it, and first after.
-	startedBefore = `SELECT position FROM executions WHERE started_at < $1 ORDER BY started_at DESC LIMIT 1`
-	startedAfter  = `SELECT position FROM executions WHERE started_at > $1 ORDER BY started_at LIMIT 1`
-	executionLast = `SELECT position FROM executions WHERE app_id = $1 ORDER BY position DESC LIMIT 1`
-	// executionCallees looks at the first of those that acted for the same.
-	executionCallees = `SELECT id FROM (SELECT id, position, parent_id FROM executions WHERE root_id <> '' AND root_id = $1 AND app_id = $2 ORDER BY position LIMIT $4) AS related
-		WHERE parent_id = $3 ORDER BY position LIMIT $5`
+	// A script is looked up by its id $1, several by what Dialect.Texts makes of theirs.
+	liveScripts   = `SELECT s.id, s.name FROM scripts s WHERE s.id IN {texts} AND ` + liveScript
+	scriptsOfApps = `SELECT id, app_id FROM scripts WHERE id IN {texts} AND deleted_at IS NULL`
 
-	// linesDeleteBefore removes lines of those that executionDeleteBefore would remove, with a bound of their own.
-	linesDeleteBefore = `DELETE FROM log_lines WHERE (script_id, execution, seq) IN (
-			SELECT l.script_id, l.execution, l.seq
-			FROM (SELECT script_id, position FROM executions WHERE started_at < $1 ORDER BY started_at LIMIT $2) AS old
-			JOIN log_lines l ON l.script_id = old.script_id AND l.execution = old.position LIMIT $3)`
-	executionDeleteBefore = `DELETE FROM executions WHERE position IN (
-			SELECT position FROM executions WHERE started_at < $1 ORDER BY started_at LIMIT $2)`
-
-	linesOfExecution = `SELECT execution, '', 0, seq, at, level, message, data
-		FROM log_lines WHERE script_id = $1 AND execution = $2 ORDER BY seq`
-	lineColumns = `execution, (SELECT id FROM executions WHERE position = execution),
-			(SELECT script_version FROM executions WHERE position = execution), seq, at, level, message, data`
-	// Id and version are looked up line by line because a join tempts PostgreSQL to read the lines of
-	// all scripts in order.
-	linesNewestFirst = `SELECT ` + lineColumns + `
-		FROM log_lines WHERE script_id = $1 AND (execution, seq) < ($2, $3) AND level >= $4 AND at >= $5
-		ORDER BY execution DESC, seq DESC LIMIT $6`
-	linesOldestFirst = `SELECT ` + lineColumns + `
-		FROM log_lines WHERE script_id = $1 AND (execution, seq) > ($2, $3) AND level >= $4 AND at >= $5
-		ORDER BY execution, seq LIMIT $6`
+	// A search reads the index of one key, and the segments of those rows alone that can have what is looked for.
+	searchColumns = `SELECT s.first, s.body, {rest} FROM segment_index i JOIN segments s ON s.first = i.segment WHERE i.key = $1`
+	searchFilter  = ` AND i.segment < $2 AND i.last > $3 AND i.failed >= $4 AND i.count - i.failed >= $5 AND i.level >= $6 AND i.lines_to >= $7
+		AND i.started_to >= $8 AND i.started_from < $9`
+	searchNewestFirst = searchColumns + searchFilter + ` ORDER BY i.segment DESC LIMIT $10`
+	searchOldestFirst = searchColumns + ` AND i.segment >= COALESCE((SELECT MAX(segment) FROM segment_index WHERE key = $1 AND segment <= $3), 0)` +
+		searchFilter + ` ORDER BY i.segment LIMIT $10`
 )
 
 // levels are the log levels in the order of their numbers in the database.
@@ -69,43 +48,6 @@ func LevelNumber(level abi.LogLevel) int {
 	return LevelNumber(abi.LogInfo)
 }
 
-// TraceValue is how the database keeps a trace; nil is NULL.
-func TraceValue(t *store.Trace) *string {
-	if t == nil {
-		return nil
-	}
-	text := encode(t)
-	return &text
-}
-
-// recorded is an execution with its place in the order of recording.
-type recorded struct {
-	store.Execution
-	position int64
-}
-
-// columns are where the columns of an execution go.
-func (e *recorded) columns(micros *int64) []any {
-	return []any{&e.position, &e.ID, &e.AppID, &e.ScriptID, optional{&e.ScriptName}, &e.ScriptVersion, &e.RequestID, &e.InvocationType, &e.EventID, &e.Outcome,
-		&e.Status, &e.ErrorMessage, &e.ErrorLine, &e.ErrorColumn, instant{&e.StartedAt}, micros, &e.Operations,
-		&e.ResponseBytes, &e.Method, &e.Path, &e.Route, &e.ParentID, &e.RootID}
-}
-
-func scanExecution(row scanner) (e recorded, err error) {
-	var micros int64
-	err = row.Scan(e.columns(&micros)...)
-	e.Duration = time.Duration(micros) * time.Microsecond
-	return e, err
-}
-
-// scanWholeExecution is scanExecution with the trace.
-func scanWholeExecution(row scanner) (e recorded, err error) {
-	var micros int64
-	err = row.Scan(append(e.columns(&micros), orNone{&e.Trace})...)
-	e.Duration = time.Duration(micros) * time.Microsecond
-	return e, err
-}
-
 // place is where a line is in the order of recording.
 type place struct {
 	execution int64 // its position
@@ -117,6 +59,15 @@ var (
 	beforeAll = place{0, -1}
 	afterAll  = place{math.MaxInt64, math.MaxInt32}
 )
+
+// passed reports whether a listing that goes on behind p has had another place.
+func (p place) passed(other place, oldestFirst bool) bool {
+	order := cmp.Or(cmp.Compare(other.execution, p.execution), cmp.Compare(other.seq, p.seq))
+	if oldestFirst {
+		return order <= 0
+	}
+	return order >= 0
+}
 
 func (p place) cursor() string {
 	return makeCursor("logs", strconv.FormatInt(p.execution, 10), strconv.Itoa(p.seq))
@@ -141,26 +92,6 @@ type placed struct {
 	place place
 }
 
-func scanLine(row scanner) (l placed, err error) {
-	var (
-		level int
-		data  string
-	)
-	err = row.Scan(&l.place.execution, &l.ExecutionID, &l.ScriptVersion, &l.Seq, instant{&l.At}, &level, &l.Message, optional{&data})
-	if err != nil {
-		return l, err
-	}
-	l.place.seq = l.Seq
-	if level < 0 || level >= len(levels) {
-		return l, fmt.Errorf("line %d of execution %s has level %d", l.Seq, l.ExecutionID, level)
-	}
-	l.Level = levels[level]
-	if data != "" {
-		l.Data = []byte(data)
-	}
-	return l, nil
-}
-
 func linesOf(list []placed) []store.LogLine {
 	lines := make([]store.LogLine, len(list))
 	for i, line := range list {
@@ -180,10 +111,10 @@ const (
 	usageDays      = 7 // that are kept
 )
 
-// record inserts a batch and counts the bytes of its lines and the processor time. A batch that is recorded again counts
-// again.
-func (e executions) record(ctx context.Context, tx *sql.Tx, batch []store.Execution) error {
-	if err := e.s.db.Dialect.Record(ctx, tx, batch); err != nil {
+// record keeps a batch and counts the bytes of its lines and the processor time. A batch that is recorded again counts
+// again. Those of it that may be there already are looked for.
+func (e executions) record(ctx context.Context, tx *transaction, batch []store.Execution, again map[string]bool) error {
+	if err := e.keep(ctx, tx.queryer, batch, again); err != nil {
 		return err
 	}
 	bytes, us := map[string]int64{}, map[string]int64{}
@@ -191,14 +122,95 @@ func (e executions) record(ctx context.Context, tx *sql.Tx, batch []store.Execut
 		bytes[execution.AppID] += int64(store.LogBytes(execution.Lines))
 		us[execution.AppID] += execution.CPU.Microseconds()
 	}
-	if err := e.countUsage(ctx, tx, bytes, logUsageAdd, logUsageForget); err != nil {
+	if err := e.countUsage(ctx, tx.queryer, bytes, logUsageAdd, logUsageForget); err != nil {
 		return err
 	}
-	return e.countUsage(ctx, tx, us, cpuUsageAdd, cpuUsageForget)
+	return e.countUsage(ctx, tx.queryer, us, cpuUsageAdd, cpuUsageForget)
+}
+
+// keep makes segments of those executions whose scripts there are.
+func (e executions) keep(ctx context.Context, q queryer, batch []store.Execution, again map[string]bool) error {
+	ids := map[string]string{} // of apps, by script
+	for i := range batch {
+		ids[batch[i].ScriptID] = ""
+	}
+	apps, err := e.texts(ctx, q, scriptsOfApps, slices.Collect(maps.Keys(ids)))
+	if err != nil {
+		return err
+	}
+	rows := make([]segment.Row, 0, len(batch))
+	for i := range batch {
+		if app, found := apps[batch[i].ScriptID]; found && app == batch[i].AppID {
+			rows = append(rows, segment.Row{Execution: batch[i]})
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	// Until the transaction ends no other gets positions: they become visible in their order, and a follower misses none.
+	last, err := one(ctx, q, "position", scanNumber, positionsTake, len(rows))
+	if err != nil {
+		return err
+	}
+	if len(again) > 0 {
+		if rows, err = e.unknown(ctx, q, rows, again); err != nil {
+			return err
+		}
+	}
+	first := last - int64(len(rows)) + 1
+	for i := range rows {
+		rows[i].Position = first + int64(i)
+	}
+	for _, piece := range pieces(rows) {
+		if len(piece) == 0 {
+			continue
+		}
+		k := kept{first: piece[0].Position, last: piece[len(piece)-1].Position, rows: piece}
+		if err := k.keep(ctx, q); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unknown returns those rows that are not there already, each once.
+func (e executions) unknown(ctx context.Context, q queryer, rows []segment.Row, again map[string]bool) ([]segment.Row, error) {
+	seen := make(map[string]bool, len(rows))
+	var failure error
+	rows = slices.DeleteFunc(rows, func(r segment.Row) bool {
+		if seen[r.ID] {
+			return true
+		}
+		seen[r.ID] = true
+		if !again[r.ID] || failure != nil {
+			return false
+		}
+		there, err := find(ctx, q, r.ID)
+		failure = err
+		return there != nil
+	})
+	return rows, failure
+}
+
+// texts runs a query for pairs of texts, the first of which is one of the given.
+func (e executions) texts(ctx context.Context, q queryer, query string, of []string) (map[string]string, error) {
+	type pair struct{ key, value string }
+	pairs, err := many(ctx, q, "scripts", func(row scanner) (p pair, err error) {
+		err = row.Scan(&p.key, &p.value)
+		return p, err
+	}, strings.ReplaceAll(query, "{texts}", e.s.db.Dialect.OneOfTexts), e.s.db.Dialect.Texts(of))
+	if err != nil {
+		return nil, err
+	}
+	values := make(map[string]string, len(pairs))
+	for _, p := range pairs {
+		values[p.key] = p.value
+	}
+	return values, nil
 }
 
 // countUsage adds to what apps have used of something today, and forgets days long past.
-func (e executions) countUsage(ctx context.Context, tx *sql.Tx, used map[string]int64, add, forget string) error {
+func (e executions) countUsage(ctx context.Context, tx queryer, used map[string]int64, add, forget string) error {
 	today := dayOf(e.s.db.now())
 	for _, app := range slices.Sorted(maps.Keys(used)) {
 		if used[app] <= 0 {
@@ -225,20 +237,30 @@ func (e executions) Record(ctx context.Context, batch []store.Execution) error {
 		}
 		mendedBatch[i] = mendExecution(execution)
 	}
+	// Who records an execution again is whoever has tried before: nobody else has its id.
+	var again map[string]bool
+	for i := range mendedBatch {
+		if e.s.db.recorded.add(mendedBatch[i].ID) {
+			if again == nil {
+				again = map[string]bool{}
+			}
+			again[mendedBatch[i].ID] = true
+		}
+	}
 	const op = "record executions"
 	if e.s.tx != nil {
-		return failed(ctx, op, e.record(ctx, e.s.tx.sql, mendedBatch))
+		return failed(ctx, op, e.record(ctx, e.s.tx, mendedBatch, again))
 	}
 	return failed(ctx, op, e.s.retry(func() error {
 		return e.s.transact(ctx, op, false, func(tx *transaction) error {
-			return e.record(ctx, tx.sql, mendedBatch)
+			return e.record(ctx, tx, mendedBatch, again)
 		})
 	}))
 }
 
-// mendExecution returns an execution that a row can hold, with its lines numbered.
+// mendExecution returns an execution whose texts are valid, with its lines numbered.
 func mendExecution(e store.Execution) store.Execution {
-	e.AppID, e.ScriptID = mended(e.AppID), mended(e.ScriptID)
+	e.ID, e.AppID, e.ScriptID = mended(e.ID), mended(e.AppID), mended(e.ScriptID)
 	e.RequestID = mended(e.RequestID)
 	e.InvocationType = abi.InvocationType(mended(string(e.InvocationType)))
 	e.EventID = mended(e.EventID)
@@ -253,7 +275,7 @@ func mendExecution(e store.Execution) store.Execution {
 			ExecutionID: e.ID,
 			Seq:         i,
 			At:          cut(line.At),
-			Level:       line.Level,
+			Level:       levels[LevelNumber(line.Level)],
 			Message:     mended(line.Message),
 			Data:        line.Data,
 		}
@@ -266,116 +288,264 @@ func mendExecution(e store.Execution) store.Execution {
 }
 
 func (e executions) Get(ctx context.Context, id string) (store.Execution, error) {
-	execution, err := one(ctx, e.s.reader(), "execution", scanWholeExecution, executionGet, id)
+	if !storable([]any{id}) {
+		return store.Execution{}, notFound("execution")
+	}
+	row, err := find(ctx, e.s.reader(), id)
+	if err != nil {
+		return store.Execution{}, failed(ctx, "read execution", err)
+	}
+	if row == nil {
+		return store.Execution{}, notFound("execution")
+	}
+	names, err := e.texts(ctx, e.s.reader(), liveScripts, []string{row.ScriptID})
 	if err != nil {
 		return store.Execution{}, err
 	}
-	if err := e.readLines(ctx, &execution); err != nil {
-		return store.Execution{}, err
+	name, live := names[row.ScriptID]
+	if !live {
+		return store.Execution{}, notFound("execution")
 	}
-	return execution.Execution, nil
+	row.ScriptName = name
+	return row.Execution, nil
 }
+
+// find reads an execution by its id, nil if there is none. Ids are made of times, so that few segments can have one, most often
+// one.
+func find(ctx context.Context, q queryer, id string) (*segment.Row, error) {
+	const attempts = 3
+	for range attempts {
+		firsts, err := many(ctx, q, "segments", scanNumber, segmentsOfID, id)
+		if err != nil {
+			return nil, err
+		}
+		moved := false // by whoever joins segments
+		for _, first := range firsts {
+			s, err := one(ctx, q, "segment", scanStored, segmentRead, first)
+			if missing(err) {
+				moved = true
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			if i := s.Find(id); i >= 0 {
+				row, err := s.whole(i)
+				return &row, err
+			}
+		}
+		if !moved {
+			return nil, nil
+		}
+	}
+	return nil, nil
+}
+
+const segmentRead = `SELECT first, body, rest FROM segments WHERE first = $1`
+
+// stored is a segment that was read.
+type stored struct {
+	*segment.Segment
+	first int64
+	bytes []byte        // of the rest
+	rest  *segment.Rest // once it was wanted
+}
+
+// scanStored reads first, body and rest.
+func scanStored(row scanner) (s *stored, err error) {
+	var body []byte
+	s = new(stored)
+	if err = row.Scan(&s.first, &body, &s.bytes); err != nil {
+		return nil, err
+	}
+	s.Segment, err = segment.Decode(body)
+	return s, err
+}
+
+// more reads the rest.
+func (s *stored) more() (_ *segment.Rest, err error) {
+	if s.rest == nil {
+		s.rest, err = segment.DecodeRest(s.bytes, s.Len())
+	}
+	return s.rest, err
+}
+
+// whole makes a row with its lines and its trace.
+func (s *stored) whole(i int) (r segment.Row, err error) {
+	rest, err := s.more()
+	if err != nil {
+		return r, err
+	}
+	r = s.Row(i)
+	return r, rest.Fill(i, &r)
+}
+
+// A search is what segments are looked for.
+type search struct {
+	key               string
+	after, before     int64 // positions, none of them included
+	oldestFirst       bool
+	rest              bool  // is wanted
+	failed, succeeded int   // how many of those there are at least
+	level             int   // that a line has at least; -1: there need not be any
+	linesFrom         int64 // when a line was written at the earliest
+	from, to          int64 // when one started, to not included
+}
+
+// all looks for everything of a key.
+func all(key string) search {
+	return search{key: key, before: math.MaxInt64, level: -1, linesFrom: math.MinInt64, from: math.MinInt64, to: math.MaxInt64}
+}
+
+// walk calls each with segments in which there may be what a search is for, and their rows between its positions, in its order, until
+// it is enough. What is recorded or joined meanwhile is seen once or not at all.
+func (e executions) walk(ctx context.Context, w search, each func(s *stored, rows []int) (enough bool, err error)) error {
+	query, rest := searchNewestFirst, "NULL"
+	if w.oldestFirst {
+		query = searchOldestFirst
+	}
+	if w.rest {
+		rest = "s.rest"
+	}
+	query = strings.Replace(query, "{rest}", rest, 1)
+	const most = 16 // segments read at once
+	for limit := 1; ; limit = min(4*limit, most) {
+		found, err := many(ctx, e.s.reader(), "executions", scanStored, query,
+			w.key, w.before, w.after, w.failed, w.succeeded, w.level, w.linesFrom, w.from, w.to, limit)
+		if err != nil {
+			return err
+		}
+		for _, s := range found {
+			rows := make([]int, 0, s.Len())
+			for i := range s.Len() {
+				if at := s.Position(i); at > w.after && at < w.before {
+					rows = append(rows, i)
+				}
+			}
+			if w.oldestFirst {
+				w.after = max(w.after, s.Position(s.Len()-1))
+			} else {
+				slices.Reverse(rows)
+				w.before = s.first
+			}
+			if enough, err := each(s, rows); err != nil || enough {
+				return err
+			}
+		}
+		if len(found) < limit {
+			return nil
+		}
+	}
+}
+
+// scripts are the names of scripts that are not deleted, as far as they were asked for; of the others it has "".
+type scriptNames map[string]string
+
+// learn asks for the scripts of rows.
+func (e executions) learn(ctx context.Context, names scriptNames, s *stored, rows []int) error {
+	var unknown []string
+	for _, i := range rows {
+		id := s.Script(i)
+		if _, known := names[id]; !known {
+			names[id] = ""
+			unknown = append(unknown, id)
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	found, err := e.texts(ctx, e.s.reader(), liveScripts, unknown)
+	maps.Copy(names, found)
+	return err
+}
+
+// searchedPerSegment is how many executions reading a segment counts for at least.
+const searchedPerSegment = 20
 
 func (e executions) List(ctx context.Context, q store.ExecutionQuery) (page store.ExecutionPage, err error) {
 	limit, err := pageSize(q.Page)
 	if err != nil {
 		return page, err
 	}
+	c, err := chosenExecutions(q)
+	if err != nil {
+		return page, err
+	}
 	// Whatever is recorded from here on comes after the page.
-	newest, err := one(ctx, e.s.reader(), "execution", scanPosition, executionLast, q.AppID)
+	newest, err := one(ctx, e.s.reader(), "execution", scanNumber, executionLast, q.AppID)
 	if unlessMissing(err) != nil {
 		return page, err
 	}
-	from, to, err := e.window(ctx, q)
+	var (
+		more     bool // there are others behind the page
+		full     bool // of lines
+		bytes    int  // of lines
+		searched int
+		end      segment.Row // the last that was looked at, when as many were as may be
+		last     int64       // position of the last row of the page
+		first    int64       // of its first
+		names    = scriptNames{}
+	)
+	page.Items = []store.Execution{}
+	err = e.walk(ctx, c.search, func(s *stored, rows []int) (bool, error) {
+		rows = slices.DeleteFunc(rows, func(i int) bool { return !c.placed(s, i) })
+		if err := e.learn(ctx, names, s, rows); err != nil {
+			return false, err
+		}
+		for n, i := range rows {
+			row := s.Row(i)
+			row.ScriptName = names[row.ScriptID]
+			matches, err := c.matches(s, i, &row)
+			if err != nil {
+				return false, err
+			}
+			if matches && row.ScriptName != "" {
+				if more = full || len(page.Items) == limit; more {
+					return true, nil
+				}
+				if q.Lines {
+					name := row.ScriptName
+					if row, err = s.whole(i); err != nil {
+						return false, err
+					}
+					row.ScriptName, row.Trace = name, nil
+					bytes += store.LogBytes(row.Lines)
+					full = bytes >= store.MaxPageLines
+				}
+				if len(page.Items) == 0 {
+					first = row.Position
+				}
+				page.Items, last = append(page.Items, row.Execution), row.Position
+			}
+			searched++
+			if n == len(rows)-1 {
+				searched += max(0, searchedPerSegment-len(rows))
+			}
+			if c.searches > 0 && searched >= c.searches {
+				end = row
+				return true, nil
+			}
+		}
+		return false, nil
+	})
 	if err != nil {
-		return page, err
+		return store.ExecutionPage{}, failed(ctx, "list executions", err)
 	}
-	c := chosenExecutions(q, from, to)
-	order, upTo := "DESC", ">="
-	if q.After != "" {
-		order, upTo = "ASC", "<="
-	}
-	// How far it looks is found first: by an index alone.
-	var end recorded
-	if c.searches > 0 {
-		query := `SELECT ` + executionColumns + ` FROM executions e WHERE e.position = (
-			SELECT e.position FROM executions e WHERE ` + c.place + ` ORDER BY e.position ` + order + fmt.Sprintf(` LIMIT 1 OFFSET %d)`, c.searches-1)
-		if end, err = one(ctx, e.s.reader(), "execution", scanExecution, query, c.args[:c.placed]...); unlessMissing(err) != nil {
-			return page, err
-		}
-		if err == nil {
-			c.place += " AND e.position " + upTo + " " + c.arg(end.position)
-		}
-	}
-	query := `SELECT ` + executionColumns + ` FROM executions e WHERE ` + c.place + c.filter + ` ORDER BY e.position ` + order + ` LIMIT ` + c.arg(limit+1)
-	rows, err := many(ctx, e.s.reader(), "executions", scanExecution, query, c.args...)
-	if err != nil {
-		return page, err
-	}
-	more := len(rows) > limit
-	rows = rows[:min(len(rows), limit)]
-	if q.Lines {
-		kept, err := e.fill(ctx, rows)
-		if err != nil {
-			return page, err
-		}
-		more = more || kept < len(rows)
-		rows = rows[:kept]
-	}
-	page.Items = make([]store.Execution, len(rows))
-	for i, row := range rows {
-		page.Items[i] = row.Execution
-	}
-	var last int64 // that was looked at
-	switch {
-	case !more && end.position > 0:
-		last, page.SearchedTo = end.position, end.StartedAt
-	case len(rows) > 0:
-		last = rows[len(rows)-1].position
+	if !more && end.Position > 0 {
+		last, page.SearchedTo = end.Position, end.StartedAt
 	}
 	if q.After != "" {
-		if !more && end.position == 0 { // all were looked at that there were
-			last = max(last, newest, from)
+		if !more && end.Position == 0 { // all were looked at that there were
+			last = max(last, newest, c.search.after)
 		}
 		page.Newest = executionCursor(last)
 		return page, nil
 	}
-	if more || end.position > 0 {
+	if more || end.Position > 0 {
 		page.Next = executionCursor(last)
 	}
-	if len(rows) > 0 {
-		newest = max(newest, rows[0].position)
-	}
-	page.Newest = executionCursor(newest)
+	page.Newest = executionCursor(max(newest, first))
 	return page, nil
-}
-
-// fill reads the lines of executions, and returns of how many there was room for them.
-func (e executions) fill(ctx context.Context, rows []recorded) (filled int, err error) {
-	bytes := 0
-	for i := range rows {
-		if err := e.readLines(ctx, &rows[i]); err != nil {
-			return 0, err
-		}
-		if bytes += store.LogBytes(rows[i].Lines); bytes >= store.MaxPageLines {
-			return i + 1, nil
-		}
-	}
-	return len(rows), nil
-}
-
-func (e executions) readLines(ctx context.Context, of *recorded) error {
-	lines, err := many(ctx, e.s.reader(), "log lines", scanLine, linesOfExecution, of.ScriptID, of.position)
-	of.Lines = linesOf(lines)
-	for i := range of.Lines {
-		of.Lines[i].ExecutionID, of.Lines[i].ScriptVersion = of.ID, of.ScriptVersion
-	}
-	return err
-}
-
-func scanPosition(row scanner) (position int64, err error) {
-	err = row.Scan(&position)
-	return position, err
 }
 
 func executionCursor(position int64) string {
@@ -393,116 +563,123 @@ func readExecutionCursor(cursor string) (position int64, err error) {
 	return position, nil
 }
 
-// window returns the positions between which all must be that a query asks for, by its times and its cursors. None takes
-// longer than [store.LongestExecution] to be recorded: so none that started after From was recorded before one that started so long
-// before it, and likewise for To.
-func (e executions) window(ctx context.Context, q store.ExecutionQuery) (after, before int64, err error) {
-	before = math.MaxInt64
+// executionChoice is what an [store.ExecutionQuery] asks for.
+type executionChoice struct {
+	query    store.ExecutionQuery
+	search   search
+	failed   bool   // it asks for those that failed, or for some of them
+	text     string // in lower case
+	searches int    // how many may be looked at; 0: there is nothing to look for
+}
+
+func chosenExecutions(q store.ExecutionQuery) (c executionChoice, err error) {
+	c = executionChoice{query: q, search: all(cmp.Or(q.ScriptID, q.RootID, q.AppID)), text: lower(q.Text)}
+	w := &c.search
+	w.oldestFirst, w.rest = q.After != "", q.Lines || q.Text != ""
+	switch q.Outcome {
+	case "":
+	case store.OutcomeSucceeded:
+		w.succeeded = 1
+	default:
+		c.failed, w.failed = true, 1
+	}
 	if !q.From.IsZero() {
-		after, err = one(ctx, e.s.reader(), "execution", scanPosition, startedBefore, cut(q.From.Add(-store.LongestExecution)))
-		if unlessMissing(err) != nil {
-			return 0, 0, err
-		}
+		w.from = q.From.UnixMicro()
 	}
 	if !q.To.IsZero() {
-		position, err := one(ctx, e.s.reader(), "execution", scanPosition, startedAfter, cut(q.To.Add(store.LongestExecution)))
-		if unlessMissing(err) != nil {
-			return 0, 0, err
-		}
-		if err == nil {
-			before = position
-		}
+		w.to = q.To.UnixMicro()
 	}
 	if q.Page.Cursor != "" {
-		position, err := readExecutionCursor(q.Page.Cursor)
-		if err != nil {
-			return 0, 0, err
+		if w.before, err = readExecutionCursor(q.Page.Cursor); err != nil {
+			return c, err
 		}
-		before = min(before, position)
 	}
 	if q.After != "" {
-		position, err := readExecutionCursor(q.After)
-		if err != nil {
-			return 0, 0, err
+		if w.after, err = readExecutionCursor(q.After); err != nil {
+			return c, err
 		}
-		after = max(after, position)
 	}
-	return after, before, nil
-}
-
-// executionChoice are the conditions of an [store.ExecutionQuery].
-type executionChoice struct {
-	place    string // where an index finds them
-	filter   string // what is looked at then, each with AND before it
-	args     []any
-	placed   int // how many of the arguments are of the place
-	searches int // how many may be looked at; 0: there is nothing to look for
-}
-
-func (c *executionChoice) arg(value any) string {
-	c.args = append(c.args, value)
-	return "$" + strconv.Itoa(len(c.args))
-}
-
-// and adds a filter, % standing for the value.
-func (c *executionChoice) and(condition string, value any) {
-	c.filter += " AND " + strings.ReplaceAll(condition, "%", c.arg(value))
-	c.searches = store.MaxSearched
-}
-
-func chosenExecutions(q store.ExecutionQuery, after, before int64) (c executionChoice) {
-	failed := q.Outcome != "" && q.Outcome != store.OutcomeSucceeded
+	looks := q.ScriptID != "" && q.RootID != "" || q.Outcome != "" && q.Outcome != store.OutcomeAnyError || q.Type != "" ||
+		q.MinDuration > 0 || q.MaxDuration > 0 || !q.From.IsZero() || !q.To.IsZero()
 	switch {
-	case q.ScriptID != "":
-		c.place = "e.script_id = " + c.arg(q.ScriptID)
-	case q.RootID != "":
-		c.place = "e.root_id <> '' AND e.root_id = " + c.arg(q.RootID)
-	case failed:
-		c.place = "e.outcome <> '' AND e.app_id = " + c.arg(q.AppID)
-	default:
-		c.place = "e.app_id = " + c.arg(q.AppID)
-	}
-	c.place += " AND e.position > " + c.arg(after) + " AND e.position < " + c.arg(before)
-	c.placed = len(c.args)
-	c.filter = " AND e.app_id = " + c.arg(q.AppID)
-	if q.RootID != "" && q.ScriptID != "" {
-		c.and("e.root_id = %", q.RootID)
-	}
-	switch {
-	case q.Outcome == store.OutcomeSucceeded:
-		c.and("e.outcome = %", "")
-	case failed && q.Outcome != store.OutcomeAnyError:
-		c.and("e.outcome = %", q.Outcome)
-	case failed && (q.ScriptID != "" || q.RootID != ""): // which no index has found
-		c.and("e.outcome <> %", "")
-	}
-	if q.Type != "" {
-		c.and("e.invocation_type = %", string(q.Type))
-	}
-	if q.MinDuration > 0 {
-		c.and("e.duration_us >= %", q.MinDuration.Microseconds())
-	}
-	if q.MaxDuration > 0 {
-		c.and("e.duration_us <= %", q.MaxDuration.Microseconds())
-	}
-	if !q.From.IsZero() {
-		c.and("e.started_at >= %", cut(q.From))
-	}
-	if !q.To.IsZero() {
-		c.and("e.started_at < %", cut(q.To))
-	}
-	if q.Text != "" {
-		c.and(`(LOWER(e.error_message) LIKE LOWER(%) ESCAPE '~' OR EXISTS (SELECT 1 FROM log_lines l WHERE l.script_id = e.script_id AND l.execution = e.position
-			AND (LOWER(l.message) LIKE LOWER(%) ESCAPE '~' OR LOWER(l.data) LIKE LOWER(%) ESCAPE '~')))`,
-			"%"+strings.NewReplacer("~", "~~", "%", "~%", "_", "~_").Replace(q.Text)+"%")
+	case q.Text != "":
 		c.searches = store.MaxSearchedText
+	case looks:
+		c.searches = store.MaxSearched
 	}
-	c.filter += " AND " + ofLiveScript // last: it takes most
-	return c
+	return c, nil
+}
+
+// placed reports whether a row is one of those that are looked at.
+func (c *executionChoice) placed(s *stored, i int) bool {
+	switch {
+	case c.query.ScriptID != "" && s.Script(i) != c.query.ScriptID, s.App(i) != c.query.AppID, c.failed && !s.Failed(i):
+		return false
+	}
+	return c.query.ScriptID != "" || c.query.RootID == "" || s.Root(i) == c.query.RootID
+}
+
+// matches reports whether a row that is placed is asked for.
+func (c *executionChoice) matches(s *stored, i int, r *segment.Row) (bool, error) {
+	q := &c.query
+	switch {
+	case q.RootID != "" && r.RootID != q.RootID,
+		q.Outcome == store.OutcomeSucceeded && r.Outcome != "",
+		c.failed && q.Outcome != store.OutcomeAnyError && string(r.Outcome) != q.Outcome,
+		q.Type != "" && r.InvocationType != q.Type,
+		q.MinDuration > 0 && r.Duration < q.MinDuration.Truncate(time.Microsecond),
+		q.MaxDuration > 0 && r.Duration > q.MaxDuration,
+		!q.From.IsZero() && r.StartedAt.Before(cut(q.From)),
+		!q.To.IsZero() && !r.StartedAt.Before(cut(q.To)):
+		return false, nil
+	case c.text == "" || c.in(r.ErrorMessage):
+		return true, nil
+	}
+	rest, err := s.more()
+	if err != nil {
+		return false, err
+	}
+	return rest.Has(i, c.in), nil
+}
+
+// in reports whether the text that is asked for is in another.
+func (c *executionChoice) in(text string) bool { return strings.Contains(lower(text), c.text) }
+
+// lower makes the ASCII letters of a text small, and leaves all others as they are.
+func lower(text string) string {
+	for i := range len(text) {
+		if c := text[i]; c >= 'A' && c <= 'Z' {
+			b := []byte(text)
+			for ; i < len(b); i++ {
+				if b[i] >= 'A' && b[i] <= 'Z' {
+					b[i] += 'a' - 'A'
+				}
+			}
+			return string(b)
+		}
+	}
+	return text
 }
 
 func (e executions) Callees(ctx context.Context, of store.Execution) ([]string, error) {
-	return many(ctx, e.s.reader(), "executions", text, executionCallees, cmp.Or(of.RootID, of.ID), of.AppID, of.ID, store.MaxRelated, store.MaxCallees)
+	ids, related := []string{}, 0
+	w := all(cmp.Or(of.RootID, of.ID))
+	w.oldestFirst = true
+	err := e.walk(ctx, w, func(s *stored, rows []int) (enough bool, err error) {
+		for _, i := range rows {
+			if s.Root(i) != w.key || s.App(i) != of.AppID {
+				continue
+			}
+			if row := s.Row(i); row.ParentID == of.ID {
+				ids = append(ids, row.ID)
+			}
+			if related++; related == store.MaxRelated || len(ids) == store.MaxCallees {
+				return true, nil
+			}
+		}
+		return false, nil
+	})
+	return ids, failed(ctx, "list executions", err)
 }
 
 func (e executions) Logs(ctx context.Context, query store.LogQuery) (store.LogPage, error) {
@@ -517,19 +694,18 @@ func (e executions) Logs(ctx context.Context, query store.LogQuery) (store.LogPa
 			return store.LogPage{}, fault.Refuse("level", "must be one of %q, got %q", levels, query.MinLevel)
 		}
 	}
-	from, statement := afterAll, linesNewestFirst
+	from := afterAll
 	if query.Order == store.OldestFirst {
-		from, statement = beforeAll, linesOldestFirst
+		from = beforeAll
 	}
 	if query.Page.Cursor != "" {
 		if from, err = readPlace(query.Page.Cursor); err != nil {
 			return store.LogPage{}, err
 		}
 	}
-	rows, err := many(ctx, e.s.reader(), "log lines", scanLine, statement,
-		query.ScriptID, from.execution, from.seq, level, cut(query.Since), limit+1)
+	rows, err := e.lines(ctx, query, from, level, limit+1)
 	if err != nil {
-		return store.LogPage{}, err
+		return store.LogPage{}, failed(ctx, "list log lines", err)
 	}
 	more := len(rows) > limit
 	rows = rows[:min(len(rows), limit)]
@@ -556,19 +732,40 @@ func (e executions) Logs(ctx context.Context, query store.LogQuery) (store.LogPa
 	return page, nil
 }
 
-func (e executions) DeleteBefore(ctx context.Context, before time.Time, limit int) (int, error) {
-	if err := checkLimit(limit, store.MaxBatch); err != nil {
-		return 0, err
+// lines reads up to limit lines of a script behind a place.
+func (e executions) lines(ctx context.Context, query store.LogQuery, from place, level, limit int) (list []placed, err error) {
+	since := cut(query.Since)
+	w := all(query.ScriptID)
+	w.rest, w.level, w.linesFrom = true, level, since.UnixMicro()
+	// The execution of the place is read again: it may have other lines.
+	if w.oldestFirst = query.Order == store.OldestFirst; w.oldestFirst {
+		w.after = from.execution - 1
+	} else if from.execution < math.MaxInt64 {
+		w.before = from.execution + 1
 	}
-	const op = "delete executions"
-	// One execution may have many lines: these go first, in batches of their own.
-	_, err := store.InBatches(ctx, store.MaxBatch, func(ctx context.Context, lines int) (int, error) {
-		n, err := affect(ctx, e.s.writer(), linesDeleteBefore, cut(before), limit, lines)
-		return int(n), err
+	err = e.walk(ctx, w, func(s *stored, rows []int) (enough bool, err error) {
+		for _, i := range rows {
+			if s.Script(i) != query.ScriptID {
+				continue
+			}
+			row, err := s.whole(i)
+			if err != nil {
+				return false, err
+			}
+			if !w.oldestFirst {
+				slices.Reverse(row.Lines)
+			}
+			for _, line := range row.Lines {
+				at := place{row.Position, line.Seq}
+				if from.passed(at, w.oldestFirst) || LevelNumber(line.Level) < level || line.At.Before(since) {
+					continue
+				}
+				if list = append(list, placed{line, at}); len(list) == limit {
+					return true, nil
+				}
+			}
+		}
+		return false, nil
 	})
-	if err != nil {
-		return 0, failed(ctx, op, err)
-	}
-	n, err := affect(ctx, e.s.writer(), executionDeleteBefore, cut(before), limit)
-	return int(n), failed(ctx, op, err)
+	return list, err
 }

@@ -34,9 +34,6 @@ type Dialect struct {
 	ForUpdate string
 	// Terms is how documents are found by their terms.
 	Terms TermIndex
-	// Record inserts executions with their lines, in order, skipping those whose script is gone and
-	// those already there. All text is valid.
-	Record func(ctx context.Context, tx *sql.Tx, executions []store.Execution) error
 	// Announce is run last in a transaction that makes a revision, for Listen of other nodes; ""
 	// when there are none.
 	Announce string
@@ -67,6 +64,8 @@ type Dialect struct {
 	// the first two; Texts makes those arguments.
 	DeleteLeased string
 	Texts        func(texts []string) any
+	// OneOfTexts is a query for the texts of the argument $1, which Texts has made.
+	OneOfTexts string
 	// AnnounceEvents and ListenEvents are those of the outbox; "" and nil as Announce and Listen. What is announced
 	// is told, "" when something may have been missed.
 	AnnounceEvents string
@@ -141,6 +140,7 @@ type database struct {
 	timed          sync.Map     // statements by what they are made of, see sqlStore.timed
 	statements     *statements  // the writer's; nil without Config.Prepare
 	turns          *turns.Queue // of transactions of Begin
+	recorded       recent       // executions
 	following      sync.RWMutex
 	followers      []func(store.Revision)
 	close          func() error

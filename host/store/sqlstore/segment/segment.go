@@ -111,7 +111,7 @@ const (
 	idRoot
 )
 
-// Encode makes the two parts of rows, which are in the order of their positions. The rest is empty if none has lines or a trace.
+// Encode makes the two parts of rows, which are in the order of their positions. The rest is nil if none has lines or a trace.
 func Encode(rows []Row) (body, rest []byte) {
 	return compress(encodeBody(rows)), compress(encodeRest(rows))
 }
@@ -667,7 +667,7 @@ var (
 
 func compress(part []byte) []byte {
 	if part == nil {
-		return []byte{}
+		return nil
 	}
 	return encoder().EncodeAll(part, make([]byte, 0, len(part)/2))
 }

@@ -1,0 +1,426 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"hash/maphash"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/store/sqlstore/segment"
+)
+
+// How large segments are.
+const (
+	segmentRows  = store.MaxBatch // at most
+	segmentBytes = 1 << 20        // of lines and errors, unless one execution alone has more
+	openRows     = segmentRows / 2
+	openBytes    = segmentBytes / 2
+)
+
+const (
+	positionsTake = `UPDATE meta SET value = value + $1 WHERE name = 'executions' RETURNING value`
+
+	segmentInsert = `INSERT INTO segments (first, last, count, bytes, open, id_from, id_to, started_from, started_to, body, rest)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
+	indexInsert   = `INSERT INTO segment_index (key, segment, last, count, failed, level, lines_to, started_from, started_to) VALUES `
+	indexColumns  = 9
+	indexTogether = 32 // rows in a statement
+
+	segmentRemove = `DELETE FROM segments WHERE first = $1`
+	indexRemove   = `DELETE FROM segment_index WHERE segment = $1`
+
+	segmentGet     = `SELECT first, last, open, body, rest FROM segments WHERE first = $1`
+	segmentsOfID   = `SELECT first FROM segments WHERE id_to >= $1 AND id_from <= $1 ORDER BY id_to`
+	segmentOf      = `SELECT segment FROM segment_index WHERE key = $1 ORDER BY segment LIMIT 1`
+	segmentsBefore = `SELECT first, count, started_to FROM segments WHERE started_from < $1 ORDER BY started_from, first LIMIT 100`
+	segmentsOpen   = `SELECT first, last, count, bytes FROM segments WHERE open = 1 ORDER BY first LIMIT 2000`
+	segmentsWithin = `SELECT first, last, open, body, rest FROM segments WHERE first BETWEEN $1 AND $2 ORDER BY first`
+	segmentClose   = `UPDATE segments SET open = 0 WHERE first = $1`
+)
+
+// kept is a segment with all of its rows.
+type kept struct {
+	first, last int64 // positions: it has all rows between, or did
+	closed      bool  // it is not to be joined with others
+	rows        []segment.Row
+}
+
+// scanKept reads first, last, open, body and rest.
+func scanKept(row scanner) (k kept, err error) {
+	var (
+		open       int
+		body, rest []byte
+	)
+	if err = row.Scan(&k.first, &k.last, &open, &body, &rest); err != nil {
+		return k, err
+	}
+	k.closed = open == 0
+	s, err := segment.Decode(body)
+	if err != nil {
+		return k, err
+	}
+	more, err := segment.DecodeRest(rest, s.Len())
+	if err != nil {
+		return k, err
+	}
+	k.rows = make([]segment.Row, s.Len())
+	for i := range k.rows {
+		k.rows[i] = s.Row(i)
+		if err := more.Fill(i, &k.rows[i]); err != nil {
+			return k, err
+		}
+	}
+	return k, nil
+}
+
+func scanNumber(row scanner) (n int64, err error) {
+	err = row.Scan(&n)
+	return n, err
+}
+
+// weight is how many bytes a row has that segments are bounded by.
+func weight(r *segment.Row) int { return store.LogBytes(r.Lines) + len(r.ErrorMessage) }
+
+// pieces divides rows into those of one segment each.
+func pieces(rows []segment.Row) (list [][]segment.Row) {
+	begin, bytes := 0, 0
+	for i := range rows {
+		w := weight(&rows[i])
+		if i > begin && (i-begin == segmentRows || bytes+w > segmentBytes) {
+			list = append(list, rows[begin:i])
+			begin, bytes = i, 0
+		}
+		bytes += w
+	}
+	return append(list, rows[begin:])
+}
+
+// keep inserts a segment, unless it has no rows.
+func (k kept) keep(ctx context.Context, q queryer) error {
+	if len(k.rows) == 0 {
+		return nil
+	}
+	bytes := 0
+	idFrom, idTo := k.rows[0].ID, k.rows[0].ID
+	from, to := int64(math.MaxInt64), int64(math.MinInt64)
+	for i := range k.rows {
+		r := &k.rows[i]
+		bytes += weight(r)
+		idFrom, idTo = min(idFrom, r.ID), max(idTo, r.ID)
+		from, to = min(from, r.StartedAt.UnixMicro()), max(to, r.StartedAt.UnixMicro())
+	}
+	open := 0
+	if !k.closed && len(k.rows) < openRows && bytes < openBytes {
+		open = 1
+	}
+	body, rest := segment.Encode(k.rows)
+	if _, err := q.ExecContext(ctx, segmentInsert, k.first, k.last, len(k.rows), bytes, open, idFrom, idTo, from, to, body, rest); err != nil {
+		return err
+	}
+	for some := range slices.Chunk(k.index(), indexTogether) {
+		args := make([]any, 0, len(some)*indexColumns)
+		for _, e := range some {
+			args = append(args, e.key, k.first, e.last, e.count, e.failed, e.level, e.linesTo, e.from, e.to)
+		}
+		if _, err := q.ExecContext(ctx, indexInserts[len(some)-1], args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// indexInserts are the statements that insert one row, two rows, and so on.
+var indexInserts = func() (statements [indexTogether]string) {
+	var s strings.Builder
+	s.WriteString(indexInsert)
+	for i := range statements {
+		if i > 0 {
+			s.WriteString(", ")
+		}
+		for c := range indexColumns {
+			fmt.Fprintf(&s, "%s$%d", [...]string{"(", ", "}[min(c, 1)], i*indexColumns+c+1)
+		}
+		s.WriteString(")")
+		statements[i] = s.String()
+	}
+	return statements
+}()
+
+// replace inserts a segment in the place of the one that has its first position.
+func (k kept) replace(ctx context.Context, q queryer) error {
+	if err := dropSegment(ctx, q, k.first); err != nil {
+		return err
+	}
+	return k.keep(ctx, q)
+}
+
+func dropSegment(ctx context.Context, q queryer, first int64) error {
+	for _, statement := range []string{segmentRemove, indexRemove} {
+		if _, err := q.ExecContext(ctx, statement, first); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// indexed is a row of the index.
+type indexed struct {
+	key                  string
+	last                 int64
+	count, failed, level int
+	linesTo, from, to    int64
+}
+
+// index makes the rows of a segment, in the order of their keys: by it nodes that write the same wait for each other.
+func (k kept) index() []*indexed {
+	entries := map[string]*indexed{}
+	for i := range k.rows {
+		r := &k.rows[i]
+		level, linesTo := -1, int64(math.MinInt64)
+		for _, line := range r.Lines {
+			level, linesTo = max(level, LevelNumber(line.Level)), max(linesTo, line.At.UnixMicro())
+		}
+		at := r.StartedAt.UnixMicro()
+		for _, key := range [...]string{r.AppID, r.ScriptID, r.RootID} {
+			if key == "" {
+				continue
+			}
+			e := entries[key]
+			if e == nil {
+				e = &indexed{key: key, level: -1, linesTo: math.MinInt64, from: at, to: at}
+				entries[key] = e
+			}
+			e.last = r.Position
+			e.count++
+			if r.Outcome != "" {
+				e.failed++
+			}
+			e.level, e.linesTo = max(e.level, level), max(e.linesTo, linesTo)
+			e.from, e.to = min(e.from, at), max(e.to, at)
+		}
+	}
+	sorted := make([]*indexed, 0, len(entries))
+	for _, key := range slices.Sorted(maps.Keys(entries)) {
+		sorted = append(sorted, entries[key])
+	}
+	return sorted
+}
+
+// removeRows removes up to limit executions of an app or a script by its id, and returns how many those were. The transaction is the
+// only one that removes what is deleted.
+func (s *sqlStore) removeRows(ctx context.Context, id string, limit int) (removed int, err error) {
+	const most = 32 // segments, lest the transaction last
+	for n := 0; removed < limit; n++ {
+		if n == most {
+			return limit, nil // there may be more
+		}
+		first, err := one(ctx, s.tx, "segment", scanNumber, segmentOf, id)
+		if err != nil {
+			return removed, unlessMissing(err)
+		}
+		k, err := one(ctx, s.tx, "segment", scanKept, segmentGet+s.db.Dialect.ForUpdate, first)
+		if missing(err) { // another node has just joined it with those beside it
+			continue
+		}
+		if err != nil {
+			return removed, err
+		}
+		k.rows = slices.DeleteFunc(k.rows, func(r segment.Row) bool {
+			of := r.AppID == id || r.ScriptID == id
+			if of && removed < limit {
+				removed++
+				return true
+			}
+			return false
+		})
+		if err := k.replace(ctx, s.tx); err != nil {
+			return removed, err
+		}
+	}
+	return removed, nil
+}
+
+// aged is a segment with what began before a time.
+type aged struct {
+	first     int64
+	count     int
+	startedTo int64
+}
+
+func scanAged(row scanner) (a aged, err error) {
+	err = row.Scan(&a.first, &a.count, &a.startedTo)
+	return a, err
+}
+
+func (e executions) DeleteBefore(ctx context.Context, before time.Time, limit int) (removed int, err error) {
+	if err := checkLimit(limit, store.MaxBatch); err != nil {
+		return 0, err
+	}
+	before = cut(before)
+	err = e.s.join(ctx, "delete executions", func(tx *sqlStore) error {
+		removed = 0
+		for removed < limit {
+			list, err := many(ctx, tx.tx, "segments", scanAged, segmentsBefore+tx.db.Dialect.ForUpdate, before.UnixMicro())
+			if err != nil || len(list) == 0 {
+				return err
+			}
+			for _, a := range list {
+				if removed >= limit {
+					break
+				}
+				n, err := a.deleteBefore(ctx, tx.tx, before, limit-removed)
+				if err != nil {
+					return err
+				}
+				removed += n
+			}
+		}
+		return nil
+	})
+	return removed, err
+}
+
+// deleteBefore removes a segment of which all started before a time, or up to limit executions of it.
+func (a aged) deleteBefore(ctx context.Context, q queryer, before time.Time, limit int) (removed int, err error) {
+	if a.startedTo < before.UnixMicro() {
+		return a.count, dropSegment(ctx, q, a.first)
+	}
+	return deleteOldest(ctx, q, a.first, before, limit)
+}
+
+// deleteOldest removes up to limit executions of a segment that started before a time, the oldest first.
+func deleteOldest(ctx context.Context, q queryer, first int64, before time.Time, limit int) (removed int, err error) {
+	k, err := one(ctx, q, "segment", scanKept, segmentGet, first)
+	if err != nil {
+		return 0, err
+	}
+	var old []segment.Row
+	for _, r := range k.rows {
+		if r.StartedAt.Before(before) {
+			old = append(old, r)
+		}
+	}
+	slices.SortStableFunc(old, func(a, b segment.Row) int { return a.StartedAt.Compare(b.StartedAt) })
+	gone := map[int64]bool{}
+	for _, r := range old[:min(len(old), limit)] {
+		gone[r.Position] = true
+	}
+	k.rows = slices.DeleteFunc(k.rows, func(r segment.Row) bool { return gone[r.Position] })
+	return len(gone), k.replace(ctx, q)
+}
+
+// A run is segments that are to be one.
+type run struct {
+	firsts      []int64
+	last        int64
+	count       int
+	bytes       int64
+	interrupted bool // something else comes after it: it will not grow
+}
+
+func (e executions) Compact(ctx context.Context) (moved int, err error) {
+	if moved, err = e.convert(ctx); err != nil || moved > 0 {
+		return moved, err
+	}
+	type part struct {
+		first, last int64
+		count       int
+		bytes       int64
+	}
+	open, err := many(ctx, e.s.reader(), "segments", func(row scanner) (p part, err error) {
+		err = row.Scan(&p.first, &p.last, &p.count, &p.bytes)
+		return p, err
+	}, segmentsOpen)
+	if err != nil {
+		return 0, err
+	}
+	var runs []run
+	for _, p := range open {
+		if n := len(runs) - 1; n >= 0 {
+			r := &runs[n]
+			if p.first == r.last+1 && r.count+p.count <= segmentRows && r.bytes+p.bytes <= segmentBytes {
+				r.firsts, r.last, r.count, r.bytes = append(r.firsts, p.first), p.last, r.count+p.count, r.bytes+p.bytes
+				continue
+			}
+			r.interrupted = true
+		}
+		runs = append(runs, run{firsts: []int64{p.first}, last: p.last, count: p.count, bytes: p.bytes})
+	}
+	for _, r := range runs {
+		switch {
+		case !r.interrupted && r.count < openRows && r.bytes < openBytes: // which is the last one
+		case len(r.firsts) == 1:
+			if _, err := e.s.writer().ExecContext(ctx, segmentClose, r.firsts[0]); err != nil {
+				return moved, failed(ctx, "join executions", err)
+			}
+		default:
+			n, err := e.unite(ctx, r)
+			if err != nil {
+				return moved, err
+			}
+			moved += n
+		}
+	}
+	return moved, nil
+}
+
+// unite makes one segment of a run, unless another node has done so meanwhile.
+func (e executions) unite(ctx context.Context, r run) (moved int, err error) {
+	err = e.s.join(ctx, "join executions", func(tx *sqlStore) error {
+		moved = 0
+		list, err := many(ctx, tx.tx, "segments", scanKept, segmentsWithin+tx.db.Dialect.ForUpdate, r.firsts[0], r.firsts[len(r.firsts)-1])
+		if err != nil || !slices.EqualFunc(list, r.firsts, func(k kept, first int64) bool { return k.first == first }) {
+			return err
+		}
+		whole := kept{first: r.firsts[0], last: r.last, closed: true}
+		for _, k := range list {
+			whole.rows = append(whole.rows, k.rows...)
+			if err := dropSegment(ctx, tx.tx, k.first); err != nil {
+				return err
+			}
+		}
+		moved = len(whole.rows)
+		return whole.keep(ctx, tx.tx)
+	})
+	return moved, err
+}
+
+// recent are ids that were to be recorded of late, by a hash. One that is known may be there already, or another with the same hash.
+type recent struct {
+	mu    sync.Mutex
+	known map[uint64]struct{}
+	ring  []uint64
+	next  int // the oldest, once the ring is full
+}
+
+const recentIDs = 1 << 16
+
+var recentSeed = maphash.MakeSeed()
+
+// add reports whether an id is known, and knows it from now on.
+func (r *recent) add(id string) bool {
+	hash := maphash.String(recentSeed, id)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, again := r.known[hash]; again {
+		return true
+	}
+	if r.known == nil {
+		r.known = map[uint64]struct{}{}
+	}
+	r.known[hash] = struct{}{}
+	if len(r.ring) < recentIDs {
+		r.ring = append(r.ring, hash)
+		return false
+	}
+	delete(r.known, r.ring[r.next])
+	r.ring[r.next] = hash
+	r.next = (r.next + 1) % recentIDs
+	return false
+}
