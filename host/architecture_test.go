@@ -149,8 +149,8 @@ var house = []room{
 	{"host/store/postgres", []string{"host/store/sqlstore", "host/store", "migrations"}, false},
 	{"host/store/sqlstore", []string{"host/store/sqlstore/segment", "host/store"}, false},
 	{"host/store/sqlstore/segment", []string{"host/store"}, false}, // how executions are kept together
-	{"host/store/storetest", []string{"host/store"}, false}, // for tests
-	{"host/store/pgtest", nil, false},                       // for tests
+	{"host/store/storetest", []string{"host/store"}, false},        // for tests
+	{"host/store/pgtest", nil, false},                              // for tests
 	{"host/store", nil, false},
 	{"migrations", nil, false},
 

@@ -147,9 +147,9 @@ type ExecutionPage struct {
 // Executions keeps the records of executions and their log lines.
 type Executions interface {
 	// Record keeps executions with their lines, all or none. One whose script or app is gone
-	// meanwhile is dropped, one that is kept already stays as it is, so a batch may be recorded
-	// again after a failure. Text is made valid rather than refused: bytes that are not UTF-8 and
-	// NUL become U+FFFD.
+	// meanwhile is dropped. One that is kept already stays as it is, so a batch may be recorded
+	// again after a failure: by the same store, among the 65,536 that it is asked to record next. Text
+	// is made valid rather than refused: bytes that are not UTF-8 and NUL become U+FFFD.
 	Record(ctx context.Context, executions []Execution) error
 	// Get finds an execution by id, with its lines.
 	Get(ctx context.Context, id string) (Execution, error)
@@ -162,9 +162,13 @@ type Executions interface {
 	// execution together, executions as they ended. A line recorded after a page was read is on a
 	// later page of [OldestFirst], even if its time is earlier.
 	Logs(ctx context.Context, query LogQuery) (LogPage, error)
-	// DeleteBefore removes up to limit executions, 1 to [MaxBatch], that started before a time,
-	// oldest first, with their lines, and returns their number: less than limit when none is left.
+	// DeleteBefore removes executions that started before a time, the oldest first, with their lines: limit of
+	// them, 1 to [MaxBatch], or as many more as are kept together. It returns their number: less than
+	// limit when none is left.
 	DeleteBefore(ctx context.Context, before time.Time, limit int) (int, error)
+	// Compact brings together what few executions at a time were recorded, and what was by a version before, in
+	// some transactions. It returns how many it has moved, which nobody sees: 0 when there are none left.
+	Compact(ctx context.Context) (int, error)
 }
 
 // LogBytes returns how many bytes lines count for: their messages and data.

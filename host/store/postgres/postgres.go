@@ -206,7 +206,6 @@ func migrate(ctx context.Context, db *sql.DB) error {
 // Keys of advisory locks: "picloud" and a number.
 const (
 	lockMigration = 0x7069636c6f756401
-	lockRecord    = 0x7069636c6f756402
 	lockRemoval   = 0x7069636c6f756403
 	lockRestore   = 0x7069636c6f756404
 	lockLoad      = 0x7069636c6f756405

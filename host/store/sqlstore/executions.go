@@ -3,8 +3,6 @@ package sqlstore
 import (
 	"cmp"
 	"context"
-	"database/sql"
-	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -15,6 +13,7 @@ import (
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/store/sqlstore/segment"
 )
 
 type executions struct{ s *sqlStore }
@@ -22,7 +21,6 @@ type executions struct{ s *sqlStore }
 const (
 	executionLast = `SELECT last FROM segment_index WHERE key = $1 ORDER BY segment DESC LIMIT 1`
 
-	// A script is looked up by its id $1, several by what Dialect.Texts makes of theirs.
 	liveScripts   = `SELECT s.id, s.name FROM scripts s WHERE s.id IN {texts} AND ` + liveScript
 	scriptsOfApps = `SELECT id, app_id FROM scripts WHERE id IN {texts} AND deleted_at IS NULL`
 
@@ -130,11 +128,11 @@ func (e executions) record(ctx context.Context, tx *transaction, batch []store.E
 
 // keep makes segments of those executions whose scripts there are.
 func (e executions) keep(ctx context.Context, q queryer, batch []store.Execution, again map[string]bool) error {
-	ids := map[string]string{} // of apps, by script
+	scripts := map[string]bool{}
 	for i := range batch {
-		ids[batch[i].ScriptID] = ""
+		scripts[batch[i].ScriptID] = true
 	}
-	apps, err := e.texts(ctx, q, scriptsOfApps, slices.Collect(maps.Keys(ids)))
+	apps, err := e.texts(ctx, q, scriptsOfApps, slices.Collect(maps.Keys(scripts)))
 	if err != nil {
 		return err
 	}
@@ -157,14 +155,10 @@ func (e executions) keep(ctx context.Context, q queryer, batch []store.Execution
 			return err
 		}
 	}
-	first := last - int64(len(rows)) + 1
 	for i := range rows {
-		rows[i].Position = first + int64(i)
+		rows[i].Position = last - int64(len(rows)-1-i)
 	}
 	for _, piece := range pieces(rows) {
-		if len(piece) == 0 {
-			continue
-		}
 		k := kept{first: piece[0].Position, last: piece[len(piece)-1].Position, rows: piece}
 		if err := k.keep(ctx, q); err != nil {
 			return err
@@ -260,7 +254,7 @@ func (e executions) Record(ctx context.Context, batch []store.Execution) error {
 
 // mendExecution returns an execution whose texts are valid, with its lines numbered.
 func mendExecution(e store.Execution) store.Execution {
-	e.ID, e.AppID, e.ScriptID = mended(e.ID), mended(e.AppID), mended(e.ScriptID)
+	e.AppID, e.ScriptID = mended(e.AppID), mended(e.ScriptID)
 	e.RequestID = mended(e.RequestID)
 	e.InvocationType = abi.InvocationType(mended(string(e.InvocationType)))
 	e.EventID = mended(e.EventID)
@@ -438,7 +432,7 @@ func (e executions) walk(ctx context.Context, w search, each func(s *stored, row
 	}
 }
 
-// scripts are the names of scripts that are not deleted, as far as they were asked for; of the others it has "".
+// scriptNames are the names of scripts that are not deleted, as far as they were asked for; of the others it has "".
 type scriptNames map[string]string
 
 // learn asks for the scripts of rows.

@@ -89,6 +89,9 @@ func weight(r *segment.Row) int { return store.LogBytes(r.Lines) + len(r.ErrorMe
 
 // pieces divides rows into those of one segment each.
 func pieces(rows []segment.Row) (list [][]segment.Row) {
+	if len(rows) == 0 {
+		return nil
+	}
 	begin, bytes := 0, 0
 	for i := range rows {
 		w := weight(&rows[i])
@@ -169,8 +172,8 @@ func dropSegment(ctx context.Context, q queryer, first int64) error {
 	return nil
 }
 
-// indexed is a row of the index.
-type indexed struct {
+// indexRow is a row of the index.
+type indexRow struct {
 	key                  string
 	last                 int64
 	count, failed, level int
@@ -178,8 +181,8 @@ type indexed struct {
 }
 
 // index makes the rows of a segment, in the order of their keys: by it nodes that write the same wait for each other.
-func (k kept) index() []*indexed {
-	entries := map[string]*indexed{}
+func (k kept) index() []*indexRow {
+	entries := map[string]*indexRow{}
 	for i := range k.rows {
 		r := &k.rows[i]
 		level, linesTo := -1, int64(math.MinInt64)
@@ -193,7 +196,7 @@ func (k kept) index() []*indexed {
 			}
 			e := entries[key]
 			if e == nil {
-				e = &indexed{key: key, level: -1, linesTo: math.MinInt64, from: at, to: at}
+				e = &indexRow{key: key, level: -1, linesTo: math.MinInt64, from: at, to: at}
 				entries[key] = e
 			}
 			e.last = r.Position
@@ -205,26 +208,26 @@ func (k kept) index() []*indexed {
 			e.from, e.to = min(e.from, at), max(e.to, at)
 		}
 	}
-	sorted := make([]*indexed, 0, len(entries))
+	sorted := make([]*indexRow, 0, len(entries))
 	for _, key := range slices.Sorted(maps.Keys(entries)) {
 		sorted = append(sorted, entries[key])
 	}
 	return sorted
 }
 
-// removeRows removes up to limit executions of an app or a script by its id, and returns how many those were. The transaction is the
-// only one that removes what is deleted.
-func (s *sqlStore) removeRows(ctx context.Context, id string, limit int) (removed int, err error) {
+// removeExecutions removes up to limit executions of an app or a script by its id, and returns how many those were, or limit if it
+// had to leave some. The transaction is the only one that removes what is deleted; forUpdate is the dialect's.
+func removeExecutions(ctx context.Context, q queryer, id, forUpdate string, limit int) (removed int, err error) {
 	const most = 32 // segments, lest the transaction last
 	for n := 0; removed < limit; n++ {
 		if n == most {
-			return limit, nil // there may be more
+			return limit, nil
 		}
-		first, err := one(ctx, s.tx, "segment", scanNumber, segmentOf, id)
+		first, err := one(ctx, q, "segment", scanNumber, segmentOf, id)
 		if err != nil {
 			return removed, unlessMissing(err)
 		}
-		k, err := one(ctx, s.tx, "segment", scanKept, segmentGet+s.db.Dialect.ForUpdate, first)
+		k, err := one(ctx, q, "segment", scanKept, segmentGet+forUpdate, first)
 		if missing(err) { // another node has just joined it with those beside it
 			continue
 		}
@@ -239,7 +242,7 @@ func (s *sqlStore) removeRows(ctx context.Context, id string, limit int) (remove
 			}
 			return false
 		})
-		if err := k.replace(ctx, s.tx); err != nil {
+		if err := k.replace(ctx, q); err != nil {
 			return removed, err
 		}
 	}
