@@ -79,6 +79,45 @@ func Benchmark(b *testing.B, fresh func(tb testing.TB) Opener) {
 			})
 		}
 	})
+	b.Run("Executions.Among", func(b *testing.B) { // among a million in another app, of which each thousandth is of a script that runs seldom
+		app := s.app(b, "much")
+		busy, seldom := s.script(b, app, "busy"), s.script(b, app, "seldom")
+		n, size := 0, s.size(b)
+		for range 1000 {
+			batch := make([]store.Execution, 1000)
+			for i := range batch {
+				of := busy
+				if i == 500 {
+					of = seldom
+				}
+				batch[i] = execution(of, uuid.Must(uuid.NewV7()).String(), start.Add(time.Duration(n)*time.Millisecond), "hello", fmt.Sprint("world ", n))
+				n++
+			}
+			require.NoError(b, s.Executions().Record(s.ctx, batch))
+		}
+		b.ReportMetric(float64(s.size(b)-size)/float64(n), "bytes/execution")
+		for name, query := range map[string]store.ExecutionQuery{
+			"busy": {AppID: app.ID, ScriptID: busy.ID}, "seldom": {AppID: app.ID, ScriptID: seldom.ID}, "app": {AppID: app.ID},
+			"long ago": {AppID: app.ID, To: start.Add(time.Minute)},
+		} {
+			b.Run(name, func(b *testing.B) {
+				for b.Loop() {
+					if page, err := s.Executions().List(s.ctx, query); err != nil || len(page.Items) != store.DefaultPageSize {
+						b.Fatal(len(page.Items), err)
+					}
+				}
+			})
+		}
+		page, err := s.Executions().List(s.ctx, store.ExecutionQuery{AppID: app.ID, ScriptID: seldom.ID})
+		require.NoError(b, err)
+		b.Run("one", func(b *testing.B) {
+			for b.Loop() {
+				if _, err := s.Executions().Get(s.ctx, page.Items[0].ID); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	})
 	b.Run("Series.Add/100", func(b *testing.B) { // a write of a node on which 100 scripts run
 		var counted []store.Counted
 		for i := range 100 {
@@ -91,4 +130,12 @@ func Benchmark(b *testing.B, fresh func(tb testing.TB) Opener) {
 			}
 		}
 	})
+}
+
+// size is how many bytes the database has.
+func (s subject) size(tb testing.TB) int64 {
+	tb.Helper()
+	bytes, err := s.Size(s.ctx)
+	require.NoError(tb, err)
+	return bytes
 }

@@ -65,6 +65,7 @@ func Exercise(t *testing.T, fresh func(tb testing.TB) Opener) {
 		{"APIKeys", onOne(testAPIKeys)},
 		{"Executions", onOne(testExecutions)},
 		{"ExecutionQueries", onOne(testExecutionQueries)},
+		{"Compaction", onOne(testCompaction)},
 		{"Logs", onOne(testLogs)},
 		{"Series", onOne(testSeries)},
 		{"Transactions", onOne(testTransactions)},

@@ -1,0 +1,201 @@
+package storetest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/store"
+)
+
+// compact brings together what there is, and returns how many executions that were.
+func (s subject) compact(t testing.TB) (moved int) {
+	t.Helper()
+	for {
+		n, err := s.Executions().Compact(s.ctx)
+		require.NoError(t, err)
+		if moved += n; n == 0 {
+			return moved
+		}
+	}
+}
+
+// told is what an app's executions and a script's log tell, page by page.
+func (s subject) told(t testing.TB, script store.Script) (told []string) {
+	t.Helper()
+	for _, limit := range []int{7, 1000} {
+		for _, q := range []store.ExecutionQuery{{}, {ScriptID: script.ID}, {Outcome: store.OutcomeAnyError}, {Text: "line 1"}} {
+			q.AppID, q.Page.Limit = script.AppID, limit
+			for {
+				page, err := s.Executions().List(s.ctx, q)
+				require.NoError(t, err)
+				for _, e := range page.Items {
+					told = append(told, fmt.Sprintf("%d %s %s %+v", limit, q.ScriptID, q.Outcome, e))
+				}
+				if q.Page.Cursor = page.Next; page.Next == "" {
+					break
+				}
+			}
+		}
+		for _, q := range []store.LogQuery{{}, {Order: store.OldestFirst}, {MinLevel: abi.LogError}} {
+			q.ScriptID, q.Page.Limit = script.ID, limit
+			for {
+				page, err := s.Executions().Logs(s.ctx, q)
+				require.NoError(t, err)
+				for _, line := range page.Items {
+					told = append(told, fmt.Sprintf("%d %s %+v", limit, q.MinLevel, line))
+				}
+				if q.Page.Cursor = page.Next; page.Next == "" || len(page.Items) < limit {
+					break
+				}
+			}
+		}
+	}
+	return told
+}
+
+// What is brought together tells the same as before.
+func testCompaction(t *testing.T, s subject) {
+	app := s.app(t, "small")
+	script, other := s.script(t, app, "s"), s.script(t, app, "other")
+	require.Zero(t, s.compact(t))
+	n := 0
+	record := func(times, together int) {
+		t.Helper()
+		require.NoError(t, s.InTx(s.ctx, func(tx store.Store) error { // one commit
+			for range times {
+				var batch []store.Execution
+				for range together {
+					n++
+					of := script
+					if n%3 == 0 {
+						of = other
+					}
+					e := execution(of, uuid.Must(uuid.NewV7()).String(), start.Add(time.Duration(n)*time.Second), fmt.Sprint("line ", n))
+					if n%100 == 0 {
+						e.Outcome, e.ErrorMessage, e.Lines[0].Level = abi.CodeScriptError, "no", abi.LogError
+						e.Trace = &store.Trace{More: n}
+					}
+					batch = append(batch, e)
+				}
+				if err := tx.Executions().Record(s.ctx, batch); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+	}
+	record(1100, 1)
+	before := s.told(t, script)
+	require.NotEmpty(t, before)
+	page, err := s.Executions().List(s.ctx, store.ExecutionQuery{AppID: app.ID, Page: store.PageRequest{Limit: 10}})
+	require.NoError(t, err)
+	follow, err := s.Executions().Logs(s.ctx, store.LogQuery{ScriptID: script.ID, Order: store.OldestFirst, Page: store.PageRequest{Limit: 300}})
+	require.NoError(t, err)
+	whole, err := s.Executions().Get(s.ctx, page.Items[0].ID)
+	require.NoError(t, err)
+
+	require.Equal(t, store.MaxBatch, s.compact(t), "the last hundred may have others beside them yet")
+	require.Equal(t, before, s.told(t, script))
+	got, err := s.Executions().Get(s.ctx, whole.ID)
+	require.NoError(t, err)
+	require.Equal(t, whole, got)
+	next, err := s.Executions().List(s.ctx, store.ExecutionQuery{AppID: app.ID, Page: store.PageRequest{Limit: 10, Cursor: page.Next}})
+	require.NoError(t, err)
+	require.Equal(t, fmt.Sprint("line ", n-10), s.lineOf(t, next.Items[0]))
+	lines, err := s.Executions().Logs(s.ctx, store.LogQuery{ScriptID: script.ID, Order: store.OldestFirst, Page: store.PageRequest{Limit: 1, Cursor: follow.Next}})
+	require.NoError(t, err)
+	require.Equal(t, "line 451", lines.Items[0].Message, "of three one is the other's")
+
+	record(1, 700) // which is large enough, and ends the hundred
+	record(3, 1)
+	before = s.told(t, script)
+	require.Equal(t, 100, s.compact(t))
+	require.Equal(t, before, s.told(t, script))
+	require.Zero(t, s.compact(t))
+
+	t.Run("recorded again", func(t *testing.T) {
+		again := whole
+		again.Lines = nil
+		require.NoError(t, s.Executions().Record(s.ctx, []store.Execution{again}))
+		require.Equal(t, before, s.told(t, script))
+	})
+	t.Run("what is deleted leaves the others", func(t *testing.T) {
+		require.NoError(t, s.Scripts().Delete(s.ctx, other.ID))
+		rows, _ := s.remove(t, store.MaxBatch, nil)
+		require.Equal(t, n/3+2, rows)
+		left := slices.DeleteFunc(before, func(line string) bool { return strings.Contains(line, other.ID) })
+		require.Equal(t, left, s.told(t, script))
+		c, err := s.Apps().Contents(s.ctx, app.ID)
+		require.NoError(t, err)
+		require.EqualValues(t, n-n/3, c.Executions)
+	})
+	t.Run("retention", func(t *testing.T) {
+		removed, err := store.InBatches(s.ctx, store.MaxBatch, func(ctx context.Context, limit int) (int, error) {
+			return s.Executions().DeleteBefore(ctx, start.Add(1234*time.Second), limit)
+		})
+		require.NoError(t, err)
+		require.Equal(t, 1233-1233/3, removed)
+		page, err := s.Executions().Logs(s.ctx, store.LogQuery{ScriptID: script.ID, Order: store.OldestFirst})
+		require.NoError(t, err)
+		require.Equal(t, "line 1234", page.Items[0].Message)
+	})
+}
+
+// lineOf is the one line of an execution.
+func (s subject) lineOf(t testing.TB, e store.Execution) string {
+	t.Helper()
+	whole, err := s.Executions().Get(s.ctx, e.ID)
+	require.NoError(t, err)
+	require.Len(t, whole.Lines, 1)
+	return whole.Lines[0].Message
+}
+
+// ExecutionsOfBefore tests that executions are there which a version before has recorded. Statements that insert them are run by exec, and
+// a time in them is what at makes of it.
+func ExecutionsOfBefore(t *testing.T, db store.Store, exec func(statement string, args ...any), at func(time.Time) any) {
+	s := subject{Store: db, ctx: t.Context()}
+	app := s.app(t, "old")
+	script := s.script(t, app, "s")
+	const old = 600
+	var want []string // the newest first
+	for i := 1; i <= old; i++ {
+		id := uuid.Must(uuid.NewV7()).String()
+		want = append([]string{id}, want...)
+		exec(`INSERT INTO executions (id, app_id, script_id, script_version, request_id, invocation_type, event_id, outcome, status, error_message,
+			error_line, error_column, started_at, duration_us, operations, response_bytes, method, path, route, parent_id, root_id, trace)
+			VALUES ($1, $2, $3, 4, 'r', 'http', 'e', 'timeout', 504, 'late', 1, 2, $4, 1234, 5, 6, 'GET', '/a', '/:b', 'p', 'q', '{"calls":null,"more":7}')`,
+			id, app.ID, script.ID, at(start.Add(time.Duration(i)*time.Second)))
+		exec(`INSERT INTO log_lines (script_id, execution, seq, at, level, message, data)
+			SELECT script_id, position, 0, $2, 3, 'first', '{"a":1}' FROM executions WHERE id = $1`, id, at(start))
+		exec(`INSERT INTO log_lines (script_id, execution, seq, at, level, message, data)
+			SELECT script_id, position, 1, $2, 4, 'second', NULL FROM executions WHERE id = $1`, id, at(start))
+	}
+	require.Equal(t, old, s.compact(t))
+	list := collect(t, 100, func(page store.PageRequest) (store.Page[store.Execution], error) {
+		list, err := s.Executions().List(s.ctx, store.ExecutionQuery{AppID: app.ID, Page: page})
+		return store.Page[store.Execution]{Items: list.Items, Next: list.Next}, err
+	})
+	require.Equal(t, want, project(list, func(e store.Execution) string { return e.ID }))
+	got, err := s.Executions().Get(s.ctx, want[old-2])
+	require.NoError(t, err)
+	require.Equal(t, store.Execution{
+		ID: want[old-2], AppID: app.ID, ScriptID: script.ID, ScriptName: "s", ScriptVersion: 4, RequestID: "r", InvocationType: abi.InvocationHTTP, EventID: "e",
+		Outcome: abi.CodeTimeout, Status: 504, ResponseBytes: 6, Method: "GET", Path: "/a", Route: "/:b", ParentID: "p", RootID: "q",
+		ErrorMessage: "late", ErrorLine: 1, ErrorColumn: 2, StartedAt: kept(start.Add(2 * time.Second)), Duration: 1234 * time.Microsecond, Operations: 5,
+		Lines: []store.LogLine{
+			{ExecutionID: want[old-2], ScriptVersion: 4, Seq: 0, At: kept(start), Level: abi.LogWarn, Message: "first", Data: json.RawMessage(`{"a":1}`)},
+			{ExecutionID: want[old-2], ScriptVersion: 4, Seq: 1, At: kept(start), Level: abi.LogError, Message: "second"},
+		},
+		Trace: &store.Trace{More: 7},
+	}, got)
+	require.Zero(t, s.compact(t))
+}
