@@ -30,7 +30,7 @@ const (
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
 	indexInsert   = `INSERT INTO segment_index (key, segment, last, count, failed, level, lines_to, started_from, started_to) VALUES `
 	indexColumns  = 9
-	indexTogether = 32 // rows in a statement
+	indexTogether = 8 // rows in a statement: SQLite's driver looks for each argument among all
 
 	segmentRemove = `DELETE FROM segments WHERE first = $1`
 	indexRemove   = `DELETE FROM segment_index WHERE segment = $1`
