@@ -18,7 +18,7 @@ CREATE TABLE segments (
 
 CREATE INDEX segments_id ON segments (id_to, id_from);
 CREATE INDEX segments_start ON segments (started_from);
-CREATE INDEX segments_open ON segments (first) WHERE open = 1;
+CREATE INDEX segments_open ON segments (open) WHERE open = 1; -- in the order of first, which each index ends with
 
 -- Which segments have executions of an app, of a script, or that acted for an execution, and what there is to be found.
 CREATE TABLE segment_index (

@@ -36,14 +36,14 @@ const (
 // levels are the log levels in the order of their numbers in the database.
 var levels = []abi.LogLevel{abi.LogTrace, abi.LogDebug, abi.LogInfo, abi.LogWarn, abi.LogError}
 
-// LevelNumber is how the database keeps a log level; one that is not known counts as info.
-func LevelNumber(level abi.LogLevel) int {
+// levelNumber is how the database keeps a log level; one that is not known counts as info.
+func levelNumber(level abi.LogLevel) int {
 	for i, l := range levels {
 		if l == level {
 			return i
 		}
 	}
-	return LevelNumber(abi.LogInfo)
+	return levelNumber(abi.LogInfo)
 }
 
 // place is where a line is in the order of recording.
@@ -269,7 +269,7 @@ func mendExecution(e store.Execution) store.Execution {
 			ExecutionID: e.ID,
 			Seq:         i,
 			At:          cut(line.At),
-			Level:       levels[LevelNumber(line.Level)],
+			Level:       levels[levelNumber(line.Level)],
 			Message:     mended(line.Message),
 			Data:        line.Data,
 		}
@@ -683,7 +683,7 @@ func (e executions) Logs(ctx context.Context, query store.LogQuery) (store.LogPa
 	}
 	level := 0
 	if query.MinLevel != "" {
-		level = LevelNumber(query.MinLevel)
+		level = levelNumber(query.MinLevel)
 		if levels[level] != query.MinLevel {
 			return store.LogPage{}, fault.Refuse("level", "must be one of %q, got %q", levels, query.MinLevel)
 		}
@@ -751,7 +751,7 @@ func (e executions) lines(ctx context.Context, query store.LogQuery, from place,
 			}
 			for _, line := range row.Lines {
 				at := place{row.Position, line.Seq}
-				if from.passed(at, w.oldestFirst) || LevelNumber(line.Level) < level || line.At.Before(since) {
+				if from.passed(at, w.oldestFirst) || levelNumber(line.Level) < level || line.At.Before(since) {
 					continue
 				}
 				if list = append(list, placed{line, at}); len(list) == limit {

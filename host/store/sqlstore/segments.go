@@ -187,7 +187,7 @@ func (k kept) index() []*indexRow {
 		r := &k.rows[i]
 		level, linesTo := -1, int64(math.MinInt64)
 		for _, line := range r.Lines {
-			level, linesTo = max(level, LevelNumber(line.Level)), max(linesTo, line.At.UnixMicro())
+			level, linesTo = max(level, levelNumber(line.Level)), max(linesTo, line.At.UnixMicro())
 		}
 		at := r.StartedAt.UnixMicro()
 		for _, key := range [...]string{r.AppID, r.ScriptID, r.RootID} {
