@@ -83,8 +83,9 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 			Name: store.DatabasePostgres,
 			Size: `SELECT pg_database_size(current_database())`,
 			// The row that every change of configuration raises.
-			Lock:      `SELECT value FROM meta WHERE name = 'generation' FOR UPDATE`,
-			ForUpdate: ` FOR UPDATE`,
+			Lock:        `SELECT value FROM meta WHERE name = 'generation' FOR UPDATE`,
+			ForUpdate:   ` FOR UPDATE`,
+			ForKeyShare: ` FOR KEY SHARE`,
 			Terms: sqlstore.TermIndex{
 				Value: encodeTerms,
 				Any: func(terms []int64, first int) (string, []any) {

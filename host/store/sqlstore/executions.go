@@ -22,7 +22,7 @@ const (
 	executionLast = `SELECT last FROM segment_index WHERE key = $1 ORDER BY segment DESC LIMIT 1`
 
 	liveScripts   = `SELECT s.id, s.name FROM scripts s WHERE s.id IN {texts} AND ` + liveScript
-	scriptsOfApps = `SELECT id, app_id FROM scripts WHERE id IN {texts} AND deleted_at IS NULL`
+	scriptsOfApps = `SELECT id, app_id FROM scripts WHERE id IN {texts} AND deleted_at IS NULL ORDER BY id`
 
 	// A search reads the index of one key, and the segments of those rows alone that can have what is looked for.
 	searchColumns = `SELECT s.first, s.body, {rest} FROM segment_index i JOIN segments s ON s.first = i.segment WHERE i.key = $1`
@@ -132,7 +132,7 @@ func (e executions) keep(ctx context.Context, q queryer, batch []store.Execution
 	for i := range batch {
 		scripts[batch[i].ScriptID] = true
 	}
-	apps, err := e.texts(ctx, q, scriptsOfApps, slices.Collect(maps.Keys(scripts)))
+	apps, err := e.texts(ctx, q, scriptsOfApps+e.s.db.Dialect.ForKeyShare, slices.Collect(maps.Keys(scripts)))
 	if err != nil {
 		return err
 	}

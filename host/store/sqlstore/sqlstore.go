@@ -32,6 +32,9 @@ type Dialect struct {
 	// ForUpdate ends a query that keeps the rows it finds from other writers until the transaction
 	// ends; "" when one transaction at a time writes.
 	ForUpdate string
+	// ForKeyShare ends a query that keeps the rows it finds from being deleted, or named anew, until the
+	// transaction ends; "" as there.
+	ForKeyShare string
 	// Terms is how documents are found by their terms.
 	Terms TermIndex
 	// Announce is run last in a transaction that makes a revision, for Listen of other nodes; ""
