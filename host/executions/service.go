@@ -311,7 +311,7 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 		out.bytes = max(int64(len(out.Response.Body)), streamed.bytes)
 	}
 	if in.Request != nil {
-		out.path = log.Shown(in.Request.Path)
+		out.path = strings.Clone(log.Shown(in.Request.Path)) // the request's own keeps its whole head in memory
 	}
 	s.finished(ctx, script.row, in, out, started)
 	return out, nil
