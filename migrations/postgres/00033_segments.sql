@@ -6,7 +6,7 @@ CREATE TABLE segments (
     first        BIGINT PRIMARY KEY, -- from this position on
     last         BIGINT NOT NULL,    -- to this one; none between is in another segment
     count        INTEGER NOT NULL,
-    bytes        BIGINT NOT NULL,    -- of what lines and errors say
+    bytes        BIGINT NOT NULL,    -- about, of lines, errors, paths and traces
     open         INTEGER NOT NULL,   -- 1: it may be joined with those beside it; else 0
     id_from      TEXT COLLATE "C" NOT NULL, -- the least of the ids
     id_to        TEXT COLLATE "C" NOT NULL,

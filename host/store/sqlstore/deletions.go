@@ -153,12 +153,12 @@ func (r *remover) next(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, unlessMissing(err)
 	}
+	if err := r.executions(ctx, app); err != nil { // of all its scripts at once, and until none are left that could have more
+		return true, err
+	}
 	script, err = one(ctx, r.tx, "script", text, nextScriptOfApp, app)
 	if !missing(err) {
 		return true, r.script(ctx, script, err)
-	}
-	if err := r.executions(ctx, app); err != nil { // that were recorded while their scripts were removed
-		return true, err
 	}
 	for _, statement := range appRemains {
 		if err := r.run(ctx, statement, app, r.left); err != nil {

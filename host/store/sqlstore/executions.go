@@ -170,6 +170,7 @@ func (e executions) keep(ctx context.Context, q queryer, batch []store.Execution
 // unknown returns those rows that are not there already, each once.
 func (e executions) unknown(ctx context.Context, q queryer, rows []segment.Row, again map[string]bool) ([]segment.Row, error) {
 	seen := make(map[string]bool, len(rows))
+	read := map[int64]*stored{} // what was recorded together is recorded again together
 	var failure error
 	rows = slices.DeleteFunc(rows, func(r segment.Row) bool {
 		if seen[r.ID] {
@@ -179,7 +180,7 @@ func (e executions) unknown(ctx context.Context, q queryer, rows []segment.Row, 
 		if !again[r.ID] || failure != nil {
 			return false
 		}
-		there, err := find(ctx, q, r.ID)
+		there, _, err := find(ctx, q, r.ID, read)
 		failure = err
 		return there != nil
 	})
@@ -285,12 +286,16 @@ func (e executions) Get(ctx context.Context, id string) (store.Execution, error)
 	if !storable([]any{id}) {
 		return store.Execution{}, notFound("execution")
 	}
-	row, err := find(ctx, e.s.reader(), id)
+	s, i, err := find(ctx, e.s.reader(), id, nil)
 	if err != nil {
 		return store.Execution{}, failed(ctx, "read execution", err)
 	}
-	if row == nil {
+	if s == nil {
 		return store.Execution{}, notFound("execution")
+	}
+	row, err := s.whole(i)
+	if err != nil {
+		return store.Execution{}, failed(ctx, "read execution", err)
 	}
 	names, err := e.texts(ctx, e.s.reader(), liveScripts, []string{row.ScriptID})
 	if err != nil {
@@ -304,35 +309,40 @@ func (e executions) Get(ctx context.Context, id string) (store.Execution, error)
 	return row.Execution, nil
 }
 
-// find reads an execution by its id, nil if there is none. Ids are made of times, so that few segments can have one, most often
-// one.
-func find(ctx context.Context, q queryer, id string) (*segment.Row, error) {
+// find reads the segment that has an execution by its id, and the row that this is; the segment is nil if there is none. Ids are
+// made of times, so that few segments can have one, most often one. Those that have been read are kept in read, unless that is nil.
+func find(ctx context.Context, q queryer, id string, read map[int64]*stored) (s *stored, row int, err error) {
 	const attempts = 3
 	for range attempts {
 		firsts, err := many(ctx, q, "segments", scanNumber, segmentsOfID, id)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		moved := false // by whoever joins segments
 		for _, first := range firsts {
-			s, err := one(ctx, q, "segment", scanStored, segmentRead, first)
-			if missing(err) {
-				moved = true
-				continue
-			}
-			if err != nil {
-				return nil, err
+			s := read[first]
+			if s == nil {
+				s, err = one(ctx, q, "segment", scanStored, segmentRead, first)
+				if missing(err) {
+					moved = true
+					continue
+				}
+				if err != nil {
+					return nil, 0, err
+				}
+				if read != nil {
+					read[first] = s
+				}
 			}
 			if i := s.Find(id); i >= 0 {
-				row, err := s.whole(i)
-				return &row, err
+				return s, i, nil
 			}
 		}
 		if !moved {
-			return nil, nil
+			return nil, 0, nil
 		}
 	}
-	return nil, nil
+	return nil, 0, nil
 }
 
 const segmentRead = `SELECT first, body, rest FROM segments WHERE first = $1`
@@ -371,7 +381,8 @@ func (s *stored) whole(i int) (r segment.Row, err error) {
 		return r, err
 	}
 	r = s.Row(i)
-	return r, rest.Fill(i, &r)
+	rest.Lines(i, &r)
+	return r, rest.Trace(i, &r)
 }
 
 // A search is what segments are looked for.
@@ -475,6 +486,7 @@ func (e executions) List(ctx context.Context, q store.ExecutionQuery) (page stor
 		full     bool // of lines
 		bytes    int  // of lines
 		searched int
+		missed   int         // of those, also where nothing is looked for: of another app, or of a script that is deleted
 		end      segment.Row // the last that was looked at, when as many were as may be
 		last     int64       // position of the last row of the page
 		first    int64       // of its first
@@ -482,7 +494,7 @@ func (e executions) List(ctx context.Context, q store.ExecutionQuery) (page stor
 	)
 	page.Items = []store.Execution{}
 	err = e.walk(ctx, c.search, func(s *stored, rows []int) (bool, error) {
-		rows = slices.DeleteFunc(rows, func(i int) bool { return !c.placed(s, i) })
+		rows = slices.DeleteFunc(rows, func(i int) bool { return !c.places(s, i) })
 		if err := e.learn(ctx, names, s, rows); err != nil {
 			return false, err
 		}
@@ -493,16 +505,18 @@ func (e executions) List(ctx context.Context, q store.ExecutionQuery) (page stor
 			if err != nil {
 				return false, err
 			}
-			if matches && row.ScriptName != "" {
+			if !matches || row.ScriptName == "" {
+				missed++
+			} else {
 				if more = full || len(page.Items) == limit; more {
 					return true, nil
 				}
 				if q.Lines {
-					name := row.ScriptName
-					if row, err = s.whole(i); err != nil {
+					rest, err := s.more()
+					if err != nil {
 						return false, err
 					}
-					row.ScriptName, row.Trace = name, nil
+					rest.Lines(i, &row)
 					bytes += store.LogBytes(row.Lines)
 					full = bytes >= store.MaxPageLines
 				}
@@ -515,7 +529,7 @@ func (e executions) List(ctx context.Context, q store.ExecutionQuery) (page stor
 			if n == len(rows)-1 {
 				searched += max(0, searchedPerSegment-len(rows))
 			}
-			if c.searches > 0 && searched >= c.searches {
+			if c.searches > 0 && searched >= c.searches || missed >= store.MaxSearched {
 				end = row
 				return true, nil
 			}
@@ -604,20 +618,27 @@ func chosenExecutions(q store.ExecutionQuery) (c executionChoice, err error) {
 	return c, nil
 }
 
-// placed reports whether a row is one of those that are looked at.
-func (c *executionChoice) placed(s *stored, i int) bool {
-	switch {
-	case c.query.ScriptID != "" && s.Script(i) != c.query.ScriptID, s.App(i) != c.query.AppID, c.failed && !s.Failed(i):
+// places reports whether a row is one of those that are looked at.
+func (c *executionChoice) places(s *stored, i int) bool {
+	if c.failed && !s.Failed(i) {
 		return false
 	}
-	return c.query.ScriptID != "" || c.query.RootID == "" || s.Root(i) == c.query.RootID
+	switch q := &c.query; {
+	case q.ScriptID != "":
+		return s.Script(i) == q.ScriptID
+	case q.RootID != "":
+		return s.Root(i) == q.RootID
+	default:
+		return s.App(i) == q.AppID
+	}
 }
 
-// matches reports whether a row that is placed is asked for.
+// matches reports whether a row that is looked at is asked for.
 func (c *executionChoice) matches(s *stored, i int, r *segment.Row) (bool, error) {
 	q := &c.query
 	switch {
-	case q.RootID != "" && r.RootID != q.RootID,
+	case r.AppID != q.AppID,
+		q.RootID != "" && r.RootID != q.RootID,
 		q.Outcome == store.OutcomeSucceeded && r.Outcome != "",
 		c.failed && q.Outcome != store.OutcomeAnyError && string(r.Outcome) != q.Outcome,
 		q.Type != "" && r.InvocationType != q.Type,
@@ -738,14 +759,16 @@ func (e executions) lines(ctx context.Context, query store.LogQuery, from place,
 		w.before = from.execution + 1
 	}
 	err = e.walk(ctx, w, func(s *stored, rows []int) (enough bool, err error) {
+		rest, err := s.more()
+		if err != nil {
+			return false, err
+		}
 		for _, i := range rows {
 			if s.Script(i) != query.ScriptID {
 				continue
 			}
-			row, err := s.whole(i)
-			if err != nil {
-				return false, err
-			}
+			row := s.Row(i)
+			rest.Lines(i, &row)
 			if !w.oldestFirst {
 				slices.Reverse(row.Lines)
 			}

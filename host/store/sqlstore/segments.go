@@ -18,7 +18,7 @@ import (
 // How large segments are.
 const (
 	segmentRows  = store.MaxBatch // at most
-	segmentBytes = 1 << 20        // of lines and errors, unless one execution alone has more
+	segmentBytes = 1 << 20        // by weight, unless one execution alone has more
 	openRows     = segmentRows / 2
 	openBytes    = segmentBytes / 2
 )
@@ -72,7 +72,8 @@ func scanKept(row scanner) (k kept, err error) {
 	k.rows = make([]segment.Row, s.Len())
 	for i := range k.rows {
 		k.rows[i] = s.Row(i)
-		if err := more.Fill(i, &k.rows[i]); err != nil {
+		more.Lines(i, &k.rows[i])
+		if err := more.Trace(i, &k.rows[i]); err != nil {
 			return k, err
 		}
 	}
@@ -84,8 +85,15 @@ func scanNumber(row scanner) (n int64, err error) {
 	return n, err
 }
 
-// weight is how many bytes a row has that segments are bounded by.
-func weight(r *segment.Row) int { return store.LogBytes(r.Lines) + len(r.ErrorMessage) }
+// weight is about how many bytes a row has that segments are bounded by.
+func weight(r *segment.Row) int {
+	const call = 64 // of a trace
+	bytes := store.LogBytes(r.Lines) + len(r.ErrorMessage) + len(r.Path)
+	if r.Trace != nil {
+		bytes += call * len(r.Trace.Calls)
+	}
+	return bytes
+}
 
 // pieces divides rows into those of one segment each.
 func pieces(rows []segment.Row) (list [][]segment.Row) {

@@ -303,12 +303,16 @@ func DecodeRest(rest []byte, rows int) (*Rest, error) {
 	return d, nil
 }
 
-// Fill gives a row its lines and its trace.
-func (d *Rest) Fill(i int, r *Row) error {
+// Lines gives a row its lines.
+func (d *Rest) Lines(i int, r *Row) {
 	r.Lines = make([]store.LogLine, d.firsts[i+1]-d.firsts[i])
 	for seq := range r.Lines {
 		r.Lines[seq] = d.line(d.firsts[i]+seq, seq, r)
 	}
+}
+
+// Trace gives a row its trace, if it has one.
+func (d *Rest) Trace(i int, r *Row) error {
 	if d.traces[i] == "" {
 		return nil
 	}

@@ -58,7 +58,8 @@ func TestRoundTrip(t *testing.T) {
 		require.Equal(t, n, got.Len())
 		for i := range n {
 			row := got.Row(i)
-			require.NoError(t, more.Fill(i, &row))
+			more.Lines(i, &row)
+			require.NoError(t, more.Trace(i, &row))
 			require.Equal(t, want[i], row, "row %d of %d", i, n)
 			require.Equal(t, want[i].Position, got.Position(i))
 			require.Equal(t, want[i].StartedAt, got.StartedAt(i))
@@ -79,7 +80,8 @@ func TestWithoutLines(t *testing.T) {
 	require.Empty(t, rest)
 	more, err := segment.DecodeRest(rest, 1)
 	require.NoError(t, err)
-	require.NoError(t, more.Fill(0, &row))
+	more.Lines(0, &row)
+	require.NoError(t, more.Trace(0, &row))
 	require.Empty(t, row.Lines)
 	require.Nil(t, row.Trace)
 	require.False(t, more.Has(0, func(string) bool { return true }))
@@ -129,7 +131,8 @@ func FuzzDecode(f *testing.F) {
 		for _, n := range []int{1, 4, 9} {
 			if d, err := segment.DecodeRest(part, n); err == nil {
 				for i := range n {
-					_ = d.Fill(i, new(segment.Row))
+					d.Lines(i, new(segment.Row))
+					_ = d.Trace(i, new(segment.Row))
 				}
 			}
 		}
