@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -148,6 +149,70 @@ func testCompaction(t *testing.T, s subject) {
 		require.NoError(t, err)
 		require.Equal(t, "line 1234", page.Items[0].Message)
 	})
+}
+
+// Who follows a log while others record, and while what they recorded is joined, has each line once.
+func testCompactionTogether(t *testing.T, s subject) {
+	const recorders, batches, together = 3, 20, 30
+	script := s.script(t, s.app(t, "followed"), "s")
+	done := make(chan error, 2)
+	recording, recorded := context.WithCancel(s.ctx)
+	defer recorded()
+	go func() {
+		defer recorded()
+		done <- errors.Join(all(recorders, func(i int) error {
+			for j := range batches {
+				var batch []store.Execution
+				for k := range together {
+					id := uuid.Must(uuid.NewV7()).String()
+					batch = append(batch, execution(script, id, start, fmt.Sprint(i, " ", j, " ", k)))
+				}
+				if err := s.Executions().Record(s.ctx, batch); err != nil {
+					return errors.Join(err, errors.Unwrap(err))
+				}
+			}
+			return nil
+		})...)
+	}()
+	go func() {
+		var err error
+		for err == nil && recording.Err() == nil {
+			_, err = s.Executions().Compact(s.ctx)
+		}
+		done <- errors.Join(err, errors.Unwrap(err))
+	}()
+	seen := map[string]int{}
+	executions := map[string]int{}
+	logs := store.LogQuery{ScriptID: script.ID, Order: store.OldestFirst, Page: store.PageRequest{Limit: 70}}
+	list := store.ExecutionQuery{AppID: script.AppID, ScriptID: script.ID, Page: store.PageRequest{Limit: 70}}
+	first, err := s.Executions().List(s.ctx, store.ExecutionQuery{AppID: "nobody"})
+	require.NoError(t, err)
+	list.After = first.Newest
+	for {
+		ended := recording.Err() != nil
+		lines, err := s.Executions().Logs(s.ctx, logs)
+		require.NoError(t, err)
+		for _, line := range lines.Items {
+			seen[line.Message]++
+		}
+		page, err := s.Executions().List(s.ctx, list)
+		require.NoError(t, err)
+		for _, e := range page.Items {
+			executions[e.ID]++
+		}
+		logs.Page.Cursor, list.After = lines.Next, page.Newest
+		if ended && len(lines.Items) == 0 && len(page.Items) == 0 {
+			break
+		}
+	}
+	require.NoError(t, errors.Join(<-done, <-done))
+	s.compact(t)
+	for _, times := range []map[string]int{seen, executions} {
+		require.Len(t, times, recorders*batches*together)
+		for what, n := range times {
+			require.Equal(t, 1, n, what)
+		}
+	}
 }
 
 // lineOf is the one line of an execution.

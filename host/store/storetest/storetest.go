@@ -66,6 +66,8 @@ func Exercise(t *testing.T, fresh func(tb testing.TB) Opener) {
 		{"Executions", onOne(testExecutions)},
 		{"ExecutionQueries", onOne(testExecutionQueries)},
 		{"Compaction", onOne(testCompaction)},
+		{"CompactionTogether", onOne(testCompactionTogether)},
+		{"ExecutionModel", onOne(testExecutionModel)},
 		{"Logs", onOne(testLogs)},
 		{"Series", onOne(testSeries)},
 		{"Transactions", onOne(testTransactions)},
