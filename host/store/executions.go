@@ -111,9 +111,6 @@ const (
 	MaxCallees      = 100
 )
 
-// LongestExecution is how long after an execution has begun it may be recorded, for [ExecutionQuery.From] and To to find it.
-const LongestExecution = time.Hour
-
 // ExecutionQuery asks for executions of an app. What is zero does not narrow it.
 type ExecutionQuery struct {
 	AppID    string
