@@ -220,9 +220,9 @@ func testExecutionModel(t *testing.T, s subject) {
 	for seed := range uint64(2) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			m := &executionModel{subject: s, random: rand.New(rand.NewPCG(seed, 0)), ids: rand.NewChaCha8([32]byte{byte(seed)})}
-			for i := range 4 {
-				app := s.app(t, fmt.Sprintf("model-%d-%d", seed, i/3)) // three and one
-				m.scripts = append(m.scripts, s.script(t, app, fmt.Sprint("s", i)))
+			apps := []store.App{s.app(t, fmt.Sprint("model-", seed)), s.app(t, fmt.Sprint("other-", seed))}
+			for i := range 4 { // three and one
+				m.scripts = append(m.scripts, s.script(t, apps[i/3], fmt.Sprint("s", i)))
 			}
 			var last []store.Execution
 			for range 25 {
