@@ -145,7 +145,8 @@ type ExecutionPage struct {
 type Executions interface {
 	// Record keeps executions with their lines, all or none. One whose script or app is gone
 	// meanwhile is dropped. One that is kept already stays as it is, so a batch may be recorded
-	// again after a failure: by the same store, among the 65,536 that it is asked to record next. Text
+	// again after a failure: by the same store, among the 32,768 that it is asked to record next; and
+	// one whose id is that of its event by any store at any time. Text
 	// is made valid rather than refused: bytes that are not UTF-8 and NUL become U+FFFD.
 	Record(ctx context.Context, executions []Execution) error
 	// Get finds an execution by id, with its lines.

@@ -169,22 +169,17 @@ func (e executions) keep(ctx context.Context, q queryer, batch []store.Execution
 
 // unknown returns those rows that are not there already, each once.
 func (e executions) unknown(ctx context.Context, q queryer, rows []segment.Row, again map[string]bool) ([]segment.Row, error) {
+	found, err := e.find(ctx, q, slices.Collect(maps.Keys(again)))
+	if err != nil {
+		return nil, err
+	}
 	seen := make(map[string]bool, len(rows))
-	read := map[int64]*stored{} // what was recorded together is recorded again together
-	var failure error
-	rows = slices.DeleteFunc(rows, func(r segment.Row) bool {
-		if seen[r.ID] {
-			return true
-		}
+	return slices.DeleteFunc(rows, func(r segment.Row) bool {
+		_, there := found[r.ID]
+		there = there || seen[r.ID]
 		seen[r.ID] = true
-		if !again[r.ID] || failure != nil {
-			return false
-		}
-		there, _, err := find(ctx, q, r.ID, read)
-		failure = err
-		return there != nil
-	})
-	return rows, failure
+		return there
+	}), nil
 }
 
 // texts runs a query for pairs of texts, the first of which is one of the given.
@@ -225,23 +220,20 @@ func (e executions) Record(ctx context.Context, batch []store.Execution) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	mendedBatch := make([]store.Execution, len(batch))
-	for i, execution := range batch {
-		if err := require(field{"id", execution.ID}); err != nil {
+	lines := 0
+	for i := range batch {
+		if err := require(field{"id", batch[i].ID}); err != nil {
 			return err
 		}
-		mendedBatch[i] = mendExecution(execution)
+		lines += len(batch[i].Lines)
 	}
-	// Who records an execution again is whoever has tried before: nobody else has its id.
-	var again map[string]bool
-	for i := range mendedBatch {
-		if e.s.db.recorded.add(mendedBatch[i].ID) {
-			if again == nil {
-				again = map[string]bool{}
-			}
-			again[mendedBatch[i].ID] = true
-		}
+	mendedBatch, mendedLines := make([]store.Execution, len(batch)), make([]store.LogLine, lines)
+	for i := range batch {
+		n := len(batch[i].Lines)
+		mendedBatch[i] = mendExecution(batch[i], mendedLines[:n:n])
+		mendedLines = mendedLines[n:]
 	}
+	again := e.s.db.recorded.add(mendedBatch)
 	const op = "record executions"
 	if e.s.tx != nil {
 		return failed(ctx, op, e.record(ctx, e.s.tx, mendedBatch, again))
@@ -253,8 +245,8 @@ func (e executions) Record(ctx context.Context, batch []store.Execution) error {
 	}))
 }
 
-// mendExecution returns an execution whose texts are valid, with its lines numbered.
-func mendExecution(e store.Execution) store.Execution {
+// mendExecution returns an execution whose texts are valid, with its lines numbered, which are put into as many others.
+func mendExecution(e store.Execution, lines []store.LogLine) store.Execution {
 	e.AppID, e.ScriptID = mended(e.AppID), mended(e.ScriptID)
 	e.RequestID = mended(e.RequestID)
 	e.InvocationType = abi.InvocationType(mended(string(e.InvocationType)))
@@ -264,7 +256,6 @@ func mendExecution(e store.Execution) store.Execution {
 	e.Method, e.Path, e.Route = mended(e.Method), mended(strings.ToValidUTF8(e.Path[:min(len(e.Path), store.MaxPath)], "")), mended(e.Route)
 	e.ParentID, e.RootID = mended(e.ParentID), mended(e.RootID)
 	e.StartedAt = cut(e.StartedAt)
-	lines := make([]store.LogLine, len(e.Lines))
 	for i, line := range e.Lines {
 		lines[i] = store.LogLine{
 			ExecutionID: e.ID,
@@ -286,14 +277,15 @@ func (e executions) Get(ctx context.Context, id string) (store.Execution, error)
 	if !storable([]any{id}) {
 		return store.Execution{}, notFound("execution")
 	}
-	s, i, err := find(ctx, e.s.reader(), id, nil)
+	list, err := e.find(ctx, e.s.reader(), []string{id})
 	if err != nil {
 		return store.Execution{}, failed(ctx, "read execution", err)
 	}
-	if s == nil {
+	f, there := list[id]
+	if !there {
 		return store.Execution{}, notFound("execution")
 	}
-	row, err := s.whole(i)
+	row, err := f.whole(f.row)
 	if err != nil {
 		return store.Execution{}, failed(ctx, "read execution", err)
 	}
@@ -309,40 +301,46 @@ func (e executions) Get(ctx context.Context, id string) (store.Execution, error)
 	return row.Execution, nil
 }
 
-// find reads the segment that has an execution by its id, and the row that this is; the segment is nil if there is none. Ids are
-// made of times, so that few segments can have one, most often one. Those that have been read are kept in read, unless that is nil.
-func find(ctx context.Context, q queryer, id string, read map[int64]*stored) (s *stored, row int, err error) {
+// found is an execution in its segment.
+type found struct {
+	*stored
+	row int
+}
+
+// find returns those executions that there are of the given ids. Ids are made of times, so that few segments can have one, most
+// often one.
+func (e executions) find(ctx context.Context, q queryer, ids []string) (map[string]found, error) {
+	wanted, list := make(map[string]bool, len(ids)), map[string]found{}
+	for _, id := range ids {
+		wanted[id] = true
+	}
 	const attempts = 3
 	for range attempts {
-		firsts, err := many(ctx, q, "segments", scanNumber, segmentsOfID, id)
+		firsts, err := many(ctx, q, "segments", scanNumber, strings.ReplaceAll(segmentsOfIDs, "{texts}", e.s.db.Dialect.OneOfTexts), e.s.db.Dialect.Texts(ids))
 		if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 		moved := false // by whoever joins segments
 		for _, first := range firsts {
-			s := read[first]
-			if s == nil {
-				s, err = one(ctx, q, "segment", scanStored, segmentRead, first)
-				if missing(err) {
-					moved = true
-					continue
-				}
-				if err != nil {
-					return nil, 0, err
-				}
-				if read != nil {
-					read[first] = s
-				}
+			s, err := one(ctx, q, "segment", scanStored, segmentRead, first)
+			if missing(err) {
+				moved = true
+				continue
 			}
-			if i := s.Find(id); i >= 0 {
-				return s, i, nil
+			if err != nil {
+				return nil, err
+			}
+			for i := range s.Len() {
+				if id := s.ID(i); wanted[id] {
+					list[id] = found{s, i}
+				}
 			}
 		}
 		if !moved {
-			return nil, 0, nil
+			break
 		}
 	}
-	return nil, 0, nil
+	return list, nil
 }
 
 const segmentRead = `SELECT first, body, rest FROM segments WHERE first = $1`

@@ -36,7 +36,7 @@ const (
 	indexRemove   = `DELETE FROM segment_index WHERE segment = $1`
 
 	segmentGet     = `SELECT first, last, open, body, rest FROM segments WHERE first = $1`
-	segmentsOfID   = `SELECT first FROM segments WHERE id_to >= $1 AND id_from <= $1 ORDER BY id_to`
+	segmentsOfIDs  = `SELECT DISTINCT s.first FROM {texts} AS ids CROSS JOIN segments s WHERE s.id_to >= ids.value AND s.id_from <= ids.value`
 	segmentOf      = `SELECT segment FROM segment_index WHERE key = $1 ORDER BY segment LIMIT 1`
 	segmentsBefore = `SELECT first, count, started_to FROM segments WHERE started_from < $1 ORDER BY started_from, first LIMIT 100`
 	segmentsOpen   = `SELECT first, last, count, bytes FROM segments WHERE open = 1 ORDER BY first LIMIT 2000`
@@ -402,36 +402,44 @@ func (e executions) unite(ctx context.Context, r run) (moved int, err error) {
 	return moved, err
 }
 
-// recent are ids that were to be recorded of late, by a hash. One that is known may be there already, or another with the same hash.
+// recent are the ids that were to be recorded of late, by a hash: at least the last recentIDs of them. One that is known may be there
+// already, or another with the same hash.
 type recent struct {
-	mu    sync.Mutex
-	known map[uint64]struct{}
-	ring  []uint64
-	next  int // the oldest, once the ring is full
+	mu          sync.Mutex
+	now, before map[uint64]struct{}
 }
 
-const recentIDs = 1 << 16
+const recentIDs = 1 << 15
 
 var recentSeed = maphash.MakeSeed()
 
-// add reports whether an id is known, and knows it from now on.
-func (r *recent) add(id string) bool {
-	hash := maphash.String(recentSeed, id)
+// add returns the ids of those executions of a batch that may have been recorded before: by whoever tries again, or, since
+// the first execution of a call has the id that the call was given, by another node, whose claim of the event has ended. It knows all of the batch
+// from now on.
+func (r *recent) add(batch []store.Execution) (again map[string]bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, again := r.known[hash]; again {
-		return true
+	if r.now == nil {
+		r.now, r.before = make(map[uint64]struct{}, recentIDs), make(map[uint64]struct{}, recentIDs)
 	}
-	if r.known == nil {
-		r.known = map[uint64]struct{}{}
+	for i := range batch {
+		e := &batch[i]
+		hash := maphash.String(recentSeed, e.ID)
+		_, known := r.now[hash]
+		if !known {
+			_, known = r.before[hash]
+		}
+		if known || e.ID == e.EventID {
+			if again == nil {
+				again = map[string]bool{}
+			}
+			again[e.ID] = true
+		}
+		if len(r.now) == recentIDs {
+			r.now, r.before = r.before, r.now
+			clear(r.now)
+		}
+		r.now[hash] = struct{}{}
 	}
-	r.known[hash] = struct{}{}
-	if len(r.ring) < recentIDs {
-		r.ring = append(r.ring, hash)
-		return false
-	}
-	delete(r.known, r.ring[r.next])
-	r.ring[r.next] = hash
-	r.next = (r.next + 1) % recentIDs
-	return false
+	return again
 }

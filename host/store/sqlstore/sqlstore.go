@@ -67,7 +67,7 @@ type Dialect struct {
 	// the first two; Texts makes those arguments.
 	DeleteLeased string
 	Texts        func(texts []string) any
-	// OneOfTexts is a query for the texts of the argument $1, which Texts has made.
+	// OneOfTexts is a query for the texts of the argument $1, which Texts has made, each a value.
 	OneOfTexts string
 	// AnnounceEvents and ListenEvents are those of the outbox; "" and nil as Announce and Listen. What is announced
 	// is told, "" when something may have been missed.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/abi"
@@ -62,6 +63,28 @@ func testExecutions(t *testing.T, s subject) {
 			require.NoError(t, err)
 			require.Len(t, got.Lines, lines, id)
 		}
+	})
+
+	t.Run("a call's by another node", func(t *testing.T) {
+		call := execution(script, uuid.Must(uuid.NewV7()).String(), start, "first")
+		call.EventID = call.ID
+		require.NoError(t, s.Executions().Record(s.ctx, []store.Execution{call}))
+		var others []store.Execution
+		for i := range 40_000 { // more than a store remembers
+			others = append(others, execution(script, fmt.Sprint("other-", i), start))
+		}
+		for some := range slices.Chunk(others, store.MaxBatch) {
+			require.NoError(t, s.Executions().Record(s.ctx, some))
+		}
+		again := call
+		again.Lines = []store.LogLine{{At: start, Level: abi.LogInfo, Message: "second"}}
+		require.NoError(t, s.Executions().Record(s.ctx, []store.Execution{again, execution(script, "beside it", start)}))
+		got, err := s.Executions().Get(s.ctx, call.ID)
+		require.NoError(t, err)
+		require.Equal(t, "first", got.Lines[0].Message)
+		page, err := s.Executions().List(s.ctx, store.ExecutionQuery{AppID: app.ID, ScriptID: script.ID, Page: store.PageRequest{Limit: 2}})
+		require.NoError(t, err)
+		require.Equal(t, []string{"beside it", "other-39999"}, project(page.Items, func(e store.Execution) string { return e.ID }))
 	})
 
 	t.Run("of a script that is gone", func(t *testing.T) {

@@ -231,24 +231,11 @@ func (s *Segment) Script(i int) string { return s.words[wordScript].at(i) }
 // Failed reports whether a row is of an execution that failed.
 func (s *Segment) Failed(i int) bool { return s.words[wordOutcome].at(i) != "" }
 
+// ID is that of the execution of a row.
+func (s *Segment) ID(i int) string { return s.ids[idOwn].at(i) }
+
 // Root is the id of the execution for which that of a row acted.
 func (s *Segment) Root(i int) string { return s.ids[idRoot].at(i) }
-
-// Find returns the row with an id, -1 if there is none.
-func (s *Segment) Find(id string) int {
-	column := &s.ids[idOwn]
-	raw, isUUID := parse(id)
-	for i := range s.count {
-		if isUUID && column.kinds[i] == idUUID {
-			if column.uuid(i) == raw {
-				return i
-			}
-		} else if column.at(i) == id {
-			return i
-		}
-	}
-	return -1
-}
 
 // Row makes a row, without what is in the rest.
 func (s *Segment) Row(i int) (r Row) {
