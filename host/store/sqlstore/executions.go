@@ -24,13 +24,16 @@ const (
 	liveScripts   = `SELECT s.id, s.name FROM scripts s WHERE s.id IN {texts} AND ` + liveScript
 	scriptsOfApps = `SELECT id, app_id FROM scripts WHERE id IN {texts} AND deleted_at IS NULL ORDER BY id`
 
-	// A search reads the index of one key, and the segments of those rows alone that can have what is looked for.
-	searchColumns = `SELECT s.first, s.body, {rest} FROM segment_index i JOIN segments s ON s.first = i.segment WHERE i.key = $1`
-	searchFilter  = ` AND i.segment < $2 AND i.last > $3 AND i.failed >= $4 AND i.count - i.failed >= $5 AND i.level >= $6 AND i.lines_to >= $7
-		AND i.started_to >= $8 AND i.started_from < $9`
-	searchNewestFirst = searchColumns + searchFilter + ` ORDER BY i.segment DESC LIMIT $10`
-	searchOldestFirst = searchColumns + ` AND i.segment >= COALESCE((SELECT MAX(segment) FROM segment_index WHERE key = $1 AND segment <= $3), 0)` +
-		searchFilter + ` ORDER BY i.segment LIMIT $10`
+	// A search reads the index of one key, and the segments of those rows alone that can have what is looked for. COALESCE
+	// hides from PostgreSQL how many conditions there are: it would think that hardly a row meets them all, read all of the key and sort.
+	searchFilter = ` AND segment < $2 AND COALESCE(last > $3 AND failed >= $4 AND count - failed >= $5 AND level >= $6 AND lines_to >= $7
+		AND started_to >= $8 AND started_from < $9, FALSE)`
+	searchFrom = `SELECT s.first, s.body, {rest} FROM (SELECT segment FROM segment_index WHERE key = $1`
+	searchTo   = ` LIMIT $10) AS found JOIN segments s ON s.first = found.segment ORDER BY s.first`
+
+	searchNewestFirst = searchFrom + searchFilter + ` ORDER BY segment DESC` + searchTo + ` DESC`
+	searchOldestFirst = searchFrom + ` AND segment >= COALESCE((SELECT MAX(segment) FROM segment_index WHERE key = $1 AND segment <= $3), 0)` +
+		searchFilter + ` ORDER BY segment` + searchTo
 )
 
 // levels are the log levels in the order of their numbers in the database.
