@@ -51,6 +51,8 @@ type Thread struct {
 	args      []Value            // of Run: modules get them, too
 	random    uint64
 	result    Value
+	sought    sought // see ByteOffset
+	scratch   []byte // see Text
 
 	constReceiver bool // the native at work was called on a constant
 
