@@ -191,8 +191,8 @@ func (t *Thread) operandText(v Value) (text Value, converted bool, err *Error) {
 		text, err = t.DecodeUTF8(v.AsBlob().Data)
 		return text, true, err
 	}
-	s, err := t.Display(v)
-	return String(s), true, err
+	text, err = t.Text(v)
+	return text, true, err
 }
 
 // DecodeUTF8 makes a string of data. Each maximal part of it that starts a character
