@@ -159,7 +159,7 @@ type function struct {
 	outer      *vm.Scope // of code that runs in another's window: what is in sight there
 	base       int       // depth where the code of an eval begins
 	loops      []*loop
-	consts     map[constKey]int
+	consts     map[constKey]int // nil while they are few
 }
 
 type loop struct {
@@ -173,7 +173,7 @@ type loop struct {
 // variables of that.
 func (c *compiler) newFunction(out *vm.Function, body []syntax.Stmt, outer *vm.Scope, level int) *function {
 	dynamic, looks := c.dynamic(body)
-	f := &function{compiler: c, out: out, captured: c.captures(body), dynamic: dynamic, outer: outer, consts: map[constKey]int{}}
+	f := &function{compiler: c, out: out, captured: c.captures(body), dynamic: dynamic, outer: outer}
 	f.locals.level = level
 	if looks {
 		f.locals.scopes = vm.NewScopes(outer)
