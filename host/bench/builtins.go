@@ -27,10 +27,10 @@ const (
 	wideText  = `let t = ""; t.pad(5_000, "Größe – Величина, 日本 "); `
 	shortText = `let t = "Grace Brewster Hopper"; `
 	array     = `let a = []; for i in 0..1_000 { a.push(i * 7919 % 1000); } `
-	queue     = `let a = []; for i in 0..10_000 { a.push(i); } `
+	items     = `let a = []; for i in 0..10_000 { a.push(i); } `
 	names     = `let a = []; for i in 0..1_000 { a.push("name" + i * 7919 % 1000); } `
 	object    = `let m = #{}; for i in 0..100 { m["key" + i] = i; } `
-	bytes     = `let b = blob(1_000, 7); `
+	blob      = `let b = blob(1_000, 7); `
 	float     = `let x = 0.7310585786300049; `
 	largest   = `let x = 12345.6789; `
 	integer   = `let n = 1_234_567; `
@@ -169,10 +169,10 @@ var builtins = []builtin{
 
 	// Arrays.
 	{"push", `let a = [];`, `a.push(i)`, quick, "a.len()"},
-	{"pop", queue, `a.pop()`, 1_000, "a.len()"},
-	{"shift", queue, `a.shift()`, 1_000, "a.len()"},
+	{"pop", items, `a.pop()`, 1_000, "a.len()"},
+	{"shift", items, `a.shift()`, 1_000, "a.len()"},
 	{"insert, in front", `let a = [];`, `a.insert(0, i)`, some, "a.len()"},
-	{"remove, in front", queue, `a.remove(0)`, 1_000, "a.len()"},
+	{"remove, in front", items, `a.remove(0)`, 1_000, "a.len()"},
 	{"get, array", array, `a.get(7)`, quick, ""},
 	{"set, array", array, `a.set(7, i)`, quick, "a"},
 	{"append, array", array, `{ let c = []; c.append(a); c.len() }`, slow, ""},
@@ -223,19 +223,19 @@ var builtins = []builtin{
 
 	// Blobs.
 	{"blob", "", `blob(1_000, 7)`, some, ""},
-	{"to_array", bytes, `b.to_array()`, slow, ""},
-	{"as_string", bytes, `b.as_string()`, some, ""},
+	{"to_array", blob, `b.to_array()`, slow, ""},
+	{"as_string", blob, `b.as_string()`, some, ""},
 	{"push, blob", `let b = blob();`, `b.push(7)`, quick, "b.len()"},
-	{"reverse, blob", bytes, `b.reverse()`, some, "b.len()"},
-	{"contains, blob", bytes, `b.contains(8)`, some, ""},
-	{"parse_le_int", bytes, `b.parse_le_int(8, 8)`, quick, ""},
-	{"parse_be_int", bytes, `b.parse_be_int(8, 8)`, quick, ""},
-	{"parse_le_float", bytes, `b.parse_le_float(8, 8)`, quick, ""},
-	{"parse_be_float", bytes, `b.parse_be_float(8, 8)`, quick, ""},
-	{"write_le", bytes, `b.write_le(8, 8, i)`, quick, "b.len()"},
-	{"write_be", bytes, `b.write_be(8, 8, i)`, quick, "b.len()"},
-	{"write_utf8", bytes, `b.write_utf8(8, 8, "Grace")`, quick, "b.len()"},
-	{"write_ascii", bytes, `b.write_ascii(8, 8, "Grace")`, quick, "b.len()"},
+	{"reverse, blob", blob, `b.reverse()`, some, "b.len()"},
+	{"contains, blob", blob, `b.contains(8)`, some, ""},
+	{"parse_le_int", blob, `b.parse_le_int(8, 8)`, quick, ""},
+	{"parse_be_int", blob, `b.parse_be_int(8, 8)`, quick, ""},
+	{"parse_le_float", blob, `b.parse_le_float(8, 8)`, quick, ""},
+	{"parse_be_float", blob, `b.parse_be_float(8, 8)`, quick, ""},
+	{"write_le", blob, `b.write_le(8, 8, i)`, quick, "b.len()"},
+	{"write_be", blob, `b.write_be(8, 8, i)`, quick, "b.len()"},
+	{"write_utf8", blob, `b.write_utf8(8, 8, "Grace")`, quick, "b.len()"},
+	{"write_ascii", blob, `b.write_ascii(8, 8, "Grace")`, quick, "b.len()"},
 
 	// The language.
 	{"type_of", integer, `type_of(n)`, quick, ""},
