@@ -3,6 +3,7 @@ package lib
 import (
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/picloud/picloud/abi"
@@ -61,6 +62,25 @@ func TestCases(t *testing.T) {
 		}
 		if got, _ := lowerText(&m, test.text); got != test.lower {
 			t.Errorf("lower case of %q: got %q, want %q", test.text, got, test.lower)
+		}
+	}
+}
+
+// TestNearCases compares what is looked up in short with the tables, for all characters.
+func TestNearCases(t *testing.T) {
+	for r := rune(utf8.RuneSelf); r <= unicode.MaxRune; r++ {
+		upper, lower := newerCases.ToUpper(r), newerCases.ToLower(r)
+		if expandedUpper(r) != "" {
+			upper = 0
+		}
+		if r == dottedI || r == sigma {
+			lower = 0
+		}
+		if got := nearUppers.of(r); got != 0 && got != upper {
+			t.Errorf("upper case of %U: got %U, want %U", r, got, upper)
+		}
+		if got := nearLowers.of(r); got != 0 && got != lower {
+			t.Errorf("lower case of %U: got %U, want %U", r, got, lower)
 		}
 	}
 }
