@@ -22,8 +22,7 @@ func TestEvalAgain(t *testing.T) {
 		{"errors", "let l = []; for i in 0..3 { try { eval(`throw i;`) } catch (e) { l += e } } l", "", "[0, 1, 2]"},
 	}
 	for _, test := range tests {
-		got, operations := evaluate(t, test.again)
-		if got != test.want {
+		if got, _ := evaluate(t, test.again); got != test.want {
 			t.Errorf("%s: got %s, want %s", test.name, got, test.want)
 		}
 		if test.new == "" {
@@ -32,15 +31,12 @@ func TestEvalAgain(t *testing.T) {
 		if got, _ := evaluate(t, test.new); got != test.want {
 			t.Errorf("%s, other texts: got %s, want %s", test.name, got, test.want)
 		}
-		if operations < 100*3 {
-			t.Errorf("%s: %d operations are less than compiling the text 100 times", test.name, operations)
-		}
 	}
-	// The second hundred costs what the first has.
+	// The second hundred costs what the first has, but for a rest of an operation.
 	_, first := evaluate(t, "for i in 0..100 { eval(`1 + 2 * i; [i, i];`) }")
 	_, both := evaluate(t, "for i in 0..200 { eval(`1 + 2 * i; [i, i];`) }")
 	_, none := evaluate(t, "for i in 0..0 { eval(`1 + 2 * i; [i, i];`) }")
-	if first == 0 || both-none != 2*(first-none) {
+	if d := both - none - 2*(first-none); d < -1 || d > 1 {
 		t.Errorf("100 evals of a text count %d operations, 200 %d, none %d", first, both, none)
 	}
 }

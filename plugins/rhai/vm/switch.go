@@ -8,24 +8,21 @@ type Switch struct {
 	Targets []int32 // where each one's arms start, relative to the OpSwitch
 
 	// How they are found, by their numbers: integers that lie close together in a table, the other
-	// values without items by halving, strings by their hash, those with items one by one.
+	// values without items by halving, those with items one by one.
 	dense      []int32 // number + 1 of the integer low and of those that follow; 0: no such value
 	low        int64
 	scalars    []int32 // in order
-	texts      []int32 // number + 1, open addressing, a power of two long; nil: no strings
 	containers []int32
 }
 
 // index makes look-up fast.
 func (s *Switch) index(count func(steps int)) {
-	var ints, texts []int32
+	var ints []int32
 	for i, v := range s.Values {
 		count(1)
 		switch v.Kind() {
 		case KindInt:
 			ints = append(ints, int32(i))
-		case KindString:
-			texts = append(texts, int32(i))
 		case KindArray, KindMap:
 			s.containers = append(s.containers, int32(i))
 		default:
@@ -36,18 +33,6 @@ func (s *Switch) index(count func(steps int)) {
 		s.scalars = append(s.scalars, ints...)
 	}
 	sortCounted(s.scalars, count, func(a, b int32) int { return compareScalars(s.Values[a], s.Values[b]) })
-	if len(texts) == 0 {
-		return
-	}
-	size := 4
-	for size < 2*len(texts) {
-		size *= 2
-	}
-	s.texts = make([]int32, size)
-	for _, n := range texts {
-		at := s.textSlot(s.Values[n].AsString())
-		s.texts[at] = n + 1
-	}
 }
 
 // tabulate makes the table of integers, unless most of it would be empty.
@@ -70,16 +55,19 @@ func (s *Switch) tabulate(ints []int32) bool {
 	return true
 }
 
-// compareScalars orders values without items.
+// compareScalars orders values without items: strings by their length first.
 func compareScalars(a, b Value) int {
 	if a.Kind() != b.Kind() {
 		return cmp.Compare(a.Kind(), b.Kind())
 	}
-	return cmp.Compare(a.bits, b.bits)
+	if a.bits != b.bits || a.Kind() != KindString {
+		return cmp.Compare(a.bits, b.bits)
+	}
+	return CompareText(a.AsString(), b.AsString())
 }
 
-// scalar returns where a switch goes for an integer, float, character or bool, or for () with 0 for
-// bits.
+// scalar returns where a switch goes for an integer, float, character, bool or string, or for () with
+// 0 for bits.
 func (s *Switch) scalar(v Value) (target int32, ok bool) {
 	if v.Kind() == KindInt {
 		if at := v.bits - uint64(s.low); at < uint64(len(s.dense)) {
@@ -105,16 +93,6 @@ func (s *Switch) scalar(v Value) (target int32, ok bool) {
 	return 0, false
 }
 
-// textSlot returns the place in texts where a text is, or would be.
-func (s *Switch) textSlot(text string) uint32 {
-	mask := uint32(len(s.texts) - 1)
-	at := hashString(text) & mask
-	for s.texts[at] != 0 && !EqualText(s.Values[s.texts[at]-1].AsString(), text) {
-		at = (at + 1) & mask
-	}
-	return at
-}
-
 // findCase returns where a switch goes for v.
 func (t *Thread) findCase(s *Switch, v Value) (target int32, ok bool, err *Error) {
 	switch v.Kind() {
@@ -122,11 +100,7 @@ func (t *Thread) findCase(s *Switch, v Value) (target int32, ok bool, err *Error
 		if err := t.ChargeText(v.AsString()); err != nil {
 			return 0, false, err
 		}
-		if s.texts != nil {
-			if n := s.texts[s.textSlot(v.AsString())]; n > 0 {
-				return s.Targets[n-1], true, nil
-			}
-		}
+		target, ok = s.scalar(v)
 	case KindArray, KindMap:
 		for n, i := range s.containers {
 			if n%itemsPerOperation == 0 {
