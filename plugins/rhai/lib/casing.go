@@ -64,7 +64,7 @@ func mapText(m *vm.Meter, s string, first byte, near *nearCases, far func(b []by
 		switch {
 		case mapped == 0:
 			b = far(b, i, r)
-		case mapped < 0x800 && cap(b)-len(b) >= 2: // as AppendRune does it
+		case mapped >= utf8.RuneSelf && mapped < 0x800 && cap(b)-len(b) >= 2: // as AppendRune does it
 			n := len(b)
 			b = b[:n+2]
 			b[n], b[n+1] = 0xc0|byte(mapped>>6), 0x80|byte(mapped&0x3f)
