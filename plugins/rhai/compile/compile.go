@@ -239,7 +239,10 @@ func Eval(ast *syntax.Program, fn *vm.Function, site *vm.Site, step func(n int) 
 		return nil, nil
 	}
 	c := late(fn.Program, ast, step)
-	out := &vm.Function{Name: "eval", Eval: true, Program: fn.Program}
+	const few = 16 // instructions
+	out := &vm.Function{
+		Name: "eval", Eval: true, Program: fn.Program, Code: make([]vm.Instr, 0, few), Positions: make([]syntax.Position, 0, few),
+	}
 	f := c.newFunction(out, ast.Body, site.Scope, site.Level)
 	f.dynamic, f.eval, f.depth, f.base = true, true, site.Depth, site.Depth
 	f.main = site.Main

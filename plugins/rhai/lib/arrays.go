@@ -14,8 +14,8 @@ import (
 // Costs, for an array of n items: len, is_empty, get, set, pop, truncate, push (amortised), shift
 // (amortised) are constant; append is linear in what is appended; insert, splice and drain move the
 // items behind the place, remove those or the ones before it if they are fewer; chop gives up the
-// items before, extract and split copy what they return; all others are linear in n. Changing an array of which there is a copy costs n once more,
-// the first time.
+// items before, extract and split copy what they return; all others are linear in n. Changing an
+// array of which there is a copy costs n once more, the first time.
 func registerArrays(l *vm.Library) {
 	const a, i, any = vm.KindArray, vm.KindInt, vm.KindAny
 

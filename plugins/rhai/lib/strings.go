@@ -508,11 +508,11 @@ type pieces struct {
 }
 
 // newPieces makes room for so many parts of a string.
-func newPieces(t *vm.Thread, of vm.Value, count int) (*pieces, *vm.Error) {
+func newPieces(t *vm.Thread, of vm.Value, count int) (pieces, *vm.Error) {
 	if err := t.CheckArray(int64(count)); err != nil {
-		return nil, err
+		return pieces{}, err
 	}
-	return &pieces{t: t, ascii: of.IsASCII(), items: make([]vm.Value, 0, count)}, nil
+	return pieces{t: t, ascii: of.IsASCII(), items: make([]vm.Value, 0, count)}, nil
 }
 
 // add adds a part and reports whether there may be more.
