@@ -77,8 +77,11 @@ func mapText(m *vm.Meter, s string, first byte, near *nearCases, far func(b []by
 }
 
 // nearCases has what the characters from 0x80 on become that alphabets in use have most of: Latin,
-// Greek, Cyrillic, Armenian. 0: that is to be looked up.
-type nearCases [0x580 - utf8.RuneSelf]uint16
+// Greek, Cyrillic, Armenian. 0: that is to be looked up. Others have the highest bit set: the guest's
+// collector would take two small numbers, one beside the other, for the address of an object.
+type nearCases [0x580 - utf8.RuneSelf]uint32
+
+const nearCase = 1 << 31
 
 var (
 	nearUppers = makeNearCases(func(r rune) rune {
@@ -97,7 +100,9 @@ var (
 
 func makeNearCases(of func(rune) rune) (near nearCases) {
 	for i := range near {
-		near[i] = uint16(of(utf8.RuneSelf + rune(i)))
+		if r := of(utf8.RuneSelf + rune(i)); r != 0 {
+			near[i] = nearCase | uint32(r)
+		}
 	}
 	return near
 }
@@ -105,7 +110,7 @@ func makeNearCases(of func(rune) rune) (near nearCases) {
 // of returns what becomes of r, 0 if that is to be looked up.
 func (near *nearCases) of(r rune) rune {
 	if i := uint32(r) - utf8.RuneSelf; i < uint32(len(near)) {
-		return rune(near[i])
+		return rune(near[i] &^ nearCase)
 	}
 	if caseless(r) {
 		return r
