@@ -52,7 +52,7 @@ type Thread struct {
 	random    uint64
 	result    Value
 	sought    sought // see ByteOffset
-	scratch   []byte // see Text
+	scratch   []byte // room in which texts are made
 
 	constReceiver bool // the native at work was called on a constant
 
