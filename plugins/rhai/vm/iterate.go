@@ -2,6 +2,7 @@ package vm
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 	"unsafe"
@@ -123,7 +124,7 @@ const scratchKept = 4 << 10
 
 // interpolate returns the text of an interpolated string's parts.
 func (t *Thread) interpolate(parts []Value) (Value, *Error) {
-	buf := t.scratch[:0]
+	buf := slices.Grow(t.scratch[:0], 64)
 	for _, p := range parts {
 		switch p.Kind() {
 		case KindString:
