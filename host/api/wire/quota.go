@@ -44,7 +44,7 @@ type Usage struct {
 	Executions Share `json:"executions" doc:"At once, just now, on the node that answers"`
 	Requests   Share `json:"requests" doc:"Of the burst, just now, on the node that answers"`
 
-	DeadLetters int64 `json:"dead_letters" doc:"Events that could not be delivered and are not resolved"`
+	DeadLetters int64 `json:"dead_letters" doc:"Events that could not be delivered, and about which nobody has decided"`
 }
 
 // Used is how many bytes of something there are.
