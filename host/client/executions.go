@@ -111,7 +111,7 @@ func (c *Client) followExecutions(ctx context.Context, app string, q ExecutionQu
 				return
 			}
 		}
-		if page.Newest != newest && len(page.Items) > 0 { // there may be more
+		if page.Newest != newest && (len(page.Items) > 0 || page.SearchedTo != nil) { // there may be more
 			newest = page.Newest
 			continue
 		}
