@@ -15,7 +15,9 @@ const (
 
 // traced knows which failures were traced lately: of those that are alike one a second is enough to see what happened, and more
 // would fill the log of their app. It is safe for concurrent use.
-type traced struct{ last *lru.Cache[failure, time.Time] }
+type traced struct {
+	last *lru.Cache[failure, time.Time]
+}
 
 // failure is what makes executions fail alike.
 type failure struct {

@@ -53,7 +53,7 @@ func (s *Server) BindBench(token string) error {
 	s.tests.bench.Bind(bench.Config{
 		Client: c, URL: url, Store: s.store, Executions: s.executions, Dispatcher: s.tests.dispatcher,
 		Capabilities: func(context.Context, string) ([]abi.Capability, error) { return authz.AppExecution, nil },
-		Mark: s.tests.rewinder.Mark, Rewind: s.tests.rewinder.Rewind, Sweep: s.services.KV.Sweep,
+		Mark:         s.tests.rewinder.Mark, Rewind: s.tests.rewinder.Rewind, Sweep: s.services.KV.Sweep,
 	})
 	return nil
 }

@@ -31,7 +31,7 @@ const (
 	CountServerErrors // requests that were answered with a status of 500 or above
 	CountDurationUS   // microseconds
 	CountCPUUS        // microseconds for which they had a processor
-	CountLogBytes // see [Execution.LogBytes]
+	CountLogBytes     // see [Execution.LogBytes]
 	CountDurations
 )
 
