@@ -134,7 +134,7 @@ func testSeries(t *testing.T, s subject) {
 	require.Equal(t, 0, remove(store.Minute, minute.Add(time.Minute)))
 	require.Len(t, list(nil), 2)
 	require.Len(t, list(hourly), 2)
-	_, err = s.Series().DeleteBefore(s.ctx, store.Minute, minute, 0)
+	_, err := s.Series().DeleteBefore(s.ctx, store.Minute, minute, 0)
 	invalid(t, err, "limit", "must be between 1 and 1000, got 0")
 
 	require.NoError(t, s.Scripts().Delete(s.ctx, script.ID))
