@@ -342,12 +342,12 @@ func testExecutionQueries(t *testing.T, s subject) {
 	t.Run("as many bytes as may be", func(t *testing.T) {
 		app := s.app(t, "wordy")
 		script := s.script(t, app, "s")
-		needle := execution(script, "needle", start, "needle")
-		needle.Lines[0].Level = abi.LogError
-		record(needle)
+		pin := execution(script, "pin", start, "needle")
+		pin.Lines[0].Level = abi.LogError
+		record(pin)
 		const size = 256 << 10
 		for i := range store.MaxSearchedBytes/size + 2 {
-			record(execution(script, fmt.Sprintf("hay-%d", i), start.Add(time.Second), strings.Repeat("hay ", size/4)))
+			record(execution(script, fmt.Sprintf("straw-%d", i), start.Add(time.Second), strings.Repeat("hay ", size/4)))
 		}
 		for _, q := range []store.ExecutionQuery{{Text: "needle"}, {MinLevel: abi.LogError}} {
 			q.AppID = app.ID
@@ -358,12 +358,12 @@ func testExecutionQueries(t *testing.T, s subject) {
 			q.Page.Cursor = page.Next
 			page, err = s.Executions().List(s.ctx, q)
 			require.NoError(t, err)
-			require.Equal(t, "needle", ids(page.Items))
+			require.Equal(t, "pin", ids(page.Items))
 			require.Zero(t, page.SearchedTo)
 			q.Page.Cursor, q.After = "", empty.Newest
 			page, err = s.Executions().List(s.ctx, q)
 			require.NoError(t, err)
-			require.Equal(t, "needle", ids(page.Items), "the oldest first")
+			require.Equal(t, "pin", ids(page.Items), "the oldest first")
 			require.NotZero(t, page.SearchedTo)
 		}
 		_, err := s.Executions().List(s.ctx, store.ExecutionQuery{AppID: app.ID, MinLevel: "loud"})
