@@ -84,7 +84,7 @@ func TestSeriesOfApps(t *testing.T) {
 	assert.EqualValues(t, 1, all.Items[0].DeadLetters)
 	assert.Zero(t, all.Items[1].DeadLetters)
 	assert.EqualValues(t, 1, do[wire.Usage](s, "GET", "apps/mine/usage", nil, 200).DeadLetters)
-	long := do[wire.AppsSeries](s, "GET", "series?step=60&from="+url.QueryEscape(time.Now().Add(-40*time.Hour).UTC().Format(time.RFC3339)), nil, 200)
+	long := do[wire.AppsSeries](s, "GET", "series?step=60&from="+url.QueryEscape(time.Now().Add(-39*time.Hour).UTC().Format(time.RFC3339)), nil, 200)
 	assert.EqualValues(t, 20*60, long.StepSeconds, "so that each has 120 pieces at most")
 	first := do[wire.AppsSeries](s, "GET", "series?limit=1", nil, 200)
 	require.Len(t, first.Items, 1)
