@@ -119,6 +119,7 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 				WHERE outbox.id = ended.id AND outbox.token = ended.token AND outbox.app_id = ended.app_id RETURNING outbox.id, outbox.token`,
 			Texts:          func(texts []string) any { return append([]string{}, texts...) },
 			OneOfTexts:     `(SELECT unnest($1::text[]) AS value)`,
+			Place:          "ctid",
 			Among:          [2]string{"= ANY (ARRAY", ")"},
 			FitEvents:      fitEvents,
 			AnnounceEvents: announceEvents,

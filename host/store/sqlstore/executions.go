@@ -49,6 +49,15 @@ func levelNumber(level abi.LogLevel) int {
 	return levelNumber(abi.LogInfo)
 }
 
+// levelAsked is levelNumber of one that somebody asks for.
+func levelAsked(level abi.LogLevel) (int, error) {
+	number := levelNumber(level)
+	if levels[number] != level {
+		return 0, fault.Refuse("level", "must be one of %q, got %q", levels, level)
+	}
+	return number, nil
+}
+
 // place is where a line is in the order of recording.
 type place struct {
 	execution int64 // its position
@@ -112,7 +121,7 @@ const (
 	usageDays      = 7 // that are kept
 )
 
-// record keeps a batch and counts the bytes of its lines and the processor time. A batch that is recorded again counts
+// record keeps a batch and counts the bytes of its log and the processor time. A batch that is recorded again counts
 // again. Those of it that may be there already are looked for.
 func (e executions) record(ctx context.Context, tx *transaction, batch []store.Execution, again map[string]bool) error {
 	if err := e.keep(ctx, tx.queryer, batch, again); err != nil {
@@ -120,7 +129,7 @@ func (e executions) record(ctx context.Context, tx *transaction, batch []store.E
 	}
 	bytes, us := map[string]int64{}, map[string]int64{}
 	for _, execution := range batch {
-		bytes[execution.AppID] += int64(store.LogBytes(execution.Lines))
+		bytes[execution.AppID] += int64(execution.LogBytes())
 		us[execution.AppID] += execution.CPU.Microseconds()
 	}
 	if err := e.countUsage(ctx, tx.queryer, bytes, logUsageAdd, logUsageForget); err != nil {
@@ -487,6 +496,7 @@ func (e executions) List(ctx context.Context, q store.ExecutionQuery) (page stor
 		full     bool // of lines
 		bytes    int  // of lines
 		searched int
+		read     int         // bytes of lines, where those are looked at
 		missed   int         // of those, also where nothing is looked for: of another app, or of a script that is deleted
 		end      segment.Row // the last that was looked at, when as many were as may be
 		last     int64       // position of the last row of the page
@@ -530,7 +540,14 @@ func (e executions) List(ctx context.Context, q store.ExecutionQuery) (page stor
 			if n == len(rows)-1 {
 				searched += max(0, searchedPerSegment-len(rows))
 			}
-			if c.searches > 0 && searched >= c.searches || missed >= store.MaxSearched {
+			if c.lines {
+				rest, err := s.more()
+				if err != nil {
+					return false, err
+				}
+				read += rest.Bytes(i)
+			}
+			if c.searches > 0 && searched >= c.searches || missed >= store.MaxSearched || read >= store.MaxSearchedBytes {
 				end = row
 				return true, nil
 			}
@@ -578,13 +595,22 @@ type executionChoice struct {
 	search   search
 	failed   bool   // it asks for those that failed, or for some of them
 	text     string // in lower case
+	level    int    // that a line has at least, if lines of a level are asked for
+	lines    bool   // it looks at lines
 	searches int    // how many may be looked at; 0: there is nothing to look for
 }
 
 func chosenExecutions(q store.ExecutionQuery) (c executionChoice, err error) {
 	c = executionChoice{query: q, search: all(cmp.Or(q.ScriptID, q.RootID, q.AppID)), text: lower(q.Text)}
 	w := &c.search
-	w.oldestFirst, w.rest = q.After != "", q.Lines || q.Text != ""
+	w.oldestFirst, w.rest = q.After != "", q.Lines || q.Text != "" || q.MinLevel != ""
+	if q.MinLevel != "" {
+		if c.level, err = levelAsked(q.MinLevel); err != nil {
+			return c, err
+		}
+		w.level = c.level
+	}
+	c.lines = q.Text != "" || q.MinLevel != ""
 	switch q.Outcome {
 	case "":
 	case store.OutcomeSucceeded:
@@ -611,7 +637,7 @@ func chosenExecutions(q store.ExecutionQuery) (c executionChoice, err error) {
 	looks := q.ScriptID != "" && q.RootID != "" || q.Outcome != "" && q.Outcome != store.OutcomeAnyError || q.Type != "" ||
 		q.MinDuration > 0 || q.MaxDuration > 0 || !q.From.IsZero() || !q.To.IsZero()
 	switch {
-	case q.Text != "":
+	case c.lines:
 		c.searches = store.MaxSearchedText
 	case looks:
 		c.searches = store.MaxSearched
@@ -648,14 +674,17 @@ func (c *executionChoice) matches(s *stored, i int, r *segment.Row) (bool, error
 		!q.From.IsZero() && r.StartedAt.Before(cut(q.From)),
 		!q.To.IsZero() && !r.StartedAt.Before(cut(q.To)):
 		return false, nil
-	case c.text == "" || c.in(r.ErrorMessage):
+	case !c.lines:
 		return true, nil
 	}
 	rest, err := s.more()
 	if err != nil {
 		return false, err
 	}
-	return rest.Has(i, c.in), nil
+	if q.MinLevel != "" && !rest.HasLevel(i, func(level abi.LogLevel) bool { return levelNumber(level) >= c.level }) {
+		return false, nil
+	}
+	return c.text == "" || c.in(r.ErrorMessage) || rest.Has(i, c.in), nil
 }
 
 // in reports whether the text that is asked for is in another.
@@ -705,9 +734,8 @@ func (e executions) Logs(ctx context.Context, query store.LogQuery) (store.LogPa
 	}
 	level := 0
 	if query.MinLevel != "" {
-		level = levelNumber(query.MinLevel)
-		if levels[level] != query.MinLevel {
-			return store.LogPage{}, fault.Refuse("level", "must be one of %q, got %q", levels, query.MinLevel)
+		if level, err = levelAsked(query.MinLevel); err != nil {
+			return store.LogPage{}, err
 		}
 	}
 	from := afterAll

@@ -86,14 +86,7 @@ func scanNumber(row scanner) (n int64, err error) {
 }
 
 // weight is about how many bytes a row has that segments are bounded by.
-func weight(r *segment.Row) int {
-	const call = 64 // of a trace
-	bytes := store.LogBytes(r.Lines) + len(r.ErrorMessage) + len(r.Path)
-	if r.Trace != nil {
-		bytes += call * len(r.Trace.Calls)
-	}
-	return bytes
-}
+func weight(r *segment.Row) int { return r.LogBytes() + len(r.ErrorMessage) }
 
 // pieces divides rows into those of one segment each.
 func pieces(rows []segment.Row) (list [][]segment.Row) {

@@ -84,6 +84,10 @@ func (m *executionModel) wanted(q store.ExecutionQuery) (list []store.Execution)
 			!q.From.IsZero() && e.StartedAt.Before(q.From), !q.To.IsZero() && !e.StartedAt.Before(q.To),
 			q.Text != "" && !text(e.ErrorMessage) && !slices.ContainsFunc(e.Lines, func(l store.LogLine) bool { return text(l.Message) || text(string(l.Data)) }):
 			continue
+		case q.MinLevel != "" && !slices.ContainsFunc(e.Lines, func(l store.LogLine) bool {
+			return slices.Index(modelLevels, l.Level) >= slices.Index(modelLevels, q.MinLevel)
+		}):
+			continue
 		}
 		e.Trace = nil
 		if !q.Lines {
@@ -127,6 +131,9 @@ func (m *executionModel) query() (q store.ExecutionQuery) {
 	}
 	if some() {
 		q.Text = []string{"nEEdle", fmt.Sprint("of ", m.random.IntN(m.n+1))}[m.random.IntN(2)]
+	}
+	if some() {
+		q.MinLevel = modelLevels[m.random.IntN(len(modelLevels))]
 	}
 	q.Lines = some()
 	q.Page.Limit = 20 + m.random.IntN(store.MaxPageSize-20)

@@ -331,6 +331,24 @@ func (d *Rest) Has(i int, such func(text string) bool) bool {
 	return false
 }
 
+// HasLevel reports whether a line of a row is of such a level.
+func (d *Rest) HasLevel(i int, such func(level abi.LogLevel) bool) bool {
+	for n := d.firsts[i]; n < d.firsts[i+1]; n++ {
+		if such(abi.LogLevel(d.levels.at(n))) {
+			return true
+		}
+	}
+	return false
+}
+
+// Bytes is [store.LogBytes] of the lines of a row.
+func (d *Rest) Bytes(i int) (bytes int) {
+	for n := d.firsts[i]; n < d.firsts[i+1]; n++ {
+		bytes += len(d.texts[n]) + len(d.texts[len(d.at)+n])
+	}
+	return bytes
+}
+
 // writer makes a part.
 type writer struct{ b []byte }
 
