@@ -60,18 +60,19 @@ func Read(name, source string) (File, error) {
 	return f, nil
 }
 
-// Runnable is the source of the file as it is run: ctx.args names the test.
+// Runnable is the source of the file as it is run. Of ctx.args, the one item is the name of the test and the other one
+// is what it returns at its end: what comes to an end before has not run the test.
 func (f File) Runnable() string {
 	var b strings.Builder
 	b.WriteString(f.Source + "\n;")
 	if f.Before {
 		b.WriteString(before + "();")
 	}
-	b.WriteString("switch ctx.args {")
+	b.WriteString("switch ctx.args[0] {")
 	for _, test := range f.Tests {
 		b.WriteString(" \"" + test.Name + "\" => " + test.Name + "(),")
 	}
-	b.WriteString(" _ => () } ;()\n")
+	b.WriteString(" _ => () } ;ctx.args[1]\n")
 	return b.String()
 }
 
@@ -91,6 +92,11 @@ type Failure struct {
 	Module  string // that it happened in; "": in the file of tests
 	Line    int    // from 1; 0: not known
 	Column  int
+}
+
+// NotReached is the failure of a test that has ended without an error, and not at its end.
+func NotReached() *Failure {
+	return &Failure{Code: abi.CodeScriptInvalid, Message: "the test was not run to its end: the file returns outside of a function or calls exit, or a comment in it is not closed"}
 }
 
 // A Line is of a log.
