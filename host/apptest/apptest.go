@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tinylib/msgp/msgp"
+
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/plugins/rhai/syntax"
 )
@@ -60,8 +62,8 @@ func Read(name, source string) (File, error) {
 	return f, nil
 }
 
-// Runnable is the source of the file as it is run. Of ctx.args, the one item is the name of the test and the other one
-// is what it returns at its end: what comes to an end before has not run the test.
+// Runnable is the source of the file as it is run, with [Args]: one that does not return the mark has ended before the
+// test has.
 func (f File) Runnable() string {
 	var b strings.Builder
 	b.WriteString(f.Source + "\n;")
@@ -74,6 +76,11 @@ func (f File) Runnable() string {
 	}
 	b.WriteString(" _ => () } ;ctx.args[1]\n")
 	return b.String()
+}
+
+// Args are what a [File.Runnable] gets: the name of the test, and the mark that it returns at its end.
+func Args(test, mark string) msgp.Raw {
+	return msgp.AppendString(msgp.AppendString(msgp.AppendArrayHeader(nil, 2), test), mark)
 }
 
 // A Result is what a test came to. What a file came to that cannot be run has no test.
@@ -94,9 +101,12 @@ type Failure struct {
 	Column  int
 }
 
-// NotReached is the failure of a test that has ended without an error, and not at its end.
-func NotReached() *Failure {
-	return &Failure{Code: abi.CodeScriptInvalid, Message: "the test was not run to its end: the file returns outside of a function or calls exit, or a comment in it is not closed"}
+// Unfinished is the failure of a test that has ended without an error, and not at its end.
+func Unfinished() *Failure {
+	return &Failure{
+		Code:    abi.CodeScriptInvalid,
+		Message: "the test did not come to its end: something returns outside of a function or calls exit, or a comment is not closed",
+	}
 }
 
 // A Line is of a log.

@@ -377,7 +377,8 @@ func (d *dev) setSecrets(ctx context.Context, app manifest.App) (set map[string]
 	return set, nil
 }
 
-// secretValues reads the values that a file has for secrets, by their names. An optional file need not be there.
+// secretValues reads the values that a file has for secrets, by the names of those that it has. An optional file need not
+// be there.
 func secretValues(file string, optional bool, names []string) (map[string]string, error) {
 	lines, err := godotenv.Read(file)
 	if errors.Is(err, fs.ErrNotExist) && optional {
@@ -394,9 +395,11 @@ func secretValues(file string, optional bool, names []string) (map[string]string
 	for _, name := range names {
 		value, there := lines[name]
 		if !there { // a variable's name has no hyphens and points
-			value = lines[strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(name))]
+			value, there = lines[strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(name))]
 		}
-		values[name] = value
+		if there {
+			values[name] = value
+		}
 	}
 	return values, nil
 }

@@ -46,6 +46,9 @@ type Emitter struct {
 	tokens    *subscriber.Tokens
 }
 
+// Forget has it be counted anew how many events of apps wait.
+func (e *Emitter) Forget() { e.backlog.forget() }
+
 // NewEmitter makes an emitter. Before its first use it must be bound.
 func NewEmitter(c Config) *Emitter {
 	if c.Log == nil {
