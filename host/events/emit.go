@@ -99,6 +99,15 @@ func (e *Emitter) Registry() *Registry {
 	return r
 }
 
+// Audience is who listens to the changes of an app that has these triggers: for the transaction that has made them, of
+// which nobody else knows yet.
+func (e *Emitter) Audience(appID string, triggers []store.Trigger) store.Audience {
+	within := *e
+	within.table = NewTable()
+	within.table.Set(appID, triggers, false)
+	return newGeneration(within.Registry(), appID, newApp(Listeners(triggers)))
+}
+
 // Deliver implements [Deliver]: it makes an event of a change for each trigger that listens to it and
 // whose filter matches. Of a deletion the filter is asked about what was there.
 func (e *Emitter) Deliver(ctx context.Context, tx store.Store, change store.Change, to []Listener) error {
