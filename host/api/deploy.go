@@ -112,6 +112,9 @@ func (a *API) deploy(ctx context.Context, in *struct {
 	if err := a.compileModules(ctx, app, changes); err != nil {
 		return nil, err
 	}
+	if err := a.admitData(ctx, app.ID, changes); err != nil {
+		return nil, err
+	}
 	// The whole has no entry in the record: each change has its own.
 	ctx = a.audit.BeginReading(ctx, store.DeedOf(ctx).Entry())
 	var out wire.Deployed
@@ -183,6 +186,24 @@ func (a *API) mayAll(ctx context.Context, changes []wire.DeployChange, need func
 	return nil
 }
 
+// admitData asks whether the app may have the entries and documents of a deploy. Within the transaction that would take
+// another connection. appID is "" of an app that is not there.
+func (a *API) admitData(ctx context.Context, appID string, changes []wire.DeployChange) error {
+	entries, documents := 0, 0
+	for _, change := range changes {
+		switch change.Operation {
+		case "set-kv":
+			entries += len(change.ID) + len(change.Body)
+		case "create-doc", "put-doc":
+			documents += len(change.Body)
+		}
+	}
+	if appID == "" || entries+documents == 0 {
+		return nil
+	}
+	return cmp.Or(a.kv.Admit(ctx, appID, entries), a.docs.Admit(ctx, appID, documents))
+}
+
 // createTheApp creates the app that a dry run is about.
 func (d *deploying) createTheApp(ctx context.Context) error {
 	made, err := d.createApp(ctx, &struct{ Body wire.AppCreate }{wire.AppCreate{Slug: d.app.Slug}})
@@ -205,7 +226,7 @@ var errDryRun = errors.New("a dry run")
 func (a *API) inTx(tx store.Store, c *catalog.Catalog) *API {
 	return &API{
 		store: tx, catalog: c, authority: a.authority.In(tx), identity: a.identity, executions: a.executions,
-		kv: a.kv.In(tx), docs: a.docs.In(tx), files: a.files.In(tx), secrets: a.secrets, audit: a.audit, requests: a.requests, maxBody: a.maxBody, maxPlugin: a.maxPlugin,
+		kv: a.kv.In(tx).Admitted(), docs: a.docs.In(tx).Admitted(), files: a.files.In(tx), secrets: a.secrets, audit: a.audit, requests: a.requests, maxBody: a.maxBody, maxPlugin: a.maxPlugin,
 		quotas: a.quotas, reserved: a.reserved, version: a.version, log: a.log, events: a.events, queueRate: a.queueRate,
 		triggerRetry: a.triggerRetry, triggerConcurrency: a.triggerConcurrency, contract: a.contract,
 	}
