@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/host/api/wire"
 )
@@ -295,7 +298,7 @@ func TestPruneReleases(t *testing.T) {
 	p.write(t, "shop/a.rhai", "1")
 	p.must(t, "deploy", "shop")
 	for _, name := range []string{"kept", "old"} {
-		p.must(t, "secrets", "set", name, "value", "--app", "shop")
+		require.Equal(t, exitOK, p.run(t, "value", "secrets", "set", name, "--app", "shop").status)
 	}
 	p.write(t, "shop/picloud.yaml", "app: shop\nsecrets: [kept]\nscripts: [{name: a, routes: [GET a.example/a]}]\n")
 	require.Contains(t, p.must(t, "deploy", "shop", "--dry-run"), "left: domain b.example (delete with --prune)\nleft: secret old (delete with --prune)\n")
