@@ -267,6 +267,7 @@ func TestDeployNeedsScopes(t *testing.T) {
 		{"a topic", []authz.Scope{authz.ScopeScriptWrite}, part("set-topic", "t", `{"access":"public"}`), "route.write"},
 		{"a topic's end", []authz.Scope{authz.ScopeScriptWrite}, part("delete-topic", "t", ""), "route.write"},
 		{"a domain", []authz.Scope{authz.ScopeScriptWrite, authz.ScopeRouteWrite}, part("create-domain", "", `{"host":"x.example"}`), "domains.manage"},
+		{"a secret's end", []authz.Scope{authz.ScopeScriptWrite, authz.ScopeRouteWrite}, part("delete-secret", "s", ""), "secret.write"},
 		{"the app", []authz.Scope{authz.ScopeScriptWrite, authz.ScopeRouteWrite}, part("update-app", "", `{"name":"x"}`), "app.update"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -279,6 +280,7 @@ func TestDeployNeedsScopes(t *testing.T) {
 	}
 	routes := key("", authz.ScopeRouteWrite, authz.ScopeScriptRead)
 	s.Refused(s.Admin(routes, "POST", "apps/shop:deploy", deployOf(route, update)), 403, "body.changes[1]", "script.write")
+	s.Refused(s.Admin(routes, "POST", "apps/shop:deploy", deployOf(route, inCollection("c", part("set-kv", "k", `{"value":1}`)))), 403, "body.changes[1]", "data.write")
 	s.Refused(s.Admin(routes, "POST", "apps/shop:deploy", deployOf(route, triggerPart("kv", `{"script":"cart","collection":"c"}`))), 403, "body.changes[1]", "trigger.write")
 	assert.Equal(t, 404, s.Fetch("GET", "/more", "").StatusCode, "the route that the key may make was made")
 	assert.Equal(t, 404, s.Admin(key(s.App("other").ID, authz.ScopeAppAdmin), "POST", "apps/shop:deploy", deployOf(route)).StatusCode, "a key of another app")
