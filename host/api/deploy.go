@@ -62,8 +62,8 @@ var deployables = map[string]deployable{
 	"keep-file":      {needs(authz.DataWrite), "", "", (*deploying).keepTheFile},
 }
 
-// ofData reports whether an operation changes data of the app.
-func ofData(operation string) bool {
+// changesData reports whether an operation changes data of the app.
+func changesData(operation string) bool {
 	switch operation {
 	case "set-kv", "create-doc", "put-doc", "keep-file":
 		return true
@@ -248,9 +248,9 @@ func (a *API) checkChange(change wire.DeployChange, dryRun bool) error {
 		return problem.InvalidField("module", "is of plugins only", change.Module)
 	case change.Module == catalog.Awaited && !dryRun:
 		return problem.InvalidField("module", "must be the id of a file in "+catalog.Uploads, change.Module)
-	case change.Collection == "" && ofData(change.Operation):
+	case change.Collection == "" && changesData(change.Operation):
 		return problem.InvalidField("collection", "is missing", nil)
-	case change.Collection != "" && !ofData(change.Operation):
+	case change.Collection != "" && !changesData(change.Operation):
 		return problem.InvalidField("collection", "is of data only", change.Collection)
 	case change.Upload == "" && change.Operation == "keep-file":
 		return problem.InvalidField("upload", "is missing", nil)
@@ -337,7 +337,7 @@ func (d *deploying) all(ctx context.Context, changes []wire.DeployChange) (wire.
 	out := wire.Deployed{Results: make([]wire.DeployResult, len(changes))}
 	for i := 0; i < len(changes); {
 		n := 1
-		if data := ofData(changes[i].Operation); data && (i == 0 || !ofData(changes[i-1].Operation)) {
+		if data := changesData(changes[i].Operation); data && (i == 0 || !changesData(changes[i-1].Operation)) {
 			if err := d.hear(ctx); err != nil {
 				return out, err
 			}
@@ -397,7 +397,7 @@ func (d *deploying) one(ctx context.Context, change wire.DeployChange) (wire.Dep
 	entry := store.DeedOf(ctx).Entry()
 	entry.Action, entry.Kind, entry.Object, entry.AppID = change.Operation, strings.SplitN(change.Operation, "-", 2)[1], "", d.app.ID
 	run := deployables[change.Operation].run
-	if !ofData(change.Operation) {
+	if !changesData(change.Operation) {
 		return run(d, d.audit.Begin(ctx, entry), change)
 	}
 	ctx = d.audit.BeginData(ctx, entry)

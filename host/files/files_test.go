@@ -213,7 +213,7 @@ func TestMove(t *testing.T) {
 	old := f.create(t, []byte("old"))
 	undone := errors.New("undone")
 	for _, kept := range []bool{false, true} {
-		first, second := upload("first"), upload("second")
+		first, other := upload("first"), upload("second")
 		var made, replaced store.File
 		var freed []string
 		err := f.store.InTx(f.ctx, func(tx store.Store) error {
@@ -221,7 +221,7 @@ func TestMove(t *testing.T) {
 			var none, gone string
 			var err, err2 error
 			made, none, err = within.Move(f.ctx, f.app.ID, "uploads", first.ID, "c", "")
-			replaced, gone, err2 = within.Move(f.ctx, f.app.ID, "uploads", second.ID, old.Collection, old.ID)
+			replaced, gone, err2 = within.Move(f.ctx, f.app.ID, "uploads", other.ID, old.Collection, old.ID)
 			require.NoError(t, errors.Join(err, err2))
 			freed = append(freed, none, gone)
 			if !kept {

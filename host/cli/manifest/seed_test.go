@@ -26,7 +26,7 @@ var seeded = map[string]string{
 
 var sown = []string{
 	`document 01890a5d-ac96-774b-bcce-b302099a8057 of orders: {"n":1}`,
-	`document of products: {"name": "apple"}`, `document of products: {"name": "pear"}`,
+	`document of products: {"name":"apple"}`, `document of products: {"name":"pear"}`,
 	`keep a.png in pictures for "": png`,
 	"set a of more to [1]", "set b of more to null",
 	"set limit of settings to 3", `set motd of settings to "Welcome"`,
