@@ -685,7 +685,8 @@ func (d *deploying) deleteTheSecret(ctx context.Context, change wire.DeployChang
 	if err := d.need(ctx, d.app.ID, "app", authz.SecretWrite); err != nil {
 		return wire.DeployResult{}, err
 	}
-	return wire.DeployResult{}, unknown(d.store.Secrets().Delete(ctx, d.app.ID, change.ID), "secret")
+	err := d.store.InTx(ctx, func(tx store.Store) error { return tx.Secrets().Delete(ctx, d.app.ID, change.ID) }) // with an entry of its own
+	return wire.DeployResult{}, unknown(err, "secret")
 }
 
 // collection is the path of what a change of data is in.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -346,7 +347,7 @@ func TestDeployData(t *testing.T) {
 		fresh, other := s.store(app.ID, catalog.Uploads, "a.png", "image/png", "new"), s.store(app.ID, catalog.Uploads, "b.txt", "text/plain", "b")
 		do[wire.Secret](s, "PUT", "apps/shop/secrets/gone", `{"value":"x"}`, 200)
 		changes := []wire.DeployChange{
-			part("create-script", "", `{"name":"told","source":"1"}`),
+			part("create-script", "", `{"name":"told","source":"kv::collection(\"heard\").incr(ctx.event.source + ctx.event.operation, 1)"}`),
 			triggerPart("kv", `{"script":"told","name":"kv","collection":"settings"}`),
 			triggerPart("docs", `{"script":"told","name":"docs","collection":"*"}`),
 			triggerPart("files", `{"script":"told","name":"files","collection":"*"}`),
@@ -394,11 +395,13 @@ func TestDeployData(t *testing.T) {
 		assert.Empty(t, names(catalog.Uploads))
 		assert.Empty(t, do[wire.Page[wire.Secret]](s, "GET", "apps/shop/secrets", nil, 200).Items)
 
-		heard := map[string]int{}
-		for _, e := range do[wire.Page[wire.Event]](s, "GET", "apps/shop/events", nil, 200).Items {
-			heard[e.Source+" "+e.Operation]++
-		}
-		assert.Equal(t, map[string]int{"kv create": 1, "docs create": 2, "files create": 1, "files update": 1}, heard)
+		require.Eventually(t, func() bool {
+			heard := map[string]string{}
+			for _, e := range do[wire.Page[wire.KVEntry]](s, "GET", "apps/shop/kv/heard", nil, 200).Items {
+				heard[e.Key] = string(e.Value)
+			}
+			return maps.Equal(heard, map[string]string{"kvcreate": "1", "docscreate": "2", "filescreate": "1", "filesupdate": "1"})
+		}, 10*time.Second, 10*time.Millisecond, "the triggers hear of the data")
 		entries := map[string]int{}
 		page, err := s.DB.Audit().List(t.Context(), store.AuditQuery{AppID: app.ID, Page: store.PageRequest{Limit: 1000}})
 		require.NoError(t, err)
