@@ -47,6 +47,7 @@ var samples = map[string]struct{ body, query string }{
 	"create-script":              {body: `{"name":"made","source":"1","limits":{"memory_mb":64}}`},
 	"update-script":              {body: `{"source":"2","limits":{"memory_mb":64}}`},
 	"restore-script-version":     {body: `{}`},
+	"set-script-cases":           {body: `{"items":[{"name":"one","request":{"path":"/"},"status":200}]}`},
 	"validate-script":            {body: `{"source":"1","limits":{"memory_mb":64}}`},
 	"validate-source":            {body: `{"source":"1","kind":"module","name":"made","limits":{"memory_mb":64}}`},
 	"run-script":                 {body: `{"request":{"path":"/","headers":{"a":"b"},"headers_all":{"c":["d"]}}}`},

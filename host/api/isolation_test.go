@@ -29,6 +29,7 @@ var isolationBodies = map[string]string{
 	"validate-script":        `{"source":"1"}`,
 	"validate-source":        `{"source":"1"}`,
 	"restore-script-version": `{}`,
+	"set-script-cases":       `{"items":[]}`,
 	"create-route":           `{"path":"/guessed"}`,
 	"update-route":           `{}`,
 	"preview-schedule":       `{"schedule":"@daily"}`,

@@ -71,6 +71,7 @@ var examples = map[string][]string{
 	"scripts list":     {"picloud scripts list --app shop"},
 	"scripts show":     {"picloud scripts show greet", "picloud scripts show greet --source > greet.rhai", "picloud scripts show greet --version 3 --source"},
 	"scripts versions": {"picloud scripts versions greet"},
+	"scripts cases":    {"picloud scripts cases greet", "picloud scripts cases greet --run", "picloud scripts cases greet --set cases.json"},
 	"scripts diff":     {"picloud scripts diff greet", "picloud scripts diff greet 3", "picloud scripts diff greet 3 5"},
 	"scripts restore":  {"picloud scripts restore greet 3"},
 	"scripts validate": {"picloud scripts validate greet", "picloud scripts validate greet changed.rhai", "picloud scripts validate new.rhai --app shop"},
