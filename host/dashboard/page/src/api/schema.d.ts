@@ -1419,6 +1419,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/scripts/{id}/cases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List what a script is tried with, and what should come of it */
+        get: operations["list-script-cases"];
+        /** Replace what a script is tried with; nothing is run */
+        put: operations["set-script-cases"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/scripts/{id}/executions": {
         parameters: {
             query?: never;
@@ -3634,6 +3652,38 @@ export interface components {
             version: number;
             /** @description Of a plugin, which has no source */
             wasm?: components["schemas"]["WasmModule"];
+        };
+        ScriptCase: {
+            /** @description That it should answer, as a test run tells it: null is an empty one. Absent: any */
+            body?: unknown;
+            /** @description A map, seen by the script as ctx.event, in place of a request */
+            event?: Record<string, never>;
+            /** @description Unique among the cases of the script */
+            name: string;
+            /** @description Absent with event: GET / */
+            request?: components["schemas"]["Request"];
+            /**
+             * Format: int64
+             * @description That a route should answer; absent: any
+             */
+            status?: number;
+        };
+        ScriptCases: {
+            items: components["schemas"]["ScriptCase"][];
+            /**
+             * Format: int64
+             * @description One more with every change; 0: there never were any
+             */
+            version: number;
+        };
+        ScriptCasesSet: {
+            /** @description All of them, up to 64 KiB of JSON */
+            items: components["schemas"]["ScriptCase"][];
+            /**
+             * Format: int64
+             * @description The version this change was made for: at any other it is refused with 409
+             */
+            version?: number;
         };
         ScriptCreate: {
             /**
@@ -8263,6 +8313,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ScriptDeletion"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-script-cases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScriptCases"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "set-script-cases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScriptCasesSet"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScriptCases"];
                 };
             };
             /** @description Error */
