@@ -160,7 +160,7 @@ var readOnly = []string{"validate-script", "validate-source", "run-script", "mat
 // has few entries, which say how often.
 var ofData = []string{
 	"set-kv", "delete-kv", "create-doc", "put-doc", "patch-doc", "delete-doc",
-	"upload-file", "replace-file", "update-file", "delete-file", "push-message",
+	"upload-file", "replace-file", "update-file", "delete-file", "push-message", "publish-message",
 }
 
 // recorded is a context in which what an operation changes, or that it is refused, is recorded.

@@ -67,6 +67,7 @@ var samples = map[string]struct{ body, query string }{
 	"update-trigger":             {body: `{"enabled":true,"retry":{"max_attempts":2}}`},
 	"fire-trigger":               {body: `{}`},
 	"push-message":               {body: `{"message":1}`},
+	"publish-message":            {body: `{"message":1}`},
 	"replay-dead-letters":        {body: `{"source":"cron"}`},
 	"purge-dead-letters":         {body: `{"source":"cron"}`},
 	"resolve-dead-letter":        {body: `{"resolution":"ignored"}`},

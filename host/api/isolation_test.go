@@ -59,6 +59,7 @@ var isolationBodies = map[string]string{
 	"update-trigger":             `{"enabled":false}`,
 	"fire-trigger":               `{}`,
 	"push-message":               `{"message":1}`,
+	"publish-message":            `{"message":1}`,
 	"replay-dead-letters":        `{}`,
 	"purge-dead-letters":         `{}`,
 	"resolve-dead-letter":        `{}`,

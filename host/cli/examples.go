@@ -188,10 +188,11 @@ var examples = map[string][]string{
 	"audit export": {"picloud audit export > audit.jsonl", "picloud audit export --app shop --since 2026-01-01T00:00:00Z"},
 	"audit tail":   {"picloud audit tail", "picloud audit tail --app shop -n 0 --output json"},
 
-	"topics list":   {"picloud topics list --app shop"},
-	"topics set":    {"picloud topics set prices --access public", "picloud topics set orders.7"},
-	"topics token":  {"picloud topics token orders.7 --ttl 10m"},
-	"topics delete": {"picloud topics delete prices"},
+	"topics list":    {"picloud topics list --app shop"},
+	"topics set":     {"picloud topics set prices --access public", "picloud topics set orders.7"},
+	"topics token":   {"picloud topics token orders.7 --ttl 10m"},
+	"topics publish": {`picloud topics publish prices '{"apple": 3}'`},
+	"topics delete":  {"picloud topics delete prices"},
 
 	"secrets list":   {"picloud secrets list --app shop"},
 	"secrets set":    {"pass show stripe | picloud secrets set stripe-key --app shop", "picloud secrets set tls-key --file key.pem"},

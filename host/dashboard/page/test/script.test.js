@@ -78,11 +78,11 @@ test('who has read nothing makes an app and a function, binds it, breaks it, fin
 
   // The failure is found, with its place.
   await page.getByRole('link', { name: 'Executions' }).last().click();
-  await page.getByRole('button', { name: /^Show/ }).first().click();
-  await page.getByLabel('Where it failed').getByText('#{ hello: nmae }').waitFor();
+  await page.getByRole('row').filter({ hasText: 'script error' }).first().click();
+  await page.locator('.cm-place-line').getByText('#{ hello: nmae }').waitFor();
 
   // It is mended...
-  await page.getByRole('link', { name: 'Code' }).click();
+  await page.getByRole('link', { name: 'Open the script' }).click();
   await editor(page).waitFor();
   await clear(page);
   await page.keyboard.insertText('#{ hello: "everybody" }\n');

@@ -761,6 +761,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/apps/{app}/topics/{topic}:publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Publish a message to a topic, which need not be open to outside */
+        post: operations["publish-message"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/apps/{app}/topics/{topic}:token": {
         parameters: {
             query?: never;
@@ -2955,6 +2972,17 @@ export interface components {
              * @enum {string}
              */
             role: "app_admin" | "editor" | "viewer";
+        };
+        MessagePublish: {
+            /** @description Any JSON value, up to 256 KiB */
+            message: unknown;
+        };
+        MessagePublished: {
+            /**
+             * Format: int64
+             * @description To how many triggers; who subscribes from outside gets it, too, if the topic is open
+             */
+            delivered: number;
         };
         MessagePush: {
             /**
@@ -6763,6 +6791,43 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "publish-message": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or slug */
+                app: string;
+                topic: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MessagePublish"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessagePublished"];
+                };
             };
             /** @description Error */
             default: {
