@@ -98,7 +98,7 @@ test('pages of other origins are let in, and shut out by an undo', async (t) => 
   await page.getByRole('button', { name: 'Save policy' }).click();
   await page.getByText('The policy is saved').waitFor();
   const { origins, expose, credentials } = await policy();
-  assert.deepEqual([origins, expose, credentials], [['https://a.example', 'https://*.b.example'], ['X-Total', 'X-Page'], true]);
+  assert.deepEqual([origins, expose, credentials], [['https://a.example', 'https://*.b.example'], ['x-total', 'x-page'], true]);
   await page.getByRole('button', { name: 'Undo' }).click();
   await page.getByText('No page of another origin may use the app').waitFor();
   assert.equal(await policy(), undefined);
