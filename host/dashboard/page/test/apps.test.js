@@ -116,3 +116,27 @@ test('a server that is gone is told of, and the page goes on when it is back', a
   await page.getByRole('heading', { level: 1, name: 'patient' }).waitFor();
   assert.equal(await page.getByRole('alert').count(), 0);
 });
+
+test('keys lead to screens, to the search of one, and to the help on them', async (t) => {
+  await api('POST', 'apps', { token, body: { slug: 'quick', name: 'Quick' } });
+  const page = await open(t, browser, { token, path: '/apps/quick' });
+  const at = (name) => page.getByRole('heading', { level: 1, name, exact: true }).waitFor();
+  await at('Quick');
+  await page.keyboard.press('g');
+  await page.keyboard.press('x');
+  await at('Executions');
+  await page.keyboard.press('/');
+  await page.keyboard.type('g?'); // which is typed, and does nothing else
+  assert.equal(await page.getByRole('searchbox').inputValue(), 'g?');
+  await page.getByRole('heading', { level: 1 }).click();
+  await page.keyboard.press('?');
+  await page.getByRole('dialog').getByText('Go to a screen').waitFor();
+  await page.keyboard.press('g');
+  await page.keyboard.press('s'); // the dialog is open
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  await at('Executions');
+  await page.keyboard.press('g');
+  await page.keyboard.press('s');
+  await at('Scripts');
+});
