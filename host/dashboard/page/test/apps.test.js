@@ -88,7 +88,10 @@ test('a secret is set and deleted, and its value is nowhere', async (t) => {
   assert.ok(!(await page.content()).includes('sk_live_very_secret'));
   await page.getByRole('button', { name: 'Delete stripe_key' }).click();
   await page.getByRole('alertdialog').getByRole('button', { name: 'Delete secret' }).click();
-  await page.getByText('No secrets yet').waitFor();
+  await page.getByRole('heading', { name: 'No secrets yet' }).waitFor();
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.getByRole('cell', { name: 'stripe_key', exact: true }).waitFor();
+  assert.equal((await api('GET', 'apps/secretive/secrets', { token })).items.length, 1);
 });
 
 test('a list of many rows has only those in sight in the page, and is sorted', async (t) => {

@@ -211,7 +211,13 @@ test('a topic is opened to outside, has an address and a token, and is closed', 
   await page.getByRole('button', { name: 'Make prices internal' }).click();
   await page.getByRole('button', { name: 'Make internal', exact: true }).click();
   await page.getByRole('heading', { name: 'No topic is open to outside' }).waitFor();
-  assert.deepEqual((await api('GET', 'apps/loud/topics', { token })).items, []);
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.getByRole('cell', { name: 'prices', exact: true }).waitFor();
+  await page.getByRole('button', { name: 'Make prices internal' }).click();
+  await page.getByRole('button', { name: 'Make internal', exact: true }).click();
+  await page.getByRole('heading', { name: 'No topic is open to outside' }).waitFor();
+  await page.close({ runBeforeUnload: false });
+  await until(async () => !(await api('GET', 'apps/loud/topics', { token })).items.length);
 });
 
 test('a message is published, and handled by who listens', async (t) => {
