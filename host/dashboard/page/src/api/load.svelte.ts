@@ -136,6 +136,7 @@ export class Listing<Item> {
 
   async #next(before: Item[]) {
     const { signal } = this.#abort;
+    clearTimeout(this.#timer); // it is tried again already
     this.loading = true;
     try {
       const { items, cursor } = await this.#fetcher(this.#cursor, signal);
@@ -150,7 +151,6 @@ export class Listing<Item> {
       if (signal.aborted) return;
       if (this.#other) [this.items, this.more] = [[], false];
       this.error = thrown;
-      clearTimeout(this.#timer);
       if (mayPass(thrown)) this.#timer = setTimeout(() => void this.#next(before), pauseAfter(++this.#failures));
     }
     this.loading = false;
