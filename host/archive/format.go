@@ -37,8 +37,12 @@ import (
 	"github.com/picloud/picloud/host/store"
 )
 
-// Format is the version of the format that is written. Older ones are read.
-const Format = 1
+// Format is the version of the format that is written. Older ones are read, but for the first: it had another
+// checksum, and no release has written it.
+const (
+	Format       = 2
+	oldestFormat = 2
+)
 
 // MediaType is that of an archive.
 const MediaType = "application/zstd"
@@ -116,6 +120,8 @@ type scriptRow struct {
 	Limits   abi.Limits `json:"limits"`
 	ReadOnly bool       `json:"read_only,omitempty"`
 	Wasm     *wasm      `json:"wasm,omitempty"` // of a plugin: what its bytes are
+	// Cases is a JSON array of what it is tried with. It is a text, as not every reader of JSON may take what is in an event.
+	Cases string `json:"cases,omitempty"`
 }
 
 type wasm struct {

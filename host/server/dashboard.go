@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/url"
+	"slices"
 	"syscall"
 
+	"github.com/picloud/picloud/host/config"
 	"github.com/picloud/picloud/host/dashboard"
 	"github.com/picloud/picloud/host/front"
 )
@@ -20,6 +23,7 @@ type dashboardListener struct {
 	listener net.Listener
 	front    *front.Server
 	asked    bool // by the operator: the server does not go on without it
+	passing  bool // its port is one that was free, and may be another's at the next start
 }
 
 // listenDashboard listens for the dashboard. Where the operator has chosen no address, another port than the usual
@@ -47,9 +51,25 @@ func (s *Server) listenDashboard(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.dashboard = &dashboardListener{listener: listener, asked: asked}
+	s.dashboard = &dashboardListener{listener: listener, asked: asked, passing: !hasPort(address, listener.Addr())}
 	s.onStop(func(context.Context) error { return closed(listener.Close()) })
 	return nil
+}
+
+// hasPort reports whether a listener has the port that was asked for.
+func hasPort(address string, listens net.Addr) bool {
+	_, asked, _ := net.SplitHostPort(address) // which is valid, as it is listened on
+	_, has, _ := net.SplitHostPort(listens.String())
+	return asked == has
+}
+
+// dashboardHosts are the names by which browsers call the dashboard, beside those that need not be named.
+func dashboardHosts(c *config.Config) []string {
+	hosts := slices.Clone(c.DashboardHosts)
+	if u, err := url.Parse(c.DashboardURL); err == nil && u.Host != "" {
+		hosts = append(hosts, u.Hostname())
+	}
+	return hosts
 }
 
 // serveDashboard answers until the listener fails or is closed. One that nobody has asked for may fail.
