@@ -393,17 +393,16 @@ func (d *deploying) hear(ctx context.Context) error {
 }
 
 // one makes a change, which is a deed of its own in the record.
-func (d *deploying) one(ctx context.Context, change wire.DeployChange) (wire.DeployResult, error) {
+func (d *deploying) one(ctx context.Context, change wire.DeployChange) (result wire.DeployResult, err error) {
 	entry := store.DeedOf(ctx).Entry()
 	entry.Action, entry.Kind, entry.Object, entry.AppID = change.Operation, strings.SplitN(change.Operation, "-", 2)[1], "", d.app.ID
-	run := deployables[change.Operation].run
-	if !changesData(change.Operation) {
-		return run(d, d.audit.Begin(ctx, entry), change)
+	begin := d.audit.Begin
+	if changesData(change.Operation) {
+		begin = d.audit.BeginData
 	}
-	ctx = d.audit.BeginData(ctx, entry)
-	var result wire.DeployResult
-	err := d.store.InTx(ctx, func(store.Store) (err error) { // a part of ours, that has its own entry
-		result, err = run(d, ctx, change)
+	ctx = begin(ctx, entry)
+	err = d.catalog.Recorded(ctx, func() (err error) {
+		result, err = deployables[change.Operation].run(d, ctx, change)
 		return err
 	})
 	return result, err
@@ -685,8 +684,7 @@ func (d *deploying) deleteTheSecret(ctx context.Context, change wire.DeployChang
 	if err := d.need(ctx, d.app.ID, "app", authz.SecretWrite); err != nil {
 		return wire.DeployResult{}, err
 	}
-	err := d.store.InTx(ctx, func(tx store.Store) error { return tx.Secrets().Delete(ctx, d.app.ID, change.ID) }) // with an entry of its own
-	return wire.DeployResult{}, unknown(err, "secret")
+	return wire.DeployResult{}, unknown(d.store.Secrets().Delete(ctx, d.app.ID, change.ID), "secret")
 }
 
 // collection is the path of what a change of data is in.

@@ -193,6 +193,12 @@ func (c *Catalog) Together(ctx context.Context, fn func(ctx context.Context, tx 
 	return nil
 }
 
+// Recorded runs fn, a part of the transaction of [Catalog.Together] that the catalog is of. What fn changes, of whatever
+// kind, is recorded as the deed of ctx.
+func (c *Catalog) Recorded(ctx context.Context, fn func() error) error {
+	return c.store.InTx(ctx, func(store.Store) error { return fn() })
+}
+
 // A compiler compiles scripts, and is told when some that it keeps have changed: [*executions.Service].
 type compiler interface {
 	Validate(ctx context.Context, db store.Store, script store.Script) (imports []string, err error)
