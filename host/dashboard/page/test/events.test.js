@@ -229,7 +229,7 @@ test('what is asked about dead letters is not done to others', async (t) => {
 test('a live list does not move under the pointer', async (t) => {
   await make('still');
   const ids = [];
-  for (let i = 0; i < 3; i++) ids.push((await api('POST', 'apps/still/queues/mails/messages', { token, body: { message: `mail ${i}` } })).id);
+  for (let i = 0; i < 3; i++) ids.push((await api('POST', 'apps/still/queues/mails/messages', { token, body: { message: `mail ${i}` } })).event_id);
   const page = await open(t, browser, { token, path: '/apps/still/events/queues/mails' });
   const row = (text) => page.getByRole('row').filter({ hasText: text });
   await row('mail 2').waitFor();
