@@ -124,9 +124,9 @@ export class Listing<Item> {
     this.reload = keepLoaded(begin, end, () => (this.#other = true));
   }
 
-  /** Loads the next page, if there is one and it is not on its way. */
+  /** Loads the next page, if there is one that is not on its way and was not refused. */
   next = () => {
-    if (this.more && !this.loading) void this.#load(this.items, this.#cursor);
+    if (this.more && !this.loading && this.error === undefined) void this.#load(this.items, this.#cursor);
   };
 
   /** Loads what comes after some items: one page, or as many as it takes to have so many items. */
