@@ -103,7 +103,7 @@ test('who has read nothing makes an app and a function, binds it, breaks it, fin
   await page.getByRole('link', { name: /^Files/ }).click();
   await page.getByRole('button', { name: 'Upload files' }).first().click();
   await page.getByLabel('Collection', { exact: true }).fill('notes');
-  await page.getByLabel('Files', { exact: true }).setInputFiles({ name: 'shopping.txt', mimeType: 'text/plain', buffer: Buffer.from('Buy tea.') });
+  await page.getByRole('dialog').getByLabel('Files', { exact: true }).setInputFiles({ name: 'shopping.txt', mimeType: 'text/plain', buffer: Buffer.from('Buy tea.') });
   await page.getByRole('dialog').getByRole('button', { name: 'Upload', exact: true }).click();
   await page.getByRole('table').getByRole('link', { name: 'shopping.txt' }).waitFor();
 
