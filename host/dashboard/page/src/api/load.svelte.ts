@@ -129,9 +129,9 @@ export class Listing<Item> {
     this.reload = keepLoaded(begin, end, () => (this.#other = true));
   }
 
-  /** Loads the next page, if there is one and it is not on its way. */
+  /** Loads the next page, if there is one that is not on its way and was not refused. */
   next = () => {
-    if (this.more && !this.loading) void this.#next(this.items);
+    if (this.more && !this.loading && this.error === undefined) void this.#next(this.items);
   };
 
   async #next(before: Item[]) {

@@ -45,12 +45,12 @@ export async function deleteApp({ name, slug }: Schemas['App']): Promise<boolean
   }
 }
 
-/** Says what goes with an app, "" for nothing. */
-function contentsOf(deletion: Schemas['AppDeletion']): string {
+/** Says what goes with an app, or with a script; "" for nothing. */
+export function contentsOf(deletion: Partial<Record<(typeof kinds)[number][0], number>>): string {
   const parts = kinds
-    .filter(([kind]) => deletion[kind] > 0)
+    .filter(([kind]) => deletion[kind])
     .map(([kind, word]) => {
-      const n = deletion[kind];
+      const n = deletion[kind]!;
       const words = n === 1 ? word : word.endsWith('y') && word !== 'API key' ? `${word.slice(0, -1)}ies` : `${word}s`;
       return `${n >= most ? `${number(n)} or more` : number(n)} ${words}`;
     });

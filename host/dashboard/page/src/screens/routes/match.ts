@@ -7,6 +7,11 @@ export function written({ method, host, path }: Pick<Route, 'method' | 'host' | 
   return `${method || 'ANY'} ${host}${path}`;
 }
 
+/** Tells a route from all others, as something that may be deleted. */
+export function placeOf({ id }: Pick<Route, 'id'>): string {
+  return `/routes/${id}`;
+}
+
 /** Returns a path that a route's path answers, as `/users/x` of `/users/:id`. */
 export function exampleOf(path: string): string {
   return path.replace(/:[^/]+/g, 'x').replace(/\*$/, 'x');
