@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -27,7 +26,7 @@ func (a *API) listCases(ctx context.Context, in *ScriptPath) (*body[wire.ScriptC
 	if err != nil {
 		return nil, err
 	}
-	return casesBody(cases)
+	return casesBody(cases), nil
 }
 
 func (a *API) setCases(ctx context.Context, in *struct {
@@ -40,31 +39,19 @@ func (a *API) setCases(ctx context.Context, in *struct {
 	}
 	list := make([]store.Case, len(in.Body.Items))
 	for i, item := range in.Body.Items {
-		list[i] = store.Case{Name: item.Name, Event: item.Event, Status: item.Status, Body: item.Body}
-		if item.Request == nil {
-			continue
-		}
-		if list[i].Request, err = json.Marshal(item.Request); err != nil {
-			return nil, err
-		}
+		list[i] = store.Case{Name: item.Name, Request: (*store.CaseRequest)(item.Request), Event: item.Event, Status: item.Status, Body: item.Body}
 	}
 	cases, err := a.catalog.SetCases(ctx, script.ID, list, in.Body.Version)
 	if err != nil {
 		return nil, problem.At(err, "cases", "body.items")
 	}
-	return casesBody(cases)
+	return casesBody(cases), nil
 }
 
-func casesBody(cases store.Cases) (*body[wire.ScriptCases], error) {
+func casesBody(cases store.Cases) *body[wire.ScriptCases] {
 	shown := wire.ScriptCases{Version: cases.Version, Items: make([]wire.ScriptCase, len(cases.List))}
 	for i, of := range cases.List {
-		shown.Items[i] = wire.ScriptCase{Name: of.Name, Event: of.Event, Status: of.Status, Body: of.Body}
-		if of.Request == nil {
-			continue
-		}
-		if err := json.Unmarshal(of.Request, &shown.Items[i].Request); err != nil {
-			return nil, err
-		}
+		shown.Items[i] = wire.ScriptCase{Name: of.Name, Request: (*wire.Request)(of.Request), Event: of.Event, Status: of.Status, Body: of.Body}
 	}
-	return &body[wire.ScriptCases]{shown}, nil
+	return &body[wire.ScriptCases]{shown}
 }

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 
@@ -38,6 +39,10 @@ func checkCases(list []store.Case) error {
 			return fault.Refuse("cases", "each must have a name of its own, got %q twice", of.Name)
 		case of.Request != nil && of.Event != nil:
 			return fault.Refuse("cases", "the case %q must have a request or an event, not both", of.Name)
+		case of.Event != nil && !bytes.HasPrefix(bytes.TrimSpace(of.Event), []byte("{")):
+			return fault.Refuse("cases", "the event of the case %q must be a map", of.Name)
+		case of.Status != 0 && (of.Status < 200 || of.Status > 599):
+			return fault.Refuse("cases", "the status of the case %q must be 200 to 599, got %d", of.Name, of.Status)
 		}
 		names[of.Name] = true
 	}

@@ -24,15 +24,14 @@ func testCases(t *testing.T, s subject) {
 	require.NoError(t, err)
 
 	list := []store.Case{
-		{Name: "é <&>", Request: json.RawMessage(`{ "path": "/<&>", "n": 12345678901234567890.50 }`), Status: 201, Body: json.RawMessage(`null`)},
+		{Name: "é <&>", Request: &store.CaseRequest{Path: "/<&>", Body: json.RawMessage(`12345678901234567890.50`)}, Status: 201, Body: json.RawMessage(`null`)},
 		{Name: "event", Event: json.RawMessage(`{"a":1,"a":"\u0000"}`)},
 	}
 	set, err := s.Scripts().SetCases(s.ctx, script.ID, list, new(int64(0)))
 	require.NoError(t, err)
 	require.EqualValues(t, 1, set.Version)
 	require.Len(t, set.List, 2)
-	require.JSONEq(t, string(list[0].Request), string(set.List[0].Request))
-	require.Contains(t, string(set.List[0].Request), `12345678901234567890.50`, "numbers keep their digits")
+	require.Equal(t, list[0].Request, set.List[0].Request, "numbers keep their digits")
 	require.Equal(t, "null", string(set.List[0].Body), "which is not the same as none")
 	require.Nil(t, set.List[1].Body)
 	require.Equal(t, list[1].Event, set.List[1].Event)

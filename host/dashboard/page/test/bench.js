@@ -106,7 +106,10 @@ async function goTo(path) {
 }
 
 /** What counts the rows that a list has, in the page. */
-const rowsOf = '(Number(document.querySelector(\'main table\')?.ariaRowCount ?? document.querySelector(\'main table\')?.getAttribute(\'aria-rowcount\')) - 1)';
+const rowsOf = `(() => {
+  const table = document.querySelector('main table');
+  return table.hasAttribute('aria-rowcount') ? Number(table.getAttribute('aria-rowcount')) - 1 : table.tBodies[0].rows.length;
+})()`;
 
 function rows() {
   return page.evaluate(rowsOf);

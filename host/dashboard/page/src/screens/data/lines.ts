@@ -1,5 +1,7 @@
+import { each } from '$/api/many';
+
 import { parse } from './exact';
-import { each, type Work } from './work.svelte';
+import type { Work } from './work.svelte';
 
 // Lines of JSON, as `picloud kv export` and `picloud docs export` write them.
 
