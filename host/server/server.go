@@ -561,7 +561,7 @@ func (s *Server) makeFront(context.Context) error {
 			MaxBodyBytes: c.MaxBodyBytes, Budget: s.budget, Proxies: proxies,
 			Limits:  edge.Limits{Connections: maxDashboardConnections},
 			Version: s.version, Logger: s.log, Mount: admin.Mount, Streams: api.Streams,
-		}, hosts, s.dashboard.passing)
+		}, dashboard.Place{Hosts: hosts, Passing: s.dashboard.passing, Site: s.listener.Addr()})
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import { Unreachable, refusalOf } from './problem';
 import { reach } from './reach.svelte';
 import type { components, paths } from './schema';
 import { session } from './session.svelte';
+import { site } from './site.svelte';
 
 /** The schemas of the API's document: `Schemas['App']`. */
 export type Schemas = components['schemas'];
@@ -31,6 +32,7 @@ async function send(request: Request): Promise<Response> {
       request.signal.throwIfAborted();
       continue;
     }
+    site.told(response.headers.get('Picloud-Site'));
     // A wrong password or an invite that is used up says nothing of the session.
     if (response.status === 401 && !new URL(request.url).pathname.startsWith('/api/v1/admin/auth/')) session.refused(token);
     if (!reads || response.status !== 503 || attempt >= attempts) return response;
