@@ -4,7 +4,7 @@ import { createHmac } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 
-import { api, dashboard, launch, login, open } from './browser.js';
+import { api, dashboard, everything, launch, login, open } from './browser.js';
 
 let browser, token;
 before(async () => {
@@ -204,7 +204,7 @@ test('a key is made, used, rotated and revoked', async (t) => {
   const key = await page.getByLabel('Key', { exact: true }).inputValue();
   assert.deepEqual((await api('GET', 'me', { token: key })).scopes, ['script:read']);
   await page.getByRole('button', { name: 'I have kept it' }).click();
-  assert.ok(!(await page.content()).includes(key));
+  assert.ok(!(await everything(page)).includes(key));
   await page.getByRole('button', { name: 'Rotate ci' }).click();
   await page.getByLabel('The present one ends').selectOption('At once');
   await page.getByRole('button', { name: 'Rotate key' }).click();
