@@ -106,7 +106,7 @@ test('a session that ends takes nothing away: who logs in again goes on', async 
   await page.getByRole('button', { name: 'Set secret' }).click();
   await again.getByLabel('Password').click();
   await page.keyboard.type(user.password);
-  await again.getByRole('button', { name: 'Log in' }).click();
+  await again.getByRole('button', { name: 'Log in', exact: true }).click();
   await again.waitFor({ state: 'detached' });
   assert.equal(await page.getByLabel('Value').inputValue(), 'a value');
   await page.getByRole('button', { name: 'Set secret' }).click();
@@ -119,7 +119,7 @@ test('a session that ends takes nothing away: who logs in again goes on', async 
   await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Overview' }).click();
   await again.getByLabel('User name').fill(noor.username);
   await again.getByLabel('Password').fill(noor.password);
-  await again.getByRole('button', { name: 'Log in' }).click();
+  await again.getByRole('button', { name: 'Log in', exact: true }).click();
   await page.getByRole('heading', { name: 'Not found' }).waitFor();
 });
 

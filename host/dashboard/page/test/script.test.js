@@ -103,7 +103,7 @@ test('who has read nothing makes an app and a function, binds it, breaks it, fin
   await page.getByRole('link', { name: /^Files/ }).click();
   await page.getByRole('button', { name: 'Upload files' }).first().click();
   await page.getByLabel('Collection', { exact: true }).fill('notes');
-  await page.getByLabel('Files', { exact: true }).setInputFiles({ name: 'shopping.txt', mimeType: 'text/plain', buffer: Buffer.from('Buy tea.') });
+  await page.getByRole('dialog').getByLabel('Files', { exact: true }).setInputFiles({ name: 'shopping.txt', mimeType: 'text/plain', buffer: Buffer.from('Buy tea.') });
   await page.getByRole('dialog').getByRole('button', { name: 'Upload', exact: true }).click();
   await page.getByRole('table').getByRole('link', { name: 'shopping.txt' }).waitFor();
 
@@ -191,7 +191,7 @@ test('what is typed outlives a reload, and another save is shown as a difference
   await api('POST', 'apps', { token, body: { slug: 'drafts', name: 'Drafts' } });
   const script = await api('POST', 'apps/drafts/scripts', { token, body: { name: 'one', source: '"first"\n' } });
   const other = await api('POST', 'apps/drafts/scripts', { token, body: { name: 'two', source: '"other"\n' } });
-  const page = await open(t, browser, { token, path: `/apps/drafts/scripts/${script.id}`, expected: [/409/] });
+  const page = await open(t, browser, { token: await login(), path: `/apps/drafts/scripts/${script.id}`, expected: [/409/] }); // which ends
   page.on('dialog', (dialog) => dialog.accept());
   await clear(page);
   await page.keyboard.insertText('"mine"\n');

@@ -1,4 +1,5 @@
 import createClient, { defaultPathSerializer } from 'openapi-fetch';
+import { untrack } from 'svelte';
 
 import { Unreachable, refusalOf } from './problem';
 import { reach } from './reach.svelte';
@@ -17,7 +18,7 @@ const patience = 10;
 
 /** fetch for the API: it sends the token; what only reads waits for a server that is gone. */
 async function send(request: Request): Promise<Response> {
-  const { token } = session;
+  const token = untrack(() => session.token); // what is loaded is not loaded again as somebody has logged in
   if (token) request.headers.set('Authorization', `Bearer ${token}`);
   const reads = request.method === 'GET';
   for (let attempt = 1; ; attempt++) {
