@@ -35,8 +35,8 @@ func TestCases(t *testing.T) {
 
 	s.Refused(s.Admin(s.Token, "PUT", path, `{"items":[],"version":0}`), 409, "body.version", "is at version 1, not at version 0")
 	for body, says := range map[string]string{
-		`{"items":[{"name":"a"},{"name":"a"}]}`:                                        `got "a" twice`,
-		`{"items":[{"name":"a","request":{},"event":{}}]}`:                             `"a" must have a request or an event, not both`,
+		`{"items":[{"name":"a"},{"name":"a"}]}`:                                        "twice",
+		`{"items":[{"name":"a","request":{},"event":{}}]}`:                             "must have a request or an event, not both",
 		fmt.Sprintf(`{"items":[{"name":"a","body":%q}]}`, strings.Repeat("x", 64<<10)): "must not be larger than 65536 bytes together, got 65",
 	} {
 		s.Refused(s.Admin(s.Token, "PUT", path, body), 422, "body.items", says)

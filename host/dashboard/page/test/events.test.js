@@ -323,6 +323,9 @@ test('a message is published, and handled by who listens', async (t) => {
   await page.getByText('Published to news.today, for 1 trigger').waitFor();
   const heard = await until(() => api('GET', 'apps/town/kv/heard/news.today', { token }).catch(() => undefined));
   assert.deepEqual(heard.value, { text: 'fair weather' });
+  await page.getByRole('link', { name: 'Triggers', exact: true }).click();
+  await page.getByRole('row').filter({ hasText: 'crier' }).getByRole('link', { name: 'handle' }).click(); // which is not the row's
+  await page.getByRole('heading', { level: 1, name: 'handle' }).waitFor();
 });
 
 test('who may look and no more has no buttons that change anything', async (t) => {
