@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { api, launch, login, open } from './browser.js';
+import { api, launch, login, open, user } from './browser.js';
 
 let browser, token;
 before(async () => {
@@ -138,6 +138,24 @@ test('from one script to the next is another script', async (t) => {
   await page.getByRole('textbox', { name: 'Source of two' }).filter({ hasText: '"two"' }).waitFor();
   await page.goBack();
   await page.getByRole('textbox', { name: 'Source of one' }).filter({ hasText: '"one"' }).waitFor();
+});
+
+test('what is on its way ends with the login', async (t) => {
+  const page = await open(t, browser, { token: await login(), path: '/apps/here/data/files/photos' });
+  await page.getByRole('button', { name: 'Upload', exact: true }).waitFor();
+  await page.route('**/files/photos?name=*', () => {}); // it is never answered
+  await page.getByLabel('Files to upload').setInputFiles({ name: 'cat.jpg', mimeType: 'image/jpeg', buffer: Buffer.from('a cat') });
+  const uploads = page.getByRole('region', { name: 'Uploads' });
+  await uploads.getByText('cat.jpg').waitFor();
+  const brokenOff = page.waitForEvent('requestfailed', (request) => request.url().includes('cat.jpg'));
+  await page.getByRole('button', { name: user.username }).click();
+  await page.getByRole('menuitem', { name: 'Log out' }).click();
+  await brokenOff;
+  await page.getByLabel('User').fill(user.username);
+  await page.getByLabel('Password').fill(user.password);
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.getByRole('button', { name: 'Upload', exact: true }).waitFor();
+  assert.equal(await uploads.count(), 0);
 });
 
 test('a tab in the background has loaded when it is looked at', async (t) => {

@@ -149,22 +149,22 @@ describe('data', { concurrency: 3 }, () => {
   });
 
   test('what can be undone waits for who is at it', async (t) => {
-    const path = await app('undoable');
-    for (const key of ['a', 'b']) await api('PUT', `apps/undoable/kv/things/${key}`, { token, body: { value: 1 } });
+    const path = await app('lenient');
+    for (const key of ['a', 'b']) await api('PUT', `apps/lenient/kv/things/${key}`, { token, body: { value: 1 } });
     const page = await open(t, browser, { token, path: `${path}/kv` });
     await page.clock.install();
     await page.reload();
     await page.getByRole('button', { name: 'Delete a' }).click();
-    const undo = page.getByRole('button', { name: 'Undo' });
+    const undo = page.getByRole('button', { name: 'Undo', exact: true });
     await undo.hover();
     await page.clock.runFor(60_000);
     await undo.waitFor();
-    assert.equal((await get('apps/undoable/kv/things/a')).key, 'a');
+    assert.equal((await get('apps/lenient/kv/things/a')).key, 'a');
     await page.getByRole('heading', { level: 1 }).hover();
     await page.clock.runFor(10_000);
     await undo.waitFor({ state: 'detached' });
-    for (let i = 0; i < 40 && (await get('apps/undoable/kv/things')).items.length > 1; i++) await new Promise((done) => setTimeout(done, 50));
-    await isMissing('apps/undoable/kv/things/a');
+    for (let i = 0; i < 40 && (await get('apps/lenient/kv/things')).items.length > 1; i++) await new Promise((done) => setTimeout(done, 50));
+    await isMissing('apps/lenient/kv/things/a');
   });
 
   test('a name that is a step in an address deletes nothing else', async (t) => {

@@ -99,9 +99,11 @@ addEventListener('beforeunload', (event) => {
 });
 
 // They are of who is logged in.
+let mine = session.me?.user_id;
 $effect.root(() => {
   $effect(() => {
-    if (session.token) return;
+    if (session.me?.user_id === mine) return;
+    mine = session.me?.user_id;
     for (const uploads of all.values()) untrack(() => uploads.end());
     all.clear();
   });
