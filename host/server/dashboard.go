@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/url"
+	"slices"
 	"syscall"
 
+	"github.com/picloud/picloud/host/config"
 	"github.com/picloud/picloud/host/dashboard"
 	"github.com/picloud/picloud/host/front"
 )
@@ -58,6 +61,15 @@ func hasPort(address string, listens net.Addr) bool {
 	_, asked, _ := net.SplitHostPort(address) // which is valid, as it is listened on
 	_, has, _ := net.SplitHostPort(listens.String())
 	return asked == has
+}
+
+// dashboardHosts are the names by which browsers call the dashboard, beside those that need not be named.
+func dashboardHosts(c *config.Config) []string {
+	hosts := slices.Clone(c.DashboardHosts)
+	if u, err := url.Parse(c.DashboardURL); err == nil && u.Host != "" {
+		hosts = append(hosts, u.Hostname())
+	}
+	return hosts
 }
 
 // serveDashboard answers until the listener fails or is closed. One that nobody has asked for may fail.
