@@ -568,7 +568,7 @@ func (s *Server) makeFront(context.Context) error {
 			MaxBodyBytes: c.MaxBodyBytes, Budget: s.budget, Proxies: proxies,
 			Limits:  edge.Limits{Connections: maxDashboardConnections},
 			Version: s.version, Logger: s.log, Mount: admin.Mount, Streams: api.Streams,
-		}, dashboardHosts(c), s.dashboard.passing)
+		}, dashboard.Place{Hosts: dashboardHosts(c), Passing: s.dashboard.passing, Site: s.listener.Addr()})
 	}
 	return nil
 }

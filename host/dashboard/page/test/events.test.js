@@ -69,6 +69,20 @@ test('a schedule is made with the mouse, is run by hand, pauses, changes and goe
   await dialog.getByLabel('Schedule', { exact: true }).fill('@hourly');
   await dialog.getByRole('button', { name: 'Save' }).click();
   await page.locator('code', { hasText: '@hourly' }).waitFor();
+
+  // What somebody else changed meanwhile stays, and a number is not silently kept that was taken away.
+  await page.getByRole('button', { name: 'Edit' }).click();
+  await api('PATCH', `triggers/${id}`, { token, body: { concurrency: 3 } });
+  await dialog.getByLabel('Schedule', { exact: true }).fill('@daily');
+  await dialog.getByText('Retries and concurrency').click();
+  await dialog.getByLabel('Attempts').fill('');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  assert.ok(await dialog.getByLabel('Attempts').evaluate((field) => field.matches(':invalid')));
+  await dialog.getByLabel('Attempts').fill('4');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await page.locator('code', { hasText: '@daily' }).waitFor();
+  const changed = await api('GET', `triggers/${id}`, { token });
+  assert.deepEqual([changed.concurrency, changed.retry.max_attempts, changed.retry.base_ms], [3, 4, made.retry.base_ms]);
   await page.getByRole('button', { name: 'Delete' }).click();
   await page.getByRole('alertdialog').getByText('None of its events is pending.', { exact: false }).waitFor();
   await page.getByRole('button', { name: 'Delete trigger' }).click();
