@@ -34,6 +34,8 @@ type Dialect struct {
 	ForUpdate string
 	// Terms is how documents are found by their terms.
 	Terms TermIndex
+	// Settling is how it is known that all transactions write the entries of a new index of documents.
+	Settling IndexSettling
 	// Record inserts executions with their lines, in order, skipping those whose script is gone and
 	// those already there. All text is valid.
 	Record func(ctx context.Context, tx *sql.Tx, executions []store.Execution) error
