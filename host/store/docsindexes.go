@@ -79,6 +79,7 @@ type IndexWorked struct {
 	Index     DocumentIndex // which it was about; none if there was nothing to do
 	Documents int           // that have got an entry, or whose entry was removed
 	Done      bool          // the index has got ready, or is gone
+	Waiting   bool          // an index cannot be built yet, because transactions from before it go on
 }
 
 // DocumentIndexes keeps the indexes of documents.

@@ -46,6 +46,7 @@ const (
 		ORDER BY state, created_at, id LIMIT 1`
 	indexBuilt   = `UPDATE docs_indexes SET built = built + $2, built_to = $3 WHERE id = $1`
 	indexRemove  = `DELETE FROM docs_indexes WHERE id = $1`
+	indexWaits   = `SELECT 1 FROM docs_indexes WHERE state = 'building' AND ` + ofLiveApp + ` LIMIT 1`
 	entriesClear = `DELETE FROM docs_entries WHERE index_id = $1 AND (key, id) IN (
 		SELECT key, id FROM docs_entries WHERE index_id = $1 ORDER BY key, id LIMIT $2)`
 	entriesUnknown = `SELECT i.app_id, i.collection, e.id FROM docs_indexes i JOIN docs_entries e ON e.index_id = i.id AND e.key = $1
@@ -309,7 +310,7 @@ func (w indexWork) next(ctx context.Context) (worked store.IndexWorked, err erro
 	case dialect.Settling.Since != "":
 		n, err := affect(ctx, w.tx.tx, fmt.Sprintf(indexSettle, dialect.Settling.Since, dialect.Settling.Unset), index.ID)
 		if err != nil || n > 0 {
-			return worked, err
+			return store.IndexWorked{Waiting: true}, err
 		}
 	}
 	return w.build(ctx, index, builtTo)
@@ -389,7 +390,8 @@ func (w indexWork) mend(ctx context.Context) (worked store.IndexWorked, err erro
 		}
 		worked.Documents += len(found)
 	}
-	return worked, nil
+	worked.Waiting, err = exists(ctx, w.tx.tx, indexWaits)
+	return worked, err
 }
 
 // clear removes entries of an index that is dropped, and in the end the index.
