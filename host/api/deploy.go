@@ -50,6 +50,8 @@ var deployables = map[string]deployable{
 	"delete-route":   {needs(authz.RouteWrite), "", "", (*deploying).deleteTheRoute},
 	"create-domain":  {needs(authz.DomainsManage), http.MethodPost, "/apps/{app}/domains", deployBody((*deploying).createTheDomain)},
 	"delete-domain":  {needs(authz.DomainsManage), "", "", (*deploying).deleteTheDomain},
+	"create-index":   {needs(authz.DataWrite), http.MethodPost, "/apps/{app}/docs-indexes", deployBody((*deploying).createTheIndex)},
+	"delete-index":   {needs(authz.DataWrite), "", "", (*deploying).deleteTheIndex},
 	"create-trigger": {needs(authz.TriggerWrite, authz.ScriptExecute), http.MethodPost, "/apps/{app}/triggers/{kind}", deployBody((*deploying).createTheTrigger)},
 	"update-trigger": {needs(authz.TriggerWrite), http.MethodPatch, "/triggers/{id}", deployBody((*deploying).updateTheTrigger)},
 	"delete-trigger": {needs(authz.TriggerWrite), "", "", (*deploying).deleteTheTrigger},
@@ -191,7 +193,7 @@ var errDryRun = errors.New("a dry run")
 func (a *API) inTx(tx store.Store, c *catalog.Catalog) *API {
 	return &API{
 		store: tx, catalog: c, authority: a.authority.In(tx), identity: a.identity, executions: a.executions,
-		kv: a.kv, docs: a.docs, files: a.files.In(tx), secrets: a.secrets, audit: a.audit, requests: a.requests, maxBody: a.maxBody, maxPlugin: a.maxPlugin,
+		kv: a.kv, docs: a.docs.In(tx), files: a.files.In(tx), secrets: a.secrets, audit: a.audit, requests: a.requests, maxBody: a.maxBody, maxPlugin: a.maxPlugin,
 		quotas: a.quotas, reserved: a.reserved, version: a.version, log: a.log, events: a.events, queueRate: a.queueRate,
 		triggerRetry: a.triggerRetry, triggerConcurrency: a.triggerConcurrency, contract: a.contract,
 	}
@@ -234,7 +236,7 @@ func (a *API) checkChange(change wire.DeployChange, dryRun bool) error {
 // needsID reports whether an operation is of something that is there already.
 func needsID(operation string) bool {
 	switch operation {
-	case "update-app", "create-script", "create-domain", "create-trigger":
+	case "update-app", "create-script", "create-domain", "create-index", "create-trigger":
 		return false
 	}
 	return true
@@ -503,6 +505,22 @@ func (d *deploying) deleteTheRoute(ctx context.Context, change wire.DeployChange
 		return wire.DeployResult{}, err
 	}
 	return wire.DeployResult{ID: change.ID}, d.catalog.DeleteRoute(ctx, change.ID)
+}
+
+func (d *deploying) createTheIndex(ctx context.Context, _ wire.DeployChange, create wire.IndexCreate) (wire.DeployResult, error) {
+	index, err := d.createIndex(ctx, &struct {
+		AppPath
+		Body wire.IndexCreate
+	}{AppPath{d.app.ID}, create})
+	if err != nil {
+		return wire.DeployResult{}, err
+	}
+	return wire.DeployResult{ID: index.Body.ID}, nil
+}
+
+func (d *deploying) deleteTheIndex(ctx context.Context, change wire.DeployChange) (wire.DeployResult, error) {
+	_, err := d.deleteIndex(ctx, &IndexPath{AppPath{d.app.ID}, change.ID})
+	return wire.DeployResult{ID: change.ID}, err
 }
 
 func (d *deploying) createTheDomain(ctx context.Context, _ wire.DeployChange, create wire.DomainCreate) (wire.DeployResult, error) {

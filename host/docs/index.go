@@ -80,6 +80,16 @@ func (s *Service) IndexesChanged(appID string) {
 	s.indexer.Wake()
 }
 
+// Follow has changes of indexes by this process seen at once. [Service.IndexesChanged] is to be called after
+// those by others.
+func (s *Service) Follow(revisions store.Revisions) {
+	revisions.Follow(func(r store.Revision) {
+		if r.Resource == store.ResourceIndex {
+			s.IndexesChanged(r.AppID)
+		}
+	})
+}
+
 // indexes are those of a collection.
 func (s *Service) indexes(ctx context.Context, appID, collection string) ([]index, error) {
 	k, at := s.known, inApp{appID, collection}

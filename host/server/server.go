@@ -295,6 +295,7 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 		Table:      s.triggers, MaxDepth: s.settings.MaxTriggerDepth, Now: s.tests.now(), Log: s.log, Registerer: s.metrics,
 	})
 	s.listeners = s.emitter.Registry()
+	s.services.Docs.Follow(s.store.Revisions())
 	if s.tests.bench != nil {
 		s.store, err = s.tests.openStore(ctx, &s.settings.Location, s.listeners)
 	} else {
@@ -354,6 +355,7 @@ func (s *Server) makeServices(ctx context.Context) error {
 		Docs: docs.New(docs.Config{
 			Store: s.store.Docs(),
 			Admit: s.meter("documents", func(l quota.Limits) int64 { return l.DocsBytes }, func(u store.AppUsage) int64 { return u.Docs }),
+			Log:   s.log,
 		}),
 		Files: stored, Events: s.emitter,
 		HTTP: requests, Transactions: s.store, Secrets: kept,
@@ -498,7 +500,7 @@ func (s *Server) makeCatalog(ctx context.Context) (err error) {
 	s.catalog, err = catalog.New(ctx, catalog.Config{
 		Store: s.store, Executions: s.executions, Logger: s.log,
 		Registry: s.listeners, Triggers: s.triggers, TriggersChanged: s.triggersChanged, TopicChanged: s.realtime.Changed,
-		SecretsChanged: s.services.Secrets.Changed, RightsChanged: s.authority.Changed,
+		SecretsChanged: s.services.Secrets.Changed, IndexesChanged: s.services.Docs.IndexesChanged, RightsChanged: s.authority.Changed,
 		Discard: s.services.Files.Discard, UnclaimedHosts: s.settings.UnclaimedHosts, Quotas: s.quotas,
 	})
 	return err
@@ -577,6 +579,7 @@ func (s *Server) makeBackground(context.Context) error {
 		s.authority.SessionSweeper(s.log),
 		s.audit.Background(),
 		s.services.KV.Sweeper(),
+		s.services.Docs.Indexer(),
 		s.services.Files.Sweeper(),
 		s.executions.CodeSweeper(s.log),
 		s.catalog.SiteSweeper(),

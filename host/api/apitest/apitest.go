@@ -163,6 +163,7 @@ func NewOn(t testing.TB, log *slog.Logger, path string, open func(store.Listener
 	apps, err := catalog.New(ctx, catalog.Config{
 		Store: db, Executions: runs, Logger: log, Registry: listeners, Triggers: triggers, TriggersChanged: dispatcher.Changed, TopicChanged: hub.Changed, Quotas: quotas,
 		SecretsChanged: s.Secrets.Changed,
+		IndexesChanged: services.Docs.IndexesChanged,
 		RightsChanged:  s.Auth.Changed,
 	})
 	require.NoError(t, err)
