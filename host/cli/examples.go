@@ -215,6 +215,9 @@ var examples = map[string][]string{
 	"docs put":         {"picloud docs put users '{\"name\": \"Ada\"}'", "picloud docs put users @ada.json --id 01890a5d-ac96-774b-bcce-b302099a8057"},
 	"docs delete":      {"picloud docs delete users 01890a5d-ac96-774b-bcce-b302099a8057"},
 	"docs export":      {"picloud docs export users - --filter '{\"active\": true}'"},
+	"docs index list":   {"picloud docs index list --app guestbook"},
+	"docs index add":    {"picloud docs index add users age", "picloud docs index add users address.city"},
+	"docs index delete": {"picloud docs index delete users age"},
 	"docs import":      {"picloud docs import users users.jsonl"},
 
 	"files collections": {"picloud files collections"},

@@ -80,7 +80,7 @@ func (s *Service) IndexesChanged(appID string) {
 	s.indexer.Wake()
 }
 
-// Follow has changes of indexes by this process seen at once. [Service.IndexesChanged] is to be called after
+// Follow has changes of indexes that are made in transactions of this process seen when these are committed. [Service.IndexesChanged] is to be called after
 // those by others.
 func (s *Service) Follow(revisions store.Revisions) {
 	revisions.Follow(func(r store.Revision) {
@@ -164,12 +164,20 @@ func (s *Service) Index(ctx context.Context, appID, collection, path string) (de
 	if to.envelope != "" {
 		return declared, false, fault.Refuse("path", "%s is of the document itself and not of its data, which is indexed", to.envelope)
 	}
-	return s.store.Declare(ctx, store.DocumentIndex{AppID: appID, Collection: collection, Path: to.path.String()}, MaxIndexes)
+	declared, made, err = s.store.Declare(ctx, store.DocumentIndex{AppID: appID, Collection: collection, Path: to.path.String()}, MaxIndexes)
+	if made && !s.within {
+		s.IndexesChanged(appID)
+	}
+	return declared, made, err
 }
 
 // DropIndex removes an index. Queries go on without it.
 func (s *Service) DropIndex(ctx context.Context, appID string, id int64) error {
-	return s.store.Drop(ctx, appID, id)
+	err := s.store.Drop(ctx, appID, id)
+	if err == nil && !s.within {
+		s.IndexesChanged(appID)
+	}
+	return err
 }
 
 // workEvery is how often is looked for work at indexes that nobody has told of: documents whose writer did
