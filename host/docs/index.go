@@ -26,11 +26,8 @@ import (
 // document has no place in others. So what is known of indexes may be late on any node, and nothing is
 // missed.
 
-// Bounds of indexes.
-const (
-	MaxIndexes   = 8   // of a collection
-	MaxIndexPath = 512 // bytes of a path
-)
+// MaxIndexPath is how many bytes the path of an index may have.
+const MaxIndexPath = 512
 
 // maxKnown is of how many collections the indexes are kept in memory, that they have none too.
 const maxKnown = 10_000
@@ -148,27 +145,35 @@ func (s *Service) GetIndex(ctx context.Context, appID string, id int64) (store.D
 
 // Index declares an index on a path of the documents of a collection, unless there is one, and returns it;
 // made tells which. It is used once it has been built, in the background. A path that only differs in
-// backslashes that are not needed is the same. A collection may have [MaxIndexes]: one more is
+// backslashes that are not needed is the same. A collection may have [store.MaxIndexes]: one more is
 // [fault.Quota].
 func (s *Service) Index(ctx context.Context, appID, collection, path string) (declared store.DocumentIndex, made bool, err error) {
-	if err := store.CheckCollection(collection); err != nil {
+	if path, err = CheckIndex(collection, path); err != nil {
 		return declared, false, err
 	}
-	if len(path) > MaxIndexPath {
-		return declared, false, fault.Refuse("path", "must be at most %d bytes, got %d", MaxIndexPath, len(path))
-	}
-	to, err := parseReference("path", path)
-	if err != nil {
-		return declared, false, err
-	}
-	if to.envelope != "" {
-		return declared, false, fault.Refuse("path", "%s is of the document itself and not of its data, which is indexed", to.envelope)
-	}
-	declared, made, err = s.store.Declare(ctx, store.DocumentIndex{AppID: appID, Collection: collection, Path: to.path.String()}, MaxIndexes)
+	declared, made, err = s.store.Declare(ctx, store.DocumentIndex{AppID: appID, Collection: collection, Path: path})
 	if made && !s.within {
 		s.IndexesChanged(appID)
 	}
 	return declared, made, err
+}
+
+// CheckIndex refuses what cannot be the collection and the path of an index, and returns the path as it is kept.
+func CheckIndex(collection, path string) (string, error) {
+	if err := store.CheckCollection(collection); err != nil {
+		return "", err
+	}
+	if len(path) > MaxIndexPath {
+		return "", fault.Refuse("path", "must be at most %d bytes, got %d", MaxIndexPath, len(path))
+	}
+	to, err := parseReference("path", path)
+	if err != nil {
+		return "", err
+	}
+	if to.envelope != "" {
+		return "", fault.Refuse("path", "%s is of the document itself and not of its data, which is indexed", to.envelope)
+	}
+	return to.path.String(), nil
 }
 
 // DropIndex removes an index. Queries go on without it.

@@ -18,6 +18,9 @@ type DocumentIndex struct {
 	CreatedAt  time.Time
 }
 
+// MaxIndexes is how many indexes a collection may have.
+const MaxIndexes = 8
+
 // IndexState is how far an index is.
 type IndexState string
 
@@ -90,9 +93,9 @@ type DocumentIndexes interface {
 	// Index finds an index of an app.
 	Index(ctx context.Context, appID string, id int64) (DocumentIndex, error)
 	// Declare makes an index, that will be built by Work, unless there is one on the path, and returns it.
-	// An app that is gone is [fault.NotFound]; one more than most indexes of the collection is
+	// An app that is gone is [fault.NotFound]; one more than [MaxIndexes] of the collection is
 	// [fault.Quota].
-	Declare(ctx context.Context, index DocumentIndex, most int) (declared DocumentIndex, made bool, err error)
+	Declare(ctx context.Context, index DocumentIndex) (declared DocumentIndex, made bool, err error)
 	// Drop removes an index. Its entries are left to Work.
 	Drop(ctx context.Context, appID string, id int64) error
 

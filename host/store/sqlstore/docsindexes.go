@@ -106,7 +106,7 @@ func (d docs) Index(ctx context.Context, appID string, id int64) (store.Document
 	return one(ctx, d.reader(), "index", scanIndex, indexGet, appID, id)
 }
 
-func (d docs) Declare(ctx context.Context, index store.DocumentIndex, most int) (declared store.DocumentIndex, made bool, err error) {
+func (d docs) Declare(ctx context.Context, index store.DocumentIndex) (declared store.DocumentIndex, made bool, err error) {
 	if err := require(field{"collection", index.Collection}, field{"path", index.Path}); err != nil {
 		return declared, false, err
 	}
@@ -126,10 +126,10 @@ func (d docs) Declare(ctx context.Context, index store.DocumentIndex, most int) 
 		if err := tx.QueryRowContext(ctx, indexCount, index.AppID, index.Collection).Scan(&others); err != nil {
 			return err
 		}
-		if others >= most {
+		if others >= store.MaxIndexes {
 			return &fault.Error{
-				Code: fault.Quota, Text: fmt.Sprintf("a collection may have %d indexes, and this one has %d", most, others),
-				Field: "path", Current: int64(others), Limit: int64(most),
+				Code: fault.Quota, Text: fmt.Sprintf("a collection may have %d indexes, and this one has %d", store.MaxIndexes, others),
+				Field: "path", Current: int64(others), Limit: store.MaxIndexes,
 			}
 		}
 		declared, err = one(ctx, tx, "app", scanIndex, indexDeclare, index.AppID, id, index.Collection, index.Path, d.db.now())
