@@ -81,6 +81,14 @@ func Benchmark(b *testing.B) {
 			find("sort all", 50, func(int) docs.Query { return docs.Query{Sort: value(b, `{"total":-1}`)} })
 			run("count all", func(int) error { _, err := f.Count(f.ctx, f.app, "orders", nil); return err })
 			run("count quarter", func(int) error { _, err := f.Count(f.ctx, f.app, "orders", value(b, `{"status":"sent"}`)); return err })
+			f.index(b, "orders", "number", "total")
+			find("indexed range", 10, func(i int) docs.Query {
+				return docs.Query{Filter: value(b, fmt.Sprintf(`{"number":{"$gte":%d,"$lt":%d}}`, i%90_000, i%90_000+10))}
+			})
+			find("indexed sort", 50, func(int) docs.Query { return docs.Query{Sort: value(b, `{"total":-1}`)} })
+			find("indexed range and sort", 50, func(i int) docs.Query {
+				return docs.Query{Filter: value(b, fmt.Sprintf(`{"number":{"$gte":%d}}`, i%90_000)), Sort: value(b, `{"number":1}`)}
+			})
 			run("create", func(int) error { _, err := f.Create(f.ctx, f.app, "more", data); return err })
 			listen := func(collection string) {
 				require.NoError(b, f.heard.Reload(f.ctx, f.app, func(context.Context) ([]events.Listener, error) {
