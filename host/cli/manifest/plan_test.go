@@ -29,6 +29,7 @@ type remote struct {
 	triggers []wire.Trigger
 	domains  []wire.Domain
 	topics   []wire.Topic
+	indexes  []wire.Index
 	imports  map[string]string // ids of scripts, by that of the module that they import
 	modules  map[string][]byte // that were uploaded, by ids of files
 	entries  []wire.KVEntry
@@ -196,6 +197,11 @@ func deployPart(ctx context.Context, to parts, modules map[string][]byte, app st
 	case "set-topic":
 		_, err := to.SetTopic(ctx, app, c.ID, of[wire.TopicSet](c))
 		return wire.DeployResult{}, err
+	case "create-index":
+		made, err := to.CreateIndex(ctx, app, of[wire.IndexCreate](c))
+		return wire.DeployResult{ID: made.ID}, err
+	case "delete-index":
+		return wire.DeployResult{}, to.DeleteIndex(ctx, app, c.ID)
 	case "delete-topic":
 		return wire.DeployResult{}, to.DeleteTopic(ctx, app, c.ID)
 	}

@@ -33,7 +33,7 @@ func TestSchemaHasEveryField(t *testing.T) {
 		"manifest": reflect.TypeFor[document](), "script": reflect.TypeFor[scriptEntry](), "routeMapping": reflect.TypeFor[routeMapping](),
 		"cors": reflect.TypeFor[wire.CORS](), "rateLimit": reflect.TypeFor[wire.RateLimit](), "signature": reflect.TypeFor[wire.Signature](),
 		"staticMapping": reflect.TypeFor[staticEntry](), "trigger": reflect.TypeFor[triggerEntry](), "retry": reflect.TypeFor[retryEntry](),
-		"topic": reflect.TypeFor[topicEntry](), "seed": reflect.TypeFor[seedEntry](), "limits": reflect.TypeFor[abi.Limits](),
+		"topic": reflect.TypeFor[topicEntry](), "index": reflect.TypeFor[indexEntry](), "seed": reflect.TypeFor[seedEntry](), "limits": reflect.TypeFor[abi.Limits](),
 	} {
 		var fields []string
 		for i := range of.NumField() {

@@ -25,14 +25,14 @@ type IndexSettling struct {
 }
 
 const (
-	indexColumns  = `id, app_id, collection, path, state, built, created_at`
-	indexThere    = `state <> 'dropped'`
-	indexList     = `SELECT ` + indexColumns + ` FROM docs_indexes WHERE app_id = $1 AND ` + indexThere + ` ORDER BY collection, path`
-	indexListOf   = `SELECT ` + indexColumns + ` FROM docs_indexes WHERE app_id = $1 AND collection = $2 AND ` + indexThere + ` ORDER BY collection, path`
-	indexGet      = `SELECT ` + indexColumns + ` FROM docs_indexes WHERE app_id = $1 AND id = $2 AND ` + indexThere
-	indexByPath   = `SELECT ` + indexColumns + ` FROM docs_indexes WHERE app_id = $1 AND collection = $2 AND path = $3 AND ` + indexThere
-	indexCount    = `SELECT count(*) FROM docs_indexes WHERE app_id = $1 AND collection = $2 AND ` + indexThere
-	indexDeclare  = `INSERT INTO docs_indexes (id, app_id, collection, path, state, since, built, built_to, created_at)
+	indexColumns = `id, app_id, collection, path, state, built, created_at`
+	indexThere   = `state <> 'dropped'`
+	indexList    = `SELECT ` + indexColumns + ` FROM docs_indexes WHERE app_id = $1 AND ` + indexThere + ` ORDER BY collection, path`
+	indexListOf  = `SELECT ` + indexColumns + ` FROM docs_indexes WHERE app_id = $1 AND collection = $2 AND ` + indexThere + ` ORDER BY collection, path`
+	indexGet     = `SELECT ` + indexColumns + ` FROM docs_indexes WHERE app_id = $1 AND id = $2 AND ` + indexThere
+	indexByPath  = `SELECT ` + indexColumns + ` FROM docs_indexes WHERE app_id = $1 AND collection = $2 AND path = $3 AND ` + indexThere
+	indexCount   = `SELECT count(*) FROM docs_indexes WHERE app_id = $1 AND collection = $2 AND ` + indexThere
+	indexDeclare = `INSERT INTO docs_indexes (id, app_id, collection, path, state, since, built, built_to, created_at)
 		SELECT $2, id, $3, $4, 'building', '', 0, '', $5 FROM apps WHERE id = $1 AND ` + liveApp + ` RETURNING ` + indexColumns
 	indexDrop   = `UPDATE docs_indexes SET state = 'dropped' WHERE app_id = $1 AND id = $2 AND ` + indexThere
 	indexReady  = `SELECT 1 FROM docs_indexes WHERE id = $1 AND state = 'ready'`
@@ -41,8 +41,8 @@ const (
 	// Work is to be done at indexes that are not ready, and at entries with the key $1.
 	indexAnyWork = `SELECT 1 FROM docs_indexes WHERE state <> 'ready' UNION ALL
 		SELECT 1 FROM docs_indexes i JOIN docs_entries e ON e.index_id = i.id AND e.key = $1 WHERE i.state = 'ready' LIMIT 1`
-	indexSettle  = `UPDATE docs_indexes SET since = %s WHERE id = $1 AND %s`
-	indexTake    = `SELECT ` + indexColumns + `, built_to FROM docs_indexes WHERE (state = 'dropped' OR state = 'building' AND ` + ofLiveApp + ` AND (%s))
+	indexSettle = `UPDATE docs_indexes SET since = %s WHERE id = $1 AND %s`
+	indexTake   = `SELECT ` + indexColumns + `, built_to FROM docs_indexes WHERE (state = 'dropped' OR state = 'building' AND ` + ofLiveApp + ` AND (%s))
 		ORDER BY state, created_at, id LIMIT 1`
 	indexBuilt   = `UPDATE docs_indexes SET built = built + $2, built_to = $3 WHERE id = $1`
 	indexRemove  = `DELETE FROM docs_indexes WHERE id = $1`
