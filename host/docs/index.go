@@ -77,8 +77,8 @@ func (s *Service) IndexesChanged(appID string) {
 	s.indexer.Wake()
 }
 
-// Follow has changes of indexes that are made in transactions of this process seen when these are committed. [Service.IndexesChanged] is to be called after
-// those by others.
+// Follow has changes of indexes that are made in transactions of this process seen when these are committed.
+// [Service.IndexesChanged] is to be called after those by others.
 func (s *Service) Follow(revisions store.Revisions) {
 	revisions.Follow(func(r store.Revision) {
 		if r.Resource == store.ResourceIndex {
@@ -90,7 +90,7 @@ func (s *Service) Follow(revisions store.Revisions) {
 // indexes are those of a collection.
 func (s *Service) indexes(ctx context.Context, appID, collection string) ([]index, error) {
 	k, at := s.known, inApp{appID, collection}
-	if found, ok := k.of.Get(at); ok {
+	if found, ok := k.of.Get(at); ok && !s.within { // a transaction knows its own moment
 		return found, nil
 	}
 	k.mu.Lock()
@@ -103,7 +103,7 @@ func (s *Service) indexes(ctx context.Context, appID, collection string) ([]inde
 	found := readIndexes(rows)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.changes == before && !s.within { // a transaction may see what never comes to be
+	if k.changes == before && !s.within {
 		k.of.Add(at, found)
 	}
 	return found, nil

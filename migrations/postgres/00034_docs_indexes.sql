@@ -3,7 +3,7 @@
 -- Indexes on paths of documents, which apps declare.
 CREATE TABLE docs_indexes (
     id         BIGINT PRIMARY KEY, -- random, and never used again
-    app_id     TEXT COLLATE "C" NOT NULL REFERENCES apps (id) ON DELETE CASCADE,
+    app_id     TEXT COLLATE "C" NOT NULL, -- may be gone: then the index is dropped
     collection TEXT COLLATE "C" NOT NULL,
     path       TEXT COLLATE "C" NOT NULL,
     state      TEXT COLLATE "C" NOT NULL, -- building, ready, or dropped: its entries are being removed
@@ -20,7 +20,7 @@ CREATE INDEX docs_indexes_work ON docs_indexes (created_at) WHERE state <> 'read
 -- order in which values are sorted. Two keys are of no value: FE says that there are several, FF that
 -- whoever wrote the document did not know the index. The triggers keep the table.
 CREATE TABLE docs_entries (
-    index_id BIGINT NOT NULL REFERENCES docs_indexes (id) ON DELETE CASCADE,
+    index_id BIGINT NOT NULL, -- is there as long as entries are; a reference would have each entry lock its index
     key      BYTEA NOT NULL,
     id       TEXT COLLATE "C" NOT NULL, -- of the document
     PRIMARY KEY (index_id, key, id)

@@ -3,7 +3,7 @@
 -- Indexes on paths of documents, which apps declare.
 CREATE TABLE docs_indexes (
     id         INTEGER PRIMARY KEY, -- random, and never used again
-    app_id     TEXT NOT NULL REFERENCES apps (id) ON DELETE CASCADE,
+    app_id     TEXT NOT NULL, -- may be gone: then the index is dropped
     collection TEXT NOT NULL,
     path       TEXT NOT NULL,
     state      TEXT NOT NULL,    -- building, ready, or dropped: its entries are being removed
@@ -20,7 +20,7 @@ CREATE INDEX docs_indexes_work ON docs_indexes (created_at) WHERE state <> 'read
 -- order in which values are sorted. Two keys are of no value: X'FE' says that there are several, X'FF' that
 -- whoever wrote the document did not know the index. The triggers keep the table.
 CREATE TABLE docs_entries (
-    index_id INTEGER NOT NULL REFERENCES docs_indexes (id) ON DELETE CASCADE,
+    index_id INTEGER NOT NULL, -- is there as long as entries are
     key      BLOB NOT NULL,
     id       TEXT NOT NULL, -- of the document
     PRIMARY KEY (index_id, key, id)

@@ -14,10 +14,11 @@ import (
 	"github.com/picloud/picloud/host/store"
 )
 
-// IndexSettling is how a database tells that all transactions know a row of docs_indexes, so that the documents
-// they write have an entry; the zero value where one transaction at a time writes. A transaction that began before
-// the row was committed may write documents without one, and those may be seen only later. So the row gets the
-// number of a transaction that began after that, and when all before it have ended the rest is for the builder.
+// IndexSettling is how a database tells that all transactions know what a row of docs_indexes has come to be; the
+// zero value where one transaction at a time writes. A transaction that began before an index was declared may write
+// documents without an entry, and those may be seen only later; one that began before it was dropped may write
+// entries. So the row gets the number of a transaction that began afterwards, and once all before that have ended
+// there is nothing to come.
 type IndexSettling struct {
 	Since   string // the number of this transaction, as a text
 	Unset   string // the condition that a row has no number of this database yet
@@ -34,27 +35,30 @@ const (
 	indexCount   = `SELECT count(*) FROM docs_indexes WHERE app_id = $1 AND collection = $2 AND ` + indexThere
 	indexDeclare = `INSERT INTO docs_indexes (id, app_id, collection, path, state, since, built, built_to, created_at)
 		SELECT $2, id, $3, $4, 'building', '', 0, '', $5 FROM apps WHERE id = $1 AND ` + liveApp + ` RETURNING ` + indexColumns
-	indexDrop   = `UPDATE docs_indexes SET state = 'dropped' WHERE app_id = $1 AND id = $2 AND ` + indexThere
+	indexDrop   = `UPDATE docs_indexes SET state = 'dropped', since = '' WHERE app_id = $1 AND id = $2 AND ` + indexThere
 	indexReady  = `SELECT 1 FROM docs_indexes WHERE id = $1 AND state = 'ready'`
 	indexFinish = `UPDATE docs_indexes SET state = 'ready' WHERE id = $1 AND state = 'building'`
 
-	// Work is to be done at indexes that are not ready, and at entries with the key $1.
-	indexAnyWork = `SELECT 1 FROM docs_indexes WHERE state <> 'ready' UNION ALL
-		SELECT 1 FROM docs_indexes i JOIN docs_entries e ON e.index_id = i.id AND e.key = $1 WHERE i.state = 'ready' LIMIT 1`
+	// Work is to be done at indexes that are not ready, and at entries with the key $1. A query of its own for each
+	// index leaves a database no other way than by the entries' primary key.
+	indexUnknown = `SELECT ` + indexColumns + ` FROM docs_indexes WHERE ` + indexThere + `
+		AND (SELECT 1 FROM docs_entries e WHERE e.index_id = docs_indexes.id AND e.key = $1 LIMIT 1) = 1 LIMIT 1`
+	indexWaits  = `SELECT 1 FROM docs_indexes WHERE state <> 'ready' LIMIT 1`
 	indexSettle = `UPDATE docs_indexes SET since = %s WHERE id = $1 AND %s`
-	indexTake   = `SELECT ` + indexColumns + `, built_to FROM docs_indexes WHERE (state = 'dropped' OR state = 'building' AND ` + ofLiveApp + ` AND (%s))
-		ORDER BY state, created_at, id LIMIT 1`
-	indexBuilt   = `UPDATE docs_indexes SET built = built + $2, built_to = $3 WHERE id = $1`
-	indexRemove  = `DELETE FROM docs_indexes WHERE id = $1`
-	indexWaits   = `SELECT 1 FROM docs_indexes WHERE state = 'building' AND ` + ofLiveApp + ` LIMIT 1`
+	indexTake   = `SELECT ` + indexColumns + `, built_to FROM docs_indexes WHERE state <> 'ready' AND (%s) ORDER BY state, created_at, id LIMIT 1`
+	indexBuilt  = `UPDATE docs_indexes SET built = built + $2, built_to = $3 WHERE id = $1`
+	indexRemove = `DELETE FROM docs_indexes WHERE id = $1`
+
 	entriesClear = `DELETE FROM docs_entries WHERE index_id = $1 AND (key, id) IN (
 		SELECT key, id FROM docs_entries WHERE index_id = $1 ORDER BY key, id LIMIT $2)`
-	entriesUnknown = `SELECT i.app_id, i.collection, e.id FROM docs_indexes i JOIN docs_entries e ON e.index_id = i.id AND e.key = $1
-		WHERE i.state <> 'dropped' LIMIT $2`
+	entriesUnknown = `SELECT id FROM docs_entries WHERE index_id = $1 AND key = $2 ORDER BY id LIMIT $3`
 
 	docsToIndex = `SELECT id, data FROM docs WHERE app_id = $1 AND collection = $2 AND id > $3 ORDER BY id LIMIT $4`
 	docToIndex  = `SELECT id, data FROM docs` + docOf
 	docEntries  = `UPDATE docs SET entries = $4` + docOf
+	// docForget has docEntries be a change, and so the triggers make rows, where whoever wrote the document named
+	// an index that its transaction did not see yet.
+	docForget = `UPDATE docs SET entries = '{}'` + docOf + ` AND entries = $4`
 
 	entriesUp = `SELECT key, id FROM docs_entries WHERE index_id = $1 AND (key, id) > ($4, $5) AND key < $6
 		ORDER BY key, id LIMIT `
@@ -259,8 +263,12 @@ func (d docs) Work(ctx context.Context, limit int, entries func([]store.Document
 	}
 	const op = "index documents"
 	// Most often there is nothing to do, and no need to keep writers waiting.
-	if found, err := exists(ctx, d.reader(), indexAnyWork, store.UnknownKey); err != nil || !found {
-		return worked, failed(ctx, op, err)
+	found, err := exists(ctx, d.reader(), indexWaits)
+	if err == nil && !found {
+		_, err = one(ctx, d.reader(), "index", scanIndex, indexUnknown, store.UnknownKey)
+	}
+	if err != nil {
+		return worked, failed(ctx, op, unlessMissing(err))
 	}
 	err = d.join(ctx, op, func(tx *sqlStore) (err error) {
 		w := indexWork{tx: docs{tx}, limit: limit, entries: entries}
@@ -300,18 +308,20 @@ func (w indexWork) next(ctx context.Context) (worked store.IndexWorked, err erro
 		err = row.Scan(&i.ID, &i.AppID, &i.Collection, &i.Path, &i.State, &i.Built, instant{&i.CreatedAt}, &builtTo)
 		return i, err
 	}, fmt.Sprintf(indexTake, due)+dialect.ForUpdate+dialect.SkipLocked)
-	switch {
-	case missing(err):
+	if missing(err) {
 		return w.mend(ctx)
-	case err != nil:
+	}
+	if err != nil {
 		return worked, err
-	case index.State == store.IndexDropped:
-		return w.clear(ctx, index)
-	case dialect.Settling.Since != "":
+	}
+	if dialect.Settling.Since != "" {
 		n, err := affect(ctx, w.tx.tx, fmt.Sprintf(indexSettle, dialect.Settling.Since, dialect.Settling.Unset), index.ID)
 		if err != nil || n > 0 {
 			return store.IndexWorked{Waiting: true}, err
 		}
+	}
+	if index.State == store.IndexDropped {
+		return w.clear(ctx, index)
 	}
 	return w.build(ctx, index, builtTo)
 }
@@ -363,9 +373,11 @@ func (w indexWork) write(ctx context.Context, appID, collection string, found []
 		return err
 	}
 	for _, doc := range found {
-		key := store.DocumentKey{AppID: appID, Collection: collection, ID: doc.ID}
-		if _, err := affect(ctx, w.tx.tx, docEntries, docArgs(key, encodeEntries(w.entries(indexes, doc.Data)))...); err != nil {
-			return err
+		args := docArgs(store.DocumentKey{AppID: appID, Collection: collection, ID: doc.ID}, encodeEntries(w.entries(indexes, doc.Data)))
+		for _, statement := range []string{docForget, docEntries} {
+			if _, err := affect(ctx, w.tx.tx, statement, args...); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -373,25 +385,29 @@ func (w indexWork) write(ctx context.Context, appID, collection string, found []
 
 // mend makes the entries of documents whose writer did not know an index.
 func (w indexWork) mend(ctx context.Context) (worked store.IndexWorked, err error) {
-	unknown, err := many(ctx, w.tx.tx, "documents", func(row scanner) (key store.DocumentKey, err error) {
-		err = row.Scan(&key.AppID, &key.Collection, &key.ID)
-		return key, err
-	}, entriesUnknown, store.UnknownKey, w.limit)
+	if worked.Waiting, err = exists(ctx, w.tx.tx, indexWaits); err != nil {
+		return worked, err
+	}
+	index, err := one(ctx, w.tx.tx, "index", scanIndex, indexUnknown, store.UnknownKey)
+	if err != nil {
+		return worked, unlessMissing(err)
+	}
+	unknown, err := many(ctx, w.tx.tx, "documents", text, entriesUnknown, index.ID, store.UnknownKey, w.limit)
 	if err != nil {
 		return worked, err
 	}
-	for _, key := range unknown {
+	for _, id := range unknown {
+		key := store.DocumentKey{AppID: index.AppID, Collection: index.Collection, ID: id}
 		found, _, err := w.read(ctx, docToIndex+w.tx.db.Dialect.ForUpdate, docArgs(key)...)
 		if err != nil {
 			return worked, err
 		}
-		if err := w.write(ctx, key.AppID, key.Collection, found); err != nil {
+		if err := w.write(ctx, index.AppID, index.Collection, found); err != nil {
 			return worked, err
 		}
 		worked.Documents += len(found)
 	}
-	worked.Waiting, err = exists(ctx, w.tx.tx, indexWaits)
-	return worked, err
+	return worked, nil
 }
 
 // clear removes entries of an index that is dropped, and in the end the index.
