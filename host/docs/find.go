@@ -220,7 +220,7 @@ func (s *Service) findWalking(ctx context.Context, q *search, p *plan, found *fi
 		return err
 	}
 	next := s.walk(ctx, q, p, looked)
-	for limit := q.limit + 1; ; limit = min(4*limit, maxChunk) {
+	for limit := q.limit + 2; ; limit = min(4*limit, maxChunk) {
 		more, err := next(limit, func(doc store.Document) error {
 			here := q.sort.place(&doc)
 			if found.behind(here) {
@@ -232,7 +232,7 @@ func (s *Service) findWalking(ctx context.Context, q *search, p *plan, found *fi
 			return nil
 		})
 		switch {
-		case errors.Is(err, errEnough), err == nil && (!more || len(q.sort.keys) == 1 && found.full()):
+		case errors.Is(err, errEnough), err == nil && !more:
 			return nil
 		case err != nil:
 			return err

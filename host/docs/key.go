@@ -105,13 +105,21 @@ var everything = span{[]byte{keyNull}, []byte{keyEnd}}
 func spanOf(operator string, operand text) (s span, ok bool) {
 	key := sortable(operand).key()
 	after := append(bytes.Clone(key), 0)
+	first, last := []byte{key[0] & 0xF0}, []byte{key[0]&0xF0 + 0x10} // of the type
+	if len(key) >= sortBytes && (operator == "$gt" || operator == "$lt") {
+		operator += "e" // of a long string the key is that of a part, which others have
+	}
 	switch operator {
 	case "$eq":
 		return span{key, after}, true
-	case "$gt", "$gte": // also what is equal: of a long string the key is that of a part
-		return span{key, []byte{key[0]&0xF0 + 0x10}}, true
-	case "$lt", "$lte":
-		return span{[]byte{key[0] & 0xF0}, after}, true
+	case "$gt":
+		return span{after, last}, true
+	case "$gte":
+		return span{key, last}, true
+	case "$lt":
+		return span{first, key}, true
+	case "$lte":
+		return span{first, after}, true
 	}
 	return everything, false
 }
