@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
+	"unicode/utf8"
 
 	"github.com/picloud/picloud/host/store"
 )
@@ -106,7 +107,7 @@ func spanOf(operator string, operand text) (s span, ok bool) {
 	key := sortable(operand).key()
 	after := append(bytes.Clone(key), 0)
 	first, last := []byte{key[0] & 0xF0}, []byte{key[0]&0xF0 + 0x10} // of the type
-	if len(key) >= sortBytes && (operator == "$gt" || operator == "$lt") {
+	if len(key) > sortBytes-utf8.UTFMax && (operator == "$gt" || operator == "$lt") {
 		operator += "e" // of a long string the key is that of a part, which others have
 	}
 	switch operator {

@@ -168,10 +168,9 @@ func rounded(limit int) int {
 	return n
 }
 
-func (d docs) ScanIndex(ctx context.Context, query store.IndexQuery, visit func(store.Document) error) (looked store.IndexLooked, err error) {
-	limit := rounded(query.Limit)
-	after, id := query.AfterKey, query.AfterID
-	to := query.To
+// indexQuery is the statement of a query of an index, and its arguments. It looks at limit documents.
+func indexQuery(query store.IndexQuery, limit int) (string, []any) {
+	after, id, to := query.AfterKey, query.AfterID, query.To
 	var entries, order string
 	var more []any
 	switch query.Order {
@@ -191,7 +190,13 @@ func (d docs) ScanIndex(ctx context.Context, query store.IndexQuery, visit func(
 		after, more = query.From, []any{store.SeveralKey}
 	}
 	args := append([]any{query.Index.ID, query.Index.AppID, query.Index.Collection, after, id, to}, more...)
-	looked, err = d.visitEntries(ctx, fmt.Sprintf(docsOfEntries, entries+strconv.Itoa(limit), order), args, visit)
+	return fmt.Sprintf(docsOfEntries, entries+strconv.Itoa(limit), order), args
+}
+
+func (d docs) ScanIndex(ctx context.Context, query store.IndexQuery, visit func(store.Document) error) (looked store.IndexLooked, err error) {
+	limit := rounded(query.Limit)
+	statement, args := indexQuery(query, limit)
+	looked, err = d.visitEntries(ctx, statement, args, visit)
 	looked.More = looked.Documents >= limit
 	if fault.From(err) != nil {
 		return looked, err

@@ -24,8 +24,18 @@ func GatedPlan(ctx context.Context, s store.Store, explain string, query store.D
 	return s.Docs().(docs).plan(ctx, explain, query, true)
 }
 
+// IndexPlan is the database's plan of a query of an index.
+func IndexPlan(ctx context.Context, s store.Store, explain string, query store.IndexQuery) (string, error) {
+	statement, args := indexQuery(query, rounded(query.Limit))
+	return s.Docs().(docs).planOf(ctx, explain, statement, args)
+}
+
 func (d docs) plan(ctx context.Context, explain string, query store.DocumentQuery, rare bool) (string, error) {
 	statement, args := d.scanQuery(query, rare)
+	return d.planOf(ctx, explain, statement, args)
+}
+
+func (d docs) planOf(ctx context.Context, explain, statement string, args []any) (string, error) {
 	rows, err := d.db.Write.QueryContext(ctx, explain+" "+statement, args...)
 	if err != nil {
 		return "", err
