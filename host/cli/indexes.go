@@ -56,7 +56,7 @@ func (cmd *IndexAddCmd) Run(ctx context.Context, r *Remote, c *client.Client, in
 type IndexDeleteCmd struct {
 	Confirmation
 	CollectionArg
-	Path string `arg:"" help:"The path, as the list of indexes has it."`
+	Path string `arg:"" help:"The path, as the list of indexes has it." complete:"entries"`
 }
 
 // Run deletes the index.
