@@ -132,7 +132,7 @@ func TestIndexesAreReadInTheirOrder(t *testing.T) {
 				return postgres.Open(ctx, postgres.Config{URL: pgtest.URL(t)})
 			},
 			"EXPLAIN", "ANALYZE docs, docs_entries",
-			"using docs_entries_pkey", "Index Scan using docs_pkey",
+			"docs_entries_pkey", "Index Scan using docs_pkey",
 		},
 	} {
 		t.Run(database.name, func(t *testing.T) {
