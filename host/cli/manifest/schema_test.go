@@ -82,7 +82,7 @@ func TestManifestsOfTheReference(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(Schema), &read))
 	manifest, _ := reference.Markdown("manifest")
 	triggers, _ := reference.Markdown("triggers")
-	for _, of := range []string{"manifest", "script", "routeMapping", "cors", "rateLimit", "signature", "staticMapping", "topic"} {
+	for _, of := range []string{"manifest", "script", "routeMapping", "cors", "rateLimit", "signature", "staticMapping", "topic", "index"} {
 		for key := range read.Defs[of].Properties {
 			assert.Regexp(t, "[`{ ]"+key+"[`,}:]", manifest, "%s of %s", key, of)
 		}
