@@ -208,12 +208,18 @@ func (s *Service) findSorted(ctx context.Context, q search, p *plan, how *Explai
 }
 
 // findWalking looks at the documents without a place in an index, and then at the others in its order,
-// until no more can be among the first.
+// until no more can be among the first. It takes several statements, so a document may come again that
+// has got another place in the meantime: then the first counts.
 func (s *Service) findWalking(ctx context.Context, q *search, p *plan, found *first, looked *int) error {
-	unplaced, err := s.store.Unplaced(ctx, p.DocumentIndex, func(doc store.Document) error {
-		if q.Match == nil || q.Match(&doc) {
-			found.add(doc, q.sort.place(&doc))
+	seen := map[string]bool{}
+	add := func(doc store.Document, here place) {
+		if !seen[doc.ID] && (q.Match == nil || q.Match(&doc)) {
+			seen[doc.ID] = true
+			found.add(doc, here)
 		}
+	}
+	unplaced, err := s.store.Unplaced(ctx, p.DocumentIndex, func(doc store.Document) error {
+		add(doc, q.sort.place(&doc))
 		return nil
 	})
 	if *looked += unplaced; err != nil {
@@ -226,9 +232,7 @@ func (s *Service) findWalking(ctx context.Context, q *search, p *plan, found *fi
 			if found.behind(here) {
 				return errEnough
 			}
-			if q.Match == nil || q.Match(&doc) {
-				found.add(doc, here)
-			}
+			add(doc, here)
 			return nil
 		})
 		switch {

@@ -87,7 +87,16 @@ func (s *Service) Follow(revisions store.Revisions) {
 	})
 }
 
-// indexes are those of a collection.
+// written are the indexes of a collection in which a document gets entries that is written. What is known may be
+// late in a transaction, too.
+func (s *Service) written(ctx context.Context, appID, collection string) ([]index, error) {
+	if found, ok := s.known.of.Get(inApp{appID, collection}); ok {
+		return found, nil
+	}
+	return s.indexes(ctx, appID, collection)
+}
+
+// indexes are those of a collection, of which queries use what is ready.
 func (s *Service) indexes(ctx context.Context, appID, collection string) ([]index, error) {
 	k, at := s.known, inApp{appID, collection}
 	if found, ok := k.of.Get(at); ok && !s.within { // a transaction knows its own moment

@@ -171,6 +171,20 @@ func TestExplain(t *testing.T) {
 	})
 }
 
+// An index in which too many documents have no place is not used.
+func TestIndexWithoutPlaces(t *testing.T) {
+	onBoth(t, func(t *testing.T, f fixture) {
+		f.fill(t, "c", 6000, func(i int) string { return fmt.Sprintf(`{"items":[{"n":%d},{"n":%d}]}`, i, i+1) })
+		f.index(t, "c", "items.n")
+		for _, query := range []docs.Query{{Sort: value(t, `{"items.n":1}`)}, {Filter: value(t, `{"items.n":{"$lt":3}}`), Sort: value(t, `{"items.n":1}`)}} {
+			page, how, err := f.Explain(f.ctx, f.app, "c", query)
+			require.NoError(t, err)
+			require.Equal(t, docs.Explained{Plan: docs.PlanAll, Looked: 6000}, how)
+			require.Contains(t, string(page.Items[0].Data), `"n":0`)
+		}
+	})
+}
+
 // What a writer has written who did not know of an index is found by it, and has its place there later.
 func TestWriterWhoDoesNotKnowTheIndex(t *testing.T) {
 	onBoth(t, func(t *testing.T, f fixture) {

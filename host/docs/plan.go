@@ -28,7 +28,8 @@ type Explained struct {
 
 // Bounds of what an index is asked.
 const (
-	// maxRange is the number of documents in a range from which on it does not help to find them.
+	// maxRange is the number of documents in a range, with those that have no place, from which on it does not help to
+	// find them.
 	maxRange = 5000
 	// fewInRange is the number up to which a range is looked at before an index that has the order.
 	fewInRange = 500
@@ -60,7 +61,7 @@ func (s *Service) plan(ctx context.Context, q *search, unordered bool) (*plan, e
 		p := plan{index: in}
 		p.span, p.narrowed = q.filter.spanAt(in.path)
 		if p.narrowed {
-			ranges = append(ranges, p)
+			ranges = append(ranges, p) // without the order, if too many have no place in it
 		}
 		if !unordered && len(q.sort.keys) > 0 && q.sort.keys[0].envelope == "" && q.sort.keys[0].path.equal(in.path) {
 			p.walk = true
@@ -77,9 +78,18 @@ func (s *Service) plan(ctx context.Context, q *search, unordered bool) (*plan, e
 	}
 	most := maxRange
 	if walk != nil {
-		most = fewInRange
+		unplaced, err := s.store.CountIndex(ctx, walk.ID, everything.from, everything.from, maxRange)
+		if err != nil {
+			return nil, err
+		}
+		if unplaced >= maxRange {
+			walk = nil
+		} else {
+			most = fewInRange
+		}
 	}
 	var best *plan
+	fewest := most
 	for i, p := range ranges {
 		if walk != nil && p.ID == walk.ID {
 			continue // it has the range, too
@@ -88,8 +98,8 @@ func (s *Service) plan(ctx context.Context, q *search, unordered bool) (*plan, e
 		if err != nil {
 			return nil, err
 		}
-		if n < most {
-			best, most = &ranges[i], n
+		if n < fewest {
+			best, fewest = &ranges[i], n
 		}
 	}
 	if best == nil {

@@ -162,7 +162,7 @@ func (s *Service) Patch(ctx context.Context, appID, collection, id string, patch
 	if full != nil && fault.Of(full) != fault.Quota {
 		return store.Document{}, full
 	}
-	indexes, err := s.indexes(ctx, appID, collection)
+	indexes, err := s.written(ctx, appID, collection)
 	if err != nil {
 		return store.Document{}, err
 	}
@@ -206,7 +206,7 @@ func (s *Service) checked(ctx context.Context, appID, collection, id string, dat
 	if err := s.admitData(ctx, store.DocumentKey{AppID: appID, Collection: collection, ID: id}, len(content)); err != nil {
 		return store.DocumentContent{}, err
 	}
-	indexes, err := s.indexes(ctx, appID, collection)
+	indexes, err := s.written(ctx, appID, collection)
 	if err != nil {
 		return store.DocumentContent{}, err
 	}

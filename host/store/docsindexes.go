@@ -103,7 +103,8 @@ type DocumentIndexes interface {
 	// error, which is then its own; see [Docs.Scan]. An index that is gone by the end is
 	// [fault.NotFound], and what was visited may not be all.
 	ScanIndex(ctx context.Context, query IndexQuery, visit func(Document) error) (IndexLooked, error)
-	// CountIndex counts the documents with keys from one on and before another, up to most.
+	// CountIndex counts the documents that a query by id looks at, up to most: with keys from one on and before
+	// another, and those with [SeveralKey] and [UnknownKey].
 	CountIndex(ctx context.Context, index int64, from, to []byte, most int) (int, error)
 	// Unplaced visits the documents with [SeveralKey] and [UnknownKey] as ScanIndex does.
 	Unplaced(ctx context.Context, index DocumentIndex, visit func(Document) error) (documents int, err error)

@@ -70,7 +70,8 @@ const (
 	// docsOfEntries reads the documents of some entries, which are found first.
 	docsOfEntries = `SELECT e.key, d.id, d.version, d.created_at, d.updated_at, d.data FROM (%s) AS e CROSS JOIN docs d
 		WHERE d.app_id = $2 AND d.collection = $3 AND d.id = e.id%s`
-	entriesCount = `SELECT count(*) FROM (SELECT 1 FROM docs_entries WHERE index_id = $1 AND key >= $2 AND key < $3 LIMIT $4) AS found`
+	entriesCount = `SELECT count(*) FROM (SELECT 1 FROM docs_entries WHERE index_id = $1 AND key >= $2 AND key < $3 UNION ALL
+		SELECT 1 FROM docs_entries WHERE index_id = $1 AND key >= $4 LIMIT %d) AS found`
 )
 
 // workBytes bounds the data of the documents that get their entries in one transaction.
@@ -244,7 +245,7 @@ func (d docs) visitEntries(ctx context.Context, statement string, args []any, vi
 }
 
 func (d docs) CountIndex(ctx context.Context, index int64, from, to []byte, most int) (count int, err error) {
-	err = d.reader().QueryRowContext(ctx, entriesCount, index, from, to, most).Scan(&count)
+	err = d.reader().QueryRowContext(ctx, fmt.Sprintf(entriesCount, most), index, from, to, store.SeveralKey).Scan(&count)
 	return count, failed(ctx, "count documents", err)
 }
 

@@ -167,6 +167,10 @@ func TestIndexesAreReadInTheirOrder(t *testing.T) {
 					require.NotContains(t, plan, "Seq Scan")
 					require.NotContains(t, plan, "SCAN d")
 				}
+				plan, err := sqlstore.IndexCountPlan(ctx, s, database.explain, store.IndexQuery{Index: index, From: []byte("00100"), To: []byte("00200"), Limit: 500})
+				require.NoError(t, err)
+				require.Contains(t, plan, database.entries)
+				require.NotContains(t, plan, "Seq Scan")
 			}
 		})
 	}

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/picloud/picloud/host/store"
@@ -28,6 +29,11 @@ func GatedPlan(ctx context.Context, s store.Store, explain string, query store.D
 func IndexPlan(ctx context.Context, s store.Store, explain string, query store.IndexQuery) (string, error) {
 	statement, args := indexQuery(query, rounded(query.Limit))
 	return s.Docs().(docs).planOf(ctx, explain, statement, args)
+}
+
+// IndexCountPlan is its plan of counting what an index finds.
+func IndexCountPlan(ctx context.Context, s store.Store, explain string, query store.IndexQuery) (string, error) {
+	return s.Docs().(docs).planOf(ctx, explain, fmt.Sprintf(entriesCount, query.Limit), []any{query.Index.ID, query.From, query.To, store.SeveralKey})
 }
 
 func (d docs) plan(ctx context.Context, explain string, query store.DocumentQuery, rare bool) (string, error) {
