@@ -295,7 +295,6 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 		Table:      s.triggers, MaxDepth: s.settings.MaxTriggerDepth, Now: s.tests.now(), Log: s.log, Registerer: s.metrics,
 	})
 	s.listeners = s.emitter.Registry()
-	s.services.Docs.Follow(s.store.Revisions())
 	if s.tests.bench != nil {
 		s.store, err = s.tests.openStore(ctx, &s.settings.Location, s.listeners)
 	} else {
@@ -360,6 +359,7 @@ func (s *Server) makeServices(ctx context.Context) error {
 		Files: stored, Events: s.emitter,
 		HTTP: requests, Transactions: s.store, Secrets: kept,
 	}
+	s.services.Docs.Follow(s.store.Revisions())
 	if s.tests.bench != nil {
 		s.services.HTTP = s.tests.bench
 	}

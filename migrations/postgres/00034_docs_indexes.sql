@@ -32,12 +32,13 @@ ALTER TABLE docs ADD COLUMN entries JSONB NOT NULL DEFAULT '{}';
 -- +goose StatementBegin
 CREATE FUNCTION docs_entries() RETURNS TRIGGER LANGUAGE plpgsql AS $$
 BEGIN
-    IF TG_OP <> 'INSERT' THEN
+    -- Most collections have no index, and even a statement that changes nothing has triggers.
+    IF TG_OP <> 'INSERT' AND EXISTS (SELECT FROM docs_indexes WHERE app_id = OLD.app_id AND collection = OLD.collection AND state <> 'dropped') THEN
         DELETE FROM docs_entries e USING docs_indexes i
             WHERE i.app_id = OLD.app_id AND i.collection = OLD.collection AND i.state <> 'dropped'
             AND e.index_id = i.id AND e.key = COALESCE(decode(OLD.entries ->> i.id::text, 'hex'), '\xff') AND e.id = OLD.id;
     END IF;
-    IF TG_OP <> 'DELETE' THEN
+    IF TG_OP <> 'DELETE' AND EXISTS (SELECT FROM docs_indexes WHERE app_id = NEW.app_id AND collection = NEW.collection AND state <> 'dropped') THEN
         INSERT INTO docs_entries (index_id, key, id)
             SELECT i.id, COALESCE(decode(NEW.entries ->> i.id::text, 'hex'), '\xff'), NEW.id FROM docs_indexes i
             WHERE i.app_id = NEW.app_id AND i.collection = NEW.collection AND i.state <> 'dropped';
@@ -51,11 +52,9 @@ $$;
 -- +goose StatementBegin
 CREATE FUNCTION docs_entries_usage() RETURNS TRIGGER LANGUAGE plpgsql AS $$
 BEGIN
-    IF TG_OP = 'INSERT' THEN
-        PERFORM count_data_usage(i.app_id, 'docs', octet_length(NEW.key) + octet_length(NEW.id)) FROM docs_indexes i WHERE i.id = NEW.index_id;
-    ELSE
-        PERFORM count_data_usage(i.app_id, 'docs', - octet_length(OLD.key) - octet_length(OLD.id)) FROM docs_indexes i WHERE i.id = OLD.index_id;
-    END IF;
+    PERFORM count_data_usage(changed.app_id, 'docs', CASE TG_OP WHEN 'INSERT' THEN bytes ELSE -bytes END) FROM (
+        SELECT i.app_id, sum(octet_length(e.key) + octet_length(e.id)) AS bytes FROM entries e JOIN docs_indexes i ON i.id = e.index_id GROUP BY i.app_id
+    ) AS changed;
     RETURN NULL;
 END;
 $$;
@@ -63,7 +62,8 @@ $$;
 
 CREATE TRIGGER docs_entries_written AFTER INSERT OR DELETE ON docs FOR EACH ROW EXECUTE FUNCTION docs_entries();
 CREATE TRIGGER docs_entries_updated AFTER UPDATE OF entries ON docs FOR EACH ROW WHEN (OLD.entries <> NEW.entries) EXECUTE FUNCTION docs_entries();
-CREATE TRIGGER docs_entries_usage AFTER INSERT OR DELETE ON docs_entries FOR EACH ROW EXECUTE FUNCTION docs_entries_usage();
+CREATE TRIGGER docs_entries_counted AFTER INSERT ON docs_entries REFERENCING NEW TABLE AS entries FOR EACH STATEMENT EXECUTE FUNCTION docs_entries_usage();
+CREATE TRIGGER docs_entries_discounted AFTER DELETE ON docs_entries REFERENCING OLD TABLE AS entries FOR EACH STATEMENT EXECUTE FUNCTION docs_entries_usage();
 
 -- +goose Down
 
