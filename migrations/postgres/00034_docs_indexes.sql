@@ -36,12 +36,14 @@ BEGIN
     IF TG_OP <> 'INSERT' AND EXISTS (SELECT FROM docs_indexes WHERE app_id = OLD.app_id AND collection = OLD.collection AND state <> 'dropped') THEN
         DELETE FROM docs_entries e USING docs_indexes i
             WHERE i.app_id = OLD.app_id AND i.collection = OLD.collection AND i.state <> 'dropped'
+            AND (TG_OP = 'DELETE' OR OLD.entries ->> i.id::text IS DISTINCT FROM NEW.entries ->> i.id::text)
             AND e.index_id = i.id AND e.key = COALESCE(decode(OLD.entries ->> i.id::text, 'hex'), '\xff') AND e.id = OLD.id;
     END IF;
     IF TG_OP <> 'DELETE' AND EXISTS (SELECT FROM docs_indexes WHERE app_id = NEW.app_id AND collection = NEW.collection AND state <> 'dropped') THEN
         INSERT INTO docs_entries (index_id, key, id)
             SELECT i.id, COALESCE(decode(NEW.entries ->> i.id::text, 'hex'), '\xff'), NEW.id FROM docs_indexes i
-            WHERE i.app_id = NEW.app_id AND i.collection = NEW.collection AND i.state <> 'dropped';
+            WHERE i.app_id = NEW.app_id AND i.collection = NEW.collection AND i.state <> 'dropped'
+            AND (TG_OP = 'INSERT' OR OLD.entries ->> i.id::text IS DISTINCT FROM NEW.entries ->> i.id::text);
     END IF;
     RETURN NULL;
 END;

@@ -41,10 +41,12 @@ END;
 CREATE TRIGGER docs_entries_updated AFTER UPDATE OF entries ON docs WHEN old.entries <> new.entries BEGIN
     DELETE FROM docs_entries WHERE (index_id, key, id) IN (
         SELECT i.id, COALESCE(unhex(json_extract(old.entries, '$."' || i.id || '"')), X'FF'), old.id FROM docs_indexes i
-        WHERE i.app_id = old.app_id AND i.collection = old.collection AND i.state <> 'dropped');
+        WHERE i.app_id = old.app_id AND i.collection = old.collection AND i.state <> 'dropped'
+        AND json_extract(old.entries, '$."' || i.id || '"') IS NOT json_extract(new.entries, '$."' || i.id || '"'));
     INSERT INTO docs_entries (index_id, key, id)
         SELECT i.id, COALESCE(unhex(json_extract(new.entries, '$."' || i.id || '"')), X'FF'), new.id FROM docs_indexes i
-        WHERE i.app_id = new.app_id AND i.collection = new.collection AND i.state <> 'dropped';
+        WHERE i.app_id = new.app_id AND i.collection = new.collection AND i.state <> 'dropped'
+        AND json_extract(old.entries, '$."' || i.id || '"') IS NOT json_extract(new.entries, '$."' || i.id || '"');
 END;
 -- +goose StatementEnd
 

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
@@ -55,10 +56,9 @@ const (
 
 	docsToIndex = `SELECT id, data FROM docs WHERE app_id = $1 AND collection = $2 AND id > $3 ORDER BY id LIMIT $4`
 	docToIndex  = `SELECT id, data FROM docs` + docOf
-	docEntries  = `UPDATE docs SET entries = $4` + docOf
-	// docForget has docEntries be a change, and so the triggers make rows, where whoever wrote the document named
-	// an index that its transaction did not see yet.
-	docForget = `UPDATE docs SET entries = '{}'` + docOf + ` AND entries = $4`
+	docEntries  = `UPDATE docs SET entries = $4` + docOf + ` AND entries <> $4`
+	// entryBuild is for a document whose writer named an index that its transaction did not see yet.
+	entryBuild = `INSERT INTO docs_entries (index_id, key, id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`
 
 	entriesUp = `SELECT key, id FROM docs_entries WHERE index_id = $1 AND (key, id) > ($4, $5) AND key < $6
 		ORDER BY key, id LIMIT `
@@ -74,8 +74,12 @@ const (
 		SELECT 1 FROM docs_entries WHERE index_id = $1 AND key >= $4 LIMIT %d) AS found`
 )
 
-// workBytes bounds the data of the documents that get their entries in one transaction.
-const workBytes = 4 << 20
+// Bounds of the documents that get their entries in one transaction: bytes of their data, and how long others who
+// write may have to wait for it. What is left over comes next.
+const (
+	workBytes = 4 << 20
+	workTime  = 15 * time.Millisecond
+)
 
 func scanIndex(row scanner) (i store.DocumentIndex, err error) {
 	err = row.Scan(&i.ID, &i.AppID, &i.Collection, &i.Path, &i.State, &i.Built, instant{&i.CreatedAt})
@@ -277,7 +281,7 @@ func (d docs) Work(ctx context.Context, limit int, entries func([]store.Document
 		return worked, failed(ctx, op, unlessMissing(err))
 	}
 	err = d.join(ctx, op, func(tx *sqlStore) (err error) {
-		w := indexWork{tx: docs{tx}, limit: limit, entries: entries}
+		w := indexWork{tx: docs{tx}, limit: limit, entries: entries, begun: time.Now()}
 		worked, err = w.next(ctx)
 		return err
 	})
@@ -300,6 +304,7 @@ type indexWork struct {
 	tx      docs
 	limit   int
 	entries func([]store.DocumentIndex, json.RawMessage) []store.DocumentEntry
+	begun   time.Time
 }
 
 // next does what is first to be done.
@@ -338,15 +343,16 @@ func (w indexWork) build(ctx context.Context, index store.DocumentIndex, after s
 	if err != nil {
 		return worked, err
 	}
-	worked = store.IndexWorked{Index: index, Documents: len(found), Done: all && len(found) < w.limit}
-	if len(found) == 0 {
-		return worked, nil
-	}
-	if err := w.write(ctx, index.AppID, index.Collection, found); err != nil {
+	n, err := w.write(ctx, index, found)
+	if err != nil {
 		return worked, err
 	}
-	worked.Index.Built += int64(len(found))
-	_, err = affect(ctx, w.tx.tx, indexBuilt, index.ID, len(found), found[len(found)-1].ID)
+	worked = store.IndexWorked{Index: index, Documents: n, Done: all && len(found) < w.limit && n == len(found)}
+	if n == 0 {
+		return worked, nil
+	}
+	worked.Index.Built += int64(n)
+	_, err = affect(ctx, w.tx.tx, indexBuilt, index.ID, n, found[n-1].ID)
 	return worked, err
 }
 
@@ -372,21 +378,31 @@ func (w indexWork) read(ctx context.Context, query string, args ...any) (found [
 	return found, true, rows.Err()
 }
 
-// write writes the entries of documents of a collection. The triggers make rows of them.
-func (w indexWork) write(ctx context.Context, appID, collection string, found []store.Document) error {
-	indexes, err := w.tx.Indexes(ctx, appID, collection)
+// write writes the entries of documents of an index's collection as long as there is time, and returns of how many.
+func (w indexWork) write(ctx context.Context, index store.DocumentIndex, found []store.Document) (n int, err error) {
+	indexes, err := w.tx.Indexes(ctx, index.AppID, index.Collection)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for _, doc := range found {
-		args := docArgs(store.DocumentKey{AppID: appID, Collection: collection, ID: doc.ID}, encodeEntries(w.entries(indexes, doc.Data)))
-		for _, statement := range []string{docForget, docEntries} {
-			if _, err := affect(ctx, w.tx.tx, statement, args...); err != nil {
-				return err
+		made := w.entries(indexes, doc.Data)
+		key := store.DocumentKey{AppID: index.AppID, Collection: index.Collection, ID: doc.ID}
+		if _, err := affect(ctx, w.tx.tx, docEntries, docArgs(key, encodeEntries(made))...); err != nil {
+			return n, err
+		}
+		for _, entry := range made {
+			if entry.Index != index.ID {
+				continue
+			}
+			if _, err := affect(ctx, w.tx.tx, entryBuild, index.ID, entry.Key, doc.ID); err != nil {
+				return n, err
 			}
 		}
+		if n++; time.Since(w.begun) > workTime {
+			break
+		}
 	}
-	return nil
+	return n, nil
 }
 
 // mend makes the entries of documents whose writer did not know an index.
@@ -408,10 +424,13 @@ func (w indexWork) mend(ctx context.Context) (worked store.IndexWorked, err erro
 		if err != nil {
 			return worked, err
 		}
-		if err := w.write(ctx, index.AppID, index.Collection, found); err != nil {
+		n, err := w.write(ctx, index, found)
+		if err != nil {
 			return worked, err
 		}
-		worked.Documents += len(found)
+		if worked.Documents += n; time.Since(w.begun) > workTime {
+			break
+		}
 	}
 	return worked, nil
 }
