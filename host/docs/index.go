@@ -221,6 +221,7 @@ func (s *Service) work(ctx context.Context) error {
 		case err != nil:
 			return err
 		case worked.Done:
+			pause = shortestWait
 			s.known.forget(worked.Index.AppID)
 			s.log.Info("an index of documents is "+string(worked.Index.State), "app", worked.Index.AppID,
 				"collection", worked.Index.Collection, "path", worked.Index.Path, "documents", worked.Index.Built)

@@ -69,7 +69,7 @@ func TestIndexesChangeNoAnswer(t *testing.T) {
 	onBoth(t, func(t *testing.T, f fixture) {
 		random := rand.New(rand.NewPCG(21, 1))
 		var ids []string
-		for range 300 {
+		for range 150 {
 			ids = append(ids, f.create(t, "c", mixed(random)).ID)
 		}
 		var queries []docs.Query
@@ -78,7 +78,7 @@ func TestIndexesChangeNoAnswer(t *testing.T) {
 			`{"items.n":{"$gte":1.5,"$lte":2}}`, `{"items.n":{"$lt":"b"},"a":{"$gte":0}}`, `{"$or":[{"a":1},{"b":"a"}]}`, `{"$and":[{"a":{"$gt":0}},{"a":{"$lt":3}}]}`, `{"a":{"$ne":1}}`,
 		} {
 			for _, sort := range []string{``, `{"a":1}`, `{"a":-1}`, `{"items.n":1}`, `{"items.n":-1}`, `[["a",1],["b",-1]]`, `[["a",-1],["b",1]]`, `{"b":1}`} {
-				for _, limit := range []int{3, 50} {
+				for _, limit := range []int{7, 50} {
 					query := docs.Query{Limit: limit}
 					if filter != "" {
 						query.Filter = value(t, filter)

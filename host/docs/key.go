@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/picloud/picloud/host/store"
@@ -101,14 +102,20 @@ type span struct{ from, to []byte }
 // everything is all keys of values.
 var everything = span{[]byte{keyNull}, []byte{keyEnd}}
 
+// wholeKey is how much of the key of a long string is in the order of the strings: behind it, one that was cut where a
+// character begins may be before another that is less.
+const wholeKey = 1 + sortBytes - (utf8.UTFMax - 1)
+
 // spanOf is where the keys are of values that an operator may hold for; ok is false if those may be
 // anywhere.
 func spanOf(operator string, operand text) (s span, ok bool) {
 	key := sortable(operand).key()
 	after := append(bytes.Clone(key), 0)
 	first, last := []byte{key[0] & 0xF0}, []byte{key[0]&0xF0 + 0x10} // of the type
-	if len(key) > sortBytes-utf8.UTFMax && (operator == "$gt" || operator == "$lt") {
-		operator += "e" // of a long string the key is that of a part, which others have
+	if len(key) >= wholeKey && operator != "$eq" {
+		key = key[:wholeKey]
+		after = append(bytes.Clone(key), 0xFF)
+		operator = strings.TrimSuffix(operator, "e") + "e"
 	}
 	switch operator {
 	case "$eq":

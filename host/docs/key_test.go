@@ -19,6 +19,7 @@ func keyed() []text {
 		text(`"\uffff"`), text(`"🦀"`), text(`[]`), text(`[1]`), text(`{}`), text(`{"a":1}`), text(`{"$blob":""}`),
 		quoted(strings.Repeat("x", sortBytes)), quoted(strings.Repeat("x", sortBytes-1)), quoted(strings.Repeat("x", sortBytes+1)),
 		quoted(strings.Repeat("x", sortBytes-1) + "ü"), quoted(strings.Repeat("x", sortBytes-1) + "üa"),
+		quoted(strings.Repeat("x", sortBytes-3)), quoted(strings.Repeat("x", sortBytes-3) + "🦀"), quoted(strings.Repeat("x", sortBytes-4) + "🦀"),
 		text("-0.0"), text("-1e-300"), text("-2e-300"), text("5e-324"), text("1e300"), text("-1e300"), text("1.7976931348623157e308"),
 	}
 	for _, i := range []int64{0, 1, -1, 255, 256, -256, 1 << 53, 1<<53 + 1, -1<<53 - 1, math.MaxInt64, math.MaxInt64 - 1, math.MinInt64, math.MinInt64 + 1} {

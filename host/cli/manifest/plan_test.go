@@ -110,6 +110,8 @@ type parts interface {
 	DeleteRoute(ctx context.Context, id string) error
 	CreateDomain(ctx context.Context, app string, domain wire.DomainCreate) (wire.Domain, error)
 	DeleteDomain(ctx context.Context, app, id string) error
+	CreateIndex(ctx context.Context, app string, index wire.IndexCreate) (wire.Index, error)
+	DeleteIndex(ctx context.Context, app, id string) error
 	CreateTrigger(ctx context.Context, app, kind string, trigger wire.TriggerUpdate) (wire.Trigger, error)
 	UpdateTrigger(ctx context.Context, id string, change wire.TriggerUpdate) (wire.Trigger, error)
 	DeleteTrigger(ctx context.Context, id string) error
