@@ -67,9 +67,8 @@ const (
 	entriesByID = `SELECT key, id FROM docs_entries WHERE index_id = $1 AND key >= $4 AND key < $6 AND id > $5 UNION ALL
 		SELECT key, id FROM docs_entries WHERE index_id = $1 AND key >= $7 AND id > $5 ORDER BY id LIMIT `
 	entriesUnplaced = `SELECT key, id FROM docs_entries WHERE index_id = $1 AND key >= $4`
-	// docsOfEntries reads the documents of some entries, which are found first.
-	docsOfEntries = `SELECT e.key, d.id, d.version, d.created_at, d.updated_at, d.data FROM (%s) AS e CROSS JOIN docs d
-		WHERE d.app_id = $2 AND d.collection = $3 AND d.id = e.id%s`
+	// docsOfEntries reads the documents of some entries, which are found first, joined by [Dialect.DocOfEntry].
+	docsOfEntries = `SELECT e.key, d.id, d.version, d.created_at, d.updated_at, d.data FROM (%s) AS e CROSS JOIN %s%s`
 	entriesCount = `SELECT count(*) FROM (SELECT 1 FROM docs_entries WHERE index_id = $1 AND key >= $2 AND key < $3 UNION ALL
 		SELECT 1 FROM docs_entries WHERE index_id = $1 AND key >= $4 LIMIT %d) AS found`
 )
@@ -174,7 +173,7 @@ func rounded(limit int) int {
 }
 
 // indexQuery is the statement of a query of an index, and its arguments. It looks at limit documents.
-func indexQuery(query store.IndexQuery, limit int) (string, []any) {
+func (d docs) indexQuery(query store.IndexQuery, limit int) (string, []any) {
 	after, id, to := query.AfterKey, query.AfterID, query.To
 	var entries, order string
 	var more []any
@@ -195,12 +194,12 @@ func indexQuery(query store.IndexQuery, limit int) (string, []any) {
 		after, more = query.From, []any{store.SeveralKey}
 	}
 	args := append([]any{query.Index.ID, query.Index.AppID, query.Index.Collection, after, id, to}, more...)
-	return fmt.Sprintf(docsOfEntries, entries+strconv.Itoa(limit), order), args
+	return fmt.Sprintf(docsOfEntries, entries+strconv.Itoa(limit), d.db.Dialect.DocOfEntry, order), args
 }
 
 func (d docs) ScanIndex(ctx context.Context, query store.IndexQuery, visit func(store.Document) error) (looked store.IndexLooked, err error) {
 	limit := rounded(query.Limit)
-	statement, args := indexQuery(query, limit)
+	statement, args := d.indexQuery(query, limit)
 	looked, err = d.visitEntries(ctx, statement, args, visit)
 	looked.More = looked.Documents >= limit
 	if fault.From(err) != nil {
@@ -216,7 +215,7 @@ func (d docs) ScanIndex(ctx context.Context, query store.IndexQuery, visit func(
 }
 
 func (d docs) Unplaced(ctx context.Context, index store.DocumentIndex, visit func(store.Document) error) (int, error) {
-	looked, err := d.visitEntries(ctx, fmt.Sprintf(docsOfEntries, entriesUnplaced, ""),
+	looked, err := d.visitEntries(ctx, fmt.Sprintf(docsOfEntries, entriesUnplaced, d.db.Dialect.DocOfEntry, ""),
 		[]any{index.ID, index.AppID, index.Collection, store.SeveralKey}, visit)
 	return looked.Documents, err
 }

@@ -27,8 +27,9 @@ func GatedPlan(ctx context.Context, s store.Store, explain string, query store.D
 
 // IndexPlan is the database's plan of a query of an index.
 func IndexPlan(ctx context.Context, s store.Store, explain string, query store.IndexQuery) (string, error) {
-	statement, args := indexQuery(query, rounded(query.Limit))
-	return s.Docs().(docs).planOf(ctx, explain, statement, args)
+	d := s.Docs().(docs)
+	statement, args := d.indexQuery(query, rounded(query.Limit))
+	return d.planOf(ctx, explain, statement, args)
 }
 
 // IndexCountPlan is its plan of counting what an index finds.

@@ -36,6 +36,9 @@ type Dialect struct {
 	Terms TermIndex
 	// Settling is how it is known that all transactions write the entries of a new index of documents.
 	Settling IndexSettling
+	// DocOfEntry is what an entry e of an index is joined with: its document d, of the app $2 and the collection $3, by
+	// nothing but its key.
+	DocOfEntry string
 	// Record inserts executions with their lines, in order, skipping those whose script is gone and
 	// those already there. All text is valid.
 	Record func(ctx context.Context, tx *sql.Tx, executions []store.Execution) error
