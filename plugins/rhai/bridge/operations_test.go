@@ -252,6 +252,8 @@ func init() {
 	requestType[abi.DocsGetRequest]("DocsGetRequest")
 	requestType[abi.DocsFindRequest]("DocsFindRequest")
 	requestType[abi.DocsUpdateRequest]("DocsUpdateRequest")
+	requestType[abi.DocsIndexRequest]("DocsIndexRequest")
+	requestType[abi.DocsIndexesRequest]("DocsIndexesRequest")
 	requestType[abi.FilesCreateRequest]("FilesCreateRequest")
 	requestType[abi.FilesGetRequest]("FilesGetRequest")
 	requestType[abi.FilesReadRequest]("FilesReadRequest")
