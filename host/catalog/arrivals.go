@@ -149,9 +149,9 @@ type Arrival struct {
 	Quota        store.Quota
 	Topics       []store.Topic
 	Indexes      []store.DocumentIndex // with paths that docs.CheckIndex has checked
-	Domains      []string       // hosts
-	Members      []store.Member // by user name
-	Routes       []store.Route  // each with the id of its script
+	Domains      []string              // hosts
+	Members      []store.Member        // by user name
+	Routes       []store.Route         // each with the id of its script
 	Triggers     []store.Trigger
 
 	// Rights finds those of who imports, in the app, as they are now, or refuses: without the capability a quota or a

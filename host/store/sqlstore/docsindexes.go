@@ -69,7 +69,7 @@ const (
 	entriesUnplaced = `SELECT key, id FROM docs_entries WHERE index_id = $1 AND key >= $4`
 	// docsOfEntries reads the documents of some entries, which are found first, joined by [Dialect.DocOfEntry].
 	docsOfEntries = `SELECT e.key, d.id, d.version, d.created_at, d.updated_at, d.data FROM (%s) AS e CROSS JOIN %s%s`
-	entriesCount = `SELECT count(*) FROM (SELECT 1 FROM docs_entries WHERE index_id = $1 AND key >= $2 AND key < $3 UNION ALL
+	entriesCount  = `SELECT count(*) FROM (SELECT 1 FROM docs_entries WHERE index_id = $1 AND key >= $2 AND key < $3 UNION ALL
 		SELECT 1 FROM docs_entries WHERE index_id = $1 AND key >= $4 LIMIT %d) AS found`
 )
 
