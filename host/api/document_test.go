@@ -93,6 +93,8 @@ var beyond = map[string]string{
 	"deploy-app body.changes.id":                    "of what the operation is about",
 	"deploy-app body.changes.kind":                  "is of triggers only",
 	"deploy-app body.changes.module":                "is of plugins only",
+	"deploy-app body.changes.collection":            "is of data only",
+	"deploy-app body.changes.upload":                "is of keep-file only",
 	"deploy-app body.changes.body":                  "must be one of the operation",
 	"create-api-key body.expires_at":                "must be in the future",
 	"rotate-api-key body.expires_at":                "must be in the future",

@@ -6,6 +6,7 @@ import (
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/apptest/bench"
+	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/client"
 	"github.com/picloud/picloud/host/config"
 	"github.com/picloud/picloud/host/dispatch"
@@ -20,6 +21,7 @@ type tests struct {
 	cover      bool
 	rewinder   sqlite.Rewinder
 	dispatcher *dispatch.Dispatcher
+	forget     []func() // have what is counted in memory begin anew
 }
 
 // now is the clock of what scripts see; nil: the machine's.
@@ -51,16 +53,26 @@ func (s *Server) BindBench(token string) error {
 	}
 	s.tests.bench.Bind(bench.Config{
 		Client: c, URL: url, Store: s.store, Executions: s.executions, Dispatcher: s.tests.dispatcher,
-		Capabilities: s.ownerCapabilities, Mark: s.tests.rewinder.Mark, Rewind: s.tests.rewinder.Rewind, Sweep: s.services.KV.Sweep,
+		Capabilities: func(context.Context, string) ([]abi.Capability, error) { return authz.AppExecution, nil },
+		Mark:         s.tests.rewinder.Mark, Rewind: s.tests.rewinder.Rewind, Sweep: s.services.KV.Sweep,
+		Files: s.services.Files, Forget: s.forget,
 	})
 	return nil
 }
 
-// ownerCapabilities are what the executions of an owner may do in an app.
-func (s *Server) ownerCapabilities(ctx context.Context, appID string) ([]abi.Capability, error) {
-	owner, err := s.owner(ctx)
-	if err != nil {
-		return nil, err
+// forget has what is counted in memory begin anew: requests, and what apps have of their quotas.
+func (s *Server) forget() {
+	s.quotas.Limiter().Forget()
+	s.emitter.Forget()
+	for _, forget := range s.tests.forget {
+		forget()
 	}
-	return s.authority.Registrant(ctx, owner.ID, appID)
+}
+
+// now is the time of day, as scripts see it.
+func (s *Server) now() time.Time {
+	if now := s.tests.now(); now != nil {
+		return now()
+	}
+	return time.Now()
 }

@@ -107,7 +107,7 @@ func Make(ctx context.Context, state State, want App) (*Plan, error) {
 				return nil, err
 			}
 		}
-		if want.Domains != nil {
+		if want.Domains != nil || want.Release || want.TellLeft {
 			if claims, err = client.Collect(state.Domains(ctx, want.Ref)); err != nil {
 				return nil, err
 			}
@@ -145,9 +145,12 @@ func Make(ctx context.Context, state State, want App) (*Plan, error) {
 		return nil, err
 	}
 	claimed, given := planDomains(want, claims)
-	needed, err := planSecrets(ctx, state, want, !missing)
+	needed, released, err := planSecrets(ctx, state, want, !missing)
 	if err != nil {
 		return nil, err
+	}
+	if want.Domains == nil {
+		released, given = append(given, released...), nil
 	}
 	plan.add(needed...)
 	// A route of what becomes a module is in the way of that; any other that goes stays until the
@@ -163,8 +166,11 @@ func Make(ctx context.Context, state State, want App) (*Plan, error) {
 	plan.add(claimed...)
 	plan.add(changed.wanted...)
 	plan.add(given...)
+	if want.Release {
+		plan.add(released...)
+	}
 	if want.TellLeft && !want.Prune {
-		plan.left = leftOf(want, present, triggers, topics, indexes)
+		plan.left = leftOf(want, present, triggers, topics, indexes, released)
 	}
 	if plan.seeds, err = planSeeds(ctx, state, want, !missing); err != nil {
 		return nil, err
@@ -173,7 +179,7 @@ func Make(ctx context.Context, state State, want App) (*Plan, error) {
 }
 
 // leftOf returns what an app has that is not wanted, in the order in which --prune would delete it.
-func leftOf(want App, present map[string]wire.Script, triggers []wire.Trigger, topics []wire.Topic, indexes []wire.Index) (left []Change) {
+func leftOf(want App, present map[string]wire.Script, triggers []wire.Trigger, topics []wire.Topic, indexes []wire.Index, released []step) (left []Change) {
 	for _, t := range triggers {
 		if !slices.ContainsFunc(want.Triggers, func(w Trigger) bool { return w.Name == t.Name }) {
 			left = append(left, Change{What: "trigger", Name: t.Name, Result: Left, ID: t.ID})
@@ -189,7 +195,7 @@ func leftOf(want App, present map[string]wire.Script, triggers []wire.Trigger, t
 			left = append(left, Change{What: "index", Name: indexOf(index).String(), Result: Left, ID: index.ID})
 		}
 	}
-	for _, s := range planPrune(want.Scripts, present) {
+	for _, s := range append(planPrune(want.Scripts, present), released...) {
 		change := s.planned()
 		change.Result = Left
 		left = append(left, change)

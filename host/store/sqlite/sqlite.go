@@ -118,6 +118,7 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 			DocOfEntry: `docs AS d WHERE d.app_id = $2 AND d.collection = $3 AND d.id = e.id`,
 			Snapshot:   sql.TxOptions{ReadOnly: true}, // which is no BEGIN IMMEDIATE
 			Texts:      func(texts []string) any { return encodeTexts(texts) },
+			Place:      "rowid",
 			Among:      [2]string{"IN", ""},
 			Owned:      sqlstore.Owned{Places: 1, PlacesOfApp: 1, Longest: LongestTransaction},
 			Reclaim:    func(ctx context.Context) (int64, error) { return reclaim(ctx, writer) },

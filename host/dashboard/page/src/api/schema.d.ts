@@ -2344,7 +2344,7 @@ export interface components {
             source?: "kv" | "docs" | "files" | "cron" | "queue" | "pubsub" | "call";
         };
         Deploy: {
-            /** @description In the order in which they are made, in ten seconds at most together; deletions of scripts that follow one another, in one in which no module goes before its importers */
+            /** @description In the order in which they are made, those of data last so that the triggers hear of them, in ten seconds at most together; deletions of scripts that follow one another, in one in which no module goes before its importers */
             changes: components["schemas"]["DeployChange"][];
             /** @description Find out whether the changes would be made, and make none. 00000000-0000-0000-0000-000000000000 stands for the id of a file that would be uploaded before */
             dry_run?: boolean;
@@ -2354,7 +2354,9 @@ export interface components {
         DeployChange: {
             /** @description As of the operation; triggers may be given the names of scripts and triggers for ids */
             body?: unknown;
-            /** @description Of what is changed or deleted; of a route that is created, the id or name of its script; of a topic its name */
+            /** @description Of an entry, a document or a file */
+            collection?: string;
+            /** @description Of what is changed or deleted; of a route that is created, the id or name of its script; of a topic or secret its name, of an entry its key; of a file that is kept, of the one whose place it takes, if there is one */
             id?: string;
             /**
              * @description Of a trigger that is created
@@ -2364,7 +2366,9 @@ export interface components {
             /** @description Of a plugin: id of a file that was uploaded to the collection @static before, which is its WebAssembly module */
             module?: string;
             /** @enum {string} */
-            operation: "update-app" | "create-script" | "update-script" | "delete-script" | "create-route" | "update-route" | "delete-route" | "create-domain" | "delete-domain" | "create-trigger" | "update-trigger" | "delete-trigger" | "set-topic" | "delete-topic";
+            operation: "update-app" | "create-script" | "update-script" | "delete-script" | "create-route" | "update-route" | "delete-route" | "create-domain" | "delete-domain" | "create-trigger" | "update-trigger" | "delete-trigger" | "set-topic" | "delete-topic" | "delete-secret" | "set-kv" | "create-doc" | "put-doc" | "keep-file";
+            /** @description Of a file that is kept: id of the file that was uploaded to the collection @static before, and becomes this one */
+            upload?: string;
         };
         Deployed: {
             /** @description One for each change, in their order */
