@@ -50,6 +50,8 @@ var deployables = map[string]deployable{
 	"delete-route":   {needs(authz.RouteWrite), "", "", (*deploying).deleteTheRoute},
 	"create-domain":  {needs(authz.DomainsManage), http.MethodPost, "/apps/{app}/domains", deployBody((*deploying).createTheDomain)},
 	"delete-domain":  {needs(authz.DomainsManage), "", "", (*deploying).deleteTheDomain},
+	"create-index":   {needs(authz.DataWrite), http.MethodPost, "/apps/{app}/docs-indexes", deployBody((*deploying).createTheIndex)},
+	"delete-index":   {needs(authz.DataWrite), "", "", (*deploying).deleteTheIndex},
 	"create-trigger": {needs(authz.TriggerWrite, authz.ScriptExecute), http.MethodPost, "/apps/{app}/triggers/{kind}", deployBody((*deploying).createTheTrigger)},
 	"update-trigger": {needs(authz.TriggerWrite), http.MethodPatch, "/triggers/{id}", deployBody((*deploying).updateTheTrigger)},
 	"delete-trigger": {needs(authz.TriggerWrite), "", "", (*deploying).deleteTheTrigger},
@@ -279,7 +281,7 @@ func (a *API) checkChange(change wire.DeployChange, dryRun bool) error {
 // needsID reports whether an operation is of something that is there already.
 func needsID(operation string) bool {
 	switch operation {
-	case "update-app", "create-script", "create-domain", "create-trigger", "create-doc", "keep-file":
+	case "update-app", "create-script", "create-domain", "create-index", "create-trigger", "create-doc", "keep-file":
 		return false
 	}
 	return true
@@ -571,6 +573,29 @@ func (d *deploying) deleteTheRoute(ctx context.Context, change wire.DeployChange
 		return wire.DeployResult{}, err
 	}
 	return wire.DeployResult{ID: change.ID}, d.catalog.DeleteRoute(ctx, change.ID)
+}
+
+// The service of documents makes one change of the store, which is a part of the transaction here.
+func (d *deploying) createTheIndex(ctx context.Context, _ wire.DeployChange, create wire.IndexCreate) (result wire.DeployResult, err error) {
+	err = d.store.InTx(ctx, func(store.Store) error {
+		index, err := d.createIndex(ctx, &struct {
+			AppPath
+			Body wire.IndexCreate
+		}{AppPath{d.app.ID}, create})
+		if err == nil {
+			result.ID = index.Body.ID
+		}
+		return err
+	})
+	return result, err
+}
+
+func (d *deploying) deleteTheIndex(ctx context.Context, change wire.DeployChange) (wire.DeployResult, error) {
+	err := d.store.InTx(ctx, func(store.Store) error {
+		_, err := d.deleteIndex(ctx, &IndexPath{AppPath{d.app.ID}, change.ID})
+		return err
+	})
+	return wire.DeployResult{ID: change.ID}, err
 }
 
 func (d *deploying) createTheDomain(ctx context.Context, _ wire.DeployChange, create wire.DomainCreate) (wire.DeployResult, error) {
