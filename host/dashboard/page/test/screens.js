@@ -142,7 +142,7 @@ export async function screens(token) {
     { name: 'login', path: '/', out: true, ready: ['button', 'Log in'] },
     { name: 'apps', path: '/apps', ready: ['link', 'Gallery'] },
     { name: 'overview', path: '/apps/gallery', ready: ['heading', 'What caused them'] },
-    { name: 'overview-empty', path: '/apps/bare', ready: ['heading', 'Nothing ran in this time'] },
+    { name: 'overview-empty', path: '/apps/bare', ready: ['heading', 'This app has no scripts yet'] },
     { name: 'executions', path: '/apps/gallery/executions', ready: ['button', 'Live'] },
     { name: 'executions-filtered', path: '/apps/gallery/executions?outcome=failed&min_ms=0&range=1h&text=nowhere', ready: ['button', 'Clear'] },
     { name: 'executions-empty', path: '/apps/bare/executions', ready: ['heading', 'Nothing has run yet'] },
