@@ -6,6 +6,12 @@ import { api, launch, login, open, site } from './browser.js';
 const most = 100; // milliseconds
 const amounts = { scripts: 1_000, executions: 10_000, documents: 100_000, files: 2_000 };
 
+/** What counts the rows that a list has, in the page. */
+const rowsOf = `(() => {
+  const table = document.querySelector('main table');
+  return table.hasAttribute('aria-rowcount') ? Number(table.getAttribute('aria-rowcount')) - 1 : table.tBodies[0].rows.length;
+})()`;
+
 const [browser, token] = [await launch(), await login()];
 await furnish();
 const ends = [];
@@ -104,12 +110,6 @@ async function goTo(path) {
   await page.waitForFunction((path) => location.pathname === path && document.querySelector('main h1'), path);
   await page.waitForTimeout(500);
 }
-
-/** What counts the rows that a list has, in the page. */
-const rowsOf = `(() => {
-  const table = document.querySelector('main table');
-  return table.hasAttribute('aria-rowcount') ? Number(table.getAttribute('aria-rowcount')) - 1 : table.tBodies[0].rows.length;
-})()`;
 
 function rows() {
   return page.evaluate(rowsOf);
