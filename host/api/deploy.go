@@ -575,26 +575,19 @@ func (d *deploying) deleteTheRoute(ctx context.Context, change wire.DeployChange
 	return wire.DeployResult{ID: change.ID}, d.catalog.DeleteRoute(ctx, change.ID)
 }
 
-// The service of documents makes one change of the store, which is a part of the transaction here.
-func (d *deploying) createTheIndex(ctx context.Context, _ wire.DeployChange, create wire.IndexCreate) (result wire.DeployResult, err error) {
-	err = d.store.InTx(ctx, func(store.Store) error {
-		index, err := d.createIndex(ctx, &struct {
-			AppPath
-			Body wire.IndexCreate
-		}{AppPath{d.app.ID}, create})
-		if err == nil {
-			result.ID = index.Body.ID
-		}
-		return err
-	})
-	return result, err
+func (d *deploying) createTheIndex(ctx context.Context, _ wire.DeployChange, create wire.IndexCreate) (wire.DeployResult, error) {
+	index, err := d.createIndex(ctx, &struct {
+		AppPath
+		Body wire.IndexCreate
+	}{AppPath{d.app.ID}, create})
+	if err != nil {
+		return wire.DeployResult{}, err
+	}
+	return wire.DeployResult{ID: index.Body.ID}, nil
 }
 
 func (d *deploying) deleteTheIndex(ctx context.Context, change wire.DeployChange) (wire.DeployResult, error) {
-	err := d.store.InTx(ctx, func(store.Store) error {
-		_, err := d.deleteIndex(ctx, &IndexPath{AppPath{d.app.ID}, change.ID})
-		return err
-	})
+	_, err := d.deleteIndex(ctx, &IndexPath{AppPath{d.app.ID}, change.ID})
 	return wire.DeployResult{ID: change.ID}, err
 }
 
