@@ -33,10 +33,10 @@ for (const list of lists) {
   if (list.sort) await step(`${list.name}: sort`, () => document.querySelector('main th button').click(), () => document.querySelector('main th[aria-sort]'));
   if (list.text) {
     const type = (text) => `() => { const field = document.querySelector('main input[type="search"]'); field.value = '${text}'; field.dispatchEvent(new Event('input', { bubbles: true })); }`;
-    // The page waits 350 ms for the next letter, which is no part of the step.
-    await step(`${list.name}: search (after the pause of 350 ms)`, type(list.text), () => location.search.includes('text='), 0, 350);
+    // The page waits 300 ms for the next letter, which is no part of the step.
+    await step(`${list.name}: search (after the pause of 300 ms)`, type(list.text), () => location.search.includes('text='), 0, 300);
     await step(`${list.name}: what is found`, '() => {}', () => document.querySelectorAll('main tbody tr').length > 10);
-    await step(`${list.name}: search for nothing (after 350 ms)`, type(''), () => !location.search.includes('text='), 0, 350);
+    await step(`${list.name}: search for nothing (after 300 ms)`, type(''), () => !location.search.includes('text='), 0, 300);
     await page.waitForTimeout(500);
   }
   // To the end, as far as there is more to load.
