@@ -12,6 +12,7 @@ import (
 	"github.com/picloud/picloud/host/api/contract"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/catalog"
+	"github.com/picloud/picloud/host/docs"
 	"github.com/picloud/picloud/host/domains"
 	"github.com/picloud/picloud/host/events"
 	"github.com/picloud/picloud/host/files"
@@ -133,6 +134,9 @@ func (a *API) refine(document *huma.OpenAPI) {
 	between(field("KVSet", "ttl_ms"), 1, kv.MaxTTLMillis)
 	field("DocumentWrite", "data").Type = huma.TypeObject
 	field("RunRequest", "event").Type = huma.TypeObject
+	field("ScriptCase", "event").Type = huma.TypeObject
+	match(bound(field("ScriptCase", "name"), 1, catalog.MaxCaseNameBytes), "^"+noControl+"+$", "text without control characters")
+	field("ScriptCasesSet", "items").MaxItems = pointer(catalog.MaxCases)
 	fileName(field("FileUpdate", "name"))
 	const (
 		token     = "[!#$%&'*+.^_`|~0-9A-Za-z-]+" // of RFC 9110
@@ -158,6 +162,9 @@ func (a *API) refine(document *huma.OpenAPI) {
 		schemas["CORS"].Properties[name].MaxItems = pointer(routing.MaxCORSEntries)
 	}
 	between(field("CORS", "max_age"), 0, routing.MaxCORSAge)
+
+	named(field("IndexCreate", "collection"), store.MaxCollectionBytes)
+	match(bound(field("IndexCreate", "path"), 1, docs.MaxIndexPath), contract.NoNUL, "text without NUL")
 
 	kinds := []string{"DataTriggerCreate", "CronTriggerCreate", "QueueTriggerCreate", "PubSubTriggerCreate", "DeadLetterTriggerCreate", "TriggerUpdate"}
 	for _, name := range kinds {

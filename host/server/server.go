@@ -288,6 +288,9 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 		RequestsPerSecond: c.RequestRate, RequestBurst: c.RequestBurst, Executions: int64(c.AppPlaces()), CPUMillis: c.CPUQuota.Milliseconds(),
 		KVBytes: c.KVQuota, DocsBytes: c.DocsQuota, FilesBytes: c.FilesQuota, LogBytes: c.LogQuota, PendingEvents: int64(c.MaxPendingEvents),
 	})
+	if s.tests.bench != nil {
+		s.quotas.Limiter().Follow(s.tests.bench.Now)
+	}
 	s.triggers = events.NewTable()
 	s.emitter = events.NewEmitter(events.Config{
 		MaxPending: func(appID string) int { return int(s.quotas.Of(appID).PendingEvents) },
@@ -353,10 +356,12 @@ func (s *Server) makeServices(ctx context.Context) error {
 		Docs: docs.New(docs.Config{
 			Store: s.store.Docs(),
 			Admit: s.meter("documents", func(l quota.Limits) int64 { return l.DocsBytes }, func(u store.AppUsage) int64 { return u.Docs }),
+			Log:   s.log,
 		}),
 		Files: stored, Events: s.emitter,
 		HTTP: requests, Transactions: s.store, Secrets: kept,
 	}
+	s.services.Docs.Follow(s.store.Revisions())
 	if s.tests.bench != nil {
 		s.services.HTTP = s.tests.bench
 	}
@@ -378,10 +383,12 @@ func (s *Server) secretFile() string {
 
 // meter bounds what each app has of something.
 func (s *Server) meter(what string, may func(quota.Limits) int64, of func(store.AppUsage) int64) func(context.Context, string, int) error {
-	return quota.NewMeter(what, func(appID string) int64 { return may(s.quotas.Of(appID)) }, func(ctx context.Context, appID string) (int64, error) {
-		usage, err := s.store.Apps().Usage(ctx, appID, time.Now())
+	m := quota.NewMeter(what, func(appID string) int64 { return may(s.quotas.Of(appID)) }, func(ctx context.Context, appID string) (int64, error) {
+		usage, err := s.store.Apps().Usage(ctx, appID, s.now())
 		return of(usage), err
-	}).Admit
+	})
+	s.tests.forget = append(s.tests.forget, m.Forget)
+	return m.Admit
 }
 
 func (s *Server) makeSandbox(ctx context.Context) (err error) {
@@ -417,6 +424,14 @@ func (s *Server) makeExecutions(context.Context) error {
 		s.onStop(s.asker.Stop) // after the requests, which wait for answers
 		elsewhere = s.asker.Run
 	}
+	cpu := quota.NewCPU(
+		func(appID string) int64 { return s.quotas.Of(appID).CPUMillis },
+		func(ctx context.Context, appID string) (time.Duration, error) {
+			usage, err := s.store.Apps().Usage(ctx, appID, s.now())
+			return usage.CPU, err
+		},
+	)
+	s.tests.forget = append(s.tests.forget, cpu.Forget)
 	s.executions = executions.New(executions.Config{
 		Now: s.tests.now(), Cover: s.tests.cover, Observe: s.tests.observe(),
 		Store: s.store, Elsewhere: elsewhere, Sandbox: s.sandbox,
@@ -427,13 +442,7 @@ func (s *Server) makeExecutions(context.Context) error {
 		Share: func(appID string) int {
 			return cmp.Or(int(s.quotas.Of(appID).Executions), s.settings.MaxConcurrentExecutions)
 		},
-		CPU: quota.NewCPU(
-			func(appID string) int64 { return s.quotas.Of(appID).CPUMillis },
-			func(ctx context.Context, appID string) (time.Duration, error) {
-				usage, err := s.store.Apps().Usage(ctx, appID, time.Now())
-				return usage.CPU, err
-			},
-		),
+		CPU: cpu,
 	})
 	s.onStop(s.executions.Stop)
 	return nil
@@ -497,7 +506,7 @@ func (s *Server) makeCatalog(ctx context.Context) (err error) {
 	s.catalog, err = catalog.New(ctx, catalog.Config{
 		Store: s.store, Executions: s.executions, Logger: s.log,
 		Registry: s.listeners, Triggers: s.triggers, TriggersChanged: s.triggersChanged, TopicChanged: s.realtime.Changed,
-		SecretsChanged: s.services.Secrets.Changed, RightsChanged: s.authority.Changed,
+		SecretsChanged: s.services.Secrets.Changed, IndexesChanged: s.services.Docs.IndexesChanged, RightsChanged: s.authority.Changed,
 		Discard: s.services.Files.Discard, UnclaimedHosts: s.settings.UnclaimedHosts, Quotas: s.quotas,
 	})
 	return err
@@ -561,7 +570,7 @@ func (s *Server) makeFront(context.Context) error {
 			MaxBodyBytes: c.MaxBodyBytes, Budget: s.budget, Proxies: proxies,
 			Limits:  edge.Limits{Connections: maxDashboardConnections},
 			Version: s.version, Logger: s.log, Mount: admin.Mount, Streams: api.Streams,
-		}, dashboardHosts(c))
+		}, dashboard.Place{Hosts: dashboardHosts(c), Passing: s.dashboard.passing, Site: s.listener.Addr()})
 	}
 	return nil
 }
@@ -577,6 +586,7 @@ func (s *Server) makeBackground(context.Context) error {
 		s.authority.SessionSweeper(s.log),
 		s.audit.Background(),
 		s.services.KV.Sweeper(),
+		s.services.Docs.Indexer(),
 		s.services.Files.Sweeper(),
 		s.executions.CodeSweeper(s.log),
 		s.catalog.SiteSweeper(),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { api, launch, login, open, site, upload } from './browser.js';
+import { api, launch, login, open, site, upload, user } from './browser.js';
 
 let browser, token;
 before(async () => {
@@ -20,7 +20,7 @@ async function clear(page) {
   await page.keyboard.press('Delete');
 }
 
-test('who has read nothing makes an app and a function, binds it, breaks it, finds the failure, mends it and rolls back', async (t) => {
+test('who has read nothing makes an app and a function, binds it, breaks it, finds the failure, mends it, rolls back, and reads a file that was uploaded', async (t) => {
   const page = await open(t, browser, { token, path: '/' });
   await page.getByRole('button', { name: 'New app' }).click();
   await page.getByLabel('Name').fill('First');
@@ -78,11 +78,11 @@ test('who has read nothing makes an app and a function, binds it, breaks it, fin
 
   // The failure is found, with its place.
   await page.getByRole('link', { name: 'Executions' }).last().click();
-  await page.getByRole('button', { name: /^Show/ }).first().click();
-  await page.getByLabel('Where it failed').getByText('#{ hello: nmae }').waitFor();
+  await page.getByRole('row').filter({ hasText: 'script error' }).first().click();
+  await page.locator('.cm-place-line').getByText('#{ hello: nmae }').waitFor();
 
   // It is mended...
-  await page.getByRole('link', { name: 'Code' }).click();
+  await page.getByRole('link', { name: 'Open the script' }).click();
   await editor(page).waitFor();
   await clear(page);
   await page.keyboard.insertText('#{ hello: "everybody" }\n');
@@ -97,6 +97,70 @@ test('who has read nothing makes an app and a function, binds it, breaks it, fin
   await page.getByRole('button', { name: 'Roll back to version 2' }).click();
   await page.getByText('Version 5 is live').waitFor();
   assert.deepEqual(await (await fetch(`${site}/hello/Ada`)).json(), { hello: 'Ada' });
+
+  // A file is uploaded...
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Data', exact: true }).click();
+  await page.getByRole('link', { name: /^Files/ }).click();
+  await page.getByRole('button', { name: 'Upload files' }).first().click();
+  await page.getByLabel('Collection', { exact: true }).fill('notes');
+  await page.getByRole('dialog').getByLabel('Files', { exact: true }).setInputFiles({ name: 'shopping.txt', mimeType: 'text/plain', buffer: Buffer.from('Buy tea.') });
+  await page.getByRole('dialog').getByRole('button', { name: 'Upload', exact: true }).click();
+  await page.getByRole('table').getByRole('link', { name: 'shopping.txt' }).waitFor();
+
+  // ... and read by the script.
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Scripts', exact: true }).click();
+  await page.getByRole('link', { name: 'visits', exact: true }).click();
+  await editor(page).waitFor();
+  await clear(page);
+  await page.keyboard.insertText('let notes = files::collection("notes");\n#{ first: notes.get(notes.list()[0].id).as_string() }\n');
+  await run(page).getByRole('button', { name: 'Save and run' }).click();
+  await run(page).getByText('"first": "Buy tea."').waitFor();
+});
+
+test('what was run is kept as a case, and all cases are run at once', async (t) => {
+  await api('POST', 'apps', { token, body: { slug: 'cases', name: 'Cases' } });
+  const script = await api('POST', 'apps/cases/scripts', { token, body: { name: 'half', source: 'let n = ctx.request.body.n;\n#{ half: n / 2, n: n }\n' } });
+  const page = await open(t, browser, { token, path: `/apps/cases/scripts/${script.id}`, expected: [/409/] });
+  const cases = page.getByRole('region', { name: 'Cases' });
+  const keep = async (name) => {
+    await run(page).getByRole('button', { name: 'Save as a case' }).click();
+    await page.getByLabel('Name', { exact: true }).fill(name);
+    await page.keyboard.press('Enter');
+    await page.getByText(`The case ${name} is saved`).waitFor();
+  };
+  await run(page).getByLabel('Method').selectOption('POST');
+  await run(page).getByText('Body', { exact: true }).click();
+  await run(page).getByRole('textbox', { name: 'Body', exact: true }).fill('{"n": 9007199254740993}'); // which no number of JavaScript is
+  await run(page).getByRole('button', { name: 'Run', exact: true }).click();
+  await run(page).getByText('"n": 9007199254740993').waitFor();
+  await keep('a large one');
+  await run(page).getByRole('textbox', { name: 'Body', exact: true }).fill('{}');
+  await page.keyboard.press('Control+Enter');
+  await run(page).getByText('script_error', { exact: true }).first().waitFor();
+  await keep('nothing to halve');
+  assert.deepEqual((await api('GET', `scripts/${script.id}/cases`, { token })).items.map(({ name, status }) => [name, status]), [['a large one', 200], ['nothing to halve', 502]]);
+
+  await cases.getByRole('button', { name: 'Run all' }).click();
+  await cases.getByText('2 of 2 answer as they should').waitFor();
+  await clear(page);
+  await page.keyboard.insertText('#{ half: 4503599627370496, n: 9007199254740992 }\n');
+  await cases.getByRole('button', { name: 'Run all' }).click(); // which saves it
+  await cases.getByText('0 of 2 answer as they should').waitFor();
+  await cases.getByText('It answered another body').waitFor();
+  await cases.getByText('It answered 200, not 502').waitFor();
+
+  // One is put into the panel, deleted, and brought back.
+  await cases.getByRole('button', { name: /^a large one/ }).click();
+  assert.match(await run(page).getByRole('textbox', { name: 'Body', exact: true }).inputValue(), /9007199254740993/);
+  await cases.getByRole('button', { name: 'Delete the case a large one' }).click();
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await cases.getByRole('button', { name: /^a large one/ }).waitFor();
+
+  // Somebody else's change is not lost.
+  await api('PUT', `scripts/${script.id}/cases`, { token, body: { items: [{ name: 'theirs' }] } });
+  await cases.getByRole('button', { name: 'Delete the case nothing to halve' }).click();
+  await cases.getByRole('alert').filter({ hasText: 'meanwhile' }).waitFor();
+  await cases.getByRole('button', { name: /^theirs/ }).waitFor();
 });
 
 test('by keyboard: errors are marked while one types, and saving and running need no mouse', async (t) => {
@@ -127,7 +191,7 @@ test('what is typed outlives a reload, and another save is shown as a difference
   await api('POST', 'apps', { token, body: { slug: 'drafts', name: 'Drafts' } });
   const script = await api('POST', 'apps/drafts/scripts', { token, body: { name: 'one', source: '"first"\n' } });
   const other = await api('POST', 'apps/drafts/scripts', { token, body: { name: 'two', source: '"other"\n' } });
-  const page = await open(t, browser, { token, path: `/apps/drafts/scripts/${script.id}`, expected: [/409/] });
+  const page = await open(t, browser, { token: await login(), path: `/apps/drafts/scripts/${script.id}`, expected: [/409/] }); // which ends
   page.on('dialog', (dialog) => dialog.accept());
   await clear(page);
   await page.keyboard.insertText('"mine"\n');
@@ -155,8 +219,21 @@ test('what is typed outlives a reload, and another save is shown as a difference
 
   await page.goto(new URL(`/apps/drafts/scripts/${other.id}`, page.url()).href);
   await editor(page).waitFor();
+  await clear(page);
+  await page.keyboard.insertText('"not saved"\n');
   await page.getByRole('list', { name: 'Open scripts' }).getByRole('link', { name: 'one' }).click();
   await page.getByRole('heading', { level: 1, name: 'one' }).waitFor();
+  await page.getByRole('link', { name: 'Secrets' }).click(); // one is saved, but two is not
+  await page.getByRole('heading', { name: 'Leave two unsaved?' }).waitFor();
+  await page.getByRole('alertdialog').getByRole('button', { name: 'Leave' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Secrets' }).waitFor();
+
+  // Who logs out leaves nothing of it in the tab, after a question.
+  await page.getByRole('button', { name: user.username }).click();
+  await page.getByRole('menuitem', { name: 'Log out' }).click();
+  await page.getByRole('alertdialog').getByRole('button', { name: 'Log out' }).click();
+  await page.getByLabel('Password').waitFor();
+  assert.doesNotMatch(await page.evaluate(() => JSON.stringify(sessionStorage)), /not saved/);
 });
 
 test('a plugin is uploaded, and shows what it brings and wants', async (t) => {
@@ -166,11 +243,11 @@ test('a plugin is uploaded, and shows what it brings and wants', async (t) => {
   await page.getByLabel('Name').fill('avatar');
   await page.getByLabel('Kind').selectOption('plugin');
   const file = new URL('../../../../examples/plugin-c/avatar.wasm', import.meta.url).pathname;
-  await page.getByLabel('Module').setInputFiles(file);
+  await page.getByLabel('WebAssembly file').setInputFiles(file);
   await page.getByRole('button', { name: 'Create script' }).click();
   await page.getByRole('heading', { name: /^Exports/ }).waitFor();
   await page.getByText('handle', { exact: true }).waitFor();
-  await page.getByLabel('Module', { exact: true }).setInputFiles(file.replace('plugin-c/avatar', 'plugin-assemblyscript/limiter'));
+  await page.getByLabel('WebAssembly file', { exact: true }).setInputFiles(file.replace('plugin-c/avatar', 'plugin-assemblyscript/limiter'));
   await page.getByText('Version 2 is live').waitFor();
 });
 
@@ -183,6 +260,17 @@ test('limits are told with their ceilings, and refused in the words of the API',
   await page.getByRole('button', { name: 'Save settings' }).click();
   await page.getByText('Version 2 is live').waitFor();
   assert.deepEqual((await api('GET', `scripts/${script.id}`, { token })).limits, { timeout_ms: 500 });
+
+  // Another's change is not undone, nor is what is typed lost.
+  await page.getByLabel('Memory').fill('32');
+  await api('PUT', `scripts/${script.id}`, { token, body: { limits: { timeout_ms: 700 }, version: 2 } });
+  await page.getByRole('button', { name: 'Save settings' }).click();
+  await page.getByRole('alert').filter({ hasText: 'Version 3 was saved meanwhile' }).waitFor();
+  assert.equal(await page.getByLabel('Timeout').inputValue(), '700');
+  await page.getByRole('button', { name: 'Save settings' }).click();
+  await page.getByText('Version 4 is live').waitFor();
+  assert.deepEqual((await api('GET', `scripts/${script.id}`, { token })).limits, { timeout_ms: 700, memory_mb: 32 });
+
   await page.getByLabel('Name', { exact: true }).fill('1 bad name');
   await page.getByRole('button', { name: 'Save settings' }).click();
   await page.locator('[aria-invalid]').waitFor();
@@ -211,7 +299,34 @@ test('format indents, an event runs a script, and a route that is deleted comes 
   await page.getByRole('heading', { name: 'No routes yet' }).waitFor();
   await page.getByRole('button', { name: 'Undo' }).click();
   await page.getByRole('cell', { name: '/one/*', exact: true }).waitFor();
+  assert.deepEqual((await api('GET', 'apps/more/routes', { token })).items, before); // it was never gone
+
+  await page.getByRole('button', { name: 'Delete POST /one/*' }).click();
+  await page.getByRole('button', { name: 'New route' }).first().click();
+  await page.getByLabel('Method', { exact: true }).selectOption('POST');
+  await page.getByLabel('Path', { exact: true }).fill('/one/*');
+  await page.getByRole('button', { name: 'Create route' }).click(); // in the place of the other, which is gone by then
+  await page.getByRole('cell', { name: '/one/*', exact: true }).waitFor();
   const { items: after } = await api('GET', 'apps/more/routes', { token });
-  const kept = ({ id, created_at, ...rest }) => rest;
-  assert.deepEqual(after.map(kept), before.map(kept));
+  assert.deepEqual(after.map(({ path, rate_limit }) => [path, rate_limit]), [['/one/*', undefined]]);
+  assert.notEqual(after[0].id, before[0].id);
+});
+
+test('names and values of a request are any, and one that is emptied stays where it is', async (t) => {
+  await api('POST', 'apps', { token, body: { slug: 'pairs' } });
+  const script = await api('POST', 'apps/pairs/scripts', { token, body: { name: 'echo', source: 'ctx.request.query\n' } });
+  const page = await open(t, browser, { token, path: `/apps/pairs/scripts/${script.id}` });
+  await run(page).getByText('Query', { exact: true }).click();
+  for (const [i, name] of ['first', '__proto__', 'constructor'].entries()) {
+    await run(page).getByLabel(`Query ${i + 1}: name`).fill(name);
+    await run(page).getByLabel(`Query ${i + 1}: value`).fill(String(i));
+  }
+  await run(page).getByLabel('Query 1: value').fill('');
+  await run(page).getByLabel('Query 1: name').fill('');
+  assert.equal(await run(page).getByLabel('Query 2: name').inputValue(), '__proto__');
+  await run(page).getByLabel('Query 1: name').pressSequentially('again');
+  await page.keyboard.press('Control+Enter');
+  const answer = run(page).getByLabel('Body of the answer');
+  await answer.filter({ hasText: '"constructor": "2"' }).waitFor();
+  assert.deepEqual(Object.entries(JSON.parse(await answer.textContent())).sort(), [['__proto__', '1'], ['again', ''], ['constructor', '2']]);
 });

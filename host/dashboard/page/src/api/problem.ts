@@ -20,10 +20,10 @@ export class Refused extends Error {
   }
 }
 
-/** The server cannot be reached. */
+/** The server cannot be reached, or did not say what it did. */
 export class Unreachable extends Error {
   constructor() {
-    super('The server does not answer. Nothing was changed, as far as we know: try again when it is back.');
+    super('The server does not answer, so nobody knows whether it has done this. Look when it is back, before you do it again.');
   }
 }
 
@@ -35,6 +35,11 @@ export function wordsOf(thrown: unknown): string {
 /** Reports whether a request was refused with a status. */
 export function isStatus(thrown: unknown, status: number): thrown is Refused {
   return thrown instanceof Refused && thrown.problem.status === status;
+}
+
+/** Reports whether a failure may go by itself: the server's own, or too many requests. */
+export function mayPass(thrown: unknown): boolean {
+  return thrown instanceof Refused && ((thrown.problem.status ?? 0) >= 500 || thrown.problem.status === 429);
 }
 
 /** Makes the refusal of an answer, whatever its body is. */

@@ -1,6 +1,8 @@
-import { Unreachable, refusalOf } from '$/api/problem';
-import { session } from '$/api/session.svelte';
+import { untrack } from 'svelte';
+
 import type { Schemas } from '$/api/client';
+import { session } from '$/api/session.svelte';
+import { send } from '$/api/transfer.svelte';
 
 /** A file on its way to the server. */
 export interface Upload {
@@ -21,6 +23,8 @@ const atOnce = 3;
 /** The uploads to a collection, which go on while other screens are shown. */
 export class Uploads {
   items = $state<Upload[]>([]);
+  /** How often none was on its way any more: what was listed before lacks what has arrived. */
+  rounds = $state(0);
   #queue: (() => void)[] = [];
   #running = 0;
 
@@ -30,7 +34,7 @@ export class Uploads {
     return this.items.some((u) => u.state === 'waiting' || u.state === 'running');
   }
 
-  /** Adds files. done is called after each that has arrived. */
+  /** Adds files. done is called when none is on its way any more. */
   add(files: Iterable<File>, done: () => void) {
     for (const file of files) {
       this.items.push({ id: ++last, name: file.name, size: file.size, sent: 0, state: 'waiting', stop: () => {} });
@@ -41,6 +45,13 @@ export class Uploads {
     this.#next();
   }
 
+  /** Breaks off all, and forgets them. */
+  end() {
+    for (const upload of this.items) upload.stop();
+    this.clear();
+  }
+
+  /** Forgets those that are not on their way. */
   clear() {
     this.items = this.items.filter((u) => u.state === 'waiting' || u.state === 'running');
   }
@@ -49,52 +60,30 @@ export class Uploads {
     while (this.#running < atOnce && this.#queue.length) this.#queue.shift()!();
   }
 
-  // fetch does not tell how much is sent.
-  #send(upload: Upload, file: File, done: () => void) {
+  async #send(upload: Upload, file: File, done: () => void) {
     if (upload.state !== 'waiting') return;
     this.#running++;
     upload.state = 'running';
-    const request = new XMLHttpRequest();
-    request.open('POST', `${this.address}?${new URLSearchParams({ name: file.name })}`);
-    request.setRequestHeader('Authorization', `Bearer ${session.token}`);
-    request.setRequestHeader('Content-Type', file.type || 'application/octet-stream');
-    request.upload.onprogress = (event) => (upload.sent = event.loaded);
-    upload.stop = () => request.abort();
-    request.onabort = () => (upload.state = 'stopped');
-    request.onerror = () => {
-      upload.state = 'failed';
-      upload.error = new Unreachable();
-    };
-    request.onload = async () => {
-      const body = read(request.responseText);
-      if (request.status === 201) {
-        upload.sent = upload.size;
-        upload.file = body as Schemas['File'];
-        upload.state = 'done';
-        done();
-        return;
-      }
-      upload.error = await refusalOf(new Response(null, { status: request.status, statusText: request.statusText }), body);
-      if (request.status === 401) session.forget();
-      upload.state = 'failed';
-    };
-    request.onloadend = () => {
-      this.#running--;
-      this.#next();
-    };
-    request.send(file);
+    const abort = new AbortController();
+    upload.stop = () => abort.abort();
+    const address = `${this.address}?${new URLSearchParams({ name: file.name })}`;
+    try {
+      upload.file = await send<Schemas['File']>(address, file, file.type || 'application/octet-stream', abort.signal, (bytes) => (upload.sent = bytes));
+      upload.sent = upload.size;
+      upload.state = 'done';
+    } catch (thrown) {
+      upload.state = abort.signal.aborted ? 'stopped' : 'failed';
+      upload.error = abort.signal.aborted ? undefined : thrown;
+    }
+    this.#running--;
+    this.#next();
+    if (this.busy) return;
+    this.rounds++;
+    done();
   }
 }
 
 let last = 0;
-
-function read(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
 
 const all = new Map<string, Uploads>();
 
@@ -104,6 +93,21 @@ export function uploadsTo(address: string): Uploads {
   if (!uploads) all.set(address, (uploads = new Uploads(address)));
   return uploads;
 }
+
+addEventListener('beforeunload', (event) => {
+  if ([...all.values()].some((uploads) => uploads.busy)) event.preventDefault();
+});
+
+// They are of who is logged in.
+let mine = session.me?.user_id;
+$effect.root(() => {
+  $effect(() => {
+    if (session.me?.user_id === mine) return;
+    mine = session.me?.user_id;
+    for (const uploads of all.values()) untrack(() => uploads.end());
+    all.clear();
+  });
+});
 
 /** Returns the files of a drop, those in its folders too. */
 export async function dropped(transfer: DataTransfer): Promise<File[]> {
