@@ -20,7 +20,7 @@ const (
 	maxQueuedBytes = 64 << 20       // of executions with their log lines, unless the server says otherwise
 	recordBytes    = 512            // of an execution without its lines, its error and what it asked for
 	callBytes      = 80             // of something that it asked the host for
-	batchSize      = store.MaxBatch // executions in one transaction, which are a segment
+	batchSize      = store.MaxBatch // executions in one transaction
 	linger         = 100 * time.Millisecond
 	writeTimeout   = time.Minute // of an attempt: a busy disk takes seconds to sync, and a short one would only begin again
 )

@@ -108,8 +108,9 @@ type LogPage struct {
 	// that a follower can ask for what comes later; with [NewestFirst] it is "" when this is the
 	// last piece.
 	Next string
-	// Newest follows the log from here: it continues with [OldestFirst] after the newest line of
-	// this page (after the page's own cursor when the page is empty). Always set.
+	// Newest follows the log from here: it continues with [OldestFirst] after all that was recorded before
+	// the first page was read; after the newest line of a page with a cursor (after that cursor when the page is
+	// empty). Always set.
 	Newest string
 }
 

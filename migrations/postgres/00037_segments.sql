@@ -1,7 +1,8 @@
 -- +goose Up
 
 -- Executions that were recorded together, with their lines, as package segment encodes them. Positions go on behind those that the
--- table executions has had; what is in that table is moved here a piece at a time, the newest first.
+-- table executions has had; what is in that table is moved here a piece at a time, the newest first,
+-- and is read there until then.
 CREATE TABLE segments (
     first        BIGINT PRIMARY KEY, -- from this position on
     last         BIGINT NOT NULL,    -- to this one; none between is in another segment
@@ -19,13 +20,13 @@ CREATE TABLE segments (
 -- They are compressed already.
 ALTER TABLE segments ALTER COLUMN body SET STORAGE EXTERNAL, ALTER COLUMN rest SET STORAGE EXTERNAL;
 
-CREATE INDEX segments_id ON segments (id_to, id_from);
 CREATE INDEX segments_start ON segments (started_from);
 CREATE INDEX segments_open ON segments (first) WHERE open = 1;
 
--- Which segments have executions of an app, of a script, or that acted for an execution, and what there is to be found.
+-- Which segments have executions of an app, of a script, or that acted for an execution, and what there is to be found; and which
+-- have executions whose ids begin alike.
 CREATE TABLE segment_index (
-    key          TEXT COLLATE "C" NOT NULL, -- the id of the app, the script, or the execution
+    key          TEXT COLLATE "C" NOT NULL, -- the id of the app, the script, or the execution; or the first 11 bytes of ids
     segment      BIGINT NOT NULL,
     last         BIGINT NOT NULL, -- the position of the last of these
     count        INTEGER NOT NULL,

@@ -263,6 +263,8 @@ const (
 		(SELECT COUNT(*) FROM (SELECT 1 FROM files WHERE app_id = $1 LIMIT $2) AS found),
 		COALESCE((SELECT bytes FROM file_usage WHERE app_id = $1), 0),
 		(SELECT COALESCE(SUM(count), 0) FROM (SELECT i.count FROM scripts s JOIN segment_index i ON i.key = s.id
+			WHERE s.app_id = $1 AND s.deleted_at IS NULL LIMIT $2) AS found)
+			+ (SELECT COUNT(*) FROM (SELECT 1 FROM scripts s JOIN executions e ON e.script_id = s.id
 			WHERE s.app_id = $1 AND s.deleted_at IS NULL LIMIT $2) AS found),
 		(SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE app_id = $1 LIMIT $2) AS found),
 		(SELECT COUNT(*) FROM (SELECT 1 FROM dead_letters WHERE app_id = $1 LIMIT $2) AS found)
@@ -271,6 +273,7 @@ const (
 		(SELECT COUNT(*) FROM routes WHERE script_id = s.id),
 		(SELECT COUNT(*) FROM triggers WHERE script_id = s.id),
 		(SELECT COALESCE(SUM(count), 0) FROM (SELECT count FROM segment_index WHERE key = s.id LIMIT $2) AS found)
+			+ (SELECT COUNT(*) FROM (SELECT 1 FROM executions WHERE script_id = s.id LIMIT $2) AS found)
 		FROM scripts s WHERE s.id = $1 AND ` + liveScript
 )
 

@@ -70,13 +70,19 @@ var (
 	afterAll  = place{math.MaxInt64, math.MaxInt32}
 )
 
+// behind is the place behind all lines of an execution.
+func behind(execution int64) place { return place{execution + 1, -1} }
+
+func (p place) compare(other place) int {
+	return cmp.Or(cmp.Compare(p.execution, other.execution), cmp.Compare(p.seq, other.seq))
+}
+
 // passed reports whether a listing that goes on behind p has had another place.
 func (p place) passed(other place, oldestFirst bool) bool {
-	order := cmp.Or(cmp.Compare(other.execution, p.execution), cmp.Compare(other.seq, p.seq))
 	if oldestFirst {
-		return order <= 0
+		return other.compare(p) <= 0
 	}
-	return order >= 0
+	return other.compare(p) >= 0
 }
 
 func (p place) cursor() string {
@@ -170,13 +176,7 @@ func (e executions) keep(ctx context.Context, q queryer, batch []store.Execution
 	for i := range rows {
 		rows[i].Position = last - int64(len(rows)-1-i)
 	}
-	for _, piece := range pieces(rows) {
-		k := kept{first: piece[0].Position, last: piece[len(piece)-1].Position, rows: piece}
-		if err := k.keep(ctx, q); err != nil {
-			return err
-		}
-	}
-	return nil
+	return keepAll(ctx, q, rows)
 }
 
 // unknown returns those rows that are not there already, each once.
@@ -289,15 +289,19 @@ func (e executions) Get(ctx context.Context, id string) (store.Execution, error)
 	if !storable([]any{id}) {
 		return store.Execution{}, notFound("execution")
 	}
-	list, err := e.find(ctx, e.s.reader(), []string{id})
-	if err != nil {
-		return store.Execution{}, failed(ctx, "read execution", err)
-	}
-	f, there := list[id]
-	if !there {
-		return store.Execution{}, notFound("execution")
-	}
-	row, err := f.whole(f.row)
+	var row segment.Row
+	err := e.atOnce(ctx, func(e executions) error {
+		list, err := e.find(ctx, e.s.reader(), []string{id})
+		if err != nil {
+			return err
+		}
+		f, there := list[id]
+		if !there {
+			return notFound("execution")
+		}
+		row, err = f.whole(f.row)
+		return err
+	})
 	if err != nil {
 		return store.Execution{}, failed(ctx, "read execution", err)
 	}
@@ -319,22 +323,30 @@ type found struct {
 	row int
 }
 
-// find returns those executions that there are of the given ids. Ids are made of times, so that few segments can have one, most
-// often one.
+// find returns those executions that there are of the given ids. The index says in which segments ids begin alike, and few of those
+// have one in their range, most often one.
 func (e executions) find(ctx context.Context, q queryer, ids []string) (map[string]found, error) {
-	wanted, list := make(map[string]bool, len(ids)), map[string]found{}
-	for _, id := range ids {
-		wanted[id] = true
+	list, err := e.findRows(ctx, q, ids) // before segments: rows become those
+	if err != nil {
+		return nil, err
 	}
+	wanted, keys := make(map[string]bool, len(ids)), make(map[string]bool, len(ids))
+	for _, id := range ids {
+		wanted[id], keys[idKey(id)] = true, true
+	}
+	query, of := strings.ReplaceAll(segmentsOfIDs, "{texts}", e.s.db.Dialect.OneOfTexts), e.s.db.Dialect.Texts(slices.Collect(maps.Keys(keys)))
 	const attempts = 3
 	for range attempts {
-		firsts, err := many(ctx, q, "segments", scanNumber, strings.ReplaceAll(segmentsOfIDs, "{texts}", e.s.db.Dialect.OneOfTexts), e.s.db.Dialect.Texts(ids))
+		ranges, err := many(ctx, q, "segments", scanRange, query, of)
 		if err != nil {
 			return nil, err
 		}
 		moved := false // by whoever joins segments
-		for _, first := range firsts {
-			s, err := one(ctx, q, "segment", scanStored, segmentRead, first)
+		for _, r := range ranges {
+			if !slices.ContainsFunc(ids, r.has) {
+				continue
+			}
+			s, err := one(ctx, q, "segment", scanStored, segmentRead, r.first)
 			if missing(err) {
 				moved = true
 				continue
@@ -354,6 +366,19 @@ func (e executions) find(ctx context.Context, q queryer, ids []string) (map[stri
 	}
 	return list, nil
 }
+
+// idRange is between which ids those of a segment are.
+type idRange struct {
+	first    int64
+	from, to string
+}
+
+func scanRange(row scanner) (r idRange, err error) {
+	err = row.Scan(&r.first, &r.from, &r.to)
+	return r, err
+}
+
+func (r idRange) has(id string) bool { return r.from <= id && id <= r.to }
 
 const segmentRead = `SELECT first, body, rest FROM segments WHERE first = $1`
 
@@ -397,6 +422,7 @@ func (s *stored) whole(i int) (r segment.Row, err error) {
 
 // A search is what segments are looked for.
 type search struct {
+	of                string // what the key is the id of: ofApp, ofScript or ofRoot
 	key               string
 	after, before     int64 // positions, none of them included
 	oldestFirst       bool
@@ -408,47 +434,70 @@ type search struct {
 }
 
 // all looks for everything of a key.
-func all(key string) search {
-	return search{key: key, before: math.MaxInt64, level: -1, linesFrom: math.MinInt64, from: math.MinInt64, to: math.MaxInt64}
+func all(of, key string) search {
+	return search{of: of, key: key, before: math.MaxInt64, level: -1, linesFrom: math.MinInt64, from: math.MinInt64, to: math.MaxInt64}
+}
+
+// visit is told of a segment, and of those rows of it that a search is for, in its order.
+type visit func(s *stored, rows []int) (enough bool, err error)
+
+// pass tells of a segment, and leaves it behind.
+func (w *search) pass(s *stored, each visit) (enough bool, err error) {
+	rows := make([]int, 0, s.Len())
+	for i := range s.Len() {
+		if at := s.Position(i); at > w.after && at < w.before {
+			rows = append(rows, i)
+		}
+	}
+	if w.oldestFirst {
+		w.after = max(w.after, s.Position(s.Len()-1))
+	} else {
+		slices.Reverse(rows)
+		w.before = s.first
+	}
+	return each(s, rows)
 }
 
 // walk calls each with segments in which there may be what a search is for, and their rows between its positions, in its order, until
 // it is enough. What is recorded or joined meanwhile is seen once or not at all.
-func (e executions) walk(ctx context.Context, w search, each func(s *stored, rows []int) (enough bool, err error)) error {
+func (e executions) walk(ctx context.Context, w search, each visit) error {
+	return e.atOnce(ctx, func(e executions) error {
+		steps := []func(context.Context, *search, visit) (bool, error){e.walkSegments, e.walkRows}
+		if w.oldestFirst {
+			slices.Reverse(steps)
+		}
+		for _, step := range steps {
+			if enough, err := step(ctx, &w, each); err != nil || enough {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (e executions) walkSegments(ctx context.Context, w *search, each visit) (enough bool, err error) {
 	query, rest := searchNewestFirst, "NULL"
 	if w.oldestFirst {
 		query = searchOldestFirst
 	}
+	most := 32 // segments read at once
 	if w.rest {
-		rest = "s.rest"
+		rest, most = "s.rest", 16
 	}
 	query = strings.Replace(query, "{rest}", rest, 1)
-	const most = 16 // segments read at once
 	for limit := 1; ; limit = min(4*limit, most) {
 		found, err := many(ctx, e.s.reader(), "executions", scanStored, query,
 			w.key, w.before, w.after, w.failed, w.succeeded, w.level, w.linesFrom, w.from, w.to, limit)
 		if err != nil {
-			return err
+			return false, err
 		}
 		for _, s := range found {
-			rows := make([]int, 0, s.Len())
-			for i := range s.Len() {
-				if at := s.Position(i); at > w.after && at < w.before {
-					rows = append(rows, i)
-				}
-			}
-			if w.oldestFirst {
-				w.after = max(w.after, s.Position(s.Len()-1))
-			} else {
-				slices.Reverse(rows)
-				w.before = s.first
-			}
-			if enough, err := each(s, rows); err != nil || enough {
-				return err
+			if enough, err := w.pass(s, each); err != nil || enough {
+				return enough, err
 			}
 		}
 		if len(found) < limit {
-			return nil
+			return false, nil
 		}
 	}
 }
@@ -487,8 +536,8 @@ func (e executions) List(ctx context.Context, q store.ExecutionQuery) (page stor
 		return page, err
 	}
 	// Whatever is recorded from here on comes after the page.
-	newest, err := one(ctx, e.s.reader(), "execution", scanNumber, executionLast, q.AppID)
-	if unlessMissing(err) != nil {
+	newest, err := e.newest(ctx, ofApp, q.AppID)
+	if err != nil {
 		return page, err
 	}
 	var (
@@ -574,6 +623,16 @@ func (e executions) List(ctx context.Context, q store.ExecutionQuery) (page stor
 	return page, nil
 }
 
+// newest returns the position of the last execution of an app or a script that there is, 0 if there is none.
+func (e executions) newest(ctx context.Context, of, key string) (int64, error) {
+	row, err := e.newestRow(ctx, all(of, key)) // before segments: rows become those
+	if err != nil {
+		return 0, err
+	}
+	last, err := one(ctx, e.s.reader(), "execution", scanNumber, executionLast, key)
+	return max(row, last), unlessMissing(err)
+}
+
 func executionCursor(position int64) string {
 	return makeCursor("executions", strconv.FormatInt(position, 10))
 }
@@ -601,8 +660,14 @@ type executionChoice struct {
 }
 
 func chosenExecutions(q store.ExecutionQuery) (c executionChoice, err error) {
-	c = executionChoice{query: q, search: all(cmp.Or(q.ScriptID, q.RootID, q.AppID)), text: lower(q.Text)}
+	c = executionChoice{query: q, search: all(ofApp, q.AppID), text: lower(q.Text)}
 	w := &c.search
+	switch {
+	case q.ScriptID != "":
+		w.of, w.key = ofScript, q.ScriptID
+	case q.RootID != "":
+		w.of, w.key = ofRoot, q.RootID
+	}
 	w.oldestFirst, w.rest = q.After != "", q.Lines || q.Text != "" || q.MinLevel != ""
 	if q.MinLevel != "" {
 		if c.level, err = levelAsked(q.MinLevel); err != nil {
@@ -708,7 +773,7 @@ func lower(text string) string {
 
 func (e executions) Callees(ctx context.Context, of store.Execution) ([]string, error) {
 	ids, related := []string{}, 0
-	w := all(cmp.Or(of.RootID, of.ID))
+	w := all(ofRoot, cmp.Or(of.RootID, of.ID))
 	w.oldestFirst = true
 	err := e.walk(ctx, w, func(s *stored, rows []int) (enough bool, err error) {
 		for _, i := range rows {
@@ -747,6 +812,11 @@ func (e executions) Logs(ctx context.Context, query store.LogQuery) (store.LogPa
 			return store.LogPage{}, err
 		}
 	}
+	// Whatever is recorded from here on comes after the page.
+	newest, err := e.newest(ctx, ofScript, query.ScriptID)
+	if err != nil {
+		return store.LogPage{}, err
+	}
 	rows, err := e.lines(ctx, query, from, level, limit+1)
 	if err != nil {
 		return store.LogPage{}, failed(ctx, "list log lines", err)
@@ -755,8 +825,15 @@ func (e executions) Logs(ctx context.Context, query store.LogQuery) (store.LogPa
 	rows = rows[:min(len(rows), limit)]
 	page := store.LogPage{Items: linesOf(rows)}
 	if query.Order == store.OldestFirst {
-		if len(rows) > 0 {
-			from = rows[len(rows)-1].place
+		if n := len(rows); more {
+			from = rows[n-1].place
+		} else { // all were looked at that there were: a follower need not look at them again
+			if n > 0 {
+				newest = max(newest, rows[n-1].place.execution)
+			}
+			if end := behind(newest); end.compare(from) > 0 {
+				from = end
+			}
 		}
 		page.Next = from.cursor()
 		page.Newest = page.Next
@@ -766,12 +843,15 @@ func (e executions) Logs(ctx context.Context, query store.LogQuery) (store.LogPa
 		page.Next = rows[limit-1].place.cursor()
 	}
 	switch {
+	case query.Page.Cursor == "":
+		if len(rows) > 0 {
+			newest = max(newest, rows[0].place.execution)
+		}
+		page.Newest = behind(newest).cursor()
 	case len(rows) > 0:
 		page.Newest = rows[0].place.cursor()
-	case query.Page.Cursor != "":
-		page.Newest = query.Page.Cursor
 	default:
-		page.Newest = beforeAll.cursor()
+		page.Newest = query.Page.Cursor
 	}
 	return page, nil
 }
@@ -779,9 +859,9 @@ func (e executions) Logs(ctx context.Context, query store.LogQuery) (store.LogPa
 // lines reads up to limit lines of a script behind a place.
 func (e executions) lines(ctx context.Context, query store.LogQuery, from place, level, limit int) (list []placed, err error) {
 	since := cut(query.Since)
-	w := all(query.ScriptID)
+	w := all(ofScript, query.ScriptID)
 	w.rest, w.level, w.linesFrom = true, level, since.UnixMicro()
-	// The execution of the place is read again: it may have other lines.
+	// The execution of the place is read again: it may have other lines. Behind all of its lines it is the next one's place.
 	if w.oldestFirst = query.Order == store.OldestFirst; w.oldestFirst {
 		w.after = from.execution - 1
 	} else if from.execution < math.MaxInt64 {

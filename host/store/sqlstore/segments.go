@@ -17,8 +17,8 @@ import (
 
 // How large segments are.
 const (
-	segmentRows  = store.MaxBatch // at most
-	segmentBytes = 1 << 20        // by weight, unless one execution alone has more
+	segmentRows  = 250     // at most: to read one of them all are decoded
+	segmentBytes = 1 << 20 // by weight, unless one execution alone has more
 	openRows     = segmentRows / 2
 	openBytes    = segmentBytes / 2
 )
@@ -36,7 +36,7 @@ const (
 	indexRemove   = `DELETE FROM segment_index WHERE segment = $1`
 
 	segmentGet     = `SELECT first, last, open, body, rest FROM segments WHERE first = $1`
-	segmentsOfIDs  = `SELECT DISTINCT s.first FROM {texts} AS ids CROSS JOIN segments s WHERE s.id_to >= ids.value AND s.id_from <= ids.value`
+	segmentsOfIDs  = `SELECT first, id_from, id_to FROM segments WHERE first IN (SELECT segment FROM segment_index WHERE key IN {texts})`
 	segmentOf      = `SELECT segment FROM segment_index WHERE key = $1 ORDER BY segment LIMIT 1`
 	segmentsBefore = `SELECT first, count, started_to FROM segments WHERE started_from < $1 ORDER BY started_from, first LIMIT 100`
 	segmentsOpen   = `SELECT first, last, count, bytes FROM segments WHERE open = 1 ORDER BY first LIMIT 2000`
@@ -105,11 +105,32 @@ func pieces(rows []segment.Row) (list [][]segment.Row) {
 	return append(list, rows[begin:])
 }
 
-// keep inserts a segment, unless it has no rows.
+// keepAll makes segments of rows, which are in the order of their positions.
+func keepAll(ctx context.Context, q queryer, rows []segment.Row) error {
+	var index []*indexRow
+	for _, piece := range pieces(rows) {
+		k := kept{first: piece[0].Position, last: piece[len(piece)-1].Position, rows: piece}
+		if err := k.insert(ctx, q); err != nil {
+			return err
+		}
+		index = append(index, k.index()...)
+	}
+	return insertIndex(ctx, q, index)
+}
+
+// keep inserts a segment with its rows of the index, unless it has no rows.
 func (k kept) keep(ctx context.Context, q queryer) error {
 	if len(k.rows) == 0 {
 		return nil
 	}
+	if err := k.insert(ctx, q); err != nil {
+		return err
+	}
+	return insertIndex(ctx, q, k.index())
+}
+
+// insert inserts a segment without its rows of the index.
+func (k kept) insert(ctx context.Context, q queryer) error {
 	bytes := 0
 	idFrom, idTo := k.rows[0].ID, k.rows[0].ID
 	from, to := int64(math.MaxInt64), int64(math.MinInt64)
@@ -124,13 +145,15 @@ func (k kept) keep(ctx context.Context, q queryer) error {
 		open = 1
 	}
 	body, rest := segment.Encode(k.rows)
-	if _, err := q.ExecContext(ctx, segmentInsert, k.first, k.last, len(k.rows), bytes, open, idFrom, idTo, from, to, body, rest); err != nil {
-		return err
-	}
-	for some := range slices.Chunk(k.index(), indexTogether) {
+	_, err := q.ExecContext(ctx, segmentInsert, k.first, k.last, len(k.rows), bytes, open, idFrom, idTo, from, to, body, rest)
+	return err
+}
+
+func insertIndex(ctx context.Context, q queryer, rows []*indexRow) error {
+	for some := range slices.Chunk(rows, indexTogether) {
 		args := make([]any, 0, len(some)*indexColumns)
 		for _, e := range some {
-			args = append(args, e.key, k.first, e.last, e.count, e.failed, e.level, e.linesTo, e.from, e.to)
+			args = append(args, e.key, e.segment, e.last, e.count, e.failed, e.level, e.linesTo, e.from, e.to)
 		}
 		if _, err := q.ExecContext(ctx, indexInserts[len(some)-1], args...); err != nil {
 			return err
@@ -176,10 +199,14 @@ func dropSegment(ctx context.Context, q queryer, first int64) error {
 // indexRow is a row of the index.
 type indexRow struct {
 	key                  string
-	last                 int64
+	segment, last        int64
 	count, failed, level int
 	linesTo, from, to    int64
 }
+
+// idKey is the key of the executions whose ids begin alike: those of UUIDv7 do that are made within 256 ms. No id of an app or
+// a script is so short.
+func idKey(id string) string { return strings.ToValidUTF8(id[:min(len(id), 11)], "") }
 
 // index makes the rows of a segment, in the order of their keys: by it nodes that write the same wait for each other.
 func (k kept) index() []*indexRow {
@@ -191,13 +218,13 @@ func (k kept) index() []*indexRow {
 			level, linesTo = max(level, levelNumber(line.Level)), max(linesTo, line.At.UnixMicro())
 		}
 		at := r.StartedAt.UnixMicro()
-		for _, key := range [...]string{r.AppID, r.ScriptID, r.RootID} {
+		for _, key := range [...]string{r.AppID, r.ScriptID, r.RootID, idKey(r.ID)} {
 			if key == "" {
 				continue
 			}
 			e := entries[key]
 			if e == nil {
-				e = &indexRow{key: key, level: -1, linesTo: math.MinInt64, from: at, to: at}
+				e = &indexRow{key: key, segment: k.first, level: -1, linesTo: math.MinInt64, from: at, to: at}
 				entries[key] = e
 			}
 			e.last = r.Position

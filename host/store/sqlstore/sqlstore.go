@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/picloud/picloud/host/background/turns"
@@ -151,6 +152,7 @@ type database struct {
 	statements     *statements  // the writer's; nil without Config.Prepare
 	turns          *turns.Queue // of transactions of Begin
 	recorded       recent       // executions
+	converted      atomic.Bool  // no executions are rows any more, see executions.older
 	following      sync.RWMutex
 	followers      []func(store.Revision)
 	close          func() error

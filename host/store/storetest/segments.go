@@ -224,13 +224,14 @@ func (s subject) lineOf(t testing.TB, e store.Execution) string {
 	return whole.Lines[0].Message
 }
 
-// ExecutionsOfBefore tests that executions are there which a version before has recorded. Statements that insert them are run by exec, and
+// ExecutionsOfBefore tests that executions are there which a version before has recorded, before they become segments, while they do and
+// afterwards. Statements that insert them are run by exec, and
 // a time in them is what at makes of it.
 func ExecutionsOfBefore(t *testing.T, db store.Store, exec func(statement string, args ...any), at func(time.Time) any) {
 	s := subject{Store: db, ctx: t.Context()}
 	app := s.app(t, "old")
 	script := s.script(t, app, "s")
-	const old = 600
+	const old = 300 // more than a segment has
 	var want []string // the newest first
 	for i := 1; i <= old; i++ {
 		id := uuid.Must(uuid.NewV7()).String()
@@ -244,15 +245,9 @@ func ExecutionsOfBefore(t *testing.T, db store.Store, exec func(statement string
 		exec(`INSERT INTO log_lines (script_id, execution, seq, at, level, message, data)
 			SELECT script_id, position, 1, $2, 4, 'second', NULL FROM executions WHERE id = $1`, id, at(start))
 	}
-	require.Equal(t, 2*old, s.compact(t), "they become segments, which then become one")
-	list := collect(t, 100, func(page store.PageRequest) (store.Page[store.Execution], error) {
-		list, err := s.Executions().List(s.ctx, store.ExecutionQuery{AppID: app.ID, Page: page})
-		return store.Page[store.Execution]{Items: list.Items, Next: list.Next}, err
-	})
-	require.Equal(t, want, project(list, func(e store.Execution) string { return e.ID }))
-	got, err := s.Executions().Get(s.ctx, want[old-2])
-	require.NoError(t, err)
-	require.Equal(t, store.Execution{
+	exec(`UPDATE meta SET value = (SELECT MAX(position) FROM executions) WHERE name = 'executions'`) // as the migration does
+
+	oldest := store.Execution{
 		ID: want[old-2], AppID: app.ID, ScriptID: script.ID, ScriptName: "s", ScriptVersion: 4, RequestID: "r", InvocationType: abi.InvocationHTTP, EventID: "e",
 		Outcome: abi.CodeTimeout, Status: 504, ResponseBytes: 6, Method: "GET", Path: "/a", Route: "/:b", ParentID: "p", RootID: "q",
 		ErrorMessage: "late", ErrorLine: 1, ErrorColumn: 2, StartedAt: kept(start.Add(2 * time.Second)), Duration: 1234 * time.Microsecond, Operations: 5,
@@ -261,6 +256,43 @@ func ExecutionsOfBefore(t *testing.T, db store.Store, exec func(statement string
 			{ExecutionID: want[old-2], ScriptVersion: 4, Seq: 1, At: kept(start), Level: abi.LogError, Message: "second"},
 		},
 		Trace: &store.Trace{More: 7},
-	}, got)
-	require.Zero(t, s.compact(t))
+	}
+	calls := slices.Clone(want[old-store.MaxCallees:])
+	slices.Reverse(calls)
+	there := func() []string {
+		t.Helper()
+		list := collect(t, 100, func(page store.PageRequest) (store.Page[store.Execution], error) {
+			list, err := s.Executions().List(s.ctx, store.ExecutionQuery{AppID: app.ID, Page: page})
+			return store.Page[store.Execution]{Items: list.Items, Next: list.Next}, err
+		})
+		require.Equal(t, want, project(list, func(e store.Execution) string { return e.ID }))
+		got, err := s.Executions().Get(s.ctx, oldest.ID)
+		require.NoError(t, err)
+		require.Equal(t, oldest, got)
+		got, err = s.Executions().Get(s.ctx, want[1])
+		require.NoError(t, err)
+		require.Len(t, got.Lines, 2)
+		ids, err := s.Executions().Callees(s.ctx, store.Execution{ID: "p", RootID: "q", AppID: app.ID})
+		require.NoError(t, err)
+		require.Equal(t, calls, ids)
+		c, err := s.Apps().Contents(s.ctx, app.ID)
+		require.NoError(t, err)
+		require.EqualValues(t, len(want), c.Executions)
+		return s.told(t, script)
+	}
+	page, err := s.Executions().List(s.ctx, store.ExecutionQuery{AppID: app.ID, Text: "nowhere"})
+	require.NoError(t, err)
+	fresh := execution(script, uuid.Must(uuid.NewV7()).String(), start, "fresh")
+	require.NoError(t, s.Executions().Record(s.ctx, []store.Execution{fresh}))
+	want = append([]string{fresh.ID}, want...)
+	following, err := s.Executions().List(s.ctx, store.ExecutionQuery{AppID: app.ID, After: page.Newest})
+	require.NoError(t, err)
+	require.Equal(t, []string{fresh.ID}, project(following.Items, func(e store.Execution) string { return e.ID }), "what was there is not new")
+
+	before := there()
+	for moved := 1; moved > 0; {
+		moved, err = s.Executions().Compact(s.ctx)
+		require.NoError(t, err)
+		require.Equal(t, before, there(), "%d were moved just now", moved)
+	}
 }
