@@ -115,12 +115,27 @@ func Benchmark(b *testing.B, fresh func(tb testing.TB) Opener) {
 				}
 			})
 		}
-		page, err := s.Executions().List(s.ctx, store.ExecutionQuery{AppID: app.ID, ScriptID: seldom.ID})
+		for name, query := range map[string]store.ExecutionQuery{
+			"one": {AppID: app.ID, ScriptID: seldom.ID}, "one long ago": {AppID: app.ID, ScriptID: seldom.ID, To: start.Add(time.Minute)},
+		} {
+			page, err := s.Executions().List(s.ctx, query)
+			require.NoError(b, err)
+			b.Run(name, func(b *testing.B) {
+				for b.Loop() {
+					if _, err := s.Executions().Get(s.ctx, page.Items[0].ID); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+		follow := store.LogQuery{ScriptID: busy.ID, Order: store.OldestFirst}
+		page, err := s.Executions().Logs(s.ctx, store.LogQuery{ScriptID: busy.ID})
 		require.NoError(b, err)
-		b.Run("one", func(b *testing.B) {
+		follow.Page.Cursor = page.Newest
+		b.Run("follow", func(b *testing.B) { // a poll that finds nothing
 			for b.Loop() {
-				if _, err := s.Executions().Get(s.ctx, page.Items[0].ID); err != nil {
-					b.Fatal(err)
+				if page, err := s.Executions().Logs(s.ctx, follow); err != nil || len(page.Items) > 0 || page.Next != follow.Page.Cursor {
+					b.Fatal(len(page.Items), err)
 				}
 			}
 		})

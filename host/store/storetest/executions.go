@@ -500,6 +500,11 @@ func testLogs(t *testing.T, s subject) {
 		follow.Page.Cursor = page.Next
 		require.Empty(t, read(t, follow).Items)
 
+		quiet := store.LogQuery{Order: store.OldestFirst, MinLevel: abi.LogError, Page: store.PageRequest{Cursor: last.Newest}}
+		page = read(t, quiet)
+		require.Empty(t, page.Items)
+		require.Equal(t, read(t, store.LogQuery{}).Newest, page.Next, "what was looked at is not looked at again")
+
 		follow.Page.Cursor = empty.Newest
 		require.Equal(t, "a b c d e f g", messages(read(t, follow).Items), "from when there was nothing")
 	})

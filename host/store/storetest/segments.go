@@ -151,6 +151,36 @@ func testCompaction(t *testing.T, s subject) {
 	})
 }
 
+// An execution is found by its id, whatever that is and whenever it was made.
+func testExecutionIDs(t *testing.T, s subject) {
+	script := s.script(t, s.app(t, "ids"), "s")
+	known := []string{"x", "eleven byte", "eleven byte and more", "ten bytes äöü", "ten bytes äöü and more", strings.Repeat("ü", 20), uuid.NewString()}
+	for range 3 {
+		known = append(known, uuid.Must(uuid.NewV7()).String())
+	}
+	old := uuid.Must(uuid.NewV7())
+	copy(old[:6], []byte{0x01, 0x80, 0, 0, 0, 1}) // as of a call that was delayed for long
+	known = append(known, old.String())
+	var batch []store.Execution
+	for _, id := range known {
+		batch = append(batch, execution(script, id, start, id))
+	}
+	require.NoError(t, s.Executions().Record(s.ctx, batch))
+	near := old
+	near[15]++
+	for range 2 {
+		for _, e := range batch {
+			require.Equal(t, e.ID, s.lineOf(t, e))
+		}
+		for _, id := range []string{"", "y", "eleven bytes", "ten bytes ä", strings.Repeat("ü", 5), near.String(), uuid.NewString(), "\xff", "a\x00"} {
+			_, err := s.Executions().Get(s.ctx, id)
+			notFound(t, err, "execution")
+		}
+		require.NoError(t, s.Executions().Record(s.ctx, []store.Execution{execution(script, uuid.Must(uuid.NewV7()).String(), start)}))
+		s.compact(t)
+	}
+}
+
 // Who follows a log while others record, and while what they recorded is joined, has each line once.
 func testCompactionTogether(t *testing.T, s subject) {
 	const recorders, batches, together = 3, 20, 30
@@ -225,13 +255,12 @@ func (s subject) lineOf(t testing.TB, e store.Execution) string {
 }
 
 // ExecutionsOfBefore tests that executions are there which a version before has recorded, before they become segments, while they do and
-// afterwards. Statements that insert them are run by exec, and
-// a time in them is what at makes of it.
+// afterwards. Statements that insert them are run by exec, and a time in them is what at makes of it.
 func ExecutionsOfBefore(t *testing.T, db store.Store, exec func(statement string, args ...any), at func(time.Time) any) {
 	s := subject{Store: db, ctx: t.Context()}
 	app := s.app(t, "old")
 	script := s.script(t, app, "s")
-	const old = 300 // more than a segment has
+	const old = 300   // more than a segment has
 	var want []string // the newest first
 	for i := 1; i <= old; i++ {
 		id := uuid.Must(uuid.NewV7()).String()
