@@ -15,7 +15,7 @@ import (
 // first, and is read where it is until then. Nothing is added to them: all have positions before those of segments.
 
 // rowsTogether is how many are read at once or become a segment, with their lines: of which there may be many.
-const rowsTogether = segmentRows
+const rowsTogether = 250
 
 const (
 	rowsAny     = `SELECT 1 FROM executions LIMIT 1`

@@ -17,8 +17,8 @@ import (
 
 // How large segments are.
 const (
-	segmentRows  = 250     // at most: to read one of them all are decoded
-	segmentBytes = 1 << 20 // by weight, unless one execution alone has more
+	segmentRows  = store.MaxBatch / 2 // at most: to read one of them all are decoded
+	segmentBytes = 1 << 20            // by weight, unless one execution alone has more
 	openRows     = segmentRows / 2
 	openBytes    = segmentBytes / 2
 )

@@ -260,7 +260,7 @@ func ExecutionsOfBefore(t *testing.T, db store.Store, exec func(statement string
 	s := subject{Store: db, ctx: t.Context()}
 	app := s.app(t, "old")
 	script := s.script(t, app, "s")
-	const old = 300   // more than a segment has
+	const old = 300   // more than are moved at once
 	var want []string // the newest first
 	for i := 1; i <= old; i++ {
 		id := uuid.Must(uuid.NewV7()).String()
