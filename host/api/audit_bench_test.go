@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -17,7 +16,6 @@ import (
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/pgtest"
 	"github.com/picloud/picloud/host/store/postgres"
-	"github.com/picloud/picloud/host/store/sqlite"
 )
 
 // databases are those that a server may have.
@@ -27,7 +25,7 @@ var databases = map[string]func(t testing.TB) *site{
 	},
 	"postgres": func(t testing.TB) *site {
 		url := pgtest.URL(t)
-		return &site{apitest.NewOn(t, slog.New(slog.DiscardHandler), filepath.Join(t.TempDir(), sqlite.FileName), func(listeners store.Listeners) (store.Store, error) {
+		return &site{apitest.NewOn(t, slog.New(slog.DiscardHandler), func(listeners store.Listeners) (store.Store, error) {
 			return postgres.Open(context.Background(), postgres.Config{URL: url, Listeners: listeners})
 		})}
 	},
