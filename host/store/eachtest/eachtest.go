@@ -36,7 +36,7 @@ type Opener func(store.Listeners) (store.Store, error)
 // Run runs a test on a new SQLite database, and on a new one of PostgreSQL.
 func Run(t *testing.T, test func(t *testing.T, open Opener)) {
 	for _, kind := range Kinds(t) {
-		t.Run(kind, func(t *testing.T) { test(t, newDatabase(t, kind).Open) })
+		t.Run(kind, func(t *testing.T) { test(t, Of(t, kind).Open) })
 	}
 }
 
@@ -84,12 +84,13 @@ type Database struct {
 func New(t testing.TB) *Database {
 	t.Helper()
 	if OnPostgres(t) {
-		return newDatabase(t, Postgres)
+		return Of(t, Postgres)
 	}
-	return newDatabase(t, SQLite)
+	return Of(t, SQLite)
 }
 
-func newDatabase(t testing.TB, kind string) *Database {
+// Of makes a database of a kind.
+func Of(t testing.TB, kind string) *Database {
 	t.Helper()
 	d := &Database{t: t, kind: kind}
 	if kind == Postgres {
