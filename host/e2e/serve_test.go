@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/store/eachtest"
 	"github.com/picloud/picloud/host/store/pgtest"
 	"github.com/picloud/picloud/host/store/sqlite"
 )
@@ -35,8 +36,15 @@ type daemon struct {
 
 // onEachDatabase runs a test with the arguments of a server on SQLite, and with those of one on PostgreSQL.
 func onEachDatabase(t *testing.T, test func(t *testing.T, args ...string)) {
-	t.Run("sqlite", func(t *testing.T) { test(t) })
-	t.Run("postgres", func(t *testing.T) { test(t, "--database-url", pgtest.URL(t)) })
+	for _, kind := range eachtest.Kinds(t) {
+		t.Run(kind, func(t *testing.T) {
+			var args []string
+			if kind == eachtest.Postgres {
+				args = []string{"--database-url", pgtest.URL(t)}
+			}
+			test(t, args...)
+		})
+	}
 }
 
 // launch starts a server on a data directory and waits until it listens.

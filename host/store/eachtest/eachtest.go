@@ -5,6 +5,7 @@
 package eachtest
 
 import (
+	"cmp"
 	"database/sql"
 	"os"
 	"path/filepath"
@@ -49,16 +50,16 @@ func Kinds(t testing.TB) []string {
 	return []string{SQLite, Postgres}
 }
 
-// OnPostgres reports whether tests that need no more than one kind of database run on PostgreSQL.
-func OnPostgres(t testing.TB) bool {
+// Kind returns the kind of database on which tests run that need one only.
+func Kind(t testing.TB) string {
 	t.Helper()
-	return chosen(t) == Postgres
+	return cmp.Or(chosen(t), SQLite)
 }
 
-// SQLiteOnly skips a test where [OnPostgres]. It says why there is no such test there.
+// SQLiteOnly skips a test where [Kind] is another one, and says why there is no such test there.
 func SQLiteOnly(t testing.TB, why string) {
 	t.Helper()
-	if OnPostgres(t) {
+	if Kind(t) != SQLite {
 		t.Skip("only on SQLite: " + why)
 	}
 }
@@ -80,13 +81,10 @@ type Database struct {
 	at   string // the file, or the URL
 }
 
-// New makes a database of the kind that [EnvStore] names.
+// New makes a database of the [Kind] that tests run on.
 func New(t testing.TB) *Database {
 	t.Helper()
-	if OnPostgres(t) {
-		return Of(t, Postgres)
-	}
-	return Of(t, SQLite)
+	return Of(t, Kind(t))
 }
 
 // Of makes a database of a kind.
