@@ -26,7 +26,6 @@ import (
 	_ "github.com/picloud/picloud/host/config"
 	_ "github.com/picloud/picloud/host/server"
 	"github.com/picloud/picloud/host/store/eachtest"
-	"github.com/picloud/picloud/host/store/pgtest"
 )
 
 // program is the built picloud, and compiled the compilation cache that the servers under test share:
@@ -113,7 +112,7 @@ func databaseOf(t testing.TB, kind string) []string {
 		return nil
 	}
 	key := base64.StdEncoding.EncodeToString(make([]byte, 32))
-	return []string{"PICLOUD_DATABASE_URL=" + pgtest.URL(t), "PICLOUD_SECRET_KEY=" + key}
+	return []string{"PICLOUD_DATABASE_URL=" + eachtest.PostgresURL(t), "PICLOUD_SECRET_KEY=" + key}
 }
 
 // patience is how long a test waits for a program that should have long been

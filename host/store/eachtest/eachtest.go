@@ -6,7 +6,9 @@ package eachtest
 
 import (
 	"cmp"
+	"context"
 	"database/sql"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/pgtest"
 	"github.com/picloud/picloud/host/store/postgres"
@@ -92,12 +95,27 @@ func Of(t testing.TB, kind string) *Database {
 	t.Helper()
 	d := &Database{t: t, kind: kind}
 	if kind == Postgres {
-		d.at = pgtest.URL(t)
+		d.at = PostgresURL(t)
 	} else {
 		d.at = filepath.Join(t.TempDir(), sqlite.FileName)
 	}
 	return d
 }
+
+// PostgresURL makes a database of PostgreSQL that has the schema and nothing else, and returns its URL. Tests of how the
+// schema is made have [pgtest.URL].
+func PostgresURL(t testing.TB) string {
+	t.Helper()
+	return migrated.URL(t)
+}
+
+var migrated = pgtest.NewTemplate(func(url string) error {
+	s, err := postgres.Open(context.Background(), postgres.Config{URL: url})
+	if err != nil {
+		return errors.Join(err, fault.Cause(err))
+	}
+	return s.Close()
+})
 
 // Open is an [Opener].
 func (d *Database) Open(listeners store.Listeners) (store.Store, error) {
