@@ -246,7 +246,7 @@ func TestOrderlyStop(t *testing.T) {
 		status              int
 		outcome             string
 	}{
-		{"finishes", "60s", `let x = 0; while x < 1000000 { x += 1; } x`, 200, "ok"},
+		{"finishes", "60s", `while kv::collection("c").get("stops") == () {} let x = 0; while x < 1000000 { x += 1; } x`, 200, "ok"},
 		{"is interrupted", "50ms", `loop {}`, 503, "cancelled"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -275,6 +275,8 @@ func TestOrderlyStop(t *testing.T) {
 			}()
 			<-began
 			d.waitFor("picloud_executions_running 1")
+			status, body = d.fetch("PUT", "/api/v1/admin/apps/default/kv/c/stops", token, `{"value":true}`)
+			require.Equal(t, 200, status, "%s", body)
 			require.NoError(t, d.end(syscall.SIGTERM))
 			assert.Equal(t, c.status, <-answered, "%s", d.output)
 
