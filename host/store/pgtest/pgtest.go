@@ -4,8 +4,9 @@
 //
 // With PICLOUD_TEST_DATABASE_URL set it uses that server, whose user must be allowed to create
 // databases. Otherwise it starts a private one from the PostgreSQL programs of this machine, one
-// for each test process, on a Unix socket in a temporary directory. A shell watches over it: it
-// stops the server and removes the directory when the test process ends, however it ends.
+// for each test process, on a Unix socket in a directory of its own, which is in memory where there
+// is room unless something is measured. A shell watches over it: it stops the server and removes the
+// directory when the test process ends, however it ends.
 package pgtest
 
 import (
