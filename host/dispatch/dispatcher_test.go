@@ -249,6 +249,12 @@ func TestOutcomes(t *testing.T) {
 			}
 			return succeeded, nil
 		}, 2, 0, ""},
+		{"a trap of the interpreter does not count", func(attempt, run int) (*executions.Outcome, error) {
+			if run == 1 {
+				return failed(abi.CodeInternal, "internal error"), nil
+			}
+			return succeeded, nil
+		}, 2, 0, ""},
 		{"no script", func(int, int) (*executions.Outcome, error) { return nil, fault.Missing("script") }, 1, -1, "the script is gone"},
 		{"a script that does not compile", func(int, int) (*executions.Outcome, error) { return failed(abi.CodeScriptInvalid, "syntax"), nil }, 1, -1, "syntax"},
 	}
