@@ -36,6 +36,7 @@ type handler func(e event) (*executions.Outcome, error)
 type event struct {
 	ID          string `json:"id"`
 	Source      string `json:"source"`
+	TriggerID   string `json:"trigger_id"`
 	TriggerName string `json:"trigger_name"`
 	Attempt     int    `json:"attempt"`
 	MaxAttempts int    `json:"max_attempts"`
