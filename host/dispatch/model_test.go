@@ -201,7 +201,7 @@ type program struct {
 	mu      sync.Mutex
 	life    int // of processes: what one that is gone does is of no account
 	causes  []*cause
-	running map[string]int // by lane
+	running map[string]int                  // by lane
 	closed  map[store.EventSource]time.Time // since when nothing may begin
 }
 
