@@ -29,9 +29,11 @@ func TestKilledWhileEventsAreHandled(t *testing.T) {
 		p := newPlace(t)
 		d := launch(t, p, args...)
 		token := d.login()
-		ask := func(d *daemon, method, path, body string) ([]byte, error) {
-			r, err := http.NewRequest(method, d.url+"/api/v1/admin/"+path, strings.NewReader(body))
-			require.NoError(t, err)
+		request := func(d *daemon, method, path, body string) ([]byte, error) {
+			r, err := http.NewRequest(method, d.url+path, strings.NewReader(body))
+			if err != nil {
+				return nil, err
+			}
 			r.Header.Set("Authorization", "Bearer "+token)
 			r.Header.Set("Content-Type", "application/json")
 			answer, err := http.DefaultClient.Do(r)
@@ -45,19 +47,60 @@ func TestKilledWhileEventsAreHandled(t *testing.T) {
 			}
 			return content, err
 		}
+		ask := func(d *daemon, method, path, body string) ([]byte, error) {
+			return request(d, method, "/api/v1/admin/"+path, body)
+		}
 		for _, made := range []struct{ path, body string }{
 			{"apps/default/scripts", `{"name":"changed","source":"kv::collection(\"changed\").incr(ctx.event.docs.id, 1);"}`},
 			{"apps/default/scripts", `{"name":"set","source":"kv::collection(\"set\").incr(ctx.event.kv.key, 1);"}`},
 			{"apps/default/scripts", `{"name":"pushed","source":"for m in ctx.event.queue.messages { kv::collection(\"pushed\").incr(m.body, 1); }"}`},
+			{"apps/default/scripts", `{"name":"booked","source":"kv::collection(\"booked\").incr(ctx.event.docs.data.name, 1);"}`},
 			{"apps/default/triggers/docs", `{"script":"changed","collection":"d","operations":["create"]}`},
+			{"apps/default/triggers/docs", `{"script":"booked","collection":"b","name":"booked"}`},
 			{"apps/default/triggers/kv", `{"script":"set","collection":"k"}`},
 			{"apps/default/triggers/queue", `{"script":"pushed","topic":"t","max_batch":5}`},
 		} {
 			_, err := ask(d, "POST", made.path, made.body)
 			require.NoError(t, err)
 		}
+		for _, made := range []struct{ script, source, route string }{
+			{"called", `kv::collection("called").incr(ctx.request.body, 1);`, `{"path":"/called","dispatch":"async"}`},
+			{"book", `let name = ctx.request.body; transaction(|| { docs::collection("b").create(#{name: name}); kv::collection("book").set(name, 1); });`, `{"path":"/book"}`},
+		} {
+			answer, err := ask(d, "POST", "apps/default/scripts", fmt.Sprintf(`{"name":%q,"source":%q}`, made.script, made.source))
+			require.NoError(t, err)
+			var script wire.Script
+			require.NoError(t, json.Unmarshal(answer, &script))
+			_, err = ask(d, "POST", "scripts/"+script.ID+"/routes", made.route)
+			require.NoError(t, err)
+		}
+		// What else makes an event, by the collection that counts what was handled.
+		causes := []struct {
+			effect string
+			do     func(d *daemon, c *client.Client, name string) error
+		}{
+			{"set", func(d *daemon, c *client.Client, name string) error {
+				_, err := c.SetKV(context.Background(), "default", "k", name, wire.KVSet{Value: json.RawMessage(`1`)})
+				return err
+			}},
+			{"pushed", func(d *daemon, c *client.Client, name string) error {
+				_, err := ask(d, "POST", "apps/default/queues/t/messages", fmt.Sprintf(`{"message":%q}`, name))
+				return err
+			}},
+			{"called", func(d *daemon, c *client.Client, name string) error {
+				_, err := request(d, "POST", "/called", fmt.Sprintf("%q", name))
+				return err
+			}},
+			{"booked", func(d *daemon, c *client.Client, name string) error {
+				_, err := request(d, "POST", "/book", fmt.Sprintf("%q", name))
+				return err
+			}},
+		}
 		var mu sync.Mutex
-		changed, set, pushed := map[string]bool{}, map[string]bool{}, map[string]bool{}
+		changed, acknowledged := map[string]bool{}, map[string]map[string]bool{}
+		for _, cause := range causes {
+			acknowledged[cause.effect] = map[string]bool{}
+		}
 		// write makes events by four writers: so many of each kind each, or until a request fails.
 		write := func(d *daemon, c *client.Client, round string, most int) {
 			var writers sync.WaitGroup
@@ -69,19 +112,16 @@ func TestKilledWhileEventsAreHandled(t *testing.T) {
 						if err != nil {
 							return
 						}
-						_, notSet := c.SetKV(context.Background(), "default", "k", name, wire.KVSet{Value: json.RawMessage(`1`)})
-						_, notPushed := ask(d, "POST", "apps/default/queues/t/messages", fmt.Sprintf(`{"message":%q}`, name))
 						mu.Lock()
 						changed[doc.ID] = true
-						if notSet == nil {
-							set[name] = true
-						}
-						if notPushed == nil {
-							pushed[name] = true
-						}
 						mu.Unlock()
-						if notSet != nil || notPushed != nil {
-							return
+						for _, cause := range causes {
+							if cause.do(d, c, name) != nil {
+								return
+							}
+							mu.Lock()
+							acknowledged[cause.effect][name] = true
+							mu.Unlock()
 						}
 					}
 				})
@@ -150,9 +190,9 @@ func TestKilledWhileEventsAreHandled(t *testing.T) {
 		for key := range handled {
 			require.NotEmpty(t, entries[key], "an event of key %s was handled, which is not there", key)
 		}
-		for collection, acknowledged := range map[string]map[string]bool{"set": set, "pushed": pushed} {
+		for collection, names := range acknowledged {
 			got, once := effects(collection), 0
-			for name := range acknowledged {
+			for name := range names {
 				require.NotEmpty(t, got[name], "%s: acknowledged, and not handled", collection)
 				if strings.HasPrefix(name, "last-") {
 					once++
@@ -164,7 +204,9 @@ func TestKilledWhileEventsAreHandled(t *testing.T) {
 		content, err := ask(d, "GET", "apps/default/dead-letters", "")
 		require.NoError(t, err)
 		assert.Contains(t, string(content), `"items":[]`)
-		t.Logf("%d documents, %d keys and %d messages were acknowledged, %d of each without a kill", len(changed), len(set), len(pushed), lasting)
+		for _, cause := range causes {
+			t.Logf("%s: %d were acknowledged, %d of them without a kill", cause.effect, len(acknowledged[cause.effect]), lasting)
+		}
 		require.NoError(t, d.end(syscall.SIGTERM), "%s", d.output)
 	})
 }
