@@ -185,5 +185,5 @@ parameters = { "path.app" = "bounded" }
 	report := fuzz(t, server, p, programs, token, length, "--exclude-path-regex", ofPeople)
 	status, _ := server.fetch("GET", "/api/v1/admin/me", token, "")
 	require.Equal(t, 200, status, "or the session has ended, and most requests were refused")
-	t.Logf("%d requests of %d operations", report.TestCases.Generated, report.Operations.Tested)
+	t.Logf("%d requests of %d of %d operations", report.TestCases.Generated, report.Operations.Tested, report.Operations.Selected)
 }
