@@ -19,53 +19,46 @@ import (
 // Dead letters that failed longer ago than they are kept are removed, and repeats that are known for long enough are
 // forgotten; without an age dead letters stay.
 func TestRetention(t *testing.T) {
-	const age = 24 * time.Hour
 	log := slog.New(slog.DiscardHandler)
 	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
-		var app string
-		dies := func(ago time.Duration) *node {
-			n := newNode(t, open, 1, func(event) (*executions.Outcome, error) { return failed(abi.CodeScriptInvalid, "syntax"), nil })
-			n.config.Now = func() time.Time { return time.Now().Add(-ago) }
-			if app == "" {
-				script := n.app("a")
-				app = script.AppID
-				n.consume(script, nil)
-			} else {
-				n.know(app)
-			}
-			n.Start()
-			n.push(app, "", `1`)
-			n.drained(app)
-			require.NoError(t, n.Stop(context.WithoutCancel(t.Context())))
-			return n
+		n := newNode(t, open, 1, func(event) (*executions.Outcome, error) { return failed(abi.CodeScriptInvalid, "syntax"), nil })
+		script := n.app("a")
+		n.consume(script, nil)
+		n.start()
+		for range 3 {
+			n.push(script.AppID, "", `1`)
 		}
-		dies(age + time.Hour)
-		dies(age - time.Hour)
-		n := dies(0)
-		require.Len(t, n.letters(app), 3)
+		n.drained(script.AppID)
+		require.Len(t, n.letters(script.AppID), 3)
 		for key, known := range map[string]time.Duration{"known": time.Hour, "forgotten": time.Microsecond} {
-			_, first, err := n.store.Idempotency().Once(t.Context(), store.IdempotencyKey{AppID: app, Scope: "queue/t", Key: key}, "id", known)
+			_, first, err := n.store.Idempotency().Once(t.Context(), store.IdempotencyKey{AppID: script.AppID, Scope: "queue/t", Key: key}, "id", known)
 			require.NoError(t, err)
 			require.True(t, first)
 		}
-
-		forever := NewRetention(n.store, 0, log).(background.Group)
-		require.Len(t, forever, 1, "nothing removes dead letters")
-
-		kept := NewRetention(n.store, age, log).(background.Group)
-		keys, letters := kept[0].(*background.Sweep).Swept(), kept[1].(*background.Sweep).Swept()
-		kept.Start()
-		swept, err := keys.Next(t.Context())
-		require.NoError(t, err)
-		assert.EqualValues(t, 1, swept)
-		swept, err = letters.Next(t.Context())
-		require.NoError(t, err)
-		assert.EqualValues(t, 1, swept)
-		require.NoError(t, kept.Stop(context.WithoutCancel(t.Context())))
-		left := n.letters(app)
-		require.Len(t, left, 2)
-		for _, letter := range left {
-			assert.Less(t, time.Since(letter.LastAt), age)
+		sweep := func(age time.Duration) (keys, letters int64) {
+			kept := NewRetention(n.store, age, log).(background.Group)
+			swept := make([]*background.Subscription[int64], 2)
+			for i := range kept {
+				swept[i] = kept[i].(*background.Sweep).Swept()
+			}
+			kept.Start()
+			keys, err := swept[0].Next(t.Context())
+			require.NoError(t, err)
+			if age > 0 {
+				letters, err = swept[1].Next(t.Context())
+				require.NoError(t, err)
+			}
+			require.NoError(t, kept.Stop(context.WithoutCancel(t.Context())))
+			return keys, letters
 		}
+		keys, _ := sweep(0)
+		assert.EqualValues(t, 1, keys)
+		assert.Len(t, n.letters(script.AppID), 3, "they are kept for ever")
+		keys, letters := sweep(time.Hour)
+		assert.Zero(t, keys)
+		assert.Zero(t, letters, "they are younger")
+		_, letters = sweep(time.Nanosecond)
+		assert.EqualValues(t, 3, letters)
+		assert.Empty(t, n.letters(script.AppID))
 	})
 }
