@@ -39,7 +39,7 @@ const (
 // that are asked for is run.
 const (
 	plainSeeds         = 60
-	plainPostgresSeeds = 3
+	plainPostgresSeeds = 2
 	postgresShare      = 50
 )
 
