@@ -166,9 +166,13 @@ members remove ada --yes
 users invite ada
 users rename ada lovelace
 users role lovelace admin
-users reset-totp lovelace
 users reset-password lovelace => invite=invite_url
 password accept $invite --password-stdin < engine of 1843
+login --context ada --url $url --username lovelace --password-stdin < engine of 1843
+totp begin --password-stdin < engine of 1843
+context use $context
+context remove ada --yes
+users reset-totp lovelace
 users deactivate lovelace
 users reactivate lovelace
 users delete lovelace --yes
