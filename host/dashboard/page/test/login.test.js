@@ -137,7 +137,7 @@ test('a second factor is asked for when it is on', async (t) => {
   await page.getByRole('button', { name: 'Log in' }).click();
   await page.getByLabel('Code').fill('000000');
   await page.getByRole('button', { name: 'Log in' }).click();
-  await page.getByText('code', { exact: false }).first().waitFor();
+  await page.locator('input[name=code][aria-invalid=true]').waitFor();
   await page.getByLabel('Code').fill(codes[0]);
   await page.getByRole('button', { name: 'Log in' }).click();
   await page.getByRole('heading', { level: 1, name: 'Apps' }).waitFor();
