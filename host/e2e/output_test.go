@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -225,6 +226,9 @@ func commandName(words []string) string {
 	return name
 }
 
+// keyID is the name of a key that secrets are sealed with, which each server has another of.
+var keyID = regexp.MustCompile(`^[0-9a-f]{16}$`)
+
 // shapes collects the types of what is at each path of a value.
 func shapes(at string, value any, into map[string]string) {
 	kind := fmt.Sprintf("%T", value)
@@ -234,6 +238,9 @@ func shapes(at string, value any, into map[string]string) {
 			into[at] = "object"
 		}
 		for key, of := range value {
+			if keyID.MatchString(key) {
+				key = "*"
+			}
 			shapes(strings.TrimPrefix(at+"."+key, "."), of, into)
 		}
 		return

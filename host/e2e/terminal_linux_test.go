@@ -116,7 +116,7 @@ func TestDevForPeople(t *testing.T) {
 	// A slip, which changes nothing.
 	p.write(t, "shop/cart.rhai", "`two`\n let")
 	shown = readUntil(t, person, "^")
-	assert.Regexp(t, at+`\x1b\[31mnot deployed, all stays as it was:\x1b\[0m\r\nshop/cart\.rhai:2:5: .*\r\n  2 \|  let\r\n    \|     \^$`, shown)
+	assert.Regexp(t, at+`\x1b\[31mnot deployed, all stays as it was:\x1b\[0m\r\nshop/cart\.rhai:2:2: .*\r\n  2 \|  let\r\n    \|  \^$`, shown)
 	answers(t, found[1], "/cart", 200, "one")
 
 	// A script that fails, of which the error is told once.

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"database/sql"
 	"encoding/base64"
 	"encoding/json"
 	"io"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	_ "modernc.org/sqlite" // which registers itself
 
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/backup/archive"
@@ -86,6 +88,12 @@ func TestUpgradeInPlace(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.NoError(t, blobs.Close())
+	db, err := sql.Open("sqlite", filepath.Join(old, "picloud.db"))
+	require.NoError(t, err)
+	var mark string // of the directory of its files, which no backup has
+	require.NoError(t, db.QueryRowContext(t.Context(), "SELECT mark FROM file_root").Scan(&mark))
+	require.NoError(t, db.Close())
+	require.NoError(t, os.WriteFile(filepath.Join(old, "files", "database"), []byte(mark), 0o600))
 	useUpgraded(t, launch(t, p, "--data", "old"), "sqlite")
 }
 
