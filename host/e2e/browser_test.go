@@ -1,9 +1,12 @@
 package e2e
 
 import (
+	"bytes"
+	"io"
 	"net"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,12 +31,15 @@ func TestBrowser(t *testing.T) {
 	first := startServer(t, newPlace(t))
 	require.NotEmpty(t, first.dashboard)
 	c := exec.CommandContext(t.Context(), "npm", "run", "--silent", script)
-	c.Dir, c.Stdout, c.Stderr = "../dashboard/page", os.Stdout, os.Stderr
+	var said bytes.Buffer
+	c.Dir, c.Stdout, c.Stderr = "../dashboard/page", io.MultiWriter(os.Stdout, &said), os.Stderr
 	c.Cancel, c.WaitDelay = func() error { return c.Process.Signal(os.Interrupt) }, 10*time.Second
 	c.Env = append(os.Environ(), "PICLOUD_TEST_DASHBOARD="+server.dashboard, "PICLOUD_TEST_SITE="+server.url,
 		"PICLOUD_TEST_PASSWORD=correct horse", "PICLOUD_TEST_CHROMIUM="+chromium,
 		"PICLOUD_TEST_FIRST="+first.dashboard, "PICLOUD_TEST_FIRST_PASSWORD="+first.password)
-	require.NoError(t, c.Run())
+	err := c.Run()
+	_, failing, _ := strings.Cut(said.String(), "failing tests:") // said again, beside the server's log
+	require.NoError(t, err, "%s", failing)
 }
 
 // freeAddress returns one that nothing listens on, to be that of a dashboard for good.
