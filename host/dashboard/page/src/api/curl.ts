@@ -5,6 +5,12 @@ export function curl(method: string, path: string, body?: string): string {
   return words.join(' ');
 }
 
-function quote(text: string): string {
+/** Returns the command that makes a request to an app. The address has what the app's author likes: all of it is one word of a shell. */
+export function curlOf(method: string, address: string): string {
+  return ['curl', '-X', /^[A-Z]+$/.test(method) ? method : quote(method), quote(new URL(address).href.replaceAll("'", '%27'))].join(' ');
+}
+
+/** Writes a text as one word of a shell. */
+export function quote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }

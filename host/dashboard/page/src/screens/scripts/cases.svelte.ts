@@ -2,7 +2,7 @@ import { api, type Schemas } from '$/api/client';
 import { load, type Loaded } from '$/api/load.svelte';
 import { isStatus, wordsOf } from '$/api/problem';
 import { Form } from '$/parts/form.svelte';
-import { say } from '$/parts/toasts.svelte';
+import { complain, say } from '$/parts/toasts.svelte';
 import { askExact, exactly, isMap, write } from '$/screens/data/exact';
 
 export type Case = Schemas['ScriptCase'];
@@ -46,7 +46,9 @@ export class Cases {
   async remove(removed: Case) {
     const at = this.list.indexOf(removed);
     if (!(await this.#keep(this.list.filter((c) => c !== removed)))) return;
-    say(`The case ${removed.name} is deleted`, () => void this.#keep(this.list.toSpliced(at, 0, removed)));
+    say(`The case ${removed.name} is deleted`, async () => {
+      if (!(await this.#keep(this.list.toSpliced(at, 0, removed)))) complain(`The case ${removed.name} is not back: ${wordsOf(this.form.error ?? 'the cases are being saved')}`);
+    });
   }
 
   /** Runs all, one after the other. */
@@ -80,8 +82,9 @@ export class Cases {
 
   #keep(items: Case[]): Promise<boolean> {
     return this.form.send(async () => {
+      if (!this.loaded.data) throw new Error('The cases of the script could not be loaded, and this would take the place of all of them. Try it when they are shown.');
       const params = { path: { id: this.script } };
-      const body = { items, version: this.loaded.data?.version };
+      const body = { items, version: this.loaded.data.version };
       try {
         this.loaded.data = await askExact<Schemas['ScriptCases']>(api.PUT('/api/v1/admin/scripts/{id}/cases', { params, body, ...exactly, parseAs: 'text' }));
       } catch (thrown) {
