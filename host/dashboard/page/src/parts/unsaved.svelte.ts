@@ -1,4 +1,5 @@
 import { blockNavigation } from 'sv-router';
+import { onDestroy } from 'svelte';
 
 import { staysOnScreen } from './address';
 import { confirm, type Question } from './confirm.svelte';
@@ -6,11 +7,22 @@ import { confirm, type Question } from './confirm.svelte';
 const usual: Question = { title: 'Leave without saving?', text: 'What you have changed here is lost then.', action: 'Leave' };
 
 /** Asks before a screen is left, or the page is closed, while something in it is changed and not saved. */
-export function keepUnsaved(isChanged: () => boolean, question = usual) {
+export function keepUnsaved(isChanged: () => boolean, question = () => usual) {
   $effect(() =>
     blockNavigation({
       beforeUnload: () => !isChanged(),
-      onNavigate: async () => staysOnScreen() || !isChanged() || (await confirm(question)),
+      onNavigate: async () => staysOnScreen() || !isChanged() || (await confirm(question())),
     }),
   );
+}
+
+const running: Question = { title: 'Stop it and leave?', text: 'What is on its way is not whole yet, and nothing of it is saved.', action: 'Stop and leave' };
+
+/** Asks before a screen is left while something of it is on its way, which ends with the screen. */
+export function keepRunning(what: { readonly busy: boolean; stop: () => void }) {
+  keepUnsaved(
+    () => what.busy,
+    () => running,
+  );
+  onDestroy(() => what.stop());
 }
