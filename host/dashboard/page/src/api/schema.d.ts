@@ -2614,7 +2614,7 @@ export interface components {
              * @description HTTP status answered
              */
             status: number;
-            /** @description What it asked the host for; kept of those that were slow or to be traced, and of one a second of those that failed alike, unless the log of the app is full; absent in listings */
+            /** @description What it asked the host for; kept of those that were slow or to be traced, and of one a second of those that failed alike, unless the log of the app is full. Absent: it is not kept; also in listings */
             trace?: components["schemas"]["Trace"];
         };
         ExecutionPage: {
@@ -4173,7 +4173,7 @@ export interface components {
             password?: string;
         };
         Trace: {
-            /** @description The first 200, in order */
+            /** @description The first 200, in order; empty: it asked for nothing */
             calls: components["schemas"]["Call"][];
             /**
              * Format: int64
