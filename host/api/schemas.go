@@ -151,6 +151,7 @@ func (a *API) refine(document *huma.OpenAPI) {
 		between(field("QuotaSet", part.Name), 0, part.Most)
 	}
 	match(field("RouteMatch", "path"), "^/", "a path that begins with /")
+	match(bound(field("RoutePattern", "path"), 1, routing.MaxPathBytes), "^/", "a path that begins with /")
 	match(field("Request", "path"), "^(/|$)", "a path that begins with /")
 
 	bound(field("CORS", "origins"), 1, routing.MaxCORSText)

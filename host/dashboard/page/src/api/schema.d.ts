@@ -3657,12 +3657,16 @@ export interface components {
             host?: string;
             /** @default GET */
             method: string;
+            /** @description A route that may be made: conflict tells of one that it cannot be beside */
+            new?: components["schemas"]["RoutePattern"];
             /** @description As a request would send it, percent-encoding included */
             path: string;
         };
         RouteMatched: {
             /** @description Methods that would match, when only the method does not */
             allow?: string[];
+            /** @description The app's route that could match the same requests as new at the same precedence: new is refused beside it */
+            conflict?: components["schemas"]["Route"];
             matched: boolean;
             /** @description A route of another app answers this request */
             other_app?: boolean;
@@ -3672,6 +3676,14 @@ export interface components {
             rest?: string;
             /** @description Absent when nothing matches, or another app's route does */
             route?: components["schemas"]["Route"];
+        };
+        RoutePattern: {
+            /** @description Empty for any */
+            host?: string;
+            /** @description Empty or ANY for all */
+            method?: string;
+            /** @description /greet, /users/:id or /hooks/* */
+            path: string;
         };
         RouteUpdate: {
             /** @description Absent: its app's counts */
