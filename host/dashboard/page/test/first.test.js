@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { first, launch, open } from './browser.js';
+import { first, launch, open, violations } from './browser.js';
 
 let browser;
 before(async () => (browser = await launch()));
@@ -21,6 +21,7 @@ test('at the first start the password that the server printed lets in, and has t
   await page.getByRole('heading', { level: 1, name: 'Set your password' }).waitFor();
   await page.reload();
   await page.getByRole('heading', { level: 1, name: 'Set your password' }).waitFor(); // nothing leads around it
+  assert.deepEqual(await violations(page), []);
   await page.getByLabel('Present password').fill(first.password);
   await page.getByLabel('New password').fill('short');
   await page.getByRole('button', { name: 'Set password' }).click();

@@ -9,7 +9,9 @@ import { chromium } from 'playwright-core';
 import { dashboard, login } from './browser.js';
 import { furnish } from './screens.js';
 
-const least = 95;
+// `bounded` is for every run of the tests: a desk alone, and speed as a machine with other work has it, too.
+const bounded = process.argv.includes('--bounded');
+const least = (category) => (bounded && category.id === 'performance' ? 80 : 95);
 const token = await login();
 await furnish(token);
 
@@ -24,14 +26,14 @@ try {
   await page.goto(dashboard);
   await page.evaluate((token) => localStorage.setItem('picloud.token', token), token); // Lighthouse opens a tab of its own
   const session = await browser.newCDPSession(page);
-  for (const [name, config] of [['phone'], ['desk', desktopConfig]]) {
+  for (const [name, config] of [...(bounded ? [] : [['phone']]), ['desk', desktopConfig]]) {
     await session.send('Network.clearBrowserCache'); // as at the first visit; Lighthouse's own way would clear the token, too
     const { lhr } = await lighthouse(`${dashboard}/apps/gallery`, { port, onlyCategories: ['performance', 'accessibility'], disableStorageReset: true, logLevel: 'error' }, config);
     if (lhr.runtimeError) throw new Error(lhr.runtimeError.message);
     for (const category of Object.values(lhr.categories)) {
       const score = Math.round(100 * (category.score ?? 0));
       console.log(`${name.padEnd(6)} ${category.title.padEnd(14)} ${score}`);
-      if (score >= least) continue;
+      if (score >= least(category)) continue;
       low++;
       for (const { id, weight } of category.auditRefs) {
         const audit = lhr.audits[id];
@@ -44,7 +46,7 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 if (low) {
-  console.log(`${low} are below ${least}.`);
+  console.log(`${low} are too low.`);
   process.exitCode = 1;
 }
 

@@ -152,6 +152,8 @@ export async function screens(token) {
     { name: 'scripts-empty', path: '/apps/bare/scripts', ready: ['heading', 'No scripts yet'] },
     { name: 'script', path: `/apps/gallery/scripts/${script.id}`, ready: ['textbox', 'Source of orders/create'], act: runCases },
     { name: 'data-empty', path: '/apps/bare/data/docs', ready: ['heading', 'No documents yet'] },
+    { name: 'data-kv-empty', path: '/apps/bare/data/kv', ready: ['heading', 'No entries yet'] },
+    { name: 'data-files-empty', path: '/apps/bare/data/files', ready: ['heading', 'No files yet'] },
     { name: 'data-kv', path: `${data}/kv/carts`, ready: ['link', 'grace'] },
     { name: 'data-entry', path: `${data}/kv/carts/ada`, ready: ['button', 'Tree'] },
     { name: 'data-docs', path: `${data}/docs/orders`, ready: ['cell', '1000'] },
@@ -167,6 +169,7 @@ export async function screens(token) {
     { name: 'pending-empty', path: '/apps/bare/events/pending', ready: ['heading', 'Nothing is pending'] },
     { name: 'event', path: `${events}/pending/${event.id}`, ready: ['heading', 'Payload'] },
     { name: 'queues', path: `${events}/queues`, ready: ['link', 'reports'] },
+    { name: 'queues-empty', path: '/apps/bare/events/queues', ready: ['heading', 'No queues yet'] },
     { name: 'queue', path: `${events}/queues/reports`, ready: ['table', 'Messages of reports'] },
     { name: 'topics', path: `${events}/topics`, ready: ['cell', 'prices'] },
     { name: 'topics-empty', path: '/apps/bare/events/topics', ready: ['heading', 'No topic is open to outside'] },
@@ -181,6 +184,7 @@ export async function screens(token) {
     { name: 'routes', path: '/apps/gallery/routes', ready: ['cell', '/orders/create'] },
     { name: 'routes-empty', path: '/apps/bare/routes', ready: ['heading', 'No routes yet'] },
     { name: 'secrets', path: '/apps/gallery/secrets', ready: ['cell', 'stripe_key'] },
+    { name: 'secrets-empty', path: '/apps/bare/secrets', ready: ['heading', 'No secrets yet'] },
     { name: 'settings', path: '/apps/gallery/settings', ready: ['button', 'Release museum'] },
     { name: 'domains', path: '/apps/gallery/settings/domains', ready: ['cell', 'gallery.example'] },
     { name: 'domains-empty', path: '/apps/bare/settings/domains', ready: ['heading', 'No hosts yet'] },
@@ -197,6 +201,36 @@ export async function screens(token) {
     { name: 'invite', path: '/invite#pcv_one', out: true, ready: ['button', 'Set password'] },
     { name: 'not-found', path: '/apps/none', ready: ['heading', 'Not found'], expected: [/404/] },
   ];
+}
+
+/** Returns the dialogs and what else opens over a screen: the screen's name, and what opens it. */
+export const dialogs = [
+  ['apps', press('New app')],
+  ['apps', press('Import')],
+  ['scripts', press('New script')],
+  ['routes', press('New route')],
+  ['data-kv', press('New entry')],
+  ['data-docs', press('New document')],
+  ['data-file', press('Edit')],
+  ['triggers', press('New trigger')],
+  ['trigger', press('Edit')],
+  ['trigger', press('Run by hand')],
+  ['queues', press('Push a message')],
+  ['topics', press('Open a topic')],
+  ['topics', press('Publish')],
+  ['secrets', press('Set a secret')],
+  ['secrets', press('Delete stripe_key')], // a question
+  ['domains', press('Claim a host')],
+  ['members', press('Add a member')],
+  ['users', press('Invite a user')],
+  ['account', press('Set up')],
+  ['keys', press('New key')],
+  ['apps', (page) => page.keyboard.press('Control+k')],
+  ['apps', (page) => page.keyboard.press('?')],
+];
+
+function press(name) {
+  return (page) => page.getByRole('button', { name, exact: true }).first().click();
 }
 
 /** Has the cases of a script run, one of which fails, and shows the other. */
