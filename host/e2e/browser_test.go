@@ -2,8 +2,11 @@ package e2e
 
 import (
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
+	"syscall"
 	"testing"
 	"time"
 
@@ -33,7 +36,39 @@ func TestBrowser(t *testing.T) {
 	c.Env = append(os.Environ(), "PICLOUD_TEST_DASHBOARD="+server.dashboard, "PICLOUD_TEST_SITE="+server.url,
 		"PICLOUD_TEST_PASSWORD=correct horse", "PICLOUD_TEST_CHROMIUM="+chromium,
 		"PICLOUD_TEST_FIRST="+first.dashboard, "PICLOUD_TEST_FIRST_PASSWORD="+first.password)
-	require.NoError(t, c.Run())
+	runWithRestarts(t, c)
+}
+
+// runWithRestarts runs a command that may have a server of its own started and stopped, as often as it likes, by POST /start and
+// /stop to PICLOUD_TEST_CONTROL. Its dashboard is at PICLOUD_TEST_RESTARTED.
+func runWithRestarts(t *testing.T, c *exec.Cmd) {
+	t.Helper()
+	p, address := newPlace(t), freeAddress(t)
+	asked, done := make(chan string), make(chan struct{}) // what a test must do itself: it may fail there
+	control := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked <- r.URL.Path
+		<-done
+	}))
+	c.Env = append(c.Env, "PICLOUD_TEST_CONTROL="+control.URL, "PICLOUD_TEST_RESTARTED=http://"+address)
+	require.NoError(t, c.Start())
+	ended := make(chan error, 1)
+	go func() { ended <- c.Wait() }()
+	var server *daemon
+	for {
+		select {
+		case what := <-asked:
+			if what == "/start" {
+				server = launch(t, p, "--dashboard-addr", address)
+			} else {
+				require.NoError(t, server.end(syscall.SIGTERM))
+			}
+			done <- struct{}{}
+		case err := <-ended:
+			control.Close()
+			require.NoError(t, err)
+			return
+		}
+	}
 }
 
 // freeAddress returns one that nothing listens on, to be that of a dashboard for good.

@@ -10,6 +10,12 @@ export const dashboard = env.PICLOUD_TEST_DASHBOARD;
 export const site = env.PICLOUD_TEST_SITE;
 /** A server at its first start: where its dashboard is, and the password that it printed. */
 export const first = { dashboard: env.PICLOUD_TEST_FIRST, password: env.PICLOUD_TEST_FIRST_PASSWORD };
+/** A server that a test starts and stops. */
+export const restarted = {
+  dashboard: env.PICLOUD_TEST_RESTARTED,
+  start: () => fetch(`${env.PICLOUD_TEST_CONTROL}/start`, { method: 'POST' }),
+  stop: () => fetch(`${env.PICLOUD_TEST_CONTROL}/stop`, { method: 'POST' }),
+};
 export const user = { username: env.PICLOUD_TEST_USERNAME ?? 'admin', password: env.PICLOUD_TEST_PASSWORD };
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -23,8 +29,8 @@ export async function launch() {
 }
 
 /** Makes a request to the API, as who is logged in by the token, and returns what it is answered. */
-export async function api(method, path, { token, body } = {}) {
-  const response = await fetch(`${dashboard}/api/v1/admin/${path}`, {
+export async function api(method, path, { token, body, at = dashboard } = {}) {
+  const response = await fetch(`${at}/api/v1/admin/${path}`, {
     method,
     headers: { ...(token && { Authorization: `Bearer ${token}` }), ...(body && { 'Content-Type': 'application/json' }) },
     body: body && JSON.stringify(body),
@@ -57,8 +63,8 @@ export async function uploadPlugin(path, { token, file }) {
 }
 
 /** Logs in by the API and returns the token. */
-export async function login() {
-  return (await api('POST', 'auth/login', { body: user })).token;
+export async function login(at = dashboard) {
+  return (await api('POST', 'auth/login', { body: user, at })).token;
 }
 
 /**
@@ -67,7 +73,7 @@ export async function login() {
  */
 export async function open(t, browser, { token, width = 1440, theme = 'light', path = '/', expected = [], at = dashboard } = {}) {
   const context = await browser.newContext({ viewport: { width, height: width < 600 ? 780 : 900 }, colorScheme: theme, reducedMotion: 'reduce' });
-  if (token) await context.addInitScript(`if (location.origin === '${dashboard}') sessionStorage.setItem('picloud.token', '${token}')`);
+  if (token) await context.addInitScript(`if (location.origin === '${at}') sessionStorage.setItem('picloud.token', '${token}')`);
   const page = await context.newPage();
   const complaints = [];
   page.on('console', (message) => {

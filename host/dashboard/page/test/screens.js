@@ -210,7 +210,7 @@ export const dialogs = [
   ['scripts', press('New script')],
   ['routes', press('New route')],
   ['data-kv', press('New entry')],
-  ['data-docs', press('New document')],
+  ['data-docs', press(/^New( document)?$/)],
   ['data-file', press('Edit')],
   ['triggers', press('New trigger')],
   ['trigger', press('Edit')],

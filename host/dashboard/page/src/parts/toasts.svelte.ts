@@ -21,7 +21,7 @@ interface Clock {
 }
 const clocks = new Map<number, Clock>();
 let held = false;
-const longest = 60_000; // milliseconds for which a pointer may keep what is to be done from being done
+const longest = 120_000; // milliseconds for which a pointer may keep what is to be done from being done
 let last = 0;
 
 /** Says that something was done. It goes by itself, later when it can be undone: over is called then. */
