@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
 import { after, before, test } from 'node:test';
 
-import { api, dashboard, launch, login, open, user, violations } from './browser.js';
+import { api, dashboard, launch, login, open, totp, user, violations } from './browser.js';
 
 let browser;
 before(async () => (browser = await launch()));
@@ -151,14 +150,3 @@ test('a second factor is asked for when it is on', async (t) => {
   // What a member may not do is not there.
   assert.equal(await page.getByRole('button', { name: 'New app' }).count(), 0);
 });
-
-/** Returns the code of an authenticator (RFC 6238). */
-function totp(secret) {
-  const bits = [...secret.replace(/=+$/, '')].map((c) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(c).toString(2).padStart(5, '0')).join('');
-  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
-  const counter = Buffer.alloc(8);
-  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)));
-  const digest = createHmac('sha1', key).update(counter).digest();
-  const at = digest[19] & 15;
-  return String((digest.readUInt32BE(at) & 0x7fffffff) % 1_000_000).padStart(6, '0');
-}

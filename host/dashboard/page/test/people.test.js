@@ -1,10 +1,9 @@
 // Settings of an app, of oneself, and of the server's people.
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 
-import { api, dashboard, everything, launch, login, open } from './browser.js';
+import { api, dashboard, everything, launch, login, open, totp } from './browser.js';
 
 let browser, token;
 before(async () => {
@@ -281,13 +280,18 @@ test('a backup is saved, and keys are rotated', async (t) => {
   await page.getByRole('status').filter({ hasText: 'sealed anew' }).waitFor();
 });
 
-/** Returns the code of an authenticator (RFC 6238). */
-function totp(secret) {
-  const bits = [...secret.replace(/=+$/, '')].map((c) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(c).toString(2).padStart(5, '0')).join('');
-  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
-  const counter = Buffer.alloc(8);
-  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)));
-  const digest = createHmac('sha1', key).update(counter).digest();
-  const at = digest[19] & 15;
-  return String((digest.readUInt32BE(at) & 0x7fffffff) % 1_000_000).padStart(6, '0');
-}
+test('a key that is shown once is not lost by a step back, unasked', async (t) => {
+  const page = await open(t, browser, { token, path: '/account' });
+  await page.getByRole('link', { name: 'API keys' }).first().click();
+  await page.getByRole('button', { name: 'New key' }).first().click();
+  await page.getByRole('dialog').getByLabel('Name', { exact: true }).fill('once');
+  await page.getByRole('dialog').getByRole('checkbox').first().check();
+  await page.getByRole('dialog').getByRole('button', { name: 'Create key' }).click();
+  const shown = page.getByRole('dialog').filter({ hasText: 'It is shown only now' });
+  await shown.waitFor();
+  await page.goBack();
+  await page.getByRole('alertdialog').getByRole('button', { name: 'Cancel' }).click();
+  await shown.getByRole('button', { name: 'I have kept it' }).click();
+  await page.goBack();
+  await page.getByRole('heading', { level: 1, name: 'Your account' }).waitFor();
+});

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 
 import { api, launch, login, open, site, upload, user } from './browser.js';
@@ -329,4 +330,108 @@ test('names and values of a request are any, and one that is emptied stays where
   const answer = run(page).getByLabel('Body of the answer');
   await answer.filter({ hasText: '"constructor": "2"' }).waitFor();
   assert.deepEqual(Object.entries(JSON.parse(await answer.textContent())).sort(), [['__proto__', '1'], ['again', ''], ['constructor', '2']]);
+});
+
+test('cases that could not be loaded are not replaced by the one that is saved', async (t) => {
+  await api('POST', 'apps', { token, body: { slug: 'guarded' } });
+  const script = await api('POST', 'apps/guarded/scripts', { token, body: { name: 'one', source: '1\n' } });
+  await api('PUT', `scripts/${script.id}/cases`, { token, body: { items: [{ name: 'precious' }] } });
+  const page = await open(t, browser, { token, path: '/apps/guarded/scripts', expected: [/500/] });
+  const problem = '{"title":"Internal Server Error","status":500,"detail":"the disk is full"}';
+  await page.route('**/cases', (route) => route.fulfill({ status: 500, contentType: 'application/problem+json', body: problem }));
+  await page.getByRole('link', { name: 'one', exact: true }).click();
+  await run(page).getByRole('button', { name: 'Run', exact: true }).click();
+  await run(page).getByLabel('Body of the answer').waitFor();
+  assert.equal(await run(page).getByRole('button', { name: 'Save as a case' }).count(), 0);
+  await page.unroute('**/cases');
+  await run(page).getByRole('button', { name: 'Save as a case' }).waitFor(); // they are asked for again
+  await run(page).getByRole('button', { name: /^precious/ }).waitFor();
+});
+
+test('a route that another does not let be is told of while one types, whatever answers its example', async (t) => {
+  await api('POST', 'apps', { token, body: { slug: 'crossing' } });
+  const script = await api('POST', 'apps/crossing/scripts', { token, body: { name: 'one', source: '1\n' } });
+  await api('POST', `scripts/${script.id}/routes`, { token, body: { method: 'GET', path: '/x/:a/b' } });
+  const page = await open(t, browser, { token, path: '/apps/crossing/routes', expected: [/409/] });
+  await page.getByRole('button', { name: 'New route' }).first().click();
+  await page.getByLabel('Path', { exact: true }).fill('/x/:a/:b'); // whose example, /x/x/x, no route answers
+  await page.getByText('GET /x/:a/b, which leads to one, is there already').waitFor();
+  await page.getByRole('button', { name: 'Create route' }).click();
+  await page.locator('[aria-invalid="true"], [role="alert"]').first().waitFor();
+  await page.getByLabel('Path', { exact: true }).fill('/y/:a/:b');
+  await page.getByText('No route answers GET /y/x/x yet.').waitFor();
+});
+
+test('a script whose lines end in CR and LF is as it was saved, and its failure is marked in its line', async (t) => {
+  await api('POST', 'apps', { token, body: { slug: 'windows' } });
+  const script = await api('POST', 'apps/windows/scripts', { token, body: { name: 'one', source: 'let a = 1;\r\nlet b = 2;\r\nthrow "here";\r\n' } });
+  await api('POST', `scripts/${script.id}/run`, { token, body: { request: {} } });
+  const page = await open(t, browser, { token, path: `/apps/windows/scripts/${script.id}` });
+  await editor(page).filter({ hasText: 'throw' }).waitFor();
+  assert.equal(await page.getByText('Not saved').count(), 0);
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Executions' }).click();
+  await page.getByRole('row').filter({ hasText: 'script error' }).first().click();
+  await page.locator('.cm-place-line').getByText('throw "here";').waitFor();
+});
+
+test('hover tells what a function does, needs and fails with; ctx is completed; the editor is searched', async (t) => {
+  await api('POST', 'apps', { token, body: { slug: 'telling' } });
+  const source = 'let visits = kv::collection("visits");\nvisits.set("a", 1);\nctx.request.meth\n';
+  const script = await api('POST', 'apps/telling/scripts', { token, body: { name: 'one', source } });
+  const page = await open(t, browser, { token, path: `/apps/telling/scripts/${script.id}` });
+  await editor(page).waitFor();
+  await page.locator('.cm-line').nth(1).hover({ position: { x: 72, y: 8 } }); // the word set
+  const told = page.locator('.cm-tooltip-hover');
+  await told.getByText('KvCollection.set(').waitFor();
+  await told.getByText('Needs AppKvWrite').waitFor();
+
+  await page.locator('.cm-line').nth(2).click();
+  await page.keyboard.press('End');
+  await page.keyboard.type('o');
+  await page.getByRole('option', { name: /^method/ }).waitFor();
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Enter');
+  await page.keyboard.type('visits.se');
+  await page.getByRole('option', { name: /^set.*if_absent/ }).waitFor(); // each way to call it
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Control+Home');
+  await page.keyboard.type('asse');
+  await page.waitForTimeout(500); // for what would come
+  assert.equal(await page.getByRole('option', { name: /^assert_eq/ }).count(), 0); // scripts do not have it
+
+  await page.keyboard.press('Control+f');
+  await page.locator('.cm-search input[name="search"]').fill('visits');
+  await page.locator('.cm-searchMatch').nth(1).waitFor();
+});
+
+test('what is copied as curl runs in a shell, and says what the screen shows', async (t) => {
+  try {
+    execFileSync('curl', ['--version']);
+  } catch {
+    return t.skip('there is no curl');
+  }
+  await api('POST', 'apps', { token, body: { slug: 'copied' } });
+  const page = await open(t, browser, { token, path: '/apps/copied/scripts' });
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  await page.getByRole('button', { name: 'Copy as curl' }).click();
+  await page.getByText('Copied').waitFor();
+  const command = await page.evaluate(() => navigator.clipboard.readText());
+  assert.deepEqual(JSON.parse(execFileSync('sh', ['-c', `${command} --silent`], { env: { ...process.env, PICLOUD_TOKEN: token } })).items, []);
+});
+
+test('a script that is deleted can be kept for a moment', async (t) => {
+  await api('POST', 'apps', { token, body: { slug: 'kept' } });
+  const script = await api('POST', 'apps/kept/scripts', { token, body: { name: 'one', source: '1\n' } });
+  const page = await open(t, browser, { token, path: `/apps/kept/scripts/${script.id}/settings`, expected: [/404/] });
+  for (const undone of [true, false]) {
+    await page.getByRole('button', { name: 'Delete script' }).click();
+    await page.getByRole('alertdialog').getByRole('button', { name: 'Delete script' }).click();
+    await page.getByRole('heading', { name: 'No scripts yet' }).waitFor();
+    if (!undone) break;
+    await page.getByRole('button', { name: 'Undo' }).click();
+    await page.getByRole('link', { name: 'one', exact: true }).click();
+    await page.getByRole('link', { name: 'Settings', exact: true }).last().click();
+  }
+  await page.getByRole('button', { name: 'Dismiss' }).click(); // it cannot be undone any more
+  await page.waitForFunction(async ([path, token]) => (await fetch(path, { headers: { Authorization: `Bearer ${token}` } })).status === 404, [`/api/v1/admin/scripts/${script.id}`, token]);
 });
