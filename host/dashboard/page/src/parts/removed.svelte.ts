@@ -20,10 +20,10 @@ export function forgetGone() {
   for (const [path, state] of gone) if (state === 'done') gone.delete(path);
 }
 
-/** Deletes an item, with some time to undo that. path is the address of its screen. */
+/** Deletes an item, with some time to undo that: until then it is what it was, and a route answers. path is the address of its screen. */
 export function remove(path: string, text: string, request: () => Promise<unknown>, deleted: () => void) {
   gone.set(path, 'soon');
-  const message = later(text, {
+  const message = later(`${text} in a moment`, {
     async act() {
       messages.delete(path);
       try {
