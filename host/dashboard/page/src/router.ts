@@ -78,6 +78,7 @@ const routes = {
       },
     },
   },
+  '/failures': lazy(() => import('./screens/executions/Failures.svelte')),
   '/health': lazy(() => import('./screens/health/Health.svelte')),
   '/users': {
     '/': lazy(() => import('./screens/users/Users.svelte')),

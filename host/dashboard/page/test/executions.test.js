@@ -95,3 +95,19 @@ test('how the node is, is shown to those who manage it', async (t) => {
   await heading(page, 'Caches').waitFor();
   await page.getByText('SQLite').waitFor();
 });
+
+test('what failed in any app is in one list, and leads to its error', async (t) => {
+  for (const slug of ['left', 'right']) {
+    await api('POST', 'apps', { token, body: { slug, name: slug } });
+    const script = await api('POST', `apps/${slug}/scripts`, { token, body: { name: `of-${slug}`, source: `throw "no ${slug}"` } });
+    await api('POST', `scripts/${script.id}/run`, { token, body: { request: {} } });
+  }
+  const page = await open(t, browser, { token, path: '/' });
+  await page.getByRole('heading', { level: 1, name: 'Apps' }).waitFor();
+  await page.keyboard.press('g');
+  await page.keyboard.press('f');
+  const table = page.getByRole('table', { name: 'Failures' });
+  for (const slug of ['left', 'right']) await table.getByRole('row').filter({ hasText: `no ${slug}` }).getByRole('link', { name: slug, exact: true }).waitFor();
+  await table.getByRole('link', { name: 'of-left' }).or(table.getByRole('row').filter({ hasText: 'no left' })).first().click();
+  await page.getByText('no left').first().waitFor();
+});

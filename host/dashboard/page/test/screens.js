@@ -147,6 +147,7 @@ export async function screens(token) {
     { name: 'executions-filtered', path: '/apps/gallery/executions?outcome=failed&min_ms=0&range=1h&text=nowhere', ready: ['button', 'Clear'] },
     { name: 'executions-empty', path: '/apps/bare/executions', ready: ['heading', 'Nothing has run yet'] },
     { name: 'execution', path: `/apps/gallery/executions/${failed.id}`, ready: ['heading', 'Host calls'] },
+    { name: 'failures', path: '/failures', ready: ['table', 'Failures'] },
     { name: 'health', path: '/health', ready: ['heading', 'Still to be done'] },
     { name: 'scripts', path: '/apps/gallery/scripts', ready: ['link', 'orders/create'] },
     { name: 'scripts-empty', path: '/apps/bare/scripts', ready: ['heading', 'No scripts yet'] },
