@@ -82,7 +82,7 @@ export class Cases {
 
   #keep(items: Case[]): Promise<boolean> {
     return this.form.send(async () => {
-      if (!this.loaded.data) throw new Error('The cases of the script could not be loaded, and this would take the place of all of them. Try it when they are shown.');
+      if (!this.loaded.data) throw new Error('The cases of the script have not come from the server yet: try it again when they are shown.');
       const params = { path: { id: this.script } };
       const body = { items, version: this.loaded.data.version };
       try {
