@@ -7,7 +7,12 @@ export function curl(method: string, path: string, body?: string): string {
 
 /** Returns the command that makes a request to an app. The address has what the app's author likes: all of it is one word of a shell. */
 export function curlOf(method: string, address: string): string {
-  return ['curl', '-X', /^[A-Z]+$/.test(method) ? method : quote(method), quote(new URL(address).href.replaceAll("'", '%27'))].join(' ');
+  return ['curl', '-X', word(method), quote(new URL(address).href.replaceAll("'", '%27'))].join(' ');
+}
+
+/** Writes a text as one word of a shell, as it is where it needs no quotes. */
+export function word(text: string): string {
+  return /^[\w.-]+$/.test(text) ? text : quote(text);
 }
 
 /** Writes a text as one word of a shell. */

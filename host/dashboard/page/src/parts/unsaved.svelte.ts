@@ -6,14 +6,26 @@ import { confirm, type Question } from './confirm.svelte';
 
 const usual: Question = { title: 'Leave without saving?', text: 'What you have changed here is lost then.', action: 'Leave' };
 
+const asking = new Set<() => boolean>();
+
+/** Reports whether anything that is shown is changed and not saved, or on its way. */
+export function isUnsaved(): boolean {
+  return [...asking].some((isChanged) => isChanged());
+}
+
 /** Asks before a screen is left, or the page is closed, while something in it is changed and not saved. */
 export function keepUnsaved(isChanged: () => boolean, question = () => usual) {
-  $effect(() =>
-    blockNavigation({
+  $effect(() => {
+    asking.add(isChanged);
+    const free = blockNavigation({
       beforeUnload: () => !isChanged(),
       onNavigate: async () => staysOnScreen() || !isChanged() || (await confirm(question())),
-    }),
-  );
+    });
+    return () => {
+      asking.delete(isChanged);
+      free();
+    };
+  });
 }
 
 const running: Question = { title: 'Stop it and leave?', text: 'What is on its way is not whole yet, and nothing of it is saved.', action: 'Stop and leave' };

@@ -4,7 +4,7 @@ import { complain } from '$/parts/toasts.svelte';
 
 /**
  * Resolves when somebody is there: when a pointer moves, a key is pressed or something gets the focus. What is needed then at the
- * earliest, as menus and dialogs, is loaded then: it is half of what the shell is made of, and nothing that is shown at first.
+ * earliest, as menus and dialogs, is loaded then: nothing of it is shown at first.
  */
 export const someone = new Promise<void>((there) => {
   for (const sign of ['pointermove', 'pointerdown', 'keydown', 'focusin']) addEventListener(sign, () => there(), { capture: true, once: true });
