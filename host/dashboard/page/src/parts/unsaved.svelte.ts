@@ -6,6 +6,16 @@ import { confirm, type Question } from './confirm.svelte';
 
 const usual: Question = { title: 'Leave without saving?', text: 'What you have changed here is lost then.', action: 'Leave' };
 
+let agreed: Question | undefined; // to which somebody has just said yes: other forms of the screen do not ask it once more
+
+async function mayLeave(question: Question): Promise<boolean> {
+  if (question === agreed) return true;
+  if (!(await confirm(question))) return false;
+  agreed = question;
+  setTimeout(() => (agreed = undefined));
+  return true;
+}
+
 const asking = new Set<() => boolean>();
 
 /** Reports whether anything that is shown is changed and not saved, or on its way. */
@@ -19,7 +29,7 @@ export function keepUnsaved(isChanged: () => boolean, question = () => usual) {
     asking.add(isChanged);
     const free = blockNavigation({
       beforeUnload: () => !isChanged(),
-      onNavigate: async () => staysOnScreen() || !isChanged() || (await confirm(question())),
+      onNavigate: async () => staysOnScreen() || !isChanged() || (await mayLeave(question())),
     });
     return () => {
       asking.delete(isChanged);
