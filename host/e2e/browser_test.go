@@ -35,7 +35,7 @@ func TestBrowser(t *testing.T) {
 	c.Cancel, c.WaitDelay = func() error { return c.Process.Signal(os.Interrupt) }, 10*time.Second
 	c.Env = append(os.Environ(), "PICLOUD_TEST_DASHBOARD="+server.dashboard, "PICLOUD_TEST_SITE="+server.url,
 		"PICLOUD_TEST_PASSWORD=correct horse", "PICLOUD_TEST_CHROMIUM="+chromium,
-		"PICLOUD_TEST_FIRST="+first.dashboard, "PICLOUD_TEST_FIRST_PASSWORD="+first.password)
+		"PICLOUD_TEST_FIRST="+first.dashboard, "PICLOUD_TEST_FIRST_SITE="+first.url, "PICLOUD_TEST_FIRST_PASSWORD="+first.password)
 	runWithRestarts(t, c)
 }
 

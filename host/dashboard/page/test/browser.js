@@ -10,7 +10,7 @@ const { env } = process;
 export const dashboard = env.PICLOUD_TEST_DASHBOARD;
 export const site = env.PICLOUD_TEST_SITE;
 /** A server at its first start: where its dashboard is, and the password that it printed. */
-export const first = { dashboard: env.PICLOUD_TEST_FIRST, password: env.PICLOUD_TEST_FIRST_PASSWORD };
+export const first = { dashboard: env.PICLOUD_TEST_FIRST, site: env.PICLOUD_TEST_FIRST_SITE, password: env.PICLOUD_TEST_FIRST_PASSWORD };
 /** A server that a test starts and stops. */
 export const restarted = {
   dashboard: env.PICLOUD_TEST_RESTARTED,

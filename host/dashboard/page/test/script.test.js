@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 
-import { api, launch, login, open, site, upload, user } from './browser.js';
+import { api, launch, login, open, user } from './browser.js';
 
 let browser, token;
 before(async () => {
@@ -20,103 +20,6 @@ async function clear(page) {
   await page.keyboard.press('Control+a');
   await page.keyboard.press('Delete');
 }
-
-test('who has read nothing makes an app and a function, binds it, breaks it, finds the failure, mends it, rolls back, and reads a file that was uploaded', async (t) => {
-  const page = await open(t, browser, { token, path: '/' });
-  await page.getByRole('button', { name: 'New app' }).click();
-  await page.getByLabel('Name').fill('First');
-  await page.getByRole('button', { name: 'Create app' }).click();
-  await page.getByRole('heading', { level: 1, name: 'First' }).waitFor();
-
-  // A function, with help from completion.
-  await page.getByRole('link', { name: 'Scripts', exact: true }).first().click();
-  await page.getByRole('button', { name: 'New script' }).first().click();
-  await page.getByLabel('Name').fill('visits');
-  await page.getByRole('button', { name: 'Create script' }).click();
-  await clear(page);
-  await page.keyboard.type('let visits = k');
-  await page.getByRole('option', { name: /^kv/ }).waitFor();
-  await page.keyboard.type('v::col');
-  await page.getByRole('option', { name: /^collection/ }).waitFor();
-  await page.waitForTimeout(150); // for which a list that just came takes no key
-  await page.keyboard.press('Enter');
-  await page.keyboard.type('"visits"'); // in place of the parameter, which is selected
-  await page.keyboard.press('Tab');
-  await page.keyboard.press('End');
-  await page.keyboard.type(';\n#{ count: visits.incr');
-  await page.getByRole('option', { name: /^increment|^incr/ }).first().waitFor();
-  await page.keyboard.press('Escape');
-  await clear(page);
-  await page.keyboard.insertText('let name = ctx.request.params.name;\nlog::info("greets " + name);\n#{ hello: name }\n');
-
-  // It answers. What is typed is saved by that.
-  await run(page).getByRole('button', { name: 'Save and run' }).click();
-  await run(page).getByText('"hello": null').waitFor(); // there is no route yet that gives a name
-
-  // It is bound.
-  await page.getByRole('link', { name: 'Routes', exact: true }).last().click();
-  await page.getByRole('button', { name: 'New route' }).first().click();
-  await page.getByLabel('Path', { exact: true }).fill('/hello/:name');
-  await page.getByText('No route answers GET /hello/x yet.').waitFor();
-  await page.getByRole('button', { name: 'Create route' }).click();
-  await page.getByRole('cell', { name: '/hello/:name', exact: true }).waitFor();
-  await page.getByLabel('Path of the request').fill('/hello/Ada');
-  await page.getByText('name = Ada').waitFor();
-  assert.deepEqual(await (await fetch(`${site}/hello/Ada`)).json(), { hello: 'Ada' });
-
-  await page.getByRole('link', { name: 'Code' }).click();
-  await run(page).getByLabel('Path', { exact: true }).fill('/hello/Grace');
-  await run(page).getByRole('button', { name: 'Run', exact: true }).click();
-  await run(page).getByText('"hello": "Grace"').waitFor();
-  await run(page).getByText('greets Grace').waitFor();
-
-  // It is broken: it compiles, but fails when it runs.
-  await clear(page);
-  await page.keyboard.insertText('let name = ctx.request.params.name;\n\n#{ hello: nmae }\n');
-  await page.keyboard.press('Control+s');
-  await page.getByText('Version 3 is live').waitFor();
-  assert.equal((await fetch(`${site}/hello/Ada`)).status, 502);
-
-  // The failure is found, with its place.
-  await page.getByRole('link', { name: 'Executions' }).last().click();
-  await page.getByRole('row').filter({ hasText: 'script error' }).first().click();
-  await page.locator('.cm-place-line').getByText('#{ hello: nmae }').waitFor();
-
-  // It is mended...
-  await page.getByRole('link', { name: 'Open the script' }).click();
-  await editor(page).waitFor();
-  await clear(page);
-  await page.keyboard.insertText('#{ hello: "everybody" }\n');
-  await page.keyboard.press('Control+s');
-  await page.getByText('Version 4 is live').waitFor();
-  assert.deepEqual(await (await fetch(`${site}/hello/Ada`)).json(), { hello: 'everybody' });
-
-  // ... and rolled back to the one that greeted.
-  await page.getByRole('link', { name: 'Versions' }).click();
-  await page.getByRole('button', { name: 'Compare version 2' }).click();
-  await page.getByRole('textbox', { name: 'From version 2 to version 4' }).waitFor();
-  await page.getByRole('button', { name: 'Roll back to version 2' }).click();
-  await page.getByText('Version 5 is live').waitFor();
-  assert.deepEqual(await (await fetch(`${site}/hello/Ada`)).json(), { hello: 'Ada' });
-
-  // A file is uploaded...
-  await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Data', exact: true }).click();
-  await page.getByRole('link', { name: /^Files/ }).click();
-  await page.getByRole('button', { name: 'Upload files' }).first().click();
-  await page.getByLabel('Collection', { exact: true }).fill('notes');
-  await page.getByRole('dialog').getByLabel('Files', { exact: true }).setInputFiles({ name: 'shopping.txt', mimeType: 'text/plain', buffer: Buffer.from('Buy tea.') });
-  await page.getByRole('dialog').getByRole('button', { name: 'Upload', exact: true }).click();
-  await page.getByRole('table').getByRole('link', { name: 'shopping.txt' }).waitFor();
-
-  // ... and read by the script.
-  await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Scripts', exact: true }).click();
-  await page.getByRole('link', { name: 'visits', exact: true }).click();
-  await editor(page).waitFor();
-  await clear(page);
-  await page.keyboard.insertText('let notes = files::collection("notes");\n#{ first: notes.get(notes.list()[0].id).as_string() }\n');
-  await run(page).getByRole('button', { name: 'Save and run' }).click();
-  await run(page).getByText('"first": "Buy tea."').waitFor();
-});
 
 test('what was run is kept as a case, and all cases are run at once', async (t) => {
   await api('POST', 'apps', { token, body: { slug: 'cases', name: 'Cases' } });
