@@ -413,4 +413,42 @@ describe('data', { concurrency: 3 }, () => {
     await page.getByText('5 files deleted').waitFor();
     assert.equal((await get('apps/drawer/files/photos')).items.length, 0);
   });
+
+  test('documents are exported, and imported elsewhere as they were', async (t) => {
+    const from = await app('giving');
+    const to = await app('taking');
+    const made = [];
+    for (const n of ['9007199254740993', '1.0']) {
+      const answer = await fetch(`${dashboard}/api/v1/admin/apps/giving/docs/orders`, {
+        method: 'POST',
+        headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
+        body: `{"data":{"n":${n}}}`,
+      });
+      made.push((await answer.json()).id);
+    }
+    const page = await open(t, browser, { token, path: `${from}/docs/orders` });
+    await page.getByText('2 documents').first().waitFor();
+    const { name, content } = await saved(page, () => more(page, 'Export as lines of JSON'));
+    assert.equal(name, 'giving-orders.jsonl');
+    await page.goto(`${dashboard}${to}/docs/orders`);
+    await page.getByRole('heading', { name: 'No documents in orders' }).waitFor();
+    await choose(page, { name, mimeType: 'application/jsonl', buffer: content }, () => more(page, 'Import lines of JSON'));
+    await page.getByText('2 documents imported').waitFor();
+    assert.match(await text(`apps/taking/docs/orders/${made[0]}`), /"n":\s*9007199254740993/);
+    assert.match(await text(`apps/taking/docs/orders/${made[1]}`), /"n":\s*1\.0/);
+  });
+
+  test('an upload shows how far it is, and is stopped', async (t) => {
+    const path = await app('slowly');
+    await upload(token, 'slowly', 'photos', 'a.txt', 'text/plain', 'a');
+    const page = await open(t, browser, { token, path: `${path}/files/photos` });
+    await page.getByRole('link', { name: 'a.txt' }).waitFor();
+    await page.route('**/files/photos?name=*', () => {}); // it is never answered
+    await page.getByLabel('Files to upload').setInputFiles({ name: 'b.txt', mimeType: 'text/plain', buffer: Buffer.from('b') });
+    const uploads = page.getByRole('region', { name: 'Uploads' });
+    await uploads.getByRole('progressbar', { name: 'Upload of b.txt' }).waitFor();
+    await uploads.getByRole('button', { name: 'Stop' }).click();
+    await uploads.getByRole('progressbar').waitFor({ state: 'detached' });
+    assert.equal((await get('apps/slowly/files/photos')).items.length, 1);
+  });
 });

@@ -1,3 +1,5 @@
+import { onDestroy } from 'svelte';
+
 import { api, type Schemas } from '$/api/client';
 import { load, type Loaded } from '$/api/load.svelte';
 import { isStatus, wordsOf } from '$/api/problem';
@@ -22,7 +24,10 @@ export class Cases {
   /** The name of the one that runs. */
   running = $state<string>();
 
+  #gone = false; // the screen was left: no more of them are run
+
   constructor(readonly script: string) {
+    onDestroy(() => (this.#gone = true));
     const params = { path: { id: script } };
     this.loaded = load((signal) => askExact<Schemas['ScriptCases']>(api.GET('/api/v1/admin/scripts/{id}/cases', { params, signal, parseAs: 'text' })));
   }
@@ -56,6 +61,7 @@ export class Cases {
     if (this.running !== undefined) return;
     this.verdicts = {};
     for (const of of this.list) {
+      if (this.#gone) break;
       this.running = of.name;
       const verdict = await this.#run(of);
       this.verdicts = { ...this.verdicts, [of.name]: verdict };
