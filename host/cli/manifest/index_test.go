@@ -3,7 +3,6 @@ package manifest
 import (
 	"context"
 	"iter"
-	"slices"
 	"strings"
 	"testing"
 
@@ -75,20 +74,7 @@ func TestPlanIndexes(t *testing.T) {
 				t.Fatal(err)
 			}
 			want.Prune = test.prune
-			plan, err := Make(t.Context(), test.there, want)
-			if err != nil {
-				t.Fatal(err)
-			}
-			isNot := func(line string) bool { return !strings.Contains(line, "index ") }
-			if got := slices.DeleteFunc(lines(plan.Changes()), isNot); !slices.Equal(got, test.plan) {
-				t.Errorf("plan is %q, want %q", got, test.plan)
-			}
-			if _, err := plan.Apply(t.Context(), test.there); err != nil {
-				t.Fatal(err)
-			}
-			if done := slices.DeleteFunc(test.there.done, isNot); !slices.Equal(done, test.done) {
-				t.Errorf("done is %q, want %q", done, test.done)
-			}
+			plansAndDoes(t, test.there, want, "index ", test.plan, test.done)
 		})
 	}
 }

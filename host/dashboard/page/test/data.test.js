@@ -266,7 +266,7 @@ describe('data', { concurrency: 3 }, () => {
     await page.getByLabel('Collection', { exact: true }).fill('papers');
     await write(page, 'Data', '[1]');
     await page.getByRole('button', { name: 'Create document' }).click();
-    await page.getByRole('dialog').getByRole('alert').waitFor(); // an array is no document
+    await page.getByRole('dialog').getByRole('alert').getByText('must be a JSON object').waitFor(); // an array is no document
     await write(page, 'Data', '{"title": "Tea", "pages": 3, "weight": 1.0}');
     await page.getByRole('button', { name: 'Create document' }).click();
     await page.getByText('The document is there').waitFor();

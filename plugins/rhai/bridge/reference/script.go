@@ -113,7 +113,7 @@ print(id.len());   // prints 36
 `},
 		{Name: "transaction", Global: true, Takes: "body: Fn", Returns: "any", Op: abi.OpTransactionBegin,
 			Says:  "Runs a function so that what it does in `kv` and `docs` is kept as a whole or, if it throws, not at all; returns its value.",
-			More:  "What follows from it, messages and events, is part of it. If another transaction is in the way the function runs again, 10 times at most. `http`, changes of `files`, `invoke`, streams, hashes of passwords, `sleep` and another transaction are refused within.",
+			More:  "What follows from it, messages and events, is part of it. If another transaction is in the way the function runs again, 10 times at most. `http`, changes of `files`, `index` of documents, `invoke`, streams, hashes of passwords, `sleep` and another transaction are refused within.",
 			Fails: []Failure{{abi.OpCodeTimeout, "it has taken 5 s, or 1 s in one run on SQLite"}, {abi.OpCodeConflict, "others were in the way each time"}, {abi.OpCodeUnavailable, "the storage fails"}, {abi.OpCodeInvalid, "what it does is refused within a transaction"}}, Example: `
 let accounts = kv::collection("accounts");
 accounts.set("ada", 10);
