@@ -21,6 +21,9 @@ export const user = { username: env.PICLOUD_TEST_USERNAME ?? 'admin', password: 
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
+/** How long a test waits for what comes at once, unless the machine is busy: milliseconds. */
+const patience = 60_000;
+
 /** Starts Chromium. It ends with the tests of a file. */
 export async function launch() {
   return chromium.launch({
@@ -63,6 +66,53 @@ export async function uploadPlugin(path, { token, file }) {
   return response.json();
 }
 
+/** Waits until what is asked for answers as it should, and returns that. */
+export async function until(ask) {
+  for (const end = Date.now() + patience; ; await new Promise((done) => setTimeout(done, 50))) {
+    const answer = await ask();
+    if (answer) return answer;
+    if (Date.now() > end) throw new Error(`it never came: ${ask}`);
+  }
+}
+
+/**
+ * Keeps back the requests for a URL, or those of a method among them. `asked` waits until there is one, `answer` lets them go on,
+ * and those that come later.
+ */
+export async function keepBack(page, url, method) {
+  const kept = [];
+  let come;
+  const first = new Promise((then) => (come = then));
+  await page.route(url, (route) => {
+    if (method && route.request().method() !== method) return route.fallback();
+    kept.push(route);
+    come();
+  });
+  return {
+    asked: () => first,
+    answer: async () => {
+      await first;
+      await page.unroute(url);
+      await Promise.all(kept.map((route) => route.continue()));
+    },
+  };
+}
+
+/** Waits until a field of a dialog has the focus, which is where one types. */
+export function focused(page) {
+  return page.locator('[role="dialog"] :is(input, select, textarea):focus').waitFor();
+}
+
+/** Returns what the page copies. */
+export async function copied(page, act, pattern) {
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  await act();
+  return until(async () => {
+    const text = await page.evaluate(() => navigator.clipboard.readText());
+    return pattern.test(text) && text;
+  });
+}
+
 /** Logs in by the API and returns the token. */
 export async function login(at = dashboard) {
   return (await api('POST', 'auth/login', { body: user, at })).token;
@@ -75,6 +125,7 @@ export async function login(at = dashboard) {
 export async function open(t, browser, { token, width = 1440, theme = 'light', path = '/', expected = [], at = dashboard } = {}) {
   const context = await browser.newContext({ viewport: { width, height: width < 600 ? 780 : 900 }, colorScheme: theme, reducedMotion: 'reduce' });
   if (token) await context.addInitScript(`if (location.origin === '${at}') sessionStorage.setItem('picloud.token', '${token}')`);
+  context.setDefaultTimeout(patience);
   const page = await context.newPage();
   const complaints = [];
   page.on('console', (message) => {

@@ -33,7 +33,7 @@ test('by mouse: from the apps over an app to what failed, and to the line where'
   await page.getByRole('region', { name: 'Executions, as a table' }).getByRole('row').nth(1).waitFor();
 
   await page.getByRole('button', { name: '24 h' }).click();
-  assert.match(page.url(), /range=24h/);
+  await page.waitForURL(/range=24h/);
   await page.getByRole('link', { name: 'Errors: 2' }).click();
   await heading(page, 'Executions', 1).waitFor();
   assert.match(page.url(), /executions\?.*outcome=failed/);

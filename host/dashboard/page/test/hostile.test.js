@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 
-import { api, dashboard, launch, login, open, site } from './browser.js';
+import { api, copied, dashboard, launch, login, open, site } from './browser.js';
 
 // An app whose author means harm, and an administrator who is logged in, by a token that stays, and visits it.
 let browser, token, context, evil;
@@ -168,10 +168,7 @@ test('a path that its author wrote is one word of the command that an administra
   const { items } = await api('GET', 'apps/hostile/scripts', { token });
   await api('POST', `scripts/${items[0].id}/routes`, { token, body: { method: 'DELETE', path: "/x';touch $HOME/evil;`id`|'" } });
   const page = await open(t, browser, { token, path: '/apps/hostile/routes' });
-  await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
-  await page.getByRole('button', { name: 'curl', exact: true }).click();
-  await page.getByText('Copied').waitFor();
-  const command = await page.evaluate(() => navigator.clipboard.readText());
+  const command = await copied(page, () => page.getByRole('button', { name: 'curl', exact: true }).click(), /touch/);
   const words = execFileSync('sh', ['-c', `curl() { printf '%s\\n' "$@"; }; ${command}`], { encoding: 'utf8' }).trim().split('\n');
   assert.deepEqual(words.slice(0, 2), ['-X', 'DELETE']);
   assert.equal(words.length, 3);

@@ -125,8 +125,10 @@ test('the theme of the menu is that of the page, whatever the system has', async
   const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
   const light = await ground();
   await press(page, 'admin');
+  await page.locator('[role="menu"]:focus, [role="menu"] :focus').waitFor();
   await page.getByRole('menuitemradio', { name: 'Dark' }).focus();
   await page.keyboard.press('Enter');
+  await page.getByRole('menuitemradio', { name: 'Dark', checked: true }).waitFor();
   assert.notEqual(await ground(), light);
   await page.reload();
   await page.getByRole('heading', { level: 1, name: 'Apps' }).waitFor();

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 
-import { api, dashboard, everything, launch, login, open, totp } from './browser.js';
+import { api, dashboard, everything, focused, launch, login, open, totp } from './browser.js';
 
 let browser, token;
 before(async () => {
@@ -33,7 +33,7 @@ test('an app is renamed, has a host and a member, is exported, imported again an
   await page.getByLabel('Slug').fill('bread');
   await page.getByRole('button', { name: 'Rename' }).click();
   await page.getByRole('button', { name: 'Release bakery' }).waitFor();
-  assert.equal(new URL(page.url()).pathname, '/apps/bread/settings');
+  await page.waitForURL(/\/apps\/bread\/settings$/);
   await page.getByRole('button', { name: 'Release bakery' }).click();
   await page.getByRole('alertdialog').getByRole('button', { name: 'Release slug' }).click();
   await page.getByRole('button', { name: 'Release bakery' }).waitFor({ state: 'detached' });
@@ -176,12 +176,13 @@ test('one changes the password, sets up a second factor by keyboard, and ends th
 
   await page.getByRole('button', { name: 'Set up' }).focus();
   await page.keyboard.press('Enter');
-  await page.locator('[role=dialog] input:focus').waitFor();
+  await focused(page);
   await page.keyboard.type('another long password');
   await page.keyboard.press('Enter');
   await page.getByRole('img', { name: 'QR code' }).waitFor();
   const secret = (await page.locator('.secret').textContent()).replaceAll(' ', '');
-  await page.keyboard.type(totp(secret)); // the field has the focus
+  await page.locator('[name="code"]:focus').waitFor();
+  await page.keyboard.type(totp(secret));
   await page.keyboard.press('Enter');
   const codes = (await page.getByRole('textbox', { name: 'Recovery codes' }).inputValue()).split('\n');
   assert.equal(codes.length, 10);
@@ -204,6 +205,7 @@ test('a key is made, used, rotated and revoked', async (t) => {
   const key = await page.getByLabel('Key', { exact: true }).inputValue();
   assert.deepEqual((await api('GET', 'me', { token: key })).scopes, ['script:read']);
   await page.getByRole('button', { name: 'I have kept it' }).click();
+  await page.getByLabel('Key', { exact: true }).waitFor({ state: 'detached' });
   assert.ok(!(await everything(page)).includes(key));
   await page.getByRole('button', { name: 'Rotate ci' }).click();
   await page.getByLabel('The present one ends').selectOption('At once');
@@ -266,7 +268,7 @@ test('somebody is invited, comes in by the link, is deactivated and comes back; 
   await row.waitFor();
   assert.deepEqual(await row.locator('th, td').allTextContents(), ['role', 'member', 'admin']);
   await page.keyboard.press('Escape');
-  assert.match(page.url(), /\?action=update-user$/);
+  await page.waitForURL(/\?action=update-user$/);
   const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Export what is filtered' }).click()]);
   const lines = (await readFile(await download.path(), 'utf8')).trim().split('\n').map((line) => JSON.parse(line));
   assert.ok(lines.length && lines.every((line) => line.action === 'update-user'));

@@ -51,7 +51,7 @@ test('a screen that was opened while the server was away shows when it is back, 
   await page.getByRole('button', { name: 'Live' }).click();
   const rows = page.getByRole('row').filter({ hasText: 'one' });
   await rows.first().waitFor();
-  assert.equal(await page.getByRole('alert').count(), 0);
+  await page.getByRole('alert').waitFor({ state: 'detached' });
   const before = await rows.count();
   await page.mouse.move(0, 0); // rows do not come in under a pointer
   await restarted.stop();

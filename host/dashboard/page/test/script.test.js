@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 
-import { api, launch, login, open, user } from './browser.js';
+import { api, copied, launch, login, open, user } from './browser.js';
 
 let browser, token;
 before(async () => {
@@ -283,10 +283,23 @@ test('hover tells what a function does, needs and fails with; ctx is completed; 
   const script = await api('POST', 'apps/telling/scripts', { token, body: { name: 'one', source } });
   const page = await open(t, browser, { token, path: `/apps/telling/scripts/${script.id}` });
   await editor(page).waitFor();
-  await page.locator('.cm-line').nth(1).hover({ position: { x: 72, y: 8 } }); // the word set
+  const word = await page.locator('.cm-line').nth(1).evaluate((line) => {
+    const range = document.createRange();
+    const walker = document.createTreeWalker(line, NodeFilter.SHOW_TEXT);
+    for (let before = 0, text; (text = walker.nextNode()); before += text.length) {
+      const at = line.textContent.indexOf('set') - before;
+      if (at < 0 || at >= text.length) continue;
+      range.setStart(text, at);
+      range.setEnd(text, at + 1);
+      return range.getBoundingClientRect().toJSON();
+    }
+  });
+  await page.mouse.move(word.x + word.width / 2, word.y + word.height / 2);
   const told = page.locator('.cm-tooltip-hover');
   await told.getByText('KvCollection.set(').waitFor();
   await told.getByText('Needs AppKvWrite').waitFor();
+  await page.mouse.move(0, 0);
+  await told.waitFor({ state: 'detached' });
 
   await page.locator('.cm-line').nth(2).click();
   await page.keyboard.press('End');
@@ -315,10 +328,7 @@ test('what is copied as curl runs in a shell, and says what the screen shows', a
   }
   await api('POST', 'apps', { token, body: { slug: 'copied' } });
   const page = await open(t, browser, { token, path: '/apps/copied/scripts' });
-  await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
-  await page.getByRole('button', { name: 'Copy as curl' }).click();
-  await page.getByText('Copied').waitFor();
-  const command = await page.evaluate(() => navigator.clipboard.readText());
+  const command = await copied(page, () => page.getByRole('button', { name: 'Copy as curl' }).click(), /apps\/copied/);
   assert.deepEqual(JSON.parse(execFileSync('sh', ['-c', `${command} --silent`], { env: { ...process.env, PICLOUD_TOKEN: token } })).items, []);
 });
 
@@ -333,7 +343,7 @@ test('a script that is deleted can be kept for a moment', async (t) => {
     if (!undone) break;
     await page.getByRole('button', { name: 'Undo' }).click();
     await page.getByRole('link', { name: 'one', exact: true }).click();
-    await page.getByRole('link', { name: 'Settings', exact: true }).last().click();
+    await page.getByRole('navigation', { name: 'Of this script' }).getByRole('link', { name: 'Settings' }).click();
   }
   await page.getByRole('button', { name: 'Dismiss' }).click(); // it cannot be undone any more
   await page.waitForFunction(async ([path, token]) => (await fetch(path, { headers: { Authorization: `Bearer ${token}` } })).status === 404, [`/api/v1/admin/scripts/${script.id}`, token]);
