@@ -81,10 +81,10 @@ export async function until(ask) {
  */
 export async function keepBack(page, url, method) {
   const kept = [];
-  let come;
+  let [come, open] = [undefined, false];
   const first = new Promise((then) => (come = then));
   await page.route(url, (route) => {
-    if (method && route.request().method() !== method) return route.fallback();
+    if (open || (method && route.request().method() !== method)) return route.fallback();
     kept.push(route);
     come();
   });
@@ -92,7 +92,7 @@ export async function keepBack(page, url, method) {
     asked: () => first,
     answer: async () => {
       await first;
-      await page.unroute(url);
+      open = true;
       await Promise.all(kept.map((route) => route.continue()));
     },
   };

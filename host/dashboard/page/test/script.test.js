@@ -316,7 +316,7 @@ test('hover tells what a function does, needs and fails with; ctx is completed; 
   assert.equal(await page.getByRole('option', { name: /^assert_eq/ }).count(), 0); // scripts do not have it
 
   await page.keyboard.press('Control+f');
-  await page.locator('.cm-search input[name="search"]').fill('visits');
+  await page.locator('.cm-search input[name="search"]').pressSequentially('visits');
   await page.locator('.cm-searchMatch').nth(1).waitFor();
 });
 
