@@ -2,7 +2,7 @@
 #
 #   make dashboard        types of the API, then host/dashboard/built: both are committed
 #   make dashboard-check  makes them again and compares
-#   make browser          Chromium uses it, and measures it in bounds that a busy machine keeps
+#   make browser          Chromium uses it, and Lighthouse looks at it but for its speed
 #   make screenshots      pictures of all screens
 #   make bench-dashboard  how long each step in long lists takes
 #   make lighthouse       what Lighthouse says of the overview
