@@ -49,4 +49,4 @@ lighthouse:
 	$(MAKE) --no-print-directory with-browser SCRIPT=lighthouse
 
 with-browser: $(MODULES)
-	PICLOUD_BROWSER=$(CHROMIUM) PICLOUD_BROWSER_SCRIPT=$(SCRIPT) go test -count=1 -timeout 20m -run TestBrowser -v ./host/e2e
+	PICLOUD_BROWSER=$(CHROMIUM) PICLOUD_BROWSER_SCRIPT=$(SCRIPT) go test -count=1 -timeout 60m -run TestBrowser -v ./host/e2e
