@@ -7,7 +7,6 @@ FUZZTIME ?= 10s
 N        ?= 20000
 SEED     ?= 1
 SOAK     ?= 10m
-ROUNDS   ?= 200
 ATTACK   ?= 2s
 SEEDS    ?= 5000
 EVENTS   ?= 100000
@@ -159,13 +158,13 @@ attack:
 	go test -count=1 -timeout 20m -run 'CompilingIsLinear|CompilingStops|RouteTakes|KnownDevice|ReachNothing|Rebinding|HostileServers|Redirect|CredentialsStay|RoutesSideBySide|ThrownTextIsCut|Reclaim|Meter' \
 		./plugins/rhai ./host/api ./host/authz ./host/fetch ./host/executions ./host/store/sqlite ./host/quota
 
-# Kills the server ROUNDS times on each database while data is written.
+# Kills the server ROUNDS times (200) on each database while data is written.
 kill:
-	PICLOUD_KILL_ROUNDS=$(ROUNDS) go test -count=1 -run TestKilledWhileDataIsWritten -timeout 2h -v ./host/e2e
+	PICLOUD_KILL_ROUNDS=$(or $(ROUNDS),200) go test -count=1 -run TestKilledWhileDataIsWritten -timeout 2h -v ./host/e2e
 
-# Kills the server ROUNDS times on each database while events are made and handled.
+# Kills the server ROUNDS times (1,000) on each database while events are made and handled.
 kill-events:
-	PICLOUD_KILL_ROUNDS=$(ROUNDS) go test -count=1 -run TestKilledWhileEventsAreHandled -timeout 4h -v ./host/e2e
+	PICLOUD_KILL_ROUNDS=$(or $(ROUNDS),1000) go test -count=1 -run TestKilledWhileEventsAreHandled -timeout 6h -v ./host/e2e
 
 # SEEDS random programs of events against a model of what must come of them. PICLOUD_MODEL_SEED runs the one that
 # failed.

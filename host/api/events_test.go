@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -74,6 +75,10 @@ func TestTriggers(t *testing.T) {
 			require.NoError(t, json.Unmarshal([]byte(c.event), &want))
 			contains(t, want, event)
 			assert.Equal(t, made.ID, event["trigger_id"])
+			require.Eventually(t, func() bool { // the execution is recorded a moment later
+				ran := apitest.Do[wire.ExecutionPage](s, "GET", "apps/a/executions", nil, 200)
+				return slices.ContainsFunc(ran.Items, func(e wire.Execution) bool { return e.EventID == event["id"] })
+			}, 10*time.Second, 5*time.Millisecond, "an execution of the event")
 			listed := apitest.Do[wire.Page[wire.Trigger]](s, "GET", "apps/a/triggers", nil, 200)
 			require.Len(t, listed.Items, 1)
 		})
@@ -303,8 +308,13 @@ func TestTriggersAreRefused(t *testing.T) {
 	}
 	trigger := apitest.Do[wire.Trigger](s, "POST", "apps/a/triggers/kv", `{"script":"handler","collection":"c"}`, 201)
 	s.Refused(s.Admin(s.Token, "PATCH", "triggers/"+trigger.ID, `{"schedule":"* * * * *"}`), 422, "body.schedule", "is not of a trigger of kv")
-	for _, body := range []string{`{"message":"` + strings.Repeat("x", 256<<10) + `"}`, `{"message":1,"delay_ms":-1}`, `{"message":1,"delay_ms":2592000001}`, `{"message":1,"debounce_ms":5}`} {
-		s.Refused(s.Admin(s.Token, "POST", "apps/a/queues/t/messages", body), 422, "", "")
+	for _, c := range []struct{ body, location string }{
+		{`{"message":"` + strings.Repeat("x", 256<<10) + `"}`, "body.message"},
+		{`{"message":1,"delay_ms":-1}`, "body.delay_ms"},
+		{`{"message":1,"delay_ms":2592000001}`, "body.delay_ms"},
+		{`{"message":1,"debounce_ms":5}`, "body.debounce_ms"},
+	} {
+		s.Refused(s.Admin(s.Token, "POST", "apps/a/queues/t/messages", c.body), 422, c.location, "")
 	}
 }
 
