@@ -46,6 +46,12 @@ func testExecutions(t *testing.T, s subject) {
 		require.Empty(t, got.Outcome)
 		require.Empty(t, got.Lines)
 		require.Nil(t, got.Trace)
+		asked := execution(script, "asked nothing", start)
+		asked.Trace = &store.Trace{Calls: []store.Call{}}
+		require.NoError(t, s.Executions().Record(s.ctx, []store.Execution{asked}))
+		got, err = s.Executions().Get(s.ctx, asked.ID)
+		require.NoError(t, err)
+		require.Equal(t, asked.Trace, got.Trace, "which is not none")
 		_, err = s.Executions().Get(s.ctx, "nothing")
 		notFound(t, err, "execution")
 	})
