@@ -67,6 +67,7 @@ func TestUpgrade(t *testing.T) {
 
 // TestUpgradeInPlace: the data directory of the last release is opened as it is, without a backup.
 func TestUpgradeInPlace(t *testing.T) {
+	eachtest.SQLiteOnly(t, "a database of PostgreSQL is in no data directory")
 	p := newPlace(t)
 	p.env = append(p.env, "PICLOUD_SECRET_KEY="+upgradeSecretKey)
 	old := filepath.Join(p.dir, "old")
