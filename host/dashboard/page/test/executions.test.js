@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { api, launch, login, open } from './browser.js';
+import { api, launch, login, open, until } from './browser.js';
 
 let browser, token, scripts;
 before(async () => {
@@ -17,6 +17,7 @@ before(async () => {
     scripts[name] = (await api('POST', 'apps/busy/scripts', { token, body: { name, kind: 'endpoint', source } })).id;
   }
   for (const name of ['well', 'well', 'well', 'caller']) await run(name);
+  await until(async () => (await api('GET', 'apps/busy/executions', { token })).items.length === 5); // they are written a moment later
 });
 after(() => browser.close());
 

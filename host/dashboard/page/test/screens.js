@@ -1,6 +1,6 @@
 // Every screen, for the tests of all of them and for their pictures: its name, its address, and what shows that it is
 // there. A new screen is a line here.
-import { api, login, upload, uploadPlugin } from './browser.js';
+import { api, login, until, upload, uploadPlugin } from './browser.js';
 
 /** Makes what the screens show, once. */
 export async function furnish(token) {
@@ -66,10 +66,7 @@ async function furnishEvents(token) {
   const mails = { script: mailer.id, topic: 'mails' };
   const letters = await make('queue', { ...mails, name: 'mails', retry: { max_attempts: 3, base_ms: 100, jitter: 0 } });
   for (const to of ['ada@example.org', 'grace@example.org', 'alan@example.org']) await gallery('POST', 'queues/mails/messages', { message: { to, subject: 'Your order', order: { number: 1042, items: ['tea', 'cups'] } } });
-  for (let i = 0; (await gallery('GET', 'dead-letters')).unresolved < 3; i++) {
-    if (i > 200) throw new Error('no dead letter comes');
-    await new Promise((done) => setTimeout(done, 100));
-  }
+  await until(async () => (await gallery('GET', 'dead-letters')).unresolved === 3);
   await api('PATCH', `triggers/${letters.id}`, { token, body: { retry: { max_attempts: 5, base_ms: 600_000, max_ms: 3_600_000 } } });
   await gallery('POST', 'queues/mails/messages', { message: { to: 'linus@example.org', subject: 'Your order' } });
   await api('POST', `triggers/${orders.id}:pause`, { token });
@@ -136,7 +133,7 @@ export async function screens(token) {
   const letter = (await api('GET', 'apps/gallery/dead-letters?source=queue', { token })).items[0];
   const events = '/apps/gallery/events';
   const [script, plugin] = ['orders/create', 'images/avatar'].map((name) => items.find((s) => s.name === name));
-  const failed = (await api('GET', 'apps/gallery/executions?outcome=failed&script=orders/total', { token })).items[0];
+  const failed = await until(async () => (await api('GET', 'apps/gallery/executions?outcome=failed&script=orders/total', { token })).items[0]);
   const people = (await api('GET', 'users', { token })).items;
   return [
     { name: 'login', path: '/', out: true, ready: ['button', 'Log in'] },

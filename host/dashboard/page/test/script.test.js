@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 
-import { api, copied, launch, login, open, user } from './browser.js';
+import { api, copied, launch, login, open, until, user } from './browser.js';
 
 let browser, token;
 before(async () => {
@@ -269,6 +269,7 @@ test('a script whose lines end in CR and LF is as it was saved, and its failure 
   await api('POST', 'apps', { token, body: { slug: 'windows' } });
   const script = await api('POST', 'apps/windows/scripts', { token, body: { name: 'one', source: 'let a = 1;\r\nlet b = 2;\r\nthrow "here";\r\n' } });
   await api('POST', `scripts/${script.id}/run`, { token, body: { request: {} } });
+  await until(async () => (await api('GET', 'apps/windows/executions', { token })).items.length); // it is written a moment later
   const page = await open(t, browser, { token, path: `/apps/windows/scripts/${script.id}` });
   await editor(page).filter({ hasText: 'throw' }).waitFor();
   assert.equal(await page.getByText('Not saved').count(), 0);
