@@ -269,7 +269,7 @@ func TestEventsAreBounded(t *testing.T) {
 	made := 0
 	for ; made < 2*apitest.MaxPending; made++ {
 		if got := s.Admin(s.Token, "POST", "apps/a/docs/loop", `{"data":{"flood":true}}`); got.StatusCode != 201 {
-			s.Refused(got, 507, "", fmt.Sprintf("the app may have %d events that wait", apitest.MaxPending))
+			s.Refused(got, 507, "", fmt.Sprintf("the app may have %d pending events", apitest.MaxPending))
 			break
 		}
 	}

@@ -43,7 +43,7 @@ func (a *API) index(ctx context.Context, in IndexPath, c authz.Capability) (appI
 
 func (a *API) listIndexes(ctx context.Context, in *struct {
 	AppPath
-	Collection string `query:"collection" maxLength:"512" doc:"Only those of this collection"`
+	Collection string `query:"collection" doc:"Only those of this collection"`
 }) (*body[wire.Page[wire.Index]], error) {
 	app, err := a.findApp(ctx, in.App, authz.DataRead)
 	if err != nil {

@@ -86,6 +86,8 @@ func (a *API) refine(document *huma.OpenAPI) {
 					named(p.Schema, kv.MaxKeyBytes)
 				case "path.name":
 					secretName(p.Schema)
+				case "query.collection":
+					match(bound(p.Schema, 0, store.MaxCollectionBytes), "^"+noControl+"*$", "text without control characters")
 				case "query.prefix":
 					match(bound(p.Schema, 0, kv.MaxKeyBytes), "^"+noControl+"*$", "text without control characters")
 				case "query.name":

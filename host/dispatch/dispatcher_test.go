@@ -61,6 +61,7 @@ type event struct {
 	} `json:"dead_letter"`
 
 	cause events.Cause // of what the handler does
+	text  []byte       // all of it, as JSON
 }
 
 func (h handler) Run(_ context.Context, in executions.Invocation) (*executions.Outcome, error) {
@@ -72,7 +73,7 @@ func (h handler) Run(_ context.Context, in executions.Invocation) (*executions.O
 	if err := json.Unmarshal(text, &e); err != nil {
 		return nil, err
 	}
-	e.cause = in.Cause
+	e.cause, e.text = in.Cause, text
 	return h(e)
 }
 

@@ -2826,7 +2826,7 @@ export interface components {
             subscribers: number;
         };
         HealthDatabase: {
-            /** @description Set when the database fails: then its figures, and the events that wait, may be 0 */
+            /** @description Set when the database fails: then its figures, and the pending events, may be 0 */
             error?: string;
             /** @enum {string} */
             kind: "sqlite" | "postgres";
