@@ -158,6 +158,32 @@ func TestDeadLetters(t *testing.T) {
 	assert.Equal(t, 2, apitest.Do[wire.Cleared](s, "POST", "apps/a/dead-letters:purge", `{"resolved":true}`, 200).Removed)
 }
 
+// What fails again while many are replayed is newer than the newest of them, and is not replayed once more.
+func TestReplayOfThoseThatWereThere(t *testing.T) {
+	s := apitest.New(t)
+	s.App("a")
+	s.Script("a", "fail", `throw "no"`)
+	apitest.Do[wire.Trigger](s, "POST", "apps/a/triggers/queue", `{"script":"fail","topic":"t","retry":{"max_attempts":1}}`, 201)
+	for range 3 {
+		apitest.Do[wire.EventMade](s, "POST", "apps/a/queues/t/messages", `{"message":1}`, 202)
+	}
+	three := func() (letters []wire.DeadLetter) {
+		require.Eventually(t, func() bool {
+			letters = apitest.Do[wire.DeadLetters](s, "GET", "apps/a/dead-letters?unresolved=true", nil, 200).Items
+			return len(letters) == 3
+		}, 5*time.Second, 5*time.Millisecond)
+		return letters
+	}
+	before := three()
+	older := `{"newest":"` + before[1].ID + `"}`
+	assert.Len(t, apitest.Do[wire.Replayed](s, "POST", "apps/a/dead-letters:replay", older, 202).EventIDs, 2)
+	after := three() // the newest, and the two that failed again
+	assert.Equal(t, before[0].ID, after[2].ID)
+	assert.Empty(t, apitest.Do[wire.Replayed](s, "POST", "apps/a/dead-letters:replay", older, 202).EventIDs)
+	assert.Equal(t, 1, apitest.Do[wire.Cleared](s, "POST", "apps/a/dead-letters:purge", `{"newest":"`+before[0].ID+`"}`, 200).Removed)
+	assert.Equal(t, after[:2], apitest.Do[wire.DeadLetters](s, "GET", "apps/a/dead-letters?unresolved=true", nil, 200).Items)
+}
+
 // A message waits for a consumer, and for one that is paused; a batch is one delivery, of which those
 // messages that the handler names are tried again.
 func TestQueues(t *testing.T) {

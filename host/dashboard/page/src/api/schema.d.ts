@@ -2361,6 +2361,8 @@ export interface components {
             trigger_name?: string;
         };
         DeadLetterFilter: {
+            /** @description Id of the newest that counts: those that fail again meanwhile are newer; absent for any */
+            newest?: string;
             /** @description Those too about which somebody, or a script, has decided; of :replay none that was replayed */
             resolved?: boolean;
             /** @description Id; absent for any */
