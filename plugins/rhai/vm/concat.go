@@ -74,7 +74,7 @@ func (t *Thread) joinTexts(a, l, r *Value) bool {
 	t.budget -= cost
 	ref := newText(n, n)
 	data := unsafe.Slice(textData(ref), n)
-	putText(putText(data[:0], left), right)
+	PutText(PutText(data[:0], left), right)
 	*a = textValue(ref, n, chars)
 	return true
 }

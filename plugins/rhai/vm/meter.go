@@ -120,9 +120,9 @@ func (m *Meter) AppendReplaced(b []byte, text, find, with string) ([]byte, *Erro
 			return nil, err
 		}
 		if at < 0 {
-			return putText(b, text), nil
+			return PutText(b, text), nil
 		}
-		b = putText(putText(b, text[:at]), with)
+		b = PutText(PutText(b, text[:at]), with)
 		text = text[at+len(find):]
 	}
 }
