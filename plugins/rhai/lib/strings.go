@@ -385,14 +385,14 @@ func stringAppendBlob(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 }
 
 func stringRemove(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	text, find := args[0].AsString(), pattern(args[1])
+	find := pattern(args[1])
 	if find == "" {
 		return vm.Unit, nil
 	}
 	m := t.Meter()
-	rest, err := m.ReplaceAll(text, find, "", len(text))
+	rest, err := m.RemoveAll(args[0], find)
 	if err == nil {
-		assignText(t, &args[0], rest)
+		assign(t, &args[0], rest)
 	}
 	return vm.Unit, err
 }

@@ -143,13 +143,13 @@ func skipBlocks(s string, i int, c byte) int {
 	return i
 }
 
-// skipPairs works as skipBlocks, for a place that has the byte first, and last n bytes behind it.
-func skipPairs(s string, i, n int, first, last byte) int {
+// skipPairs works as skipBlocks, for a place that has the byte first, and second n bytes behind it.
+func skipPairs(s string, i, n int, first, second byte) int {
 	for ; i+textBlock+n <= len(s); i += textBlock {
 		p := unsafe.Add(unsafe.Pointer(unsafe.StringData(s)), i)
 		q, nearest := unsafe.Add(p, n), byte(math.MaxUint8)
 		for j := range textBlock {
-			nearest = min(nearest, (byteAt(p, j)^first)|(byteAt(q, j)^last))
+			nearest = min(nearest, (byteAt(p, j)^first)|(byteAt(q, j)^second))
 		}
 		if nearest == 0 {
 			break
@@ -205,8 +205,8 @@ func CountByte(s string, c byte) int {
 	return n
 }
 
-// IndexText works as [strings.Index], eight places at a time: those are compared where the first
-// and the last byte of find are right.
+// IndexText works as [strings.Index], eight places at a time: those are compared where two bytes of
+// find are right, the first and the last one, or the one that was wrong where it was compared last.
 func IndexText(s, find string) int {
 	n := len(find)
 	switch {
@@ -217,18 +217,19 @@ func IndexText(s, find string) int {
 	case n > len(s):
 		return -1
 	}
-	first, last := uint64(find[0])*lowBits, uint64(find[n-1])*lowBits
+	second := n - 1
+	first, last := uint64(find[0])*lowBits, uint64(find[second])*lowBits
 	end := len(s) - n // the last place
 	i, compared := 0, 0
 	checked := nearby // the end of what may have the place
 	for ; i+wordSize-1 <= end; i += wordSize {
 		if i >= checked {
-			if i = skipPairs(s, i, n-1, find[0], find[n-1]); i+wordSize-1 > end {
+			if i = skipPairs(s, i, second, find[0], find[second]); i+wordSize-1 > end {
 				break
 			}
 			checked = i + textBlock
 		}
-		found := zeros(wordAt(s, i)^first) & zeros(wordAt(s, i+n-1)^last)
+		found := zeros(wordAt(s, i)^first) & zeros(wordAt(s, i+second)^last)
 		for found != 0 {
 			at := i + bits.TrailingZeros64(found)/8
 			same := commonPrefix(s[at:at+n], find)
@@ -243,6 +244,9 @@ func IndexText(s, find string) int {
 				return -1
 			}
 			found &= found - 1
+			if same > 0 {
+				second, last = same, uint64(find[same])*lowBits
+			}
 		}
 	}
 	for ; i <= end; i++ {
