@@ -249,7 +249,7 @@ var builtins = []builtin{
 	{"catch, of a built-in's error", "", `{ let c = 0; try { parse_int("x") } catch (e) { c = e.error } c }`, quick, ""},
 	{"eval, the same text", integer, `eval("n + 1")`, some, ""},
 	{"eval, another text each time", "", `eval("1 + " + i)`, some, ""},
-	{"switch", integer, `switch i % 20 { 0 => 1, 1 => 2, 2..5 => 3, 5 if n > 9 => 4, 6..=9 if n < 9 => 5, 7 => 6, 10..15 => 7, _ => 8 }`, quick, ""},
+	{"switch", integer, `switch i % 20 { 0 => 1, 1 => 2, 5 if n > 9 => 4, 7 => 6, 2..5 => 3, 6..=9 if n < 9 => 5, 10..15 => 7, _ => 8 }`, quick, ""},
 	{"switch, texts", shortText, `switch t { "a" => 1, "b" => 2, "c" => 3, "Grace Brewster Hopper" => 4, _ => 5 }`, quick, ""},
 }
 
