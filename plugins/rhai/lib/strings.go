@@ -199,12 +199,12 @@ func count(m *vm.Meter, text, find string) (n int, err *vm.Error) {
 		}
 		return n, nil
 	}
-	f := m.Finder(text, find)
 	for ; ; n++ {
-		at, err := f.Next()
+		at, err := m.Search(text, find)
 		if err != nil || at < 0 {
 			return n, err
 		}
+		text = text[at+len(find):]
 	}
 }
 
@@ -650,21 +650,22 @@ func stringSplit(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if err != nil {
 		return vm.Unit, err
 	}
-	f, start := m.Finder(text, by), 0
-	for at := 0; count > 1; count-- {
-		switch {
-		case by != "":
-			if at, err = f.Next(); err != nil {
-				return vm.Unit, err
-			}
-		case len(p.items) > 0:
-			_, size := utf8.DecodeRuneInString(text[at:])
-			at += size
+	start, from := 0, 0 // of the piece, and of the search
+	for ; count > 1; count-- {
+		at, err := m.Search(text[from:], by)
+		if err != nil {
+			return vm.Unit, err
 		}
+		at += from
 		if !p.add(text[start:at]) {
 			return p.array()
 		}
 		start = at + len(by)
+		from = start
+		if by == "" && start < len(text) {
+			_, size := utf8.DecodeRuneInString(text[start:])
+			from += size
+		}
 	}
 	p.add(text[start:])
 	return p.array()

@@ -254,13 +254,6 @@ func TestBlocks(t *testing.T) {
 		if got, want := IndexText(s, find), strings.Index(s, find); got != want {
 			t.Fatalf("IndexText(%q, %q): got %d, want %d", s, find, got, want)
 		}
-		if find != "" {
-			m := testThread(abi.Limits{}).Meter()
-			want := strings.ReplaceAll(s, find, "with")
-			if got, err := m.AppendReplaced(make([]byte, 0, len(want)), s, find, "with"); err != nil || string(got) != want {
-				t.Fatalf("AppendReplaced(%q, %q): got %q, %v, want %q", s, find, got, err, want)
-			}
-		}
 		for _, c := range []byte{'a', 'd', 'z', 0} {
 			if got, want := IndexByte(text, c), strings.IndexByte(s, c); got != want {
 				t.Fatalf("IndexByte(%q, %q): got %d, want %d", s, c, got, want)
@@ -284,39 +277,6 @@ func TestBlocks(t *testing.T) {
 		FlipCase(text, s, 'a')
 		if string(text) != strings.ToUpper(s) {
 			t.Fatalf("FlipCase(%q, a): got %q", s, text)
-		}
-	}
-}
-
-// TestFinder: places far from each other are found, and the work is counted as by [Meter.Search].
-func TestFinder(t *testing.T) {
-	for _, far := range []int{0, 5, 63, 64, 1000, 40_000, 300_000} {
-		text := strings.Repeat(strings.Repeat("fox, The ", far/9)+"fox, the", 3) + strings.Repeat("fox, The ", far/9)
-		found, searched := testThread(abi.Limits{}), testThread(abi.Limits{})
-		m, one := found.Meter(), searched.Meter()
-		f, from := m.Finder(text, "fox, the"), 0
-		for {
-			got, err := f.Next()
-			if err != nil {
-				t.Fatal(err)
-			}
-			want, err := one.Search(text[from:], "fox, the")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if want < 0 {
-				if got != want {
-					t.Errorf("%d apart: got %d, want %d", far, got, want)
-				}
-				break
-			}
-			if want += from; got != want {
-				t.Fatalf("%d apart: got %d, want %d", far, got, want)
-			}
-			from = want + len("fox, the")
-		}
-		if got, want := found.Operations(), searched.Operations(); got > want || got < want*9/10-200 {
-			t.Errorf("%d apart: got %d operations, want about %d", far, got, want)
 		}
 	}
 }

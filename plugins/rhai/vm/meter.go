@@ -1,9 +1,6 @@
 package vm
 
-import (
-	"math/bits"
-	"slices"
-)
+import "slices"
 
 // A Meter counts operations for long work while it is done, so that it ends soon after an
 // interrupt, and at the limit of operations, without being finished first.
@@ -118,9 +115,8 @@ func (m *Meter) RemoveAll(v Value, find string) (Value, *Error) {
 // AppendReplaced appends text to b, which has room for it, with with for each find, which is not
 // empty.
 func (m *Meter) AppendReplaced(b []byte, text, find, with string) ([]byte, *Error) {
-	f := m.Finder(text, find)
-	for from := 0; ; from += len(find) {
-		at, err := f.Next()
+	for {
+		at, err := m.Search(text, find)
 		if err == nil {
 			err = m.Add(len(with))
 		}
@@ -128,80 +124,9 @@ func (m *Meter) AppendReplaced(b []byte, text, find, with string) ([]byte, *Erro
 			return nil, err
 		}
 		if at < 0 {
-			return PutText(b, text[from:]), nil
+			return PutText(b, text), nil
 		}
-		b = PutText(PutText(b, text[from:at]), with)
-		from = at
+		b = PutText(PutText(b, text[:at]), with)
+		text = text[at+len(find):]
 	}
-}
-
-// A Finder finds a text in another again and again, from the front and without overlapping, as
-// [Meter.Search] finds it once. What it has seen of the places behind one it keeps for the next.
-type Finder struct {
-	meter      *Meter
-	text, find string
-	at         int    // no place before is asked for
-	word       int    // places before have been looked at
-	found      uint64 // those of the last eight that may have it
-	checked    int    // up to where words are looked at without a look at a block
-	compared   int    // bytes, in vain
-	counted    int    // bytes of text
-}
-
-// Finder makes one of find, which is not empty, in text.
-func (m *Meter) Finder(text, find string) Finder {
-	return Finder{meter: m, text: text, find: find, checked: nearby}
-}
-
-// Next returns the next place, -1 if there is none.
-func (f *Finder) Next() (int, *Error) {
-	n := len(f.find)
-	first, last := f.find[0], f.find[n-1]
-	firsts, lasts := uint64(first)*lowBits, uint64(last)*lowBits
-	for {
-		for f.found != 0 {
-			at := f.word - wordSize + bits.TrailingZeros64(f.found)/8
-			f.found &= f.found - 1
-			if at < f.at {
-				continue
-			}
-			same := commonPrefix(f.text[at:at+n], f.find)
-			if same == n {
-				f.at, f.checked = at+n, max(f.checked, at+n+nearby)
-				return at, f.count(f.at)
-			}
-			f.compared += same
-		}
-		if f.word >= f.checked {
-			f.word = skipPairs(f.text[:min(f.word+searchStep, len(f.text))], f.word, n-1, first, last)
-			f.checked = f.word + textBlock
-		}
-		if f.word+wordSize+n-1 > len(f.text) || f.compared > 8*f.word+4096 {
-			break
-		}
-		if f.word-f.counted >= searchStep {
-			if err := f.count(f.word); err != nil {
-				return -1, err
-			}
-		}
-		f.found = zeros(wordAt(f.text, f.word)^firsts) & zeros(wordAt(f.text, f.word+n-1)^lasts)
-		f.word += wordSize
-	}
-	from := max(f.at, f.word)
-	if err := f.count(from); err != nil {
-		return -1, err
-	}
-	at, err := f.meter.Search(f.text[from:], f.find)
-	if at >= 0 {
-		at += from
-		f.at, f.word, f.counted = at+n, at+n, at+n
-	}
-	return at, err
-}
-
-// count counts the work up to a place.
-func (f *Finder) count(to int) *Error {
-	n := max(to-f.counted, 0)
-	f.counted += n
-	return f.meter.Add(n)
 }
