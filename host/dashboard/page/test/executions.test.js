@@ -28,7 +28,7 @@ test('by mouse: from the apps over an app to what failed, and to the line where'
   const page = await open(t, browser, { token, path: '/apps' });
   await page.getByRole('img', { name: 'Executions of Busy in the last hour: 5, of which 2 failed' }).waitFor();
   await page.getByRole('link', { name: 'Busy' }).click();
-  await heading(page, 'What caused them').waitFor();
+  await heading(page, 'What caused them').scrollIntoViewIfNeeded();
   await page.locator('.uplot').nth(3).waitFor();
   await page.getByText('As a table').first().click();
   await page.getByRole('region', { name: 'Executions, as a table' }).getByRole('row').nth(1).waitFor();
