@@ -2,7 +2,8 @@
 //
 // The file is in WAL mode with synchronous=FULL: a commit is on the disk before it is acknowledged.
 // One connection writes and the others read, so readers never wait and writers wait for each other
-// in Go, where a context can end the wait, instead of in SQLite.
+// in Go, where a context can end the wait, instead of in SQLite. Short changes of data that wait at the same time share a
+// commit.
 package sqlite
 
 import (
@@ -115,12 +116,13 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 			},
 			DeleteLeased: `DELETE FROM outbox WHERE (id, token, app_id) IN (SELECT ids.value, tokens.value, apps.value
 				FROM json_each($1) AS ids JOIN json_each($2) AS tokens ON ids.key = tokens.key JOIN json_each($3) AS apps ON ids.key = apps.key) RETURNING id, token`,
-			Snapshot: sql.TxOptions{ReadOnly: true}, // which is no BEGIN IMMEDIATE
-			Texts:    func(texts []string) any { return encodeTexts(texts) },
-			Among:    [2]string{"IN", ""},
-			Owned:    sqlstore.Owned{Places: 1, PlacesOfApp: 1, Longest: LongestTransaction},
-			Reclaim:  func(ctx context.Context) (int64, error) { return reclaim(ctx, writer) },
-			Dump:     dumper(path),
+			Snapshot:     sql.TxOptions{ReadOnly: true}, // which is no BEGIN IMMEDIATE
+			Texts:        func(texts []string) any { return encodeTexts(texts) },
+			Among:        [2]string{"IN", ""},
+			ShareCommits: true,
+			Owned:        sqlstore.Owned{Places: 1, PlacesOfApp: 1, Longest: LongestTransaction},
+			Reclaim:      func(ctx context.Context) (int64, error) { return reclaim(ctx, writer) },
+			Dump:         dumper(path),
 			Positions: sqlstore.Positions{ // the number of the last row
 				Now:     `SELECT CAST(COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'published'), 0) AS TEXT)`,
 				Of:      `CAST(seq AS TEXT)`,

@@ -91,6 +91,9 @@ type Dialect struct {
 	Retryable func(error) bool
 	// Snapshot is how a transaction is that reads what there was at one moment.
 	Snapshot sql.TxOptions
+	// ShareCommits has short transactions of data share a commit: where one at a time writes, that is what they wait
+	// for.
+	ShareCommits bool
 	// Owned is how transactions of Begin are.
 	Owned Owned
 }
@@ -130,6 +133,9 @@ func New(config Config) store.Store {
 		db.statements = &statements{db: config.Write}
 		db.reader, db.writer = (&statements{db: config.Read}).outside(), db.statements.outside()
 	}
+	if config.Dialect.ShareCommits {
+		db.commits = &commits{db: db}
+	}
 	return &sqlStore{db: db}
 }
 
@@ -141,6 +147,7 @@ type database struct {
 	timed          sync.Map     // statements by what they are made of, see sqlStore.timed
 	statements     *statements  // the writer's; nil without Config.Prepare
 	turns          *turns.Queue // of transactions of Begin
+	commits        *commits     // nil without Dialect.ShareCommits
 	following      sync.RWMutex
 	followers      []func(store.Revision)
 	close          func() error
@@ -278,8 +285,21 @@ func (s *sqlStore) writer() queryer {
 }
 
 // join runs fn in the transaction of InTx or in one of its own, without a lock. It may be run
-// again.
+// again. fn must be quick: where transactions share a commit, those of others wait for it.
 func (s *sqlStore) join(ctx context.Context, op string, fn func(tx *sqlStore) error) error {
+	return s.joinOf(ctx, "", op, fn)
+}
+
+// joinOf is join for what an app does: apps take turns.
+func (s *sqlStore) joinOf(ctx context.Context, appID, op string, fn func(tx *sqlStore) error) error {
+	if s.tx != nil || s.db.commits == nil {
+		return s.apart(ctx, op, fn)
+	}
+	return failed(ctx, op, s.db.commits.run(ctx, appID, func(tx *transaction) error { return fn(&sqlStore{db: s.db, tx: tx}) }))
+}
+
+// apart is join for an fn that may take long.
+func (s *sqlStore) apart(ctx context.Context, op string, fn func(tx *sqlStore) error) error {
 	if s.tx != nil {
 		return failed(ctx, op, fn(s))
 	}
@@ -396,18 +416,27 @@ func (db *database) begin(ctx context.Context, options *sql.TxOptions) (*transac
 	if db.statements != nil {
 		db.statements.prepareMissing(ctx)
 	}
-	deed := store.DeedOf(ctx)
-	if !deed.Open() {
-		deed = nil
-	}
 	tx, err := db.Write.BeginTx(ctx, options)
 	if err != nil {
 		return nil, err
 	}
+	return &transaction{queryer: db.within(tx), sql: tx, deed: openDeed(ctx)}, nil
+}
+
+// within is what runs statements in a transaction.
+func (db *database) within(tx *sql.Tx) queryer {
 	if db.statements != nil {
-		return &transaction{queryer: db.statements.within(tx), sql: tx, deed: deed}, nil
+		return db.statements.within(tx)
 	}
-	return &transaction{queryer: tx, sql: tx, deed: deed}, nil
+	return tx
+}
+
+// openDeed returns the deed of a context whose entry is still to be written, nil if there is none.
+func openDeed(ctx context.Context) *store.Deed {
+	if deed := store.DeedOf(ctx); deed.Open() {
+		return deed
+	}
+	return nil
 }
 
 // failed makes an error safe to show: a refusal passes, anything else becomes the cause of a
