@@ -30,7 +30,8 @@ const (
 // group as a whole is undone, as by a full disk, each of its shares is run again in a group of its own, and what
 // it fails with there is its own.
 type commits struct {
-	db *database
+	db      *database
+	longest time.Duration // longestGroup
 
 	mu   sync.Mutex
 	busy bool // somebody has the connection, or is about to get it from the pool
@@ -143,7 +144,7 @@ func (c *commits) begin(ctx context.Context) (*group, error) {
 func (c *commits) hand(g *group, alone bool, do func() error) error {
 	defer func() {
 		c.mu.Lock()
-		if !alone && !g.ended && g.shares < mostShares && time.Since(g.began) < longestGroup {
+		if !alone && !g.ended && g.shares < mostShares && time.Since(g.began) < c.longest {
 			if w := c.line.next(func(w *waiting) bool { return !w.alone }); w != nil {
 				c.mu.Unlock()
 				w.turn <- g
@@ -326,12 +327,4 @@ func (l *line) leave(appID string, w *waiting) bool {
 		return true
 	}
 	return false
-}
-
-// waiting returns how many wait.
-func (l *line) waiting() (n int) {
-	for _, app := range l.apps {
-		n += len(app.line)
-	}
-	return n
 }

@@ -134,7 +134,7 @@ func New(config Config) store.Store {
 		db.reader, db.writer = (&statements{db: config.Read}).outside(), db.statements.outside()
 	}
 	if config.Dialect.ShareCommits {
-		db.commits = &commits{db: db}
+		db.commits = &commits{db: db, longest: longestGroup}
 	}
 	return &sqlStore{db: db}
 }

@@ -2,7 +2,9 @@ package storetest
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -42,6 +44,36 @@ func Benchmark(b *testing.B, fresh func(tb testing.TB) Opener) {
 			}
 		})
 	})
+	b.Run("KV.Get", func(b *testing.B) {
+		b.ReportAllocs()
+		ctx, cancel := context.WithCancel(s.ctx) // as an execution's
+		defer cancel()
+		entry := store.KVEntry{Key: "k", Value: json.RawMessage(`{"n":1}`)}
+		_, err := s.KV().Set(ctx, app.ID, "c", entry, false)
+		require.NoError(b, err)
+		for b.Loop() {
+			if _, err := s.KV().Get(ctx, app.ID, "c", "k"); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	for _, writers := range []int{1, 32} {
+		b.Run(fmt.Sprintf("KV.Set/%d", writers), func(b *testing.B) {
+			b.SetParallelism(max(1, writers/runtime.GOMAXPROCS(0)))
+			if writers == 1 {
+				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+			}
+			b.RunParallel(func(loop *testing.PB) {
+				key := uuid.NewString()
+				for loop.Next() {
+					if _, err := s.KV().Set(s.ctx, app.ID, "c", store.KVEntry{Key: key, Value: json.RawMessage(`{"n":1}`)}, false); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+		})
+	}
 	for _, size := range []int{1, 100, 1000} {
 		b.Run(fmt.Sprintf("Executions.Record/%d", size), func(b *testing.B) {
 			b.ReportAllocs()
