@@ -85,21 +85,23 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 	if err := migrate(ctx, writer); err != nil {
 		return nil, errors.Join(err, writer.Close())
 	}
-	reader, err := sql.Open("sqlite", dsn(path, true))
+	reader, err := readers(path)
 	if err != nil {
 		return nil, errors.Join(err, writer.Close())
 	}
-	readers := max(4, runtime.GOMAXPROCS(0))
-	reader.SetMaxOpenConns(readers)
-	reader.SetMaxIdleConns(readers)
-	long, err := sql.Open("sqlite", dsn(path, true)) // beside those, which requests wait for
+	lookup, err := readers(path)
 	if err != nil {
 		return nil, errors.Join(err, reader.Close(), writer.Close())
+	}
+	long, err := sql.Open("sqlite", dsn(path, true)) // beside those, which requests wait for
+	if err != nil {
+		return nil, errors.Join(err, lookup.Close(), reader.Close(), writer.Close())
 	}
 	long.SetMaxIdleConns(0)
 	return sqlstore.New(sqlstore.Config{
 		Read:      reader,
 		Long:      long,
+		Lookup:    lookup,
 		Write:     writer,
 		Now:       config.Now,
 		Listeners: config.Listeners,
@@ -146,8 +148,20 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 			},
 		},
 		// The writer last: the last connection folds the log into the file.
-		Close: func() error { return errors.Join(long.Close(), reader.Close(), writer.Close()) },
+		Close: func() error { return errors.Join(long.Close(), lookup.Close(), reader.Close(), writer.Close()) },
 	}), nil
+}
+
+// readers opens connections that read.
+func readers(path string) (*sql.DB, error) {
+	db, err := sql.Open("sqlite", dsn(path, true))
+	if err != nil {
+		return nil, err
+	}
+	n := max(4, runtime.GOMAXPROCS(0))
+	db.SetMaxOpenConns(n)
+	db.SetMaxIdleConns(n)
+	return db, nil
 }
 
 // patiently calls fn again while others open the same new file: what makes it a database with a

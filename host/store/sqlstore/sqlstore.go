@@ -100,9 +100,12 @@ type Dialect struct {
 
 // Config is an open database.
 type Config struct {
-	Read    *sql.DB // for queries outside transactions
-	Write   *sql.DB // for everything else; may be Read
-	Long    *sql.DB // for snapshots, which may last; nil: Read
+	Read  *sql.DB // for queries outside transactions
+	Write *sql.DB // for everything else; may be Read
+	Long  *sql.DB // for snapshots, which may last; nil: Read
+	// Lookup is for queries that find one row by its key. They run to their end, since to be ready to interrupt one
+	// would cost as much as it does, and so none is kept waiting for long; nil: Read, and they are interrupted.
+	Lookup  *sql.DB
 	Dialect Dialect
 	Now     func() time.Time // the clock; nil for time.Now
 	Close   func() error     // releases both databases, called once
@@ -127,11 +130,21 @@ func New(config Config) store.Store {
 		config.Long = config.Read
 	}
 	db := &database{Config: config, id: newID(), close: sync.OnceValue(config.Close)}
-	db.reader, db.writer = config.Read, config.Write
 	db.turns = turns.New(config.Dialect.Owned.Places, config.Dialect.Owned.PlacesOfApp)
+	outside := func(of *sql.DB) queryer {
+		if config.Prepare {
+			return (&statements{db: of}).outside()
+		}
+		return of
+	}
+	db.reader, db.writer = outside(config.Read), config.Write
 	if config.Prepare {
 		db.statements = &statements{db: config.Write}
-		db.reader, db.writer = (&statements{db: config.Read}).outside(), db.statements.outside()
+		db.writer = db.statements.outside()
+	}
+	db.lookup = db.reader
+	if config.Lookup != nil {
+		db.lookup = uninterrupted{outside(config.Lookup)}
 	}
 	if config.Dialect.ShareCommits {
 		db.commits = &commits{db: db, longest: longestGroup}
@@ -144,6 +157,7 @@ type database struct {
 	Config
 	id             string // of this one of all who have opened it
 	reader, writer queryer
+	lookup         queryer
 	timed          sync.Map     // statements by what they are made of, see sqlStore.timed
 	statements     *statements  // the writer's; nil without Config.Prepare
 	turns          *turns.Queue // of transactions of Begin
@@ -274,6 +288,14 @@ func (s *sqlStore) reader() queryer {
 		return s.tx
 	}
 	return s.db.reader
+}
+
+// lookup is where queries go that find one row by its key.
+func (s *sqlStore) lookup() queryer {
+	if s.tx != nil {
+		return s.tx
+	}
+	return s.db.lookup
 }
 
 // writer is where a single statement goes that needs no lock.

@@ -57,23 +57,25 @@ func Benchmark(b *testing.B, fresh func(tb testing.TB) Opener) {
 			}
 		}
 	})
-	for _, writers := range []int{1, 32} {
-		b.Run(fmt.Sprintf("KV.Set/%d", writers), func(b *testing.B) {
-			b.SetParallelism(max(1, writers/runtime.GOMAXPROCS(0)))
-			if writers == 1 {
-				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-			}
-			b.RunParallel(func(loop *testing.PB) {
-				key := uuid.NewString()
-				for loop.Next() {
-					if _, err := s.KV().Set(s.ctx, app.ID, "c", store.KVEntry{Key: key, Value: json.RawMessage(`{"n":1}`)}, false); err != nil {
-						b.Error(err)
-						return
-					}
-				}
-			})
-		})
+	set := func(b *testing.B, key string) {
+		if _, err := s.KV().Set(s.ctx, app.ID, "c", store.KVEntry{Key: key, Value: json.RawMessage(`{"n":1}`)}, false); err != nil {
+			b.Error(err)
+		}
 	}
+	b.Run("KV.Set", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			set(b, "k")
+		}
+	})
+	b.Run("KV.Set/32 writers", func(b *testing.B) {
+		b.SetParallelism((32 + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0))
+		b.RunParallel(func(loop *testing.PB) {
+			for key := uuid.NewString(); loop.Next(); {
+				set(b, key)
+			}
+		})
+	})
 	for _, size := range []int{1, 100, 1000} {
 		b.Run(fmt.Sprintf("Executions.Record/%d", size), func(b *testing.B) {
 			b.ReportAllocs()
