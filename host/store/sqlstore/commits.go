@@ -178,7 +178,7 @@ const (
 
 // run runs fn and undoes what it did if it fails or panics, or the context has ended. The first share needs no
 // savepoint: the whole is its own.
-func (g *group) run(ctx context.Context, db *database, tx *transaction, fn func(tx *transaction) error) (err error) {
+func (g *group) run(ctx context.Context, db *database, tx *transaction, fn func(tx *transaction) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
