@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/picloud/picloud/host/background/turns"
 	"github.com/picloud/picloud/host/fault"
 )
 
@@ -65,6 +66,7 @@ func (c *commits) run(ctx context.Context, appID string, fn func(tx *transaction
 
 // share runs fn in a group, or in one that nobody else has a share in.
 func (c *commits) share(ctx context.Context, appID string, alone bool, fn func(tx *transaction) error) error {
+	turns.Wait(ctx) // for the disk, if for nobody before
 	g, err := c.enter(ctx, appID, alone)
 	if err != nil {
 		return err
