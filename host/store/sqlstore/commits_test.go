@@ -299,7 +299,7 @@ func TestNoRoomForAShare(t *testing.T) {
 	s := openShared(t)
 	size, err := s.Size(t.Context())
 	require.NoError(t, err)
-	var pageSize int64 = 4096
+	const pageSize = 4096
 	require.NoError(t, sqlstore.Exec(t.Context(), s.Store, "PRAGMA max_page_count = "+strconv.FormatInt(size/pageSize+40, 10)))
 	large := json.RawMessage(`"` + strings.Repeat("x", 900_000) + `"`)
 	var write []func()
