@@ -658,14 +658,24 @@ func TestImportsThatAreGivenUp(t *testing.T) {
 		n.keepEvery = time.Hour // it is not heard of
 		app := n.fill(t, "shop")
 		archive := n.export(t, app.ID)
-		from, to := io.Pipe()
 		ended := make(chan error, 1)
-		go func() {
-			_, err := n.Import(context.WithoutCancel(t.Context()), n.into(t, "late"), from)
-			ended <- err
-		}()
-		_, err := to.Write(archive[:len(archive)/2])
-		require.NoError(t, err)
+		begin := func() *io.PipeWriter {
+			from, to := io.Pipe()
+			into := n.into(t, "late")
+			go func() {
+				_, err := n.Import(context.WithoutCancel(t.Context()), into, from)
+				ended <- err
+			}()
+			_, err := to.Write(archive[:len(archive)/2])
+			require.NoError(t, err)
+			return to
+		}
+		finish := func(to *io.PipeWriter) {
+			_, err := to.Write(archive[len(archive)/2:])
+			to.CloseWithError(err)
+		}
+
+		to := begin()
 		require.Eventually(t, func() bool {
 			under, _, err := n.store.Apps().Imports(t.Context())
 			return err == nil && len(under) == 1
@@ -673,22 +683,13 @@ func TestImportsThatAreGivenUp(t *testing.T) {
 		undone, err := n.catalog.SweepImports(t.Context(), 0)
 		require.NoError(t, err)
 		require.Equal(t, 1, undone)
-		go func() {
-			_, err := to.Write(archive[len(archive)/2:])
-			to.CloseWithError(err)
-		}()
+		go finish(to)
 		require.Error(t, <-ended)
 		n.nothing(t, "late")
 
 		// One that is heard of goes on, and hears at once that it was given up.
 		n.keepEvery = time.Millisecond
-		from, to = io.Pipe()
-		go func() {
-			_, err := n.Import(context.WithoutCancel(t.Context()), n.into(t, "late"), from)
-			ended <- err
-		}()
-		_, err = to.Write(archive[:len(archive)/2])
-		require.NoError(t, err)
+		again := begin()
 		var first store.App
 		require.Eventually(t, func() bool {
 			under, _, err := n.store.Apps().Imports(t.Context())
@@ -701,10 +702,7 @@ func TestImportsThatAreGivenUp(t *testing.T) {
 			return under[0].Import.At.After(first.Import.At)
 		}, time.Minute, time.Millisecond)
 		require.NoError(t, n.catalog.AbandonImport(t.Context(), first))
-		go func() {
-			_, err := to.Write(archive[len(archive)/2:])
-			to.CloseWithError(err)
-		}()
+		go finish(again)
 		require.Error(t, <-ended)
 		n.nothing(t, "late")
 	})

@@ -37,6 +37,9 @@ func TestSchemaHasEveryField(t *testing.T) {
 	} {
 		var fields []string
 		for i := range of.NumField() {
+			if !of.Field(i).IsExported() {
+				continue
+			}
 			tag := of.Field(i).Tag.Get("yaml")
 			if of == reflect.TypeFor[abi.Limits]() {
 				tag = of.Field(i).Tag.Get("json")

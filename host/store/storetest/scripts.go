@@ -24,7 +24,7 @@ func testScripts(t *testing.T, s subject) {
 		})
 		require.NoError(t, err)
 		require.Equal(t, store.Script{
-			ID: script.ID, AppID: app.ID, Name: "hello", Kind: abi.KindModule, Source: `"hi"`,
+			ID: script.ID, AppID: app.ID, Name: "hello", Kind: abi.KindModule, Source: `"hi"`, SourceSize: 4,
 			Limits: abi.Limits{MaxOperations: 5_000_000_000, TimeoutMS: 1}, ReadOnly: true,
 			Version: 1, CreatedAt: kept(start), UpdatedAt: kept(start),
 		}, script)
@@ -67,7 +67,7 @@ func testScripts(t *testing.T, s subject) {
 		one, err := s.Scripts().Update(s.ctx, script.ID, store.ScriptChange{Source: new("2")})
 		require.NoError(t, err)
 		want := script
-		want.Source, want.Version, want.UpdatedAt = "2", 2, kept(s.clock.Now())
+		want.Source, want.SourceSize, want.Version, want.UpdatedAt = "2", 1, 2, kept(s.clock.Now())
 		require.Equal(t, want, one)
 
 		two, err := s.Scripts().Update(s.ctx, script.ID, store.ScriptChange{
