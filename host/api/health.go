@@ -21,7 +21,7 @@ func (a *API) mountHealth(admin huma.API) {
 // getHealth tells what the metrics tell, so that there is one source, and how the database is.
 func (a *API) getHealth(ctx context.Context, _ *none) (*body[wire.Health], error) {
 	if !caller(ctx).May(authz.HealthRead) {
-		return nil, authz.Denied(authz.HealthRead)
+		return nil, caller(ctx).Denied(authz.HealthRead)
 	}
 	values, err := a.measure()
 	if err != nil {

@@ -87,8 +87,11 @@ func TestKilledWhileAnAppIsRemoved(t *testing.T) {
 			t.Logf("kill %d: rows were left: %v", round, unfinished)
 			d = launch(t, p, args...)
 		}
-		if unfinished {
+		removed := func() {
 			require.Eventually(t, func() bool { return strings.Contains(d.output.String(), "deleted rows removed") }, patience, 10*time.Millisecond, "%s", d.output)
+		}
+		if unfinished {
+			removed()
 		}
 		c, err = client.New(d.url, token)
 		require.NoError(t, err)
@@ -96,6 +99,12 @@ func TestKilledWhileAnAppIsRemoved(t *testing.T) {
 		require.NoError(t, err)
 		assert.Len(t, documents, 1)
 		require.NoError(t, d.end(syscall.SIGTERM), "%s", d.output)
+		// PostgreSQL may not have noticed a kill yet when it was asked what is left: then nobody else could remove anything.
+		if left(false) > 0 {
+			d = launch(t, p, args...)
+			removed()
+			require.NoError(t, d.end(syscall.SIGTERM), "%s", d.output)
+		}
 		assert.Zero(t, left(true), "rows of the deleted app")
 		sweepOrphans(t, p, args, 0) // those whose rows were removed just before a kill
 	})

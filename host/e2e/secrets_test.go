@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -74,4 +75,14 @@ secrets: [hook-key]
 	r = p.run(t, "", "invoke", "show")
 	assert.Contains(t, r.stdout, "hunter22", "what a script answers is its own affair")
 	assert.Contains(t, r.stderr, "it is ***")
+
+	// Nor is a value kept that somebody has sent in the path.
+	p.must(t, "invoke", "show", "--path", "/hooks/hunter22")
+	var kept string
+	require.Eventually(t, func() bool {
+		kept = p.must(t, "executions", "list", "--app", "default", "--output", "json")
+		return strings.Contains(kept, "/hooks/")
+	}, patience, 10*time.Millisecond)
+	assert.Contains(t, kept, "/hooks/***")
+	assert.NotContains(t, kept, "hunter22")
 }

@@ -18,7 +18,8 @@ import (
 const (
 	maxQueued      = 16_384   // executions
 	maxQueuedBytes = 64 << 20 // of executions with their log lines, unless the server says otherwise
-	recordBytes    = 512      // of an execution without its lines and its error
+	recordBytes    = 512      // of an execution without its lines, its error and what it asked for
+	callBytes      = 80       // of something that it asked the host for
 	batchSize      = 1024     // executions in one transaction
 	linger         = 100 * time.Millisecond
 	writeTimeout   = time.Minute // of an attempt: a busy disk takes seconds to sync, and a short one would only begin again
@@ -75,17 +76,20 @@ func newRecorder(s store.Executions, log *slog.Logger, registerer prometheus.Reg
 
 // size is about how many bytes of memory an execution takes while it waits.
 func size(e *store.Execution) (bytes int) {
-	bytes = recordBytes + len(e.ErrorMessage)
+	bytes = recordBytes + len(e.ErrorMessage) + len(e.Path) + len(e.Route)
+	if e.Trace != nil {
+		bytes += len(e.Trace.Calls) * callBytes
+	}
 	for _, line := range e.Lines {
 		bytes += len(line.Message) + len(line.Data) + 64
 	}
 	return bytes
 }
 
-// strip drops the lines of an execution.
+// strip drops the lines of an execution, and what it asked the host for.
 func (r *Recorder) strip(e *store.Execution) {
 	r.droppedLines.Add(float64(len(e.Lines)))
-	e.Lines = nil
+	e.Lines, e.Trace = nil, nil
 }
 
 // write is one attempt. Record is all or nothing and may be repeated.

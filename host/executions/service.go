@@ -164,7 +164,8 @@ type Outcome struct {
 	Operations  int64
 	Covered     []abi.Covered // see Config.Cover
 
-	bytes int64 // of the response's body
+	bytes int64  // of the response's body
+	path  string // of the request, without values of secrets
 }
 
 // OutcomeOK is the outcome of an execution without an error.
@@ -309,6 +310,9 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 	if in.answers() {
 		out.bytes = max(int64(len(out.Response.Body)), streamed.bytes)
 	}
+	if in.Request != nil {
+		out.path = strings.Clone(log.Shown(in.Request.Path)) // the request's own keeps its whole head in memory
+	}
 	s.finished(ctx, script.row, in, out, started)
 	return out, nil
 }
@@ -447,7 +451,7 @@ func (s *Service) finished(ctx context.Context, script store.Script, in Invocati
 		ResponseBytes: out.bytes, Route: in.Route, ParentID: in.parent, RootID: in.Cause.Root, Trace: out.Trace,
 	}
 	if in.Request != nil {
-		record.Method, record.Path = in.Request.Method, in.Request.Path
+		record.Method, record.Path = in.Request.Method, out.path
 	}
 	if out.Error != nil {
 		record.Outcome, record.ErrorMessage = out.Error.Code, out.Error.Message
