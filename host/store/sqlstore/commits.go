@@ -9,13 +9,21 @@ import (
 	"time"
 
 	"github.com/picloud/picloud/host/background/turns"
-	"github.com/picloud/picloud/host/fault"
 )
 
 // Bounds of a group, which ends with the first that it comes to.
 const (
 	mostShares   = 64
 	longestGroup = 4 * time.Millisecond // from its beginning; the share under way then is the last
+)
+
+// standing is where in a group a share may be.
+type standing int
+
+const (
+	anywhere standing = iota
+	inFront           // since it may take long: those who ran before need not wait for it
+	byItself
 )
 
 // commits has short transactions that wait for the one connection that writes share a commit, since most of what a
@@ -25,6 +33,8 @@ const (
 // open group to the next in line, or, if there is none or the group has come to a bound, commits it. All who ran
 // wait for that commit; meanwhile others come, and the first of them begins the next group. So a lone transaction
 // waits for nobody, and the more there are, the more share.
+//
+// A share that may take long is the first of its group, and so keeps nobody waiting but those who come behind it.
 //
 // The share of each is a savepoint: what fails, panics or is too late is undone by itself. Statements of a group are not
 // interrupted, since that would undo what others did: a context that has ended is seen before each. If the
@@ -51,31 +61,32 @@ type group struct {
 	shares  int  // that were run in it
 	ended   bool // nothing can be run in it any more
 
-	done chan struct{} // closed when it is committed or undone
-	err  error         // nil if it is committed; to be read when it is done
+	done   chan struct{} // closed when it is committed or undone
+	err    error         // nil if it is committed; to be read when it is done
+	undoer *transaction  // the share that has had all of it undone; nil: none has
 }
 
 // run runs fn as a share of somebody's transaction. The error is fn's, or that of the commit.
-func (c *commits) run(ctx context.Context, appID string, fn func(tx *transaction) error) error {
-	err := c.share(ctx, appID, false, fn)
+func (c *commits) run(ctx context.Context, appID string, at standing, fn func(tx *transaction) error) error {
+	err := c.share(ctx, appID, at, fn)
 	if errors.Is(err, errUndone) {
-		err = c.share(ctx, appID, true, fn)
+		err = c.share(ctx, appID, byItself, fn)
 	}
 	return err
 }
 
-// share runs fn in a group, or in one that nobody else has a share in.
-func (c *commits) share(ctx context.Context, appID string, alone bool, fn func(tx *transaction) error) error {
+// share runs fn in a group.
+func (c *commits) share(ctx context.Context, appID string, at standing, fn func(tx *transaction) error) error {
 	turns.Wait(ctx) // for the disk, if for nobody before
-	g, err := c.enter(ctx, appID, alone)
+	g, err := c.enter(ctx, appID, at)
 	if err != nil {
 		return err
 	}
 	tx := &transaction{queryer: g.queryer, sql: g.tx, deed: openDeed(ctx)}
 	defer tx.leave() // of an fn that panics
-	err = c.hand(g, alone, func() error { return g.run(ctx, c.db, tx, fn) })
+	err = c.hand(g, at, func() error { return g.run(ctx, c.db, tx, fn) })
 	<-g.done
-	if g.err != nil && (err == nil || !doubtful(err)) { // a refusal may be due to what is undone
+	if g.err != nil && g.undoer != tx { // also of a refusal, which may be due to what is undone
 		err = g.err
 	}
 	if err != nil {
@@ -92,7 +103,7 @@ func (c *commits) share(ctx context.Context, appID string, alone bool, fn func(t
 }
 
 // enter waits for the connection, which comes with the group that is open, or begins one.
-func (c *commits) enter(ctx context.Context, appID string, alone bool) (*group, error) {
+func (c *commits) enter(ctx context.Context, appID string, at standing) (*group, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -102,7 +113,7 @@ func (c *commits) enter(ctx context.Context, appID string, alone bool) (*group, 
 		c.mu.Unlock()
 		return c.begin(ctx)
 	}
-	w := &waiting{alone: alone, turn: make(chan *group, 1)}
+	w := &waiting{at, make(chan *group, 1)}
 	c.line.join(appID, w)
 	c.mu.Unlock()
 	var g *group
@@ -143,11 +154,11 @@ func (c *commits) begin(ctx context.Context) (*group, error) {
 }
 
 // hand does something in the group, and hands it on or ends it, also if that panics.
-func (c *commits) hand(g *group, alone bool, do func() error) error {
+func (c *commits) hand(g *group, at standing, do func() error) error {
 	defer func() {
 		c.mu.Lock()
-		if !alone && !g.ended && g.shares < mostShares && time.Since(g.began) < c.longest {
-			if w := c.line.next(func(w *waiting) bool { return !w.alone }); w != nil {
+		if at != byItself && !g.ended && g.shares < mostShares && time.Since(g.began) < c.longest {
+			if w := c.line.next(func(w *waiting) bool { return w.at == anywhere }); w != nil {
 				c.mu.Unlock()
 				w.turn <- g
 				return
@@ -184,22 +195,23 @@ func (g *group) run(ctx context.Context, db *database, tx *transaction, fn func(
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	first := g.shares == 0
+	whole := g.shares == 0
 	g.shares++
-	if !first {
+	if !whole {
 		if err := g.do(shareBegin); err != nil {
-			g.undo(errUndone)
-			return errors.Join(errUndone, err)
+			g.undo(errors.Join(errUndone, err))
+			return err
 		}
 	}
 	kept := false
 	defer func() {
 		switch {
 		case kept:
-		case first:
+		case whole:
 			g.undo(nil)
 		case g.do(shareUndo) != nil || g.do(shareKeep) != nil: // the database has undone all of it
 			g.undo(errUndone)
+			g.undoer = tx
 		}
 	}()
 	if err := fn(tx); err != nil {
@@ -211,7 +223,7 @@ func (g *group) run(ctx context.Context, db *database, tx *transaction, fn func(
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if !first {
+	if !whole {
 		if err := g.do(shareKeep); err != nil {
 			return err
 		}
@@ -246,9 +258,6 @@ func (g *group) end() {
 	close(g.done)
 }
 
-// doubtful reports whether an error may have to do with others' shares: it is none that a service made.
-func doubtful(err error) bool { return fault.From(err) == nil || fault.Of(err) == fault.Storage }
-
 // uninterrupted runs statements that are not interrupted when their context ends, and none after that.
 type uninterrupted struct{ queryer }
 
@@ -274,8 +283,8 @@ func unlessEnded(ctx context.Context) context.Context {
 
 // waiting is somebody in a line.
 type waiting struct {
-	alone bool        // wants a group of its own
-	turn  chan *group // gets the open group, or nil for whoever is to begin one
+	at   standing
+	turn chan *group // gets the open group, or nil for whoever is to begin one
 }
 
 // line has those who wait: of each app in their order, and the apps by turns.

@@ -185,6 +185,23 @@ func TestAppsTakeTurnsInACommit(t *testing.T) {
 	require.Equal(t, []string{"one 0", "two 0", "one 1", "two 1", "one 2", "one 3", "one 4"}, order)
 }
 
+// What may take long keeps nobody waiting who came before: those are committed first.
+func TestALargeShareComesFirst(t *testing.T) {
+	s := openShared(t)
+	large := json.RawMessage(`"` + strings.Repeat("x", 100_000) + `"`)
+	small := func(key string) func() {
+		return func() { assert.NoError(t, s.set(t.Context(), s.one, key)) }
+	}
+	s.together(t, func() {}, small("before"), small("before, too"), func() {
+		_, err := s.KV().Set(t.Context(), s.one, "c", store.KVEntry{Key: "large", Value: large}, false)
+		assert.NoError(t, err)
+	}, small("behind"), small("behind, too"))
+	require.Equal(t, 2, s.count(), "commits: one of those before, one of the large value and those behind")
+	for _, key := range []string{"before", "before, too", "large", "behind", "behind, too"} {
+		require.True(t, s.has(t, s.one, key), key)
+	}
+}
+
 // What one who shares a commit does wrong, or what happens to him, concerns nobody else.
 func TestSharesFailAlone(t *testing.T) {
 	s := openShared(t)
@@ -277,9 +294,23 @@ func TestSharedCommitFails(t *testing.T) {
 		return write
 	}
 	refused := 0
-	run := func(commit func() bool, check func(error)) { s.together(t, func() { s.do(commit) }, write(check)...) }
+	decided, odd := 0, errors.New("the document is odd") // which no service has made
+	key := store.DocumentKey{AppID: s.one, Collection: "c", ID: "d"}
+	_, err := s.Docs().Create(t.Context(), key, store.DocumentContent{Data: json.RawMessage(`{}`)})
+	require.NoError(t, err)
+	refusal := func() {
+		_, err := s.Docs().Modify(t.Context(), key, nil, func(json.RawMessage) (store.DocumentContent, error) {
+			decided++
+			return store.DocumentContent{}, odd
+		})
+		assert.Equal(t, odd, err)
+	}
+	run := func(commit func() bool, check func(error)) {
+		s.together(t, func() { s.do(commit) }, append(write(check), refusal)...)
+	}
 	run(func() bool { refused++; return refused == 1 }, func(err error) { assert.NoError(t, err) })
 	require.Equal(t, 1+n, s.count())
+	require.Equal(t, 2, decided, "what was refused may have been so because of what was undone")
 	require.Len(t, after, n)
 	sum, err := s.KV().Get(t.Context(), s.one, "c", "sum")
 	require.NoError(t, err)
@@ -307,7 +338,9 @@ func TestNoRoomForAShare(t *testing.T) {
 		write = append(write,
 			func() { assert.NoError(t, s.set(t.Context(), s.one, fmt.Sprint(i))) },
 			func() {
-				_, err := s.KV().Set(t.Context(), s.one, "c", store.KVEntry{Key: fmt.Sprint("large ", i), Value: large}, false)
+				err := s.KV().Update(t.Context(), s.one, "c", fmt.Sprint("large ", i), func(json.RawMessage) (json.RawMessage, bool, error) {
+					return large, true, nil
+				})
 				assert.Equal(t, fault.Storage, fault.Of(err))
 			})
 	}
@@ -320,14 +353,14 @@ func TestNoRoomForAShare(t *testing.T) {
 
 // Whatever happens to those who share commits, what was acknowledged is there once, and what was not is not.
 func TestSharesInterleaved(t *testing.T) {
+	s := openShared(t)
 	for seed := range uint64(20) {
-		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { interleave(t, seed) })
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { s.interleave(t, seed) })
 	}
 }
 
-func interleave(t *testing.T, seed uint64) {
+func (s *shared) interleave(t *testing.T, seed uint64) {
 	const workers, each = 8, 25
-	s := openShared(t)
 	commits := rand.New(rand.NewPCG(seed, 0)) // used by who commits
 	s.do(func() bool { return commits.IntN(10) == 0 })
 	var mu sync.Mutex
@@ -337,7 +370,7 @@ func interleave(t *testing.T, seed uint64) {
 		wait.Go(func() {
 			random := rand.New(rand.NewPCG(seed, uint64(w)+1))
 			for range each {
-				s.anything(t, random, func(app, key string, sum int) {
+				s.anything(t, seed, random, func(app, key string, sum int) {
 					mu.Lock()
 					defer mu.Unlock()
 					sums[[2]string{app, key}] = append(sums[[2]string{app, key}], sum)
@@ -379,9 +412,10 @@ func (s *shared) within(ctx context.Context, kind int, app string, fn func(tx st
 }
 
 // anything adds to one or two numbers, or fails to, and tells of the sums that are acknowledged.
-func (s *shared) anything(t *testing.T, random *rand.Rand, acknowledged func(app, key string, sum int)) {
+func (s *shared) anything(t *testing.T, seed uint64, random *rand.Rand, acknowledged func(app, key string, sum int)) {
 	app := []string{s.one, s.two}[random.IntN(2)]
-	keys := [][]string{{"a"}, {"b"}, {"a", "b"}}[random.IntN(3)]
+	a, b := fmt.Sprint("a ", seed), fmt.Sprint("b ", seed)
+	keys := [][]string{{a}, {b}, {a, b}}[random.IntN(3)]
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	end := nothing

@@ -309,15 +309,15 @@ func (s *sqlStore) writer() queryer {
 // join runs fn in the transaction of InTx or in one of its own, without a lock. It may be run
 // again. fn must be quick: where transactions share a commit, those of others wait for it.
 func (s *sqlStore) join(ctx context.Context, op string, fn func(tx *sqlStore) error) error {
-	return s.joinOf(ctx, "", op, fn)
+	return s.joinAt(ctx, anywhere, "", op, fn)
 }
 
-// joinOf is join for what an app does: apps take turns.
-func (s *sqlStore) joinOf(ctx context.Context, appID, op string, fn func(tx *sqlStore) error) error {
+// joinAt is join where transactions that share a commit have places, and apps take turns.
+func (s *sqlStore) joinAt(ctx context.Context, at standing, appID, op string, fn func(tx *sqlStore) error) error {
 	if s.tx != nil || s.db.commits == nil {
 		return s.apart(ctx, op, fn)
 	}
-	return failed(ctx, op, s.db.commits.run(ctx, appID, func(tx *transaction) error { return fn(&sqlStore{db: s.db, tx: tx}) }))
+	return failed(ctx, op, s.db.commits.run(ctx, appID, at, func(tx *transaction) error { return fn(&sqlStore{db: s.db, tx: tx}) }))
 }
 
 // apart is join for an fn that may take long.
