@@ -442,22 +442,3 @@ func TestDeployUnderLoad(t *testing.T) {
 		}
 	})
 }
-
-// Many changes are one transaction, in a time that a person does not notice.
-func BenchmarkDeploy(b *testing.B) {
-	s := newSite(b)
-	s.App("shop")
-	n := 0
-	for b.Loop() {
-		var changes []wire.DeployChange
-		for range 20 {
-			n++
-			name := fmt.Sprintf("s%d", n)
-			changes = append(changes, part("create-script", "", `{"name":"`+name+`","source":"let x = `+strings.Repeat("1 + ", 100)+`1; x"}`),
-				part("create-route", name, `{"path":"/`+name+`"}`))
-		}
-		if got := s.Admin(s.Token, "POST", "apps/shop:deploy", deployOf(changes...)); got.StatusCode != http.StatusOK {
-			b.Fatalf("%d: %s", got.StatusCode, got.Content)
-		}
-	}
-}

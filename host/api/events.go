@@ -78,10 +78,13 @@ func (a *API) pauseEvents(pause bool) func(context.Context, *AppPath) (*body[wir
 
 func (a *API) findEvent(ctx context.Context, id string, c authz.Capability) (store.Event, error) {
 	event, err := a.store.Outbox().Get(ctx, id)
-	if err != nil {
-		return store.Event{}, unknown(err, "event")
+	if err = unknown(err, "event"); err == nil {
+		err = a.need(ctx, event.AppID, "event", c)
 	}
-	return event, a.need(ctx, event.AppID, "event", c)
+	if fault.Of(err) == fault.NotFound {
+		err = &fault.Error{Code: fault.NotFound, Text: "event not found: one that was delivered is gone, and the app's executions and dead letters tell what became of it"}
+	}
+	return event, err
 }
 
 func (a *API) getEvent(ctx context.Context, in *EventPath) (*body[wire.Event], error) {
@@ -224,7 +227,7 @@ func (a *API) listDeadLetters(ctx context.Context, in *struct {
 	Source     string `query:"source" enum:"kv,docs,files,cron,queue,pubsub,dead_letter,call" doc:"Absent for any"`
 	Trigger    string `query:"trigger" doc:"Id; absent for any"`
 	Script     string `query:"script" doc:"Id; absent for any"`
-	Unresolved bool   `query:"unresolved" doc:"Those alone about which nobody has decided"`
+	Unresolved bool   `query:"unresolved" doc:"Those alone about which nobody has decided: without a resolution, or handler_failed"`
 }) (*body[wire.DeadLetters], error) {
 	app, err := a.findApp(ctx, in.App, authz.DataRead)
 	if err != nil {

@@ -29,8 +29,9 @@ type ExecutionFilter struct {
 	Kind    abi.InvocationType `query:"kind" enum:"http,execute,trigger,invoke" doc:"What caused them"`
 	MinMS   int64              `query:"min_ms" minimum:"0" maximum:"86400000" doc:"Took at least so many milliseconds"`
 	MaxMS   int64              `query:"max_ms" minimum:"0" maximum:"86400000" doc:"Took at most so many milliseconds; 0: any"`
-	From    time.Time          `query:"from" doc:"Started at or after (RFC 3339)"`
+	From    time.Time          `query:"from" doc:"Started at or after (RFC 3339). One that was recorded more than an hour after it had started may not be found by a time"`
 	To      time.Time          `query:"to" doc:"Started before (RFC 3339)"`
+	Level   abi.LogLevel       `query:"level" enum:"trace,debug,info,warn,error" doc:"With a line of the log that is at least so severe"`
 	Text    string             `query:"text" maxLength:"200" doc:"In the error's message, or in a message or the data of the log, whatever the case of ASCII letters"`
 	Root    string             `query:"root" maxLength:"64" doc:"Acted for the execution with this id, by invocations or events"`
 	After   string             `query:"after" pattern:"^[A-Za-z0-9_-]*$" patternDescription:"what an answer said is newest" doc:"Only what was recorded after, the oldest first: to follow"`
@@ -41,7 +42,7 @@ func (f ExecutionFilter) query(appID, scriptID string) store.ExecutionQuery {
 	return store.ExecutionQuery{
 		AppID: appID, ScriptID: scriptID, RootID: f.Root, Outcome: f.Outcome, Type: f.Kind,
 		MinDuration: time.Duration(f.MinMS) * time.Millisecond, MaxDuration: time.Duration(f.MaxMS) * time.Millisecond,
-		From: f.From, To: f.To, Text: f.Text, After: f.After, Lines: f.Logs, Page: f.request(),
+		From: f.From, To: f.To, MinLevel: f.Level, Text: f.Text, After: f.After, Lines: f.Logs, Page: f.request(),
 	}
 }
 

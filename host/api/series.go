@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -27,9 +26,9 @@ type SpanQuery struct {
 	Step int64     `query:"step" minimum:"60" maximum:"7776000" doc:"The length of the pieces at least, in seconds; when not set, so that there are up to 120"`
 }
 
-// span returns of what time a series is to be, after all that has run was counted.
-func (a *API) span(ctx context.Context, in SpanQuery) (store.SeriesQuery, wire.Span, error) {
-	query := executions.Span(time.Now(), in.From, in.To, time.Duration(in.Step)*time.Second)
+// span returns of what time a series is to be, of so many pieces, after all that has run was counted.
+func (a *API) span(ctx context.Context, in SpanQuery, most int) (store.SeriesQuery, wire.Span, error) {
+	query := executions.Span(time.Now(), in.From, in.To, time.Duration(in.Step)*time.Second, most)
 	err := a.executions.FlushSeries(ctx)
 	return query, wire.Span{From: query.From, To: query.To, StepSeconds: int64(query.Step / time.Second)}, err
 }
@@ -38,13 +37,13 @@ func (a *API) getSeries(ctx context.Context, in *struct {
 	AppPath
 	SpanQuery
 	Script   string `query:"script" maxLength:"512" doc:"Of this script of the app, by id or name"`
-	ByScript bool   `query:"by_script" doc:"And of each script, all pieces in one"`
+	ByScript bool   `query:"by_script" doc:"And of each script, all pieces in one: of the 100 that ran most often"`
 }) (*body[wire.Series], error) {
 	app, err := a.findApp(ctx, in.App, authz.AppRead)
 	if err != nil {
 		return nil, err
 	}
-	query, span, err := a.span(ctx, in.SpanQuery)
+	query, span, err := a.span(ctx, in.SpanQuery, executions.MaxPieces)
 	if err != nil {
 		return nil, err
 	}
@@ -64,15 +63,20 @@ func (a *API) getSeries(ctx context.Context, in *struct {
 	return &body[wire.Series]{out}, nil
 }
 
+// maxAppsOfSeries is how many apps a piece of the listing has: with its pieces of time it is to be of some megabytes at most.
+const maxAppsOfSeries = 100
+
 func (a *API) listSeries(ctx context.Context, in *struct {
 	Paging
 	SpanQuery
 }) (*body[wire.AppsSeries], error) {
-	query, span, err := a.span(ctx, in.SpanQuery)
+	query, span, err := a.span(ctx, in.SpanQuery, executions.MaxPiecesEach)
 	if err != nil {
 		return nil, err
 	}
-	page, err := a.visibleApps(ctx, in.request())
+	request := in.request()
+	request.Limit = min(request.Limit, maxAppsOfSeries)
+	page, err := a.visibleApps(ctx, request)
 	if err != nil {
 		return nil, err
 	}
@@ -118,22 +122,10 @@ func (a *API) scriptTotals(ctx context.Context, query store.SeriesQuery) ([]wire
 	if err != nil {
 		return nil, err
 	}
-	totals := []wire.ScriptTotals{}
-	for page := (store.PageRequest{Limit: store.MaxPageSize}); ; {
-		scripts, err := a.store.Scripts().List(ctx, query.AppID, page)
-		if err != nil {
-			return nil, err
-		}
-		for _, script := range scripts.Items {
-			if of, ran := counts[script.ID]; ran && (query.ScriptID == "" || query.ScriptID == script.ID) {
-				totals = append(totals, wire.ScriptTotals{ScriptID: script.ID, ScriptName: script.Name, Figures: wireFigures(&of)})
-			}
-		}
-		if page.Cursor = scripts.Next; page.Cursor == "" {
-			break
-		}
+	totals := make([]wire.ScriptTotals, len(counts))
+	for i := range counts {
+		totals[i] = wire.ScriptTotals{ScriptID: counts[i].ScriptID, ScriptName: counts[i].ScriptName, Figures: wireFigures(&counts[i].Counts)}
 	}
-	slices.SortStableFunc(totals, func(a, b wire.ScriptTotals) int { return cmp.Compare(b.Executions, a.Executions) })
 	return totals, nil
 }
 

@@ -1,16 +1,23 @@
 package api_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
+	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/host/api/apitest"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/store/sqlite"
 )
 
 func TestSeries(t *testing.T) {
@@ -77,6 +84,8 @@ func TestSeriesOfApps(t *testing.T) {
 	assert.EqualValues(t, 1, all.Items[0].DeadLetters)
 	assert.Zero(t, all.Items[1].DeadLetters)
 	assert.EqualValues(t, 1, do[wire.Usage](s, "GET", "apps/mine/usage", nil, 200).DeadLetters)
+	long := do[wire.AppsSeries](s, "GET", "series?step=60&from="+url.QueryEscape(time.Now().Add(-39*time.Hour).UTC().Format(time.RFC3339)), nil, 200)
+	assert.EqualValues(t, 20*60, long.StepSeconds, "so that each has 120 pieces at most")
 	first := do[wire.AppsSeries](s, "GET", "series?limit=1", nil, 200)
 	require.Len(t, first.Items, 1)
 	assert.Equal(t, other.ID, do[wire.AppsSeries](s, "GET", "series?limit=1&cursor="+first.Cursor, nil, 200).Items[0].AppID)
@@ -113,6 +122,8 @@ func TestExecutionsOfAnApp(t *testing.T) {
 	assert.Equal(t, []string{"caller"}, names("?outcome=script_error&kind=http&max_ms=60000"))
 	assert.Equal(t, []string{"callee"}, names("?outcome=ok&kind=invoke"))
 	assert.Equal(t, []string{"callee"}, names("?text=the+callee"))
+	assert.Equal(t, []string{"caller"}, names("?level=error"))
+	assert.Equal(t, []string{"caller", "callee"}, names("?level=info"))
 	assert.Equal(t, []string{"caller"}, names("?text=needle"))
 	assert.Equal(t, []string{"callee"}, names("?root="+id))
 	assert.Empty(t, names("?min_ms=60000"))
@@ -173,6 +184,34 @@ func TestTraces(t *testing.T) {
 	got := s.Fetch("POST", "/api/v1/execute/"+other.ID, "", "Authorization: Bearer "+s.Token, "X-PiCloud-Trace: 1")
 	require.Equal(t, 204, got.StatusCode)
 	assert.NotNil(t, do[wire.Execution](s, "GET", "executions/"+got.Header.Get("X-Execution-Id"), nil, 200).Trace)
+}
+
+// ailing is a database that fails on command.
+type ailing struct {
+	store.Store
+	fails *atomic.Bool
+}
+
+func (a ailing) Ping(ctx context.Context) error {
+	if a.fails.Load() {
+		return store.Failed("ping", errors.New("the disk of 10.0.0.1 is full"))
+	}
+	return a.Store.Ping(ctx)
+}
+
+// How a node is can be asked when its database fails, too.
+func TestHealthOfAFailingDatabase(t *testing.T) {
+	var fails atomic.Bool
+	path := filepath.Join(t.TempDir(), sqlite.FileName)
+	s := &site{apitest.NewOn(t, slog.New(slog.DiscardHandler), path, func(listeners store.Listeners) (store.Store, error) {
+		db, err := sqlite.Open(t.Context(), sqlite.Config{Path: path, Listeners: listeners})
+		return ailing{db, &fails}, err
+	})}
+	assert.Empty(t, do[wire.Health](s, "GET", "health", nil, 200).Database.Error)
+	fails.Store(true)
+	h := do[wire.Health](s, "GET", "health", nil, 200)
+	assert.Equal(t, wire.HealthDatabase{Kind: "sqlite", Error: "it cannot be written or read: the log of the server says why"}, h.Database)
+	assert.Positive(t, h.Memory.Goroutines)
 }
 
 func TestHealth(t *testing.T) {

@@ -14,14 +14,13 @@ import (
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/catalog"
-	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/sites"
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/eachtest"
 )
 
-// Damaged files keep nothing else from an archive: they are told of in it, and by who imports it. What leads to them
-// does without.
+// Damaged files keep nothing else from an archive, however many they are: they are told of in it, and by who imports it. What
+// leads to them does without.
 func TestDamagedFiles(t *testing.T) {
 	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
 		n := newNode(t, open)
@@ -97,29 +96,5 @@ func TestDamagedFiles(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, map[string]string{"index.html": page.ID}, site.Files)
 		assert.Empty(t, site.NotFound)
-	})
-}
-
-// Where much of the files is missing there is no archive, which somebody would rely on.
-func TestMissingStorage(t *testing.T) {
-	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
-		n := newNode(t, open)
-		app, err := n.catalog.CreateApp(t.Context(), "shop", "Shop")
-		require.NoError(t, err)
-		for range fewDamaged + 1 {
-			_, err := n.config.Files.Create(t.Context(), app.ID, "c", "f", "text/plain", strings.NewReader("x"))
-			require.NoError(t, err)
-		}
-		blobs, err := filepath.Glob(filepath.Join(n.root, "[0-9a-f][0-9a-f]", "*", "*"))
-		require.NoError(t, err)
-		require.Len(t, blobs, fewDamaged+1)
-		for _, blob := range blobs[1:] {
-			require.NoError(t, os.Remove(blob))
-		}
-		require.NoError(t, n.Export(t.Context(), app.ID, io.Discard), "a few")
-		require.NoError(t, os.Remove(blobs[0]))
-		err = n.Export(t.Context(), app.ID, io.Discard)
-		require.Equal(t, fault.Unavailable, fault.Of(err), "%v", err)
-		require.ErrorContains(t, err, "11 of the app's 11 files are damaged or missing")
 	})
 }

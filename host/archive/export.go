@@ -69,7 +69,6 @@ type export struct {
 	static  []string          // ids of static sites
 	names   map[string]string // of scripts, by id
 	damaged map[string]bool   // ids of files of sites
-	total   int64             // files
 }
 
 // pages calls each with the items of a listing.
@@ -235,7 +234,7 @@ func (e *export) docs() error {
 // rows say so.
 func (e *export) files() error {
 	files := e.config.Files.In(e.then)
-	err := pages(func(page store.PageRequest) (store.Page[store.FileCollection], error) {
+	return pages(func(page store.PageRequest) (store.Page[store.FileCollection], error) {
 		return files.Collections(e.ctx, e.appID, page)
 	}, func(collection store.FileCollection) error {
 		return pages(func(page store.PageRequest) (store.Page[store.File], error) {
@@ -245,7 +244,6 @@ func (e *export) files() error {
 				Collection: collection.Name, ID: file.ID, Name: file.Name, ContentType: file.ContentType,
 				Size: file.Size, SHA256: file.SHA256, CreatedAt: file.CreatedAt, UpdatedAt: file.UpdatedAt,
 			}
-			e.total++
 			opened, err := files.OpenAnew(e.ctx, e.appID, collection.Name, file.ID)
 			if fault.Of(err) == fault.Corrupted {
 				row.Damaged = true
@@ -265,16 +263,7 @@ func (e *export) files() error {
 			return e.w.bytes(file.Size, opened)
 		})
 	})
-	if n := e.w.end.DamagedFiles; err == nil && n > fewDamaged && n > e.total/10 {
-		e.config.Log.Error("an app is not exported: so many of its files are damaged that the storage seems to be", "app", e.appID, "damaged", n, "files", e.total)
-		return fault.New(fault.Unavailable, "%d of the app's %d files are damaged or missing: the file storage seems not to be all there", n, e.total)
-	}
-	return err
 }
-
-// fewDamaged is how many files may be damaged whatever part of the files they are. Of more than that, a tenth is taken for
-// a storage that fails: an archive without them is nobody's wish.
-const fewDamaged = 10
 
 func (e *export) domains() error {
 	return pages(func(page store.PageRequest) (store.Page[store.Domain], error) {

@@ -37,8 +37,12 @@ import (
 	"github.com/picloud/picloud/host/store"
 )
 
-// Format is the version of the format that is written. Older ones are read.
-const Format = 1
+// Format is the version of the format that is written. Older ones are read, but for the first: it had another
+// checksum, and no release has written it.
+const (
+	Format       = 2
+	oldestFormat = 2
+)
 
 // MediaType is that of an archive.
 const MediaType = "application/zstd"

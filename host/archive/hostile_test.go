@@ -26,7 +26,7 @@ type entry struct {
 	change        func(*tar.Header)
 }
 
-const manifest = `{"format":1,"server":"test","exported_at":"2026-01-02T03:04:05Z","app":{"slug":"shop","name":"Shop","quota":{}}}`
+const manifest = `{"format":2,"server":"test","exported_at":"2026-01-02T03:04:05Z","app":{"slug":"shop","name":"Shop","quota":{}}}`
 
 // byHand makes an archive of the manifest and these entries, with a right end unless there is one.
 func byHand(t testing.TB, entries ...entry) []byte {
@@ -115,8 +115,8 @@ func TestHostileArchives(t *testing.T) {
 		entries []entry
 		says    string
 	}{
-		{"an older format", []entry{{name: manifestName, content: strings.Replace(manifest, `"format":1`, `"format":0`, 1)}}, "format 0"},
-		{"a newer format", []entry{{name: manifestName, content: `{"format":2,"of":"which nothing is known"}`}}, "is of the format 2, and this server reads 1 to 1"},
+		{"an older format", []entry{{name: manifestName, content: strings.Replace(manifest, `"format":2`, `"format":1`, 1)}}, "is of the format 1, and this server reads 2 to 2"},
+		{"a newer format", []entry{{name: manifestName, content: `{"format":3,"of":"which nothing is known"}`}}, "is of the format 3, and this server reads 2 to 2"},
 		{"no manifest", []entry{{name: manifestName, content: `[]`}}, "manifest.json"},
 		{"an unknown setting", []entry{{name: manifestName, content: strings.Replace(manifest, `"quota"`, `"more":1,"quota"`, 1)}}, "more"},
 		{"a name with control characters", []entry{{name: manifestName, content: strings.Replace(manifest, `Shop`, `a\u0007b`, 1)}}, "control character"},

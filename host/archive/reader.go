@@ -125,8 +125,8 @@ func (r *reader) readManifest(entry pack.Entry) error {
 	if err := jsonv2.Unmarshal(text, &version); err != nil { // of whatever else there is in a newer one
 		return r.within(refuse("%s", brief(err)))
 	}
-	if version.Format < 1 || version.Format > Format {
-		return refuse("is of the format %d, and this server reads 1 to %d", version.Format, Format)
+	if version.Format < oldestFormat || version.Format > Format {
+		return refuse("is of the format %d, and this server reads %d to %d", version.Format, oldestFormat, Format)
 	}
 	return r.within(decode(text, &r.Manifest))
 }

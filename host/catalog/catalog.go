@@ -87,8 +87,9 @@ type Catalog struct {
 	later   []func(ctx context.Context, whole *Catalog)
 }
 
-// togetherTime is how long changes made together may keep others who write waiting.
-const togetherTime = 10 * time.Second
+// togetherTime is how long changes made together may keep others who write waiting: as long as the leases of events last that
+// were to be renewed when they began.
+const togetherTime = 20 * time.Second
 
 // New reads the routes. The error is the store's.
 func New(ctx context.Context, config Config) (*Catalog, error) {
@@ -163,7 +164,7 @@ func (c *Catalog) change(ctx context.Context, fn func(tx store.Store) error) err
 
 // Together makes several changes as one: fn makes them by part, a catalog within the transaction tx, and
 // if it returns an error none is made. Nobody else changes the catalog meanwhile, so what may take long, as
-// compiling a plugin, is to be done before, and what fn may do be checked. fn's context ends after ten
+// compiling a plugin, is to be done before, and what fn may do be checked. fn's context ends after twenty
 // seconds: then none is made either, which is [fault.Overloaded]. part must not be used after fn.
 func (c *Catalog) Together(ctx context.Context, fn func(ctx context.Context, tx store.Store, part *Catalog) error) error {
 	tooLong := fault.New(fault.Overloaded, "the changes take longer than %v together, so none was made: make fewer at once", c.within)

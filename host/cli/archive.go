@@ -33,9 +33,8 @@ triggers, topics, domains, members, quotas, kv entries, documents and files. Of
 secrets it has the names. It does not have executions and logs, API keys, the
 record of changes, and events that wait.
 
-Files that are damaged on the server are left out and told of; the exit status is 3
-then. When they are more than 10 and a tenth of all, nothing is exported: the
-server's file storage fails. FILE is written whole or not at all.`
+Files that are damaged or missing on the server are left out and told of, however
+many they are; the exit status is 3 then. FILE is written whole or not at all.`
 }
 
 // exportedApp is what an export has written.

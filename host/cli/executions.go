@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/client"
 )
@@ -71,6 +72,7 @@ type ExecutionsListCmd struct {
 	Max     time.Duration `placeholder:"TIME" help:"Those that took at most so long."`
 	Since   string        `placeholder:"WHEN" help:"Those that started from this time on: 10m, 2h or 2026-01-31T15:04:05Z."`
 	Until   string        `placeholder:"WHEN" help:"Those that started before."`
+	Level   abi.LogLevel  `enum:",trace,debug,info,warn,error" default:"" help:"Those with a line of the log that is at least so severe: ${enum}."`
 	Text    string        `placeholder:"TEXT" help:"Those with this in the error or the log, whatever the case."`
 	Root    string        `placeholder:"ID" help:"Those that acted for this execution, by invocations and events."`
 	Follow  bool          `short:"f" help:"Show those that end from now on, until interrupted. With --output json, one object a line."`
@@ -88,7 +90,7 @@ func (cmd *ExecutionsListCmd) Run(ctx context.Context, r *Remote, c *client.Clie
 		return &usageError{err}
 	}
 	query := client.ExecutionQuery{
-		Outcome: cmd.Outcome, Kind: cmd.Kind, Min: cmd.Min, Max: cmd.Max, Since: since, Until: until, Text: cmd.Text, Root: cmd.Root,
+		Outcome: cmd.Outcome, Kind: cmd.Kind, Min: cmd.Min, Max: cmd.Max, Since: since, Until: until, Level: cmd.Level, Text: cmd.Text, Root: cmd.Root,
 	}
 	if cmd.Script != "" {
 		script, err := findScript(ctx, c, in.App, cmd.Script)

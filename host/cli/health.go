@@ -38,6 +38,9 @@ func (cmd *HealthCmd) Run(ctx context.Context, r *Remote, c *client.Client) erro
 			return localTime(h.StartedAt) + ", " + (time.Duration(h.UptimeSeconds) * time.Second).String() + " ago"
 		}},
 		{"DATABASE", func(h wire.Health) string {
+			if h.Database.Error != "" {
+				return h.Database.Kind + ", which fails: " + h.Database.Error
+			}
 			return fmt.Sprintf("%s, %s, written to in %v", h.Database.Kind, bytes(h.Database.SizeBytes), time.Duration(h.Database.WriteUS)*time.Microsecond)
 		}},
 		{"DISK", func(h wire.Health) string { return known(h.Disk.FreeBytes) + " free" }},

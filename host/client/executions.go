@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/api/wire"
 )
 
@@ -23,6 +24,7 @@ type ExecutionQuery struct {
 	Kind         string        // http, execute, trigger or invoke
 	Min, Max     time.Duration // took at least and at most; in whole milliseconds
 	Since, Until time.Time     // started at or after, and before
+	Level        abi.LogLevel  // with a line of the log that is at least so severe
 	Text         string        // in the error's message or the log
 	Root         string        // acted for this execution
 	Logs         bool          // with their log lines
@@ -30,7 +32,7 @@ type ExecutionQuery struct {
 
 func (q ExecutionQuery) values() url.Values {
 	values := url.Values{}
-	for name, value := range map[string]string{"script": q.Script, "outcome": q.Outcome, "kind": q.Kind, "text": q.Text, "root": q.Root} {
+	for name, value := range map[string]string{"script": q.Script, "outcome": q.Outcome, "kind": q.Kind, "level": string(q.Level), "text": q.Text, "root": q.Root} {
 		if value != "" {
 			values.Set(name, value)
 		}
@@ -109,7 +111,7 @@ func (c *Client) followExecutions(ctx context.Context, app string, q ExecutionQu
 				return
 			}
 		}
-		if page.Newest != newest && len(page.Items) > 0 { // there may be more
+		if page.Newest != newest && (len(page.Items) > 0 || page.SearchedTo != nil) { // there may be more
 			newest = page.Newest
 			continue
 		}

@@ -131,6 +131,9 @@ func (q LogQuery) lines(e wire.Execution) (lines []AppLogLine) {
 // executions are those that may have lines which a query asks for.
 func (q LogQuery) executions() ExecutionQuery {
 	of := ExecutionQuery{Logs: true}
+	if q.Level != levels[0] { // which every line has
+		of.Level = q.Level
+	}
 	if !q.Since.IsZero() {
 		of.Since = q.Since.Add(-maxExecution)
 	}
@@ -175,7 +178,9 @@ func (c *Client) FollowAppLogs(ctx context.Context, app string, q LogQuery, ever
 				return
 			}
 		}
-		c.followExecutions(ctx, app, ExecutionQuery{Logs: true}, newest, every, func(e wire.Execution, err error) bool {
+		following := q.executions()
+		following.Since = time.Time{}
+		c.followExecutions(ctx, app, following, newest, every, func(e wire.Execution, err error) bool {
 			if err != nil {
 				return yield(AppLogLine{}, err)
 			}

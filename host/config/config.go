@@ -65,7 +65,7 @@ type Config struct {
 
 	KVQuota   int64 `name:"kv-quota" default:"1073741824" min:"0" max:"1125899906842624" help:"Most bytes that the kv entries of one app may have in all; 0 is no bound." env:"PICLOUD_KV_QUOTA"`
 	DocsQuota int64 `default:"4294967296" min:"0" max:"1125899906842624" help:"Most bytes that the documents of one app may have in all; 0 is no bound." env:"PICLOUD_DOCS_QUOTA"`
-	LogQuota  int64 `default:"268435456" min:"0" max:"1125899906842624" help:"Most bytes that one app may write to its log on a day (UTC); 0 is no bound." env:"PICLOUD_LOG_QUOTA"`
+	LogQuota  int64 `default:"268435456" min:"0" max:"1125899906842624" help:"Most bytes that one app may write to its log on a day (UTC), with traces and long paths; 0 is no bound." env:"PICLOUD_LOG_QUOTA"`
 
 	RequestRate   int64         `default:"0" min:"0" max:"1000000" help:"Most requests a second to one app, on this node, by its routes and the execute endpoint; more are refused with 429. 0 is no bound." env:"PICLOUD_REQUEST_RATE"`
 	RequestBurst  int64         `default:"0" min:"0" max:"1000000" help:"Most requests to one app that may come at once where there is a rate; 0 is as many as in a second." env:"PICLOUD_REQUEST_BURST"`

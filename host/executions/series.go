@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/picloud/picloud/host/background"
 	"github.com/picloud/picloud/host/store"
@@ -20,6 +21,9 @@ const (
 
 	// piecesTogether is how many are written in one transaction: others wait that long on SQLite.
 	piecesTogether = 100
+
+	flushPause   = time.Second      // between two times that something is written because it is asked for
+	flushTimeout = 10 * time.Second // for that
 )
 
 // series counts executions by script and minute: in memory, and every few seconds in the store, where what several nodes
@@ -30,6 +34,8 @@ type series struct {
 	store   store.Series
 	dropped prometheus.Counter
 
+	flushes singleflight.Group
+	flushed time.Time  // when the last flush ended well; of the flush under way
 	writing sync.Mutex // for whoever writes
 	mu      sync.Mutex
 	waiting map[piece]*store.Counts
@@ -53,7 +59,7 @@ func newSeries(s store.Series, log *slog.Logger, registerer prometheus.Registere
 // count counts an execution that has ended now.
 func (c *series) count(e *store.Execution) {
 	at := piece{e.AppID, e.ScriptID, time.Now().Unix() / 60}
-	bytes := store.LogBytes(e.Lines)
+	bytes := e.LogBytes()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	counts := c.waiting[at]
@@ -66,6 +72,29 @@ func (c *series) count(e *store.Execution) {
 		c.waiting[at] = counts
 	}
 	counts.Count(e, bytes)
+}
+
+// flush writes what waits for somebody who asks, unless that was done within the last second. It goes on when who asks has gone: what
+// was cut off might be written, and would be counted again.
+func (c *series) flush(ctx context.Context) error {
+	done := c.flushes.DoChan("", func() (any, error) {
+		if time.Since(c.flushed) < flushPause {
+			return nil, nil
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
+		defer cancel()
+		err := c.write(ctx)
+		if err == nil {
+			c.flushed = time.Now()
+		}
+		return nil, err
+	})
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case result := <-done:
+		return result.Err
+	}
 }
 
 // write writes what waits. What the store does not take waits for the next time.
@@ -116,10 +145,15 @@ func (c *series) stop(ctx context.Context) error {
 
 // Of a series that is asked for.
 const (
-	defaultSpan   = time.Hour
-	usualPieces   = 120   // at most, if nobody says how long they are to be
-	maxPiecesRead = 3_000 // at most
-	graceMinute   = 10 * time.Minute
+	defaultSpan = time.Hour
+	usualPieces = 120 // at most, if nobody says how long they are to be
+	graceMinute = 10 * time.Minute
+)
+
+// MaxPieces is how many pieces a series has, about, and MaxPiecesEach that of each of several apps.
+const (
+	MaxPieces     = 3_000
+	MaxPiecesEach = usualPieces
 )
 
 // steps are the lengths that pieces have if nobody says.
@@ -128,8 +162,8 @@ var steps = []time.Duration{
 }
 
 // Span returns of what time a series is, and of what pieces: as it is asked for, with zero for what is not said, as far as that is
-// kept. An hour up to now is usual.
-func Span(now, from, to time.Time, step time.Duration) store.SeriesQuery {
+// kept, and of so many pieces at most, or one more. An hour up to now is usual.
+func Span(now, from, to time.Time, step time.Duration, most int) store.SeriesQuery {
 	if to.IsZero() || to.After(now) {
 		to = now
 	}
@@ -147,7 +181,7 @@ func Span(now, from, to time.Time, step time.Duration) store.SeriesQuery {
 			step = steps[i]
 		}
 	}
-	step = upTo(max(step, to.Sub(from)/maxPiecesRead), store.Minute)
+	step = upTo(max(step, to.Sub(from)/time.Duration(most)), store.Minute)
 	q := store.SeriesQuery{From: from.UTC(), To: to.UTC(), Kept: store.Minute, Step: step}
 	if step%store.Hour == 0 || from.Before(now.Add(-store.KeepMinute-graceMinute)) {
 		q.Kept, q.Step = store.Hour, upTo(step, store.Hour)

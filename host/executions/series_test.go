@@ -19,12 +19,14 @@ import (
 type refusing struct {
 	store.Series
 	fails bool
+	added int // times
 }
 
 func (r *refusing) Add(ctx context.Context, counted []store.Counted) error {
 	if r.fails {
 		return errors.New("not now")
 	}
+	r.added++
 	return r.Series.Add(ctx, counted)
 }
 
@@ -99,8 +101,36 @@ func TestSpan(t *testing.T) {
 		"the future":               {to: now.Add(time.Hour), want: store.SeriesQuery{From: ago(time.Hour), To: now, Kept: time.Minute, Step: time.Minute}},
 		"backwards":                {from: ago(time.Hour), to: ago(2 * time.Hour), want: store.SeriesQuery{From: ago(time.Hour), To: ago(time.Hour), Kept: time.Minute, Step: time.Minute}},
 	} {
-		assert.Equal(t, c.want, Span(now, c.from, c.to, c.step), name)
+		assert.Equal(t, c.want, Span(now, c.from, c.to, c.step, MaxPieces), name)
 	}
+	for _, most := range []int{MaxPieces, MaxPiecesEach} {
+		for _, span := range []time.Duration{time.Hour, 47 * time.Hour, store.KeepHour} {
+			q := Span(now, ago(span), now, time.Minute, most)
+			assert.LessOrEqual(t, int(q.To.Sub(q.From)/q.Step), most, "of %v", span)
+		}
+	}
+}
+
+// Who asks again and again writes once a second, whoever asks.
+func TestFlushOfCounts(t *testing.T) {
+	a := newArchive(t)
+	s := &refusing{Series: a.Series()}
+	c := newSeries(s, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	e := a.execution("line")
+	c.count(&e)
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	_ = c.flush(gone)
+	require.NoError(t, c.flush(t.Context()), "which waits for what the other has begun")
+	assert.Equal(t, 1, s.added)
+	c.count(&e)
+	for range 10 {
+		require.NoError(t, c.flush(t.Context()))
+	}
+	assert.Equal(t, 1, s.added)
+	c.flushed = c.flushed.Add(-flushPause)
+	require.NoError(t, c.flush(t.Context()))
+	assert.Equal(t, 2, s.added)
 }
 
 func TestQuantiles(t *testing.T) {

@@ -49,8 +49,8 @@ type Config struct {
 	// here. Then the sandbox is for checking scripts alone.
 	Elsewhere Elsewhere
 
-	// AdmitLog refuses bytes of log lines that an app may not write, which are left out then; nil: it
-	// may write any.
+	// AdmitLog refuses bytes of a log that an app may not write, see [store.Execution.LogBytes], which are left
+	// out then; nil: it may write any.
 	AdmitLog func(ctx context.Context, appID string, bytes int) error
 	// Share returns how many executions an app may have at once; nil, or 0: half of all there may be.
 	Share func(appID string) int
@@ -64,7 +64,8 @@ type Config struct {
 	// CPU bounds the processor time of an app; nil: nothing does.
 	CPU *quota.CPU
 
-	// TraceSlow is how long an execution takes of which it is kept what it asked the host for, though it did not fail; 0: none is slow.
+	// TraceSlow is how long an execution takes of which it is always kept what it asked the host for; 0: none is slow. Of those that
+	// fail alike one a second is traced.
 	TraceSlow time.Duration
 }
 
@@ -88,6 +89,7 @@ type Service struct {
 	cover      bool
 	observe    func(script store.Script, in Invocation, out *Outcome)
 	traceSlow  time.Duration
+	traced     *traced
 	series     *series
 	log        *slog.Logger
 	metrics    metrics
@@ -112,6 +114,7 @@ func New(c Config) *Service {
 		cover:      c.Cover,
 		observe:    c.Observe,
 		traceSlow:  c.TraceSlow,
+		traced:     newTraced(),
 		series:     newSeries(c.Store.Series(), c.Logger, c.Registerer),
 		log:        c.Logger,
 		metrics:    newMetrics(c.Registerer),
@@ -304,7 +307,7 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 		log.WriteLast(abi.LogError, out.Error.Message)
 	}
 	out.Lines = log.Lines()
-	if in.Trace || out.Error != nil || s.traceSlow > 0 && out.Duration >= s.traceSlow {
+	if in.Trace || s.traceSlow > 0 && out.Duration >= s.traceSlow || out.Error != nil && s.traced.isNew(scope.ScriptID, out.Error, time.Now()) {
 		out.Trace = scope.Calls.Trace()
 	}
 	if in.answers() {
@@ -459,7 +462,7 @@ func (s *Service) finished(ctx context.Context, script store.Script, in Invocati
 	}
 	refused := record.Outcome == abi.CodeOverloaded
 	if !refused {
-		record.Lines = s.admitted(ctx, script.AppID, out.Lines)
+		s.admit(ctx, &record)
 	}
 	s.series.count(&record)
 	if refused {
@@ -468,17 +471,21 @@ func (s *Service) finished(ctx context.Context, script store.Script, in Invocati
 	s.records.Add(record)
 }
 
-// admitted are the lines of an execution that are kept: all, or one that says why they are not.
-func (s *Service) admitted(ctx context.Context, appID string, lines []store.LogLine) []store.LogLine {
-	if s.admitLog == nil || len(lines) == 0 {
-		return lines
+// admit leaves out of a record what the log of its app has no room for: its trace, the end of a long path, and its lines, in whose
+// place one says why.
+func (s *Service) admit(ctx context.Context, e *store.Execution) {
+	bytes := e.LogBytes()
+	if s.admitLog == nil || bytes == 0 {
+		return
 	}
-	err := s.admitLog(context.WithoutCancel(ctx), appID, store.LogBytes(lines))
+	err := s.admitLog(context.WithoutCancel(ctx), e.AppID, bytes)
 	if fault.Of(err) != fault.Quota {
-		return lines // it could not be asked: the database bounds what can be written
+		return // it could not be asked: the database bounds what can be written
 	}
-	last := lines[len(lines)-1]
-	return []store.LogLine{{At: last.At, Level: abi.LogWarn, Message: fmt.Sprintf("%d lines are left out today: %v", len(lines), err)}}
+	e.Trace, e.Path = nil, e.Path[:min(len(e.Path), store.FreePath)]
+	if n := len(e.Lines); n > 0 {
+		e.Lines = []store.LogLine{{At: e.Lines[n-1].At, Level: abi.LogWarn, Message: fmt.Sprintf("%d lines are left out today: %v", n, err)}}
+	}
 }
 
 // Validate compiles a script as Run would, with the modules that db has, which may be a transaction, and
@@ -528,5 +535,6 @@ func (s *Service) Stop(ctx context.Context) error {
 // logs sees what just happened.
 func (s *Service) Flush(ctx context.Context) error { return s.records.Flush(ctx) }
 
-// FlushSeries waits until every execution that ended before is counted in the store.
-func (s *Service) FlushSeries(ctx context.Context) error { return s.series.write(ctx) }
+// FlushSeries waits until every execution is counted in the store that ended before, or a second before if that was asked
+// for meanwhile.
+func (s *Service) FlushSeries(ctx context.Context) error { return s.series.flush(ctx) }

@@ -85,6 +85,25 @@ func TestHideWhatWasRead(t *testing.T) {
 	assert.Equal(t, "value-1", message, "it is no secret to others any more")
 }
 
+// A trace does not tell how long a secret is.
+func TestTraceOfSecrets(t *testing.T) {
+	d, scope := withSecrets(t, asItIs)
+	_, err := d.secrets.Set(t.Context(), scope.AppID, "pw", "value-1")
+	require.NoError(t, err)
+	request, err := (&abi.SecretsGetRequest{Name: "pw"}).MarshalMsg(nil)
+	require.NoError(t, err)
+	for _, op := range []abi.Op{abi.OpSecretsGet, abi.OpSecretsHas} {
+		response, err := d.Perform(t.Context(), scope, op, request)
+		require.NoError(t, err)
+		require.NotEmpty(t, response)
+	}
+	for i, call := range scope.Calls.Trace().Calls {
+		assert.Equal(t, []string{"secrets.get", "secrets.has"}[i], call.Name)
+		assert.Zero(t, call.RequestBytes)
+		assert.Zero(t, call.ResponseBytes)
+	}
+}
+
 func TestLogIsMaskedBeforeItIsCut(t *testing.T) {
 	mask := secrets.NewMask([]string{"value-1"})
 	log := Log{Hide: func(message string, data json.RawMessage) (string, json.RawMessage) {

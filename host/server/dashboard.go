@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/url"
+	"slices"
 	"syscall"
 
+	"github.com/picloud/picloud/host/config"
 	"github.com/picloud/picloud/host/dashboard"
 	"github.com/picloud/picloud/host/front"
 )
@@ -50,6 +53,15 @@ func (s *Server) listenDashboard(ctx context.Context) error {
 	s.dashboard = &dashboardListener{listener: listener, asked: asked}
 	s.onStop(func(context.Context) error { return closed(listener.Close()) })
 	return nil
+}
+
+// dashboardHosts are the names by which browsers call the dashboard, beside those that need not be named.
+func dashboardHosts(c *config.Config) []string {
+	hosts := slices.Clone(c.DashboardHosts)
+	if u, err := url.Parse(c.DashboardURL); err == nil && u.Host != "" {
+		hosts = append(hosts, u.Hostname())
+	}
+	return hosts
 }
 
 // serveDashboard answers until the listener fails or is closed. One that nobody has asked for may fail.

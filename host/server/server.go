@@ -11,7 +11,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/url"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -527,6 +526,11 @@ func (s *Server) makeFront(context.Context) error {
 		}
 		reserved = append(reserved, name)
 	}
+	for _, host := range dashboardHosts(c) {
+		if name, err := domains.ParseClaim(host); err == nil { // an address is nobody's to claim
+			reserved = append(reserved, name)
+		}
+	}
 	recent := front.NewRecent()
 	admin := api.New(api.Config{
 		Archive: archive.New(archive.Config{
@@ -553,15 +557,11 @@ func (s *Server) makeFront(context.Context) error {
 		Mount: admin.Mount, Streams: api.Streams, Answered: s.answered, Recent: recent,
 	})
 	if s.dashboard != nil {
-		hosts := c.DashboardHosts
-		if u, err := url.Parse(c.DashboardURL); err == nil && u.Host != "" {
-			hosts = append(slices.Clone(hosts), u.Hostname())
-		}
 		s.dashboard.front = dashboard.New(front.Config{
 			MaxBodyBytes: c.MaxBodyBytes, Budget: s.budget, Proxies: proxies,
 			Limits:  edge.Limits{Connections: maxDashboardConnections},
 			Version: s.version, Logger: s.log, Mount: admin.Mount, Streams: api.Streams,
-		}, hosts)
+		}, dashboardHosts(c))
 	}
 	return nil
 }

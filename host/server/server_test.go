@@ -213,6 +213,42 @@ func TestReservedHostsAreHosts(t *testing.T) {
 	require.ErrorContains(t, err, `reserved_hosts: must be names of hosts, or *.example.com, got "10.0.0.1"`)
 }
 
+// No app has the name by which people open the dashboard, unless whoever runs the instance gives it to one.
+func TestHostsOfTheDashboardAreReserved(t *testing.T) {
+	c := settings(t)
+	c.SessionIdle = time.Hour
+	c.DashboardURL, c.DashboardHosts = "https://Dash.example:8443", []string{"10.0.0.1", "board.example"}
+	s := start(t, c)
+	token, err := s.OpenSession(t.Context())
+	require.NoError(t, err)
+	send := func(token, method, path, body string) (int, string) {
+		r, err := http.NewRequestWithContext(t.Context(), method, "http://"+s.Addr().String()+"/api/v1/admin/"+path, strings.NewReader(body))
+		require.NoError(t, err)
+		r.Header.Set("Authorization", "Bearer "+token)
+		r.Header.Set("Content-Type", "application/json")
+		return s.answer(http.DefaultClient.Do(r))
+	}
+	status, body := send(token, "POST", "users", `{"username":"ada","password":"long enough for all","role":"member"}`)
+	require.Equal(t, 201, status, body)
+	var made struct{ ID, Token string }
+	require.NoError(t, json.Unmarshal([]byte(body), &made))
+	status, body = send(token, "PUT", "apps/default/members/"+made.ID, `{"role":"app_admin"}`)
+	require.Less(t, status, 300, body)
+	status, body = send("", "POST", "auth/login", `{"username":"ada","password":"long enough for all"}`)
+	require.Equal(t, 200, status, body)
+	require.NoError(t, json.Unmarshal([]byte(body), &made))
+	for _, host := range []string{"dash.example", "board.example", "*.example"} {
+		status, body = send(made.Token, "POST", "apps/default/domains", `{"host":"`+host+`"}`)
+		assert.Equal(t, 403, status, body)
+		assert.Contains(t, body, "is reserved")
+	}
+	status, body = send(made.Token, "POST", "apps/default/domains", `{"host":"shop.example"}`)
+	assert.Equal(t, 201, status, body)
+	status, body = send(token, "POST", "apps/default/domains", `{"host":"board.example"}`)
+	assert.Equal(t, 201, status, body)
+	s.stopped()
+}
+
 // With the port taken nothing is done of what only a first start does.
 func TestPortIsTaken(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")

@@ -6,6 +6,7 @@ import (
 
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/apptest/bench"
+	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/client"
 	"github.com/picloud/picloud/host/config"
 	"github.com/picloud/picloud/host/dispatch"
@@ -51,16 +52,8 @@ func (s *Server) BindBench(token string) error {
 	}
 	s.tests.bench.Bind(bench.Config{
 		Client: c, URL: url, Store: s.store, Executions: s.executions, Dispatcher: s.tests.dispatcher,
-		Capabilities: s.ownerCapabilities, Mark: s.tests.rewinder.Mark, Rewind: s.tests.rewinder.Rewind, Sweep: s.services.KV.Sweep,
+		Capabilities: func(context.Context, string) ([]abi.Capability, error) { return authz.AppExecution, nil },
+		Mark:         s.tests.rewinder.Mark, Rewind: s.tests.rewinder.Rewind, Sweep: s.services.KV.Sweep,
 	})
 	return nil
-}
-
-// ownerCapabilities are what the executions of an owner may do in an app.
-func (s *Server) ownerCapabilities(ctx context.Context, appID string) ([]abi.Capability, error) {
-	owner, err := s.owner(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return s.authority.Registrant(ctx, owner.ID, appID)
 }

@@ -37,8 +37,24 @@ type Execution struct {
 	Trace          *Trace    // what it asked the host for; nil: that is not kept, and in listings
 }
 
-// MaxPath is how much is kept of the path of a request, in bytes.
-const MaxPath = 1024
+// MaxPath is how much is kept of the path of a request, in bytes, and FreePath how much of it no log has to have room for.
+const (
+	MaxPath  = 1024
+	FreePath = 128
+)
+
+// callBytes is about what a call of a trace takes in a database.
+const callBytes = 100
+
+// LogBytes returns how many bytes an execution counts for in the log of its app: those of its lines, of what its path is longer
+// than [FreePath], and about those of its trace.
+func (e *Execution) LogBytes() int {
+	n := LogBytes(e.Lines) + max(min(len(e.Path), MaxPath)-FreePath, 0)
+	if e.Trace != nil {
+		n += len(e.Trace.Calls) * callBytes
+	}
+	return n
+}
 
 // Trace is what an execution asked the host for.
 type Trace struct {
@@ -105,10 +121,11 @@ const (
 
 // How far a [ExecutionQuery] looks for what it asks for, in executions, and how many an execution has that belong to it.
 const (
-	MaxSearched     = 10_000
-	MaxSearchedText = 1_000 // if it looks at texts
-	MaxRelated      = 1_000
-	MaxCallees      = 100
+	MaxSearched      = 10_000
+	MaxSearchedText  = 1_000    // if it looks at their lines
+	MaxSearchedBytes = 16 << 20 // of the lines, then, and those of an execution at most
+	MaxRelated       = 1_000
+	MaxCallees       = 100
 )
 
 // LongestExecution is how long after an execution has begun it may be recorded, for [ExecutionQuery.From] and To to find it.
@@ -124,6 +141,8 @@ type ExecutionQuery struct {
 
 	MinDuration, MaxDuration time.Duration // at least and at most
 	From, To                 time.Time     // started at or after, and before
+
+	MinLevel abi.LogLevel // with a line of the log that is at least so severe
 
 	Text  string // in the error's message or a line of the log, whatever the case of its ASCII letters
 	After string // ExecutionPage.Newest of another page: only what was recorded after that, the oldest first

@@ -278,7 +278,7 @@ type DeadLetterFilter struct {
 	Source     EventSource
 	TriggerID  string
 	ScriptID   string
-	Unresolved bool // those alone that have no resolution
+	Unresolved bool // those alone about which nobody has decided: without a resolution, or [ResolvedFailed]
 	Unreplayed bool // none that was replayed
 }
 

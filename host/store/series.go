@@ -4,13 +4,14 @@ import (
 	"context"
 	"math"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/picloud/picloud/abi"
 )
 
 // Counts are numbers of executions and sums over them, each at its place: those below, then, from [CountDurations]
-// on, how many took how long.
+// on, how many took how long. [CountNames] has a name for each.
 type Counts [CountDurations + DurationBuckets]int64
 
 // The places of Counts.
@@ -30,9 +31,25 @@ const (
 	CountServerErrors // requests that were answered with a status of 500 or above
 	CountDurationUS   // microseconds
 	CountCPUUS        // microseconds for which they had a processor
-	CountLogBytes
+	CountLogBytes     // see [Execution.LogBytes]
 	CountDurations
 )
+
+// CountNames are the names of Counts, by their places.
+var CountNames = func() (names [len(Counts{})]string) {
+	for place, name := range map[int]string{
+		CountHTTP: "http", CountExecute: "execute", CountTrigger: "trigger", CountInvoke: "invoke",
+		CountOK: "ok", CountScriptInvalid: "script_invalid", CountScriptError: "script_error", CountOverloaded: "overloaded",
+		CountTimeout: "timeout", CountLimitExceeded: "limit_exceeded", CountInternal: "internal", CountCancelled: "cancelled",
+		CountServerErrors: "server_errors", CountDurationUS: "duration_us", CountCPUUS: "cpu_us", CountLogBytes: "log_bytes",
+	} {
+		names[place] = name
+	}
+	for bucket := range DurationBuckets {
+		names[CountDurations+bucket] = "d" + strconv.Itoa(bucket)
+	}
+	return names
+}()
 
 // DurationBuckets is into how many buckets durations are sorted: up to 64 µs, then each up to √2 times as much, the last one
 // without a bound.
@@ -46,20 +63,24 @@ var durationBounds = func() (bounds [DurationBuckets - 1]int64) {
 	return bounds
 }()
 
-// CountedTypes and CountedOutcomes are what the places from [CountHTTP] and [CountOK] on count.
+// CountedTypes and CountedOutcomes are what the places from [CountHTTP] and from [CountOK] on count.
 var (
-	CountedTypes    = []abi.InvocationType{abi.InvocationHTTP, abi.InvocationExecute, abi.InvocationTrigger, abi.InvocationInvoke}
-	CountedOutcomes = []abi.ErrorCode{
-		"", abi.CodeScriptInvalid, abi.CodeScriptError, abi.CodeOverloaded, abi.CodeTimeout, abi.CodeLimitExceeded, abi.CodeInternal, abi.CodeCancelled,
+	CountedTypes = [CountOK - CountHTTP]abi.InvocationType{
+		CountHTTP: abi.InvocationHTTP, CountExecute: abi.InvocationExecute, CountTrigger: abi.InvocationTrigger, CountInvoke: abi.InvocationInvoke,
+	}
+	CountedOutcomes = [CountServerErrors - CountOK]abi.ErrorCode{
+		CountOK - CountOK: "", CountScriptInvalid - CountOK: abi.CodeScriptInvalid, CountScriptError - CountOK: abi.CodeScriptError,
+		CountOverloaded - CountOK: abi.CodeOverloaded, CountTimeout - CountOK: abi.CodeTimeout, CountLimitExceeded - CountOK: abi.CodeLimitExceeded,
+		CountInternal - CountOK: abi.CodeInternal, CountCancelled - CountOK: abi.CodeCancelled,
 	}
 )
 
 // Count adds an execution with these bytes of log.
 func (c *Counts) Count(e *Execution, logBytes int) {
-	if i := slices.Index(CountedTypes, e.InvocationType); i >= 0 {
+	if i := slices.Index(CountedTypes[:], e.InvocationType); i >= 0 {
 		c[CountHTTP+i]++
 	}
-	outcome := slices.Index(CountedOutcomes, e.Outcome)
+	outcome := slices.Index(CountedOutcomes[:], e.Outcome)
 	if outcome < 0 { // a code of the guest's own making
 		outcome = CountScriptError - CountOK
 	}
@@ -131,6 +152,16 @@ type Piece struct {
 	Counts
 }
 
+// MaxBusiest is how many scripts [Series.ByScript] returns at most.
+const MaxBusiest = 100
+
+// ScriptCounts is what was counted of a script.
+type ScriptCounts struct {
+	ScriptID   string
+	ScriptName string
+	Counts
+}
+
 // SeriesQuery asks for the pieces of an app, or of one of its scripts.
 type SeriesQuery struct {
 	AppID    string
@@ -148,9 +179,9 @@ type Series interface {
 	// List returns the pieces that begin from From on, cut to the step, and before To, in order, without those in
 	// which there was nothing.
 	List(ctx context.Context, query SeriesQuery) ([]Piece, error)
-	// ByScript returns, by the script's id, what was counted of each script of an app that there is: all pieces of a query
-	// in one.
-	ByScript(ctx context.Context, query SeriesQuery) (map[string]Counts, error)
+	// ByScript returns what was counted of the scripts of a query that there are, all pieces in one, those that ran most
+	// often first: of [MaxBusiest] at most.
+	ByScript(ctx context.Context, query SeriesQuery) ([]ScriptCounts, error)
 	// DeleteBefore removes up to limit pieces of a kept length, 1 to [MaxBatch], that begin before a time, and returns their
 	// number: less than limit when none is left.
 	DeleteBefore(ctx context.Context, kept time.Duration, before time.Time, limit int) (int, error)

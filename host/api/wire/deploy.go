@@ -6,7 +6,7 @@ import "encoding/json"
 type Deploy struct {
 	DryRun  bool           `json:"dry_run,omitempty" doc:"Find out whether the changes would be made, and make none. 00000000-0000-0000-0000-000000000000 stands for the id of a file that would be uploaded before"`
 	NewApp  bool           `json:"new_app,omitempty" doc:"Of a dry run: the app is not there, and would be created before with the slug in the path"`
-	Changes []DeployChange `json:"changes" minItems:"1" maxItems:"10000" doc:"In the order in which they are made, in ten seconds at most together; deletions of scripts that follow one another, in one in which no module goes before its importers"`
+	Changes []DeployChange `json:"changes" minItems:"1" maxItems:"10000" doc:"In the order in which they are made, in 20 seconds at most together; deletions of scripts that follow one another, in one in which no module goes before its importers"`
 }
 
 // DeployChange is a change as the operation of that name makes it.

@@ -71,7 +71,7 @@ type DeadLetter struct {
 	FirstAt         *time.Time      `json:"first_at,omitempty" doc:"Of the first attempt; absent: there was none"`
 	LastAt          time.Time       `json:"last_at"`
 	Error           string          `json:"error" doc:"Of the last attempt"`
-	Resolution      string          `json:"resolution,omitempty" enum:"replayed,ignored,handled_by_script,handler_failed" doc:"Absent: nobody has decided yet"`
+	Resolution      string          `json:"resolution,omitempty" enum:"replayed,ignored,handled_by_script,handler_failed" doc:"Absent, and handler_failed: nobody has decided yet. All but replayed can still be replayed or resolved otherwise"`
 	ResolvedAt      *time.Time      `json:"resolved_at,omitempty"`
 	ResolvedBy      string          `json:"resolved_by,omitempty" doc:"A user's name, or a script's"`
 	ReplayedAs      string          `json:"replayed_as,omitempty" doc:"An event"`
@@ -97,7 +97,7 @@ type DeadLetterFilter struct {
 	Source   string `json:"source,omitempty" enum:"kv,docs,files,cron,queue,pubsub,dead_letter,call" doc:"Absent for any"`
 	Trigger  string `json:"trigger,omitempty" doc:"Id; absent for any"`
 	Script   string `json:"script,omitempty" doc:"Id; absent for any"`
-	Resolved bool   `json:"resolved,omitempty" doc:"Those too that have a resolution; of :replay none that was replayed"`
+	Resolved bool   `json:"resolved,omitempty" doc:"Those too about which somebody, or a script, has decided; of :replay none that was replayed"`
 }
 
 // Replayed answers POST apps/{app}/dead-letters:replay.

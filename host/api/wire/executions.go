@@ -15,10 +15,10 @@ type Execution struct {
 	ScriptVersion  int64              `json:"script_version" doc:"That ran: scripts/{script_id}/versions/{script_version} has its source, as long as it is kept; 0 of one that has not run yet"`
 	RequestID      string             `json:"request_id"`
 	InvocationType abi.InvocationType `json:"invocation_type" enum:"http,execute,trigger,invoke,"  doc:"Empty of one that has not run yet"`
-	EventID        string             `json:"event_id,omitempty" doc:"The event that it handled"`
+	EventID        string             `json:"event_id,omitempty" doc:"The event that it handled, the first one of a batch. Once that is delivered, GET events/{id} answers 404"`
 	State          string             `json:"state" enum:"waiting,running,retrying,ended" doc:"Of a call or an asynchronous request, where it is on its way; anything else has ended"`
 	Method         string             `json:"method,omitempty" doc:"Of the request, if one caused it"`
-	Path           string             `json:"path,omitempty" doc:"Of the request, the first 1024 bytes"`
+	Path           string             `json:"path,omitempty" doc:"Of the request, the first 1024 bytes; the first 128 when the log of the app is full"`
 	Route          string             `json:"route,omitempty" doc:"The path of the route that led the request to the script"`
 	ParentID       string             `json:"parent_id,omitempty" doc:"The execution that invoked it"`
 	RootID         string             `json:"root_id,omitempty" doc:"The execution for which it acts, by invocations and events; absent of the first one itself"`
@@ -31,7 +31,7 @@ type Execution struct {
 	Operations     int64              `json:"operations"`
 	Logs           []LogLine          `json:"logs,omitempty" doc:"Absent in listings unless asked for"`
 	Callees        []string           `json:"callees,omitempty" doc:"Executions that it invoked, the first 100; absent in listings"`
-	Trace          *Trace             `json:"trace,omitempty" doc:"What it asked the host for; kept of those that failed, were slow, or were to be traced; absent in listings"`
+	Trace          *Trace             `json:"trace,omitempty" doc:"What it asked the host for; kept of those that were slow or to be traced, and of one a second of those that failed alike, unless the log of the app is full; absent in listings"`
 }
 
 // Trace is what an execution asked the host for.
@@ -45,8 +45,8 @@ type Call struct {
 	Name          string `json:"name" doc:"As in kv.get"`
 	StartUS       int64  `json:"start_us" doc:"From the begin of the execution, in microseconds"`
 	DurationUS    int64  `json:"duration_us" doc:"Microseconds"`
-	RequestBytes  int    `json:"request_bytes" doc:"Of what was asked"`
-	ResponseBytes int    `json:"response_bytes" doc:"Of what was answered"`
+	RequestBytes  int    `json:"request_bytes" doc:"Of what was asked; 0 of secrets"`
+	ResponseBytes int    `json:"response_bytes" doc:"Of what was answered; 0 of secrets"`
 	Outcome       string `json:"outcome" doc:"ok, or the code of the error"`
 }
 

@@ -15,7 +15,7 @@ type QuotaLimits struct {
 	KVBytes           int64 `json:"kv_bytes" doc:"Keys and values"`
 	DocsBytes         int64 `json:"docs_bytes" doc:"Data of documents, as JSON"`
 	FilesBytes        int64 `json:"files_bytes" doc:"Contents of files"`
-	LogBytes          int64 `json:"log_bytes_per_day" doc:"Lines of the log, on a day (UTC)"`
+	LogBytes          int64 `json:"log_bytes_per_day" doc:"Lines of the log, traces and long paths, on a day (UTC)"`
 	PendingEvents     int64 `json:"pending_events" doc:"Events that wait"`
 }
 
@@ -28,7 +28,7 @@ type QuotaSet struct {
 	KVBytes           *int64 `json:"kv_bytes,omitempty" doc:"Keys and values"`
 	DocsBytes         *int64 `json:"docs_bytes,omitempty" doc:"Data of documents, as JSON"`
 	FilesBytes        *int64 `json:"files_bytes,omitempty" doc:"Contents of files"`
-	LogBytes          *int64 `json:"log_bytes_per_day,omitempty" doc:"Lines of the log, on a day (UTC)"`
+	LogBytes          *int64 `json:"log_bytes_per_day,omitempty" doc:"Lines of the log, traces and long paths, on a day (UTC)"`
 	PendingEvents     *int64 `json:"pending_events,omitempty" doc:"Events that wait"`
 }
 
@@ -44,7 +44,7 @@ type Usage struct {
 	Executions Share `json:"executions" doc:"At once, just now, on the node that answers"`
 	Requests   Share `json:"requests" doc:"Of the burst, just now, on the node that answers"`
 
-	DeadLetters int64 `json:"dead_letters" doc:"Events that could not be delivered and are not resolved"`
+	DeadLetters int64 `json:"dead_letters" doc:"Events that could not be delivered, and about which nobody has decided"`
 }
 
 // Used is how many bytes of something there are.

@@ -15,7 +15,7 @@ type Figures struct {
 	P99US        int64            `json:"p99_us" doc:"Likewise 99 hundredths"`
 	DurationUS   int64            `json:"duration_us" doc:"Microseconds, of all together"`
 	CPUUS        int64            `json:"cpu_us" doc:"Microseconds for which they had a processor"`
-	LogBytes     int64            `json:"log_bytes" doc:"Of lines of the log"`
+	LogBytes     int64            `json:"log_bytes" doc:"Of lines of the log, long paths of requests, and traces"`
 }
 
 // Point is a piece of time in a series.
@@ -28,7 +28,7 @@ type Point struct {
 type Span struct {
 	From        time.Time `json:"from"`
 	To          time.Time `json:"to"`
-	StepSeconds int64     `json:"step_seconds" doc:"The length of the pieces. It may be more than was asked for: pieces of a minute are kept for two days, of an hour for 90"`
+	StepSeconds int64     `json:"step_seconds" doc:"The length of the pieces. It may be more than was asked for: pieces of a minute are kept for two days, of an hour for 90, and there are 3,000 of an app at most, about, or 120 of each of several"`
 }
 
 // Series is what ran in an app over time.
@@ -36,7 +36,7 @@ type Series struct {
 	Span
 	Points  []Point        `json:"points" doc:"In order, without those in which nothing ran"`
 	Total   Figures        `json:"total"`
-	Scripts []ScriptTotals `json:"scripts,omitempty" doc:"With by_script: of each script that ran and is still there, those that ran most often first"`
+	Scripts []ScriptTotals `json:"scripts,omitempty" doc:"With by_script: of the 100 scripts that ran most often, of those that are still there, in that order"`
 }
 
 // ScriptTotals is what ran of a script.
@@ -49,7 +49,7 @@ type ScriptTotals struct {
 // AppsSeries is one piece of a listing of what ran in apps over time.
 type AppsSeries struct {
 	Span
-	Items  []AppSeries `json:"items" doc:"In the order of the apps' slugs"`
+	Items  []AppSeries `json:"items" doc:"In the order of the apps' slugs, 100 at most"`
 	Cursor string      `json:"cursor,omitempty" doc:"Pass it as ?cursor= to get the next piece; absent on the last"`
 }
 
@@ -61,5 +61,5 @@ type AppSeries struct {
 	Points      []Point `json:"points" doc:"In order, without those in which nothing ran"`
 	Total       Figures `json:"total"`
 	Running     int64   `json:"running" doc:"Executions just now, on the node that answers"`
-	DeadLetters int64   `json:"dead_letters" doc:"Events that could not be delivered and are not resolved"`
+	DeadLetters int64   `json:"dead_letters" doc:"Events that could not be delivered, and about which nobody has decided"`
 }

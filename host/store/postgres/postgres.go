@@ -117,6 +117,7 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 			DeleteLeased: `DELETE FROM outbox USING unnest($1::text[], $2::text[], $3::text[]) AS ended (id, token, app_id)
 				WHERE outbox.id = ended.id AND outbox.token = ended.token AND outbox.app_id = ended.app_id RETURNING outbox.id, outbox.token`,
 			Texts:          func(texts []string) any { return append([]string{}, texts...) },
+			Place:          "ctid",
 			Among:          [2]string{"= ANY (ARRAY", ")"},
 			FitEvents:      fitEvents,
 			AnnounceEvents: announceEvents,

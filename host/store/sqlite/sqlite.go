@@ -120,6 +120,7 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 				FROM json_each($1) AS ids JOIN json_each($2) AS tokens ON ids.key = tokens.key JOIN json_each($3) AS apps ON ids.key = apps.key) RETURNING id, token`,
 			Snapshot:     sql.TxOptions{ReadOnly: true}, // which is no BEGIN IMMEDIATE
 			Texts:        func(texts []string) any { return encodeTexts(texts) },
+			Place:        "rowid",
 			Among:        [2]string{"IN", ""},
 			ShareCommits: true,
 			Owned:        sqlstore.Owned{Places: 1, PlacesOfApp: 1, Longest: LongestTransaction},

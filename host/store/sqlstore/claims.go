@@ -21,18 +21,18 @@ type Step struct {
 // $6 for how long, $7 how many bytes, $8 how many may run, $9 since when their leases end; $10 is how long a batch
 // waits to be full.
 //
-// What is updated is named by each column that leads an index. PostgreSQL that has counted the rows when there were
-// none takes all indexes for equal, also one in which the id comes second, until it counts again.
+// What is updated is named by its place in the table, which stands still while it is locked. PostgreSQL that has counted
+// the rows when there were none takes all indexes for equal, also one in which the id comes second, until it counts
+// again.
 const (
 	claimFrom = `WITH room AS MATERIALIZED (SELECT $8 - {running} AS places FROM outbox r WHERE r.lane = $2 AND r.token IS NOT NULL AND r.lease_until >= $9),
-		chosen AS MATERIALIZED (SELECT o.id, o.app_id, o.due_at, OCTET_LENGTH(o.payload) AS size
+		chosen AS MATERIALIZED (SELECT o.{place} AS row, o.id, o.due_at, OCTET_LENGTH(o.payload) AS size
 		FROM outbox o WHERE o.token IS NULL AND o.lane = $2 AND o.due_at <= {now} AND o.due_at >= $3{locked} AND (SELECT places FROM room) > 0`
 	// What is chosen is chosen once: PostgreSQL may run a subquery again, which then finds other rows.
 	claimUpdate = ` ORDER BY o.due_at, o.id LIMIT $4{lock}) UPDATE outbox
 		SET token = $5, lease_until = {after $6}, first_at = COALESCE(first_at, {now})
-		WHERE token IS NULL AND app_id = (SELECT MIN(app_id) FROM chosen) AND lane = $2
-			AND due_at >= (SELECT MIN(due_at) FROM chosen) AND due_at <= (SELECT MAX(due_at) FROM chosen) AND id {among}(SELECT id FROM (
-			SELECT id, SUM(size) OVER (ORDER BY due_at, id) - size AS before, ROW_NUMBER() OVER (ORDER BY due_at, id) AS place
+		WHERE token IS NULL AND {place} {among}(SELECT row FROM (
+			SELECT row, SUM(size) OVER (ORDER BY due_at, id) - size AS before, ROW_NUMBER() OVER (ORDER BY due_at, id) AS place
 			FROM chosen) AS sized WHERE before < $7`
 	claimReturning = `){/among} RETURNING ` + eventColumns
 

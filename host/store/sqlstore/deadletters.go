@@ -20,7 +20,8 @@ const (
 	deadGet     = `SELECT ` + deadColumns + ` FROM dead_letters WHERE id = $1 AND ` + ofLiveApp
 	deadDecide  = `UPDATE dead_letters SET resolution = $3, resolved_at = {now}, resolved_by = $4, replayed_as = $5 WHERE id = $2 AND `
 	deadResolve = deadDecide + `resolution <> 'replayed'`
-	deadHandled = deadDecide + `(resolution = '' OR resolution = 'handler_failed')` // what somebody has decided stays
+	deadHandled = deadDecide + undecided // what somebody has decided stays
+	undecided   = `resolution IN ('', 'handler_failed')`
 	deadDelete  = `DELETE FROM dead_letters WHERE id = $1`
 	deadBefore  = `DELETE FROM dead_letters WHERE id IN (SELECT id FROM dead_letters WHERE last_at < $1 ORDER BY last_at LIMIT $2)`
 )
@@ -71,7 +72,7 @@ func chosen(filter store.DeadLetterFilter) (where string, args []any) {
 	and("trigger_id", filter.TriggerID)
 	and("script_id", filter.ScriptID)
 	if filter.Unresolved {
-		where += " AND resolution = ''"
+		where += " AND " + undecided
 	}
 	if filter.Unreplayed {
 		where += " AND resolution <> 'replayed'"

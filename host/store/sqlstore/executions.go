@@ -69,6 +69,15 @@ func LevelNumber(level abi.LogLevel) int {
 	return LevelNumber(abi.LogInfo)
 }
 
+// levelAsked is [LevelNumber] of one that somebody asks for.
+func levelAsked(level abi.LogLevel) (int, error) {
+	number := LevelNumber(level)
+	if levels[number] != level {
+		return 0, fault.Refuse("level", "must be one of %q, got %q", levels, level)
+	}
+	return number, nil
+}
+
 // TraceValue is how the database keeps a trace; nil is NULL.
 func TraceValue(t *store.Trace) *string {
 	if t == nil {
@@ -180,7 +189,7 @@ const (
 	usageDays      = 7 // that are kept
 )
 
-// record inserts a batch and counts the bytes of its lines and the processor time. A batch that is recorded again counts
+// record inserts a batch and counts the bytes of its log and the processor time. A batch that is recorded again counts
 // again.
 func (e executions) record(ctx context.Context, tx *sql.Tx, batch []store.Execution) error {
 	if err := e.s.db.Dialect.Record(ctx, tx, batch); err != nil {
@@ -188,7 +197,7 @@ func (e executions) record(ctx context.Context, tx *sql.Tx, batch []store.Execut
 	}
 	bytes, us := map[string]int64{}, map[string]int64{}
 	for _, execution := range batch {
-		bytes[execution.AppID] += int64(store.LogBytes(execution.Lines))
+		bytes[execution.AppID] += int64(execution.LogBytes())
 		us[execution.AppID] += execution.CPU.Microseconds()
 	}
 	if err := e.countUsage(ctx, tx, bytes, logUsageAdd, logUsageForget); err != nil {
@@ -290,24 +299,25 @@ func (e executions) List(ctx context.Context, q store.ExecutionQuery) (page stor
 	if err != nil {
 		return page, err
 	}
-	c := chosenExecutions(q, from, to)
+	c, err := chosenExecutions(q, from, to)
+	if err != nil {
+		return page, err
+	}
 	order, upTo := "DESC", ">="
 	if q.After != "" {
 		order, upTo = "ASC", "<="
 	}
-	// How far it looks is found first: by an index alone.
+	// How far it looks is found first.
 	var end recorded
 	if c.searches > 0 {
-		query := `SELECT ` + executionColumns + ` FROM executions e WHERE e.position = (
-			SELECT e.position FROM executions e WHERE ` + c.place + ` ORDER BY e.position ` + order + fmt.Sprintf(` LIMIT 1 OFFSET %d)`, c.searches-1)
-		if end, err = one(ctx, e.s.reader(), "execution", scanExecution, query, c.args[:c.placed]...); unlessMissing(err) != nil {
+		if end, err = one(ctx, e.s.reader(), "execution", scanExecution, c.end(q.After != ""), c.args[:c.placed]...); unlessMissing(err) != nil {
 			return page, err
 		}
 		if err == nil {
-			c.place += " AND e.position " + upTo + " " + c.arg(end.position)
+			c.between += " AND e.position " + upTo + " " + c.arg(end.position)
 		}
 	}
-	query := `SELECT ` + executionColumns + ` FROM executions e WHERE ` + c.place + c.filter + ` ORDER BY e.position ` + order + ` LIMIT ` + c.arg(limit+1)
+	query := `SELECT ` + executionColumns + ` FROM executions e WHERE ` + c.place + c.between + c.filter + ` ORDER BY e.position ` + order + ` LIMIT ` + c.arg(limit+1)
 	rows, err := many(ctx, e.s.reader(), "executions", scanExecution, query, c.args...)
 	if err != nil {
 		return page, err
@@ -433,10 +443,12 @@ func (e executions) window(ctx context.Context, q store.ExecutionQuery) (after, 
 // executionChoice are the conditions of an [store.ExecutionQuery].
 type executionChoice struct {
 	place    string // where an index finds them
+	between  string // which positions: the last two arguments of the place
 	filter   string // what is looked at then, each with AND before it
 	args     []any
-	placed   int // how many of the arguments are of the place
-	searches int // how many may be looked at; 0: there is nothing to look for
+	placed   int  // how many of the arguments are of the place
+	searches int  // how many may be looked at; 0: there is nothing to look for
+	lines    bool // with their lines
 }
 
 func (c *executionChoice) arg(value any) string {
@@ -450,19 +462,49 @@ func (c *executionChoice) and(condition string, value any) {
 	c.searches = store.MaxSearched
 }
 
-func chosenExecutions(q store.ExecutionQuery, after, before int64) (c executionChoice) {
+// looks adds a filter of what is in the lines.
+func (c *executionChoice) looks(condition string, value any) {
+	c.and(condition, value)
+	c.searches, c.lines = store.MaxSearchedText, true
+}
+
+// end is a query for the last execution that is looked at, for the arguments of the place; there is none if all may be.
+func (c *executionChoice) end(oldestFirst bool) string {
+	order, first, next := "DESC", c.placed, fmt.Sprintf("e.position > $%d AND e.position < looked.position", c.placed-1)
+	if oldestFirst {
+		order, first, next = "ASC", c.placed-1, fmt.Sprintf("e.position < $%d AND e.position > looked.position", c.placed)
+	}
+	last := `SELECT e.position FROM executions e WHERE ` + c.place + c.between + ` ORDER BY e.position ` + order + fmt.Sprintf(` LIMIT 1 OFFSET %d`, c.searches-1)
+	with := ""
+	if c.lines {
+		// Each step goes to the next one, and adds what the lines of the one before have: their lengths alone are read.
+		with = fmt.Sprintf(`WITH RECURSIVE looked (position, n, bytes) AS (
+			SELECT CAST($%d AS BIGINT), 0, CAST(0 AS BIGINT)
+			UNION ALL
+			SELECT (SELECT e.position FROM executions e WHERE %s AND %s ORDER BY e.position %s LIMIT 1), looked.n + 1,
+				looked.bytes + COALESCE((SELECT SUM(OCTET_LENGTH(l.message) + COALESCE(OCTET_LENGTH(l.data), 0)) FROM log_lines l
+					WHERE l.script_id = (SELECT b.script_id FROM executions b WHERE b.position = looked.position) AND l.execution = looked.position), 0)
+			FROM looked WHERE looked.position IS NOT NULL AND looked.n < %d AND looked.bytes < %d) `,
+			first, c.place, next, order, c.searches, store.MaxSearchedBytes)
+		last = `SELECT position FROM looked ORDER BY n DESC LIMIT 1`
+	}
+	return with + `SELECT ` + executionColumns + ` FROM executions e WHERE e.position = (` + last + `)`
+}
+
+func chosenExecutions(q store.ExecutionQuery, after, before int64) (c executionChoice, err error) {
 	failed := q.Outcome != "" && q.Outcome != store.OutcomeSucceeded
 	switch {
 	case q.ScriptID != "":
 		c.place = "e.script_id = " + c.arg(q.ScriptID)
 	case q.RootID != "":
 		c.place = "e.root_id <> '' AND e.root_id = " + c.arg(q.RootID)
+		c.searches = store.MaxSearched // it may be another app's
 	case failed:
 		c.place = "e.outcome <> '' AND e.app_id = " + c.arg(q.AppID)
 	default:
 		c.place = "e.app_id = " + c.arg(q.AppID)
 	}
-	c.place += " AND e.position > " + c.arg(after) + " AND e.position < " + c.arg(before)
+	c.between = " AND e.position > " + c.arg(after) + " AND e.position < " + c.arg(before)
 	c.placed = len(c.args)
 	c.filter = " AND e.app_id = " + c.arg(q.AppID)
 	if q.RootID != "" && q.ScriptID != "" {
@@ -492,13 +534,19 @@ func chosenExecutions(q store.ExecutionQuery, after, before int64) (c executionC
 		c.and("e.started_at < %", cut(q.To))
 	}
 	if q.Text != "" {
-		c.and(`(LOWER(e.error_message) LIKE LOWER(%) ESCAPE '~' OR EXISTS (SELECT 1 FROM log_lines l WHERE l.script_id = e.script_id AND l.execution = e.position
+		c.looks(`(LOWER(e.error_message) LIKE LOWER(%) ESCAPE '~' OR EXISTS (SELECT 1 FROM log_lines l WHERE l.script_id = e.script_id AND l.execution = e.position
 			AND (LOWER(l.message) LIKE LOWER(%) ESCAPE '~' OR LOWER(l.data) LIKE LOWER(%) ESCAPE '~')))`,
 			"%"+strings.NewReplacer("~", "~~", "%", "~%", "_", "~_").Replace(q.Text)+"%")
-		c.searches = store.MaxSearchedText
+	}
+	if q.MinLevel != "" {
+		level, err := levelAsked(q.MinLevel)
+		if err != nil {
+			return c, err
+		}
+		c.looks(`EXISTS (SELECT 1 FROM log_lines l WHERE l.script_id = e.script_id AND l.execution = e.position AND l.level >= %)`, level)
 	}
 	c.filter += " AND " + ofLiveScript // last: it takes most
-	return c
+	return c, nil
 }
 
 func (e executions) Callees(ctx context.Context, of store.Execution) ([]string, error) {
@@ -512,9 +560,8 @@ func (e executions) Logs(ctx context.Context, query store.LogQuery) (store.LogPa
 	}
 	level := 0
 	if query.MinLevel != "" {
-		level = LevelNumber(query.MinLevel)
-		if levels[level] != query.MinLevel {
-			return store.LogPage{}, fault.Refuse("level", "must be one of %q, got %q", levels, query.MinLevel)
+		if level, err = levelAsked(query.MinLevel); err != nil {
+			return store.LogPage{}, err
 		}
 	}
 	from, statement := afterAll, linesNewestFirst

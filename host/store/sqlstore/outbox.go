@@ -88,7 +88,7 @@ func (s *sqlStore) timed(statement string) string {
 	if dialect.LaneLocked != "" {
 		locked = " AND " + dialect.LaneLocked
 	}
-	made = strings.NewReplacer("{now}", dialect.Clock(""), "{lock}", lock, "{locked}", locked,
+	made = strings.NewReplacer("{now}", dialect.Clock(""), "{lock}", lock, "{locked}", locked, "{place}", dialect.Place,
 		"{among}", dialect.Among[0], "{/among}", dialect.Among[1]).Replace(made)
 	s.db.timed.Store(statement, made)
 	return made

@@ -15,17 +15,7 @@ import (
 type series struct{ s *sqlStore }
 
 // countColumns are the columns of [store.Counts].
-var countColumns = func() []string {
-	names := []string{
-		"http", "execute", "trigger", "invoke",
-		"ok", "script_invalid", "script_error", "overloaded", "timeout", "limit_exceeded", "internal", "cancelled",
-		"server_errors", "duration_us", "cpu_us", "log_bytes",
-	}
-	for i := range store.DurationBuckets {
-		names = append(names, fmt.Sprintf("d%d", i))
-	}
-	return names
-}()
+var countColumns = store.CountNames[:]
 
 // eachCount writes something of each column of counts.
 func eachCount(format func(i int, column string) string) string {
@@ -48,12 +38,20 @@ var (
 	countSums  = eachCount(func(_ int, column string) string { return "CAST(SUM(" + column + ") AS BIGINT)" })
 	seriesList = `SELECT at / $6 * $6 AS piece, ` + countSums + ` FROM series
 		WHERE app_id = $1 AND script_id = $2 AND step = $3 AND at >= $4 AND at < $5 GROUP BY at / $6 ORDER BY piece`
-	seriesByScript = `SELECT script_id, ` + countSums + ` FROM series
-		WHERE app_id = $1 AND script_id IN (SELECT s.id FROM scripts s WHERE s.app_id = $1 AND s.deleted_at IS NULL)
-			AND step = $2 AND at >= $3 AND at < $4 GROUP BY script_id`
+	// seriesByScript adds up the minutes up to a full hour, $5, the hours up to another, $7, and the minutes that remain.
+	seriesByScript = `SELECT script_id, (SELECT s.name FROM scripts s WHERE s.id = pieces.script_id), ` + countSums + ` FROM (` +
+		seriesPieces("$3", "$4", "$5") + ` UNION ALL ` + seriesPieces("$6", "$5", "$7") + ` UNION ALL ` + seriesPieces("$3", "$7", "$8") + `) AS pieces
+		GROUP BY script_id ORDER BY SUM(` + strings.Join(countColumns[store.CountOK:store.CountServerErrors], " + ") + `) DESC, script_id LIMIT $9`
 	seriesDeleteBefore = `DELETE FROM series WHERE (app_id, script_id, step, at) IN (
 		SELECT app_id, script_id, step, at FROM series WHERE step = $1 AND at < $2 ORDER BY at LIMIT $3)`
 )
+
+// seriesPieces are the pieces of a kept length of the scripts of an app, $1, that there are, or of one of them, $2.
+func seriesPieces(kept, from, to string) string {
+	return `SELECT script_id, ` + strings.Join(countColumns, ", ") + ` FROM series
+		WHERE app_id = $1 AND script_id IN (SELECT s.id FROM scripts s WHERE s.app_id = $1 AND s.deleted_at IS NULL AND ($2 = '' OR s.id = $2))
+			AND step = ` + kept + ` AND at >= ` + from + ` AND at < ` + to
+}
 
 // places are pointers to each of the counts.
 func places(c *store.Counts) []any {
@@ -129,12 +127,20 @@ func (r series) List(ctx context.Context, q store.SeriesQuery) ([]store.Piece, e
 	}, seriesList, q.AppID, q.ScriptID, seconds(q.Kept), from, to, seconds(q.Step))
 }
 
-func (r series) ByScript(ctx context.Context, q store.SeriesQuery) (map[string]store.Counts, error) {
+func (r series) ByScript(ctx context.Context, q store.SeriesQuery) ([]store.ScriptCounts, error) {
 	from, to := bounds(q)
-	return byID(many(ctx, r.s.reader(), "series", func(row scanner) (c ofID[store.Counts], err error) {
-		err = row.Scan(append([]any{&c.id}, places(&c.of)...)...)
+	hour := seconds(store.Hour)
+	hours, rest := (from+hour-1)/hour*hour, to/hour*hour // where the full hours begin and end
+	switch {
+	case q.Kept == store.Hour:
+		hours, rest = from, to
+	case hours >= rest:
+		hours, rest = from, from
+	}
+	return many(ctx, r.s.reader(), "series", func(row scanner) (c store.ScriptCounts, err error) {
+		err = row.Scan(append([]any{&c.ScriptID, &c.ScriptName}, places(&c.Counts)...)...)
 		return c, err
-	}, seriesByScript, q.AppID, seconds(q.Kept), from, to))
+	}, seriesByScript, q.AppID, q.ScriptID, seconds(store.Minute), from, hours, hour, rest, to, store.MaxBusiest)
 }
 
 func (r series) DeleteBefore(ctx context.Context, kept time.Duration, before time.Time, limit int) (int, error) {

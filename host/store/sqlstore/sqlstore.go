@@ -58,6 +58,8 @@ type Dialect struct {
 	// InsertWithEvents makes one statement of two that insert, which returns what first does; second, whose arguments
 	// come after as many of first, is only done if that is a row. nil with InsertEvents.
 	InsertWithEvents func(first string, args int, second string) string
+	// Place is the column that every table has of where a row is, by which a statement finds it again without an index.
+	Place string
 	// Among is what stands between a column and a query, and what ends that, for the column to be one of the values
 	// found, which are found first.
 	Among [2]string

@@ -564,6 +564,10 @@ func testDeadLetters(t *testing.T, o outboxOf) {
 	got, err := o.DeadLetters().Get(o.ctx, two.ID)
 	require.NoError(t, err)
 	require.Equal(t, store.ResolvedFailed, got.Resolution)
+	undecided, err := o.DeadLetters().List(o.ctx, store.DeadLetterFilter{AppID: o.appID, Unresolved: true}, store.PageRequest{})
+	require.NoError(t, err)
+	require.Len(t, undecided.Items, 1, "nobody has decided yet")
+	require.Equal(t, two.ID, undecided.Items[0].ID)
 	_, err = o.DeadLetters().Resolve(o.ctx, two.ID, store.ResolvedIgnored, "me", "")
 	require.NoError(t, err)
 	// A handler replaces no decision; whoever decided may decide otherwise.

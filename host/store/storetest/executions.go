@@ -200,6 +200,7 @@ func testExecutionQueries(t *testing.T, s subject) {
 
 	one := execution(a, "one", start, "the first LINE")
 	two := execution(b, "two", start.Add(time.Minute), "100% of it")
+	two.Lines[0].Level = abi.LogWarn
 	two.Outcome, two.ErrorMessage, two.Duration, two.InvocationType = abi.CodeScriptError, "Boom at noon", time.Second, abi.InvocationTrigger
 	three := execution(a, "three", start.Add(2*time.Minute))
 	three.Outcome, three.RootID, three.ParentID, three.InvocationType = abi.CodeTimeout, "one", "one", abi.InvocationInvoke
@@ -232,6 +233,12 @@ func testExecutionQueries(t *testing.T, s subject) {
 		{store.ExecutionQuery{RootID: "one"}, "four three"},
 		{store.ExecutionQuery{RootID: "one", ScriptID: a.ID}, "three"},
 		{store.ExecutionQuery{Text: "Line"}, "one"},
+		{store.ExecutionQuery{MinLevel: abi.LogInfo}, "four three two one"},
+		{store.ExecutionQuery{MinLevel: abi.LogWarn}, "two"},
+		{store.ExecutionQuery{MinLevel: abi.LogError}, ""},
+		{store.ExecutionQuery{MinLevel: abi.LogWarn, ScriptID: a.ID}, ""},
+		{store.ExecutionQuery{MinLevel: abi.LogWarn, Text: "of it"}, "two"},
+		{store.ExecutionQuery{MinLevel: abi.LogWarn, After: empty.Newest}, "two"},
 		{store.ExecutionQuery{Text: "boom AT"}, "two"},
 		{store.ExecutionQuery{Text: "100%"}, "two"},
 		{store.ExecutionQuery{Text: "x_1"}, "three"},
@@ -330,6 +337,37 @@ func testExecutionQueries(t *testing.T, s subject) {
 		require.NoError(t, err)
 		require.Empty(t, page.Items)
 		require.NotEqual(t, q.After, page.Newest, "what was looked at is not looked at again")
+	})
+
+	t.Run("as many bytes as may be", func(t *testing.T) {
+		app := s.app(t, "wordy")
+		script := s.script(t, app, "s")
+		pin := execution(script, "pin", start, "needle")
+		pin.Lines[0].Level = abi.LogError
+		record(pin)
+		const size = 256 << 10
+		for i := range store.MaxSearchedBytes/size + 2 {
+			record(execution(script, fmt.Sprintf("straw-%d", i), start.Add(time.Second), strings.Repeat("hay ", size/4)))
+		}
+		for _, q := range []store.ExecutionQuery{{Text: "needle"}, {MinLevel: abi.LogError}} {
+			q.AppID = app.ID
+			page, err := s.Executions().List(s.ctx, q)
+			require.NoError(t, err)
+			require.Empty(t, page.Items)
+			require.Equal(t, kept(start.Add(time.Second)), page.SearchedTo)
+			q.Page.Cursor = page.Next
+			page, err = s.Executions().List(s.ctx, q)
+			require.NoError(t, err)
+			require.Equal(t, "pin", ids(page.Items))
+			require.Zero(t, page.SearchedTo)
+			q.Page.Cursor, q.After = "", empty.Newest
+			page, err = s.Executions().List(s.ctx, q)
+			require.NoError(t, err)
+			require.Equal(t, "pin", ids(page.Items), "the oldest first")
+			require.NotZero(t, page.SearchedTo)
+		}
+		_, err := s.Executions().List(s.ctx, store.ExecutionQuery{AppID: app.ID, MinLevel: "loud"})
+		invalid(t, err, "level", `must be one of ["trace" "debug" "info" "warn" "error"], got "loud"`)
 	})
 
 	t.Run("with lines", func(t *testing.T) {

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -68,9 +69,43 @@ func testSeries(t *testing.T, s subject) {
 	require.Equal(t, []store.Piece{{At: minute, Counts: ofApp}, {At: minute.Add(time.Minute), Counts: ok}}, list(whole), "what an app did, it did")
 	require.Empty(t, list(func(q *store.SeriesQuery) { q.ScriptID = gone.ID }))
 
-	scripts, err := s.Series().ByScript(s.ctx, query)
-	require.NoError(t, err)
-	require.Equal(t, map[string]store.Counts{script.ID: all}, scripts)
+	byScript := func(change func(q *store.SeriesQuery)) []store.ScriptCounts {
+		t.Helper()
+		q := query
+		q.ScriptID = ""
+		change(&q)
+		scripts, err := s.Series().ByScript(s.ctx, q)
+		require.NoError(t, err)
+		return scripts
+	}
+	for _, change := range []func(q *store.SeriesQuery){
+		func(*store.SeriesQuery) {},
+		func(q *store.SeriesQuery) { q.ScriptID = script.ID },
+		func(q *store.SeriesQuery) { q.To = minute.Add(90 * time.Minute) }, // with a full hour
+		func(q *store.SeriesQuery) { q.From = minute.Add(-3 * time.Hour) },
+		hourly,
+	} {
+		require.Equal(t, []store.ScriptCounts{{ScriptID: script.ID, ScriptName: "a", Counts: all}}, byScript(change))
+	}
+	require.Empty(t, byScript(func(q *store.SeriesQuery) { q.ScriptID = gone.ID }))
+	many := s.app(t, "many")
+	var counted []store.Counted
+	for i := range store.MaxBusiest + 2 {
+		of := s.script(t, many, fmt.Sprintf("s%03d", i))
+		c := counts(abi.InvocationHTTP, "", time.Duration(i+1)*time.Millisecond)
+		for range i {
+			more := counts(abi.InvocationHTTP, "", time.Duration(i+1)*time.Millisecond)
+			c.Add(&more)
+		}
+		counted = append(counted, store.Counted{AppID: many.ID, ScriptID: of.ID, At: minute, Counts: c})
+	}
+	require.NoError(t, s.Series().Add(s.ctx, counted))
+	busiest := byScript(func(q *store.SeriesQuery) { q.AppID = many.ID })
+	require.Len(t, busiest, store.MaxBusiest)
+	for i, of := range busiest {
+		require.Equal(t, fmt.Sprintf("s%03d", store.MaxBusiest+1-i), of.ScriptName)
+		require.EqualValues(t, store.MaxBusiest+2-i, of.Executions())
+	}
 
 	// Whoever adds to the same pieces at once waits for the others.
 	const writers, times = 4, 10
@@ -89,11 +124,17 @@ func testSeries(t *testing.T, s subject) {
 		require.NoError(t, err)
 		return n
 	}
+	require.NoError(t, s.Apps().Delete(s.ctx, many.ID))
+	for n := 1; n > 0; {
+		removed, err := s.Deletions().Remove(s.ctx, 1000)
+		require.NoError(t, err)
+		n = removed.Rows
+	}
 	require.Equal(t, 4, remove(store.Minute, minute.Add(time.Minute)), "of two scripts and two apps")
 	require.Equal(t, 0, remove(store.Minute, minute.Add(time.Minute)))
 	require.Len(t, list(nil), 2)
 	require.Len(t, list(hourly), 2)
-	_, err = s.Series().DeleteBefore(s.ctx, store.Minute, minute, 0)
+	_, err := s.Series().DeleteBefore(s.ctx, store.Minute, minute, 0)
 	invalid(t, err, "limit", "must be between 1 and 1000, got 0")
 
 	require.NoError(t, s.Scripts().Delete(s.ctx, script.ID))

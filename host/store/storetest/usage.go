@@ -114,6 +114,17 @@ func testLogUsage(t *testing.T, s subject) {
 	}
 	record("silent")
 	assert.EqualValues(t, 0, usage())
+	e := store.Execution{ID: "request", AppID: script.AppID, ScriptID: script.ID, StartedAt: s.clock.Now(), InvocationType: abi.InvocationHTTP}
+	e.Path = strings.Repeat("/", store.FreePath)
+	require.NoError(t, s.Executions().Record(s.ctx, []store.Execution{e}))
+	assert.EqualValues(t, 0, usage(), "a short path is of the record")
+	s.clock.advance(-24 * time.Hour)
+	e.ID, e.StartedAt = "traced", s.clock.Now()
+	e.Path, e.Trace = strings.Repeat("/", 2*store.MaxPath), &store.Trace{Calls: make([]store.Call, 3)}
+	require.NoError(t, s.Executions().Record(s.ctx, []store.Execution{e}))
+	assert.EqualValues(t, store.MaxPath-store.FreePath+300, usage())
+	assert.EqualValues(t, usage(), e.LogBytes())
+	s.clock.advance(24 * time.Hour)
 	record("a", "seven..", "four")
 	record("b", "four")
 	assert.EqualValues(t, 7+4+4+3*3, usage())

@@ -24,7 +24,7 @@ func adviceOf(cause *vm.Error) *abi.Advice {
 	}
 	advice := abi.NewAdvice(retryAfter, deadLetter)
 	if v := thrown.At(abi.AdviceMessage); advice != nil && v != nil && v.Kind() == vm.KindString {
-		cause.Text = vm.RuntimeError(*v).Text
+		cause.Text = vm.RuntimeError(*v).Message()
 	}
 	return advice
 }

@@ -159,7 +159,7 @@ type function struct {
 	outer      *vm.Scope // of code that runs in another's window: what is in sight there
 	base       int       // depth where the code of an eval begins
 	loops      []*loop
-	consts     map[constKey]int
+	consts     map[constKey]int // nil while they are few
 }
 
 type loop struct {
@@ -173,7 +173,7 @@ type loop struct {
 // variables of that.
 func (c *compiler) newFunction(out *vm.Function, body []syntax.Stmt, outer *vm.Scope, level int) *function {
 	dynamic, looks := c.dynamic(body)
-	f := &function{compiler: c, out: out, captured: c.captures(body), dynamic: dynamic, outer: outer, consts: map[constKey]int{}}
+	f := &function{compiler: c, out: out, captured: c.captures(body), dynamic: dynamic, outer: outer}
 	f.locals.level = level
 	if looks {
 		f.locals.scopes = vm.NewScopes(outer)
@@ -239,7 +239,10 @@ func Eval(ast *syntax.Program, fn *vm.Function, site *vm.Site, step func(n int) 
 		return nil, nil
 	}
 	c := late(fn.Program, ast, step)
-	out := &vm.Function{Name: "eval", Eval: true, Program: fn.Program}
+	const few = 16 // instructions
+	out := &vm.Function{
+		Name: "eval", Eval: true, Program: fn.Program, Code: make([]vm.Instr, 0, few), Positions: make([]syntax.Position, 0, few),
+	}
 	f := c.newFunction(out, ast.Body, site.Scope, site.Level)
 	f.dynamic, f.eval, f.depth, f.base = true, true, site.Depth, site.Depth
 	f.main = site.Main

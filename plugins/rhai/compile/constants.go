@@ -30,15 +30,35 @@ func scalarKey(v vm.Value) (key constKey, ok bool) {
 // constant returns the number of a constant of the function.
 func (f *function) constant(v vm.Value) int {
 	key, scalar := scalarKey(v)
-	if scalar {
+	switch {
+	case !scalar:
+	case f.consts != nil:
 		if i, ok := f.consts[key]; ok {
 			return i
 		}
 		f.consts[key] = len(f.out.Consts)
+	default:
+		for i, c := range f.out.Consts {
+			if vm.Same(c, v) {
+				return i
+			}
+		}
+		if len(f.out.Consts) < fewConsts {
+			break
+		}
+		f.consts = map[constKey]int{key: len(f.out.Consts)}
+		for i, c := range f.out.Consts {
+			if key, scalar := scalarKey(c); scalar {
+				f.consts[key] = i
+			}
+		}
 	}
 	f.out.Consts = append(f.out.Consts, v)
 	return len(f.out.Consts) - 1
 }
+
+// fewConsts is how many constants are found as fast one by one.
+const fewConsts = 16
 
 // inline returns the number of a constant as an operand of 16 bits.
 func (f *function) inline(v vm.Value, at syntax.Position) int {

@@ -16,9 +16,6 @@ package elementary
 
 import "math"
 
-// fma returns x*y + z, rounded once.
-func fma(x, y, z float64) float64 { return math.FMA(x, y, z) }
-
 // high returns the upper half of the bits of x without the sign: it orders magnitudes.
 func high(x float64) uint32 { return uint32(math.Float64bits(x)>>32) &^ (1 << 31) }
 

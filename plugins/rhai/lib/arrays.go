@@ -12,10 +12,10 @@ import (
 // those that sort in sort.go.
 //
 // Costs, for an array of n items: len, is_empty, get, set, pop, truncate, push (amortised), shift
-// (amortised) are constant; append is linear in what is appended; insert, remove, splice and drain
-// move the items behind the place; chop gives up the items before, extract and split copy what they
-// return; all others are linear in n. Changing an array of which there is a copy costs n once more,
-// the first time.
+// (amortised) are constant; append is linear in what is appended; insert, splice and drain move the
+// items behind the place, remove those or the ones before it if they are fewer; chop gives up the
+// items before, extract and split copy what they return; all others are linear in n. Changing an
+// array of which there is a copy costs n once more, the first time.
 func registerArrays(l *vm.Library) {
 	const a, i, any = vm.KindArray, vm.KindInt, vm.KindAny
 
@@ -186,9 +186,14 @@ func arrayShift(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	}
 	a := args[0].AsArray()
 	first := a.Items[0]
-	a.Items[0] = vm.Unit
-	a.Items = a.Items[1:] // the room before is given up when the array next grows
+	dropFirst(a)
 	return first, nil
+}
+
+// dropFirst removes the first item. The room before is given up when the array next grows.
+func dropFirst(a *vm.Array) {
+	a.Items[0] = vm.Unit
+	a.Items = a.Items[1:]
 }
 
 func arrayRemove(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
@@ -198,7 +203,12 @@ func arrayRemove(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	}
 	a := args[0].AsArray()
 	removed := a.Items[at]
-	a.Items = slices.Delete(a.Items, at, at+1)
+	if at < len(a.Items)/2 { // fewer before it than behind it
+		copy(a.Items[1:], a.Items[:at])
+		dropFirst(a)
+	} else {
+		a.Items = slices.Delete(a.Items, at, at+1)
+	}
 	return removed, chargeItems(t, len(a.Items)-at)
 }
 
@@ -226,7 +236,7 @@ func arrayChop(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 
 func arrayReverse(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	a := args[0].AsArray()
-	slices.Reverse(a.Items)
+	vm.ReverseItems(a.Items)
 	return vm.Unit, chargeItems(t, len(a.Items))
 }
 

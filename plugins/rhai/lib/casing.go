@@ -1,6 +1,7 @@
 package lib
 
 import (
+	"slices"
 	"sort"
 	"unicode"
 	"unicode/utf8"
@@ -12,35 +13,122 @@ import (
 // Go's mappings of case are one character to one, of Unicode 15. Rhai's are the
 // full ones of Unicode 17; the difference is here.
 
+// flipText writes text, which is ASCII, to to with the letters from first on in the other case, and
+// reports whether there were any.
+func flipText(m *vm.Meter, to []byte, text string, first byte) (flipped bool, err *vm.Error) {
+	for len(text) > 0 {
+		part := text[:min(flipStep, len(text))]
+		if err := m.AddEach(len(part), caseCostASCII); err != nil {
+			return false, err
+		}
+		flipped = vm.FlipCase(to[:len(part)], part, first) || flipped
+		text, to = text[len(part):], to[len(part):]
+	}
+	return flipped, nil
+}
+
+// flipStep is how many letters change their case between two counts of the work.
+const flipStep = 2 << 10
+
 // upperText returns s in upper case by Unicode's full mapping: "ß" becomes "SS".
 func upperText(m *vm.Meter, s string) (string, *vm.Error) {
-	b := make([]byte, 0, len(s))
-	for _, r := range s {
-		if err := m.Add(caseCost(r)); err != nil {
+	return mapText(m, s, 'a', &nearUppers, func(b []byte, _ int, r rune) []byte {
+		if more := expandedUpper(r); more != "" {
+			return append(b, more...)
+		}
+		return utf8.AppendRune(b, newerCases.ToUpper(r))
+	})
+}
+
+// mapText maps the case of s: the letters of ASCII from first on, the characters that near has, and
+// the others by far, which appends what becomes of the character r at s[i].
+func mapText(m *vm.Meter, s string, first byte, near *nearCases, far func(b []byte, i int, r rune) []byte) (string, *vm.Error) {
+	b := make([]byte, 0, len(s)+len(s)/8+utf8.UTFMax)
+	for i := 0; i < len(s); {
+		if s[i] < utf8.RuneSelf {
+			part := s[i:]
+			part = part[:vm.ASCIIPrefix(part[:min(flipStep, len(part))])]
+			n := len(b)
+			b = slices.Grow(b, len(part))[:n+len(part)]
+			if _, err := flipText(m, b[n:], part, first); err != nil {
+				return "", err
+			}
+			i += len(part)
+			continue
+		}
+		if err := m.Add(caseCost); err != nil {
 			return "", err
 		}
-		if r < utf8.RuneSelf {
-			if 'a' <= r && r <= 'z' {
-				r -= 'a' - 'A'
-			}
-			b = append(b, byte(r))
-		} else if more := expandedUpper(r); more != "" {
-			b = append(b, more...)
-		} else {
-			b = utf8.AppendRune(b, newerCases.ToUpper(r))
+		r, size := utf8.DecodeRuneInString(s[i:])
+		mapped := near.of(r)
+		switch {
+		case mapped == 0:
+			b = far(b, i, r)
+		case mapped >= utf8.RuneSelf && mapped < 0x800 && cap(b)-len(b) >= 2: // as AppendRune does it
+			n := len(b)
+			b = b[:n+2]
+			b[n], b[n+1] = 0xc0|byte(mapped>>6), 0x80|byte(mapped&0x3f)
+		default:
+			b = utf8.AppendRune(b, mapped)
 		}
+		i += size
 	}
 	return unsafe.String(unsafe.SliceData(b), len(b)), nil
 }
 
-// caseCost returns what mapping a character counts, in bytes of work: beyond ASCII there are tables
-// to look it up in.
-func caseCost(r rune) int {
-	if r < utf8.RuneSelf {
-		return 4
+// nearCases has what the characters from 0x80 on become that alphabets in use have most of: Latin,
+// Greek, Cyrillic, Armenian. 0: that is to be looked up. Others have the highest bit set: the guest's
+// collector would take two small numbers, one beside the other, for the address of an object.
+type nearCases [0x580 - utf8.RuneSelf]uint32
+
+const nearCase = 1 << 31
+
+var (
+	nearUppers = makeNearCases(func(r rune) rune {
+		if expandedUpper(r) != "" {
+			return 0
+		}
+		return newerCases.ToUpper(r)
+	})
+	nearLowers = makeNearCases(func(r rune) rune {
+		if r == dottedI || r == sigma {
+			return 0
+		}
+		return newerCases.ToLower(r)
+	})
+)
+
+func makeNearCases(of func(rune) rune) (near nearCases) {
+	for i := range near {
+		if r := of(utf8.RuneSelf + rune(i)); r != 0 {
+			near[i] = nearCase | uint32(r)
+		}
 	}
-	return 64
+	return near
 }
+
+// of returns what becomes of r, 0 if that is to be looked up.
+func (near *nearCases) of(r rune) rune {
+	if i := uint32(r) - utf8.RuneSelf; i < uint32(len(near)) {
+		return rune(near[i] &^ nearCase)
+	}
+	if caseless(r) {
+		return r
+	}
+	return 0
+}
+
+// caseless reports whether r is in one of the large parts of Unicode in which nothing has a case:
+// from Hebrew to Myanmar, ideographs and kana, Hangul, private use, symbols and emoji.
+func caseless(r rune) bool {
+	return r >= 0x590 && r < 0x10a0 || r >= 0x2e00 && r < 0xa640 || r >= 0xac00 && r < 0xfb00 || r >= 0x1f000
+}
+
+// What mapping a character counts, in bytes of work: beyond ASCII there are tables to look it up in.
+const (
+	caseCostASCII = 4
+	caseCost      = 64
+)
 
 const (
 	dottedI    = 'İ'  // the one character whose lower case is two
@@ -52,26 +140,17 @@ const (
 // lowerText returns s in lower case by Unicode's full mapping. A capital sigma at the
 // end of a word becomes a final one.
 func lowerText(m *vm.Meter, s string) (string, *vm.Error) {
-	b := make([]byte, 0, len(s))
-	for i, r := range s {
-		if err := m.Add(caseCost(r)); err != nil {
-			return "", err
-		}
+	return mapText(m, s, 'A', &nearLowers, func(b []byte, i int, r rune) []byte {
 		switch {
-		case r < utf8.RuneSelf:
-			if 'A' <= r && r <= 'Z' {
-				r += 'a' - 'A'
-			}
-			b = append(b, byte(r))
 		case r == dottedI:
-			b = append(b, dottedILow...)
+			return append(b, dottedILow...)
 		case r == sigma && endsWord(s, i):
-			b = utf8.AppendRune(b, finalSigma)
+			r = finalSigma
 		default:
-			b = utf8.AppendRune(b, newerCases.ToLower(r))
+			r = newerCases.ToLower(r)
 		}
-	}
-	return unsafe.String(unsafe.SliceData(b), len(b)), nil
+		return utf8.AppendRune(b, r)
+	})
 }
 
 // endsWord reports Unicode's condition Final_Sigma for the sigma at s[i]: a letter with

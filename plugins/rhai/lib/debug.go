@@ -37,11 +37,7 @@ func debugLine(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 }
 
 func toString(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	if args[0].Kind() == vm.KindString {
-		return t.WithTag(args[0], 0), nil
-	}
-	text, err := t.Display(args[0])
-	return vm.String(text), err
+	return t.Text(args[0])
 }
 
 func toDebug(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {

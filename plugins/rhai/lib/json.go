@@ -73,7 +73,7 @@ func evalJSON(t *vm.Thread, l *vm.Library, text string) (vm.Value, *vm.Error) {
 		// What happened without a place in the expression happened, for the script, where
 		// parse_json was called.
 		e := failure
-		return vm.Unit, &vm.Error{Variant: e.Variant, Text: e.Text, Position: e.Position, Inner: e.Inner, Value: e.Value, Fields: e.Fields, Limit: e.Limit}
+		return vm.Unit, &vm.Error{Variant: e.Variant, Text: e.Text, Position: e.Position, Inner: e.Inner, Called: e.Called, Value: e.Value, Fields: e.Fields, Limit: e.Limit}
 	case v.Kind() != vm.KindMap:
 		return vm.Unit, &vm.Error{Variant: vm.ErrorMismatchOutputType, Text: "Output type incorrect: " + v.TypeName() + " (expecting map)",
 			Fields: []vm.Field{{Name: "requested", Value: vm.String("map")}, {Name: "actual", Value: vm.String(v.TypeName())}}}

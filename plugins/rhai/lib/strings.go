@@ -14,7 +14,8 @@ import (
 //
 // Positions and lengths are in characters. Costs, for a string of n bytes: len, bytes,
 // is_empty and pop are constant, and so is finding a place in a string that is all ASCII; in others
-// it is linear in the place. get, sub_string, crop, truncate and chars add what they return,
+// it is linear in the distance from the place that was last found in it, but counts as linear in the
+// place. get, sub_string, crop, truncate and chars add what they return,
 // index_of and contains how far they search, append what is appended (amortised, see
 // [vm.Value.Append]). Everything else is linear in n.
 func registerStrings(l *vm.Library) {
@@ -95,11 +96,19 @@ func chargeBytes(t *vm.Thread, n int) *vm.Error { return t.Charge(int64(n) / byt
 
 // pattern returns the text of a string or character argument.
 func pattern(v vm.Value) string {
-	if v.Kind() == vm.KindChar {
-		return string(v.AsChar())
+	if v.Kind() != vm.KindChar {
+		return v.AsString()
 	}
-	return v.AsString()
+	if c := v.AsChar(); c < utf8.RuneSelf {
+		return ascii[c : c+1]
+	}
+	return string(v.AsChar())
 }
+
+// ascii has all characters of one byte, so that one of them as text needs no memory.
+const ascii = "\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f" +
+	"\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f" +
+	" !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~\x7f"
 
 // changes makes a function of a value one that changes it.
 func changes(f vm.NativeFunc) vm.NativeFunc {
@@ -153,8 +162,12 @@ func stringContains(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	return vm.Bool(at >= 0), err
 }
 
-// searchStep is how many bytes are searched between two counts of the work.
-const searchStep = 32 << 10
+// searchStep is how many bytes are searched between two counts of the work, and countStep how many
+// if a byte is counted.
+const (
+	searchStep = 32 << 10
+	countStep  = 8 << 10
+)
 
 // searchLast returns where find is last in text, -1 if nowhere.
 func searchLast(m *vm.Meter, text, find string) (at int, err *vm.Error) {
@@ -173,8 +186,19 @@ func searchLast(m *vm.Meter, text, find string) (at int, err *vm.Error) {
 // count returns how often find is in text without overlapping; an empty one is before each
 // character and at the end.
 func count(m *vm.Meter, text, find string) (n int, err *vm.Error) {
-	if find == "" {
+	switch len(find) {
+	case 0:
 		return vm.CountChars(text) + 1, m.Add(len(text))
+	case 1:
+		for len(text) > 0 {
+			part := text[:min(countStep, len(text))]
+			n += vm.CountByte(part, find[0])
+			if err := m.Add(len(part)); err != nil {
+				return n, err
+			}
+			text = text[len(part):]
+		}
+		return n, nil
 	}
 	for ; ; n++ {
 		at, err := m.Search(text, find)
@@ -204,14 +228,6 @@ func stringEndsWith(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 // charSpan works as span, for a string.
 func charSpan(v vm.Value, start, n int64) (from, count int) { return span(v.Chars(), start, n) }
 
-// byteOffset returns where the character at index starts.
-func byteOffset(v vm.Value, index int) int {
-	if v.IsASCII() {
-		return index
-	}
-	return vm.ByteOffset(v.AsString(), index)
-}
-
 // placing returns how many bytes it takes to look through to find the character at index.
 func placing(v vm.Value, index int) int {
 	if v.IsASCII() {
@@ -236,7 +252,7 @@ func stringIndexOf(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 		if from >= s.Chars() && args[2].AsInt() >= 0 {
 			return vm.Int(-1), nil
 		}
-		start = byteOffset(s, from)
+		start = t.ByteOffset(s, from)
 	}
 	if s.Chars() == 0 {
 		return vm.Int(-1), nil
@@ -257,7 +273,7 @@ func stringGet(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if !ok {
 		return vm.Unit, nil
 	}
-	return vm.Char(args[0].CharAt(at)), chargeBytes(t, placing(args[0], at))
+	return vm.Char(t.CharAt(args[0], at)), chargeBytes(t, placing(args[0], at))
 }
 
 func stringSet(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
@@ -267,7 +283,7 @@ func stringSet(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 		return vm.Unit, nil
 	}
 	text := s.AsString()
-	from := byteOffset(s, at)
+	from := t.ByteOffset(s, at)
 	_, size := utf8.DecodeRuneInString(text[from:])
 	b := make([]byte, 0, len(text)+utf8.UTFMax)
 	b = append(b, text[:from]...)
@@ -295,7 +311,7 @@ func spanOf(args []vm.Value) (from, count int) {
 
 func subString(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	from, count := spanOf(args)
-	return args[0].Slice(from, count), chargeBytes(t, placing(args[0], from)+count)
+	return t.Slice(args[0], from, count), chargeBytes(t, placing(args[0], from)+count)
 }
 
 func stringCrop(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
@@ -304,14 +320,14 @@ func stringCrop(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 		return vm.Unit, nil
 	}
 	err := chargeBytes(t, placing(args[0], from)+count)
-	assign(t, &args[0], args[0].Slice(from, count))
+	assign(t, &args[0], t.Slice(args[0], from, count))
 	return vm.Unit, err
 }
 
 func stringTruncate(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	s := args[0]
 	if n := max(args[1].AsInt(), 0); n < int64(s.Chars()) {
-		assign(t, &args[0], s.Prefix(byteOffset(s, int(n)), int(n)))
+		assign(t, &args[0], s.Prefix(t.ByteOffset(s, int(n)), int(n)))
 		return vm.Unit, chargeBytes(t, placing(s, int(n)))
 	}
 	return vm.Unit, nil
@@ -340,8 +356,8 @@ func stringPopMany(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	}
 	n := int(min(args[1].AsInt(), int64(s.Chars())))
 	keep := s.Chars() - n
-	popped := s.Slice(keep, n)
-	assign(t, &args[0], s.Prefix(byteOffset(s, keep), keep))
+	popped := t.Slice(s, keep, n)
+	assign(t, &args[0], s.Prefix(t.ByteOffset(s, keep), keep))
 	return popped, chargeBytes(t, placing(s, keep)+n)
 }
 
@@ -396,16 +412,18 @@ func stringReplace(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	if err := t.CheckString(size); err != nil {
 		return vm.Unit, err
 	}
-	replaced := ""
 	if find == "" {
 		if err := m.Add(int(size)); err != nil {
 			return vm.Unit, err
 		}
-		replaced = strings.ReplaceAll(text, find, with)
-	} else if replaced, err = m.ReplaceAll(text, find, with, int(size)); err != nil {
+		assignText(t, &args[0], strings.ReplaceAll(text, find, with))
+		return vm.Unit, nil
+	}
+	replaced, b := vm.Buffer(int(size), args[0].Chars()+count*(vm.CountChars(with)-vm.CountChars(find)))
+	if _, err := m.AppendReplaced(b[:0], text, find, with); err != nil {
 		return vm.Unit, err
 	}
-	assignText(t, &args[0], replaced)
+	assign(t, &args[0], replaced)
 	return vm.Unit, nil
 }
 
@@ -448,9 +466,21 @@ func trimmed(text string) string {
 	return strings.TrimSpace(text)
 }
 
-// caseMapped returns the result of a mapping of a string's case, which may make it longer.
-func caseMapped(t *vm.Thread, s vm.Value, mapping func(m *vm.Meter, s string) (string, *vm.Error)) (vm.Value, *vm.Error) {
+// caseMapped returns the result of a mapping of a string's case, which may make it longer. first is
+// the first of the letters of ASCII that it changes.
+func caseMapped(t *vm.Thread, s vm.Value, first byte, mapping func(m *vm.Meter, s string) (string, *vm.Error)) (vm.Value, *vm.Error) {
 	text, m := s.AsString(), t.Meter()
+	if s.IsASCII() {
+		mapped, b := vm.Buffer(len(text), len(text))
+		changed, err := flipText(&m, b, text, first)
+		if err != nil {
+			return vm.Unit, err
+		}
+		if !changed {
+			return t.WithTag(s, 0), nil
+		}
+		return mapped, t.CheckString(int64(len(text)))
+	}
 	mapped, err := mapping(&m, text)
 	if err != nil {
 		return vm.Unit, err
@@ -462,30 +492,38 @@ func caseMapped(t *vm.Thread, s vm.Value, mapping func(m *vm.Meter, s string) (s
 }
 
 func stringToUpper(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	return caseMapped(t, args[0], upperText)
+	return caseMapped(t, args[0], 'a', upperText)
 }
 
 func stringToLower(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	return caseMapped(t, args[0], lowerText)
+	return caseMapped(t, args[0], 'A', lowerText)
 }
 
 // pieces collects the parts a string is split into.
 type pieces struct {
 	t     *vm.Thread
+	ascii bool // the string is
 	items []vm.Value
 	err   *vm.Error
 }
 
-func newPieces(t *vm.Thread, count int) (*pieces, *vm.Error) {
+// newPieces makes room for so many parts of a string.
+func newPieces(t *vm.Thread, of vm.Value, count int) (pieces, *vm.Error) {
 	if err := t.CheckArray(int64(count)); err != nil {
-		return nil, err
+		return pieces{}, err
 	}
-	return &pieces{t: t, items: make([]vm.Value, 0, count)}, nil
+	return pieces{t: t, ascii: of.IsASCII(), items: make([]vm.Value, 0, count)}, nil
 }
 
 // add adds a part and reports whether there may be more.
 func (p *pieces) add(s string) bool {
-	p.items = append(p.items, vm.String(s))
+	n := len(p.items)
+	p.items = p.items[:n+1]
+	if p.ascii {
+		p.items[n] = vm.ASCII(s)
+	} else {
+		p.items[n] = vm.String(s)
+	}
 	p.err = p.t.Charge(1 + int64(len(s))/bytesPerOperation)
 	return p.err == nil
 }
@@ -498,26 +536,28 @@ func splitWhitespace(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 		return vm.NewArray([]vm.Value{t.WithTag(args[0], 0)}), nil
 	}
 	words, inWord, m, metered := 0, false, t.Meter(), 0
-	for i, r := range text {
+	for i := 0; i < len(text); {
 		if i >= metered+searchStep {
 			if err := m.Add(i - metered); err != nil {
 				return vm.Unit, err
 			}
 			metered = i
 		}
-		space := unicode.IsSpace(r)
+		space, size := spaceAt(text, i)
 		if !space && !inWord {
 			words++
 		}
 		inWord = !space
+		i += size
 	}
-	p, err := newPieces(t, words)
+	p, err := newPieces(t, args[0], words)
 	if err != nil {
 		return vm.Unit, err
 	}
 	start := -1
-	for i, r := range text {
-		switch space := unicode.IsSpace(r); {
+	for i := 0; i < len(text); {
+		space, size := spaceAt(text, i)
+		switch {
 		case space && start >= 0:
 			if !p.add(text[start:i]) {
 				return p.array()
@@ -526,11 +566,22 @@ func splitWhitespace(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 		case !space && start < 0:
 			start = i
 		}
+		i += size
 	}
 	if start >= 0 {
 		p.add(text[start:])
 	}
 	return p.array()
+}
+
+// spaceAt reports whether the character that starts at s[i] is white space, and how long it is.
+func spaceAt(s string, i int) (space bool, size int) {
+	c := s[i]
+	if c < utf8.RuneSelf {
+		return c == ' ' || c-'\t' < 5, 1
+	}
+	r, size := utf8.DecodeRuneInString(s[i:])
+	return unicode.IsSpace(r), size
 }
 
 // splitAt splits into two. An index of zero or less counts from the end.
@@ -545,11 +596,11 @@ func splitAt(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 		at = int(size + index)
 	}
 	text := s.AsString()
-	p, err := newPieces(t, 2)
+	p, err := newPieces(t, s, 2)
 	if err != nil {
 		return vm.Unit, err
 	}
-	cut := byteOffset(s, at)
+	cut := t.ByteOffset(s, at)
 	p.add(text[:cut])
 	p.add(text[cut:])
 	return p.array()
@@ -576,7 +627,7 @@ func stringSplit(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 		return vm.Unit, err
 	}
 	count := min(int64(found)+1, splitLimit(args))
-	p, err := newPieces(t, int(count))
+	p, err := newPieces(t, args[0], int(count))
 	if err != nil {
 		return vm.Unit, err
 	}
@@ -614,7 +665,7 @@ func stringSplitRev(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 		return vm.Unit, err
 	}
 	count := min(int64(found)+1, splitLimit(args))
-	p, err := newPieces(t, int(count))
+	p, err := newPieces(t, args[0], int(count))
 	if err != nil {
 		return vm.Unit, err
 	}
@@ -642,24 +693,37 @@ func stringSplitRev(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	return p.array()
 }
 
+// charsStep is how many characters become items between two counts of the work.
+const charsStep = 128
+
 func stringToChars(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	n := int64(args[0].Chars())
 	if err := t.CheckArray(n); err != nil {
 		return vm.Unit, err
 	}
-	items, m := make([]vm.Value, 0, n), t.Meter()
-	for _, r := range args[0].AsString() {
-		if err := m.Add(bytesPerOperation); err != nil {
+	items, m := make([]vm.Value, n), t.Meter()
+	text := args[0].AsString()
+	for left := items; len(left) > 0; {
+		part := left[:min(charsStep, len(left))]
+		left = left[len(part):]
+		if err := m.AddEach(len(part), bytesPerOperation); err != nil {
 			return vm.Unit, err
 		}
-		items = append(items, vm.Char(r))
+		for i := range part {
+			r, size := rune(text[0]), 1
+			if r >= utf8.RuneSelf {
+				r, size = utf8.DecodeRuneInString(text)
+			}
+			part[i] = vm.Char(r)
+			text = text[size:]
+		}
 	}
 	return vm.NewArray(items), nil
 }
 
-func stringChars(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+func stringChars(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	from, count := spanOf(args)
-	text := args[0].AsString()[byteOffset(args[0], from):]
+	text := args[0].AsString()[t.ByteOffset(args[0], from):]
 	return vm.NewIterator(&vm.Iterator{Type: "rhai::packages::iter_basic::CharsStream", Start: func() func() (vm.Value, bool) {
 		rest, left := text, count
 		return func() (vm.Value, bool) {

@@ -3,6 +3,7 @@ package lib
 import (
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/picloud/picloud/abi"
@@ -51,6 +52,8 @@ func TestCases(t *testing.T) {
 		{"ΑΣ", "ΑΣ", "ας"},
 		{"ΑΣΑ", "ΑΣΑ", "ασα"},
 		{"Σ", "Σ", "σ"},
+		{"ıſé", "ISÉ", "ıſé"}, // some become ASCII
+		{"Größe und ЁЖ, 日本", "GRÖSSE UND ЁЖ, 日本", "größe und ёж, 日本"},
 		{"ΑΣ. ΑΣ'Α ΑΣ'", "ΑΣ. ΑΣ'Α ΑΣ'", "ας. ασ'α ας'"},
 		{"\u019B\U00010D70", "\uA7DC\U00010D50", "\u019B\U00010D70"}, // of Unicode 16
 	}
@@ -61,6 +64,25 @@ func TestCases(t *testing.T) {
 		}
 		if got, _ := lowerText(&m, test.text); got != test.lower {
 			t.Errorf("lower case of %q: got %q, want %q", test.text, got, test.lower)
+		}
+	}
+}
+
+// TestNearCases compares what is looked up in short with the tables, for all characters.
+func TestNearCases(t *testing.T) {
+	for r := rune(utf8.RuneSelf); r <= unicode.MaxRune; r++ {
+		upper, lower := newerCases.ToUpper(r), newerCases.ToLower(r)
+		if expandedUpper(r) != "" {
+			upper = 0
+		}
+		if r == dottedI || r == sigma {
+			lower = 0
+		}
+		if got := nearUppers.of(r); got != 0 && got != upper {
+			t.Errorf("upper case of %U: got %U, want %U", r, got, upper)
+		}
+		if got := nearLowers.of(r); got != 0 && got != lower {
+			t.Errorf("lower case of %U: got %U, want %U", r, got, lower)
 		}
 	}
 }

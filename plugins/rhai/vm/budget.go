@@ -15,6 +15,7 @@ type Budget struct {
 	yield     func()  // see [Host.Yield]
 	polls     uint8   // calls of Poll
 	steps     int32   // of compiling, not yet an operation
+	compiled  int     // steps of compiling, ever
 }
 
 // NewBudget makes a budget of so many operations. interrupt is the interrupt word, which may be
@@ -102,6 +103,7 @@ func (c *Compilation) Step(n int) bool {
 	if b == nil || c.Err != nil {
 		return c.Err == nil
 	}
+	b.compiled += n
 	n += int(b.steps)
 	b.steps = int32(n % stepsPerOperation)
 	if c.Err = b.Charge(int64(n / stepsPerOperation)); c.Err == nil {

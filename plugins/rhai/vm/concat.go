@@ -44,7 +44,7 @@ func (t *Thread) textBinary(op syntax.Operator, l, r Value) (v Value, err *Error
 	return Unit, nil, false
 }
 
-// joinTexts does *a = l + r in the common cases: strings and integers, one of them a
+// joinTexts does *a = l + r in the common cases: strings, integers and characters, one of them a
 // string, well within the limits. It reports whether it was one.
 func (t *Thread) joinTexts(a, l, r *Value) bool {
 	var buf [20]byte
@@ -59,6 +59,10 @@ func (t *Thread) joinTexts(a, l, r *Value) bool {
 	case l.meta == uint32(KindInt) && r.meta == uint32(KindString):
 		left, right = decimal(&buf, l.AsInt()), r.AsString()
 		chars = len(left) + r.Chars()
+	case l.meta == uint32(KindString) && r.meta == uint32(KindChar):
+		left, right, chars = l.AsString(), charText(&buf, r.AsChar()), l.Chars()+1
+	case l.meta == uint32(KindChar) && r.meta == uint32(KindString):
+		left, right, chars = charText(&buf, l.AsChar()), r.AsString(), r.Chars()+1
 	default:
 		return false
 	}
@@ -70,8 +74,7 @@ func (t *Thread) joinTexts(a, l, r *Value) bool {
 	t.budget -= cost
 	ref := newText(n, n)
 	data := unsafe.Slice(textData(ref), n)
-	copy(data, left)
-	copy(data[len(left):], right)
+	putText(putText(data[:0], left), right)
 	*a = textValue(ref, n, chars)
 	return true
 }
@@ -89,6 +92,8 @@ func (t *Thread) extendText(a, r *Value) bool {
 	case uint32(KindInt):
 		tail = decimal(&buf, r.AsInt())
 		chars = len(tail)
+	case uint32(KindChar):
+		tail, chars = charText(&buf, r.AsChar()), 1
 	default:
 		return false
 	}
@@ -125,6 +130,15 @@ func decimal(buf *[20]byte, n int64) string {
 		buf[i] = '-'
 	}
 	return unsafe.String(&buf[i], len(buf)-i)
+}
+
+// charText returns a character as text, in buf.
+func charText(buf *[20]byte, c rune) string {
+	if c < utf8.RuneSelf {
+		buf[0] = byte(c)
+		return unsafe.String(&buf[0], 1)
+	}
+	return unsafe.String(&buf[0], utf8.EncodeRune(buf[:], c))
 }
 
 // compareCharText compares a character as a string of one with a string.
@@ -177,8 +191,8 @@ func (t *Thread) operandText(v Value) (text Value, converted bool, err *Error) {
 		text, err = t.DecodeUTF8(v.AsBlob().Data)
 		return text, true, err
 	}
-	s, err := t.Display(v)
-	return String(s), true, err
+	text, err = t.Text(v)
+	return text, true, err
 }
 
 // DecodeUTF8 makes a string of data. Each maximal part of it that starts a character

@@ -98,6 +98,20 @@ func (t *Thread) cloneMap(m *Map) (*Map, *Error) {
 	return c, err
 }
 
+// ReverseItems works as [slices.Reverse]. It steps through memory by address: with an index
+// each access would be checked.
+func ReverseItems(items []Value) {
+	if len(items) < 2 {
+		return
+	}
+	first, last := unsafe.Pointer(&items[0]), unsafe.Pointer(&items[len(items)-1])
+	for range len(items) / 2 {
+		a, b := (*Value)(first), (*Value)(last)
+		*a, *b = *b, *a
+		first, last = unsafe.Add(first, valueSize), unsafe.Add(last, -int(valueSize))
+	}
+}
+
 // Own makes the object of *v one that may be changed: if it is shared, *v gets a copy. The
 // copy is counted.
 func (t *Thread) Own(v *Value) *Error {

@@ -49,9 +49,10 @@ const (
 // *Error is success.
 type Error struct {
 	Variant  Variant
-	Text     string          // the message without position and call chain
+	Text     string          // the message without position and call chain; "": made when Message is asked for
 	Position syntax.Position // zero: not known (yet)
 	Inner    *Error          // of ErrorInFunctionCall and ErrorInModule: what happened inside
+	Called   string          // of ErrorInFunctionCall: the function
 	Value    Value           // of ErrorRuntime: what was thrown; of exit: the result
 	Fields   []Field         // what a catch map says besides error, message, line and position
 	Limit    string          // of a limit's error: its name in abi.Limits
@@ -126,9 +127,42 @@ func (e *Error) text(source string) string {
 // Message returns what Error does, without the outermost position.
 func (e *Error) Message() string {
 	if e.Inner != nil {
-		return e.Inner.text(e.source) + "\n" + e.Text
+		return e.Inner.text(e.source) + "\n" + e.ownText()
 	}
-	return e.Text
+	return e.ownText()
+}
+
+// ownText returns Text, or what it would be. Most errors that are caught are never shown.
+func (e *Error) ownText() string {
+	switch {
+	case e.Text != "":
+		return e.Text
+	case e.Variant == ErrorRuntime:
+		const text = "Runtime error"
+		if v := e.Value; v.Kind() == KindUnit || v.Kind() == KindString && v.AsString() == "" {
+			return text
+		}
+		return string(appendCut([]byte(text+": "), e.Value, rawDisplayForm))
+	case e.Variant == ErrorInFunctionCall:
+		return "in call to function '" + e.Called + "'" + from(e.source)
+	}
+	return ""
+}
+
+// from returns what names the module that a function is of.
+func from(source string) string {
+	if source == "" {
+		return ""
+	}
+	return " (from '" + source + "')"
+}
+
+// fields returns what a catch map says besides error, message, line and position.
+func (e *Error) fields() []Field {
+	if e.Variant == ErrorInFunctionCall {
+		return []Field{{"function", String(e.Called)}, {"source", String(e.source)}}
+	}
+	return e.Fields
 }
 
 func positionText(p syntax.Position) string {
@@ -151,13 +185,44 @@ func newError(v Variant, text string, fields ...Field) *Error {
 // whole message.
 func ArithmeticError(text string) *Error { return newError(ErrorArithmetic, text) }
 
-// RuntimeError returns what throw raises.
+// RuntimeError returns what throw raises. v must not change.
 func RuntimeError(v Value) *Error {
-	e := &Error{Variant: ErrorRuntime, Text: "Runtime error", Value: v}
-	if v.Kind() != KindUnit && !(v.Kind() == KindString && v.AsString() == "") {
-		e.Text = string(appendCut([]byte(e.Text+": "), v, rawDisplayForm))
+	e := &Error{Variant: ErrorRuntime, Value: v}
+	if !v.still() {
+		e.Text = e.ownText()
 	}
 	return e
+}
+
+// still reports whether v will have the same text later, as far as that is soon found out: it is no
+// function pointer, whose variables others may change, and holds none.
+func (v Value) still() bool {
+	const few = 16
+	switch v.Kind() {
+	case KindArray:
+		a := v.AsArray()
+		if !a.shared || len(a.Items) > few {
+			return false
+		}
+		for i := range a.Items {
+			if a.Items[i].Kind() > KindString {
+				return false
+			}
+		}
+		return true
+	case KindMap:
+		m := v.AsMap()
+		if !m.shared || len(m.entries) > few {
+			return false
+		}
+		for i := range m.entries {
+			if m.entries[i].value.Kind() > KindString {
+				return false
+			}
+		}
+		return true
+	}
+	return v.Kind() <= KindString
 }
 
 // MismatchError returns the error of a value of another type than needed. Both are type names;
@@ -234,19 +299,16 @@ func stackOverflow() *Error {
 
 // InFunctionCall wraps inner as having happened in a call of a named function at p.
 func InFunctionCall(name string, inner *Error, p syntax.Position) *Error {
-	return inCall("in call to function '"+name+"'", name, "", inner, p)
+	return inCall(name, "", inner, p)
 }
 
 // InFunctionCall does the same for a call by the code that is running, which a module may be.
 func (t *Thread) InFunctionCall(name string, inner *Error, p syntax.Position) *Error {
-	return inCall("in call to function '"+name+"'", name, t.source(len(t.frames)-1), inner, p)
+	return inCall(name, t.source(len(t.frames)-1), inner, p)
 }
 
-func inCall(text, name, source string, inner *Error, p syntax.Position) *Error {
-	if source != "" {
-		text += " (from '" + source + "')"
+func inCall(name, source string, inner *Error, p syntax.Position) *Error {
+	return &Error{
+		Variant: ErrorInFunctionCall, Called: name, Inner: inner, Position: p, Limit: inner.Limit, origin: inner.origin, source: source,
 	}
-	e := &Error{Variant: ErrorInFunctionCall, Text: text, Inner: inner, Position: p, Limit: inner.Limit, origin: inner.origin, source: source}
-	e.Fields = []Field{{"function", String(name)}, {"source", String(source)}}
-	return e
 }

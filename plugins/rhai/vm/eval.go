@@ -192,7 +192,7 @@ func (t *Thread) eval(f *frame, a *Value, site *Site, dst uint16) *Error {
 	if t.CompileEval == nil {
 		return FunctionNotFoundError(Signature("eval", []Value{*a}))
 	}
-	fn, err := t.CompileEval(a.AsString(), f.fn, site)
+	fn, err := t.evalCode(a.AsString(), f.fn, site)
 	if err != nil && err.system() && err.Variant != ErrorParsing {
 		return err
 	}
@@ -204,6 +204,51 @@ func (t *Thread) eval(f *frame, a *Value, site *Site, dst uint16) *Error {
 		return nil
 	}
 	return t.pushShared(f, fn, dst)
+}
+
+// evaluated is the code of a text that an eval has run.
+type evaluated struct {
+	text  string
+	code  *Function // nil: none yet
+	steps int       // that compiling it took
+}
+
+// An eval keeps the code of so many texts, none longer than so many bytes. The first one alone, at
+// first: most run once.
+const (
+	evalsKept = 64
+	evalShort = 4 << 10
+)
+
+// evalCode returns the code of a text in the window of fn, where it sees what site sees. What has
+// been compiled for the site before is charged as if it were compiled once more.
+func (t *Thread) evalCode(text string, fn *Function, site *Site) (*Function, *Error) {
+	if len(text) > evalShort {
+		return t.CompileEval(text, fn, site)
+	}
+	hash := hashString(text)
+	if site.evals == nil {
+		site.evals = make([]evaluated, 1)
+	}
+	kept := &site.evals[hash&uint32(len(site.evals)-1)]
+	switch {
+	case kept.code == nil:
+	case EqualText(kept.text, text):
+		work := t.Compilation()
+		work.Step(kept.steps)
+		return kept.code, work.Err
+	case len(site.evals) < evalsKept:
+		first := *kept
+		site.evals = make([]evaluated, evalsKept)
+		site.evals[hashString(first.text)&(evalsKept-1)] = first
+		kept = &site.evals[hash&(evalsKept-1)]
+	}
+	before := t.compiled
+	code, err := t.CompileEval(text, fn, site)
+	if err == nil {
+		*kept = evaluated{text, code, t.compiled - before}
+	}
+	return code, err
 }
 
 // pushShared pushes a frame that shares the window of f.

@@ -73,6 +73,22 @@ func (t *Thread) warm(f *frame, in Instr) bool {
 		if a.meta == uint32(KindBool) {
 			return true
 		}
+	case OpSwitch:
+		if a.meta == uint32(KindInt) || a.meta == uint32(KindChar) {
+			if target, ok := f.fn.Switches[int32(in>>32)].scalar(*a); ok {
+				f.jump(int(target))
+			}
+			return true
+		}
+	case OpInRange:
+		if a.meta == uint32(KindInt) {
+			v := (*Value)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(f.fn.Consts)), uintptr(uint16(in>>32))*valueSize))
+			r, n := v.AsRange(), a.AsInt()
+			if n < r.From || n > r.To || n == r.To && v.meta != uint32(KindRangeInclusive) {
+				f.jump(int(int16(in >> 48)))
+			}
+			return true
+		}
 	case OpGoto:
 		f.ip = unsafe.Add(unsafe.Pointer(unsafe.SliceData(f.fn.Code)), uintptr(a.bits)*instrSize)
 		return true

@@ -591,6 +591,22 @@ func (t *Thread) fast(stop int) (returned bool) {
 				continue
 			}
 		case OpIterNext:
+			if a.meta == uint32(KindString) {
+				next := (*Value)(unsafe.Add(unsafe.Pointer(a), valueSize))
+				if !a.IsASCII() || next.bits >= uint64(uint32(a.bits)) {
+					break
+				}
+				if budget := t.budget - int64(uint8(in>>8)); budget >= 0 && atomic.LoadUint32(t.interrupt) == 0 {
+					t.budget = budget
+					v := (*Value)(unsafe.Add(unsafe.Pointer(a), 2*valueSize))
+					v.bits = uint64(*(*byte)(unsafe.Add(unsafe.Pointer(textData(a.ref)), uintptr(next.bits))))
+					v.meta = uint32(KindChar)
+					next.bits++
+					ip = unsafe.Add(ip, int64(int32(in>>32))*int64(instrSize))
+					continue
+				}
+				break
+			}
 			if a.meta != uint32(KindArray) {
 				break
 			}

@@ -2,9 +2,11 @@ package vm
 
 import (
 	"math"
+	"math/bits"
 	"strconv"
 	"unicode"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // MaxNesting is how many levels of arrays and maps inside one another are followed when a
@@ -74,6 +76,29 @@ func (t *Thread) Display(v Value) (string, *Error) {
 	}
 	b, err := t.appendText(nil, v, displayForm)
 	return string(b), err
+}
+
+// Text returns the display form of v as a string without a tag, refused when it is too long for one.
+func (t *Thread) Text(v Value) (Value, *Error) {
+	b := t.scratch[:0]
+	switch v.Kind() {
+	case KindString:
+		return t.WithTag(v, 0), nil
+	case KindInt:
+		b = strconv.AppendInt(b, v.AsInt(), 10)
+	case KindFloat:
+		b = appendFloat(b, v.AsFloat())
+	case KindChar:
+		b = utf8.AppendRune(b, v.AsChar())
+	default:
+		text, err := t.Display(v)
+		return String(text), err
+	}
+	t.scratch = b
+	if err := t.Charge(int64(len(b)) / bytesPerOperation); err != nil {
+		return Unit, err
+	}
+	return String(unsafe.String(unsafe.SliceData(b), len(b))), t.CheckString(int64(len(b)))
 }
 
 // rawDisplay returns Rust's display form of v.
@@ -345,11 +370,7 @@ func appendFloat(b []byte, f float64) []byte {
 	case abs > maxNaturalFloat || abs < minNaturalFloat:
 		return appendFloatScientific(b, f)
 	}
-	b = appendFloatPlain(b, f)
-	if abs == math.Trunc(abs) {
-		b = append(b, ".0"...)
-	}
-	return b
+	return appendFloatPoint(b, f)
 }
 
 // appendFloatDebug appends the debug form: decimal notation from 1e-4 up to below 1e16,
@@ -359,8 +380,19 @@ func appendFloatDebug(b []byte, f float64) []byte {
 	if abs >= 1e16 || (abs != 0 && abs < 1e-4) {
 		return appendFloatScientific(b, f)
 	}
-	b = appendFloatPlain(b, f)
-	if abs == math.Trunc(abs) {
+	return appendFloatPoint(b, f)
+}
+
+// appendFloatPoint appends f in decimal notation, with a point if it is finite.
+func appendFloatPoint(b []byte, f float64) []byte {
+	abs := math.Abs(f)
+	whole := abs == math.Trunc(abs)
+	if whole && f != 0 && abs < 1<<53 {
+		b = strconv.AppendInt(b, int64(f), 10)
+	} else {
+		b = appendFloatPlain(b, f)
+	}
+	if whole {
 		b = append(b, ".0"...)
 	}
 	return b
@@ -374,46 +406,93 @@ func appendFloatPlain(b []byte, f float64) []byte {
 	if text := notFinite(f); text != "" {
 		return append(b, text...)
 	}
-	start := len(b)
-	return tieUp(strconv.AppendFloat(b, f, 'f', -1, 64), start, f)
+	if math.Signbit(f) {
+		b = append(b, '-')
+	}
+	d := shortest(b, f)
+	switch whole := d.exp + 1; { // digits before the point
+	case whole <= 0:
+		b = appendZeros(append(b, "0."...), -whole)
+		return append(b, d.digits[:d.n]...)
+	case whole >= d.n:
+		return appendZeros(append(b, d.digits[:d.n]...), whole-d.n)
+	default:
+		b = append(append(b, d.digits[:whole]...), '.')
+		return append(b, d.digits[whole:d.n]...)
+	}
 }
 
-// tieUp corrects the shortest text of f, at b[start:], where two texts of that length are
-// equally close to f: Go takes the one with the even last digit, Rust the
-// one further from zero. This happens with 15 digits and more only.
-func tieUp(b []byte, start int, f float64) []byte {
-	const enough = 15
-	digits, last := 0, -1 // significant ones, and where the last one stands
-	zeros := 0
-	for i := start; i < len(b) && b[i] != 'e'; i++ {
-		switch c := b[i]; {
-		case c == '0':
-			zeros++
-		case c > '0' && c <= '9':
-			if digits > 0 {
-				digits += zeros
-			}
-			digits++
-			zeros, last = 0, i
+func appendZeros(b []byte, n int) []byte {
+	const zeros = "0000000000000000"
+	for n > 0 {
+		k := min(n, len(zeros))
+		b = append(b, zeros[:k]...)
+		n -= k
+	}
+	return b
+}
+
+// shortDecimal is the shortest decimal number that reads as some float: d.ddd * 10**exp, without
+// zeros at the end.
+type shortDecimal struct {
+	digits [17]byte
+	n      int // digits
+	exp    int
+}
+
+// shortest returns the number for |f|, which must be finite. It may use the room behind b.
+func shortest(b []byte, f float64) shortDecimal {
+	var d shortDecimal
+	text := strconv.AppendFloat(b, math.Abs(f), 'e', -1, 64)[len(b):] // 1.25e+02
+	at := 0
+	for ; text[at] != 'e'; at++ {
+		if text[at] != '.' {
+			d.digits[d.n] = text[at]
+			d.n++
 		}
 	}
-	if digits < enough || b[last]&1 != 0 {
-		return b
+	for _, c := range text[at+2:] {
+		d.exp = d.exp*10 + int(c-'0')
 	}
-	// In a tie f is what the text says and half a unit more.
+	if text[at+1] == '-' {
+		d.exp = -d.exp
+	}
+	d.tieUp(f)
+	return d
+}
+
+// tieUp corrects the digits where two numbers of that length are equally close to f: Go takes the
+// one with the even last digit, Rust the one further from zero. This happens with 15 digits and more
+// only.
+func (d *shortDecimal) tieUp(f float64) {
+	const enough = 15
+	if d.n < enough || d.digits[d.n-1]&1 != 0 {
+		return
+	}
+	// In a tie f is what the digits say and half a unit of the last one more, an odd multiple of
+	// 10**unit / 2: so it is an odd multiple of 2**(unit-1).
+	unit := d.exp - (d.n - 1)
+	fraction, exp := math.Float64bits(f)&(1<<52-1), int(math.Float64bits(f)>>52&0x7ff)
+	if exp == 0 {
+		exp = 1
+	} else {
+		fraction |= 1 << 52
+	}
+	if exp-1075+bits.TrailingZeros64(fraction) != unit-1 {
+		return
+	}
 	var long [64]byte
-	exact := strconv.AppendFloat(long[:0], math.Abs(f), 'e', digits+20, 64)
-	rest := exact[digits+1 : digits+22] // the point stands among the digits before
-	if rest[0] != '5' || exact[digits] != b[last] {
-		return b
+	exact := strconv.AppendFloat(long[:0], math.Abs(f), 'e', d.n+20, 64)
+	rest := exact[d.n+1 : d.n+22] // the point stands among the digits before
+	if rest[0] != '5' || exact[d.n] != d.digits[d.n-1] {
+		return
 	}
 	for _, c := range rest[1:] {
 		if c != '0' {
-			return b
+			return
 		}
 	}
-	b[last]++
-	return b
+	d.digits[d.n-1]++
 }
 
 func notFinite(f float64) string {
@@ -434,20 +513,15 @@ func appendFloatScientific(b []byte, f float64) []byte {
 	if text := notFinite(f); text != "" {
 		return append(b, text...)
 	}
-	start := len(b)
-	b = tieUp(strconv.AppendFloat(b, f, 'e', -1, 64), start, f)
-	e := start
-	for b[e] != 'e' {
-		e++
+	if math.Signbit(f) {
+		b = append(b, '-')
 	}
-	to, from := e+1, e+2
-	if b[e+1] == '-' {
-		to++
+	d := shortest(b, f)
+	b = append(b, d.digits[0])
+	if d.n > 1 {
+		b = append(append(b, '.'), d.digits[1:d.n]...)
 	}
-	for from < len(b)-1 && b[from] == '0' {
-		from++
-	}
-	return append(b[:to], b[from:]...)
+	return strconv.AppendInt(append(b, 'e'), int64(d.exp), 10)
 }
 
 // appendQuotedChar appends r as a character literal, as Rust writes it.

@@ -88,7 +88,7 @@ func (t *Thread) getIndex(base *Value, key Value) (Value, *Error) {
 			if err := t.chargeChars(*base, i); err != nil {
 				return Unit, err
 			}
-			return Char(base.CharAt(i)), nil
+			return Char(t.CharAt(*base, i)), nil
 		case KindRange, KindRangeInclusive:
 			start, n, err := stringRange(*base, key)
 			if err != nil {
@@ -97,7 +97,7 @@ func (t *Thread) getIndex(base *Value, key Value) (Value, *Error) {
 			if err := t.chargeChars(*base, start+n); err != nil {
 				return Unit, err
 			}
-			return base.Slice(start, n), t.Charge(int64(n) / bytesPerOperation)
+			return t.Slice(*base, start, n), t.Charge(int64(n) / bytesPerOperation)
 		}
 		return Unit, MismatchError("i64", rawTypeName(key))
 	case KindInt:

@@ -2,6 +2,8 @@ package vm
 
 import (
 	"math"
+	"slices"
+	"strconv"
 	"unicode/utf8"
 	"unsafe"
 )
@@ -117,17 +119,23 @@ func (t *Thread) iterNext(a *Value) (bool, *Error) {
 	return true, nil
 }
 
+// scratchKept is up to which size, in bytes, the room that a text was made in is used again.
+const scratchKept = 4 << 10
+
 // interpolate returns the text of an interpolated string's parts.
 func (t *Thread) interpolate(parts []Value) (Value, *Error) {
-	buf := make([]byte, 0, 64)
+	buf := slices.Grow(t.scratch[:0], 64)
 	for _, p := range parts {
-		if p.Kind() == KindString {
+		switch p.Kind() {
+		case KindString:
 			text := p.AsString()
 			if err := t.Charge(int64(len(text)) / bytesPerOperation); err != nil {
 				return Unit, err
 			}
 			buf = append(buf, text...)
-		} else {
+		case KindInt:
+			buf = strconv.AppendInt(buf, p.AsInt(), 10)
+		default:
 			var err *Error
 			if buf, err = t.AppendDisplay(buf, p); err != nil {
 				return Unit, err
@@ -136,6 +144,9 @@ func (t *Thread) interpolate(parts []Value) (Value, *Error) {
 		if err := t.CheckString(int64(len(buf))); err != nil {
 			return Unit, err
 		}
+	}
+	if cap(buf) <= scratchKept {
+		t.scratch = buf
 	}
 	return String(unsafe.String(unsafe.SliceData(buf), len(buf))), nil
 }

@@ -55,7 +55,7 @@ func (t *Thread) collect() {
 	clear(t.blocks[f.block+1:])
 	t.blocks = t.blocks[:f.block+1]
 	clear(t.frames[len(t.frames):cap(t.frames)])
-	t.result = Unit
+	t.result, t.sought = Unit, sought{}
 	collector.Collect(t.stops)
 }
 

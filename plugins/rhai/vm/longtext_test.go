@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/picloud/picloud/abi"
 )
 
 // longTexts returns texts of many lengths, in which characters of each length are everywhere.
@@ -102,5 +104,127 @@ func TestLongNames(t *testing.T) {
 	}
 	if _, ok := m.Get(strings.Repeat("x", 199)); ok {
 		t.Error("found a name that is the start of another")
+	}
+}
+
+func TestIndexText(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 6))
+	for range 100_000 {
+		text := make([]byte, random.IntN(60))
+		for i := range text {
+			text[i] = "ab\x00\x01\xff"[random.IntN(1+random.IntN(5))]
+		}
+		find := make([]byte, random.IntN(12))
+		for i := range find {
+			find[i] = "ab\x00\x01\xff"[random.IntN(1+random.IntN(5))]
+		}
+		s, f := string(text), string(find)
+		if got, want := IndexText(s, f), strings.Index(s, f); got != want {
+			t.Fatalf("IndexText(%q, %q): got %d, want %d", s, f, got, want)
+		}
+		if c := byte(random.IntN(256)); CountByte(s, c) != strings.Count(s, string([]byte{c})) {
+			t.Fatalf("CountByte(%q, %q): got %d", s, c, CountByte(s, c))
+		}
+	}
+	long := strings.Repeat("ab", 3000)
+	if got := CountByte(long, 'b'); got != 3000 { // more than one word can count
+		t.Errorf("CountByte of 3000: got %d", got)
+	}
+	// Where much is nearly right, the search is handed over.
+	nearly := strings.Repeat("a", 20_000)
+	find := strings.Repeat("a", 500) + "b" + strings.Repeat("a", 500)
+	for _, text := range []string{nearly, nearly + "b" + nearly} {
+		if got, want := IndexText(text, find), strings.Index(text, find); got != want {
+			t.Errorf("IndexText of %d bytes: got %d, want %d", len(text), got, want)
+		}
+	}
+}
+
+func TestFlipCase(t *testing.T) {
+	all := make([]byte, 128)
+	for i := range all {
+		all[i] = byte(i)
+	}
+	for from := range 128 {
+		for n := range min(40, 128-from) {
+			s := string(all[from : from+n])
+			to := make([]byte, n)
+			if flipped := FlipCase(to, s, 'a'); string(to) != strings.ToUpper(s) || flipped != (string(to) != s) {
+				t.Fatalf("FlipCase(%q, a): got %q, %v", s, to, flipped)
+			}
+			if flipped := FlipCase(to, s, 'A'); string(to) != strings.ToLower(s) || flipped != (string(to) != s) {
+				t.Fatalf("FlipCase(%q, A): got %q, %v", s, to, flipped)
+			}
+		}
+	}
+}
+
+func TestASCIIPrefix(t *testing.T) {
+	for n := range 40 {
+		ascii := strings.Repeat("a\x00\x7f", 14)[:n]
+		if got := ASCIIPrefix(ascii); got != n {
+			t.Errorf("ASCIIPrefix(%q): got %d, want %d", ascii, got, n)
+		}
+		if got := ASCIIPrefix(ascii + "é and more text"); got != n {
+			t.Errorf("ASCIIPrefix(%q + é): got %d, want %d", ascii, got, n)
+		}
+	}
+}
+
+// TestSoughtPlaces: a place is right wherever the last one was, in this text or another.
+func TestSoughtPlaces(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 8))
+	thread := testThread(abi.Limits{})
+	var values []Value
+	for _, text := range longTexts() {
+		if v := String(text); v.Chars() > 0 {
+			values = append(values, v, v.Prefix(ByteOffset(text, v.Chars()/2), v.Chars()/2))
+		}
+	}
+	v := values[0]
+	for range 50_000 {
+		if random.IntN(10) == 0 {
+			v = values[random.IntN(len(values))]
+		}
+		index := random.IntN(v.Chars() + 1)
+		if got, want := thread.ByteOffset(v, index), ByteOffset(v.AsString(), index); got != want {
+			t.Fatalf("character %d of %d bytes %.20q: got %d, want %d", index, len(v.AsString()), v.AsString(), got, want)
+		}
+	}
+}
+
+func TestShortTexts(t *testing.T) {
+	text := strings.Repeat("0123456789abcdefghijklmnopqrstuvwxyz", 4)
+	for from := range 9 {
+		for n := range 100 {
+			s := text[from : from+n]
+			if got := String(s).AsString(); got != s {
+				t.Errorf("String(%q): got %q", s, got)
+			}
+			if got := String("ä").Append(s).Append(s); got.AsString() != "ä"+s+s || got.Chars() != 1+2*n {
+				t.Errorf("appending %q twice: got %q, %d characters", s, got.AsString(), got.Chars())
+			}
+		}
+	}
+}
+
+// TestAddEach: many pieces count as they do one by one.
+func TestAddEach(t *testing.T) {
+	for _, size := range []int{1, 4, 7, 64, 9000} {
+		for _, n := range []int{0, 1, 100, 127, 128, 5000} {
+			one, all := testThread(abi.Limits{}), testThread(abi.Limits{})
+			single, together := one.Meter(), all.Meter()
+			for range n {
+				if err := single.Add(size); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := together.AddEach(n, size); err != nil {
+				t.Fatal(err)
+			}
+			if one.Operations() != all.Operations() || single.work != together.work {
+				t.Errorf("%d pieces of %d: got %d operations and %d left, want %d and %d", n, size, all.Operations(), together.work, one.Operations(), single.work)
+			}
+		}
 	}
 }

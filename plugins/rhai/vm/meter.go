@@ -2,7 +2,6 @@ package vm
 
 import (
 	"slices"
-	"strings"
 	"unsafe"
 )
 
@@ -32,6 +31,18 @@ func (m *Meter) Add(n int) *Error {
 		return err
 	}
 	return m.t.Poll()
+}
+
+// AddEach counts work on n pieces of text, of size bytes each, as n calls of Add would.
+func (m *Meter) AddEach(n, size int) *Error {
+	for n > 0 {
+		k := min(n, (meterStep-m.work+size-1)/size)
+		if err := m.Add(k * size); err != nil {
+			return err
+		}
+		n -= k
+	}
+	return nil
 }
 
 // ChargeCompared counts comparing two texts of so many bytes, if they are long: short ones
@@ -82,7 +93,7 @@ func (m *Meter) Search(text, find string) (at int, err *Error) {
 	step := max(searchStep, len(find)) // places to look at
 	for from := 0; ; from += step {
 		end := min(from+step+len(find), len(text))
-		if at = strings.Index(text[from:end], find); at >= 0 {
+		if at = IndexText(text[from:end], find); at >= 0 {
 			return from + at, m.Add(at + len(find))
 		}
 		if err := m.Add(end - from); err != nil || end == len(text) {
@@ -94,20 +105,24 @@ func (m *Meter) Search(text, find string) (at int, err *Error) {
 // ReplaceAll returns text with with for each find, which is not empty. size is what is enough for
 // it.
 func (m *Meter) ReplaceAll(text, find, with string, size int) (string, *Error) {
-	b := make([]byte, 0, size)
+	b, err := m.AppendReplaced(make([]byte, 0, size), text, find, with)
+	return unsafe.String(unsafe.SliceData(b), len(b)), err
+}
+
+// AppendReplaced works as [Meter.ReplaceAll], and appends the text to b, which has room for it.
+func (m *Meter) AppendReplaced(b []byte, text, find, with string) ([]byte, *Error) {
 	for {
 		at, err := m.Search(text, find)
 		if err == nil {
 			err = m.Add(len(with))
 		}
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		if at < 0 {
-			b = append(b, text...)
-			return unsafe.String(unsafe.SliceData(b), len(b)), nil
+			return putText(b, text), nil
 		}
-		b = append(append(b, text[:at]...), with...)
+		b = putText(putText(b, text[:at]), with)
 		text = text[at+len(find):]
 	}
 }

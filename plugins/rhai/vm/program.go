@@ -139,6 +139,7 @@ type Site struct {
 	callee    *Function               // called last in the scope of this site
 	code      *Function               // compiled for that
 	scoped    map[*Function]*Function // all such code, by what it is compiled from
+	evals     []evaluated             // of eval: texts by their hash, a power of two of them
 }
 
 // builtin names the methods that fast runs itself.

@@ -39,8 +39,58 @@ func stringOf(s string, chars int) Value {
 		return Value{meta: uint32(KindString)}
 	}
 	ref := newText(len(s), len(s))
-	copy(unsafe.Slice(textData(ref), len(s)), s)
+	copyText(textData(ref), s)
 	return textValue(ref, len(s), chars)
+}
+
+// ASCII makes a string value with a copy of s, which must be ASCII.
+func ASCII(s string) Value { return stringOf(s, len(s)) }
+
+// Buffer makes a string of so many bytes and characters. Its text, valid UTF-8, is to be written to
+// the buffer before anyone sees the value.
+func Buffer(bytes, chars int) (Value, []byte) {
+	if bytes == 0 {
+		return Value{meta: uint32(KindString)}, nil
+	}
+	ref := newText(bytes, bytes)
+	return textValue(ref, bytes, chars), unsafe.Slice(textData(ref), bytes)
+}
+
+// shortText is up to which length, in bytes, texts are copied word by word. To copy is a call out of
+// the sandboxed code, which for short texts takes longer than they do.
+const shortText = 64
+
+// copyText copies s to where there is room for it.
+func copyText(to *byte, s string) {
+	n := len(s)
+	start, from := unsafe.Pointer(to), unsafe.Pointer(unsafe.StringData(s))
+	switch {
+	case n > shortText:
+		copy(unsafe.Slice(to, n), s)
+	case n >= wordSize:
+		for i := 0; i+wordSize <= n; i += wordSize {
+			*(*uint64)(unsafe.Add(start, i)) = *(*uint64)(unsafe.Add(from, i))
+		}
+		*(*uint64)(unsafe.Add(start, n-wordSize)) = *(*uint64)(unsafe.Add(from, n-wordSize))
+	case n >= wordSize/2:
+		*(*uint32)(unsafe.Add(start, n-wordSize/2)) = *(*uint32)(unsafe.Add(from, n-wordSize/2))
+		*(*uint32)(start) = *(*uint32)(from)
+	default:
+		for i := range n {
+			*(*byte)(unsafe.Add(start, i)) = s[i]
+		}
+	}
+}
+
+// putText works as append to b, which has room for s.
+func putText(b []byte, s string) []byte {
+	if s == "" {
+		return b
+	}
+	n := len(b)
+	b = b[:n+len(s)]
+	copyText(&b[n], s)
+	return b
 }
 
 // AsString returns the text of a string, without copying.
@@ -69,7 +119,7 @@ func (v Value) appendCounted(s string, chars int) Value {
 	total := used + len(s)
 	chars += v.Chars()
 	if v.ref != nil && used > 0 && *textUsed(v.ref) == uint32(used) && total <= int(textRoom(v.ref)) {
-		copy(unsafe.Slice(textData(v.ref), total)[used:], s)
+		putText(unsafe.Slice(textData(v.ref), total)[:used], s)
 		*textUsed(v.ref) = uint32(total)
 		return textValue(v.ref, total, chars)
 	}
@@ -78,9 +128,7 @@ func (v Value) appendCounted(s string, chars int) Value {
 		room += total // the next appends fit
 	}
 	ref := newText(total, room)
-	data := unsafe.Slice(textData(ref), total)
-	copy(data, v.AsString())
-	copy(data[used:], s)
+	putText(putText(unsafe.Slice(textData(ref), total)[:0], v.AsString()), s)
 	return textValue(ref, total, chars)
 }
 
@@ -94,31 +142,56 @@ func Concat(a, b Value) Value {
 		return Value{meta: uint32(KindString), ref: a.ref, bits: a.bits}
 	}
 	ref := newText(n+m, n+m)
-	data := unsafe.Slice(textData(ref), n+m)
-	copy(data, a.AsString())
-	copy(data[n:], b.AsString())
+	putText(putText(unsafe.Slice(textData(ref), n+m)[:0], a.AsString()), b.AsString())
 	return textValue(ref, n+m, a.Chars()+b.Chars())
 }
 
-// CharAt returns the character at index, which must be in 0..Chars()-1.
-func (v Value) CharAt(index int) rune {
+// sought is the place in a text that was looked for last.
+type sought struct {
+	ref    unsafe.Pointer // the text's block
+	index  int            // of the character
+	offset int            // of its first byte
+}
+
+// ByteOffset returns where the character of a string with the given index, at most Chars, starts. It
+// looks from the place that it has found last, so that to go through a string by index is linear.
+func (t *Thread) ByteOffset(v Value, index int) int {
+	if v.IsASCII() {
+		return index
+	}
+	s, at := v.AsString(), &t.sought
+	if at.ref != v.ref || at.offset > len(s) {
+		*at = sought{ref: v.ref}
+	}
+	switch {
+	case index >= at.index:
+		at.offset += ByteOffset(s[at.offset:], index-at.index)
+	case index <= at.index/2:
+		at.offset = ByteOffset(s, index)
+	default:
+		at.offset = byteOffsetBack(s[:at.offset], at.index-index)
+	}
+	at.index = index
+	return at.offset
+}
+
+// CharAt returns the character of a string at index, which must be in 0..Chars()-1.
+func (t *Thread) CharAt(v Value, index int) rune {
 	s := v.AsString()
 	if v.IsASCII() {
 		return rune(s[index])
 	}
-	r, _ := utf8.DecodeRuneInString(s[ByteOffset(s, index):])
+	r, _ := utf8.DecodeRuneInString(s[t.ByteOffset(v, index):])
 	return r
 }
 
 // Slice returns the n characters of a string from the character start; both must lie within it.
-func (v Value) Slice(start, n int) Value {
-	s := v.AsString()
+func (t *Thread) Slice(v Value, start, n int) Value {
+	s, from := v.AsString(), t.ByteOffset(v, start)
 	if v.IsASCII() {
-		return stringOf(s[start:start+n], n)
+		return stringOf(s[from:from+n], n)
 	}
-	from := ByteOffset(s, start)
-	to := from + ByteOffset(s[from:], n)
-	return stringOf(s[from:to], n)
+	return stringOf(s[from:from+ByteOffset(s[from:], n)], n)
 }
 
 // Prefix returns the first characters of a string, which take up the given number of bytes. It

@@ -51,6 +51,8 @@ type Thread struct {
 	args      []Value            // of Run: modules get them, too
 	random    uint64
 	result    Value
+	sought    sought // see ByteOffset
+	scratch   []byte // room in which texts are made
 
 	constReceiver bool // the native at work was called on a constant
 
@@ -373,21 +375,16 @@ func (t *Thread) unwind(err *Error, stop int) *Error {
 			case err.system() && !fn.Eval:
 				err.Position = at
 			default:
-				err = inCall(fn.callText(), fn.Name, source, err, at)
+				err = inCall(fn.Name, source, err, at)
+				if fn.Closure {
+					err.Text = "in closure call" + from(source)
+				}
 			}
 		}
 		if len(t.frames) <= stop {
 			return err
 		}
 	}
-}
-
-// callText returns a call of f as a chain of calls shows it.
-func (f *Function) callText() string {
-	if f.Closure {
-		return "in closure call"
-	}
-	return "in call to function '" + f.Name + "'"
 }
 
 func (t *Thread) unlock(n int) {
@@ -445,7 +442,7 @@ func (e *Error) catchValue(source string) Value {
 	if source != "" {
 		m.Set("source", String(source))
 	}
-	for _, f := range e.Fields {
+	for _, f := range e.fields() {
 		m.Set(f.Name, f.Value)
 	}
 	return NewMapValue(m)
