@@ -160,7 +160,7 @@ var readOnly = []string{"validate-script", "validate-source", "run-script", "mat
 // has few entries, which say how often.
 var ofData = []string{
 	"set-kv", "delete-kv", "create-doc", "put-doc", "patch-doc", "delete-doc",
-	"upload-file", "replace-file", "update-file", "delete-file", "push-message",
+	"upload-file", "replace-file", "update-file", "delete-file", "push-message", "publish-message",
 }
 
 // recorded is a context in which what an operation changes, or that it is refused, is recorded.
@@ -192,7 +192,7 @@ func subject(path string, parameters map[string]string) (kind, id string) {
 			}
 			continue
 		}
-		if name == "versions" { // of the script that was named
+		if name == "versions" || name == "cases" { // of the script that was named
 			break
 		}
 		kind = strings.TrimSuffix(name, "s")
@@ -261,6 +261,19 @@ func Shown(row any) any {
 		}{Script: wireScript(row)}
 		if row.Source != "" {
 			shown.Source = digestOf(row.Source)
+		}
+		return shown
+	case store.Cases:
+		shown := struct {
+			Version int64    `json:"cases_version"`
+			Cases   []string `json:"cases"` // names
+			Content *digest  `json:"content,omitempty"`
+		}{Version: row.Version, Cases: make([]string, len(row.List))}
+		for i, of := range row.List {
+			shown.Cases[i] = of.Name
+		}
+		if content, err := json.Marshal(row.List); err == nil {
+			shown.Content = digestOf(string(content))
 		}
 		return shown
 	case store.Route:

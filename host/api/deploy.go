@@ -55,6 +55,20 @@ var deployables = map[string]deployable{
 	"delete-trigger": {needs(authz.TriggerWrite), "", "", (*deploying).deleteTheTrigger},
 	"set-topic":      {needs(authz.RouteWrite), http.MethodPut, "/apps/{app}/topics/{topic}", deployBody((*deploying).setTheTopic)},
 	"delete-topic":   {needs(authz.RouteWrite), "", "", (*deploying).deleteTheTopic},
+	"delete-secret":  {needs(authz.SecretWrite), "", "", (*deploying).deleteTheSecret},
+	"set-kv":         {needs(authz.DataWrite), http.MethodPut, "/apps/{app}/kv/{collection}/{key}", deployBody((*deploying).setTheKV)},
+	"create-doc":     {needs(authz.DataWrite), http.MethodPost, "/apps/{app}/docs/{collection}", deployBody((*deploying).createTheDoc)},
+	"put-doc":        {needs(authz.DataWrite), http.MethodPut, "/apps/{app}/docs/{collection}/{id}", deployBody((*deploying).putTheDoc)},
+	"keep-file":      {needs(authz.DataWrite), "", "", (*deploying).keepTheFile},
+}
+
+// changesData reports whether an operation changes data of the app.
+func changesData(operation string) bool {
+	switch operation {
+	case "set-kv", "create-doc", "put-doc", "keep-file":
+		return true
+	}
+	return false
 }
 
 func needs(capabilities ...authz.Capability) []authz.Capability { return capabilities }
@@ -96,6 +110,9 @@ func (a *API) deploy(ctx context.Context, in *struct {
 		ctx = admitted
 	}
 	if err := a.compileModules(ctx, app, changes); err != nil {
+		return nil, err
+	}
+	if err := a.admitData(ctx, app.ID, changes); err != nil {
 		return nil, err
 	}
 	// The whole has no entry in the record: each change has its own.
@@ -169,6 +186,24 @@ func (a *API) mayAll(ctx context.Context, changes []wire.DeployChange, need func
 	return nil
 }
 
+// admitData asks whether the app may have the entries and documents of a deploy. Within the transaction that would take
+// another connection. appID is "" of an app that is not there.
+func (a *API) admitData(ctx context.Context, appID string, changes []wire.DeployChange) error {
+	entries, documents := 0, 0
+	for _, change := range changes {
+		switch change.Operation {
+		case "set-kv":
+			entries += len(change.ID) + len(change.Body)
+		case "create-doc", "put-doc":
+			documents += len(change.Body)
+		}
+	}
+	if appID == "" || entries+documents == 0 {
+		return nil
+	}
+	return cmp.Or(a.kv.Admit(ctx, appID, entries), a.docs.Admit(ctx, appID, documents))
+}
+
 // createTheApp creates the app that a dry run is about.
 func (d *deploying) createTheApp(ctx context.Context) error {
 	made, err := d.createApp(ctx, &struct{ Body wire.AppCreate }{wire.AppCreate{Slug: d.app.Slug}})
@@ -191,7 +226,7 @@ var errDryRun = errors.New("a dry run")
 func (a *API) inTx(tx store.Store, c *catalog.Catalog) *API {
 	return &API{
 		store: tx, catalog: c, authority: a.authority.In(tx), identity: a.identity, executions: a.executions,
-		kv: a.kv, docs: a.docs, files: a.files.In(tx), secrets: a.secrets, audit: a.audit, requests: a.requests, maxBody: a.maxBody, maxPlugin: a.maxPlugin,
+		kv: a.kv.In(tx).Admitted(), docs: a.docs.In(tx).Admitted(), files: a.files.In(tx), secrets: a.secrets, audit: a.audit, requests: a.requests, maxBody: a.maxBody, maxPlugin: a.maxPlugin,
 		quotas: a.quotas, reserved: a.reserved, version: a.version, log: a.log, events: a.events, queueRate: a.queueRate,
 		triggerRetry: a.triggerRetry, triggerConcurrency: a.triggerConcurrency, contract: a.contract,
 	}
@@ -213,9 +248,19 @@ func (a *API) checkChange(change wire.DeployChange, dryRun bool) error {
 		return problem.InvalidField("module", "is of plugins only", change.Module)
 	case change.Module == catalog.Awaited && !dryRun:
 		return problem.InvalidField("module", "must be the id of a file in "+catalog.Uploads, change.Module)
+	case change.Collection == "" && changesData(change.Operation):
+		return problem.InvalidField("collection", "is missing", nil)
+	case change.Collection != "" && !changesData(change.Operation):
+		return problem.InvalidField("collection", "is of data only", change.Collection)
+	case change.Upload == "" && change.Operation == "keep-file":
+		return problem.InvalidField("upload", "is missing", nil)
+	case change.Upload != "" && change.Operation != "keep-file":
+		return problem.InvalidField("upload", "is of keep-file only", change.Upload)
+	case change.Upload == catalog.Awaited && !dryRun:
+		return problem.InvalidField("upload", "must be the id of a file in "+catalog.Uploads, change.Upload)
 	case change.ID == "" && needsID(change.Operation):
 		return problem.InvalidField("id", "is missing", nil)
-	case change.ID != "" && !needsID(change.Operation):
+	case change.ID != "" && !needsID(change.Operation) && change.Operation != "keep-file":
 		return problem.InvalidField("id", "must be absent: "+change.Operation+" takes none", change.ID)
 	case !takes:
 		return nil
@@ -234,7 +279,7 @@ func (a *API) checkChange(change wire.DeployChange, dryRun bool) error {
 // needsID reports whether an operation is of something that is there already.
 func needsID(operation string) bool {
 	switch operation {
-	case "update-app", "create-script", "create-domain", "create-trigger":
+	case "update-app", "create-script", "create-domain", "create-trigger", "create-doc", "keep-file":
 		return false
 	}
 	return true
@@ -292,6 +337,11 @@ func (d *deploying) all(ctx context.Context, changes []wire.DeployChange) (wire.
 	out := wire.Deployed{Results: make([]wire.DeployResult, len(changes))}
 	for i := 0; i < len(changes); {
 		n := 1
+		if data := changesData(changes[i].Operation); data && (i == 0 || !changesData(changes[i-1].Operation)) {
+			if err := d.hear(ctx); err != nil {
+				return out, err
+			}
+		}
 		for i+n < len(changes) && changes[i].Operation == "delete-script" && changes[i+n].Operation == "delete-script" {
 			n++
 		}
@@ -333,11 +383,30 @@ func (d *deploying) isConflict(ctx context.Context, err error) bool {
 	return d.problemOf(ctx, err).Status == http.StatusConflict
 }
 
+// hear has the changes of data from here on be events for the triggers that the transaction has made the app's.
+func (d *deploying) hear(ctx context.Context) error {
+	triggers, err := d.store.Triggers().ByApp(ctx, d.app.ID)
+	if err == nil {
+		d.store.Hear(d.app.ID, d.events.Audience(d.app.ID, triggers))
+	}
+	return err
+}
+
 // one makes a change, which is a deed of its own in the record.
 func (d *deploying) one(ctx context.Context, change wire.DeployChange) (wire.DeployResult, error) {
 	entry := store.DeedOf(ctx).Entry()
 	entry.Action, entry.Kind, entry.Object, entry.AppID = change.Operation, strings.SplitN(change.Operation, "-", 2)[1], "", d.app.ID
-	return deployables[change.Operation].run(d, d.audit.Begin(ctx, entry), change)
+	run := deployables[change.Operation].run
+	if !changesData(change.Operation) {
+		return run(d, d.audit.Begin(ctx, entry), change)
+	}
+	ctx = d.audit.BeginData(ctx, entry)
+	var result wire.DeployResult
+	err := d.store.InTx(ctx, func(store.Store) (err error) { // a part of ours, that has its own entry
+		result, err = run(d, ctx, change)
+		return err
+	})
+	return result, err
 }
 
 // ofChange tells of an error that it is of a change, by its number from 0.
@@ -610,4 +679,61 @@ func (d *deploying) setTheTopic(ctx context.Context, change wire.DeployChange, s
 func (d *deploying) deleteTheTopic(ctx context.Context, change wire.DeployChange) (wire.DeployResult, error) {
 	_, err := d.deleteTopic(ctx, &TopicPath{AppPath{d.app.ID}, change.ID})
 	return wire.DeployResult{}, err
+}
+
+func (d *deploying) deleteTheSecret(ctx context.Context, change wire.DeployChange) (wire.DeployResult, error) {
+	if err := d.need(ctx, d.app.ID, "app", authz.SecretWrite); err != nil {
+		return wire.DeployResult{}, err
+	}
+	err := d.store.InTx(ctx, func(tx store.Store) error { return tx.Secrets().Delete(ctx, d.app.ID, change.ID) }) // with an entry of its own
+	return wire.DeployResult{}, unknown(err, "secret")
+}
+
+// collection is the path of what a change of data is in.
+func (d *deploying) collection(change wire.DeployChange) CollectionPath {
+	return CollectionPath{AppPath{d.app.ID}, change.Collection}
+}
+
+func (d *deploying) setTheKV(ctx context.Context, change wire.DeployChange, set wire.KVSet) (wire.DeployResult, error) {
+	_, err := d.setKV(ctx, &struct {
+		KeyPath
+		Body wire.KVSet
+	}{KeyPath{d.collection(change), change.ID}, set})
+	return wire.DeployResult{}, err
+}
+
+func (d *deploying) createTheDoc(ctx context.Context, change wire.DeployChange, write wire.DocumentWrite) (wire.DeployResult, error) {
+	made, err := d.createDoc(ctx, &struct {
+		CollectionPath
+		Body wire.DocumentWrite
+	}{d.collection(change), write})
+	if err != nil {
+		return wire.DeployResult{}, err
+	}
+	return wire.DeployResult{ID: made.Body.ID}, nil
+}
+
+func (d *deploying) putTheDoc(ctx context.Context, change wire.DeployChange, write wire.DocumentWrite) (wire.DeployResult, error) {
+	_, err := d.putDoc(ctx, &docChange{ItemPath: ItemPath{d.collection(change), change.ID}, Body: write})
+	return wire.DeployResult{ID: change.ID}, err
+}
+
+// keepTheFile makes what was uploaded before a file of a collection.
+func (d *deploying) keepTheFile(ctx context.Context, change wire.DeployChange) (wire.DeployResult, error) {
+	if err := d.need(ctx, d.app.ID, "app", authz.DataWrite); err != nil || change.Upload == catalog.Awaited {
+		return wire.DeployResult{}, err
+	}
+	if _, err := d.files.Head(ctx, d.app.ID, catalog.Uploads, change.Upload); fault.Unknown(err) {
+		return wire.DeployResult{}, problem.InvalidField("upload", "must be the id of a file in "+catalog.Uploads, change.Upload)
+	} else if err != nil {
+		return wire.DeployResult{}, err
+	}
+	file, freed, err := d.files.Move(ctx, d.app.ID, catalog.Uploads, change.Upload, change.Collection, change.ID)
+	if err != nil {
+		return wire.DeployResult{}, inFiles(err, "upload", "upload")
+	}
+	if freed != "" {
+		d.store.AfterCommit(func() { d.files.Discard([]string{freed}) })
+	}
+	return wire.DeployResult{ID: file.ID}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -267,6 +268,7 @@ func TestDeployNeedsScopes(t *testing.T) {
 		{"a topic", []authz.Scope{authz.ScopeScriptWrite}, part("set-topic", "t", `{"access":"public"}`), "route.write"},
 		{"a topic's end", []authz.Scope{authz.ScopeScriptWrite}, part("delete-topic", "t", ""), "route.write"},
 		{"a domain", []authz.Scope{authz.ScopeScriptWrite, authz.ScopeRouteWrite}, part("create-domain", "", `{"host":"x.example"}`), "domains.manage"},
+		{"a secret's end", []authz.Scope{authz.ScopeScriptWrite, authz.ScopeRouteWrite}, part("delete-secret", "s", ""), "secret.write"},
 		{"the app", []authz.Scope{authz.ScopeScriptWrite, authz.ScopeRouteWrite}, part("update-app", "", `{"name":"x"}`), "app.update"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -279,6 +281,7 @@ func TestDeployNeedsScopes(t *testing.T) {
 	}
 	routes := key("", authz.ScopeRouteWrite, authz.ScopeScriptRead)
 	s.Refused(s.Admin(routes, "POST", "apps/shop:deploy", deployOf(route, update)), 403, "body.changes[1]", "script.write")
+	s.Refused(s.Admin(routes, "POST", "apps/shop:deploy", deployOf(route, inCollection("c", part("set-kv", "k", `{"value":1}`)))), 403, "body.changes[1]", "data.write")
 	s.Refused(s.Admin(routes, "POST", "apps/shop:deploy", deployOf(route, triggerPart("kv", `{"script":"cart","collection":"c"}`))), 403, "body.changes[1]", "trigger.write")
 	assert.Equal(t, 404, s.Fetch("GET", "/more", "").StatusCode, "the route that the key may make was made")
 	assert.Equal(t, 404, s.Admin(key(s.App("other").ID, authz.ScopeAppAdmin), "POST", "apps/shop:deploy", deployOf(route)).StatusCode, "a key of another app")
@@ -314,6 +317,7 @@ func TestDeployOnOneConnection(t *testing.T) {
 		part("create-route", "cart", `{"path":"/cart","signature":{"scheme":"standard_webhooks","secret":"hook"}}`),
 		triggerPart("queue", `{"script":"cart","name":"q","topic":"t"}`),
 		part("set-topic", "news", `{"access":"public"}`), part("delete-topic", "news", ""),
+		inCollection("c", part("set-kv", "k", `{"value":1}`)), inCollection("c", part("create-doc", "", `{"data":{}}`)),
 	))
 	require.Equal(t, 200, got.StatusCode, "%s", got.Content)
 	assert.Contains(t, string(got.Content), "the secret hook is not set")
@@ -321,6 +325,93 @@ func TestDeployOnOneConnection(t *testing.T) {
 	got = s.Admin(admin, "POST", "apps/shop:deploy", deployOf(part("create-route", "cart", `{"path":"/again","signature":{"scheme":"standard_webhooks","secret":"hook"}}`)))
 	require.Equal(t, 200, got.StatusCode, "%s", got.Content)
 	assert.NotContains(t, string(got.Content), "warning")
+}
+
+// inCollection makes a change one of data of a collection.
+func inCollection(name string, change wire.DeployChange) wire.DeployChange {
+	change.Collection = name
+	return change
+}
+
+// Data are a part of the deploy: the triggers that it makes hear of them, and where it is refused there are none.
+func TestDeployData(t *testing.T) {
+	onEach(t, func(t *testing.T, s *site) {
+		app := s.App("shop")
+		const id = "01890a5d-ac96-774b-bcce-b302099a8057"
+		keep := func(upload wire.File, instead string) wire.DeployChange {
+			change := inCollection("pictures", part("keep-file", instead, ""))
+			change.Upload = upload.ID
+			return change
+		}
+		old := s.store(app.ID, "pictures", "a.png", "image/png", "old")
+		fresh, other := s.store(app.ID, catalog.Uploads, "a.png", "image/png", "new"), s.store(app.ID, catalog.Uploads, "b.txt", "text/plain", "b")
+		do[wire.Secret](s, "PUT", "apps/shop/secrets/gone", `{"value":"x"}`, 200)
+		changes := []wire.DeployChange{
+			part("create-script", "", `{"name":"told","source":"kv::collection(\"heard\").incr(ctx.event.source + ctx.event.operation, 1)"}`),
+			triggerPart("kv", `{"script":"told","name":"kv","collection":"settings"}`),
+			triggerPart("docs", `{"script":"told","name":"docs","collection":"*"}`),
+			triggerPart("files", `{"script":"told","name":"files","collection":"*"}`),
+			part("delete-secret", "gone", ""),
+			inCollection("settings", part("set-kv", "motd", `{"value":"Welcome"}`)),
+			inCollection("products", part("create-doc", "", `{"data":{"n":1}}`)),
+			inCollection("products", part("put-doc", id, `{"data":{"n":2}}`)),
+			keep(fresh, old.ID), keep(other, ""),
+		}
+		names := func(collection string) (files []string) {
+			for _, f := range do[wire.Page[wire.File]](s, "GET", "apps/shop/files/"+collection, nil, 200).Items {
+				files = append(files, f.Name)
+			}
+			return files
+		}
+		for _, c := range []struct {
+			change   wire.DeployChange
+			location string
+			says     string
+		}{
+			{inCollection("settings", part("set-kv", "motd", `{"value":1,"ttl_ms":-1}`)), "body.changes[10].body.ttl_ms", ""},
+			{inCollection("products", part("create-doc", "", `{"data":1}`)), "body.changes[10].body.data", ""},
+			{part("set-kv", "motd", `{"value":1}`), "body.changes[10].collection", "is missing"},
+			{inCollection("c", part("delete-topic", "t", "")), "body.changes[10].collection", "is of data only"},
+			{inCollection("c", part("keep-file", "", "")), "body.changes[10].upload", "is missing"},
+			{keep(old, ""), "body.changes[10].upload", "must be the id of a file in @static"},
+			{keep(wire.File{ID: catalog.Awaited}, ""), "body.changes[10].upload", "must be the id of a file in @static"},
+			{part("delete-secret", "none", ""), "body.changes[10]", "secret not found"},
+		} {
+			got := s.Admin(s.Token, "POST", "apps/shop:deploy", deployOf(append(changes[:len(changes):len(changes)], c.change)...))
+			assert.Contains(t, []int{404, 422}, got.StatusCode, "%s", got.Content)
+			s.Refused(got, got.StatusCode, c.location, c.says)
+		}
+		assert.Empty(t, do[wire.Page[wire.KVEntry]](s, "GET", "apps/shop/kv/settings", nil, 200).Items)
+		assert.Equal(t, []string{"a.png", "b.txt"}, names(catalog.Uploads))
+		assert.Len(t, do[wire.Page[wire.Secret]](s, "GET", "apps/shop/secrets", nil, 200).Items, 1)
+
+		deployed := do[wire.Deployed](s, "POST", "apps/shop:deploy", deployOf(changes...), 200)
+		assert.Equal(t, old.ID, deployed.Results[8].ID)
+		assert.JSONEq(t, `"Welcome"`, string(do[wire.KVEntry](s, "GET", "apps/shop/kv/settings/motd", nil, 200).Value))
+		assert.JSONEq(t, `{"n":2}`, string(do[wire.Document](s, "GET", "apps/shop/docs/products/"+id, nil, 200).Data))
+		assert.Equal(t, "new", string(s.Admin(s.Token, "GET", "apps/shop/files/pictures/"+old.ID, "").Content))
+		assert.Equal(t, "b", string(s.Admin(s.Token, "GET", "apps/shop/files/pictures/"+deployed.Results[9].ID, "").Content))
+		assert.Equal(t, []string{"a.png", "b.txt"}, names("pictures"))
+		assert.Empty(t, names(catalog.Uploads))
+		assert.Empty(t, do[wire.Page[wire.Secret]](s, "GET", "apps/shop/secrets", nil, 200).Items)
+
+		require.Eventually(t, func() bool {
+			heard := map[string]string{}
+			for _, e := range do[wire.Page[wire.KVEntry]](s, "GET", "apps/shop/kv/heard", nil, 200).Items {
+				heard[e.Key] = string(e.Value)
+			}
+			return maps.Equal(heard, map[string]string{"kvcreate": "1", "docscreate": "2", "filescreate": "1", "filesupdate": "1"})
+		}, 10*time.Second, 10*time.Millisecond, "the triggers hear of the data")
+		entries := map[string]int{}
+		page, err := s.DB.Audit().List(t.Context(), store.AuditQuery{AppID: app.ID, Page: store.PageRequest{Limit: 1000}})
+		require.NoError(t, err)
+		for _, e := range page.Items {
+			entries[e.Action+" "+e.Kind]++
+		}
+		for action, n := range map[string]int{"set-kv kv": 1, "create-doc docs": 1, "put-doc docs": 1, "keep-file files": 2, "delete-secret secret": 1} {
+			assert.Equal(t, n, entries[action], "%s, in %v", action, entries)
+		}
+	})
 }
 
 // What goes with a static site or a topic goes after the commit, and is no deed of its own.

@@ -133,6 +133,9 @@ func (a *API) refine(document *huma.OpenAPI) {
 	between(field("KVSet", "ttl_ms"), 1, kv.MaxTTLMillis)
 	field("DocumentWrite", "data").Type = huma.TypeObject
 	field("RunRequest", "event").Type = huma.TypeObject
+	field("ScriptCase", "event").Type = huma.TypeObject
+	match(bound(field("ScriptCase", "name"), 1, catalog.MaxCaseNameBytes), "^"+noControl+"+$", "text without control characters")
+	field("ScriptCasesSet", "items").MaxItems = pointer(catalog.MaxCases)
 	fileName(field("FileUpdate", "name"))
 	const (
 		token     = "[!#$%&'*+.^_`|~0-9A-Za-z-]+" // of RFC 9110

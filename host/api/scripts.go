@@ -30,6 +30,7 @@ func (a *API) mountScripts(admin huma.API) {
 	operation(a, admin, http.MethodPost, "/scripts/{id}/validate", "validate-script", "Compile a script without storing it", http.StatusOK, a.validateScript)
 	operation(a, admin, http.MethodPost, "/apps/{app}/scripts:validate", "validate-source", "Compile a source that is no script of the app yet, with its modules", http.StatusOK, a.validateSource)
 	a.mountVersions(admin)
+	a.mountCases(admin)
 	a.mountModules(admin)
 }
 

@@ -17,6 +17,7 @@ func (a *API) mountTopics(admin huma.API) {
 	operation(a, admin, http.MethodGet, "/apps/{app}/topics/{topic}", "get-topic", "Show a topic that can be subscribed to from outside", http.StatusOK, a.getTopic)
 	operation(a, admin, http.MethodPut, "/apps/{app}/topics/{topic}", "set-topic", "Let a topic be subscribed to from outside", http.StatusOK, a.setTopic)
 	operation(a, admin, http.MethodDelete, "/apps/{app}/topics/{topic}", "delete-topic", "Make a topic the app's own again", http.StatusNoContent, a.deleteTopic)
+	operation(a, admin, http.MethodPost, "/apps/{app}/topics/{topic}:publish", "publish-message", "Publish a message to a topic, which need not be open to outside", http.StatusOK, a.publishMessage)
 	operation(a, admin, http.MethodPost, "/apps/{app}/topics/{topic}:token", "create-subscriber-token", "Make a token that lets subscribe to a topic for a while", http.StatusCreated, a.createSubscriberToken)
 }
 
@@ -83,6 +84,21 @@ func (a *API) deleteTopic(ctx context.Context, in *TopicPath) (*none, error) {
 		return nil, err
 	}
 	return nil, unknown(a.catalog.DeleteTopic(ctx, appID, name), "topic")
+}
+
+func (a *API) publishMessage(ctx context.Context, in *struct {
+	TopicPath
+	Body wire.MessagePublish
+}) (*body[wire.MessagePublished], error) {
+	appID, name, err := a.topic(ctx, in.TopicPath, authz.DataWrite)
+	if err != nil {
+		return nil, err
+	}
+	delivered, err := a.events.Publish(ctx, appID, name, in.Body.Message)
+	if err != nil {
+		return nil, located(err, "topic", "path.topic")
+	}
+	return &body[wire.MessagePublished]{wire.MessagePublished{Delivered: delivered}}, nil
 }
 
 func (a *API) createSubscriberToken(ctx context.Context, in *struct {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/host/api/wire"
 )
@@ -38,6 +39,18 @@ func TestTopics(t *testing.T) {
 	s.Refused(s.Admin(s.Token, "PUT", "apps/shop/topics/%0a", `{"access":"public"}`), 422, "path.topic", "control characters")
 	s.Refused(s.Admin(s.Token, "GET", "apps/shop/topics/none", ""), 404, "", "topic not found")
 
+	s.Script("shop", "hears", "1")
+	do[wire.Trigger](s, "POST", "apps/shop/triggers/pubsub", `{"name":"heard","script":"hears","topic":"news.*"}`, 201)
+	assert.Equal(t, 1, do[wire.MessagePublished](s, "POST", "apps/shop/topics/news.today:publish", `{"message":{"to":"a hidden place"}}`, 200).Delivered, "no topic has to be open for it")
+	assert.Zero(t, do[wire.MessagePublished](s, "POST", path+":publish", `{"message":null}`, 200).Delivered, "nobody listens")
+	s.Refused(s.Admin(s.Token, "POST", path+":publish", `{}`), 422, "body.message", "")
+	s.Refused(s.Admin(s.Token, "POST", path+":publish", `{"message":"`+strings.Repeat("x", 256<<10)+`"}`), 422, "body.message", "")
+	s.Refused(s.Admin(s.Token, "POST", "apps/shop/topics/%0a:publish", `{"message":1}`), 422, "path.topic", "control characters")
+	require.NoError(t, s.Audit.Flush(t.Context()))
+	entry := s.record("?action=publish-message")[0]
+	assert.Equal(t, []string{"topic", app.ID, "owner"}, []string{entry.Kind, entry.AppID, entry.Username})
+	assert.NotContains(t, string(entry.After), "a hidden place", "no message")
+
 	viewer := s.Member(app.ID, "viewer")
 	for _, c := range []struct {
 		method, path, body string
@@ -48,6 +61,7 @@ func TestTopics(t *testing.T) {
 		{"PUT", path, `{"access":"public"}`, 403},
 		{"DELETE", path, "", 403},
 		{"POST", path + ":token", `{}`, 403},
+		{"POST", path + ":publish", `{"message":1}`, 403},
 	} {
 		assert.Equal(t, c.status, s.Admin(viewer, c.method, c.path, c.body).StatusCode, "%s %s", c.method, c.path)
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tinylib/msgp/msgp"
+
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/plugins/rhai/syntax"
 )
@@ -60,19 +62,25 @@ func Read(name, source string) (File, error) {
 	return f, nil
 }
 
-// Runnable is the source of the file as it is run: ctx.args names the test.
+// Runnable is the source of the file as it is run, with [Args]: one that does not return the mark has ended before the
+// test has.
 func (f File) Runnable() string {
 	var b strings.Builder
 	b.WriteString(f.Source + "\n;")
 	if f.Before {
 		b.WriteString(before + "();")
 	}
-	b.WriteString("switch ctx.args {")
+	b.WriteString("switch ctx.args[0] {")
 	for _, test := range f.Tests {
 		b.WriteString(" \"" + test.Name + "\" => " + test.Name + "(),")
 	}
-	b.WriteString(" _ => () } ;()\n")
+	b.WriteString(" _ => () } ;ctx.args[1]\n")
 	return b.String()
+}
+
+// Args are what a [File.Runnable] gets: the name of the test, and the mark that it returns at its end.
+func Args(test, mark string) msgp.Raw {
+	return msgp.AppendString(msgp.AppendString(msgp.AppendArrayHeader(nil, 2), test), mark)
 }
 
 // A Result is what a test came to. What a file came to that cannot be run has no test.
@@ -91,6 +99,14 @@ type Failure struct {
 	Module  string // that it happened in; "": in the file of tests
 	Line    int    // from 1; 0: not known
 	Column  int
+}
+
+// Unfinished is the failure of a test that has ended without an error, and not at its end.
+func Unfinished() *Failure {
+	return &Failure{
+		Code:    abi.CodeScriptInvalid,
+		Message: "the test did not come to its end: something returns outside of a function or calls exit, or a comment is not closed",
+	}
 }
 
 // A Line is of a log.

@@ -21,7 +21,7 @@ private fn test_c() { }
 	require.NoError(t, err)
 	assert.Equal(t, []Test{{"test_a", 3}, {"test_c", 6}}, file.Tests)
 	assert.True(t, file.Before)
-	assert.True(t, strings.HasSuffix(file.Runnable(), "\n;before_each();switch ctx.args { \"test_a\" => test_a(), \"test_c\" => test_c(), _ => () } ;()\n"))
+	assert.True(t, strings.HasSuffix(file.Runnable(), "\n;before_each();switch ctx.args[0] { \"test_a\" => test_a(), \"test_c\" => test_c(), _ => () } ;ctx.args[1]\n"))
 
 	_, err = Read("b_test.rhai", "fn test_a() {\n    let = 1;\n}")
 	var failed *abi.ScriptError

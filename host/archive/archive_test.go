@@ -158,6 +158,11 @@ func (n node) fill(t testing.TB, slug string) store.App {
 	script(store.Script{Name: "middle", Kind: abi.KindModule, Source: `import "zebra" as z; fn stripes() { z::stripes() }`})
 	script(store.Script{Name: "main", Kind: abi.KindEndpoint, Source: "import \"middle\" as m;\n// äöü <&> \t\n m::stripes()", Limits: abi.Limits{MemoryMB: 32, TimeoutMS: 500}})
 	script(store.Script{Name: "reader", Kind: abi.KindEndpoint, Source: `1`, ReadOnly: true})
+	_, err = n.catalog.SetCases(ctx, scripts["reader"].ID, []store.Case{
+		{Name: "it reads", Request: &store.CaseRequest{Path: "/<&>"}, Status: 200, Body: json.RawMessage(`1`)},
+		{Name: "twice", Event: json.RawMessage(`{"a":1,"a":2,"n":12345678901234567890}`), Body: json.RawMessage(`null`)},
+	}, nil)
+	require.NoError(t, err)
 	script(store.Script{Name: "plug", Kind: abi.KindPlugin, Wasm: []byte(plugin)})
 
 	set := func(collection, key, value string, expires time.Time) {

@@ -155,6 +155,17 @@ func (e *export) script(kind, id string) error {
 		return err
 	}
 	row := scriptRow{Name: script.Name, Kind: script.Kind, Source: script.Source, Limits: script.Limits, ReadOnly: script.ReadOnly}
+	cases, err := e.then.Scripts().Cases(e.ctx, id)
+	if err != nil {
+		return err
+	}
+	if len(cases.List) > 0 {
+		text, err := encode(cases.List)
+		if err != nil {
+			return err
+		}
+		row.Cases = string(text)
+	}
 	if script.Kind == abi.KindStatic && len(e.damaged) > 0 {
 		if row.Source, err = e.withoutDamaged(row.Source); err != nil {
 			return err

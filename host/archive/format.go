@@ -120,6 +120,8 @@ type scriptRow struct {
 	Limits   abi.Limits `json:"limits"`
 	ReadOnly bool       `json:"read_only,omitempty"`
 	Wasm     *wasm      `json:"wasm,omitempty"` // of a plugin: what its bytes are
+	// Cases is a JSON array of what it is tried with. It is a text, as not every reader of JSON may take what is in an event.
+	Cases string `json:"cases,omitempty"`
 }
 
 type wasm struct {

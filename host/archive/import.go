@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -346,7 +347,15 @@ func (i *arriving) script(row scriptRow, site bool) error {
 		return err
 	}
 	i.scripts[created.Name] = created.ID
-	return nil
+	if row.Cases == "" {
+		return nil
+	}
+	var cases []store.Case
+	if err := json.Unmarshal([]byte(row.Cases), &cases); err != nil {
+		return fault.Refuse("cases", "must be a JSON array of cases")
+	}
+	_, err = i.config.Catalog.SetCases(i.ctx, created.ID, cases, nil)
+	return err
 }
 
 func (i *arriving) kv(row kvRow) error {

@@ -14,7 +14,7 @@ func TestComplete(t *testing.T) {
 		want  string
 	}{
 		{"lo", "login logout logs"},
-		{"scripts ", "delete diff list restore show validate versions"},
+		{"scripts ", "cases delete diff list restore show validate versions"},
 		{"scripts s", "show"},
 		{"com", "completion"},
 		{"complete", ""},

@@ -24,7 +24,7 @@ type DeployCmd struct {
 	Name   string `help:"Name of a single script or plugin; the file's name without .rhai or .wasm when absent."`
 	Kind   string `enum:"endpoint,module,plugin," default:"" help:"Kind of a single script: endpoint or module (a new one is an endpoint); a WebAssembly module is a plugin."`
 	Env    string `placeholder:"NAME" help:"Environment of the folder's picloud.yaml."`
-	Prune  bool   `help:"Delete the app's scripts, triggers and topics that the folder's picloud.yaml does not name, after asking."`
+	Prune  bool   `help:"Delete the app's scripts, triggers, topics and secrets that the folder's picloud.yaml does not name, and give back the hosts, after asking."`
 	Seed   bool   `help:"Write the data of the manifest's seed over what the collections have; else only one that has nothing gets them."`
 	DryRun bool   `help:"Show what would be done, as a diff, and do nothing."`
 
@@ -37,11 +37,12 @@ type DeployCmd struct {
 func (DeployCmd) Help() string {
 	return `Deploying again what has not changed changes nothing. A folder's routes are
 made as picloud.yaml has them: a route of a named script that is not there any
-more is deleted. A trigger or topic is deleted with --prune only; one that is named
+more is deleted. A trigger, topic or secret is deleted with --prune only, and a host given back that no route is on where
+domains is absent; a trigger or topic that is named
 is made as picloud.yaml has it, but that a trigger is paused, and what of retry and
 concurrency is not there, stay as they are. All of it is done, or nothing: when the
-server refuses a part, a script that does not compile, say, the app stays as it was.
-Data to begin with (seed) come after that, into collections that have nothing.
+server refuses a part, a script that does not compile, say, the app stays as it was. So it is with data to
+begin with (seed), which go into collections that have nothing.
 --dry-run fails if the server would refuse it; only what would be uploaded, modules of plugins and files,
 it has not seen then. It also tells what --prune would delete. Of a folder that is served as it is,
 sources, tests, files with keys (*.env, *.pem, *.key), backups (*.bak, *~), links and hidden files are not published,
@@ -93,7 +94,7 @@ func (cmd *DeployCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *
 func (cmd *DeployCmd) confirmPrune(ctx context.Context, r *Remote, plan *manifest.Plan) error {
 	var gone []string
 	for _, change := range plan.Changes() {
-		if change.Result == manifest.Deleted && change.What != "route" && change.What != "domain" {
+		if change.Result == manifest.Deleted && change.What != "route" {
 			gone = append(gone, change.What+" "+change.Name)
 		}
 	}
@@ -167,7 +168,7 @@ func (cmd *DeployCmd) read(in *InApp) (manifest.App, error) {
 		return manifest.App{}, fmt.Errorf("--name and --kind are for a single script, %s is an app", cmd.Path)
 	}
 	app, err := manifest.Read(folder, cmd.Env)
-	app.Prune, app.Reseed, app.TellLeft = cmd.Prune, cmd.Seed, cmd.DryRun
+	app.Prune, app.Release, app.Reseed, app.TellLeft = cmd.Prune, cmd.Prune, cmd.Seed, cmd.DryRun
 	return app, err
 }
 

@@ -33,7 +33,7 @@ type DevCmd struct {
 	Data    string `placeholder:"DIR" help:"Keep the data of the server that is started; else they end with it." complete:"files"`
 	Addr    string `placeholder:"HOST:PORT" help:"Address of the server that is started; 127.0.0.1:8080 if it is free, else any port, when absent."`
 	EnvFile string `placeholder:"FILE" help:"Values of the secrets that picloud.yaml names, as NAME=VALUE lines; .env in the folder, if it is there, for a server that is started." complete:"files"`
-	Prune   bool   `help:"On a running server, also delete what the app has and picloud.yaml does not name. On one that is started that is done anyway."`
+	Prune   bool   `help:"On a running server, also delete what the app has and picloud.yaml does not name, but for secrets and hosts. On one that is started that is done anyway."`
 }
 
 // Help is shown by --help.
@@ -377,7 +377,8 @@ func (d *dev) setSecrets(ctx context.Context, app manifest.App) (set map[string]
 	return set, nil
 }
 
-// secretValues reads the values that a file has for secrets, by their names. An optional file need not be there.
+// secretValues reads the values that a file has for secrets, by the names of those that it has. An optional file need not
+// be there.
 func secretValues(file string, optional bool, names []string) (map[string]string, error) {
 	lines, err := godotenv.Read(file)
 	if errors.Is(err, fs.ErrNotExist) && optional {
@@ -394,9 +395,11 @@ func secretValues(file string, optional bool, names []string) (map[string]string
 	for _, name := range names {
 		value, there := lines[name]
 		if !there { // a variable's name has no hyphens and points
-			value = lines[strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(name))]
+			value, there = lines[strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(name))]
 		}
-		values[name] = value
+		if there {
+			values[name] = value
+		}
 	}
 	return values, nil
 }

@@ -71,6 +71,7 @@ var examples = map[string][]string{
 	"scripts list":     {"picloud scripts list --app shop"},
 	"scripts show":     {"picloud scripts show greet", "picloud scripts show greet --source > greet.rhai", "picloud scripts show greet --version 3 --source"},
 	"scripts versions": {"picloud scripts versions greet"},
+	"scripts cases":    {"picloud scripts cases greet", "picloud scripts cases greet --run", "picloud scripts cases greet --set cases.json"},
 	"scripts diff":     {"picloud scripts diff greet", "picloud scripts diff greet 3", "picloud scripts diff greet 3 5"},
 	"scripts restore":  {"picloud scripts restore greet 3"},
 	"scripts validate": {"picloud scripts validate greet", "picloud scripts validate greet changed.rhai", "picloud scripts validate new.rhai --app shop"},
@@ -187,10 +188,11 @@ var examples = map[string][]string{
 	"audit export": {"picloud audit export > audit.jsonl", "picloud audit export --app shop --since 2026-01-01T00:00:00Z"},
 	"audit tail":   {"picloud audit tail", "picloud audit tail --app shop -n 0 --output json"},
 
-	"topics list":   {"picloud topics list --app shop"},
-	"topics set":    {"picloud topics set prices --access public", "picloud topics set orders.7"},
-	"topics token":  {"picloud topics token orders.7 --ttl 10m"},
-	"topics delete": {"picloud topics delete prices"},
+	"topics list":    {"picloud topics list --app shop"},
+	"topics set":     {"picloud topics set prices --access public", "picloud topics set orders.7"},
+	"topics token":   {"picloud topics token orders.7 --ttl 10m"},
+	"topics publish": {`picloud topics publish prices '{"apple": 3}'`},
+	"topics delete":  {"picloud topics delete prices"},
 
 	"secrets list":   {"picloud secrets list --app shop"},
 	"secrets set":    {"pass show stripe | picloud secrets set stripe-key --app shop", "picloud secrets set tls-key --file key.pem"},

@@ -104,7 +104,7 @@ func importLines[T any](r *Remote, path string, keep func(T) error) error {
 
 // replaceFile writes a file so that it is there whole or as it was.
 func replaceFile(path string, mode os.FileMode, write func(io.Writer) error) (err error) {
-	file, err := os.CreateTemp(filepath.Dir(path), ".picloud-*")
+	file, err := os.CreateTemp(filepath.Dir(path), ".picloud-*.tmp") // which a watch of the folder leaves out
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,7 @@ type ScriptsCmd struct {
 	Versions ScriptsVersionsCmd `cmd:"" help:"List the versions of a script that are kept, the newest first."`
 	Diff     ScriptsDiffCmd     `cmd:"" help:"Print what is different between two versions of a script."`
 	Restore  ScriptsRestoreCmd  `cmd:"" help:"Make what a script was in a version its newest one."`
+	Cases    ScriptsCasesCmd    `cmd:"" help:"List or run what a script is tried with, or replace that."`
 	Validate ScriptsValidateCmd `cmd:"" help:"Compile a script or a file, without keeping or running it."`
 	Delete   ScriptsDeleteCmd   `cmd:"" help:"Delete a script with its versions, routes, triggers and log, which is told first."`
 }

@@ -125,9 +125,6 @@ func (cmd *TestCmd) Run(ctx context.Context, notices *notices, start Starter) (e
 		if err := t.round(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, errTestsFailed) {
 			notices.fail(err)
 		}
-		if err := t.bench.End(ctx); err != nil && ctx.Err() == nil {
-			return err
-		}
 		t.note("waiting for changes in %s until interrupted", t.dir)
 		select {
 		case <-ctx.Done():
@@ -214,6 +211,9 @@ func (t *testRun) round(ctx context.Context) error {
 	if err != nil {
 		return &usageError{err}
 	}
+	if err := t.bench.End(ctx); err != nil { // of what the tests before have left, and not of what a deploy does that fails
+		return err
+	}
 	app, err := t.deploy(ctx)
 	if err != nil {
 		return err
@@ -224,9 +224,10 @@ func (t *testRun) round(ctx context.Context) error {
 	sources := t.sources(app, files)
 	var results []apptest.Result
 	failures := 0
+	var broken error
 	for result, err := range t.results(ctx, files) {
-		if err != nil {
-			return err
+		if broken = err; broken != nil {
+			break
 		}
 		results = append(results, result)
 		t.tell(result, sources)
@@ -237,14 +238,14 @@ func (t *testRun) round(ctx context.Context) error {
 		}
 	}
 	covered := t.covered(app)
-	t.summary(len(results)-failures, failures, time.Since(began), covered)
-	if err := t.write(results, covered, sources); err != nil {
-		return err
+	if broken == nil {
+		t.summary(len(results)-failures, failures, time.Since(began), covered)
 	}
-	if failures > 0 {
-		return errTestsFailed
+	err = errors.Join(broken, t.write(results, covered, sources)) // of what has run, too
+	if err == nil && failures > 0 {
+		err = errTestsFailed
 	}
-	return nil
+	return err
 }
 
 // results runs the tests.
@@ -300,9 +301,12 @@ func (t *testRun) deploy(ctx context.Context) (manifest.App, error) {
 		return app, err
 	}
 	for _, name := range app.Secrets {
-		value := values[name]
-		if value == "" {
+		value, there := values[name]
+		switch {
+		case !there:
 			value = "fake-" + name
+		case value == "":
+			return app, &usageError{fmt.Errorf("%s has no value for the secret %s: a secret is not empty. Without the line it is fake-%s", file, name, name)}
 		}
 		if _, err := t.c.SetSecret(ctx, app.Ref, name, value); err != nil {
 			return app, fmt.Errorf("secret %s: %w", name, err)
@@ -481,9 +485,5 @@ func (t *testRun) write(results []apptest.Result, covered []apptest.Coverage, so
 }
 
 func writeReport(name string, write func(io.Writer) error) error {
-	file, err := os.Create(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(write(file), file.Close())
+	return replaceFile(name, 0o644, write)
 }

@@ -13,10 +13,11 @@ import (
 type TopicsCmd struct {
 	Remote
 	InApp
-	List   TopicsListCmd   `cmd:"" help:"List the topics that can be subscribed to from outside."`
-	Set    TopicsSetCmd    `cmd:"" help:"Let a topic be subscribed to from outside, by anybody or by who has a token."`
-	Token  TopicsTokenCmd  `cmd:"" help:"Print a token that lets subscribe to a topic for a while."`
-	Delete TopicsDeleteCmd `cmd:"" help:"Make a topic the app's own again; subscriptions end."`
+	List    TopicsListCmd    `cmd:"" help:"List the topics that can be subscribed to from outside."`
+	Set     TopicsSetCmd     `cmd:"" help:"Let a topic be subscribed to from outside, by anybody or by who has a token."`
+	Token   TopicsTokenCmd   `cmd:"" help:"Print a token that lets subscribe to a topic for a while."`
+	Publish TopicsPublishCmd `cmd:"" help:"Publish a message, as a script does with pubsub::publish."`
+	Delete  TopicsDeleteCmd  `cmd:"" help:"Make a topic the app's own again; subscriptions end."`
 }
 
 var topicColumns = []column[wire.Topic]{
@@ -73,6 +74,25 @@ func (cmd *TopicsTokenCmd) Run(ctx context.Context, r *Remote, c *client.Client,
 	}
 	_, err = fmt.Fprintln(r.stdout, token.Token)
 	return err
+}
+
+// TopicsPublishCmd is `picloud topics publish`.
+type TopicsPublishCmd struct {
+	TopicArg
+	Message string `arg:"" help:"The message as JSON, so a text in quotes; @FILE reads a file, - standard input."`
+}
+
+// Run publishes the message.
+func (cmd *TopicsPublishCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
+	message, err := readJSON("MESSAGE", cmd.Message, r.stdin)
+	if err != nil {
+		return &usageError{err}
+	}
+	published, err := c.Publish(ctx, in.App, cmd.Topic, wire.MessagePublish{Message: message})
+	if err != nil {
+		return err
+	}
+	return r.printDone(published, "Published to %s, for %s.", cmd.Topic, plural(published.Delivered, "trigger"))
 }
 
 // TopicsDeleteCmd is `picloud topics delete`.

@@ -122,6 +122,16 @@ func (c *Client) ValidateSource(ctx context.Context, app string, source wire.Val
 	return call[wire.Validation](ctx, c, http.MethodPost, []string{"apps", app, "scripts:validate"}, nil, source)
 }
 
+// ScriptCases returns what a script is tried with, and what should come of it.
+func (c *Client) ScriptCases(ctx context.Context, scriptID string) (wire.ScriptCases, error) {
+	return call[wire.ScriptCases](ctx, c, http.MethodGet, []string{"scripts", scriptID, "cases"}, nil, nil)
+}
+
+// SetScriptCases replaces what a script is tried with, if it is at the version that set names, or that names none.
+func (c *Client) SetScriptCases(ctx context.Context, scriptID string, set wire.ScriptCasesSet) (wire.ScriptCases, error) {
+	return call[wire.ScriptCases](ctx, c, http.MethodPut, []string{"scripts", scriptID, "cases"}, nil, set)
+}
+
 // Run runs a script once, with a request or event that the caller makes up.
 func (c *Client) Run(ctx context.Context, id string, run wire.RunRequest) (wire.RunResult, error) {
 	return call[wire.RunResult](ctx, c, http.MethodPost, []string{"scripts", id, "run"}, nil, run)

@@ -28,6 +28,11 @@ func (c *Client) DeleteTopic(ctx context.Context, app, topic string) error {
 	return c.do(ctx, http.MethodDelete, []string{"apps", app, "topics", topic}, nil, nil, nil)
 }
 
+// Publish publishes a message to a topic, and returns to how many triggers it goes.
+func (c *Client) Publish(ctx context.Context, app, topic string, message wire.MessagePublish) (wire.MessagePublished, error) {
+	return call[wire.MessagePublished](ctx, c, http.MethodPost, []string{"apps", app, "topics", topic + ":publish"}, nil, message)
+}
+
 // CreateSubscriberToken makes a token that lets subscribe to a topic for a while.
 func (c *Client) CreateSubscriberToken(ctx context.Context, app, topic string, create wire.TokenCreate) (wire.SubscriberToken, error) {
 	return call[wire.SubscriberToken](ctx, c, http.MethodPost, []string{"apps", app, "topics", topic + ":token"}, nil, create)

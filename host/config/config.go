@@ -133,6 +133,16 @@ func KongOptions() []kong.Option {
 	return []kong.Option{kong.Configuration(load), kong.ValueFormatter(help)}
 }
 
+// WithoutVariables has a kong parser of a [Config] read no variables.
+func WithoutVariables() kong.Option {
+	return kong.PostBuild(func(k *kong.Kong) error {
+		for _, flag := range k.Model.Flags {
+			flag.Envs, flag.Tag.Envs = nil, nil
+		}
+		return nil
+	})
+}
+
 // FieldError says which setting is wrong.
 type FieldError struct {
 	Field  string // as in the file: "max_body_bytes"

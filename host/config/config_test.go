@@ -54,6 +54,20 @@ func TestDefaults(t *testing.T) {
 	assert.EqualValues(t, 10<<20, c.HTTPMaxResponseBytes)
 }
 
+func TestWithoutVariables(t *testing.T) {
+	t.Setenv("PICLOUD_MAX_CONCURRENT_EXECUTIONS", "1")
+	t.Setenv("PICLOUD_FILES_ROOT", "/mnt/files")
+	t.Setenv("PICLOUD_ROLE", "no such role")
+	t.Setenv("PICLOUD_CONFIG", filepath.Join(t.TempDir(), "none.yaml"))
+	var c Config
+	parser, err := kong.New(&c, append(KongOptions(), WithoutVariables())...)
+	require.NoError(t, err)
+	_, err = parser.Parse([]string{"--data", "d"})
+	require.NoError(t, err)
+	assert.Equal(t, 32, c.MaxConcurrentExecutions)
+	assert.Equal(t, filepath.Join("d", "files"), c.FilesDir())
+}
+
 func TestServicesSettings(t *testing.T) {
 	t.Setenv("PICLOUD_FILES_ROOT", "/mnt/files")
 	t.Setenv("PICLOUD_HTTP_ALLOW_PRIVATE", "true")

@@ -28,13 +28,18 @@ import (
 const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; " +
 	"frame-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
+// PassingHeader stands in answers under an address that the listener has by chance: another program may have it at the
+// next start, and would be shown what a browser keeps for it. The page does not offer to stay signed in there.
+const PassingHeader = "Picloud-Passing-Origin"
+
 // New makes the server of the dashboard's listener: it answers what c.Mount adds, which is the API, and the page
-// everywhere else. hosts are names by which it may be called beside its own address and localhost.
-func New(c front.Config, hosts []string) *front.Server {
+// everywhere else. hosts are names by which it may be called beside its own address and localhost. passing says that the
+// port is one that was free.
+func New(c front.Config, hosts []string, passing bool) *front.Server {
 	api := c.Mount
 	c.MountOnly = true
 	c.Mount = func(app *fiber.App) {
-		app.Use(guard(hosts))
+		app.Use(guard(hosts, passing))
 		api(app)
 		mount(app)
 	}
@@ -42,7 +47,7 @@ func New(c front.Config, hosts []string) *front.Server {
 }
 
 // guard refuses what is sent to another host or by a page of another origin, and sets the headers of all answers.
-func guard(hosts []string) fiber.Handler {
+func guard(hosts []string, passing bool) fiber.Handler {
 	hosts = slices.Clone(hosts)
 	for i, host := range hosts {
 		hosts[i] = hostname(strings.ToLower(host))
@@ -52,7 +57,12 @@ func guard(hosts []string) fiber.Handler {
 			c.Set(name, value)
 		}
 		host := strings.ToLower(front.HostOf(c.Context()))
-		if name := hostname(host); !isOwn(name, c.Context().LocalAddr()) && !slices.Contains(hosts, name) {
+		name := hostname(host)
+		named := slices.Contains(hosts, name)
+		if passing && !named { // a proxy has an address of its own
+			c.Set(PassingHeader, "true")
+		}
+		if !isOwn(name, c.Context().LocalAddr()) && !named {
 			return problem.New(http.StatusMisdirectedRequest, fault.NotFound,
 				"the dashboard does not answer for the host "+problem.Shorten(host)+": the setting dashboard_hosts names those that it does").Send(c)
 		}

@@ -4,6 +4,8 @@
 #   make dashboard-check  makes them again and compares
 #   make browser          Chromium uses it
 #   make screenshots      pictures of all screens
+#   make bench-dashboard  how long each step in long lists takes
+#   make lighthouse       what Lighthouse says of the overview
 
 PAGE    := host/dashboard/page
 MODULES := $(PAGE)/node_modules/.package-lock.json
@@ -12,7 +14,7 @@ PAGE_DOCUMENT := .cache/openapi.json
 CHROMIUM ?= $(shell command -v chromium)
 HAS_NODE  = command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)'
 
-.PHONY: dashboard dashboard-check dashboard-compare page-document browser screenshots with-browser
+.PHONY: dashboard dashboard-check dashboard-compare page-document browser screenshots bench-dashboard lighthouse with-browser
 
 $(MODULES): $(PAGE)/package-lock.json
 	cd $(PAGE) && npm ci --silent --no-audit --no-fund
@@ -39,6 +41,12 @@ browser:
 
 screenshots:
 	$(MAKE) --no-print-directory with-browser SCRIPT=screenshots
+
+bench-dashboard:
+	$(MAKE) --no-print-directory with-browser SCRIPT=bench
+
+lighthouse:
+	$(MAKE) --no-print-directory with-browser SCRIPT=lighthouse
 
 with-browser: $(MODULES)
 	PICLOUD_BROWSER=$(CHROMIUM) PICLOUD_BROWSER_SCRIPT=$(SCRIPT) go test -count=1 -timeout 10m -run TestBrowser -v ./host/e2e

@@ -27,12 +27,18 @@ import (
 // serve serves the dashboard, with an API that answers GET /api/x, and returns its address as host:port.
 func serve(t *testing.T, hosts ...string) string {
 	t.Helper()
+	return serveAt(t, false, hosts...)
+}
+
+// serveAt is serve at a port that is the dashboard's for good, or passing.
+func serveAt(t *testing.T, passing bool, hosts ...string) string {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	server := dashboard.New(front.Config{
 		MaxBodyBytes: 1 << 20, Logger: slog.New(slog.DiscardHandler), Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 		Mount: func(app *fiber.App) { app.Get("/api/x", func(c *fiber.Ctx) error { return c.SendString("api") }) },
-	}, hosts)
+	}, hosts, passing)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	t.Cleanup(func() {
@@ -207,6 +213,17 @@ func TestSchemeOfTheOrigin(t *testing.T) {
 		for _, host := range []string{own, "dash.example"} {
 			resp, _ := get(t, "GET", "http://"+own+"/api/x", "Host: "+host, "Origin: "+origin, "X-Forwarded-For: 192.0.2.1", "X-Forwarded-Proto: https")
 			assert.Equal(t, status, resp.StatusCode, "%s at %s", origin, host)
+		}
+	}
+}
+
+// A page is told that its address is one that another program may have next time, unless a proxy's name stands before it.
+func TestPassingOrigin(t *testing.T) {
+	for _, passing := range []bool{false, true} {
+		own := serveAt(t, passing, "dash.example")
+		for host, want := range map[string]bool{own: passing, "localhost": passing, "dash.example": false} {
+			resp, _ := get(t, "HEAD", "http://"+own+"/", "Host: "+host)
+			assert.Equal(t, want, resp.Header.Get(dashboard.PassingHeader) == "true", "%s, passing: %v", host, passing)
 		}
 	}
 }

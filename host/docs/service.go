@@ -52,6 +52,18 @@ func (s *Service) In(tx store.Store) *Service {
 	return &within
 }
 
+// Admit refuses bytes of data that are about to be written: for whoever writes many documents, by [Service.Admitted].
+func (s *Service) Admit(ctx context.Context, appID string, bytes int) error {
+	return s.admit(ctx, appID, bytes)
+}
+
+// Admitted returns the service for writes that Admit has been asked about.
+func (s *Service) Admitted() *Service {
+	asked := *s
+	asked.admit = func(context.Context, string, int) error { return nil }
+	return &asked
+}
+
 // Reindex makes the index of documents anew if it was made in another way, as by an earlier version of
 // this program, and returns how many documents there are. Call it before any other method.
 func (s *Service) Reindex(ctx context.Context) (documents int, err error) {

@@ -241,7 +241,7 @@ func TestTestCommandWatches(t *testing.T) {
 	p.write(t, "shop/picloud.yaml", "app: shop\nscripts: [{name: cart, routes: [GET /cart]}]\n")
 	p.write(t, "shop/cart.rhai", `kv::collection("c").incr("asked", 1)`)
 	p.write(t, "shop/cart_test.rhai", `fn test_it() { assert_eq(call("GET /cart").body, 1); }`)
-	command := p.command(t, "test", "shop", "--watch", "-o", "json")
+	command := p.command(t, "test", "shop", "--watch", "-o", "json", "--junit", "shop/junit.xml")
 	said := &transcript{}
 	command.Stderr = said
 	stdout, err := command.StdoutPipe()
@@ -302,4 +302,86 @@ fn test_c_sees_nothing() {
 	r := p.run(t, "", "test", "late", "--timeout", "1s")
 	assert.Equal(t, exitFailed, r.status, "%s", r)
 	assert.Contains(t, r.stdout, "1 passed, 2 failed")
+}
+
+// Each test begins with the same: files whose bytes others have deleted or replaced, no counted requests, the time of the machine; and whatever
+// settings of a server whoever runs it has.
+func TestTestsBeginAlike(t *testing.T) {
+	p, _ := devPlace(t)
+	p.env = append(p.env, "PICLOUD_MAX_CONCURRENT_EXECUTIONS=1", "PICLOUD_REQUEST_RATE=1", "PICLOUD_MAX_BODY_BYTES=1024", "PICLOUD_ROLE=api", "PICLOUD_DATABASE_URL=postgres://nowhere.invalid/db")
+	p.write(t, "alike/picloud.yaml", `app: alike
+scripts:
+  - {name: greet, routes: [{route: GET /greet, rate_limit: {requests: 1, per_seconds: 3600, by: route}}]}
+  - {name: deep}
+  - {name: big, routes: [POST /big]}
+  - {name: late}
+triggers:
+  - {name: placed, kind: docs, script: deep, collection: orders}
+  - {name: late, kind: docs, script: deep, collection: none}
+seed: {files: {pictures: pictures}}
+`)
+	p.write(t, "alike/greet.rhai", "`hello`")
+	p.write(t, "alike/big.rhai", "ctx.request.body.len()")
+	p.write(t, "alike/late.rhai", "1")
+	p.write(t, "alike/deep.rhai", `docs::collection("orders").create(#{}); ctx.event.depth`)
+	p.write(t, "alike/pictures/a.txt", "seed")
+	p.write(t, "alike/a_test.rhai", `
+fn picture() {
+    let pictures = files::collection("pictures");
+    let id = pictures.list()[0].id;
+    assert_eq(pictures.get(id).as_string(), "seed");
+    id
+}
+fn limited() {
+    assert_eq(call("GET /greet").statusCode, 200);
+    assert_eq(call("GET /greet").statusCode, 429);
+}
+fn test_a_replaces() { limited(); files::collection("pictures").update(picture(), #{data: "other"}); }
+fn test_b_deletes() { limited(); files::collection("pictures").delete(picture()); }
+fn test_c_finds_it() {
+    limited();
+    clock::advance(3_600_000);
+    limited();
+    clock::set("1999-01-01T00:00:00Z");
+    limited();
+    picture();
+}
+fn test_d_sends_much() { let text = ""; text.pad(5000, "x"); assert_eq(call("POST /big", #{body: text}).body, 5000); }
+fn test_e_is_deep() {
+    assert_eq(fire("placed", #{}).value, 1);
+    assert_eq(deliver().len(), 7); // of depths 2 to 8
+    assert_eq(fire("placed", #{depth: 8}).value, 8);
+    assert_eq(deliver(), []);
+    assert_throws(|| fire("placed", #{depth: -1}), "depth");
+}
+fn test_f_is_ambiguous() { assert_throws(|| fire("late", #{}), "is a trigger and, too, a script"); }
+`)
+	r := p.run(t, "", "test", "alike")
+	assert.Contains(t, r.stdout, "6 passed in ", "%s", r)
+}
+
+// A file in which no test runs to its end does not pass.
+func TestTestsThatDoNotRunFail(t *testing.T) {
+	p, _ := devPlace(t)
+	p.write(t, "short/picloud.yaml", "app: short\nscripts: [{name: m, kind: module}]\n")
+	p.write(t, "short/m.rhai", "fn check() { assert(true) }")
+	for name, source := range map[string]string{
+		"comment": "fn test_it() { throw 1; }\n/* of", "return": "return 1;\nfn test_it() { throw 1; }", "exit": "fn test_it() { exit(1); throw 1; }",
+	} {
+		p.write(t, "short/"+name+"_test.rhai", source)
+		r := p.run(t, "", "test", "short/"+name+"_test.rhai")
+		assert.Equal(t, exitFailed, r.status, "%s", r)
+		assert.Contains(t, r.stdout, "the test did not come to its end", "%s", r)
+	}
+	p.write(t, "short/module_test.rhai", "import \"m\" as m;\nfn test_it() { m::check() }\nfn test_other() { }")
+	r := p.run(t, "", "test", "short/module_test.rhai", "--junit", "short/junit.xml")
+	assert.Equal(t, exitFailed, r.status, "%s", r)
+	assert.Contains(t, r.stdout, "Function not found: assert (bool)", "a module has what it has elsewhere")
+	written, err := os.ReadFile(filepath.Join(p.dir, "short", "junit.xml"))
+	require.NoError(t, err)
+	assert.Contains(t, string(written), "test_other")
+
+	p.write(t, "short/picloud.yaml", "app: short\nsecrets: [api-key]\n")
+	p.write(t, "short/.env", "API_KEY=\n")
+	p.fails(t, exitUsage, "short/.env has no value for the secret api-key", "test", "short/module_test.rhai")
 }

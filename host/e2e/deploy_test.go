@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/host/api/wire"
 )
@@ -250,6 +253,64 @@ func TestDeployIsAllOrNothing(t *testing.T) {
 		t.Errorf("%d files of sites are there, want the one of before", len(files))
 	}
 	p.must(t, "scripts", "show", "b", "--app", "shop")
+}
+
+// Seeds are a part of the deploy: when one entry is refused there is nothing of it, and no app. The triggers that the
+// deploy makes hear of them.
+func TestSeedsAreAllOrNothing(t *testing.T) {
+	p, _ := loggedIn(t)
+	p.write(t, "shop/picloud.yaml", "app: shop\nscripts: [{name: told}]\ntriggers: [{name: t, kind: docs, script: told, collection: products}]\n"+
+		"seed: {kv: {settings: s.json}, docs: {products: p.json}, files: {pictures: pictures}}\n")
+	p.write(t, "shop/told.rhai", `kv::collection("told").incr("n", 1)`)
+	p.write(t, "shop/s.json", `{"motd": "Welcome"}`)
+	p.write(t, "shop/p.json", `[{"n": 1}, 2]`)
+	p.write(t, "shop/pictures/a.txt", "a")
+	for _, args := range [][]string{{"--dry-run"}, nil} {
+		p.fails(t, exitFailed, "seed docs products: document 2 of p.json: ", append([]string{"deploy", "shop"}, args...)...)
+	}
+	p.fails(t, exitFailed, "there is no app shop, or you are not a member of it", "apps", "show", "shop")
+	p.write(t, "shop/p.json", `[{"n": 1}, {"n": 2}]`)
+	p.must(t, "deploy", "shop", "--dry-run")
+	p.must(t, "deploy", "shop")
+	require.Equal(t, "\"Welcome\"\n", p.must(t, "kv", "get", "settings", "motd", "--app", "shop"))
+	require.Len(t, decode[[]wire.File](t, p, "files", "list", "pictures", "--app", "shop"), 1)
+	require.Empty(t, decode[[]wire.File](t, p, "files", "list", "@static", "--app", "shop"))
+	require.Eventually(t, func() bool { return p.run(t, "", "kv", "get", "told", "n", "--app", "shop").stdout == "2\n" }, patience, 10*time.Millisecond)
+
+	// Written over, whole or not at all.
+	p.write(t, "shop/s.json", `{"motd": "Hello"}`)
+	p.write(t, "shop/p.json", `[3]`)
+	p.write(t, "shop/pictures/a.txt", "other")
+	p.fails(t, exitFailed, "seed docs products: document 1 of p.json: ", "deploy", "shop", "--seed")
+	require.Equal(t, "\"Welcome\"\n", p.must(t, "kv", "get", "settings", "motd", "--app", "shop"))
+	p.write(t, "shop/p.json", `[]`)
+	p.must(t, "deploy", "shop", "--seed")
+	require.Equal(t, "\"Hello\"\n", p.must(t, "kv", "get", "settings", "motd", "--app", "shop"))
+	files := decode[[]wire.File](t, p, "files", "list", "pictures", "--app", "shop")
+	require.Len(t, files, 1)
+	require.EqualValues(t, 5, files[0].Size)
+}
+
+// What the manifest does not name is listed, and goes with --prune: secrets and hosts, too.
+func TestPruneReleases(t *testing.T) {
+	p, _ := loggedIn(t)
+	p.write(t, "shop/picloud.yaml", "app: shop\ndomains: [a.example, b.example]\nsecrets: [kept]\nscripts: [{name: a, routes: [GET a.example/a]}]\n")
+	p.write(t, "shop/a.rhai", "1")
+	p.must(t, "deploy", "shop")
+	for _, name := range []string{"kept", "old"} {
+		require.Equal(t, exitOK, p.run(t, "value", "secrets", "set", name, "--app", "shop").status)
+	}
+	p.write(t, "shop/picloud.yaml", "app: shop\nsecrets: [kept]\nscripts: [{name: a, routes: [GET a.example/a]}]\n")
+	require.Contains(t, p.must(t, "deploy", "shop", "--dry-run"), "left: domain b.example (delete with --prune)\nleft: secret old (delete with --prune)\n")
+	p.must(t, "deploy", "shop")
+	require.Len(t, decode[[]wire.Secret](t, p, "secrets", "list", "--app", "shop"), 2)
+	p.must(t, "deploy", "shop", "--prune", "--yes")
+	secrets := decode[[]wire.Secret](t, p, "secrets", "list", "--app", "shop")
+	require.Len(t, secrets, 1)
+	require.Equal(t, "kept", secrets[0].Name)
+	domains := decode[[]wire.Domain](t, p, "domains", "list", "--app", "shop")
+	require.Len(t, domains, 1)
+	require.Equal(t, "a.example", domains[0].Host)
 }
 
 // What is wrong with a manifest is found before anything is done: nothing of it is there then.

@@ -154,8 +154,9 @@ func (p *place) must(t *testing.T, args ...string) string {
 
 // A running server, started as `picloud serve` on an empty data directory.
 type running struct {
-	url      string
-	password string // of admin, as printed at the first start
+	url       string
+	dashboard string
+	password  string // of admin, as printed at the first start
 }
 
 var (
@@ -187,6 +188,9 @@ func startServer(t *testing.T, p *place) running {
 			fmt.Fprintln(output, lines.Text())
 			if found := printedPassword.FindStringSubmatch(lines.Text()); found != nil {
 				s.password = found[1]
+			}
+			if found := printedPage.FindStringSubmatch(lines.Text()); found != nil {
+				s.dashboard = found[1]
 			}
 			if found := printedAddress.FindStringSubmatch(lines.Text()); found != nil {
 				s.url = found[1]

@@ -42,6 +42,13 @@ func (c *counted) fit(n, most int, now time.Time) bool {
 	return c.since+n <= (most-c.waiting)/4
 }
 
+// forget has the events of all apps be counted anew.
+func (b *backlog) forget() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	clear(b.apps)
+}
+
 // admit refuses n more events of an app, [fault.LimitExceeded], when too many wait.
 func (b *backlog) admit(ctx context.Context, tx store.Store, appID string, n int) error {
 	most := b.most(appID)

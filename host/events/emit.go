@@ -46,6 +46,9 @@ type Emitter struct {
 	tokens    *subscriber.Tokens
 }
 
+// Forget has it be counted anew how many events of apps wait.
+func (e *Emitter) Forget() { e.backlog.forget() }
+
 // NewEmitter makes an emitter. Before its first use it must be bound.
 func NewEmitter(c Config) *Emitter {
 	if c.Log == nil {
@@ -94,6 +97,15 @@ func (e *Emitter) Registry() *Registry {
 	r := NewRegistry(e.Deliver)
 	r.only = true
 	return r
+}
+
+// Audience is who listens to the changes of an app that has these triggers: for the transaction that has made them, of
+// which nobody else knows yet.
+func (e *Emitter) Audience(appID string, triggers []store.Trigger) store.Audience {
+	within := *e
+	within.table = NewTable()
+	within.table.Set(appID, triggers, false)
+	return newGeneration(within.Registry(), appID, newApp(Listeners(triggers)))
 }
 
 // Deliver implements [Deliver]: it makes an event of a change for each trigger that listens to it and

@@ -142,8 +142,8 @@ type Invocation struct {
 	parent string // that one
 
 	// Test performs the operations of a test, given what performs those of any execution; nil: it is none.
-	// A test is not recorded.
-	Test func(usual sandbox.Performer) sandbox.Performer
+	// When the test has ended, end ends what it has left running, and waits for that. A test is not recorded.
+	Test func(usual sandbox.Performer) (performs sandbox.Performer, end func())
 
 	// Capabilities are what the execution may do, as package authz tells of
 	// whoever starts it. A read-only script keeps only those to read.
@@ -280,11 +280,13 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 	scope.Invoke = s.invoker(scope, in)
 	defer scope.Calls.Release()
 	world.Operations = s.dispatcher.For(scope)
+	end := func() {}
 	if in.Test != nil {
-		world.Operations = in.Test(world.Operations)
+		world.Operations, end = in.Test(world.Operations)
 	}
 	out := &Outcome{ExecutionID: scope.ExecutionID, AppID: scope.AppID, Version: script.row.Version}
 	result, err := s.execute(ctx, script, in, scope, world)
+	end()                                                                       // before anything looks at the scope
 	if code := fault.Of(err); code == fault.Storage || code == fault.NotFound { // of a plugin's module
 		return nil, err
 	}

@@ -319,6 +319,35 @@ func (s *Service) Update(ctx context.Context, appID, collection, id string, upda
 	return now, nil
 }
 
+// Move makes a file of one collection one of another, with its name and content type: a new one, or, if it is not "",
+// the one whose id is instead. It is to be called In a transaction. After that has committed nothing refers to the blob
+// freed any more, see [Service.Discard]; "": there is none.
+func (s *Service) Move(ctx context.Context, appID, from, id, to, instead string) (file store.File, freed string, err error) {
+	if err := store.CheckCollection(to); err != nil {
+		return file, "", err
+	}
+	moved, err := s.Head(ctx, appID, from, id)
+	if err != nil {
+		return file, "", err
+	}
+	if _, err = s.config.Store.Delete(ctx, appID, from, id, ""); err != nil {
+		return file, "", err
+	}
+	quota := s.config.Quota(appID)
+	if instead == "" {
+		file, err = s.config.Store.Create(ctx, store.File{
+			AppID: appID, Collection: to, Name: moved.Name, ContentType: moved.ContentType,
+			Size: moved.Size, SHA256: moved.SHA256, Blob: moved.Blob, Sums: moved.Sums,
+		}, quota)
+		return file, "", err
+	}
+	file, before, err := s.config.Store.Update(ctx, appID, to, instead, store.FileChange{
+		Name: &moved.Name, ContentType: &moved.ContentType,
+		Content: &store.FileContent{Size: moved.Size, SHA256: moved.SHA256, Blob: moved.Blob, Sums: moved.Sums},
+	}, quota)
+	return file, before.Blob, err
+}
+
 // Delete removes a file. With expect not "" it is one whose bytes have that SHA-256, or the error
 // is [store.OtherContent]. Whoever reads it reads on.
 func (s *Service) Delete(ctx context.Context, appID, collection, id, expect string) error {

@@ -202,6 +202,53 @@ func TestUpdate(t *testing.T) {
 	require.Len(t, f.blobs(t), 1)
 }
 
+// What was uploaded elsewhere becomes a file, a new one or in the place of one, with the transaction or not at all.
+func TestMove(t *testing.T) {
+	f := newFixture(t, nil)
+	upload := func(content string) store.File {
+		file, err := f.Create(f.ctx, f.app.ID, "uploads", "new.txt", "text/plain", strings.NewReader(content))
+		require.NoError(t, err)
+		return file
+	}
+	old := f.create(t, []byte("old"))
+	undone := errors.New("undone")
+	for _, kept := range []bool{false, true} {
+		first, other := upload("first"), upload("second")
+		var made, replaced store.File
+		var freed []string
+		err := f.store.InTx(f.ctx, func(tx store.Store) error {
+			within := f.In(tx)
+			var none, gone string
+			var err, err2 error
+			made, none, err = within.Move(f.ctx, f.app.ID, "uploads", first.ID, "c", "")
+			replaced, gone, err2 = within.Move(f.ctx, f.app.ID, "uploads", other.ID, old.Collection, old.ID)
+			require.NoError(t, errors.Join(err, err2))
+			freed = append(freed, none, gone)
+			if !kept {
+				return undone
+			}
+			return nil
+		})
+		if !kept {
+			require.ErrorIs(t, err, undone)
+			require.Equal(t, "old", string(f.read(t, old)))
+			require.NoError(t, second(f.Head(f.ctx, f.app.ID, "uploads", first.ID)))
+			continue
+		}
+		require.NoError(t, err)
+		require.Equal(t, []string{"", old.Blob}, freed)
+		f.Discard(freed[1:])
+		require.Equal(t, "first", string(f.read(t, made)))
+		require.Equal(t, "second", string(f.read(t, replaced)))
+		require.Equal(t, []string{"new.txt", "text/plain", old.ID}, []string{replaced.Name, replaced.ContentType, replaced.ID})
+		failed(t, second(f.Head(f.ctx, f.app.ID, "uploads", first.ID)), fault.NotFound)
+	}
+	used, err := f.store.Files().Usage(f.ctx, f.app.ID)
+	require.NoError(t, err)
+	require.EqualValues(t, 2*len("first")+2*len("second"), used, "those of the first round are uploads yet")
+	require.Len(t, f.blobs(t), 4)
+}
+
 func TestRefused(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.MaxFileSize = 100 })
 	file := f.create(t, random(100)) // just what fits

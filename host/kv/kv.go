@@ -53,6 +53,18 @@ func (s *Service) In(tx store.Store) *Service {
 	return &within
 }
 
+// Admit refuses bytes of keys and values that are about to be written: for whoever writes many, by [Service.Admitted].
+func (s *Service) Admit(ctx context.Context, appID string, bytes int) error {
+	return s.config.Admit(ctx, appID, bytes)
+}
+
+// Admitted returns the service for writes that Admit has been asked about.
+func (s *Service) Admitted() *Service {
+	asked := *s
+	asked.config.Admit = func(context.Context, string, int) error { return nil }
+	return &asked
+}
+
 // Get returns an entry; without one the error is [fault.NotFound].
 func (s *Service) Get(ctx context.Context, appID, collection, key string) (store.KVEntry, error) {
 	if err := checkNames(collection, key); err != nil {

@@ -63,6 +63,9 @@ func (m *Meter) of(appID string) *count {
 	return c
 }
 
+// Forget has the meter read anew what apps have.
+func (m *Meter) Forget() { m.apps.Purge() }
+
 // Admit counts bytes that an app is about to write, or refuses them: the error is then a
 // [store.OverQuota], otherwise that of reading. A nil meter admits everything.
 func (m *Meter) Admit(ctx context.Context, appID string, bytes int) error {
@@ -125,6 +128,9 @@ func (c *CPU) Admit(ctx context.Context, appID string) error {
 	}
 	return c.meter.Admit(ctx, appID, 1)
 }
+
+// Forget has it be read anew what the executions of apps have had.
+func (c *CPU) Forget() { c.meter.Forget() }
 
 // Add counts what an execution has had.
 func (c *CPU) Add(appID string, had time.Duration) {

@@ -55,6 +55,8 @@ func TestMeter(t *testing.T) {
 	assert.Equal(t, fault.Quota, fault.Of(err))
 	assert.EqualError(t, err, "the documents of the app may have 100 bytes in all: they have 100, and 1 more were to come")
 	d.write("a", -10)
+	m.Forget()
+	require.NoError(t, admit("a", 10), "it is read anew at once")
 	now = now.Add(rereadPause)
 	require.NoError(t, admit("a", 10), "deleting makes room")
 	reads := d.reads

@@ -111,6 +111,20 @@ func NewLimiter() *Limiter {
 	}
 }
 
+// Follow has the limiter go by a clock that shows years from 1970 to 2200, before it is first used.
+func (l *Limiter) Follow(clock func() time.Time) {
+	l.now = func() time.Duration { return time.Duration(clock().UnixNano()) + time.Hour }
+}
+
+// Forget has all buckets be full.
+func (l *Limiter) Forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	clear(l.places)
+	clear(l.clients)
+	l.all = 0
+}
+
 // placesKept is how many places are kept before it is looked which are not needed.
 const placesKept = 1000
 

@@ -50,6 +50,31 @@ func TestTake(t *testing.T) {
 	assert.EqualValues(t, 0, l.Take(KeyOf("a"), Rate{Requests: 1, Per: time.Minute, Burst: 1}).Remaining, "a lower limit counts at once")
 }
 
+// A clock that is set far back or on is followed, and what was counted is forgotten when that is wanted.
+func TestFollow(t *testing.T) {
+	l, now := NewLimiter(), time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC)
+	l.Follow(func() time.Time { return now })
+	rate := Rate{Requests: 1, Per: time.Hour, Burst: 1}
+	client := KeyOf("a").Route("r").Address(netip.MustParseAddr("192.0.2.1"))
+	take := func() (allowed []bool) {
+		for _, key := range []Key{KeyOf("a"), client} {
+			allowed = append(allowed, l.Take(key, rate).Allowed)
+		}
+		return allowed
+	}
+	both, neither := []bool{true, true}, []bool{false, false}
+	assert.Equal(t, both, take())
+	assert.Equal(t, neither, take())
+	now = now.Add(time.Hour)
+	assert.Equal(t, both, take())
+	now = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
+	assert.Equal(t, both, take())
+	l.Forget()
+	assert.Equal(t, both, take())
+	assert.Equal(t, neither, take())
+	assert.Equal(t, 1, l.all)
+}
+
 // However requests come, in any time there are no more than the rate and its burst allow, and one who
 // asks for less is never refused.
 func TestTakeKeepsTheRate(t *testing.T) {

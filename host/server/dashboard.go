@@ -23,6 +23,7 @@ type dashboardListener struct {
 	listener net.Listener
 	front    *front.Server
 	asked    bool // by the operator: the server does not go on without it
+	passing  bool // its port is one that was free, and may be another's at the next start
 }
 
 // listenDashboard listens for the dashboard. Where the operator has chosen no address, another port than the usual
@@ -50,9 +51,16 @@ func (s *Server) listenDashboard(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.dashboard = &dashboardListener{listener: listener, asked: asked}
+	s.dashboard = &dashboardListener{listener: listener, asked: asked, passing: !hasPort(address, listener.Addr())}
 	s.onStop(func(context.Context) error { return closed(listener.Close()) })
 	return nil
+}
+
+// hasPort reports whether a listener has the port that was asked for.
+func hasPort(address string, listens net.Addr) bool {
+	_, asked, _ := net.SplitHostPort(address) // which is valid, as it is listened on
+	_, has, _ := net.SplitHostPort(listens.String())
+	return asked == has
 }
 
 // dashboardHosts are the names by which browsers call the dashboard, beside those that need not be named.

@@ -288,6 +288,9 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 		RequestsPerSecond: c.RequestRate, RequestBurst: c.RequestBurst, Executions: int64(c.AppPlaces()), CPUMillis: c.CPUQuota.Milliseconds(),
 		KVBytes: c.KVQuota, DocsBytes: c.DocsQuota, FilesBytes: c.FilesQuota, LogBytes: c.LogQuota, PendingEvents: int64(c.MaxPendingEvents),
 	})
+	if s.tests.bench != nil {
+		s.quotas.Limiter().Follow(s.tests.bench.Now)
+	}
 	s.triggers = events.NewTable()
 	s.emitter = events.NewEmitter(events.Config{
 		MaxPending: func(appID string) int { return int(s.quotas.Of(appID).PendingEvents) },
@@ -378,10 +381,12 @@ func (s *Server) secretFile() string {
 
 // meter bounds what each app has of something.
 func (s *Server) meter(what string, may func(quota.Limits) int64, of func(store.AppUsage) int64) func(context.Context, string, int) error {
-	return quota.NewMeter(what, func(appID string) int64 { return may(s.quotas.Of(appID)) }, func(ctx context.Context, appID string) (int64, error) {
-		usage, err := s.store.Apps().Usage(ctx, appID, time.Now())
+	m := quota.NewMeter(what, func(appID string) int64 { return may(s.quotas.Of(appID)) }, func(ctx context.Context, appID string) (int64, error) {
+		usage, err := s.store.Apps().Usage(ctx, appID, s.now())
 		return of(usage), err
-	}).Admit
+	})
+	s.tests.forget = append(s.tests.forget, m.Forget)
+	return m.Admit
 }
 
 func (s *Server) makeSandbox(ctx context.Context) (err error) {
@@ -417,6 +422,14 @@ func (s *Server) makeExecutions(context.Context) error {
 		s.onStop(s.asker.Stop) // after the requests, which wait for answers
 		elsewhere = s.asker.Run
 	}
+	cpu := quota.NewCPU(
+		func(appID string) int64 { return s.quotas.Of(appID).CPUMillis },
+		func(ctx context.Context, appID string) (time.Duration, error) {
+			usage, err := s.store.Apps().Usage(ctx, appID, s.now())
+			return usage.CPU, err
+		},
+	)
+	s.tests.forget = append(s.tests.forget, cpu.Forget)
 	s.executions = executions.New(executions.Config{
 		Now: s.tests.now(), Cover: s.tests.cover, Observe: s.tests.observe(),
 		Store: s.store, Elsewhere: elsewhere, Sandbox: s.sandbox,
@@ -427,13 +440,7 @@ func (s *Server) makeExecutions(context.Context) error {
 		Share: func(appID string) int {
 			return cmp.Or(int(s.quotas.Of(appID).Executions), s.settings.MaxConcurrentExecutions)
 		},
-		CPU: quota.NewCPU(
-			func(appID string) int64 { return s.quotas.Of(appID).CPUMillis },
-			func(ctx context.Context, appID string) (time.Duration, error) {
-				usage, err := s.store.Apps().Usage(ctx, appID, time.Now())
-				return usage.CPU, err
-			},
-		),
+		CPU: cpu,
 	})
 	s.onStop(s.executions.Stop)
 	return nil
@@ -561,7 +568,7 @@ func (s *Server) makeFront(context.Context) error {
 			MaxBodyBytes: c.MaxBodyBytes, Budget: s.budget, Proxies: proxies,
 			Limits:  edge.Limits{Connections: maxDashboardConnections},
 			Version: s.version, Logger: s.log, Mount: admin.Mount, Streams: api.Streams,
-		}, dashboardHosts(c))
+		}, dashboardHosts(c), s.dashboard.passing)
 	}
 	return nil
 }

@@ -590,6 +590,13 @@ func TestDashboardPortIsTaken(t *testing.T) {
 	require.ErrorContains(t, err, "dashboard_addr: listen tcp "+c.DashboardAddr)
 }
 
+// A port that was free is told from one that is the dashboard's at each start.
+func TestDashboardPortIsPassing(t *testing.T) {
+	for asked, passing := range map[string]bool{"127.0.0.1:8081": false, "[::1]:8081": false, "127.0.0.1:0": true, "127.0.0.1:8082": true} {
+		assert.Equal(t, passing, !hasPort(asked, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8081}), asked)
+	}
+}
+
 // Invites lead to where people open the dashboard, which answers there.
 func TestInvitesLeadToTheDashboard(t *testing.T) {
 	c := settings(t)

@@ -21,6 +21,7 @@ type tests struct {
 	cover      bool
 	rewinder   sqlite.Rewinder
 	dispatcher *dispatch.Dispatcher
+	forget     []func() // have what is counted in memory begin anew
 }
 
 // now is the clock of what scripts see; nil: the machine's.
@@ -54,6 +55,24 @@ func (s *Server) BindBench(token string) error {
 		Client: c, URL: url, Store: s.store, Executions: s.executions, Dispatcher: s.tests.dispatcher,
 		Capabilities: func(context.Context, string) ([]abi.Capability, error) { return authz.AppExecution, nil },
 		Mark:         s.tests.rewinder.Mark, Rewind: s.tests.rewinder.Rewind, Sweep: s.services.KV.Sweep,
+		Files: s.services.Files, Forget: s.forget,
 	})
 	return nil
+}
+
+// forget has what is counted in memory begin anew: requests, and what apps have of their quotas.
+func (s *Server) forget() {
+	s.quotas.Limiter().Forget()
+	s.emitter.Forget()
+	for _, forget := range s.tests.forget {
+		forget()
+	}
+}
+
+// now is the time of day, as scripts see it.
+func (s *Server) now() time.Time {
+	if now := s.tests.now(); now != nil {
+		return now()
+	}
+	return time.Now()
 }

@@ -94,7 +94,7 @@ type Scripts interface {
 	Update(ctx context.Context, id string, change ScriptChange) (Script, error)
 	// Contents counts what belongs to a script.
 	Contents(ctx context.Context, id string) (ScriptContents, error)
-	// Delete removes a script with its versions, routes, triggers, imports, executions and log lines. It is
+	// Delete removes a script with its versions, cases, routes, triggers, imports, executions and log lines. It is
 	// gone at once and its name is free; its versions, executions and their lines go later: see [Deletions].
 	Delete(ctx context.Context, id string) error
 
@@ -104,6 +104,12 @@ type Scripts interface {
 	Version(ctx context.Context, scriptID string, version int64) (ScriptVersion, error)
 	// VersionWasm reads the module that a plugin had in a kept version.
 	VersionWasm(ctx context.Context, scriptID string, version int64) (WasmModule, error)
+
+	// Cases returns what a script is tried with; nothing of one that is not there.
+	Cases(ctx context.Context, scriptID string) (Cases, error)
+	// SetCases replaces what a script is tried with, and returns it as it is kept. At another version than
+	// the one expected, unless that is nil, it fails with [Stale] and changes nothing.
+	SetCases(ctx context.Context, scriptID string, list []Case, expect *int64) (Cases, error)
 
 	// SetImports replaces the names a script imports. The names need not exist.
 	SetImports(ctx context.Context, scriptID string, names []string) error

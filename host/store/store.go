@@ -92,6 +92,10 @@ type Store interface {
 	// may speed up what is found without it, as waking somebody does.
 	AfterCommit(fn func())
 
+	// Hear has the changes of an app's data that the transaction makes from here on be told to an audience, in the
+	// place of who listens at present, and leaves it at the end. Outside of a transaction it does nothing.
+	Hear(appID string, audience Audience)
+
 	// Reclaim gives disk that nothing uses any more back to the system, a little at a time, and
 	// returns how many bytes. A database that does so itself has nothing to do.
 	Reclaim(ctx context.Context) (int64, error)

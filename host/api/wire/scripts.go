@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/picloud/picloud/abi"
@@ -66,6 +67,27 @@ type ScriptVersion struct {
 // ScriptRestore is the JSON body of POST scripts/{id}/versions/{n}:restore.
 type ScriptRestore struct {
 	Version int64 `json:"version,omitempty" minimum:"0" doc:"The version that the script must be at: at any other this is refused with 409"`
+}
+
+// ScriptCase is a request or an event that a script is tried with, and what should come of it.
+type ScriptCase struct {
+	Name    string          `json:"name" doc:"Unique among the cases of the script"`
+	Request *Request        `json:"request,omitempty" doc:"Absent with event: GET /"`
+	Event   json.RawMessage `json:"event,omitempty" doc:"A map, seen by the script as ctx.event, in place of a request"`
+	Status  int             `json:"status,omitempty" minimum:"200" maximum:"599" doc:"That a route should answer; absent: any"`
+	Body    json.RawMessage `json:"body,omitempty" doc:"That it should answer, as a test run tells it: null is an empty one. Absent: any"`
+}
+
+// ScriptCases are what a script is tried with.
+type ScriptCases struct {
+	Version int64        `json:"version" doc:"One more with every change; 0: there never were any"`
+	Items   []ScriptCase `json:"items"`
+}
+
+// ScriptCasesSet is the JSON body of PUT scripts/{id}/cases.
+type ScriptCasesSet struct {
+	Items   []ScriptCase `json:"items" doc:"All of them, up to 64 KiB of JSON"`
+	Version *int64       `json:"version,omitempty" minimum:"0" doc:"The version this change was made for: at any other it is refused with 409"`
 }
 
 // Validate is the body of POST scripts/{id}/validate.

@@ -1,6 +1,9 @@
 package wire
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Topic is one that can be subscribed to from outside.
 type Topic struct {
@@ -13,6 +16,16 @@ type Topic struct {
 // TopicSet is the body of PUT apps/{app}/topics/{topic}.
 type TopicSet struct {
 	Access string `json:"access" enum:"public,token" doc:"Who may subscribe: anybody, or who has a token"`
+}
+
+// MessagePublish is the body of POST apps/{app}/topics/{topic}:publish.
+type MessagePublish struct {
+	Message json.RawMessage `json:"message" doc:"Any JSON value, up to 256 KiB"`
+}
+
+// MessagePublished tells what has come of a message that was published.
+type MessagePublished struct {
+	Delivered int `json:"delivered" doc:"To how many triggers; who subscribes from outside gets it, too, if the topic is open"`
 }
 
 // TokenCreate is the body of POST apps/{app}/topics/{topic}:token.

@@ -320,7 +320,10 @@ func (r *run) fire(ctx context.Context, what string, given []msgp.Raw) (msgp.Raw
 			event["cron"] = encode(map[string]any{"schedule": t.Cron.Schedule, "timezone": t.Cron.Timezone, "scheduled_at": now, "fired_at": now, "missed": 0})
 		}
 	}
-	if in.ScriptID == "" {
+	switch script, also := r.bench.scripts[what]; {
+	case in.ScriptID != "" && also && script.ID != in.ScriptID:
+		return nil, fault.New(fault.Invalid, "%q is a trigger and, too, a script that is not the trigger's: give one of them another name", what)
+	case in.ScriptID == "":
 		script, err := r.script(what)
 		if err != nil {
 			return nil, fault.New(fault.NotFound, "the app has no trigger %q, which has %s, and %v", what, cmp.Or(strings.Join(names, ", "), "none"), err)
@@ -335,6 +338,9 @@ func (r *run) fire(ctx context.Context, what string, given []msgp.Raw) (msgp.Raw
 		if err != nil {
 			return nil, fault.Refuse("event", "%v", err)
 		}
+	}
+	if json.Unmarshal(event["depth"], &in.Cause.Depth) != nil || in.Cause.Depth < 0 {
+		return nil, fault.Refuse("event.depth", "must be an integer that is not negative, got %.40s", event["depth"])
 	}
 	if in.Event, err = abi.AppendFromJSON(nil, encode(event)); err != nil {
 		return nil, err
@@ -383,6 +389,9 @@ func (r *run) set(ctx context.Context, text string) error {
 	}
 	if at.Year() < 1970 || at.Year() > 2200 {
 		return fault.Refuse("time", "must be between the years 1970 and 2200, got %q", text)
+	}
+	if at.Before(r.bench.Now()) {
+		r.bench.config.Forget() // what was counted was at times that are to come
 	}
 	r.bench.stop(at)
 	s := r.bench.config.Store

@@ -24,6 +24,7 @@ import (
 	"github.com/picloud/picloud/host/client"
 	"github.com/picloud/picloud/host/dispatch"
 	"github.com/picloud/picloud/host/executions"
+	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/sandbox"
 	"github.com/picloud/picloud/host/store"
 )
@@ -39,6 +40,8 @@ type Config struct {
 	// Capabilities are what tests, and what they fire, may do.
 	Capabilities func(ctx context.Context, appID string) ([]abi.Capability, error)
 	Mark, Rewind func(ctx context.Context) error        // the database
+	Files        *files.Service                         // whose bytes outlast tests that delete them
+	Forget       func()                                 // has what is counted in memory begin anew: requests, shares of apps
 	Sweep        func(ctx context.Context) (int, error) // what has expired in kv, of which triggers are told then
 }
 
@@ -52,7 +55,8 @@ type Bench struct {
 	capabilities []abi.Capability
 	scripts      map[string]store.Script // of the app, by name
 	files        map[string]*executions.TestScript
-	untouched    bool // since the database was brought back
+	hold         *files.Hold // on the bytes that there were at Begin; nil: nothing has begun
+	untouched    bool        // since the database was brought back
 
 	mu      sync.Mutex
 	running *run // the test under way; nil: none
@@ -68,6 +72,9 @@ func (b *Bench) Bind(c Config) { b.config = c }
 // Begin implements [apptest.Bench].
 func (b *Bench) Begin(ctx context.Context, app string) (err error) {
 	b.Clock.run()
+	if err := b.release(); err != nil {
+		return err
+	}
 	b.files, b.scripts = map[string]*executions.TestScript{}, map[string]store.Script{}
 	b.mu.Lock()
 	b.covered = map[string]map[int]int64{}
@@ -87,8 +94,20 @@ func (b *Bench) Begin(ctx context.Context, app string) (err error) {
 	if err := b.config.Executions.Flush(ctx); err != nil {
 		return err
 	}
+	if b.hold, err = b.config.Files.Hold(); err != nil {
+		return err
+	}
 	b.untouched = true
 	return b.config.Mark(ctx)
+}
+
+// release lets go of the bytes of files.
+func (b *Bench) release() error {
+	held := b.hold
+	if b.hold = nil; held == nil {
+		return nil
+	}
+	return held.Release()
 }
 
 // Load implements [apptest.Bench].
@@ -115,17 +134,17 @@ func (b *Bench) Run(ctx context.Context, file, test string) (result apptest.Resu
 		return result, err
 	}
 	b.Clock.run()
-	within, cancel := context.WithCancel(ctx)
-	r := &run{bench: b, ctx: within, asks: make(chan *ask)}
+	r := &run{bench: b, asks: make(chan *ask)}
+	r.ctx, r.cancel = context.WithCancel(ctx)
+	defer r.cancel()
 	b.mu.Lock()
 	b.running, b.untouched = r, false
 	b.mu.Unlock()
-	out, err := b.config.Executions.RunTest(within, script, executions.Invocation{
-		Type: abi.InvocationInvoke, Args: msgp.AppendString(nil, test), Capabilities: b.capabilities, Test: r.performs,
+	mark := uuid.NewString()
+	out, err := b.config.Executions.RunTest(ctx, script, executions.Invocation{
+		Type: abi.InvocationInvoke, Args: apptest.Args(test, mark), Capabilities: b.capabilities, Test: r.performs,
 	})
 	result.Took = time.Since(began)
-	cancel()
-	r.pending.Wait() // what a test that was ended has left
 	idle := b.idle(ctx)
 	b.mu.Lock()
 	b.running = nil
@@ -134,8 +153,11 @@ func (b *Bench) Run(ctx context.Context, file, test string) (result apptest.Resu
 		return result, err
 	}
 	result.Lines = r.told()
-	if out.Error != nil {
+	switch returned, _, _ := msgp.ReadStringBytes(out.Value); {
+	case out.Error != nil:
 		result.Error = apptest.Failed(out.Error, test)
+	case returned != mark:
+		result.Error = apptest.Unfinished()
 	}
 	return result, nil
 }
@@ -156,13 +178,16 @@ func (b *Bench) idle(ctx context.Context) error {
 // End implements [apptest.Bench].
 func (b *Bench) End(ctx context.Context) error {
 	b.Clock.run()
-	if b.files == nil { // nothing has begun
+	if b.hold == nil { // nothing has begun
 		return nil
 	}
-	return b.rewind(ctx)
+	if err := b.rewind(ctx); err != nil {
+		return err
+	}
+	return b.release()
 }
 
-// rewind brings the database back, if anything can have happened since.
+// rewind brings the database back, and what was counted of it, if anything can have happened since.
 func (b *Bench) rewind(ctx context.Context) error {
 	if b.untouched {
 		return nil
@@ -170,7 +195,11 @@ func (b *Bench) rewind(ctx context.Context) error {
 	if err := b.config.Executions.Flush(ctx); err != nil {
 		return err
 	}
-	return b.config.Rewind(ctx)
+	if err := b.config.Rewind(ctx); err != nil {
+		return err
+	}
+	b.config.Forget()
+	return nil
 }
 
 // Observe takes word of an execution that has ended.
@@ -230,11 +259,12 @@ type logged struct {
 
 // A run is of one test.
 type run struct {
-	bench *Bench
-	ctx   context.Context // ends with the test
-	fakes []fake          // in the order in which they were made
-	lines []logged        // guarded by the bench
-	asks  chan *ask       // of requests to other servers
+	bench  *Bench
+	ctx    context.Context // ends with the test, by cancel
+	cancel context.CancelFunc
+	fakes  []fake    // in the order in which they were made
+	lines  []logged  // guarded by the bench
+	asks   chan *ask // of requests to other servers
 
 	// Operations that may ask for fakes, the innermost last, and what they ask. They nest: what is asked last is
 	// answered first. They are of the test's own goroutine.
@@ -260,8 +290,13 @@ func (r *run) told() (lines []apptest.Line) {
 	return lines
 }
 
-// performs performs the operations of the test.
-func (r *run) performs(usual sandbox.Performer) sandbox.Performer { return performer{r, usual} }
+// performs performs the operations of the test, and ends what it has left running.
+func (r *run) performs(usual sandbox.Performer) (performs sandbox.Performer, end func()) {
+	return performer{r, usual}, func() {
+		r.cancel()
+		r.pending.Wait()
+	}
+}
 
 type performer struct {
 	*run
@@ -274,7 +309,7 @@ func (p performer) Perform(ctx context.Context, op abi.Op, request []byte) ([]by
 	switch op {
 	case abi.OpHTTPRequest, abi.OpInvoke:
 		request = slices.Clone(request) // which is valid during the call alone
-		return p.begin(ctx, func() ([]byte, error) { return p.usual.Perform(ctx, op, request) })
+		return p.begin(ctx, func(ctx context.Context) ([]byte, error) { return p.usual.Perform(ctx, op, request) })
 	case abi.OpTest:
 		var asked abi.TestRequest
 		if _, err := asked.UnmarshalMsg(request); err != nil {
@@ -284,7 +319,7 @@ func (p performer) Perform(ctx context.Context, op abi.Op, request []byte) ([]by
 			return p.answer(ctx, asked.Args)
 		}
 		args := slices.Clone(asked.Args)
-		return p.begin(ctx, func() ([]byte, error) {
+		return p.begin(ctx, func(ctx context.Context) ([]byte, error) {
 			value, err := p.do(ctx, asked.Do, args)
 			if err != nil {
 				return nil, err
@@ -296,12 +331,15 @@ func (p performer) Perform(ctx context.Context, op abi.Op, request []byte) ([]by
 	return p.usual.Perform(ctx, op, request)
 }
 
-// begin begins an operation.
-func (r *run) begin(ctx context.Context, perform func() ([]byte, error)) ([]byte, error) {
+// begin begins an operation, which ends with the test at the latest.
+func (r *run) begin(ctx context.Context, perform func(ctx context.Context) ([]byte, error)) ([]byte, error) {
 	done := make(chan answer, 1)
 	r.operations = append(r.operations, done)
 	r.pending.Go(func() {
-		response, err := perform()
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(r.ctx, cancel)()
+		response, err := perform(ctx)
 		done <- answer{response, err}
 	})
 	return r.wait(ctx)

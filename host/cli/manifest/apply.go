@@ -24,28 +24,23 @@ type Server interface {
 	Deploy(ctx context.Context, app string, deploy wire.Deploy) (wire.Deployed, error)
 
 	UploadFile(ctx context.Context, app, collection, name, contentType string, content io.Reader) (wire.File, error)
-	ReplaceFile(ctx context.Context, app, collection, id, contentType string, content io.Reader) (wire.File, error)
 	DeleteFile(ctx context.Context, app, collection, id string) error
-	SetKV(ctx context.Context, app, collection, key string, set wire.KVSet) (wire.KVEntry, error)
-	CreateDoc(ctx context.Context, app, collection string, data json.RawMessage) (wire.Document, error)
-	PutDoc(ctx context.Context, app, collection, id string, data json.RawMessage) (wire.Document, error)
 }
 
 // An application is a plan that is being applied.
 type application struct {
 	server  Server
 	app     string
-	sites   []string // ids of what was uploaded for static sites
+	files   []string // ids of what was uploaded for static sites and seeds
 	modules []string // ids of what was uploaded as modules of plugins
 	dryRun  bool     // nothing is uploaded
 
 	uncertain bool // the deploy has failed in a way in which it may have been done
 }
 
-// Apply does what the plan says, and returns what was done. What the plan changes of the app is made as a
-// whole or not at all: when a step is refused, or anything fails before, all is as it was. Data to begin
-// with come after that, one by one: when those fail, what was done before stays, and is returned. What
-// changed since the plan was made is refused by the server, not overwritten.
+// Apply does what the plan says, and returns what was done. It is done as a whole or not at all: when a step is
+// refused, or anything fails before, all is as it was. What changed since the plan was made is refused by the
+// server, not overwritten.
 func (p *Plan) Apply(ctx context.Context, server Server) (done []Change, err error) {
 	a := &application{server: server, app: p.app}
 	made := "" // id of the app, if there was none
@@ -57,19 +52,11 @@ func (p *Plan) Apply(ctx context.Context, server Server) (done []Change, err err
 			made = s.made
 		}
 	}
-	done, err = a.deploy(ctx, p.steps)
-	if err != nil {
+	if done, err = a.deploy(ctx, p); err != nil {
 		if made != "" && !a.uncertain {
 			err = errors.Join(err, a.undoApp(ctx, made))
 		}
 		return []Change{}, err
-	}
-	for _, s := range p.seeds {
-		change, err := s.apply(ctx, a)
-		if err != nil {
-			return done, err
-		}
-		done = append(done, change)
 	}
 	return done, nil
 }
@@ -77,69 +64,103 @@ func (p *Plan) Apply(ctx context.Context, server Server) (done []Change, err err
 // Check asks the server whether it would do what the plan says, and has nothing done. What would be uploaded it
 // cannot see: unchecked says of what that is.
 func (p *Plan) Check(ctx context.Context, server Server) (unchecked []string, err error) {
-	a := &application{server: server, app: p.app, dryRun: true}
-	deploy := wire.Deploy{DryRun: true}
-	var of []int
-	for i, s := range p.steps {
-		if app, ok := s.(*appStep); ok && app.id == "" {
-			deploy.NewApp = true
-		}
+	for _, s := range p.steps {
 		if s, ok := s.(interface{ uploads() string }); ok && s.uploads() != "" {
 			unchecked = append(unchecked, s.uploads())
 		}
-		change, err := s.change(ctx, a)
-		if err != nil {
-			return unchecked, s.explain(err)
-		}
-		if change != nil {
-			deploy.Changes, of = append(deploy.Changes, *change), append(of, i)
+	}
+	for _, s := range p.seeds {
+		if s.fill && len(s.seed.names) > 0 {
+			unchecked = append(unchecked, fmt.Sprintf("%d files of the seed of %s", len(s.seed.names), s.seed.Collection))
 		}
 	}
-	if len(of) == 0 {
-		return unchecked, nil
+	d, err := p.draft(ctx, &application{server: server, app: p.app, dryRun: true})
+	if err != nil || len(d.Changes) == 0 {
+		return unchecked, err
 	}
-	if _, err = server.Deploy(ctx, p.app, deploy); err != nil {
-		if number, refused, ok := client.ChangeOf(err); ok && number < len(of) {
-			err = p.steps[of[number]].explain(refused)
-		}
-	}
-	return unchecked, err
+	d.DryRun = true
+	_, err = server.Deploy(ctx, p.app, d.Deploy)
+	explained, _ := d.explained(err)
+	return unchecked, explained
 }
 
-// deploy makes the steps' changes, in one request.
-func (a *application) deploy(ctx context.Context, steps []step) (done []Change, err error) {
-	done = make([]Change, len(steps))
-	var deploy wire.Deploy
-	var of []int // numbers of the steps that have a change
+// A draft is a plan as the server is asked for it.
+type draft struct {
+	wire.Deploy
+	of      []int               // for each change the number of its step
+	explain []func(error) error // for each change, of an error what it is about
+}
+
+// draft makes the changes of a plan, the seeds last: by then there are the triggers that hear of them. What is to be
+// uploaded before is uploaded here.
+func (p *Plan) draft(ctx context.Context, a *application) (d draft, err error) {
+	for i, s := range p.steps {
+		if app, ok := s.(*appStep); ok && app.id == "" {
+			d.NewApp = a.dryRun
+		}
+		change, err := s.change(ctx, a)
+		if err != nil {
+			return d, s.explain(err)
+		}
+		if change != nil {
+			d.add(i, *change, s.explain)
+		}
+	}
+	for i, s := range p.seeds {
+		if err := s.draft(ctx, a, func(change wire.DeployChange, explain func(error) error) { d.add(len(p.steps)+i, change, explain) }); err != nil {
+			return d, err
+		}
+	}
+	return d, nil
+}
+
+func (d *draft) add(step int, change wire.DeployChange, explain func(error) error) {
+	d.Changes, d.of, d.explain = append(d.Changes, change), append(d.of, step), append(d.explain, explain)
+}
+
+// explained tells of a server's error which change it is about, if it is about one.
+func (d *draft) explained(err error) (explained error, ok bool) {
+	if number, refused, ok := client.ChangeOf(err); ok && number < len(d.explain) {
+		return d.explain[number](refused), true
+	}
+	return err, false
+}
+
+// deploy makes a plan's changes, in one request.
+func (a *application) deploy(ctx context.Context, p *Plan) (done []Change, err error) {
 	defer func() {
 		a.forget(ctx, a.modules)
 		if err != nil && !a.uncertain {
-			a.forget(ctx, a.sites)
+			a.forget(ctx, a.files)
 		}
 	}()
-	for i, s := range steps {
-		done[i] = s.planned()
-		change, err := s.change(ctx, a)
-		if err != nil {
-			return nil, s.explain(err)
-		}
-		if change != nil {
-			deploy.Changes, of = append(deploy.Changes, *change), append(of, i)
-		}
-	}
-	if len(of) == 0 {
-		return done, nil
-	}
-	deployed, err := a.server.Deploy(ctx, a.app, deploy)
+	d, err := p.draft(ctx, a)
 	if err != nil {
-		if number, refused, ok := client.ChangeOf(err); ok && number < len(of) {
-			return nil, steps[of[number]].explain(refused)
-		}
-		a.uncertain = !certain(err)
 		return nil, err
 	}
+	for _, s := range p.steps {
+		done = append(done, s.planned())
+	}
+	for _, s := range p.seeds {
+		done = append(done, s.planned())
+	}
+	if len(d.Changes) == 0 {
+		return done, nil
+	}
+	deployed, err := a.server.Deploy(ctx, a.app, d.Deploy)
+	if err != nil {
+		explained, ok := d.explained(err)
+		a.uncertain = !ok && !certain(err)
+		if client.HasStatus(err, http.StatusRequestEntityTooLarge) && p.seeds != nil {
+			explained = fmt.Errorf("%w: it has the seed's entries and documents. picloud kv import and docs import take any number, after a deploy without them", explained)
+		}
+		return nil, explained
+	}
 	for i, result := range deployed.Results {
-		change := &done[of[i]]
+		if d.of[i] >= len(p.steps) {
+			break // of seeds
+		}
+		change := &done[d.of[i]]
 		if result.ID != "" {
 			change.ID = result.ID
 		}

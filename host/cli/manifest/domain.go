@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/routing"
@@ -50,14 +51,12 @@ func SameHost(host, text string) bool {
 }
 
 // planDomains returns the steps that give the app the hosts that are wanted, which go before its routes,
-// and those that give the others back, which go after them. Without a list of them none is touched.
+// and those that give the others back, which go after them. Without a list of them those are wanted that routes are on.
 func planDomains(want App, present []wire.Domain) (wanted, unwanted []step) {
-	if want.Domains == nil {
-		return nil, nil
-	}
 	there := map[string]string{}
 	for _, domain := range present {
-		if there[domain.Host] = domain.ID; !slices.Contains(want.Domains, domain.Host) {
+		named := slices.Contains(want.Domains, domain.Host) || want.Domains == nil && want.routesOn(domain.Host)
+		if there[domain.Host] = domain.ID; !named {
 			unwanted = append(unwanted, &domainDeletion{domain})
 		}
 	}
@@ -65,6 +64,18 @@ func planDomains(want App, present []wire.Domain) (wanted, unwanted []step) {
 		wanted = append(wanted, &domainStep{host, there[host]})
 	}
 	return wanted, unwanted
+}
+
+// routesOn reports whether a route of the app is on a host, or one of those that *.HOST stands for.
+func (a App) routesOn(host string) bool {
+	for _, script := range a.Scripts {
+		for _, route := range script.Routes {
+			if below, any := strings.CutPrefix(host, "*"); route.Host == host || any && strings.HasSuffix(route.Host, below) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (s *domainStep) planned() Change {

@@ -40,6 +40,7 @@ type App struct {
 	Reseed   bool       // write the seeds over what collections have
 	Create   bool       // create the app when it is missing
 	Prune    bool       // delete the scripts, triggers and topics that are there and not wanted
+	Release  bool       // with Prune: also the secrets, and without Domains the claims, which nobody has back as they were
 
 	file     onDisk // the manifest; nothing of one that is laid over by an environment
 	TellLeft bool   // have the plan tell what Prune would delete

@@ -105,7 +105,7 @@ func Make(ctx context.Context, state State, want App) (*Plan, error) {
 				return nil, err
 			}
 		}
-		if want.Domains != nil {
+		if want.Domains != nil || want.Release || want.TellLeft {
 			if claims, err = client.Collect(state.Domains(ctx, want.Ref)); err != nil {
 				return nil, err
 			}
@@ -138,9 +138,12 @@ func Make(ctx context.Context, state State, want App) (*Plan, error) {
 		return nil, err
 	}
 	claimed, given := planDomains(want, claims)
-	needed, err := planSecrets(ctx, state, want, !missing)
+	needed, released, err := planSecrets(ctx, state, want, !missing)
 	if err != nil {
 		return nil, err
+	}
+	if want.Domains == nil {
+		released, given = append(given, released...), nil
 	}
 	plan.add(needed...)
 	// A route of what becomes a module is in the way of that; any other that goes stays until the
@@ -155,8 +158,11 @@ func Make(ctx context.Context, state State, want App) (*Plan, error) {
 	plan.add(claimed...)
 	plan.add(changed.wanted...)
 	plan.add(given...)
+	if want.Release {
+		plan.add(released...)
+	}
 	if want.TellLeft && !want.Prune {
-		plan.left = leftOf(want, present, triggers, topics)
+		plan.left = leftOf(want, present, triggers, topics, released)
 	}
 	if plan.seeds, err = planSeeds(ctx, state, want, !missing); err != nil {
 		return nil, err
@@ -165,7 +171,7 @@ func Make(ctx context.Context, state State, want App) (*Plan, error) {
 }
 
 // leftOf returns what an app has that is not wanted, in the order in which --prune would delete it.
-func leftOf(want App, present map[string]wire.Script, triggers []wire.Trigger, topics []wire.Topic) (left []Change) {
+func leftOf(want App, present map[string]wire.Script, triggers []wire.Trigger, topics []wire.Topic, released []step) (left []Change) {
 	for _, t := range triggers {
 		if !slices.ContainsFunc(want.Triggers, func(w Trigger) bool { return w.Name == t.Name }) {
 			left = append(left, Change{What: "trigger", Name: t.Name, Result: Left, ID: t.ID})
@@ -176,7 +182,7 @@ func leftOf(want App, present map[string]wire.Script, triggers []wire.Trigger, t
 			left = append(left, Change{What: "topic", Name: t.Topic, Result: Left})
 		}
 	}
-	for _, s := range planPrune(want.Scripts, present) {
+	for _, s := range append(planPrune(want.Scripts, present), released...) {
 		change := s.planned()
 		change.Result = Left
 		left = append(left, change)

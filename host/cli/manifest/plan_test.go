@@ -114,6 +114,11 @@ type parts interface {
 	DeleteTrigger(ctx context.Context, id string) error
 	SetTopic(ctx context.Context, app, topic string, set wire.TopicSet) (wire.Topic, error)
 	DeleteTopic(ctx context.Context, app, topic string) error
+	DeleteSecret(ctx context.Context, app, name string) error
+	SetKV(ctx context.Context, app, collection, key string, set wire.KVSet) (wire.KVEntry, error)
+	CreateDoc(ctx context.Context, app, collection string, data json.RawMessage) (wire.Document, error)
+	PutDoc(ctx context.Context, app, collection, id string, data json.RawMessage) (wire.Document, error)
+	KeepFile(ctx context.Context, app, upload, collection, instead string) error
 }
 
 func (r *remote) Deploy(ctx context.Context, app string, deploy wire.Deploy) (wire.Deployed, error) {
@@ -198,6 +203,19 @@ func deployPart(ctx context.Context, to parts, modules map[string][]byte, app st
 		return wire.DeployResult{}, err
 	case "delete-topic":
 		return wire.DeployResult{}, to.DeleteTopic(ctx, app, c.ID)
+	case "delete-secret":
+		return wire.DeployResult{}, to.DeleteSecret(ctx, app, c.ID)
+	case "set-kv":
+		_, err := to.SetKV(ctx, app, c.Collection, c.ID, of[wire.KVSet](c))
+		return wire.DeployResult{}, err
+	case "create-doc":
+		made, err := to.CreateDoc(ctx, app, c.Collection, of[wire.DocumentWrite](c).Data)
+		return wire.DeployResult{ID: made.ID}, err
+	case "put-doc":
+		made, err := to.PutDoc(ctx, app, c.Collection, c.ID, of[wire.DocumentWrite](c).Data)
+		return wire.DeployResult{ID: made.ID}, err
+	case "keep-file":
+		return wire.DeployResult{}, to.KeepFile(ctx, app, c.Upload, c.Collection, c.ID)
 	}
 	panic(c.Operation)
 }
@@ -334,6 +352,9 @@ func shop(scripts ...Script) App { return App{Ref: "shop", Name: "Shop", Scripts
 func created(app App) App { app.Create = true; return app }
 func pruned(app App) App  { app.Prune = true; return app }
 
+// released is pruned for good.
+func released(app App) App { app.Prune, app.Release = true, true; return app }
+
 func script(name, source string, kind abi.Kind, routes ...string) Script {
 	s := Script{File: name + RhaiSuffix, Name: name, Source: source, Kind: &kind, ReadOnly: new(false), Limits: &abi.Limits{}, Routes: []wire.RouteCreate{}}
 	for _, text := range routes {
@@ -450,6 +471,26 @@ func TestPlan(t *testing.T) {
 			want: pruned(shop(script("a", "1", endpoint, "GET /a", "GET /b"))),
 			plan: []string{"script a unchanged 3", "script b deleted", "script p deleted", "script m deleted", "script n deleted", "route GET /a unchanged", "route GET /b created"},
 			done: []string{"delete script b", "delete script p", "delete script m", "delete script n", "create route GET /b of a"},
+		},
+		{
+			name: "secrets and hosts that are not needed are released", there: changed(deployed(), func(r *remote) {
+				r.secrets = []string{"key", "listed", "old"}
+				r.domains = []wire.Domain{{ID: "d1", Host: "*.shop.example"}, {ID: "d2", Host: "old.example"}}
+				r.scripts, r.routes, r.imports = r.scripts[:1], r.routes[:1], nil
+			}),
+			want: with(released(shop(demanding(script("a", "1", endpoint, "GET /a", "GET b.shop.example/a"), &wire.Signature{Scheme: "stripe", Secret: "key"}))),
+				func(a *App) { a.Secrets = []string{"listed"} }),
+			plan: []string{"secret listed unchanged", "script a unchanged 3", "route GET /a updated signature", "route GET b.shop.example/a created",
+				"domain old.example deleted", "secret old deleted"},
+			done: []string{"route ra demands stripe key 0", "route ra has the app's cors", "create route GET b.shop.example/a of a", "give back d2 of shop", "delete secret old"},
+		},
+		{
+			name: "secrets and hosts stay", there: changed(deployed(), func(r *remote) {
+				r.secrets, r.domains, r.imports = []string{"old"}, []wire.Domain{{ID: "d2", Host: "old.example"}}, nil
+			}),
+			want: pruned(shop(script("a", "1", endpoint, "GET /a"))),
+			plan: []string{"script a unchanged 3", "script b deleted", "script p deleted", "script m deleted", "script n deleted", "route GET /a unchanged"},
+			done: []string{"delete script b", "delete script p", "delete script m", "delete script n"},
 		},
 		{
 			name: "signatures come, change and go", there: signed(),
@@ -690,8 +731,7 @@ func (r *remote) Files(context.Context, string, string) iter.Seq2[wire.File, err
 func (r *remote) UploadFile(_ context.Context, _, collection, name, _ string, content io.Reader) (wire.File, error) {
 	text, err := io.ReadAll(content)
 	if collection != sites.Collection {
-		r.did("upload %s to %s: %s", name, collection, text)
-		return wire.File{ID: name}, err
+		return wire.File{}, fmt.Errorf("%s is uploaded to %s", name, collection)
 	}
 	if r.modules == nil {
 		r.modules = map[string][]byte{}
@@ -700,10 +740,15 @@ func (r *remote) UploadFile(_ context.Context, _, collection, name, _ string, co
 	return wire.File{ID: name}, err
 }
 
-func (r *remote) ReplaceFile(_ context.Context, _, collection, id, _ string, content io.Reader) (wire.File, error) {
-	text, err := io.ReadAll(content)
-	r.did("replace %s in %s: %s", id, collection, text)
-	return wire.File{ID: id}, err
+func (r *remote) KeepFile(_ context.Context, _, upload, collection, instead string) error {
+	r.did("keep %s in %s for %q: %s", upload, collection, instead, r.modules[upload])
+	delete(r.modules, upload)
+	return nil
+}
+
+func (r *remote) DeleteSecret(_ context.Context, _, name string) error {
+	r.did("delete secret %s", name)
+	return nil
 }
 
 func (r *remote) DeleteFile(_ context.Context, _, _, id string) error {

@@ -20,13 +20,18 @@ type secretStep struct {
 	unknown   bool // the caller may not see which there are
 }
 
-// planSecrets looks for the secrets that an app needs. present reports whether the app is there yet.
-func planSecrets(ctx context.Context, state State, want App, present bool) (steps []step, err error) {
-	if len(want.Secrets) == 0 {
-		return nil, nil
+// secretDeletion deletes a secret.
+type secretDeletion struct{ name string }
+
+// planSecrets looks for the secrets that an app needs, and for those that it has besides. present reports whether the
+// app is there yet.
+func planSecrets(ctx context.Context, state State, want App, present bool) (needed, unwanted []step, err error) {
+	if len(want.Secrets) == 0 && !want.Release && !want.TellLeft {
+		return nil, nil, nil
 	}
 	there := map[string]bool{}
 	unknown := false
+	named := want.namedSecrets()
 	if present {
 		for secret, err := range state.Secrets(ctx, want.Ref) {
 			if client.HasStatus(err, http.StatusForbidden) {
@@ -34,15 +39,45 @@ func planSecrets(ctx context.Context, state State, want App, present bool) (step
 				break
 			}
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
-			there[secret.Name] = true
+			if there[secret.Name] = true; !named[secret.Name] {
+				unwanted = append(unwanted, &secretDeletion{secret.Name})
+			}
 		}
 	}
 	for _, name := range want.Secrets {
-		steps = append(steps, &secretStep{app: want.Ref, name: name, there: there[name], unknown: unknown})
+		needed = append(needed, &secretStep{app: want.Ref, name: name, there: there[name], unknown: unknown})
 	}
-	return steps, nil
+	return needed, unwanted, nil
+}
+
+// namedSecrets are the secrets that an app needs: those that it lists, and those by which its routes check signatures.
+func (a App) namedSecrets() map[string]bool {
+	named := map[string]bool{}
+	for _, name := range a.Secrets {
+		named[name] = true
+	}
+	for _, script := range a.Scripts {
+		for _, route := range script.Routes {
+			if route.Signature != nil {
+				named[route.Signature.Secret] = true
+			}
+		}
+	}
+	return named
+}
+
+func (s *secretDeletion) planned() Change {
+	return Change{What: "secret", Name: s.name, Result: Deleted}
+}
+
+func (s *secretDeletion) change(context.Context, *application) (*wire.DeployChange, error) {
+	return request("delete-secret", s.name, nil), nil
+}
+
+func (s *secretDeletion) explain(err error) error {
+	return fmt.Errorf("delete secret %s: %w", s.name, err)
 }
 
 func (s *secretStep) planned() Change {

@@ -15,7 +15,7 @@ import (
 	"strings"
 
 	"github.com/picloud/picloud/host/api/wire"
-	"github.com/picloud/picloud/host/client"
+	"github.com/picloud/picloud/host/sites"
 )
 
 // seedEntry is the data that an app is to begin with, as it is written: for each collection a file of the
@@ -181,6 +181,7 @@ type seedStep struct {
 // planSeeds returns the steps that give an app the data it is to begin with: a collection that has
 // something is left alone, unless the deploy says otherwise. present reports whether the app is there yet.
 func planSeeds(ctx context.Context, state State, want App, present bool) (steps []*seedStep, err error) {
+	items := 0
 	for _, seed := range want.Seeds {
 		s := &seedStep{seed: seed, fill: true, files: map[string]string{}}
 		if present {
@@ -191,9 +192,18 @@ func planSeeds(ctx context.Context, state State, want App, present bool) (steps 
 			s.fill = empty || want.Reseed
 		}
 		steps = append(steps, s)
+		if s.fill {
+			items += seed.size()
+		}
+	}
+	if items > maxSeedItems {
+		return nil, fmt.Errorf("seed: has %d entries, documents and files to write, and a deploy writes %d at most: picloud kv import and docs import take any number", items, maxSeedItems)
 	}
 	return steps, nil
 }
+
+// maxSeedItems is how many things a deploy writes, which has other changes, too.
+const maxSeedItems = wire.MaxDeployChanges - 2000
 
 // look reports whether the collection has nothing. If all is asked for, it notes the files that are there.
 func (s *seedStep) look(ctx context.Context, state State, app string, all bool) (empty bool, err error) {
@@ -228,53 +238,57 @@ func (s *seedStep) planned() Change {
 	return change
 }
 
-// apply writes the data. Documents with an id, keys, and files of a name that is there are written over.
-func (s *seedStep) apply(ctx context.Context, a *application) (Change, error) {
-	change := s.planned()
+// draft adds the changes that write the data. Documents with an id, keys, and files of a name that is there are written
+// over. What files have is uploaded to where the deploy takes it from.
+func (s *seedStep) draft(ctx context.Context, a *application, add func(change wire.DeployChange, explain func(error) error)) error {
 	if !s.fill {
-		return change, nil
+		return nil
 	}
-	failed := func(what string, err error) (Change, error) {
-		return change, fmt.Errorf("seed %s: %s of %s: %w", s.seed.name(), what, s.seed.File, err)
+	of := func(what string) func(error) error {
+		return func(err error) error {
+			return fmt.Errorf("seed %s: %s of %s: %w", s.seed.name(), what, s.seed.File, err)
+		}
+	}
+	change := func(operation, id string, body any) wire.DeployChange {
+		made := request(operation, id, body)
+		made.Collection = s.seed.Collection
+		return *made
 	}
 	for _, entry := range s.seed.entries {
-		set := wire.KVSet{Value: entry.Value, ExpiresAt: entry.ExpiresAt}
-		if _, err := a.server.SetKV(ctx, a.app, s.seed.Collection, entry.Key, set); err != nil {
-			return failed("the key "+entry.Key, err)
-		}
+		add(change("set-kv", entry.Key, wire.KVSet{Value: entry.Value, ExpiresAt: entry.ExpiresAt}), of("the key "+entry.Key))
 	}
 	for i, document := range s.seed.documents {
-		var err error
+		operation := "put-doc"
 		if document.ID == "" {
-			_, err = a.server.CreateDoc(ctx, a.app, s.seed.Collection, document.Data)
-		} else {
-			_, err = a.server.PutDoc(ctx, a.app, s.seed.Collection, document.ID, document.Data)
+			operation = "create-doc"
 		}
-		if err != nil {
-			return failed(fmt.Sprintf("document %d", i+1), err)
-		}
+		add(change(operation, document.ID, wire.DocumentWrite{Data: document.Data}), of(fmt.Sprintf("document %d", i+1)))
 	}
 	for _, name := range s.seed.names {
-		if err := s.upload(ctx, a, name); err != nil {
-			return failed(name, err)
+		id, err := s.upload(ctx, a, name)
+		if err != nil {
+			return of(name)(err)
 		}
+		kept := change("keep-file", s.files[name], nil)
+		kept.Upload = id
+		add(kept, of(name))
 	}
-	return change, nil
+	return nil
 }
 
-func (s *seedStep) upload(ctx context.Context, a *application, name string) error {
+// upload sends a file to where a deploy takes it from.
+func (s *seedStep) upload(ctx context.Context, a *application, name string) (id string, err error) {
+	if a.dryRun {
+		return sites.Awaited, nil
+	}
 	content, err := s.seed.root.Open(name)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer content.Close()
-	if id := s.files[name]; id != "" {
-		_, err = a.server.ReplaceFile(ctx, a.app, s.seed.Collection, id, contentType(name), content)
-	} else {
-		_, err = a.server.UploadFile(ctx, a.app, s.seed.Collection, name, contentType(name), content)
+	file, err := a.server.UploadFile(ctx, a.app, sites.Collection, name, contentType(name), content)
+	if err == nil {
+		a.files = append(a.files, file.ID)
 	}
-	if client.HasStatus(err, 404) { // it was deleted meanwhile
-		return errors.New("was deleted meanwhile")
-	}
-	return err
+	return file.ID, err
 }

@@ -1,6 +1,10 @@
 package manifest
 
 import (
+	"context"
+	"maps"
+	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -22,8 +26,8 @@ var seeded = map[string]string{
 
 var sown = []string{
 	`document 01890a5d-ac96-774b-bcce-b302099a8057 of orders: {"n":1}`,
-	`document of products: {"name": "apple"}`, `document of products: {"name": "pear"}`,
-	"upload a.png to pictures: png",
+	`document of products: {"name":"apple"}`, `document of products: {"name":"pear"}`,
+	`keep a.png in pictures for "": png`,
 	"set a of more to [1]", "set b of more to null",
 	"set limit of settings to 3", `set motd of settings to "Welcome"`,
 }
@@ -57,6 +61,42 @@ func TestSeed(t *testing.T) {
 	there.done = nil
 	assert.Equal(t, "seed kv more created 2 from seed/more.jsonl", deploy(there, true)[3])
 	assert.Equal(t, sown, there.done)
+}
+
+// When the server refuses an entry of a seed nothing is done, and nothing of what was uploaded is left.
+func TestSeedIsRefused(t *testing.T) {
+	want, err := Read(folder(t, seeded), "")
+	require.NoError(t, err)
+	there := &refusing{remote: &remote{}}
+	plan, err := Make(t.Context(), there, want)
+	require.NoError(t, err)
+	done, err := plan.Apply(t.Context(), there)
+	assert.Equal(t, "seed kv more: the key a of seed/more.jsonl: Bad Request", err.Error())
+	assert.Empty(t, done)
+	assert.Empty(t, there.modules)
+	assert.Equal(t, []string{`create app shop ""`, "delete app app"}, there.done)
+}
+
+// refusing is a server that refuses the deploys of a key.
+type refusing struct{ *remote }
+
+func (r *refusing) Deploy(ctx context.Context, app string, deploy wire.Deploy) (wire.Deployed, error) {
+	return deployParts(ctx, r, r.modules, app, deploy)
+}
+
+func (r *refusing) SetKV(_ context.Context, _, collection, key string, set wire.KVSet) (wire.KVEntry, error) {
+	r.done = r.done[:1] // the server undoes the rest
+	return wire.KVEntry{}, refused(http.StatusBadRequest)
+}
+
+// More than a deploy takes is refused before anything is done.
+func TestSeedIsTooLarge(t *testing.T) {
+	files := maps.Clone(seeded)
+	files["seed/products.json"] = "[" + strings.Repeat("{},", maxSeedItems) + "{}]"
+	want, err := Read(folder(t, files), "")
+	require.NoError(t, err)
+	_, err = Make(t.Context(), &remote{}, want)
+	assert.EqualError(t, err, "seed: has 8007 entries, documents and files to write, and a deploy writes 8000 at most: picloud kv import and docs import take any number")
 }
 
 func TestSeedIsWrong(t *testing.T) {

@@ -373,7 +373,7 @@ func (s *siteStep) change(ctx context.Context, a *application) (*wire.DeployChan
 			return nil, fmt.Errorf("%s: %w", path.Join(s.want.File, name), err)
 		}
 		files[name] = id
-		a.sites = append(a.sites, id)
+		a.files = append(a.files, id)
 	}
 	source := s.source(files)
 	if result == Created {

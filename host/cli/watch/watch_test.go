@@ -86,7 +86,7 @@ func TestFolder(t *testing.T) {
 // What is of no interest is not told: the change after it is the next one.
 func TestIgnored(t *testing.T) {
 	w := watching(t, "data")
-	for _, name := range []string{".a.rhai.swp", "a.rhai~", ".#a.rhai", "4913", ".git/index", "node_modules/x/y.js", "data/picloud.db"} {
+	for _, name := range []string{".a.rhai.swp", "a.rhai~", ".#a.rhai", "4913", ".picloud-1.tmp", ".git/index", "node_modules/x/y.js", "data/picloud.db"} {
 		w.write(t, name)
 	}
 	time.Sleep(100 * time.Millisecond) // .git and others are folders that come

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -22,27 +23,27 @@ import (
 const devGrace = time.Second
 
 // startLocal starts a server for development in this process: with the settings of the PICLOUD_*
-// variables, but always on SQLite in its directory.
+// variables, but always on SQLite in its directory. One for tests has the defaults, so that tests come to the same
+// wherever they run.
 func startLocal(ctx context.Context, want cli.LocalServer) (*cli.Local, error) {
 	settings := new(config.Config)
-	parser, err := kong.New(settings, config.KongOptions()...)
+	options, level := config.KongOptions(), os.Getenv("PICLOUD_LOG_LEVEL")
+	quiet := level == ""
+	if want.Bench {
+		options = append(options, config.WithoutVariables())
+		level = cmp.Or(level, "error") // tests have scripts fail, and are told so
+	}
+	parser, err := kong.New(settings, options...)
 	if err != nil {
 		return nil, err
 	}
 	args := []string{"--data", want.Data, "--database-url=", "--files-root=", "--role", config.RoleAll, "--addr", freeAddress(want.Addr),
-		"--dashboard-addr", dashboardOf(want), "--shutdown-grace", devGrace.String()}
-	if os.Getenv("PICLOUD_LOG_LEVEL") == "" {
-		level := "warn"
-		if want.Bench { // tests have scripts fail, and are told so
-			level = "error"
-		}
-		args = append(args, "--log-level", level)
-	}
+		"--dashboard-addr", dashboardOf(want), "--shutdown-grace", devGrace.String(), "--log-level", cmp.Or(level, "warn")}
 	if _, err := parser.Parse(args); err != nil {
 		return nil, err
 	}
 	log := settings.Logger()
-	if os.Getenv("PICLOUD_LOG_LEVEL") == "" {
+	if quiet {
 		log = slog.New(withoutExecutions{log.Handler()})
 	}
 	if want.Password != "" {

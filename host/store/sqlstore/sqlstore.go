@@ -239,6 +239,14 @@ func (s *sqlStore) AfterCommit(fn func()) {
 	s.tx.afterCommit = append(s.tx.afterCommit, fn)
 }
 
+func (s *sqlStore) Hear(appID string, audience store.Audience) {
+	if s.tx == nil {
+		audience.Leave()
+		return
+	}
+	s.tx.hear(appID, audience)
+}
+
 // pingWrite leaves the time in seconds, of which nobody reads.
 const pingWrite = `INSERT INTO meta (name, value) VALUES ('ping', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`
 
@@ -394,6 +402,7 @@ type transaction struct {
 	audience    store.Audience // from its first change of an app's data on
 	appID       string         // whose audience that is
 	others      map[string]store.Audience
+	heard       []store.Audience // what it has told of has gone to, before others took their place
 	afterCommit []func()
 	refused     error // by who listens, to what has been written already
 	// gather takes the events instead of the outbox; nil: it does not. Then there is no transaction yet.
@@ -424,6 +433,22 @@ func (tx *transaction) audienceOf(listeners store.Listeners, appID string) store
 	return tx.others[appID]
 }
 
+// hear has an audience be that of an app.
+func (tx *transaction) hear(appID string, audience store.Audience) {
+	var before store.Audience
+	if tx.audience == nil || tx.appID == appID {
+		before, tx.audience, tx.appID = tx.audience, audience, appID
+	} else {
+		if tx.others == nil {
+			tx.others = map[string]store.Audience{}
+		}
+		before, tx.others[appID] = tx.others[appID], audience
+	}
+	if before != nil {
+		tx.heard = append(tx.heard, before)
+	}
+}
+
 // leave leaves the audiences once.
 func (tx *transaction) leave() {
 	if tx.audience == nil {
@@ -433,7 +458,10 @@ func (tx *transaction) leave() {
 	for _, other := range tx.others {
 		other.Leave()
 	}
-	tx.audience, tx.others = nil, nil
+	for _, before := range tx.heard {
+		before.Leave()
+	}
+	tx.audience, tx.others, tx.heard = nil, nil, nil
 }
 
 func (db *database) begin(ctx context.Context, options *sql.TxOptions) (*transaction, error) {

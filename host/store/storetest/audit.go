@@ -30,6 +30,8 @@ func (s subject) deedOf(action string) context.Context {
 			text = "app " + row.Name
 		case store.Script:
 			text = fmt.Sprintf("script %s v%d", row.Source, row.Version)
+		case store.Cases:
+			text = fmt.Sprintf("cases %d", len(row.List))
 		case store.Route:
 			text = "route " + row.Path + " " + string(row.Dispatch)
 		case store.Trigger:

@@ -142,6 +142,32 @@ func testListeners(t *testing.T, s subject) {
 		s.takeChanges(t)
 	})
 
+	t.Run("by others from a moment on", func(t *testing.T) {
+		for _, ours := range []string{app, other} { // the first app that changes, and one after it
+			heard := &hearer{}
+			require.NoError(t, s.InTx(s.ctx, func(tx store.Store) error {
+				set := func(id, key string) {
+					_, err := tx.KV().Set(s.ctx, id, "heard", store.KVEntry{Key: key, Value: json.RawMessage(`1`)}, false)
+					require.NoError(t, err)
+				}
+				set(app, "to us")
+				tx.Hear(ours, heard)
+				set(ours, "to them")
+				return nil
+			}))
+			require.Zero(t, s.changes.inside)
+			s.tookChanges(t, 1)
+			require.Equal(t, []string{"to them"}, heard.keys)
+			require.Equal(t, 1, heard.left)
+		}
+		alone := &hearer{}
+		s.Hear(app, alone)
+		require.NoError(t, set1(s, app))
+		require.Empty(t, alone.keys)
+		require.Equal(t, 1, alone.left)
+		s.tookChanges(t, 1)
+	})
+
 	t.Run("of each app whose data changes", func(t *testing.T) {
 		require.NoError(t, s.InTx(s.ctx, func(tx store.Store) error {
 			for i, id := range []string{app, other, app, other} {
@@ -154,6 +180,25 @@ func testListeners(t *testing.T, s subject) {
 		require.Zero(t, s.changes.inside)
 		s.tookChanges(t, 4)
 	})
+}
+
+// set1 sets an entry that is heard.
+func set1(s subject, app string) error {
+	_, err := s.KV().Set(s.ctx, app, "heard", store.KVEntry{Key: "k", Value: json.RawMessage(`1`)}, false)
+	return err
+}
+
+// hearer is an audience that keeps the keys of what it is told.
+type hearer struct {
+	keys []string
+	left int
+}
+
+func (h *hearer) Listens(string, store.ChangeSource, string) bool { return true }
+func (h *hearer) Leave()                                          { h.left++ }
+func (h *hearer) Tell(_ context.Context, _ store.Store, change store.Change) error {
+	h.keys = append(h.keys, change.Key)
+	return nil
 }
 
 // testAfterCommit checks when what waits for a commit is called, and how often.

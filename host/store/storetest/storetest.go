@@ -45,6 +45,7 @@ func Exercise(t *testing.T, fresh func(tb testing.TB) Opener) {
 		{"DeletionsTogether", testDeletionsTogether},
 		{"Members", onOne(testMembers)},
 		{"Scripts", onOne(testScripts)},
+		{"Cases", onOne(testCases)},
 		{"Versions", onOne(testVersions)},
 		{"VersionsOfPlugins", onOne(testVersionsOfPlugins)},
 		{"Imports", onOne(testImports)},

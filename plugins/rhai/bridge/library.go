@@ -11,14 +11,23 @@ import (
 // and must not be changed.
 func Library() *vm.Library { return library() }
 
-var library = sync.OnceValue(func() *vm.Library {
+var (
+	library = sync.OnceValue(func() *vm.Library { return newLibrary(func(l *vm.Library, register func(*vm.Library)) { register(l) }) })
+
+	// testedLibrary is what the modules have that a test imports: Library, in which the fakes of the test are
+	// called back while an operation asks another server.
+	testedLibrary = sync.OnceValue(func() *vm.Library { return newLibrary((*vm.Library).Calling) })
+)
+
+// newLibrary makes a Library. asking registers the functions that may ask other servers.
+func newLibrary(asking func(l *vm.Library, register func(*vm.Library))) *vm.Library {
 	l := lib.Standard().Extend()
 	registerLog(l)
 	registerKV(l)
 	registerDocs(l)
 	registerFiles(l)
-	l.Calling(registerHTTP) // in a test, its fakes are called back
-	l.Calling(registerInvoke)
+	asking(l, registerHTTP)
+	asking(l, registerInvoke)
 	registerTransaction(l)
 	registerEvents(l)
 	registerSecrets(l)
@@ -35,7 +44,7 @@ var library = sync.OnceValue(func() *vm.Library {
 	registerSigning(l)
 	registerTime(l)
 	return l
-})
+}
 
 // The kinds of handle. Those of collections and topics have their name.
 const (

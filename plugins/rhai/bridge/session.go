@@ -51,6 +51,9 @@ func (s *Session) Load(r *abi.LoadRequest) (result abi.LoadResult) {
 		}
 	}
 	if err == nil {
+		if s.testing {
+			compiler.Library = testedLibrary() // a module has what it has when a script imports it
+		}
 		modules := rhai.Modules{Source: sources(r.Modules), Lazy: r.Lazy, Most: s.limits.MaxModules}
 		if r.Lazy {
 			modules.Most = 0 // more than that can be in a script that does not reach all of them
@@ -98,6 +101,9 @@ func reads(p *vm.Program) (all abi.Reads) {
 
 // uncover forgets which lines a run before this one has reached.
 func uncover(p *vm.Program) {
+	if p.Covered == nil {
+		return
+	}
 	for line := range p.Covered {
 		p.Covered[line] = min(p.Covered[line], 0)
 	}

@@ -15,7 +15,7 @@ import (
 func TestLibrary() *vm.Library { return testLibrary() }
 
 var testLibrary = sync.OnceValue(func() *vm.Library {
-	l := Library().Extend()
+	l := testedLibrary().Extend()
 	l.Calling(registerTesting)
 	return l
 })

@@ -74,6 +74,14 @@ func TestAssertionsAreOfTestsAlone(t *testing.T) {
 	assert.Contains(t, result.Error.Message, "Data type incorrect: string (expecting Fn)")
 }
 
+// A module that a test imports has what it has when a script imports it.
+func TestModulesOfTestsHaveNoAssertions(t *testing.T) {
+	modules := []abi.Module{{Name: "m", Source: "fn f() { assert_eq(1, 1); }"}}
+	result := loadTest(t, nil, abi.LoadRequest{Testing: true, Modules: modules, Source: `import "m" as m; assert_eq(1, 1); m::f()`}).Run(&abi.RunRequest{})
+	require.NotNil(t, result.Error)
+	assert.Contains(t, result.Error.Message, "Function not found: assert_eq (i64, i64) @ 'm'")
+}
+
 // A request waits for the fake that it is for, which may ask for another.
 func TestFakesAnswer(t *testing.T) {
 	var asked []abi.TestAction
@@ -101,11 +109,12 @@ func TestFakesAnswer(t *testing.T) {
 		encoded, err := response.MarshalMsg(nil)
 		return encoded, err
 	}
-	s := loadTest(t, host, abi.LoadRequest{Testing: true, Source: `
+	modules := []abi.Module{{Name: "m", Source: `fn get(url) { http::get(url).body }`}}
+	s := loadTest(t, host, abi.LoadRequest{Testing: true, Modules: modules, Source: `import "m" as m;
 		fake_http("inner", |r| "inner " + r);
 		fake_http("outer", |r| r.url + call("script"));
 		fake_http("never", |r| 1);
-		[http::get("https://a.example/").body, assert_throws(|| call("x").y)]`})
+		[m::get("https://a.example/"), assert_throws(|| call("x").y)]`})
 	result := s.Run(&abi.RunRequest{})
 	require.Nil(t, result.Error)
 	assert.Equal(t, []abi.TestAction{abi.TestFake, abi.TestFake, abi.TestFake, abi.TestCall, abi.TestAnswer, abi.TestAnswer, abi.TestCall, abi.TestAnswer}, asked)

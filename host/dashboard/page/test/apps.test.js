@@ -88,7 +88,10 @@ test('a secret is set and deleted, and its value is nowhere', async (t) => {
   assert.ok(!(await page.content()).includes('sk_live_very_secret'));
   await page.getByRole('button', { name: 'Delete stripe_key' }).click();
   await page.getByRole('alertdialog').getByRole('button', { name: 'Delete secret' }).click();
-  await page.getByText('No secrets yet').waitFor();
+  await page.getByRole('heading', { name: 'No secrets yet' }).waitFor();
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.getByRole('cell', { name: 'stripe_key', exact: true }).waitFor();
+  assert.equal((await api('GET', 'apps/secretive/secrets', { token })).items.length, 1);
 });
 
 test('a list of many rows has only those in sight in the page, and is sorted', async (t) => {
@@ -115,4 +118,52 @@ test('a server that is gone is told of, and the page goes on when it is back', a
   await page.context().setOffline(false);
   await page.getByRole('heading', { level: 1, name: 'patient' }).waitFor();
   assert.equal(await page.getByRole('alert').count(), 0);
+});
+
+test('a server that is slow or fails is told of, and the page goes on by itself', async (t) => {
+  await api('POST', 'apps', { token, body: { slug: 'tired' } });
+  await api('PUT', 'apps/tired/secrets/kept', { token, body: { value: 'a value' } });
+  const page = await open(t, browser, { token, path: '/apps/tired', expected: [/500/] });
+  await page.getByRole('heading', { level: 1, name: 'tired' }).waitFor();
+  const answers = [
+    (route) => setTimeout(() => void route.continue(), 4000),
+    (route) => route.fulfill({ status: 500, contentType: 'application/problem+json', body: '{"title":"Internal Server Error","status":500,"detail":"the disk is full"}' }),
+    (route) => route.continue(),
+  ];
+  await page.route('**/api/v1/admin/apps/tired/secrets', (route) => (answers.length > 1 ? answers.shift() : answers[0])(route));
+  const secrets = page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Secrets' });
+  await secrets.click();
+  await page.getByRole('status').filter({ hasText: 'takes its time' }).waitFor();
+  await page.getByRole('cell', { name: 'kept', exact: true }).waitFor();
+  assert.equal(await page.getByText('takes its time').count(), 0);
+
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Overview' }).click();
+  await secrets.click();
+  await page.getByRole('alert').filter({ hasText: 'the disk is full' }).waitFor();
+  await page.getByRole('cell', { name: 'kept', exact: true }).waitFor(); // nobody has tried again
+  assert.equal(await page.getByRole('alert').count(), 0);
+});
+
+test('keys lead to screens, to the search of one, and to the help on them', async (t) => {
+  await api('POST', 'apps', { token, body: { slug: 'quick', name: 'Quick' } });
+  const page = await open(t, browser, { token, path: '/apps/quick' });
+  const at = (name) => page.getByRole('heading', { level: 1, name, exact: true }).waitFor();
+  await at('Quick');
+  await page.keyboard.press('g');
+  await page.keyboard.press('x');
+  await at('Executions');
+  await page.keyboard.press('/');
+  await page.keyboard.type('g?'); // which is typed, and does nothing else
+  assert.equal(await page.getByRole('searchbox').inputValue(), 'g?');
+  await page.getByRole('heading', { level: 1 }).click();
+  await page.keyboard.press('?');
+  await page.getByRole('dialog').getByText('Go to a screen').waitFor();
+  await page.keyboard.press('g');
+  await page.keyboard.press('s'); // the dialog is open
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  await at('Executions');
+  await page.keyboard.press('g');
+  await page.keyboard.press('s');
+  await at('Scripts');
 });

@@ -8,6 +8,8 @@ const { env } = process;
 /** The dashboard's address, the public one, and who may log in: host/e2e sets them. */
 export const dashboard = env.PICLOUD_TEST_DASHBOARD;
 export const site = env.PICLOUD_TEST_SITE;
+/** A server at its first start: where its dashboard is, and the password that it printed. */
+export const first = { dashboard: env.PICLOUD_TEST_FIRST, password: env.PICLOUD_TEST_FIRST_PASSWORD };
 export const user = { username: env.PICLOUD_TEST_USERNAME ?? 'admin', password: env.PICLOUD_TEST_PASSWORD };
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -63,7 +65,7 @@ export async function login() {
  * Opens a page, logged in if there is a token, in a context of its own. What a page complains of in its console, as
  * of the policy, fails the test at the end.
  */
-export async function open(t, browser, { token, width = 1440, theme = 'light', path = '/', expected = [] } = {}) {
+export async function open(t, browser, { token, width = 1440, theme = 'light', path = '/', expected = [], at = dashboard } = {}) {
   const context = await browser.newContext({ viewport: { width, height: width < 600 ? 780 : 900 }, colorScheme: theme, reducedMotion: 'reduce' });
   if (token) await context.addInitScript(`if (location.origin === '${dashboard}') sessionStorage.setItem('picloud.token', '${token}')`);
   const page = await context.newPage();
@@ -77,7 +79,7 @@ export async function open(t, browser, { token, width = 1440, theme = 'light', p
     const unexpected = complaints.filter((text) => !expected.some((pattern) => pattern.test(text)));
     if (unexpected.length) throw new Error(`the page complains:\n${unexpected.join('\n')}`);
   });
-  await page.goto(dashboard + path);
+  await page.goto(at + path);
   return page;
 }
 

@@ -211,7 +211,32 @@ test('a topic is opened to outside, has an address and a token, and is closed', 
   await page.getByRole('button', { name: 'Make prices internal' }).click();
   await page.getByRole('button', { name: 'Make internal', exact: true }).click();
   await page.getByRole('heading', { name: 'No topic is open to outside' }).waitFor();
-  assert.deepEqual((await api('GET', 'apps/loud/topics', { token })).items, []);
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.getByRole('cell', { name: 'prices', exact: true }).waitFor();
+  await page.getByRole('button', { name: 'Make prices internal' }).click();
+  await page.getByRole('button', { name: 'Make internal', exact: true }).click();
+  await page.getByRole('heading', { name: 'No topic is open to outside' }).waitFor();
+  await page.goto('about:blank'); // which does what can no longer be undone
+  await until(async () => !(await api('GET', 'apps/loud/topics', { token })).items.length);
+});
+
+test('a message is published, and handled by who listens', async (t) => {
+  const script = await make('town', 'kv::collection("heard").set(ctx.event.pubsub.topic, ctx.event.pubsub.message); ()');
+  await api('POST', 'apps/town/triggers/pubsub', { token, body: { name: 'crier', script: script.id, topic: 'news.*' } });
+  const page = await open(t, browser, { token, path: '/apps/town/events/topics' });
+  await page.getByRole('button', { name: 'Publish', exact: true }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Topic').fill('news.today');
+  await dialog.getByRole('textbox', { name: 'Message' }).click();
+  await page.keyboard.press('Control+a');
+  await page.keyboard.insertText('{"text": ');
+  await dialog.getByText('The message must be JSON').waitFor();
+  await page.keyboard.insertText('"fair weather"}');
+  assert.deepEqual(await violations(page), []);
+  await dialog.getByRole('button', { name: 'Publish', exact: true }).click();
+  await page.getByText('Published to news.today, for 1 trigger').waitFor();
+  const heard = await until(() => api('GET', 'apps/town/kv/heard/news.today', { token }).catch(() => undefined));
+  assert.deepEqual(heard.value, { text: 'fair weather' });
 });
 
 test('who may look and no more has no buttons that change anything', async (t) => {

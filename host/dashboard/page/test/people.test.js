@@ -85,6 +85,25 @@ test('an app is renamed, has a host and a member, is exported, imported again an
   assert.equal((await api('GET', 'apps/bread/kv/settings/a', { token })).value, 1);
 });
 
+test('pages of other origins are let in, and shut out by an undo', async (t) => {
+  await api('POST', 'apps', { token, body: { slug: 'friendly' } });
+  const page = await open(t, browser, { token, path: '/apps/friendly/settings', expected: [/422/] });
+  const policy = async () => (await api('GET', 'apps/friendly', { token })).cors;
+  await page.getByLabel('Origins').fill('a.example');
+  await page.getByRole('button', { name: 'Save policy' }).click();
+  await page.locator('[aria-invalid]').waitFor(); // next to the list that it is in
+  await page.getByLabel('Origins').fill('https://a.example\nhttps://*.b.example');
+  await page.getByLabel('Headers that pages may read').fill('X-Total, X-Page');
+  await page.getByLabel('Cookies and Authorization').check();
+  await page.getByRole('button', { name: 'Save policy' }).click();
+  await page.getByText('The policy is saved').waitFor();
+  const { origins, expose, credentials } = await policy();
+  assert.deepEqual([origins, expose, credentials], [['https://a.example', 'https://*.b.example'], ['x-total', 'x-page'], true]);
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.getByText('No page of another origin may use the app').waitFor();
+  assert.equal(await policy(), undefined);
+});
+
 test('quotas are set by keyboard, and what cannot be read is told of', async (t) => {
   await api('POST', 'apps', { token, body: { slug: 'thrifty' } });
   const page = await open(t, browser, { token, path: '/apps/thrifty/settings/usage' });

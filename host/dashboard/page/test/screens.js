@@ -109,6 +109,11 @@ invoke("orders/total", ctx.request.body)
     made[name] = await api('POST', 'apps/gallery/scripts', { token, body: { name, kind: 'endpoint', source } });
   }
   const { items } = await api('GET', 'apps/gallery/scripts', { token });
+  const ofCreate = items.find((script) => script.name === 'orders/create').id;
+  await api('PUT', `scripts/${ofCreate}/cases`, { token, body: { items: [
+    { name: 'an order of tea', request: { method: 'POST', path: '/orders/create', body: { item: 'tea' } }, status: 200 },
+    { name: 'nothing is ordered', request: { method: 'POST', path: '/orders/create' }, status: 422 },
+  ] } });
   const run = (name, body, more) => {
     const { id } = items.find((script) => script.name === name);
     return api('POST', `scripts/${id}/run`, { token, body: { request: { method: 'POST', path: `/${name}`, body }, ...more } });

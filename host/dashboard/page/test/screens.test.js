@@ -14,7 +14,7 @@ after(() => browser.close());
 
 test('axe finds nothing wrong on any screen, and none is wider than a phone', async (t) => {
   for (const screen of await screens(token)) {
-    for (const [width, theme] of [[1440, 'dark'], [360, 'light']]) {
+    for (const [width, theme] of [[1440, 'dark'], [360, 'light'], [360, 'dark']]) {
       await t.test(`${screen.name}, ${width} px, ${theme}`, async (t) => {
         const page = await open(t, browser, { token: screen.out ? undefined : token, width, theme, path: screen.path, expected: screen.expected });
         await ready(page, screen);

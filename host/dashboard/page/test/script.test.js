@@ -20,7 +20,7 @@ async function clear(page) {
   await page.keyboard.press('Delete');
 }
 
-test('who has read nothing makes an app and a function, binds it, breaks it, finds the failure, mends it and rolls back', async (t) => {
+test('who has read nothing makes an app and a function, binds it, breaks it, finds the failure, mends it, rolls back, and reads a file that was uploaded', async (t) => {
   const page = await open(t, browser, { token, path: '/' });
   await page.getByRole('button', { name: 'New app' }).click();
   await page.getByLabel('Name').fill('First');
@@ -78,11 +78,11 @@ test('who has read nothing makes an app and a function, binds it, breaks it, fin
 
   // The failure is found, with its place.
   await page.getByRole('link', { name: 'Executions' }).last().click();
-  await page.getByRole('button', { name: /^Show/ }).first().click();
-  await page.getByLabel('Where it failed').getByText('#{ hello: nmae }').waitFor();
+  await page.getByRole('row').filter({ hasText: 'script error' }).first().click();
+  await page.locator('.cm-place-line').getByText('#{ hello: nmae }').waitFor();
 
   // It is mended...
-  await page.getByRole('link', { name: 'Code' }).click();
+  await page.getByRole('link', { name: 'Open the script' }).click();
   await editor(page).waitFor();
   await clear(page);
   await page.keyboard.insertText('#{ hello: "everybody" }\n');
@@ -97,6 +97,70 @@ test('who has read nothing makes an app and a function, binds it, breaks it, fin
   await page.getByRole('button', { name: 'Roll back to version 2' }).click();
   await page.getByText('Version 5 is live').waitFor();
   assert.deepEqual(await (await fetch(`${site}/hello/Ada`)).json(), { hello: 'Ada' });
+
+  // A file is uploaded...
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Data', exact: true }).click();
+  await page.getByRole('link', { name: /^Files/ }).click();
+  await page.getByRole('button', { name: 'Upload files' }).first().click();
+  await page.getByLabel('Collection', { exact: true }).fill('notes');
+  await page.getByRole('dialog').getByLabel('Files', { exact: true }).setInputFiles({ name: 'shopping.txt', mimeType: 'text/plain', buffer: Buffer.from('Buy tea.') });
+  await page.getByRole('dialog').getByRole('button', { name: 'Upload', exact: true }).click();
+  await page.getByRole('table').getByRole('link', { name: 'shopping.txt' }).waitFor();
+
+  // ... and read by the script.
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Scripts', exact: true }).click();
+  await page.getByRole('link', { name: 'visits', exact: true }).click();
+  await editor(page).waitFor();
+  await clear(page);
+  await page.keyboard.insertText('let notes = files::collection("notes");\n#{ first: notes.get(notes.list()[0].id).as_string() }\n');
+  await run(page).getByRole('button', { name: 'Save and run' }).click();
+  await run(page).getByText('"first": "Buy tea."').waitFor();
+});
+
+test('what was run is kept as a case, and all cases are run at once', async (t) => {
+  await api('POST', 'apps', { token, body: { slug: 'cases', name: 'Cases' } });
+  const script = await api('POST', 'apps/cases/scripts', { token, body: { name: 'half', source: 'let n = ctx.request.body.n;\n#{ half: n / 2, n: n }\n' } });
+  const page = await open(t, browser, { token, path: `/apps/cases/scripts/${script.id}`, expected: [/409/] });
+  const cases = page.getByRole('region', { name: 'Cases' });
+  const keep = async (name) => {
+    await run(page).getByRole('button', { name: 'Save as a case' }).click();
+    await page.getByLabel('Name', { exact: true }).fill(name);
+    await page.keyboard.press('Enter');
+    await page.getByText(`The case ${name} is saved`).waitFor();
+  };
+  await run(page).getByLabel('Method').selectOption('POST');
+  await run(page).getByText('Body', { exact: true }).click();
+  await run(page).getByRole('textbox', { name: 'Body', exact: true }).fill('{"n": 9007199254740993}'); // which no number of JavaScript is
+  await run(page).getByRole('button', { name: 'Run', exact: true }).click();
+  await run(page).getByText('"n": 9007199254740993').waitFor();
+  await keep('a large one');
+  await run(page).getByRole('textbox', { name: 'Body', exact: true }).fill('{}');
+  await page.keyboard.press('Control+Enter');
+  await run(page).getByText('script_error', { exact: true }).first().waitFor();
+  await keep('nothing to halve');
+  assert.deepEqual((await api('GET', `scripts/${script.id}/cases`, { token })).items.map(({ name, status }) => [name, status]), [['a large one', 200], ['nothing to halve', 502]]);
+
+  await cases.getByRole('button', { name: 'Run all' }).click();
+  await cases.getByText('2 of 2 answer as they should').waitFor();
+  await clear(page);
+  await page.keyboard.insertText('#{ half: 4503599627370496, n: 9007199254740992 }\n');
+  await cases.getByRole('button', { name: 'Run all' }).click(); // which saves it
+  await cases.getByText('0 of 2 answer as they should').waitFor();
+  await cases.getByText('It answered another body').waitFor();
+  await cases.getByText('It answered 200, not 502').waitFor();
+
+  // One is put into the panel, deleted, and brought back.
+  await cases.getByRole('button', { name: /^a large one/ }).click();
+  assert.match(await run(page).getByRole('textbox', { name: 'Body', exact: true }).inputValue(), /9007199254740993/);
+  await cases.getByRole('button', { name: 'Delete the case a large one' }).click();
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await cases.getByRole('button', { name: /^a large one/ }).waitFor();
+
+  // Somebody else's change is not lost.
+  await api('PUT', `scripts/${script.id}/cases`, { token, body: { items: [{ name: 'theirs' }] } });
+  await cases.getByRole('button', { name: 'Delete the case nothing to halve' }).click();
+  await cases.getByRole('alert').filter({ hasText: 'meanwhile' }).waitFor();
+  await cases.getByRole('button', { name: /^theirs/ }).waitFor();
 });
 
 test('by keyboard: errors are marked while one types, and saving and running need no mouse', async (t) => {

@@ -10,11 +10,12 @@ var testing = Module{Name: "testing", Tests: true, Title: "Functions of tests", 
 ` + "`picloud test`" + ` runs the tests of a folder: each function ` + "`fn test_…()`" + ` of a file whose name ends in ` + "`_test.rhai`" + `. A test passes unless it throws. These
 functions are there in such files alone; a deploy leaves the files out.
 
-- The app of the folder is deployed on a server in the command's own process, with its seed, its routes and its limits. Each test is an execution of its own and
-  begins with just that: nothing is left of another test. A function ` + "`before_each()`" + ` of the file is called before each of its tests.
-- A test may do what the app's scripts may: it reads ` + "`kv`" + ` and ` + "`docs`" + `, and imports the app's modules.
+- The app of the folder is deployed on a server in the command's own process, with its seed, its routes and its limits; that server has the
+  defaults of all settings, whatever ` + "`PICLOUD_*`" + ` variables there are. Each test is an execution of its own and begins with just that: nothing is left of another test,
+  of its data, its files, its requests or the time. It passes when it has come to its end: a file that returns outside of a function, say, has run none. A function ` + "`before_each()`" + ` of the file is called before each of its tests.
+- A test may do what the app's scripts may: it reads ` + "`kv`" + ` and ` + "`docs`" + `, and imports the app's modules, in which these functions are not.
 - Events wait until the test calls ` + "`deliver`" + `. Requests to other servers are refused unless ` + "`fake_http`" + ` answers them.
-- Secrets have the values of ` + "`.env`" + `; one that is not there is ` + "`fake-NAME`" + `.
+- Secrets have the values of ` + "`.env`" + `; one that is not there is ` + "`fake-NAME`" + `, and one that is empty there is refused.
 
 ` + tested,
 	Rows: []Row{
@@ -49,7 +50,7 @@ print(docs::collection("orders").get(response.body.id).data.item);   // prints t
 		{Name: "fire", Global: true, Takes: "trigger_or_script: string [, event: map]", Returns: "#{outcome: string, value: any, message: string}",
 			Says:  "Runs the script of a trigger, or a script, with an event: what a delivery has, and over that what is given.",
 			More:  "`outcome` is `\"ok\"` or the code of the error, `message` that of the error, `value` what the script returned. It is no delivery: there is no further attempt, and nothing waits.",
-			Fails: []Failure{{abi.OpCodeNotFound, "the app has no such trigger or script"}}, Example: `
+			Fails: []Failure{{abi.OpCodeNotFound, "the app has no such trigger or script"}, {abi.OpCodeInvalid, "it is the name of a trigger and of a script that is not the trigger's"}}, Example: `
 let told = fire("placed", #{docs: #{collection: "orders", id: "1", data: #{item: "tea"}}});
 print(told.outcome);   // prints ok
 print(told.value);     // prints told of tea
@@ -75,7 +76,7 @@ print(http::get("https://rates.example/eur").status);   // prints 500
 	}}
 
 var clock = Module{Name: "clock", Tests: true, Title: "The time in tests", About: `
-In [tests](testing.md) the time that scripts and data see can be set: that of ` + "`time::now`" + `, of lifetimes, delays and schedules. It is the machine's
+In [tests](testing.md) the time that scripts and data see can be set: that of ` + "`time::now`" + `, of lifetimes, delays, schedules and rates of requests. It is the machine's
 until then, and stands still from then on. How long an execution may take is always the machine's.`,
 	Rows: []Row{
 		{Name: "set", Takes: "time: string", Says: "Stops the clock at a time of RFC 3339. Schedules go on from there.",

@@ -1,7 +1,11 @@
 import { untrack } from 'svelte';
 import { on } from 'svelte/events';
 
+import { mayPass } from './problem';
 import { reach } from './reach.svelte';
+
+/** Returns how long to wait before what failed is tried again, for the so manieth time. */
+const pauseAfter = (failures: number) => Math.min(2000 * 2 ** (failures - 1), 60_000);
 
 /**
  * Calls begin for as long as a component lives: at first and when what it reads changes, which other tells before, and when
@@ -42,9 +46,11 @@ export class Loaded<Data> {
     let due = false; // it was to be loaded when nobody looked
     let abort = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
+    let failures = 0; // since it went well
 
     const get = async () => {
       due = false;
+      let pause = every;
       const { signal } = abort;
       try {
         const data = await fetcher(signal);
@@ -52,13 +58,15 @@ export class Loaded<Data> {
         this.data = data;
         this.error = undefined;
         other = false;
+        failures = 0;
       } catch (thrown) {
         if (signal.aborted) return;
         if (other) this.data = undefined;
         this.error = thrown;
+        if (mayPass(thrown)) pause ??= pauseAfter(++failures);
       }
       this.loading = false;
-      if (every) timer = setTimeout(() => (document.hidden ? (due = true) : void get()), every);
+      if (pause) timer = setTimeout(() => (document.hidden ? (due = true) : void get()), pause);
     };
     const end = () => {
       abort.abort();
@@ -101,12 +109,17 @@ export class Listing<Item> {
 
   #cursor: string | undefined;
   #abort = new AbortController();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #failures = 0; // since a page has come
   #other = false; // the items are of what the fetcher read before
   #fetcher;
 
   constructor(fetcher: (cursor: string | undefined, signal: AbortSignal) => Promise<Page<Item>>) {
     this.#fetcher = fetcher;
-    const end = () => this.#abort.abort();
+    const end = () => {
+      this.#abort.abort();
+      clearTimeout(this.#timer);
+    };
     const begin = () => {
       end();
       this.#abort = new AbortController();
@@ -123,6 +136,7 @@ export class Listing<Item> {
 
   async #next(before: Item[]) {
     const { signal } = this.#abort;
+    clearTimeout(this.#timer); // it is tried again already
     this.loading = true;
     try {
       const { items, cursor } = await this.#fetcher(this.#cursor, signal);
@@ -132,10 +146,12 @@ export class Listing<Item> {
       this.more = !!cursor;
       this.error = undefined;
       this.#other = false;
+      this.#failures = 0;
     } catch (thrown) {
       if (signal.aborted) return;
       if (this.#other) [this.items, this.more] = [[], false];
       this.error = thrown;
+      if (mayPass(thrown)) this.#timer = setTimeout(() => void this.#next(before), pauseAfter(++this.#failures));
     }
     this.loading = false;
   }

@@ -37,6 +37,11 @@ export function isStatus(thrown: unknown, status: number): thrown is Refused {
   return thrown instanceof Refused && thrown.problem.status === status;
 }
 
+/** Reports whether a failure may go by itself: the server's own, or too many requests. */
+export function mayPass(thrown: unknown): boolean {
+  return thrown instanceof Refused && ((thrown.problem.status ?? 0) >= 500 || thrown.problem.status === 429);
+}
+
 /** Makes the refusal of an answer, whatever its body is. */
 export async function refusalOf(response: Response, body: unknown): Promise<Refused> {
   const sent = (typeof body === 'object' && body ? body : {}) as Partial<Problem>;

@@ -1,3 +1,5 @@
+const patience = 2500; // milliseconds after which a server is slow
+
 /** Whether the server answers. Requests that may be made again wait here while it does not. */
 class Reach {
   /** The server did not answer lately. */
@@ -5,7 +7,25 @@ class Reach {
   /** How often it has come back: what was loaded before is loaded anew. */
   returns = $state(0);
 
+  /** How many requests the server has not answered though it should have. */
+  slow = $state(0);
+
   #waiting: Promise<void> | undefined;
+
+  /** Waits for an answer, and counts it as slow for as long as it is. */
+  async timed<Answer>(answer: Promise<Answer>): Promise<Answer> {
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      this.slow++;
+    }, patience);
+    try {
+      return await answer;
+    } finally {
+      clearTimeout(timer);
+      if (late) this.slow--;
+    }
+  }
 
   /** Resolves when the server answers again. All who wait share one request that asks. */
   back(): Promise<void> {

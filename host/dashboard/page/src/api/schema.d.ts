@@ -761,6 +761,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/apps/{app}/topics/{topic}:publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Publish a message to a topic, which need not be open to outside */
+        post: operations["publish-message"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/apps/{app}/topics/{topic}:token": {
         parameters: {
             query?: never;
@@ -1419,6 +1436,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/scripts/{id}/cases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List what a script is tried with, and what should come of it */
+        get: operations["list-script-cases"];
+        /** Replace what a script is tried with; nothing is run */
+        put: operations["set-script-cases"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/scripts/{id}/executions": {
         parameters: {
             query?: never;
@@ -2065,7 +2100,7 @@ export interface components {
             app_id: string;
             /**
              * Format: int64
-             * @description Events that could not be delivered and are not resolved
+             * @description Events that could not be delivered, and about which nobody has decided
              */
             dead_letters: number;
             name: string;
@@ -2084,11 +2119,11 @@ export interface components {
             cursor?: string;
             /** Format: date-time */
             from: string;
-            /** @description In the order of the apps' slugs */
+            /** @description In the order of the apps' slugs, 100 at most */
             items: components["schemas"]["AppSeries"][];
             /**
              * Format: int64
-             * @description The length of the pieces. It may be more than was asked for: pieces of a minute are kept for two days, of an hour for 90
+             * @description The length of the pieces. It may be more than was asked for: pieces of a minute are kept for two days, of an hour for 90, and there are 3,000 of an app at most, about, or 120 of each of several
              */
             step_seconds: number;
             /** Format: date-time */
@@ -2155,12 +2190,12 @@ export interface components {
             outcome: string;
             /**
              * Format: int64
-             * @description Of what was asked
+             * @description Of what was asked; 0 of secrets
              */
             request_bytes: number;
             /**
              * Format: int64
-             * @description Of what was answered
+             * @description Of what was answered; 0 of secrets
              */
             response_bytes: number;
             /**
@@ -2271,7 +2306,7 @@ export interface components {
             /** @description An event */
             replayed_as?: string;
             /**
-             * @description Absent: nobody has decided yet
+             * @description Absent, and handler_failed: nobody has decided yet. All but replayed can still be replayed or resolved otherwise
              * @enum {string}
              */
             resolution?: "replayed" | "ignored" | "handled_by_script" | "handler_failed";
@@ -2290,7 +2325,7 @@ export interface components {
             trigger_name?: string;
         };
         DeadLetterFilter: {
-            /** @description Those too that have a resolution; of :replay none that was replayed */
+            /** @description Those too about which somebody, or a script, has decided; of :replay none that was replayed */
             resolved?: boolean;
             /** @description Id; absent for any */
             script?: string;
@@ -2344,7 +2379,7 @@ export interface components {
             source?: "kv" | "docs" | "files" | "cron" | "queue" | "pubsub" | "call";
         };
         Deploy: {
-            /** @description In the order in which they are made, in ten seconds at most together; deletions of scripts that follow one another, in one in which no module goes before its importers */
+            /** @description In the order in which they are made, in 20 seconds at most together; deletions of scripts that follow one another, in one in which no module goes before its importers */
             changes: components["schemas"]["DeployChange"][];
             /** @description Find out whether the changes would be made, and make none. 00000000-0000-0000-0000-000000000000 stands for the id of a file that would be uploaded before */
             dry_run?: boolean;
@@ -2483,7 +2518,7 @@ export interface components {
              */
             duration_us: number;
             error?: components["schemas"]["ScriptError"];
-            /** @description The event that it handled */
+            /** @description The event that it handled, the first one of a batch. Once that is delivered, GET events/{id} answers 404 */
             event_id?: string;
             /** @description UUIDv7 */
             id: string;
@@ -2502,7 +2537,7 @@ export interface components {
             outcome: string;
             /** @description The execution that invoked it */
             parent_id?: string;
-            /** @description Of the request, the first 1024 bytes */
+            /** @description Of the request, the first 1024 bytes; the first 128 when the log of the app is full */
             path?: string;
             request_id: string;
             /**
@@ -2537,7 +2572,7 @@ export interface components {
              * @description HTTP status answered
              */
             status: number;
-            /** @description What it asked the host for; kept of those that failed, were slow, or were to be traced; absent in listings */
+            /** @description What it asked the host for; kept of those that were slow or to be traced, and of one a second of those that failed alike, unless the log of the app is full; absent in listings */
             trace?: components["schemas"]["Trace"];
         };
         ExecutionPage: {
@@ -2588,7 +2623,7 @@ export interface components {
             };
             /**
              * Format: int64
-             * @description Of lines of the log
+             * @description Of lines of the log, long paths of requests, and traces
              */
             log_bytes: number;
             /** @description Executions by ok, or the code of the error; without those that there were none of */
@@ -2723,6 +2758,8 @@ export interface components {
             subscribers: number;
         };
         HealthDatabase: {
+            /** @description Set when the database fails: then its figures, and the events that wait, may be 0 */
+            error?: string;
             /** @enum {string} */
             kind: "sqlite" | "postgres";
             /**
@@ -2937,6 +2974,17 @@ export interface components {
              * @enum {string}
              */
             role: "app_admin" | "editor" | "viewer";
+        };
+        MessagePublish: {
+            /** @description Any JSON value, up to 256 KiB */
+            message: unknown;
+        };
+        MessagePublished: {
+            /**
+             * Format: int64
+             * @description To how many triggers; who subscribes from outside gets it, too, if the topic is open
+             */
+            delivered: number;
         };
         MessagePush: {
             /**
@@ -3154,7 +3202,7 @@ export interface components {
             };
             /**
              * Format: int64
-             * @description Of lines of the log
+             * @description Of lines of the log, long paths of requests, and traces
              */
             log_bytes: number;
             /** @description Executions by ok, or the code of the error; without those that there were none of */
@@ -3310,7 +3358,7 @@ export interface components {
             kv_bytes: number;
             /**
              * Format: int64
-             * @description Lines of the log, on a day (UTC)
+             * @description Lines of the log, traces and long paths, on a day (UTC)
              */
             log_bytes_per_day: number;
             /**
@@ -3357,7 +3405,7 @@ export interface components {
             kv_bytes?: number;
             /**
              * Format: int64
-             * @description Lines of the log, on a day (UTC)
+             * @description Lines of the log, traces and long paths, on a day (UTC)
              */
             log_bytes_per_day?: number;
             /**
@@ -3635,6 +3683,38 @@ export interface components {
             /** @description Of a plugin, which has no source */
             wasm?: components["schemas"]["WasmModule"];
         };
+        ScriptCase: {
+            /** @description That it should answer, as a test run tells it: null is an empty one. Absent: any */
+            body?: unknown;
+            /** @description A map, seen by the script as ctx.event, in place of a request */
+            event?: Record<string, never>;
+            /** @description Unique among the cases of the script */
+            name: string;
+            /** @description Absent with event: GET / */
+            request?: components["schemas"]["Request"];
+            /**
+             * Format: int64
+             * @description That a route should answer; absent: any
+             */
+            status?: number;
+        };
+        ScriptCases: {
+            items: components["schemas"]["ScriptCase"][];
+            /**
+             * Format: int64
+             * @description One more with every change; 0: there never were any
+             */
+            version: number;
+        };
+        ScriptCasesSet: {
+            /** @description All of them, up to 64 KiB of JSON */
+            items: components["schemas"]["ScriptCase"][];
+            /**
+             * Format: int64
+             * @description The version this change was made for: at any other it is refused with 409
+             */
+            version?: number;
+        };
         ScriptCreate: {
             /**
              * @description A plugin comes as its module, not as JSON; the source of a static site names its files
@@ -3716,7 +3796,7 @@ export interface components {
             };
             /**
              * Format: int64
-             * @description Of lines of the log
+             * @description Of lines of the log, long paths of requests, and traces
              */
             log_bytes: number;
             /** @description Executions by ok, or the code of the error; without those that there were none of */
@@ -3843,11 +3923,11 @@ export interface components {
             from: string;
             /** @description In order, without those in which nothing ran */
             points: components["schemas"]["Point"][];
-            /** @description With by_script: of each script that ran and is still there, those that ran most often first */
+            /** @description With by_script: of the 100 scripts that ran most often, of those that are still there, in that order */
             scripts?: components["schemas"]["ScriptTotals"][];
             /**
              * Format: int64
-             * @description The length of the pieces. It may be more than was asked for: pieces of a minute are kept for two days, of an hour for 90
+             * @description The length of the pieces. It may be more than was asked for: pieces of a minute are kept for two days, of an hour for 90, and there are 3,000 of an app at most, about, or 120 of each of several
              */
             step_seconds: number;
             /** Format: date-time */
@@ -4141,7 +4221,7 @@ export interface components {
             cpu_ms: components["schemas"]["Share"];
             /**
              * Format: int64
-             * @description Events that could not be delivered and are not resolved
+             * @description Events that could not be delivered, and about which nobody has decided
              */
             dead_letters: number;
             /** @description Data of documents, as JSON */
@@ -4673,7 +4753,7 @@ export interface operations {
                 source?: "kv" | "docs" | "files" | "cron" | "queue" | "pubsub" | "dead_letter" | "call";
                 /** @description Id; absent for any */
                 trigger?: string;
-                /** @description Those alone about which nobody has decided */
+                /** @description Those alone about which nobody has decided: without a resolution, or handler_failed */
                 unresolved?: boolean;
             };
             header?: never;
@@ -5278,10 +5358,12 @@ export interface operations {
                 after?: string;
                 /** @description Of the piece before; no other text is one */
                 cursor?: string;
-                /** @description Started at or after (RFC 3339) */
+                /** @description Started at or after (RFC 3339). One that was recorded more than an hour after it had started may not be found by a time */
                 from?: string;
                 /** @description What caused them */
                 kind?: "http" | "execute" | "trigger" | "invoke";
+                /** @description With a line of the log that is at least so severe */
+                level?: "trace" | "debug" | "info" | "warn" | "error";
                 /** @description Most items to answer */
                 limit?: number;
                 /** @description With their log lines, of 1 MiB and an execution at most */
@@ -6547,7 +6629,7 @@ export interface operations {
     "get-series": {
         parameters: {
             query?: {
-                /** @description And of each script, all pieces in one */
+                /** @description And of each script, all pieces in one: of the 100 that ran most often */
                 by_script?: boolean;
                 /** @description From then on (RFC 3339), 90 days at most; an hour before the end when not set */
                 from?: string;
@@ -6713,6 +6795,43 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "publish-message": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or slug */
+                app: string;
+                topic: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MessagePublish"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessagePublished"];
+                };
             };
             /** @description Error */
             default: {
@@ -8276,6 +8395,72 @@ export interface operations {
             };
         };
     };
+    "list-script-cases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScriptCases"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "set-script-cases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScriptCasesSet"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScriptCases"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-executions": {
         parameters: {
             query?: {
@@ -8283,10 +8468,12 @@ export interface operations {
                 after?: string;
                 /** @description Of the piece before; no other text is one */
                 cursor?: string;
-                /** @description Started at or after (RFC 3339) */
+                /** @description Started at or after (RFC 3339). One that was recorded more than an hour after it had started may not be found by a time */
                 from?: string;
                 /** @description What caused them */
                 kind?: "http" | "execute" | "trigger" | "invoke";
+                /** @description With a line of the log that is at least so severe */
+                level?: "trace" | "debug" | "info" | "warn" | "error";
                 /** @description Most items to answer */
                 limit?: number;
                 /** @description With their log lines, of 1 MiB and an execution at most */

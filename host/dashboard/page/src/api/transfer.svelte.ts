@@ -43,24 +43,9 @@ export class Transfer {
 
   /** Sends a file, and calls done with what that is answered. */
   async send<Answer>(address: string, file: Blob, type: string, done: (answer: Answer) => void): Promise<boolean> {
-    const request = new XMLHttpRequest(); // fetch does not tell how much is sent
     const abort = new AbortController();
     return this.#run(abort.signal, () => abort.abort(), async () => {
-      const status = await new Promise<number>((resolve, reject) => {
-        request.open('POST', address);
-        request.setRequestHeader('Authorization', `Bearer ${session.token}`);
-        request.setRequestHeader('Content-Type', type);
-        request.upload.onprogress = (event) => (this.bytes = event.loaded);
-        request.onload = () => resolve(request.status);
-        request.onerror = () => reject(new Unreachable());
-        request.onabort = () => reject(abort.signal.reason);
-        abort.signal.addEventListener('abort', () => request.abort());
-        request.send(file);
-      });
-      const body = read(request.responseText);
-      if (status >= 200 && status < 300) return done(body as Answer);
-      if (status === 401) session.forget();
-      throw await refusalOf(new Response(null, { status, statusText: request.statusText }), body);
+      done(await send<Answer>(address, file, type, abort.signal, (bytes) => (this.bytes = bytes)));
     });
   }
 
@@ -84,6 +69,26 @@ export class Transfer {
       this.bytes = undefined;
     }
   }
+}
+
+/** Sends a file, and returns what that is answered. sent is told how many bytes have gone. */
+export async function send<Answer>(address: string, file: Blob, type: string, signal: AbortSignal, sent: (bytes: number) => void): Promise<Answer> {
+  const request = new XMLHttpRequest(); // fetch does not tell how much is sent
+  const status = await new Promise<number>((resolve, reject) => {
+    request.open('POST', address);
+    request.setRequestHeader('Authorization', `Bearer ${session.token}`);
+    request.setRequestHeader('Content-Type', type);
+    request.upload.onprogress = (event) => sent(event.loaded);
+    request.onload = () => resolve(request.status);
+    request.onerror = () => reject(new Unreachable());
+    request.onabort = () => reject(signal.reason);
+    signal.addEventListener('abort', () => request.abort());
+    request.send(file);
+  });
+  const body = read(request.responseText);
+  if (status >= 200 && status < 300) return body as Answer;
+  if (status === 401) session.forget();
+  throw await refusalOf(new Response(null, { status, statusText: request.statusText }), body);
 }
 
 /** Has the browser save something as a file. */

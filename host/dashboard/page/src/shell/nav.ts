@@ -24,6 +24,8 @@ export interface NavItem {
   /** Below the app's address, or from the root for the node. */
   path: string;
   icon: Component<{ size?: number }>;
+  /** The letter that leads here after a G. */
+  key?: string;
   /** Words that find it in the palette, too. */
   keywords?: string[];
   /** The capability in the app that one needs; absent: any who may see the app. */
@@ -36,27 +38,34 @@ export interface NavItem {
 
 /** The screens of an app, in the order of the navigation. */
 export const appNav: NavItem[] = [
-  { title: 'Overview', path: '', icon: LayoutDashboard, keywords: ['usage', 'home', 'metrics', 'charts'] },
-  { title: 'Scripts', path: '/scripts', icon: SquareCode, keywords: ['functions', 'code', 'plugins'], needs: 'script.read' },
-  { title: 'Data', path: '/data', icon: Database, keywords: ['kv', 'key-value', 'docs', 'documents', 'files', 'collections'], needs: 'data.read' },
-  { title: 'Events', path: '/events', icon: Zap, keywords: ['asynchronous'], needs: 'data.read' },
+  { title: 'Overview', key: 'o', path: '', icon: LayoutDashboard, keywords: ['usage', 'home', 'metrics', 'charts'] },
+  { title: 'Scripts', key: 's', path: '/scripts', icon: SquareCode, keywords: ['functions', 'code', 'plugins'], needs: 'script.read' },
+  { title: 'Data', key: 'd', path: '/data', icon: Database, keywords: ['kv', 'key-value', 'docs', 'documents', 'files', 'collections'], needs: 'data.read' },
+  { title: 'Events', key: 'e', path: '/events', icon: Zap, keywords: ['asynchronous'], needs: 'data.read' },
   { title: 'Triggers', path: '/events/triggers', icon: Zap, keywords: ['cron', 'schedule', 'events'], needs: 'trigger.read', part: true },
   { title: 'Pending events', path: '/events/pending', icon: Hourglass, keywords: ['waiting', 'retrying', 'outbox'], needs: 'data.read', part: true },
   { title: 'Queues', path: '/events/queues', icon: Layers, keywords: ['messages', 'events'], needs: 'data.read', part: true },
   { title: 'Topics', path: '/events/topics', icon: Megaphone, keywords: ['pubsub', 'realtime', 'subscribe', 'events'], needs: 'route.read', part: true },
   { title: 'Dead letters', path: '/events/dead-letters', icon: MailX, keywords: ['failed', 'replay', 'events'], needs: 'data.read', part: true },
-  { title: 'Routes', path: '/routes', icon: Waypoints, keywords: ['addresses', 'requests', 'urls'], needs: 'route.read' },
-  { title: 'Executions', path: '/executions', icon: Activity, keywords: ['logs', 'runs', 'errors', 'traces'], needs: 'log.read' },
-  { title: 'Secrets', path: '/secrets', icon: KeyRound, keywords: ['keys', 'environment'], needs: 'secret.read' },
-  { title: 'Settings', path: '/settings', icon: Settings, keywords: ['domains', 'hosts', 'members', 'quotas', 'usage', 'audit', 'rename', 'aliases', 'export', 'delete'] },
+  { title: 'Routes', key: 'r', path: '/routes', icon: Waypoints, keywords: ['addresses', 'requests', 'urls'], needs: 'route.read' },
+  { title: 'Executions', key: 'x', path: '/executions', icon: Activity, keywords: ['logs', 'runs', 'errors', 'traces'], needs: 'log.read' },
+  { title: 'Secrets', key: 'k', path: '/secrets', icon: KeyRound, keywords: ['keys', 'environment'], needs: 'secret.read' },
+  { title: 'Settings', key: 't', path: '/settings', icon: Settings, keywords: ['domains', 'hosts', 'members', 'quotas', 'usage', 'audit', 'rename', 'aliases', 'export', 'delete'] },
 ];
 
 /** The screens of the node. */
 export const nodeNav: NavItem[] = [
-  { title: 'Apps', path: '/apps', icon: Boxes },
-  { title: 'Health', path: '/health', icon: HeartPulse, keywords: ['node', 'database', 'disk', 'caches', 'status'], managers: true },
-  { title: 'Users', path: '/users', icon: Users, keywords: ['people', 'invite', 'roles'], managers: true },
-  { title: 'Audit', path: '/audit', icon: ScrollText, keywords: ['record', 'changes', 'history'], managers: true },
+  { title: 'Apps', key: 'a', path: '/apps', icon: Boxes },
+  { title: 'Health', key: 'h', path: '/health', icon: HeartPulse, keywords: ['node', 'database', 'disk', 'caches', 'status'], managers: true },
+  { title: 'Users', key: 'u', path: '/users', icon: Users, keywords: ['people', 'invite', 'roles'], managers: true },
+  { title: 'Audit', key: 'l', path: '/audit', icon: ScrollText, keywords: ['record', 'changes', 'history'], managers: true },
   { title: 'Backup and keys', path: '/backup', icon: DatabaseBackup, keywords: ['restore', 'rotate', 'secrets'], managers: true },
   { title: 'Your account', path: '/account', icon: CircleUser, keywords: ['password', 'second factor', 'totp', 'sessions', 'api keys'] },
 ];
+
+/** Returns the screen that a letter leads to from where one is, as an address. */
+export function whither(letter: string, app: { slug: string; my_capabilities?: string[] | null } | undefined, manages: boolean): string | undefined {
+  const ofApp = app && appNav.find((item) => item.key === letter && (!item.needs || app.my_capabilities?.includes(item.needs)));
+  if (ofApp) return `/apps/${app.slug}${ofApp.path}`;
+  return nodeNav.find((item) => item.key === letter && (!item.managers || manages))?.path;
+}

@@ -1,10 +1,6 @@
-import { getContext, setContext, untrack } from 'svelte';
-import { SvelteMap } from 'svelte/reactivity';
+import { getContext, setContext } from 'svelte';
 
 import { api, ask } from '$/api/client';
-import { wordsOf } from '$/api/problem';
-import { later } from '$/parts/later';
-import { complain } from '$/parts/toasts.svelte';
 import { route } from '$/router';
 import type { AppContext } from '$/shell/app.svelte';
 
@@ -87,19 +83,6 @@ export function useData(): DataContext {
   return getContext<DataContext>(context);
 }
 
-/** Items that are deleted: at once to the eye, and on the server when it can no longer be undone. By their addresses. */
-const gone = new SvelteMap<string, 'soon' | 'done'>();
-
-/** Returns the items that are not deleted. pathOf returns the address of the screen of one. */
-export function present<Item>(items: Item[], pathOf: (item: Item) => string): Item[] {
-  return gone.size ? items.filter((item) => !untrack(() => gone.has(pathOf(item)))) : items;
-}
-
-/** Forgets items that the server has deleted, as what is listed from then on has them no more. */
-export function forgetGone() {
-  for (const [path, state] of gone) if (state === 'done') gone.delete(path);
-}
-
 const every = 10_000; // milliseconds
 
 /** Has a listing that is whole in one page show what others change, unless somebody works with its rows. */
@@ -109,23 +92,5 @@ export function refresh(listing: { items: unknown[]; more: boolean; loading: boo
       if (!document.hidden && !listing.loading && !listing.more && listing.items.length <= pageSize && !busy()) listing.reload();
     }, every);
     return () => clearInterval(timer);
-  });
-}
-
-/** Deletes an item, with some time to undo that. path is the address of its screen. */
-export function remove(path: string, text: string, request: () => Promise<unknown>, deleted: () => void) {
-  gone.set(path, 'soon');
-  later(text, {
-    async act() {
-      try {
-        await request();
-        gone.set(path, 'done');
-        deleted();
-      } catch (thrown) {
-        gone.delete(path);
-        complain(wordsOf(thrown));
-      }
-    },
-    undo: () => void gone.delete(path),
   });
 }

@@ -3,15 +3,6 @@ import { each, type Work } from './work.svelte';
 
 // Lines of JSON, as `picloud kv export` and `picloud docs export` write them.
 
-/** Has the browser save something as a file. */
-export function save(content: Blob, name: string) {
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(content);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-}
-
 /** Returns a name for a file, made of others that may have anything in them. */
 export function fileName(...words: string[]): string {
   return words.join('-').replace(/[^\p{L}\p{N}._-]+/gu, '_');

@@ -1,6 +1,5 @@
-import { Unreachable, refusalOf } from '$/api/problem';
-import { session } from '$/api/session.svelte';
 import type { Schemas } from '$/api/client';
+import { send } from '$/api/transfer.svelte';
 
 /** A file on its way to the server. */
 export interface Upload {
@@ -49,52 +48,28 @@ export class Uploads {
     while (this.#running < atOnce && this.#queue.length) this.#queue.shift()!();
   }
 
-  // fetch does not tell how much is sent.
-  #send(upload: Upload, file: File, done: () => void) {
+  async #send(upload: Upload, file: File, done: () => void) {
     if (upload.state !== 'waiting') return;
     this.#running++;
     upload.state = 'running';
-    const request = new XMLHttpRequest();
-    request.open('POST', `${this.address}?${new URLSearchParams({ name: file.name })}`);
-    request.setRequestHeader('Authorization', `Bearer ${session.token}`);
-    request.setRequestHeader('Content-Type', file.type || 'application/octet-stream');
-    request.upload.onprogress = (event) => (upload.sent = event.loaded);
-    upload.stop = () => request.abort();
-    request.onabort = () => (upload.state = 'stopped');
-    request.onerror = () => {
-      upload.state = 'failed';
-      upload.error = new Unreachable();
-    };
-    request.onload = async () => {
-      const body = read(request.responseText);
-      if (request.status === 201) {
-        upload.sent = upload.size;
-        upload.file = body as Schemas['File'];
-        upload.state = 'done';
-        done();
-        return;
-      }
-      upload.error = await refusalOf(new Response(null, { status: request.status, statusText: request.statusText }), body);
-      if (request.status === 401) session.forget();
-      upload.state = 'failed';
-    };
-    request.onloadend = () => {
-      this.#running--;
-      this.#next();
-    };
-    request.send(file);
+    const abort = new AbortController();
+    upload.stop = () => abort.abort();
+    const address = `${this.address}?${new URLSearchParams({ name: file.name })}`;
+    try {
+      upload.file = await send<Schemas['File']>(address, file, file.type || 'application/octet-stream', abort.signal, (bytes) => (upload.sent = bytes));
+      upload.sent = upload.size;
+      upload.state = 'done';
+      done();
+    } catch (thrown) {
+      upload.state = abort.signal.aborted ? 'stopped' : 'failed';
+      upload.error = abort.signal.aborted ? undefined : thrown;
+    }
+    this.#running--;
+    this.#next();
   }
 }
 
 let last = 0;
-
-function read(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
 
 const all = new Map<string, Uploads>();
 

@@ -1,1 +1,0 @@
-import{Q as s,a2 as t,ao as n}from"./index-D5caLzu-.js";function l(r){const e=s.toURLSearchParams();for(const[a,o]of Object.entries(r))o?e.set(a,o):e.delete(a);t(n.pathname,{search:String(e),replace:!0,scrollToTop:!1})}export{l as n};

@@ -1,1 +1,0 @@
-import{bn as n,bo as s}from"./index-D5caLzu-.js";function c(d,i,o,f,a){var r=()=>{f(o[d])};o.addEventListener(i,r),a?n(()=>{o[d]=a()}):r(),(o===document.body||o===window||o===document)&&s(()=>{o.removeEventListener(i,r)})}export{c as b};
