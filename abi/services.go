@@ -122,13 +122,24 @@ type DocsFindRequest struct {
 	Filter     msgp.Raw `msg:"filter,omitempty"` // a map; absent: every document
 	Sort       msgp.Raw `msg:"sort,omitempty"`   // a map of path to 1 or -1, or an array of such pairs; absent: by id
 	Cursor     string   `msg:"cursor,omitempty"`
-	Limit      int      `msg:"limit,omitempty"` // 1 to 1000; 0: 50
+	Limit      int      `msg:"limit,omitempty"`   // 1 to 1000; 0: 50
+	Explain    bool     `msg:"explain,omitempty"` // tell how the documents are found, and not which
 }
 
 // DocsFindResponse is the response of [OpDocsFind].
 type DocsFindResponse struct {
-	Items  []Document `msg:"items"`
-	Cursor string     `msg:"cursor"` // of the next page, "" when this is the last
+	Items   []Document     `msg:"items"`
+	Cursor  string         `msg:"cursor"`            // of the next page, "" when this is the last
+	Explain *DocsExplained `msg:"explain,omitempty"` // nil unless it was asked for
+}
+
+// DocsExplained tells how documents are found.
+type DocsExplained struct {
+	Plan   string `msg:"plan"`   // "index", "terms", "ids" or "all"
+	Path   string `msg:"path"`   // that the index is on, "" without one
+	Range  bool   `msg:"range"`  // the index was asked for a range of the filter
+	Sort   bool   `msg:"sort"`   // the index has the order of the sort
+	Looked int    `msg:"looked"` // how many documents were looked at
 }
 
 // DocsUpdateRequest is the request of [OpDocsUpdate], which replaces the data,
@@ -148,6 +159,34 @@ type DocsUpdateResponse struct {
 // DocsCountResponse is the response of [OpDocsCount].
 type DocsCountResponse struct {
 	Count int64 `msg:"count"`
+}
+
+// DocsIndex is an index on a path of the documents of a collection.
+type DocsIndex struct {
+	Path  string `msg:"path"`
+	State string `msg:"state"` // "building" or "ready": then it is used
+	Built int64  `msg:"built"` // documents that have been put into it while it was built
+}
+
+// DocsIndexRequest is the request of [OpDocsIndex].
+type DocsIndexRequest struct {
+	Collection string `msg:"collection"`
+	Path       string `msg:"path"`
+}
+
+// DocsIndexResponse is the response of [OpDocsIndex].
+type DocsIndexResponse struct {
+	Index DocsIndex `msg:"index"` // as it is now, whether it was there or not
+}
+
+// DocsIndexesRequest is the request of [OpDocsIndexes].
+type DocsIndexesRequest struct {
+	Collection string `msg:"collection"`
+}
+
+// DocsIndexesResponse is the response of [OpDocsIndexes].
+type DocsIndexesResponse struct {
+	Items []DocsIndex `msg:"items"` // in the order of their paths
 }
 
 // FileInfo is what is known of a stored file besides its bytes.

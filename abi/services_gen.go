@@ -600,11 +600,99 @@ func (z DocsDeleteResponse) Msgsize() (s int) {
 }
 
 // MarshalMsg implements msgp.Marshaler
+func (z *DocsExplained) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// map header, size 5
+	// string "plan"
+	o = append(o, 0x85, 0xa4, 0x70, 0x6c, 0x61, 0x6e)
+	o = msgp.AppendString(o, z.Plan)
+	// string "path"
+	o = append(o, 0xa4, 0x70, 0x61, 0x74, 0x68)
+	o = msgp.AppendString(o, z.Path)
+	// string "range"
+	o = append(o, 0xa5, 0x72, 0x61, 0x6e, 0x67, 0x65)
+	o = msgp.AppendBool(o, z.Range)
+	// string "sort"
+	o = append(o, 0xa4, 0x73, 0x6f, 0x72, 0x74)
+	o = msgp.AppendBool(o, z.Sort)
+	// string "looked"
+	o = append(o, 0xa6, 0x6c, 0x6f, 0x6f, 0x6b, 0x65, 0x64)
+	o = msgp.AppendInt(o, z.Looked)
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *DocsExplained) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var field []byte
+	_ = field
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadMapHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	for zb0001 > 0 {
+		zb0001--
+		field, bts, err = msgp.ReadMapKeyZC(bts)
+		if err != nil {
+			err = msgp.WrapError(err)
+			return
+		}
+		switch msgp.UnsafeString(field) {
+		case "plan":
+			z.Plan, bts, err = msgp.ReadStringBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Plan")
+				return
+			}
+		case "path":
+			z.Path, bts, err = msgp.ReadStringBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Path")
+				return
+			}
+		case "range":
+			z.Range, bts, err = msgp.ReadBoolBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Range")
+				return
+			}
+		case "sort":
+			z.Sort, bts, err = msgp.ReadBoolBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Sort")
+				return
+			}
+		case "looked":
+			z.Looked, bts, err = msgp.ReadIntBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Looked")
+				return
+			}
+		default:
+			bts, err = msgp.Skip(bts)
+			if err != nil {
+				err = msgp.WrapError(err)
+				return
+			}
+		}
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *DocsExplained) Msgsize() (s int) {
+	s = 1 + 5 + msgp.StringPrefixSize + len(z.Plan) + 5 + msgp.StringPrefixSize + len(z.Path) + 6 + msgp.BoolSize + 5 + msgp.BoolSize + 7 + msgp.IntSize
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
 func (z *DocsFindRequest) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// check for omitted fields
-	zb0001Len := uint32(5)
-	var zb0001Mask uint8 /* 5 bits */
+	zb0001Len := uint32(6)
+	var zb0001Mask uint8 /* 6 bits */
 	_ = zb0001Mask
 	if z.Cursor == "" {
 		zb0001Len--
@@ -613,6 +701,10 @@ func (z *DocsFindRequest) MarshalMsg(b []byte) (o []byte, err error) {
 	if z.Limit == 0 {
 		zb0001Len--
 		zb0001Mask |= 0x10
+	}
+	if z.Explain == false {
+		zb0001Len--
+		zb0001Mask |= 0x20
 	}
 	// variable map header, size zb0001Len
 	o = append(o, 0x80|uint8(zb0001Len))
@@ -645,6 +737,11 @@ func (z *DocsFindRequest) MarshalMsg(b []byte) (o []byte, err error) {
 			// string "limit"
 			o = append(o, 0xa5, 0x6c, 0x69, 0x6d, 0x69, 0x74)
 			o = msgp.AppendInt(o, z.Limit)
+		}
+		if (zb0001Mask & 0x20) == 0 { // if not omitted
+			// string "explain"
+			o = append(o, 0xa7, 0x65, 0x78, 0x70, 0x6c, 0x61, 0x69, 0x6e)
+			o = msgp.AppendBool(o, z.Explain)
 		}
 	}
 	return
@@ -698,6 +795,12 @@ func (z *DocsFindRequest) UnmarshalMsg(bts []byte) (o []byte, err error) {
 				err = msgp.WrapError(err, "Limit")
 				return
 			}
+		case "explain":
+			z.Explain, bts, err = msgp.ReadBoolBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Explain")
+				return
+			}
 		default:
 			bts, err = msgp.Skip(bts)
 			if err != nil {
@@ -712,27 +815,53 @@ func (z *DocsFindRequest) UnmarshalMsg(bts []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *DocsFindRequest) Msgsize() (s int) {
-	s = 1 + 11 + msgp.StringPrefixSize + len(z.Collection) + 7 + z.Filter.Msgsize() + 5 + z.Sort.Msgsize() + 7 + msgp.StringPrefixSize + len(z.Cursor) + 6 + msgp.IntSize
+	s = 1 + 11 + msgp.StringPrefixSize + len(z.Collection) + 7 + z.Filter.Msgsize() + 5 + z.Sort.Msgsize() + 7 + msgp.StringPrefixSize + len(z.Cursor) + 6 + msgp.IntSize + 8 + msgp.BoolSize
 	return
 }
 
 // MarshalMsg implements msgp.Marshaler
 func (z *DocsFindResponse) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// map header, size 2
-	// string "items"
-	o = append(o, 0x82, 0xa5, 0x69, 0x74, 0x65, 0x6d, 0x73)
-	o = msgp.AppendArrayHeader(o, uint32(len(z.Items)))
-	for za0001 := range z.Items {
-		o, err = z.Items[za0001].MarshalMsg(o)
-		if err != nil {
-			err = msgp.WrapError(err, "Items", za0001)
-			return
+	// check for omitted fields
+	zb0001Len := uint32(3)
+	var zb0001Mask uint8 /* 3 bits */
+	_ = zb0001Mask
+	if z.Explain == nil {
+		zb0001Len--
+		zb0001Mask |= 0x4
+	}
+	// variable map header, size zb0001Len
+	o = append(o, 0x80|uint8(zb0001Len))
+
+	// skip if no fields are to be emitted
+	if zb0001Len != 0 {
+		// string "items"
+		o = append(o, 0xa5, 0x69, 0x74, 0x65, 0x6d, 0x73)
+		o = msgp.AppendArrayHeader(o, uint32(len(z.Items)))
+		for za0001 := range z.Items {
+			o, err = z.Items[za0001].MarshalMsg(o)
+			if err != nil {
+				err = msgp.WrapError(err, "Items", za0001)
+				return
+			}
+		}
+		// string "cursor"
+		o = append(o, 0xa6, 0x63, 0x75, 0x72, 0x73, 0x6f, 0x72)
+		o = msgp.AppendString(o, z.Cursor)
+		if (zb0001Mask & 0x4) == 0 { // if not omitted
+			// string "explain"
+			o = append(o, 0xa7, 0x65, 0x78, 0x70, 0x6c, 0x61, 0x69, 0x6e)
+			if z.Explain == nil {
+				o = msgp.AppendNil(o)
+			} else {
+				o, err = z.Explain.MarshalMsg(o)
+				if err != nil {
+					err = msgp.WrapError(err, "Explain")
+					return
+				}
+			}
 		}
 	}
-	// string "cursor"
-	o = append(o, 0xa6, 0x63, 0x75, 0x72, 0x73, 0x6f, 0x72)
-	o = msgp.AppendString(o, z.Cursor)
 	return
 }
 
@@ -779,6 +908,23 @@ func (z *DocsFindResponse) UnmarshalMsg(bts []byte) (o []byte, err error) {
 				err = msgp.WrapError(err, "Cursor")
 				return
 			}
+		case "explain":
+			if msgp.IsNil(bts) {
+				bts, err = msgp.ReadNilBytes(bts)
+				if err != nil {
+					return
+				}
+				z.Explain = nil
+			} else {
+				if z.Explain == nil {
+					z.Explain = new(DocsExplained)
+				}
+				bts, err = z.Explain.UnmarshalMsg(bts)
+				if err != nil {
+					err = msgp.WrapError(err, "Explain")
+					return
+				}
+			}
 		default:
 			bts, err = msgp.Skip(bts)
 			if err != nil {
@@ -797,7 +943,12 @@ func (z *DocsFindResponse) Msgsize() (s int) {
 	for za0001 := range z.Items {
 		s += z.Items[za0001].Msgsize()
 	}
-	s += 7 + msgp.StringPrefixSize + len(z.Cursor)
+	s += 7 + msgp.StringPrefixSize + len(z.Cursor) + 8
+	if z.Explain == nil {
+		s += msgp.NilSize
+	} else {
+		s += z.Explain.Msgsize()
+	}
 	return
 }
 
@@ -934,6 +1085,400 @@ func (z *DocsGetResponse) Msgsize() (s int) {
 		s += msgp.NilSize
 	} else {
 		s += z.Document.Msgsize()
+	}
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
+func (z DocsIndex) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// map header, size 3
+	// string "path"
+	o = append(o, 0x83, 0xa4, 0x70, 0x61, 0x74, 0x68)
+	o = msgp.AppendString(o, z.Path)
+	// string "state"
+	o = append(o, 0xa5, 0x73, 0x74, 0x61, 0x74, 0x65)
+	o = msgp.AppendString(o, z.State)
+	// string "built"
+	o = append(o, 0xa5, 0x62, 0x75, 0x69, 0x6c, 0x74)
+	o = msgp.AppendInt64(o, z.Built)
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *DocsIndex) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var field []byte
+	_ = field
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadMapHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	for zb0001 > 0 {
+		zb0001--
+		field, bts, err = msgp.ReadMapKeyZC(bts)
+		if err != nil {
+			err = msgp.WrapError(err)
+			return
+		}
+		switch msgp.UnsafeString(field) {
+		case "path":
+			z.Path, bts, err = msgp.ReadStringBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Path")
+				return
+			}
+		case "state":
+			z.State, bts, err = msgp.ReadStringBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "State")
+				return
+			}
+		case "built":
+			z.Built, bts, err = msgp.ReadInt64Bytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Built")
+				return
+			}
+		default:
+			bts, err = msgp.Skip(bts)
+			if err != nil {
+				err = msgp.WrapError(err)
+				return
+			}
+		}
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z DocsIndex) Msgsize() (s int) {
+	s = 1 + 5 + msgp.StringPrefixSize + len(z.Path) + 6 + msgp.StringPrefixSize + len(z.State) + 6 + msgp.Int64Size
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
+func (z DocsIndexRequest) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// map header, size 2
+	// string "collection"
+	o = append(o, 0x82, 0xaa, 0x63, 0x6f, 0x6c, 0x6c, 0x65, 0x63, 0x74, 0x69, 0x6f, 0x6e)
+	o = msgp.AppendString(o, z.Collection)
+	// string "path"
+	o = append(o, 0xa4, 0x70, 0x61, 0x74, 0x68)
+	o = msgp.AppendString(o, z.Path)
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *DocsIndexRequest) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var field []byte
+	_ = field
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadMapHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	for zb0001 > 0 {
+		zb0001--
+		field, bts, err = msgp.ReadMapKeyZC(bts)
+		if err != nil {
+			err = msgp.WrapError(err)
+			return
+		}
+		switch msgp.UnsafeString(field) {
+		case "collection":
+			z.Collection, bts, err = msgp.ReadStringBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Collection")
+				return
+			}
+		case "path":
+			z.Path, bts, err = msgp.ReadStringBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Path")
+				return
+			}
+		default:
+			bts, err = msgp.Skip(bts)
+			if err != nil {
+				err = msgp.WrapError(err)
+				return
+			}
+		}
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z DocsIndexRequest) Msgsize() (s int) {
+	s = 1 + 11 + msgp.StringPrefixSize + len(z.Collection) + 5 + msgp.StringPrefixSize + len(z.Path)
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
+func (z *DocsIndexResponse) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// map header, size 1
+	// string "index"
+	o = append(o, 0x81, 0xa5, 0x69, 0x6e, 0x64, 0x65, 0x78)
+	// map header, size 3
+	// string "path"
+	o = append(o, 0x83, 0xa4, 0x70, 0x61, 0x74, 0x68)
+	o = msgp.AppendString(o, z.Index.Path)
+	// string "state"
+	o = append(o, 0xa5, 0x73, 0x74, 0x61, 0x74, 0x65)
+	o = msgp.AppendString(o, z.Index.State)
+	// string "built"
+	o = append(o, 0xa5, 0x62, 0x75, 0x69, 0x6c, 0x74)
+	o = msgp.AppendInt64(o, z.Index.Built)
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *DocsIndexResponse) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var field []byte
+	_ = field
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadMapHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	for zb0001 > 0 {
+		zb0001--
+		field, bts, err = msgp.ReadMapKeyZC(bts)
+		if err != nil {
+			err = msgp.WrapError(err)
+			return
+		}
+		switch msgp.UnsafeString(field) {
+		case "index":
+			var zb0002 uint32
+			zb0002, bts, err = msgp.ReadMapHeaderBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Index")
+				return
+			}
+			for zb0002 > 0 {
+				zb0002--
+				field, bts, err = msgp.ReadMapKeyZC(bts)
+				if err != nil {
+					err = msgp.WrapError(err, "Index")
+					return
+				}
+				switch msgp.UnsafeString(field) {
+				case "path":
+					z.Index.Path, bts, err = msgp.ReadStringBytes(bts)
+					if err != nil {
+						err = msgp.WrapError(err, "Index", "Path")
+						return
+					}
+				case "state":
+					z.Index.State, bts, err = msgp.ReadStringBytes(bts)
+					if err != nil {
+						err = msgp.WrapError(err, "Index", "State")
+						return
+					}
+				case "built":
+					z.Index.Built, bts, err = msgp.ReadInt64Bytes(bts)
+					if err != nil {
+						err = msgp.WrapError(err, "Index", "Built")
+						return
+					}
+				default:
+					bts, err = msgp.Skip(bts)
+					if err != nil {
+						err = msgp.WrapError(err, "Index")
+						return
+					}
+				}
+			}
+		default:
+			bts, err = msgp.Skip(bts)
+			if err != nil {
+				err = msgp.WrapError(err)
+				return
+			}
+		}
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *DocsIndexResponse) Msgsize() (s int) {
+	s = 1 + 6 + 1 + 5 + msgp.StringPrefixSize + len(z.Index.Path) + 6 + msgp.StringPrefixSize + len(z.Index.State) + 6 + msgp.Int64Size
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
+func (z DocsIndexesRequest) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// map header, size 1
+	// string "collection"
+	o = append(o, 0x81, 0xaa, 0x63, 0x6f, 0x6c, 0x6c, 0x65, 0x63, 0x74, 0x69, 0x6f, 0x6e)
+	o = msgp.AppendString(o, z.Collection)
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *DocsIndexesRequest) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var field []byte
+	_ = field
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadMapHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	for zb0001 > 0 {
+		zb0001--
+		field, bts, err = msgp.ReadMapKeyZC(bts)
+		if err != nil {
+			err = msgp.WrapError(err)
+			return
+		}
+		switch msgp.UnsafeString(field) {
+		case "collection":
+			z.Collection, bts, err = msgp.ReadStringBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Collection")
+				return
+			}
+		default:
+			bts, err = msgp.Skip(bts)
+			if err != nil {
+				err = msgp.WrapError(err)
+				return
+			}
+		}
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z DocsIndexesRequest) Msgsize() (s int) {
+	s = 1 + 11 + msgp.StringPrefixSize + len(z.Collection)
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
+func (z *DocsIndexesResponse) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// map header, size 1
+	// string "items"
+	o = append(o, 0x81, 0xa5, 0x69, 0x74, 0x65, 0x6d, 0x73)
+	o = msgp.AppendArrayHeader(o, uint32(len(z.Items)))
+	for za0001 := range z.Items {
+		// map header, size 3
+		// string "path"
+		o = append(o, 0x83, 0xa4, 0x70, 0x61, 0x74, 0x68)
+		o = msgp.AppendString(o, z.Items[za0001].Path)
+		// string "state"
+		o = append(o, 0xa5, 0x73, 0x74, 0x61, 0x74, 0x65)
+		o = msgp.AppendString(o, z.Items[za0001].State)
+		// string "built"
+		o = append(o, 0xa5, 0x62, 0x75, 0x69, 0x6c, 0x74)
+		o = msgp.AppendInt64(o, z.Items[za0001].Built)
+	}
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *DocsIndexesResponse) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var field []byte
+	_ = field
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadMapHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	for zb0001 > 0 {
+		zb0001--
+		field, bts, err = msgp.ReadMapKeyZC(bts)
+		if err != nil {
+			err = msgp.WrapError(err)
+			return
+		}
+		switch msgp.UnsafeString(field) {
+		case "items":
+			var zb0002 uint32
+			zb0002, bts, err = msgp.ReadArrayHeaderBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Items")
+				return
+			}
+			if cap(z.Items) >= int(zb0002) {
+				z.Items = (z.Items)[:zb0002]
+			} else {
+				z.Items = make([]DocsIndex, zb0002)
+			}
+			for za0001 := range z.Items {
+				var zb0003 uint32
+				zb0003, bts, err = msgp.ReadMapHeaderBytes(bts)
+				if err != nil {
+					err = msgp.WrapError(err, "Items", za0001)
+					return
+				}
+				for zb0003 > 0 {
+					zb0003--
+					field, bts, err = msgp.ReadMapKeyZC(bts)
+					if err != nil {
+						err = msgp.WrapError(err, "Items", za0001)
+						return
+					}
+					switch msgp.UnsafeString(field) {
+					case "path":
+						z.Items[za0001].Path, bts, err = msgp.ReadStringBytes(bts)
+						if err != nil {
+							err = msgp.WrapError(err, "Items", za0001, "Path")
+							return
+						}
+					case "state":
+						z.Items[za0001].State, bts, err = msgp.ReadStringBytes(bts)
+						if err != nil {
+							err = msgp.WrapError(err, "Items", za0001, "State")
+							return
+						}
+					case "built":
+						z.Items[za0001].Built, bts, err = msgp.ReadInt64Bytes(bts)
+						if err != nil {
+							err = msgp.WrapError(err, "Items", za0001, "Built")
+							return
+						}
+					default:
+						bts, err = msgp.Skip(bts)
+						if err != nil {
+							err = msgp.WrapError(err, "Items", za0001)
+							return
+						}
+					}
+				}
+			}
+		default:
+			bts, err = msgp.Skip(bts)
+			if err != nil {
+				err = msgp.WrapError(err)
+				return
+			}
+		}
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *DocsIndexesResponse) Msgsize() (s int) {
+	s = 1 + 6 + msgp.ArrayHeaderSize
+	for za0001 := range z.Items {
+		s += 1 + 5 + msgp.StringPrefixSize + len(z.Items[za0001].Path) + 6 + msgp.StringPrefixSize + len(z.Items[za0001].State) + 6 + msgp.Int64Size
 	}
 	return
 }

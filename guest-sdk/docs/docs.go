@@ -115,13 +115,21 @@ func (c Collection[T]) Get(id string) (doc Document[T], found bool, err error) {
 
 // Find returns a page of the documents that match a query.
 func (c Collection[T]) Find(query Query) (Page[T], error) {
-	return host.Call[Page[T]](host.DocsFind, struct {
-		Collection string  `json:"collection"`
-		Filter     Filter  `json:"filter,omitempty"`
-		Sort       sorting `json:"sort,omitempty"`
-		Cursor     string  `json:"cursor,omitzero"`
-		Limit      int     `json:"limit,omitzero"`
-	}{string(c), query.Filter, query.Sort, query.Cursor, query.Limit})
+	return host.Call[Page[T]](host.DocsFind, c.request(query, false))
+}
+
+// find is the request of docs.find.
+type find struct {
+	Collection string  `json:"collection"`
+	Filter     Filter  `json:"filter,omitempty"`
+	Sort       sorting `json:"sort,omitempty"`
+	Cursor     string  `json:"cursor,omitzero"`
+	Limit      int     `json:"limit,omitzero"`
+	Explain    bool    `json:"explain,omitzero"`
+}
+
+func (c Collection[T]) request(query Query, explain bool) find {
+	return find{string(c), query.Filter, query.Sort, query.Cursor, query.Limit, explain}
 }
 
 // All iterates over all documents that match a query, page by page, and stops after an error. Limit
@@ -145,6 +153,52 @@ func (c Collection[T]) Count(filter Filter) (int64, error) {
 		Filter     Filter `json:"filter,omitempty"`
 	}{string(c), filter})
 	return response.Count, err
+}
+
+// Explained tells how the documents of a query are found.
+type Explained struct {
+	Plan   string `json:"plan"`   // "index", "terms" (by the values in the filter), "ids" (in their order) or "all"
+	Path   string `json:"path"`   // that the index is on, "" without one
+	Range  bool   `json:"range"`  // the index was asked for a range of the filter
+	Sort   bool   `json:"sort"`   // the index has the order of the sort
+	Looked int    `json:"looked"` // how many documents were looked at
+}
+
+// Explain tells how [Collection.Find] finds the documents of a query.
+func (c Collection[T]) Explain(query Query) (Explained, error) {
+	response, err := host.Call[struct {
+		Explain Explained `json:"explain"`
+	}](host.DocsFind, c.request(query, true))
+	return response.Explain, err
+}
+
+// Index is an index on a path of the documents of a collection.
+type Index struct {
+	Path  string `json:"path"`
+	State string `json:"state"` // "building" or "ready": then it is used
+	Built int64  `json:"built"` // documents that have been put into it while it was built
+}
+
+// Index has a path into the data indexed, unless it is, and returns the index. Ranges and orders of it are then
+// found without looking at all documents.
+func (c Collection[T]) Index(path string) (Index, error) {
+	response, err := host.Call[struct {
+		Index Index `json:"index"`
+	}](host.DocsIndex, struct {
+		Collection string `json:"collection"`
+		Path       string `json:"path"`
+	}{string(c), path})
+	return response.Index, err
+}
+
+// Indexes lists the indexes of the collection in the order of their paths.
+func (c Collection[T]) Indexes() ([]Index, error) {
+	response, err := host.Call[struct {
+		Items []Index `json:"items"`
+	}](host.DocsIndexes, struct {
+		Collection string `json:"collection"`
+	}{string(c)})
+	return response.Items, err
 }
 
 // Update replaces the data of a document.

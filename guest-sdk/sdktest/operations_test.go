@@ -32,7 +32,7 @@ import (
 // requests are the messages that [abi.Operations] names.
 var requests = []any{
 	abi.LogEntry{}, abi.ClockSleepRequest{}, abi.TimeZoneRequest{}, abi.KVGetRequest{}, abi.KVSetRequest{}, abi.KVListRequest{}, abi.KVIncrRequest{},
-	abi.KVCompareAndSetRequest{}, abi.DocsCreateRequest{}, abi.DocsGetRequest{}, abi.DocsFindRequest{}, abi.DocsUpdateRequest{},
+	abi.KVCompareAndSetRequest{}, abi.DocsCreateRequest{}, abi.DocsGetRequest{}, abi.DocsFindRequest{}, abi.DocsUpdateRequest{}, abi.DocsIndexRequest{}, abi.DocsIndexesRequest{},
 	abi.FilesCreateRequest{}, abi.FilesGetRequest{}, abi.FilesReadRequest{}, abi.FilesUpdateRequest{}, abi.FilesListRequest{}, abi.HTTPRequest{}, abi.InvokeRequest{},
 	abi.CryptoVerifyRequest{}, abi.CryptoHashPasswordRequest{}, abi.CryptoVerifyPasswordRequest{}, abi.JWTSignRequest{}, abi.JWTVerifyRequest{}, abi.GzipRequest{},
 	abi.QueuePushRequest{}, abi.PubSubPublishRequest{}, abi.PubSubTokenRequest{}, abi.InvokeAsyncRequest{},
@@ -251,6 +251,18 @@ func useDocs(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, page.Items, 1)
 	assert.Equal(t, "ada", page.Items[0].Data.Who)
+	index, err := notes.Index("page")
+	require.NoError(t, err)
+	assert.Equal(t, "page", index.Path)
+	indexes, err := notes.Indexes()
+	require.NoError(t, err)
+	require.Len(t, indexes, 1)
+	assert.Equal(t, "page", indexes[0].Path)
+	how, err := notes.Explain(docs.Query{Filter: docs.Filter{"who": "ada"}})
+	require.NoError(t, err)
+	assert.Equal(t, "terms", how.Plan)
+	assert.Positive(t, how.Looked)
+
 	count, err := notes.Count(docs.Filter{"who": "ada"})
 	require.NoError(t, err)
 	assert.EqualValues(t, 1, count)

@@ -164,6 +164,7 @@ func (a *API) Mount(app *fiber.App) {
 	a.mountSecrets(admin)
 	a.mountKV(admin)
 	a.mountDocs(admin)
+	a.mountIndexes(admin)
 	a.mountFiles(admin)
 	a.mountAudit(admin)
 	a.mountBackup(admin)

@@ -196,8 +196,11 @@ func subject(path string, parameters map[string]string) (kind, id string) {
 			break
 		}
 		kind = strings.TrimSuffix(name, "s")
-		if name == "aliases" {
+		switch name {
+		case "aliases":
 			kind = "alias"
+		case "docs-indexes":
+			kind = "index"
 		}
 	}
 	if strings.HasPrefix(path, "/auth/") {
@@ -284,6 +287,8 @@ func Shown(row any) any {
 		return wireTopic(row)
 	case store.Domain:
 		return wireDomain(row)
+	case store.DocumentIndex:
+		return wireIndex(row)
 	case store.Quota:
 		return wire.QuotaSet(row)
 	case store.Secret:

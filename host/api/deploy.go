@@ -50,6 +50,8 @@ var deployables = map[string]deployable{
 	"delete-route":   {needs(authz.RouteWrite), "", "", (*deploying).deleteTheRoute},
 	"create-domain":  {needs(authz.DomainsManage), http.MethodPost, "/apps/{app}/domains", deployBody((*deploying).createTheDomain)},
 	"delete-domain":  {needs(authz.DomainsManage), "", "", (*deploying).deleteTheDomain},
+	"create-index":   {needs(authz.DataWrite), http.MethodPost, "/apps/{app}/docs-indexes", deployBody((*deploying).createTheIndex)},
+	"delete-index":   {needs(authz.DataWrite), "", "", (*deploying).deleteTheIndex},
 	"create-trigger": {needs(authz.TriggerWrite, authz.ScriptExecute), http.MethodPost, "/apps/{app}/triggers/{kind}", deployBody((*deploying).createTheTrigger)},
 	"update-trigger": {needs(authz.TriggerWrite), http.MethodPatch, "/triggers/{id}", deployBody((*deploying).updateTheTrigger)},
 	"delete-trigger": {needs(authz.TriggerWrite), "", "", (*deploying).deleteTheTrigger},
@@ -279,7 +281,7 @@ func (a *API) checkChange(change wire.DeployChange, dryRun bool) error {
 // needsID reports whether an operation is of something that is there already.
 func needsID(operation string) bool {
 	switch operation {
-	case "update-app", "create-script", "create-domain", "create-trigger", "create-doc", "keep-file":
+	case "update-app", "create-script", "create-domain", "create-index", "create-trigger", "create-doc", "keep-file":
 		return false
 	}
 	return true
@@ -393,17 +395,16 @@ func (d *deploying) hear(ctx context.Context) error {
 }
 
 // one makes a change, which is a deed of its own in the record.
-func (d *deploying) one(ctx context.Context, change wire.DeployChange) (wire.DeployResult, error) {
+func (d *deploying) one(ctx context.Context, change wire.DeployChange) (result wire.DeployResult, err error) {
 	entry := store.DeedOf(ctx).Entry()
 	entry.Action, entry.Kind, entry.Object, entry.AppID = change.Operation, strings.SplitN(change.Operation, "-", 2)[1], "", d.app.ID
-	run := deployables[change.Operation].run
-	if !changesData(change.Operation) {
-		return run(d, d.audit.Begin(ctx, entry), change)
+	begin := d.audit.Begin
+	if changesData(change.Operation) {
+		begin = d.audit.BeginData
 	}
-	ctx = d.audit.BeginData(ctx, entry)
-	var result wire.DeployResult
-	err := d.store.InTx(ctx, func(store.Store) (err error) { // a part of ours, that has its own entry
-		result, err = run(d, ctx, change)
+	ctx = begin(ctx, entry)
+	err = d.catalog.Recorded(ctx, func() (err error) {
+		result, err = deployables[change.Operation].run(d, ctx, change)
 		return err
 	})
 	return result, err
@@ -574,6 +575,22 @@ func (d *deploying) deleteTheRoute(ctx context.Context, change wire.DeployChange
 	return wire.DeployResult{ID: change.ID}, d.catalog.DeleteRoute(ctx, change.ID)
 }
 
+func (d *deploying) createTheIndex(ctx context.Context, _ wire.DeployChange, create wire.IndexCreate) (wire.DeployResult, error) {
+	index, err := d.createIndex(ctx, &struct {
+		AppPath
+		Body wire.IndexCreate
+	}{AppPath{d.app.ID}, create})
+	if err != nil {
+		return wire.DeployResult{}, err
+	}
+	return wire.DeployResult{ID: index.Body.ID}, nil
+}
+
+func (d *deploying) deleteTheIndex(ctx context.Context, change wire.DeployChange) (wire.DeployResult, error) {
+	_, err := d.deleteIndex(ctx, &IndexPath{AppPath{d.app.ID}, change.ID})
+	return wire.DeployResult{ID: change.ID}, err
+}
+
 func (d *deploying) createTheDomain(ctx context.Context, _ wire.DeployChange, create wire.DomainCreate) (wire.DeployResult, error) {
 	domain, err := d.createDomain(ctx, &struct {
 		AppPath
@@ -685,8 +702,7 @@ func (d *deploying) deleteTheSecret(ctx context.Context, change wire.DeployChang
 	if err := d.need(ctx, d.app.ID, "app", authz.SecretWrite); err != nil {
 		return wire.DeployResult{}, err
 	}
-	err := d.store.InTx(ctx, func(tx store.Store) error { return tx.Secrets().Delete(ctx, d.app.ID, change.ID) }) // with an entry of its own
-	return wire.DeployResult{}, unknown(err, "secret")
+	return wire.DeployResult{}, unknown(d.store.Secrets().Delete(ctx, d.app.ID, change.ID), "secret")
 }
 
 // collection is the path of what a change of data is in.

@@ -70,8 +70,9 @@ func TestDeploy(t *testing.T) {
 		triggerPart("queue", `{"script":"cart","name":"q","topic":"t"}`),
 		triggerPart("dead_letter", `{"script":"cart","name":"failed","failed_trigger":"q","failed_script":"cart"}`),
 		part("set-topic", "news", `{"access":"public"}`),
+		part("create-index", "", `{"collection":"orders","path":"total"}`),
 	), 200)
-	require.Len(t, deployed.Results, 9)
+	require.Len(t, deployed.Results, 10)
 	assert.Equal(t, app.ID, deployed.Results[0].ID)
 	assert.EqualValues(t, 1, deployed.Results[2].Version)
 	got := s.Fetch("GET", "/cart", "")
@@ -90,7 +91,7 @@ func TestDeploy(t *testing.T) {
 		assert.NotEmpty(t, e.UserID)
 	}
 	for action, n := range map[string]int{
-		"update-app app": 1, "create-script script": 2, "create-domain domain": 1, "create-route route": 2, "create-trigger trigger": 2, "set-topic topic": 1,
+		"update-app app": 1, "create-script script": 2, "create-domain domain": 1, "create-route route": 2, "create-trigger trigger": 2, "set-topic topic": 1, "create-index index": 1,
 	} {
 		assert.Equal(t, n, entries[action], "%s, in %v", action, entries)
 	}
@@ -101,6 +102,7 @@ func TestDeploy(t *testing.T) {
 		part("create-script", "", `{"name":"other","source":"1"}`),
 		part("delete-script", deployed.Results[1].ID, ""), part("delete-script", deployed.Results[2].ID, ""),
 		part("delete-domain", deployed.Results[3].ID, ""), part("delete-topic", "news", ""),
+		part("delete-index", deployed.Results[9].ID, ""),
 		part("create-route", "other", `{"method":"GET","path":"/cart"}`),
 	), 200)
 	assert.Equal(t, "1", string(s.Fetch("GET", "/cart", "").Content))
@@ -317,6 +319,7 @@ func TestDeployOnOneConnection(t *testing.T) {
 		part("create-route", "cart", `{"path":"/cart","signature":{"scheme":"standard_webhooks","secret":"hook"}}`),
 		triggerPart("queue", `{"script":"cart","name":"q","topic":"t"}`),
 		part("set-topic", "news", `{"access":"public"}`), part("delete-topic", "news", ""),
+		part("create-index", "", `{"collection":"orders","path":"total"}`),
 		inCollection("c", part("set-kv", "k", `{"value":1}`)), inCollection("c", part("create-doc", "", `{"data":{}}`)),
 	))
 	require.Equal(t, 200, got.StatusCode, "%s", got.Content)

@@ -95,9 +95,10 @@ func (a *API) listDocsCollections(ctx context.Context, in *struct {
 func (a *API) findDocs(ctx context.Context, in *struct {
 	CollectionPath
 	Paging
-	Filter string `query:"filter" doc:"A JSON object as scripts' filters are: {\"age\":{\"$gte\":18}}; absent: every document"`
-	Sort   string `query:"sort" doc:"A JSON object of path to 1 or -1, or an array of such pairs; absent: by id"`
-}) (*body[wire.Page[wire.Document]], error) {
+	Filter  string `query:"filter" doc:"A JSON object as scripts' filters are: {\"age\":{\"$gte\":18}}; absent: every document"`
+	Sort    string `query:"sort" doc:"A JSON object of path to 1 or -1, or an array of such pairs; absent: by id"`
+	Explain bool   `query:"explain" doc:"Tell how the documents were found"`
+}) (*body[wire.FoundDocuments], error) {
 	appID, collection, err := a.within(ctx, in.CollectionPath, authz.DataRead)
 	if err != nil {
 		return nil, err
@@ -118,11 +119,15 @@ func (a *API) findDocs(ctx context.Context, in *struct {
 			return nil, problem.InvalidField("query."+p.name, reason, p.text)
 		}
 	}
-	page, err := a.docs.Find(ctx, appID, collection, query)
+	page, how, err := a.docs.Explain(ctx, appID, collection, query)
 	if err != nil {
 		return nil, inDocs(err)
 	}
-	return &body[wire.Page[wire.Document]]{wirePage(page, wireDocument)}, nil
+	found := wire.FoundDocuments{Page: wirePage(page, wireDocument)}
+	if in.Explain {
+		found.Explain = wireExplained(how)
+	}
+	return &body[wire.FoundDocuments]{found}, nil
 }
 
 func (a *API) createDoc(ctx context.Context, in *struct {

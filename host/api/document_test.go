@@ -53,6 +53,7 @@ var samples = map[string]struct{ body, query string }{
 	"run-script":                 {body: `{"request":{"path":"/","headers":{"a":"b"},"headers_all":{"c":["d"]}}}`},
 	"create-route":               {body: `{"path":"/made","cors":{"origins":["*"]},"rate_limit":{"requests":5},"signature":{"scheme":"stripe","secret":"made"}}`},
 	"create-domain":              {body: `{"host":"made.example"}`},
+	"create-index":               {body: `{"collection":"c","path":"made"}`},
 	"update-route":               {body: `{"cors":{"origins":["*"]},"rate_limit":{"requests":5,"per_seconds":60,"burst":9,"by":"header:x-key"},"signature":{"scheme":"stripe","secret":"made"}}`},
 	"set-quota":                  {body: `{"kv_bytes":1000000,"cpu_ms_per_day":600000,"requests_per_second":100,"request_burst":200,"executions":8,"docs_bytes":1000000,"files_bytes":1000000,"log_bytes_per_day":1000000,"pending_events":1000}`},
 	"match-route":                {body: `{"path":"/mine"}`},
@@ -122,6 +123,7 @@ var beyond = map[string]string{
 	"update-script body.source":                     "must compile",
 	"update-script query.version":                   "is for application/wasm",
 	"create-domain body.host":                       "the grammar of hosts",
+	"create-index body.path":                        "the grammar of paths",
 	"create-route body.host":                        "the grammar of hosts",
 	"create-route body.host_kind":                   "must be that of the host",
 	"create-route body.method":                      "in upper or lower case",
@@ -402,7 +404,7 @@ func (d *document) operations() (all []operation) {
 		}
 	}
 	// What ends something comes after all that needs it.
-	last := []string{"replay-dead-letters", "delete-dead-letter", "purge-dead-letters", "delete-kv", "delete-doc", "delete-file", "delete-api-key", "delete-event", "delete-topic", "delete-domain", "delete-secret", "delete-trigger", "delete-route", "delete-script", "delete-app", "delete-user", "end-session", "logout", "end-sessions"}
+	last := []string{"replay-dead-letters", "delete-dead-letter", "purge-dead-letters", "delete-kv", "delete-doc", "delete-file", "delete-api-key", "delete-event", "delete-topic", "delete-index", "delete-domain", "delete-secret", "delete-trigger", "delete-route", "delete-script", "delete-app", "delete-user", "end-session", "logout", "end-sessions"}
 	slices.SortFunc(all, func(a, b operation) int {
 		if i, j := slices.Index(last, a.id), slices.Index(last, b.id); i != j {
 			return i - j
@@ -596,8 +598,9 @@ func TestDocumentIsWhatIsDone(t *testing.T) {
 		"/me/keys/": key.ID, "/me/keys/{id}:rotate": rotated.ID,
 		"/scripts/": script.ID, "/scripts/{id}/wasm": plugin.ID, "/scripts/{id}/versions/{n}/wasm": plugin.ID, "/routes/": route.ID, "/executions/": run.ExecutionID,
 		"/apps/{app}/docs/": doc.ID, "/apps/{app}/files/": file.ID, "/triggers/": trigger.ID, "/events/": event,
-		"/apps/{app}/domains/": do[wire.Domain](s, "POST", "apps/shop/domains", `{"host":"shop.example"}`, 201).ID,
-		"/dead-letters/":       s.deadLetter(app.ID), "/dead-letters/{id}:replay": s.deadLetter(app.ID), "/dead-letters/{id}:resolve": s.deadLetter(app.ID),
+		"/apps/{app}/domains/":      do[wire.Domain](s, "POST", "apps/shop/domains", `{"host":"shop.example"}`, 201).ID,
+		"/apps/{app}/docs-indexes/": do[wire.Index](s, "POST", "apps/shop/docs-indexes", `{"collection":"c","path":"mine"}`, 201).ID,
+		"/dead-letters/":            s.deadLetter(app.ID), "/dead-letters/{id}:replay": s.deadLetter(app.ID), "/dead-letters/{id}:resolve": s.deadLetter(app.ID),
 	}
 	d := documentOf(t, s)
 	tried := map[bool]int{}
@@ -663,8 +666,17 @@ func TestDocumentIsWhatIsDone(t *testing.T) {
 			if d.jsonBody(op) == nil {
 				body = samples[op.id].body
 			}
-			if op.id == "end-sessions" {
+			switch op.id {
+			case "end-sessions":
 				token = s.loggedIn("owner")
+			case "create-index": // of which a collection may have a few
+				made, err := s.DB.Docs().Indexes(t.Context(), app.ID, "c")
+				require.NoError(t, err)
+				for _, index := range made {
+					if index.Path != "mine" {
+						require.NoError(t, s.DB.Docs().Drop(t.Context(), app.ID, index.ID))
+					}
+				}
 			}
 			headers := append(a.head, "Authorization: Bearer "+token)
 			if body != "" {

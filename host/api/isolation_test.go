@@ -68,6 +68,7 @@ var isolationBodies = map[string]string{
 	"create-subscriber-token":    `{}`,
 	"set-quota":                  `{}`,
 	"create-domain":              `{"host":"guessed.example"}`,
+	"create-index":               `{"collection":"c","path":"guessed"}`,
 }
 
 // differs is what may differ between two answers to the same question: ids and times that the
@@ -105,8 +106,9 @@ func TestEveryOperationIsolatesApps(t *testing.T) {
 	hidden := map[string]string{
 		"/scripts/": script.ID, "/routes/": route.ID, "/executions/": run.ExecutionID, "/me/keys/": ownerKey.ID,
 		"/triggers/": trigger.ID, "/events/": event, "/dead-letters/": letter,
-		"/apps/{app}/domains/": do[wire.Domain](s, "POST", "apps/victim/domains", `{"host":"hidden.example"}`, 201).ID,
-		"/apps/{app}/docs/":    doc.ID, "/apps/{app}/files/": file.ID, "/users/": somebody.ID, "/me/sessions/": session.ID,
+		"/apps/{app}/domains/":      do[wire.Domain](s, "POST", "apps/victim/domains", `{"host":"hidden.example"}`, 201).ID,
+		"/apps/{app}/docs-indexes/": do[wire.Index](s, "POST", "apps/victim/docs-indexes", `{"collection":"c","path":"hidden"}`, 201).ID,
+		"/apps/{app}/docs/":         doc.ID, "/apps/{app}/files/": file.ID, "/users/": somebody.ID, "/me/sessions/": session.ID,
 	}
 	fill := func(path, app, collection, key, id string) string {
 		return strings.NewReplacer("{app}", app, "{collection}", collection, "{key}", key, "{topic}", "t", "{name}", "hidden", "{slug}", "former", "{n}", "1", "{id}", id, "{user}", owner.UserID, "{api_key}", ownerKey.ID).Replace(path)

@@ -78,6 +78,7 @@ var matrixBodies = map[string]string{
 	"create-queue-trigger": `{"script":"main","topic":"made-{n}"}`,
 	"create-user":          `{"username":"made-{n}","role":"member"}`,
 	"create-domain":        `{"host":"c{n}.example"}`,
+	"create-index":         `{"collection":"c-{n}","path":"made"}`,
 	"accept-invite":        `{"token":"{invite}","password":"another horse"}`,
 	"confirm-totp":         `{"code":"{code}"}`,
 	"upload-file":          "content",
@@ -130,6 +131,9 @@ var objects = map[string]func(m *matrix) string{
 	"/apps/{app}/docs/{collection}":   func(m *matrix) string { return m.made("POST", "apps/"+m.app()+"/docs/c", `{"data":{"a":1}}`, 201) },
 	"/apps/{app}/domains/": func(m *matrix) string {
 		return m.made("POST", "apps/"+m.app()+"/domains", `{"host":"d{n}.example"}`, 201)
+	},
+	"/apps/{app}/docs-indexes/": func(m *matrix) string {
+		return m.made("POST", "apps/"+m.app()+"/docs-indexes", `{"collection":"d-{n}","path":"made"}`, 201)
 	},
 	"/apps/{app}/files/":     func(m *matrix) string { return m.s.store(m.app(), "c", "f.txt", "text/plain", "hello").ID },
 	"/me/keys/{id}":          func(m *matrix) string { return m.keyOf(m.who) },

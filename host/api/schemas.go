@@ -12,6 +12,7 @@ import (
 	"github.com/picloud/picloud/host/api/contract"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/catalog"
+	"github.com/picloud/picloud/host/docs"
 	"github.com/picloud/picloud/host/domains"
 	"github.com/picloud/picloud/host/events"
 	"github.com/picloud/picloud/host/files"
@@ -161,6 +162,9 @@ func (a *API) refine(document *huma.OpenAPI) {
 		schemas["CORS"].Properties[name].MaxItems = pointer(routing.MaxCORSEntries)
 	}
 	between(field("CORS", "max_age"), 0, routing.MaxCORSAge)
+
+	named(field("IndexCreate", "collection"), store.MaxCollectionBytes)
+	match(bound(field("IndexCreate", "path"), 1, docs.MaxIndexPath), contract.NoNUL, "text without NUL")
 
 	kinds := []string{"DataTriggerCreate", "CronTriggerCreate", "QueueTriggerCreate", "PubSubTriggerCreate", "DeadLetterTriggerCreate", "TriggerUpdate"}
 	for _, name := range kinds {

@@ -216,6 +216,10 @@ func (n node) fill(t testing.TB, slug string) store.App {
 		_, err := n.catalog.SetTopic(ctx, store.Topic{AppID: app.ID, Name: name, Access: access})
 		require.NoError(t, err)
 	}
+	for _, path := range []string{"total", `address.a\.b`} {
+		_, _, err := n.config.Docs.Index(ctx, app.ID, "orders", path)
+		require.NoError(t, err)
+	}
 	route := func(to, method, host, path string, more func(*store.Route)) {
 		t.Helper()
 		r, err := routing.Parse(method, host, "", path, "")

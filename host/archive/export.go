@@ -47,7 +47,7 @@ func (s *Service) Export(ctx context.Context, appID string, to io.Writer) (err e
 		}
 		e := &export{Service: s, ctx: ctx, then: then, appID: appID, w: w, damaged: map[string]bool{}}
 		for _, part := range []func() error{
-			e.secrets, e.scripts, e.kv, e.docs, e.files, e.sites, e.domains, e.topics, e.members, e.routes, e.triggers, w.close,
+			e.secrets, e.scripts, e.kv, e.docs, e.files, e.sites, e.domains, e.topics, e.indexes, e.members, e.routes, e.triggers, w.close,
 		} {
 			if err := part(); err != nil {
 				w.pack.Abandon()
@@ -286,6 +286,19 @@ func (e *export) topics() error {
 	return pages(func(page store.PageRequest) (store.Page[store.Topic], error) {
 		return e.then.Topics().List(e.ctx, e.appID, page)
 	}, func(t store.Topic) error { return e.w.row(kindTopic, topicRow{t.Name, t.Access}) })
+}
+
+func (e *export) indexes() error {
+	indexes, err := e.then.Docs().Indexes(e.ctx, e.appID, "")
+	if err != nil {
+		return err
+	}
+	for _, i := range indexes {
+		if err := e.w.row(kindIndex, indexRow{i.Collection, i.Path}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (e *export) members() error {

@@ -11,7 +11,7 @@
 //	scripts/...             scripts, modules and plugins, each after those that it imports
 //	kv/...  docs/...  files/...
 //	sites/...               static sites, which are scripts that lead to files
-//	domains/...  topics/...  members/...  routes/...  triggers/...
+//	domains/...  topics/...  indexes/...  members/...  routes/...  triggers/...
 //	end.json                an [End]: how many rows of each kind there are, and a checksum
 //
 // Rows of a kind are lines of JSON in the entries KIND/00000001.jsonl, KIND/00000002.jsonl and so on, of
@@ -73,6 +73,7 @@ const (
 	kindSite    = "sites"
 	kindDomain  = "domains"
 	kindTopic   = "topics"
+	kindIndex   = "indexes"
 	kindMember  = "members"
 	kindRoute   = "routes"
 	kindTrigger = "triggers"
@@ -81,7 +82,7 @@ const (
 // kinds are all kinds in their order. Of what goes wrong most is found early: scripts that do not compile
 // here come before gigabytes of data. What starts a script comes last.
 var kinds = []string{
-	kindSecret, kindScript, kindKV, kindDoc, kindFile, kindSite, kindDomain, kindTopic, kindMember, kindRoute, kindTrigger,
+	kindSecret, kindScript, kindKV, kindDoc, kindFile, kindSite, kindDomain, kindTopic, kindIndex, kindMember, kindRoute, kindTrigger,
 }
 
 // Manifest is the first entry.
@@ -178,6 +179,12 @@ type domainRow struct {
 type topicRow struct {
 	Name   string            `json:"name"`
 	Access store.TopicAccess `json:"access"`
+}
+
+// indexRow is an index of documents, which is built anew.
+type indexRow struct {
+	Collection string `json:"collection"`
+	Path       string `json:"path"`
 }
 
 type memberRow struct {

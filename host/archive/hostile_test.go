@@ -197,6 +197,9 @@ func TestHostileArchives(t *testing.T) {
 		{"a failure of no trigger", []entry{rows(kindScript, script), rows(kindTrigger, `{"name":"t","kind":"dead_letter","script":"main","enabled":true,`+retry+`,"dead_letter":{"trigger":"x"}}`)}, "dead_letter.trigger"},
 		{"a pause that overflows", []entry{rows(kindScript, script), rows(kindTrigger, strings.Replace(trigger, `"base_ms":10`, `"base_ms":9223372036854775807`, 1))}, "retry.base_ms"},
 		{"a topic with control characters", []entry{rows(kindTopic, `{"name":"a\u0001","access":"public"}`)}, "topic"},
+		{"an index on nothing", []entry{rows(kindIndex, `{"collection":"c","path":""}`)}, "empty key"},
+		{"an index on the document itself", []entry{rows(kindIndex, `{"collection":"c","path":"version"}`)}, "of the document itself"},
+		{"nine indexes", []entry{rows(kindIndex, indexes(9)...)}, "may have 8 indexes"},
 		{"a topic for whom it may concern", []entry{rows(kindTopic, `{"name":"a","access":"some"}`)}, "access"},
 		{"hosts that take memory", []entry{
 			{name: "domains/00000001.jsonl", content: host}, {name: "domains/00000002.jsonl", content: host}, {name: "domains/00000003.jsonl", content: host},
@@ -225,7 +228,7 @@ func TestHostileArchives(t *testing.T) {
 				assert.Contains(t, err.Error(), c.says)
 				assert.Less(t, len(err.Error()), 1000)
 				code := fault.Of(err)
-				assert.True(t, code == fault.Invalid || code == fault.TooLarge || code == fault.ScriptInvalid, "%s: %v", code, err)
+				assert.Contains(t, []fault.Code{fault.Invalid, fault.TooLarge, fault.ScriptInvalid, fault.Quota}, code, "%v", err)
 				n.nothing(t, "shop")
 			})
 		}
@@ -406,4 +409,12 @@ func FuzzReader(f *testing.F) {
 		require.NotNil(t, fault.From(err))
 		require.Equal(t, "archive", fault.From(err).Field)
 	})
+}
+
+// indexes are rows of n indexes of one collection.
+func indexes(n int) (rows []string) {
+	for i := range n {
+		rows = append(rows, fmt.Sprintf(`{"collection":"c","path":"p%d"}`, i))
+	}
+	return rows
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/catalog"
+	"github.com/picloud/picloud/host/docs"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/kv"
@@ -239,9 +240,9 @@ func (i *arriving) read() error {
 
 func (i *arriving) take(kind string, row []byte) error {
 	switch kind {
-	case kindSecret, kindDomain, kindTopic, kindMember, kindRoute, kindTrigger:
+	case kindSecret, kindDomain, kindTopic, kindIndex, kindMember, kindRoute, kindTrigger:
 		if i.kept += len(row); i.kept > maxKept {
-			return refuse("with it there are more than %d bytes of secrets' names, domains, topics, members, routes and triggers, which cannot be imported", maxKept)
+			return refuse("with it there are more than %d bytes of secrets' names, domains, topics, indexes, members, routes and triggers, which cannot be imported", maxKept)
 		}
 	}
 	switch kind {
@@ -269,6 +270,12 @@ func (i *arriving) take(kind string, row []byte) error {
 		return taken(i, row, func(row topicRow) error {
 			i.arrival.Topics = append(i.arrival.Topics, store.Topic{Name: row.Name, Access: row.Access})
 			return i.most(len(i.arrival.Topics))
+		})
+	case kindIndex:
+		return taken(i, row, func(row indexRow) error {
+			path, err := docs.CheckIndex(row.Collection, row.Path)
+			i.arrival.Indexes = append(i.arrival.Indexes, store.DocumentIndex{Collection: row.Collection, Path: path})
+			return cmp.Or(err, i.most(len(i.arrival.Indexes)))
 		})
 	case kindMember:
 		return taken(i, row, func(row memberRow) error {

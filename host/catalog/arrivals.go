@@ -33,7 +33,7 @@ const (
 	importAge = 10 * time.Minute
 )
 
-// MaxArrivals is how many routes, and how many triggers, topics and members, an app may have that arrives: they
+// MaxArrivals is how many routes, and how many triggers, topics, indexes and members, an app may have that arrives: they
 // are made in one transaction.
 const MaxArrivals = 5_000
 
@@ -148,9 +148,10 @@ type Arrival struct {
 	EventsPaused bool
 	Quota        store.Quota
 	Topics       []store.Topic
-	Domains      []string       // hosts
-	Members      []store.Member // by user name
-	Routes       []store.Route  // each with the id of its script
+	Indexes      []store.DocumentIndex // with paths that docs.CheckIndex has checked
+	Domains      []string              // hosts
+	Members      []store.Member        // by user name
+	Routes       []store.Route         // each with the id of its script
 	Triggers     []store.Trigger
 
 	// Rights finds those of who imports, in the app, as they are now, or refuses: without the capability a quota or a
@@ -242,7 +243,7 @@ func checkArrival(a *Arrival) (err error) {
 	for _, many := range []struct {
 		what string
 		n    int
-	}{{"routes", len(a.Routes)}, {"triggers", len(a.Triggers)}, {"topics", len(a.Topics)}, {"members", len(a.Members)}, {"domains", len(a.Domains)}} {
+	}{{"routes", len(a.Routes)}, {"triggers", len(a.Triggers)}, {"topics", len(a.Topics)}, {"indexes", len(a.Indexes)}, {"members", len(a.Members)}, {"domains", len(a.Domains)}} {
 		if many.n > MaxArrivals {
 			return fault.Refuse(many.what, "must be at most %d to be imported, got %d", MaxArrivals, many.n)
 		}
@@ -293,7 +294,7 @@ func named(kind, name string, err error) error {
 	return &of
 }
 
-// arriveSettings makes topics and quotas.
+// arriveSettings makes topics, indexes and quotas.
 func arriveSettings(ctx context.Context, tx store.Store, appID string, a Arrival, rights authz.Rights, out func(kind, name, reason string)) error {
 	if a.Quota != (store.Quota{}) {
 		if rights.Hold(authz.QuotaManage) {
@@ -308,6 +309,12 @@ func arriveSettings(ctx context.Context, tx store.Store, appID string, a Arrival
 		topic.AppID = appID
 		if _, err := tx.Topics().Set(ctx, topic); err != nil {
 			return err
+		}
+	}
+	for _, index := range a.Indexes {
+		index.AppID = appID
+		if _, _, err := tx.Docs().Declare(ctx, index); err != nil {
+			return named("index", index.Collection+" "+index.Path, err)
 		}
 	}
 	return nil

@@ -40,6 +40,9 @@ type Config struct {
 	// SecretsChanged is called after secrets of an app have changed, or are gone: with "" after all that
 	// there are; nil: nothing is.
 	SecretsChanged func(appID string)
+	// IndexesChanged is called after indexes of documents of an app have changed, with "" after all that there
+	// are; nil: nothing is.
+	IndexesChanged func(appID string)
 	// RightsChanged is called when another node may have changed what users may do; nil: nothing is.
 	RightsChanged func()
 
@@ -71,6 +74,7 @@ type Catalog struct {
 	unclaimedHosts  string
 	quotas          *quota.Apps
 	secretsChanged  func(appID string)
+	indexesChanged  func(appID string)
 	rightsChanged   func()
 	imports         sync.Map // tokens of those that go on in this process
 	discard         func(blobs []string)
@@ -96,7 +100,7 @@ func New(ctx context.Context, config Config) (*Catalog, error) {
 	c := &Catalog{
 		store: config.Store, executions: config.Executions, log: config.Logger, routes: routing.NewTable(nil),
 		registry: config.Registry, triggers: config.Triggers, triggersChanged: config.TriggersChanged, stale: map[string]bool{},
-		topicChanged: config.TopicChanged, secretsChanged: config.SecretsChanged, rightsChanged: config.RightsChanged, discard: config.Discard, unclaimedHosts: config.UnclaimedHosts, quotas: config.Quotas,
+		topicChanged: config.TopicChanged, secretsChanged: config.SecretsChanged, indexesChanged: config.IndexesChanged, rightsChanged: config.RightsChanged, discard: config.Discard, unclaimedHosts: config.UnclaimedHosts, quotas: config.Quotas,
 		within: togetherTime,
 	}
 	if c.registry == nil {
@@ -113,6 +117,9 @@ func New(ctx context.Context, config Config) (*Catalog, error) {
 	}
 	if c.secretsChanged == nil {
 		c.secretsChanged = func(string) {}
+	}
+	if c.indexesChanged == nil {
+		c.indexesChanged = func(string) {}
 	}
 	if c.rightsChanged == nil {
 		c.rightsChanged = func() {}
@@ -175,7 +182,7 @@ func (c *Catalog) Together(ctx context.Context, fn func(ctx context.Context, tx 
 		part = &Catalog{
 			store: tx, executions: quiet{c.executions}, routes: c.routes.Clone(), generation: c.generation, log: c.log,
 			registry: events.NewRegistry(nil), triggers: events.NewTable(), triggersChanged: func() {},
-			topicChanged: func(string, string) {}, secretsChanged: func(string) {}, rightsChanged: func() {},
+			topicChanged: func(string, string) {}, secretsChanged: func(string) {}, indexesChanged: func(string) {}, rightsChanged: func() {},
 			unclaimedHosts: c.unclaimedHosts, removeSoon: func() { tx.AfterCommit(c.remover.Wake) }, stale: map[string]bool{}, part: true,
 		}
 		err := fn(ctx, tx, part)
@@ -191,6 +198,12 @@ func (c *Catalog) Together(ctx context.Context, fn func(ctx context.Context, tx 
 		do(ctx, c)
 	}
 	return nil
+}
+
+// Recorded runs fn, a part of the transaction of [Catalog.Together] that the catalog is of. What fn changes, of whatever
+// kind, is recorded as the deed of ctx.
+func (c *Catalog) Recorded(ctx context.Context, fn func() error) error {
+	return c.store.InTx(ctx, func(store.Store) error { return fn() })
 }
 
 // A compiler compiles scripts, and is told when some that it keeps have changed: [*executions.Service].
@@ -296,6 +309,8 @@ func (c *Catalog) follow(ctx context.Context, s store.Store, revision store.Revi
 		}
 	case store.ResourceSecret:
 		c.secretsChanged(revision.AppID)
+	case store.ResourceIndex:
+		c.indexesChanged(revision.AppID)
 	case store.ResourceRoute:
 		route, err := s.Routes().Get(ctx, revision.ID)
 		switch {
@@ -336,6 +351,7 @@ func (c *Catalog) reload(ctx context.Context, s store.Store) error {
 	c.executions.ChangedAll()
 	c.topicChanged("", "")
 	c.secretsChanged("")
+	c.indexesChanged("")
 	c.rightsChanged()
 	c.staleAll = true
 	c.generation = generation

@@ -119,7 +119,8 @@ func TestRestoreConcurrently(t *testing.T) {
 				done++
 				continue
 			}
-			require.Equal(t, fault.Stale, fault.Of(err))
+			// The gate may have no place for one: that compiles it, too.
+			require.Contains(t, []fault.Code{fault.Stale, fault.Overloaded}, fault.Of(err), "%v", err)
 		}
 		require.Equal(t, 1, done)
 		now, versions := n.present(t, script.ID)

@@ -29,7 +29,7 @@ type AppsExportCmd struct {
 // Help is shown by --help.
 func (AppsExportCmd) Help() string {
 	return `The archive has the app as it is at one moment: scripts, sites, routes,
-triggers, topics, domains, members, quotas, kv entries, documents and files. Of
+triggers, topics, indexes, domains, members, quotas, kv entries, documents and files. Of
 secrets it has the names. It does not have executions and logs, API keys, the
 record of changes, and events that wait.
 

@@ -267,7 +267,7 @@ func (t *typed) names(ctx context.Context, c *client.Client, app, what string) [
 			return collect(c.KVCollections(ctx, app), func(k wire.KVCollection) suggestion {
 				return suggestion{k.Name, plural(k.Entries, "key")}
 			})
-		case "docs":
+		case "docs", "index":
 			return collect(c.DocsCollections(ctx, app), func(d wire.DocsCollection) suggestion {
 				return suggestion{d.Name, plural(d.Documents, "document")}
 			})
@@ -282,6 +282,17 @@ func (t *typed) names(ctx context.Context, c *client.Client, app, what string) [
 	}
 	collection := t.arguments[0]
 	switch noun {
+	case "index":
+		var paths []suggestion
+		for i, err := range c.Indexes(ctx, app) {
+			if err != nil {
+				break
+			}
+			if i.Collection == collection {
+				paths = append(paths, suggestion{i.Path, i.State})
+			}
+		}
+		return paths
 	case "kv":
 		return collect(c.KV(ctx, app, collection, ""), func(e wire.KVEntry) suggestion {
 			return suggestion{e.Key, excerpt(string(e.Value))}

@@ -24,7 +24,7 @@ type DeployCmd struct {
 	Name   string `help:"Name of a single script or plugin; the file's name without .rhai or .wasm when absent."`
 	Kind   string `enum:"endpoint,module,plugin," default:"" help:"Kind of a single script: endpoint or module (a new one is an endpoint); a WebAssembly module is a plugin."`
 	Env    string `placeholder:"NAME" help:"Environment of the folder's picloud.yaml."`
-	Prune  bool   `help:"Delete the app's scripts, triggers, topics and secrets that the folder's picloud.yaml does not name, and give back the hosts, after asking."`
+	Prune  bool   `help:"Delete the app's scripts, triggers, topics, indexes and secrets that the folder's picloud.yaml does not name, and give back the hosts, after asking."`
 	Seed   bool   `help:"Write the data of the manifest's seed over what the collections have; else only one that has nothing gets them."`
 	DryRun bool   `help:"Show what would be done, as a diff, and do nothing."`
 

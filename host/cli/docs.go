@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 
 	"github.com/picloud/picloud/host/api/wire"
@@ -20,6 +21,7 @@ type DocsCmd struct {
 	Delete      DocsDeleteCmd      `cmd:"" help:"Delete a document."`
 	Export      DocsExportCmd      `cmd:"" help:"Write the documents of a collection as lines of JSON."`
 	Import      DocsImportCmd      `cmd:"" help:"Write the documents that an export has into a collection."`
+	Index       DocsIndexCmd       `cmd:"" help:"List, add and delete indexes on paths of documents."`
 }
 
 var docsColumns = []column[wire.Document]{
@@ -47,18 +49,49 @@ func (DocsCollectionsCmd) Run(ctx context.Context, r *Remote, c *client.Client, 
 // DocsListCmd is `picloud docs list`.
 type DocsListCmd struct {
 	CollectionArg
-	Filter string `placeholder:"JSON" help:"Only documents that match, as in scripts: {\"age\": {\"$gte\": 18}}."`
-	Sort   string `placeholder:"JSON" help:"Order by these paths, 1 up and -1 down: {\"age\": -1} or [[\"age\", -1], [\"name\", 1]]; else by id."`
-	Limit  int    `default:"100" help:"At most so many documents; 0 for all (default ${default})."`
+	Filter  string `placeholder:"JSON" help:"Only documents that match, as in scripts: {\"age\": {\"$gte\": 18}}."`
+	Sort    string `placeholder:"JSON" help:"Order by these paths, 1 up and -1 down: {\"age\": -1} or [[\"age\", -1], [\"name\", 1]]; else by id."`
+	Explain bool   `help:"Tell how the documents are found, instead of listing them."`
+	Limit   int    `default:"100" help:"At most so many documents; 0 for all (default ${default})."`
 }
 
 // Run lists the documents.
 func (cmd *DocsListCmd) Run(ctx context.Context, r *Remote, c *client.Client, in *InApp) error {
+	if cmd.Explain {
+		how, err := c.Explain(ctx, in.App, cmd.Collection, cmd.Filter, cmd.Sort, min(cmd.Limit, maxExplained))
+		if err != nil {
+			return err
+		}
+		return r.printDone(how, "%s", explained(how))
+	}
 	docs, err := client.Collect(first(cmd.Limit, c.Docs(ctx, in.App, cmd.Collection, cmd.Filter, cmd.Sort)))
 	if err != nil {
 		return err
 	}
 	return printAll(r, docs, docsColumns)
+}
+
+// maxExplained is the largest page of the API.
+const maxExplained = 1000
+
+// explained says how documents were found.
+func explained(how wire.Explained) string {
+	looked := ": " + plural(how.Looked, "document") + " looked at"
+	switch how.Plan {
+	case "index":
+		uses := "order"
+		if how.Range && how.Sort {
+			uses = "range and order"
+		} else if how.Range {
+			uses = "range"
+		}
+		return fmt.Sprintf("By the index on %s, for the %s%s.", how.Path, uses, looked)
+	case "terms":
+		return "By the values in the filter" + looked + "."
+	case "ids":
+		return "In the order of ids, until there were enough" + looked + "."
+	}
+	return "By looking at all documents of the collection" + looked + "."
 }
 
 // DocsGetCmd is `picloud docs get`.

@@ -28,7 +28,7 @@ type PullCmd struct {
 // Help is shown by --help.
 func (PullCmd) Help() string {
 	return `Writes scripts, modules, plugins, static sites, and a picloud.yaml with their routes,
-the triggers, topics and domains, and the names of secrets. Data, the values of secrets and
+the triggers, topics, indexes and domains, and the names of secrets. Data, the values of secrets and
 members are not pulled: see kv export, docs export and files export. A deploy of the folder changes nothing.
 A file that is there and otherwise is written over with --force only, before which nothing is written.
 What is there beside the app's files stays.`

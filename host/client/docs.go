@@ -6,6 +6,7 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"github.com/picloud/picloud/host/api/wire"
 )
@@ -26,6 +27,46 @@ func (c *Client) Docs(ctx context.Context, app, collection, filter, sort string)
 		query.Set("sort", sort)
 	}
 	return listQuery[wire.Document](ctx, c, query, "apps", app, "docs", collection)
+}
+
+// Explain returns how the documents are found that a filter and a sort ask for, as for Docs, of a first page of
+// limit of them; 0: as many as the server gives.
+func (c *Client) Explain(ctx context.Context, app, collection, filter, sort string, limit int) (wire.Explained, error) {
+	query := url.Values{"explain": {"true"}}
+	if filter != "" {
+		query.Set("filter", filter)
+	}
+	if sort != "" {
+		query.Set("sort", sort)
+	}
+	if limit > 0 {
+		query.Set("limit", strconv.Itoa(limit))
+	}
+	found, err := call[wire.FoundDocuments](ctx, c, http.MethodGet, []string{"apps", app, "docs", collection}, query, nil)
+	if err != nil || found.Explain == nil {
+		return wire.Explained{}, err
+	}
+	return *found.Explain, nil
+}
+
+// Indexes lists the indexes on paths of documents of an app, named by id or slug.
+func (c *Client) Indexes(ctx context.Context, app string) iter.Seq2[wire.Index, error] {
+	return list[wire.Index](ctx, c, "apps", app, "docs-indexes")
+}
+
+// CreateIndex has a path of a collection's documents indexed, unless it is.
+func (c *Client) CreateIndex(ctx context.Context, app string, index wire.IndexCreate) (wire.Index, error) {
+	return call[wire.Index](ctx, c, http.MethodPost, []string{"apps", app, "docs-indexes"}, nil, index)
+}
+
+// Index returns an index of an app.
+func (c *Client) Index(ctx context.Context, app, id string) (wire.Index, error) {
+	return call[wire.Index](ctx, c, http.MethodGet, []string{"apps", app, "docs-indexes", id}, nil, nil)
+}
+
+// DeleteIndex removes an index of an app.
+func (c *Client) DeleteIndex(ctx context.Context, app, id string) error {
+	return c.do(ctx, http.MethodDelete, []string{"apps", app, "docs-indexes", id}, nil, nil, nil)
 }
 
 // Doc returns the document with an id.

@@ -32,14 +32,24 @@ const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 // next start, and would be shown what a browser keeps for it. The page does not offer to stay signed in there.
 const PassingHeader = "Picloud-Passing-Origin"
 
+// SiteHeader stands in answers under the listener's own address, and has the address on which apps are answered: the
+// page tells where a route is. Under another name a proxy stands before both, and only that knows.
+const SiteHeader = "Picloud-Site"
+
+// A Place is where a dashboard is.
+type Place struct {
+	Hosts   []string // by which it may be called beside its own address and localhost
+	Passing bool     // its port is one that was free
+	Site    net.Addr // on which apps are answered
+}
+
 // New makes the server of the dashboard's listener: it answers what c.Mount adds, which is the API, and the page
-// everywhere else. hosts are names by which it may be called beside its own address and localhost. passing says that the
-// port is one that was free.
-func New(c front.Config, hosts []string, passing bool) *front.Server {
+// everywhere else.
+func New(c front.Config, at Place) *front.Server {
 	api := c.Mount
 	c.MountOnly = true
 	c.Mount = func(app *fiber.App) {
-		app.Use(guard(hosts, passing))
+		app.Use(guard(at))
 		api(app)
 		mount(app)
 	}
@@ -47,8 +57,8 @@ func New(c front.Config, hosts []string, passing bool) *front.Server {
 }
 
 // guard refuses what is sent to another host or by a page of another origin, and sets the headers of all answers.
-func guard(hosts []string, passing bool) fiber.Handler {
-	hosts = slices.Clone(hosts)
+func guard(at Place) fiber.Handler {
+	hosts, site := slices.Clone(at.Hosts), at.Site.String()
 	for i, host := range hosts {
 		hosts[i] = hostname(strings.ToLower(host))
 	}
@@ -59,8 +69,11 @@ func guard(hosts []string, passing bool) fiber.Handler {
 		host := strings.ToLower(front.HostOf(c.Context()))
 		name := hostname(host)
 		named := slices.Contains(hosts, name)
-		if passing && !named { // a proxy has an address of its own
-			c.Set(PassingHeader, "true")
+		if !named { // a proxy has an address of its own
+			c.Set(SiteHeader, site)
+			if at.Passing {
+				c.Set(PassingHeader, "true")
+			}
 		}
 		if !isOwn(name, c.Context().LocalAddr()) && !named {
 			return problem.New(http.StatusMisdirectedRequest, fault.NotFound,

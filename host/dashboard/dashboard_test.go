@@ -38,7 +38,7 @@ func serveAt(t *testing.T, passing bool, hosts ...string) string {
 	server := dashboard.New(front.Config{
 		MaxBodyBytes: 1 << 20, Logger: slog.New(slog.DiscardHandler), Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 		Mount: func(app *fiber.App) { app.Get("/api/x", func(c *fiber.Ctx) error { return c.SendString("api") }) },
-	}, hosts, passing)
+	}, dashboard.Place{Hosts: hosts, Passing: passing, Site: &net.TCPAddr{IP: net.IPv4zero, Port: 8080}})
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	t.Cleanup(func() {
@@ -217,13 +217,15 @@ func TestSchemeOfTheOrigin(t *testing.T) {
 	}
 }
 
-// A page is told that its address is one that another program may have next time, unless a proxy's name stands before it.
-func TestPassingOrigin(t *testing.T) {
+// A page is told that its address is one that another program may have next time, and where apps are answered, unless a
+// proxy's name stands before it.
+func TestPageIsToldWhereItIs(t *testing.T) {
 	for _, passing := range []bool{false, true} {
 		own := serveAt(t, passing, "dash.example")
 		for host, want := range map[string]bool{own: passing, "localhost": passing, "dash.example": false} {
 			resp, _ := get(t, "HEAD", "http://"+own+"/", "Host: "+host)
 			assert.Equal(t, want, resp.Header.Get(dashboard.PassingHeader) == "true", "%s, passing: %v", host, passing)
+			assert.Equal(t, host != "dash.example", resp.Header.Get(dashboard.SiteHeader) == "0.0.0.0:8080", host)
 		}
 	}
 }

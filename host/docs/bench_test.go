@@ -5,7 +5,9 @@ package docs_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -59,12 +61,14 @@ func Benchmark(b *testing.B) {
 					}
 				})
 			}
+			next := "" // the cursor of the page that was found last
 			find := func(name string, found int, query func(i int) docs.Query) {
 				run(name, func(i int) error {
 					page, err := f.Find(f.ctx, f.app, "orders", query(i))
 					if err == nil && len(page.Items) != found {
 						err = fmt.Errorf("found %d instead of %d", len(page.Items), found)
 					}
+					next = page.Next
 					return err
 				})
 			}
@@ -81,6 +85,23 @@ func Benchmark(b *testing.B) {
 			find("sort all", 50, func(int) docs.Query { return docs.Query{Sort: value(b, `{"total":-1}`)} })
 			run("count all", func(int) error { _, err := f.Count(f.ctx, f.app, "orders", nil); return err })
 			run("count quarter", func(int) error { _, err := f.Count(f.ctx, f.app, "orders", value(b, `{"status":"sent"}`)); return err })
+			f.index(b, "orders", "number", "total", "items.1.sku")
+			find("indexed range", 10, func(i int) docs.Query {
+				return docs.Query{Filter: value(b, fmt.Sprintf(`{"number":{"$gte":%d,"$lt":%d}}`, i%90_000, i%90_000+10))}
+			})
+			find("indexed equality", 50, func(i int) docs.Query { // of a path that has no terms
+				return docs.Query{Filter: value(b, fmt.Sprintf(`{"items.1.sku":"sku-%d"}`, i%77))}
+			})
+			find("indexed sort", 50, func(int) docs.Query { return docs.Query{Sort: value(b, `{"total":-1}`)} })
+			find("indexed range and sort", 50, func(i int) docs.Query {
+				return docs.Query{Filter: value(b, fmt.Sprintf(`{"number":{"$gte":%d}}`, i%90_000)), Sort: value(b, `{"number":1}`)}
+			})
+			find("indexed pages", 50, func(i int) docs.Query { // each after the one before
+				if i%1000 == 0 {
+					next = ""
+				}
+				return docs.Query{Sort: value(b, `{"total":1}`), Cursor: next}
+			})
 			run("create", func(int) error { _, err := f.Create(f.ctx, f.app, "more", data); return err })
 			listen := func(collection string) {
 				require.NoError(b, f.heard.Reload(f.ctx, f.app, func(context.Context) ([]events.Listener, error) {
@@ -94,6 +115,65 @@ func Benchmark(b *testing.B) {
 			listen("orders-*")
 			run("update", func(int) error { _, err := f.Update(f.ctx, f.app, "orders", known, data, nil); return err })
 			run("patch", func(int) error { _, err := f.Patch(f.ctx, f.app, "orders", known, patch, nil); return err })
+		})
+	}
+}
+
+// BenchmarkIndexing builds an index of 100,000 documents while others write to the collection, and tells how
+// long these take, in milliseconds, before and while it is built.
+func BenchmarkIndexing(b *testing.B) {
+	for name, open := range databases {
+		b.Run(name, func(b *testing.B) {
+			f := newFixture(b, open)
+			f.fill(b, "orders", 100_000, order)
+			known := f.create(b, "orders", `{"number":"known"}`).ID
+			data := value(b, order(100_000))
+			write := func(i int) time.Duration {
+				begun := time.Now()
+				var err error
+				if i%2 == 0 {
+					_, err = f.Update(f.ctx, f.app, "orders", known, data, nil)
+				} else {
+					_, err = f.Create(f.ctx, f.app, "orders", data)
+				}
+				require.NoError(b, err)
+				return time.Since(begun)
+			}
+			tell := func(when string, took []time.Duration) {
+				slices.Sort(took)
+				for part, at := range map[string]int{"p50": len(took) / 2, "p99": len(took) * 99 / 100, "max": len(took) - 1} {
+					b.ReportMetric(float64(took[at].Microseconds())/1000, part+"-ms-"+when)
+				}
+			}
+			var before, during []time.Duration
+			for i := range 2000 {
+				before = append(before, write(i))
+			}
+			for b.Loop() {
+				_, made, err := f.Index(f.ctx, f.app, "orders", "number")
+				require.NoError(b, err)
+				require.True(b, made)
+				built := make(chan error, 1)
+				go func() { built <- f.Work(f.ctx) }()
+				for i, done := 0, false; !done; i++ {
+					select {
+					case err := <-built:
+						require.NoError(b, err)
+						done = true
+					default:
+						during = append(during, write(i))
+					}
+				}
+				b.StopTimer()
+				listed, err := f.Indexes(f.ctx, f.app, "orders")
+				require.NoError(b, err)
+				require.Equal(b, store.IndexReady, listed[0].State)
+				require.NoError(b, f.DropIndex(f.ctx, f.app, listed[0].ID))
+				require.NoError(b, f.Work(f.ctx))
+				b.StartTimer()
+			}
+			tell("before", before)
+			tell("while", during)
 		})
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/tinylib/msgp/msgp"
 
@@ -65,14 +64,34 @@ func newSearch(appID, collection string, query Query) (q search, err error) {
 
 // Find returns a page of the documents that match.
 func (s *Service) Find(ctx context.Context, appID, collection string, query Query) (store.Page[store.Document], error) {
+	page, _, err := s.Explain(ctx, appID, collection, query)
+	return page, err
+}
+
+// Explain is Find that also tells how the documents were found.
+func (s *Service) Explain(ctx context.Context, appID, collection string, query Query) (page store.Page[store.Document], how Explained, err error) {
 	q, err := newSearch(appID, collection, query)
 	if err != nil {
-		return store.Page[store.Document]{}, err
+		return page, how, err
 	}
-	if len(q.sort.keys) == 0 {
-		return s.findByID(ctx, q)
+	if q.after != nil && len(q.sort.keys) == 0 {
+		q.After = q.after.id
 	}
-	return s.findSorted(ctx, q)
+	for {
+		p, err := s.plan(ctx, &q, false)
+		if err != nil {
+			return page, how, err
+		}
+		how = p.explain(&q)
+		if len(q.sort.keys) == 0 {
+			page, err = s.findByID(q, s.source(ctx, &q, p, &how.Looked))
+		} else {
+			page, err = s.findSorted(ctx, q, p, &how)
+		}
+		if !s.gone(appID, p, err) {
+			return page, how, err
+		}
+	}
 }
 
 // Count returns the number of documents that match a filter, without one of all there are.
@@ -84,29 +103,55 @@ func (s *Service) Count(ctx context.Context, appID, collection string, filter ms
 	if len(q.filter) == 0 {
 		return s.store.Count(ctx, appID, collection)
 	}
-	_, err = s.store.Scan(ctx, q.DocumentQuery, func(store.Document) error {
-		count++
-		return nil
-	})
-	return count, err
+	for {
+		p, err := s.plan(ctx, &q, true)
+		if err != nil {
+			return 0, err
+		}
+		count = 0
+		err = s.all(ctx, &q, p, new(int), func(store.Document) error {
+			count++
+			return nil
+		})
+		if !s.gone(appID, p, err) {
+			return count, err
+		}
+	}
+}
+
+// all visits all documents that match, in any order.
+func (s *Service) all(ctx context.Context, q *search, p *plan, looked *int, visit func(store.Document) error) error {
+	if p == nil {
+		got, err := s.store.Scan(ctx, q.DocumentQuery, visit)
+		*looked += got.Documents
+		return err
+	}
+	next := s.source(ctx, q, p, looked)
+	for more := true; more; {
+		var err error
+		if more, err = next(maxRange, visit); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // maxChunk bounds the documents that are read at once where only some may be wanted.
 const maxChunk = 20_000
 
-var errEnough = errors.New("enough documents")
+var (
+	errEnough = errors.New("enough documents")
+	errTooFar = errors.New("too many documents were looked at")
+)
 
 // findByID reads documents in the order of their ids, more and more at once, until there are enough
 // that match.
-func (s *Service) findByID(ctx context.Context, q search) (store.Page[store.Document], error) {
+func (s *Service) findByID(q search, next source) (store.Page[store.Document], error) {
 	var page store.Page[store.Document]
 	page.Items = []store.Document{}
 	size := 0
-	if q.after != nil {
-		q.After = q.after.id
-	}
-	for q.DocumentQuery.Limit = q.limit + 1; ; q.DocumentQuery.Limit = min(4*q.DocumentQuery.Limit, maxChunk) {
-		looked, err := s.store.Scan(ctx, q.DocumentQuery, func(doc store.Document) error {
+	for limit := q.limit + 1; ; limit = min(4*limit, maxChunk) {
+		more, err := next(limit, func(doc store.Document) error {
 			size += len(doc.Data)
 			if n := len(page.Items); n == q.limit || n > 0 && size > MaxPageBytes {
 				page.Next = q.sort.cursor(place{id: page.Items[n-1].ID})
@@ -117,12 +162,11 @@ func (s *Service) findByID(ctx context.Context, q search) (store.Page[store.Docu
 			return nil
 		})
 		switch {
-		case errors.Is(err, errEnough), err == nil && looked.Documents < q.DocumentQuery.Limit:
+		case errors.Is(err, errEnough), err == nil && !more:
 			return page, nil
 		case err != nil:
 			return store.Page[store.Document]{}, err
 		}
-		q.After = looked.Last
 	}
 }
 
@@ -137,31 +181,69 @@ type candidate struct {
 	size  int // of its data, which is nil if longer than inline
 }
 
-// findSorted looks at all documents and keeps the first in the order.
-func (s *Service) findSorted(ctx context.Context, q search) (store.Page[store.Document], error) {
-	first := make([]candidate, 0, q.limit+2) // in order
-	_, err := s.store.Scan(ctx, q.DocumentQuery, func(doc store.Document) error {
-		here := q.sort.place(&doc)
-		if q.after != nil && q.sort.compare(here, *q.after) <= 0 {
-			return nil
+// findSorted keeps the first in the order of all documents, or of those that an index finds.
+func (s *Service) findSorted(ctx context.Context, q search, p *plan, how *Explained) (store.Page[store.Document], error) {
+	found := q.first()
+	if p != nil && p.walk {
+		err := s.findWalking(ctx, &q, p, found, &how.Looked)
+		if err == nil {
+			return s.fill(ctx, q, found.docs)
 		}
-		at, _ := slices.BinarySearchFunc(first, here, func(c candidate, p place) int { return q.sort.compare(c.place, p) })
-		if at > q.limit {
-			return nil // behind the page and the one that tells of a next
+		if !errors.Is(err, errTooFar) {
+			return store.Page[store.Document]{}, err
 		}
-		c := candidate{Document: doc, place: here, size: len(doc.Data)}
-		if c.Data = nil; c.size <= inline {
-			c.Data = bytes.Clone(doc.Data)
-		}
-		if first = slices.Insert(first, at, c); len(first) > q.limit+1 {
-			first = first[:q.limit+1]
-		}
+		found, p = q.first(), nil
+		looked := how.Looked
+		*how = p.explain(&q)
+		how.Looked = looked
+	}
+	err := s.all(ctx, &q, p, &how.Looked, func(doc store.Document) error {
+		found.add(doc, q.sort.place(&doc))
 		return nil
 	})
 	if err != nil {
 		return store.Page[store.Document]{}, err
 	}
-	return s.fill(ctx, q, first)
+	return s.fill(ctx, q, found.docs)
+}
+
+// findWalking looks at the documents without a place in an index, and then at the others in its order,
+// until no more can be among the first. It takes several statements, so a document may come again that
+// has got another place in the meantime: then the first counts.
+func (s *Service) findWalking(ctx context.Context, q *search, p *plan, found *first, looked *int) error {
+	seen := map[string]bool{}
+	add := func(doc store.Document, here place) {
+		if !seen[doc.ID] && (q.Match == nil || q.Match(&doc)) {
+			seen[doc.ID] = true
+			found.add(doc, here)
+		}
+	}
+	unplaced, err := s.store.Unplaced(ctx, p.DocumentIndex, func(doc store.Document) error {
+		add(doc, q.sort.place(&doc))
+		return nil
+	})
+	if *looked += unplaced; err != nil {
+		return err
+	}
+	next := s.walk(ctx, q, p, looked)
+	for limit := q.limit + 2; ; limit = min(4*limit, maxChunk) {
+		more, err := next(limit, func(doc store.Document) error {
+			here := q.sort.place(&doc)
+			if found.behind(here) {
+				return errEnough
+			}
+			add(doc, here)
+			return nil
+		})
+		switch {
+		case errors.Is(err, errEnough), err == nil && !more:
+			return nil
+		case err != nil:
+			return err
+		case *looked > maxWalk:
+			return errTooFar
+		}
+	}
 }
 
 // fill makes a page of candidates. There is one too many of them if there is a next page.

@@ -28,6 +28,24 @@ func newStep(name string) step {
 	return s
 }
 
+// equal reports whether two paths are the same.
+func (p path) equal(q path) bool {
+	return slices.EqualFunc(p, q, func(a, b step) bool { return bytes.Equal(a.key, b.key) })
+}
+
+// String is the path as it is written, with the backslashes that are needed.
+func (p path) String() string {
+	keys := make([]string, len(p))
+	for i, s := range p {
+		key := strings.NewReplacer(`\`, `\\`, `.`, `\.`).Replace(string(s.key.unquoted()))
+		if strings.HasPrefix(key, "$") {
+			key = `\` + key
+		}
+		keys[i] = key
+	}
+	return strings.Join(keys, ".")
+}
+
 // each visits the values that a path leads to until visit returns false, and reports whether it never
 // did. A key on an array leads into all maps that are its elements. Where there is no value, a text of
 // [kindMissing] is visited.

@@ -9,11 +9,13 @@ package docs
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 
 	"github.com/google/uuid"
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/background"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
@@ -27,14 +29,20 @@ type Config struct {
 
 	// Admit refuses bytes of data that an app may not write; nil: it may write any.
 	Admit func(ctx context.Context, appID string, bytes int) error
+
+	Log *slog.Logger // nil: slog.Default()
 }
 
 // Service keeps and finds documents. It is safe for concurrent use. Values come in as MessagePack
 // (see package abi) and documents go out with their data as JSON. Bad input is [fault.Invalid] and
 // names the field; what is not there is [fault.NotFound], in another app as in none.
 type Service struct {
-	store store.Docs
-	admit func(ctx context.Context, appID string, bytes int) error
+	store   store.Docs
+	admit   func(ctx context.Context, appID string, bytes int) error
+	log     *slog.Logger
+	known   *known
+	indexer *background.Task
+	within  bool // the store is that of a transaction
 }
 
 // New makes the service.
@@ -42,13 +50,18 @@ func New(config Config) *Service {
 	if config.Admit == nil {
 		config.Admit = func(context.Context, string, int) error { return nil }
 	}
-	return &Service{store: config.Store, admit: config.Admit}
+	if config.Log == nil {
+		config.Log = slog.Default()
+	}
+	s := &Service{store: config.Store, admit: config.Admit, log: config.Log, known: newKnown()}
+	s.indexer = background.NewTask(background.TaskConfig{Name: "index documents", Run: s.work, Every: workEvery, Log: config.Log})
+	return s
 }
 
 // In returns the service with the store of a transaction.
 func (s *Service) In(tx store.Store) *Service {
 	within := *s
-	within.store = tx.Docs()
+	within.store, within.within = tx.Docs(), true
 	return &within
 }
 
@@ -161,6 +174,10 @@ func (s *Service) Patch(ctx context.Context, appID, collection, id string, patch
 	if full != nil && fault.Of(full) != fault.Quota {
 		return store.Document{}, full
 	}
+	indexes, err := s.written(ctx, appID, collection)
+	if err != nil {
+		return store.Document{}, err
+	}
 	terms := newTerms(appID, collection)
 	key := store.DocumentKey{AppID: appID, Collection: collection, ID: id}
 	return s.store.Modify(ctx, key, ifVersion, func(data json.RawMessage) (store.DocumentContent, error) {
@@ -171,7 +188,7 @@ func (s *Service) Patch(ctx context.Context, appID, collection, id string, patch
 		if full != nil && len(result) > len(data) {
 			return store.DocumentContent{}, full
 		}
-		return store.DocumentContent{Data: json.RawMessage(result), Terms: terms.ofDocument(result)}, nil
+		return store.DocumentContent{Data: json.RawMessage(result), Terms: terms.ofDocument(result), Entries: entries(indexes, result)}, nil
 	})
 }
 
@@ -201,7 +218,13 @@ func (s *Service) checked(ctx context.Context, appID, collection, id string, dat
 	if err := s.admitData(ctx, store.DocumentKey{AppID: appID, Collection: collection, ID: id}, len(content)); err != nil {
 		return store.DocumentContent{}, err
 	}
-	return store.DocumentContent{Data: json.RawMessage(content), Terms: newTerms(appID, collection).ofDocument(content)}, nil
+	indexes, err := s.written(ctx, appID, collection)
+	if err != nil {
+		return store.DocumentContent{}, err
+	}
+	return store.DocumentContent{
+		Data: json.RawMessage(content), Terms: newTerms(appID, collection).ofDocument(content), Entries: entries(indexes, content),
+	}, nil
 }
 
 // admitData asks for room for data. Where there is none, data that is there may be replaced by data

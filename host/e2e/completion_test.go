@@ -35,6 +35,8 @@ func TestCompletion(t *testing.T) {
 	p.must(t, "routes", "add", "hello", "POST", "/hello")
 	p.must(t, "topics", "set", "news", "--access", "public")
 	p.must(t, "domains", "add", "shop.example")
+	p.must(t, "docs", "put", "users", `{"age":36}`)
+	p.must(t, "docs", "index", "add", "users", "age")
 	p.write(t, "cart.rhai", "1")
 	p.must(t, "deploy", "cart.rhai", "--app", "shop")
 	p.env = append(p.env, "PATH="+filepath.Join(p.dir, "bin")+":/usr/local/bin:/usr/bin:/bin")
@@ -59,6 +61,8 @@ func TestCompletion(t *testing.T) {
 				{"routes delete ", "GET POST"},
 				{"routes limit GET /h", "/hello"},
 				{"topics delete ", "news"},
+				{"docs index delete ", "users"},
+				{"docs index delete users ", "age"},
 				{"domains remove ", "shop.example"},
 			} {
 				args := append([]string{"-c", script}, strings.Split(test.typed, " ")...)

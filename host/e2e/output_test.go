@@ -55,7 +55,7 @@ func TestOutputShapes(t *testing.T) {
 	p, _ := loggedIn(t)
 	p.write(t, "shop/picloud.yaml", "app: shop\nname: Shop\ncors: {origins: [https://a.example]}\ndomains: [shop.example]\nsecrets: [key]\n"+
 		"scripts:\n  - {name: cart, limits: {timeout_ms: 500}, routes: [{route: POST /cart, rate_limit: {requests: 5}, signature: {scheme: github, secret: key}}, GET /cart]}\n"+
-		"triggers:\n  - {name: q, kind: queue, script: cart, topic: t}\n  - {name: d, kind: docs, script: cart, collection: c, filter: {a: 1}}\ntopics: [{topic: news}]\n")
+		"triggers:\n  - {name: q, kind: queue, script: cart, topic: t}\n  - {name: d, kind: docs, script: cart, collection: c, filter: {a: 1}}\ntopics: [{topic: news}]\nindexes: [{collection: d, path: a}]\n")
 	p.write(t, "shop/cart.rhai", "log::info(\"hi\", #{a: 1}); 1")
 	var out strings.Builder
 	out.WriteString(shapesHead)
@@ -64,7 +64,7 @@ func TestOutputShapes(t *testing.T) {
 		"apps list", "apps show shop", "apps usage shop", "scripts list", "scripts show cart", "scripts validate cart",
 		"invoke cart", "logs cart", "executions list cart", "apps stats shop --by-script", "routes list", "routes match GET /cart",
 		"triggers list", "triggers show q", "triggers preview @daily", "queues list", "topics list", "domains list", "secrets list",
-		"kv put c k 1", "kv get c k", "kv list c", "kv collections", "docs put d {\"a\":1}", "docs list d", "docs collections",
+		"kv put c k 1", "kv get c k", "kv list c", "kv collections", "docs put d {\"a\":1}", "docs list d", "docs collections", "docs index list",
 		"files put f pulled/cart.rhai", "files list f", "files collections",
 		"members list", "keys create ci --scope log:read", "keys list", "users list", "sessions list", "quota show", "audit list --limit 1", "context list", "status", "health",
 	} {

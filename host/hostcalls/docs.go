@@ -31,9 +31,12 @@ func docsHandlers(s *docs.Service) map[abi.Op]Handler {
 			return &abi.DocsGetResponse{Document: &envelope}, err
 		}),
 		abi.OpDocsFind: inTransaction(abi.OpDocsFind, s, func(ctx context.Context, scope *Scope, s *docs.Service, r *abi.DocsFindRequest) (msgp.Marshaler, error) {
-			page, err := s.Find(ctx, scope.AppID, r.Collection, docs.Query{Filter: r.Filter, Sort: r.Sort, Cursor: r.Cursor, Limit: r.Limit})
+			page, how, err := s.Explain(ctx, scope.AppID, r.Collection, docs.Query{Filter: r.Filter, Sort: r.Sort, Cursor: r.Cursor, Limit: r.Limit})
 			if err != nil {
 				return nil, err
+			}
+			if r.Explain {
+				return &abi.DocsFindResponse{Explain: &abi.DocsExplained{Plan: how.Plan, Path: how.Path, Range: how.Range, Sort: how.Sort, Looked: how.Looked}}, nil
 			}
 			if limit := cmp.Or(r.Limit, store.DefaultPageSize); page.Next != "" && len(page.Items) < limit {
 				// A script that asks for an array would take it for all there is.
@@ -65,7 +68,27 @@ func docsHandlers(s *docs.Service) map[abi.Op]Handler {
 			count, err := s.Count(ctx, scope.AppID, r.Collection, r.Filter)
 			return &abi.DocsCountResponse{Count: count}, err
 		}),
+		abi.OpDocsIndex: inTransaction(abi.OpDocsIndex, s, func(ctx context.Context, scope *Scope, s *docs.Service, r *abi.DocsIndexRequest) (msgp.Marshaler, error) {
+			index, _, err := s.Index(ctx, scope.AppID, r.Collection, r.Path)
+			return &abi.DocsIndexResponse{Index: shownIndex(index)}, err
+		}),
+		abi.OpDocsIndexes: inTransaction(abi.OpDocsIndexes, s, func(ctx context.Context, scope *Scope, s *docs.Service, r *abi.DocsIndexesRequest) (msgp.Marshaler, error) {
+			if err := store.CheckCollection(r.Collection); err != nil { // no name would be that of all
+				return nil, err
+			}
+			indexes, err := s.Indexes(ctx, scope.AppID, r.Collection)
+			response := &abi.DocsIndexesResponse{Items: make([]abi.DocsIndex, len(indexes))}
+			for i, index := range indexes {
+				response.Items[i] = shownIndex(index)
+			}
+			return response, err
+		}),
 	}
+}
+
+// shownIndex is an index as a guest sees it.
+func shownIndex(index store.DocumentIndex) abi.DocsIndex {
+	return abi.DocsIndex{Path: index.Path, State: string(index.State), Built: index.Built}
 }
 
 func updated(doc store.Document, err error) (msgp.Marshaler, error) {

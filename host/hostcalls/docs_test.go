@@ -97,6 +97,20 @@ func TestDocsOperations(t *testing.T) {
 	require.NoError(t, guest.call(t, abi.OpDocsCount, &abi.DocsFindRequest{Collection: "c", Filter: fromJSON(t, `{"b": 3}`)}, &count))
 	require.Equal(t, int64(1), count.Count)
 
+	var explained abi.DocsFindResponse
+	require.NoError(t, guest.call(t, abi.OpDocsFind, &abi.DocsFindRequest{Collection: "c", Sort: fromJSON(t, `{"b": -1}`), Explain: true}, &explained))
+	require.Equal(t, abi.DocsFindResponse{Explain: &abi.DocsExplained{Plan: "all", Looked: 2}}, explained)
+	var index abi.DocsIndexResponse
+	for range 2 {
+		require.NoError(t, guest.call(t, abi.OpDocsIndex, &abi.DocsIndexRequest{Collection: "c", Path: "b"}, &index))
+		require.Equal(t, abi.DocsIndex{Path: "b", State: "building"}, index.Index)
+	}
+	var indexes abi.DocsIndexesResponse
+	require.NoError(t, guest.call(t, abi.OpDocsIndexes, &abi.DocsIndexesRequest{Collection: "c"}, &indexes))
+	require.Equal(t, []abi.DocsIndex{index.Index}, indexes.Items)
+	require.NoError(t, guest.call(t, abi.OpDocsIndexes, &abi.DocsIndexesRequest{Collection: "d"}, &indexes))
+	require.Empty(t, indexes.Items)
+
 	var deleted abi.DocsDeleteResponse
 	for _, there := range []bool{true, false} {
 		require.NoError(t, guest.call(t, abi.OpDocsDelete, &abi.DocsGetRequest{Collection: "c", ID: id}, &deleted))
@@ -125,6 +139,8 @@ func TestDocsRefusals(t *testing.T) {
 		{"unknown operator", abi.OpDocsFind, &abi.DocsFindRequest{Collection: "c", Filter: fromJSON(t, `{"a": {"$regex": "x"}}`)}, abi.OpCodeInvalid, "docs.find: filter.a.$regex: unknown operator"},
 		{"filter of count", abi.OpDocsCount, &abi.DocsFindRequest{Collection: "c", Filter: fromJSON(t, `[]`)}, abi.OpCodeInvalid, "docs.count: filter: must be a map"},
 		{"limit", abi.OpDocsFind, &abi.DocsFindRequest{Collection: "c", Limit: 1001}, abi.OpCodeInvalid, "docs.find: limit: must be between 1 and 1000, got 1001"},
+		{"index of no data", abi.OpDocsIndex, &abi.DocsIndexRequest{Collection: "c", Path: "version"}, abi.OpCodeInvalid, "docs.index: path: version is of the document itself"},
+		{"indexes of all", abi.OpDocsIndexes, &abi.DocsIndexesRequest{}, abi.OpCodeInvalid, "docs.indexes: collection: must be 1 to 512 bytes, got 0"},
 		{"cursor", abi.OpDocsFind, &abi.DocsFindRequest{Collection: "c", Cursor: "x"}, abi.OpCodeInvalid, "docs.find: invalid cursor"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -110,6 +110,7 @@ func TestAppsAreIsolated(t *testing.T) {
 		var file abi.FilesInfoResponse
 		owner.decode(&doc, abi.OpDocsCreate, &abi.DocsCreateRequest{Collection: "c", Data: value(t, `{"s":"secret"}`)})
 		owner.decode(&file, abi.OpFilesCreate, &abi.FilesCreateRequest{Collection: "c", Name: "f", ContentType: "text/plain", Data: new([]byte("secret"))})
+		owner.call(abi.OpDocsIndex, &abi.DocsIndexRequest{Collection: "c", Path: "secret"})
 		_, err := d.secrets.Set(t.Context(), owner.scope.AppID, "k", "secret")
 		require.NoError(t, err)
 		// The service of events has this test of itself; here it is told whose app it is.
@@ -149,6 +150,7 @@ func TestAppsAreIsolated(t *testing.T) {
 				return &abi.DocsUpdateRequest{Collection: n.collection, ID: n.doc, Data: value(t, `{}`)}
 			}},
 			{abi.OpDocsDelete, func(n names) msgp.Marshaler { return &abi.DocsGetRequest{Collection: n.collection, ID: n.doc} }},
+			{abi.OpDocsIndexes, func(n names) msgp.Marshaler { return &abi.DocsIndexesRequest{Collection: n.collection} }},
 			{abi.OpFilesHead, func(n names) msgp.Marshaler { return &abi.FilesGetRequest{Collection: n.collection, ID: n.file} }},
 			{abi.OpFilesGet, func(n names) msgp.Marshaler { return &abi.FilesReadRequest{Collection: n.collection, ID: n.file} }},
 			{abi.OpFilesList, func(n names) msgp.Marshaler { return &abi.FilesListRequest{Collection: n.collection} }},
@@ -162,6 +164,9 @@ func TestAppsAreIsolated(t *testing.T) {
 			}},
 			{abi.OpKVSet, func(n names) msgp.Marshaler {
 				return &abi.KVSetRequest{Collection: n.collection, Key: n.key, Value: value(t, `1`), IfAbsent: true}
+			}},
+			{abi.OpDocsIndex, func(n names) msgp.Marshaler {
+				return &abi.DocsIndexRequest{Collection: n.collection, Path: "s"}
 			}},
 			{abi.OpDeadLettersList, func(names) msgp.Marshaler { return &abi.DeadLettersListRequest{} }},
 			{abi.OpDeadLettersGet, func(n names) msgp.Marshaler { return &abi.DeadLettersGetRequest{ID: n.letter} }},

@@ -356,10 +356,12 @@ func (s *Server) makeServices(ctx context.Context) error {
 		Docs: docs.New(docs.Config{
 			Store: s.store.Docs(),
 			Admit: s.meter("documents", func(l quota.Limits) int64 { return l.DocsBytes }, func(u store.AppUsage) int64 { return u.Docs }),
+			Log:   s.log,
 		}),
 		Files: stored, Events: s.emitter,
 		HTTP: requests, Transactions: s.store, Secrets: kept,
 	}
+	s.services.Docs.Follow(s.store.Revisions())
 	if s.tests.bench != nil {
 		s.services.HTTP = s.tests.bench
 	}
@@ -504,7 +506,7 @@ func (s *Server) makeCatalog(ctx context.Context) (err error) {
 	s.catalog, err = catalog.New(ctx, catalog.Config{
 		Store: s.store, Executions: s.executions, Logger: s.log,
 		Registry: s.listeners, Triggers: s.triggers, TriggersChanged: s.triggersChanged, TopicChanged: s.realtime.Changed,
-		SecretsChanged: s.services.Secrets.Changed, RightsChanged: s.authority.Changed,
+		SecretsChanged: s.services.Secrets.Changed, IndexesChanged: s.services.Docs.IndexesChanged, RightsChanged: s.authority.Changed,
 		Discard: s.services.Files.Discard, UnclaimedHosts: s.settings.UnclaimedHosts, Quotas: s.quotas,
 	})
 	return err
@@ -568,7 +570,7 @@ func (s *Server) makeFront(context.Context) error {
 			MaxBodyBytes: c.MaxBodyBytes, Budget: s.budget, Proxies: proxies,
 			Limits:  edge.Limits{Connections: maxDashboardConnections},
 			Version: s.version, Logger: s.log, Mount: admin.Mount, Streams: api.Streams,
-		}, dashboardHosts(c), s.dashboard.passing)
+		}, dashboard.Place{Hosts: dashboardHosts(c), Passing: s.dashboard.passing, Site: s.listener.Addr()})
 	}
 	return nil
 }
@@ -584,6 +586,7 @@ func (s *Server) makeBackground(context.Context) error {
 		s.authority.SessionSweeper(s.log),
 		s.audit.Background(),
 		s.services.KV.Sweeper(),
+		s.services.Docs.Indexer(),
 		s.services.Files.Sweeper(),
 		s.executions.CodeSweeper(s.log),
 		s.catalog.SiteSweeper(),

@@ -55,9 +55,18 @@ func (s *Server) BindBench(token string) error {
 		Client: c, URL: url, Store: s.store, Executions: s.executions, Dispatcher: s.tests.dispatcher,
 		Capabilities: func(context.Context, string) ([]abi.Capability, error) { return authz.AppExecution, nil },
 		Mark:         s.tests.rewinder.Mark, Rewind: s.tests.rewinder.Rewind, Sweep: s.services.KV.Sweep,
-		Files: s.services.Files, Forget: s.forget,
+		Hold: s.holdFiles, Forget: s.forget,
 	})
 	return nil
+}
+
+// holdFiles has the bytes of files outlast whoever deletes them.
+func (s *Server) holdFiles() (release func() error, err error) {
+	hold, err := s.services.Files.Hold()
+	if err != nil {
+		return nil, err
+	}
+	return hold.Release, nil
 }
 
 // forget has what is counted in memory begin anew: requests, and what apps have of their quotas.

@@ -25,10 +25,12 @@ type DocumentKey struct {
 
 // DocumentContent is what is kept of a document's content: its JSON, which comes back byte for
 // byte, and its terms, by which [Docs.Scan] finds it. What terms stand for is the caller's
-// business; there are no two equal ones.
+// business; there are no two equal ones. Entries are those in the indexes that the caller knows:
+// where one is missing, the document has [UnknownKey] there.
 type DocumentContent struct {
-	Data  json.RawMessage
-	Terms []int64
+	Data    json.RawMessage
+	Terms   []int64
+	Entries []DocumentEntry // in the order of their indexes, of each one at most
 }
 
 // DocumentQuery says which documents of a collection are looked at.
@@ -89,8 +91,13 @@ type Docs interface {
 	// visit must not use the store. Behind the last document that it has looked at a query with a
 	// limit can go on.
 	Scan(ctx context.Context, query DocumentQuery, visit func(Document) error) (looked Looked, err error)
+	// Rare reports whether few documents have a term of each group, so that by these it is quickest
+	// to find them.
+	Rare(ctx context.Context, groups [][]int64) (bool, error)
 	// Count returns the number of documents of a collection.
 	Count(ctx context.Context, appID, collection string) (int64, error)
+	DocumentIndexes
+
 	// Collections pages through an app's collections in the order of their names (bytewise).
 	Collections(ctx context.Context, appID string, page PageRequest) (Page[DocumentCollection], error)
 }

@@ -27,6 +27,7 @@ const (
 	ResourceTopic   Resource = "topic"  // whose id is its name
 	ResourceSecret  Resource = "secret" // as that of a topic
 	ResourceDomain  Resource = "domain"
+	ResourceIndex   Resource = "index" // of documents
 	ResourceQuota   Resource = "quota" // whose id is its app's
 	// ResourceUser is who a user is and what the user may do: the role, sessions and keys that end, the second
 	// factor, and the place in the app of AppID.

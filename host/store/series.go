@@ -69,7 +69,7 @@ var (
 		CountHTTP: abi.InvocationHTTP, CountExecute: abi.InvocationExecute, CountTrigger: abi.InvocationTrigger, CountInvoke: abi.InvocationInvoke,
 	}
 	CountedOutcomes = [CountServerErrors - CountOK]abi.ErrorCode{
-		CountOK - CountOK: "", CountScriptInvalid - CountOK: abi.CodeScriptInvalid, CountScriptError - CountOK: abi.CodeScriptError,
+		0: "", CountScriptInvalid - CountOK: abi.CodeScriptInvalid, CountScriptError - CountOK: abi.CodeScriptError,
 		CountOverloaded - CountOK: abi.CodeOverloaded, CountTimeout - CountOK: abi.CodeTimeout, CountLimitExceeded - CountOK: abi.CodeLimitExceeded,
 		CountInternal - CountOK: abi.CodeInternal, CountCancelled - CountOK: abi.CodeCancelled,
 	}

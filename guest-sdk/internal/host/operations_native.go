@@ -24,6 +24,8 @@ const (
 	DocsPatch            Operation = "docs.patch"
 	DocsDelete           Operation = "docs.delete"
 	DocsCount            Operation = "docs.count"
+	DocsIndex            Operation = "docs.index"
+	DocsIndexes          Operation = "docs.indexes"
 	FilesCreate          Operation = "files.create"
 	FilesHead            Operation = "files.head"
 	FilesGet             Operation = "files.get"

@@ -110,6 +110,18 @@ func docsCount(request uint64) (response uint64)
 // DocsCount is docs.count.
 func DocsCount(request uint64) (response uint64) { return docsCount(request) }
 
+//go:wasmimport extism:host/user docs_index
+func docsIndex(request uint64) (response uint64)
+
+// DocsIndex is docs.index.
+func DocsIndex(request uint64) (response uint64) { return docsIndex(request) }
+
+//go:wasmimport extism:host/user docs_indexes
+func docsIndexes(request uint64) (response uint64)
+
+// DocsIndexes is docs.indexes.
+func DocsIndexes(request uint64) (response uint64) { return docsIndexes(request) }
+
 //go:wasmimport extism:host/user files_create
 func filesCreate(request uint64) (response uint64)
 

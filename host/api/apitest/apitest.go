@@ -143,6 +143,8 @@ func NewOn(t testing.TB, log *slog.Logger, path string, open func(store.Listener
 			func(appID string) int64 { return quotas.Of(appID).KVBytes }, usage(func(u store.AppUsage) int64 { return u.KV })).Admit}), Docs: docs.New(docs.Config{Store: db.Docs()}),
 		Files: stored, HTTP: fetch.New(fetch.Config{Version: "test"}), Events: emitter, Transactions: db, Secrets: s.Secrets,
 	}
+	services.Docs.Follow(db.Revisions())
+	indexer := services.Docs.Indexer()
 	runs := executions.New(executions.Config{
 		Store: db, Sandbox: box, Dispatcher: hostcalls.New(hostcalls.Config{Services: services, Log: log}), Ceiling: abi.DefaultCeiling,
 		ScriptCacheSize: 64, Logger: log, Registerer: registry,
@@ -163,6 +165,7 @@ func NewOn(t testing.TB, log *slog.Logger, path string, open func(store.Listener
 	apps, err := catalog.New(ctx, catalog.Config{
 		Store: db, Executions: runs, Logger: log, Registry: listeners, Triggers: triggers, TriggersChanged: dispatcher.Changed, TopicChanged: hub.Changed, Quotas: quotas,
 		SecretsChanged: s.Secrets.Changed,
+		IndexesChanged: services.Docs.IndexesChanged,
 		RightsChanged:  s.Auth.Changed,
 	})
 	require.NoError(t, err)
@@ -179,6 +182,7 @@ func NewOn(t testing.TB, log *slog.Logger, path string, open func(store.Listener
 	})
 	dispatcher.Start()
 	hub.Start()
+	indexer.Start()
 	config := front.Config{
 		Store: db, Authority: s.Auth, Executions: runs, Files: stored, Routes: apps.Routes(), Quotas: quotas, Events: emitter, Realtime: hub, Secrets: s.Secrets, Audit: record,
 		MaxBodyBytes: MaxBody, Version: "test", Logger: log, Registry: registry,
@@ -200,6 +204,7 @@ func NewOn(t testing.TB, log *slog.Logger, path string, open func(store.Listener
 		defer cancel()
 		_ = server.Shutdown(ctx)
 		require.NoError(t, hub.Stop(ctx))
+		require.NoError(t, indexer.Stop(ctx))
 		<-served
 		require.NoError(t, dispatcher.Stop(ctx))
 		require.NoError(t, runs.Stop(ctx))

@@ -14,7 +14,7 @@ const MaxDeployChanges = 10_000
 
 // DeployChange is a change as the operation of that name makes it.
 type DeployChange struct {
-	Operation  string          `json:"operation" enum:"update-app,create-script,update-script,delete-script,create-route,update-route,delete-route,create-domain,delete-domain,create-trigger,update-trigger,delete-trigger,set-topic,delete-topic,delete-secret,set-kv,create-doc,put-doc,keep-file"`
+	Operation  string          `json:"operation" enum:"update-app,create-script,update-script,delete-script,create-route,update-route,delete-route,create-domain,delete-domain,create-index,delete-index,create-trigger,update-trigger,delete-trigger,set-topic,delete-topic,delete-secret,set-kv,create-doc,put-doc,keep-file"`
 	ID         string          `json:"id,omitempty" maxLength:"512" doc:"Of what is changed or deleted; of a route that is created, the id or name of its script; of a topic or secret its name, of an entry its key; of a file that is kept, of the one whose place it takes, if there is one"`
 	Kind       string          `json:"kind,omitempty" enum:"kv,docs,files,cron,queue,pubsub,dead_letter," doc:"Of a trigger that is created"`
 	Module     string          `json:"module,omitempty" maxLength:"64" doc:"Of a plugin: id of a file that was uploaded to the collection @static before, which is its WebAssembly module"`

@@ -24,7 +24,6 @@ import (
 	"github.com/picloud/picloud/host/client"
 	"github.com/picloud/picloud/host/dispatch"
 	"github.com/picloud/picloud/host/executions"
-	"github.com/picloud/picloud/host/files"
 	"github.com/picloud/picloud/host/sandbox"
 	"github.com/picloud/picloud/host/store"
 )
@@ -39,10 +38,11 @@ type Config struct {
 	Dispatcher *dispatch.Dispatcher
 	// Capabilities are what tests, and what they fire, may do.
 	Capabilities func(ctx context.Context, appID string) ([]abi.Capability, error)
-	Mark, Rewind func(ctx context.Context) error        // the database
-	Files        *files.Service                         // whose bytes outlast tests that delete them
-	Forget       func()                                 // has what is counted in memory begin anew: requests, shares of apps
-	Sweep        func(ctx context.Context) (int, error) // what has expired in kv, of which triggers are told then
+	Mark, Rewind func(ctx context.Context) error // the database
+	// Hold has the bytes of files outlast tests that delete them, until they are released.
+	Hold   func() (release func() error, err error)
+	Forget func()                                 // has what is counted in memory begin anew: requests, shares of apps
+	Sweep  func(ctx context.Context) (int, error) // what has expired in kv, of which triggers are told then
 }
 
 // Bench implements [apptest.Bench]. A server asks it for the time ([Bench.Now]), sends it the requests of
@@ -55,8 +55,8 @@ type Bench struct {
 	capabilities []abi.Capability
 	scripts      map[string]store.Script // of the app, by name
 	files        map[string]*executions.TestScript
-	hold         *files.Hold // on the bytes that there were at Begin; nil: nothing has begun
-	untouched    bool        // since the database was brought back
+	unhold       func() error // releases the bytes that there were at Begin; nil: nothing has begun
+	untouched    bool         // since the database was brought back
 
 	mu      sync.Mutex
 	running *run // the test under way; nil: none
@@ -94,7 +94,7 @@ func (b *Bench) Begin(ctx context.Context, app string) (err error) {
 	if err := b.config.Executions.Flush(ctx); err != nil {
 		return err
 	}
-	if b.hold, err = b.config.Files.Hold(); err != nil {
+	if b.unhold, err = b.config.Hold(); err != nil {
 		return err
 	}
 	b.untouched = true
@@ -103,11 +103,11 @@ func (b *Bench) Begin(ctx context.Context, app string) (err error) {
 
 // release lets go of the bytes of files.
 func (b *Bench) release() error {
-	held := b.hold
-	if b.hold = nil; held == nil {
+	unhold := b.unhold
+	if b.unhold = nil; unhold == nil {
 		return nil
 	}
-	return held.Release()
+	return unhold()
 }
 
 // Load implements [apptest.Bench].
@@ -178,7 +178,7 @@ func (b *Bench) idle(ctx context.Context) error {
 // End implements [apptest.Bench].
 func (b *Bench) End(ctx context.Context) error {
 	b.Clock.run()
-	if b.hold == nil { // nothing has begun
+	if b.unhold == nil { // nothing has begun
 		return nil
 	}
 	if err := b.rewind(ctx); err != nil {

@@ -36,10 +36,11 @@ type App struct {
 	Triggers []Trigger  // in the manifest's order; those of dead letters last
 	Secrets  []string   // names of those that it needs
 	Topics   []Topic    // that are open to subscribers from outside
+	Indexes  []Index    // on paths of documents
 	Seeds    []Seed     // data that collections begin with
 	Reseed   bool       // write the seeds over what collections have
 	Create   bool       // create the app when it is missing
-	Prune    bool       // delete the scripts, triggers and topics that are there and not wanted
+	Prune    bool       // delete the scripts, triggers, topics and indexes that are there and not wanted
 	Release  bool       // with Prune: also the secrets, and without Domains the claims, which nobody has back as they were
 
 	file     onDisk // the manifest; nothing of one that is laid over by an environment
@@ -93,6 +94,9 @@ type Script struct {
 //	topics:                     # which of pubsub can be subscribed to from outside
 //	  - topic: todos            # see topicEntry
 //	    access: public
+//	indexes:                    # on paths of documents, see indexEntry
+//	  - collection: todos
+//	    path: due
 //	seed:                       # data that collections begin with, see seedEntry
 //	  kv: {settings: seed/settings.json}
 //	environments:               # what is otherwise, with --env NAME, see overlay
@@ -109,6 +113,7 @@ type document struct {
 	Triggers []triggerEntry `yaml:"triggers"`
 	Secrets  []string       `yaml:"secrets"`
 	Topics   []topicEntry   `yaml:"topics"`
+	Indexes  []indexEntry   `yaml:"indexes"`
 	Seed     seedEntry      `yaml:"seed"`
 
 	Environments map[string]yaml.Node `yaml:"environments"` // which are laid over the rest before it is read
@@ -208,6 +213,9 @@ func parse(root *os.Root, text []byte, environment string) (App, error) {
 	}
 	app.Triggers = triggers
 	if app.Topics, err = readTopics(d.Topics); err != nil {
+		return App{}, err
+	}
+	if app.Indexes, err = readIndexes(d.Indexes); err != nil {
 		return App{}, err
 	}
 	if app.Seeds, err = d.Seed.read(root); err != nil {
@@ -311,13 +319,14 @@ func describeYAML(err error) string {
 		" not found in type manifest.scriptEntry", " is not known here",
 		" not found in type manifest.document", " is not known here",
 		" not found in type manifest.triggerEntry", " is not known here", " not found in type manifest.retryEntry", " is not known here",
-		" not found in type manifest.topicEntry", " is not known here", " not found in type manifest.seedEntry", " is not known here",
+		" not found in type manifest.topicEntry", " is not known here", " not found in type manifest.indexEntry", " is not known here", " not found in type manifest.seedEntry", " is not known here",
 		" not found in type manifest.routeMapping", " is not known here", " not found in type wire.CORS", " is not known here",
 		" not found in type wire.RateLimit", " is not known here", "wire.RateLimit", "a rate limit",
 		" not found in type wire.Signature", " is not known here", "wire.Signature", "a signature",
 		"[]manifest.routeEntry", "a list of routes", "manifest.routeMapping", "a route", "wire.CORS", "a CORS policy",
 		"[]manifest.triggerEntry", "a list of triggers", "manifest.triggerEntry", "a trigger", "manifest.retryEntry", "a retry policy",
 		"[]manifest.topicEntry", "a list of topics", "manifest.topicEntry", "a topic",
+		"[]manifest.indexEntry", "a list of indexes", "manifest.indexEntry", "an index",
 		"manifest.scriptEntry", "a script", "manifest.document", "a manifest",
 	).Replace(err.Error())
 	lines := strings.Split(text, "\n")

@@ -19,6 +19,7 @@ type State interface {
 	Domains(ctx context.Context, app string) iter.Seq2[wire.Domain, error]
 	Triggers(ctx context.Context, app string) iter.Seq2[wire.Trigger, error]
 	Secrets(ctx context.Context, app string) iter.Seq2[wire.Secret, error]
+	Indexes(ctx context.Context, app string) iter.Seq2[wire.Index, error]
 	Topics(ctx context.Context, app string) iter.Seq2[wire.Topic, error]
 	Files(ctx context.Context, app, collection string) iter.Seq2[wire.File, error]
 	KV(ctx context.Context, app, collection, prefix string) iter.Seq2[wire.KVEntry, error]
@@ -47,7 +48,7 @@ type step interface {
 
 // A Change is one thing that a deploy found or did, or would do.
 type Change struct {
-	What    string   `json:"what"` // app, secret, script, static, trigger, topic, domain, route or seed
+	What    string   `json:"what"` // app, secret, script, static, trigger, topic, index, domain, route or seed
 	Name    string   `json:"name"`
 	Result  Result   `json:"result"`
 	Fields  []string `json:"fields,omitempty"`  // that an update changes
@@ -93,6 +94,7 @@ func Make(ctx context.Context, state State, want App) (*Plan, error) {
 	var triggers []wire.Trigger
 	var claims []wire.Domain
 	var topics []wire.Topic
+	var indexes []wire.Index
 	if !missing {
 		for script, err := range state.Scripts(ctx, want.Ref) {
 			if err != nil {
@@ -117,6 +119,11 @@ func Make(ctx context.Context, state State, want App) (*Plan, error) {
 		}
 		if len(want.Topics) > 0 || want.Prune || want.TellLeft {
 			if topics, err = client.Collect(state.Topics(ctx, want.Ref)); err != nil {
+				return nil, err
+			}
+		}
+		if len(want.Indexes) > 0 || want.Prune || want.TellLeft {
+			if indexes, err = client.Collect(state.Indexes(ctx, want.Ref)); err != nil {
 				return nil, err
 			}
 		}
@@ -153,6 +160,7 @@ func Make(ctx context.Context, state State, want App) (*Plan, error) {
 	plan.add(scripts...)
 	plan.add(listening...)
 	plan.add(planTopics(want, topics)...)
+	plan.add(planIndexes(want, indexes)...)
 	plan.add(unwanted...)
 	plan.add(changed.deleted...)
 	plan.add(claimed...)
@@ -162,7 +170,7 @@ func Make(ctx context.Context, state State, want App) (*Plan, error) {
 		plan.add(released...)
 	}
 	if want.TellLeft && !want.Prune {
-		plan.left = leftOf(want, present, triggers, topics, released)
+		plan.left = leftOf(want, present, triggers, topics, indexes, released)
 	}
 	if plan.seeds, err = planSeeds(ctx, state, want, !missing); err != nil {
 		return nil, err
@@ -171,7 +179,7 @@ func Make(ctx context.Context, state State, want App) (*Plan, error) {
 }
 
 // leftOf returns what an app has that is not wanted, in the order in which --prune would delete it.
-func leftOf(want App, present map[string]wire.Script, triggers []wire.Trigger, topics []wire.Topic, released []step) (left []Change) {
+func leftOf(want App, present map[string]wire.Script, triggers []wire.Trigger, topics []wire.Topic, indexes []wire.Index, released []step) (left []Change) {
 	for _, t := range triggers {
 		if !slices.ContainsFunc(want.Triggers, func(w Trigger) bool { return w.Name == t.Name }) {
 			left = append(left, Change{What: "trigger", Name: t.Name, Result: Left, ID: t.ID})
@@ -180,6 +188,11 @@ func leftOf(want App, present map[string]wire.Script, triggers []wire.Trigger, t
 	for _, t := range topics {
 		if !slices.ContainsFunc(want.Topics, func(w Topic) bool { return w.Name == t.Topic }) {
 			left = append(left, Change{What: "topic", Name: t.Topic, Result: Left})
+		}
+	}
+	for _, index := range indexes {
+		if !slices.Contains(want.Indexes, indexOf(index)) {
+			left = append(left, Change{What: "index", Name: indexOf(index).String(), Result: Left, ID: index.ID})
 		}
 	}
 	for _, s := range append(planPrune(want.Scripts, present), released...) {

@@ -29,6 +29,7 @@ type remote struct {
 	triggers []wire.Trigger
 	domains  []wire.Domain
 	topics   []wire.Topic
+	indexes  []wire.Index
 	imports  map[string]string // ids of scripts, by that of the module that they import
 	modules  map[string][]byte // that were uploaded, by ids of files
 	entries  []wire.KVEntry
@@ -109,6 +110,8 @@ type parts interface {
 	DeleteRoute(ctx context.Context, id string) error
 	CreateDomain(ctx context.Context, app string, domain wire.DomainCreate) (wire.Domain, error)
 	DeleteDomain(ctx context.Context, app, id string) error
+	CreateIndex(ctx context.Context, app string, index wire.IndexCreate) (wire.Index, error)
+	DeleteIndex(ctx context.Context, app, id string) error
 	CreateTrigger(ctx context.Context, app, kind string, trigger wire.TriggerUpdate) (wire.Trigger, error)
 	UpdateTrigger(ctx context.Context, id string, change wire.TriggerUpdate) (wire.Trigger, error)
 	DeleteTrigger(ctx context.Context, id string) error
@@ -201,6 +204,11 @@ func deployPart(ctx context.Context, to parts, modules map[string][]byte, app st
 	case "set-topic":
 		_, err := to.SetTopic(ctx, app, c.ID, of[wire.TopicSet](c))
 		return wire.DeployResult{}, err
+	case "create-index":
+		made, err := to.CreateIndex(ctx, app, of[wire.IndexCreate](c))
+		return wire.DeployResult{ID: made.ID}, err
+	case "delete-index":
+		return wire.DeployResult{}, to.DeleteIndex(ctx, app, c.ID)
 	case "delete-topic":
 		return wire.DeployResult{}, to.DeleteTopic(ctx, app, c.ID)
 	case "delete-secret":

@@ -67,7 +67,7 @@ func Pull(ctx context.Context, from Source, ref string) (Folder, error) {
 	if app.CORS != nil {
 		p.document.add("cors", app.CORS)
 	}
-	for _, read := range []func(context.Context, string) error{p.domains, p.readScripts, p.triggers, p.topics, p.secrets} {
+	for _, read := range []func(context.Context, string) error{p.domains, p.readScripts, p.triggers, p.topics, p.indexes, p.secrets} {
 		if err := read(ctx, app.Slug); err != nil {
 			return Folder{}, err
 		}
@@ -309,6 +309,22 @@ func (p *pull) topics(ctx context.Context, app string) error {
 		entries = append(entries, entry)
 	}
 	p.document.add("topics", entries)
+	return nil
+}
+
+func (p *pull) indexes(ctx context.Context, app string) error {
+	listed, err := client.Collect(p.from.Indexes(ctx, app))
+	if err != nil || len(listed) == 0 {
+		return err
+	}
+	var entries []any
+	for _, i := range listed {
+		entry := object{}
+		entry.add("collection", i.Collection)
+		entry.add("path", i.Path)
+		entries = append(entries, entry)
+	}
+	p.document.add("indexes", entries)
 	return nil
 }
 

@@ -33,7 +33,7 @@ func TestSchemaHasEveryField(t *testing.T) {
 		"manifest": reflect.TypeFor[document](), "script": reflect.TypeFor[scriptEntry](), "routeMapping": reflect.TypeFor[routeMapping](),
 		"cors": reflect.TypeFor[wire.CORS](), "rateLimit": reflect.TypeFor[wire.RateLimit](), "signature": reflect.TypeFor[wire.Signature](),
 		"staticMapping": reflect.TypeFor[staticEntry](), "trigger": reflect.TypeFor[triggerEntry](), "retry": reflect.TypeFor[retryEntry](),
-		"topic": reflect.TypeFor[topicEntry](), "seed": reflect.TypeFor[seedEntry](), "limits": reflect.TypeFor[abi.Limits](),
+		"topic": reflect.TypeFor[topicEntry](), "index": reflect.TypeFor[indexEntry](), "seed": reflect.TypeFor[seedEntry](), "limits": reflect.TypeFor[abi.Limits](),
 	} {
 		var fields []string
 		for i := range of.NumField() {
@@ -82,7 +82,7 @@ func TestManifestsOfTheReference(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(Schema), &read))
 	manifest, _ := reference.Markdown("manifest")
 	triggers, _ := reference.Markdown("triggers")
-	for _, of := range []string{"manifest", "script", "routeMapping", "cors", "rateLimit", "signature", "staticMapping", "topic"} {
+	for _, of := range []string{"manifest", "script", "routeMapping", "cors", "rateLimit", "signature", "staticMapping", "topic", "index"} {
 		for key := range read.Defs[of].Properties {
 			assert.Regexp(t, "[`{ ]"+key+"[`,}:]", manifest, "%s of %s", key, of)
 		}

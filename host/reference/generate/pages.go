@@ -186,6 +186,7 @@ func limits() string {
 		{"files of a form in `ctx.request.form`", abi.MaxFormData, " bytes"},
 		{"a value of `kv`", kv.MaxValueBytes, " bytes of JSON"},
 		{"a document", docs.MaxDataBytes, " bytes of JSON"},
+		{"indexes of a collection of documents", store.MaxIndexes, ""},
 		{"the name of a collection", store.MaxCollectionBytes, " bytes"},
 		{"a key of `kv`", kv.MaxKeyBytes, " bytes"},
 		{"what a script reads of a file at once", files.MaxGetBytes, " bytes, and its `max_blob_size`"},

@@ -137,7 +137,17 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 			Listen:            listener(options.ConnConfig, channelRevisions),
 			Dump:              dumper(options.ConnConfig),
 			Retryable:         retryable,
-			Snapshot:          sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
+			Settling: sqlstore.IndexSettling{
+				Since: `pg_current_xact_id()::text`,
+				// A dump may have a number of another server.
+				Unset: `(since = '' OR NULLIF(since, '')::xid8 >= pg_snapshot_xmax(pg_current_snapshot()))`,
+				// A transaction may have written already, or have a snapshot from before, and write later.
+				Settled: `NOT EXISTS (SELECT 1 FROM pg_stat_activity a WHERE a.datname = current_database() AND a.backend_type = 'client backend'
+					AND a.pid <> pg_backend_pid() AND (age(a.backend_xid) >= age(NULLIF(since, '')::xid8::xid) OR age(a.backend_xmin) >= age(NULLIF(since, '')::xid8::xid)))`,
+			},
+			// A plain join may become one with a scan of all documents.
+			DocOfEntry: `LATERAL (SELECT * FROM docs WHERE app_id = $2 AND collection = $3 AND id = e.id OFFSET 0) AS d`,
+			Snapshot:   sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 			Owned: sqlstore.Owned{
 				Options: &sql.TxOptions{Isolation: sql.LevelSerializable},
 				Places:  max(1, int(options.MaxConns)/2), PlacesOfApp: max(1, int(options.MaxConns)/4),

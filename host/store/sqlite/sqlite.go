@@ -118,6 +118,7 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 			},
 			DeleteLeased: `DELETE FROM outbox WHERE (id, token, app_id) IN (SELECT ids.value, tokens.value, apps.value
 				FROM json_each($1) AS ids JOIN json_each($2) AS tokens ON ids.key = tokens.key JOIN json_each($3) AS apps ON ids.key = apps.key) RETURNING id, token`,
+			DocOfEntry:   `docs AS d WHERE d.app_id = $2 AND d.collection = $3 AND d.id = e.id`,
 			Snapshot:     sql.TxOptions{ReadOnly: true}, // which is no BEGIN IMMEDIATE
 			Texts:        func(texts []string) any { return encodeTexts(texts) },
 			Place:        "rowid",

@@ -55,6 +55,7 @@ var (
 		`DELETE FROM domains WHERE app_id = $1`,
 		`DELETE FROM secrets WHERE app_id = $1`,
 		`DELETE FROM quotas WHERE app_id = $1`,
+		`UPDATE docs_indexes SET state = 'dropped', since = '' WHERE app_id = $1`,
 	}
 	scriptEnds = []string{
 		`DELETE FROM routes WHERE script_id = $1`,

@@ -16,20 +16,20 @@ const (
 	docKey = docOf + ` AND ` + ofLiveApp // for writes: who reads has found the app
 
 	// docInsert does nothing when the id is there or the app is not.
-	docInsert = `INSERT INTO docs (app_id, collection, id, version, created_at, updated_at, terms, data)
-		SELECT id, $2, $3, $4, $5, $6, $7, $8 FROM apps WHERE id = $1 AND ` + liveApp + ` ON CONFLICT DO NOTHING`
+	docInsert = `INSERT INTO docs (app_id, collection, id, version, created_at, updated_at, terms, data, entries)
+		SELECT id, $2, $3, $4, $5, $6, $7, $8, $9 FROM apps WHERE id = $1 AND ` + liveApp + ` ON CONFLICT DO NOTHING`
 	docGet = `SELECT id, version, created_at, updated_at, data FROM docs` + docOf
 	// The dialect's ForUpdate comes behind docRead.
 	docRead    = docGet + ` AND ` + ofLiveApp
 	docVersion = `SELECT id, version, created_at, updated_at, '' FROM docs` + docKey
-	docUpdate  = `UPDATE docs SET version = $4, updated_at = $5, terms = $6, data = $7` + docKey
+	docUpdate  = `UPDATE docs SET version = $4, updated_at = $5, terms = $6, data = $7, entries = $8` + docKey
 	docDelete  = `DELETE FROM docs` + docKey + ` RETURNING id, version, created_at, updated_at, data`
 
 	// docReplace updates a document that is at the version $7, if that is not NULL, and returns the
 	// data it had too, in one statement of PostgreSQL.
 	docReplace = `WITH old AS MATERIALIZED (SELECT version, updated_at, data FROM docs` + docKey + ` FOR UPDATE)
 		UPDATE docs SET version = old.version + 1, updated_at = GREATEST($4, old.updated_at + INTERVAL '1 microsecond'),
-			terms = $5, data = $6
+			terms = $5, data = $6, entries = $8
 		FROM old WHERE app_id = $1 AND collection = $2 AND id = $3 AND ($7::bigint IS NULL OR old.version = $7)
 		RETURNING id, docs.version, created_at, docs.updated_at, old.data`
 )
@@ -52,7 +52,7 @@ func (d docs) Create(ctx context.Context, key store.DocumentKey, content store.D
 	}
 	now := d.db.now()
 	doc := store.Document{ID: key.ID, Data: content.Data, Version: 1, CreatedAt: now, UpdatedAt: now}
-	args := docArgs(key, doc.Version, doc.CreatedAt, doc.UpdatedAt, d.db.Dialect.Terms.Value(content.Terms), string(content.Data))
+	args := docArgs(key, doc.Version, doc.CreatedAt, doc.UpdatedAt, d.db.Dialect.Terms.Value(content.Terms), string(content.Data), encodeEntries(content.Entries))
 	about := aboutDoc(key)
 	about.Version, about.Operation, about.New = doc.Version, store.ChangeCreate, content.Data
 	const op = "create document"
@@ -88,7 +88,7 @@ func (d docs) Restore(ctx context.Context, key store.DocumentKey, doc store.Docu
 	}
 	return d.mutateAlone(ctx, "restore document", aboutDoc(key), len(doc.Data), func(tx mutation) error {
 		n, err := affect(ctx, tx.writer(), docInsert, docArgs(key, doc.Version, cut(doc.CreatedAt), cut(doc.UpdatedAt),
-			d.db.Dialect.Terms.Value(terms), string(doc.Data))...)
+			d.db.Dialect.Terms.Value(terms), string(doc.Data), encodeEntries(nil))...)
 		if err != nil {
 			return err
 		}
@@ -135,7 +135,7 @@ func (d docs) Replace(ctx context.Context, key store.DocumentKey, content store.
 	err = d.mutateAlone(ctx, "update document", aboutDoc(key), len(content.Data), func(tx mutation) error {
 		for {
 			doc, err = one(ctx, tx.writer(), "document", scanDocument, docReplace, docArgs(key, tx.db.now(),
-				tx.db.Dialect.Terms.Value(content.Terms), string(content.Data), expect)...)
+				tx.db.Dialect.Terms.Value(content.Terms), string(content.Data), expect, encodeEntries(content.Entries))...)
 			if err == nil {
 				previous := doc.Data
 				doc.Data = content.Data
@@ -190,7 +190,7 @@ func (d docs) modify(ctx context.Context, key store.DocumentKey, expect *int64, 
 		doc.Version++
 		doc.UpdatedAt = later(doc.UpdatedAt, tx.db.now())
 		_, err = tx.tx.ExecContext(ctx, docUpdate, docArgs(key, doc.Version, doc.UpdatedAt,
-			tx.db.Dialect.Terms.Value(content.Terms), string(content.Data))...)
+			tx.db.Dialect.Terms.Value(content.Terms), string(content.Data), encodeEntries(content.Entries))...)
 		if err != nil {
 			return err
 		}

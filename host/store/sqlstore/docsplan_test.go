@@ -108,6 +108,74 @@ func TestDocsAreFoundByTheirTerms(t *testing.T) {
 	}
 }
 
+// TestIndexesAreReadInTheirOrder reads the databases' plans of queries of an index: they go by the entries' primary
+// key, and from there to the documents by theirs, whatever the statistics say.
+func TestIndexesAreReadInTheirOrder(t *testing.T) {
+	ctx := context.Background()
+	for _, database := range []struct {
+		name             string
+		open             func(t *testing.T) (store.Store, error)
+		explain, analyze string
+		entries, docs    string // lines of plans
+	}{
+		{
+			"sqlite",
+			func(t *testing.T) (store.Store, error) {
+				return sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(t.TempDir(), sqlite.FileName)})
+			},
+			"EXPLAIN QUERY PLAN", "ANALYZE",
+			"SEARCH docs_entries USING PRIMARY KEY (index_id=? AND", "SEARCH d USING INDEX sqlite_autoindex_docs_1 (app_id=? AND collection=? AND id=?)",
+		},
+		{
+			"postgres",
+			func(t *testing.T) (store.Store, error) {
+				return postgres.Open(ctx, postgres.Config{URL: pgtest.URL(t)})
+			},
+			"EXPLAIN", "ANALYZE docs, docs_entries",
+			"docs_entries_pkey", "Index Scan using docs_pkey",
+		},
+	} {
+		t.Run(database.name, func(t *testing.T) {
+			s, err := database.open(t)
+			require.NoError(t, err)
+			defer s.Close()
+			app, err := s.Apps().Create(ctx, store.App{Slug: "many"})
+			require.NoError(t, err)
+			index, _, err := s.Docs().Declare(ctx, store.DocumentIndex{AppID: app.ID, Collection: "c", Path: "n"})
+			require.NoError(t, err)
+			require.NoError(t, s.InTx(ctx, func(tx store.Store) error {
+				for i := range 5000 {
+					_, err := tx.Docs().Create(ctx, store.DocumentKey{AppID: app.ID, Collection: "c"}, store.DocumentContent{
+						Data: json.RawMessage(`{}`), Entries: []store.DocumentEntry{{Index: index.ID, Key: fmt.Appendf(nil, "%05d", i%1000)}},
+					})
+					if err != nil {
+						return err
+					}
+				}
+				return nil
+			}))
+			for _, statistics := range []string{"without", "with"} {
+				if statistics == "with" {
+					require.NoError(t, sqlstore.Exec(ctx, s, database.analyze))
+				}
+				for name, order := range map[string]store.IndexOrder{"up": store.IndexUp, "down": store.IndexDown, "by id": store.IndexByID} {
+					query := store.IndexQuery{Index: index, From: []byte("00100"), To: []byte("00200"), Order: order, Limit: 51}
+					plan, err := sqlstore.IndexPlan(ctx, s, database.explain, query)
+					require.NoError(t, err)
+					require.Contains(t, plan, database.entries, "%s, %s statistics", name, statistics)
+					require.Contains(t, plan, database.docs, "%s, %s statistics", name, statistics)
+					require.NotContains(t, plan, "Seq Scan")
+					require.NotContains(t, plan, "SCAN d")
+				}
+				plan, err := sqlstore.IndexCountPlan(ctx, s, database.explain, store.IndexQuery{Index: index, From: []byte("00100"), To: []byte("00200"), Limit: 500})
+				require.NoError(t, err)
+				require.Contains(t, plan, database.entries)
+				require.NotContains(t, plan, "Seq Scan")
+			}
+		})
+	}
+}
+
 // TestNoPlanReadsAllDocs has PostgreSQL count what it does: of a statement that has run a few times
 // it makes a plan without knowing the arguments, which EXPLAIN does not show.
 func TestNoPlanReadsAllDocs(t *testing.T) {

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -25,8 +26,24 @@ func GatedPlan(ctx context.Context, s store.Store, explain string, query store.D
 	return s.Docs().(docs).plan(ctx, explain, query, true)
 }
 
+// IndexPlan is the database's plan of a query of an index.
+func IndexPlan(ctx context.Context, s store.Store, explain string, query store.IndexQuery) (string, error) {
+	d := s.Docs().(docs)
+	statement, args := d.indexQuery(query, rounded(query.Limit))
+	return d.planOf(ctx, explain, statement, args)
+}
+
+// IndexCountPlan is its plan of counting what an index finds.
+func IndexCountPlan(ctx context.Context, s store.Store, explain string, query store.IndexQuery) (string, error) {
+	return s.Docs().(docs).planOf(ctx, explain, fmt.Sprintf(entriesCount, query.Limit), []any{query.Index.ID, query.From, query.To, store.SeveralKey})
+}
+
 func (d docs) plan(ctx context.Context, explain string, query store.DocumentQuery, rare bool) (string, error) {
 	statement, args := d.scanQuery(query, rare)
+	return d.planOf(ctx, explain, statement, args)
+}
+
+func (d docs) planOf(ctx context.Context, explain, statement string, args []any) (string, error) {
 	rows, err := d.db.Write.QueryContext(ctx, explain+" "+statement, args...)
 	if err != nil {
 		return "", err

@@ -34,6 +34,11 @@ type Dialect struct {
 	ForUpdate string
 	// Terms is how documents are found by their terms.
 	Terms TermIndex
+	// Settling is how it is known that all transactions write the entries of a new index of documents.
+	Settling IndexSettling
+	// DocOfEntry is what an entry e of an index is joined with: its document d, of the app $2 and the collection $3, by
+	// nothing but its key.
+	DocOfEntry string
 	// Record inserts executions with their lines, in order, skipping those whose script is gone and
 	// those already there. All text is valid.
 	Record func(ctx context.Context, tx *sql.Tx, executions []store.Execution) error

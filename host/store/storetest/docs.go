@@ -26,6 +26,7 @@ func testDocs(t *testing.T, s subject) {
 		{"Scan", testDocsScan},
 		{"Data", testDocsData},
 		{"Reindex", testDocsReindex},
+		{"Indexes", testDocsIndexes},
 		{"Collections", testDocsCollections},
 		{"Apart", testDocsApart},
 		{"Refusals", testDocsRefusals},

@@ -6,7 +6,8 @@ import (
 )
 
 var (
-	docsFindOptions    = []property{{name: "cursor", is: isString}, {name: "limit", is: isInteger}, {name: "sort", is: isOrder}}
+	docsFindOptions    = []property{{name: "cursor", is: isString}, {name: "explain", is: isBool}, {name: "limit", is: isInteger}, {name: "sort", is: isOrder}}
+	docsPageOptions    = []property{{name: "cursor", is: isString}, {name: "limit", is: isInteger}, {name: "sort", is: isOrder}}
 	docsFindOneOptions = []property{{name: "sort", is: isOrder}}
 	docsUpdateOptions  = []property{{name: "if_version", is: isInteger}}
 )
@@ -16,7 +17,7 @@ var (
 //
 //	create(map)                              the new id
 //	get(id)                                  the envelope; () when there is none
-//	find(filter [, #{sort, limit, cursor}])  an array of envelopes
+//	find(filter [, #{sort, limit, cursor}])  an array of envelopes; with explain: true how they are found
 //	find_one(filter [, #{sort}])             the first envelope; () when there is none
 //	list([opts])                             find without a filter
 //	page(filter [, opts])                    #{items, cursor}; no more pages: cursor is ""
@@ -24,6 +25,8 @@ var (
 //	patch(id, map [, #{if_version}])         merges into the data: the envelope now
 //	delete(id)                               whether there was such a document
 //	count([filter])                          how many there are
+//	index(path)                              has a path indexed: #{path, state, built}
+//	indexes()                                an array of such
 func registerDocs(l *vm.Library) {
 	const c, s, m = docsCollection, vm.KindString, vm.KindMap
 	registerCollection(l, "docs", c, "DocsCollection")
@@ -46,16 +49,20 @@ func registerDocs(l *vm.Library) {
 		l.Func(name, f, c, m, m)
 	}
 	both("find", func(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-		return find(t, args, docsFindOptions).one("items")
+		answer := "items"
+		if explain := options(args, 2).At("explain"); explain != nil && explain.Kind() == vm.KindBool && explain.AsBool() {
+			answer = "explain"
+		}
+		return find(t, args, docsFindOptions).one(answer)
 	})
 	both("page", func(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-		return find(t, args, docsFindOptions).all()
+		return find(t, args, docsPageOptions).all()
 	})
 	both("find_one", func(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 		return find(t, args, docsFindOneOptions).integer("limit", 1).first("items")
 	})
 	list := func(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-		return on(t, abi.OpDocsFind, args[0]).properties(options(args, 1), docsFindOptions).one("items")
+		return on(t, abi.OpDocsFind, args[0]).properties(options(args, 1), docsPageOptions).one("items")
 	}
 	l.Func("list", list, c)
 	l.Func("list", list, c, m)
@@ -74,4 +81,11 @@ func registerDocs(l *vm.Library) {
 	l.Func("count", func(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 		return on(t, abi.OpDocsCount, args[0]).value("filter", args[1]).one("count")
 	}, c, m)
+
+	l.Func("index", func(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+		return on(t, abi.OpDocsIndex, args[0]).string("path", args[1]).one("index")
+	}, c, s)
+	l.Func("indexes", func(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
+		return on(t, abi.OpDocsIndexes, args[0]).one("items")
+	}, c)
 }

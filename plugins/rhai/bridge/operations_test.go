@@ -138,6 +138,13 @@ func bridges(t testing.TB) []struct {
 		{abi.OpDocsDelete, on(`docs.delete("d1")`), `{"collection":"c","id":"d1"}`, `true`, &abi.DocsDeleteResponse{Found: true}},
 		{abi.OpDocsCount, on(`docs.count()`), `{"collection":"c"}`, `7`, &abi.DocsCountResponse{Count: 7}},
 		{abi.OpDocsCount, on(`docs.count(#{a: 1})`), `{"collection":"c","filter":{"a":1}}`, `7`, &abi.DocsCountResponse{Count: 7}},
+		{abi.OpDocsFind, on("docs.find(#{}, #{explain: true})"), `{"collection":"c","filter":{},"explain":true}`, `{"looked":3,"path":"a","plan":"index","range":true,"sort":false}`,
+			&abi.DocsFindResponse{Explain: &abi.DocsExplained{Plan: "index", Path: "a", Range: true, Looked: 3}}},
+		{abi.OpDocsFind, on("docs.find(#{}, #{explain: false})"), `{"collection":"c","filter":{},"explain":false}`, `[` + doc3 + `,` + doc3 + `]`, page},
+		{abi.OpDocsIndex, on(`docs.index("a.b")`), `{"collection":"c","path":"a.b"}`, `{"built":2,"path":"a.b","state":"building"}`,
+			&abi.DocsIndexResponse{Index: abi.DocsIndex{Path: "a.b", State: "building", Built: 2}}},
+		{abi.OpDocsIndexes, on(`docs.indexes()`), `{"collection":"c"}`, `[{"built":2,"path":"a.b","state":"ready"}]`,
+			&abi.DocsIndexesResponse{Items: []abi.DocsIndex{{Path: "a.b", State: "ready", Built: 2}}}},
 
 		{abi.OpFilesCreate, on(`files.create(#{name: "a.png", content_type: "image/png", data: blob(2, 255)})`), `{"collection":"c","name":"a.png","content_type":"image/png","data":{"$blob":"//8="}}`, file3, &abi.FilesInfoResponse{File: file}},
 		{abi.OpRequestSaveFile, `ctx.save_file("avatar", "c")`, `{"field":"avatar","collection":"c"}`, file3, &abi.FilesInfoResponse{File: file}},
@@ -245,6 +252,8 @@ func init() {
 	requestType[abi.DocsGetRequest]("DocsGetRequest")
 	requestType[abi.DocsFindRequest]("DocsFindRequest")
 	requestType[abi.DocsUpdateRequest]("DocsUpdateRequest")
+	requestType[abi.DocsIndexRequest]("DocsIndexRequest")
+	requestType[abi.DocsIndexesRequest]("DocsIndexesRequest")
 	requestType[abi.FilesCreateRequest]("FilesCreateRequest")
 	requestType[abi.FilesGetRequest]("FilesGetRequest")
 	requestType[abi.FilesReadRequest]("FilesReadRequest")

@@ -6,4 +6,14 @@ import './styles/tokens.css';
 import './styles/base.css';
 import './styles/parts.css';
 
+// The router takes every click on a link, also one that asks the browser for a tab or a window of its own.
+addEventListener(
+  'click',
+  (event) => {
+    const elsewhere = event.ctrlKey || event.metaKey || event.shiftKey || event.altKey;
+    if (elsewhere && event.target instanceof Element && event.target.closest('a[href]')) event.stopPropagation();
+  },
+  { capture: true },
+);
+
 mount(App, { target: document.getElementById('page')! });

@@ -1,4 +1,4 @@
-import { createRouter } from 'sv-router';
+import { blockNavigation, createRouter } from 'sv-router';
 
 import AppFrame from './shell/AppFrame.svelte';
 import { lazy, lazyLayout } from './shell/lazy';
@@ -91,3 +91,7 @@ export const { navigate, isActive, route } = createRouter({
   },
   '*rest': NotFound,
 });
+
+// The router counts the steps of Back and Forward only while something may block them. It must know all of them, or a step that
+// is refused later would end at another screen.
+blockNavigation(() => true);

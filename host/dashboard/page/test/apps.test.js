@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { api, launch, login, open } from './browser.js';
+import { api, everything, launch, login, open } from './browser.js';
 
 let browser, token;
 before(async () => {
@@ -85,7 +85,20 @@ test('a secret is set and deleted, and its value is nowhere', async (t) => {
   await page.getByLabel('Value').fill('sk_live_very_secret');
   await page.getByRole('button', { name: 'Set secret' }).click();
   await page.getByRole('cell', { name: 'stripe_key', exact: true }).waitFor();
-  assert.ok(!(await page.content()).includes('sk_live_very_secret'));
+  assert.ok(!(await everything(page)).includes('sk_live_very_secret'));
+
+  // What is there is not replaced unasked.
+  await page.getByRole('button', { name: 'Set a secret' }).first().click();
+  await page.getByLabel('Name').fill('stripe_key');
+  await page.getByLabel('Value').fill('another');
+  await page.getByRole('button', { name: 'Set secret' }).click();
+  await page.getByRole('alertdialog').getByRole('button', { name: 'Cancel' }).click();
+  assert.equal((await api('GET', 'apps/secretive/secrets', { token })).items[0].size, 'sk_live_very_secret'.length);
+  await page.getByRole('dialog').getByRole('button', { name: 'Set secret' }).click();
+  await page.getByRole('alertdialog').getByRole('button', { name: 'Replace value' }).click();
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  assert.equal((await api('GET', 'apps/secretive/secrets', { token })).items[0].size, 'another'.length);
+
   await page.getByRole('button', { name: 'Delete stripe_key' }).click();
   await page.getByRole('alertdialog').getByRole('button', { name: 'Delete secret' }).click();
   await page.getByRole('heading', { name: 'No secrets yet' }).waitFor();

@@ -6,6 +6,12 @@ import { api, launch, login, open, site } from './browser.js';
 const most = 100; // milliseconds
 const amounts = { scripts: 1_000, executions: 10_000, documents: 100_000, files: 2_000 };
 
+/** What counts the rows that a list has, in the page. */
+const rowsOf = `(() => {
+  const table = document.querySelector('main table');
+  return table.hasAttribute('aria-rowcount') ? Number(table.getAttribute('aria-rowcount')) - 1 : table.tBodies[0].rows.length;
+})()`;
+
 const [browser, token] = [await launch(), await login()];
 await furnish();
 const ends = [];
@@ -27,10 +33,10 @@ for (const list of lists) {
   if (list.sort) await step(`${list.name}: sort`, () => document.querySelector('main th button').click(), () => document.querySelector('main th[aria-sort]'));
   if (list.text) {
     const type = (text) => `() => { const field = document.querySelector('main input[type="search"]'); field.value = '${text}'; field.dispatchEvent(new Event('input', { bubbles: true })); }`;
-    // The page waits 350 ms for the next letter, which is no part of the step.
-    await step(`${list.name}: search (after the pause of 350 ms)`, type(list.text), () => location.search.includes('text='), 0, 350);
+    // The page waits 300 ms for the next letter, which is no part of the step.
+    await step(`${list.name}: search (after the pause of 300 ms)`, type(list.text), () => location.search.includes('text='), 0, 300);
     await step(`${list.name}: what is found`, '() => {}', () => document.querySelectorAll('main tbody tr').length > 10);
-    await step(`${list.name}: search for nothing (after 350 ms)`, type(''), () => !location.search.includes('text='), 0, 350);
+    await step(`${list.name}: search for nothing (after 300 ms)`, type(''), () => !location.search.includes('text='), 0, 300);
     await page.waitForTimeout(500);
   }
   // To the end, as far as there is more to load.
@@ -104,12 +110,6 @@ async function goTo(path) {
   await page.waitForFunction((path) => location.pathname === path && document.querySelector('main h1'), path);
   await page.waitForTimeout(500);
 }
-
-/** What counts the rows that a list has, in the page. */
-const rowsOf = `(() => {
-  const table = document.querySelector('main table');
-  return table.hasAttribute('aria-rowcount') ? Number(table.getAttribute('aria-rowcount')) - 1 : table.tBodies[0].rows.length;
-})()`;
 
 function rows() {
   return page.evaluate(rowsOf);

@@ -83,6 +83,12 @@ export async function open(t, browser, { token, width = 1440, theme = 'light', p
   return page;
 }
 
+/** Returns all that is in a page, with what its fields have, which its source has not. */
+export async function everything(page) {
+  const fields = await page.locator('input, textarea').evaluateAll((all) => all.map((field) => field.value));
+  return [await page.content(), ...fields].join('\n');
+}
+
 /** Returns what axe finds wrong on a page, one line for each element. */
 export async function violations(page) {
   await page.evaluate(axe); // not as an element: the policy allows none

@@ -61,7 +61,19 @@ describe('data', { concurrency: 3 }, () => {
     await page.keyboard.type('limits');
     await page.keyboard.press('Tab');
     await page.keyboard.type('most');
-    await write(page, 'Value', '{"count": 9007199254740993, "rate": 1.0}');
+    const value = page.getByRole('textbox', { name: 'Value', exact: true });
+    await value.waitFor();
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Control+a');
+    await page.keyboard.insertText('{"count": 9007199254740993, "rate": 1.0}');
+    await page.keyboard.press('Tab'); // in a dialog it leaves the editor
+    assert.equal(await page.getByLabel('Expires', { exact: true }).first().evaluate((field) => field === document.activeElement), true);
+    await page.keyboard.press('Shift+Tab');
+    await page.keyboard.press('Escape'); // which is the editor's
+    assert.equal(await page.getByRole('alertdialog').count(), 0);
+    await page.getByLabel('Key', { exact: true }).press('Escape');
+    await page.getByRole('alertdialog').getByRole('button', { name: 'Cancel' }).press('Enter'); // what was typed is still there
+    await value.filter({ hasText: '9007199254740993' }).click();
     await page.keyboard.press('Control+s');
     await page.getByText('The entry most is there').waitFor();
     await page.getByText('9007199254740993').waitFor(); // in the tree
@@ -129,10 +141,30 @@ describe('data', { concurrency: 3 }, () => {
 
     const lines = `${content}{"key":"a2","value":"the last of a key stays"}\n{"key":"","value":1}\n`;
     await choose(page, { name: 'some.jsonl', mimeType: 'application/jsonl', buffer: Buffer.from(lines) }, () => more(page, 'Import lines'));
+    await page.getByRole('alertdialog').getByRole('button', { name: 'Import' }).click(); // there is b1
     await page.getByRole('alert').filter({ hasText: 'Line 4: key is missing' }).waitFor();
     assert.equal((await get('apps/many-keys/kv/things/a2')).value, 'the last of a key stays');
     await page.keyboard.press('Escape');
     await page.getByRole('link', { name: 'a3' }).waitFor();
+  });
+
+  test('what can be undone waits for who is at it', async (t) => {
+    const path = await app('lenient');
+    for (const key of ['a', 'b']) await api('PUT', `apps/lenient/kv/things/${key}`, { token, body: { value: 1 } });
+    const page = await open(t, browser, { token, path: `${path}/kv` });
+    await page.clock.install();
+    await page.reload();
+    await page.getByRole('button', { name: 'Delete a' }).click();
+    const undo = page.getByRole('button', { name: 'Undo', exact: true });
+    await undo.hover();
+    await page.clock.runFor(60_000);
+    await undo.waitFor();
+    assert.equal((await get('apps/lenient/kv/things/a')).key, 'a');
+    await page.getByRole('heading', { level: 1 }).hover();
+    await page.clock.runFor(10_000);
+    await undo.waitFor({ state: 'detached' });
+    for (let i = 0; i < 40 && (await get('apps/lenient/kv/things')).items.length > 1; i++) await new Promise((done) => setTimeout(done, 50));
+    await isMissing('apps/lenient/kv/things/a');
   });
 
   test('a name that is a step in an address deletes nothing else', async (t) => {
@@ -200,6 +232,16 @@ describe('data', { concurrency: 3 }, () => {
     await page.getByLabel('paid').uncheck();
     await page.keyboard.press('Escape');
     await page.getByRole('columnheader', { name: 'paid' }).waitFor({ state: 'detached' });
+    await page.reload();
+    await page.getByText('7 documents, matched by the filter').waitFor();
+    assert.deepEqual(await page.getByRole('columnheader').allInnerTexts(), ['', 'Id', 'number', 'customer.city', 'customer', 'Changed', 'Actions']);
+
+    await page.getByRole('checkbox', { name: /^Select 0/ }).first().check();
+    await page.getByText('1 selected').waitFor();
+    await filter.fill('number: 9'); // what is typed is not lost by a selection
+    await filter.press('Enter');
+    await page.getByText('1 document, matched').waitFor();
+    assert.equal(await page.getByText('1 selected').count(), 0); // that of others is none of these
 
     await filter.fill('paid: {$maybe: 1}');
     await filter.press('Enter');
@@ -242,12 +284,74 @@ describe('data', { concurrency: 3 }, () => {
     await page.getByRole('button', { name: 'Save the result' }).click();
     await page.getByText('Version 3 is saved').waitFor();
     assert.match(await text(`apps/papers/docs/papers/${id}`), /"Tea, twice".*1\.0/);
+
+    // What is typed while it is saved is neither lost nor saved.
+    let answer;
+    await page.route(`**/docs/papers/${id}`, (route) => (route.request().method() === 'PUT' ? (answer = () => route.continue()) : route.continue()));
+    await write(page, 'Data of the document', '{"title": "Coffee"}');
+    const asked = page.waitForRequest((request) => request.method() === 'PUT');
+    await page.getByRole('button', { name: 'Save', exact: true }).click();
+    await asked;
+    await write(page, 'Data of the document', '{"title": "Cocoa"}');
+    await answer();
+    await page.getByText('Version 4 is saved').waitFor();
+    await page.getByText('Not saved').waitFor();
+    assert.equal((await get(`apps/papers/docs/papers/${id}`)).data.title, 'Coffee');
+    await page.unroute(`**/docs/papers/${id}`);
+    await page.getByRole('button', { name: 'Save', exact: true }).click();
+    await page.getByText('Version 5 is saved').waitFor();
+    assert.equal((await get(`apps/papers/docs/papers/${id}`)).data.title, 'Cocoa');
+  });
+
+  test('what was loaded stays in sight when the list is loaded again', async (t) => {
+    const path = await app('long');
+    const keys = Array.from({ length: 230 }, (_, i) => `k${String(i).padStart(3, '0')}`);
+    for (const key of keys) await api('PUT', `apps/long/kv/things/${key}`, { token, body: { value: 1 } });
+    const page = await open(t, browser, { token, path: `${path}/kv/things` });
+    const table = page.getByRole('table', { name: 'Entries of things' });
+    await page.getByLabel('Select k000').click();
+    await page.evaluate(() => window.scrollTo(0, document.body.scrollHeight));
+    await page.locator('table[aria-rowcount="231"]').waitFor();
+    await page.evaluate(() => window.scrollTo(0, document.body.scrollHeight));
+    await table.getByRole('link', { name: 'k229' }).waitFor();
+    await page.getByLabel('Select k229').click({ modifiers: ['Shift'] });
+    await page.getByText('230 selected').waitFor();
+    await page.getByRole('button', { name: 'Clear the selection' }).click();
+    await page.evaluate(() => window.scrollTo(0, document.body.scrollHeight));
+    await page.getByLabel('Select k228').click();
+    await page.getByRole('button', { name: 'Delete 1' }).click();
+    await page.getByRole('alertdialog').getByRole('button', { name: 'Delete 1 entry' }).click();
+    await page.getByText('1 entry deleted').waitFor();
+    await page.locator('table[aria-rowcount="230"]').waitFor(); // both pages
+    await page.evaluate(() => window.scrollTo(0, document.body.scrollHeight));
+    await table.getByRole('link', { name: 'k229' }).waitFor();
+  });
+
+  test('a long work is not left unseen', async (t) => {
+    const path = await app('slow');
+    await api('PUT', 'apps/slow/kv/things/a', { token, body: { value: 1 } });
+    const page = await open(t, browser, { token, path: '/apps/slow' });
+    await page.getByRole('link', { name: 'Data', exact: true }).click();
+    await page.getByRole('link', { name: 'a', exact: true }).waitFor();
+    await page.route('**/kv/things?limit=1000*', () => {}); // it is never answered
+    await more(page, 'Export');
+    const dialog = page.getByRole('dialog', { name: 'Exporting entries' });
+    await dialog.waitFor();
+    await page.keyboard.press('Escape');
+    await page.goBack();
+    await page.getByRole('alertdialog').getByRole('button', { name: 'Cancel' }).click();
+    await dialog.getByText('0 entries').waitFor();
+    assert.match(page.url(), /kv\/things$/);
+    await page.goBack();
+    await page.getByRole('alertdialog').getByRole('button', { name: 'Stop and leave' }).click();
+    await page.waitForURL(/\/apps\/slow$/);
+    await dialog.waitFor({ state: 'detached' });
   });
 
   test('files are dropped, looked at without running, exported and deleted', async (t) => {
     const path = await app('drawer');
     await upload(token, 'drawer', 'photos', 'first.txt', 'text/plain', 'the first');
-    const page = await open(t, browser, { token, path: `${path}/files/photos`, expected: [/sessionStorage|setItem/] }); // the viewer of a PDF is where open logs in, too
+    const page = await open(t, browser, { token, path: `${path}/files/photos`, expected: [/sessionStorage|setItem|ERR_FAILED/] }); // the viewer of a PDF is where open logs in, too
     await page.getByRole('link', { name: 'first.txt' }).waitFor();
     const transfer = await page.evaluateHandle(() => {
       const transfer = new DataTransfer();
@@ -259,15 +363,31 @@ describe('data', { concurrency: 3 }, () => {
     });
     await page.getByText('Drop files').dispatchEvent('drop', { dataTransfer: transfer });
     await page.getByRole('table').getByRole('link', { name: 'd.pdf' }).waitFor();
+    await page.route('**/files/photos?name=*', (route) => (/name=bad/.test(route.request().url()) ? route.abort() : route.continue()));
+    const some = ['good.txt', 'bad.txt'].map((name) => ({ name, mimeType: 'text/plain', buffer: Buffer.from(name) }));
+    await page.getByLabel('Files to upload').setInputFiles(some);
+    await page.getByRole('region', { name: 'Uploads' }).getByText('The server does not answer').waitFor();
+    await page.getByRole('table').getByRole('link', { name: 'good.txt' }).waitFor(); // though the last has not come
+    await page.unroute('**/files/photos?name=*');
+    await page.getByRole('button', { name: 'Delete good.txt' }).click();
+    await page.getByRole('table').getByRole('link', { name: 'good.txt' }).waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'Dismiss' }).click(); // it is done then
+    for (let i = 0; i < 40 && (await get('apps/drawer/files/photos')).items.length > 5; i++) await new Promise((done) => setTimeout(done, 50));
     assert.deepEqual((await get('apps/drawer/files/photos')).items.map((f) => f.name).sort(), ['a.svg', 'b.html', 'c.pdf', 'd.pdf', 'first.txt']);
 
     await page.getByRole('table').getByRole('link', { name: 'a.svg' }).click();
     await page.getByRole('img', { name: 'a.svg' }).waitFor();
+    assert.match(await page.getByRole('img', { name: 'a.svg' }).getAttribute('src'), /^data:image\/svg\+xml;/); // which no tab opens
     await page.goBack();
     await page.getByRole('table').getByRole('link', { name: 'c.pdf' }).click();
+    await page.getByRole('button', { name: 'Show the PDF' }).click();
     await page.getByText('says that it is a PDF, and is none').waitFor();
     await page.goBack();
     await page.getByRole('table').getByRole('link', { name: 'd.pdf' }).click();
+    const show = page.getByRole('button', { name: 'Show the PDF' });
+    await show.waitFor();
+    assert.equal(await page.locator('iframe').count(), 0);
+    await show.click();
     await page.locator('iframe').waitFor();
     assert.doesNotMatch(await page.title(), /taken/);
     await page.goBack();

@@ -69,6 +69,20 @@ test('a schedule is made with the mouse, is run by hand, pauses, changes and goe
   await dialog.getByLabel('Schedule', { exact: true }).fill('@hourly');
   await dialog.getByRole('button', { name: 'Save' }).click();
   await page.locator('code', { hasText: '@hourly' }).waitFor();
+
+  // What somebody else changed meanwhile stays, and a number is not silently kept that was taken away.
+  await page.getByRole('button', { name: 'Edit' }).click();
+  await api('PATCH', `triggers/${id}`, { token, body: { concurrency: 3 } });
+  await dialog.getByLabel('Schedule', { exact: true }).fill('@daily');
+  await dialog.getByText('Retries and concurrency').click();
+  await dialog.getByLabel('Attempts').fill('');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  assert.ok(await dialog.getByLabel('Attempts').evaluate((field) => field.matches(':invalid')));
+  await dialog.getByLabel('Attempts').fill('4');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await page.locator('code', { hasText: '@daily' }).waitFor();
+  const changed = await api('GET', `triggers/${id}`, { token });
+  assert.deepEqual([changed.concurrency, changed.retry.max_attempts, changed.retry.base_ms], [3, 4, made.retry.base_ms]);
   await page.getByRole('button', { name: 'Delete' }).click();
   await page.getByRole('alertdialog').getByText('None of its events is pending.', { exact: false }).waitFor();
   await page.getByRole('button', { name: 'Delete trigger' }).click();
@@ -160,6 +174,9 @@ test('a dead letter shows why, is replayed when the script is mended; others go 
   await api('PUT', `scripts/${script.id}`, { token, body: { source: good } });
   await page.getByRole('button', { name: 'Replay' }).click();
   await page.getByText('Delivered').waitFor();
+  await line.getByRole('link', { name: 'Replayed' }).click();
+  await page.getByText('It is not pending any more: it was delivered, or deleted.', { exact: false }).waitFor();
+  await page.goBack();
   await line.getByText('Replayed').waitFor();
 
   // With the keyboard: those of a trigger, one of them ignored, one deleted and back, the others replayed.
@@ -177,8 +194,10 @@ test('a dead letter shows why, is replayed when the script is mended; others go 
   await page.getByRole('link', { name: 'listener' }).first().click();
   await page.getByRole('button', { name: 'Delete' }).click();
   await page.getByRole('heading', { level: 1, name: 'Dead letters' }).waitFor();
-  await page.getByRole('button', { name: 'Undo' }).click();
-  await page.getByRole('heading', { level: 1, name: 'listener' }).waitFor();
+  await page.getByRole('table', { name: 'Dead letters' }).waitFor();
+  assert.equal(await page.getByRole('link', { name: 'listener' }).count(), 2); // that which is deleted is not among them
+  await page.keyboard.press('u'); // which undoes
+  await page.getByRole('link', { name: 'listener' }).nth(2).waitFor();
   assert.equal((await api('GET', 'apps/mournful/dead-letters', { token })).unresolved, 3);
 
   await page.goto(new URL(`/apps/mournful/events/dead-letters?trigger=${other.id}`, page.url()).href);
@@ -195,6 +214,50 @@ test('a dead letter shows why, is replayed when the script is mended; others go 
   assert.deepEqual(items.map((d) => d.trigger_id), [mails.id]); // that of the other trigger stays
 });
 
+test('what is asked about dead letters is not done to others', async (t) => {
+  const script = await make('asked', bad);
+  for (const name of ['one', 'two']) {
+    const trigger = await api('POST', 'apps/asked/triggers/pubsub', { token, body: { script: script.id, topic: name, name, retry: once } });
+    await api('POST', `triggers/${trigger.id}:fire`, { token, body: { data: 1 } });
+  }
+  await until(async () => (await api('GET', 'apps/asked/dead-letters', { token })).unresolved === 2);
+  const page = await open(t, browser, { token, path: '/apps/asked/events/dead-letters' });
+  await page.getByLabel('Trigger').selectOption('one');
+  await page.getByRole('link', { name: 'two' }).waitFor({ state: 'detached' });
+  // They are counted slowly, and meanwhile all are shown.
+  let answer;
+  await page.route('**/dead-letters?*limit=1000*', (route) => (answer = () => route.continue()));
+  const asked = page.waitForRequest('**/dead-letters?*limit=1000*');
+  await page.getByRole('button', { name: 'Delete these' }).click();
+  await asked;
+  await page.getByRole('button', { name: 'Clear', exact: true }).click();
+  await page.getByRole('link', { name: 'two' }).waitFor();
+  await answer();
+  await page.getByRole('alertdialog').getByText('of the trigger one', { exact: false }).waitFor();
+  await page.getByRole('alertdialog').getByRole('button', { name: 'Delete 1' }).click();
+  await page.getByText('1 dead letter deleted').waitFor();
+  const { items } = await api('GET', 'apps/asked/dead-letters', { token });
+  assert.deepEqual(items.map((letter) => letter.trigger_name), ['two']);
+});
+
+test('a live list does not move under the pointer', async (t) => {
+  await make('still');
+  const ids = [];
+  for (let i = 0; i < 3; i++) ids.push((await api('POST', 'apps/still/queues/mails/messages', { token, body: { message: `mail ${i}` } })).event_id);
+  const page = await open(t, browser, { token, path: '/apps/still/events/queues/mails' });
+  const row = (text) => page.getByRole('row').filter({ hasText: text });
+  await row('mail 2').waitFor();
+  await row('mail 1').hover();
+  const before = await row('mail 1').boundingBox();
+  await api('DELETE', `events/${ids[0]}`, { token });
+  await api('POST', 'apps/still/queues/mails/messages', { token, body: { message: 'mail 3' } });
+  await row('mail 3').waitFor();
+  assert.match(await row('mail 0').getAttribute('class'), /gone/);
+  assert.deepEqual(await row('mail 1').boundingBox(), before);
+  await page.getByRole('heading', { level: 1 }).hover();
+  await row('mail 0').waitFor({ state: 'detached' });
+});
+
 test('a topic is opened to outside, has an address and a token, and is closed', async (t) => {
   await make('loud');
   const page = await open(t, browser, { token, path: '/apps/loud/events/topics' });
@@ -207,7 +270,30 @@ test('a topic is opened to outside, has an address and a token, and is closed', 
   await dialog.getByRole('button', { name: 'Make a token' }).click();
   await dialog.getByText('It is in the code above', { exact: false }).waitFor();
   assert.deepEqual(await violations(page), []);
+  await page.keyboard.press('Escape'); // by which nothing is closed that nobody sees again
+  await dialog.getByText('It is in the code above', { exact: false }).waitFor();
+  await dialog.getByRole('button', { name: 'Close' }).first().click();
+
+  // A token that comes late is not shown for another topic.
+  await api('PUT', 'apps/loud/topics/orders', { token, body: { access: 'token' } });
+  await page.reload();
+  let answer;
+  await page.route('**/topics/prices:token', (route) => (answer = () => route.continue()));
+  await page.getByRole('button', { name: 'Subscribe to prices', exact: true }).click();
+  const asked = page.waitForRequest('**/topics/prices:token');
+  await dialog.getByRole('button', { name: 'Make a token' }).click();
+  await asked;
   await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: 'Subscribe to orders', exact: true }).click();
+  const answered = page.waitForResponse('**/topics/prices:token');
+  await answer();
+  await answered;
+  await dialog.getByRole('button', { name: 'Make a token' }).and(page.locator(':enabled')).waitFor();
+  await dialog.getByText('token=…').waitFor();
+  assert.equal(await dialog.getByText('It is in the code above', { exact: false }).count(), 0);
+  await page.keyboard.press('Escape');
+  await api('DELETE', 'apps/loud/topics/orders', { token });
+  await page.reload();
   await page.getByRole('button', { name: 'Make prices internal' }).click();
   await page.getByRole('button', { name: 'Make internal', exact: true }).click();
   await page.getByRole('heading', { name: 'No topic is open to outside' }).waitFor();
@@ -237,6 +323,9 @@ test('a message is published, and handled by who listens', async (t) => {
   await page.getByText('Published to news.today, for 1 trigger').waitFor();
   const heard = await until(() => api('GET', 'apps/town/kv/heard/news.today', { token }).catch(() => undefined));
   assert.deepEqual(heard.value, { text: 'fair weather' });
+  await page.getByRole('link', { name: 'Triggers', exact: true }).click();
+  await page.getByRole('row').filter({ hasText: 'crier' }).getByRole('link', { name: 'handle' }).click(); // which is not the row's
+  await page.getByRole('heading', { level: 1, name: 'handle' }).waitFor();
 });
 
 test('who may look and no more has no buttons that change anything', async (t) => {

@@ -50,6 +50,14 @@ test('by mouse: from the apps over an app to what failed, and to the line where'
   await page.getByRole('table', { name: 'Executions with it' }).getByText('was invoked by it').waitFor();
 });
 
+test('what is typed into one field is not forgotten for the next', async (t) => {
+  const page = await open(t, browser, { token, path: '/apps/busy/executions' });
+  await page.getByRole('button', { name: 'More' }).click();
+  await page.getByRole('searchbox').fill('well');
+  await page.getByLabel('Took at most (ms)').fill('60000');
+  await page.waitForURL(/text=well.*max_ms=60000/);
+});
+
 test('by keyboard: what is looked for is in the address, and there again after going back', async (t) => {
   const page = await open(t, browser, { token, path: '/apps/busy/executions' });
   await page.getByRole('row').nth(5).waitFor();

@@ -8,7 +8,7 @@ let browser;
 before(async () => (browser = await launch()));
 after(() => browser.close());
 
-const expected = [/401/]; // which browsers tell of in the console
+const expected = [/401|404/]; // which browsers tell of in the console
 
 async function fill(page, { username, password }) {
   await page.getByLabel('User name').fill(username);
@@ -71,6 +71,56 @@ test('a session that has ended leads to the login', async (t) => {
   await api('POST', 'auth/logout', { token });
   await page.getByRole('link', { name: 'Default' }).click({ timeout: 2000 }).catch(() => {}); // unless the page has noticed before
   await page.getByLabel('Password').waitFor();
+});
+
+test('a session that ends takes nothing away: who logs in again goes on', async (t) => {
+  const made = await login();
+  await api('POST', 'apps', { token: made, body: { slug: 'lasting' } });
+  const script = await api('POST', 'apps/lasting/scripts', { token: made, body: { name: 'one', source: '1' } });
+  const page = await open(t, browser, { path: `/apps/lasting/scripts/${script.id}`, expected });
+  await fill(page, user);
+  await page.getByRole('button', { name: 'Log in' }).click();
+  const editor = page.getByRole('textbox', { name: 'Source of one' });
+  await editor.click();
+  await page.keyboard.press('Control+a');
+  await page.keyboard.insertText('"typed"');
+  await api('POST', 'auth/logout', { token: (await kept(page)).session });
+  await page.keyboard.press('Control+s');
+  const again = page.getByRole('dialog', { name: 'Log in again' });
+  await again.waitFor();
+  await page.keyboard.press('Escape'); // does not lead behind it
+  assert.equal(await again.getByLabel('User name').inputValue(), user.username);
+  await page.keyboard.type(user.password); // the field has the focus
+  await page.keyboard.press('Enter');
+  await again.waitFor({ state: 'detached' });
+  await editor.filter({ hasText: '"typed"' }).click();
+  await page.keyboard.press('Control+s');
+  await page.getByText('Version 2 is live').waitFor();
+
+  // So does a dialog, behind the login.
+  await page.goto(`${dashboard}/apps/lasting/secrets`);
+  await page.getByRole('button', { name: 'Set a secret' }).first().click();
+  await page.getByLabel('Name').fill('key');
+  await page.getByLabel('Value').fill('a value');
+  await api('POST', 'auth/logout', { token: (await kept(page)).session });
+  await page.getByRole('button', { name: 'Set secret' }).click();
+  await again.getByLabel('Password').click();
+  await page.keyboard.type(user.password);
+  await again.getByRole('button', { name: 'Log in', exact: true }).click();
+  await again.waitFor({ state: 'detached' });
+  assert.equal(await page.getByLabel('Value').inputValue(), 'a value');
+  await page.getByRole('button', { name: 'Set secret' }).click();
+  await page.getByRole('cell', { name: 'key', exact: true }).waitFor();
+
+  // Somebody else begins anew.
+  const noor = { username: 'noor', password: 'a long password of noor' };
+  await api('POST', 'users', { token: (await kept(page)).session, body: { ...noor, role: 'member' } });
+  await api('POST', 'auth/logout', { token: (await kept(page)).session });
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Overview' }).click();
+  await again.getByLabel('User name').fill(noor.username);
+  await again.getByLabel('Password').fill(noor.password);
+  await again.getByRole('button', { name: 'Log in', exact: true }).click();
+  await page.getByRole('heading', { name: 'Not found' }).waitFor();
 });
 
 test('a second factor is asked for when it is on', async (t) => {

@@ -4,7 +4,7 @@ import { createHmac } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 
-import { api, dashboard, launch, login, open } from './browser.js';
+import { api, dashboard, everything, launch, login, open } from './browser.js';
 
 let browser, token;
 before(async () => {
@@ -59,7 +59,11 @@ test('an app is renamed, has a host and a member, is exported, imported again an
   await page.getByRole('dialog').getByText('user', { exact: false }).filter({ hasText: /not found|no such|unknown/i }).first().waitFor();
   await page.getByLabel('User name').fill('berta');
   await page.getByRole('button', { name: 'Add member' }).click();
-  await page.getByLabel('Role of berta').selectOption('viewer');
+  await page.getByRole('button', { name: 'Change the role of berta' }).click();
+  await page.getByRole('dialog').getByLabel('Role').focus();
+  await page.keyboard.press('ArrowUp'); // which changes nothing yet
+  assert.equal((await api('GET', 'apps/bread/members', { token })).items[0].role, 'editor');
+  await page.getByRole('button', { name: 'Change role' }).click();
   await page.getByText('berta is viewer now').waitFor();
   assert.deepEqual((await api('GET', 'apps/bread/members', { token })).items.map(({ username, role }) => [username, role]), [['berta', 'viewer']]);
 
@@ -102,6 +106,29 @@ test('pages of other origins are let in, and shut out by an undo', async (t) => 
   await page.getByRole('button', { name: 'Undo' }).click();
   await page.getByText('No page of another origin may use the app').waitFor();
   assert.equal(await policy(), undefined);
+});
+
+test('what is typed into one form stays when another is saved, and an app admin gives up the role knowingly', async (t) => {
+  await api('POST', 'apps', { token, body: { slug: 'forms', name: 'Forms' } });
+  const ines = await join('ines');
+  await api('PUT', 'apps/forms/members/ines', { token, body: { role: 'app_admin' } });
+  const page = await open(t, browser, { token: ines.token, path: '/apps/forms/settings' });
+  await page.getByLabel('Slug').fill('other-forms');
+  await page.getByLabel('Origins').fill('https://typed.example');
+  await page.getByLabel('Name').fill('Many forms');
+  await page.getByRole('button', { name: 'Save name' }).click();
+  await h1(page, 'Settings');
+  await page.getByRole('link', { name: 'Many forms' }).waitFor(); // the app is loaded again
+  assert.equal(await page.getByLabel('Slug').inputValue(), 'other-forms');
+  assert.equal(await page.getByLabel('Origins').inputValue(), 'https://typed.example');
+  assert.ok(await page.getByRole('button', { name: 'Save name' }).isDisabled());
+
+  await page.getByRole('link', { name: 'Members' }).click();
+  await page.getByRole('button', { name: 'Change the role of ines' }).click();
+  await page.getByText('only another app admin gives back').waitFor();
+  await page.getByRole('dialog').getByLabel('Role').selectOption('viewer');
+  await page.getByRole('button', { name: 'Change role' }).click();
+  await page.getByRole('button', { name: 'Add a member' }).waitFor({ state: 'detached' }); // which she may not do any more
 });
 
 test('quotas are set by keyboard, and what cannot be read is told of', async (t) => {
@@ -173,11 +200,11 @@ test('a key is made, used, rotated and revoked', async (t) => {
   await page.getByRole('button', { name: 'New key' }).first().click();
   await page.getByLabel('Name').fill('ci');
   await page.getByLabel('script:read').check();
-  await page.getByRole('button', { name: 'Make key' }).click();
+  await page.getByRole('button', { name: 'Create key' }).click();
   const key = await page.getByLabel('Key', { exact: true }).inputValue();
   assert.deepEqual((await api('GET', 'me', { token: key })).scopes, ['script:read']);
   await page.getByRole('button', { name: 'I have kept it' }).click();
-  assert.ok(!(await page.content()).includes(key));
+  assert.ok(!(await everything(page)).includes(key));
   await page.getByRole('button', { name: 'Rotate ci' }).click();
   await page.getByLabel('The present one ends').selectOption('At once');
   await page.getByRole('button', { name: 'Rotate key' }).click();
@@ -220,6 +247,7 @@ test('somebody is invited, comes in by the link, is deactivated and comes back; 
   await h1(page, 'emil');
   await page.getByLabel('Role').selectOption('admin');
   await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('alertdialog').getByRole('button', { name: 'Change role' }).click();
   await page.getByText('The user is changed').waitFor();
   await page.getByRole('button', { name: 'Deactivate user' }).click();
   await page.getByRole('alertdialog').getByRole('button', { name: 'Deactivate user' }).click();

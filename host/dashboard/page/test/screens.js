@@ -111,7 +111,7 @@ invoke("orders/total", ctx.request.body)
   const { items } = await api('GET', 'apps/gallery/scripts', { token });
   const ofCreate = items.find((script) => script.name === 'orders/create').id;
   await api('PUT', `scripts/${ofCreate}/cases`, { token, body: { items: [
-    { name: 'an order of tea', request: { method: 'POST', path: '/orders/create', body: { item: 'tea' } }, status: 200 },
+    { name: 'an order of tea', request: { method: 'POST', path: '/orders/create', body: { item: 'tea' } }, status: 201 },
     { name: 'nothing is ordered', request: { method: 'POST', path: '/orders/create' }, status: 422 },
   ] } });
   const run = (name, body, more) => {
@@ -142,7 +142,7 @@ export async function screens(token) {
     { name: 'login', path: '/', out: true, ready: ['button', 'Log in'] },
     { name: 'apps', path: '/apps', ready: ['link', 'Gallery'] },
     { name: 'overview', path: '/apps/gallery', ready: ['heading', 'What caused them'] },
-    { name: 'overview-empty', path: '/apps/bare', ready: ['heading', 'Nothing ran in this time'] },
+    { name: 'overview-empty', path: '/apps/bare', ready: ['heading', 'This app has no scripts yet'] },
     { name: 'executions', path: '/apps/gallery/executions', ready: ['button', 'Live'] },
     { name: 'executions-filtered', path: '/apps/gallery/executions?outcome=failed&min_ms=0&range=1h&text=nowhere', ready: ['button', 'Clear'] },
     { name: 'executions-empty', path: '/apps/bare/executions', ready: ['heading', 'Nothing has run yet'] },
@@ -150,7 +150,7 @@ export async function screens(token) {
     { name: 'health', path: '/health', ready: ['heading', 'Still to be done'] },
     { name: 'scripts', path: '/apps/gallery/scripts', ready: ['link', 'orders/create'] },
     { name: 'scripts-empty', path: '/apps/bare/scripts', ready: ['heading', 'No scripts yet'] },
-    { name: 'script', path: `/apps/gallery/scripts/${script.id}`, ready: ['textbox', 'Source of orders/create'] },
+    { name: 'script', path: `/apps/gallery/scripts/${script.id}`, ready: ['textbox', 'Source of orders/create'], act: runCases },
     { name: 'data-empty', path: '/apps/bare/data/docs', ready: ['heading', 'No documents yet'] },
     { name: 'data-kv', path: `${data}/kv/carts`, ready: ['link', 'grace'] },
     { name: 'data-entry', path: `${data}/kv/carts/ada`, ready: ['button', 'Tree'] },
@@ -199,8 +199,16 @@ export async function screens(token) {
   ];
 }
 
-/** Waits until a screen is there. */
+/** Has the cases of a script run, one of which fails, and shows the other. */
+async function runCases(page) {
+  await page.getByRole('button', { name: 'Run all' }).click();
+  await page.getByText('1 of 2 answer as they should').waitFor();
+  await page.getByRole('button', { name: /^an order of tea/ }).click();
+}
+
+/** Waits until a screen is there, and does what it is shown with. */
 export async function ready(page, screen) {
   const [role, name] = screen.ready;
   await page.getByRole(role, { name, exact: true }).waitFor();
+  await screen.act?.(page);
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { api, launch, login, open, site, upload } from './browser.js';
+import { api, launch, login, open, site, upload, user } from './browser.js';
 
 let browser, token;
 before(async () => {
@@ -191,7 +191,7 @@ test('what is typed outlives a reload, and another save is shown as a difference
   await api('POST', 'apps', { token, body: { slug: 'drafts', name: 'Drafts' } });
   const script = await api('POST', 'apps/drafts/scripts', { token, body: { name: 'one', source: '"first"\n' } });
   const other = await api('POST', 'apps/drafts/scripts', { token, body: { name: 'two', source: '"other"\n' } });
-  const page = await open(t, browser, { token, path: `/apps/drafts/scripts/${script.id}`, expected: [/409/] });
+  const page = await open(t, browser, { token: await login(), path: `/apps/drafts/scripts/${script.id}`, expected: [/409/] }); // which ends
   page.on('dialog', (dialog) => dialog.accept());
   await clear(page);
   await page.keyboard.insertText('"mine"\n');
@@ -219,8 +219,21 @@ test('what is typed outlives a reload, and another save is shown as a difference
 
   await page.goto(new URL(`/apps/drafts/scripts/${other.id}`, page.url()).href);
   await editor(page).waitFor();
+  await clear(page);
+  await page.keyboard.insertText('"not saved"\n');
   await page.getByRole('list', { name: 'Open scripts' }).getByRole('link', { name: 'one' }).click();
   await page.getByRole('heading', { level: 1, name: 'one' }).waitFor();
+  await page.getByRole('link', { name: 'Secrets' }).click(); // one is saved, but two is not
+  await page.getByRole('heading', { name: 'Leave two unsaved?' }).waitFor();
+  await page.getByRole('alertdialog').getByRole('button', { name: 'Leave' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Secrets' }).waitFor();
+
+  // Who logs out leaves nothing of it in the tab, after a question.
+  await page.getByRole('button', { name: user.username }).click();
+  await page.getByRole('menuitem', { name: 'Log out' }).click();
+  await page.getByRole('alertdialog').getByRole('button', { name: 'Log out' }).click();
+  await page.getByLabel('Password').waitFor();
+  assert.doesNotMatch(await page.evaluate(() => JSON.stringify(sessionStorage)), /not saved/);
 });
 
 test('a plugin is uploaded, and shows what it brings and wants', async (t) => {
@@ -230,11 +243,11 @@ test('a plugin is uploaded, and shows what it brings and wants', async (t) => {
   await page.getByLabel('Name').fill('avatar');
   await page.getByLabel('Kind').selectOption('plugin');
   const file = new URL('../../../../examples/plugin-c/avatar.wasm', import.meta.url).pathname;
-  await page.getByLabel('Module').setInputFiles(file);
+  await page.getByLabel('WebAssembly file').setInputFiles(file);
   await page.getByRole('button', { name: 'Create script' }).click();
   await page.getByRole('heading', { name: /^Exports/ }).waitFor();
   await page.getByText('handle', { exact: true }).waitFor();
-  await page.getByLabel('Module', { exact: true }).setInputFiles(file.replace('plugin-c/avatar', 'plugin-assemblyscript/limiter'));
+  await page.getByLabel('WebAssembly file', { exact: true }).setInputFiles(file.replace('plugin-c/avatar', 'plugin-assemblyscript/limiter'));
   await page.getByText('Version 2 is live').waitFor();
 });
 
@@ -247,6 +260,17 @@ test('limits are told with their ceilings, and refused in the words of the API',
   await page.getByRole('button', { name: 'Save settings' }).click();
   await page.getByText('Version 2 is live').waitFor();
   assert.deepEqual((await api('GET', `scripts/${script.id}`, { token })).limits, { timeout_ms: 500 });
+
+  // Another's change is not undone, nor is what is typed lost.
+  await page.getByLabel('Memory').fill('32');
+  await api('PUT', `scripts/${script.id}`, { token, body: { limits: { timeout_ms: 700 }, version: 2 } });
+  await page.getByRole('button', { name: 'Save settings' }).click();
+  await page.getByRole('alert').filter({ hasText: 'Version 3 was saved meanwhile' }).waitFor();
+  assert.equal(await page.getByLabel('Timeout').inputValue(), '700');
+  await page.getByRole('button', { name: 'Save settings' }).click();
+  await page.getByText('Version 4 is live').waitFor();
+  assert.deepEqual((await api('GET', `scripts/${script.id}`, { token })).limits, { timeout_ms: 700, memory_mb: 32 });
+
   await page.getByLabel('Name', { exact: true }).fill('1 bad name');
   await page.getByRole('button', { name: 'Save settings' }).click();
   await page.locator('[aria-invalid]').waitFor();
@@ -275,7 +299,34 @@ test('format indents, an event runs a script, and a route that is deleted comes 
   await page.getByRole('heading', { name: 'No routes yet' }).waitFor();
   await page.getByRole('button', { name: 'Undo' }).click();
   await page.getByRole('cell', { name: '/one/*', exact: true }).waitFor();
+  assert.deepEqual((await api('GET', 'apps/more/routes', { token })).items, before); // it was never gone
+
+  await page.getByRole('button', { name: 'Delete POST /one/*' }).click();
+  await page.getByRole('button', { name: 'New route' }).first().click();
+  await page.getByLabel('Method', { exact: true }).selectOption('POST');
+  await page.getByLabel('Path', { exact: true }).fill('/one/*');
+  await page.getByRole('button', { name: 'Create route' }).click(); // in the place of the other, which is gone by then
+  await page.getByRole('cell', { name: '/one/*', exact: true }).waitFor();
   const { items: after } = await api('GET', 'apps/more/routes', { token });
-  const kept = ({ id, created_at, ...rest }) => rest;
-  assert.deepEqual(after.map(kept), before.map(kept));
+  assert.deepEqual(after.map(({ path, rate_limit }) => [path, rate_limit]), [['/one/*', undefined]]);
+  assert.notEqual(after[0].id, before[0].id);
+});
+
+test('names and values of a request are any, and one that is emptied stays where it is', async (t) => {
+  await api('POST', 'apps', { token, body: { slug: 'pairs' } });
+  const script = await api('POST', 'apps/pairs/scripts', { token, body: { name: 'echo', source: 'ctx.request.query\n' } });
+  const page = await open(t, browser, { token, path: `/apps/pairs/scripts/${script.id}` });
+  await run(page).getByText('Query', { exact: true }).click();
+  for (const [i, name] of ['first', '__proto__', 'constructor'].entries()) {
+    await run(page).getByLabel(`Query ${i + 1}: name`).fill(name);
+    await run(page).getByLabel(`Query ${i + 1}: value`).fill(String(i));
+  }
+  await run(page).getByLabel('Query 1: value').fill('');
+  await run(page).getByLabel('Query 1: name').fill('');
+  assert.equal(await run(page).getByLabel('Query 2: name').inputValue(), '__proto__');
+  await run(page).getByLabel('Query 1: name').pressSequentially('again');
+  await page.keyboard.press('Control+Enter');
+  const answer = run(page).getByLabel('Body of the answer');
+  await answer.filter({ hasText: '"constructor": "2"' }).waitFor();
+  assert.deepEqual(Object.entries(JSON.parse(await answer.textContent())).sort(), [['__proto__', '1'], ['again', ''], ['constructor', '2']]);
 });

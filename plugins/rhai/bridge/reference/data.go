@@ -99,8 +99,10 @@ let id = notes.create(#{text: "buy tea"});
 print(notes.get(id).data);      // prints #{"text": "buy tea"}
 print(notes.get("x") == ());    // prints true
 `},
-		{Name: "find", On: "DocsCollection", Takes: "filter: map [, options: #{cursor: string, limit: int, sort: map | array}]", Returns: "array", Op: abi.OpDocsFind,
-			Says: "The documents that a filter matches, in their envelopes.", More: page + " The cursor of the next page is to be had from [page](#page). " + order,
+		{Name: "find", On: "DocsCollection", Takes: "filter: map [, options: #{cursor: string, explain: bool, limit: int, sort: map | array}]", Returns: "array | map", Op: abi.OpDocsFind,
+			Says: "The documents that a filter matches, in their envelopes.", More: page + " The cursor of the next page is to be had from [page](#page). " + order + " With `explain: true` it returns " +
+				"how they are found instead: `#{plan, path, range, sort, looked}`, of which `plan` is `\"index\"`, `\"terms\"`, `\"ids\"` or `\"all\"` (see [indexes](filters.md#indexes)) and `looked` " +
+				"the number of documents that were looked at.",
 			Fails: []Failure{{abi.OpCodeInvalid, "the filter, `sort` or `limit` is not as it must be, or the cursor belongs to another question"}}, Example: `
 let orders = docs::collection("shop orders");
 orders.create(#{item: "tea", total: 12});
@@ -159,6 +161,21 @@ let votes = docs::collection("votes");
 for yes in [true, false, true] { votes.create(#{yes: yes}); }
 print(votes.count());               // prints 3
 print(votes.count(#{yes: true}));   // prints 2
+`},
+		{Name: "index", On: "DocsCollection", Takes: "path: string", Returns: "map", Op: abi.OpDocsIndex,
+			Says:  "Has a path into the data indexed, unless it is, and returns the index: `#{path, state, built}`.",
+			More:  "It is built in the background, and used once its `state` is `\"ready\"`; see [indexes](filters.md#indexes).",
+			Fails: []Failure{{abi.OpCodeInvalid, "the path is none, or one of the document itself as `created_at`"}, {abi.OpCodeQuota, "the collection has 8 indexes"}}, Example: `
+let bills = docs::collection("bills");
+for total in [12, 30, 8] { bills.create(#{total: total}); }
+print(bills.index("total").path);                                            // prints total
+print(bills.find(#{total: #{"$gt": 10}}, #{sort: #{total: 1}}).len());       // prints 2
+print(bills.find(#{}, #{explain: true}).plan);                               // prints ids
+`},
+		{Name: "indexes", On: "DocsCollection", Takes: "", Returns: "array", Op: abi.OpDocsIndexes, Says: "The indexes on paths of the documents, in the order of the paths.", Example: `
+let rooms = docs::collection("rooms");
+rooms.index("beds");
+print(rooms.indexes().map(|index| index.path));   // prints ["beds"]
 `},
 	}}
 

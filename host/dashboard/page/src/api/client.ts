@@ -1,9 +1,11 @@
 import createClient, { defaultPathSerializer } from 'openapi-fetch';
+import { untrack } from 'svelte';
 
 import { Unreachable, refusalOf } from './problem';
 import { reach } from './reach.svelte';
 import type { components, paths } from './schema';
 import { session } from './session.svelte';
+import { site } from './site.svelte';
 
 /** The schemas of the API's document: `Schemas['App']`. */
 export type Schemas = components['schemas'];
@@ -11,9 +13,13 @@ export type Schemas = components['schemas'];
 /** How often a reading request is made again when the server has too much to do. */
 const attempts = 3;
 
+/** How many seconds it waits before that at most, whatever the server asks for: somebody looks on. */
+const patience = 10;
+
 /** fetch for the API: it sends the token; what only reads waits for a server that is gone. */
 async function send(request: Request): Promise<Response> {
-  if (session.token) request.headers.set('Authorization', `Bearer ${session.token}`);
+  const token = untrack(() => session.token); // what is loaded is not loaded again as somebody has logged in
+  if (token) request.headers.set('Authorization', `Bearer ${token}`);
   const reads = request.method === 'GET';
   for (let attempt = 1; ; attempt++) {
     let response: Response;
@@ -27,10 +33,11 @@ async function send(request: Request): Promise<Response> {
       request.signal.throwIfAborted();
       continue;
     }
+    site.told(response.headers.get('Picloud-Site'));
     // A wrong password or an invite that is used up says nothing of the session.
-    if (response.status === 401 && session.token && !new URL(request.url).pathname.startsWith('/api/v1/admin/auth/')) session.forget();
+    if (response.status === 401 && !new URL(request.url).pathname.startsWith('/api/v1/admin/auth/')) session.refused(token);
     if (!reads || response.status !== 503 || attempt >= attempts) return response;
-    const seconds = Number(response.headers.get('Retry-After')) || 1;
+    const seconds = Math.min(Number(response.headers.get('Retry-After')) || 1, patience);
     await new Promise((done) => setTimeout(done, seconds * 1000));
   }
 }

@@ -1,6 +1,7 @@
 import { untrack } from 'svelte';
 import { on } from 'svelte/events';
 
+import type { Page } from './many';
 import { mayPass } from './problem';
 import { reach } from './reach.svelte';
 
@@ -91,11 +92,6 @@ export function load<Data>(fetcher: (signal: AbortSignal) => Promise<Data>, ever
   return new Loaded(fetcher, every);
 }
 
-interface Page<Item> {
-  items: Item[] | null;
-  cursor?: string;
-}
-
 /** A listing of the API, which comes in pages. */
 export class Listing<Item> {
   items = $state.raw<Item[]>([]);
@@ -104,10 +100,10 @@ export class Listing<Item> {
   /** There is more than the items. */
   more = $state(false);
 
-  /** Loads from the beginning. */
+  /** Loads from the beginning, as far as it was loaded before. What there is stays until then. */
   readonly reload: () => void;
 
-  #cursor: string | undefined;
+  #cursor: string | undefined; // of the page after the items
   #abort = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #failures = 0; // since a page has come
@@ -123,25 +119,29 @@ export class Listing<Item> {
     const begin = () => {
       end();
       this.#abort = new AbortController();
-      this.#cursor = undefined;
-      void this.#next([]);
+      void this.#load([], undefined, this.#other ? 0 : untrack(() => this.items.length));
     };
     this.reload = keepLoaded(begin, end, () => (this.#other = true));
   }
 
-  /** Loads the next page, if there is one and it is not on its way. */
+  /** Loads the next page, if there is one that is not on its way and was not refused. */
   next = () => {
-    if (this.more && !this.loading) void this.#next(this.items);
+    if (this.more && !this.loading && this.error === undefined) void this.#load(this.items, this.#cursor);
   };
 
-  async #next(before: Item[]) {
+  /** Loads what comes after some items: one page, or as many as it takes to have so many items. */
+  async #load(items: Item[], cursor: string | undefined, least = 0) {
     const { signal } = this.#abort;
     clearTimeout(this.#timer); // it is tried again already
     this.loading = true;
     try {
-      const { items, cursor } = await this.#fetcher(this.#cursor, signal);
-      if (signal.aborted) return;
-      this.items = [...before, ...(items ?? [])];
+      do {
+        const page = await this.#fetcher(cursor, signal);
+        if (signal.aborted) return;
+        items = [...items, ...(page.items ?? [])];
+        cursor = page.cursor;
+      } while (cursor && items.length < least);
+      this.items = items;
       this.#cursor = cursor;
       this.more = !!cursor;
       this.error = undefined;
@@ -151,7 +151,7 @@ export class Listing<Item> {
       if (signal.aborted) return;
       if (this.#other) [this.items, this.more] = [[], false];
       this.error = thrown;
-      if (mayPass(thrown)) this.#timer = setTimeout(() => void this.#next(before), pauseAfter(++this.#failures));
+      if (mayPass(thrown)) this.#timer = setTimeout(() => void this.#load(items, cursor, least), pauseAfter(++this.#failures));
     }
     this.loading = false;
   }

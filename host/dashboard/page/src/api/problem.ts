@@ -20,10 +20,10 @@ export class Refused extends Error {
   }
 }
 
-/** The server cannot be reached. */
+/** The server cannot be reached, or did not say what it did. */
 export class Unreachable extends Error {
   constructor() {
-    super('The server does not answer. Nothing was changed, as far as we know: try again when it is back.');
+    super('The server does not answer, so nobody knows whether it has done this. Look when it is back, before you do it again.');
   }
 }
 

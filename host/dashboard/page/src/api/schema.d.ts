@@ -231,6 +231,42 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/apps/{app}/docs-indexes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the indexes on paths of an app's documents */
+        get: operations["list-indexes"];
+        put?: never;
+        /** Have a path of a collection's documents indexed */
+        post: operations["create-index"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/apps/{app}/docs-indexes/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show an index, and how far it is built */
+        get: operations["get-index"];
+        put?: never;
+        post?: never;
+        /** Delete an index; the documents stay */
+        delete: operations["delete-index"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/apps/{app}/docs/{collection}": {
         parameters: {
             query?: never;
@@ -2379,7 +2415,7 @@ export interface components {
             source?: "kv" | "docs" | "files" | "cron" | "queue" | "pubsub" | "call";
         };
         Deploy: {
-            /** @description In the order in which they are made, in 20 seconds at most together; deletions of scripts that follow one another, in one in which no module goes before its importers */
+            /** @description In the order in which they are made, those of data last so that the triggers hear of them, in 20 seconds at most together; deletions of scripts that follow one another, in one in which no module goes before its importers */
             changes: components["schemas"]["DeployChange"][];
             /** @description Find out whether the changes would be made, and make none. 00000000-0000-0000-0000-000000000000 stands for the id of a file that would be uploaded before */
             dry_run?: boolean;
@@ -2389,7 +2425,9 @@ export interface components {
         DeployChange: {
             /** @description As of the operation; triggers may be given the names of scripts and triggers for ids */
             body?: unknown;
-            /** @description Of what is changed or deleted; of a route that is created, the id or name of its script; of a topic its name */
+            /** @description Of an entry, a document or a file */
+            collection?: string;
+            /** @description Of what is changed or deleted; of a route that is created, the id or name of its script; of a topic or secret its name, of an entry its key; of a file that is kept, of the one whose place it takes, if there is one */
             id?: string;
             /**
              * @description Of a trigger that is created
@@ -2399,7 +2437,9 @@ export interface components {
             /** @description Of a plugin: id of a file that was uploaded to the collection @static before, which is its WebAssembly module */
             module?: string;
             /** @enum {string} */
-            operation: "update-app" | "create-script" | "update-script" | "delete-script" | "create-route" | "update-route" | "delete-route" | "create-domain" | "delete-domain" | "create-trigger" | "update-trigger" | "delete-trigger" | "set-topic" | "delete-topic";
+            operation: "update-app" | "create-script" | "update-script" | "delete-script" | "create-route" | "update-route" | "delete-route" | "create-domain" | "delete-domain" | "create-index" | "delete-index" | "create-trigger" | "update-trigger" | "delete-trigger" | "set-topic" | "delete-topic" | "delete-secret" | "set-kv" | "create-doc" | "put-doc" | "keep-file";
+            /** @description Of a file that is kept: id of the file that was uploaded to the collection @static before, and becomes this one */
+            upload?: string;
         };
         Deployed: {
             /** @description One for each change, in their order */
@@ -2588,6 +2628,24 @@ export interface components {
              */
             searched_to?: string;
         };
+        Explained: {
+            /**
+             * Format: int64
+             * @description How many documents were looked at
+             */
+            looked: number;
+            /** @description That the index is on */
+            path?: string;
+            /**
+             * @description By an index on a path; by the values that the filter asks for; in the order of ids, until there are enough; or by looking at all documents of the collection
+             * @enum {string}
+             */
+            plan: "index" | "terms" | "ids" | "all";
+            /** @description The index was asked for a range of the filter */
+            range?: boolean;
+            /** @description The index has the order of the sort */
+            sort?: boolean;
+        };
         Failure: {
             code: string;
             /** @description Markdown */
@@ -2690,6 +2748,14 @@ export interface components {
         FileUpdate: {
             content_type?: string;
             name?: string;
+        };
+        FoundDocuments: {
+            /** @description Pass it as ?cursor= to get the next piece; absent on the last */
+            cursor?: string;
+            /** @description With ?explain=true */
+            explain?: components["schemas"]["Explained"];
+            /** @description The items, in the listing's order */
+            items: components["schemas"]["Document"][];
         };
         Health: {
             backlog: components["schemas"]["HealthBacklog"];
@@ -2820,6 +2886,32 @@ export interface components {
             rows: {
                 [key: string]: number;
             };
+        };
+        Index: {
+            app_id: string;
+            /**
+             * Format: int64
+             * @description How many of the documents that were there are in it
+             */
+            built: number;
+            collection: string;
+            /** Format: date-time */
+            created_at: string;
+            /** @description A number in decimal */
+            id: string;
+            /** @description As in filters: address.city */
+            path: string;
+            /**
+             * @description Queries use it once it is ready
+             * @enum {string}
+             */
+            state: "building" | "ready";
+        };
+        IndexCreate: {
+            /** @description Which may have 8 indexes */
+            collection: string;
+            /** @description As in filters: address.city */
+            path: string;
         };
         InviteAccept: {
             password: string;
@@ -3043,12 +3135,6 @@ export interface components {
             /** @description The items, in the listing's order */
             items: components["schemas"]["DocsCollection"][];
         };
-        PageDocument: {
-            /** @description Pass it as ?cursor= to get the next piece; absent on the last */
-            cursor?: string;
-            /** @description The items, in the listing's order */
-            items: components["schemas"]["Document"][];
-        };
         PageDomain: {
             /** @description Pass it as ?cursor= to get the next piece; absent on the last */
             cursor?: string;
@@ -3072,6 +3158,12 @@ export interface components {
             cursor?: string;
             /** @description The items, in the listing's order */
             items: components["schemas"]["FilesCollection"][];
+        };
+        PageIndex: {
+            /** @description Pass it as ?cursor= to get the next piece; absent on the last */
+            cursor?: string;
+            /** @description The items, in the listing's order */
+            items: components["schemas"]["Index"][];
         };
         PageKVCollection: {
             /** @description Pass it as ?cursor= to get the next piece; absent on the last */
@@ -4894,11 +4986,157 @@ export interface operations {
             };
         };
     };
+    "list-indexes": {
+        parameters: {
+            query?: {
+                /** @description Only those of this collection */
+                collection?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id or slug */
+                app: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageIndex"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-index": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or slug */
+                app: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IndexCreate"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Index"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Index"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-index": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or slug */
+                app: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Index"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-index": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or slug */
+                app: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "find-docs": {
         parameters: {
             query?: {
                 /** @description Of the piece before; no other text is one */
                 cursor?: string;
+                /** @description Tell how the documents were found */
+                explain?: boolean;
                 /** @description A JSON object as scripts' filters are: {"age":{"$gte":18}}; absent: every document */
                 filter?: string;
                 /** @description Most items to answer */
@@ -4923,7 +5161,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["PageDocument"];
+                    "application/json": components["schemas"]["FoundDocuments"];
                 };
             };
             /** @description Error */

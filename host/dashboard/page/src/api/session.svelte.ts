@@ -2,6 +2,10 @@ import type { Schemas } from './client';
 
 const tokenKey = 'picloud.token';
 const deviceKey = 'picloud.device';
+const outKey = 'picloud.out'; // written when somebody logs out, for the other tabs
+
+/** What the names begin with by which a tab keeps the work of somebody. */
+export const keptPrefix = 'picloud.of.';
 
 /** Who works here. The token is this origin's alone; no cookie has it. */
 class Session {
@@ -16,6 +20,9 @@ class Session {
     return localStorage.getItem(deviceKey) ?? undefined;
   }
 
+  /** Who works here is not known to be [me] any more: the session ended by itself, and nobody has logged in again yet. */
+  ended = $state(false);
+
   /** Takes a login. One that stays is kept when the browser is closed. */
   begin(login: Schemas['Token'], stay: boolean) {
     localStorage.setItem(deviceKey, login.device);
@@ -23,12 +30,32 @@ class Session {
     this.token = login.token;
   }
 
-  /** Forgets the login, which has ended or will. */
+  /** Takes who the token is of. */
+  is(me: Schemas['Me']) {
+    this.me = me;
+    this.ended = false;
+  }
+
+  /**
+   * Takes it that the API does not know a token any more. What somebody works at stays, to go on with after another login.
+   * A request that was made with the token of a session before says nothing of this one.
+   */
+  refused(token: string | null) {
+    if (!token || token !== this.token) return;
+    for (const kept of [sessionStorage, localStorage]) if (kept.getItem(tokenKey) === token) kept.removeItem(tokenKey);
+    this.token = null;
+    this.ended = !!this.me && !this.mustChange;
+    if (!this.ended) this.me = undefined;
+  }
+
+  /** Forgets the login of who logs out, and all that this tab keeps of anybody. */
   forget() {
-    sessionStorage.removeItem(tokenKey);
+    for (const key of Object.keys(sessionStorage)) if (key === tokenKey || key.startsWith(keptPrefix)) sessionStorage.removeItem(key);
+    if (localStorage.getItem(tokenKey)) localStorage.setItem(outKey, String(Date.now()));
     localStorage.removeItem(tokenKey);
     this.token = null;
     this.me = undefined;
+    this.ended = false;
     this.password = '';
   }
 
@@ -46,6 +73,7 @@ class Session {
 export const session = new Session();
 
 // Whoever logs out in one tab has logged out in all.
-addEventListener('storage', (event) => {
-  if (event.key === tokenKey && !event.newValue && !sessionStorage.getItem(tokenKey)) session.forget();
+addEventListener('storage', ({ key, oldValue, newValue }) => {
+  if (key === outKey && !sessionStorage.getItem(tokenKey)) session.forget();
+  if (key === tokenKey && !newValue) session.refused(oldValue);
 });

@@ -73,10 +73,11 @@ export class Transfer {
 
 /** Sends a file, and returns what that is answered. sent is told how many bytes have gone. */
 export async function send<Answer>(address: string, file: Blob, type: string, signal: AbortSignal, sent: (bytes: number) => void): Promise<Answer> {
+  const { token } = session;
   const request = new XMLHttpRequest(); // fetch does not tell how much is sent
   const status = await new Promise<number>((resolve, reject) => {
     request.open('POST', address);
-    request.setRequestHeader('Authorization', `Bearer ${session.token}`);
+    request.setRequestHeader('Authorization', `Bearer ${token}`);
     request.setRequestHeader('Content-Type', type);
     request.upload.onprogress = (event) => sent(event.loaded);
     request.onload = () => resolve(request.status);
@@ -87,7 +88,7 @@ export async function send<Answer>(address: string, file: Blob, type: string, si
   });
   const body = read(request.responseText);
   if (status >= 200 && status < 300) return body as Answer;
-  if (status === 401) session.forget();
+  if (status === 401) session.refused(token);
   throw await refusalOf(new Response(null, { status, statusText: request.statusText }), body);
 }
 

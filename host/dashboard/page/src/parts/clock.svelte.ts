@@ -28,3 +28,9 @@ export function ago(time: Date, now = clock.now): string {
 export function exact(time: Date): string {
   return exactly.format(time);
 }
+
+/** Writes a time as a field for one has it, in the place of who reads it: "2026-11-29T03:00". length has seconds at 19. */
+export function fieldTime(at: string | undefined, length = 16): string {
+  const time = new Date(at ?? '');
+  return Number.isNaN(time.getTime()) ? '' : new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString().slice(0, length);
+}

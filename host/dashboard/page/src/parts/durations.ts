@@ -1,9 +1,9 @@
 /** Says how long something took, of microseconds. */
 export function duration(us: number): string {
   if (us < 1000) return `${Math.round(us)} µs`;
-  if (us < 10_000) return `${(us / 1000).toFixed(1)} ms`;
+  if (us < 10_000) return `${Number((us / 1000).toFixed(1))} ms`;
   if (us < 1_000_000) return `${Math.round(us / 1000)} ms`;
-  if (us < 60_000_000) return `${(us / 1_000_000).toFixed(us < 10_000_000 ? 2 : 1)} s`;
+  if (us < 60_000_000) return `${Number((us / 1_000_000).toFixed(us < 10_000_000 ? 2 : 1))} s`;
   return span(us / 1_000_000);
 }
 

@@ -131,7 +131,7 @@ export function open({ parent, label, value, readonly, extensions, changed, save
           ...foldKeymap,
           ...completionKeymap,
           ...lintKeymap,
-          indentWithTab, // Escape, then Tab leaves the editor
+          ...(parent.closest('[role="dialog"]') ? [] : [indentWithTab]), // Escape, then Tab leaves an editor; in a dialog Tab alone does
         ]),
         EditorView.domEventHandlers({ beforeinput: replaceSelection }),
         EditorView.updateListener.of((update) => {

@@ -1,6 +1,4 @@
-import { say } from './toasts.svelte';
-
-const pause = 10_000; // as long as the toast with its "Undo" stays
+import { dismiss, say } from './toasts.svelte';
 
 const waiting = new Set<() => Promise<void>>();
 
@@ -12,18 +10,15 @@ export async function settle(): Promise<void> {
 addEventListener('pagehide', () => void settle());
 
 /**
- * Says that something is done, and does it in a moment, unless that is undone before: so nothing has happened. A request
- * of act has `keepalive`, as it may be the last of the page; act says itself what goes wrong.
+ * Says that something is done, and does it when that message goes, unless it is undone before: so nothing has happened. A
+ * request of act has `keepalive`, as it may be the last of the page; act says itself what goes wrong.
  */
 export function later(text: string, { act, undo }: { act: () => Promise<void>; undo: () => void }) {
   const now = async () => {
-    clearTimeout(timer);
-    if (waiting.delete(now)) await act();
+    if (!waiting.delete(now)) return;
+    dismiss(toast); // it cannot be undone any more
+    await act();
   };
-  const timer = setTimeout(now, pause);
   waiting.add(now);
-  say(text, () => {
-    clearTimeout(timer);
-    if (waiting.delete(now)) undo();
-  });
+  const toast = say(text, () => waiting.delete(now) && undo(), () => void now());
 }

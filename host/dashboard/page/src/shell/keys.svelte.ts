@@ -24,6 +24,7 @@ export const shortcuts: [where: string, keys: [keys: string[], what: string][]][
       [['Ctrl', 'K'], 'Find a screen, an app, a script'],
       [['G', 'a letter'], 'Go to a screen: the letters are below'],
       [['/'], 'Search or filter what the screen lists'],
+      [['U'], 'Undo what was just done'],
       [['?'], 'This help'],
       [['Esc'], 'Close what is open'],
     ],
@@ -35,7 +36,7 @@ export const shortcuts: [where: string, keys: [keys: string[], what: string][]][
       [['Ctrl', 'Enter'], 'Save and run'],
       [['Ctrl', 'Space'], 'Complete'],
       [['Ctrl', 'F'], 'Search and replace'],
-      [['Esc', 'Tab'], 'Leave the editor: Tab alone indents'],
+      [['Esc', 'Tab'], 'Leave the editor: Tab alone indents, but in a dialog'],
     ],
   ],
 ];

@@ -1,10 +1,10 @@
+import { each } from '$/api/many';
 import { isStatus, wordsOf } from '$/api/problem';
 import { confirm } from '$/parts/confirm.svelte';
 import { number } from '$/parts/sizes';
 import { say } from '$/parts/toasts.svelte';
 
 import type { DataContext } from './data.svelte';
-import { each } from './work.svelte';
 
 /** What is deleted, by what one and many of it are called. */
 export interface Words {

@@ -1,5 +1,8 @@
+import { each } from '$/api/many';
+import { confirm } from '$/parts/confirm.svelte';
+
 import { parse } from './exact';
-import { each, type Work } from './work.svelte';
+import type { Work } from './work.svelte';
 
 // Lines of JSON, as `picloud kv export` and `picloud docs export` write them.
 
@@ -65,6 +68,12 @@ export async function importLines(file: File, work: Work, signal: AbortSignal, k
     if (key) keys.add(key);
   }
   await write();
+}
+
+/** Asks before what is in a collection is replaced by what a file has of the same keys. */
+export function mayReplace(file: File, what: string, collection: string): Promise<boolean> {
+  const text = `What is in ${collection} stays, but ${what} of which the file has another are replaced, and cannot be brought back.`;
+  return confirm({ title: `Import ${file.name} into ${collection}?`, text, action: 'Import' });
 }
 
 /** Asks for a file of the computer; undefined: none was chosen. */

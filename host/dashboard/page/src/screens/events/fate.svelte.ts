@@ -19,21 +19,23 @@ export class Fate {
   over = $state(false);
 
   constructor(id: () => string | undefined, of: () => { app: string; trigger?: string }) {
+    const event = $derived(id());
+    const app = $derived(of().app);
+    const trigger = $derived(of().trigger);
     $effect(() => {
-      const event = id();
-      const { app, trigger } = of();
       this.event = this.letter = undefined;
       this.over = false;
-      if (!event) return;
+      const id = event;
+      if (!id) return;
       const { signal, abort } = aborting();
       let timer: ReturnType<typeof setTimeout>;
       const again = async () => {
         try {
-          this.event = await ask(api.GET('/api/v1/admin/events/{id}', { params: { path: { id: event } }, signal }));
+          this.event = await ask(api.GET('/api/v1/admin/events/{id}', { params: { path: { id } }, signal }));
         } catch (thrown) {
           if (signal.aborted) return;
           if (isStatus(thrown, 404)) {
-            this.letter = await letterOf(app, event, trigger, signal).catch(() => undefined);
+            this.letter = await letterOf(app, id, trigger, signal).catch(() => undefined);
             if (!signal.aborted) this.over = true;
             return;
           }

@@ -9,6 +9,7 @@ import Webhook from '@lucide/svelte/icons/webhook';
 import type { Component } from 'svelte';
 
 import type { Schemas } from '$/api/client';
+import { duration } from '$/parts/durations';
 
 export type Trigger = Schemas['Trigger'];
 export type Event = Schemas['Event'];
@@ -72,29 +73,6 @@ export function startOf(event: Pick<Event, 'payload_start' | 'payload_bytes' | '
   return start.slice(prefix.length, whole ? -1 : undefined);
 }
 
-const spans: [string, number][] = [
-  ['d', 86_400_000],
-  ['h', 3_600_000],
-  ['min', 60_000],
-  ['s', 1000],
-];
-
-/** Says a number of milliseconds by its two largest units: "1 h 30 min". */
-export function span(ms: number): string {
-  if (ms < 1) return '<1 ms';
-  if (ms < 1000) return `${Math.round(ms)} ms`;
-  if (ms < 10_000) return `${Number((ms / 1000).toFixed(1))} s`;
-  const words: string[] = [];
-  for (const [unit, size] of spans) {
-    const n = Math.floor(ms / size);
-    if (!n && !words.length) continue;
-    if (n) words.push(`${n} ${unit}`);
-    ms -= n * size;
-    if (words.length === 2) break;
-  }
-  return words.join(' ');
-}
-
 /** Returns the pauses between the attempts of a policy, in milliseconds, without what is left to chance. */
 export function pausesOf(policy: Required<Schemas['RetryPolicy']>): number[] {
   return Array.from({ length: Math.max(0, policy.max_attempts - 1) }, (_, i) => {
@@ -103,11 +81,13 @@ export function pausesOf(policy: Required<Schemas['RetryPolicy']>): number[] {
   });
 }
 
+const ofMs = (ms: number) => duration(1000 * ms);
+
 /** Says what becomes of a delivery that fails. */
 export function retryWords(policy: Required<Schemas['RetryPolicy']>): string {
   const pauses = pausesOf(policy);
   if (!pauses.length) return 'One attempt: what fails becomes a dead letter at once.';
-  const shown = pauses.slice(0, 5).map(span).join(', ');
+  const shown = pauses.slice(0, 5).map(ofMs).join(', ');
   const all = pauses.reduce((sum, pause) => sum + pause, 0);
-  return `${policy.max_attempts} attempts, after pauses of ${shown}${pauses.length > 5 ? ', …' : ''}; after about ${span(all)} a dead letter.`;
+  return `${policy.max_attempts} attempts, after pauses of ${shown}${pauses.length > 5 ? ', …' : ''}; after about ${ofMs(all)} a dead letter.`;
 }

@@ -1,5 +1,6 @@
 import { api, ask, type Schemas } from '$/api/client';
 import { load } from '$/api/load.svelte';
+import { all } from '$/api/many';
 import type { AppContext } from '$/shell/app.svelte';
 
 /** The triggers and scripts of an app, which events name by their ids. */
@@ -13,7 +14,7 @@ export class Names {
       app.may('trigger.read') ? (await ask(api.GET('/api/v1/admin/apps/{app}/triggers', { params: { path }, signal }))).items : [],
     );
     this.#scripts = load(async (signal) =>
-      app.may('script.read') ? (await ask(api.GET('/api/v1/admin/apps/{app}/scripts', { params: { path, query: { limit: 1000 } }, signal }))).items : [],
+      app.may('script.read') ? all(signal, (cursor) => ask(api.GET('/api/v1/admin/apps/{app}/scripts', { params: { path, query: { limit: 1000, cursor } }, signal }))) : [],
     );
   }
 

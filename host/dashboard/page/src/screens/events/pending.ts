@@ -22,7 +22,7 @@ export async function retryEvent(event: Event, changed: () => void) {
 /** Deletes an event, after asking. Reports whether it is gone. */
 export async function removeEvent(event: Event, changed: () => void): Promise<boolean> {
   const question = {
-    title: 'Delete the event?',
+    title: `Delete the event …${event.id.slice(-10)}?`,
     text: `It came of ${sources[event.source].title.toLowerCase()}${event.topic ? ` ${event.topic}` : ''} and will not be delivered. What caused it stays as it is.`,
     action: 'Delete event',
   };

@@ -10,14 +10,16 @@ export class Preview {
 
   constructor(app: string, read: () => { schedule: string; timezone: string }) {
     let first = true;
+    const schedule = $derived(read().schedule);
+    const timezone = $derived(read().timezone);
     $effect(() => {
-      const { schedule, timezone } = read();
       if (!schedule.trim()) {
         this.data = this.error = undefined;
         return;
       }
       const abort = new AbortController();
-      const timer = setTimeout(() => void this.#ask(app, { schedule, timezone }, abort.signal), first ? 0 : 300);
+      const body = { schedule, timezone };
+      const timer = setTimeout(() => void this.#ask(app, body, abort.signal), first ? 0 : 300);
       untrack(() => (first = false));
       return () => {
         clearTimeout(timer);

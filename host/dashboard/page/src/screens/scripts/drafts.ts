@@ -1,3 +1,5 @@
+import { keep, namesOf, recall } from '$/api/kept';
+
 /** What was typed into a script and is not saved, kept as long as the tab. */
 export interface Draft {
   source: string;
@@ -5,22 +7,26 @@ export interface Draft {
   version: number;
 }
 
-const key = (id: string) => `picloud.draft.${id}`;
+const beginning = 'draft.';
 
 export function draftOf(id: string): Draft | undefined {
-  const kept = sessionStorage.getItem(key(id));
-  return kept ? JSON.parse(kept) : undefined;
+  return recall(beginning + id);
 }
 
 /** Keeps a draft; undefined: there is none any more. */
 export function keepDraft(id: string, draft?: Draft) {
-  try {
-    if (draft) sessionStorage.setItem(key(id), JSON.stringify(draft));
-    else sessionStorage.removeItem(key(id));
-  } catch {
-    // It is too large to be kept; leaving the page asks.
-  }
+  keep(beginning + id, draft);
 }
+
+/** Returns the ids of the scripts, of any app, that have a draft. */
+export function drafts(): string[] {
+  return namesOf(beginning).map((name) => name.slice(beginning.length));
+}
+
+// Drafts end with the tab, whatever is shown in it then.
+addEventListener('beforeunload', (event) => {
+  if (drafts().length) event.preventDefault();
+});
 
 /** A script that is open in a tab of the editor. */
 export interface OpenFile {
@@ -28,13 +34,11 @@ export interface OpenFile {
   name: string;
 }
 
-const openKey = (app: string) => `picloud.open.${app}`;
-
 /** Returns the scripts of an app that are open, in the order in which they were opened. */
 export function openFiles(app: string): OpenFile[] {
-  return JSON.parse(sessionStorage.getItem(openKey(app)) ?? '[]');
+  return recall(`open.${app}`) ?? [];
 }
 
 export function keepOpen(app: string, files: OpenFile[]) {
-  sessionStorage.setItem(openKey(app), JSON.stringify(files));
+  keep(`open.${app}`, files);
 }

@@ -104,7 +104,10 @@ export class File {
   takeTheirs = () => {
     const mine = this.source;
     this.take(this.conflict!);
-    say('The other version is taken', () => (this.source = mine));
+    say('The other version is taken', () => {
+      this.source = mine;
+      keepDraft(this.id, { source: mine, version: this.#version }); // its screen may be left by now
+    });
   };
 
   /** Says what is wrong with a text: what does not compile, and where the last run of it failed. */

@@ -8,7 +8,7 @@ const kinds = ['function', 'table', 'memory', 'global', 'tag'];
 
 /**
  * Reads what a WebAssembly module imports and exports from its sections 2 and 7. The policy does not let a page
- * compile it, which would tell, too.
+ * compile it, which would tell, too. It throws for one that is cut off.
  */
 export function readModule(bytes: Uint8Array): { imports: Named[]; exports: Named[] } {
   const text = new TextDecoder();
@@ -16,7 +16,8 @@ export function readModule(bytes: Uint8Array): { imports: Named[]; exports: Name
   const number = () => {
     let value = 0;
     for (let shift = 0; ; shift += 7) {
-      const byte = bytes[at++]!;
+      const byte = bytes[at++];
+      if (byte === undefined) throw new Error('The module ends in the middle of a section.');
       value += (byte & 127) * 2 ** shift;
       if (byte < 128) return value;
     }

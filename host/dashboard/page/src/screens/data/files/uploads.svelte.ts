@@ -1,4 +1,7 @@
+import { untrack } from 'svelte';
+
 import type { Schemas } from '$/api/client';
+import { session } from '$/api/session.svelte';
 import { send } from '$/api/transfer.svelte';
 
 /** A file on its way to the server. */
@@ -20,6 +23,8 @@ const atOnce = 3;
 /** The uploads to a collection, which go on while other screens are shown. */
 export class Uploads {
   items = $state<Upload[]>([]);
+  /** How often none was on its way any more: what was listed before lacks what has arrived. */
+  rounds = $state(0);
   #queue: (() => void)[] = [];
   #running = 0;
 
@@ -29,7 +34,7 @@ export class Uploads {
     return this.items.some((u) => u.state === 'waiting' || u.state === 'running');
   }
 
-  /** Adds files. done is called after each that has arrived. */
+  /** Adds files. done is called when none is on its way any more. */
   add(files: Iterable<File>, done: () => void) {
     for (const file of files) {
       this.items.push({ id: ++last, name: file.name, size: file.size, sent: 0, state: 'waiting', stop: () => {} });
@@ -40,6 +45,13 @@ export class Uploads {
     this.#next();
   }
 
+  /** Breaks off all, and forgets them. */
+  end() {
+    for (const upload of this.items) upload.stop();
+    this.clear();
+  }
+
+  /** Forgets those that are not on their way. */
   clear() {
     this.items = this.items.filter((u) => u.state === 'waiting' || u.state === 'running');
   }
@@ -59,13 +71,15 @@ export class Uploads {
       upload.file = await send<Schemas['File']>(address, file, file.type || 'application/octet-stream', abort.signal, (bytes) => (upload.sent = bytes));
       upload.sent = upload.size;
       upload.state = 'done';
-      done();
     } catch (thrown) {
       upload.state = abort.signal.aborted ? 'stopped' : 'failed';
       upload.error = abort.signal.aborted ? undefined : thrown;
     }
     this.#running--;
     this.#next();
+    if (this.busy) return;
+    this.rounds++;
+    done();
   }
 }
 
@@ -79,6 +93,21 @@ export function uploadsTo(address: string): Uploads {
   if (!uploads) all.set(address, (uploads = new Uploads(address)));
   return uploads;
 }
+
+addEventListener('beforeunload', (event) => {
+  if ([...all.values()].some((uploads) => uploads.busy)) event.preventDefault();
+});
+
+// They are of who is logged in.
+let mine = session.me?.user_id;
+$effect.root(() => {
+  $effect(() => {
+    if (session.me?.user_id === mine) return;
+    mine = session.me?.user_id;
+    for (const uploads of all.values()) untrack(() => uploads.end());
+    all.clear();
+  });
+});
 
 /** Returns the files of a drop, those in its folders too. */
 export async function dropped(transfer: DataTransfer): Promise<File[]> {

@@ -32,22 +32,3 @@ export async function count(app: string, filter: Filter): Promise<{ n: number; m
 export function letters(n: number, more = false): string {
   return `${number(n)}${more ? ' or more' : ''} dead ${n === 1 ? 'letter' : 'letters'}`;
 }
-
-/** Does something with each of many, four at a time. It returns how many went well, and the first failure. */
-export async function each<Item>(items: Item[], act: (item: Item) => Promise<unknown>): Promise<{ done: number; failed: number; error?: unknown }> {
-  const rest = [...items];
-  const result: { done: number; failed: number; error?: unknown } = { done: 0, failed: 0 };
-  const worker = async () => {
-    for (let item = rest.shift(); item !== undefined; item = rest.shift()) {
-      try {
-        await act(item);
-        result.done++;
-      } catch (thrown) {
-        result.failed++;
-        result.error ??= thrown;
-      }
-    }
-  };
-  await Promise.all([worker(), worker(), worker(), worker()]);
-  return result;
-}

@@ -26,8 +26,3 @@ export async function purge(app: string, queue: Queue, changed: () => void) {
   }
   changed();
 }
-
-/** Says a number of messages a second. */
-export function rateWords(rate: number): string {
-  return rate === 0 ? '0/s' : rate < 0.1 ? '<0.1/s' : `${rate.toFixed(rate < 10 ? 1 : 0)}/s`;
-}

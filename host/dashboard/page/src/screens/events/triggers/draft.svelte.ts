@@ -35,10 +35,15 @@ export class Draft {
   jitter = $state<number | null>(null);
   concurrency = $state<number | null>(null);
 
+  /** The trigger is there already; otherwise it is to be made. */
+  readonly changes: boolean;
+  #before: Schemas['TriggerUpdate'] = {};
+
   constructor(
     readonly kind: Kind,
     from?: Trigger,
   ) {
+    this.changes = !!from;
     if (!from) return;
     this.name = from.name;
     this.script = from.script_id;
@@ -62,10 +67,18 @@ export class Draft {
     this.maxMs = from.retry.max_ms ?? null;
     this.jitter = from.retry.jitter ?? null;
     this.concurrency = from.concurrency;
+    this.#before = this.#body();
   }
 
-  /** Returns the body of the request. changes: of a trigger that is there, whose filter is taken away by {}. */
-  body(changes: boolean): Schemas['TriggerUpdate'] {
+  /** Returns the body of the request: of a trigger that is there what is changed, so that nobody else's changes are undone. */
+  body(): Schemas['TriggerUpdate'] {
+    const { retry, ...rest } = this.#body();
+    const { retry: before, ...restBefore } = this.#before;
+    const policy = different(retry ?? {}, before ?? {});
+    return { ...different(rest, restBefore), ...(Object.keys(policy).length && { retry: policy }) };
+  }
+
+  #body(): Schemas['TriggerUpdate'] {
     const retry: Retry = {
       max_attempts: this.maxAttempts ?? undefined,
       backoff: this.backoff || undefined,
@@ -78,37 +91,43 @@ export class Draft {
       script: this.script,
       enabled: this.enabled,
       concurrency: this.concurrency ?? undefined,
-      retry: Object.values(retry).some((v) => v !== undefined) ? retry : undefined,
-      ...this.#details(changes),
+      retry,
+      ...this.#details(),
     };
   }
 
-  #details(changes: boolean): Schemas['TriggerUpdate'] {
+  #details(): Schemas['TriggerUpdate'] {
     switch (this.kind) {
       case 'cron':
         return { schedule: this.schedule.trim(), timezone: this.timezone || 'UTC', catch_up: this.catchUp };
       case 'queue':
-        return { topic: this.topic, max_batch: this.maxBatch ?? undefined, max_wait_ms: this.maxWaitMs ?? undefined, ordered: this.ordered };
+        return { topic: this.topic, max_batch: this.maxBatch ?? 1, max_wait_ms: this.maxWaitMs ?? 0, ordered: this.ordered };
       case 'pubsub':
         return { topic: this.topic };
       case 'dead_letter':
-        if (changes) return { source: this.source as 'kv' | '', failed_trigger: this.failedTrigger, failed_script: this.failedScript };
+        if (this.changes) return { source: this.source as 'kv' | '', failed_trigger: this.failedTrigger, failed_script: this.failedScript };
         return {
           source: (this.source as 'kv') || undefined,
           failed_trigger: this.failedTrigger || undefined,
           failed_script: this.failedScript || undefined,
         };
       default:
-        return { collection: this.collection, operations: this.operations as 'create'[], filter: this.#filter(changes) };
+        return { collection: this.collection, operations: this.operations as 'create'[], filter: this.#filter() };
     }
   }
 
-  #filter(changes: boolean): unknown {
-    if (!this.filter.trim()) return changes ? {} : undefined;
+  #filter(): unknown {
+    if (!this.filter.trim()) return this.changes ? {} : undefined; // {} takes one away
     try {
       return parse(this.filter);
     } catch {
       throw new NotJSON('It is not JSON, as in {"paid": true}.');
     }
   }
+}
+
+/** Returns those fields that are said, and not as they were. */
+function different<Fields extends object>(now: Fields, before: Fields): Partial<Fields> {
+  const was = before as Record<string, unknown>;
+  return Object.fromEntries(Object.entries(now).filter(([name, value]) => value !== undefined && write(value) !== write(was[name]))) as Partial<Fields>;
 }

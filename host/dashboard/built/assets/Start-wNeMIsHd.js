@@ -1,1 +1,0 @@
-import{p as e,B as r,a2 as s,aA as p,q as n}from"./index-CFOuhryh.js";function g(i,t){e(t,!1);const a=r();s(`${a.path}/events/${a.may("trigger.read")?"triggers":"pending"}`,{replace:!0}),p(),n()}export{g as default};

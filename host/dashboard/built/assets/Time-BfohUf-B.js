@@ -1,1 +1,0 @@
-import{p,d as _,g as s,n as i,h as d,i as f,q as n,v as u,k as v,y as c}from"./index-CFOuhryh.js";import{e as h,a as x}from"./clock.svelte-Bok3GtoH.js";var g=c('<time class="svelte-1lo2b7p"> </time>');function T(m,e){p(e,!0);let a=u(()=>new Date(e.at));var t=g(),r=v(t,!0);_((o,l)=>{i(t,"datetime",e.at),i(t,"title",o),d(r,l)},[()=>h(s(a)),()=>x(s(a))]),f(m,t),n()}export{T};

@@ -1,1 +1,0 @@
-import{Q as o}from"./index-CFOuhryh.js";function a(s,{replace:t=!1}={}){for(const[e,n]of Object.entries(s))(o.toURLSearchParams().get(e)??"")!==(n??"")&&(n?o.set(e,n,{replace:t}):o.delete(e,void 0,{replace:t}),t=!0)}function f(s,t){const e=Object.entries(t).filter(n=>!!n[1]);return e.length?`${s}?${new URLSearchParams(e)}`:s}export{a as s,f as w};

@@ -1,1 +1,0 @@
-import{Q as o,a2 as s,at as n}from"./index-CFOuhryh.js";function l(t){const e=o.toURLSearchParams();for(const[a,r]of Object.entries(t))r?e.set(a,r):e.delete(a);s(n.pathname,{search:String(e),replace:!0,scrollToTop:!1})}export{l as n};

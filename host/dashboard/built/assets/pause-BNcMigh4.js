@@ -1,1 +1,0 @@
-import{a6 as a,a7 as o,a8 as n}from"./index-CFOuhryh.js";var p=new Set(["$$slots","$$events","$$legacy"]);function i(e,t){let s=n(t,p);const r={name:"pause",size:24,node:[["rect",{x:"14",y:"3",width:"5",height:"18",rx:"1"}],["rect",{x:"5",y:"3",width:"5",height:"18",rx:"1"}]]};a(e,o(()=>s,{get icon(){return r}}))}export{i as P};

@@ -1,1 +1,0 @@
-import{bo as s,bp as b}from"./index-CFOuhryh.js";function c(d,i,o,f,a){var r=()=>{f(o[d])};o.addEventListener(i,r),a?s(()=>{o[d]=a()}):r(),(o===document.body||o===window||o===document)&&b(()=>{o.removeEventListener(i,r)})}export{c as b};

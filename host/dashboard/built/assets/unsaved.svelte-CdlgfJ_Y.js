@@ -1,1 +1,0 @@
-import{u as e,au as t,aw as o}from"./index-CFOuhryh.js";function n(a){e(()=>t({beforeUnload:()=>!a(),onNavigate:async()=>!a()||await o({title:"Leave without saving?",text:"What you have changed here is lost then.",action:"Leave"})}))}export{n as k};
