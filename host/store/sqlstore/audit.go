@@ -188,10 +188,17 @@ func (s *sqlStore) commit(ctx context.Context, tx *transaction) (err error) {
 	if err := s.db.record(ctx, tx); err != nil {
 		return err
 	}
-	if err = tx.sql.Commit(); err != nil && tx.recorded {
-		tx.deed.GiveBack()
+	if err = tx.sql.Commit(); err != nil {
+		tx.giveBack()
 	}
 	return err
+}
+
+// giveBack has the entries be written by others, of a transaction that is undone.
+func (tx *transaction) giveBack() {
+	for _, deed := range tx.recorded {
+		deed.GiveBack()
+	}
 }
 
 // record writes the entry of the transaction's deed, if it is the first to change something.
@@ -204,8 +211,10 @@ func (db *database) record(ctx context.Context, tx *transaction) (err error) {
 		return nil
 	}
 	defer func() {
-		if tx.recorded = err == nil; err != nil {
+		if err != nil {
 			tx.deed.GiveBack()
+		} else {
+			tx.recorded = append(tx.recorded, tx.deed)
 		}
 	}()
 	n := tx.noted

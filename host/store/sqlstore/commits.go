@@ -17,6 +17,12 @@ const (
 	longestGroup = 4 * time.Millisecond // from its beginning; the share under way then is the last
 )
 
+// Bounds of a share that is not the first of its group: what goes beyond keeps those before it waiting.
+const (
+	mostStatements = 64
+	mostBytes      = 64 << 10 // of their arguments
+)
+
 // standing is where in a group a share may be.
 type standing int
 
@@ -34,7 +40,8 @@ const (
 // wait for that commit; meanwhile others come, and the first of them begins the next group. So a lone transaction
 // waits for nobody, and the more there are, the more share.
 //
-// A share that may take long is the first of its group, and so keeps nobody waiting but those who come behind it.
+// A share that takes long is the first of its group, and so keeps nobody waiting but those who come behind it. What turns
+// out to only when it runs is undone before the statement that would be too much, and comes again.
 //
 // The share of each is a savepoint: what fails, panics or is too late is undone by itself. Statements of a group are not
 // interrupted, since that would undo what others did: a context that has ended is seen before each. If the
@@ -49,8 +56,11 @@ type commits struct {
 	line line
 }
 
-// errUndone is the error of a share whose group was undone. Nothing of it is kept.
-var errUndone = errors.New("the transaction that this one shared was undone")
+// Errors of shares of which nothing is kept, and which are to be run again.
+var (
+	errUndone = errors.New("the transaction that this one shared was undone")
+	errLong   = errors.New("this is too much for a transaction that others share")
+)
 
 // group is an open transaction that shares are run in, one after the other. Whoever has the connection has the group.
 type group struct {
@@ -69,6 +79,9 @@ type group struct {
 // run runs fn as a share of somebody's transaction. The error is fn's, or that of the commit.
 func (c *commits) run(ctx context.Context, appID string, at standing, fn func(tx *transaction) error) error {
 	err := c.share(ctx, appID, at, fn)
+	if errors.Is(err, errLong) {
+		err = c.share(ctx, appID, inFront, fn)
+	}
 	if errors.Is(err, errUndone) {
 		err = c.share(ctx, appID, byItself, fn)
 	}
@@ -85,14 +98,14 @@ func (c *commits) share(ctx context.Context, appID string, at standing, fn func(
 	tx := &transaction{queryer: g.queryer, sql: g.tx, deed: openDeed(ctx)}
 	defer tx.leave() // of an fn that panics
 	err = c.hand(g, at, func() error { return g.run(ctx, c.db, tx, fn) })
-	<-g.done
-	if g.err != nil && g.undoer != tx { // also of a refusal, which may be due to what is undone
-		err = g.err
+	if !errors.Is(err, errLong) { // else nothing of the group matters to it
+		<-g.done
+		if g.err != nil && g.undoer != tx { // also of a refusal, which may be due to what is undone
+			err = g.err
+		}
 	}
 	if err != nil {
-		if tx.recorded {
-			tx.deed.GiveBack()
-		}
+		tx.giveBack()
 		return err
 	}
 	tx.leave()
@@ -197,11 +210,14 @@ func (g *group) run(ctx context.Context, db *database, tx *transaction, fn func(
 	}
 	whole := g.shares == 0
 	g.shares++
+	var among *bounded
 	if !whole {
 		if err := g.do(shareBegin); err != nil {
 			g.undo(errors.Join(errUndone, err))
 			return err
 		}
+		among = &bounded{g.queryer, mostStatements, mostBytes}
+		tx.queryer = among
 	}
 	kept := false
 	defer func() {
@@ -214,10 +230,14 @@ func (g *group) run(ctx context.Context, db *database, tx *transaction, fn func(
 			g.undoer = tx
 		}
 	}()
-	if err := fn(tx); err != nil {
-		return err
+	err := fn(tx)
+	if err == nil {
+		err = db.record(ctx, tx)
 	}
-	if err := db.record(ctx, tx); err != nil {
+	if among.over() { // whatever was made of it
+		return errLong
+	}
+	if err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
@@ -280,6 +300,51 @@ func unlessEnded(ctx context.Context) context.Context {
 	}
 	return context.Background()
 }
+
+// bounded runs the statements of a share that is not the first of its group, until they are too much.
+type bounded struct {
+	queryer
+	statements, bytes int // that may still be run, and be given to them
+}
+
+// over reports whether they were too much.
+func (b *bounded) over() bool { return b != nil && (b.statements < 0 || b.bytes < 0) }
+
+func (b *bounded) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	return b.queryer.ExecContext(b.unlessOver(ctx, args), query, args...)
+}
+
+func (b *bounded) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return b.queryer.QueryContext(b.unlessOver(ctx, args), query, args...)
+}
+
+func (b *bounded) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	return b.queryer.QueryRowContext(b.unlessOver(ctx, args), query, args...)
+}
+
+// unlessOver returns the context to run a statement in: one that has ended if it would be too much.
+func (b *bounded) unlessOver(ctx context.Context, args []any) context.Context {
+	b.statements--
+	for _, arg := range args {
+		switch arg := arg.(type) {
+		case string:
+			b.bytes -= len(arg)
+		case []byte:
+			b.bytes -= len(arg)
+		}
+	}
+	if b.over() {
+		return ended
+	}
+	return ctx
+}
+
+// ended is a context that has ended.
+var ended = func() context.Context {
+	ctx, end := context.WithCancel(context.Background())
+	end()
+	return ctx
+}()
 
 // waiting is somebody in a line.
 type waiting struct {

@@ -185,21 +185,72 @@ func TestAppsTakeTurnsInACommit(t *testing.T) {
 	require.Equal(t, []string{"one 0", "two 0", "one 1", "two 1", "one 2", "one 3", "one 4"}, order)
 }
 
-// What may take long keeps nobody waiting who came before: those are committed first.
-func TestALargeShareComesFirst(t *testing.T) {
+// What takes long keeps nobody waiting who has run before: it begins a group of its own.
+func TestALongShareComesFirst(t *testing.T) {
 	s := openShared(t)
 	large := json.RawMessage(`"` + strings.Repeat("x", 100_000) + `"`)
 	small := func(key string) func() {
 		return func() { assert.NoError(t, s.set(t.Context(), s.one, key)) }
 	}
+	const many = 100
+	after, ran := 0, 0
 	s.together(t, func() {}, small("before"), small("before, too"), func() {
 		_, err := s.KV().Set(t.Context(), s.one, "c", store.KVEntry{Key: "large", Value: large}, false)
 		assert.NoError(t, err)
+	}, func() {
+		assert.NoError(t, s.Outbox().Atomically(t.Context(), func(tx store.Store) error {
+			ran++
+			tx.AfterCommit(func() { after++ })
+			var failed error
+			for range many {
+				if _, err := s.incr(t.Context(), tx, s.one, "many", nothing); err != nil {
+					failed = err
+				}
+			}
+			if ran > 1 {
+				assert.NoError(t, failed)
+			}
+			return nil // who takes no notice of an error does not keep the half of it
+		}))
 	}, small("behind"), small("behind, too"))
-	require.Equal(t, 2, s.count(), "commits: one of those before, one of the large value and those behind")
+	require.Equal(t, 3, s.count(), "commits: one of the short ones, and one each of those that take long")
+	require.Equal(t, []int{2, 1}, []int{ran, after}, "runs and commits of the many statements")
 	for _, key := range []string{"before", "before, too", "large", "behind", "behind, too"} {
 		require.True(t, s.has(t, s.one, key), key)
 	}
+	sum, err := s.KV().Get(t.Context(), s.one, "c", "many")
+	require.NoError(t, err)
+	require.Equal(t, strconv.Itoa(many), string(sum.Value))
+}
+
+// What is refused or panics after it has turned out to take long is asked again, or panics.
+func TestALongShareFails(t *testing.T) {
+	s := openShared(t)
+	large := json.RawMessage(`"` + strings.Repeat("x", 100_000) + `"`)
+	refusal, ran := fault.Refuse("value", "is not wanted"), 0
+	write := func(end func() error) error {
+		return s.Outbox().Atomically(t.Context(), func(tx store.Store) error {
+			if ran++; ran > 1 {
+				return refusal
+			}
+			if _, err := tx.KV().Set(t.Context(), s.one, "c", store.KVEntry{Key: "large", Value: large}, false); err == nil {
+				t.Error("it was written behind others")
+			}
+			return end()
+		})
+	}
+	s.together(t, func() {}, func() { assert.NoError(t, s.set(t.Context(), s.one, "before")) }, func() {
+		assert.Equal(t, refusal, write(func() error { return errors.New("not this one") }))
+	})
+	require.Equal(t, 2, ran)
+	ran = 0
+	s.together(t, func() {}, func() { assert.NoError(t, s.set(t.Context(), s.one, "before, too")) }, func() {
+		assert.PanicsWithValue(t, "oh", func() { _ = write(func() error { panic("oh") }) })
+	})
+	require.Equal(t, 1, ran)
+	require.False(t, s.has(t, s.one, "large"))
+	require.True(t, s.has(t, s.one, "before"))
+	require.True(t, s.has(t, s.one, "before, too"))
 }
 
 // What one who shares a commit does wrong, or what happens to him, concerns nobody else.
@@ -331,8 +382,8 @@ func TestNoRoomForAShare(t *testing.T) {
 	size, err := s.Size(t.Context())
 	require.NoError(t, err)
 	const pageSize = 4096
-	require.NoError(t, sqlstore.Exec(t.Context(), s.Store, "PRAGMA max_page_count = "+strconv.FormatInt(size/pageSize+40, 10)))
-	large := json.RawMessage(`"` + strings.Repeat("x", 900_000) + `"`)
+	require.NoError(t, sqlstore.Exec(t.Context(), s.Store, "PRAGMA max_page_count = "+strconv.FormatInt(size/pageSize+10, 10)))
+	large := json.RawMessage(`"` + strings.Repeat("x", 60_000) + `"`)
 	var write []func()
 	for i := range 5 {
 		write = append(write,

@@ -65,7 +65,7 @@ func (d docs) Create(ctx context.Context, key store.DocumentKey, content store.D
 			err = store.Conflict("document", "id", key.ID, key.ID)
 		}
 	case !tried && err == nil:
-		err = d.mutateAlone(ctx, op, about, len(content.Data), func(tx mutation) error {
+		err = d.mutateAlone(ctx, op, about, func(tx mutation) error {
 			n, err := affect(ctx, tx.writer(), docInsert, args...)
 			if err != nil {
 				return err
@@ -86,7 +86,7 @@ func (d docs) Restore(ctx context.Context, key store.DocumentKey, doc store.Docu
 	if err := checkDocument(key, store.DocumentContent{Data: doc.Data}); err != nil {
 		return err
 	}
-	return d.mutateAlone(ctx, "restore document", aboutDoc(key), len(doc.Data), func(tx mutation) error {
+	return d.mutateAlone(ctx, "restore document", aboutDoc(key), func(tx mutation) error {
 		n, err := affect(ctx, tx.writer(), docInsert, docArgs(key, doc.Version, cut(doc.CreatedAt), cut(doc.UpdatedAt),
 			d.db.Dialect.Terms.Value(terms), string(doc.Data), encodeEntries(nil))...)
 		if err != nil {
@@ -130,9 +130,9 @@ func (d docs) Replace(ctx context.Context, key store.DocumentKey, content store.
 	if d.db.Dialect.ForUpdate == "" {
 		// The database is in this process and nobody else writes: to read what was there costs
 		// little.
-		return d.modify(ctx, key, expect, len(content.Data), func(json.RawMessage) (store.DocumentContent, error) { return content, nil })
+		return d.Modify(ctx, key, expect, func(json.RawMessage) (store.DocumentContent, error) { return content, nil })
 	}
-	err = d.mutateAlone(ctx, "update document", aboutDoc(key), len(content.Data), func(tx mutation) error {
+	err = d.mutateAlone(ctx, "update document", aboutDoc(key), func(tx mutation) error {
 		for {
 			doc, err = one(ctx, tx.writer(), "document", scanDocument, docReplace, docArgs(key, tx.db.now(),
 				tx.db.Dialect.Terms.Value(content.Terms), string(content.Data), expect, encodeEntries(content.Entries))...)
@@ -161,15 +161,9 @@ func (d docs) Replace(ctx context.Context, key store.DocumentKey, content store.
 }
 
 func (d docs) Modify(ctx context.Context, key store.DocumentKey, expect *int64,
-	change func(json.RawMessage) (store.DocumentContent, error)) (store.Document, error) {
-	return d.modify(ctx, key, expect, 0, change)
-}
-
-// modify is Modify by a change that is known to write so many bytes.
-func (d docs) modify(ctx context.Context, key store.DocumentKey, expect *int64, bytes int,
 	change func(json.RawMessage) (store.DocumentContent, error)) (doc store.Document, err error) {
 	var refused error // by change, which may use errors of its own
-	err = d.mutate(ctx, "update document", aboutDoc(key), bytes, func(tx mutation) error {
+	err = d.mutate(ctx, "update document", aboutDoc(key), func(tx mutation) error {
 		refused = nil
 		if doc, err = one(ctx, tx.tx, "document", scanDocument, docRead+tx.db.Dialect.ForUpdate, docArgs(key)...); err != nil {
 			return err
@@ -209,7 +203,7 @@ func (d docs) Delete(ctx context.Context, key store.DocumentKey) error {
 	if !storable(docArgs(key)) {
 		return notFound("document")
 	}
-	return d.mutateAlone(ctx, "delete document", aboutDoc(key), 0, func(tx mutation) error {
+	return d.mutateAlone(ctx, "delete document", aboutDoc(key), func(tx mutation) error {
 		doc, err := one(ctx, tx.writer(), "document", scanDocument, docDelete, docArgs(key)...)
 		if err != nil {
 			return err

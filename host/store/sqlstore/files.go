@@ -74,7 +74,7 @@ func (f files) Create(ctx context.Context, file store.File, quota int64) (store.
 		file.UpdatedAt = file.CreatedAt
 	}
 	file.CreatedAt, file.UpdatedAt = cut(file.CreatedAt), cut(file.UpdatedAt)
-	err := f.mutate(ctx, "create file", aboutFile(file.AppID, file.Collection, file.ID), 0, func(tx mutation) error {
+	err := f.mutate(ctx, "create file", aboutFile(file.AppID, file.Collection, file.ID), func(tx mutation) error {
 		if err := addFileUsage(ctx, tx.tx, file.AppID, file.Size, quota); err != nil {
 			return err
 		}
@@ -149,7 +149,7 @@ func (f files) Collections(ctx context.Context, appID string, page store.PageReq
 }
 
 func (f files) Update(ctx context.Context, appID, collection, id string, change store.FileChange, quota int64) (now, before store.File, err error) {
-	err = f.mutate(ctx, "update file", aboutFile(appID, collection, id), 0, func(tx mutation) error {
+	err = f.mutate(ctx, "update file", aboutFile(appID, collection, id), func(tx mutation) error {
 		if before, err = one(ctx, tx.tx, "file", scanFile, fileRead+tx.db.Dialect.ForUpdate, appID, collection, id); err != nil {
 			return err
 		}
@@ -192,7 +192,7 @@ func checkContent(file store.File, expect string) error {
 }
 
 func (f files) Delete(ctx context.Context, appID, collection, id, expect string) (file store.File, err error) {
-	err = f.mutate(ctx, "delete file", aboutFile(appID, collection, id), 0, func(tx mutation) error {
+	err = f.mutate(ctx, "delete file", aboutFile(appID, collection, id), func(tx mutation) error {
 		if expect != "" {
 			if file, err = one(ctx, tx.tx, "file", scanFile, fileRead+tx.db.Dialect.ForUpdate, appID, collection, id); err != nil {
 				return err

@@ -84,10 +84,10 @@ func (k kv) Set(ctx context.Context, appID, collection string, entry store.KVEnt
 		return false, err
 	}
 	if !ifAbsent {
-		err := k.mutateAlone(ctx, "set key", id.about(), len(entry.Value), func(m mutation) error { return k.at(m, id).put(ctx, &entry) })
+		err := k.mutateAlone(ctx, "set key", id.about(), func(m mutation) error { return k.at(m, id).put(ctx, &entry) })
 		return err == nil, err
 	}
-	err = k.on(ctx, "set key", id, len(entry.Value), func(tx kvTx) error {
+	err = k.on(ctx, "set key", id, func(tx kvTx) error {
 		return tx.update(ctx, func(present *store.KVEntry) (*store.KVEntry, bool, error) {
 			wrote = present == nil
 			return &entry, wrote, nil
@@ -101,7 +101,7 @@ func (k kv) Delete(ctx context.Context, appID, collection, key string) (found bo
 	if !storable(id.args()) {
 		return false, nil
 	}
-	err = k.mutateAlone(ctx, "delete key", id.about(), 0, func(m mutation) error {
+	err = k.mutateAlone(ctx, "delete key", id.about(), func(m mutation) error {
 		tx, statement := k.at(m, id), kvDrop
 		if tx.heard {
 			statement = kvTake
@@ -125,7 +125,7 @@ func (k kv) Update(ctx context.Context, appID, collection, key string, decide st
 	if err := checkKV(id, nil); err != nil {
 		return err
 	}
-	return k.on(ctx, "update key", id, 0, func(tx kvTx) error {
+	return k.on(ctx, "update key", id, func(tx kvTx) error {
 		return tx.update(ctx, func(present *store.KVEntry) (*store.KVEntry, bool, error) {
 			entry := store.KVEntry{Key: key}
 			if present != nil {
@@ -163,9 +163,9 @@ type kvTx struct {
 // at makes a mutation one of a row, now.
 func (k kv) at(m mutation, id kvKey) kvTx { return kvTx{m, id, k.db.now()} }
 
-// on runs fn, which is known to write so many bytes, in the transaction of InTx or in one of its own.
-func (k kv) on(ctx context.Context, op string, id kvKey, bytes int, fn func(tx kvTx) error) error {
-	return k.mutate(ctx, op, id.about(), bytes, func(m mutation) error { return fn(k.at(m, id)) })
+// on runs fn in the transaction of InTx or in one of its own.
+func (k kv) on(ctx context.Context, op string, id kvKey, fn func(tx kvTx) error) error {
+	return k.mutate(ctx, op, id.about(), func(m mutation) error { return fn(k.at(m, id)) })
 }
 
 // over reports whether the entry of a row has expired.

@@ -45,27 +45,20 @@ func (s *sqlStore) mutation(about store.Change) mutation {
 
 // mutate runs fn, which changes an app's data, in the transaction of InTx or in one of its own. It
 // takes no lock: fn must hold its own against others at work on the same rows, and may be run
-// again. bytes are those that it is known to write.
-func (s *sqlStore) mutate(ctx context.Context, op string, about store.Change, bytes int, fn func(m mutation) error) error {
-	at := anywhere
-	if bytes >= large {
-		at = inFront
-	}
-	return s.joinAt(ctx, at, about.AppID, op, func(tx *sqlStore) error { return fn(tx.mutation(about)) })
+// again.
+func (s *sqlStore) mutate(ctx context.Context, op string, about store.Change, fn func(m mutation) error) error {
+	return s.joinAt(ctx, anywhere, about.AppID, op, func(tx *sqlStore) error { return fn(tx.mutation(about)) })
 }
-
-// large is how many bytes take long to write.
-const large = 64 << 10
 
 // mutateAlone is mutate for an fn that, if nobody is to be told, is one statement by writer(): that
 // runs without a transaction, unless there is an entry to be written, or a transaction is what shares a commit.
-func (s *sqlStore) mutateAlone(ctx context.Context, op string, about store.Change, bytes int, fn func(m mutation) error) error {
+func (s *sqlStore) mutateAlone(ctx context.Context, op string, about store.Change, fn func(m mutation) error) error {
 	if s.tx == nil && s.db.commits == nil && !store.DeedOf(ctx).Open() {
 		if alone, err := s.unheard(ctx, op, about, fn); alone {
 			return err
 		}
 	}
-	return s.mutate(ctx, op, about, bytes, fn)
+	return s.mutate(ctx, op, about, fn)
 }
 
 // unheard runs fn without a transaction if nobody is to be told, and reports whether it did.

@@ -388,6 +388,7 @@ func (s *sqlStore) transact(ctx context.Context, op string, lock bool, fn func(t
 		}
 	}
 	if err := fn(tx); err != nil {
+		tx.giveBack() // those of its parts
 		return err
 	}
 	if err := s.commit(ctx, tx); err != nil {
@@ -417,7 +418,7 @@ type transaction struct {
 	wrote bool        // something has been changed
 	noted noted       // what
 
-	recorded bool // the entry is written, and waits for the commit
+	recorded []*store.Deed // whose entries are written, and wait for the commit
 }
 
 // audienceOf returns who listens to the changes of an app. Few transactions are about more than one.
