@@ -19,7 +19,7 @@ const (
 
 // Bounds of a share that is not the first of its group: what goes beyond keeps those before it waiting.
 const (
-	mostStatements = 64
+	mostStatements = 128
 	mostBytes      = 64 << 10 // of their arguments
 )
 

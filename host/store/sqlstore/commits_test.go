@@ -506,3 +506,45 @@ func (s *shared) anything(t *testing.T, seed uint64, random *rand.Rand, acknowle
 		assert.GreaterOrEqual(t, seen, sums[i], "what is acknowledged is seen")
 	}
 }
+
+// The entry of what is done within a share is written with the share, and written again when all of it was undone.
+func TestEntriesOfWhatIsUndone(t *testing.T) {
+	s := openShared(t)
+	deed := func(action string) context.Context {
+		return store.WithDeed(t.Context(), store.NewDeed(store.AuditEntry{Action: action, Actor: store.ActorKey, Outcome: store.OutcomeDone}))
+	}
+	refusal := fault.Refuse("value", "is not wanted")
+	commits := 0
+	s.together(t, func() { s.do(func() bool { commits++; return commits == 1 }) },
+		func() { assert.NoError(t, s.set(t.Context(), s.one, "before")) },
+		func() { assert.NoError(t, s.set(deed("whole"), s.one, "whole")) },
+		func() {
+			of := deed("part")
+			assert.NoError(t, s.Outbox().Atomically(t.Context(), func(tx store.Store) error {
+				return tx.InTx(of, func(tx store.Store) error {
+					_, err := s.incr(of, tx, s.one, "part", nothing)
+					return err
+				})
+			}))
+		},
+		func() {
+			of := deed("refused")
+			assert.Equal(t, refusal, s.Outbox().Atomically(of, func(tx store.Store) error {
+				if _, err := s.incr(of, tx, s.one, "refused", nothing); err != nil {
+					return err
+				}
+				return refusal
+			}))
+		},
+	)
+	page, err := s.Audit().List(t.Context(), store.AuditQuery{})
+	require.NoError(t, err)
+	entries := map[string]int{}
+	for _, entry := range page.Items {
+		entries[entry.Action]++
+	}
+	require.Equal(t, map[string]int{"whole": 1, "part": 1}, entries)
+	for key, there := range map[string]bool{"before": true, "whole": true, "part": true, "refused": false} {
+		require.Equal(t, there, s.has(t, s.one, key), key)
+	}
+}
