@@ -28,7 +28,7 @@ type standing int
 
 const (
 	anywhere standing = iota
-	inFront           // since it may take long: those who ran before need not wait for it
+	inFront           // since it takes long: those who ran before need not wait for it
 	byItself
 )
 
