@@ -548,3 +548,47 @@ func TestEntriesOfWhatIsUndone(t *testing.T) {
 		require.Equal(t, there, s.has(t, s.one, key), key)
 	}
 }
+
+// Whoever writes while the store is closed is told the truth, and nobody waits for ever.
+func TestSharesWhileTheStoreIsClosed(t *testing.T) {
+	config := sqlite.Config{Path: filepath.Join(t.TempDir(), sqlite.FileName)}
+	s, err := sqlite.Open(t.Context(), config)
+	require.NoError(t, err)
+	app, err := s.Apps().Create(t.Context(), store.App{Slug: "app"})
+	require.NoError(t, err)
+	const writers, each = 8, 20
+	acknowledged := make([][]string, writers)
+	var wait, begun sync.WaitGroup
+	for w := range writers {
+		begun.Add(1)
+		wait.Go(func() {
+			enough := sync.OnceFunc(begun.Done)
+			defer enough()
+			for i := 0; ; i++ {
+				if i == each {
+					enough()
+				}
+				key := fmt.Sprint(w, "-", i)
+				if _, err := s.KV().Set(t.Context(), app.ID, "c", store.KVEntry{Key: key, Value: json.RawMessage(`1`)}, false); err != nil {
+					assert.Equal(t, fault.Storage, fault.Of(err))
+					return
+				}
+				acknowledged[w] = append(acknowledged[w], key)
+			}
+		})
+	}
+	begun.Wait()
+	require.NoError(t, s.Close())
+	wait.Wait()
+	s, err = sqlite.Open(t.Context(), config)
+	require.NoError(t, err)
+	defer s.Close()
+	for _, keys := range acknowledged {
+		require.GreaterOrEqual(t, len(keys), each)
+		for _, key := range keys {
+			found, err := s.KV().Has(t.Context(), app.ID, "c", key)
+			require.NoError(t, err)
+			require.True(t, found, key)
+		}
+	}
+}
