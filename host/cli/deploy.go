@@ -24,7 +24,7 @@ type DeployCmd struct {
 	Name   string `help:"Name of a single script or plugin; the file's name without .rhai or .wasm when absent."`
 	Kind   string `enum:"endpoint,module,plugin," default:"" help:"Kind of a single script: endpoint or module (a new one is an endpoint); a WebAssembly module is a plugin."`
 	Env    string `placeholder:"NAME" help:"Environment of the folder's picloud.yaml."`
-	Prune  bool   `help:"Delete the app's scripts, triggers, topics, indexes and secrets that the folder's picloud.yaml does not name, and give back the hosts, after asking."`
+	Prune  bool   `help:"Delete the app's scripts, triggers, topics and indexes that the folder's picloud.yaml does not name, and where it has secrets, those that are not among them; after asking."`
 	Seed   bool   `help:"Write the data of the manifest's seed over what the collections have; else only one that has nothing gets them."`
 	DryRun bool   `help:"Show what would be done, as a diff, and do nothing."`
 
@@ -37,8 +37,7 @@ type DeployCmd struct {
 func (DeployCmd) Help() string {
 	return `Deploying again what has not changed changes nothing. A folder's routes are
 made as picloud.yaml has them: a route of a named script that is not there any
-more is deleted. A trigger, topic or secret is deleted with --prune only, and a host given back that no route is on where
-domains is absent; a trigger or topic that is named
+more is deleted. A trigger, topic or index is deleted with --prune only, and a secret where secrets has others; a trigger or topic that is named
 is made as picloud.yaml has it, but that a trigger is paused, and what of retry and
 concurrency is not there, stay as they are. All of it is done, or nothing: when the
 server refuses a part, a script that does not compile, say, the app stays as it was. So it is with data to

@@ -33,7 +33,7 @@ type DevCmd struct {
 	Data    string `placeholder:"DIR" help:"Keep the data of the server that is started; else they end with it." complete:"files"`
 	Addr    string `placeholder:"HOST:PORT" help:"Address of the server that is started; 127.0.0.1:8080 if it is free, else any port, when absent."`
 	EnvFile string `placeholder:"FILE" help:"Values of the secrets that picloud.yaml names, as NAME=VALUE lines; .env in the folder, if it is there, for a server that is started." complete:"files"`
-	Prune   bool   `help:"On a running server, also delete what the app has and picloud.yaml does not name, but for secrets and hosts. On one that is started that is done anyway."`
+	Prune   bool   `help:"On a running server, also delete what the app has and picloud.yaml does not name, but for secrets. On one that is started that is done anyway."`
 }
 
 // Help is shown by --help.

@@ -291,8 +291,8 @@ func TestSeedsAreAllOrNothing(t *testing.T) {
 	require.EqualValues(t, 5, files[0].Size)
 }
 
-// What the manifest does not name is listed, and goes with --prune: secrets and hosts, too.
-func TestPruneReleases(t *testing.T) {
+// A secret that is not among those of the manifest is listed, and goes with --prune. What the manifest says nothing of stays.
+func TestPruneOfSecrets(t *testing.T) {
 	p, _ := loggedIn(t)
 	p.write(t, "shop/picloud.yaml", "app: shop\ndomains: [a.example, b.example]\nsecrets: [kept]\nscripts: [{name: a, routes: [GET a.example/a]}]\n")
 	p.write(t, "shop/a.rhai", "1")
@@ -300,17 +300,18 @@ func TestPruneReleases(t *testing.T) {
 	for _, name := range []string{"kept", "old"} {
 		require.Equal(t, exitOK, p.run(t, "value", "secrets", "set", name, "--app", "shop").status)
 	}
-	p.write(t, "shop/picloud.yaml", "app: shop\nsecrets: [kept]\nscripts: [{name: a, routes: [GET a.example/a]}]\n")
-	require.Contains(t, p.must(t, "deploy", "shop", "--dry-run"), "left: domain b.example (delete with --prune)\nleft: secret old (delete with --prune)\n")
+	require.Contains(t, p.must(t, "deploy", "shop", "--dry-run"), "left: secret old (delete with --prune)\n")
 	p.must(t, "deploy", "shop")
+	p.write(t, "silent/a.rhai", "1")
+	p.write(t, "silent/picloud.yaml", "app: shop\nscripts: [{name: a, routes: [GET a.example/a]}]\n")
+	p.must(t, "deploy", "silent", "--prune", "--yes")
 	require.Len(t, decode[[]wire.Secret](t, p, "secrets", "list", "--app", "shop"), 2)
 	p.must(t, "deploy", "shop", "--prune", "--yes")
 	secrets := decode[[]wire.Secret](t, p, "secrets", "list", "--app", "shop")
 	require.Len(t, secrets, 1)
 	require.Equal(t, "kept", secrets[0].Name)
 	domains := decode[[]wire.Domain](t, p, "domains", "list", "--app", "shop")
-	require.Len(t, domains, 1)
-	require.Equal(t, "a.example", domains[0].Host)
+	require.Len(t, domains, 2)
 }
 
 // What is wrong with a manifest is found before anything is done: nothing of it is there then.

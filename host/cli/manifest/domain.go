@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/routing"
@@ -51,12 +50,14 @@ func SameHost(host, text string) bool {
 }
 
 // planDomains returns the steps that give the app the hosts that are wanted, which go before its routes,
-// and those that give the others back, which go after them. Without a list of them those are wanted that routes are on.
+// and those that give the others back, which go after them. Without a list of them none is touched.
 func planDomains(want App, present []wire.Domain) (wanted, unwanted []step) {
+	if want.Domains == nil {
+		return nil, nil
+	}
 	there := map[string]string{}
 	for _, domain := range present {
-		named := slices.Contains(want.Domains, domain.Host) || want.Domains == nil && want.routesOn(domain.Host)
-		if there[domain.Host] = domain.ID; !named {
+		if there[domain.Host] = domain.ID; !slices.Contains(want.Domains, domain.Host) {
 			unwanted = append(unwanted, &domainDeletion{domain})
 		}
 	}
@@ -64,18 +65,6 @@ func planDomains(want App, present []wire.Domain) (wanted, unwanted []step) {
 		wanted = append(wanted, &domainStep{host, there[host]})
 	}
 	return wanted, unwanted
-}
-
-// routesOn reports whether a route of the app is on a host, or one of those that *.HOST stands for.
-func (a App) routesOn(host string) bool {
-	for _, script := range a.Scripts {
-		for _, route := range script.Routes {
-			if below, any := strings.CutPrefix(host, "*"); route.Host == host || any && strings.HasSuffix(route.Host, below) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 func (s *domainStep) planned() Change {

@@ -34,14 +34,14 @@ type App struct {
 	Domains  []string   // hosts that it claims, as the server has them; nil leaves them as they are
 	Scripts  []Script   // modules first, else in the manifest's order; static sites last
 	Triggers []Trigger  // in the manifest's order; those of dead letters last
-	Secrets  []string   // names of those that it needs
+	Secrets  []string   // names of those that it needs; nil leaves all as they are
 	Topics   []Topic    // that are open to subscribers from outside
 	Indexes  []Index    // on paths of documents
 	Seeds    []Seed     // data that collections begin with
 	Reseed   bool       // write the seeds over what collections have
 	Create   bool       // create the app when it is missing
 	Prune    bool       // delete the scripts, triggers, topics and indexes that are there and not wanted
-	Release  bool       // with Prune: also the secrets, and without Domains the claims, which nobody has back as they were
+	Release  bool       // with Prune: also the secrets that are there and not in Secrets, whose values nobody has back
 
 	file     onDisk // the manifest; nothing of one that is laid over by an environment
 	TellLeft bool   // have the plan tell what Prune would delete

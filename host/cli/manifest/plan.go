@@ -107,7 +107,7 @@ func Make(ctx context.Context, state State, want App) (*Plan, error) {
 				return nil, err
 			}
 		}
-		if want.Domains != nil || want.Release || want.TellLeft {
+		if want.Domains != nil {
 			if claims, err = client.Collect(state.Domains(ctx, want.Ref)); err != nil {
 				return nil, err
 			}
@@ -148,9 +148,6 @@ func Make(ctx context.Context, state State, want App) (*Plan, error) {
 	needed, released, err := planSecrets(ctx, state, want, !missing)
 	if err != nil {
 		return nil, err
-	}
-	if want.Domains == nil {
-		released, given = append(given, released...), nil
 	}
 	plan.add(needed...)
 	// A route of what becomes a module is in the way of that; any other that goes stays until the

@@ -481,22 +481,20 @@ func TestPlan(t *testing.T) {
 			done: []string{"delete script b", "delete script p", "delete script m", "delete script n", "create route GET /b of a"},
 		},
 		{
-			name: "secrets and hosts that are not needed are released", there: changed(deployed(), func(r *remote) {
+			name: "secrets that are not needed are released", there: changed(deployed(), func(r *remote) {
 				r.secrets = []string{"key", "listed", "old"}
-				r.domains = []wire.Domain{{ID: "d1", Host: "*.shop.example"}, {ID: "d2", Host: "old.example"}}
 				r.scripts, r.routes, r.imports = r.scripts[:1], r.routes[:1], nil
 			}),
-			want: with(released(shop(demanding(script("a", "1", endpoint, "GET /a", "GET b.shop.example/a"), &wire.Signature{Scheme: "stripe", Secret: "key"}))),
+			want: with(released(shop(demanding(script("a", "1", endpoint, "GET /a"), &wire.Signature{Scheme: "stripe", Secret: "key"}))),
 				func(a *App) { a.Secrets = []string{"listed"} }),
-			plan: []string{"secret listed unchanged", "script a unchanged 3", "route GET /a updated signature", "route GET b.shop.example/a created",
-				"domain old.example deleted", "secret old deleted"},
-			done: []string{"route ra demands stripe key 0", "route ra has the app's cors", "create route GET b.shop.example/a of a", "give back d2 of shop", "delete secret old"},
+			plan: []string{"secret listed unchanged", "script a unchanged 3", "route GET /a updated signature", "secret old deleted"},
+			done: []string{"route ra demands stripe key 0", "route ra has the app's cors", "delete secret old"},
 		},
 		{
-			name: "secrets and hosts stay", there: changed(deployed(), func(r *remote) {
+			name: "secrets and hosts that the manifest says nothing of stay", there: changed(deployed(), func(r *remote) {
 				r.secrets, r.domains, r.imports = []string{"old"}, []wire.Domain{{ID: "d2", Host: "old.example"}}, nil
 			}),
-			want: pruned(shop(script("a", "1", endpoint, "GET /a"))),
+			want: released(shop(script("a", "1", endpoint, "GET /a"))),
 			plan: []string{"script a unchanged 3", "script b deleted", "script p deleted", "script m deleted", "script n deleted", "route GET /a unchanged"},
 			done: []string{"delete script b", "delete script p", "delete script m", "delete script n"},
 		},

@@ -23,10 +23,10 @@ type secretStep struct {
 // secretDeletion deletes a secret.
 type secretDeletion struct{ name string }
 
-// planSecrets looks for the secrets that an app needs, and for those that it has besides. present reports whether the
-// app is there yet.
+// planSecrets looks for the secrets that an app needs, and for those that it has besides: none where it is not said which it
+// needs. present reports whether the app is there yet.
 func planSecrets(ctx context.Context, state State, want App, present bool) (needed, unwanted []step, err error) {
-	if len(want.Secrets) == 0 && !want.Release && !want.TellLeft {
+	if want.Secrets == nil || len(want.Secrets) == 0 && !want.Release && !want.TellLeft {
 		return nil, nil, nil
 	}
 	there := map[string]bool{}

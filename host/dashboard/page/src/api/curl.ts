@@ -5,6 +5,7 @@ export function curl(method: string, path: string, body?: string): string {
   return words.join(' ');
 }
 
-function quote(text: string): string {
+/** Returns text as one word of a shell's command, whatever is in it. */
+export function quote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }

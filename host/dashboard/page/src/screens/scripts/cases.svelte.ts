@@ -80,8 +80,9 @@ export class Cases {
 
   #keep(items: Case[]): Promise<boolean> {
     return this.form.send(async () => {
+      if (!this.loaded.data) throw new Error('The cases of the script have not come from the server yet: try it again when they are shown.');
       const params = { path: { id: this.script } };
-      const body = { items, version: this.loaded.data?.version };
+      const body = { items, version: this.loaded.data.version };
       try {
         this.loaded.data = await askExact<Schemas['ScriptCases']>(api.PUT('/api/v1/admin/scripts/{id}/cases', { params, body, ...exactly, parseAs: 'text' }));
       } catch (thrown) {
