@@ -7,22 +7,22 @@ FUZZTIME ?= 10s
 N        ?= 20000
 SEED     ?= 1
 SOAK     ?= 10m
-ROUNDS   ?= 200
 ATTACK   ?= 2s
 SEEDS    ?= 5000
 EVENTS   ?= 100000
+BACKUP   ?= 1000
 
 # For how long `make fuzz-api` makes requests.
 FUZZAPITIME ?= 1m
 
 # Debian's packages that the tests use: a real PostgreSQL, what compiles the guest, and what judges the server.
-PACKAGES := postgresql llvm-19-dev libclang-19-dev clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32 binaryen python3-venv chromium
+PACKAGES := postgresql llvm-19-dev libclang-19-dev clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32 binaryen python3-venv chromium zsh fish
 # Node, unless there is one of another vendor's, with which Debian's npm conflicts.
 PACKAGES += $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: run build test deps lint unit race fuzz fuzz-api matrix bench-dev bench-test conformance differential bench figures bench-engine bench-plugin soak attack kill kill-events model two-nodes s3 upgrade-data generate clean
+.PHONY: run build test deps lint unit race fuzz fuzz-api matrix bench-dev bench-test bench-backup conformance differential bench figures bench-engine bench-plugin soak attack kill kill-events model two-nodes s3 upgrade-data generate clean
 
 build:
 	go build -o $(BIN)/picloud ./host/cmd/picloud
@@ -50,6 +50,7 @@ lint:
 	@unformatted=$$(gofmt -l abi host plugins migrations examples guest-sdk 2>/dev/null); \
 	if [ -n "$$unformatted" ]; then echo "Not formatted:"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
+	go vet -tags nodashboard ./host/dashboard ./host/server ./host/cmd/picloud
 	go run $(STATICCHECK) ./...
 	cd host/bench && go vet ./... && go run $(STATICCHECK) ./...
 
@@ -88,6 +89,10 @@ bench-dev:
 # How long picloud test takes for 100 tests.
 bench-test:
 	go test -run XXX -bench BenchmarkTest$$ ./host/e2e
+
+# How fast a backup of BACKUP MiB goes, of the store alone and of the built server while clients ask it.
+bench-backup:
+	PICLOUD_BACKUP_BENCH_MB=$(BACKUP) go test -run XXX -bench BenchmarkBackup$$ -benchtime 2x -timeout 1h ./host/backup ./host/e2e
 
 # REDbot and httplint judge the built server. They are installed where nothing else is, once for each version; where
 # that is not possible there is no judgement.
@@ -159,13 +164,13 @@ attack:
 	go test -count=1 -timeout 20m -run 'CompilingIsLinear|CompilingStops|RouteTakes|KnownDevice|ReachNothing|Rebinding|HostileServers|Redirect|CredentialsStay|RoutesSideBySide|ThrownTextIsCut|Reclaim|Meter' \
 		./plugins/rhai ./host/api ./host/authz ./host/fetch ./host/executions ./host/store/sqlite ./host/quota
 
-# Kills the server ROUNDS times on each database while data is written.
+# Kills the server ROUNDS times (200) on each database while data is written.
 kill:
-	PICLOUD_KILL_ROUNDS=$(ROUNDS) go test -count=1 -run TestKilledWhileDataIsWritten -timeout 2h -v ./host/e2e
+	PICLOUD_KILL_ROUNDS=$(or $(ROUNDS),200) go test -count=1 -run TestKilledWhileDataIsWritten -timeout 2h -v ./host/e2e
 
-# Kills the server ROUNDS times on each database while events are made and handled.
+# Kills the server ROUNDS times (1,000) on each database while events are made and handled.
 kill-events:
-	PICLOUD_KILL_ROUNDS=$(ROUNDS) go test -count=1 -run TestKilledWhileEventsAreHandled -timeout 4h -v ./host/e2e
+	PICLOUD_KILL_ROUNDS=$(or $(ROUNDS),1000) go test -count=1 -run TestKilledWhileEventsAreHandled -timeout 6h -v ./host/e2e
 
 # SEEDS random programs of events against a model of what must come of them. PICLOUD_MODEL_SEED runs the one that
 # failed.

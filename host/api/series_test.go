@@ -186,6 +186,16 @@ func TestTraces(t *testing.T) {
 	assert.NotNil(t, do[wire.Execution](s, "GET", "executions/"+got.Header.Get("X-Execution-Id"), nil, 200).Trace)
 }
 
+// A failure that asked for nothing is told from one of which that is not kept.
+func TestTraceOfNothing(t *testing.T) {
+	s := newSite(t)
+	s.App("app")
+	script := s.Script("app", "fails", `throw 1`)
+	failed := do[wire.RunResult](s, "POST", "scripts/"+script.ID+"/run", `{}`, 200)
+	assert.Equal(t, &wire.Trace{Calls: []wire.Call{}}, failed.Trace)
+	assert.Equal(t, failed.Trace, do[wire.Execution](s, "GET", "executions/"+failed.ExecutionID, nil, 200).Trace)
+}
+
 // ailing is a database that fails on command.
 type ailing struct {
 	store.Store

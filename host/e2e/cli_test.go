@@ -558,6 +558,10 @@ func TestWhatRanInAnApp(t *testing.T) {
 	if got := p.must(t, "executions", "show", traced[0].ID); !regexp.MustCompile(`(?m)^kv\.set .* ok$`).MatchString(got) {
 		t.Errorf("executions show printed %s\nwant the call of kv.set", got)
 	}
+	failing := decode[[]wire.Execution](t, p, "executions", "list", "--outcome", "failed", "--limit", "1")
+	if got := p.must(t, "executions", "show", failing[0].ID); !strings.Contains(got, "It asked the host for nothing.") {
+		t.Errorf("executions show printed %s\nwant that nothing was asked for", got)
+	}
 	stats := decode[wire.Series](t, p, "apps", "stats", "default", "--by-script")
 	if stats.Total.Errors != 1 || len(stats.Scripts) != 2 || stats.Scripts[1].ScriptName != "fail" {
 		t.Errorf("apps stats are %+v, want one error, of fail", stats)

@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -98,10 +100,14 @@ func runExamples(t *testing.T, variables ...string) {
 				assert.Regexp(t, asPattern(answers[0]), got, "%s:\n%s", page.Name, example)
 				continue
 			}
-			run, err := admin.Run(t.Context(), id, wire.RunRequest{Request: &wire.Request{
-				Method: "POST", Path: "/greet/Ada", Params: map[string]string{"name": "Ada"}, QueryAll: map[string][]string{"lang": {"en", "de"}},
+			by := wire.RunRequest{Request: &wire.Request{
+				Method: "POST", Path: "/greet/Ada", Params: map[string]string{"name": "Ada"}, QueryAll: map[string][]string{"lang": {"en", "de"}}, RemoteAddr: "192.0.2.7",
 				Headers: map[string]string{"accept": "text/html", "cookie": "sid=42", "content-type": "application/json"}, Body: json.RawMessage(`"{\"letters\": 3}"`),
-			}})
+			}}
+			if strings.Contains(example, "ctx.event.") {
+				by = wire.RunRequest{Event: eventOfEachSource(t)}
+			}
+			run, err := admin.Run(t.Context(), id, by)
 			require.NoError(t, err)
 			assert.Equal(t, "ok", run.Outcome, "%s:\n%s\n%+v", page.Name, example, run.Error)
 			var printed []string
@@ -112,6 +118,26 @@ func runExamples(t *testing.T, variables ...string) {
 		}
 	}
 	assert.Greater(t, examples, 120)
+}
+
+// eventOfEachSource is what the dashboard has as samples of ctx.event, in one: an event of kv with the parts of all.
+func eventOfEachSource(t *testing.T) json.RawMessage {
+	text, err := os.ReadFile("../dashboard/page/src/screens/scripts/samples.json")
+	require.NoError(t, err)
+	var samples map[string]map[string]any
+	require.NoError(t, json.Unmarshal(text, &samples))
+	one, parts := map[string]any{}, map[string]any{}
+	for _, sample := range samples {
+		source := sample["source"].(string)
+		parts[source] = sample[source]
+		if source == "kv" {
+			one = sample
+		}
+	}
+	maps.Copy(one, parts)
+	event, err := json.Marshal(one)
+	require.NoError(t, err)
+	return event
 }
 
 var fence = regexp.MustCompile("(?s)```rhai\n(.*?)\n```")

@@ -26,7 +26,7 @@ import (
 // A daemon is a server under test that can be stopped and killed.
 type daemon struct {
 	*exec.Cmd
-	t         *testing.T
+	t         testing.TB
 	url       string // of the API and of apps
 	dashboard string // the address of that
 	output    *transcript
@@ -40,7 +40,7 @@ func onEachDatabase(t *testing.T, test func(t *testing.T, args ...string)) {
 }
 
 // launch starts a server on a data directory and waits until it listens.
-func launch(t *testing.T, p *place, args ...string) *daemon {
+func launch(t testing.TB, p *place, args ...string) *daemon {
 	t.Helper()
 	d := &daemon{t: t, output: &transcript{}, exited: make(chan error, 1)}
 	d.Cmd = exec.Command(filepath.Join(p.dir, "bin", "picloud"), append([]string{
