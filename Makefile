@@ -22,7 +22,7 @@ PACKAGES += $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: run build test deps lint unit race fuzz fuzz-api matrix bench-dev bench-test bench-backup conformance differential bench figures bench-engine bench-plugin soak attack kill kill-events model two-nodes s3 upgrade-data generate clean
+.PHONY: run build test deps lint unit unit-postgres race fuzz fuzz-api matrix bench-dev bench-test bench-backup conformance differential bench figures bench-engine bench-plugin soak attack kill kill-events model two-nodes s3 upgrade-data generate clean
 
 build:
 	go build -o $(BIN)/picloud ./host/cmd/picloud
@@ -32,7 +32,7 @@ run: build
 	$(BIN)/picloud serve --addr $(ADDR) --data $(DATA)
 
 # Everything CI runs, from the quickest to the slowest.
-test: deps lint guest-check plugins-check dashboard-check guest-stress unit browser conformance s3 fuzz-api attack guest-go race fuzz
+test: deps lint guest-check plugins-check dashboard-check guest-stress unit unit-postgres browser conformance s3 fuzz-api attack guest-go race fuzz
 
 # Installs what the tests need where that is possible: as root on Debian and its kin.
 deps:
@@ -57,6 +57,17 @@ lint:
 unit:
 	go test -timeout 20m ./...
 	cd host/bench && go test ./...
+
+# On PostgreSQL, what `unit` runs on SQLite alone: the API, requests, rights and the audit, and the built program but for
+# NOT_AGAIN: what is on PostgreSQL already, or has a target of its own, or knows no database. Other packages run their
+# tests on both, or do not care.
+NOT_AGAIN := Backup|Killed|ManyClients|Node|DatabaseIsDown|Quotas|OfTheReference|ServeOnPostgreSQL|Transactions|Upgrade
+NOT_AGAIN := $(NOT_AGAIN)|Attacks|Browser|Conformance|FuzzAPI
+NOT_AGAIN := $(NOT_AGAIN)|TestTest|OfTests|TestPull|Plugin|Descriptors|Bodies|AnswersThat|Help|Console|WorkWordForWord/examples/plugin
+
+unit-postgres:
+	PICLOUD_TEST_STORE=postgres go test -timeout 10m ./host/api ./host/front ./host/authz ./host/audit
+	PICLOUD_TEST_STORE=postgres go test -timeout 10m -skip '$(NOT_AGAIN)' ./host/e2e
 
 # Where goroutines meet. Of the tests of the built server, which is built with the race detector for them, those in
 # which it does much at once.

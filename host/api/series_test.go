@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,7 +16,7 @@ import (
 	"github.com/picloud/picloud/host/api/apitest"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/store"
-	"github.com/picloud/picloud/host/store/sqlite"
+	"github.com/picloud/picloud/host/store/eachtest"
 )
 
 func TestSeries(t *testing.T) {
@@ -212,15 +211,15 @@ func (a ailing) Ping(ctx context.Context) error {
 // How a node is can be asked when its database fails, too.
 func TestHealthOfAFailingDatabase(t *testing.T) {
 	var fails atomic.Bool
-	path := filepath.Join(t.TempDir(), sqlite.FileName)
-	s := &site{apitest.NewOn(t, slog.New(slog.DiscardHandler), path, func(listeners store.Listeners) (store.Store, error) {
-		db, err := sqlite.Open(t.Context(), sqlite.Config{Path: path, Listeners: listeners})
+	database := eachtest.New(t)
+	s := &site{apitest.NewOn(t, slog.New(slog.DiscardHandler), func(listeners store.Listeners) (store.Store, error) {
+		db, err := database.Open(listeners)
 		return ailing{db, &fails}, err
 	})}
 	assert.Empty(t, do[wire.Health](s, "GET", "health", nil, 200).Database.Error)
 	fails.Store(true)
 	h := do[wire.Health](s, "GET", "health", nil, 200)
-	assert.Equal(t, wire.HealthDatabase{Kind: "sqlite", Error: "it cannot be written or read: the log of the server says why"}, h.Database)
+	assert.Equal(t, wire.HealthDatabase{Kind: s.DB.Kind(), Error: "it cannot be written or read: the log of the server says why"}, h.Database)
 	assert.Positive(t, h.Memory.Goroutines)
 }
 
@@ -232,7 +231,7 @@ func TestHealth(t *testing.T) {
 	h := do[wire.Health](s, "GET", "health", nil, 200)
 	assert.Equal(t, "test", h.Version)
 	assert.WithinDuration(t, time.Now(), h.StartedAt, time.Hour)
-	assert.Equal(t, "sqlite", h.Database.Kind)
+	assert.Equal(t, s.DB.Kind(), h.Database.Kind)
 	assert.Greater(t, h.Database.SizeBytes, int64(100_000))
 	assert.Positive(t, h.Database.WriteUS)
 	assert.Positive(t, h.Memory.Goroutines)

@@ -27,6 +27,7 @@ import (
 
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/client"
+	"github.com/picloud/picloud/host/store/eachtest"
 	"github.com/picloud/picloud/host/store/pgtest"
 )
 
@@ -67,11 +68,11 @@ const (
 // TestBackupUnderLoad: a backup that is made while everything is written, by commands, has each write that was
 // acknowledged before it, nothing by halves, and the bytes of each file. No request fails because of it.
 func TestBackupUnderLoad(t *testing.T) {
-	for _, database := range []string{"SQLite", "PostgreSQL"} {
+	for _, database := range eachtest.Kinds(t) {
 		t.Run(database, func(t *testing.T) {
 			p := newPlace(t)
 			restoredTo := []string{"--data", "restored"}
-			if database == "PostgreSQL" {
+			if database == eachtest.Postgres {
 				p.env = append(p.env, "PICLOUD_DATABASE_URL="+pgtest.URL(t))
 				restoredTo = append(restoredTo, "--database-url", pgtest.URL(t))
 			}
@@ -262,6 +263,7 @@ func checkRestored(t *testing.T, p *place, at []string, before map[string]int) {
 
 // TestBackupCommands: what the commands say, and what they refuse.
 func TestBackupCommands(t *testing.T) {
+	eachtest.SQLiteOnly(t, "each of its restores would need a database of PostgreSQL, as TestBackupUnderLoad has one")
 	p := newPlace(t)
 	d := launch(t, p)
 	p.env = append(p.env, "PICLOUD_URL="+d.url, "PICLOUD_TOKEN="+d.login())

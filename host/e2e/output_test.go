@@ -16,6 +16,9 @@ import (
 
 	"github.com/pquerna/otp/totp"
 	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/host/store/eachtest"
+	"github.com/picloud/picloud/host/store/pgtest"
 )
 
 const (
@@ -318,6 +321,9 @@ func TestOutputShapes(t *testing.T) {
 		name := commandName(args)
 		if !slices.Contains(withoutApp, args[0]) {
 			args = append(args, "--app", "shop")
+		}
+		if name == "restore" && eachtest.Kind(t) == eachtest.Postgres {
+			args = append(args, "--database-url", pgtest.URL(t)) // that of the server is not empty
 		}
 		stdin = strings.ReplaceAll(filled(stdin), `\n`, "\n") + "\n"
 		if found[name] == nil {

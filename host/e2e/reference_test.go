@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -22,7 +21,7 @@ import (
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/client"
 	"github.com/picloud/picloud/host/reference"
-	"github.com/picloud/picloud/host/store/pgtest"
+	"github.com/picloud/picloud/host/store/eachtest"
 )
 
 // examplesApp is the app that the reference's examples are in, with what they need.
@@ -44,10 +43,9 @@ topics:
 
 // Every example of the reference does on a server what it says, whichever database that has.
 func TestExamplesOfTheReference(t *testing.T) {
-	t.Run("sqlite", func(t *testing.T) { runExamples(t) })
-	t.Run("postgres", func(t *testing.T) {
-		runExamples(t, "PICLOUD_DATABASE_URL="+pgtest.URL(t), "PICLOUD_SECRET_KEY="+base64.StdEncoding.EncodeToString(make([]byte, 32)))
-	})
+	for _, kind := range eachtest.Kinds(t) {
+		t.Run(kind, func(t *testing.T) { runExamples(t, databaseOf(t, kind)...) })
+	}
 }
 
 func runExamples(t *testing.T, variables ...string) {

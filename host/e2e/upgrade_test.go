@@ -19,6 +19,7 @@ import (
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/backup/archive"
 	"github.com/picloud/picloud/host/files"
+	"github.com/picloud/picloud/host/store/eachtest"
 	"github.com/picloud/picloud/host/store/pgtest"
 )
 
@@ -42,11 +43,11 @@ const upgradeSource = `
 // TestUpgrade: what the last release has written is brought to the present schema and used: people log in and
 // keys count, scripts run and find their data, triggers fire, and what waited is delivered.
 func TestUpgrade(t *testing.T) {
-	for _, database := range []string{"sqlite", "postgres"} {
+	for _, database := range eachtest.Kinds(t) {
 		t.Run(database, func(t *testing.T) {
 			p := newPlace(t)
 			p.env = append(p.env, "PICLOUD_SECRET_KEY="+upgradeSecretKey)
-			if database == "postgres" {
+			if database == eachtest.Postgres {
 				p.env = append(p.env, "PICLOUD_DATABASE_URL="+pgtest.URL(t))
 			}
 			data, err := filepath.Abs(upgradeData)
@@ -66,6 +67,7 @@ func TestUpgrade(t *testing.T) {
 
 // TestUpgradeInPlace: the data directory of the last release is opened as it is, without a backup.
 func TestUpgradeInPlace(t *testing.T) {
+	eachtest.SQLiteOnly(t, "a database of PostgreSQL is in no data directory")
 	p := newPlace(t)
 	p.env = append(p.env, "PICLOUD_SECRET_KEY="+upgradeSecretKey)
 	old := filepath.Join(p.dir, "old")

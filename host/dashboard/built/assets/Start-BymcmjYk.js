@@ -1,0 +1,1 @@
+import{p as t,x as r,as as o,h as s}from"./index-DsgpFXVf.js";import{u as e}from"./data.svelte-iCSjloB5.js";import"./work.svelte-C90BXsMP.js";function m(p,a){t(a,!1),r(e().href("kv"),{replace:!0}),o(),s()}export{m as default};

@@ -1,1 +1,0 @@
-import{p as t,x as r,as as o,h as s}from"./index-SJh97V2y.js";import{u as e}from"./data.svelte-CsPRGnkD.js";import"./work.svelte-D61RTBYy.js";function m(p,a){t(a,!1),r(e().href("kv"),{replace:!0}),o(),s()}export{m as default};
