@@ -288,7 +288,7 @@ func (d docs) Work(ctx context.Context, limit int, entries func([]store.Document
 	if err != nil {
 		return worked, failed(ctx, op, unlessMissing(err))
 	}
-	err = d.join(ctx, op, func(tx *sqlStore) (err error) {
+	err = d.apart(ctx, op, func(tx *sqlStore) (err error) {
 		w := indexWork{tx: docs{tx}, limit: limit, entries: entries, begun: time.Now()}
 		worked, err = w.next(ctx)
 		return err
