@@ -7,22 +7,22 @@ FUZZTIME ?= 10s
 N        ?= 20000
 SEED     ?= 1
 SOAK     ?= 10m
-ROUNDS   ?= 200
 ATTACK   ?= 2s
 SEEDS    ?= 5000
 EVENTS   ?= 100000
+BACKUP   ?= 1000
 
 # For how long `make fuzz-api` makes requests.
 FUZZAPITIME ?= 1m
 
 # Debian's packages that the tests use: a real PostgreSQL, what compiles the guest, and what judges the server.
-PACKAGES := postgresql llvm-19-dev libclang-19-dev clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32 binaryen python3-venv chromium
+PACKAGES := postgresql llvm-19-dev libclang-19-dev clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32 binaryen python3-venv chromium zsh fish
 # Node, unless there is one of another vendor's, with which Debian's npm conflicts.
 PACKAGES += $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: run build test deps lint unit race fuzz fuzz-api matrix bench-dev bench-test conformance differential bench figures bench-engine bench-plugin soak attack kill kill-events model two-nodes s3 upgrade-data generate clean
+.PHONY: run build test deps lint unit unit-postgres race fuzz fuzz-api matrix bench-dev bench-test bench-backup conformance differential bench figures bench-engine bench-plugin soak attack kill kill-events model two-nodes s3 upgrade-data generate clean
 
 build:
 	go build -o $(BIN)/picloud ./host/cmd/picloud
@@ -32,7 +32,7 @@ run: build
 	$(BIN)/picloud serve --addr $(ADDR) --data $(DATA)
 
 # Everything CI runs, from the quickest to the slowest.
-test: deps lint guest-check plugins-check dashboard-check guest-stress unit browser conformance s3 fuzz-api attack guest-go race fuzz
+test: deps lint guest-check plugins-check dashboard-check guest-stress unit unit-postgres browser conformance s3 fuzz-api attack guest-go race fuzz
 
 # Installs what the tests need where that is possible: as root on Debian and its kin.
 deps:
@@ -50,12 +50,24 @@ lint:
 	@unformatted=$$(gofmt -l abi host plugins migrations examples guest-sdk 2>/dev/null); \
 	if [ -n "$$unformatted" ]; then echo "Not formatted:"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
+	go vet -tags nodashboard ./host/dashboard ./host/server ./host/cmd/picloud
 	go run $(STATICCHECK) ./...
 	cd host/bench && go vet ./... && go run $(STATICCHECK) ./...
 
 unit:
 	go test -timeout 20m ./...
 	cd host/bench && go test ./...
+
+# On PostgreSQL, what `unit` runs on SQLite alone: the API, requests, rights and the audit, and the built program but for
+# NOT_AGAIN: what is on PostgreSQL already, or has a target of its own, or knows no database. Other packages run their
+# tests on both, or do not care.
+NOT_AGAIN := Backup|Killed|ManyClients|Node|DatabaseIsDown|Quotas|OfTheReference|ServeOnPostgreSQL|Transactions|Upgrade
+NOT_AGAIN := $(NOT_AGAIN)|Attacks|Browser|Conformance|FuzzAPI
+NOT_AGAIN := $(NOT_AGAIN)|TestTest|OfTests|TestPull|Plugin|Descriptors|Bodies|AnswersThat|Help|Console|WorkWordForWord/examples/plugin
+
+unit-postgres:
+	PICLOUD_TEST_STORE=postgres go test -timeout 10m ./host/api ./host/front ./host/authz ./host/audit
+	PICLOUD_TEST_STORE=postgres go test -timeout 10m -skip '$(NOT_AGAIN)' ./host/e2e
 
 # Where goroutines meet. Of the tests of the built server, which is built with the race detector for them, those in
 # which it does much at once.
@@ -88,6 +100,10 @@ bench-dev:
 # How long picloud test takes for 100 tests.
 bench-test:
 	go test -run XXX -bench BenchmarkTest$$ ./host/e2e
+
+# How fast a backup of BACKUP MiB goes, of the store alone and of the built server while clients ask it.
+bench-backup:
+	PICLOUD_BACKUP_BENCH_MB=$(BACKUP) go test -run XXX -bench BenchmarkBackup$$ -benchtime 2x -timeout 1h ./host/backup ./host/e2e
 
 # REDbot and httplint judge the built server. They are installed where nothing else is, once for each version; where
 # that is not possible there is no judgement.
@@ -159,13 +175,13 @@ attack:
 	go test -count=1 -timeout 20m -run 'CompilingIsLinear|CompilingStops|RouteTakes|KnownDevice|ReachNothing|Rebinding|HostileServers|Redirect|CredentialsStay|RoutesSideBySide|ThrownTextIsCut|Reclaim|Meter' \
 		./plugins/rhai ./host/api ./host/authz ./host/fetch ./host/executions ./host/store/sqlite ./host/quota
 
-# Kills the server ROUNDS times on each database while data is written.
+# Kills the server ROUNDS times (200) on each database while data is written.
 kill:
-	PICLOUD_KILL_ROUNDS=$(ROUNDS) go test -count=1 -run TestKilledWhileDataIsWritten -timeout 2h -v ./host/e2e
+	PICLOUD_KILL_ROUNDS=$(or $(ROUNDS),200) go test -count=1 -run TestKilledWhileDataIsWritten -timeout 2h -v ./host/e2e
 
-# Kills the server ROUNDS times on each database while events are made and handled.
+# Kills the server ROUNDS times (1,000) on each database while events are made and handled.
 kill-events:
-	PICLOUD_KILL_ROUNDS=$(ROUNDS) go test -count=1 -run TestKilledWhileEventsAreHandled -timeout 4h -v ./host/e2e
+	PICLOUD_KILL_ROUNDS=$(or $(ROUNDS),1000) go test -count=1 -run TestKilledWhileEventsAreHandled -timeout 6h -v ./host/e2e
 
 # SEEDS random programs of events against a model of what must come of them. PICLOUD_MODEL_SEED runs the one that
 # failed.

@@ -165,7 +165,7 @@ var Operations = []Operation{
 	{Op: OpDocsPatch, Name: "docs.patch", Request: "DocsUpdateRequest", Response: "DocsUpdateResponse", Capability: AppDocsWrite, InTransaction: true, Since: "1.0"},
 	{Op: OpDocsDelete, Name: "docs.delete", Request: "DocsGetRequest", Response: "DocsDeleteResponse", Capability: AppDocsWrite, InTransaction: true, Since: "1.0"},
 	{Op: OpDocsCount, Name: "docs.count", Request: "DocsFindRequest", Response: "DocsCountResponse", Capability: AppDocsRead, InTransaction: true, Since: "1.0"},
-	{Op: OpDocsIndex, Name: "docs.index", Request: "DocsIndexRequest", Response: "DocsIndexResponse", Capability: AppDocsWrite, InTransaction: true, Since: "1.0"},
+	{Op: OpDocsIndex, Name: "docs.index", Request: "DocsIndexRequest", Response: "DocsIndexResponse", Capability: AppDocsWrite, Since: "1.0"},
 	{Op: OpDocsIndexes, Name: "docs.indexes", Request: "DocsIndexesRequest", Response: "DocsIndexesResponse", Capability: AppDocsRead, InTransaction: true, Since: "1.0"},
 	{Op: OpFilesCreate, Name: "files.create", Request: "FilesCreateRequest", Response: "FilesInfoResponse", Capability: AppFilesWrite, Since: "1.0"},
 	{Op: OpFilesHead, Name: "files.head", Request: "FilesGetRequest", Response: "FilesInfoResponse", Capability: AppFilesRead, InTransaction: true, Since: "1.0"},

@@ -73,7 +73,7 @@ var house = []room{
 
 	{"host/api/apitest", []string{ // for tests
 		"host/api", "host/archive", "host/front/...", "host/api/wire", "host/catalog", "host/dispatch", "host/identity", "host/executions", "host/hostcalls", "host/sandbox/...",
-		"host/events", "host/realtime", "host/kv", "host/docs", "host/files", "host/fetch", "host/secrets", "host/quota", "host/audit", "host/authz", "host/backup", "host/store/sqlite", "host/store",
+		"host/events", "host/realtime", "host/kv", "host/docs", "host/files", "host/fetch", "host/secrets", "host/quota", "host/audit", "host/authz", "host/backup", "host/store/eachtest", "host/store",
 	}, true},
 
 	// What the pages that people read are made by, with the bounds that the services have.

@@ -173,7 +173,7 @@ func TestExportsThatBreakOff(t *testing.T) {
 	s := newSite(t)
 	s.App("shop")
 	s.store("shop", "c", "f", "text/plain", "some text")
-	blobs, err := filepath.Glob(filepath.Join(filepath.Dir(s.DBPath), "files", "[0-9a-f][0-9a-f]", "*", "*"))
+	blobs, err := filepath.Glob(filepath.Join(s.Files, "[0-9a-f][0-9a-f]", "*", "*"))
 	require.NoError(t, err)
 	require.Len(t, blobs, 1)
 	require.NoError(t, os.RemoveAll(filepath.Dir(blobs[0])))

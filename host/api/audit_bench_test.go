@@ -3,10 +3,8 @@
 package api_test
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,30 +12,19 @@ import (
 
 	"github.com/picloud/picloud/host/api"
 	"github.com/picloud/picloud/host/api/apitest"
-	"github.com/picloud/picloud/host/store"
-	"github.com/picloud/picloud/host/store/pgtest"
-	"github.com/picloud/picloud/host/store/postgres"
-	"github.com/picloud/picloud/host/store/sqlite"
+	"github.com/picloud/picloud/host/store/eachtest"
 )
 
-// databases are those that a server may have.
-var databases = map[string]func(t testing.TB) *site{
-	"sqlite": func(t testing.TB) *site {
-		return &site{apitest.NewLogging(t, slog.New(slog.DiscardHandler))}
-	},
-	"postgres": func(t testing.TB) *site {
-		url := pgtest.URL(t)
-		return &site{apitest.NewOn(t, slog.New(slog.DiscardHandler), filepath.Join(t.TempDir(), sqlite.FileName), func(listeners store.Listeners) (store.Store, error) {
-			return postgres.Open(context.Background(), postgres.Config{URL: url, Listeners: listeners})
-		})}
-	},
+// newQuietSite makes one that logs nothing, on a kind of database.
+func newQuietSite(b *testing.B, kind string) *site {
+	return &site{apitest.NewOn(b, slog.New(slog.DiscardHandler), eachtest.Of(b, kind).Open)}
 }
 
 // BenchmarkAudit measures what the record adds to an administrative write, from the request to the
 // answer: the same request is recorded and not recorded by turns. The ratio is of the medians.
 func BenchmarkAudit(b *testing.B) {
-	for _, name := range []string{"sqlite", "postgres"} {
-		s := databases[name](b)
+	for _, name := range eachtest.Kinds(b) {
+		s := newQuietSite(b, name)
 		s.App("shop")
 		script := s.Script("shop", "main", "1")
 		for _, c := range []struct{ operation, method, path, body string }{

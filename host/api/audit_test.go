@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -26,7 +25,7 @@ import (
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/store"
-	"github.com/picloud/picloud/host/store/sqlite"
+	"github.com/picloud/picloud/host/store/eachtest"
 )
 
 // unchanged are operations whose sample changes nothing, and why. TestAuditOfMany has other requests
@@ -489,9 +488,9 @@ func (s noSessions) Create(ctx context.Context, session store.Session) (store.Se
 // A login with a code is one entry, of the session and not of the code: without a session there is none.
 func TestAuditOfLoginWithCode(t *testing.T) {
 	var broken atomic.Bool
-	path := filepath.Join(t.TempDir(), sqlite.FileName)
-	s := &site{apitest.NewOn(t, slog.New(slog.DiscardHandler), path, func(listeners store.Listeners) (store.Store, error) {
-		db, err := sqlite.Open(t.Context(), sqlite.Config{Path: path, Listeners: listeners})
+	database := eachtest.New(t)
+	s := &site{apitest.NewOn(t, slog.New(slog.DiscardHandler), func(listeners store.Listeners) (store.Store, error) {
+		db, err := database.Open(listeners)
 		return sessionless{db, &broken}, err
 	})}
 	id, _ := s.withFactor("ada")

@@ -23,7 +23,7 @@ func TestBackup(t *testing.T) {
 	assert.Equal(t, "no-store", got.Header.Get("Cache-Control"))
 	head, end, err := archive.Read(bytes.NewReader(got.Content), archive.Taker{})
 	require.NoError(t, err)
-	assert.Equal(t, "sqlite", head.Database)
+	assert.Equal(t, s.DB.Kind(), head.Database)
 	assert.Equal(t, "test", head.Version)
 	assert.EqualValues(t, 1, end.Files)
 	assert.EqualValues(t, stored.Size, end.FileBytes)

@@ -200,10 +200,18 @@ func (a *API) admitData(ctx context.Context, appID string, changes []wire.Deploy
 			documents += len(change.Body)
 		}
 	}
-	if appID == "" || entries+documents == 0 {
+	if appID == "" {
 		return nil
 	}
-	return cmp.Or(a.kv.Admit(ctx, appID, entries), a.docs.Admit(ctx, appID, documents))
+	if entries > 0 { // an app that is over its quota is refused none, too
+		if err := a.kv.Admit(ctx, appID, entries); err != nil {
+			return err
+		}
+	}
+	if documents > 0 {
+		return a.docs.Admit(ctx, appID, documents)
+	}
+	return nil
 }
 
 // createTheApp creates the app that a dry run is about.

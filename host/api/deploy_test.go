@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -27,7 +26,6 @@ import (
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/pgtest"
 	"github.com/picloud/picloud/host/store/postgres"
-	"github.com/picloud/picloud/host/store/sqlite"
 )
 
 // part makes a change of a deploy; a body of "" is none.
@@ -303,7 +301,7 @@ func TestDeployOnOneConnection(t *testing.T) {
 	if strings.Contains(at, "?") {
 		with = "&"
 	}
-	s := &site{apitest.NewOn(t, slog.New(slog.DiscardHandler), filepath.Join(t.TempDir(), sqlite.FileName), func(listeners store.Listeners) (store.Store, error) {
+	s := &site{apitest.NewOn(t, slog.New(slog.DiscardHandler), func(listeners store.Listeners) (store.Store, error) {
 		return postgres.Open(context.Background(), postgres.Config{URL: at + with + "pool_max_conns=1", Listeners: listeners})
 	})}
 	app := s.App("shop")

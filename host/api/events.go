@@ -264,7 +264,7 @@ func (a *API) replayDeadLetters(ctx context.Context, in *struct {
 	}
 	filter := store.DeadLetterFilter{
 		AppID: app.ID, Source: store.EventSource(in.Body.Source), TriggerID: in.Body.Trigger, ScriptID: in.Body.Script,
-		Unresolved: !in.Body.Resolved, Unreplayed: true,
+		Unresolved: !in.Body.Resolved, Unreplayed: true, Newest: in.Body.Newest,
 	}
 	page, err := a.store.DeadLetters().List(ctx, filter, store.PageRequest{Limit: maxReplayed})
 	if err != nil {
@@ -293,7 +293,8 @@ func (a *API) purgeDeadLetters(ctx context.Context, in *struct {
 		return nil, err
 	}
 	filter := store.DeadLetterFilter{
-		AppID: app.ID, Source: store.EventSource(in.Body.Source), TriggerID: in.Body.Trigger, ScriptID: in.Body.Script, Unresolved: !in.Body.Resolved,
+		AppID: app.ID, Source: store.EventSource(in.Body.Source), TriggerID: in.Body.Trigger, ScriptID: in.Body.Script,
+		Unresolved: !in.Body.Resolved, Newest: in.Body.Newest,
 	}
 	n, err := store.InBatches(ctx, store.MaxBatch, func(ctx context.Context, limit int) (int, error) {
 		return a.store.DeadLetters().Purge(ctx, filter, limit)

@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -74,6 +75,10 @@ func TestTriggers(t *testing.T) {
 			require.NoError(t, json.Unmarshal([]byte(c.event), &want))
 			contains(t, want, event)
 			assert.Equal(t, made.ID, event["trigger_id"])
+			require.Eventually(t, func() bool { // the execution is recorded a moment later
+				ran := apitest.Do[wire.ExecutionPage](s, "GET", "apps/a/executions", nil, 200)
+				return slices.ContainsFunc(ran.Items, func(e wire.Execution) bool { return e.EventID == event["id"] })
+			}, 10*time.Second, 5*time.Millisecond, "an execution of the event")
 			listed := apitest.Do[wire.Page[wire.Trigger]](s, "GET", "apps/a/triggers", nil, 200)
 			require.Len(t, listed.Items, 1)
 		})
@@ -151,6 +156,32 @@ func TestDeadLetters(t *testing.T) {
 	first = apitest.Do[wire.DeadLetter](s, "GET", "dead-letters/"+first.ID, nil, 200)
 	assert.Equal(t, []string{"replayed", replayed.EventIDs[0]}, []string{first.Resolution, first.ReplayedAs})
 	assert.Equal(t, 2, apitest.Do[wire.Cleared](s, "POST", "apps/a/dead-letters:purge", `{"resolved":true}`, 200).Removed)
+}
+
+// What fails again while many are replayed is newer than the newest of them, and is not replayed once more.
+func TestReplayOfThoseThatWereThere(t *testing.T) {
+	s := apitest.New(t)
+	s.App("a")
+	s.Script("a", "fail", `throw "no"`)
+	apitest.Do[wire.Trigger](s, "POST", "apps/a/triggers/queue", `{"script":"fail","topic":"t","retry":{"max_attempts":1}}`, 201)
+	for range 3 {
+		apitest.Do[wire.EventMade](s, "POST", "apps/a/queues/t/messages", `{"message":1}`, 202)
+	}
+	three := func() (letters []wire.DeadLetter) {
+		require.Eventually(t, func() bool {
+			letters = apitest.Do[wire.DeadLetters](s, "GET", "apps/a/dead-letters?unresolved=true", nil, 200).Items
+			return len(letters) == 3
+		}, 5*time.Second, 5*time.Millisecond)
+		return letters
+	}
+	before := three()
+	older := `{"newest":"` + before[1].ID + `"}`
+	assert.Len(t, apitest.Do[wire.Replayed](s, "POST", "apps/a/dead-letters:replay", older, 202).EventIDs, 2)
+	after := three() // the newest, and the two that failed again
+	assert.Equal(t, before[0].ID, after[2].ID)
+	assert.Empty(t, apitest.Do[wire.Replayed](s, "POST", "apps/a/dead-letters:replay", older, 202).EventIDs)
+	assert.Equal(t, 1, apitest.Do[wire.Cleared](s, "POST", "apps/a/dead-letters:purge", `{"newest":"`+before[0].ID+`"}`, 200).Removed)
+	assert.Equal(t, after[:2], apitest.Do[wire.DeadLetters](s, "GET", "apps/a/dead-letters?unresolved=true", nil, 200).Items)
 }
 
 // A message waits for a consumer, and for one that is paused; a batch is one delivery, of which those
@@ -238,7 +269,7 @@ func TestEventsAreBounded(t *testing.T) {
 	made := 0
 	for ; made < 2*apitest.MaxPending; made++ {
 		if got := s.Admin(s.Token, "POST", "apps/a/docs/loop", `{"data":{"flood":true}}`); got.StatusCode != 201 {
-			s.Refused(got, 507, "", fmt.Sprintf("the app may have %d events that wait", apitest.MaxPending))
+			s.Refused(got, 507, "", fmt.Sprintf("the app may have %d pending events", apitest.MaxPending))
 			break
 		}
 	}
@@ -277,8 +308,13 @@ func TestTriggersAreRefused(t *testing.T) {
 	}
 	trigger := apitest.Do[wire.Trigger](s, "POST", "apps/a/triggers/kv", `{"script":"handler","collection":"c"}`, 201)
 	s.Refused(s.Admin(s.Token, "PATCH", "triggers/"+trigger.ID, `{"schedule":"* * * * *"}`), 422, "body.schedule", "is not of a trigger of kv")
-	for _, body := range []string{`{"message":"` + strings.Repeat("x", 256<<10) + `"}`, `{"message":1,"delay_ms":-1}`, `{"message":1,"delay_ms":2592000001}`, `{"message":1,"debounce_ms":5}`} {
-		s.Refused(s.Admin(s.Token, "POST", "apps/a/queues/t/messages", body), 422, "", "")
+	for _, c := range []struct{ body, location string }{
+		{`{"message":"` + strings.Repeat("x", 256<<10) + `"}`, "body.message"},
+		{`{"message":1,"delay_ms":-1}`, "body.delay_ms"},
+		{`{"message":1,"delay_ms":2592000001}`, "body.delay_ms"},
+		{`{"message":1,"debounce_ms":5}`, "body.debounce_ms"},
+	} {
+		s.Refused(s.Admin(s.Token, "POST", "apps/a/queues/t/messages", c.body), 422, c.location, "")
 	}
 }
 

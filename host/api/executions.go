@@ -104,17 +104,18 @@ func (a *API) pageOfExecutions(ctx context.Context, query store.ExecutionQuery) 
 func (a *API) getExecution(ctx context.Context, in *struct {
 	ID string `path:"id"`
 }) (*body[wire.Execution], error) {
+	// First what waits: an execution is told to be recorded before its event is gone.
+	event, err := a.store.Outbox().Get(ctx, in.ID) // that of a call has the id of its first execution
+	waits := !fault.Unknown(err)
+	if err != nil && waits {
+		return nil, err
+	}
 	if err := a.executions.Flush(ctx); err != nil {
 		return nil, err
 	}
 	execution, err := a.store.Executions().Get(ctx, in.ID)
 	recorded := !fault.Unknown(err)
 	if err != nil && recorded {
-		return nil, err
-	}
-	event, err := a.store.Outbox().Get(ctx, in.ID) // that of a call has the id of its first execution
-	waits := !fault.Unknown(err)
-	if err != nil && waits {
 		return nil, err
 	}
 	var out wire.Execution

@@ -288,7 +288,7 @@ func TestDamagedFileIsNotSent(t *testing.T) {
 	s.App("shop")
 	file := s.store("shop", "c", "a", "", strings.Repeat("content", 1000))
 	damaged := 0
-	err := filepath.WalkDir(filepath.Join(filepath.Dir(s.DBPath), "files"), func(path string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(s.Files, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() {
 			return err
 		}

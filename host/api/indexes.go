@@ -7,6 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/picloud/picloud/host/api/problem"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/docs"
@@ -42,11 +43,16 @@ func (a *API) index(ctx context.Context, in IndexPath, c authz.Capability) (appI
 
 func (a *API) listIndexes(ctx context.Context, in *struct {
 	AppPath
-	Collection string `query:"collection" maxLength:"512" doc:"Only those of this collection"`
+	Collection string `query:"collection" doc:"Only those of this collection"`
 }) (*body[wire.Page[wire.Index]], error) {
 	app, err := a.findApp(ctx, in.App, authz.DataRead)
 	if err != nil {
 		return nil, err
+	}
+	if in.Collection != "" {
+		if err := store.CheckCollection(in.Collection); err != nil {
+			return nil, problem.At(err, "collection", "query.collection")
+		}
 	}
 	listed, err := a.docs.Indexes(ctx, app.ID, in.Collection)
 	if err != nil {

@@ -38,6 +38,7 @@ func TestIndexes(t *testing.T) {
 		require.Len(t, listed, 1)
 		assert.EqualValues(t, 4, listed[0].Built)
 		assert.Empty(t, do[wire.Page[wire.Index]](s, "GET", "apps/shop/docs-indexes?collection=other", nil, 200).Items)
+		s.Refused(s.Admin(s.Token, "GET", "apps/shop/docs-indexes?collection=a%00", ""), 422, "query.collection", "")
 		found := do[wire.FoundDocuments](s, "GET", find, nil, 200)
 		assert.Equal(t, wire.Explained{Plan: "index", Path: "total", Range: true, Sort: true, Looked: 2}, *found.Explain)
 		require.Len(t, found.Items, 2)

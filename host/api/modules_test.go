@@ -3,10 +3,10 @@ package api_test
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"testing"
 
@@ -15,6 +15,7 @@ import (
 
 	"github.com/picloud/picloud/host/api/apitest"
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/store/eachtest"
 )
 
 func (s *site) module(app, name, source string) wire.Script {
@@ -166,17 +167,15 @@ func TestImportedModuleStays(t *testing.T) {
 // What the store says when imports cannot be read is for the log only.
 func TestStoreErrorBehindAnImport(t *testing.T) {
 	var log bytes.Buffer
-	s := &site{apitest.NewLogging(t, slog.New(slog.NewTextHandler(&log, nil)))}
+	database := eachtest.New(t)
+	s := &site{apitest.NewOn(t, slog.New(slog.NewTextHandler(&log, nil)), database.Open)}
 	s.App("app")
 	s.module("app", "lib", `fn f() { 1 }`)
 	main := s.Script("app", "main", `import "lib" as m; m::f()`)
 	s.Route(main, "GET", "/main")
 
-	db, err := sql.Open("sqlite", s.DBPath)
+	_, err := database.SQL().Exec("ALTER TABLE script_imports RENAME TO hidden_imports")
 	require.NoError(t, err)
-	_, err = db.Exec("ALTER TABLE script_imports RENAME TO hidden_imports")
-	require.NoError(t, err)
-	require.NoError(t, db.Close())
 
 	for _, got := range []answer{
 		s.Fetch("GET", "/main", ""),
@@ -185,9 +184,10 @@ func TestStoreErrorBehindAnImport(t *testing.T) {
 	} {
 		assert.Equal(t, 503, got.StatusCode, "%s", got.Content)
 		assert.Contains(t, string(got.Content), "the storage is not available just now")
-		for _, secret := range []string{"script_imports", "SQL", "table", s.DBPath} {
+		for _, secret := range []string{"script_imports", "SQL", "table", "relation", os.TempDir()} {
 			assert.NotContains(t, string(got.Content), secret)
 		}
 	}
-	assert.Equal(t, 3, strings.Count(log.String(), "no such table: script_imports"), log.String())
+	missing := map[string]string{eachtest.SQLite: "no such table: script_imports", eachtest.Postgres: "SQLSTATE 42P01"}[s.DB.Kind()]
+	assert.Equal(t, 3, strings.Count(log.String(), missing), log.String())
 }

@@ -72,7 +72,7 @@ func TestUsage(t *testing.T) {
 		do[wire.EventMade](s, "POST", "apps/shop/queues/t/messages", `{"message":1}`, 202)
 	}
 	assert.Equal(t, wire.Share{Used: 4, Quota: 4, Warning: "100 % of the quota are used"}, usage().Events)
-	s.Refused(s.Admin(s.Token, "POST", "apps/shop/queues/t/messages", `{"message":1}`), 507, "", "the app may have 4 events that wait")
+	s.Refused(s.Admin(s.Token, "POST", "apps/shop/queues/t/messages", `{"message":1}`), 507, "", "the app may have 4 pending events")
 }
 
 // An app that has had its processor time of a day is refused until an administrator allows more.

@@ -163,7 +163,27 @@ func (a *API) matchRoute(ctx context.Context, in *struct {
 		route := wireRoute(found.Route)
 		out.Body = wire.RouteMatched{Matched: true, Route: &route, Params: found.Params(), Rest: found.Rest()}
 	}
+	if in.Body.New != nil {
+		if out.Body.Conflict, err = a.routeConflict(app.ID, *in.Body.New); err != nil {
+			return nil, err
+		}
+	}
 	return out, nil
+}
+
+// routeConflict returns the app's route that a new one cannot be beside, nil if there is none.
+func (a *API) routeConflict(appID string, pattern wire.RoutePattern) (*wire.Route, error) {
+	route, err := routing.Parse(pattern.Method, pattern.Host, "", pattern.Path, "")
+	if err != nil {
+		return nil, problem.At(err, "method", "body.new.method", "host", "body.new.host", "path", "body.new.path")
+	}
+	route.AppID = appID
+	other, conflicts := a.catalog.Routes().Conflict(route)
+	if !conflicts {
+		return nil, nil
+	}
+	shown := wireRoute(other)
+	return &shown, nil
 }
 
 func wireRoute(r store.Route) wire.Route {

@@ -118,6 +118,45 @@ func TestMatchRoute(t *testing.T) {
 	s.Refused(s.Admin(s.Token, "POST", "apps/app/routes:match", `{"path":"/a%zz"}`), 422, "body.path", "path: has an invalid percent-encoding")
 }
 
+// What a new route would be refused for is told before it is made, and is what it is refused for.
+func TestMatchRouteTellsOfConflicts(t *testing.T) {
+	s := newSite(t)
+	s.App("app")
+	s.App("other")
+	script, other := s.Script("app", "s", "1"), s.Script("other", "s", "1")
+	there := s.Route(script, "GET", "/x/:a/b")
+	s.Route(script, "POST", "/exact")
+	s.Route(other, "GET", "/theirs")
+	for _, test := range []struct {
+		new      string
+		conflict bool
+	}{
+		{`{"method":"GET","path":"/x/:a/:b"}`, true}, // though an example of it, /x/x/x, is answered by none
+		{`{"path":"/x/:z/b"}`, false},                // the method decides between equal paths
+		{`{"method":"head","path":"/x/:a/:b"}`, true},
+		{`{"method":"POST","path":"/x/:a/:b"}`, false},
+		{`{"method":"GET","path":"/:x/y/b"}`, false}, // fewer literals lead
+		{`{"method":"GET","path":"/x/y/b"}`, false},
+		{`{"method":"POST","path":"/exact"}`, true},
+		{`{"method":"GET","path":"/theirs"}`, false}, // of another app
+	} {
+		got := do[wire.RouteMatched](s, "POST", "apps/app/routes:match", `{"path":"/x/x/x","new":`+test.new+`}`, 200)
+		assert.False(t, got.Matched)
+		assert.Equal(t, test.conflict, got.Conflict != nil, test.new)
+		made := s.Admin(s.Token, "POST", "scripts/"+script.ID+"/routes", test.new)
+		if test.conflict {
+			p := s.Refused(made, 409, "body.path", "conflicts with")
+			assert.Equal(t, p.Other, got.Conflict.ID, test.new)
+			continue
+		}
+		do[any](s, "DELETE", "routes/"+decoded[wire.Route](s, made, 201).ID, nil, 204)
+	}
+	assert.Equal(t, there.ID, do[wire.RouteMatched](s, "POST", "apps/app/routes:match", `{"path":"/x/1/b","new":{"method":"GET","path":"/x/:c/b"}}`, 200).Conflict.ID)
+	s.Refused(s.Admin(s.Token, "POST", "apps/app/routes:match", `{"path":"/x","new":{"path":"/x/:"}}`), 422, "body.new.path", "")
+	s.Refused(s.Admin(s.Token, "POST", "apps/app/routes:match", `{"path":"/x","new":{"path":"/x","host":"a b"}}`), 422, "body.new.host", "")
+	s.Refused(s.Admin(s.Token, "POST", "apps/app/routes:match", `{"path":"/x","new":{"path":"/x","method":"FETCH"}}`), 422, "body.new.method", "")
+}
+
 func TestOneOfManyEqualRoutesWins(t *testing.T) {
 	s := newSite(t)
 	s.App("app")

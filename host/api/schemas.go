@@ -86,6 +86,8 @@ func (a *API) refine(document *huma.OpenAPI) {
 					named(p.Schema, kv.MaxKeyBytes)
 				case "path.name":
 					secretName(p.Schema)
+				case "query.collection":
+					match(bound(p.Schema, 0, store.MaxCollectionBytes), "^"+noControl+"*$", "text without control characters")
 				case "query.prefix":
 					match(bound(p.Schema, 0, kv.MaxKeyBytes), "^"+noControl+"*$", "text without control characters")
 				case "query.name":
@@ -151,6 +153,7 @@ func (a *API) refine(document *huma.OpenAPI) {
 		between(field("QuotaSet", part.Name), 0, part.Most)
 	}
 	match(field("RouteMatch", "path"), "^/", "a path that begins with /")
+	match(bound(field("RoutePattern", "path"), 1, routing.MaxPathBytes), "^/", "a path that begins with /")
 	match(field("Request", "path"), "^(/|$)", "a path that begins with /")
 
 	bound(field("CORS", "origins"), 1, routing.MaxCORSText)

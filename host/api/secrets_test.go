@@ -3,7 +3,6 @@ package api_test
 import (
 	"fmt"
 	"log/slog"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/picloud/picloud/host/api/apitest"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/store/eachtest"
 )
 
 func TestSecrets(t *testing.T) {
@@ -118,12 +118,13 @@ func TestMissingSecretIsToldToWhoMaySee(t *testing.T) {
 }
 
 // Whatever way a script lets a secret out by accident, it is in no log, no record, no error and no dead
-// letter, nor anywhere in the database's files.
+// letter, nor anywhere in the database.
 func TestSecretsStayOutOfSight(t *testing.T) {
 	const value, multiline = `tr0ub4dor&3 "<é>\`, "first-part-of-it-0123456789\nsecond-part-of-it-0123456789"
 	leaks := []string{"tr0ub4dor", "dHIwdWI0ZG9y", "74723075623464", "first-part-of-it", "second-part-of-it"}
 	var log apitest.Log
-	s := &site{Site: apitest.NewLogging(t, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))}
+	database := eachtest.New(t)
+	s := &site{Site: apitest.NewOn(t, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})), database.Open)}
 	app := s.App("shop")
 	do[wire.Secret](s, "PUT", "apps/shop/secrets/pw", wire.SecretSet{Value: value}, 200)
 	do[wire.Secret](s, "PUT", "apps/shop/secrets/key", wire.SecretSet{Value: multiline}, 200)
@@ -191,16 +192,11 @@ func TestSecretsStayOutOfSight(t *testing.T) {
 	assert.Equal(t, app.ID, letters.Items[0].AppID)
 	assert.NotEmpty(t, do[wire.Page[wire.LogLine]](s, "GET", "scripts/"+queued.ID+"/logs", nil, 200).Items)
 
-	var kept strings.Builder
-	for _, suffix := range []string{"", "-wal"} {
-		text, err := os.ReadFile(s.DBPath + suffix)
-		require.NoError(t, err)
-		kept.Write(text)
-	}
-	assert.Contains(t, kept.String(), "queued ***")
+	kept := database.Text()
+	assert.Contains(t, kept, "queued ***")
 	assert.Contains(t, log.String(), "queued ***", "the server's own log tells of failures")
 	for _, leak := range leaks {
-		assert.NotContains(t, kept.String(), leak, "the database")
+		assert.NotContains(t, kept, leak, "the database")
 		assert.NotContains(t, log.String(), leak, "the server's log")
 	}
 }

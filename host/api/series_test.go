@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,7 +16,7 @@ import (
 	"github.com/picloud/picloud/host/api/apitest"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/store"
-	"github.com/picloud/picloud/host/store/sqlite"
+	"github.com/picloud/picloud/host/store/eachtest"
 )
 
 func TestSeries(t *testing.T) {
@@ -186,6 +185,16 @@ func TestTraces(t *testing.T) {
 	assert.NotNil(t, do[wire.Execution](s, "GET", "executions/"+got.Header.Get("X-Execution-Id"), nil, 200).Trace)
 }
 
+// A failure that asked for nothing is told from one of which that is not kept.
+func TestTraceOfNothing(t *testing.T) {
+	s := newSite(t)
+	s.App("app")
+	script := s.Script("app", "fails", `throw 1`)
+	failed := do[wire.RunResult](s, "POST", "scripts/"+script.ID+"/run", `{}`, 200)
+	assert.Equal(t, &wire.Trace{Calls: []wire.Call{}}, failed.Trace)
+	assert.Equal(t, failed.Trace, do[wire.Execution](s, "GET", "executions/"+failed.ExecutionID, nil, 200).Trace)
+}
+
 // ailing is a database that fails on command.
 type ailing struct {
 	store.Store
@@ -202,15 +211,15 @@ func (a ailing) Ping(ctx context.Context) error {
 // How a node is can be asked when its database fails, too.
 func TestHealthOfAFailingDatabase(t *testing.T) {
 	var fails atomic.Bool
-	path := filepath.Join(t.TempDir(), sqlite.FileName)
-	s := &site{apitest.NewOn(t, slog.New(slog.DiscardHandler), path, func(listeners store.Listeners) (store.Store, error) {
-		db, err := sqlite.Open(t.Context(), sqlite.Config{Path: path, Listeners: listeners})
+	database := eachtest.New(t)
+	s := &site{apitest.NewOn(t, slog.New(slog.DiscardHandler), func(listeners store.Listeners) (store.Store, error) {
+		db, err := database.Open(listeners)
 		return ailing{db, &fails}, err
 	})}
 	assert.Empty(t, do[wire.Health](s, "GET", "health", nil, 200).Database.Error)
 	fails.Store(true)
 	h := do[wire.Health](s, "GET", "health", nil, 200)
-	assert.Equal(t, wire.HealthDatabase{Kind: "sqlite", Error: "it cannot be written or read: the log of the server says why"}, h.Database)
+	assert.Equal(t, wire.HealthDatabase{Kind: s.DB.Kind(), Error: "it cannot be written or read: the log of the server says why"}, h.Database)
 	assert.Positive(t, h.Memory.Goroutines)
 }
 
@@ -222,7 +231,7 @@ func TestHealth(t *testing.T) {
 	h := do[wire.Health](s, "GET", "health", nil, 200)
 	assert.Equal(t, "test", h.Version)
 	assert.WithinDuration(t, time.Now(), h.StartedAt, time.Hour)
-	assert.Equal(t, "sqlite", h.Database.Kind)
+	assert.Equal(t, s.DB.Kind(), h.Database.Kind)
 	assert.Greater(t, h.Database.SizeBytes, int64(100_000))
 	assert.Positive(t, h.Database.WriteUS)
 	assert.Positive(t, h.Memory.Goroutines)

@@ -3,7 +3,6 @@ package api_test
 import (
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -17,14 +16,13 @@ import (
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/eachtest"
-	"github.com/picloud/picloud/host/store/sqlite"
 )
 
 // onEach runs a test on a site on every kind of database.
 func onEach(t *testing.T, test func(t *testing.T, s *site)) {
 	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
 		log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
-		test(t, &site{apitest.NewOn(t, log, filepath.Join(t.TempDir(), sqlite.FileName), open)})
+		test(t, &site{apitest.NewOn(t, log, open)})
 	})
 }
 

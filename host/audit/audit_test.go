@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -20,7 +19,7 @@ import (
 
 	"github.com/picloud/picloud/host/audit"
 	"github.com/picloud/picloud/host/store"
-	"github.com/picloud/picloud/host/store/sqlite"
+	"github.com/picloud/picloud/host/store/eachtest"
 )
 
 // record is the record of a database of its own.
@@ -34,7 +33,9 @@ func newRecord(t *testing.T, show func(any) any, retention time.Duration) *recor
 	t.Helper()
 	r := &record{now: time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)}
 	clock := func() time.Time { return r.now }
-	db, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), sqlite.FileName), Now: clock})
+	database := eachtest.New(t)
+	database.Now = clock
+	db, err := database.Open(nil)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	r.db = db

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -16,7 +15,7 @@ import (
 
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
-	"github.com/picloud/picloud/host/store/sqlite"
+	"github.com/picloud/picloud/host/store/eachtest"
 )
 
 // house is an authority over a real store, with a clock of its own and a user of each kind.
@@ -41,7 +40,7 @@ func init() {
 func newHouse(t testing.TB) *house {
 	t.Helper()
 	ctx := context.Background()
-	db, err := sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(t.TempDir(), sqlite.FileName)})
+	db, err := eachtest.New(t).Open(nil)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	h := &house{t: t, now: time.Now(), users: map[string]store.User{}}

@@ -3,7 +3,6 @@ package authz
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -12,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/host/store"
-	"github.com/picloud/picloud/host/store/sqlite"
+	"github.com/picloud/picloud/host/store/eachtest"
 )
 
 func TestMemory(t *testing.T) {
@@ -49,10 +48,10 @@ func TestMemory(t *testing.T) {
 // Without anybody to tell it, a node refuses within a second what another one has ended.
 func TestRefusedWithinASecond(t *testing.T) {
 	h := newHouse(t)
-	path := filepath.Join(t.TempDir(), sqlite.FileName)
+	database := eachtest.New(t)
 	var nodes [2]*Authority
 	for i := range nodes { // which tell each other nothing
-		db, err := sqlite.Open(t.Context(), sqlite.Config{Path: path})
+		db, err := database.Open(nil)
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, db.Close()) })
 		nodes[i] = New(db, time.Hour, Clock(func() time.Time { return h.now }))

@@ -31,8 +31,8 @@ import (
 const envSize = "PICLOUD_BACKUP_BENCH_MB"
 
 // BenchmarkBackup measures a backup to a file, beside writing as many bytes as there are to a file as they are, in
-// turns, while a writer writes 200 times a second. Half of the bytes are in values, a quarter in files of 64 MiB at most, and a quarter
-// in files of 16 KiB; all are by chance, so that nothing can be compressed but the base64 of the values. "failed" are
+// turns, while a writer writes 200 times a second to the store; that of package e2e has requests to a server instead. Half
+// of the bytes are in values, a quarter in files of 64 MiB at most, and a quarter in files of 16 KiB; all are by chance, so that nothing can be compressed but the base64 of the values. "failed" are
 // writes that did not succeed, "cpu-s/GB" is what of the processors all of the process took for 1e9 bytes.
 func BenchmarkBackup(b *testing.B) {
 	size := 64

@@ -69,8 +69,8 @@ var builtins = []builtin{
 	{"clear, text", shortText, `{ let c = t; c.clear(); c }`, quick, ""},
 	{"pop, text", longText, `t.pop()`, 300, "t.len()"},
 	{"append, text", `let t = "";`, `t.append("ab")`, quick, "t.len()"},
-	{"append, characters", `let t = "";`, `t += 'x'`, quick, "t.len()"},
-	{"append, characters beyond ASCII", `let t = "";`, `t += 'é'`, quick, "t.len()"},
+	{"append, characters", `let t = "";`, `{ t += 'x' }`, quick, "t.len()"},
+	{"append, characters beyond ASCII", `let t = "";`, `{ t += 'é' }`, quick, "t.len()"},
 	{"+, characters", shortText, `t + 'x'`, quick, ""},
 	{"+, texts", shortText, `t + t`, quick, ""},
 	{"-, texts", shortText, `t - "e"`, quick, ""},
@@ -249,7 +249,7 @@ var builtins = []builtin{
 	{"catch, of a built-in's error", "", `{ let c = 0; try { parse_int("x") } catch (e) { c = e.error } c }`, quick, ""},
 	{"eval, the same text", integer, `eval("n + 1")`, some, ""},
 	{"eval, another text each time", "", `eval("1 + " + i)`, some, ""},
-	{"switch", integer, `switch i % 20 { 0 => 1, 1 => 2, 2..5 => 3, 5 if n > 9 => 4, 6..=9 if n < 9 => 5, 7 => 6, 10..15 => 7, _ => 8 }`, quick, ""},
+	{"switch", integer, `switch i % 20 { 0 => 1, 1 => 2, 5 if n > 9 => 4, 7 => 6, 2..5 => 3, 6..=9 if n < 9 => 5, 10..15 => 7, _ => 8 }`, quick, ""},
 	{"switch, texts", shortText, `switch t { "a" => 1, "b" => 2, "c" => 3, "Grace Brewster Hopper" => 4, _ => 5 }`, quick, ""},
 }
 
@@ -288,8 +288,9 @@ func measureBuiltins(ctx context.Context, s settings, r *report) (err error) {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	for _, b := range builtins {
-		e := engines{group: groupBuiltins, ours: ours, native: native, file: filepath.Join(dir, "builtin.rhai")}
+	for i, b := range builtins {
+		file := filepath.Join(dir, fmt.Sprintf("builtin%d.rhai", i)) // its name is the script's, which the sandbox keeps compiled
+		e := engines{group: groupBuiltins, ours: ours, native: native, file: file}
 		if err := os.WriteFile(e.file, []byte(b.script()), 0o600); err != nil {
 			return err
 		}

@@ -19,6 +19,7 @@ import (
 const (
 	groupDelivered = "events, from commit to done"
 	groupLatency   = "events, from commit to the handler's start"
+	groupBeside    = "events, from commit to the handler's start, beside a slow app"
 	groupMemory    = "events, peak of resident memory"
 	groupCreate    = "events, a docs create, p50"
 	groupClaim     = "events, a look for what is due"
@@ -57,7 +58,8 @@ type contender struct {
 }
 
 // measureEvents measures the delivery of events by handlers that do nothing, on both databases, and on
-// PostgreSQL beside River; what events add to a write; and how much more a claim takes when many wait.
+// PostgreSQL beside River; the latency beside a slow app; what events add to a write; and how much more a claim takes when
+// many wait.
 func measureEvents(ctx context.Context, s settings, r *report) (err error) {
 	data, err := os.MkdirTemp("", "picloud-bench-*")
 	if err != nil {
@@ -138,14 +140,18 @@ func measureEventsOn(ctx context.Context, s settings, r *report, place eventPlac
 			}
 		}
 	}
+	beyond := "" // what is to be reached
+	if len(sides) > 1 {
+		beyond = "more than River"
+	}
 	for _, f := range []struct {
-		group, name, unit string
-		of                func(*contender) samples
+		group, name, unit, reach string
+		of                       func(*contender) samples
 	}{
-		{groupDelivered, place.name, eventsUnit, func(c *contender) samples { return c.delivered }},
-		{groupLatency, place.name + ", p50", "ms", func(c *contender) samples { return c.p50 }},
-		{groupLatency, place.name + ", p99", "ms", func(c *contender) samples { return c.p99 }},
-		{groupMemory, place.name, "MiB", func(c *contender) samples { return c.memory }},
+		{groupDelivered, place.name, eventsUnit, beyond, func(c *contender) samples { return c.delivered }},
+		{groupLatency, place.name + ", p50", "ms", "below 5", func(c *contender) samples { return c.p50 }},
+		{groupLatency, place.name + ", p99", "ms", "", func(c *contender) samples { return c.p99 }},
+		{groupMemory, place.name, "MiB", "", func(c *contender) samples { return c.memory }},
 	} {
 		var others []measured
 		for _, side := range sides[1:] {
@@ -153,7 +159,13 @@ func measureEventsOn(ctx context.Context, s settings, r *report, place eventPlac
 				others = append(others, measured{side.name, rounds})
 			}
 		}
-		r.compare(f.group, f.name, f.unit, "", f.of(sides[0]), others...)
+		r.compare(f.group, f.name, f.unit, f.reach, f.of(sides[0]), others...)
+	}
+	if err := measureWaiting(ctx, s, r, place); err != nil {
+		return fmt.Errorf("memory: %w", err)
+	}
+	if err := measureBeside(ctx, s, r, place); err != nil {
+		return fmt.Errorf("beside a slow app: %w", err)
 	}
 	if err := measureCreates(ctx, s, r, place); err != nil {
 		return fmt.Errorf("docs create: %w", err)
@@ -183,7 +195,7 @@ func (c *contender) takeEvents(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
-	peak, err := startEventsNode(ctx, c.where, place, s.executions/2)
+	peak, err := startEventsNode(ctx, c.where, place, s.executions/2, "")
 	c.memory = append(c.memory, peak)
 	return err
 }

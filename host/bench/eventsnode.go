@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/picloud/picloud/abi"
@@ -44,13 +45,10 @@ type node struct {
 // openNode opens a node with an app of its own in the database at a place, which may have others. Its
 // dispatcher is not started.
 func openNode(ctx context.Context, place string, open openStore) (n *node, err error) {
-	n = &node{table: events.NewTable()}
-	n.emitter = events.NewEmitter(events.Config{Table: n.table, MaxDepth: 8, MaxPending: func(string) int { return 10_000_000 }, Log: slog.New(slog.DiscardHandler)})
-	n.listeners = n.emitter.Registry()
-	if n.store, err = open(ctx, place, n.listeners); err != nil {
-		return nil, errors.Join(err, errors.Unwrap(err)) // which it does not say itself
+	n, err = openEmpty(ctx, place, open)
+	if err != nil {
+		return nil, err
 	}
-	n.emitter.Bind(n.store)
 	name := strings.ToLower(rand.Text())
 	if n.user, err = n.store.Users().Create(ctx, store.User{Username: name, Role: store.RoleOwner}); err == nil {
 		n.app, err = n.addApp(ctx, name, &store.Trigger{
@@ -60,6 +58,35 @@ func openNode(ctx context.Context, place string, open openStore) (n *node, err e
 	if err != nil {
 		return nil, errors.Join(err, n.store.Close())
 	}
+	return n, nil
+}
+
+// joinNode opens a node with an app that another node has made.
+func joinNode(ctx context.Context, place string, open openStore, appID string) (n *node, err error) {
+	n, err = openEmpty(ctx, place, open)
+	if err != nil {
+		return nil, err
+	}
+	var triggers []store.Trigger
+	if n.app, err = n.store.Apps().Get(ctx, appID); err == nil {
+		triggers, err = n.store.Triggers().ByApp(ctx, appID)
+	}
+	if err != nil {
+		return nil, errors.Join(err, n.store.Close())
+	}
+	n.table.Set(appID, triggers, false)
+	return n, nil
+}
+
+// openEmpty opens a node that has no app.
+func openEmpty(ctx context.Context, place string, open openStore) (n *node, err error) {
+	n = &node{table: events.NewTable()}
+	n.emitter = events.NewEmitter(events.Config{Table: n.table, MaxDepth: 8, MaxPending: func(string) int { return 10_000_000 }, Log: slog.New(slog.DiscardHandler)})
+	n.listeners = n.emitter.Registry()
+	if n.store, err = open(ctx, place, n.listeners); err != nil {
+		return nil, errors.Join(err, errors.Unwrap(err)) // which it does not say itself
+	}
+	n.emitter.Bind(n.store)
 	return n, nil
 }
 
@@ -106,13 +133,18 @@ func (r runner) Run(_ context.Context, in service.Invocation) (*service.Outcome,
 }
 
 func (n *node) start(_ context.Context, handler func(id string)) error {
+	n.run(runner(handler), 0)
+	return nil
+}
+
+// run starts a dispatcher, of whose places an app has so many; 0: all.
+func (n *node) run(handler dispatch.Runner, perApp int) {
 	n.dispatch = dispatch.New(dispatch.Config{
-		Store: n.store, Table: n.table, Emitter: n.emitter, Runner: runner(handler),
-		Concurrency: eventWorkers, CallConcurrency: 1, Log: slog.New(slog.DiscardHandler),
+		Store: n.store, Table: n.table, Emitter: n.emitter, Runner: handler,
+		Concurrency: eventWorkers, PerApp: perApp, CallConcurrency: 1, Log: slog.New(slog.DiscardHandler),
 		Registrant: func(context.Context, string, string) ([]abi.Capability, error) { return nil, nil },
 	})
 	n.dispatch.Start()
-	return nil
 }
 
 func (n *node) stop(ctx context.Context) error { return n.dispatch.Stop(ctx) }
@@ -127,14 +159,14 @@ func (n *node) close(context.Context) error { return n.store.Close() }
 // eventsNodeCommand starts this program as a node that delivers events and says what memory it took.
 const eventsNodeCommand = "events-node"
 
-// startEventsNode delivers n events in a process of its own and returns the most memory that it has
-// held, in MiB.
-func startEventsNode(ctx context.Context, where, place string, n int) (peak float64, err error) {
+// startEventsNode makes and delivers n events in a process of its own, or delivers n of those that wait in an app, and
+// returns the most memory that it has held, in MiB.
+func startEventsNode(ctx context.Context, where, place string, n int, app string) (peak float64, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return 0, err
 	}
-	c := exec.CommandContext(ctx, self, eventsNodeCommand, where, place, strconv.Itoa(n))
+	c := exec.CommandContext(ctx, self, eventsNodeCommand, where, place, strconv.Itoa(n), app)
 	c.Stderr = os.Stderr
 	said, err := c.Output()
 	if err != nil {
@@ -143,37 +175,27 @@ func startEventsNode(ctx context.Context, where, place string, n int) (peak floa
 	return strconv.ParseFloat(strings.TrimSpace(string(said)), 64)
 }
 
-// eventsNode is that process. Its arguments are the name of a database or of a peer, its place, and how
-// many events it makes and delivers.
+// eventsNode is that process. Its arguments are the name of a database or of a peer, its place, how many events it
+// delivers, and the app in which they wait; "": it makes them.
 func eventsNode(ctx context.Context, args []string) (err error) {
-	if len(args) != 3 {
-		return fmt.Errorf("usage: bench %s NAME PLACE N", eventsNodeCommand)
+	if len(args) != 4 {
+		return fmt.Errorf("usage: bench %s NAME PLACE N APP", eventsNodeCommand)
 	}
 	n, err := strconv.Atoi(args[2])
 	if err != nil {
 		return err
 	}
-	var q queue
-	switch args[0] {
-	case "SQLite":
-		q, err = openNode(ctx, args[1], openSQLite)
-	case "PostgreSQL":
-		q, err = openNode(ctx, args[1], openPostgres)
-	default:
-		for _, peer := range riverPeers {
-			if peer.name == args[0] {
-				q, err = openRiver(ctx, args[1], peer.fetchEvery)
-			}
-		}
-		if q == nil && err == nil {
-			return fmt.Errorf("there is no %q", args[0])
-		}
-	}
+	q, err := openQueue(ctx, args[0], args[1], args[3])
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, q.close(ctx)) }()
-	if _, err := drain(ctx, q, n); err != nil {
+	if args[3] == "" {
+		_, err = drain(ctx, q, n)
+	} else {
+		err = deliverSome(ctx, q, n)
+	}
+	if err != nil {
 		return err
 	}
 	var kB float64
@@ -181,6 +203,74 @@ func eventsNode(ctx context.Context, args []string) (err error) {
 		return fmt.Errorf("read the memory of this process: %w", err)
 	}
 	fmt.Println(kB / 1024)
+	return nil
+}
+
+// openQueue opens a queue of the name of a database or of a peer; app is "", or one that is there.
+func openQueue(ctx context.Context, name, place, app string) (queue, error) {
+	for database, open := range map[string]openStore{"SQLite": openSQLite, "PostgreSQL": openPostgres} {
+		switch {
+		case database != name:
+		case app == "":
+			return openNode(ctx, place, open)
+		default:
+			return joinNode(ctx, place, open, app)
+		}
+	}
+	for _, peer := range riverPeers {
+		if peer.name == name {
+			return openRiver(ctx, place, peer.fetchEvery)
+		}
+	}
+	return nil, fmt.Errorf("there is no %q", name)
+}
+
+// deliverSome delivers n of the messages that wait, or a few more.
+func deliverSome(ctx context.Context, q queue, n int) error {
+	enough := make(chan struct{})
+	var handled atomic.Int64
+	err := q.start(ctx, func(string) {
+		if handled.Add(1) == int64(n) {
+			close(enough)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	select {
+	case <-enough:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	return errors.Join(err, q.stop(context.WithoutCancel(ctx)))
+}
+
+// measureWaiting measures the memory of a process that delivers events while very many others of their lane wait.
+func measureWaiting(ctx context.Context, s settings, r *report, place eventPlace) error {
+	where, err := place.make()
+	if err != nil {
+		return err
+	}
+	n, err := openNode(ctx, where, place.open)
+	if err != nil {
+		return err
+	}
+	of := s.executions / 2 // that are delivered
+	filler := &claimer{node: n, lane: events.QueueLane(n.app.ID, eventTopic)}
+	if err := errors.Join(filler.fill(ctx, s.waiting+(s.rounds+1)*of), n.close(ctx)); err != nil {
+		return err
+	}
+	var peaks samples
+	for round := range s.rounds + 1 { // the first warms up
+		peak, err := startEventsNode(ctx, place.name, where, of, n.app.ID)
+		if err != nil {
+			return err
+		}
+		if round > 0 {
+			peaks = append(peaks, peak)
+		}
+	}
+	r.add(groupMemory, fmt.Sprintf("%s, %d waiting", place.name, s.waiting), "MiB", "", peaks)
 	return nil
 }
 

@@ -324,67 +324,68 @@ func TestReloadAfterALongAbsence(t *testing.T) {
 }
 
 func TestRules(t *testing.T) {
-	n := onSQLite(t)
-	app := n.app(t, "app")
-	module := n.module(t, app, "lib", `fn f() { 1 }`)
-	bound := n.script(t, app, "bound", `2`)
-	_, err := n.route(t, bound, "GET", "/users/:id")
-	require.NoError(t, err)
-	n.script(t, app, "importer", `import "lib" as l; l::f()`)
-	started := n.script(t, app, "started", `3`)
-	_, err = n.CreateTrigger(t.Context(), store.Trigger{
-		AppID: app.ID, ScriptID: started.ID, Kind: store.TriggerPubSub, Name: "news", Concurrency: 1,
-		Retry:  store.Retry{MaxAttempts: 1, Backoff: store.BackoffConstant, Base: time.Second, Max: time.Second},
-		PubSub: &store.PubSubTrigger{Topic: "news"},
-	})
-	require.NoError(t, err)
-	update := func(script store.Script, change store.ScriptChange) func() error {
-		return func() error { _, err := n.UpdateScript(t.Context(), script, change); return err }
-	}
-	create := func(script store.Script) func() error {
-		return func() error {
-			script.AppID = app.ID
-			_, err := n.CreateScript(t.Context(), script)
-			return err
-		}
-	}
-
-	for _, c := range []struct {
-		name string
-		do   func() error
-		want string
-	}{
-		{"a slug like an id", func() error {
-			_, err := n.CreateApp(t.Context(), "0193d0a8-5f0e-7000-8000-000000000000", "")
-			return err
-		}, `slug: must not look like an id`},
-		{"a slug in use", func() error { _, err := n.CreateApp(t.Context(), "app", ""); return err }, `app slug "app" is already in use`},
-		{"a script that does not compile", create(store.Script{Name: "x", Kind: abi.KindEndpoint, Source: `let`}), "Expecting name of a variable"},
-		{"an import of nothing", create(store.Script{Name: "x", Kind: abi.KindEndpoint, Source: `import "none" as n; 1`}), `Module not found: none`},
-		{"a source with NUL", create(store.Script{Name: "x", Kind: abi.KindEndpoint, Source: "1\x00"}), "source: must not contain NUL (byte 1)"},
-		{"a name in use", create(store.Script{Name: "lib", Kind: abi.KindEndpoint, Source: `1`}), `script name "lib" is already in use`},
-		{"deleting an imported module", func() error { return n.DeleteScript(t.Context(), module) }, `module "lib" is imported by importer`},
-		{"renaming it", update(module, store.ScriptChange{Name: new("other")}), `module "lib" is imported by importer`},
-		{"making an endpoint of it", update(module, store.ScriptChange{Kind: new(abi.KindEndpoint)}), `module "lib" is imported by importer`},
-		{"making a module of a script with routes", update(bound, store.ScriptChange{Kind: new(abi.KindModule), Source: new("fn f() {}")}),
-			"a script with routes cannot become a module"},
-		{"making a module of a script with triggers", update(started, store.ScriptChange{Kind: new(abi.KindModule), Source: new("fn f() {}")}),
-			`a script with triggers cannot become a module: "news"`},
-		{"making a plugin of a script", update(bound, store.ScriptChange{Kind: new(abi.KindPlugin)}),
-			`"bound" is of kind endpoint: a plugin stays one, and nothing becomes one`},
-		{"giving a script a module", update(bound, store.ScriptChange{Wasm: []byte{0}}), `only a plugin has a module, "bound" is of kind endpoint`},
-		{"another version", update(bound, store.ScriptChange{ExpectVersion: 7}), "script is at version 1, not at version 7"},
-		{"a route of a module", func() error { _, err := n.route(t, module, "GET", "/lib"); return err }, "id: is a module, which cannot have routes"},
-		{"a route in another's way", func() error { _, err := n.route(t, bound, "GET", "/users/:name"); return err },
-			"the route GET /users/:id ("},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			err := c.do()
-			require.Error(t, err)
-			assert.Contains(t, err.Error(), c.want)
+	onEach(t, func(t *testing.T, n node) {
+		app := n.app(t, "app")
+		module := n.module(t, app, "lib", `fn f() { 1 }`)
+		bound := n.script(t, app, "bound", `2`)
+		_, err := n.route(t, bound, "GET", "/users/:id")
+		require.NoError(t, err)
+		n.script(t, app, "importer", `import "lib" as l; l::f()`)
+		started := n.script(t, app, "started", `3`)
+		_, err = n.CreateTrigger(t.Context(), store.Trigger{
+			AppID: app.ID, ScriptID: started.ID, Kind: store.TriggerPubSub, Name: "news", Concurrency: 1,
+			Retry:  store.Retry{MaxAttempts: 1, Backoff: store.BackoffConstant, Base: time.Second, Max: time.Second},
+			PubSub: &store.PubSubTrigger{Topic: "news"},
 		})
-	}
-	assert.Equal(t, "2", n.answer(t, "/users/7"), "what was refused has changed nothing")
+		require.NoError(t, err)
+		update := func(script store.Script, change store.ScriptChange) func() error {
+			return func() error { _, err := n.UpdateScript(t.Context(), script, change); return err }
+		}
+		create := func(script store.Script) func() error {
+			return func() error {
+				script.AppID = app.ID
+				_, err := n.CreateScript(t.Context(), script)
+				return err
+			}
+		}
+
+		for _, c := range []struct {
+			name string
+			do   func() error
+			want string
+		}{
+			{"a slug like an id", func() error {
+				_, err := n.CreateApp(t.Context(), "0193d0a8-5f0e-7000-8000-000000000000", "")
+				return err
+			}, `slug: must not look like an id`},
+			{"a slug in use", func() error { _, err := n.CreateApp(t.Context(), "app", ""); return err }, `app slug "app" is already in use`},
+			{"a script that does not compile", create(store.Script{Name: "x", Kind: abi.KindEndpoint, Source: `let`}), "Expecting name of a variable"},
+			{"an import of nothing", create(store.Script{Name: "x", Kind: abi.KindEndpoint, Source: `import "none" as n; 1`}), `Module not found: none`},
+			{"a source with NUL", create(store.Script{Name: "x", Kind: abi.KindEndpoint, Source: "1\x00"}), "source: must not contain NUL (byte 1)"},
+			{"a name in use", create(store.Script{Name: "lib", Kind: abi.KindEndpoint, Source: `1`}), `script name "lib" is already in use`},
+			{"deleting an imported module", func() error { return n.DeleteScript(t.Context(), module) }, `module "lib" is imported by importer`},
+			{"renaming it", update(module, store.ScriptChange{Name: new("other")}), `module "lib" is imported by importer`},
+			{"making an endpoint of it", update(module, store.ScriptChange{Kind: new(abi.KindEndpoint)}), `module "lib" is imported by importer`},
+			{"making a module of a script with routes", update(bound, store.ScriptChange{Kind: new(abi.KindModule), Source: new("fn f() {}")}),
+				"a script with routes cannot become a module"},
+			{"making a module of a script with triggers", update(started, store.ScriptChange{Kind: new(abi.KindModule), Source: new("fn f() {}")}),
+				`a script with triggers cannot become a module: "news"`},
+			{"making a plugin of a script", update(bound, store.ScriptChange{Kind: new(abi.KindPlugin)}),
+				`"bound" is of kind endpoint: a plugin stays one, and nothing becomes one`},
+			{"giving a script a module", update(bound, store.ScriptChange{Wasm: []byte{0}}), `only a plugin has a module, "bound" is of kind endpoint`},
+			{"another version", update(bound, store.ScriptChange{ExpectVersion: 7}), "script is at version 1, not at version 7"},
+			{"a route of a module", func() error { _, err := n.route(t, module, "GET", "/lib"); return err }, "id: is a module, which cannot have routes"},
+			{"a route in another's way", func() error { _, err := n.route(t, bound, "GET", "/users/:name"); return err },
+				"the route GET /users/:id ("},
+		} {
+			t.Run(c.name, func(t *testing.T) {
+				err := c.do()
+				require.Error(t, err)
+				assert.Contains(t, err.Error(), c.want)
+			})
+		}
+		assert.Equal(t, "2", n.answer(t, "/users/7"), "what was refused has changed nothing")
+	})
 }
 
 func TestLineOf(t *testing.T) {

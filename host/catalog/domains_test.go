@@ -2,10 +2,8 @@ package catalog
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +14,7 @@ import (
 	"github.com/picloud/picloud/host/domains"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
-	"github.com/picloud/picloud/host/store/sqlite"
+	"github.com/picloud/picloud/host/store/eachtest"
 )
 
 // owner is the app that answers /x on a host, as a node has it.
@@ -70,92 +68,95 @@ func TestClaimsOnTwoNodes(t *testing.T) {
 
 // Where the operator wants it, the app default alone answers on hosts of nobody, whichever app that is.
 func TestUnclaimedHosts(t *testing.T) {
-	n := onSQLite(t)
-	c, err := New(t.Context(), Config{Store: n.store, Executions: n.executions, Logger: slog.New(slog.DiscardHandler), UnclaimedHosts: UnclaimedDefault})
-	require.NoError(t, err)
-	n.Catalog = c
-	other := n.app(t, "other")
-	_, err = n.route(t, n.script(t, other, "s", "1"), "GET", "/x")
-	require.NoError(t, err)
-	assert.Equal(t, "", n.owner("a.example"), "there is no app default yet")
-	app := n.app(t, DefaultApp)
-	_, err = n.route(t, n.script(t, app, "s", "1"), "GET", "/x")
-	require.NoError(t, err)
-	assert.Equal(t, app.ID, n.owner("a.example"))
-	_, err = n.ClaimDomain(t.Context(), other.ID, "a.example", "")
-	require.NoError(t, err)
-	assert.Equal(t, []string{other.ID, app.ID}, []string{n.owner("a.example"), n.owner("b.example")})
-	_, err = n.RenameApp(t.Context(), app.ID, "renamed")
-	require.NoError(t, err)
-	assert.Equal(t, app.ID, n.owner("b.example"), "its old slug leads to it")
-	require.NoError(t, n.ReleaseAlias(t.Context(), app.ID, DefaultApp))
-	assert.Equal(t, "", n.owner("b.example"))
-	_, err = n.RenameApp(t.Context(), other.ID, DefaultApp)
-	require.NoError(t, err)
-	assert.Equal(t, other.ID, n.owner("b.example"))
-	require.NoError(t, n.DeleteApp(t.Context(), other.ID))
-	assert.Equal(t, "", n.owner("b.example"))
+	onEach(t, func(t *testing.T, n node) {
+		c, err := New(t.Context(), Config{Store: n.store, Executions: n.executions, Logger: slog.New(slog.DiscardHandler), UnclaimedHosts: UnclaimedDefault})
+		require.NoError(t, err)
+		n.Catalog = c
+		other := n.app(t, "other")
+		_, err = n.route(t, n.script(t, other, "s", "1"), "GET", "/x")
+		require.NoError(t, err)
+		assert.Equal(t, "", n.owner("a.example"), "there is no app default yet")
+		app := n.app(t, DefaultApp)
+		_, err = n.route(t, n.script(t, app, "s", "1"), "GET", "/x")
+		require.NoError(t, err)
+		assert.Equal(t, app.ID, n.owner("a.example"))
+		_, err = n.ClaimDomain(t.Context(), other.ID, "a.example", "")
+		require.NoError(t, err)
+		assert.Equal(t, []string{other.ID, app.ID}, []string{n.owner("a.example"), n.owner("b.example")})
+		_, err = n.RenameApp(t.Context(), app.ID, "renamed")
+		require.NoError(t, err)
+		assert.Equal(t, app.ID, n.owner("b.example"), "its old slug leads to it")
+		require.NoError(t, n.ReleaseAlias(t.Context(), app.ID, DefaultApp))
+		assert.Equal(t, "", n.owner("b.example"))
+		_, err = n.RenameApp(t.Context(), other.ID, DefaultApp)
+		require.NoError(t, err)
+		assert.Equal(t, other.ID, n.owner("b.example"))
+		require.NoError(t, n.DeleteApp(t.Context(), other.ID))
+		assert.Equal(t, "", n.owner("b.example"))
+	})
 }
 
 // An app claims so many hosts and no more.
 func TestClaimsAreBounded(t *testing.T) {
-	n := onSQLite(t)
-	app := n.app(t, "app")
-	require.NoError(t, n.store.InTx(t.Context(), func(tx store.Store) error {
-		for i := range domains.MaxPerApp {
-			if _, err := tx.Domains().Create(t.Context(), store.Domain{AppID: app.ID, Host: fmt.Sprintf("h%d.example", i)}); err != nil {
-				return err
+	onEach(t, func(t *testing.T, n node) {
+		app := n.app(t, "app")
+		require.NoError(t, n.store.InTx(t.Context(), func(tx store.Store) error {
+			for i := range domains.MaxPerApp {
+				if _, err := tx.Domains().Create(t.Context(), store.Domain{AppID: app.ID, Host: fmt.Sprintf("h%d.example", i)}); err != nil {
+					return err
+				}
 			}
-		}
-		return nil
-	}))
-	_, err := n.ClaimDomain(t.Context(), app.ID, "one.more.example", "")
-	assert.Equal(t, fault.Invalid, fault.Of(err))
-	assert.EqualError(t, err, "host: would be more than the 1000 that an app may claim")
+			return nil
+		}))
+		_, err := n.ClaimDomain(t.Context(), app.ID, "one.more.example", "")
+		assert.Equal(t, fault.Invalid, fault.Of(err))
+		assert.EqualError(t, err, "host: would be more than the 1000 that an app may claim")
+	})
 }
 
 // The first start after hosts came to be claimed tells, once, which of them other apps' routes do not answer on
 // any more.
 func TestTakenHostsAreTold(t *testing.T) {
-	ctx, path := t.Context(), filepath.Join(t.TempDir(), sqlite.FileName)
-	db, err := sqlite.Open(ctx, sqlite.Config{Path: path})
-	require.NoError(t, err)
-	n := newNode(t, db)
-	raw, err := sql.Open("sqlite", path)
-	require.NoError(t, err)
-	defer raw.Close()
-	shop, blog := n.app(t, "shop"), n.app(t, "blog")
-	script := n.script(t, shop, "s", "1")
-	named := store.Route{AppID: shop.ID, ScriptID: script.ID, HostKind: store.HostStrict, Host: "shop.example", Path: "/a", PathKind: store.PathExact, Dispatch: store.DispatchSync}
-	route, err := n.store.Routes().Create(ctx, named)
-	require.NoError(t, err)
-	for _, claim := range []store.Domain{{ID: route.ID, AppID: shop.ID, Host: "shop.example"}, {AppID: shop.ID, Host: "later.example"}} { // the first as the migration makes it
-		_, err := n.store.Domains().Create(ctx, claim)
-		require.NoError(t, err)
+	for _, kind := range eachtest.Kinds(t) {
+		t.Run(kind, func(t *testing.T) {
+			ctx, database := t.Context(), eachtest.Of(t, kind)
+			db, err := database.Open(nil)
+			require.NoError(t, err)
+			n, raw := newNode(t, db), database.SQL()
+			shop, blog := n.app(t, "shop"), n.app(t, "blog")
+			script := n.script(t, shop, "s", "1")
+			named := store.Route{AppID: shop.ID, ScriptID: script.ID, HostKind: store.HostStrict, Host: "shop.example", Path: "/a", PathKind: store.PathExact, Dispatch: store.DispatchSync}
+			route, err := n.store.Routes().Create(ctx, named)
+			require.NoError(t, err)
+			for _, claim := range []store.Domain{{ID: route.ID, AppID: shop.ID, Host: "shop.example"}, {AppID: shop.ID, Host: "later.example"}} { // the first as the migration makes it
+				_, err := n.store.Domains().Create(ctx, claim)
+				require.NoError(t, err)
+			}
+			migrated := func() { // as an upgrade leaves it
+				_, err := raw.ExecContext(ctx, "UPDATE meta SET value = 0 WHERE name = 'claims_told'")
+				require.NoError(t, err)
+			}
+			start := func() string {
+				var log strings.Builder
+				_, err := New(ctx, Config{Store: n.store, Executions: n.executions, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+				require.NoError(t, err)
+				return log.String()
+			}
+			_, err = n.route(t, script, "GET", "/mine")
+			require.NoError(t, err)
+			migrated()
+			require.NotContains(t, start(), "shop.example", "all routes are the app's own")
+			for _, path := range []string{"/x", "/y"} {
+				_, err = n.route(t, n.script(t, blog, "s"+path[1:], "1"), "GET", path)
+				require.NoError(t, err)
+			}
+			require.NotContains(t, start(), "shop.example", "whoever is told nothing is not asked again")
+			migrated()
+			got := start()
+			require.NotContains(t, start(), "shop.example", "it is told once")
+			require.Contains(t, got, "shop.example (claimed by app "+shop.ID+": 2 routes of others)")
+			require.NotContains(t, got, "later.example")
+			require.Equal(t, 1, strings.Count(got, "level=WARN"), got)
+		})
 	}
-	migrated := func() { // as an upgrade leaves it
-		_, err := raw.ExecContext(ctx, "UPDATE meta SET value = 0 WHERE name = 'claims_told'")
-		require.NoError(t, err)
-	}
-	start := func() string {
-		var log strings.Builder
-		_, err := New(ctx, Config{Store: n.store, Executions: n.executions, Logger: slog.New(slog.NewTextHandler(&log, nil))})
-		require.NoError(t, err)
-		return log.String()
-	}
-	_, err = n.route(t, script, "GET", "/mine")
-	require.NoError(t, err)
-	migrated()
-	require.NotContains(t, start(), "shop.example", "all routes are the app's own")
-	for _, path := range []string{"/x", "/y"} {
-		_, err = n.route(t, n.script(t, blog, "s"+path[1:], "1"), "GET", path)
-		require.NoError(t, err)
-	}
-	require.NotContains(t, start(), "shop.example", "whoever is told nothing is not asked again")
-	migrated()
-	got := start()
-	require.NotContains(t, start(), "shop.example", "it is told once")
-	require.Contains(t, got, "shop.example (claimed by app "+shop.ID+": 2 routes of others)")
-	require.NotContains(t, got, "later.example")
-	require.Equal(t, 1, strings.Count(got, "level=WARN"), got)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/sites"
 	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/store/eachtest"
 )
 
 // uploaded makes files of sites, and returns their ids by their names.
@@ -52,8 +53,11 @@ func siteSource(t *testing.T, files, previous map[string]string) string {
 }
 
 func onEach(t *testing.T, test func(t *testing.T, n node)) {
-	t.Run("sqlite", func(t *testing.T) { test(t, onSQLite(t)) })
-	t.Run("postgres", func(t *testing.T) { test(t, onPostgres(t, 1)[0]) })
+	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
+		db, err := open(nil)
+		require.NoError(t, err)
+		test(t, newNode(t, db))
+	})
 }
 
 // The files of a site are there for as long as the site or the one after it leads to them.

@@ -153,34 +153,35 @@ func (r countingRoutes) All(ctx context.Context) ([]store.Route, error) {
 // An app that is changed many times together has its routes read again once, after the commit, and those of others
 // are not read.
 func TestTogetherFollowsOnce(t *testing.T) {
-	n := onSQLite(t)
-	app := n.app(t, "shop")
-	script := n.script(t, app, "cart", "1")
-	route, err := routing.Parse("GET", "", "", "/cart", "")
-	require.NoError(t, err)
-	route.Dispatch = store.DispatchSync
-	_, _, err = n.CreateRoute(t.Context(), script, route)
-	require.NoError(t, err)
-	var reads int
-	c, err := New(t.Context(), Config{Store: counting{n.store, &reads}, Executions: n.executions, Logger: slog.New(slog.DiscardHandler)})
-	require.NoError(t, err)
-	reads = 0
-	require.NoError(t, c.Together(t.Context(), func(ctx context.Context, _ store.Store, part *Catalog) error {
-		if _, _, err := part.CreateRoute(ctx, script, route); fault.Of(err) != fault.Conflict {
-			return fmt.Errorf("a route in the way of one that was there before: %w", err)
-		}
-		for i := range 20 {
-			origin := fmt.Sprintf("https://%d.example", i)
-			if _, err := part.UpdateApp(ctx, app.ID, store.AppChange{CORS: &store.CORS{Origins: []string{origin}}}); err != nil {
-				return err
+	onEach(t, func(t *testing.T, n node) {
+		app := n.app(t, "shop")
+		script := n.script(t, app, "cart", "1")
+		route, err := routing.Parse("GET", "", "", "/cart", "")
+		require.NoError(t, err)
+		route.Dispatch = store.DispatchSync
+		_, _, err = n.CreateRoute(t.Context(), script, route)
+		require.NoError(t, err)
+		var reads int
+		c, err := New(t.Context(), Config{Store: counting{n.store, &reads}, Executions: n.executions, Logger: slog.New(slog.DiscardHandler)})
+		require.NoError(t, err)
+		reads = 0
+		require.NoError(t, c.Together(t.Context(), func(ctx context.Context, _ store.Store, part *Catalog) error {
+			if _, _, err := part.CreateRoute(ctx, script, route); fault.Of(err) != fault.Conflict {
+				return fmt.Errorf("a route in the way of one that was there before: %w", err)
 			}
-			assert.Zero(t, reads)
-		}
-		return nil
-	}))
-	assert.Equal(t, 1, reads)
-	found, err := c.Routes().Resolve("GET", "", "/cart")
-	require.NoError(t, err)
-	require.NotNil(t, found.Route.AppCORS)
-	assert.Equal(t, []string{"https://19.example"}, found.Route.AppCORS.Origins)
+			for i := range 20 {
+				origin := fmt.Sprintf("https://%d.example", i)
+				if _, err := part.UpdateApp(ctx, app.ID, store.AppChange{CORS: &store.CORS{Origins: []string{origin}}}); err != nil {
+					return err
+				}
+				assert.Zero(t, reads)
+			}
+			return nil
+		}))
+		assert.Equal(t, 1, reads)
+		found, err := c.Routes().Resolve("GET", "", "/cart")
+		require.NoError(t, err)
+		require.NotNil(t, found.Route.AppCORS)
+		assert.Equal(t, []string{"https://19.example"}, found.Route.AppCORS.Origins)
+	})
 }

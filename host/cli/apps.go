@@ -146,7 +146,7 @@ func (cmd *AppsUsageCmd) Run(ctx context.Context, r *Remote, c *client.Client) e
 		{"FILES", func(u wire.Usage) string { return of(u.Files.Bytes, u.Files.Quota, size) }},
 		{"LOG TODAY", func(u wire.Usage) string { return of(u.Log.Bytes, u.Log.Quota, size) }},
 		{"PROCESSOR TIME TODAY", func(u wire.Usage) string { return of(u.CPU.Used, u.CPU.Quota, processorTime) }},
-		{"EVENTS THAT WAIT", func(u wire.Usage) string { return of(u.Events.Used, u.Events.Quota, number) }},
+		{"PENDING EVENTS", func(u wire.Usage) string { return of(u.Events.Used, u.Events.Quota, number) }},
 		{"DEAD LETTERS", func(u wire.Usage) string { return number(u.DeadLetters) }},
 	})
 }

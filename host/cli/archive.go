@@ -31,7 +31,7 @@ func (AppsExportCmd) Help() string {
 	return `The archive has the app as it is at one moment: scripts, sites, routes,
 triggers, topics, indexes, domains, members, quotas, kv entries, documents and files. Of
 secrets it has the names. It does not have executions and logs, API keys, the
-record of changes, and events that wait.
+record of changes, and pending events.
 
 Files that are damaged or missing on the server are left out and told of, however
 many they are; the exit status is 3 then. FILE is written whole or not at all.`

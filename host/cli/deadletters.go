@@ -131,14 +131,32 @@ func (cmd *DeadLettersReplayCmd) Run(ctx context.Context, r *Remote, c *client.C
 		return err
 	}
 	filter.Resolved = cmd.Resolved
-	replayed, err := c.ReplayDeadLetters(ctx, in.App, filter)
-	if err != nil {
+	replayed, err := replayAll(ctx, c, in.App, filter)
+	if n := len(replayed.EventIDs); err != nil && n > 0 {
+		return fmt.Errorf("after %d dead letters were replayed: %w", n, err)
+	} else if err != nil {
 		return err
 	}
-	if replayed.More {
-		r.notices.warn("there are more dead letters than were replayed: run the command again")
-	}
 	return r.printDone(replayed, "%d dead letters replayed.", len(replayed.EventIDs))
+}
+
+// replayAll replays those that are there, in as many requests as it takes: what fails again meanwhile is newer.
+func replayAll(ctx context.Context, c *client.Client, app string, filter wire.DeadLetterFilter) (wire.Replayed, error) {
+	all := wire.Replayed{EventIDs: []string{}}
+	newest, err := client.Collect(first(1, c.DeadLetters(ctx, app, filter)))
+	if err != nil || len(newest) == 0 {
+		return all, err
+	}
+	filter.Newest = newest[0].ID
+	for more := true; more; {
+		replayed, err := c.ReplayDeadLetters(ctx, app, filter)
+		if err != nil {
+			return all, err
+		}
+		all.EventIDs = append(all.EventIDs, replayed.EventIDs...)
+		more = replayed.More && len(replayed.EventIDs) > 0
+	}
+	return all, nil
 }
 
 // DeadLettersResolveCmd is `picloud dead-letters resolve`.

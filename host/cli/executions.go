@@ -144,6 +144,10 @@ func (cmd *ExecutionsShowCmd) Run(ctx context.Context, r *Remote, c *client.Clie
 
 // printTrace prints what an execution asked the host for.
 func printTrace(r *Remote, w io.Writer, trace *wire.Trace) error {
+	if len(trace.Calls) == 0 {
+		_, err := fmt.Fprintln(w, "It asked the host for nothing.")
+		return err
+	}
 	micros := func(us int64) string { return (time.Duration(us) * time.Microsecond).String() }
 	to := *r
 	to.stdout = w

@@ -60,7 +60,7 @@ func showQuota(ctx context.Context, r *Remote, c *client.Client, in *InApp, quot
 		{"docs", usage.Docs.Bytes, l.DocsBytes, s.DocsBytes != nil, size},
 		{"files", usage.Files.Bytes, l.FilesBytes, s.FilesBytes != nil, size},
 		{"log a day", usage.Log.Bytes, l.LogBytes, s.LogBytes != nil, size},
-		{"events that wait", usage.Events.Used, l.PendingEvents, s.PendingEvents != nil, number},
+		{"pending events", usage.Events.Used, l.PendingEvents, s.PendingEvents != nil, number},
 	}
 	warnUsage(r, usage)
 	return printAll(r, rows, []column[row]{
@@ -95,7 +95,7 @@ func processorTime(ms int64) string { return (time.Duration(ms) * time.Milliseco
 func warnUsage(r *Remote, u wire.Usage) {
 	for _, w := range []struct{ of, text string }{
 		{"kv", u.KV.Warning}, {"docs", u.Docs.Warning}, {"files", u.Files.Warning}, {"log of today", u.Log.Warning},
-		{"processor time of today", u.CPU.Warning}, {"events that wait", u.Events.Warning}, {"executions", u.Executions.Warning},
+		{"processor time of today", u.CPU.Warning}, {"pending events", u.Events.Warning}, {"executions", u.Executions.Warning},
 	} {
 		if w.text != "" {
 			r.notices.warn("%s: %s", w.of, w.text)
@@ -113,7 +113,7 @@ type QuotaSetCmd struct {
 	Docs       string `placeholder:"BYTES" help:"Documents."`
 	Files      string `placeholder:"BYTES" help:"Files."`
 	Log        string `placeholder:"BYTES" help:"Log lines on a day (UTC)."`
-	Events     string `placeholder:"N" help:"Events that wait."`
+	Events     string `placeholder:"N" help:"Pending events."`
 }
 
 // Run sets the quotas that are named, and leaves the others.

@@ -200,3 +200,13 @@ func TestProxies(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 5, c.MaxConnections)
 }
+
+// Events take half of the executions at once, so that requests have the other half, unless they are given a number.
+func TestEventPlaces(t *testing.T) {
+	for _, c := range []struct{ executions, given, want int }{
+		{32, 0, 16}, {33, 0, 16}, {1, 0, 1}, {32, 5, 5}, {4, 10, 10},
+	} {
+		config := Config{MaxConcurrentExecutions: c.executions, EventConcurrency: c.given}
+		assert.Equal(t, c.want, config.EventPlaces(), "%+v", c)
+	}
+}

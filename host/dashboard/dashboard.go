@@ -69,13 +69,8 @@ func guard(at Place) fiber.Handler {
 		host := strings.ToLower(front.HostOf(c.Context()))
 		name := hostname(host)
 		named := slices.Contains(hosts, name)
-		if !named { // a proxy has an address of its own
-			c.Set(SiteHeader, site)
-			if at.Passing {
-				c.Set(PassingHeader, "true")
-			}
-		}
-		if !isOwn(name, c.Context().LocalAddr()) && !named {
+		own := isOwn(name, c.Context().LocalAddr())
+		if !own && !named {
 			return problem.New(http.StatusMisdirectedRequest, fault.NotFound,
 				"the dashboard does not answer for the host "+problem.Shorten(host)+": the setting dashboard_hosts names those that it does").Send(c)
 		}
@@ -83,6 +78,12 @@ func guard(at Place) fiber.Handler {
 		if origin := c.Get(fiber.HeaderOrigin); origin != "" && !isSame(origin, host, secure, hosts) || isForeign(c) {
 			return problem.New(http.StatusForbidden, fault.Forbidden, "the dashboard takes no requests from pages of other origins; "+
 				"a proxy before it passes on the Host that it is sent, with the port").Send(c)
+		}
+		if own { // also where it is named; a proxy has an address of its own
+			c.Set(SiteHeader, site)
+			if at.Passing {
+				c.Set(PassingHeader, "true")
+			}
 		}
 		return c.Next()
 	}

@@ -228,6 +228,12 @@ func TestPageIsToldWhereItIs(t *testing.T) {
 			assert.Equal(t, host != "dash.example", resp.Header.Get(dashboard.SiteHeader) == "0.0.0.0:8080", host)
 		}
 	}
+	named := serveAt(t, true, "localhost") // a setting names the listener's own address
+	resp, _ := get(t, "HEAD", "http://"+named+"/", "Host: localhost")
+	assert.Equal(t, "true", resp.Header.Get(dashboard.PassingHeader))
+	resp, _ = get(t, "HEAD", "http://"+named+"/", "Host: evil.example")
+	assert.Equal(t, 421, resp.StatusCode)
+	assert.Empty(t, resp.Header.Get(dashboard.SiteHeader), "nobody else is told")
 }
 
 // maxFirstLoad is the most that a browser has to fetch before it shows something, in bytes.

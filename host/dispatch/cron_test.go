@@ -3,6 +3,7 @@ package dispatch
 import (
 	"encoding/json"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -13,6 +14,8 @@ import (
 	"github.com/picloud/picloud/host/executions"
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/eachtest"
+	"github.com/picloud/picloud/host/store/pgtest"
+	"github.com/picloud/picloud/host/store/postgres"
 )
 
 // A schedule makes one event however many of its times have passed, or none of those that were missed; of
@@ -90,4 +93,54 @@ func TestScheduleThatWaits(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, maxTicks, count)
 	})
+}
+
+// Of two nodes that run and fire the same schedule at the same moment one makes the event, time after time, and one
+// handles it.
+func TestTwoNodesFireOnce(t *testing.T) {
+	url := pgtest.URL(t)
+	open := func(l store.Listeners) (store.Store, error) {
+		return postgres.Open(t.Context(), postgres.Config{URL: url, Listeners: l})
+	}
+	const times = maxTicks / 2
+	var mu sync.Mutex
+	handled := map[time.Time]int{}
+	handle := func(e event) (*executions.Outcome, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		handled[e.Cron.ScheduledAt]++
+		assert.Zero(t, e.Cron.Missed)
+		return succeeded, nil
+	}
+	nodes := []*node{newNode(t, open, 2, handle), newNode(t, open, 2, handle)}
+	script := nodes[0].app("a")
+	at := time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC) // which no node's own clock comes to
+	trigger, err := nodes[0].store.Triggers().Create(t.Context(), store.Trigger{
+		AppID: script.AppID, ScriptID: script.ID, Kind: store.TriggerCron, Name: "c", Enabled: true, Concurrency: 4, RegisteredBy: nodes[0].user,
+		Retry: store.Retry{MaxAttempts: 1, Backoff: store.BackoffConstant, Base: time.Second, Max: time.Second},
+		Cron:  &store.CronTrigger{Schedule: "* * * * * *", Timezone: "UTC", CatchUp: store.CatchUpOnce, NextAt: at},
+	})
+	require.NoError(t, err)
+	for _, n := range nodes {
+		n.know(script.AppID)
+		n.start()
+	}
+	for range times {
+		var firing sync.WaitGroup
+		for _, n := range nodes {
+			firing.Go(func() { assert.NoError(t, n.fire(t.Context(), trigger, at)) })
+		}
+		firing.Wait()
+		trigger, err = nodes[1].store.Triggers().Get(t.Context(), trigger.ID)
+		require.NoError(t, err)
+		at = at.Add(time.Second)
+		require.Equal(t, at, trigger.Cron.NextAt)
+	}
+	nodes[0].drained(script.AppID)
+	mu.Lock()
+	defer mu.Unlock()
+	require.Len(t, handled, times)
+	for at, n := range handled {
+		assert.Equal(t, 1, n, "%s", at)
+	}
 }

@@ -17,41 +17,57 @@ import (
 	"github.com/picloud/picloud/host/store/eachtest"
 )
 
-// A defect of ours that one event comes upon leaves the node and the other events alone: it is logged with its stack, and
-// in the end the event is a dead letter, of which those who wait for some are told.
+// A defect of ours that one event comes upon, a panic or a trap of the interpreter, leaves the node and the other events
+// alone, those of its key too: a panic is logged with its stack, and in the end the event is a dead letter, of which those
+// who wait for some are told.
 func TestADefectIsSurvived(t *testing.T) {
 	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
-		var mu sync.Mutex
-		var told []string
-		n := newNode(t, open, 4, func(e event) (*executions.Outcome, error) {
-			if e.DeadLetter != nil {
-				mu.Lock()
-				defer mu.Unlock()
-				told = append(told, e.DeadLetter.Error)
-				return succeeded, nil
-			}
-			if e.Queue.Messages[0].Body == "poison" {
-				panic("nobody thought of this")
-			}
-			return succeeded, nil
-		})
-		var log bytes.Buffer
-		n.log = slog.New(slog.NewJSONHandler(&log, nil))
-		script := n.app("a")
-		n.consume(script, nil)
-		n.undelivered(script)
-		ids := n.push(script.AppID, "", `1`, `"poison"`, `2`)
-		n.panics.Add(ids[1], maxPanics-2)
-		n.start()
-		n.drained(script.AppID)
-		require.NoError(t, n.Stop(t.Context()))
-		letters := n.letters(script.AppID)
-		require.Len(t, letters, 1)
-		assert.Equal(t, []any{ids[1], "internal", 0}, []any{letters[0].EventID, letters[0].LastError, letters[0].Attempts})
-		assert.Equal(t, store.ResolvedByScript, letters[0].Resolution)
-		assert.Equal(t, []string{"internal"}, told)
-		assert.Equal(t, 2, strings.Count(log.String(), "nobody thought of this"), log.String())
-		assert.Contains(t, log.String(), "defect_test.go")
+		for how, defect := range map[string]func() *executions.Outcome{
+			"panic": func() *executions.Outcome { panic("nobody thought of this") },
+			"trap":  func() *executions.Outcome { return failed(abi.CodeInternal, "internal error") },
+		} {
+			t.Run(how, func(t *testing.T) {
+				var mu sync.Mutex
+				var told []string
+				var done []any
+				tries := 0
+				n := newNode(t, open, 4, func(e event) (*executions.Outcome, error) {
+					mu.Lock()
+					defer mu.Unlock()
+					if e.DeadLetter != nil {
+						told = append(told, e.DeadLetter.Error)
+						return succeeded, nil
+					}
+					if e.Queue.Messages[0].Body == "poison" {
+						tries++
+						return defect(), nil
+					}
+					done = append(done, e.Queue.Messages[0].Body)
+					return succeeded, nil
+				})
+				var log bytes.Buffer
+				n.log = slog.New(slog.NewJSONHandler(&log, nil))
+				script := n.app("app-" + how)
+				n.consume(script, func(t *store.Trigger) { t.Queue.Ordered = true })
+				n.undelivered(script)
+				ids := n.push(script.AppID, "key", `1`, `"poison"`, `2`)
+				n.defects.Add(ids[1], maxDefects-2)
+				n.start()
+				n.drained(script.AppID)
+				require.NoError(t, n.Stop(t.Context()))
+				letters := n.letters(script.AppID)
+				require.Len(t, letters, 1)
+				assert.Equal(t, []any{ids[1], "internal", 0}, []any{letters[0].EventID, letters[0].LastError, letters[0].Attempts})
+				assert.Equal(t, store.ResolvedByScript, letters[0].Resolution)
+				assert.Equal(t, []string{"internal"}, told)
+				assert.Equal(t, []any{1.0, 2.0}, done)
+				assert.Equal(t, 2, tries)
+				if how == "panic" {
+					assert.Equal(t, 2, strings.Count(log.String(), "nobody thought of this"), log.String())
+					assert.Contains(t, log.String(), "defect_test.go")
+				}
+			})
+		}
 	})
 }
 

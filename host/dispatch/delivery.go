@@ -74,27 +74,33 @@ func (d *Dispatcher) deliverHere(ctx context.Context, claimed []store.Event) (j 
 	return j, v, settled
 }
 
-// maxPanics is how often an event is tried that we panic about. Each node counts that for itself, since its start, of
-// maxDefective events.
+// maxDefects is how often an event is tried that we fail to deliver by a defect of ours. Each node counts that for
+// itself, since its start, of maxDefective events.
 const (
-	maxPanics    = 5
+	maxDefects   = 5
 	maxDefective = 10_000
 )
 
-// defect is what becomes of events whose delivery panicked: it is no attempt of their handler's, and they are tried
-// again, but not for ever.
+// defect is what becomes of events whose delivery panicked.
 func (d *Dispatcher) defect(claimed []store.Event, err error) verdict {
-	times := 0
-	for _, e := range claimed {
-		before, _ := d.panics.Get(e.ID)
-		d.panics.Add(e.ID, before+1)
-		times = max(times, before+1)
-	}
 	var defect *background.PanicError
 	errors.As(err, &defect)
 	d.log.Error("the delivery of an event panicked", "event_id", claimed[0].ID, "app_id", claimed[0].AppID, "trigger_id", claimed[0].TriggerID,
-		"events", len(claimed), "times", times, "error", err, "stack", string(defect.Stack))
-	if times >= maxPanics {
+		"events", len(claimed), "error", err, "stack", string(defect.Stack))
+	return d.again(claimed)
+}
+
+// again is what becomes of events that a defect of ours is in the way of: a panic, or a trap of the interpreter. It is
+// no attempt of their handler's, and they are tried again; but not for ever, or an ordered key would stand still behind
+// one.
+func (d *Dispatcher) again(claimed []store.Event) verdict {
+	times := 0
+	for _, e := range claimed {
+		before, _ := d.defects.Get(e.ID)
+		d.defects.Add(e.ID, before+1)
+		times = max(times, before+1)
+	}
+	if times >= maxDefects {
 		return verdict{dead: true, ours: true, reason: "internal"}
 	}
 	return verdict{retry: true, at: ourPause + rand.N(ourPause)}
@@ -226,6 +232,8 @@ func (d *Dispatcher) handle(ctx context.Context, j *job) verdict {
 		return verdict{retry: true, at: wait + rand.N(wait/4+1), refused: ofApp}
 	case err != nil:
 		return *d.ourFault(err)
+	case out.Error != nil && out.Error.Code == abi.CodeInternal && !out.OurFault:
+		return d.again(j.events)
 	}
 	return j.judge(out)
 }
@@ -241,7 +249,7 @@ func (j *job) judge(out *executions.Outcome) verdict {
 		return verdict{retry: true, at: fullPause + rand.N(fullPause), refused: ofLane}
 	case failure.Code == abi.CodeCancelled: // the server stops
 		return verdict{retry: true}
-	case out.OurFault || failure.Code == abi.CodeInternal:
+	case out.OurFault: // the storage is away: for however long
 		return verdict{retry: true, at: ourPause + rand.N(ourPause)}
 	case failure.Code == abi.CodeScriptInvalid:
 		return verdict{dead: true, reason: failure.Message}

@@ -1,7 +1,9 @@
 package dispatch
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -12,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -19,23 +22,81 @@ import (
 	"github.com/picloud/picloud/host/executions"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/store/eachtest"
+	"github.com/picloud/picloud/host/store/pgtest"
+	"github.com/picloud/picloud/host/store/postgres"
 	"github.com/picloud/picloud/host/store/sqlite"
 )
 
 // On a full disk a change is refused together with its event, and so is a push. What had been acknowledged is
 // handled, at the latest when there is room again.
 func TestDiskIsFull(t *testing.T) {
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=8m,mode=0700"); err != nil {
+	t.Run("sqlite", func(t *testing.T) {
+		dir := t.TempDir()
+		mountSmall(t, dir, "")
+		diskIsFull(t, dir, func(l store.Listeners) (store.Store, error) {
+			return sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(dir, sqlite.FileName), Listeners: l})
+		}, func() {})
+	})
+	t.Run("postgres", func(t *testing.T) {
+		url := pgtest.URL(t)
+		dir, execute := smallTablespace(t, url)
+		diskIsFull(t, dir, func(l store.Listeners) (store.Store, error) {
+			return postgres.Open(t.Context(), postgres.Config{URL: url, Listeners: l})
+		}, func() { execute("ALTER TABLE outbox SET TABLESPACE " + tablespace) })
+	})
+}
+
+// mountSmall makes a directory a small disk.
+func mountSmall(t *testing.T, dir, options string) {
+	t.Helper()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=8m,mode=0700"+options); err != nil {
 		t.Skipf("mounting a small disk: %v", err)
 	}
 	t.Cleanup(func() { assert.NoError(t, syscall.Unmount(dir, syscall.MNT_DETACH)) })
+}
 
+// tablespace is the name of the one that is on a small disk.
+const tablespace = "picloud_test_small"
+
+// smallTablespace gives a PostgreSQL a tablespace on a small disk, and returns its directory and what executes statements
+// in the database at a URL, whose outbox is moved back when the test ends.
+func smallTablespace(t *testing.T, url string) (dir string, execute func(statement string)) {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context())
+	conn, err := pgx.Connect(ctx, url)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, conn.Close(ctx)) })
+	var data string
+	require.NoError(t, conn.QueryRow(ctx, "SHOW data_directory").Scan(&data))
+	info, err := os.Stat(data)
+	if err != nil {
+		t.Skipf("the server is elsewhere: %v", err)
+	}
+	owner := info.Sys().(*syscall.Stat_t)
+	dir, err = os.MkdirTemp("", "picloud-small-") // the tests' own is closed to the server's user
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, os.Remove(dir)) })
+	mountSmall(t, dir, fmt.Sprintf(",uid=%d,gid=%d", owner.Uid, owner.Gid))
+	execute = func(statement string) {
+		t.Helper()
+		_, err := conn.Exec(ctx, statement)
+		require.NoError(t, err, statement)
+	}
+	execute("CREATE TABLESPACE " + tablespace + " LOCATION '" + dir + "'")
+	t.Cleanup(func() {
+		execute("ALTER TABLE IF EXISTS outbox SET TABLESPACE pg_default")
+		execute("DROP TABLESPACE " + tablespace)
+	})
+	return dir, execute
+}
+
+// diskIsFull has the disk of a directory, on which the outbox is once it has been moved there, get full and have room
+// again.
+func diskIsFull(t *testing.T, dir string, open eachtest.Opener, move func()) {
 	var mu sync.Mutex
 	handled := map[int]int{}
-	n := newNode(t, func(l store.Listeners) (store.Store, error) {
-		return sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(dir, sqlite.FileName), Listeners: l})
-	}, 4, func(e event) (*executions.Outcome, error) {
+	n := newNode(t, open, 4, func(e event) (*executions.Outcome, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		if e.Docs != nil {
@@ -47,6 +108,7 @@ func TestDiskIsFull(t *testing.T) {
 		}
 		return succeeded, nil
 	})
+	move()
 	script := n.app("a")
 	n.consume(script, nil)
 	n.consume(script, func(t *store.Trigger) {
@@ -71,7 +133,7 @@ func TestDiskIsFull(t *testing.T) {
 		t.Helper()
 		refused := 0
 		for i := 0; refused < 20; i++ { // each would fill what the one before left
-			require.Less(t, i, 2000, "the disk does not get full")
+			require.Less(t, i, 20_000, "the disk does not get full")
 			if err := write(); err != nil {
 				require.Equal(t, fault.Storage, fault.Of(err), "%v", err)
 				refused++

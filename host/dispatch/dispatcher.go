@@ -90,7 +90,7 @@ type Dispatcher struct {
 	log     *slog.Logger
 	metrics metrics
 	rates   rates
-	panics  *lru.Cache[string, int] // of ours, by event
+	defects *lru.Cache[string, int] // of ours, by event
 
 	wake     chan struct{} // has word when something has changed below
 	looker   *background.Task
@@ -120,9 +120,9 @@ func New(c Config) *Dispatcher {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	panics, _ := lru.New[string, int](maxDefective) // fails for a size below 1 only
+	defects, _ := lru.New[string, int](maxDefective) // fails for a size below 1 only
 	d := &Dispatcher{
-		panics: panics, config: c, store: c.Store, table: c.Table, log: c.Log, metrics: newMetrics(c.Registerer, c.Store, c.Log),
+		defects: defects, config: c, store: c.Store, table: c.Table, log: c.Log, metrics: newMetrics(c.Registerer, c.Store, c.Log),
 		wake: make(chan struct{}, 1), lanes: newLanes(), free: c.Concurrency, tokens: map[string]int{},
 	}
 	task := func(name string, every time.Duration, run func(context.Context) error) *background.Task {

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,6 +36,7 @@ type handler func(e event) (*executions.Outcome, error)
 type event struct {
 	ID          string `json:"id"`
 	Source      string `json:"source"`
+	TriggerID   string `json:"trigger_id"`
 	TriggerName string `json:"trigger_name"`
 	Attempt     int    `json:"attempt"`
 	MaxAttempts int    `json:"max_attempts"`
@@ -48,6 +50,10 @@ type event struct {
 			Attempt int
 		}
 	} `json:"queue"`
+	Cron *struct {
+		ScheduledAt time.Time `json:"scheduled_at"`
+		Missed      int
+	}
 	DeadLetter *struct {
 		ID    string
 		Error string
@@ -55,6 +61,7 @@ type event struct {
 	} `json:"dead_letter"`
 
 	cause events.Cause // of what the handler does
+	text  []byte       // all of it, as JSON
 }
 
 func (h handler) Run(_ context.Context, in executions.Invocation) (*executions.Outcome, error) {
@@ -66,7 +73,7 @@ func (h handler) Run(_ context.Context, in executions.Invocation) (*executions.O
 	if err := json.Unmarshal(text, &e); err != nil {
 		return nil, err
 	}
-	e.cause = in.Cause
+	e.cause, e.text = in.Cause, text
 	return h(e)
 }
 
@@ -249,6 +256,12 @@ func TestOutcomes(t *testing.T) {
 			}
 			return succeeded, nil
 		}, 2, 0, ""},
+		{"a trap of the interpreter does not count", func(attempt, run int) (*executions.Outcome, error) {
+			if run == 1 {
+				return failed(abi.CodeInternal, "internal error"), nil
+			}
+			return succeeded, nil
+		}, 2, 0, ""},
 		{"no script", func(int, int) (*executions.Outcome, error) { return nil, fault.Missing("script") }, 1, -1, "the script is gone"},
 		{"a script that does not compile", func(int, int) (*executions.Outcome, error) { return failed(abi.CodeScriptInvalid, "syntax"), nil }, 1, -1, "syntax"},
 	}
@@ -365,6 +378,43 @@ func TestFairness(t *testing.T) {
 		n.drained(lone.AppID)
 		require.Len(t, order, 501)
 		assert.Less(t, slices.Index(order, "lone"), 10)
+	})
+}
+
+// However slow an app's handlers are, and however many of its events wait, another app's events go on: here none of the
+// slow ones ends before all of the others have. How long these wait is measured by make bench BENCH='-only events'.
+func TestASlowAppIsInNobodysWay(t *testing.T) {
+	const places, perApp, quick = 4, 2, 100
+	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
+		release := make(chan struct{})
+		var slow, handled atomic.Int64
+		n := newNode(t, open, places, func(e event) (*executions.Outcome, error) {
+			if e.Queue.Messages[0].Body == "slow" {
+				slow.Add(1)
+				<-release
+			} else {
+				handled.Add(1)
+			}
+			return succeeded, nil
+		})
+		n.config.PerApp = perApp
+		flood, lone := n.app("flood"), n.app("lone")
+		n.consume(flood, func(t *store.Trigger) { t.Concurrency = 100 })
+		n.consume(lone, nil)
+		n.push(flood.AppID, "", slices.Repeat([]string{`"slow"`}, 500)...)
+		n.start()
+		end := sync.OnceFunc(func() { close(release) })
+		t.Cleanup(end) // before it is stopped
+		require.Eventually(t, func() bool { return slow.Load() == perApp }, time.Minute, time.Millisecond, "they have all they may")
+		for range quick {
+			n.push(lone.AppID, "", `"quick"`)
+		}
+		n.drained(lone.AppID)
+		assert.EqualValues(t, quick, handled.Load())
+		assert.EqualValues(t, perApp, slow.Load(), "none of the slow ones has ended")
+		end()
+		n.drained(flood.AppID)
+		assert.EqualValues(t, 500, slow.Load())
 	})
 }
 

@@ -26,7 +26,7 @@ func newMetrics(registerer prometheus.Registerer, s store.Store, log *slog.Logge
 			Name: "picloud_event_attempts_total", Help: "Attempts to deliver events, by source and outcome: done, retry, dead_letter, failed (a script for dead letters), or refused by the gate or a failure of our own. Each message of a batch counts.",
 		}, []string{"source", "outcome"}),
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "picloud_event_latency_seconds", Help: "From when an event was due until its script started, by source.",
+			Name: "picloud_event_latency_seconds", Help: "From when an event was due, which is its commit unless it was delayed or is tried again, until its script started, by source.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 60, 600},
 		}, []string{"source"}),
 		void: prometheus.NewCounter(prometheus.CounterOpts{

@@ -3,16 +3,22 @@ package dispatch
 import (
 	"context"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/host/events"
+	"github.com/picloud/picloud/host/executions"
 	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/store/eachtest"
 	"github.com/picloud/picloud/host/store/sqlite"
 )
 
@@ -62,5 +68,46 @@ func TestDepthsAreToldAtOnce(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		require.EqualValues(t, 2, f.counts.Load())
 		require.NoError(t, d.counter.Stop(context.Background()))
+	})
+}
+
+// The latency is from when an event was due, so that what it was to wait for does not count, until its script starts.
+func TestLatencyIsObserved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMetrics(nil, nil, nil)
+		due := time.Now()
+		time.Sleep(3 * time.Second)
+		m.began([]store.Event{{Source: store.EventQueue, DueAt: due}})
+		m.began([]store.Event{{Source: store.EventQueue, DueAt: time.Now().Add(time.Second)}}) // by another node's clock
+		var written dto.Metric
+		require.NoError(t, m.latency.WithLabelValues("queue").(prometheus.Metric).Write(&written))
+		assert.EqualValues(t, 2, written.GetHistogram().GetSampleCount())
+		assert.Equal(t, 3.0, written.GetHistogram().GetSampleSum())
+	})
+}
+
+// What the metrics say of the outbox is what is in it, on each database; each delivery is observed.
+func TestMetricsOfTheOutbox(t *testing.T) {
+	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
+		n := newNode(t, open, 2, func(event) (*executions.Outcome, error) { return succeeded, nil })
+		script := n.app("a")
+		n.push(script.AppID, "", `1`, `2`)
+		_, err := n.emitter.Push(t.Context(), script.AppID, "t", []events.Message{{Body: []byte(`3`), Delay: time.Hour}})
+		require.NoError(t, err)
+		n.start() // nobody consumes them yet
+		const waiting = `# HELP picloud_events Events in the outbox, by source and state: waiting or running.
+# TYPE picloud_events gauge
+picloud_events{source="queue",state="running"} 0
+picloud_events{source="queue",state="waiting"} 3
+`
+		require.EventuallyWithT(t, func(t *assert.CollectT) { // on a busy machine the first count takes longer than who reads it waits
+			assert.NoError(t, testutil.CollectAndCompare(n.metrics.depths, strings.NewReader(waiting), "picloud_events"))
+		}, time.Minute, 10*time.Millisecond)
+
+		n.consume(script, nil)
+		require.Eventually(t, func() bool {
+			var written dto.Metric
+			return n.metrics.latency.WithLabelValues("queue").(prometheus.Metric).Write(&written) == nil && written.GetHistogram().GetSampleCount() == 2
+		}, time.Minute, 2*time.Millisecond)
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,9 +20,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/events"
 	"github.com/picloud/picloud/host/executions"
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/eachtest"
+	"github.com/picloud/picloud/host/store/pgtest"
+	"github.com/picloud/picloud/host/store/postgres"
 	"github.com/picloud/picloud/host/store/sqlite"
 )
 
@@ -31,30 +35,53 @@ const (
 	envSeed  = "PICLOUD_MODEL_SEED"  // the only one that is
 )
 
-// plainSeeds is how many programs a plain test runs.
-const plainSeeds = 60
+// How many programs a plain test runs. On PostgreSQL, where pauses and leases take their time, only a part of those
+// that are asked for is run.
+const (
+	plainSeeds         = 60
+	plainPostgresSeeds = 2
+	postgresShare      = 50
+)
 
-// Random programs push messages and change data, switch triggers, pause them, fail, and lose turns and whole
-// processes. Whatever comes, each event is handled as a small model says. The clock is synctest's: pauses and
-// leases cost nothing.
+// Random programs push messages and change data, make, switch, pause and delete triggers, fail, lose turns and whole
+// processes, and put the database's clock forward and back. Whatever comes, each event is handled as a small model
+// says. The clock is synctest's: pauses and leases cost nothing.
 func TestModel(t *testing.T) {
+	empty := template(t)
+	runPrograms(t, plainSeeds, 1, func(t *testing.T, seed uint64) { runProgram(t, empty, seed) })
+}
+
+// The same on PostgreSQL, with the machine's clock.
+func TestModelOnPostgres(t *testing.T) {
+	runPrograms(t, plainPostgresSeeds, postgresShare, func(t *testing.T, seed uint64) {
+		url := pgtest.URL(t)
+		p := newProgram(t, seed)
+		p.real = true
+		p.open = func(l store.Listeners) (store.Store, error) {
+			return postgres.Open(context.WithoutCancel(t.Context()), postgres.Config{URL: url, Listeners: l})
+		}
+		p.run()
+	})
+}
+
+// runPrograms runs the program of the seed that is asked for, or one of so many that are, or plain ones.
+func runPrograms(t *testing.T, plain, of int, run func(t *testing.T, seed uint64)) {
 	if only := os.Getenv(envSeed); only != "" {
 		seed, err := strconv.ParseUint(only, 10, 64)
 		require.NoError(t, err)
-		runProgram(t, template(t), seed)
+		run(t, seed)
 		return
 	}
-	seeds := plainSeeds
+	seeds := plain
 	if many := os.Getenv(envSeeds); many != "" {
-		var err error
-		seeds, err = strconv.Atoi(many)
+		asked, err := strconv.Atoi(many)
 		require.NoError(t, err)
+		seeds = max(asked/of, 1)
 	}
-	empty := template(t)
 	for seed := range uint64(seeds) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
-			runProgram(t, empty, seed)
+			run(t, seed)
 			if t.Failed() {
 				t.Logf("again: %s=%d", envSeed, seed)
 			}
@@ -138,6 +165,7 @@ type cause struct {
 	unsaid   bool // there is one
 	done     bool
 	dead     bool
+	orphan   bool // its trigger is gone: what is not done of it then is dead
 }
 
 func (c *cause) over() bool { return c.done || c.dead }
@@ -162,6 +190,10 @@ type program struct {
 	queue  store.Trigger
 	data   map[store.EventSource]store.Trigger
 	paused bool // the app
+	real   bool // the clock is the machine's, and leases are short
+
+	skew atomic.Int64 // of the database's clock: nanoseconds
+	back bool         // it was put back
 
 	node   *node
 	faulty *faulty
@@ -169,37 +201,50 @@ type program struct {
 	mu      sync.Mutex
 	life    int // of processes: what one that is gone does is of no account
 	causes  []*cause
-	running map[store.EventSource]int
+	running map[string]int                  // by lane
 	closed  map[store.EventSource]time.Time // since when nothing may begin
 }
 
 // sources are those of events that a program makes.
 var sources = []store.EventSource{store.EventQueue, store.EventDocs, store.EventKV}
 
+// runProgram runs a program on SQLite.
 func runProgram(t *testing.T, empty []byte, seed uint64) {
 	path := filepath.Join(t.TempDir(), sqlite.FileName)
 	require.NoError(t, os.WriteFile(path, empty, 0o600))
 	synctest.Test(t, func(t *testing.T) {
-		p := &program{
-			t: t, random: rand.New(rand.NewPCG(seed, 17)), data: map[store.EventSource]store.Trigger{},
-			running: map[store.EventSource]int{}, closed: map[store.EventSource]time.Time{},
-			open: func(l store.Listeners) (store.Store, error) {
-				return sqlite.Open(context.WithoutCancel(t.Context()), sqlite.Config{Path: path, Listeners: l})
-			},
+		p := newProgram(t, seed)
+		now := func() time.Time { return time.Now().Add(time.Duration(p.skew.Load())) }
+		p.open = func(l store.Listeners) (store.Store, error) {
+			return sqlite.Open(context.WithoutCancel(t.Context()), sqlite.Config{Path: path, Listeners: l, Now: now})
 		}
-		p.boot()
-		p.prepare()
-		p.node.Start()
-		for range 5 + p.random.IntN(40) {
-			p.step()
-		}
-		p.settle()
-		p.check()
+		p.run()
 	})
+}
+
+func newProgram(t *testing.T, seed uint64) *program {
+	return &program{
+		t: t, random: rand.New(rand.NewPCG(seed, 17)), data: map[store.EventSource]store.Trigger{},
+		running: map[string]int{}, closed: map[store.EventSource]time.Time{},
+	}
+}
+
+func (p *program) run() {
+	p.boot()
+	p.prepare()
+	p.node.Start()
+	for range 5 + p.random.IntN(40) {
+		p.step()
+	}
+	p.settle()
+	p.check()
 }
 
 // chance is true once in n times.
 func (p *program) chance(n int) bool { return p.random.IntN(n) == 0 }
+
+// realLease is how long a lease lasts where the clock is real.
+const realLease = 8 * time.Second
 
 // boot opens the database, as a process does that starts.
 func (p *program) boot() {
@@ -210,6 +255,9 @@ func (p *program) boot() {
 	p.node = newNode(p.t, func(l store.Listeners) (store.Store, error) {
 		s, err := p.open(l)
 		p.faulty = &faulty{Store: s, settled: p.settled}
+		if p.real {
+			p.faulty.lease = realLease
+		}
 		return p.faulty, err
 	}, 1+p.random.IntN(6), func(e event) (*executions.Outcome, error) { return p.handle(life, e) })
 	if p.app != "" {
@@ -250,7 +298,7 @@ func (p *program) prepare() {
 
 func (p *program) step() {
 	ctx := p.t.Context()
-	switch p.random.IntN(20) {
+	switch p.random.IntN(22) {
 	default:
 		p.push()
 	case 0, 1, 2, 3, 4:
@@ -276,6 +324,52 @@ func (p *program) step() {
 	case 13, 14, 15:
 		pauses := []time.Duration{time.Millisecond, 10 * time.Millisecond, 200 * time.Millisecond, 2 * time.Second}
 		time.Sleep(pauses[p.random.IntN(len(pauses))])
+	case 16:
+		p.replace(sources[p.random.IntN(3)])
+	case 17:
+		p.turnClock()
+	}
+}
+
+// replace deletes a trigger and makes one like it. Messages wait for it; what the old one had of changes is dead.
+func (p *program) replace(of store.EventSource) {
+	ctx := p.t.Context()
+	trigger, data := p.data[of]
+	if !data {
+		trigger = p.queue
+	}
+	p.mu.Lock()
+	for _, c := range p.causes {
+		c.orphan = c.orphan || data && c.of == of && !c.over()
+	}
+	p.mu.Unlock()
+	require.NoError(p.t, p.node.store.Triggers().Delete(ctx, trigger.ID))
+	p.know()
+	if p.chance(2) {
+		time.Sleep(100 * time.Millisecond)
+	}
+	trigger.ID, trigger.Enabled, trigger.Paused = "", true, false
+	trigger, err := p.node.store.Triggers().Create(ctx, trigger)
+	require.NoError(p.t, err)
+	p.has(trigger)
+}
+
+// turnClock puts the database's clock back, once, by less than the dispatcher is prepared for, or forward by more than
+// a lease. That ends leases of what runs, which is then lawfully handled twice; so nothing may run just then.
+func (p *program) turnClock() {
+	if p.real {
+		return
+	}
+	if !p.back && p.chance(2) {
+		p.back = true
+		p.skew.Add(-int64(p.random.IntN(1500)) * int64(time.Millisecond))
+		return
+	}
+	synctest.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !slices.ContainsFunc(p.causes, func(c *cause) bool { return c.running || c.unsaid }) {
+		p.skew.Add(int64(lease + 10*time.Second))
 	}
 }
 
@@ -377,8 +471,13 @@ func (p *program) rollBack(causes []*cause, write func(store.Store, *cause) erro
 func (p *program) modify(id string, change func(*store.Trigger)) {
 	trigger, err := p.node.store.Triggers().Modify(p.t.Context(), id, func(t *store.Trigger) error { change(t); return nil })
 	require.NoError(p.t, err)
+	p.has(trigger)
+}
+
+// has has the model and the node know a trigger as it is now.
+func (p *program) has(trigger store.Trigger) {
 	p.mu.Lock()
-	if id == p.queue.ID {
+	if trigger.Kind == store.TriggerQueue {
 		p.queue = trigger
 	} else {
 		p.data[store.EventSource(trigger.Kind)] = trigger
@@ -520,24 +619,37 @@ func (p *program) begin(life int, e event) (batch []*cause, took time.Duration, 
 		}
 	}
 	if since, closed := p.closed[of]; closed { // a claim may be under way just then
-		assert.LessOrEqual(p.t, time.Since(since), 100*time.Millisecond, "%s begins while it is paused", of)
+		late := 100 * time.Millisecond
+		if p.real {
+			late = realLease
+		}
+		assert.LessOrEqual(p.t, time.Since(since), late, "%s begins while it is paused", of)
 	}
-	p.running[of]++
+	lane := laneOf(e)
+	p.running[lane]++
 	trigger, data := p.data[of]
 	if !data {
 		trigger = p.queue
 	}
-	assert.LessOrEqual(p.t, p.running[of], trigger.Concurrency, "%s", of)
+	assert.LessOrEqual(p.t, p.running[lane], trigger.Concurrency, "%s", of)
 	for _, c := range batch {
 		if f := c.fare(); f > listed && all == fine {
 			all = f
 		}
 		took = max(took, []time.Duration{0, time.Millisecond, 30 * time.Millisecond}[(c.number+c.runs)%3])
-		if c.number%50 == 7 {
+		if c.number%50 == 7 && !p.real {
 			took = 45 * time.Second // longer than a lease
 		}
 	}
 	return batch, took, all, true
+}
+
+// laneOf names what is delivered in turn with an event. Of a trigger that was replaced something may still run.
+func laneOf(e event) string {
+	if store.EventSource(e.Source) == store.EventQueue {
+		return e.Source
+	}
+	return e.TriggerID
 }
 
 // inOrder checks that none before a message of its key is left.
@@ -559,7 +671,7 @@ func (p *program) end(life int, e event, batch []*cause, all fate) (*executions.
 	if life != p.life {
 		return all.outcome()
 	}
-	p.running[store.EventSource(e.Source)]--
+	p.running[laneOf(e)]--
 	var list []string
 	for _, c := range batch {
 		c.running, c.unsaid, c.fate = false, true, all
@@ -585,10 +697,19 @@ func (p *program) settled(turn store.Turn) {
 	defer p.mu.Unlock()
 	for _, s := range turn.Settlements {
 		i := slices.IndexFunc(p.causes, func(c *cause) bool { return c.id == s.EventID })
-		if i < 0 || !p.causes[i].unsaid { // it was not handled, or is written down a second time
+		if i < 0 && s.Dead != nil { // nobody has handled it
+			i = p.numberOf(s.Dead)
+		}
+		if i < 0 {
 			continue
 		}
 		c := p.causes[i]
+		if !c.unsaid { // it was not handled, or is written down a second time
+			if c.orphan && s.Dead != nil && !c.over() {
+				c.id, c.dead = s.EventID, true
+			}
+			continue
+		}
 		c.unsaid = false
 		if c.fate.counts() {
 			c.attempts++
@@ -600,6 +721,24 @@ func (p *program) settled(turn store.Turn) {
 		c.done = c.fate == fine
 		c.dead = c.fate.dead() || c.fate.counts() && c.attempts >= max
 	}
+}
+
+// numberOf is that of the cause of a dead letter of a change, -1 of another one.
+func (p *program) numberOf(dead *store.DeadLetter) int {
+	var payload events.Payload
+	if !assert.NoError(p.t, json.Unmarshal(dead.Payload, &payload)) {
+		return -1
+	}
+	var change struct{ Value, Data any }
+	switch {
+	case payload.KV != nil:
+		assert.NoError(p.t, json.Unmarshal(payload.KV, &change))
+		return p.number(change.Value)
+	case payload.Docs != nil:
+		assert.NoError(p.t, json.Unmarshal(payload.Docs, &change))
+		return p.number(change.Data)
+	}
+	return -1
 }
 
 // settle lets everything come to its end.

@@ -208,8 +208,8 @@ func (s *Service) findSorted(ctx context.Context, q search, p *plan, how *Explai
 }
 
 // findWalking looks at the documents without a place in an index, and then at the others in its order,
-// until no more can be among the first. It takes several statements, so a document may come again that
-// has got another place in the meantime: then the first counts.
+// until no more can be among the first. It takes several statements, so a document that gets another place in
+// the meantime may come again, when the first counts, or not at all.
 func (s *Service) findWalking(ctx context.Context, q *search, p *plan, found *first, looked *int) error {
 	seen := map[string]bool{}
 	add := func(doc store.Document, here place) {

@@ -154,8 +154,8 @@ func (s *Service) GetIndex(ctx context.Context, appID string, id int64) (store.D
 
 // Index declares an index on a path of the documents of a collection, unless there is one, and returns it;
 // made tells which. It is used once it has been built, in the background. A path that only differs in
-// backslashes that are not needed is the same. A collection may have [store.MaxIndexes]: one more is
-// [fault.Quota].
+// backslashes that are not needed is the same. A collection may have [store.MaxIndexes] and an
+// app [store.MaxAppIndexes]: one more is [fault.Quota].
 func (s *Service) Index(ctx context.Context, appID, collection, path string) (declared store.DocumentIndex, made bool, err error) {
 	if path, err = CheckIndex(collection, path); err != nil {
 		return declared, false, err

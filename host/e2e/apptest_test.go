@@ -127,6 +127,17 @@ func TestTestCommandEndsLoops(t *testing.T) {
 	assert.Regexp(t, "timeout_ms of 1000 exceeded|Too many operations", r.stdout)
 }
 
+// What is wrong in a test is told with the functions that tests have.
+func TestTestsAdvise(t *testing.T) {
+	p, _ := devPlace(t)
+	p.write(t, "wrong/picloud.yaml", "app: wrong\n")
+	p.write(t, "wrong/a_test.rhai", "fn test_name() { assert_eqal(1, 1); }\nfn test_clock() { clock::sett(\"2030-01-31T12:00:00Z\"); }\n")
+	r := p.run(t, "", "test", "wrong", "--timeout", "1m")
+	assert.Equal(t, exitFailed, r.status, "%s", r)
+	assert.Contains(t, r.stdout, "did you mean assert_eq(got: any, want: any)")
+	assert.Contains(t, r.stdout, "did you mean clock::set(time: string)")
+}
+
 // A file of tests is no script: neither alone nor by a manifest.
 func TestTestsAreNotDeployed(t *testing.T) {
 	p, _ := loggedIn(t)

@@ -2,23 +2,32 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
+	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"filippo.io/age"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/client"
+	"github.com/picloud/picloud/host/store/eachtest"
 	"github.com/picloud/picloud/host/store/pgtest"
 )
 
@@ -59,11 +68,11 @@ const (
 // TestBackupUnderLoad: a backup that is made while everything is written, by commands, has each write that was
 // acknowledged before it, nothing by halves, and the bytes of each file. No request fails because of it.
 func TestBackupUnderLoad(t *testing.T) {
-	for _, database := range []string{"SQLite", "PostgreSQL"} {
+	for _, database := range eachtest.Kinds(t) {
 		t.Run(database, func(t *testing.T) {
 			p := newPlace(t)
 			restoredTo := []string{"--data", "restored"}
-			if database == "PostgreSQL" {
+			if database == eachtest.Postgres {
 				p.env = append(p.env, "PICLOUD_DATABASE_URL="+pgtest.URL(t))
 				restoredTo = append(restoredTo, "--database-url", pgtest.URL(t))
 			}
@@ -254,6 +263,7 @@ func checkRestored(t *testing.T, p *place, at []string, before map[string]int) {
 
 // TestBackupCommands: what the commands say, and what they refuse.
 func TestBackupCommands(t *testing.T) {
+	eachtest.SQLiteOnly(t, "each of its restores would need a database of PostgreSQL, as TestBackupUnderLoad has one")
 	p := newPlace(t)
 	d := launch(t, p)
 	p.env = append(p.env, "PICLOUD_URL="+d.url, "PICLOUD_TOKEN="+d.login())
@@ -322,4 +332,142 @@ func TestBackupCommands(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(p.must(t, "audit", "list", "--action", "create-backup", "-o", "json")), &log))
 	assert.Len(t, log, 4)
 	require.NoError(t, d.end(syscall.SIGTERM))
+}
+
+// benchBackupMB is how many MiB BenchmarkBackup keeps; 64 when it is not set.
+const benchBackupMB = "PICLOUD_BACKUP_BENCH_MB"
+
+// BenchmarkBackup measures how fast a client gets a backup from the built server and writes it to a file, beside how fast the
+// file is copied, while four clients ask for a route whose script reads and writes. A part of it is BenchmarkBackup of package
+// backup, which has the same contents and makes no requests. "failed" are requests that were not answered 200.
+func BenchmarkBackup(b *testing.B) {
+	size, err := strconv.Atoi(cmp.Or(os.Getenv(benchBackupMB), "64"))
+	require.NoError(b, err)
+	b.Run("SQLite", func(b *testing.B) { benchmarkBackup(b, size) })
+	b.Run("PostgreSQL", func(b *testing.B) { benchmarkBackup(b, size, "--database-url", pgtest.URL(b)) })
+}
+
+func benchmarkBackup(b *testing.B, size int, args ...string) {
+	p := newPlace(b)
+	d := launch(b, p, append(args, "--kv-quota", "0", "--files-quota", "0")...)
+	c, err := client.New(d.url, d.login())
+	require.NoError(b, err)
+	fillForBackup(b, c, size)
+	script, err := c.CreateScript(b.Context(), "default", wire.ScriptCreate{Name: "count", Source: `kv::collection("written").incr("n", 1)`})
+	require.NoError(b, err)
+	_, err = c.CreateRoute(b.Context(), script.ID, wire.RouteCreate{Method: "POST", Path: "/count"})
+	require.NoError(b, err)
+
+	asking, stop := context.WithCancel(b.Context())
+	clients := make([]asked, 4)
+	var wait sync.WaitGroup
+	for i := range clients {
+		wait.Go(func() { clients[i].ask(asking, d.url+"/count") })
+	}
+	var backups, copies time.Duration
+	for b.Loop() {
+		path := filepath.Join(p.dir, "backup")
+		began := time.Now()
+		made, err := c.Backup(b.Context())
+		require.NoError(b, err)
+		writeSynced(b, path, made)
+		require.NoError(b, made.Close())
+		backups += time.Since(began)
+
+		began = time.Now()
+		from, err := os.Open(path)
+		require.NoError(b, err)
+		writeSynced(b, path+".copy", struct{ io.Reader }{from}) // through memory, as the backup was
+		require.NoError(b, from.Close())
+		copies += time.Since(began)
+	}
+	stop()
+	wait.Wait()
+	var took []time.Duration
+	failed := 0
+	for _, c := range clients {
+		took, failed = append(took, c.took...), failed+c.failed
+	}
+	require.NotEmpty(b, took)
+	slices.Sort(took)
+	made, err := os.Stat(filepath.Join(p.dir, "backup"))
+	require.NoError(b, err)
+	milliseconds := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }
+	b.ReportMetric(float64(size<<20)*float64(b.N)/1e6/backups.Seconds(), "MB/s")
+	b.ReportMetric(float64(made.Size())*float64(b.N)/1e6/copies.Seconds(), "copy-MB/s")
+	b.ReportMetric(float64(len(took)), "requests")
+	b.ReportMetric(float64(failed), "failed")
+	b.ReportMetric(milliseconds(took[len(took)*99/100]), "p99-ms")
+	b.ReportMetric(milliseconds(took[len(took)-1]), "longest-ms")
+}
+
+// fillForBackup keeps so many MiB: half in values of kv, a quarter in files of 64 MiB at most, and a quarter in files of 16 KiB.
+func fillForBackup(b *testing.B, c *client.Client, size int) {
+	filling, ctx := errgroup.WithContext(b.Context())
+	filling.SetLimit(8)
+	random := func(seed, length int) []byte {
+		content := make([]byte, length)
+		chance := rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(seed >> 16)})
+		_, _ = chance.Read(content) // which does not fail
+		return content
+	}
+	seed := 0
+	file := func(collection string, length int) {
+		seed++
+		of := seed
+		filling.Go(func() error {
+			_, err := c.UploadFile(ctx, "default", collection, "content", "a/b", bytes.NewReader(random(of, length)))
+			return err
+		})
+	}
+	for rest := size << 20 / 4; rest > 0; rest -= 64 << 20 {
+		file("large", min(rest, 64<<20))
+	}
+	for range size << 20 / 4 / (16 << 10) {
+		file("small", 16<<10)
+	}
+	for i := range size << 20 / 2 / (16 << 10) {
+		filling.Go(func() error {
+			value, err := json.Marshal(base64.StdEncoding.EncodeToString(random(1<<20+i, 12<<10)))
+			if err != nil {
+				return err
+			}
+			_, err = c.SetKV(ctx, "default", "values", strconv.Itoa(i), wire.KVSet{Value: value})
+			return err
+		})
+	}
+	require.NoError(b, filling.Wait())
+}
+
+// writeSynced writes what there is to be read to a file, until the disk has it.
+func writeSynced(b *testing.B, path string, from io.Reader) {
+	to, err := os.Create(path)
+	require.NoError(b, err)
+	_, err = io.Copy(struct{ io.Writer }{to}, from)
+	require.NoError(b, err)
+	require.NoError(b, to.Sync())
+	require.NoError(b, to.Close())
+}
+
+// asked is what became of the requests of a client.
+type asked struct {
+	took   []time.Duration
+	failed int
+}
+
+// ask makes a request every 10 ms, until ctx ends.
+func (a *asked) ask(ctx context.Context, url string) {
+	for ctx.Err() == nil {
+		time.Sleep(10 * time.Millisecond)
+		began := time.Now()
+		resp, err := http.Post(url, "", nil)
+		if err == nil {
+			_, err = io.Copy(io.Discard, resp.Body)
+			_ = resp.Body.Close()
+		}
+		a.took = append(a.took, time.Since(began))
+		if err != nil || resp.StatusCode != http.StatusOK {
+			a.failed++
+		}
+	}
 }

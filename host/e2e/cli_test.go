@@ -15,6 +15,7 @@ import (
 
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/client"
+	"github.com/picloud/picloud/host/store/eachtest"
 )
 
 // loggedIn is a place with a fresh server and a login to it. Variables are more of
@@ -152,7 +153,7 @@ func TestStatus(t *testing.T) {
 	p := newPlace(t)
 	server := startServer(t, p)
 	table := p.must(t, "status", "--url", server.url)
-	for _, want := range []string{`(?m)^SERVER +` + server.url + `$`, `(?m)^VERSION +\S+ \(go`, `(?m)^STATE +ready$`, `(?m)^DATABASE +sqlite, written to in`, `(?m)^EXECUTIONS +0 running of 32$`, `(?m)^DISK +\S+ \S+ free$`, `(?m)^USER +not logged in$`} {
+	for _, want := range []string{`(?m)^SERVER +` + server.url + `$`, `(?m)^VERSION +\S+ \(go`, `(?m)^STATE +ready$`, `(?m)^DATABASE +` + eachtest.Kind(t) + `, written to in`, `(?m)^EXECUTIONS +0 running of 32$`, `(?m)^DISK +\S+ \S+ free$`, `(?m)^USER +not logged in$`} {
 		if !regexp.MustCompile(want).MatchString(table) {
 			t.Errorf("printed\n%s\nwithout %s", table, want)
 		}
@@ -558,6 +559,10 @@ func TestWhatRanInAnApp(t *testing.T) {
 	if got := p.must(t, "executions", "show", traced[0].ID); !regexp.MustCompile(`(?m)^kv\.set .* ok$`).MatchString(got) {
 		t.Errorf("executions show printed %s\nwant the call of kv.set", got)
 	}
+	failing := decode[[]wire.Execution](t, p, "executions", "list", "--outcome", "failed", "--limit", "1")
+	if got := p.must(t, "executions", "show", failing[0].ID); !strings.Contains(got, "It asked the host for nothing.") {
+		t.Errorf("executions show printed %s\nwant that nothing was asked for", got)
+	}
 	stats := decode[wire.Series](t, p, "apps", "stats", "default", "--by-script")
 	if stats.Total.Errors != 1 || len(stats.Scripts) != 2 || stats.Scripts[1].ScriptName != "fail" {
 		t.Errorf("apps stats are %+v, want one error, of fail", stats)
@@ -566,7 +571,7 @@ func TestWhatRanInAnApp(t *testing.T) {
 		t.Errorf("apps stats printed %s", got)
 	}
 	p.fails(t, exitUsage, "name the app", "apps", "stats", "--by-script")
-	if got := p.must(t, "health"); !strings.Contains(got, "sqlite") {
+	if got := p.must(t, "health"); !strings.Contains(got, eachtest.Kind(t)) {
 		t.Errorf("health printed %s", got)
 	}
 }

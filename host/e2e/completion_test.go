@@ -19,7 +19,7 @@ var shells = map[string]string{
 		_files() { print :files }
 		source <(picloud completion zsh)
 		words=(picloud "$@"); CURRENT=$(( $# + 1 ))
-		_picloud | sed 's/:[^:]*$//; s/\\//g'`,
+		_picloud | sed 's/\([^\\]\):.*/\1/; s/\\//g'`,
 	"fish": `picloud completion fish | source
 		complete --do-complete "picloud $(string join ' ' -- $argv)" | string replace --regex "\t.*" ""; true`,
 }

@@ -17,7 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/picloud/picloud/host/store/pgtest"
+	"github.com/picloud/picloud/host/store/eachtest"
 )
 
 // A development is a `picloud dev` that runs, with --output json.
@@ -289,13 +289,8 @@ func TestPull(t *testing.T) {
 
 // What a deploy can say beside the examples is pulled, too, and no file is lost that is otherwise.
 func TestPullOfAll(t *testing.T) {
-	for database, variables := range map[string]func(*testing.T) []string{
-		"sqlite": func(*testing.T) []string { return nil },
-		"postgres": func(t *testing.T) []string {
-			return []string{"PICLOUD_DATABASE_URL=" + pgtest.URL(t), "PICLOUD_SECRET_KEY=MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}
-		},
-	} {
-		t.Run(database, func(t *testing.T) { pullAll(t, variables(t)) })
+	for _, kind := range eachtest.Kinds(t) {
+		t.Run(kind, func(t *testing.T) { pullAll(t, databaseOf(t, kind)) })
 	}
 }
 

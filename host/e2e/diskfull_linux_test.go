@@ -18,6 +18,7 @@ import (
 
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/client"
+	"github.com/picloud/picloud/host/store/eachtest"
 )
 
 // smallDisk is a place whose data lie on a disk of 24 MiB.
@@ -36,6 +37,7 @@ func smallDisk(t *testing.T) (p *place, data string) {
 // A server whose disk is full says so, still reads, and writes again as soon as
 // there is room. Nothing that it acknowledged is lost.
 func TestDiskIsFullForAWhile(t *testing.T) {
+	eachtest.SQLiteOnly(t, "the disk that gets full is the one of the data directory")
 	p, data := smallDisk(t)
 	d := launch(t, p)
 	token := d.login()

@@ -58,6 +58,12 @@ func TestQuotas(t *testing.T) {
 		assert.InDelta(t, 8020, usage.Docs.Bytes, 20)
 		assert.Equal(t, "80 % of the quota are used", usage.KV.Warning)
 
+		const deploy = "/api/v1/admin/apps/default:deploy"
+		status, answer = d.fetch("POST", deploy, token, `{"changes":[{"operation":"set-kv","collection":"c","id":"seed","body":{"value":1}}]}`)
+		assert.Equal(t, 200, status, "entries have room where documents have none: %s", answer)
+		status, answer = d.fetch("POST", deploy, token, `{"changes":[{"operation":"create-doc","collection":"c","body":{"data":{"a":1}}}]}`)
+		assert.Equal(t, 507, status, "%s", answer)
+
 		d.fetch("POST", "/drop", token, "")
 		assert.Eventually(t, func() bool { return keep("kv", "b", 4000) == "" || keep("kv", "b", 4000) == "true" }, patience, 100*time.Millisecond, "there is room again")
 

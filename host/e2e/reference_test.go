@@ -2,13 +2,14 @@ package e2e
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -20,7 +21,7 @@ import (
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/client"
 	"github.com/picloud/picloud/host/reference"
-	"github.com/picloud/picloud/host/store/pgtest"
+	"github.com/picloud/picloud/host/store/eachtest"
 )
 
 // examplesApp is the app that the reference's examples are in, with what they need.
@@ -42,10 +43,9 @@ topics:
 
 // Every example of the reference does on a server what it says, whichever database that has.
 func TestExamplesOfTheReference(t *testing.T) {
-	t.Run("sqlite", func(t *testing.T) { runExamples(t) })
-	t.Run("postgres", func(t *testing.T) {
-		runExamples(t, "PICLOUD_DATABASE_URL="+pgtest.URL(t), "PICLOUD_SECRET_KEY="+base64.StdEncoding.EncodeToString(make([]byte, 32)))
-	})
+	for _, kind := range eachtest.Kinds(t) {
+		t.Run(kind, func(t *testing.T) { runExamples(t, databaseOf(t, kind)...) })
+	}
 }
 
 func runExamples(t *testing.T, variables ...string) {
@@ -98,10 +98,14 @@ func runExamples(t *testing.T, variables ...string) {
 				assert.Regexp(t, asPattern(answers[0]), got, "%s:\n%s", page.Name, example)
 				continue
 			}
-			run, err := admin.Run(t.Context(), id, wire.RunRequest{Request: &wire.Request{
-				Method: "POST", Path: "/greet/Ada", Params: map[string]string{"name": "Ada"}, QueryAll: map[string][]string{"lang": {"en", "de"}},
+			by := wire.RunRequest{Request: &wire.Request{
+				Method: "POST", Path: "/greet/Ada", Params: map[string]string{"name": "Ada"}, QueryAll: map[string][]string{"lang": {"en", "de"}}, RemoteAddr: "192.0.2.7",
 				Headers: map[string]string{"accept": "text/html", "cookie": "sid=42", "content-type": "application/json"}, Body: json.RawMessage(`"{\"letters\": 3}"`),
-			}})
+			}}
+			if strings.Contains(example, "ctx.event.") {
+				by = wire.RunRequest{Event: eventOfEachSource(t)}
+			}
+			run, err := admin.Run(t.Context(), id, by)
 			require.NoError(t, err)
 			assert.Equal(t, "ok", run.Outcome, "%s:\n%s\n%+v", page.Name, example, run.Error)
 			var printed []string
@@ -112,6 +116,26 @@ func runExamples(t *testing.T, variables ...string) {
 		}
 	}
 	assert.Greater(t, examples, 120)
+}
+
+// eventOfEachSource is what the dashboard has as samples of ctx.event, in one: an event of kv with the parts of all.
+func eventOfEachSource(t *testing.T) json.RawMessage {
+	text, err := os.ReadFile("../dashboard/page/src/screens/scripts/samples.json")
+	require.NoError(t, err)
+	var samples map[string]map[string]any
+	require.NoError(t, json.Unmarshal(text, &samples))
+	one, parts := map[string]any{}, map[string]any{}
+	for _, sample := range samples {
+		source := sample["source"].(string)
+		parts[source] = sample[source]
+		if source == "kv" {
+			one = sample
+		}
+	}
+	maps.Copy(one, parts)
+	event, err := json.Marshal(one)
+	require.NoError(t, err)
+	return event
 }
 
 var fence = regexp.MustCompile("(?s)```rhai\n(.*?)\n```")

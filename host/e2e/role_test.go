@@ -21,6 +21,7 @@ import (
 
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/client"
+	"github.com/picloud/picloud/host/store/eachtest"
 	"github.com/picloud/picloud/host/store/pgtest"
 )
 
@@ -446,6 +447,7 @@ func TestNodesThatGoAway(t *testing.T) {
 
 // TestRoleNeedsPostgreSQL: on SQLite there is no other node.
 func TestRoleNeedsPostgreSQL(t *testing.T) {
+	eachtest.SQLiteOnly(t, "it is about what SQLite lacks")
 	p := newPlace(t)
 	for _, c := range []struct{ role, want string }{
 		{"api", "role: needs a database_url"}, {"worker", `role: must be all or api, got "worker"`},

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/store/eachtest"
 	"github.com/picloud/picloud/host/store/pgtest"
 	"github.com/picloud/picloud/host/store/sqlite"
 )
@@ -26,7 +27,7 @@ import (
 // A daemon is a server under test that can be stopped and killed.
 type daemon struct {
 	*exec.Cmd
-	t         *testing.T
+	t         testing.TB
 	url       string // of the API and of apps
 	dashboard string // the address of that
 	output    *transcript
@@ -35,12 +36,19 @@ type daemon struct {
 
 // onEachDatabase runs a test with the arguments of a server on SQLite, and with those of one on PostgreSQL.
 func onEachDatabase(t *testing.T, test func(t *testing.T, args ...string)) {
-	t.Run("sqlite", func(t *testing.T) { test(t) })
-	t.Run("postgres", func(t *testing.T) { test(t, "--database-url", pgtest.URL(t)) })
+	for _, kind := range eachtest.Kinds(t) {
+		t.Run(kind, func(t *testing.T) {
+			var args []string
+			if kind == eachtest.Postgres {
+				args = []string{"--database-url", pgtest.URL(t)}
+			}
+			test(t, args...)
+		})
+	}
 }
 
 // launch starts a server on a data directory and waits until it listens.
-func launch(t *testing.T, p *place, args ...string) *daemon {
+func launch(t testing.TB, p *place, args ...string) *daemon {
 	t.Helper()
 	d := &daemon{t: t, output: &transcript{}, exited: make(chan error, 1)}
 	d.Cmd = exec.Command(filepath.Join(p.dir, "bin", "picloud"), append([]string{
@@ -238,7 +246,7 @@ func TestOrderlyStop(t *testing.T) {
 		status              int
 		outcome             string
 	}{
-		{"finishes", "60s", `let x = 0; while x < 1000000 { x += 1; } x`, 200, "ok"},
+		{"finishes", "60s", `while kv::collection("c").get("stops") == () {} let x = 0; while x < 1000000 { x += 1; } x`, 200, "ok"},
 		{"is interrupted", "50ms", `loop {}`, 503, "cancelled"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -267,6 +275,8 @@ func TestOrderlyStop(t *testing.T) {
 			}()
 			<-began
 			d.waitFor("picloud_executions_running 1")
+			status, body = d.fetch("PUT", "/api/v1/admin/apps/default/kv/c/stops", token, `{"value":true}`)
+			require.Equal(t, 200, status, "%s", body)
 			require.NoError(t, d.end(syscall.SIGTERM))
 			assert.Equal(t, c.status, <-answered, "%s", d.output)
 

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -24,6 +25,7 @@ import (
 	_ "github.com/picloud/picloud/host/cli"
 	_ "github.com/picloud/picloud/host/config"
 	_ "github.com/picloud/picloud/host/server"
+	"github.com/picloud/picloud/host/store/eachtest"
 )
 
 // program is the built picloud, and compiled the compilation cache that the servers under test share:
@@ -71,7 +73,7 @@ const (
 )
 
 // A place is a folder with bin/picloud, examples, and a home of its own, where
-// commands run.
+// commands run. Its servers are on SQLite in the folder data, unless eachtest.EnvStore asks for PostgreSQL.
 type place struct {
 	dir string
 	env []string
@@ -99,7 +101,18 @@ func newPlace(t testing.TB) *place {
 		}
 	}
 	p.env = append(p.env, "HOME="+p.dir, "XDG_CONFIG_HOME="+filepath.Join(p.dir, ".config"))
+	p.env = append(p.env, databaseOf(t, eachtest.Kind(t))...)
 	return p
+}
+
+// databaseOf returns the variables of a server on a new database of a kind; none: it is one of SQLite in its data directory.
+func databaseOf(t testing.TB, kind string) []string {
+	t.Helper()
+	if kind == eachtest.SQLite {
+		return nil
+	}
+	key := base64.StdEncoding.EncodeToString(make([]byte, 32))
+	return []string{"PICLOUD_DATABASE_URL=" + eachtest.PostgresURL(t), "PICLOUD_SECRET_KEY=" + key}
 }
 
 // patience is how long a test waits for a program that should have long been

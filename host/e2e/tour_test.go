@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/picloud/picloud/host/store/eachtest"
 )
 
 // Each document with console blocks is a script for its reader: every command
@@ -30,6 +32,9 @@ func TestDocumentsWorkWordForWord(t *testing.T) {
 		"examples/plugin-c/README.md", "examples/plugin-assemblyscript/README.md", "examples/plugin-go/README.md",
 	} {
 		t.Run(document, func(t *testing.T) {
+			if document == "README.md" {
+				eachtest.SQLiteOnly(t, "it restores a backup to a data directory")
+			}
 			text, err := os.ReadFile(filepath.Join("../..", document))
 			if err != nil {
 				t.Fatal(err)

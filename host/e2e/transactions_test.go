@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/host/api/wire"
+	"github.com/picloud/picloud/host/store/eachtest"
 	"github.com/picloud/picloud/host/store/pgtest"
 )
 
@@ -17,14 +18,16 @@ import (
 // two, and one that throws has done nothing.
 func TestTransactions(t *testing.T) {
 	database, files := pgtest.URL(t), t.TempDir() // the nodes have both in common
-	for name, c := range map[string]struct {
+	servers := map[string]struct {
 		nodes int
 		env   []string
 	}{
-		"SQLite":     {1, nil},
-		"PostgreSQL": {2, []string{"PICLOUD_DATABASE_URL=" + database, "PICLOUD_FILES_ROOT=" + files}},
-	} {
-		t.Run(name, func(t *testing.T) {
+		eachtest.SQLite:   {1, nil},
+		eachtest.Postgres: {2, []string{"PICLOUD_DATABASE_URL=" + database, "PICLOUD_FILES_ROOT=" + files}},
+	}
+	for _, kind := range eachtest.Kinds(t) {
+		t.Run(kind, func(t *testing.T) {
+			c := servers[kind]
 			var nodes []*daemon
 			for range c.nodes {
 				p := newPlace(t)

@@ -89,7 +89,7 @@ func (b *backlog) admit(ctx context.Context, tx store.Store, appID string, n int
 func tooMany(waiting, n, most int) error {
 	return &fault.Error{
 		Code:  fault.LimitExceeded,
-		Text:  fmt.Sprintf("the app may have %d events that wait: it has %d, and %d more were to come", most, waiting, n),
+		Text:  fmt.Sprintf("the app may have %d pending events: it has %d, and %d more were to come", most, waiting, n),
 		Value: n, Current: waiting, Limit: int64(most),
 	}
 }

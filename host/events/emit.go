@@ -449,8 +449,9 @@ func (e *Emitter) Accept(ctx context.Context, route store.Route, request *abi.Re
 	if len(event.Payload) > maxRequest {
 		return accepted, false, fault.New(fault.TooLarge, "a request of an asynchronous route may have %d bytes with its headers, and has %d as it is kept", maxRequest, len(event.Payload))
 	}
-	accepted = Accepted{call.ExecutionID, e.now().UTC().Truncate(time.Microsecond)}
+	fresh := Accepted{call.ExecutionID, e.now().UTC().Truncate(time.Microsecond)}
 	err = e.store.Outbox().Atomically(ctx, func(tx store.Store) error {
+		accepted, replayed = fresh, false // it may be run again
 		if key != nil {
 			kept, first, err := tx.Idempotency().Once(ctx, *key, string(encode(accepted)), DedupeFor)
 			if err != nil {

@@ -1,12 +1,16 @@
 package events_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/host/events"
@@ -79,6 +83,45 @@ func TestPushTooDeep(t *testing.T) {
 		require.NotEqual(t, left, kept)
 		require.Equal(t, kept, p.push(within, events.Message{Dedupe: "d"}, `"a repeat"`))
 		require.Equal(t, []string{`"as it was"`, `"kept"`}, p.waiting())
+	})
+}
+
+// What is left out as too deep is counted, and the log says what caused it.
+func TestLoopsAreCounted(t *testing.T) {
+	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
+		registry := prometheus.NewRegistry()
+		var log bytes.Buffer
+		emitter := events.NewEmitter(events.Config{
+			Table: events.NewTable(), MaxDepth: maxDepth, Registerer: registry, Log: slog.New(slog.NewJSONHandler(&log, nil)),
+		})
+		db, err := open(events.NewRegistry(emitter.Deliver))
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, db.Close()) })
+		emitter.Bind(db)
+		app, err := db.Apps().Create(t.Context(), store.App{Slug: "a"})
+		require.NoError(t, err)
+		three := []events.Message{{Body: []byte(`1`)}, {Body: []byte(`2`)}, {Body: []byte(`3`)}}
+		for depth, said := range map[int]bool{maxDepth - 1: false, maxDepth: true} {
+			log.Reset()
+			ids, err := emitter.Push(events.WithCause(t.Context(), events.Cause{Depth: depth, Root: "the first"}), app.ID, "t", three)
+			require.NoError(t, err)
+			require.Len(t, ids, len(three))
+			if !said {
+				require.Empty(t, log.String())
+				continue
+			}
+			var line map[string]any
+			require.NoError(t, json.Unmarshal(log.Bytes(), &line), "%s", log.String())
+			require.Equal(t, []any{"WARN", app.ID, "the first", maxDepth + 1.0, float64(maxDepth)},
+				[]any{line["level"], line["app_id"], line["root_execution_id"], line["depth"], line["max_trigger_depth"]})
+		}
+		require.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(`# HELP picloud_events_dropped_total Events that were not made because triggers caused one another too deep.
+# TYPE picloud_events_dropped_total counter
+picloud_events_dropped_total 3
+# HELP picloud_events_made_total Events made, by source. One of a transaction that is undone counts too.
+# TYPE picloud_events_made_total counter
+picloud_events_made_total{source="queue"} 3
+`)))
 	})
 }
 

@@ -304,7 +304,7 @@ func (s *Service) run(ctx context.Context, script *script, in Invocation) (*Outc
 	out.Streamed = streamed.sent != nil
 	out.Duration = time.Since(began)
 	if err != nil {
-		out.Error = s.scriptError(err, scope, s.Limits(script.row.Limits))
+		out.Error = s.scriptError(err, scope, s.Limits(script.row.Limits), in.Test != nil)
 		out.OurFault = scope.StorageFailed
 		log.WriteLast(abi.LogError, out.Error.Message)
 	}
@@ -379,9 +379,9 @@ func newResponse(value msgp.Raw, scope *hostcalls.Scope) (abi.Response, error) {
 	return response, nil
 }
 
-// scriptError makes any error one that may be recorded and shown: its text is not longer than that
-// of a log line, whatever the script has thrown.
-func (s *Service) scriptError(err error, scope *hostcalls.Scope, limits abi.Limits) *abi.ScriptError {
+// scriptError makes any error, of a script or of one of tests, one that may be recorded and shown: its text is not longer
+// than that of a log line, whatever the script has thrown.
+func (s *Service) scriptError(err error, scope *hostcalls.Scope, limits abi.Limits, tests bool) *abi.ScriptError {
 	var known *abi.ScriptError
 	if errors.As(err, &known) {
 		shown := *known
@@ -389,7 +389,7 @@ func (s *Service) scriptError(err error, scope *hostcalls.Scope, limits abi.Limi
 			shown.Message = fmt.Sprintf("timeout_ms of %d exceeded: %s", limits.TimeoutMS, known.Message)
 		}
 		if known.Code == abi.CodeScriptError {
-			shown.Message = reference.Advised(known.Message)
+			shown.Message = reference.Advised(known.Message, tests)
 		}
 		shown.Message = scope.Log.Shown(shown.Message)
 		return &shown

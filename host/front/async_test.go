@@ -1,16 +1,23 @@
 package front_test
 
 import (
+	"context"
 	"encoding/json"
+	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/host/api/apitest"
 	"github.com/picloud/picloud/host/api/wire"
 	"github.com/picloud/picloud/host/events"
+	"github.com/picloud/picloud/host/fault"
+	"github.com/picloud/picloud/host/store"
+	"github.com/picloud/picloud/host/store/eachtest"
 )
 
 // An asynchronous route answers once the request is kept; what becomes of it can be asked.
@@ -73,6 +80,68 @@ func TestAsynchronousRoutes(t *testing.T) {
 	assert.Equal(t, 422, got.StatusCode)
 	got, _ = post(`"` + strings.Repeat("x", 2<<20) + `"`)
 	assert.Equal(t, 413, got.StatusCode, "%.200s", got.Content)
+}
+
+// overtaken is a store in which something happens once, after the first that is read of executions or the outbox.
+type overtaken struct {
+	store.Store
+	by *atomic.Pointer[func()]
+}
+
+type overtakenExecutions struct {
+	store.Executions
+	in overtaken
+}
+
+type overtakenOutbox struct {
+	store.Outbox
+	in overtaken
+}
+
+func (o overtaken) happen() {
+	if by := o.by.Swap(nil); by != nil {
+		(*by)()
+	}
+}
+
+func (o overtaken) Executions() store.Executions { return overtakenExecutions{o.Store.Executions(), o} }
+func (o overtaken) Outbox() store.Outbox         { return overtakenOutbox{o.Store.Outbox(), o} }
+
+func (o overtakenExecutions) Get(ctx context.Context, id string) (store.Execution, error) {
+	defer o.in.happen()
+	return o.Executions.Get(ctx, id)
+}
+
+func (o overtakenOutbox) Get(ctx context.Context, id string) (store.Event, error) {
+	defer o.in.happen()
+	return o.Outbox.Get(ctx, id)
+}
+
+// What was accepted can be asked for at any time, also while it ends.
+func TestAcceptedIsAlwaysFound(t *testing.T) {
+	var by atomic.Pointer[func()]
+	database := eachtest.New(t)
+	s := &site{Site: apitest.NewOn(t, slog.New(slog.DiscardHandler), func(listeners store.Listeners) (store.Store, error) {
+		db, err := database.Open(listeners)
+		return overtaken{db, &by}, err
+	})}
+	s.App("app")
+	script := s.Script("app", "s", `1`)
+	do[wire.Route](s, "POST", "scripts/"+script.ID+"/routes", wire.RouteCreate{Path: "/job", Dispatch: "async"}, 201)
+	do[wire.App](s, "POST", "apps/app/events:pause", nil, 200)
+	var accepted events.Accepted
+	require.NoError(t, json.Unmarshal(s.Fetch("POST", "/job", "").Content, &accepted))
+	ends := func() {
+		do[wire.App](s, "POST", "apps/app/events:resume", nil, 200)
+		require.Eventually(t, func() bool {
+			_, err := s.DB.Outbox().Get(t.Context(), accepted.ExecutionID)
+			return fault.Unknown(err)
+		}, 10*time.Second, time.Millisecond)
+	}
+	by.Store(&ends)
+	assert.Equal(t, accepted.ExecutionID, do[wire.Execution](s, "GET", "executions/"+accepted.ExecutionID, nil, 200).ID)
+	require.Nil(t, by.Load(), "nothing happened meanwhile")
+	assert.Equal(t, wire.ExecutionEnded, do[wire.Execution](s, "GET", "executions/"+accepted.ExecutionID, nil, 200).State)
 }
 
 // Whoever looks at an event, or at a dead letter, does not see the credentials of the client; its handler does.

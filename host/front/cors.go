@@ -14,10 +14,13 @@ import (
 
 // preflight answers a browser that asks whether a page may send a request (Fetch Standard, section
 // 4.8), if there is a route for that with a policy. Scripts see nothing of it.
-func (s *Server) preflight(c *fiber.Ctx, host, path string) (answered bool) {
+func (s *Server) preflight(c *fiber.Ctx, by, host, path string) (answered bool) {
+	if by != http.MethodOptions {
+		return false
+	}
 	method := c.Get(fiber.HeaderAccessControlRequestMethod)
 	origin := c.Get(fiber.HeaderOrigin)
-	if c.Method() != http.MethodOptions || method == "" || origin == "" {
+	if method == "" || origin == "" {
 		return false
 	}
 	found, err := s.routes.Resolve(method, host, path)

@@ -32,26 +32,27 @@ func (s *Server) dataPlane(c *fiber.Ctx) error {
 		return c.SendStatus(http.StatusNoContent)
 	}
 	raw, _, _ := strings.Cut(string(r.edge.Target), "?")
-	if s.preflight(c, string(r.edge.Host), raw) {
+	host := string(r.edge.Host)
+	if s.preflight(c, method, host, raw) {
 		return nil
 	}
-	found, err := s.routes.Resolve(method, string(r.edge.Host), raw)
-	what := problem.Shorten(method + " " + found.Path)
+	found, err := s.routes.Resolve(method, host, raw)
+	what := func() string { return problem.Shorten(method + " " + found.Path) }
 	switch {
 	case err != nil:
 		return s.refuse(c, http.StatusBadRequest, fault.Invalid, err.Error())
 	case found.Found:
 	case !slices.Contains(routing.Methods, method):
-		return s.refuse(c, http.StatusNotImplemented, fault.NotImplemented, "no route answers "+what+", and the method is not one of "+strings.Join(routing.Methods, ", "))
+		return s.refuse(c, http.StatusNotImplemented, fault.NotImplemented, "no route answers "+what()+", and the method is not one of "+strings.Join(routing.Methods, ", "))
 	case found.Reserved:
-		return s.refuse(c, http.StatusNotFound, fault.NotFound, "there is nothing at "+what)
+		return s.refuse(c, http.StatusNotFound, fault.NotFound, "there is nothing at "+what())
 	case len(found.Allow) > 0:
 		if TellMethods(c, method, found.Allow) {
 			return nil
 		}
-		return s.refuse(c, http.StatusMethodNotAllowed, fault.MethodNotAllowed, "no route answers "+what)
+		return s.refuse(c, http.StatusMethodNotAllowed, fault.MethodNotAllowed, "no route answers "+what())
 	default:
-		return s.refuse(c, http.StatusNotFound, fault.NotFound, "no route answers "+what)
+		return s.refuse(c, http.StatusNotFound, fault.NotFound, "no route answers "+what())
 	}
 	r.appID = found.Route.AppID
 	share(c, found.Route.Policy())

@@ -47,7 +47,7 @@ func newRequest(c *fiber.Ctx, path string) (*abi.Request, error) {
 		request.RemoteAddr = r.edge.Client.String()
 	}
 	for _, field := range r.edge.Fields {
-		name, text := strings.ToLower(string(field.Name)), valid(field.Value)
+		name, text := lowerName(field.Name), valid(field.Value)
 		switch {
 		case name == "cookie":
 			text = withoutTokens(text, ";")
@@ -70,6 +70,28 @@ func newRequest(c *fiber.Ctx, path string) (*abi.Request, error) {
 	}
 	form.Set(request)
 	return request, nil
+}
+
+// lowerNames are those of fields that most requests have, in lower case: they need not be made each time.
+var lowerNames = func() map[string]string {
+	names := map[string]string{}
+	for _, name := range []string{
+		"Accept", "Accept-Encoding", "Accept-Language", "Authorization", "Cache-Control", "Connection", "Content-Length", "Content-Type",
+		"Cookie", "Host", "Origin", "Referer", "Sec-Fetch-Dest", "Sec-Fetch-Mode", "Sec-Fetch-Site", "User-Agent", "X-Forwarded-For",
+		"X-Forwarded-Proto", "X-Request-Id",
+	} {
+		lower := strings.ToLower(name)
+		names[name], names[lower] = lower, lower
+	}
+	return names
+}()
+
+// lowerName returns the name of a field in lower case.
+func lowerName(name []byte) string {
+	if lower, known := lowerNames[string(name)]; known {
+		return lower
+	}
+	return strings.ToLower(string(name))
 }
 
 // isCoded reports whether a body has a content coding that we undo (RFC 9110, section 8.4): gzip. Any other

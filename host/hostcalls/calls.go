@@ -52,10 +52,10 @@ func (c *Calls) add(call performed) {
 	c.kept.n++
 }
 
-// Trace returns what was gathered; nil if that is nothing.
+// Trace returns what was gathered. One without calls says that nothing was asked for.
 func (c *Calls) Trace() *store.Trace {
 	if c.kept == nil {
-		return nil
+		return &store.Trace{Calls: []store.Call{}}
 	}
 	trace := &store.Trace{Calls: make([]store.Call, c.kept.n), More: c.more}
 	for i, call := range c.kept.calls[:c.kept.n] {

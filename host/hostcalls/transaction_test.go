@@ -93,7 +93,7 @@ func TestOperationsWithinTransactions(t *testing.T) {
 			}
 		}))
 		assert.Equal(t, []string{
-			"clock.sleep", "files.create", "files.update", "files.delete", "http.request", "invoke", "request.save_file",
+			"clock.sleep", "docs.index", "files.create", "files.update", "files.delete", "http.request", "invoke", "request.save_file",
 			"stream.start", "stream.write", "stream.event", "crypto.hash_password", "crypto.verify_password",
 		}, refused)
 		assert.Equal(t, `{"found":true}`, g.call(abi.OpKVHas, &abi.KVGetRequest{Collection: "c", Key: "k"}))

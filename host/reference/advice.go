@@ -20,9 +20,9 @@ var shownAs = map[string]string{"&str | ImmutableString | String": "string", "i6
 const maxTold = 4
 
 // Advised returns the message of a script's error with advice at the end of its first line, if there is any: for a
-// function that there is not, those that were meant or what it takes.
-func Advised(message string) string {
-	advice := Advice(message)
+// function that there is not, those that were meant or what it takes. A script of tests has functions of its own.
+func Advised(message string, tests bool) string {
+	advice := Advice(message, tests)
 	if advice == "" {
 		return message
 	}
@@ -31,7 +31,7 @@ func Advised(message string) string {
 }
 
 // Advice returns what [Advised] adds, "" for nothing.
-func Advice(message string) string {
+func Advice(message string, tests bool) string {
 	if strings.HasPrefix(message, "Runtime error") { // a script has thrown it
 		return ""
 	}
@@ -40,12 +40,12 @@ func Advice(message string) string {
 		if name := shownAs[first]; name != "" {
 			first = name
 		}
-		return adviceOf(found[1], first)
+		return adviceOf(found[1], first, tests)
 	}
 	if found := noModule.FindStringSubmatch(message); found != nil {
 		var modules []string
 		for _, m := range Read().Modules {
-			if m.hasFunctions() && !m.Tests {
+			if m.hasFunctions() && (tests || !m.Tests) {
 				modules = append(modules, m.Name)
 			}
 		}
@@ -62,7 +62,7 @@ func (m Module) hasFunctions() bool {
 }
 
 // adviceOf is the advice for a name, with the type of the first argument.
-func adviceOf(name, first string) string {
+func adviceOf(name, first string, tests bool) string {
 	calls := map[string][]string{} // by name, of what is called as it was
 	module, function, qualified := strings.Cut(name, "::")
 	if !qualified {
@@ -72,7 +72,7 @@ func adviceOf(name, first string) string {
 	for _, m := range Read().Modules {
 		for _, it := range m.Items {
 			switch {
-			case it.Kind == "property", m.Tests:
+			case it.Kind == "property", m.Tests && !tests:
 			case qualified && it.Kind == "function" && !it.Global && m.Name == module,
 				!qualified && it.On == first && it.On != "",
 				!qualified && !method && it.Global:

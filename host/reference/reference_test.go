@@ -119,7 +119,7 @@ func TestAdvice(t *testing.T) {
 		"Variable not found: x (line 1, position 5)":                                        "",
 		"In call to function 'f' < Function not found: gett (DocsCollection, i64) (line 2)": "did you mean DocsCollection.get(id: string) -> map | ()?",
 	} {
-		got := reference.Advice(message)
+		got := reference.Advice(message, false)
 		if strings.HasSuffix(want, "(") {
 			assert.True(t, strings.HasPrefix(got, want), "%s: %s", message, got)
 			continue
@@ -128,9 +128,23 @@ func TestAdvice(t *testing.T) {
 	}
 }
 
+// Scripts of tests are told of the functions that they alone have.
+func TestAdviceInTests(t *testing.T) {
+	const text = "&str | ImmutableString | String"
+	for message, want := range map[string]string{
+		"Function not found: assert_eqal (i64, i64) (line 1, position 5)":     "did you mean assert_eq(got: any, want: any)",
+		"Function not found: clock::sett (" + text + ") (line 1, position 5)": "did you mean clock::set(time: string)",
+		"Module not found: clok (line 1, position 5)":                         "did you mean clock?",
+	} {
+		got := reference.Advice(message, true)
+		assert.True(t, strings.HasPrefix(got, want), "%s: %s", message, got)
+		assert.NotContains(t, reference.Advice(message, false), want, message)
+	}
+}
+
 // Advice stands where the error does, before the calls that led there.
 func TestAdvised(t *testing.T) {
 	assert.Equal(t, "Function not found: lne (array) (line 3, position 5); did you mean len(array: array | blob | map | string) -> int?\nin call to function 'f' (line 1, position 1)",
-		reference.Advised("Function not found: lne (array) (line 3, position 5)\nin call to function 'f' (line 1, position 1)"))
-	assert.Equal(t, "Function not found: a (array)", reference.Advised("Function not found: a (array)"))
+		reference.Advised("Function not found: lne (array) (line 3, position 5)\nin call to function 'f' (line 1, position 1)", false))
+	assert.Equal(t, "Function not found: a (array)", reference.Advised("Function not found: a (array)", false))
 }

@@ -293,6 +293,9 @@ func (s *Sandbox) load(e *gate.Execution, script Script, lazy bool) (*image, []s
 	return newImage(slot, answer.Reads), answer.Imports, nil
 }
 
+// usualInvocation is about how many bytes most scripts read of theirs.
+const usualInvocation = 256
+
 // run runs a loaded script in a slot restored from its image.
 func (s *Sandbox) run(e *gate.Execution, image *image, inv abi.Invocation, d *abi.Description) (result Result, err error) {
 	e.Yield()
@@ -306,7 +309,7 @@ func (s *Sandbox) run(e *gate.Execution, image *image, inv abi.Invocation, d *ab
 	if err := slot.restore(image); err != nil {
 		return result, e.Failed("a script's image cannot be restored", err)
 	}
-	request := abi.RunRequest{Describe: d != nil, Invocation: inv.Append(nil, image.reads)}
+	request := abi.RunRequest{Describe: d != nil, Invocation: inv.Append(make([]byte, 0, usualInvocation), image.reads)}
 	request.Entropy, request.UnixNano = e.Entropy, e.Started.UnixNano()
 	var answer abi.RunResult
 	err = slot.call(e, slot.run, &request, &answer)

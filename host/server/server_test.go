@@ -24,6 +24,7 @@ import (
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/background"
 	"github.com/picloud/picloud/host/config"
+	"github.com/picloud/picloud/host/reference"
 	"github.com/picloud/picloud/host/routing"
 	"github.com/picloud/picloud/host/store"
 	"github.com/picloud/picloud/host/store/pgtest"
@@ -615,5 +616,39 @@ func TestInvitesLeadToTheDashboard(t *testing.T) {
 		require.Equal(t, 201, status, body)
 		assert.Contains(t, body, `"https://dash.example/invite#pcv_`)
 	}
+	s.stopped()
+}
+
+// The reference is on the dashboard's listener, too, under its own policy: what is inline in its pages is named there.
+func TestReferenceOnTheDashboard(t *testing.T) {
+	s := start(t, settings(t))
+	at := "http://" + s.dashboard.listener.Addr().String()
+	for path, want := range map[string]string{
+		"/api/v1/reference": "# Reference", "/api/v1/reference/kv": "# kv", "/api/v1/sdk": `"modules"`, "/api/v1/picloud.d.rhai": "fn collection(",
+	} {
+		status, body := s.answer(http.Get(at + path))
+		assert.Equal(t, 200, status, path)
+		assert.Contains(t, body, want, path)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), "GET", at+"/api/v1/reference/kv", nil)
+	require.NoError(t, err)
+	r.Header.Set("Accept", "text/html")
+	resp, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	status, body := s.answer(resp, nil)
+	assert.Equal(t, 200, status)
+	assert.Contains(t, body, "<h1")
+	assert.Equal(t, []string{reference.Policy}, resp.Header.Values("Content-Security-Policy"))
+	s.stopped()
+}
+
+// A server whose dashboard is off has none, and is otherwise as it was.
+func TestDashboardIsOff(t *testing.T) {
+	c := settings(t)
+	c.DashboardAddr = config.DashboardOff
+	s := start(t, c)
+	assert.Nil(t, s.dashboard)
+	status, _ := s.get("/hello")
+	assert.Equal(t, 200, status)
 	s.stopped()
 }

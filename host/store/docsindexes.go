@@ -18,8 +18,12 @@ type DocumentIndex struct {
 	CreatedAt  time.Time
 }
 
-// MaxIndexes is how many indexes a collection may have.
-const MaxIndexes = 8
+// MaxIndexes is how many indexes a collection may have, and MaxAppIndexes an app: each that is declared, built or dropped
+// has all nodes look at the app's configuration anew.
+const (
+	MaxIndexes    = 8
+	MaxAppIndexes = 200
+)
 
 // IndexState is how far an index is.
 type IndexState string
@@ -93,8 +97,8 @@ type DocumentIndexes interface {
 	// Index finds an index of an app.
 	Index(ctx context.Context, appID string, id int64) (DocumentIndex, error)
 	// Declare makes an index, that will be built by Work, unless there is one on the path, and returns it.
-	// An app that is gone is [fault.NotFound]; one more than [MaxIndexes] of the collection is
-	// [fault.Quota].
+	// An app that is gone is [fault.NotFound]; one more than [MaxIndexes] of the collection, or
+	// [MaxAppIndexes] of the app, is [fault.Quota].
 	Declare(ctx context.Context, index DocumentIndex) (declared DocumentIndex, made bool, err error)
 	// Drop removes an index. Its entries are left to Work.
 	Drop(ctx context.Context, appID string, id int64) error

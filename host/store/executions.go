@@ -58,7 +58,7 @@ func (e *Execution) LogBytes() int {
 
 // Trace is what an execution asked the host for.
 type Trace struct {
-	Calls []Call `json:"calls"`          // the first ones, in order
+	Calls []Call `json:"calls"`          // the first ones, in order; none: it asked for nothing
 	More  int    `json:"more,omitempty"` // how many came after
 }
 

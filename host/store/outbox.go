@@ -278,8 +278,9 @@ type DeadLetterFilter struct {
 	Source     EventSource
 	TriggerID  string
 	ScriptID   string
-	Unresolved bool // those alone about which nobody has decided: without a resolution, or [ResolvedFailed]
-	Unreplayed bool // none that was replayed
+	Unresolved bool   // those alone about which nobody has decided: without a resolution, or [ResolvedFailed]
+	Unreplayed bool   // none that was replayed
+	Newest     string // none that came after the one of this id
 }
 
 // DeadLetters keeps what could not be delivered. They come by the settlements of [Outbox.Turn].

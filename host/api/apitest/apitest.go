@@ -47,7 +47,7 @@ import (
 	"github.com/picloud/picloud/host/sandbox"
 	"github.com/picloud/picloud/host/secrets"
 	"github.com/picloud/picloud/host/store"
-	"github.com/picloud/picloud/host/store/sqlite"
+	"github.com/picloud/picloud/host/store/eachtest"
 )
 
 // Limits of a [Site], in bytes but for the first, and its users' password.
@@ -82,12 +82,13 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// Site is a whole server on a real listener, over a real database, with an owner who is logged in.
+// Site is a whole server on a real listener, over a real database of the kind that [eachtest.EnvStore] names, with an
+// owner who is logged in.
 type Site struct {
 	T       testing.TB
 	URL     string
 	DB      store.Store
-	DBPath  string
+	Files   string // the directory of the files' bytes
 	Token   string // the owner's
 	Auth    *authz.Authority
 	Events  *events.Emitter
@@ -106,14 +107,11 @@ func New(t testing.TB, changes ...func(*front.Config)) *Site {
 // NewLogging is [New] with another log.
 func NewLogging(t testing.TB, log *slog.Logger, changes ...func(*front.Config)) *Site {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), sqlite.FileName)
-	return NewOn(t, log, path, func(listeners store.Listeners) (store.Store, error) {
-		return sqlite.Open(context.Background(), sqlite.Config{Path: path, Listeners: listeners})
-	}, changes...)
+	return NewOn(t, log, eachtest.New(t).Open, changes...)
 }
 
-// NewOn is [NewLogging] with another database, beside whose path, if it has one, the files are.
-func NewOn(t testing.TB, log *slog.Logger, path string, open func(store.Listeners) (store.Store, error), changes ...func(*front.Config)) *Site {
+// NewOn is [NewLogging] with another database.
+func NewOn(t testing.TB, log *slog.Logger, open eachtest.Opener, changes ...func(*front.Config)) *Site {
 	t.Helper()
 	ctx := context.Background()
 	triggers := events.NewTable()
@@ -121,13 +119,13 @@ func NewOn(t testing.TB, log *slog.Logger, path string, open func(store.Listener
 	emitter := events.NewEmitter(events.Config{
 		Table: triggers, MaxDepth: MaxDepth, MaxPending: func(appID string) int { return int(quotas.Of(appID).PendingEvents) }, Log: log,
 	})
-	listeners := events.NewRegistry(emitter.Deliver)
+	listeners := emitter.Registry()
 	db, err := open(listeners)
 	require.NoError(t, err)
 	emitter.Bind(db)
-	s := &Site{T: t, DB: db, DBPath: path}
+	s := &Site{T: t, DB: db, Files: filepath.Join(t.TempDir(), "files")}
 	registry := prometheus.NewRegistry()
-	stored, err := files.New(files.Config{Store: db.Files(), Root: filepath.Join(filepath.Dir(path), "files"), MaxFileSize: MaxFile, Log: log, Quota: func(appID string) int64 { return quotas.Of(appID).FilesBytes }})
+	stored, err := files.New(files.Config{Store: db.Files(), Root: s.Files, MaxFileSize: MaxFile, Log: log, Quota: func(appID string) int64 { return quotas.Of(appID).FilesBytes }})
 	require.NoError(t, err)
 	usage := func(of func(store.AppUsage) int64) func(context.Context, string) (int64, error) {
 		return func(ctx context.Context, appID string) (int64, error) {
@@ -135,7 +133,7 @@ func NewOn(t testing.TB, log *slog.Logger, path string, open func(store.Listener
 			return of(used), err
 		}
 	}
-	s.Secrets, err = secrets.New(ctx, secrets.Config{Store: db.Secrets(), Factors: db.SecondFactors(), File: filepath.Join(filepath.Dir(path), secrets.FileName), Log: log})
+	s.Secrets, err = secrets.New(ctx, secrets.Config{Store: db.Secrets(), Factors: db.SecondFactors(), File: filepath.Join(t.TempDir(), secrets.FileName), Log: log})
 	require.NoError(t, err)
 	s.Auth = authz.New(db, time.Hour, authz.Hashing(cheap), authz.Sealing(s.Secrets))
 	services := hostcalls.Services{

@@ -98,6 +98,7 @@ type DeadLetterFilter struct {
 	Trigger  string `json:"trigger,omitempty" doc:"Id; absent for any"`
 	Script   string `json:"script,omitempty" doc:"Id; absent for any"`
 	Resolved bool   `json:"resolved,omitempty" doc:"Those too about which somebody, or a script, has decided; of :replay none that was replayed"`
+	Newest   string `json:"newest,omitempty" doc:"Id of the newest that counts: those that fail again meanwhile are newer; absent for any"`
 }
 
 // Replayed answers POST apps/{app}/dead-letters:replay.

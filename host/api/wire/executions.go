@@ -31,12 +31,12 @@ type Execution struct {
 	Operations     int64              `json:"operations"`
 	Logs           []LogLine          `json:"logs,omitempty" doc:"Absent in listings unless asked for"`
 	Callees        []string           `json:"callees,omitempty" doc:"Executions that it invoked, the first 100; absent in listings"`
-	Trace          *Trace             `json:"trace,omitempty" doc:"What it asked the host for; kept of those that were slow or to be traced, and of one a second of those that failed alike, unless the log of the app is full; absent in listings"`
+	Trace          *Trace             `json:"trace,omitempty" doc:"What it asked the host for; kept of those that were slow or to be traced, and of one a second of those that failed alike, unless the log of the app is full. Absent: it is not kept; also in listings"`
 }
 
 // Trace is what an execution asked the host for.
 type Trace struct {
-	Calls []Call `json:"calls" doc:"The first 200, in order"`
+	Calls []Call `json:"calls" doc:"The first 200, in order; empty: it asked for nothing"`
 	More  int    `json:"more,omitempty" doc:"How many came after"`
 }
 

@@ -23,7 +23,7 @@ type HealthDatabase struct {
 	Kind      string `json:"kind" enum:"sqlite,postgres"`
 	SizeBytes int64  `json:"size_bytes" doc:"With indexes and what is free in it"`
 	WriteUS   int64  `json:"write_us" doc:"How long it has just taken to write a row, in microseconds"`
-	Error     string `json:"error,omitempty" doc:"Set when the database fails: then its figures, and the events that wait, may be 0"`
+	Error     string `json:"error,omitempty" doc:"Set when the database fails: then its figures, and the pending events, may be 0"`
 }
 
 // HealthDisk is what the disk of the data directory has left.

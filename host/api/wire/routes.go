@@ -64,14 +64,24 @@ type RouteMatch struct {
 	Method string `json:"method,omitempty" default:"GET"`
 	Host   string `json:"host,omitempty" doc:"As a request would send it; a port is ignored"`
 	Path   string `json:"path" minLength:"1" doc:"As a request would send it, percent-encoding included"`
+
+	New *RoutePattern `json:"new,omitempty" doc:"A route that may be made: conflict tells of one that it cannot be beside"`
+}
+
+// RoutePattern is what a route matches, as it is written.
+type RoutePattern struct {
+	Method string `json:"method,omitempty" doc:"Empty or ANY for all"`
+	Host   string `json:"host,omitempty" doc:"Empty for any"`
+	Path   string `json:"path" minLength:"1" doc:"/greet, /users/:id or /hooks/*"`
 }
 
 // RouteMatched answers it.
 type RouteMatched struct {
-	Matched bool              `json:"matched"`
-	Route   *Route            `json:"route,omitempty" doc:"Absent when nothing matches, or another app's route does"`
-	Other   bool              `json:"other_app,omitempty" doc:"A route of another app answers this request"`
-	Params  map[string]string `json:"params,omitempty"`
-	Rest    string            `json:"rest,omitempty"`
-	Allow   []string          `json:"allow,omitempty" doc:"Methods that would match, when only the method does not"`
+	Matched  bool              `json:"matched"`
+	Route    *Route            `json:"route,omitempty" doc:"Absent when nothing matches, or another app's route does"`
+	Other    bool              `json:"other_app,omitempty" doc:"A route of another app answers this request"`
+	Params   map[string]string `json:"params,omitempty"`
+	Rest     string            `json:"rest,omitempty"`
+	Allow    []string          `json:"allow,omitempty" doc:"Methods that would match, when only the method does not"`
+	Conflict *Route            `json:"conflict,omitempty" doc:"The app's route that could match the same requests as new at the same precedence: new is refused beside it"`
 }

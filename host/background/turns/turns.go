@@ -46,9 +46,13 @@ func (q *Queue) Enter(ctx context.Context, app string) (leave func(), err error)
 		w = new(waiters)
 		q.apps[app] = w
 	}
+	if q.free > 0 && w.places < q.most { // then nobody waits who could have it
+		q.give(w)
+		q.mu.Unlock()
+		return (&place{queue: q, app: app, of: w}).leave, nil
+	}
 	turn := make(chan struct{})
 	w.line = append(w.line, turn)
-	q.next()
 	q.mu.Unlock()
 	select {
 	case <-turn:
@@ -63,14 +67,38 @@ func (q *Queue) Enter(ctx context.Context, app string) (leave func(), err error)
 			return nil, ctx.Err()
 		}
 	}
-	return sync.OnceFunc(func() {
-		q.mu.Lock()
-		defer q.mu.Unlock()
-		w.places--
-		q.free++
-		q.forget(app)
-		q.next()
-	}), nil
+	return (&place{queue: q, app: app, of: w}).leave, nil
+}
+
+// place is one that an app has.
+type place struct {
+	queue *Queue
+	app   string
+	of    *waiters
+	left  bool
+}
+
+// leave gives it back, once.
+func (p *place) leave() {
+	q := p.queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if p.left {
+		return
+	}
+	p.left = true
+	p.of.places--
+	q.free++
+	q.forget(p.app)
+	q.next()
+}
+
+// give gives an app a free place.
+func (q *Queue) give(w *waiters) {
+	q.free--
+	q.turns++
+	w.places++
+	w.served = q.turns
 }
 
 // next gives free places to those whose turn it is.
@@ -85,10 +113,7 @@ func (q *Queue) next() {
 		if first == nil {
 			return
 		}
-		q.free--
-		q.turns++
-		first.places++
-		first.served = q.turns
+		q.give(first)
 		close(first.line[0])
 		first.line = first.line[1:]
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/picloud/picloud/host/api/wire"
 )
@@ -25,7 +26,7 @@ type indexEntry struct {
 func readIndexes(entries []indexEntry) ([]Index, error) {
 	var indexes []Index
 	for i, entry := range entries {
-		index := Index(entry)
+		index := Index{entry.Collection, asKept(entry.Path)}
 		var err error
 		switch {
 		case index.Collection == "":
@@ -41,6 +42,25 @@ func readIndexes(entries []indexEntry) ([]Index, error) {
 		indexes = append(indexes, index)
 	}
 	return indexes, nil
+}
+
+// asKept is a path as the server keeps it: with a $ that is not at the beginning of a key as it is.
+func asKept(path string) string {
+	var kept strings.Builder
+	begins := true
+	for i := 0; i < len(path); i++ {
+		escaped := path[i] == '\\' && i+1 < len(path)
+		switch {
+		case escaped && path[i+1] == '$' && !begins:
+			i++
+		case escaped:
+			kept.WriteByte(path[i])
+			i++
+		}
+		kept.WriteByte(path[i])
+		begins = path[i] == '.' && !escaped
+	}
+	return kept.String()
 }
 
 // String is how the index is called.

@@ -3,7 +3,6 @@ package manifest
 import (
 	"context"
 	"iter"
-	"slices"
 	"strings"
 	"testing"
 
@@ -35,6 +34,7 @@ func TestReadIndexes(t *testing.T) {
 		{"no collection", "  - path: a\n", "indexes[0]: collection is missing"},
 		{"no path", "  - collection: c\n", "indexes[0]: path is missing"},
 		{"twice", "  - {collection: c, path: a}\n  - {collection: c, path: a}\n", "indexes[1]: c a is named twice"},
+		{"twice, written otherwise", "  - {collection: c, path: 'price\\$'}\n  - {collection: c, path: price$}\n", "indexes[1]: c price$ is named twice"},
 		{"a field too many", "  - {collection: c, path: a, unique: true}\n", "unique is not known here"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -42,6 +42,17 @@ func TestReadIndexes(t *testing.T) {
 				t.Errorf("error is %v, want %q", err, test.want)
 			}
 		})
+	}
+}
+
+// The server compares paths by their keys.
+func TestPathAsKept(t *testing.T) {
+	for written, kept := range map[string]string{
+		`a.b`: `a.b`, `price\$`: `price$`, `\$ref`: `\$ref`, `a.\$ref`: `a.\$ref`, `a\.\$b`: `a\.$b`, `a\\\$`: `a\\$`, `a\\.\$b`: `a\\.\$b`, `a\`: `a\`,
+	} {
+		if got := asKept(written); got != kept {
+			t.Errorf("%s is kept as %s, want %s", written, got, kept)
+		}
 	}
 }
 
@@ -75,20 +86,7 @@ func TestPlanIndexes(t *testing.T) {
 				t.Fatal(err)
 			}
 			want.Prune = test.prune
-			plan, err := Make(t.Context(), test.there, want)
-			if err != nil {
-				t.Fatal(err)
-			}
-			isNot := func(line string) bool { return !strings.Contains(line, "index ") }
-			if got := slices.DeleteFunc(lines(plan.Changes()), isNot); !slices.Equal(got, test.plan) {
-				t.Errorf("plan is %q, want %q", got, test.plan)
-			}
-			if _, err := plan.Apply(t.Context(), test.there); err != nil {
-				t.Fatal(err)
-			}
-			if done := slices.DeleteFunc(test.there.done, isNot); !slices.Equal(done, test.done) {
-				t.Errorf("done is %q, want %q", done, test.done)
-			}
+			plansAndDoes(t, test.there, want, "index ", test.plan, test.done)
 		})
 	}
 }

@@ -539,6 +539,29 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+// plansAndDoes compares what a deploy plans, tells of and does, of the lines that have a word.
+func plansAndDoes(t *testing.T, there *remote, want App, word string, planned, done []string) {
+	t.Helper()
+	plan, err := Make(t.Context(), there, want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	isNot := func(line string) bool { return !strings.Contains(line, word) }
+	if got := slices.DeleteFunc(lines(plan.Changes()), isNot); !slices.Equal(got, planned) {
+		t.Errorf("plan is %q, want %q", got, planned)
+	}
+	changes, err := plan.Apply(t.Context(), there)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := slices.DeleteFunc(lines(changes), isNot); !slices.Equal(got, planned) {
+		t.Errorf("told of %q, want %q", got, planned)
+	}
+	if got := slices.DeleteFunc(there.done, isNot); !slices.Equal(got, done) {
+		t.Errorf("done is %q, want %q", got, done)
+	}
+}
+
 func changed(there *remote, change func(*remote)) *remote {
 	change(there)
 	return there

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"maps"
 	"net/http"
 	"path"
@@ -297,34 +298,28 @@ func (p *pull) triggers(ctx context.Context, app string) error {
 }
 
 func (p *pull) topics(ctx context.Context, app string) error {
-	listed, err := client.Collect(p.from.Topics(ctx, app))
-	if err != nil || len(listed) == 0 {
-		return err
-	}
-	var entries []any
-	for _, t := range listed {
-		entry := object{}
-		entry.add("topic", t.Topic)
-		entry.add("access", t.Access)
-		entries = append(entries, entry)
-	}
-	p.document.add("topics", entries)
-	return nil
+	return addAll(p, "topics", p.from.Topics(ctx, app), func(t wire.Topic) object {
+		return object{{"topic", t.Topic}, {"access", t.Access}}
+	})
 }
 
 func (p *pull) indexes(ctx context.Context, app string) error {
-	listed, err := client.Collect(p.from.Indexes(ctx, app))
+	return addAll(p, "indexes", p.from.Indexes(ctx, app), func(i wire.Index) object {
+		return object{{"collection", i.Collection}, {"path", i.Path}}
+	})
+}
+
+// addAll adds a list to the manifest, with an entry for each of what there is; none if there is nothing.
+func addAll[T any](p *pull, key string, there iter.Seq2[T, error], entry func(T) object) error {
+	listed, err := client.Collect(there)
 	if err != nil || len(listed) == 0 {
 		return err
 	}
-	var entries []any
-	for _, i := range listed {
-		entry := object{}
-		entry.add("collection", i.Collection)
-		entry.add("path", i.Path)
-		entries = append(entries, entry)
+	entries := make([]any, len(listed))
+	for i, of := range listed {
+		entries[i] = entry(of)
 	}
-	p.document.add("indexes", entries)
+	p.document.add(key, entries)
 	return nil
 }
 

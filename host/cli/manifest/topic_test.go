@@ -92,24 +92,7 @@ func TestPlanTopics(t *testing.T) {
 				t.Fatal(err)
 			}
 			want.Prune = test.prune
-			plan, err := Make(t.Context(), test.there, want)
-			if err != nil {
-				t.Fatal(err)
-			}
-			isNot := func(line string) bool { return !strings.Contains(line, "topic ") }
-			if got := slices.DeleteFunc(lines(plan.Changes()), isNot); !slices.Equal(got, test.plan) {
-				t.Errorf("plan is %q, want %q", got, test.plan)
-			}
-			changes, err := plan.Apply(t.Context(), test.there)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := slices.DeleteFunc(lines(changes), isNot); !slices.Equal(got, test.plan) {
-				t.Errorf("told of %q, want %q", got, test.plan)
-			}
-			if done := slices.DeleteFunc(test.there.done, isNot); !slices.Equal(done, test.done) {
-				t.Errorf("done is %q, want %q", done, test.done)
-			}
+			plansAndDoes(t, test.there, want, "topic ", test.plan, test.done)
 		})
 	}
 }

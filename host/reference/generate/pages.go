@@ -77,6 +77,7 @@ func module(m made.Module) string {
 // properties writes tables of the properties: one for each map that they are in.
 func properties(b *strings.Builder, items []made.Item) {
 	for _, group := range []string{"", "request.", "event."} {
+		var printing string
 		var examples []string
 		first := true
 		for _, it := range items {
@@ -95,12 +96,18 @@ func properties(b *strings.Builder, items []made.Item) {
 				first = false
 			}
 			fmt.Fprintf(b, "| `ctx.%s` | %s | %s |\n", it.Name, strings.ReplaceAll(it.Returns, " | ", " or "), strings.ReplaceAll(it.Says, "|", "\\|"))
-			if it.Example != "" {
+			switch {
+			case strings.Contains(it.Example, "// answers "): // which a script does once
 				examples = append(examples, it.Example)
+			case it.Example != "":
+				printing += it.Example + "\n"
 			}
 		}
-		if len(examples) > 0 {
-			fmt.Fprintf(b, "\n```rhai\n%s\n```\n", aligned(strings.Join(examples, "\n")))
+		if printing != "" {
+			examples = slices.Insert(examples, 0, strings.TrimSuffix(printing, "\n"))
+		}
+		for _, example := range examples {
+			fmt.Fprintf(b, "\n```rhai\n%s\n```\n", aligned(example))
 		}
 	}
 }
@@ -187,6 +194,7 @@ func limits() string {
 		{"a value of `kv`", kv.MaxValueBytes, " bytes of JSON"},
 		{"a document", docs.MaxDataBytes, " bytes of JSON"},
 		{"indexes of a collection of documents", store.MaxIndexes, ""},
+		{"indexes of documents in an app", store.MaxAppIndexes, ""},
 		{"the name of a collection", store.MaxCollectionBytes, " bytes"},
 		{"a key of `kv`", kv.MaxKeyBytes, " bytes"},
 		{"what a script reads of a file at once", files.MaxGetBytes, " bytes, and its `max_blob_size`"},

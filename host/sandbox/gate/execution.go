@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/background/turns"
 )
 
 // An Execution is what the gate has admitted: a time limit and a way to end it.
@@ -29,12 +30,9 @@ type Execution struct {
 	hold       hold
 }
 
-// executionKey finds the execution under whose context something happens.
-type executionKey struct{}
-
 // Admitted returns the execution that a context is of. It panics when it is of none.
 func Admitted(ctx context.Context) *Execution {
-	return ctx.Value(executionKey{}).(*Execution)
+	return turns.HolderOf(ctx).(*Execution)
 }
 
 // Context ends with the execution.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/background/turns"
 )
 
 // A Gate admits so many executions at once and refuses the others: there is no queue, because whoever
@@ -59,7 +60,7 @@ func (g *Gate) Enter(ctx context.Context, r Request) (*Execution, error) {
 	if ctx.Err() != nil {
 		return nil, &abi.ScriptError{Code: abi.CodeCancelled, Message: "cancelled"}
 	}
-	caller, _ := ctx.Value(executionKey{}).(*Execution)
+	caller, _ := turns.HolderOf(ctx).(*Execution)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
@@ -72,7 +73,7 @@ func (g *Gate) Enter(ctx context.Context, r Request) (*Execution, error) {
 		}
 	}
 	e := &Execution{Limits: r.Limits, World: r.World, app: r.App, logger: g.logger, caller: caller, processors: &g.processors}
-	e.ctx, e.cancel = context.WithCancelCause(context.WithValue(ctx, executionKey{}, e))
+	e.ctx, e.cancel = context.WithCancelCause(turns.WithHolder(ctx, e))
 	timeout := time.Duration(r.Limits.TimeoutMS) * time.Millisecond
 	e.deadline = time.Now().Add(timeout)
 	e.timer = time.AfterFunc(timeout, func() { e.cancel(errTimeout) })

@@ -39,7 +39,8 @@ func newProcessors() processors {
 	return processors{turns.New(n, n), turns.New(math.MaxInt, n)}
 }
 
-// A hold is an execution's turn. An operation that waits for something gives it back meanwhile.
+// A hold is an execution's turn. An operation that waits for something gives it back meanwhile: at once if it knows
+// that it is going to ([turns.Wait]).
 type hold struct {
 	began    time.Time
 	occupies bool // it does not yield, see Occupy
@@ -75,6 +76,9 @@ func (e *Execution) takeTurn(q *turns.Queue) {
 		e.hold.mu.Unlock()
 	}
 }
+
+// GiveBack gives the turn back during an operation that waits, for it to be taken again at its end.
+func (e *Execution) GiveBack() { e.hold.giveBack() }
 
 // performing has the turn given back when an operation turns out to wait for something; the operation
 // is over when resume is called.

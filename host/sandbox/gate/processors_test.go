@@ -102,6 +102,25 @@ func TestOperationsGiveTheTurnBack(t *testing.T) {
 	}
 }
 
+// An operation that knows that it is going to wait gives the turn back at once.
+func TestAWaitGivesTheTurnBack(t *testing.T) {
+	g := onProcessors(1)
+	var e *Execution
+	e = enter(t, g, "app", performer(func(ctx context.Context, _ abi.Op, _ []byte) ([]byte, error) {
+		assert.True(t, e.hold.has())
+		turns.Wait(ctx)
+		assert.False(t, e.hold.has())
+		turns.Wait(ctx)
+		return nil, nil
+	}))
+	e.Yield()
+	_, failed := e.Perform(abi.OpKVSet, nil)
+	assert.Nil(t, failed)
+	assert.True(t, e.hold.has(), "it has its turn again")
+	g.Leave(e)
+	turns.Wait(t.Context()) // nobody's
+}
+
 // Large work of ours takes its turn, small work does not.
 func TestWorkTakesATurn(t *testing.T) {
 	g := onProcessors(1)

@@ -34,6 +34,31 @@ func TestDatabasesAreSeparate(t *testing.T) {
 	require.ErrorContains(t, err, "does not exist")
 }
 
+func TestTemplate(t *testing.T) {
+	ctx, filled := context.Background(), 0
+	template := pgtest.NewTemplate(func(url string) error {
+		filled++
+		conn, err := pgx.Connect(ctx, url)
+		if err != nil {
+			return err
+		}
+		defer conn.Close(ctx)
+		_, err = conn.Exec(ctx, `CREATE TABLE things AS SELECT 'first' AS name`)
+		return err
+	})
+	for range 3 { // each as it was filled, whatever others have done to theirs
+		conn := connect(t, template.URL(t))
+		var names string
+		require.NoError(t, conn.QueryRow(ctx, `SELECT string_agg(name, ' ') FROM things`).Scan(&names))
+		require.Equal(t, "first", names)
+		_, err := conn.Exec(ctx, `INSERT INTO things VALUES ('second')`)
+		require.NoError(t, err)
+	}
+	if os.Getenv(pgtest.EnvURL) == "" {
+		require.Equal(t, 1, filled)
+	}
+}
+
 // asChild, when set, makes TestServerEndsWithItsProcess the process that ends.
 const asChild = "PICLOUD_TEST_PGTEST_CHILD"
 

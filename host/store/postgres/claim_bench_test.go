@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"testing"
@@ -68,6 +69,74 @@ func BenchmarkClaimBesideAReader(b *testing.B) {
 			slices.Sort(first)
 			slices.Sort(last)
 			b.ReportMetric(float64(last[part/2])/float64(first[part/2]), "last/first")
+		})
+	}
+}
+
+// BenchmarkLookAmongMany claims 25,600 events of a lane, in turns of 64 and as many new ones, and reports how many pages
+// of outbox_ready a look for the lane's first event reads: before, after, and once vacuum has been there.
+func BenchmarkLookAmongMany(b *testing.B) {
+	for _, waiting := range []int{64, 200_000} {
+		b.Run(fmt.Sprint("waiting=", waiting), func(b *testing.B) {
+			for range b.N {
+				ctx := b.Context()
+				url := pgtest.URL(b)
+				s, err := postgres.Open(ctx, postgres.Config{URL: url})
+				require.NoError(b, err)
+				defer s.Close()
+				app, err := s.Apps().Create(ctx, store.App{Slug: "a"})
+				require.NoError(b, err)
+				lane := app.ID + "/q/t"
+				fill := func(left int) {
+					for ; left > 0; left -= 1000 {
+						events := make([]store.Event, min(left, 1000))
+						for i := range events {
+							events[i] = store.Event{AppID: app.ID, Lane: lane, Source: store.EventQueue, Payload: []byte(`{"message":1}`)}
+						}
+						require.NoError(b, s.Outbox().Add(ctx, events))
+					}
+				}
+				fill(waiting)
+				conn, err := pgx.Connect(ctx, url)
+				require.NoError(b, err)
+				defer conn.Close(ctx)
+				report := func(when string) {
+					var text []byte
+					for range 2 { // the first one passes over rows, too, and marks their entries dead
+						require.NoError(b, conn.QueryRow(ctx, `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)
+							SELECT due_at FROM outbox WHERE token IS NULL AND lane = '`+lane+`' ORDER BY due_at, id LIMIT 1`).Scan(&text))
+					}
+					var told []struct {
+						Plan struct {
+							Hit  float64 `json:"Shared Hit Blocks"`
+							Read float64 `json:"Shared Read Blocks"`
+						}
+					}
+					require.NoError(b, json.Unmarshal(text, &told))
+					b.ReportMetric(told[0].Plan.Hit+told[0].Plan.Read, "pages-"+when)
+				}
+				report("before")
+				for range 400 {
+					claim := store.Claim{Lane: lane, Token: uuid.NewString(), Limit: 64, MaxRunning: 64}
+					turned, err := s.Outbox().Turn(ctx, store.Turn{Claims: []store.Claim{claim}, Lease: time.Minute})
+					require.NoError(b, err)
+					claimed := turned.Claimed[claim.Token]
+					require.Len(b, claimed, 64)
+					_, err = s.Outbox().Lanes(ctx)
+					require.NoError(b, err)
+					var ended []store.Settlement
+					for _, e := range claimed {
+						ended = append(ended, store.Settlement{EventID: e.ID, AppID: e.AppID, Token: e.Token})
+					}
+					_, err = s.Outbox().Turn(ctx, store.Turn{Settlements: ended, Lease: time.Minute})
+					require.NoError(b, err)
+					fill(64)
+				}
+				report("after")
+				_, err = conn.Exec(ctx, "VACUUM outbox")
+				require.NoError(b, err)
+				report("vacuumed")
+			}
 		})
 	}
 }

@@ -2,7 +2,8 @@
 //
 // The file is in WAL mode with synchronous=FULL: a commit is on the disk before it is acknowledged.
 // One connection writes and the others read, so readers never wait and writers wait for each other
-// in Go, where a context can end the wait, instead of in SQLite.
+// in Go, where a context can end the wait, instead of in SQLite. Short changes of data that wait at the same time share a
+// commit.
 package sqlite
 
 import (
@@ -84,21 +85,23 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 	if err := migrate(ctx, writer); err != nil {
 		return nil, errors.Join(err, writer.Close())
 	}
-	reader, err := sql.Open("sqlite", dsn(path, true))
+	reader, err := readers(path)
 	if err != nil {
 		return nil, errors.Join(err, writer.Close())
 	}
-	readers := max(4, runtime.GOMAXPROCS(0))
-	reader.SetMaxOpenConns(readers)
-	reader.SetMaxIdleConns(readers)
-	long, err := sql.Open("sqlite", dsn(path, true)) // beside those, which requests wait for
+	lookup, err := readers(path)
 	if err != nil {
 		return nil, errors.Join(err, reader.Close(), writer.Close())
+	}
+	long, err := sql.Open("sqlite", dsn(path, true)) // beside those, which requests wait for
+	if err != nil {
+		return nil, errors.Join(err, lookup.Close(), reader.Close(), writer.Close())
 	}
 	long.SetMaxIdleConns(0)
 	return sqlstore.New(sqlstore.Config{
 		Read:      reader,
 		Long:      long,
+		Lookup:    lookup,
 		Write:     writer,
 		Now:       config.Now,
 		Listeners: config.Listeners,
@@ -114,15 +117,16 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 			},
 			DeleteLeased: `DELETE FROM outbox WHERE (id, token, app_id) IN (SELECT ids.value, tokens.value, apps.value
 				FROM json_each($1) AS ids JOIN json_each($2) AS tokens ON ids.key = tokens.key JOIN json_each($3) AS apps ON ids.key = apps.key) RETURNING id, token`,
-			DocOfEntry: `docs AS d WHERE d.app_id = $2 AND d.collection = $3 AND d.id = e.id`,
-			Snapshot:   sql.TxOptions{ReadOnly: true}, // which is no BEGIN IMMEDIATE
-			Texts:      func(texts []string) any { return encodeTexts(texts) },
-			OneOfTexts: `(SELECT value FROM json_each($1))`,
-			Place:      "rowid",
-			Among:      [2]string{"IN", ""},
-			Owned:      sqlstore.Owned{Places: 1, PlacesOfApp: 1, Longest: LongestTransaction},
-			Reclaim:    func(ctx context.Context) (int64, error) { return reclaim(ctx, writer) },
-			Dump:       dumper(path),
+			DocOfEntry:   `docs AS d WHERE d.app_id = $2 AND d.collection = $3 AND d.id = e.id`,
+			Snapshot:     sql.TxOptions{ReadOnly: true}, // which is no BEGIN IMMEDIATE
+			Texts:        func(texts []string) any { return encodeTexts(texts) },
+			OneOfTexts:   `(SELECT value FROM json_each($1))`,
+			Place:        "rowid",
+			Among:        [2]string{"IN", ""},
+			ShareCommits: true,
+			Owned:        sqlstore.Owned{Places: 1, PlacesOfApp: 1, Longest: LongestTransaction},
+			Reclaim:      func(ctx context.Context) (int64, error) { return reclaim(ctx, writer) },
+			Dump:         dumper(path),
 			Positions: sqlstore.Positions{ // the number of the last row
 				Now:     `SELECT CAST(COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'published'), 0) AS TEXT)`,
 				Of:      `CAST(seq AS TEXT)`,
@@ -146,8 +150,20 @@ func open(ctx context.Context, config Config) (_ store.Store, err error) {
 			},
 		},
 		// The writer last: the last connection folds the log into the file.
-		Close: func() error { return errors.Join(long.Close(), reader.Close(), writer.Close()) },
+		Close: func() error { return errors.Join(long.Close(), lookup.Close(), reader.Close(), writer.Close()) },
 	}), nil
+}
+
+// readers opens connections that read.
+func readers(path string) (*sql.DB, error) {
+	db, err := sql.Open("sqlite", dsn(path, true))
+	if err != nil {
+		return nil, err
+	}
+	n := max(4, runtime.GOMAXPROCS(0))
+	db.SetMaxOpenConns(n)
+	db.SetMaxIdleConns(n)
+	return db, nil
 }
 
 // patiently calls fn again while others open the same new file: what makes it a database with a

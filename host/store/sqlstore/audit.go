@@ -113,7 +113,7 @@ func (a audits) DeleteBefore(ctx context.Context, before time.Time, limit int) (
 	if err := checkLimit(limit, store.MaxBatch); err != nil {
 		return 0, err
 	}
-	err = a.s.join(ctx, "delete audit", func(tx *sqlStore) error {
+	err = a.s.apart(ctx, "delete audit", func(tx *sqlStore) error {
 		if _, err := tx.tx.ExecContext(ctx, auditKeep, cut(before).UnixMicro()); err != nil {
 			return err
 		}
@@ -185,17 +185,24 @@ func (tx *transaction) ExecContext(ctx context.Context, statement string, args .
 // commit writes the entry of the transaction's deed, if it is the first to change something, and
 // commits.
 func (s *sqlStore) commit(ctx context.Context, tx *transaction) (err error) {
-	if err := s.record(ctx, tx); err != nil {
+	if err := s.db.record(ctx, tx); err != nil {
 		return err
 	}
-	if err = tx.sql.Commit(); err != nil && tx.recorded {
-		tx.deed.GiveBack()
+	if err = tx.sql.Commit(); err != nil {
+		tx.giveBack()
 	}
 	return err
 }
 
+// giveBack has the entries be written by others, of a transaction that is undone.
+func (tx *transaction) giveBack() {
+	for _, deed := range tx.recorded {
+		deed.GiveBack()
+	}
+}
+
 // record writes the entry of the transaction's deed, if it is the first to change something.
-func (s *sqlStore) record(ctx context.Context, tx *transaction) (err error) {
+func (db *database) record(ctx context.Context, tx *transaction) (err error) {
 	if !tx.wrote {
 		return nil
 	}
@@ -204,8 +211,10 @@ func (s *sqlStore) record(ctx context.Context, tx *transaction) (err error) {
 		return nil
 	}
 	defer func() {
-		if tx.recorded = err == nil; err != nil {
+		if err != nil {
 			tx.deed.GiveBack()
+		} else {
+			tx.recorded = append(tx.recorded, tx.deed)
 		}
 	}()
 	n := tx.noted
@@ -224,7 +233,7 @@ func (s *sqlStore) record(ctx context.Context, tx *transaction) (err error) {
 	if n.kind != "" && tx.deed.Show != nil {
 		entry.Before, entry.After, entry.Truncated = tx.deed.Show(n.before, n.after)
 	}
-	return s.db.addAudit(ctx, tx, entry)
+	return db.addAudit(ctx, tx, entry)
 }
 
 // part runs fn within a transaction that goes on. If the context has a deed of its own, what fn changes is
@@ -240,7 +249,7 @@ func (s *sqlStore) part(ctx context.Context, fn func(tx store.Store) error) erro
 	if err := fn(s); err != nil {
 		return err
 	}
-	return s.record(ctx, tx)
+	return s.db.record(ctx, tx)
 }
 
 // single runs a statement that needs no transaction but to be recorded.

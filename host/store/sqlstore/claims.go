@@ -89,7 +89,7 @@ func (o outbox) Turn(ctx context.Context, turn store.Turn) (turned store.Turned,
 			return o.s.db.Dialect.Batch(ctx, o.s.db.Write, steps)
 		}))
 	} else {
-		err = o.s.join(ctx, op, func(tx *sqlStore) error {
+		err = o.s.joinAt(ctx, inFront, "", op, func(tx *sqlStore) error {
 			if turned.Void, err = tx.settle(ctx, turn.Settlements); err != nil {
 				return err
 			}

@@ -77,6 +77,10 @@ func chosen(filter store.DeadLetterFilter) (where string, args []any) {
 	if filter.Unreplayed {
 		where += " AND resolution <> 'replayed'"
 	}
+	if filter.Newest != "" {
+		args = append(args, filter.Newest)
+		where += fmt.Sprintf(" AND id <= $%d", len(args))
+	}
 	return where, args
 }
 

@@ -109,7 +109,7 @@ func (d deletions) Remove(ctx context.Context, limit int) (removed store.Removed
 	if found, err := exists(ctx, d.s.reader(), anyDeleted); err != nil || !found {
 		return store.Removed{}, failed(ctx, op, err)
 	}
-	err = d.s.join(ctx, op, func(tx *sqlStore) error {
+	err = d.s.apart(ctx, op, func(tx *sqlStore) error {
 		r := remover{tx: tx.tx, lock: tx.db.Dialect.Lock, forUpdate: tx.db.Dialect.ForUpdate, left: limit}
 		defer func() { removed = store.Removed{Rows: limit - r.left, Blobs: r.blobs} }()
 		if lock := tx.db.Dialect.OneRemoves; lock != "" {

@@ -120,7 +120,7 @@ func aboutDoc(key store.DocumentKey) store.Change {
 }
 
 func (d docs) Get(ctx context.Context, key store.DocumentKey) (store.Document, error) {
-	return one(ctx, d.reader(), "document", scanDocument, docGet, docArgs(key)...)
+	return one(ctx, d.lookup(), "document", scanDocument, docGet, docArgs(key)...)
 }
 
 func (d docs) Replace(ctx context.Context, key store.DocumentKey, content store.DocumentContent, expect *int64) (doc store.Document, err error) {

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -33,7 +34,7 @@ const (
 	indexListOf  = `SELECT ` + indexColumns + ` FROM docs_indexes WHERE app_id = $1 AND collection = $2 AND ` + indexThere + ` ORDER BY collection, path`
 	indexGet     = `SELECT ` + indexColumns + ` FROM docs_indexes WHERE app_id = $1 AND id = $2 AND ` + indexThere
 	indexByPath  = `SELECT ` + indexColumns + ` FROM docs_indexes WHERE app_id = $1 AND collection = $2 AND path = $3 AND ` + indexThere
-	indexCount   = `SELECT count(*) FROM docs_indexes WHERE app_id = $1 AND collection = $2 AND ` + indexThere
+	indexCount   = `SELECT count(*), COALESCE(SUM(CASE WHEN collection = $2 THEN 1 ELSE 0 END), 0) FROM docs_indexes WHERE app_id = $1 AND ` + indexThere
 	indexDeclare = `INSERT INTO docs_indexes (id, app_id, collection, path, state, since, built, built_to, created_at)
 		SELECT $2, id, $3, $4, 'building', '', 0, '', $5 FROM apps WHERE id = $1 AND ` + liveApp + ` RETURNING ` + indexColumns
 	indexDrop   = `UPDATE docs_indexes SET state = 'dropped', since = '' WHERE app_id = $1 AND id = $2 AND ` + indexThere
@@ -130,15 +131,12 @@ func (d docs) Declare(ctx context.Context, index store.DocumentIndex) (declared 
 		if err := there(tx); !missing(err) {
 			return err // it has been declared in the meantime
 		}
-		var others int
-		if err := tx.QueryRowContext(ctx, indexCount, index.AppID, index.Collection).Scan(&others); err != nil {
+		var all, others int
+		if err := tx.QueryRowContext(ctx, indexCount, index.AppID, index.Collection).Scan(&all, &others); err != nil {
 			return err
 		}
-		if others >= store.MaxIndexes {
-			return &fault.Error{
-				Code: fault.Quota, Text: fmt.Sprintf("a collection may have %d indexes, and this one has %d", store.MaxIndexes, others),
-				Field: "path", Current: int64(others), Limit: store.MaxIndexes,
-			}
+		if err := cmp.Or(tooManyIndexes("a collection", others, store.MaxIndexes), tooManyIndexes("an app", all, store.MaxAppIndexes)); err != nil {
+			return err
 		}
 		declared, err = one(ctx, tx, "app", scanIndex, indexDeclare, index.AppID, id, index.Collection, index.Path, d.db.now())
 		made = err == nil
@@ -146,6 +144,17 @@ func (d docs) Declare(ctx context.Context, index store.DocumentIndex) (declared 
 		return err
 	})
 	return declared, made && err == nil, err
+}
+
+// tooManyIndexes refuses one more where there are as many as there may be; else it returns nil.
+func tooManyIndexes(of string, has, most int) error {
+	if has < most {
+		return nil
+	}
+	return &fault.Error{
+		Code: fault.Quota, Text: fmt.Sprintf("%s may have %d indexes, and this one has %d", of, most, has),
+		Field: "path", Current: int64(has), Limit: int64(most),
+	}
 }
 
 // indexID makes an id above 0, which a number of JavaScript holds.
@@ -279,7 +288,7 @@ func (d docs) Work(ctx context.Context, limit int, entries func([]store.Document
 	if err != nil {
 		return worked, failed(ctx, op, unlessMissing(err))
 	}
-	err = d.join(ctx, op, func(tx *sqlStore) (err error) {
+	err = d.apart(ctx, op, func(tx *sqlStore) (err error) {
 		w := indexWork{tx: docs{tx}, limit: limit, entries: entries, begun: time.Now()}
 		worked, err = w.next(ctx)
 		return err

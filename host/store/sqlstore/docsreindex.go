@@ -46,7 +46,7 @@ func (d docs) Reindex(ctx context.Context, generation int, terms func(appID, col
 		if len(page) == 0 {
 			break
 		}
-		err = d.join(ctx, op, func(tx *sqlStore) error {
+		err = d.apart(ctx, op, func(tx *sqlStore) error {
 			for _, doc := range page { // one that has changed meanwhile has terms of its new data
 				value := d.db.Dialect.Terms.Value(terms(doc.key.AppID, doc.key.Collection, doc.data))
 				if _, err := affect(ctx, tx.tx, docTerms, docArgs(doc.key, doc.version, value)...); err != nil {

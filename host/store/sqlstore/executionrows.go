@@ -215,7 +215,7 @@ func (e executions) convert(ctx context.Context) (moved int, err error) {
 	if err != nil || !older {
 		return 0, err
 	}
-	err = e.s.join(ctx, "convert executions", func(tx *sqlStore) error {
+	err = e.s.apart(ctx, "convert executions", func(tx *sqlStore) error {
 		moved = 0
 		w := all(ofAll, "")
 		w.rest = true

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/picloud/picloud/host/store"
 )
@@ -77,4 +78,21 @@ func Exec(ctx context.Context, s store.Store, statement string) error {
 // WasmModules are the hashes of all modules there are, whoever has them.
 func WasmModules(ctx context.Context, s store.Store) ([]string, error) {
 	return many(ctx, s.(*sqlStore).reader(), "wasm modules", text, `SELECT sha256 FROM wasm_modules ORDER BY size`)
+}
+
+// MostShares is how many share a commit at most.
+const MostShares = mostShares
+
+// Unhurried lets a group of transactions that share a commit last as long as it takes.
+func Unhurried(s store.Store) { s.(*sqlStore).db.commits.longest = time.Hour }
+
+// InLine returns how many wait for their share of a commit, beside the one who has the connection or waits for it.
+func InLine(s store.Store) (n int) {
+	c := s.(*sqlStore).db.commits
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, app := range c.line.apps {
+		n += len(app.line)
+	}
+	return n
 }

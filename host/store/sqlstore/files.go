@@ -136,7 +136,7 @@ func (m mutation) tellFile(ctx context.Context, operation store.ChangeOperation,
 }
 
 func (f files) Get(ctx context.Context, appID, collection, id string) (store.File, error) {
-	return one(ctx, f.reader(), "file", scanFile, fileGet, appID, collection, id)
+	return one(ctx, f.lookup(), "file", scanFile, fileGet, appID, collection, id)
 }
 
 func (f files) List(ctx context.Context, appID, collection string, page store.PageRequest) (store.Page[store.File], error) {

@@ -16,7 +16,7 @@ type kv struct{ *sqlStore }
 const (
 	kvOf   = `app_id = $1 AND collection = $2 AND key = $3`
 	kvLive = `(expires_at IS NULL OR expires_at > $4)`
-	kvGet  = `SELECT key, value, expires_at FROM kv_entries WHERE ` + kvOf + ` AND ` + kvLive
+	kvGet  = `SELECT value, expires_at FROM kv_entries WHERE ` + kvOf + ` AND ` + kvLive
 	kvHas  = `SELECT 1 FROM kv_entries WHERE ` + kvOf + ` AND ` + kvLive
 
 	// kvRead sees also what has expired. The dialect's ForUpdate comes behind it.
@@ -66,11 +66,15 @@ func scanKV(row scanner) (e store.KVEntry, err error) {
 }
 
 func (k kv) Get(ctx context.Context, appID, collection, key string) (store.KVEntry, error) {
-	return one(ctx, k.reader(), "key", scanKV, kvGet, appID, collection, key, k.db.now())
+	return one(ctx, k.lookup(), "key", func(row scanner) (store.KVEntry, error) {
+		e := store.KVEntry{Key: key}
+		err := row.Scan((*[]byte)(&e.Value), instant{&e.ExpiresAt})
+		return e, err
+	}, kvGet, appID, collection, key, k.db.now())
 }
 
 func (k kv) Has(ctx context.Context, appID, collection, key string) (bool, error) {
-	found, err := exists(ctx, k.reader(), kvHas, appID, collection, key, k.db.now())
+	found, err := exists(ctx, k.lookup(), kvHas, appID, collection, key, k.db.now())
 	return found, failed(ctx, "read key", err)
 }
 

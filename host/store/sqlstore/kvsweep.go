@@ -22,7 +22,7 @@ func (k kv) Sweep(ctx context.Context, limit int) (swept int, err error) {
 	if lock := k.db.Dialect.ForUpdate; lock != "" {
 		query += lock + " SKIP LOCKED" // what somebody else is about to write, or sweeps too
 	}
-	err = k.join(ctx, op, func(tx *sqlStore) error {
+	err = k.apart(ctx, op, func(tx *sqlStore) error {
 		expired, err := many(ctx, tx.tx, "expired keys", scanKVKey, query, now, limit)
 		if err != nil {
 			return err

@@ -47,13 +47,13 @@ func (s *sqlStore) mutation(about store.Change) mutation {
 // takes no lock: fn must hold its own against others at work on the same rows, and may be run
 // again.
 func (s *sqlStore) mutate(ctx context.Context, op string, about store.Change, fn func(m mutation) error) error {
-	return s.join(ctx, op, func(tx *sqlStore) error { return fn(tx.mutation(about)) })
+	return s.joinAt(ctx, anywhere, about.AppID, op, func(tx *sqlStore) error { return fn(tx.mutation(about)) })
 }
 
 // mutateAlone is mutate for an fn that, if nobody is to be told, is one statement by writer(): that
-// runs without a transaction, unless there is an entry to be written.
+// runs without a transaction, unless there is an entry to be written, or a transaction is what shares a commit.
 func (s *sqlStore) mutateAlone(ctx context.Context, op string, about store.Change, fn func(m mutation) error) error {
-	if s.tx == nil && !store.DeedOf(ctx).Open() {
+	if s.tx == nil && s.db.commits == nil && !store.DeedOf(ctx).Open() {
 		if alone, err := s.unheard(ctx, op, about, fn); alone {
 			return err
 		}

@@ -44,8 +44,8 @@ const (
 			UNION ALL
 			SELECT (SELECT o.lane FROM outbox o WHERE o.token IS NULL AND o.lane > lanes.lane ORDER BY o.lane LIMIT 1)
 			FROM lanes WHERE lanes.lane IS NOT NULL)
-		SELECT lane, due_at, {now} FROM (SELECT lane, (SELECT o.due_at FROM outbox o WHERE o.token IS NULL AND o.lane = lanes.lane
-			ORDER BY o.due_at, o.id LIMIT 1) AS due_at FROM lanes WHERE lane IS NOT NULL) AS due WHERE due_at IS NOT NULL`
+		SELECT lane, (SELECT o.due_at FROM outbox o WHERE o.token IS NULL AND o.lane = lanes.lane ORDER BY o.due_at, o.id LIMIT 1), {now}
+		FROM lanes WHERE lane IS NOT NULL`
 
 	eventGet    = `SELECT ` + eventColumns + ` FROM outbox o WHERE o.id = $1 AND ` + ofLiveApp
 	eventList   = `SELECT {brief} FROM outbox o WHERE o.app_id = $1 AND o.id > $2`

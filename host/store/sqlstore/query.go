@@ -59,9 +59,14 @@ func (p *statements) outside() queryer { return preparedFirst{p.statement, p.db}
 // within runs statements in a transaction, which cannot prepare any while it has the one connection
 // that writes: what is not prepared yet will be for the next.
 func (p *statements) within(tx *sql.Tx) queryer {
-	return preparedFirst{func(ctx context.Context, query string) *sql.Stmt {
+	here := map[string]*sql.Stmt{}
+	return preparedFirst{func(_ context.Context, query string) *sql.Stmt {
+		if s := here[query]; s != nil {
+			return s
+		}
 		if s := p.known(query); s != nil {
-			return tx.StmtContext(ctx, s)
+			here[query] = tx.StmtContext(context.Background(), s) // it serves others, too
+			return here[query]
 		}
 		p.mu.Lock()
 		defer p.mu.Unlock()

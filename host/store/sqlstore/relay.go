@@ -219,7 +219,7 @@ func (r relay) Sweep(ctx context.Context, age time.Duration, limit int) (n int, 
 	if err := checkLimit(limit, store.MaxBatch); err != nil {
 		return 0, err
 	}
-	err = r.s.join(ctx, "sweep requests", func(tx *sqlStore) error {
+	err = r.s.apart(ctx, "sweep requests", func(tx *sqlStore) error {
 		n = 0
 		answers, err := many(ctx, tx.tx, "answers", scanLeftAnswer, tx.timed(answerSweep), tx.db.now(), -age.Microseconds(), limit)
 		if err != nil {

@@ -294,7 +294,7 @@ func (e executions) DeleteBefore(ctx context.Context, before time.Time, limit in
 		return 0, err
 	}
 	before = cut(before)
-	err = e.s.join(ctx, "delete executions", func(tx *sqlStore) error {
+	err = e.s.apart(ctx, "delete executions", func(tx *sqlStore) error {
 		removed = 0
 		for removed < limit {
 			list, err := many(ctx, tx.tx, "segments", scanAged, segmentsBefore+tx.db.Dialect.ForUpdate, before.UnixMicro())
@@ -403,7 +403,7 @@ func (e executions) Compact(ctx context.Context) (moved int, err error) {
 
 // unite makes one segment of a run, unless another node has done so meanwhile.
 func (e executions) unite(ctx context.Context, r run) (moved int, err error) {
-	err = e.s.join(ctx, "join executions", func(tx *sqlStore) error {
+	err = e.s.apart(ctx, "join executions", func(tx *sqlStore) error {
 		moved = 0
 		list, err := many(ctx, tx.tx, "segments", scanKept, segmentsWithin+tx.db.Dialect.ForUpdate, r.firsts[0], r.firsts[len(r.firsts)-1])
 		if err != nil || !slices.EqualFunc(list, r.firsts, func(k kept, first int64) bool { return k.first == first }) {

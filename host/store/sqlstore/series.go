@@ -94,7 +94,7 @@ func (r series) Add(ctx context.Context, counted []store.Counted) error {
 		keys = append(keys, key)
 	}
 	slices.SortFunc(keys, pieceKey.compare) // nodes that add to the same wait for each other, and not in a circle
-	return r.s.join(ctx, "count executions", func(tx *sqlStore) error {
+	return r.s.apart(ctx, "count executions", func(tx *sqlStore) error {
 		args := make([]any, 0, 4+len(countColumns))
 		for _, key := range keys {
 			args = append(args[:0], key.app, key.script, key.step, key.at)

@@ -101,15 +101,21 @@ type Dialect struct {
 	Retryable func(error) bool
 	// Snapshot is how a transaction is that reads what there was at one moment.
 	Snapshot sql.TxOptions
+	// ShareCommits has short transactions of data share a commit: where one at a time writes, that is what they wait
+	// for.
+	ShareCommits bool
 	// Owned is how transactions of Begin are.
 	Owned Owned
 }
 
 // Config is an open database.
 type Config struct {
-	Read    *sql.DB // for queries outside transactions
-	Write   *sql.DB // for everything else; may be Read
-	Long    *sql.DB // for snapshots, which may last; nil: Read
+	Read  *sql.DB // for queries outside transactions
+	Write *sql.DB // for everything else; may be Read
+	Long  *sql.DB // for snapshots, which may last; nil: Read
+	// Lookup is for queries that find one row by its key. They run to their end, since to be ready to interrupt one
+	// would cost as much as it does, and so none is kept waiting for long; nil: Read, and they are interrupted.
+	Lookup  *sql.DB
 	Dialect Dialect
 	Now     func() time.Time // the clock; nil for time.Now
 	Close   func() error     // releases both databases, called once
@@ -134,11 +140,24 @@ func New(config Config) store.Store {
 		config.Long = config.Read
 	}
 	db := &database{Config: config, id: newID(), close: sync.OnceValue(config.Close)}
-	db.reader, db.writer = config.Read, config.Write
 	db.turns = turns.New(config.Dialect.Owned.Places, config.Dialect.Owned.PlacesOfApp)
+	outside := func(of *sql.DB) queryer {
+		if config.Prepare {
+			return (&statements{db: of}).outside()
+		}
+		return of
+	}
+	db.reader, db.writer = outside(config.Read), config.Write
 	if config.Prepare {
 		db.statements = &statements{db: config.Write}
-		db.reader, db.writer = (&statements{db: config.Read}).outside(), db.statements.outside()
+		db.writer = db.statements.outside()
+	}
+	db.lookup = db.reader
+	if config.Lookup != nil {
+		db.lookup = uninterrupted{outside(config.Lookup)}
+	}
+	if config.Dialect.ShareCommits {
+		db.commits = &commits{db: db, longest: longestGroup}
 	}
 	return &sqlStore{db: db}
 }
@@ -148,11 +167,13 @@ type database struct {
 	Config
 	id             string // of this one of all who have opened it
 	reader, writer queryer
+	lookup         queryer
 	timed          sync.Map     // statements by what they are made of, see sqlStore.timed
 	statements     *statements  // the writer's; nil without Config.Prepare
 	turns          *turns.Queue // of transactions of Begin
 	recorded       recent       // executions
 	converted      atomic.Bool  // no executions are rows any more, see executions.older
+	commits        *commits     // nil without Dialect.ShareCommits
 	following      sync.RWMutex
 	followers      []func(store.Revision)
 	close          func() error
@@ -289,6 +310,14 @@ func (s *sqlStore) reader() queryer {
 	return s.db.reader
 }
 
+// lookup is where queries go that find one row by its key.
+func (s *sqlStore) lookup() queryer {
+	if s.tx != nil {
+		return s.tx
+	}
+	return s.db.lookup
+}
+
 // writer is where a single statement goes that needs no lock.
 func (s *sqlStore) writer() queryer {
 	if s.tx != nil {
@@ -298,8 +327,21 @@ func (s *sqlStore) writer() queryer {
 }
 
 // join runs fn in the transaction of InTx or in one of its own, without a lock. It may be run
-// again.
+// again. fn must be quick: where transactions share a commit, those of others wait for it.
 func (s *sqlStore) join(ctx context.Context, op string, fn func(tx *sqlStore) error) error {
+	return s.joinAt(ctx, anywhere, "", op, fn)
+}
+
+// joinAt is join where transactions that share a commit have places, and apps take turns.
+func (s *sqlStore) joinAt(ctx context.Context, at standing, appID, op string, fn func(tx *sqlStore) error) error {
+	if s.tx != nil || s.db.commits == nil {
+		return s.apart(ctx, op, fn)
+	}
+	return failed(ctx, op, s.db.commits.run(ctx, appID, at, func(tx *transaction) error { return fn(&sqlStore{db: s.db, tx: tx}) }))
+}
+
+// apart is join for an fn that may take long.
+func (s *sqlStore) apart(ctx context.Context, op string, fn func(tx *sqlStore) error) error {
 	if s.tx != nil {
 		return failed(ctx, op, fn(s))
 	}
@@ -351,6 +393,7 @@ func (s *sqlStore) transact(ctx context.Context, op string, lock bool, fn func(t
 		}
 	}
 	if err := fn(tx); err != nil {
+		tx.giveBack() // those of its parts
 		return err
 	}
 	if err := s.commit(ctx, tx); err != nil {
@@ -380,7 +423,7 @@ type transaction struct {
 	wrote bool        // something has been changed
 	noted noted       // what
 
-	recorded bool // the entry is written, and waits for the commit
+	recorded []*store.Deed // whose entries are written, and wait for the commit
 }
 
 // audienceOf returns who listens to the changes of an app. Few transactions are about more than one.
@@ -436,18 +479,27 @@ func (db *database) begin(ctx context.Context, options *sql.TxOptions) (*transac
 	if db.statements != nil {
 		db.statements.prepareMissing(ctx)
 	}
-	deed := store.DeedOf(ctx)
-	if !deed.Open() {
-		deed = nil
-	}
 	tx, err := db.Write.BeginTx(ctx, options)
 	if err != nil {
 		return nil, err
 	}
+	return &transaction{queryer: db.within(tx), sql: tx, deed: openDeed(ctx)}, nil
+}
+
+// within is what runs statements in a transaction.
+func (db *database) within(tx *sql.Tx) queryer {
 	if db.statements != nil {
-		return &transaction{queryer: db.statements.within(tx), sql: tx, deed: deed}, nil
+		return db.statements.within(tx)
 	}
-	return &transaction{queryer: tx, sql: tx, deed: deed}, nil
+	return tx
+}
+
+// openDeed returns the deed of a context whose entry is still to be written, nil if there is none.
+func openDeed(ctx context.Context) *store.Deed {
+	if deed := store.DeedOf(ctx); deed.Open() {
+		return deed
+	}
+	return nil
 }
 
 // failed makes an error safe to show: a refusal passes, anything else becomes the cause of a

@@ -2,8 +2,10 @@ package storetest
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,6 +43,38 @@ func Benchmark(b *testing.B, fresh func(tb testing.TB) Opener) {
 					b.Error(err)
 					return
 				}
+			}
+		})
+	})
+	b.Run("KV.Get", func(b *testing.B) {
+		b.ReportAllocs()
+		ctx, cancel := context.WithCancel(s.ctx) // as an execution's
+		defer cancel()
+		entry := store.KVEntry{Key: "k", Value: json.RawMessage(`{"n":1}`)}
+		_, err := s.KV().Set(ctx, app.ID, "c", entry, false)
+		require.NoError(b, err)
+		for b.Loop() {
+			if _, err := s.KV().Get(ctx, app.ID, "c", "k"); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	set := func(b *testing.B, key string) {
+		if _, err := s.KV().Set(s.ctx, app.ID, "c", store.KVEntry{Key: key, Value: json.RawMessage(`{"n":1}`)}, false); err != nil {
+			b.Error(err)
+		}
+	}
+	b.Run("KV.Set", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			set(b, "k")
+		}
+	})
+	b.Run("KV.Set/32 writers", func(b *testing.B) {
+		b.SetParallelism((32 + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0))
+		b.RunParallel(func(loop *testing.PB) {
+			for key := uuid.NewString(); loop.Next(); {
+				set(b, key)
 			}
 		})
 	})

@@ -3,6 +3,7 @@ package storetest
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/google/uuid"
@@ -145,6 +146,16 @@ func testDocsIndexes(t *testing.T, s *shelf) {
 	}
 	_, _, err = declare("z")
 	require.Equal(t, fault.Quota, fault.Of(err))
+	many := s.subject.app(t, "many")
+	for i := range store.MaxAppIndexes + 1 {
+		_, _, err = s.Docs().Declare(s.ctx, store.DocumentIndex{AppID: many.ID, Collection: fmt.Sprint("c", i), Path: "a"})
+		if i < store.MaxAppIndexes {
+			require.NoError(t, err)
+		}
+	}
+	require.ErrorContains(t, err, "an app may have 200 indexes, and this one has 200")
+	require.Equal(t, fault.Quota, fault.Of(err))
+	require.NoError(t, s.Apps().Delete(s.ctx, many.ID))
 	_, _, err = s.Docs().Declare(s.ctx, store.DocumentIndex{AppID: uuid.NewString(), Collection: s.name, Path: "n"})
 	require.Equal(t, fault.NotFound, fault.Of(err))
 

@@ -586,6 +586,7 @@ func testDeadLetters(t *testing.T, o outboxOf) {
 	three := bury(store.EventQueue)
 	for filter, want := range map[store.DeadLetterFilter]int64{
 		{}: 3, {Source: store.EventQueue}: 2, {Unresolved: true}: 1, {Unreplayed: true}: 2, {TriggerID: "other"}: 0, {ScriptID: "s"}: 3,
+		{Newest: two.ID}: 2, {Newest: three.ID}: 3,
 	} {
 		filter.AppID = o.appID
 		n, err := o.DeadLetters().Count(o.ctx, filter)

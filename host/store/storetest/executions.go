@@ -22,7 +22,7 @@ func testExecutions(t *testing.T, s subject) {
 
 	t.Run("record and find", func(t *testing.T) {
 		failed := store.Execution{
-			ID: "failed", AppID: app.ID, ScriptID: script.ID, ScriptVersion: 3, RequestID: "r", InvocationType: abi.InvocationExecute,
+			ID: "failed", AppID: app.ID, ScriptID: script.ID, ScriptVersion: 3, RequestID: "r", InvocationType: abi.InvocationExecute, EventID: "e",
 			Outcome: abi.CodeScriptError, Status: 502, ErrorMessage: "Variable not found: x", ErrorLine: 7, ErrorColumn: 12,
 			ResponseBytes: 5_000_000_000, Method: "POST", Path: "/a/b", Route: "/a/:b", ParentID: "p", RootID: "r",
 			Trace:     &store.Trace{Calls: []store.Call{{Name: "kv.get", StartUS: 1, DurationUS: 2, RequestBytes: 3, ResponseBytes: 4, Outcome: "ok"}}, More: 5},
@@ -47,6 +47,12 @@ func testExecutions(t *testing.T, s subject) {
 		require.Empty(t, got.Outcome)
 		require.Empty(t, got.Lines)
 		require.Nil(t, got.Trace)
+		asked := execution(script, "asked nothing", start)
+		asked.Trace = &store.Trace{Calls: []store.Call{}}
+		require.NoError(t, s.Executions().Record(s.ctx, []store.Execution{asked}))
+		got, err = s.Executions().Get(s.ctx, asked.ID)
+		require.NoError(t, err)
+		require.Equal(t, asked.Trace, got.Trace, "which is not none")
 		_, err = s.Executions().Get(s.ctx, "nothing")
 		notFound(t, err, "execution")
 	})

@@ -75,19 +75,9 @@ func newBlob(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	}
 	data := make([]byte, n)
 	if len(args) > 1 {
-		fill(data, byte(args[1].AsInt()))
+		vm.Fill(data, byte(args[1].AsInt()))
 	}
 	return vm.NewBlob(data), chargeBytes(t, len(data))
-}
-
-func fill(data []byte, b byte) {
-	if len(data) == 0 {
-		return
-	}
-	data[0] = b
-	for n := 1; n < len(data); n *= 2 {
-		copy(data[n:], data[:n])
-	}
 }
 
 func blobToArray(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
@@ -96,13 +86,15 @@ func blobToArray(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 		return vm.Unit, err
 	}
 	items := make([]vm.Value, len(data))
-	for i, b := range data {
-		if i%pollEvery == 0 {
-			if err := t.Poll(); err != nil {
-				return vm.Unit, err
-			}
+	for left := items; len(left) > 0; {
+		part := left[:min(pollEvery, len(left))]
+		if err := t.Poll(); err != nil {
+			return vm.Unit, err
 		}
-		items[i] = vm.Int(int64(b))
+		for i, b := range data[:len(part)] {
+			part[i] = vm.Int(int64(b))
+		}
+		left, data = left[len(part):], data[len(part):]
 	}
 	return vm.NewArray(items), nil
 }
@@ -128,7 +120,7 @@ func blobIsEmpty(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 
 func blobContains(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	data := args[0].AsBlob().Data
-	return vm.Bool(slices.Contains(data, byte(args[1].AsInt()))), chargeBytes(t, len(data))
+	return vm.Bool(vm.IndexByte(data, byte(args[1].AsInt())) >= 0), chargeBytes(t, len(data))
 }
 
 func blobGet(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
@@ -197,7 +189,7 @@ func blobPad(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	b := args[0].AsBlob()
 	old := len(b.Data)
 	b.Data = append(b.Data, make([]byte, int(length)-old)...)
-	fill(b.Data[old:], byte(args[2].AsInt()))
+	vm.Fill(b.Data[old:], byte(args[2].AsInt()))
 	return vm.Unit, chargeBytes(t, len(b.Data)-old)
 }
 
@@ -256,7 +248,7 @@ func blobChop(_ *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 
 func blobReverse(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	b := args[0].AsBlob()
-	slices.Reverse(b.Data)
+	vm.ReverseBytes(b.Data)
 	return vm.Unit, chargeBytes(t, len(b.Data))
 }
 

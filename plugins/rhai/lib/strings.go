@@ -5,7 +5,6 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-	"unsafe"
 
 	"github.com/picloud/picloud/plugins/rhai/vm"
 )
@@ -285,15 +284,15 @@ func stringSet(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 	text := s.AsString()
 	from := t.ByteOffset(s, at)
 	_, size := utf8.DecodeRuneInString(text[from:])
-	b := make([]byte, 0, len(text)+utf8.UTFMax)
-	b = append(b, text[:from]...)
-	b = utf8.AppendRune(b, args[2].AsChar())
-	b = append(b, text[from+size:]...)
-	if err := t.CheckString(int64(len(b))); err != nil {
+	with := pattern(args[2])
+	n := len(text) - size + len(with)
+	if err := t.CheckString(int64(n)); err != nil {
 		return vm.Unit, err
 	}
-	assign(t, &args[0], vm.String(unsafe.String(unsafe.SliceData(b), len(b))))
-	return vm.Unit, chargeBytes(t, len(b))
+	changed, b := vm.Buffer(n, s.Chars())
+	vm.PutText(vm.PutText(vm.PutText(b[:0], text[:from]), with), text[from+size:])
+	assign(t, &args[0], changed)
+	return vm.Unit, chargeBytes(t, n)
 }
 
 // spanOf returns the span of characters that a function's arguments after the first name: none
@@ -386,14 +385,14 @@ func stringAppendBlob(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 }
 
 func stringRemove(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
-	text, find := args[0].AsString(), pattern(args[1])
+	find := pattern(args[1])
 	if find == "" {
 		return vm.Unit, nil
 	}
 	m := t.Meter()
-	rest, err := m.ReplaceAll(text, find, "", len(text))
+	rest, err := m.RemoveAll(args[0], find)
 	if err == nil {
-		assignText(t, &args[0], rest)
+		assign(t, &args[0], rest)
 	}
 	return vm.Unit, err
 }
@@ -420,11 +419,31 @@ func stringReplace(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {
 		return vm.Unit, nil
 	}
 	replaced, b := vm.Buffer(int(size), args[0].Chars()+count*(vm.CountChars(with)-vm.CountChars(find)))
+	if len(find) == 1 && len(with) == 1 {
+		if err := replaceBytes(&m, b, text, find[0], with[0]); err != nil {
+			return vm.Unit, err
+		}
+		assign(t, &args[0], replaced)
+		return vm.Unit, m.Add(count)
+	}
 	if _, err := m.AppendReplaced(b[:0], text, find, with); err != nil {
 		return vm.Unit, err
 	}
 	assign(t, &args[0], replaced)
 	return vm.Unit, nil
+}
+
+// replaceBytes works as [vm.ReplaceByte].
+func replaceBytes(m *vm.Meter, to []byte, text string, find, with byte) *vm.Error {
+	for len(text) > 0 {
+		part := text[:min(countStep, len(text))]
+		vm.ReplaceByte(to[:len(part)], part, find, with)
+		if err := m.Add(len(part)); err != nil {
+			return err
+		}
+		text, to = text[len(part):], to[len(part):]
+	}
+	return nil
 }
 
 func stringPad(t *vm.Thread, args []vm.Value) (vm.Value, *vm.Error) {

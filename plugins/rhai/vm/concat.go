@@ -74,7 +74,7 @@ func (t *Thread) joinTexts(a, l, r *Value) bool {
 	t.budget -= cost
 	ref := newText(n, n)
 	data := unsafe.Slice(textData(ref), n)
-	putText(putText(data[:0], left), right)
+	PutText(PutText(data[:0], left), right)
 	*a = textValue(ref, n, chars)
 	return true
 }
@@ -306,14 +306,7 @@ func (t *Thread) without(l, r Value) (Value, *Error) {
 		return r, nil
 	}
 	m := t.Meter()
-	rest, err := m.ReplaceAll(s, cut.AsString(), "", len(s))
-	switch {
-	case err != nil:
-		return Unit, err
-	case len(rest) == len(s):
-		return l, nil
-	}
-	return String(rest), nil
+	return m.RemoveAll(l, cut.AsString())
 }
 
 // Containers.

@@ -1,6 +1,9 @@
 package vm
 
-import "unsafe"
+import (
+	"strings"
+	"unsafe"
+)
 
 // Code of an eval, and of a function called as name!(), runs in a frame of its own but in
 // the window of its caller: the same registers, with its own ones behind the
@@ -246,7 +249,7 @@ func (t *Thread) evalCode(text string, fn *Function, site *Site) (*Function, *Er
 	before := t.compiled
 	code, err := t.CompileEval(text, fn, site)
 	if err == nil {
-		*kept = evaluated{text, code, t.compiled - before}
+		*kept = evaluated{strings.Clone(text), code, t.compiled - before} // text may be a part of a block that is far larger
 	}
 	return code, err
 }

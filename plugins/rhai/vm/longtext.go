@@ -1,14 +1,17 @@
 package vm
 
 import (
+	"math"
 	"math/bits"
+	"slices"
 	"strings"
 	"unicode/utf8"
 	"unsafe"
 )
 
-// Text is looked at eight bytes at a time: compilers for WebAssembly make a loop over
-// bytes of what other machines have instructions for.
+// Text is looked at eight bytes at a time, and long text in blocks of 64: LLVM makes vector
+// instructions of a loop over the bytes of a block, if it looks at all of them before it tests what
+// came of it. Go's compiler makes none, so the loops over words are not for the guest alone.
 
 const (
 	wordSize  = 8
@@ -116,10 +119,59 @@ func byteOffsetBack(s string, n int) int {
 // may have others set as well.
 func zeros(word uint64) uint64 { return (word - lowBits) &^ word & highBits }
 
+// textBlock is how many bytes are looked at in a block.
+const textBlock = 64
+
+// nearby is up to where bytes are looked for without a look at a block first.
+const nearby = 4 * wordSize
+
+// byteAt returns the i-th byte from p on.
+func byteAt(p unsafe.Pointer, i int) byte { return *(*byte)(unsafe.Add(p, i)) }
+
+// skipBlocks returns where, from i on, the first block of s is that has c, or the last that is not
+// whole.
+func skipBlocks(s string, i int, c byte) int {
+	for ; i+textBlock <= len(s); i += textBlock {
+		p, nearest := unsafe.Add(unsafe.Pointer(unsafe.StringData(s)), i), byte(math.MaxUint8)
+		for j := range textBlock {
+			nearest = min(nearest, byteAt(p, j)^c)
+		}
+		if nearest == 0 {
+			break
+		}
+	}
+	return i
+}
+
+// skipPairs works as skipBlocks, for a place that has the byte first, and second n bytes behind it.
+func skipPairs(s string, i, n int, first, second byte) int {
+	for ; i+textBlock+n <= len(s); i += textBlock {
+		p := unsafe.Add(unsafe.Pointer(unsafe.StringData(s)), i)
+		q, nearest := unsafe.Add(p, n), byte(math.MaxUint8)
+		for j := range textBlock {
+			nearest = min(nearest, (byteAt(p, j)^first)|(byteAt(q, j)^second))
+		}
+		if nearest == 0 {
+			break
+		}
+	}
+	return i
+}
+
+// IndexByte returns where c first is in data, -1 if nowhere.
+func IndexByte(data []byte, c byte) int {
+	return indexByte(unsafe.String(unsafe.SliceData(data), len(data)), c)
+}
+
 // indexByte returns where c first is in s, -1 if nowhere.
 func indexByte(s string, c byte) int {
 	i, wanted := 0, uint64(c)*lowBits
 	for ; i+wordSize <= len(s); i += wordSize {
+		if i == nearby {
+			if i = skipBlocks(s, i, c); i+wordSize > len(s) {
+				break
+			}
+		}
 		if found := zeros(wordAt(s, i) ^ wanted); found != 0 {
 			return i + bits.TrailingZeros64(found)/8
 		}
@@ -153,8 +205,8 @@ func CountByte(s string, c byte) int {
 	return n
 }
 
-// IndexText works as [strings.Index], eight places at a time: those are compared where the first
-// and the last byte of find are right.
+// IndexText works as [strings.Index], eight places at a time: those are compared where two bytes of
+// find are right, the first and the last one, or the one that was wrong where it was compared last.
 func IndexText(s, find string) int {
 	n := len(find)
 	switch {
@@ -165,11 +217,19 @@ func IndexText(s, find string) int {
 	case n > len(s):
 		return -1
 	}
-	first, last := uint64(find[0])*lowBits, uint64(find[n-1])*lowBits
+	second := n - 1
+	first, last := uint64(find[0])*lowBits, uint64(find[second])*lowBits
 	end := len(s) - n // the last place
 	i, compared := 0, 0
+	checked := nearby // the end of what may have the place
 	for ; i+wordSize-1 <= end; i += wordSize {
-		found := zeros(wordAt(s, i)^first) & zeros(wordAt(s, i+n-1)^last)
+		if i >= checked {
+			if i = skipPairs(s, i, second, find[0], find[second]); i+wordSize-1 > end {
+				break
+			}
+			checked = i + textBlock
+		}
+		found := zeros(wordAt(s, i)^first) & zeros(wordAt(s, i+second)^last)
 		for found != 0 {
 			at := i + bits.TrailingZeros64(found)/8
 			same := commonPrefix(s[at:at+n], find)
@@ -184,6 +244,9 @@ func IndexText(s, find string) int {
 				return -1
 			}
 			found &= found - 1
+			if same > 0 {
+				second, last = same, uint64(find[same])*lowBits
+			}
 		}
 	}
 	for ; i <= end; i++ {
@@ -212,7 +275,10 @@ func FlipCase(to []byte, s string, first byte) (flipped bool) {
 	to = to[:len(s)]
 	from, past := (0x80-uint64(first))*lowBits, (0x80-26-uint64(first))*lowBits
 	start, flips := unsafe.Pointer(unsafe.SliceData(to)), uint64(0)
-	i := 0
+	i := len(s) &^ (textBlock - 1)
+	if i > 0 && flipBlocks(start, unsafe.Pointer(unsafe.StringData(s)), i, first) {
+		flips = 1
+	}
 	for i+wordSize <= len(s) {
 		word := wordAt(s, i)
 		flip := (word + from) &^ (word + past) & highBits >> 2 // the difference of cases is this bit
@@ -231,6 +297,78 @@ func FlipCase(to []byte, s string, first byte) (flipped bool) {
 		to[i] = c
 	}
 	return flips != 0
+}
+
+// flipBlocks works as FlipCase, for n bytes of whole blocks.
+func flipBlocks(to, from unsafe.Pointer, n int, first byte) bool {
+	flips := byte(0)
+	for i := range n {
+		c, flip := byteAt(from, i), byte(0)
+		if c-first < 26 {
+			flip = 0x20
+		}
+		flips |= flip
+		*(*byte)(unsafe.Add(to, i)) = c ^ flip
+	}
+	return flips != 0
+}
+
+// ReplaceByte writes s to to, which is as long, with the byte with for each find.
+func ReplaceByte(to []byte, s string, find, with byte) {
+	to = to[:len(s)]
+	start, from := unsafe.Pointer(unsafe.SliceData(to)), unsafe.Pointer(unsafe.StringData(s))
+	for i := range len(s) {
+		c := byteAt(from, i)
+		if c == find {
+			c = with
+		}
+		*(*byte)(unsafe.Add(start, i)) = c
+	}
+}
+
+// Fill writes b to all of data.
+func Fill(data []byte, b byte) {
+	start, word := unsafe.Pointer(unsafe.SliceData(data)), uint64(b)*lowBits
+	i := 0
+	for ; i+wordSize <= len(data); i += wordSize {
+		*(*uint64)(unsafe.Add(start, i)) = word
+	}
+	for ; i < len(data); i++ {
+		data[i] = b
+	}
+}
+
+// ReverseBytes works as [slices.Reverse], eight bytes of each end at a time.
+func ReverseBytes(data []byte) {
+	first := unsafe.Pointer(unsafe.SliceData(data))
+	last := unsafe.Add(first, len(data))
+	n := len(data) / (2 * wordSize)
+	for range n {
+		last = unsafe.Add(last, -wordSize)
+		a, b := (*uint64)(first), (*uint64)(last)
+		*a, *b = bits.ReverseBytes64(*b), bits.ReverseBytes64(*a)
+		first = unsafe.Add(first, wordSize)
+	}
+	slices.Reverse(data[n*wordSize : len(data)-n*wordSize])
+}
+
+// TextKey returns the first eight bytes of s as a number, the first one highest, of shorter text with
+// zeros behind it. The lesser of two texts has not the greater key.
+func TextKey(s string) uint64 {
+	n := len(s)
+	from := unsafe.Pointer(unsafe.StringData(s))
+	switch {
+	case n >= wordSize:
+		return bits.ReverseBytes64(wordAt(s, 0))
+	case n >= wordSize/2:
+		high, low := *(*uint32)(from), *(*uint32)(unsafe.Add(from, n-wordSize/2))
+		return uint64(bits.ReverseBytes32(high))<<32 | uint64(bits.ReverseBytes32(low)<<(8*(wordSize-n)))
+	}
+	key := uint64(0)
+	for i := range n {
+		key |= uint64(s[i]) << (56 - 8*i)
+	}
+	return key
 }
 
 // PlainPrefix returns how many bytes at the start of s are printable ASCII other than the double

@@ -2,6 +2,7 @@ package vm
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -224,6 +225,71 @@ func TestAddEach(t *testing.T) {
 			}
 			if one.Operations() != all.Operations() || single.work != together.work {
 				t.Errorf("%d pieces of %d: got %d operations and %d left, want %d and %d", n, size, all.Operations(), together.work, one.Operations(), single.work)
+			}
+		}
+	}
+}
+
+// TestBlocks: what looks at blocks of a text, and at what is left of them, as the standard library
+// does it byte by byte.
+func TestBlocks(t *testing.T) {
+	random := rand.New(rand.NewPCG(9, 10))
+	for range 20_000 {
+		letters := 1 + random.IntN(4)
+		text := make([]byte, random.IntN(300))
+		for i := range text {
+			text[i] = byte('a' + random.IntN(letters))
+		}
+		find := "b"
+		if len(text) > 0 && random.IntN(2) == 0 {
+			from := random.IntN(len(text))
+			find = string(text[from : from+random.IntN(min(len(text)-from, 90))])
+		}
+		if random.IntN(2) == 0 && len(text) > 0 { // once only, and near the end
+			at := len(text) - 1 - random.IntN(min(len(text), 80))
+			find = string(append(text[at:len(text):len(text)], 'z'))
+			text = append(text, 'z')
+		}
+		s := string(text)
+		if got, want := IndexText(s, find), strings.Index(s, find); got != want {
+			t.Fatalf("IndexText(%q, %q): got %d, want %d", s, find, got, want)
+		}
+		for _, c := range []byte{'a', 'd', 'z', 0} {
+			if got, want := IndexByte(text, c), strings.IndexByte(s, c); got != want {
+				t.Fatalf("IndexByte(%q, %q): got %d, want %d", s, c, got, want)
+			}
+			ReplaceByte(text, s, c, '-')
+			if want := strings.ReplaceAll(s, string(c), "-"); string(text) != want {
+				t.Fatalf("ReplaceByte(%q, %q): got %q, want %q", s, c, text, want)
+			}
+		}
+		copy(text, s)
+		ReverseBytes(text)
+		want := []byte(s)
+		slices.Reverse(want)
+		if string(text) != string(want) {
+			t.Fatalf("ReverseBytes(%q): got %q", s, text)
+		}
+		Fill(text, 'x')
+		if string(text) != strings.Repeat("x", len(text)) {
+			t.Fatalf("Fill of %d bytes: got %q", len(text), text)
+		}
+		FlipCase(text, s, 'a')
+		if string(text) != strings.ToUpper(s) {
+			t.Fatalf("FlipCase(%q, a): got %q", s, text)
+		}
+	}
+}
+
+func TestTextKey(t *testing.T) {
+	texts := []string{"", "\x00", "\x00\x00", "a", "a\x00", "ab", "abc", "abcd", "abcde", "abcdef", "abcdefg", "abcdefgh", "abcdefghi", "abcdefgi", "\xff", "é"}
+	for _, a := range texts {
+		for _, b := range texts {
+			if a < b && TextKey(a) > TextKey(b) {
+				t.Errorf("TextKey(%q) > TextKey(%q)", a, b)
+			}
+			if want := a[:min(8, len(a))] == b[:min(8, len(b))]; want != (TextKey(a) == TextKey(b)) && !strings.Contains(a+b, "\x00") {
+				t.Errorf("TextKey(%q) == TextKey(%q): want %v", a, b, want)
 			}
 		}
 	}

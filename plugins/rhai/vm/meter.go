@@ -1,9 +1,6 @@
 package vm
 
-import (
-	"slices"
-	"unsafe"
-)
+import "slices"
 
 // A Meter counts operations for long work while it is done, so that it ends soon after an
 // interrupt, and at the limit of operations, without being finished first.
@@ -102,14 +99,21 @@ func (m *Meter) Search(text, find string) (at int, err *Error) {
 	}
 }
 
-// ReplaceAll returns text with with for each find, which is not empty. size is what is enough for
-// it.
-func (m *Meter) ReplaceAll(text, find, with string, size int) (string, *Error) {
-	b, err := m.AppendReplaced(make([]byte, 0, size), text, find, with)
-	return unsafe.String(unsafe.SliceData(b), len(b)), err
+// RemoveAll returns the string v without find, which is not empty: v itself if that is nowhere.
+func (m *Meter) RemoveAll(v Value, find string) (Value, *Error) {
+	text := v.AsString()
+	rest, b := Buffer(len(text), v.Chars())
+	b, err := m.AppendReplaced(b[:0], text, find, "")
+	if err != nil || len(b) == len(text) {
+		return v, err
+	}
+	*textUsed(rest.ref) = uint32(len(b))
+	found := (len(text) - len(b)) / len(find)
+	return rest.Prefix(len(b), v.Chars()-found*countChars(find)), nil
 }
 
-// AppendReplaced works as [Meter.ReplaceAll], and appends the text to b, which has room for it.
+// AppendReplaced appends text to b, which has room for it, with with for each find, which is not
+// empty.
 func (m *Meter) AppendReplaced(b []byte, text, find, with string) ([]byte, *Error) {
 	for {
 		at, err := m.Search(text, find)
@@ -120,9 +124,9 @@ func (m *Meter) AppendReplaced(b []byte, text, find, with string) ([]byte, *Erro
 			return nil, err
 		}
 		if at < 0 {
-			return putText(b, text), nil
+			return PutText(b, text), nil
 		}
-		b = putText(putText(b, text[:at]), with)
+		b = PutText(PutText(b, text[:at]), with)
 		text = text[at+len(find):]
 	}
 }

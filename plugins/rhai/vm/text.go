@@ -82,8 +82,8 @@ func copyText(to *byte, s string) {
 	}
 }
 
-// putText works as append to b, which has room for s.
-func putText(b []byte, s string) []byte {
+// PutText works as append to b, which has room for s.
+func PutText(b []byte, s string) []byte {
 	if s == "" {
 		return b
 	}
@@ -119,7 +119,7 @@ func (v Value) appendCounted(s string, chars int) Value {
 	total := used + len(s)
 	chars += v.Chars()
 	if v.ref != nil && used > 0 && *textUsed(v.ref) == uint32(used) && total <= int(textRoom(v.ref)) {
-		putText(unsafe.Slice(textData(v.ref), total)[:used], s)
+		PutText(unsafe.Slice(textData(v.ref), total)[:used], s)
 		*textUsed(v.ref) = uint32(total)
 		return textValue(v.ref, total, chars)
 	}
@@ -128,7 +128,7 @@ func (v Value) appendCounted(s string, chars int) Value {
 		room += total // the next appends fit
 	}
 	ref := newText(total, room)
-	putText(putText(unsafe.Slice(textData(ref), total)[:0], v.AsString()), s)
+	PutText(PutText(unsafe.Slice(textData(ref), total)[:0], v.AsString()), s)
 	return textValue(ref, total, chars)
 }
 
@@ -142,7 +142,7 @@ func Concat(a, b Value) Value {
 		return Value{meta: uint32(KindString), ref: a.ref, bits: a.bits}
 	}
 	ref := newText(n+m, n+m)
-	putText(putText(unsafe.Slice(textData(ref), n+m)[:0], a.AsString()), b.AsString())
+	PutText(PutText(unsafe.Slice(textData(ref), n+m)[:0], a.AsString()), b.AsString())
 	return textValue(ref, n+m, a.Chars()+b.Chars())
 }
 

@@ -124,8 +124,8 @@ func NewIterator(it *Iterator) Value {
 // Kind returns the value's kind.
 func (v Value) Kind() Kind { return Kind(v.meta & kindMask) }
 
-// IsPlainInt reports whether v is an integer without a tag, all of which is in AsInt.
-func (v Value) IsPlainInt() bool { return v.meta == uint32(KindInt) }
+// IsPlain reports whether v is of kind k and has no tag.
+func (v Value) IsPlain(k Kind) bool { return v.meta == uint32(k) }
 
 // The accessors below must be called on a value of their kind only.
 

@@ -16,4 +16,11 @@ addEventListener(
   { capture: true },
 );
 
+// An address that is none is shown as one that leads nowhere; the router would show nothing.
+try {
+  decodeURIComponent(location.pathname);
+} catch {
+  history.replaceState(null, '', '/not-found');
+}
+
 mount(App, { target: document.getElementById('page')! });

@@ -1,12 +1,13 @@
 import { blockNavigation, createRouter } from 'sv-router';
 
 import AppFrame from './shell/AppFrame.svelte';
-import { lazy, lazyLayout } from './shell/lazy';
+import { begin, lazy, lazyLayout } from './shell/lazy';
 import NotFound from './screens/NotFound.svelte';
-import Apps from './screens/apps/Apps.svelte';
 
-// Every screen and its address. Screens are loaded when they are opened, but for the first.
-export const { navigate, isActive, route } = createRouter({
+const Apps = lazy(() => import('./screens/apps/Apps.svelte'));
+
+// Every screen and its address. Screens are loaded when they are opened.
+const routes = {
   '/': Apps,
   '/apps': {
     '/': Apps,
@@ -77,6 +78,7 @@ export const { navigate, isActive, route } = createRouter({
       },
     },
   },
+  '/failures': lazy(() => import('./screens/executions/Failures.svelte')),
   '/health': lazy(() => import('./screens/health/Health.svelte')),
   '/users': {
     '/': lazy(() => import('./screens/users/Users.svelte')),
@@ -90,7 +92,27 @@ export const { navigate, isActive, route } = createRouter({
     '/keys': lazy(() => import('./screens/account/Keys.svelte')),
   },
   '*rest': NotFound,
-});
+};
+
+export const { navigate, isActive, route } = createRouter(routes);
+
+/** Returns what is shown for the parts of an address, the outermost first; undefined: no screen has it. */
+function shownAt(parts: string[], table: object): object[] | undefined {
+  for (const [key, value] of Object.entries(table)) {
+    if (!key.startsWith('/')) continue;
+    const names = key.split('/').filter(Boolean);
+    if (names.length > parts.length || !names.every((name, i) => name.startsWith(':') || name === parts[i])) continue;
+    const rest = parts.slice(names.length);
+    const found = typeof value !== 'function' ? shownAt(rest, value) : rest.length ? undefined : [value];
+    if (found) return 'layout' in table ? [table.layout as object, ...found] : found;
+  }
+  return undefined;
+}
+
+/** Begins to load the screen at an address, while who works here is still asked for. */
+export function beginAt(path: string) {
+  for (const screen of shownAt(path.split('/').filter(Boolean), routes) ?? []) begin(screen);
+}
 
 // The router counts the steps of Back and Forward only while something may block them. It must know all of them, or a step that
 // is refused later would end at another screen.

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 
-import { api, dashboard, launch, login, open, upload } from './browser.js';
+import { api, dashboard, focused, keepBack, launch, login, open, until, upload } from './browser.js';
 
 let browser, token;
 before(async () => {
@@ -57,7 +57,7 @@ describe('data', { concurrency: 3 }, () => {
     await page.getByRole('heading', { name: 'No entries yet' }).waitFor();
     await page.getByRole('button', { name: 'New entry' }).focus();
     await page.keyboard.press('Enter');
-    await page.getByLabel('Collection', { exact: true }).waitFor();
+    await focused(page);
     await page.keyboard.type('limits');
     await page.keyboard.press('Tab');
     await page.keyboard.type('most');
@@ -124,7 +124,7 @@ describe('data', { concurrency: 3 }, () => {
     assert.equal((await get('apps/many-keys/kv/things/a1')).key, 'a1'); // it can still be undone
     await page.reload(); // now not any more
     await page.getByRole('link', { name: 'a2' }).waitFor();
-    for (let i = 0; i < 40 && (await get('apps/many-keys/kv/things?prefix=a1')).items.length; i++) await new Promise((done) => setTimeout(done, 50));
+    await until(async () => !(await get('apps/many-keys/kv/things?prefix=a1')).items.length);
     await isMissing('apps/many-keys/kv/things/a1');
 
     const { name, content } = await saved(page, () => more(page, 'Export these entries'));
@@ -163,7 +163,7 @@ describe('data', { concurrency: 3 }, () => {
     await page.getByRole('heading', { level: 1 }).hover();
     await page.clock.runFor(10_000);
     await undo.waitFor({ state: 'detached' });
-    for (let i = 0; i < 40 && (await get('apps/lenient/kv/things')).items.length > 1; i++) await new Promise((done) => setTimeout(done, 50));
+    await until(async () => (await get('apps/lenient/kv/things')).items.length === 1);
     await isMissing('apps/lenient/kv/things/a');
   });
 
@@ -193,6 +193,7 @@ describe('data', { concurrency: 3 }, () => {
     for (const name of ['New entry', 'Delete a', 'New collection of Key-value']) assert.equal(await page.getByRole('button', { name }).count(), 0, name);
     assert.equal(await page.getByRole('checkbox').count(), 0);
     await page.getByRole('button', { name: 'More' }).click();
+    await page.getByRole('menuitem').first().waitFor();
     assert.deepEqual(await page.getByRole('menuitem').allInnerTexts(), ['Export as lines of JSON', 'Copy as curl']);
     await page.keyboard.press('Escape');
     await page.getByRole('link', { name: 'a', exact: true }).click();
@@ -222,6 +223,7 @@ describe('data', { concurrency: 3 }, () => {
     await page.getByText('7 documents, matched by the filter').waitFor();
 
     await page.getByRole('button', { name: 'number' }).click();
+    await page.waitForURL(/sort=number/);
     await page.getByRole('button', { name: 'number' }).click();
     await page.waitForURL(/sort=-number/);
     await page.locator('tbody tr').first().getByRole('cell', { name: '27', exact: true }).waitFor();
@@ -234,6 +236,7 @@ describe('data', { concurrency: 3 }, () => {
     await page.getByRole('columnheader', { name: 'paid' }).waitFor({ state: 'detached' });
     await page.reload();
     await page.getByText('7 documents, matched by the filter').waitFor();
+    await page.locator('tbody tr').nth(6).waitFor();
     assert.deepEqual(await page.getByRole('columnheader').allInnerTexts(), ['', 'Id', 'number', 'customer.city', 'customer', 'Changed', 'Actions']);
 
     await page.getByRole('checkbox', { name: /^Select 0/ }).first().check();
@@ -241,7 +244,7 @@ describe('data', { concurrency: 3 }, () => {
     await filter.fill('number: 9'); // what is typed is not lost by a selection
     await filter.press('Enter');
     await page.getByText('1 document, matched').waitFor();
-    assert.equal(await page.getByText('1 selected').count(), 0); // that of others is none of these
+    await page.getByText('1 selected').waitFor({ state: 'detached' }); // that of others is none of these
 
     await filter.fill('paid: {$maybe: 1}');
     await filter.press('Enter');
@@ -266,7 +269,7 @@ describe('data', { concurrency: 3 }, () => {
     await page.getByLabel('Collection', { exact: true }).fill('papers');
     await write(page, 'Data', '[1]');
     await page.getByRole('button', { name: 'Create document' }).click();
-    await page.getByRole('dialog').getByText(/data.*|object/i).first().waitFor(); // an array is no document
+    await page.getByRole('dialog').getByRole('alert').getByText('must be an object').waitFor(); // an array is no document
     await write(page, 'Data', '{"title": "Tea", "pages": 3, "weight": 1.0}');
     await page.getByRole('button', { name: 'Create document' }).click();
     await page.getByText('The document is there').waitFor();
@@ -286,18 +289,15 @@ describe('data', { concurrency: 3 }, () => {
     assert.match(await text(`apps/papers/docs/papers/${id}`), /"Tea, twice".*1\.0/);
 
     // What is typed while it is saved is neither lost nor saved.
-    let answer;
-    await page.route(`**/docs/papers/${id}`, (route) => (route.request().method() === 'PUT' ? (answer = () => route.continue()) : route.continue()));
+    const put = await keepBack(page, `**/docs/papers/${id}`, 'PUT');
     await write(page, 'Data of the document', '{"title": "Coffee"}');
-    const asked = page.waitForRequest((request) => request.method() === 'PUT');
     await page.getByRole('button', { name: 'Save', exact: true }).click();
-    await asked;
+    await put.asked();
     await write(page, 'Data of the document', '{"title": "Cocoa"}');
-    await answer();
+    await put.answer();
     await page.getByText('Version 4 is saved').waitFor();
     await page.getByText('Not saved').waitFor();
     assert.equal((await get(`apps/papers/docs/papers/${id}`)).data.title, 'Coffee');
-    await page.unroute(`**/docs/papers/${id}`);
     await page.getByRole('button', { name: 'Save', exact: true }).click();
     await page.getByText('Version 5 is saved').waitFor();
     assert.equal((await get(`apps/papers/docs/papers/${id}`)).data.title, 'Cocoa');
@@ -341,7 +341,7 @@ describe('data', { concurrency: 3 }, () => {
     await page.goBack();
     await page.getByRole('alertdialog').getByRole('button', { name: 'Cancel' }).click();
     await dialog.getByText('0 entries').waitFor();
-    assert.match(page.url(), /kv\/things$/);
+    await page.waitForURL(/kv\/things$/);
     await page.goBack();
     await page.getByRole('alertdialog').getByRole('button', { name: 'Stop and leave' }).click();
     await page.waitForURL(/\/apps\/slow$/);
@@ -372,7 +372,7 @@ describe('data', { concurrency: 3 }, () => {
     await page.getByRole('button', { name: 'Delete good.txt' }).click();
     await page.getByRole('table').getByRole('link', { name: 'good.txt' }).waitFor({ state: 'detached' });
     await page.getByRole('button', { name: 'Dismiss' }).click(); // it is done then
-    for (let i = 0; i < 40 && (await get('apps/drawer/files/photos')).items.length > 5; i++) await new Promise((done) => setTimeout(done, 50));
+    await until(async () => (await get('apps/drawer/files/photos')).items.length === 5);
     assert.deepEqual((await get('apps/drawer/files/photos')).items.map((f) => f.name).sort(), ['a.svg', 'b.html', 'c.pdf', 'd.pdf', 'first.txt']);
 
     await page.getByRole('table').getByRole('link', { name: 'a.svg' }).click();
@@ -412,5 +412,43 @@ describe('data', { concurrency: 3 }, () => {
     await page.getByRole('alertdialog').getByRole('button', { name: 'Delete 5 files' }).click();
     await page.getByText('5 files deleted').waitFor();
     assert.equal((await get('apps/drawer/files/photos')).items.length, 0);
+  });
+
+  test('documents are exported, and imported elsewhere as they were', async (t) => {
+    const from = await app('giving');
+    const to = await app('taking');
+    const made = [];
+    for (const n of ['9007199254740993', '1.0']) {
+      const answer = await fetch(`${dashboard}/api/v1/admin/apps/giving/docs/orders`, {
+        method: 'POST',
+        headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
+        body: `{"data":{"n":${n}}}`,
+      });
+      made.push((await answer.json()).id);
+    }
+    const page = await open(t, browser, { token, path: `${from}/docs/orders` });
+    await page.getByText('2 documents').first().waitFor();
+    const { name, content } = await saved(page, () => more(page, 'Export as lines of JSON'));
+    assert.equal(name, 'giving-orders.jsonl');
+    await page.goto(`${dashboard}${to}/docs/orders`);
+    await page.getByRole('heading', { name: 'No documents in orders' }).waitFor();
+    await choose(page, { name, mimeType: 'application/jsonl', buffer: content }, () => more(page, 'Import lines of JSON'));
+    await page.getByText('2 documents imported').waitFor();
+    assert.match(await text(`apps/taking/docs/orders/${made[0]}`), /"n":\s*9007199254740993/);
+    assert.match(await text(`apps/taking/docs/orders/${made[1]}`), /"n":\s*1\.0/);
+  });
+
+  test('an upload shows how far it is, and is stopped', async (t) => {
+    const path = await app('slowly');
+    await upload(token, 'slowly', 'photos', 'a.txt', 'text/plain', 'a');
+    const page = await open(t, browser, { token, path: `${path}/files/photos` });
+    await page.getByRole('link', { name: 'a.txt' }).waitFor();
+    await page.route('**/files/photos?name=*', () => {}); // it is never answered
+    await page.getByLabel('Files to upload').setInputFiles({ name: 'b.txt', mimeType: 'text/plain', buffer: Buffer.from('b') });
+    const uploads = page.getByRole('region', { name: 'Uploads' });
+    await uploads.getByRole('progressbar', { name: 'Upload of b.txt' }).waitFor();
+    await uploads.getByRole('button', { name: 'Stop' }).click();
+    await uploads.getByRole('progressbar').waitFor({ state: 'detached' });
+    assert.equal((await get('apps/slowly/files/photos')).items.length, 1);
   });
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { api, launch, login, open, violations } from './browser.js';
+import { api, keepBack, launch, login, open, until, violations } from './browser.js';
 
 let browser, token;
 before(async () => {
@@ -18,16 +18,6 @@ const once = { max_attempts: 1 };
 async function make(app, source = good) {
   await api('POST', 'apps', { token, body: { slug: app } });
   return api('POST', `apps/${app}/scripts`, { token, body: { name: 'handle', source } });
-}
-
-/** Waits until the API answers as it should. */
-async function until(ask) {
-  for (let i = 0; i < 100; i++) {
-    const answer = await ask();
-    if (answer) return answer;
-    await new Promise((done) => setTimeout(done, 100));
-  }
-  throw new Error(`it never came: ${ask}`);
 }
 
 test('a schedule is made with the mouse, is run by hand, pauses, changes and goes', async (t) => {
@@ -106,6 +96,7 @@ test('a message is pushed and handled with the keyboard alone', async (t) => {
   await page.getByRole('cell', { name: /ada@example.org/ }).waitFor();
   await press('button', 'Make one');
   assert.equal(await dialog.getByLabel('Topic').inputValue(), 'mails');
+  await dialog.getByLabel('Script').getByRole('option', { name: 'handle', exact: true }).waitFor({ state: 'attached' });
   await dialog.getByLabel('Script').focus();
   await page.keyboard.type('handle');
   await press('button', 'Create trigger', dialog);
@@ -182,13 +173,16 @@ test('a dead letter shows why, is replayed when the script is mended; others go 
   // With the keyboard: those of a trigger, one of them ignored, one deleted and back, the others replayed.
   await page.getByRole('link', { name: 'Dead letters' }).first().focus();
   await page.keyboard.press('Enter');
+  await page.getByLabel('Trigger').getByRole('option', { name: 'listener', exact: true }).waitFor({ state: 'attached' });
   await page.getByLabel('Trigger').focus();
   await page.keyboard.type('listener');
+  await page.waitForURL(new RegExp(`trigger=${other.id}`)); // what is selected before is not among those that are listed then
   await page.getByRole('checkbox', { name: /^Select listener/ }).first().focus();
   await page.keyboard.press('Space');
   await page.getByRole('button', { name: 'Ignore 1' }).focus();
   await page.keyboard.press('Enter');
   await page.getByText('1 dead letter ignored').waitFor();
+  await page.getByRole('link', { name: 'listener' }).nth(3).waitFor({ state: 'detached' });
   assert.equal((await api('GET', 'apps/mournful/dead-letters', { token })).unresolved, 3);
 
   await page.getByRole('link', { name: 'listener' }).first().click();
@@ -225,14 +219,12 @@ test('what is asked about dead letters is not done to others', async (t) => {
   await page.getByLabel('Trigger').selectOption('one');
   await page.getByRole('link', { name: 'two' }).waitFor({ state: 'detached' });
   // They are counted slowly, and meanwhile all are shown.
-  let answer;
-  await page.route('**/dead-letters?*limit=1000*', (route) => (answer = () => route.continue()));
-  const asked = page.waitForRequest('**/dead-letters?*limit=1000*');
+  const counted = await keepBack(page, '**/dead-letters?*limit=1000*');
   await page.getByRole('button', { name: 'Delete these' }).click();
-  await asked;
+  await counted.asked();
   await page.getByRole('button', { name: 'Clear', exact: true }).click();
   await page.getByRole('link', { name: 'two' }).waitFor();
-  await answer();
+  await counted.answer();
   await page.getByRole('alertdialog').getByText('of the trigger one', { exact: false }).waitFor();
   await page.getByRole('alertdialog').getByRole('button', { name: 'Delete 1' }).click();
   await page.getByText('1 dead letter deleted').waitFor();
@@ -277,16 +269,14 @@ test('a topic is opened to outside, has an address and a token, and is closed', 
   // A token that comes late is not shown for another topic.
   await api('PUT', 'apps/loud/topics/orders', { token, body: { access: 'token' } });
   await page.reload();
-  let answer;
-  await page.route('**/topics/prices:token', (route) => (answer = () => route.continue()));
+  const made = await keepBack(page, '**/topics/prices:token');
   await page.getByRole('button', { name: 'Subscribe to prices', exact: true }).click();
-  const asked = page.waitForRequest('**/topics/prices:token');
   await dialog.getByRole('button', { name: 'Make a token' }).click();
-  await asked;
+  await made.asked();
   await page.keyboard.press('Escape');
   await page.getByRole('button', { name: 'Subscribe to orders', exact: true }).click();
   const answered = page.waitForResponse('**/topics/prices:token');
-  await answer();
+  await made.answer();
   await answered;
   await dialog.getByRole('button', { name: 'Make a token' }).and(page.locator(':enabled')).waitFor();
   await dialog.getByText('token=…').waitFor();
@@ -342,4 +332,21 @@ test('who may look and no more has no buttons that change anything', async (t) =
   await page.getByRole('link', { name: 'mails' }).click();
   await page.getByRole('table', { name: 'Messages of mails' }).waitFor();
   for (const name of ['Purge', 'Push a message', 'Make one']) assert.equal(await page.getByRole('button', { name }).count(), 0, name);
+});
+
+test('a message has nothing of the one that was pushed before', async (t) => {
+  await api('POST', 'apps', { token, body: { slug: 'pushing' } });
+  const page = await open(t, browser, { token, path: '/apps/pushing/events/queues/one' });
+  const push = async (key) => {
+    await page.getByRole('button', { name: 'Push a message' }).first().click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('Key, delay, repetition').click();
+    if (key) for (const name of ['Key', 'Dedupe']) await dialog.getByLabel(name, { exact: true }).fill(key);
+    else for (const name of ['Key', 'Dedupe']) assert.equal(await dialog.getByLabel(name, { exact: true }).inputValue(), '');
+    await dialog.getByRole('button', { name: 'Push message' }).click();
+    await dialog.waitFor({ state: 'detached' });
+  };
+  await push('order-1');
+  await push();
+  assert.equal((await api('GET', 'apps/pushing/queues/one/messages', { token })).items.length, 2);
 });

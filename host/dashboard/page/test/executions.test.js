@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { api, launch, login, open } from './browser.js';
+import { api, launch, login, open, until } from './browser.js';
 
 let browser, token, scripts;
 before(async () => {
@@ -17,6 +17,7 @@ before(async () => {
     scripts[name] = (await api('POST', 'apps/busy/scripts', { token, body: { name, kind: 'endpoint', source } })).id;
   }
   for (const name of ['well', 'well', 'well', 'caller']) await run(name);
+  await until(async () => (await api('GET', 'apps/busy/executions', { token })).items.length === 5); // they are written a moment later
 });
 after(() => browser.close());
 
@@ -27,13 +28,13 @@ test('by mouse: from the apps over an app to what failed, and to the line where'
   const page = await open(t, browser, { token, path: '/apps' });
   await page.getByRole('img', { name: 'Executions of Busy in the last hour: 5, of which 2 failed' }).waitFor();
   await page.getByRole('link', { name: 'Busy' }).click();
-  await heading(page, 'What caused them').waitFor();
+  await heading(page, 'What caused them').scrollIntoViewIfNeeded();
   await page.locator('.uplot').nth(3).waitFor();
   await page.getByText('As a table').first().click();
   await page.getByRole('region', { name: 'Executions, as a table' }).getByRole('row').nth(1).waitFor();
 
   await page.getByRole('button', { name: '24 h' }).click();
-  assert.match(page.url(), /range=24h/);
+  await page.waitForURL(/range=24h/);
   await page.getByRole('link', { name: 'Errors: 2' }).click();
   await heading(page, 'Executions', 1).waitFor();
   assert.match(page.url(), /executions\?.*outcome=failed/);
@@ -94,4 +95,20 @@ test('how the node is, is shown to those who manage it', async (t) => {
   await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Health' }).click();
   await heading(page, 'Caches').waitFor();
   await page.getByText('SQLite').waitFor();
+});
+
+test('what failed in any app is in one list, and leads to its error', async (t) => {
+  for (const slug of ['left', 'right']) {
+    await api('POST', 'apps', { token, body: { slug, name: slug } });
+    const script = await api('POST', `apps/${slug}/scripts`, { token, body: { name: `of-${slug}`, source: `throw "no ${slug}"` } });
+    await api('POST', `scripts/${script.id}/run`, { token, body: { request: {} } });
+  }
+  const page = await open(t, browser, { token, path: '/' });
+  await page.getByRole('heading', { level: 1, name: 'Apps' }).waitFor();
+  await page.keyboard.press('g');
+  await page.keyboard.press('f');
+  const table = page.getByRole('table', { name: 'Failures' });
+  for (const slug of ['left', 'right']) await table.getByRole('row').filter({ hasText: `no ${slug}` }).getByRole('link', { name: slug, exact: true }).waitFor();
+  await table.getByRole('row').filter({ hasText: 'no left' }).click();
+  await page.getByText('no left').first().waitFor();
 });

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 
-import { api, dashboard, launch, login, site } from './browser.js';
+import { api, copied, dashboard, launch, login, open, site } from './browser.js';
 
 // An app whose author means harm, and an administrator who is logged in, by a token that stays, and visits it.
 let browser, token, context, evil;
@@ -161,4 +162,15 @@ test('a name that DNS points at the dashboard is not answered', async (t) => {
   assert.equal(answer.status(), 421);
   const status = await page.evaluate(() => fetch('/api/v1/admin/auth/login', { method: 'POST', body: '{}' }).then((r) => r.status));
   assert.equal(status, 421);
+});
+
+test('a path that its author wrote is one word of the command that an administrator copies', async (t) => {
+  const { items } = await api('GET', 'apps/hostile/scripts', { token });
+  await api('POST', `scripts/${items[0].id}/routes`, { token, body: { method: 'DELETE', path: "/x';touch $HOME/evil;`id`|'" } });
+  const page = await open(t, browser, { token, path: '/apps/hostile/routes' });
+  const command = await copied(page, () => page.getByRole('button', { name: 'curl', exact: true }).click(), /touch/);
+  const words = execFileSync('sh', ['-c', `curl() { printf '%s\\n' "$@"; }; ${command}`], { encoding: 'utf8' }).trim().split('\n');
+  assert.deepEqual(words.slice(0, 2), ['-X', 'DELETE']);
+  assert.equal(words.length, 3);
+  assert.ok(words[2].startsWith(`${site}/x%27;touch`), words[2]);
 });

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
 import { after, before, test } from 'node:test';
 
-import { api, dashboard, launch, login, open, user } from './browser.js';
+import { api, dashboard, launch, login, open, totp, user, violations } from './browser.js';
 
 let browser;
 before(async () => (browser = await launch()));
@@ -88,7 +87,13 @@ test('a session that ends takes nothing away: who logs in again goes on', async 
   await page.keyboard.press('Control+s');
   const again = page.getByRole('dialog', { name: 'Log in again' });
   await again.waitFor();
+  assert.deepEqual(await violations(page), []);
   await page.keyboard.press('Escape'); // does not lead behind it
+  await again.locator('h1, h2').first().click(); // where nothing has the focus
+  await page.keyboard.type('gs?'); // which leads nowhere, nor opens anything behind it
+  assert.match(page.url(), new RegExp(script.id));
+  assert.equal(await page.getByRole('dialog', { name: 'Keyboard' }).count(), 0);
+  await again.getByLabel('Password').focus();
   assert.equal(await again.getByLabel('User name').inputValue(), user.username);
   await page.keyboard.type(user.password); // the field has the focus
   await page.keyboard.press('Enter');
@@ -137,21 +142,11 @@ test('a second factor is asked for when it is on', async (t) => {
   await page.getByRole('button', { name: 'Log in' }).click();
   await page.getByLabel('Code').fill('000000');
   await page.getByRole('button', { name: 'Log in' }).click();
-  await page.getByText('code', { exact: false }).first().waitFor();
+  await page.locator('[name="code"][aria-invalid="true"]').waitFor();
+  assert.deepEqual(await violations(page), []);
   await page.getByLabel('Code').fill(codes[0]);
   await page.getByRole('button', { name: 'Log in' }).click();
   await page.getByRole('heading', { level: 1, name: 'Apps' }).waitFor();
   // What a member may not do is not there.
   assert.equal(await page.getByRole('button', { name: 'New app' }).count(), 0);
 });
-
-/** Returns the code of an authenticator (RFC 6238). */
-function totp(secret) {
-  const bits = [...secret.replace(/=+$/, '')].map((c) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(c).toString(2).padStart(5, '0')).join('');
-  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
-  const counter = Buffer.alloc(8);
-  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)));
-  const digest = createHmac('sha1', key).update(counter).digest();
-  const at = digest[19] & 15;
-  return String((digest.readUInt32BE(at) & 0x7fffffff) % 1_000_000).padStart(6, '0');
-}

@@ -1,6 +1,6 @@
 // Every screen, for the tests of all of them and for their pictures: its name, its address, and what shows that it is
 // there. A new screen is a line here.
-import { api, login, upload, uploadPlugin } from './browser.js';
+import { api, login, until, upload, uploadPlugin } from './browser.js';
 
 /** Makes what the screens show, once. */
 export async function furnish(token) {
@@ -66,10 +66,7 @@ async function furnishEvents(token) {
   const mails = { script: mailer.id, topic: 'mails' };
   const letters = await make('queue', { ...mails, name: 'mails', retry: { max_attempts: 3, base_ms: 100, jitter: 0 } });
   for (const to of ['ada@example.org', 'grace@example.org', 'alan@example.org']) await gallery('POST', 'queues/mails/messages', { message: { to, subject: 'Your order', order: { number: 1042, items: ['tea', 'cups'] } } });
-  for (let i = 0; (await gallery('GET', 'dead-letters')).unresolved < 3; i++) {
-    if (i > 200) throw new Error('no dead letter comes');
-    await new Promise((done) => setTimeout(done, 100));
-  }
+  await until(async () => (await gallery('GET', 'dead-letters')).unresolved === 3);
   await api('PATCH', `triggers/${letters.id}`, { token, body: { retry: { max_attempts: 5, base_ms: 600_000, max_ms: 3_600_000 } } });
   await gallery('POST', 'queues/mails/messages', { message: { to: 'linus@example.org', subject: 'Your order' } });
   await api('POST', `triggers/${orders.id}:pause`, { token });
@@ -136,7 +133,7 @@ export async function screens(token) {
   const letter = (await api('GET', 'apps/gallery/dead-letters?source=queue', { token })).items[0];
   const events = '/apps/gallery/events';
   const [script, plugin] = ['orders/create', 'images/avatar'].map((name) => items.find((s) => s.name === name));
-  const failed = (await api('GET', 'apps/gallery/executions?outcome=failed&script=orders/total', { token })).items[0];
+  const failed = await until(async () => (await api('GET', 'apps/gallery/executions?outcome=failed&script=orders/total', { token })).items[0]);
   const people = (await api('GET', 'users', { token })).items;
   return [
     { name: 'login', path: '/', out: true, ready: ['button', 'Log in'] },
@@ -147,11 +144,14 @@ export async function screens(token) {
     { name: 'executions-filtered', path: '/apps/gallery/executions?outcome=failed&min_ms=0&range=1h&text=nowhere', ready: ['button', 'Clear'] },
     { name: 'executions-empty', path: '/apps/bare/executions', ready: ['heading', 'Nothing has run yet'] },
     { name: 'execution', path: `/apps/gallery/executions/${failed.id}`, ready: ['heading', 'Host calls'] },
+    { name: 'failures', path: '/failures', ready: ['table', 'Failures'] },
     { name: 'health', path: '/health', ready: ['heading', 'Still to be done'] },
     { name: 'scripts', path: '/apps/gallery/scripts', ready: ['link', 'orders/create'] },
     { name: 'scripts-empty', path: '/apps/bare/scripts', ready: ['heading', 'No scripts yet'] },
     { name: 'script', path: `/apps/gallery/scripts/${script.id}`, ready: ['textbox', 'Source of orders/create'], act: runCases },
     { name: 'data-empty', path: '/apps/bare/data/docs', ready: ['heading', 'No documents yet'] },
+    { name: 'data-kv-empty', path: '/apps/bare/data/kv', ready: ['heading', 'No entries yet'] },
+    { name: 'data-files-empty', path: '/apps/bare/data/files', ready: ['heading', 'No files yet'] },
     { name: 'data-kv', path: `${data}/kv/carts`, ready: ['link', 'grace'] },
     { name: 'data-entry', path: `${data}/kv/carts/ada`, ready: ['button', 'Tree'] },
     { name: 'data-docs', path: `${data}/docs/orders`, ready: ['cell', '1000'] },
@@ -167,6 +167,7 @@ export async function screens(token) {
     { name: 'pending-empty', path: '/apps/bare/events/pending', ready: ['heading', 'Nothing is pending'] },
     { name: 'event', path: `${events}/pending/${event.id}`, ready: ['heading', 'Payload'] },
     { name: 'queues', path: `${events}/queues`, ready: ['link', 'reports'] },
+    { name: 'queues-empty', path: '/apps/bare/events/queues', ready: ['heading', 'No queues yet'] },
     { name: 'queue', path: `${events}/queues/reports`, ready: ['table', 'Messages of reports'] },
     { name: 'topics', path: `${events}/topics`, ready: ['cell', 'prices'] },
     { name: 'topics-empty', path: '/apps/bare/events/topics', ready: ['heading', 'No topic is open to outside'] },
@@ -181,6 +182,7 @@ export async function screens(token) {
     { name: 'routes', path: '/apps/gallery/routes', ready: ['cell', '/orders/create'] },
     { name: 'routes-empty', path: '/apps/bare/routes', ready: ['heading', 'No routes yet'] },
     { name: 'secrets', path: '/apps/gallery/secrets', ready: ['cell', 'stripe_key'] },
+    { name: 'secrets-empty', path: '/apps/bare/secrets', ready: ['heading', 'No secrets yet'] },
     { name: 'settings', path: '/apps/gallery/settings', ready: ['button', 'Release museum'] },
     { name: 'domains', path: '/apps/gallery/settings/domains', ready: ['cell', 'gallery.example'] },
     { name: 'domains-empty', path: '/apps/bare/settings/domains', ready: ['heading', 'No hosts yet'] },
@@ -197,6 +199,36 @@ export async function screens(token) {
     { name: 'invite', path: '/invite#pcv_one', out: true, ready: ['button', 'Set password'] },
     { name: 'not-found', path: '/apps/none', ready: ['heading', 'Not found'], expected: [/404/] },
   ];
+}
+
+/** Returns the dialogs and what else opens over a screen: the screen's name, and what opens it. */
+export const dialogs = [
+  ['apps', press('New app')],
+  ['apps', press('Import')],
+  ['scripts', press('New script')],
+  ['routes', press('New route')],
+  ['data-kv', press('New entry')],
+  ['data-docs', press(/^New( document)?$/)],
+  ['data-file', press('Edit')],
+  ['triggers', press('New trigger')],
+  ['trigger', press('Edit')],
+  ['trigger', press('Run by hand')],
+  ['queues', press('Push a message')],
+  ['topics', press('Open a topic')],
+  ['topics', press('Publish')],
+  ['secrets', press('Set a secret')],
+  ['secrets', press('Delete stripe_key')], // a question
+  ['domains', press('Claim a host')],
+  ['members', press('Add a member')],
+  ['users', press('Invite a user')],
+  ['account', press('Set up')],
+  ['keys', press('New key')],
+  ['apps', (page) => page.keyboard.press('Control+k')],
+  ['apps', (page) => page.keyboard.press('?')],
+];
+
+function press(name) {
+  return (page) => page.getByRole('button', { name, exact: true }).first().click();
 }
 
 /** Has the cases of a script run, one of which fails, and shows the other. */

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 
-import { api, launch, login, open, site, upload, user } from './browser.js';
+import { api, copied, launch, login, open, until, user } from './browser.js';
 
 let browser, token;
 before(async () => {
@@ -19,103 +20,6 @@ async function clear(page) {
   await page.keyboard.press('Control+a');
   await page.keyboard.press('Delete');
 }
-
-test('who has read nothing makes an app and a function, binds it, breaks it, finds the failure, mends it, rolls back, and reads a file that was uploaded', async (t) => {
-  const page = await open(t, browser, { token, path: '/' });
-  await page.getByRole('button', { name: 'New app' }).click();
-  await page.getByLabel('Name').fill('First');
-  await page.getByRole('button', { name: 'Create app' }).click();
-  await page.getByRole('heading', { level: 1, name: 'First' }).waitFor();
-
-  // A function, with help from completion.
-  await page.getByRole('link', { name: 'Scripts', exact: true }).first().click();
-  await page.getByRole('button', { name: 'New script' }).first().click();
-  await page.getByLabel('Name').fill('visits');
-  await page.getByRole('button', { name: 'Create script' }).click();
-  await clear(page);
-  await page.keyboard.type('let visits = k');
-  await page.getByRole('option', { name: /^kv/ }).waitFor();
-  await page.keyboard.type('v::col');
-  await page.getByRole('option', { name: /^collection/ }).waitFor();
-  await page.waitForTimeout(150); // for which a list that just came takes no key
-  await page.keyboard.press('Enter');
-  await page.keyboard.type('"visits"'); // in place of the parameter, which is selected
-  await page.keyboard.press('Tab');
-  await page.keyboard.press('End');
-  await page.keyboard.type(';\n#{ count: visits.incr');
-  await page.getByRole('option', { name: /^increment|^incr/ }).first().waitFor();
-  await page.keyboard.press('Escape');
-  await clear(page);
-  await page.keyboard.insertText('let name = ctx.request.params.name;\nlog::info("greets " + name);\n#{ hello: name }\n');
-
-  // It answers. What is typed is saved by that.
-  await run(page).getByRole('button', { name: 'Save and run' }).click();
-  await run(page).getByText('"hello": null').waitFor(); // there is no route yet that gives a name
-
-  // It is bound.
-  await page.getByRole('link', { name: 'Routes', exact: true }).last().click();
-  await page.getByRole('button', { name: 'New route' }).first().click();
-  await page.getByLabel('Path', { exact: true }).fill('/hello/:name');
-  await page.getByText('No route answers GET /hello/x yet.').waitFor();
-  await page.getByRole('button', { name: 'Create route' }).click();
-  await page.getByRole('cell', { name: '/hello/:name', exact: true }).waitFor();
-  await page.getByLabel('Path of the request').fill('/hello/Ada');
-  await page.getByText('name = Ada').waitFor();
-  assert.deepEqual(await (await fetch(`${site}/hello/Ada`)).json(), { hello: 'Ada' });
-
-  await page.getByRole('link', { name: 'Code' }).click();
-  await run(page).getByLabel('Path', { exact: true }).fill('/hello/Grace');
-  await run(page).getByRole('button', { name: 'Run', exact: true }).click();
-  await run(page).getByText('"hello": "Grace"').waitFor();
-  await run(page).getByText('greets Grace').waitFor();
-
-  // It is broken: it compiles, but fails when it runs.
-  await clear(page);
-  await page.keyboard.insertText('let name = ctx.request.params.name;\n\n#{ hello: nmae }\n');
-  await page.keyboard.press('Control+s');
-  await page.getByText('Version 3 is live').waitFor();
-  assert.equal((await fetch(`${site}/hello/Ada`)).status, 502);
-
-  // The failure is found, with its place.
-  await page.getByRole('link', { name: 'Executions' }).last().click();
-  await page.getByRole('row').filter({ hasText: 'script error' }).first().click();
-  await page.locator('.cm-place-line').getByText('#{ hello: nmae }').waitFor();
-
-  // It is mended...
-  await page.getByRole('link', { name: 'Open the script' }).click();
-  await editor(page).waitFor();
-  await clear(page);
-  await page.keyboard.insertText('#{ hello: "everybody" }\n');
-  await page.keyboard.press('Control+s');
-  await page.getByText('Version 4 is live').waitFor();
-  assert.deepEqual(await (await fetch(`${site}/hello/Ada`)).json(), { hello: 'everybody' });
-
-  // ... and rolled back to the one that greeted.
-  await page.getByRole('link', { name: 'Versions' }).click();
-  await page.getByRole('button', { name: 'Compare version 2' }).click();
-  await page.getByRole('textbox', { name: 'From version 2 to version 4' }).waitFor();
-  await page.getByRole('button', { name: 'Roll back to version 2' }).click();
-  await page.getByText('Version 5 is live').waitFor();
-  assert.deepEqual(await (await fetch(`${site}/hello/Ada`)).json(), { hello: 'Ada' });
-
-  // A file is uploaded...
-  await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Data', exact: true }).click();
-  await page.getByRole('link', { name: /^Files/ }).click();
-  await page.getByRole('button', { name: 'Upload files' }).first().click();
-  await page.getByLabel('Collection', { exact: true }).fill('notes');
-  await page.getByRole('dialog').getByLabel('Files', { exact: true }).setInputFiles({ name: 'shopping.txt', mimeType: 'text/plain', buffer: Buffer.from('Buy tea.') });
-  await page.getByRole('dialog').getByRole('button', { name: 'Upload', exact: true }).click();
-  await page.getByRole('table').getByRole('link', { name: 'shopping.txt' }).waitFor();
-
-  // ... and read by the script.
-  await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Scripts', exact: true }).click();
-  await page.getByRole('link', { name: 'visits', exact: true }).click();
-  await editor(page).waitFor();
-  await clear(page);
-  await page.keyboard.insertText('let notes = files::collection("notes");\n#{ first: notes.get(notes.list()[0].id).as_string() }\n');
-  await run(page).getByRole('button', { name: 'Save and run' }).click();
-  await run(page).getByText('"first": "Buy tea."').waitFor();
-});
 
 test('what was run is kept as a case, and all cases are run at once', async (t) => {
   await api('POST', 'apps', { token, body: { slug: 'cases', name: 'Cases' } });
@@ -329,4 +233,119 @@ test('names and values of a request are any, and one that is emptied stays where
   const answer = run(page).getByLabel('Body of the answer');
   await answer.filter({ hasText: '"constructor": "2"' }).waitFor();
   assert.deepEqual(Object.entries(JSON.parse(await answer.textContent())).sort(), [['__proto__', '1'], ['again', ''], ['constructor', '2']]);
+});
+
+test('cases that could not be loaded are not replaced by the one that is saved', async (t) => {
+  await api('POST', 'apps', { token, body: { slug: 'guarded' } });
+  const script = await api('POST', 'apps/guarded/scripts', { token, body: { name: 'one', source: '1\n' } });
+  await api('PUT', `scripts/${script.id}/cases`, { token, body: { items: [{ name: 'precious' }] } });
+  const page = await open(t, browser, { token, path: '/apps/guarded/scripts', expected: [/500/] });
+  const problem = '{"title":"Internal Server Error","status":500,"detail":"the disk is full"}';
+  await page.route('**/cases', (route) => route.fulfill({ status: 500, contentType: 'application/problem+json', body: problem }));
+  await page.getByRole('link', { name: 'one', exact: true }).click();
+  await run(page).getByRole('button', { name: 'Run', exact: true }).click();
+  await run(page).getByLabel('Body of the answer').waitFor();
+  assert.equal(await run(page).getByRole('button', { name: 'Save as a case' }).count(), 0);
+  await page.unroute('**/cases');
+  await run(page).getByRole('button', { name: 'Save as a case' }).waitFor(); // they are asked for again
+  await run(page).getByRole('button', { name: /^precious/ }).waitFor();
+});
+
+test('a route that another does not let be is told of while one types, whatever answers its example', async (t) => {
+  await api('POST', 'apps', { token, body: { slug: 'crossing' } });
+  const script = await api('POST', 'apps/crossing/scripts', { token, body: { name: 'one', source: '1\n' } });
+  await api('POST', `scripts/${script.id}/routes`, { token, body: { method: 'GET', path: '/x/:a/b' } });
+  const page = await open(t, browser, { token, path: '/apps/crossing/routes', expected: [/409/] });
+  await page.getByRole('button', { name: 'New route' }).first().click();
+  await page.getByLabel('Path', { exact: true }).fill('/x/:a/:b'); // whose example, /x/x/x, no route answers
+  await page.getByText('GET /x/:a/b, which leads to one, is there already').waitFor();
+  await page.getByRole('button', { name: 'Create route' }).click();
+  await page.locator('[aria-invalid="true"], [role="alert"]').first().waitFor();
+  await page.getByLabel('Path', { exact: true }).fill('/y/:a/:b');
+  await page.getByText('No route answers GET /y/x/x yet.').waitFor();
+});
+
+test('a script whose lines end in CR and LF is as it was saved, and its failure is marked in its line', async (t) => {
+  await api('POST', 'apps', { token, body: { slug: 'windows' } });
+  const script = await api('POST', 'apps/windows/scripts', { token, body: { name: 'one', source: 'let a = 1;\r\nlet b = 2;\r\nthrow "here";\r\n' } });
+  await api('POST', `scripts/${script.id}/run`, { token, body: { request: {} } });
+  await until(async () => (await api('GET', 'apps/windows/executions', { token })).items.length); // it is written a moment later
+  const page = await open(t, browser, { token, path: `/apps/windows/scripts/${script.id}` });
+  await editor(page).filter({ hasText: 'throw' }).waitFor();
+  assert.equal(await page.getByText('Not saved').count(), 0);
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Executions' }).click();
+  await page.getByRole('row').filter({ hasText: 'script error' }).first().click();
+  await page.locator('.cm-place-line').getByText('throw "here";').waitFor();
+});
+
+test('hover tells what a function does, needs and fails with; ctx is completed; the editor is searched', async (t) => {
+  await api('POST', 'apps', { token, body: { slug: 'telling' } });
+  const source = 'let visits = kv::collection("visits");\nvisits.set("a", 1);\nctx.request.meth\n';
+  const script = await api('POST', 'apps/telling/scripts', { token, body: { name: 'one', source } });
+  const page = await open(t, browser, { token, path: `/apps/telling/scripts/${script.id}` });
+  await editor(page).waitFor();
+  const word = await page.locator('.cm-line').nth(1).evaluate((line) => {
+    const range = document.createRange();
+    const walker = document.createTreeWalker(line, NodeFilter.SHOW_TEXT);
+    for (let before = 0, text; (text = walker.nextNode()); before += text.length) {
+      const at = line.textContent.indexOf('set') - before;
+      if (at < 0 || at >= text.length) continue;
+      range.setStart(text, at);
+      range.setEnd(text, at + 1);
+      return range.getBoundingClientRect().toJSON();
+    }
+  });
+  await page.mouse.move(word.x + word.width / 2, word.y + word.height / 2);
+  const told = page.locator('.cm-tooltip-hover');
+  await told.getByText('KvCollection.set(').waitFor();
+  await told.getByText('Needs AppKvWrite').waitFor();
+  await page.mouse.move(0, 0);
+  await told.waitFor({ state: 'detached' });
+
+  await page.locator('.cm-line').nth(2).click();
+  await page.keyboard.press('End');
+  await page.keyboard.type('o');
+  await page.getByRole('option', { name: /^method/ }).waitFor();
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Enter');
+  await page.keyboard.type('visits.se');
+  await page.getByRole('option', { name: /^set.*if_absent/ }).waitFor(); // each way to call it
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Control+Home');
+  await page.keyboard.type('asse');
+  await page.waitForTimeout(500); // for what would come
+  assert.equal(await page.getByRole('option', { name: /^assert_eq/ }).count(), 0); // scripts do not have it
+
+  await page.keyboard.press('Control+f');
+  await page.locator('.cm-search input[name="search"]').pressSequentially('visits');
+  await page.locator('.cm-searchMatch').nth(1).waitFor();
+});
+
+test('what is copied as curl runs in a shell, and says what the screen shows', async (t) => {
+  try {
+    execFileSync('curl', ['--version']);
+  } catch {
+    return t.skip('there is no curl');
+  }
+  await api('POST', 'apps', { token, body: { slug: 'copied' } });
+  const page = await open(t, browser, { token, path: '/apps/copied/scripts' });
+  const command = await copied(page, () => page.getByRole('button', { name: 'Copy as curl' }).click(), /apps\/copied/);
+  assert.deepEqual(JSON.parse(execFileSync('sh', ['-c', `${command} --silent`], { env: { ...process.env, PICLOUD_TOKEN: token } })).items, []);
+});
+
+test('a script that is deleted can be kept for a moment', async (t) => {
+  await api('POST', 'apps', { token, body: { slug: 'kept' } });
+  const script = await api('POST', 'apps/kept/scripts', { token, body: { name: 'one', source: '1\n' } });
+  const page = await open(t, browser, { token, path: `/apps/kept/scripts/${script.id}/settings`, expected: [/404/] });
+  for (const undone of [true, false]) {
+    await page.getByRole('button', { name: 'Delete script' }).click();
+    await page.getByRole('alertdialog').getByRole('button', { name: 'Delete script' }).click();
+    await page.getByRole('heading', { name: 'No scripts yet' }).waitFor();
+    if (!undone) break;
+    await page.getByRole('button', { name: 'Undo' }).click();
+    await page.getByRole('link', { name: 'one', exact: true }).click();
+    await page.getByRole('navigation', { name: 'Of this script' }).getByRole('link', { name: 'Settings' }).click();
+  }
+  await page.getByRole('button', { name: 'Dismiss' }).click(); // it cannot be undone any more
+  await page.waitForFunction(async ([path, token]) => (await fetch(path, { headers: { Authorization: `Bearer ${token}` } })).status === 404, [`/api/v1/admin/scripts/${script.id}`, token]);
 });

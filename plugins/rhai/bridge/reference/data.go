@@ -164,8 +164,8 @@ print(votes.count(#{yes: true}));   // prints 2
 `},
 		{Name: "index", On: "DocsCollection", Takes: "path: string", Returns: "map", Op: abi.OpDocsIndex,
 			Says:  "Has a path into the data indexed, unless it is, and returns the index: `#{path, state, built}`.",
-			More:  "It is built in the background, and used once its `state` is `\"ready\"`; see [indexes](filters.md#indexes).",
-			Fails: []Failure{{abi.OpCodeInvalid, "the path is none, or one of the document itself as `created_at`"}, {abi.OpCodeQuota, "the collection has 8 indexes"}}, Example: `
+			More:  "It is built in the background, and used once its `state` is `\"ready\"`; see [indexes](filters.md#indexes). It is not possible in a transaction.",
+			Fails: []Failure{{abi.OpCodeInvalid, "the path is none, or one of the document itself as `created_at`"}, {abi.OpCodeQuota, "the collection has 8 indexes, or the app 200"}}, Example: `
 let bills = docs::collection("bills");
 for total in [12, 30, 8] { bills.create(#{total: total}); }
 print(bills.index("total").path);                                            // prints total

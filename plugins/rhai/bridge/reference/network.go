@@ -77,7 +77,7 @@ trigger says. A push is durable when the function returns; in a transaction it i
 	Rows: []Row{
 		{Name: "topic", Takes: "name: string", Returns: "QueueTopic", Says: "The topic of that name, on which the other functions work.", Example: `
 let mail = queue::topic("mail");
-mail.push(#{to: "ada@example.com"});
+print(mail.push(#{to: "ada@example.com"}).len());   // prints 36
 `},
 		{Name: "push", On: "QueueTopic", Takes: "message: any [, options: #{delay_ms: int, key: string, dedupe: string, debounce_ms: int}]", Returns: "string", Op: abi.OpQueuePush,
 			Says: "Puts a message into the queue, and returns its id.",

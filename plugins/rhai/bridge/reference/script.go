@@ -16,35 +16,59 @@ The variable ` + "`ctx`" + ` is there in every script and in all of its function
 elsewhere. ` + "`ctx.request`" + ` is there when a request began the execution, ` + "`ctx.event`" + ` when an event did, and ` + "`ctx.args`" + ` when another script did.
 
 The examples were asked with ` + "`POST /greet/Ada?lang=en&lang=de`" + ` on a route ` + "`/greet/:name`" + `, with the headers ` + "`Accept: text/html`" + ` and ` + "`Cookie: sid=42`" + `
-and the body ` + "`{\"letters\": 3}`" + ` of JSON.`,
+and the body ` + "`{\"letters\": 3}`" + ` of JSON; those of forms with a file ` + "`picture`" + `; those of events read one of each source. The script ` + "`double`" + ` is ` + "`ctx.args * 2`" + `.`,
 	Rows: []Row{
-		property("sdk_version", "string", "The version of what is on these pages: `\"1.0\"`."),
-		property("execution_id", "string", "The id of this execution, under which its log is kept."),
-		property("request_id", "string", "The id of the request that led to it; clients get it as `X-Request-Id`."),
-		property("script_id", "string", "The id of the script."),
+		withExample(property("sdk_version", "string", "The version of what is on these pages: `\"1.0\"`."), `
+print(ctx.sdk_version);   // prints 1.0
+`),
+		withExample(property("execution_id", "string", "The id of this execution, under which its log is kept."), `
+print(ctx.execution_id.len());   // prints 36
+`),
+		withExample(property("request_id", "string", "The id of the request that led to it; clients get it as `X-Request-Id`."), `
+print(ctx.request_id != "");   // prints true
+`),
+		withExample(property("script_id", "string", "The id of the script."), `
+print(ctx.script_id.len());   // prints 36
+`),
 		withExample(property("script_name", "string", "The name of the script."), `
 print(ctx.script_name);   // prints example
 `),
-		property("app_id", "string", "The id of the app."),
+		withExample(property("app_id", "string", "The id of the app."), `
+print(ctx.app_id.len());   // prints 36
+`),
 		withExample(property("invocation_type", "string", "What led to the execution: `\"http\"` is a route, `\"execute\"` the execute endpoint or a test run, `\"trigger\"` an event, `\"invoke\"` another script."), `
 print(ctx.invocation_type);   // prints execute
 `),
-		property("args", "any", "What [invoke](functions.md#invoke) or [invoke_async](functions.md#invoke_async) was given; absent otherwise."),
+		withExample(property("args", "any", "What [invoke](functions.md#invoke) or [invoke_async](functions.md#invoke_async) was given; absent otherwise."), `
+print(invoke("double", 21));   // prints 42
+`),
 		withExample(property("request.method", "string", "The method, in upper case."), `
 print(ctx.request.method);   // prints POST
 `),
 		withExample(property("request.path", "string", "The path, normalized and percent-encoded."), `
 print(ctx.request.path);   // prints /greet/Ada
 `),
-		property("request.url", "string", "The whole URL, as the client wrote it."),
-		property("request.scheme", "string", "`\"http\"` or `\"https\"`."),
-		property("request.host", "string", "The host that was asked, with the port if the client named one."),
-		property("request.remote_addr", "string", "The client's IP address; behind a proxy that the server trusts, the one that the proxy tells."),
-		property("request.rest", "string", "Of a route that ends in `/*`, what the star stands for."),
+		withExample(property("request.url", "string", "The whole URL, as the client wrote it."), `
+print(ctx.request.url);   // prints http://localhost/greet/Ada?lang=en&lang=de
+`),
+		withExample(property("request.scheme", "string", "`\"http\"` or `\"https\"`."), `
+print(ctx.request.scheme);   // prints http
+`),
+		withExample(property("request.host", "string", "The host that was asked, with the port if the client named one."), `
+print(ctx.request.host);   // prints localhost
+`),
+		withExample(property("request.remote_addr", "string", "The client's IP address; behind a proxy that the server trusts, the one that the proxy tells."), `
+print(ctx.request.remote_addr);   // prints 192.0.2.7
+`),
+		withExample(property("request.rest", "string", "Of a route that ends in `/*`, what the star stands for."), `
+print(ctx.request.rest == "");   // prints true
+`),
 		withExample(property("request.params", "map", "The parts of the path that the route names, decoded."), `
 print(ctx.request.params.name);   // prints Ada
 `),
-		property("request.raw_query", "string", "The query as it is in the URL, without the question mark."),
+		withExample(property("request.raw_query", "string", "The query as it is in the URL, without the question mark."), `
+print(ctx.request.raw_query);   // prints lang=en&lang=de
+`),
 		withExample(property("request.query", "map", "The query, decoded: name to text. Of a repeated name the last counts."), `
 print(ctx.request.query.lang);   // prints de
 `),
@@ -55,7 +79,9 @@ print(ctx.request.query_all.lang);   // prints ["en", "de"]
 print(ctx.request.headers.accept);            // prints text/html
 print(ctx.request.headers["content-type"]);   // prints application/json
 `),
-		property("request.headers_all", "map", "The headers: name in lower case to an array of texts."),
+		withExample(property("request.headers_all", "map", "The headers: name in lower case to an array of texts."), `
+print(ctx.request.headers_all.accept);   // prints ["text/html"]
+`),
 		withExample(property("request.cookies", "map", "The cookies: name to text."), `
 print(ctx.request.cookies.sid);   // prints 42
 `),
@@ -65,8 +91,12 @@ print(ctx.request.body.letters + 1);   // prints 4
 		withExample(property("request.body_raw", "string | blob", "The body as it was sent: a string, or a blob when it is not UTF-8."), `
 print(ctx.request.body_raw);   // prints {"letters": 3}
 `),
-		property("request.form", "map", "Of a form: name to text, or to `#{name, filename, content_type, size, data}` of a file. Of a repeated name the last counts."),
-		property("request.form_all", "map", "Of a form: name to an array of all its values."),
+		withExample(property("request.form", "map", "Of a form: name to text, or to `#{name, filename, content_type, size, data}` of a file. Of a repeated name the last counts."), `
+ctx.request.form.picture.filename   // answers cat.png
+`),
+		withExample(property("request.form_all", "map", "Of a form: name to an array of all its values."), `
+ctx.request.form_all.picture[0].content_type   // answers application/octet-stream
+`),
 		{Name: "save_file", On: "map", Takes: "field: string, collection: string [, index: int]", Returns: "map", Op: abi.OpRequestSaveFile,
 			Says:  "Stores a file of the form without passing it through the script, and returns its metadata as of [files](files.md).",
 			More:  "It is the last one of the field, or that of number `index` from 0. A form's files are in `ctx.request.form` up to 1 MiB in all; this takes larger ones.",
@@ -74,24 +104,60 @@ print(ctx.request.body_raw);   // prints {"letters": 3}
 let file = ctx.request.save_file("picture", "pictures");
 #{name: file.name, size: file.size}   // answers {"name":"cat.png","size":4}
 `},
-		property("event.id", "string", "The id of the event: the same at each attempt, by which a script knows what it has done already."),
-		property("event.source", "string", "`\"kv\"`, `\"docs\"`, `\"files\"`, `\"cron\"`, `\"queue\"`, `\"pubsub\"` or `\"dead_letter\"`; the property of that name has what happened."),
-		property("event.operation", "string", "`\"create\"`, `\"update\"`, `\"delete\"` or `\"expire\"` of data; `\"tick\"` of a schedule, `\"push\"` or `\"debounce\"` of a queue, `\"publish\"` of a topic; `\"fire\"` by hand."),
-		property("event.trigger_id", "string", "The id of the trigger."),
-		property("event.trigger_name", "string", "Its name."),
-		property("event.attempt", "int", "Which attempt this is, from 1."),
-		property("event.max_attempts", "int", "How many there are at most."),
-		property("event.first_attempt_at", "string", "When the first was, a text of RFC 3339 in UTC."),
-		property("event.depth", "int", "How many events led to this one, each by a script; 8 at most unless the server says otherwise."),
-		property("event.root_execution_id", "string", "The execution at the beginning of that."),
-		property("event.truncated", "bool", "Whether data were left out because they are too large."),
-		property("event.kv", "map", "`#{collection, key, value, previous}`."),
-		property("event.docs", "map", "`#{collection, id, version, data, prev_data}`."),
-		property("event.files", "map", "`#{collection, id, name, content_type, size, sha256, …}`, never the bytes."),
-		property("event.cron", "map", "`#{schedule, timezone, scheduled_at, fired_at, missed}`."),
-		property("event.queue", "map", "`#{topic, messages: [#{id, key, body, attempt, pushed_at}]}`. A script may answer `#{failed: [ids]}`, so that those alone are tried again."),
-		property("event.pubsub", "map", "`#{topic, message, published_at}`."),
-		property("event.dead_letter", "map", "`#{id, attempts, first_at, last_at, error, event}`, where `event` is the one that failed."),
+		withExample(property("event.id", "string", "The id of the event: the same at each attempt, by which a script knows what it has done already."), `
+print(ctx.event.id.len());   // prints 36
+`),
+		withExample(property("event.source", "string", "`\"kv\"`, `\"docs\"`, `\"files\"`, `\"cron\"`, `\"queue\"`, `\"pubsub\"` or `\"dead_letter\"`; the property of that name has what happened."), `
+print(ctx.event.source);   // prints kv
+`),
+		withExample(property("event.operation", "string", "`\"create\"`, `\"update\"`, `\"delete\"` or `\"expire\"` of data; `\"tick\"` of a schedule, `\"push\"` or `\"debounce\"` of a queue, `\"publish\"` of a topic, `\"dead\"` of an event that was given up; `\"fire\"` by hand."), `
+print(ctx.event.operation);   // prints update
+`),
+		withExample(property("event.trigger_id", "string", "The id of the trigger."), `
+print(ctx.event.trigger_id.len());   // prints 36
+`),
+		withExample(property("event.trigger_name", "string", "Its name."), `
+print(ctx.event.trigger_name);   // prints sample
+`),
+		withExample(property("event.attempt", "int", "Which attempt this is, from 1."), `
+print(ctx.event.attempt);   // prints 1
+`),
+		withExample(property("event.max_attempts", "int", "How many there are at most."), `
+print(ctx.event.max_attempts);   // prints 5
+`),
+		withExample(property("event.first_attempt_at", "string", "When the first was, a text of RFC 3339 in UTC."), `
+print(ctx.event.first_attempt_at);   // prints 2026-01-01T08:00:00Z
+`),
+		withExample(property("event.depth", "int", "How many events led to this one, each by a script; 8 at most unless the server says otherwise."), `
+print(ctx.event.depth);   // prints 1
+`),
+		withExample(property("event.root_execution_id", "string", "The execution at the beginning of that."), `
+print(ctx.event.root_execution_id.len());   // prints 36
+`),
+		withExample(property("event.truncated", "bool", "Whether data were left out because they are too large."), `
+print(ctx.event.truncated);   // prints false
+`),
+		withExample(property("event.kv", "map", "`#{collection, key, value, previous}`."), `
+print(ctx.event.kv.key + " is " + ctx.event.kv.value);   // prints theme is dark
+`),
+		withExample(property("event.docs", "map", "`#{collection, id, version, data, prev_data}`."), `
+print(ctx.event.docs.data.item);   // prints tea
+`),
+		withExample(property("event.files", "map", "`#{collection, id, name, content_type, size, sha256, created_at, updated_at}`, never the bytes."), `
+print(ctx.event.files.name);   // prints cat.png
+`),
+		withExample(property("event.cron", "map", "`#{schedule, timezone, scheduled_at, fired_at, missed}`."), `
+print(ctx.event.cron.scheduled_at);   // prints 2026-01-01T08:00:00Z
+`),
+		withExample(property("event.queue", "map", "`#{topic, messages: [#{id, key, body, attempt, pushed_at}]}`. A script may answer `#{failed: [ids]}`, so that those alone are tried again."), `
+print(ctx.event.queue.messages[0].body.to);   // prints ada@example.com
+`),
+		withExample(property("event.pubsub", "map", "`#{topic, message, published_at}`."), `
+print(ctx.event.pubsub.message.text);   // prints Hello
+`),
+		withExample(property("event.dead_letter", "map", "`#{id, attempts, first_at, last_at, error, event}`, where `event` is the one that failed."), `
+print(ctx.event.dead_letter.event.source);   // prints docs
+`),
 	}}
 
 var functions = Module{Name: "functions", Title: "Functions without a module", About: `
@@ -113,7 +179,7 @@ print(id.len());   // prints 36
 `},
 		{Name: "transaction", Global: true, Takes: "body: Fn", Returns: "any", Op: abi.OpTransactionBegin,
 			Says:  "Runs a function so that what it does in `kv` and `docs` is kept as a whole or, if it throws, not at all; returns its value.",
-			More:  "What follows from it, messages and events, is part of it. If another transaction is in the way the function runs again, 10 times at most. `http`, changes of `files`, `invoke`, streams, hashes of passwords, `sleep` and another transaction are refused within.",
+			More:  "What follows from it, messages and events, is part of it. If another transaction is in the way the function runs again, 10 times at most. `http`, changes of `files`, `index` of documents, `invoke`, streams, hashes of passwords, `sleep` and another transaction are refused within.",
 			Fails: []Failure{{abi.OpCodeTimeout, "it has taken 5 s, or 1 s in one run on SQLite"}, {abi.OpCodeConflict, "others were in the way each time"}, {abi.OpCodeUnavailable, "the storage fails"}, {abi.OpCodeInvalid, "what it does is refused within a transaction"}}, Example: `
 let accounts = kv::collection("accounts");
 accounts.set("ada", 10);

@@ -43,7 +43,7 @@ type Row struct {
 	Op      abi.Op // the operation that it performs; [abi.OpYield] for none
 	Fails   []Failure
 	Since   string // version of the SDK; "": 1.0
-	Example string // "" for a property that is told with others
+	Example string
 }
 
 // A Failure is a way in which a function fails, beside those that all have.

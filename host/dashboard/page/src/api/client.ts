@@ -21,14 +21,15 @@ async function send(request: Request): Promise<Response> {
   const token = untrack(() => session.token); // what is loaded is not loaded again as somebody has logged in
   if (token) request.headers.set('Authorization', `Bearer ${token}`);
   const reads = request.method === 'GET';
+  let lost = 0; // how often it was not answered though the server answered others after that
   for (let attempt = 1; ; attempt++) {
     let response: Response;
     try {
       response = reads ? await reach.timed(fetch(request.clone())) : await fetch(request); // what changes something says itself that it runs
     } catch (thrown) {
       if (request.signal.aborted) throw thrown;
-      const back = reach.back();
-      if (!reads) throw new Unreachable();
+      const back = reach.back(!reads);
+      if (!reads || ++lost > attempts) throw new Unreachable();
       await back;
       request.signal.throwIfAborted();
       continue;

@@ -5,7 +5,17 @@ export function curl(method: string, path: string, body?: string): string {
   return words.join(' ');
 }
 
-/** Returns text as one word of a shell's command, whatever is in it. */
+/** Returns the command that makes a request to an app. The address has what the app's author likes: all of it is one word of a shell. */
+export function curlOf(method: string, address: string): string {
+  return ['curl', '-X', word(method), quote(new URL(address).href.replaceAll("'", '%27'))].join(' ');
+}
+
+/** Writes a text as one word of a shell, as it is where it needs no quotes. */
+export function word(text: string): string {
+  return /^[\w.-]+$/.test(text) ? text : quote(text);
+}
+
+/** Writes a text as one word of a shell. */
 export function quote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -11,6 +11,7 @@ class Reach {
   slow = $state(0);
 
   #waiting: Promise<void> | undefined;
+  #anew = false; // what was loaded may be out of date
 
   /** Waits for an answer, and counts it as slow for as long as it is. */
   async timed<Answer>(answer: Promise<Answer>): Promise<Answer> {
@@ -27,18 +28,24 @@ class Reach {
     }
   }
 
-  /** Resolves when the server answers again. All who wait share one request that asks. */
-  back(): Promise<void> {
+  /**
+   * Resolves when the server answers again. All who wait share one request that asks. What was loaded is loaded anew if it was
+   * gone for a while, or if a request may have changed something: one that fails while the server answers others would have
+   * all others made again for ever.
+   */
+  back(changed = false): Promise<void> {
     this.lost = true;
+    this.#anew ||= changed;
     return (this.#waiting ??= this.#ask().finally(() => {
       this.#waiting = undefined;
       this.lost = false;
-      this.returns++;
+      if (this.#anew) this.returns++;
+      this.#anew = false;
     }));
   }
 
   async #ask() {
-    for (let pause = 500; ; pause = Math.min(2 * pause, 8000)) {
+    for (let pause = 500; ; pause = Math.min(2 * pause, 8000), this.#anew = true) {
       await new Promise((done) => setTimeout(done, pause * (0.8 + 0.4 * Math.random())));
       try {
         if ((await fetch('/', { method: 'HEAD', cache: 'no-store' })).ok) return;

@@ -2361,6 +2361,8 @@ export interface components {
             trigger_name?: string;
         };
         DeadLetterFilter: {
+            /** @description Id of the newest that counts: those that fail again meanwhile are newer; absent for any */
+            newest?: string;
             /** @description Those too about which somebody, or a script, has decided; of :replay none that was replayed */
             resolved?: boolean;
             /** @description Id; absent for any */
@@ -2612,7 +2614,7 @@ export interface components {
              * @description HTTP status answered
              */
             status: number;
-            /** @description What it asked the host for; kept of those that were slow or to be traced, and of one a second of those that failed alike, unless the log of the app is full; absent in listings */
+            /** @description What it asked the host for; kept of those that were slow or to be traced, and of one a second of those that failed alike, unless the log of the app is full. Absent: it is not kept; also in listings */
             trace?: components["schemas"]["Trace"];
         };
         ExecutionPage: {
@@ -2824,7 +2826,7 @@ export interface components {
             subscribers: number;
         };
         HealthDatabase: {
-            /** @description Set when the database fails: then its figures, and the events that wait, may be 0 */
+            /** @description Set when the database fails: then its figures, and the pending events, may be 0 */
             error?: string;
             /** @enum {string} */
             kind: "sqlite" | "postgres";
@@ -3655,12 +3657,16 @@ export interface components {
             host?: string;
             /** @default GET */
             method: string;
+            /** @description A route that may be made: conflict tells of one that it cannot be beside */
+            new?: components["schemas"]["RoutePattern"];
             /** @description As a request would send it, percent-encoding included */
             path: string;
         };
         RouteMatched: {
             /** @description Methods that would match, when only the method does not */
             allow?: string[];
+            /** @description The app's route that could match the same requests as new at the same precedence: new is refused beside it */
+            conflict?: components["schemas"]["Route"];
             matched: boolean;
             /** @description A route of another app answers this request */
             other_app?: boolean;
@@ -3670,6 +3676,14 @@ export interface components {
             rest?: string;
             /** @description Absent when nothing matches, or another app's route does */
             route?: components["schemas"]["Route"];
+        };
+        RoutePattern: {
+            /** @description Empty for any */
+            host?: string;
+            /** @description Empty or ANY for all */
+            method?: string;
+            /** @description /greet, /users/:id or /hooks/* */
+            path: string;
         };
         RouteUpdate: {
             /** @description Absent: its app's counts */
@@ -4171,7 +4185,7 @@ export interface components {
             password?: string;
         };
         Trace: {
-            /** @description The first 200, in order */
+            /** @description The first 200, in order; empty: it asked for nothing */
             calls: components["schemas"]["Call"][];
             /**
              * Format: int64

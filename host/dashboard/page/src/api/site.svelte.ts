@@ -5,7 +5,7 @@ class Site {
 
   /** Takes what an answer tells: the address that the server listens on. */
   told(address: string | null) {
-    if (!address) return;
+    if (!address || (location.hostname !== 'localhost' && !/^[\d.]+$|^\[/.test(location.hostname))) return; // a proxy asks by another name
     const [, host, port] = /^(.*):(\d+)$/.exec(address) ?? [];
     this.origin = `http://${host === '0.0.0.0' || host === '[::]' ? location.hostname : host}:${port}`;
   }

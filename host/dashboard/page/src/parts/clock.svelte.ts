@@ -29,6 +29,12 @@ export function exact(time: Date): string {
   return exactly.format(time);
 }
 
+/** Writes a time that was typed, or stands in an address, as the API has it; undefined: it is none. */
+export function isoOf(text: string): string | undefined {
+  const time = new Date(text);
+  return Number.isNaN(time.getTime()) ? undefined : time.toISOString();
+}
+
 /** Writes a time as a field for one has it, in the place of who reads it: "2026-11-29T03:00". length has seconds at 19. */
 export function fieldTime(at: string | undefined, length = 16): string {
   const time = new Date(at ?? '');

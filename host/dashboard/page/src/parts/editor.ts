@@ -19,6 +19,8 @@ import {
 } from '@codemirror/view';
 import { tags } from '@lezer/highlight';
 
+import { unixEnds } from './ends';
+
 export interface Opening {
   parent: HTMLElement;
   label: string;
@@ -144,7 +146,7 @@ export function open({ parent, label, value, readonly, extensions, changed, save
   return {
     view,
     show(text) {
-      if (text !== view.state.doc.toString()) view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: text } });
+      if (unixEnds(text) !== view.state.doc.toString()) view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: text } });
     },
     close: () => view.destroy(),
   };

@@ -15,10 +15,13 @@ interface Clock {
   /** Milliseconds that are left, from when it was started last. */
   left: number;
   since: number;
+  /** When it goes whoever is at it: what it says is done only then. Milliseconds since 1970. */
+  end?: number;
   timer?: ReturnType<typeof setTimeout>;
 }
 const clocks = new Map<number, Clock>();
 let held = false;
+const longest = 120_000; // milliseconds for which a pointer may keep what is to be done from being done
 let last = 0;
 
 /** Says that something was done. It goes by itself, later when it can be undone: over is called then. */
@@ -51,6 +54,7 @@ export function hold(on: boolean) {
     if (on) {
       clearTimeout(clock.timer);
       clock.left = Math.max(2_000, clock.left - (Date.now() - clock.since));
+      if (clock.end) clock.timer = setTimeout(() => dismiss(id), clock.end - Date.now());
     } else {
       start(id, clock);
     }
@@ -60,15 +64,16 @@ export function hold(on: boolean) {
 function show(toast: Omit<Toast, 'id'>, ms: number): number {
   const id = ++last;
   toasts.push({ ...toast, id });
-  const clock = { left: ms, since: Date.now() };
+  const clock: Clock = { left: ms, since: Date.now(), end: toast.over && Date.now() + longest };
   clocks.set(id, clock);
   if (!held) start(id, clock);
+  else if (clock.end) clock.timer = setTimeout(() => dismiss(id), longest);
   return id;
 }
 
 function start(id: number, clock: Clock) {
   clock.since = Date.now();
-  clock.timer = setTimeout(() => dismiss(id), clock.left);
+  clock.timer = setTimeout(() => dismiss(id), clock.end ? Math.min(clock.left, clock.end - Date.now()) : clock.left);
 }
 
 function take(id: number): Toast | undefined {

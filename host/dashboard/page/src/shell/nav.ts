@@ -1,5 +1,6 @@
 import Activity from '@lucide/svelte/icons/activity';
 import Boxes from '@lucide/svelte/icons/boxes';
+import CircleAlert from '@lucide/svelte/icons/circle-alert';
 import CircleUser from '@lucide/svelte/icons/circle-user';
 import Database from '@lucide/svelte/icons/database';
 import DatabaseBackup from '@lucide/svelte/icons/database-backup';
@@ -56,6 +57,7 @@ export const appNav: NavItem[] = [
 /** The screens of the node. */
 export const nodeNav: NavItem[] = [
   { title: 'Apps', key: 'a', path: '/apps', icon: Boxes },
+  { title: 'Failures', key: 'f', path: '/failures', icon: CircleAlert, keywords: ['errors', 'executions', 'all apps'] },
   { title: 'Health', key: 'h', path: '/health', icon: HeartPulse, keywords: ['node', 'database', 'disk', 'caches', 'status'], managers: true },
   { title: 'Users', key: 'u', path: '/users', icon: Users, keywords: ['people', 'invite', 'roles'], managers: true },
   { title: 'Audit', key: 'l', path: '/audit', icon: ScrollText, keywords: ['record', 'changes', 'history'], managers: true },

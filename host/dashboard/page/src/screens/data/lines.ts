@@ -11,13 +11,17 @@ export function fileName(...words: string[]): string {
   return words.join('-').replace(/[^\p{L}\p{N}._-]+/gu, '_');
 }
 
+const longest = 16 * 2 ** 20; // characters of a line
+
 async function* linesOf(file: File): AsyncGenerator<string> {
   let rest = '';
-  const reader = file.stream().pipeThrough(new TextDecoderStream()).getReader();
+  const reader = file.stream().pipeThrough(new TextDecoderStream('utf-8', { fatal: true })).getReader();
   for (;;) {
     const { value, done } = await reader.read();
-    const lines = (rest + (value ?? '')).split('\n');
+    const lines = (value ?? '').split('\n');
+    lines[0] = rest + lines[0];
     rest = done ? '' : lines.pop()!;
+    if (rest.length > longest) throw new Error('A line is longer than 16 MiB: these are no lines of JSON');
     yield* lines;
     if (done) return;
   }

@@ -17,6 +17,8 @@ export class Fate {
   event = $state.raw<Event>();
   letter = $state.raw<DeadLetter>();
   over = $state(false);
+  /** What has become of it could not be asked. */
+  unsure = $state(false);
 
   constructor(id: () => string | undefined, of: () => { app: string; trigger?: string }) {
     const event = $derived(id());
@@ -24,7 +26,7 @@ export class Fate {
     const trigger = $derived(of().trigger);
     $effect(() => {
       this.event = this.letter = undefined;
-      this.over = false;
+      this.over = this.unsure = false;
       const id = event;
       if (!id) return;
       const { signal, abort } = aborting();
@@ -35,10 +37,15 @@ export class Fate {
         } catch (thrown) {
           if (signal.aborted) return;
           if (isStatus(thrown, 404)) {
-            this.letter = await letterOf(app, id, trigger, signal).catch(() => undefined);
+            try {
+              this.letter = await letterOf(app, id, trigger, signal);
+            } catch {
+              this.unsure = true;
+            }
             if (!signal.aborted) this.over = true;
             return;
           }
+          if (isStatus(thrown, 403)) return;
         }
         if (!signal.aborted) timer = setTimeout(again, 1000);
       };
@@ -52,7 +59,7 @@ export class Fate {
 
   get word(): string {
     if (this.letter) return 'It is a dead letter';
-    if (this.over) return 'Delivered';
+    if (this.over) return this.unsure ? 'It is over' : 'Delivered';
     return this.event ? words[this.event.state] : 'Made';
   }
 

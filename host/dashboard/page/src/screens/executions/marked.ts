@@ -18,7 +18,7 @@ class Words extends WidgetType {
 
 /** Marks a line of a source that does not change, and the place in it, with words below; it is in sight at first. */
 export function marked(source: string, place: { line: number; column?: number }, words: string): Extension {
-  const doc = Text.of(source.split('\n'));
+  const doc = Text.of(source.split(/\r\n?|\n/));
   if (place.line < 1 || place.line > doc.lines) return [];
   const line = doc.line(place.line);
   const at = Math.min(line.from + Math.max(0, (place.column ?? 1) - 1), line.to);

@@ -24,15 +24,9 @@ export function addressOf({ host, path }: Pick<Route, 'host' | 'path'>): string 
   return origin && origin + exampleOf(path);
 }
 
-/** Asks which route answers a request. */
+/** Asks which route answers a request, and which one a route that may be made could not be beside. */
 export function match(app: string, request: Schemas['RouteMatch'], signal?: AbortSignal): Promise<Schemas['RouteMatched']> {
   return ask(api.POST('/api/v1/admin/apps/{app}/routes:match', { params: { path: { app } }, body: request, signal }));
-}
-
-/** Reports whether two paths are the same but for the names of their parts. */
-export function samePath(one: string, other: string): boolean {
-  const shape = (path: string) => path.replace(/:[^/]+/g, ':');
-  return shape(one) === shape(other);
 }
 
 export const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];

@@ -1,8 +1,10 @@
+import { onDestroy } from 'svelte';
+
 import { api, type Schemas } from '$/api/client';
 import { load, type Loaded } from '$/api/load.svelte';
 import { isStatus, wordsOf } from '$/api/problem';
 import { Form } from '$/parts/form.svelte';
-import { say } from '$/parts/toasts.svelte';
+import { complain, say } from '$/parts/toasts.svelte';
 import { askExact, exactly, isMap, write } from '$/screens/data/exact';
 
 export type Case = Schemas['ScriptCase'];
@@ -22,7 +24,10 @@ export class Cases {
   /** The name of the one that runs. */
   running = $state<string>();
 
+  #gone = false; // the screen was left: no more of them are run
+
   constructor(readonly script: string) {
+    onDestroy(() => (this.#gone = true));
     const params = { path: { id: script } };
     this.loaded = load((signal) => askExact<Schemas['ScriptCases']>(api.GET('/api/v1/admin/scripts/{id}/cases', { params, signal, parseAs: 'text' })));
   }
@@ -46,7 +51,9 @@ export class Cases {
   async remove(removed: Case) {
     const at = this.list.indexOf(removed);
     if (!(await this.#keep(this.list.filter((c) => c !== removed)))) return;
-    say(`The case ${removed.name} is deleted`, () => void this.#keep(this.list.toSpliced(at, 0, removed)));
+    say(`The case ${removed.name} is deleted`, async () => {
+      if (!(await this.#keep(this.list.toSpliced(at, 0, removed)))) complain(`The case ${removed.name} is not back: ${wordsOf(this.form.error ?? 'the cases are being saved')}`);
+    });
   }
 
   /** Runs all, one after the other. */
@@ -54,6 +61,7 @@ export class Cases {
     if (this.running !== undefined) return;
     this.verdicts = {};
     for (const of of this.list) {
+      if (this.#gone) break;
       this.running = of.name;
       const verdict = await this.#run(of);
       this.verdicts = { ...this.verdicts, [of.name]: verdict };

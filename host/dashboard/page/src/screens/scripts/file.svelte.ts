@@ -3,6 +3,7 @@ import type { EditorView } from '@codemirror/view';
 import { api, ask, type Schemas } from '$/api/client';
 import { load, type Loaded } from '$/api/load.svelte';
 import { isStatus } from '$/api/problem';
+import { unixEnds } from '$/parts/ends';
 import { Form } from '$/parts/form.svelte';
 import { say } from '$/parts/toasts.svelte';
 
@@ -45,7 +46,7 @@ export class File {
   }
 
   get changed(): boolean {
-    return !!this.script && this.source !== (this.script.source ?? '');
+    return !!this.script && unixEnds(this.source) !== unixEnds(this.script.source ?? '');
   }
 
   #arrived(now: Script) {
@@ -119,13 +120,13 @@ export class File {
     } catch {
       // It is checked when it is saved, too.
     }
-    if (this.#failure?.source === source) marks.push(this.#failure.mark);
+    if (this.#failure?.source === unixEnds(source)) marks.push(this.#failure.mark);
     return marks;
   };
 
   /** Marks where a run of what is saved failed; undefined: it did not. */
   ranInto(error: Schemas['ScriptError'] | undefined) {
-    this.#failure = error && { source: this.script?.source ?? '', mark: markOf(error) };
+    this.#failure = error && { source: unixEnds(this.script?.source ?? ''), mark: markOf(error) };
     if (this.view) markAgain(this.view);
   }
 

@@ -10,6 +10,7 @@ import { api, ask, type Schemas } from '$/api/client';
 import { keywords } from './rhai';
 
 type Item = Schemas['Item'];
+type Param = Schemas['Param'];
 
 /** Something that can be written, and what it is. */
 interface Known {
@@ -17,8 +18,12 @@ interface Known {
   call: string;
   says: string;
   example?: string;
-  parameters?: string[];
+  /** What it is called with, the fewest first; absent: it is no function. */
+  overloads?: Param[][];
   returns?: string;
+  errors?: Schemas['Failure'][];
+  capability?: string;
+  since?: string;
   /** The type whose method it is. */
   on?: string;
 }
@@ -33,6 +38,7 @@ class Knowledge {
 
   constructor(sdk: Schemas['SDK']) {
     for (const module of sdk.modules) {
+      if (module.tests) continue; // no script has them
       const functions: Known[] = [];
       for (const item of module.items) {
         const known = knownOf(item);
@@ -44,7 +50,7 @@ class Knowledge {
       if (functions.length) this.modules.set(module.name, { title: module.title, functions, names: module.items.map((i) => i.name) });
     }
     for (const { name, calls, says, overloads } of sdk.standard) {
-      if (/^\w+$/.test(name)) this.standard.push({ name, call: calls.join('\n'), says, parameters: overloads[0]?.map((p) => p.name) });
+      if (/^\w+$/.test(name)) this.standard.push({ name, call: calls.join('\n'), says, overloads });
     }
   }
 
@@ -83,8 +89,9 @@ class Knowledge {
 }
 
 function knownOf(item: Item): Known {
-  const parameters = item.kind === 'property' ? undefined : (item.overloads?.[0]?.map((p) => p.name) ?? []);
-  return { name: item.name, call: item.call, says: item.says, example: item.example, parameters, returns: item.returns, on: item.on };
+  const { name, call, says, example, returns, on, errors, capability, since } = item;
+  const overloads = item.kind === 'property' ? undefined : item.overloads?.length ? item.overloads : [[]];
+  return { name, call, says, example, returns, on, errors, capability, since, overloads };
 }
 
 let known: Promise<Knowledge> | undefined;
@@ -95,15 +102,19 @@ function knowledge(): Promise<Knowledge> {
   return known;
 }
 
-function completionOf(k: Known, boost = 0): Completion {
-  const completion = {
-    label: k.name,
-    type: k.parameters ? 'function' : 'property',
-    detail: k.parameters ? `(${k.parameters.join(', ')})` : undefined,
-    info: () => told([k]),
-    boost,
-  };
-  return k.parameters ? snippetCompletion(`${k.name}(${k.parameters.map((p) => `\${${p}}`).join(', ')})`, completion) : completion;
+/** What can be written of something: a function in as many ways as it can be called. */
+function completionsOf(k: Known, boost = 0): Completion[] {
+  const common = { label: k.name, info: () => told([k]) };
+  if (!k.overloads?.length) return [{ ...common, type: 'property', boost }];
+  return k.overloads.map((params, i) => {
+    const detail = `(${params.map((p) => (p.properties?.length ? `#{${namesOf(p)}}` : p.name)).join(', ')})`;
+    const template = params.map((p) => (p.properties?.length ? `#\\{\${${namesOf(p)}}\\}` : `\${${p.name}}`)).join(', ');
+    return snippetCompletion(`${k.name}(${template})`, { ...common, type: 'function', detail, boost: boost - i / 100 });
+  });
+}
+
+function namesOf(p: Param): string {
+  return p.properties!.map(({ name }) => name).join(', ');
 }
 
 function isCode(state: EditorState, at: number): boolean {
@@ -120,10 +131,10 @@ async function complete(context: CompletionContext): Promise<CompletionResult | 
   const owner = before.slice(0, before.length - word.length);
   const validFor = /^\w*$/;
   const module = /(\w+)::$/.exec(owner)?.[1];
-  if (module) return { from, validFor, options: (k.modules.get(module)?.functions ?? []).map((f) => completionOf(f)) };
+  if (module) return { from, validFor, options: (k.modules.get(module)?.functions ?? []).flatMap((f) => completionsOf(f)) };
   if (/[^.]\??\.$/.test(owner)) {
     const members = k.members(owner.replace(/\??\.$/, ''), state);
-    return { from, validFor, options: members?.map((m) => completionOf(m)) ?? [...k.methods.map((m) => completionOf(m, 1)), ...k.standard.map((s) => completionOf(s))] };
+    return { from, validFor, options: members?.flatMap((m) => completionsOf(m)) ?? [...k.methods.flatMap((m) => completionsOf(m, 1)), ...k.standard.flatMap((s) => completionsOf(s))] };
   }
   if (!word && !context.explicit) return null;
   if (/^\d/.test(word) || /\b(let|const|fn)\s+$/.test(owner)) return null;
@@ -143,9 +154,9 @@ function everywhere(k: Knowledge): Completion[] {
   return [
     { label: 'ctx', type: 'variable', detail: 'what the script is told', boost: 3 },
     ...modules,
-    ...k.globals.map((g) => completionOf(g, 1)),
+    ...k.globals.flatMap((g) => completionsOf(g, 1)),
     ...keywords.map((label) => ({ label, type: 'keyword' })),
-    ...k.standard.map((s) => completionOf(s, -1)),
+    ...k.standard.flatMap((s) => completionsOf(s, -1)),
   ];
 }
 
@@ -184,6 +195,9 @@ function told(items: Known[], brief = false): HTMLElement {
     if (brief) continue;
     if (item.says) element.appendChild(marked(item.says));
     if (item.example) element.appendChild(document.createElement('pre')).textContent = item.example;
+    for (const { code, when } of item.errors ?? []) element.appendChild(marked(`Fails with \`${code}\`: ${when}.`));
+    const facts = [item.capability && `Needs ${item.capability}`, item.since && `since ${item.since} of the SDK`].filter(Boolean).join(', ');
+    if (facts) element.appendChild(marked(facts)).className = 'facts';
   }
   return element;
 }
@@ -204,6 +218,7 @@ const look = EditorView.theme({
   '.told pre': { margin: '0', fontFamily: 'var(--mono)', fontSize: '12px', whiteSpace: 'pre-wrap', color: 'var(--code-name)' },
   '.told p': { margin: '4px 0 6px' },
   '.told p + pre': { padding: '6px 8px', background: 'var(--sunken)', borderRadius: '4px', color: 'var(--text)' },
+  '.told .facts': { color: 'var(--text-faint)' },
   '.told code': { fontFamily: 'var(--mono)', fontSize: '12px' },
   '.cm-completionDetail': { color: 'var(--text-soft)', fontStyle: 'normal', marginLeft: '8px' },
   '.cm-completionMatchedText': { textDecoration: 'none', fontWeight: '600' },

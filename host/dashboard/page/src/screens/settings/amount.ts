@@ -5,7 +5,7 @@ export type Measure = 'number' | 'bytes' | 'ms';
 
 /** Reads what somebody typed: "500", "1.5 GiB", "none" for no bound; undefined: it cannot be read. */
 export function read(text: string, measure: Measure): number | undefined {
-  const typed = text.trim().toLowerCase().replaceAll(',', '');
+  const typed = text.trim().toLowerCase().replace(/^[1-9]\d{0,2}(,\d{3})+(?![\d,])/, (digits) => digits.replaceAll(',', ''));
   if (typed === 'none') return 0;
   const [, digits, unit = ''] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/.exec(typed) ?? [];
   if (digits === undefined) return undefined;

@@ -1,1 +1,0 @@
-import{p as e,A as r,a6 as s,aL as p,r as n}from"./index-D-Mx4pt2.js";function g(i,t){e(t,!1);const a=r();s(`${a.path}/events/${a.may("trigger.read")?"triggers":"pending"}`,{replace:!0}),p(),n()}export{g as default};

@@ -1,1 +1,0 @@
-import{p as f,f as p,g as s,q as i,i as _,j as u,r as c,w as d,l as n,z as v}from"./index-D-Mx4pt2.js";import{e as x,a as g}from"./clock.svelte-CrEUVKAW.js";var h=v('<time class="svelte-1lo2b7p"> </time>');function T(r,e){f(e,!0);let a=d(()=>new Date(e.at));var t=h(),m=n(t,!0);p((o,l)=>{i(t,"datetime",e.at),i(t,"title",o),_(m,l)},[()=>x(s(a)),()=>g(s(a))]),u(r,t),c()}export{T};

@@ -1,0 +1,1 @@
+function r(e,t){return setTimeout(t,e)}export{r as a};

@@ -1,1 +1,0 @@
-import{v as a,g as i,s,b as h,bL as r}from"./index-D-Mx4pt2.js";class c{#s=a();get value(){return i(this.#s)}set value(t){s(this.#s,t,!0)}#t=a();constructor(t){this.value=s(this.#t,h(t)),r(()=>{const e=t();h(()=>{this.changed||(this.value=e),s(this.#t,e)})})}settle(t){this.value===t&&s(this.#t,t)}get changed(){return this.value!==i(this.#t)}}export{c as E};

@@ -1,1 +1,0 @@
-import{aa as r,ab as o,ac as p}from"./index-D-Mx4pt2.js";var n=new Set(["$$slots","$$events","$$legacy"]);function c(t,e){let s=p(e,n);const a={name:"list-filter",size:24,node:[["path",{d:"M2 5h20"}],["path",{d:"M6 12h12"}],["path",{d:"M9 19h6"}]]};r(t,o(()=>s,{get icon(){return a}}))}export{c as L};

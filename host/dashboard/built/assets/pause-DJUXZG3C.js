@@ -1,1 +1,0 @@
-import{aa as r,ab as o,ac as n}from"./index-D-Mx4pt2.js";var c=new Set(["$$slots","$$events","$$legacy"]);function i(e,t){let s=n(t,c);const a={name:"pause",size:24,node:[["rect",{x:"14",y:"3",width:"5",height:"18",rx:"1"}],["rect",{x:"5",y:"3",width:"5",height:"18",rx:"1"}]]};r(e,o(()=>s,{get icon(){return a}}))}export{i as P};

@@ -1,1 +1,0 @@
-import{aa as o,ab as r,ac as n}from"./index-D-Mx4pt2.js";var p=new Set(["$$slots","$$events","$$legacy"]);function l(a,e){let s=n(e,p);const t={name:"play",size:24,node:[["path",{d:"M5 5a2 2 0 0 1 3.008-1.728l11.997 6.998a2 2 0 0 1 .003 3.458l-12 7A2 2 0 0 1 5 19z"}]]};o(a,r(()=>s,{get icon(){return t}}))}export{l as P};

@@ -1,1 +1,0 @@
-import{bH as r,b as c,bI as f,aK as i,ar as d}from"./index-D-Mx4pt2.js";const o=new r;function u(e,t){return o.size?e.filter(n=>!c(()=>o.has(t(n)))):e}function p(){for(const[e,t]of o)t==="done"&&o.delete(e)}function w(e,t,n,a){o.set(e,"soon"),f(t,{async act(){try{await n(),o.set(e,"done"),a()}catch(s){o.delete(e),i(d(s))}},undo:()=>void o.delete(e)})}export{p as f,u as p,w as r};

@@ -1,0 +1,1 @@
+const n=["B","KiB","MiB","GiB","TiB","PiB"];function o(t){let e=0;for(;t>=1024&&e<n.length-1;)t/=1024,e++;return`${e===0||t>=100?Math.round(t):t.toFixed(1)} ${n[e]}`}const i=new Intl.NumberFormat("en");function r(t){return i.format(t)}export{o as b,r as n};

@@ -1,1 +1,0 @@
-import{bD as s,bE as b}from"./index-D-Mx4pt2.js";function c(o,i,r,f,a){var d=()=>{f(r[o])};r.addEventListener(i,d),a?s(()=>{r[o]=a()}):d(),(r===document.body||r===window||r===document)&&b(()=>{r.removeEventListener(i,d)})}export{c as b};
