@@ -186,6 +186,7 @@ type Executions interface {
 	DeleteBefore(ctx context.Context, before time.Time, limit int) (int, error)
 	// Compact brings together what few executions at a time were recorded, and what was by a version before, in
 	// some transactions. It returns how many it has moved, which nobody sees: 0 when there are none left.
+	// What was found damaged since, by whoever read, is an error then; others are read as if that were not there.
 	Compact(ctx context.Context) (int, error)
 }
 

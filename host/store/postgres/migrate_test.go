@@ -40,6 +40,17 @@ func TestExecutionsOfBefore(t *testing.T) {
 	}, func(at time.Time) any { return at })
 }
 
+func TestDamagedSegments(t *testing.T) {
+	url := pgtest.URL(t)
+	s, err := postgres.Open(t.Context(), postgres.Config{URL: url})
+	require.NoError(t, err)
+	defer s.Close()
+	db, err := sql.Open("pgx", url)
+	require.NoError(t, err)
+	defer db.Close()
+	storetest.DamagedSegments(t, s, db)
+}
+
 // migrated runs a test on a database that it can have made anew by the migrations after one.
 func migrated(t *testing.T, after int64, test func(t *testing.T, s store.Store, migrate func() error)) {
 	t.Helper()

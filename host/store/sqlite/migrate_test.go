@@ -37,6 +37,15 @@ func TestExecutionsOfBefore(t *testing.T) {
 	}, func(at time.Time) any { return at.UnixMicro() })
 }
 
+func TestDamagedSegments(t *testing.T) {
+	path := filepath.Join(t.TempDir(), sqlite.FileName)
+	s, err := sqlite.Open(t.Context(), sqlite.Config{Path: path})
+	require.NoError(t, err)
+	defer s.Close()
+	db, _ := provider(t, path)
+	storetest.DamagedSegments(t, s, db)
+}
+
 // What was recorded when several entries could have the same time is there in its order, and each time is one entry's.
 func TestAuditOfBefore(t *testing.T) {
 	path := filepath.Join(t.TempDir(), sqlite.FileName)

@@ -31,6 +31,7 @@ const (
 	nextApp         = `SELECT id FROM apps WHERE deleted_at IS NOT NULL ORDER BY deleted_at, id LIMIT 1`
 	nextScriptOfApp = `SELECT id FROM scripts WHERE app_id = $1 ORDER BY name LIMIT 1`
 
+	scriptOf       = `SELECT 1 FROM scripts WHERE id = $1`
 	scriptLetGo    = `UPDATE scripts SET wasm = NULL WHERE id = $1 AND wasm IS NOT NULL`
 	scriptRemove   = `DELETE FROM scripts WHERE id = $1`
 	messagesRemove = `DELETE FROM published WHERE seq IN (SELECT seq FROM published WHERE app_id = $1 AND topic = $2 ORDER BY seq LIMIT $3)`
@@ -213,6 +214,14 @@ func (r *remover) script(ctx context.Context, id string, err error) error {
 		r.lock = ""
 	}
 	if _, err := r.tx.ExecContext(ctx, scriptLetGo, id); err != nil { // or its versions would leave the module to it
+		return err
+	}
+	// Who has begun to record executions of it before it was deleted has done so when this lock is had; others see that it
+	// is deleted.
+	if _, err := r.tx.ExecContext(ctx, scriptOf+r.forUpdate, id); err != nil {
+		return err
+	}
+	if err := r.executions(ctx, id); err != nil {
 		return err
 	}
 	if err := r.run(ctx, versionsRemove, id, r.left); err != nil {

@@ -126,7 +126,7 @@ func (e executions) older(ctx context.Context, q queryer) (bool, error) {
 	if err != nil {
 		return false, failed(ctx, "read execution", err)
 	}
-	if !found {
+	if !found && e.s.tx == nil { // a transaction may be undone
 		e.s.db.converted.Store(true)
 	}
 	return found, nil
@@ -166,7 +166,7 @@ func (e executions) walkRows(ctx context.Context, w *search, each visit) (enough
 }
 
 func storedRows(rows []segment.Row) (s *stored, err error) {
-	s = &stored{first: rows[0].Position}
+	s = &stored{first: rows[0].Position, last: rows[len(rows)-1].Position}
 	body, rest := segment.Encode(rows)
 	s.bytes = rest
 	s.Segment, err = segment.Decode(body)

@@ -28,7 +28,7 @@ const (
 	// hides from PostgreSQL how many conditions there are: it would think that hardly a row meets them all, read all of the key and sort.
 	searchFilter = ` AND segment < $2 AND COALESCE(last > $3 AND failed >= $4 AND count - failed >= $5 AND level >= $6 AND lines_to >= $7
 		AND started_to >= $8 AND started_from < $9, FALSE)`
-	searchFrom = `SELECT s.first, s.body, {rest} FROM (SELECT segment FROM segment_index WHERE key = $1`
+	searchFrom = `SELECT s.first, s.last, s.body, {rest} FROM (SELECT segment FROM segment_index WHERE key = $1`
 	searchTo   = ` LIMIT $10) AS found JOIN segments s ON s.first = found.segment ORDER BY s.first`
 
 	searchNewestFirst = searchFrom + searchFilter + ` ORDER BY segment DESC` + searchTo + ` DESC`
@@ -346,7 +346,7 @@ func (e executions) find(ctx context.Context, q queryer, ids []string) (map[stri
 			if !slices.ContainsFunc(ids, r.has) {
 				continue
 			}
-			s, err := one(ctx, q, "segment", scanStored, segmentRead, r.first)
+			s, err := one(ctx, q, "segment", e.scanStored, segmentRead, r.first)
 			if missing(err) {
 				moved = true
 				continue
@@ -380,44 +380,49 @@ func scanRange(row scanner) (r idRange, err error) {
 
 func (r idRange) has(id string) bool { return r.from <= id && id <= r.to }
 
-const segmentRead = `SELECT first, body, rest FROM segments WHERE first = $1`
+const segmentRead = `SELECT first, last, body, rest FROM segments WHERE first = $1`
 
-// stored is a segment that was read.
+// stored is a segment that was read. One that is damaged has no rows, or its rows have no lines and traces.
 type stored struct {
 	*segment.Segment
-	first int64
-	bytes []byte        // of the rest
-	rest  *segment.Rest // once it was wanted
+	first, last int64         // positions: it has all that there are between
+	bytes       []byte        // of the rest
+	rest        *segment.Rest // once it was wanted
+	damage      *damage       // where to tell of it
 }
 
-// scanStored reads first, body and rest.
-func scanStored(row scanner) (s *stored, err error) {
+// scanStored reads first, last, body and rest.
+func (e executions) scanStored(row scanner) (*stored, error) {
 	var body []byte
-	s = new(stored)
-	if err = row.Scan(&s.first, &body, &s.bytes); err != nil {
+	s := &stored{damage: &e.s.db.damage}
+	if err := row.Scan(&s.first, &s.last, &body, &s.bytes); err != nil {
 		return nil, err
 	}
-	s.Segment, err = segment.Decode(body)
-	return s, err
+	var err error
+	if s.Segment, err = segment.Decode(body); err != nil {
+		s.damage.found(s.first)
+		s.Segment, s.bytes = new(segment.Segment), nil
+	}
+	return s, nil
 }
 
 // more reads the rest.
-func (s *stored) more() (_ *segment.Rest, err error) {
+func (s *stored) more() *segment.Rest {
 	if s.rest == nil {
-		s.rest, err = segment.DecodeRest(s.bytes, s.Len())
+		var err error
+		if s.rest, err = segment.DecodeRest(s.bytes, s.Len()); err != nil {
+			s.damage.found(s.first)
+			s.rest, _ = segment.DecodeRest(nil, s.Len())
+		}
 	}
-	return s.rest, err
+	return s.rest
 }
 
 // whole makes a row with its lines and its trace.
 func (s *stored) whole(i int) (r segment.Row, err error) {
-	rest, err := s.more()
-	if err != nil {
-		return r, err
-	}
 	r = s.Row(i)
-	rest.Lines(i, &r)
-	return r, rest.Trace(i, &r)
+	s.more().Lines(i, &r)
+	return r, s.more().Trace(i, &r)
 }
 
 // A search is what segments are looked for.
@@ -450,7 +455,7 @@ func (w *search) pass(s *stored, each visit) (enough bool, err error) {
 		}
 	}
 	if w.oldestFirst {
-		w.after = max(w.after, s.Position(s.Len()-1))
+		w.after = max(w.after, s.last)
 	} else {
 		slices.Reverse(rows)
 		w.before = s.first
@@ -486,7 +491,7 @@ func (e executions) walkSegments(ctx context.Context, w *search, each visit) (en
 	}
 	query = strings.Replace(query, "{rest}", rest, 1)
 	for limit := 1; ; limit = min(4*limit, most) {
-		found, err := many(ctx, e.s.reader(), "executions", scanStored, query,
+		found, err := many(ctx, e.s.reader(), "executions", e.scanStored, query,
 			w.key, w.before, w.after, w.failed, w.succeeded, w.level, w.linesFrom, w.from, w.to, limit)
 		if err != nil {
 			return false, err
@@ -561,22 +566,14 @@ func (e executions) List(ctx context.Context, q store.ExecutionQuery) (page stor
 		for n, i := range rows {
 			row := s.Row(i)
 			row.ScriptName = names[row.ScriptID]
-			matches, err := c.matches(s, i, &row)
-			if err != nil {
-				return false, err
-			}
-			if !matches || row.ScriptName == "" {
+			if row.ScriptName == "" || !c.matches(s, i, &row) {
 				missed++
 			} else {
 				if more = full || len(page.Items) == limit; more {
 					return true, nil
 				}
 				if q.Lines {
-					rest, err := s.more()
-					if err != nil {
-						return false, err
-					}
-					rest.Lines(i, &row)
+					s.more().Lines(i, &row)
 					bytes += store.LogBytes(row.Lines)
 					full = bytes >= store.MaxPageLines
 				}
@@ -590,11 +587,7 @@ func (e executions) List(ctx context.Context, q store.ExecutionQuery) (page stor
 				searched += max(0, searchedPerSegment-len(rows))
 			}
 			if c.lines {
-				rest, err := s.more()
-				if err != nil {
-					return false, err
-				}
-				read += rest.Bytes(i)
+				read += s.more().Bytes(i)
 			}
 			if c.searches > 0 && searched >= c.searches || missed >= store.MaxSearched || read >= store.MaxSearchedBytes {
 				end = row
@@ -726,7 +719,7 @@ func (c *executionChoice) places(s *stored, i int) bool {
 }
 
 // matches reports whether a row that is looked at is asked for.
-func (c *executionChoice) matches(s *stored, i int, r *segment.Row) (bool, error) {
+func (c *executionChoice) matches(s *stored, i int, r *segment.Row) bool {
 	q := &c.query
 	switch {
 	case r.AppID != q.AppID,
@@ -738,18 +731,15 @@ func (c *executionChoice) matches(s *stored, i int, r *segment.Row) (bool, error
 		q.MaxDuration > 0 && r.Duration > q.MaxDuration,
 		!q.From.IsZero() && r.StartedAt.Before(cut(q.From)),
 		!q.To.IsZero() && !r.StartedAt.Before(cut(q.To)):
-		return false, nil
+		return false
 	case !c.lines:
-		return true, nil
+		return true
 	}
-	rest, err := s.more()
-	if err != nil {
-		return false, err
-	}
+	rest := s.more()
 	if q.MinLevel != "" && !rest.HasLevel(i, func(level abi.LogLevel) bool { return levelNumber(level) >= c.level }) {
-		return false, nil
+		return false
 	}
-	return c.text == "" || c.in(r.ErrorMessage) || rest.Has(i, c.in), nil
+	return c.text == "" || c.in(r.ErrorMessage) || rest.Has(i, c.in)
 }
 
 // in reports whether the text that is asked for is in another.
@@ -868,16 +858,12 @@ func (e executions) lines(ctx context.Context, query store.LogQuery, from place,
 		w.before = from.execution + 1
 	}
 	err = e.walk(ctx, w, func(s *stored, rows []int) (enough bool, err error) {
-		rest, err := s.more()
-		if err != nil {
-			return false, err
-		}
 		for _, i := range rows {
 			if s.Script(i) != query.ScriptID {
 				continue
 			}
 			row := s.Row(i)
-			rest.Lines(i, &row)
+			s.more().Lines(i, &row)
 			if !w.oldestFirst {
 				slices.Reverse(row.Lines)
 			}

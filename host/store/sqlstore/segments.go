@@ -44,10 +44,11 @@ const (
 	segmentClose   = `UPDATE segments SET open = 0 WHERE first = $1`
 )
 
-// kept is a segment with all of its rows.
+// kept is a segment with all of its rows, or with what can be read of them.
 type kept struct {
 	first, last int64 // positions: it has all rows between, or did
 	closed      bool  // it is not to be joined with others
+	damaged     bool
 	rows        []segment.Row
 }
 
@@ -63,21 +64,55 @@ func scanKept(row scanner) (k kept, err error) {
 	k.closed = open == 0
 	s, err := segment.Decode(body)
 	if err != nil {
-		return k, err
+		k.damaged = true
+		return k, nil
 	}
 	more, err := segment.DecodeRest(rest, s.Len())
 	if err != nil {
-		return k, err
+		k.damaged = true
+		more, _ = segment.DecodeRest(nil, s.Len())
 	}
 	k.rows = make([]segment.Row, s.Len())
 	for i := range k.rows {
 		k.rows[i] = s.Row(i)
 		more.Lines(i, &k.rows[i])
 		if err := more.Trace(i, &k.rows[i]); err != nil {
-			return k, err
+			k.damaged = true
 		}
 	}
 	return k, nil
+}
+
+// damage is which segments were found damaged. Whoever reads passes over what cannot be read; so it is told of here.
+type damage struct {
+	mu     sync.Mutex
+	known  map[int64]bool // by their first positions
+	untold []int64
+}
+
+func (d *damage) found(first int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.known[first] {
+		return
+	}
+	if d.known == nil {
+		d.known = map[int64]bool{}
+	}
+	d.known[first] = true
+	d.untold = append(d.untold, first)
+}
+
+// tell returns an error about those that were found since it was last asked for; nil: there are none.
+func (d *damage) tell() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.untold) == 0 {
+		return nil
+	}
+	untold := d.untold
+	d.untold = nil
+	return fmt.Errorf("%w: those that begin at the positions %d", segment.ErrDamaged, untold)
 }
 
 func scanNumber(row scanner) (n int64, err error) {
@@ -244,7 +279,7 @@ func (k kept) index() []*indexRow {
 }
 
 // removeExecutions removes up to limit executions of an app or a script by its id, and returns how many those were, or limit if it
-// had to leave some. The transaction is the only one that removes what is deleted; forUpdate is the dialect's.
+// had to leave some. What cannot be read of their segments goes with them. The transaction is the only one that removes what is deleted; forUpdate is the dialect's.
 func removeExecutions(ctx context.Context, q queryer, id, forUpdate string, limit int) (removed int, err error) {
 	const most = 32 // segments, lest the transaction last
 	for n := 0; removed < limit; n++ {
@@ -359,6 +394,14 @@ func (e executions) Compact(ctx context.Context) (moved int, err error) {
 	if moved, err = e.convert(ctx); err != nil || moved > 0 {
 		return moved, err
 	}
+	if moved, err = e.bringTogether(ctx); err != nil || moved > 0 {
+		return moved, err
+	}
+	return 0, failed(ctx, "read executions", e.s.db.damage.tell())
+}
+
+// bringTogether joins small segments that lie side by side, and returns how many executions those have.
+func (e executions) bringTogether(ctx context.Context) (moved int, err error) {
 	type part struct {
 		first, last int64
 		count       int
@@ -401,12 +444,17 @@ func (e executions) Compact(ctx context.Context) (moved int, err error) {
 	return moved, nil
 }
 
-// unite makes one segment of a run, unless another node has done so meanwhile.
+// unite makes one segment of a run, unless another node has done so meanwhile. One that is damaged stays as it is.
 func (e executions) unite(ctx context.Context, r run) (moved int, err error) {
 	err = e.s.apart(ctx, "join executions", func(tx *sqlStore) error {
 		moved = 0
 		list, err := many(ctx, tx.tx, "segments", scanKept, segmentsWithin+tx.db.Dialect.ForUpdate, r.firsts[0], r.firsts[len(r.firsts)-1])
 		if err != nil || !slices.EqualFunc(list, r.firsts, func(k kept, first int64) bool { return k.first == first }) {
+			return err
+		}
+		if i := slices.IndexFunc(list, func(k kept) bool { return k.damaged }); i >= 0 {
+			e.s.db.damage.found(list[i].first)
+			_, err := tx.tx.ExecContext(ctx, segmentClose, list[i].first)
 			return err
 		}
 		whole := kept{first: r.firsts[0], last: r.last, closed: true}

@@ -173,6 +173,7 @@ type database struct {
 	turns          *turns.Queue // of transactions of Begin
 	recorded       recent       // executions
 	converted      atomic.Bool  // no executions are rows any more, see executions.older
+	damage         damage       // of segments of executions
 	commits        *commits     // nil without Dialect.ShareCommits
 	following      sync.RWMutex
 	followers      []func(store.Revision)

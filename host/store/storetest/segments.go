@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -324,4 +325,96 @@ func ExecutionsOfBefore(t *testing.T, db store.Store, exec func(statement string
 		require.NoError(t, err)
 		require.Equal(t, before, there(), "%d were moved just now", moved)
 	}
+}
+
+// DamagedSegments tests that a segment of which a part is damaged hides no others, is told of, and goes with its app or with
+// time. db is the database of the store.
+func DamagedSegments(t *testing.T, of store.Store, db *sql.DB) {
+	s := subject{Store: of, ctx: t.Context()}
+	app, beside := s.app(t, "damaged"), s.app(t, "beside")
+	script, other := s.script(t, app, "s"), s.script(t, beside, "other")
+	names := []string{"before", "damaged-body", "damaged-rest", "behind"}
+	for i, name := range names { // a segment each
+		at := start.Add(time.Duration(2*i) * time.Hour)
+		require.NoError(t, s.Executions().Record(s.ctx, []store.Execution{
+			execution(script, name+" ours", at, name), execution(other, name+" other", at.Add(time.Hour), name),
+		}))
+	}
+	var many []store.Execution
+	for i := range 300 { // so that those before are to be joined
+		many = append(many, execution(other, fmt.Sprint("many ", i), start.Add(10*time.Hour)))
+	}
+	require.NoError(t, s.Executions().Record(s.ctx, many))
+	require.NoError(t, s.Executions().Record(s.ctx, []store.Execution{execution(other, "last", start.Add(11*time.Hour))}))
+	for column, key := range map[string]string{"body": "damaged-bod", "rest": "damaged-res"} {
+		result, err := db.Exec(`UPDATE segments SET `+column+` = $1 WHERE first IN (SELECT segment FROM segment_index WHERE key = $2)`, []byte("damaged"), key)
+		require.NoError(t, err)
+		n, err := result.RowsAffected()
+		require.NoError(t, err)
+		require.EqualValues(t, 1, n)
+	}
+	there := func(want ...string) {
+		t.Helper()
+		q := store.ExecutionQuery{AppID: app.ID, ScriptID: script.ID, Lines: true, Page: store.PageRequest{Limit: 1}}
+		told := collect(t, 1, func(page store.PageRequest) (store.Page[store.Execution], error) {
+			q.Page = page
+			list, err := s.Executions().List(s.ctx, q)
+			return store.Page[store.Execution]{Items: list.Items, Next: list.Next}, err
+		})
+		slices.Reverse(told)
+		require.Equal(t, want, project(told, func(e store.Execution) string { return fmt.Sprint(e.ID, " ", len(e.Lines)) }))
+		first, err := s.Executions().List(s.ctx, store.ExecutionQuery{AppID: "nobody"})
+		require.NoError(t, err)
+		followed := []string{}
+		for q.Page.Cursor, q.After = "", first.Newest; ; {
+			page, err := s.Executions().List(s.ctx, q)
+			require.NoError(t, err)
+			for _, e := range page.Items {
+				followed = append(followed, fmt.Sprint(e.ID, " ", len(e.Lines)))
+			}
+			if page.Newest == q.After {
+				break
+			}
+			q.After = page.Newest
+		}
+		require.Equal(t, want, followed)
+		for _, order := range []store.LogOrder{store.NewestFirst, store.OldestFirst} {
+			page, err := s.Executions().Logs(s.ctx, store.LogQuery{ScriptID: script.ID, Order: order})
+			require.NoError(t, err)
+			require.Len(t, page.Items, len(slices.DeleteFunc(slices.Clone(want), func(e string) bool { return strings.HasSuffix(e, " 0") })))
+		}
+	}
+	all := []string{"before ours 1", "damaged-rest ours 0", "behind ours 1"}
+	there(all...)
+	_, err := s.Executions().Get(s.ctx, "damaged-body ours")
+	notFound(t, err, "execution")
+	got, err := s.Executions().Get(s.ctx, "damaged-rest ours")
+	require.NoError(t, err)
+	require.Empty(t, got.Lines)
+
+	_, err = s.Executions().Compact(s.ctx)
+	require.ErrorContains(t, errors.Unwrap(err), "damaged: those that begin at the positions [", "it is told of")
+	for range len(names) {
+		_, err := s.Executions().Compact(s.ctx)
+		require.NoError(t, err, "once")
+		there(all...)
+	}
+
+	count := func() (n int) {
+		require.NoError(t, db.QueryRow(`SELECT COUNT(*) FROM segments`).Scan(&n))
+		return n
+	}
+	segments := count()
+	_, err = s.Executions().DeleteBefore(s.ctx, start.Add(150*time.Minute), 100) // the one of the second is before that
+	require.NoError(t, err)
+	require.Equal(t, segments-2, count(), "what cannot be read goes with the oldest of it")
+	there("damaged-rest ours 0", "behind ours 1")
+	require.NoError(t, s.Apps().Delete(s.ctx, beside.ID))
+	s.remove(t, store.MaxBatch, nil)
+	there("damaged-rest ours 0", "behind ours 1")
+	_, err = db.Exec(`UPDATE segments SET body = $1`, []byte("damaged"))
+	require.NoError(t, err)
+	require.NoError(t, s.Apps().Delete(s.ctx, app.ID))
+	s.remove(t, store.MaxBatch, nil)
+	require.Zero(t, count())
 }
