@@ -3,7 +3,7 @@
 BIN      := bin
 ADDR     ?= 127.0.0.1:8080
 DATA     ?= ./data
-FUZZTIME ?= 10s
+FUZZTIME ?= 5s
 N        ?= 20000
 SEED     ?= 1
 SOAK     ?= 10m

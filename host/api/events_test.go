@@ -220,6 +220,15 @@ func TestQueues(t *testing.T) {
 	}
 	require.Eventually(t, func() bool { return number("batches") == 2 }, 5*time.Second, 5*time.Millisecond)
 	assert.Equal(t, []int{1, 1, 2, 2}, []int{number("0"), number("1"), number("2"), number("batches")})
+	// What a handler did is seen before its message is done.
+	idle := func() {
+		require.Eventually(t, func() bool {
+			queues := apitest.Do[wire.Page[wire.Queue]](s, "GET", "apps/a/queues", nil, 200)
+			at := slices.IndexFunc(queues.Items, func(q wire.Queue) bool { return q.Topic == "t" })
+			return at < 0 || queues.Items[at].Waiting+queues.Items[at].Running == 0
+		}, 5*time.Second, 5*time.Millisecond)
+	}
+	idle()
 
 	// Each is done once; topics are there for their messages or their consumers, a page at a time.
 	apitest.Do[wire.EventMade](s, "POST", "apps/a/queues/other/messages", `{"message":1}`, 202)
@@ -244,6 +253,7 @@ func TestQueues(t *testing.T) {
 	assert.Equal(t, "waiting", messages.Items[0].State)
 	apitest.Do[wire.Trigger](s, "POST", "triggers/"+trigger.ID+":resume", nil, 200)
 	require.Eventually(t, func() bool { return number("9") == 1 }, 5*time.Second, 5*time.Millisecond)
+	idle()
 
 	apitest.Do[wire.App](s, "POST", "apps/a/events:pause", nil, 200)
 	apitest.Do[wire.EventMade](s, "POST", "apps/a/queues/t/messages", `{"message":1}`, 202)

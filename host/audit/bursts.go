@@ -81,6 +81,6 @@ func (b *bursts) take() (entries []store.AuditEntry) {
 			entries = append(entries, c.rest)
 		}
 	}
-	b.runs = nil
+	b.runs = map[run]*changes{} // a change may be under way, to be counted
 	return entries
 }

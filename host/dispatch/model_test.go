@@ -39,7 +39,7 @@ const (
 // that are asked for is run.
 const (
 	plainSeeds         = 60
-	plainPostgresSeeds = 2
+	plainPostgresSeeds = 1
 	postgresShare      = 50
 )
 

@@ -32,15 +32,22 @@ const maxDepth = 2
 // onPusher runs a test on every kind of database.
 func onPusher(t *testing.T, test func(t *testing.T, p pusher)) {
 	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
-		emitter := events.NewEmitter(events.Config{Table: events.NewTable(), MaxDepth: maxDepth, MaxPending: func(string) int { return 100 }, Log: slog.New(slog.DiscardHandler)})
-		db, err := open(events.NewRegistry(emitter.Deliver))
-		require.NoError(t, err)
-		t.Cleanup(func() { require.NoError(t, db.Close()) })
-		emitter.Bind(db)
-		app, err := db.Apps().Create(t.Context(), store.App{Slug: "a"})
-		require.NoError(t, err)
-		test(t, pusher{emitter, t, db, app.ID})
+		test(t, newPusher(t, open, events.Config{MaxPending: func(string) int { return 100 }, Log: slog.New(slog.DiscardHandler)}))
 	})
+}
+
+// newPusher makes one with a table and [maxDepth].
+func newPusher(t *testing.T, open eachtest.Opener, config events.Config) pusher {
+	t.Helper()
+	config.Table, config.MaxDepth = events.NewTable(), maxDepth
+	emitter := events.NewEmitter(config)
+	db, err := open(events.NewRegistry(emitter.Deliver))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	emitter.Bind(db)
+	app, err := db.Apps().Create(t.Context(), store.App{Slug: "a"})
+	require.NoError(t, err)
+	return pusher{emitter, t, db, app.ID}
 }
 
 func (p pusher) push(ctx context.Context, m events.Message, body string) (id string) {
@@ -91,19 +98,11 @@ func TestLoopsAreCounted(t *testing.T) {
 	eachtest.Run(t, func(t *testing.T, open eachtest.Opener) {
 		registry := prometheus.NewRegistry()
 		var log bytes.Buffer
-		emitter := events.NewEmitter(events.Config{
-			Table: events.NewTable(), MaxDepth: maxDepth, Registerer: registry, Log: slog.New(slog.NewJSONHandler(&log, nil)),
-		})
-		db, err := open(events.NewRegistry(emitter.Deliver))
-		require.NoError(t, err)
-		t.Cleanup(func() { require.NoError(t, db.Close()) })
-		emitter.Bind(db)
-		app, err := db.Apps().Create(t.Context(), store.App{Slug: "a"})
-		require.NoError(t, err)
+		p := newPusher(t, open, events.Config{Registerer: registry, Log: slog.New(slog.NewJSONHandler(&log, nil))})
 		three := []events.Message{{Body: []byte(`1`)}, {Body: []byte(`2`)}, {Body: []byte(`3`)}}
 		for depth, said := range map[int]bool{maxDepth - 1: false, maxDepth: true} {
 			log.Reset()
-			ids, err := emitter.Push(events.WithCause(t.Context(), events.Cause{Depth: depth, Root: "the first"}), app.ID, "t", three)
+			ids, err := p.Push(events.WithCause(t.Context(), events.Cause{Depth: depth, Root: "the first"}), p.app, "t", three)
 			require.NoError(t, err)
 			require.Len(t, ids, len(three))
 			if !said {
@@ -112,7 +111,7 @@ func TestLoopsAreCounted(t *testing.T) {
 			}
 			var line map[string]any
 			require.NoError(t, json.Unmarshal(log.Bytes(), &line), "%s", log.String())
-			require.Equal(t, []any{"WARN", app.ID, "the first", maxDepth + 1.0, float64(maxDepth)},
+			require.Equal(t, []any{"WARN", p.app, "the first", maxDepth + 1.0, float64(maxDepth)},
 				[]any{line["level"], line["app_id"], line["root_execution_id"], line["depth"], line["max_trigger_depth"]})
 		}
 		require.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(`# HELP picloud_events_dropped_total Events that were not made because triggers caused one another too deep.

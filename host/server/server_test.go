@@ -465,7 +465,7 @@ func TestStopAndRunningExecutions(t *testing.T) {
 		status       int
 		outcome      abi.ErrorCode
 	}{
-		{"finishes", `let x = 0; while x < 1000000 { x += 1; } x`, time.Minute, 200, ""},
+		{"finishes", `let x = 0; while x < 20_000_000 { x += 1; } x`, time.Minute, 200, ""},
 		{"is interrupted", `loop {}`, 50 * time.Millisecond, 503, abi.CodeCancelled},
 	} {
 		t.Run(c.name, func(t *testing.T) {

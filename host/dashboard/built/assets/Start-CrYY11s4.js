@@ -1,1 +1,0 @@
-import{p as t,x as r,as as o,h as s}from"./index-CtueA6QQ.js";import{u as e}from"./data.svelte-sJ-oDFvm.js";import"./work.svelte-Dzd5kv3F.js";function m(p,a){t(a,!1),r(e().href("kv"),{replace:!0}),o(),s()}export{m as default};

@@ -1,0 +1,1 @@
+import{p as t,x as r,as as o,h as s}from"./index-BpAUUgDr.js";import{u as e}from"./data.svelte-D2t-K5i8.js";import"./work.svelte-CyymPlCI.js";function m(p,a){t(a,!1),r(e().href("kv"),{replace:!0}),o(),s()}export{m as default};

@@ -1,0 +1,1 @@
+import{p as e,a1 as s,x as r,as as p,h as n}from"./index-BpAUUgDr.js";function g(i,t){e(t,!1);const a=s();r(`${a.path}/events/${a.may("trigger.read")?"triggers":"pending"}`,{replace:!0}),p(),n()}export{g as default};

@@ -1,1 +1,0 @@
-import{p,t as u,g as s,c as i,y as _,b as c,h as f,u as d,E as n,G as v}from"./index-CtueA6QQ.js";import{e as h,a as x}from"./clock.svelte-Cp0mB2Yh.js";var b=n('<time class="svelte-1lo2b7p"> </time>');function T(m,e){p(e,!0);let a=d(()=>new Date(e.at));var t=b(),r=v(t,!0);u((o,l)=>{i(t,"datetime",e.at),i(t,"title",o),_(r,l)},[()=>h(s(a)),()=>x(s(a))]),c(m,t),f()}export{T};

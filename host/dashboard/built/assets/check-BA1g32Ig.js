@@ -1,1 +1,0 @@
-import{a8 as o,a9 as r,aa as n}from"./index-CtueA6QQ.js";var c=new Set(["$$slots","$$events","$$legacy"]);function $(e,s){let a=n(s,c);const t={name:"check",size:24,node:[["path",{d:"M20 6 9 17l-5-5"}]]};o(e,r(()=>a,{get icon(){return t}}))}export{$ as C};

@@ -1,0 +1,1 @@
+import{a8 as t,a9 as n,aa as p}from"./index-BpAUUgDr.js";var r=new Set(["$$slots","$$events","$$legacy"]);function c(a,e){let o=p(e,r);const s={name:"download",size:24,node:[["path",{d:"M12 15V3"}],["path",{d:"M21 15v4a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2v-4"}],["path",{d:"m7 10 5 5 5-5"}]]};t(a,n(()=>o,{get icon(){return s}}))}export{c as D};

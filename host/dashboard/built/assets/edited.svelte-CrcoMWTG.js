@@ -1,1 +1,0 @@
-import{w as a,g as i,m as e,$ as h,aT as r}from"./index-CtueA6QQ.js";class c{#e=a();get value(){return i(this.#e)}set value(t){e(this.#e,t,!0)}#t=a();constructor(t){this.value=e(this.#t,h(t)),r(()=>{const s=t();h(()=>{this.changed||(this.value=s),e(this.#t,s)})})}settle(t){this.value===t&&e(this.#t,t)}get changed(){return this.value!==i(this.#t)}}export{c as E};

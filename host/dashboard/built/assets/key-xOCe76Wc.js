@@ -1,1 +1,0 @@
-import{a8 as r,a9 as o,aa as c}from"./index-CtueA6QQ.js";var n=new Set(["$$slots","$$events","$$legacy"]);function i(e,a){let s=c(a,n);const t={name:"key",size:24,node:[["path",{d:"m2 21 9.6-9.6"}],["path",{d:"m7.5 15.5 2.3 2.3a1 1 0 0 1 0 1.4l-2.1 2.1a1 1 0 0 1-1.4 0L4 19"}],["circle",{cx:"15.5",cy:"7.5",r:"5.5"}]]};r(e,o(()=>s,{get icon(){return t}}))}export{i as K};

@@ -1,0 +1,1 @@
+import{W as a,M as d,a_ as c}from"./index-BpAUUgDr.js";const s=new Set;async function l(){await Promise.all([...s].map(t=>t()))}addEventListener("pagehide",()=>void l());function w(t,{act:o,undo:i}){const r=a.me?.user_id,e=async()=>{s.delete(e)&&(c(n),a.token&&a.me?.user_id===r?await o():i())};s.add(e);const n=d(t,()=>s.delete(e)&&i(),()=>void e());return n}export{w as l,l as s};

@@ -1,1 +1,0 @@
-import{a8 as r,a9 as o,aa as p}from"./index-CtueA6QQ.js";var n=new Set(["$$slots","$$events","$$legacy"]);function c(t,e){let s=p(e,n);const a={name:"list-filter",size:24,node:[["path",{d:"M2 5h20"}],["path",{d:"M6 12h12"}],["path",{d:"M9 19h6"}]]};r(t,o(()=>s,{get icon(){return a}}))}export{c as L};

@@ -1,0 +1,1 @@
+import{a8 as s,a9 as p,aa as r}from"./index-BpAUUgDr.js";var n=new Set(["$$slots","$$events","$$legacy"]);function d(a,t){let e=r(t,n);const o={name:"log-out",size:24,node:[["path",{d:"m16 17 5-5-5-5"}],["path",{d:"M21 12H9"}],["path",{d:"M9 21H5a2 2 0 0 1-2-2V5a2 2 0 0 1 2-2h4"}]]};s(a,p(()=>e,{get icon(){return o}}))}export{d as L};

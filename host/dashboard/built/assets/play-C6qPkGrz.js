@@ -1,1 +1,0 @@
-import{a8 as o,a9 as r,aa as n}from"./index-CtueA6QQ.js";var p=new Set(["$$slots","$$events","$$legacy"]);function c(a,e){let s=n(e,p);const t={name:"play",size:24,node:[["path",{d:"M5 5a2 2 0 0 1 3.008-1.728l11.997 6.998a2 2 0 0 1 .003 3.458l-12 7A2 2 0 0 1 5 19z"}]]};o(a,r(()=>s,{get icon(){return t}}))}export{c as P};

@@ -1,0 +1,1 @@
+import{a8 as o,a9 as p,aa as r}from"./index-BpAUUgDr.js";var n=new Set(["$$slots","$$events","$$legacy"]);function l(s,e){let a=r(e,n);const t={name:"plus",size:24,node:[["path",{d:"M5 12h14"}],["path",{d:"M12 5v14"}]]};o(s,p(()=>a,{get icon(){return t}}))}export{l as P};

@@ -1,1 +1,0 @@
-import{a8 as o,a9 as r,aa as n}from"./index-CtueA6QQ.js";var p=new Set(["$$slots","$$events","$$legacy"]);function $(a,e){let t=n(e,p);const s={name:"rotate-cw",size:24,node:[["path",{d:"M21 12a9 9 0 1 1-9-9c2.52 0 4.93 1 6.74 2.74L21 8"}],["path",{d:"M21 3v5h-5"}]]};o(a,r(()=>t,{get icon(){return s}}))}export{$ as R};
