@@ -33,10 +33,10 @@ const (
 
 // What rows are of that a search is for, whose key is $3.
 const (
-	ofAll    = `$3 = ''`
-	ofApp    = `app_id = $3`
-	ofScript = `script_id = $3`
-	ofRoot   = `root_id = $3 AND root_id <> ''` // as the index says
+	rowsOfAll    = `$3 = ''`
+	rowsOfApp    = `app_id = $3`
+	rowsOfScript = `script_id = $3`
+	rowsOfRoot   = `root_id = $3 AND root_id <> ''` // as the index says
 )
 
 // onRows makes a statement one on the rows that a search is for.
@@ -185,7 +185,7 @@ func (e executions) findRows(ctx context.Context, q queryer, ids []string) (map[
 		return nil, err
 	}
 	for i, row := range rows {
-		w := all(ofAll, "")
+		w := all(rowsOfAll, "")
 		w.after, w.before = row.Position-1, row.Position+1
 		if err := w.readLines(ctx, q, rows[i:i+1]); err != nil {
 			return nil, err
@@ -217,7 +217,7 @@ func (e executions) convert(ctx context.Context) (moved int, err error) {
 	}
 	err = e.s.apart(ctx, "convert executions", func(tx *sqlStore) error {
 		moved = 0
-		w := all(ofAll, "")
+		w := all(rowsOfAll, "")
 		w.rest = true
 		rows, err := w.readRows(ctx, tx.tx, tx.db.Dialect.ForUpdate)
 		if err != nil || len(rows) == 0 {

@@ -427,7 +427,7 @@ func (s *stored) whole(i int) (r segment.Row, err error) {
 
 // A search is what segments are looked for.
 type search struct {
-	of                string // what the key is the id of: ofApp, ofScript or ofRoot
+	of                string // what the key is the id of: rowsOfApp, rowsOfScript or rowsOfRoot
 	key               string
 	after, before     int64 // positions, none of them included
 	oldestFirst       bool
@@ -541,7 +541,7 @@ func (e executions) List(ctx context.Context, q store.ExecutionQuery) (page stor
 		return page, err
 	}
 	// Whatever is recorded from here on comes after the page.
-	newest, err := e.newest(ctx, ofApp, q.AppID)
+	newest, err := e.newest(ctx, rowsOfApp, q.AppID)
 	if err != nil {
 		return page, err
 	}
@@ -653,13 +653,13 @@ type executionChoice struct {
 }
 
 func chosenExecutions(q store.ExecutionQuery) (c executionChoice, err error) {
-	c = executionChoice{query: q, search: all(ofApp, q.AppID), text: lower(q.Text)}
+	c = executionChoice{query: q, search: all(rowsOfApp, q.AppID), text: lower(q.Text)}
 	w := &c.search
 	switch {
 	case q.ScriptID != "":
-		w.of, w.key = ofScript, q.ScriptID
+		w.of, w.key = rowsOfScript, q.ScriptID
 	case q.RootID != "":
-		w.of, w.key = ofRoot, q.RootID
+		w.of, w.key = rowsOfRoot, q.RootID
 	}
 	w.oldestFirst, w.rest = q.After != "", q.Lines || q.Text != "" || q.MinLevel != ""
 	if q.MinLevel != "" {
@@ -763,7 +763,7 @@ func lower(text string) string {
 
 func (e executions) Callees(ctx context.Context, of store.Execution) ([]string, error) {
 	ids, related := []string{}, 0
-	w := all(ofRoot, cmp.Or(of.RootID, of.ID))
+	w := all(rowsOfRoot, cmp.Or(of.RootID, of.ID))
 	w.oldestFirst = true
 	err := e.walk(ctx, w, func(s *stored, rows []int) (enough bool, err error) {
 		for _, i := range rows {
@@ -803,7 +803,7 @@ func (e executions) Logs(ctx context.Context, query store.LogQuery) (store.LogPa
 		}
 	}
 	// Whatever is recorded from here on comes after the page.
-	newest, err := e.newest(ctx, ofScript, query.ScriptID)
+	newest, err := e.newest(ctx, rowsOfScript, query.ScriptID)
 	if err != nil {
 		return store.LogPage{}, err
 	}
@@ -849,7 +849,7 @@ func (e executions) Logs(ctx context.Context, query store.LogQuery) (store.LogPa
 // lines reads up to limit lines of a script behind a place.
 func (e executions) lines(ctx context.Context, query store.LogQuery, from place, level, limit int) (list []placed, err error) {
 	since := cut(query.Since)
-	w := all(ofScript, query.ScriptID)
+	w := all(rowsOfScript, query.ScriptID)
 	w.rest, w.level, w.linesFrom = true, level, since.UnixMicro()
 	// The execution of the place is read again: it may have other lines. Behind all of its lines it is the next one's place.
 	if w.oldestFirst = query.Order == store.OldestFirst; w.oldestFirst {

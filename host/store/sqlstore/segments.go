@@ -28,12 +28,12 @@ const (
 
 	segmentInsert = `INSERT INTO segments (first, last, count, bytes, open, id_from, id_to, started_from, started_to, body, rest)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
-	indexInsert   = `INSERT INTO segment_index (key, segment, last, count, failed, level, lines_to, started_from, started_to) VALUES `
-	indexColumns  = 9
-	indexTogether = 8 // rows in a statement: SQLite's driver looks for each argument among all
+	segmentIndexInsert   = `INSERT INTO segment_index (key, segment, last, count, failed, level, lines_to, started_from, started_to) VALUES `
+	segmentIndexColumns  = 9
+	segmentIndexTogether = 8 // rows in a statement: SQLite's driver looks for each argument among all
 
-	segmentRemove = `DELETE FROM segments WHERE first = $1`
-	indexRemove   = `DELETE FROM segment_index WHERE segment = $1`
+	segmentRemove      = `DELETE FROM segments WHERE first = $1`
+	segmentIndexRemove = `DELETE FROM segment_index WHERE segment = $1`
 
 	segmentGet     = `SELECT first, last, open, body, rest FROM segments WHERE first = $1`
 	segmentsOfIDs  = `SELECT first, id_from, id_to FROM segments WHERE first IN (SELECT segment FROM segment_index WHERE key IN {texts})`
@@ -142,7 +142,7 @@ func pieces(rows []segment.Row) (list [][]segment.Row) {
 
 // keepAll makes segments of rows, which are in the order of their positions.
 func keepAll(ctx context.Context, q queryer, rows []segment.Row) error {
-	var index []*indexRow
+	var index []*segmentKey
 	for _, piece := range pieces(rows) {
 		k := kept{first: piece[0].Position, last: piece[len(piece)-1].Position, rows: piece}
 		if err := k.insert(ctx, q); err != nil {
@@ -184,29 +184,29 @@ func (k kept) insert(ctx context.Context, q queryer) error {
 	return err
 }
 
-func insertIndex(ctx context.Context, q queryer, rows []*indexRow) error {
-	for some := range slices.Chunk(rows, indexTogether) {
-		args := make([]any, 0, len(some)*indexColumns)
+func insertIndex(ctx context.Context, q queryer, rows []*segmentKey) error {
+	for some := range slices.Chunk(rows, segmentIndexTogether) {
+		args := make([]any, 0, len(some)*segmentIndexColumns)
 		for _, e := range some {
 			args = append(args, e.key, e.segment, e.last, e.count, e.failed, e.level, e.linesTo, e.from, e.to)
 		}
-		if _, err := q.ExecContext(ctx, indexInserts[len(some)-1], args...); err != nil {
+		if _, err := q.ExecContext(ctx, segmentIndexInserts[len(some)-1], args...); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// indexInserts are the statements that insert one row, two rows, and so on.
-var indexInserts = func() (statements [indexTogether]string) {
+// segmentIndexInserts are the statements that insert one row, two rows, and so on.
+var segmentIndexInserts = func() (statements [segmentIndexTogether]string) {
 	var s strings.Builder
-	s.WriteString(indexInsert)
+	s.WriteString(segmentIndexInsert)
 	for i := range statements {
 		if i > 0 {
 			s.WriteString(", ")
 		}
-		for c := range indexColumns {
-			fmt.Fprintf(&s, "%s$%d", [...]string{"(", ", "}[min(c, 1)], i*indexColumns+c+1)
+		for c := range segmentIndexColumns {
+			fmt.Fprintf(&s, "%s$%d", [...]string{"(", ", "}[min(c, 1)], i*segmentIndexColumns+c+1)
 		}
 		s.WriteString(")")
 		statements[i] = s.String()
@@ -223,7 +223,7 @@ func (k kept) replace(ctx context.Context, q queryer) error {
 }
 
 func dropSegment(ctx context.Context, q queryer, first int64) error {
-	for _, statement := range []string{segmentRemove, indexRemove} {
+	for _, statement := range []string{segmentRemove, segmentIndexRemove} {
 		if _, err := q.ExecContext(ctx, statement, first); err != nil {
 			return err
 		}
@@ -231,8 +231,8 @@ func dropSegment(ctx context.Context, q queryer, first int64) error {
 	return nil
 }
 
-// indexRow is a row of the index.
-type indexRow struct {
+// segmentKey is a row of the index.
+type segmentKey struct {
 	key                  string
 	segment, last        int64
 	count, failed, level int
@@ -244,8 +244,8 @@ type indexRow struct {
 func idKey(id string) string { return strings.ToValidUTF8(id[:min(len(id), 11)], "") }
 
 // index makes the rows of a segment, in the order of their keys: by it nodes that write the same wait for each other.
-func (k kept) index() []*indexRow {
-	entries := map[string]*indexRow{}
+func (k kept) index() []*segmentKey {
+	entries := map[string]*segmentKey{}
 	for i := range k.rows {
 		r := &k.rows[i]
 		level, linesTo := -1, int64(math.MinInt64)
@@ -259,7 +259,7 @@ func (k kept) index() []*indexRow {
 			}
 			e := entries[key]
 			if e == nil {
-				e = &indexRow{key: key, segment: k.first, level: -1, linesTo: math.MinInt64, from: at, to: at}
+				e = &segmentKey{key: key, segment: k.first, level: -1, linesTo: math.MinInt64, from: at, to: at}
 				entries[key] = e
 			}
 			e.last = r.Position
@@ -271,7 +271,7 @@ func (k kept) index() []*indexRow {
 			e.from, e.to = min(e.from, at), max(e.to, at)
 		}
 	}
-	sorted := make([]*indexRow, 0, len(entries))
+	sorted := make([]*segmentKey, 0, len(entries))
 	for _, key := range slices.Sorted(maps.Keys(entries)) {
 		sorted = append(sorted, entries[key])
 	}
