@@ -46,6 +46,8 @@ type Service struct {
 	admit   func(ctx context.Context, appID string, bytes int) error
 	log     *slog.Logger
 	known   *known
+	far     *far
+	maxWalk int
 	indexer *background.Task
 	within  bool // the store is that of a transaction
 }
@@ -61,7 +63,7 @@ func New(config Config) *Service {
 	if config.Log == nil {
 		config.Log = slog.Default()
 	}
-	s := &Service{store: config.Store, outside: config.Store, quota: config.Quota, admit: config.Admit, log: config.Log, known: newKnown()}
+	s := &Service{store: config.Store, outside: config.Store, quota: config.Quota, admit: config.Admit, log: config.Log, known: newKnown(), far: newFar(), maxWalk: maxWalk}
 	s.indexer = background.NewTask(background.TaskConfig{Name: "index documents", Run: s.work, Every: workEvery, Log: config.Log})
 	return s
 }
