@@ -46,10 +46,9 @@ const (
 	indexReady  = `SELECT 1 FROM docs_indexes WHERE id = $1 AND state = 'ready'`
 	indexFinish = `UPDATE docs_indexes SET state = 'ready' WHERE id = $1 AND state = 'building'`
 
-	indexDue = `state <> 'ready' AND state <> 'full'`
-
-	// Work is to be done at indexes that are not ready, and at entries with the key $1. A query of its own for each
-	// index leaves a database no other way than by the entries' primary key.
+	// Work is to be done at indexes that are being built, unless there is no room, or are dropped, and at entries with the
+	// key $1. A query of its own for each index leaves a database no other way than by the entries' primary key.
+	indexDue     = `state <> 'ready' AND state <> 'full'`
 	indexUnknown = `SELECT ` + indexColumns + ` FROM docs_indexes WHERE ` + indexThere + `
 		AND (SELECT 1 FROM docs_entries e WHERE e.index_id = docs_indexes.id AND e.key = $1 LIMIT 1) = 1 LIMIT 1`
 	indexWaits  = `SELECT 1 FROM docs_indexes WHERE ` + indexDue + ` LIMIT 1`
