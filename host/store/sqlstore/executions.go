@@ -28,7 +28,7 @@ const (
 	// hides from PostgreSQL how many conditions there are: it would think that hardly a row meets them all, read all of the key and sort.
 	searchFilter = ` AND segment < $2 AND COALESCE(last > $3 AND failed >= $4 AND count - failed >= $5 AND level >= $6 AND lines_to >= $7
 		AND started_to >= $8 AND started_from < $9, FALSE)`
-	searchFrom = `SELECT s.first, s.last, s.body, {rest} FROM (SELECT segment FROM segment_index WHERE key = $1`
+	searchFrom = `SELECT s.first, s.last, s.started_from, s.body, {rest} FROM (SELECT segment FROM segment_index WHERE key = $1`
 	searchTo   = ` LIMIT $10) AS found JOIN segments s ON s.first = found.segment ORDER BY s.first`
 
 	searchNewestFirst = searchFrom + searchFilter + ` ORDER BY segment DESC` + searchTo + ` DESC`
@@ -380,22 +380,23 @@ func scanRange(row scanner) (r idRange, err error) {
 
 func (r idRange) has(id string) bool { return r.from <= id && id <= r.to }
 
-const segmentRead = `SELECT first, last, body, rest FROM segments WHERE first = $1`
+const segmentRead = `SELECT first, last, started_from, body, rest FROM segments WHERE first = $1`
 
 // stored is a segment that was read. One that is damaged has no rows, or its rows have no lines and traces.
 type stored struct {
 	*segment.Segment
 	first, last int64         // positions: it has all that there are between
+	startedFrom int64         // when the first of them began
 	bytes       []byte        // of the rest
 	rest        *segment.Rest // once it was wanted
 	damage      *damage       // where to tell of it
 }
 
-// scanStored reads first, last, body and rest.
+// scanStored reads first, last, started_from, body and rest.
 func (e executions) scanStored(row scanner) (*stored, error) {
 	var body []byte
 	s := &stored{damage: &e.s.db.damage}
-	if err := row.Scan(&s.first, &s.last, &body, &s.bytes); err != nil {
+	if err := row.Scan(&s.first, &s.last, &s.startedFrom, &body, &s.bytes); err != nil {
 		return nil, err
 	}
 	var err error
@@ -455,12 +456,20 @@ func (w *search) pass(s *stored, each visit) (enough bool, err error) {
 		}
 	}
 	if w.oldestFirst {
-		w.after = max(w.after, s.last)
+		w.after = max(w.after, s.end(true))
 	} else {
 		slices.Reverse(rows)
-		w.before = s.first
+		w.before = s.end(false)
 	}
 	return each(s, rows)
+}
+
+// end is the position in a segment that a search comes to last.
+func (s *stored) end(oldestFirst bool) int64 {
+	if oldestFirst {
+		return s.last
+	}
+	return s.first
 }
 
 // walk calls each with segments in which there may be what a search is for, and their rows between its positions, in its order, until
@@ -550,15 +559,25 @@ func (e executions) List(ctx context.Context, q store.ExecutionQuery) (page stor
 		full     bool // of lines
 		bytes    int  // of lines
 		searched int
-		read     int         // bytes of lines, where those are looked at
-		missed   int         // of those, also where nothing is looked for: of another app, or of a script that is deleted
-		end      segment.Row // the last that was looked at, when as many were as may be
-		last     int64       // position of the last row of the page
-		first    int64       // of its first
+		read     int   // bytes of lines, where those are looked at
+		missed   int   // of those, also where nothing is looked for: of another app, or of a script that is deleted
+		end      int64 // position of the last that was looked at, when as many were as may be
+		last     int64 // of the last row of the page
+		first    int64 // of its first
 		names    = scriptNames{}
 	)
 	page.Items = []store.Execution{}
+	ends := func(position int64, startedAt time.Time) bool {
+		if c.searches > 0 && searched >= c.searches || missed >= store.MaxSearched || read >= store.MaxSearchedBytes {
+			end, page.SearchedTo = position, startedAt
+		}
+		return end > 0
+	}
 	err = e.walk(ctx, c.search, func(s *stored, rows []int) (bool, error) {
+		if s.Len() == 0 { // it is damaged
+			searched, missed = searched+searchedPerSegment, missed+searchedPerSegment
+			return ends(s.end(c.search.oldestFirst), time.UnixMicro(s.startedFrom).UTC()), nil
+		}
 		rows = slices.DeleteFunc(rows, func(i int) bool { return !c.places(s, i) })
 		if err := e.learn(ctx, names, s, rows); err != nil {
 			return false, err
@@ -589,8 +608,7 @@ func (e executions) List(ctx context.Context, q store.ExecutionQuery) (page stor
 			if c.lines {
 				read += s.more().Bytes(i)
 			}
-			if c.searches > 0 && searched >= c.searches || missed >= store.MaxSearched || read >= store.MaxSearchedBytes {
-				end = row
+			if ends(row.Position, row.StartedAt) {
 				return true, nil
 			}
 		}
@@ -599,17 +617,17 @@ func (e executions) List(ctx context.Context, q store.ExecutionQuery) (page stor
 	if err != nil {
 		return store.ExecutionPage{}, failed(ctx, "list executions", err)
 	}
-	if !more && end.Position > 0 {
-		last, page.SearchedTo = end.Position, end.StartedAt
+	if end > 0 {
+		last = end
 	}
 	if q.After != "" {
-		if !more && end.Position == 0 { // all were looked at that there were
+		if !more && end == 0 { // all were looked at that there were
 			last = max(last, newest, c.search.after)
 		}
 		page.Newest = executionCursor(last)
 		return page, nil
 	}
-	if more || end.Position > 0 {
+	if more || end > 0 {
 		page.Next = executionCursor(last)
 	}
 	page.Newest = executionCursor(max(newest, first))

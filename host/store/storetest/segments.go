@@ -412,6 +412,44 @@ func DamagedSegments(t *testing.T, of store.Store, db *sql.DB) {
 	require.NoError(t, s.Apps().Delete(s.ctx, beside.ID))
 	s.remove(t, store.MaxBatch, nil)
 	there("damaged-rest ours 0", "behind ours 1")
+
+	const damaged = store.MaxSearched/20 + 5 // more than a page passes over
+	before, err := s.Executions().List(s.ctx, store.ExecutionQuery{AppID: app.ID})
+	require.NoError(t, err)
+	require.NoError(t, s.InTx(s.ctx, func(tx store.Store) error {
+		for i := range damaged {
+			one := execution(script, fmt.Sprint("damaged ", i), start.Add(20*time.Hour+time.Duration(i)*time.Second))
+			if err := tx.Executions().Record(s.ctx, []store.Execution{one}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	_, err = db.Exec(`UPDATE segments SET body = $1 WHERE started_from >= $2`, []byte("damaged"), start.Add(20*time.Hour).UnixMicro())
+	require.NoError(t, err)
+	for text, want := range map[string]int{"": 2, "behind": 11} { // pages
+		q := store.ExecutionQuery{AppID: app.ID, Text: text}
+		first, err := s.Executions().List(s.ctx, q)
+		require.NoError(t, err)
+		require.Empty(t, first.Items)
+		last, pages := first, 1
+		for ; last.Next != ""; pages++ {
+			require.NotZero(t, last.SearchedTo)
+			q.Page.Cursor = last.Next
+			last, err = s.Executions().List(s.ctx, q)
+			require.NoError(t, err)
+		}
+		require.Equal(t, want, pages)
+		require.Equal(t, "behind ours", last.Items[0].ID)
+	}
+	q := store.ExecutionQuery{AppID: app.ID, After: before.Newest}
+	page, err := s.Executions().List(s.ctx, q)
+	require.NoError(t, err)
+	require.Equal(t, start.Add(20*time.Hour+(store.MaxSearched/20-1)*time.Second).UnixMicro(), page.SearchedTo.UnixMicro())
+	q.After = page.Newest
+	page, err = s.Executions().List(s.ctx, q)
+	require.NoError(t, err)
+	require.Zero(t, page.SearchedTo, "the last five")
 	_, err = db.Exec(`UPDATE segments SET body = $1`, []byte("damaged"))
 	require.NoError(t, err)
 	require.NoError(t, s.Apps().Delete(s.ctx, app.ID))
