@@ -35,8 +35,9 @@ const (
 	segmentRemove      = `DELETE FROM segments WHERE first = $1`
 	segmentIndexRemove = `DELETE FROM segment_index WHERE segment = $1`
 
-	segmentGet     = `SELECT first, last, open, body, rest FROM segments WHERE first = $1`
-	segmentsOfIDs  = `SELECT first, id_from, id_to FROM segments WHERE first IN (SELECT segment FROM segment_index WHERE key IN {texts})`
+	segmentGet    = `SELECT first, last, open, body, rest FROM segments WHERE first = $1`
+	segmentsOfIDs = `SELECT segment, (SELECT id_from FROM segments WHERE first = segment), (SELECT id_to FROM segments WHERE first = segment)
+		FROM segment_index WHERE key IN {texts}` // no join, of which PostgreSQL may think that it has to read all segments
 	segmentOf      = `SELECT segment FROM segment_index WHERE key = $1 ORDER BY segment LIMIT 1`
 	segmentsBefore = `SELECT first, count, started_to FROM segments WHERE started_from < $1 ORDER BY started_from, first LIMIT 100`
 	segmentsOpen   = `SELECT first, last, count, bytes FROM segments WHERE open = 1 ORDER BY first LIMIT 2000`
