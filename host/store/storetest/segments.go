@@ -246,6 +246,121 @@ func testCompactionTogether(t *testing.T, s subject) {
 	}
 }
 
+// What nodes record is there once, whatever is joined, removed and aged out of the same segments meanwhile, and of what is deleted nothing stays.
+func testSegmentsTogether(t *testing.T, fresh func(testing.TB) Opener) {
+	const batches, together = 60, 40
+	open := fresh(t)
+	var nodes []subject
+	for range 2 {
+		opened := open.mustOpen(t, time.Now)
+		t.Cleanup(func() { require.NoError(t, opened.Close()) })
+		nodes = append(nodes, subject{Store: opened, changes: &changes{}, ctx: t.Context()})
+	}
+	s := nodes[0]
+	app, gone := s.app(t, "kept"), s.app(t, "gone")
+	script, old := s.script(t, app, "s"), s.script(t, app, "old")
+	deleted, other := s.script(t, app, "deleted"), s.script(t, gone, "other")
+	var (
+		begun      = make(chan struct{}, 2*len(nodes))
+		stop       = make(chan struct{})
+		recorders  = make(chan error, len(nodes))
+		background = make(chan error, 2*len(nodes))
+	)
+	record := func(node, n int) error {
+		batch := make([]store.Execution, 0, together)
+		for i := range together {
+			of := []store.Script{script, old, deleted, other}[i%4]
+			e := execution(of, uuid.Must(uuid.NewV7()).String(), start, fmt.Sprint(node, " ", n, " ", i))
+			if of.ID == old.ID {
+				e.StartedAt = start.Add(-time.Hour)
+			}
+			batch = append(batch, e)
+		}
+		return nodes[node].Executions().Record(s.ctx, batch)
+	}
+	until := func(run func() error) {
+		var err error
+		for err == nil {
+			select {
+			case <-stop:
+				background <- nil
+				return
+			default:
+				err = run()
+			}
+		}
+		background <- errors.Join(err, errors.Unwrap(err))
+	}
+	for _, node := range nodes {
+		go until(func() error {
+			_, err := node.Executions().Compact(s.ctx)
+			return err
+		})
+		go until(func() error {
+			if _, err := node.Executions().DeleteBefore(s.ctx, start, 50); err != nil {
+				return err
+			}
+			_, err := node.Deletions().Remove(s.ctx, 30)
+			return err
+		})
+	}
+	for node := range nodes {
+		go func() {
+			var err error
+			for n := 0; n < batches && err == nil; n++ {
+				if n == batches/4 {
+					begun <- struct{}{}
+				}
+				err = record(node, n)
+			}
+			begun <- struct{}{}
+			recorders <- errors.Join(err, errors.Unwrap(err))
+		}()
+	}
+	for range nodes {
+		<-begun
+	}
+	require.NoError(t, s.Scripts().Delete(s.ctx, deleted.ID))
+	require.NoError(t, s.Apps().Delete(s.ctx, gone.ID))
+	for range nodes {
+		require.NoError(t, <-recorders)
+	}
+	close(stop)
+	for range cap(background) {
+		require.NoError(t, <-background)
+	}
+	for removed := 1; removed > 0; {
+		r, err := s.Deletions().Remove(s.ctx, store.MaxBatch)
+		require.NoError(t, err)
+		removed = r.Rows
+	}
+	_, err := store.InBatches(s.ctx, store.MaxBatch, func(ctx context.Context, limit int) (int, error) {
+		return s.Executions().DeleteBefore(ctx, start, limit)
+	})
+	require.NoError(t, err)
+	s.compact(t)
+
+	list := collect(t, store.MaxPageSize, func(page store.PageRequest) (store.Page[store.Execution], error) {
+		list, err := s.Executions().List(s.ctx, store.ExecutionQuery{AppID: app.ID, Page: page, Lines: true})
+		return store.Page[store.Execution]{Items: list.Items, Next: list.Next}, err
+	})
+	lines := map[string]bool{}
+	for _, e := range list {
+		require.Equal(t, script.ID, e.ScriptID)
+		require.Len(t, e.Lines, 1)
+		lines[e.Lines[0].Message] = true
+	}
+	require.Len(t, list, len(nodes)*batches*together/4)
+	require.Len(t, lines, len(list))
+	nothing, err := s.Executions().Logs(s.ctx, store.LogQuery{ScriptID: "nobody"})
+	require.NoError(t, err)
+	for _, of := range []store.Script{old, deleted, other} {
+		log, err := s.Executions().Logs(s.ctx, store.LogQuery{ScriptID: of.ID})
+		require.NoError(t, err)
+		require.Equal(t, nothing, log, "no segment has any, or it would not begin where nothing was")
+	}
+}
+
 // lineOf is the one line of an execution.
 func (s subject) lineOf(t testing.TB, e store.Execution) string {
 	t.Helper()

@@ -68,6 +68,7 @@ func Exercise(t *testing.T, fresh func(tb testing.TB) Opener) {
 		{"ExecutionQueries", onOne(testExecutionQueries)},
 		{"Compaction", onOne(testCompaction)},
 		{"CompactionTogether", onOne(testCompactionTogether)},
+		{"SegmentsTogether", testSegmentsTogether},
 		{"ExecutionIDs", onOne(testExecutionIDs)},
 		{"ExecutionModel", onOne(testExecutionModel)},
 		{"Logs", onOne(testLogs)},
