@@ -19,7 +19,8 @@ const (
 )
 
 const (
-	// What is marked has a name that nobody else wants.
+	// What is marked has a name that nobody else wants. A script's is in a key: who changes it waits for those who record
+	// executions of the script, and none does afterwards.
 	appMark    = `UPDATE apps SET slug = id, deleted_at = $2 WHERE id = $1 AND ` + liveApp
 	scriptMark = `UPDATE scripts SET name = '~' || id, source = '', wasm = NULL, deleted_at = $2 WHERE id = $1`
 
@@ -31,7 +32,6 @@ const (
 	nextApp         = `SELECT id FROM apps WHERE deleted_at IS NOT NULL ORDER BY deleted_at, id LIMIT 1`
 	nextScriptOfApp = `SELECT id FROM scripts WHERE app_id = $1 ORDER BY name LIMIT 1`
 
-	scriptOf       = `SELECT 1 FROM scripts WHERE id = $1`
 	scriptLetGo    = `UPDATE scripts SET wasm = NULL WHERE id = $1 AND wasm IS NOT NULL`
 	scriptRemove   = `DELETE FROM scripts WHERE id = $1`
 	messagesRemove = `DELETE FROM published WHERE seq IN (SELECT seq FROM published WHERE app_id = $1 AND topic = $2 ORDER BY seq LIMIT $3)`
@@ -214,14 +214,6 @@ func (r *remover) script(ctx context.Context, id string, err error) error {
 		r.lock = ""
 	}
 	if _, err := r.tx.ExecContext(ctx, scriptLetGo, id); err != nil { // or its versions would leave the module to it
-		return err
-	}
-	// Who has begun to record executions of it before it was deleted has done so when this lock is had; others see that it
-	// is deleted.
-	if _, err := r.tx.ExecContext(ctx, scriptOf+r.forUpdate, id); err != nil {
-		return err
-	}
-	if err := r.executions(ctx, id); err != nil {
 		return err
 	}
 	if err := r.run(ctx, versionsRemove, id, r.left); err != nil {
