@@ -129,14 +129,15 @@ const (
 
 // record keeps a batch and counts the bytes of its log and the processor time. A batch that is recorded again counts
 // again. Those of it that may be there already are looked for.
-func (e executions) record(ctx context.Context, tx *transaction, batch []store.Execution, again map[string]bool) error {
+func (e executions) record(ctx context.Context, tx *transaction, batch []segment.Row, again map[string]bool) error {
 	if err := e.keep(ctx, tx.queryer, batch, again); err != nil {
 		return err
 	}
 	bytes, us := map[string]int64{}, map[string]int64{}
-	for _, execution := range batch {
-		bytes[execution.AppID] += int64(execution.LogBytes())
-		us[execution.AppID] += execution.CPU.Microseconds()
+	for i := range batch {
+		r := &batch[i]
+		bytes[r.AppID] += int64(r.LogBytes())
+		us[r.AppID] += r.CPU.Microseconds()
 	}
 	if err := e.countUsage(ctx, tx.queryer, bytes, logUsageAdd, logUsageForget); err != nil {
 		return err
@@ -144,8 +145,8 @@ func (e executions) record(ctx context.Context, tx *transaction, batch []store.E
 	return e.countUsage(ctx, tx.queryer, us, cpuUsageAdd, cpuUsageForget)
 }
 
-// keep makes segments of those executions whose scripts there are.
-func (e executions) keep(ctx context.Context, q queryer, batch []store.Execution, again map[string]bool) error {
+// keep makes segments of those executions whose scripts there are, and gives them their positions.
+func (e executions) keep(ctx context.Context, q queryer, batch []segment.Row, again map[string]bool) error {
 	scripts := map[string]bool{}
 	for i := range batch {
 		scripts[batch[i].ScriptID] = true
@@ -154,12 +155,10 @@ func (e executions) keep(ctx context.Context, q queryer, batch []store.Execution
 	if err != nil {
 		return err
 	}
-	rows := make([]segment.Row, 0, len(batch))
-	for i := range batch {
-		if app, found := apps[batch[i].ScriptID]; found && app == batch[i].AppID {
-			rows = append(rows, segment.Row{Execution: batch[i]})
-		}
-	}
+	rows := without(batch, func(r *segment.Row) bool {
+		app, found := apps[r.ScriptID]
+		return !found || app != r.AppID
+	})
 	if len(rows) == 0 {
 		return nil
 	}
@@ -186,12 +185,30 @@ func (e executions) unknown(ctx context.Context, q queryer, rows []segment.Row, 
 		return nil, err
 	}
 	seen := make(map[string]bool, len(rows))
-	return slices.DeleteFunc(rows, func(r segment.Row) bool {
+	return without(rows, func(r *segment.Row) bool {
 		_, there := found[r.ID]
 		there = there || seen[r.ID]
 		seen[r.ID] = true
 		return there
 	}), nil
+}
+
+// without returns rows without some of them: others, unless all are left, for the transaction may be tried again.
+func without(rows []segment.Row, such func(*segment.Row) bool) []segment.Row {
+	var gone []int
+	for i := range rows {
+		if such(&rows[i]) {
+			gone = append(gone, i)
+		}
+	}
+	if len(gone) == 0 {
+		return rows
+	}
+	left, from := make([]segment.Row, 0, len(rows)-len(gone)), 0
+	for _, i := range append(gone, len(rows)) {
+		left, from = append(left, rows[from:i]...), i+1
+	}
+	return left
 }
 
 // texts runs a query for pairs of texts, the first of which is one of the given.
@@ -239,26 +256,27 @@ func (e executions) Record(ctx context.Context, batch []store.Execution) error {
 		}
 		lines += len(batch[i].Lines)
 	}
-	mendedBatch, mendedLines := make([]store.Execution, len(batch)), make([]store.LogLine, lines)
+	rows, mendedLines := make([]segment.Row, len(batch)), make([]store.LogLine, lines)
 	for i := range batch {
 		n := len(batch[i].Lines)
-		mendedBatch[i] = mendExecution(batch[i], mendedLines[:n:n])
+		rows[i].Execution = batch[i]
+		mend(&rows[i].Execution, mendedLines[:n:n])
 		mendedLines = mendedLines[n:]
 	}
-	again := e.s.db.recorded.add(mendedBatch)
+	again := e.s.db.recorded.add(rows)
 	const op = "record executions"
 	if e.s.tx != nil {
-		return failed(ctx, op, e.record(ctx, e.s.tx, mendedBatch, again))
+		return failed(ctx, op, e.record(ctx, e.s.tx, rows, again))
 	}
 	return failed(ctx, op, e.s.retry(func() error {
 		return e.s.transact(ctx, op, false, func(tx *transaction) error {
-			return e.record(ctx, tx, mendedBatch, again)
+			return e.record(ctx, tx, rows, again)
 		})
 	}))
 }
 
-// mendExecution returns an execution whose texts are valid, with its lines numbered, which are put into as many others.
-func mendExecution(e store.Execution, lines []store.LogLine) store.Execution {
+// mend makes the texts of an execution valid and numbers its lines, which are put into as many others.
+func mend(e *store.Execution, lines []store.LogLine) {
 	e.AppID, e.ScriptID = mended(e.AppID), mended(e.ScriptID)
 	e.RequestID = mended(e.RequestID)
 	e.InvocationType = abi.InvocationType(mended(string(e.InvocationType)))
@@ -268,7 +286,8 @@ func mendExecution(e store.Execution, lines []store.LogLine) store.Execution {
 	e.Method, e.Path, e.Route = mended(e.Method), mended(strings.ToValidUTF8(e.Path[:min(len(e.Path), store.MaxPath)], "")), mended(e.Route)
 	e.ParentID, e.RootID = mended(e.ParentID), mended(e.RootID)
 	e.StartedAt = cut(e.StartedAt)
-	for i, line := range e.Lines {
+	for i := range e.Lines {
+		line := &e.Lines[i]
 		lines[i] = store.LogLine{
 			ExecutionID: e.ID,
 			Seq:         i,
@@ -282,7 +301,6 @@ func mendExecution(e store.Execution, lines []store.LogLine) store.Execution {
 		}
 	}
 	e.Lines = lines
-	return e
 }
 
 func (e executions) Get(ctx context.Context, id string) (store.Execution, error) {

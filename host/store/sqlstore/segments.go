@@ -485,7 +485,7 @@ var recentSeed = maphash.MakeSeed()
 // add returns the ids of those executions of a batch that may have been recorded before: by whoever tries again, or, since
 // the first execution of a call has the id that the call was given, by another node, whose claim of the event has ended. It knows all of the batch
 // from now on.
-func (r *recent) add(batch []store.Execution) (again map[string]bool) {
+func (r *recent) add(batch []segment.Row) (again map[string]bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.now == nil {
