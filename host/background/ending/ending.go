@@ -12,6 +12,9 @@ import (
 // A Context is a [context.Context] that whoever has begun it ends, or its parent. It is cheap to derive another from it, also by
 // way of [WithValue], and by any function of package context right: those learn of its end by AfterFunc.
 //
+// Why it has ended is told by Cause. [context.Cause] of what package context derives from it is its parent's cause, if it ended by
+// that, else [context.Canceled]: there is no other way to tell it.
+//
 // It must be begun before it is used, and ended at last, as by what [context.WithCancel] returns.
 type Context struct {
 	parent context.Context

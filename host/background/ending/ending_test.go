@@ -103,6 +103,27 @@ func TestCause(t *testing.T) {
 	})
 }
 
+// What package context derives from one tells of its parent's cause, and of none that is its own.
+func TestCauseOfDerived(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, own := range []bool{false, true} {
+			parent, endParent := context.WithCancelCause(t.Context())
+			c := ending.Under(ending.WithValue(parent, key{}, 2))
+			derived, end := context.WithTimeout(c, time.Hour)
+			want := why
+			if own {
+				want = context.Canceled
+				c.End(errors.New("own"))
+				<-derived.Done()
+			}
+			endParent(why)
+			<-derived.Done()
+			assert.Equal(t, want, context.Cause(derived))
+			end()
+		}
+	})
+}
+
 // The deadline of a parent is that of whoever is below.
 func TestDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
