@@ -68,6 +68,7 @@ func (c *Context) end(err, cause error) {
 
 // Cause returns why the context has ended; nil: it has not.
 func (c *Context) Cause() error {
+	c.look()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.cause
@@ -75,9 +76,17 @@ func (c *Context) Cause() error {
 
 // Err is [context.Canceled] when the context has ended by itself, whatever the cause was, and its parent's when by that.
 func (c *Context) Err() error {
+	c.look()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.err
+}
+
+// look ends the context if its parent has ended, which tells of that a moment later: who looks sees it at once, as in package context.
+func (c *Context) look() {
+	if err := c.parent.Err(); err != nil {
+		c.end(err, causeOf(c.parent))
+	}
 }
 
 var ended = func() chan struct{} {

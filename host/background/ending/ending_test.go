@@ -103,6 +103,20 @@ func TestCause(t *testing.T) {
 	})
 }
 
+// Who looks sees a parent's end at once.
+func TestEndsAtOnce(t *testing.T) {
+	for range 1000 {
+		parent, end := context.WithCancelCause(t.Context())
+		one := ending.Under(ending.WithValue(ending.Under(parent), key{}, 2))
+		two := ending.Under(parent)
+		end(why)
+		assert.Equal(t, why, one.Cause())
+		assert.Equal(t, context.Canceled, two.Err())
+		<-one.Done()
+		<-two.Done()
+	}
+}
+
 // What package context derives from one tells of its parent's cause, and of none that is its own.
 func TestCauseOfDerived(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
