@@ -1,89 +1,29 @@
 package background
 
 import (
-	"context"
 	"os"
-	"runtime"
 	"runtime/debug"
-	"runtime/metrics"
-	"sync"
 )
 
-// usualPercent is how much more Go lets a heap grow before it collects, in percent of what lives in it.
-const usualPercent = 100
+// shareOfLimit is what part of the operator's limit of memory (GOMEMLIMIT) a [Room] may be.
+const shareOfLimit = 32
 
-// A Garbage is a [Service] that has Go leave so many bytes of garbage before it collects, where Go would collect sooner
-// because little lives: a server of little state would do so many times a second. A heap in which more than that lives grows as
-// ever. It takes the whole process, so one is enough; where the operator has set GOGC it does nothing.
-type Garbage struct {
-	room uint64
+// A Room has Go leave more garbage before it collects, for as long as it is reachable. Go collects when as much again has been
+// allocated as lives: a server of little state would do so many times a second. The room counts as living, though it is never touched,
+// so that it takes none of the machine's memory; a heap may have twice its size more of garbage.
+//
+// It makes no small machine run out of memory by itself: how much garbage there is follows from what lives now, whatever grows meanwhile.
+// A percentage that is high for a small heap holds for a large one, too, until somebody has lowered it. Where Go has a limit of memory
+// it collects sooner, as near to it as it comes.
+type Room []byte
 
-	mu      sync.Mutex
-	running bool
-	ended   bool
-	percent int              // that is set
-	live    []metrics.Sample // how many bytes lived after the last collection
-}
-
-// NewGarbage makes a service for so many bytes.
-func NewGarbage(room int64) *Garbage {
-	return &Garbage{
-		room: uint64(max(room, 0)), percent: usualPercent,
-		live: []metrics.Sample{{Name: "/gc/heap/live:bytes"}},
+// NewRoom makes a room of so many bytes, or of a thirty-second of the memory that Go may take (GOMEMLIMIT), if that is less. Where the
+// operator has set GOGC it is nil: that holds.
+func NewRoom(size int64) Room {
+	if os.Getenv("GOGC") != "" {
+		return nil
 	}
-}
-
-// Start begins to bound collections.
-func (g *Garbage) Start() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.running || g.ended || os.Getenv("GOGC") != "" {
-		return
-	}
-	g.running = true
-	g.adjust()
-	g.await()
-}
-
-// Stop has Go collect as it usually does.
-func (g *Garbage) Stop(context.Context) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.running {
-		g.set(usualPercent)
-	}
-	g.running, g.ended = false, true
-	return nil
-}
-
-// collected is what is garbage when the next collection begins.
-type collected struct{ _ *int } // a pointer: small things without are kept together
-
-// await has the percentage adjusted after the next collection.
-func (g *Garbage) await() {
-	runtime.AddCleanup(new(collected), (*Garbage).again, g)
-}
-
-func (g *Garbage) again() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.running {
-		g.adjust()
-		g.await()
-	}
-}
-
-// adjust sets the percentage that leaves the room above what lives, unless it is about that: setting it stops everything for a moment.
-func (g *Garbage) adjust() {
-	metrics.Read(g.live)
-	live := max(g.live[0].Value.Uint64(), 1<<20)
-	percent := max(int(100*g.room/live), usualPercent)
-	if difference := percent - g.percent; difference > g.percent/8 || -difference > g.percent/8 {
-		g.set(percent)
-	}
-}
-
-func (g *Garbage) set(percent int) {
-	debug.SetGCPercent(percent)
-	g.percent = percent
+	room := make(Room, min(size, debug.SetMemoryLimit(-1)/shareOfLimit))
+	giveBack(room) // of what has been used before, Go has made zeros
+	return room
 }

@@ -66,9 +66,8 @@ const reclaimEvery = time.Minute
 // maxRecordBytes is how much memory of the budget records have that wait to be written, at most.
 const maxRecordBytes = 64 << 20
 
-// maxGarbage is how much garbage Go leaves before it collects, at most: 64 MiB. Of a machine with less than 2 GiB it is a
-// thirty-second of that.
-const maxGarbage = 64 << 20
+// maxRoom is how much room there is for garbage, at most: 64 MiB. Of a machine with less than 2 GiB it is a thirty-second of that.
+const maxRoom = 64 << 20
 
 // Config is what a [Server] is made of.
 type Config struct {
@@ -116,6 +115,7 @@ type Server struct {
 	services   hostcalls.Services
 	sandbox    *sandbox.Sandbox
 	budget     *budget.Budget
+	room       background.Room
 	asker      *relay.Asker // nil: scripts run here
 	executions *executions.Service
 	authority  *authz.Authority
@@ -421,6 +421,7 @@ func (s *Server) makeSandbox(ctx context.Context) (err error) {
 
 func (s *Server) makeExecutions(context.Context) error {
 	s.budget = budget.New(s.settings.MaxBufferedBytes)
+	s.room = background.NewRoom(min(s.budget.Size()/4, maxRoom))
 	records := int(min(s.budget.Size()/8, maxRecordBytes))
 	s.budget.Reserve(int64(records))
 	var elsewhere executions.Elsewhere
@@ -599,7 +600,6 @@ func (s *Server) makeBackground(context.Context) error {
 		quota.NewWatch(quota.WatchConfig{Apps: s.quotas, Usage: s.store.Quotas().Usage, Log: s.log, Registerer: s.metrics}),
 		executions.NewSeriesRetention(s.store.Series(), s.log),
 		background.NewMemoryReturn(s.log),
-		background.NewGarbage(min(s.budget.Size()/4, maxGarbage)),
 		background.NewSweep("unused", "bytes of disk", reclaimEvery, s.log, s.store.Reclaim),
 	}
 	if age := s.settings.LogRetention; age > 0 {
