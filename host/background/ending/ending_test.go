@@ -14,7 +14,7 @@ import (
 
 type key struct{}
 
-var why = errors.New("why")
+var errWhy = errors.New("errWhy")
 
 // derivations are the ways in which another context may come of one.
 var derivations = map[string]func(context.Context) (context.Context, func()){
@@ -61,12 +61,12 @@ func TestDerivedEnd(t *testing.T) {
 					}
 					assert.Equal(t, "value", two.Value("name"))
 
-					c.End(why)
+					c.End(errWhy)
 					c.End(errors.New("not again"))
 					<-two.Done()
 					synctest.Wait()
 					assert.Equal(t, context.Canceled, two.Err())
-					assert.Equal(t, why, c.Cause())
+					assert.Equal(t, errWhy, c.Cause())
 					assert.Equal(t, 1, told)
 					assert.Zero(t, stopped)
 					late := make(chan struct{})
@@ -90,12 +90,12 @@ func TestCause(t *testing.T) {
 		other.End(context.Canceled)
 		assert.NoError(t, child.Cause())
 		assert.Equal(t, 2, grandchild.Value(key{}))
-		end(why)
+		end(errWhy)
 		synctest.Wait()
-		assert.Equal(t, why, child.Cause())
-		assert.Equal(t, why, grandchild.Cause())
+		assert.Equal(t, errWhy, child.Cause())
+		assert.Equal(t, errWhy, grandchild.Cause())
 		assert.Equal(t, context.Canceled, other.Cause())
-		assert.Equal(t, why, func() error {
+		assert.Equal(t, errWhy, func() error {
 			late := ending.Under(child)
 			synctest.Wait()
 			return late.Cause()
@@ -109,8 +109,8 @@ func TestEndsAtOnce(t *testing.T) {
 		parent, end := context.WithCancelCause(t.Context())
 		one := ending.Under(ending.WithValue(ending.Under(parent), key{}, 2))
 		two := ending.Under(parent)
-		end(why)
-		assert.Equal(t, why, one.Cause())
+		end(errWhy)
+		assert.Equal(t, errWhy, one.Cause())
 		assert.Equal(t, context.Canceled, two.Err())
 		<-one.Done()
 		<-two.Done()
@@ -124,13 +124,13 @@ func TestCauseOfDerived(t *testing.T) {
 			parent, endParent := context.WithCancelCause(t.Context())
 			c := ending.Under(ending.WithValue(parent, key{}, 2))
 			derived, end := context.WithTimeout(c, time.Hour)
-			want := why
+			want := errWhy
 			if own {
 				want = context.Canceled
 				c.End(errors.New("own"))
 				<-derived.Done()
 			}
-			endParent(why)
+			endParent(errWhy)
 			<-derived.Done()
 			assert.Equal(t, want, context.Cause(derived))
 			end()
@@ -159,21 +159,21 @@ func BenchmarkExecution(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			request := ending.Under(context.Background())
-			execution := ending.Under(ending.WithValue(ending.WithValue(request, key{}, request), why, request))
+			execution := ending.Under(ending.WithValue(ending.WithValue(request, key{}, request), errWhy, request))
 			stop := execution.AfterFunc(func() {})
 			stop()
-			execution.End(why)
-			request.End(why)
+			execution.End(errWhy)
+			request.End(errWhy)
 		}
 	})
 	b.Run("context", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			request, end := context.WithCancel(context.Background())
-			execution, cancel := context.WithCancelCause(context.WithValue(context.WithValue(request, key{}, request), why, request))
+			execution, cancel := context.WithCancelCause(context.WithValue(context.WithValue(request, key{}, request), errWhy, request))
 			stop := context.AfterFunc(execution, func() {})
 			stop()
-			cancel(why)
+			cancel(errWhy)
 			end()
 		}
 	})
