@@ -14,7 +14,7 @@ import (
 
 type key struct{}
 
-var errWhy = errors.New("errWhy")
+var errWhy = errors.New("why")
 
 // derivations are the ways in which another context may come of one.
 var derivations = map[string]func(context.Context) (context.Context, func()){
