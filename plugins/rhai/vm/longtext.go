@@ -119,8 +119,12 @@ func byteOffsetBack(s string, n int) int {
 // may have others set as well.
 func zeros(word uint64) uint64 { return (word - lowBits) &^ word & highBits }
 
-// textBlock is how many bytes are looked at in a block.
-const textBlock = 64
+// textBlock is how many bytes are looked at in a block, and textStretch in several at once: what
+// comes of the bytes side by side is then brought together seldomer, which takes as long as they do.
+const (
+	textBlock   = 64
+	textStretch = 4 * textBlock
+)
 
 // nearby is up to where bytes are looked for without a look at a block first.
 const nearby = 4 * wordSize
@@ -131,6 +135,15 @@ func byteAt(p unsafe.Pointer, i int) byte { return *(*byte)(unsafe.Add(p, i)) }
 // skipBlocks returns where, from i on, the first block of s is that has c, or the last that is not
 // whole.
 func skipBlocks(s string, i int, c byte) int {
+	for ; i+textStretch <= len(s); i += textStretch {
+		p, nearest := unsafe.Add(unsafe.Pointer(unsafe.StringData(s)), i), byte(math.MaxUint8)
+		for j := range textStretch {
+			nearest = min(nearest, byteAt(p, j)^c)
+		}
+		if nearest == 0 {
+			break
+		}
+	}
 	for ; i+textBlock <= len(s); i += textBlock {
 		p, nearest := unsafe.Add(unsafe.Pointer(unsafe.StringData(s)), i), byte(math.MaxUint8)
 		for j := range textBlock {
@@ -145,6 +158,16 @@ func skipBlocks(s string, i int, c byte) int {
 
 // skipPairs works as skipBlocks, for a place that has the byte first, and second n bytes behind it.
 func skipPairs(s string, i, n int, first, second byte) int {
+	for ; i+textStretch+n <= len(s); i += textStretch {
+		p := unsafe.Add(unsafe.Pointer(unsafe.StringData(s)), i)
+		q, nearest := unsafe.Add(p, n), byte(math.MaxUint8)
+		for j := range textStretch {
+			nearest = min(nearest, (byteAt(p, j)^first)|(byteAt(q, j)^second))
+		}
+		if nearest == 0 {
+			break
+		}
+	}
 	for ; i+textBlock+n <= len(s); i += textBlock {
 		p := unsafe.Add(unsafe.Pointer(unsafe.StringData(s)), i)
 		q, nearest := unsafe.Add(p, n), byte(math.MaxUint8)
@@ -216,6 +239,8 @@ func IndexText(s, find string) int {
 		return indexByte(s, find[0])
 	case n > len(s):
 		return -1
+	case n <= wordSize:
+		return indexWord(s, find)
 	}
 	second := n - 1
 	first, last := uint64(find[0])*lowBits, uint64(find[second])*lowBits
@@ -251,6 +276,49 @@ func IndexText(s, find string) int {
 	}
 	for ; i <= end; i++ {
 		if s[i] == find[0] && EqualText(s[i:i+n], find) {
+			return i
+		}
+	}
+	return -1
+}
+
+// indexWord works as IndexText for a find of two to eight bytes, not longer than s, which are compared
+// at once.
+func indexWord(s, find string) int {
+	second := len(find) - 1
+	first, last := uint64(find[0])*lowBits, uint64(find[second])*lowBits
+	wanted := bits.ReverseBytes64(TextKey(find))
+	others := 8 * (wordSize - len(find)) // bits of a word behind what is compared
+	end := len(s) - len(find)            // the last place
+	i, checked := 0, nearby              // see IndexText
+	for ; i+wordSize-1 <= end; i += wordSize {
+		if i >= checked {
+			if i = skipPairs(s, i, second, find[0], find[second]); i+wordSize-1 > end {
+				break
+			}
+			checked = i + textBlock
+		}
+		found := zeros(wordAt(s, i)^first) & zeros(wordAt(s, i+second)^last)
+		for ; found != 0; found &= found - 1 {
+			at := i + bits.TrailingZeros64(found)/8
+			if at+wordSize > len(s) {
+				i = at
+				break
+			}
+			wrong := (wordAt(s, at) ^ wanted) << others
+			if wrong == 0 {
+				return at
+			}
+			if same := (bits.TrailingZeros64(wrong) - others) / 8; same > 0 {
+				second, last = same, uint64(find[same])*lowBits
+			}
+		}
+		if found != 0 {
+			break
+		}
+	}
+	for ; i <= end; i++ {
+		if s[i] == find[0] && EqualText(s[i:i+len(find)], find) {
 			return i
 		}
 	}
