@@ -661,8 +661,10 @@ func (w *textWriter) quoted(s string) {
 func appendEscaped(b []byte, s string) []byte {
 	plain := 0 // where the run of characters that stay as they are starts
 	for i := 0; i < len(s); {
-		if i += PlainPrefix(s[i:]); i == len(s) {
-			break
+		if len(s)-i >= wordSize {
+			if i += PlainPrefix(s[i:]); i == len(s) {
+				break
+			}
 		}
 		r, size := rune(s[i]), 1
 		if r >= utf8.RuneSelf {

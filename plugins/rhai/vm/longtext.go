@@ -1,7 +1,6 @@
 package vm
 
 import (
-	"math"
 	"math/bits"
 	"slices"
 	"strings"
@@ -133,21 +132,24 @@ const nearby = 4 * wordSize
 func byteAt(p unsafe.Pointer, i int) byte { return *(*byte)(unsafe.Add(p, i)) }
 
 // skipBlocks returns where, from i on, the first block of s is that has c, or the last that is not
-// whole.
+// whole. It looks at the last byte of a block first: that checks the bounds of all of it.
 func skipBlocks(s string, i int, c byte) int {
+	from := unsafe.Pointer(unsafe.StringData(s))
 	for ; i+textStretch <= len(s); i += textStretch {
-		p, nearest := unsafe.Add(unsafe.Pointer(unsafe.StringData(s)), i), byte(math.MaxUint8)
-		for j := range textStretch {
-			nearest = min(nearest, byteAt(p, j)^c)
+		p := (*[textStretch]byte)(unsafe.Add(from, i))
+		nearest := p[textStretch-1] ^ c
+		for j := range p {
+			nearest = min(nearest, p[j]^c)
 		}
 		if nearest == 0 {
 			break
 		}
 	}
 	for ; i+textBlock <= len(s); i += textBlock {
-		p, nearest := unsafe.Add(unsafe.Pointer(unsafe.StringData(s)), i), byte(math.MaxUint8)
-		for j := range textBlock {
-			nearest = min(nearest, byteAt(p, j)^c)
+		p := (*[textBlock]byte)(unsafe.Add(from, i))
+		nearest := p[textBlock-1] ^ c
+		for j := range p {
+			nearest = min(nearest, p[j]^c)
 		}
 		if nearest == 0 {
 			break
@@ -158,21 +160,22 @@ func skipBlocks(s string, i int, c byte) int {
 
 // skipPairs works as skipBlocks, for a place that has the byte first, and second n bytes behind it.
 func skipPairs(s string, i, n int, first, second byte) int {
+	from := unsafe.Pointer(unsafe.StringData(s))
 	for ; i+textStretch+n <= len(s); i += textStretch {
-		p := unsafe.Add(unsafe.Pointer(unsafe.StringData(s)), i)
-		q, nearest := unsafe.Add(p, n), byte(math.MaxUint8)
-		for j := range textStretch {
-			nearest = min(nearest, (byteAt(p, j)^first)|(byteAt(q, j)^second))
+		p, q := (*[textStretch]byte)(unsafe.Add(from, i)), (*[textStretch]byte)(unsafe.Add(from, i+n))
+		nearest := (p[textStretch-1] ^ first) | (q[textStretch-1] ^ second)
+		for j := range p {
+			nearest = min(nearest, (p[j]^first)|(q[j]^second))
 		}
 		if nearest == 0 {
 			break
 		}
 	}
 	for ; i+textBlock+n <= len(s); i += textBlock {
-		p := unsafe.Add(unsafe.Pointer(unsafe.StringData(s)), i)
-		q, nearest := unsafe.Add(p, n), byte(math.MaxUint8)
-		for j := range textBlock {
-			nearest = min(nearest, (byteAt(p, j)^first)|(byteAt(q, j)^second))
+		p, q := (*[textBlock]byte)(unsafe.Add(from, i)), (*[textBlock]byte)(unsafe.Add(from, i+n))
+		nearest := (p[textBlock-1] ^ first) | (q[textBlock-1] ^ second)
+		for j := range p {
+			nearest = min(nearest, (p[j]^first)|(q[j]^second))
 		}
 		if nearest == 0 {
 			break
@@ -370,13 +373,17 @@ func FlipCase(to []byte, s string, first byte) (flipped bool) {
 // flipBlocks works as FlipCase, for n bytes of whole blocks.
 func flipBlocks(to, from unsafe.Pointer, n int, first byte) bool {
 	flips := byte(0)
-	for i := range n {
-		c, flip := byteAt(from, i), byte(0)
-		if c-first < 26 {
-			flip = 0x20
+	for ; n > 0; n -= textBlock {
+		p, q := (*[textBlock]byte)(from), (*[textBlock]byte)(to)
+		for j := range p {
+			c, flip := p[j], byte(0)
+			if c-first < 26 {
+				flip = 0x20
+			}
+			flips |= flip
+			q[j] = c ^ flip
 		}
-		flips |= flip
-		*(*byte)(unsafe.Add(to, i)) = c ^ flip
+		from, to = unsafe.Add(from, textBlock), unsafe.Add(to, textBlock)
 	}
 	return flips != 0
 }

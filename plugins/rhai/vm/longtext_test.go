@@ -267,7 +267,7 @@ func TestBlocks(t *testing.T) {
 	random := rand.New(rand.NewPCG(9, 10))
 	for range 20_000 {
 		letters := 1 + random.IntN(4)
-		text := make([]byte, random.IntN(300))
+		text := make([]byte, random.IntN(700))
 		for i := range text {
 			text[i] = byte('a' + random.IntN(letters))
 		}
