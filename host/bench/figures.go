@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/template"
 )
@@ -179,8 +180,8 @@ func (r *report) comparison(group string) string {
 	reach := false
 	for _, f := range figures {
 		reach = reach || f.Reach != ""
-		if peers == nil {
-			for _, p := range f.Peers {
+		for _, p := range f.Peers {
+			if !slices.Contains(peers, p.Name) { // a peer need not have all
 				peers = append(peers, p.Name)
 			}
 		}

@@ -19,7 +19,7 @@ func TestApplyLoad(t *testing.T) {
 	defer server.Close()
 
 	const connections = 4
-	result, err := applyLoad(t.Context(), []string{server.URL}, connections, 50*time.Millisecond, "hello")
+	result, err := applyLoad(t.Context(), question{urls: []string{server.URL}, want: "hello"}, connections, 50*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func TestApplyLoadRefusesWrongAnswers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(handler)
 			defer server.Close()
-			_, err := applyLoad(t.Context(), []string{server.URL}, 2, time.Minute, "hello")
+			_, err := applyLoad(t.Context(), question{urls: []string{server.URL}, want: "hello"}, 2, time.Minute)
 			if err == nil || !strings.Contains(err.Error(), `want 200 "hello"`) {
 				t.Errorf("error = %v, want one that tells what was expected", err)
 			}
