@@ -22,6 +22,7 @@ import (
 	"github.com/picloud/picloud/host/archive"
 	"github.com/picloud/picloud/host/audit"
 	"github.com/picloud/picloud/host/authz"
+	"github.com/picloud/picloud/host/background/turns"
 	"github.com/picloud/picloud/host/backup"
 	"github.com/picloud/picloud/host/catalog"
 	"github.com/picloud/picloud/host/docs"
@@ -93,6 +94,8 @@ type API struct {
 	version    string
 	log        *slog.Logger
 
+	deploysOfData *turns.Queue // which take long, and keep those waiting who change any app's configuration
+
 	events             *events.Emitter
 	queueRate          func(lane string) float64
 	triggerRetry       store.Retry
@@ -108,7 +111,8 @@ func New(c Config) *API {
 		c.Audit = audit.New(audit.Config{Store: c.Store, Show: Shown, Log: c.Logger})
 	}
 	return &API{
-		store: c.Store, authority: c.Authority, identity: c.Identity, executions: c.Executions, catalog: c.Catalog,
+		deploysOfData: turns.New(1, 1),
+		store:         c.Store, authority: c.Authority, identity: c.Identity, executions: c.Executions, catalog: c.Catalog,
 		kv: c.KV, docs: c.Docs, files: c.Files, secrets: c.Secrets, archive: c.Archive, audit: c.Audit, backup: c.Backup, requests: c.Requests,
 		maxBody: c.MaxBodyBytes, maxPlugin: cmp.Or(c.MaxPluginBytes, 16<<20), quotas: c.Quotas, reserved: c.ReservedHosts, dashboard: c.DashboardURL, metrics: c.Metrics, started: time.Now(), version: c.Version, log: c.Logger,
 		events: c.Events, queueRate: c.QueueRate, triggerRetry: c.TriggerRetry, triggerConcurrency: c.TriggerConcurrency,

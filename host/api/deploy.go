@@ -19,6 +19,7 @@ import (
 	"github.com/picloud/picloud/host/authz"
 	"github.com/picloud/picloud/host/catalog"
 	"github.com/picloud/picloud/host/fault"
+	"github.com/picloud/picloud/host/kv"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -37,7 +38,8 @@ type deployable struct {
 // committed.
 type deploying struct {
 	*API
-	app store.App
+	app    store.App
+	dryRun bool
 }
 
 var deployables = map[string]deployable{
@@ -80,11 +82,14 @@ func deployBody[B any](run func(*deploying, context.Context, wire.DeployChange, 
 	return func(d *deploying, ctx context.Context, change wire.DeployChange) (wire.DeployResult, error) {
 		var body B
 		if err := json.Unmarshal(change.Body, &body); err != nil {
-			return wire.DeployResult{}, problem.InvalidField("body", "cannot be read", nil) // of what its schema has allowed
+			return wire.DeployResult{}, unreadable()
 		}
 		return run(d, ctx, change, body)
 	}
 }
+
+// unreadable refuses a body that its schema has allowed.
+func unreadable() error { return problem.InvalidField("body", "cannot be read", nil) }
 
 // deploy makes changes in one transaction. Each has its own entry in the record.
 func (a *API) deploy(ctx context.Context, in *struct {
@@ -101,9 +106,17 @@ func (a *API) deploy(ctx context.Context, in *struct {
 			return nil, a.ofChange(ctx, i, err)
 		}
 	}
+	turn := cmp.Or(app.ID, "new/"+caller(ctx).User.ID) // who would create an app takes turns with others who would
+	if slices.ContainsFunc(changes, func(c wire.DeployChange) bool { return changesData(c.Operation) }) {
+		// One after the other, and those of an app after others' who wait.
+		leave, err := a.deploysOfData.Enter(ctx, turn)
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
+	}
 	if slices.ContainsFunc(changes, compiles) {
-		// Which later could wait for the transaction. Who would create an app takes turns with others who would.
-		turn := cmp.Or(app.ID, "new/"+caller(ctx).User.ID)
+		// Which later could wait for the transaction.
 		admitted, leave, err := a.executions.Admit(ctx, turn)
 		if err != nil {
 			return nil, err
@@ -129,7 +142,7 @@ func (a *API) deploy(ctx context.Context, in *struct {
 			part.AwaitUploads()
 		}
 		ctx = context.WithValue(ctx, principalKey{}, now)
-		d := &deploying{API: a.inTx(tx, part), app: app}
+		d := &deploying{API: a.inTx(tx, part), app: app, dryRun: in.Body.DryRun}
 		if in.Body.NewApp {
 			if err := d.createTheApp(ctx); err != nil {
 				return err
@@ -188,16 +201,23 @@ func (a *API) mayAll(ctx context.Context, changes []wire.DeployChange, need func
 	return nil
 }
 
-// admitData asks whether the app may have the entries and documents of a deploy. Within the transaction that would take
-// another connection. appID is "" of an app that is not there.
+// admitData checks the entries and documents of a deploy, and asks whether the app may have them. Within the transaction
+// others would have to wait for that, and it would take another connection. appID is "" of an app that is not there.
 func (a *API) admitData(ctx context.Context, appID string, changes []wire.DeployChange) error {
 	entries, documents := 0, 0
-	for _, change := range changes {
+	for i, change := range changes {
+		var n int
+		var err error
 		switch change.Operation {
 		case "set-kv":
-			entries += len(change.ID) + len(change.Body)
+			n, err = a.sizeOfEntry(change)
+			entries += n
 		case "create-doc", "put-doc":
-			documents += len(change.Body)
+			n, err = a.sizeOfDocument(ctx, appID, change)
+			documents += n
+		}
+		if err != nil {
+			return a.ofChange(ctx, i, err)
 		}
 	}
 	if appID == "" {
@@ -212,6 +232,30 @@ func (a *API) admitData(ctx context.Context, appID string, changes []wire.Deploy
 		return a.docs.Admit(ctx, appID, documents)
 	}
 	return nil
+}
+
+// sizeOfEntry returns what the entry of a change counts for, and refuses what is none.
+func (a *API) sizeOfEntry(change wire.DeployChange) (int, error) {
+	var set wire.KVSet
+	if err := json.Unmarshal(change.Body, &set); err != nil {
+		return 0, unreadable()
+	}
+	n, err := a.kv.Size(change.Collection, change.ID, kv.JSON(set.Value), setOptions(set))
+	return n, inKV(err)
+}
+
+// sizeOfDocument returns what the document of a change counts for, and refuses what is none.
+func (a *API) sizeOfDocument(ctx context.Context, appID string, change wire.DeployChange) (int, error) {
+	var write wire.DocumentWrite
+	if err := json.Unmarshal(change.Body, &write); err != nil {
+		return 0, unreadable()
+	}
+	data, err := documentData(write.Data)
+	if err != nil {
+		return 0, err
+	}
+	n, err := a.docs.Size(ctx, appID, change.Collection, change.ID, data)
+	return n, inDocs(err)
 }
 
 // createTheApp creates the app that a dry run is about.
@@ -719,6 +763,9 @@ func (d *deploying) collection(change wire.DeployChange) CollectionPath {
 }
 
 func (d *deploying) setTheKV(ctx context.Context, change wire.DeployChange, set wire.KVSet) (wire.DeployResult, error) {
+	if d.dryRun && !set.IfAbsent {
+		return d.wouldWrite(ctx, "")
+	}
 	_, err := d.setKV(ctx, &struct {
 		KeyPath
 		Body wire.KVSet
@@ -727,6 +774,9 @@ func (d *deploying) setTheKV(ctx context.Context, change wire.DeployChange, set 
 }
 
 func (d *deploying) createTheDoc(ctx context.Context, change wire.DeployChange, write wire.DocumentWrite) (wire.DeployResult, error) {
+	if d.dryRun {
+		return d.wouldWrite(ctx, "")
+	}
 	made, err := d.createDoc(ctx, &struct {
 		CollectionPath
 		Body wire.DocumentWrite
@@ -738,8 +788,17 @@ func (d *deploying) createTheDoc(ctx context.Context, change wire.DeployChange, 
 }
 
 func (d *deploying) putTheDoc(ctx context.Context, change wire.DeployChange, write wire.DocumentWrite) (wire.DeployResult, error) {
+	if d.dryRun {
+		return d.wouldWrite(ctx, change.ID)
+	}
 	_, err := d.putDoc(ctx, &docChange{ItemPath: ItemPath{d.collection(change), change.ID}, Body: write})
 	return wire.DeployResult{ID: change.ID}, err
+}
+
+// wouldWrite is the result in a dry run of a change that writes what [API.admitData] has checked: thousands would only
+// keep others waiting.
+func (d *deploying) wouldWrite(ctx context.Context, id string) (wire.DeployResult, error) {
+	return wire.DeployResult{ID: id}, d.need(ctx, d.app.ID, "app", authz.DataWrite)
 }
 
 // keepTheFile makes what was uploaded before a file of a collection.

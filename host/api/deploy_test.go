@@ -382,6 +382,28 @@ func TestDeployData(t *testing.T) {
 			assert.Contains(t, []int{404, 422}, got.StatusCode, "%s", got.Content)
 			s.Refused(got, got.StatusCode, c.location, c.says)
 		}
+		// A dry run writes no data, and finds the same wrong with them.
+		dry := func(changes ...wire.DeployChange) string {
+			return strings.Replace(deployOf(changes...), `{`, `{"dry_run":true,`, 1)
+		}
+		for location, wrong := range map[string]wire.DeployChange{
+			"body.changes[0].body.ttl_ms": inCollection("settings", part("set-kv", "motd", `{"value":1,"ttl_ms":-1}`)),
+			"body.changes[0].body.value":  inCollection("settings", part("set-kv", "motd", `{"value":"`+strings.Repeat("x", 1<<20)+`"}`)),
+			"body.changes[0].body.data":   inCollection("products", part("create-doc", "", `{"data":{"a":"`+strings.Repeat("x", 1<<20)+`"}}`)),
+			"body.changes[0].id":          inCollection("products", part("put-doc", "7", `{"data":{}}`)),
+		} {
+			for _, body := range []string{dry(wrong), deployOf(wrong)} {
+				s.Refused(s.Admin(s.Token, "POST", "apps/shop:deploy", body), 422, location, "")
+			}
+		}
+		before := s.usage(app.ID)
+		do[wire.Deployed](s, "POST", "apps/shop:deploy", dry(changes...), 200)
+		assert.Equal(t, before, s.usage(app.ID))
+		s.Refused(s.Admin(s.Member(app.ID, "viewer"), "POST", "apps/shop:deploy", dry(changes[5])), 403, "body.changes[0]", "data.write")
+		do[wire.KVEntry](s, "PUT", "apps/shop/kv/once/k", `{"value":1}`, 200)
+		once := inCollection("once", part("set-kv", "k", `{"value":2,"if_absent":true}`))
+		s.Refused(s.Admin(s.Token, "POST", "apps/shop:deploy", dry(once)), 409, "", "there is such a key")
+
 		assert.Empty(t, do[wire.Page[wire.KVEntry]](s, "GET", "apps/shop/kv/settings", nil, 200).Items)
 		assert.Equal(t, []string{"a.png", "b.txt"}, names(catalog.Uploads))
 		assert.Len(t, do[wire.Page[wire.Secret]](s, "GET", "apps/shop/secrets", nil, 200).Items, 1)
@@ -409,7 +431,7 @@ func TestDeployData(t *testing.T) {
 		for _, e := range page.Items {
 			entries[e.Action+" "+e.Kind]++
 		}
-		for action, n := range map[string]int{"set-kv kv": 1, "create-doc docs": 1, "put-doc docs": 1, "keep-file files": 2, "delete-secret secret": 1} {
+		for action, n := range map[string]int{"set-kv kv": 2, "create-doc docs": 1, "put-doc docs": 1, "keep-file files": 2, "delete-secret secret": 1} {
 			assert.Equal(t, n, entries[action], "%s, in %v", action, entries)
 		}
 	})
@@ -531,6 +553,44 @@ func TestDeployUnderLoad(t *testing.T) {
 			}
 			got := s.Admin(s.Token, "POST", "apps/shop:deploy", deployOf(changes...))
 			require.Equal(t, 200, got.StatusCode, "%s", got.Content)
+		}
+	})
+}
+
+// usage is what an app has.
+func (s *site) usage(appID string) store.AppUsage {
+	usage, err := s.DB.Apps().Usage(context.Background(), appID, time.Now())
+	if err != nil {
+		panic(err)
+	}
+	return usage
+}
+
+// Deploys with data of several apps come one after the other, each whole.
+func TestDeploysOfDataTakeTurns(t *testing.T) {
+	onEach(t, func(t *testing.T, s *site) {
+		var all sync.WaitGroup
+		for i := range 3 {
+			app := fmt.Sprint("app", i)
+			s.App(app)
+			for j := range 4 {
+				all.Go(func() {
+					var changes []wire.DeployChange
+					for k := range 20 {
+						changes = append(changes, inCollection("c", part("set-kv", fmt.Sprint(k), fmt.Sprintf(`{"value":%d}`, j))))
+					}
+					got := s.Admin(s.Token, "POST", "apps/"+app+":deploy", deployOf(changes...))
+					assert.Equal(t, 200, got.StatusCode, "%s", got.Content)
+				})
+			}
+		}
+		all.Wait()
+		for i := range 3 {
+			entries := do[wire.Page[wire.KVEntry]](s, "GET", fmt.Sprintf("apps/app%d/kv/c", i), nil, 200).Items
+			require.Len(t, entries, 20)
+			for _, e := range entries {
+				assert.Equal(t, string(entries[0].Value), string(e.Value), "of another deploy than the first")
+			}
 		}
 	})
 }

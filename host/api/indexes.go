@@ -107,10 +107,14 @@ func (a *API) deleteIndex(ctx context.Context, in *IndexPath) (*none, error) {
 }
 
 func wireIndex(i store.DocumentIndex) wire.Index {
-	return wire.Index{
+	out := wire.Index{
 		ID: strconv.FormatInt(i.ID, 10), AppID: i.AppID, Collection: i.Collection, Path: i.Path,
 		State: string(i.State), Built: i.Built, CreatedAt: i.CreatedAt,
 	}
+	if i.Full {
+		out.Reason = "the app's quota of documents has no room for its entries; it is built on when there is"
+	}
+	return out
 }
 
 func wireExplained(e docs.Explained) *wire.Explained {

@@ -50,6 +50,17 @@ func TestIndexes(t *testing.T) {
 		}
 		s.Refused(s.Admin(s.Token, "POST", "apps/shop/docs-indexes", `{"collection":"orders","path":"h"}`), 507, "body.path", "may have 8 indexes")
 
+		s.App("full")
+		do[wire.Document](s, "POST", "apps/full/docs/orders", `{"data":{"total":1}}`, 201)
+		do[any](s, "PUT", "apps/full/quota", `{"docs_bytes":20}`, 200)
+		full := do[wire.Index](s, "POST", "apps/full/docs-indexes", `{"collection":"orders","path":"total"}`, 201)
+		require.Eventually(t, func() bool {
+			full = do[wire.Index](s, "GET", "apps/full/docs-indexes/"+full.ID, nil, 200)
+			return full.Reason != ""
+		}, time.Minute, 10*time.Millisecond)
+		assert.Equal(t, "building", full.State)
+		assert.Equal(t, "the app's quota of documents has no room for its entries; it is built on when there is", full.Reason)
+
 		do[any](s, "DELETE", "apps/shop/docs-indexes/"+made.ID, nil, 204)
 		s.Refused(s.Admin(s.Token, "DELETE", "apps/shop/docs-indexes/"+made.ID, ""), 404, "", "index not found")
 		s.Refused(s.Admin(s.Token, "GET", "apps/shop/docs-indexes/x", ""), 404, "", "index not found")

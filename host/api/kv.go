@@ -94,11 +94,7 @@ func (a *API) setKV(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	options := kv.SetOptions{TTLMillis: in.Body.TTLMillis, IfAbsent: in.Body.IfAbsent}
-	if in.Body.ExpiresAt != nil {
-		options.ExpiresAt = *in.Body.ExpiresAt
-	}
-	set, err := a.kv.Set(ctx, appID, collection, key, kv.JSON(in.Body.Value), options)
+	set, err := a.kv.Set(ctx, appID, collection, key, kv.JSON(in.Body.Value), setOptions(in.Body))
 	if err != nil {
 		return nil, inKV(err)
 	}
@@ -111,6 +107,14 @@ func (a *API) setKV(ctx context.Context, in *struct {
 		return nil, inKV(err)
 	}
 	return &body[wire.KVEntry]{wireKVEntry(entry)}, nil
+}
+
+func setOptions(set wire.KVSet) kv.SetOptions {
+	options := kv.SetOptions{TTLMillis: set.TTLMillis, IfAbsent: set.IfAbsent}
+	if set.ExpiresAt != nil {
+		options.ExpiresAt = *set.ExpiresAt
+	}
+	return options
 }
 
 func (a *API) deleteKV(ctx context.Context, in *KeyPath) (*none, error) {

@@ -20,7 +20,12 @@ type DocsIndexCmd struct {
 var indexColumns = []column[wire.Index]{
 	{"COLLECTION", func(i wire.Index) string { return i.Collection }},
 	{"PATH", func(i wire.Index) string { return i.Path }},
-	{"STATE", func(i wire.Index) string { return i.State }},
+	{"STATE", func(i wire.Index) string {
+		if i.Reason != "" {
+			return i.State + ": " + i.Reason
+		}
+		return i.State
+	}},
 	{"BUILT", func(i wire.Index) string { return strconv.FormatInt(i.Built, 10) }},
 	{"CREATED", func(i wire.Index) string { return localTime(i.CreatedAt) }},
 }

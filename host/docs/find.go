@@ -29,6 +29,7 @@ type search struct {
 	sort   sorting
 	after  *place // nil: from the start
 	limit  int
+	asked  Query
 	store.DocumentQuery
 }
 
@@ -55,6 +56,7 @@ func newSearch(appID, collection string, query Query) (q search, err error) {
 		}
 		q.after = &after
 	}
+	q.asked = query
 	q.DocumentQuery = store.DocumentQuery{AppID: appID, Collection: collection, Terms: narrow(q.filter, newTerms(appID, collection))}
 	if len(q.filter) > 0 {
 		q.Match = q.filter.match
@@ -192,6 +194,7 @@ func (s *Service) findSorted(ctx context.Context, q search, p *plan, how *Explai
 		if !errors.Is(err, errTooFar) {
 			return store.Page[store.Document]{}, err
 		}
+		s.far.add(p, &q)
 		found, p = q.first(), nil
 		looked := how.Looked
 		*how = p.explain(&q)
@@ -240,7 +243,7 @@ func (s *Service) findWalking(ctx context.Context, q *search, p *plan, found *fi
 			return nil
 		case err != nil:
 			return err
-		case *looked > maxWalk:
+		case *looked > s.maxWalk:
 			return errTooFar
 		}
 	}

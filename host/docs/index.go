@@ -29,7 +29,7 @@ import (
 // MaxIndexPath is how many bytes the path of an index may have.
 const MaxIndexPath = 512
 
-// maxKnown is of how many collections the indexes are kept in memory, that they have none too.
+// maxKnown is of how many apps the indexes are kept in memory, that they have none too.
 const maxKnown = 10_000
 
 // index is an index of which the path has been read.
@@ -38,17 +38,15 @@ type index struct {
 	path path
 }
 
-// known is what is known of the indexes of collections.
+// known is what is known of the indexes of apps, by their collections. Few apps have any.
 type known struct {
 	mu      sync.Mutex
-	of      *lru.Cache[inApp, []index]
+	of      *lru.Cache[string, map[string][]index]
 	changes uint64 // raised by forget, so that what was read before is not kept
 }
 
-type inApp struct{ appID, collection string }
-
 func newKnown() *known {
-	of, err := lru.New[inApp, []index](maxKnown)
+	of, err := lru.New[string, map[string][]index](maxKnown)
 	if err != nil {
 		panic(err) // only for a size below 1
 	}
@@ -64,11 +62,7 @@ func (k *known) forget(appID string) {
 		k.of.Purge()
 		return
 	}
-	for _, at := range k.of.Keys() {
-		if at.appID == appID {
-			k.of.Remove(at)
-		}
-	}
+	k.of.Remove(appID)
 }
 
 // IndexesChanged tells that indexes of an app are others now; "": of any.
@@ -88,34 +82,39 @@ func (s *Service) Follow(revisions store.Revisions) {
 }
 
 // written are the indexes of a collection in which a document gets entries that is written. What is known may be
-// late in a transaction, too.
+// late in a transaction, too, so that is what is known outside of it.
 func (s *Service) written(ctx context.Context, appID, collection string) ([]index, error) {
-	if found, ok := s.known.of.Get(inApp{appID, collection}); ok {
-		return found, nil
-	}
-	return s.indexes(ctx, appID, collection)
-}
-
-// indexes are those of a collection, of which queries use what is ready.
-func (s *Service) indexes(ctx context.Context, appID, collection string) ([]index, error) {
-	k, at := s.known, inApp{appID, collection}
-	if found, ok := k.of.Get(at); ok && !s.within { // a transaction knows its own moment
-		return found, nil
+	k := s.known
+	if of, ok := k.of.Get(appID); ok {
+		return of[collection], nil
 	}
 	k.mu.Lock()
 	before := k.changes
 	k.mu.Unlock()
-	rows, err := s.store.Indexes(ctx, appID, collection)
+	rows, err := s.outside.Indexes(ctx, appID, "")
 	if err != nil {
 		return nil, err
 	}
-	found := readIndexes(rows)
+	of := map[string][]index{}
+	for _, in := range readIndexes(rows) {
+		of[in.Collection] = append(of[in.Collection], in)
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.changes == before && !s.within {
-		k.of.Add(at, found)
+	if k.changes == before {
+		k.of.Add(appID, of)
 	}
-	return found, nil
+	return of[collection], nil
+}
+
+// indexes are those of a collection, of which queries use what is ready.
+func (s *Service) indexes(ctx context.Context, appID, collection string) ([]index, error) {
+	found, err := s.written(ctx, appID, collection)
+	if err != nil || len(found) == 0 || !s.within {
+		return found, err
+	}
+	rows, err := s.store.Indexes(ctx, appID, collection) // a transaction sees its own moment
+	return readIndexes(rows), err
 }
 
 // readIndexes reads the paths of indexes.
@@ -140,6 +139,18 @@ func entries(indexes []index, data text) []store.DocumentEntry {
 	}
 	return made
 }
+
+// sizeOf is what a document counts for, with its entries: see [Config].
+func sizeOf(data text, entries []store.DocumentEntry) int {
+	size := len(data)
+	for _, e := range entries {
+		size += len(e.Key) + idBytes
+	}
+	return size
+}
+
+// idBytes is how long the id of a document is.
+const idBytes = 36
 
 // Indexes lists the indexes of an app in the order of their collections and paths; with collection not ""
 // those of this one.
@@ -204,7 +215,7 @@ const (
 	longestWait  = time.Second
 )
 
-// indexBatch is how many documents get an entry in one transaction.
+// indexBatch is how many documents get an entry in one transaction, at most.
 const indexBatch = 500
 
 // Indexer is what builds indexes in the background, and removes what is left of those that were dropped.
@@ -212,23 +223,37 @@ func (s *Service) Indexer() background.Service { return s.indexer }
 
 // work does all there is to be done at indexes.
 func (s *Service) work(ctx context.Context) error {
+	if err := s.store.Resume(ctx, s.quota); err != nil {
+		return err
+	}
 	pause := shortestWait
+	work := store.IndexWork{Limit: indexBatch, Quota: s.quota, Entries: func(of []store.DocumentIndex, data json.RawMessage) []store.DocumentEntry {
+		return entries(readIndexes(of), text(data))
+	}}
 	for {
-		worked, err := s.store.Work(ctx, indexBatch, func(of []store.DocumentIndex, data json.RawMessage) []store.DocumentEntry {
-			return entries(readIndexes(of), text(data))
-		})
+		worked, err := s.store.Work(ctx, work)
+		if worked.Documents > 0 {
+			// Documents that nobody gets to in time would only be kept from others.
+			pause, work.Limit = shortestWait, min(2*worked.Documents, indexBatch)
+		}
 		switch {
 		case err != nil:
 			return err
+		case worked.Index.Full:
+			s.log.Warn("an index of documents is not built on: the app's quota of documents has no room for it", "app", worked.Index.AppID,
+				"collection", worked.Index.Collection, "path", worked.Index.Path, "documents", worked.Index.Built)
 		case worked.Done:
 			pause = shortestWait
 			s.known.forget(worked.Index.AppID)
 			s.log.Info("an index of documents is "+string(worked.Index.State), "app", worked.Index.AppID,
 				"collection", worked.Index.Collection, "path", worked.Index.Path, "documents", worked.Index.Built)
 		case worked.Documents > 0:
-		case !worked.Waiting:
+		case !worked.Waiting && !worked.Busy:
 			return nil
 		default:
+			if worked.Busy {
+				work.Limit = max(work.Limit/8, 1)
+			}
 			select {
 			case <-ctx.Done():
 				return ctx.Err()

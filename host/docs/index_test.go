@@ -326,3 +326,202 @@ func TestIndexBoundsAndBytes(t *testing.T) {
 		require.NoError(t, f.Work(f.ctx))
 	})
 }
+
+// limited is the service of the fixture where the documents of an app may have so many bytes.
+func (f fixture) limited(quota *int64) fixture {
+	of := func(appID string) int64 {
+		if appID != f.app {
+			return 0
+		}
+		return *quota
+	}
+	f.Service = docs.New(docs.Config{Store: f.store.Docs(), Quota: of, Admit: func(ctx context.Context, appID string, bytes int) error {
+		if has := f.used(); appID == f.app && has+int64(bytes) > *quota {
+			return store.OverQuota("documents", *quota, has, int64(bytes))
+		}
+		return nil
+	}})
+	return f
+}
+
+// used is how many bytes count as documents of the app.
+func (f fixture) used() int64 {
+	usage, err := f.store.Apps().Usage(f.ctx, f.app, time.Now())
+	if err != nil {
+		panic(err)
+	}
+	return usage.Docs
+}
+
+// What indexes have counts before it is written: whoever builds an index and whoever writes a document stays within the
+// quota, and where there is no room what is there can still be made less.
+func TestIndexesStayWithinTheQuota(t *testing.T) {
+	onBoth(t, func(t *testing.T, f fixture) {
+		quota := int64(1 << 20)
+		f = f.limited(&quota)
+		var ids []string
+		for range 50 {
+			ids = append(ids, f.create(t, "c", `{"n":7}`).ID)
+		}
+		entry := int64(9 + 36)
+		quota = f.used() + 20*entry
+		_, _, err := f.Index(f.ctx, f.app, "c", "n")
+		require.NoError(t, err)
+		require.NoError(t, f.Work(f.ctx))
+		listed, err := f.Indexes(f.ctx, f.app, "c")
+		require.NoError(t, err)
+		require.True(t, listed[0].Full)
+		require.EqualValues(t, 20, listed[0].Built)
+		require.Equal(t, quota, f.used())
+
+		// Another app goes on.
+		other := f
+		other.app = f.newApp(t, "other")
+		other.create(t, "c", `{"n":1}`)
+		other.index(t, "c", "n")
+
+		// One more document is its data and its entry.
+		_, err = f.Create(f.ctx, f.app, "c", value(t, `{"n":1}`))
+		require.Equal(t, fault.Quota, fault.Of(err))
+		quota += 7 + entry - 1
+		_, err = f.Create(f.ctx, f.app, "c", value(t, `{"n":1}`))
+		require.Equal(t, fault.Quota, fault.Of(err), "for want of a byte")
+		quota++
+		added := f.create(t, "c", `{"n":1}`)
+		require.Equal(t, quota, f.used())
+
+		// The data are no longer, the entry would be.
+		_, err = f.Update(f.ctx, f.app, "c", added.ID, value(t, `{"n":1.5}`), nil)
+		require.Equal(t, fault.Quota, fault.Of(err))
+		_, err = f.Update(f.ctx, f.app, "c", added.ID, value(t, `{"n":2}`), nil)
+		require.NoError(t, err)
+		_, err = f.Patch(f.ctx, f.app, "c", added.ID, value(t, `{"n":0.5}`), nil)
+		require.Equal(t, fault.Quota, fault.Of(err))
+		_, err = f.Patch(f.ctx, f.app, "c", added.ID, value(t, `{"n":null}`), nil)
+		require.NoError(t, err)
+
+		require.NoError(t, f.Work(f.ctx))
+		listed, err = f.Indexes(f.ctx, f.app, "c")
+		require.NoError(t, err)
+		require.True(t, listed[0].Full)
+		for _, id := range ids[:40] {
+			require.NoError(t, f.Delete(f.ctx, f.app, "c", id))
+		}
+		quota += 2 << 10
+		require.NoError(t, f.Work(f.ctx))
+		listed, err = f.Indexes(f.ctx, f.app, "c")
+		require.NoError(t, err)
+		require.Equal(t, store.IndexReady, listed[0].State)
+		require.False(t, listed[0].Full)
+		_, how, err := f.Explain(f.ctx, f.app, "c", docs.Query{Sort: value(t, `{"n":1}`)})
+		require.NoError(t, err)
+		require.Equal(t, docs.Explained{Plan: docs.PlanIndex, Path: "n", Sort: true, Looked: 11}, how)
+	})
+}
+
+// Who builds an index leaves documents to transactions that have them, does the others, and keeps none while it waits.
+func TestIndexerYields(t *testing.T) {
+	onBoth(t, func(t *testing.T, f fixture) {
+		if !f.store.Revisions().Shared() {
+			t.Skip("one transaction at a time writes")
+		}
+		var ids []string
+		for i := range 40 {
+			ids = append(ids, f.create(t, "c", fmt.Sprintf(`{"n":%d}`, i)).ID)
+		}
+		_, _, err := f.Index(f.ctx, f.app, "c", "n")
+		require.NoError(t, err)
+		// From here on transactions know the index, so nobody waits for their end.
+		worked, err := f.store.Docs().Work(f.ctx, store.IndexWork{Limit: 1})
+		require.NoError(t, err)
+		require.Equal(t, store.IndexWorked{Waiting: true}, worked)
+		tx, err := f.store.Begin(f.ctx, f.app)
+		require.NoError(t, err)
+		require.NoError(t, tx.Do(func(ctx context.Context, tx store.Store) error {
+			_, err := f.In(tx).Update(ctx, f.app, "c", ids[9], value(t, `{"n":100}`), nil)
+			return err
+		}))
+		done := make(chan error, 1)
+		go func() { done <- f.Work(f.ctx) }()
+		require.Eventually(t, func() bool {
+			listed, err := f.Indexes(f.ctx, f.app, "c")
+			return err == nil && listed[0].Built == 9
+		}, 4*time.Second, 10*time.Millisecond, "it comes as far as it can")
+		for _, id := range ids[10:] {
+			_, err := f.Update(f.ctx, f.app, "c", id, value(t, `{"n":200}`), nil)
+			require.NoError(t, err)
+		}
+		require.NoError(t, tx.Commit())
+		require.NoError(t, <-done)
+		page, how, err := f.Explain(f.ctx, f.app, "c", docs.Query{Filter: value(t, `{"n":{"$gte":100,"$lt":200}}`)})
+		require.NoError(t, err)
+		require.Equal(t, docs.Explained{Plan: docs.PlanIndex, Path: "n", Range: true, Looked: 1}, how)
+		require.Equal(t, ids[9], page.Items[0].ID)
+	})
+}
+
+// A query for which the way in the order of an index was too far goes another way at once, for a while.
+func TestTooFar(t *testing.T) {
+	onBoth(t, func(t *testing.T, f fixture) {
+		const documents = 1500
+		f.WalkAtMost(300)
+		f.fill(t, "c", documents, func(i int) string { return fmt.Sprintf(`{"kind":%d,"due":%d}`, i/documents, documents-i) })
+		f.index(t, "c", "kind")
+		looked := func(sort string) int {
+			page, how, err := f.Explain(f.ctx, f.app, "c", docs.Query{Sort: value(t, sort), Limit: 1})
+			require.NoError(t, err)
+			require.Equal(t, docs.PlanAll, how.Plan)
+			require.Len(t, page.Items, 1)
+			return how.Looked
+		}
+		require.Greater(t, looked(`[["kind",1],["due",-1]]`), documents)
+		require.Equal(t, documents, looked(`[["kind",1],["due",-1]]`), "it is known")
+		require.Greater(t, looked(`[["kind",1],["due",1]]`), documents, "it is another order")
+		f.Later(time.Hour)
+		require.Greater(t, looked(`[["kind",1],["due",-1]]`), documents, "it may be otherwise now")
+	})
+}
+
+// The indexes of an app are read once, whatever its collections, and by writes in transactions not at all.
+func TestIndexesAreKnown(t *testing.T) {
+	onBoth(t, func(t *testing.T, f fixture) {
+		f.create(t, "c", `{"n":1}`)
+		f.index(t, "c", "n")
+		counting := &counted{Docs: f.store.Docs()}
+		service := docs.New(docs.Config{Store: counting})
+		for i := range 20 {
+			_, err := service.Create(f.ctx, f.app, fmt.Sprint("c", i), value(t, `{"n":1}`))
+			require.NoError(t, err)
+		}
+		_, err := service.Find(f.ctx, f.app, "c1", docs.Query{})
+		require.NoError(t, err)
+		require.Equal(t, 1, counting.lists)
+		service.IndexesChanged(f.app)
+		err = f.store.InTx(f.ctx, func(tx store.Store) error {
+			within := service.In(tx)
+			for range 20 {
+				if _, err := within.Create(f.ctx, f.app, "c", value(t, `{"n":1}`)); err != nil {
+					return err
+				}
+			}
+			_, err := within.Find(f.ctx, f.app, "c1", docs.Query{})
+			return err
+		})
+		require.NoError(t, err)
+		require.Equal(t, 2, counting.lists)
+		_, how, err := service.Explain(f.ctx, f.app, "c", docs.Query{Sort: value(t, `{"n":1}`)})
+		require.NoError(t, err)
+		require.Equal(t, docs.Explained{Plan: docs.PlanIndex, Path: "n", Sort: true, Looked: 21}, how)
+	})
+}
+
+// counted counts how often indexes are read.
+type counted struct {
+	store.Docs
+	lists int
+}
+
+func (c *counted) Indexes(ctx context.Context, appID, collection string) ([]store.DocumentIndex, error) {
+	c.lists++
+	return c.Docs.Indexes(ctx, appID, collection)
+}

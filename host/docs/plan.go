@@ -3,7 +3,11 @@ package docs
 import (
 	"bytes"
 	"context"
+	"hash/maphash"
 	"slices"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
@@ -76,6 +80,9 @@ func (s *Service) plan(ctx context.Context, q *search, unordered bool) (*plan, e
 			return nil, err
 		}
 	}
+	if walk != nil && s.far.is(walk, q) {
+		walk = nil
+	}
 	most := maxRange
 	if walk != nil {
 		unplaced, err := s.store.CountIndex(ctx, walk.ID, everything.from, everything.from, maxRange)
@@ -106,6 +113,49 @@ func (s *Service) plan(ctx context.Context, q *search, unordered bool) (*plan, e
 		best = walk
 	}
 	return best, nil
+}
+
+// far are the queries for which it was too far to go in the order of an index: for a while they are answered without.
+type far struct {
+	now     func() time.Time
+	queries *lru.Cache[farQuery, time.Time] // when it was found out
+}
+
+type farQuery struct {
+	index int64
+	asked uint64 // a hash of the filter and the sort: of two that are taken for one, one takes longer
+}
+
+// Bounds of what is kept: queries, and for how long.
+const (
+	maxFar = 10_000
+	farFor = time.Minute
+)
+
+var farSeed = maphash.MakeSeed()
+
+func newFar() *far {
+	queries, err := lru.New[farQuery, time.Time](maxFar)
+	if err != nil {
+		panic(err) // only for a size below 1
+	}
+	return &far{time.Now, queries}
+}
+
+func (f *far) query(p *plan, q *search) farQuery {
+	var h maphash.Hash
+	h.SetSeed(farSeed)
+	_, _ = h.Write(q.asked.Filter)
+	_ = h.WriteByte(0)
+	_, _ = h.Write(q.asked.Sort)
+	return farQuery{p.ID, h.Sum64()}
+}
+
+func (f *far) add(p *plan, q *search) { f.queries.Add(f.query(p, q), f.now()) }
+
+func (f *far) is(p *plan, q *search) bool {
+	at, found := f.queries.Get(f.query(p, q))
+	return found && f.now().Sub(at) < farFor
 }
 
 // explain is what is told of a search that goes by a plan.

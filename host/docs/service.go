@@ -27,8 +27,11 @@ const MaxDataBytes = 1 << 20
 type Config struct {
 	Store store.Docs
 
-	// Admit refuses bytes of data that an app may not write; nil: it may write any.
+	// Admit refuses bytes of documents that an app may not write; nil: it may write any. A document counts with its
+	// data as JSON, and in each index with its key and its id.
 	Admit func(ctx context.Context, appID string, bytes int) error
+	// Quota is how many such bytes an app may have, 0 for any number; nil: any.
+	Quota func(appID string) int64
 
 	Log *slog.Logger // nil: slog.Default()
 }
@@ -38,9 +41,13 @@ type Config struct {
 // names the field; what is not there is [fault.NotFound], in another app as in none.
 type Service struct {
 	store   store.Docs
+	outside store.Docs // store, but for a transaction
+	quota   func(appID string) int64
 	admit   func(ctx context.Context, appID string, bytes int) error
 	log     *slog.Logger
 	known   *known
+	far     *far
+	maxWalk int
 	indexer *background.Task
 	within  bool // the store is that of a transaction
 }
@@ -50,10 +57,13 @@ func New(config Config) *Service {
 	if config.Admit == nil {
 		config.Admit = func(context.Context, string, int) error { return nil }
 	}
+	if config.Quota == nil {
+		config.Quota = func(string) int64 { return 0 }
+	}
 	if config.Log == nil {
 		config.Log = slog.Default()
 	}
-	s := &Service{store: config.Store, admit: config.Admit, log: config.Log, known: newKnown()}
+	s := &Service{store: config.Store, outside: config.Store, quota: config.Quota, admit: config.Admit, log: config.Log, known: newKnown(), far: newFar(), maxWalk: maxWalk}
 	s.indexer = background.NewTask(background.TaskConfig{Name: "index documents", Run: s.work, Every: workEvery, Log: config.Log})
 	return s
 }
@@ -105,8 +115,8 @@ func (s *Service) Get(ctx context.Context, appID, collection, id string) (store.
 // Put keeps a document under a given id, a UUID: a new one, or new data of the one that is there,
 // as an import does. created tells which.
 func (s *Service) Put(ctx context.Context, appID, collection, id string, data msgp.Raw) (doc store.Document, created bool, err error) {
-	if parsed, err := uuid.Parse(id); err != nil || parsed.String() != id {
-		return store.Document{}, false, fault.Refuse("id", "must be a UUID in lower case, got %.40q", id)
+	if err := checkID(id); err != nil {
+		return store.Document{}, false, err
 	}
 	content, err := s.checked(ctx, appID, collection, id, data)
 	if err != nil {
@@ -129,8 +139,8 @@ func (s *Service) Put(ctx context.Context, appID, collection, id string, data ms
 // Restore keeps a document as it was elsewhere, with its id, a UUID, its version and its times, as an import
 // does. An id that is in use is [fault.Conflict].
 func (s *Service) Restore(ctx context.Context, appID, collection string, doc store.Document) error {
-	if parsed, err := uuid.Parse(doc.ID); err != nil || parsed.String() != doc.ID {
-		return fault.Refuse("id", "must be a UUID in lower case, got %.40q", doc.ID)
+	if err := checkID(doc.ID); err != nil {
+		return err
 	}
 	if doc.Version < 1 {
 		return fault.Refuse("version", "must be at least 1, got %d", doc.Version)
@@ -146,8 +156,7 @@ func (s *Service) Restore(ctx context.Context, appID, collection string, doc sto
 	if err != nil {
 		return err
 	}
-	doc.Data = content.Data
-	return s.store.Restore(ctx, store.DocumentKey{AppID: appID, Collection: collection, ID: doc.ID}, doc, content.Terms)
+	return s.store.Restore(ctx, store.DocumentKey{AppID: appID, Collection: collection, ID: doc.ID}, doc, content)
 }
 
 // Update replaces the data of a document and returns it as it is now. With ifVersion not nil it
@@ -170,13 +179,17 @@ func (s *Service) Patch(ctx context.Context, appID, collection, id string, patch
 	if err != nil {
 		return store.Document{}, err
 	}
-	full := s.admit(ctx, appID, len(patch))
-	if full != nil && fault.Of(full) != fault.Quota {
-		return store.Document{}, full
-	}
 	indexes, err := s.written(ctx, appID, collection)
 	if err != nil {
 		return store.Document{}, err
+	}
+	more := len(patch)
+	if len(indexes) > 0 {
+		more *= 2 // what is in the patch may be in a key, too
+	}
+	full := s.admit(ctx, appID, more)
+	if full != nil && fault.Of(full) != fault.Quota {
+		return store.Document{}, full
 	}
 	terms := newTerms(appID, collection)
 	key := store.DocumentKey{AppID: appID, Collection: collection, ID: id}
@@ -185,10 +198,11 @@ func (s *Service) Patch(ctx context.Context, appID, collection, id string, patch
 		if len(result) > MaxDataBytes {
 			return store.DocumentContent{}, fault.Refuse("data", "must be at most %d bytes as JSON, would be %d", MaxDataBytes, len(result))
 		}
-		if full != nil && len(result) > len(data) {
+		made := entries(indexes, result)
+		if full != nil && sizeOf(result, made) > sizeOf(text(data), entries(indexes, text(data))) {
 			return store.DocumentContent{}, full
 		}
-		return store.DocumentContent{Data: json.RawMessage(result), Terms: terms.ofDocument(result), Entries: entries(indexes, result)}, nil
+		return store.DocumentContent{Data: json.RawMessage(result), Terms: terms.ofDocument(result), Entries: made}, nil
 	})
 }
 
@@ -208,34 +222,52 @@ func (s *Service) Collections(ctx context.Context, appID string, page store.Page
 // checked is what is kept of data that came with a request, for a document with an id or, if that is
 // "", a new one.
 func (s *Service) checked(ctx context.Context, appID, collection, id string, data msgp.Raw) (store.DocumentContent, error) {
-	if err := store.CheckCollection(collection); err != nil {
-		return store.DocumentContent{}, err
-	}
-	content, err := readMap("data", data, MaxDataBytes)
+	content, indexes, err := s.read(ctx, appID, collection, data)
 	if err != nil {
 		return store.DocumentContent{}, err
 	}
-	if err := s.admitData(ctx, store.DocumentKey{AppID: appID, Collection: collection, ID: id}, len(content)); err != nil {
-		return store.DocumentContent{}, err
+	made := entries(indexes, content)
+	size := sizeOf(content, made)
+	if refused := s.admit(ctx, appID, size); refused != nil {
+		if fault.Of(refused) != fault.Quota || id == "" {
+			return store.DocumentContent{}, refused
+		}
+		// What is there may be replaced by what is not larger.
+		present, err := s.store.Get(ctx, store.DocumentKey{AppID: appID, Collection: collection, ID: id})
+		if err != nil || size > sizeOf(text(present.Data), entries(indexes, text(present.Data))) {
+			return store.DocumentContent{}, refused
+		}
 	}
-	indexes, err := s.written(ctx, appID, collection)
-	if err != nil {
-		return store.DocumentContent{}, err
-	}
-	return store.DocumentContent{
-		Data: json.RawMessage(content), Terms: newTerms(appID, collection).ofDocument(content), Entries: entries(indexes, content),
-	}, nil
+	return store.DocumentContent{Data: json.RawMessage(content), Terms: newTerms(appID, collection).ofDocument(content), Entries: made}, nil
 }
 
-// admitData asks for room for data. Where there is none, data that is there may be replaced by data
-// that is not longer.
-func (s *Service) admitData(ctx context.Context, key store.DocumentKey, bytes int) error {
-	refused := s.admit(ctx, key.AppID, bytes)
-	if fault.Of(refused) != fault.Quota || key.ID == "" {
-		return refused
+// read reads the data of a document that is to be written, and finds the indexes that it gets entries in.
+func (s *Service) read(ctx context.Context, appID, collection string, data msgp.Raw) (content text, indexes []index, err error) {
+	if err := store.CheckCollection(collection); err != nil {
+		return nil, nil, err
 	}
-	if present, err := s.store.Get(ctx, key); err == nil && bytes <= len(present.Data) {
-		return nil
+	if content, err = readMap("data", data, MaxDataBytes); err != nil {
+		return nil, nil, err
 	}
-	return refused
+	indexes, err = s.written(ctx, appID, collection)
+	return content, indexes, err
+}
+
+// Size returns what a document would count for, and refuses what it could not be. id may be "" for one of its own.
+func (s *Service) Size(ctx context.Context, appID, collection, id string, data msgp.Raw) (bytes int, err error) {
+	if id != "" {
+		if err := checkID(id); err != nil {
+			return 0, err
+		}
+	}
+	content, indexes, err := s.read(ctx, appID, collection, data)
+	return sizeOf(content, entries(indexes, content)), err
+}
+
+// checkID refuses what is no id that a document can be given.
+func checkID(id string) error {
+	if parsed, err := uuid.Parse(id); err != nil || parsed.String() != id {
+		return fault.Refuse("id", "must be a UUID in lower case, got %.40q", id)
+	}
+	return nil
 }

@@ -371,6 +371,17 @@ fn test_f_is_ambiguous() { assert_throws(|| fire("late", #{}), "is a trigger and
 	assert.Contains(t, r.stdout, "6 passed in ", "%s", r)
 }
 
+// A server in the process of a command takes seeds that are larger than what a server takes in a request by itself.
+func TestTestsWithLargeSeeds(t *testing.T) {
+	p, _ := devPlace(t)
+	p.write(t, "large/picloud.yaml", "app: large\nscripts: [{name: nothing}]\nseed: {docs: {texts: texts.jsonl}}\n")
+	p.write(t, "large/nothing.rhai", "1")
+	p.write(t, "large/texts.jsonl", strings.Repeat(`{"data":{"text":"`+strings.Repeat("x", 1_000_000)+`"}}`+"\n", 12))
+	p.write(t, "large/a_test.rhai", `fn test_all() { assert_eq(docs::collection("texts").count(), 12); }`)
+	r := p.run(t, "", "test", "large")
+	assert.Contains(t, r.stdout, "1 passed in ", "%s", r)
+}
+
 // A file in which no test runs to its end does not pass.
 func TestTestsThatDoNotRunFail(t *testing.T) {
 	p, _ := devPlace(t)

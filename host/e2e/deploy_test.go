@@ -283,6 +283,8 @@ func TestSeedsAreAllOrNothing(t *testing.T) {
 	p.write(t, "shop/pictures/a.txt", "other")
 	p.fails(t, exitFailed, "seed docs products: document 1 of p.json: ", "deploy", "shop", "--seed")
 	require.Equal(t, "\"Welcome\"\n", p.must(t, "kv", "get", "settings", "motd", "--app", "shop"))
+	p.write(t, "shop/p.json", "["+strings.Repeat(`"`+strings.Repeat("x", 1<<20)+`",`, 10)+"1]")
+	p.fails(t, exitFailed, "not be larger than 10485760 bytes: max_body_bytes of the server bounds it, and it has the seed's entries and documents", "deploy", "shop", "--seed")
 	p.write(t, "shop/p.json", `[]`)
 	p.must(t, "deploy", "shop", "--seed")
 	require.Equal(t, "\"Hello\"\n", p.must(t, "kv", "get", "settings", "motd", "--app", "shop"))

@@ -104,21 +104,33 @@ type SetOptions struct {
 
 // Set writes an entry and reports whether it did: nothing but IfAbsent keeps it from doing so.
 func (s *Service) Set(ctx context.Context, appID, collection, key string, value Value, options SetOptions) (bool, error) {
+	entry, err := s.read(collection, key, value, options)
+	if err != nil {
+		return false, err
+	}
+	if err := s.admit(ctx, appID, collection, key, entry.Value); err != nil {
+		return false, err
+	}
+	return s.config.Store.Set(ctx, appID, collection, entry, options.IfAbsent)
+}
+
+// Size returns what an entry would count for, and refuses what Set would whatever there is.
+func (s *Service) Size(collection, key string, value Value, options SetOptions) (bytes int, err error) {
+	entry, err := s.read(collection, key, value, options)
+	return len(entry.Key) + len(entry.Value), err
+}
+
+// read reads an entry that is to be set.
+func (s *Service) read(collection, key string, value Value, options SetOptions) (entry store.KVEntry, err error) {
 	if err := checkNames(collection, key); err != nil {
-		return false, err
+		return entry, err
 	}
-	text, err := value.read("value")
-	if err != nil {
-		return false, err
+	entry.Key = key
+	if entry.Value, err = value.read("value"); err != nil {
+		return entry, err
 	}
-	expires, err := options.expiry(s.config.Now())
-	if err != nil {
-		return false, err
-	}
-	if err := s.admit(ctx, appID, collection, key, text); err != nil {
-		return false, err
-	}
-	return s.config.Store.Set(ctx, appID, collection, store.KVEntry{Key: key, Value: text, ExpiresAt: expires}, options.IfAbsent)
+	entry.ExpiresAt, err = options.expiry(s.config.Now())
+	return entry, err
 }
 
 // Delete removes an entry and reports whether there was one.

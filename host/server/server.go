@@ -356,6 +356,7 @@ func (s *Server) makeServices(ctx context.Context) error {
 		Docs: docs.New(docs.Config{
 			Store: s.store.Docs(),
 			Admit: s.meter("documents", func(l quota.Limits) int64 { return l.DocsBytes }, func(u store.AppUsage) int64 { return u.Docs }),
+			Quota: func(appID string) int64 { return s.quotas.Of(appID).DocsBytes },
 			Log:   s.log,
 		}),
 		Files: stored, Events: s.emitter,

@@ -66,9 +66,9 @@ type Docs interface {
 	// Create keeps a new document with an id of its own, or under the id given. An unknown app is
 	// [fault.NotFound], an id in use a [Conflict] on "id".
 	Create(ctx context.Context, key DocumentKey, content DocumentContent) (Document, error)
-	// Restore keeps a document as it was elsewhere, with its id, version and times. It is new here:
-	// otherwise as Create.
-	Restore(ctx context.Context, key DocumentKey, doc Document, terms []int64) error
+	// Restore keeps a document as it was elsewhere, with its id, the version and times of doc, and content. It is
+	// new here: otherwise as Create.
+	Restore(ctx context.Context, key DocumentKey, doc Document, content DocumentContent) error
 	// Get finds a document.
 	Get(ctx context.Context, key DocumentKey) (Document, error)
 	// Replace puts new content into a document and returns it as it is now. With expect not nil a

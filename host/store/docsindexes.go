@@ -14,6 +14,7 @@ type DocumentIndex struct {
 	Collection string
 	Path       string
 	State      IndexState
+	Full       bool  // it is not being built just now: the app's documents have no room for its entries
 	Built      int64 // documents that have got their entry while it was built
 	CreatedAt  time.Time
 }
@@ -87,6 +88,16 @@ type IndexWorked struct {
 	Documents int           // that have got an entry, or whose entry was removed
 	Done      bool          // the index has got ready, or is gone
 	Waiting   bool          // an index cannot be built yet, because transactions from before it go on
+	Busy      bool          // nothing was done, because others have documents under way: fewer at once may be free
+}
+
+// IndexWork is how work at indexes is to be done.
+type IndexWork struct {
+	Limit int // documents at most, 1 to [MaxBatch]
+	// Entries makes the entries of a document in all indexes of its collection.
+	Entries func(indexes []DocumentIndex, data json.RawMessage) []DocumentEntry
+	// Quota is how many bytes the documents of an app may have with their entries, 0 for any number.
+	Quota func(appID string) int64
 }
 
 // DocumentIndexes keeps the indexes of documents.
@@ -113,8 +124,10 @@ type DocumentIndexes interface {
 	// Unplaced visits the documents with [SeveralKey] and [UnknownKey] as ScanIndex does.
 	Unplaced(ctx context.Context, index DocumentIndex, visit func(Document) error) (documents int, err error)
 
-	// Work does some of what is to be done: it makes the entries of up to limit documents of an index
-	// that is being built, or of documents whose writer did not know an index, or removes as many entries
-	// of one that is gone. entries makes those of a document in all indexes of its collection.
-	Work(ctx context.Context, limit int, entries func(indexes []DocumentIndex, data json.RawMessage) []DocumentEntry) (IndexWorked, error)
+	// Work does some of what is to be done: it makes the entries of documents of an index that is being
+	// built, or of documents whose writer did not know an index, or removes entries of one that is gone. An
+	// index that there is no room for gets Full, and is left alone until Resume.
+	Work(ctx context.Context, work IndexWork) (IndexWorked, error)
+	// Resume has indexes that are Full be built on, of apps whose documents have room for some entries.
+	Resume(ctx context.Context, quota func(appID string) int64) error
 }

@@ -138,7 +138,7 @@ func NewOn(t testing.TB, log *slog.Logger, open eachtest.Opener, changes ...func
 	s.Auth = authz.New(db, time.Hour, authz.Hashing(cheap), authz.Sealing(s.Secrets))
 	services := hostcalls.Services{
 		KV: kv.New(kv.Config{Store: db.KV(), Log: log, Admit: quota.NewMeter("kv entries",
-			func(appID string) int64 { return quotas.Of(appID).KVBytes }, usage(func(u store.AppUsage) int64 { return u.KV })).Admit}), Docs: docs.New(docs.Config{Store: db.Docs()}),
+			func(appID string) int64 { return quotas.Of(appID).KVBytes }, usage(func(u store.AppUsage) int64 { return u.KV })).Admit}), Docs: docs.New(docs.Config{Store: db.Docs(), Quota: func(appID string) int64 { return quotas.Of(appID).DocsBytes }}),
 		Files: stored, HTTP: fetch.New(fetch.Config{Version: "test"}), Events: emitter, Transactions: db, Secrets: s.Secrets,
 	}
 	services.Docs.Follow(db.Revisions())

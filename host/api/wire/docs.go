@@ -42,6 +42,7 @@ type Index struct {
 	Collection string    `json:"collection"`
 	Path       string    `json:"path" doc:"As in filters: address.city"`
 	State      string    `json:"state" enum:"building,ready" doc:"Queries use it once it is ready"`
+	Reason     string    `json:"reason,omitempty" doc:"Why it is not being built just now"`
 	Built      int64     `json:"built" doc:"How many of the documents that were there are in it"`
 	CreatedAt  time.Time `json:"created_at"`
 }

@@ -152,7 +152,7 @@ func (a *application) deploy(ctx context.Context, p *Plan) (done []Change, err e
 		explained, ok := d.explained(err)
 		a.uncertain = !ok && !certain(err)
 		if client.HasStatus(err, http.StatusRequestEntityTooLarge) && p.seeds != nil {
-			explained = fmt.Errorf("%w: it has the seed's entries and documents. picloud kv import and docs import take any number, after a deploy without them", explained)
+			explained = fmt.Errorf("%w: max_body_bytes of the server bounds it, and it has the seed's entries and documents. picloud kv import and docs import take any number, after a deploy without them", explained)
 		}
 		return nil, explained
 	}

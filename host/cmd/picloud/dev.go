@@ -22,6 +22,10 @@ import (
 // devGrace is how long running executions may take to finish when a server for development stops.
 const devGrace = time.Second
 
+// localBody is the largest request body of such a server, in bytes: a deploy has all of its seeds, and there is no other way
+// to give them to a server that begins with them.
+const localBody = 1 << 30
+
 // startLocal starts a server for development in this process: with the settings of the PICLOUD_*
 // variables, but always on SQLite in its directory. One for tests has the defaults, so that tests come to the same
 // wherever they run.
@@ -41,6 +45,9 @@ func startLocal(ctx context.Context, want cli.LocalServer) (*cli.Local, error) {
 		"--dashboard-addr", dashboardOf(want), "--shutdown-grace", devGrace.String(), "--log-level", cmp.Or(level, "warn")}
 	if _, err := parser.Parse(args); err != nil {
 		return nil, err
+	}
+	if want.Bench || os.Getenv("PICLOUD_MAX_BODY_BYTES") == "" {
+		settings.MaxBodyBytes = localBody
 	}
 	log := settings.Logger()
 	if quiet {

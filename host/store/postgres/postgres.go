@@ -100,6 +100,8 @@ func open(ctx context.Context, config Config) (store.Store, error) {
 				},
 			},
 			SkipLocked: ` SKIP LOCKED`,
+			Yield:      `SET LOCAL lock_timeout = '50ms'`,
+			Yielded:    yielded,
 			// What the lock is asked for and the claim see must be different snapshots, so they are two statements; the
 			// one leaves word for the other.
 			LockLane: `SELECT set_config('picloud.lane', CASE WHEN pg_try_advisory_xact_lock(hashtextextended('lane/' || $1, 0))
@@ -171,6 +173,12 @@ const (
 
 // encodeTerms makes an array of terms, never NULL.
 func encodeTerms(terms []int64) any { return append([]int64{}, terms...) }
+
+// yielded reports whether it is a lock that others had for longer than the transaction waits.
+func yielded(err error) bool {
+	var failure *pgconn.PgError
+	return errors.As(err, &failure) && failure.Code == "55P03"
+}
 
 // retryable reports whether it is a deadlock or a serialization failure, which end one of the
 // transactions that were in each other's way.

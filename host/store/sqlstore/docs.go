@@ -82,20 +82,20 @@ func (d docs) Create(ctx context.Context, key store.DocumentKey, content store.D
 	return doc, nil
 }
 
-func (d docs) Restore(ctx context.Context, key store.DocumentKey, doc store.Document, terms []int64) error {
-	if err := checkDocument(key, store.DocumentContent{Data: doc.Data}); err != nil {
+func (d docs) Restore(ctx context.Context, key store.DocumentKey, doc store.Document, content store.DocumentContent) error {
+	if err := checkDocument(key, content); err != nil {
 		return err
 	}
 	return d.mutateAlone(ctx, "restore document", aboutDoc(key), func(tx mutation) error {
 		n, err := affect(ctx, tx.writer(), docInsert, docArgs(key, doc.Version, cut(doc.CreatedAt), cut(doc.UpdatedAt),
-			d.db.Dialect.Terms.Value(terms), string(doc.Data), encodeEntries(nil))...)
+			d.db.Dialect.Terms.Value(content.Terms), string(content.Data), encodeEntries(content.Entries))...)
 		if err != nil {
 			return err
 		}
 		if n == 0 {
 			return notMade(ctx, tx.reader(), key)
 		}
-		return tx.at(doc.Version).tell(ctx, store.ChangeCreate, doc.Data, nil)
+		return tx.at(doc.Version).tell(ctx, store.ChangeCreate, content.Data, nil)
 	})
 }
 

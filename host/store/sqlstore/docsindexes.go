@@ -9,6 +9,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -27,6 +29,9 @@ type IndexSettling struct {
 	Settled string // the condition that all transactions before the row's number have ended
 }
 
+// stateFull is the state of an index that is being built and [store.DocumentIndex].Full.
+const stateFull = "full"
+
 const (
 	indexColumns = `id, app_id, collection, path, state, built, created_at`
 	indexThere   = `state <> 'dropped'`
@@ -41,15 +46,20 @@ const (
 	indexReady  = `SELECT 1 FROM docs_indexes WHERE id = $1 AND state = 'ready'`
 	indexFinish = `UPDATE docs_indexes SET state = 'ready' WHERE id = $1 AND state = 'building'`
 
-	// Work is to be done at indexes that are not ready, and at entries with the key $1. A query of its own for each
-	// index leaves a database no other way than by the entries' primary key.
+	// Work is to be done at indexes that are being built, unless there is no room, or are dropped, and at entries with the
+	// key $1. A query of its own for each index leaves a database no other way than by the entries' primary key.
+	indexDue     = `state <> 'ready' AND state <> 'full'`
 	indexUnknown = `SELECT ` + indexColumns + ` FROM docs_indexes WHERE ` + indexThere + `
 		AND (SELECT 1 FROM docs_entries e WHERE e.index_id = docs_indexes.id AND e.key = $1 LIMIT 1) = 1 LIMIT 1`
-	indexWaits  = `SELECT 1 FROM docs_indexes WHERE state <> 'ready' LIMIT 1`
+	indexWaits  = `SELECT 1 FROM docs_indexes WHERE ` + indexDue + ` LIMIT 1`
 	indexSettle = `UPDATE docs_indexes SET since = %s WHERE id = $1 AND %s`
-	indexTake   = `SELECT ` + indexColumns + `, built_to FROM docs_indexes WHERE state <> 'ready' AND (%s) ORDER BY state, created_at, id LIMIT 1`
+	indexTake   = `SELECT ` + indexColumns + `, built_to FROM docs_indexes WHERE ` + indexDue + ` AND (%s) ORDER BY state, created_at, id LIMIT 1`
 	indexBuilt  = `UPDATE docs_indexes SET built = built + $2, built_to = $3 WHERE id = $1`
 	indexRemove = `DELETE FROM docs_indexes WHERE id = $1`
+	indexFull   = `UPDATE docs_indexes SET state = 'full' WHERE id = $1 AND state = 'building'`
+	indexesFull = `SELECT DISTINCT app_id FROM docs_indexes WHERE state <> 'ready' AND state = 'full'`
+	indexResume = `UPDATE docs_indexes SET state = 'building' WHERE app_id = $1 AND state = 'full'`
+	docsBytes   = `SELECT CAST(COALESCE(SUM(bytes), 0) AS BIGINT) FROM data_usage WHERE app_id = $1 AND source = 'docs'`
 
 	entriesClear = `DELETE FROM docs_entries WHERE index_id = $1 AND (key, id) IN (
 		SELECT key, id FROM docs_entries WHERE index_id = $1 ORDER BY key, id LIMIT $2)`
@@ -61,12 +71,23 @@ const (
 	// entryBuild is for a document whose writer named an index that its transaction did not see yet.
 	entryBuild = `INSERT INTO docs_entries (index_id, key, id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`
 
+	entryThere = `SELECT 1 FROM docs_entries WHERE index_id = $1 AND key = $2 AND id = $3`
+
+	// In these the limit is written out, see rounded.
 	entriesUp = `SELECT key, id FROM docs_entries WHERE index_id = $1 AND (key, id) > ($4, $5) AND key < $6
-		ORDER BY key, id LIMIT `
-	entriesDown = `SELECT key, id FROM docs_entries WHERE index_id = $1 AND key >= $6 AND key <= $4 AND (key < $4 OR id > $5)
-		ORDER BY key DESC, id LIMIT `
+		ORDER BY key, id LIMIT %[1]d`
+	// Downwards among equal keys ids go up, which is no order of the primary key's. So of the key that the place is in
+	// come those behind it, then the highest keys with all that have them, and of the last of these keys, of which there
+	// may be more than there is room for, the first. Nothing is sorted but what is found.
+	entriesDown = `WITH highest AS MATERIALIZED (
+			SELECT key, id FROM docs_entries WHERE index_id = $1 AND key >= $6 AND key < $4 ORDER BY key DESC, id DESC LIMIT %[1]d),
+		last AS MATERIALIZED (SELECT key FROM highest ORDER BY key LIMIT 1)
+		SELECT key, id FROM (SELECT key, id FROM docs_entries WHERE index_id = $1 AND key = $4 AND id > $5 ORDER BY id LIMIT %[1]d) AS here
+		UNION ALL SELECT key, id FROM highest WHERE key > (SELECT key FROM last)
+		UNION ALL SELECT key, id FROM (SELECT key, id FROM docs_entries WHERE index_id = $1 AND key = (SELECT key FROM last) ORDER BY id LIMIT %[1]d) AS cut
+		ORDER BY key DESC, id LIMIT %[1]d`
 	entriesByID = `SELECT key, id FROM docs_entries WHERE index_id = $1 AND key >= $4 AND key < $6 AND id > $5 UNION ALL
-		SELECT key, id FROM docs_entries WHERE index_id = $1 AND key >= $7 AND id > $5 ORDER BY id LIMIT `
+		SELECT key, id FROM docs_entries WHERE index_id = $1 AND key >= $7 AND id > $5 ORDER BY id LIMIT %[1]d`
 	entriesUnplaced = `SELECT key, id FROM docs_entries WHERE index_id = $1 AND key >= $4`
 	// docsOfEntries reads the documents of some entries, which are found first, joined by [Dialect.DocOfEntry].
 	docsOfEntries = `SELECT e.key, d.id, d.version, d.created_at, d.updated_at, d.data FROM (%s) AS e CROSS JOIN %s%s`
@@ -83,6 +104,9 @@ const (
 
 func scanIndex(row scanner) (i store.DocumentIndex, err error) {
 	err = row.Scan(&i.ID, &i.AppID, &i.Collection, &i.Path, &i.State, &i.Built, instant{&i.CreatedAt})
+	if i.State == stateFull {
+		i.State, i.Full = store.IndexBuilding, true
+	}
 	return i, err
 }
 
@@ -203,7 +227,7 @@ func (d docs) indexQuery(query store.IndexQuery, limit int) (string, []any) {
 		after, more = query.From, []any{store.SeveralKey}
 	}
 	args := append([]any{query.Index.ID, query.Index.AppID, query.Index.Collection, after, id, to}, more...)
-	return fmt.Sprintf(docsOfEntries, entries+strconv.Itoa(limit), d.db.Dialect.DocOfEntry, order), args
+	return fmt.Sprintf(docsOfEntries, fmt.Sprintf(entries, limit), d.db.Dialect.DocOfEntry, order), args
 }
 
 func (d docs) ScanIndex(ctx context.Context, query store.IndexQuery, visit func(store.Document) error) (looked store.IndexLooked, err error) {
@@ -275,8 +299,8 @@ func (d docs) Rare(ctx context.Context, groups [][]int64) (bool, error) {
 	return false, nil
 }
 
-func (d docs) Work(ctx context.Context, limit int, entries func([]store.DocumentIndex, json.RawMessage) []store.DocumentEntry) (worked store.IndexWorked, err error) {
-	if err := checkLimit(limit, store.MaxBatch); err != nil {
+func (d docs) Work(ctx context.Context, work store.IndexWork) (worked store.IndexWorked, err error) {
+	if err := checkLimit(work.Limit, store.MaxBatch); err != nil {
 		return worked, err
 	}
 	const op = "index documents"
@@ -288,11 +312,21 @@ func (d docs) Work(ctx context.Context, limit int, entries func([]store.Document
 	if err != nil {
 		return worked, failed(ctx, op, unlessMissing(err))
 	}
+	busy := false
 	err = d.apart(ctx, op, func(tx *sqlStore) (err error) {
-		w := indexWork{tx: docs{tx}, limit: limit, entries: entries, begun: time.Now()}
+		if yield := d.db.Dialect.Yield; yield != "" {
+			if _, err := tx.tx.ExecContext(ctx, yield); err != nil {
+				return err
+			}
+		}
+		w := indexWork{tx: docs{tx}, IndexWork: work, begun: time.Now()}
 		worked, err = w.next(ctx)
+		busy = err != nil && d.db.Dialect.Yielded != nil && d.db.Dialect.Yielded(err)
 		return err
 	})
+	if busy {
+		return store.IndexWorked{Busy: true}, nil
+	}
 	if err != nil {
 		return store.IndexWorked{}, err
 	}
@@ -309,10 +343,9 @@ func (d docs) Work(ctx context.Context, limit int, entries func([]store.Document
 
 // indexWork is some work at indexes, in a transaction.
 type indexWork struct {
-	tx      docs
-	limit   int
-	entries func([]store.DocumentIndex, json.RawMessage) []store.DocumentEntry
-	begun   time.Time
+	store.IndexWork
+	tx    docs
+	begun time.Time
 }
 
 // next does what is first to be done.
@@ -347,21 +380,41 @@ func (w indexWork) next(ctx context.Context) (worked store.IndexWorked, err erro
 
 // build makes the entries of documents behind one.
 func (w indexWork) build(ctx context.Context, index store.DocumentIndex, after string) (worked store.IndexWorked, err error) {
-	found, all, err := w.read(ctx, docsToIndex+w.tx.db.Dialect.ForUpdate, index.AppID, index.Collection, after, w.limit)
+	room, err := w.room(ctx, index.AppID)
 	if err != nil {
 		return worked, err
 	}
-	n, err := w.write(ctx, index, found)
+	found, all, err := w.read(ctx, docsToIndex+w.tx.db.Dialect.ForUpdate, index.AppID, index.Collection, after, w.Limit)
 	if err != nil {
 		return worked, err
 	}
-	worked = store.IndexWorked{Index: index, Documents: n, Done: all && len(found) < w.limit && n == len(found)}
+	n, full, err := w.write(ctx, index, found, room)
+	if err != nil {
+		return worked, err
+	}
+	worked = store.IndexWorked{Index: index, Documents: n, Done: all && len(found) < w.Limit && n == len(found)}
+	if full {
+		worked.Index.Full = true
+		if _, err := affect(ctx, w.tx.tx, indexFull, index.ID); err != nil {
+			return worked, err
+		}
+	}
 	if n == 0 {
 		return worked, nil
 	}
 	worked.Index.Built += int64(n)
 	_, err = affect(ctx, w.tx.tx, indexBuilt, index.ID, n, found[n-1].ID)
 	return worked, err
+}
+
+// room is how many bytes more the documents of an app may have.
+func (w indexWork) room(ctx context.Context, appID string) (int64, error) {
+	quota := w.Quota(appID)
+	if quota == 0 {
+		return math.MaxInt64, nil
+	}
+	has, err := one(ctx, w.tx.tx, "usage", scanBytes, docsBytes, appID)
+	return quota - has, err
 }
 
 // read reads documents, and reports whether these are all: not more than there is memory for.
@@ -386,31 +439,66 @@ func (w indexWork) read(ctx context.Context, query string, args ...any) (found [
 	return found, true, rows.Err()
 }
 
-// write writes the entries of documents of an index's collection as long as there is time, and returns of how many.
-func (w indexWork) write(ctx context.Context, index store.DocumentIndex, found []store.Document) (n int, err error) {
+// write writes the entries of documents of an index's collection as long as there is time, and room for those in the
+// index, and returns of how many. full tells that there was no room for the next one's.
+func (w indexWork) write(ctx context.Context, index store.DocumentIndex, found []store.Document, room int64) (n int, full bool, err error) {
 	indexes, err := w.tx.Indexes(ctx, index.AppID, index.Collection)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	for _, doc := range found {
-		made := w.entries(indexes, doc.Data)
-		key := store.DocumentKey{AppID: index.AppID, Collection: index.Collection, ID: doc.ID}
-		if _, err := affect(ctx, w.tx.tx, docEntries, docArgs(key, encodeEntries(made))...); err != nil {
-			return n, err
+		made := w.Entries(indexes, doc.Data)
+		i := slices.IndexFunc(made, func(e store.DocumentEntry) bool { return e.Index == index.ID })
+		if i < 0 {
+			return n, false, fmt.Errorf("a document was given no entry in the index %d", index.ID)
 		}
-		for _, entry := range made {
-			if entry.Index != index.ID {
-				continue
+		size := int64(len(made[i].Key) + len(doc.ID))
+		if size > room {
+			there, err := exists(ctx, w.tx.tx, entryThere, index.ID, made[i].Key, doc.ID)
+			if err != nil || !there {
+				return n, !there, err
 			}
-			if _, err := affect(ctx, w.tx.tx, entryBuild, index.ID, entry.Key, doc.ID); err != nil {
-				return n, err
-			}
+		}
+		key := store.DocumentKey{AppID: index.AppID, Collection: index.Collection, ID: doc.ID}
+		changed, err := affect(ctx, w.tx.tx, docEntries, docArgs(key, encodeEntries(made))...)
+		if err != nil {
+			return n, false, err
+		}
+		added, err := affect(ctx, w.tx.tx, entryBuild, index.ID, made[i].Key, doc.ID)
+		if err != nil {
+			return n, false, err
+		}
+		if changed+added > 0 {
+			room -= size
 		}
 		if n++; time.Since(w.begun) > workTime {
 			break
 		}
 	}
-	return n, nil
+	return n, false, nil
+}
+
+// roomToResume is how many bytes there is to be room for before an index is built on: more than any entry has, so that it
+// comes on.
+const roomToResume = 2 << 10
+
+func (d docs) Resume(ctx context.Context, quota func(appID string) int64) error {
+	apps, err := many(ctx, d.reader(), "indexes", text, indexesFull)
+	if err != nil {
+		return err
+	}
+	for _, appID := range apps {
+		has, err := one(ctx, d.reader(), "usage", scanBytes, docsBytes, appID)
+		if err != nil {
+			return err
+		}
+		if may := quota(appID); may == 0 || may-has >= roomToResume {
+			if _, err := affect(ctx, d.writer(), indexResume, appID); err != nil {
+				return failed(ctx, "index documents", err)
+			}
+		}
+	}
+	return nil
 }
 
 // mend makes the entries of documents whose writer did not know an index.
@@ -422,7 +510,7 @@ func (w indexWork) mend(ctx context.Context) (worked store.IndexWorked, err erro
 	if err != nil {
 		return worked, unlessMissing(err)
 	}
-	unknown, err := many(ctx, w.tx.tx, "documents", text, entriesUnknown, index.ID, store.UnknownKey, w.limit)
+	unknown, err := many(ctx, w.tx.tx, "documents", text, entriesUnknown, index.ID, store.UnknownKey, w.Limit)
 	if err != nil {
 		return worked, err
 	}
@@ -432,7 +520,8 @@ func (w indexWork) mend(ctx context.Context) (worked store.IndexWorked, err erro
 		if err != nil {
 			return worked, err
 		}
-		n, err := w.write(ctx, index, found)
+		// That a document has an entry counts already. Its key is longer, but without it the index is worth less.
+		n, _, err := w.write(ctx, index, found, math.MaxInt64)
 		if err != nil {
 			return worked, err
 		}
@@ -445,11 +534,11 @@ func (w indexWork) mend(ctx context.Context) (worked store.IndexWorked, err erro
 
 // clear removes entries of an index that is dropped, and in the end the index.
 func (w indexWork) clear(ctx context.Context, index store.DocumentIndex) (worked store.IndexWorked, err error) {
-	n, err := affect(ctx, w.tx.tx, entriesClear, index.ID, w.limit)
+	n, err := affect(ctx, w.tx.tx, entriesClear, index.ID, w.Limit)
 	if err != nil {
 		return worked, err
 	}
-	worked = store.IndexWorked{Index: index, Documents: int(n), Done: int(n) < w.limit}
+	worked = store.IndexWorked{Index: index, Documents: int(n), Done: int(n) < w.Limit}
 	if !worked.Done {
 		return worked, nil
 	}

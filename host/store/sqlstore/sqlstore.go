@@ -47,6 +47,10 @@ type Dialect struct {
 	Announce string
 	// SkipLocked follows ForUpdate in a query that leaves out the rows others keep; "" as there.
 	SkipLocked string
+	// Yield is run first in a transaction that fails rather than wait for others longer than a moment, and Yielded tells
+	// that it has; "" and nil where it is for others to wait.
+	Yield   string
+	Yielded func(err error) bool
 	// LockLane tries to get the lock of the lane $1 until the end of the transaction and finds whether it did,
 	// and LaneLocked is the condition that it did, for the lane $2; "" when one transaction at a time writes.
 	LockLane, LaneLocked string

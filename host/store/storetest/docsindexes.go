@@ -28,11 +28,17 @@ func lengths(indexes []store.DocumentIndex, data json.RawMessage) (entries []sto
 // work does all there is to be done at indexes, two documents at a time.
 func (s *shelf) work(t testing.TB) (documents int) {
 	t.Helper()
+	return s.workWithin(t, 0)
+}
+
+// workWithin is work where the documents of an app may have so many bytes.
+func (s *shelf) workWithin(t testing.TB, quota int64) (documents int) {
+	t.Helper()
 	for {
-		worked, err := s.Docs().Work(s.ctx, 2, lengths)
+		worked, err := s.Docs().Work(s.ctx, store.IndexWork{Limit: 2, Entries: lengths, Quota: func(string) int64 { return quota }})
 		require.NoError(t, err)
 		documents += worked.Documents
-		if worked.Documents == 0 && !worked.Done && !worked.Waiting {
+		if worked.Documents == 0 && !worked.Done && !worked.Waiting && !worked.Index.Full {
 			return documents
 		}
 	}
@@ -75,7 +81,25 @@ func testDocsIndexes(t *testing.T, s *shelf) {
 	_, err = s.Docs().ScanIndex(s.ctx, query, func(store.Document) error { return nil })
 	require.Equal(t, fault.NotFound, fault.Of(err), "it is not ready")
 
-	require.Equal(t, len(texts), s.work(t))
+	usage, err := s.Apps().Usage(s.ctx, s.app, start)
+	require.NoError(t, err)
+	quota := usage.Docs + 3*(1+36) // of a key of one byte and an id
+	may := func(string) int64 { return quota }
+	require.Equal(t, 3, s.workWithin(t, quota), "as there is room for")
+	require.NoError(t, s.Docs().Resume(s.ctx, may))
+	require.Zero(t, s.workWithin(t, quota))
+	index, err = s.Docs().Index(s.ctx, s.app, index.ID)
+	require.NoError(t, err)
+	require.Equal(t, store.IndexBuilding, index.State)
+	require.True(t, index.Full)
+	require.EqualValues(t, 3, index.Built)
+	require.Zero(t, s.work(t), "it is left alone")
+	quota += 1 + 36
+	require.NoError(t, s.Docs().Resume(s.ctx, may))
+	require.Zero(t, s.work(t), "there is room for one, but not for any")
+	quota += 2 << 10
+	require.NoError(t, s.Docs().Resume(s.ctx, may))
+	require.Equal(t, len(texts)-3, s.workWithin(t, quota))
 	index, err = s.Docs().Index(s.ctx, s.app, index.ID)
 	require.NoError(t, err)
 	require.Equal(t, store.IndexReady, index.State)

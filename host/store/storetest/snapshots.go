@@ -62,7 +62,7 @@ func testRestored(t *testing.T, s subject) {
 	made, changed := start.Add(-48*time.Hour), start.Add(-24*time.Hour)
 	doc := store.Document{ID: uuid.NewString(), Data: json.RawMessage(`{"a": 1}`), Version: 7, CreatedAt: made, UpdatedAt: changed}
 	key := store.DocumentKey{AppID: app.ID, Collection: "c", ID: doc.ID}
-	require.NoError(t, s.Docs().Restore(s.ctx, key, doc, []int64{5}))
+	require.NoError(t, s.Docs().Restore(s.ctx, key, doc, content(string(doc.Data), 5)))
 	s.sameChanges(t, store.Change{AppID: app.ID, Source: store.ChangeDocs, Collection: "c", Key: doc.ID, Operation: store.ChangeCreate, Version: 7, New: doc.Data})
 	got, err := s.Docs().Get(s.ctx, key)
 	require.NoError(t, err)
@@ -72,8 +72,8 @@ func testRestored(t *testing.T, s subject) {
 	_, err = s.Docs().Scan(s.ctx, store.DocumentQuery{AppID: app.ID, Collection: "c", Terms: [][]int64{{5}}}, func(store.Document) error { found++; return nil })
 	require.NoError(t, err)
 	require.Equal(t, 1, found, "by its terms")
-	conflict(t, s.Docs().Restore(s.ctx, key, doc, nil), store.Conflict("document", "id", doc.ID, doc.ID))
-	notFound(t, s.Docs().Restore(s.ctx, store.DocumentKey{AppID: "nobody", Collection: "c", ID: doc.ID}, doc, nil), "app")
+	conflict(t, s.Docs().Restore(s.ctx, key, doc, content(string(doc.Data))), store.Conflict("document", "id", doc.ID, doc.ID))
+	notFound(t, s.Docs().Restore(s.ctx, store.DocumentKey{AppID: "nobody", Collection: "c", ID: doc.ID}, doc, content(string(doc.Data))), "app")
 	next, err := s.Docs().Replace(s.ctx, key, content(`{}`), new(int64(7)))
 	require.NoError(t, err)
 	require.EqualValues(t, 8, next.Version)

@@ -2903,6 +2903,8 @@ export interface components {
             id: string;
             /** @description As in filters: address.city */
             path: string;
+            /** @description Why it is not being built just now */
+            reason?: string;
             /**
              * @description Queries use it once it is ready
              * @enum {string}
