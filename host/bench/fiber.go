@@ -11,8 +11,8 @@ import (
 // bareFiberCommand starts this program as the peer server.
 const bareFiberCommand = "bare-fiber"
 
-// bareFiber serves GET /hello with a fixed answer, and what measureScale asks for besides. It shows what the HTTP server under PiCloud can
-// do when the handler does nothing.
+// bareFiber serves GET /hello with a fixed answer, and what measureScale asks for besides. It shows
+// what the HTTP server under PiCloud can do when the handler does nothing.
 func bareFiber(args []string) {
 	if len(args) != 1 {
 		fmt.Fprintln(os.Stderr, "usage: bench", bareFiberCommand, "ADDR")

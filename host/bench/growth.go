@@ -100,8 +100,8 @@ func cold(ctx context.Context, s settings, r *report, large *side, connections i
 	return nil
 }
 
-// startGrown starts a server of a size.
-func startGrown(ctx context.Context, s settings, data string, size size) (*process.Process, error) {
+// startGrown starts a server of a size. More settings are those of [process.PiCloud].
+func startGrown(ctx context.Context, s settings, data string, size size, more ...string) (*process.Process, error) {
 	// The first start makes the schema and the default app.
 	server, err := startPiCloud(ctx, s, data)
 	if err != nil {
@@ -113,7 +113,7 @@ func startGrown(ctx context.Context, s settings, data string, size size) (*proce
 	if err := grow(ctx, filepath.Join(data, sqlite.FileName), size); err != nil {
 		return nil, err
 	}
-	return startPiCloud(ctx, s, data)
+	return startPiCloud(ctx, s, data, more...)
 }
 
 // grow adds an app with scripts and routes to a database.

@@ -31,6 +31,7 @@ type maker struct {
 
 var (
 	bareFiberPeer  = maker{"bare fiber", newBareFiber}
+	hertzPeer      = maker{"Hertz", newHertz}
 	pocketBasePeer = maker{"PocketBase", newPocketBase}
 	workerdPeer    = maker{"workerd", newWorkerd}
 	extismPeer     = maker{"Extism", newExtism}
@@ -38,7 +39,7 @@ var (
 
 // Peers, by what is compared with them.
 var (
-	httpPeers    = []maker{bareFiberPeer, pocketBasePeer, workerdPeer, extismPeer}
+	httpPeers    = []maker{bareFiberPeer, hertzPeer, pocketBasePeer, workerdPeer, extismPeer}
 	scalePeers   = []maker{bareFiberPeer, pocketBasePeer, workerdPeer}
 	servicePeers = []maker{{"PocketBase", newPocketBaseRecords}, {"workerd", newWorkerdObject}}
 )
@@ -69,15 +70,29 @@ func newBareFiber(context.Context, string) (peer, error) {
 	}, err
 }
 
+// newHertz returns another HTTP server than fiber's, on another event loop, with the same constant.
+func newHertz(ctx context.Context, peersDir string) (peer, error) {
+	dir := filepath.Join(peersDir, "hertz")
+	binary, err := buildPeer(ctx, dir, "hertz")
+	if err != nil {
+		return peer{}, err
+	}
+	version := required(ctx, dir, "github.com/cloudwego/hertz")
+	return peer{name: "bare Hertz " + version + ", a constant", command: func(addr, _ string) *exec.Cmd {
+		return exec.Command(binary, addr)
+	}}, nil
+}
+
 // newPocketBase returns PocketBase with a JavaScript hook. Its runtimes are pooled and used again
 // and again.
 func newPocketBase(ctx context.Context, peersDir string) (peer, error) {
 	return pocketBase(ctx, peersDir, ", JS hook")
 }
 
-// newPocketBaseRecords returns the same with as many records as PiCloud has documents.
+// newPocketBaseRecords returns the same with as many records as PiCloud has documents. Its SQLite is
+// synchronous=NORMAL, as PocketBase opens it: a write is answered before it is on the disk.
 func newPocketBaseRecords(ctx context.Context, peersDir string) (peer, error) {
-	return pocketBase(ctx, peersDir, ", records in a JS hook", "--records", strconv.Itoa(serviceDocs))
+	return pocketBase(ctx, peersDir, ", records in a JS hook, not synced", "--records", strconv.Itoa(serviceDocs))
 }
 
 func pocketBase(ctx context.Context, peersDir, kind string, args ...string) (peer, error) {
@@ -116,9 +131,10 @@ func newWorkerd(ctx context.Context, peersDir string) (peer, error) {
 	return workerd(ctx, peersDir, "", func(string) ([]string, error) { return []string{"config.capnp"}, nil })
 }
 
-// newWorkerdObject returns a worker with a Durable Object, which keeps its data in SQLite.
+// newWorkerdObject returns a worker with a Durable Object, which keeps its data in SQLite. A write is
+// answered when it is on the disk.
 func newWorkerdObject(ctx context.Context, peersDir string) (peer, error) {
-	return workerd(ctx, peersDir, ", a Durable Object on SQLite", func(data string) ([]string, error) {
+	return workerd(ctx, peersDir, ", a Durable Object on SQLite, synced", func(data string) ([]string, error) {
 		return []string{"services.capnp", "--directory-path", "data=" + data}, os.MkdirAll(data, 0o700)
 	})
 }

@@ -4,16 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
-	"time"
 
 	"github.com/picloud/picloud/host/bench/process"
 )
@@ -27,9 +23,13 @@ const (
 
 const (
 	scaleBody   = 64 << 10 // bytes, of bodies that are sent and of those that come back
-	slowClients = 1000
-	manyClients = 1000 // connections that ask as fast as they can
+	slowClients = 1000     // of each server
+	manyClients = 1000     // connections that ask as fast as they can
+	descriptors = 8192     // that each of the processes may need: PiCloud gives an address a fourth of them
 )
+
+// scaleSize is what PiCloud holds: many more scripts than its cache of scripts.
+var scaleSize = size{10_000, 10_000}
 
 // scaleText is what is sent and what comes back.
 var scaleText = strings.Repeat("x", scaleBody)
@@ -53,10 +53,12 @@ type scaleSide struct {
 	name    string
 	address string
 	hello   question
-	rounds  map[string]*loadRounds // by the load's name
+	scripts []string // URLs that greet too, each by a script of its own; nil: it has none
 }
 
 func (s *scaleSide) greet() question { return s.hello }
+
+func (s *scaleSide) greetByMany() question { return question{urls: s.scripts, want: s.hello.want} }
 
 func (s *scaleSide) give() question {
 	return question{urls: []string{s.address + "/give"}, want: scaleText}
@@ -70,6 +72,7 @@ var scaleLoads = []scaleLoad{
 	{unloaded, 32, (*scaleSide).greet, nil},
 	{"128 connections", 128, (*scaleSide).greet, nil},
 	{"1,000 connections", manyClients, (*scaleSide).greet, nil},
+	{"32 connections, 10,000 scripts in turn", 32, (*scaleSide).greetByMany, nil},
 	{"32 connections that send 64 KiB", 32, (*scaleSide).take, nil},
 	{"32 connections that get 64 KiB", 32, (*scaleSide).give, nil},
 	{"32 connections beside 1,000 slow senders", 32, (*scaleSide).greet, slowSender},
@@ -79,6 +82,10 @@ var scaleLoads = []scaleLoad{
 // measureScale puts loads on PiCloud and its peers, in turn, that are larger than those of
 // measureHTTP or have company. What matters is each figure beside that of the smallest load.
 func measureScale(ctx context.Context, s settings, r *report) (err error) {
+	if err := raiseDescriptors(); err != nil {
+		r.note("not measured: %v", err)
+		return nil
+	}
 	data, err := os.MkdirTemp("", "picloud-bench-*")
 	if err != nil {
 		return err
@@ -88,12 +95,12 @@ func measureScale(ctx context.Context, s settings, r *report) (err error) {
 	if err != nil {
 		return err
 	}
-	ours, err := startPiCloud(ctx, s, filepath.Join(data, "picloud"), admit(manyClients))
+	ours, err := startGrown(ctx, s, filepath.Join(data, "picloud"), scaleSize, admit(manyClients))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, ours.Stop()) }()
-	err = errors.Join(deployHello(ctx, ours), deploy(ctx, ours, "default", "give", giveSource, http.MethodGet, "/give"),
+	err = errors.Join(deploy(ctx, ours, "default", "give", giveSource, http.MethodGet, "/give"),
 		deploy(ctx, ours, "default", "take", takeSource, http.MethodPost, "/take"))
 	if err != nil {
 		return err
@@ -101,6 +108,9 @@ func measureScale(ctx context.Context, s settings, r *report) (err error) {
 	first, err := newScaleSide("PiCloud", ours, helloPath)
 	if err != nil {
 		return err
+	}
+	for i := range scaleSize.scripts {
+		first.scripts = append(first.scripts, ours.Address+routePath(i, 0))
 	}
 	sides := []*scaleSide{first}
 	for _, p := range others {
@@ -115,150 +125,87 @@ func measureScale(ctx context.Context, s settings, r *report) (err error) {
 		}
 		sides = append(sides, side)
 	}
+	taken := map[string][]*loadRounds{} // by the load's name; nil of a side that has not what is asked
 	for _, load := range scaleLoads {
-		for round := range s.rounds + 1 { // the first warms up
-			for _, side := range sides {
-				if err := side.measure(ctx, s, load, round > 0); err != nil {
-					return fmt.Errorf("%s, %s: %w", side.name, load.name, err)
+		if taken[load.name], err = load.measure(ctx, s, r, sides); err != nil {
+			return fmt.Errorf("%s: %w", load.name, err)
+		}
+	}
+	for _, group := range []struct {
+		name, unit string
+		of         func(*loadRounds) samples
+	}{
+		{groupScale, perSecond, func(l *loadRounds) samples { return l.perSecond }},
+		{groupScaleP99, "ms", func(l *loadRounds) samples { return l.p99 }},
+	} {
+		for _, load := range scaleLoads {
+			var others []measured
+			for i, rounds := range taken[load.name] {
+				if i > 0 && rounds != nil {
+					others = append(others, measured{sides[i].name, group.of(rounds)})
 				}
 			}
+			r.compare(group.name, load.name, group.unit, "", group.of(taken[load.name][0]), others...)
 		}
-		var perSec, p99 []measured
-		for _, side := range sides {
-			l := side.rounds[load.name]
-			perSec, p99 = append(perSec, measured{side.name, l.perSecond}), append(p99, measured{side.name, l.p99})
-		}
-		r.compare(groupScale, load.name, perSecond, "", perSec[0].rounds, perSec[1:]...)
-		r.compare(groupScaleP99, load.name, "ms", "", p99[0].rounds, p99[1:]...)
 	}
 	return nil
 }
 
+// raiseDescriptors has this process and those it starts open as many descriptors as the machine
+// lets them.
+func raiseDescriptors() error {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return err
+	}
+	if limit.Max < descriptors {
+		return fmt.Errorf("a process may have %d descriptors here (ulimit -n), %d are needed", limit.Max, descriptors)
+	}
+	limit.Cur = max(limit.Cur, descriptors)
+	// Go has raised its own limit; only one that is set goes to the processes it starts.
+	return syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)
+}
+
 func newScaleSide(name string, server *process.Process, path string) (*scaleSide, error) {
-	side := &scaleSide{name: name, address: server.Address, rounds: map[string]*loadRounds{}}
+	side := &scaleSide{name: name, address: server.Address}
 	body, err := helloAnswer(server.Address + path)
 	side.hello = question{urls: []string{server.Address + path}, want: body}
 	return side, err
 }
 
-// measure takes a round of a load.
-func (s *scaleSide) measure(ctx context.Context, settings settings, load scaleLoad, counts bool) error {
-	if load.beside != nil {
-		slow, err := startSlowClients(load.beside(s.address))
-		if err != nil {
-			return fmt.Errorf("slow clients: %w", err)
-		}
-		defer slow.stop()
-	}
-	// There are many figures: each gets less time than those of measureHTTP.
-	result, err := applyLoad(ctx, load.ask(s), load.connections, settings.load*2/5)
-	if err != nil || !counts {
-		return err
-	}
-	if s.rounds[load.name] == nil {
-		s.rounds[load.name] = &loadRounds{}
-	}
-	s.rounds[load.name].add(result)
-	return nil
-}
-
-// A slowClient is what each of many does: it sends a request, and then goes on once a second as long
-// as the server lets it, on a new connection when it does not.
-type slowClient struct {
-	address string
-	begin   string
-	goOn    func(net.Conn) error
-}
-
-// slowSender sends a byte of a body a second.
-func slowSender(address string) slowClient {
-	begin := fmt.Sprintf("POST /take HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n", scaleBody)
-	return slowClient{address, begin, func(c net.Conn) error {
-		_, err := c.Write([]byte("x"))
-		return err
-	}}
-}
-
-// slowReader reads 2 KiB of an answer of 64 KiB a second.
-func slowReader(address string) slowClient {
-	return slowClient{address, "GET /give HTTP/1.1\r\nHost: localhost\r\n\r\n", func(c net.Conn) error {
-		_, err := io.ReadFull(c, make([]byte, 2<<10))
-		return err
-	}}
-}
-
-// slowConnections are many slow clients at work.
-type slowConnections struct {
-	cancel  context.CancelFunc
-	working sync.WaitGroup
-}
-
-// startSlowClients returns when all have sent their first request.
-func startSlowClients(client slowClient) (*slowConnections, error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	slow := &slowConnections{cancel: cancel}
-	for range slowClients {
-		conn, err := client.dial(ctx)
-		if err != nil {
-			slow.stop()
-			return nil, err
-		}
-		slow.working.Go(func() { client.work(ctx, conn) })
-	}
-	return slow, nil
-}
-
-func (s *slowConnections) stop() {
-	s.cancel()
-	s.working.Wait()
-}
-
-// dial connects and sends the request. The connection has segments of an Ethernet and a small window,
-// without which loopback takes an answer whole before anybody reads it.
-func (s slowClient) dial(ctx context.Context) (net.Conn, error) {
-	dialer := net.Dialer{Control: func(_, _ string, raw syscall.RawConn) (err error) {
-		failed := raw.Control(func(fd uintptr) {
-			err = errors.Join(syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_MAXSEG, 1460),
-				syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4<<10))
-		})
-		return errors.Join(failed, err)
-	}}
-	conn, err := dialer.DialContext(ctx, "tcp", strings.TrimPrefix(s.address, "http://"))
-	if err != nil {
-		return nil, err
-	}
-	if _, err := io.WriteString(conn, s.begin); err != nil {
-		return nil, errors.Join(err, conn.Close())
-	}
-	return conn, nil
-}
-
-// work goes on with a connection until the context ends.
-func (s slowClient) work(ctx context.Context, conn net.Conn) {
-	second := time.NewTicker(time.Second)
-	defer second.Stop()
-	for {
-		end := context.AfterFunc(ctx, func() { _ = conn.Close() })
-		for alive := true; alive; {
-			select {
-			case <-ctx.Done():
-				return
-			case <-second.C:
-				alive = s.goOn(conn) == nil
+// measure takes the rounds of a load. The slow clients of all sides are at work all the time.
+func (l scaleLoad) measure(ctx context.Context, s settings, r *report, sides []*scaleSide) ([]*loadRounds, error) {
+	if l.beside != nil {
+		for _, side := range sides {
+			slow, err := startSlowClients(slowClients, l.beside(side.address))
+			if err != nil {
+				return nil, fmt.Errorf("%s: slow clients: %w", side.name, err)
 			}
-		}
-		end()
-		_ = conn.Close() // the server has ended it
-		for {
-			var err error
-			if conn, err = s.dial(ctx); err == nil {
-				break
-			}
-			select {
-			case <-ctx.Done():
-				return
-			case <-second.C:
-			}
+			defer func() {
+				if n, first := slow.stop(); n > 0 {
+					r.note("%s: %s ended %d conversations of slow clients early, one with: %v", l.name, side.name, n, first)
+				}
+			}()
 		}
 	}
+	taken := make([]*loadRounds, len(sides))
+	for round := range s.rounds + 1 { // the first warms up
+		for i, side := range sides {
+			q := l.ask(side)
+			if len(q.urls) == 0 {
+				continue
+			}
+			// There are many figures: each gets less time than those of measureHTTP.
+			result, err := applyLoad(ctx, q, l.connections, s.load*2/5)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", side.name, err)
+			}
+			if round == 0 {
+				taken[i] = &loadRounds{}
+				continue
+			}
+			taken[i].add(result)
+		}
+	}
+	return taken, nil
 }

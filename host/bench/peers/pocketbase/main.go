@@ -43,7 +43,8 @@ func fill(app core.App, n int) error {
 		for _, name := range []string{"bench", "new"} {
 			collection := core.NewBaseCollection(name)
 			collection.Fields.Add(&core.NumberField{Name: "number"}, &core.TextField{Name: "name"},
-				&core.TextField{Name: "city"}, &core.TextField{Name: "at"})
+				&core.TextField{Name: "city"}, &core.TextField{Name: "at"},
+				&core.AutodateField{Name: "created", OnCreate: true}, &core.AutodateField{Name: "updated", OnCreate: true, OnUpdate: true})
 			collection.AddIndex("by_number_of_"+name, false, "number", "")
 			if err := tx.Save(collection); err != nil {
 				return err
