@@ -23,7 +23,7 @@ func bareFiber(args []string) {
 		c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
 		return c.SendString(`{"message":"Hello, world!"}`)
 	})
-	app.Get("/give", func(c *fiber.Ctx) error { return c.SendString(scaleText) })
+	app.Get("/give", func(c *fiber.Ctx) error { return c.SendString(scaleText[:c.QueryInt("size")]) })
 	app.Post("/take", func(c *fiber.Ctx) error { return c.SendString(strconv.Itoa(len(c.Body()))) })
 	if err := app.Listen(args[0]); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)

@@ -91,6 +91,10 @@ func (r *report) render(name string) (string, error) {
 		"compare": r.comparison,
 		// A section that no run has measured yet is left out.
 		"measured": func(group string) bool { return len(r.group(group)) > 0 },
+		// So is what is told of a peer that none has measured.
+		"peer": func(group, name string) bool {
+			return slices.ContainsFunc(r.group(group), func(f figure) bool { return f.peer(name) != nil })
+		},
 	}).ParseFS(templates, "templates/"+name)
 	if err != nil {
 		return "", err

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -28,6 +31,39 @@ func TestApplyLoad(t *testing.T) {
 	}
 	if result.PerSecond <= 0 || result.P50 <= 0 || result.P99 < result.P50 {
 		t.Errorf("result = %+v, want positive figures with p50 <= p99", result)
+	}
+}
+
+// A question with a body is asked with POST, of one URL after the other.
+func TestApplyLoadSends(t *testing.T) {
+	var asked [3]atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil || r.Method != http.MethodPost || string(body) != scaleText[:scaleBody] {
+			http.Error(w, fmt.Sprintf("%s of %d bytes, %v", r.Method, len(body), err), http.StatusBadRequest)
+			return
+		}
+		if number, err := strconv.Atoi(r.URL.Path[1:]); err == nil {
+			asked[number].Add(1)
+		}
+		io.WriteString(w, strconv.Itoa(len(body)))
+	}))
+	defer server.Close()
+
+	q := question{send: scaleText[:scaleBody], want: strconv.Itoa(scaleBody)}
+	for i := range asked {
+		q.urls = append(q.urls, fmt.Sprintf("%s/%d", server.URL, i))
+	}
+	const connections = 2
+	if _, err := applyLoad(t.Context(), q, connections, 100*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	most, least := int64(0), int64(math.MaxInt64)
+	for i := range asked {
+		most, least = max(most, asked[i].Load()), min(least, asked[i].Load())
+	}
+	if least == 0 || most-least > connections {
+		t.Errorf("the URLs were asked %d to %d times, want each about as often as the others", least, most)
 	}
 }
 

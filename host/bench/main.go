@@ -86,7 +86,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	root := flags.String("root", "../..", "the repository")
-	out := flags.String("out", "", "folder for results.json and what is made of it; by default this one, or bin for a quick run and for sections that no other run measures")
+	out := flags.String("out", "", "folder for results.json and what is made of it; by default this one, or bin for a quick run, a profile, and sections that no other run measures")
 	figures := flags.Bool("figures", false, "measure nothing, make chart.svg, FIGURES.md and the README's figures from results.json")
 	quick := flags.Bool("quick", false, "one short round of everything: shows that the harness works, measures nothing")
 	only := flags.String("only", strings.Join(usual, ","), "sections to measure, of "+strings.Join(names, ","))
@@ -106,7 +106,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	readme := filepath.Join(s.root, "README.md")
 	part := !slices.Equal(chosen, usual)
-	if *out == "" && (*quick || slices.ContainsFunc(chosen, func(name string) bool { return !slices.Contains(usual, name) })) {
+	if *out == "" && (*quick || *profile != "" || slices.ContainsFunc(chosen, func(name string) bool { return !slices.Contains(usual, name) })) {
 		*out = "bin"
 	}
 	if *out != "" && *out != "." {

@@ -22,21 +22,25 @@ const (
 )
 
 const (
-	scaleBody   = 64 << 10 // bytes, of bodies that are sent and of those that come back
-	slowClients = 1000     // of each server
-	manyClients = 1000     // connections that ask as fast as they can
-	descriptors = 8192     // that each of the processes may need: PiCloud gives an address a fourth of them
+	scaleBody   = 64 << 10      // bytes, of bodies that are sent and of those that come back
+	slowAnswer  = 2 * scaleBody // that are read slowly: more than the kernel takes from a server
+	slowClients = 1000          // of each server
+	manyClients = 1000          // connections that ask as fast as they can
+	descriptors = 8192          // that each of the processes may need: PiCloud gives an address a fourth of them
 )
 
 // scaleSize is what PiCloud holds: many more scripts than its cache of scripts.
 var scaleSize = size{10_000, 10_000}
 
-// scaleText is what is sent and what comes back.
-var scaleText = strings.Repeat("x", scaleBody)
+// scaleText is what is sent and what comes back, the beginning of it.
+var scaleText = strings.Repeat("x", slowAnswer)
+
+// givePath returns the path of an answer of n bytes.
+func givePath(n int) string { return fmt.Sprintf("/give?size=%d", n) }
 
 // giveSource and takeSource are what PiCloud runs to answer with a body and to look at one.
 const (
-	giveSource = `let text = ""; text.pad(65536, "x"); text`
+	giveSource = `let text = ""; text.pad(parse_int(ctx.request.query.size), "x"); text`
 	takeSource = `ctx.request.body.len().to_string()`
 )
 
@@ -61,11 +65,11 @@ func (s *scaleSide) greet() question { return s.hello }
 func (s *scaleSide) greetByMany() question { return question{urls: s.scripts, want: s.hello.want} }
 
 func (s *scaleSide) give() question {
-	return question{urls: []string{s.address + "/give"}, want: scaleText}
+	return question{urls: []string{s.address + givePath(scaleBody)}, want: scaleText[:scaleBody]}
 }
 
 func (s *scaleSide) take() question {
-	return question{urls: []string{s.address + "/take"}, send: scaleText, want: strconv.Itoa(scaleBody)}
+	return question{urls: []string{s.address + "/take"}, send: scaleText[:scaleBody], want: strconv.Itoa(scaleBody)}
 }
 
 var scaleLoads = []scaleLoad{

@@ -34,13 +34,13 @@ type slowClient struct {
 // slowSender sends a body slowly.
 func slowSender(address string) slowClient {
 	const head = "POST /take HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n"
-	return slowClient{address: address, request: fmt.Sprintf(head, scaleBody), send: scaleText, want: strconv.Itoa(scaleBody), pause: time.Second}
+	return slowClient{address: address, request: fmt.Sprintf(head, scaleBody), send: scaleText[:scaleBody], want: strconv.Itoa(scaleBody), pause: time.Second}
 }
 
 // slowReader reads an answer slowly.
 func slowReader(address string) slowClient {
-	const head = "GET /give HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-	return slowClient{address: address, request: head, want: scaleText, pause: time.Second}
+	const head = "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+	return slowClient{address: address, request: fmt.Sprintf(head, givePath(slowAnswer)), want: scaleText, pause: time.Second}
 }
 
 // slowConnections are many slow clients at work.

@@ -1,10 +1,11 @@
 export default {
   async fetch(request) {
-    switch (new URL(request.url).pathname) {
+    const url = new URL(request.url);
+    switch (url.pathname) {
       case "/hello":
         return Response.json({ message: "Hello, world!" });
       case "/give":
-        return new Response("x".repeat(65536));
+        return new Response("x".repeat(Number(url.searchParams.get("size"))));
       case "/take":
         return new Response(String((await request.text()).length));
       default:

@@ -18,5 +18,5 @@ routerAdd("GET", "/docs_find", (e) => {
 });
 
 // What the scale section asks for.
-routerAdd("GET", "/give", (e) => e.string(200, "x".repeat(65536)));
+routerAdd("GET", "/give", (e) => e.string(200, "x".repeat(Number(e.request.url.query().get("size")))));
 routerAdd("POST", "/take", (e) => e.string(200, String(toString(e.request.body).length)));
