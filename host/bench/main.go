@@ -116,7 +116,7 @@ func run(ctx context.Context, args []string) error {
 	if *figures {
 		return writeFigures(*out, readme)
 	}
-	if err := build(ctx, s.root); err != nil {
+	if err := errors.Join(os.MkdirAll(*out, 0o755), build(ctx, s.root)); err != nil {
 		return err
 	}
 	r := newReport(ctx, s)

@@ -192,6 +192,12 @@ func (l scaleLoad) measure(ctx context.Context, s settings, r *report, sides []*
 			}()
 		}
 	}
+	// There are many figures: each gets less time than those of measureHTTP, but where connecting takes
+	// a good part of it.
+	length := s.load
+	if l.connections < manyClients {
+		length = s.load * 2 / 5
+	}
 	taken := make([]*loadRounds, len(sides))
 	for round := range s.rounds + 1 { // the first warms up
 		for i, side := range sides {
@@ -199,8 +205,7 @@ func (l scaleLoad) measure(ctx context.Context, s settings, r *report, sides []*
 			if len(q.urls) == 0 {
 				continue
 			}
-			// There are many figures: each gets less time than those of measureHTTP.
-			result, err := applyLoad(ctx, q, l.connections, s.load*2/5)
+			result, err := applyLoad(ctx, q, l.connections, length)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", side.name, err)
 			}
