@@ -97,6 +97,7 @@ func TestComparisonOfSomePeers(t *testing.T) {
 func TestFiguresOfSections(t *testing.T) {
 	whole := measuredReport()
 	whole.compare(groupScale, unloaded, perSecond, "", samples{10}, measured{"bare fiber 2", samples{20}})
+	whole.add(groupProcessor, "1 connection", "µs", "", samples{50})
 	whole.compare(groupThroughput, "128 connections", perSecond, "", samples{10}, measured{"bare Hertz 1", samples{20}})
 	whole.compare("services on SQLite, by a route, 32 connections", "docs get", perSecond, "", samples{10}, measured{"PocketBase 1", samples{5}})
 	for _, c := range []struct {
@@ -111,7 +112,7 @@ func TestFiguresOfSections(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, told := range []string{"\n## Events\n", "\n## Scale\n", "\nBare Hertz answers ", "synchronous=NORMAL"} {
+		for _, told := range []string{"\n## Events\n", "\n## Scale\n", "\nBare Hertz answers ", "\nProcessor time that ", "synchronous=NORMAL"} {
 			if got := strings.Contains(text, told); got != c.want {
 				t.Errorf("%s: %q is there: %v, want %v", c.name, told, got, c.want)
 			}

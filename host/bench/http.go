@@ -23,6 +23,7 @@ const (
 	groupThroughput = "HTTP, requests a second"
 	groupP50        = "HTTP, p50"
 	groupP99        = "HTTP, p99"
+	groupProcessor  = "HTTP, processor time of the server for a request"
 )
 
 // perSecond is the unit of requests a second. Of a unit of something a second more is better; of all
@@ -38,7 +39,10 @@ type side struct {
 }
 
 // loadRounds are the rounds of one side.
-type loadRounds struct{ perSecond, p50, p99 samples }
+type loadRounds struct {
+	perSecond, p50, p99 samples
+	processor           samples // µs of the server's processor time for a request
+}
 
 // measureHTTP puts the same load on PiCloud and on its peers, in turn. All answer with the same
 // JSON.
@@ -114,11 +118,21 @@ func startPeer(ctx context.Context, p peer, path, data string) (*process.Process
 }
 
 func (s *side) take(ctx context.Context, settings settings, connections int) error {
+	before, err := s.server.ProcessorTime()
+	if err != nil {
+		return err
+	}
 	result, err := applyLoad(ctx, s.asked, connections, settings.load)
 	if err != nil {
 		return fmt.Errorf("%s with %d connections: %w", s.name, connections, err)
 	}
-	s.rounds[connections].add(result)
+	after, err := s.server.ProcessorTime()
+	if err != nil {
+		return err
+	}
+	rounds := s.rounds[connections]
+	rounds.add(result)
+	rounds.processor = append(rounds.processor, 1e6*(after-before).Seconds()/float64(result.Requests))
 	return nil
 }
 
@@ -151,6 +165,7 @@ func reportHTTP(r *report, sides []*side) {
 		{groupThroughput, perSecond, func(l *loadRounds) samples { return l.perSecond }},
 		{groupP50, "ms", func(l *loadRounds) samples { return l.p50 }},
 		{groupP99, "ms", func(l *loadRounds) samples { return l.p99 }},
+		{groupProcessor, "µs", func(l *loadRounds) samples { return l.processor }},
 	} {
 		for _, connections := range connectionCounts {
 			var others []measured

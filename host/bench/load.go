@@ -13,6 +13,7 @@ import (
 
 // A loadResult is one round of load on one server.
 type loadResult struct {
+	Requests  int
 	PerSecond float64 // requests answered
 	P50, P99  float64 // of the latency, ms
 }
@@ -48,6 +49,7 @@ func applyLoad(ctx context.Context, q question, connections int, d time.Duration
 	all := slices.Concat(latencies...)
 	slices.Sort(all)
 	return loadResult{
+		Requests:  len(all),
 		PerSecond: float64(len(all)) / took.Seconds(),
 		P50:       percentile(all, 50),
 		P99:       percentile(all, 99),

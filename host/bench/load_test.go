@@ -29,6 +29,9 @@ func TestApplyLoad(t *testing.T) {
 	if asked.Load() < connections {
 		t.Errorf("%d requests arrived, want at least one for each of %d connections", asked.Load(), connections)
 	}
+	if int64(result.Requests) != asked.Load() {
+		t.Errorf("%d requests were counted, %d arrived", result.Requests, asked.Load())
+	}
 	if result.PerSecond <= 0 || result.P50 <= 0 || result.P99 < result.P50 {
 		t.Errorf("result = %+v, want positive figures with p50 <= p99", result)
 	}
