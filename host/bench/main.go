@@ -126,9 +126,11 @@ func run(ctx context.Context, args []string) error {
 		}
 		r.section = section.name
 		fmt.Fprintf(os.Stderr, "measuring %s ...\n", section.name)
+		began := time.Now()
 		if err := section.measure(ctx, s, r); err != nil {
 			return errors.Join(fmt.Errorf("%s: %w", section.name, err), ctx.Err())
 		}
+		fmt.Fprintf(os.Stderr, "%s took %v\n", section.name, time.Since(began).Round(time.Second))
 	}
 	r.finish()
 	r.print(os.Stdout)
