@@ -32,7 +32,7 @@ func TestLoadAndRun(t *testing.T) {
 	request, err = (&abi.RunRequest{Invocation: msgp.AppendInt(nil, 5), UnixNano: 9}).MarshalMsg(nil)
 	require.NoError(t, err)
 	var result abi.RunResult
-	_, err = result.UnmarshalMsg(run(request))
+	_, err = result.Decode(run(request))
 	require.NoError(t, err)
 	assert.Equal(t, msgp.Raw(msgp.AppendInt(nil, 5)), result.Value)
 	assert.EqualValues(t, 9, result.Operations)
@@ -49,7 +49,7 @@ func TestMalformedRequests(t *testing.T) {
 		assert.Contains(t, loaded.Error.Message, "malformed load request")
 
 		var result abi.RunResult
-		_, err = result.UnmarshalMsg(run(message))
+		_, err = result.Decode(run(message))
 		require.NoError(t, err)
 		require.NotNil(t, result.Error, "run(%x)", message)
 		assert.Contains(t, result.Error.Message, "malformed run request")
