@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/background/ending"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -40,7 +41,7 @@ type causeKey struct{}
 
 // WithCause returns a context of the operations of an execution.
 func WithCause(ctx context.Context, cause Cause) context.Context {
-	return context.WithValue(ctx, causeKey{}, cause)
+	return ending.WithValue(ctx, causeKey{}, cause)
 }
 
 // CauseOf returns the cause in a context, zero if there is none.

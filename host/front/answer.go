@@ -252,7 +252,6 @@ func (b *streamBody) Read(p []byte) (int, error) {
 
 // Close is called by fasthttp when all is sent or the client has gone.
 func (b *streamBody) Close() error {
-	err := b.source.Close()
-	b.done()
-	return err
+	b.done() // first: the execution must not take it for a failure of its own that nobody reads
+	return b.source.Close()
 }

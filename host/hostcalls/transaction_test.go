@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +20,7 @@ import (
 	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/kv"
+	"github.com/picloud/picloud/host/sandbox/gate"
 	"github.com/picloud/picloud/host/store"
 )
 
@@ -139,21 +141,49 @@ func TestTransactionsOfManyExecutions(t *testing.T) {
 	})
 }
 
-// A transaction does not outlive its execution.
+// A transaction does not outlive its execution, whatever ends that.
 func TestTransactionEndsWithItsExecution(t *testing.T) {
 	onBothDatabases(t, func(t *testing.T, db store.Store, d *Dispatcher) {
-		g, other := newGuest(t, db, d, "app"), newGuest(t, db, d, "other")
-		ctx, cancel := context.WithCancel(t.Context())
-		_, err := d.Perform(ctx, g.scope, abi.OpTransactionBegin, nil)
-		require.NoError(t, err)
-		set := &abi.KVSetRequest{Collection: "c", Key: "k", Value: value(t, `1`)}
-		require.Equal(t, `{"set":true}`, g.call(abi.OpKVSet, set))
-		cancel()
-		require.Equal(t, `{"set":true}`, other.call(abi.OpKVSet, set))
-		require.Equal(t, "cancelled: kv.set: the execution has ended", g.call(abi.OpKVSet, set))
-		require.Equal(t, "cancelled: transaction.commit: the execution has ended", g.ask(abi.OpTransactionCommit))
-		require.Equal(t, `{"found":false,"value":null}`, g.call(abi.OpKVGet, &abi.KVGetRequest{Collection: "c", Key: "k"}))
+		other := newGuest(t, db, d, "other")
+		for name, end := range map[string]func(g *gate.Gate, cancel func()){
+			"canceled": func(_ *gate.Gate, cancel func()) { cancel() },
+			"late":     func(*gate.Gate, func()) {}, // when its time goes on
+			"shutdown": func(g *gate.Gate, _ func()) { _ = g.Close(canceled(t)) },
+		} {
+			t.Run(name, func(t *testing.T) {
+				g := newGuest(t, db, d, name)
+				executions := gate.New(1, slog.New(slog.DiscardHandler))
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				e, err := executions.Enter(ctx, gate.Request{App: name, Limits: abi.Limits{TimeoutMS: 500}})
+				require.NoError(t, err)
+				defer executions.Leave(e)
+				resume := e.Pause()
+				_, err = d.Perform(e.Context(), g.scope, abi.OpTransactionBegin, nil)
+				require.NoError(t, err)
+				set := &abi.KVSetRequest{Collection: "c", Key: "k", Value: value(t, `1`)}
+				require.Equal(t, `{"set":true}`, g.call(abi.OpKVSet, set))
+				end(executions, cancel)
+				resume()
+				<-e.Context().Done()
+				require.Equal(t, `{"set":true}`, other.call(abi.OpKVSet, set))
+				refused := g.call(abi.OpKVSet, set)
+				for refused == `{"set":true}` { // the transaction's context ends a moment after the execution's
+					refused = g.call(abi.OpKVSet, set)
+				}
+				require.Equal(t, "cancelled: kv.set: the execution has ended", refused)
+				require.Equal(t, "cancelled: transaction.commit: the execution has ended", g.ask(abi.OpTransactionCommit))
+				require.Equal(t, `{"found":false,"value":null}`, g.call(abi.OpKVGet, &abi.KVGetRequest{Collection: "c", Key: "k"}))
+			})
+		}
 	})
+}
+
+// canceled returns a context that has ended.
+func canceled(t *testing.T) context.Context {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	return ctx
 }
 
 // crossed are transactions that others are always in the way of.

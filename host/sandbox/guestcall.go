@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,13 +19,25 @@ import (
 // imports find it in their context: it performs the operations that the guest asks for and keeps
 // each response until the guest takes it.
 type guestCall struct {
-	execution   *gate.Execution
-	word        *uint32 // the guest's interrupt word
-	response    []byte
-	interrupted atomic.Int64 // when the guest was interrupted, Unix nanoseconds; 0: it was not
+	context.Context // that of the execution
+	execution       *gate.Execution
+	word            *uint32 // the guest's interrupt word
+	response        []byte
+	interrupted     atomic.Int64 // when the guest was interrupted, Unix nanoseconds; 0: it was not
+
+	mu   sync.Mutex // for whoever interrupts
+	done bool       // there is nobody to interrupt any more
 }
 
 type guestCallKey struct{}
+
+// Value is the call, for the functions that it calls, else the execution's.
+func (c *guestCall) Value(key any) any {
+	if key == (guestCallKey{}) {
+		return c
+	}
+	return c.Context.Value(key)
+}
 
 // guestCallOf returns the call that a context is of. A panic ends the guest: wazero makes it the
 // error of the call.
@@ -82,4 +95,29 @@ func (c *guestCall) perform(memory api.Memory, op abi.Op, at, size uint32) int32
 	}
 	c.response, _ = failed.MarshalMsg(nil) // two strings: does not fail
 	return -int32(len(c.response))
+}
+
+// watch has the interrupt word written when the execution ends early, until end is called: after it the word is zero and
+// not written any more.
+func (c *guestCall) watch() (end func()) {
+	stop := c.execution.AfterFunc(c.interrupt)
+	return func() {
+		if !stop() {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.done = true
+		}
+		if atomic.LoadUint32(c.word) != abi.InterruptNone { // a write would cost a page
+			atomic.StoreUint32(c.word, abi.InterruptNone)
+		}
+	}
+}
+
+func (c *guestCall) interrupt() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.done {
+		c.interrupted.Store(time.Now().UnixNano())
+		atomic.StoreUint32(c.word, c.execution.InterruptWord())
+	}
 }

@@ -6,15 +6,12 @@ import (
 	"fmt"
 	"math"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 	"unsafe"
 
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tinylib/msgp/msgp"
 
-	"github.com/picloud/picloud/abi"
 	"github.com/picloud/picloud/host/sandbox/gate"
 	"github.com/picloud/picloud/host/sandbox/region"
 )
@@ -54,15 +51,13 @@ func (s *slot) call(e *gate.Execution, function api.Function, request message, a
 	if size > math.MaxInt32 {
 		return fmt.Errorf("a request of %d bytes", size)
 	}
-	call := &guestCall{execution: e, word: s.word(s.base.interrupt)}
-	ctx := context.WithValue(e.Context(), guestCallKey{}, call)
+	call := &guestCall{Context: e.Context(), execution: e, word: s.word(s.base.interrupt)}
 	s.region.Limit = uint64(e.Limits.MemoryMB)<<20 + memoryMargin
 
-	var watch interruptWatch
-	defer watch.start(call)()
+	defer call.watch()()
 
 	s.stack[0] = uint64(size)
-	if err := s.buffer.CallWithStack(ctx, s.stack[:]); err != nil {
+	if err := s.buffer.CallWithStack(call, s.stack[:]); err != nil {
 		return err
 	}
 	at := uint32(s.stack[0])
@@ -78,7 +73,7 @@ func (s *slot) call(e *gate.Execution, function api.Function, request message, a
 		return fmt.Errorf("a request of %d bytes was estimated at %d", len(encoded), size)
 	}
 	s.stack[0], s.stack[1] = uint64(at), uint64(len(encoded))
-	if err := function.CallWithStack(ctx, s.stack[:]); err != nil {
+	if err := function.CallWithStack(call, s.stack[:]); err != nil {
 		return err
 	}
 	at, length := uint32(s.stack[0]>>32), uint32(s.stack[0])
@@ -90,35 +85,6 @@ func (s *slot) call(e *gate.Execution, function api.Function, request message, a
 		return fmt.Errorf("decode an answer: %w", err)
 	}
 	return nil
-}
-
-// An interruptWatch writes the interrupt word when an execution ends early.
-type interruptWatch struct {
-	mu   sync.Mutex
-	done bool
-}
-
-// start begins to watch, until end is called: after it the word is zero and not
-// written any more.
-func (w *interruptWatch) start(c *guestCall) (end func()) {
-	stop := context.AfterFunc(c.execution.Context(), func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		if !w.done {
-			c.interrupted.Store(time.Now().UnixNano())
-			atomic.StoreUint32(c.word, c.execution.InterruptWord())
-		}
-	})
-	return func() {
-		if !stop() {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			w.done = true
-		}
-		if atomic.LoadUint32(c.word) != abi.InterruptNone { // a write would cost a page
-			atomic.StoreUint32(c.word, abi.InterruptNone)
-		}
-	}
 }
 
 // word returns a word of the guest's memory. It stays where it is: a region does

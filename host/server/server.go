@@ -66,6 +66,9 @@ const reclaimEvery = time.Minute
 // maxRecordBytes is how much memory of the budget records have that wait to be written, at most.
 const maxRecordBytes = 64 << 20
 
+// maxRoom is how much room there is for garbage, at most: 64 MiB. Of a machine with less than 2 GiB it is a thirty-second of that.
+const maxRoom = 64 << 20
+
 // Config is what a [Server] is made of.
 type Config struct {
 	Settings *config.Config
@@ -112,6 +115,7 @@ type Server struct {
 	services   hostcalls.Services
 	sandbox    *sandbox.Sandbox
 	budget     *budget.Budget
+	room       background.Room
 	asker      *relay.Asker // nil: scripts run here
 	executions *executions.Service
 	authority  *authz.Authority
@@ -417,6 +421,7 @@ func (s *Server) makeSandbox(ctx context.Context) (err error) {
 
 func (s *Server) makeExecutions(context.Context) error {
 	s.budget = budget.New(s.settings.MaxBufferedBytes)
+	s.room = background.NewRoom(min(s.budget.Size()/4, maxRoom))
 	records := int(min(s.budget.Size()/8, maxRecordBytes))
 	s.budget.Reserve(int64(records))
 	var elsewhere executions.Elsewhere
@@ -594,6 +599,7 @@ func (s *Server) makeBackground(context.Context) error {
 		s.catalog.ImportSweeper(),
 		quota.NewWatch(quota.WatchConfig{Apps: s.quotas, Usage: s.store.Quotas().Usage, Log: s.log, Registerer: s.metrics}),
 		executions.NewSeriesRetention(s.store.Series(), s.log),
+		executions.NewCompaction(s.store.Executions(), s.log),
 		background.NewMemoryReturn(s.log),
 		background.NewSweep("unused", "bytes of disk", reclaimEvery, s.log, s.store.Reclaim),
 	}

@@ -1,6 +1,10 @@
 package turns
 
-import "context"
+import (
+	"context"
+
+	"github.com/picloud/picloud/host/background/ending"
+)
 
 // A Holder has a turn that it need not keep while it waits for something else.
 type Holder interface {
@@ -11,7 +15,7 @@ type holderKey struct{}
 
 // WithHolder returns a context for what a holder does in its turn.
 func WithHolder(ctx context.Context, h Holder) context.Context {
-	return context.WithValue(ctx, holderKey{}, h)
+	return ending.WithValue(ctx, holderKey{}, h)
 }
 
 // HolderOf returns the holder that a context is of; nil: it is of none.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/picloud/picloud/abi"
+	"github.com/picloud/picloud/host/background/ending"
 	"github.com/picloud/picloud/host/background/turns"
 )
 
@@ -20,9 +21,8 @@ type Execution struct {
 
 	app      string
 	logger   *slog.Logger
-	ctx      context.Context
-	cancel   context.CancelCauseFunc
-	timer    *time.Timer // cancels at the time limit; half the cost of a context with a deadline
+	ctx      ending.Context
+	timer    *time.Timer // ends it at the time limit; half the cost of a context with a deadline
 	deadline time.Time   // when it does
 	caller   *Execution  // that asked for this one; nil: none did
 
@@ -36,7 +36,10 @@ func Admitted(ctx context.Context) *Execution {
 }
 
 // Context ends with the execution.
-func (e *Execution) Context() context.Context { return e.ctx }
+func (e *Execution) Context() context.Context { return &e.ctx }
+
+// AfterFunc calls a function, in a goroutine of its own, when the execution ends, as [context.AfterFunc] of its context.
+func (e *Execution) AfterFunc(f func()) (stop func() bool) { return e.ctx.AfterFunc(f) }
 
 // Pause stops the execution's time until resume is called, for what we do before it can run. Its
 // context goes on to end with its caller's, or with the host.
@@ -81,7 +84,7 @@ func (e *Execution) perform(op abi.Op, request []byte) (response []byte, err err
 	if e.Operations == nil {
 		return nil, &abi.OpError{Code: abi.OpCodeDenied, Message: "not available while a script is loaded"}
 	}
-	response, err = e.Operations.Perform(e.ctx, op, request)
+	response, err = e.Operations.Perform(&e.ctx, op, request)
 	if err == nil && len(response) > math.MaxInt32 { // guests are of 32 bits
 		err = fmt.Errorf("a response of %d bytes", len(response))
 	}
@@ -90,7 +93,7 @@ func (e *Execution) perform(op abi.Op, request []byte) (response []byte, err err
 
 // InterruptWord is what the guest is told of its execution's end, see [abi.InterruptTimeout].
 func (e *Execution) InterruptWord() uint32 {
-	cause := context.Cause(e.ctx)
+	cause := e.ctx.Cause()
 	if cause == errTimeout && e.caller != nil && e.caller.ctx.Err() != nil {
 		return abi.InterruptCancel // the time was the caller's
 	}

@@ -73,10 +73,10 @@ func (g *Gate) Enter(ctx context.Context, r Request) (*Execution, error) {
 		}
 	}
 	e := &Execution{Limits: r.Limits, World: r.World, app: r.App, logger: g.logger, caller: caller, processors: &g.processors}
-	e.ctx, e.cancel = context.WithCancelCause(turns.WithHolder(ctx, e))
+	e.ctx.Begin(turns.WithHolder(ctx, e))
 	timeout := time.Duration(r.Limits.TimeoutMS) * time.Millisecond
 	e.deadline = time.Now().Add(timeout)
-	e.timer = time.AfterFunc(timeout, func() { e.cancel(errTimeout) })
+	e.timer = time.AfterFunc(timeout, func() { e.ctx.End(errTimeout) })
 	if caller == nil {
 		g.running[e] = struct{}{}
 		g.apps[r.App]++
@@ -104,7 +104,7 @@ func (g *Gate) refusal(r Request) string {
 // Leave ends an execution.
 func (g *Gate) Leave(e *Execution) {
 	e.timer.Stop()
-	e.cancel(errEnded)
+	e.ctx.End(errEnded)
 	e.hold.giveBack()
 	if e.caller != nil {
 		return
@@ -145,7 +145,7 @@ func (g *Gate) Close(ctx context.Context) error {
 		}
 	}
 	for e := range g.running {
-		e.cancel(errShutdown)
+		e.ctx.End(errShutdown)
 	}
 	g.mu.Unlock()
 	select {

@@ -70,7 +70,7 @@ func (e *Execution) Occupy() {
 }
 
 func (e *Execution) takeTurn(q *turns.Queue) {
-	if leave, err := q.Enter(e.ctx, e.app); err == nil { // else the execution has ended, and is told so
+	if leave, err := q.Enter(&e.ctx, e.app); err == nil { // else the execution has ended, and is told so
 		e.hold.mu.Lock()
 		e.hold.end, e.hold.began = leave, time.Now()
 		e.hold.mu.Unlock()

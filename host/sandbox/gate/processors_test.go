@@ -93,7 +93,7 @@ func TestOperationsGiveTheTurnBack(t *testing.T) {
 			assert.True(t, e.hold.has(), "it has its turn again")
 
 			late := enter(t, g, "app", nil)
-			late.cancel(errTimeout)
+			late.ctx.End(errTimeout)
 			begin(late)
 			assert.False(t, late.hold.has())
 			g.Leave(late)

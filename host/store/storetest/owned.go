@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/host/background/ending"
 	"github.com/picloud/picloud/host/fault"
 	"github.com/picloud/picloud/host/store"
 )
@@ -178,22 +179,36 @@ func testOwnedPanic(t *testing.T, b *basket) {
 	b.set(t, "k", `2`) // others can write
 }
 
+func itself(ctx context.Context) context.Context { return ctx }
+
+// ofExecution returns a context as that of an execution, which another context is of.
+func ofExecution(ctx context.Context) context.Context { return ending.Under(ctx) }
+
 func testOwnedContext(t *testing.T, b *basket) {
 	late := store.TransactionLate(time.Minute)
+	cancelled := func(err error) bool { return fault.Of(err) == fault.Storage && errors.Is(err, context.Canceled) }
 	for _, ends := range []struct {
 		cause error // of the context's end
+		of    func(ctx context.Context) context.Context
 		is    func(err error) bool
 	}{
-		{context.Canceled, func(err error) bool { return fault.Of(err) == fault.Storage && errors.Is(err, context.Canceled) }},
-		{late, func(err error) bool { return err == late }},
+		{context.Canceled, itself, cancelled},
+		{late, itself, func(err error) bool { return err == late }},
+		{errors.New("the time of an execution is over"), ofExecution, cancelled},
+		{late, ofExecution, func(err error) bool { return err == late }},
 	} {
 		ctx, cancel := context.WithCancelCause(b.ctx)
+		ctx = ends.of(ctx)
 		tx, err := b.Begin(ctx, b.app)
 		require.NoError(t, err)
 		require.NoError(t, b.put(tx, b.name, "k", `1`))
 		cancel(ends.cause)
 		b.set(t, "other", `1`) // others can write, though nobody has ended it
-		assert.True(t, ends.is(b.put(tx, b.name, "k", `2`)), "%v", ends.cause)
+		err = b.put(tx, b.name, "k", `2`)
+		for err == nil { // what is derived from the context of an execution ends a moment later
+			err = b.put(tx, b.name, "k", `2`)
+		}
+		assert.True(t, ends.is(err), "%v", ends.cause)
 		assert.True(t, ends.is(tx.Commit()), "%v", ends.cause)
 		assert.True(t, ends.is(tx.Rollback()), "%v", ends.cause)
 		b.keeps(t, b.name, "k", "")
