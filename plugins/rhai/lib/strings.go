@@ -174,7 +174,7 @@ func searchLast(m *vm.Meter, text, find string) (at int, err *vm.Error) {
 	step := max(searchStep, len(find))
 	for end := len(text); ; end -= step {
 		from := max(end-step-len(find), 0)
-		if at = strings.LastIndex(text[from:end], find); at >= 0 {
+		if at = vm.LastIndexText(text[from:end], find); at >= 0 {
 			return from + at, m.Add(end - from - at)
 		}
 		if err := m.Add(end - from); err != nil || from == 0 {

@@ -210,6 +210,24 @@ func indexByte(s string, c byte) int {
 	return -1
 }
 
+// LastIndexText returns where find, which is not empty, last is in s, -1 if nowhere.
+func LastIndexText(s, find string) int {
+	if len(find) > 1 {
+		return strings.LastIndex(s, find)
+	}
+	const others = highBits - lowBits // see CountByte
+	i, wanted := len(s), uint64(find[0])*lowBits
+	for ; i >= wordSize; i -= wordSize {
+		word := wordAt(s, i-wordSize) ^ wanted
+		if found := ^((word&others + others) | word | others); found != 0 {
+			return i - 1 - bits.LeadingZeros64(found)/8
+		}
+	}
+	for i--; i >= 0 && s[i] != find[0]; i-- {
+	}
+	return i
+}
+
 // CountByte returns how often c is in s.
 func CountByte(s string, c byte) int {
 	const others = highBits - lowBits // all bits but the highest of each byte

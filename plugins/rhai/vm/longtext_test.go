@@ -192,6 +192,20 @@ func TestFlipCase(t *testing.T) {
 	}
 }
 
+func TestLastIndexText(t *testing.T) {
+	random := rand.New(rand.NewPCG(15, 16))
+	for range 20_000 {
+		text := make([]byte, random.IntN(40))
+		for i := range text {
+			text[i] = "ab`\x01\xe1"[random.IntN(5)] // alike but for a bit
+		}
+		s, find := string(text), "abb"[random.IntN(2):][:1+random.IntN(2)]
+		if got, want := LastIndexText(s, find), strings.LastIndex(s, find); got != want {
+			t.Fatalf("LastIndexText(%q, %q): got %d, want %d", s, find, got, want)
+		}
+	}
+}
+
 func TestHasLetters(t *testing.T) {
 	random := rand.New(rand.NewPCG(11, 12))
 	for range 20_000 {
